@@ -1,0 +1,69 @@
+/*
+ * A growing byte buffer with a limit, for encoders.
+ *
+ * Errors stick: after one failed append (no memory, or over the limit) every
+ * other fails too, so an encoder needs to look once, at its end.
+ */
+
+#ifndef IM_BUF_H
+#define IM_BUF_H
+
+
+#include "im_types.h"
+
+
+typedef struct {
+    u_char    *data;
+    size_t     len;
+    size_t     size;       /* allocated */
+    size_t     max;        /* limit of len */
+    unsigned   failed:1;
+} im_buf_t;
+
+
+/* Allocates nothing. */
+void im_buf_init(im_buf_t *b, size_t max);
+void im_buf_cleanup(im_buf_t *b);
+
+/* Forgets the bytes and the error, keeps up to `keep` bytes of memory. */
+void im_buf_reset(im_buf_t *b, size_t keep);
+
+/* len bytes to write into, counted as appended; NULL: failed. */
+u_char *im_buf_reserve(im_buf_t *b, size_t len);
+
+void im_buf_add(im_buf_t *b, const void *data, size_t len);
+void im_buf_add_str(im_buf_t *b, im_str_t s);
+void im_buf_add_z(im_buf_t *b, const char *z);
+void im_buf_add_int(im_buf_t *b, int64_t n);            /* decimal */
+void im_buf_add_uint(im_buf_t *b, uint64_t n);          /* decimal */
+
+/* Big-endian integers of 1, 2, 4 and 8 bytes. */
+void im_buf_add_u8(im_buf_t *b, uint8_t n);
+void im_buf_add_u16(im_buf_t *b, uint16_t n);
+void im_buf_add_u32(im_buf_t *b, uint32_t n);
+void im_buf_add_u64(im_buf_t *b, uint64_t n);
+
+/* Borrowed; good until the next call on b. */
+im_str_t im_buf_str(const im_buf_t *b);
+
+
+/*
+ * Reading big-endian formats with the same sticking error: a read beyond the
+ * end gives 0 or empty and sets failed.
+ */
+typedef struct {
+    const u_char  *p;
+    const u_char  *end;
+    unsigned       failed:1;
+} im_reader_t;
+
+
+void im_reader_init(im_reader_t *r, im_str_t s);
+uint8_t im_reader_u8(im_reader_t *r);
+uint16_t im_reader_u16(im_reader_t *r);
+uint32_t im_reader_u32(im_reader_t *r);
+uint64_t im_reader_u64(im_reader_t *r);
+im_str_t im_reader_bytes(im_reader_t *r, size_t len);   /* borrowed */
+
+
+#endif /* IM_BUF_H */

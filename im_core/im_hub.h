@@ -1,0 +1,90 @@
+/*
+ * The hub: which sessions of this worker follow which topics, and who they
+ * are.
+ *
+ * It does no I/O.  Subscriptions and user links are embedded in their sessions
+ * and never freed here; a topic lives while it has subscriptions or is pinned.
+ * join and leave say first and last, so that the caller tells Redis.
+ */
+
+#ifndef IM_HUB_H
+#define IM_HUB_H
+
+
+#include "im_types.h"
+#include "im_list.h"
+#include "im_hash.h"
+#include "im_topic.h"
+
+
+typedef struct {
+    im_hash_t   topics;
+    im_hash_t   users;
+    im_logs_t   logs;
+    uint32_t    npartitions;
+} im_hub_t;
+
+
+/* A signed-in identity with at least one session here; the hub owns it. */
+typedef struct {
+    im_hash_node_t  node;
+    im_list_t       sessions;   /* the links given to im_hub_user_add() */
+    uint32_t        nsessions;
+    uint8_t         id_len;
+    u_char          id[1];      /* NUL-terminated */
+} im_user_t;
+
+
+/* IM_ERROR: no memory. */
+im_int_t im_hub_init(im_hub_t *hub, const uint64_t seed[2],
+    uint32_t npartitions, size_t chunk_size);
+
+/* All sessions must have left. */
+void im_hub_cleanup(im_hub_t *hub);
+
+/*
+ * Partitions are known only after Redis has been asked: sets their number and
+ * recomputes the partition of every topic that is there.
+ */
+void im_hub_partitions(im_hub_t *hub, uint32_t npartitions);
+
+/* NULL: nobody here follows it. */
+im_topic_t *im_hub_topic(im_hub_t *hub, im_str_t name);
+
+/*
+ * Subscribes: sub is joining, its session field set by the caller.  *first:
+ * the topic was created by this call (state NEW).  NULL: no memory, or the
+ * name is longer than IM_TOPIC_MAX or empty.  A session joins a topic once:
+ * the caller checks.
+ */
+im_topic_t *im_hub_join(im_hub_t *hub, im_str_t name, uint8_t wire,
+    im_sub_t *sub, int *first);
+
+/*
+ * Unsubscribes; frees chunks that only this one needed.  The topic, and true
+ * in *last if it has no follower any more: the caller then calls
+ * im_hub_topic_destroy(), at once or when Redis has confirmed.
+ */
+im_topic_t *im_hub_leave(im_hub_t *hub, im_sub_t *sub, int *last);
+
+/* The topic must have no subscription; topic->data is the caller's to free. */
+void im_hub_topic_destroy(im_hub_t *hub, im_topic_t *topic);
+
+/* Walks all topics; fn must neither join nor leave. */
+im_int_t im_hub_each_topic(im_hub_t *hub,
+    im_int_t (*fn)(im_topic_t *topic, void *data), void *data);
+
+
+/* NULL: no session of that user here. */
+im_user_t *im_hub_user(im_hub_t *hub, im_str_t id);
+
+/* *first: the first session of the user here.  NULL: no memory, bad length. */
+im_user_t *im_hub_user_add(im_hub_t *hub, im_str_t id, im_list_t *link,
+    int *first);
+
+/* *last: that was the last one; user is freed then. */
+void im_hub_user_remove(im_hub_t *hub, im_user_t *user, im_list_t *link,
+    int *last);
+
+
+#endif /* IM_HUB_H */

@@ -1,0 +1,68 @@
+/*
+ * JSON in (table-driven, on yajl) and out.  The only file that knows yajl.
+ *
+ * Decoded strings live in the arena given (an im_buf_t whose memory is
+ * reserved up front to the input's length, so that it does not move); RAW
+ * values borrow from the text.
+ */
+
+#ifndef IM_JSON_H
+#define IM_JSON_H
+
+
+#include "im_types.h"
+#include "im_buf.h"
+
+
+#define IM_JSON_MAX_DEPTH  32
+
+
+typedef enum {
+    IM_JSON_STRING,      /* im_str_t; null leaves it */
+    IM_JSON_INT,         /* int64_t */
+    IM_JSON_BOOL,        /* int */
+    IM_JSON_RAW,         /* im_str_t: any value, its bytes as they came */
+    IM_JSON_STRINGS,     /* im_json_strings_t */
+    IM_JSON_OBJECT       /* im_str_t: an object, its bytes as they came */
+} im_json_type_e;
+
+
+typedef struct {
+    im_str_t    *elts;   /* in the arena's owner: freed by im_json_strings_free */
+    im_uint_t    n;
+    im_uint_t    max;    /* set by the caller before decoding */
+} im_json_strings_t;
+
+
+typedef struct {
+    im_str_t         name;
+    im_json_type_e   type;
+    size_t           offset;     /* of the member in the destination */
+} im_json_field_t;
+
+#define im_json_end  { im_null_str, 0, 0 }
+
+/* name matches in any case (as Go's decoder does; the exact one wins) */
+#define IM_JSON_ANY_CASE  1
+/* a member of the wrong type is left as it is instead of an error */
+#define IM_JSON_LAX       2
+
+
+/*
+ * Decodes one object into dst by the table; unknown members are skipped, the
+ * last of a repeated name wins.  IM_ERROR: not one complete JSON object, too
+ * deep, wrong type, too many elements; *why is static text.
+ */
+im_int_t im_json_decode(im_str_t text, const im_json_field_t *fields,
+    im_uint_t flags, im_buf_t *arena, void *dst, const char **why);
+
+void im_json_strings_free(im_json_strings_t *strings);
+
+/* One complete, valid JSON value (RFC 8259) and nothing behind it. */
+int im_json_valid(im_str_t text);
+
+/* Appends "..." with what JSON wants escaped; invalid UTF-8 becomes U+FFFD. */
+void im_json_add_string(im_buf_t *b, im_str_t s);
+
+
+#endif /* IM_JSON_H */

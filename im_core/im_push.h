@@ -1,0 +1,82 @@
+/*
+ * What travels from logic through Redis to the workers: the envelope of one
+ * message (stored in history and queue) and the batch of a PUBLISH.  All
+ * integers are big-endian.
+ *
+ *   envelope: u8 version 1, u8 kind, u8+id, u64 time ms, u8+user, u8+name,
+ *             u8+session, i32 operation, u16+tags, u8 data type, u32+data
+ *   batch:    entries of u32 length of what follows, u8 kind, u8+topic,
+ *             u8+epoch, u64 seq, envelope.  An empty batch is a heartbeat.
+ */
+
+#ifndef IM_PUSH_H
+#define IM_PUSH_H
+
+
+#include "im_types.h"
+#include "im_buf.h"
+
+
+#define IM_PUSH_VERSION       1
+#define IM_PUSH_HASH          16       /* hex digits */
+#define IM_PUSH_MAX_DATA      (1024 * 1024)
+#define IM_PUSH_MAX_ID        64
+#define IM_PUSH_MAX_BATCH     (256 * 1024)   /* a bigger entry goes alone */
+
+
+typedef enum {
+    IM_PUSH_MESSAGE = 0,
+    IM_PUSH_CONTROL = 1
+} im_push_kind_e;
+
+
+typedef enum {
+    IM_PUSH_JSON = 0,
+    IM_PUSH_TEXT,
+    IM_PUSH_BINARY
+} im_push_data_e;
+
+
+typedef struct {
+    uint8_t   kind;
+    uint8_t   type;          /* im_push_data_e */
+    int32_t   operation;
+    uint64_t  time;          /* ms since 1970 */
+    im_str_t  id;            /* the caller's, or empty */
+    im_str_t  user;          /* sender, or empty */
+    im_str_t  name;
+    im_str_t  session;
+    im_str_t  tags;
+    im_str_t  data;
+} im_envelope_t;
+
+
+/* Too long a field fails b. */
+void im_envelope_encode(im_buf_t *b, const im_envelope_t *e);
+
+/* All strings borrow from s.  IM_ERROR: not an envelope of this version. */
+im_int_t im_envelope_decode(im_str_t s, im_envelope_t *e);
+
+/* 16 hex digits over all but id and time: equal for a repeated push. */
+void im_envelope_hash(const im_envelope_t *e, u_char hash[IM_PUSH_HASH]);
+
+
+typedef struct {
+    uint8_t   kind;
+    im_str_t  topic;
+    im_str_t  epoch;
+    uint64_t  seq;
+    im_str_t  envelope;
+} im_entry_t;
+
+
+void im_entry_encode(im_buf_t *b, const im_entry_t *e);
+
+/* The next entry.  IM_OK, IM_DECLINED at the end, IM_ERROR: malformed. */
+im_int_t im_entry_decode(im_reader_t *r, im_entry_t *e);
+
+/* "epoch:seq" as in scripts and queue.  IM_ERROR: malformed. */
+im_int_t im_position_decode(im_str_t s, im_str_t *epoch, uint64_t *seq);
+
+
+#endif /* IM_PUSH_H */

@@ -1,0 +1,64 @@
+/*
+ * Rules of topics: what im_room, im_inbox and im_broadcast configure.  Made in
+ * nginx.conf, published by every worker in its lease record as JSON, read and
+ * merged by logic.
+ */
+
+#ifndef IM_RULE_H
+#define IM_RULE_H
+
+
+#include "im_types.h"
+#include "im_buf.h"
+
+
+#define IM_RULE_HISTORY_MAX  100000
+#define IM_RULES_MAX         1024
+
+
+typedef enum { IM_RULE_NONE = 0, IM_RULE_USER, IM_RULE_MEMBER } im_publish_e;
+
+
+typedef struct {
+    im_str_t   pattern;      /* exact name, or prefix with '*' as last byte */
+    uint32_t   history;      /* entries; 0 none */
+    uint32_t   ttl;          /* s; of history */
+    uint8_t    publish;      /* im_publish_e */
+    uint8_t    join_user;    /* 1: signed-in users only */
+    uint8_t    presence;
+} im_rule_t;
+
+
+typedef struct {
+    im_rule_t  *rooms;       /* owned, patterns too */
+    im_uint_t   nrooms;
+    im_rule_t   inbox;       /* pattern unused */
+    im_rule_t   broadcast;
+    unsigned    has_inbox:1;
+    unsigned    has_broadcast:1;
+} im_rules_t;
+
+
+void im_rules_init(im_rules_t *rules);
+void im_rules_cleanup(im_rules_t *rules);
+
+/* Copies the rule. IM_DECLINED: pattern is there already or invalid ('*' not last); IM_ERROR: memory, too many. */
+im_int_t im_rules_add(im_rules_t *rules, const im_rule_t *rule);
+
+/* By exact name, else the longest prefix; NULL: no rule. */
+const im_rule_t *im_rules_room(const im_rules_t *rules, im_str_t room);
+
+/* The rule of a topic "r:..", "u:..", "b"; NULL: none. */
+const im_rule_t *im_rules_topic(const im_rules_t *rules, im_str_t topic);
+
+void im_rules_encode(im_buf_t *b, const im_rules_t *rules);          /* JSON */
+im_int_t im_rules_decode(im_str_t json, im_rules_t *rules);
+
+/* Per pattern the larger history and ttl and the stricter permission. IM_ERROR: memory. */
+im_int_t im_rules_merge(im_rules_t *into, const im_rules_t *from);
+
+/* Life of a topic's meta: max(30 d, ttl + 1 d), in s. */
+uint32_t im_rule_meta_ttl(const im_rule_t *rule);
+
+
+#endif /* IM_RULE_H */

@@ -1,0 +1,47 @@
+/*
+ * Objects of one size, for what a worker has many of: sessions and
+ * subscriptions.
+ *
+ * An object has no header.  Memory is taken in blocks and never given back
+ * before cleanup: an index, once handed out, stays readable for the life of
+ * the slab, so that a stale handle can be told from a live one.
+ */
+
+#ifndef IM_SLAB_H
+#define IM_SLAB_H
+
+
+#include "im_types.h"
+
+
+typedef struct {
+    u_char   **blocks;
+    size_t     nblocks;
+    size_t     size;          /* of an object, rounded up to 8 */
+    size_t     per_block;
+    size_t     used;          /* objects handed out */
+    uint32_t   free;          /* index of the first free object, or IM_SLAB_NONE */
+} im_slab_t;
+
+
+#define IM_SLAB_NONE  ((uint32_t) -1)
+
+
+void im_slab_init(im_slab_t *slab, size_t size, size_t per_block);
+void im_slab_cleanup(im_slab_t *slab);
+
+/*
+ * A fresh object; its index in *index.  NULL: no memory.  All bytes but the
+ * first 4 are as the last user left them (0 at first): a generation kept
+ * behind them survives a free.
+ */
+void *im_slab_alloc(im_slab_t *slab, uint32_t *index);
+
+/* The first 4 bytes of the object are overwritten. */
+void im_slab_free(im_slab_t *slab, uint32_t index);
+
+/* The object of an index, free or not; NULL: never handed out. */
+void *im_slab_get(const im_slab_t *slab, uint32_t index);
+
+
+#endif /* IM_SLAB_H */

@@ -1,0 +1,215 @@
+/*
+ * A topic in one worker: its numbering, and its messages as framed bytes with
+ * cursors into them.
+ *
+ * A topic has a log for each wire format that its followers use.  A message
+ * is framed once for each log and copied once, into a chunk; a follower has
+ * only a cursor.  The chunks come with the first message and go when every
+ * cursor is at head: an idle topic has none.
+ *
+ * A subscription is in exactly one list of its log:
+ *
+ *     joining --live--> idle --append--> pending --advance--> idle
+ *                                          |  ^
+ *                                     blocked  writable
+ *
+ * so that append is O(1) whatever the number of followers, a flush takes from
+ * the head of pending until its budget is used, and nothing needs an iterator
+ * that survives a turn.  No I/O here: the caller sends what im_sub_read()
+ * names and says what went with im_sub_advance().
+ */
+
+#ifndef IM_TOPIC_H
+#define IM_TOPIC_H
+
+
+#include "im_types.h"
+#include "im_list.h"
+#include "im_hash.h"
+
+
+#define IM_EPOCH_MAX  23
+
+/* Entries of history and queue are judged by epoch first, then by seq. */
+typedef struct {
+    uint8_t  len;
+    u_char   data[IM_EPOCH_MAX];
+} im_epoch_t;
+
+
+typedef struct im_topic_s  im_topic_t;
+typedef struct im_log_s    im_log_t;
+typedef struct im_sub_s    im_sub_t;
+typedef struct im_chunk_s  im_chunk_t;
+
+
+typedef enum {
+    IM_SUB_NONE = 0,      /* not in a topic */
+    IM_SUB_JOINING,       /* gets nothing yet */
+    IM_SUB_IDLE,          /* live, cursor at head */
+    IM_SUB_PENDING,       /* live, behind, to be flushed */
+    IM_SUB_BLOCKED        /* live, behind, its session waits for its socket */
+} im_sub_state_e;
+
+
+/* Embedded in its session or in a slab; the session owns it. */
+struct im_sub_s {
+    im_list_t   link;     /* in the list of log that state names */
+    im_log_t   *log;
+    uint64_t    cursor;   /* the next byte, as an offset in all of the log */
+    im_sub_t   *next;     /* the session's next subscription; the session's */
+    void       *session;
+    uint8_t     state;    /* im_sub_state_e */
+};
+
+
+/* What all logs of a worker share: the account of their bytes. */
+typedef struct {
+    size_t       bytes;        /* allocated for chunks, spare ones too */
+    size_t       chunk_size;   /* of an ordinary chunk, its header included */
+    im_chunk_t  *spare;        /* a few ordinary chunks for reuse */
+    size_t       nspare;
+} im_logs_t;
+
+
+struct im_log_s {
+    im_log_t    *next;         /* the topic's logs in other wire formats */
+    im_topic_t  *topic;
+    im_list_t    idle;
+    im_list_t    pending;
+    im_list_t    blocked;
+    im_list_t    joining;
+    im_list_t    link;         /* the caller's: logs to flush; self when not */
+    im_chunk_t  *first;
+    im_chunk_t  *last;
+    uint64_t     head;         /* offset behind the last byte */
+    uint64_t     tail;         /* offset of the first byte kept */
+    size_t       bytes;        /* allocated for its chunks */
+    uint32_t     nsubs;
+    uint8_t      wire;         /* im_wire_e */
+};
+
+
+typedef enum {
+    IM_TOPIC_NEW = 0,          /* no epoch yet: its join is out */
+    IM_TOPIC_LIVE,
+    IM_TOPIC_HEALING           /* reads history: entries are held */
+} im_topic_state_e;
+
+
+struct im_topic_s {
+    im_hash_node_t  node;      /* in the hub, by name */
+    im_log_t       *logs;
+    im_epoch_t      epoch;
+    uint64_t        seq;       /* of the last message appended or skipped */
+    char           *past;      /* "epoch:top epoch:top ...", owned, or NULL */
+    void           *data;      /* the caller's record of route and healing */
+    uint32_t        nsubs;     /* over all logs */
+    uint16_t        partition;
+    uint8_t         state;     /* im_topic_state_e */
+    uint8_t         name_len;  /* at most IM_TOPIC_MAX */
+    u_char          name[1];   /* "r:NAME", "u:ID" or "b"; NUL-terminated */
+};
+
+/* "r:" and a name of at most 253 bytes: the length fits a byte. */
+#define IM_TOPIC_MAX  255
+
+
+typedef enum {
+    IM_OFFER_APPEND = 0,       /* the next one: append it */
+    IM_OFFER_DROP,             /* seen before */
+    IM_OFFER_GAP,              /* something is missing between: heal */
+    IM_OFFER_ASK               /* of an epoch not known here: ask Redis */
+} im_offer_e;
+
+
+/* Created and destroyed by the hub only (im_hub.h). */
+im_str_t im_topic_name(const im_topic_t *topic);
+
+/*
+ * Judges an entry by epoch, then seq, and changes nothing.  An entry of a past
+ * epoch is judged by seq alone, since numbering goes on (DESIGN: rules 1, 5).
+ */
+im_offer_e im_topic_offer(const im_topic_t *topic, im_str_t epoch,
+    uint64_t seq);
+
+/*
+ * Takes over what a script said: epoch, top and past ("" for none) and makes
+ * the topic LIVE.  Does not touch logs.  IM_ERROR: no memory, or the epoch is
+ * longer than IM_EPOCH_MAX.
+ */
+im_int_t im_topic_position(im_topic_t *topic, im_str_t epoch, uint64_t seq,
+    im_str_t past);
+
+/*
+ * True if (epoch, seq) is a continuation under this topic's epoch and past:
+ * same epoch and seq <= top, or an epoch of past with seq <= the top it had.
+ */
+int im_topic_continues(const im_topic_t *topic, im_str_t epoch, uint64_t seq);
+
+
+void im_logs_init(im_logs_t *logs, size_t chunk_size);
+void im_logs_cleanup(im_logs_t *logs);         /* every log must be empty */
+
+
+/*
+ * Appends one frame (whole, ready for the wire).  All idle subscriptions
+ * become pending.  seq 0: not numbered (control entries such as room info).
+ * With no live follower nothing is kept.  IM_ERROR: no memory; the log is as
+ * before.
+ */
+im_int_t im_log_append(im_logs_t *logs, im_log_t *log, im_str_t frame,
+    uint64_t seq);
+
+/* The log has something to flush. */
+static inline int
+im_log_pending(const im_log_t *log)
+{
+    return !im_list_empty(&log->pending);
+}
+
+/*
+ * Frees the chunks that no cursor needs: all of them when nobody is behind,
+ * else those before the smallest cursor, which is looked for only when
+ * scan is set (O(subscriptions behind)).
+ */
+void im_log_trim(im_logs_t *logs, im_log_t *log, int scan);
+
+/* The subscription of a log that is furthest behind, or NULL; O(behind). */
+im_sub_t *im_log_slowest(const im_log_t *log);
+
+
+/* joining -> idle, at head. */
+void im_sub_live(im_sub_t *sub);
+
+/*
+ * The bytes from the cursor to head as at most n pieces, in order; the number
+ * of pieces, 0 when at head.  *total: bytes in the pieces.  Stops before a
+ * frame that would make total exceed max, but gives at least one whole frame
+ * (or the rest of the one that the cursor stands in).
+ */
+im_uint_t im_sub_read(const im_sub_t *sub, im_str_t *pieces, im_uint_t n,
+    size_t max, size_t *total);
+
+/* n bytes went out. At head: becomes idle; else stays in the list it is in. */
+void im_sub_advance(im_sub_t *sub, size_t n);
+
+/* pending -> blocked and back; no-op in other states. */
+void im_sub_block(im_sub_t *sub);
+void im_sub_unblock(im_sub_t *sub);
+
+/*
+ * Bytes between the cursor and the end of the frame that it stands in; 0 at a
+ * frame boundary.
+ */
+size_t im_sub_unfinished(const im_sub_t *sub);
+
+/* Bytes behind head. */
+static inline uint64_t
+im_sub_behind(const im_sub_t *sub)
+{
+    return sub->log->head - sub->cursor;
+}
+
+
+#endif /* IM_TOPIC_H */

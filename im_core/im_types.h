@@ -1,0 +1,79 @@
+/*
+ * The few types that all of im_core shares, and its door to memory.
+ *
+ * im_core is pure: no nginx, no sockets, no clock, no log, no globals that
+ * change.  Results have nginx's values, so that a caller inside nginx can
+ * pass them on.
+ */
+
+#ifndef IM_TYPES_H
+#define IM_TYPES_H
+
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/types.h>
+
+
+#define IM_OK         0
+#define IM_ERROR     -1
+#define IM_AGAIN     -2
+#define IM_DECLINED  -5
+
+
+typedef intptr_t   im_int_t;
+typedef uintptr_t  im_uint_t;
+
+
+/* Borrowed bytes: not owned, not ended by NUL. */
+typedef struct {
+    size_t   len;
+    u_char  *data;
+} im_str_t;
+
+
+#define im_str(s)     { sizeof(s) - 1, (u_char *) (s) }
+#define im_null_str   { 0, NULL }
+
+#define im_min(a, b)  ((a) < (b) ? (a) : (b))
+#define im_max(a, b)  ((a) > (b) ? (a) : (b))
+
+
+static inline im_str_t
+im_str_set(const void *data, size_t len)
+{
+    im_str_t  s;
+
+    s.len = len;
+    s.data = (u_char *) data;
+
+    return s;
+}
+
+
+static inline im_str_t
+im_str_z(const char *z)
+{
+    return im_str_set(z, strlen(z));
+}
+
+
+static inline int
+im_str_eq(im_str_t a, im_str_t b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+
+/*
+ * All memory of im_core comes from here.  The programs link im_alloc.c; unit
+ * tests link an allocator of their own that fails on demand.  NULL: no memory.
+ */
+void *im_alloc(size_t size);
+void *im_calloc(size_t size);
+void *im_realloc(void *p, size_t size);
+void im_free(void *p);
+
+
+#endif /* IM_TYPES_H */

@@ -1,0 +1,24 @@
+/*
+ * UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above
+ * U+10FFFF.
+ */
+
+#ifndef IM_UTF8_H
+#define IM_UTF8_H
+
+
+#include "im_types.h"
+
+
+/* 0: at a character boundary.  Text may arrive in any pieces. */
+typedef uint8_t  im_utf8_t;
+
+
+/* IM_OK: good so far; IM_ERROR: can't become valid any more. */
+im_int_t im_utf8_feed(im_utf8_t *state, const u_char *p, size_t len);
+
+/* The whole text is valid and complete. */
+int im_utf8_valid(im_str_t s);
+
+
+#endif /* IM_UTF8_H */
