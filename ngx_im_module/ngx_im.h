@@ -1,0 +1,388 @@
+/*
+ * What the files of the module share.  One struct, ngx_im_worker_t, holds all
+ * that changes in a worker; configuration is read-only once workers run.
+ *
+ *   ngx_im_module.c     directives, variables and nothing else
+ *   ngx_im_handshake.c  request -> 101 -> detached session
+ *   ngx_im_session.c    phases, join and leave, close, the timer wheel
+ *   ngx_im_recv.c       socket -> frames -> commands
+ *   ngx_im_send.c       replies, flush, slow sessions, budget
+ *   ngx_im_auth.c       commands of a first frame -> identity -> open
+ *   ngx_im_backend.c    asks logic by an in-memory subrequest
+ *   ngx_im_redis.c      the link: commands and pub/sub, reconnect
+ *   ngx_im_sync.c       lease, routes, batches, healing, room info
+ *   ngx_im_zone.c       the node's shared memory: counters, per-IP table
+ *   ngx_im_drain.c      quit and reload
+ *   ngx_im_status.c     im_status
+ */
+
+#ifndef NGX_IM_H
+#define NGX_IM_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "im_types.h"
+#include "im_list.h"
+#include "im_buf.h"
+#include "im_slab.h"
+#include "im_ws.h"
+#include "im_topic.h"
+#include "im_hub.h"
+#include "im_key.h"
+#include "im_push.h"
+#include "im_proto.h"
+#include "im_rule.h"
+
+
+#define NGX_IM_LEASE_MS        12000
+#define NGX_IM_RENEW_MS        3000
+#define NGX_IM_WHEEL_SLOTS     512       /* of one second each */
+#define NGX_IM_MAX_SLOTS       256       /* worker incarnations in the zone */
+
+
+typedef struct ngx_im_worker_s   ngx_im_worker_t;
+typedef struct ngx_im_session_s  ngx_im_session_t;
+typedef struct ngx_im_redis_s    ngx_im_redis_t;
+typedef struct ngx_im_sync_s     ngx_im_sync_t;
+
+
+typedef struct {
+    ngx_addr_t       *addr;          /* resolved at configuration */
+    ngx_str_t         name;          /* as configured, for logs */
+    ngx_str_t         user;
+    ngx_str_t         password;
+    ngx_str_t         prefix;        /* "im:" */
+    ngx_uint_t        db;
+    ngx_uint_t        partitions;    /* offered when Redis has none yet */
+    ngx_msec_t        timeout;       /* connect, and PING unanswered */
+} ngx_im_redis_conf_t;
+
+
+/* http{} */
+typedef struct {
+    ngx_im_redis_conf_t  redis;
+    ngx_str_t            node;
+    ngx_str_t            token;          /* random, of this nginx instance */
+    im_rules_t           rules;
+    ngx_shm_zone_t      *zone;
+    ngx_uint_t           max_sessions;         /* im_limit sessions=, of a worker */
+    ngx_uint_t           max_sessions_per_ip;  /* per_ip=, of the node */
+    ngx_uint_t           max_sessions_per_user; /* per_user=, of a worker */
+    ngx_uint_t           max_unauthenticated;  /* unauthenticated=, of a worker */
+    ngx_uint_t           handshakes;           /* handshakes=, a second and worker */
+    ngx_uint_t           topics_per_session;   /* topics= */
+    size_t               log_bytes;            /* topic_log=, of one topic */
+    size_t               logs_bytes;           /* logs=, of a worker */
+    ngx_uint_t           budget;               /* sessions a turn of a flush */
+    ngx_msec_t           drain;
+    unsigned             enabled:1;            /* some location has im_comet */
+} ngx_im_main_conf_t;
+
+
+typedef enum {
+    NGX_IM_AUTH_NONE = 0,
+    NGX_IM_AUTH_TOKEN
+} ngx_im_auth_e;
+
+
+/* location{} */
+typedef struct {
+    const im_proto_t    *proto;          /* NULL: no im_comet here */
+    ngx_uint_t           auth;           /* ngx_im_auth_e */
+    ngx_str_t            connect;        /* URI of im_connect */
+    ngx_msec_t           ping;           /* im_ping: interval, default 25s */
+    ngx_msec_t           pong;           /* im_ping timeout=: silence allowed */
+    ngx_msec_t           auth_timeout;   /* im_limit auth_timeout= */
+    size_t               max_message;    /* im_limit message=, default 64k */
+    size_t               max_replies;    /* im_limit replies=, bytes queued */
+    ngx_array_t         *origins;        /* of ngx_str_t, NULL: any */
+    ngx_im_main_conf_t  *main;
+    ngx_http_core_loc_conf_t *clcf;
+} ngx_im_loc_conf_t;
+
+
+/* One worker's counters in the zone; gauges are absolute. */
+typedef struct {
+    ngx_atomic_t      pid;               /* 0: free */
+    ngx_atomic_t      slot;              /* ngx_worker */
+    ngx_atomic_t      start;             /* ms */
+    ngx_atomic_t      draining;
+    ngx_atomic_t      sessions;
+    ngx_atomic_t      unauthenticated;
+    ngx_atomic_t      users;
+    ngx_atomic_t      topics;
+    ngx_atomic_t      log_bytes;
+    ngx_atomic_t      link;              /* ngx_im_link_e */
+    ngx_atomic_t      accepted;          /* handshakes that gave a session */
+    ngx_atomic_t      refused;
+    ngx_atomic_t      closed;
+    ngx_atomic_t      slow;              /* closed since too slow */
+    ngx_atomic_t      messages_in;       /* from clients */
+    ngx_atomic_t      messages_out;      /* delivered to sockets, by frame */
+    ngx_atomic_t      bytes_in;
+    ngx_atomic_t      bytes_out;
+    ngx_atomic_t      pushes;            /* entries taken from pub/sub */
+    ngx_atomic_t      healed;            /* entries read from history */
+    ngx_atomic_t      holes;             /* gaps that history couldn't fill */
+    ngx_atomic_t      sends;             /* send calls */
+} ngx_im_counters_t;
+
+
+typedef enum {
+    NGX_IM_LINK_DOWN = 0,
+    NGX_IM_LINK_UP,
+    NGX_IM_LINK_DEGRADED     /* Redis answers, job's heartbeats are missing */
+} ngx_im_link_e;
+
+
+typedef enum {
+    NGX_IM_FREE = 0,
+    NGX_IM_CONNECTING,       /* 101 sent, waits for the first frame */
+    NGX_IM_AUTHENTICATING,   /* logic has been asked */
+    NGX_IM_OPEN,
+    NGX_IM_CLOSING,          /* close frame queued or sent */
+    NGX_IM_CLOSED            /* to be freed in this turn */
+} ngx_im_phase_e;
+
+
+/* Names a session across turns; 0 is never valid. */
+typedef uint64_t  ngx_im_handle_t;       /* generation << 32 | index */
+
+
+typedef struct {
+    u_char           *data;
+    uint32_t          len;
+    uint32_t          size;
+    uint32_t          sent;
+} ngx_im_replies_t;
+
+
+struct ngx_im_session_s {
+    uint32_t            free;            /* im_slab_t's */
+    uint32_t            generation;
+    uint32_t            index;
+    uint32_t            deadline;        /* of the wheel, s of ngx_time */
+    im_list_t           wheel;
+    im_list_t           all;             /* in worker->sessions */
+    im_list_t           user_link;       /* in user->sessions */
+    im_list_t           blocked;         /* in worker->blocked; self when not */
+    ngx_connection_t   *connection;
+    ngx_im_loc_conf_t  *conf;
+    im_user_t          *user;            /* NULL: guest */
+    im_sub_t           *subs;            /* from worker->subs, but `all` */
+    im_sub_t            everybody;       /* the broadcast topic's */
+    ngx_im_replies_t   *replies;         /* queued control bytes, or NULL */
+    u_char             *message;         /* im_buf_t: a partial message, or NULL */
+    im_sub_t           *unfinished;      /* a frame of it is cut in the socket */
+    im_ws_t             ws;
+    uint64_t            bytes_in;
+    uint64_t            bytes_out;
+    uint32_t            start;           /* ngx_time() */
+    uint32_t            seen;            /* ngx_time() of last bytes */
+    uint16_t            close_code;
+    uint8_t             phase;           /* ngx_im_phase_e */
+    uint8_t             family;          /* of addr: AF_INET, AF_INET6, AF_UNIX */
+    u_char              addr[16];
+    u_char              id[16];          /* random, UUID */
+    const char         *why;             /* for the log line */
+    u_char             *name;            /* display name, u8 length first, or NULL */
+};
+
+
+struct ngx_im_worker_s {
+    ngx_im_main_conf_t *conf;
+    ngx_log_t          *log;             /* cycle's */
+    im_hub_t            hub;
+    im_slab_t           sessions_slab;
+    im_slab_t           subs_slab;
+    im_list_t           sessions;
+    im_list_t           closed;          /* to be freed by close_event */
+    im_list_t           blocked;         /* sessions, blocked the longest first */
+    im_list_t           flush;           /* logs with pending subscriptions */
+    im_list_t           wheel[NGX_IM_WHEEL_SLOTS];
+    ngx_uint_t          nsessions;
+    ngx_uint_t          nunauthenticated;
+    ngx_uint_t          nusers;
+    ngx_event_t         flush_event;
+    ngx_event_t         close_event;
+    ngx_event_t         tick;            /* 1 s, cancelable */
+    ngx_event_t         drain_event;
+    im_buf_t            scratch;         /* frames being encoded */
+    im_buf_t            arena;           /* decoded strings */
+    u_char             *in;              /* 64k read buffer */
+    ngx_im_counters_t  *counters;        /* in the zone */
+    ngx_uint_t          zone_slot;
+    ngx_str_t           id;              /* NODE.SLOT.START */
+    ngx_im_redis_t     *redis;
+    ngx_im_sync_t      *sync;
+    unsigned            draining:1;
+};
+
+
+extern ngx_module_t      ngx_im_module;
+extern ngx_im_worker_t  *ngx_im_worker;  /* NULL outside workers */
+
+
+/* ngx_im_handshake.c */
+ngx_int_t ngx_im_handshake_handler(ngx_http_request_t *r);
+
+
+/* ngx_im_session.c */
+ngx_int_t ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf);
+void ngx_im_worker_exit(ngx_cycle_t *cycle);
+
+/* Takes over c (detached by the caller).  NULL: refused, c is the caller's. */
+ngx_im_session_t *ngx_im_session_create(ngx_im_worker_t *w,
+    ngx_connection_t *c, ngx_im_loc_conf_t *ilcf);
+ngx_im_handle_t ngx_im_session_handle(ngx_im_session_t *s);
+ngx_im_session_t *ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h);
+
+/* The only setter of phase. */
+void ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase);
+
+/*
+ * Ends a session: queues a close frame where the peer can still take one
+ * (code 0: none) and closes the connection once it is out, in a later turn.
+ * why is static text for the log.  A second call is harmless; after it the
+ * caller touches nothing of the session.
+ */
+void ngx_im_session_close(ngx_im_session_t *s, ngx_uint_t code,
+    const char *why);
+
+/*
+ * Identity is settled: user "" is a guest.  Joins broadcast, the inbox and
+ * room ("" none); the session is open.
+ */
+void ngx_im_session_open(ngx_im_session_t *s, im_str_t user, im_str_t name,
+    im_str_t room);
+ngx_int_t ngx_im_session_join(ngx_im_session_t *s, im_str_t topic);
+void ngx_im_session_leave_all(ngx_im_session_t *s);
+
+/* Called by sync when a joining subscription's topic is live. */
+void ngx_im_session_joined(ngx_im_session_t *s, im_sub_t *sub);
+
+/* Sets the next look at this session, in seconds from now. */
+void ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds);
+
+/* "127.0.0.1" into buf (NGX_SOCKADDR_STRLEN); the length. */
+size_t ngx_im_session_addr(ngx_im_session_t *s, u_char *buf);
+
+
+/* ngx_im_recv.c */
+void ngx_im_recv_handler(ngx_event_t *rev);
+
+
+/* ngx_im_send.c */
+void ngx_im_send_handler(ngx_event_t *wev);
+
+/* Queues bytes of this session alone (whole frames) and tries to send. */
+ngx_int_t ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame);
+
+/* Frames m in every log of the topic and marks them for the flush. */
+ngx_int_t ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
+    const im_message_t *m);
+
+/* After a batch: flushes now up to the budget, the rest in later turns. */
+void ngx_im_send_flush(ngx_im_worker_t *w);
+void ngx_im_flush_handler(ngx_event_t *ev);
+
+
+/* ngx_im_auth.c */
+void ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command);
+
+
+/* ngx_im_backend.c */
+
+/* status 0: no answer. body borrowed. */
+typedef void (*ngx_im_backend_pt)(ngx_im_worker_t *w, ngx_im_handle_t h,
+    ngx_uint_t status, im_str_t body);
+
+/*
+ * POSTs body to the internal location uri of the server that conf belongs to;
+ * handler is called once, in a later turn.  Bounded in number (max 256 at
+ * once, 10000 waiting).  NGX_ERROR: not asked, the handler isn't called.
+ */
+ngx_int_t ngx_im_backend_ask(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf,
+    im_str_t body, ngx_im_backend_pt handler, ngx_im_handle_t h);
+
+
+/* ngx_im_sync.c */
+ngx_int_t ngx_im_sync_init(ngx_im_worker_t *w);
+void ngx_im_sync_exit(ngx_im_worker_t *w);
+
+/* 1: joins can be served (Redis reached once, its settings are right). */
+int ngx_im_sync_ready(ngx_im_worker_t *w);
+
+/* A topic got its first follower / its last one left (sync destroys it). */
+ngx_int_t ngx_im_sync_follow(ngx_im_worker_t *w, im_topic_t *topic);
+void ngx_im_sync_unfollow(ngx_im_worker_t *w, im_topic_t *topic);
+
+/* Followers of a topic changed: count and members go out within a second. */
+void ngx_im_sync_member(ngx_im_worker_t *w, im_topic_t *topic,
+    ngx_im_session_t *s, int joined);
+
+/* Sends one room-info frame to the session when its members are known. */
+void ngx_im_sync_room_info(ngx_im_worker_t *w, im_topic_t *topic,
+    ngx_im_session_t *s);
+void ngx_im_sync_draining(ngx_im_worker_t *w);
+ngx_im_link_e ngx_im_sync_link(ngx_im_worker_t *w);
+
+
+/* ngx_im_redis.c */
+
+/* reply is hiredis' redisReply, or NULL: connection lost or refused. */
+typedef void (*ngx_im_redis_pt)(ngx_im_worker_t *w, void *reply, void *data);
+
+typedef struct {
+    void  (*up)(ngx_im_worker_t *w);         /* both connections usable, subscribed */
+    void  (*down)(ngx_im_worker_t *w);
+    void  (*message)(ngx_im_worker_t *w, uint16_t partition, im_str_t batch);
+    void  (*heartbeat_lost)(ngx_im_worker_t *w, uint16_t partition, int lost);
+    void  (*generation)(ngx_im_worker_t *w); /* changed under the connection */
+} ngx_im_redis_events_t;
+
+ngx_im_redis_t *ngx_im_redis_create(ngx_im_worker_t *w,
+    const ngx_im_redis_events_t *events);
+void ngx_im_redis_destroy(ngx_im_redis_t *redis);
+
+/*
+ * Queues a command for a partition's link (IM_PARTITIONS_MAX: the registry).
+ * An argument whose data is NULL is replaced by the connection's generation
+ * when the command is written.  NGX_ERROR: link down or queue full, and the
+ * handler isn't called.
+ */
+ngx_int_t ngx_im_redis_command(ngx_im_redis_t *redis, uint16_t partition,
+    ngx_im_redis_pt handler, void *data, ngx_uint_t argc,
+    const im_str_t *argv);
+
+/* EVALSHA with EVAL where the script is unknown.  keys and args as above. */
+struct im_script_s;
+ngx_int_t ngx_im_redis_script(ngx_im_redis_t *redis, uint16_t partition,
+    const void *script, ngx_im_redis_pt handler, void *data,
+    ngx_uint_t nkeys, ngx_uint_t argc, const im_str_t *argv);
+
+
+/* ngx_im_zone.c */
+ngx_int_t ngx_im_zone_init(ngx_conf_t *cf, ngx_im_main_conf_t *imcf);
+ngx_int_t ngx_im_zone_attach(ngx_im_worker_t *w);
+void ngx_im_zone_detach(ngx_im_worker_t *w);
+
+/* Counts an address in; NGX_BUSY: over per_ip=; NGX_ERROR: zone is full. */
+ngx_int_t ngx_im_zone_ip_add(ngx_im_worker_t *w, ngx_uint_t family,
+    const u_char *addr);
+void ngx_im_zone_ip_remove(ngx_im_worker_t *w, ngx_uint_t family,
+    const u_char *addr);
+
+
+/* ngx_im_drain.c */
+void ngx_im_drain_start(ngx_im_worker_t *w);
+
+
+/* ngx_im_status.c */
+ngx_int_t ngx_im_status_handler(ngx_http_request_t *r);
+
+
+#endif /* NGX_IM_H */
