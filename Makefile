@@ -1,0 +1,169 @@
+# im: build, run, test.  `make help` lists the targets.
+#
+#   NGX_SRC=DIR   nginx source to build the module against (default: what
+#                 Debian's nginx-dev installs)
+#   SAN=1         with AddressSanitizer and UBSan, in a build folder of its own
+#   PORT=8080 WORKERS=2 ADDRESS=127.0.0.1   of make run
+
+TOP      := $(CURDIR)
+NGX_SRC  ?= /usr/share/nginx/src
+PREFIX   ?= /usr
+PORT     ?= 8080
+WORKERS  ?= 2
+ADDRESS  ?= 127.0.0.1
+
+ifeq ($(SAN),1)
+BUILD    := build/san
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+            -fno-omit-frame-pointer
+else
+BUILD    := build
+SANFLAGS :=
+endif
+
+CC       ?= gcc
+CFLAGS   ?= -O2 -g
+WARN     := -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes
+DEFS     := -D_GNU_SOURCE
+INC      := -Iim_core -Iim_daemon -Iim_logic -Iim_job
+COMPILE   = $(CC) $(WARN) $(CFLAGS) $(SANFLAGS) $(DEFS) $(INC) -fPIC -MMD -MP
+
+objects   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
+CORE     := $(call objects,im_core) $(BUILD)/im_scripts.o
+DAEMON   := $(call objects,im_daemon)
+LOGIC    := $(call objects,im_logic)
+JOB      := $(call objects,im_job)
+
+MODULE   := $(BUILD)/ngx_im_module.so
+PROGRAMS := $(BUILD)/im_logic $(BUILD)/im_job
+
+UNITS    := $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/*_test.c))
+FUZZ     := $(patsubst t/fuzz/%.c,$(BUILD)/t/%,$(wildcard t/fuzz/*_fuzz.c))
+# unit tests bring an allocator that fails on demand
+TESTED   := $(filter-out $(BUILD)/im_core/im_alloc.o,$(CORE)) \
+            $(filter-out %_main.o,$(LOGIC) $(DAEMON))
+TESTLIBS := -lcmocka -lyajl -levent -lhiredis -lcrypt -lm
+
+.PHONY: all module programs run test lint style install clean help tests \
+        packages-build packages-run packages-test packages-lint
+
+all: packages-build
+	@$(MAKE) --no-print-directory module programs
+
+help:
+	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+	@echo "targets: all run test lint style install clean"
+
+packages-%:
+	@conf/packages $(subst -, ,$*)
+
+module: $(MODULE)
+
+programs: $(PROGRAMS)
+
+
+# the two daemons
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(COMPILE) -c -o $@ $<
+
+$(BUILD)/im_scripts.c: redis/embed $(wildcard redis/*.lua)
+	@mkdir -p $(@D)
+	redis/embed redis > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/im_scripts.o: $(BUILD)/im_scripts.c
+	$(COMPILE) -c -o $@ $<
+
+$(BUILD)/im_logic: $(LOGIC) $(DAEMON) $(CORE)
+	$(CC) $(SANFLAGS) -o $@ $^ -levent -lhiredis -lyajl -lcrypt -lm
+
+$(BUILD)/im_job: $(JOB) $(DAEMON) $(CORE)
+	$(CC) $(SANFLAGS) -o $@ $^ -levent -lhiredis -lyajl -lm
+
+
+# the module, built by nginx's own makefile
+
+NGX_FILES := config $(wildcard ngx_im_module/*.[ch] im_core/*.[ch]) \
+             $(BUILD)/im_scripts.c
+NGX_OPTS  := --with-compat --with-debug --with-http_ssl_module \
+             --with-http_v2_module --with-http_realip_module \
+             --with-http_auth_request_module --with-http_stub_status_module \
+             --with-threads
+
+$(BUILD)/nginx/Makefile: config $(wildcard ngx_im_module/*.h) \
+        $(wildcard im_core/*.h) | $(BUILD)/im_scripts.c
+	@if ! test -e $(NGX_SRC)/configure -o -e $(NGX_SRC)/auto/configure; then \
+	    echo "NGX_SRC=$(NGX_SRC): no nginx source there;" \
+	         "install nginx-dev or name a source tree" >&2; exit 1; fi
+	cd $(NGX_SRC) && flags="$(NGX_OPTS)" \
+	&& if test -e conf_flags; then . ./conf_flags; \
+	       set -- "$${NGX_CONF_FLAGS[@]}"; else set -- $$flags; fi \
+	&& configure=configure && { test -e $$configure || \
+	       configure=auto/configure; } \
+	&& IM_SCRIPTS=$(TOP)/$(BUILD)/im_scripts.c bash $$configure "$$@" \
+	       --with-cc-opt="$(CFLAGS) -fPIC $(SANFLAGS)" \
+	       --with-ld-opt="-fPIC $(SANFLAGS)" \
+	       --builddir=$(TOP)/$(BUILD)/nginx --add-dynamic-module=$(TOP) \
+	       > $(TOP)/$(BUILD)/configure.log \
+	|| { tail -n 20 $(TOP)/$(BUILD)/configure.log; exit 1; }
+
+$(BUILD)/nginx/Makefile: SHELL := /bin/bash
+
+$(MODULE): $(BUILD)/nginx/Makefile $(NGX_FILES)
+	$(MAKE) -f $(TOP)/$(BUILD)/nginx/Makefile -C $(NGX_SRC) modules
+	cp $(BUILD)/nginx/ngx_im_module.so $@
+
+
+run: packages-build-run
+	@$(MAKE) --no-print-directory module programs
+	@PORT=$(PORT) WORKERS=$(WORKERS) ADDRESS=$(ADDRESS) conf/run $(BUILD)
+
+
+# tests
+
+tests: module programs $(UNITS) $(FUZZ) $(BUILD)/t/client
+
+test: packages-build-test
+	@$(MAKE) --no-print-directory SAN=$(SAN) tests
+	@SAN=$(SAN) IM_BUILD=$(TOP)/$(BUILD) t/run
+
+$(BUILD)/t/%_test: t/unit/%_test.c t/unit/alloc.c $(TESTED)
+	@mkdir -p $(@D)
+	$(COMPILE) -It/unit -o $@ $(filter %.c,$^) $(TESTED) $(TESTLIBS)
+
+$(BUILD)/t/%_fuzz: t/fuzz/%_fuzz.c t/fuzz/replay.c $(TESTED) \
+        $(BUILD)/im_core/im_alloc.o
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $(filter %.c,$^) $(TESTED) \
+	    $(BUILD)/im_core/im_alloc.o $(TESTLIBS)
+
+$(BUILD)/t/client: t/e2e/client.c $(CORE)
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $< $(CORE) -lyajl -lm
+
+lint: packages-build-lint
+	@$(MAKE) --no-print-directory $(BUILD)/nginx/Makefile
+	@CC=$(CC) NGX_SRC=$(NGX_SRC) BUILD=$(BUILD) t/lint
+
+style:
+	@t/style
+
+
+install: all
+	install -D -m 644 $(MODULE) \
+	    $(DESTDIR)$(PREFIX)/lib/nginx/modules/ngx_im_module.so
+	install -D -m 755 $(BUILD)/im_logic $(DESTDIR)$(PREFIX)/bin/im_logic
+	install -D -m 755 $(BUILD)/im_job $(DESTDIR)$(PREFIX)/bin/im_job
+	install -D -m 644 conf/im_params $(DESTDIR)/etc/nginx/im_params
+	install -D -m 644 conf/nginx.conf.example \
+	    $(DESTDIR)$(PREFIX)/share/im/nginx.conf.example
+	mkdir -p $(DESTDIR)$(PREFIX)/share/im/web
+	install -m 644 web/* $(DESTDIR)$(PREFIX)/share/im/web/
+
+clean:
+	rm -rf build
+
+
+-include $(patsubst %.o,%.d,$(CORE) $(DAEMON) $(LOGIC) $(JOB))
+-include $(wildcard $(BUILD)/t/*.d)
