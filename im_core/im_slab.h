@@ -19,7 +19,8 @@ typedef struct {
     size_t     nblocks;
     size_t     size;          /* of an object, rounded up to 8 */
     size_t     per_block;
-    size_t     used;          /* objects handed out */
+    size_t     used;          /* objects in use */
+    size_t     given;         /* indexes ever handed out: 0..given - 1 */
     uint32_t   free;          /* index of the first free object, or IM_SLAB_NONE */
 } im_slab_t;
 

@@ -50,7 +50,7 @@ typedef struct {
     im_utf8_t  utf8;
     unsigned   fin:1;
     unsigned   in_payload:1;
-    unsigned   failed:1;
+    unsigned   failed:5;         /* the fault, or 0 */
 } im_ws_t;
 
 

@@ -1,0 +1,146 @@
+/*
+ * UTF-8 by a table of states: the class of a byte and the state before it
+ * give the state after it.
+ */
+
+#include "im_utf8.h"
+
+
+enum {
+    IM_UTF8_OK = 0,        /* at a boundary */
+    IM_UTF8_1,             /* one more continuation byte */
+    IM_UTF8_2,             /* two more */
+    IM_UTF8_3,             /* three more */
+    IM_UTF8_E0,            /* two more, not overlong */
+    IM_UTF8_ED,            /* two more, not a surrogate */
+    IM_UTF8_F0,            /* three more, not overlong */
+    IM_UTF8_F4,            /* three more, not above U+10FFFF */
+    IM_UTF8_BAD,
+    IM_UTF8_STATES
+};
+
+
+/* The continuation bytes fall into three classes, told apart by E0..F4. */
+enum {
+    IM_UTF8_ASCII = 0,
+    IM_UTF8_80,
+    IM_UTF8_90,
+    IM_UTF8_A0,
+    IM_UTF8_LEAD_2,
+    IM_UTF8_LEAD_E0,
+    IM_UTF8_LEAD_3,
+    IM_UTF8_LEAD_ED,
+    IM_UTF8_LEAD_F0,
+    IM_UTF8_LEAD_4,
+    IM_UTF8_LEAD_F4,
+    IM_UTF8_NEVER,
+    IM_UTF8_CLASSES
+};
+
+
+static const uint8_t  im_utf8_classes[256] = {
+    [0x00 ... 0x7f] = IM_UTF8_ASCII,
+    [0x80 ... 0x8f] = IM_UTF8_80,
+    [0x90 ... 0x9f] = IM_UTF8_90,
+    [0xa0 ... 0xbf] = IM_UTF8_A0,
+    [0xc0 ... 0xc1] = IM_UTF8_NEVER,
+    [0xc2 ... 0xdf] = IM_UTF8_LEAD_2,
+    [0xe0]          = IM_UTF8_LEAD_E0,
+    [0xe1 ... 0xec] = IM_UTF8_LEAD_3,
+    [0xed]          = IM_UTF8_LEAD_ED,
+    [0xee ... 0xef] = IM_UTF8_LEAD_3,
+    [0xf0]          = IM_UTF8_LEAD_F0,
+    [0xf1 ... 0xf3] = IM_UTF8_LEAD_4,
+    [0xf4]          = IM_UTF8_LEAD_F4,
+    [0xf5 ... 0xff] = IM_UTF8_NEVER
+};
+
+
+#define B  IM_UTF8_BAD
+
+static const uint8_t  im_utf8_next[IM_UTF8_STATES][IM_UTF8_CLASSES] = {
+    /*             ascii 80 90 a0 2  e0          3  ed          f0          4
+                   f4          never */
+    [IM_UTF8_OK] = { 0,  B, B, B, 1, IM_UTF8_E0, 2, IM_UTF8_ED, IM_UTF8_F0, 3,
+                     IM_UTF8_F4, B },
+    [IM_UTF8_1]  = { B,  0, 0, 0, B, B, B, B, B, B, B, B },
+    [IM_UTF8_2]  = { B,  1, 1, 1, B, B, B, B, B, B, B, B },
+    [IM_UTF8_3]  = { B,  2, 2, 2, B, B, B, B, B, B, B, B },
+    [IM_UTF8_E0] = { B,  B, B, 1, B, B, B, B, B, B, B, B },
+    [IM_UTF8_ED] = { B,  1, 1, B, B, B, B, B, B, B, B, B },
+    [IM_UTF8_F0] = { B,  B, 2, 2, B, B, B, B, B, B, B, B },
+    [IM_UTF8_F4] = { B,  2, B, B, B, B, B, B, B, B, B, B },
+    [IM_UTF8_BAD] = { B,  B, B, B, B, B, B, B, B, B, B, B }
+};
+
+#undef B
+
+
+static const u_char *im_utf8_skip_ascii(const u_char *p, const u_char *end);
+
+
+im_int_t
+im_utf8_feed(im_utf8_t *state, const u_char *p, size_t len)
+{
+    uint8_t        s;
+    const u_char  *end;
+
+    if (len == 0) {
+        return *state == IM_UTF8_BAD ? IM_ERROR : IM_OK;
+    }
+
+    s = *state;
+    end = p + len;
+
+    while (p < end) {
+
+        if (s == IM_UTF8_OK) {
+            p = im_utf8_skip_ascii(p, end);
+            if (p == end) {
+                break;
+            }
+        }
+
+        s = im_utf8_next[s][im_utf8_classes[*p++]];
+
+        if (s == IM_UTF8_BAD) {
+            break;
+        }
+    }
+
+    *state = s;
+
+    return s == IM_UTF8_BAD ? IM_ERROR : IM_OK;
+}
+
+
+/* To the first byte, or the eight that it is in, that is not ASCII. */
+static const u_char *
+im_utf8_skip_ascii(const u_char *p, const u_char *end)
+{
+    uint64_t  word;
+
+    while (end - p >= 8) {
+        memcpy(&word, p, 8);
+
+        if (word & 0x8080808080808080) {
+            return p;
+        }
+
+        p += 8;
+    }
+
+    return p;
+}
+
+
+int
+im_utf8_valid(im_str_t s)
+{
+    im_utf8_t  state;
+
+    state = IM_UTF8_OK;
+
+    return im_utf8_feed(&state, s.data, s.len) == IM_OK
+           && state == IM_UTF8_OK;
+}

@@ -1,0 +1,492 @@
+/*
+ * WebSocket frames.  A frame is read in two phases: its header is gathered
+ * byte by byte and judged as soon as a byte can be judged; its payload is
+ * unmasked where it lies and handed out as it comes.
+ */
+
+#include "im_ws.h"
+
+
+#define IM_WS_FIN      0x80
+#define IM_WS_RSV      0x70
+#define IM_WS_OPCODE   0x0f
+#define IM_WS_MASK     0x80
+#define IM_WS_LEN      0x7f
+#define IM_WS_CONTROL  0x08
+
+#define IM_WS_LEN_16   126
+#define IM_WS_LEN_64   127
+
+
+typedef enum {
+    IM_WS_FAULT_NONE = 0,
+    IM_WS_FAULT_RSV,
+    IM_WS_FAULT_OPCODE,
+    IM_WS_FAULT_CONT,
+    IM_WS_FAULT_FRAGMENT,
+    IM_WS_FAULT_CONTROL_FRAGMENT,
+    IM_WS_FAULT_CONTROL_LEN,
+    IM_WS_FAULT_MASK,
+    IM_WS_FAULT_LEN,
+    IM_WS_FAULT_TOO_BIG,
+    IM_WS_FAULT_UTF8
+} im_ws_fault_e;
+
+
+typedef struct {
+    uint16_t     close_code;
+    const char  *reason;
+} im_ws_fault_t;
+
+
+static im_int_t im_ws_read_header(im_ws_t *ws, u_char **p, u_char *end,
+    uint64_t max);
+static im_ws_fault_e im_ws_check(const im_ws_t *ws);
+static im_ws_fault_e im_ws_check_opcode(const im_ws_t *ws);
+static im_ws_fault_e im_ws_check_len(const im_ws_t *ws);
+static size_t im_ws_header_size(u_char len);
+static im_ws_fault_e im_ws_begin(im_ws_t *ws, uint64_t max);
+static im_int_t im_ws_read_payload(im_ws_t *ws, u_char **p, u_char *end,
+    im_ws_event_t *ev);
+static im_int_t im_ws_finish(im_ws_t *ws, im_ws_event_t *ev);
+static uint64_t im_ws_be(const u_char *p, size_t n);
+static void im_ws_unmask(im_ws_t *ws, u_char *p, size_t len);
+static int im_ws_code_valid(uint16_t code);
+
+
+static const im_ws_fault_t  im_ws_faults[] = {
+    [IM_WS_FAULT_RSV] =
+        { IM_WS_CLOSE_PROTOCOL, "reserved bit set" },
+    [IM_WS_FAULT_OPCODE] =
+        { IM_WS_CLOSE_PROTOCOL, "unknown opcode" },
+    [IM_WS_FAULT_CONT] =
+        { IM_WS_CLOSE_PROTOCOL, "continuation without a message" },
+    [IM_WS_FAULT_FRAGMENT] =
+        { IM_WS_CLOSE_PROTOCOL, "message inside a message" },
+    [IM_WS_FAULT_CONTROL_FRAGMENT] =
+        { IM_WS_CLOSE_PROTOCOL, "fragmented control frame" },
+    [IM_WS_FAULT_CONTROL_LEN] =
+        { IM_WS_CLOSE_PROTOCOL, "control frame too long" },
+    [IM_WS_FAULT_MASK] =
+        { IM_WS_CLOSE_PROTOCOL, "frame without a mask" },
+    [IM_WS_FAULT_LEN] =
+        { IM_WS_CLOSE_PROTOCOL, "invalid length" },
+    [IM_WS_FAULT_TOO_BIG] =
+        { IM_WS_CLOSE_TOO_BIG, "message too big" },
+    [IM_WS_FAULT_UTF8] =
+        { IM_WS_CLOSE_INVALID, "text is not UTF-8" }
+};
+
+
+void
+im_ws_init(im_ws_t *ws)
+{
+    memset(ws, 0, sizeof(im_ws_t));
+}
+
+
+im_int_t
+im_ws_decode(im_ws_t *ws, u_char **p, u_char *end, uint64_t max,
+    im_ws_event_t *ev)
+{
+    im_int_t  rc;
+
+    memset(ev, 0, sizeof(im_ws_event_t));
+
+    /* One turn a frame; a fragment may end without an event. */
+
+    do {
+        rc = IM_OK;
+
+        if (!ws->failed && !ws->in_payload) {
+            rc = im_ws_read_header(ws, p, end, max);
+        }
+
+        if (rc == IM_OK && !ws->failed) {
+            rc = im_ws_read_payload(ws, p, end, ev);
+        }
+
+        if (ws->failed) {
+            ev->close_code = im_ws_faults[ws->failed].close_code;
+            ev->reason = im_ws_faults[ws->failed].reason;
+
+            return IM_ERROR;
+        }
+
+    } while (rc == IM_DECLINED);
+
+    return rc;
+}
+
+
+int
+im_ws_idle(const im_ws_t *ws)
+{
+    return ws->nheader == 0 && !ws->in_payload && ws->message_opcode == 0;
+}
+
+
+static im_int_t
+im_ws_read_header(im_ws_t *ws, u_char **p, u_char *end, uint64_t max)
+{
+    while (*p < end) {
+        ws->header[ws->nheader++] = *(*p)++;
+
+        ws->failed = im_ws_check(ws);
+        if (ws->failed) {
+            return IM_ERROR;
+        }
+
+        if (ws->nheader >= 2
+            && ws->nheader == im_ws_header_size(ws->header[1]))
+        {
+            ws->failed = im_ws_begin(ws, max);
+            return ws->failed ? IM_ERROR : IM_OK;
+        }
+    }
+
+    return IM_AGAIN;
+}
+
+
+/* Judges the byte of the header that came last. */
+static im_ws_fault_e
+im_ws_check(const im_ws_t *ws)
+{
+    switch (ws->nheader) {
+
+    case 1:
+        return im_ws_check_opcode(ws);
+
+    case 2:
+        return im_ws_check_len(ws);
+
+    default:
+        return IM_WS_FAULT_NONE;
+    }
+}
+
+
+static im_ws_fault_e
+im_ws_check_opcode(const im_ws_t *ws)
+{
+    u_char  first, opcode;
+
+    first = ws->header[0];
+    opcode = first & IM_WS_OPCODE;
+
+    if (first & IM_WS_RSV) {
+        return IM_WS_FAULT_RSV;
+    }
+
+    if ((opcode & ~IM_WS_CONTROL) > IM_WS_BINARY) {
+        return IM_WS_FAULT_OPCODE;
+    }
+
+    if (opcode & IM_WS_CONTROL) {
+        return first & IM_WS_FIN ? IM_WS_FAULT_NONE
+                                 : IM_WS_FAULT_CONTROL_FRAGMENT;
+    }
+
+    if (opcode == IM_WS_CONT) {
+        return ws->message_opcode ? IM_WS_FAULT_NONE : IM_WS_FAULT_CONT;
+    }
+
+    return ws->message_opcode ? IM_WS_FAULT_FRAGMENT : IM_WS_FAULT_NONE;
+}
+
+
+static im_ws_fault_e
+im_ws_check_len(const im_ws_t *ws)
+{
+    if (!(ws->header[1] & IM_WS_MASK)) {
+        return IM_WS_FAULT_MASK;
+    }
+
+    if ((ws->header[0] & IM_WS_CONTROL)
+        && (ws->header[1] & IM_WS_LEN) > IM_WS_MAX_CONTROL)
+    {
+        return IM_WS_FAULT_CONTROL_LEN;
+    }
+
+    return IM_WS_FAULT_NONE;
+}
+
+
+/* Of a masked header, by its second byte. */
+static size_t
+im_ws_header_size(u_char len)
+{
+    switch (len & IM_WS_LEN) {
+
+    case IM_WS_LEN_16:
+        return 2 + 2 + 4;
+
+    case IM_WS_LEN_64:
+        return 2 + 8 + 4;
+
+    default:
+        return 2 + 4;
+    }
+}
+
+
+/* The header is complete. */
+static im_ws_fault_e
+im_ws_begin(im_ws_t *ws, uint64_t max)
+{
+    size_t    n;
+    uint64_t  len;
+
+    n = ws->nheader - 2 - 4;
+    len = ws->header[1] & IM_WS_LEN;
+
+    if (n > 0) {
+        len = im_ws_be(ws->header + 2, n);
+
+        /* The shortest form is a must, and so is a 0 as the highest bit. */
+
+        if (len < IM_WS_LEN_16 || (n == 8 && len <= 0xffff) || len >> 63) {
+            return IM_WS_FAULT_LEN;
+        }
+    }
+
+    ws->opcode = ws->header[0] & IM_WS_OPCODE;
+    ws->fin = (ws->header[0] & IM_WS_FIN) != 0;
+    ws->left = len;
+    ws->mask_at = 0;
+    ws->in_payload = 1;
+
+    if (ws->opcode & IM_WS_CONTROL) {
+        return IM_WS_FAULT_NONE;
+    }
+
+    if (ws->message > max || len > max - ws->message) {
+        return IM_WS_FAULT_TOO_BIG;
+    }
+
+    if (ws->opcode != IM_WS_CONT) {
+        ws->message_opcode = ws->opcode;
+        ws->utf8 = 0;
+    }
+
+    ws->message += len;
+
+    return IM_WS_FAULT_NONE;
+}
+
+
+/* IM_DECLINED: the frame is over, and nothing is to be told of it. */
+static im_int_t
+im_ws_read_payload(im_ws_t *ws, u_char **p, u_char *end, im_ws_event_t *ev)
+{
+    int     control;
+    size_t  len;
+
+    if (ws->left == 0) {
+        return im_ws_finish(ws, ev);
+    }
+
+    len = im_min(ws->left, (uint64_t) (end - *p));
+
+    if (len == 0) {
+        return IM_AGAIN;
+    }
+
+    control = ws->opcode & IM_WS_CONTROL;
+
+    ev->type = IM_WS_EVENT_DATA;
+    ev->opcode = control ? ws->opcode : ws->message_opcode;
+    ev->data = im_str_set(*p, len);
+
+    im_ws_unmask(ws, *p, len);
+
+    *p += len;
+    ws->left -= len;
+
+    if (ev->opcode == IM_WS_TEXT
+        && im_utf8_feed(&ws->utf8, ev->data.data, len) != IM_OK)
+    {
+        ws->failed = IM_WS_FAULT_UTF8;
+        return IM_ERROR;
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_ws_finish(im_ws_t *ws, im_ws_event_t *ev)
+{
+    ws->in_payload = 0;
+    ws->nheader = 0;
+
+    if (!ws->fin) {
+        return IM_DECLINED;
+    }
+
+    ev->type = IM_WS_EVENT_END;
+    ev->opcode = ws->opcode;
+
+    if (ws->opcode & IM_WS_CONTROL) {
+        return IM_OK;
+    }
+
+    ev->opcode = ws->message_opcode;
+
+    if (ev->opcode == IM_WS_TEXT && ws->utf8 != 0) {
+        ws->failed = IM_WS_FAULT_UTF8;
+        return IM_ERROR;
+    }
+
+    ws->message_opcode = 0;
+    ws->message = 0;
+
+    return IM_OK;
+}
+
+
+static uint64_t
+im_ws_be(const u_char *p, size_t n)
+{
+    uint64_t  v;
+
+    for (v = 0; n > 0; n--) {
+        v = v << 8 | *p++;
+    }
+
+    return v;
+}
+
+
+static void
+im_ws_unmask(im_ws_t *ws, u_char *p, size_t len)
+{
+    size_t    i;
+    u_char    mask[8];
+    uint64_t  word, bytes;
+
+    /* The mask, turned to where the last piece ended, is the header's end. */
+
+    for (i = 0; i < sizeof(mask); i++) {
+        mask[i] = ws->header[ws->nheader - 4 + ((ws->mask_at + i) & 3)];
+    }
+
+    ws->mask_at = (ws->mask_at + len) & 3;
+
+    memcpy(&word, mask, sizeof(mask));
+
+    for ( /* void */ ; len >= sizeof(mask); len -= sizeof(mask)) {
+        memcpy(&bytes, p, sizeof(mask));
+        bytes ^= word;
+        memcpy(p, &bytes, sizeof(mask));
+        p += sizeof(mask);
+    }
+
+    for (i = 0; i < len; i++) {
+        p[i] ^= mask[i];
+    }
+}
+
+
+im_int_t
+im_ws_close_decode(im_str_t payload, uint16_t *code, im_str_t *reason)
+{
+    im_str_t  text;
+
+    *reason = im_str_set("", 0);
+
+    if (payload.len == 0) {
+        *code = IM_WS_CLOSE_NO_STATUS;
+        return IM_OK;
+    }
+
+    *code = IM_WS_CLOSE_PROTOCOL;
+
+    if (payload.len == 1 || payload.len > IM_WS_MAX_CONTROL) {
+        return IM_ERROR;
+    }
+
+    if (!im_ws_code_valid(im_ws_be(payload.data, 2))) {
+        return IM_ERROR;
+    }
+
+    text = im_str_set(payload.data + 2, payload.len - 2);
+
+    if (!im_utf8_valid(text)) {
+        *code = IM_WS_CLOSE_INVALID;
+        return IM_ERROR;
+    }
+
+    *code = im_ws_be(payload.data, 2);
+    *reason = text;
+
+    return IM_OK;
+}
+
+
+/* A code that a peer may send: registered ones, and 3000..4999. */
+static int
+im_ws_code_valid(uint16_t code)
+{
+    return (code >= IM_WS_CLOSE_NORMAL && code <= IM_WS_CLOSE_UNSUPPORTED)
+           || (code >= IM_WS_CLOSE_INVALID && code <= 1014)
+           || (code >= 3000 && code <= 4999);
+}
+
+
+size_t
+im_ws_header(u_char *dst, uint8_t opcode, uint64_t len)
+{
+    size_t  i, n;
+
+    dst[0] = IM_WS_FIN | opcode;
+
+    if (len < IM_WS_LEN_16) {
+        dst[1] = len;
+        return 2;
+    }
+
+    n = len <= 0xffff ? 2 : 8;
+
+    dst[1] = n == 2 ? IM_WS_LEN_16 : IM_WS_LEN_64;
+
+    for (i = n; i > 0; i--) {
+        dst[1 + i] = (u_char) len;
+        len >>= 8;
+    }
+
+    return 2 + n;
+}
+
+
+size_t
+im_ws_close(u_char *dst, uint16_t code, const char *reason)
+{
+    size_t  len;
+
+    if (code == IM_WS_CLOSE_NO_STATUS || code == IM_WS_CLOSE_ABNORMAL) {
+        return im_ws_header(dst, IM_WS_CLOSE, 0);
+    }
+
+    len = reason != NULL ? strlen(reason) : 0;
+
+    if (len > IM_WS_MAX_CONTROL - 2) {
+        len = IM_WS_MAX_CONTROL - 2;
+
+        while (len > 0 && ((u_char) reason[len] & 0xc0) == 0x80) {
+            len--;
+        }
+    }
+
+    (void) im_ws_header(dst, IM_WS_CLOSE, 2 + len);
+
+    dst[2] = code >> 8;
+    dst[3] = code & 0xff;
+
+    if (len > 0) {
+        memcpy(dst + 4, reason, len);
+    }
+
+    return 4 + len;
+}
