@@ -1,0 +1,320 @@
+/*
+ * Names in Redis and names from outside.
+ */
+
+#include "im_key.h"
+#include "im_hash.h"
+#include "im_id.h"
+#include "im_utf8.h"
+
+
+#define IM_NODE_MAX  200
+
+
+/*
+ * Keys of the idempotency hash: fixed, since all programs must agree.  Pushers
+ * are trusted, so a public key is good enough here.
+ */
+static const uint64_t  im_key_seed[2][2] = {
+    { 0x696d2d6964656d31ull, 0x746f7069632d6964ull },
+    { 0x696d2d6964656d32ull, 0x69642d746f706963ull }
+};
+
+
+static uint16_t im_crc16(im_str_t s);
+static void im_key_partition(im_buf_t *b, im_str_t prefix, uint16_t p);
+static void im_key_registry(im_buf_t *b, im_str_t prefix, const char *name);
+static void im_key_of_worker(im_buf_t *b, im_str_t prefix, uint16_t p,
+    im_str_t topic, const char *what, im_str_t worker);
+static void im_key_add_hex(im_buf_t *b, uint64_t n);
+
+
+uint16_t
+im_partition(im_str_t topic, uint32_t n)
+{
+    if (n == 0) {
+        return 0;
+    }
+
+    return (uint16_t) (im_crc16(topic) % n);
+}
+
+
+/* CRC16-XMODEM: polynomial 0x1021, from 0, as Redis Cluster has it. */
+static uint16_t
+im_crc16(im_str_t s)
+{
+    size_t     i;
+    uint16_t   crc;
+    im_uint_t  bit;
+
+    crc = 0;
+
+    for (i = 0; i < s.len; i++) {
+        crc = (uint16_t) (crc ^ (s.data[i] << 8));
+
+        for (bit = 0; bit < 8; bit++) {
+            crc = (uint16_t) (crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1);
+        }
+    }
+
+    return crc;
+}
+
+
+int
+im_name_valid(im_str_t name)
+{
+    size_t  i;
+
+    if (name.len == 0 || name.len > IM_NAME_MAX || !im_utf8_valid(name)) {
+        return 0;
+    }
+
+    for (i = 0; i < name.len; i++) {
+        if (name.data[i] < 0x20 || name.data[i] == 0x7f) {
+            return 0;
+        }
+
+        /* U+0080 - U+009F; valid UTF-8, so there is a next byte */
+        if (name.data[i] == 0xc2 && name.data[i + 1] < 0xa0) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+int
+im_node_valid(im_str_t name)
+{
+    size_t  i;
+
+    if (name.len > IM_NODE_MAX || !im_name_valid(name)) {
+        return 0;
+    }
+
+    for (i = 0; i < name.len; i++) {
+        if (memchr(".:{} ", name.data[i], 5) != NULL) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+int
+im_prefix_valid(im_str_t prefix)
+{
+    size_t  i;
+
+    if (prefix.len == 0 || prefix.len > IM_PREFIX_MAX) {
+        return 0;
+    }
+
+    for (i = 0; i < prefix.len; i++) {
+        if (prefix.data[i] <= 0x20 || prefix.data[i] >= 0x7f
+            || prefix.data[i] == '{' || prefix.data[i] == '}')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+void
+im_topic_room(im_buf_t *b, im_str_t room)
+{
+    im_buf_add(b, "r:", 2);
+    im_buf_add_str(b, room);
+}
+
+
+void
+im_topic_user(im_buf_t *b, im_str_t user)
+{
+    im_buf_add(b, "u:", 2);
+    im_buf_add_str(b, user);
+}
+
+
+void
+im_worker_id(im_buf_t *b, im_str_t node, im_uint_t slot, uint64_t start)
+{
+    im_buf_add_str(b, node);
+    im_buf_add(b, ".", 1);
+    im_buf_add_uint(b, slot);
+    im_buf_add(b, ".", 1);
+    im_id_add_base36(b, start);
+}
+
+
+void
+im_key_topic(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
+    im_key_topic_e what)
+{
+    im_key_partition(b, prefix, p);
+    im_buf_add_str(b, topic);
+    im_buf_add(b, ":", 1);
+    im_buf_add_u8(b, (uint8_t) what);
+}
+
+
+void
+im_key_members(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
+    im_str_t worker)
+{
+    im_key_of_worker(b, prefix, p, topic, ":k:", worker);
+}
+
+
+void
+im_key_left(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
+    im_str_t worker)
+{
+    im_key_of_worker(b, prefix, p, topic, ":x:", worker);
+}
+
+
+/*
+ * Hashed, since topic and id are long and chosen outside.  The id is hashed
+ * under keys made from the topic: no byte can move from one to the other.
+ */
+void
+im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
+    im_str_t id)
+{
+    uint64_t  seed[2], swapped[2];
+
+    seed[0] = im_siphash(im_key_seed[0], topic.data, topic.len);
+    seed[1] = im_siphash(im_key_seed[1], topic.data, topic.len);
+
+    swapped[0] = seed[1];
+    swapped[1] = ~seed[0];
+
+    im_key_partition(b, prefix, p);
+    im_buf_add(b, "d:", 2);
+    im_key_add_hex(b, im_siphash(seed, id.data, id.len));
+    im_key_add_hex(b, im_siphash(swapped, id.data, id.len));
+}
+
+
+void
+im_key_queue(im_buf_t *b, im_str_t prefix, uint16_t p)
+{
+    im_key_partition(b, prefix, p);
+    im_buf_add(b, "q", 1);
+}
+
+
+void
+im_key_owner(im_buf_t *b, im_str_t prefix, uint16_t p)
+{
+    im_key_partition(b, prefix, p);
+    im_buf_add(b, "own", 3);
+}
+
+
+void
+im_key_channel(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t worker)
+{
+    im_key_partition(b, prefix, p);
+    im_buf_add(b, "w:", 2);
+    im_buf_add_str(b, worker);
+}
+
+
+void
+im_key_channel_all(im_buf_t *b, im_str_t prefix, uint16_t p)
+{
+    im_key_partition(b, prefix, p);
+    im_buf_add(b, "all", 3);
+}
+
+
+void
+im_key_conf(im_buf_t *b, im_str_t prefix)
+{
+    im_key_registry(b, prefix, "conf");
+}
+
+
+void
+im_key_nodes(im_buf_t *b, im_str_t prefix)
+{
+    im_key_registry(b, prefix, "nodes");
+}
+
+
+void
+im_key_record(im_buf_t *b, im_str_t prefix, im_str_t worker)
+{
+    im_key_registry(b, prefix, "n:");
+    im_buf_add_str(b, worker);
+}
+
+
+void
+im_key_tokens(im_buf_t *b, im_str_t prefix, im_str_t node)
+{
+    im_key_registry(b, prefix, "t:");
+    im_buf_add_str(b, node);
+}
+
+
+void
+im_key_jobs(im_buf_t *b, im_str_t prefix)
+{
+    im_key_registry(b, prefix, "jobs");
+}
+
+
+static void
+im_key_partition(im_buf_t *b, im_str_t prefix, uint16_t p)
+{
+    im_buf_add_str(b, prefix);
+    im_buf_add(b, "{", 1);
+    im_buf_add_uint(b, p);
+    im_buf_add(b, "}:", 2);
+}
+
+
+static void
+im_key_registry(im_buf_t *b, im_str_t prefix, const char *name)
+{
+    im_buf_add_str(b, prefix);
+    im_buf_add_z(b, "{reg}:");
+    im_buf_add_z(b, name);
+}
+
+
+static void
+im_key_of_worker(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
+    const char *what, im_str_t worker)
+{
+    im_key_partition(b, prefix, p);
+    im_buf_add_str(b, topic);
+    im_buf_add_z(b, what);
+    im_buf_add_str(b, worker);
+}
+
+
+static void
+im_key_add_hex(im_buf_t *b, uint64_t n)
+{
+    u_char  *p;
+    int      shift;
+
+    p = im_buf_reserve(b, 16);
+    if (p == NULL) {
+        return;
+    }
+
+    for (shift = 60; shift >= 0; shift -= 4) {
+        *p++ = (u_char) "0123456789abcdef"[(n >> shift) & 0x0f];
+    }
+}
