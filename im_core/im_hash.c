@@ -252,10 +252,12 @@ im_hash_each_in(im_hash_node_t **table, size_t from, size_t size,
 {
     size_t           i;
     im_int_t         rc;
-    im_hash_node_t  *node;
+    im_hash_node_t  *node, *next;
 
     for (i = from; i < size; i++) {
-        for (node = table[i]; node != NULL; node = node->next) {
+        for (node = table[i]; node != NULL; node = next) {
+            next = node->next;
+
             rc = fn(node, data);
             if (rc != IM_OK) {
                 return rc;

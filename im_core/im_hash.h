@@ -57,8 +57,9 @@ void im_hash_add(im_hash_t *h, im_hash_node_t *node);
 void im_hash_remove(im_hash_t *h, im_hash_node_t *node);
 
 /*
- * Walks all objects in no order; fn must not add or remove.  A fn result other
- * than IM_OK ends the walk and is returned.
+ * Walks all objects in no order; fn must not add or remove, but it may free the
+ * objects if im_hash_cleanup() is what comes next.  A fn result other than
+ * IM_OK ends the walk and is returned.
  */
 im_int_t im_hash_each(im_hash_t *h,
     im_int_t (*fn)(im_hash_node_t *node, void *data), void *data);

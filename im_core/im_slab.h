@@ -21,7 +21,7 @@ typedef struct {
     size_t     per_block;
     size_t     used;          /* objects in use */
     size_t     given;         /* indexes ever handed out: 0..given - 1 */
-    uint32_t   free;          /* index of the first free object, or IM_SLAB_NONE */
+    uint32_t   free;          /* first free index, or IM_SLAB_NONE */
 } im_slab_t;
 
 

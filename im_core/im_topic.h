@@ -59,7 +59,7 @@ struct im_sub_s {
     uint64_t    cursor;   /* the next byte, as an offset in all of the log */
     im_sub_t   *next;     /* the session's next subscription; the session's */
     void       *session;
-    uint8_t     state;    /* im_sub_state_e */
+    uint8_t     state;    /* read it by im_sub_state() */
 };
 
 
@@ -123,7 +123,16 @@ typedef enum {
 } im_offer_e;
 
 
-/* Created and destroyed by the hub only (im_hub.h). */
+/*
+ * The hub's (im_hub.h), nobody else calls these.  NULL: no memory, or the name
+ * is empty or longer than IM_TOPIC_MAX.  A log stays until its topic goes.
+ */
+im_topic_t *im_topic_create(im_str_t name, uint16_t partition);
+void im_topic_destroy(im_logs_t *logs, im_topic_t *topic);
+im_int_t im_topic_subscribe(im_topic_t *topic, uint8_t wire, im_sub_t *sub);
+void im_topic_unsubscribe(im_logs_t *logs, im_sub_t *sub);
+
+
 im_str_t im_topic_name(const im_topic_t *topic);
 
 /*
@@ -135,8 +144,8 @@ im_offer_e im_topic_offer(const im_topic_t *topic, im_str_t epoch,
 
 /*
  * Takes over what a script said: epoch, top and past ("" for none) and makes
- * the topic LIVE.  Does not touch logs.  IM_ERROR: no memory, or the epoch is
- * longer than IM_EPOCH_MAX.
+ * the topic LIVE.  Does not touch logs.  IM_ERROR: no memory, the epoch is
+ * longer than IM_EPOCH_MAX, or past is absurdly long (4 kB).
  */
 im_int_t im_topic_position(im_topic_t *topic, im_str_t epoch, uint64_t seq,
     im_str_t past);
@@ -154,7 +163,8 @@ void im_logs_cleanup(im_logs_t *logs);         /* every log must be empty */
 
 /*
  * Appends one frame (whole, ready for the wire).  All idle subscriptions
- * become pending.  seq 0: not numbered (control entries such as room info).
+ * become pending.  seq 0: not numbered (control entries such as room info);
+ * another one becomes the topic's if it is higher.
  * With no live follower nothing is kept.  IM_ERROR: no memory; the log is as
  * before.
  */
@@ -177,6 +187,21 @@ void im_log_trim(im_logs_t *logs, im_log_t *log, int scan);
 
 /* The subscription of a log that is furthest behind, or NULL; O(behind). */
 im_sub_t *im_log_slowest(const im_log_t *log);
+
+
+/*
+ * Append moves the idle to pending as one list and touches none of them: the
+ * cursor tells these two states apart.
+ */
+static inline im_sub_state_e
+im_sub_state(const im_sub_t *sub)
+{
+    if (sub->state == IM_SUB_IDLE || sub->state == IM_SUB_PENDING) {
+        return sub->cursor < sub->log->head ? IM_SUB_PENDING : IM_SUB_IDLE;
+    }
+
+    return (im_sub_state_e) sub->state;
+}
 
 
 /* joining -> idle, at head. */
@@ -204,7 +229,7 @@ void im_sub_unblock(im_sub_t *sub);
  */
 size_t im_sub_unfinished(const im_sub_t *sub);
 
-/* Bytes behind head. */
+/* Bytes behind head, of a live one. */
 static inline uint64_t
 im_sub_behind(const im_sub_t *sub)
 {

@@ -1,0 +1,763 @@
+/*
+ * Topics, their logs and the cursors into them.
+ *
+ * A chunk holds whole frames from its front and, from its back, where each of
+ * them ends: so a cut can be made at a frame without looking into frames.
+ */
+
+#include "im_topic.h"
+
+
+#define IM_TOPIC_MAX_PAST   4096                /* bytes */
+#define IM_LOGS_SPARE       16                  /* chunks */
+#define IM_LOGS_MIN_CHUNK   256
+#define IM_LOG_MAX_FRAME    (1024 * 1024 * 1024)
+
+
+struct im_chunk_s {
+    im_chunk_t  *next;
+    uint64_t     start;        /* offset in the log of data[0] */
+    size_t       size;         /* allocated, a multiple of 4 */
+    uint32_t     len;
+    uint32_t     nframes;
+    u_char       data[];
+};
+
+
+static int im_topic_past(const im_topic_t *topic, im_str_t epoch,
+    uint64_t *top);
+static int im_epoch_eq(const im_epoch_t *epoch, im_str_t s);
+static im_int_t im_topic_number(im_str_t s, uint64_t *n);
+static im_log_t *im_topic_log(im_topic_t *topic, uint8_t wire);
+
+static int im_log_live(const im_log_t *log);
+static im_chunk_t *im_log_room(im_logs_t *logs, im_log_t *log, size_t len);
+static uint64_t im_log_min_cursor(const im_log_t *log);
+static void im_log_free_before(im_logs_t *logs, im_log_t *log,
+    uint64_t offset);
+static im_chunk_t *im_log_chunk(const im_log_t *log, uint64_t offset);
+
+static im_chunk_t *im_chunk_create(im_logs_t *logs, size_t len);
+static void im_chunk_free(im_logs_t *logs, im_chunk_t *chunk);
+static uint32_t *im_chunk_end(im_chunk_t *chunk, uint32_t frame);
+static uint32_t im_chunk_frame(im_chunk_t *chunk, uint32_t offset);
+static uint32_t im_chunk_cut(im_chunk_t *chunk, uint32_t offset, size_t max);
+
+
+im_topic_t *
+im_topic_create(im_str_t name, uint16_t partition)
+{
+    im_topic_t  *topic;
+
+    if (name.len == 0 || name.len > IM_TOPIC_MAX) {
+        return NULL;
+    }
+
+    topic = im_calloc(sizeof(im_topic_t) + name.len);
+    if (topic == NULL) {
+        return NULL;
+    }
+
+    topic->partition = partition;
+    topic->state = IM_TOPIC_NEW;
+    topic->name_len = name.len;
+    memcpy(topic->name, name.data, name.len);
+
+    return topic;
+}
+
+
+void
+im_topic_destroy(im_logs_t *logs, im_topic_t *topic)
+{
+    im_log_t  *log, *next;
+
+    for (log = topic->logs; log != NULL; log = next) {
+        next = log->next;
+
+        im_log_free_before(logs, log, log->head);
+        im_list_remove(&log->link);
+        im_free(log);
+    }
+
+    im_free(topic->past);
+    im_free(topic);
+}
+
+
+im_int_t
+im_topic_subscribe(im_topic_t *topic, uint8_t wire, im_sub_t *sub)
+{
+    im_log_t  *log;
+
+    log = im_topic_log(topic, wire);
+    if (log == NULL) {
+        return IM_ERROR;
+    }
+
+    sub->log = log;
+    sub->cursor = log->head;
+    sub->state = IM_SUB_JOINING;
+
+    im_list_insert_tail(&log->joining, &sub->link);
+
+    log->nsubs++;
+    topic->nsubs++;
+
+    return IM_OK;
+}
+
+
+void
+im_topic_unsubscribe(im_logs_t *logs, im_sub_t *sub)
+{
+    int        needed;
+    im_log_t  *log;
+
+    log = sub->log;
+
+    /* Only who stands in the first chunk can have been the last to need it. */
+
+    needed = im_sub_state(sub) >= IM_SUB_PENDING
+             && im_log_chunk(log, sub->cursor) == log->first;
+
+    im_list_remove(&sub->link);
+
+    sub->log = NULL;
+    sub->state = IM_SUB_NONE;
+
+    log->nsubs--;
+    log->topic->nsubs--;
+
+    im_log_trim(logs, log, needed);
+}
+
+
+/* The topic's log of a wire format, created with its first follower. */
+static im_log_t *
+im_topic_log(im_topic_t *topic, uint8_t wire)
+{
+    im_log_t  *log;
+
+    for (log = topic->logs; log != NULL; log = log->next) {
+        if (log->wire == wire) {
+            return log;
+        }
+    }
+
+    log = im_calloc(sizeof(im_log_t));
+    if (log == NULL) {
+        return NULL;
+    }
+
+    im_list_init(&log->idle);
+    im_list_init(&log->pending);
+    im_list_init(&log->blocked);
+    im_list_init(&log->joining);
+    im_list_init(&log->link);
+
+    log->topic = topic;
+    log->wire = wire;
+    log->next = topic->logs;
+    topic->logs = log;
+
+    return log;
+}
+
+
+im_str_t
+im_topic_name(const im_topic_t *topic)
+{
+    return im_str_set(topic->name, topic->name_len);
+}
+
+
+im_offer_e
+im_topic_offer(const im_topic_t *topic, im_str_t epoch, uint64_t seq)
+{
+    uint64_t  top;
+
+    if (topic->state == IM_TOPIC_NEW) {
+        return IM_OFFER_ASK;
+    }
+
+    if (!im_epoch_eq(&topic->epoch, epoch)
+        && !im_topic_past(topic, epoch, &top))
+    {
+        return IM_OFFER_ASK;
+    }
+
+    if (seq <= topic->seq) {
+        return IM_OFFER_DROP;
+    }
+
+    return seq - topic->seq == 1 ? IM_OFFER_APPEND : IM_OFFER_GAP;
+}
+
+
+im_int_t
+im_topic_position(im_topic_t *topic, im_str_t epoch, uint64_t seq,
+    im_str_t past)
+{
+    char  *copy;
+
+    if (epoch.len > IM_EPOCH_MAX || past.len > IM_TOPIC_MAX_PAST) {
+        return IM_ERROR;
+    }
+
+    copy = NULL;
+
+    if (past.len > 0) {
+        copy = im_alloc(past.len + 1);
+        if (copy == NULL) {
+            return IM_ERROR;
+        }
+
+        memcpy(copy, past.data, past.len);
+        copy[past.len] = '\0';
+    }
+
+    im_free(topic->past);
+    topic->past = copy;
+
+    topic->epoch.len = epoch.len;
+
+    if (epoch.len > 0) {
+        memcpy(topic->epoch.data, epoch.data, epoch.len);
+    }
+
+    topic->seq = seq;
+    topic->state = IM_TOPIC_LIVE;
+
+    return IM_OK;
+}
+
+
+int
+im_topic_continues(const im_topic_t *topic, im_str_t epoch, uint64_t seq)
+{
+    uint64_t  top;
+
+    if (topic->state == IM_TOPIC_NEW) {
+        return 0;
+    }
+
+    if (im_epoch_eq(&topic->epoch, epoch)) {
+        return seq <= topic->seq;
+    }
+
+    return im_topic_past(topic, epoch, &top) && seq <= top;
+}
+
+
+/* Looks an epoch up in "epoch:top epoch:top ..."; other forms match nothing. */
+static int
+im_topic_past(const im_topic_t *topic, im_str_t epoch, uint64_t *top)
+{
+    size_t       len;
+    const char  *p, *colon;
+
+    if (topic->past == NULL || epoch.len == 0) {
+        return 0;
+    }
+
+    for (p = topic->past; *p != '\0'; p += len) {
+
+        if (*p == ' ') {
+            len = 1;
+            continue;
+        }
+
+        len = strcspn(p, " ");
+        colon = memchr(p, ':', len);
+
+        if (colon != NULL
+            && im_str_eq(im_str_set(p, colon - p), epoch)
+            && im_topic_number(im_str_set(colon + 1, p + len - colon - 1), top)
+               == IM_OK)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+im_epoch_eq(const im_epoch_t *epoch, im_str_t s)
+{
+    return im_str_eq(im_str_set(epoch->data, epoch->len), s);
+}
+
+
+static im_int_t
+im_topic_number(im_str_t s, uint64_t *n)
+{
+    size_t    i;
+    uint64_t  digit;
+
+    if (s.len == 0) {
+        return IM_ERROR;
+    }
+
+    *n = 0;
+
+    for (i = 0; i < s.len; i++) {
+
+        if (s.data[i] < '0' || s.data[i] > '9') {
+            return IM_ERROR;
+        }
+
+        digit = s.data[i] - '0';
+
+        if (*n > (UINT64_MAX - digit) / 10) {
+            return IM_ERROR;
+        }
+
+        *n = *n * 10 + digit;
+    }
+
+    return IM_OK;
+}
+
+
+void
+im_logs_init(im_logs_t *logs, size_t chunk_size)
+{
+    memset(logs, 0, sizeof(im_logs_t));
+
+    logs->chunk_size = im_max(chunk_size, IM_LOGS_MIN_CHUNK) & ~(size_t) 3;
+}
+
+
+void
+im_logs_cleanup(im_logs_t *logs)
+{
+    im_chunk_t  *chunk;
+
+    while (logs->spare != NULL) {
+        chunk = logs->spare;
+        logs->spare = chunk->next;
+
+        logs->bytes -= chunk->size;
+        im_free(chunk);
+    }
+
+    logs->nspare = 0;
+}
+
+
+im_int_t
+im_log_append(im_logs_t *logs, im_log_t *log, im_str_t frame, uint64_t seq)
+{
+    im_chunk_t  *chunk;
+
+    if (im_log_live(log) && frame.len > 0) {
+
+        chunk = im_log_room(logs, log, frame.len);
+        if (chunk == NULL) {
+            return IM_ERROR;
+        }
+
+        memcpy(chunk->data + chunk->len, frame.data, frame.len);
+        chunk->len += frame.len;
+        *im_chunk_end(chunk, chunk->nframes++) = chunk->len;
+
+        log->head += frame.len;
+
+        im_list_splice(&log->pending, &log->idle);
+    }
+
+    if (seq > log->topic->seq) {
+        log->topic->seq = seq;
+    }
+
+    return IM_OK;
+}
+
+
+static int
+im_log_live(const im_log_t *log)
+{
+    return !im_list_empty(&log->idle)
+           || !im_list_empty(&log->pending)
+           || !im_list_empty(&log->blocked);
+}
+
+
+/* The last chunk, where a frame of len bytes has room; NULL: no memory. */
+static im_chunk_t *
+im_log_room(im_logs_t *logs, im_log_t *log, size_t len)
+{
+    im_chunk_t  *chunk;
+
+    if (len > IM_LOG_MAX_FRAME) {
+        return NULL;
+    }
+
+    chunk = log->last;
+
+    if (chunk != NULL
+        && chunk->len + len + (chunk->nframes + 1) * sizeof(uint32_t)
+           <= chunk->size - sizeof(im_chunk_t))
+    {
+        return chunk;
+    }
+
+    chunk = im_chunk_create(logs, len);
+    if (chunk == NULL) {
+        return NULL;
+    }
+
+    chunk->start = log->head;
+    log->bytes += chunk->size;
+
+    if (log->last != NULL) {
+        log->last->next = chunk;
+
+    } else {
+        log->first = chunk;
+    }
+
+    log->last = chunk;
+
+    return chunk;
+}
+
+
+void
+im_log_trim(im_logs_t *logs, im_log_t *log, int scan)
+{
+    if (im_list_empty(&log->pending) && im_list_empty(&log->blocked)) {
+        im_log_free_before(logs, log, log->head);
+        return;
+    }
+
+    if (scan) {
+        im_log_free_before(logs, log, im_log_min_cursor(log));
+    }
+}
+
+
+static uint64_t
+im_log_min_cursor(const im_log_t *log)
+{
+    im_sub_t  *sub;
+
+    sub = im_log_slowest(log);
+
+    return sub != NULL ? sub->cursor : log->head;
+}
+
+
+/* Frees the chunks that end at or before an offset. */
+static void
+im_log_free_before(im_logs_t *logs, im_log_t *log, uint64_t offset)
+{
+    im_chunk_t  *chunk;
+
+    while (log->first != NULL && log->first->start + log->first->len <= offset)
+    {
+        chunk = log->first;
+        log->first = chunk->next;
+        log->bytes -= chunk->size;
+
+        im_chunk_free(logs, chunk);
+    }
+
+    if (log->first == NULL) {
+        log->last = NULL;
+        log->tail = log->head;
+        return;
+    }
+
+    log->tail = log->first->start;
+}
+
+
+im_sub_t *
+im_log_slowest(const im_log_t *log)
+{
+    im_uint_t         i;
+    im_sub_t         *sub, *slowest;
+    const im_list_t  *heads[2], *q;
+
+    slowest = NULL;
+    heads[0] = &log->pending;
+    heads[1] = &log->blocked;
+
+    for (i = 0; i < 2; i++) {
+        for (q = im_list_first(heads[i]);
+             q != im_list_sentinel(heads[i]);
+             q = im_list_next(q))
+        {
+            sub = im_list_data(q, im_sub_t, link);
+
+            if (slowest == NULL || sub->cursor < slowest->cursor) {
+                slowest = sub;
+            }
+        }
+    }
+
+    return slowest;
+}
+
+
+/* The chunk with the byte at an offset, which is kept; NULL: none is. */
+static im_chunk_t *
+im_log_chunk(const im_log_t *log, uint64_t offset)
+{
+    im_chunk_t  *chunk;
+
+    if (offset == log->head) {
+        return NULL;
+    }
+
+    if (offset >= log->last->start) {
+        return log->last;
+    }
+
+    chunk = log->first;
+
+    while (offset >= chunk->start + chunk->len) {
+        chunk = chunk->next;
+    }
+
+    return chunk;
+}
+
+
+void
+im_sub_live(im_sub_t *sub)
+{
+    if (sub->state != IM_SUB_JOINING) {
+        return;
+    }
+
+    im_list_remove(&sub->link);
+    im_list_insert_tail(&sub->log->idle, &sub->link);
+
+    sub->cursor = sub->log->head;
+    sub->state = IM_SUB_IDLE;
+}
+
+
+im_uint_t
+im_sub_read(const im_sub_t *sub, im_str_t *pieces, im_uint_t n, size_t max,
+    size_t *total)
+{
+    uint32_t     offset, end;
+    im_uint_t    i;
+    im_chunk_t  *chunk;
+
+    *total = 0;
+
+    if (im_sub_state(sub) < IM_SUB_PENDING) {
+        return 0;
+    }
+
+    chunk = im_log_chunk(sub->log, sub->cursor);
+    offset = sub->cursor - chunk->start;
+
+    for (i = 0; i < n && chunk != NULL; i++) {
+
+        end = im_chunk_cut(chunk, offset, max - *total);
+
+        if (end == offset) {
+
+            /* Not even one frame: at the start it is given all the same. */
+
+            if (*total > 0) {
+                break;
+            }
+
+            end = *im_chunk_end(chunk, im_chunk_frame(chunk, offset));
+        }
+
+        pieces[i] = im_str_set(chunk->data + offset, end - offset);
+        *total += end - offset;
+
+        if (end < chunk->len || *total >= max) {
+            return i + 1;
+        }
+
+        chunk = chunk->next;
+        offset = 0;
+    }
+
+    return i;
+}
+
+
+void
+im_sub_advance(im_sub_t *sub, size_t n)
+{
+    if (im_sub_state(sub) < IM_SUB_PENDING) {
+        return;
+    }
+
+    sub->cursor += n;
+
+    if (sub->cursor < sub->log->head) {
+        return;
+    }
+
+    im_list_remove(&sub->link);
+    im_list_insert_tail(&sub->log->idle, &sub->link);
+
+    sub->state = IM_SUB_IDLE;
+}
+
+
+void
+im_sub_block(im_sub_t *sub)
+{
+    if (im_sub_state(sub) != IM_SUB_PENDING) {
+        return;
+    }
+
+    im_list_remove(&sub->link);
+    im_list_insert_tail(&sub->log->blocked, &sub->link);
+
+    sub->state = IM_SUB_BLOCKED;
+}
+
+
+void
+im_sub_unblock(im_sub_t *sub)
+{
+    if (sub->state != IM_SUB_BLOCKED) {
+        return;
+    }
+
+    im_list_remove(&sub->link);
+    im_list_insert_tail(&sub->log->pending, &sub->link);
+
+    sub->state = IM_SUB_PENDING;
+}
+
+
+size_t
+im_sub_unfinished(const im_sub_t *sub)
+{
+    uint32_t     offset, frame;
+    im_chunk_t  *chunk;
+
+    if (im_sub_state(sub) < IM_SUB_PENDING) {
+        return 0;
+    }
+
+    chunk = im_log_chunk(sub->log, sub->cursor);
+    offset = sub->cursor - chunk->start;
+    frame = im_chunk_frame(chunk, offset);
+
+    if (offset == (frame == 0 ? 0 : *im_chunk_end(chunk, frame - 1))) {
+        return 0;
+    }
+
+    return *im_chunk_end(chunk, frame) - offset;
+}
+
+
+/* An ordinary chunk, or a bigger one for a frame that has no room in it. */
+static im_chunk_t *
+im_chunk_create(im_logs_t *logs, size_t len)
+{
+    size_t       size;
+    im_chunk_t  *chunk;
+
+    size = sizeof(im_chunk_t) + ((len + 3) & ~(size_t) 3) + sizeof(uint32_t);
+    size = im_max(size, logs->chunk_size);
+
+    if (size == logs->chunk_size && logs->spare != NULL) {
+        chunk = logs->spare;
+        logs->spare = chunk->next;
+        logs->nspare--;
+
+    } else {
+        chunk = im_alloc(size);
+        if (chunk == NULL) {
+            return NULL;
+        }
+
+        logs->bytes += size;
+    }
+
+    chunk->next = NULL;
+    chunk->start = 0;
+    chunk->size = size;
+    chunk->len = 0;
+    chunk->nframes = 0;
+
+    return chunk;
+}
+
+
+static void
+im_chunk_free(im_logs_t *logs, im_chunk_t *chunk)
+{
+    if (chunk->size == logs->chunk_size && logs->nspare < IM_LOGS_SPARE) {
+        chunk->next = logs->spare;
+        logs->spare = chunk;
+        logs->nspare++;
+        return;
+    }
+
+    logs->bytes -= chunk->size;
+    im_free(chunk);
+}
+
+
+/* Where the place is kept at which a frame of the chunk ends. */
+static uint32_t *
+im_chunk_end(im_chunk_t *chunk, uint32_t frame)
+{
+    return (uint32_t *) ((u_char *) chunk + chunk->size) - 1 - frame;
+}
+
+
+/* The frame with the byte at an offset below len. */
+static uint32_t
+im_chunk_frame(im_chunk_t *chunk, uint32_t offset)
+{
+    uint32_t  low, high, middle;
+
+    low = 0;
+    high = chunk->nframes - 1;
+
+    while (low < high) {
+        middle = low + (high - low) / 2;
+
+        if (*im_chunk_end(chunk, middle) <= offset) {
+            low = middle + 1;
+
+        } else {
+            high = middle;
+        }
+    }
+
+    return low;
+}
+
+
+/* The last end of a frame within max bytes behind offset, or offset. */
+static uint32_t
+im_chunk_cut(im_chunk_t *chunk, uint32_t offset, size_t max)
+{
+    uint32_t  frame, end;
+
+    if (max >= chunk->len - offset) {
+        return chunk->len;
+    }
+
+    frame = im_chunk_frame(chunk, offset + max);
+
+    if (frame == 0) {
+        return offset;
+    }
+
+    end = *im_chunk_end(chunk, frame - 1);
+
+    return im_max(end, offset);
+}
