@@ -23,7 +23,8 @@ typedef enum {
     IM_JSON_BOOL,        /* int */
     IM_JSON_RAW,         /* im_str_t: any value, its bytes as they came */
     IM_JSON_STRINGS,     /* im_json_strings_t */
-    IM_JSON_OBJECT       /* im_str_t: an object, its bytes as they came */
+    IM_JSON_OBJECT,      /* im_str_t: an object, its bytes as they came */
+    IM_JSON_RAWS         /* im_json_strings_t: of any values, as they came */
 } im_json_type_e;
 
 
@@ -50,16 +51,25 @@ typedef struct {
 
 /*
  * Decodes one object into dst by the table; unknown members are skipped, the
- * last of a repeated name wins.  IM_ERROR: not one complete JSON object, too
- * deep, wrong type, too many elements; *why is static text.
+ * last of a repeated name wins.  arena may be NULL where no string is asked
+ * for; room for text.len bytes is made in it at once, so that it moves at most
+ * before the first string.  IM_ERROR: not one complete JSON object, too deep,
+ * wrong type, too many elements; *why is static text.  The lists in dst are
+ * freed then.
  */
 im_int_t im_json_decode(im_str_t text, const im_json_field_t *fields,
     im_uint_t flags, im_buf_t *arena, void *dst, const char **why);
 
 void im_json_strings_free(im_json_strings_t *strings);
 
+/* *why when it isn't the text's fault. */
+extern const char  im_json_no_memory[];
+
 /* One complete, valid JSON value (RFC 8259) and nothing behind it. */
 int im_json_valid(im_str_t text);
+
+/* The same as IM_OK or IM_DECLINED, and IM_ERROR: no memory to tell. */
+im_int_t im_json_check(im_str_t text);
 
 /* Appends "..." with what JSON wants escaped; invalid UTF-8 becomes U+FFFD. */
 void im_json_add_string(im_buf_t *b, im_str_t s);

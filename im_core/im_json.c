@@ -1,0 +1,1053 @@
+/*
+ * JSON on top of yajl.
+ *
+ * yajl 2.1 is more liberal than RFC 8259 and than we may be: it takes vertical
+ * tabs and form feeds for white space, lets an unfinished token stand behind
+ * the value, doesn't see overlong UTF-8, and decodes a lone surrogate to bytes
+ * that aren't UTF-8.  So the text is checked before and behind it, and strings
+ * are decoded here.  Nor does it look whether its allocations succeed: the
+ * allocator given to it jumps out instead of returning NULL.
+ */
+
+#include <setjmp.h>
+
+#include <yajl/yajl_parse.h>
+
+#include "im_json.h"
+#include "im_list.h"
+#include "im_utf8.h"
+
+
+/* Precedes each block of yajl's, so that all can be freed after a jump. */
+typedef struct {
+    im_list_t  link;
+    size_t     size;
+} im_json_block_t;
+
+
+typedef enum {
+    IM_JSON_GOT_NULL = 0,
+    IM_JSON_GOT_BOOL,
+    IM_JSON_GOT_NUMBER,
+    IM_JSON_GOT_STRING,
+    IM_JSON_GOT_OBJECT,
+    IM_JSON_GOT_ARRAY
+} im_json_got_e;
+
+
+typedef struct {
+    im_str_t                text;
+    const im_json_field_t  *fields;      /* NULL: only a check */
+    im_uint_t               flags;
+    im_buf_t               *arena;
+    u_char                 *dst;
+    const char             *why;         /* set: it failed */
+    const im_json_field_t  *field;       /* of the member under way, or NULL */
+    im_uint_t               depth;
+    size_t                  start;       /* of that member's value */
+    size_t                  end;         /* behind the whole value */
+    yajl_handle             handle;
+    im_list_t               blocks;
+    jmp_buf                 no_memory;
+    unsigned                done:1;      /* the whole value was there */
+    unsigned                flushing:1;  /* all of the text has been fed */
+} im_json_t;
+
+
+/* IM_DECLINED: the wrong type; IM_ERROR: json->why is set. */
+typedef im_int_t (*im_json_set_pt)(im_json_t *json, im_json_got_e type,
+    im_str_t value, void *dst);
+
+
+static im_int_t im_json_arena_init(im_json_t *json);
+static im_int_t im_json_run(im_json_t *json);
+static int im_json_feed(im_json_t *json);
+static int im_json_text_valid(im_str_t text);
+static int im_json_blank(u_char c);
+
+static int im_json_null(void *ctx);
+static int im_json_boolean(void *ctx, int boolean);
+static int im_json_number(void *ctx, const char *text, size_t len);
+static int im_json_string(void *ctx, const unsigned char *text, size_t len);
+static int im_json_start_object(void *ctx);
+static int im_json_key(void *ctx, const unsigned char *text, size_t len);
+static int im_json_end_object(void *ctx);
+static int im_json_start_array(void *ctx);
+static int im_json_end_array(void *ctx);
+
+static int im_json_scalar(im_json_t *json, im_json_got_e type);
+static int im_json_open(im_json_t *json, im_json_got_e type);
+static int im_json_close(im_json_t *json, im_json_got_e type);
+static int im_json_member(im_json_t *json, im_json_got_e type);
+static int im_json_fail(im_json_t *json, const char *why);
+static const im_json_field_t *im_json_field(const im_json_t *json,
+    im_str_t name);
+static int im_json_fold_eq(im_str_t a, im_str_t b);
+
+static im_int_t im_json_set_string(im_json_t *json, im_json_got_e type,
+    im_str_t value, void *dst);
+static im_int_t im_json_set_int(im_json_t *json, im_json_got_e type,
+    im_str_t value, void *dst);
+static im_int_t im_json_set_bool(im_json_t *json, im_json_got_e type,
+    im_str_t value, void *dst);
+static im_int_t im_json_set_raw(im_json_t *json, im_json_got_e type,
+    im_str_t value, void *dst);
+static im_int_t im_json_set_strings(im_json_t *json, im_json_got_e type,
+    im_str_t value, void *dst);
+static im_int_t im_json_set_object(im_json_t *json, im_json_got_e type,
+    im_str_t value, void *dst);
+static im_int_t im_json_set_raws(im_json_t *json, im_json_got_e type,
+    im_str_t value, void *dst);
+static im_int_t im_json_list(im_json_t *json, im_str_t array,
+    im_json_strings_t *list);
+static int im_json_next(im_str_t array, size_t *at, im_str_t *element);
+static size_t im_json_string_end(im_str_t text, size_t at);
+
+static im_int_t im_json_unquote(im_json_t *json, im_str_t quoted,
+    im_str_t *s);
+static u_char *im_json_unescape(u_char *dst, const u_char **src);
+static uint32_t im_json_code_point(const u_char **src);
+static uint32_t im_json_hex(const u_char *p);
+static u_char *im_json_utf8(u_char *dst, uint32_t c);
+static size_t im_json_add_char(im_buf_t *b, const u_char *p, size_t len);
+
+static void *im_json_malloc(void *ctx, size_t size);
+static void *im_json_realloc(void *ctx, void *p, size_t size);
+static void im_json_free(void *ctx, void *p);
+
+
+const char  im_json_no_memory[] = "no memory";
+
+
+static yajl_callbacks  im_json_callbacks = {
+    im_json_null,
+    im_json_boolean,
+    NULL,
+    NULL,
+    im_json_number,
+    im_json_string,
+    im_json_start_object,
+    im_json_key,
+    im_json_end_object,
+    im_json_start_array,
+    im_json_end_array
+};
+
+
+static const im_json_set_pt  im_json_set[] = {
+    im_json_set_string,       /* IM_JSON_STRING */
+    im_json_set_int,          /* IM_JSON_INT */
+    im_json_set_bool,         /* IM_JSON_BOOL */
+    im_json_set_raw,          /* IM_JSON_RAW */
+    im_json_set_strings,      /* IM_JSON_STRINGS */
+    im_json_set_object,       /* IM_JSON_OBJECT */
+    im_json_set_raws          /* IM_JSON_RAWS */
+};
+
+
+im_int_t
+im_json_decode(im_str_t text, const im_json_field_t *fields, im_uint_t flags,
+    im_buf_t *arena, void *dst, const char **why)
+{
+    im_json_t               json;
+    const im_json_field_t  *f;
+
+    memset(&json, 0, sizeof(im_json_t));
+
+    json.text = text;
+    json.fields = fields;
+    json.flags = flags;
+    json.arena = arena;
+    json.dst = dst;
+
+    if (im_json_arena_init(&json) == IM_OK && im_json_run(&json) == IM_OK) {
+        return IM_OK;
+    }
+
+    for (f = fields; f->name.data != NULL; f++) {
+        if (f->type == IM_JSON_STRINGS || f->type == IM_JSON_RAWS) {
+            im_json_strings_free((void *) (json.dst + f->offset));
+        }
+    }
+
+    *why = json.why;
+
+    return IM_ERROR;
+}
+
+
+int
+im_json_valid(im_str_t text)
+{
+    return im_json_check(text) == IM_OK;
+}
+
+
+im_int_t
+im_json_check(im_str_t text)
+{
+    im_json_t  json;
+
+    memset(&json, 0, sizeof(im_json_t));
+
+    json.text = text;
+
+    if (im_json_run(&json) == IM_OK) {
+        return IM_OK;
+    }
+
+    return json.why == im_json_no_memory ? IM_ERROR : IM_DECLINED;
+}
+
+
+void
+im_json_strings_free(im_json_strings_t *strings)
+{
+    im_free(strings->elts);
+
+    strings->elts = NULL;
+    strings->n = 0;
+}
+
+
+void
+im_json_add_string(im_buf_t *b, im_str_t s)
+{
+    size_t  i, clean;
+
+    im_buf_add(b, "\"", 1);
+
+    clean = 0;
+    i = 0;
+
+    while (i < s.len) {
+        if (s.data[i] >= 0x20 && s.data[i] < 0x80 && s.data[i] != '"'
+            && s.data[i] != '\\')
+        {
+            i++;
+            continue;
+        }
+
+        im_buf_add(b, s.data + clean, i - clean);
+        i += im_json_add_char(b, s.data + i, s.len - i);
+        clean = i;
+    }
+
+    if (i > clean) {
+        im_buf_add(b, s.data + clean, i - clean);
+    }
+
+    im_buf_add(b, "\"", 1);
+}
+
+
+/* A character that isn't plain ASCII; how many bytes it had. */
+static size_t
+im_json_add_char(im_buf_t *b, const u_char *p, size_t len)
+{
+    size_t   n;
+    u_char  *dst;
+
+    if (*p >= 0x80) {
+        for (n = 2; n <= 4 && n <= len; n++) {
+            if (im_utf8_valid(im_str_set(p, n))) {
+                im_buf_add(b, p, n);
+                return n;
+            }
+        }
+
+        im_buf_add(b, "\xef\xbf\xbd", 3);
+
+        return 1;
+    }
+
+    if (*p == '"' || *p == '\\') {
+        im_buf_add(b, "\\", 1);
+        im_buf_add(b, p, 1);
+
+        return 1;
+    }
+
+    dst = im_buf_reserve(b, 6);
+
+    if (dst != NULL) {
+        memcpy(dst, "\\u00", 4);
+        dst[4] = (u_char) "0123456789abcdef"[*p >> 4];
+        dst[5] = (u_char) "0123456789abcdef"[*p & 0x0f];
+    }
+
+    return 1;
+}
+
+
+/* Decoded, a string is never longer than it was: the arena won't move. */
+static im_int_t
+im_json_arena_init(im_json_t *json)
+{
+    if (json->arena == NULL) {
+        return IM_OK;
+    }
+
+    if (im_buf_reserve(json->arena, json->text.len) == NULL) {
+        json->why = im_json_no_memory;
+        return IM_ERROR;
+    }
+
+    json->arena->len -= json->text.len;
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_json_run(im_json_t *json)
+{
+    im_json_block_t  *block;
+
+    if (!im_json_text_valid(json->text)) {
+        json->why = "not valid JSON";
+        return IM_ERROR;
+    }
+
+    im_list_init(&json->blocks);
+
+    if (setjmp(json->no_memory) == 0) {
+        if (!im_json_feed(json) && json->why == NULL) {
+            json->why = "not valid JSON";
+        }
+
+    } else {
+        json->why = im_json_no_memory;
+    }
+
+    while (!im_list_empty(&json->blocks)) {
+        block = im_list_data(im_list_first(&json->blocks), im_json_block_t,
+                             link);
+        im_json_free(json, block + 1);
+    }
+
+    return json->why == NULL ? IM_OK : IM_ERROR;
+}
+
+
+static int
+im_json_feed(im_json_t *json)
+{
+    yajl_alloc_funcs  funcs;
+
+    funcs.malloc = im_json_malloc;
+    funcs.realloc = im_json_realloc;
+    funcs.free = im_json_free;
+    funcs.ctx = json;
+
+    json->handle = yajl_alloc(&im_json_callbacks, &funcs, json);
+
+    if (yajl_parse(json->handle, json->text.data, json->text.len)
+        != yajl_status_ok)
+    {
+        return 0;
+    }
+
+    /* only a number that is the whole text still waits for its end */
+    json->flushing = 1;
+
+    if (yajl_complete_parse(json->handle) != yajl_status_ok || !json->done) {
+        return 0;
+    }
+
+    while (json->end < json->text.len) {
+        if (!im_json_blank(json->text.data[json->end])) {
+            return 0;
+        }
+
+        json->end++;
+    }
+
+    return 1;
+}
+
+
+/* What yajl doesn't see. */
+static int
+im_json_text_valid(im_str_t text)
+{
+    return text.len != 0
+           && memchr(text.data, '\v', text.len) == NULL
+           && memchr(text.data, '\f', text.len) == NULL
+           && im_utf8_valid(text);
+}
+
+
+static int
+im_json_blank(u_char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+
+static int
+im_json_null(void *ctx)
+{
+    return im_json_scalar(ctx, IM_JSON_GOT_NULL);
+}
+
+
+static int
+im_json_boolean(void *ctx, int boolean)
+{
+    (void) boolean;
+
+    return im_json_scalar(ctx, IM_JSON_GOT_BOOL);
+}
+
+
+static int
+im_json_number(void *ctx, const char *text, size_t len)
+{
+    (void) text;
+    (void) len;
+
+    return im_json_scalar(ctx, IM_JSON_GOT_NUMBER);
+}
+
+
+static int
+im_json_string(void *ctx, const unsigned char *text, size_t len)
+{
+    (void) text;
+    (void) len;
+
+    return im_json_scalar(ctx, IM_JSON_GOT_STRING);
+}
+
+
+static int
+im_json_start_object(void *ctx)
+{
+    return im_json_open(ctx, IM_JSON_GOT_OBJECT);
+}
+
+
+static int
+im_json_end_object(void *ctx)
+{
+    return im_json_close(ctx, IM_JSON_GOT_OBJECT);
+}
+
+
+static int
+im_json_start_array(void *ctx)
+{
+    return im_json_open(ctx, IM_JSON_GOT_ARRAY);
+}
+
+
+static int
+im_json_end_array(void *ctx)
+{
+    return im_json_close(ctx, IM_JSON_GOT_ARRAY);
+}
+
+
+static int
+im_json_key(void *ctx, const unsigned char *text, size_t len)
+{
+    size_t      at;
+    im_json_t  *json = ctx;
+
+    if (json->depth != 1 || json->fields == NULL) {
+        return 1;
+    }
+
+    json->field = im_json_field(json, im_str_set(text, len));
+
+    /* yajl tells where tokens end: the value starts behind blanks and ':' */
+    at = yajl_get_bytes_consumed(json->handle);
+
+    while (at < json->text.len
+           && (im_json_blank(json->text.data[at])
+               || json->text.data[at] == ':'))
+    {
+        at++;
+    }
+
+    json->start = at;
+
+    return 1;
+}
+
+
+static int
+im_json_scalar(im_json_t *json, im_json_got_e type)
+{
+    if (json->depth == 0) {
+        if (json->fields != NULL) {
+            return im_json_fail(json, "not a JSON object");
+        }
+
+        json->done = 1;
+        json->end = json->flushing ? json->text.len
+                                   : yajl_get_bytes_consumed(json->handle);
+        return 1;
+    }
+
+    return json->depth == 1 ? im_json_member(json, type) : 1;
+}
+
+
+static int
+im_json_open(im_json_t *json, im_json_got_e type)
+{
+    if (json->depth == 0 && json->fields != NULL
+        && type != IM_JSON_GOT_OBJECT)
+    {
+        return im_json_fail(json, "not a JSON object");
+    }
+
+    if (json->depth == IM_JSON_MAX_DEPTH) {
+        return im_json_fail(json, "nested too deep");
+    }
+
+    json->depth++;
+
+    return 1;
+}
+
+
+static int
+im_json_close(im_json_t *json, im_json_got_e type)
+{
+    json->depth--;
+
+    if (json->depth == 0) {
+        json->done = 1;
+        json->end = yajl_get_bytes_consumed(json->handle);
+        return 1;
+    }
+
+    return json->depth == 1 ? im_json_member(json, type) : 1;
+}
+
+
+/* The value of a member of the object that is decoded is complete. */
+static int
+im_json_member(im_json_t *json, im_json_got_e type)
+{
+    im_int_t                rc;
+    im_str_t                value;
+    const im_json_field_t  *field;
+
+    field = json->field;
+    if (field == NULL) {
+        return 1;
+    }
+
+    if (json->flushing) {
+        return 0;
+    }
+
+    json->field = NULL;
+
+    value = im_str_set(json->text.data + json->start,
+                       yajl_get_bytes_consumed(json->handle) - json->start);
+
+    rc = im_json_set[field->type](json, type, value,
+                                  json->dst + field->offset);
+
+    if (rc == IM_DECLINED && !(json->flags & IM_JSON_LAX)) {
+        return im_json_fail(json, "a member has the wrong type");
+    }
+
+    return rc != IM_ERROR;
+}
+
+
+static int
+im_json_fail(im_json_t *json, const char *why)
+{
+    json->why = why;
+
+    return 0;
+}
+
+
+static const im_json_field_t *
+im_json_field(const im_json_t *json, im_str_t name)
+{
+    const im_json_field_t  *f;
+
+    for (f = json->fields; f->name.data != NULL; f++) {
+        if (im_str_eq(f->name, name)) {
+            return f;
+        }
+    }
+
+    if (!(json->flags & IM_JSON_ANY_CASE)) {
+        return NULL;
+    }
+
+    for (f = json->fields; f->name.data != NULL; f++) {
+        if (im_json_fold_eq(f->name, name)) {
+            return f;
+        }
+    }
+
+    return NULL;
+}
+
+
+static int
+im_json_fold_eq(im_str_t a, im_str_t b)
+{
+    size_t  i;
+    u_char  ca, cb;
+
+    if (a.len != b.len) {
+        return 0;
+    }
+
+    for (i = 0; i < a.len; i++) {
+        ca = a.data[i];
+        cb = b.data[i];
+
+        if (ca >= 'A' && ca <= 'Z') {
+            ca |= 0x20;
+        }
+
+        if (cb >= 'A' && cb <= 'Z') {
+            cb |= 0x20;
+        }
+
+        if (ca != cb) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static im_int_t
+im_json_set_string(im_json_t *json, im_json_got_e type, im_str_t value,
+    void *dst)
+{
+    if (type == IM_JSON_GOT_NULL) {
+        return IM_OK;
+    }
+
+    if (type != IM_JSON_GOT_STRING) {
+        return IM_DECLINED;
+    }
+
+    return im_json_unquote(json, value, dst);
+}
+
+
+static im_int_t
+im_json_set_int(im_json_t *json, im_json_got_e type, im_str_t value, void *dst)
+{
+    size_t     i;
+    int64_t    n;
+    im_uint_t  negative;
+
+    (void) json;
+
+    if (type != IM_JSON_GOT_NUMBER) {
+        return IM_DECLINED;
+    }
+
+    negative = value.data[0] == '-';
+    n = 0;
+
+    /* downwards, since the least number has no positive twin */
+    for (i = negative; i < value.len; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9'
+            || __builtin_mul_overflow(n, 10, &n)
+            || __builtin_sub_overflow(n, value.data[i] - '0', &n))
+        {
+            return IM_DECLINED;
+        }
+    }
+
+    if (!negative && n == INT64_MIN) {
+        return IM_DECLINED;
+    }
+
+    *(int64_t *) dst = negative ? n : -n;
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_json_set_bool(im_json_t *json, im_json_got_e type, im_str_t value,
+    void *dst)
+{
+    (void) json;
+
+    if (type != IM_JSON_GOT_BOOL) {
+        return IM_DECLINED;
+    }
+
+    *(int *) dst = value.data[0] == 't';
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_json_set_raw(im_json_t *json, im_json_got_e type, im_str_t value, void *dst)
+{
+    (void) json;
+    (void) type;
+
+    *(im_str_t *) dst = value;
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_json_set_object(im_json_t *json, im_json_got_e type, im_str_t value,
+    void *dst)
+{
+    if (type != IM_JSON_GOT_OBJECT) {
+        return IM_DECLINED;
+    }
+
+    return im_json_set_raw(json, type, value, dst);
+}
+
+
+static im_int_t
+im_json_set_strings(im_json_t *json, im_json_got_e type, im_str_t value,
+    void *dst)
+{
+    size_t              at;
+    im_str_t            element;
+    im_uint_t           i;
+    im_json_strings_t  *list;
+
+    list = dst;
+
+    if (type != IM_JSON_GOT_ARRAY) {
+        return IM_DECLINED;
+    }
+
+    at = 1;
+
+    while (im_json_next(value, &at, &element)) {
+        if (element.data[0] != '"') {
+            return IM_DECLINED;
+        }
+    }
+
+    if (im_json_list(json, value, list) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    for (i = 0; i < list->n; i++) {
+        if (im_json_unquote(json, list->elts[i], &list->elts[i]) != IM_OK) {
+            return IM_ERROR;
+        }
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_json_set_raws(im_json_t *json, im_json_got_e type, im_str_t value,
+    void *dst)
+{
+    if (type != IM_JSON_GOT_ARRAY) {
+        return IM_DECLINED;
+    }
+
+    return im_json_list(json, value, dst);
+}
+
+
+/* Replaces the list by the elements of an array, as they came. */
+static im_int_t
+im_json_list(im_json_t *json, im_str_t array, im_json_strings_t *list)
+{
+    size_t     at;
+    im_str_t   element;
+    im_uint_t  n;
+
+    im_json_strings_free(list);
+
+    n = 0;
+    at = 1;
+
+    while (im_json_next(array, &at, &element)) {
+        if (n == list->max) {
+            json->why = "too many elements";
+            return IM_ERROR;
+        }
+
+        n++;
+    }
+
+    if (n == 0) {
+        return IM_OK;
+    }
+
+    list->elts = im_alloc(n * sizeof(im_str_t));
+    if (list->elts == NULL) {
+        json->why = im_json_no_memory;
+        return IM_ERROR;
+    }
+
+    at = 1;
+
+    while (list->n < n && im_json_next(array, &at, &list->elts[list->n])) {
+        list->n++;
+    }
+
+    return IM_OK;
+}
+
+
+/* The next element of an array that is known to be valid; 0: none. */
+static int
+im_json_next(im_str_t array, size_t *at, im_str_t *element)
+{
+    size_t     i, start;
+    im_uint_t  depth;
+
+    i = *at;
+
+    while (im_json_blank(array.data[i]) || array.data[i] == ',') {
+        i++;
+    }
+
+    start = i;
+    depth = 0;
+
+    while (depth > 0 || (array.data[i] != ',' && array.data[i] != ']')) {
+        if (array.data[i] == '"') {
+            i = im_json_string_end(array, i);
+
+        } else if (array.data[i] == '[' || array.data[i] == '{') {
+            depth++;
+
+        } else if (array.data[i] == ']' || array.data[i] == '}') {
+            depth--;
+        }
+
+        i++;
+    }
+
+    *at = i;
+
+    while (i > start && im_json_blank(array.data[i - 1])) {
+        i--;
+    }
+
+    *element = im_str_set(array.data + start, i - start);
+
+    return i > start;
+}
+
+
+/* Where the string that starts at `at` has its closing quote. */
+static size_t
+im_json_string_end(im_str_t text, size_t at)
+{
+    size_t  i;
+
+    for (i = at + 1; text.data[i] != '"'; i++) {
+        if (text.data[i] == '\\') {
+            i++;
+        }
+    }
+
+    return i;
+}
+
+
+/* s may be quoted itself. */
+static im_int_t
+im_json_unquote(im_json_t *json, im_str_t quoted, im_str_t *s)
+{
+    u_char        *start, *dst;
+    const u_char  *p, *end;
+
+    start = im_buf_reserve(json->arena, quoted.len - 2);
+    if (start == NULL) {
+        json->why = im_json_no_memory;
+        return IM_ERROR;
+    }
+
+    dst = start;
+    p = quoted.data + 1;
+    end = quoted.data + quoted.len - 1;
+
+    while (p < end) {
+        if (*p == '\\') {
+            dst = im_json_unescape(dst, &p);
+
+        } else {
+            *dst++ = *p++;
+        }
+    }
+
+    json->arena->len -= quoted.len - 2 - (size_t) (dst - start);
+
+    *s = im_str_set(start, (size_t) (dst - start));
+
+    return IM_OK;
+}
+
+
+static u_char *
+im_json_unescape(u_char *dst, const u_char **src)
+{
+    const char  *at;
+
+    static const char  letters[] = "bfnrt";
+    static const char  means[] = "\b\f\n\r\t";
+
+    if ((*src)[1] == 'u') {
+        return im_json_utf8(dst, im_json_code_point(src));
+    }
+
+    at = strchr(letters, (*src)[1]);
+    *dst++ = (u_char) (at == NULL ? (*src)[1] : means[at - letters]);
+    *src += 2;
+
+    return dst;
+}
+
+
+/* A lone surrogate is U+FFFD. */
+static uint32_t
+im_json_code_point(const u_char **src)
+{
+    uint32_t       c, low;
+    const u_char  *p;
+
+    p = *src;
+    c = im_json_hex(p + 2);
+    *src += 6;
+
+    if (c < 0xd800 || c > 0xdfff) {
+        return c;
+    }
+
+    /* behind an escape there is at least the closing quote */
+    if (c > 0xdbff || p[6] != '\\' || p[7] != 'u') {
+        return 0xfffd;
+    }
+
+    low = im_json_hex(p + 8);
+    if (low < 0xdc00 || low > 0xdfff) {
+        return 0xfffd;
+    }
+
+    *src += 6;
+
+    return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+}
+
+
+static uint32_t
+im_json_hex(const u_char *p)
+{
+    uint32_t   n;
+    im_uint_t  i;
+
+    n = 0;
+
+    for (i = 0; i < 4; i++) {
+        n <<= 4;
+        n |= p[i] <= '9' ? (uint32_t) (p[i] - '0')
+                         : (uint32_t) ((p[i] | 0x20) - 'a' + 10);
+    }
+
+    return n;
+}
+
+
+static u_char *
+im_json_utf8(u_char *dst, uint32_t c)
+{
+    if (c < 0x80) {
+        *dst++ = (u_char) c;
+        return dst;
+    }
+
+    if (c < 0x800) {
+        *dst++ = (u_char) (0xc0 | c >> 6);
+        *dst++ = (u_char) (0x80 | (c & 0x3f));
+        return dst;
+    }
+
+    if (c < 0x10000) {
+        *dst++ = (u_char) (0xe0 | c >> 12);
+
+    } else {
+        *dst++ = (u_char) (0xf0 | c >> 18);
+        *dst++ = (u_char) (0x80 | (c >> 12 & 0x3f));
+    }
+
+    *dst++ = (u_char) (0x80 | (c >> 6 & 0x3f));
+    *dst++ = (u_char) (0x80 | (c & 0x3f));
+
+    return dst;
+}
+
+
+static void *
+im_json_malloc(void *ctx, size_t size)
+{
+    im_json_t        *json = ctx;
+    im_json_block_t  *block;
+
+    block = im_alloc(sizeof(im_json_block_t) + size);
+    if (block == NULL) {
+        longjmp(json->no_memory, 1);
+    }
+
+    block->size = size;
+    im_list_insert_tail(&json->blocks, &block->link);
+
+    return block + 1;
+}
+
+
+static void *
+im_json_realloc(void *ctx, void *p, size_t size)
+{
+    void             *fresh;
+    im_json_block_t  *block;
+
+    fresh = im_json_malloc(ctx, size);
+
+    if (p != NULL) {
+        block = (im_json_block_t *) p - 1;
+        memcpy(fresh, p, im_min(block->size, size));
+        im_json_free(ctx, p);
+    }
+
+    return fresh;
+}
+
+
+static void
+im_json_free(void *ctx, void *p)
+{
+    im_json_block_t  *block;
+
+    (void) ctx;
+
+    if (p == NULL) {
+        return;
+    }
+
+    block = (im_json_block_t *) p - 1;
+    im_list_remove(&block->link);
+    im_free(block);
+}
