@@ -1,0 +1,28 @@
+/*
+ * The scripts that run inside Redis, embedded from redis/ at build time by
+ * redis/embed.  Their keys, arguments and replies are told in their heads.
+ */
+
+#ifndef IM_SCRIPT_H
+#define IM_SCRIPT_H
+
+
+#include "im_types.h"
+
+
+typedef struct {
+    const char  *name;
+    const char  *sha;        /* SHA-1 of text, 40 hex digits */
+    im_str_t     text;
+} im_script_t;
+
+
+extern const im_script_t  im_script_pub;
+extern const im_script_t  im_script_route;
+extern const im_script_t  im_script_hist;
+extern const im_script_t  im_script_lease;
+extern const im_script_t  im_script_sweep;
+extern const im_script_t  im_script_own;
+
+
+#endif /* IM_SCRIPT_H */

@@ -1,0 +1,28 @@
+-- pub.lua: accepts one message for one topic.
+-- KEYS 1 meta  2 history  3 queue  4 idempotency  5 routes
+-- ARGV 1 topic  2 envelope  3 hash16  4 generation  5 history length (0: none)  6 history ttl s
+--      7 meta ttl s  8 idempotency ttl s  9 queue cap
+-- reply {0, 'epoch:seq', workers} accepted | {1, 'epoch:seq', 0} seen before
+--     | {2, '', 0} queue full: 503 | {3, '', 0} same id, another payload: 409
+local seen = redis.call('GET', KEYS[4])
+if seen then
+  local id, hash = string.match(seen, '^(.*):([^:]*)$')
+  if hash ~= ARGV[3] then return {3, '', 0} end
+  return {1, id, 0}
+end
+local w = redis.call('HKEYS', KEYS[5])
+local queued = #w > 0 or ARGV[1] == 'b'
+if queued and redis.call('XLEN', KEYS[3]) >= tonumber(ARGV[9]) then return {2, '', 0} end
+local e = meta(KEYS[1], KEYS[2], ARGV[4])
+local s = redis.call('HINCRBY', KEYS[1], 's', 1)
+redis.call('EXPIRE', KEYS[1], ARGV[7])
+if ARGV[5] ~= '0' then
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], s .. '-1', 'd', ARGV[2])
+  redis.call('EXPIRE', KEYS[2], ARGV[6])
+end
+local id = e .. ':' .. s
+redis.call('SET', KEYS[4], id .. ':' .. ARGV[3], 'EX', ARGV[8])
+if queued then
+  redis.call('XADD', KEYS[3], '*', 't', ARGV[1], 'i', id, 'w', table.concat(w, ' '), 'd', ARGV[2])
+end
+return {0, id, #w}
