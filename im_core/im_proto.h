@@ -73,13 +73,24 @@ extern const im_proto_t  im_protos[];      /* ended by name NULL */
 const im_proto_t *im_proto_find(im_str_t name);
 
 
+/* What the rows of im_wires[] and im_protos[] point to. */
+void im_proto_im_encode(im_buf_t *b, const im_message_t *m);
+void im_proto_im_decode(im_str_t message, uint8_t opcode, int connected,
+    im_buf_t *arena, im_command_t *command);
+void im_proto_echo_decode(im_str_t message, uint8_t opcode, int connected,
+    im_buf_t *arena, im_command_t *command);
+
+
 /* im: op 4 (protocol page). members: count pairs of user id and name. */
 typedef struct {
     im_str_t  user;
     im_str_t  name;
 } im_member_t;
 
-/* Whole frame.  room_id: -1 when the room's name is not a number. */
+/*
+ * Whole frame.  room is the name, without "r:"; roomId is -1 when that is not
+ * a decimal int32.  Members in any order; of equal users the last one counts.
+ */
 void im_proto_im_room_info(im_buf_t *b, im_str_t room, uint64_t count,
     const im_member_t *members, im_uint_t n);
 

@@ -1,0 +1,502 @@
+/*
+ * Rules of topics: matching, merging, and their JSON.
+ *
+ *   {"rooms":[{"pattern":"chat:*","history":100,"ttl":86400,
+ *              "publish":"member","join":"user","presence":true}],
+ *    "inbox":{...},"broadcast":{...}}
+ */
+
+#include "im_rule.h"
+#include "im_key.h"
+#include "im_json.h"
+
+
+#define IM_RULE_DAY  86400
+
+
+typedef struct {
+    im_str_t           pattern;
+    im_str_t           publish;
+    im_str_t           join;
+    int64_t            history;
+    int64_t            ttl;
+    int                presence;
+} im_rule_json_t;
+
+
+typedef struct {
+    im_json_strings_t  rooms;
+    im_str_t           inbox;
+    im_str_t           broadcast;
+} im_rules_json_t;
+
+
+static int im_rule_pattern_valid(im_str_t pattern);
+static im_rule_t *im_rules_find(const im_rules_t *rules, im_str_t pattern);
+static int im_rule_is_prefix(const im_rule_t *rule);
+static int im_rule_match(const im_rule_t *rule, im_str_t room);
+static void im_rule_merge(im_rule_t *into, const im_rule_t *from);
+static void im_rule_encode(im_buf_t *b, const im_rule_t *rule);
+static im_int_t im_rules_decode_members(const im_rules_json_t *json,
+    im_buf_t *arena, im_rules_t *rules);
+static im_int_t im_rule_decode(im_str_t text, im_buf_t *arena,
+    im_rule_t *rule);
+static im_int_t im_rule_word(const im_str_t *words, im_uint_t n,
+    im_str_t word, uint8_t *value);
+
+
+static const im_json_field_t  im_rules_fields[] = {
+    { im_str("rooms"), IM_JSON_RAWS, offsetof(im_rules_json_t, rooms) },
+    { im_str("inbox"), IM_JSON_OBJECT, offsetof(im_rules_json_t, inbox) },
+    { im_str("broadcast"), IM_JSON_OBJECT,
+      offsetof(im_rules_json_t, broadcast) },
+    im_json_end
+};
+
+
+static const im_json_field_t  im_rule_fields[] = {
+    { im_str("pattern"), IM_JSON_STRING, offsetof(im_rule_json_t, pattern) },
+    { im_str("history"), IM_JSON_INT, offsetof(im_rule_json_t, history) },
+    { im_str("ttl"), IM_JSON_INT, offsetof(im_rule_json_t, ttl) },
+    { im_str("publish"), IM_JSON_STRING, offsetof(im_rule_json_t, publish) },
+    { im_str("join"), IM_JSON_STRING, offsetof(im_rule_json_t, join) },
+    { im_str("presence"), IM_JSON_BOOL, offsetof(im_rule_json_t, presence) },
+    im_json_end
+};
+
+
+/* By im_publish_e. */
+static const im_str_t  im_rule_publish[] = {
+    im_str("none"),
+    im_str("user"),
+    im_str("member")
+};
+
+
+/* By join_user. */
+static const im_str_t  im_rule_join[] = {
+    im_str("anyone"),
+    im_str("user")
+};
+
+
+void
+im_rules_init(im_rules_t *rules)
+{
+    memset(rules, 0, sizeof(im_rules_t));
+}
+
+
+void
+im_rules_cleanup(im_rules_t *rules)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < rules->nrooms; i++) {
+        im_free(rules->rooms[i].pattern.data);
+    }
+
+    im_free(rules->rooms);
+    im_rules_init(rules);
+}
+
+
+im_int_t
+im_rules_add(im_rules_t *rules, const im_rule_t *rule)
+{
+    u_char     *pattern;
+    im_rule_t  *rooms, *room;
+
+    if (!im_rule_pattern_valid(rule->pattern)
+        || rule->history > IM_RULE_HISTORY_MAX
+        || im_rules_find(rules, rule->pattern) != NULL)
+    {
+        return IM_DECLINED;
+    }
+
+    if (rules->nrooms == IM_RULES_MAX) {
+        return IM_ERROR;
+    }
+
+    pattern = im_alloc(rule->pattern.len);
+    if (pattern == NULL) {
+        return IM_ERROR;
+    }
+
+    /* exact: rules are few and stay */
+    rooms = im_realloc(rules->rooms,
+                       (rules->nrooms + 1) * sizeof(im_rule_t));
+    if (rooms == NULL) {
+        im_free(pattern);
+        return IM_ERROR;
+    }
+
+    memcpy(pattern, rule->pattern.data, rule->pattern.len);
+
+    room = &rooms[rules->nrooms];
+    *room = *rule;
+    room->pattern.data = pattern;
+
+    rules->rooms = rooms;
+    rules->nrooms++;
+
+    return IM_OK;
+}
+
+
+static int
+im_rule_pattern_valid(im_str_t pattern)
+{
+    u_char  *star;
+
+    if (!im_name_valid(pattern)) {
+        return 0;
+    }
+
+    star = memchr(pattern.data, '*', pattern.len);
+
+    return star == NULL || star == pattern.data + pattern.len - 1;
+}
+
+
+const im_rule_t *
+im_rules_room(const im_rules_t *rules, im_str_t room)
+{
+    im_uint_t         i;
+    const im_rule_t  *rule, *best;
+
+    best = NULL;
+
+    for (i = 0; i < rules->nrooms; i++) {
+        rule = &rules->rooms[i];
+
+        if (!im_rule_match(rule, room)) {
+            continue;
+        }
+
+        if (!im_rule_is_prefix(rule)) {
+            return rule;
+        }
+
+        if (best == NULL || rule->pattern.len > best->pattern.len) {
+            best = rule;
+        }
+    }
+
+    return best;
+}
+
+
+const im_rule_t *
+im_rules_topic(const im_rules_t *rules, im_str_t topic)
+{
+    if (topic.len == 1 && topic.data[0] == 'b') {
+        return rules->has_broadcast ? &rules->broadcast : NULL;
+    }
+
+    if (topic.len < 3 || topic.data[1] != ':') {
+        return NULL;
+    }
+
+    if (topic.data[0] == 'u') {
+        return rules->has_inbox ? &rules->inbox : NULL;
+    }
+
+    if (topic.data[0] == 'r') {
+        return im_rules_room(rules, im_str_set(topic.data + 2,
+                                               topic.len - 2));
+    }
+
+    return NULL;
+}
+
+
+static im_rule_t *
+im_rules_find(const im_rules_t *rules, im_str_t pattern)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < rules->nrooms; i++) {
+        if (im_str_eq(rules->rooms[i].pattern, pattern)) {
+            return &rules->rooms[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static int
+im_rule_is_prefix(const im_rule_t *rule)
+{
+    return rule->pattern.data[rule->pattern.len - 1] == '*';
+}
+
+
+static int
+im_rule_match(const im_rule_t *rule, im_str_t room)
+{
+    size_t  len;
+
+    if (!im_rule_is_prefix(rule)) {
+        return im_str_eq(rule->pattern, room);
+    }
+
+    len = rule->pattern.len - 1;
+
+    return room.len >= len
+           && (len == 0 || memcmp(room.data, rule->pattern.data, len) == 0);
+}
+
+
+im_int_t
+im_rules_merge(im_rules_t *into, const im_rules_t *from)
+{
+    im_uint_t         i;
+    im_rule_t        *room;
+    const im_rule_t  *rule;
+
+    for (i = 0; i < from->nrooms; i++) {
+        rule = &from->rooms[i];
+        room = im_rules_find(into, rule->pattern);
+
+        if (room != NULL) {
+            im_rule_merge(room, rule);
+
+        } else if (im_rules_add(into, rule) != IM_OK) {
+            return IM_ERROR;
+        }
+    }
+
+    if (from->has_inbox && into->has_inbox) {
+        im_rule_merge(&into->inbox, &from->inbox);
+
+    } else if (from->has_inbox) {
+        into->inbox = from->inbox;
+        into->has_inbox = 1;
+    }
+
+    if (from->has_broadcast && into->has_broadcast) {
+        im_rule_merge(&into->broadcast, &from->broadcast);
+
+    } else if (from->has_broadcast) {
+        into->broadcast = from->broadcast;
+        into->has_broadcast = 1;
+    }
+
+    return IM_OK;
+}
+
+
+/* To see who is there is a permission, too. */
+static void
+im_rule_merge(im_rule_t *into, const im_rule_t *from)
+{
+    into->history = im_max(into->history, from->history);
+    into->ttl = im_max(into->ttl, from->ttl);
+    into->join_user = into->join_user || from->join_user;
+    into->presence = into->presence && from->presence;
+
+    if (into->publish == IM_RULE_NONE || from->publish == IM_RULE_NONE) {
+        into->publish = IM_RULE_NONE;
+
+    } else {
+        into->publish = im_max(into->publish, from->publish);
+    }
+}
+
+
+uint32_t
+im_rule_meta_ttl(const im_rule_t *rule)
+{
+    uint32_t  ttl;
+
+    ttl = rule == NULL ? 0 : rule->ttl;
+
+    if (ttl > UINT32_MAX - IM_RULE_DAY) {
+        return UINT32_MAX;
+    }
+
+    return im_max(30 * IM_RULE_DAY, ttl + IM_RULE_DAY);
+}
+
+
+void
+im_rules_encode(im_buf_t *b, const im_rules_t *rules)
+{
+    im_uint_t  i;
+
+    im_buf_add_z(b, "{\"rooms\":[");
+
+    for (i = 0; i < rules->nrooms; i++) {
+        if (i > 0) {
+            im_buf_add_z(b, ",");
+        }
+
+        im_rule_encode(b, &rules->rooms[i]);
+    }
+
+    im_buf_add_z(b, "]");
+
+    if (rules->has_inbox) {
+        im_buf_add_z(b, ",\"inbox\":");
+        im_rule_encode(b, &rules->inbox);
+    }
+
+    if (rules->has_broadcast) {
+        im_buf_add_z(b, ",\"broadcast\":");
+        im_rule_encode(b, &rules->broadcast);
+    }
+
+    im_buf_add_z(b, "}");
+}
+
+
+static void
+im_rule_encode(im_buf_t *b, const im_rule_t *rule)
+{
+    im_buf_add_z(b, "{");
+
+    if (rule->pattern.len > 0) {
+        im_buf_add_z(b, "\"pattern\":");
+        im_json_add_string(b, rule->pattern);
+        im_buf_add_z(b, ",");
+    }
+
+    im_buf_add_z(b, "\"history\":");
+    im_buf_add_uint(b, rule->history);
+    im_buf_add_z(b, ",\"ttl\":");
+    im_buf_add_uint(b, rule->ttl);
+    im_buf_add_z(b, ",\"publish\":");
+    im_json_add_string(b, im_rule_publish[rule->publish]);
+    im_buf_add_z(b, ",\"join\":");
+    im_json_add_string(b, im_rule_join[rule->join_user != 0]);
+    im_buf_add_z(b, rule->presence ? ",\"presence\":true}"
+                                   : ",\"presence\":false}");
+}
+
+
+im_int_t
+im_rules_decode(im_str_t text, im_rules_t *rules)
+{
+    im_int_t         rc;
+    im_buf_t         arena;
+    const char      *why;
+    im_rules_json_t  json;
+
+    memset(&json, 0, sizeof(im_rules_json_t));
+    json.rooms.max = IM_RULES_MAX;
+
+    im_rules_init(rules);
+
+    if (im_json_decode(text, im_rules_fields, 0, NULL, &json, &why) != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    im_buf_init(&arena, text.len);
+
+    rc = im_rules_decode_members(&json, &arena, rules);
+
+    im_buf_cleanup(&arena);
+    im_json_strings_free(&json.rooms);
+
+    if (rc != IM_OK) {
+        im_rules_cleanup(rules);
+    }
+
+    return rc;
+}
+
+
+static im_int_t
+im_rules_decode_members(const im_rules_json_t *json, im_buf_t *arena,
+    im_rules_t *rules)
+{
+    im_rule_t  rule;
+    im_uint_t  i;
+
+    for (i = 0; i < json->rooms.n; i++) {
+        if (im_rule_decode(json->rooms.elts[i], arena, &rule) != IM_OK
+            || im_rules_add(rules, &rule) != IM_OK)
+        {
+            return IM_ERROR;
+        }
+    }
+
+    if (json->inbox.data != NULL) {
+        if (im_rule_decode(json->inbox, arena, &rules->inbox) != IM_OK) {
+            return IM_ERROR;
+        }
+
+        rules->inbox.pattern = im_str_set(NULL, 0);
+        rules->has_inbox = 1;
+    }
+
+    if (json->broadcast.data != NULL) {
+        if (im_rule_decode(json->broadcast, arena, &rules->broadcast)
+            != IM_OK)
+        {
+            return IM_ERROR;
+        }
+
+        rules->broadcast.pattern = im_str_set(NULL, 0);
+        rules->has_broadcast = 1;
+    }
+
+    return IM_OK;
+}
+
+
+/* The pattern lies in the arena until the next call. */
+static im_int_t
+im_rule_decode(im_str_t text, im_buf_t *arena, im_rule_t *rule)
+{
+    const char      *why;
+    im_rule_json_t   json;
+
+    memset(&json, 0, sizeof(im_rule_json_t));
+    json.publish = im_rule_publish[IM_RULE_NONE];
+    json.join = im_rule_join[0];
+
+    im_buf_reset(arena, arena->max);
+
+    if (im_json_decode(text, im_rule_fields, 0, arena, &json, &why) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    if (json.history < 0 || json.history > IM_RULE_HISTORY_MAX
+        || json.ttl < 0 || json.ttl > UINT32_MAX)
+    {
+        return IM_ERROR;
+    }
+
+    rule->pattern = json.pattern;
+    rule->history = (uint32_t) json.history;
+    rule->ttl = (uint32_t) json.ttl;
+    rule->presence = (uint8_t) json.presence;
+
+    if (im_rule_word(im_rule_publish, 3, json.publish, &rule->publish) != IM_OK
+        || im_rule_word(im_rule_join, 2, json.join, &rule->join_user) != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_rule_word(const im_str_t *words, im_uint_t n, im_str_t word, uint8_t *value)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (im_str_eq(words[i], word)) {
+            *value = (uint8_t) i;
+            return IM_OK;
+        }
+    }
+
+    return IM_ERROR;
+}
