@@ -376,6 +376,9 @@ ngx_int_t ngx_im_zone_ip_add(ngx_im_worker_t *w, ngx_uint_t family,
 void ngx_im_zone_ip_remove(ngx_im_worker_t *w, ngx_uint_t family,
     const u_char *addr);
 
+/* NGX_IM_MAX_SLOTS of them; pid 0: nobody's. */
+const ngx_im_counters_t *ngx_im_zone_slots(ngx_im_main_conf_t *imcf);
+
 
 /* ngx_im_drain.c */
 void ngx_im_drain_start(ngx_im_worker_t *w);

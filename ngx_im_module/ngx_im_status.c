@@ -1,0 +1,193 @@
+/*
+ * im_status: what this node does, as JSON, per worker and summed.
+ */
+
+#include "ngx_im.h"
+
+
+typedef struct {
+    ngx_str_t   name;
+    size_t      offset;
+} ngx_im_status_field_t;
+
+#define ngx_im_status_field(f)                                                \
+    { ngx_string(#f), offsetof(ngx_im_counters_t, f) }
+
+
+static ngx_im_status_field_t  ngx_im_status_fields[] = {
+    ngx_im_status_field(sessions),
+    ngx_im_status_field(unauthenticated),
+    ngx_im_status_field(users),
+    ngx_im_status_field(topics),
+    ngx_im_status_field(log_bytes),
+    ngx_im_status_field(accepted),
+    ngx_im_status_field(refused),
+    ngx_im_status_field(closed),
+    ngx_im_status_field(slow),
+    ngx_im_status_field(messages_in),
+    ngx_im_status_field(messages_out),
+    ngx_im_status_field(bytes_in),
+    ngx_im_status_field(bytes_out),
+    ngx_im_status_field(sends),
+    ngx_im_status_field(pushes),
+    ngx_im_status_field(healed),
+    ngx_im_status_field(holes),
+    { ngx_null_string, 0 }
+};
+
+
+static const char  *ngx_im_status_links[] = { "down", "up", "degraded" };
+
+
+static void ngx_im_status_body(im_buf_t *b, ngx_im_main_conf_t *imcf);
+static void ngx_im_status_worker(im_buf_t *b, const ngx_im_counters_t *c);
+static void ngx_im_status_counters(im_buf_t *b, const ngx_im_counters_t *c);
+static ngx_atomic_uint_t ngx_im_status_value(const ngx_im_counters_t *c,
+    const ngx_im_status_field_t *field);
+static ngx_int_t ngx_im_status_send(ngx_http_request_t *r, im_str_t body);
+
+
+ngx_int_t
+ngx_im_status_handler(ngx_http_request_t *r)
+{
+    im_buf_t             b;
+    ngx_int_t            rc;
+    ngx_im_main_conf_t  *imcf;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_im_module);
+
+    im_buf_init(&b, NGX_IM_MAX_SLOTS * 2048);
+
+    ngx_im_status_body(&b, imcf);
+
+    rc = b.failed ? NGX_HTTP_INTERNAL_SERVER_ERROR
+                  : ngx_im_status_send(r, im_buf_str(&b));
+
+    im_buf_cleanup(&b);
+
+    return rc;
+}
+
+
+static void
+ngx_im_status_body(im_buf_t *b, ngx_im_main_conf_t *imcf)
+{
+    ngx_uint_t                    i, n;
+    ngx_im_counters_t             sum;
+    ngx_atomic_t                 *total;
+    const ngx_im_counters_t      *slots;
+    const ngx_im_status_field_t  *field;
+
+    slots = ngx_im_zone_slots(imcf);
+
+    ngx_memzero(&sum, sizeof(ngx_im_counters_t));
+
+    im_buf_add_z(b, "{\"node\":\"");
+    im_buf_add(b, imcf->node.data, imcf->node.len);
+    im_buf_add_z(b, "\",\"workers\":[");
+
+    for (i = 0, n = 0; i < NGX_IM_MAX_SLOTS; i++) {
+        if (slots[i].pid == 0) {
+            continue;
+        }
+
+        if (n++ > 0) {
+            im_buf_add_z(b, ",");
+        }
+
+        ngx_im_status_worker(b, &slots[i]);
+
+        for (field = ngx_im_status_fields; field->name.len; field++) {
+            total = (ngx_atomic_t *) ((u_char *) &sum + field->offset);
+            *total += ngx_im_status_value(&slots[i], field);
+        }
+    }
+
+    im_buf_add_z(b, "],\"total\":{\"workers\":");
+    im_buf_add_uint(b, n);
+    ngx_im_status_counters(b, &sum);
+    im_buf_add_z(b, "}}\n");
+}
+
+
+static void
+ngx_im_status_worker(im_buf_t *b, const ngx_im_counters_t *c)
+{
+    im_buf_add_z(b, "{\"pid\":");
+    im_buf_add_uint(b, c->pid);
+    im_buf_add_z(b, ",\"slot\":");
+    im_buf_add_uint(b, c->slot);
+    im_buf_add_z(b, ",\"start\":");
+    im_buf_add_uint(b, c->start);
+    im_buf_add_z(b, c->draining ? ",\"draining\":true" : ",\"draining\":false");
+    im_buf_add_z(b, ",\"link\":\"");
+    im_buf_add_z(b, ngx_im_status_links[ngx_min(c->link,
+                                                NGX_IM_LINK_DEGRADED)]);
+    im_buf_add_z(b, "\"");
+    ngx_im_status_counters(b, c);
+    im_buf_add_z(b, "}");
+}
+
+
+static void
+ngx_im_status_counters(im_buf_t *b, const ngx_im_counters_t *c)
+{
+    const ngx_im_status_field_t  *field;
+
+    for (field = ngx_im_status_fields; field->name.len; field++) {
+        im_buf_add_z(b, ",\"");
+        im_buf_add(b, field->name.data, field->name.len);
+        im_buf_add_z(b, "\":");
+        im_buf_add_uint(b, ngx_im_status_value(c, field));
+    }
+}
+
+
+static ngx_atomic_uint_t
+ngx_im_status_value(const ngx_im_counters_t *c,
+    const ngx_im_status_field_t *field)
+{
+    return *(ngx_atomic_t *) ((u_char *) c + field->offset);
+}
+
+
+static ngx_int_t
+ngx_im_status_send(ngx_http_request_t *r, im_str_t body)
+{
+    ngx_int_t    rc;
+    ngx_buf_t   *b;
+    ngx_chain_t  out;
+
+    b = ngx_create_temp_buf(r->pool, body.len);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->last = ngx_cpymem(b->last, body.data, body.len);
+    b->last_buf = (r == r->main);
+    b->last_in_chain = 1;
+
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = body.len;
+
+    rc = ngx_http_send_header(r);
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
