@@ -1,0 +1,241 @@
+/*
+ * Keys, topics and names.
+ */
+
+#include "test.h"
+#include "im_key.h"
+
+
+#define p1  im_str_z("im:")
+
+
+static im_buf_t  b;
+
+
+static im_str_t
+fresh(void)
+{
+    im_str_t  s;
+
+    s = im_buf_str(&b);
+    assert_false(b.failed);
+
+    return s;
+}
+
+
+#define assert_key(call, text)                                                \
+    do {                                                                      \
+        im_buf_reset(&b, 4096);                                               \
+        call;                                                                 \
+        test_str(fresh(), text);                                            \
+    } while (0)
+
+
+static void
+test_partition(void **state)
+{
+    size_t    i;
+    u_char    name[16];
+    im_str_t  s;
+
+    (void) state;
+
+    /* the check value of CRC16-XMODEM, and one from Redis Cluster's page */
+    assert_int_equal(im_partition(im_str_z("123456789"), 65536), 0x31c3);
+    assert_int_equal(im_partition(im_str_z("foo"), 16384), 12182);
+    assert_int_equal(im_partition(im_str_z(""), 16), 0);
+    assert_int_equal(im_partition(im_str_z("r:1"), 1), 0);
+    assert_int_equal(im_partition(im_str_z("r:1"), 0), 0);
+
+    for (i = 0; i < 1000; i++) {
+        s = im_str_set(name, (size_t) sprintf((char *) name, "r:%zu", i));
+        assert_true(im_partition(s, 16) < 16);
+    }
+}
+
+
+static void
+test_names(void **state)
+{
+    size_t  i;
+    u_char  longest[300];
+
+    static const char *const  good[] = {
+        "1", "chat:a", "a b", "{x}", "\xc3\xa4", "\xc2\xa0", "*", "."
+    };
+    static const char *const  bad[] = {
+        "", "\n", "a\x7f", "a\x1f", "\xff", "\xc3", "\xc2\x80", "\xc2\x9f",
+        "\xed\xa0\x80", "\xc0\xaf"
+    };
+
+    (void) state;
+
+    for (i = 0; i < test_count(good); i++) {
+        assert_true(im_name_valid(im_str_z(good[i])));
+    }
+
+    for (i = 0; i < test_count(bad); i++) {
+        assert_false(im_name_valid(im_str_z(bad[i])));
+        assert_false(im_node_valid(im_str_z(bad[i])));
+    }
+
+    assert_false(im_name_valid(im_str_set("a\0b", 3)));
+
+    memset(longest, 'x', sizeof(longest));
+    assert_true(im_name_valid(im_str_set(longest, IM_NAME_MAX)));
+    assert_false(im_name_valid(im_str_set(longest, IM_NAME_MAX + 1)));
+    assert_true(im_node_valid(im_str_set(longest, 200)));
+    assert_false(im_node_valid(im_str_set(longest, 201)));
+}
+
+
+static void
+test_nodes_and_prefixes(void **state)
+{
+    size_t  i;
+
+    static const char *const  nodes[] = { "a.b", "a:b", "a{", "a}", "a b" };
+    static const char *const  prefixes[] = {
+        "", "a b", "a{", "}a", "\x7f", "\xc3\xa4",
+        "123456789012345678901234567890123"
+    };
+
+    (void) state;
+
+    assert_true(im_node_valid(im_str_z("comet-1")));
+    assert_true(im_node_valid(im_str_z("\xc3\xa4_1")));
+    assert_true(im_prefix_valid(im_str_z("im:")));
+    assert_true(im_prefix_valid(im_str_z("12345678901234567890123456789012")));
+
+    for (i = 0; i < test_count(nodes); i++) {
+        assert_false(im_node_valid(im_str_z(nodes[i])));
+    }
+
+    for (i = 0; i < test_count(prefixes); i++) {
+        assert_false(im_prefix_valid(im_str_z(prefixes[i])));
+    }
+}
+
+
+static void
+test_keys(void **state)
+{
+    im_str_t  room, worker;
+
+    (void) state;
+
+    room = im_str_z("r:1");
+    worker = im_str_z("n.0.a1");
+
+    im_buf_init(&b, 4096);
+
+    assert_key(im_topic_room(&b, im_str_z("chat:1")), "r:chat:1");
+    assert_key(im_topic_user(&b, im_str_z("ann")), "u:ann");
+    assert_key(im_worker_id(&b, im_str_z("n"), 12, 371), "n.12.ab");
+    assert_key(im_key_topic(&b, p1, 7, room, IM_KEY_META), "im:{7}:r:1:m");
+    assert_key(im_key_topic(&b, p1, 7, room, IM_KEY_HISTORY), "im:{7}:r:1:h");
+    assert_key(im_key_topic(&b, p1, 7, room, IM_KEY_ROUTES), "im:{7}:r:1:w");
+    assert_key(im_key_members(&b, p1, 0, room, worker),
+               "im:{0}:r:1:k:n.0.a1");
+    assert_key(im_key_left(&b, p1, 0, room, worker), "im:{0}:r:1:x:n.0.a1");
+    assert_key(im_key_queue(&b, p1, 1023), "im:{1023}:q");
+    assert_key(im_key_owner(&b, p1, 15), "im:{15}:own");
+    assert_key(im_key_channel(&b, p1, 2, worker), "im:{2}:w:n.0.a1");
+    assert_key(im_key_channel_all(&b, p1, 2), "im:{2}:all");
+    assert_key(im_key_conf(&b, p1), "im:{reg}:conf");
+    assert_key(im_key_nodes(&b, p1), "im:{reg}:nodes");
+    assert_key(im_key_record(&b, p1, worker), "im:{reg}:n:n.0.a1");
+    assert_key(im_key_tokens(&b, p1, im_str_z("n")), "im:{reg}:t:n");
+    assert_key(im_key_jobs(&b, im_str_z("x/")), "x/{reg}:jobs");
+
+    im_buf_cleanup(&b);
+}
+
+
+static void
+idem(u_char key[64], const char *topic, const char *id)
+{
+    im_buf_reset(&b, 4096);
+    im_key_idem(&b, p1, 3, im_str_z(topic), im_str_z(id));
+
+    assert_int_equal(b.len, 9 + 32);
+    memcpy(key, b.data, b.len);
+}
+
+
+static void
+test_idem(void **state)
+{
+    u_char  x[64], y[64];
+
+    (void) state;
+
+    im_buf_init(&b, 4096);
+
+    idem(x, "r:1", "abc");
+    assert_memory_equal(x, "im:{3}:d:", 9);
+    assert_int_equal(strspn((char *) x + 9, "0123456789abcdef") >= 32, 1);
+
+    idem(y, "r:1", "abc");
+    assert_memory_equal(x, y, 41);
+
+    idem(y, "r:1", "abd");
+    assert_memory_not_equal(x, y, 41);
+    idem(y, "r:2", "abc");
+    assert_memory_not_equal(x, y, 41);
+    idem(y, "r:1a", "bc");
+    assert_memory_not_equal(x, y, 41);
+    idem(y, "r:1", "");
+    assert_memory_not_equal(x, y, 41);
+
+    im_buf_cleanup(&b);
+}
+
+
+static void
+test_limits(void **state)
+{
+    size_t    max;
+    im_str_t  room;
+
+    (void) state;
+
+    room = im_str_z("r:1");
+
+    /* a key that doesn't fit fails whole, wherever the limit is */
+    for (max = 0; max < 12; max++) {
+        im_buf_init(&b, max);
+        im_key_topic(&b, p1, 7, room, IM_KEY_META);
+        assert_true(b.failed);
+        im_buf_cleanup(&b);
+
+        im_buf_init(&b, max);
+        im_key_idem(&b, p1, 7, room, room);
+        assert_true(b.failed);
+        im_buf_cleanup(&b);
+    }
+
+    im_buf_init(&b, 12);
+    im_key_topic(&b, p1, 7, room, IM_KEY_META);
+    assert_false(b.failed);
+    im_buf_cleanup(&b);
+
+    im_buf_init(&b, 4096);
+    alloc_fail_at(1);
+    im_key_idem(&b, p1, 7, room, room);
+    assert_true(b.failed);
+    im_buf_cleanup(&b);
+}
+
+
+static const struct CMUnitTest  tests[] = {
+    alloc_test(test_partition),
+    alloc_test(test_names),
+    alloc_test(test_nodes_and_prefixes),
+    alloc_test(test_keys),
+    alloc_test(test_idem),
+    alloc_test(test_limits)
+};
+
+test_main(tests)
