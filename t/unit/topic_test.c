@@ -1,0 +1,734 @@
+/*
+ * Topics: positions and offers, and logs under random operations, compared
+ * with the whole stream of bytes that a log ever had.
+ */
+
+#include "test.h"
+#include "im_topic.h"
+
+
+#define NWIRES      2
+#define NSUBS       16
+#define MAX_STREAM  (4 * 1024 * 1024)
+#define MAX_FRAMES  20000
+#define CHUNK       1024
+
+
+/* All of a log since it began. */
+typedef struct {
+    uint64_t  head;
+    unsigned  nframes;
+    uint64_t  ends[MAX_FRAMES];
+    u_char    bytes[MAX_STREAM];
+} stream_t;
+
+
+typedef struct {
+    im_sub_t        sub;
+    im_sub_state_e  state;       /* IDLE: live, wherever it stands */
+    uint64_t        cursor;
+    unsigned        wire;
+} follower_t;
+
+
+static stream_t     streams[NWIRES];
+static follower_t   followers[NSUBS];
+static im_topic_t  *topic;
+static im_logs_t    logs;
+
+
+static im_sub_state_e
+model_state(const follower_t *f)
+{
+    if (f->state != IM_SUB_IDLE) {
+        return f->state;
+    }
+
+    return f->cursor < streams[f->wire].head ? IM_SUB_PENDING : IM_SUB_IDLE;
+}
+
+
+/* Where the frame with the byte at an offset ends. */
+static uint64_t
+model_end(const stream_t *s, uint64_t offset)
+{
+    unsigned  low, high, middle;
+
+    low = 0;
+    high = s->nframes;
+
+    while (low < high) {
+        middle = (low + high) / 2;
+
+        if (s->ends[middle] <= offset) {
+            low = middle + 1;
+
+        } else {
+            high = middle;
+        }
+    }
+
+    return low < s->nframes ? s->ends[low] : s->head;
+}
+
+
+static int
+model_boundary(const stream_t *s, uint64_t offset)
+{
+    return offset == 0 || model_end(s, offset - 1) == offset;
+}
+
+
+static int
+model_live(unsigned wire)
+{
+    unsigned  i;
+
+    for (i = 0; i < NSUBS; i++) {
+        if (followers[i].wire == wire && followers[i].state >= IM_SUB_IDLE) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static im_log_t *
+log_of(unsigned wire)
+{
+    im_log_t  *log;
+
+    for (log = topic->logs; log != NULL; log = log->next) {
+        if (log->wire == wire) {
+            return log;
+        }
+    }
+
+    return NULL;
+}
+
+
+static unsigned
+list_count(const im_list_t *head)
+{
+    unsigned          n;
+    const im_list_t  *q;
+
+    n = 0;
+
+    for (q = head->next; q != head; q = q->next) {
+        n++;
+    }
+
+    return n;
+}
+
+
+static void
+check_log(im_log_t *log)
+{
+    unsigned     i, counts[IM_SUB_BLOCKED + 1];
+    uint64_t     min;
+    follower_t  *f;
+
+    memset(counts, 0, sizeof(counts));
+    min = log->head;
+
+    assert_true(log->head == streams[log->wire].head);
+
+    for (i = 0; i < NSUBS; i++) {
+        f = &followers[i];
+
+        if (f->wire != log->wire || f->state == IM_SUB_NONE) {
+            continue;
+        }
+
+        assert_ptr_equal(f->sub.log, log);
+        assert_int_equal(im_sub_state(&f->sub), model_state(f));
+        counts[model_state(f)]++;
+
+        if (f->state >= IM_SUB_IDLE) {
+            assert_true(f->sub.cursor == f->cursor);
+            assert_true(im_sub_behind(&f->sub) == log->head - f->cursor);
+            min = im_min(min, f->cursor);
+        }
+    }
+
+    assert_int_equal(list_count(&log->joining), counts[IM_SUB_JOINING]);
+    assert_int_equal(list_count(&log->idle), counts[IM_SUB_IDLE]);
+    assert_int_equal(list_count(&log->pending), counts[IM_SUB_PENDING]);
+    assert_int_equal(list_count(&log->blocked), counts[IM_SUB_BLOCKED]);
+    assert_int_equal(im_log_pending(log), counts[IM_SUB_PENDING] > 0);
+
+    assert_true(log->tail <= min);
+
+    if (min == log->head) {
+        assert_null(im_log_slowest(log));
+
+    } else {
+        assert_true(im_log_slowest(log)->cursor == min);
+    }
+}
+
+
+static void
+check_all(void)
+{
+    size_t     bytes;
+    unsigned   nsubs;
+    im_log_t  *log;
+
+    bytes = logs.nspare * logs.chunk_size;
+    nsubs = 0;
+
+    for (log = topic->logs; log != NULL; log = log->next) {
+        check_log(log);
+        bytes += log->bytes;
+        nsubs += log->nsubs;
+    }
+
+    assert_int_equal(logs.bytes, bytes);
+    assert_int_equal(topic->nsubs, nsubs);
+}
+
+
+static void
+do_append(random_t *r, unsigned wire, uint64_t seq)
+{
+    size_t         i, len;
+    unsigned       fail;
+    uint64_t       before;
+    im_int_t       rc;
+    stream_t      *s;
+    static u_char  frame[5000];
+
+    if (log_of(wire) == NULL) {
+        return;
+    }
+
+    s = &streams[wire];
+    len = random_below(r, 20) == 0 ? random_below(r, sizeof(frame)) + 1
+                                   : random_below(r, 100) + 1;
+
+    if (s->nframes == MAX_FRAMES || s->head + len > MAX_STREAM) {
+        return;
+    }
+
+    for (i = 0; i < len; i++) {
+        frame[i] = random_below(r, 256);
+    }
+
+    fail = random_below(r, 4) == 0;
+
+    if (fail) {
+        alloc_fail_all();
+    }
+
+    before = topic->seq;
+    rc = im_log_append(&logs, log_of(wire), im_str_set(frame, len), seq);
+    alloc_fail_at(0);
+
+    if (rc != IM_OK) {
+        assert_true(fail);
+        assert_true(topic->seq == before);
+        return;
+    }
+
+    assert_true(topic->seq == im_max(before, seq));
+
+    if (model_live(wire)) {
+        memcpy(s->bytes + s->head, frame, len);
+        s->head += len;
+        s->ends[s->nframes++] = s->head;
+    }
+}
+
+
+static void
+do_read(random_t *r, follower_t *f)
+{
+    size_t      total, sum, max;
+    stream_t   *s;
+    uint64_t    end;
+    im_str_t    pieces[4];
+    im_uint_t   i, n, got;
+
+    n = 1 + random_below(r, 4);
+    max = random_below(r, 8) == 0 ? SIZE_MAX : random_below(r, 4000);
+
+    got = im_sub_read(&f->sub, pieces, n, max, &total);
+    assert_true(got <= n);
+
+    if (model_state(f) < IM_SUB_PENDING) {
+        assert_int_equal(got, 0);
+        assert_int_equal(total, 0);
+        assert_int_equal(im_sub_unfinished(&f->sub), 0);
+        return;
+    }
+
+    s = &streams[f->wire];
+    sum = 0;
+
+    for (i = 0; i < got; i++) {
+        assert_true(pieces[i].len > 0);
+        assert_memory_equal(pieces[i].data, s->bytes + f->cursor + sum,
+                            pieces[i].len);
+        sum += pieces[i].len;
+    }
+
+    end = f->cursor + sum;
+
+    assert_true(got > 0);
+    assert_int_equal(total, sum);
+    assert_true(end <= s->head);
+    assert_true(model_boundary(s, end));
+    assert_true(total <= max || end == model_end(s, f->cursor));
+
+    /* Nothing that could have been given is left out. */
+
+    if (got < n && end < s->head) {
+        assert_true(total >= max || model_end(s, end) - f->cursor > max);
+    }
+
+    assert_int_equal(im_sub_unfinished(&f->sub),
+                     model_boundary(s, f->cursor)
+                     ? 0 : model_end(s, f->cursor) - f->cursor);
+
+    if (random_below(r, 2)) {
+        total = random_below(r, total + 1);
+    }
+
+    im_sub_advance(&f->sub, total);
+    f->cursor += total;
+
+    if (f->cursor == s->head) {
+        f->state = IM_SUB_IDLE;
+    }
+}
+
+
+static void
+do_join(follower_t *f)
+{
+    im_list_init(&f->sub.link);
+
+    if (im_topic_subscribe(topic, f->wire, &f->sub) == IM_OK) {
+        f->state = IM_SUB_JOINING;
+    }
+}
+
+
+static void
+do_leave(follower_t *f)
+{
+    im_topic_unsubscribe(&logs, &f->sub);
+    assert_int_equal(im_sub_state(&f->sub), IM_SUB_NONE);
+
+    f->state = IM_SUB_NONE;
+}
+
+
+static void
+do_live(follower_t *f)
+{
+    im_sub_live(&f->sub);
+
+    if (f->state == IM_SUB_JOINING) {
+        f->state = IM_SUB_IDLE;
+        f->cursor = streams[f->wire].head;
+    }
+}
+
+
+static void
+do_block(random_t *r, follower_t *f)
+{
+    if (random_below(r, 2)) {
+        im_sub_block(&f->sub);
+
+        if (model_state(f) == IM_SUB_PENDING) {
+            f->state = IM_SUB_BLOCKED;
+        }
+
+        return;
+    }
+
+    im_sub_unblock(&f->sub);
+
+    if (f->state == IM_SUB_BLOCKED) {
+        f->state = IM_SUB_IDLE;
+    }
+}
+
+
+static void
+do_trim(random_t *r, unsigned wire)
+{
+    int        scan;
+    unsigned   i, behind;
+    uint64_t   min;
+    im_log_t  *log;
+
+    log = log_of(wire);
+    if (log == NULL) {
+        return;
+    }
+
+    scan = random_below(r, 2);
+    im_log_trim(&logs, log, scan);
+
+    behind = 0;
+    min = log->head;
+
+    for (i = 0; i < NSUBS; i++) {
+        if (followers[i].wire == wire
+            && model_state(&followers[i]) >= IM_SUB_PENDING)
+        {
+            behind++;
+            min = im_min(min, followers[i].cursor);
+        }
+    }
+
+    if (behind == 0) {
+        assert_null(log->first);
+        assert_null(log->last);
+        assert_int_equal(log->bytes, 0);
+        assert_true(log->tail == log->head);
+
+    } else if (scan) {
+
+        /* No more than the rest of one chunk is kept for nothing. */
+
+        assert_true(min - log->tail < im_max(CHUNK, 5100));
+    }
+}
+
+
+static void
+step(random_t *r, follower_t *f)
+{
+    uint64_t  seq;
+
+    if (f->state == IM_SUB_NONE) {
+        do_join(f);
+        return;
+    }
+
+    switch (random_below(r, 16)) {
+
+    case 0:
+        do_leave(f);
+        break;
+
+    case 1:
+    case 2:
+        do_live(f);
+        break;
+
+    case 3:
+    case 4:
+    case 5:
+        do_block(r, f);
+        break;
+
+    case 6:
+    case 7:
+        do_trim(r, f->wire);
+        break;
+
+    case 8:
+    case 9:
+    case 10:
+        seq = random_below(r, 3) ? topic->seq + 1 : 0;
+        do_append(r, f->wire, seq);
+        break;
+
+    default:
+        do_read(r, f);
+        break;
+    }
+}
+
+
+static void
+run_random(uint64_t seed)
+{
+    unsigned  i;
+    random_t  r;
+
+    random_init(&r, seed);
+    memset(followers, 0, sizeof(followers));
+
+    for (i = 0; i < NWIRES; i++) {
+        streams[i].head = 0;
+        streams[i].nframes = 0;
+    }
+
+    for (i = 0; i < NSUBS; i++) {
+        followers[i].wire = i % NWIRES;
+    }
+
+    im_logs_init(&logs, CHUNK);
+    topic = im_topic_create(im_str_z("r:1"), 3);
+    assert_non_null(topic);
+
+    for (i = 0; i < 40000; i++) {
+        step(&r, &followers[random_below(&r, NSUBS)]);
+        check_all();
+    }
+
+    for (i = 0; i < NSUBS; i++) {
+        if (followers[i].state != IM_SUB_NONE) {
+            do_leave(&followers[i]);
+            check_all();
+        }
+    }
+
+    for (i = 0; i < NWIRES; i++) {
+        assert_int_equal(log_of(i)->bytes, 0);
+    }
+
+    im_topic_destroy(&logs, topic);
+    im_logs_cleanup(&logs);
+    assert_int_equal(logs.bytes, 0);
+}
+
+
+static void
+test_random(void **state)
+{
+    (void) state;
+
+    run_random(61);
+    run_random(62);
+    run_random(63);
+}
+
+
+static void
+test_create(void **state)
+{
+    char      name[300];
+    im_str_t  s;
+
+    (void) state;
+
+    memset(name, 'x', sizeof(name));
+
+    assert_null(im_topic_create(im_str_set(name, 0), 0));
+    assert_null(im_topic_create(im_str_set(name, IM_TOPIC_MAX + 1), 0));
+
+    im_logs_init(&logs, 0);
+
+    topic = im_topic_create(im_str_set(name, IM_TOPIC_MAX), 5);
+    assert_non_null(topic);
+
+    s = im_topic_name(topic);
+    assert_int_equal(s.len, IM_TOPIC_MAX);
+    assert_memory_equal(s.data, name, s.len);
+    assert_int_equal(s.data[s.len], 0);
+    assert_int_equal(topic->partition, 5);
+    assert_int_equal(topic->state, IM_TOPIC_NEW);
+
+    im_topic_destroy(&logs, topic);
+
+    alloc_fail_at(1);
+    assert_null(im_topic_create(im_str_z("b"), 0));
+}
+
+
+static im_offer_e
+offer(const char *epoch, uint64_t seq)
+{
+    return im_topic_offer(topic, im_str_z(epoch), seq);
+}
+
+
+static int
+continues(const char *epoch, uint64_t seq)
+{
+    return im_topic_continues(topic, im_str_z(epoch), seq);
+}
+
+
+static void
+position(const char *epoch, uint64_t seq, const char *past)
+{
+    assert_int_equal(im_topic_position(topic, im_str_z(epoch), seq,
+                                       im_str_z(past)),
+                     IM_OK);
+}
+
+
+static void
+test_position(void **state)
+{
+    (void) state;
+
+    im_logs_init(&logs, CHUNK);
+    topic = im_topic_create(im_str_z("b"), 0);
+    assert_non_null(topic);
+
+    assert_int_equal(offer("e1", 1), IM_OFFER_ASK);
+    assert_int_equal(offer("", 1), IM_OFFER_ASK);
+    assert_false(continues("", 0));
+
+    position("e1", 7, "");
+    assert_int_equal(topic->state, IM_TOPIC_LIVE);
+
+    assert_int_equal(offer("e1", 0), IM_OFFER_DROP);
+    assert_int_equal(offer("e1", 7), IM_OFFER_DROP);
+    assert_int_equal(offer("e1", 8), IM_OFFER_APPEND);
+    assert_int_equal(offer("e1", 9), IM_OFFER_GAP);
+    assert_int_equal(offer("e1", UINT64_MAX), IM_OFFER_GAP);
+    assert_int_equal(offer("e0", 8), IM_OFFER_ASK);
+    assert_int_equal(offer("e", 8), IM_OFFER_ASK);
+    assert_int_equal(offer("", 8), IM_OFFER_ASK);
+
+    assert_true(continues("e1", 0));
+    assert_true(continues("e1", 7));
+    assert_false(continues("e1", 8));
+    assert_false(continues("e0", 1));
+
+    topic->state = IM_TOPIC_HEALING;
+    position("e3", 20, "e2:15 e1:10");
+    assert_int_equal(topic->state, IM_TOPIC_LIVE);
+
+    assert_int_equal(offer("e3", 21), IM_OFFER_APPEND);
+    assert_int_equal(offer("e2", 21), IM_OFFER_APPEND);
+    assert_int_equal(offer("e1", 10), IM_OFFER_DROP);
+    assert_int_equal(offer("e1", 22), IM_OFFER_GAP);
+    assert_int_equal(offer("e0", 21), IM_OFFER_ASK);
+    assert_int_equal(offer("e", 21), IM_OFFER_ASK);
+    assert_int_equal(offer("e2:15", 21), IM_OFFER_ASK);
+
+    assert_true(continues("e3", 20));
+    assert_true(continues("e2", 15));
+    assert_false(continues("e2", 16));
+    assert_true(continues("e1", 10));
+    assert_false(continues("e1", 11));
+    assert_false(continues("e0", 0));
+
+    /* What isn't of the form is no match, and does no harm. */
+
+    position("e9", 1, " e1: :5 e2 e3:x e4:99999999999999999999 e5:3  ");
+    assert_false(continues("e1", 0));
+    assert_false(continues("", 0));
+    assert_false(continues("e2", 0));
+    assert_false(continues("e3", 0));
+    assert_false(continues("e4", 0));
+    assert_true(continues("e5", 3));
+
+    position("e9", 1, "e8:18446744073709551615");
+    assert_true(continues("e8", UINT64_MAX));
+
+    im_topic_destroy(&logs, topic);
+}
+
+
+static void
+test_position_refused(void **state)
+{
+    char  text[5000];
+
+    (void) state;
+
+    memset(text, 'e', sizeof(text));
+    im_logs_init(&logs, CHUNK);
+    topic = im_topic_create(im_str_z("b"), 0);
+    assert_non_null(topic);
+
+    position("e1", 5, "e0:4");
+
+    alloc_fail_at(1);
+    assert_int_equal(im_topic_position(topic, im_str_z("e2"), 9,
+                                       im_str_z("e1:5")),
+                     IM_ERROR);
+    assert_int_equal(im_topic_position(topic,
+                                       im_str_set(text, IM_EPOCH_MAX + 1), 9,
+                                       im_str_z("")),
+                     IM_ERROR);
+    assert_int_equal(im_topic_position(topic, im_str_z("e2"), 9,
+                                       im_str_set(text, sizeof(text))),
+                     IM_ERROR);
+
+    /* As before. */
+
+    assert_true(topic->seq == 5);
+    assert_true(continues("e1", 5));
+    assert_true(continues("e0", 4));
+
+    assert_int_equal(im_topic_position(topic, im_str_set(text, IM_EPOCH_MAX),
+                                       9, im_str_z("")),
+                     IM_OK);
+    assert_int_equal(im_topic_offer(topic, im_str_set(text, IM_EPOCH_MAX), 10),
+                     IM_OFFER_APPEND);
+
+    im_topic_destroy(&logs, topic);
+}
+
+
+/* Nothing is kept for those who are joining. */
+static void
+test_joining(void **state)
+{
+    size_t    total;
+    im_sub_t  sub;
+    im_str_t  piece;
+
+    (void) state;
+
+    memset(&sub, 0, sizeof(sub));
+    im_logs_init(&logs, CHUNK);
+    topic = im_topic_create(im_str_z("r:x"), 0);
+    assert_non_null(topic);
+
+    alloc_fail_at(1);
+    assert_int_equal(im_topic_subscribe(topic, 0, &sub), IM_ERROR);
+    assert_int_equal(topic->nsubs, 0);
+
+    assert_int_equal(im_topic_subscribe(topic, 0, &sub), IM_OK);
+
+    assert_int_equal(im_log_append(&logs, sub.log, im_str_z("one"), 1), IM_OK);
+    assert_true(topic->seq == 1);
+    assert_int_equal(logs.bytes, 0);
+    assert_int_equal(im_sub_read(&sub, &piece, 1, 100, &total), 0);
+
+    im_sub_live(&sub);
+    assert_int_equal(im_log_append(&logs, sub.log, im_str_z(""), 0), IM_OK);
+    assert_int_equal(im_sub_state(&sub), IM_SUB_IDLE);
+
+    assert_int_equal(im_log_append(&logs, sub.log, im_str_z("two"), 2), IM_OK);
+    assert_int_equal(im_log_append(&logs, sub.log, im_str_z("info"), 0), IM_OK);
+    assert_true(topic->seq == 2);
+    assert_true(im_log_pending(sub.log));
+
+    assert_int_equal(im_sub_read(&sub, &piece, 1, 100, &total), 1);
+    test_str(piece, "twoinfo");
+    assert_int_equal(im_sub_read(&sub, &piece, 1, 0, &total), 1);
+    test_str(piece, "two");
+    assert_int_equal(im_sub_read(&sub, &piece, 0, 100, &total), 0);
+
+    im_sub_advance(&sub, 1);
+    assert_int_equal(im_sub_unfinished(&sub), 2);
+    assert_int_equal(im_sub_read(&sub, &piece, 1, 0, &total), 1);
+    test_str(piece, "wo");
+
+    im_topic_unsubscribe(&logs, &sub);
+    assert_int_equal(logs.nspare, 1);
+
+    im_topic_destroy(&logs, topic);
+    im_logs_cleanup(&logs);
+}
+
+
+static const struct CMUnitTest  tests[] = {
+    alloc_test(test_create),
+    alloc_test(test_position),
+    alloc_test(test_position_refused),
+    alloc_test(test_joining),
+    alloc_test(test_random)
+};
+
+test_main(tests)
