@@ -1,0 +1,1116 @@
+# Copyright (C) The im authors
+#
+# What the tests of im add to Test::Nginx::Socket, by what that exports alone:
+# scenarios of WebSocket clients, pushes and kills (section "websocket", one TAP
+# result a step), and a private Redis, im_logic and im_job for each block that
+# has a "config" and needs them.  The steps are listed in t/README.md.
+
+package Test::Im;
+
+use strict;
+use warnings;
+
+use Cwd ();
+use Encode ();
+use File::Temp ();
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX ();
+use Test::Builder;
+use Test::Im::Client;
+use Test::Nginx::Socket ();
+use Time::HiRes ();
+
+our @EXPORT = qw(hex_frame);
+
+my $Top = Cwd::cwd();
+my $Build = $ENV{IM_BUILD} || "$Top/build";
+my $Dir = File::Temp::tempdir('im-test-XXXXXX', TMPDIR => 1, CLEANUP => 0);
+my $Owner = $$;
+my $Json = JSON::PP->new->canonical->allow_nonref;
+my $Limit = $ENV{TEST_NGINX_IM_TIMEOUT} || 15;     # of any one step
+my $Test = Test::Builder->new;
+
+my (%Pids, %Started, %Clients, %Saved);
+my $Ready;                  # pushes are accepted
+
+my $Base = $ENV{TEST_NGINX_IM_PORTS} || 21500;
+$ENV{TEST_NGINX_IM_TLS} = $Base + 1;
+$ENV{TEST_NGINX_IM_PORT2} = $Base + 2;
+$ENV{TEST_NGINX_IM_REDIS} = "unix:$Dir/redis.sock";
+$ENV{TEST_NGINX_IM_REDIS_PORT} = $Base + 4;
+$ENV{TEST_NGINX_IM_LOGIC} = "unix:$Dir/logic.sock";
+$ENV{TEST_NGINX_IM_HTTP} = $Base + 3;
+$ENV{TEST_NGINX_IM_DIR} = $Dir;
+$ENV{TEST_NGINX_IM_CERT} = "$Dir/cert.pem";
+$ENV{TEST_NGINX_IM_KEY} = "$Dir/key.pem";
+$ENV{TEST_NGINX_IM_TOP} = $Top;
+$ENV{TEST_NGINX_LOAD_MODULES} = "$Build/ngx_im_module.so"
+    unless $ENV{TEST_NGINX_LOAD_MODULES};
+
+chmod 0755, $Dir;
+
+# shared by all files: the level at which the module logs the end of a session
+Test::Nginx::Socket::log_level('info');
+Test::Nginx::Socket::no_shuffle();
+Test::Nginx::Socket::no_long_string();
+Test::Nginx::Socket::timeout(10);
+Test::Nginx::Socket::worker_connections(512);
+Test::Nginx::Socket::add_block_preprocessor(\&prepare);
+Test::Nginx::Socket::add_response_body_check(\&scenario);
+Test::Nginx::Socket::add_cleanup_handler(\&clean);
+
+
+sub import {
+    no strict 'refs';
+    my $caller = caller;
+    *{"${caller}::$_"} = \&$_ for @EXPORT;
+}
+
+
+# For raw_request and the like: the bytes of a masked frame, in hex.
+sub hex_frame {
+    return unpack 'H*', Test::Im::Client::frame(@_);
+}
+
+
+# blocks
+
+sub prepare {
+    my ($block) = @_;
+    my $config = $block->config;
+    my $http = $block->http_config;
+    my $both = (defined $config ? $config : '') . (defined $http ? $http : '');
+
+    if (defined $config) {
+        my $services = $block->services;
+
+        if (!defined $services) {
+            $services = $both =~ /protocol=im\b|\bim_logic\b/
+                && !defined $block->must_die ? 'redis logic job' : '';
+        }
+
+        stop_all();
+        certificate() if $both =~ /TEST_NGINX_IM_CERT/;
+        $config =~ s/\binclude im_params;/include $Top\/conf\/im_params;/g;
+        $block->set_value(config => "$config\n"
+                          . "location = /_ready { return 204; }\n");
+        $block->set_value(http_config => http_config($both, $http,
+                                                  $services));
+        start($_) for split ' ', $services;
+        tokens($block->tokens) if defined $block->tokens;
+        $Ready = $services =~ /logic/ ? 0 : 1;
+    }
+
+    if (defined $block->websocket && !defined $block->request
+        && !defined $block->raw_request)
+    {
+        $block->set_value(request => 'GET /_ready');
+        $block->set_value(error_code => 204);
+    }
+}
+
+
+sub http_config {
+    my ($both, $http, $services) = @_;
+    my $add = '';
+
+    $http = '' unless defined $http;
+
+    if ($both =~ /\bim_logic\b/ && $both !~ /upstream\s+im_logic/) {
+        my $second = $services =~ /\blogic2\b/
+            ? " server unix:$Dir/logic2.sock;" : '';
+        $add .= "upstream im_logic { server $ENV{TEST_NGINX_IM_LOGIC};"
+            . "$second keepalive 8; }\n";
+    }
+
+    if ($both =~ /protocol=im\b/) {
+        $add .= "im_redis $ENV{TEST_NGINX_IM_REDIS};\n"
+            unless $both =~ /^\s*im_redis\b/m;
+        $add .= "im_node test-1;\n" unless $both =~ /^\s*im_node\b/m;
+
+        unless ($both =~ /^\s*im_room\b/m) {
+            $add .= "im_room * history=1000 ttl=1h;\n"
+                . "im_inbox history=1000 ttl=1h;\n"
+                . "im_broadcast history=1000 ttl=1h;\n";
+        }
+    }
+
+    return $add . $http;
+}
+
+
+sub certificate {
+    return if -e $ENV{TEST_NGINX_IM_CERT};
+
+    system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 "
+           . "-subj /CN=localhost -keyout $ENV{TEST_NGINX_IM_KEY} "
+           . "-out $ENV{TEST_NGINX_IM_CERT} > /dev/null 2>&1") == 0
+        or die "openssl can't make a certificate\n";
+}
+
+
+sub tokens {
+    my ($text) = @_;
+
+    for my $line (split /\n/, $text) {
+        my ($token, $user, $name, $rooms) = split ' ', $line or next;
+        my @fields = (UserId => $user, UserName => $name);
+        push @fields, Rooms => $rooms if defined $rooms;
+        redis('HSET', "im_$token", @fields);
+    }
+}
+
+
+# processes
+
+my %Commands = (
+    redis => sub {
+        return ('redis-server', '--port', $ENV{TEST_NGINX_IM_REDIS_PORT},
+                '--bind', '127.0.0.1', '--unixsocket', "$Dir/redis.sock",
+                '--dir', $Dir, '--save', '', '--appendonly', 'yes',
+                '--appendfsync', 'always',
+                '--client-output-buffer-limit', 'pubsub 256mb 64mb 60',
+                '--repl-backlog-ttl', '0', '--maxmemory-policy',
+                $ENV{TEST_NGINX_IM_POLICY} || 'noeviction');
+    },
+    logic => sub {
+        return ("$Build/im_logic", "--redis=$ENV{TEST_NGINX_IM_REDIS}",
+                "--fcgi=$ENV{TEST_NGINX_IM_LOGIC}",
+                "--http=127.0.0.1:$ENV{TEST_NGINX_IM_HTTP}", @_);
+    },
+    logic2 => sub {
+        return ("$Build/im_logic", "--redis=$ENV{TEST_NGINX_IM_REDIS}",
+                "--fcgi=unix:$Dir/logic2.sock", @_);
+    },
+    job => sub {
+        return ("$Build/im_job", "--redis=$ENV{TEST_NGINX_IM_REDIS}", @_);
+    },
+    job2 => sub {
+        return ("$Build/im_job", "--redis=$ENV{TEST_NGINX_IM_REDIS}", @_);
+    },
+    nginx2 => sub {
+        return ($ENV{TEST_NGINX_BINARY} || 'nginx', '-p', "$Dir/node2/",
+                '-c', "$Dir/node2/nginx.conf", '-e',
+                "$Dir/node2/error.log", '-g', 'daemon off;');
+    },
+);
+
+
+sub start {
+    my ($name, @args) = @_;
+    my $command = $Commands{$name} or die "no program \"$name\"\n";
+
+    die "$name runs already\n" if $Pids{$name};
+    node2() if $name eq 'nginx2';
+
+    my @command = $command->(@args);
+    my $pid = fork();
+
+    die "fork: $!\n" unless defined $pid;
+
+    if ($pid == 0) {
+        open(STDOUT, '>>', "$Dir/$name.log");
+        open(STDERR, '>&', \*STDOUT);
+        open(STDIN, '<', '/dev/null');
+        POSIX::setpgid(0, 0);
+        exec(@command) or POSIX::_exit(127);
+    }
+
+    $Pids{$name} = $pid;
+    $Started{$name} = 1;
+
+    if ($name eq 'redis') {
+        until_true($Limit, sub {
+            my $answer = eval { redis('PING') };
+            defined $answer && $answer eq 'PONG';
+        }) or die "redis doesn't answer: " . slurp("$Dir/redis.log") . "\n";
+    }
+
+    if ($name =~ /\Alogic/) {
+        until_true($Limit, sub {
+            -S "$Dir/$name.sock" || waitpid($pid, POSIX::WNOHANG()) != 0;
+        }) or die "$name doesn't listen\n";
+    }
+
+    return 1;
+}
+
+
+# A second node with the configuration of the first, on another port.
+sub node2 {
+    my $root = Test::Nginx::Socket::server_root();
+    my $port = Test::Nginx::Socket::server_port();
+    my $conf = slurp("$root/conf/nginx.conf");
+
+    mkdir "$Dir/node2";
+    $conf =~ s/\blisten $port\b/listen $ENV{TEST_NGINX_IM_PORT2}/;
+    $conf =~ s/^\s*listen \S+ ssl;$//mg;
+    $conf =~ s/\bim_node test-1;/im_node test-2;/;
+    $conf =~ s/^daemon on;$//m;
+    $conf =~ s/\Q$root\E\/logs/$Dir\/node2/g;
+    spew("$Dir/node2/nginx.conf", $conf);
+}
+
+
+sub stop {
+    my ($name, $signal) = @_;
+    my $pid = delete $Pids{$name} or die "$name doesn't run\n";
+    my @children = $name eq 'nginx2' ? children($pid) : ();
+
+    kill $signal, $pid;
+
+    if ($signal eq 'KILL') {
+        kill $signal, $_ for @children;
+    }
+
+    my $ended = until_true(10, sub { waitpid($pid, POSIX::WNOHANG()) != 0 });
+    my $status = $?;
+
+    unless ($ended) {
+        kill 'KILL', $pid, @children;
+        waitpid($pid, 0);
+        die "$name ignores SIG$signal\n";
+    }
+
+    unlink "$Dir/$name.sock" if $name eq 'redis';
+
+    die sprintf("%s ended with status %d, signal %d: %s\n", $name,
+                $status >> 8, $status & 127, tail("$Dir/$name.log"))
+        if $signal ne 'KILL' && $status != 0;
+
+    return 1;
+}
+
+
+sub stop_all {
+    $_->shut for values %Clients;
+    %Clients = ();
+
+    for my $name (qw(nginx2 logic logic2 job job2 redis)) {
+        next unless $Pids{$name};
+        eval { stop($name, 'TERM') };
+        $Test->ok(0, "end of $name: $@") if $@;
+        sanitizers($name);
+    }
+
+    unlink "$Dir/logic.sock", "$Dir/logic2.sock", "$Dir/redis.sock";
+    system("rm -rf $Dir/appendonlydir");
+    %Started = %Saved = ();
+}
+
+
+sub sanitizers {
+    my ($name) = @_;
+    my $log = slurp("$Dir/$name.log");
+
+    $Test->ok(0, "sanitizer in $name: $1")
+        if $log =~ /((?:ERROR: \w+Sanitizer|runtime error:).*)/;
+}
+
+
+sub clean {
+    return unless $$ == $Owner;
+
+    stop_all();
+
+    if ($Test->is_passing && !$ENV{TEST_NGINX_NO_CLEAN}) {
+        system("rm -rf $Dir");
+
+    } else {
+        $Test->diag("logs are in $Dir");
+    }
+}
+
+
+END {
+    if ($$ == $Owner) {
+        my $status = $?;
+        kill 'KILL', $_ for grep { $_ } values %Pids;
+        $? = $status;
+    }
+}
+
+
+# Redis, by its own protocol
+
+sub redis {
+    my @args = @_;
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $ENV{TEST_NGINX_IM_REDIS_PORT})
+        or die "redis: $!\n";
+
+    print $socket join '', '*' . @args . "\r\n",
+        map { '$' . length($_) . "\r\n$_\r\n" } @args;
+
+    return redis_reply($socket);
+}
+
+
+sub redis_reply {
+    my ($socket) = @_;
+    my $line = <$socket>;
+
+    die "redis: no answer\n" unless defined $line;
+    $line =~ s/\r\n\z//;
+    my ($type, $rest) = $line =~ /\A(.)(.*)\z/;
+
+    return $rest if $type eq '+' || $type eq ':';
+    die "redis: $rest\n" if $type eq '-';
+
+    if ($type eq '$') {
+        return undef if $rest < 0;
+        read $socket, my $bytes, $rest + 2;
+        return substr $bytes, 0, $rest;
+    }
+
+    return join ' ', map { my $v = redis_reply($socket);
+                           defined $v ? $v : 'nil' } 1 .. $rest;
+}
+
+
+# HTTP: (status, body, head); status 0: no answer
+
+sub http {
+    my ($port, $method, $path, $body, @headers) = @_;
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $port, Timeout => 5) or return (0, "connect: $!", '');
+    my $bytes = '';
+    my $end = Time::HiRes::time() + $Limit;
+
+    $body = '' unless defined $body;
+    unshift @headers, 'Content-Type: ' . ($body =~ /\A\s*[\[{]/
+                                          ? 'application/json' : 'text/plain')
+        unless grep { /\AContent-Type:/i } @headers;
+
+    syswrite $socket, join("\r\n", "$method $path HTTP/1.1",
+        'Host: localhost', 'Connection: close',
+        $body ne '' || $method eq 'POST'
+            ? 'Content-Length: ' . length $body : (),
+        @headers, '', '') . $body;
+
+    while (1) {
+        my $left = $end - Time::HiRes::time();
+        last if $left <= 0;
+        IO::Select->new($socket)->can_read($left) or last;
+        sysread($socket, $bytes, 65536, length $bytes) or last;
+    }
+
+    my ($head, $rest) = split /\r\n\r\n/, $bytes, 2;
+    return (0, '', '') unless defined $rest;
+    my ($status) = $head =~ m{\AHTTP/1\.\d (\d+)} or return (0, '', '');
+
+    if ($head =~ /^Transfer-Encoding:.*chunked/mi) {
+        my $out = '';
+        while ($rest =~ s/\A([0-9a-fA-F]+)[^\r\n]*\r\n//) {
+            my $n = hex $1;
+            last if $n == 0;
+            $out .= substr $rest, 0, $n, '';
+            $rest =~ s/\A\r\n//;
+        }
+        $rest = $out;
+    }
+
+    return ($status, $rest, $head);
+}
+
+
+# scenarios
+
+my %Steps = (
+    push    => \&step_push,
+    http    => \&step_http,
+    until   => \&step_until,
+    redis   => \&step_redis,
+    start   => sub { start(split ' ', $_[0]) },
+    stop    => sub { stop($_[0], 'TERM') },
+    kill    => \&step_kill,
+    reload  => \&step_reload,
+    quit    => \&step_quit,
+    log     => sub { step_log('error.log', 1, @_) },
+    access  => sub { step_log('access.log', 1, @_) },
+    output  => \&step_output,
+    exit    => \&step_exit,
+);
+
+my %Verbs = (
+    open        => \&client_open,
+    refused     => \&client_refused,
+    send        => sub { $_[0]->write(frame(1, $_[1])) },
+    send_binary => sub { $_[0]->write(frame(2, $_[1])) },
+    send_big    => \&client_send_big,
+    recv_big    => \&client_recv_big,
+    frame       => \&client_frame,
+    chop        => \&client_chop,
+    raw         => sub { $_[0]->write(pack 'H*', $_[1] =~ s/\s+//gr) },
+    ping        => sub { $_[0]->write(frame(9, $_[1])) },
+    pong        => sub { $_[0]->write(frame(10, $_[1])) },
+    recv        => \&client_recv,
+    recv_binary => sub { expect($_[0], 2, $_[1]) },
+    recv_text   => sub { expect($_[0], 1, $_[1]) },
+    recv_pong   => sub { expect($_[0], 10, $_[1]) },
+    recv_ping   => \&client_recv_ping,
+    silent      => \&client_silent,
+    close       => \&client_close,
+    recv_close  => \&client_recv_close,
+    eof         => \&client_eof,
+    cut         => sub { $_[0]->shut; 1 },
+);
+
+
+sub scenario {
+    my ($block, $body, $request, $repeat, $dry) = @_;
+    my $text = $block->websocket;
+
+    return unless defined $text;
+
+    my @steps = grep { /\S/ && !/\A\s*#/ } split /\n/, $text;
+    my $name = $block->name;
+
+    if ($dry) {
+        $Test->skip("websocket") for @steps;
+        return;
+    }
+
+    $_->shut for values %Clients;
+    %Clients = ();
+    %Saved = ();
+
+    if (!$Ready && !defined $block->not_ready) {
+        $Ready = until_true($Limit, \&accepts_pushes);
+        $Test->diag("$name: pushes are not accepted: "
+                    . join ' ', last_push()) unless $Ready;
+    }
+
+    my $dead;
+
+    for my $step (@steps) {
+        $step = expand($step);
+
+        # what follows a failure would wait for nothing
+        if ($dead) {
+            $Test->ok(0, "$name - $step (after a failed step)");
+            next;
+        }
+
+        my $ok = eval { run_step($step) };
+        my $why = $@;
+        my $label = length $step > 120 ? substr($step, 0, 120) . '...' : $step;
+        $label =~ s/#/\\#/g;
+
+        unless ($Test->ok($ok, "$name - $label")) {
+            $Test->diag($why || 'not so');
+            $dead = 1;
+        }
+    }
+
+    if ($dead) {
+        for my $log (map { "$Dir/$_.log" } sort keys %Started) {
+            $Test->diag("$log:\n" . tail($log)) if -s $log;
+        }
+    }
+
+    $_->shut for values %Clients;
+    %Clients = ();
+}
+
+
+sub expand {
+    my ($text) = @_;
+
+    $text =~ s/\A\s+|\s+\z//g;
+    $text =~ s/\$(TEST_NGINX_\w+)/defined $ENV{$1} ? $ENV{$1} : "\$$1"/ge;
+    $text =~ s/\$(\w+)/defined $Saved{$1} ? $Saved{$1} : "\$$1"/ge;
+
+    return $text;
+}
+
+
+sub run_step {
+    my ($step) = @_;
+    my ($who, $rest) = $step =~ /\A(\w+):\s*(.*)\z/s
+        or die "not a step: $step\n";
+
+    return $Steps{$who}->($rest) if $Steps{$who};
+
+    my ($verb, $arg) = $rest =~ /\A(\w+)(?: (.*))?\z/s
+        or die "no verb: $step\n";
+    my $code = $Verbs{$verb} or die "no verb \"$verb\"\n";
+
+    $arg = '' unless defined $arg;
+
+    return $code->($who, $arg) if $verb eq 'open' || $verb eq 'refused';
+
+    my $client = $Clients{$who} or die "$who is not open\n";
+
+    return $code->($client, $arg);
+}
+
+
+sub frame { Test::Im::Client::frame(@_) }
+sub deadline { Time::HiRes::time() + ($_[0] || $Limit) }
+
+
+sub last_push {
+    return http(Test::Nginx::Socket::server_port_for_client(), 'POST',
+                '/im/push', '{"rooms":["_ready"],"data":0}');
+}
+
+
+# A room without a rule is an answer too: logic has read the rules.
+sub accepts_pushes {
+    my ($status, $body) = http($ENV{TEST_NGINX_IM_HTTP}, 'POST', '/im/push',
+                               '{"rooms":["_ready"],"data":0}');
+
+    return $status == 200 || $status == 404;
+}
+
+
+# [tls] [:PORT] [from=ADDRESS] PATH [header | header ...]
+sub connect_to {
+    my ($arg) = @_;
+    my %args = (port => Test::Nginx::Socket::server_port_for_client(),
+                timeout => $Limit);
+    my $path = '/ws';
+
+    while ($arg =~ s/\A(\S+)\s*//) {
+        my $word = $1;
+
+        if ($word eq 'tls') {
+            $args{tls} = 1;
+            $args{port} = $ENV{TEST_NGINX_IM_TLS};
+
+        } elsif ($word =~ /\A:(\d+)\z/) {
+            $args{port} = $1;
+
+        } elsif ($word =~ /\Afrom=(\S+)\z/) {
+            $args{from} = $1;
+
+        } else {
+            $path = $word;
+            last;
+        }
+    }
+
+    my @headers = split /\s*\|\s*/, $arg;
+    my $client = Test::Im::Client->new(%args);
+
+    return ($client, $client->handshake($path, @headers));
+}
+
+
+# Redis may not be reached yet: 503 is asked again.
+sub client_open {
+    my ($who, $arg) = @_;
+    my $end = deadline();
+
+    while (1) {
+        my ($client, $status) = connect_to($arg);
+
+        if ($status == 101) {
+            $Clients{$who} = $client;
+            return 1;
+        }
+
+        die "status $status: $client->{head}\n"
+            if $status != 503 || Time::HiRes::time() > $end;
+        $client->shut;
+        Time::HiRes::sleep(0.05);
+    }
+}
+
+
+# STATUS [/REGEX of head/] ARGUMENTS of open
+sub client_refused {
+    my ($who, $arg) = @_;
+    my ($want, $re, $rest) = $arg =~ m{\A(\d+)(?: /((?:[^/\\]|\\.)+)/(?= |\z))?
+                                        \s*(.*)\z}x or die "STATUS PATH\n";
+    my ($client, $status) = connect_to($rest);
+
+    die "status $status, not $want\n$client->{head}\n" if $status != $want;
+    die "no $re in\n$client->{head}\n"
+        if defined $re && $client->{head} !~ /$re/;
+    $client->shut;
+
+    return 1;
+}
+
+
+my %Big;
+
+sub big {
+    my ($n) = @_;
+
+    return $Big{$n} ||= substr('0123456789abcdefghijklmnopqrstuvwxyz,'
+                               x int($n / 37 + 1), 0, $n);
+}
+
+
+# N [bytes of a fragment]
+sub client_send_big {
+    my ($client, $arg) = @_;
+    my ($n, $piece) = split ' ', $arg;
+    my $bytes = big($n);
+
+    return $client->write(frame(2, $bytes)) unless $piece;
+
+    for (my $at = 0; $at < $n; $at += $piece) {
+        $client->write(frame($at ? 0 : 2, substr($bytes, $at, $piece),
+                             fin => $at + $piece >= $n));
+    }
+
+    return 1;
+}
+
+
+sub client_recv_big {
+    my ($client, $n) = @_;
+    my $frame = $client->next_message(deadline(30)) or die "nothing came\n";
+
+    die "opcode $frame->{opcode}, " . length($frame->{payload}) . " bytes\n"
+        if $frame->{opcode} != 2 || length $frame->{payload} != $n;
+    die "other bytes\n" if $frame->{payload} ne big($n);
+
+    return 1;
+}
+
+
+# OPCODE[-][u][rN] PAYLOAD; - no FIN, u unmasked, rN reserved bits, xHEX bytes,
+# lN declares N bytes, fN at least the 16 or 64 bit form
+sub client_frame {
+    my ($client, $arg) = @_;
+    my ($opcode, $flags, $payload) =
+        $arg =~ /\A(\d+)((?:-|u|z|r\d|l\d+|f\d+|x)*)(?: (.*))?\z/s
+        or die "OPCODE FLAGS PAYLOAD\n";
+    my %o;
+
+    $payload = '' unless defined $payload;
+    $payload = pack 'H*', $payload if $flags =~ /x/;
+    $o{fin} = 0 if $flags =~ /-/;
+    $o{unmasked} = 1 if $flags =~ /u/;
+    $o{mask} = "\0\0\0\0" if $flags =~ /z/;
+    $o{rsv} = $1 if $flags =~ /r(\d)/;
+    $o{length} = $1 if $flags =~ /l(\d+)/;
+    $o{form} = $1 if $flags =~ /f(\d+)/;
+
+    return $client->write(frame($opcode, $payload, %o));
+}
+
+
+# One byte a write
+sub client_chop {
+    my ($client, $text) = @_;
+
+    $client->write($_) for split //, frame(1, $text);
+
+    return 1;
+}
+
+
+sub show {
+    my ($frame) = @_;
+
+    return 'the end' unless $frame;
+
+    my $payload = substr $frame->{payload}, 0, 300;
+
+    return sprintf "close %d %s", unpack('n', $payload), substr($payload, 2)
+        if $frame->{opcode} == 8 && length $payload >= 2;
+
+    return "opcode $frame->{opcode} \"$payload\"";
+}
+
+
+sub expect {
+    my ($client, $opcode, $payload) = @_;
+    my $frame = $client->next_message(deadline());
+
+    die 'got ' . ($client->{eof} ? 'the end' : $frame ? '' : 'nothing')
+        . ($frame ? show($frame) : '') . "\n"
+        unless $frame && $frame->{opcode} == $opcode
+               && $frame->{payload} eq $payload
+               && $frame->{fin} && !$frame->{rsv};
+
+    return 1;
+}
+
+
+# JSON, as a value | op N [MEMBER=VALUE ...] | msg JSON | TEXT
+sub client_recv {
+    my ($client, $want) = @_;
+    my $frame = $client->next_message(deadline());
+
+    die($client->{eof} ? "got the end\n" : "got nothing\n") unless $frame;
+    die 'got ' . show($frame) . "\n" if $frame->{opcode} != 1;
+
+    my $got = $frame->{payload};
+    die "fragmented or reserved bits\n" if !$frame->{fin} || $frame->{rsv};
+    die "not UTF-8\n"
+        unless eval { Encode::decode('UTF-8', my $copy = $got, 1); 1 };
+
+    if ($want =~ /\Aop (\d+)(?: (.*))?\z/) {
+        my ($op, $members) = ($1, $2);
+        my $value = $Json->decode($got);
+        die "got $got\n" unless $value->{op} == $op;
+        for my $pair (split ' ', defined $members ? $members : '') {
+            my ($key, $text) = split /=/, $pair, 2;
+            my $have = $Json->encode($value->{$key});
+            die "got $got\n"
+                unless $have eq $Json->encode($Json->decode($text));
+        }
+        return 1;
+    }
+
+    if ($want =~ /\Amsg (.*)\z/s) {
+        my $have = $Json->encode($Json->decode($got)->{msg});
+        die "got $got\n" unless $have eq $Json->encode($Json->decode($1));
+        return 1;
+    }
+
+    if ($want =~ /\A[\[{]/) {
+        my $have = eval { $Json->encode($Json->decode($got)) };
+        die "got $got\n" unless defined $have
+            && $have eq $Json->encode($Json->decode($want));
+        return 1;
+    }
+
+    die "got $got\n" unless $got eq $want;
+
+    return 1;
+}
+
+
+sub client_recv_ping {
+    my ($client) = @_;
+    my $frame = $client->next_frame(deadline());
+
+    die 'got ' . show($frame) . "\n" unless $frame && $frame->{opcode} == 9;
+
+    return 1;
+}
+
+
+# What was sent before its answer would have come before it.
+sub client_silent {
+    my ($client) = @_;
+    my $mark = 'mark' . int rand 1e9;
+
+    $client->write(frame(9, $mark));
+
+    return expect($client, 10, $mark);
+}
+
+
+# [CODE [REASON]]: a close of ours, its answer, and the end
+sub client_close {
+    my ($client, $arg) = @_;
+    my ($code, $reason) = split ' ', $arg, 2;
+
+    $client->write(frame(8, defined $code
+        ? pack('n', $code) . (defined $reason ? $reason : '') : ''));
+
+    my $frame;
+    my $end = deadline();
+
+    do {
+        $frame = $client->next_message($end) or die "no close frame\n";
+    } while ($frame->{opcode} != 8);
+
+    if (defined $code) {
+        die 'got ' . show($frame) . "\n"
+            unless length $frame->{payload} >= 2
+                   && unpack('n', $frame->{payload}) == $code;
+    }
+
+    die "the connection stays open\n" unless $client->end($end);
+
+    return 1;
+}
+
+
+# CODE [/REGEX of reason/]; then the end, once we have answered
+sub client_recv_close {
+    my ($client, $arg) = @_;
+    my ($code, $re) = $arg =~ m{\A(\d+)(?: /(.*)/)?\z}
+        or die "CODE /REASON/\n";
+    my $end = deadline();
+    my $frame = $client->next_message($end)
+        or die $client->{eof} ? "the end came first\n" : "nothing came\n";
+
+    die 'got ' . show($frame) . "\n"
+        unless $frame->{opcode} == 8 && length $frame->{payload} >= 2
+               && unpack('n', $frame->{payload}) == $code;
+    die 'reason: ' . substr($frame->{payload}, 2) . "\n"
+        if defined $re && substr($frame->{payload}, 2) !~ /$re/;
+
+    eval { $client->write(frame(8, pack 'n', $code)) };
+    die "the connection stays open\n" unless $client->end($end);
+
+    return 1;
+}
+
+
+# The end without a close frame; frames before it are ignored.
+sub client_eof {
+    my ($client) = @_;
+    my $end = deadline();
+
+    while (my $frame = $client->next_message($end)) {
+        die 'got ' . show($frame) . "\n" if $frame->{opcode} == 8;
+    }
+
+    die "the connection stays open\n" unless $client->{eof};
+
+    return 1;
+}
+
+
+# room NAME DATA | user ID DATA | all DATA
+sub step_push {
+    my ($arg) = @_;
+    my ($kind, $rest) = split ' ', $arg, 2;
+    my $target = $kind eq 'all' ? '"all":true' : do {
+        (my $name, $rest) = split ' ', $rest, 2;
+        "\"${kind}s\":[" . JSON::PP->new->allow_nonref->encode($name) . ']';
+    };
+    my ($status, $body) = http(
+        Test::Nginx::Socket::server_port_for_client(), 'POST', '/im/push',
+        "{$target,\"data\":$rest}");
+
+    die "status $status: $body\n" unless $status == 200;
+
+    my $answer = $Json->decode($body);
+    my $result = $answer->{data}{results}[0];
+
+    die "answer: $body\n" unless $answer->{code} == 0 && $result->{seq};
+    $Saved{seq} = $result->{seq};
+    $Saved{epoch} = $result->{epoch};
+
+    return 1;
+}
+
+
+# [:PORT] METHOD PATH STATUS [(header|header)] [BODY] [=> REGEX]
+sub step_http {
+    my ($arg) = @_;
+    my $port = $arg =~ s/\A:(\d+)\s+// ? $1
+             : Test::Nginx::Socket::server_port_for_client();
+    my $re = $arg =~ s/\s+=>\s+(.*)\z//s ? $1 : undef;
+    my ($method, $path, $want, $rest) = split ' ', $arg, 4;
+    my @headers;
+
+    $rest = '' unless defined $rest;
+    @headers = split /\s*\|\s*/, $1 if $rest =~ s/\A\(([^)]*)\)\s*//;
+    $rest = 'x' x $1 if $rest =~ /\AFILL (\d+)\z/;
+    $rest = $1 . 'x' x $2 . $3 if $rest =~ /\A(.*)FILL\((\d+)\)(.*)\z/s;
+
+    my ($status, $body, $head) = http($port, $method, $path, $rest, @headers);
+
+    die "status $status: $body\n" unless $status == $want;
+    die "answer: $head\n$body\n"
+        if defined $re && $body !~ /$re/ && $head !~ /$re/;
+
+    if ($body =~ /\A\{/ && $path =~ m{\A/im/}) {
+        my $value = eval { $Json->decode($body) };
+        die "not JSON: $body\n" unless ref $value eq 'HASH';
+        die "code of the body: $body\n"
+            if exists $value->{code}
+               && $value->{code} != ($status == 200 ? 0 : $status);
+    }
+
+    return 1;
+}
+
+
+# [SECONDS] [:PORT] PATH REGEX
+sub step_until {
+    my ($arg) = @_;
+    my $seconds = $arg =~ s/\A(\d+)\s+// ? $1 : $Limit;
+    my $port = $arg =~ s/\A:(\d+)\s+// ? $1
+             : Test::Nginx::Socket::server_port_for_client();
+    my ($path, $re) = split ' ', $arg, 2;
+    my ($status, $body);
+
+    return 1 if until_true($seconds, sub {
+        ($status, $body) = http($port, 'GET', $path);
+        return "$status $body" =~ /$re/ || do { Time::HiRes::sleep(0.05); 0 };
+    });
+
+    die "last answer: $status $body\n";
+}
+
+
+# COMMAND ARG... [=> REGEX]
+sub step_redis {
+    my ($arg) = @_;
+    my $re = $arg =~ s/\s+=>\s*(.*)\z//s ? $1 : undef;
+    my $answer = redis(split ' ', $arg);
+
+    $answer = 'nil' unless defined $answer;
+    die "answer: $answer\n" if defined $re && $answer !~ /$re/;
+
+    return 1;
+}
+
+
+sub nginx_pid {
+    my ($pid) = slurp(Test::Nginx::Socket::server_root()
+                      . '/logs/nginx.pid') =~ /(\d+)/
+        or die "nginx doesn't run\n";
+
+    return $pid;
+}
+
+
+sub children {
+    my ($pid) = @_;
+
+    return split ' ', slurp("/proc/$pid/task/$pid/children");
+}
+
+
+# PROGRAM | worker (the first of nginx; its successor is awaited)
+sub step_kill {
+    my ($name) = @_;
+
+    return stop($name, 'KILL') if $name ne 'worker';
+
+    my $pid = nginx_pid();
+    my @workers = children($pid) or die "no workers: master_on()?\n";
+
+    kill 'KILL', $workers[0];
+
+    until_true($Limit, sub {
+        my @now = children($pid);
+        @now == @workers && !grep { $_ == $workers[0] } @now;
+    }) or die "no new worker\n";
+
+    return 1;
+}
+
+
+sub step_reload {
+    my $pid = nginx_pid();
+    my @workers = children($pid) or die "no workers: master_on()?\n";
+
+    kill 'HUP', $pid;
+
+    until_true($Limit, sub {
+        my %now = map { $_ => 1 } children($pid);
+        grep { !delete $now{$_} } @workers;
+        keys %now >= @workers;
+    }) or die "no new workers\n";
+
+    return 1;
+}
+
+
+# [wait]: wait until all of it has ended
+sub step_quit {
+    my ($arg) = @_;
+    my $pid = nginx_pid();
+    my @pids = ($pid, children($pid));
+
+    $Saved{quit} = join ' ', @pids;
+    kill 'QUIT', $pid;
+
+    return 1;
+}
+
+
+# REGEX
+sub step_log {
+    my ($file, $want, $re) = @_;
+    my $path = Test::Nginx::Socket::server_root() . "/logs/$file";
+
+    until_true($Limit, sub { slurp($path) =~ /$re/ })
+        or die "not in $file:\n" . tail($path) . "\n";
+
+    return 1;
+}
+
+
+# PROGRAM REGEX: what it wrote
+sub step_output {
+    my ($arg) = @_;
+    my ($name, $re) = split ' ', $arg, 2;
+    my $path = $name eq 'nginx2' ? "$Dir/node2/error.log" : "$Dir/$name.log";
+
+    until_true($Limit, sub { slurp($path) =~ /$re/ })
+        or die "wrote:\n" . tail($path) . "\n";
+
+    return 1;
+}
+
+
+# PROGRAM STATUS: ends by itself
+sub step_exit {
+    my ($arg) = @_;
+    my ($name, $want) = split ' ', $arg;
+
+    if ($name eq 'nginx') {
+        my @pids = split ' ', $Saved{quit} || '';
+        return 1 if until_true($Limit, sub { !grep { living($_) } @pids });
+        die "still there: @pids\n";
+    }
+
+    my $pid = $Pids{$name} or die "$name doesn't run\n";
+
+    until_true($Limit, sub { waitpid($pid, POSIX::WNOHANG()) != 0 })
+        or die "$name goes on\n";
+    delete $Pids{$name};
+    my $status = $? >> 8;
+
+    return $status == $want || die "status $status\n";
+}
+
+
+sub living {
+    my ($pid) = @_;
+
+    return kill(0, $pid) && slurp("/proc/$pid/stat") !~ /\A\d+ \(.*\) Z/;
+}
+
+
+sub until_true {
+    my ($seconds, $code) = @_;
+    my $end = Time::HiRes::time() + $seconds;
+
+    while (1) {
+        return 1 if $code->();
+        return 0 if Time::HiRes::time() > $end;
+        Time::HiRes::sleep(0.01);
+    }
+}
+
+
+sub slurp {
+    my ($file) = @_;
+
+    open(my $fh, '<:raw', $file) or return '';
+    local $/;
+    my $text = <$fh>;
+
+    return defined $text ? $text : '';
+}
+
+
+sub spew {
+    my ($file, $text) = @_;
+
+    open(my $fh, '>:raw', $file) or die "$file: $!\n";
+    print $fh $text;
+    close($fh) or die "$file: $!\n";
+}
+
+
+sub tail {
+    my @lines = split /\n/, slurp($_[0]);
+
+    @lines = @lines[-12 .. -1] if @lines > 12;
+
+    return join "\n", @lines;
+}
+
+
+1;
