@@ -31,6 +31,7 @@
 #include "im_ws.h"
 #include "im_topic.h"
 #include "im_hub.h"
+#include "im_id.h"
 #include "im_key.h"
 #include "im_push.h"
 #include "im_proto.h"
@@ -148,15 +149,28 @@ typedef enum {
 } ngx_im_phase_e;
 
 
+/* Who is at the other end, as the handshake saw it. */
+typedef struct {
+    u_char              id[16];          /* random, UUID of the session */
+    u_char              addr[16];
+    u_char              family;          /* AF_INET, AF_INET6, AF_UNIX */
+} ngx_im_peer_t;
+
+
 /* Names a session across turns; 0 is never valid. */
 typedef uint64_t  ngx_im_handle_t;       /* generation << 32 | index */
 
 
+/*
+ * Bytes for one session alone: pongs, room info, the close frame, and what TLS
+ * has refused once and wants to see again.
+ */
 typedef struct {
     u_char           *data;
-    uint32_t          len;
-    uint32_t          size;
-    uint32_t          sent;
+    size_t            len;
+    size_t            size;
+    size_t            sent;
+    size_t            urgent;    /* go before the rest of an unfinished frame */
 } ngx_im_replies_t;
 
 
@@ -175,7 +189,8 @@ struct ngx_im_session_s {
     im_sub_t           *subs;            /* from worker->subs, but `all` */
     im_sub_t            everybody;       /* the broadcast topic's */
     ngx_im_replies_t   *replies;         /* queued control bytes, or NULL */
-    u_char             *message;         /* im_buf_t: a partial message, or NULL */
+    im_buf_t           *message;         /* a partial message, or NULL */
+    u_char             *control;         /* a partial control frame, or NULL */
     im_sub_t           *unfinished;      /* a frame of it is cut in the socket */
     im_ws_t             ws;
     uint64_t            bytes_in;
@@ -184,12 +199,22 @@ struct ngx_im_session_s {
     uint32_t            seen;            /* ngx_time() of last bytes */
     uint16_t            close_code;
     uint8_t             phase;           /* ngx_im_phase_e */
-    uint8_t             family;          /* of addr: AF_INET, AF_INET6, AF_UNIX */
-    u_char              addr[16];
-    u_char              id[16];          /* random, UUID */
+    uint8_t             ncontrol;
+    unsigned            close_sent:1;    /* our close frame is queued or out */
+    unsigned            close_received:1;
+    unsigned            pinged:1;        /* since the last bytes */
+    ngx_im_peer_t       peer;
     const char         *why;             /* for the log line */
     u_char             *name;            /* display name, u8 length first, or NULL */
 };
+
+
+/* A subscription from the worker's slab. */
+typedef struct {
+    uint32_t            free;            /* im_slab_t's */
+    uint32_t            index;
+    im_sub_t            sub;
+} ngx_im_sub_t;
 
 
 struct ngx_im_worker_s {
@@ -206,13 +231,18 @@ struct ngx_im_worker_s {
     ngx_uint_t          nsessions;
     ngx_uint_t          nunauthenticated;
     ngx_uint_t          nusers;
+    ngx_uint_t          ntopics;
+    ngx_uint_t          nhandshakes;     /* in the second handshake_time */
+    time_t              handshake_time;
+    uint32_t            wheel_time;      /* of the slot looked at last */
     ngx_event_t         flush_event;
     ngx_event_t         close_event;
     ngx_event_t         tick;            /* 1 s, cancelable */
     ngx_event_t         drain_event;
     im_buf_t            scratch;         /* frames being encoded */
     im_buf_t            arena;           /* decoded strings */
-    u_char             *in;              /* 64k read buffer */
+    u_char             *in;              /* read buffer, of all sessions */
+    size_t              in_size;
     ngx_im_counters_t  *counters;        /* in the zone */
     ngx_uint_t          zone_slot;
     ngx_str_t           id;              /* NODE.SLOT.START */
@@ -234,9 +264,15 @@ ngx_int_t ngx_im_handshake_handler(ngx_http_request_t *r);
 ngx_int_t ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf);
 void ngx_im_worker_exit(ngx_cycle_t *cycle);
 
-/* Takes over c (detached by the caller).  NULL: refused, c is the caller's. */
+/* 16 random bytes, or as random as this system has them. */
+void ngx_im_session_random(u_char *id);
+
+/* Why no session more can be taken now, static text; NULL: it can. */
+const char *ngx_im_session_limit(ngx_im_worker_t *w);
+
+/* Takes over c (detached by the caller).  NULL: no memory, c is the caller's. */
 ngx_im_session_t *ngx_im_session_create(ngx_im_worker_t *w,
-    ngx_connection_t *c, ngx_im_loc_conf_t *ilcf);
+    ngx_connection_t *c, ngx_im_loc_conf_t *ilcf, ngx_im_peer_t *peer);
 ngx_im_handle_t ngx_im_session_handle(ngx_im_session_t *s);
 ngx_im_session_t *ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h);
 
@@ -272,18 +308,36 @@ size_t ngx_im_session_addr(ngx_im_session_t *s, u_char *buf);
 
 
 /* ngx_im_recv.c */
+
+/* Bytes that came with the upgrade, then what the socket has. */
+void ngx_im_recv_start(ngx_im_session_t *s, u_char *early, size_t len);
 void ngx_im_recv_handler(ngx_event_t *rev);
 
 
 /* ngx_im_send.c */
 void ngx_im_send_handler(ngx_event_t *wev);
 
-/* Queues bytes of this session alone (whole frames) and tries to send. */
+/*
+ * Queues bytes of this session alone (whole frames) and tries to send.
+ * NGX_ERROR: the session is closed.
+ */
 ngx_int_t ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame);
+
+/*
+ * Queues the close frame as the last thing this session gets.  NGX_AGAIN: wait
+ * for the peer's or for the deadline; else close the connection now.
+ */
+ngx_int_t ngx_im_send_close(ngx_im_session_t *s, im_str_t frame);
 
 /* Frames m in every log of the topic and marks them for the flush. */
 ngx_int_t ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
     const im_message_t *m);
+
+/* Sends what this session has not got yet, as far as its socket takes it. */
+void ngx_im_send_session(ngx_im_session_t *s);
+
+/* More replies than a client may leave unread: stop reading from it. */
+ngx_uint_t ngx_im_send_crowded(ngx_im_session_t *s);
 
 /* After a batch: flushes now up to the budget, the rest in later turns. */
 void ngx_im_send_flush(ngx_im_worker_t *w);

@@ -1425,9 +1425,9 @@ ngx_im_redis_subscribed(ngx_im_redis_t *redis)
         redis->heartbeats[i].heard = ngx_current_msec;
     }
 
-    ngx_log_error(redis->quiet ? NGX_LOG_WARN : NGX_LOG_INFO,
-                  redis->worker->log, 0, "im: Redis at \"%V\" is there, "
-                  "%ui partitions", &redis->conf->name, redis->npartitions);
+    ngx_log_error(NGX_LOG_NOTICE, redis->worker->log, 0,
+                  "im: Redis at \"%V\" is there, %ui partitions",
+                  &redis->conf->name, redis->npartitions);
 
     redis->quiet = 0;
 

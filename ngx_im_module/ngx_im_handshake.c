@@ -1,0 +1,700 @@
+/*
+ * From a request to a session: checks the upgrade (RFC 6455 section 4.2),
+ * answers 101 and detaches the connection from the request.
+ *
+ * The request can't be freed while its handler runs, so that is done in a
+ * posted event: what is needed later is copied, the request and its pools go,
+ * and for plain connections the connection's pool too.
+ */
+
+#include "ngx_im.h"
+
+#include <ngx_sha1.h>
+
+
+#define NGX_IM_DETACH_TRIES  50       /* of 100 ms */
+
+
+/* The headers of an upgrade that nginx does not look for itself. */
+typedef struct {
+    ngx_table_elt_t  *key;
+    ngx_table_elt_t  *version;
+    ngx_table_elt_t  *origin;
+    ngx_uint_t        upgrade;
+    ngx_uint_t        connection;
+} ngx_im_headers_t;
+
+
+/* In the request's pool; the peer first, with its id for $im_session. */
+typedef struct {
+    ngx_im_peer_t     peer;
+    ngx_uint_t        tries;
+    unsigned          counted:1;   /* in the zone, and not yet the session's */
+} ngx_im_ctx_t;
+
+
+static ngx_int_t ngx_im_handshake_check(ngx_http_request_t *r,
+    ngx_im_loc_conf_t *ilcf, ngx_im_headers_t *h);
+static void ngx_im_handshake_headers(ngx_http_request_t *r,
+    ngx_im_headers_t *h);
+static ngx_uint_t ngx_im_handshake_token(ngx_str_t *value, const char *token);
+static ngx_uint_t ngx_im_handshake_key(ngx_str_t *key);
+static ngx_uint_t ngx_im_handshake_origin(ngx_im_loc_conf_t *ilcf,
+    ngx_table_elt_t *origin);
+static ngx_int_t ngx_im_handshake_limit(ngx_http_request_t *r,
+    ngx_im_loc_conf_t *ilcf);
+static ngx_im_ctx_t *ngx_im_handshake_ctx(ngx_http_request_t *r);
+static void ngx_im_handshake_peer(ngx_connection_t *c, ngx_im_peer_t *peer);
+static void ngx_im_handshake_cleanup(void *data);
+static ngx_int_t ngx_im_handshake_refuse(ngx_http_request_t *r,
+    ngx_int_t status, const char *name, const char *value, const char *why);
+static ngx_int_t ngx_im_handshake_header(ngx_http_request_t *r,
+    const char *name, u_char *value, size_t len);
+static ngx_int_t ngx_im_handshake_accept(ngx_http_request_t *r,
+    ngx_str_t *key);
+static void ngx_im_detach_handler(ngx_event_t *rev);
+static void ngx_im_detach(ngx_http_request_t *r, ngx_im_session_t *s);
+static void ngx_im_detach_pool(ngx_im_worker_t *w, ngx_connection_t *c);
+static void ngx_im_detach_buffers(ngx_connection_t *c,
+    ngx_http_connection_t *hc);
+
+
+ngx_int_t
+ngx_im_handshake_handler(ngx_http_request_t *r)
+{
+    ngx_int_t           rc;
+    ngx_im_ctx_t       *ctx;
+    ngx_im_headers_t    h;
+    ngx_connection_t   *c;
+    ngx_im_loc_conf_t  *ilcf;
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_im_module);
+
+    ngx_im_handshake_headers(r, &h);
+
+    rc = ngx_im_handshake_check(r, ilcf, &h);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_im_handshake_limit(r, ilcf);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx = ngx_im_handshake_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_im_zone_ip_add(ngx_im_worker, ctx->peer.family, ctx->peer.addr);
+
+    if (rc != NGX_OK) {
+        ngx_im_worker->counters->refused++;
+
+        return ngx_im_handshake_refuse(r,
+                                       rc == NGX_BUSY
+                                           ? NGX_HTTP_TOO_MANY_REQUESTS
+                                           : NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       "Retry-After", "5",
+                                       "too many sessions from this address");
+    }
+
+    ctx->counted = 1;
+
+    rc = ngx_im_handshake_accept(r, &h.key->value);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /*
+     * NGX_AGAIN: a response before this one is still on its way.  Rare enough
+     * to ask the client to come again.
+     */
+
+    if (r->connection->buffered || r->buffered) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "im: client doesn't read the answer to its upgrade");
+        return NGX_ERROR;
+    }
+
+    c = r->connection;
+
+    r->main->count++;
+    r->read_event_handler = ngx_http_request_empty_handler;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    c->read->handler = ngx_im_detach_handler;
+    c->write->handler = ngx_http_empty_handler;
+
+    ngx_post_event(c->read, &ngx_posted_events);
+
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_im_handshake_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
+    ngx_im_headers_t *h)
+{
+    if (r != r->main || ilcf->proto == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r->method != NGX_HTTP_GET) {
+        return ngx_im_handshake_refuse(r, NGX_HTTP_NOT_ALLOWED, "Allow", "GET",
+                                       "method is not GET");
+    }
+
+    if (r->http_version != NGX_HTTP_VERSION_11) {
+        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
+                                       "not HTTP/1.1");
+    }
+
+    if (r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
+        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
+                                       "upgrade with a body");
+    }
+
+    if (!h->upgrade || !h->connection) {
+        return ngx_im_handshake_refuse(r, 426, "Upgrade", "websocket",
+                                       "no upgrade to websocket");
+    }
+
+    if (h->version == NULL || h->version->value.len != 2
+        || ngx_memcmp(h->version->value.data, "13", 2) != 0)
+    {
+        return ngx_im_handshake_refuse(r, 426, "Sec-WebSocket-Version", "13",
+                                       "websocket version is not 13");
+    }
+
+    if (h->key == NULL || !ngx_im_handshake_key(&h->key->value)) {
+        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
+                                       "invalid Sec-WebSocket-Key");
+    }
+
+    if (!ngx_im_handshake_origin(ilcf, h->origin)) {
+        return ngx_im_handshake_refuse(r, NGX_HTTP_FORBIDDEN, NULL, NULL,
+                                       "origin is not allowed");
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_im_handshake_headers(ngx_http_request_t *r, ngx_im_headers_t *h)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *elt;
+
+    ngx_memzero(h, sizeof(ngx_im_headers_t));
+
+    part = &r->headers_in.headers.part;
+    elt = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return;
+            }
+
+            part = part->next;
+            elt = part->elts;
+            i = 0;
+        }
+
+        if (ngx_strcasecmp(elt[i].key.data, (u_char *) "Upgrade") == 0) {
+            h->upgrade |= ngx_im_handshake_token(&elt[i].value, "websocket");
+
+        } else if (ngx_strcasecmp(elt[i].key.data, (u_char *) "Connection")
+                   == 0)
+        {
+            h->connection |= ngx_im_handshake_token(&elt[i].value, "upgrade");
+
+        } else if (ngx_strcasecmp(elt[i].key.data,
+                                  (u_char *) "Sec-WebSocket-Key") == 0)
+        {
+            h->key = &elt[i];
+
+        } else if (ngx_strcasecmp(elt[i].key.data,
+                                  (u_char *) "Sec-WebSocket-Version") == 0)
+        {
+            h->version = &elt[i];
+
+        } else if (ngx_strcasecmp(elt[i].key.data, (u_char *) "Origin") == 0) {
+            h->origin = &elt[i];
+        }
+    }
+}
+
+
+/* A comma-separated list has this token, in any case. */
+static ngx_uint_t
+ngx_im_handshake_token(ngx_str_t *value, const char *token)
+{
+    size_t   len;
+    u_char  *p, *last, *end;
+
+    len = ngx_strlen(token);
+    p = value->data;
+    end = value->data + value->len;
+
+    while (p < end) {
+        last = ngx_strlchr(p, end, ',');
+
+        if (last == NULL) {
+            last = end;
+        }
+
+        while (p < last && (*p == ' ' || *p == '\t')) {
+            p++;
+        }
+
+        if ((size_t) (last - p) >= len
+            && ngx_strncasecmp(p, (u_char *) token, len) == 0)
+        {
+            p += len;
+
+            while (p < last && (*p == ' ' || *p == '\t')) {
+                p++;
+            }
+
+            if (p == last) {
+                return 1;
+            }
+        }
+
+        p = last + 1;
+    }
+
+    return 0;
+}
+
+
+/* 16 bytes in base64. */
+static ngx_uint_t
+ngx_im_handshake_key(ngx_str_t *key)
+{
+    u_char     buf[32];
+    ngx_str_t  decoded;
+
+    if (key->len != 24 || key->data[23] != '=' || key->data[22] != '=') {
+        return 0;
+    }
+
+    decoded.data = buf;
+
+    return ngx_decode_base64(&decoded, key) == NGX_OK && decoded.len == 16;
+}
+
+
+/* Only browsers send an origin: who sends none is not a page of others. */
+static ngx_uint_t
+ngx_im_handshake_origin(ngx_im_loc_conf_t *ilcf, ngx_table_elt_t *origin)
+{
+    ngx_str_t   *allowed;
+    ngx_uint_t   i;
+
+    if (ilcf->origins == NULL || origin == NULL) {
+        return 1;
+    }
+
+    allowed = ilcf->origins->elts;
+
+    for (i = 0; i < ilcf->origins->nelts; i++) {
+
+        if (allowed[i].len == 1 && allowed[i].data[0] == '*') {
+            return 1;
+        }
+
+        if (allowed[i].len == origin->value.len
+            && ngx_strncasecmp(allowed[i].data, origin->value.data,
+                               allowed[i].len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_im_handshake_limit(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf)
+{
+    const char       *why;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+    why = NULL;
+
+    if (w == NULL || w->draining || ngx_exiting || ngx_terminate) {
+        why = "this worker ends";
+
+    } else if (ilcf->proto->topics && !ngx_im_sync_ready(w)) {
+        why = "Redis has not been reached yet";
+
+    } else if (r->count != 1) {
+        why = "mirror and other background requests are not possible here";
+
+    } else {
+        why = ngx_im_session_limit(w);
+    }
+
+    if (why == NULL) {
+        return NGX_OK;
+    }
+
+    if (w != NULL) {
+        w->counters->refused++;
+    }
+
+    return ngx_im_handshake_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                   "Retry-After", "2", why);
+}
+
+
+static ngx_im_ctx_t *
+ngx_im_handshake_ctx(ngx_http_request_t *r)
+{
+    ngx_im_ctx_t        *ctx;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_im_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_im_ctx_t));
+
+    ngx_im_session_random(ctx->peer.id);
+    ngx_im_handshake_peer(r->connection, &ctx->peer);
+
+    cln->handler = ngx_im_handshake_cleanup;
+    ngx_http_set_ctx(r, ctx, ngx_im_module);
+
+    return ctx;
+}
+
+
+/* The address that the request has now, which is realip's where that is on. */
+static void
+ngx_im_handshake_peer(ngx_connection_t *c, ngx_im_peer_t *peer)
+{
+    struct sockaddr_in   *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    peer->family = (u_char) c->sockaddr->sa_family;
+
+    switch (peer->family) {
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) c->sockaddr;
+        ngx_memcpy(peer->addr, &sin->sin_addr, 4);
+        break;
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) c->sockaddr;
+        ngx_memcpy(peer->addr, &sin6->sin6_addr, 16);
+        break;
+#endif
+
+    default:
+        peer->family = AF_UNIX;
+    }
+}
+
+
+/* The request ended before it became a session. */
+static void
+ngx_im_handshake_cleanup(void *data)
+{
+    ngx_im_ctx_t  *ctx = data;
+
+    if (ctx->counted) {
+        ngx_im_zone_ip_remove(ngx_im_worker, ctx->peer.family, ctx->peer.addr);
+    }
+}
+
+
+static ngx_int_t
+ngx_im_handshake_refuse(ngx_http_request_t *r, ngx_int_t status,
+    const char *name, const char *value, const char *why)
+{
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "im: handshake refused with %i: %s", status, why);
+
+    if (name != NULL
+        && ngx_im_handshake_header(r, name, (u_char *) value,
+                                   ngx_strlen(value)) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_discard_request_body(r) != NGX_OK) {
+        r->keepalive = 0;
+    }
+
+    if (status != 426) {
+        return status;
+    }
+
+    /* nginx has no page for 426 */
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = 0;
+    ngx_str_set(&r->headers_out.status_line, "426 Upgrade Required");
+    r->header_only = 1;
+
+    return ngx_http_send_header(r);
+}
+
+
+static ngx_int_t
+ngx_im_handshake_header(ngx_http_request_t *r, const char *name,
+    u_char *value, size_t len)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value.data = value;
+    h->value.len = len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_handshake_accept(ngx_http_request_t *r, ngx_str_t *key)
+{
+    u_char      digest[20], *p;
+    ngx_int_t   rc;
+    ngx_str_t   src, dst;
+    ngx_sha1_t  sha1;
+
+    static const char  guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+    p = ngx_pnalloc(r->pool, ngx_base64_encoded_length(20));
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_sha1_init(&sha1);
+    ngx_sha1_update(&sha1, key->data, key->len);
+    ngx_sha1_update(&sha1, guid, sizeof(guid) - 1);
+    ngx_sha1_final(digest, &sha1);
+
+    src.data = digest;
+    src.len = 20;
+    dst.data = p;
+
+    ngx_encode_base64(&dst, &src);
+
+    r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
+    ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
+    r->headers_out.content_length_n = -1;
+    r->keepalive = 0;
+
+    /* nginx writes "Connection: upgrade" itself */
+
+    if (ngx_im_handshake_header(r, "Upgrade", (u_char *) "websocket", 9)
+        != NGX_OK
+        || ngx_im_handshake_header(r, "Sec-WebSocket-Accept", dst.data,
+                                   dst.len)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_send_header(r);
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_im_detach_handler(ngx_event_t *rev)
+{
+    ngx_im_ctx_t        *ctx;
+    ngx_connection_t    *c;
+    ngx_im_session_t    *s;
+    ngx_im_loc_conf_t   *ilcf;
+    ngx_http_request_t  *r;
+
+    c = rev->data;
+    r = c->data;
+    ctx = ngx_http_get_module_ctx(r, ngx_im_module);
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_im_module);
+
+    if (c->close || ngx_terminate || c->error) {
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return;
+    }
+
+    if (r->count != 1 || r->blocked || r->postponed || r->buffered
+        || c->buffered)
+    {
+        if (ctx->tries++ < NGX_IM_DETACH_TRIES) {
+            ngx_add_timer(rev, 100);
+            return;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, c->log, 0,
+                      "im: request is still in use 5 s after its upgrade");
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return;
+    }
+
+    if (rev->timer_set) {
+        ngx_del_timer(rev);
+    }
+
+    s = ngx_im_session_create(ngx_im_worker, c, ilcf, &ctx->peer);
+    if (s == NULL) {
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return;
+    }
+
+    ctx->counted = 0;
+
+    ngx_im_detach(r, s);
+}
+
+
+static void
+ngx_im_detach(ngx_http_request_t *r, ngx_im_session_t *s)
+{
+    size_t                  len;
+    u_char                 *early;
+    ngx_connection_t       *c;
+    ngx_http_connection_t  *hc;
+
+    c = r->connection;
+    hc = r->http_connection;
+    early = NULL;
+
+    /* frames that came with the upgrade */
+
+    len = r->header_in->last - r->header_in->pos;
+
+    if (len > 0) {
+        early = im_alloc(len);
+        if (early != NULL) {
+            ngx_memcpy(early, r->header_in->pos, len);
+        }
+    }
+
+    ngx_http_free_request(r, 0);
+
+    c->destroyed = 0;
+    c->data = s;
+    c->idle = 1;
+    c->log->action = "in a websocket session";
+
+    ngx_im_detach_buffers(c, hc);
+
+    if (c->ssl == NULL) {
+        ngx_im_detach_pool(ngx_im_worker, c);
+    }
+
+    c->read->handler = ngx_im_recv_handler;
+    c->write->handler = ngx_im_send_handler;
+
+    if (ngx_tcp_nodelay(c) != NGX_OK
+        || ngx_handle_read_event(c->read, 0) != NGX_OK
+        || (len > 0 && early == NULL))
+    {
+        im_free(early);
+        ngx_im_session_close(s, 0, "no memory or socket error");
+        return;
+    }
+
+    ngx_im_recv_start(s, early, len);
+
+    im_free(early);
+}
+
+
+/* As ngx_http_set_keepalive() does. */
+static void
+ngx_im_detach_buffers(ngx_connection_t *c, ngx_http_connection_t *hc)
+{
+    ngx_chain_t  *cl, *next;
+
+    if (c->buffer != NULL) {
+        (void) ngx_pfree(c->pool, c->buffer->start);
+        c->buffer->start = NULL;
+    }
+
+    for (cl = hc->free; cl; cl = next) {
+        next = cl->next;
+        (void) ngx_pfree(c->pool, cl->buf->start);
+    }
+
+    hc->free = NULL;
+
+    for (cl = hc->busy; cl; cl = next) {
+        next = cl->next;
+        (void) ngx_pfree(c->pool, cl->buf->start);
+    }
+
+    hc->busy = NULL;
+    hc->nbusy = 0;
+
+#if (NGX_HTTP_SSL)
+    if (c->ssl) {
+        ngx_ssl_free_buffer(c);
+    }
+#endif
+}
+
+
+/*
+ * A plain connection needs nothing of its pool: half a kilobyte less for each
+ * client.  TLS keeps it, ngx_ssl_connection_t lives there.
+ */
+static void
+ngx_im_detach_pool(ngx_im_worker_t *w, ngx_connection_t *c)
+{
+    ngx_pool_t  *pool;
+
+    pool = c->pool;
+
+    c->log = w->log;
+    c->read->log = w->log;
+    c->write->log = w->log;
+
+    c->pool = NULL;
+    c->sockaddr = NULL;
+    c->socklen = 0;
+    c->local_sockaddr = NULL;
+    c->local_socklen = 0;
+    c->buffer = NULL;
+    c->proxy_protocol = NULL;
+    ngx_str_null(&c->addr_text);
+
+    ngx_destroy_pool(pool);
+}

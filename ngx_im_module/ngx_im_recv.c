@@ -1,0 +1,418 @@
+/*
+ * In: from the socket to frames, from messages to commands.
+ *
+ * All sessions of a worker share one read buffer.  A message that lies whole in
+ * it is handled there; only what is cut is kept, and grows as bytes arrive.
+ */
+
+#include "ngx_im.h"
+
+
+#define NGX_IM_READS  4          /* of a buffer each, in one turn */
+
+
+/* What of a message or control frame lies in the read buffer. */
+typedef struct {
+    im_str_t    message;
+    im_str_t    control;
+} ngx_im_pieces_t;
+
+
+static ngx_int_t ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p,
+    u_char *end);
+static ngx_int_t ngx_im_recv_data(ngx_im_session_t *s, im_ws_event_t *ev,
+    ngx_im_pieces_t *pieces);
+static ngx_int_t ngx_im_recv_end(ngx_im_session_t *s, im_ws_event_t *ev,
+    ngx_im_pieces_t *pieces);
+static ngx_int_t ngx_im_recv_keep(ngx_im_session_t *s,
+    ngx_im_pieces_t *pieces);
+static ngx_int_t ngx_im_recv_keep_message(ngx_im_session_t *s, im_str_t piece);
+static ngx_int_t ngx_im_recv_keep_control(ngx_im_session_t *s, im_str_t piece);
+static void ngx_im_recv_message(ngx_im_session_t *s, uint8_t opcode,
+    im_str_t message);
+static void ngx_im_recv_control(ngx_im_session_t *s, uint8_t opcode,
+    im_str_t payload);
+static void ngx_im_recv_close(ngx_im_session_t *s, im_str_t payload);
+static void ngx_im_recv_pong(ngx_im_session_t *s, im_str_t payload);
+static void ngx_im_recv_echo(ngx_im_session_t *s, uint8_t opcode,
+    im_str_t message);
+
+
+void
+ngx_im_recv_start(ngx_im_session_t *s, u_char *early, size_t len)
+{
+    if (len > 0 && ngx_im_recv_bytes(s, early, early + len) != NGX_OK) {
+        return;
+    }
+
+    /* epoll, edge-triggered, won't tell again what came during the request */
+
+    if (ngx_exiting) {
+        s->connection->close = 1;
+    }
+
+    if (s->connection->read->ready || s->connection->close) {
+        ngx_im_recv_handler(s->connection->read);
+    }
+}
+
+
+void
+ngx_im_recv_handler(ngx_event_t *rev)
+{
+    ssize_t            n;
+    ngx_uint_t         i;
+    ngx_connection_t  *c;
+    ngx_im_worker_t   *w;
+    ngx_im_session_t  *s;
+
+    c = rev->data;
+    s = c->data;
+    w = ngx_im_worker;
+
+    if (s->phase == NGX_IM_CLOSED) {
+        return;
+    }
+
+    if (c->close) {
+        c->close = 0;
+
+        if (c->error) {
+            ngx_im_session_close(s, 0, "worker_shutdown_timeout");
+            return;
+        }
+
+        ngx_im_drain_start(w);
+        return;
+    }
+
+    for (i = 0; i < NGX_IM_READS; i++) {
+
+        if (ngx_im_send_crowded(s)) {
+            return;
+        }
+
+        n = c->recv(c, w->in, w->in_size);
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n == 0 || n == NGX_ERROR) {
+            c->error = 1;
+            ngx_im_session_close(s, 0, s->close_received ? "closed by client"
+                                                         : "connection lost");
+            return;
+        }
+
+        if (ngx_im_recv_bytes(s, w->in, w->in + n) != NGX_OK) {
+            return;
+        }
+    }
+
+    if (rev->ready) {
+        ngx_post_event(rev, &ngx_posted_next_events);
+    }
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        ngx_im_session_close(s, 0, "socket error");
+    }
+}
+
+
+/* NGX_ERROR: the session is closed. */
+static ngx_int_t
+ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
+{
+    ngx_int_t        rc;
+    im_ws_event_t    ev;
+    ngx_im_pieces_t  pieces;
+
+    s->seen = ngx_time();
+    s->bytes_in += end - p;
+    ngx_im_worker->counters->bytes_in += end - p;
+
+    ngx_memzero(&pieces, sizeof(ngx_im_pieces_t));
+
+    for ( ;; ) {
+        rc = im_ws_decode(&s->ws, &p, end, s->conf->max_message, &ev);
+
+        if (rc == IM_AGAIN) {
+            return ngx_im_recv_keep(s, &pieces);
+        }
+
+        if (rc == IM_ERROR) {
+
+            /* a session that is closing only waits for the peer's end */
+
+            if (s->phase != NGX_IM_CLOSING) {
+                ngx_im_session_close(s, ev.close_code, ev.reason);
+            }
+
+            return s->phase == NGX_IM_CLOSED ? NGX_ERROR : NGX_OK;
+        }
+
+        rc = ev.type == IM_WS_EVENT_DATA
+                 ? ngx_im_recv_data(s, &ev, &pieces)
+                 : ngx_im_recv_end(s, &ev, &pieces);
+
+        if (rc != NGX_OK || s->phase == NGX_IM_CLOSED) {
+            return NGX_ERROR;
+        }
+    }
+}
+
+
+/* The first piece stays where it is; a second one means a copy. */
+static ngx_int_t
+ngx_im_recv_data(ngx_im_session_t *s, im_ws_event_t *ev,
+    ngx_im_pieces_t *pieces)
+{
+    if (ev->opcode & 0x8) {
+        if (s->ncontrol == 0 && pieces->control.len == 0) {
+            pieces->control = ev->data;
+            return NGX_OK;
+        }
+
+        return ngx_im_recv_keep_control(s, ev->data);
+    }
+
+    if (s->phase == NGX_IM_CLOSING) {
+        return NGX_OK;
+    }
+
+    if (s->message == NULL && pieces->message.len == 0) {
+        pieces->message = ev->data;
+        return NGX_OK;
+    }
+
+    if (ngx_im_recv_keep_message(s, pieces->message) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    pieces->message.len = 0;
+
+    return ngx_im_recv_keep_message(s, ev->data);
+}
+
+
+static ngx_int_t
+ngx_im_recv_end(ngx_im_session_t *s, im_ws_event_t *ev,
+    ngx_im_pieces_t *pieces)
+{
+    im_buf_t  *message;
+    im_str_t   piece;
+
+    if (ev->opcode & 0x8) {
+        piece = s->ncontrol ? im_str_set(s->control, s->ncontrol)
+                            : pieces->control;
+        s->ncontrol = 0;
+        pieces->control.len = 0;
+
+        ngx_im_recv_control(s, ev->opcode, piece);
+
+        return NGX_OK;
+    }
+
+    message = s->message;
+    piece = message ? im_buf_str(message) : pieces->message;
+
+    s->message = NULL;
+    pieces->message.len = 0;
+
+    if (s->phase != NGX_IM_CLOSING) {
+        ngx_im_recv_message(s, ev->opcode, piece);
+    }
+
+    if (message != NULL) {
+        im_buf_cleanup(message);
+        im_free(message);
+    }
+
+    return NGX_OK;
+}
+
+
+/* The read buffer is another session's next. */
+static ngx_int_t
+ngx_im_recv_keep(ngx_im_session_t *s, ngx_im_pieces_t *pieces)
+{
+    if (pieces->message.len
+        && ngx_im_recv_keep_message(s, pieces->message) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (pieces->control.len) {
+        return ngx_im_recv_keep_control(s, pieces->control);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_recv_keep_message(ngx_im_session_t *s, im_str_t piece)
+{
+    if (s->message == NULL) {
+        s->message = im_alloc(sizeof(im_buf_t));
+
+        if (s->message == NULL) {
+            goto failed;
+        }
+
+        im_buf_init(s->message, s->conf->max_message);
+    }
+
+    im_buf_add_str(s->message, piece);
+
+    if (!s->message->failed) {
+        return NGX_OK;
+    }
+
+failed:
+
+    ngx_im_session_close(s, IM_WS_CLOSE_INTERNAL, "no memory");
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_im_recv_keep_control(ngx_im_session_t *s, im_str_t piece)
+{
+    if (s->control == NULL) {
+        s->control = im_alloc(IM_WS_MAX_CONTROL);
+
+        if (s->control == NULL) {
+            ngx_im_session_close(s, IM_WS_CLOSE_INTERNAL, "no memory");
+            return NGX_ERROR;
+        }
+    }
+
+    /* the decoder has seen to it that they fit */
+
+    ngx_memcpy(s->control + s->ncontrol, piece.data, piece.len);
+    s->ncontrol += piece.len;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_im_recv_message(ngx_im_session_t *s, uint8_t opcode, im_str_t message)
+{
+    im_command_t      command;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    w->counters->messages_in++;
+
+    im_buf_reset(&w->arena, 65536);
+
+    s->conf->proto->decode(message, opcode, s->phase != NGX_IM_CONNECTING,
+                           &w->arena, &command);
+
+    switch (command.type) {
+
+    case IM_COMMAND_CONNECT:
+        ngx_im_auth_command(s, &command);
+        break;
+
+    case IM_COMMAND_ECHO:
+        ngx_im_recv_echo(s, opcode, message);
+        break;
+
+    case IM_COMMAND_FAULT:
+        ngx_im_session_close(s, command.close_code, command.reason);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+static void
+ngx_im_recv_echo(ngx_im_session_t *s, uint8_t opcode, im_str_t message)
+{
+    u_char           *p;
+    im_buf_t         *b;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+    b = &w->scratch;
+
+    im_buf_reset(b, 65536);
+
+    p = im_buf_reserve(b, IM_WS_MAX_HEADER);
+    if (p == NULL) {
+        ngx_im_session_close(s, IM_WS_CLOSE_INTERNAL, "no memory");
+        return;
+    }
+
+    b->len = im_ws_header(p, opcode, message.len);
+    im_buf_add_str(b, message);
+
+    if (b->failed) {
+        ngx_im_session_close(s, IM_WS_CLOSE_INTERNAL, "no memory");
+        return;
+    }
+
+    w->counters->messages_out++;
+
+    (void) ngx_im_send_reply(s, im_buf_str(b));
+}
+
+
+static void
+ngx_im_recv_control(ngx_im_session_t *s, uint8_t opcode, im_str_t payload)
+{
+    switch (opcode) {
+
+    case IM_WS_PING:
+        ngx_im_recv_pong(s, payload);
+        break;
+
+    case IM_WS_CLOSE:
+        ngx_im_recv_close(s, payload);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+static void
+ngx_im_recv_pong(ngx_im_session_t *s, im_str_t payload)
+{
+    size_t  n;
+    u_char  frame[2 + IM_WS_MAX_CONTROL];
+
+    if (s->close_sent) {
+        return;
+    }
+
+    n = im_ws_header(frame, IM_WS_PONG, payload.len);
+    ngx_memcpy(frame + n, payload.data, payload.len);
+
+    (void) ngx_im_send_reply(s, im_str_set(frame, n + payload.len));
+}
+
+
+static void
+ngx_im_recv_close(ngx_im_session_t *s, im_str_t payload)
+{
+    uint16_t    code;
+    im_str_t    reason;
+    ngx_uint_t  valid;
+
+    valid = im_ws_close_decode(payload, &code, &reason) == IM_OK;
+
+    s->close_received = 1;
+
+    ngx_im_session_close(s, code, valid ? "closed by client"
+                                        : "invalid close frame");
+}

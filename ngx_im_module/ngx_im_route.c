@@ -1,0 +1,921 @@
+/*
+ * Routes: what Redis is told of the topics that this worker follows.
+ *
+ * The first follower of a topic and the leave of its last one go out at once,
+ * other changes once a second.  A topic has one call under way.  A worker's
+ * versions only grow and Redis takes no older one, so a call that is lost or
+ * late does no harm: what failed is told again, whole.
+ */
+
+#include "ngx_im_sync.h"
+
+
+typedef struct {
+    ngx_im_sync_t  *sync;
+    uint16_t        partition;
+    unsigned        all:1;
+    unsigned        assert:1;
+} ngx_im_route_walk_t;
+
+
+static ngx_int_t ngx_im_route_send(ngx_im_route_t *route);
+static void ngx_im_route_keys(ngx_im_route_t *route);
+static void ngx_im_route_members(ngx_im_route_t *route);
+static void ngx_im_route_all_members(ngx_im_route_t *route);
+static void ngx_im_route_list_members(ngx_im_route_t *route, im_list_t *subs);
+static void ngx_im_route_member(ngx_im_route_t *route,
+    ngx_im_change_t *change);
+static void ngx_im_route_change(ngx_im_route_t *route, ngx_im_session_t *s,
+    int joined);
+static void ngx_im_route_forget_changes(ngx_im_route_t *route);
+static void ngx_im_route_handler(ngx_im_worker_t *w, void *data, void *ctx);
+static void ngx_im_route_refused(ngx_im_route_t *route, im_str_t stored);
+static void ngx_im_route_position(ngx_im_route_t *route, redisReply *reply);
+static void ngx_im_route_next(ngx_im_route_t *route);
+static int ngx_im_route_wants(ngx_im_route_t *route);
+static void ngx_im_route_settle(ngx_im_route_t *route);
+static void ngx_im_route_to(ngx_im_route_t *route, im_list_t *list);
+static im_int_t ngx_im_route_again(im_topic_t *topic, void *data);
+static void ngx_im_route_look(ngx_im_route_t *route);
+static void ngx_im_route_follow(ngx_im_route_t *route, ngx_im_session_t *s);
+static void ngx_im_route_follow_sub(im_sub_t *sub);
+
+
+ngx_int_t
+ngx_im_sync_follow(ngx_im_worker_t *w, im_topic_t *topic)
+{
+    ngx_im_route_t  *route;
+
+    route = ngx_im_route_create(w->sync, im_topic_name(topic),
+                                topic->partition);
+    if (route == NULL) {
+        return NGX_ERROR;
+    }
+
+    route->topic = topic;
+    route->assert = 1;
+    topic->data = route;
+
+    if (w->sync->up) {
+        ngx_im_route_to(route, &w->sync->urgent);
+        ngx_im_route_pump(w->sync);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_im_sync_unfollow(ngx_im_worker_t *w, im_topic_t *topic)
+{
+    ngx_im_route_t  *route;
+
+    route = topic->data;
+    topic->data = NULL;
+
+    im_hub_topic_destroy(&w->hub, topic);
+
+    if (route == NULL) {
+        return;
+    }
+
+    route->topic = NULL;
+
+    ngx_im_info_detach(route);
+    ngx_im_route_forget_changes(route);
+    im_buf_cleanup(&route->held);
+    im_list_remove(&route->watch);
+    im_list_remove(&route->link);
+
+    ngx_im_route_settle(route);
+
+    ngx_im_route_pump(w->sync);
+}
+
+
+void
+ngx_im_sync_member(ngx_im_worker_t *w, im_topic_t *topic, ngx_im_session_t *s,
+    int joined)
+{
+    ngx_im_sync_t   *sync;
+    ngx_im_route_t  *route;
+
+    sync = w->sync;
+    route = topic->data;
+
+    if (route == NULL) {
+        return;
+    }
+
+    if (!route->broadcast) {
+        route->dirty = 1;
+
+        if (s->user != NULL && !route->assert) {
+            ngx_im_route_change(route, s, joined);
+        }
+
+        if (!sync->up) {
+            route->assert = 1;
+            ngx_im_route_forget_changes(route);
+
+        } else if (!route->busy && im_list_empty(&route->link)) {
+            ngx_im_route_to(route, &sync->changed);
+        }
+    }
+
+    if (joined && topic->state != IM_TOPIC_NEW) {
+        ngx_im_route_follow(route, s);
+    }
+}
+
+
+/* A session that joins a topic which has its position follows at once. */
+static void
+ngx_im_route_follow(ngx_im_route_t *route, ngx_im_session_t *s)
+{
+    im_sub_t  *sub;
+
+    sub = &s->everybody;
+
+    if (!route->broadcast) {
+        for (sub = s->subs; sub != NULL; sub = sub->next) {
+            if (sub->log != NULL && sub->log->topic == route->topic) {
+                break;
+            }
+        }
+    }
+
+    if (sub != NULL && sub->log != NULL && sub->log->topic == route->topic) {
+        ngx_im_route_follow_sub(sub);
+    }
+}
+
+
+static void
+ngx_im_route_follow_sub(im_sub_t *sub)
+{
+    if (im_sub_state(sub) != IM_SUB_JOINING) {
+        return;
+    }
+
+    im_sub_live(sub);
+    ngx_im_session_joined(sub->session, sub);
+}
+
+
+void
+ngx_im_route_live(ngx_im_route_t *route)
+{
+    im_log_t  *log;
+
+    ngx_im_route_pin(route);
+
+    log = route->topic->logs;
+
+    while (log != NULL) {
+
+        if (im_list_empty(&log->joining)) {
+            log = log->next;
+            continue;
+        }
+
+        ngx_im_route_follow_sub(im_list_data(im_list_first(&log->joining),
+                                             im_sub_t, link));
+
+        if (route->topic == NULL) {
+            break;
+        }
+    }
+
+    ngx_im_route_unpin(route);
+}
+
+
+ngx_im_route_t *
+ngx_im_route_create(ngx_im_sync_t *sync, im_str_t name, uint16_t partition)
+{
+    ngx_im_route_t  *route;
+
+    route = im_calloc(sizeof(ngx_im_route_t) + name.len);
+    if (route == NULL) {
+        return NULL;
+    }
+
+    route->sync = sync;
+    route->partition = partition;
+    route->broadcast = (name.len == 1 && name.data[0] == 'b');
+    route->name_len = name.len;
+    ngx_memcpy(route->name, name.data, name.len);
+
+    im_list_init(&route->link);
+    im_list_init(&route->watch);
+    im_list_init(&route->changes);
+    im_buf_init(&route->held, NGX_IM_HELD_MAX);
+
+    return route;
+}
+
+
+void
+ngx_im_route_destroy(ngx_im_route_t *route)
+{
+    im_list_remove(&route->link);
+    im_list_remove(&route->watch);
+
+    ngx_im_route_forget_changes(route);
+    im_buf_cleanup(&route->held);
+    im_free(route->waiting);
+    im_free(route);
+}
+
+
+void
+ngx_im_route_pin(ngx_im_route_t *route)
+{
+    route->pins++;
+}
+
+
+void
+ngx_im_route_unpin(ngx_im_route_t *route)
+{
+    route->pins--;
+
+    if (route->topic == NULL) {
+        ngx_im_route_settle(route);
+    }
+}
+
+
+/* Nobody follows the topic: Redis is told, or the route ends here. */
+static void
+ngx_im_route_settle(ngx_im_route_t *route)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = route->sync;
+
+    if (route->busy || route->healing || route->pins > 0) {
+        return;
+    }
+
+    im_list_remove(&route->link);
+
+    if (!route->told || route->broadcast || sync->exiting
+        || im_hub_topic(&sync->worker->hub, ngx_im_route_name(route)) != NULL)
+    {
+        ngx_im_route_destroy(route);
+        return;
+    }
+
+    ngx_im_route_to(route, sync->up ? &sync->urgent : &sync->left);
+}
+
+
+im_str_t
+ngx_im_route_name(ngx_im_route_t *route)
+{
+    return im_str_set(route->name, route->name_len);
+}
+
+
+const im_rule_t *
+ngx_im_route_rule(ngx_im_route_t *route)
+{
+    return im_rules_topic(&route->sync->worker->conf->rules,
+                          ngx_im_route_name(route));
+}
+
+
+static void
+ngx_im_route_to(ngx_im_route_t *route, im_list_t *list)
+{
+    im_list_remove(&route->link);
+    im_list_insert_tail(list, &route->link);
+}
+
+
+void
+ngx_im_route_urgent(ngx_im_route_t *route)
+{
+    if (route->busy) {
+        return;
+    }
+
+    ngx_im_route_to(route, &route->sync->urgent);
+    ngx_im_route_pump(route->sync);
+}
+
+
+void
+ngx_im_route_watch(ngx_im_route_t *route)
+{
+    im_list_remove(&route->watch);
+    im_list_insert_tail(&route->sync->watch, &route->watch);
+}
+
+
+/* After the link came up: positions are compared, and all told if assert. */
+void
+ngx_im_route_all(ngx_im_sync_t *sync, int assert)
+{
+    im_list_t             left;
+    ngx_im_route_t       *route;
+    ngx_im_route_walk_t   walk;
+
+    walk.sync = sync;
+    walk.partition = 0;
+    walk.all = 1;
+    walk.assert = assert;
+
+    (void) im_hub_each_topic(&sync->worker->hub, ngx_im_route_again, &walk);
+
+    im_list_init(&left);
+    im_list_splice(&left, &sync->left);
+
+    while (!im_list_empty(&left)) {
+        route = im_list_data(im_list_first(&left), ngx_im_route_t, link);
+        im_list_remove(&route->link);
+        ngx_im_route_settle(route);
+    }
+}
+
+
+void
+ngx_im_route_partition(ngx_im_sync_t *sync, uint16_t partition)
+{
+    ngx_im_route_walk_t  walk;
+
+    walk.sync = sync;
+    walk.partition = partition;
+    walk.all = 0;
+    walk.assert = 0;
+
+    (void) im_hub_each_topic(&sync->worker->hub, ngx_im_route_again, &walk);
+}
+
+
+static im_int_t
+ngx_im_route_again(im_topic_t *topic, void *data)
+{
+    ngx_im_route_t       *route;
+    ngx_im_route_walk_t  *walk;
+
+    route = topic->data;
+    walk = data;
+
+    if (route == NULL
+        || (!walk->all && topic->partition != walk->partition))
+    {
+        return IM_OK;
+    }
+
+    route->ask = 1;
+
+    if (walk->assert) {
+        route->assert = 1;
+    }
+
+    if (!route->busy) {
+        ngx_im_route_to(route, topic->state == IM_TOPIC_NEW
+                               ? &walk->sync->urgent : &walk->sync->due);
+    }
+
+    return IM_OK;
+}
+
+
+void
+ngx_im_route_ghost(ngx_im_sync_t *sync, im_str_t topic, uint16_t partition)
+{
+    ngx_im_route_t  *route;
+
+    if (topic.len < 2 || sync->nghosts == NGX_IM_GHOSTS || !sync->up) {
+        return;
+    }
+
+    sync->nghosts++;
+
+    route = ngx_im_route_create(sync, topic, partition);
+    if (route == NULL) {
+        return;
+    }
+
+    route->told = 1;
+    ngx_im_route_settle(route);
+    ngx_im_route_pump(sync);
+}
+
+
+void
+ngx_im_route_pump(ngx_im_sync_t *sync)
+{
+    im_list_t       *list;
+    ngx_im_route_t  *route;
+
+    while (sync->up && sync->ninflight < NGX_IM_ROUTE_WINDOW) {
+
+        list = im_list_empty(&sync->urgent) ? &sync->due : &sync->urgent;
+
+        if (im_list_empty(list)) {
+            return;
+        }
+
+        route = im_list_data(im_list_first(list), ngx_im_route_t, link);
+        im_list_remove(&route->link);
+
+        if (route->busy || (route->topic != NULL && !ngx_im_route_wants(route)))
+        {
+            continue;
+        }
+
+        if (ngx_im_route_send(route) != NGX_OK) {
+            ngx_im_route_to(route, &sync->changed);
+            return;
+        }
+    }
+}
+
+
+static int
+ngx_im_route_wants(ngx_im_route_t *route)
+{
+    return route->assert || route->dirty || route->ask || route->nchanges > 0;
+}
+
+
+static ngx_int_t
+ngx_im_route_send(ngx_im_route_t *route)
+{
+    ngx_uint_t        n;
+    ngx_im_sync_t    *sync;
+    const im_rule_t  *rule;
+
+    sync = route->sync;
+
+    if (route->topic != NULL) {
+        route->partition = route->topic->partition;
+    }
+
+    route->leaving = route->topic == NULL;
+    route->asking = route->broadcast
+                    || (route->topic != NULL && !route->assert
+                        && !route->dirty && route->nchanges == 0);
+
+    ngx_im_args_start(sync);
+    ngx_im_route_keys(route);
+
+    ngx_im_args_add(sync, route->asking ? im_str_set("", 0)
+                                        : ngx_im_sync_id(sync));
+
+    im_buf_add_uint(&sync->args, route->leaving ? 0 : route->topic->nsubs);
+    ngx_im_args_end(sync);
+
+    im_buf_add_uint(&sync->args, ++sync->version);
+    ngx_im_args_end(sync);
+
+    ngx_im_args_add(sync, im_str_z(NGX_IM_ROUTE_TTL));
+
+    rule = ngx_im_route_rule(route);
+    im_buf_add_uint(&sync->args, rule != NULL ? im_rule_meta_ttl(rule)
+                                              : NGX_IM_META_TTL);
+    ngx_im_args_end(sync);
+
+    ngx_im_args_generation(sync);
+
+    if (!route->asking && !route->leaving) {
+        ngx_im_route_members(route);
+    }
+
+    n = ngx_im_args_done(sync);
+
+    if (n == 0
+        || ngx_im_redis_script(sync->worker->redis, route->partition,
+                               &im_script_route, ngx_im_route_handler, route,
+                               5, n, sync->argv)
+           != NGX_OK)
+    {
+        route->assert = !route->asking;
+        return NGX_ERROR;
+    }
+
+    route->comparing = route->ask;
+    route->ask = 0;
+    route->busy = 1;
+    sync->ninflight++;
+
+    if (!route->asking) {
+        route->told = 1;
+        route->assert = 0;
+        route->dirty = route->nchanges > 0;
+    }
+
+    if (route->broadcast) {
+        route->assert = 0;
+        route->dirty = 0;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_im_route_keys(ngx_im_route_t *route)
+{
+    uint16_t        p;
+    im_str_t        name, prefix, worker;
+    ngx_im_sync_t  *sync;
+
+    sync = route->sync;
+    p = route->partition;
+    name = ngx_im_route_name(route);
+    prefix = ngx_im_sync_prefix(sync);
+    worker = ngx_im_sync_id(sync);
+
+    im_key_topic(&sync->args, prefix, p, name, IM_KEY_ROUTES);
+    ngx_im_args_end(sync);
+
+    im_key_members(&sync->args, prefix, p, name, worker);
+    ngx_im_args_end(sync);
+
+    im_key_topic(&sync->args, prefix, p, name, IM_KEY_META);
+    ngx_im_args_end(sync);
+
+    im_key_topic(&sync->args, prefix, p, name, IM_KEY_HISTORY);
+    ngx_im_args_end(sync);
+
+    im_key_left(&sync->args, prefix, p, name, worker);
+    ngx_im_args_end(sync);
+}
+
+
+/* What has changed, or a new start with all of them; some in each call. */
+static void
+ngx_im_route_members(ngx_im_route_t *route)
+{
+    ngx_uint_t        n;
+    ngx_im_change_t  *change;
+
+    if (route->assert) {
+        ngx_im_route_all_members(route);
+
+        ngx_im_args_add(route->sync, im_str_z("="));
+        ngx_im_args_add(route->sync, im_str_set("", 0));
+    }
+
+    for (n = 0;
+         n < NGX_IM_ROUTE_CHANGES && !im_list_empty(&route->changes);
+         n++)
+    {
+        change = im_list_data(im_list_first(&route->changes), ngx_im_change_t,
+                              link);
+
+        im_list_remove(&change->link);
+        route->nchanges--;
+
+        ngx_im_route_member(route, change);
+        im_free(change);
+    }
+}
+
+
+static void
+ngx_im_route_all_members(ngx_im_route_t *route)
+{
+    im_log_t  *log;
+
+    ngx_im_route_forget_changes(route);
+
+    for (log = route->topic->logs; log != NULL; log = log->next) {
+        ngx_im_route_list_members(route, &log->joining);
+        ngx_im_route_list_members(route, &log->idle);
+        ngx_im_route_list_members(route, &log->pending);
+        ngx_im_route_list_members(route, &log->blocked);
+    }
+}
+
+
+static void
+ngx_im_route_list_members(ngx_im_route_t *route, im_list_t *subs)
+{
+    im_sub_t          *sub;
+    im_list_t         *q;
+    ngx_im_session_t  *s;
+
+    for (q = im_list_first(subs);
+         q != im_list_sentinel(subs);
+         q = im_list_next(q))
+    {
+        sub = im_list_data(q, im_sub_t, link);
+        s = sub->session;
+
+        if (s->user != NULL) {
+            ngx_im_route_change(route, s, 1);
+        }
+    }
+}
+
+
+/* A pair of arguments: who, and what others may know of him. */
+static void
+ngx_im_route_member(ngx_im_route_t *route, ngx_im_change_t *change)
+{
+    u_char             id[IM_UUID_LEN], addr[NGX_SOCKADDR_STRLEN];
+    im_buf_t          *b;
+    im_str_t           name;
+    ngx_im_session_t  *s;
+
+    b = &route->sync->args;
+    s = NULL;
+
+    if (change->joined) {
+        s = ngx_im_session_find(route->sync->worker, change->session);
+
+        if (s == NULL || s->user == NULL) {
+            return;
+        }
+    }
+
+    im_id_uuid(id, change->id);
+
+    im_buf_add_z(b, s != NULL ? "+" : "-");
+    im_buf_add(b, id, IM_UUID_LEN);
+    ngx_im_args_end(route->sync);
+
+    if (s != NULL) {
+        name = s->name != NULL ? im_str_set(s->name + 1, s->name[0])
+                               : im_str_set("", 0);
+
+        im_buf_add_z(b, "{\"user\":");
+        im_json_add_string(b, im_str_set(s->user->id, s->user->id_len));
+        im_buf_add_z(b, ",\"name\":");
+        im_json_add_string(b, name);
+
+        if (route->name[0] == 'u') {
+            im_buf_add_z(b, ",\"ip\":");
+            im_json_add_string(b,
+                im_str_set(addr, ngx_im_session_addr(s, addr)));
+            im_buf_add_z(b, ",\"since\":");
+            im_buf_add_uint(b, s->start);
+        }
+
+        im_buf_add_z(b, "}");
+    }
+
+    ngx_im_args_end(route->sync);
+}
+
+
+static void
+ngx_im_route_change(ngx_im_route_t *route, ngx_im_session_t *s, int joined)
+{
+    ngx_im_change_t  *change;
+
+    change = im_alloc(sizeof(ngx_im_change_t));
+
+    if (change == NULL) {
+        route->assert = 1;
+        return;
+    }
+
+    change->session = ngx_im_session_handle(s);
+    change->joined = joined;
+    ngx_memcpy(change->id, s->id, sizeof(s->id));
+
+    im_list_insert_tail(&route->changes, &change->link);
+    route->nchanges++;
+}
+
+
+static void
+ngx_im_route_forget_changes(ngx_im_route_t *route)
+{
+    ngx_im_change_t  *change;
+
+    while (!im_list_empty(&route->changes)) {
+        change = im_list_data(im_list_first(&route->changes), ngx_im_change_t,
+                              link);
+        im_list_remove(&change->link);
+        im_free(change);
+    }
+
+    route->nchanges = 0;
+}
+
+
+static void
+ngx_im_route_handler(ngx_im_worker_t *w, void *data, void *ctx)
+{
+    redisReply      *reply;
+    ngx_im_sync_t   *sync;
+    ngx_im_route_t  *route;
+
+    reply = data;
+    route = ctx;
+    sync = route->sync;
+
+    (void) w;
+
+    route->busy = 0;
+    sync->ninflight--;
+
+    if (sync->exiting || reply == NULL || !ngx_im_reply_array(reply, 5)) {
+
+        route->assert = 1;
+
+        if (reply != NULL) {
+            ngx_im_reply_complain(sync, reply, "route");
+        }
+
+        if (route->topic == NULL) {
+            ngx_im_route_settle(route);
+
+        } else if (reply != NULL && sync->up) {
+            ngx_im_route_to(route, &sync->changed);
+        }
+
+        return;
+    }
+
+    if (!route->asking && ngx_im_reply_int(reply, 0) == 0) {
+        ngx_im_route_refused(route, ngx_im_reply_str(reply, 4));
+
+    } else if (route->leaving) {
+        route->told = 0;
+    }
+
+    if (route->topic == NULL) {
+        ngx_im_route_settle(route);
+        ngx_im_route_pump(sync);
+        return;
+    }
+
+    ngx_im_route_pin(route);
+
+    ngx_im_route_position(route, reply);
+
+    if (route->topic != NULL) {
+        ngx_im_route_next(route);
+    }
+
+    ngx_im_route_unpin(route);
+
+    ngx_im_route_pump(sync);
+}
+
+
+/* Redis has a later version of ours: go on above it. */
+static void
+ngx_im_route_refused(ngx_im_route_t *route, im_str_t stored)
+{
+    u_char     *p;
+    ngx_int_t   version;
+
+    route->assert = 1;
+
+    p = memchr(stored.data, ':', stored.len);
+    if (p == NULL) {
+        return;
+    }
+
+    p++;
+    version = ngx_atoi(p, stored.data + stored.len - p);
+
+    if (version > 0) {
+        route->sync->version = ngx_max(route->sync->version,
+                                       (uint64_t) version);
+    }
+}
+
+
+/* What is left to tell, and room info for who waits for it. */
+static void
+ngx_im_route_next(ngx_im_route_t *route)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = route->sync;
+
+    if (route->nchanges > 0 || route->ask
+        || (route->nwaiting > 0 && ngx_im_route_wants(route)))
+    {
+        ngx_im_route_to(route, &sync->urgent);
+        return;
+    }
+
+    if (ngx_im_route_wants(route)) {
+        ngx_im_route_to(route, &sync->changed);
+        return;
+    }
+
+    if (route->nwaiting > 0) {
+        ngx_im_info_start(route);
+    }
+}
+
+
+/* Each reply has the topic's position: it is compared with ours. */
+static void
+ngx_im_route_position(ngx_im_route_t *route, redisReply *reply)
+{
+    uint64_t     top;
+    im_str_t     epoch, past, ours;
+    im_topic_t  *topic;
+
+    topic = route->topic;
+
+    epoch = ngx_im_reply_str(reply, 1);
+    top = ngx_im_reply_int(reply, 2);
+    past = ngx_im_reply_str(reply, 3);
+
+    if (topic->state == IM_TOPIC_NEW) {
+
+        if (im_topic_position(topic, epoch, top, past) != IM_OK) {
+            ngx_log_error(NGX_LOG_ERR, route->sync->worker->log, 0,
+                          "im: the position of topic \"%*s\" is no good",
+                          (size_t) topic->name_len, topic->name);
+            route->assert = 1;
+            return;
+        }
+
+        ngx_im_route_live(route);
+
+        if (route->topic != NULL) {
+            ngx_im_heal_release(route);
+            ngx_im_send_flush(route->sync->worker);
+        }
+
+        return;
+    }
+
+    ours = im_str_set(topic->epoch.data, topic->epoch.len);
+
+    if (!im_str_eq(ours, epoch)) {
+        ngx_im_heal_start(route);
+        return;
+    }
+
+    if (top <= topic->seq) {
+        return;
+    }
+
+    if (route->comparing) {
+        ngx_im_heal_start(route);
+        return;
+    }
+
+    /* most likely these are on their way: look again in a second */
+
+    route->expect = top;
+    route->waited = 0;
+    ngx_im_route_watch(route);
+}
+
+
+void
+ngx_im_route_tick(ngx_im_sync_t *sync)
+{
+    im_list_t        watch;
+    ngx_im_route_t  *route;
+
+    im_list_splice(&sync->due, &sync->changed);
+
+    im_list_init(&watch);
+    im_list_splice(&watch, &sync->watch);
+
+    while (!im_list_empty(&watch)) {
+        route = im_list_data(im_list_first(&watch), ngx_im_route_t, watch);
+        im_list_remove(&route->watch);
+
+        if (route->topic != NULL) {
+            ngx_im_route_look(route);
+        }
+    }
+}
+
+
+static void
+ngx_im_route_look(ngx_im_route_t *route)
+{
+    if (route->nwaiting > 0 && route->info == NULL) {
+        ngx_im_info_start(route);
+    }
+
+    if (route->heal) {
+        ngx_im_heal_start(route);
+        return;
+    }
+
+    if (route->expect <= route->topic->seq) {
+        return;
+    }
+
+    if (!route->waited) {
+        route->waited = 1;
+        ngx_im_route_watch(route);
+        return;
+    }
+
+    route->expect = 0;
+    ngx_im_heal_start(route);
+}

@@ -1,0 +1,623 @@
+/*
+ * Out: replies, the flush of topics, slow sessions.
+ *
+ * A send costs more than all else, so a session gets what it lacks of all its
+ * topics in one.  A frame that is cut by a full socket is finished before
+ * anything else goes out.  TLS must be offered the same bytes again: they are
+ * copied to the session's replies and count as sent.
+ */
+
+#include "ngx_im.h"
+
+
+#define NGX_IM_PIECES      64
+#define NGX_IM_SEND_MAX    (1024 * 1024)
+#define NGX_IM_TLS_MAX     16384
+
+
+static ngx_int_t ngx_im_send_step(ngx_im_session_t *s);
+static ngx_int_t ngx_im_send_replies(ngx_im_session_t *s, size_t end);
+static ngx_int_t ngx_im_send_unfinished(ngx_im_session_t *s);
+static ngx_int_t ngx_im_send_topics(ngx_im_session_t *s);
+static ngx_int_t ngx_im_send_pieces(ngx_im_session_t *s, im_str_t *pieces,
+    ngx_uint_t n, size_t *sent);
+static ngx_int_t ngx_im_send_tls(ngx_im_session_t *s, im_str_t *pieces,
+    ngx_uint_t n, size_t *sent);
+static ngx_int_t ngx_im_send_writev(ngx_connection_t *c, im_str_t *pieces,
+    ngx_uint_t n, size_t *sent);
+static void ngx_im_send_advance(ngx_im_session_t *s, size_t n);
+static ngx_int_t ngx_im_send_queue(ngx_im_session_t *s, im_str_t bytes);
+static void ngx_im_send_block(ngx_im_session_t *s);
+static void ngx_im_send_unblock(ngx_im_session_t *s);
+static void ngx_im_send_relieve(ngx_im_worker_t *w, im_log_t *log,
+    size_t newest);
+static void ngx_im_send_slow(ngx_im_session_t *s);
+
+
+void
+ngx_im_send_handler(ngx_event_t *wev)
+{
+    ngx_connection_t  *c;
+    ngx_im_session_t  *s;
+
+    c = wev->data;
+    s = c->data;
+
+    if (s->phase == NGX_IM_CLOSED || im_list_empty(&s->blocked)) {
+        return;
+    }
+
+    ngx_im_send_unblock(s);
+    ngx_im_send_session(s);
+
+    /* reading stops while too much is queued */
+
+    if (s->phase != NGX_IM_CLOSED && c->read->ready
+        && !ngx_im_send_crowded(s))
+    {
+        ngx_post_event(c->read, &ngx_posted_events);
+    }
+}
+
+
+ngx_int_t
+ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame)
+{
+    if (s->phase == NGX_IM_CLOSED || s->close_sent) {
+        return NGX_ERROR;
+    }
+
+    if (s->replies != NULL && ngx_im_send_crowded(s)
+        && s->replies->len - s->replies->sent + frame.len
+           > s->conf->max_replies * 4)
+    {
+        ngx_im_send_slow(s);
+        return NGX_ERROR;
+    }
+
+    if (ngx_im_send_queue(s, frame) != NGX_OK) {
+        ngx_im_session_close(s, 0, "no memory");
+        return NGX_ERROR;
+    }
+
+    if (im_list_empty(&s->blocked)) {
+        ngx_im_send_session(s);
+    }
+
+    return s->phase == NGX_IM_CLOSED ? NGX_ERROR : NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_im_send_crowded(ngx_im_session_t *s)
+{
+    return s->replies != NULL
+           && s->replies->len - s->replies->sent > s->conf->max_replies;
+}
+
+
+ngx_int_t
+ngx_im_send_close(ngx_im_session_t *s, im_str_t frame)
+{
+    if (im_list_empty(&s->blocked)) {
+        ngx_im_send_session(s);
+    }
+
+    if (s->phase == NGX_IM_CLOSED || !im_list_empty(&s->blocked)) {
+
+        /* it doesn't read: a close frame would not reach it either */
+
+        return NGX_OK;
+    }
+
+    if (ngx_im_send_queue(s, frame) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    ngx_im_send_session(s);
+
+    if (s->phase == NGX_IM_CLOSED || s->close_received) {
+        return NGX_OK;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+void
+ngx_im_send_session(ngx_im_session_t *s)
+{
+    ngx_int_t  rc;
+
+    do {
+        rc = ngx_im_send_step(s);
+    } while (rc == NGX_OK);
+
+    if (rc == NGX_AGAIN) {
+        ngx_im_send_block(s);
+        return;
+    }
+
+    if (rc == NGX_ERROR) {
+        s->connection->error = 1;
+        ngx_im_session_close(s, 0, "connection lost");
+    }
+}
+
+
+/*
+ * One send.  NGX_OK: go on; NGX_DONE: all is out; NGX_AGAIN: the socket is
+ * full; NGX_ERROR: it is broken.
+ */
+static ngx_int_t
+ngx_im_send_step(ngx_im_session_t *s)
+{
+    ngx_im_replies_t  *replies;
+
+    replies = s->replies;
+
+    if (s->unfinished != NULL) {
+        if (replies != NULL && replies->sent < replies->urgent) {
+            return ngx_im_send_replies(s, replies->urgent);
+        }
+
+        return ngx_im_send_unfinished(s);
+    }
+
+    if (replies != NULL) {
+        return ngx_im_send_replies(s, replies->len);
+    }
+
+    return ngx_im_send_topics(s);
+}
+
+
+static ngx_int_t
+ngx_im_send_replies(ngx_im_session_t *s, size_t end)
+{
+    ssize_t            n;
+    ngx_connection_t  *c;
+    ngx_im_replies_t  *replies;
+
+    c = s->connection;
+    replies = s->replies;
+
+    n = c->send(c, replies->data + replies->sent, end - replies->sent);
+
+    ngx_im_worker->counters->sends++;
+
+    if (n == NGX_AGAIN || n == NGX_ERROR) {
+        return n;
+    }
+
+    replies->sent += n;
+    s->bytes_out += n;
+    ngx_im_worker->counters->bytes_out += n;
+
+    if (replies->sent == replies->len) {
+        im_free(replies->data);
+        im_free(replies);
+        s->replies = NULL;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_send_unfinished(ngx_im_session_t *s)
+{
+    size_t      rest, sent, total;
+    im_str_t    pieces[NGX_IM_PIECES];
+    ngx_int_t   rc;
+    ngx_uint_t  i, n;
+
+    rest = im_sub_unfinished(s->unfinished);
+
+    if (rest == 0) {
+        s->unfinished = NULL;
+        return NGX_OK;
+    }
+
+    n = im_sub_read(s->unfinished, pieces, NGX_IM_PIECES, rest, &total);
+
+    for (i = 0, total = 0; i < n; i++) {
+        pieces[i].len = ngx_min(pieces[i].len, rest - total);
+        total += pieces[i].len;
+    }
+
+    rc = ngx_im_send_pieces(s, pieces, n, &sent);
+
+    if (sent > 0) {
+        im_sub_advance(s->unfinished, sent);
+
+        if (sent == rest) {
+            s->unfinished = NULL;
+        }
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_im_send_topics(ngx_im_session_t *s)
+{
+    size_t       sent, total, all, max;
+    im_str_t     pieces[NGX_IM_PIECES];
+    im_sub_t    *sub;
+    ngx_int_t    rc;
+    ngx_uint_t   n;
+
+    n = 0;
+    all = 0;
+    max = s->connection->ssl ? NGX_IM_TLS_MAX : NGX_IM_SEND_MAX;
+
+    for (sub = s->subs; sub && n < NGX_IM_PIECES && all < max; sub = sub->next)
+    {
+        if (im_sub_state(sub) == IM_SUB_JOINING || im_sub_behind(sub) == 0) {
+            continue;
+        }
+
+        n += im_sub_read(sub, pieces + n, NGX_IM_PIECES - n, max - all,
+                         &total);
+        all += total;
+    }
+
+    if (n == 0) {
+        return NGX_DONE;
+    }
+
+    rc = ngx_im_send_pieces(s, pieces, n, &sent);
+
+    ngx_im_send_advance(s, sent);
+
+    return rc;
+}
+
+
+/* Moves the cursors in the order in which the pieces were taken. */
+static void
+ngx_im_send_advance(ngx_im_session_t *s, size_t n)
+{
+    size_t     part, max, total;
+    im_str_t   pieces[NGX_IM_PIECES];
+    im_sub_t  *sub;
+
+    max = s->connection->ssl ? NGX_IM_TLS_MAX : NGX_IM_SEND_MAX;
+
+    for (sub = s->subs; sub && n > 0; sub = sub->next) {
+
+        if (im_sub_state(sub) == IM_SUB_JOINING || im_sub_behind(sub) == 0) {
+            continue;
+        }
+
+        (void) im_sub_read(sub, pieces, NGX_IM_PIECES, max, &total);
+
+        part = ngx_min(n, total);
+
+        im_sub_advance(sub, part);
+
+        n -= part;
+        max -= part;
+
+        if (im_sub_unfinished(sub) > 0) {
+            s->unfinished = sub;
+            return;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_im_send_pieces(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t n,
+    size_t *sent)
+{
+    ssize_t            size;
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
+
+    c = s->connection;
+    *sent = 0;
+
+    if (c->ssl != NULL) {
+        rc = ngx_im_send_tls(s, pieces, n, sent);
+
+    } else if (n == 1) {
+        size = c->send(c, pieces[0].data, pieces[0].len);
+        rc = size < 0 ? size : NGX_OK;
+        *sent = size < 0 ? 0 : size;
+
+    } else {
+        rc = ngx_im_send_writev(c, pieces, n, sent);
+    }
+
+    s->bytes_out += *sent;
+    ngx_im_worker->counters->sends++;
+    ngx_im_worker->counters->bytes_out += *sent;
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_im_send_tls(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t n,
+    size_t *sent)
+{
+    size_t             len, part;
+    u_char             buf[NGX_IM_TLS_MAX];
+    ssize_t            size;
+    ngx_uint_t         i;
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    for (i = 0, len = 0; i < n && len < sizeof(buf); i++) {
+        part = ngx_min(pieces[i].len, sizeof(buf) - len);
+        ngx_memcpy(buf + len, pieces[i].data, part);
+        len += part;
+    }
+
+    size = c->send(c, buf, len);
+
+    if (size == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (size != NGX_AGAIN) {
+        *sent = size;
+        return NGX_OK;
+    }
+
+    if (ngx_im_send_queue(s, im_str_set(buf, len)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    s->replies->urgent = s->replies->len;
+    *sent = len;
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_im_send_writev(ngx_connection_t *c, im_str_t *pieces, ngx_uint_t n,
+    size_t *sent)
+{
+    ssize_t       size;
+    ngx_uint_t    i;
+    struct iovec  iov[NGX_IM_PIECES];
+
+    for (i = 0; i < n; i++) {
+        iov[i].iov_base = pieces[i].data;
+        iov[i].iov_len = pieces[i].len;
+    }
+
+    do {
+        size = writev(c->fd, iov, n);
+    } while (size == -1 && ngx_errno == NGX_EINTR);
+
+    if (size == -1) {
+        if (ngx_errno != NGX_EAGAIN) {
+            c->write->error = 1;
+            return NGX_ERROR;
+        }
+
+        c->write->ready = 0;
+        return NGX_AGAIN;
+    }
+
+    c->sent += size;
+    *sent = size;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_send_queue(ngx_im_session_t *s, im_str_t bytes)
+{
+    size_t             size;
+    u_char            *data;
+    ngx_im_replies_t  *replies;
+
+    replies = s->replies;
+
+    if (replies == NULL) {
+        replies = im_calloc(sizeof(ngx_im_replies_t));
+        if (replies == NULL) {
+            return NGX_ERROR;
+        }
+
+        s->replies = replies;
+    }
+
+    if (bytes.len > replies->size - replies->len) {
+        size = ngx_max(replies->len + bytes.len, replies->size * 2);
+
+        data = im_realloc(replies->data, size);
+        if (data == NULL) {
+            return NGX_ERROR;
+        }
+
+        replies->data = data;
+        replies->size = size;
+    }
+
+    ngx_memcpy(replies->data + replies->len, bytes.data, bytes.len);
+    replies->len += bytes.len;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_im_send_block(ngx_im_session_t *s)
+{
+    im_sub_t  *sub;
+
+    if (im_list_empty(&s->blocked)) {
+        im_list_insert_tail(&ngx_im_worker->blocked, &s->blocked);
+    }
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        im_sub_block(sub);
+    }
+
+    if (ngx_handle_write_event(s->connection->write, 0) != NGX_OK) {
+        s->connection->error = 1;
+        ngx_im_session_close(s, 0, "socket error");
+    }
+}
+
+
+static void
+ngx_im_send_unblock(ngx_im_session_t *s)
+{
+    im_sub_t  *sub;
+
+    im_list_remove(&s->blocked);
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        im_sub_unblock(sub);
+    }
+}
+
+
+ngx_int_t
+ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
+    const im_message_t *m)
+{
+    im_log_t  *log;
+    im_str_t   frame;
+
+    for (log = topic->logs; log; log = log->next) {
+
+        if (log->nsubs == 0) {
+            continue;
+        }
+
+        im_buf_reset(&w->scratch, 65536);
+        im_wires[log->wire].encode(&w->scratch, m);
+
+        if (w->scratch.failed) {
+            return NGX_ERROR;
+        }
+
+        frame = im_buf_str(&w->scratch);
+
+        if (im_log_append(&w->hub.logs, log, frame, m->seq) != IM_OK) {
+            return NGX_ERROR;
+        }
+
+        w->counters->messages_out += log->nsubs;
+
+        if (im_log_pending(log) && im_list_empty(&log->link)) {
+            im_list_insert_tail(&w->flush, &log->link);
+        }
+
+        ngx_im_send_relieve(w, log, frame.len);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_im_send_flush(ngx_im_worker_t *w)
+{
+    if (!w->flush_event.posted) {
+        ngx_im_flush_handler(&w->flush_event);
+    }
+}
+
+
+void
+ngx_im_flush_handler(ngx_event_t *ev)
+{
+    im_log_t          *log;
+    im_sub_t          *sub;
+    ngx_uint_t         n;
+    ngx_im_worker_t   *w;
+    ngx_im_session_t  *s;
+
+    w = ev->data;
+    n = w->conf->budget;
+
+    while (!im_list_empty(&w->flush)) {
+        log = im_list_data(im_list_first(&w->flush), im_log_t, link);
+
+        if (!im_log_pending(log)) {
+            im_list_remove(&log->link);
+            im_log_trim(&w->hub.logs, log, 0);
+            continue;
+        }
+
+        if (n-- == 0) {
+            ngx_post_event(ev, &ngx_posted_next_events);
+            return;
+        }
+
+        sub = im_list_data(im_list_first(&log->pending), im_sub_t, link);
+        s = sub->session;
+
+        if (!im_list_empty(&s->blocked)) {
+            im_sub_block(sub);
+            continue;
+        }
+
+        ngx_im_send_session(s);
+    }
+}
+
+
+/*
+ * A log or all logs are too long: those furthest behind pay.  Who is only
+ * waiting for its turn gets one first.
+ */
+static void
+ngx_im_send_relieve(ngx_im_worker_t *w, im_log_t *log, size_t newest)
+{
+    im_sub_t          *sub;
+    ngx_im_session_t  *s;
+
+    while (log->bytes > w->conf->log_bytes) {
+        im_log_trim(&w->hub.logs, log, 1);
+
+        sub = im_log_slowest(log);
+
+        if (log->bytes <= w->conf->log_bytes || sub == NULL
+            || im_sub_behind(sub) <= newest)
+        {
+            break;
+        }
+
+        s = sub->session;
+
+        if (im_list_empty(&s->blocked)) {
+            ngx_im_send_session(s);
+
+        } else {
+            ngx_im_send_slow(s);
+        }
+    }
+
+    while (w->hub.logs.bytes > w->conf->logs_bytes
+           && !im_list_empty(&w->blocked))
+    {
+        s = im_list_data(im_list_first(&w->blocked), ngx_im_session_t, blocked);
+
+        ngx_im_send_slow(s);
+    }
+}
+
+
+static void
+ngx_im_send_slow(ngx_im_session_t *s)
+{
+    ngx_im_worker->counters->slow++;
+
+    ngx_im_session_close(s, im_list_empty(&s->blocked)
+                                ? s->conf->proto->close_slow : 0,
+                         "too slow");
+}

@@ -1,0 +1,804 @@
+/*
+ * Sessions: their phases, topics, timer and end; and the worker that has them.
+ *
+ * A session lives in a slab and is named by handle across turns.  It is closed
+ * in one place, which detaches it at once and frees it in a posted event.
+ */
+
+#include "ngx_im.h"
+
+#include <sys/random.h>
+
+
+#define NGX_IM_SESSIONS_BLOCK  256
+#define NGX_IM_SUBS_BLOCK      512
+#define NGX_IM_CHUNK_SIZE      16384
+#define NGX_IM_READ_SIZE       65536
+#define NGX_IM_SCRATCH_MAX     (1024 * 1024 * 1024)
+#define NGX_IM_LINGER          2          /* s: for the peer's close frame */
+
+
+static void ngx_im_session_free(ngx_im_worker_t *w, ngx_im_session_t *s);
+static void ngx_im_session_log(ngx_im_worker_t *w, ngx_im_session_t *s);
+static void ngx_im_session_connection(ngx_connection_t *c);
+static ngx_int_t ngx_im_session_user(ngx_im_session_t *s, im_str_t user,
+    im_str_t name);
+static im_sub_t *ngx_im_session_sub(ngx_im_session_t *s, im_str_t topic);
+static void ngx_im_session_sub_free(im_sub_t *sub);
+static void ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub);
+static void ngx_im_close_handler(ngx_event_t *ev);
+static void ngx_im_tick_handler(ngx_event_t *ev);
+static void ngx_im_session_due(ngx_im_session_t *s);
+static void ngx_im_worker_gauges(ngx_im_worker_t *w);
+
+
+ngx_int_t
+ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
+{
+    u_char            seed[16];
+    uint64_t          words[2];
+    ngx_uint_t        i;
+    ngx_im_worker_t  *w;
+
+    w = im_calloc(sizeof(ngx_im_worker_t));
+    if (w == NULL) {
+        return NGX_ERROR;
+    }
+
+    w->conf = imcf;
+    w->log = cycle->log;
+
+    ngx_im_session_random(seed);
+    ngx_memcpy(words, seed, sizeof(words));
+
+    im_list_init(&w->sessions);
+    im_list_init(&w->closed);
+    im_list_init(&w->blocked);
+    im_list_init(&w->flush);
+
+    for (i = 0; i < NGX_IM_WHEEL_SLOTS; i++) {
+        im_list_init(&w->wheel[i]);
+    }
+
+    im_slab_init(&w->sessions_slab, sizeof(ngx_im_session_t),
+                 NGX_IM_SESSIONS_BLOCK);
+    im_slab_init(&w->subs_slab, sizeof(ngx_im_sub_t), NGX_IM_SUBS_BLOCK);
+    im_buf_init(&w->scratch, NGX_IM_SCRATCH_MAX);
+    im_buf_init(&w->arena, NGX_IM_SCRATCH_MAX);
+
+    w->in = im_alloc(NGX_IM_READ_SIZE);
+    w->in_size = NGX_IM_READ_SIZE;
+
+    if (w->in == NULL
+        || im_hub_init(&w->hub, words, imcf->redis.partitions
+                                           ? imcf->redis.partitions
+                                           : IM_PARTITIONS,
+                       NGX_IM_CHUNK_SIZE)
+           != IM_OK
+        || ngx_im_zone_attach(w) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    w->flush_event.handler = ngx_im_flush_handler;
+    w->flush_event.data = w;
+    w->flush_event.log = w->log;
+
+    w->close_event.handler = ngx_im_close_handler;
+    w->close_event.data = w;
+    w->close_event.log = w->log;
+
+    w->tick.handler = ngx_im_tick_handler;
+    w->tick.data = w;
+    w->tick.log = w->log;
+    w->tick.cancelable = 1;
+
+    ngx_add_timer(&w->tick, 1000);
+
+    ngx_im_worker = w;
+
+    return imcf->enabled ? ngx_im_sync_init(w) : NGX_OK;
+}
+
+
+void
+ngx_im_worker_exit(ngx_cycle_t *cycle)
+{
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    if (w == NULL) {
+        return;
+    }
+
+    if (w->sync != NULL) {
+        ngx_im_sync_exit(w);
+    }
+
+    ngx_im_zone_detach(w);
+
+    ngx_im_worker = NULL;
+}
+
+
+void
+ngx_im_session_random(u_char *id)
+{
+    ngx_uint_t  i;
+    uint32_t    r;
+
+    if (getrandom(id, 16, GRND_NONBLOCK) == 16) {
+        return;
+    }
+
+    for (i = 0; i < 16; i += 4) {
+        r = (uint32_t) ngx_random() ^ (uint32_t) ngx_current_msec;
+        ngx_memcpy(id + i, &r, 4);
+    }
+}
+
+
+const char *
+ngx_im_session_limit(ngx_im_worker_t *w)
+{
+    ngx_im_main_conf_t  *imcf;
+
+    imcf = w->conf;
+
+    if (w->handshake_time != ngx_time()) {
+        w->handshake_time = ngx_time();
+        w->nhandshakes = 0;
+    }
+
+    if (imcf->max_sessions && w->nsessions >= imcf->max_sessions) {
+        return "im_limit sessions= is reached";
+    }
+
+    if (imcf->max_unauthenticated
+        && w->nunauthenticated >= imcf->max_unauthenticated)
+    {
+        return "im_limit unauthenticated= is reached";
+    }
+
+    if (imcf->handshakes && w->nhandshakes >= imcf->handshakes) {
+        return "im_limit handshakes= is reached";
+    }
+
+    w->nhandshakes++;
+
+    return NULL;
+}
+
+
+ngx_im_session_t *
+ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
+    ngx_im_loc_conf_t *ilcf, ngx_im_peer_t *peer)
+{
+    uint32_t           index, generation;
+    ngx_im_session_t  *s;
+
+    s = im_slab_alloc(&w->sessions_slab, &index);
+    if (s == NULL) {
+        return NULL;
+    }
+
+    generation = s->generation + 1;
+
+    ngx_memzero(s, sizeof(ngx_im_session_t));
+
+    s->generation = generation ? generation : 1;
+    s->index = index;
+    s->connection = c;
+    s->conf = ilcf;
+    s->peer = *peer;
+    s->start = ngx_time();
+    s->seen = s->start;
+
+    im_ws_init(&s->ws);
+    im_list_init(&s->wheel);
+    im_list_init(&s->blocked);
+    im_list_init(&s->user_link);
+    im_list_insert_tail(&w->sessions, &s->all);
+
+    w->nsessions++;
+    w->counters->accepted++;
+    w->counters->sessions = w->nsessions;
+
+    if (ilcf->proto->connects) {
+        ngx_im_session_phase(s, NGX_IM_CONNECTING);
+        ngx_im_session_deadline(s, (ilcf->auth_timeout + 999) / 1000);
+
+    } else {
+        ngx_im_session_phase(s, NGX_IM_OPEN);
+        ngx_im_session_deadline(s, ilcf->ping / 1000);
+    }
+
+    return s;
+}
+
+
+ngx_im_handle_t
+ngx_im_session_handle(ngx_im_session_t *s)
+{
+    return (ngx_im_handle_t) s->generation << 32 | s->index;
+}
+
+
+ngx_im_session_t *
+ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h)
+{
+    ngx_im_session_t  *s;
+
+    s = im_slab_get(&w->sessions_slab, (uint32_t) h);
+
+    if (s == NULL || s->generation != h >> 32 || s->phase == NGX_IM_FREE
+        || s->phase == NGX_IM_CLOSED)
+    {
+        return NULL;
+    }
+
+    return s;
+}
+
+
+void
+ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase)
+{
+    ngx_uint_t        was, is;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    was = s->phase == NGX_IM_CONNECTING || s->phase == NGX_IM_AUTHENTICATING;
+    is = phase == NGX_IM_CONNECTING || phase == NGX_IM_AUTHENTICATING;
+
+    w->nunauthenticated += is - was;
+    w->counters->unauthenticated = w->nunauthenticated;
+
+    s->phase = phase;
+}
+
+
+void
+ngx_im_session_open(ngx_im_session_t *s, im_str_t user, im_str_t name,
+    im_str_t room)
+{
+    im_buf_t          *b;
+    im_str_t           everybody = im_str("b");
+    ngx_im_worker_t   *w;
+    ngx_im_handle_t    h;
+    const im_rules_t  *rules;
+
+    w = ngx_im_worker;
+    b = &w->scratch;
+    h = ngx_im_session_handle(s);
+    rules = &w->conf->rules;
+
+    if (user.len && ngx_im_session_user(s, user, name) != NGX_OK) {
+        ngx_im_session_close(s, IM_WS_CLOSE_TRY_LATER,
+                             "too many sessions of this user");
+        return;
+    }
+
+    ngx_im_session_phase(s, NGX_IM_OPEN);
+    ngx_im_session_deadline(s, s->conf->ping / 1000);
+
+    if (rules->has_broadcast
+        && ngx_im_session_join(s, everybody) != NGX_OK)
+    {
+        goto failed;
+    }
+
+    if (s->user != NULL && rules->has_inbox) {
+        im_buf_reset(b, b->size);
+        im_topic_user(b, user);
+
+        if (ngx_im_session_join(s, im_buf_str(b)) != NGX_OK) {
+            goto failed;
+        }
+    }
+
+    if (room.len && ngx_im_session_find(w, h) == s) {
+        im_buf_reset(b, b->size);
+        im_topic_room(b, room);
+
+        if (ngx_im_session_join(s, im_buf_str(b)) != NGX_OK) {
+            goto failed;
+        }
+    }
+
+    return;
+
+failed:
+
+    ngx_im_session_close(s, IM_WS_CLOSE_TRY_LATER, "can't join now");
+}
+
+
+static ngx_int_t
+ngx_im_session_user(ngx_im_session_t *s, im_str_t user, im_str_t name)
+{
+    int                  first;
+    im_user_t           *u;
+    ngx_im_worker_t     *w;
+    ngx_im_main_conf_t  *imcf;
+
+    w = ngx_im_worker;
+    imcf = w->conf;
+
+    u = im_hub_user(&w->hub, user);
+
+    if (u != NULL && imcf->max_sessions_per_user
+        && u->nsessions >= imcf->max_sessions_per_user)
+    {
+        return NGX_BUSY;
+    }
+
+    if (name.len > 255) {
+        name.len = 255;
+    }
+
+    s->name = im_alloc(1 + name.len);
+    if (s->name == NULL) {
+        return NGX_ERROR;
+    }
+
+    s->name[0] = (u_char) name.len;
+    ngx_memcpy(s->name + 1, name.data, name.len);
+
+    s->user = im_hub_user_add(&w->hub, user, &s->user_link, &first);
+
+    if (s->user == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (first) {
+        w->nusers++;
+        w->counters->users = w->nusers;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_im_session_join(ngx_im_session_t *s, im_str_t topic)
+{
+    int               first;
+    im_topic_t       *t;
+    im_sub_t         *sub;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    sub = ngx_im_session_sub(s, topic);
+    if (sub == NULL) {
+        return NGX_ERROR;
+    }
+
+    t = im_hub_join(&w->hub, topic, s->conf->proto->wire, sub, &first);
+
+    if (t == NULL) {
+        goto failed;
+    }
+
+    sub->next = s->subs;
+    s->subs = sub;
+
+    if (first) {
+        w->ntopics++;
+        w->counters->topics = w->ntopics;
+
+        if (ngx_im_sync_follow(w, t) != NGX_OK) {
+            ngx_im_session_leave(s, sub);
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_im_sync_member(w, t, s, 1);
+
+    if (t->state != IM_TOPIC_NEW) {
+        ngx_im_session_joined(s, sub);
+    }
+
+    return NGX_OK;
+
+failed:
+
+    if (sub != &s->everybody) {
+        ngx_im_session_sub_free(sub);
+    }
+
+    return NGX_ERROR;
+}
+
+
+/* The broadcast's is part of the session, since each has it. */
+static im_sub_t *
+ngx_im_session_sub(ngx_im_session_t *s, im_str_t topic)
+{
+    uint32_t          index;
+    im_sub_t         *sub;
+    ngx_uint_t        n;
+    ngx_im_sub_t     *is;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    if (topic.len == 1) {
+        ngx_memzero(&s->everybody, sizeof(im_sub_t));
+        s->everybody.session = s;
+        return &s->everybody;
+    }
+
+    for (n = 0, sub = s->subs; sub; sub = sub->next) {
+        n++;
+    }
+
+    if (n >= w->conf->topics_per_session) {
+        return NULL;
+    }
+
+    is = im_slab_alloc(&w->subs_slab, &index);
+    if (is == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(is, sizeof(ngx_im_sub_t));
+
+    is->sub.session = s;
+    is->index = index;
+
+    return &is->sub;
+}
+
+
+static void
+ngx_im_session_sub_free(im_sub_t *sub)
+{
+    ngx_im_sub_t  *is;
+
+    is = im_list_data(sub, ngx_im_sub_t, sub);
+
+    im_slab_free(&ngx_im_worker->subs_slab, is->index);
+}
+
+
+void
+ngx_im_session_joined(ngx_im_session_t *s, im_sub_t *sub)
+{
+    im_topic_t  *topic;
+
+    topic = sub->log->topic;
+
+    im_sub_live(sub);
+
+    if (topic->name[0] == 'r') {
+        ngx_im_sync_room_info(ngx_im_worker, topic, s);
+    }
+}
+
+
+void
+ngx_im_session_leave_all(ngx_im_session_t *s)
+{
+    while (s->subs != NULL) {
+        ngx_im_session_leave(s, s->subs);
+    }
+}
+
+
+/* The first of the session's subscriptions. */
+static void
+ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
+{
+    int               last;
+    im_topic_t       *topic;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    s->subs = sub->next;
+
+    ngx_im_sync_member(w, sub->log->topic, s, 0);
+
+    topic = im_hub_leave(&w->hub, sub, &last);
+
+    if (sub != &s->everybody) {
+        ngx_im_session_sub_free(sub);
+    }
+
+    if (last) {
+        w->ntopics--;
+        w->counters->topics = w->ntopics;
+
+        ngx_im_sync_unfollow(w, topic);
+    }
+}
+
+
+void
+ngx_im_session_close(ngx_im_session_t *s, ngx_uint_t code, const char *why)
+{
+    u_char            frame[IM_WS_MAX_CONTROL + 2];
+    ngx_int_t         rc;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    if (s->phase == NGX_IM_CLOSED) {
+        return;
+    }
+
+    if (s->why == NULL) {
+        s->why = why;
+        s->close_code = code;
+    }
+
+    if (code != 0 && !s->close_sent && !s->connection->error) {
+        s->close_sent = 1;
+
+        rc = ngx_im_send_close(s, im_str_set(frame,
+                                             im_ws_close(frame, code, why)));
+
+        if (s->phase == NGX_IM_CLOSED) {
+            return;
+        }
+
+        if (rc == NGX_AGAIN) {
+            ngx_im_session_phase(s, NGX_IM_CLOSING);
+            ngx_im_session_leave_all(s);
+            ngx_im_session_deadline(s, NGX_IM_LINGER);
+            return;
+        }
+    }
+
+    ngx_im_session_phase(s, NGX_IM_CLOSED);
+    ngx_im_session_leave_all(s);
+
+    im_list_remove(&s->wheel);
+    im_list_remove(&s->blocked);
+    im_list_remove(&s->all);
+    im_list_insert_tail(&w->closed, &s->all);
+
+    ngx_post_event(&w->close_event, &ngx_posted_events);
+}
+
+
+static void
+ngx_im_close_handler(ngx_event_t *ev)
+{
+    im_list_t        *q;
+    ngx_im_worker_t  *w;
+
+    w = ev->data;
+
+    while (!im_list_empty(&w->closed)) {
+        q = im_list_first(&w->closed);
+        im_list_remove(q);
+
+        ngx_im_session_free(w, im_list_data(q, ngx_im_session_t, all));
+    }
+}
+
+
+static void
+ngx_im_session_free(ngx_im_worker_t *w, ngx_im_session_t *s)
+{
+    int  last;
+
+    ngx_im_session_log(w, s);
+
+    if (s->user != NULL) {
+        im_hub_user_remove(&w->hub, s->user, &s->user_link, &last);
+        w->nusers -= last ? 1 : 0;
+        w->counters->users = w->nusers;
+    }
+
+    ngx_im_zone_ip_remove(w, s->peer.family, s->peer.addr);
+    ngx_im_session_connection(s->connection);
+
+    if (s->message != NULL) {
+        im_buf_cleanup(s->message);
+        im_free(s->message);
+    }
+
+    if (s->replies != NULL) {
+        im_free(s->replies->data);
+        im_free(s->replies);
+    }
+
+    im_free(s->control);
+    im_free(s->name);
+
+    w->nsessions--;
+    w->counters->sessions = w->nsessions;
+    w->counters->closed++;
+
+    s->phase = NGX_IM_FREE;
+
+    im_slab_free(&w->sessions_slab, s->index);
+}
+
+
+static void
+ngx_im_session_log(ngx_im_worker_t *w, ngx_im_session_t *s)
+{
+    size_t     len;
+    u_char     addr[NGX_SOCKADDR_STRLEN];
+    ngx_str_t  user;
+
+    ngx_str_set(&user, "guest");
+
+    if (s->user != NULL) {
+        user.data = s->user->id;
+        user.len = s->user->id_len;
+    }
+
+    len = ngx_im_session_addr(s, addr);
+
+    ngx_log_error(NGX_LOG_INFO, w->log, 0,
+                  "im: session ended: client: %*s, user: \"%V\", "
+                  "protocol: %s, seconds: %uD, in: %uL, out: %uL, code: %ui, "
+                  "why: %s",
+                  len, addr, &user, s->conf->proto->name,
+                  (uint32_t) ngx_time() - s->start, s->bytes_in, s->bytes_out,
+                  (ngx_uint_t) s->close_code, s->why);
+}
+
+
+static void
+ngx_im_session_connection(ngx_connection_t *c)
+{
+    if (c->pool != NULL) {
+        ngx_http_close_connection(c);
+        return;
+    }
+
+#if (NGX_STAT_STUB)
+    (void) ngx_atomic_fetch_add(ngx_stat_active, -1);
+#endif
+
+    ngx_close_connection(c);
+}
+
+
+size_t
+ngx_im_session_addr(ngx_im_session_t *s, u_char *buf)
+{
+    switch (s->peer.family) {
+
+    case AF_INET:
+        return ngx_inet_ntop(AF_INET, s->peer.addr, buf, NGX_SOCKADDR_STRLEN);
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        return ngx_inet_ntop(AF_INET6, s->peer.addr, buf,
+                             NGX_SOCKADDR_STRLEN);
+#endif
+
+    default:
+        return ngx_sprintf(buf, "unix:") - buf;
+    }
+}
+
+
+/*
+ * The wheel has a slot a second; a deadline beyond one turn of it is looked
+ * at, and put off, when its slot comes.
+ */
+void
+ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds)
+{
+    s->deadline = ngx_time() + ngx_max(seconds, 1);
+
+    im_list_remove(&s->wheel);
+    im_list_insert_tail(&ngx_im_worker->wheel[s->deadline
+                                              % NGX_IM_WHEEL_SLOTS],
+                        &s->wheel);
+}
+
+
+static void
+ngx_im_tick_handler(ngx_event_t *ev)
+{
+    uint32_t           now;
+    im_list_t          due, *slot;
+    ngx_im_worker_t   *w;
+    ngx_im_session_t  *s;
+
+    w = ev->data;
+    now = ngx_time();
+
+    if (w->wheel_time == 0 || now - w->wheel_time > NGX_IM_WHEEL_SLOTS) {
+        w->wheel_time = now - 1;
+    }
+
+    im_list_init(&due);
+
+    while (w->wheel_time != now) {
+        slot = &w->wheel[++w->wheel_time % NGX_IM_WHEEL_SLOTS];
+        im_list_splice(&due, slot);
+    }
+
+    while (!im_list_empty(&due)) {
+        s = im_list_data(im_list_first(&due), ngx_im_session_t, wheel);
+        im_list_remove(&s->wheel);
+
+        if (s->deadline > now) {
+            im_list_insert_tail(&w->wheel[s->deadline % NGX_IM_WHEEL_SLOTS],
+                                &s->wheel);
+            continue;
+        }
+
+        ngx_im_session_due(s);
+    }
+
+    ngx_im_worker_gauges(w);
+
+    if (!ngx_exiting || w->nsessions) {
+        ngx_add_timer(ev, 1000);
+    }
+}
+
+
+/* A session's deadline has come: what it means depends on the phase. */
+static void
+ngx_im_session_due(ngx_im_session_t *s)
+{
+    uint32_t           now, silent;
+    static u_char      ping[] = { 0x80 | IM_WS_PING, 0 };
+    ngx_im_handle_t    h;
+
+    now = ngx_time();
+    silent = now - s->seen;
+    h = ngx_im_session_handle(s);
+
+    switch (s->phase) {
+
+    case NGX_IM_CONNECTING:
+        ngx_im_session_close(s, IM_WS_CLOSE_POLICY, "no first frame in time");
+        return;
+
+    case NGX_IM_AUTHENTICATING:
+        ngx_im_session_close(s, IM_WS_CLOSE_TRY_LATER,
+                             "identity is not known in time");
+        return;
+
+    case NGX_IM_OPEN:
+        break;
+
+    default:
+        ngx_im_session_close(s, 0, s->why);
+        return;
+    }
+
+    if (silent >= s->conf->pong / 1000) {
+        ngx_im_session_close(s, 0, "no answer to ping");
+        return;
+    }
+
+    if (silent >= s->conf->ping / 1000
+        && ngx_im_send_reply(s, im_str_set(ping, 2)) != NGX_OK)
+    {
+        return;
+    }
+
+    if (ngx_im_session_find(ngx_im_worker, h) == s && s->phase == NGX_IM_OPEN)
+    {
+        silent = silent >= s->conf->ping / 1000
+                     ? s->conf->pong / 1000 - silent
+                     : s->conf->ping / 1000 - silent;
+
+        ngx_im_session_deadline(s, ngx_min(silent, s->conf->ping / 1000));
+    }
+}
+
+
+static void
+ngx_im_worker_gauges(ngx_im_worker_t *w)
+{
+    w->counters->log_bytes = w->hub.logs.bytes;
+    w->counters->link = w->sync ? ngx_im_sync_link(w) : NGX_IM_LINK_DOWN;
+}

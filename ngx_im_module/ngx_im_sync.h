@@ -1,0 +1,188 @@
+/*
+ * What the files of sync share: the worker's side of Redis.
+ *
+ *   ngx_im_sync.c   events of the link, lease, batches
+ *   ngx_im_route.c  routes and members of topics; join, leave, assert again
+ *   ngx_im_heal.c   history: what pub/sub has lost
+ *   ngx_im_info.c   room info for who has joined
+ */
+
+#ifndef NGX_IM_SYNC_H
+#define NGX_IM_SYNC_H
+
+
+#include "ngx_im.h"
+#include "im_script.h"
+#include "im_id.h"
+#include "im_json.h"
+
+#include <hiredis/hiredis.h>
+
+
+#define NGX_IM_ROUTE_TTL       "172800"
+#define NGX_IM_META_TTL        2592000
+#define NGX_IM_ROUTE_CHANGES   500             /* members in one call */
+#define NGX_IM_ROUTE_WINDOW    256             /* calls at once */
+#define NGX_IM_LEAVES_MAX      65536
+#define NGX_IM_GHOSTS          100             /* a second */
+#define NGX_IM_HELD_MAX        (1024 * 1024)   /* bytes, of one topic */
+#define NGX_IM_HEAL_LIMIT      "64"
+#define NGX_IM_INFO_MAX        1000
+#define NGX_IM_INFO_BIG        64
+#define NGX_IM_INFO_WAITING    4096            /* sessions, of one topic */
+#define NGX_IM_ARGS_MAX        (5 + 6 + 2 + 2 * NGX_IM_ROUTE_CHANGES)
+#define NGX_IM_ARGS_BYTES      (4 * 1024 * 1024)
+#define NGX_IM_LIVE_FRESH      500
+#define NGX_IM_LIVE_MAX        4096
+
+
+typedef struct ngx_im_route_s  ngx_im_route_t;
+typedef struct ngx_im_info_s   ngx_im_info_t;
+
+
+/*
+ * A session that came or went.  It is forgotten when it is sent: where that
+ * fails, all members are told again.
+ */
+typedef struct {
+    im_list_t         link;
+    ngx_im_handle_t   session;
+    u_char            id[16];
+    unsigned          joined:1;
+} ngx_im_change_t;
+
+
+/*
+ * What Redis is told of one topic.  Owned by sync: it outlives its topic while
+ * a call is under way or a leave isn't confirmed.
+ */
+struct ngx_im_route_s {
+    ngx_im_sync_t    *sync;
+    im_topic_t       *topic;       /* NULL: nobody follows it here any more */
+    im_list_t         link;        /* in sync->urgent, due, changed or left */
+    im_list_t         watch;       /* in sync->watch */
+    im_list_t         changes;     /* to be sent */
+    ngx_uint_t        nchanges;
+    im_buf_t          held;        /* batch entries that wait for a reply */
+    ngx_im_info_t    *info;        /* being collected */
+    ngx_im_handle_t  *waiting;     /* sessions that want room info */
+    ngx_uint_t        nwaiting;
+    ngx_uint_t        waiting_size;
+    ngx_msec_t        info_time;
+    uint64_t          expect;      /* top that a reply told */
+    ngx_uint_t        pins;        /* it isn't freed while above 0 */
+    unsigned          broadcast:1;
+    unsigned          busy:1;      /* route.lua is under way */
+    unsigned          leaving:1;   /* with count 0 */
+    unsigned          asking:1;    /* with no count */
+    unsigned          comparing:1; /* its top counts at once */
+    unsigned          healing:1;   /* hist.lua is under way */
+    unsigned          heal:1;      /* to be healed with the next tick */
+    unsigned          assert:1;    /* count and all members are to be told */
+    unsigned          dirty:1;     /* the count has changed */
+    unsigned          ask:1;       /* the position is to be compared */
+    unsigned          told:1;      /* Redis may have a route of ours */
+    unsigned          overflow:1;  /* held entries were dropped */
+    unsigned          waited:1;    /* expect is older than a tick */
+    unsigned          info_big:1;
+    uint16_t          partition;
+    uint8_t           name_len;
+    u_char            name[1];
+};
+
+
+struct ngx_im_sync_s {
+    ngx_im_worker_t  *worker;
+    uint64_t          version;     /* of routes */
+    im_list_t         urgent;      /* routes to be told now, first these */
+    im_list_t         due;         /* then these */
+    im_list_t         changed;     /* with the next tick */
+    im_list_t         watch;       /* looked at by each tick */
+    im_list_t         left;        /* leaves not confirmed, no call out */
+    ngx_uint_t        nleft;
+    ngx_uint_t        ninflight;
+    ngx_uint_t        nghosts;     /* in this second */
+    ngx_uint_t        nlost;       /* partitions without heartbeat */
+    ngx_uint_t        nrenewals;
+    ngx_event_t       tick;        /* 1 s */
+    ngx_event_t       renew;
+    im_buf_t          keys;
+    im_buf_t          users;       /* im_sketch_t, encoded */
+    im_str_t          argv[NGX_IM_ARGS_MAX];   /* of the call being made */
+    ngx_uint_t        argc;
+    im_buf_t          args;        /* their bytes */
+    size_t            arg;         /* where the last one began */
+    im_buf_t          live;        /* names of live workers, each with NUL */
+    ngx_msec_t        live_time;
+    uint64_t          redis_ms;    /* Redis' clock at redis_at */
+    ngx_msec_t        redis_at;
+    unsigned          up:1;
+    unsigned          ready:1;     /* was up once */
+    unsigned          assert:1;    /* a new connection: tell all */
+    unsigned          tokens:1;    /* the second token is in the log */
+    unsigned          exiting:1;
+};
+
+
+/* ngx_im_sync.c */
+im_str_t ngx_im_sync_prefix(ngx_im_sync_t *sync);
+im_str_t ngx_im_sync_id(ngx_im_sync_t *sync);
+
+void ngx_im_sync_deliver(ngx_im_route_t *route, const im_entry_t *entry,
+    int jump);
+void ngx_im_sync_link_state(ngx_im_sync_t *sync);
+
+/*
+ * Arguments of a script: append one to sync->args, then end it.  Their number;
+ * 0: no memory.
+ */
+void ngx_im_args_start(ngx_im_sync_t *sync);
+void ngx_im_args_end(ngx_im_sync_t *sync);
+void ngx_im_args_add(ngx_im_sync_t *sync, im_str_t arg);
+void ngx_im_args_generation(ngx_im_sync_t *sync);
+ngx_uint_t ngx_im_args_done(ngx_im_sync_t *sync);
+
+/* Fields of replies; a wrong type is 0 or "". */
+im_str_t ngx_im_reply_str(redisReply *reply, size_t i);
+uint64_t ngx_im_reply_int(redisReply *reply, size_t i);
+int ngx_im_reply_array(redisReply *reply, size_t n);
+void ngx_im_reply_complain(ngx_im_sync_t *sync, redisReply *reply,
+    const char *what);
+
+
+/* ngx_im_route.c */
+ngx_im_route_t *ngx_im_route_create(ngx_im_sync_t *sync, im_str_t name,
+    uint16_t partition);
+void ngx_im_route_destroy(ngx_im_route_t *route);
+void ngx_im_route_all(ngx_im_sync_t *sync, int assert);
+void ngx_im_route_partition(ngx_im_sync_t *sync, uint16_t partition);
+void ngx_im_route_pump(ngx_im_sync_t *sync);
+void ngx_im_route_tick(ngx_im_sync_t *sync);
+void ngx_im_route_urgent(ngx_im_route_t *route);
+void ngx_im_route_watch(ngx_im_route_t *route);
+void ngx_im_route_pin(ngx_im_route_t *route);
+void ngx_im_route_unpin(ngx_im_route_t *route);
+void ngx_im_route_ghost(ngx_im_sync_t *sync, im_str_t topic,
+    uint16_t partition);
+
+/* The topic has a position now: who waits to follow it does. */
+void ngx_im_route_live(ngx_im_route_t *route);
+const im_rule_t *ngx_im_route_rule(ngx_im_route_t *route);
+im_str_t ngx_im_route_name(ngx_im_route_t *route);
+
+
+/* ngx_im_heal.c */
+
+/* Reads what follows the topic's position and delivers it. */
+void ngx_im_heal_start(ngx_im_route_t *route);
+void ngx_im_heal_hold(ngx_im_route_t *route, const im_entry_t *entry);
+void ngx_im_heal_release(ngx_im_route_t *route);
+
+
+/* ngx_im_info.c */
+void ngx_im_info_add(ngx_im_route_t *route, ngx_im_session_t *s);
+void ngx_im_info_start(ngx_im_route_t *route);
+void ngx_im_info_detach(ngx_im_route_t *route);
+
+
+#endif /* NGX_IM_SYNC_H */
