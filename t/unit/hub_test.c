@@ -362,6 +362,10 @@ test_no_memory(void **state)
     assert_null(im_hub_user_add(&hub, im_str_z("u"), &link, &first));
     assert_null(im_hub_user(&hub, im_str_z("u")));
 
+    /* Cleanup frees users too, should one be left. */
+
+    assert_non_null(im_hub_user_add(&hub, im_str_z("u"), &link, &first));
+
     im_hub_cleanup(&hub);
 }
 

@@ -723,11 +723,55 @@ test_joining(void **state)
 }
 
 
+/* What only one who leaves needed goes with it. */
+static void
+test_leave_frees(void **state)
+{
+    unsigned  i;
+    im_sub_t  slow, fast;
+    uint64_t  head;
+
+    (void) state;
+
+    im_logs_init(&logs, CHUNK);
+    topic = im_topic_create(im_str_z("r:x"), 0);
+    assert_non_null(topic);
+
+    assert_int_equal(im_topic_subscribe(topic, 0, &slow), IM_OK);
+    assert_int_equal(im_topic_subscribe(topic, 0, &fast), IM_OK);
+    im_sub_live(&slow);
+    im_sub_live(&fast);
+
+    for (i = 0; i < 1000; i++) {
+        assert_int_equal(im_log_append(&logs, fast.log,
+                                       im_str_z("a frame of some bytes"), 0),
+                         IM_OK);
+    }
+
+    im_sub_block(&slow);
+    head = fast.log->head;
+    im_sub_advance(&fast, head - 1);
+
+    im_log_trim(&logs, fast.log, 1);
+    assert_true(fast.log->tail == 0);
+    assert_true(fast.log->bytes >= head);
+
+    im_topic_unsubscribe(&logs, &slow);
+    assert_true(head - fast.log->tail < CHUNK);
+    assert_int_equal(fast.log->bytes, CHUNK);
+
+    im_topic_unsubscribe(&logs, &fast);
+    im_topic_destroy(&logs, topic);
+    im_logs_cleanup(&logs);
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_create),
     alloc_test(test_position),
     alloc_test(test_position_refused),
     alloc_test(test_joining),
+    alloc_test(test_leave_frees),
     alloc_test(test_random)
 };
 
