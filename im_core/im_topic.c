@@ -504,15 +504,11 @@ im_log_slowest(const im_log_t *log)
 }
 
 
-/* The chunk with the byte at an offset, which is kept; NULL: none is. */
+/* The chunk with the byte at an offset, which is kept and below head. */
 static im_chunk_t *
 im_log_chunk(const im_log_t *log, uint64_t offset)
 {
     im_chunk_t  *chunk;
-
-    if (offset == log->head) {
-        return NULL;
-    }
 
     if (offset >= log->last->start) {
         return log->last;

@@ -363,7 +363,7 @@ static void
 im_ws_unmask(im_ws_t *ws, u_char *p, size_t len)
 {
     size_t    i;
-    u_char    mask[8];
+    u_char    mask[8] = { 0 };
     uint64_t  word, bytes;
 
     /* The mask, turned to where the last piece ended, is the header's end. */
