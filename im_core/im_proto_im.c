@@ -122,8 +122,13 @@ im_proto_im_add_json(im_buf_t *b, im_str_t data)
                        &payload, &why)
         == IM_OK)
     {
-        im_proto_im_add_msg(b, payload.code,
-                            payload.msg.data == NULL ? data : payload.msg);
+        if (payload.msg.data == NULL) {
+            im_proto_im_add_msg(b, 0, data);
+
+        } else {
+            im_proto_im_add_msg(b, payload.code, payload.msg);
+        }
+
         return;
     }
 

@@ -1,0 +1,551 @@
+/*
+ * The im protocol: frames of a push, room info, the first frame of a client.
+ */
+
+#include "test.h"
+#include "copy.h"
+#include "im_proto.h"
+#include "im_json.h"
+#include "im_ws.h"
+
+
+static im_buf_t  b;
+
+
+/* The payload of the one frame that b holds. */
+static im_str_t
+payload(void)
+{
+    size_t    header;
+    u_char    wanted[IM_WS_MAX_HEADER];
+    im_str_t  s;
+
+    assert_false(b.failed);
+    assert_true(b.len >= 2);
+
+    header = b.data[1] < 126 ? 2 : b.data[1] == 126 ? 4 : 10;
+    assert_true(b.len >= header);
+
+    s = im_str_set(b.data + header, b.len - header);
+
+    assert_int_equal(im_ws_header(wanted, IM_WS_TEXT, s.len), header);
+    assert_memory_equal(b.data, wanted, header);
+    assert_true(im_json_valid(s));
+
+    return s;
+}
+
+
+static void
+encode(const char *topic, im_push_data_e type, im_str_t data)
+{
+    im_message_t   m;
+    im_envelope_t  e;
+
+    memset(&e, 0, sizeof(im_envelope_t));
+    e.type = (uint8_t) type;
+    e.data = data;
+    e.user = im_str_z("u1");
+    e.name = im_str_z("\"A\"");
+
+    memset(&m, 0, sizeof(im_message_t));
+    m.topic = im_str_z(topic);
+    m.epoch = im_str_z("e");
+    m.seq = 1;
+    m.envelope = &e;
+
+    im_buf_reset(&b, 1 << 20);
+    im_proto_im_encode(&b, &m);
+}
+
+
+static void
+test_encode(void **state)
+{
+    char    wanted[256];
+    size_t  i;
+
+    static const struct {
+        im_push_data_e  type;
+        const char     *data;
+        const char     *code;
+        const char     *msg;
+    } cases[] = {
+        { IM_PUSH_JSON, "{\"msg\":\"hi\"}", "0", "\"hi\"" },
+        { IM_PUSH_JSON, "{\"code\":7, \"msg\" : [1, 2] ,\"x\":1}", "7",
+          "[1, 2]" },
+        { IM_PUSH_JSON, "{\"code\":\"7\",\"msg\":null}", "0", "null" },
+        { IM_PUSH_JSON, "{\"code\":1.5,\"msg\":{\"code\":3}}", "0",
+          "{\"code\":3}" },
+        { IM_PUSH_JSON, "{\"code\":-1}", "0", "{\"code\":-1}" },
+        { IM_PUSH_JSON, "{\"code\":5,\"Msg\":1}", "0",
+          "{\"code\":5,\"Msg\":1}" },
+        { IM_PUSH_JSON, "{}", "0", "{}" },
+        { IM_PUSH_JSON, "[1,{\"msg\":2}]", "0", "[1,{\"msg\":2}]" },
+        { IM_PUSH_JSON, "\"text\"", "0", "\"text\"" },
+        { IM_PUSH_JSON, "12", "0", "12" },
+        { IM_PUSH_JSON, "null", "0", "null" },
+        { IM_PUSH_JSON, "not \"JSON\"", "0", "\"not \\\"JSON\\\"\"" },
+        { IM_PUSH_JSON, "{\"msg\":1", "0", "\"{\\\"msg\\\":1\"" },
+        { IM_PUSH_JSON, "", "0", "\"\"" },
+        { IM_PUSH_TEXT, "{\"msg\":1}", "0", "\"{\\\"msg\\\":1}\"" },
+        { IM_PUSH_TEXT, "line\n", "0", "\"line\\u000a\"" },
+        { IM_PUSH_TEXT, "", "0", "\"\"" },
+        { IM_PUSH_TEXT, "\xff", "0", "\"\xef\xbf\xbd\"" },
+        { IM_PUSH_BINARY, "", "0", "\"\"" },
+        { IM_PUSH_BINARY, "f", "0", "\"Zg==\"" },
+        { IM_PUSH_BINARY, "fo", "0", "\"Zm8=\"" },
+        { IM_PUSH_BINARY, "foo", "0", "\"Zm9v\"" },
+        { IM_PUSH_BINARY, "\xfb\xff\xfe", "0", "\"+//+\"" },
+        { IM_PUSH_BINARY, "foobar", "0", "\"Zm9vYmFy\"" }
+    };
+
+    (void) state;
+
+    im_buf_init(&b, 1 << 20);
+
+    for (i = 0; i < test_count(cases); i++) {
+        sprintf(wanted, "{\"code\":%s,\"msg\":%s,\"fuid\":\"u1\","
+                "\"fname\":\"\\\"A\\\"\",\"op\":3}", cases[i].code,
+                cases[i].msg);
+
+        encode("r:1", cases[i].type, im_str_z(cases[i].data));
+        test_str(payload(), wanted);
+    }
+
+    im_buf_cleanup(&b);
+}
+
+
+static void
+test_encode_op(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *topic;
+        u_char       op;
+    } cases[] = {
+        { "u:ann", '2' }, { "r:1", '3' }, { "r:u:1", '3' }, { "b", '3' }
+    };
+
+    (void) state;
+
+    im_buf_init(&b, 1 << 20);
+
+    for (i = 0; i < test_count(cases); i++) {
+        encode(cases[i].topic, IM_PUSH_TEXT, im_str_z("x"));
+        (void) payload();
+        assert_int_equal(b.data[b.len - 2], cases[i].op);
+    }
+
+    im_buf_cleanup(&b);
+}
+
+
+/* All three lengths of a header, behind what is in the buffer already. */
+static void
+test_encode_lengths(void **state)
+{
+    size_t         i, len;
+    u_char        *text;
+    im_message_t   m;
+    im_envelope_t  e;
+
+    static const size_t  lens[] = {
+        1, 60, 70, 80, 90, 65000, 65470, 65480, 65490, 65500, 200000
+    };
+
+    (void) state;
+
+    text = malloc(200000);
+    assert_non_null(text);
+    memset(text, 'x', 200000);
+
+    im_buf_init(&b, 1 << 20);
+
+    for (i = 0; i < test_count(lens); i++) {
+        encode("r:1", IM_PUSH_TEXT, im_str_set(text, lens[i]));
+        assert_true(payload().len > lens[i]);
+    }
+
+    /* two frames, one behind the other */
+    memset(&e, 0, sizeof(im_envelope_t));
+    e.type = IM_PUSH_TEXT;
+    memset(&m, 0, sizeof(im_message_t));
+    m.topic = im_str_z("b");
+    m.envelope = &e;
+
+    im_buf_reset(&b, 1 << 20);
+    im_proto_im_encode(&b, &m);
+    len = b.len;
+    im_proto_im_encode(&b, &m);
+    assert_int_equal(b.len, 2 * len);
+    assert_memory_equal(b.data, b.data + len, len);
+
+    free(text);
+    im_buf_cleanup(&b);
+}
+
+
+static void
+test_encode_no_memory(void **state)
+{
+    size_t    n;
+    im_str_t  data;
+
+    static const char *const  texts[] = {
+        "{\"code\":1,\"msg\":\"x\"}", "[1,2,3]", "not JSON"
+    };
+
+    (void) state;
+
+    for (n = 0; n < 3 * 40; n++) {
+        data = im_str_z(texts[n / 40]);
+
+        im_buf_init(&b, 1 << 20);
+        alloc_fail_at(n % 40 + 1);
+        encode("r:1", IM_PUSH_JSON, data);
+        assert_int_equal(b.failed, alloc_failed());
+        alloc_fail_at(0);
+
+        if (!b.failed) {
+            (void) payload();
+        }
+
+        im_buf_cleanup(&b);
+        assert_int_equal(alloc_live(), 0);
+    }
+}
+
+
+static void
+test_encode_limit(void **state)
+{
+    size_t  max;
+
+    (void) state;
+
+    for (max = 0; max < 64; max++) {
+        im_buf_init(&b, max);
+        encode("r:1", IM_PUSH_BINARY, im_str_z("0123456789"));
+        assert_true(b.failed);
+        im_buf_cleanup(&b);
+    }
+}
+
+
+static void
+test_room_info(void **state)
+{
+    size_t  i;
+
+    static const im_member_t  members[] = {
+        { im_str("b"), im_str("Bob") },
+        { im_str("a"), im_str("x") },
+        { im_str("ab"), im_str("\"") },
+        { im_str("a"), im_str("Ann") }
+    };
+    static const struct {
+        const char  *room;
+        const char  *id;
+    } ids[] = {
+        { "1", "1" }, { "0", "0" }, { "-2", "-2" }, { "-1", "-1" },
+        { "2147483647", "2147483647" }, { "-2147483648", "-2147483648" },
+        { "2147483648", "-1" }, { "-2147483649", "-1" }, { "01", "-1" },
+        { "-0", "-1" }, { "+1", "-1" }, { "", "-1" }, { "-", "-1" },
+        { "1a", "-1" }, { "99999999999999999999999", "-1" }, { "chat", "-1" },
+        { "r:1", "-1" }, { "99999999999", "-1" }
+    };
+    char  wanted[128];
+
+    (void) state;
+
+    im_buf_init(&b, 4096);
+
+    im_proto_im_room_info(&b, im_str_z("1"), 5, members, 4);
+    test_str(payload(), "{\"op\":4,\"roomId\":1,\"count\":5,\"roomUserInfo\":"
+                        "{\"a\":\"Ann\",\"ab\":\"\\\"\",\"b\":\"Bob\"}}");
+
+    for (i = 0; i < test_count(ids); i++) {
+        im_buf_reset(&b, 4096);
+        im_proto_im_room_info(&b, im_str_z(ids[i].room), 0, NULL, 0);
+        sprintf(wanted, "{\"op\":4,\"roomId\":%s,\"count\":0,"
+                "\"roomUserInfo\":{}}", ids[i].id);
+        test_str(payload(), wanted);
+    }
+
+    im_buf_cleanup(&b);
+}
+
+
+static void
+test_room_info_no_memory(void **state)
+{
+    size_t       n;
+    im_member_t  members[40];
+
+    (void) state;
+
+    for (n = 0; n < test_count(members); n++) {
+        members[n].user = im_str_set("0123456789abcdefghijklmnopqrstuvwxyz,.-+"
+                                     + n, 1);
+        members[n].name = im_str_z("name");
+    }
+
+    for (n = 1; ; n++) {
+        im_buf_init(&b, 4096);
+        alloc_fail_at(n);
+        im_proto_im_room_info(&b, im_str_z("1"), 40, members, 40);
+        assert_int_equal(b.failed, alloc_failed());
+
+        if (!b.failed) {
+            break;
+        }
+
+        im_buf_cleanup(&b);
+    }
+
+    alloc_fail_at(0);
+    (void) payload();
+    im_buf_cleanup(&b);
+}
+
+
+static im_buf_t  arena;
+
+
+static void
+decode(im_str_t text, im_command_t *command)
+{
+    im_buf_cleanup(&arena);
+    im_buf_init(&arena, 1 << 20);
+    memset(command, 0xa5, sizeof(im_command_t));
+    im_proto_im_decode(text, IM_WS_TEXT, 0, &arena, command);
+}
+
+
+static void
+test_first(void **state)
+{
+    size_t        i;
+    im_str_t      s;
+    im_command_t  command;
+
+    static const struct {
+        const char  *text;
+        const char  *token;
+        const char  *room;
+    } cases[] = {
+        { "{\"auth\":\"t\",\"roomId\":1}", "t", "1" },
+        { "{\"Auth\":\"t\",\"RoomId\":12}", "t", "12" },
+        { "{\"AUTH\":\"t\",\"ROOMID\":-1}", "t", "" },
+        { "{\"auth\":null,\"roomId\":1}", "", "1" },
+        { "{}", "", "0" },
+        { "{\"auth\":\"\"}", "", "0" },
+        { "{\"roomId\":0}", "", "0" },
+        { "{\"roomId\":null}", "", "0" },
+        { "{\"roomId\":-0}", "", "0" },
+        { "{\"roomId\":-5}", "", "-5" },
+        { "{\"roomId\":2147483647}", "", "2147483647" },
+        { "{\"roomId\":-2147483648}", "", "-2147483648" },
+        { "{\"roomId\":2147483648}", "", "0" },
+        { "{\"roomId\":-2147483649,\"auth\":\"t\"}", "t", "0" },
+        { "{\"roomId\":99999999999999999999}", "", "0" },
+        { "{\"auth\":\"t\",\"roomId\":\"1\"}", "t", "0" },
+        { "{\"auth\":\"t\",\"roomId\":1.5}", "t", "0" },
+        { "{\"auth\":1,\"roomId\":3}", "", "3" },
+        { "{\"auth\":{\"a\":[]},\"roomId\":3}", "", "3" },
+        { "{\"serverId\":9,\"x\":[1],\"auth\":\"\\u0074\",\"roomId\":3}",
+          "t", "3" },
+        { "{\"auth\":\"a\",\"auth\":\"b\",\"roomId\":1,\"roomId\":2}", "b",
+          "2" },
+        { " {\"auth\" : \"\\ud83d\\ude00\" } \n", "\xf0\x9f\x98\x80", "0" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < test_count(cases); i++) {
+        s = copy_of(im_str_z(cases[i].text));
+        decode(s, &command);
+        free(s.data);
+
+        assert_int_equal(command.type, IM_COMMAND_CONNECT);
+        test_str(command.token, cases[i].token);
+        test_str(command.room, cases[i].room);
+    }
+
+    im_buf_cleanup(&arena);
+}
+
+
+static void
+test_first_bad(void **state)
+{
+    size_t        i;
+    im_str_t      s;
+    im_command_t  command;
+
+    static const im_str_t  bad[] = {
+        im_str(""), im_str(" "), im_str("null"), im_str("1"),
+        im_str("\"auth\""), im_str("[]"), im_str("[{\"auth\":\"t\"}]"),
+        im_str("{"), im_str("{\"auth\":\"t\""), im_str("{\"auth\":t}"),
+        im_str("{} {}"), im_str("{\"auth\":\"\xff\"}"), im_str("{}\0"),
+        im_str("hello"), im_str("{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[")
+    };
+
+    (void) state;
+
+    for (i = 0; i < test_count(bad); i++) {
+        s = copy_of(bad[i]);
+        decode(s, &command);
+        free(s.data);
+
+        assert_int_equal(command.type, IM_COMMAND_FAULT);
+        assert_int_equal(command.close_code, IM_WS_CLOSE_POLICY);
+        assert_string_equal(command.reason,
+                            "first frame is not a JSON object");
+    }
+
+    im_buf_cleanup(&arena);
+}
+
+
+static void
+test_first_cut(void **state)
+{
+    size_t        i;
+    im_str_t      s, text;
+    im_command_t  command;
+
+    (void) state;
+
+    text = im_str_z("{\"auth\":\"\\u0074\\ud83d\\ude00\",\"x\":[{\"y\":null}]"
+                    ",\"roomId\":12}");
+
+    for (i = 0; i < text.len; i++) {
+        s = copy_of(im_str_set(text.data, i));
+        decode(s, &command);
+        free(s.data);
+
+        assert_int_equal(command.type, IM_COMMAND_FAULT);
+    }
+
+    decode(text, &command);
+    assert_int_equal(command.type, IM_COMMAND_CONNECT);
+
+    im_buf_cleanup(&arena);
+}
+
+
+static void
+test_first_long(void **state)
+{
+    char          text[20000];
+    size_t        len;
+    im_command_t  command;
+
+    (void) state;
+
+    memset(text, ' ', sizeof(text));
+    memcpy(text, "{}", 2);
+
+    decode(im_str_set(text, 16384), &command);
+    assert_int_equal(command.type, IM_COMMAND_CONNECT);
+    decode(im_str_set(text, 16385), &command);
+    assert_int_equal(command.type, IM_COMMAND_FAULT);
+    assert_int_equal(command.close_code, IM_WS_CLOSE_TOO_BIG);
+    assert_int_equal(arena.size, 0);
+
+    for (len = 255; len <= 256; len++) {
+        memcpy(text, "{\"auth\":\"", 9);
+        memset(text + 9, 'x', len);
+        memcpy(text + 9 + len, "\"}", 2);
+
+        decode(im_str_set(text, len + 11), &command);
+
+        if (len == 255) {
+            assert_int_equal(command.type, IM_COMMAND_CONNECT);
+            assert_int_equal(command.token.len, 255);
+
+        } else {
+            assert_int_equal(command.type, IM_COMMAND_FAULT);
+            assert_int_equal(command.close_code, IM_WS_CLOSE_POLICY);
+        }
+    }
+
+    im_buf_cleanup(&arena);
+}
+
+
+static void
+test_later(void **state)
+{
+    im_buf_t      none;
+    im_command_t  command;
+
+    (void) state;
+
+    im_buf_init(&none, 1024);
+
+    im_proto_im_decode(im_str_z("{\"auth\":\"t\",\"roomId\":1}"), IM_WS_TEXT, 1,
+                       &none, &command);
+    assert_int_equal(command.type, IM_COMMAND_NONE);
+    im_proto_im_decode(im_str_z("\xff"), IM_WS_BINARY, 1, &none, &command);
+    assert_int_equal(command.type, IM_COMMAND_NONE);
+
+    /* a binary first frame is like a text one */
+    im_proto_im_decode(im_str_z("{\"auth\":\"t\",\"roomId\":1}"), IM_WS_BINARY,
+                       0, &none, &command);
+    assert_int_equal(command.type, IM_COMMAND_CONNECT);
+
+    im_buf_cleanup(&none);
+}
+
+
+static void
+test_first_no_memory(void **state)
+{
+    size_t        n;
+    im_command_t  command;
+
+    (void) state;
+
+    for (n = 1; ; n++) {
+        im_buf_cleanup(&arena);
+        alloc_fail_at(n);
+        decode(im_str_z("{\"auth\":\"token\",\"roomId\":1}"), &command);
+
+        if (!alloc_failed()) {
+            break;
+        }
+
+        assert_int_equal(command.type, IM_COMMAND_FAULT);
+        assert_int_equal(command.close_code, IM_WS_CLOSE_INTERNAL);
+        im_buf_cleanup(&arena);
+        assert_int_equal(alloc_live(), 0);
+    }
+
+    assert_int_equal(command.type, IM_COMMAND_CONNECT);
+    assert_true(n > 3);
+    im_buf_cleanup(&arena);
+}
+
+
+static const struct CMUnitTest  tests[] = {
+    alloc_test(test_encode),
+    alloc_test(test_encode_op),
+    alloc_test(test_encode_lengths),
+    alloc_test(test_encode_no_memory),
+    alloc_test(test_encode_limit),
+    alloc_test(test_room_info),
+    alloc_test(test_room_info_no_memory),
+    alloc_test(test_first),
+    alloc_test(test_first_bad),
+    alloc_test(test_first_cut),
+    alloc_test(test_first_long),
+    alloc_test(test_later),
+    alloc_test(test_first_no_memory)
+};
+
+test_main(tests)
