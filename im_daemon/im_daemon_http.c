@@ -1,0 +1,254 @@
+/*
+ * The HTTP listener.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/http_struct.h>
+#include <event2/keyvalq_struct.h>
+
+#include "im_daemon_http.h"
+#include "im_daemon_addr.h"
+#include "im_daemon_log.h"
+
+
+#define IM_HTTP_MAX_HEADERS  8192
+#define IM_HTTP_TIMEOUT      15       /* s, of each read and write */
+
+
+struct im_daemon_http_s {
+    struct evhttp               *http;
+    struct evhttp_bound_socket  *socket;
+    im_daemon_request_pt         handler;
+    void                        *data;
+};
+
+
+/* Lives until it is answered; then evhttp frees its own part. */
+typedef struct {
+    im_daemon_request_t     request;
+    struct evhttp_request  *req;
+    char                   *uri;
+} im_daemon_http_request_t;
+
+
+static void im_daemon_http_handler(struct evhttp_request *req, void *data);
+static im_int_t im_daemon_http_fill(im_daemon_http_request_t *hr);
+static const char *im_daemon_http_method(struct evhttp_request *req);
+static void im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status,
+    im_str_t json);
+
+
+im_daemon_http_t *
+im_daemon_http_create(struct event_base *base, const char *address,
+    size_t max_body, im_daemon_request_pt handler, void *data)
+{
+    int                fd;
+    im_daemon_http_t  *http;
+
+    http = calloc(1, sizeof(im_daemon_http_t));
+    if (http == NULL) {
+        im_daemon_log(IM_LOG_ERROR, "no memory");
+        return NULL;
+    }
+
+    http->handler = handler;
+    http->data = data;
+
+    fd = im_daemon_addr_listen(address);
+    if (fd == -1) {
+        free(http);
+        return NULL;
+    }
+
+    http->http = evhttp_new(base);
+
+    if (http->http != NULL) {
+        http->socket = evhttp_accept_socket_with_handle(http->http, fd);
+    }
+
+    if (http->socket == NULL) {
+        im_daemon_log(IM_LOG_ERROR, "can't serve HTTP on %s", address);
+        (void) close(fd);
+        im_daemon_http_destroy(http);
+        return NULL;
+    }
+
+    evhttp_set_max_headers_size(http->http, IM_HTTP_MAX_HEADERS);
+    evhttp_set_max_body_size(http->http, (ev_ssize_t) max_body);
+    evhttp_set_timeout(http->http, IM_HTTP_TIMEOUT);
+    evhttp_set_allowed_methods(http->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST
+                               | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT
+                               | EVHTTP_REQ_DELETE);
+    evhttp_set_gencb(http->http, im_daemon_http_handler, http);
+
+    return http;
+}
+
+
+void
+im_daemon_http_close(im_daemon_http_t *http)
+{
+    if (http->socket != NULL) {
+        evhttp_del_accept_socket(http->http, http->socket);
+        http->socket = NULL;
+    }
+}
+
+
+void
+im_daemon_http_destroy(im_daemon_http_t *http)
+{
+    if (http->http != NULL) {
+        evhttp_free(http->http);
+    }
+
+    free(http);
+}
+
+
+static void
+im_daemon_http_handler(struct evhttp_request *req, void *data)
+{
+    im_daemon_http_t          *http = data;
+    im_daemon_http_request_t  *hr;
+
+    hr = calloc(1, sizeof(im_daemon_http_request_t));
+    if (hr == NULL) {
+        evhttp_send_error(req, 503, NULL);
+        return;
+    }
+
+    hr->req = req;
+    hr->request.reply = im_daemon_http_reply;
+
+    if (im_daemon_http_fill(hr) != IM_OK) {
+        free(hr->uri);
+        free(hr);
+        evhttp_send_error(req, 400, NULL);
+        return;
+    }
+
+    /* evhttp would free an unanswered request with its connection */
+    evhttp_request_own(req);
+
+    http->handler(&hr->request, http->data);
+}
+
+
+static im_int_t
+im_daemon_http_fill(im_daemon_http_request_t *hr)
+{
+    size_t                     len;
+    const char                *type, *p;
+    struct evbuffer           *body;
+    im_daemon_request_t       *r;
+    const struct evhttp_uri   *uri;
+
+    r = &hr->request;
+    uri = evhttp_request_get_evhttp_uri(hr->req);
+
+    r->method = im_str_z(im_daemon_http_method(hr->req));
+
+    p = evhttp_uri_get_path(uri);
+    r->path = im_str_z(p != NULL ? p : "");
+
+    hr->uri = evhttp_uridecode(p != NULL ? p : "", 0, &len);
+    if (hr->uri == NULL) {
+        return IM_ERROR;
+    }
+
+    r->uri = im_str_set(hr->uri, len);
+
+    p = evhttp_uri_get_query(uri);
+    r->query = im_str_z(p != NULL ? p : "");
+
+    type = evhttp_find_header(evhttp_request_get_input_headers(hr->req),
+                              "Content-Type");
+    r->type = im_str_z(type != NULL ? type : "");
+
+    body = evhttp_request_get_input_buffer(hr->req);
+    r->body.len = evbuffer_get_length(body);
+
+    if (r->body.len != 0) {
+        r->body.data = evbuffer_pullup(body, -1);
+
+        if (r->body.data == NULL) {
+            return IM_ERROR;
+        }
+    }
+
+    return IM_OK;
+}
+
+
+static const char *
+im_daemon_http_method(struct evhttp_request *req)
+{
+    switch (evhttp_request_get_command(req)) {
+
+    case EVHTTP_REQ_GET:
+        return "GET";
+
+    case EVHTTP_REQ_POST:
+        return "POST";
+
+    case EVHTTP_REQ_HEAD:
+        return "HEAD";
+
+    default:
+        return "OTHER";
+    }
+}
+
+
+static void
+im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
+{
+    struct evbuffer           *out;
+    struct evkeyvalq          *headers;
+    struct evhttp_request     *req;
+    im_daemon_http_request_t  *hr;
+
+    hr = (im_daemon_http_request_t *) r;
+    req = hr->req;
+
+    /* the peer has gone: what is left of the request is ours to free */
+    if (evhttp_request_get_connection(req) == NULL) {
+        evhttp_request_free(req);
+        free(hr->uri);
+        free(hr);
+        return;
+    }
+
+    headers = evhttp_request_get_output_headers(req);
+    (void) evhttp_add_header(headers, "Content-Type", "application/json");
+
+    if (r->allow != NULL) {
+        (void) evhttp_add_header(headers, "Allow", r->allow);
+    }
+
+    if (r->retry) {
+        (void) evhttp_add_header(headers, "Retry-After", IM_DAEMON_RETRY);
+    }
+
+    out = evbuffer_new();
+
+    if (out != NULL) {
+        (void) evbuffer_add(out, json.data, json.len);
+    }
+
+    evhttp_send_reply(req, (int) status, im_daemon_status(status), out);
+
+    if (out != NULL) {
+        evbuffer_free(out);
+    }
+
+    free(hr->uri);
+    free(hr);
+}

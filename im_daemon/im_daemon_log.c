@@ -1,0 +1,87 @@
+/*
+ * Log lines in nginx's form: time, level, process, text.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "im_daemon_log.h"
+
+
+#define IM_LOG_LINE  1024
+
+
+static const char  *im_daemon_levels[] = {
+    "error", "warn", "notice", "info", "debug"
+};
+
+static int  im_daemon_level = IM_LOG_NOTICE;
+
+
+int
+im_daemon_log_find(const char *name)
+{
+    int  i;
+
+    for (i = IM_LOG_ERROR; i <= IM_LOG_DEBUG; i++) {
+        if (strcmp(im_daemon_levels[i], name) == 0) {
+            return i;
+        }
+    }
+
+    return -1;
+}
+
+
+void
+im_daemon_log_level(int level)
+{
+    im_daemon_level = level;
+}
+
+
+void
+im_daemon_log(int level, const char *fmt, ...)
+{
+    int        n;
+    char       line[IM_LOG_LINE];
+    size_t     len;
+    time_t     now;
+    va_list    args;
+    struct tm  tm;
+
+    if (level > im_daemon_level) {
+        return;
+    }
+
+    now = time(NULL);
+    (void) localtime_r(&now, &tm);
+
+    len = strftime(line, sizeof(line), "%Y/%m/%d %H:%M:%S ", &tm);
+
+    n = snprintf(line + len, sizeof(line) - len, "[%s] %d: ",
+                 im_daemon_levels[level], (int) getpid());
+    len += (size_t) (n > 0 ? n : 0);
+
+    va_start(args, fmt);
+    n = vsnprintf(line + len, sizeof(line) - len - 1, fmt, args);
+    va_end(args);
+
+    if (n > 0) {
+        len += (size_t) n;
+    }
+
+    if (len > sizeof(line) - 2) {
+        len = sizeof(line) - 2;
+    }
+
+    line[len++] = '\n';
+
+    /* a log that can't be written has nobody to tell */
+    if (write(STDERR_FILENO, line, len) < 0) {
+        return;
+    }
+}

@@ -1,0 +1,28 @@
+/*
+ * The log of a daemon: lines on stderr, which whoever started it keeps.
+ */
+
+#ifndef IM_DAEMON_LOG_H
+#define IM_DAEMON_LOG_H
+
+
+typedef enum {
+    IM_LOG_ERROR = 0,
+    IM_LOG_WARN,
+    IM_LOG_NOTICE,
+    IM_LOG_INFO,
+    IM_LOG_DEBUG
+} im_daemon_log_e;
+
+
+/* "error" ... "debug"; -1: unknown. */
+int im_daemon_log_find(const char *name);
+
+/* Lines above this level are dropped. */
+void im_daemon_log_level(int level);
+
+void im_daemon_log(int level, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+
+#endif /* IM_DAEMON_LOG_H */

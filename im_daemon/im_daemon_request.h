@@ -1,0 +1,47 @@
+/*
+ * One request, wherever it came from: FastCGI or HTTP.
+ *
+ * It belongs to its transport and lives until reply() has been called, exactly
+ * once, also when the connection it came on is gone by then.
+ */
+
+#ifndef IM_DAEMON_REQUEST_H
+#define IM_DAEMON_REQUEST_H
+
+
+#include "im_types.h"
+
+
+typedef struct im_daemon_request_s  im_daemon_request_t;
+
+struct im_daemon_request_s {
+    im_str_t      method;
+    im_str_t      uri;         /* decoded path: what is routed by */
+    im_str_t      path;        /* the path as it was sent */
+    im_str_t      query;       /* behind '?', as it was sent */
+    im_str_t      type;        /* Content-Type */
+    im_str_t      id;          /* given by nginx; empty: none */
+    im_str_t      body;
+    unsigned      internal:1;  /* came by FastCGI: nginx asks for itself too */
+    unsigned      too_large:1; /* the body is over the limit and not here */
+
+    /* headers of the answer, set before reply() */
+    const char   *allow;       /* NULL: none */
+    unsigned      retry:1;     /* Retry-After */
+
+    void        (*reply)(im_daemon_request_t *r, im_uint_t status,
+                    im_str_t json);
+};
+
+
+typedef void (*im_daemon_request_pt)(im_daemon_request_t *r, void *data);
+
+
+#define IM_DAEMON_RETRY  "1"   /* s */
+
+
+/* "Not Found" of 404 and so on. */
+const char *im_daemon_status(im_uint_t status);
+
+
+#endif /* IM_DAEMON_REQUEST_H */
