@@ -93,13 +93,13 @@ a: open /echo
 a: frame 1- hel
 a: ping one
 a: recv_pong one
-a: frame 0- lo 
+a: frame 0- lo,
 a: pong unasked
 a: frame 0-
 a: ping two
 a: recv_pong two
 a: frame 0 world
-a: recv_text hello world
+a: recv_text hello,world
 a: frame 2-
 a: frame 0
 a: recv_binary 

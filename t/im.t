@@ -1,0 +1,265 @@
+# The `im` protocol: the first frame, and what a client then receives.
+
+use Test::Nginx::Socket 'no_plan';
+use Test::Im;
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: the first frame and its room-info frame
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /none { im_comet protocol=im; im_auth none; }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- tokens
+0123456789abcdef u1 Ann
+fedcba9876543210 u2 Bob
+00000000000000a1 u1 Ann
+00000000000000b1 u3 Bo 1,chat:*
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv {"op":4,"roomId":1,"count":1,"roomUserInfo":{"u1":"Ann"}}
+b: open /ws
+b: send {"auth":null,"roomId":1}
+b: recv {"op":4,"roomId":1,"count":1,"roomUserInfo":{"u1":"Ann"}}
+c: open /ws
+c: send {"Auth":"fedcba9876543210","RoomId":1}
+c: recv {"op":4,"roomId":1,"count":2,"roomUserInfo":{"u1":"Ann","u2":"Bob"}}
+a: close 1000
+b: close 1000
+c: close 1000
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 2: op 3 to a room: every shape of payload
+--- websocket
+a: open /ws
+a: send {"auth":null,"roomId":2}
+a: recv op 4 roomId=2 count=0
+push: room 2 {"msg":"hi"}
+a: recv_text {"code":0,"msg":"hi","fuid":"","fname":"","op":3}
+push: room 2 {"code":7,"msg":{"deep":[1,2.50,"x"]},"more":1}
+a: recv_text {"code":7,"msg":{"deep":[1,2.50,"x"]},"fuid":"","fname":"","op":3}
+push: room 2 {"text":"an object without msg"}
+a: recv_text {"code":0,"msg":{"text":"an object without msg"},"fuid":"","fname":"","op":3}
+push: room 2 [1, 2]
+a: recv_text {"code":0,"msg":[1, 2],"fuid":"","fname":"","op":3}
+push: room 2 "a string"
+a: recv_text {"code":0,"msg":"a string","fuid":"","fname":"","op":3}
+push: room 2 12345678901234567890.10
+a: recv_text {"code":0,"msg":12345678901234567890.10,"fuid":"","fname":"","op":3}
+push: room 2 null
+a: recv_text {"code":0,"msg":null,"fuid":"","fname":"","op":3}
+push: room 2 {"msg":"世界 \u0041 \" <b>"}
+a: recv {"code":0,"msg":"世界 A \" <b>","fuid":"","fname":"","op":3}
+http: POST /im/push 200 {"rooms":["2"],"from":{"user":"u7","name":"Shop \"x\""},"data":{"msg":"paid"}}
+a: recv {"code":0,"msg":"paid","fuid":"u7","fname":"Shop \"x\"","op":3}
+http: POST /im/push?room=2 200 (Content-Type: text/plain) raw "text" \ 世界
+a: recv {"code":0,"msg":"raw \"text\" \\ 世界","fuid":"","fname":"","op":3}
+a: close 1000
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 3: op 2 to a user: all of his connections, and nobody else
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":3}
+a: recv op 4 count=1
+b: open /ws
+b: send {"auth":"00000000000000a1","roomId":-1}
+c: open /ws
+c: send {"auth":"fedcba9876543210","roomId":3}
+c: recv op 4 count=2
+until: /im/users/u1 "online":\s*true.*session.*session
+push: user u1 {"msg":"for u1"}
+a: recv {"code":0,"msg":"for u1","fuid":"","fname":"","op":2}
+b: recv {"code":0,"msg":"for u1","fuid":"","fname":"","op":2}
+push: user u2 {"msg":"for u2"}
+c: recv {"code":0,"msg":"for u2","fuid":"","fname":"","op":2}
+push: room 3 {"msg":"room"}
+a: recv msg "room"
+c: recv msg "room"
+push: all {"msg":"all"}
+a: recv {"code":0,"msg":"all","fuid":"","fname":"","op":3}
+b: recv {"code":0,"msg":"all","fuid":"","fname":"","op":3}
+c: recv {"code":0,"msg":"all","fuid":"","fname":"","op":3}
+b: silent
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 4: variants of the first frame
+--- websocket
+a: open /ws
+a: send {"auth":null}
+a: recv op 4 roomId=0 count=0
+b: open /ws
+b: send {}
+b: recv op 4 roomId=0 count=0
+c: open /ws
+c: send {"auth":17,"roomId":"1"}
+c: recv op 4 roomId=0 count=0
+d: open /ws
+d: send  { "x" : [ { } ] , "AUTH" : "" , "ROOMID" : 4 } 
+d: recv op 4 roomId=4 count=0
+e: open /ws
+e: send {"auth":"ffffffffffffffff","roomId":5}
+e: recv op 4 roomId=5 count=0
+f: open /ws
+f: send_binary {"auth":null,"roomId":6}
+f: recv op 4 roomId=6 count=0
+g: open /ws
+g: chop {"auth":null,"roomId":7}
+g: recv op 4 roomId=7 count=0
+h: open /ws
+h: frame 1- {"auth":null,
+h: ping between
+h: recv_pong between
+h: frame 0 "roomId":8}
+h: recv op 4 roomId=8 count=0
+i: open /ws
+i: send {"auth":null,"roomId":2147483647}
+i: recv op 4 roomId=2147483647
+push: room 0 {"msg":"room nought"}
+a: recv msg "room nought"
+b: recv msg "room nought"
+c: recv msg "room nought"
+push: room 2147483647 {"msg":"far"}
+i: recv msg "far"
+d: silent
+e: silent
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 5: roomId -1: no room, but the broadcast
+--- websocket
+a: open /ws
+a: send {"auth":null,"roomId":-1}
+a: silent
+until: /im/online "connections":\s*1\b
+push: all {"msg":"to all"}
+a: recv msg "to all"
+a: close 1000
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 6: bad first frames end the session, not the worker
+--- websocket
+a: open /ws
+a: send null
+a: recv_close 1008
+b: open /ws
+b: send [1]
+b: recv_close 1008
+c: open /ws
+c: send hello
+c: recv_close 1008
+d: open /ws
+d: send
+d: recv_close 1008
+e: open /ws
+e: send {"auth":
+e: recv_close 1008
+f: open /ws
+f: send {"auth":null,"roomId":1} x
+f: recv_close 1008
+g: open /ws
+g: send {"auth":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}
+g: recv_close 1008
+h: open /ws
+h: send [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[
+h: recv_close 1008
+i: open /ws
+i: cut
+j: open /ws
+j: close 1000
+k: open /ws
+k: send {"auth":null,"roomId":1}
+k: recv op 4
+k: close 1000
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 7: later frames are ignored, the first one again too
+--- websocket
+a: open /ws
+a: send {"auth":null,"roomId":11}
+a: recv op 4
+a: send {"auth":null,"roomId":11}
+a: send {"auth":null,"roomId":12}
+a: send not json
+a: send_binary x
+a: silent
+push: room 12 {"msg":"other"}
+push: room 11 {"msg":"once"}
+a: recv msg "once"
+a: silent
+until: /im/rooms/11 "count":\s*1\b
+a: close 1000
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 8: two first frames in one packet
+--- websocket
+a: open /ws
+a: raw 81 9a 00 00 00 00 7b 22 61 75 74 68 22 3a 6e 75 6c 6c 2c 22 72 6f 6f 6d 49 64 22 3a 31 33 7d 20 20 20 81 9a 00 00 00 00 7b 22 61 75 74 68 22 3a 6e 75 6c 6c 2c 22 72 6f 6f 6d 49 64 22 3a 31 33 7d 20 20 20
+a: recv op 4 roomId=13
+a: silent
+push: room 13 {"msg":"once"}
+a: recv msg "once"
+a: silent
+a: close 1000
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 9: gone while logic is asked
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":14}
+a: cut
+b: open /ws
+b: send {"auth":"0123456789abcdef","roomId":14}
+b: close 1000
+until: /im/rooms/14 "count":\s*0\b
+c: open /ws
+c: send {"auth":null,"roomId":14}
+c: recv op 4
+c: close 1000
+--- no_error_log
+[error]
+[alert]

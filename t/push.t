@@ -1,0 +1,155 @@
+# POST /im/push: forms, results, idempotency, and the status of each fault.
+
+use Test::Nginx::Socket 'no_plan';
+use Test::Im;
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: results
+--- http_config
+    im_room 1       history=100 ttl=1h;
+    im_room chat:*  history=100 ttl=1h;
+    im_inbox        history=100 ttl=1h;
+    im_broadcast    history=100 ttl=1h;
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /none { im_comet protocol=im; im_auth none; }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+http: POST /im/push 200 {"rooms":["1"],"data":{"msg":"x"}} => \{"code":0,"msg":"success","data":\{"results":\[\{"topic":"r:1","epoch":"[^"]+","seq":1\}\]\}\}
+http: POST /im/push 200 {"rooms":["1"],"data":{"msg":"x"}} => "seq":2\b
+http: POST /im/push 200 {"rooms":["1","nope","chat:a"],"users":["u1"],"all":true,"data":1} => "seq":3\b
+http: POST /im/push 200 {"rooms":["1","nope"],"data":1} => "topic":"r:nope","code":404,"msg":"
+http: POST /im/push 404 {"rooms":["nope"],"data":1}
+http: POST /im/push?room=1 200 plain text => "seq":5\b
+http: POST /im/push?room=1 200 (Content-Type: application/json) [1,2] => "seq":6\b
+http: POST /im/push?all=1 200 text => "topic":"b"
+http: POST /im/push?user=u%201 200 text => "topic":"u:u 1"
+http: POST /im/push?room=chat%3A%E4%B8%96 200 text => "topic":"r:chat:世"
+http: :$TEST_NGINX_IM_HTTP POST /im/push 200 {"rooms":["1"],"data":0} => "seq":7\b
+http: POST /im/push 200 {"rooms":["1","1"],"data":0} => "seq":8\b
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 2: idempotency
+--- websocket
+a: open /none
+a: send {"roomId":1}
+a: recv op 4
+http: POST /im/push 200 {"id":"k1","rooms":["1"],"data":"once"}
+a: recv msg "once"
+http: POST /im/push 200 {"id":"k1","rooms":["1"],"data":"once"}
+http: POST /im/push 200 {"id":"k1","rooms":["1","chat:b"],"data":"once"} => r:chat:b
+http: POST /im/push 409 {"id":"k1","rooms":["1"],"data":"other"}
+http: POST /im/push 409 {"id":"k1","rooms":["1"],"from":{"user":"u","name":"n"},"data":"once"}
+http: POST /im/push 200 {"id":"k2","rooms":["1"],"data":"two"}
+a: recv msg "two"
+a: silent
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 3: the same id has the same number
+--- websocket
+http: POST /im/push 200 {"id":"n","rooms":["chat:n"],"data":1} => "seq":1\b
+http: POST /im/push 200 {"rooms":["chat:n"],"data":1} => "seq":2\b
+http: POST /im/push 200 {"id":"n","rooms":["chat:n"],"data":1} => "seq":1\b
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 4: faults of the body: 400
+--- websocket
+http: POST /im/push 400 {
+http: POST /im/push 400 (Content-Type: application/json) [1]
+http: POST /im/push 400 (Content-Type: application/json) "x"
+http: POST /im/push 400 (Content-Type: application/json)
+http: POST /im/push 400 {}
+http: POST /im/push 400 {"rooms":["1"]}
+http: POST /im/push 400 {"data":1}
+http: POST /im/push 400 {"rooms":[],"data":1}
+http: POST /im/push 400 {"rooms":"1","data":1}
+http: POST /im/push 400 {"rooms":[1],"data":1}
+http: POST /im/push 400 {"rooms":[""],"data":1}
+http: POST /im/push 400 {"rooms":["a\u0000b"],"data":1}
+http: POST /im/push 400 {"users":["a\nb"],"data":1}
+http: POST /im/push 400 {"all":1,"data":1}
+http: POST /im/push 400 {"all":false,"data":1}
+http: POST /im/push 400 {"rooms":["1"],"id":"","data":1}
+http: POST /im/push 400 {"rooms":["1"],"id":5,"data":1}
+http: POST /im/push 400 {"rooms":["1"],"id":"01234567890123456789012345678901234567890123456789012345678901234","data":1}
+http: POST /im/push 400 {"rooms":["1"],"from":"x","data":1}
+http: POST /im/push 400 {"rooms":["1"],"data":1} x
+http: POST /im/push 400 {"rooms":["1"],"data":01}
+http: POST /im/push?room= 400 text
+http: POST /im/push?room=%ff 400 text
+http: POST /im/push?room=%zz 400 text
+http: POST /im/push?room=1 400 (Content-Type: application/json) {"broken":
+http: POST /im/push?room=1&all=2 400 text
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 5: other statuses
+--- websocket
+http: GET /im/push 405 => (?i)Allow: POST
+http: DELETE /im/online 405 => (?i)Allow: GET
+http: GET /im/nothing 404
+http: GET /im/ 404
+http: GET /im/rooms/ 400|404
+http: POST /im/push 413 {"rooms":["1"],"data":"FILL(1100000)"}
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 6: too many targets
+--- websocket
+http: POST /im/push 413|400 {"rooms":["1"MANY(20000)],"data":1}
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 7: a queue that is full: 503 with Retry-After, and nothing lost
+--- websocket
+kill: job
+stop: logic
+start: logic --queue-cap=5
+until: /im/health ^(200|503)
+until: :$TEST_NGINX_IM_HTTP /im/online ^200
+http: POST /im/push 200 {"rooms":["chat:q"],"data":1}
+http: POST /im/push 200 {"rooms":["chat:q"],"data":2}
+http: POST /im/push 200 {"rooms":["chat:q"],"data":3}
+http: POST /im/push 200 {"rooms":["chat:q"],"data":4}
+http: POST /im/push 200 {"rooms":["chat:q"],"data":5}
+http: POST /im/push 503 {"id":"full","rooms":["chat:q"],"data":6} => (?i)Retry-After:
+start: job
+until: /im/health ^200
+push: room chat:q 7
+--- no_error_log
+[error]
+[alert]

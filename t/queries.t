@@ -1,0 +1,96 @@
+# What logic tells: /im/online, /im/rooms, /im/users, /im/health.
+
+use Test::Nginx::Socket 'no_plan';
+use Test::Im;
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: counts and lists
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /none { im_comet protocol=im; im_auth none; }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- tokens
+0123456789abcdef u1 Ann
+fedcba9876543210 u2 Bob
+00000000000000a1 u1 Ann
+00000000000000b1 u3 Bo 1,chat:*
+--- websocket
+http: GET /im/online 200 => "connections":\s*0\b.*"users":\s*0\b
+http: GET /im/rooms/1 200 => "room":"1","count":0
+http: GET /im/users/u1 200 => "online":\s*false
+http: GET /im/health 200 => "code":0
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv op 4
+b: open /ws
+b: send {"auth":"00000000000000a1","roomId":1}
+b: recv op 4
+c: open /ws
+c: send {"auth":"fedcba9876543210","roomId":1}
+c: recv op 4
+d: open /ws
+d: send {"roomId":1}
+d: recv op 4
+e: open /ws
+e: send {"roomId":2}
+e: recv op 4
+until: /im/online "connections":\s*5\b.*"users":\s*2\b
+until: /im/rooms/1 "count":\s*4\b
+until: /im/rooms/1 "user":"u1","name":"Ann","sessions":2
+until: /im/rooms/1 "user":"u2","name":"Bob","sessions":1
+until: /im/rooms/2 "count":\s*1\b.*"users":\[\]
+until: /im/users/u1 "online":\s*true
+a: close 1000
+until: /im/rooms/1 "count":\s*3\b
+until: /im/rooms/1 "user":"u1","name":"Ann","sessions":1
+until: /im/users/u1 "online":\s*true
+b: cut
+until: /im/users/u1 "online":\s*false
+c: close
+d: close
+e: close
+until: /im/online "connections":\s*0\b.*"users":\s*0\b
+until: /im/rooms/1 "count":\s*0\b
+http: :$TEST_NGINX_IM_HTTP GET /im/rooms/1 200 => "count":\s*0
+http: :$TEST_NGINX_IM_HTTP GET /im/health 200 => "code":0
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 2: bad names
+--- websocket
+http: GET /im/rooms/%ff 400
+http: GET /im/users/%00 400
+http: GET /im/rooms/a%0Ab 400
+--- no_error_log
+[alert]
+
+
+
+=== TEST 3: Redis away: 503, and health says so
+--- websocket
+kill: redis
+until: /im/health ^503.*(?i)redis
+http: POST /im/push 503 {"rooms":["1"],"data":1} => (?i)Retry-After:
+http: GET /im/rooms/1 503 => (?i)Retry-After:
+http: GET /im/users/u1 503
+start: redis
+until: /im/health ^200
+push: room 1 "back"
+--- no_error_log
+[alert]
