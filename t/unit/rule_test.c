@@ -1,0 +1,534 @@
+/*
+ * Rules of topics.
+ */
+
+#include "test.h"
+#include "copy.h"
+#include "im_buf.h"
+#include "im_rule.h"
+#include "im_json.h"
+
+
+static im_rule_t
+rule_of(const char *pattern)
+{
+    im_rule_t  rule;
+
+    memset(&rule, 0, sizeof(im_rule_t));
+    rule.pattern = im_str_z(pattern);
+
+    return rule;
+}
+
+
+static im_int_t
+add(im_rules_t *rules, const char *pattern, uint32_t history)
+{
+    im_rule_t  rule;
+
+    rule = rule_of(pattern);
+    rule.history = history;
+
+    return im_rules_add(rules, &rule);
+}
+
+
+static void
+test_add(void **state)
+{
+    size_t      i;
+    im_rule_t   rule;
+    im_rules_t  rules;
+
+    static const char *const  bad[] = {
+        "", "**", "a*b", "*a", "a**", "a\n", "\xff", "chat:*", "x"
+    };
+
+    (void) state;
+
+    im_rules_init(&rules);
+
+    assert_int_equal(add(&rules, "chat:*", 1), IM_OK);
+    assert_int_equal(add(&rules, "x", 1), IM_OK);
+
+    for (i = 0; i < test_count(bad); i++) {
+        assert_int_equal(add(&rules, bad[i], 0), IM_DECLINED);
+    }
+
+    rule = rule_of("y");
+    rule.history = IM_RULE_HISTORY_MAX + 1;
+    assert_int_equal(im_rules_add(&rules, &rule), IM_DECLINED);
+    rule.history--;
+    assert_int_equal(im_rules_add(&rules, &rule), IM_OK);
+
+    assert_int_equal(rules.nrooms, 3);
+    im_rules_cleanup(&rules);
+}
+
+
+static void
+test_add_too_many(void **state)
+{
+    char        name[16];
+    size_t      i;
+    im_rules_t  rules;
+
+    (void) state;
+
+    im_rules_init(&rules);
+
+    for (i = 0; i <= IM_RULES_MAX; i++) {
+        sprintf(name, "r%zu", i);
+        assert_int_equal(add(&rules, name, 0),
+                         i < IM_RULES_MAX ? IM_OK : IM_ERROR);
+    }
+
+    assert_int_equal(rules.nrooms, IM_RULES_MAX);
+    im_rules_cleanup(&rules);
+}
+
+
+static void
+test_match(void **state)
+{
+    size_t            i;
+    im_rules_t        rules;
+    const im_rule_t  *rule;
+
+    static const char *const  patterns[] = {
+        "c*", "chat:*", "chat:1", "chat:1*", "x"
+    };
+    static const struct {
+        const char  *room;
+        const char  *pattern;
+    } cases[] = {
+        { "chat:1", "chat:1" }, { "chat:12", "chat:1*" },
+        { "chat:2", "chat:*" }, { "chat:", "chat:*" }, { "chat", "c*" },
+        { "c", "c*" }, { "x", "x" }, { "xx", NULL }, { "", NULL },
+        { "b", NULL }
+    };
+
+    (void) state;
+
+    im_rules_init(&rules);
+    assert_null(im_rules_room(&rules, im_str_z("c")));
+
+    for (i = 0; i < test_count(patterns); i++) {
+        assert_int_equal(add(&rules, patterns[i], 0), IM_OK);
+    }
+
+    for (i = 0; i < test_count(cases); i++) {
+        rule = im_rules_room(&rules, im_str_z(cases[i].room));
+
+        if (cases[i].pattern == NULL) {
+            assert_null(rule);
+            continue;
+        }
+
+        assert_non_null(rule);
+        test_str(rule->pattern, cases[i].pattern);
+    }
+
+    assert_int_equal(add(&rules, "*", 0), IM_OK);
+    rule = im_rules_room(&rules, im_str_z("xx"));
+    assert_non_null(rule);
+    test_str(rule->pattern, "*");
+    rule = im_rules_room(&rules, im_str_z("x"));
+    test_str(rule->pattern, "x");
+
+    im_rules_cleanup(&rules);
+}
+
+
+static void
+test_topic(void **state)
+{
+    im_rules_t  rules;
+
+    (void) state;
+
+    im_rules_init(&rules);
+    assert_int_equal(add(&rules, "a*", 0), IM_OK);
+
+    assert_null(im_rules_topic(&rules, im_str_z("b")));
+    assert_null(im_rules_topic(&rules, im_str_z("u:a")));
+
+    rules.has_inbox = 1;
+    rules.has_broadcast = 1;
+
+    assert_ptr_equal(im_rules_topic(&rules, im_str_z("b")), &rules.broadcast);
+    assert_ptr_equal(im_rules_topic(&rules, im_str_z("u:a")), &rules.inbox);
+    assert_ptr_equal(im_rules_topic(&rules, im_str_z("r:a")), rules.rooms);
+    assert_null(im_rules_topic(&rules, im_str_z("r:b")));
+    assert_null(im_rules_topic(&rules, im_str_z("r:")));
+    assert_null(im_rules_topic(&rules, im_str_z("u:")));
+    assert_null(im_rules_topic(&rules, im_str_z("")));
+    assert_null(im_rules_topic(&rules, im_str_z("x:a")));
+    assert_null(im_rules_topic(&rules, im_str_z("ba")));
+
+    im_rules_cleanup(&rules);
+}
+
+
+static void
+fill(im_rules_t *rules, random_t *r)
+{
+    char        name[32];
+    size_t      i, n;
+    im_rule_t   rule;
+
+    im_rules_init(rules);
+    n = random_below(r, 8);
+
+    for (i = 0; i < n; i++) {
+        sprintf(name, "\"\xc3\xa4\\%u%s", random_below(r, 10),
+                random_below(r, 2) ? "*" : "");
+
+        rule = rule_of(name);
+        rule.history = random_below(r, IM_RULE_HISTORY_MAX + 1);
+        rule.ttl = random_below(r, UINT32_MAX);
+        rule.publish = (uint8_t) random_below(r, 3);
+        rule.join_user = (uint8_t) random_below(r, 2);
+        rule.presence = (uint8_t) random_below(r, 2);
+
+        assert_int_not_equal(im_rules_add(rules, &rule), IM_ERROR);
+    }
+
+    rules->has_inbox = random_below(r, 2);
+    rules->has_broadcast = random_below(r, 2);
+    rules->inbox.history = rules->has_inbox ? random_below(r, 1000) : 0;
+    rules->broadcast.ttl = rules->has_broadcast ? random_below(r, 1000) : 0;
+}
+
+
+static void
+assert_rule(const im_rule_t *a, const im_rule_t *b)
+{
+    assert_true(im_str_eq(a->pattern, b->pattern));
+    assert_int_equal(a->history, b->history);
+    assert_int_equal(a->ttl, b->ttl);
+    assert_int_equal(a->publish, b->publish);
+    assert_int_equal(a->join_user, b->join_user);
+    assert_int_equal(a->presence, b->presence);
+}
+
+
+static void
+test_json(void **state)
+{
+    size_t      i, j;
+    im_buf_t    b;
+    im_str_t    s;
+    random_t    r;
+    im_rules_t  rules, back;
+
+    (void) state;
+
+    random_init(&r, 1);
+    im_buf_init(&b, 1 << 20);
+
+    for (i = 0; i < 300; i++) {
+        fill(&rules, &r);
+        im_buf_reset(&b, 1 << 20);
+        im_rules_encode(&b, &rules);
+        assert_false(b.failed);
+        assert_true(im_json_valid(im_buf_str(&b)));
+
+        s = copy_of(im_buf_str(&b));
+        assert_int_equal(im_rules_decode(s, &back), IM_OK);
+        free(s.data);
+
+        assert_int_equal(back.nrooms, rules.nrooms);
+        assert_int_equal(back.has_inbox, rules.has_inbox);
+        assert_int_equal(back.has_broadcast, rules.has_broadcast);
+        assert_rule(&back.inbox, &rules.inbox);
+        assert_rule(&back.broadcast, &rules.broadcast);
+
+        for (j = 0; j < rules.nrooms; j++) {
+            assert_rule(&back.rooms[j], &rules.rooms[j]);
+        }
+
+        im_rules_cleanup(&back);
+        im_rules_cleanup(&rules);
+    }
+
+    im_buf_cleanup(&b);
+}
+
+
+static void
+test_json_form(void **state)
+{
+    im_buf_t    b;
+    im_rule_t   rule;
+    im_rules_t  rules;
+
+    (void) state;
+
+    im_rules_init(&rules);
+    rule = rule_of("chat:*");
+    rule.history = 100;
+    rule.ttl = 86400;
+    rule.publish = IM_RULE_MEMBER;
+    rule.join_user = 1;
+    rule.presence = 1;
+    assert_int_equal(im_rules_add(&rules, &rule), IM_OK);
+    rules.has_broadcast = 1;
+
+    im_buf_init(&b, 4096);
+    im_rules_encode(&b, &rules);
+    test_str(im_buf_str(&b),
+             "{\"rooms\":[{\"pattern\":\"chat:*\",\"history\":100,"
+             "\"ttl\":86400,\"publish\":\"member\",\"join\":\"user\","
+             "\"presence\":true}],\"broadcast\":{\"history\":0,\"ttl\":0,"
+             "\"publish\":\"none\",\"join\":\"anyone\",\"presence\":false}}");
+
+    im_buf_cleanup(&b);
+    im_rules_cleanup(&rules);
+
+    assert_int_equal(im_rules_decode(im_str_z("{}"), &rules), IM_OK);
+    assert_int_equal(rules.nrooms, 0);
+    im_rules_cleanup(&rules);
+}
+
+
+static void
+test_json_bad(void **state)
+{
+    size_t      i;
+    im_rules_t  rules;
+
+    static const char *const  bad[] = {
+        "", "[]", "{", "{\"rooms\":{}}", "{\"rooms\":[1]}",
+        "{\"rooms\":[{}]}", "{\"rooms\":[{\"pattern\":\"\"}]}",
+        "{\"rooms\":[{\"pattern\":\"a*b\"}]}",
+        "{\"rooms\":[{\"pattern\":\"a\"},{\"pattern\":\"a\"}]}",
+        "{\"rooms\":[{\"pattern\":\"a\",\"history\":-1}]}",
+        "{\"rooms\":[{\"pattern\":\"a\",\"history\":100001}]}",
+        "{\"rooms\":[{\"pattern\":\"a\",\"ttl\":-1}]}",
+        "{\"rooms\":[{\"pattern\":\"a\",\"ttl\":4294967296}]}",
+        "{\"rooms\":[{\"pattern\":\"a\",\"publish\":\"all\"}]}",
+        "{\"rooms\":[{\"pattern\":\"a\",\"join\":\"\"}]}",
+        "{\"rooms\":[{\"pattern\":\"a\",\"presence\":1}]}",
+        "{\"inbox\":[]}", "{\"inbox\":{\"history\":\"1\"}}",
+        "{\"rooms\":[{\"pattern\":\"a\"}],\"broadcast\":{\"ttl\":-1}}"
+    };
+
+    (void) state;
+
+    for (i = 0; i < test_count(bad); i++) {
+        assert_int_equal(im_rules_decode(im_str_z(bad[i]), &rules), IM_ERROR);
+        assert_null(rules.rooms);
+        assert_int_equal(rules.nrooms, 0);
+    }
+}
+
+
+static void
+test_json_cut(void **state)
+{
+    size_t      i;
+    im_str_t    s, text;
+    im_rules_t  rules;
+
+    (void) state;
+
+    text = im_str_z("{\"rooms\":[{\"pattern\":\"a\\u0062\",\"history\":1},"
+                    "{\"pattern\":\"c\",\"join\":\"user\"}],"
+                    "\"inbox\":{\"history\":3,\"presence\":true}}");
+
+    for (i = 0; i <= text.len; i++) {
+        s = copy_of(im_str_set(text.data, i));
+        assert_int_equal(im_rules_decode(s, &rules),
+                         i == text.len ? IM_OK : IM_ERROR);
+        free(s.data);
+    }
+
+    assert_int_equal(rules.nrooms, 2);
+    test_str(rules.rooms[0].pattern, "ab");
+    assert_int_equal(rules.inbox.history, 3);
+    im_rules_cleanup(&rules);
+}
+
+
+static void
+test_merge(void **state)
+{
+    im_rule_t         rule;
+    im_rules_t        a, b;
+    const im_rule_t  *m;
+
+    (void) state;
+
+    im_rules_init(&a);
+    im_rules_init(&b);
+
+    rule = rule_of("both");
+    rule.history = 10;
+    rule.ttl = 5;
+    rule.publish = IM_RULE_USER;
+    rule.presence = 1;
+    assert_int_equal(im_rules_add(&a, &rule), IM_OK);
+
+    rule.history = 7;
+    rule.ttl = 9;
+    rule.publish = IM_RULE_MEMBER;
+    rule.join_user = 1;
+    rule.presence = 0;
+    assert_int_equal(im_rules_add(&b, &rule), IM_OK);
+
+    rule = rule_of("only*");
+    rule.presence = 1;
+    rule.publish = IM_RULE_USER;
+    assert_int_equal(im_rules_add(&b, &rule), IM_OK);
+
+    b.has_inbox = 1;
+    b.inbox.history = 3;
+    b.inbox.presence = 1;
+
+    assert_int_equal(im_rules_merge(&a, &b), IM_OK);
+    assert_int_equal(a.nrooms, 2);
+
+    m = im_rules_room(&a, im_str_z("both"));
+    assert_int_equal(m->history, 10);
+    assert_int_equal(m->ttl, 9);
+    assert_int_equal(m->publish, IM_RULE_MEMBER);
+    assert_int_equal(m->join_user, 1);
+    assert_int_equal(m->presence, 0);
+
+    m = im_rules_room(&a, im_str_z("only-b"));
+    assert_int_equal(m->presence, 1);
+    assert_int_equal(m->publish, IM_RULE_USER);
+
+    assert_true(a.has_inbox);
+    assert_false(a.has_broadcast);
+    assert_int_equal(a.inbox.history, 3);
+    assert_int_equal(a.inbox.presence, 1);
+
+    im_rules_cleanup(&a);
+    im_rules_cleanup(&b);
+}
+
+
+/* Workers come in no order: the result must not depend on it. */
+static void
+test_merge_order(void **state)
+{
+    size_t            i, j;
+    random_t          r;
+    im_rules_t        a, b, ab, ba;
+    const im_rule_t  *other;
+
+    (void) state;
+
+    random_init(&r, 2);
+
+    for (i = 0; i < 300; i++) {
+        fill(&a, &r);
+        fill(&b, &r);
+        im_rules_init(&ab);
+        im_rules_init(&ba);
+
+        assert_int_equal(im_rules_merge(&ab, &a), IM_OK);
+        assert_int_equal(im_rules_merge(&ab, &b), IM_OK);
+        assert_int_equal(im_rules_merge(&ba, &b), IM_OK);
+        assert_int_equal(im_rules_merge(&ba, &a), IM_OK);
+        assert_int_equal(im_rules_merge(&ba, &ab), IM_OK);
+
+        assert_int_equal(ab.nrooms, ba.nrooms);
+        assert_rule(&ab.inbox, &ba.inbox);
+        assert_rule(&ab.broadcast, &ba.broadcast);
+
+        for (j = 0; j < ab.nrooms; j++) {
+            other = im_rules_room(&ba, ab.rooms[j].pattern);
+            assert_non_null(other);
+            assert_rule(&ab.rooms[j], other);
+        }
+
+        im_rules_cleanup(&a);
+        im_rules_cleanup(&b);
+        im_rules_cleanup(&ab);
+        im_rules_cleanup(&ba);
+    }
+}
+
+
+static void
+test_meta_ttl(void **state)
+{
+    im_rule_t  rule;
+
+    (void) state;
+
+    rule = rule_of("a");
+    assert_int_equal(im_rule_meta_ttl(NULL), 30 * 86400);
+    assert_int_equal(im_rule_meta_ttl(&rule), 30 * 86400);
+
+    rule.ttl = 29 * 86400;
+    assert_int_equal(im_rule_meta_ttl(&rule), 30 * 86400);
+    rule.ttl = 30 * 86400;
+    assert_int_equal(im_rule_meta_ttl(&rule), 31 * 86400);
+    rule.ttl = UINT32_MAX;
+    assert_true(im_rule_meta_ttl(&rule) == UINT32_MAX);
+}
+
+
+static void
+test_no_memory(void **state)
+{
+    size_t      n;
+    im_int_t    rc;
+    im_rules_t  rules, from;
+
+    (void) state;
+
+    for (n = 1; ; n++) {
+        alloc_fail_at(n);
+        rc = im_rules_decode(im_str_z("{\"rooms\":[{\"pattern\":\"a\"},"
+                                      "{\"pattern\":\"b\"}],"
+                                      "\"inbox\":{\"history\":3}}"),
+                             &from);
+
+        if (!alloc_failed()) {
+            break;
+        }
+
+        assert_int_equal(rc, IM_ERROR);
+        assert_int_equal(alloc_live(), 0);
+    }
+
+    assert_int_equal(rc, IM_OK);
+
+    for (n = 1; ; n++) {
+        im_rules_init(&rules);
+        alloc_fail_at(n);
+        rc = im_rules_merge(&rules, &from);
+        assert_int_equal(rc, alloc_failed() ? IM_ERROR : IM_OK);
+        im_rules_cleanup(&rules);
+
+        if (!alloc_failed()) {
+            break;
+        }
+    }
+
+    assert_int_equal(n, 5);
+    im_rules_cleanup(&from);
+}
+
+
+static const struct CMUnitTest  tests[] = {
+    alloc_test(test_add),
+    alloc_test(test_add_too_many),
+    alloc_test(test_match),
+    alloc_test(test_topic),
+    alloc_test(test_json),
+    alloc_test(test_json_form),
+    alloc_test(test_json_bad),
+    alloc_test(test_json_cut),
+    alloc_test(test_merge),
+    alloc_test(test_merge_order),
+    alloc_test(test_meta_ttl),
+    alloc_test(test_no_memory)
+};
+
+test_main(tests)
