@@ -680,7 +680,7 @@ ngx_im_route_change(ngx_im_route_t *route, ngx_im_session_t *s, int joined)
 
     change->session = ngx_im_session_handle(s);
     change->joined = joined;
-    ngx_memcpy(change->id, s->id, sizeof(s->id));
+    ngx_memcpy(change->id, s->peer.id, sizeof(s->peer.id));
 
     im_list_insert_tail(&route->changes, &change->link);
     route->nchanges++;

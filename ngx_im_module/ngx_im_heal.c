@@ -1,0 +1,353 @@
+/*
+ * Healing: what pub/sub has lost is read from history.
+ *
+ * Meanwhile the topic's entries are held, as batch bytes and bounded.  A hole
+ * that history can't fill is counted, said in the log, and passed over: then
+ * delivery goes on with what there is.
+ */
+
+#include "ngx_im_sync.h"
+
+
+static void ngx_im_heal_handler(ngx_im_worker_t *w, void *data, void *ctx);
+static void ngx_im_heal_reply(ngx_im_route_t *route, redisReply *reply);
+static void ngx_im_heal_later(ngx_im_route_t *route);
+static void ngx_im_heal_entries(ngx_im_route_t *route, redisReply *entries);
+static ngx_int_t ngx_im_heal_entry(redisReply *reply, im_entry_t *entry);
+static void ngx_im_heal_hole(ngx_im_route_t *route, redisReply *reply);
+static uint64_t ngx_im_heal_first_held(ngx_im_route_t *route, im_str_t epoch,
+    uint64_t top);
+
+
+void
+ngx_im_heal_start(ngx_im_route_t *route)
+{
+    ngx_uint_t      n;
+    im_topic_t     *topic;
+    ngx_im_sync_t  *sync;
+
+    sync = route->sync;
+    topic = route->topic;
+
+    /* a topic whose join is out hears its position with that reply */
+
+    if (route->healing || topic->state == IM_TOPIC_NEW) {
+        return;
+    }
+
+    if (!sync->up) {
+        return;
+    }
+
+    route->heal = 0;
+
+    ngx_im_args_start(sync);
+
+    im_key_topic(&sync->args, ngx_im_sync_prefix(sync), topic->partition,
+                 im_topic_name(topic), IM_KEY_META);
+    ngx_im_args_end(sync);
+
+    im_key_topic(&sync->args, ngx_im_sync_prefix(sync), topic->partition,
+                 im_topic_name(topic), IM_KEY_HISTORY);
+    ngx_im_args_end(sync);
+
+    ngx_im_args_add(sync, im_str_set(topic->epoch.data, topic->epoch.len));
+
+    im_buf_add_uint(&sync->args, topic->seq);
+    ngx_im_args_end(sync);
+
+    ngx_im_args_add(sync, im_str_z(NGX_IM_HEAL_LIMIT));
+
+    n = ngx_im_args_done(sync);
+
+    if (n == 0
+        || ngx_im_redis_script(sync->worker->redis, topic->partition,
+                               &im_script_hist, ngx_im_heal_handler, route,
+                               2, n, sync->argv)
+           != NGX_OK)
+    {
+        ngx_im_heal_later(route);
+        return;
+    }
+
+    route->healing = 1;
+    topic->state = IM_TOPIC_HEALING;
+}
+
+
+static void
+ngx_im_heal_later(ngx_im_route_t *route)
+{
+    route->heal = 1;
+    ngx_im_route_watch(route);
+}
+
+
+static void
+ngx_im_heal_handler(ngx_im_worker_t *w, void *data, void *ctx)
+{
+    redisReply      *reply;
+    ngx_im_route_t  *route;
+
+    reply = data;
+    route = ctx;
+
+    route->healing = 0;
+
+    if (route->topic == NULL) {
+        ngx_im_route_pin(route);
+        ngx_im_route_unpin(route);
+        return;
+    }
+
+    route->topic->state = IM_TOPIC_LIVE;
+
+    if (route->sync->exiting) {
+        return;
+    }
+
+    if (reply == NULL || !ngx_im_reply_array(reply, 5)
+        || reply->element[4]->type != REDIS_REPLY_ARRAY)
+    {
+        if (reply != NULL) {
+            ngx_im_reply_complain(route->sync, reply, "hist");
+        }
+
+        ngx_im_heal_later(route);
+        return;
+    }
+
+    ngx_im_route_pin(route);
+    ngx_im_heal_reply(route, reply);
+    ngx_im_route_unpin(route);
+
+    ngx_im_send_flush(w);
+}
+
+
+static void
+ngx_im_heal_reply(ngx_im_route_t *route, redisReply *reply)
+{
+    uint64_t     status, before;
+    im_topic_t  *topic;
+
+    topic = route->topic;
+    status = ngx_im_reply_int(reply, 0);
+
+    if (status > 1) {
+        ngx_im_heal_hole(route, reply);
+        return;
+    }
+
+    before = topic->seq;
+
+    if (im_topic_position(topic, ngx_im_reply_str(reply, 1), topic->seq,
+                          ngx_im_reply_str(reply, 3))
+        != IM_OK)
+    {
+        ngx_im_heal_later(route);
+        return;
+    }
+
+    ngx_im_heal_entries(route, reply->element[4]);
+
+    if (route->topic == NULL || route->healing) {
+        return;
+    }
+
+    if (status == 1 && topic->seq > before) {
+        ngx_im_heal_start(route);
+        return;
+    }
+
+    ngx_im_heal_release(route);
+}
+
+
+static void
+ngx_im_heal_entries(ngx_im_route_t *route, redisReply *entries)
+{
+    size_t            i;
+    uint64_t          seq;
+    im_topic_t       *topic;
+    im_entry_t        entry;
+    ngx_im_worker_t  *w;
+
+    w = route->sync->worker;
+    topic = route->topic;
+
+    for (i = 0; i < entries->elements; i++) {
+
+        if (ngx_im_heal_entry(entries->element[i], &entry) != NGX_OK) {
+            ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                          "im: malformed history of topic \"%*s\"",
+                          (size_t) route->name_len, route->name);
+            continue;
+        }
+
+        entry.topic = ngx_im_route_name(route);
+        entry.epoch = im_str_set(topic->epoch.data, topic->epoch.len);
+        seq = topic->seq;
+
+        ngx_im_sync_deliver(route, &entry, 1);
+
+        if (route->topic == NULL || route->healing) {
+            return;
+        }
+
+        if (topic->seq > seq) {
+            w->counters->healed++;
+        }
+    }
+}
+
+
+/* One of XRANGE: id "SEQ-1", fields "d" and the envelope. */
+static ngx_int_t
+ngx_im_heal_entry(redisReply *reply, im_entry_t *entry)
+{
+    u_char      *p;
+    im_str_t     id;
+    ngx_int_t    seq;
+    redisReply  *fields;
+
+    if (!ngx_im_reply_array(reply, 2)) {
+        return NGX_ERROR;
+    }
+
+    id = ngx_im_reply_str(reply, 0);
+    fields = reply->element[1];
+
+    p = memchr(id.data, '-', id.len);
+
+    if (p == NULL || !ngx_im_reply_array(fields, 2)) {
+        return NGX_ERROR;
+    }
+
+    seq = ngx_atoi(id.data, p - id.data);
+
+    if (seq < 1) {
+        return NGX_ERROR;
+    }
+
+    entry->kind = IM_PUSH_MESSAGE;
+    entry->seq = seq;
+    entry->envelope = ngx_im_reply_str(fields, 1);
+
+    return NGX_OK;
+}
+
+
+/* What is held is still delivered: the hole ends where that begins. */
+static void
+ngx_im_heal_hole(ngx_im_route_t *route, redisReply *reply)
+{
+    uint64_t          top, next;
+    im_topic_t       *topic;
+    ngx_im_worker_t  *w;
+
+    w = route->sync->worker;
+    topic = route->topic;
+
+    top = ngx_im_reply_int(reply, 2);
+    next = ngx_im_heal_first_held(route, ngx_im_reply_str(reply, 1), top);
+
+    w->counters->holes++;
+
+    ngx_log_error(NGX_LOG_WARN, w->log, 0,
+                  "im: messages of topic \"%*s\" behind %uL up to %uL "
+                  "are not in history", (size_t) topic->name_len, topic->name,
+                  topic->seq, next);
+
+    if (im_topic_position(topic, ngx_im_reply_str(reply, 1), next,
+                          ngx_im_reply_str(reply, 3))
+        != IM_OK)
+    {
+        ngx_im_heal_later(route);
+        return;
+    }
+
+    ngx_im_heal_release(route);
+}
+
+
+/*
+ * The number before the first held entry that is new to us, at most top.  When
+ * Redis itself has lost messages, numbers of the epoch it has now count alone.
+ */
+static uint64_t
+ngx_im_heal_first_held(ngx_im_route_t *route, im_str_t epoch, uint64_t top)
+{
+    int          lost;
+    uint64_t     seq;
+    im_entry_t   entry;
+    im_reader_t  reader;
+
+    seq = route->topic->seq;
+    lost = seq > top;
+
+    im_reader_init(&reader, im_buf_str(&route->held));
+
+    while (im_entry_decode(&reader, &entry) == IM_OK) {
+
+        if (lost ? !im_str_eq(entry.epoch, epoch) : entry.seq <= seq) {
+            continue;
+        }
+
+        if (entry.seq > 0 && entry.seq <= top) {
+            top = entry.seq - 1;
+        }
+    }
+
+    return top;
+}
+
+
+void
+ngx_im_heal_hold(ngx_im_route_t *route, const im_entry_t *entry)
+{
+    size_t  len;
+
+    len = route->held.len;
+
+    im_entry_encode(&route->held, entry);
+
+    if (route->held.failed) {
+        route->held.failed = 0;
+        route->held.len = len;
+        route->overflow = 1;
+    }
+}
+
+
+/* Delivers what was held; the rest of it is held again if that heals anew. */
+void
+ngx_im_heal_release(ngx_im_route_t *route)
+{
+    im_buf_t         held;
+    im_entry_t       entry;
+    im_reader_t      reader;
+    ngx_im_worker_t *w;
+
+    w = route->sync->worker;
+
+    held = route->held;
+    im_buf_init(&route->held, NGX_IM_HELD_MAX);
+
+    im_reader_init(&reader, im_buf_str(&held));
+
+    while (route->topic != NULL && im_entry_decode(&reader, &entry) == IM_OK) {
+        ngx_im_sync_deliver(route, &entry, 0);
+    }
+
+    im_buf_cleanup(&held);
+
+    if (route->topic == NULL || w->sync->exiting) {
+        return;
+    }
+
+    if (route->overflow && !route->healing) {
+        route->overflow = 0;
+        ngx_im_heal_start(route);
+    }
+}
