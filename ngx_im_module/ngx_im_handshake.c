@@ -73,12 +73,12 @@ ngx_im_handshake_handler(ngx_http_request_t *r)
     ngx_im_handshake_headers(r, &h);
 
     rc = ngx_im_handshake_check(r, ilcf, &h);
-    if (rc != NGX_OK) {
+    if (rc != NGX_DECLINED) {
         return rc;
     }
 
     rc = ngx_im_handshake_limit(r, ilcf);
-    if (rc != NGX_OK) {
+    if (rc != NGX_DECLINED) {
         return rc;
     }
 
@@ -133,6 +133,7 @@ ngx_im_handshake_handler(ngx_http_request_t *r)
 }
 
 
+/* NGX_DECLINED: nothing is wrong; else what the request ends with. */
 static ngx_int_t
 ngx_im_handshake_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
     ngx_im_headers_t *h)
@@ -178,7 +179,7 @@ ngx_im_handshake_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
                                        "origin is not allowed");
     }
 
-    return NGX_OK;
+    return NGX_DECLINED;
 }
 
 
@@ -345,7 +346,7 @@ ngx_im_handshake_limit(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf)
     }
 
     if (why == NULL) {
-        return NGX_OK;
+        return NGX_DECLINED;
     }
 
     if (w != NULL) {

@@ -29,8 +29,8 @@ static void ngx_im_send_advance(ngx_im_session_t *s, size_t n);
 static ngx_int_t ngx_im_send_queue(ngx_im_session_t *s, im_str_t bytes);
 static void ngx_im_send_block(ngx_im_session_t *s);
 static void ngx_im_send_unblock(ngx_im_session_t *s);
-static void ngx_im_send_relieve(ngx_im_worker_t *w, im_log_t *log,
-    size_t newest);
+static ngx_int_t ngx_im_send_relieve(ngx_im_worker_t *w, im_log_t *log);
+static void ngx_im_send_relieve_all(ngx_im_worker_t *w);
 static void ngx_im_send_slow(ngx_im_session_t *s);
 
 
@@ -512,11 +512,9 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
 
         w->counters->messages_out += log->nsubs;
 
-        if (im_log_pending(log) && im_list_empty(&log->link)) {
+        if (im_list_empty(&log->link)) {
             im_list_insert_tail(&w->flush, &log->link);
         }
-
-        ngx_im_send_relieve(w, log, frame.len);
     }
 
     return NGX_OK;
@@ -548,8 +546,10 @@ ngx_im_flush_handler(ngx_event_t *ev)
         log = im_list_data(im_list_first(&w->flush), im_log_t, link);
 
         if (!im_log_pending(log)) {
-            im_list_remove(&log->link);
-            im_log_trim(&w->hub.logs, log, 0);
+            if (ngx_im_send_relieve(w, log) == NGX_OK) {
+                im_list_remove(&log->link);
+            }
+
             continue;
         }
 
@@ -568,46 +568,53 @@ ngx_im_flush_handler(ngx_event_t *ev)
 
         ngx_im_send_session(s);
     }
+
+    ngx_im_send_relieve_all(w);
 }
 
 
 /*
- * A log or all logs are too long: those furthest behind pay.  Who is only
- * waiting for its turn gets one first.
+ * Nobody waits for a turn any more: what is kept is for sockets that are full.
+ * Who is further behind than a log may be long, and a message more, is closed.
+ * NGX_AGAIN: one was, look again, the log may be gone.
  */
-static void
-ngx_im_send_relieve(ngx_im_worker_t *w, im_log_t *log, size_t newest)
+static ngx_int_t
+ngx_im_send_relieve(ngx_im_worker_t *w, im_log_t *log)
 {
-    im_sub_t          *sub;
-    ngx_im_session_t  *s;
+    im_sub_t  *sub;
 
-    while (log->bytes > w->conf->log_bytes) {
-        im_log_trim(&w->hub.logs, log, 1);
+    im_log_trim(&w->hub.logs, log, log->bytes > w->conf->log_bytes);
 
-        sub = im_log_slowest(log);
-
-        if (log->bytes <= w->conf->log_bytes || sub == NULL
-            || im_sub_behind(sub) <= newest)
-        {
-            break;
-        }
-
-        s = sub->session;
-
-        if (im_list_empty(&s->blocked)) {
-            ngx_im_send_session(s);
-
-        } else {
-            ngx_im_send_slow(s);
-        }
+    if (log->bytes <= w->conf->log_bytes) {
+        return NGX_OK;
     }
+
+    sub = im_log_slowest(log);
+
+    if (sub == NULL
+        || im_sub_behind(sub) <= w->conf->log_bytes + IM_PUSH_MAX_DATA)
+    {
+        return NGX_OK;
+    }
+
+    ngx_im_send_slow(sub->session);
+
+    return NGX_AGAIN;
+}
+
+
+/* All logs together are too long: who waits the longest is closed. */
+static void
+ngx_im_send_relieve_all(ngx_im_worker_t *w)
+{
+    im_list_t  *q;
 
     while (w->hub.logs.bytes > w->conf->logs_bytes
            && !im_list_empty(&w->blocked))
     {
-        s = im_list_data(im_list_first(&w->blocked), ngx_im_session_t, blocked);
+        q = im_list_first(&w->blocked);
 
-        ngx_im_send_slow(s);
+        ngx_im_send_slow(im_list_data(q, ngx_im_session_t, blocked));
     }
 }
 
