@@ -349,7 +349,7 @@ b: recv_ping
 a: recv_ping
 b: eof
 --- error_log eval
-qr/\[info\].*(timed out|silent|no pong|timeout)/
+qr/\[info\].*no answer to ping/
 --- no_error_log
 [error]
 [alert]

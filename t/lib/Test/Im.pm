@@ -431,6 +431,9 @@ my %Steps = (
     access  => sub { step_log('access.log', 1, @_) },
     output  => \&step_output,
     exit    => \&step_exit,
+    wipe    => sub { system("rm -rf $Dir/appendonlydir"); 1 },
+    im_log  => sub { step_log('im.log', 1, @_) },
+    flood   => \&step_flood,
 );
 
 my %Verbs = (
@@ -455,6 +458,10 @@ my %Verbs = (
     recv_close  => \&client_recv_close,
     eof         => \&client_eof,
     cut         => sub { $_[0]->shut; 1 },
+    burst       => \&client_burst,
+    recv_set    => \&client_recv_set,
+    stall       => sub { 1 },
+    gone        => \&client_gone,
 );
 
 
@@ -539,7 +546,7 @@ sub run_step {
 
     $arg = '' unless defined $arg;
 
-    return $code->($who, $arg) if $verb eq 'open' || $verb eq 'refused';
+    return $code->($who, $arg) if $verb =~ /\A(?:open|refused|burst)\z/;
 
     my $client = $Clients{$who} or die "$who is not open\n";
 
@@ -785,6 +792,86 @@ sub client_recv_ping {
     my $frame = $client->next_frame(deadline());
 
     die 'got ' . show($frame) . "\n" unless $frame && $frame->{opcode} == 9;
+
+    return 1;
+}
+
+
+# Messages in any order: VALUE...
+sub client_recv_set {
+    my ($client, $arg) = @_;
+    my @want = sort split ' ', $arg;
+    my @got;
+
+    for (@want) {
+        my $frame = $client->next_message(deadline())
+            or die "got only @got\n";
+        push @got, $Json->encode($Json->decode($frame->{payload})->{msg});
+    }
+
+    @got = sort @got;
+    die "got @got\n" if "@got" ne "@want";
+
+    return 1;
+}
+
+
+# N ARGUMENTS: of N handshakes at once some are accepted, some get 503
+sub client_burst {
+    my ($who, $arg) = @_;
+    my ($n, $rest) = split ' ', $arg, 2;
+    my (%count, @clients);
+
+    for (1 .. $n) {
+        my ($client, $status) = connect_to($rest);
+        $count{$status}++;
+        push @clients, $client;
+    }
+
+    $_->shut for @clients;
+
+    return 1 if $count{101} && $count{503} && keys %count == 2;
+
+    die join(', ', map { "$_: $count{$_}" } sort keys %count) . "\n";
+}
+
+
+# A session that read nothing: closed, by 1013 or without a word.
+sub client_gone {
+    my ($client) = @_;
+    my $end = deadline();
+    my $frame;
+
+    while (defined($frame = $client->next_frame($end))) {
+        last if $frame->{opcode} == 8;
+    }
+
+    die 'got ' . show($frame) . "\n"
+        if $frame && unpack('n', $frame->{payload}) != 1013;
+    die "the connection stays open\n" unless $client->end($end);
+
+    return 1;
+}
+
+
+# N room NAME CLIENT...: N pushes of 60,000 bytes, which the clients read
+sub step_flood {
+    my ($n, $kind, $name, @who) = split ' ', $_[0];
+    my $data = 'x' x 60000;
+
+    for my $i (1 .. $n) {
+        my ($status, $body) = http(
+            Test::Nginx::Socket::server_port_for_client(), 'POST',
+            '/im/push', "{\"${kind}s\":[\"$name\"],\"data\":\"$data\"}");
+        die "status $status: $body\n" if $status != 200;
+
+        for my $who (@who) {
+            my $frame = $Clients{$who}->next_message(deadline())
+                or die "$who got nothing\n";
+            die "$who got " . show($frame) . "\n"
+                if index($frame->{payload}, $data) < 0;
+        }
+    }
 
     return 1;
 }

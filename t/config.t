@@ -1,0 +1,571 @@
+# `nginx -t` refuses what can't work, and names the directive and the value.
+
+use Test::Nginx::Socket 'no_plan';
+use Test::Im;
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: an unknown protocol
+--- config
+    location = /ws { im_comet protocol=xmpp; }
+--- must_die
+--- error_log eval
+qr/im_comet.*protocol=xmpp/
+
+
+
+=== TEST 2: no protocol
+--- config
+    location = /ws { im_comet; }
+--- must_die
+--- error_log eval
+qr/im_comet/
+
+
+
+=== TEST 3: im_comet twice
+--- config
+    location = /ws { im_comet protocol=echo; im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_comet.*duplicate/
+
+
+
+=== TEST 4: unknown authentication
+--- config
+    location = /ws { im_comet protocol=echo; im_auth maybe; }
+--- must_die
+--- error_log eval
+qr/maybe/
+
+
+
+=== TEST 5: im without Redis
+--- http_config
+    im_room * history=0;
+    # im_redis is missing
+--- no_redis
+--- config
+    location = /ws { im_comet protocol=im; im_auth none; }
+--- must_die
+--- error_log eval
+qr/im_redis/
+
+
+
+=== TEST 6: im without a room
+--- http_config
+    im_redis 127.0.0.1:1;
+--- config
+    location = /ws { im_comet protocol=im; im_auth none; }
+--- must_die
+--- error_log eval
+qr/im_room/
+
+
+
+=== TEST 7: token without im_connect
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room * history=0;
+--- config
+    location = /ws { im_comet protocol=im; im_auth token; }
+--- must_die
+--- error_log eval
+qr/im_connect/
+
+
+
+=== TEST 8: im_connect that is no URI
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room * history=0;
+--- config
+    location = /ws { im_comet protocol=im; im_auth token; im_connect nowhere; }
+--- must_die
+--- error_log eval
+qr/im_connect.*nowhere/
+
+
+
+=== TEST 9: two rules for one pattern
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room chat:* history=1 ttl=1h;
+    im_room chat:* history=0;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*chat:\*/
+
+
+
+=== TEST 10: two rules for one room
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=0;
+    im_room a history=0;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*"a"/
+
+
+
+=== TEST 11: history without ttl
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=10;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*ttl/
+
+
+
+=== TEST 12: ttl without history
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a ttl=1h;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*history/
+
+
+
+=== TEST 13: an unknown option
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a histroy=10;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*histroy=10/
+
+
+
+=== TEST 14: too much history
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=100001 ttl=1h;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*history=100001.*100000/
+
+
+
+=== TEST 15: history that is no number
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=ten ttl=1h;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*history=ten/
+
+
+
+=== TEST 16: a negative history
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=-1 ttl=1h;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*history=-1/
+
+
+
+=== TEST 17: a bad ttl
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=1 ttl=soon;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*ttl=soon/
+
+
+
+=== TEST 18: a star in the middle
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a*b history=0;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*a\*b/
+
+
+
+=== TEST 19: an empty room name
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room "" history=0;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room/
+
+
+
+=== TEST 20: who joins
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=0 join=nobody;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*join=nobody/
+
+
+
+=== TEST 21: who publishes
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=0 publish=all;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*publish=all/
+
+
+
+=== TEST 22: im_inbox twice
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_inbox history=1 ttl=1h;
+    im_inbox history=1 ttl=1h;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_inbox.*duplicate/
+
+
+
+=== TEST 23: an option of rooms for the inbox
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_inbox history=1 ttl=1h presence;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_inbox.*presence/
+
+
+
+=== TEST 24: im_broadcast twice
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_broadcast history=1 ttl=1h;
+    im_broadcast history=1 ttl=1h;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_broadcast.*duplicate/
+
+
+
+=== TEST 25: im_redis twice
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_redis 127.0.0.1:2;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_redis.*duplicate/
+
+
+
+=== TEST 26: im_node twice
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_node a;
+    im_node b;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_node.*duplicate/
+
+
+
+=== TEST 27: a node name with a dot
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_node a.b;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_node.*a\.b/
+
+
+
+=== TEST 28: a node name with braces
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_node a{1};
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_node|unexpected/
+
+
+
+=== TEST 29: a limit that is unknown
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_limit sesions=5;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_limit.*sesions=5/
+
+
+
+=== TEST 30: a limit that is no number
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_limit sessions=many;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_limit.*sessions=many/
+
+
+
+=== TEST 31: a limit without a value
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_limit message;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_limit.*message/
+
+
+
+=== TEST 32: a drain that is no time
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_drain later;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_drain|invalid value/
+
+
+
+=== TEST 33: Redis without a port
+--- http_config
+    im_redis 127.0.0.1:x;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_redis.*127\.0\.0\.1:x/
+
+
+
+=== TEST 34: an unknown option of Redis
+--- http_config
+    im_redis 127.0.0.1:1 speed=5;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_redis.*speed=5/
+
+
+
+=== TEST 35: a bad prefix
+--- http_config
+    im_redis 127.0.0.1:1 prefix={x};
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_redis|unexpected/
+
+
+
+=== TEST 36: a prefix in quotes
+--- http_config
+    im_redis 127.0.0.1:1 "prefix={x}";
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_redis.*prefix=\{x\}/
+
+
+
+=== TEST 37: too many partitions
+--- http_config
+    im_redis 127.0.0.1:1 partitions=1025;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_redis.*partitions=1025/
+
+
+
+=== TEST 38: no partitions
+--- http_config
+    im_redis 127.0.0.1:1 partitions=0;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_redis.*partitions=0/
+
+
+
+=== TEST 39: a user without a password
+--- http_config
+    im_redis 127.0.0.1:1 user=im;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_redis.*password/
+
+
+
+=== TEST 40: TLS to Redis
+--- http_config
+    im_redis 127.0.0.1:1 tls=on;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_redis.*tls=on/
+
+
+
+=== TEST 41: a limit of all servers in a location
+--- config
+    location = /ws { im_comet protocol=echo; im_limit sessions=5; }
+--- must_die
+--- error_log eval
+qr/im_limit.*sessions=5/
+
+
+
+=== TEST 42: a timeout below the ping
+--- config
+    location = /ws { im_comet protocol=echo; im_ping 30s timeout=10s; }
+--- must_die
+--- error_log eval
+qr/im_ping/
+
+
+
+=== TEST 43: a ping that is no time
+--- config
+    location = /ws { im_comet protocol=echo; im_ping often; }
+--- must_die
+--- error_log eval
+qr/im_ping.*often/
+
+
+
+=== TEST 44: an origin with a path
+--- config
+    location = /ws { im_comet protocol=echo; im_allow_origin https://a.example/x; }
+--- must_die
+--- error_log eval
+qr/im_allow_origin.*https:\/\/a\.example\/x/
+
+
+
+=== TEST 45: an origin without a scheme
+--- config
+    location = /ws { im_comet protocol=echo; im_allow_origin a.example; }
+--- must_die
+--- error_log eval
+qr/im_allow_origin.*a\.example/
+
+
+
+=== TEST 46: im_room in a location
+--- config
+    location = /ws { im_room a history=0; }
+--- must_die
+--- error_log eval
+qr/im_room.*not allowed here/
+
+
+
+=== TEST 47: im_comet in http
+--- http_config
+    im_comet protocol=echo;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_comet.*not allowed here/
+
+
+
+=== TEST 48: a whole configuration is good
+--- http_config
+    im_redis 127.0.0.1:1 db=3 prefix=chat: partitions=64 timeout=3s;
+    im_node comet-1;
+    im_room chat:* history=100 ttl=24h presence publish=member;
+    im_room ticker history=1 ttl=1m join=user publish=user;
+    im_room * history=0;
+    im_inbox history=100000 ttl=366d;
+    im_broadcast history=0;
+    im_drain 10s;
+    im_limit sessions=1000 per_ip=100 per_user=10 unauthenticated=100;
+    im_limit handshakes=500 topics=8 topic_log=64k logs=16m;
+--- config
+    im_allow_origin https://a.example http://b.example:8080;
+    location = /ws {
+        im_comet protocol=im;
+        im_auth none;
+        im_ping 25s timeout=60s;
+        im_limit message=16m replies=64k auth_timeout=5s;
+    }
+    location = /echo { im_comet protocol=echo; }
+    location = /status { im_status; }
+--- services
+--- not_ready
+--- websocket
+a: open /echo
+a: close 1000
+http: GET /status 200
+b: refused 503 /(?i)Retry-After:/ /ws
+--- no_error_log
+[alert]
+[emerg]

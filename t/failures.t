@@ -1,0 +1,159 @@
+# Kills of job, logic and workers: others take over, counts are right again.
+
+use Test::Nginx::Socket 'no_plan';
+use Test::Im;
+
+master_on();
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: a killed job: the other takes over within its lease
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /none { im_comet protocol=im; im_auth none; }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- tokens
+0123456789abcdef u1 Ann
+fedcba9876543210 u2 Bob
+00000000000000a1 u1 Ann
+00000000000000b1 u3 Bo 1,chat:*
+--- services: redis logic logic2 job job2
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv op 4
+push: room 1 1
+a: recv msg 1
+kill: job
+push: room 1 2
+push: user u1 3
+push: all 4
+a: recv_set 2 3 4
+start: job
+push: room 1 5
+a: recv msg 5
+a: silent
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 2: SIGTERM hands over at once
+--- websocket
+a: open /none
+a: send {"roomId":2}
+a: recv op 4
+stop: job2
+push: room 2 1
+push: all 2
+a: recv_set 1 2
+start: job2
+push: room 2 3
+a: recv msg 3
+a: silent
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 3: all jobs away: pushes are accepted and come later
+--- websocket
+a: open /none
+a: send {"roomId":3}
+a: recv op 4
+kill: job
+kill: job2
+push: room 3 1
+push: room 3 2
+a: silent
+start: job
+push: room 3 3
+a: recv msg 1
+a: recv msg 2
+a: recv msg 3
+a: silent
+start: job2
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 4: a killed logic: the other one answers
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":4}
+a: recv op 4
+kill: logic
+push: room 4 1
+push: room 4 2
+push: room 4 3
+a: recv msg 1
+a: recv msg 2
+a: recv msg 3
+b: open /ws
+b: send {"auth":"fedcba9876543210","roomId":4}
+b: recv op 4
+a: silent
+start: logic
+push: room 4 4
+a: recv msg 4
+b: recv msg 4
+--- no_error_log
+[alert]
+
+
+
+=== TEST 5: SIGTERM of logic loses nothing
+--- websocket
+a: open /none
+a: send {"roomId":5}
+a: recv op 4
+stop: logic2
+push: room 5 1
+push: room 5 2
+start: logic2
+push: room 5 3
+a: recv msg 1
+a: recv msg 2
+a: recv msg 3
+a: silent
+--- no_error_log
+[alert]
+
+
+
+=== TEST 6: a killed worker: its counts are gone within a lease, the next one serves
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":6}
+a: recv op 4
+until: /im/rooms/6 "count":\s*1\b
+kill: worker
+a: eof
+b: open /ws
+b: send {"auth":"fedcba9876543210","roomId":6}
+b: recv op 4
+push: room 6 1
+b: recv msg 1
+until: 14 /im/rooms/6 "count":\s*1\b
+until: 14 /im/online "connections":\s*1\b
+until: 14 /im/users/u1 "online":\s*false
+until: /status "total":\{"workers":1,"sessions":1,
+b: silent
+--- no_error_log
+[error]

@@ -1,0 +1,202 @@
+# Limits: of a worker, of an address, before authentication, of a message.
+
+use Test::Nginx::Socket 'no_plan';
+use Test::Im;
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: sessions of a worker
+--- http_config
+    im_limit sessions=3;
+--- config
+    location = /echo { im_comet protocol=echo; }
+    location = /status { im_status; }
+--- websocket
+a: open /echo
+b: open /echo
+c: open /echo
+d: refused 503 /(?i)Retry-After:/ /echo
+a: close 1000
+until: /status "sessions":2\b
+d: open /echo
+d: send in
+d: recv_text in
+until: /status "refused":1\b
+--- no_error_log
+[alert]
+
+
+
+=== TEST 2: sessions of an address
+--- http_config
+    im_limit per_ip=2;
+--- config
+    location = /echo { im_comet protocol=echo; }
+    location = /status { im_status; }
+--- websocket
+a: open /echo
+b: open /echo
+c: refused 429 /echo
+d: open from=127.0.0.2 /echo
+d: send another address
+d: recv_text another address
+b: cut
+until: /status "sessions":2\b
+c: open /echo
+e: refused 429 /echo
+--- no_error_log
+[alert]
+
+
+
+=== TEST 3: sessions that have not said who they are
+--- http_config
+    im_limit unauthenticated=2;
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /none { im_comet protocol=im; im_auth none; }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open /none
+b: open /none
+c: refused 503 /none
+a: send {"roomId":1}
+a: recv op 4
+c: open /none
+c: send {"roomId":1}
+c: recv op 4
+until: /status "unauthenticated":1\b
+--- no_error_log
+[alert]
+
+
+
+=== TEST 4: no first frame in time
+--- config
+    location = /none { im_comet protocol=im; im_auth none; im_limit auth_timeout=1s; }
+--- services: redis
+--- not_ready
+--- websocket
+a: open /none
+b: open /none
+b: send {"roomId":1}
+a: recv_close 1008
+b: recv op 4
+b: silent
+--- no_error_log
+[alert]
+
+
+
+=== TEST 5: sessions of a user
+--- http_config
+    im_limit per_user=2;
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /none { im_comet protocol=im; im_auth none; }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- tokens
+0123456789abcdef u1 Ann
+fedcba9876543210 u2 Bob
+00000000000000a1 u1 Ann
+00000000000000b1 u3 Bo 1,chat:*
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv op 4
+b: open /ws
+b: send {"auth":"00000000000000a1","roomId":1}
+b: recv op 4
+c: open /ws
+c: send {"auth":"0123456789abcdef","roomId":1}
+c: recv_close 1008
+d: open /ws
+d: send {"auth":"fedcba9876543210","roomId":1}
+d: recv op 4
+--- no_error_log
+[alert]
+
+
+
+=== TEST 6: handshakes a second
+--- http_config
+    im_limit handshakes=2;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- websocket
+a: burst 10 /echo
+b: open /echo
+b: close 1000
+--- no_error_log
+[alert]
+
+
+
+=== TEST 7: a first frame that is too long
+--- config
+    location = /none { im_comet protocol=im; im_auth none; im_limit message=100; }
+--- services: redis
+--- not_ready
+--- websocket
+a: open /none
+a: send {"auth":null,"roomId":1,"x":"01234567890123456789012345678901234567890123456789012345678901234567890123456789"}
+a: recv_close 1009
+--- no_error_log
+[alert]
+
+
+
+=== TEST 8: a slow session is closed, others go on
+--- http_config
+    im_limit topic_log=64k;
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /none { im_comet protocol=im; im_auth none; }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open /none
+a: send {"roomId":1}
+a: recv op 4
+b: open /none
+b: send {"roomId":1}
+b: recv op 4
+a: stall
+flood: 400 room 1 b
+until: /status "slow":1\b
+push: room 1 "end"
+b: recv msg "end"
+a: gone
+--- no_error_log
+[alert]
