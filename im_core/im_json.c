@@ -245,8 +245,9 @@ im_json_add_string(im_buf_t *b, im_str_t s)
 static size_t
 im_json_add_char(im_buf_t *b, const u_char *p, size_t len)
 {
-    size_t   n;
-    u_char  *dst;
+    size_t  n;
+
+    static const char  digits[] = "0123456789abcdef";
 
     if (*p >= 0x80) {
         for (n = 2; n <= 4 && n <= len; n++) {
@@ -268,13 +269,9 @@ im_json_add_char(im_buf_t *b, const u_char *p, size_t len)
         return 1;
     }
 
-    dst = im_buf_reserve(b, 6);
-
-    if (dst != NULL) {
-        memcpy(dst, "\\u00", 4);
-        dst[4] = (u_char) "0123456789abcdef"[*p >> 4];
-        dst[5] = (u_char) "0123456789abcdef"[*p & 0x0f];
-    }
+    im_buf_add_z(b, "\\u00");
+    im_buf_add_u8(b, (uint8_t) digits[*p >> 4]);
+    im_buf_add_u8(b, (uint8_t) digits[*p & 0x0f]);
 
     return 1;
 }

@@ -29,7 +29,7 @@ typedef enum {
 
 
 typedef struct {
-    im_str_t    *elts;   /* in the arena's owner: freed by im_json_strings_free */
+    im_str_t    *elts;   /* freed by im_json_strings_free() */
     im_uint_t    n;
     im_uint_t    max;    /* set by the caller before decoding */
 } im_json_strings_t;

@@ -95,8 +95,9 @@ im_node_valid(im_str_t name)
         return 0;
     }
 
+    /* a valid name has no NUL, so strchr() doesn't find its own */
     for (i = 0; i < name.len; i++) {
-        if (memchr(".:{} ", name.data[i], 5) != NULL) {
+        if (strchr(".:{} ", name.data[i]) != NULL) {
             return 0;
         }
     }

@@ -56,13 +56,19 @@ void im_key_left(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
 void im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
     im_str_t id);
 
-/* Of a partition: PREFIX{p}:q, PREFIX{p}:own; channels PREFIX{p}:w:WORKER, PREFIX{p}:all */
+/*
+ * Of a partition: PREFIX{p}:q, PREFIX{p}:own; channels PREFIX{p}:w:WORKER,
+ * PREFIX{p}:all
+ */
 void im_key_queue(im_buf_t *b, im_str_t prefix, uint16_t p);
 void im_key_owner(im_buf_t *b, im_str_t prefix, uint16_t p);
 void im_key_channel(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t worker);
 void im_key_channel_all(im_buf_t *b, im_str_t prefix, uint16_t p);
 
-/* PREFIX{reg}:conf (string: number of partitions), :nodes (zset), :n:WORKER (hash), :t:NODE (zset), :jobs (zset) */
+/*
+ * PREFIX{reg}:conf (string: number of partitions), :nodes (zset), :n:WORKER
+ * (hash), :t:NODE (zset), :jobs (zset)
+ */
 void im_key_conf(im_buf_t *b, im_str_t prefix);
 void im_key_nodes(im_buf_t *b, im_str_t prefix);
 void im_key_record(im_buf_t *b, im_str_t prefix, im_str_t worker);

@@ -42,7 +42,10 @@ typedef struct {
 void im_rules_init(im_rules_t *rules);
 void im_rules_cleanup(im_rules_t *rules);
 
-/* Copies the rule. IM_DECLINED: pattern is there already or invalid ('*' not last); IM_ERROR: memory, too many. */
+/*
+ * Copies the rule.  IM_DECLINED: the pattern is there already or invalid ('*'
+ * not last), or history is too large; IM_ERROR: no memory, too many.
+ */
 im_int_t im_rules_add(im_rules_t *rules, const im_rule_t *rule);
 
 /* By exact name, else the longest prefix; NULL: no rule. */
@@ -52,9 +55,13 @@ const im_rule_t *im_rules_room(const im_rules_t *rules, im_str_t room);
 const im_rule_t *im_rules_topic(const im_rules_t *rules, im_str_t topic);
 
 void im_rules_encode(im_buf_t *b, const im_rules_t *rules);          /* JSON */
+/* Initializes rules; on IM_ERROR they are empty. */
 im_int_t im_rules_decode(im_str_t json, im_rules_t *rules);
 
-/* Per pattern the larger history and ttl and the stricter permission. IM_ERROR: memory. */
+/*
+ * Per pattern the larger history and ttl and the stricter permission.
+ * IM_ERROR: no memory, too many.
+ */
 im_int_t im_rules_merge(im_rules_t *into, const im_rules_t *from);
 
 /* Life of a topic's meta: max(30 d, ttl + 1 d), in s. */
