@@ -95,8 +95,9 @@ sub prepare {
         $config =~ s/\binclude im_params;/include $Top\/conf\/im_params;/g;
         $block->set_value(config => "$config\n"
                           . "location = /_ready { return 204; }\n");
-        $block->set_value(http_config => http_config($both, $http,
-                                                  $services));
+        $block->set_value(http_config =>
+                          http_config($both, $http, $services))
+            unless defined $block->must_die;
         start($_) for split ' ', $services;
         tokens($block->tokens) if defined $block->tokens;
         $Ready = $services =~ /logic/ ? 0 : 1;
