@@ -37,7 +37,6 @@ static void ngx_im_route_settle(ngx_im_route_t *route);
 static void ngx_im_route_to(ngx_im_route_t *route, im_list_t *list);
 static im_int_t ngx_im_route_again(im_topic_t *topic, void *data);
 static void ngx_im_route_look(ngx_im_route_t *route);
-static void ngx_im_route_follow(ngx_im_route_t *route, ngx_im_session_t *s);
 static void ngx_im_route_follow_sub(im_sub_t *sub);
 
 
@@ -58,7 +57,10 @@ ngx_im_sync_follow(ngx_im_worker_t *w, im_topic_t *topic)
 
     if (w->sync->up) {
         ngx_im_route_to(route, &w->sync->urgent);
-        ngx_im_route_pump(w->sync);
+
+        /* once its first member, and what else this turn brings, is there */
+
+        ngx_post_event(&w->sync->pump, &ngx_posted_events);
     }
 
     return NGX_OK;
@@ -89,7 +91,7 @@ ngx_im_sync_unfollow(ngx_im_worker_t *w, im_topic_t *topic)
 
     ngx_im_route_settle(route);
 
-    ngx_im_route_pump(w->sync);
+    ngx_post_event(&w->sync->pump, &ngx_posted_events);
 }
 
 
@@ -103,50 +105,22 @@ ngx_im_sync_member(ngx_im_worker_t *w, im_topic_t *topic, ngx_im_session_t *s,
     sync = w->sync;
     route = topic->data;
 
-    if (route == NULL) {
+    if (route == NULL || route->broadcast) {
         return;
     }
 
-    if (!route->broadcast) {
-        route->dirty = 1;
+    route->dirty = 1;
 
-        if (s->user != NULL && !route->assert) {
-            ngx_im_route_change(route, s, joined);
-        }
-
-        if (!sync->up) {
-            route->assert = 1;
-            ngx_im_route_forget_changes(route);
-
-        } else if (!route->busy && im_list_empty(&route->link)) {
-            ngx_im_route_to(route, &sync->changed);
-        }
+    if (s->user != NULL && !route->assert) {
+        ngx_im_route_change(route, s, joined);
     }
 
-    if (joined && topic->state != IM_TOPIC_NEW) {
-        ngx_im_route_follow(route, s);
-    }
-}
+    if (!sync->up) {
+        route->assert = 1;
+        ngx_im_route_forget_changes(route);
 
-
-/* A session that joins a topic which has its position follows at once. */
-static void
-ngx_im_route_follow(ngx_im_route_t *route, ngx_im_session_t *s)
-{
-    im_sub_t  *sub;
-
-    sub = &s->everybody;
-
-    if (!route->broadcast) {
-        for (sub = s->subs; sub != NULL; sub = sub->next) {
-            if (sub->log != NULL && sub->log->topic == route->topic) {
-                break;
-            }
-        }
-    }
-
-    if (sub != NULL && sub->log != NULL && sub->log->topic == route->topic) {
-        ngx_im_route_follow_sub(sub);
+    } else if (!route->busy && im_list_empty(&route->link)) {
+        ngx_im_route_to(route, &sync->changed);
     }
 }
 
@@ -303,7 +277,7 @@ ngx_im_route_urgent(ngx_im_route_t *route)
     }
 
     ngx_im_route_to(route, &route->sync->urgent);
-    ngx_im_route_pump(route->sync);
+    ngx_post_event(&route->sync->pump, &ngx_posted_events);
 }
 
 

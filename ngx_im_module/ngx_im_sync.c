@@ -28,6 +28,7 @@ static ngx_int_t ngx_im_sync_append(ngx_im_worker_t *w, im_topic_t *topic,
     const im_entry_t *entry);
 
 static void ngx_im_sync_tick_handler(ngx_event_t *ev);
+static void ngx_im_sync_pump_handler(ngx_event_t *ev);
 static void ngx_im_sync_renew_handler(ngx_event_t *ev);
 static void ngx_im_sync_renew(ngx_im_sync_t *sync, int fresh);
 static void ngx_im_sync_renewed(ngx_im_worker_t *w, void *data, void *ctx);
@@ -83,6 +84,10 @@ ngx_im_sync_init(ngx_im_worker_t *w)
     sync->renew.log = w->log;
     sync->renew.cancelable = 1;
 
+    sync->pump.handler = ngx_im_sync_pump_handler;
+    sync->pump.data = sync;
+    sync->pump.log = w->log;
+
     w->sync = sync;
 
     w->redis = ngx_im_redis_create(w, &ngx_im_sync_events);
@@ -131,6 +136,10 @@ ngx_im_sync_exit(ngx_im_worker_t *w)
 
     if (sync->renew.timer_set) {
         ngx_del_timer(&sync->renew);
+    }
+
+    if (sync->pump.posted) {
+        ngx_delete_posted_event(&sync->pump);
     }
 
     im_buf_cleanup(&sync->keys);
@@ -407,6 +416,13 @@ ngx_im_sync_tick_handler(ngx_event_t *ev)
         ngx_im_route_tick(sync);
         ngx_im_route_pump(sync);
     }
+}
+
+
+static void
+ngx_im_sync_pump_handler(ngx_event_t *ev)
+{
+    ngx_im_route_pump(ev->data);
 }
 
 

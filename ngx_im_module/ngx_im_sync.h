@@ -106,6 +106,7 @@ struct ngx_im_sync_s {
     ngx_uint_t        nrenewals;
     ngx_event_t       tick;        /* 1 s */
     ngx_event_t       renew;
+    ngx_event_t       pump;        /* posted */
     im_buf_t          keys;
     im_buf_t          users;       /* im_sketch_t, encoded */
     im_str_t          argv[NGX_IM_ARGS_MAX];   /* of the call being made */
