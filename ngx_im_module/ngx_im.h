@@ -102,6 +102,7 @@ typedef struct {
     ngx_array_t         *origins;        /* of ngx_str_t, NULL: any */
     ngx_im_main_conf_t  *main;
     ngx_http_core_loc_conf_t *clcf;
+    ngx_http_core_srv_conf_t *cscf;
 } ngx_im_loc_conf_t;
 
 
@@ -248,6 +249,7 @@ struct ngx_im_worker_s {
     ngx_str_t           id;              /* NODE.SLOT.START */
     ngx_im_redis_t     *redis;
     ngx_im_sync_t      *sync;
+    struct ngx_im_backend_s *backend;
     unsigned            draining:1;
 };
 
@@ -350,9 +352,9 @@ void ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command);
 
 /* ngx_im_backend.c */
 
-/* status 0: no answer. body borrowed. */
+/* status 0: no answer. asked, the body sent, and body are borrowed. */
 typedef void (*ngx_im_backend_pt)(ngx_im_worker_t *w, ngx_im_handle_t h,
-    ngx_uint_t status, im_str_t body);
+    im_str_t asked, ngx_uint_t status, im_str_t body);
 
 /*
  * POSTs body to the internal location uri of the server that conf belongs to;

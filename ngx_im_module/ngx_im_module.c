@@ -374,6 +374,7 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     conf->main = imcf;
     conf->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    conf->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
 
     if (conf->pong <= conf->ping) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
