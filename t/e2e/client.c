@@ -662,8 +662,12 @@ read_line(char *line, size_t size)
         return 0;
     }
 
-    *end = '\0';
-    snprintf(line, size, "%s", buf);
+    if ((size_t) (end - buf) >= size) {
+        exit(2);
+    }
+
+    memcpy(line, buf, end - buf);
+    line[end - buf] = '\0';
     n -= end + 1 - buf;
     memmove(buf, end + 1, n);
 
