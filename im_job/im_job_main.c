@@ -1,0 +1,302 @@
+/*
+ * im_job: takes accepted pushes from the queues and publishes them to the
+ * workers.  Several processes share the partitions; SIGTERM hands over.
+ */
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "im_job.h"
+#include "im_daemon_log.h"
+#include "im_daemon_option.h"
+
+
+typedef struct {
+    char      *conf;
+    char      *redis;
+    char      *user;
+    char      *password;
+    char      *prefix;
+    char      *log;
+    uint64_t   db;
+    uint64_t   partitions;
+} im_job_conf_t;
+
+
+#define im_job_string(n, field, help)                                         \
+    { n, IM_OPTION_STRING, offsetof(im_job_conf_t, field), 0, 0, help }
+#define im_job_number(n, field, min, max, help)                               \
+    { n, IM_OPTION_NUMBER, offsetof(im_job_conf_t, field), min, max, help }
+
+
+static const im_daemon_option_t  im_job_options[] = {
+    im_job_string("conf", conf, "FILE  options, one \"name value;\" a line"),
+    im_job_string("redis", redis,
+                  "HOST:PORT|unix:PATH  default 127.0.0.1:6379"),
+    im_job_string("redis-user", user, "NAME  of the ACL"),
+    im_job_string("redis-password", password, "TEXT"),
+    im_job_number("redis-db", db, 0, 1000000, "NUMBER  default 0"),
+    im_job_string("prefix", prefix, "TEXT  of all keys, default im:"),
+    im_job_number("partitions", partitions, 0, IM_PARTITIONS_MAX,
+                  "NUMBER  offered when Redis has none yet, default 16"),
+    im_job_string("log", log, "LEVEL  error, warn, notice, info or debug"),
+    im_daemon_option_end
+};
+
+
+static im_int_t im_job_run(im_job_conf_t *conf);
+static void im_job_up(void *data);
+static void im_job_down(void *data);
+static void im_job_fatal(void *data, const char *why);
+static void im_job_tick(evutil_socket_t fd, short what, void *data);
+static void im_job_signal(evutil_socket_t fd, short what, void *data);
+static void im_job_stopping(im_job_t *job);
+
+
+int
+main(int argc, char **argv)
+{
+    int            level;
+    im_int_t       rc;
+    im_job_conf_t  conf;
+
+    memset(&conf, 0, sizeof(conf));
+
+    rc = im_daemon_options(argc, argv, im_job_options, &conf);
+
+    if (rc != IM_OK) {
+        im_daemon_options_cleanup(im_job_options, &conf);
+        return rc == IM_DONE ? 0 : 2;
+    }
+
+    level = conf.log != NULL ? im_daemon_log_find(conf.log) : IM_LOG_NOTICE;
+
+    if (level == -1) {
+        im_daemon_log(IM_LOG_ERROR, "--log=%s: there are error, warn, notice, "
+                      "info and debug", conf.log);
+        rc = IM_ERROR;
+
+    } else if (conf.prefix != NULL && !im_prefix_valid(im_str_z(conf.prefix)))
+    {
+        im_daemon_log(IM_LOG_ERROR, "--prefix=%s: must be 1 to 32 printable "
+                      "bytes without \"{}\" and spaces", conf.prefix);
+        rc = IM_ERROR;
+
+    } else {
+        im_daemon_log_level(level);
+        rc = im_job_run(&conf);
+    }
+
+    im_daemon_options_cleanup(im_job_options, &conf);
+
+    return rc == IM_OK ? 0 : 1;
+}
+
+
+static im_int_t
+im_job_run(im_job_conf_t *conf)
+{
+    uint32_t                   p, nonce[2];
+    im_job_t                   job;
+    struct event              *term, *intr;
+    im_daemon_redis_events_t   events;
+    struct timeval             tv = { IM_JOB_TICK / 1000, 0 };
+
+    memset(&job, 0, sizeof(job));
+    signal(SIGPIPE, SIG_IGN);
+
+    im_daemon_random(job.seed, sizeof(job.seed));
+    im_daemon_random(nonce, sizeof(nonce));
+    snprintf(job.id, sizeof(job.id), "job-%ld-%08x%08x", (long) getpid(),
+             nonce[0], nonce[1]);
+
+    job.redis.address = conf->redis ? conf->redis : "127.0.0.1:6379";
+    job.redis.user = conf->user;
+    job.redis.password = conf->password;
+    job.redis.db = conf->db;
+    job.redis.prefix = im_str_z(conf->prefix ? conf->prefix : "im:");
+    job.redis.partitions = conf->partitions;
+
+    job.base = event_base_new();
+    if (job.base == NULL) {
+        return IM_ERROR;
+    }
+
+    events.up = im_job_up;
+    events.down = im_job_down;
+    events.fatal = im_job_fatal;
+
+    job.link = im_daemon_redis_create(job.base, &job.redis, &events, &job);
+    job.tick = event_new(job.base, -1, EV_PERSIST, im_job_tick, &job);
+    term = evsignal_new(job.base, SIGTERM, im_job_signal, &job);
+    intr = evsignal_new(job.base, SIGINT, im_job_signal, &job);
+
+    if (job.link == NULL || job.tick == NULL || term == NULL || intr == NULL) {
+        im_daemon_log(IM_LOG_ERROR, "no memory");
+        return IM_ERROR;
+    }
+
+    evsignal_add(term, NULL);
+    evsignal_add(intr, NULL);
+    event_add(job.tick, &tv);
+
+    im_daemon_log(IM_LOG_NOTICE, "im_job %s starts as %s", IM_DAEMON_VERSION,
+                  job.id);
+
+    event_base_dispatch(job.base);
+
+    for (p = 0; p < job.npartitions; p++) {
+        im_job_partition_stop(&job.partitions[p]);
+
+        if (job.partitions[p].retry != NULL) {
+            event_free(job.partitions[p].retry);
+        }
+    }
+
+    im_daemon_redis_destroy(job.link);
+    event_free(job.tick);
+    event_free(term);
+    event_free(intr);
+    event_base_free(job.base);
+    im_free(job.partitions);
+
+    im_daemon_log(IM_LOG_NOTICE, "im_job ends");
+
+    return job.rc ? IM_ERROR : IM_OK;
+}
+
+
+static void
+im_job_up(void *data)
+{
+    uint32_t   p, n;
+    im_job_t  *job = data;
+
+    if (job->partitions == NULL) {
+        n = im_daemon_redis_partitions(job->link);
+
+        job->partitions = im_calloc(n * sizeof(im_job_partition_t));
+        if (job->partitions == NULL) {
+            im_job_fatal(job, "no memory");
+            return;
+        }
+
+        for (p = 0; p < n; p++) {
+            im_job_partition_init(job, &job->partitions[p], p);
+        }
+
+        job->npartitions = n;
+    }
+
+    im_daemon_log(IM_LOG_NOTICE, "Redis is there, %u partitions",
+                  job->npartitions);
+
+    im_job_registry_tick(job);
+}
+
+
+static void
+im_job_down(void *data)
+{
+    im_job_t  *job = data;
+
+    im_daemon_log(IM_LOG_WARN, "Redis is away: %s",
+                  im_daemon_redis_why(job->link));
+}
+
+
+static void
+im_job_fatal(void *data, const char *why)
+{
+    im_job_t  *job = data;
+
+    im_daemon_log(IM_LOG_ERROR, "%s", why);
+
+    job->rc = 1;
+    event_base_loopbreak(job->base);
+}
+
+
+static void
+im_job_tick(evutil_socket_t fd, short what, void *data)
+{
+    uint32_t   p;
+    uint64_t   now;
+    im_job_t  *job = data;
+
+    (void) fd;
+    (void) what;
+
+    now = im_daemon_now();
+
+    for (p = 0; p < job->npartitions; p++) {
+        im_job_partition_tick(&job->partitions[p]);
+    }
+
+    if (now - job->heartbeat >= IM_JOB_HEARTBEAT) {
+        job->heartbeat = now;
+
+        for (p = 0; p < job->npartitions; p++) {
+            im_job_partition_heartbeat(&job->partitions[p]);
+        }
+    }
+
+    if (job->stop) {
+        im_job_stopping(job);
+        return;
+    }
+
+    if (im_daemon_redis_ready(job->link)) {
+        im_job_registry_tick(job);
+    }
+}
+
+
+static void
+im_job_signal(evutil_socket_t fd, short what, void *data)
+{
+    uint32_t        p;
+    im_job_t       *job = data;
+    struct timeval  tv = { 0, 50000 };
+
+    (void) fd;
+    (void) what;
+
+    if (job->stop) {
+        event_base_loopbreak(job->base);
+        return;
+    }
+
+    im_daemon_log(IM_LOG_NOTICE, "hands its partitions over");
+
+    job->stop = im_daemon_now() + IM_JOB_STOP;
+
+    im_job_registry_leave(job);
+
+    for (p = 0; p < job->npartitions; p++) {
+        im_job_partition_want(&job->partitions[p], 0);
+    }
+
+    event_add(job->tick, &tv);
+    im_job_stopping(job);
+}
+
+
+/* Ends when all is handed over, or after a bounded time. */
+static void
+im_job_stopping(im_job_t *job)
+{
+    uint32_t  p;
+
+    if (im_daemon_now() < job->stop && im_daemon_redis_ready(job->link)) {
+
+        for (p = 0; p < job->npartitions; p++) {
+            if (!im_job_partition_idle(&job->partitions[p])) {
+                return;
+            }
+        }
+    }
+
+    event_base_loopexit(job->base, NULL);
+}
