@@ -104,6 +104,7 @@ struct ngx_im_redis_s {
     ngx_uint_t                    nsubscribed;
     ngx_im_heartbeat_t           *heartbeats;
     im_buf_t                      scratch;
+    ngx_log_t                     silent;
     u_char                        generation[NGX_IM_GENERATION];
     unsigned                      up:1;       /* the events were told so */
     unsigned                      quiet:1;    /* a failure is in the log */
@@ -498,6 +499,15 @@ ngx_im_redis_connect(ngx_im_conn_t *conn)
     pc.name = &redis->conf->name;
     pc.get = ngx_im_redis_get_peer;
     pc.log = redis->worker->log;
+
+    /* that it is away has been said: not again with each attempt */
+
+    if (redis->quiet) {
+        redis->silent = *redis->worker->log;
+        redis->silent.log_level = NGX_LOG_EMERG;
+        pc.log = &redis->silent;
+    }
+
     pc.log_error = NGX_ERROR_ERR;
 
     rc = ngx_event_connect_peer(&pc);

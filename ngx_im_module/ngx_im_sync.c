@@ -15,6 +15,7 @@
 #define NGX_IM_RECORD_MAX    (4 * 1024 * 1024)
 
 
+static ngx_int_t ngx_im_sync_worker_id(ngx_im_sync_t *sync);
 static void ngx_im_sync_up(ngx_im_worker_t *w);
 static void ngx_im_sync_down(ngx_im_worker_t *w);
 static void ngx_im_sync_generation(ngx_im_worker_t *w);
@@ -90,15 +91,52 @@ ngx_im_sync_init(ngx_im_worker_t *w)
 
     w->sync = sync;
 
+    if (ngx_im_sync_worker_id(sync) != NGX_OK) {
+        goto failed;
+    }
+
     w->redis = ngx_im_redis_create(w, &ngx_im_sync_events);
     if (w->redis == NULL) {
-        im_free(sync);
-        w->sync = NULL;
-        return NGX_ERROR;
+        goto failed;
     }
 
     ngx_add_timer(&sync->tick, 1000);
     ngx_add_timer(&sync->renew, NGX_IM_RENEW_MS);
+
+    return NGX_OK;
+
+failed:
+
+    im_buf_cleanup(&sync->id);
+    im_free(sync);
+    w->sync = NULL;
+
+    return NGX_ERROR;
+}
+
+
+/* Never used again: the time it started is part of it. */
+static ngx_int_t
+ngx_im_sync_worker_id(ngx_im_sync_t *sync)
+{
+    uint64_t          start;
+    ngx_time_t       *now;
+    ngx_im_worker_t  *w;
+
+    w = sync->worker;
+    now = ngx_timeofday();
+    start = (uint64_t) now->sec * 1000 + now->msec;
+
+    im_buf_init(&sync->id, IM_WORKER_MAX);
+    im_worker_id(&sync->id, im_str_set(w->conf->node.data, w->conf->node.len),
+                 ngx_worker, start);
+
+    if (sync->id.failed) {
+        return NGX_ERROR;
+    }
+
+    w->id.data = sync->id.data;
+    w->id.len = sync->id.len;
 
     return NGX_OK;
 }
@@ -142,6 +180,9 @@ ngx_im_sync_exit(ngx_im_worker_t *w)
         ngx_delete_posted_event(&sync->pump);
     }
 
+    ngx_str_null(&w->id);
+
+    im_buf_cleanup(&sync->id);
     im_buf_cleanup(&sync->keys);
     im_buf_cleanup(&sync->users);
     im_buf_cleanup(&sync->live);

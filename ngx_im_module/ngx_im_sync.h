@@ -93,6 +93,7 @@ struct ngx_im_route_s {
 
 struct ngx_im_sync_s {
     ngx_im_worker_t  *worker;
+    im_buf_t          id;          /* worker->id */
     uint64_t          version;     /* of routes */
     im_list_t         urgent;      /* routes to be told now, first these */
     im_list_t         due;         /* then these */
