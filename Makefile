@@ -39,10 +39,10 @@ PROGRAMS := $(BUILD)/im_logic $(BUILD)/im_job
 
 UNITS    := $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/*_test.c))
 FUZZ     := $(patsubst t/fuzz/%.c,$(BUILD)/t/%,$(wildcard t/fuzz/*_fuzz.c))
-# unit tests bring an allocator that fails on demand
-TESTED   := $(filter-out $(BUILD)/im_core/im_alloc.o,$(CORE)) \
-            $(filter-out %_main.o,$(LOGIC) $(DAEMON))
-TESTLIBS := -lcmocka -lyajl -levent -lhiredis -lcrypt -lm
+# from an archive, so that each test links what it tests and no more; unit
+# tests bring an allocator of their own, which fails on demand
+TESTED   := $(BUILD)/t/tested.a
+TESTLIBS := -lcmocka -lyajl -levent -lhiredis -lm
 
 .PHONY: all module programs run test lint style install clean help tests \
         packages-build packages-run packages-test packages-lint
@@ -76,7 +76,7 @@ $(BUILD)/im_scripts.o: $(BUILD)/im_scripts.c
 	$(COMPILE) -c -o $@ $<
 
 $(BUILD)/im_logic: $(LOGIC) $(DAEMON) $(CORE)
-	$(CC) $(SANFLAGS) -o $@ $^ -levent -lhiredis -lyajl -lcrypt -lm
+	$(CC) $(SANFLAGS) -o $@ $^ -levent -lhiredis -lyajl -lm
 
 $(BUILD)/im_job: $(JOB) $(DAEMON) $(CORE)
 	$(CC) $(SANFLAGS) -o $@ $^ -levent -lhiredis -lyajl -lm
@@ -127,6 +127,11 @@ tests: module programs $(UNITS) $(FUZZ) $(BUILD)/t/client
 test: packages-build-test
 	@$(MAKE) --no-print-directory SAN=$(SAN) tests
 	@SAN=$(SAN) IM_BUILD=$(TOP)/$(BUILD) t/run
+
+$(TESTED): $(filter-out $(BUILD)/im_core/im_alloc.o,$(CORE)) \
+        $(filter-out %_main.o,$(DAEMON) $(LOGIC) $(JOB))
+	@mkdir -p $(@D)
+	rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/t/%_test: t/unit/%_test.c t/unit/alloc.c $(TESTED)
 	@mkdir -p $(@D)
