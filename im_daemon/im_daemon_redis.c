@@ -62,7 +62,6 @@ struct im_daemon_redis_s {
     uint32_t                         partitions;
     char                             run_id[IM_REDIS_RUN_ID + 1];
     char                             generation[IM_REDIS_GENERATION + 1];
-    char                             policy[32];
     char                             why[160];
     unsigned                         used:1;    /* was ready at least once */
     unsigned                         destroyed:1;
@@ -480,8 +479,6 @@ im_daemon_redis_setup(im_daemon_redis_t *redis)
 
     conf = redis->conf;
     rc = IM_OK;
-
-    redis->policy[0] = '\0';
 
     if (conf->password != NULL && conf->user != NULL) {
         rc |= im_daemon_redis_words(redis, im_daemon_redis_auth_handler, 3,

@@ -1,0 +1,122 @@
+/*
+ * im_logic: what its files share.
+ *
+ * One thread, one loop.  A request is a small state machine on Redis replies;
+ * each call to Redis ends within IM_REDIS_TIMEOUT, so each request ends.
+ */
+
+#ifndef IM_LOGIC_H
+#define IM_LOGIC_H
+
+
+#include <event2/event.h>
+
+#include "im_types.h"
+#include "im_buf.h"
+#include "im_hash.h"
+#include "im_rule.h"
+#include "im_daemon_log.h"
+#include "im_daemon_redis.h"
+#include "im_daemon_request.h"
+
+
+#define IM_LOGIC_LEASE        12000     /* ms, of a worker */
+#define IM_LOGIC_MAX_WORKERS  4096
+#define IM_LOGIC_MAX_USERS    1000      /* in the answer about a room */
+#define IM_LOGIC_MAX_REPLY    (4 * 1024 * 1024)
+
+
+typedef struct {
+    char      *redis;
+    char      *user;
+    char      *password;
+    char      *prefix;
+    char      *fcgi;
+    char      *http;
+    char      *log;
+    uint64_t   db;
+    uint64_t   partitions;
+    uint64_t   max_body;
+    uint64_t   max_targets;
+    uint64_t   max_requests;
+    uint64_t   queue_cap;
+    uint64_t   idem_ttl;
+} im_logic_conf_t;
+
+
+/* The workers that live and what they say, as of the last look. */
+typedef struct {
+    im_str_t  *workers;       /* sorted; owned */
+    im_uint_t  nworkers;
+    im_rules_t rules;         /* merged */
+    uint64_t   sessions;
+    uint64_t   users;
+    uint64_t   jobs;          /* im_job processes that live */
+    unsigned   known:1;       /* looked at since Redis came back */
+} im_logic_nodes_t;
+
+
+typedef struct im_logic_look_s  im_logic_look_t;
+
+
+typedef struct {
+    struct event_base       *base;
+    im_logic_conf_t          conf;
+    im_daemon_redis_conf_t   redis_conf;
+    im_daemon_redis_t       *redis;
+    im_str_t                 prefix;
+    im_logic_nodes_t         nodes;
+    im_logic_look_t         *look;         /* under way */
+    uint64_t                 nrequests;    /* under way */
+    uint64_t                 seed[2];
+    unsigned                 stopping:1;
+    unsigned                 failed:1;
+} im_logic_t;
+
+
+/* im_logic_request.c */
+
+/* Takes a request over from its transport; data is im_logic_t. */
+void im_logic_handler(im_daemon_request_t *r, void *data);
+
+/* {"code":0,"msg":"success","data":DATA} */
+void im_logic_reply_data(im_logic_t *logic, im_daemon_request_t *r,
+    const im_buf_t *data);
+/* {"code":STATUS,"msg":"..."} */
+void im_logic_reply_error(im_logic_t *logic, im_daemon_request_t *r,
+    im_uint_t status, const char *msg);
+void im_logic_reply(im_logic_t *logic, im_daemon_request_t *r,
+    im_uint_t status, const im_buf_t *json);
+
+/* The loop may end: nothing is under way any more. */
+void im_logic_stopped(im_logic_t *logic);
+
+
+/* im_logic_push.c, im_logic_connect.c, im_logic_query.c, im_logic_room.c */
+
+void im_logic_push(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest);
+void im_logic_connect(im_logic_t *logic, im_daemon_request_t *r,
+    im_str_t rest);
+void im_logic_online(im_logic_t *logic, im_daemon_request_t *r,
+    im_str_t rest);
+void im_logic_health(im_logic_t *logic, im_daemon_request_t *r,
+    im_str_t rest);
+void im_logic_room(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest);
+void im_logic_user(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest);
+
+
+/* im_logic_nodes.c */
+
+/* Starts to look at the registry; called about once a second. */
+void im_logic_nodes_look(im_logic_t *logic);
+int im_logic_nodes_live(const im_logic_t *logic, im_str_t worker);
+/* Redis is away: nothing is known. */
+void im_logic_nodes_forget(im_logic_t *logic);
+void im_logic_nodes_cleanup(im_logic_t *logic);
+
+
+/* NULL: ready; else why pushes can't be accepted. */
+const char *im_logic_unready(const im_logic_t *logic);
+
+
+#endif /* IM_LOGIC_H */

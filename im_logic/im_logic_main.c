@@ -1,0 +1,390 @@
+/*
+ * im_logic: accepts pushes, answers who is where and who a token is.
+ */
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include <event2/event.h>
+
+#include "im_logic.h"
+#include "im_logic_server.h"
+#include "im_key.h"
+#include "im_push.h"
+#include "im_daemon_http.h"
+#include "im_daemon_option.h"
+
+
+#define IM_LOGIC_DRAIN  15       /* s, at most */
+
+
+typedef struct {
+    im_logic_t          logic;
+    im_logic_server_t  *server;
+    im_daemon_http_t   *http;
+    struct event       *term;
+    struct event       *interrupt;
+    struct event       *tick;
+} im_logic_main_t;
+
+
+static im_int_t im_logic_main_init(im_logic_main_t *m);
+static im_int_t im_logic_main_listen(im_logic_main_t *m);
+static im_int_t im_logic_main_events(im_logic_main_t *m);
+static void im_logic_main_cleanup(im_logic_main_t *m);
+static void im_logic_main_signal(evutil_socket_t fd, short what, void *data);
+static void im_logic_main_tick(evutil_socket_t fd, short what, void *data);
+static void im_logic_main_up(void *data);
+static void im_logic_main_down(void *data);
+static void im_logic_main_fatal(void *data, const char *why);
+static void im_logic_main_files(void);
+
+
+static const im_daemon_option_t  im_logic_options[] = {
+    { "redis", IM_OPTION_STRING, offsetof(im_logic_conf_t, redis), 0, 0,
+      "HOST:PORT|unix:PATH  (127.0.0.1:6379)" },
+    { "redis-user", IM_OPTION_STRING, offsetof(im_logic_conf_t, user), 0, 0,
+      "NAME" },
+    { "redis-password", IM_OPTION_STRING, offsetof(im_logic_conf_t, password),
+      0, 0, "TEXT" },
+    { "redis-db", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, db), 0, 65535,
+      "N  (0)" },
+    { "prefix", IM_OPTION_STRING, offsetof(im_logic_conf_t, prefix), 0, 0,
+      "TEXT  of all keys (im:)" },
+    { "partitions", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, partitions),
+      1, IM_PARTITIONS_MAX, "N  (what Redis holds, 16 in a new one)" },
+    { "fcgi", IM_OPTION_STRING, offsetof(im_logic_conf_t, fcgi), 0, 0,
+      "HOST:PORT|unix:PATH  FastCGI" },
+    { "http", IM_OPTION_STRING, offsetof(im_logic_conf_t, http), 0, 0,
+      "HOST:PORT|unix:PATH  plain HTTP" },
+    { "max-body", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, max_body),
+      1024, 16 * 1024 * 1024, "BYTES  of a request (1m)" },
+    { "max-targets", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, max_targets),
+      1, 10000, "N  of a push (1000)" },
+    { "max-requests", IM_OPTION_NUMBER,
+      offsetof(im_logic_conf_t, max_requests), 1, 1000000,
+      "N  under way (10000)" },
+    { "queue-cap", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, queue_cap),
+      1, 100000000, "N  pushes that wait, of a partition (100000)" },
+    { "idem-ttl", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, idem_ttl),
+      1, 86400, "SECONDS  an id is remembered (300)" },
+    { "log", IM_OPTION_STRING, offsetof(im_logic_conf_t, log), 0, 0,
+      "error|warn|notice|info|debug  (notice)" },
+    im_daemon_option_end
+};
+
+
+static const im_daemon_redis_events_t  im_logic_redis_events = {
+    im_logic_main_up,
+    im_logic_main_down,
+    im_logic_main_fatal
+};
+
+
+int
+main(int argc, char **argv)
+{
+    im_int_t         rc;
+    im_logic_main_t  m;
+
+    memset(&m, 0, sizeof(im_logic_main_t));
+
+    m.logic.conf.max_body = 1024 * 1024;
+    m.logic.conf.max_targets = 1000;
+    m.logic.conf.max_requests = 10000;
+    m.logic.conf.queue_cap = 100000;
+    m.logic.conf.idem_ttl = 300;
+
+    rc = im_daemon_options(argc, argv, im_logic_options, &m.logic.conf);
+
+    if (rc != IM_OK) {
+        im_daemon_options_cleanup(im_logic_options, &m.logic.conf);
+        return rc == IM_DONE ? 0 : 1;
+    }
+
+    rc = im_logic_main_init(&m);
+
+    if (rc == IM_OK) {
+        im_daemon_log(IM_LOG_NOTICE, "im_logic %s started",
+                      IM_DAEMON_VERSION);
+        (void) event_base_dispatch(m.logic.base);
+        im_daemon_log(IM_LOG_NOTICE, "im_logic ended");
+    }
+
+    im_logic_main_cleanup(&m);
+
+    return rc != IM_OK || m.logic.failed;
+}
+
+
+static im_int_t
+im_logic_main_init(im_logic_main_t *m)
+{
+    int               level;
+    im_logic_t       *logic;
+    im_logic_conf_t  *conf;
+
+    logic = &m->logic;
+    conf = &logic->conf;
+
+    if (conf->log != NULL) {
+        level = im_daemon_log_find(conf->log);
+
+        if (level == -1) {
+            im_daemon_log(IM_LOG_ERROR, "--log=%s is not a level", conf->log);
+            return IM_ERROR;
+        }
+
+        im_daemon_log_level(level);
+    }
+
+    logic->prefix = im_str_z(conf->prefix != NULL ? conf->prefix : "im:");
+
+    if (!im_prefix_valid(logic->prefix)) {
+        im_daemon_log(IM_LOG_ERROR, "--prefix=%s is not valid", conf->prefix);
+        return IM_ERROR;
+    }
+
+    if (conf->fcgi == NULL && conf->http == NULL) {
+        im_daemon_log(IM_LOG_ERROR, "nothing to listen on: give --fcgi or "
+                      "--http");
+        return IM_ERROR;
+    }
+
+    logic->redis_conf.address = conf->redis != NULL ? conf->redis
+                                                    : "127.0.0.1:6379";
+    logic->redis_conf.user = conf->user;
+    logic->redis_conf.password = conf->password;
+    logic->redis_conf.db = conf->db;
+    logic->redis_conf.prefix = logic->prefix;
+    logic->redis_conf.partitions = conf->partitions;
+
+    im_daemon_random(logic->seed, sizeof(logic->seed));
+    im_rules_init(&logic->nodes.rules);
+    im_logic_main_files();
+    (void) signal(SIGPIPE, SIG_IGN);
+
+    logic->base = event_base_new();
+    if (logic->base == NULL) {
+        im_daemon_log(IM_LOG_ERROR, "no event base");
+        return IM_ERROR;
+    }
+
+    logic->redis = im_daemon_redis_create(logic->base, &logic->redis_conf,
+                                          &im_logic_redis_events, logic);
+
+    if (logic->redis == NULL || im_logic_main_events(m) != IM_OK) {
+        im_daemon_log(IM_LOG_ERROR, "no memory");
+        return IM_ERROR;
+    }
+
+    return im_logic_main_listen(m);
+}
+
+
+static im_int_t
+im_logic_main_listen(im_logic_main_t *m)
+{
+    im_logic_t  *logic;
+
+    logic = &m->logic;
+
+    if (logic->conf.fcgi != NULL) {
+        m->server = im_logic_server_create(logic->base, logic->conf.fcgi,
+                                           logic->conf.max_body,
+                                           im_logic_handler, logic);
+        if (m->server == NULL) {
+            return IM_ERROR;
+        }
+    }
+
+    if (logic->conf.http != NULL) {
+        m->http = im_daemon_http_create(logic->base, logic->conf.http,
+                                        logic->conf.max_body,
+                                        im_logic_handler, logic);
+        if (m->http == NULL) {
+            return IM_ERROR;
+        }
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_logic_main_events(im_logic_main_t *m)
+{
+    struct timeval  tv;
+
+    tv.tv_sec = 1;
+    tv.tv_usec = 0;
+
+    m->term = evsignal_new(m->logic.base, SIGTERM, im_logic_main_signal, m);
+    m->interrupt = evsignal_new(m->logic.base, SIGINT, im_logic_main_signal,
+                                m);
+    m->tick = event_new(m->logic.base, -1, EV_PERSIST, im_logic_main_tick,
+                        &m->logic);
+
+    if (m->term == NULL || m->interrupt == NULL || m->tick == NULL
+        || event_add(m->term, NULL) == -1
+        || event_add(m->interrupt, NULL) == -1
+        || event_add(m->tick, &tv) == -1)
+    {
+        return IM_ERROR;
+    }
+
+    return IM_OK;
+}
+
+
+static void
+im_logic_main_cleanup(im_logic_main_t *m)
+{
+    im_logic_t  *logic;
+
+    logic = &m->logic;
+
+    if (logic->redis != NULL) {
+        im_daemon_redis_destroy(logic->redis);
+    }
+
+    if (m->server != NULL) {
+        im_logic_server_destroy(m->server);
+    }
+
+    if (m->http != NULL) {
+        im_daemon_http_destroy(m->http);
+    }
+
+    if (m->term != NULL) {
+        event_free(m->term);
+    }
+
+    if (m->interrupt != NULL) {
+        event_free(m->interrupt);
+    }
+
+    if (m->tick != NULL) {
+        event_free(m->tick);
+    }
+
+    if (logic->base != NULL) {
+        event_base_free(logic->base);
+    }
+
+    im_logic_nodes_cleanup(logic);
+    im_daemon_options_cleanup(im_logic_options, &logic->conf);
+    libevent_global_shutdown();
+}
+
+
+/* What is under way is finished, within a time. */
+static void
+im_logic_main_signal(evutil_socket_t fd, short what, void *data)
+{
+    im_logic_t       *logic;
+    struct timeval    tv;
+    im_logic_main_t  *m = data;
+
+    (void) fd;
+    (void) what;
+
+    logic = &m->logic;
+
+    if (logic->stopping) {
+        (void) event_base_loopbreak(logic->base);
+        return;
+    }
+
+    im_daemon_log(IM_LOG_NOTICE, "stopping, %u requests under way",
+                  (unsigned) logic->nrequests);
+
+    logic->stopping = 1;
+
+    if (m->server != NULL) {
+        im_logic_server_close(m->server);
+    }
+
+    if (m->http != NULL) {
+        im_daemon_http_close(m->http);
+    }
+
+    tv.tv_sec = IM_LOGIC_DRAIN;
+    tv.tv_usec = 0;
+    (void) event_base_loopexit(logic->base, &tv);
+
+    if (logic->nrequests == 0) {
+        im_logic_stopped(logic);
+    }
+}
+
+
+/* Answers that have been written to buffers still go out. */
+void
+im_logic_stopped(im_logic_t *logic)
+{
+    struct timeval  tv;
+
+    tv.tv_sec = 0;
+    tv.tv_usec = 100000;
+
+    (void) event_base_loopexit(logic->base, &tv);
+}
+
+
+static void
+im_logic_main_tick(evutil_socket_t fd, short what, void *data)
+{
+    im_logic_t  *logic = data;
+
+    (void) fd;
+    (void) what;
+
+    im_logic_nodes_look(logic);
+}
+
+
+static void
+im_logic_main_up(void *data)
+{
+    im_logic_t  *logic = data;
+
+    im_daemon_log(IM_LOG_NOTICE, "redis is there, %u partitions",
+                  (unsigned) im_daemon_redis_partitions(logic->redis));
+
+    im_logic_nodes_look(logic);
+}
+
+
+static void
+im_logic_main_down(void *data)
+{
+    im_logic_nodes_forget(data);
+}
+
+
+static void
+im_logic_main_fatal(void *data, const char *why)
+{
+    im_logic_t  *logic = data;
+
+    im_daemon_log(IM_LOG_ERROR, "this redis can't be used: %s", why);
+
+    logic->failed = 1;
+    (void) event_base_loopbreak(logic->base);
+}
+
+
+/* A connection is a descriptor: take what the system gives. */
+static void
+im_logic_main_files(void)
+{
+    struct rlimit  limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void) setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}

@@ -1,0 +1,403 @@
+/*
+ * Which workers live, their rules and totals: read from the registry about
+ * once a second.
+ *
+ * A lease holds while now < end <= now + length, by Redis' clock.
+ */
+
+#include <stdlib.h>
+
+#include "im_logic.h"
+#include "im_key.h"
+#include "im_sketch.h"
+
+
+#define IM_LOOK_FIELDS  3
+
+
+/* A look under way: its results replace those of the last one when it ends. */
+struct im_logic_look_s {
+    im_logic_t        *logic;
+    im_logic_nodes_t   nodes;
+    im_sketch_t        users;
+    uint64_t           now;
+    uint64_t           last;       /* hash of the rules merged last */
+    im_uint_t          left;       /* records to come */
+    unsigned           failed:1;
+};
+
+
+static void im_logic_look_time_handler(const im_daemon_reply_t *reply,
+    void *data);
+static void im_logic_look_jobs_handler(const im_daemon_reply_t *reply,
+    void *data);
+static void im_logic_look_nodes_handler(const im_daemon_reply_t *reply,
+    void *data);
+static void im_logic_look_range(im_logic_look_t *look, const im_buf_t *key,
+    im_daemon_reply_pt fn);
+static im_int_t im_logic_look_add(im_logic_look_t *look, im_str_t worker);
+static im_int_t im_logic_look_record(im_logic_look_t *look, im_str_t worker);
+static void im_logic_look_record_handler(const im_daemon_reply_t *reply,
+    void *data);
+static void im_logic_look_rules(im_logic_look_t *look, im_str_t json);
+static void im_logic_look_done(im_logic_look_t *look);
+static void im_logic_look_free(im_logic_look_t *look);
+static void im_logic_nodes_clear(im_logic_nodes_t *nodes);
+static int im_logic_worker_cmp(const void *a, const void *b);
+
+
+void
+im_logic_nodes_look(im_logic_t *logic)
+{
+    im_str_t          time = im_str("TIME");
+    im_logic_look_t  *look;
+
+    if (logic->look != NULL || !im_daemon_redis_ready(logic->redis)) {
+        return;
+    }
+
+    look = calloc(1, sizeof(im_logic_look_t));
+    if (look == NULL) {
+        return;
+    }
+
+    look->logic = logic;
+    im_sketch_init(&look->users);
+    im_rules_init(&look->nodes.rules);
+
+    logic->look = look;
+
+    if (im_daemon_redis_command(logic->redis, IM_PARTITION_REG, &time, 1,
+                                im_logic_look_time_handler, look)
+        != IM_OK)
+    {
+        look->failed = 1;
+        im_logic_look_done(look);
+    }
+}
+
+
+static void
+im_logic_look_time_handler(const im_daemon_reply_t *reply, void *data)
+{
+    im_buf_t          key;
+    im_logic_look_t  *look = data;
+
+    look->now = im_daemon_reply_time(reply);
+
+    im_buf_init(&key, 256);
+    im_key_jobs(&key, look->logic->prefix);
+    im_logic_look_range(look, &key, im_logic_look_jobs_handler);
+    im_buf_cleanup(&key);
+}
+
+
+static void
+im_logic_look_jobs_handler(const im_daemon_reply_t *reply, void *data)
+{
+    im_buf_t          key;
+    im_uint_t         i;
+    im_logic_look_t  *look = data;
+
+    for (i = 1; i < im_daemon_reply_len(reply); i += 2) {
+        if (im_daemon_reply_int(im_daemon_reply_at(reply, i), 0)
+            > (int64_t) look->now)
+        {
+            look->nodes.jobs++;
+        }
+    }
+
+    im_buf_init(&key, 256);
+    im_key_nodes(&key, look->logic->prefix);
+    im_logic_look_range(look, &key, im_logic_look_nodes_handler);
+    im_buf_cleanup(&key);
+}
+
+
+/* A lease zset; without a command there is no reply: the look ends here. */
+static void
+im_logic_look_range(im_logic_look_t *look, const im_buf_t *key,
+    im_daemon_reply_pt fn)
+{
+    im_str_t  args[5];
+
+    args[0] = im_str_z("ZRANGEBYSCORE");
+    args[1] = im_buf_str(key);
+    args[2] = im_str_z("-inf");
+    args[3] = im_str_z("+inf");
+    args[4] = im_str_z("WITHSCORES");
+
+    if (key->failed || look->now == 0
+        || im_daemon_redis_command(look->logic->redis, IM_PARTITION_REG, args,
+                                   5, fn, look)
+           != IM_OK)
+    {
+        look->failed = 1;
+        im_logic_look_done(look);
+    }
+}
+
+
+static void
+im_logic_look_nodes_handler(const im_daemon_reply_t *reply, void *data)
+{
+    int64_t           end;
+    im_uint_t         i, n;
+    im_logic_look_t  *look = data;
+
+    n = im_daemon_reply_len(reply) / 2;
+
+    if (reply == NULL || im_daemon_reply_is_error(reply) || look->now == 0) {
+        look->failed = 1;
+        n = 0;
+    }
+
+    look->left = 1;
+
+    for (i = 0; i < n && look->nodes.nworkers < IM_LOGIC_MAX_WORKERS; i++) {
+        end = im_daemon_reply_int(im_daemon_reply_at(reply, 2 * i + 1), 0);
+
+        if (end > (int64_t) look->now
+            && end <= (int64_t) look->now + IM_LOGIC_LEASE
+            && im_logic_look_add(look, im_daemon_reply_str(
+                                     im_daemon_reply_at(reply, 2 * i)))
+               != IM_OK)
+        {
+            look->failed = 1;
+            break;
+        }
+    }
+
+    if (--look->left == 0) {
+        im_logic_look_done(look);
+    }
+}
+
+
+static im_int_t
+im_logic_look_add(im_logic_look_t *look, im_str_t worker)
+{
+    im_str_t          *s;
+    im_logic_nodes_t  *nodes;
+
+    nodes = &look->nodes;
+
+    if (worker.len == 0 || worker.len > IM_WORKER_MAX) {
+        return IM_OK;
+    }
+
+    s = realloc(nodes->workers, (nodes->nworkers + 1) * sizeof(im_str_t));
+    if (s == NULL) {
+        return IM_ERROR;
+    }
+
+    nodes->workers = s;
+    s += nodes->nworkers;
+
+    s->data = malloc(worker.len);
+    if (s->data == NULL) {
+        return IM_ERROR;
+    }
+
+    memcpy(s->data, worker.data, worker.len);
+    s->len = worker.len;
+    nodes->nworkers++;
+
+    return im_logic_look_record(look, worker);
+}
+
+
+static im_int_t
+im_logic_look_record(im_logic_look_t *look, im_str_t worker)
+{
+    im_buf_t     b;
+    im_int_t     rc;
+    im_str_t     args[2 + IM_LOOK_FIELDS];
+    im_logic_t  *logic;
+
+    logic = look->logic;
+
+    im_buf_init(&b, 1024);
+    im_key_record(&b, logic->prefix, worker);
+
+    args[0] = im_str_z("HMGET");
+    args[1] = im_buf_str(&b);
+    args[2] = im_str_z("sessions");
+    args[3] = im_str_z("users");
+    args[4] = im_str_z("rules");
+
+    rc = b.failed ? IM_ERROR
+         : im_daemon_redis_command(logic->redis, IM_PARTITION_REG, args, 5,
+                                   im_logic_look_record_handler, look);
+    if (rc == IM_OK) {
+        look->left++;
+    }
+
+    im_buf_cleanup(&b);
+
+    return rc;
+}
+
+
+static void
+im_logic_look_record_handler(const im_daemon_reply_t *reply, void *data)
+{
+    int64_t           sessions;
+    im_str_t          bytes;
+    im_sketch_t       users;
+    im_logic_look_t  *look = data;
+
+    if (im_daemon_reply_len(reply) != IM_LOOK_FIELDS) {
+        look->failed = 1;
+        goto done;
+    }
+
+    sessions = im_daemon_reply_int(im_daemon_reply_at(reply, 0), 0);
+
+    if (sessions > 0) {
+        look->nodes.sessions += (uint64_t) sessions;
+    }
+
+    bytes = im_daemon_reply_str(im_daemon_reply_at(reply, 1));
+
+    im_sketch_init(&users);
+
+    if (bytes.len != 0 && im_sketch_decode(bytes, &users) == IM_OK) {
+        (void) im_sketch_merge(&look->users, &users);
+    }
+
+    im_sketch_cleanup(&users);
+
+    im_logic_look_rules(look,
+                        im_daemon_reply_str(im_daemon_reply_at(reply, 2)));
+
+done:
+
+    if (--look->left == 0) {
+        im_logic_look_done(look);
+    }
+}
+
+
+/* Workers of one configuration say the same: it is merged once. */
+static void
+im_logic_look_rules(im_logic_look_t *look, im_str_t json)
+{
+    uint64_t    hash;
+    im_rules_t  rules;
+
+    if (json.len == 0) {
+        return;
+    }
+
+    hash = im_siphash(look->logic->seed, json.data, json.len);
+
+    if (hash == look->last) {
+        return;
+    }
+
+    look->last = hash;
+
+    im_rules_init(&rules);
+
+    if (im_rules_decode(json, &rules) != IM_OK) {
+        im_daemon_log(IM_LOG_WARN, "a worker publishes rules that can't be "
+                      "read");
+
+    } else if (im_rules_merge(&look->nodes.rules, &rules) != IM_OK) {
+        look->failed = 1;
+    }
+
+    im_rules_cleanup(&rules);
+}
+
+
+static void
+im_logic_look_done(im_logic_look_t *look)
+{
+    im_logic_t  *logic;
+
+    logic = look->logic;
+    logic->look = NULL;
+
+    if (!look->failed && im_daemon_redis_ready(logic->redis)) {
+        look->nodes.users = im_sketch_count(&look->users);
+        look->nodes.known = 1;
+
+        qsort(look->nodes.workers, look->nodes.nworkers, sizeof(im_str_t),
+              im_logic_worker_cmp);
+
+        im_logic_nodes_clear(&logic->nodes);
+        logic->nodes = look->nodes;
+        memset(&look->nodes, 0, sizeof(im_logic_nodes_t));
+    }
+
+    im_logic_look_free(look);
+}
+
+
+static void
+im_logic_look_free(im_logic_look_t *look)
+{
+    im_sketch_cleanup(&look->users);
+    im_logic_nodes_clear(&look->nodes);
+    free(look);
+}
+
+
+int
+im_logic_nodes_live(const im_logic_t *logic, im_str_t worker)
+{
+    if (logic->nodes.nworkers == 0) {
+        return 0;
+    }
+
+    return bsearch(&worker, logic->nodes.workers, logic->nodes.nworkers,
+                   sizeof(im_str_t), im_logic_worker_cmp)
+           != NULL;
+}
+
+
+void
+im_logic_nodes_forget(im_logic_t *logic)
+{
+    logic->nodes.known = 0;
+}
+
+
+void
+im_logic_nodes_cleanup(im_logic_t *logic)
+{
+    im_logic_nodes_clear(&logic->nodes);
+}
+
+
+static void
+im_logic_nodes_clear(im_logic_nodes_t *nodes)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < nodes->nworkers; i++) {
+        free(nodes->workers[i].data);
+    }
+
+    free(nodes->workers);
+    im_rules_cleanup(&nodes->rules);
+    memset(nodes, 0, sizeof(im_logic_nodes_t));
+}
+
+
+static int
+im_logic_worker_cmp(const void *a, const void *b)
+{
+    int              rc;
+    const im_str_t  *one = a, *two = b;
+
+    rc = memcmp(one->data, two->data, im_min(one->len, two->len));
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    return one->len < two->len ? -1 : one->len > two->len;
+}

@@ -1,0 +1,82 @@
+/*
+ * GET /im/online and /im/health.
+ */
+
+#include <stdio.h>
+
+#include "im_logic.h"
+#include "im_json.h"
+
+
+void
+im_logic_online(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
+{
+    im_buf_t  b;
+
+    (void) rest;
+
+    if (!im_daemon_redis_ready(logic->redis)) {
+        im_logic_reply_error(logic, r, 503, im_daemon_redis_why(logic->redis));
+        return;
+    }
+
+    if (!logic->nodes.known) {
+        im_logic_reply_error(logic, r, 503, "the workers are not known yet");
+        return;
+    }
+
+    im_buf_init(&b, 256);
+
+    im_buf_add_z(&b, "{\"connections\":");
+    im_buf_add_uint(&b, logic->nodes.sessions);
+    im_buf_add_z(&b, ",\"users\":");
+    im_buf_add_uint(&b, logic->nodes.users);
+    im_buf_add_z(&b, "}");
+
+    im_logic_reply_data(logic, r, &b);
+    im_buf_cleanup(&b);
+}
+
+
+void
+im_logic_health(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
+{
+    char         why[256];
+    im_buf_t     b;
+    const char  *fault;
+
+    (void) rest;
+
+    fault = im_logic_unready(logic);
+
+    if (fault != NULL) {
+        (void) snprintf(why, sizeof(why), "%s%s%s",
+                        im_daemon_redis_ready(logic->redis) ? "" : "redis ",
+                        im_daemon_redis_ready(logic->redis)
+                        ? "" : logic->conf.redis,
+                        im_daemon_redis_ready(logic->redis) ? "" : ": ");
+        (void) snprintf(why + strlen(why), sizeof(why) - strlen(why), "%s",
+                        fault);
+        im_logic_reply_error(logic, r, 503, why);
+        return;
+    }
+
+    im_buf_init(&b, 512);
+
+    im_buf_add_z(&b, "{\"redis\":\"up\",\"partitions\":");
+    im_buf_add_uint(&b, im_daemon_redis_partitions(logic->redis));
+    im_buf_add_z(&b, ",\"workers\":");
+    im_buf_add_uint(&b, logic->nodes.nworkers);
+    im_buf_add_z(&b, ",\"jobs\":");
+    im_buf_add_uint(&b, logic->nodes.jobs);
+
+    if (logic->nodes.jobs == 0) {
+        im_buf_add_z(&b, ",\"warning\":\"no im_job lives: pushes are accepted "
+                     "and wait\"");
+    }
+
+    im_buf_add_z(&b, "}");
+
+    im_logic_reply_data(logic, r, &b);
+    im_buf_cleanup(&b);
+}

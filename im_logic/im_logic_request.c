@@ -1,0 +1,160 @@
+/*
+ * From a request to its handler, and the forms of answers.
+ */
+
+#include <stdio.h>
+
+#include "im_logic.h"
+#include "im_logic_url.h"
+#include "im_json.h"
+
+
+typedef struct {
+    const char  *path;
+    const char  *method;
+    void       (*handler)(im_logic_t *logic, im_daemon_request_t *r,
+                    im_str_t rest);
+    unsigned     prefix:1;       /* something follows */
+    unsigned     internal:1;     /* by nginx only */
+} im_logic_path_t;
+
+
+static const im_logic_path_t  im_logic_paths[] = {
+    { "/im/push", "POST", im_logic_push, 0, 0 },
+    { "/im_connect", "POST", im_logic_connect, 0, 1 },
+    { "/im/online", "GET", im_logic_online, 0, 0 },
+    { "/im/health", "GET", im_logic_health, 0, 0 },
+    { "/im/rooms/", "GET", im_logic_room, 1, 0 },
+    { "/im/users/", "GET", im_logic_user, 1, 0 },
+    { NULL, NULL, NULL, 0, 0 }
+};
+
+
+void
+im_logic_handler(im_daemon_request_t *r, void *data)
+{
+    im_str_t                rest;
+    im_logic_t             *logic = data;
+    const im_logic_path_t  *path;
+
+    logic->nrequests++;
+
+    if (logic->nrequests > logic->conf.max_requests) {
+        r->retry = 1;
+        im_logic_reply_error(logic, r, 503, "too many requests under way");
+        return;
+    }
+
+    for (path = im_logic_paths; path->path != NULL; path++) {
+        if ((!path->internal || r->internal)
+            && im_logic_url_behind(r->uri, path->path, &rest) == IM_OK
+            && (rest.len == 0) == !path->prefix)
+        {
+            break;
+        }
+    }
+
+    if (path->path == NULL) {
+        im_logic_reply_error(logic, r, 404, "no such path");
+        return;
+    }
+
+    if (!im_str_eq(r->method, im_str_z(path->method))) {
+        r->allow = path->method;
+        im_logic_reply_error(logic, r, 405, "wrong method");
+        return;
+    }
+
+    if (r->too_large) {
+        im_logic_reply_error(logic, r, 413, "the body is too large");
+        return;
+    }
+
+    path->handler(logic, r, rest);
+}
+
+
+void
+im_logic_reply_data(im_logic_t *logic, im_daemon_request_t *r,
+    const im_buf_t *data)
+{
+    im_buf_t  b;
+
+    im_buf_init(&b, IM_LOGIC_MAX_REPLY + 64);
+
+    im_buf_add_z(&b, "{\"code\":0,\"msg\":\"success\",\"data\":");
+    im_buf_add_str(&b, im_buf_str(data));
+    im_buf_add_z(&b, "}\n");
+
+    if (data->failed) {
+        b.failed = 1;
+    }
+
+    im_logic_reply(logic, r, 200, &b);
+    im_buf_cleanup(&b);
+}
+
+
+void
+im_logic_reply_error(im_logic_t *logic, im_daemon_request_t *r,
+    im_uint_t status, const char *msg)
+{
+    im_buf_t  b;
+
+    if (status == 503) {
+        r->retry = 1;
+    }
+
+    im_buf_init(&b, 4096);
+
+    im_buf_add_z(&b, "{\"code\":");
+    im_buf_add_uint(&b, status);
+    im_buf_add_z(&b, ",\"msg\":");
+    im_json_add_string(&b, im_str_z(msg));
+    im_buf_add_z(&b, "}\n");
+
+    im_logic_reply(logic, r, status, &b);
+    im_buf_cleanup(&b);
+}
+
+
+void
+im_logic_reply(im_logic_t *logic, im_daemon_request_t *r, im_uint_t status,
+    const im_buf_t *json)
+{
+    static const im_str_t  failed = im_str("{\"code\":503,"
+                                           "\"msg\":\"no memory\"}\n");
+
+    if (json->failed) {
+        r->retry = 1;
+        r->reply(r, 503, failed);
+
+    } else {
+        r->reply(r, status, im_buf_str(json));
+    }
+
+    logic->nrequests--;
+
+    if (logic->stopping && logic->nrequests == 0) {
+        im_logic_stopped(logic);
+    }
+}
+
+
+const char *
+im_logic_unready(const im_logic_t *logic)
+{
+    if (!im_daemon_redis_ready(logic->redis)) {
+        return im_daemon_redis_why(logic->redis);
+    }
+
+    if (!logic->nodes.known) {
+        return "the workers are not known yet";
+    }
+
+    if (logic->nodes.nworkers == 0) {
+        return "no nginx worker lives";
+    }
+
+    return NULL;
+}

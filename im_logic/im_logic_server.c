@@ -1,0 +1,459 @@
+/*
+ * FastCGI connections on bufferevents.
+ *
+ * A request outlives its connection: closing one whose request is under way
+ * frees the socket at once and the rest when the request is answered.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include "im_logic_server.h"
+#include "im_logic_fcgi.h"
+#include "im_daemon_addr.h"
+#include "im_daemon_log.h"
+#include "im_list.h"
+
+
+#define IM_SERVER_TIMEOUT     15                 /* s, within a request */
+#define IM_SERVER_READ        (64 * 1024)
+#define IM_SERVER_MAX_REPLY   (8 * 1024 * 1024)
+
+
+struct im_logic_server_s {
+    struct evconnlistener  *listener;
+    struct event_base      *base;
+    im_list_t               connections;
+    im_uint_t               nconnections;
+    size_t                  max_body;
+    im_daemon_request_pt    handler;
+    void                   *data;
+    unsigned                closing:1;
+};
+
+
+typedef struct {
+    im_daemon_request_t   request;       /* first: the handler returns it */
+    im_list_t             link;
+    im_logic_server_t    *server;
+    struct bufferevent   *bev;           /* NULL: the connection is gone */
+    im_logic_fcgi_t       fcgi;
+    unsigned              answering:1;   /* the request is with the handler */
+    unsigned              last:1;        /* close when all is written */
+} im_logic_conn_t;
+
+
+static void im_logic_server_accept(struct evconnlistener *listener,
+    evutil_socket_t fd, struct sockaddr *addr, int len, void *data);
+static void im_logic_server_accept_error(struct evconnlistener *listener,
+    void *data);
+static void im_logic_conn_read_handler(struct bufferevent *bev, void *data);
+static void im_logic_conn_write_handler(struct bufferevent *bev, void *data);
+static void im_logic_conn_event_handler(struct bufferevent *bev, short what,
+    void *data);
+static void im_logic_conn_request(im_logic_conn_t *c);
+static im_int_t im_logic_conn_fill(im_logic_conn_t *c);
+static void im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status,
+    im_str_t json);
+static void im_logic_conn_timeout(im_logic_conn_t *c);
+static void im_logic_conn_close(im_logic_conn_t *c);
+static void im_logic_conn_free(im_logic_conn_t *c);
+
+
+static const struct {
+    im_str_t  name;
+    size_t    offset;
+} im_logic_params[] = {
+    { im_str("REQUEST_METHOD"), offsetof(im_daemon_request_t, method) },
+    { im_str("IM_URI"), offsetof(im_daemon_request_t, uri) },
+    { im_str("REQUEST_URI"), offsetof(im_daemon_request_t, path) },
+    { im_str("QUERY_STRING"), offsetof(im_daemon_request_t, query) },
+    { im_str("CONTENT_TYPE"), offsetof(im_daemon_request_t, type) },
+    { im_str("IM_REQUEST_ID"), offsetof(im_daemon_request_t, id) },
+    { im_null_str, 0 }
+};
+
+
+im_logic_server_t *
+im_logic_server_create(struct event_base *base, const char *address,
+    size_t max_body, im_daemon_request_pt handler, void *data)
+{
+    int                 fd;
+    im_logic_server_t  *server;
+
+    fd = im_daemon_addr_listen(address);
+    if (fd == -1) {
+        return NULL;
+    }
+
+    server = calloc(1, sizeof(im_logic_server_t));
+
+    if (server != NULL) {
+        server->listener = evconnlistener_new(base, im_logic_server_accept,
+                                              server,
+                                              LEV_OPT_CLOSE_ON_FREE
+                                              | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    }
+
+    if (server == NULL || server->listener == NULL) {
+        im_daemon_log(IM_LOG_ERROR, "no memory");
+        free(server);
+        (void) close(fd);
+        return NULL;
+    }
+
+    evconnlistener_set_error_cb(server->listener,
+                                im_logic_server_accept_error);
+
+    server->base = base;
+    server->max_body = max_body;
+    server->handler = handler;
+    server->data = data;
+
+    im_list_init(&server->connections);
+
+    return server;
+}
+
+
+void
+im_logic_server_close(im_logic_server_t *server)
+{
+    im_list_t        *q, *next;
+    im_logic_conn_t  *c;
+
+    server->closing = 1;
+
+    if (server->listener != NULL) {
+        evconnlistener_free(server->listener);
+        server->listener = NULL;
+    }
+
+    for (q = im_list_first(&server->connections);
+         q != im_list_sentinel(&server->connections);
+         q = next)
+    {
+        next = im_list_next(q);
+        c = im_list_data(q, im_logic_conn_t, link);
+
+        if (!c->answering && !c->last && im_logic_fcgi_idle(&c->fcgi)) {
+            im_logic_conn_close(c);
+        }
+    }
+}
+
+
+void
+im_logic_server_destroy(im_logic_server_t *server)
+{
+    im_logic_conn_t  *c;
+
+    im_logic_server_close(server);
+
+    while (!im_list_empty(&server->connections)) {
+        c = im_list_data(im_list_first(&server->connections),
+                         im_logic_conn_t, link);
+        c->answering = 0;
+        im_logic_conn_close(c);
+    }
+
+    free(server);
+}
+
+
+static void
+im_logic_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
+    struct sockaddr *addr, int len, void *data)
+{
+    im_logic_conn_t    *c;
+    im_logic_server_t  *server = data;
+
+    (void) addr;
+    (void) len;
+
+    c = calloc(1, sizeof(im_logic_conn_t));
+    if (c == NULL) {
+        (void) close(fd);
+        return;
+    }
+
+    c->bev = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (c->bev == NULL) {
+        (void) close(fd);
+        free(c);
+        return;
+    }
+
+    c->server = server;
+    c->request.reply = im_logic_conn_reply;
+    im_logic_fcgi_init(&c->fcgi, server->max_body);
+
+    im_list_insert_tail(&server->connections, &c->link);
+
+    if (++server->nconnections == IM_SERVER_MAX_CONNECTIONS) {
+        (void) evconnlistener_disable(listener);
+    }
+
+    bufferevent_setwatermark(c->bev, EV_READ, 0, IM_SERVER_READ);
+    bufferevent_setcb(c->bev, im_logic_conn_read_handler,
+                      im_logic_conn_write_handler,
+                      im_logic_conn_event_handler, c);
+
+    (void) bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+
+/* Out of descriptors, mostly: those that close give some back. */
+static void
+im_logic_server_accept_error(struct evconnlistener *listener, void *data)
+{
+    (void) listener;
+    (void) data;
+
+    im_daemon_log(IM_LOG_ERROR, "accept() failed: %s",
+                  evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+}
+
+
+static void
+im_logic_conn_read_handler(struct bufferevent *bev, void *data)
+{
+    size_t            len;
+    im_int_t          rc;
+    const u_char     *p, *start;
+    im_logic_conn_t  *c = data;
+    struct evbuffer  *in;
+
+    in = bufferevent_get_input(bev);
+
+    while (!c->answering && !c->last && evbuffer_get_length(in) != 0) {
+        len = evbuffer_get_contiguous_space(in);
+        start = evbuffer_pullup(in, (ev_ssize_t) len);
+        p = start;
+
+        rc = im_logic_fcgi_decode(&c->fcgi, &p, start + len);
+        (void) evbuffer_drain(in, (size_t) (p - start));
+
+        if (rc == IM_ERROR) {
+            im_daemon_log(IM_LOG_INFO, "a FastCGI connection broke the "
+                          "protocol, asked too much or gave up");
+            im_logic_conn_close(c);
+            return;
+        }
+
+        if (rc == IM_OK) {
+            im_logic_conn_request(c);
+            return;
+        }
+    }
+
+    im_logic_conn_timeout(c);
+}
+
+
+/* Only a request that is under way has to come within a time. */
+static void
+im_logic_conn_timeout(im_logic_conn_t *c)
+{
+    struct timeval  tv;
+
+    tv.tv_sec = IM_SERVER_TIMEOUT;
+    tv.tv_usec = 0;
+
+    bufferevent_set_timeouts(c->bev, im_logic_fcgi_idle(&c->fcgi) ? NULL : &tv,
+                             &tv);
+}
+
+
+static void
+im_logic_conn_request(im_logic_conn_t *c)
+{
+    im_logic_server_t  *server;
+
+    server = c->server;
+
+    /* what nginx does meanwhile is seen when the answer is written */
+    (void) bufferevent_disable(c->bev, EV_READ);
+
+    if (im_logic_conn_fill(c) != IM_OK) {
+        im_daemon_log(IM_LOG_INFO, "malformed FastCGI parameters");
+        im_logic_conn_close(c);
+        return;
+    }
+
+    c->answering = 1;
+    server->handler(&c->request, server->data);
+}
+
+
+static im_int_t
+im_logic_conn_fill(im_logic_conn_t *c)
+{
+    size_t                at;
+    u_char               *p;
+    im_int_t              rc;
+    im_str_t              name, value, params, *dst;
+    im_uint_t             i;
+    im_daemon_request_t  *r;
+
+    r = &c->request;
+
+    memset(r, 0, sizeof(im_daemon_request_t));
+
+    r->reply = im_logic_conn_reply;
+    r->internal = 1;
+    r->too_large = c->fcgi.too_large;
+    r->body = im_buf_str(&c->fcgi.body);
+
+    at = 0;
+    params = im_buf_str(&c->fcgi.params);
+
+    for ( ;; ) {
+        rc = im_logic_fcgi_param(params, &at, &name, &value);
+
+        if (rc == IM_DECLINED) {
+            break;
+        }
+
+        if (rc != IM_OK) {
+            return IM_ERROR;
+        }
+
+        for (i = 0; im_logic_params[i].name.data != NULL; i++) {
+            if (im_str_eq(name, im_logic_params[i].name)) {
+                dst = (void *) ((u_char *) r + im_logic_params[i].offset);
+                *dst = value;
+                break;
+            }
+        }
+    }
+
+    p = r->path.len != 0 ? memchr(r->path.data, '?', r->path.len) : NULL;
+
+    if (p != NULL) {
+        r->path.len = (size_t) (p - r->path.data);
+    }
+
+    if (r->uri.len == 0) {
+        r->uri = r->path;
+    }
+
+    return IM_OK;
+}
+
+
+static void
+im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
+{
+    int               n;
+    char              head[256];
+    im_buf_t          b;
+    im_logic_conn_t  *c;
+
+    c = (im_logic_conn_t *) r;
+    c->answering = 0;
+
+    if (c->bev == NULL) {
+        im_logic_conn_free(c);
+        return;
+    }
+
+    n = snprintf(head, sizeof(head), "Status: %u %s\r\n"
+                 "Content-Type: application/json\r\n%s%s%s%s\r\n",
+                 (unsigned) status, im_daemon_status(status),
+                 r->allow != NULL ? "Allow: " : "",
+                 r->allow != NULL ? r->allow : "",
+                 r->allow != NULL ? "\r\n" : "",
+                 r->retry ? "Retry-After: " IM_DAEMON_RETRY "\r\n" : "");
+
+    im_buf_init(&b, IM_SERVER_MAX_REPLY);
+    im_logic_fcgi_encode(&b, c->fcgi.id, im_str_set(head, (size_t) n), json);
+
+    if (b.failed || bufferevent_write(c->bev, b.data, b.len) == -1) {
+        im_daemon_log(IM_LOG_ERROR, "an answer could not be written");
+        im_buf_cleanup(&b);
+        im_logic_conn_close(c);
+        return;
+    }
+
+    c->last = !c->fcgi.keep || c->server->closing;
+
+    im_buf_cleanup(&b);
+    im_logic_fcgi_next(&c->fcgi);
+    im_logic_conn_timeout(c);
+
+    if (!c->last) {
+        (void) bufferevent_enable(c->bev, EV_READ);
+
+        /* what has been read already gives no event */
+        if (evbuffer_get_length(bufferevent_get_input(c->bev)) != 0) {
+            bufferevent_trigger(c->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS
+                                | BEV_TRIG_DEFER_CALLBACKS);
+        }
+    }
+}
+
+
+static void
+im_logic_conn_write_handler(struct bufferevent *bev, void *data)
+{
+    im_logic_conn_t  *c = data;
+
+    if (c->last && evbuffer_get_length(bufferevent_get_output(bev)) == 0) {
+        im_logic_conn_close(c);
+    }
+}
+
+
+static void
+im_logic_conn_event_handler(struct bufferevent *bev, short what, void *data)
+{
+    im_logic_conn_t  *c = data;
+
+    (void) bev;
+
+    if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) {
+        im_logic_conn_close(c);
+    }
+}
+
+
+static void
+im_logic_conn_close(im_logic_conn_t *c)
+{
+    if (c->bev != NULL) {
+        bufferevent_free(c->bev);
+        c->bev = NULL;
+    }
+
+    if (!c->answering) {
+        im_logic_conn_free(c);
+    }
+}
+
+
+static void
+im_logic_conn_free(im_logic_conn_t *c)
+{
+    im_logic_server_t  *server;
+
+    server = c->server;
+
+    im_list_remove(&c->link);
+    im_logic_fcgi_cleanup(&c->fcgi);
+    free(c);
+
+    if (server->nconnections-- == IM_SERVER_MAX_CONNECTIONS
+        && server->listener != NULL)
+    {
+        (void) evconnlistener_enable(server->listener);
+    }
+}

@@ -1,0 +1,110 @@
+/*
+ * URL decoding.
+ */
+
+#include "im_logic_url.h"
+
+
+static int im_logic_url_hex(u_char c);
+
+
+void
+im_logic_url_decode(im_buf_t *b, im_str_t s, int plus)
+{
+    int      hi, lo;
+    size_t   i;
+    u_char   c;
+
+    for (i = 0; i < s.len; i++) {
+        c = s.data[i];
+
+        if (c == '%' && s.len - i > 2) {
+            hi = im_logic_url_hex(s.data[i + 1]);
+            lo = im_logic_url_hex(s.data[i + 2]);
+
+            if (hi >= 0 && lo >= 0) {
+                c = (u_char) (hi << 4 | lo);
+                i += 2;
+            }
+
+        } else if (c == '+' && plus) {
+            c = ' ';
+        }
+
+        im_buf_add_u8(b, c);
+    }
+}
+
+
+static int
+im_logic_url_hex(u_char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+
+    return -1;
+}
+
+
+im_int_t
+im_logic_url_arg(im_str_t query, size_t *at, im_str_t *name, im_str_t *value)
+{
+    size_t         len;
+    const u_char  *p, *eq;
+
+    while (*at < query.len && query.data[*at] == '&') {
+        (*at)++;
+    }
+
+    if (*at >= query.len) {
+        return IM_DECLINED;
+    }
+
+    p = query.data + *at;
+    len = query.len - *at;
+
+    eq = memchr(p, '&', len);
+
+    if (eq != NULL) {
+        len = (size_t) (eq - p);
+    }
+
+    *at += len;
+
+    eq = memchr(p, '=', len);
+
+    if (eq == NULL) {
+        *name = im_str_set(p, len);
+        *value = im_str_set(p + len, 0);
+        return IM_OK;
+    }
+
+    *name = im_str_set(p, (size_t) (eq - p));
+    *value = im_str_set(eq + 1, (size_t) (p + len - eq) - 1);
+
+    return IM_OK;
+}
+
+
+im_int_t
+im_logic_url_behind(im_str_t path, const char *prefix, im_str_t *rest)
+{
+    size_t  len;
+
+    len = strlen(prefix);
+
+    if (path.len < len || memcmp(path.data, prefix, len) != 0) {
+        return IM_DECLINED;
+    }
+
+    *rest = im_str_set(path.data + len, path.len - len);
+
+    return IM_OK;
+}
