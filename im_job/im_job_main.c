@@ -54,6 +54,13 @@ static void im_job_signal(evutil_socket_t fd, short what, void *data);
 static void im_job_stopping(im_job_t *job);
 
 
+static const im_daemon_redis_events_t  im_job_events = {
+    im_job_up,
+    im_job_down,
+    im_job_fatal
+};
+
+
 int
 main(int argc, char **argv)
 {
@@ -100,7 +107,6 @@ im_job_run(im_job_conf_t *conf)
     uint32_t                   p, nonce[2];
     im_job_t                   job;
     struct event              *term, *intr;
-    im_daemon_redis_events_t   events;
     struct timeval             tv = { IM_JOB_TICK / 1000, 0 };
 
     memset(&job, 0, sizeof(job));
@@ -123,11 +129,8 @@ im_job_run(im_job_conf_t *conf)
         return IM_ERROR;
     }
 
-    events.up = im_job_up;
-    events.down = im_job_down;
-    events.fatal = im_job_fatal;
-
-    job.link = im_daemon_redis_create(job.base, &job.redis, &events, &job);
+    job.link = im_daemon_redis_create(job.base, &job.redis, &im_job_events,
+                                      &job);
     job.tick = event_new(job.base, -1, EV_PERSIST, im_job_tick, &job);
     term = evsignal_new(job.base, SIGTERM, im_job_signal, &job);
     intr = evsignal_new(job.base, SIGINT, im_job_signal, &job);

@@ -52,6 +52,13 @@ static void im_job_partition_leave(im_job_partition_t *jp);
 static void im_job_partition_left(const im_daemon_reply_t *reply, void *data);
 
 
+static const im_daemon_redis_events_t  im_job_partition_events = {
+    im_job_partition_up,
+    im_job_partition_down,
+    im_job_partition_fatal
+};
+
+
 void
 im_job_partition_init(im_job_t *job, im_job_partition_t *jp, uint16_t p)
 {
@@ -182,18 +189,12 @@ im_job_partition_asked(const im_daemon_reply_t *reply, void *data)
 static void
 im_job_partition_start(im_job_partition_t *jp)
 {
-    im_daemon_redis_events_t  events;
-
     jp->state = IM_JOB_OWNED;
     jp->reading = 0;
     jp->entries = 0;
 
-    events.up = im_job_partition_up;
-    events.down = im_job_partition_down;
-    events.fatal = im_job_partition_fatal;
-
-    jp->link = im_daemon_redis_create(jp->job->base, &jp->job->redis, &events,
-                                      jp);
+    jp->link = im_daemon_redis_create(jp->job->base, &jp->job->redis,
+                                      &im_job_partition_events, jp);
 
     if (jp->link == NULL
         || im_job_batch_init(&jp->batch, jp->job->seed) != IM_OK)
