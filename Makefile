@@ -28,7 +28,7 @@ DEFS     := -D_GNU_SOURCE
 INC      := -Iim_core -Iim_daemon -Iim_logic -Iim_job
 COMPILE   = $(CC) $(WARN) $(CFLAGS) $(SANFLAGS) $(DEFS) $(INC) -fPIC -MMD -MP
 
-objects   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
+objects   = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))
 CORE     := $(call objects,im_core) $(BUILD)/im_scripts.o
 DAEMON   := $(call objects,im_daemon)
 LOGIC    := $(call objects,im_logic)
@@ -64,7 +64,7 @@ programs: $(PROGRAMS)
 
 # the two daemons
 
-$(BUILD)/%.o: %.c
+$(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
@@ -128,7 +128,7 @@ test: packages-build-test
 	@$(MAKE) --no-print-directory SAN=$(SAN) tests
 	@SAN=$(SAN) IM_BUILD=$(TOP)/$(BUILD) t/run
 
-$(TESTED): $(filter-out $(BUILD)/im_core/im_alloc.o,$(CORE)) \
+$(TESTED): $(filter-out $(BUILD)/obj/im_core/im_alloc.o,$(CORE)) \
         $(filter-out %_main.o,$(DAEMON) $(LOGIC) $(JOB))
 	@mkdir -p $(@D)
 	rm -f $@ && ar rcs $@ $^
@@ -138,10 +138,10 @@ $(BUILD)/t/%_test: t/unit/%_test.c t/unit/alloc.c $(TESTED)
 	$(COMPILE) -It/unit -o $@ $(filter %.c,$^) $(TESTED) $(TESTLIBS)
 
 $(BUILD)/t/%_fuzz: t/fuzz/%_fuzz.c t/fuzz/replay.c $(TESTED) \
-        $(BUILD)/im_core/im_alloc.o
+        $(BUILD)/obj/im_core/im_alloc.o
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $(filter %.c,$^) $(TESTED) \
-	    $(BUILD)/im_core/im_alloc.o $(TESTLIBS)
+	    $(BUILD)/obj/im_core/im_alloc.o $(TESTLIBS)
 
 $(BUILD)/t/client: t/e2e/client.c $(CORE)
 	@mkdir -p $(@D)
