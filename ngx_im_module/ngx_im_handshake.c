@@ -57,6 +57,7 @@ static void ngx_im_detach(ngx_http_request_t *r, ngx_im_session_t *s);
 static void ngx_im_detach_pool(ngx_im_worker_t *w, ngx_connection_t *c);
 static void ngx_im_detach_buffers(ngx_connection_t *c,
     ngx_http_connection_t *hc);
+static void ngx_im_detach_ssl(ngx_connection_t *c);
 
 
 ngx_int_t
@@ -617,7 +618,10 @@ ngx_im_detach(ngx_http_request_t *r, ngx_im_session_t *s)
 
     ngx_im_detach_buffers(c, hc);
 
-    if (c->ssl == NULL) {
+    if (c->ssl != NULL) {
+        ngx_im_detach_ssl(c);
+
+    } else {
         ngx_im_detach_pool(ngx_im_worker, c);
     }
 
@@ -664,13 +668,33 @@ ngx_im_detach_buffers(ngx_connection_t *c, ngx_http_connection_t *hc)
 
     hc->busy = NULL;
     hc->nbusy = 0;
+}
+
 
 #if (NGX_HTTP_SSL)
-    if (c->ssl) {
-        ngx_ssl_free_buffer(c);
-    }
-#endif
+
+/*
+ * Bytes that TLS refused are offered again from the session's replies: from
+ * another address, and with more behind them.
+ */
+static void
+ngx_im_detach_ssl(ngx_connection_t *c)
+{
+    ngx_ssl_free_buffer(c);
+
+    (void) SSL_set_mode(c->ssl->connection,
+                        SSL_MODE_ENABLE_PARTIAL_WRITE
+                        |SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
+
+#else
+
+static void
+ngx_im_detach_ssl(ngx_connection_t *c)
+{
+}
+
+#endif
 
 
 /*

@@ -27,6 +27,9 @@ static ngx_int_t ngx_im_send_writev(ngx_connection_t *c, im_str_t *pieces,
     ngx_uint_t n, size_t *sent);
 static void ngx_im_send_advance(ngx_im_session_t *s, size_t n);
 static ngx_int_t ngx_im_send_queue(ngx_im_session_t *s, im_str_t bytes);
+static ngx_int_t ngx_im_send_queue_urgent(ngx_im_session_t *s,
+    im_str_t bytes);
+static ngx_int_t ngx_im_send_room(ngx_im_replies_t *replies, size_t len);
 static void ngx_im_send_block(ngx_im_session_t *s);
 static void ngx_im_send_unblock(ngx_im_session_t *s);
 static ngx_int_t ngx_im_send_relieve(ngx_im_worker_t *w, im_log_t *log);
@@ -369,11 +372,10 @@ ngx_im_send_tls(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t n,
         return NGX_OK;
     }
 
-    if (ngx_im_send_queue(s, im_str_set(buf, len)) != NGX_OK) {
+    if (ngx_im_send_queue_urgent(s, im_str_set(buf, len)) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    s->replies->urgent = s->replies->len;
     *sent = len;
 
     return NGX_AGAIN;
@@ -417,8 +419,6 @@ ngx_im_send_writev(ngx_connection_t *c, im_str_t *pieces, ngx_uint_t n,
 static ngx_int_t
 ngx_im_send_queue(ngx_im_session_t *s, im_str_t bytes)
 {
-    size_t             size;
-    u_char            *data;
     ngx_im_replies_t  *replies;
 
     replies = s->replies;
@@ -432,20 +432,79 @@ ngx_im_send_queue(ngx_im_session_t *s, im_str_t bytes)
         s->replies = replies;
     }
 
-    if (bytes.len > replies->size - replies->len) {
-        size = ngx_max(replies->len + bytes.len, replies->size * 2);
-
-        data = im_realloc(replies->data, size);
-        if (data == NULL) {
-            return NGX_ERROR;
-        }
-
-        replies->data = data;
-        replies->size = size;
+    if (bytes.len > replies->size - replies->len
+        && ngx_im_send_room(replies, bytes.len) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     ngx_memcpy(replies->data + replies->len, bytes.data, bytes.len);
     replies->len += bytes.len;
+
+    return NGX_OK;
+}
+
+
+/* What belongs to a frame under way goes before replies that wait for it. */
+static ngx_int_t
+ngx_im_send_queue_urgent(ngx_im_session_t *s, im_str_t bytes)
+{
+    size_t             waiting;
+    u_char            *p;
+    ngx_im_replies_t  *replies;
+
+    replies = s->replies;
+    waiting = replies != NULL ? replies->len - replies->sent : 0;
+
+    if (ngx_im_send_queue(s, bytes) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    replies = s->replies;
+    p = replies->data + replies->sent;
+
+    ngx_memmove(p + bytes.len, p, waiting);
+    ngx_memcpy(p, bytes.data, bytes.len);
+
+    replies->urgent = replies->sent + bytes.len;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Room for len bytes: what has been sent goes first, else a queue that never
+ * runs empty would grow for ever.
+ */
+static ngx_int_t
+ngx_im_send_room(ngx_im_replies_t *replies, size_t len)
+{
+    size_t   size;
+    u_char  *data;
+
+    if (replies->sent >= replies->len - replies->sent) {
+        replies->len -= replies->sent;
+        replies->urgent -= ngx_min(replies->urgent, replies->sent);
+
+        ngx_memmove(replies->data, replies->data + replies->sent,
+                    replies->len);
+
+        replies->sent = 0;
+    }
+
+    if (len <= replies->size - replies->len) {
+        return NGX_OK;
+    }
+
+    size = ngx_max(replies->len + len, replies->size * 2);
+
+    data = im_realloc(replies->data, size);
+    if (data == NULL) {
+        return NGX_ERROR;
+    }
+
+    replies->data = data;
+    replies->size = size;
 
     return NGX_OK;
 }

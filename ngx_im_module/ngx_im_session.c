@@ -26,6 +26,7 @@ static ngx_int_t ngx_im_session_user(ngx_im_session_t *s, im_str_t user,
 static im_sub_t *ngx_im_session_sub(ngx_im_session_t *s, im_str_t topic);
 static void ngx_im_session_sub_free(im_sub_t *sub);
 static void ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub);
+static void ngx_im_session_half_close(ngx_im_session_t *s);
 static void ngx_im_close_handler(ngx_event_t *ev);
 static void ngx_im_tick_handler(ngx_event_t *ev);
 static void ngx_im_session_due(ngx_im_session_t *s);
@@ -547,6 +548,7 @@ ngx_im_session_close(ngx_im_session_t *s, ngx_uint_t code, const char *why)
         }
 
         if (rc == NGX_AGAIN) {
+            ngx_im_session_half_close(s);
             ngx_im_session_phase(s, NGX_IM_CLOSING);
             ngx_im_session_leave_all(s);
             ngx_im_session_deadline(s, NGX_IM_LINGER);
@@ -563,6 +565,23 @@ ngx_im_session_close(ngx_im_session_t *s, ngx_uint_t code, const char *why)
     im_list_insert_tail(&w->closed, &s->all);
 
     ngx_post_event(&w->close_event, &ngx_posted_events);
+}
+
+
+/*
+ * Behind a broken frame nothing can be read, the peer's close frame neither:
+ * an end of file makes it hang up without that.  TLS has no half close.
+ */
+static void
+ngx_im_session_half_close(ngx_im_session_t *s)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (s->ws.failed && c->ssl == NULL && s->replies == NULL) {
+        (void) ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN);
+    }
 }
 
 
