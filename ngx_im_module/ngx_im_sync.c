@@ -33,6 +33,7 @@ static void ngx_im_sync_pump_handler(ngx_event_t *ev);
 static void ngx_im_sync_renew_handler(ngx_event_t *ev);
 static void ngx_im_sync_renew(ngx_im_sync_t *sync, int fresh);
 static void ngx_im_sync_renewed(ngx_im_worker_t *w, void *data, void *ctx);
+static void ngx_im_sync_tokens(ngx_im_sync_t *sync, uint64_t n);
 static void ngx_im_sync_give_up(ngx_im_sync_t *sync);
 static ngx_uint_t ngx_im_sync_lease_keys(ngx_im_sync_t *sync, im_str_t *argv);
 static ngx_uint_t ngx_im_sync_record(ngx_im_sync_t *sync, im_str_t *argv,
@@ -541,19 +542,7 @@ ngx_im_sync_renewed(ngx_im_worker_t *w, void *data, void *ctx)
     sync->redis_ms = ngx_im_reply_int(reply, 1);
     sync->redis_at = ngx_current_msec;
 
-    if (ngx_im_reply_int(reply, 2) > 1) {
-
-        if (!sync->tokens) {
-            ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                          "im: another nginx uses the node name \"%V\": "
-                          "give each its own by im_node", &w->conf->node);
-        }
-
-        sync->tokens = 1;
-
-    } else {
-        sync->tokens = 0;
-    }
+    ngx_im_sync_tokens(sync, ngx_im_reply_int(reply, 2));
 
     if (state == 0 || (uintptr_t) ctx) {
         return;
@@ -566,6 +555,27 @@ ngx_im_sync_renewed(ngx_im_worker_t *w, void *data, void *ctx)
     ngx_im_sync_renew(sync, 1);
     ngx_im_route_all(sync, 1);
     ngx_im_route_pump(sync);
+}
+
+
+/* An nginx that was restarted outlives its old token within a lease. */
+static void
+ngx_im_sync_tokens(ngx_im_sync_t *sync, uint64_t n)
+{
+    ngx_im_worker_t  *w;
+
+    w = sync->worker;
+
+    if (n <= 1) {
+        sync->ntokens = 0;
+        return;
+    }
+
+    if (++sync->ntokens == NGX_IM_LEASE_MS / NGX_IM_RENEW_MS + 1) {
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "im: another nginx uses the node name \"%V\": "
+                      "give each its own by im_node", &w->conf->node);
+    }
 }
 
 
