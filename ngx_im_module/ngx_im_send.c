@@ -482,7 +482,7 @@ ngx_im_send_room(ngx_im_replies_t *replies, size_t len)
     size_t   size;
     u_char  *data;
 
-    if (replies->sent >= replies->len - replies->sent) {
+    if (replies->sent > 0 && replies->sent >= replies->len - replies->sent) {
         replies->len -= replies->sent;
         replies->urgent -= ngx_min(replies->urgent, replies->sent);
 
