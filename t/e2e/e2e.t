@@ -245,7 +245,7 @@ sub plan_of {
             $target = 'u:u' . int($i / 5) % $nusers;
 
         } else {
-            $target = 'r:' . $i % $nrooms;
+            $target = 'r:' . (4 * int($i / 5) + $i % 5) % $nrooms;
         }
 
         my $source = $target eq 'b' ? 0 : ($target =~ /(\d+)/)[0] % $npushers;

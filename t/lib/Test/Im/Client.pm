@@ -37,7 +37,7 @@ sub new {
 
     binmode $socket;
 
-    return bless { socket => $socket, in => '', eof => 0,
+    return bless { socket => $socket, in => '', eof => 0, tls => $args{tls},
                    port => $args{port}, timeout => $args{timeout} || 10 },
                  $class;
 }
