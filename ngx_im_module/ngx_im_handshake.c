@@ -159,8 +159,8 @@ ngx_im_handshake_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
     }
 
     if (!h->upgrade || !h->connection) {
-        return ngx_im_handshake_refuse(r, 426, "Upgrade", "websocket",
-                                       "no upgrade to websocket");
+        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, "Upgrade",
+                                       "websocket", "no upgrade to websocket");
     }
 
     if (h->version == NULL || h->version->value.len != 2

@@ -522,6 +522,7 @@ ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
 void
 ngx_im_session_close(ngx_im_session_t *s, ngx_uint_t code, const char *why)
 {
+    size_t            len;
     u_char            frame[IM_WS_MAX_CONTROL + 2];
     ngx_int_t         rc;
     ngx_im_worker_t  *w;
@@ -540,8 +541,11 @@ ngx_im_session_close(ngx_im_session_t *s, ngx_uint_t code, const char *why)
     if (code != 0 && !s->close_sent && !s->connection->error) {
         s->close_sent = 1;
 
-        rc = ngx_im_send_close(s, im_str_set(frame,
-                                             im_ws_close(frame, code, why)));
+        /* the answer to a close says its code and no more */
+
+        len = im_ws_close(frame, code, s->close_received ? NULL : why);
+
+        rc = ngx_im_send_close(s, im_str_set(frame, len));
 
         if (s->phase == NGX_IM_CLOSED) {
             return;
