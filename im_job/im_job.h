@@ -5,6 +5,7 @@
  *   im_job_registry.c   which processes live, who should own what
  *   im_job_partition.c  a partition: lease, take-over, read, publish, ack
  *   im_job_batch.c      entries merged into one PUBLISH per worker
+ *   im_job_sweep.c      routes of dead workers
  */
 
 #ifndef IM_JOB_H
@@ -32,6 +33,8 @@
 #define IM_JOB_STOP          8000     /* ms for a hand-over */
 #define IM_JOB_ID_MAX        64
 #define IM_JOB_ENTRY_ID_MAX  48
+#define IM_JOB_SUSPECTS      64       /* workers that may be dead */
+#define IM_JOB_GONE          60000    /* ms; a consumer that is no more */
 
 
 typedef struct im_job_s            im_job_t;
@@ -99,6 +102,9 @@ struct im_job_s {
     uint64_t                 heartbeat;  /* of the last, monotonic ms */
     uint64_t                 stop;       /* deadline; 0: goes on */
     int                      rc;         /* of the process */
+    im_str_t                 suspects[IM_JOB_SUSPECTS];   /* owned */
+    im_uint_t                nsuspects;
+    im_uint_t                nsweeps;    /* under way */
     char                     id[IM_JOB_ID_MAX];
 };
 
@@ -138,6 +144,14 @@ im_int_t im_job_batch_add(im_job_batch_t *b, im_str_t workers,
 /* Hands all that is left to publish, in the order of arrival. */
 void im_job_batch_flush(im_job_batch_t *b, im_job_publish_pt publish,
     void *data);
+
+
+/* im_job_sweep.c: how many got a PUBLISH to a worker's channel */
+void im_job_sweep_heard(im_job_t *job, im_str_t worker, int receivers);
+/* Looks whether the suspects among the workers of an entry live. */
+void im_job_sweep_entry(im_job_t *job, uint16_t p, im_str_t topic,
+    im_str_t workers);
+void im_job_sweep_cleanup(im_job_t *job);
 
 
 #endif /* IM_JOB_H */

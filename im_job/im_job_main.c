@@ -158,6 +158,7 @@ im_job_run(im_job_conf_t *conf)
     }
 
     im_daemon_redis_destroy(job.link);
+    im_job_sweep_cleanup(&job);
     event_free(job.tick);
     event_free(term);
     event_free(intr);

@@ -19,6 +19,13 @@
 #define IM_JOB_MAX_ARGS   (3 + IM_JOB_COUNT)
 
 
+/* Whose PUBLISH is under way. */
+typedef struct {
+    im_job_t  *job;
+    im_str_t   worker;      /* behind the struct */
+} im_job_sent_t;
+
+
 static void im_job_partition_ask(im_job_partition_t *jp, uint64_t length);
 static void im_job_partition_asked(const im_daemon_reply_t *reply,
     void *data);
@@ -31,6 +38,7 @@ static void im_job_partition_grouped(const im_daemon_reply_t *reply,
 static void im_job_partition_claim(im_job_partition_t *jp);
 static void im_job_partition_claimed(const im_daemon_reply_t *reply,
     void *data);
+static void im_job_partition_look(im_job_partition_t *jp);
 static void im_job_partition_next(im_job_partition_t *jp);
 static void im_job_partition_read(im_job_partition_t *jp);
 static void im_job_partition_got(const im_daemon_reply_t *reply, void *data);
@@ -44,11 +52,19 @@ static im_int_t im_job_partition_entry(im_job_partition_t *jp,
     const im_daemon_reply_t *entry, uint64_t *bytes);
 static void im_job_partition_send(void *data, im_str_t worker,
     im_str_t bytes);
+static void im_job_partition_sent(const im_daemon_reply_t *reply,
+    void *data);
 static void im_job_partition_pending(const im_daemon_reply_t *reply,
     void *data);
 static void im_job_partition_trim(im_job_partition_t *jp, im_str_t id,
     int behind);
 static void im_job_partition_leave(im_job_partition_t *jp);
+static void im_job_partition_leaving(const im_daemon_reply_t *reply,
+    void *data);
+static void im_job_partition_consumers(const im_daemon_reply_t *reply,
+    void *data);
+static void im_job_partition_forget(im_job_partition_t *jp,
+    im_str_t consumer);
 static void im_job_partition_left(const im_daemon_reply_t *reply, void *data);
 
 
@@ -91,7 +107,9 @@ im_job_partition_want(im_job_partition_t *jp, int mine)
 void
 im_job_partition_tick(im_job_partition_t *jp)
 {
-    if (jp->state < IM_JOB_OWNED) {
+    /* one that leaves must not take the lease again behind its back */
+
+    if (jp->state < IM_JOB_OWNED || jp->state == IM_JOB_LEAVING) {
         return;
     }
 
@@ -161,6 +179,9 @@ im_job_partition_asked(const im_daemon_reply_t *reply, void *data)
 
         if (jp->state == IM_JOB_ASKED) {
             jp->state = IM_JOB_FREE;
+
+        } else if (jp->state == IM_JOB_LEAVING && !jp->reading) {
+            im_job_partition_leave(jp);
         }
 
         return;
@@ -182,6 +203,9 @@ im_job_partition_asked(const im_daemon_reply_t *reply, void *data)
 
     if (jp->state == IM_JOB_ASKED) {
         im_job_partition_start(jp);
+
+    } else if (jp->state == IM_JOB_LEAVING && !jp->reading) {
+        im_job_partition_leave(jp);
     }
 }
 
@@ -404,9 +428,31 @@ im_job_partition_claimed(const im_daemon_reply_t *reply, void *data)
 
     } else {
         jp->claimed = 1;
+        im_job_partition_look(jp);
     }
 
     im_job_partition_next(jp);
+}
+
+
+static void
+im_job_partition_look(im_job_partition_t *jp)
+{
+    im_buf_t  key;
+    im_str_t  args[4];
+
+    im_buf_init(&key, 256);
+    im_key_queue(&key, jp->job->redis.prefix, jp->p);
+
+    args[0] = im_str_z("XINFO");
+    args[1] = im_str_z("CONSUMERS");
+    args[2] = im_buf_str(&key);
+    args[3] = im_str_z(IM_QUEUE_GROUP);
+
+    (void) im_daemon_redis_command(jp->link, jp->p, args, 4,
+                                   im_job_partition_consumers, jp);
+
+    im_buf_cleanup(&key);
 }
 
 
@@ -665,6 +711,8 @@ im_job_partition_entry(im_job_partition_t *jp, const im_daemon_reply_t *entry,
 
     *bytes += e.envelope.len + workers.len;
 
+    im_job_sweep_entry(jp->job, jp->p, e.topic, workers);
+
     return im_job_batch_add(&jp->batch, workers, &e, im_job_partition_send,
                             jp);
 }
@@ -673,10 +721,12 @@ im_job_partition_entry(im_job_partition_t *jp, const im_daemon_reply_t *entry,
 static void
 im_job_partition_send(void *data, im_str_t worker, im_str_t bytes)
 {
-    im_job_partition_t *jp = data;
+    im_buf_t             channel;
+    im_str_t             args[3];
+    im_job_sent_t       *sent;
+    im_job_partition_t  *jp = data;
 
-    im_buf_t  channel;
-    im_str_t  args[3];
+    sent = NULL;
 
     im_buf_init(&channel, 1024);
 
@@ -691,11 +741,46 @@ im_job_partition_send(void *data, im_str_t worker, im_str_t bytes)
     args[1] = im_buf_str(&channel);
     args[2] = bytes;
 
-    if (!channel.failed) {
-        (void) im_daemon_redis_command(jp->link, jp->p, args, 3, NULL, NULL);
+    if (worker.len != 0) {
+        sent = im_alloc(sizeof(im_job_sent_t) + worker.len);
+
+        if (sent != NULL) {
+            sent->job = jp->job;
+            sent->worker = im_str_set(sent + 1, worker.len);
+            memcpy(sent + 1, worker.data, worker.len);
+        }
+    }
+
+    if (channel.failed
+        || im_daemon_redis_command(jp->link, jp->p, args, 3,
+                                   sent != NULL ? im_job_partition_sent : NULL,
+                                   sent)
+           != IM_OK)
+    {
+        im_free(sent);
     }
 
     im_buf_cleanup(&channel);
+}
+
+
+static void
+im_job_partition_sent(const im_daemon_reply_t *reply, void *data)
+{
+    im_str_t        why;
+    im_job_sent_t  *sent = data;
+
+    if (im_daemon_reply_is_error(reply)) {
+        why = im_daemon_reply_str(reply);
+        im_daemon_log(IM_LOG_ERROR, "PUBLISH: %.*s", (int) why.len,
+                      (char *) why.data);
+
+    } else if (reply != NULL) {
+        im_job_sweep_heard(sent->job, sent->worker,
+                           im_daemon_reply_int(reply, 0) > 0);
+    }
+
+    im_free(sent);
 }
 
 
@@ -779,18 +864,69 @@ im_job_partition_heartbeat(im_job_partition_t *jp)
 
 /*
  * All that was read is acknowledged: the next owner starts at once.  The last
- * batch may still be on its way on the partition's link, so the lease is given
- * up behind it there.
+ * batch may still be on its way on the partition's link, so what is asked here
+ * and the lease that is given up come behind it there.
  */
 static void
 im_job_partition_leave(im_job_partition_t *jp)
 {
     im_buf_t  key;
-    im_str_t  args[3];
+    im_str_t  args[7];
+
+    /* a renewal under way could arrive behind: its reply comes back here */
+
+    if (jp->renewing || jp->reading) {
+        return;
+    }
 
     if (!im_daemon_redis_ready(jp->link)) {
         im_job_partition_stop(jp);
         return;
+    }
+
+    im_buf_init(&key, 256);
+    im_key_queue(&key, jp->job->redis.prefix, jp->p);
+
+    args[0] = im_str_z("XPENDING");
+    args[1] = im_buf_str(&key);
+    args[2] = im_str_z(IM_QUEUE_GROUP);
+    args[3] = im_str_z("-");
+    args[4] = im_str_z("+");
+    args[5] = im_str_z("1");
+    args[6] = im_str_z(jp->job->id);
+
+    jp->reading = im_daemon_redis_command(jp->link, jp->p, args, 7,
+                                          im_job_partition_leaving, jp)
+                  == IM_OK;
+
+    if (!jp->reading) {
+        im_job_partition_stop(jp);
+    }
+
+    im_buf_cleanup(&key);
+}
+
+
+/* A consumer that has nothing pending goes; else the next owner claims. */
+static void
+im_job_partition_leaving(const im_daemon_reply_t *reply, void *data)
+{
+    im_buf_t             key;
+    im_str_t             args[3];
+    im_job_partition_t  *jp = data;
+
+    if (jp->link == NULL) {
+        return;
+    }
+
+    jp->reading = 0;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (!im_daemon_reply_is_error(reply) && im_daemon_reply_len(reply) == 0) {
+        im_job_partition_forget(jp, im_str_z(jp->job->id));
     }
 
     im_buf_init(&key, 256);
@@ -806,6 +942,69 @@ im_job_partition_leave(im_job_partition_t *jp)
     {
         im_job_partition_stop(jp);
     }
+
+    im_buf_cleanup(&key);
+}
+
+
+/* Killed processes leave consumers behind, which nobody else removes. */
+static void
+im_job_partition_consumers(const im_daemon_reply_t *reply, void *data)
+{
+    int64_t                   pending, idle;
+    im_str_t                  field, name, s[] = { im_str("name"),
+                                                   im_str("pending"),
+                                                   im_str("idle") };
+    im_uint_t                 i, j;
+    im_job_partition_t       *jp = data;
+    const im_daemon_reply_t  *consumer, *value;
+
+    for (i = 0; i < im_daemon_reply_len(reply) && jp->link != NULL; i++) {
+        consumer = im_daemon_reply_at(reply, i);
+        name = im_str_set("", 0);
+        pending = 1;
+        idle = 0;
+
+        for (j = 0; j + 1 < im_daemon_reply_len(consumer); j += 2) {
+            field = im_daemon_reply_str(im_daemon_reply_at(consumer, j));
+            value = im_daemon_reply_at(consumer, j + 1);
+
+            if (im_str_eq(field, s[0])) {
+                name = im_daemon_reply_str(value);
+
+            } else if (im_str_eq(field, s[1])) {
+                pending = im_daemon_reply_int(value, 1);
+
+            } else if (im_str_eq(field, s[2])) {
+                idle = im_daemon_reply_int(value, 0);
+            }
+        }
+
+        if (pending == 0 && idle > IM_JOB_GONE && name.len != 0
+            && !im_str_eq(name, im_str_z(jp->job->id)))
+        {
+            im_job_partition_forget(jp, name);
+        }
+    }
+}
+
+
+static void
+im_job_partition_forget(im_job_partition_t *jp, im_str_t consumer)
+{
+    im_buf_t  key;
+    im_str_t  args[5];
+
+    im_buf_init(&key, 256);
+    im_key_queue(&key, jp->job->redis.prefix, jp->p);
+
+    args[0] = im_str_z("XGROUP");
+    args[1] = im_str_z("DELCONSUMER");
+    args[2] = im_buf_str(&key);
+    args[3] = im_str_z(IM_QUEUE_GROUP);
+    args[4] = consumer;
+
+    (void) im_daemon_redis_command(jp->link, jp->p, args, 5, NULL, NULL);
 
     im_buf_cleanup(&key);
 }
