@@ -34,6 +34,8 @@
 #define IM_REDIS_BACKOFF_MAX  2000
 #define IM_REDIS_GENERATION   24
 #define IM_REDIS_RUN_ID       16
+#define IM_REDIS_WHY          "redis: "
+#define IM_REDIS_WHY_LEN      160
 
 
 typedef enum {
@@ -62,7 +64,7 @@ struct im_daemon_redis_s {
     uint32_t                         partitions;
     char                             run_id[IM_REDIS_RUN_ID + 1];
     char                             generation[IM_REDIS_GENERATION + 1];
-    char                             why[160];
+    char                             why[IM_REDIS_WHY_LEN];
     unsigned                         used:1;    /* was ready at least once */
     unsigned                         destroyed:1;
 };
@@ -153,7 +155,7 @@ im_daemon_redis_create(struct event_base *base,
     redis->backoff = IM_REDIS_BACKOFF_MIN;
 
     im_list_init(&redis->calls);
-    (void) snprintf(redis->why, sizeof(redis->why), "not connected yet");
+    (void) snprintf(redis->why, sizeof(redis->why), IM_REDIS_WHY "not connected yet");
 
     tv.tv_sec = 0;
     tv.tv_usec = IM_REDIS_TICK * 1000;
@@ -423,14 +425,17 @@ static void
 im_daemon_redis_lost(im_daemon_redis_t *redis, const char *why)
 {
     int       was_ready;
+    char      text[IM_REDIS_WHY_LEN];
     uint32_t  jitter;
 
     was_ready = redis->state == IM_REDIS_READY;
 
     /* said once, not with each try */
-    if (was_ready || strcmp(redis->why, why) != 0) {
+    (void) snprintf(text, sizeof(text), IM_REDIS_WHY "%s", why);
+
+    if (was_ready || strcmp(redis->why, text) != 0) {
         im_daemon_log(IM_LOG_ERROR, "redis %s: %s", redis->conf->address, why);
-        (void) snprintf(redis->why, sizeof(redis->why), "%s", why);
+        memcpy(redis->why, text, sizeof(text));
     }
 
     redis->ac = NULL;
@@ -717,9 +722,14 @@ im_daemon_redis_conf_handler(const im_daemon_reply_t *reply, void *data)
         return;
     }
 
-    if (im_daemon_reply_is_error(reply) || im_daemon_reply_is_nil(reply)) {
-        im_daemon_redis_break(redis, "the number of partitions can't be "
-                              "read or set");
+    /* LOADING, NOPERM and the like */
+    if (im_daemon_reply_is_error(reply)) {
+        im_daemon_redis_auth_handler(reply, data);
+        return;
+    }
+
+    if (im_daemon_reply_is_nil(reply)) {
+        im_daemon_redis_break(redis, "the number of partitions can't be set");
         return;
     }
 

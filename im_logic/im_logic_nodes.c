@@ -324,8 +324,10 @@ im_logic_look_done(im_logic_look_t *look)
         look->nodes.users = im_sketch_count(&look->users);
         look->nodes.known = 1;
 
-        qsort(look->nodes.workers, look->nodes.nworkers, sizeof(im_str_t),
-              im_logic_worker_cmp);
+        if (look->nodes.nworkers > 1) {
+            qsort(look->nodes.workers, look->nodes.nworkers, sizeof(im_str_t),
+                  im_logic_worker_cmp);
+        }
 
         im_logic_nodes_clear(&logic->nodes);
         logic->nodes = look->nodes;

@@ -2,8 +2,6 @@
  * GET /im/online and /im/health.
  */
 
-#include <stdio.h>
-
 #include "im_logic.h"
 #include "im_json.h"
 
@@ -41,7 +39,6 @@ im_logic_online(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
 void
 im_logic_health(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
 {
-    char         why[256];
     im_buf_t     b;
     const char  *fault;
 
@@ -50,14 +47,7 @@ im_logic_health(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
     fault = im_logic_unready(logic);
 
     if (fault != NULL) {
-        (void) snprintf(why, sizeof(why), "%s%s%s",
-                        im_daemon_redis_ready(logic->redis) ? "" : "redis ",
-                        im_daemon_redis_ready(logic->redis)
-                        ? "" : logic->conf.redis,
-                        im_daemon_redis_ready(logic->redis) ? "" : ": ");
-        (void) snprintf(why + strlen(why), sizeof(why) - strlen(why), "%s",
-                        fault);
-        im_logic_reply_error(logic, r, 503, why);
+        im_logic_reply_error(logic, r, 503, fault);
         return;
     }
 

@@ -137,16 +137,17 @@ im_logic_server_close(im_logic_server_t *server)
         server->listener = NULL;
     }
 
-    for (q = im_list_first(&server->connections);
-         q != im_list_sentinel(&server->connections);
-         q = next)
-    {
+    q = im_list_first(&server->connections);
+
+    while (q != im_list_sentinel(&server->connections)) {
         next = im_list_next(q);
         c = im_list_data(q, im_logic_conn_t, link);
 
         if (!c->answering && !c->last && im_logic_fcgi_idle(&c->fcgi)) {
             im_logic_conn_close(c);
         }
+
+        q = next;
     }
 }
 
