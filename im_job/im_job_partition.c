@@ -784,7 +784,7 @@ im_job_partition_sent(const im_daemon_reply_t *reply, void *data)
 }
 
 
-/* {n, smallest, greatest, consumers}: the queue is kept from the smallest on. */
+/* {n, smallest, greatest, consumers}: the smallest and what follows is kept. */
 static void
 im_job_partition_pending(const im_daemon_reply_t *reply, void *data)
 {

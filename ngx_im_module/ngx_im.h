@@ -69,11 +69,11 @@ typedef struct {
     ngx_str_t            token;          /* random, of this nginx instance */
     im_rules_t           rules;
     ngx_shm_zone_t      *zone;
-    ngx_uint_t           max_sessions;         /* im_limit sessions=, of a worker */
+    ngx_uint_t           max_sessions;         /* im_limit sessions=, worker */
     ngx_uint_t           max_sessions_per_ip;  /* per_ip=, of the node */
     ngx_uint_t           max_sessions_per_user; /* per_user=, of a worker */
-    ngx_uint_t           max_unauthenticated;  /* unauthenticated=, of a worker */
-    ngx_uint_t           handshakes;           /* handshakes=, a second and worker */
+    ngx_uint_t           max_unauthenticated;  /* unauthenticated=, worker */
+    ngx_uint_t           handshakes;           /* a second and worker */
     ngx_uint_t           topics_per_session;   /* topics= */
     size_t               log_bytes;            /* topic_log=, of one topic */
     size_t               logs_bytes;           /* logs=, of a worker */
@@ -192,7 +192,7 @@ struct ngx_im_session_s {
     ngx_im_replies_t   *replies;         /* queued control bytes, or NULL */
     im_buf_t           *message;         /* a partial message, or NULL */
     u_char             *control;         /* a partial control frame, or NULL */
-    im_sub_t           *unfinished;      /* a frame of it is cut in the socket */
+    im_sub_t           *unfinished;      /* its frame is cut in the socket */
     im_ws_t             ws;
     uint64_t            bytes_in;
     uint64_t            bytes_out;
@@ -206,7 +206,7 @@ struct ngx_im_session_s {
     unsigned            pinged:1;        /* since the last bytes */
     ngx_im_peer_t       peer;
     const char         *why;             /* for the log line */
-    u_char             *name;            /* display name, u8 length first, or NULL */
+    u_char             *name;            /* u8 length and bytes, or NULL */
 };
 
 
@@ -226,7 +226,7 @@ struct ngx_im_worker_s {
     im_slab_t           subs_slab;
     im_list_t           sessions;
     im_list_t           closed;          /* to be freed by close_event */
-    im_list_t           blocked;         /* sessions, blocked the longest first */
+    im_list_t           blocked;         /* sessions, the longest so first */
     im_list_t           flush;           /* logs with pending subscriptions */
     im_list_t           wheel[NGX_IM_WHEEL_SLOTS];
     ngx_uint_t          nsessions;
@@ -272,7 +272,9 @@ void ngx_im_session_random(u_char *id);
 /* Why no session more can be taken now, static text; NULL: it can. */
 const char *ngx_im_session_limit(ngx_im_worker_t *w);
 
-/* Takes over c (detached by the caller).  NULL: no memory, c is the caller's. */
+/*
+ * Takes over c, detached by the caller.  NULL: no memory, c is the caller's.
+ */
 ngx_im_session_t *ngx_im_session_create(ngx_im_worker_t *w,
     ngx_connection_t *c, ngx_im_loc_conf_t *ilcf, ngx_im_peer_t *peer);
 ngx_im_handle_t ngx_im_session_handle(ngx_im_session_t *s);
@@ -393,7 +395,7 @@ ngx_im_link_e ngx_im_sync_link(ngx_im_worker_t *w);
 typedef void (*ngx_im_redis_pt)(ngx_im_worker_t *w, void *reply, void *data);
 
 typedef struct {
-    void  (*up)(ngx_im_worker_t *w);         /* both connections usable, subscribed */
+    void  (*up)(ngx_im_worker_t *w);         /* usable and subscribed */
     void  (*down)(ngx_im_worker_t *w);
     void  (*message)(ngx_im_worker_t *w, uint16_t partition, im_str_t batch);
     void  (*heartbeat_lost)(ngx_im_worker_t *w, uint16_t partition, int lost);
