@@ -168,7 +168,6 @@ static void
 ngx_im_heal_entries(ngx_im_route_t *route, redisReply *entries)
 {
     size_t            i;
-    uint64_t          seq;
     im_topic_t       *topic;
     im_entry_t        entry;
     ngx_im_worker_t  *w;
@@ -187,7 +186,6 @@ ngx_im_heal_entries(ngx_im_route_t *route, redisReply *entries)
 
         entry.topic = ngx_im_route_name(route);
         entry.epoch = im_str_set(topic->epoch.data, topic->epoch.len);
-        seq = topic->seq;
 
         ngx_im_sync_deliver(route, &entry, 1);
 
@@ -195,7 +193,7 @@ ngx_im_heal_entries(ngx_im_route_t *route, redisReply *entries)
             return;
         }
 
-        if (topic->seq > seq) {
+        if (topic->seq >= entry.seq) {
             w->counters->healed++;
         }
     }

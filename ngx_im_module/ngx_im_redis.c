@@ -97,6 +97,7 @@ struct ngx_im_redis_s {
     ngx_uint_t                    ncalls;
     ngx_event_t                   tick;
     ngx_msec_t                    complained;
+    ngx_msec_t                    refused;
     ngx_uint_t                    npartitions;
     im_buf_t                      names;      /* of channels */
     ngx_im_channel_t             *channels;   /* sorted by name */
@@ -119,6 +120,7 @@ static void ngx_im_redis_lost(ngx_im_conn_t *conn, const char *why);
 static void ngx_im_redis_close(ngx_im_conn_t *conn);
 static void ngx_im_redis_fail_calls(ngx_im_redis_t *redis);
 static void ngx_im_redis_later(ngx_im_conn_t *conn);
+static void ngx_im_redis_refuse(ngx_im_redis_t *redis, const char *why);
 static void ngx_im_redis_complain(ngx_im_redis_t *redis, const char *what,
     const char *why);
 
@@ -722,6 +724,27 @@ ngx_im_redis_complain(ngx_im_redis_t *redis, const char *what,
 }
 
 
+/* It answers, but can't be used: said apart from being away. */
+static void
+ngx_im_redis_refuse(ngx_im_redis_t *redis, const char *why)
+{
+    if (redis->refused == 0
+        || ngx_current_msec - redis->refused >= NGX_IM_REDIS_COMPLAIN)
+    {
+        redis->refused = ngx_current_msec;
+
+        redis->quiet = 1;
+        redis->complained = ngx_current_msec;
+
+        ngx_log_error(NGX_LOG_ERR, redis->worker->log, 0,
+                      "im: Redis at \"%V\" can't be used: %s",
+                      &redis->conf->name, why);
+    }
+
+    ngx_im_redis_lost(&redis->commands, why);
+}
+
+
 static void
 ngx_im_redis_retry_handler(ngx_event_t *ev)
 {
@@ -1047,7 +1070,7 @@ ngx_im_redis_plain_handler(ngx_im_worker_t *w, void *data, void *ctx)
         return;
     }
 
-    ngx_im_redis_lost(&redis->commands, reply->str);
+    ngx_im_redis_refuse(redis, reply->str);
 }
 
 
@@ -1070,8 +1093,8 @@ ngx_im_redis_server_handler(ngx_im_worker_t *w, void *data, void *ctx)
     id = ngx_im_redis_info(reply, "run_id:");
 
     if (id.len < NGX_IM_RUN_ID) {
-        ngx_im_redis_lost(&redis->commands, reply->type == REDIS_REPLY_ERROR
-                                            ? reply->str : "no run_id in INFO");
+        ngx_im_redis_refuse(redis, reply->type == REDIS_REPLY_ERROR
+                                   ? reply->str : "no run_id in INFO");
         return;
     }
 
@@ -1101,12 +1124,13 @@ ngx_im_redis_replication_handler(ngx_im_worker_t *w, void *data, void *ctx)
     role = ngx_im_redis_info(reply, "role:");
 
     if (id.len < NGX_IM_REPLID) {
-        ngx_im_redis_lost(&redis->commands, "no master_replid2 in INFO");
+        ngx_im_redis_refuse(redis, reply->type == REDIS_REPLY_ERROR
+                                   ? reply->str : "no master_replid2 in INFO");
         return;
     }
 
     if (!im_str_eq(role, im_str_z("master"))) {
-        ngx_im_redis_lost(&redis->commands, "it is a replica");
+        ngx_im_redis_refuse(redis, "it is a replica");
         return;
     }
 
@@ -1143,8 +1167,8 @@ ngx_im_redis_policy_handler(ngx_im_worker_t *w, void *data, void *ctx)
         return;
     }
 
-    ngx_im_redis_lost(&redis->commands, "its \"maxmemory-policy\" is not "
-                      "\"noeviction\": keys could be evicted");
+    ngx_im_redis_refuse(redis, "its \"maxmemory-policy\" is not "
+                        "\"noeviction\": keys could be evicted");
 }
 
 
@@ -1171,16 +1195,17 @@ ngx_im_redis_partitions_handler(ngx_im_worker_t *w, void *data, void *ctx)
     }
 
     if (n < 1 || n > IM_PARTITIONS_MAX) {
-        ngx_im_redis_lost(&redis->commands, reply->type == REDIS_REPLY_ERROR
-                          ? reply->str : "its number of partitions is invalid");
+        ngx_im_redis_refuse(redis, reply->type == REDIS_REPLY_ERROR
+                            ? reply->str
+                            : "its number of partitions is invalid");
         return;
     }
 
     if (redis->conf->partitions != 0
         && redis->conf->partitions != (ngx_uint_t) n)
     {
-        ngx_im_redis_lost(&redis->commands, "it was set up with another "
-                          "number of partitions than \"partitions=\" says");
+        ngx_im_redis_refuse(redis, "it was set up with another number of "
+                            "partitions than \"partitions=\" says");
         return;
     }
 
@@ -1440,6 +1465,7 @@ ngx_im_redis_subscribed(ngx_im_redis_t *redis)
                   &redis->conf->name, redis->npartitions);
 
     redis->quiet = 0;
+    redis->refused = 0;
 
     redis->events->up(redis->worker);
 }

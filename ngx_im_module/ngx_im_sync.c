@@ -667,8 +667,9 @@ ngx_im_sync_record(ngx_im_sync_t *sync, im_str_t *argv, im_buf_t *b, int full)
 
     n += ngx_im_sync_field(argv + n, "node", im_str_set(w->conf->node.data,
                            w->conf->node.len));
-    n += ngx_im_sync_field(argv + n, "addr", im_str_set(ngx_cycle->hostname.data,
-                           ngx_cycle->hostname.len));
+    n += ngx_im_sync_field(argv + n, "addr",
+                           im_str_set(ngx_cycle->hostname.data,
+                                      ngx_cycle->hostname.len));
     n += ngx_im_sync_field(argv + n, "slot",
                            im_str_set(b->data + at[0], at[1] - at[0]));
     n += ngx_im_sync_field(argv + n, "pid",
