@@ -294,6 +294,7 @@ g: frame 0
 g: recv_close 1007
 h: open /echo
 h: frame 2x ff
+h: recv_hex ff
 h: silent
 h: close 1000
 --- no_error_log

@@ -234,7 +234,7 @@ a: close 1000
 === TEST 8: two first frames in one packet
 --- websocket
 a: open /ws
-a: raw 81 9a 00 00 00 00 7b 22 61 75 74 68 22 3a 6e 75 6c 6c 2c 22 72 6f 6f 6d 49 64 22 3a 31 33 7d 20 20 20 81 9a 00 00 00 00 7b 22 61 75 74 68 22 3a 6e 75 6c 6c 2c 22 72 6f 6f 6d 49 64 22 3a 31 33 7d 20 20 20
+a: raw 81 9c 00 00 00 00 7b 22 61 75 74 68 22 3a 6e 75 6c 6c 2c 22 72 6f 6f 6d 49 64 22 3a 31 33 7d 20 20 20 81 9c 00 00 00 00 7b 22 61 75 74 68 22 3a 6e 75 6c 6c 2c 22 72 6f 6f 6d 49 64 22 3a 31 33 7d 20 20 20
 a: recv op 4 roomId=13
 a: silent
 push: room 13 {"msg":"once"}

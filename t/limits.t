@@ -131,7 +131,7 @@ b: send {"auth":"00000000000000a1","roomId":1}
 b: recv op 4
 c: open /ws
 c: send {"auth":"0123456789abcdef","roomId":1}
-c: recv_close 1008
+c: recv_close 1013 /user/
 d: open /ws
 d: send {"auth":"fedcba9876543210","roomId":1}
 d: recv op 4

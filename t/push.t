@@ -102,7 +102,7 @@ http: POST /im/push 400 {"rooms":["1"],"data":1} x
 http: POST /im/push 400 {"rooms":["1"],"data":01}
 http: POST /im/push?room= 400 text
 http: POST /im/push?room=%ff 400 text
-http: POST /im/push?room=%zz 400 text
+http: POST /im/push?room=%zz 404 text
 http: POST /im/push?room=1 400 (Content-Type: application/json) {"broken":
 http: POST /im/push?room=1&all=2 400 text
 --- no_error_log
@@ -136,20 +136,29 @@ http: POST /im/push 413|400 {"rooms":["1"MANY(20000)],"data":1}
 
 === TEST 7: a queue that is full: 503 with Retry-After, and nothing lost
 --- websocket
+a: open /none
+a: send {"roomId":1}
+a: recv op 4
 kill: job
 stop: logic
 start: logic --queue-cap=5
 until: /im/health ^(200|503)
-until: :$TEST_NGINX_IM_HTTP /im/online ^200
-http: POST /im/push 200 {"rooms":["chat:q"],"data":1}
-http: POST /im/push 200 {"rooms":["chat:q"],"data":2}
-http: POST /im/push 200 {"rooms":["chat:q"],"data":3}
-http: POST /im/push 200 {"rooms":["chat:q"],"data":4}
-http: POST /im/push 200 {"rooms":["chat:q"],"data":5}
-http: POST /im/push 503 {"id":"full","rooms":["chat:q"],"data":6} => (?i)Retry-After:
+until: :$TEST_NGINX_IM_HTTP /im/online "connections":1\b
+http: POST /im/push 200 {"rooms":["1"],"data":1}
+http: POST /im/push 200 {"rooms":["1"],"data":2}
+http: POST /im/push 200 {"rooms":["1"],"data":3}
+http: POST /im/push 200 {"rooms":["1"],"data":4}
+http: POST /im/push 200 {"rooms":["1"],"data":5}
+http: POST /im/push 503 {"id":"full","rooms":["1"],"data":6} => (?i)Retry-After:
+a: silent
 start: job
-until: /im/health ^200
-push: room chat:q 7
+a: recv msg 1
+a: recv msg 2
+a: recv msg 3
+a: recv msg 4
+a: recv msg 5
+http: POST /im/push 200 {"id":"full","rooms":["1"],"data":6}
+a: recv msg 6
+a: silent
 --- no_error_log
-[error]
 [alert]

@@ -190,8 +190,7 @@ a: recv op 2 msg="users"
 b: recv op 2 msg="users"
 http: POST /im/push?room=22&room=23&user=u2 200 text
 a: recv op 3 msg="text"
-b: recv op 3 msg="text"
-b: recv op 2 msg="text"
+b: recv_set "text" "text"
 a: silent
 b: silent
 --- no_error_log

@@ -115,8 +115,8 @@ http {
     scgi_temp_path $dir/node$n/scgi;
     keepalive_requests 100000;
     upstream im_logic {
-        server unix:$dir/logic1.sock fail_timeout=1s;
-        server unix:$dir/logic2.sock fail_timeout=1s;
+        server unix:$dir/logic1.sock max_fails=0;
+        server unix:$dir/logic2.sock max_fails=0;
         keepalive 8;
     }
     im_redis unix:$dir/redis.sock;

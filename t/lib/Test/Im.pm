@@ -120,8 +120,9 @@ sub http_config {
 
     if ($both =~ /\bim_logic\b/ && $both !~ /upstream\s+im_logic/) {
         my $second = $services =~ /\blogic2\b/
-            ? " server unix:$Dir/logic2.sock;" : '';
-        $add .= "upstream im_logic { server $ENV{TEST_NGINX_IM_LOGIC};"
+            ? " server unix:$Dir/logic2.sock max_fails=0;" : '';
+        $add .= "upstream im_logic { server "
+            . "$ENV{TEST_NGINX_IM_LOGIC} max_fails=0;"
             . "$second keepalive 8; }\n";
     }
 
@@ -452,6 +453,7 @@ my %Verbs = (
     recv        => \&client_recv,
     recv_binary => sub { expect($_[0], 2, $_[1]) },
     recv_text   => sub { expect($_[0], 1, $_[1]) },
+    recv_hex    => sub { expect($_[0], 2, pack 'H*', $_[1]) },
     recv_pong   => sub { expect($_[0], 10, $_[1]) },
     recv_ping   => \&client_recv_ping,
     silent      => \&client_silent,
