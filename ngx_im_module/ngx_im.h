@@ -199,6 +199,7 @@ struct ngx_im_session_s {
     uint32_t            start;           /* ngx_time() */
     uint32_t            seen;            /* ngx_time() of last bytes */
     uint16_t            close_code;
+    uint16_t            nrooms;          /* joined, for the log line */
     uint8_t             phase;           /* ngx_im_phase_e */
     uint8_t             ncontrol;
     unsigned            close_sent:1;    /* our close frame is queued or out */
@@ -240,6 +241,7 @@ struct ngx_im_worker_s {
     ngx_event_t         close_event;
     ngx_event_t         tick;            /* 1 s, cancelable */
     ngx_event_t         drain_event;
+    ngx_msec_t          drain_start;
     im_buf_t            scratch;         /* frames being encoded */
     im_buf_t            arena;           /* decoded strings */
     u_char             *in;              /* read buffer, of all sessions */

@@ -11,9 +11,11 @@
 
 #define NGX_IM_DRAIN_STEP     20      /* ms between two turns */
 #define NGX_IM_DRAIN_MIN      256     /* sessions closed in a turn, at least */
+#define NGX_IM_DRAIN_BLOCKED  2000    /* ms for who is just being sent to */
 
 
 static void ngx_im_drain_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_im_drain_waits(ngx_im_worker_t *w, ngx_im_session_t *s);
 
 
 void
@@ -24,6 +26,7 @@ ngx_im_drain_start(ngx_im_worker_t *w)
     }
 
     w->draining = 1;
+    w->drain_start = ngx_current_msec;
     w->counters->draining = 1;
 
     ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
@@ -48,7 +51,7 @@ ngx_im_drain_start(ngx_im_worker_t *w)
 static void
 ngx_im_drain_handler(ngx_event_t *ev)
 {
-    im_list_t         *q, *next;
+    im_list_t         *q;
     ngx_uint_t         n;
     ngx_im_worker_t   *w;
     ngx_im_session_t  *s;
@@ -56,14 +59,13 @@ ngx_im_drain_handler(ngx_event_t *ev)
     w = ev->data;
     n = ngx_max(NGX_IM_DRAIN_MIN, w->nsessions / 16);
 
-    for (q = im_list_first(&w->sessions);
-         q != im_list_sentinel(&w->sessions) && n > 0;
-         q = next)
-    {
-        next = im_list_next(q);
-        s = im_list_data(q, ngx_im_session_t, all);
+    q = im_list_first(&w->sessions);
 
-        if (s->phase >= NGX_IM_CLOSING) {
+    while (q != im_list_sentinel(&w->sessions) && n > 0) {
+        s = im_list_data(q, ngx_im_session_t, all);
+        q = im_list_next(q);
+
+        if (s->phase >= NGX_IM_CLOSING || ngx_im_drain_waits(w, s)) {
             continue;
         }
 
@@ -74,4 +76,13 @@ ngx_im_drain_handler(ngx_event_t *ev)
     if (w->nsessions > 0) {
         ngx_add_timer(ev, NGX_IM_DRAIN_STEP);
     }
+}
+
+
+/* A full socket takes no close frame: it gets a moment to become empty. */
+static ngx_uint_t
+ngx_im_drain_waits(ngx_im_worker_t *w, ngx_im_session_t *s)
+{
+    return !im_list_empty(&s->blocked)
+           && ngx_current_msec - w->drain_start < NGX_IM_DRAIN_BLOCKED;
 }

@@ -576,6 +576,10 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
         }
     }
 
+    /* numbering goes on where no log has a follower, too */
+
+    topic->seq = ngx_max(topic->seq, m->seq);
+
     return NGX_OK;
 }
 

@@ -397,6 +397,8 @@ ngx_im_session_join(ngx_im_session_t *s, im_str_t topic)
         }
     }
 
+    s->nrooms += (topic.data[0] == 'r');
+
     ngx_im_sync_member(w, t, s, 1);
 
     if (t->state != IM_TOPIC_NEW) {
@@ -663,10 +665,10 @@ ngx_im_session_log(ngx_im_worker_t *w, ngx_im_session_t *s)
 
     ngx_log_error(NGX_LOG_INFO, w->log, 0,
                   "im: session ended: client: %*s, user: \"%V\", "
-                  "protocol: %s, seconds: %uD, in: %uL, out: %uL, code: %ui, "
-                  "why: %s",
+                  "protocol: %s, rooms: %ui, seconds: %uD, in: %uL, out: %uL, "
+                  "code: %ui, why: %s",
                   len, addr, &user, s->conf->proto->name,
-                  (uint32_t) ngx_time() - s->start, s->bytes_in, s->bytes_out,
+                  (ngx_uint_t) s->nrooms, (uint32_t) ngx_time() - s->start, s->bytes_in, s->bytes_out,
                   (ngx_uint_t) s->close_code, s->why);
 }
 
