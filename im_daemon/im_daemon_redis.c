@@ -155,7 +155,8 @@ im_daemon_redis_create(struct event_base *base,
     redis->backoff = IM_REDIS_BACKOFF_MIN;
 
     im_list_init(&redis->calls);
-    (void) snprintf(redis->why, sizeof(redis->why), IM_REDIS_WHY "not connected yet");
+    (void) snprintf(redis->why, sizeof(redis->why),
+                    IM_REDIS_WHY "not connected yet");
 
     tv.tv_sec = 0;
     tv.tv_usec = IM_REDIS_TICK * 1000;
