@@ -668,8 +668,9 @@ ngx_im_session_log(ngx_im_worker_t *w, ngx_im_session_t *s)
                   "protocol: %s, rooms: %ui, seconds: %uD, in: %uL, out: %uL, "
                   "code: %ui, why: %s",
                   len, addr, &user, s->conf->proto->name,
-                  (ngx_uint_t) s->nrooms, (uint32_t) ngx_time() - s->start, s->bytes_in, s->bytes_out,
-                  (ngx_uint_t) s->close_code, s->why);
+                  (ngx_uint_t) s->nrooms, (uint32_t) ngx_time() - s->start,
+                  s->bytes_in, s->bytes_out, (ngx_uint_t) s->close_code,
+                  s->why);
 }
 
 
