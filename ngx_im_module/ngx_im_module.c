@@ -28,6 +28,7 @@ static char *ngx_im_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_im_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+static ngx_uint_t ngx_im_origin_valid(ngx_str_t *origin);
 static ngx_uint_t ngx_im_option(ngx_str_t *arg, const char *name,
     ngx_str_t *value);
 static char *ngx_im_invalid(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg,
@@ -873,11 +874,7 @@ ngx_im_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (ngx_strcmp(args[i].data, "*") != 0
-            && ngx_strcmp(args[i].data, "null") != 0
-            && (ngx_strstr(args[i].data, "://") == NULL
-                || args[i].data[args[i].len - 1] == '/'))
-        {
+        if (!ngx_im_origin_valid(&args[i])) {
             return ngx_im_invalid(cf, cmd, &args[i], "must look like "
                                   "https://example.com (no path), or be *");
         }
@@ -891,6 +888,25 @@ ngx_im_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* A scheme and an authority, as browsers send it (RFC 6454, section 7). */
+static ngx_uint_t
+ngx_im_origin_valid(ngx_str_t *origin)
+{
+    u_char  *p;
+
+    if (ngx_strcmp(origin->data, "*") == 0
+        || ngx_strcmp(origin->data, "null") == 0)
+    {
+        return 1;
+    }
+
+    p = (u_char *) ngx_strstr(origin->data, "://");
+
+    return p != NULL && p != origin->data && p[3] != '\0'
+           && ngx_strchr(p + 3, '/') == NULL;
 }
 
 
