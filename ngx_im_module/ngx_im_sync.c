@@ -558,7 +558,7 @@ ngx_im_sync_renewed(ngx_im_worker_t *w, void *data, void *ctx)
 }
 
 
-/* An nginx that was restarted outlives its old token within a lease. */
+/* An old token is over within a lease: then it was only a restart. */
 static void
 ngx_im_sync_tokens(ngx_im_sync_t *sync, uint64_t n)
 {
@@ -567,11 +567,21 @@ ngx_im_sync_tokens(ngx_im_sync_t *sync, uint64_t n)
     w = sync->worker;
 
     if (n <= 1) {
-        sync->ntokens = 0;
+        sync->tokens = 0;
+        sync->tokens_told = 0;
         return;
     }
 
-    if (++sync->ntokens == NGX_IM_LEASE_MS / NGX_IM_RENEW_MS + 1) {
+    if (sync->tokens == 0) {
+        sync->tokens = ngx_current_msec;
+        return;
+    }
+
+    if (!sync->tokens_told
+        && ngx_current_msec - sync->tokens > NGX_IM_LEASE_MS)
+    {
+        sync->tokens_told = 1;
+
         ngx_log_error(NGX_LOG_ERR, w->log, 0,
                       "im: another nginx uses the node name \"%V\": "
                       "give each its own by im_node", &w->conf->node);

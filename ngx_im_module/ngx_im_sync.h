@@ -105,7 +105,7 @@ struct ngx_im_sync_s {
     ngx_uint_t        nghosts;     /* in this second */
     ngx_uint_t        nlost;       /* partitions without heartbeat */
     ngx_uint_t        nrenewals;
-    ngx_uint_t        ntokens;     /* renewals that saw a second token */
+    ngx_msec_t        tokens;      /* when a second token was first seen */
     ngx_event_t       tick;        /* 1 s */
     ngx_event_t       renew;
     ngx_event_t       pump;        /* posted */
@@ -122,6 +122,7 @@ struct ngx_im_sync_s {
     unsigned          up:1;
     unsigned          ready:1;     /* was up once */
     unsigned          assert:1;    /* a new connection: tell all */
+    unsigned          tokens_told:1;
     unsigned          exiting:1;
 };
 
