@@ -41,6 +41,17 @@ my $owner = $$;
 my (%pids, $client_pid, $to_client, $from_client);
 
 chmod 0755, $dir;
+
+if ($ENV{IM_PRELOAD}) {
+    open(my $fh, '>', "$dir/nginx") or die $!;
+    print $fh "#!/bin/sh\nexec env LD_PRELOAD=\"$ENV{IM_PRELOAD}\" "
+        . "ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:log_path=$dir/asan "
+        . "UBSAN_OPTIONS=halt_on_error=1:log_path=$dir/ubsan "
+        . "$binary \"\$@\"\n";
+    close $fh;
+    chmod 0755, "$dir/nginx";
+    $binary = "$dir/nginx";
+}
 $ENV{PATH} .= ':/usr/sbin:/sbin';
 $SIG{PIPE} = 'IGNORE';
 
@@ -511,5 +522,9 @@ my @alerts = grep { /\[(?:alert|emerg)\]/ && !/exited on signal 9/ }
     map { split /\n/, slurp("$dir/node$_/error.log") } 1, 2;
 is(scalar @alerts, 0, 'no alert') or diag(@alerts[0 .. ($#alerts > 4 ? 4
                                                         : $#alerts)]);
+
+my @found = glob("$dir/asan.* $dir/ubsan.*");
+is(scalar @found, 0, 'no finding of a sanitizer')
+    or diag(map { slurp($_) } @found);
 
 done_testing();

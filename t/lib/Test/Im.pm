@@ -41,6 +41,7 @@ $ENV{TEST_NGINX_IM_REDIS} = "unix:$Dir/redis.sock";
 $ENV{TEST_NGINX_IM_REDIS_PORT} = $Base + 4;
 $ENV{TEST_NGINX_IM_LOGIC} = "unix:$Dir/logic.sock";
 $ENV{TEST_NGINX_IM_HTTP} = $Base + 3;
+$ENV{TEST_NGINX_IM_HTTP2} = $Base + 5;
 $ENV{TEST_NGINX_IM_DIR} = $Dir;
 $ENV{TEST_NGINX_IM_CERT} = "$Dir/cert.pem";
 $ENV{TEST_NGINX_IM_KEY} = "$Dir/key.pem";
@@ -49,6 +50,7 @@ $ENV{TEST_NGINX_LOAD_MODULES} = "$Build/ngx_im_module.so"
     unless $ENV{TEST_NGINX_LOAD_MODULES};
 
 chmod 0755, $Dir;
+preload() if $ENV{IM_PRELOAD};
 
 # shared by all files: the level at which the module logs the end of a session
 Test::Nginx::Socket::log_level('info');
@@ -71,6 +73,22 @@ sub import {
 # For raw_request and the like: the bytes of a masked frame, in hex.
 sub hex_frame {
     return unpack 'H*', Test::Im::Client::frame(@_);
+}
+
+
+# The sanitizers of a module in a stock nginx; their findings are files.
+sub preload {
+    my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
+
+    spew("$Dir/nginx", <<SCRIPT);
+#!/bin/sh
+exec env LD_PRELOAD="$ENV{IM_PRELOAD}" \\
+    ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:log_path=$Dir/asan \\
+    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:log_path=$Dir/ubsan \\
+    $nginx "\$@"
+SCRIPT
+    chmod 0755, "$Dir/nginx";
+    $ENV{TEST_NGINX_BINARY} = "$Dir/nginx";
 }
 
 
@@ -183,7 +201,8 @@ my %Commands = (
     },
     logic2 => sub {
         return ("$Build/im_logic", "--redis=$ENV{TEST_NGINX_IM_REDIS}",
-                "--fcgi=unix:$Dir/logic2.sock", @_);
+                "--fcgi=unix:$Dir/logic2.sock",
+                "--http=127.0.0.1:$ENV{TEST_NGINX_IM_HTTP2}", @_);
     },
     job => sub {
         return ("$Build/im_job", "--redis=$ENV{TEST_NGINX_IM_REDIS}", @_);
@@ -315,6 +334,10 @@ sub clean {
     return unless $$ == $Owner;
 
     stop_all();
+
+    for my $file (glob("$Dir/asan.* $Dir/ubsan.*")) {
+        $Test->ok(0, "sanitizer: $file") or $Test->diag(slurp($file));
+    }
 
     if ($Test->is_passing && !$ENV{TEST_NGINX_NO_CLEAN}) {
         system("rm -rf $Dir");
@@ -567,12 +590,19 @@ sub last_push {
 }
 
 
-# A room without a rule is an answer too: logic has read the rules.
+# Of every im_logic.  A room without a rule is an answer too: logic has read
+# the rules.
 sub accepts_pushes {
-    my ($status, $body) = http($ENV{TEST_NGINX_IM_HTTP}, 'POST', '/im/push',
-                               '{"rooms":["_ready"],"data":0}');
+    my @ports = map { $ENV{$_->[1]} } grep { $Pids{$_->[0]} }
+        ([ logic => 'TEST_NGINX_IM_HTTP' ], [ logic2 => 'TEST_NGINX_IM_HTTP2' ]);
 
-    return $status == 200 || $status == 404;
+    for my $port (@ports) {
+        my ($status) = http($port, 'POST', '/im/push',
+                            '{"rooms":["_ready"],"data":0}');
+        return 0 unless $status == 200 || $status == 404;
+    }
+
+    return 1;
 }
 
 

@@ -31,7 +31,6 @@ our @EXPORT = qw(
 my $Root = $ENV{TEST_NGINX_SERVROOT} || Cwd::cwd() . "/t/servroot";
 my $Port = $ENV{TEST_NGINX_SERVER_PORT} || $ENV{TEST_NGINX_PORT} || 1984;
 my $ClientPort = $ENV{TEST_NGINX_CLIENT_PORT} || $Port;
-my $Binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
 my $UseHup = $ENV{TEST_NGINX_USE_HUP};
 my $Verbose = $ENV{TEST_NGINX_VERBOSE};
 my $NoShuffle = $ENV{TEST_NGINX_NO_SHUFFLE} || 0;
@@ -274,8 +273,8 @@ sub slurp {
 
 
 sub command {
-    return ($Binary, '-p', "$Root/", '-c', "$Root/conf/nginx.conf",
-            '-e', "$Root/logs/error.log");
+    return ($ENV{TEST_NGINX_BINARY} || 'nginx', '-p', "$Root/", '-c',
+            "$Root/conf/nginx.conf", '-e', "$Root/logs/error.log");
 }
 
 
