@@ -660,7 +660,7 @@ static im_int_t
 im_job_partition_entry(im_job_partition_t *jp, const im_daemon_reply_t *entry,
     uint64_t *bytes)
 {
-    im_str_t                  name, value, workers, position;
+    im_str_t                  name, workers, position, *dst;
     im_entry_t                e;
     im_uint_t                 i;
     const im_daemon_reply_t  *fields;
@@ -674,29 +674,30 @@ im_job_partition_entry(im_job_partition_t *jp, const im_daemon_reply_t *entry,
 
     for (i = 0; i + 1 < im_daemon_reply_len(fields); i += 2) {
         name = im_daemon_reply_str(im_daemon_reply_at(fields, i));
-        value = im_daemon_reply_str(im_daemon_reply_at(fields, i + 1));
 
         switch (name.len == 1 ? name.data[0] : 0) {
 
         case 't':
-            e.topic = value;
+            dst = &e.topic;
             break;
 
         case 'i':
-            position = value;
+            dst = &position;
             break;
 
         case 'w':
-            workers = value;
+            dst = &workers;
             break;
 
         case 'd':
-            e.envelope = value;
+            dst = &e.envelope;
             break;
 
         default:
-            break;
+            continue;
         }
+
+        *dst = im_daemon_reply_str(im_daemon_reply_at(fields, i + 1));
     }
 
     /* deleted between read and claim, or not made by pub.lua */

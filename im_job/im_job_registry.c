@@ -4,6 +4,7 @@
  * comes or goes moves only its share.
  */
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "im_job.h"
@@ -44,9 +45,8 @@ im_job_registry_time(const im_daemon_reply_t *reply, void *data)
         return;
     }
 
-    snprintf(end, sizeof(end), "%llu",
-             (unsigned long long) (now + IM_JOB_ALIVE));
-    snprintf(past, sizeof(past), "%llu", (unsigned long long) now);
+    snprintf(end, sizeof(end), "%" PRIu64, now + IM_JOB_ALIVE);
+    snprintf(past, sizeof(past), "%" PRIu64, now);
 
     im_buf_init(&key, 256);
     im_key_jobs(&key, job->redis.prefix);
