@@ -91,7 +91,7 @@ im_daemon_options_cleanup(const im_daemon_option_t *options, void *conf)
     for (o = options; o->name != NULL; o++) {
         if (o->type == IM_OPTION_STRING) {
             s = (void *) ((u_char *) conf + o->offset);
-            free(*s);
+            im_free(*s);
             *s = NULL;
         }
     }
@@ -166,8 +166,9 @@ static im_int_t
 im_daemon_option_set(const im_daemon_option_t *options, const char *name,
     const char *value, void *conf)
 {
-    char                     **s;
+    char                      *copy, **s;
     void                      *dst;
+    size_t                     size;
     const im_daemon_option_t  *o;
 
     for (o = options; o->name != NULL; o++) {
@@ -188,14 +189,19 @@ im_daemon_option_set(const im_daemon_option_t *options, const char *name,
         return im_daemon_option_number(o, value, dst);
     }
 
-    s = dst;
-    free(*s);
-    *s = strdup(value);
+    size = strlen(value) + 1;
+    copy = im_alloc(size);
 
-    if (*s == NULL) {
+    if (copy == NULL) {
         im_daemon_log(IM_LOG_ERROR, "no memory");
         return IM_ERROR;
     }
+
+    memcpy(copy, value, size);
+
+    s = dst;
+    im_free(*s);
+    *s = copy;
 
     return IM_OK;
 }

@@ -78,7 +78,7 @@ im_logic_connect(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
         goto done;
     }
 
-    connect = malloc(sizeof(im_logic_connect_t));
+    connect = im_alloc(sizeof(im_logic_connect_t));
     if (connect == NULL) {
         im_logic_reply_error(logic, r, 503, "no memory");
         goto done;
@@ -101,7 +101,7 @@ im_logic_connect(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
                                    im_logic_connect_handler, connect)
            != IM_OK)
     {
-        free(connect);
+        im_free(connect);
         im_logic_reply_error(logic, r, 503, "redis is away");
     }
 
@@ -162,7 +162,7 @@ im_logic_connect_handler(const im_daemon_reply_t *reply, void *data)
     logic = connect->logic;
     r = connect->r;
 
-    free(connect);
+    im_free(connect);
 
     if (reply == NULL) {
         im_logic_reply_error(logic, r, 503, "redis is away");

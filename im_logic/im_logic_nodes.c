@@ -56,7 +56,7 @@ im_logic_nodes_look(im_logic_t *logic)
         return;
     }
 
-    look = calloc(1, sizeof(im_logic_look_t));
+    look = im_calloc(sizeof(im_logic_look_t));
     if (look == NULL) {
         return;
     }
@@ -186,7 +186,7 @@ im_logic_look_add(im_logic_look_t *look, im_str_t worker)
         return IM_OK;
     }
 
-    s = realloc(nodes->workers, (nodes->nworkers + 1) * sizeof(im_str_t));
+    s = im_realloc(nodes->workers, (nodes->nworkers + 1) * sizeof(im_str_t));
     if (s == NULL) {
         return IM_ERROR;
     }
@@ -194,7 +194,7 @@ im_logic_look_add(im_logic_look_t *look, im_str_t worker)
     nodes->workers = s;
     s += nodes->nworkers;
 
-    s->data = malloc(worker.len);
+    s->data = im_alloc(worker.len);
     if (s->data == NULL) {
         return IM_ERROR;
     }
@@ -343,7 +343,7 @@ im_logic_look_free(im_logic_look_t *look)
 {
     im_sketch_cleanup(&look->users);
     im_logic_nodes_clear(&look->nodes);
-    free(look);
+    im_free(look);
 }
 
 
@@ -380,10 +380,10 @@ im_logic_nodes_clear(im_logic_nodes_t *nodes)
     im_uint_t  i;
 
     for (i = 0; i < nodes->nworkers; i++) {
-        free(nodes->workers[i].data);
+        im_free(nodes->workers[i].data);
     }
 
-    free(nodes->workers);
+    im_free(nodes->workers);
     im_rules_cleanup(&nodes->rules);
     memset(nodes, 0, sizeof(im_logic_nodes_t));
 }

@@ -125,7 +125,7 @@ im_logic_push(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
 
     (void) rest;
 
-    push = calloc(1, sizeof(im_logic_push_t));
+    push = im_calloc(sizeof(im_logic_push_t));
     if (push == NULL) {
         im_logic_reply_error(logic, r, 503, "no memory");
         return;
@@ -179,7 +179,7 @@ im_logic_push_read(im_logic_push_t *push)
     logic = push->logic;
     max = logic->conf.max_targets;
 
-    push->targets = calloc(max, sizeof(im_logic_target_t));
+    push->targets = im_calloc(max * sizeof(im_logic_target_t));
 
     if (push->targets == NULL
         || im_hash_init(&push->seen, im_logic_target_name, logic->seed)
@@ -278,9 +278,11 @@ im_logic_push_query_arg(im_logic_push_t *push, im_str_t name, im_str_t value)
         return im_logic_push_target(push, 'u', value);
     }
 
-    if (im_str_eq(name, all)
-        && (im_str_eq(value, one) || im_str_eq(value, yes)))
-    {
+    if (im_str_eq(name, all)) {
+        if (!im_str_eq(value, one) && !im_str_eq(value, yes)) {
+            return im_logic_push_refuse(push, 400, "all is 1 or not there");
+        }
+
         return im_logic_push_target(push, 'b', none);
     }
 
@@ -837,8 +839,8 @@ im_logic_push_free(im_logic_push_t *push)
 
     im_buf_cleanup(&push->arena);
     im_buf_cleanup(&push->envelope);
-    free(push->targets);
-    free(push);
+    im_free(push->targets);
+    im_free(push);
 }
 
 

@@ -128,7 +128,7 @@ im_logic_who(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest,
         return;
     }
 
-    who = calloc(1, sizeof(im_logic_who_t));
+    who = im_calloc(sizeof(im_logic_who_t));
     if (who == NULL) {
         im_logic_reply_error(logic, r, 503, "no memory");
         return;
@@ -144,7 +144,7 @@ im_logic_who(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest,
     if (im_hash_init(&who->members, im_logic_member_name, logic->seed)
         != IM_OK)
     {
-        free(who);
+        im_free(who);
         im_logic_reply_error(logic, r, 503, "no memory");
         return;
     }
@@ -270,7 +270,7 @@ im_logic_who_route(im_logic_who_t *who, im_str_t worker, im_str_t value)
 
     who->count += count;
 
-    page = calloc(1, sizeof(im_logic_page_t));
+    page = im_calloc(sizeof(im_logic_page_t));
     if (page == NULL) {
         who->failed = 1;
         return;
@@ -281,7 +281,7 @@ im_logic_who_route(im_logic_who_t *who, im_str_t worker, im_str_t value)
     page->worker = im_str_set(page->worker_data, worker.len);
 
     if (im_logic_page_ask(page, start) != IM_OK) {
-        free(page);
+        im_free(page);
         who->failed = 1;
         return;
     }
@@ -358,7 +358,7 @@ im_logic_page_handler(const im_daemon_reply_t *reply, void *data)
         who->more = 1;
     }
 
-    free(page);
+    im_free(page);
 
     if (--who->left == 0) {
         im_logic_who_done(who);
@@ -414,7 +414,7 @@ im_logic_who_member(im_logic_who_t *who, const im_logic_info_t *info)
         return;
     }
 
-    m = calloc(1, sizeof(im_logic_member_t) + info->user.len
+    m = im_calloc(sizeof(im_logic_member_t) + info->user.len
                   + info->name.len);
     if (m == NULL) {
         who->failed = 1;
@@ -561,7 +561,7 @@ im_logic_who_free_user(im_hash_node_t *node, void *data)
 {
     (void) data;
 
-    free(node);
+    im_free(node);
 
     return IM_OK;
 }
@@ -574,7 +574,7 @@ im_logic_who_free(im_logic_who_t *who)
     im_hash_cleanup(&who->members);
     im_buf_cleanup(&who->sessions);
     im_buf_cleanup(&who->topic);
-    free(who);
+    im_free(who);
 }
 
 

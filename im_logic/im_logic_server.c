@@ -94,7 +94,7 @@ im_logic_server_create(struct event_base *base, const char *address,
         return NULL;
     }
 
-    server = calloc(1, sizeof(im_logic_server_t));
+    server = im_calloc(sizeof(im_logic_server_t));
 
     if (server != NULL) {
         server->listener = evconnlistener_new(base, im_logic_server_accept,
@@ -105,7 +105,7 @@ im_logic_server_create(struct event_base *base, const char *address,
 
     if (server == NULL || server->listener == NULL) {
         im_daemon_log(IM_LOG_ERROR, "no memory");
-        free(server);
+        im_free(server);
         (void) close(fd);
         return NULL;
     }
@@ -166,7 +166,7 @@ im_logic_server_destroy(im_logic_server_t *server)
         im_logic_conn_close(c);
     }
 
-    free(server);
+    im_free(server);
 }
 
 
@@ -180,7 +180,7 @@ im_logic_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
     (void) addr;
     (void) len;
 
-    c = calloc(1, sizeof(im_logic_conn_t));
+    c = im_calloc(sizeof(im_logic_conn_t));
     if (c == NULL) {
         (void) close(fd);
         return;
@@ -189,7 +189,7 @@ im_logic_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
     c->bev = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
     if (c->bev == NULL) {
         (void) close(fd);
-        free(c);
+        im_free(c);
         return;
     }
 
@@ -450,7 +450,7 @@ im_logic_conn_free(im_logic_conn_t *c)
 
     im_list_remove(&c->link);
     im_logic_fcgi_cleanup(&c->fcgi);
-    free(c);
+    im_free(c);
 
     if (server->nconnections-- == IM_SERVER_MAX_CONNECTIONS
         && server->listener != NULL)
