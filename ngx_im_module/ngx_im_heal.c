@@ -11,6 +11,7 @@
 
 static void ngx_im_heal_handler(ngx_im_worker_t *w, void *data, void *ctx);
 static void ngx_im_heal_reply(ngx_im_route_t *route, redisReply *reply);
+static ngx_uint_t ngx_im_heal_limit(ngx_im_route_t *route);
 static void ngx_im_heal_later(ngx_im_route_t *route);
 static void ngx_im_heal_entries(ngx_im_route_t *route, redisReply *entries);
 static ngx_int_t ngx_im_heal_entry(redisReply *reply, im_entry_t *entry);
@@ -56,7 +57,8 @@ ngx_im_heal_start(ngx_im_route_t *route)
     im_buf_add_uint(&sync->args, topic->seq);
     ngx_im_args_end(sync);
 
-    ngx_im_args_add(sync, im_str_z(NGX_IM_HEAL_LIMIT));
+    im_buf_add_uint(&sync->args, ngx_im_heal_limit(route));
+    ngx_im_args_end(sync);
 
     n = ngx_im_args_done(sync);
 
@@ -72,6 +74,18 @@ ngx_im_heal_start(ngx_im_route_t *route)
 
     route->healing = 1;
     topic->state = IM_TOPIC_HEALING;
+}
+
+
+/* About 1 MB, judged by the largest message seen. */
+static ngx_uint_t
+ngx_im_heal_limit(ngx_im_route_t *route)
+{
+    if (route->largest <= NGX_IM_HEAL_BYTES / NGX_IM_HEAL_LIMIT) {
+        return NGX_IM_HEAL_LIMIT;
+    }
+
+    return ngx_max(NGX_IM_HEAL_BYTES / route->largest, 1);
 }
 
 

@@ -379,6 +379,8 @@ ngx_im_sync_deliver(ngx_im_route_t *route, const im_entry_t *entry, int jump)
     w = route->sync->worker;
     topic = route->topic;
 
+    route->largest = ngx_max(route->largest, entry->envelope.len);
+
     if (topic->state != IM_TOPIC_LIVE || route->healing) {
         ngx_im_heal_hold(route, entry);
         return;

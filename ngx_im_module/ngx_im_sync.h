@@ -26,7 +26,8 @@
 #define NGX_IM_LEAVES_MAX      65536
 #define NGX_IM_GHOSTS          100             /* a second */
 #define NGX_IM_HELD_MAX        (1024 * 1024)   /* bytes, of one topic */
-#define NGX_IM_HEAL_LIMIT      "64"
+#define NGX_IM_HEAL_LIMIT      64              /* entries of one call */
+#define NGX_IM_HEAL_BYTES      (1024 * 1024)
 #define NGX_IM_INFO_MAX        1000
 #define NGX_IM_INFO_BIG        64
 #define NGX_IM_INFO_WAITING    4096            /* sessions, of one topic */
@@ -70,6 +71,7 @@ struct ngx_im_route_s {
     ngx_uint_t        waiting_size;
     ngx_msec_t        info_time;
     uint64_t          expect;      /* top that a reply told */
+    uint32_t          largest;     /* envelope seen */
     ngx_uint_t        pins;        /* it isn't freed while above 0 */
     unsigned          broadcast:1;
     unsigned          busy:1;      /* route.lua is under way */
