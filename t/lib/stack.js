@@ -1,0 +1,195 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The whole service for tests in node: conf/nginx.conf.example with a private
+ * Redis, im_logic and im_job in a folder of its own.
+ */
+
+'use strict';
+
+const { spawn } = require('child_process');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+
+const top = path.join(__dirname, '..', '..');
+const build = process.env.IM_BUILD || path.join(top, 'build');
+
+process.env.PATH += ':/usr/sbin:/sbin';
+
+
+class Stack {
+    constructor(port) {
+        this.port = port;
+        this.url = `http://127.0.0.1:${port}`;
+        this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'im-stack-'));
+        this.children = new Map();
+        fs.chmodSync(this.dir, 0o755);
+    }
+
+    run(name, command, ...args) {
+        const log = fs.openSync(path.join(this.dir, name + '.log'), 'a');
+        const child = spawn(command, args, { stdio: ['ignore', log, log] });
+
+        child.ended = new Promise((resolve) => child.on('exit', resolve));
+        child.on('error', (e) => console.log(`# ${name}: ${e.message}`));
+        this.children.set(name, child);
+    }
+
+    async end(name, signal) {
+        const child = this.children.get(name);
+
+        this.children.delete(name);
+        child.kill(signal);
+
+        const late = setTimeout(() => child.kill('SIGKILL'), 10000);
+
+        await child.ended;
+        clearTimeout(late);
+    }
+
+    conf() {
+        const dir = this.dir;
+        const user = process.getuid() === 0 ? 'user root;' : '';
+        const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+            .map((n) => `${n}_temp_path ${dir}/${n};`).join('\n');
+
+        return fs.readFileSync(path.join(top, 'conf/nginx.conf.example'),
+                               'utf8')
+            .replace(/^load_module .*$/m,
+                     `load_module ${build}/ngx_im_module.so;`)
+            .replace(/^user .*$/m, user)
+            .replaceAll('/run/im/', dir + '/')
+            .replaceAll('/usr/share/im/web', path.join(top, 'web'))
+            .replaceAll('listen 127.0.0.1:8080',
+                        `listen 127.0.0.1:${this.port}`)
+            .replaceAll('include im_params',
+                        `include ${path.join(top, 'conf/im_params')}`)
+            .replace(/^http \{$/m, `http {\n${temp}`);
+    }
+
+    nginx() {
+        const conf = path.join(this.dir, 'nginx.conf');
+
+        fs.writeFileSync(conf, this.conf());
+
+        if (process.env.IM_PRELOAD) {
+            this.run('nginx', 'env', `LD_PRELOAD=${process.env.IM_PRELOAD}`,
+                     'ASAN_OPTIONS=detect_leaks=0:log_path='
+                     + path.join(this.dir, 'asan'), 'nginx', '-p', this.dir,
+                     '-c', conf, '-e', path.join(this.dir, 'error.log'),
+                     '-g', 'daemon off;');
+            return;
+        }
+
+        this.run('nginx', 'nginx', '-p', this.dir, '-c', conf, '-e',
+                 path.join(this.dir, 'error.log'), '-g', 'daemon off;');
+    }
+
+    async start() {
+        const dir = this.dir;
+
+        this.run('redis', 'redis-server', '--port', '0', '--unixsocket',
+                 `${dir}/redis.sock`, '--dir', dir, '--save', '');
+        await until(() => fs.existsSync(`${dir}/redis.sock`), 10);
+
+        this.run('logic', path.join(build, 'im_logic'),
+                 `--redis=unix:${dir}/redis.sock`,
+                 `--fcgi=unix:${dir}/logic.sock`);
+        this.run('job', path.join(build, 'im_job'),
+                 `--redis=unix:${dir}/redis.sock`);
+        this.nginx();
+        await this.ready();
+    }
+
+    ready() {
+        return until(async () => {
+            const answer = await this.push({ rooms: ['_ready'], data: 0 })
+                .catch(() => null);
+            return answer && answer.ok;
+        }, 20);
+    }
+
+    push(body) {
+        return fetch(this.url + '/im/push', {
+            method: 'POST',
+            headers: { 'Content-Type': 'application/json' },
+            body: JSON.stringify(body)
+        });
+    }
+
+    async stop(passed) {
+        for (const [name, signal] of [['nginx', 'SIGQUIT'],
+                                      ['logic', 'SIGTERM'],
+                                      ['job', 'SIGTERM'],
+                                      ['redis', 'SIGTERM']])
+        {
+            if (this.children.has(name)) {
+                await this.end(name, signal);
+            }
+        }
+
+        if (passed) {
+            fs.rmSync(this.dir, { recursive: true, force: true });
+
+        } else {
+            console.log(`# logs are in ${this.dir}`);
+        }
+    }
+}
+
+
+async function until(code, seconds) {
+    const end = Date.now() + seconds * 1000;
+
+    for (;;) {
+        if (await code()) {
+            return true;
+        }
+
+        if (Date.now() > end) {
+            throw new Error('not within ' + seconds + ' s: ' + code);
+        }
+
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+}
+
+
+/* TAP for prove; ok(name, code) fails when code throws or is false. */
+class Tap {
+    constructor() {
+        this.n = 0;
+        this.failed = 0;
+    }
+
+    async ok(name, code) {
+        let good = false;
+        let why = '';
+
+        try {
+            good = typeof code === 'function' ? await code() : code;
+
+        } catch (e) {
+            why = e.message;
+        }
+
+        this.n++;
+        console.log(`${good ? 'ok' : 'not ok'} ${this.n} - ${name}`);
+
+        if (!good) {
+            this.failed++;
+            console.log('# ' + why.replaceAll('\n', '\n# '));
+        }
+
+        return good;
+    }
+
+    end() {
+        console.log(`1..${this.n}`);
+        return this.failed === 0;
+    }
+}
+
+
+module.exports = { Stack, Tap, until };
