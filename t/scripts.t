@@ -1,0 +1,313 @@
+#!/usr/bin/perl
+
+# The scripts that run inside Redis, alone: numbers, epochs, history, routes,
+# leases and sweeps, through restarts and losses.
+
+use strict;
+use warnings;
+
+use File::Temp qw(tempdir);
+use IO::Socket::UNIX;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $dir = tempdir(CLEANUP => 1);
+my $sock = "$dir/redis.sock";
+my ($pid, $conn, %sha, $gen);
+
+my %text = map { $_ => slurp("redis/$_.lua") }
+    qw(meta pub route hist lease sweep own);
+$text{$_} = $text{meta} . $text{$_} for qw(pub route);
+
+sub slurp {
+    my ($file) = @_;
+
+    open(my $fh, '<', $file) or die "$file: $!\n";
+    local $/;
+    return scalar <$fh>;
+}
+
+sub start {
+    $pid = fork();
+    die "fork: $!\n" unless defined $pid;
+
+    if ($pid == 0) {
+        open(STDOUT, '>>', "$dir/redis.log");
+        exec('redis-server', '--port', 0, '--unixsocket', $sock, '--dir', $dir,
+             '--save', '', '--appendonly', 'yes', '--appendfsync', 'always',
+             '--repl-backlog-ttl', 0);
+        exit(127);
+    }
+
+    for (1 .. 200) {
+        $conn = IO::Socket::UNIX->new(Peer => $sock);
+        last if $conn && (r('PING') // '') eq 'PONG';
+        sleep(0.05);
+    }
+
+    my ($run) = r('INFO', 'server') =~ /run_id:(.{16})/;
+    my ($two) = r('INFO', 'replication') =~ /master_replid2:(.{8})/;
+    $gen = "$run$two";
+}
+
+sub stop {
+    my ($signal) = @_;
+
+    return unless $pid;
+    kill($signal, $pid);
+    waitpid($pid, 0);
+    unlink($sock);
+    $pid = 0;
+}
+
+END { my $status = $?; stop('KILL'); $? = $status; }
+
+sub r {
+    my $out = '*' . @_ . "\r\n";
+
+    $out .= '$' . length($_) . "\r\n$_\r\n" for @_;
+    print {$conn} $out or return undef;
+    $conn->flush();
+
+    return reply();
+}
+
+sub reply {
+    my $line = <$conn>;
+
+    return undef unless defined $line;
+    $line =~ s/\r\n$//;
+    my $type = substr($line, 0, 1, '');
+
+    return "ERR $line" if $type eq '-';
+    return $line if $type eq '+' || $type eq ':';
+
+    return undef if $line < 0;
+    return [ map { reply() } 1 .. $line ] if $type eq '*';
+
+    read($conn, my $data, $line + 2);
+    return substr($data, 0, $line);
+}
+
+sub script {
+    my ($name, $nkeys, @args) = @_;
+
+    return r('EVAL', $text{$name}, $nkeys, @args);
+}
+
+my %o = (history => 100, ttl => 1000, cap => 1000, hash => 'h');
+
+sub pub {
+    my ($t, $id, %a) = (@_);
+
+    %a = (%o, %a);
+    return script('pub', 5, "{1}:$t:m", "{1}:$t:h", '{1}:q', "{1}:d:$t:$id",
+                  "{1}:$t:w", $t, $a{data} // "data $id", $a{hash},
+                  $a{gen} // $gen, $a{history}, $a{ttl}, 2000, 60, $a{cap});
+}
+
+sub route {
+    my ($t, $w, $count, $version, @members) = @_;
+
+    return script('route', 5, "{1}:$t:w", "{1}:$t:k:$w", "{1}:$t:m",
+                  "{1}:$t:h", "{1}:$t:x:$w", $w, $count, $version, 1000, 2000,
+                  $gen, @members);
+}
+
+sub hist {
+    my ($t, $epoch, $seq, $limit) = @_;
+
+    my $h = script('hist', 2, "{1}:$t:m", "{1}:$t:h", $epoch, $seq,
+                   $limit // 100);
+    return ref $h ? ($h->[0], scalar @{ $h->[4] }, $h) : $h;
+}
+
+sub status { return (hist(@_))[0] }
+
+sub lease {
+    my ($w, $ms, $token) = @_;
+
+    return script('lease', 3, '{reg}:nodes', "{reg}:n:$w", '{reg}:t:n', $w,
+                  $ms, $token // 'tok', 'sessions', 1);
+}
+
+my $n = 0;
+sub ids { return map { 'i' . ++$n } 1 .. $_[0] }
+
+start();
+
+my $p;
+
+subtest 'a push and its repetition' => sub {
+    $p = pub('r:a', 'x');
+    is($p->[0], 0, 'accepted');
+    like($p->[1], qr/^[0-9a-f]{17}:1$/, 'the first number is 1');
+    my $again = pub('r:a', 'x');
+    is_deeply($again, [1, $p->[1], 0], 'same id: same number');
+    is(pub('r:a', 'x', hash => 'other')->[0], 3, 'another payload');
+    is(pub('r:b', 'x')->[0], 0, 'the same id of another topic');
+    is(r('XLEN', '{1}:q'), 0, 'nobody follows: not queued');
+};
+
+subtest 'the queue' => sub {
+    is(route('r:q', 'w1', 1, 1)->[0], 1, 'joined');
+    is(pub('r:q', ids(1))->[2], 1, 'one worker');
+    is(pub('r:q', 'full', cap => 1)->[0], 2, 'full: refused');
+    is(r('HGET', '{1}:r:q:m', 's'), 1, 'and nothing written');
+    is(pub('r:free', ids(1), cap => 1)->[0], 0, 'what is not queued passes');
+    is(pub('b', ids(1), cap => 1)->[0], 2, 'b is always queued');
+    my $e = r('XRANGE', '{1}:q', '-', '+');
+    is_deeply([ @{ $e->[0][1] }[0, 1, 4, 5] ], [qw(t r:q w w1)], 'entry');
+};
+
+subtest 'history' => sub {
+    my ($e) = $p->[1] =~ /^(.*):/;
+
+    pub('r:a', $_) for ids(9);
+    is_deeply([ (hist('r:a', $e, 3))[0, 1] ], [0, 7], 'complete');
+    is_deeply([ (hist('r:a', $e, 3, 5))[0, 1] ], [1, 5], 'more');
+    is_deeply([ (hist('r:a', $e, 10))[0, 1] ], [0, 0], 'at top');
+    is(status('r:a', $e, 11), 2, 'ahead of top: hole');
+    is(status('r:a', 'nonsense', 1), 2, 'unknown epoch: hole');
+    is_deeply([ (hist('r:a', '', 0))[0, 1] ], [0, 10], 'a window');
+    is(status('r:none', '', 0), 0, 'a topic that never was');
+    is(status('r:none', 'e', 1), 2, 'and a position in it');
+
+    pub('r:t', $_) for ids(1000);
+    my ($te) = r('HGET', '{1}:r:t:m', 'e');
+    my (undef, $got, $w) = hist('r:t', '', 0, 1000);
+    my ($first) = $w->[4][0][0] =~ /^(\d+)/;
+    cmp_ok($got, '>=', 100, 'at least what is configured is kept');
+    is(status('r:t', $te, $first - 1, 1000), 0, 'from its start');
+    is(status('r:t', $te, $first - 2, 1000), 2, 'before its start: hole');
+
+    pub('r:j', $_) for ids(5);
+    pub('r:j', $_, history => 0) for ids(4);
+    pub('r:j', $_) for ids(1);
+    my $je = r('HGET', '{1}:r:j:m', 'e');
+    is(status('r:j', $je, 3), 2, 'a jump inside: hole');
+    is(status('r:j', $je, 9), 0, 'behind the jump: complete');
+};
+
+subtest 'routes' => sub {
+    my $v = route('r:m', 'w1', 2, 5, '+s1', 'a', '+s2', 'b');
+    is($v->[0], 1, 'joined');
+    is(route('r:m', 'w1', 1, 5)->[0], 0, 'the same version: refused');
+    is(route('r:m', 'w1', 1, 4)->[4], '2:5', 'an older one is told');
+    is(r('HLEN', '{1}:r:m:k:w1'), 2, 'members');
+    route('r:m', 'w1', 2, 6, '-s1', '', '+s3', 'c');
+    is_deeply([ sort @{ r('HKEYS', '{1}:r:m:k:w1') } ], [qw(s2 s3)],
+              'changed');
+    route('r:m', 'w1', 1, 7, '=', '', '+s9', 'z');
+    is_deeply(r('HKEYS', '{1}:r:m:k:w1'), ['s9'], 'asserted again');
+    is(route('r:m', 'w1', 0, 8)->[0], 1, 'left');
+    is(r('EXISTS', '{1}:r:m:w', '{1}:r:m:k:w1'), 0, 'nothing is left behind');
+    is(route('r:m', 'w1', 1, 7)->[0], 0, 'a late join does not come back');
+    is(route('r:m', 'w1', 1, 9)->[0], 1, 'a new one does');
+
+    my $j = route('r:new', 'w1', 1, 1);
+    my $q = pub('r:new', ids(1));
+    is("$j->[1]:" . ($j->[2] + 1), $q->[1], 'join, then push: one numbering');
+    is(route('r:new', '', 0, 0)->[2], 1, 'only asked');
+};
+
+subtest 'sweep' => sub {
+    route('r:s', 'dead', 1, 1, '+x', 'y');
+    my @keys = ('{1}:r:s:w', '{1}:r:s:k:dead', 'dead');
+    is(script('sweep', 2, @keys, '1:0'), 0, 'another value: stays');
+    is(script('sweep', 2, @keys, '1:1'), 1, 'removed');
+    is(r('EXISTS', @keys[0, 1]), 0, 'with its members');
+};
+
+subtest 'leases' => sub {
+    is(lease('w1', 300)->[0], 2, 'was not there');
+    is(lease('w1', 300)->[0], 0, 'held');
+    is(lease('w1', 300, 'other')->[2], 2, 'two tokens');
+    r('ZADD', '{reg}:nodes', 1, 'w1');
+    is(lease('w1', 300)->[0], 1, 'had lapsed');
+    r('ZADD', '{reg}:nodes', 9e12, 'w1');
+    is(lease('w1', 300)->[0], 1, 'too far ahead: the clock was set back');
+    r('DEL', '{reg}:n:w1');
+    is(lease('w1', 300)->[0], 2, 'the record was lost');
+    lease('w1', 0);
+    is(r('ZSCORE', '{reg}:nodes', 'w1'), undef, 'given up');
+
+    is(script('own', 1, '{1}:own', 'a', 5000), 1, 'a partition is taken');
+    is(script('own', 1, '{1}:own', 'b', 5000), 0, 'by one');
+    is(script('own', 1, '{1}:own', 'b', 0), 0, 'and not given up by another');
+    is(script('own', 1, '{1}:own', 'a', 5000), 1, 'renewed');
+    cmp_ok(r('PTTL', '{1}:own'), '>', 4000, 'with its length');
+    is(script('own', 1, '{1}:own', 'a', 0), 1, 'given up');
+    is(r('EXISTS', '{1}:own'), 0, 'and free');
+};
+
+subtest 'restarts' => sub {
+    my @epochs = ((split(/:/, $p->[1]))[0]);
+    my $old = $gen;
+
+    stop('KILL');
+    start();
+    isnt($gen, $old, 'another generation');
+
+    my $q = pub('r:a', ids(1));
+    my ($e, $s) = split(/:/, $q->[1]);
+    isnt($e, $epochs[0], 'another epoch');
+    is($s, 11, 'the number goes on');
+    is(status('r:a', $epochs[0], $_), 0, "old position $_ goes on")
+        for 3, 10;
+    is(status('r:a', $epochs[0], 11), 2, 'what Redis has not: hole');
+
+    for (1 .. 8) {
+        stop('KILL');
+        start();
+        push @epochs, route('r:a', '', 0, 0)->[1];
+    }
+
+    my @past = map { status('r:a', $_, 10) } @epochs;
+    is($past[0], 2, 'the ninth epoch back is forgotten');
+    is_deeply([ @past[1 .. 8] ], [ (0) x 8 ], 'the last eight go on');
+
+    my $once = pub('r:a', 'again');
+    is(pub('r:a', 'again')->[1], $once->[1], 'ids survive');
+};
+
+subtest 'losses' => sub {
+    my $e = r('HGET', '{1}:r:a:m', 'e');
+    my $top = r('HGET', '{1}:r:a:m', 's');
+
+    r('DEL', '{1}:r:a:m');
+    my ($e2, $s) = split(/:/, pub('r:a', ids(1))->[1]);
+    is($s, $top + 1, 'meta lost: goes on behind the last entry');
+    is(status('r:a', $e, $top), 2, 'old positions: hole');
+
+    r('DEL', '{1}:r:a:h');
+    is(status('r:a', $e2, $s), 0, 'history lost: at top nothing is missing');
+    is(status('r:a', $e2, $s - 1), 2, 'below it is');
+
+    r('FLUSHALL');
+    my ($e3, $one) = split(/:/, pub('r:a', ids(1))->[1]);
+    is($one, 1, 'all lost: from 1');
+    isnt($e3, $e2, 'in another epoch');
+    is(status('r:a', $e2, 1), 2, 'old positions: hole');
+};
+
+subtest 'out of memory' => sub {
+    r('CONFIG', 'SET', 'maxmemory', 1);
+    like(pub('r:a', ids(1)), qr/OOM/, 'a push is refused');
+    is(route('r:a', 'w1', 1, 1)->[0], 1, 'a join is not');
+    is(lease('w1', 1000)->[0], 2, 'nor a lease');
+    r('CONFIG', 'SET', 'maxmemory', 0);
+};
+
+subtest 'nothing without a life' => sub {
+    r('FLUSHALL');
+    route('r:l', 'w1', 1, 1, '+s', 'x');
+    pub('r:l', ids(1));
+    route('r:l2', 'w1', 0, 1);
+    lease('w1', 1000);
+    my @endless = grep { r('TTL', $_) < 0 } @{ r('KEYS', '*') };
+    is_deeply([ sort @endless ], ['{1}:q', '{reg}:nodes'],
+              'but the queue and the leases');
+};
+
+done_testing();
