@@ -13,6 +13,7 @@ static void ngx_im_heal_handler(ngx_im_worker_t *w, void *data, void *ctx);
 static void ngx_im_heal_reply(ngx_im_route_t *route, redisReply *reply);
 static ngx_uint_t ngx_im_heal_limit(ngx_im_route_t *route);
 static void ngx_im_heal_later(ngx_im_route_t *route);
+static void ngx_im_heal_more(ngx_im_route_t *route);
 static void ngx_im_heal_entries(ngx_im_route_t *route, redisReply *entries);
 static ngx_int_t ngx_im_heal_entry(redisReply *reply, im_entry_t *entry);
 static void ngx_im_heal_hole(ngx_im_route_t *route, redisReply *reply);
@@ -170,11 +171,41 @@ ngx_im_heal_reply(ngx_im_route_t *route, redisReply *reply)
     }
 
     if (status == 1 && topic->seq > before) {
-        ngx_im_heal_start(route);
+        ngx_im_heal_more(route);
         return;
     }
 
     ngx_im_heal_release(route);
+}
+
+
+/* History comes faster than a socket takes it: no session shall fall out. */
+static void
+ngx_im_heal_more(ngx_im_route_t *route)
+{
+    im_log_t         *log;
+    ngx_im_worker_t  *w;
+
+    w = route->sync->worker;
+
+    ngx_im_send_flush(w);
+
+    if (route->topic == NULL || route->healing) {
+        return;
+    }
+
+    for (log = route->topic->logs; log != NULL; log = log->next) {
+
+        if (log->bytes > w->conf->log_bytes / 2) {
+            route->healing = 1;
+            route->paused = 1;
+            route->topic->state = IM_TOPIC_HEALING;
+            ngx_im_route_watch(route);
+            return;
+        }
+    }
+
+    ngx_im_heal_start(route);
 }
 
 

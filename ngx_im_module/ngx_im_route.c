@@ -83,6 +83,11 @@ ngx_im_sync_unfollow(ngx_im_worker_t *w, im_topic_t *topic)
 
     route->topic = NULL;
 
+    if (route->paused) {
+        route->paused = 0;
+        route->healing = 0;
+    }
+
     ngx_im_info_detach(route);
     ngx_im_route_forget_changes(route);
     im_buf_cleanup(&route->held);
@@ -873,6 +878,13 @@ ngx_im_route_look(ngx_im_route_t *route)
 {
     if (route->nwaiting > 0 && route->info == NULL) {
         ngx_im_info_start(route);
+    }
+
+    if (route->paused) {
+        route->paused = 0;
+        route->healing = 0;
+        ngx_im_heal_start(route);
+        return;
     }
 
     if (route->heal) {
