@@ -38,6 +38,7 @@ static void ngx_im_route_to(ngx_im_route_t *route, im_list_t *list);
 static im_int_t ngx_im_route_again(im_topic_t *topic, void *data);
 static void ngx_im_route_look(ngx_im_route_t *route);
 static void ngx_im_route_follow_sub(im_sub_t *sub);
+static im_sub_t *ngx_im_route_joining(ngx_im_route_t *route);
 
 
 ngx_int_t
@@ -142,28 +143,41 @@ ngx_im_route_follow_sub(im_sub_t *sub)
 }
 
 
-void
-ngx_im_route_live(ngx_im_route_t *route)
+/* The next one that waits; what it is told may end the topic. */
+static im_sub_t *
+ngx_im_route_joining(ngx_im_route_t *route)
 {
     im_log_t  *log;
 
+    if (route->topic == NULL) {
+        return NULL;
+    }
+
+    for (log = route->topic->logs; log; log = log->next) {
+        if (!im_list_empty(&log->joining)) {
+            return im_list_data(im_list_first(&log->joining), im_sub_t, link);
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_im_route_live(ngx_im_route_t *route)
+{
+    im_sub_t  *sub;
+
     ngx_im_route_pin(route);
 
-    log = route->topic->logs;
+    for ( ;; ) {
+        sub = ngx_im_route_joining(route);
 
-    while (log != NULL) {
-
-        if (im_list_empty(&log->joining)) {
-            log = log->next;
-            continue;
-        }
-
-        ngx_im_route_follow_sub(im_list_data(im_list_first(&log->joining),
-                                             im_sub_t, link));
-
-        if (route->topic == NULL) {
+        if (sub == NULL) {
             break;
         }
+
+        ngx_im_route_follow_sub(sub);
     }
 
     ngx_im_route_unpin(route);
