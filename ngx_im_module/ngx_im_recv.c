@@ -396,7 +396,10 @@ ngx_im_recv_pong(ngx_im_session_t *s, im_str_t payload)
     }
 
     n = im_ws_header(frame, IM_WS_PONG, payload.len);
-    ngx_memcpy(frame + n, payload.data, payload.len);
+
+    if (payload.len > 0) {
+        ngx_memcpy(frame + n, payload.data, payload.len);
+    }
 
     (void) ngx_im_send_reply(s, im_str_set(frame, n + payload.len));
 }
