@@ -44,6 +44,14 @@
 #define NGX_IM_MAX_SLOTS       256       /* worker incarnations in the zone */
 
 
+/* nginx may be built without TLS */
+#if (NGX_SSL || NGX_COMPAT)
+#define ngx_im_tls(c)  ((c)->ssl != NULL)
+#else
+#define ngx_im_tls(c)  0
+#endif
+
+
 typedef struct ngx_im_worker_s   ngx_im_worker_t;
 typedef struct ngx_im_session_s  ngx_im_session_t;
 typedef struct ngx_im_redis_s    ngx_im_redis_t;

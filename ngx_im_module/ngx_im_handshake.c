@@ -618,7 +618,7 @@ ngx_im_detach(ngx_http_request_t *r, ngx_im_session_t *s)
 
     ngx_im_detach_buffers(c, hc);
 
-    if (c->ssl != NULL) {
+    if (ngx_im_tls(c)) {
         ngx_im_detach_ssl(c);
 
     } else {

@@ -21,6 +21,7 @@ static char *ngx_im_topic(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_rule(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
     im_rule_t *rule);
 static char *ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_connect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -44,13 +45,6 @@ static ngx_int_t ngx_im_session_variable(ngx_http_request_t *r,
 
 
 ngx_im_worker_t  *ngx_im_worker;
-
-
-static ngx_conf_enum_t  ngx_im_auths[] = {
-    { ngx_string("none"), NGX_IM_AUTH_NONE },
-    { ngx_string("token"), NGX_IM_AUTH_TOKEN },
-    { ngx_null_string, 0 }
-};
 
 
 static ngx_command_t  ngx_im_commands[] = {
@@ -106,10 +100,10 @@ static ngx_command_t  ngx_im_commands[] = {
 
     { ngx_string("im_auth"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_im_auth,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_im_loc_conf_t, auth),
-      &ngx_im_auths },
+      0,
+      NULL },
 
     { ngx_string("im_connect"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -181,7 +175,10 @@ ngx_module_t  ngx_im_module = {
 };
 
 
-/* im_limit's options; those of http{} only have main set. */
+/*
+ * im_limit's options; those of http{} only have main set.  The least is 0 where
+ * 0 means that there is no limit.
+ */
 typedef enum {
     NGX_IM_NUMBER = 0,
     NGX_IM_SIZE,
@@ -192,30 +189,32 @@ typedef enum {
 typedef struct {
     ngx_str_t       name;
     ngx_im_limit_e  type;
+    ngx_int_t       least;
     ngx_uint_t      main;
     size_t          offset;
 } ngx_im_limit_t;
 
-#define ngx_im_main_limit(n, type, field)                                     \
-    { ngx_string(n), type, 1, offsetof(ngx_im_main_conf_t, field) }
-#define ngx_im_loc_limit(n, type, field)                                      \
-    { ngx_string(n), type, 0, offsetof(ngx_im_loc_conf_t, field) }
+#define ngx_im_main_limit(n, type, least, field)                              \
+    { ngx_string(n), type, least, 1, offsetof(ngx_im_main_conf_t, field) }
+#define ngx_im_loc_limit(n, type, least, field)                               \
+    { ngx_string(n), type, least, 0, offsetof(ngx_im_loc_conf_t, field) }
 
 
 static ngx_im_limit_t  ngx_im_limits[] = {
-    ngx_im_main_limit("sessions", NGX_IM_NUMBER, max_sessions),
-    ngx_im_main_limit("per_ip", NGX_IM_NUMBER, max_sessions_per_ip),
-    ngx_im_main_limit("per_user", NGX_IM_NUMBER, max_sessions_per_user),
-    ngx_im_main_limit("unauthenticated", NGX_IM_NUMBER, max_unauthenticated),
-    ngx_im_main_limit("handshakes", NGX_IM_NUMBER, handshakes),
-    ngx_im_main_limit("topics", NGX_IM_NUMBER, topics_per_session),
-    ngx_im_main_limit("budget", NGX_IM_NUMBER, budget),
-    ngx_im_main_limit("topic_log", NGX_IM_SIZE, log_bytes),
-    ngx_im_main_limit("logs", NGX_IM_SIZE, logs_bytes),
-    ngx_im_loc_limit("message", NGX_IM_SIZE, max_message),
-    ngx_im_loc_limit("replies", NGX_IM_SIZE, max_replies),
-    ngx_im_loc_limit("auth_timeout", NGX_IM_TIME, auth_timeout),
-    { ngx_null_string, 0, 0, 0 }
+    ngx_im_main_limit("sessions", NGX_IM_NUMBER, 0, max_sessions),
+    ngx_im_main_limit("per_ip", NGX_IM_NUMBER, 0, max_sessions_per_ip),
+    ngx_im_main_limit("per_user", NGX_IM_NUMBER, 0, max_sessions_per_user),
+    ngx_im_main_limit("unauthenticated", NGX_IM_NUMBER, 0,
+                      max_unauthenticated),
+    ngx_im_main_limit("handshakes", NGX_IM_NUMBER, 0, handshakes),
+    ngx_im_main_limit("topics", NGX_IM_NUMBER, 1, topics_per_session),
+    ngx_im_main_limit("budget", NGX_IM_NUMBER, 1, budget),
+    ngx_im_main_limit("topic_log", NGX_IM_SIZE, 16384, log_bytes),
+    ngx_im_main_limit("logs", NGX_IM_SIZE, 1048576, logs_bytes),
+    ngx_im_loc_limit("message", NGX_IM_SIZE, 1, max_message),
+    ngx_im_loc_limit("replies", NGX_IM_SIZE, 1, max_replies),
+    ngx_im_loc_limit("auth_timeout", NGX_IM_TIME, 1000, auth_timeout),
+    { ngx_null_string, 0, 0, 0, 0 }
 };
 
 
@@ -376,6 +375,14 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     conf->main = imcf;
     conf->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     conf->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+
+    if (conf->clcf->handler != ngx_im_handshake_handler) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"im_comet protocol=%s\" shares its location with "
+                           "proxy_pass or the like: give it a location of its "
+                           "own", conf->proto->name);
+        return NGX_CONF_ERROR;
+    }
 
     if (conf->pong <= conf->ping) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -714,7 +721,40 @@ ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler != NULL) {
+        return "shares its location with proxy_pass or the like: give it a "
+               "location of its own";
+    }
+
     clcf->handler = ngx_im_handshake_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_loc_conf_t *ilcf = conf;
+
+    ngx_str_t  *args;
+
+    if (ilcf->auth != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    args = cf->args->elts;
+
+    if (ngx_strcmp(args[1].data, "none") == 0) {
+        ilcf->auth = NGX_IM_AUTH_NONE;
+
+    } else if (ngx_strcmp(args[1].data, "token") == 0) {
+        ilcf->auth = NGX_IM_AUTH_TOKEN;
+
+    } else {
+        return ngx_im_invalid(cf, cmd, &args[1], "must be none or token");
+    }
 
     return NGX_CONF_OK;
 }
@@ -790,6 +830,7 @@ static char *
 ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     void                *base;
+    size_t              *field;
     ssize_t              n;
     ngx_str_t           *args, value;
     ngx_uint_t           i;
@@ -844,11 +885,23 @@ ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return ngx_im_invalid(cf, cmd, &args[i], "has no valid value");
         }
 
-        base = limit->main ? (void *) imcf : conf;
+        if (n < limit->least) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "im_limit: "%V" is below %i, the least "
+                               "that works", &args[i], limit->least);
+            return NGX_CONF_ERROR;
+        }
 
         /* sizes, times and numbers have the size of a word */
 
-        *(size_t *) ((u_char *) base + limit->offset) = n;
+        base = limit->main ? (void *) imcf : conf;
+        field = (size_t *) ((u_char *) base + limit->offset);
+
+        if (*field != NGX_CONF_UNSET_SIZE) {
+            return ngx_im_invalid(cf, cmd, &args[i], "is there twice");
+        }
+
+        *field = n;
     }
 
     return NGX_CONF_OK;

@@ -254,7 +254,7 @@ ngx_im_send_topics(ngx_im_session_t *s)
 
     n = 0;
     all = 0;
-    max = s->connection->ssl ? NGX_IM_TLS_MAX : NGX_IM_SEND_MAX;
+    max = ngx_im_tls(s->connection) ? NGX_IM_TLS_MAX : NGX_IM_SEND_MAX;
 
     for (sub = s->subs; sub && n < NGX_IM_PIECES && all < max; sub = sub->next)
     {
@@ -287,7 +287,7 @@ ngx_im_send_advance(ngx_im_session_t *s, size_t n)
     im_str_t   pieces[NGX_IM_PIECES];
     im_sub_t  *sub;
 
-    max = s->connection->ssl ? NGX_IM_TLS_MAX : NGX_IM_SEND_MAX;
+    max = ngx_im_tls(s->connection) ? NGX_IM_TLS_MAX : NGX_IM_SEND_MAX;
 
     for (sub = s->subs; sub && n > 0; sub = sub->next) {
 
@@ -323,7 +323,7 @@ ngx_im_send_pieces(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t n,
     c = s->connection;
     *sent = 0;
 
-    if (c->ssl != NULL) {
+    if (ngx_im_tls(c)) {
         rc = ngx_im_send_tls(s, pieces, n, sent);
 
     } else if (n == 1) {

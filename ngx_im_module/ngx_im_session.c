@@ -585,7 +585,7 @@ ngx_im_session_half_close(ngx_im_session_t *s)
 
     c = s->connection;
 
-    if (s->ws.failed && c->ssl == NULL && s->replies == NULL) {
+    if (s->ws.failed && !ngx_im_tls(c) && s->replies == NULL) {
         (void) ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN);
     }
 }
