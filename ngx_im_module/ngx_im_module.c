@@ -887,7 +887,7 @@ ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (n < limit->least) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "im_limit: "%V" is below %i, the least "
+                               "im_limit: \"%V\" is below %i, the least "
                                "that works", &args[i], limit->least);
             return NGX_CONF_ERROR;
         }
