@@ -112,7 +112,7 @@ $(BUILD)/nginx/Makefile: SHELL := /bin/bash
 
 $(MODULE): $(BUILD)/nginx/Makefile $(NGX_FILES)
 	$(MAKE) -f $(TOP)/$(BUILD)/nginx/Makefile -C $(NGX_SRC) modules
-	cp $(BUILD)/nginx/ngx_im_module.so $@
+	cp $(BUILD)/nginx/ngx_im_module.so $@.tmp && mv $@.tmp $@
 
 
 run: packages-build-run
