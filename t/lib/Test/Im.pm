@@ -254,6 +254,13 @@ sub start {
         }) or die "$name doesn't listen\n";
     }
 
+    if ($name eq 'nginx2') {
+        until_true($Limit, sub {
+            IO::Socket::INET->new("127.0.0.1:$ENV{TEST_NGINX_IM_PORT2}")
+                || waitpid($pid, POSIX::WNOHANG()) != 0;
+        }) or die "$name doesn't listen\n";
+    }
+
     return 1;
 }
 
