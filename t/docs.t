@@ -1,0 +1,112 @@
+#!/usr/bin/perl
+# Copyright (C) The im authors
+#
+# What README.md and docs/ show is run: each nginx block by nginx -t, each curl
+# line against what `make run` starts.
+
+use strict;
+use warnings;
+
+use Cwd ();
+use File::Temp ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $top = Cwd::cwd();
+my $build = $ENV{IM_BUILD} || "$top/build";
+my $port = $ENV{IM_DOCS_PORT} || 21990;
+my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
+my $dir = File::Temp::tempdir('im-docs-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my @pages = ('README.md', sort glob('docs/*.md'));
+my $run;
+
+$ENV{PATH} .= ':/usr/sbin:/sbin';
+
+plan skip_all => 'the sanitizers are not for a stock nginx -t'
+    if $ENV{IM_PRELOAD};
+
+
+sub slurp {
+    my ($file) = @_;
+    open(my $fh, '<', $file) or return '';
+    local $/;
+    my $text = <$fh>;
+    return defined $text ? $text : '';
+}
+
+
+sub nginx_ok {
+    my ($text, $name) = @_;
+
+    # a block may be a whole file, http{}, what stands in http or a server,
+    # or what stands beside http
+    if ($text =~ /^\s*events \{/m && $text !~ /^\s*http \{/m) {
+        $text .= "http {}\n";
+    }
+
+    $text = "server {\n$text\n}"
+        unless $text =~ /\b(?:http|server) \{/ || $text =~ /^\s*(?:im_redis|log_format) /m;
+    $text = "http {\nupstream im_logic { server unix:/nowhere; }\n"
+        . "im_redis unix:/nowhere;\nim_room * history=0;\n$text\n}"
+        unless $text =~ /^\s*http \{/m;
+    $text = "events {}\n$text" unless $text =~ /^\s*events \{/m;
+    $text =~ s/^load_module .*//mg;
+    $text =~ s/\blisten\s+\S+;/listen unix:$dir\/test.sock;/g;
+    $text =~ s/\bim_params\b/$top\/conf\/im_params/g;
+    $text =~ s/^(\s*http \{)/$1\naccess_log off; client_body_temp_path $dir; proxy_temp_path $dir; fastcgi_temp_path $dir; uwsgi_temp_path $dir; scgi_temp_path $dir;/m;
+
+    open(my $fh, '>', "$dir/nginx.conf") or die "$dir/nginx.conf: $!\n";
+    print $fh "load_module $build/ngx_im_module.so;\npid $dir/nginx.pid;\n"
+        . $text;
+    close $fh;
+
+    unlink "$dir/test.sock";
+    my $out = `$binary -t -p $dir -c $dir/nginx.conf -e $dir/error.log 2>&1`;
+    is($?, 0, $name) or diag($out, $text);
+}
+
+
+for my $page (@pages) {
+    my $text = slurp($page);
+    my $n = 0;
+
+    while ($text =~ /^```nginx\n(.*?)^```/msg) {
+        nginx_ok($1, "$page: nginx block " . ++$n);
+    }
+}
+
+$run = fork();
+die "fork: $!\n" unless defined $run;
+
+if ($run == 0) {
+    $ENV{PORT} = $port;
+    $ENV{WORKERS} = 1;
+    open(STDOUT, '>', "$dir/run.log");
+    open(STDERR, '>&', \*STDOUT);
+    exec("$top/conf/run", $build =~ m{^\Q$top\E/(.*)} ? $1 : 'build');
+    exit 127;
+}
+
+my $end = time() + 30;
+sleep 0.2 until slurp("$dir/run.log") =~ /^ready:/m || time() > $end;
+like(slurp("$dir/run.log"), qr/^ready: http/m, 'make run is ready');
+
+for my $page (@pages) {
+    my $text = slurp($page);
+
+    $text =~ s/ *\\\n\s*/ /g;
+
+    while ($text =~ /^ *(curl .*127\.0\.0\.1:8080.*)$/mg) {
+        my $command = $1;
+
+        $command =~ s/127\.0\.0\.1:8080/127.0.0.1:$port/g;
+        my $answer = `$command -s`;
+        like($answer, qr/\A\{"(?:code":0|node)/, "$page: $command");
+    }
+}
+
+kill 'TERM', $run;
+waitpid($run, 0);
+is($?, 0, 'and ends when told to');
+
+done_testing();
