@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * A growing byte buffer with a limit, for encoders.
  *
  * Errors stick: after one failed append (no memory, or over the limit) every

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The hash table.  While it grows, a name lives in the new table, or in a
  * bucket of the old one that has not been moved yet; new names go to the new.
  */

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * An intrusive hash table of objects that have a name (bytes).
  *
  * SipHash-2-4 under a seed of the caller's, since names come from outside.

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The hub: which sessions of this worker follow which topics, and who they
  * are.
  *

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Identifiers as text: numbers in base 36, UUIDs.
  */
 

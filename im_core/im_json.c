@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * JSON on top of yajl.
  *
  * yajl 2.1 is more liberal than RFC 8259 and than we may be: it takes vertical

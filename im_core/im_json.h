@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * JSON in (table-driven, on yajl) and out.  The only file that knows yajl.
  *
  * Decoded strings live in the arena given (an im_buf_t whose memory is

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Names in Redis and names from outside.
  */
 

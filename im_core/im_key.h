@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Names in Redis and names from outside; no other file spells a key.
  *
  * Every function appends to b.  prefix is "im:" unless configured.

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Intrusive doubly linked lists: a head is a link that points to itself when
  * the list is empty.  All operations are O(1) and cannot fail.
  */

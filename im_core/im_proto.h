@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Client protocols as tables: adding one is one file and one row.
  */
 

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The echo protocol: each message goes back to its sender with its opcode.
  * A tool to test proxies and load balancers.
  */

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The im protocol: a first frame in, JSON text frames out.
  */
 

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Envelopes and batches, byte for byte.
  */
 

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * What travels from logic through Redis to the workers: the envelope of one
  * message (stored in history and queue) and the batch of a PUBLISH.  All
  * integers are big-endian.

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Rules of topics: matching, merging, and their JSON.
  *
  *   {"rooms":[{"pattern":"chat:*","history":100,"ttl":86400,

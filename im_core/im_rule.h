@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Rules of topics: what im_room, im_inbox and im_broadcast configure.  Made in
  * nginx.conf, published by every worker in its lease record as JSON, read and
  * merged by logic.

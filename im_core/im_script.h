@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The scripts that run inside Redis, embedded from redis/ at build time by
  * redis/embed.  Their keys, arguments and replies are told in their heads.
  */

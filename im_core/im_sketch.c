@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Counting distinct users.
  *
  *   encoded: u8 form; exact: u16 n, n ascending hashes of u64

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The slab: objects never used yet are handed out in the order of their
  * indexes, freed ones are a list through their first 4 bytes.
  */

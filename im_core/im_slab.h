@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Objects of one size, for what a worker has many of: sessions and
  * subscriptions.
  *

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Topics, their logs and the cursors into them.
  *
  * A chunk holds whole frames from its front and, from its back, where each of

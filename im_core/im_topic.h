@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * A topic in one worker: its numbering, and its messages as framed bytes with
  * cursors into them.
  *

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The few types that all of im_core shares, and its door to memory.
  *
  * im_core is pure: no nginx, no sockets, no clock, no log, no globals that

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * UTF-8 by a table of states: the class of a byte and the state before it
  * give the state after it.
  */

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above
  * U+10FFFF.
  */

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * WebSocket frames.  A frame is read in two phases: its header is gathered
  * byte by byte and judged as soon as a byte can be judged; its payload is
  * unmasked where it lies and handed out as it comes.

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * WebSocket frames, RFC 6455 section 5: a decoder for what clients send, an
  * encoder for what servers send.
  *

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Addresses: "unix:PATH", "HOST:PORT", "[V6]:PORT" or "PORT".
  */
 

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Plain HTTP, by libevent's evhttp: for loopback and private networks, since
  * it has no limit of connections and is lax where nginx is not.
  */

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Log lines in nginx's form: time, level, process, text.
  */
 

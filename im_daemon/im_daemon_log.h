@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The log of a daemon: lines on stderr, which whoever started it keeps.
  */
 

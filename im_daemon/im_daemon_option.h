@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Options of a daemon, from the command line (--name=value) and from one file
  * (name value;), which --conf names.  The command line wins.
  */

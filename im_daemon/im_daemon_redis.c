@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The link to Redis.
  *
  * The generation belongs to the connection: it is read on it before the first

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * A link to Redis on libevent: one connection that comes back by itself.
  *
  * Every call names its partition; here all partitions are one server.  Each

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * One request, wherever it came from: FastCGI or HTTP.
  *
  * It belongs to its transport and lives until reply() has been called, exactly

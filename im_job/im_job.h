@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * What the files of im_job share.
  *
  *   im_job_main.c       options, signals, the loop

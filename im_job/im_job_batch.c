@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Entries merged by worker: hundreds of messages become one PUBLISH each.
  */
 

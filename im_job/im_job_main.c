@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * im_job: takes accepted pushes from the queues and publishes them to the
  * workers.  Several processes share the partitions; SIGTERM hands over.
  */

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * One partition: as long as the lease is ours, entries are read, published to
  * the workers of their route snapshot, and acknowledged.
  *

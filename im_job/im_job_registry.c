@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Which job processes live, and which of them should own a partition: the one
  * with the highest hash of both (rendezvous hashing), so that a process that
  * comes or goes moves only its share.

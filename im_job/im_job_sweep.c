@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Routes of dead workers.
  *
  * A PUBLISH that nobody got makes its worker a suspect.  When an entry names a

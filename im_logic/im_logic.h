@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * im_logic: what its files share.
  *
  * One thread, one loop.  A request is a small state machine on Redis replies;

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * POST /im_connect: nginx asks who a token is.
  *
  * Logins are hashes im_TOKEN that whatever logs users in has written.  The

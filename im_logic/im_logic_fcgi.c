@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * FastCGI records (specification 1.0, sections 3 and 6.2).
  */
 

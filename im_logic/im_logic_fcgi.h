@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * FastCGI, the responder's side of one connection, without any I/O.
  *
  * The decoder keeps its place between calls and takes input cut anywhere.  One

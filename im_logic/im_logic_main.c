@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * im_logic: accepts pushes, answers who is where and who a token is.
  */
 

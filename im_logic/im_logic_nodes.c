@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Which workers live, their rules and totals: read from the registry about
  * once a second.
  *

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * POST /im/push: one pub.lua for each topic, pipelined, one answer.
  */
 

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * GET /im/online and /im/health.
  */
 

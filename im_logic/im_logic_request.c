@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * From a request to its handler, and the forms of answers.
  */
 

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * GET /im/rooms/NAME and /im/users/ID: who follows a topic, over all workers
  * that live.
  *

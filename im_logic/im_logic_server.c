@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * FastCGI connections on bufferevents.
  *
  * A request outlives its connection: closing one whose request is under way

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Names and values out of URLs, decoded once.
  */
 

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * What the files of the module share.  One struct, ngx_im_worker_t, holds all
  * that changes in a worker; configuration is read-only once workers run.
  *

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Who a session is: from its first frame, by itself or by asking logic.
  *
  * A token that logic doesn't know makes a guest.  What is refused is refused

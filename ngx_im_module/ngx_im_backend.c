@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Asking logic: an in-memory subrequest to an internal location, so that
  * balancing, keepalive, failover and logging are nginx's own.
  *

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The end of a worker: quit, reload and worker_shutdown_timeout.
  *
  * nginx calls the read handler of every idle connection when the worker is to

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * From a request to a session: checks the upgrade (RFC 6455 section 4.2),
  * answers 101 and detaches the connection from the request.
  *

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Healing: what pub/sub has lost is read from history.
  *
  * Meanwhile the topic's entries are held, as batch bytes and bounded.  A hole

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Room info: who is in a room, for those who have just joined it.
  *
  * One question for a topic is under way at a time and answers all who waited

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Directives and variables of the module, and its hooks.
  *
  * What can't work is refused here, so that nginx -t says it.

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * In: from the socket to frames, from messages to commands.
  *
  * All sessions of a worker share one read buffer.  A message that lies whole in

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The link to Redis: one connection for commands and one for pub/sub.
  *
  * hiredis gives the reader of replies alone; sockets, timers and the order of

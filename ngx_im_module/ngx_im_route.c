@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Routes: what Redis is told of the topics that this worker follows.
  *
  * The first follower of a topic and the leave of its last one go out at once,

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Out: replies, the flush of topics, slow sessions.
  *
  * A send costs more than all else, so a session gets what it lacks of all its

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Sessions: their phases, topics, timer and end; and the worker that has them.
  *
  * A session lives in a slab and is named by handle across turns.  It is closed
@@ -269,12 +271,10 @@ ngx_im_session_open(ngx_im_session_t *s, im_str_t user, im_str_t name,
     im_str_t           everybody = im_str("b");
     ngx_im_worker_t   *w;
     ngx_im_handle_t    h;
-    const im_rules_t  *rules;
 
     w = ngx_im_worker;
     b = &w->scratch;
     h = ngx_im_session_handle(s);
-    rules = &w->conf->rules;
 
     if (user.len && ngx_im_session_user(s, user, name) != NGX_OK) {
         ngx_im_session_close(s, IM_WS_CLOSE_TRY_LATER,
@@ -285,13 +285,11 @@ ngx_im_session_open(ngx_im_session_t *s, im_str_t user, im_str_t name,
     ngx_im_session_phase(s, NGX_IM_OPEN);
     ngx_im_session_deadline(s, s->conf->ping / 1000);
 
-    if (rules->has_broadcast
-        && ngx_im_session_join(s, everybody) != NGX_OK)
-    {
+    if (ngx_im_session_join(s, everybody) != NGX_OK) {
         goto failed;
     }
 
-    if (s->user != NULL && rules->has_inbox) {
+    if (s->user != NULL) {
         im_buf_reset(b, b->size);
         im_topic_user(b, user);
 

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * im_status: what this node does, as JSON, per worker and summed.
  */
 

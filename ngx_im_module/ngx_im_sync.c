@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The worker's side of Redis: events of the link, the lease, and batches of
  * messages.
  *

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * What the files of sync share: the worker's side of Redis.
  *
  *   ngx_im_sync.c   events of the link, lease, batches

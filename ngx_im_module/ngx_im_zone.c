@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The node's shared memory: a slot of counters for each living worker, and how
  * many sessions each address has.
  *

@@ -260,3 +260,35 @@ c: recv msg "y"
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 9: inbox and broadcast need no directive of their own
+--- http_config
+    im_room * history=0;
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- tokens
+0123456789abcdef u1 Ann
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":-1}
+until: /im/online "connections":1\b
+until: /im/users/u1 "online":true
+push: user u1 {"msg":"yours"}
+a: recv {"code":0,"msg":"yours","fuid":"","fname":"","op":2}
+push: all {"msg":"all"}
+a: recv {"code":0,"msg":"all","fuid":"","fname":"","op":3}
+--- no_error_log
+[error]
+[alert]

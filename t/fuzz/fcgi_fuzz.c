@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * FastCGI from a server: any bytes, cut where the first one says.  However it
  * is cut, the result is the same.
  */

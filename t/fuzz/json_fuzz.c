@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * JSON from outside: decoding by a table agrees with the check, what is cut
  * out of a text is valid itself, strings are UTF-8.
  */

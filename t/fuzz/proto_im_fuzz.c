@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The im protocol: any first frame, and any payload framed.
  */
 

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Envelopes, batches and positions from Redis.
  */
 

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Runs every file of the folders given through a fuzz target, without a
  * fuzzer.  TAP; a crash is what fails.
  */

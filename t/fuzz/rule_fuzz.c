@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Rules and sketches, as lease records bring them.
  */
 

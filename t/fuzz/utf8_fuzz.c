@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * UTF-8: the verdict is the same whole, byte by byte, and cut in two.  The
  * first byte says where to cut.
  */

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * WebSocket frames: the same input whole and in pieces says the same, and
  * what is said keeps its contract.  The first byte is the size of the pieces,
  * the second one the limit of a message, in units of 16 bytes.

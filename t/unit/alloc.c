@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The allocator of unit tests.
  */
 

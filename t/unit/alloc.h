@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The allocator of unit tests, in the place of im_core/im_alloc.c: it counts,
  * and fails when it is told to.  All memory it gives is filled with 0xa5, but
  * im_calloc()'s.

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Copies of exactly their size, so that a sanitizer sees a read beyond.
  */
 

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * FastCGI records and URL decoding of im_logic.
  */
 

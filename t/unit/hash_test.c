@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The hash table: SipHash's published vectors, and random operations compared
  * with a flat array.
  */

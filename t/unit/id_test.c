@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Identifiers: base 36 and UUIDs.
  */
 

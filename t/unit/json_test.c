@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * JSON: what is valid, decoding by a table, writing strings.
  */
 

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Keys, topics and names.
  */
 

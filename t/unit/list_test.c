@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Lists, compared with arrays of the order that they should have.
  */
 

@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The im protocol: frames of a push, room info, the first frame of a client.
  */
 

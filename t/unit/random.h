@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Random numbers for tests: the same ones for the same seed (xorshift64*).
  */
 

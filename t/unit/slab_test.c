@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * The slab, compared with an array of what each object should hold.
  */
 

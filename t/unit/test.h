@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * What every unit test includes: cmocka and what it wants before it.
  */
 

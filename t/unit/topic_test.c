@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * Topics: positions and offers, and logs under random operations, compared
  * with the whole stream of bytes that a log ever had.
  */

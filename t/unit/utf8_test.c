@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * UTF-8: every code point and every sequence of up to 3 bytes, compared with
  * a decoder that computes, in every cut.
  */

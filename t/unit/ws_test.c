@@ -1,4 +1,6 @@
 /*
+ * Copyright (C) The im authors
+ *
  * WebSocket frames: every input whole, byte by byte, in pieces of each size
  * and cut in two at each point.
  */
