@@ -51,7 +51,7 @@ until: /status "pushes":[1-9]
 until: /status "messages_in":2\b
 a: close 1000
 b: close 1000
-until: /status "total":\{"workers":1,"sessions":0,.*"users":0,.*"topics":0,.*"log_bytes":0,
+until: /status "total":\{"workers":1,"sessions":0,.*"users":0,.*"topics":0,
 until: /status "closed":2\b
 http: POST /status 405
 log: im: session ended: client: 127\.0\.0\.1, user: "u1", protocol: im, .*code: 1000
