@@ -26,6 +26,7 @@ typedef struct {
     im_str_t              epoch;
     uint64_t              seq;
     const im_envelope_t  *envelope;
+    unsigned              numbered:1;  /* the topic has history */
 } im_message_t;
 
 
@@ -38,21 +39,152 @@ typedef struct {
 extern const im_wire_t  im_wires[IM_WIRE_MAX];
 
 
+/* Where a client stands in a topic. */
+typedef struct {
+    im_str_t  epoch;
+    uint64_t  seq;
+} im_position_t;
+
+
+/* A topic that a client wants to follow on from where it was. */
+typedef struct {
+    im_str_t       topic;        /* "r:..", "u:..", "b" */
+    im_position_t  since;
+} im_resume_t;
+
+#define IM_RESUMES_MAX  128
+
+
 typedef enum {
     IM_COMMAND_NONE = 0,     /* nothing to do */
-    IM_COMMAND_CONNECT,      /* the first frame: token, room */
+    IM_COMMAND_CONNECT,      /* token, room, data, name, resumes */
     IM_COMMAND_ECHO,         /* send the message back */
-    IM_COMMAND_FAULT         /* close with close_code and reason */
+    IM_COMMAND_FAULT,        /* close with close_code and reason */
+    IM_COMMAND_ERROR,        /* answer id with error */
+    IM_COMMAND_PONG,
+    IM_COMMAND_SUBSCRIBE,    /* topic, token, data, since where recover */
+    IM_COMMAND_UNSUBSCRIBE,  /* topic */
+    IM_COMMAND_PUBLISH,      /* topic, data */
+    IM_COMMAND_PRESENCE,     /* topic */
+    IM_COMMAND_PRESENCE_STATS,
+    IM_COMMAND_HISTORY,      /* topic, limit, reverse, since where recover */
+    IM_COMMAND_RPC,          /* method, data */
+    IM_COMMAND_SEND,         /* data; no id, no answer */
+    IM_COMMAND_REFRESH,      /* token */
+    IM_COMMAND_SUB_REFRESH   /* topic, token */
 } im_command_e;
 
 
+/* Strings are in the arena or borrow from the message; "" where not given. */
 typedef struct {
-    im_command_e  type;
-    im_str_t      token;     /* "" none; in the arena */
-    im_str_t      room;      /* name; "" none; in the arena */
-    uint16_t      close_code;
-    const char   *reason;
+    im_command_e   type;
+    uint32_t       id;           /* of the answer; 0: none is expected */
+    im_str_t       token;
+    im_str_t       room;         /* name; "" none */
+    im_str_t       topic;
+    im_str_t       data;         /* JSON as it came */
+    im_str_t       name;         /* of the client's software */
+    im_str_t       version;
+    im_str_t       method;
+    im_position_t  since;
+    int64_t        limit;        /* -1: not given */
+    im_resume_t   *resumes;      /* in the arena */
+    im_uint_t      nresumes;
+    uint16_t       close_code;
+    uint16_t       error;        /* im_error_e */
+    const char    *reason;
+    unsigned       positions:1;  /* im: wants seq and epoch in messages */
+    unsigned       recover:1;    /* since is given */
+    unsigned       recoverable:1;
+    unsigned       positioned:1;
+    unsigned       join_leave:1;
+    unsigned       strict:1;     /* no subscription if it can't recover */
+    unsigned       reverse:1;
 } im_command_t;
+
+
+/* What a client is told in an error reply: centrifuge's numbers. */
+typedef enum {
+    IM_ERROR_INTERNAL = 100,          /* temporary */
+    IM_ERROR_UNAUTHORIZED = 101,
+    IM_ERROR_UNKNOWN_CHANNEL = 102,
+    IM_ERROR_PERMISSION = 103,
+    IM_ERROR_METHOD = 104,
+    IM_ERROR_ALREADY = 105,
+    IM_ERROR_LIMIT = 106,
+    IM_ERROR_BAD_REQUEST = 107,
+    IM_ERROR_NOT_AVAILABLE = 108,
+    IM_ERROR_TOKEN_EXPIRED = 109,
+    IM_ERROR_EXPIRED = 110,
+    IM_ERROR_TOO_MANY = 111,          /* temporary */
+    IM_ERROR_POSITION = 112
+} im_error_e;
+
+
+typedef enum {
+    IM_REPLY_ERROR = 0,      /* error, or code and reason of a backend's */
+    IM_REPLY_CONNECT,        /* session, ping, pong, ttl, data, subs */
+    IM_REPLY_SUBSCRIBE,      /* sub */
+    IM_REPLY_UNSUBSCRIBE,
+    IM_REPLY_PUBLISH,
+    IM_REPLY_PRESENCE,       /* clients */
+    IM_REPLY_PRESENCE_STATS, /* nclients, nusers */
+    IM_REPLY_HISTORY,        /* sub: position and messages */
+    IM_REPLY_RPC,            /* data */
+    IM_REPLY_REFRESH,        /* session, ttl */
+    IM_REPLY_SUB_REFRESH,    /* ttl */
+    IM_REPLY_PING,           /* from here on not answers: id is unused */
+    IM_REPLY_PUSH_JOIN,      /* topic, client */
+    IM_REPLY_PUSH_LEAVE,
+    IM_REPLY_PUSH_SUBSCRIBE, /* sub */
+    IM_REPLY_PUSH_UNSUBSCRIBE,   /* topic, code, reason */
+    IM_REPLY_PUSH_REFRESH    /* ttl */
+} im_reply_e;
+
+
+/* One session in a room, as others are told of it. */
+typedef struct {
+    im_str_t  session;       /* UUID */
+    im_str_t  user;
+    im_str_t  info;          /* JSON of the connection, "" none */
+    im_str_t  room_info;     /* JSON of the subscription, "" none */
+} im_client_t;
+
+
+/* How a subscription began. */
+typedef struct {
+    im_str_t             topic;
+    im_position_t        at;         /* what the client continues from */
+    const im_message_t  *messages;   /* that it has missed, in order */
+    im_uint_t            nmessages;
+    im_str_t             data;
+    uint32_t             ttl;        /* s; 0: does not expire */
+    unsigned             recoverable:1;
+    unsigned             positioned:1;
+    unsigned             recovering:1;   /* the client asked to */
+    unsigned             recovered:1;    /* 0: a hole, told by this */
+} im_subscribed_t;
+
+
+typedef struct {
+    im_reply_e              type;
+    uint32_t                id;
+    uint16_t                error;       /* im_error_e, or 0: code, reason */
+    unsigned                temporary:1;
+    unsigned                pong:1;      /* the client must answer pings */
+    uint32_t                code;
+    im_str_t                reason;
+    im_str_t                topic;
+    im_str_t                session;     /* UUID */
+    im_str_t                data;        /* JSON, "" none */
+    uint32_t                ttl;         /* s; 0: does not expire */
+    uint32_t                ping;        /* s; 0: none */
+    const im_subscribed_t  *subs;        /* sub: the first one */
+    im_uint_t               nsubs;
+    const im_client_t      *clients;
+    im_uint_t               nclients;
+    im_uint_t               nusers;
+} im_reply_t;
 
 
 typedef struct {
@@ -60,14 +192,19 @@ typedef struct {
     uint8_t      wire;
     unsigned     topics:1;   /* has rooms, inbox, broadcast */
     unsigned     connects:1; /* must send CONNECT before it is open */
+    unsigned     pings:1;    /* by messages of its own, not WebSocket's */
     uint16_t     close_drain;    /* reload, quit: reconnect */
     uint16_t     close_slow;
     /*
-     * One whole client message (opcode IM_WS_TEXT or BINARY); connected: after
-     * CONNECT was accepted.  arena is reset by the caller.
+     * Takes the first command off *rest, a whole client message (opcode
+     * IM_WS_TEXT or BINARY) or what is left of it; the caller goes on until it
+     * is empty.  connected: after CONNECT was accepted.  arena is reset by the
+     * caller.
      */
-    void       (*decode)(im_str_t message, uint8_t opcode, int connected,
+    void       (*decode)(im_str_t *rest, uint8_t opcode, int connected,
                     im_buf_t *arena, im_command_t *command);
+    /* Appends a whole frame, or nothing where the protocol has none for it. */
+    void       (*reply)(im_buf_t *b, const im_reply_t *reply);
 } im_proto_t;
 
 extern const im_proto_t  im_protos[];      /* ended by name NULL */
@@ -77,9 +214,9 @@ const im_proto_t *im_proto_find(im_str_t name);
 
 /* What the rows of im_wires[] and im_protos[] point to. */
 void im_proto_im_encode(im_buf_t *b, const im_message_t *m);
-void im_proto_im_decode(im_str_t message, uint8_t opcode, int connected,
+void im_proto_im_decode(im_str_t *rest, uint8_t opcode, int connected,
     im_buf_t *arena, im_command_t *command);
-void im_proto_echo_decode(im_str_t message, uint8_t opcode, int connected,
+void im_proto_echo_decode(im_str_t *rest, uint8_t opcode, int connected,
     im_buf_t *arena, im_command_t *command);
 
 

@@ -9,14 +9,14 @@
 
 
 void
-im_proto_echo_decode(im_str_t message, uint8_t opcode, int connected,
+im_proto_echo_decode(im_str_t *rest, uint8_t opcode, int connected,
     im_buf_t *arena, im_command_t *command)
 {
-    (void) message;
     (void) opcode;
     (void) connected;
     (void) arena;
 
     memset(command, 0, sizeof(im_command_t));
     command->type = IM_COMMAND_ECHO;
+    rest->len = 0;
 }

@@ -228,7 +228,7 @@ im_proto_im_frame_end(im_buf_t *b, size_t start)
 
 
 void
-im_proto_im_decode(im_str_t message, uint8_t opcode, int connected,
+im_proto_im_decode(im_str_t *rest, uint8_t opcode, int connected,
     im_buf_t *arena, im_command_t *command)
 {
     (void) opcode;
@@ -237,8 +237,10 @@ im_proto_im_decode(im_str_t message, uint8_t opcode, int connected,
 
     /* only the first frame means something */
     if (!connected) {
-        im_proto_im_first(message, arena, command);
+        im_proto_im_first(*rest, arena, command);
     }
+
+    rest->len = 0;
 }
 
 

@@ -20,6 +20,7 @@ im_envelope_encode(im_buf_t *b, const im_envelope_t *e)
         || !im_push_fits(b, e->user, UINT8_MAX)
         || !im_push_fits(b, e->name, UINT8_MAX)
         || !im_push_fits(b, e->session, UINT8_MAX)
+        || !im_push_fits(b, e->info, UINT16_MAX)
         || !im_push_fits(b, e->tags, UINT16_MAX)
         || !im_push_fits(b, e->data, IM_PUSH_MAX_DATA))
     {
@@ -33,6 +34,8 @@ im_envelope_encode(im_buf_t *b, const im_envelope_t *e)
     im_push_add_short(b, e->user);
     im_push_add_short(b, e->name);
     im_push_add_short(b, e->session);
+    im_buf_add_u16(b, (uint16_t) e->info.len);
+    im_buf_add_str(b, e->info);
     im_buf_add_u32(b, (uint32_t) e->operation);
     im_buf_add_u16(b, (uint16_t) e->tags.len);
     im_buf_add_str(b, e->tags);
@@ -60,6 +63,7 @@ im_envelope_decode(im_str_t s, im_envelope_t *e)
     e->user = im_push_read_short(&r);
     e->name = im_push_read_short(&r);
     e->session = im_push_read_short(&r);
+    e->info = im_reader_bytes(&r, im_reader_u16(&r));
     e->operation = (int32_t) im_reader_u32(&r);
     e->tags = im_reader_bytes(&r, im_reader_u16(&r));
     e->type = im_reader_u8(&r);
@@ -89,7 +93,7 @@ im_envelope_hash(const im_envelope_t *e, u_char hash[IM_PUSH_HASH])
 {
     u_char     fixed[6];
     uint64_t   seed[2];
-    im_str_t   fields[6];
+    im_str_t   fields[7];
     im_uint_t  i;
 
     fixed[0] = e->kind;
@@ -103,12 +107,13 @@ im_envelope_hash(const im_envelope_t *e, u_char hash[IM_PUSH_HASH])
     fields[1] = e->user;
     fields[2] = e->name;
     fields[3] = e->session;
-    fields[4] = e->tags;
-    fields[5] = e->data;
+    fields[4] = e->info;
+    fields[5] = e->tags;
+    fields[6] = e->data;
 
     seed[0] = 0x656e76656c6f7065ull;       /* fixed: all logics must agree */
 
-    for (i = 0; i < 6; i++) {
+    for (i = 0; i < 7; i++) {
         seed[1] = i;
         seed[0] = im_siphash(seed, fields[i].data, fields[i].len);
     }

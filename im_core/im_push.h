@@ -6,7 +6,8 @@
  * integers are big-endian.
  *
  *   envelope: u8 version 1, u8 kind, u8+id, u64 time ms, u8+user, u8+name,
- *             u8+session, i32 operation, u16+tags, u8 data type, u32+data
+ *             u8+session, u16+info, i32 operation, u16+tags, u8 data type,
+ *             u32+data
  *   batch:    entries of u32 length of what follows, u8 kind, u8+topic,
  *             u8+epoch, u64 seq, envelope.  An empty batch is a heartbeat.
  */
@@ -32,6 +33,23 @@ typedef enum {
 } im_push_kind_e;
 
 
+/*
+ * operation of a control entry.  It has no epoch and seq 0, isn't stored, and
+ * arrives at most once.  The first two go to the workers that hold their
+ * topic, the others to every live worker: user or session say whom they
+ * concern (session wins; both empty: nobody), data is a JSON object of the
+ * rest (docs/redis.md).
+ */
+typedef enum {
+    IM_CONTROL_CHANGES = 1,     /* members of a room came or went: who */
+    IM_CONTROL_ROOM_INFO,       /* tell the followers of a room who is there */
+    IM_CONTROL_DISCONNECT,      /* code, reason, except */
+    IM_CONTROL_SUBSCRIBE,       /* room, epoch, seq */
+    IM_CONTROL_UNSUBSCRIBE,     /* room, code, reason */
+    IM_CONTROL_REFRESH          /* expired, expire_at, info */
+} im_control_e;
+
+
 typedef enum {
     IM_PUSH_JSON = 0,
     IM_PUSH_TEXT,
@@ -48,7 +66,8 @@ typedef struct {
     im_str_t  user;          /* sender, or empty */
     im_str_t  name;
     im_str_t  session;
-    im_str_t  tags;
+    im_str_t  info;          /* JSON: what others are told of the sender */
+    im_str_t  tags;          /* JSON: an object of strings */
     im_str_t  data;
 } im_envelope_t;
 

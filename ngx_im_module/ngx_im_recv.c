@@ -304,16 +304,18 @@ ngx_im_recv_keep_control(ngx_im_session_t *s, im_str_t piece)
 static void
 ngx_im_recv_message(ngx_im_session_t *s, uint8_t opcode, im_str_t message)
 {
+    im_str_t          rest;
     im_command_t      command;
     ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
+    rest = message;
 
     w->counters->messages_in++;
 
     im_buf_reset(&w->arena, 65536);
 
-    s->conf->proto->decode(message, opcode, s->phase != NGX_IM_CONNECTING,
+    s->conf->proto->decode(&rest, opcode, s->phase != NGX_IM_CONNECTING,
                            &w->arena, &command);
 
     switch (command.type) {

@@ -436,6 +436,7 @@ ngx_im_sync_append(ngx_im_worker_t *w, im_topic_t *topic,
     m.epoch = entry->epoch;
     m.seq = entry->seq;
     m.envelope = &envelope;
+    m.numbered = 0;
 
     if (ngx_im_send_message(w, topic, &m) != NGX_OK) {
         return NGX_ERROR;

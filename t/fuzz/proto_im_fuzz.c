@@ -43,7 +43,7 @@ fuzz_first(im_str_t message)
     im_command_t  c;
 
     im_buf_init(&arena, 1 << 20);
-    im_proto_im_decode(message, IM_WS_BINARY, 0, &arena, &c);
+    im_proto_im_decode(&message, IM_WS_BINARY, 0, &arena, &c);
 
     if (c.type == IM_COMMAND_CONNECT) {
         if (c.token.len > 255 || c.room.len > 11) {

@@ -41,6 +41,7 @@ test_decode(void **state)
 {
     size_t             i;
     im_buf_t           arena;
+    im_str_t           rest;
     im_command_t       command;
     const im_proto_t  *proto;
 
@@ -56,9 +57,12 @@ test_decode(void **state)
 
     for (i = 0; i < 4 * test_count(messages); i++) {
         memset(&command, 0xa5, sizeof(im_command_t));
+        rest = messages[i / 4];
 
-        proto->decode(messages[i / 4], i & 1 ? IM_WS_TEXT : IM_WS_BINARY,
+        proto->decode(&rest, i & 1 ? IM_WS_TEXT : IM_WS_BINARY,
                       (i & 2) != 0, &arena, &command);
+
+        assert_int_equal(rest.len, 0);
 
         assert_int_equal(command.type, IM_COMMAND_ECHO);
         assert_int_equal(arena.len, 0);

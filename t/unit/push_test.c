@@ -41,6 +41,7 @@ random_envelope(random_t *r, im_envelope_t *e)
     e->user = random_str(r, 255);
     e->name = random_str(r, 255);
     e->session = random_str(r, 36);
+    e->info = random_str(r, 100);
     e->tags = random_str(r, random_below(r, 20) == 0 ? 65535 : 100);
     e->data = random_str(r, 2000);
 }
@@ -57,6 +58,7 @@ assert_envelope(const im_envelope_t *a, const im_envelope_t *e)
     assert_true(im_str_eq(a->user, e->user));
     assert_true(im_str_eq(a->name, e->name));
     assert_true(im_str_eq(a->session, e->session));
+    assert_true(im_str_eq(a->info, e->info));
     assert_true(im_str_eq(a->tags, e->tags));
     assert_true(im_str_eq(a->data, e->data));
 }
@@ -74,6 +76,7 @@ plain_envelope(im_envelope_t *e)
     e->user = im_str_z("us");
     e->name = im_str_z("n");
     e->session = im_str_z("s");
+    e->info = im_str_z("{}");
     e->tags = im_str_z("t");
     e->data = im_str_z("data");
 }
@@ -87,7 +90,7 @@ test_bytes(void **state)
 
     static const u_char  wanted[] =
         "\x01\x00" "\x01I" "\x01\x02\x03\x04\x05\x06\x07\x08" "\x02us" "\x01n"
-        "\x01s" "\xff\xff\xff\xfe" "\x00\x01t" "\x01" "\x00\x00\x00\x04" "data";
+        "\x01s" "\x00\x02{}" "\xff\xff\xff\xfe" "\x00\x01t" "\x01" "\x00\x00\x00\x04" "data";
 
     (void) state;
 
@@ -203,6 +206,7 @@ test_too_long(void **state)
         { offsetof(im_envelope_t, user), 255 },
         { offsetof(im_envelope_t, name), 255 },
         { offsetof(im_envelope_t, session), 255 },
+        { offsetof(im_envelope_t, info), 65535 },
         { offsetof(im_envelope_t, tags), 65535 },
         { offsetof(im_envelope_t, data), IM_PUSH_MAX_DATA }
     };
@@ -253,7 +257,7 @@ test_hash(void **state)
 {
     size_t         i;
     u_char         a[IM_PUSH_HASH], b[IM_PUSH_HASH];
-    im_envelope_t  e, other[8];
+    im_envelope_t  e, other[9];
 
     (void) state;
 
@@ -266,7 +270,7 @@ test_hash(void **state)
     hash_of(&e, b);
     assert_memory_equal(a, b, IM_PUSH_HASH);
 
-    for (i = 0; i < 8; i++) {
+    for (i = 0; i < 9; i++) {
         other[i] = e;
     }
 
@@ -281,8 +285,9 @@ test_hash(void **state)
     other[6].data = im_str_z("datb");
     other[7].name = im_str_z("us");
     other[7].user = im_str_z("n");
+    other[8].info = im_str_z("");
 
-    for (i = 0; i < 8; i++) {
+    for (i = 0; i < 9; i++) {
         hash_of(&other[i], b);
         assert_memory_not_equal(a, b, IM_PUSH_HASH);
     }
