@@ -107,6 +107,8 @@ static size_t im_json_string_end(im_str_t text, size_t at);
 
 static im_int_t im_json_unquote(im_json_t *json, im_str_t quoted,
     im_str_t *s);
+static im_int_t im_json_decode_string(im_buf_t *arena, im_str_t quoted,
+    im_str_t *s);
 static u_char *im_json_unescape(u_char *dst, const u_char **src);
 static uint32_t im_json_code_point(const u_char **src);
 static uint32_t im_json_hex(const u_char *p);
@@ -209,6 +211,37 @@ im_json_strings_free(im_json_strings_t *strings)
 
     strings->elts = NULL;
     strings->n = 0;
+}
+
+
+im_int_t
+im_json_next_member(im_str_t object, size_t *at, im_buf_t *arena,
+    im_str_t *name, im_str_t *value)
+{
+    size_t    i;
+    im_str_t  member;
+
+    *at = im_max(*at, 1);
+
+    if (!im_json_next(object, at, &member)) {
+        return IM_DECLINED;
+    }
+
+    i = im_json_string_end(member, 0) + 1;
+
+    if (im_json_decode_string(arena, im_str_set(member.data, i), name)
+        != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    while (im_json_blank(member.data[i]) || member.data[i] == ':') {
+        i++;
+    }
+
+    *value = im_str_set(member.data + i, member.len - i);
+
+    return IM_OK;
 }
 
 
@@ -809,7 +842,10 @@ im_json_list(im_json_t *json, im_str_t array, im_json_strings_t *list)
 }
 
 
-/* The next element of an array that is known to be valid; 0: none. */
+/*
+ * The next element of an array, or member of an object, that is known to be
+ * valid; 0: none.
+ */
 static int
 im_json_next(im_str_t array, size_t *at, im_str_t *element)
 {
@@ -825,7 +861,10 @@ im_json_next(im_str_t array, size_t *at, im_str_t *element)
     start = i;
     depth = 0;
 
-    while (depth > 0 || (array.data[i] != ',' && array.data[i] != ']')) {
+    while (depth > 0
+           || (array.data[i] != ',' && array.data[i] != ']'
+               && array.data[i] != '}'))
+    {
         if (array.data[i] == '"') {
             i = im_json_string_end(array, i);
 
@@ -871,12 +910,23 @@ im_json_string_end(im_str_t text, size_t at)
 static im_int_t
 im_json_unquote(im_json_t *json, im_str_t quoted, im_str_t *s)
 {
+    if (im_json_decode_string(json->arena, quoted, s) != IM_OK) {
+        json->why = im_json_no_memory;
+        return IM_ERROR;
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_json_decode_string(im_buf_t *arena, im_str_t quoted, im_str_t *s)
+{
     u_char        *start, *dst;
     const u_char  *p, *end;
 
-    start = im_buf_reserve(json->arena, quoted.len - 2);
+    start = im_buf_reserve(arena, quoted.len - 2);
     if (start == NULL) {
-        json->why = im_json_no_memory;
         return IM_ERROR;
     }
 
@@ -893,7 +943,7 @@ im_json_unquote(im_json_t *json, im_str_t quoted, im_str_t *s)
         }
     }
 
-    json->arena->len -= quoted.len - 2 - (size_t) (dst - start);
+    arena->len -= quoted.len - 2 - (size_t) (dst - start);
 
     *s = im_str_set(start, (size_t) (dst - start));
 

@@ -64,6 +64,15 @@ im_int_t im_json_decode(im_str_t text, const im_json_field_t *fields,
 
 void im_json_strings_free(im_json_strings_t *strings);
 
+/*
+ * Walks the members of an object that an IM_JSON_OBJECT or a RAW member has
+ * given (so that it is known to be valid): *at is 0 for the first one.  The
+ * name is decoded into the arena, value is its bytes as they came.
+ * IM_DECLINED: no more; IM_ERROR: no memory.
+ */
+im_int_t im_json_next_member(im_str_t object, size_t *at, im_buf_t *arena,
+    im_str_t *name, im_str_t *value);
+
 /* *why when it isn't the text's fault. */
 extern const char  im_json_no_memory[];
 

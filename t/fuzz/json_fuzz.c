@@ -25,6 +25,7 @@ typedef struct {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void fuzz_decode(im_str_t text, im_uint_t flags);
+static void fuzz_members(im_str_t object);
 static void fuzz_string(im_str_t s);
 
 
@@ -100,8 +101,45 @@ fuzz_decode(im_str_t text, im_uint_t flags)
         }
     }
 
+    if (v.object.len != 0) {
+        fuzz_members(v.object);
+    }
+
     im_json_strings_free(&v.strings);
     im_json_strings_free(&v.raws);
+    im_buf_cleanup(&arena);
+}
+
+
+static void
+fuzz_members(im_str_t object)
+{
+    size_t    at;
+    im_buf_t  arena;
+    im_int_t  rc;
+    im_str_t  name, value;
+
+    im_buf_init(&arena, object.len);
+
+    if (im_buf_reserve(&arena, object.len) == NULL) {
+        return;
+    }
+
+    arena.len = 0;
+    at = 0;
+
+    for ( ;; ) {
+        rc = im_json_next_member(object, &at, &arena, &name, &value);
+
+        if (rc == IM_DECLINED) {
+            break;
+        }
+
+        if (rc != IM_OK || !im_utf8_valid(name) || !im_json_valid(value)) {
+            abort();
+        }
+    }
+
     im_buf_cleanup(&arena);
 }
 

@@ -762,6 +762,65 @@ test_random_values(void **state)
 }
 
 
+static void
+test_members(void **state)
+{
+    size_t    i, at;
+    all_t     all;
+    im_buf_t  names;
+    im_str_t  name, value;
+
+    static const char *const  pairs[][2] = {
+        { "", "1" }, { "a\"b", "\"}\"" }, { "c", "{\"x\":[1,2]}" },
+        { "\xc3\xa4", "[ {\"y\" : 1}, \"\\\"\" ]" }, { "c", "null" }
+    };
+
+    (void) state;
+
+    assert_int_equal(decode("{\"object\" : {\"\":1 ,\"a\\\"b\" : \"}\", "
+                            "\"c\":{\"x\":[1,2]}\n,\"\\u00e4\" :"
+                            "[ {\"y\" : 1}, \"\\\"\" ],\"c\":null } }", 0,
+                            &all),
+                     IM_OK);
+
+    im_buf_init(&names, 64);
+    assert_non_null(im_buf_reserve(&names, 64));
+    names.len = 0;
+    at = 0;
+
+    for (i = 0; i < test_count(pairs); i++) {
+        assert_int_equal(im_json_next_member(all.object, &at, &names, &name,
+                                             &value),
+                         IM_OK);
+        test_str(name, pairs[i][0]);
+        test_str(value, pairs[i][1]);
+    }
+
+    assert_int_equal(im_json_next_member(all.object, &at, &names, &name,
+                                         &value),
+                     IM_DECLINED);
+    done(&all);
+
+    assert_int_equal(decode("{\"object\":{ }}", 0, &all), IM_OK);
+    at = 0;
+    assert_int_equal(im_json_next_member(all.object, &at, &names, &name,
+                                         &value),
+                     IM_DECLINED);
+    done(&all);
+
+    im_buf_cleanup(&names);
+    im_buf_init(&names, 1);
+    assert_int_equal(decode("{\"object\":{\"ab\":1}}", 0, &all), IM_OK);
+    at = 0;
+    assert_int_equal(im_json_next_member(all.object, &at, &names, &name,
+                                         &value),
+                     IM_ERROR);
+
+    done(&all);
+    im_buf_cleanup(&names);
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_valid),
     alloc_test(test_depth),
@@ -780,7 +839,8 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_no_memory),
     alloc_test(test_add_string),
     alloc_test(test_random_strings),
-    alloc_test(test_random_values)
+    alloc_test(test_random_values),
+    alloc_test(test_members)
 };
 
 test_main(tests)
