@@ -67,7 +67,7 @@ typedef struct {
     ngx_str_t         password;
     ngx_str_t         prefix;        /* "im:" */
     ngx_uint_t        db;
-    ngx_uint_t        partitions;    /* offered when Redis has none yet */
+    ngx_uint_t        partitions;    /* 0: what Redis has */
     ngx_msec_t        timeout;       /* connect, and PING unanswered */
 } ngx_im_redis_conf_t;
 
@@ -383,8 +383,8 @@ ngx_int_t ngx_im_backend_ask(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf,
 ngx_int_t ngx_im_sync_init(ngx_im_worker_t *w);
 void ngx_im_sync_exit(ngx_im_worker_t *w);
 
-/* 1: joins can be served (Redis reached once, its settings are right). */
-int ngx_im_sync_ready(ngx_im_worker_t *w);
+/* Why joins can't be served, static text; NULL: they can. */
+const char *ngx_im_sync_unready(ngx_im_worker_t *w);
 
 /* A topic got its first follower / its last one left (sync destroys it). */
 ngx_int_t ngx_im_sync_follow(ngx_im_worker_t *w, im_topic_t *topic);
@@ -417,6 +417,9 @@ typedef struct {
 ngx_im_redis_t *ngx_im_redis_create(ngx_im_worker_t *w,
     const ngx_im_redis_events_t *events);
 void ngx_im_redis_destroy(ngx_im_redis_t *redis);
+
+/* It answers, but its settings would lose messages, or P is another one. */
+ngx_uint_t ngx_im_redis_unusable(ngx_im_redis_t *redis);
 
 /*
  * Queues a command for a partition's link (IM_PARTITIONS_MAX: the registry).

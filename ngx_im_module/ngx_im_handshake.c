@@ -338,13 +338,15 @@ ngx_im_handshake_limit(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf)
     if (w == NULL || w->draining || ngx_exiting || ngx_terminate) {
         why = "this worker ends";
 
-    } else if (ilcf->proto->topics && !ngx_im_sync_ready(w)) {
-        why = "Redis has not been reached yet";
+    } else if (ilcf->proto->topics) {
+        why = ngx_im_sync_unready(w);
+    }
 
-    } else if (r->count != 1) {
+    if (why == NULL && r->count != 1) {
         why = "mirror and other background requests are not possible here";
+    }
 
-    } else {
+    if (why == NULL) {
         why = ngx_im_session_limit(w);
     }
 

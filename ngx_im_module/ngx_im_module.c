@@ -459,7 +459,6 @@ ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     rcf->addr = u.addrs;
     rcf->name = args[1];
-    rcf->partitions = IM_PARTITIONS;
     rcf->timeout = 5000;
     ngx_str_set(&rcf->prefix, "im:");
 

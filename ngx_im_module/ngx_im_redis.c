@@ -111,6 +111,7 @@ struct ngx_im_redis_s {
     u_char                        generation[NGX_IM_GENERATION];
     unsigned                      up:1;       /* the events were told so */
     unsigned                      quiet:1;    /* a failure is in the log */
+    unsigned                      unusable:1; /* its settings are wrong */
     unsigned                      closing:1;
 };
 
@@ -726,6 +727,13 @@ ngx_im_redis_complain(ngx_im_redis_t *redis, const char *what,
 }
 
 
+ngx_uint_t
+ngx_im_redis_unusable(ngx_im_redis_t *redis)
+{
+    return redis->unusable;
+}
+
+
 /* It answers, but can't be used: said apart from being away. */
 static void
 ngx_im_redis_refuse(ngx_im_redis_t *redis, const char *why)
@@ -994,8 +1002,12 @@ ngx_im_redis_prepare(ngx_im_redis_t *redis)
                                             redis->conf->prefix.len));
     key = im_buf_str(&redis->scratch);
 
-    n = redis->conf->partitions != 0 ? redis->conf->partitions
-                                     : IM_PARTITIONS;
+    n = redis->npartitions;
+
+    if (n == 0) {
+        n = redis->conf->partitions != 0 ? redis->conf->partitions
+                                         : IM_PARTITIONS;
+    }
 
     argv[0] = im_str_z("SET");
     argv[1] = key;
@@ -1154,6 +1166,8 @@ ngx_im_redis_replication_handler(ngx_im_worker_t *w, void *data, void *ctx)
 static void
 ngx_im_redis_policy_handler(ngx_im_worker_t *w, void *data, void *ctx)
 {
+    u_char           why[128];
+    im_str_t         policy;
     redisReply      *reply;
     ngx_im_redis_t  *redis;
 
@@ -1164,13 +1178,24 @@ ngx_im_redis_policy_handler(ngx_im_worker_t *w, void *data, void *ctx)
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
         || reply->elements < 2
-        || ngx_im_redis_is(reply->element[1], "noeviction"))
+        || reply->element[1]->type != REDIS_REPLY_STRING)
     {
         return;
     }
 
-    ngx_im_redis_refuse(redis, "its \"maxmemory-policy\" is not "
-                        "\"noeviction\": keys could be evicted");
+    policy = ngx_im_redis_str(reply->element[1]);
+
+    if (im_str_eq(policy, im_str_z("noeviction"))) {
+        return;
+    }
+
+    (void) ngx_snprintf(why, sizeof(why), "its \"maxmemory-policy\" is "
+                        "\"%*s\", not \"noeviction\"%Z",
+                        ngx_min(policy.len, 32), policy.data);
+
+    redis->unusable = 1;
+
+    ngx_im_redis_refuse(redis, (char *) why);
 }
 
 
@@ -1206,8 +1231,18 @@ ngx_im_redis_partitions_handler(ngx_im_worker_t *w, void *data, void *ctx)
     if (redis->conf->partitions != 0
         && redis->conf->partitions != (ngx_uint_t) n)
     {
+        redis->unusable = 1;
+
         ngx_im_redis_refuse(redis, "it was set up with another number of "
                             "partitions than \"partitions=\" says");
+        return;
+    }
+
+    if (redis->npartitions != 0 && redis->npartitions != (ngx_uint_t) n) {
+        redis->unusable = 1;
+
+        ngx_im_redis_refuse(redis, "its number of partitions has changed: "
+                            "reload nginx");
         return;
     }
 
@@ -1218,6 +1253,7 @@ ngx_im_redis_partitions_handler(ngx_im_worker_t *w, void *data, void *ctx)
 
     redis->commands.state = NGX_IM_CONN_READY;
     redis->commands.backoff = 0;
+    redis->unusable = 0;
     redis->events->generation(redis->worker);
 
     if (redis->pubsub.state == NGX_IM_CONN_CLOSED) {

@@ -196,10 +196,18 @@ ngx_im_sync_exit(ngx_im_worker_t *w)
 }
 
 
-int
-ngx_im_sync_ready(ngx_im_worker_t *w)
+const char *
+ngx_im_sync_unready(ngx_im_worker_t *w)
 {
-    return w->sync != NULL && w->sync->ready;
+    if (w->sync != NULL && ngx_im_redis_unusable(w->redis)) {
+        return "Redis can't be used";
+    }
+
+    if (w->sync == NULL || !w->sync->ready) {
+        return "Redis has not been reached yet";
+    }
+
+    return NULL;
 }
 
 

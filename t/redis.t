@@ -115,58 +115,132 @@ a: silent
 
 === TEST 5: a policy that evicts: nginx answers 503, logic and job refuse
 --- config
-    location = /ws {
-        im_comet protocol=im;
-        im_auth token;
-        im_connect /im_connect;
-    }
     location = /none { im_comet protocol=im; im_auth none; }
-    location = /im_connect {
-        internal;
-        fastcgi_pass im_logic;
-        include im_params;
-    }
     location /im/ { fastcgi_pass im_logic; include im_params; }
     location = /status { im_status; }
 --- services: redis
+--- redis
+CONFIG SET maxmemory-policy allkeys-lru
 --- not_ready
 --- websocket
-redis: CONFIG SET maxmemory-policy allkeys-lru
 start: logic
 output: logic (?i)maxmemory-policy
 exit: logic 1
 start: job
 output: job (?i)maxmemory-policy
 exit: job 1
+log: can't be used: its "maxmemory-policy" is "allkeys-lru", not
+a: refused 503 /(?i)Retry-After:/ /none
+logged: 1 \[error\].*can't be used
+redis: CONFIG SET maxmemory-policy noeviction
+start: logic
+start: job
+until: /im/health ^200
+a: open /none
+a: send {"roomId":5}
+a: recv op 4
+until: /im/rooms/5 "count":\s*1\b
+push: room 5 1
+a: recv msg 1
 --- no_error_log
 [alert]
 
 
 
-=== TEST 6: another number of partitions
+=== TEST 6: the policy is changed later: who is there stays
+--- websocket
+a: open /none
+a: send {"roomId":6}
+a: recv op 4
+redis: CONFIG SET maxmemory-policy volatile-ttl
+redis: CLIENT KILL TYPE normal SKIPME yes
+log: can't be used: its "maxmemory-policy" is "volatile-ttl", not
+b: refused 503 /(?i)Retry-After:/ /none
+a: silent
+redis: CONFIG SET maxmemory-policy noeviction
+b: open /none
+b: send {"roomId":6}
+b: recv op 4
+--- no_error_log
+[alert]
+
+
+
+=== TEST 7: nginx takes the number of partitions that is there
 --- config
-    location = /ws {
-        im_comet protocol=im;
-        im_auth token;
-        im_connect /im_connect;
-    }
     location = /none { im_comet protocol=im; im_auth none; }
-    location = /im_connect {
-        internal;
-        fastcgi_pass im_logic;
-        include im_params;
-    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- services: redis logic job
+--- redis
+SET im:{reg}:conf 5
+--- websocket
+a: open /none
+a: send {"roomId":1}
+a: recv op 4
+push: room 1 1
+a: recv msg 1
+log: is there, 5 partitions
+redis: GET im:{reg}:conf => ^5$
+redis: EXISTS im:{0}:r:1:w => ^1$
+--- no_error_log
+[alert]
+
+
+
+=== TEST 8: another number than nginx, logic and job were told
+--- http_config
+    im_redis $TEST_NGINX_IM_REDIS partitions=16;
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
     location /im/ { fastcgi_pass im_logic; include im_params; }
     location = /status { im_status; }
 --- services: redis
+--- redis
+SET im:{reg}:conf 32
 --- not_ready
 --- websocket
-redis: SET im:{reg}:conf 32
 start: logic --partitions=16
 output: logic (?i)partitions
 exit: logic 1
 start: job --partitions=16
 output: job (?i)partitions
 exit: job 1
+log: can't be used: .* another number of partitions than "partitions=" says
+a: refused 503 /(?i)Retry-After:/ /none
+logged: 1 \[error\].*can't be used
+redis: SET im:{reg}:conf 16
+start: logic --partitions=16
+start: job --partitions=16
+until: /im/health ^200
+a: open /none
+a: send {"roomId":1}
+a: recv op 4
+push: room 1 1
+a: recv msg 1
+--- no_error_log
+[alert]
+
+
+
+=== TEST 9: the number changes under nginx: it minds until it is right again
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- services: redis
+--- not_ready
+--- websocket
+a: open /none
+a: send {"roomId":1}
+a: recv op 4
+redis: SET im:{reg}:conf 32
+redis: CLIENT KILL TYPE normal SKIPME yes
+log: can't be used: its number of partitions has changed
+b: refused 503 /(?i)Retry-After:/ /none
+a: silent
+redis: DEL im:{reg}:conf
+b: open /none
+redis: GET im:{reg}:conf => ^16$
 --- no_error_log
 [alert]

@@ -116,7 +116,13 @@ sub prepare {
         $block->set_value(http_config =>
                           http_config($both, $http, $services))
             unless defined $block->must_die;
-        start($_) for split ' ', $services;
+
+        for my $service (split ' ', $services) {
+            start($service);
+            next if $service ne 'redis';
+            redis(split ' ') for split /\n/, $block->redis || '';
+        }
+
         tokens($block->tokens) if defined $block->tokens;
         $Ready = $services =~ /logic/ ? 0 : 1;
     }
@@ -465,6 +471,7 @@ my %Steps = (
     exit    => \&step_exit,
     wipe    => sub { system("rm -rf $Dir/appendonlydir"); 1 },
     im_log  => sub { step_log('im.log', 1, @_) },
+    logged  => \&step_logged,
     flood   => \&step_flood,
 );
 
@@ -1159,6 +1166,19 @@ sub step_log {
 
     until_true($Limit, sub { slurp($path) =~ /$re/ })
         or die "not in $file:\n" . tail($path) . "\n";
+
+    return 1;
+}
+
+
+# N REGEX: so many lines of the error log, no more
+sub step_logged {
+    my ($n, $re) = split ' ', $_[0], 2;
+    my $path = Test::Nginx::Socket::server_root() . '/logs/error.log';
+    my @lines = grep { /$re/ } split /\n/, slurp($path);
+
+    die scalar(@lines) . " lines:\n" . join("\n", @lines) . "\n"
+        if @lines != $n;
 
     return 1;
 }
