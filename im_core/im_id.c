@@ -55,3 +55,44 @@ im_id_uuid(u_char text[IM_UUID_LEN], const u_char random[16])
         *p++ = (u_char) "0123456789abcdef"[byte & 0x0f];
     }
 }
+
+
+im_int_t
+im_id_uuid_decode(im_str_t text, u_char id[16])
+{
+    u_char     c, digit;
+    im_uint_t  i, n;
+
+    if (text.len != IM_UUID_LEN) {
+        return IM_ERROR;
+    }
+
+    memset(id, 0, 16);
+
+    for (i = 0, n = 0; i < IM_UUID_LEN; i++) {
+        c = text.data[i];
+
+        if (i == 8 || i == 13 || i == 18 || i == 23) {
+            if (c != '-') {
+                return IM_ERROR;
+            }
+
+            continue;
+        }
+
+        if (c >= '0' && c <= '9') {
+            digit = (u_char) (c - '0');
+
+        } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
+            digit = (u_char) ((c | 0x20) - 'a' + 10);
+
+        } else {
+            return IM_ERROR;
+        }
+
+        id[n / 2] = (u_char) (id[n / 2] << 4 | digit);
+        n++;
+    }
+
+    return IM_OK;
+}

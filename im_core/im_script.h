@@ -25,6 +25,7 @@ extern const im_script_t  im_script_hist;
 extern const im_script_t  im_script_lease;
 extern const im_script_t  im_script_sweep;
 extern const im_script_t  im_script_own;
+extern const im_script_t  im_script_control;
 
 
 #endif /* IM_SCRIPT_H */

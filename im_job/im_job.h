@@ -136,9 +136,9 @@ im_int_t im_job_batch_init(im_job_batch_t *b, const uint64_t seed[2]);
 void im_job_batch_cleanup(im_job_batch_t *b);
 
 /*
- * Adds an entry for each of the workers (names with spaces between; for the
- * topic b, one for all).  A batch that would be too long is handed to publish
- * first.
+ * Adds an entry for each of the workers (names with spaces between), or one
+ * for all where workers is "*" or the topic b.  A batch that would be too long
+ * is handed to publish first.
  */
 im_int_t im_job_batch_add(im_job_batch_t *b, im_str_t workers,
     const im_entry_t *e, im_job_publish_pt publish, void *data);

@@ -60,7 +60,9 @@ im_job_batch_add(im_job_batch_t *b, im_str_t workers, const im_entry_t *e,
     u_char    *p, *end, *last;
     im_str_t   all = im_str("");
 
-    if (e->topic.len == 1) {
+    if (e->topic.len == 1
+        || (workers.len == 1 && workers.data[0] == '*'))
+    {
         return im_job_batch_one(b, all, e, publish, data);
     }
 

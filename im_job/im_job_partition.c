@@ -657,7 +657,7 @@ im_job_partition_publish(im_job_partition_t *jp,
 }
 
 
-/* One entry of the queue: fields t, i, w, d of pub.lua. */
+/* One entry of the queue: fields t, i, w, d of pub.lua or control.lua. */
 static im_int_t
 im_job_partition_entry(im_job_partition_t *jp, const im_daemon_reply_t *entry,
     uint64_t *bytes)
@@ -702,10 +702,15 @@ im_job_partition_entry(im_job_partition_t *jp, const im_daemon_reply_t *entry,
         *dst = im_daemon_reply_str(im_daemon_reply_at(fields, i + 1));
     }
 
-    /* deleted between read and claim, or not made by pub.lua */
+    if (position.len == 0) {
+        e.kind = IM_PUSH_CONTROL;
+    }
 
-    if (e.topic.len == 0 || e.topic.len > UINT8_MAX
-        || im_position_decode(position, &e.epoch, &e.seq) != IM_OK)
+    /* deleted between read and claim, or not made by our scripts */
+
+    if (e.topic.len == 0 || e.topic.len > UINT8_MAX || e.envelope.len == 0
+        || (e.kind == IM_PUSH_MESSAGE
+            && im_position_decode(position, &e.epoch, &e.seq) != IM_OK))
     {
         im_daemon_log(IM_LOG_ERROR, "partition %u: entry is not a push, "
                       "skipped", jp->p);

@@ -16,6 +16,7 @@
 #include "im_types.h"
 #include "im_buf.h"
 #include "im_hash.h"
+#include "im_push.h"
 #include "im_rule.h"
 #include "im_daemon_log.h"
 #include "im_daemon_redis.h"
@@ -105,6 +106,26 @@ void im_logic_health(im_logic_t *logic, im_daemon_request_t *r,
     im_str_t rest);
 void im_logic_room(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest);
 void im_logic_user(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest);
+
+
+/* im_logic_control.c */
+
+/*
+ * status 200: queued for so many workers, 0 where nobody holds the topic;
+ * 503: msg says why not.
+ */
+typedef void (*im_logic_control_pt)(void *data, im_uint_t status,
+    const char *msg, im_uint_t workers);
+
+/*
+ * Queues a control entry (im_control_e) for the workers that hold the topic,
+ * or everywhere: then the topic, "u:USER" or "s:SESSION", only says in which
+ * partition.  Its kind, time and type are filled in.  The handler is called
+ * once, perhaps before this returns.
+ */
+void im_logic_control(im_logic_t *logic, im_str_t topic,
+    const im_envelope_t *e, int everywhere, im_logic_control_pt handler,
+    void *data);
 
 
 /* im_logic_nodes.c */

@@ -13,6 +13,7 @@
  *   ngx_im_backend.c    asks logic by an in-memory subrequest
  *   ngx_im_redis.c      the link: commands and pub/sub, reconnect
  *   ngx_im_sync.c       lease, routes, batches, healing, room info
+ *   ngx_im_control.c    control entries: what else a worker is told to do
  *   ngx_im_zone.c       the node's shared memory: counters, per-IP table
  *   ngx_im_drain.c      quit and reload
  *   ngx_im_status.c     im_status
@@ -292,6 +293,10 @@ ngx_im_session_t *ngx_im_session_create(ngx_im_worker_t *w,
 ngx_im_handle_t ngx_im_session_handle(ngx_im_session_t *s);
 ngx_im_session_t *ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h);
 
+/* The live session that has this UUID, or NULL. */
+ngx_im_session_t *ngx_im_session_by_id(ngx_im_worker_t *w,
+    const u_char id[16]);
+
 /* The only setter of phase. */
 void ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase);
 
@@ -303,6 +308,10 @@ void ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase);
  */
 void ngx_im_session_close(ngx_im_session_t *s, ngx_uint_t code,
     const char *why);
+
+/* The same with words of somebody else's for the client; "": why. */
+void ngx_im_session_close_reason(ngx_im_session_t *s, ngx_uint_t code,
+    im_str_t reason, const char *why);
 
 /*
  * Identity is settled: user "" is a guest.  Joins broadcast, the inbox and
@@ -436,6 +445,10 @@ struct im_script_s;
 ngx_int_t ngx_im_redis_script(ngx_im_redis_t *redis, uint16_t partition,
     const void *script, ngx_im_redis_pt handler, void *data,
     ngx_uint_t nkeys, ngx_uint_t argc, const im_str_t *argv);
+
+
+/* ngx_im_control.c */
+void ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry);
 
 
 /* ngx_im_zone.c */

@@ -25,6 +25,9 @@ static void ngx_im_session_log(ngx_im_worker_t *w, ngx_im_session_t *s);
 static void ngx_im_session_connection(ngx_connection_t *c);
 static ngx_int_t ngx_im_session_user(ngx_im_session_t *s, im_str_t user,
     im_str_t name);
+static void ngx_im_session_mark(ngx_im_worker_t *w, u_char *id,
+    uint32_t index);
+static uint32_t ngx_im_session_veil(ngx_im_worker_t *w, const u_char *id);
 static im_sub_t *ngx_im_session_sub(ngx_im_session_t *s, im_str_t topic);
 static void ngx_im_session_sub_free(im_sub_t *sub);
 static void ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub);
@@ -198,6 +201,8 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     s->start = ngx_time();
     s->seen = s->start;
 
+    ngx_im_session_mark(w, s->peer.id, index);
+
     im_ws_init(&s->ws);
     im_list_init(&s->wheel);
     im_list_init(&s->blocked);
@@ -237,6 +242,49 @@ ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h)
 
     if (s == NULL || s->generation != h >> 32 || s->phase == NGX_IM_FREE
         || s->phase == NGX_IM_CLOSED)
+    {
+        return NULL;
+    }
+
+    return s;
+}
+
+
+/*
+ * The end of the UUID is the session's place, veiled by a hash of the rest: it
+ * is found by it without a table.
+ */
+static void
+ngx_im_session_mark(ngx_im_worker_t *w, u_char *id, uint32_t index)
+{
+    id[6] = (id[6] & 0x0f) | 0x40;
+    id[8] = (id[8] & 0x3f) | 0x80;
+
+    index ^= ngx_im_session_veil(w, id);
+
+    ngx_memcpy(id + 12, &index, 4);
+}
+
+
+static uint32_t
+ngx_im_session_veil(ngx_im_worker_t *w, const u_char *id)
+{
+    return (uint32_t) im_siphash(w->hub.users.seed, id, 12);
+}
+
+
+ngx_im_session_t *
+ngx_im_session_by_id(ngx_im_worker_t *w, const u_char id[16])
+{
+    uint32_t           index;
+    ngx_im_session_t  *s;
+
+    ngx_memcpy(&index, id + 12, 4);
+
+    s = im_slab_get(&w->sessions_slab, index ^ ngx_im_session_veil(w, id));
+
+    if (s == NULL || s->phase == NGX_IM_FREE || s->phase == NGX_IM_CLOSED
+        || ngx_memcmp(s->peer.id, id, 16) != 0)
     {
         return NULL;
     }
@@ -522,6 +570,15 @@ ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
 void
 ngx_im_session_close(ngx_im_session_t *s, ngx_uint_t code, const char *why)
 {
+    ngx_im_session_close_reason(s, code, im_str_set("", 0), why);
+}
+
+
+void
+ngx_im_session_close_reason(ngx_im_session_t *s, ngx_uint_t code,
+    im_str_t reason, const char *why)
+{
+    char              words[IM_WS_MAX_CONTROL + 1];
     size_t            len;
     u_char            frame[IM_WS_MAX_CONTROL + 2];
     ngx_int_t         rc;
@@ -542,6 +599,13 @@ ngx_im_session_close(ngx_im_session_t *s, ngx_uint_t code, const char *why)
         s->close_sent = 1;
 
         /* the answer to a close says its code and no more */
+
+        if (reason.len > 0) {
+            len = ngx_min(reason.len, IM_WS_MAX_CONTROL);
+            ngx_memcpy(words, reason.data, len);
+            words[len] = '\0';
+            why = words;
+        }
 
         len = im_ws_close(frame, code, s->close_received ? NULL : why);
 

@@ -360,6 +360,7 @@ ngx_im_sync_entry(ngx_im_worker_t *w, uint16_t partition,
     im_topic_t  *topic;
 
     if (entry->kind != IM_PUSH_MESSAGE) {
+        ngx_im_control_entry(w, entry);
         return;
     }
 

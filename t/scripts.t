@@ -16,7 +16,7 @@ my $sock = "$dir/redis.sock";
 my ($pid, $conn, %sha, $gen);
 
 my %text = map { $_ => slurp("redis/$_.lua") }
-    qw(meta pub route hist lease sweep own);
+    qw(meta pub route hist lease sweep own control);
 $text{$_} = $text{meta} . $text{$_} for qw(pub route);
 
 sub slurp {
@@ -219,6 +219,33 @@ subtest 'sweep' => sub {
     is(r('EXISTS', @keys[0, 1]), 0, 'with its members');
 };
 
+subtest 'control entries' => sub {
+    my $at = r('XLEN', '{1}:q');
+    my $ask = sub {
+        my ($t, $where, $cap) = @_;
+        return script('control', 2, '{1}:q', "{1}:$t:w", $t, 'envelope',
+                      $cap // 1000, $where);
+    };
+
+    is_deeply($ask->('r:nobody', ''), [0, 0], 'nobody holds the topic');
+    is(r('XLEN', '{1}:q'), $at, 'nothing was queued');
+
+    route('r:c', $_, 1, 1) for qw(w1 w2);
+    is_deeply($ask->('r:c', ''), [0, 2], 'for those who hold it');
+    is_deeply($ask->('u:x', '*'), [0, 1], 'for all');
+
+    my $e = r('XREVRANGE', '{1}:q', '+', '-', 'COUNT', 2);
+    is_deeply($e->[1][1], ['t', 'r:c', 'i', '', 'w', 'w1 w2', 'd', 'envelope'],
+              'entry for some');
+    is_deeply($e->[0][1], ['t', 'u:x', 'i', '', 'w', '*', 'd', 'envelope'],
+              'entry for all');
+
+    is_deeply($ask->('u:x', '*', $at + 2), [1, 0], 'queue full');
+    is_deeply($ask->('r:nobody', '', 1), [0, 0], 'but nothing to queue');
+    is(r('XLEN', '{1}:q'), $at + 2, 'nothing more was queued');
+    is(r('EXISTS', '{1}:r:nobody:m', '{1}:u:x:m'), 0, 'no topic was made');
+};
+
 subtest 'leases' => sub {
     is(lease('w1', 300)->[0], 2, 'was not there');
     is(lease('w1', 300)->[0], 0, 'held');
@@ -293,6 +320,8 @@ subtest 'losses' => sub {
 
 subtest 'out of memory' => sub {
     r('CONFIG', 'SET', 'maxmemory', 1);
+    like(script('control', 2, '{1}:q', '{1}:u:x:w', 'u:x', 'e', 1000, '*'),
+         qr/OOM/, 'so is a control entry');
     like(pub('r:a', ids(1)), qr/OOM/, 'a push is refused');
     is(route('r:a', 'w1', 1, 1)->[0], 1, 'a join is not');
     is(lease('w1', 1000)->[0], 2, 'nor a lease');

@@ -4,6 +4,8 @@
  * Identifiers: base 36 and UUIDs.
  */
 
+#include <ctype.h>
+
 #include "test.h"
 #include "im_buf.h"
 #include "im_id.h"
@@ -104,6 +106,74 @@ test_uuid(void **state)
 
 
 static void
+test_uuid_reads_back(void **state)
+{
+    char       text[IM_UUID_LEN], upper[IM_UUID_LEN];
+    u_char     random[16], id[16];
+    size_t     i, j;
+    random_t   r;
+
+    (void) state;
+
+    random_init(&r, 3);
+
+    for (i = 0; i < 1000; i++) {
+        for (j = 0; j < 16; j++) {
+            random[j] = (u_char) random_below(&r, 256);
+        }
+
+        random[6] = (u_char) ((random[6] & 0x0f) | 0x40);
+        random[8] = (u_char) ((random[8] & 0x3f) | 0x80);
+
+        im_id_uuid((u_char *) text, random);
+
+        for (j = 0; j < IM_UUID_LEN; j++) {
+            upper[j] = (char) toupper(text[j]);
+        }
+
+        assert_int_equal(im_id_uuid_decode(im_str_set(text, IM_UUID_LEN), id),
+                         IM_OK);
+        assert_memory_equal(id, random, 16);
+
+        assert_int_equal(im_id_uuid_decode(im_str_set(upper, IM_UUID_LEN), id),
+                         IM_OK);
+        assert_memory_equal(id, random, 16);
+    }
+}
+
+
+static void
+test_uuid_refused(void **state)
+{
+    char      text[IM_UUID_LEN];
+    u_char    id[16];
+    size_t    i, j;
+
+    static const char  good[] = "01234567-89ab-4def-8123-456789abcdef";
+    static const char  bad[] = { 'g', 'G', '/', ':', '@', '`', ' ', 0 };
+
+    (void) state;
+
+    for (i = 0; i < IM_UUID_LEN; i++) {
+        assert_int_equal(im_id_uuid_decode(im_str_set(good, i), id),
+                         IM_ERROR);
+
+        for (j = 0; j < test_count(bad); j++) {
+            memcpy(text, good, IM_UUID_LEN);
+            text[i] = bad[j];
+            assert_int_equal(im_id_uuid_decode(im_str_set(text, IM_UUID_LEN),
+                                               id),
+                             IM_ERROR);
+        }
+    }
+
+    assert_int_equal(im_id_uuid_decode(im_str_z("01234567-89ab-4def-8123-456"
+                                                "789abcdef0"), id),
+                     IM_ERROR);
+}
+
+
+static void
 test_no_memory(void **state)
 {
     im_buf_t  b;
@@ -122,6 +192,8 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_base36),
     alloc_test(test_base36_reads_back),
     alloc_test(test_uuid),
+    alloc_test(test_uuid_reads_back),
+    alloc_test(test_uuid_refused),
     alloc_test(test_no_memory)
 };
 

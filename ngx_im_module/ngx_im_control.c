@@ -1,0 +1,189 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Control entries: what logic, or another worker, wants done here besides
+ * delivering messages.  They are not numbered and arrive at most once.
+ */
+
+#include "ngx_im.h"
+#include "im_json.h"
+
+
+#define NGX_IM_CONTROL_EXCEPT  128      /* sessions that are spared */
+#define NGX_IM_CONTROL_KICKED  3503     /* no reconnect */
+
+
+typedef void (*ngx_im_control_pt)(ngx_im_worker_t *w,
+    const im_entry_t *entry, const im_envelope_t *e);
+
+
+typedef struct {
+    ngx_uint_t          operation;      /* im_control_e */
+    ngx_im_control_pt   handler;
+} ngx_im_control_t;
+
+
+/* For each of the sessions that an entry names. */
+typedef void (*ngx_im_control_each_pt)(ngx_im_session_t *s, void *data);
+
+
+typedef struct {
+    int64_t             code;
+    im_str_t            reason;
+    im_json_strings_t   except;
+} ngx_im_control_close_t;
+
+
+static void ngx_im_control_disconnect(ngx_im_worker_t *w,
+    const im_entry_t *entry, const im_envelope_t *e);
+static void ngx_im_control_close(ngx_im_session_t *s, void *data);
+static void ngx_im_control_each(ngx_im_worker_t *w, const im_envelope_t *e,
+    ngx_im_control_each_pt fn, void *data);
+
+
+static const ngx_im_control_t  ngx_im_controls[] = {
+    { IM_CONTROL_DISCONNECT, ngx_im_control_disconnect },
+    { 0, NULL }
+};
+
+
+static const im_json_field_t  ngx_im_control_close_fields[] = {
+    { im_str("code"), IM_JSON_INT, offsetof(ngx_im_control_close_t, code) },
+    { im_str("reason"), IM_JSON_STRING,
+      offsetof(ngx_im_control_close_t, reason) },
+    { im_str("except"), IM_JSON_STRINGS,
+      offsetof(ngx_im_control_close_t, except) },
+    im_json_end
+};
+
+
+void
+ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry)
+{
+    im_envelope_t            e;
+    const ngx_im_control_t  *control;
+
+    if (im_envelope_decode(entry->envelope, &e) != IM_OK
+        || e.kind != IM_PUSH_CONTROL)
+    {
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "im: malformed control entry of topic \"%*s\"",
+                      entry->topic.len, entry->topic.data);
+        return;
+    }
+
+    for (control = ngx_im_controls; control->handler != NULL; control++) {
+        if (control->operation == (ngx_uint_t) e.operation) {
+            control->handler(w, entry, &e);
+            return;
+        }
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, w->log, 0,
+                   "im control of an unknown operation %ui, topic of %uz bytes",
+                   (ngx_uint_t) e.operation, entry->topic.len);
+}
+
+
+static void
+ngx_im_control_disconnect(ngx_im_worker_t *w, const im_entry_t *entry,
+    const im_envelope_t *e)
+{
+    im_buf_t                 arena;
+    const char              *why;
+    ngx_im_control_close_t   closing;
+
+    ngx_memzero(&closing, sizeof(ngx_im_control_close_t));
+    closing.except.max = NGX_IM_CONTROL_EXCEPT;
+
+    im_buf_init(&arena, e->data.len + 1);
+
+    if (im_json_decode(e->data, ngx_im_control_close_fields, 0, &arena,
+                       &closing, &why)
+        != IM_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "im: a disconnect of topic \"%*s\" is not valid: %s",
+                      entry->topic.len, entry->topic.data, why);
+
+    } else {
+        ngx_im_control_each(w, e, ngx_im_control_close, &closing);
+        im_json_strings_free(&closing.except);
+    }
+
+    im_buf_cleanup(&arena);
+}
+
+
+static void
+ngx_im_control_close(ngx_im_session_t *s, void *data)
+{
+    u_char                   id[IM_UUID_LEN];
+    ngx_uint_t               i, code;
+    ngx_im_control_close_t  *closing;
+
+    closing = data;
+
+    im_id_uuid(id, s->peer.id);
+
+    for (i = 0; i < closing->except.n; i++) {
+        if (im_str_eq(closing->except.elts[i], im_str_set(id, IM_UUID_LEN))) {
+            return;
+        }
+    }
+
+    code = closing->code;
+
+    if (code != IM_WS_CLOSE_NORMAL && (code < 3000 || code > 4999)) {
+        code = s->conf->proto->pings ? NGX_IM_CONTROL_KICKED
+                                     : IM_WS_CLOSE_POLICY;
+    }
+
+    ngx_im_session_close_reason(s, code, closing->reason,
+                                "disconnected by the backend");
+}
+
+
+/*
+ * The session that is named, where it is the named user's, or all of the
+ * user's.  A session is not freed before the next turn, so fn may close it.
+ */
+static void
+ngx_im_control_each(ngx_im_worker_t *w, const im_envelope_t *e,
+    ngx_im_control_each_pt fn, void *data)
+{
+    u_char             id[16];
+    im_list_t         *q, *next;
+    im_user_t         *user;
+    ngx_im_session_t  *s;
+
+    user = e->user.len ? im_hub_user(&w->hub, e->user) : NULL;
+
+    if (e->session.len) {
+
+        s = im_id_uuid_decode(e->session, id) == IM_OK
+            ? ngx_im_session_by_id(w, id) : NULL;
+
+        if (s != NULL && (e->user.len == 0 || s->user == user)) {
+            fn(s, data);
+        }
+
+        return;
+    }
+
+    if (user == NULL) {
+        return;
+    }
+
+    for (q = im_list_first(&user->sessions);
+         q != im_list_sentinel(&user->sessions);
+         q = next)
+    {
+        next = im_list_next(q);
+        s = im_list_data(q, ngx_im_session_t, user_link);
+
+        if (s->phase != NGX_IM_CLOSED) {
+            fn(s, data);
+        }
+    }
+}
