@@ -1,0 +1,99 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Base64 in.
+ */
+
+#include "im_base64.h"
+
+
+#define IM_BASE64_BAD  64
+
+
+static u_char im_base64_digit(u_char c, im_uint_t flags);
+
+
+im_int_t
+im_base64_decode(im_buf_t *b, im_str_t text, im_uint_t flags, im_str_t *bytes)
+{
+    size_t     i, len;
+    u_char     digit, bad;
+    u_char    *start, *p;
+    uint32_t   bits;
+
+    if (!(flags & IM_BASE64_URL)) {
+        if (text.len % 4 != 0) {
+            return IM_DECLINED;
+        }
+
+        for (i = 0; i < 2 && text.len && text.data[text.len - 1] == '='; i++) {
+            text.len--;
+        }
+    }
+
+    if (text.len % 4 == 1) {
+        return IM_DECLINED;
+    }
+
+    len = text.len / 4 * 3 + text.len % 4 * 3 / 4;
+
+    start = im_buf_reserve(b, len);
+    if (start == NULL) {
+        return IM_ERROR;
+    }
+
+    p = start;
+    bits = 0;
+    bad = 0;
+
+    for (i = 0; i < text.len; i++) {
+        digit = im_base64_digit(text.data[i], flags);
+        bad |= digit;
+        bits = bits << 6 | (digit & 0x3f);
+
+        if (i % 4 != 0) {
+            *p++ = (u_char) (bits >> (6 - i % 4 * 2));
+        }
+    }
+
+    /* the bits that no byte is made of are zero */
+
+    if ((bad & IM_BASE64_BAD)
+        || (text.len % 4 == 2 && (bits & 0x0f))
+        || (text.len % 4 == 3 && (bits & 0x03)))
+    {
+        b->len -= len;
+        return IM_DECLINED;
+    }
+
+    *bytes = im_str_set(start, len);
+
+    return IM_OK;
+}
+
+
+static u_char
+im_base64_digit(u_char c, im_uint_t flags)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return (u_char) (c - 'A');
+    }
+
+    if (c >= 'a' && c <= 'z') {
+        return (u_char) (c - 'a' + 26);
+    }
+
+    if (c >= '0' && c <= '9') {
+        return (u_char) (c - '0' + 52);
+    }
+
+    if (c == (flags & IM_BASE64_URL ? '-' : '+')) {
+        return 62;
+    }
+
+    if (c == (flags & IM_BASE64_URL ? '_' : '/')) {
+        return 63;
+    }
+
+    return IM_BASE64_BAD;
+}

@@ -1,0 +1,26 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Base64 (RFC 4648), read strictly: one text for each sequence of bytes.
+ */
+
+#ifndef IM_BASE64_H
+#define IM_BASE64_H
+
+
+#include "im_types.h"
+#include "im_buf.h"
+
+
+#define IM_BASE64_URL  1         /* "-_" for "+/", and no padding */
+
+
+/*
+ * Appends the bytes of text to b; *bytes is where they are until b moves.
+ * IM_DECLINED: not base64 (b is as before); IM_ERROR: b has failed.
+ */
+im_int_t im_base64_decode(im_buf_t *b, im_str_t text, im_uint_t flags,
+    im_str_t *bytes);
+
+
+#endif /* IM_BASE64_H */

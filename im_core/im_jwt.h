@@ -1,0 +1,117 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * JSON Web Tokens (RFC 7519) in the compact form, all but the signature's
+ * check: that is the caller's, between im_jwt_split() and im_jwt_claims().
+ */
+
+#ifndef IM_JWT_H
+#define IM_JWT_H
+
+
+#include "im_types.h"
+#include "im_buf.h"
+
+
+#define IM_JWT_MAX        8192                 /* bytes of a token */
+#define IM_JWT_ARENA      (4 * IM_JWT_MAX)     /* the least limit of an arena */
+#define IM_JWT_MAX_KID    255
+#define IM_JWT_MAX_SUBS   128
+
+
+typedef enum {
+    IM_JWT_HS256 = 0,
+    IM_JWT_HS384,
+    IM_JWT_HS512,
+    IM_JWT_RS256,
+    IM_JWT_RS384,
+    IM_JWT_RS512,
+    IM_JWT_ES256,
+    IM_JWT_ES384,
+    IM_JWT_ES512,
+    IM_JWT_ALGS
+} im_jwt_alg_e;
+
+
+typedef enum {
+    IM_JWT_HMAC = 0,
+    IM_JWT_RSA,
+    IM_JWT_ECDSA
+} im_jwt_family_e;
+
+
+typedef struct {
+    im_str_t         name;
+    im_jwt_family_e  family;
+    im_uint_t        bits;           /* of the hash */
+    size_t           signature;      /* its bytes; 0: as many as the key's */
+} im_jwt_method_t;
+
+extern const im_jwt_method_t  im_jwt_methods[IM_JWT_ALGS];
+
+/* IM_JWT_ALGS: there is no such algorithm; "none" is none. */
+im_jwt_alg_e im_jwt_alg(im_str_t name);
+
+
+/* A token in its parts.  Nothing of it is to be believed yet. */
+typedef struct {
+    im_jwt_alg_e  alg;
+    im_str_t      kid;               /* "" none */
+    im_str_t      signing;           /* what is signed, of the token itself */
+    im_str_t      signature;
+    im_str_t      claims;            /* JSON */
+} im_jwt_parts_t;
+
+
+/* A channel that the token subscribes to.  JSON where "" is none. */
+typedef struct {
+    im_str_t      channel;
+    im_str_t      info;
+    im_str_t      data;
+    im_str_t      override;          /* an object */
+} im_jwt_sub_t;
+
+
+typedef struct {
+    im_str_t       user;             /* sub; "" anonymous */
+    im_str_t       id;               /* jti */
+    im_str_t       issuer;           /* iss */
+    im_str_t       info;             /* JSON: info, or what b64info encodes */
+    im_str_t       data;
+    im_str_t       meta;
+    im_str_t       override;
+    im_str_t       channel;          /* data NULL: not a subscription's token */
+    im_str_t       client;           /* data NULL: any */
+    im_str_t       claims;           /* all of it */
+    int64_t        exp;              /* s; INT64_MAX none */
+    int64_t        nbf;              /* INT64_MIN none, as the next one */
+    int64_t        iat;
+    int64_t        expires;          /* end of what it opens; 0: none */
+    im_jwt_sub_t  *subs;             /* of subs, else of channels */
+    im_uint_t      nsubs;
+    const char    *why;              /* not valid: static text */
+} im_jwt_t;
+
+
+/*
+ * Takes a token apart; the strings are in the arena, which does not move from
+ * then on until im_jwt_claims() is done.  The token must not lie in it.
+ * IM_ERROR: *why is static text, im_json_no_memory if the token isn't at fault.
+ */
+im_int_t im_jwt_split(im_str_t token, im_buf_t *arena, im_jwt_parts_t *parts,
+    const char **why);
+
+/* IM_ERROR: jwt->why, as above.  Else jwt is to be cleaned up. */
+im_int_t im_jwt_claims(const im_jwt_parts_t *parts, im_buf_t *arena,
+    im_jwt_t *jwt);
+void im_jwt_cleanup(im_jwt_t *jwt);
+
+/*
+ * Whether the claims hold at the time now (s), for the audience and from the
+ * issuer that are wanted ("" any).  IM_DECLINED: expired; IM_ERROR: not valid.
+ */
+im_int_t im_jwt_check(im_jwt_t *jwt, int64_t now, im_str_t audience,
+    im_str_t issuer);
+
+
+#endif /* IM_JWT_H */
