@@ -230,6 +230,17 @@ typedef struct {
 } ngx_im_sub_t;
 
 
+/* The end of a worker: whose turn is when. */
+typedef struct {
+    ngx_event_t         event;           /* not cancelable */
+    ngx_im_handle_t    *order;           /* n sessions, shuffled */
+    ngx_uint_t          n;
+    ngx_uint_t          next;            /* of order */
+    ngx_msec_t          time;            /* of the last turn */
+    ngx_msec_t          done;            /* ms of im_drain */
+} ngx_im_drain_t;
+
+
 struct ngx_im_worker_s {
     ngx_im_main_conf_t *conf;
     ngx_log_t          *log;             /* cycle's */
@@ -251,8 +262,7 @@ struct ngx_im_worker_s {
     ngx_event_t         flush_event;
     ngx_event_t         close_event;
     ngx_event_t         tick;            /* 1 s, cancelable */
-    ngx_event_t         drain_event;
-    ngx_msec_t          drain_start;
+    ngx_im_drain_t      drain;
     im_buf_t            scratch;         /* frames being encoded */
     im_buf_t            arena;           /* decoded strings */
     u_char             *in;              /* read buffer, of all sessions */
@@ -429,6 +439,9 @@ void ngx_im_redis_destroy(ngx_im_redis_t *redis);
 
 /* It answers, but its settings would lose messages, or P is another one. */
 ngx_uint_t ngx_im_redis_unusable(ngx_im_redis_t *redis);
+
+/* It is away, or takes more than 50 ms for an answer: ask less. */
+ngx_uint_t ngx_im_redis_slow(ngx_im_redis_t *redis);
 
 /*
  * Queues a command for a partition's link (IM_PARTITIONS_MAX: the registry).

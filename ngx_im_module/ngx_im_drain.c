@@ -5,19 +5,27 @@
  *
  * nginx calls the read handler of every idle connection when the worker is to
  * exit.  The first call starts a timer that, not being cancelable, keeps the
- * worker until its sessions have been told to reconnect elsewhere.
+ * worker until its sessions have been told to reconnect elsewhere: in random
+ * order, over the time of im_drain, and slower while Redis is slow, since each
+ * of them is going to join its topics again.  Until its turn comes a session
+ * gets its messages as ever.
  */
 
 #include "ngx_im.h"
 
 
 #define NGX_IM_DRAIN_STEP     20      /* ms between two turns */
-#define NGX_IM_DRAIN_MIN      256     /* sessions closed in a turn, at least */
+#define NGX_IM_DRAIN_MIN      256     /* sessions closed in a turn... */
+#define NGX_IM_DRAIN_PART     16      /* ... or this part of them */
+#define NGX_IM_DRAIN_SLOW     4       /* times as long, if Redis is slow */
 #define NGX_IM_DRAIN_BLOCKED  2000    /* ms for who is just being sent to */
 
 
+static void ngx_im_drain_shuffle(ngx_im_worker_t *w);
 static void ngx_im_drain_handler(ngx_event_t *ev);
-static ngx_uint_t ngx_im_drain_waits(ngx_im_worker_t *w, ngx_im_session_t *s);
+static void ngx_im_drain_clock(ngx_im_worker_t *w);
+static void ngx_im_drain_some(ngx_im_worker_t *w);
+static void ngx_im_drain_rest(ngx_im_worker_t *w);
 
 
 void
@@ -28,38 +36,146 @@ ngx_im_drain_start(ngx_im_worker_t *w)
     }
 
     w->draining = 1;
-    w->drain_start = ngx_current_msec;
     w->counters->draining = 1;
+    w->drain.time = ngx_current_msec;
 
     ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
-                  "im: closing %ui sessions, this worker ends", w->nsessions);
+                  "im: closing %ui sessions in %M ms, this worker ends",
+                  w->nsessions, w->conf->drain);
 
     ngx_im_sync_draining(w);
 
-    w->drain_event.handler = ngx_im_drain_handler;
-    w->drain_event.data = w;
-    w->drain_event.log = w->log;
-    w->drain_event.cancelable = 0;
+    if (w->conf->drain > 0) {
+        ngx_im_drain_shuffle(w);
+    }
 
-    ngx_add_timer(&w->drain_event, 1);
+    w->drain.event.handler = ngx_im_drain_handler;
+    w->drain.event.data = w;
+    w->drain.event.log = w->log;
+    w->drain.event.cancelable = 0;
+
+    ngx_add_timer(&w->drain.event, 1);
+}
+
+
+/* Without memory for the order there is none, and no spreading. */
+static void
+ngx_im_drain_shuffle(ngx_im_worker_t *w)
+{
+    im_list_t        *q;
+    ngx_uint_t        i, n;
+    ngx_im_handle_t   h, *order;
+
+    order = im_alloc((w->nsessions + 1) * sizeof(ngx_im_handle_t));
+    if (order == NULL) {
+        w->drain.done = w->conf->drain;
+        return;
+    }
+
+    n = 0;
+
+    for (q = im_list_first(&w->sessions);
+         q != im_list_sentinel(&w->sessions);
+         q = im_list_next(q))
+    {
+        h = ngx_im_session_handle(im_list_data(q, ngx_im_session_t, all));
+
+        order[n] = h;
+
+        i = (ngx_uint_t) ngx_random() % (n + 1);
+        order[n++] = order[i];
+        order[i] = h;
+    }
+
+    w->drain.order = order;
+    w->drain.n = n;
 }
 
 
 /*
- * Sessions go in turns, so that what they still get from the log is sent and
- * no turn is long.  The timer goes on until the last one is gone: closing
- * waits a moment for the peer.
+ * The timer goes on until the last session is gone: closing waits a moment for
+ * the peer.
  */
 static void
 ngx_im_drain_handler(ngx_event_t *ev)
 {
-    im_list_t         *q;
-    ngx_uint_t         n;
-    ngx_im_worker_t   *w;
-    ngx_im_session_t  *s;
+    ngx_im_worker_t  *w;
 
     w = ev->data;
-    n = ngx_max(NGX_IM_DRAIN_MIN, w->nsessions / 16);
+
+    ngx_im_drain_clock(w);
+
+    if (w->drain.done < w->conf->drain) {
+        ngx_im_drain_some(w);
+
+    } else {
+        ngx_im_drain_rest(w);
+    }
+
+    if (w->nsessions > 0) {
+        ngx_add_timer(ev, NGX_IM_DRAIN_STEP);
+        return;
+    }
+
+    im_free(w->drain.order);
+    w->drain.order = NULL;
+}
+
+
+/* Time counts less while Redis is slow, so that the end is reached anyway. */
+static void
+ngx_im_drain_clock(ngx_im_worker_t *w)
+{
+    ngx_msec_t  elapsed;
+
+    elapsed = ngx_current_msec - w->drain.time;
+    w->drain.time = ngx_current_msec;
+
+    if (w->drain.done < w->conf->drain && w->redis != NULL
+        && ngx_im_redis_slow(w->redis))
+    {
+        elapsed = (elapsed + NGX_IM_DRAIN_SLOW - 1) / NGX_IM_DRAIN_SLOW;
+    }
+
+    w->drain.done += elapsed;
+}
+
+
+/* Whose turn has come.  A full socket takes no close frame: it is put off. */
+static void
+ngx_im_drain_some(ngx_im_worker_t *w)
+{
+    ngx_uint_t         due, n;
+    ngx_im_session_t  *s;
+
+    due = (uint64_t) w->drain.n * w->drain.done / w->conf->drain;
+    n = ngx_max(NGX_IM_DRAIN_MIN, w->drain.n / NGX_IM_DRAIN_PART);
+
+    while (w->drain.next < due && n > 0) {
+        s = ngx_im_session_find(w, w->drain.order[w->drain.next++]);
+
+        if (s == NULL || s->phase >= NGX_IM_CLOSING
+            || !im_list_empty(&s->blocked))
+        {
+            continue;
+        }
+
+        ngx_im_session_close(s, s->conf->proto->close_drain, "worker ends");
+        n--;
+    }
+}
+
+
+/* All that are left, in turns, and at last those with a full socket too. */
+static void
+ngx_im_drain_rest(ngx_im_worker_t *w)
+{
+    im_list_t         *q;
+    ngx_uint_t         n, late;
+    ngx_im_session_t  *s;
+
+    n = ngx_max(NGX_IM_DRAIN_MIN, w->nsessions / NGX_IM_DRAIN_PART);
+    late = w->drain.done >= w->conf->drain + NGX_IM_DRAIN_BLOCKED;
 
     q = im_list_first(&w->sessions);
 
@@ -67,24 +183,13 @@ ngx_im_drain_handler(ngx_event_t *ev)
         s = im_list_data(q, ngx_im_session_t, all);
         q = im_list_next(q);
 
-        if (s->phase >= NGX_IM_CLOSING || ngx_im_drain_waits(w, s)) {
+        if (s->phase >= NGX_IM_CLOSING
+            || (!late && !im_list_empty(&s->blocked)))
+        {
             continue;
         }
 
         ngx_im_session_close(s, s->conf->proto->close_drain, "worker ends");
         n--;
     }
-
-    if (w->nsessions > 0) {
-        ngx_add_timer(ev, NGX_IM_DRAIN_STEP);
-    }
-}
-
-
-/* A full socket takes no close frame: it gets a moment to become empty. */
-static ngx_uint_t
-ngx_im_drain_waits(ngx_im_worker_t *w, ngx_im_session_t *s)
-{
-    return !im_list_empty(&s->blocked)
-           && ngx_current_msec - w->drain_start < NGX_IM_DRAIN_BLOCKED;
 }

@@ -26,6 +26,7 @@
 #define NGX_IM_REDIS_MAX_CALLS   65536
 #define NGX_IM_REDIS_MAX_OUT     (64 * 1024 * 1024)
 #define NGX_IM_REDIS_MAX_REPLY   (128 * 1024 * 1024)
+#define NGX_IM_REDIS_SLOW        50
 #define NGX_IM_REDIS_KEEP        65536
 #define NGX_IM_REDIS_READ        16384
 
@@ -97,6 +98,7 @@ struct ngx_im_redis_s {
     ngx_im_conn_t                 pubsub;
     im_list_t                     calls;
     ngx_uint_t                    ncalls;
+    ngx_msec_t                    latency;    /* of replies, in ms / 8 */
     ngx_event_t                   tick;
     ngx_msec_t                    complained;
     ngx_msec_t                    refused;
@@ -734,6 +736,27 @@ ngx_im_redis_unusable(ngx_im_redis_t *redis)
 }
 
 
+ngx_uint_t
+ngx_im_redis_slow(ngx_im_redis_t *redis)
+{
+    ngx_im_call_t  *call;
+
+    if (redis->commands.state != NGX_IM_CONN_READY
+        || redis->latency / 8 > NGX_IM_REDIS_SLOW)
+    {
+        return 1;
+    }
+
+    if (im_list_empty(&redis->calls)) {
+        return 0;
+    }
+
+    call = im_list_data(im_list_first(&redis->calls), ngx_im_call_t, link);
+
+    return ngx_current_msec - call->time > NGX_IM_REDIS_SLOW;
+}
+
+
 /* It answers, but can't be used: said apart from being away. */
 static void
 ngx_im_redis_refuse(ngx_im_redis_t *redis, const char *why)
@@ -940,6 +963,7 @@ ngx_im_redis_command_reply(ngx_im_conn_t *conn, redisReply *reply)
     call = im_list_data(im_list_first(&redis->calls), ngx_im_call_t, link);
     im_list_remove(&call->link);
     redis->ncalls--;
+    redis->latency += ngx_current_msec - call->time - redis->latency / 8;
 
     if (call->script != NULL && ngx_im_redis_is(reply, "NOSCRIPT")
         && ngx_im_redis_again(redis, call) == NGX_OK)

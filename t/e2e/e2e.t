@@ -132,6 +132,7 @@ http {
     }
     im_redis unix:$dir/redis.sock;
     im_node node-$n;
+    im_drain 0;
     im_room      * history=1000 ttl=1h;
     im_inbox       history=1000 ttl=1h;
     im_broadcast   history=1000 ttl=1h;

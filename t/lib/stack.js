@@ -65,7 +65,7 @@ class Stack {
                         `listen 127.0.0.1:${this.port}`)
             .replaceAll('include im_params',
                         `include ${path.join(top, 'conf/im_params')}`)
-            .replace(/^http \{$/m, `http {\n${temp}`);
+            .replace(/^http \{$/m, `http {\nim_drain 0;\n${temp}`);
     }
 
     nginx() {

@@ -31,7 +31,7 @@ my $Json = JSON::PP->new->canonical->allow_nonref;
 my $Limit = $ENV{TEST_NGINX_IM_TIMEOUT} || 15;     # of any one step
 my $Test = Test::Builder->new;
 
-my (%Pids, %Started, %Clients, %Saved);
+my (%Pids, %Started, %Clients, %Saved, @Crowd);
 my $Ready;                  # pushes are accepted
 
 my $Base = $ENV{TEST_NGINX_IM_PORTS} || 21500;
@@ -149,6 +149,9 @@ sub http_config {
             . "$ENV{TEST_NGINX_IM_LOGIC} max_fails=0;"
             . "$second keepalive 8; }\n";
     }
+
+    # a test that quits nginx or reloads it doesn't want to wait
+    $add .= "im_drain 0;\n" if $both !~ /^\s*im_drain\b/m;
 
     if ($both =~ /protocol=im\b/) {
         $add .= "im_redis $ENV{TEST_NGINX_IM_REDIS};\n"
@@ -472,6 +475,9 @@ my %Steps = (
     wipe    => sub { system("rm -rf $Dir/appendonlydir"); 1 },
     im_log  => sub { step_log('im.log', 1, @_) },
     logged  => \&step_logged,
+    record  => \&step_record,
+    crowd   => \&step_crowd,
+    drained => \&step_drained,
     flood   => \&step_flood,
 );
 
@@ -519,9 +525,10 @@ sub scenario {
         return;
     }
 
-    $_->shut for values %Clients;
+    $_->shut for values %Clients, @Crowd;
     %Clients = ();
     %Saved = ();
+    @Crowd = ();
 
     if (!$Ready && !defined $block->not_ready) {
         $Ready = until_true($Limit, \&accepts_pushes);
@@ -1168,6 +1175,122 @@ sub step_log {
         or die "not in $file:\n" . tail($path) . "\n";
 
     return 1;
+}
+
+
+# FIELD VALUE: some worker's record in Redis says so
+sub step_record {
+    my ($field, $value) = split ' ', $_[0];
+
+    return 1 if until_true($Limit, sub {
+        grep { my $have = redis('HGET', $_, $field);
+               defined $have && $have eq $value }
+            split ' ', redis('KEYS', 'im:{reg}:n:*');
+    });
+
+    die redis('KEYS', 'im:{reg}:n:*') . "\n";
+}
+
+
+# N ROOM PATH: so many clients more, in a room
+sub step_crowd {
+    my ($n, $room, $path) = split ' ', $_[0];
+
+    for (1 .. $n) {
+        my ($client, $status) = connect_to($path);
+
+        die "status $status\n" if $status != 101;
+        $client->write(frame(1, "{\"roomId\":$room}"));
+        push @Crowd, $client;
+    }
+
+    for my $client (@Crowd) {
+        my $frame = $client->next_message(deadline())
+            or die "nothing came\n";
+        die 'got ' . show($frame) . "\n" if $frame->{payload} !~ /"op":4/;
+    }
+
+    return 1;
+}
+
+
+# ROOM MIN MAX: the crowd is told to go (1012), between MIN and MAX seconds
+# from now for the last of it, some of it in each quarter of MIN, in no order;
+# until its turn has come each gets what is pushed to the room, all of it.
+# Nothing is pushed to room -.
+sub step_drained {
+    my ($room, $min, $max) = split ' ', $_[0];
+    my $begin = Time::HiRes::time();
+    my (@seen, @ended, @accepted);
+
+    while (grep { !$ended[$_] } 0 .. $#Crowd) {
+        my $now = Time::HiRes::time() - $begin;
+        die scalar(grep { !$ended[$_] } 0 .. $#Crowd) . " are left\n"
+            if $now > $max;
+
+        if ($room ne '-') {
+            my ($status, $body) = http(
+                Test::Nginx::Socket::server_port_for_client(), 'POST',
+                '/im/push', "{\"rooms\":[\"$room\"],\"data\":"
+                . (@accepted + 1) . '}');
+            die "status $status: $body\n" if $status != 200;
+            push @accepted, Time::HiRes::time() - $begin;
+        }
+
+        for my $i (grep { !$ended[$_] } 0 .. $#Crowd) {
+            drained_read($Crowd[$i], \$seen[$i]) or next;
+            $ended[$i] = Time::HiRes::time() - $begin;
+            $Crowd[$i]->write(frame(8, pack 'n', 1012));
+        }
+
+        Time::HiRes::sleep(0.02);
+    }
+
+    my @last = sort { $a <=> $b } @ended;
+    die "the last one ended after $last[-1] s\n" if $last[-1] < $min;
+
+    for my $quarter (1 .. 4) {
+        my $n = grep { $_ > $min * ($quarter - 1) / 4
+                       && $_ <= $min * $quarter / 4 } @ended;
+        die "$n in quarter $quarter: @last\n"
+            if $min && ($n == 0 || $n > @Crowd / 2);
+    }
+
+    die "in order: @ended\n" if $min && "@last" eq "@ended";
+
+    for my $i (0 .. $#Crowd) {
+        my $had = grep { $_ < $ended[$i] - 1 } @accepted;
+        die "$i got " . ($seen[$i] || 0) . ", not $had\n"
+            if ($seen[$i] || 0) < $had;
+    }
+
+    return 1;
+}
+
+
+# What has come, in order and once; true when it was told to go.
+sub drained_read {
+    my ($client, $seen) = @_;
+
+    $$seen = 0 unless defined $$seen;
+
+    while (my $frame = $client->next_message(Time::HiRes::time() + 0.001)) {
+
+        if ($frame->{opcode} == 8) {
+            return 1 if unpack('n', $frame->{payload}) == 1012;
+            die 'got ' . show($frame) . "\n";
+        }
+
+        my $value = $Json->decode($frame->{payload});
+        next if $value->{op} == 4;
+        die "got $value->{msg} after $$seen\n"
+            if $value->{msg} != $$seen + 1;
+        $$seen = $value->{msg};
+    }
+
+    die "the end without a frame\n" if $client->{eof};
+
+    return 0;
 }
 
 
