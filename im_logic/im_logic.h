@@ -91,13 +91,21 @@ void im_logic_reply_error(im_logic_t *logic, im_daemon_request_t *r,
 void im_logic_reply(im_logic_t *logic, im_daemon_request_t *r,
     im_uint_t status, const im_buf_t *json);
 
+/* Of a body that im_json_decode() has refused. */
+im_uint_t im_logic_json_status(const char *why);
+
+/* A valid name, or empty. */
+int im_logic_name_or_none(im_str_t name);
+
 /* The loop may end: nothing is under way any more. */
 void im_logic_stopped(im_logic_t *logic);
 
 
-/* im_logic_push.c, im_logic_connect.c, im_logic_query.c, im_logic_room.c */
+/* im_logic_push.c, im_logic_call.c, im_logic_connect.c, im_logic_query.c,
+   im_logic_room.c */
 
 void im_logic_push(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest);
+void im_logic_call(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest);
 void im_logic_connect(im_logic_t *logic, im_daemon_request_t *r,
     im_str_t rest);
 void im_logic_online(im_logic_t *logic, im_daemon_request_t *r,

@@ -9,6 +9,7 @@
 #include "im_logic.h"
 #include "im_logic_url.h"
 #include "im_json.h"
+#include "im_key.h"
 
 
 typedef struct {
@@ -23,7 +24,7 @@ typedef struct {
 
 static const im_logic_path_t  im_logic_paths[] = {
     { "/im/push", "POST", im_logic_push, 0, 0 },
-    { "/im_connect", "POST", im_logic_connect, 0, 1 },
+    { "/im_connect", "POST", im_logic_call, 0, 1 },
     { "/im/online", "GET", im_logic_online, 0, 0 },
     { "/im/health", "GET", im_logic_health, 0, 0 },
     { "/im/rooms/", "GET", im_logic_room, 1, 0 },
@@ -140,6 +141,24 @@ im_logic_reply(im_logic_t *logic, im_daemon_request_t *r, im_uint_t status,
     if (logic->stopping && logic->nrequests == 0) {
         im_logic_stopped(logic);
     }
+}
+
+
+im_uint_t
+im_logic_json_status(const char *why)
+{
+    if (why == im_json_no_memory) {
+        return 503;
+    }
+
+    return strcmp(why, "too many elements") == 0 ? 413 : 400;
+}
+
+
+int
+im_logic_name_or_none(im_str_t name)
+{
+    return name.len == 0 || im_name_valid(name);
 }
 
 

@@ -1,0 +1,91 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * One message for a number of topics: a pub.lua for each, pipelined.
+ *
+ *     publish = im_logic_publish_create(logic, max, bytes);
+ *     publish->message = ...;         strings may live in publish->arena
+ *     im_logic_publish_room(publish, name); ...
+ *     im_logic_publish_start(publish, id, handler, data);
+ *
+ * The handler finds the results in the targets and frees it.
+ */
+
+#ifndef IM_LOGIC_PUBLISH_H
+#define IM_LOGIC_PUBLISH_H
+
+
+#include "im_logic.h"
+#include "im_id.h"
+#include "im_push.h"
+
+
+typedef struct im_logic_publish_s  im_logic_publish_t;
+
+typedef void (*im_logic_publish_pt)(im_logic_publish_t *publish, void *data);
+
+
+/* A topic, and what became of its message. */
+typedef struct {
+    im_hash_node_t        node;
+    im_logic_publish_t   *publish;
+    im_str_t              topic;        /* in the arena */
+    im_uint_t             status;       /* 0: under way, 200: accepted */
+    const char           *msg;          /* of one that failed */
+    im_str_t              epoch;        /* of one that was accepted */
+    uint64_t              seq;
+    char                  position[64];
+    unsigned              numbered:1;   /* it has a history */
+} im_logic_target_t;
+
+
+struct im_logic_publish_s {
+    im_logic_t           *logic;
+    im_envelope_t         message;      /* set by the caller */
+    im_buf_t              arena;        /* does not move; topics are in it */
+    im_logic_target_t    *targets;
+    im_uint_t             ntargets;
+    im_uint_t             status;       /* of what was refused, and why */
+    const char           *msg;
+
+    im_logic_publish_pt   handler;
+    void                 *data;
+    im_uint_t             max;
+    im_uint_t             left;         /* targets under way */
+    im_buf_t              envelope;
+    im_hash_t             seen;
+    im_str_t              id;           /* the idempotency key */
+    u_char                uuid[IM_UUID_LEN];
+    u_char                hash[IM_PUSH_HASH];
+};
+
+
+/*
+ * For up to max targets and `bytes` bytes of strings, names of targets among
+ * them.  NULL: no memory.
+ */
+im_logic_publish_t *im_logic_publish_create(im_logic_t *logic, im_uint_t max,
+    size_t bytes);
+void im_logic_publish_free(im_logic_publish_t *publish);
+
+/* Sets status and msg; IM_ERROR, so that it can be returned. */
+im_int_t im_logic_publish_refuse(im_logic_publish_t *publish,
+    im_uint_t status, const char *msg);
+
+/* A topic that is named twice is one target.  NULL: refused. */
+im_logic_target_t *im_logic_publish_room(im_logic_publish_t *publish,
+    im_str_t name);
+im_logic_target_t *im_logic_publish_user(im_logic_publish_t *publish,
+    im_str_t id);
+im_logic_target_t *im_logic_publish_all(im_logic_publish_t *publish);
+
+/*
+ * id is the idempotency key where the message has none; where it is empty too,
+ * none is as good as any.  IM_ERROR: refused, the handler won't be called.
+ * Otherwise it is called once, maybe before this returns.
+ */
+im_int_t im_logic_publish_start(im_logic_publish_t *publish, im_str_t id,
+    im_logic_publish_pt handler, void *data);
+
+
+#endif /* IM_LOGIC_PUBLISH_H */
