@@ -9,7 +9,7 @@ __DATA__
 
 === TEST 1: a client's message
 --- http_config
-    im_room *          history=10 ttl=1h;
+    im_room 1          history=10 ttl=1h;
     im_inbox           history=10 ttl=1h;
     im_broadcast       history=10 ttl=1h;
 --- config
