@@ -90,6 +90,7 @@ typedef struct {
     size_t               logs_bytes;           /* logs=, of a worker */
     ngx_uint_t           budget;               /* sessions a turn of a flush */
     ngx_msec_t           drain;
+    ngx_array_t          comets;         /* those with topics, by pointer */
     unsigned             enabled:1;            /* some location has im_comet */
 } ngx_im_main_conf_t;
 
@@ -384,6 +385,13 @@ void ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command);
 
 
 /* ngx_im_backend.c */
+
+/*
+ * When all locations are read: NGX_DECLINED if no location of the server can
+ * answer the URI.  Regular expressions are given the benefit of the doubt.
+ */
+ngx_int_t ngx_im_backend_location(ngx_http_core_srv_conf_t *cscf,
+    ngx_str_t *uri);
 
 /* status 0: no answer. asked, the body sent, and body are borrowed. */
 typedef void (*ngx_im_backend_pt)(ngx_im_worker_t *w, ngx_im_handle_t h,

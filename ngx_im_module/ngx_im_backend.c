@@ -57,6 +57,8 @@ struct ngx_im_backend_s {
 };
 
 
+static ngx_http_core_loc_conf_t *ngx_im_backend_static(
+    ngx_http_location_tree_node_t *node, ngx_str_t *uri);
 static ngx_im_backend_t *ngx_im_backend_get(ngx_im_worker_t *w);
 static void ngx_im_backend_run(ngx_im_backend_t *be);
 static ngx_int_t ngx_im_backend_start(ngx_im_backend_call_t *call);
@@ -73,6 +75,87 @@ static ngx_chain_t *ngx_im_backend_sink(ngx_connection_t *c, ngx_chain_t *in,
     off_t limit);
 static ssize_t ngx_im_backend_no_recv(ngx_connection_t *c, u_char *buf,
     size_t size);
+
+
+ngx_int_t
+ngx_im_backend_location(ngx_http_core_srv_conf_t *cscf, ngx_str_t *uri)
+{
+    ngx_http_core_loc_conf_t  *clcf, *found;
+
+    clcf = cscf->ctx->loc_conf[ngx_http_core_module.ctx_index];
+    found = NULL;
+
+    do {
+
+#if (NGX_PCRE)
+        if (clcf->regex_locations != NULL) {
+            return NGX_OK;
+        }
+#endif
+
+        clcf = ngx_im_backend_static(clcf->static_locations, uri);
+
+        if (clcf != NULL) {
+            found = clcf;
+        }
+
+    } while (clcf != NULL && !clcf->exact_match);
+
+    if (found == NULL) {
+        return NGX_DECLINED;
+    }
+
+    /* one of its own may do without a handler, by "return" or the like */
+
+    if (found->handler != NULL || found->name.len == uri->len) {
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* As ngx_http_core_find_static_location(), which wants a request. */
+static ngx_http_core_loc_conf_t *
+ngx_im_backend_static(ngx_http_location_tree_node_t *node, ngx_str_t *uri)
+{
+    size_t                     n, len;
+    u_char                    *p;
+    ngx_int_t                  rc;
+    ngx_http_core_loc_conf_t  *found;
+
+    p = uri->data;
+    len = uri->len;
+    found = NULL;
+
+    while (node != NULL) {
+
+        n = ngx_min(len, (size_t) node->len);
+        rc = ngx_filename_cmp(p, node->name, n);
+
+        if (rc != 0) {
+            node = rc < 0 ? node->left : node->right;
+
+        } else if (len < (size_t) node->len) {
+            node = node->left;
+
+        } else if (len == (size_t) node->len) {
+            return node->exact != NULL ? node->exact : node->inclusive;
+
+        } else if (node->inclusive != NULL) {
+            found = node->inclusive;
+
+            node = node->tree;
+            p += n;
+            len -= n;
+
+        } else {
+            node = node->right;
+        }
+    }
+
+    return found;
+}
 
 
 ngx_int_t

@@ -14,6 +14,7 @@ static char *ngx_im_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_im_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 static ngx_int_t ngx_im_add_variables(ngx_conf_t *cf);
+static ngx_int_t ngx_im_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_im_init_process(ngx_cycle_t *cycle);
 
 static char *ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -148,7 +149,7 @@ static ngx_command_t  ngx_im_commands[] = {
 
 static ngx_http_module_t  ngx_im_module_ctx = {
     ngx_im_add_variables,          /* preconfiguration */
-    NULL,                          /* postconfiguration */
+    ngx_im_postconfiguration,      /* postconfiguration */
 
     ngx_im_create_main_conf,       /* create main configuration */
     ngx_im_init_main_conf,         /* init main configuration */
@@ -246,6 +247,10 @@ ngx_im_create_main_conf(ngx_conf_t *cf)
 
     cln = ngx_pool_cleanup_add(cf->pool, 0);
     if (cln == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&imcf->comets, cf->pool, 4, sizeof(void *)) != NGX_OK) {
         return NULL;
     }
 
@@ -357,7 +362,8 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_im_loc_conf_t *prev = parent;
     ngx_im_loc_conf_t *conf = child;
 
-    ngx_im_main_conf_t  *imcf;
+    ngx_im_loc_conf_t   **comet;
+    ngx_im_main_conf_t   *imcf;
 
     ngx_conf_merge_uint_value(conf->auth, prev->auth, NGX_IM_AUTH_NONE);
     ngx_conf_merge_msec_value(conf->ping, prev->ping, 25000);
@@ -423,7 +429,47 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    comet = ngx_array_push(&imcf->comets);
+    if (comet == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *comet = conf;
+
     return NGX_CONF_OK;
+}
+
+
+/* Locations can be looked up now: does im_connect lead to one? */
+static ngx_int_t
+ngx_im_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_uint_t            i;
+    ngx_im_loc_conf_t   **comets, *ilcf;
+    ngx_im_main_conf_t   *imcf;
+
+    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
+    comets = imcf->comets.elts;
+
+    for (i = 0; i < imcf->comets.nelts; i++) {
+        ilcf = comets[i];
+
+        if (ilcf->connect.len == 0
+            || ngx_im_backend_location(ilcf->cscf, &ilcf->connect) == NGX_OK)
+        {
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "im_connect: \"%V\" leads to no location that "
+                           "answers: add \"location = %V { internal; "
+                           "fastcgi_pass im_logic; include im_params; }\" to "
+                           "the server that has \"location %V\"",
+                           &ilcf->connect, &ilcf->connect, &ilcf->clcf->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -129,3 +129,25 @@ c: recv msg "on"
 d: recv msg "on"
 --- no_error_log
 [alert]
+
+
+
+=== TEST 5: im_connect that leads nowhere, which nginx -t could not know
+--- config
+    location = /ws { im_comet protocol=im; im_auth token; im_connect /im_conect; }
+    location ~ ^/im_(connect|status)$ {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv_close 1013
+log: \[error\].*the backend "/im_conect" can't tell who a token is: status 40
+b: open /ws
+b: send {"auth":"","roomId":1}
+b: recv op 4
+--- no_error_log
+[alert]

@@ -91,7 +91,88 @@ qr/im_connect.*nowhere/
 
 
 
-=== TEST 9: two rules for one pattern
+=== TEST 9: im_connect that leads nowhere
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room * history=0;
+--- config
+    location = /ws { im_comet protocol=im; im_auth token; im_connect /im_conect; }
+    location = /im_connect { internal; return 204; }
+    location = /im_conect2 { internal; return 204; }
+    location = /im_cone { internal; return 204; }
+--- must_die
+--- error_log eval
+qr/im_connect: "\/im_conect" leads to no location/
+
+
+
+=== TEST 10: im_connect that leads to files
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room * history=0;
+--- config
+    location = /ws { im_comet protocol=im; im_auth token; im_connect /im_conect; }
+    location /im_ {
+        root html;
+        location /im_con { root html; }
+    }
+    location = /im_connect { internal; return 204; }
+--- must_die
+--- error_log eval
+qr/im_connect: "\/im_conect" leads to no location/
+
+
+
+=== TEST 11: im_connect whose location is of another server
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room * history=0;
+    im_connect /im_connect;
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_PORT2;
+        location = /im_connect { internal; return 204; }
+    }
+--- config
+    location = /ws { im_comet protocol=im; im_auth token; }
+--- must_die
+--- error_log eval
+qr/im_connect: "\/im_connect" leads to no location/
+
+
+
+=== TEST 12: im_connect that leads somewhere: exactly, by prefix, nested
+--- http_config
+    im_redis unix:/nowhere.sock;
+    im_room * history=0;
+    upstream im_logic { server 127.0.0.1:1; }
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_PORT2;
+        im_connect /backend/im/connect;
+        location = /ws { im_comet protocol=im; im_auth token; }
+        location /backend/ {
+            location /backend/im { fastcgi_pass im_logic; }
+            location /backend/other { root html; }
+        }
+    }
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_HTTP2;
+        im_connect /x/connect;
+        location = /ws { im_comet protocol=im; im_auth token; }
+        location ~ ^/[a-z]/connect$ { fastcgi_pass im_logic; }
+    }
+--- config
+    location = /ws { im_comet protocol=im; im_auth token; im_connect /im_connect; }
+    location = /im_connect { internal; return 200 "{}"; }
+    location = /none { return 204; }
+--- request
+GET /none
+--- error_code: 204
+--- no_error_log
+[emerg]
+
+
+
+=== TEST 13: two rules for one pattern
 --- http_config
     im_redis 127.0.0.1:1;
     im_room chat:* history=1 ttl=1h;
@@ -104,7 +185,7 @@ qr/im_room.*chat:\*/
 
 
 
-=== TEST 10: two rules for one room
+=== TEST 14: two rules for one room
 --- http_config
     im_redis 127.0.0.1:1;
     im_room a history=0;
@@ -117,7 +198,7 @@ qr/im_room.*"a"/
 
 
 
-=== TEST 11: history without ttl
+=== TEST 15: history without ttl
 --- http_config
     im_redis 127.0.0.1:1;
     im_room a history=10;
@@ -129,7 +210,7 @@ qr/im_room.*ttl/
 
 
 
-=== TEST 12: ttl without history
+=== TEST 16: ttl without history
 --- http_config
     im_redis 127.0.0.1:1;
     im_room a ttl=1h;
@@ -141,7 +222,7 @@ qr/im_room.*history/
 
 
 
-=== TEST 13: an unknown option
+=== TEST 17: an unknown option
 --- http_config
     im_redis 127.0.0.1:1;
     im_room a histroy=10;
@@ -153,7 +234,7 @@ qr/im_room.*histroy=10/
 
 
 
-=== TEST 14: too much history
+=== TEST 18: too much history
 --- http_config
     im_redis 127.0.0.1:1;
     im_room a history=100001 ttl=1h;
@@ -165,7 +246,7 @@ qr/im_room.*history=100001.*100000/
 
 
 
-=== TEST 15: history that is no number
+=== TEST 19: history that is no number
 --- http_config
     im_redis 127.0.0.1:1;
     im_room a history=ten ttl=1h;
@@ -177,7 +258,7 @@ qr/im_room.*history=ten/
 
 
 
-=== TEST 16: a negative history
+=== TEST 20: a negative history
 --- http_config
     im_redis 127.0.0.1:1;
     im_room a history=-1 ttl=1h;
@@ -189,7 +270,7 @@ qr/im_room.*history=-1/
 
 
 
-=== TEST 17: a bad ttl
+=== TEST 21: a bad ttl
 --- http_config
     im_redis 127.0.0.1:1;
     im_room a history=1 ttl=soon;
@@ -201,7 +282,7 @@ qr/im_room.*ttl=soon/
 
 
 
-=== TEST 18: a star in the middle
+=== TEST 22: a star in the middle
 --- http_config
     im_redis 127.0.0.1:1;
     im_room a*b history=0;
@@ -213,7 +294,7 @@ qr/im_room.*a\*b/
 
 
 
-=== TEST 19: an empty room name
+=== TEST 23: an empty room name
 --- http_config
     im_redis 127.0.0.1:1;
     im_room "" history=0;
@@ -225,7 +306,7 @@ qr/im_room/
 
 
 
-=== TEST 20: who joins
+=== TEST 24: who joins
 --- http_config
     im_redis 127.0.0.1:1;
     im_room a history=0 join=nobody;
@@ -237,7 +318,7 @@ qr/im_room.*join=nobody/
 
 
 
-=== TEST 21: who publishes
+=== TEST 25: who publishes
 --- http_config
     im_redis 127.0.0.1:1;
     im_room a history=0 publish=all;
@@ -249,7 +330,7 @@ qr/im_room.*publish=all/
 
 
 
-=== TEST 22: im_inbox twice
+=== TEST 26: im_inbox twice
 --- http_config
     im_redis 127.0.0.1:1;
     im_inbox history=1 ttl=1h;
@@ -262,7 +343,7 @@ qr/im_inbox.*duplicate/
 
 
 
-=== TEST 23: an option of rooms for the inbox
+=== TEST 27: an option of rooms for the inbox
 --- http_config
     im_redis 127.0.0.1:1;
     im_inbox history=1 ttl=1h presence;
@@ -274,7 +355,7 @@ qr/im_inbox.*presence/
 
 
 
-=== TEST 24: im_broadcast twice
+=== TEST 28: im_broadcast twice
 --- http_config
     im_redis 127.0.0.1:1;
     im_broadcast history=1 ttl=1h;
@@ -287,7 +368,7 @@ qr/im_broadcast.*duplicate/
 
 
 
-=== TEST 25: im_redis twice
+=== TEST 29: im_redis twice
 --- http_config
     im_redis 127.0.0.1:1;
     im_redis 127.0.0.1:2;
@@ -299,7 +380,7 @@ qr/im_redis.*duplicate/
 
 
 
-=== TEST 26: im_node twice
+=== TEST 30: im_node twice
 --- http_config
     im_redis 127.0.0.1:1;
     im_node a;
@@ -312,7 +393,7 @@ qr/im_node.*duplicate/
 
 
 
-=== TEST 27: a node name with a dot
+=== TEST 31: a node name with a dot
 --- http_config
     im_redis 127.0.0.1:1;
     im_node a.b;
@@ -324,7 +405,7 @@ qr/im_node.*a\.b/
 
 
 
-=== TEST 28: a node name with braces
+=== TEST 32: a node name with braces
 --- http_config
     im_redis 127.0.0.1:1;
     im_node a{1};
@@ -336,7 +417,7 @@ qr/im_node|unexpected/
 
 
 
-=== TEST 29: a limit that is unknown
+=== TEST 33: a limit that is unknown
 --- http_config
     im_redis 127.0.0.1:1;
     im_limit sesions=5;
@@ -348,7 +429,7 @@ qr/im_limit.*sesions=5/
 
 
 
-=== TEST 30: a limit that is no number
+=== TEST 34: a limit that is no number
 --- http_config
     im_redis 127.0.0.1:1;
     im_limit sessions=many;
@@ -360,7 +441,7 @@ qr/im_limit.*sessions=many/
 
 
 
-=== TEST 31: a limit without a value
+=== TEST 35: a limit without a value
 --- http_config
     im_redis 127.0.0.1:1;
     im_limit message;
@@ -372,7 +453,7 @@ qr/im_limit.*message/
 
 
 
-=== TEST 32: a drain that is no time
+=== TEST 36: a drain that is no time
 --- http_config
     im_redis 127.0.0.1:1;
     im_drain later;
@@ -384,7 +465,7 @@ qr/im_drain|invalid value/
 
 
 
-=== TEST 33: Redis without a port
+=== TEST 37: Redis without a port
 --- http_config
     im_redis 127.0.0.1:x;
 --- config
@@ -395,7 +476,7 @@ qr/im_redis.*127\.0\.0\.1:x/
 
 
 
-=== TEST 34: an unknown option of Redis
+=== TEST 38: an unknown option of Redis
 --- http_config
     im_redis 127.0.0.1:1 speed=5;
 --- config
@@ -406,7 +487,7 @@ qr/im_redis.*speed=5/
 
 
 
-=== TEST 35: a bad prefix
+=== TEST 39: a bad prefix
 --- http_config
     im_redis 127.0.0.1:1 prefix={x};
 --- config
@@ -417,7 +498,7 @@ qr/im_redis|unexpected/
 
 
 
-=== TEST 36: a prefix in quotes
+=== TEST 40: a prefix in quotes
 --- http_config
     im_redis 127.0.0.1:1 "prefix={x}";
 --- config
@@ -428,7 +509,7 @@ qr/im_redis.*prefix=\{x\}/
 
 
 
-=== TEST 37: too many partitions
+=== TEST 41: too many partitions
 --- http_config
     im_redis 127.0.0.1:1 partitions=1025;
 --- config
@@ -439,7 +520,7 @@ qr/im_redis.*partitions=1025/
 
 
 
-=== TEST 38: no partitions
+=== TEST 42: no partitions
 --- http_config
     im_redis 127.0.0.1:1 partitions=0;
 --- config
@@ -450,7 +531,7 @@ qr/im_redis.*partitions=0/
 
 
 
-=== TEST 39: a user without a password
+=== TEST 43: a user without a password
 --- http_config
     im_redis 127.0.0.1:1 user=im;
 --- config
@@ -461,7 +542,7 @@ qr/im_redis.*password/
 
 
 
-=== TEST 40: TLS to Redis
+=== TEST 44: TLS to Redis
 --- http_config
     im_redis 127.0.0.1:1 tls=on;
 --- config
@@ -472,7 +553,7 @@ qr/im_redis.*tls=on/
 
 
 
-=== TEST 41: a limit of all servers in a location
+=== TEST 45: a limit of all servers in a location
 --- config
     location = /ws { im_comet protocol=echo; im_limit sessions=5; }
 --- must_die
@@ -481,7 +562,7 @@ qr/im_limit.*sessions=5/
 
 
 
-=== TEST 42: a timeout below the ping
+=== TEST 46: a timeout below the ping
 --- config
     location = /ws { im_comet protocol=echo; im_ping 30s timeout=10s; }
 --- must_die
@@ -490,7 +571,7 @@ qr/im_ping/
 
 
 
-=== TEST 43: a ping that is no time
+=== TEST 47: a ping that is no time
 --- config
     location = /ws { im_comet protocol=echo; im_ping often; }
 --- must_die
@@ -499,7 +580,7 @@ qr/im_ping.*often/
 
 
 
-=== TEST 44: an origin with a path
+=== TEST 48: an origin with a path
 --- config
     location = /ws { im_comet protocol=echo; im_allow_origin https://a.example/x; }
 --- must_die
@@ -508,7 +589,7 @@ qr/im_allow_origin.*https:\/\/a\.example\/x/
 
 
 
-=== TEST 45: an origin without a scheme
+=== TEST 49: an origin without a scheme
 --- config
     location = /ws { im_comet protocol=echo; im_allow_origin a.example; }
 --- must_die
@@ -517,7 +598,7 @@ qr/im_allow_origin.*a\.example/
 
 
 
-=== TEST 46: im_room in a location
+=== TEST 50: im_room in a location
 --- config
     location = /ws { im_room a history=0; }
 --- must_die
@@ -526,7 +607,7 @@ qr/im_room.*not allowed here/
 
 
 
-=== TEST 47: im_comet in http
+=== TEST 51: im_comet in http
 --- http_config
     im_comet protocol=echo;
 --- config
@@ -537,7 +618,7 @@ qr/im_comet.*not allowed here/
 
 
 
-=== TEST 48: a whole configuration is good
+=== TEST 52: a whole configuration is good
 --- http_config
     im_redis 127.0.0.1:1 db=3 prefix=chat: partitions=64 timeout=3s;
     im_node comet-1;
