@@ -42,7 +42,7 @@ FUZZ     := $(patsubst t/fuzz/%.c,$(BUILD)/t/%,$(wildcard t/fuzz/*_fuzz.c))
 # from an archive, so that each test links what it tests and no more; unit
 # tests bring an allocator of their own, which fails on demand
 TESTED   := $(BUILD)/t/tested.a
-TESTLIBS := -lcmocka -lyajl -levent -lhiredis -lm
+TESTLIBS := -lcmocka -lyajl -levent -lhiredis -lcrypt -lm
 
 .PHONY: all module programs run test lint style install clean help tests \
         packages-build packages-run packages-test packages-lint
@@ -76,7 +76,7 @@ $(BUILD)/im_scripts.o: $(BUILD)/im_scripts.c
 	$(COMPILE) -c -o $@ $<
 
 $(BUILD)/im_logic: $(LOGIC) $(DAEMON) $(CORE)
-	$(CC) $(SANFLAGS) -o $@ $^ -levent -lhiredis -lyajl -lm
+	$(CC) $(SANFLAGS) -pthread -o $@ $^ -levent -lhiredis -lyajl -lcrypt -lm
 
 $(BUILD)/im_job: $(JOB) $(DAEMON) $(CORE)
 	$(CC) $(SANFLAGS) -o $@ $^ -levent -lhiredis -lyajl -lm

@@ -207,6 +207,35 @@ im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
 
 
 void
+im_key_account(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t name)
+{
+    im_key_partition(b, prefix, p);
+    im_buf_add(b, "a:", 2);
+    im_buf_add_str(b, name);
+}
+
+
+void
+im_key_limit(im_buf_t *b, im_str_t prefix, uint16_t p, char kind,
+    im_str_t subject)
+{
+    im_key_partition(b, prefix, p);
+    im_buf_add(b, "l:", 2);
+    im_buf_add_u8(b, (uint8_t) kind);
+    im_buf_add(b, ":", 1);
+    im_buf_add_str(b, subject);
+}
+
+
+void
+im_key_login(im_buf_t *b, im_str_t token)
+{
+    im_buf_add(b, "im_", 3);
+    im_buf_add_str(b, token);
+}
+
+
+void
 im_key_queue(im_buf_t *b, im_str_t prefix, uint16_t p)
 {
     im_key_partition(b, prefix, p);

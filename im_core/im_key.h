@@ -44,7 +44,8 @@ void im_worker_id(im_buf_t *b, im_str_t node, im_uint_t slot, uint64_t start);
 typedef enum {
     IM_KEY_META = 'm',
     IM_KEY_HISTORY = 'h',
-    IM_KEY_ROUTES = 'w'
+    IM_KEY_ROUTES = 'w',
+    IM_KEY_LOGINS = 'l'        /* of a user's inbox: the user's tokens */
 } im_key_topic_e;
 
 void im_key_topic(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
@@ -57,6 +58,16 @@ void im_key_left(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
 /* PREFIX{p}:d:HASH32, the hash over topic and id */
 void im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
     im_str_t id);
+
+/*
+ * PREFIX{p}:a:NAME, the account of that name; PREFIX{p}:l:KIND:SUBJECT, how
+ * often something was tried.  The partition is that of the name or subject.
+ */
+void im_key_account(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t name);
+void im_key_limit(im_buf_t *b, im_str_t prefix, uint16_t p, char kind,
+    im_str_t subject);
+/* im_TOKEN, shared with others: without prefix and partition */
+void im_key_login(im_buf_t *b, im_str_t token);
 
 /*
  * Of a partition: PREFIX{p}:q, PREFIX{p}:own; channels PREFIX{p}:w:WORKER,

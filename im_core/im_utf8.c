@@ -146,3 +146,18 @@ im_utf8_valid(im_str_t s)
     return im_utf8_feed(&state, s.data, s.len) == IM_OK
            && state == IM_UTF8_OK;
 }
+
+
+size_t
+im_utf8_count(im_str_t s)
+{
+    size_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < s.len; i++) {
+        n += (s.data[i] & 0xc0) != 0x80;
+    }
+
+    return n;
+}

@@ -22,5 +22,8 @@ im_int_t im_utf8_feed(im_utf8_t *state, const u_char *p, size_t len);
 /* The whole text is valid and complete. */
 int im_utf8_valid(im_str_t s);
 
+/* Code points of valid text. */
+size_t im_utf8_count(im_str_t s);
+
 
 #endif /* IM_UTF8_H */

@@ -4,6 +4,7 @@
  * The HTTP listener.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 
 #define IM_HTTP_MAX_HEADERS  8192
 #define IM_HTTP_TIMEOUT      15       /* s, of each read and write */
+#define IM_HTTP_ADDRESS      64
 
 
 struct im_daemon_http_s {
@@ -36,6 +38,7 @@ typedef struct {
     im_daemon_request_t     request;
     struct evhttp_request  *req;
     char                   *uri;
+    char                    address[IM_HTTP_ADDRESS];
 } im_daemon_http_request_t;
 
 
@@ -44,6 +47,8 @@ static im_int_t im_daemon_http_fill(im_daemon_http_request_t *hr);
 static const char *im_daemon_http_method(struct evhttp_request *req);
 static void im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status,
     im_str_t json);
+static void im_daemon_http_headers(const im_daemon_request_t *r,
+    struct evkeyvalq *headers);
 
 
 im_daemon_http_t *
@@ -86,7 +91,7 @@ im_daemon_http_create(struct event_base *base, const char *address,
     evhttp_set_timeout(http->http, IM_HTTP_TIMEOUT);
     evhttp_set_allowed_methods(http->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST
                                | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT
-                               | EVHTTP_REQ_DELETE);
+                               | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS);
     evhttp_set_gencb(http->http, im_daemon_http_handler, http);
 
     return http;
@@ -146,7 +151,9 @@ im_daemon_http_handler(struct evhttp_request *req, void *data)
 static im_int_t
 im_daemon_http_fill(im_daemon_http_request_t *hr)
 {
+    char                      *address;
     size_t                     len;
+    uint16_t                   port;
     const char                *type, *p;
     struct evbuffer           *body;
     im_daemon_request_t       *r;
@@ -173,6 +180,13 @@ im_daemon_http_fill(im_daemon_http_request_t *hr)
     type = evhttp_find_header(evhttp_request_get_input_headers(hr->req),
                               "Content-Type");
     r->type = im_str_z(type != NULL ? type : "");
+
+    /* of the connection, which may be gone when the answer is due */
+    evhttp_connection_get_peer(evhttp_request_get_connection(hr->req),
+                               &address, &port);
+    (void) snprintf(hr->address, sizeof(hr->address), "%s",
+                    address != NULL ? address : "");
+    r->address = im_str_z(hr->address);
 
     body = evhttp_request_get_input_buffer(hr->req);
     r->body.len = evbuffer_get_length(body);
@@ -203,6 +217,9 @@ im_daemon_http_method(struct evhttp_request *req)
     case EVHTTP_REQ_HEAD:
         return "HEAD";
 
+    case EVHTTP_REQ_OPTIONS:
+        return "OPTIONS";
+
     default:
         return "OTHER";
     }
@@ -213,7 +230,6 @@ static void
 im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
 {
     struct evbuffer           *out;
-    struct evkeyvalq          *headers;
     struct evhttp_request     *req;
     im_daemon_http_request_t  *hr;
 
@@ -228,16 +244,7 @@ im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
         return;
     }
 
-    headers = evhttp_request_get_output_headers(req);
-    (void) evhttp_add_header(headers, "Content-Type", "application/json");
-
-    if (r->allow != NULL) {
-        (void) evhttp_add_header(headers, "Allow", r->allow);
-    }
-
-    if (r->retry) {
-        (void) evhttp_add_header(headers, "Retry-After", IM_DAEMON_RETRY);
-    }
+    im_daemon_http_headers(r, evhttp_request_get_output_headers(req));
 
     out = evbuffer_new();
 
@@ -253,4 +260,32 @@ im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
 
     free(hr->uri);
     free(hr);
+}
+
+
+static void
+im_daemon_http_headers(const im_daemon_request_t *r, struct evkeyvalq *headers)
+{
+    char                       retry[24];
+    const im_daemon_header_t  *h;
+
+    (void) evhttp_add_header(headers, "Content-Type",
+                             r->form != NULL ? r->form : "application/json");
+
+    if (r->allow != NULL) {
+        (void) evhttp_add_header(headers, "Allow", r->allow);
+    }
+
+    if (r->cookie != NULL) {
+        (void) evhttp_add_header(headers, "Set-Cookie", r->cookie);
+    }
+
+    if (r->retry != 0) {
+        (void) snprintf(retry, sizeof(retry), "%u", (unsigned) r->retry);
+        (void) evhttp_add_header(headers, "Retry-After", retry);
+    }
+
+    for (h = r->headers; h != NULL && h->name != NULL; h++) {
+        (void) evhttp_add_header(headers, h->name, h->value);
+    }
 }

@@ -12,6 +12,7 @@ static const struct {
     const char  *reason;
 } im_daemon_statuses[] = {
     { 200, "OK" },
+    { 204, "No Content" },
     { 400, "Bad Request" },
     { 403, "Forbidden" },
     { 404, "Not Found" },

@@ -16,6 +16,14 @@
 
 typedef struct im_daemon_request_s  im_daemon_request_t;
 
+
+/* In lists that end with a name of NULL. */
+typedef struct {
+    const char  *name;
+    const char  *value;
+} im_daemon_header_t;
+
+
 struct im_daemon_request_s {
     im_str_t      method;
     im_str_t      uri;         /* decoded path: what is routed by */
@@ -23,13 +31,17 @@ struct im_daemon_request_s {
     im_str_t      query;       /* behind '?', as it was sent */
     im_str_t      type;        /* Content-Type */
     im_str_t      id;          /* given by nginx; empty: none */
+    im_str_t      address;     /* of the client; empty: not known */
     im_str_t      body;
     unsigned      internal:1;  /* came by FastCGI: nginx asks for itself too */
     unsigned      too_large:1; /* the body is over the limit and not here */
 
-    /* headers of the answer, set before reply() */
-    const char   *allow;       /* NULL: none */
-    unsigned      retry:1;     /* Retry-After */
+    /* headers of the answer, set before reply(); NULL, 0: none */
+    const char   *allow;
+    const char   *cookie;
+    im_uint_t     retry;       /* s, of Retry-After */
+    const im_daemon_header_t  *headers;
+    const char   *form;        /* Content-Type; NULL: application/json */
 
     void        (*reply)(im_daemon_request_t *r, im_uint_t status,
                     im_str_t json);
@@ -37,9 +49,6 @@ struct im_daemon_request_s {
 
 
 typedef void (*im_daemon_request_pt)(im_daemon_request_t *r, void *data);
-
-
-#define IM_DAEMON_RETRY  "1"   /* s */
 
 
 /* "Not Found" of 404 and so on. */

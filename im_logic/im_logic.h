@@ -21,12 +21,16 @@
 #include "im_daemon_log.h"
 #include "im_daemon_redis.h"
 #include "im_daemon_request.h"
+#include "im_logic_pool.h"
 
 
 #define IM_LOGIC_LEASE        12000     /* ms, of a worker */
 #define IM_LOGIC_MAX_WORKERS  4096
 #define IM_LOGIC_MAX_USERS    1000      /* in the answer about a room */
 #define IM_LOGIC_MAX_REPLY    (4 * 1024 * 1024)
+
+#define IM_TOKEN_MAX          128
+#define IM_TOKEN_MARK         "Im"      /* field of the tokens made here */
 
 
 typedef struct {
@@ -44,6 +48,16 @@ typedef struct {
     uint64_t   max_requests;
     uint64_t   queue_cap;
     uint64_t   idem_ttl;
+    uint64_t   token_life;         /* s */
+    uint64_t   user_tokens;
+    uint64_t   foreign_tokens;
+    uint64_t   hash_threads;
+    uint64_t   hash_queue;
+    uint64_t   hash_cost;
+    uint64_t   login_limit;        /* attempts in a period; 0: no limit */
+    uint64_t   address_limit;
+    uint64_t   register_limit;
+    uint64_t   limit_period;       /* s */
 } im_logic_conf_t;
 
 
@@ -67,6 +81,7 @@ typedef struct {
     im_logic_conf_t          conf;
     im_daemon_redis_conf_t   redis_conf;
     im_daemon_redis_t       *redis;
+    im_logic_pool_t         *pool;         /* hashes passwords */
     im_str_t                 prefix;
     im_logic_nodes_t         nodes;
     im_logic_look_t         *look;         /* under way */
@@ -99,6 +114,67 @@ int im_logic_name_or_none(im_str_t name);
 
 /* The loop may end: nothing is under way any more. */
 void im_logic_stopped(im_logic_t *logic);
+
+
+/* im_logic_token.c */
+
+/* Empty where there is none; good within the call. */
+typedef struct {
+    im_str_t  user;
+    im_str_t  name;
+    im_str_t  rooms;      /* patterns; data NULL: all */
+} im_logic_login_t;
+
+/* IM_OK; IM_DECLINED: nobody's token; IM_ERROR: Redis is away. */
+typedef void (*im_logic_token_pt)(void *data, im_int_t rc,
+    const im_logic_login_t *login);
+
+/* The token must be valid.  IM_ERROR: Redis is away, fn won't be called. */
+im_int_t im_logic_token_find(im_logic_t *logic, im_str_t token,
+    im_logic_token_pt fn, void *data);
+int im_logic_token_valid(im_str_t token);
+
+
+/* im_logic_limit.c */
+
+/* IM_OK; IM_DECLINED: too often, again in so many s; IM_ERROR: Redis. */
+typedef void (*im_logic_limit_pt)(void *data, im_int_t rc, im_uint_t seconds);
+
+/* One more attempt; n in conf.limit_period, not 0.  As above. */
+im_int_t im_logic_limit(im_logic_t *logic, char kind, im_str_t subject,
+    uint64_t n, im_logic_limit_pt fn, void *data);
+/* Attempts are forgotten. */
+void im_logic_limit_clear(im_logic_t *logic, char kind, im_str_t subject);
+
+/* What counts as one client: IPv6 by its first 64 bits. */
+void im_logic_limit_address(im_buf_t *b, im_str_t address);
+
+
+/* im_logic_v1.c: the forms that pages of the seed system read */
+
+typedef enum {
+    IM_FORM_OWN = 0,
+    IM_FORM_API,             /* /api/v1/ */
+    IM_FORM_ACCOUNT          /* /v1/user/ */
+} im_logic_form_e;
+
+/* Headers of all answers of this form. */
+void im_logic_v1_headers(im_daemon_request_t *r, im_logic_form_e form);
+void im_logic_v1_preflight(im_logic_t *logic, im_daemon_request_t *r,
+    im_logic_form_e form);
+/* What is refused before it reaches its handler. */
+void im_logic_v1_refuse(im_logic_t *logic, im_daemon_request_t *r,
+    im_logic_form_e form, im_uint_t status);
+
+
+/* im_logic_account.c */
+
+void im_logic_register(im_logic_t *logic, im_daemon_request_t *r,
+    im_str_t rest);
+void im_logic_login(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest);
+void im_logic_check_auth(im_logic_t *logic, im_daemon_request_t *r,
+    im_str_t rest);
+void im_logic_logout(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest);
 
 
 /* im_logic_push.c, im_logic_call.c, im_logic_connect.c, im_logic_query.c,

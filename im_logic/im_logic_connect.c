@@ -2,10 +2,6 @@
  * Copyright (C) The im authors
  *
  * POST /im_connect: nginx asks who a token is.
- *
- * Logins are hashes im_TOKEN that whatever logs users in has written.  The
- * same prefix holds counters and sets of older systems: tokens are checked
- * before they become a key, and a key of another type is no login.
  */
 
 #include <stdlib.h>
@@ -15,7 +11,6 @@
 #include "im_key.h"
 
 
-#define IM_TOKEN_MAX     128
 #define IM_CONNECT_MAX   (16 * 1024)
 #define IM_CONNECT_ROOMS 64
 
@@ -31,9 +26,8 @@ typedef struct {
 } im_logic_connect_body_t;
 
 
-static int im_logic_token_valid(im_str_t token);
-static void im_logic_connect_handler(const im_daemon_reply_t *reply,
-    void *data);
+static void im_logic_connect_handler(void *data, im_int_t rc,
+    const im_logic_login_t *login);
 static void im_logic_connect_reply(im_logic_t *logic, im_daemon_request_t *r,
     im_str_t user, im_str_t name, im_str_t rooms);
 static void im_logic_connect_rooms(im_buf_t *b, im_str_t rooms);
@@ -49,8 +43,8 @@ static const im_json_field_t  im_logic_connect_fields[] = {
 void
 im_logic_connect(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
 {
-    im_buf_t                  arena, key;
-    im_str_t                  none = im_null_str, args[5];
+    im_buf_t                  arena;
+    im_str_t                  none = im_null_str;
     const char               *why;
     im_logic_connect_t       *connect;
     im_logic_connect_body_t   body;
@@ -64,7 +58,6 @@ im_logic_connect(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
 
     memset(&body, 0, sizeof(im_logic_connect_body_t));
     im_buf_init(&arena, r->body.len + 1);
-    im_buf_init(&key, IM_TOKEN_MAX + 3);
 
     if (im_json_decode(r->body, im_logic_connect_fields, 0, &arena, &body,
                        &why)
@@ -89,19 +82,9 @@ im_logic_connect(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
     connect->logic = logic;
     connect->r = r;
 
-    im_buf_add_z(&key, "im_");
-    im_buf_add_str(&key, body.token);
-
-    args[0] = im_str_z("HMGET");
-    args[1] = im_buf_str(&key);
-    args[2] = im_str_z("UserId");
-    args[3] = im_str_z("UserName");
-    args[4] = im_str_z("Rooms");
-
-    if (key.failed
-        || im_daemon_redis_command(logic->redis, IM_PARTITION_REG, args, 5,
-                                   im_logic_connect_handler, connect)
-           != IM_OK)
+    if (im_logic_token_find(logic, body.token, im_logic_connect_handler,
+                            connect)
+        != IM_OK)
     {
         im_free(connect);
         im_logic_reply_error(logic, r, 503, "redis is away");
@@ -109,103 +92,26 @@ im_logic_connect(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
 
 done:
 
-    im_buf_cleanup(&key);
     im_buf_cleanup(&arena);
 }
 
 
-/* What can be a login: not a room's counter, nor its set of users. */
-static int
-im_logic_token_valid(im_str_t token)
-{
-    u_char     c;
-    size_t     i;
-    im_uint_t  digits;
-    im_str_t   room = im_str("room_user_");
-
-    if (token.len == 0 || token.len > IM_TOKEN_MAX
-        || (token.len >= room.len
-            && memcmp(token.data, room.data, room.len) == 0))
-    {
-        return 0;
-    }
-
-    digits = 0;
-
-    for (i = 0; i < token.len; i++) {
-        c = token.data[i];
-
-        if (c >= '0' && c <= '9') {
-            digits++;
-
-        } else if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-                     || c == '_' || c == '-'))
-        {
-            return 0;
-        }
-    }
-
-    /* "-1" is a room number too; as long as an int32 */
-    return digits == 0 || digits > 10
-           || !(digits == token.len
-                || (digits + 1 == token.len && token.data[0] == '-'));
-}
-
-
 static void
-im_logic_connect_handler(const im_daemon_reply_t *reply, void *data)
+im_logic_connect_handler(void *data, im_int_t rc,
+    const im_logic_login_t *login)
 {
-    im_str_t              s, user, name, rooms, none = im_null_str;
-    im_str_t              wrongtype = im_str("WRONGTYPE");
-    im_logic_t           *logic;
-    im_daemon_request_t  *r;
-    im_logic_connect_t   *connect = data;
+    im_logic_connect_t  connect;
 
-    logic = connect->logic;
-    r = connect->r;
+    connect = *(im_logic_connect_t *) data;
+    im_free(data);
 
-    im_free(connect);
-
-    if (reply == NULL) {
-        im_logic_reply_error(logic, r, 503, "redis is away");
+    if (rc == IM_ERROR) {
+        im_logic_reply_error(connect.logic, connect.r, 503, "redis is away");
         return;
     }
 
-    if (im_daemon_reply_is_error(reply)) {
-        s = im_daemon_reply_str(reply);
-
-        if (s.len < wrongtype.len
-            || memcmp(s.data, wrongtype.data, wrongtype.len) != 0)
-        {
-            im_daemon_log(IM_LOG_ERROR, "reading a login failed: %.*s",
-                          (int) s.len, (char *) s.data);
-            im_logic_reply_error(logic, r, 503, "redis refused it");
-            return;
-        }
-
-        im_logic_connect_reply(logic, r, none, none, none);
-        return;
-    }
-
-    user = im_daemon_reply_str(im_daemon_reply_at(reply, 0));
-    name = im_daemon_reply_str(im_daemon_reply_at(reply, 1));
-    rooms = im_daemon_reply_str(im_daemon_reply_at(reply, 2));
-
-    if (user.len != 0 && !im_name_valid(user)) {
-        im_daemon_log(IM_LOG_WARN, "a login has a UserId that is not valid");
-        user = none;
-    }
-
-    if (user.len == 0) {
-        name = none;
-        rooms = none;
-    }
-
-    if (name.len != 0 && !im_name_valid(name)) {
-        name = none;
-    }
-
-    im_logic_connect_reply(logic, r, user, name, rooms);
+    im_logic_connect_reply(connect.logic, connect.r, login->user, login->name,
+                           login->rooms);
 }
 
 

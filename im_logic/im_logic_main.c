@@ -12,6 +12,7 @@
 #include <event2/event.h>
 
 #include "im_logic.h"
+#include "im_logic_crypt.h"
 #include "im_logic_server.h"
 #include "im_key.h"
 #include "im_push.h"
@@ -72,6 +73,31 @@ static const im_daemon_option_t  im_logic_options[] = {
       1, 100000000, "N  pushes that wait, of a partition (100000)" },
     { "idem-ttl", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, idem_ttl),
       1, 86400, "SECONDS  an id is remembered (300)" },
+    { "token-life", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, token_life),
+      60, 10 * 365 * 86400, "SECONDS  after a login (2592000, 30 days)" },
+    { "user-tokens", IM_OPTION_NUMBER,
+      offsetof(im_logic_conf_t, user_tokens), 1, 1000,
+      "N  that live, of a user (20)" },
+    { "foreign-tokens", IM_OPTION_NUMBER,
+      offsetof(im_logic_conf_t, foreign_tokens), 0, 1,
+      "0|1  tokens that another program wrote (1)" },
+    { "hash-threads", IM_OPTION_NUMBER,
+      offsetof(im_logic_conf_t, hash_threads), 1, 64,
+      "N  that hash passwords (1)" },
+    { "hash-queue", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, hash_queue),
+      1, 10000, "N  passwords that wait (64)" },
+    { "hash-cost", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, hash_cost),
+      IM_CRYPT_COST_MIN, IM_CRYPT_COST_MAX, "N  of yescrypt (5)" },
+    { "login-limit", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, login_limit),
+      0, 1000000, "N  logins of a name in a period (20), 0: any" },
+    { "address-limit", IM_OPTION_NUMBER,
+      offsetof(im_logic_conf_t, address_limit), 0, 1000000,
+      "N  logins of an address in a period (200), 0: any" },
+    { "register-limit", IM_OPTION_NUMBER,
+      offsetof(im_logic_conf_t, register_limit), 0, 1000000,
+      "N  accounts of an address in a period (20), 0: any" },
+    { "limit-period", IM_OPTION_NUMBER,
+      offsetof(im_logic_conf_t, limit_period), 1, 86400, "SECONDS  (600)" },
     { "log", IM_OPTION_STRING, offsetof(im_logic_conf_t, log), 0, 0,
       "error|warn|notice|info|debug  (notice)" },
     im_daemon_option_end
@@ -98,6 +124,16 @@ main(int argc, char **argv)
     m.logic.conf.max_requests = 10000;
     m.logic.conf.queue_cap = 100000;
     m.logic.conf.idem_ttl = 300;
+    m.logic.conf.token_life = 30 * 86400;
+    m.logic.conf.user_tokens = 20;
+    m.logic.conf.foreign_tokens = 1;
+    m.logic.conf.hash_threads = 1;
+    m.logic.conf.hash_queue = 64;
+    m.logic.conf.hash_cost = 5;
+    m.logic.conf.login_limit = 20;
+    m.logic.conf.address_limit = 200;
+    m.logic.conf.register_limit = 20;
+    m.logic.conf.limit_period = 600;
 
     rc = im_daemon_options(argc, argv, im_logic_options, &m.logic.conf);
 
@@ -182,6 +218,12 @@ im_logic_main_init(im_logic_main_t *m)
         return IM_ERROR;
     }
 
+    logic->pool = im_logic_pool_create(logic->base, conf->hash_threads,
+                                       conf->hash_queue);
+    if (logic->pool == NULL) {
+        return IM_ERROR;
+    }
+
     return im_logic_main_listen(m);
 }
 
@@ -247,6 +289,11 @@ im_logic_main_cleanup(im_logic_main_t *m)
     im_logic_t  *logic;
 
     logic = &m->logic;
+
+    /* what it gives back may still ask Redis, and that answer a request */
+    if (logic->pool != NULL) {
+        im_logic_pool_destroy(logic->pool);
+    }
 
     if (logic->redis != NULL) {
         im_daemon_redis_destroy(logic->redis);

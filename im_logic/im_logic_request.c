@@ -13,40 +13,45 @@
 
 
 typedef struct {
-    const char  *path;
-    const char  *method;
-    void       (*handler)(im_logic_t *logic, im_daemon_request_t *r,
-                    im_str_t rest);
-    unsigned     prefix:1;       /* something follows */
-    unsigned     internal:1;     /* by nginx only */
+    const char       *path;
+    const char       *method;
+    void            (*handler)(im_logic_t *logic, im_daemon_request_t *r,
+                         im_str_t rest);
+    unsigned          prefix:1;       /* something follows */
+    unsigned          internal:1;     /* by nginx only */
+    im_logic_form_e   form;           /* of the answers */
 } im_logic_path_t;
 
 
+static void im_logic_refuse(im_logic_t *logic, im_daemon_request_t *r,
+    const im_logic_path_t *path, im_uint_t status, const char *msg);
+
+
 static const im_logic_path_t  im_logic_paths[] = {
-    { "/im/push", "POST", im_logic_push, 0, 0 },
-    { "/im_connect", "POST", im_logic_call, 0, 1 },
-    { "/im/online", "GET", im_logic_online, 0, 0 },
-    { "/im/health", "GET", im_logic_health, 0, 0 },
-    { "/im/rooms/", "GET", im_logic_room, 1, 0 },
-    { "/im/users/", "GET", im_logic_user, 1, 0 },
-    { NULL, NULL, NULL, 0, 0 }
+    { "/im/push", "POST", im_logic_push, 0, 0, IM_FORM_OWN },
+    { "/im_connect", "POST", im_logic_call, 0, 1, IM_FORM_OWN },
+    { "/im/online", "GET", im_logic_online, 0, 0, IM_FORM_OWN },
+    { "/im/health", "GET", im_logic_health, 0, 0, IM_FORM_OWN },
+    { "/im/rooms/", "GET", im_logic_room, 1, 0, IM_FORM_OWN },
+    { "/im/users/", "GET", im_logic_user, 1, 0, IM_FORM_OWN },
+    { "/v1/user/register", "POST", im_logic_register, 0, 0,
+      IM_FORM_ACCOUNT },
+    { "/v1/user/login", "POST", im_logic_login, 0, 0, IM_FORM_ACCOUNT },
+    { "/v1/user/check_auth", "POST", im_logic_check_auth, 0, 0,
+      IM_FORM_ACCOUNT },
+    { "/v1/user/logout", "GET", im_logic_logout, 0, 0, IM_FORM_ACCOUNT },
+    { NULL, NULL, NULL, 0, 0, IM_FORM_OWN }
 };
 
 
 void
 im_logic_handler(im_daemon_request_t *r, void *data)
 {
-    im_str_t                rest;
+    im_str_t                rest, options = im_str("OPTIONS");
     im_logic_t             *logic = data;
     const im_logic_path_t  *path;
 
     logic->nrequests++;
-
-    if (logic->nrequests > logic->conf.max_requests) {
-        r->retry = 1;
-        im_logic_reply_error(logic, r, 503, "too many requests under way");
-        return;
-    }
 
     for (path = im_logic_paths; path->path != NULL; path++) {
         if ((!path->internal || r->internal)
@@ -57,23 +62,48 @@ im_logic_handler(im_daemon_request_t *r, void *data)
         }
     }
 
+    im_logic_v1_headers(r, path->form);
+
+    if (logic->nrequests > logic->conf.max_requests) {
+        im_logic_refuse(logic, r, path, 503, "too many requests under way");
+        return;
+    }
+
     if (path->path == NULL) {
         im_logic_reply_error(logic, r, 404, "no such path");
         return;
     }
 
+    if (path->form != IM_FORM_OWN && im_str_eq(r->method, options)) {
+        im_logic_v1_preflight(logic, r, path->form);
+        return;
+    }
+
     if (!im_str_eq(r->method, im_str_z(path->method))) {
         r->allow = path->method;
-        im_logic_reply_error(logic, r, 405, "wrong method");
+        im_logic_refuse(logic, r, path, 405, "wrong method");
         return;
     }
 
     if (r->too_large) {
-        im_logic_reply_error(logic, r, 413, "the body is too large");
+        im_logic_refuse(logic, r, path, 413, "the body is too large");
         return;
     }
 
     path->handler(logic, r, rest);
+}
+
+
+static void
+im_logic_refuse(im_logic_t *logic, im_daemon_request_t *r,
+    const im_logic_path_t *path, im_uint_t status, const char *msg)
+{
+    if (path->form == IM_FORM_OWN) {
+        im_logic_reply_error(logic, r, status, msg);
+        return;
+    }
+
+    im_logic_v1_refuse(logic, r, path->form, status);
 }
 
 

@@ -27,6 +27,7 @@
 
 #define IM_SERVER_TIMEOUT     15                 /* s, within a request */
 #define IM_SERVER_READ        (64 * 1024)
+#define IM_SERVER_MAX_HEAD    2048
 #define IM_SERVER_MAX_REPLY   (8 * 1024 * 1024)
 
 
@@ -65,6 +66,10 @@ static void im_logic_conn_request(im_logic_conn_t *c);
 static im_int_t im_logic_conn_fill(im_logic_conn_t *c);
 static void im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status,
     im_str_t json);
+static void im_logic_conn_head(im_buf_t *b, const im_daemon_request_t *r,
+    im_uint_t status);
+static void im_logic_conn_header(im_buf_t *b, const char *name,
+    const char *value);
 static void im_logic_conn_timeout(im_logic_conn_t *c);
 static void im_logic_conn_close(im_logic_conn_t *c);
 static void im_logic_conn_free(im_logic_conn_t *c);
@@ -80,6 +85,7 @@ static const struct {
     { im_str("QUERY_STRING"), offsetof(im_daemon_request_t, query) },
     { im_str("CONTENT_TYPE"), offsetof(im_daemon_request_t, type) },
     { im_str("IM_REQUEST_ID"), offsetof(im_daemon_request_t, id) },
+    { im_str("REMOTE_ADDR"), offsetof(im_daemon_request_t, address) },
     { im_null_str, 0 }
 };
 
@@ -356,9 +362,7 @@ im_logic_conn_fill(im_logic_conn_t *c)
 static void
 im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
 {
-    int               n;
-    char              head[256];
-    im_buf_t          b;
+    im_buf_t          b, head;
     im_logic_conn_t  *c;
 
     c = (im_logic_conn_t *) r;
@@ -369,16 +373,17 @@ im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
         return;
     }
 
-    n = snprintf(head, sizeof(head), "Status: %u %s\r\n"
-                 "Content-Type: application/json\r\n%s%s%s%s\r\n",
-                 (unsigned) status, im_daemon_status(status),
-                 r->allow != NULL ? "Allow: " : "",
-                 r->allow != NULL ? r->allow : "",
-                 r->allow != NULL ? "\r\n" : "",
-                 r->retry ? "Retry-After: " IM_DAEMON_RETRY "\r\n" : "");
+    im_buf_init(&head, IM_SERVER_MAX_HEAD);
+    im_logic_conn_head(&head, r, status);
 
     im_buf_init(&b, IM_SERVER_MAX_REPLY);
-    im_logic_fcgi_encode(&b, c->fcgi.id, im_str_set(head, (size_t) n), json);
+    im_logic_fcgi_encode(&b, c->fcgi.id, im_buf_str(&head), json);
+
+    if (head.failed) {
+        b.failed = 1;
+    }
+
+    im_buf_cleanup(&head);
 
     if (b.failed || bufferevent_write(c->bev, b.data, b.len) == -1) {
         im_daemon_log(IM_LOG_ERROR, "an answer could not be written");
@@ -402,6 +407,52 @@ im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
                                 | BEV_TRIG_DEFER_CALLBACKS);
         }
     }
+}
+
+
+static void
+im_logic_conn_head(im_buf_t *b, const im_daemon_request_t *r,
+    im_uint_t status)
+{
+    const im_daemon_header_t  *h;
+
+    im_buf_add_z(b, "Status: ");
+    im_buf_add_uint(b, status);
+    im_buf_add_z(b, " ");
+    im_buf_add_z(b, im_daemon_status(status));
+    im_buf_add_z(b, "\r\nContent-Type: ");
+    im_buf_add_z(b, r->form != NULL ? r->form : "application/json");
+    im_buf_add_z(b, "\r\n");
+
+    if (r->allow != NULL) {
+        im_logic_conn_header(b, "Allow", r->allow);
+    }
+
+    if (r->cookie != NULL) {
+        im_logic_conn_header(b, "Set-Cookie", r->cookie);
+    }
+
+    if (r->retry != 0) {
+        im_buf_add_z(b, "Retry-After: ");
+        im_buf_add_uint(b, r->retry);
+        im_buf_add_z(b, "\r\n");
+    }
+
+    for (h = r->headers; h != NULL && h->name != NULL; h++) {
+        im_logic_conn_header(b, h->name, h->value);
+    }
+
+    im_buf_add_z(b, "\r\n");
+}
+
+
+static void
+im_logic_conn_header(im_buf_t *b, const char *name, const char *value)
+{
+    im_buf_add_z(b, name);
+    im_buf_add_z(b, ": ");
+    im_buf_add_z(b, value);
+    im_buf_add_z(b, "\r\n");
 }
 
 

@@ -1,0 +1,151 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Passwords.  yescrypt for new ones; checked is whatever libcrypt knows.
+ */
+
+#include <crypt.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "im_logic_crypt.h"
+#include "im_daemon_redis.h"
+
+
+#define IM_CRYPT_METHOD  "$y$"
+#define IM_CRYPT_SALT    16
+
+
+static im_int_t im_logic_crypt_setting(im_logic_crypt_t *crypt,
+    im_uint_t cost);
+static void im_logic_crypt_work(im_logic_task_t *task);
+static im_int_t im_logic_crypt_result(im_logic_crypt_t *crypt,
+    const char *result);
+
+
+im_int_t
+im_logic_crypt_password(im_logic_crypt_t *crypt, im_str_t password)
+{
+    if (password.len > IM_PASSWORD_MAX) {
+        return IM_ERROR;
+    }
+
+    memcpy(crypt->password, password.data, password.len);
+    crypt->password[password.len] = '\0';
+
+    return IM_OK;
+}
+
+
+im_int_t
+im_logic_crypt_make(im_logic_crypt_t *crypt, im_uint_t cost)
+{
+    crypt->check = 0;
+    crypt->rc = IM_ERROR;
+    crypt->task.work = im_logic_crypt_work;
+
+    return im_logic_crypt_setting(crypt, cost);
+}
+
+
+im_int_t
+im_logic_crypt_check(im_logic_crypt_t *crypt, im_str_t hash, im_uint_t cost)
+{
+    crypt->check = 1;
+    crypt->rc = IM_ERROR;
+    crypt->task.work = im_logic_crypt_work;
+
+    if (hash.len == 0 || hash.len >= IM_PASSWORD_HASH) {
+
+        /* a setting is no hash: nothing is equal to it */
+        return im_logic_crypt_setting(crypt, cost);
+    }
+
+    memcpy(crypt->hash, hash.data, hash.len);
+    crypt->hash[hash.len] = '\0';
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_logic_crypt_setting(im_logic_crypt_t *crypt, im_uint_t cost)
+{
+    char  salt[IM_CRYPT_SALT];
+
+    im_daemon_random(salt, sizeof(salt));
+
+    return crypt_gensalt_rn(IM_CRYPT_METHOD, cost, salt, sizeof(salt),
+                            crypt->hash, sizeof(crypt->hash))
+           != NULL ? IM_OK : IM_ERROR;
+}
+
+
+void
+im_logic_crypt_wipe(im_logic_crypt_t *crypt)
+{
+    explicit_bzero(crypt->password, sizeof(crypt->password));
+}
+
+
+static void
+im_logic_crypt_work(im_logic_task_t *task)
+{
+    char               *result;
+    im_logic_crypt_t   *crypt = (im_logic_crypt_t *) task;
+    struct crypt_data  *data;
+
+    data = calloc(1, sizeof(struct crypt_data));
+
+    if (data != NULL) {
+        errno = 0;
+        result = crypt_rn(crypt->password, crypt->hash, data,
+                          sizeof(struct crypt_data));
+
+        crypt->rc = im_logic_crypt_result(crypt, result);
+
+        explicit_bzero(data, sizeof(struct crypt_data));
+        free(data);
+    }
+
+    im_logic_crypt_wipe(crypt);
+}
+
+
+static im_int_t
+im_logic_crypt_result(im_logic_crypt_t *crypt, const char *result)
+{
+    u_char  diff;
+    size_t  i, len;
+
+    if (result == NULL) {
+
+        /* a stored hash that libcrypt doesn't know fits no password */
+        return crypt->check && errno != ENOMEM ? IM_DECLINED : IM_ERROR;
+    }
+
+    len = strlen(result);
+
+    if (!crypt->check) {
+        if (len >= sizeof(crypt->hash)) {
+            return IM_ERROR;
+        }
+
+        memcpy(crypt->hash, result, len + 1);
+
+        return IM_OK;
+    }
+
+    if (len != strlen(crypt->hash)) {
+        return IM_DECLINED;
+    }
+
+    diff = 0;
+
+    for (i = 0; i < len; i++) {
+        diff |= (u_char) (result[i] ^ crypt->hash[i]);
+    }
+
+    return diff == 0 ? IM_OK : IM_DECLINED;
+}

@@ -1,0 +1,212 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The forms of answers that the pages of the seed system read: HTTP 200
+ * with a code in the body, for any origin.
+ */
+
+#include "im_logic.h"
+#include "im_logic_v1.h"
+#include "im_json.h"
+
+
+/* What a refusal before the handler says, of each form. */
+typedef struct {
+    const char                *form;
+    const im_daemon_header_t  *headers;
+    const im_daemon_header_t  *preflight;
+    im_uint_t                  status;        /* of the preflight's answer */
+    int                        bad;           /* code of a bad request */
+    int                        busy;
+} im_logic_v1_form_t;
+
+
+typedef struct {
+    int          code;
+    const char  *msg;
+} im_logic_v1_code_t;
+
+
+static const char *im_logic_v1_msg(const im_logic_v1_code_t *codes, int code);
+
+
+#define IM_V1_HEADERS  "Origin, Authorization, Access-Control-Allow-Origin, " \
+                       "Access-Control-Allow-Headers, Content-Type"
+#define IM_V1_EXPOSED  "Content-Length, Access-Control-Allow-Origin, "        \
+                       "Access-Control-Allow-Headers, Content-Type"
+
+
+static const im_daemon_header_t  im_logic_v1_api_headers[] = {
+    { "Access-Control-Allow-Origin", "*" },
+    { "Access-Control-Allow-Headers", "Content-Type" },
+    { NULL, NULL }
+};
+
+
+static const im_daemon_header_t  im_logic_v1_api_preflight[] = {
+    { "Access-Control-Allow-Origin", "*" },
+    { "Access-Control-Allow-Headers", "Content-Type" },
+    { "Access-Control-Allow-Methods", "POST, OPTIONS" },
+    { "Access-Control-Max-Age", "86400" },
+    { NULL, NULL }
+};
+
+
+static const im_daemon_header_t  im_logic_v1_account_headers[] = {
+    { "Access-Control-Allow-Origin", "*" },
+    { "Access-Control-Allow-Credentials", "true" },
+    { "Access-Control-Expose-Headers", IM_V1_EXPOSED },
+    { NULL, NULL }
+};
+
+
+static const im_daemon_header_t  im_logic_v1_account_preflight[] = {
+    { "Access-Control-Allow-Origin", "*" },
+    { "Access-Control-Allow-Credentials", "true" },
+    { "Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS" },
+    { "Access-Control-Allow-Headers", IM_V1_HEADERS },
+    { "Access-Control-Max-Age", "86400" },
+    { NULL, NULL }
+};
+
+
+/* By im_logic_form_e. */
+static const im_logic_v1_form_t  im_logic_v1_forms[] = {
+    { NULL, NULL, NULL, 0, 0, 0 },
+    { NULL, im_logic_v1_api_headers, im_logic_v1_api_preflight, 204,
+      IM_API_NETWORK, IM_API_NETWORK },
+    { "application/json; charset=utf-8", im_logic_v1_account_headers,
+      im_logic_v1_account_preflight, 200, IM_ACCOUNT_INVALID,
+      IM_ACCOUNT_SYSTEM }
+};
+
+
+static const im_logic_v1_code_t  im_logic_api_codes[] = {
+    { IM_API_OK, "success" },
+    { IM_API_NETWORK, "网络请求出错" },
+    { IM_API_SEND, "发送失败" },
+    { 0, NULL }
+};
+
+
+static const im_logic_v1_code_t  im_logic_account_codes[] = {
+    { IM_ACCOUNT_OK, "请求成功" },
+    { IM_ACCOUNT_INVALID, "参数验证出错" },
+    { IM_ACCOUNT_SYSTEM, "系统异常" },
+    { IM_ACCOUNT_DATABASE, "数据库操作异常" },
+    { IM_ACCOUNT_EXISTS, "用户名已存在" },
+    { IM_ACCOUNT_WRONG, "用户名密码有误" },
+    { IM_ACCOUNT_NO_USER, "用户不存在" },
+    { IM_ACCOUNT_NO_AUTH, "用户AUTH失效" },
+    { IM_ACCOUNT_OFTEN, "尝试次数过多，请稍后再试" },
+    { 0, NULL }
+};
+
+
+void
+im_logic_v1_headers(im_daemon_request_t *r, im_logic_form_e form)
+{
+    r->form = im_logic_v1_forms[form].form;
+    r->headers = im_logic_v1_forms[form].headers;
+}
+
+
+void
+im_logic_v1_preflight(im_logic_t *logic, im_daemon_request_t *r,
+    im_logic_form_e form)
+{
+    im_buf_t  none;
+
+    im_buf_init(&none, 0);
+
+    r->headers = im_logic_v1_forms[form].preflight;
+
+    im_logic_reply(logic, r, im_logic_v1_forms[form].status, &none);
+}
+
+
+void
+im_logic_v1_refuse(im_logic_t *logic, im_daemon_request_t *r,
+    im_logic_form_e form, im_uint_t status)
+{
+    int                        code;
+    const im_logic_v1_form_t  *f;
+
+    f = &im_logic_v1_forms[form];
+    code = status == 503 ? f->busy : f->bad;
+
+    if (form == IM_FORM_API) {
+        im_logic_api_reply(logic, r, status == 405 ? 405 : 200, code);
+
+    } else {
+        im_logic_account_reply(logic, r, status == 405 ? 405 : 200, code,
+                               NULL, NULL);
+    }
+}
+
+
+void
+im_logic_api_reply(im_logic_t *logic, im_daemon_request_t *r,
+    im_uint_t status, int code)
+{
+    im_buf_t  b;
+
+    if (code == IM_API_NETWORK && status == 200) {
+        r->retry = 1;
+    }
+
+    im_buf_init(&b, 256);
+
+    im_buf_add_z(&b, "{\"code\":");
+    im_buf_add_int(&b, code);
+    im_buf_add_z(&b, ",\"msg\":");
+    im_json_add_string(&b, im_str_z(im_logic_v1_msg(im_logic_api_codes,
+                                                    code)));
+    im_buf_add_z(&b, "}\n");
+
+    im_logic_reply(logic, r, status, &b);
+    im_buf_cleanup(&b);
+}
+
+
+void
+im_logic_account_reply(im_logic_t *logic, im_daemon_request_t *r,
+    im_uint_t status, int code, const char *msg, const im_buf_t *data)
+{
+    im_buf_t  b;
+
+    im_buf_init(&b, 4096);
+
+    im_buf_add_z(&b, "{\"code\":");
+    im_buf_add_int(&b, code);
+    im_buf_add_z(&b, ",\"msg\":");
+    im_json_add_string(&b, im_str_z(msg != NULL ? msg
+                       : im_logic_v1_msg(im_logic_account_codes, code)));
+    im_buf_add_z(&b, ",\"data\":");
+
+    if (data != NULL) {
+        im_buf_add_str(&b, im_buf_str(data));
+        b.failed |= data->failed;
+
+    } else {
+        im_buf_add_z(&b, "{}");
+    }
+
+    im_buf_add_z(&b, "}\n");
+
+    im_logic_reply(logic, r, status, &b);
+    im_buf_cleanup(&b);
+}
+
+
+static const char *
+im_logic_v1_msg(const im_logic_v1_code_t *codes, int code)
+{
+    for ( /* void */ ; codes->msg != NULL; codes++) {
+        if (codes->code == code) {
+            return codes->msg;
+        }
+    }
+
+    return "";
+}
