@@ -210,6 +210,7 @@ struct ngx_im_session_s {
     uint64_t            bytes_out;
     uint32_t            start;           /* ngx_time() */
     uint32_t            seen;            /* ngx_time() of last bytes */
+    uint32_t            stuck;           /* ms: blocked since then */
     uint16_t            close_code;
     uint16_t            nrooms;          /* joined, for the log line */
     uint8_t             phase;           /* ngx_im_phase_e */
@@ -374,6 +375,9 @@ void ngx_im_send_session(ngx_im_session_t *s);
 
 /* More replies than a client may leave unread: stop reading from it. */
 ngx_uint_t ngx_im_send_crowded(ngx_im_session_t *s);
+
+/* Each second: closes who is too slow. */
+void ngx_im_send_tick(ngx_im_worker_t *w);
 
 /* After a batch: flushes now up to the budget, the rest in later turns. */
 void ngx_im_send_flush(ngx_im_worker_t *w);

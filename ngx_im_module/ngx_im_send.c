@@ -15,6 +15,7 @@
 #define NGX_IM_PIECES      64
 #define NGX_IM_SEND_MAX    (1024 * 1024)
 #define NGX_IM_TLS_MAX     16384
+#define NGX_IM_SLOW        5000      /* ms in which a socket took nothing */
 
 
 static ngx_int_t ngx_im_send_step(ngx_im_session_t *s);
@@ -34,8 +35,8 @@ static ngx_int_t ngx_im_send_queue_urgent(ngx_im_session_t *s,
 static ngx_int_t ngx_im_send_room(ngx_im_replies_t *replies, size_t len);
 static void ngx_im_send_block(ngx_im_session_t *s);
 static void ngx_im_send_unblock(ngx_im_session_t *s);
-static ngx_int_t ngx_im_send_relieve(ngx_im_worker_t *w, im_log_t *log);
-static void ngx_im_send_relieve_all(ngx_im_worker_t *w);
+static uint64_t ngx_im_send_behind(ngx_im_session_t *s);
+static void ngx_im_send_relieve(ngx_im_worker_t *w);
 static void ngx_im_send_slow(ngx_im_session_t *s);
 
 
@@ -519,6 +520,7 @@ ngx_im_send_block(ngx_im_session_t *s)
 
     if (im_list_empty(&s->blocked)) {
         im_list_insert_tail(&ngx_im_worker->blocked, &s->blocked);
+        s->stuck = (uint32_t) ngx_current_msec;
     }
 
     for (sub = s->subs; sub; sub = sub->next) {
@@ -611,10 +613,8 @@ ngx_im_flush_handler(ngx_event_t *ev)
         log = im_list_data(im_list_first(&w->flush), im_log_t, link);
 
         if (!im_log_pending(log)) {
-            if (ngx_im_send_relieve(w, log) == NGX_OK) {
-                im_list_remove(&log->link);
-            }
-
+            im_log_trim(&w->hub.logs, log, log->bytes > w->conf->log_bytes);
+            im_list_remove(&log->link);
             continue;
         }
 
@@ -634,52 +634,95 @@ ngx_im_flush_handler(ngx_event_t *ev)
         ngx_im_send_session(s);
     }
 
-    ngx_im_send_relieve_all(w);
+    ngx_im_send_relieve(w);
+}
+
+
+/*
+ * A socket may be full for a moment, and a moment may bring more than a log is
+ * meant to keep.  So who is behind by more than that is closed only when its
+ * socket has not taken a byte for a while.
+ */
+void
+ngx_im_send_tick(ngx_im_worker_t *w)
+{
+    im_list_t         *q;
+    ngx_im_session_t  *s;
+
+    q = im_list_first(&w->blocked);
+
+    while (q != im_list_sentinel(&w->blocked)) {
+        s = im_list_data(q, ngx_im_session_t, blocked);
+        q = im_list_next(q);
+
+        if ((uint32_t) ngx_current_msec - s->stuck < NGX_IM_SLOW) {
+            break;
+        }
+
+        if (ngx_im_send_behind(s) > w->conf->log_bytes) {
+            ngx_im_send_slow(s);
+        }
+    }
+}
+
+
+/* In the topic in which it is furthest behind. */
+static uint64_t
+ngx_im_send_behind(ngx_im_session_t *s)
+{
+    uint64_t   behind;
+    im_sub_t  *sub;
+
+    behind = 0;
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        if (im_sub_state(sub) != IM_SUB_JOINING) {
+            behind = ngx_max(behind, im_sub_behind(sub));
+        }
+    }
+
+    return behind;
 }
 
 
 /*
  * Nobody waits for a turn any more: what is kept is for sockets that are full.
- * Who is further behind than a log may be long, and a message more, is closed.
- * NGX_AGAIN: one was, look again, the log may be gone.
+ * When that is too much for the worker, who is furthest behind is closed, and
+ * with it who is nearly as far, or very many would be looked at very often.
  */
-static ngx_int_t
-ngx_im_send_relieve(ngx_im_worker_t *w, im_log_t *log)
-{
-    im_sub_t  *sub;
-
-    im_log_trim(&w->hub.logs, log, log->bytes > w->conf->log_bytes);
-
-    if (log->bytes <= w->conf->log_bytes) {
-        return NGX_OK;
-    }
-
-    sub = im_log_slowest(log);
-
-    if (sub == NULL
-        || im_sub_behind(sub) <= w->conf->log_bytes + IM_PUSH_MAX_DATA)
-    {
-        return NGX_OK;
-    }
-
-    ngx_im_send_slow(sub->session);
-
-    return NGX_AGAIN;
-}
-
-
-/* All logs together are too long: who waits the longest is closed. */
 static void
-ngx_im_send_relieve_all(ngx_im_worker_t *w)
+ngx_im_send_relieve(ngx_im_worker_t *w)
 {
-    im_list_t  *q;
+    uint64_t           behind, most;
+    im_list_t         *q;
+    ngx_im_session_t  *s;
 
     while (w->hub.logs.bytes > w->conf->logs_bytes
            && !im_list_empty(&w->blocked))
     {
+        most = 0;
+
+        for (q = im_list_first(&w->blocked);
+             q != im_list_sentinel(&w->blocked);
+             q = im_list_next(q))
+        {
+            s = im_list_data(q, ngx_im_session_t, blocked);
+            behind = ngx_im_send_behind(s);
+            most = ngx_max(most, behind);
+        }
+
         q = im_list_first(&w->blocked);
 
-        ngx_im_send_slow(im_list_data(q, ngx_im_session_t, blocked));
+        while (q != im_list_sentinel(&w->blocked)
+               && w->hub.logs.bytes > w->conf->logs_bytes)
+        {
+            s = im_list_data(q, ngx_im_session_t, blocked);
+            q = im_list_next(q);
+
+            if (ngx_im_send_behind(s) >= most - most / 8) {
+                ngx_im_send_slow(s);
+            }
+        }
     }
 }
 

@@ -823,6 +823,7 @@ ngx_im_tick_handler(ngx_event_t *ev)
         ngx_im_session_due(s);
     }
 
+    ngx_im_send_tick(w);
     ngx_im_worker_gauges(w);
 
     if (!ngx_exiting || w->nsessions) {

@@ -200,3 +200,63 @@ b: recv msg "end"
 a: gone
 --- no_error_log
 [alert]
+
+
+
+=== TEST 9: a socket that is full for a moment is not slow
+--- http_config
+    im_limit topic_log=64k;
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_PORT2 sndbuf=16k;
+        location = /none { im_comet protocol=im; im_auth none; }
+    }
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open :$TEST_NGINX_IM_PORT2 /none
+a: send {"roomId":1}
+a: recv op 4
+b: open /none
+b: send {"roomId":1}
+b: recv op 4
+flood: 4x900000 room 1 b
+a: recv_long 4x900000
+push: room 1 "end"
+a: recv msg "end"
+b: recv msg "end"
+until: /status "slow":0\b
+--- no_error_log
+[alert]
+
+
+
+=== TEST 10: too much for the worker: who is furthest behind goes at once
+--- http_config
+    im_limit topic_log=64k logs=2m;
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_PORT2 sndbuf=16k;
+        location = /none { im_comet protocol=im; im_auth none; }
+    }
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open :$TEST_NGINX_IM_PORT2 /none
+a: send {"roomId":1}
+a: recv op 4
+b: open :$TEST_NGINX_IM_PORT2 /none
+b: send {"roomId":2}
+b: recv op 4
+flood: 1x700000 room 2
+flood: 4x900000 room 1
+until: 4 /status "slow":1\b
+a: gone
+b: recv_long 1x700000
+push: room 2 "end"
+b: recv msg "end"
+until: /status "slow":1\b
+--- no_error_log
+[alert]

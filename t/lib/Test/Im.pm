@@ -506,6 +506,7 @@ my %Verbs = (
     cut         => sub { $_[0]->shut; 1 },
     burst       => \&client_burst,
     recv_set    => \&client_recv_set,
+    recv_long   => \&client_recv_long,
     stall       => sub { 1 },
     gone        => \&client_gone,
 );
@@ -908,10 +909,11 @@ sub client_gone {
 }
 
 
-# N room NAME CLIENT...: N pushes of 60,000 bytes, which the clients read
+# N[xBYTES] room NAME CLIENT...: N pushes of 60,000 bytes, which the clients read
 sub step_flood {
-    my ($n, $kind, $name, @who) = split ' ', $_[0];
-    my $data = 'x' x 60000;
+    my ($what, $kind, $name, @who) = split ' ', $_[0];
+    my ($n, $bytes) = split /x/, $what;
+    my $data = 'x' x ($bytes || 60000);
 
     for my $i (1 .. $n) {
         my ($status, $body) = http(
@@ -925,6 +927,23 @@ sub step_flood {
             die "$who got " . show($frame) . "\n"
                 if index($frame->{payload}, $data) < 0;
         }
+    }
+
+    return 1;
+}
+
+
+# NxBYTES: as many long messages
+sub client_recv_long {
+    my ($client, $arg) = @_;
+    my ($n, $bytes) = split /x/, $arg;
+    my $data = 'x' x $bytes;
+
+    for my $i (1 .. $n) {
+        my $frame = $client->next_message(deadline())
+            or die "got $i of $n\n";
+        die 'got ' . show($frame) . "\n"
+            if index($frame->{payload}, $data) < 0;
     }
 
     return 1;
