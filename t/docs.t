@@ -22,8 +22,18 @@ my $run;
 
 $ENV{PATH} .= ':/usr/sbin:/sbin';
 
-plan skip_all => 'the sanitizers are not for a stock nginx -t'
-    if $ENV{IM_PRELOAD};
+# the sanitizers of a module in a stock nginx, for `make run` too
+if ($ENV{IM_PRELOAD}) {
+    mkdir "$dir/bin";
+    open(my $fh, '>', "$dir/bin/nginx") or die "$dir/bin/nginx: $!\n";
+    print $fh "#!/bin/sh\nPATH=\${PATH#$dir/bin:}\n"
+        . "exec env LD_PRELOAD=\"$ENV{IM_PRELOAD}\" "
+        . "ASAN_OPTIONS=detect_leaks=0 $binary \"\$@\"\n";
+    close $fh;
+    chmod 0755, "$dir/bin/nginx";
+    $ENV{PATH} = "$dir/bin:$ENV{PATH}";
+    $binary = "$dir/bin/nginx";
+}
 
 
 sub slurp {
