@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * The client protocols and wire formats there are.
+ * The client protocols and wire formats there are, and what they share.
  */
 
 #include "im_proto.h"
@@ -9,7 +9,9 @@
 
 
 const im_wire_t  im_wires[IM_WIRE_MAX] = {
-    { "im", im_proto_im_encode }                        /* IM_WIRE_IM */
+    { "im", im_proto_im_encode },                    /* IM_WIRE_IM */
+    { "im-seq", im_proto_im_encode_seq },            /* IM_WIRE_IM_SEQ */
+    { "centrifuge", im_proto_centrifuge_encode }     /* IM_WIRE_CENTRIFUGE */
 };
 
 
@@ -17,14 +19,28 @@ const im_proto_t  im_protos[] = {
 
     { .name = "im",
       .wire = IM_WIRE_IM,
+      .wire_positions = IM_WIRE_IM_SEQ,
       .topics = 1,
       .connects = 1,
       .close_drain = IM_WS_CLOSE_RESTART,
       .close_slow = IM_WS_CLOSE_TRY_LATER,
-      .decode = im_proto_im_decode },
+      .decode = im_proto_im_decode,
+      .reply = im_proto_im_reply },
+
+    { .name = "centrifuge",
+      .wire = IM_WIRE_CENTRIFUGE,
+      .wire_positions = IM_WIRE_CENTRIFUGE,
+      .topics = 1,
+      .connects = 1,
+      .pings = 1,
+      .close_drain = IM_CLOSE_SHUTDOWN,
+      .close_slow = IM_CLOSE_SLOW,
+      .decode = im_proto_centrifuge_decode,
+      .reply = im_proto_centrifuge_reply },
 
     { .name = "echo",
       .wire = IM_WIRE_IM,                  /* unused: it has no topics */
+      .wire_positions = IM_WIRE_IM,
       .topics = 0,
       .connects = 0,
       .close_drain = IM_WS_CLOSE_RESTART,
@@ -47,4 +63,69 @@ im_proto_find(im_str_t name)
     }
 
     return NULL;
+}
+
+
+size_t
+im_proto_frame_start(im_buf_t *b)
+{
+    size_t  start;
+
+    start = b->len;
+    (void) im_buf_reserve(b, IM_WS_MAX_HEADER);
+
+    return start;
+}
+
+
+void
+im_proto_frame_end(im_buf_t *b, size_t start)
+{
+    size_t   len, header;
+    u_char  *p;
+
+    if (b->failed) {
+        return;
+    }
+
+    p = b->data + start;
+    len = b->len - start - IM_WS_MAX_HEADER;
+    header = im_ws_header(p, IM_WS_TEXT, len);
+
+    memmove(p + header, p + IM_WS_MAX_HEADER, len);
+    b->len = start + header + len;
+}
+
+
+void
+im_proto_add_base64(im_buf_t *b, im_str_t data)
+{
+    size_t     i, n;
+    u_char    *p;
+    uint32_t   bits;
+
+    static const char  digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "abcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    im_buf_add_z(b, "\"");
+
+    p = im_buf_reserve(b, (data.len + 2) / 3 * 4);
+    if (p == NULL) {
+        return;
+    }
+
+    for (i = 0; i < data.len; i += 3) {
+        n = im_min(data.len - i, 3);
+
+        bits = (uint32_t) data.data[i] << 16;
+        bits |= n > 1 ? (uint32_t) data.data[i + 1] << 8 : 0;
+        bits |= n > 2 ? data.data[i + 2] : 0;
+
+        *p++ = (u_char) digits[bits >> 18];
+        *p++ = (u_char) digits[bits >> 12 & 0x3f];
+        *p++ = (u_char) (n > 1 ? digits[bits >> 6 & 0x3f] : '=');
+        *p++ = (u_char) (n > 2 ? digits[bits & 0x3f] : '=');
+    }
+
+    im_buf_add_z(b, "\"");
 }

@@ -16,6 +16,8 @@
 /* A form in which a topic's messages are framed; index of im_wires[]. */
 typedef enum {
     IM_WIRE_IM = 0,
+    IM_WIRE_IM_SEQ,          /* with seq and epoch */
+    IM_WIRE_CENTRIFUGE,
     IM_WIRE_MAX
 } im_wire_e;
 
@@ -48,11 +50,14 @@ typedef struct {
 
 /* A topic that a client wants to follow on from where it was. */
 typedef struct {
-    im_str_t       topic;        /* "r:..", "u:..", "b" */
-    im_position_t  since;
+    im_str_t       topic;        /* "r:..", "u:..", "b"; "u:": the own inbox */
+    im_position_t  since;        /* epoch may be empty or of any length */
 } im_resume_t;
 
 #define IM_RESUMES_MAX  128
+
+/* The most messages that a history command gives. */
+#define IM_HISTORY_MAX  300
 
 
 typedef enum {
@@ -87,7 +92,7 @@ typedef struct {
     im_str_t       version;
     im_str_t       method;
     im_position_t  since;
-    int64_t        limit;        /* -1: not given */
+    int64_t        limit;        /* of history; 0: only the position */
     im_resume_t   *resumes;      /* in the arena */
     im_uint_t      nresumes;
     uint16_t       close_code;
@@ -119,6 +124,36 @@ typedef enum {
     IM_ERROR_TOO_MANY = 111,          /* temporary */
     IM_ERROR_POSITION = 112
 } im_error_e;
+
+
+/* Close codes of centrifuge: below 3500 the client connects again. */
+typedef enum {
+    IM_CLOSE_SHUTDOWN = 3001,
+    IM_CLOSE_INTERNAL = 3004,
+    IM_CLOSE_EXPIRED = 3005,
+    IM_CLOSE_SUB_EXPIRED = 3006,
+    IM_CLOSE_SLOW = 3008,
+    IM_CLOSE_STATE = 3010,            /* insufficient */
+    IM_CLOSE_RECONNECT = 3011,
+    IM_CLOSE_NO_PONG = 3012,
+    IM_CLOSE_TOO_MANY = 3013,
+    IM_CLOSE_TOKEN = 3500,
+    IM_CLOSE_BAD_REQUEST = 3501,
+    IM_CLOSE_STALE = 3502,            /* no connect in time */
+    IM_CLOSE_FORCED = 3503,
+    IM_CLOSE_CONNECTIONS = 3504,      /* limit */
+    IM_CLOSE_CHANNELS = 3505,         /* limit */
+    IM_CLOSE_PERMISSION = 3507,
+    IM_CLOSE_NOT_AVAILABLE = 3508
+} im_close_e;
+
+
+/* Codes of PUSH_UNSUBSCRIBE: from 2500 on the client subscribes again. */
+typedef enum {
+    IM_UNSUBSCRIBED_SERVER = 2000,
+    IM_UNSUBSCRIBED_STATE = 2500,     /* insufficient */
+    IM_UNSUBSCRIBED_EXPIRED = 2501
+} im_unsubscribed_e;
 
 
 typedef enum {
@@ -190,6 +225,7 @@ typedef struct {
 typedef struct {
     const char  *name;       /* of im_comet protocol= */
     uint8_t      wire;
+    uint8_t      wire_positions; /* where command.positions is set */
     unsigned     topics:1;   /* has rooms, inbox, broadcast */
     unsigned     connects:1; /* must send CONNECT before it is open */
     unsigned     pings:1;    /* by messages of its own, not WebSocket's */
@@ -199,11 +235,14 @@ typedef struct {
      * Takes the first command off *rest, a whole client message (opcode
      * IM_WS_TEXT or BINARY) or what is left of it; the caller goes on until it
      * is empty.  connected: after CONNECT was accepted.  arena is reset by the
-     * caller.
+     * caller.  Nothing is left after a FAULT.
      */
     void       (*decode)(im_str_t *rest, uint8_t opcode, int connected,
                     im_buf_t *arena, im_command_t *command);
-    /* Appends a whole frame, or nothing where the protocol has none for it. */
+    /*
+     * Appends whole frames, or nothing where the protocol has none for it.
+     * NULL: it has none at all.
+     */
     void       (*reply)(im_buf_t *b, const im_reply_t *reply);
 } im_proto_t;
 
@@ -214,10 +253,29 @@ const im_proto_t *im_proto_find(im_str_t name);
 
 /* What the rows of im_wires[] and im_protos[] point to. */
 void im_proto_im_encode(im_buf_t *b, const im_message_t *m);
+void im_proto_im_encode_seq(im_buf_t *b, const im_message_t *m);
 void im_proto_im_decode(im_str_t *rest, uint8_t opcode, int connected,
     im_buf_t *arena, im_command_t *command);
+void im_proto_im_reply(im_buf_t *b, const im_reply_t *reply);
+
+void im_proto_centrifuge_encode(im_buf_t *b, const im_message_t *m);
+void im_proto_centrifuge_decode(im_str_t *rest, uint8_t opcode, int connected,
+    im_buf_t *arena, im_command_t *command);
+void im_proto_centrifuge_reply(im_buf_t *b, const im_reply_t *reply);
+
 void im_proto_echo_decode(im_str_t *rest, uint8_t opcode, int connected,
     im_buf_t *arena, im_command_t *command);
+
+
+/*
+ * For the codecs: what is appended between the two becomes one text frame
+ * (the length of its header is known at the end only).
+ */
+size_t im_proto_frame_start(im_buf_t *b);
+void im_proto_frame_end(im_buf_t *b, size_t start);
+
+/* A JSON string. */
+void im_proto_add_base64(im_buf_t *b, im_str_t data);
 
 
 /* im: op 4 (protocol page). members: count pairs of user id and name. */

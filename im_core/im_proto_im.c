@@ -1,7 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * The im protocol: a first frame in, JSON text frames out.
+ * The im protocol: a first frame in, JSON text frames out.  A client that says
+ * where it was, or that it wants to know, is told positions.
  */
 
 #include <stdlib.h>
@@ -15,16 +16,29 @@
 #define IM_PROTO_IM_MAX_TOKEN  255
 #define IM_PROTO_IM_NO_ROOM    -1
 #define IM_PROTO_IM_ROOM_LEN   11          /* of "-2147483648" */
+#define IM_PROTO_IM_RESUMES    3           /* room, inbox, broadcast */
+#define IM_PROTO_IM_NO_SEQ     -1
 
 #define IM_PROTO_IM_OP_USER    2
 #define IM_PROTO_IM_OP_ROOM    3
 #define IM_PROTO_IM_OP_INFO    4
+#define IM_PROTO_IM_OP_AT      7
 
 
 typedef struct {
     im_str_t  auth;
     int64_t   room;
+    int64_t   seq;
+    im_str_t  epoch;
+    im_str_t  inbox;
+    im_str_t  broadcast;
 } im_proto_im_first_t;
+
+
+typedef struct {
+    int64_t   seq;
+    im_str_t  epoch;
+} im_proto_im_position_t;
 
 
 typedef struct {
@@ -33,14 +47,22 @@ typedef struct {
 } im_proto_im_payload_t;
 
 
+static void im_proto_im_add_message(im_buf_t *b, const im_message_t *m,
+    im_uint_t positions);
+static void im_proto_im_add_at(im_buf_t *b, const im_subscribed_t *sub);
+static void im_proto_im_add_position(im_buf_t *b, uint64_t seq,
+    im_str_t epoch);
 static void im_proto_im_add_payload(im_buf_t *b, const im_envelope_t *e);
 static void im_proto_im_add_json(im_buf_t *b, im_str_t data);
 static void im_proto_im_add_msg(im_buf_t *b, int64_t code, im_str_t msg);
-static void im_proto_im_add_base64(im_buf_t *b, im_str_t data);
-static size_t im_proto_im_frame_start(im_buf_t *b);
-static void im_proto_im_frame_end(im_buf_t *b, size_t start);
 
 static void im_proto_im_first(im_str_t message, im_buf_t *arena,
+    im_command_t *command);
+static im_int_t im_proto_im_positions(im_proto_im_first_t *first,
+    im_buf_t *arena, im_command_t *command);
+static im_int_t im_proto_im_position(im_str_t text, im_str_t topic,
+    im_buf_t *arena, im_command_t *command);
+static void im_proto_im_resume(im_str_t topic, int64_t seq, im_str_t epoch,
     im_command_t *command);
 static void im_proto_im_fault(im_command_t *command, uint16_t code,
     const char *reason);
@@ -55,6 +77,19 @@ static int32_t im_proto_im_room_id(im_str_t room);
 static const im_json_field_t  im_proto_im_first_fields[] = {
     { im_str("Auth"), IM_JSON_STRING, offsetof(im_proto_im_first_t, auth) },
     { im_str("RoomId"), IM_JSON_INT, offsetof(im_proto_im_first_t, room) },
+    { im_str("Seq"), IM_JSON_INT, offsetof(im_proto_im_first_t, seq) },
+    { im_str("Epoch"), IM_JSON_STRING, offsetof(im_proto_im_first_t, epoch) },
+    { im_str("Inbox"), IM_JSON_OBJECT, offsetof(im_proto_im_first_t, inbox) },
+    { im_str("Broadcast"), IM_JSON_OBJECT,
+      offsetof(im_proto_im_first_t, broadcast) },
+    im_json_end
+};
+
+
+static const im_json_field_t  im_proto_im_position_fields[] = {
+    { im_str("Seq"), IM_JSON_INT, offsetof(im_proto_im_position_t, seq) },
+    { im_str("Epoch"), IM_JSON_STRING,
+      offsetof(im_proto_im_position_t, epoch) },
     im_json_end
 };
 
@@ -69,11 +104,28 @@ static const im_json_field_t  im_proto_im_payload_fields[] = {
 void
 im_proto_im_encode(im_buf_t *b, const im_message_t *m)
 {
+    im_proto_im_add_message(b, m, 0);
+}
+
+
+void
+im_proto_im_encode_seq(im_buf_t *b, const im_message_t *m)
+{
+    im_proto_im_add_message(b, m, 1);
+}
+
+
+static void
+im_proto_im_add_message(im_buf_t *b, const im_message_t *m,
+    im_uint_t positions)
+{
+    u_char                what;
     size_t                start;
     const im_envelope_t  *e;
 
     e = m->envelope;
-    start = im_proto_im_frame_start(b);
+    what = m->topic.len > 0 ? m->topic.data[0] : 'r';
+    start = im_proto_frame_start(b);
 
     im_proto_im_add_payload(b, e);
 
@@ -82,11 +134,92 @@ im_proto_im_encode(im_buf_t *b, const im_message_t *m)
     im_buf_add_z(b, ",\"fname\":");
     im_json_add_string(b, e->name);
     im_buf_add_z(b, ",\"op\":");
-    im_buf_add_int(b, m->topic.len > 0 && m->topic.data[0] == 'u'
-                      ? IM_PROTO_IM_OP_USER : IM_PROTO_IM_OP_ROOM);
+    im_buf_add_int(b, what == 'u' ? IM_PROTO_IM_OP_USER
+                                  : IM_PROTO_IM_OP_ROOM);
+
+    if (positions) {
+        if (m->numbered) {
+            im_proto_im_add_position(b, m->seq, m->epoch);
+        }
+
+        if (what == 'b') {
+            im_buf_add_z(b, ",\"broadcast\":true");
+        }
+    }
+
     im_buf_add_z(b, "}");
 
-    im_proto_im_frame_end(b, start);
+    im_proto_frame_end(b, start);
+}
+
+
+/* Where the client stands in topics, each followed by what it has missed. */
+void
+im_proto_im_reply(im_buf_t *b, const im_reply_t *reply)
+{
+    im_uint_t               i, k;
+    const im_subscribed_t  *sub;
+
+    for (i = 0; i < reply->nsubs; i++) {
+        sub = &reply->subs[i];
+
+        im_proto_im_add_at(b, sub);
+
+        for (k = 0; k < sub->nmessages; k++) {
+            im_proto_im_add_message(b, &sub->messages[k], 1);
+        }
+    }
+}
+
+
+static void
+im_proto_im_add_at(im_buf_t *b, const im_subscribed_t *sub)
+{
+    size_t    start;
+    im_str_t  room;
+
+    start = im_proto_frame_start(b);
+
+    im_buf_add_z(b, "{\"op\":");
+    im_buf_add_int(b, IM_PROTO_IM_OP_AT);
+
+    switch (sub->topic.len > 0 ? sub->topic.data[0] : 'r') {
+
+    case 'u':
+        im_buf_add_z(b, ",\"inbox\":true");
+        break;
+
+    case 'b':
+        im_buf_add_z(b, ",\"broadcast\":true");
+        break;
+
+    default:
+        room = sub->topic.len < 2 ? sub->topic
+                                  : im_str_set(sub->topic.data + 2,
+                                               sub->topic.len - 2);
+        im_buf_add_z(b, ",\"roomId\":");
+        im_buf_add_int(b, im_proto_im_room_id(room));
+        im_buf_add_z(b, ",\"room\":");
+        im_json_add_string(b, room);
+        break;
+    }
+
+    im_proto_im_add_position(b, sub->at.seq, sub->at.epoch);
+
+    im_buf_add_z(b, ",\"recovered\":");
+    im_buf_add_z(b, sub->recovering && !sub->recovered ? "false}" : "true}");
+
+    im_proto_frame_end(b, start);
+}
+
+
+static void
+im_proto_im_add_position(im_buf_t *b, uint64_t seq, im_str_t epoch)
+{
+    im_buf_add_z(b, ",\"seq\":");
+    im_buf_add_uint(b, seq);
+    im_buf_add_z(b, ",\"epoch\":");
+    im_json_add_string(b, epoch);
 }
 
 
@@ -102,7 +235,7 @@ im_proto_im_add_payload(im_buf_t *b, const im_envelope_t *e)
     im_buf_add_z(b, "{\"code\":0,\"msg\":");
 
     if (e->type == IM_PUSH_BINARY) {
-        im_proto_im_add_base64(b, e->data);
+        im_proto_add_base64(b, e->data);
 
     } else {
         im_json_add_string(b, e->data);
@@ -161,72 +294,6 @@ im_proto_im_add_msg(im_buf_t *b, int64_t code, im_str_t msg)
 }
 
 
-static void
-im_proto_im_add_base64(im_buf_t *b, im_str_t data)
-{
-    size_t     i, n;
-    u_char    *p;
-    uint32_t   bits;
-
-    static const char  digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "abcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    im_buf_add_z(b, "\"");
-
-    p = im_buf_reserve(b, (data.len + 2) / 3 * 4);
-    if (p == NULL) {
-        return;
-    }
-
-    for (i = 0; i < data.len; i += 3) {
-        n = im_min(data.len - i, 3);
-
-        bits = (uint32_t) data.data[i] << 16;
-        bits |= n > 1 ? (uint32_t) data.data[i + 1] << 8 : 0;
-        bits |= n > 2 ? data.data[i + 2] : 0;
-
-        *p++ = (u_char) digits[bits >> 18];
-        *p++ = (u_char) digits[bits >> 12 & 0x3f];
-        *p++ = (u_char) (n > 1 ? digits[bits >> 6 & 0x3f] : '=');
-        *p++ = (u_char) (n > 2 ? digits[bits & 0x3f] : '=');
-    }
-
-    im_buf_add_z(b, "\"");
-}
-
-
-/* Leaves room for the longest header: the length is known at the end only. */
-static size_t
-im_proto_im_frame_start(im_buf_t *b)
-{
-    size_t  start;
-
-    start = b->len;
-    (void) im_buf_reserve(b, IM_WS_MAX_HEADER);
-
-    return start;
-}
-
-
-static void
-im_proto_im_frame_end(im_buf_t *b, size_t start)
-{
-    size_t   len, header;
-    u_char  *p;
-
-    if (b->failed) {
-        return;
-    }
-
-    p = b->data + start;
-    len = b->len - start - IM_WS_MAX_HEADER;
-    header = im_ws_header(p, IM_WS_TEXT, len);
-
-    memmove(p + header, p + IM_WS_MAX_HEADER, len);
-    b->len = start + header + len;
-}
-
-
 void
 im_proto_im_decode(im_str_t *rest, uint8_t opcode, int connected,
     im_buf_t *arena, im_command_t *command)
@@ -257,8 +324,9 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
         return;
     }
 
-    /* at once, so that the room's digits don't move the token */
-    len = message.len + IM_PROTO_IM_ROOM_LEN;
+    /* at once, so that nothing of the command moves later */
+    len = message.len + sizeof("r:") + IM_PROTO_IM_ROOM_LEN
+          + (IM_PROTO_IM_RESUMES + 1) * sizeof(im_resume_t);
 
     if (im_buf_reserve(arena, len) == NULL) {
         im_proto_im_fault(command, IM_WS_CLOSE_INTERNAL, im_json_no_memory);
@@ -268,6 +336,7 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
     arena->len -= len;
 
     memset(&first, 0, sizeof(im_proto_im_first_t));
+    first.seq = IM_PROTO_IM_NO_SEQ;
 
     if (im_json_decode(message, im_proto_im_first_fields,
                        IM_JSON_ANY_CASE|IM_JSON_LAX, arena, &first, &why)
@@ -298,9 +367,103 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
 
     if (first.room != IM_PROTO_IM_NO_ROOM) {
         len = arena->len;
+        im_buf_add_z(arena, "r:");
         im_buf_add_int(arena, first.room);
-        command->room = im_str_set(arena->data + len, arena->len - len);
+        command->room = im_str_set(arena->data + len + 2,
+                                   arena->len - len - 2);
     }
+
+    if (im_proto_im_positions(&first, arena, command) != IM_OK) {
+        im_proto_im_fault(command, IM_WS_CLOSE_INTERNAL, im_json_no_memory);
+    }
+}
+
+
+/* Our extension: one of its fields, and the client is told positions. */
+static im_int_t
+im_proto_im_positions(im_proto_im_first_t *first, im_buf_t *arena,
+    im_command_t *command)
+{
+    size_t    pad;
+    u_char   *p;
+    im_str_t  room;
+
+    if (first->seq < 0 && first->epoch.data == NULL
+        && first->inbox.len == 0 && first->broadcast.len == 0)
+    {
+        return IM_OK;
+    }
+
+    command->positions = 1;
+
+    pad = -arena->len & (sizeof(void *) - 1);
+
+    p = im_buf_reserve(arena, pad + IM_PROTO_IM_RESUMES * sizeof(im_resume_t));
+    if (p == NULL) {
+        return IM_ERROR;
+    }
+
+    command->resumes = (void *) (p + pad);
+
+    if (command->room.len > 0) {
+        room = im_str_set(command->room.data - 2, command->room.len + 2);
+        im_proto_im_resume(room, first->seq, first->epoch, command);
+    }
+
+    if (im_proto_im_position(first->inbox, im_str_z("u:"), arena, command)
+        != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    return im_proto_im_position(first->broadcast, im_str_z("b"), arena,
+                                command);
+}
+
+
+/* IM_ERROR: no memory. */
+static im_int_t
+im_proto_im_position(im_str_t text, im_str_t topic, im_buf_t *arena,
+    im_command_t *command)
+{
+    const char              *why;
+    im_proto_im_position_t   position;
+
+    if (text.len == 0) {
+        return IM_OK;
+    }
+
+    memset(&position, 0, sizeof(im_proto_im_position_t));
+
+    if (im_json_decode(text, im_proto_im_position_fields,
+                       IM_JSON_ANY_CASE|IM_JSON_LAX, arena, &position, &why)
+        != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    im_proto_im_resume(topic, position.seq, position.epoch, command);
+
+    return IM_OK;
+}
+
+
+/* Neither a number nor an epoch is a client that starts here. */
+static void
+im_proto_im_resume(im_str_t topic, int64_t seq, im_str_t epoch,
+    im_command_t *command)
+{
+    im_resume_t  *resume;
+
+    if (seq <= 0 && epoch.len == 0) {
+        return;
+    }
+
+    resume = &command->resumes[command->nresumes++];
+
+    resume->topic = topic;
+    resume->since.seq = (uint64_t) im_max(seq, 0);
+    resume->since.epoch = epoch;
 }
 
 
@@ -337,7 +500,7 @@ im_proto_im_room_info(im_buf_t *b, im_str_t room, uint64_t count,
         qsort(sorted, n, sizeof(im_member_t *), im_proto_im_compare);
     }
 
-    start = im_proto_im_frame_start(b);
+    start = im_proto_frame_start(b);
 
     im_buf_add_z(b, "{\"op\":");
     im_buf_add_int(b, IM_PROTO_IM_OP_INFO);
@@ -349,7 +512,7 @@ im_proto_im_room_info(im_buf_t *b, im_str_t room, uint64_t count,
     im_proto_im_add_members(b, sorted, n);
     im_buf_add_z(b, "}}");
 
-    im_proto_im_frame_end(b, start);
+    im_proto_frame_end(b, start);
 
     im_free(sorted);
 }

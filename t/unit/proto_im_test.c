@@ -482,6 +482,210 @@ test_first_long(void **state)
 
 
 static void
+tell_resumes(const im_command_t *command, char *told)
+{
+    im_uint_t           i;
+    const im_resume_t  *r;
+
+    *told = '\0';
+
+    for (i = 0; i < command->nresumes; i++) {
+        r = &command->resumes[i];
+        told += sprintf(told, "%.*s=%.*s:%lu ", (int) r->topic.len,
+                        (char *) r->topic.data, (int) r->since.epoch.len,
+                        (char *) r->since.epoch.data, r->since.seq);
+    }
+}
+
+
+static void
+test_first_positions(void **state)
+{
+    char          told[1024];
+    size_t        i;
+    im_str_t      s;
+    im_command_t  command;
+
+    static const struct {
+        const char  *text;
+        int          positions;
+        const char  *resumes;
+    } cases[] = {
+        { "{\"roomId\":1}", 0, "" },
+        { "{\"roomId\":1,\"seq\":null,\"epoch\":null}", 0, "" },
+        { "{\"roomId\":1,\"seq\":\"1\",\"epoch\":7,\"inbox\":[],"
+          "\"broadcast\":1}", 0, "" },
+        { "{\"roomId\":1,\"seq\":-1}", 0, "" },
+        { "{\"roomId\":1,\"seq\":0}", 1, "" },
+        { "{\"roomId\":1,\"epoch\":\"\"}", 1, "" },
+        { "{\"roomId\":1,\"inbox\":{}}", 1, "" },
+        { "{\"roomId\":1,\"broadcast\":{\"seq\":0,\"epoch\":\"\"}}", 1, "" },
+        { "{\"roomId\":1,\"seq\":5}", 1, "r:1=:5 " },
+        { "{\"roomId\":-7,\"epoch\":\"e\"}", 1, "r:-7=e:0 " },
+        { "{\"epoch\":\"e\",\"seq\":-5}", 1, "r:0=e:0 " },
+        { "{\"roomId\":-1,\"epoch\":\"e\",\"seq\":5}", 1, "" },
+        { "{\"ROOMID\":12,\"SEQ\":9223372036854775807,\"Epoch\":"
+          "\"\\u0065\",\"Inbox\":{\"SEQ\":2,\"Epoch\":\"f\"},"
+          "\"broadcast\":{\"seq\":3,\"epoch\":\"g\"}}", 1,
+          "r:12=e:9223372036854775807 u:=f:2 b=g:3 " },
+        { "{\"inbox\":{\"seq\":\"x\",\"epoch\":\"f\"},\"auth\":\"t\"}", 1,
+          "u:=f:0 " }
+    };
+
+    (void) state;
+
+    for (i = 0; i < test_count(cases); i++) {
+        s = copy_of(im_str_z(cases[i].text));
+        decode(s, &command);
+
+        assert_int_equal(command.type, IM_COMMAND_CONNECT);
+        assert_int_equal(command.positions, cases[i].positions);
+        tell_resumes(&command, told);
+        assert_string_equal(told, cases[i].resumes);
+        free(s.data);
+    }
+
+    im_buf_cleanup(&arena);
+}
+
+
+static void
+test_encode_seq(void **state)
+{
+    size_t         i;
+    im_message_t   m;
+    im_envelope_t  e;
+
+    static const struct {
+        const char  *topic;
+        int          numbered;
+        const char  *wanted;
+    } cases[] = {
+        { "r:1", 1, "\"op\":3,\"seq\":7,\"epoch\":\"e\\\"\"}" },
+        { "r:1", 0, "\"op\":3}" },
+        { "u:ann", 1, "\"op\":2,\"seq\":7,\"epoch\":\"e\\\"\"}" },
+        { "b", 1, "\"op\":3,\"seq\":7,\"epoch\":\"e\\\"\","
+                  "\"broadcast\":true}" },
+        { "b", 0, "\"op\":3,\"broadcast\":true}" }
+    };
+    char  wanted[256];
+
+    (void) state;
+
+    memset(&e, 0, sizeof(im_envelope_t));
+    e.type = IM_PUSH_TEXT;
+    e.data = im_str_z("x");
+
+    im_buf_init(&b, 1 << 20);
+
+    for (i = 0; i < test_count(cases); i++) {
+        memset(&m, 0, sizeof(im_message_t));
+        m.topic = im_str_z(cases[i].topic);
+        m.epoch = im_str_z("e\"");
+        m.seq = 7;
+        m.numbered = cases[i].numbered;
+        m.envelope = &e;
+
+        im_buf_reset(&b, 1 << 20);
+        im_wires[IM_WIRE_IM_SEQ].encode(&b, &m);
+        sprintf(wanted, "{\"code\":0,\"msg\":\"x\",\"fuid\":\"\","
+                "\"fname\":\"\",%s", cases[i].wanted);
+        test_str(payload(), wanted);
+    }
+
+    im_buf_cleanup(&b);
+}
+
+
+/* The frames of b, cut by "\n". */
+static void
+frames(char *told)
+{
+    size_t  at, len;
+
+    for (at = 0; at < b.len; at += len) {
+        assert_int_equal(b.data[at], 0x80|IM_WS_TEXT);
+        assert_true(b.data[at + 1] < 126);
+        len = b.data[at + 1];
+        at += 2;
+        assert_true(at + len <= b.len);
+        assert_true(im_json_valid(im_str_set(b.data + at, len)));
+        told += sprintf(told, "%.*s\n", (int) len, (char *) b.data + at);
+    }
+}
+
+
+static void
+test_reply(void **state)
+{
+    size_t  max;
+    char    told[1024];
+
+    static const im_envelope_t  e = { .type = IM_PUSH_TEXT,
+                                      .data = im_str("x") };
+    static const im_message_t   messages[] = {
+        { .topic = im_str("r:7"), .epoch = im_str("e"), .seq = 4,
+          .numbered = 1, .envelope = &e },
+        { .topic = im_str("r:7"), .epoch = im_str("e"), .seq = 5,
+          .numbered = 1, .envelope = &e }
+    };
+    static const im_subscribed_t  subs[] = {
+        { .topic = im_str("r:7"), .at = { im_str("e"), 3 },
+          .messages = messages, .nmessages = 2, .recovering = 1,
+          .recovered = 1 },
+        { .topic = im_str("r:\"x"), .at = { im_str("e"), 0 } },
+        { .topic = im_str("u:ann"), .at = { im_str("f"), 9 },
+          .recovering = 1 },
+        { .topic = im_str("b"), .at = { im_str("g"), 1 } }
+    };
+    im_reply_t  reply;
+
+    static const char  wanted[] =
+        "{\"op\":7,\"roomId\":7,\"room\":\"7\",\"seq\":3,\"epoch\":\"e\","
+        "\"recovered\":true}\n"
+        "{\"code\":0,\"msg\":\"x\",\"fuid\":\"\",\"fname\":\"\",\"op\":3,"
+        "\"seq\":4,\"epoch\":\"e\"}\n"
+        "{\"code\":0,\"msg\":\"x\",\"fuid\":\"\",\"fname\":\"\",\"op\":3,"
+        "\"seq\":5,\"epoch\":\"e\"}\n"
+        "{\"op\":7,\"roomId\":-1,\"room\":\"\\\"x\",\"seq\":0,"
+        "\"epoch\":\"e\",\"recovered\":true}\n"
+        "{\"op\":7,\"inbox\":true,\"seq\":9,\"epoch\":\"f\","
+        "\"recovered\":false}\n"
+        "{\"op\":7,\"broadcast\":true,\"seq\":1,\"epoch\":\"g\","
+        "\"recovered\":true}\n";
+
+    (void) state;
+
+    memset(&reply, 0, sizeof(im_reply_t));
+    reply.type = IM_REPLY_PUSH_SUBSCRIBE;
+    reply.subs = subs;
+    reply.nsubs = test_count(subs);
+
+    for (max = 0; max <= sizeof(wanted) + 64; max++) {
+        im_buf_init(&b, max);
+        im_proto_im_reply(&b, &reply);
+
+        if (!b.failed) {
+            frames(told);
+            assert_string_equal(told, wanted);
+        }
+
+        assert_true(!b.failed || max < sizeof(wanted) + 32);
+        im_buf_cleanup(&b);
+    }
+
+    /* what the protocol has no frame for */
+    reply.type = IM_REPLY_PING;
+    reply.nsubs = 0;
+
+    im_buf_init(&b, 64);
+    im_proto_im_reply(&b, &reply);
+    assert_int_equal(b.len, 0);
+    im_buf_cleanup(&b);
+}
+
+
+static void
 test_later(void **state)
 {
     im_buf_t      none;
@@ -519,7 +723,8 @@ test_first_no_memory(void **state)
     for (n = 1; ; n++) {
         im_buf_cleanup(&arena);
         alloc_fail_at(n);
-        decode(im_str_z("{\"auth\":\"token\",\"roomId\":1}"), &command);
+        decode(im_str_z("{\"auth\":\"token\",\"roomId\":1,\"seq\":1,"
+                        "\"inbox\":{\"epoch\":\"e\"}}"), &command);
 
         if (!alloc_failed()) {
             break;
@@ -532,7 +737,8 @@ test_first_no_memory(void **state)
     }
 
     assert_int_equal(command.type, IM_COMMAND_CONNECT);
-    assert_true(n > 3);
+    assert_true(n > 6);
+    assert_int_equal(command.nresumes, 2);
     im_buf_cleanup(&arena);
 }
 
@@ -545,10 +751,13 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_encode_limit),
     alloc_test(test_room_info),
     alloc_test(test_room_info_no_memory),
+    alloc_test(test_encode_seq),
+    alloc_test(test_reply),
     alloc_test(test_first),
     alloc_test(test_first_bad),
     alloc_test(test_first_cut),
     alloc_test(test_first_long),
+    alloc_test(test_first_positions),
     alloc_test(test_later),
     alloc_test(test_first_no_memory)
 };
