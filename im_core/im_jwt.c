@@ -72,6 +72,7 @@ static im_int_t im_jwt_fail(im_jwt_t *jwt, const char *why);
 static int im_jwt_given(im_str_t json);
 
 static im_int_t im_jwt_audience(im_jwt_t *jwt, im_str_t audience);
+static u_char *im_jwt_der_number(u_char *p, im_str_t number);
 
 
 const im_jwt_method_t  im_jwt_methods[IM_JWT_ALGS] = {
@@ -645,4 +646,57 @@ im_jwt_audience(im_jwt_t *jwt, im_str_t audience)
     im_buf_cleanup(&arena);
 
     return jwt->why == NULL ? IM_OK : IM_ERROR;
+}
+
+
+size_t
+im_jwt_der(im_str_t signature, u_char der[IM_JWT_MAX_DER])
+{
+    size_t   len, half;
+    u_char  *p, *start;
+    u_char   numbers[IM_JWT_MAX_DER];
+
+    half = signature.len / 2;
+
+    p = im_jwt_der_number(numbers, im_str_set(signature.data, half));
+    p = im_jwt_der_number(p, im_str_set(signature.data + half, half));
+    len = p - numbers;
+
+    start = der;
+    *der++ = 0x30;                       /* SEQUENCE */
+
+    if (len > 0x7f) {
+        *der++ = 0x81;
+    }
+
+    *der++ = (u_char) len;
+    memcpy(der, numbers, len);
+
+    return der + len - start;
+}
+
+
+/* Without zeros in front, but for one that keeps it positive. */
+static u_char *
+im_jwt_der_number(u_char *p, im_str_t number)
+{
+    size_t  zero;
+
+    while (number.len > 1 && number.data[0] == 0) {
+        number.data++;
+        number.len--;
+    }
+
+    zero = number.data[0] > 0x7f;
+
+    *p++ = 0x02;                         /* INTEGER */
+    *p++ = (u_char) (number.len + zero);
+
+    if (zero) {
+        *p++ = 0;
+    }
+
+    memcpy(p, number.data, number.len);
+
+    return p + number.len;
 }

@@ -16,6 +16,7 @@
 #define IM_JWT_MAX        8192                 /* bytes of a token */
 #define IM_JWT_ARENA      (4 * IM_JWT_MAX)     /* the least limit of an arena */
 #define IM_JWT_MAX_KID    255
+#define IM_JWT_MAX_DER    144                  /* of ES512's signature */
 #define IM_JWT_MAX_SUBS   128
 
 
@@ -112,6 +113,12 @@ void im_jwt_cleanup(im_jwt_t *jwt);
  */
 im_int_t im_jwt_check(im_jwt_t *jwt, int64_t now, im_str_t audience,
     im_str_t issuer);
+
+/*
+ * The signature of ECDSA, two numbers of equal length (at most 66 bytes each),
+ * as ASN.1 has it; the length.
+ */
+size_t im_jwt_der(im_str_t signature, u_char der[IM_JWT_MAX_DER]);
 
 
 #endif /* IM_JWT_H */

@@ -24,6 +24,7 @@ const im_proto_t  im_protos[] = {
       .connects = 1,
       .close_drain = IM_WS_CLOSE_RESTART,
       .close_slow = IM_WS_CLOSE_TRY_LATER,
+      .close_expired = IM_WS_CLOSE_POLICY,
       .decode = im_proto_im_decode,
       .reply = im_proto_im_reply },
 
@@ -35,6 +36,7 @@ const im_proto_t  im_protos[] = {
       .pings = 1,
       .close_drain = IM_CLOSE_SHUTDOWN,
       .close_slow = IM_CLOSE_SLOW,
+      .close_expired = IM_CLOSE_EXPIRED,
       .decode = im_proto_centrifuge_decode,
       .reply = im_proto_centrifuge_reply },
 
@@ -45,6 +47,7 @@ const im_proto_t  im_protos[] = {
       .connects = 0,
       .close_drain = IM_WS_CLOSE_RESTART,
       .close_slow = IM_WS_CLOSE_TRY_LATER,
+      .close_expired = IM_WS_CLOSE_POLICY,
       .decode = im_proto_echo_decode },
 
     { .name = NULL }

@@ -231,6 +231,7 @@ typedef struct {
     unsigned     pings:1;    /* by messages of its own, not WebSocket's */
     uint16_t     close_drain;    /* reload, quit: reconnect */
     uint16_t     close_slow;
+    uint16_t     close_expired;  /* the token that opened it */
     /*
      * Takes the first command off *rest, a whole client message (opcode
      * IM_WS_TEXT or BINARY) or what is left of it; the caller goes on until it

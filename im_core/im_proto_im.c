@@ -13,7 +13,7 @@
 
 
 #define IM_PROTO_IM_MAX_FIRST  16384
-#define IM_PROTO_IM_MAX_TOKEN  255
+#define IM_PROTO_IM_MAX_TOKEN  8192
 #define IM_PROTO_IM_NO_ROOM    -1
 #define IM_PROTO_IM_ROOM_LEN   11          /* of "-2147483648" */
 #define IM_PROTO_IM_RESUMES    3           /* room, inbox, broadcast */

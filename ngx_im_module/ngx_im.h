@@ -10,6 +10,7 @@
  *   ngx_im_recv.c       socket -> frames -> commands
  *   ngx_im_send.c       replies, flush, slow sessions, budget
  *   ngx_im_auth.c       commands of a first frame -> identity -> open
+ *   ngx_im_jwt.c        keys and signatures of tokens
  *   ngx_im_backend.c    asks logic by an in-memory subrequest
  *   ngx_im_redis.c      the link: commands and pub/sub, reconnect
  *   ngx_im_sync.c       lease, routes, batches, healing, room info
@@ -39,6 +40,7 @@
 #include "im_push.h"
 #include "im_proto.h"
 #include "im_rule.h"
+#include "im_jwt.h"
 
 
 #define NGX_IM_LEASE_MS        12000
@@ -73,6 +75,19 @@ typedef struct {
 } ngx_im_redis_conf_t;
 
 
+/* im_jwt_key; cleaned up with the configuration's pool. */
+typedef struct {
+    im_jwt_alg_e         alg;
+    ngx_str_t            file;           /* "file=..", as configured */
+    im_str_t             kid;            /* "" none */
+    im_str_t             audience;       /* "" any */
+    im_str_t             issuer;
+    im_str_t             secret;
+    struct evp_pkey_st  *public;         /* OpenSSL's; NULL: a secret */
+    unsigned             weak:1;
+} ngx_im_jwt_key_t;
+
+
 /* http{} */
 typedef struct {
     ngx_im_redis_conf_t  redis;
@@ -85,19 +100,22 @@ typedef struct {
     ngx_uint_t           max_sessions_per_user; /* per_user=, of a worker */
     ngx_uint_t           max_unauthenticated;  /* unauthenticated=, worker */
     ngx_uint_t           handshakes;           /* a second and worker */
+    ngx_uint_t           signatures;           /* a second and worker */
     ngx_uint_t           topics_per_session;   /* topics= */
     size_t               log_bytes;            /* topic_log=, of one topic */
     size_t               logs_bytes;           /* logs=, of a worker */
     ngx_uint_t           budget;               /* sessions a turn of a flush */
     ngx_msec_t           drain;
     ngx_array_t          comets;         /* those with topics, by pointer */
+    ngx_array_t         *jwt_keys;       /* of ngx_im_jwt_key_t *, or NULL */
     unsigned             enabled:1;            /* some location has im_comet */
 } ngx_im_main_conf_t;
 
 
 typedef enum {
     NGX_IM_AUTH_NONE = 0,
-    NGX_IM_AUTH_TOKEN
+    NGX_IM_AUTH_TOKEN,
+    NGX_IM_AUTH_JWT
 } ngx_im_auth_e;
 
 
@@ -192,6 +210,7 @@ struct ngx_im_session_s {
     uint32_t            generation;
     uint32_t            index;
     uint32_t            deadline;        /* of the wheel, s of ngx_time */
+    uint32_t            expires;         /* its identity's end; 0: never */
     im_list_t           wheel;
     im_list_t           all;             /* in worker->sessions */
     im_list_t           user_link;       /* in user->sessions */
@@ -275,6 +294,7 @@ struct ngx_im_worker_s {
     ngx_im_redis_t     *redis;
     ngx_im_sync_t      *sync;
     struct ngx_im_backend_s *backend;
+    struct ngx_im_jwt_s *jwt;
     unsigned            draining:1;
 };
 
@@ -340,6 +360,12 @@ void ngx_im_session_joined(ngx_im_session_t *s, im_sub_t *sub);
 /* Sets the next look at this session, in seconds from now. */
 void ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds);
 
+/*
+ * The session ends at that time (s), with the protocol's code for it, unless
+ * this is called again; 0: it doesn't.
+ */
+void ngx_im_session_expires(ngx_im_session_t *s, int64_t when);
+
 /* "127.0.0.1" into buf (NGX_SOCKADDR_STRLEN); the length. */
 size_t ngx_im_session_addr(ngx_im_session_t *s, u_char *buf);
 
@@ -386,6 +412,21 @@ void ngx_im_flush_handler(ngx_event_t *ev);
 
 /* ngx_im_auth.c */
 void ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command);
+
+
+/* ngx_im_jwt.c */
+
+/* Reads the key's file; key lives as long as cf's pool. */
+char *ngx_im_jwt_key_add(ngx_conf_t *cf, ngx_im_main_conf_t *imcf,
+    ngx_im_jwt_key_t *key);
+
+/*
+ * NGX_OK: claims are in the arena (limit IM_JWT_ARENA or more; the token must
+ * not lie in it), and im_jwt_cleanup() is the caller's.  NGX_DECLINED: expired;
+ * NGX_ERROR: not valid; NGX_BUSY: can't be told now.  claims->why says more.
+ */
+ngx_int_t ngx_im_jwt_verify(ngx_im_worker_t *w, im_str_t token,
+    im_buf_t *arena, im_jwt_t *claims);
 
 
 /* ngx_im_backend.c */

@@ -1,16 +1,19 @@
 /*
  * Copyright (C) The im authors
  *
- * Who a session is: from its first frame, by itself or by asking logic.
+ * Who a session is: from its first frame, by itself, by a signed token or by
+ * asking logic.
  *
- * A token that logic doesn't know makes a guest.  What is refused is refused
- * with a reason that the client is told.
+ * A token that logic doesn't know makes a guest, but one whose signature is
+ * wrong doesn't.  What is refused is refused with a reason that the client is
+ * told.
  */
 
 #include "ngx_im.h"
 #include "im_json.h"
 
 
+#define NGX_IM_AUTH_TOKEN_MAX  255   /* of one that logic is asked about */
 #define NGX_IM_AUTH_ROOMS   64
 #define NGX_IM_AUTH_ASK     4096
 #define NGX_IM_AUTH_ANSWER  65536
@@ -60,6 +63,15 @@ static const im_json_field_t  ngx_im_auth_asked_fields[] = {
 };
 
 
+static const im_json_field_t  ngx_im_auth_info_fields[] = {
+    { im_str("name"), IM_JSON_STRING, 0 },
+    im_json_end
+};
+
+
+static void ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command);
+static void ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims,
+    im_str_t room);
 static ngx_int_t ngx_im_auth_ask(ngx_im_session_t *s,
     const im_command_t *command);
 static void ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
@@ -88,12 +100,90 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
         return;
     }
 
+    if (s->conf->auth == NGX_IM_AUTH_JWT) {
+        ngx_im_auth_jwt(s, command);
+        return;
+    }
+
+    if (command->token.len > NGX_IM_AUTH_TOKEN_MAX) {
+        ngx_im_session_close(s, IM_WS_CLOSE_POLICY, "auth is too long");
+        return;
+    }
+
     ngx_im_session_phase(s, NGX_IM_AUTHENTICATING);
 
     if (ngx_im_auth_ask(s, command) != NGX_OK) {
         ngx_im_session_close(s, IM_WS_CLOSE_TRY_LATER,
                              "the backend has too much to do");
     }
+}
+
+
+static void
+ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command)
+{
+    im_buf_t   arena;
+    im_jwt_t   claims;
+    ngx_int_t  rc;
+
+    im_buf_init(&arena, IM_JWT_ARENA);
+
+    rc = ngx_im_jwt_verify(ngx_im_worker, command->token, &arena, &claims);
+
+    if (rc == NGX_OK) {
+        ngx_im_auth_claims(s, &claims, command->room);
+        im_jwt_cleanup(&claims);
+
+    } else {
+        ngx_im_session_close(s, rc == NGX_BUSY ? IM_WS_CLOSE_TRY_LATER
+                                               : IM_WS_CLOSE_POLICY,
+                             claims.why);
+    }
+
+    im_buf_cleanup(&arena);
+}
+
+
+static void
+ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
+{
+    im_buf_t                 arena;
+    const char              *why;
+    ngx_im_auth_identity_t   id;
+
+    if (claims->channel.data != NULL) {
+        ngx_im_session_close(s, IM_WS_CLOSE_POLICY,
+                             "the token is for a subscription");
+        return;
+    }
+
+    if (claims->user.len > 0 && !im_name_valid(claims->user)) {
+        ngx_im_session_close(s, IM_WS_CLOSE_POLICY,
+                             "the token's user is not a valid name");
+        return;
+    }
+
+    ngx_memzero(&id, sizeof(ngx_im_auth_identity_t));
+    id.user = claims->user;
+
+    im_buf_init(&arena, IM_JWT_MAX);
+
+    /* info may be of any type, and is without a name then */
+
+    if (claims->info.len
+        && im_json_decode(claims->info, ngx_im_auth_info_fields, IM_JSON_LAX,
+                          &arena, &id.name, &why)
+           != IM_OK
+        && why == im_json_no_memory)
+    {
+        ngx_im_session_close(s, IM_WS_CLOSE_TRY_LATER, why);
+
+    } else {
+        ngx_im_session_expires(s, claims->expires);
+        ngx_im_auth_known(s, &id, room);
+    }
+
+    im_buf_cleanup(&arena);
 }
 
 

@@ -25,6 +25,7 @@ static char *ngx_im_rule(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
     im_rule_t *rule);
 static char *ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_connect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -83,6 +84,13 @@ static ngx_command_t  ngx_im_commands[] = {
     { ngx_string("im_broadcast"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_im_topic,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("im_jwt_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_im_jwt_key,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -210,6 +218,7 @@ static ngx_im_limit_t  ngx_im_limits[] = {
     ngx_im_main_limit("unauthenticated", NGX_IM_NUMBER, 0,
                       max_unauthenticated),
     ngx_im_main_limit("handshakes", NGX_IM_NUMBER, 0, handshakes),
+    ngx_im_main_limit("signatures", NGX_IM_NUMBER, 0, signatures),
     ngx_im_main_limit("topics", NGX_IM_NUMBER, 1, topics_per_session),
     ngx_im_main_limit("budget", NGX_IM_NUMBER, 1, budget),
     ngx_im_main_limit("topic_log", NGX_IM_SIZE, 16384, log_bytes),
@@ -264,6 +273,7 @@ ngx_im_create_main_conf(ngx_conf_t *cf)
     imcf->max_sessions_per_user = NGX_CONF_UNSET_UINT;
     imcf->max_unauthenticated = NGX_CONF_UNSET_UINT;
     imcf->handshakes = NGX_CONF_UNSET_UINT;
+    imcf->signatures = NGX_CONF_UNSET_UINT;
     imcf->topics_per_session = NGX_CONF_UNSET_UINT;
     imcf->budget = NGX_CONF_UNSET_UINT;
     imcf->log_bytes = NGX_CONF_UNSET_SIZE;
@@ -294,6 +304,7 @@ ngx_im_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(imcf->max_sessions_per_user, 32);
     ngx_conf_init_uint_value(imcf->max_unauthenticated, 1024);
     ngx_conf_init_uint_value(imcf->handshakes, 2000);
+    ngx_conf_init_uint_value(imcf->signatures, 1000);
     ngx_conf_init_uint_value(imcf->topics_per_session, 128);
     ngx_conf_init_uint_value(imcf->budget, 256);
     ngx_conf_init_size_value(imcf->log_bytes, 1024 * 1024);
@@ -426,6 +437,14 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                            "\"im_auth token\" asks im_logic who a token is: "
                            "name the internal location by "
                            "\"im_connect /im_connect;\"");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->auth == NGX_IM_AUTH_JWT && imcf->jwt_keys == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"im_auth jwt\" has no key to check tokens with: "
+                           "add \"im_jwt_key HS256 file=/etc/im/jwt.key;\" to "
+                           "http{}");
         return NGX_CONF_ERROR;
     }
 
@@ -801,11 +820,78 @@ ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     } else if (ngx_strcmp(args[1].data, "token") == 0) {
         ilcf->auth = NGX_IM_AUTH_TOKEN;
 
+    } else if (ngx_strcmp(args[1].data, "jwt") == 0) {
+        ilcf->auth = NGX_IM_AUTH_JWT;
+
     } else {
-        return ngx_im_invalid(cf, cmd, &args[1], "must be none or token");
+        return ngx_im_invalid(cf, cmd, &args[1],
+                              "must be none, token or jwt");
     }
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_main_conf_t *imcf = conf;
+
+    ngx_str_t         *args, value;
+    ngx_uint_t         i;
+    ngx_im_jwt_key_t  *key;
+
+    args = cf->args->elts;
+
+    key = ngx_pcalloc(cf->pool, sizeof(ngx_im_jwt_key_t));
+    if (key == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    key->alg = im_jwt_alg(im_str_set(args[1].data, args[1].len));
+
+    if (key->alg == IM_JWT_ALGS) {
+        return ngx_im_invalid(cf, cmd, &args[1], "is no algorithm; there are "
+                              "HS256 HS384 HS512 RS256 RS384 RS512 ES256 "
+                              "ES384 ES512");
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(args[i].data, "weak") == 0) {
+            key->weak = 1;
+            continue;
+        }
+
+        if (ngx_im_option(&args[i], "file=", &value)) {
+            key->file = args[i];
+
+        } else if (ngx_im_option(&args[i], "kid=", &value)) {
+            key->kid = im_str_set(value.data, value.len);
+
+        } else if (ngx_im_option(&args[i], "aud=", &value)) {
+            key->audience = im_str_set(value.data, value.len);
+
+        } else if (ngx_im_option(&args[i], "iss=", &value)) {
+            key->issuer = im_str_set(value.data, value.len);
+
+        } else {
+            return ngx_im_invalid(cf, cmd, &args[i], "is unknown; there are "
+                                  "file= kid= aud= iss= weak");
+        }
+
+        if (value.len == 0 || value.len > IM_JWT_MAX_KID) {
+            return ngx_im_invalid(cf, cmd, &args[i],
+                                  "must have a value of 1 to 255 bytes");
+        }
+    }
+
+    if (key->file.len == 0) {
+        return ngx_im_invalid(cf, cmd, &args[1], "has no key: name the file "
+                              "that holds it by file=");
+    }
+
+    return ngx_im_jwt_key_add(cf, imcf, key);
 }
 
 
@@ -904,8 +990,8 @@ ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (limit->name.len == 0) {
             return ngx_im_invalid(cf, cmd, &args[i], "is unknown; there are "
                        "sessions= per_ip= per_user= unauthenticated= "
-                       "handshakes= topics= budget= topic_log= logs= message= "
-                       "replies= auth_timeout=");
+                       "handshakes= signatures= topics= budget= topic_log= "
+                       "logs= message= replies= auth_timeout=");
         }
 
         if (limit->main && cf->cmd_type != NGX_HTTP_MAIN_CONF) {

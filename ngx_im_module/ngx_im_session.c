@@ -779,12 +779,35 @@ ngx_im_session_addr(ngx_im_session_t *s, u_char *buf)
 void
 ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds)
 {
-    s->deadline = ngx_time() + ngx_max(seconds, 1);
+    uint32_t  now;
+
+    now = ngx_time();
+
+    s->deadline = now + ngx_max(seconds, 1);
+
+    if (s->expires && s->expires < s->deadline && s->phase == NGX_IM_OPEN) {
+        s->deadline = ngx_max(s->expires, now + 1);
+    }
 
     im_list_remove(&s->wheel);
     im_list_insert_tail(&ngx_im_worker->wheel[s->deadline
                                               % NGX_IM_WHEEL_SLOTS],
                         &s->wheel);
+}
+
+
+void
+ngx_im_session_expires(ngx_im_session_t *s, int64_t when)
+{
+    uint32_t  now;
+
+    now = ngx_time();
+
+    s->expires = when > 0 && when < UINT32_MAX ? (uint32_t) when : 0;
+
+    if (s->expires && s->expires < s->deadline) {
+        ngx_im_session_deadline(s, s->expires > now ? s->expires - now : 1);
+    }
 }
 
 
@@ -860,6 +883,12 @@ ngx_im_session_due(ngx_im_session_t *s)
 
     default:
         ngx_im_session_close(s, 0, s->why);
+        return;
+    }
+
+    if (s->expires && s->expires <= now) {
+        ngx_im_session_close(s, s->conf->proto->close_expired,
+                             "the token has expired");
         return;
     }
 

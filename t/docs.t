@@ -7,8 +7,11 @@
 use strict;
 use warnings;
 
+use lib 't/lib';
+
 use Cwd ();
 use File::Temp ();
+use Test::Im::Jwt;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -45,6 +48,16 @@ sub slurp {
 }
 
 
+sub jwt_key {
+    my ($algorithm) = @_;
+
+    Test::Im::Jwt::folder($dir);
+
+    return Test::Im::Jwt::key($algorithm =~ /^H/ ? 'hs' : lc "$algorithm.pub"
+                              =~ s/^rs\d+/rs/ir);
+}
+
+
 sub nginx_ok {
     my ($text, $name) = @_;
 
@@ -63,6 +76,7 @@ sub nginx_ok {
     $text =~ s/^load_module .*//mg;
     $text =~ s/\blisten\s+\S+;/listen unix:$dir\/test.sock;/g;
     $text =~ s/\bim_params\b/$top\/conf\/im_params/g;
+    $text =~ s/(im_jwt_key\s+(\w+)\s+file=)[^\s;]+/$1 . jwt_key($2)/ge;
     $text =~ s/^(\s*http \{)/$1\naccess_log off; client_body_temp_path $dir; proxy_temp_path $dir; fastcgi_temp_path $dir; uwsgi_temp_path $dir; scgi_temp_path $dir;/m;
 
     open(my $fh, '>', "$dir/nginx.conf") or die "$dir/nginx.conf: $!\n";

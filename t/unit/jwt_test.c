@@ -592,6 +592,44 @@ test_arena_stays(void **state)
 }
 
 
+static void
+test_der(void **state)
+{
+    size_t    i;
+    u_char    long_one[132];
+    u_char    der[IM_JWT_MAX_DER];
+    im_str_t  copy;
+
+    static const struct {
+        im_str_t  signature;
+        im_str_t  der;
+    } cases[] = {
+        { im_str("\x01\x02"), im_str("\x30\x06\x02\x01\x01\x02\x01\x02") },
+        { im_str("\x00\x00"), im_str("\x30\x06\x02\x01\x00\x02\x01\x00") },
+        { im_str("\x80\x7f"),
+          im_str("\x30\x07\x02\x02\x00\x80\x02\x01\x7f") },
+        { im_str("\x00\x00\x80\x00\x00\x00"),
+          im_str("\x30\x07\x02\x02\x00\x80\x02\x01\x00") },
+        { im_str("\x00\x01\xff\xfe"),
+          im_str("\x30\x08\x02\x01\x01\x02\x03\x00\xff\xfe") }
+    };
+
+    (void) state;
+
+    for (i = 0; i < test_count(cases); i++) {
+        copy = copy_of(cases[i].signature);
+        assert_int_equal(im_jwt_der(copy, der), cases[i].der.len);
+        assert_memory_equal(der, cases[i].der.data, cases[i].der.len);
+        free(copy.data);
+    }
+
+    memset(long_one, 0xff, sizeof(long_one));
+    assert_int_equal(im_jwt_der(im_str_set(long_one, 132), der), 141);
+    assert_memory_equal(der, "\x30\x81\x8a\x02\x43\x00\xff", 7);
+    assert_memory_equal(der + 72, "\x02\x43\x00\xff", 4);
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_algs),
     alloc_test(test_split),
@@ -604,7 +642,8 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_subs_too_many),
     alloc_test(test_check),
     alloc_test(test_no_memory),
-    alloc_test(test_arena_stays)
+    alloc_test(test_arena_stays),
+    alloc_test(test_der)
 };
 
 test_main(tests)

@@ -18,6 +18,7 @@ use JSON::PP ();
 use POSIX ();
 use Test::Builder;
 use Test::Im::Client;
+use Test::Im::Jwt;
 use Test::Nginx::Socket ();
 use Time::HiRes ();
 
@@ -46,10 +47,12 @@ $ENV{TEST_NGINX_IM_DIR} = $Dir;
 $ENV{TEST_NGINX_IM_CERT} = "$Dir/cert.pem";
 $ENV{TEST_NGINX_IM_KEY} = "$Dir/key.pem";
 $ENV{TEST_NGINX_IM_TOP} = $Top;
+$ENV{TEST_NGINX_IM_KEYS} = "$Dir/keys";
 $ENV{TEST_NGINX_LOAD_MODULES} = "$Build/ngx_im_module.so"
     unless $ENV{TEST_NGINX_LOAD_MODULES};
 
 chmod 0755, $Dir;
+Test::Im::Jwt::folder("$Dir/keys");
 preload() if $ENV{IM_PRELOAD};
 
 # shared by all files: the level at which the module logs the end of a session
@@ -110,6 +113,7 @@ sub prepare {
 
         stop_all();
         certificate() if $both =~ /TEST_NGINX_IM_CERT/;
+        Test::Im::Jwt::keys_in($both);
         $config =~ s/\binclude im_params;/include $Top\/conf\/im_params;/g;
         $block->set_value(config => "$config\n"
                           . "location = /_ready { return 204; }\n");
@@ -478,6 +482,8 @@ my %Steps = (
     record  => \&step_record,
     crowd   => \&step_crowd,
     drained => \&step_drained,
+    renew   => \&Test::Im::Jwt::renew,
+    logins  => \&step_logins,
     flood   => \&step_flood,
 );
 
@@ -575,6 +581,7 @@ sub expand {
 
     $text =~ s/\A\s+|\s+\z//g;
     $text =~ s/\$(TEST_NGINX_\w+)/defined $ENV{$1} ? $ENV{$1} : "\$$1"/ge;
+    $text =~ s/JWT\(([^{]*\{.*?\})\)(?=["\s]|\z)/Test::Im::Jwt::token($1)/ge;
     $text =~ s/\$(\w+)/defined $Saved{$1} ? $Saved{$1} : "\$$1"/ge;
 
     return $text;
@@ -1104,6 +1111,27 @@ sub step_until {
     });
 
     die "last answer: $status $body\n";
+}
+
+
+# N ALG KEY CLAIMS => REGEX: N sessions, one after the other, with that token;
+# COUNT in it is their number.  REGEX on the results: "ok" or the close code.
+sub step_logins {
+    my ($n, $spec, $re) = $_[0] =~ /\A(\d+) (.*) => (.*)\z/ or die "N TOKEN\n";
+    my @results;
+
+    for my $i (1 .. $n) {
+        my $token = Test::Im::Jwt::token($spec =~ s/COUNT/$i/gr);
+        my ($client) = connect_to('/ws');
+
+        $client->write(frame(1, "{\"auth\":\"$token\",\"roomId\":1}"));
+        my $frame = $client->next_message(deadline()) or die "nothing came\n";
+        push @results, $frame->{opcode} == 8
+            ? unpack('n', $frame->{payload}) : 'ok';
+        $client->shut;
+    }
+
+    return "@results" =~ /$re/ || die "@results\n";
 }
 
 
