@@ -30,6 +30,7 @@
 #define IM_LOGIC_MAX_REPLY    (4 * 1024 * 1024)
 
 #define IM_TOKEN_MAX          128
+#define IM_CONNECT_ROOMS      64        /* patterns of a token */
 #define IM_TOKEN_MARK         "Im"      /* field of the tokens made here */
 
 
@@ -134,6 +135,11 @@ im_int_t im_logic_token_find(im_logic_t *logic, im_str_t token,
     im_logic_token_pt fn, void *data);
 int im_logic_token_valid(im_str_t token);
 
+/* The next pattern of rooms, which gets shorter; IM_DECLINED: no more. */
+im_int_t im_logic_token_pattern(im_str_t *rooms, im_str_t *pattern);
+/* The login may be in the room. */
+int im_logic_token_room(im_str_t rooms, im_str_t room);
+
 
 /* im_logic_limit.c */
 
@@ -165,6 +171,16 @@ void im_logic_v1_preflight(im_logic_t *logic, im_daemon_request_t *r,
 /* What is refused before it reaches its handler. */
 void im_logic_v1_refuse(im_logic_t *logic, im_daemon_request_t *r,
     im_logic_form_e form, im_uint_t status);
+
+
+/* im_logic_v1_push.c */
+
+void im_logic_v1_push(im_logic_t *logic, im_daemon_request_t *r,
+    im_str_t rest);
+void im_logic_v1_push_room(im_logic_t *logic, im_daemon_request_t *r,
+    im_str_t rest);
+void im_logic_v1_room_info(im_logic_t *logic, im_daemon_request_t *r,
+    im_str_t rest);
 
 
 /* im_logic_account.c */

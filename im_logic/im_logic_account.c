@@ -51,7 +51,7 @@ struct im_logic_account_s {
     im_uint_t             left;        /* tokens that are being deleted */
     u_char                name_data[IM_ACCOUNT_NAME];
     u_char                user_data[IM_NAME_MAX];
-    u_char                token_data[IM_TOKEN_MAX];
+    u_char                token_data[IM_TOKEN_MAX + 1];
     char                  cookie[IM_TOKEN_MAX + 80];
     unsigned              failed:1;    /* one could not be deleted */
     unsigned              all:1;       /* tokens of the user */
@@ -755,39 +755,25 @@ im_logic_logout(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
 static void
 im_logic_logout_read(im_logic_account_t *a)
 {
-    size_t     at;
-    im_str_t   name, value, auth = im_str("auth"), all = im_str("all");
-    im_str_t   one = im_str("1");
-    im_buf_t   b;
+    im_buf_t  b;
+    im_str_t  one = im_str("1");
 
-    at = 0;
+    im_buf_init(&b, a->r->query.len + 1);
 
-    while (im_logic_url_arg(a->r->query, &at, &name, &value) == IM_OK) {
+    if (im_logic_url_find(a->r->query, "auth", &b) == IM_OK && b.len != 0) {
 
-        if (im_str_eq(name, all)) {
-            a->all = im_str_eq(value, one);
-            continue;
-        }
-
-        if (!im_str_eq(name, auth)) {
-            continue;
-        }
-
-        im_buf_init(&b, value.len + 1);
-        im_logic_url_decode(&b, value, 1);
-
-        /* what is longer was never given out; its start isn't either */
-        a->token.len = im_min(b.len, IM_TOKEN_MAX);
-        a->token.data = a->token_data;
-        memcpy(a->token_data, b.len != 0 ? b.data : a->token_data,
-               a->token.len);
-
-        if (b.len > IM_TOKEN_MAX) {
-            a->token_data[0] = ' ';
-        }
-
-        im_buf_cleanup(&b);
+        /* what is longer was never given out: cut, it is still too long */
+        a->token = im_str_set(a->token_data, im_min(b.len,
+                                                    sizeof(a->token_data)));
+        memcpy(a->token_data, b.data, a->token.len);
     }
+
+    im_buf_reset(&b, b.size);
+
+    a->all = im_logic_url_find(a->r->query, "all", &b) == IM_OK
+             && im_str_eq(im_buf_str(&b), one);
+
+    im_buf_cleanup(&b);
 }
 
 

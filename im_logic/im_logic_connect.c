@@ -12,7 +12,6 @@
 
 
 #define IM_CONNECT_MAX   (16 * 1024)
-#define IM_CONNECT_ROOMS 64
 
 
 typedef struct {
@@ -136,12 +135,9 @@ im_logic_connect_reply(im_logic_t *logic, im_daemon_request_t *r,
 }
 
 
-/* Patterns with commas between; no such field: all rooms. */
 static void
 im_logic_connect_rooms(im_buf_t *b, im_str_t rooms)
 {
-    size_t     len;
-    u_char    *comma;
     im_str_t   pattern;
     im_uint_t  n;
 
@@ -152,29 +148,11 @@ im_logic_connect_rooms(im_buf_t *b, im_str_t rooms)
 
     n = 0;
 
-    while (rooms.len != 0 && n < IM_CONNECT_ROOMS) {
-        comma = memchr(rooms.data, ',', rooms.len);
-        len = comma != NULL ? (size_t) (comma - rooms.data) : rooms.len;
-
-        pattern = im_str_set(rooms.data, len);
-
-        while (pattern.len != 0 && pattern.data[0] == ' ') {
-            pattern.data++;
-            pattern.len--;
-        }
-
-        while (pattern.len != 0 && pattern.data[pattern.len - 1] == ' ') {
-            pattern.len--;
-        }
-
-        if (im_name_valid(pattern)) {
-            im_buf_add_z(b, n == 0 ? "" : ",");
-            im_json_add_string(b, pattern);
-            n++;
-        }
-
-        len += comma != NULL;
-        rooms.data += len;
-        rooms.len -= len;
+    while (n < IM_CONNECT_ROOMS
+           && im_logic_token_pattern(&rooms, &pattern) == IM_OK)
+    {
+        im_buf_add_z(b, n == 0 ? "" : ",");
+        im_json_add_string(b, pattern);
+        n++;
     }
 }

@@ -74,7 +74,7 @@ static const im_daemon_option_t  im_logic_options[] = {
     { "idem-ttl", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, idem_ttl),
       1, 86400, "SECONDS  an id is remembered (300)" },
     { "token-life", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, token_life),
-      60, 10 * 365 * 86400, "SECONDS  after a login (2592000, 30 days)" },
+      1, 10 * 365 * 86400, "SECONDS  after a login (2592000, 30 days)" },
     { "user-tokens", IM_OPTION_NUMBER,
       offsetof(im_logic_conf_t, user_tokens), 1, 1000,
       "N  that live, of a user (20)" },

@@ -139,6 +139,73 @@ im_logic_token_read(const im_logic_t *logic, const im_daemon_reply_t *reply,
 }
 
 
+im_int_t
+im_logic_token_pattern(im_str_t *rooms, im_str_t *pattern)
+{
+    size_t   len;
+    u_char  *comma;
+
+    while (rooms->len != 0) {
+        comma = memchr(rooms->data, ',', rooms->len);
+        len = comma != NULL ? (size_t) (comma - rooms->data) : rooms->len;
+
+        *pattern = im_str_set(rooms->data, len);
+
+        len += comma != NULL;
+        rooms->data += len;
+        rooms->len -= len;
+
+        while (pattern->len != 0 && pattern->data[0] == ' ') {
+            pattern->data++;
+            pattern->len--;
+        }
+
+        while (pattern->len != 0 && pattern->data[pattern->len - 1] == ' ') {
+            pattern->len--;
+        }
+
+        if (im_name_valid(*pattern)) {
+            return IM_OK;
+        }
+    }
+
+    return IM_DECLINED;
+}
+
+
+int
+im_logic_token_room(im_str_t rooms, im_str_t room)
+{
+    size_t     len;
+    im_str_t   pattern;
+    im_uint_t  n;
+
+    if (rooms.data == NULL) {
+        return 1;
+    }
+
+    for (n = 0; n < IM_CONNECT_ROOMS; n++) {
+        if (im_logic_token_pattern(&rooms, &pattern) != IM_OK) {
+            break;
+        }
+
+        if (im_str_eq(pattern, room)) {
+            return 1;
+        }
+
+        len = pattern.len - 1;
+
+        if (pattern.data[len] == '*' && room.len >= len
+            && memcmp(pattern.data, room.data, len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* What can be a login: not a room's counter, nor its set of users. */
 int
 im_logic_token_valid(im_str_t token)

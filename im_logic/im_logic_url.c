@@ -96,6 +96,25 @@ im_logic_url_arg(im_str_t query, size_t *at, im_str_t *name, im_str_t *value)
 
 
 im_int_t
+im_logic_url_find(im_str_t query, const char *name, im_buf_t *b)
+{
+    size_t    at;
+    im_str_t  n, value;
+
+    at = 0;
+
+    while (im_logic_url_arg(query, &at, &n, &value) == IM_OK) {
+        if (im_str_eq(n, im_str_z(name))) {
+            im_logic_url_decode(b, value, 1);
+            return IM_OK;
+        }
+    }
+
+    return IM_DECLINED;
+}
+
+
+im_int_t
 im_logic_url_behind(im_str_t path, const char *prefix, im_str_t *rest)
 {
     size_t  len;

@@ -25,6 +25,12 @@ void im_logic_url_decode(im_buf_t *b, im_str_t s, int plus);
 im_int_t im_logic_url_arg(im_str_t query, size_t *at, im_str_t *name,
     im_str_t *value);
 
+/*
+ * Appends the first value of that name in a query, decoded.  IM_DECLINED: it
+ * is not there.
+ */
+im_int_t im_logic_url_find(im_str_t query, const char *name, im_buf_t *b);
+
 /* What stands behind prefix in path; IM_DECLINED: another path. */
 im_int_t im_logic_url_behind(im_str_t path, const char *prefix,
     im_str_t *rest);

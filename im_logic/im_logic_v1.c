@@ -74,7 +74,7 @@ static const im_daemon_header_t  im_logic_v1_account_preflight[] = {
 static const im_logic_v1_form_t  im_logic_v1_forms[] = {
     { NULL, NULL, NULL, 0, 0, 0 },
     { NULL, im_logic_v1_api_headers, im_logic_v1_api_preflight, 204,
-      IM_API_NETWORK, IM_API_NETWORK },
+      IM_API_NETWORK, IM_API_AWAY },
     { "application/json; charset=utf-8", im_logic_v1_account_headers,
       im_logic_v1_account_preflight, 200, IM_ACCOUNT_INVALID,
       IM_ACCOUNT_SYSTEM }
@@ -134,6 +134,7 @@ im_logic_v1_refuse(im_logic_t *logic, im_daemon_request_t *r,
 
     f = &im_logic_v1_forms[form];
     code = status == 503 ? f->busy : f->bad;
+    r->retry = status == 503;
 
     if (form == IM_FORM_API) {
         im_logic_api_reply(logic, r, status == 405 ? 405 : 200, code);
@@ -151,8 +152,9 @@ im_logic_api_reply(im_logic_t *logic, im_daemon_request_t *r,
 {
     im_buf_t  b;
 
-    if (code == IM_API_NETWORK && status == 200) {
+    if (code == IM_API_AWAY) {
         r->retry = 1;
+        code = IM_API_NETWORK;
     }
 
     im_buf_init(&b, 256);

@@ -13,8 +13,9 @@
 
 /* /api/v1/ */
 #define IM_API_OK            0
-#define IM_API_NETWORK      -1       /* bad request, Redis is away */
+#define IM_API_NETWORK      -1
 #define IM_API_SEND         -11
+#define IM_API_AWAY         -1000    /* told as -1, with Retry-After */
 
 /* /v1/user/ */
 #define IM_ACCOUNT_OK        0

@@ -32,7 +32,7 @@ my $Json = JSON::PP->new->canonical->allow_nonref;
 my $Limit = $ENV{TEST_NGINX_IM_TIMEOUT} || 15;     # of any one step
 my $Test = Test::Builder->new;
 
-my (%Pids, %Started, %Clients, %Saved, @Crowd);
+my (%Pids, %Started, %Clients, %Saved, @Crowd, $Asked);
 my $Ready;                  # pushes are accepted
 
 my $Base = $ENV{TEST_NGINX_IM_PORTS} || 21500;
@@ -417,11 +417,16 @@ sub redis_reply {
 # HTTP: (status, body, head); status 0: no answer
 
 sub http {
+    my $socket = http_send(@_) or return (0, "connect: $!", '');
+
+    return http_recv($socket);
+}
+
+
+sub http_send {
     my ($port, $method, $path, $body, @headers) = @_;
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-        PeerPort => $port, Timeout => 5) or return (0, "connect: $!", '');
-    my $bytes = '';
-    my $end = Time::HiRes::time() + $Limit;
+        PeerPort => $port, Timeout => 5) or return;
 
     $body = '' unless defined $body;
     unshift @headers, 'Content-Type: ' . ($body =~ /\A\s*[\[{]/
@@ -433,6 +438,15 @@ sub http {
         $body ne '' || $method eq 'POST'
             ? 'Content-Length: ' . length $body : (),
         @headers, '', '') . $body;
+
+    return $socket;
+}
+
+
+sub http_recv {
+    my ($socket) = @_;
+    my $bytes = '';
+    my $end = Time::HiRes::time() + $Limit;
 
     while (1) {
         my $left = $end - Time::HiRes::time();
@@ -465,8 +479,12 @@ sub http {
 my %Steps = (
     push    => \&step_push,
     http    => \&step_http,
+    same    => \&step_same,
+    ask     => \&step_ask,
+    answer  => \&step_answer,
     until   => \&step_until,
     redis   => \&step_redis,
+    await   => \&step_await,
     start   => sub { start(split ' ', $_[0]) },
     stop    => sub { stop($_[0], 'TERM') },
     kill    => \&step_kill,
@@ -1083,6 +1101,7 @@ sub step_http {
     die "status $status: $body\n" unless $status =~ /\A(?:$want)\z/;
     die "answer: $head\n$body\n"
         if defined $re && $body !~ /$re/ && $head !~ /$re/;
+    $Saved{$_} = $+{$_} for keys %+;
 
     if ($body =~ /\A\{/ && $path =~ m{\A/im/}) {
         my $value = eval { $Json->decode($body) };
@@ -1097,16 +1116,68 @@ sub step_http {
 
 
 # [SECONDS] [:PORT] PATH REGEX
+# N [:PORT] METHOD PATH [BODY] => COUNT[-COUNT] REGEX: all are sent before the
+# first answer is read
+sub step_same {
+    my ($arg) = @_;
+    my ($n, $rest, $min, $max, $re) = $arg
+        =~ /\A(\d+) (.*) => (\d+)(?:-(\d+))? (.*)\z/s
+        or die "N METHOD PATH [BODY] => COUNT REGEX\n";
+    my $port = $rest =~ s/\A:(\d+)\s+// ? $1
+             : Test::Nginx::Socket::server_port_for_client();
+    my ($method, $path, $body) = split ' ', $rest, 3;
+    my @sockets = map {
+        http_send($port, $method, $path, $body) || die "connect: $!\n"
+    } 1 .. $n;
+    my @answers = map { (http_recv($_))[1] } @sockets;
+    my $count = grep { /$re/ } @answers;
+
+    die "$count of:\n" . join '', @answers
+        if $count < $min || $count > (defined $max ? $max : $min);
+
+    return 1;
+}
+
+
+# METHOD PATH [BODY]: sent; STATUS REGEX: what answer: waits for.
+sub step_ask {
+    my ($method, $path, $body) = split ' ', $_[0], 3;
+
+    $Asked = http_send(Test::Nginx::Socket::server_port_for_client(), $method,
+                       $path, $body) or die "connect: $!\n";
+
+    return 1;
+}
+
+
+sub step_answer {
+    my ($want, $re) = split ' ', $_[0], 2;
+    my ($status, $body) = http_recv($Asked);
+
+    die "status $status: $body\n" if $status != $want || $body !~ /$re/;
+
+    return 1;
+}
+
+
+# [SECONDS] [:PORT] PATH REGEX, or POST PATH BODY => REGEX
 sub step_until {
     my ($arg) = @_;
     my $seconds = $arg =~ s/\A(\d+)\s+// ? $1 : $Limit;
     my $port = $arg =~ s/\A:(\d+)\s+// ? $1
              : Test::Nginx::Socket::server_port_for_client();
-    my ($path, $re) = split ' ', $arg, 2;
+    my @request = $arg =~ s/\A(POST) (\S+) (.*) => // ? ($1, $2, $3) : ();
     my ($status, $body);
 
+    unless (@request) {
+        my $path = $arg =~ s/\A(\S+)\s+// ? $1 : die "PATH REGEX\n";
+        @request = ('GET', $path);
+    }
+
+    my $re = $arg;
+
     return 1 if until_true($seconds, sub {
-        ($status, $body) = http($port, 'GET', $path);
+        ($status, $body) = http($port, @request);
         return "$status $body" =~ /$re/ || do { Time::HiRes::sleep(0.05); 0 };
     });
 
@@ -1136,6 +1207,18 @@ sub step_logins {
 
 
 # COMMAND ARG... [=> REGEX]
+# COMMAND ... => REGEX: repeated until it is so
+sub step_await {
+    my ($arg) = @_;
+
+    return 1 if until_true($Limit, sub {
+        eval { step_redis($arg) } || do { Time::HiRes::sleep(0.02); 0 };
+    });
+
+    die $@;
+}
+
+
 sub step_redis {
     my ($arg) = @_;
     my $re = $arg =~ s/\s+=>\s*(.*)\z//s ? $1 : undef;

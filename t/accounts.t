@@ -1,0 +1,413 @@
+# /v1/user/: accounts and tokens.
+
+use Test::Nginx::Socket 'no_plan';
+use Test::Im;
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: register, log in, check, log out
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /v1/user/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+http: POST /v1/user/register 200 {"UserName":"ann","Password":"secret1"} => \A\{"code":0,"msg":"请求成功","data":\{\}\}\s*\z
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => \A\{"code":0,"msg":"请求成功","data":\{"Auth":"(?<token>[0-9a-f]{16})","UserId":"(?<uid>[0-9a-f]{16})","UserName":"ann"\}\}\s*\z
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => \A\{"code":0,"msg":"请求成功","data":\{"Auth":"$token","UserId":"$uid","UserName":"ann"\}\}\s*\z
+redis: HGETALL im_$token => UserId $uid UserName ann Im 1
+redis: TTL im_$token => ^(2592000|25919\d\d)$
+http: GET /v1/user/logout?auth=$token 200 => \A\{"code":0,"msg":"请求成功","data":\{\}\}\s*\z
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => \A\{"code":-1004,"msg":"用户AUTH失效","data":\{"Auth":"","UserId":"","UserName":""\}\}\s*\z
+http: GET /v1/user/logout?auth=$token 200 => "code":0,
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 2: the same on the plain listener
+--- websocket
+http: :$TEST_NGINX_IM_HTTP POST /v1/user/register 200 {"UserName":"bob","Password":"secret1"} => "code":0,
+http: :$TEST_NGINX_IM_HTTP POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{16})"
+http: :$TEST_NGINX_IM_HTTP POST /v1/user/check_auth 200 {"Auth":"$token"} => "code":0,
+http: :$TEST_NGINX_IM_HTTP GET /v1/user/logout?auth=$token 200 => "code":0,
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 3: what the pages send: any Content-Type, any case of the names
+--- websocket
+http: POST /v1/user/register 200 (Content-Type: application/x-www-form-urlencoded) {"username":"page","PASSWORD":"secret1","x":[1]} => "code":0,
+http: POST /v1/user/login 200 (Content-Type: text/plain) {"userName":"page","password":"secret1"} => "code":0,
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 4: the answer's head
+--- websocket
+http: POST /v1/user/login 200 {"UserName":"page","Password":"secret1"} => (?i)Content-Type: application/json; charset=utf-8
+http: POST /v1/user/login 200 {"UserName":"page","Password":"secret1"} => (?i)Set-Cookie: auth=[0-9a-f]{16}; Max-Age=86400; Path=/;
+http: POST /v1/user/login 200 {"UserName":"page","Password":"secret1"} => (?i)Access-Control-Allow-Origin: \*\r
+http: POST /v1/user/login 200 {"UserName":"page","Password":"wrong1"} => (?i)Access-Control-Allow-Origin: \*\r
+http: POST /v1/user/register 200 {"UserName":"page","Password":"x"} => (?i)Access-Control-Allow-Origin: \*\r
+http: POST /v1/user/register 200 {"UserName":"page","Password":"x"} => (?i)Access-Control-Allow-Credentials: true\r
+http: POST /v1/user/register 200 {"UserName":"page","Password":"x"} => (?i)Access-Control-Expose-Headers: Content-Length, Access-Control-Allow-Origin, Access-Control-Allow-Headers, Content-Type\s*\z
+http: GET /v1/user/logout?auth=abc 200 => (?i)Access-Control-Allow-Origin: \*\r
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 5: preflights and wrong methods
+--- websocket
+http: OPTIONS /v1/user/check_auth 200 => (?i)Access-Control-Allow-Headers: Origin, Authorization, Access-Control-Allow-Origin, Access-Control-Allow-Headers, Content-Type\r
+http: OPTIONS /v1/user/check_auth 200 => (?i)Access-Control-Allow-Methods: GET, POST, PUT, DELETE, OPTIONS\r
+http: OPTIONS /v1/user/check_auth 200 => (?i)Access-Control-Allow-Origin: \*\r
+http: OPTIONS /v1/user/register 200 => (?i)Access-Control-Allow-Origin: \*\r
+http: OPTIONS /v1/user/login 200 => (?i)Access-Control-Allow-Origin: \*\r
+http: OPTIONS /v1/user/logout 200 => (?i)Access-Control-Allow-Origin: \*\r
+http: :$TEST_NGINX_IM_HTTP OPTIONS /v1/user/check_auth 200 => (?i)Access-Control-Allow-Headers: Origin, .*Content-Type\r
+http: GET /v1/user/register 405 => \A\{"code":-1,
+http: GET /v1/user/register 405 => (?i)Allow: POST\r
+http: GET /v1/user/login 405 => (?i)Access-Control-Allow-Origin: \*\r
+http: PUT /v1/user/check_auth 405 => \A\{"code":-1,
+http: POST /v1/user/logout?auth=abc 405 => (?i)Allow: GET\r
+http: :$TEST_NGINX_IM_HTTP DELETE /v1/user/login 405 => (?i)Access-Control-Allow-Origin: \*\r
+http: GET /v1/user/nothing 404
+http: GET /v1/user/ 404
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 6: what is refused: -1
+--- websocket
+http: POST /v1/user/register 200 => \A\{"code":-1,"msg":"参数验证出错","data":\{\}\}\s*\z
+http: POST /v1/user/register 200 x => \A\{"code":-1,
+http: POST /v1/user/register 200 [] => \A\{"code":-1,
+http: POST /v1/user/register 200 null => \A\{"code":-1,
+http: POST /v1/user/register 200 {"UserName":"bad" => \A\{"code":-1,
+http: POST /v1/user/register 200 {"UserName":"bad1","Password":"secret1"} x => \A\{"code":-1,
+http: POST /v1/user/register 200 {} => \A\{"code":-1,"msg":"UserName\.
+http: POST /v1/user/register 200 {"Password":"secret1"} => \A\{"code":-1,"msg":"UserName\.Required:
+http: POST /v1/user/register 200 {"UserName":"","Password":"secret1"} => \A\{"code":-1,"msg":"UserName\.Required:
+http: POST /v1/user/register 200 {"UserName":7,"Password":"secret1"} => \A\{"code":-1,"msg":"UserName\.Required:
+http: POST /v1/user/register 200 {"UserName":null,"Password":"secret1"} => \A\{"code":-1,"msg":"UserName\.Required:
+http: POST /v1/user/register 200 {"UserName":"ab","Password":"secret1"} => \A\{"code":-1,"msg":"UserName\.MinSize:
+http: POST /v1/user/register 200 {"UserName":"123456789012345678901","Password":"secret1"} => \A\{"code":-1,"msg":"UserName\.MaxSize:
+http: POST /v1/user/register 200 {"UserName":"a\u0000bc","Password":"secret1"} => \A\{"code":-1,"msg":"UserName\.Text:
+http: POST /v1/user/register 200 {"UserName":"a\nbc","Password":"secret1"} => \A\{"code":-1,"msg":"UserName\.Text:
+http: POST /v1/user/register 200 {"UserName":"a\u0085bc","Password":"secret1"} => \A\{"code":-1,"msg":"UserName\.Text:
+http: POST /v1/user/register 200 {"UserName":"bad1"} => \A\{"code":-1,"msg":"Password\.Required:
+http: POST /v1/user/register 200 {"UserName":"bad1","Password":["secret1"]} => \A\{"code":-1,"msg":"Password\.Required:
+http: POST /v1/user/register 200 {"UserName":"bad1","Password":"12345"} => \A\{"code":-1,"msg":"Password\.MinSize:
+http: POST /v1/user/register 200 {"UserName":"bad1","Password":"123456789012345678901"} => \A\{"code":-1,"msg":"Password\.MaxSize:
+http: POST /v1/user/register 200 {"UserName":"bad1","Password":"secret\u00001"} => \A\{"code":-1,"msg":"Password\.Text:
+http: POST /v1/user/register 200 {"UserName":"bad1","Password":"FILL(5000)"} => \A\{"code":-1,
+http: POST /v1/user/login 200 {"UserName":"bad1","Password":"12345"} => \A\{"code":-1,"msg":"Password\.MinSize:
+http: POST /v1/user/login 200 x => \A\{"code":-1,"msg":"参数验证出错","data":\{\}\}\s*\z
+http: POST /v1/user/check_auth 200 x => \A\{"code":-1,"msg":"参数验证出错","data":\{\}\}\s*\z
+http: POST /v1/user/check_auth 200 {} => \A\{"code":-1,"msg":"Auth\.Required:[^"]*","data":\{\}\}\s*\z
+http: POST /v1/user/check_auth 200 {"Auth":null} => \A\{"code":-1,
+http: POST /v1/user/check_auth 200 {"Auth":"ab"} => \A\{"code":-1,"msg":"Auth\.MinSize:
+http: POST /v1/user/check_auth 200 {"Auth":"FILL(129)"} => \A\{"code":-1,"msg":"Auth\.MaxSize:
+http: POST /v1/user/check_auth 200 {"Auth":"abc"} => \A\{"code":-1004,
+http: POST /v1/user/check_auth 200 {"Auth":"a*c"} => \A\{"code":-1004,
+http: GET /v1/user/logout 200 => \A\{"code":-1,"msg":"参数验证出错","data":\{\}\}\s*\z
+http: GET /v1/user/logout?auth= 200 => \A\{"code":-1,"msg":"参数验证出错","data":\{\}\}\s*\z
+http: GET /v1/user/logout?auth=a%20b 200 => \A\{"code":0,
+http: POST /v1/user/login 200 {"UserName":"nobody","Password":"secret1"} => \A\{"code":-1002,"msg":"用户名密码有误","data":\{\}\}\s*\z
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"Secret1"} => \A\{"code":-1002,"msg":"用户名密码有误","data":\{\}\}\s*\z
+http: POST /v1/user/login 200 {"UserName":"Ann","Password":"secret1"} => \A\{"code":-1002,
+redis: KEYS im:{*}:a:bad* => ^$
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 7: names are any text, counted in characters
+--- websocket
+http: POST /v1/user/register 200 {"UserName":"小明明","Password":"密码密码密码"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"\u5c0f\u660e\u660e","Password":"\u5bc6\u7801密码密码"} => "UserName":"小明明"
+http: POST /v1/user/register 200 {"UserName":"小明","Password":"secret1"} => "code":-1,
+http: POST /v1/user/register 200 {"UserName":"😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀","Password":"😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀\ud83d\ude00","Password":"😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀"} => "code":0,
+http: POST /v1/user/register 200 {"UserName":"😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀","Password":"secret1"} => "code":-1,
+http: POST /v1/user/register 200 {"UserName":"<b>\"x\"&'\\</b>","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"<b>\"x\"&'\\</b>","Password":"secret1"} => "UserName":"<b>\\"x\\"&'\\\\</b>"
+http: POST /v1/user/register 200 {"UserName":"a{}:b*","Password":"secret1"} => "code":0,
+http: POST /v1/user/register 200 {"UserName":"a{}:b*","Password":"secret1"} => "code":-1001,
+http: POST /v1/user/login 200 {"UserName":"a{}:b*","Password":"secret1"} => "UserName":"a\{\}:b\*"
+http: POST /v1/user/register 200 {"UserName":"a\ud800bc","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"a\ufffdbc","Password":"secret1"} => "UserName":"a\xef\xbf\xbdbc"
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 8: a name is one account's, also when many ask at once
+--- websocket
+stop: logic
+start: logic --register-limit=0
+until: /im/health ^200
+same: 12 POST /v1/user/register {"UserName":"race","Password":"secret1"} => 1 "code":0,
+same: 12 POST /v1/user/register {"UserName":"race","Password":"secret2"} => 12 "code":-1001,"msg":"用户名已存在","data":\{\}
+http: POST /v1/user/login 200 {"UserName":"race","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"race","Password":"secret2"} => "code":-1002,
+--- no_error_log
+[alert]
+
+
+
+=== TEST 9: passwords are yescrypt; other hashes of libcrypt are checked
+--- websocket
+redis: HGET im:{12}:a:race hash => ^\$y\$j9T\$[./0-9A-Za-z]+\$[./0-9A-Za-z]{43}$
+redis: TTL im:{12}:a:race => ^-1$
+redis: HSET im:{0}:a:imported id u-imported name imported hash $6$abcdefgh$oGoxMtczJ0/xYkNKQnGuC3pOdNoGsZRZNs7n5JzX8KfMJWEmD2Bx4wBt/tMCPvjE87aPyrlQPEKxEcxV6d4J6.
+http: POST /v1/user/login 200 {"UserName":"imported","Password":"secret1"} => "UserId":"u-imported","UserName":"imported"
+http: POST /v1/user/login 200 {"UserName":"imported","Password":"secret2"} => "code":-1002,
+redis: HSET im:{10}:a:imported2 id u2 name imported2 hash e52d98c459819a11775936d8dfbb7929
+http: POST /v1/user/login 200 {"UserName":"imported2","Password":"secret1"} => "code":-1002,
+redis: HSET im:{10}:a:imported2 hash *0
+http: POST /v1/user/login 200 {"UserName":"imported2","Password":"secret1"} => "code":-1002,
+redis: HDEL im:{10}:a:imported2 hash
+http: POST /v1/user/login 200 {"UserName":"imported2","Password":"secret1"} => "code":-1002,
+redis: HDEL im:{0}:a:imported id
+http: POST /v1/user/login 200 {"UserName":"imported","Password":"secret1"} => "code":-1002,
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 10: several tokens of a user, each with its own end
+--- websocket
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<one>[0-9a-f]{16})","UserId":"(?<uid>\w+)"
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<two>[0-9a-f]{16})","UserId":"$uid"
+http: GET /v1/user/logout?auth=$one 200 => "code":0,
+http: POST /v1/user/check_auth 200 {"Auth":"$one"} => "code":-1004,
+http: POST /v1/user/check_auth 200 {"Auth":"$two"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<three>[0-9a-f]{16})"
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "Auth":"(?<bob>[0-9a-f]{16})"
+http: GET /v1/user/logout?auth=$two&all=1 200 => "code":0,
+http: POST /v1/user/check_auth 200 {"Auth":"$two"} => "code":-1004,
+http: POST /v1/user/check_auth 200 {"Auth":"$three"} => "code":-1004,
+http: POST /v1/user/check_auth 200 {"Auth":"$bob"} => "code":0,
+redis: EXISTS im_$one im_$two im_$three => ^0$
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 11: the oldest token ends where there are too many
+--- websocket
+stop: logic
+start: logic --user-tokens=2
+until: /im/health ^200
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<one>[0-9a-f]{16})"
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<two>[0-9a-f]{16})"
+http: POST /v1/user/check_auth 200 {"Auth":"$one"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<three>[0-9a-f]{16})"
+http: POST /v1/user/check_auth 200 {"Auth":"$one"} => "code":-1004,
+http: POST /v1/user/check_auth 200 {"Auth":"$two"} => "code":0,
+http: POST /v1/user/check_auth 200 {"Auth":"$three"} => "code":0,
+--- no_error_log
+[alert]
+
+
+
+=== TEST 12: a token lives as long as is configured
+--- websocket
+stop: logic
+start: logic --token-life=2
+until: /im/health ^200
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => (?i)Set-Cookie: auth=(?<token>[0-9a-f]{16}); Max-Age=2;
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => "code":0,
+redis: PTTL im_$token => ^(1\d{3}|2000)$
+until: POST /v1/user/check_auth {"Auth":"$token"} => "code":-1004,
+redis: EXISTS im_$token => ^0$
+--- no_error_log
+[alert]
+
+
+
+=== TEST 13: tokens that another program wrote are read, not touched
+--- websocket
+redis: HSET im_0123456789abcdef UserId u7 UserName Ann
+redis: HSET im_an-own_Token.no UserId u8 UserName Bad
+redis: HSET im_own-Token_with-36-characters-1234567 UserId u9 UserName 你好
+stop: logic
+start: logic
+until: /im/health ^200
+http: POST /v1/user/check_auth 200 {"Auth":"0123456789abcdef"} => "data":\{"Auth":"0123456789abcdef","UserId":"u7","UserName":"Ann"\}
+http: POST /v1/user/check_auth 200 {"Auth":"own-Token_with-36-characters-1234567"} => "UserId":"u9","UserName":"你好"
+http: POST /v1/user/check_auth 200 {"Auth":"an-own_Token.no"} => "code":-1004,
+redis: TTL im_0123456789abcdef => ^-1$
+redis: HGETALL im_0123456789abcdef => ^(UserId u7 UserName Ann|UserName Ann UserId u7)$
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv op 4 roomUserInfo={"u7":"Ann"}
+http: GET /v1/user/logout?auth=0123456789abcdef 200 => "code":0,
+redis: EXISTS im_0123456789abcdef => ^0$
+redis: SET im_fedcba9876543210 3
+http: POST /v1/user/check_auth 200 {"Auth":"fedcba9876543210"} => "code":-1004,
+http: GET /v1/user/logout?auth=fedcba9876543210 200 => "code":0,
+redis: GET im_fedcba9876543210 => ^3$
+redis: SET im_1 5
+http: GET /v1/user/logout?auth=1 200 => "code":0,
+redis: GET im_1 => ^5$
+--- no_error_log
+[alert]
+
+
+
+=== TEST 14: or not even read
+--- websocket
+redis: HSET im_0123456789abcdef UserId u7 UserName Ann
+stop: logic
+start: logic --foreign-tokens=0
+until: /im/health ^200
+http: POST /v1/user/check_auth 200 {"Auth":"0123456789abcdef"} => "code":-1004,
+http: GET /v1/user/logout?auth=0123456789abcdef 200 => "code":0,
+redis: EXISTS im_0123456789abcdef => ^1$
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv op 4 roomUserInfo={}
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{16})","UserId":"(?<uid>\w+)"
+b: open /ws
+b: send {"auth":"$token","roomId":2}
+b: recv op 4 roomUserInfo={"$uid":"ann"}
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => "code":0,
+http: GET /v1/user/logout?auth=$token 200 => "code":0,
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => "code":-1004,
+--- no_error_log
+[alert]
+
+
+
+=== TEST 15: logins of a name are limited, a right one starts again
+--- websocket
+stop: logic
+start: logic --login-limit=3 --limit-period=3000
+until: /im/health ^200
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"wrong1"} => "code":-1002,
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"wrong1"} => "code":-1002,
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"wrong1"} => "code":-1002,
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"wrong1"} => "code":-1002,
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"wrong1"} => "code":-1002,
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"wrong1"} => \A\{"code":-1005,"msg":"尝试次数过多，请稍后再试","data":\{\}\}\s*\z
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => (?i)Retry-After: (9\d\d|1000)\s
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "code":0,
+same: 5 POST /v1/user/login {"UserName":"nobody2","Password":"secret1"} => 3 "code":-1002,
+http: POST /v1/user/login 200 {"UserName":"nobody2","Password":"secret1"} => "code":-1005,
+redis: TTL im:{6}:l:n:ann => ^(2\d{3}|3000)$
+--- no_error_log
+[alert]
+
+
+
+=== TEST 16: so are logins and accounts of an address
+--- websocket
+stop: logic
+redis: DEL im:{13}:l:i:127.0.0.1 im:{13}:l:r:127.0.0.1
+start: logic --address-limit=4 --register-limit=2
+until: /im/health ^200
+http: POST /v1/user/login 200 {"UserName":"name1","Password":"wrong1"} => "code":-1002,
+http: POST /v1/user/login 200 {"UserName":"name2","Password":"wrong1"} => "code":-1002,
+http: POST /v1/user/login 200 {"UserName":"name3","Password":"wrong1"} => "code":-1002,
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "code":-1005,
+http: :$TEST_NGINX_IM_HTTP POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "code":-1005,
+http: POST /v1/user/register 200 {"UserName":"limit1","Password":"secret1"} => "code":0,
+http: POST /v1/user/register 200 {"UserName":"limit2","Password":"secret1"} => "code":0,
+http: POST /v1/user/register 200 {"UserName":"limit3","Password":"secret1"} => "code":-1005,
+redis: EXISTS im:{13}:l:i:127.0.0.1 im:{13}:l:r:127.0.0.1 => ^2$
+--- no_error_log
+[alert]
+
+
+
+=== TEST 17: as many passwords as may wait
+--- websocket
+stop: logic
+start: logic --hash-queue=1 --hash-cost=8 --register-limit=0 --address-limit=0
+until: /im/health ^200
+same: 8 POST /v1/user/login {"UserName":"many","Password":"secret1"} => 1-7 \A\{"code":-1002,
+same: 8 POST /v1/user/login {"UserName":"many","Password":"secret1"} => 1-7 \A\{"code":-11,"msg":"系统异常","data":\{\}\}
+http: POST /v1/user/login 200 {"UserName":"many","Password":"secret1"} => "code":-1002,
+--- no_error_log
+[alert]
+
+
+
+=== TEST 18: requests under way end before im_logic does
+--- websocket
+stop: logic
+start: logic --hash-cost=9
+until: /im/health ^200
+redis: DEL im:{13}:l:i:127.0.0.1
+ask: POST /v1/user/login {"UserName":"slow","Password":"secret2"}
+await: EXISTS im:{7}:l:n:slow => ^1$
+stop: logic
+answer: 200 \A\{"code":-1002,
+output: logic stopping, 1 requests under way
+start: logic
+until: /im/health ^200
+--- no_error_log
+[alert]
+
+
+
+=== TEST 19: Redis is full
+--- websocket
+redis: DEL im:{13}:l:r:127.0.0.1
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{16})"
+redis: CONFIG SET maxmemory 1
+http: POST /v1/user/register 200 {"UserName":"full","Password":"secret1"} => \A\{"code":-12,"msg":"数据库操作异常","data":\{\}\}\s*\z
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => \A\{"code":-12,
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => "code":0,
+http: GET /v1/user/logout?auth=$token 200 => "code":0,
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => "code":-1004,
+redis: CONFIG SET maxmemory 0
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "code":0,
+--- no_error_log
+[alert]
+
+
+
+=== TEST 20: Redis is away: answers all the same
+--- websocket
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{16})"
+kill: redis
+http: POST /v1/user/register 200 {"UserName":"away","Password":"secret1"} => \A\{"code":-12,"msg":"数据库操作异常","data":\{\}\}\s*\z
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => \A\{"code":-12,
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => (?i)Retry-After: 1\s
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => \A\{"code":-1003,"msg":"用户不存在","data":\{\}\}\s*\z
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => (?i)Access-Control-Allow-Origin: \*
+http: GET /v1/user/logout?auth=$token 200 => \A\{"code":-12,
+start: redis
+until: POST /v1/user/check_auth {"Auth":"$token"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "code":0,
+--- no_error_log
+[alert]
