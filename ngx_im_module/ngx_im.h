@@ -210,7 +210,6 @@ struct ngx_im_session_s {
     uint32_t            generation;
     uint32_t            index;
     uint32_t            deadline;        /* of the wheel, s of ngx_time */
-    uint32_t            expires;         /* its identity's end; 0: never */
     im_list_t           wheel;
     im_list_t           all;             /* in worker->sessions */
     im_list_t           user_link;       /* in user->sessions */
@@ -229,6 +228,7 @@ struct ngx_im_session_s {
     uint64_t            bytes_out;
     uint32_t            start;           /* ngx_time() */
     uint32_t            seen;            /* ngx_time() of last bytes */
+    uint32_t            expires;         /* its identity's end; 0: never */
     uint32_t            stuck;           /* ms: blocked since then */
     uint16_t            close_code;
     uint16_t            nrooms;          /* joined, for the log line */

@@ -392,7 +392,10 @@ ngx_im_session_user(ngx_im_session_t *s, im_str_t user, im_str_t name)
     }
 
     s->name[0] = (u_char) name.len;
-    ngx_memcpy(s->name + 1, name.data, name.len);
+
+    if (name.len > 0) {
+        ngx_memcpy(s->name + 1, name.data, name.len);
+    }
 
     s->user = im_hub_user_add(&w->hub, user, &s->user_link, &first);
 
