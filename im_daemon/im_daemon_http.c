@@ -44,6 +44,8 @@ typedef struct {
 
 static void im_daemon_http_handler(struct evhttp_request *req, void *data);
 static im_int_t im_daemon_http_fill(im_daemon_http_request_t *hr);
+static im_str_t im_daemon_http_header(struct evhttp_request *req,
+    const char *name);
 static const char *im_daemon_http_method(struct evhttp_request *req);
 static void im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status,
     im_str_t json);
@@ -154,7 +156,7 @@ im_daemon_http_fill(im_daemon_http_request_t *hr)
     char                      *address;
     size_t                     len;
     uint16_t                   port;
-    const char                *type, *p;
+    const char                *p;
     struct evbuffer           *body;
     im_daemon_request_t       *r;
     const struct evhttp_uri   *uri;
@@ -177,9 +179,10 @@ im_daemon_http_fill(im_daemon_http_request_t *hr)
     p = evhttp_uri_get_query(uri);
     r->query = im_str_z(p != NULL ? p : "");
 
-    type = evhttp_find_header(evhttp_request_get_input_headers(hr->req),
-                              "Content-Type");
-    r->type = im_str_z(type != NULL ? type : "");
+    r->type = im_daemon_http_header(hr->req, "Content-Type");
+    r->api_key = im_daemon_http_header(hr->req, "X-API-Key");
+    r->authorization = im_daemon_http_header(hr->req, "Authorization");
+    r->error_mode = im_daemon_http_header(hr->req, "X-Centrifugo-Error-Mode");
 
     /* of the connection, which may be gone when the answer is due */
     evhttp_connection_get_peer(evhttp_request_get_connection(hr->req),
@@ -200,6 +203,17 @@ im_daemon_http_fill(im_daemon_http_request_t *hr)
     }
 
     return IM_OK;
+}
+
+
+static im_str_t
+im_daemon_http_header(struct evhttp_request *req, const char *name)
+{
+    const char  *value;
+
+    value = evhttp_find_header(evhttp_request_get_input_headers(req), name);
+
+    return im_str_z(value != NULL ? value : "");
 }
 
 

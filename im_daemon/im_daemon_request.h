@@ -32,6 +32,9 @@ struct im_daemon_request_s {
     im_str_t      type;        /* Content-Type */
     im_str_t      id;          /* given by nginx; empty: none */
     im_str_t      address;     /* of the client; empty: not known */
+    im_str_t      api_key;     /* X-API-Key */
+    im_str_t      authorization;
+    im_str_t      error_mode;  /* X-Centrifugo-Error-Mode */
     im_str_t      body;
     unsigned      internal:1;  /* came by FastCGI: nginx asks for itself too */
     unsigned      too_large:1; /* the body is over the limit and not here */

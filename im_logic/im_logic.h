@@ -42,6 +42,7 @@ typedef struct {
     char      *fcgi;
     char      *http;
     char      *log;
+    char      *api_key_file;
     uint64_t   db;
     uint64_t   partitions;
     uint64_t   max_body;
@@ -84,6 +85,7 @@ typedef struct {
     im_daemon_redis_t       *redis;
     im_logic_pool_t         *pool;         /* hashes passwords */
     im_str_t                 prefix;
+    im_buf_t                 api_keys;     /* a line each */
     im_logic_nodes_t         nodes;
     im_logic_look_t         *look;         /* under way */
     uint64_t                 nrequests;    /* under way */
@@ -226,6 +228,20 @@ typedef void (*im_logic_control_pt)(void *data, im_uint_t status,
 void im_logic_control(im_logic_t *logic, im_str_t topic,
     const im_envelope_t *e, int everywhere, im_logic_control_pt handler,
     void *data);
+
+
+/* im_logic_api.c */
+
+/* Centrifugo's server API; rest is the method. */
+void im_logic_api(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest);
+
+
+/* im_logic_api_key.c */
+
+/* IM_ERROR: logged. */
+im_int_t im_logic_api_keys_load(im_logic_t *logic);
+int im_logic_api_allowed(const im_logic_t *logic,
+    const im_daemon_request_t *r);
 
 
 /* im_logic_nodes.c */

@@ -98,6 +98,9 @@ static const im_daemon_option_t  im_logic_options[] = {
       "N  accounts of an address in a period (20), 0: any" },
     { "limit-period", IM_OPTION_NUMBER,
       offsetof(im_logic_conf_t, limit_period), 1, 86400, "SECONDS  (600)" },
+    { "api-key-file", IM_OPTION_STRING,
+      offsetof(im_logic_conf_t, api_key_file), 0, 0,
+      "PATH  keys of /api/, a line each  (none: nginx decides)" },
     { "log", IM_OPTION_STRING, offsetof(im_logic_conf_t, log), 0, 0,
       "error|warn|notice|info|debug  (notice)" },
     im_daemon_option_end
@@ -201,6 +204,10 @@ im_logic_main_init(im_logic_main_t *m)
 
     im_daemon_random(logic->seed, sizeof(logic->seed));
     im_rules_init(&logic->nodes.rules);
+    if (im_logic_api_keys_load(logic) != IM_OK) {
+        return IM_ERROR;
+    }
+
     im_logic_main_files();
     (void) signal(SIGPIPE, SIG_IGN);
 
@@ -324,6 +331,7 @@ im_logic_main_cleanup(im_logic_main_t *m)
     }
 
     im_logic_nodes_cleanup(logic);
+    im_buf_cleanup(&logic->api_keys);
     im_daemon_options_cleanup(im_logic_options, &logic->conf);
     libevent_global_shutdown();
 }

@@ -314,6 +314,12 @@ im_logic_target_send(im_logic_target_t *t)
     }
 
     t->numbered = rule->history != 0;
+
+    if (t->numbered && t->unnumbered) {
+        im_logic_target_done(t, 501, "the topic keeps a history");
+        return;
+    }
+
     p = im_partition(t->topic, im_daemon_redis_partitions(logic->redis));
 
     im_buf_init(&b, 8192);

@@ -36,6 +36,7 @@ typedef struct {
     uint64_t              seq;
     char                  position[64];
     unsigned              numbered:1;   /* it has a history */
+    unsigned              unnumbered:1; /* refused where it has (501) */
 } im_logic_target_t;
 
 

@@ -85,6 +85,11 @@ static const struct {
     { im_str("QUERY_STRING"), offsetof(im_daemon_request_t, query) },
     { im_str("CONTENT_TYPE"), offsetof(im_daemon_request_t, type) },
     { im_str("IM_REQUEST_ID"), offsetof(im_daemon_request_t, id) },
+    { im_str("HTTP_X_API_KEY"), offsetof(im_daemon_request_t, api_key) },
+    { im_str("HTTP_AUTHORIZATION"),
+      offsetof(im_daemon_request_t, authorization) },
+    { im_str("HTTP_X_CENTRIFUGO_ERROR_MODE"),
+      offsetof(im_daemon_request_t, error_mode) },
     { im_str("REMOTE_ADDR"), offsetof(im_daemon_request_t, address) },
     { im_null_str, 0 }
 };

@@ -32,7 +32,7 @@ my $Json = JSON::PP->new->canonical->allow_nonref;
 my $Limit = $ENV{TEST_NGINX_IM_TIMEOUT} || 15;     # of any one step
 my $Test = Test::Builder->new;
 
-my (%Pids, %Started, %Clients, %Saved, @Crowd, $Asked);
+my (%Pids, %Ended, %Started, %Clients, %Saved, @Crowd, $Asked);
 my $Ready;                  # pushes are accepted
 
 my $Base = $ENV{TEST_NGINX_IM_PORTS} || 21500;
@@ -238,6 +238,8 @@ sub start {
     die "$name runs already\n" if $Pids{$name};
     node2() if $name eq 'nginx2';
 
+    delete $Ended{$name};
+
     my @command = $command->(@args);
     my $pid = fork();
 
@@ -263,7 +265,7 @@ sub start {
 
     if ($name =~ /\Alogic/) {
         until_true($Limit, sub {
-            -S "$Dir/$name.sock" || waitpid($pid, POSIX::WNOHANG()) != 0;
+            -S "$Dir/$name.sock" || ended($name, $pid);
         }) or die "$name doesn't listen\n";
     }
 
@@ -275,6 +277,16 @@ sub start {
     }
 
     return 1;
+}
+
+
+# By itself; its status is kept for the step that asks.
+sub ended {
+    my ($name, $pid) = @_;
+
+    $Ended{$name} = $? if waitpid($pid, POSIX::WNOHANG()) > 0;
+
+    return defined $Ended{$name};
 }
 
 
@@ -503,6 +515,7 @@ my %Steps = (
     renew   => \&Test::Im::Jwt::renew,
     logins  => \&step_logins,
     flood   => \&step_flood,
+    file    => \&step_file,
 );
 
 my %Verbs = (
@@ -1055,6 +1068,19 @@ sub client_eof {
 }
 
 
+# NAME TEXT, with \n and \r in it; FILL(N) is N bytes
+sub step_file {
+    my ($name, $text) = split ' ', $_[0], 2;
+    my %escapes = (n => "\n", r => "\r");
+
+    $text =~ s/\\([nr])/$escapes{$1}/g;
+    $text =~ s/FILL\((\d+)\)/'x' x $1/e;
+    spew("$Dir/$name", $text);
+
+    return 1;
+}
+
+
 # room NAME DATA | user ID DATA | all DATA
 sub step_push {
     my ($arg) = @_;
@@ -1463,10 +1489,9 @@ sub step_exit {
 
     my $pid = $Pids{$name} or die "$name doesn't run\n";
 
-    until_true($Limit, sub { waitpid($pid, POSIX::WNOHANG()) != 0 })
-        or die "$name goes on\n";
+    until_true($Limit, sub { ended($name, $pid) }) or die "$name goes on\n";
     delete $Pids{$name};
-    my $status = $? >> 8;
+    my $status = delete($Ended{$name}) >> 8;
 
     return $status == $want || die "status $status\n";
 }

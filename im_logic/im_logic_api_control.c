@@ -1,0 +1,502 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The server API's subscribe, unsubscribe, disconnect and refresh: control
+ * entries to every worker.  That they are queued is success, whether or not
+ * there is a session that they concern.
+ */
+
+#include "im_logic_api.h"
+#include "im_id.h"
+#include "im_key.h"
+
+
+#define IM_API_DISCONNECT   3503
+#define IM_API_UNSUBSCRIBE  2000
+#define IM_API_WHITELIST    128         /* sessions that are spared */
+#define IM_API_REASON       123         /* what a close frame can hold */
+
+
+typedef struct {
+    im_str_t            user;
+    im_str_t            client;
+    im_str_t            session;
+    im_str_t            channel;
+    im_str_t            disconnect;     /* {"code","reason"} */
+    im_json_strings_t   whitelist;
+    im_str_t            info;
+    im_str_t            data;
+    im_str_t            since;          /* {"offset","epoch"} */
+    im_str_t            override;
+    im_str_t            b64info;
+    im_str_t            b64data;
+    int                 expired;
+    int64_t             expire_at;
+} im_logic_api_target_t;
+
+
+typedef struct {
+    int64_t             code;
+    im_str_t            reason;
+} im_logic_api_reason_t;
+
+
+typedef struct {
+    int64_t             offset;
+    im_str_t            epoch;
+} im_logic_api_since_t;
+
+
+static im_int_t im_logic_api_control_params(im_logic_command_t *c,
+    const im_json_field_t *fields, im_logic_api_target_t *t);
+static im_int_t im_logic_api_control_room(im_logic_command_t *c,
+    im_str_t channel);
+static im_int_t im_logic_api_control_nested(im_logic_command_t *c,
+    im_str_t text, const im_json_field_t *fields, void *dst);
+static void im_logic_api_add_except(im_buf_t *b,
+    const im_json_strings_t *whitelist);
+static void im_logic_api_control(im_logic_command_t *c,
+    const im_logic_api_target_t *t, im_control_e operation,
+    const im_buf_t *data);
+static void im_logic_api_control_handler(void *data, im_uint_t status,
+    const char *msg, im_uint_t workers);
+static void im_logic_api_add_member(im_buf_t *b, const char *name,
+    im_str_t json);
+static void im_logic_api_add_number(im_buf_t *b, const char *name,
+    int64_t number);
+
+
+static const im_json_field_t  im_logic_api_target_fields[] = {
+    { im_str("user"), IM_JSON_STRING, offsetof(im_logic_api_target_t, user) },
+    { im_str("client"), IM_JSON_STRING,
+      offsetof(im_logic_api_target_t, client) },
+    { im_str("session"), IM_JSON_STRING,
+      offsetof(im_logic_api_target_t, session) },
+    { im_str("channel"), IM_JSON_STRING,
+      offsetof(im_logic_api_target_t, channel) },
+    { im_str("info"), IM_JSON_RAW, offsetof(im_logic_api_target_t, info) },
+    { im_str("data"), IM_JSON_RAW, offsetof(im_logic_api_target_t, data) },
+    { im_str("recover_since"), IM_JSON_OBJECT,
+      offsetof(im_logic_api_target_t, since) },
+    { im_str("override"), IM_JSON_OBJECT,
+      offsetof(im_logic_api_target_t, override) },
+    { im_str("b64info"), IM_JSON_STRING,
+      offsetof(im_logic_api_target_t, b64info) },
+    { im_str("b64data"), IM_JSON_STRING,
+      offsetof(im_logic_api_target_t, b64data) },
+    { im_str("expired"), IM_JSON_BOOL,
+      offsetof(im_logic_api_target_t, expired) },
+    { im_str("expire_at"), IM_JSON_INT,
+      offsetof(im_logic_api_target_t, expire_at) },
+    im_json_end
+};
+
+
+/* The only one with a list: who decodes by it frees that. */
+static const im_json_field_t  im_logic_api_disconnect_fields[] = {
+    { im_str("user"), IM_JSON_STRING, offsetof(im_logic_api_target_t, user) },
+    { im_str("client"), IM_JSON_STRING,
+      offsetof(im_logic_api_target_t, client) },
+    { im_str("session"), IM_JSON_STRING,
+      offsetof(im_logic_api_target_t, session) },
+    { im_str("disconnect"), IM_JSON_OBJECT,
+      offsetof(im_logic_api_target_t, disconnect) },
+    { im_str("whitelist"), IM_JSON_STRINGS,
+      offsetof(im_logic_api_target_t, whitelist) },
+    im_json_end
+};
+
+
+static const im_json_field_t  im_logic_api_reason_fields[] = {
+    { im_str("code"), IM_JSON_INT, offsetof(im_logic_api_reason_t, code) },
+    { im_str("reason"), IM_JSON_STRING,
+      offsetof(im_logic_api_reason_t, reason) },
+    im_json_end
+};
+
+
+static const im_json_field_t  im_logic_api_since_fields[] = {
+    { im_str("offset"), IM_JSON_INT, offsetof(im_logic_api_since_t, offset) },
+    { im_str("epoch"), IM_JSON_STRING,
+      offsetof(im_logic_api_since_t, epoch) },
+    im_json_end
+};
+
+
+void
+im_logic_api_subscribe(im_logic_command_t *c)
+{
+    im_buf_t                b;
+    im_logic_api_since_t    since;
+    im_logic_api_target_t   t;
+
+    if (im_logic_api_control_params(c, im_logic_api_target_fields, &t)
+        != IM_OK
+        || im_logic_api_control_room(c, t.channel) != IM_OK)
+    {
+        return;
+    }
+
+    if (t.info.len > UINT16_MAX) {
+        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "info is too large");
+        return;
+    }
+
+    if (t.override.len != 0 || t.b64info.len != 0 || t.b64data.len != 0) {
+        im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
+                              "override, b64info, b64data");
+        return;
+    }
+
+    memset(&since, 0, sizeof(im_logic_api_since_t));
+
+    if (t.since.len != 0
+        && im_logic_api_control_nested(c, t.since, im_logic_api_since_fields,
+                                       &since)
+           != IM_OK)
+    {
+        return;
+    }
+
+    if (since.offset < 0) {
+        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "recover_since");
+        return;
+    }
+
+    im_buf_init(&b, IM_LOGIC_MAX_REPLY);
+
+    im_buf_add_z(&b, "{\"room\":");
+    im_json_add_string(&b, t.channel);
+
+    if (t.since.len != 0) {
+        im_buf_add_z(&b, ",\"epoch\":");
+        im_json_add_string(&b, since.epoch);
+        im_logic_api_add_number(&b, "seq", since.offset);
+    }
+
+    im_logic_api_add_member(&b, "info", t.info);
+    im_logic_api_add_member(&b, "data", t.data);
+
+    if (t.expire_at > 0) {
+        im_logic_api_add_number(&b, "expire_at", t.expire_at);
+    }
+
+    im_buf_add_z(&b, "}");
+
+    im_logic_api_control(c, &t, IM_CONTROL_SUBSCRIBE, &b);
+    im_buf_cleanup(&b);
+}
+
+
+void
+im_logic_api_unsubscribe(im_logic_command_t *c)
+{
+    im_buf_t                b;
+    im_logic_api_target_t   t;
+
+    if (im_logic_api_control_params(c, im_logic_api_target_fields, &t)
+        != IM_OK) {
+        return;
+    }
+
+    /* as Centrifugo has it: nothing to leave is left */
+
+    if (t.channel.len == 0) {
+        im_buf_add_z(&c->result, "{}");
+        im_logic_command_done(c);
+        return;
+    }
+
+    if (im_logic_api_control_room(c, t.channel) != IM_OK) {
+        return;
+    }
+
+    im_buf_init(&b, 4096);
+
+    im_buf_add_z(&b, "{\"room\":");
+    im_json_add_string(&b, t.channel);
+    im_logic_api_add_number(&b, "code", IM_API_UNSUBSCRIBE);
+    im_buf_add_z(&b, ",\"reason\":\"server unsubscribe\"}");
+
+    im_logic_api_control(c, &t, IM_CONTROL_UNSUBSCRIBE, &b);
+    im_buf_cleanup(&b);
+}
+
+
+void
+im_logic_api_disconnect(im_logic_command_t *c)
+{
+    im_buf_t                b;
+    im_str_t                force = im_str("force disconnect");
+    im_logic_api_reason_t   reason;
+    im_logic_api_target_t   t;
+
+    if (im_logic_api_control_params(c, im_logic_api_disconnect_fields, &t)
+        != IM_OK)
+    {
+        return;
+    }
+
+    memset(&reason, 0, sizeof(im_logic_api_reason_t));
+
+    if (t.disconnect.len == 0) {
+        reason.code = IM_API_DISCONNECT;
+        reason.reason = force;
+
+    } else if (im_logic_api_control_nested(c, t.disconnect,
+                                           im_logic_api_reason_fields,
+                                           &reason)
+               != IM_OK)
+    {
+        goto done;
+    }
+
+    if (reason.code < 3000 || reason.code > 4999
+        || reason.reason.len > IM_API_REASON)
+    {
+        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "a disconnect's code "
+                              "is 3000 to 4999, its reason 123 bytes");
+        goto done;
+    }
+
+    im_buf_init(&b, 64 * 1024);
+
+    im_buf_add_z(&b, "{\"reason\":");
+    im_json_add_string(&b, reason.reason);
+    im_logic_api_add_number(&b, "code", reason.code);
+    im_logic_api_add_except(&b, &t.whitelist);
+    im_buf_add_z(&b, "}");
+
+    im_logic_api_control(c, &t, IM_CONTROL_DISCONNECT, &b);
+    im_buf_cleanup(&b);
+
+done:
+
+    im_json_strings_free(&t.whitelist);
+}
+
+
+void
+im_logic_api_refresh(im_logic_command_t *c)
+{
+    im_buf_t                b;
+    im_logic_api_target_t   t;
+
+    if (im_logic_api_control_params(c, im_logic_api_target_fields, &t)
+        != IM_OK) {
+        return;
+    }
+
+    if (t.expire_at < 0) {
+        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "expire_at");
+        return;
+    }
+
+    im_buf_init(&b, IM_LOGIC_MAX_REPLY);
+
+    im_buf_add_z(&b, "{\"expired\":");
+    im_buf_add_z(&b, t.expired ? "true" : "false");
+
+    if (t.expire_at > 0) {
+        im_logic_api_add_number(&b, "expire_at", t.expire_at);
+    }
+
+    im_logic_api_add_member(&b, "info", t.info);
+    im_buf_add_z(&b, "}");
+
+    im_logic_api_control(c, &t, IM_CONTROL_REFRESH, &b);
+    im_buf_cleanup(&b);
+}
+
+
+/* Whom a command concerns.  On IM_ERROR it has failed, and t is empty. */
+static im_int_t
+im_logic_api_control_params(im_logic_command_t *c,
+    const im_json_field_t *fields, im_logic_api_target_t *t)
+{
+    im_str_t  null = im_str("null");
+
+    memset(t, 0, sizeof(im_logic_api_target_t));
+
+    t->whitelist.max = IM_API_WHITELIST;
+
+    if (im_logic_command_params(c, fields, t) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    if (t->client.len == 0) {
+        t->client = t->session;
+    }
+
+    if (im_str_eq(t->info, null)) {
+        t->info.len = 0;
+    }
+
+    if (im_str_eq(t->data, null)) {
+        t->data.len = 0;
+    }
+
+    if ((t->user.len != 0 || t->client.len != 0)
+        && im_logic_name_or_none(t->user) && im_logic_name_or_none(t->client))
+    {
+        return IM_OK;
+    }
+
+    im_json_strings_free(&t->whitelist);
+    im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                          "no user, or one that is not valid");
+
+    return IM_ERROR;
+}
+
+
+/* Inboxes and the broadcast are followed by whom they concern, always. */
+static im_int_t
+im_logic_api_control_room(im_logic_command_t *c, im_str_t channel)
+{
+    im_int_t             rc;
+    im_logic_channel_t   ch;
+
+    rc = im_logic_command_channel(c, channel, &ch);
+
+    if (rc == IM_OK && channel.data[0] == '#') {
+        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                              "the channel is not a room");
+        rc = IM_ERROR;
+    }
+
+    if (rc == IM_OK && ch.rule == NULL) {
+        im_logic_command_fail(c, IM_ERROR_UNKNOWN_CHANNEL, NULL);
+        rc = IM_ERROR;
+    }
+
+    im_buf_cleanup(&ch.topic);
+
+    return rc;
+}
+
+
+/* Its strings go to where those of the parameters are. */
+static im_int_t
+im_logic_api_control_nested(im_logic_command_t *c, im_str_t text,
+    const im_json_field_t *fields, void *dst)
+{
+    const char  *why;
+
+    if (im_json_decode(text, fields, 0, &c->arena, dst, &why) == IM_OK) {
+        return IM_OK;
+    }
+
+    im_logic_command_fail_status(c, im_logic_json_status(why), why);
+
+    return IM_ERROR;
+}
+
+
+static void
+im_logic_api_control(im_logic_command_t *c, const im_logic_api_target_t *t,
+    im_control_e operation, const im_buf_t *data)
+{
+    im_buf_t        topic;
+    const char     *why;
+    im_envelope_t   e;
+
+    why = im_logic_unready(c->logic);
+
+    if (why == NULL && data->failed) {
+        why = "no memory";
+    }
+
+    if (why != NULL) {
+        im_logic_command_fail(c, IM_ERROR_INTERNAL, why);
+        return;
+    }
+
+    memset(&e, 0, sizeof(im_envelope_t));
+
+    e.operation = (int32_t) operation;
+    e.user = t->user;
+    e.session = t->client;
+    e.data = im_buf_str(data);
+
+    im_buf_init(&topic, IM_NAME_MAX + 2);
+
+    if (t->user.len != 0) {
+        im_topic_user(&topic, t->user);
+
+    } else {
+        im_buf_add_z(&topic, "s:");
+        im_buf_add_str(&topic, t->client);
+    }
+
+    if (topic.failed) {
+        im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
+
+    } else {
+        im_logic_control(c->logic, im_buf_str(&topic), &e, 1,
+                         im_logic_api_control_handler, c);
+    }
+
+    im_buf_cleanup(&topic);
+}
+
+
+static void
+im_logic_api_control_handler(void *data, im_uint_t status, const char *msg,
+    im_uint_t workers)
+{
+    im_logic_command_t  *c = data;
+
+    (void) workers;
+
+    if (status != 200) {
+        im_logic_command_fail_status(c, status, msg);
+        return;
+    }
+
+    im_buf_add_z(&c->result, "{}");
+    im_logic_command_done(c);
+}
+
+
+/* What is no session's id spares nobody. */
+static void
+im_logic_api_add_except(im_buf_t *b, const im_json_strings_t *whitelist)
+{
+    im_uint_t  i, n;
+
+    im_buf_add_z(b, ",\"except\":[");
+
+    n = 0;
+
+    for (i = 0; i < whitelist->n; i++) {
+        if (whitelist->elts[i].len == IM_UUID_LEN) {
+            im_buf_add_z(b, n++ == 0 ? "" : ",");
+            im_json_add_string(b, whitelist->elts[i]);
+        }
+    }
+
+    im_buf_add_z(b, "]");
+}
+
+
+static void
+im_logic_api_add_member(im_buf_t *b, const char *name, im_str_t json)
+{
+    if (json.len != 0) {
+        im_buf_add_z(b, ",\"");
+        im_buf_add_z(b, name);
+        im_buf_add_z(b, "\":");
+        im_buf_add_str(b, json);
+    }
+}
+
+
+static void
+im_logic_api_add_number(im_buf_t *b, const char *name, int64_t number)
+{
+    im_buf_add_z(b, ",\"");
+    im_buf_add_z(b, name);
+    im_buf_add_z(b, "\":");
+    im_buf_add_int(b, number);
+}

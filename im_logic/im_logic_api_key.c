@@ -1,0 +1,221 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Who may use the server API: whoever shows one of the keys of a file, a line
+ * each.  Without the file, whoever nginx lets through.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "im_logic.h"
+#include "im_logic_url.h"
+
+
+#define IM_API_KEY_FILE  8192
+#define IM_API_KEY_MIN   16
+#define IM_API_KEY_MAX   256
+
+
+static int im_logic_api_key_line(im_str_t file, size_t *at, im_str_t *key);
+static im_int_t im_logic_api_keys_check(im_str_t file, const char *path);
+static im_str_t im_logic_api_key_sent(const im_daemon_request_t *r,
+    im_buf_t *b);
+static int im_logic_api_key_eq(im_str_t key, im_str_t sent);
+
+
+im_int_t
+im_logic_api_keys_load(im_logic_t *logic)
+{
+    FILE        *file;
+    size_t       n;
+    u_char      *p;
+    const char  *path;
+
+    path = logic->conf.api_key_file;
+
+    im_buf_init(&logic->api_keys, IM_API_KEY_FILE);
+
+    if (path == NULL) {
+        return IM_OK;
+    }
+
+    file = fopen(path, "r");
+    if (file == NULL) {
+        im_daemon_log(IM_LOG_ERROR, "--api-key-file=%s: %s", path,
+                      strerror(errno));
+        return IM_ERROR;
+    }
+
+    n = 0;
+    p = im_buf_reserve(&logic->api_keys, IM_API_KEY_FILE);
+
+    if (p != NULL) {
+        n = fread(p, 1, IM_API_KEY_FILE, file);
+        logic->api_keys.len = n;
+    }
+
+    if (n == IM_API_KEY_FILE || ferror(file)) {
+        im_daemon_log(IM_LOG_ERROR, "--api-key-file=%s can't be read or is "
+                      "longer than 8 kB", path);
+        (void) fclose(file);
+        return IM_ERROR;
+    }
+
+    (void) fclose(file);
+
+    return im_logic_api_keys_check(im_buf_str(&logic->api_keys), path);
+}
+
+
+static im_int_t
+im_logic_api_keys_check(im_str_t file, const char *path)
+{
+    size_t     at, i;
+    im_str_t   key;
+    im_uint_t  n;
+
+    at = 0;
+    n = 0;
+
+    while (im_logic_api_key_line(file, &at, &key)) {
+        for (i = 0; i < key.len; i++) {
+            if (key.data[i] <= 0x20 || key.data[i] >= 0x7f) {
+                break;
+            }
+        }
+
+        if (i < key.len || key.len < IM_API_KEY_MIN
+            || key.len > IM_API_KEY_MAX)
+        {
+            im_daemon_log(IM_LOG_ERROR, "--api-key-file=%s: a key is 16 to "
+                          "256 characters of ASCII without spaces", path);
+            return IM_ERROR;
+        }
+
+        n++;
+    }
+
+    if (n == 0) {
+        im_daemon_log(IM_LOG_ERROR, "--api-key-file=%s holds no key", path);
+        return IM_ERROR;
+    }
+
+    return IM_OK;
+}
+
+
+/* The next line that isn't empty. */
+static int
+im_logic_api_key_line(im_str_t file, size_t *at, im_str_t *key)
+{
+    u_char  *p, *end;
+
+    while (*at < file.len) {
+        p = file.data + *at;
+        end = memchr(p, '\n', file.len - *at);
+
+        if (end == NULL) {
+            end = file.data + file.len;
+        }
+
+        *at = (size_t) (end - file.data) + 1;
+
+        if (end > p && end[-1] == '\r') {
+            end--;
+        }
+
+        if (end > p) {
+            *key = im_str_set(p, (size_t) (end - p));
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+im_logic_api_allowed(const im_logic_t *logic, const im_daemon_request_t *r)
+{
+    int       found;
+    size_t    at;
+    im_buf_t  b;
+    im_str_t  key, sent;
+
+    if (logic->conf.api_key_file == NULL) {
+        return 1;
+    }
+
+    im_buf_init(&b, IM_API_KEY_MAX);
+
+    sent = im_logic_api_key_sent(r, &b);
+    at = 0;
+    found = 0;
+
+    /* all of them, so that the time tells nothing */
+
+    while (im_logic_api_key_line(im_buf_str(&logic->api_keys), &at, &key)) {
+        found |= im_logic_api_key_eq(key, sent);
+    }
+
+    im_buf_cleanup(&b);
+
+    return found;
+}
+
+
+static im_str_t
+im_logic_api_key_sent(const im_daemon_request_t *r, im_buf_t *b)
+{
+    size_t    at;
+    im_str_t  name, value, api_key = im_str("api_key"), none = im_null_str;
+    im_str_t  scheme = im_str("apikey ");
+
+    if (r->api_key.len != 0) {
+        return r->api_key;
+    }
+
+    value = r->authorization;
+
+    if (value.len > scheme.len
+        && strncasecmp((char *) value.data, (char *) scheme.data, scheme.len)
+           == 0)
+    {
+        return im_str_set(value.data + scheme.len, value.len - scheme.len);
+    }
+
+    at = 0;
+
+    while (im_logic_url_arg(r->query, &at, &name, &value) == IM_OK) {
+        if (im_str_eq(name, api_key)) {
+            im_logic_url_decode(b, value, 1);
+            return b->failed ? none : im_buf_str(b);
+        }
+    }
+
+    return none;
+}
+
+
+/* Takes the same time wherever they differ. */
+static int
+im_logic_api_key_eq(im_str_t key, im_str_t sent)
+{
+    size_t            i;
+    volatile u_char   diff;
+
+    if (key.len != sent.len) {
+        return 0;
+    }
+
+    diff = 0;
+
+    for (i = 0; i < key.len; i++) {
+        diff |= key.data[i] ^ sent.data[i];
+    }
+
+    return diff == 0;
+}
