@@ -169,8 +169,8 @@ http: POST /api/batch 413 {"commands":[{}MANY(1001)]}
 --- services: redis
 --- not_ready
 --- websocket
-file: keys 0123456789abcdef-one\n\nfedcba9876543210-two\r\n
-start: logic --api-key-file=$TEST_NGINX_IM_DIR/keys
+file: api_keys 0123456789abcdef-one\n\nfedcba9876543210-two\r\n
+start: logic --api-key-file=$TEST_NGINX_IM_DIR/api_keys
 until: /im/health ^200
 http: POST /api/publish 401 {"channel":"1","data":1} => ^$
 http: POST /api/publish 401 (X-API-Key: 0123456789abcdef-on) {"channel":"1","data":1}
@@ -201,19 +201,19 @@ stop: logic
 --- services: redis
 --- not_ready
 --- websocket
-file: keys \n\n
-start: logic --api-key-file=$TEST_NGINX_IM_DIR/keys
+file: api_keys \n\n
+start: logic --api-key-file=$TEST_NGINX_IM_DIR/api_keys
 exit: logic 1
 output: logic holds no key
-file: keys short
-start: logic --api-key-file=$TEST_NGINX_IM_DIR/keys
+file: api_keys short
+start: logic --api-key-file=$TEST_NGINX_IM_DIR/api_keys
 exit: logic 1
 output: logic 16 to 256 characters
-file: keys 0123456789abcdef one
-start: logic --api-key-file=$TEST_NGINX_IM_DIR/keys
+file: api_keys 0123456789abcdef one
+start: logic --api-key-file=$TEST_NGINX_IM_DIR/api_keys
 exit: logic 1
-file: keys FILL(9000)
-start: logic --api-key-file=$TEST_NGINX_IM_DIR/keys
+file: api_keys FILL(9000)
+start: logic --api-key-file=$TEST_NGINX_IM_DIR/api_keys
 exit: logic 1
 output: logic longer than 8 kB
 start: logic --api-key-file=$TEST_NGINX_IM_DIR/nothing
