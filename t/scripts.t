@@ -16,7 +16,8 @@ my $sock = "$dir/redis.sock";
 my ($pid, $conn, %sha, $gen);
 
 my %text = map { $_ => slurp("redis/$_.lua") }
-    qw(meta pub route hist lease sweep own control);
+    qw(meta pub route hist lease sweep own control limit register login
+       token);
 $text{$_} = $text{meta} . $text{$_} for qw(pub route);
 
 sub slurp {
@@ -318,6 +319,79 @@ subtest 'losses' => sub {
     is(status('r:a', $e2, 1), 2, 'old positions: hole');
 };
 
+subtest 'attempts' => sub {
+    my $try = sub { return script('limit', 1, "l:$_[0]", $_[1], $_[2]) };
+
+    is_deeply([ map { $try->('a', 7, 600_000) } 1 .. 7 ], [ (0) x 7 ],
+              'so many at once');
+    my $wait = $try->('a', 7, 600_000);
+    cmp_ok($wait, '>', 84_000, 'then not');
+    cmp_ok($wait, '<=', 85_715, 'until one is due');
+    cmp_ok(r('PTTL', 'l:a'), '<=', 600_000, 'no longer than a period');
+    is($try->('b', 7, 600_000), 0, 'another subject');
+
+    is($try->('c', 1, 50), 0, 'one');
+    cmp_ok($try->('c', 1, 50), '>', 0, 'and not two');
+    my $n = 0;
+    sleep(0.01) while $try->('c', 1, 50) != 0 && $n++ < 100;
+    cmp_ok($n, '<', 100, 'later again');
+
+    r('SET', 'l:d', '9' x 13);
+    cmp_ok($try->('d', 2, 1000), '<=', 1000, 'the clock was set back');
+    r('SET', 'l:e', 'nonsense');
+    is($try->('e', 2, 1000), 0, 'a value that is none');
+};
+
+subtest 'accounts' => sub {
+    my $register = sub { return script('register', 1, "a:$_[0]", @_[1 .. 4]) };
+
+    is($register->('n', 'u1', 'n', 'h1', 5), 1, 'made');
+    is($register->('n', 'u2', 'n', 'h2', 6), 0, 'once');
+    is_deeply(r('HMGET', 'a:n', qw(id name hash created)), [qw(u1 n h1 5)],
+              'the first stays');
+    is(r('TTL', 'a:n'), -1, 'for ever');
+};
+
+subtest 'tokens' => sub {
+    my $login = sub { return script('login', 1, 'u:l', @_) };
+    my $set = sub { return script('token', 1, "im_$_[0]", 'set', @_[1 .. 3]) };
+    my $del = sub { return script('token', 1, "im_$_[0]", 'del', @_[1, 2]) };
+
+    is_deeply($login->('t1', 1000, 2), [], 'one');
+    is_deeply($login->('t2', 5000, 2), [], 'two');
+    is_deeply($login->('t3', 3000, 2), ['t1'], 'the first to end goes');
+    is_deeply(r('ZRANGE', 'u:l', 0, -1), [qw(t3 t2)], 'those stay');
+    cmp_ok(r('PTTL', 'u:l'), '>', 3500, 'as long as the longest');
+    is_deeply($login->('', 0, 5), [], 'only asked');
+    is_deeply($login->('', 0, 0), [qw(t3 t2)], 'all go');
+    is(r('EXISTS', 'u:l'), 0, 'nothing is left behind');
+    is_deeply($login->('', 0, 0), [], 'of nobody');
+
+    $login->('t4', 20, 5);
+    r('ZADD', 'u:l', 1, 't5');
+    is_deeply($login->('t6', 1000, 1), ['t4'], 'ended ones are not told');
+
+    is($set->('x', 'u1', 'Ann', 5000), 1, 'written');
+    is($set->('x', 'u2', 'Bob', 5000), 0, 'not over another');
+    is_deeply(r('HMGET', 'im_x', qw(UserId UserName Im)), [qw(u1 Ann 1)],
+              'what it holds');
+    cmp_ok(r('PTTL', 'im_x'), '<=', 5000, 'it ends');
+    is($del->('x', 'u2', '1'), '', 'not for another user');
+    is($del->('x', 'u1', '1'), 'u1', 'for this one');
+    is($del->('x', 'u1', '1'), '', 'once');
+    is($del->('none', '', '0'), '', 'nobody\'s');
+
+    r('HSET', 'im_f', 'UserId', 'u7');
+    is($del->('f', '', '1'), '', 'another program\'s is not ours');
+    is($del->('f', '', '0'), 'u7', 'unless it may be');
+    r('SET', 'im_s', 3);
+    is($del->('s', '', '0'), '', 'a key of another type is no login');
+    is(r('GET', 'im_s'), 3, 'and stays');
+    r('HSET', 'im_e', 'x', 1);
+    is($del->('e', '', '0'), '', 'a hash without a user');
+    is($set->('s', 'u', 'n', 1), 0, 'nor written over');
+};
+
 subtest 'out of memory' => sub {
     r('CONFIG', 'SET', 'maxmemory', 1);
     like(script('control', 2, '{1}:q', '{1}:u:x:w', 'u:x', 'e', 1000, '*'),
@@ -325,6 +399,15 @@ subtest 'out of memory' => sub {
     like(pub('r:a', ids(1)), qr/OOM/, 'a push is refused');
     is(route('r:a', 'w1', 1, 1)->[0], 1, 'a join is not');
     is(lease('w1', 1000)->[0], 2, 'nor a lease');
+    like(script('limit', 1, 'l:m', 5, 1000), qr/OOM/, 'an attempt is');
+    like(script('register', 1, 'a:m', qw(u n h 1)), qr/OOM/, 'an account');
+    like(script('login', 1, 'u:m', 't', 1000, 2), qr/OOM/, 'a token');
+    r('CONFIG', 'SET', 'maxmemory', 0);
+    script('token', 1, 'im_m', 'set', 'u', 'n', 1000);
+    script('login', 1, 'u:m', 'm', 1000, 2);
+    r('CONFIG', 'SET', 'maxmemory', 1);
+    is(script('token', 1, 'im_m', 'del', '', '0'), 'u', 'a logout is not');
+    is_deeply(script('login', 1, 'u:m', '', 0, 0), ['m'], 'of all');
     r('CONFIG', 'SET', 'maxmemory', 0);
 };
 
@@ -334,6 +417,9 @@ subtest 'nothing without a life' => sub {
     pub('r:l', ids(1));
     route('r:l2', 'w1', 0, 1);
     lease('w1', 1000);
+    script('limit', 1, 'l:m', 5, 1000);
+    script('token', 1, 'im_m', 'set', 'u', 'n', 1000);
+    script('login', 1, 'u:m', 'm', 1000, 2);
     my @endless = grep { r('TTL', $_) < 0 } @{ r('KEYS', '*') };
     is_deeply([ sort @endless ], ['{1}:q', '{reg}:nodes'],
               'but the queue and the leases');

@@ -196,6 +196,36 @@ test_idem(void **state)
 
 
 static void
+test_accounts(void **state)
+{
+    im_buf_t  b;
+    im_str_t  p1 = im_str("im:"), name = im_str("a{}b");
+    im_str_t  user = im_str("u:1");
+
+    (void) state;
+
+    im_buf_init(&b, 256);
+
+    im_key_account(&b, p1, 7, name);
+    test_str(im_buf_str(&b), "im:{7}:a:a{}b");
+    im_buf_reset(&b, 256);
+
+    im_key_limit(&b, p1, 7, 'n', name);
+    test_str(im_buf_str(&b), "im:{7}:l:n:a{}b");
+    im_buf_reset(&b, 256);
+
+    im_key_topic(&b, p1, 7, user, IM_KEY_LOGINS);
+    test_str(im_buf_str(&b), "im:{7}:u:1:l");
+    im_buf_reset(&b, 256);
+
+    im_key_login(&b, name);
+    test_str(im_buf_str(&b), "im_a{}b");
+
+    im_buf_cleanup(&b);
+}
+
+
+static void
 test_limits(void **state)
 {
     size_t    max;
@@ -237,6 +267,7 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_nodes_and_prefixes),
     alloc_test(test_keys),
     alloc_test(test_idem),
+    alloc_test(test_accounts),
     alloc_test(test_limits)
 };
 

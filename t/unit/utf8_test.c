@@ -230,11 +230,24 @@ test_random(void **state)
 }
 
 
+static void
+test_characters(void **state)
+{
+    (void) state;
+
+    assert_int_equal(im_utf8_count(im_str_z("")), 0);
+    assert_int_equal(im_utf8_count(im_str_z("abc")), 3);
+    assert_int_equal(im_utf8_count(im_str_z("\xc3\xa9x\xe4\xb8\x96")), 3);
+    assert_int_equal(im_utf8_count(im_str_z("\xf0\x9f\x98\x80")), 1);
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_code_points),
     alloc_test(test_sequences),
     alloc_test(test_cuts),
-    alloc_test(test_random)
+    alloc_test(test_random),
+    cmocka_unit_test(test_characters)
 };
 
 test_main(tests)
