@@ -61,6 +61,9 @@ struct im_sub_s {
     uint64_t    cursor;   /* the next byte, as an offset in all of the log */
     im_sub_t   *next;     /* the session's next subscription; the session's */
     void       *session;
+    void       *data;     /* the session's: how it is to begin, or NULL */
+    uint32_t    expires;  /* the session's: s, 0: never */
+    uint8_t     flags;    /* the session's */
     uint8_t     state;    /* read it by im_sub_state() */
 };
 

@@ -9,7 +9,9 @@
  *   ngx_im_session.c    phases, join and leave, close, the timer wheel
  *   ngx_im_recv.c       socket -> frames -> commands
  *   ngx_im_send.c       replies, flush, slow sessions, budget
- *   ngx_im_auth.c       commands of a first frame -> identity -> open
+ *   ngx_im_command.c    commands of a client, and the answers
+ *   ngx_im_auth.c       connect -> identity -> open
+ *   ngx_im_resume.c     subscriptions that go on from where a client was
  *   ngx_im_jwt.c        keys and signatures of tokens
  *   ngx_im_backend.c    asks logic by an in-memory subrequest
  *   ngx_im_redis.c      the link: commands and pub/sub, reconnect
@@ -46,6 +48,7 @@
 #define NGX_IM_LEASE_MS        12000
 #define NGX_IM_RENEW_MS        3000
 #define NGX_IM_WHEEL_SLOTS     512       /* of one second each */
+#define NGX_IM_EXPIRES_GRACE   25        /* s: for who can refresh */
 #define NGX_IM_MAX_SLOTS       256       /* worker incarnations in the zone */
 
 
@@ -205,6 +208,50 @@ typedef struct {
 } ngx_im_replies_t;
 
 
+/* Input that waits for the answer to a command before it. */
+typedef struct {
+    size_t            len;       /* of the message, or what is left of it */
+    size_t            rest;      /* of the bytes behind it */
+    uint8_t           opcode;
+    unsigned          message:1; /* there is one */
+    u_char            bytes[1];
+} ngx_im_held_t;
+
+
+/* What plain im clients don't need. */
+typedef struct {
+    ngx_im_held_t    *held;
+    im_resume_t      *resumes;   /* of connect, until it is answered */
+    ngx_uint_t        nresumes;
+    u_char           *info;      /* JSON of the connection, or NULL */
+    u_char           *rooms;     /* JSON object: what may be joined */
+    u_char           *data;      /* JSON for the client, until connect's reply */
+    size_t            info_len;
+    size_t            rooms_len;
+    size_t            data_len;
+    uint32_t          connect;   /* id of the command */
+    uint32_t          busy_id;   /* of the command that is under way */
+    uint16_t          nsubs;     /* of connect: not ready yet */
+    unsigned          connecting:1;  /* connect isn't answered */
+    unsigned          failed:1;  /* connect was refused */
+    unsigned          busy:1;    /* a command is under way: input waits */
+} ngx_im_more_t;
+
+
+/* Who somebody is and what he may; strings are borrowed. */
+typedef struct {
+    im_str_t            user;            /* "": a guest */
+    im_str_t            name;
+    im_str_t            info;            /* JSON for others; "" none */
+    im_str_t            rooms;           /* JSON object with "rooms", or "" */
+    im_str_t            room;            /* to be joined; "" none */
+    im_str_t            data;            /* JSON for the client */
+    const im_str_t     *channels;        /* more topics to be joined */
+    ngx_uint_t          nchannels;
+    int64_t             expires;         /* s; 0: never */
+} ngx_im_identity_t;
+
+
 struct ngx_im_session_s {
     uint32_t            free;            /* im_slab_t's */
     uint32_t            generation;
@@ -220,6 +267,7 @@ struct ngx_im_session_s {
     im_sub_t           *subs;            /* from worker->subs, but `all` */
     im_sub_t            everybody;       /* the broadcast topic's */
     ngx_im_replies_t   *replies;         /* queued control bytes, or NULL */
+    ngx_im_more_t      *more;            /* or NULL */
     im_buf_t           *message;         /* a partial message, or NULL */
     u_char             *control;         /* a partial control frame, or NULL */
     im_sub_t           *unfinished;      /* its frame is cut in the socket */
@@ -236,11 +284,37 @@ struct ngx_im_session_s {
     uint8_t             ncontrol;
     unsigned            close_sent:1;    /* our close frame is queued or out */
     unsigned            close_received:1;
-    unsigned            pinged:1;        /* since the last bytes */
+    unsigned            pinged:1;        /* a ping of ours has no answer */
+    unsigned            pong_due:1;      /* the deadline is its answer's */
+    unsigned            positions:1;     /* im: with seq and epoch */
     ngx_im_peer_t       peer;
     const char         *why;             /* for the log line */
     u_char             *name;            /* u8 length and bytes, or NULL */
 };
+
+
+/* im_sub_t's flags */
+#define NGX_IM_SUB_SERVER      0x01      /* by connect or the server */
+#define NGX_IM_SUB_JOIN_LEAVE  0x02      /* is told who comes and goes */
+
+
+/*
+ * How a subscription is to begin, while it is joining: sub->data.  Without one
+ * nobody waits for an answer.
+ */
+typedef struct {
+    im_list_t           link;            /* of who waits, or is to be served */
+    im_sub_t           *sub;
+    uint64_t            seq;             /* where the client was */
+    im_epoch_t          epoch;
+    uint32_t            id;              /* of the command */
+    unsigned            recover:1;       /* seq and epoch are given */
+    unsigned            strict:1;        /* no subscription with a hole */
+    unsigned            connect:1;       /* answered with connect */
+    unsigned            ready:1;
+    unsigned            asked:1;         /* Redis, for its position */
+    unsigned            pinned:1;        /* the topic's window */
+} ngx_im_join_t;
 
 
 /* A subscription from the worker's slab. */
@@ -280,6 +354,8 @@ struct ngx_im_worker_s {
     ngx_uint_t          nhandshakes;     /* in the second handshake_time */
     time_t              handshake_time;
     uint32_t            wheel_time;      /* of the slot looked at last */
+    im_list_t           ready;           /* joins to be served */
+    ngx_event_t         resume_event;
     ngx_event_t         flush_event;
     ngx_event_t         close_event;
     ngx_event_t         tick;            /* 1 s, cancelable */
@@ -345,17 +421,35 @@ void ngx_im_session_close(ngx_im_session_t *s, ngx_uint_t code,
 void ngx_im_session_close_reason(ngx_im_session_t *s, ngx_uint_t code,
     im_str_t reason, const char *why);
 
+/* Made when it isn't there.  NULL: no memory. */
+ngx_im_more_t *ngx_im_session_more(ngx_im_session_t *s);
+
 /*
- * Identity is settled: user "" is a guest.  Joins broadcast, the inbox and
- * room ("" none); the session is open.
+ * Identity is settled: joins broadcast, the inbox, the room and the channels;
+ * the session is open.
  */
-void ngx_im_session_open(ngx_im_session_t *s, im_str_t user, im_str_t name,
-    im_str_t room);
-ngx_int_t ngx_im_session_join(ngx_im_session_t *s, im_str_t topic);
+void ngx_im_session_open(ngx_im_session_t *s, const ngx_im_identity_t *id);
+
+/*
+ * join, or NULL, becomes the subscription's; it is freed on failure.  NULL: no
+ * memory or too many topics.
+ */
+im_sub_t *ngx_im_session_join(ngx_im_session_t *s, im_str_t topic,
+    ngx_im_join_t *join, ngx_uint_t flags);
+
+/* It follows as many topics as it may. */
+ngx_uint_t ngx_im_session_full(ngx_im_session_t *s);
+
+/* NULL: it doesn't follow that. */
+im_sub_t *ngx_im_session_find_sub(ngx_im_session_t *s, im_str_t topic);
+void ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub);
 void ngx_im_session_leave_all(ngx_im_session_t *s);
 
 /* Called by sync when a joining subscription's topic is live. */
 void ngx_im_session_joined(ngx_im_session_t *s, im_sub_t *sub);
+
+/* JSON of the connection for others; "" none. */
+im_str_t ngx_im_session_info(ngx_im_session_t *s);
 
 /* Sets the next look at this session, in seconds from now. */
 void ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds);
@@ -366,6 +460,9 @@ void ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds);
  */
 void ngx_im_session_expires(ngx_im_session_t *s, int64_t when);
 
+/* Seconds until its identity is over, as a client is told; 0: never. */
+uint32_t ngx_im_session_ttl(ngx_im_session_t *s);
+
 /* "127.0.0.1" into buf (NGX_SOCKADDR_STRLEN); the length. */
 size_t ngx_im_session_addr(ngx_im_session_t *s, u_char *buf);
 
@@ -375,6 +472,9 @@ size_t ngx_im_session_addr(ngx_im_session_t *s, u_char *buf);
 /* Bytes that came with the upgrade, then what the socket has. */
 void ngx_im_recv_start(ngx_im_session_t *s, u_char *early, size_t len);
 void ngx_im_recv_handler(ngx_event_t *rev);
+
+/* A command was answered: what waited for that goes on, in a later event. */
+void ngx_im_recv_continue(ngx_im_session_t *s);
 
 
 /* ngx_im_send.c */
@@ -396,6 +496,9 @@ ngx_int_t ngx_im_send_close(ngx_im_session_t *s, im_str_t frame);
 ngx_int_t ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
     const im_message_t *m);
 
+/* sub is about to be left: what it owes of a frame that is under way stays. */
+ngx_int_t ngx_im_send_leave(ngx_im_session_t *s, im_sub_t *sub);
+
 /* Sends what this session has not got yet, as far as its socket takes it. */
 void ngx_im_send_session(ngx_im_session_t *s);
 
@@ -410,8 +513,46 @@ void ngx_im_send_flush(ngx_im_worker_t *w);
 void ngx_im_flush_handler(ngx_event_t *ev);
 
 
+/* ngx_im_command.c */
+
+/*
+ * The commands of a message one by one.  NGX_AGAIN: rest waits until one
+ * before it is answered; NGX_ERROR: the session is closed.
+ */
+ngx_int_t ngx_im_command_message(ngx_im_session_t *s, uint8_t opcode,
+    im_str_t *rest);
+
+/* Input of this session has to wait. */
+ngx_uint_t ngx_im_command_waits(ngx_im_session_t *s);
+
+/* NGX_ERROR: the session is closed. */
+ngx_int_t ngx_im_command_reply(ngx_im_session_t *s, const im_reply_t *reply);
+ngx_int_t ngx_im_command_error(ngx_im_session_t *s, uint32_t id,
+    im_error_e error);
+
+
+/* ngx_im_resume.c */
+
+/* A place that a client names; one that can't be is no place at all. */
+void ngx_im_join_since(ngx_im_join_t *join, const im_position_t *since);
+
+/* All topics of connect are joined: it is answered once they are ready. */
+void ngx_im_resume_opened(ngx_im_session_t *s);
+
+/* Starts what is to be told to sub, whose topic is live. */
+void ngx_im_resume_add(im_sub_t *sub);
+
+/* sub is not joining any more. */
+void ngx_im_resume_forget(im_sub_t *sub);
+void ngx_im_resume_handler(ngx_event_t *ev);
+
+
 /* ngx_im_auth.c */
-void ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command);
+ngx_int_t ngx_im_auth_command(ngx_im_session_t *s,
+    const im_command_t *command);
+
+/* By the patterns in the member "rooms" of an object; without it: all. */
+int ngx_im_auth_allowed(im_str_t rooms, im_str_t room);
 
 
 /* ngx_im_jwt.c */

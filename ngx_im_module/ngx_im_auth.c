@@ -4,9 +4,9 @@
  * Who a session is: from its first frame, by itself, by a signed token or by
  * asking logic.
  *
- * A token that logic doesn't know makes a guest, but one whose signature is
- * wrong doesn't.  What is refused is refused with a reason that the client is
- * told.
+ * A token that logic doesn't know makes a guest where the protocol has such,
+ * but one whose signature is wrong doesn't.  What is refused is refused with a
+ * reason that the client is told.
  */
 
 #include "ngx_im.h"
@@ -27,14 +27,6 @@ typedef struct {
 } ngx_im_auth_answer_t;
 
 
-typedef struct {
-    im_str_t           user;
-    im_str_t           name;
-    im_str_t           any;          /* rooms as they came: absent is all */
-    im_json_strings_t  rooms;
-} ngx_im_auth_identity_t;
-
-
 static const im_json_field_t  ngx_im_auth_answer_fields[] = {
     { im_str("code"), IM_JSON_INT, offsetof(ngx_im_auth_answer_t, code) },
     { im_str("data"), IM_JSON_OBJECT, offsetof(ngx_im_auth_answer_t, data) },
@@ -43,16 +35,21 @@ static const im_json_field_t  ngx_im_auth_answer_fields[] = {
 
 
 static const im_json_field_t  ngx_im_auth_user_fields[] = {
-    { im_str("user"), IM_JSON_STRING, offsetof(ngx_im_auth_identity_t, user) },
-    { im_str("name"), IM_JSON_STRING, offsetof(ngx_im_auth_identity_t, name) },
-    { im_str("rooms"), IM_JSON_RAW, offsetof(ngx_im_auth_identity_t, any) },
+    { im_str("user"), IM_JSON_STRING, offsetof(ngx_im_identity_t, user) },
+    { im_str("name"), IM_JSON_STRING, offsetof(ngx_im_identity_t, name) },
+    { im_str("info"), IM_JSON_OBJECT, offsetof(ngx_im_identity_t, info) },
+    im_json_end
+};
+
+
+static const im_json_field_t  ngx_im_auth_any_fields[] = {
+    { im_str("rooms"), IM_JSON_RAW, 0 },
     im_json_end
 };
 
 
 static const im_json_field_t  ngx_im_auth_rooms_fields[] = {
-    { im_str("rooms"), IM_JSON_STRINGS,
-      offsetof(ngx_im_auth_identity_t, rooms) },
+    { im_str("rooms"), IM_JSON_STRINGS, 0 },
     im_json_end
 };
 
@@ -69,104 +66,251 @@ static const im_json_field_t  ngx_im_auth_info_fields[] = {
 };
 
 
-static void ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command);
+static ngx_int_t ngx_im_auth_jwt(ngx_im_session_t *s,
+    const im_command_t *command);
+static void ngx_im_auth_expired(ngx_im_session_t *s, const char *why);
 static void ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims,
     im_str_t room);
+static ngx_int_t ngx_im_auth_channels(ngx_im_session_t *s,
+    const im_jwt_t *claims, im_buf_t *b, ngx_im_identity_t *id);
+static void ngx_im_auth_error(ngx_im_session_t *s, im_error_e error);
+static ngx_int_t ngx_im_auth_keep(ngx_im_session_t *s,
+    const im_command_t *command);
+static ngx_int_t ngx_im_auth_keep_resumes(ngx_im_more_t *more,
+    const im_command_t *command);
 static ngx_int_t ngx_im_auth_ask(ngx_im_session_t *s,
     const im_command_t *command);
 static void ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
     im_str_t asked, ngx_uint_t status, im_str_t body);
 static void ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked,
     im_str_t data);
-static void ngx_im_auth_known(ngx_im_session_t *s,
-    ngx_im_auth_identity_t *id, im_str_t room);
+static int ngx_im_auth_rooms_valid(im_str_t data, im_str_t *rooms);
+static void ngx_im_auth_known(ngx_im_session_t *s, const ngx_im_identity_t *id);
 static const char *ngx_im_auth_room(ngx_im_session_t *s,
-    ngx_im_auth_identity_t *id, im_str_t room);
-static int ngx_im_auth_allowed(ngx_im_auth_identity_t *id, im_str_t room);
+    const ngx_im_identity_t *id);
+static int ngx_im_auth_match(im_str_t pattern, im_str_t room);
 
 
-void
+ngx_int_t
 ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
 {
-    ngx_im_auth_identity_t  guest;
+    ngx_im_identity_t  guest;
+    const im_proto_t  *proto;
 
     if (s->phase != NGX_IM_CONNECTING) {
-        return;
+        return NGX_OK;
     }
 
-    if (s->conf->auth == NGX_IM_AUTH_NONE || command->token.len == 0) {
-        ngx_memzero(&guest, sizeof(ngx_im_auth_identity_t));
-        ngx_im_auth_known(s, &guest, command->room);
-        return;
+    proto = s->conf->proto;
+
+    if (ngx_im_auth_keep(s, command) != NGX_OK) {
+        ngx_im_session_close(s, proto->close_busy, "no memory");
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&guest, sizeof(ngx_im_identity_t));
+    guest.room = command->room;
+
+    if (s->conf->auth == NGX_IM_AUTH_NONE) {
+        ngx_im_auth_known(s, &guest);
+        return NGX_OK;
+    }
+
+    if (command->token.len == 0) {
+        if (proto->close_token) {
+            ngx_im_session_close(s, IM_CLOSE_BAD_REQUEST, "no token");
+            return NGX_ERROR;
+        }
+
+        ngx_im_auth_known(s, &guest);
+        return NGX_OK;
     }
 
     if (s->conf->auth == NGX_IM_AUTH_JWT) {
-        ngx_im_auth_jwt(s, command);
-        return;
+        return ngx_im_auth_jwt(s, command);
     }
 
     if (command->token.len > NGX_IM_AUTH_TOKEN_MAX) {
-        ngx_im_session_close(s, IM_WS_CLOSE_POLICY, "auth is too long");
-        return;
+        ngx_im_session_close(s, proto->close_token ? proto->close_token
+                                                   : proto->close_refused,
+                             "auth is too long");
+        return NGX_ERROR;
     }
 
     ngx_im_session_phase(s, NGX_IM_AUTHENTICATING);
 
     if (ngx_im_auth_ask(s, command) != NGX_OK) {
-        ngx_im_session_close(s, IM_WS_CLOSE_TRY_LATER,
+        ngx_im_session_close(s, proto->close_busy,
                              "the backend has too much to do");
+        return NGX_ERROR;
     }
+
+    return NGX_OK;
+}
+
+
+/* What the answer to connect needs, however long that takes. */
+static ngx_int_t
+ngx_im_auth_keep(ngx_im_session_t *s, const im_command_t *command)
+{
+    ngx_im_more_t  *more;
+
+    if (command->id == 0 && !command->positions) {
+        return NGX_OK;
+    }
+
+    more = ngx_im_session_more(s);
+    if (more == NULL) {
+        return NGX_ERROR;
+    }
+
+    s->positions = command->positions;
+
+    more->connect = command->id;
+    more->connecting = command->id != 0;
+    more->nsubs = 1;
+
+    return ngx_im_auth_keep_resumes(more, command);
+}
+
+
+static ngx_int_t
+ngx_im_auth_keep_resumes(ngx_im_more_t *more, const im_command_t *command)
+{
+    size_t        len;
+    u_char       *p;
+    ngx_uint_t    i, n;
+    im_resume_t  *resume;
+
+    n = ngx_min(command->nresumes, IM_RESUMES_MAX);
+    len = 0;
+
+    for (i = 0; i < n; i++) {
+        len += command->resumes[i].topic.len
+               + command->resumes[i].since.epoch.len;
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    more->resumes = im_alloc(n * sizeof(im_resume_t) + len);
+    if (more->resumes == NULL) {
+        return NGX_ERROR;
+    }
+
+    more->nresumes = n;
+    p = (u_char *) (more->resumes + n);
+
+    for (i = 0; i < n; i++) {
+        resume = &more->resumes[i];
+        *resume = command->resumes[i];
+
+        resume->topic.data = p;
+        p = ngx_cpymem(p, command->resumes[i].topic.data, resume->topic.len);
+
+        resume->since.epoch.data = p;
+        p = ngx_cpymem(p, command->resumes[i].since.epoch.data,
+                       resume->since.epoch.len);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command)
+{
+    im_buf_t           arena;
+    im_jwt_t           claims;
+    const im_proto_t  *proto;
+
+    proto = s->conf->proto;
+
+    im_buf_init(&arena, IM_JWT_ARENA);
+
+    switch (ngx_im_jwt_verify(ngx_im_worker, command->token, &arena, &claims))
+    {
+
+    case NGX_OK:
+        ngx_im_auth_claims(s, &claims, command->room);
+        im_jwt_cleanup(&claims);
+        break;
+
+    case NGX_DECLINED:
+        ngx_im_auth_expired(s, claims.why);
+        break;
+
+    case NGX_BUSY:
+        ngx_im_session_close(s, proto->close_busy, claims.why);
+        break;
+
+    default:
+        ngx_im_session_close(s, proto->close_token ? proto->close_token
+                                                   : proto->close_refused,
+                             claims.why);
+        break;
+    }
+
+    im_buf_cleanup(&arena);
+
+    return NGX_OK;
+}
+
+
+/* Who is told by an answer brings a fresh one, on another connection. */
+static void
+ngx_im_auth_expired(ngx_im_session_t *s, const char *why)
+{
+    if (s->more == NULL || !s->more->connecting) {
+        ngx_im_session_close(s, s->conf->proto->close_refused, why);
+        return;
+    }
+
+    ngx_im_auth_error(s, IM_ERROR_TOKEN_EXPIRED);
 }
 
 
 static void
-ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command)
+ngx_im_auth_error(ngx_im_session_t *s, im_error_e error)
 {
-    im_buf_t   arena;
-    im_jwt_t   claims;
-    ngx_int_t  rc;
+    s->more->connecting = 0;
+    s->more->failed = 1;
 
-    im_buf_init(&arena, IM_JWT_ARENA);
-
-    rc = ngx_im_jwt_verify(ngx_im_worker, command->token, &arena, &claims);
-
-    if (rc == NGX_OK) {
-        ngx_im_auth_claims(s, &claims, command->room);
-        im_jwt_cleanup(&claims);
-
-    } else {
-        ngx_im_session_close(s, rc == NGX_BUSY ? IM_WS_CLOSE_TRY_LATER
-                                               : IM_WS_CLOSE_POLICY,
-                             claims.why);
-    }
-
-    im_buf_cleanup(&arena);
+    (void) ngx_im_command_error(s, s->more->connect, error);
 }
 
 
 static void
 ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
 {
-    im_buf_t                 arena;
-    const char              *why;
-    ngx_im_auth_identity_t   id;
+    im_buf_t            arena, topics;
+    ngx_int_t           rc;
+    const char         *why;
+    const im_proto_t   *proto;
+    ngx_im_identity_t   id;
 
-    if (claims->channel.data != NULL) {
-        ngx_im_session_close(s, IM_WS_CLOSE_POLICY,
-                             "the token is for a subscription");
+    proto = s->conf->proto;
+
+    if (claims->channel.data != NULL
+        || (claims->user.len > 0 && !im_name_valid(claims->user)))
+    {
+        ngx_im_session_close(s, proto->close_token ? proto->close_token
+                                                   : proto->close_refused,
+                             claims->channel.data != NULL
+                                 ? "the token is for a subscription"
+                                 : "the token's user is not a valid name");
         return;
     }
 
-    if (claims->user.len > 0 && !im_name_valid(claims->user)) {
-        ngx_im_session_close(s, IM_WS_CLOSE_POLICY,
-                             "the token's user is not a valid name");
-        return;
-    }
-
-    ngx_memzero(&id, sizeof(ngx_im_auth_identity_t));
+    ngx_memzero(&id, sizeof(ngx_im_identity_t));
     id.user = claims->user;
+    id.room = room;
+    id.info = claims->info;
+    id.expires = claims->expires;
 
     im_buf_init(&arena, IM_JWT_MAX);
+    im_buf_init(&topics, IM_JWT_ARENA + IM_JWT_MAX_SUBS * sizeof(im_str_t));
 
     /* info may be of any type, and is without a name then */
 
@@ -176,14 +320,79 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
            != IM_OK
         && why == im_json_no_memory)
     {
-        ngx_im_session_close(s, IM_WS_CLOSE_TRY_LATER, why);
-
-    } else {
-        ngx_im_session_expires(s, claims->expires);
-        ngx_im_auth_known(s, &id, room);
+        ngx_im_session_close(s, proto->close_busy, why);
+        goto done;
     }
 
+    rc = ngx_im_auth_channels(s, claims, &topics, &id);
+
+    if (rc == NGX_DECLINED) {
+        ngx_im_auth_error(s, IM_ERROR_UNKNOWN_CHANNEL);
+
+    } else if (rc != NGX_OK) {
+        ngx_im_session_close(s, proto->close_busy, "no memory");
+
+    } else {
+        ngx_im_auth_known(s, &id);
+    }
+
+done:
+
     im_buf_cleanup(&arena);
+    im_buf_cleanup(&topics);
+}
+
+
+/*
+ * The channels of a token, as topics.  NGX_DECLINED: there is no rule for one.
+ * im has one room and no place for them.
+ */
+static ngx_int_t
+ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims, im_buf_t *b,
+    ngx_im_identity_t *id)
+{
+    size_t       len;
+    u_char      *p;
+    im_str_t    *topics, name;
+    ngx_uint_t   i;
+
+    if (claims->nsubs == 0 || s->more == NULL || !s->more->connecting) {
+        return NGX_OK;
+    }
+
+    len = claims->nsubs * sizeof(im_str_t);
+
+    for (i = 0; i < claims->nsubs; i++) {
+        name = claims->subs[i].channel;
+        len += 2 + name.len;
+
+        if (!im_name_valid(name)
+            || im_rules_room(&s->conf->main->rules, name) == NULL)
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    topics = (im_str_t *) im_buf_reserve(b, len);
+    if (topics == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = (u_char *) (topics + claims->nsubs);
+
+    for (i = 0; i < claims->nsubs; i++) {
+        name = claims->subs[i].channel;
+
+        topics[i] = im_str_set(p, 2 + name.len);
+
+        p = ngx_cpymem(p, "r:", 2);
+        p = ngx_cpymem(p, name.data, name.len);
+    }
+
+    id->channels = topics;
+    id->nchannels = claims->nsubs;
+
+    return NGX_OK;
 }
 
 
@@ -250,7 +459,8 @@ ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     }
 
     if (status == NGX_IM_AUTH_REFUSED || answer.code == NGX_IM_AUTH_REFUSED) {
-        ngx_im_session_close(s, IM_WS_CLOSE_POLICY, "refused by the backend");
+        ngx_im_session_close(s, s->conf->proto->close_refused,
+                             "refused by the backend");
         return;
     }
 
@@ -258,7 +468,7 @@ ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
         ngx_log_error(NGX_LOG_ERR, w->log, 0,
                       "im: the backend \"%V\" can't tell who a token is: "
                       "status %ui", &s->conf->connect, status);
-        ngx_im_session_close(s, IM_WS_CLOSE_TRY_LATER,
+        ngx_im_session_close(s, s->conf->proto->close_busy,
                              "the backend can't be reached");
         return;
     }
@@ -271,77 +481,110 @@ ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
 static void
 ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
 {
-    im_str_t                 room;
-    im_buf_t                 arena, rooms, other;
-    const char              *why;
-    ngx_im_auth_identity_t   id;
+    im_buf_t            arena, other;
+    const char         *why;
+    ngx_im_identity_t   id;
 
-    ngx_memzero(&id, sizeof(ngx_im_auth_identity_t));
-    ngx_memzero(&room, sizeof(im_str_t));
-    id.rooms.max = NGX_IM_AUTH_ROOMS;
+    ngx_memzero(&id, sizeof(ngx_im_identity_t));
 
     im_buf_init(&arena, NGX_IM_AUTH_ANSWER);
-    im_buf_init(&rooms, NGX_IM_AUTH_ANSWER);
     im_buf_init(&other, NGX_IM_AUTH_ANSWER);
 
     if (im_json_decode(data, ngx_im_auth_user_fields, 0, &arena, &id, &why)
         != IM_OK
-        || im_json_decode(data, ngx_im_auth_rooms_fields, 0, &rooms, &id, &why)
-           != IM_OK
-        || im_json_decode(asked, ngx_im_auth_asked_fields, 0, &other, &room,
+        || im_json_decode(asked, ngx_im_auth_asked_fields, 0, &other, &id.room,
                           &why)
            != IM_OK
+        || !ngx_im_auth_rooms_valid(data, &id.rooms)
         || (id.user.len > 0 && !im_name_valid(id.user)))
     {
         ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
                       "im: the backend \"%V\" gave an invalid identity",
                       &s->conf->connect);
-        ngx_im_session_close(s, IM_WS_CLOSE_TRY_LATER,
+        ngx_im_session_close(s, s->conf->proto->close_busy,
                              "the backend can't be understood");
 
+    } else if (id.user.len == 0 && s->conf->proto->close_token) {
+        ngx_im_session_close(s, s->conf->proto->close_token, "invalid token");
+
     } else {
-        ngx_im_auth_known(s, &id, room);
+        ngx_im_auth_known(s, &id);
     }
 
-    im_json_strings_free(&id.rooms);
     im_buf_cleanup(&arena);
-    im_buf_cleanup(&rooms);
     im_buf_cleanup(&other);
 }
 
 
+/* rooms is set to data if that limits them. */
+static int
+ngx_im_auth_rooms_valid(im_str_t data, im_str_t *rooms)
+{
+    im_str_t            any;
+    im_buf_t            arena;
+    im_int_t            rc;
+    const char         *why;
+    im_json_strings_t   patterns;
+
+    ngx_memzero(&any, sizeof(im_str_t));
+
+    if (im_json_decode(data, ngx_im_auth_any_fields, 0, NULL, &any, &why)
+        != IM_OK)
+    {
+        return 0;
+    }
+
+    if (any.len == 0 || im_str_eq(any, im_str_z("null"))) {
+        return 1;
+    }
+
+    ngx_memzero(&patterns, sizeof(im_json_strings_t));
+    patterns.max = NGX_IM_AUTH_ROOMS;
+
+    im_buf_init(&arena, NGX_IM_AUTH_ANSWER);
+
+    rc = im_json_decode(data, ngx_im_auth_rooms_fields, 0, &arena, &patterns,
+                        &why);
+
+    im_json_strings_free(&patterns);
+    im_buf_cleanup(&arena);
+
+    *rooms = data;
+
+    return rc == IM_OK;
+}
+
+
 static void
-ngx_im_auth_known(ngx_im_session_t *s, ngx_im_auth_identity_t *id,
-    im_str_t room)
+ngx_im_auth_known(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
     const char  *why;
 
-    why = ngx_im_auth_room(s, id, room);
+    why = ngx_im_auth_room(s, id);
 
     if (why != NULL) {
-        ngx_im_session_close(s, IM_WS_CLOSE_POLICY, why);
+        ngx_im_session_close(s, s->conf->proto->close_refused, why);
         return;
     }
 
-    ngx_im_session_open(s, id->user, id->name, room);
+    ngx_im_session_open(s, id);
 }
 
 
 /* Why the room can't be joined; NULL: it can. */
 static const char *
-ngx_im_auth_room(ngx_im_session_t *s, ngx_im_auth_identity_t *id,
-    im_str_t room)
+ngx_im_auth_room(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
     const im_rule_t  *rule;
 
-    if (room.len == 0) {
+    if (id->room.len == 0) {
         return NULL;
     }
 
     rule = NULL;
 
-    if (im_name_valid(room)) {
-        rule = im_rules_room(&s->conf->main->rules, room);
+    if (im_name_valid(id->room)) {
+        rule = im_rules_room(&s->conf->main->rules, id->room);
     }
 
     if (rule == NULL) {
@@ -352,9 +595,7 @@ ngx_im_auth_room(ngx_im_session_t *s, ngx_im_auth_identity_t *id,
         return "the room is for signed-in users";
     }
 
-    if (id->any.len > 0 && !im_str_eq(id->any, im_str_z("null"))
-        && !ngx_im_auth_allowed(id, room))
-    {
+    if (!ngx_im_auth_allowed(id->rooms, id->room)) {
         return "the room is not allowed";
     }
 
@@ -362,27 +603,56 @@ ngx_im_auth_room(ngx_im_session_t *s, ngx_im_auth_identity_t *id,
 }
 
 
-static int
-ngx_im_auth_allowed(ngx_im_auth_identity_t *id, im_str_t room)
+int
+ngx_im_auth_allowed(im_str_t rooms, im_str_t room)
 {
-    im_str_t    pattern;
-    ngx_uint_t  i;
+    int                 allowed;
+    im_buf_t            arena;
+    ngx_uint_t          i;
+    const char         *why;
+    im_json_strings_t   patterns;
 
-    for (i = 0; i < id->rooms.n; i++) {
+    if (rooms.len == 0) {
+        return 1;
+    }
 
-        pattern = id->rooms.elts[i];
+    ngx_memzero(&patterns, sizeof(im_json_strings_t));
+    patterns.max = NGX_IM_AUTH_ROOMS;
+    allowed = 0;
 
-        if (im_str_eq(pattern, room)) {
-            return 1;
-        }
+    im_buf_init(&arena, NGX_IM_AUTH_ANSWER);
 
-        if (pattern.len > 0 && pattern.data[pattern.len - 1] == '*'
-            && room.len >= pattern.len - 1
-            && ngx_memcmp(pattern.data, room.data, pattern.len - 1) == 0)
-        {
-            return 1;
+    if (im_json_decode(rooms, ngx_im_auth_rooms_fields, 0, &arena, &patterns,
+                       &why)
+        == IM_OK)
+    {
+        for (i = 0; i < patterns.n && !allowed; i++) {
+            allowed = ngx_im_auth_match(patterns.elts[i], room);
         }
     }
 
-    return 0;
+    im_json_strings_free(&patterns);
+    im_buf_cleanup(&arena);
+
+    return allowed;
+}
+
+
+/* An exact name, or a prefix with '*' behind it. */
+static int
+ngx_im_auth_match(im_str_t pattern, im_str_t room)
+{
+    size_t  len;
+
+    if (im_str_eq(pattern, room)) {
+        return 1;
+    }
+
+    if (pattern.len == 0 || pattern.data[pattern.len - 1] != '*') {
+        return 0;
+    }
+
+    len = pattern.len - 1;
+
+    return room.len >= len && ngx_memcmp(pattern.data, room.data, len) == 0;
 }

@@ -5,6 +5,8 @@
  *
  * All sessions of a worker share one read buffer.  A message that lies whole in
  * it is handled there; only what is cut is kept, and grows as bytes arrive.
+ * While a command waits for its answer, the commands behind it are held, and
+ * from the first of them on nothing more is read.
  */
 
 #include "ngx_im.h"
@@ -13,15 +15,22 @@
 #define NGX_IM_READS  4          /* of a buffer each, in one turn */
 
 
-/* What of a message or control frame lies in the read buffer. */
+/* What of a message or control frame lies in the read buffer, and behind it. */
 typedef struct {
     im_str_t    message;
     im_str_t    control;
+    u_char     *p;
+    u_char     *end;
 } ngx_im_pieces_t;
 
 
 static ngx_int_t ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p,
     u_char *end);
+static ngx_int_t ngx_im_recv_frames(ngx_im_session_t *s, u_char *p,
+    u_char *end);
+static ngx_int_t ngx_im_recv_held(ngx_im_session_t *s);
+static ngx_int_t ngx_im_recv_hold(ngx_im_session_t *s, uint8_t opcode,
+    const im_str_t *message, u_char *p, u_char *end);
 static ngx_int_t ngx_im_recv_data(ngx_im_session_t *s, im_ws_event_t *ev,
     ngx_im_pieces_t *pieces);
 static ngx_int_t ngx_im_recv_end(ngx_im_session_t *s, im_ws_event_t *ev,
@@ -30,14 +39,12 @@ static ngx_int_t ngx_im_recv_keep(ngx_im_session_t *s,
     ngx_im_pieces_t *pieces);
 static ngx_int_t ngx_im_recv_keep_message(ngx_im_session_t *s, im_str_t piece);
 static ngx_int_t ngx_im_recv_keep_control(ngx_im_session_t *s, im_str_t piece);
-static void ngx_im_recv_message(ngx_im_session_t *s, uint8_t opcode,
-    im_str_t message);
+static ngx_int_t ngx_im_recv_message(ngx_im_session_t *s, uint8_t opcode,
+    im_str_t message, u_char *p, u_char *end);
 static void ngx_im_recv_control(ngx_im_session_t *s, uint8_t opcode,
     im_str_t payload);
 static void ngx_im_recv_close(ngx_im_session_t *s, im_str_t payload);
 static void ngx_im_recv_pong(ngx_im_session_t *s, im_str_t payload);
-static void ngx_im_recv_echo(ngx_im_session_t *s, uint8_t opcode,
-    im_str_t message);
 
 
 void
@@ -88,6 +95,10 @@ ngx_im_recv_handler(ngx_event_t *rev)
         return;
     }
 
+    if (ngx_im_recv_held(s) != NGX_OK) {
+        return;
+    }
+
     for (i = 0; i < NGX_IM_READS; i++) {
 
         if (ngx_im_send_crowded(s)) {
@@ -122,19 +133,38 @@ ngx_im_recv_handler(ngx_event_t *rev)
 }
 
 
-/* NGX_ERROR: the session is closed. */
+void
+ngx_im_recv_continue(ngx_im_session_t *s)
+{
+    if (s->more != NULL && s->more->held != NULL
+        && s->phase != NGX_IM_CLOSED)
+    {
+        ngx_post_event(s->connection->read, &ngx_posted_events);
+    }
+}
+
+
+/* NGX_ERROR: the session is closed; NGX_AGAIN: no more is to be read now. */
 static ngx_int_t
 ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
+{
+    s->seen = ngx_time();
+    s->bytes_in += end - p;
+    ngx_im_worker->counters->bytes_in += end - p;
+
+    return ngx_im_recv_frames(s, p, end);
+}
+
+
+static ngx_int_t
+ngx_im_recv_frames(ngx_im_session_t *s, u_char *p, u_char *end)
 {
     ngx_int_t        rc;
     im_ws_event_t    ev;
     ngx_im_pieces_t  pieces;
 
-    s->seen = ngx_time();
-    s->bytes_in += end - p;
-    ngx_im_worker->counters->bytes_in += end - p;
-
     ngx_memzero(&pieces, sizeof(ngx_im_pieces_t));
+    pieces.end = end;
 
     for ( ;; ) {
         rc = im_ws_decode(&s->ws, &p, end, s->conf->max_message, &ev);
@@ -154,14 +184,95 @@ ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
             return s->phase == NGX_IM_CLOSED ? NGX_ERROR : NGX_OK;
         }
 
+        pieces.p = p;
+
         rc = ev.type == IM_WS_EVENT_DATA
                  ? ngx_im_recv_data(s, &ev, &pieces)
                  : ngx_im_recv_end(s, &ev, &pieces);
 
-        if (rc != NGX_OK || s->phase == NGX_IM_CLOSED) {
+        if (s->phase == NGX_IM_CLOSED) {
             return NGX_ERROR;
         }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
+}
+
+
+static ngx_int_t
+ngx_im_recv_held(ngx_im_session_t *s)
+{
+    u_char         *p;
+    im_str_t        message;
+    ngx_int_t       rc;
+    ngx_im_held_t  *held;
+
+    if (s->more == NULL || s->more->held == NULL) {
+        return NGX_OK;
+    }
+
+    if (s->phase != NGX_IM_CLOSING && ngx_im_command_waits(s)) {
+        return NGX_AGAIN;
+    }
+
+    held = s->more->held;
+    s->more->held = NULL;
+
+    p = held->bytes + held->len;
+    rc = NGX_OK;
+
+    if (held->message && s->phase != NGX_IM_CLOSING) {
+        message = im_str_set(held->bytes, held->len);
+        rc = ngx_im_recv_message(s, held->opcode, message, p, p + held->rest);
+    }
+
+    if (rc == NGX_OK && held->rest > 0) {
+        rc = ngx_im_recv_frames(s, p, p + held->rest);
+    }
+
+    im_free(held);
+
+    return s->phase == NGX_IM_CLOSED ? NGX_ERROR : rc;
+}
+
+
+/* message, where it isn't NULL, and the bytes behind it are for later. */
+static ngx_int_t
+ngx_im_recv_hold(ngx_im_session_t *s, uint8_t opcode, const im_str_t *message,
+    u_char *p, u_char *end)
+{
+    size_t          len;
+    ngx_im_held_t  *held;
+    ngx_im_more_t  *more;
+
+    len = message != NULL ? message->len : 0;
+    more = ngx_im_session_more(s);
+    held = im_alloc(sizeof(ngx_im_held_t) + len + (end - p));
+
+    if (more == NULL || held == NULL) {
+        im_free(held);
+        ngx_im_session_close(s, IM_WS_CLOSE_INTERNAL, "no memory");
+        return NGX_ERROR;
+    }
+
+    held->message = message != NULL;
+    held->opcode = opcode;
+    held->len = len;
+    held->rest = end - p;
+
+    if (len > 0) {
+        ngx_memcpy(held->bytes, message->data, len);
+    }
+
+    if (end > p) {
+        ngx_memcpy(held->bytes + len, p, end - p);
+    }
+
+    more->held = held;
+
+    return NGX_AGAIN;
 }
 
 
@@ -202,8 +313,9 @@ static ngx_int_t
 ngx_im_recv_end(ngx_im_session_t *s, im_ws_event_t *ev,
     ngx_im_pieces_t *pieces)
 {
-    im_buf_t  *message;
-    im_str_t   piece;
+    im_buf_t   *message;
+    im_str_t    piece;
+    ngx_int_t   rc;
 
     if (ev->opcode & 0x8) {
         piece = s->ncontrol ? im_str_set(s->control, s->ncontrol)
@@ -222,8 +334,12 @@ ngx_im_recv_end(ngx_im_session_t *s, im_ws_event_t *ev,
     s->message = NULL;
     pieces->message.len = 0;
 
+    rc = NGX_OK;
+
     if (s->phase != NGX_IM_CLOSING) {
-        ngx_im_recv_message(s, ev->opcode, piece);
+        ngx_im_worker->counters->messages_in++;
+
+        rc = ngx_im_recv_message(s, ev->opcode, piece, pieces->p, pieces->end);
     }
 
     if (message != NULL) {
@@ -231,7 +347,7 @@ ngx_im_recv_end(ngx_im_session_t *s, im_ws_event_t *ev,
         im_free(message);
     }
 
-    return NGX_OK;
+    return rc;
 }
 
 
@@ -301,72 +417,24 @@ ngx_im_recv_keep_control(ngx_im_session_t *s, im_str_t piece)
 }
 
 
-static void
-ngx_im_recv_message(ngx_im_session_t *s, uint8_t opcode, im_str_t message)
+/* p, end: what lies behind the message. */
+static ngx_int_t
+ngx_im_recv_message(ngx_im_session_t *s, uint8_t opcode, im_str_t message,
+    u_char *p, u_char *end)
 {
-    im_str_t          rest;
-    im_command_t      command;
-    ngx_im_worker_t  *w;
+    ngx_int_t  rc;
 
-    w = ngx_im_worker;
-    rest = message;
+    rc = ngx_im_command_message(s, opcode, &message);
 
-    w->counters->messages_in++;
-
-    im_buf_reset(&w->arena, 65536);
-
-    s->conf->proto->decode(&rest, opcode, s->phase != NGX_IM_CONNECTING,
-                           &w->arena, &command);
-
-    switch (command.type) {
-
-    case IM_COMMAND_CONNECT:
-        ngx_im_auth_command(s, &command);
-        break;
-
-    case IM_COMMAND_ECHO:
-        ngx_im_recv_echo(s, opcode, message);
-        break;
-
-    case IM_COMMAND_FAULT:
-        ngx_im_session_close(s, command.close_code, command.reason);
-        break;
-
-    default:
-        break;
-    }
-}
-
-
-static void
-ngx_im_recv_echo(ngx_im_session_t *s, uint8_t opcode, im_str_t message)
-{
-    u_char           *p;
-    im_buf_t         *b;
-    ngx_im_worker_t  *w;
-
-    w = ngx_im_worker;
-    b = &w->scratch;
-
-    im_buf_reset(b, 65536);
-
-    p = im_buf_reserve(b, IM_WS_MAX_HEADER);
-    if (p == NULL) {
-        ngx_im_session_close(s, IM_WS_CLOSE_INTERNAL, "no memory");
-        return;
+    if (rc == NGX_AGAIN) {
+        return ngx_im_recv_hold(s, opcode, &message, p, end);
     }
 
-    b->len = im_ws_header(p, opcode, message.len);
-    im_buf_add_str(b, message);
-
-    if (b->failed) {
-        ngx_im_session_close(s, IM_WS_CLOSE_INTERNAL, "no memory");
-        return;
+    if (rc == NGX_ERROR || s->phase == NGX_IM_CLOSED) {
+        return NGX_ERROR;
     }
 
-    w->counters->messages_out++;
-
-    (void) ngx_im_send_reply(s, im_buf_str(b));
+    return NGX_OK;
 }
 
 

@@ -40,7 +40,6 @@ static void ngx_im_route_to(ngx_im_route_t *route, im_list_t *list);
 static im_int_t ngx_im_route_again(im_topic_t *topic, void *data);
 static void ngx_im_route_look(ngx_im_route_t *route);
 static void ngx_im_route_follow_sub(im_sub_t *sub);
-static im_sub_t *ngx_im_route_joining(ngx_im_route_t *route);
 
 
 ngx_int_t
@@ -133,56 +132,37 @@ ngx_im_sync_member(ngx_im_worker_t *w, im_topic_t *topic, ngx_im_session_t *s,
 }
 
 
-static void
-ngx_im_route_follow_sub(im_sub_t *sub)
-{
-    if (im_sub_state(sub) != IM_SUB_JOINING) {
-        return;
-    }
-
-    im_sub_live(sub);
-    ngx_im_session_joined(sub->session, sub);
-}
-
-
-/* The next one that waits; what it is told may end the topic. */
-static im_sub_t *
-ngx_im_route_joining(ngx_im_route_t *route)
-{
-    im_log_t  *log;
-
-    if (route->topic == NULL) {
-        return NULL;
-    }
-
-    for (log = route->topic->logs; log; log = log->next) {
-        if (!im_list_empty(&log->joining)) {
-            return im_list_data(im_list_first(&log->joining), im_sub_t, link);
-        }
-    }
-
-    return NULL;
-}
-
-
+/* The topic has a position: what followers are told may end it, or some. */
 void
 ngx_im_route_live(ngx_im_route_t *route)
 {
-    im_sub_t  *sub;
+    im_log_t   *log;
+    im_list_t   joining;
 
     ngx_im_route_pin(route);
 
-    for ( ;; ) {
-        sub = ngx_im_route_joining(route);
+    im_list_init(&joining);
 
-        if (sub == NULL) {
-            break;
-        }
+    for (log = route->topic->logs; log; log = log->next) {
+        im_list_splice(&joining, &log->joining);
+    }
 
-        ngx_im_route_follow_sub(sub);
+    while (!im_list_empty(&joining)) {
+        ngx_im_route_follow_sub(im_list_data(im_list_first(&joining),
+                                             im_sub_t, link));
     }
 
     ngx_im_route_unpin(route);
+}
+
+
+static void
+ngx_im_route_follow_sub(im_sub_t *sub)
+{
+    im_list_remove(&sub->link);
+    im_list_insert_tail(&sub->log->joining, &sub->link);
+
+    ngx_im_session_joined(sub->session, sub);
 }
 
 

@@ -246,6 +246,44 @@ ngx_im_send_unfinished(ngx_im_session_t *s)
 }
 
 
+/*
+ * The rest of the frame goes behind what TLS has refused and before all else
+ * that is queued.
+ */
+ngx_int_t
+ngx_im_send_leave(ngx_im_session_t *s, im_sub_t *sub)
+{
+    size_t      rest, total;
+    im_str_t    pieces[NGX_IM_PIECES];
+    ngx_uint_t  i, n;
+
+    if (s->unfinished != sub) {
+        return NGX_OK;
+    }
+
+    s->unfinished = NULL;
+    rest = im_sub_unfinished(sub);
+
+    if (rest == 0 || s->phase == NGX_IM_CLOSED) {
+        return NGX_OK;
+    }
+
+    n = im_sub_read(sub, pieces, NGX_IM_PIECES, rest, &total);
+
+    for (i = 0; i < n && rest > 0; i++) {
+        pieces[i].len = ngx_min(pieces[i].len, rest);
+        rest -= pieces[i].len;
+
+        if (ngx_im_send_queue_urgent(s, pieces[i]) != NGX_OK) {
+            ngx_im_session_close(s, 0, "no memory");
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_im_send_topics(ngx_im_session_t *s)
 {
@@ -452,24 +490,30 @@ ngx_im_send_queue(ngx_im_session_t *s, im_str_t bytes)
 static ngx_int_t
 ngx_im_send_queue_urgent(ngx_im_session_t *s, im_str_t bytes)
 {
-    size_t             waiting;
+    size_t             at, waiting;
     u_char            *p;
     ngx_im_replies_t  *replies;
 
     replies = s->replies;
-    waiting = replies != NULL ? replies->len - replies->sent : 0;
+    at = 0;
+    waiting = 0;
+
+    if (replies != NULL) {
+        at = ngx_max(replies->sent, replies->urgent) - replies->sent;
+        waiting = replies->len - replies->sent - at;
+    }
 
     if (ngx_im_send_queue(s, bytes) != NGX_OK) {
         return NGX_ERROR;
     }
 
     replies = s->replies;
-    p = replies->data + replies->sent;
+    p = replies->data + replies->sent + at;
 
     ngx_memmove(p + bytes.len, p, waiting);
     ngx_memcpy(p, bytes.data, bytes.len);
 
-    replies->urgent = replies->sent + bytes.len;
+    replies->urgent = replies->sent + at + bytes.len;
 
     return NGX_OK;
 }

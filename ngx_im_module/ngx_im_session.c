@@ -29,12 +29,21 @@ static void ngx_im_session_mark(ngx_im_worker_t *w, u_char *id,
     uint32_t index);
 static uint32_t ngx_im_session_veil(ngx_im_worker_t *w, const u_char *id);
 static im_sub_t *ngx_im_session_sub(ngx_im_session_t *s, im_str_t topic);
+static ngx_int_t ngx_im_session_keep(ngx_im_session_t *s,
+    const ngx_im_identity_t *id);
+static ngx_int_t ngx_im_session_copy(u_char **to, size_t *len, im_str_t s);
+static ngx_int_t ngx_im_session_topics(ngx_im_session_t *s,
+    const ngx_im_identity_t *id);
+static ngx_int_t ngx_im_session_follow(ngx_im_session_t *s, im_str_t topic);
+static const im_position_t *ngx_im_session_since(ngx_im_session_t *s,
+    im_str_t topic);
+static void ngx_im_session_more_free(ngx_im_more_t *more);
 static void ngx_im_session_sub_free(im_sub_t *sub);
-static void ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub);
 static void ngx_im_session_half_close(ngx_im_session_t *s);
 static void ngx_im_close_handler(ngx_event_t *ev);
 static void ngx_im_tick_handler(ngx_event_t *ev);
 static void ngx_im_session_due(ngx_im_session_t *s);
+static void ngx_im_session_ping(ngx_im_session_t *s);
 static void ngx_im_worker_gauges(ngx_im_worker_t *w);
 
 
@@ -61,6 +70,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     im_list_init(&w->closed);
     im_list_init(&w->blocked);
     im_list_init(&w->flush);
+    im_list_init(&w->ready);
 
     for (i = 0; i < NGX_IM_WHEEL_SLOTS; i++) {
         im_list_init(&w->wheel[i]);
@@ -89,6 +99,11 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     w->flush_event.handler = ngx_im_flush_handler;
     w->flush_event.data = w;
     w->flush_event.log = w->log;
+
+    w->resume_event.handler = ngx_im_resume_handler;
+    w->resume_event.data = w;
+    w->resume_event.log = w->log;
+    w->resume_event.cancelable = 1;
 
     w->close_event.handler = ngx_im_close_handler;
     w->close_event.data = w;
@@ -311,21 +326,56 @@ ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase)
 }
 
 
-void
-ngx_im_session_open(ngx_im_session_t *s, im_str_t user, im_str_t name,
-    im_str_t room)
+ngx_im_more_t *
+ngx_im_session_more(ngx_im_session_t *s)
 {
-    im_buf_t          *b;
-    im_str_t           everybody = im_str("b");
-    ngx_im_worker_t   *w;
-    ngx_im_handle_t    h;
+    if (s->more == NULL) {
+        s->more = im_calloc(sizeof(ngx_im_more_t));
+    }
+
+    return s->more;
+}
+
+
+static void
+ngx_im_session_more_free(ngx_im_more_t *more)
+{
+    if (more == NULL) {
+        return;
+    }
+
+    im_free(more->held);
+    im_free(more->resumes);
+    im_free(more->info);
+    im_free(more->rooms);
+    im_free(more);
+}
+
+
+im_str_t
+ngx_im_session_info(ngx_im_session_t *s)
+{
+    if (s->more == NULL || s->more->info == NULL) {
+        return im_str_set("", 0);
+    }
+
+    return im_str_set(s->more->info, s->more->info_len);
+}
+
+
+void
+ngx_im_session_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
+{
+    ngx_im_handle_t   h;
+    ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
-    b = &w->scratch;
     h = ngx_im_session_handle(s);
 
-    if (user.len && ngx_im_session_user(s, user, name) != NGX_OK) {
-        ngx_im_session_close(s, IM_WS_CLOSE_TRY_LATER,
+    if (id->user.len
+        && ngx_im_session_user(s, id->user, id->name) != NGX_OK)
+    {
+        ngx_im_session_close(s, s->conf->proto->close_limit,
                              "too many sessions of this user");
         return;
     }
@@ -333,33 +383,166 @@ ngx_im_session_open(ngx_im_session_t *s, im_str_t user, im_str_t name,
     ngx_im_session_phase(s, NGX_IM_OPEN);
     ngx_im_session_deadline(s, s->conf->ping / 1000);
 
-    if (ngx_im_session_join(s, everybody) != NGX_OK) {
-        goto failed;
+    if (ngx_im_session_keep(s, id) != NGX_OK
+        || ngx_im_session_topics(s, id) != NGX_OK)
+    {
+        ngx_im_session_close(s, s->conf->proto->close_busy, "can't join now");
+        return;
     }
 
-    if (s->user != NULL) {
-        im_buf_reset(b, b->size);
-        im_topic_user(b, user);
+    if (ngx_im_session_find(w, h) == s && s->more != NULL) {
+        ngx_im_resume_opened(s);
+    }
+}
 
-        if (ngx_im_session_join(s, im_buf_str(b)) != NGX_OK) {
-            goto failed;
+
+static ngx_int_t
+ngx_im_session_keep(ngx_im_session_t *s, const ngx_im_identity_t *id)
+{
+    ngx_im_more_t  *more;
+
+    more = s->more;
+
+    if (id->expires) {
+        ngx_im_session_expires(s, id->expires
+                                  + (s->conf->proto->pings
+                                     ? NGX_IM_EXPIRES_GRACE : 0));
+    }
+
+    if (more == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_im_session_copy(&more->info, &more->info_len, id->info) != NGX_OK
+        || ngx_im_session_copy(&more->data, &more->data_len, id->data)
+           != NGX_OK
+        || ngx_im_session_copy(&more->rooms, &more->rooms_len, id->rooms)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_session_copy(u_char **to, size_t *len, im_str_t s)
+{
+    im_free(*to);
+
+    *to = NULL;
+    *len = 0;
+
+    if (s.len == 0) {
+        return NGX_OK;
+    }
+
+    *to = im_alloc(s.len);
+    if (*to == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(*to, s.data, s.len);
+    *len = s.len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_session_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
+{
+    im_buf_t     b;
+    im_str_t     everybody = im_str("b");
+    ngx_int_t    rc;
+    ngx_uint_t   i;
+
+    im_buf_init(&b, IM_TOPIC_MAX);
+
+    rc = ngx_im_session_follow(s, everybody);
+
+    if (rc == NGX_OK && s->user != NULL) {
+        im_topic_user(&b, id->user);
+        rc = ngx_im_session_follow(s, im_buf_str(&b));
+    }
+
+    if (rc == NGX_OK && id->room.len > 0) {
+        im_buf_reset(&b, b.size);
+        im_topic_room(&b, id->room);
+        rc = ngx_im_session_follow(s, im_buf_str(&b));
+    }
+
+    for (i = 0; rc == NGX_OK && i < id->nchannels; i++) {
+        rc = ngx_im_session_follow(s, id->channels[i]);
+    }
+
+    im_buf_cleanup(&b);
+
+    return rc;
+}
+
+
+/* A topic that the client doesn't subscribe to itself. */
+static ngx_int_t
+ngx_im_session_follow(ngx_im_session_t *s, im_str_t topic)
+{
+    ngx_im_more_t        *more;
+    ngx_im_join_t        *join;
+    const im_position_t  *since;
+
+    if (s->phase != NGX_IM_OPEN
+        || ngx_im_session_find_sub(s, topic) != NULL)
+    {
+        return NGX_OK;
+    }
+
+    join = NULL;
+    more = s->more;
+
+    if (more != NULL && (more->connecting || s->positions)) {
+
+        join = im_calloc(sizeof(ngx_im_join_t));
+        if (join == NULL) {
+            return NGX_ERROR;
+        }
+
+        since = ngx_im_session_since(s, topic);
+
+        if (since != NULL) {
+            ngx_im_join_since(join, since);
+        }
+
+        join->connect = more->connecting;
+        more->nsubs += more->connecting;
+    }
+
+    return ngx_im_session_join(s, topic, join, NGX_IM_SUB_SERVER) != NULL
+               ? NGX_OK : NGX_ERROR;
+}
+
+
+/* "u:" is the inbox, whosever it is. */
+static const im_position_t *
+ngx_im_session_since(ngx_im_session_t *s, im_str_t topic)
+{
+    im_str_t        name;
+    ngx_uint_t      i;
+    ngx_im_more_t  *more;
+
+    more = s->more;
+
+    for (i = 0; i < more->nresumes; i++) {
+        name = more->resumes[i].topic;
+
+        if (im_str_eq(name, topic)
+            || (name.len == 2 && topic.data[0] == 'u' && name.data[0] == 'u'))
+        {
+            return &more->resumes[i].since;
         }
     }
 
-    if (room.len && ngx_im_session_find(w, h) == s) {
-        im_buf_reset(b, b->size);
-        im_topic_room(b, room);
-
-        if (ngx_im_session_join(s, im_buf_str(b)) != NGX_OK) {
-            goto failed;
-        }
-    }
-
-    return;
-
-failed:
-
-    ngx_im_session_close(s, IM_WS_CLOSE_TRY_LATER, "can't join now");
+    return NULL;
 }
 
 
@@ -412,10 +595,12 @@ ngx_im_session_user(ngx_im_session_t *s, im_str_t user, im_str_t name)
 }
 
 
-ngx_int_t
-ngx_im_session_join(ngx_im_session_t *s, im_str_t topic)
+im_sub_t *
+ngx_im_session_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
+    ngx_uint_t flags)
 {
     int               first;
+    uint8_t           wire;
     im_topic_t       *t;
     im_sub_t         *sub;
     ngx_im_worker_t  *w;
@@ -424,13 +609,30 @@ ngx_im_session_join(ngx_im_session_t *s, im_str_t topic)
 
     sub = ngx_im_session_sub(s, topic);
     if (sub == NULL) {
-        return NGX_ERROR;
+        im_free(join);
+        return NULL;
     }
 
-    t = im_hub_join(&w->hub, topic, s->conf->proto->wire, sub, &first);
+    wire = s->positions ? s->conf->proto->wire_positions
+                        : s->conf->proto->wire;
+
+    t = im_hub_join(&w->hub, topic, wire, sub, &first);
 
     if (t == NULL) {
-        goto failed;
+        if (sub != &s->everybody) {
+            ngx_im_session_sub_free(sub);
+        }
+
+        im_free(join);
+        return NULL;
+    }
+
+    sub->flags = flags;
+    sub->data = join;
+
+    if (join != NULL) {
+        im_list_init(&join->link);
+        join->sub = sub;
     }
 
     sub->next = s->subs;
@@ -442,7 +644,7 @@ ngx_im_session_join(ngx_im_session_t *s, im_str_t topic)
 
         if (ngx_im_sync_follow(w, t) != NGX_OK) {
             ngx_im_session_leave(s, sub);
-            return NGX_ERROR;
+            return NULL;
         }
     }
 
@@ -454,15 +656,36 @@ ngx_im_session_join(ngx_im_session_t *s, im_str_t topic)
         ngx_im_session_joined(s, sub);
     }
 
-    return NGX_OK;
+    return sub;
+}
 
-failed:
 
-    if (sub != &s->everybody) {
-        ngx_im_session_sub_free(sub);
+im_sub_t *
+ngx_im_session_find_sub(ngx_im_session_t *s, im_str_t topic)
+{
+    im_sub_t  *sub;
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        if (im_str_eq(im_topic_name(sub->log->topic), topic)) {
+            return sub;
+        }
     }
 
-    return NGX_ERROR;
+    return NULL;
+}
+
+
+ngx_uint_t
+ngx_im_session_full(ngx_im_session_t *s)
+{
+    im_sub_t    *sub;
+    ngx_uint_t   n;
+
+    for (n = 0, sub = s->subs; sub; sub = sub->next) {
+        n++;
+    }
+
+    return n >= ngx_im_worker->conf->topics_per_session;
 }
 
 
@@ -471,8 +694,6 @@ static im_sub_t *
 ngx_im_session_sub(ngx_im_session_t *s, im_str_t topic)
 {
     uint32_t          index;
-    im_sub_t         *sub;
-    ngx_uint_t        n;
     ngx_im_sub_t     *is;
     ngx_im_worker_t  *w;
 
@@ -484,11 +705,7 @@ ngx_im_session_sub(ngx_im_session_t *s, im_str_t topic)
         return &s->everybody;
     }
 
-    for (n = 0, sub = s->subs; sub; sub = sub->next) {
-        n++;
-    }
-
-    if (n >= w->conf->topics_per_session) {
+    if (ngx_im_session_full(s)) {
         return NULL;
     }
 
@@ -522,11 +739,16 @@ ngx_im_session_joined(ngx_im_session_t *s, im_sub_t *sub)
 {
     im_topic_t  *topic;
 
+    if (sub->data != NULL) {
+        ngx_im_resume_add(sub);
+        return;
+    }
+
     topic = sub->log->topic;
 
     im_sub_live(sub);
 
-    if (topic->name[0] == 'r') {
+    if (topic->name[0] == 'r' && !s->conf->proto->pings) {
         ngx_im_sync_room_info(ngx_im_worker, topic, s);
     }
 }
@@ -541,17 +763,22 @@ ngx_im_session_leave_all(ngx_im_session_t *s)
 }
 
 
-/* The first of the session's subscriptions. */
-static void
+void
 ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
 {
     int               last;
+    im_sub_t        **p;
     im_topic_t       *topic;
     ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
 
-    s->subs = sub->next;
+    for (p = &s->subs; *p != sub; p = &(*p)->next) { /* void */ }
+
+    *p = sub->next;
+
+    ngx_im_send_leave(s, sub);
+    ngx_im_resume_forget(sub);
 
     ngx_im_sync_member(w, sub->log->topic, s, 0);
 
@@ -623,6 +850,7 @@ ngx_im_session_close_reason(ngx_im_session_t *s, ngx_uint_t code,
             ngx_im_session_phase(s, NGX_IM_CLOSING);
             ngx_im_session_leave_all(s);
             ngx_im_session_deadline(s, NGX_IM_LINGER);
+            ngx_im_recv_continue(s);
             return;
         }
     }
@@ -701,6 +929,7 @@ ngx_im_session_free(ngx_im_worker_t *w, ngx_im_session_t *s)
 
     im_free(s->control);
     im_free(s->name);
+    ngx_im_session_more_free(s->more);
 
     w->nsessions--;
     w->counters->sessions = w->nsessions;
@@ -814,6 +1043,21 @@ ngx_im_session_expires(ngx_im_session_t *s, int64_t when)
 }
 
 
+uint32_t
+ngx_im_session_ttl(ngx_im_session_t *s)
+{
+    uint32_t  end;
+
+    if (s->expires == 0) {
+        return 0;
+    }
+
+    end = s->expires - (s->conf->proto->pings ? NGX_IM_EXPIRES_GRACE : 0);
+
+    return end > ngx_time() ? end - ngx_time() : 1;
+}
+
+
 static void
 ngx_im_tick_handler(ngx_event_t *ev)
 {
@@ -873,11 +1117,12 @@ ngx_im_session_due(ngx_im_session_t *s)
     switch (s->phase) {
 
     case NGX_IM_CONNECTING:
-        ngx_im_session_close(s, IM_WS_CLOSE_POLICY, "no first frame in time");
+        ngx_im_session_close(s, s->conf->proto->close_stale,
+                             "no first frame in time");
         return;
 
     case NGX_IM_AUTHENTICATING:
-        ngx_im_session_close(s, IM_WS_CLOSE_TRY_LATER,
+        ngx_im_session_close(s, s->conf->proto->close_busy,
                              "identity is not known in time");
         return;
 
@@ -892,6 +1137,11 @@ ngx_im_session_due(ngx_im_session_t *s)
     if (s->expires && s->expires <= now) {
         ngx_im_session_close(s, s->conf->proto->close_expired,
                              "the token has expired");
+        return;
+    }
+
+    if (s->conf->proto->pings) {
+        ngx_im_session_ping(s);
         return;
     }
 
@@ -913,6 +1163,54 @@ ngx_im_session_due(ngx_im_session_t *s)
                      : s->conf->ping / 1000 - silent;
 
         ngx_im_session_deadline(s, ngx_min(silent, s->conf->ping / 1000));
+    }
+}
+
+
+/*
+ * A message of the protocol's own, and its answer in time.  Who waits for
+ * somebody else isn't read from, and so can't answer.
+ */
+static void
+ngx_im_session_ping(ngx_im_session_t *s)
+{
+    im_reply_t      reply;
+    ngx_uint_t      ping, wait;
+    ngx_im_more_t  *more;
+
+    more = s->more;
+
+    if (more != NULL && more->connecting) {
+        ngx_im_session_close(s, s->conf->proto->close_busy,
+                             "topics are not ready in time");
+        return;
+    }
+
+    if (s->pinged && (more == NULL || more->held == NULL)) {
+        ngx_im_session_close(s, s->conf->proto->close_pong,
+                             "no answer to ping");
+        return;
+    }
+
+    ping = ngx_max(s->conf->ping / 1000, 1);
+    wait = ngx_min((s->conf->pong - s->conf->ping) / 1000, ping);
+
+    if (s->pong_due) {
+        s->pong_due = 0;
+        ngx_im_session_deadline(s, ping - wait);
+        return;
+    }
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
+
+    reply.type = IM_REPLY_PING;
+    s->pinged = 1;
+    s->pong_due = wait < ping;
+
+    if (ngx_im_command_reply(s, &reply) == NGX_OK
+        && s->phase == NGX_IM_OPEN)
+    {
+        ngx_im_session_deadline(s, wait);
     }
 }
 

@@ -1,0 +1,396 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Commands of clients: one after another, in the order in which they came.
+ *
+ * A command that has to ask somebody else makes those behind it wait, in the
+ * message or the socket, so a session has one question under way and no queue.
+ * A subscription doesn't: it is answered when its topic is ready (resume).
+ */
+
+#include "ngx_im.h"
+
+
+typedef ngx_int_t (*ngx_im_command_pt)(ngx_im_session_t *s,
+    const im_command_t *command);
+
+
+static ngx_int_t ngx_im_command_run(ngx_im_session_t *s, uint8_t opcode,
+    const im_command_t *command, im_str_t message);
+static ngx_int_t ngx_im_command_echo(ngx_im_session_t *s, uint8_t opcode,
+    im_str_t message);
+static ngx_int_t ngx_im_command_none(ngx_im_session_t *s,
+    const im_command_t *command);
+static ngx_int_t ngx_im_command_fault(ngx_im_session_t *s,
+    const im_command_t *command);
+static ngx_int_t ngx_im_command_refused(ngx_im_session_t *s,
+    const im_command_t *command);
+static ngx_int_t ngx_im_command_pong(ngx_im_session_t *s,
+    const im_command_t *command);
+static ngx_int_t ngx_im_command_subscribe(ngx_im_session_t *s,
+    const im_command_t *command);
+static ngx_uint_t ngx_im_command_may_join(ngx_im_session_t *s,
+    im_str_t topic, const im_rule_t *rule);
+static ngx_int_t ngx_im_command_join(ngx_im_session_t *s,
+    const im_command_t *command);
+static ngx_int_t ngx_im_command_unsubscribe(ngx_im_session_t *s,
+    const im_command_t *command);
+static ngx_int_t ngx_im_command_unavailable(ngx_im_session_t *s,
+    const im_command_t *command);
+static ngx_int_t ngx_im_command_send(ngx_im_session_t *s,
+    const im_command_t *command);
+
+
+/* By im_command_e; ECHO needs more than its command. */
+static const ngx_im_command_pt  ngx_im_commands[] = {
+    ngx_im_command_none,
+    ngx_im_auth_command,
+    NULL,
+    ngx_im_command_fault,
+    ngx_im_command_refused,
+    ngx_im_command_pong,
+    ngx_im_command_subscribe,
+    ngx_im_command_unsubscribe,
+    ngx_im_command_unavailable,      /* publish */
+    ngx_im_command_unavailable,      /* presence */
+    ngx_im_command_unavailable,      /* presence_stats */
+    ngx_im_command_unavailable,      /* history */
+    ngx_im_command_unavailable,      /* rpc */
+    ngx_im_command_send,
+    ngx_im_command_unavailable,      /* refresh */
+    ngx_im_command_unavailable       /* sub_refresh */
+};
+
+
+ngx_int_t
+ngx_im_command_message(ngx_im_session_t *s, uint8_t opcode, im_str_t *rest)
+{
+    im_str_t          message;
+    ngx_int_t         rc;
+    im_command_t      command;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    do {
+        if (ngx_im_command_waits(s)) {
+            return NGX_AGAIN;
+        }
+
+        message = *rest;
+
+        im_buf_reset(&w->arena, 65536);
+
+        s->conf->proto->decode(rest, opcode, s->phase != NGX_IM_CONNECTING,
+                               &w->arena, &command);
+
+        rc = ngx_im_command_run(s, opcode, &command, message);
+
+        if (s->phase == NGX_IM_CLOSED) {
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_AGAIN) {
+            *rest = message;
+            return NGX_AGAIN;
+        }
+
+    } while (rest->len > 0 && s->phase != NGX_IM_CLOSING);
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_im_command_waits(ngx_im_session_t *s)
+{
+    ngx_im_more_t  *more;
+
+    more = s->more;
+
+    return s->phase == NGX_IM_AUTHENTICATING
+           || (more != NULL && (more->busy || more->connecting));
+}
+
+
+static ngx_int_t
+ngx_im_command_run(ngx_im_session_t *s, uint8_t opcode,
+    const im_command_t *command, im_str_t message)
+{
+    if (command->type == IM_COMMAND_ECHO) {
+        return ngx_im_command_echo(s, opcode, message);
+    }
+
+    if (s->more != NULL && s->more->failed) {
+        ngx_im_session_close(s, IM_CLOSE_BAD_REQUEST, "connect was refused");
+        return NGX_ERROR;
+    }
+
+    return ngx_im_commands[command->type](s, command);
+}
+
+
+ngx_int_t
+ngx_im_command_reply(ngx_im_session_t *s, const im_reply_t *reply)
+{
+    im_buf_t  *b;
+
+    if (s->conf->proto->reply == NULL) {
+        return NGX_OK;
+    }
+
+    b = &ngx_im_worker->scratch;
+
+    im_buf_reset(b, 65536);
+
+    s->conf->proto->reply(b, reply);
+
+    if (b->failed) {
+        ngx_im_session_close(s, s->conf->proto->close_busy, "no memory");
+        return NGX_ERROR;
+    }
+
+    if (b->len == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_im_send_reply(s, im_buf_str(b));
+}
+
+
+ngx_int_t
+ngx_im_command_error(ngx_im_session_t *s, uint32_t id, im_error_e error)
+{
+    im_reply_t  reply;
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
+
+    reply.type = IM_REPLY_ERROR;
+    reply.id = id;
+    reply.error = error;
+    reply.temporary = error == IM_ERROR_INTERNAL || error == IM_ERROR_TOO_MANY;
+
+    return ngx_im_command_reply(s, &reply);
+}
+
+
+static ngx_int_t
+ngx_im_command_echo(ngx_im_session_t *s, uint8_t opcode, im_str_t message)
+{
+    u_char           *p;
+    im_buf_t         *b;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+    b = &w->scratch;
+
+    im_buf_reset(b, 65536);
+
+    p = im_buf_reserve(b, IM_WS_MAX_HEADER);
+
+    if (p != NULL) {
+        b->len = im_ws_header(p, opcode, message.len);
+        im_buf_add_str(b, message);
+    }
+
+    if (b->failed) {
+        ngx_im_session_close(s, IM_WS_CLOSE_INTERNAL, "no memory");
+        return NGX_ERROR;
+    }
+
+    w->counters->messages_out++;
+
+    return ngx_im_send_reply(s, im_buf_str(b));
+}
+
+
+static ngx_int_t
+ngx_im_command_none(ngx_im_session_t *s, const im_command_t *command)
+{
+    (void) s;
+    (void) command;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_command_fault(ngx_im_session_t *s, const im_command_t *command)
+{
+    ngx_im_session_close(s, command->close_code, command->reason);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_im_command_refused(ngx_im_session_t *s, const im_command_t *command)
+{
+    return ngx_im_command_error(s, command->id, command->error);
+}
+
+
+static ngx_int_t
+ngx_im_command_pong(ngx_im_session_t *s, const im_command_t *command)
+{
+    (void) command;
+
+    if (!s->pinged) {
+        ngx_im_session_close(s, IM_CLOSE_BAD_REQUEST, "pong without a ping");
+        return NGX_ERROR;
+    }
+
+    s->pinged = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_command_subscribe(ngx_im_session_t *s, const im_command_t *command)
+{
+    im_str_t          room;
+    ngx_uint_t        error;
+    const im_rule_t  *rule;
+
+    room = command->topic;
+
+    if (room.len < 2 || room.data[0] != 'r') {
+        return ngx_im_command_error(s, command->id, IM_ERROR_PERMISSION);
+    }
+
+    room.data += 2;
+    room.len -= 2;
+
+    if (!im_name_valid(room)) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_BAD_REQUEST);
+    }
+
+    rule = im_rules_room(&s->conf->main->rules, room);
+
+    if (rule == NULL) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_UNKNOWN_CHANNEL);
+    }
+
+    if (ngx_im_session_find_sub(s, command->topic) != NULL) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_ALREADY);
+    }
+
+    if (ngx_im_session_full(s)) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_LIMIT);
+    }
+
+    error = ngx_im_command_may_join(s, room, rule);
+
+    if (error) {
+        return ngx_im_command_error(s, command->id, error);
+    }
+
+    return ngx_im_command_join(s, command);
+}
+
+
+/* The error; 0: it may. */
+static ngx_uint_t
+ngx_im_command_may_join(ngx_im_session_t *s, im_str_t room,
+    const im_rule_t *rule)
+{
+    im_str_t  rooms;
+
+    /* a private one is for who brings a token */
+
+    if (room.data[0] == '$') {
+        return IM_ERROR_PERMISSION;
+    }
+
+    if (rule->join_user && s->user == NULL) {
+        return IM_ERROR_PERMISSION;
+    }
+
+    if (s->more != NULL && s->more->rooms != NULL) {
+        rooms = im_str_set(s->more->rooms, s->more->rooms_len);
+
+        if (!ngx_im_auth_allowed(rooms, room)) {
+            return IM_ERROR_PERMISSION;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_im_command_join(ngx_im_session_t *s, const im_command_t *command)
+{
+    ngx_im_join_t  *join;
+
+    join = im_calloc(sizeof(ngx_im_join_t));
+    if (join == NULL) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
+    }
+
+    join->id = command->id;
+    join->recover = command->recover;
+    join->strict = command->strict;
+
+    if (command->recover) {
+        ngx_im_join_since(join, &command->since);
+    }
+
+    if (ngx_im_session_join(s, command->topic, join,
+                            command->join_leave ? NGX_IM_SUB_JOIN_LEAVE : 0)
+        == NULL)
+    {
+        return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
+    }
+
+    return NGX_OK;
+}
+
+
+/* One that isn't answered yet is waited for. */
+static ngx_int_t
+ngx_im_command_unsubscribe(ngx_im_session_t *s, const im_command_t *command)
+{
+    im_sub_t    *sub;
+    im_reply_t   reply;
+
+    sub = ngx_im_session_find_sub(s, command->topic);
+
+    if (sub != NULL) {
+        if (im_sub_state(sub) == IM_SUB_JOINING) {
+            return NGX_AGAIN;
+        }
+
+        ngx_im_session_leave(s, sub);
+    }
+
+    if (s->phase == NGX_IM_CLOSED) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
+
+    reply.type = IM_REPLY_UNSUBSCRIBE;
+    reply.id = command->id;
+
+    return ngx_im_command_reply(s, &reply);
+}
+
+
+static ngx_int_t
+ngx_im_command_unavailable(ngx_im_session_t *s, const im_command_t *command)
+{
+    return ngx_im_command_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
+}
+
+
+static ngx_int_t
+ngx_im_command_send(ngx_im_session_t *s, const im_command_t *command)
+{
+    (void) command;
+
+    ngx_im_session_close(s, IM_CLOSE_NOT_AVAILABLE, "not available");
+
+    return NGX_ERROR;
+}
