@@ -169,7 +169,8 @@ ngx_im_route_follow_sub(im_sub_t *sub)
 ngx_im_route_t *
 ngx_im_route_create(ngx_im_sync_t *sync, im_str_t name, uint16_t partition)
 {
-    ngx_im_route_t  *route;
+    ngx_im_route_t   *route;
+    const im_rule_t  *rule;
 
     route = im_calloc(sizeof(ngx_im_route_t) + name.len);
     if (route == NULL) {
@@ -181,6 +182,9 @@ ngx_im_route_create(ngx_im_sync_t *sync, im_str_t name, uint16_t partition)
     route->broadcast = (name.len == 1 && name.data[0] == 'b');
     route->name_len = name.len;
     ngx_memcpy(route->name, name.data, name.len);
+
+    rule = ngx_im_route_rule(route);
+    route->numbered = rule != NULL && rule->history > 0;
 
     im_list_init(&route->link);
     im_list_init(&route->watch);

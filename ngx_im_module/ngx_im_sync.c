@@ -27,7 +27,7 @@ static void ngx_im_sync_message(ngx_im_worker_t *w, uint16_t partition,
     im_str_t batch);
 static void ngx_im_sync_entry(ngx_im_worker_t *w, uint16_t partition,
     const im_entry_t *entry);
-static ngx_int_t ngx_im_sync_append(ngx_im_worker_t *w, im_topic_t *topic,
+static ngx_int_t ngx_im_sync_append(ngx_im_route_t *route,
     const im_entry_t *entry);
 
 static void ngx_im_sync_tick_handler(ngx_event_t *ev);
@@ -385,7 +385,6 @@ ngx_im_sync_deliver(ngx_im_route_t *route, const im_entry_t *entry, int jump)
     im_offer_e        offer;
     im_topic_t       *topic;
     ngx_im_worker_t  *w;
-    const im_rule_t  *rule;
 
     w = route->sync->worker;
     topic = route->topic;
@@ -404,11 +403,9 @@ ngx_im_sync_deliver(ngx_im_route_t *route, const im_entry_t *entry, int jump)
     }
 
     if (offer == IM_OFFER_GAP) {
-        rule = ngx_im_route_rule(route);
-
         /* without history nobody can tell what was missed */
 
-        if (jump || rule == NULL || rule->history == 0) {
+        if (jump || !route->numbered) {
             w->counters->holes++;
             topic->seq = entry->seq - 1;
             offer = IM_OFFER_APPEND;
@@ -416,7 +413,7 @@ ngx_im_sync_deliver(ngx_im_route_t *route, const im_entry_t *entry, int jump)
     }
 
     if (offer == IM_OFFER_APPEND
-        && ngx_im_sync_append(w, topic, entry) == NGX_OK)
+        && ngx_im_sync_append(route, entry) == NGX_OK)
     {
         return;
     }
@@ -427,11 +424,15 @@ ngx_im_sync_deliver(ngx_im_route_t *route, const im_entry_t *entry, int jump)
 
 
 static ngx_int_t
-ngx_im_sync_append(ngx_im_worker_t *w, im_topic_t *topic,
-    const im_entry_t *entry)
+ngx_im_sync_append(ngx_im_route_t *route, const im_entry_t *entry)
 {
-    im_message_t   m;
-    im_envelope_t  envelope;
+    im_topic_t       *topic;
+    im_message_t      m;
+    im_envelope_t     envelope;
+    ngx_im_worker_t  *w;
+
+    w = route->sync->worker;
+    topic = route->topic;
 
     if (im_envelope_decode(entry->envelope, &envelope) != IM_OK) {
         ngx_log_error(NGX_LOG_ERR, w->log, 0,
@@ -445,7 +446,7 @@ ngx_im_sync_append(ngx_im_worker_t *w, im_topic_t *topic,
     m.epoch = entry->epoch;
     m.seq = entry->seq;
     m.envelope = &envelope;
-    m.numbered = 0;
+    m.numbered = route->numbered;
 
     if (ngx_im_send_message(w, topic, &m) != NGX_OK) {
         return NGX_ERROR;

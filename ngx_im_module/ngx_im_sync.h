@@ -76,6 +76,7 @@ struct ngx_im_route_s {
     uint32_t          largest;     /* envelope seen */
     ngx_uint_t        pins;        /* it isn't freed while above 0 */
     unsigned          broadcast:1;
+    unsigned          numbered:1;  /* its rule has history */
     unsigned          busy:1;      /* route.lua is under way */
     unsigned          leaving:1;   /* with count 0 */
     unsigned          asking:1;    /* with no count */

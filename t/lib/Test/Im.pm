@@ -107,7 +107,7 @@ sub prepare {
         my $services = $block->services;
 
         if (!defined $services) {
-            $services = $both =~ /protocol=im\b|\bim_logic\b/
+            $services = $both =~ /protocol=(?:im|centrifuge)\b|\bim_logic\b/
                 && !defined $block->must_die ? 'redis logic job' : '';
         }
 
@@ -157,7 +157,7 @@ sub http_config {
     # a test that quits nginx or reloads it doesn't want to wait
     $add .= "im_drain 0;\n" if $both !~ /^\s*im_drain\b/m;
 
-    if ($both =~ /protocol=im\b/) {
+    if ($both =~ /protocol=(?:im|centrifuge)\b/) {
         $add .= "im_redis $ENV{TEST_NGINX_IM_REDIS};\n"
             unless $both =~ /^\s*im_redis\b/m;
         $add .= "im_node test-1;\n" unless $both =~ /^\s*im_node\b/m;
@@ -522,6 +522,7 @@ my %Verbs = (
     open        => \&client_open,
     refused     => \&client_refused,
     send        => sub { $_[0]->write(frame(1, $_[1])) },
+    send_lines  => sub { $_[0]->write(frame(1, $_[1] =~ s/ \| /\n/gr)) },
     send_binary => sub { $_[0]->write(frame(2, $_[1])) },
     send_big    => \&client_send_big,
     recv_big    => \&client_recv_big,
@@ -531,6 +532,7 @@ my %Verbs = (
     ping        => sub { $_[0]->write(frame(9, $_[1])) },
     pong        => sub { $_[0]->write(frame(10, $_[1])) },
     recv        => \&client_recv,
+    like        => \&client_like,
     recv_binary => sub { expect($_[0], 2, $_[1]) },
     recv_text   => sub { expect($_[0], 1, $_[1]) },
     recv_hex    => sub { expect($_[0], 2, pack 'H*', $_[1]) },
@@ -875,6 +877,20 @@ sub client_recv {
     }
 
     die "got $got\n" unless $got eq $want;
+
+    return 1;
+}
+
+
+# a pattern of the next message; what it names is kept for later steps
+sub client_like {
+    my ($client, $pattern) = @_;
+    my $frame = $client->next_message(deadline());
+
+    die($client->{eof} ? "got the end\n" : "got nothing\n") unless $frame;
+    die "got $frame->{payload}\n" unless $frame->{payload} =~ /$pattern/;
+
+    $Saved{$_} = $+{$_} for keys %+;
 
     return 1;
 }
