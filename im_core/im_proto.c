@@ -25,6 +25,10 @@ const im_proto_t  im_protos[] = {
       .close_drain = IM_WS_CLOSE_RESTART,
       .close_slow = IM_WS_CLOSE_TRY_LATER,
       .close_expired = IM_WS_CLOSE_POLICY,
+      .close_stale = IM_WS_CLOSE_POLICY,
+      .close_busy = IM_WS_CLOSE_TRY_LATER,
+      .close_refused = IM_WS_CLOSE_POLICY,
+      .close_limit = IM_WS_CLOSE_TRY_LATER,
       .decode = im_proto_im_decode,
       .reply = im_proto_im_reply },
 
@@ -37,6 +41,12 @@ const im_proto_t  im_protos[] = {
       .close_drain = IM_CLOSE_SHUTDOWN,
       .close_slow = IM_CLOSE_SLOW,
       .close_expired = IM_CLOSE_EXPIRED,
+      .close_stale = IM_CLOSE_STALE,
+      .close_busy = IM_CLOSE_INTERNAL,
+      .close_refused = IM_CLOSE_PERMISSION,
+      .close_token = IM_CLOSE_TOKEN,
+      .close_pong = IM_CLOSE_NO_PONG,
+      .close_limit = IM_CLOSE_CONNECTIONS,
       .decode = im_proto_centrifuge_decode,
       .reply = im_proto_centrifuge_reply },
 
@@ -48,6 +58,10 @@ const im_proto_t  im_protos[] = {
       .close_drain = IM_WS_CLOSE_RESTART,
       .close_slow = IM_WS_CLOSE_TRY_LATER,
       .close_expired = IM_WS_CLOSE_POLICY,
+      .close_stale = IM_WS_CLOSE_POLICY,
+      .close_busy = IM_WS_CLOSE_TRY_LATER,
+      .close_refused = IM_WS_CLOSE_POLICY,
+      .close_limit = IM_WS_CLOSE_TRY_LATER,
       .decode = im_proto_echo_decode },
 
     { .name = NULL }

@@ -232,6 +232,12 @@ typedef struct {
     uint16_t     close_drain;    /* reload, quit: reconnect */
     uint16_t     close_slow;
     uint16_t     close_expired;  /* the token that opened it */
+    uint16_t     close_stale;    /* no first message in time */
+    uint16_t     close_busy;     /* try again later */
+    uint16_t     close_refused;
+    uint16_t     close_token;    /* nobody's; 0: that makes a guest */
+    uint16_t     close_pong;     /* no answer to a ping; 0: no close frame */
+    uint16_t     close_limit;    /* too many sessions of a user */
     /*
      * Takes the first command off *rest, a whole client message (opcode
      * IM_WS_TEXT or BINARY) or what is left of it; the caller goes on until it

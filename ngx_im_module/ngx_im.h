@@ -225,7 +225,7 @@ typedef struct {
     ngx_uint_t        nresumes;
     u_char           *info;      /* JSON of the connection, or NULL */
     u_char           *rooms;     /* JSON object: what may be joined */
-    u_char           *data;      /* JSON for the client, until connect's reply */
+    u_char           *data;      /* JSON for the client, with the reply */
     size_t            info_len;
     size_t            rooms_len;
     size_t            data_len;

@@ -781,11 +781,9 @@ ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ilcf->proto = im_proto_find(im_str_set(value.data, value.len));
     }
 
-    /* a protocol with pings of its own is not served */
-
-    if (ilcf->proto == NULL || ilcf->proto->pings) {
-        return ngx_im_invalid(cf, cmd, &args[1], "must be protocol=im or "
-                              "protocol=echo");
+    if (ilcf->proto == NULL) {
+        return ngx_im_invalid(cf, cmd, &args[1], "must be protocol=im, "
+                              "protocol=centrifuge or protocol=echo");
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
