@@ -81,7 +81,7 @@ static ngx_int_t ngx_im_auth_keep_resumes(ngx_im_more_t *more,
 static ngx_int_t ngx_im_auth_ask(ngx_im_session_t *s,
     const im_command_t *command);
 static void ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
-    im_str_t asked, ngx_uint_t status, im_str_t body);
+    im_str_t asked, ngx_uint_t status, im_str_t body, void *data);
 static void ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked,
     im_str_t data);
 static int ngx_im_auth_rooms_valid(im_str_t data, im_str_t *rooms);
@@ -425,9 +425,9 @@ ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
     rc = NGX_ERROR;
 
     if (!b.failed) {
-        rc = ngx_im_backend_ask(w, s->conf, im_buf_str(&b),
+        rc = ngx_im_backend_ask(w, s->conf, &s->conf->connect, im_buf_str(&b),
                                 ngx_im_auth_handler,
-                                ngx_im_session_handle(s));
+                                ngx_im_session_handle(s), NULL);
     }
 
     im_buf_cleanup(&b);
@@ -438,7 +438,7 @@ ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
 
 static void
 ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
-    ngx_uint_t status, im_str_t body)
+    ngx_uint_t status, im_str_t body, void *data)
 {
     const char            *why;
     ngx_im_session_t      *s;

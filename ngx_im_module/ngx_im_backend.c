@@ -14,7 +14,8 @@
 
 #define NGX_IM_BACKEND_ATONCE   256
 #define NGX_IM_BACKEND_WAITING  10000
-#define NGX_IM_BACKEND_BODY     16384
+#define NGX_IM_BACKEND_BODY     (2 * IM_PUSH_MAX_DATA)
+#define NGX_IM_BACKEND_BYTES    (64 * 1024 * 1024)
 #define NGX_IM_BACKEND_POOL     4096
 
 
@@ -22,8 +23,10 @@ typedef struct {
     im_list_t                    link;       /* waiting, or answered */
     ngx_im_worker_t             *worker;
     ngx_im_loc_conf_t           *conf;
+    ngx_str_t                    uri;
     ngx_im_backend_pt            handler;
     ngx_im_handle_t              session;
+    void                        *data;       /* the handler's; ours to free */
     ngx_http_request_t          *request;
     ngx_uint_t                   status;
     im_str_t                     answer;
@@ -53,6 +56,7 @@ struct ngx_im_backend_s {
     im_list_t                    answered;
     ngx_uint_t                   nwaiting;
     ngx_uint_t                   nasked;
+    size_t                       bytes;      /* of all bodies */
     ngx_event_t                  event;
 };
 
@@ -159,8 +163,9 @@ ngx_im_backend_static(ngx_http_location_tree_node_t *node, ngx_str_t *uri)
 
 
 ngx_int_t
-ngx_im_backend_ask(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf, im_str_t body,
-    ngx_im_backend_pt handler, ngx_im_handle_t h)
+ngx_im_backend_ask(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf,
+    const ngx_str_t *uri, im_str_t body, ngx_im_backend_pt handler,
+    ngx_im_handle_t h, void *data)
 {
     ngx_im_backend_t       *be;
     ngx_im_backend_call_t  *call;
@@ -168,31 +173,41 @@ ngx_im_backend_ask(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf, im_str_t body,
     be = ngx_im_backend_get(w);
 
     if (be == NULL || be->nwaiting == NGX_IM_BACKEND_WAITING
-        || body.len > NGX_IM_BACKEND_BODY || ilcf->connect.len == 0)
+        || body.len > NGX_IM_BACKEND_BODY
+        || body.len > NGX_IM_BACKEND_BYTES - be->bytes || uri->len == 0)
     {
-        return NGX_ERROR;
+        goto failed;
     }
 
     call = im_calloc(sizeof(ngx_im_backend_call_t) + body.len);
     if (call == NULL) {
-        return NGX_ERROR;
+        goto failed;
     }
 
     im_list_init(&call->link);
 
     call->worker = w;
     call->conf = ilcf;
+    call->uri = *uri;
     call->handler = handler;
     call->session = h;
+    call->data = data;
     call->body = im_str_set(call->bytes, body.len);
     ngx_memcpy(call->bytes, body.data, body.len);
 
     im_list_insert_tail(&be->waiting, &call->link);
     be->nwaiting++;
+    be->bytes += body.len;
 
     ngx_post_event(&be->event, &ngx_posted_events);
 
     return NGX_OK;
+
+failed:
+
+    im_free(data);
+
+    return NGX_ERROR;
 }
 
 
@@ -244,7 +259,7 @@ ngx_im_backend_handler(ngx_event_t *ev)
 
         if (ngx_im_worker == call->worker) {
             call->handler(call->worker, call->session, call->body,
-                          call->status, call->answer);
+                          call->status, call->answer, call->data);
         }
 
         ngx_im_backend_free(call);
@@ -409,7 +424,7 @@ ngx_im_backend_request(ngx_im_backend_call_t *call)
     r->method_name = post;
     r->http_version = NGX_HTTP_VERSION_11;
     r->http_protocol = protocol;
-    r->uri = call->conf->connect;
+    r->uri = call->uri;
     r->unparsed_uri = r->uri;
     r->headers_in.server = call->conf->cscf->server_name;
     r->read_event_handler = ngx_http_request_empty_handler;
@@ -565,6 +580,9 @@ ngx_im_backend_free(ngx_im_backend_call_t *call)
         ngx_destroy_pool(call->connection.pool);
     }
 
+    call->worker->backend->bytes -= call->body.len;
+
+    im_free(call->data);
     im_free(call);
 }
 
