@@ -4,6 +4,8 @@
 #                 Debian's nginx-dev installs)
 #   SAN=1         with AddressSanitizer and UBSan, in a build folder of its own
 #   PORT=8080 WORKERS=2 ADDRESS=127.0.0.1   of make run
+#   COMPAT=1 PAGES=DIR   of make run: the four ports that pages of `im` use
+#                 (docs/migrating-from-im.md), and where the pages are
 
 TOP      := $(CURDIR)
 NGX_SRC  ?= /usr/share/nginx/src
@@ -117,7 +119,9 @@ $(MODULE): $(BUILD)/nginx/Makefile $(NGX_FILES)
 
 run: packages-build-run
 	@$(MAKE) --no-print-directory module programs
-	@PORT=$(PORT) WORKERS=$(WORKERS) ADDRESS=$(ADDRESS) conf/run $(BUILD)
+	@PORT=$(PORT) WORKERS=$(WORKERS) ADDRESS=$(ADDRESS) \
+	    COMPAT='$(COMPAT)' PAGES='$(PAGES)' \
+	    COMPAT_PORTS='$(COMPAT_PORTS)' conf/run $(BUILD)
 
 
 # tests
@@ -163,6 +167,8 @@ install: all
 	install -D -m 644 conf/im_params $(DESTDIR)/etc/nginx/im_params
 	install -D -m 644 conf/nginx.conf.example \
 	    $(DESTDIR)$(PREFIX)/share/im/nginx.conf.example
+	install -D -m 644 conf/im-compat.conf.example \
+	    $(DESTDIR)$(PREFIX)/share/im/im-compat.conf.example
 	mkdir -p $(DESTDIR)$(PREFIX)/share/im/web
 	install -m 644 web/* $(DESTDIR)$(PREFIX)/share/im/web/
 

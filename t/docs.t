@@ -2,7 +2,8 @@
 # Copyright (C) The im authors
 #
 # What README.md and docs/ show is run: each nginx block by nginx -t, each curl
-# line against what `make run` starts.
+# line against what `make run COMPAT=1` starts, the sh blocks of a page one after
+# the other in one shell.
 
 use strict;
 use warnings;
@@ -21,6 +22,8 @@ my $port = $ENV{IM_DOCS_PORT} || 21990;
 my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
 my $dir = File::Temp::tempdir('im-docs-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my @pages = ('README.md', sort glob('docs/*.md'));
+my %compat = (1999 => $port + 1, 8911 => $port + 2, 6921 => $port + 3,
+              8080 => $port + 4);
 my $run;
 
 $ENV{PATH} .= ':/usr/sbin:/sbin';
@@ -105,6 +108,8 @@ die "fork: $!\n" unless defined $run;
 if ($run == 0) {
     $ENV{PORT} = $port;
     $ENV{WORKERS} = 1;
+    $ENV{COMPAT} = 1;
+    $ENV{COMPAT_PORTS} = join ' ', map { $compat{$_} } 1999, 8911, 6921, 8080;
     open(STDOUT, '>', "$dir/run.log");
     open(STDERR, '>&', \*STDOUT);
     exec("$top/conf/run", $build =~ m{^\Q$top\E/(.*)} ? $1 : 'build');
@@ -127,6 +132,23 @@ for my $page (@pages) {
         my $answer = `$command -s`;
         like($answer, qr/\A\{"(?:code":0|node)/, "$page: $command");
     }
+}
+
+for my $page (@pages) {
+    my $text = slurp($page);
+    my $script = '';
+
+    $script .= $1 while $text =~ /^```sh\n(.*?)^```/msg;
+    next if $script eq '';
+
+    $script =~ s/localhost:(\d+)/127.0.0.1:$compat{$1}/g;
+
+    open(my $fh, '>', "$dir/page.sh") or die "$dir/page.sh: $!\n";
+    print $fh "set -e -o pipefail\n$script";
+    close $fh;
+
+    my $out = `bash -x $dir/page.sh 2>&1`;
+    is($?, 0, "$page: sh blocks") or diag($out);
 }
 
 kill 'TERM', $run;

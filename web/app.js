@@ -1,364 +1,778 @@
 /*
  * Copyright (C) The im authors
  *
- * The chat page: one WebSocket of the "im" protocol in room 1, a form that
- * pushes over HTTP, and the online number.
- *
- * What arrives is shown by textContent only, so no message can be markup.
+ * The chat page.  A connection for each joined room, so that rooms out of
+ * sight have unread marks; and one without a room for private messages, which
+ * every connection of a user receives.
  */
 
-(function () {
-    'use strict';
+import * as api from './api.js';
+import { Link, NO_ROOM, OP_INFO, OP_ROOM, OP_USER } from './link.js';
+import { Talk, element, mark } from './talk.js';
 
-    const ROOM = 1;
-    const MAX_MESSAGES = 500;
-    const POLL_MS = 5000;
-    const CONNECT_MS = 10000;
-    const STABLE_MS = 5000;
-    const BACKOFF_MS = 500;
-    const BACKOFF_MAX_MS = 15000;
+const ROOMS = [1, 2, 3];
+const MAX_JOINED = 5;
+const MAX_ROOM = 2147483647;
+const CHECK_MS = 5000;
 
-    const CLOSE_POLICY = 1008;
-    const CLOSE_RESTART = 1012;
-    const CLOSE_TRY_LATER = 1013;
+const ui = Object.fromEntries(Array.from(document.querySelectorAll('[id]'),
+                              (e) => [e.id, e]));
 
-    const OP_USER = 2;
-    const OP_ROOM = 3;
+const rooms = new Map();
+const peers = new Map();
 
-    const scroll = document.getElementById('scroll');
-    const list = document.getElementById('messages');
-    const empty = document.getElementById('empty');
-    const state = document.getElementById('state');
-    const online = document.getElementById('online');
-    const form = document.getElementById('form');
-    const text = document.getElementById('text');
-    const send = document.getElementById('send');
-    const notice = document.getElementById('notice');
-
-    let socket = null;
-    let retry = null;              /* timer of the next attempt */
-    let failures = 0;
-    let wasOpen = false;           /* since the page was loaded */
-    let atEnd = true;              /* the list is scrolled to its end */
-    let pushing = { text: null, id: null };
+let user = null;                       /* {id, name, token}, null: a guest */
+let inbox = null;                      /* the connection without a room */
+let current = null;                    /* the talk that is shown */
+let room = null;                       /* the room that was shown last */
+let atEnd = true;                      /* messages are scrolled to their end */
+let checking = null;                   /* timer of the next check */
+let signing = 'login';                 /* what the dialog does */
 
 
-    /* The list */
+/* Where the token is kept; a page without storage has it to itself. */
 
-    function element(name, className, content) {
-        const e = document.createElement(name);
+let kept = null;
 
-        e.className = className;
-        e.textContent = content;
+function storedToken() {
+    try {
+        return localStorage.getItem('auth');
 
-        return e;
+    } catch (e) {
+        return kept;
     }
+}
 
 
-    /* Who has scrolled up reads on undisturbed. */
-    function keepAtEnd() {
-        if (atEnd) {
-            scroll.scrollTop = scroll.scrollHeight;
-        }
-    }
+function storeToken(token) {
+    kept = token;
 
+    try {
+        if (token === null) {
+            localStorage.removeItem('auth');
 
-    function append(item) {
-        empty.hidden = true;
-        list.append(item);
-
-        while (list.childElementCount > MAX_MESSAGES) {
-            list.firstElementChild.remove();
+        } else {
+            localStorage.setItem('auth', token);
         }
 
+    } catch (e) {
+        return;
+    }
+}
+
+
+function say(where, content) {
+    where.textContent = content;
+    where.hidden = !content;
+}
+
+
+/* What is shown */
+
+function keepAtEnd() {
+    if (atEnd) {
+        ui.scroll.scrollTop = ui.scroll.scrollHeight;
+    }
+}
+
+
+function showUnread() {
+    let total = 0;
+
+    for (const talk of [...rooms.values(), ...peers.values()]) {
+        total += talk.unread;
+    }
+
+    mark(ui.unread, total);
+    document.title = (total ? '(' + total + ') ' : '')
+                     + (current ? current.name + ' \u2013 im' : 'im');
+}
+
+
+function showState() {
+    const link = current.kind === 'room' ? current.link : inbox;
+
+    ui.state.dataset.state = link ? link.state : 'waiting';
+    ui.state.textContent = link ? link.about : 'not connected';
+}
+
+
+function memberItem(id, name) {
+    const item = document.createElement('li');
+
+    if (user !== null && id === user.id) {
+        item.append(element('span', 'talk', name + ' (you)'));
+        return item;
+    }
+
+    const button = element('button', 'talk', name);
+
+    button.type = 'button';
+    button.title = 'Write to ' + name;
+    button.addEventListener('click', () => {
+        if (user === null) {
+            openSign('login');
+            return;
+        }
+
+        go(peerTalk(id, name));
+    });
+
+    item.append(button);
+
+    return item;
+}
+
+
+function showMembers() {
+    const ids = Object.keys(room.members).sort((a, b) =>
+        String(room.members[a]).localeCompare(String(room.members[b])));
+    const focus = ui.members.contains(document.activeElement)
+                  ? document.activeElement.textContent : null;
+
+    ui['members-title'].textContent = 'In ' + room.name.toLowerCase();
+    ui.count.textContent = String(room.count);
+    ui.members.replaceChildren(...ids.map((id) => memberItem(id,
+                               String(room.members[id]))));
+    ui.nobody.hidden = room.count > 0;
+    say(ui.more, room.count > ids.length && ids.length > 0
+        ? 'and ' + (room.count - ids.length) + ' more' : '');
+
+    if (focus !== null) {
+        const same = Array.from(ui.members.querySelectorAll('button'))
+            .find((e) => e.textContent === focus);
+
+        (same || ui.members.querySelector('button') || ui.text).focus();
+    }
+}
+
+
+function showWriter() {
+    ui.guest.hidden = user !== null;
+    ui.write.hidden = user === null || current.key === '';
+    ui.me.textContent = user === null ? 'Guest' : user.name;
+    ui.login.hidden = ui.register.hidden = user !== null;
+    ui.logout.hidden = user === null;
+    ui['text-label'].textContent = current.kind === 'room'
+        ? 'Message to ' + current.name.toLowerCase()
+        : 'Private message to ' + current.name;
+}
+
+
+function choose(talk) {
+    if (current !== null) {
+        current.draft = ui.text.value;
+        current.show(false);
+    }
+
+    current = talk;
+
+    if (talk.kind === 'room') {
+        room = talk;
+        join(talk);
+        history.replaceState(null, '', '#' + talk.key);
+    }
+
+    talk.show(true);
+    talk.setUnread(0);
+    ui.title.textContent = talk.name;
+    ui.text.value = talk.draft;
+    ui.empty.hidden = talk.list.childElementCount > 0;
+    say(ui.notice, '');
+    closeMenu();
+    showUnread();
+    showMembers();
+    showState();
+    showWriter();
+
+    atEnd = true;
+    keepAtEnd();
+}
+
+
+/* The same, when the reader asked for it: where to type is next. */
+function go(talk) {
+    choose(talk);
+    (ui.write.hidden ? ui.scroll : ui.text).focus();
+}
+
+
+/* A message is new until its talk is on the screen. */
+function arrived(talk, from) {
+    if (talk === current) {
+        ui.empty.hidden = true;
         keepAtEnd();
     }
 
+    if (talk !== current || document.hidden) {
+        talk.setUnread(talk.unread + 1);
+        showUnread();
+        ui.news.textContent = 'New message in ' + talk.name
+                              + (from ? ' from ' + from : '');
+    }
+}
 
-    function showNote(content) {
-        append(element('li', 'note', content));
+
+/* Rooms */
+
+function sender(frame) {
+    return String(frame.fname || frame.fuid || '');
+}
+
+
+function roomFrame(talk, frame) {
+    if (frame.op === OP_ROOM) {
+        talk.message(sender(frame), frame.msg,
+                     user !== null && frame.fuid === user.id);
+        arrived(talk, sender(frame));
     }
 
+    if (frame.op === OP_INFO && typeof frame.roomUserInfo === 'object') {
+        talk.members = frame.roomUserInfo || {};
+        talk.count = Number(frame.count) || 0;
 
-    function showMessage(frame) {
-        const item = document.createElement('li');
-        const now = new Date();
-        const from = [];
-
-        if (frame.fname || frame.fuid) {
-            from.push(String(frame.fname || frame.fuid));
-        }
-
-        if (frame.op === OP_USER) {
-            from.push('to you');
-        }
-
-        if (from.length) {
-            item.append(element('span', 'from', from.join(', ')));
-        }
-
-        item.append(element('span', 'text', typeof frame.msg === 'string'
-                            ? frame.msg : JSON.stringify(frame.msg)));
-
-        const time = element('time', '', now.toLocaleTimeString([],
-                             { hour: '2-digit', minute: '2-digit' }));
-        time.dateTime = now.toISOString();
-        item.append(time);
-
-        append(item);
-    }
-
-
-    /* The connection */
-
-    function setState(name, content) {
-        state.dataset.state = name;
-        state.textContent = content;
-    }
-
-
-    function token() {
-        try {
-            return localStorage.getItem('auth');
-
-        } catch (e) {
-            return null;           /* storage is blocked: a guest */
+        if (talk === room) {
+            showMembers();
         }
     }
+}
 
 
-    function connect() {
-        const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
-        const ws = new WebSocket(scheme + '//' + location.host + '/ws');
-        const late = setTimeout(function () { ws.close(); }, CONNECT_MS);
-        let opened = 0;
-        let heard = false;
+function join(talk) {
+    if (talk.link !== null) {
+        /* the Map is in the order of use */
+        rooms.delete(talk.key);
+        rooms.set(talk.key, talk);
+        return;
+    }
 
-        clearTimeout(retry);
-        retry = null;
-        socket = ws;
+    const joined = Array.from(rooms.values()).filter((t) => t.link !== null);
 
-        setState('waiting', 'connecting');
+    if (joined.length >= MAX_JOINED) {
+        leave(joined.find((t) => t !== current));
+    }
 
-        ws.onopen = function () {
-            clearTimeout(late);
-            opened = Date.now();
-            ws.send(JSON.stringify({ auth: token(), roomId: ROOM }));
+    rooms.delete(talk.key);
+    rooms.set(talk.key, talk);
+    talk.item.classList.add('joined');
+    connectRoom(talk);
+}
 
-            setState('open', 'connected');
 
-            if (wasOpen) {
-                showNote('Connected again. Messages sent meanwhile are not '
-                         + 'shown.');
+function connectRoom(talk) {
+    talk.link = new Link(talk.key, user === null ? null : user.token, {
+        frame: (frame) => roomFrame(talk, frame),
+        state: (link) => {
+            if (talk.link === link && talk === current) {
+                showState();
             }
-
-            wasOpen = true;
-            pollOnline();
-        };
-
-        ws.onmessage = function (event) {
-            let frame;
-
-            heard = true;
-
-            try {
-                frame = JSON.parse(event.data);
-
-            } catch (e) {
-                return;
-            }
-
-            if (frame && (frame.op === OP_USER || frame.op === OP_ROOM)) {
-                showMessage(frame);
-            }
-        };
-
-        ws.onclose = function (event) {
-            clearTimeout(late);
-
-            if (heard || (opened && Date.now() - opened > STABLE_MS)) {
-                failures = 0;
-            }
-
-            socket = null;
-            online.textContent = '\u2013 online';
-            again(event);
-        };
-    }
-
-
-    /* Half of each delay is random, so that many pages don't come at once. */
-    function again(event) {
-        const restart = event.code === CLOSE_RESTART
-                        || event.code === CLOSE_TRY_LATER;
-        let delay = Math.min(BACKOFF_MS * 2 ** failures, BACKOFF_MAX_MS);
-
-        if (event.code === CLOSE_POLICY) {
-            delay = BACKOFF_MAX_MS;
-        }
-
-        if (restart && failures === 0) {
-            delay = BACKOFF_MS / 2;
-        }
-
-        delay = delay / 2 + Math.random() * delay / 2;
-        failures += 1;
-        retry = setTimeout(connect, delay);
-
-        if (event.code === CLOSE_POLICY) {
-            setState('refused', 'refused: '
-                     + (event.reason || 'the server gave no reason'));
-            return;
-        }
-
-        setState('waiting', delay < 1000 ? 'reconnecting'
-                 : 'offline, next try in ' + Math.round(delay / 1000) + ' s');
-    }
-
-
-    function retryNow() {
-        if (retry !== null && !document.hidden) {
-            connect();
-        }
-    }
-
-
-    /* The online number */
-
-    function pollOnline() {
-        if (socket === null || socket.readyState !== WebSocket.OPEN
-            || document.hidden)
-        {
-            return;
-        }
-
-        fetch('/im/online', { cache: 'no-store' }).then(function (response) {
-            if (response.status === 403) {
-                online.title = 'The server tells this number to its own '
-                               + 'machine only';
-            }
-
-            return response.ok ? response.json() : null;
-
-        }).then(function (body) {
-            online.textContent = (body && body.code === 0
-                                  ? body.data.connections : '\u2013')
-                                 + ' online';
-        }).catch(function () {
-            online.textContent = '\u2013 online';
-        });
-    }
-
-
-    /* The form */
-
-    function fault(status, body, after) {
-        const msg = body && body.msg ? ': ' + body.msg : '';
-
-        if (status === 403) {
-            return 'Not sent. This server takes messages over HTTP from its '
-                   + 'own machine only: open this page there as '
-                   + 'http://127.0.0.1, or push with curl on it.';
-        }
-
-        if (status === 503) {
-            return 'Not sent. The service cannot take messages now' + msg
-                   + '. Try again ' + (after ? 'in ' + after + ' s.'
-                                             : 'in a moment.');
-        }
-
-        return 'Not sent. The server answered ' + status + msg + '.';
-    }
-
-
-    /* One id for all attempts to send one text: it is accepted once. */
-    function pushId(content) {
-        if (pushing.text !== content) {
-            const bytes = crypto.getRandomValues(new Uint8Array(16));
-
-            pushing.text = content;
-            pushing.id = Array.from(bytes, function (b) {
-                return b.toString(16).padStart(2, '0');
-            }).join('');
-        }
-
-        return pushing.id;
-    }
-
-
-    function setNotice(content) {
-        notice.textContent = content;
-        notice.hidden = !content;
-    }
-
-
-    async function push(content) {
-        const response = await fetch('/im/push', {
-            method: 'POST',
-            headers: { 'Content-Type': 'application/json' },
-            body: JSON.stringify({
-                id: pushId(content),
-                rooms: [ String(ROOM) ],
-                data: { msg: content }
-            })
-        });
-
-        if (response.ok) {
-            return '';
-        }
-
-        const body = await response.json().catch(function () { return null; });
-
-        return fault(response.status, body,
-                     response.headers.get('Retry-After'));
-    }
-
-
-    form.addEventListener('submit', function (event) {
-        const content = text.value;
-
-        event.preventDefault();
-
-        if (send.disabled || content.trim() === '') {
-            return;
-        }
-
-        send.disabled = true;
-
-        push(content).catch(function () {
-            return 'Not sent. The server cannot be reached.';
-
-        }).then(function (why) {
-            setNotice(why);
-            send.disabled = false;
-
-            if (why === '') {
-                pushing.text = null;
-
-                if (text.value === content) {
-                    text.value = '';
-                }
-            }
-
-            text.focus();
-        });
+        },
+        again: () => lost(talk)
     });
 
+    if (talk === current) {
+        showState();
+    }
+}
 
-    scroll.addEventListener('scroll', function () {
-        atEnd = scroll.scrollHeight - scroll.clientHeight - scroll.scrollTop
-                < 48;
+
+function lost(talk) {
+    talk.note('Connected again. Messages sent meanwhile are not shown.');
+
+    if (talk === current) {
+        ui.empty.hidden = true;
+        keepAtEnd();
+    }
+}
+
+
+function leave(talk) {
+    talk.link.close();
+    talk.link = null;
+    talk.members = {};
+    talk.count = 0;
+    talk.setUnread(0);
+    talk.item.classList.remove('joined');
+
+    if (!ROOMS.includes(talk.key)) {
+        rooms.delete(talk.key);
+        talk.remove();
+    }
+
+    if (talk === room) {
+        room = Array.from(rooms.values()).reverse()
+            .find((t) => t.link !== null)
+            || roomTalk(ROOMS.find((number) => number !== talk.key));
+        join(room);
+        showMembers();
+    }
+
+    if (talk === current) {
+        go(room);
+    }
+
+    showUnread();
+}
+
+
+function roomTalk(number) {
+    let talk = rooms.get(number);
+
+    if (talk !== undefined) {
+        return talk;
+    }
+
+    talk = new Talk('room', number, 'Room ' + number);
+    talk.button.addEventListener('click', () => go(talk));
+
+    const close = element('button', 'leave', '\u00d7');
+
+    close.type = 'button';
+    close.setAttribute('aria-label', 'Leave room ' + number);
+    close.title = 'Leave';
+    close.addEventListener('click', () => leave(talk));
+    talk.item.append(close);
+
+    rooms.set(number, talk);
+    ui.rooms.append(talk.item);
+    ui.scroll.append(talk.list);
+
+    return talk;
+}
+
+
+/* Private messages */
+
+function peerTalk(id, name) {
+    let talk = peers.get(id);
+
+    if (talk !== undefined) {
+        if (talk.name !== name) {
+            talk.rename(name);
+        }
+
+        return talk;
+    }
+
+    talk = new Talk('peer', id, name);
+    talk.button.addEventListener('click', () => go(talk));
+    peers.set(id, talk);
+    ui.peers.append(talk.item);
+    ui.private.hidden = false;
+    ui.scroll.append(talk.list);
+
+    return talk;
+}
+
+
+function inboxFrame(frame) {
+    if (frame.op !== OP_USER) {
+        return;
+    }
+
+    const from = sender(frame);
+    const talk = peerTalk(String(frame.fuid || ''),
+                          frame.fuid ? from : 'The server');
+
+    talk.message(from, frame.msg, false);
+    arrived(talk, '');
+}
+
+
+function connectInbox() {
+    if (user === null) {
+        inbox = null;
+        return;
+    }
+
+    inbox = new Link(NO_ROOM, user.token, {
+        frame: inboxFrame,
+        state: (link) => {
+            if (inbox === link && current.kind === 'peer') {
+                showState();
+            }
+        },
+        again: () => {
+            for (const talk of peers.values()) {
+                lost(talk);
+            }
+        }
     });
+}
 
-    new ResizeObserver(keepAtEnd).observe(scroll);
 
-    document.addEventListener('visibilitychange', function () {
-        retryNow();
-        pollOnline();
-    });
+function links() {
+    return [inbox, ...Array.from(rooms.values(), (t) => t.link)]
+        .filter((link) => link !== null);
+}
 
-    window.addEventListener('online', retryNow);
 
-    setInterval(pollOnline, POLL_MS);
-    connect();
-})();
+/* Who this is */
+
+function become(next) {
+    const same = next !== null && user !== null && next.id === user.id;
+
+    clearTimeout(checking);
+
+    for (const link of links()) {
+        link.close();
+    }
+
+    user = next;
+
+    if (!same) {
+        for (const talk of peers.values()) {
+            talk.remove();
+        }
+
+        peers.clear();
+        ui.private.hidden = true;
+
+        if (current !== null && current.kind === 'peer') {
+            current = null;
+        }
+    }
+
+    connectInbox();
+
+    for (const talk of rooms.values()) {
+        if (talk.link !== null) {
+            connectRoom(talk);
+        }
+    }
+
+    choose(current || room);
+}
+
+
+/*
+ * Asks whether the stored token holds.  While nobody can tell, the page goes
+ * on as before, at first as a guest's, and asks again.
+ */
+async function identify() {
+    const token = storedToken();
+
+    clearTimeout(checking);
+
+    if (!token) {
+        become(null);
+        return;
+    }
+
+    try {
+        const found = await api.check(token);
+
+        if (token !== storedToken()) {
+            return;                    /* whoever changed it asks too */
+        }
+
+        if (found === null) {
+            storeToken(null);
+        }
+
+        become(found);
+        say(ui.notice, found === null
+            ? 'Your login has ended. Please log in again.' : '');
+
+    } catch (e) {
+        if (current === null) {
+            become(null);
+        }
+
+        say(ui.notice, 'It is not clear yet who you are. ' + e.message);
+        checking = setTimeout(identify,
+                              CHECK_MS / 2 + Math.random() * CHECK_MS);
+    }
+}
+
+
+async function logout() {
+    const token = user.token;
+    let notice = '';
+
+    ui.logout.disabled = true;
+
+    try {
+        await api.logout(token);
+
+    } catch (e) {
+        notice = 'You are logged out here, but the server could not be told: '
+                 + e.message;
+    }
+
+    for (const talk of rooms.values()) {
+        talk.draft = '';
+    }
+
+    ui.logout.disabled = false;
+    ui.text.value = '';
+    storeToken(null);
+    become(null);
+    say(ui.notice, notice);
+    ui.login.focus();
+}
+
+
+/* The dialog */
+
+function openSign(what) {
+    const other = what === 'login' ? 'Register' : 'Log in';
+    const title = what === 'login' ? 'Log in' : 'Register';
+
+    signing = what;
+    ui['dialog-title'].textContent = title;
+    ui['sign-go'].textContent = title;
+    ui['sign-other'].textContent = other + ' instead';
+    ui.hint.hidden = what === 'login';
+    ui.password.autocomplete = what === 'login' ? 'current-password'
+                                                : 'new-password';
+    say(ui['sign-notice'], '');
+
+    if (!ui.dialog.open) {
+        ui.dialog.showModal();
+    }
+
+    ui.name.focus();
+}
+
+
+function refusal(answer) {
+    switch (answer.code) {
+
+    case api.TAKEN:
+        return 'Somebody has this name already. Choose another.';
+
+    case api.WRONG:
+        return 'There is no such name with this password.';
+
+    case api.OFTEN:
+        return 'Too many attempts. Try again in a few minutes.';
+
+    case api.INVALID:
+        return 'That name or password does not fit: a name has 3 to 20 '
+               + 'characters, a password 6 to 20.';
+
+    default:
+        return 'The server refused it: ' + answer.msg;
+    }
+}
+
+
+async function sign(name, password) {
+    if (signing === 'register') {
+        const answer = await api.register(name, password);
+
+        if (answer.code !== api.OK) {
+            return refusal(answer);
+        }
+    }
+
+    const answer = await api.login(name, password);
+
+    if (answer.code !== api.OK) {
+        return refusal(answer);
+    }
+
+    storeToken(answer.data.Auth);
+    become({ id: answer.data.UserId, name: answer.data.UserName,
+             token: answer.data.Auth });
+
+    return '';
+}
+
+
+ui.sign.addEventListener('submit', async (event) => {
+    event.preventDefault();
+
+    if (ui['sign-go'].disabled) {
+        return;
+    }
+
+    ui['sign-go'].disabled = true;
+    say(ui['sign-notice'], '');
+
+    const why = await sign(ui.name.value, ui.password.value)
+        .catch((e) => e.message);
+
+    ui['sign-go'].disabled = false;
+    say(ui['sign-notice'], why);
+
+    if (why === '') {
+        ui.password.value = '';
+        ui.dialog.close();
+        ui.text.focus();
+    }
+});
+
+
+/* The form */
+
+async function send(talk, content) {
+    const answer = talk.kind === 'room'
+        ? await api.sendToRoom(user.token, talk.key, content)
+        : await api.sendToUser(user.token, talk.key, content);
+
+    if (answer.code === api.OK) {
+        return '';
+    }
+
+    if (answer.code === api.BUSY) {
+        throw new api.Fault('The service cannot do that now. Try again in a '
+                            + 'moment.');
+    }
+
+    /* the answer doesn't say which: a login that has ended, or nobody there */
+    if (await api.check(user.token) === null) {
+        storeToken(null);
+        become(null);
+        return 'Not sent. Your login has ended, please log in again.';
+    }
+
+    return talk.kind === 'room'
+        ? 'Not sent. The server refused it: ' + answer.msg
+        : 'Not sent. ' + talk.name + ' is not online now.';
+}
+
+
+ui.form.addEventListener('submit', async (event) => {
+    const talk = current;
+    const content = ui.text.value;
+
+    event.preventDefault();
+
+    if (user === null || ui.send.disabled || content.trim() === '') {
+        return;
+    }
+
+    ui.send.disabled = true;
+
+    const why = await send(talk, content)
+        .catch((e) => 'Not sent. ' + e.message);
+
+    ui.send.disabled = false;
+    say(ui.notice, why);
+
+    if (why !== '') {
+        return;
+    }
+
+    if (talk.kind === 'peer') {
+        talk.message(user.name, content, true);
+
+        if (talk === current) {
+            ui.empty.hidden = true;
+            atEnd = true;
+            keepAtEnd();
+        }
+    }
+
+    if (talk !== current) {
+        talk.draft = '';
+        return;
+    }
+
+    if (ui.text.value === content) {
+        ui.text.value = '';
+    }
+
+    ui.text.focus();
+});
+
+
+ui.join.addEventListener('submit', (event) => {
+    const digits = ui.number.value.trim();
+
+    event.preventDefault();
+
+    if (!/^\d{1,10}$/.test(digits) || Number(digits) > MAX_ROOM) {
+        say(ui['join-notice'], 'A room is a number from 0 to ' + MAX_ROOM
+            + '.');
+        return;
+    }
+
+    say(ui['join-notice'], '');
+    ui.number.value = '';
+    go(roomTalk(Number(digits)));
+});
+
+
+/* The rest */
+
+function closeMenu() {
+    document.body.classList.remove('menu');
+    ui.menu.setAttribute('aria-expanded', 'false');
+}
+
+
+function hashRoom() {
+    const digits = location.hash.slice(1);
+
+    return /^\d{1,10}$/.test(digits) && Number(digits) <= MAX_ROOM
+           ? Number(digits) : ROOMS[0];
+}
+
+
+function retryNow() {
+    if (!document.hidden) {
+        for (const link of links()) {
+            link.retryNow();
+        }
+    }
+}
+
+
+ui.menu.addEventListener('click', () => {
+    const open = document.body.classList.toggle('menu');
+
+    ui.menu.setAttribute('aria-expanded', String(open));
+});
+
+document.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && document.body.classList.contains('menu')) {
+        closeMenu();
+        ui.menu.focus();
+    }
+});
+
+for (const id of ['login', 'guest-login']) {
+    ui[id].addEventListener('click', () => openSign('login'));
+}
+
+for (const id of ['register', 'guest-register']) {
+    ui[id].addEventListener('click', () => openSign('register'));
+}
+
+ui['sign-other'].addEventListener('click', () => openSign(
+    signing === 'login' ? 'register' : 'login'));
+ui['sign-cancel'].addEventListener('click', () => ui.dialog.close());
+ui.logout.addEventListener('click', logout);
+
+ui.scroll.addEventListener('scroll', () => {
+    atEnd = ui.scroll.scrollHeight - ui.scroll.clientHeight
+            - ui.scroll.scrollTop < 48;
+});
+
+new ResizeObserver(keepAtEnd).observe(ui.scroll);
+
+document.addEventListener('visibilitychange', () => {
+    retryNow();
+
+    if (!document.hidden && current !== null) {
+        current.setUnread(0);
+        showUnread();
+    }
+});
+
+window.addEventListener('online', retryNow);
+window.addEventListener('hashchange', () => choose(roomTalk(hashRoom())));
+
+/* another tab has logged in or out */
+window.addEventListener('storage', (event) => {
+    if (event.key === 'auth' || event.key === null) {
+        identify();
+    }
+});
+
+ROOMS.forEach(roomTalk);
+room = roomTalk(hashRoom());
+identify();

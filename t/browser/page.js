@@ -1,25 +1,28 @@
 /*
  * Copyright (C) The im authors
  *
- * The chat page in Chromium: two pages, a push by HTTP, the form, the online
- * number, a restart of nginx, a phone.  Prints TAP.
+ * The chat page in Chromium: accounts, rooms, private messages, unread marks,
+ * several tabs and devices, a restart of nginx, a phone.  Prints TAP.
  */
 
 'use strict';
 
-const fs = require('fs');
 const path = require('path');
-const { chromium } = require('playwright-core');
 const { Stack, Tap, until } = require('../lib/stack.js');
+const { launch, watch } = require('./browser.js');
 
 const port = Number(process.env.IM_BROWSER_PORT || 21950);
-const executable = ['chromium', 'chromium-browser', 'google-chrome']
-    .flatMap((n) => ['/usr/bin/', '/usr/local/bin/'].map((d) => d + n))
-    .find((f) => fs.existsSync(f));
+const password = 'correct horse';
+
+const TEXTS = ['你好，世界', 'emoji 👩‍👩‍👧‍👦 😀', '"double" \'single\' `back`',
+               '<b>not bold</b> & &amp; <img src=x onerror=alert(1)>',
+               'back\\slash \\u0041 {"op":3}'];
+
+const shown = 'ol.messages:not([hidden]) .text';
 
 
 function texts(page) {
-    return page.locator('#messages .text').allTextContents();
+    return page.locator(shown).allTextContents();
 }
 
 
@@ -28,15 +31,416 @@ async function count(page, text) {
 }
 
 
-/* What the browser itself complains of; refused connections are its own log
-   lines while nginx restarts. */
-function watch(page, faults) {
-    page.on('pageerror', (e) => faults.push(e.message));
-    page.on('console', (m) => {
-        if (m.type() === 'error') {
-            faults.push(m.text());
+function once(text, ...pages) {
+    return until(async () => {
+        for (const page of pages) {
+            if (await count(page, text) !== 1) {
+                return false;
+            }
         }
+        return true;
+    }, 10);
+}
+
+
+function listed(page, ...names) {
+    return until(async () => {
+        const answer = await fetch(new URL('/im/rooms/1', page.url()));
+        const users = (await answer.json()).data.users.map((u) => u.name);
+
+        return JSON.stringify(users.sort()) === JSON.stringify(names.sort());
+    }, 10);
+}
+
+
+async function open(stack, context, faults, hash) {
+    const page = await context.newPage();
+
+    if (faults) {
+        watch(page, faults);
+    }
+
+    page.infos = 0;
+    page.on('websocket', (ws) => ws.on('framereceived', (frame) => {
+        page.infos += /"op":4/.test(frame.payload) ? 1 : 0;
+    }));
+
+    await page.goto(stack.url + '/' + (hash || ''));
+    await page.waitForSelector('#state[data-state=open]');
+
+    return page;
+}
+
+
+async function sign(page, what, name, secret) {
+    if (await page.isHidden('#dialog')) {
+        await page.click('#' + what);
+    }
+
+    await page.fill('#name', name);
+    await page.fill('#password', secret);
+    await page.click('#sign-go');
+}
+
+
+async function signed(page, name) {
+    await until(async () => await page.textContent('#me') === name, 10);
+    await page.waitForSelector('#state[data-state=open]');
+    return await page.isHidden('#dialog');
+}
+
+
+async function send(page, text) {
+    await page.fill('#text', text);
+    await page.press('#text', 'Enter');
+}
+
+
+function talk(page, name) {
+    return page.locator('#side nav .talk').filter({
+        has: page.locator('.label', { hasText: name }) });
+}
+
+
+async function unread(page, name) {
+    const badge = talk(page, name).locator('.unread');
+    return await badge.isVisible() ? await badge.textContent() : '';
+}
+
+
+function post(page, url, body) {
+    return page.evaluate(async ([u, b]) => {
+        const answer = await fetch(u, { method: 'POST',
+                                        body: JSON.stringify(b) });
+        return answer.json();
+    }, [url, body]);
+}
+
+
+function token(page) {
+    return page.evaluate(() => localStorage.getItem('auth'));
+}
+
+
+/* The next room info, whoever asks for it: what was before it is known. */
+async function refresh(page) {
+    const before = page.infos;
+    const answer = await post(page, '/api/v1/getRoomInfo?rid=1', {});
+
+    return answer.code === 0 && page.infos >= before;
+}
+
+
+async function sessions(stack, id) {
+    const answer = await fetch(stack.url + '/im/users/' + id);
+    return (await answer.json()).data.sessions.length;
+}
+
+
+async function guests(tap, stack, a, b) {
+    await tap.ok('two guests are connected', true);
+    await tap.ok('a guest has no field to write in', async () =>
+        await a.isHidden('#text') && await a.isVisible('#guest'));
+    await tap.ok('nobody is listed', () => listed(a));
+
+    const answer = await post(a, '/api/v1/pushRoom?rid=1&auth=',
+                              { op: 3, msg: 'from a guest', rid: 1 });
+
+    await tap.ok('the server takes nothing from a guest', answer.code === -11);
+    await stack.push({ rooms: ['1'], data: { msg: 'by HTTP' } });
+    await tap.ok('a guest reads', () => once('by HTTP', a, b));
+    await tap.ok('what the guest sent is not there', async () =>
+        await count(a, 'from a guest') === 0);
+}
+
+
+async function register(tap, a, b, ann, bob) {
+    await sign(a, 'register', 'ab', password);
+    await tap.ok('a name that is too short is refused', () => until(async () =>
+        /3 to 20/.test(await a.textContent('#sign-notice')), 10));
+
+    await sign(a, 'register', ann, password);
+    await tap.ok('one registers and is logged in', () => signed(a, ann));
+
+    await sign(b, 'register', ann, password);
+    await tap.ok('a name is registered once', () => until(async () =>
+        /has this name already/.test(await b.textContent('#sign-notice')),
+        10));
+
+    await sign(b, 'register', bob, password);
+    await tap.ok('another one registers', () => signed(b, bob));
+    await tap.ok('the page can be written in', async () =>
+        await b.isVisible('#text') && await b.isHidden('#guest'));
+    await tap.ok('both are listed in the one', () => listed(a, ann, bob));
+    await tap.ok('and in the other', () => listed(b, ann, bob));
+    await tap.ok('names are no markup', async () =>
+        await a.locator('#members b').count() === 0);
+}
+
+
+async function chat(tap, a, b) {
+    for (const text of TEXTS) {
+        await send(a, text);
+        await tap.ok(`both have, once: ${text}`, () => once(text, a, b));
+        await tap.ok('the field is empty again', () => until(async () =>
+            await a.inputValue('#text') === '', 5));
+        await send(b, text + ' back');
+        await tap.ok('and the answer', () => once(text + ' back', a, b));
+    }
+
+    await tap.ok('markup stays text', async () => await a.locator(
+        'ol.messages b, ol.messages img').count() === 0);
+    await tap.ok('who wrote it stands above', async () =>
+        await b.locator('ol.messages .from').first().textContent()
+        === await a.textContent('#me'));
+}
+
+
+async function tabs(tap, stack, context, a, b, ann, bob) {
+    const tab = await open(stack, context);
+    const id = await a.evaluate(async () => {
+        const answer = await fetch('/v1/user/check_auth', { method: 'POST',
+            body: JSON.stringify({ Auth: localStorage.getItem('auth') }) });
+        return (await answer.json()).data.UserId;
     });
+
+    await tap.ok('a second tab is logged in', () => signed(tab, ann));
+    await tap.ok('its user is listed once', () => listed(tab, ann, bob));
+
+    await send(b, 'to both tabs');
+    await tap.ok('both tabs get a message', () => once('to both tabs', a,
+                                                       tab));
+    await tab.close();
+    await tap.ok('the tab is gone', () => until(async () =>
+        await sessions(stack, id) === 2, 10));
+    await refresh(b);
+    await tap.ok('its user stays', () => listed(b, ann, bob));
+
+    return id;
+}
+
+
+async function privately(tap, a, b, device, ann, bob) {
+    await b.click(`#members button:has-text("${ann}")`);
+    await send(b, 'for <i>Ann</i> 悄悄话');
+    await tap.ok('what one sends privately is shown to him', () =>
+        once('for <i>Ann</i> 悄悄话', b));
+
+    for (const [name, page] of [['one', a], ['other', device]]) {
+        await tap.ok(`the ${name} device marks it unread`, () => until(
+            async () => await unread(page, bob) === '1', 10));
+        await talk(page, bob).click();
+        await tap.ok('it is there once', () =>
+            once('for <i>Ann</i> 悄悄话', page));
+        await tap.ok('and no longer unread', async () =>
+            await unread(page, bob) === '');
+    }
+
+    await send(device, 'back, privately');
+    await tap.ok('the answer arrives, once', () => once('back, privately', b));
+    await send(a, 'from the other device');
+    await tap.ok('from the other device too', () =>
+        once('from the other device', b));
+    await talk(b, 'Room 1').click();
+    await tap.ok('the room has nothing of it', async () =>
+        await count(b, 'for <i>Ann</i> 悄悄话') === 0
+        && await count(b, 'back, privately') === 0);
+    await talk(a, 'Room 1').click();
+}
+
+
+async function marks(tap, stack, a, b) {
+    await talk(a, 'Room 2').click();
+    await a.waitForSelector('#state[data-state=open]');
+    await tap.ok('another room is another list', async () =>
+        (await texts(a)).length === 0);
+
+    await send(b, 'unread one');
+    await send(b, 'unread two');
+    await tap.ok('the room out of sight has two unread', () => until(
+        async () => await unread(a, 'Room 1') === '2', 10));
+    await tap.ok('the title says so', async () =>
+        /^\(2\) /.test(await a.title()));
+
+    await a.fill('#text', 'a draft');
+    await talk(a, 'Room 1').click();
+    await tap.ok('they are there once it is chosen', () =>
+        once('unread two', a));
+    await tap.ok('and no longer unread', async () =>
+        await unread(a, 'Room 1') === '' && !/^\(/.test(await a.title()));
+    await tap.ok('a draft stays in its room', async () =>
+        await a.inputValue('#text') === '');
+    await talk(a, 'Room 2').click();
+    await tap.ok('and is there again', async () =>
+        await a.inputValue('#text') === 'a draft');
+    await a.fill('#text', '');
+
+    await a.fill('#number', '99999999999');
+    await a.press('#number', 'Enter');
+    await tap.ok('a room that can\'t be is refused', async () =>
+        /from 0 to/.test(await a.textContent('#join-notice')));
+    await a.fill('#number', '4711');
+    await a.press('#number', 'Enter');
+    await a.waitForSelector('#state[data-state=open]');
+    await stack.push({ rooms: ['4711'], data: { msg: 'in 4711' } });
+    await tap.ok('a room is joined by its number', () => once('in 4711', a));
+    await tap.ok('the address names it', () => /#4711$/.test(a.url()));
+
+    await stack.push({ all: true, data: { msg: 'to all' } });
+    await tap.ok('a broadcast is in each room, once', () =>
+        once('to all', a, b));
+    await tap.ok('and unread in the others', () => until(async () =>
+        await unread(a, 'Room 1') === '1' && await unread(a, 'Room 2') === '1',
+        10));
+
+    await a.click('[aria-label="Leave room 4711"]');
+    await tap.ok('a room that was left is gone', async () =>
+        await talk(a, 'Room 4711').count() === 0);
+    await talk(a, 'Room 1').click();
+}
+
+
+async function restart(tap, stack, a, b) {
+    await stack.end('nginx', 'SIGQUIT');
+    await tap.ok('the page sees that nginx is away', () => until(async () =>
+        await a.getAttribute('#state', 'data-state') !== 'open', 10));
+
+    stack.nginx();
+    await stack.ready();
+
+    for (const page of [a, b]) {
+        await page.waitForSelector('#state[data-state=open]',
+                                   { timeout: 30000 });
+    }
+
+    await tap.ok('both are connected again', true);
+    await send(b, 'after the restart');
+    await tap.ok('and get what is sent, once', () =>
+        once('after the restart', a, b));
+    await tap.ok('the page says that it was away', async () =>
+        await a.locator('ol.messages:not([hidden]) .note').count() > 0);
+}
+
+
+async function leave(tap, stack, a, b, device, ann, bob, id) {
+    const old = await token(a);
+
+    await device.click('#logout');
+    await tap.ok('one device logs out', () => signed(device, 'Guest'));
+    await tap.ok('it reads as a guest', () => device.isHidden('#text'));
+    await tap.ok('and keeps no private talk', async () =>
+        await device.isHidden('#private')
+        && await device.locator('#peers li').count() === 0);
+    await until(async () => await sessions(stack, id) > 0, 10);
+    await refresh(b);
+    await tap.ok('its user stays, with the other device', () =>
+        listed(b, ann, bob));
+
+    await a.click('#logout');
+    await tap.ok('the other device logs out', () => signed(a, 'Guest'));
+    await tap.ok('the token is gone', async () => await token(a) === null
+        && (await post(a, '/v1/user/check_auth', { Auth: old })).code
+           === -1004);
+    await tap.ok('the user is gone from the list', () => listed(b, bob));
+    await tap.ok('in the own page too', () => listed(a, bob));
+
+    await talk(b, ann).click();
+    await send(b, 'anybody there');
+    await tap.ok('a private message to nobody is not sent', () => until(
+        async () => /is not online now/.test(await b.textContent('#notice')), 10));
+    await tap.ok('its text is kept', async () =>
+        await b.inputValue('#text') === 'anybody there');
+    await talk(b, 'Room 1').click();
+
+    await sign(a, 'login', ann, 'wrong password');
+    await tap.ok('a wrong password is refused', () => until(async () =>
+        /no such name/.test(await a.textContent('#sign-notice')), 10));
+    await sign(a, 'login', ann, password);
+    await tap.ok('the right one is not', () => signed(a, ann));
+    await tap.ok('and the user is listed again', () => listed(b, ann, bob));
+}
+
+
+async function ended(tap, stack, context, a, b, ann, bob) {
+    const tab = await open(stack, context);
+    const old = await token(a);
+
+    await signed(tab, ann);
+    await a.evaluate((auth) => fetch('/v1/user/logout?auth=' + auth), old);
+    await send(a, 'too late');
+    await tap.ok('a login that has ended is told', () => until(async () =>
+        /login has ended/.test(await a.textContent('#notice')), 10));
+    await tap.ok('the page goes on as a guest', () => signed(a, 'Guest'));
+    await tap.ok('so does the other tab', () => signed(tab, 'Guest'));
+    await send(b, 'after it');
+    await tap.ok('what is sent then arrives', () => once('after it', a, b));
+    await tap.ok('and nobody got the message', async () =>
+        await count(b, 'too late') === 0);
+
+    await sign(tab, 'login', ann, password);
+    await tap.ok('one tab logs in', () => signed(tab, ann));
+    await tap.ok('and the other is logged in with it', () => signed(a, ann));
+
+    await tab.close();
+    await a.close();
+    await tap.ok('with the last tab the user goes', () => listed(b, bob));
+}
+
+
+async function keyboard(tap, stack, context, faults) {
+    const page = await open(stack, context, faults);
+
+    await page.focus('#guest-login');
+    await page.keyboard.press('Enter');
+    await tap.ok('the dialog opens by keyboard, in its first field',
+                 () => page.evaluate(() => document.activeElement.id
+                                           === 'name'));
+    await page.keyboard.press('Escape');
+    await tap.ok('and closes, back to where it came from', () =>
+        page.evaluate(() => document.activeElement.id === 'guest-login'));
+    await tap.ok('every field and button has a name', () => page.evaluate(
+        () => Array.from(document.querySelectorAll('input, button')).every(
+            (e) => e.tagName === 'BUTTON'
+                   ? e.textContent.trim() || e.ariaLabel
+                   : e.labels.length > 0)));
+    await page.close();
+}
+
+
+async function phone(tap, stack, browser, b, faults) {
+    const context = await browser.newContext({ hasTouch: true, isMobile: true,
+        viewport: { width: 360, height: 640 }, colorScheme: 'dark' });
+    const page = await open(stack, context, faults);
+
+    await stack.push({ rooms: ['1'],
+                       data: { msg: 'a-word-without-end-'.repeat(40) } });
+    await tap.ok('a phone gets a message', () => until(async () =>
+        (await texts(page)).length === 1, 10));
+    await page.tap('#guest-register');
+    await sign(page, 'register', 'Phoebe', password);
+    await tap.ok('one registers on a phone', () => signed(page, 'Phoebe'));
+    await page.tap('#menu');
+    await tap.ok('the rooms cover the messages', () =>
+        page.isVisible('#rooms'));
+    await tap.ok('the menu says that it is open', async () =>
+        await page.getAttribute('#menu', 'aria-expanded') === 'true');
+    await page.locator('#members button', {
+        hasText: await b.textContent('#me') }).tap();
+    await tap.ok('a talk is chosen, and the rooms are gone', async () =>
+        await page.isHidden('#rooms')
+        && await page.textContent('#title') === await b.textContent('#me'));
+    await send(b, 'to the phone');
+    await tap.ok('the menu counts what is unread', () => until(async () =>
+        await page.textContent('#unread') === '1', 10));
+    await tap.ok('nothing is wider than the phone', () => page.evaluate(
+        () => document.documentElement.scrollWidth <= window.innerWidth));
+    await tap.ok('the form is on the screen', async () => {
+        const box = await page.locator('#send').boundingBox();
+        return box && box.y + box.height <= 640 && box.x + box.width <= 360
+               && box.height >= 32;
+    });
+
+    return page;
 }
 
 
@@ -48,119 +452,56 @@ async function main() {
 
     try {
         await stack.start();
-        browser = await chromium.launch({ executablePath: executable,
-            args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
+        browser = await launch();
 
-        const a = await browser.newPage();
-        const b = await browser.newPage();
+        const ann = 'Ann 安娜 😀';
+        const bob = 'Bob <b>"&\'';
+        const contexts = [];
 
-        for (const page of [a, b]) {
-            watch(page, faults);
-            await page.goto(stack.url + '/');
-            await page.waitForSelector('#state[data-state=open]');
+        for (let i = 0; i < 3; i++) {
+            contexts.push(await browser.newContext());
         }
 
-        await tap.ok('two pages are connected', true);
+        const a = await open(stack, contexts[0], faults);
+        const b = await open(stack, contexts[1], faults);
 
-        await tap.ok('both are in the room', () => until(async () => {
-            const answer = await fetch(stack.url + '/im/rooms/1');
-            return (await answer.json()).data.count === 2;
-        }, 15));
+        await guests(tap, stack, a, b);
+        await register(tap, a, b, ann, bob);
+        await chat(tap, a, b);
 
-        const pushed = await stack.push({ rooms: ['1'],
-                                          data: { msg: 'by HTTP' } });
+        const id = await tabs(tap, stack, contexts[0], a, b, ann, bob);
+        const device = await open(stack, contexts[2], faults);
 
-        await tap.ok('a push is accepted', pushed.ok);
+        await sign(device, 'login', ann, password);
+        await tap.ok('a second device logs in', () => signed(device, ann));
+        await until(async () => await sessions(stack, id) === 4, 10);
+        await privately(tap, a, b, device, ann, bob);
+        await marks(tap, stack, a, b);
 
-        for (const [name, page] of [['one', a], ['other', b]]) {
-            await tap.ok(`the push arrives in the ${name}`, () => until(
-                async () => await count(page, 'by HTTP') === 1, 10));
+        const small = await phone(tap, stack, browser, b, faults);
+
+        await keyboard(tap, stack, await browser.newContext(), faults);
+
+        if (process.env.IM_BROWSER_SHOTS) {
+            await a.screenshot({ path:
+                path.join(process.env.IM_BROWSER_SHOTS, 'page.png') });
+            await small.screenshot({ path:
+                path.join(process.env.IM_BROWSER_SHOTS, 'phone.png') });
         }
 
-        await a.fill('#text', 'from <b>the form</b> & more');
-        await a.click('#send');
-
-        for (const [name, page] of [['one', a], ['other', b]]) {
-            await tap.ok(`what the form sends arrives in the ${name}`, () =>
-                until(async () =>
-                    await count(page, 'from <b>the form</b> & more') === 1,
-                    10));
-        }
-
-        await tap.ok('the form is empty again', () => until(async () =>
-            await a.inputValue('#text') === '', 5));
-
-        await tap.ok('markup stays text', async () =>
-            await a.locator('#messages b').count() === 0);
-
-        await stack.push({ all: true, data: { msg: 'to all' } });
-        await tap.ok('a broadcast arrives', () => until(async () =>
-            await count(a, 'to all') === 1 && await count(b, 'to all') === 1,
-            10));
-
-        await tap.ok('the online number shows 2', () => until(async () =>
-            /^2\b/.test(await a.textContent('#online')), 20));
-
-        await tap.ok('no error in the console', () => {
+        await small.close();
+        await tap.ok('the phone\'s user goes with it', () =>
+            listed(b, ann, bob));
+        await tap.ok('no error in any console', () => {
             if (faults.length) {
                 throw new Error(faults.join('\n'));
             }
             return true;
         });
 
-        await stack.end('nginx', 'SIGQUIT');
-        await tap.ok('the page sees that nginx is away', () => until(
-            async () => await a.getAttribute('#state', 'data-state')
-                        !== 'open', 10));
-        stack.nginx();
-        await stack.ready();
-
-        await tap.ok('both connect again', async () => {
-            for (const page of [a, b]) {
-                await page.waitForSelector('#state[data-state=open]',
-                                           { timeout: 30000 });
-            }
-            return true;
-        });
-
-        await tap.ok('both are in the room again', () => until(async () => {
-            const answer = await fetch(stack.url + '/im/rooms/1');
-            return (await answer.json()).data.count === 2;
-        }, 20));
-
-        await stack.push({ rooms: ['1'], data: { msg: 'again' } });
-        await tap.ok('and get what is pushed, once', () => until(async () =>
-            await count(a, 'again') === 1 && await count(b, 'again') === 1,
-            10));
-
-        const context = await browser.newContext({ hasTouch: true,
-            isMobile: true, viewport: { width: 360, height: 640 },
-            colorScheme: 'dark' });
-        const phone = await context.newPage();
-        const errors = [];
-
-        watch(phone, errors);
-        await phone.goto(stack.url + '/');
-        await phone.waitForSelector('#state[data-state=open]');
-        await stack.push({ rooms: ['1'],
-                           data: { msg: 'a-word-without-end-'.repeat(40) } });
-        await tap.ok('a phone gets it too', () => until(async () =>
-            (await texts(phone)).length === 1, 10));
-        await tap.ok('nothing is wider than the phone', () => phone.evaluate(
-            () => document.documentElement.scrollWidth <= window.innerWidth));
-        await tap.ok('the form is on the screen', async () => {
-            const box = await phone.locator('#send').boundingBox();
-            return box && box.y + box.height <= 640 && box.x + box.width <= 360
-                   && box.height >= 32;
-        });
-        await tap.ok('no error in the phone\'s console', errors.length === 0);
-
-        if (process.env.IM_BROWSER_SHOTS) {
-            await a.screenshot({ path:
-                path.join(process.env.IM_BROWSER_SHOTS, 'page.png') });
-            await phone.screenshot({ path:
-                path.join(process.env.IM_BROWSER_SHOTS, 'phone.png') });
-        }
+        await restart(tap, stack, a, b);
+        await leave(tap, stack, a, b, device, ann, bob, id);
+        await ended(tap, stack, contexts[0], a, b, ann, bob);
 
     } catch (e) {
         await tap.ok(e.stack, false);

@@ -19,8 +19,12 @@ process.env.PATH += ':/usr/sbin:/sbin';
 
 
 class Stack {
-    constructor(port) {
+
+    /* pages: a folder of pages that ask for the ports of im-compat.conf; they
+       are served with the four ports above this one in their place */
+    constructor(port, pages) {
         this.port = port;
+        this.pages = pages;
         this.url = `http://127.0.0.1:${port}`;
         this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'im-stack-'));
         this.children = new Map();
@@ -65,7 +69,36 @@ class Stack {
                         `listen 127.0.0.1:${this.port}`)
             .replaceAll('include im_params',
                         `include ${path.join(top, 'conf/im_params')}`)
+            .replace(/# include .*im-compat.conf;/, this.compat())
             .replace(/^http \{$/m, `http {\nim_drain 0;\n${temp}`);
+    }
+
+    compat() {
+        if (!this.pages) {
+            return '';
+        }
+
+        const conf = path.join(this.dir, 'im-compat.conf');
+        const pages = path.join(this.dir, 'pages');
+        const ours = (text) => [1999, 8911, 6921, 8080].reduce((t, p, i) =>
+            t.replaceAll(`localhost:${p}`, `localhost:${this.port + 1 + i}`)
+             .replaceAll(`listen 127.0.0.1:${p};`,
+                         `listen 127.0.0.1:${this.port + 1 + i};`), text);
+
+        fs.mkdirSync(pages, { recursive: true });
+
+        for (const name of fs.readdirSync(this.pages)) {
+            fs.writeFileSync(path.join(pages, name), ours(fs.readFileSync(
+                path.join(this.pages, name), 'utf8')));
+        }
+
+        fs.writeFileSync(conf, ours(fs.readFileSync(path.join(top,
+                'conf/im-compat.conf.example'), 'utf8'))
+            .replaceAll('/usr/share/im/pages', pages)
+            .replaceAll('include im_params',
+                        `include ${path.join(top, 'conf/im_params')}`));
+
+        return `include ${conf};`;
     }
 
     nginx() {

@@ -1,0 +1,112 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The HTTP side: accounts and sends.  Each call gives {code, msg, data} of the
+ * server, or throws a Fault whose message is for the reader.
+ */
+
+export const OK = 0;
+export const INVALID = -1;             /* of accounts */
+export const BUSY = -1;                /* of sends */
+export const TAKEN = -1001;
+export const WRONG = -1002;
+export const OFTEN = -1005;
+
+const ENDED = -1004;
+const TIMEOUT_MS = 15000;
+
+
+export class Fault extends Error {
+}
+
+
+async function call(path, options) {
+    const response = await fetch(path, Object.assign({
+        cache: 'no-store',
+        signal: AbortSignal.timeout(TIMEOUT_MS)
+
+    }, options)).catch(() => {
+        throw new Fault('The server cannot be reached.');
+    });
+
+    const body = await response.json().catch(() => null);
+
+    if (body !== null && typeof body.code === 'number' && response.ok) {
+        return body;
+    }
+
+    if (response.status === 429) {
+        const after = response.headers.get('Retry-After');
+
+        throw new Fault('Too many attempts. Try again '
+                        + (after ? 'in ' + after + ' s.' : 'in a while.'));
+    }
+
+    if (response.status === 413) {
+        throw new Fault('That is too long.');
+    }
+
+    if (response.status === 502 || response.status === 503
+        || response.status === 504)
+    {
+        throw new Fault('The service cannot do that now. Try again in a '
+                        + 'moment.');
+    }
+
+    throw new Fault('The server answered ' + response.status
+                    + (body && body.msg ? ': ' + body.msg : '') + '.');
+}
+
+
+function post(path, body) {
+    return call(path, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(body)
+    });
+}
+
+
+export function register(name, password) {
+    return post('/v1/user/register', { UserName: name, Password: password });
+}
+
+
+export function login(name, password) {
+    return post('/v1/user/login', { UserName: name, Password: password });
+}
+
+
+/* Who the token is, {id, name, token}; null: nobody, or no longer. */
+export async function check(token) {
+    const answer = await post('/v1/user/check_auth', { Auth: token });
+
+    if (answer.code === OK) {
+        return { id: answer.data.UserId, name: answer.data.UserName,
+                 token: token };
+    }
+
+    if (answer.code === ENDED || answer.code === INVALID) {
+        return null;
+    }
+
+    throw new Fault('The accounts cannot be reached.');
+}
+
+
+export function logout(token) {
+    return call('/v1/user/logout?auth=' + encodeURIComponent(token));
+}
+
+
+export function sendToRoom(token, room, msg) {
+    return post('/api/v1/pushRoom?rid=' + room
+                + '&auth=' + encodeURIComponent(token),
+                { op: 3, msg: msg, rid: room });
+}
+
+
+export function sendToUser(token, user, msg) {
+    return post('/api/v1/push?userId=' + encodeURIComponent(user)
+                + '&auth=' + encodeURIComponent(token), { msg: msg });
+}

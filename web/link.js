@@ -1,0 +1,176 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * A connection of the "im" protocol that is kept: one WebSocket in one room,
+ * opened again with backoff when it ends.
+ */
+
+const CONNECT_MS = 10000;
+const STABLE_MS = 5000;
+const BACKOFF_MS = 500;
+const BACKOFF_MAX_MS = 15000;
+
+const CLOSE_POLICY = 1008;
+const CLOSE_RESTART = 1012;
+const CLOSE_TRY_LATER = 1013;
+
+export const NO_ROOM = -1;
+
+export const OP_USER = 2;
+export const OP_ROOM = 3;
+export const OP_INFO = 4;
+
+
+export class Link {
+
+    /*
+     * handlers: frame(frame), state(link) after a change of link.state and
+     * link.about, again() when a lost connection is there once more.
+     */
+    constructor(room, token, handlers) {
+        this.room = room;
+        this.token = token;
+        this.handlers = handlers;
+        this.socket = null;
+        this.timer = null;             /* of the next attempt */
+        this.failures = 0;
+        this.wasOpen = false;
+        this.closed = false;
+        this.connect();
+    }
+
+
+    set(state, about) {
+        this.state = state;
+        this.about = about;
+        this.handlers.state(this);
+    }
+
+
+    connect() {
+        const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
+        const ws = new WebSocket(scheme + '//' + location.host + '/ws');
+        const late = setTimeout(() => ws.close(), CONNECT_MS);
+        let opened = 0;
+        let heard = false;
+
+        clearTimeout(this.timer);
+        this.timer = null;
+        this.socket = ws;
+        this.set('waiting', 'connecting');
+
+        ws.onopen = () => {
+            clearTimeout(late);
+            opened = Date.now();
+            ws.send(JSON.stringify({ auth: this.token, roomId: this.room }));
+
+            /* in a room, the first room info says that the join is done */
+            if (this.room === NO_ROOM) {
+                this.opened();
+            }
+        };
+
+        ws.onmessage = (event) => {
+            const frame = parse(event.data);
+
+            if (this.closed || frame === null) {
+                return;
+            }
+
+            heard = true;
+
+            if (this.state !== 'open') {
+                this.opened();
+            }
+
+            this.handlers.frame(frame);
+        };
+
+        ws.onclose = (event) => {
+            clearTimeout(late);
+
+            if (this.closed) {
+                return;
+            }
+
+            if (heard || (opened && Date.now() - opened > STABLE_MS)) {
+                this.failures = 0;
+            }
+
+            this.socket = null;
+            this.later(event);
+        };
+    }
+
+
+    opened() {
+        this.set('open', 'connected');
+
+        if (this.wasOpen) {
+            this.handlers.again();
+        }
+
+        this.wasOpen = true;
+    }
+
+
+    /* Half of each delay is random, so that many pages don't come at once. */
+    later(event) {
+        const restart = event.code === CLOSE_RESTART
+                        || event.code === CLOSE_TRY_LATER;
+        let delay = Math.min(BACKOFF_MS * 2 ** this.failures, BACKOFF_MAX_MS);
+
+        if (event.code === CLOSE_POLICY) {
+            delay = BACKOFF_MAX_MS;
+        }
+
+        if (restart && this.failures === 0) {
+            delay = BACKOFF_MS / 2;
+        }
+
+        delay = delay / 2 + Math.random() * delay / 2;
+        this.failures += 1;
+        this.timer = setTimeout(() => this.connect(), delay);
+
+        if (event.code === CLOSE_POLICY) {
+            this.set('refused', 'refused: '
+                     + (event.reason || 'the server gave no reason'));
+            return;
+        }
+
+        this.set('waiting', delay < 1000 ? 'reconnecting'
+                 : 'offline, next try in ' + Math.round(delay / 1000) + ' s');
+    }
+
+
+    retryNow() {
+        if (this.timer !== null) {
+            this.connect();
+        }
+    }
+
+
+    close() {
+        this.closed = true;
+        clearTimeout(this.timer);
+        this.timer = null;
+
+        if (this.socket !== null) {
+            this.socket.close();
+        }
+    }
+}
+
+
+function parse(text) {
+    let frame;
+
+    try {
+        frame = JSON.parse(text);
+
+    } catch (e) {
+        return null;
+    }
+
+    return typeof frame === 'object' ? frame : null;
+}
