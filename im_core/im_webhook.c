@@ -1,0 +1,337 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Questions to a backend, and its answers.
+ */
+
+#include "im_webhook.h"
+#include "im_json.h"
+
+
+#define IM_WEBHOOK_ERROR_LEAST       100
+#define IM_WEBHOOK_ERROR_MOST        1999
+#define IM_WEBHOOK_DISCONNECT_LEAST  3000
+#define IM_WEBHOOK_DISCONNECT_MOST   4999
+
+
+typedef struct {
+    im_str_t  result;
+    im_str_t  error;
+    im_str_t  disconnect;
+} im_webhook_body_t;
+
+
+typedef struct {
+    int64_t   code;
+    im_str_t  message;
+    im_str_t  reason;
+    int       temporary;
+} im_webhook_code_t;
+
+
+typedef struct {
+    im_str_t  user;
+    im_str_t  key;
+    im_str_t  tags;
+    int       expired;
+    int       skip_history;
+} im_webhook_more_t;
+
+
+static void im_webhook_add(im_buf_t *b, const char *name, im_str_t value);
+static void im_webhook_add_json(im_buf_t *b, const char *name, im_str_t json);
+static void im_webhook_add_channels(im_buf_t *b, const im_webhook_ask_t *ask);
+
+static im_int_t im_webhook_code(im_str_t json, im_buf_t *arena,
+    im_webhook_answer_t *answer, const char **why);
+static im_int_t im_webhook_result(im_str_t json, im_buf_t *arena,
+    im_webhook_answer_t *answer, const char **why);
+static im_int_t im_webhook_fail(const char **why, const char *text);
+static int im_webhook_given(im_str_t json);
+
+
+const im_str_t  im_webhook_names[IM_WEBHOOKS] = {
+    im_str("connect"),
+    im_str("subscribe"),
+    im_str("publish"),
+    im_str("rpc"),
+    im_str("refresh"),
+    im_str("sub_refresh")
+};
+
+
+static const im_json_field_t  im_webhook_body_fields[] = {
+    { im_str("result"), IM_JSON_RAW, offsetof(im_webhook_body_t, result) },
+    { im_str("error"), IM_JSON_RAW, offsetof(im_webhook_body_t, error) },
+    { im_str("disconnect"), IM_JSON_RAW,
+      offsetof(im_webhook_body_t, disconnect) },
+    im_json_end
+};
+
+
+static const im_json_field_t  im_webhook_code_fields[] = {
+    { im_str("code"), IM_JSON_INT, offsetof(im_webhook_code_t, code) },
+    { im_str("message"), IM_JSON_STRING,
+      offsetof(im_webhook_code_t, message) },
+    { im_str("reason"), IM_JSON_STRING, offsetof(im_webhook_code_t, reason) },
+    { im_str("temporary"), IM_JSON_BOOL,
+      offsetof(im_webhook_code_t, temporary) },
+    im_json_end
+};
+
+
+static const im_json_field_t  im_webhook_more_fields[] = {
+    { im_str("user"), IM_JSON_STRING, offsetof(im_webhook_more_t, user) },
+    { im_str("idempotency_key"), IM_JSON_STRING,
+      offsetof(im_webhook_more_t, key) },
+    { im_str("tags"), IM_JSON_RAW, offsetof(im_webhook_more_t, tags) },
+    { im_str("expired"), IM_JSON_BOOL, offsetof(im_webhook_more_t, expired) },
+    { im_str("skip_history"), IM_JSON_BOOL,
+      offsetof(im_webhook_more_t, skip_history) },
+    im_json_end
+};
+
+
+void
+im_webhook_encode(im_buf_t *b, const im_webhook_ask_t *ask)
+{
+    im_webhook_e  kind;
+
+    kind = ask->kind;
+
+    im_buf_add_z(b, "{\"client\":");
+    im_json_add_string(b, ask->client);
+    im_buf_add_z(b, ",\"transport\":\"websocket\",\"protocol\":\"json\","
+                    "\"encoding\":\"json\"");
+
+    if (kind != IM_WEBHOOK_CONNECT) {
+        im_buf_add_z(b, ",\"user\":");
+        im_json_add_string(b, ask->user);
+        im_webhook_add_json(b, ",\"meta\":", ask->meta);
+
+    } else {
+        im_webhook_add(b, ",\"name\":", ask->name);
+        im_webhook_add(b, ",\"version\":", ask->version);
+        im_webhook_add_channels(b, ask);
+    }
+
+    if (kind == IM_WEBHOOK_SUBSCRIBE || kind == IM_WEBHOOK_PUBLISH
+        || kind == IM_WEBHOOK_SUB_REFRESH)
+    {
+        im_buf_add_z(b, ",\"channel\":");
+        im_json_add_string(b, ask->channel);
+    }
+
+    if (kind == IM_WEBHOOK_SUBSCRIBE) {
+        im_webhook_add(b, ",\"token\":", ask->token);
+    }
+
+    if (kind == IM_WEBHOOK_RPC) {
+        im_buf_add_z(b, ",\"method\":");
+        im_json_add_string(b, ask->method);
+    }
+
+    if (kind != IM_WEBHOOK_REFRESH && kind != IM_WEBHOOK_SUB_REFRESH) {
+        im_webhook_add_json(b, ",\"data\":", ask->data);
+    }
+
+    im_buf_add_z(b, "}");
+}
+
+
+static void
+im_webhook_add(im_buf_t *b, const char *name, im_str_t value)
+{
+    if (value.len > 0) {
+        im_buf_add_z(b, name);
+        im_json_add_string(b, value);
+    }
+}
+
+
+static void
+im_webhook_add_json(im_buf_t *b, const char *name, im_str_t json)
+{
+    if (json.len > 0) {
+        im_buf_add_z(b, name);
+        im_buf_add_str(b, json);
+    }
+}
+
+
+static void
+im_webhook_add_channels(im_buf_t *b, const im_webhook_ask_t *ask)
+{
+    im_uint_t  i;
+
+    if (ask->nchannels == 0) {
+        return;
+    }
+
+    im_buf_add_z(b, ",\"channels\":[");
+
+    for (i = 0; i < ask->nchannels; i++) {
+        if (i > 0) {
+            im_buf_add_z(b, ",");
+        }
+
+        im_json_add_string(b, ask->channels[i]);
+    }
+
+    im_buf_add_z(b, "]");
+}
+
+
+im_int_t
+im_webhook_decode(im_str_t body, im_buf_t *arena, im_webhook_answer_t *answer,
+    const char **why)
+{
+    im_webhook_body_t  parts;
+
+    memset(answer, 0, sizeof(im_webhook_answer_t));
+    memset(&parts, 0, sizeof(im_webhook_body_t));
+    *why = NULL;
+
+    if (body.len > IM_WEBHOOK_MAX) {
+        return im_webhook_fail(why, "the answer is too long");
+    }
+
+    if (im_json_decode(body, im_webhook_body_fields, 0, NULL, &parts, why)
+        != IM_OK)
+    {
+        return im_webhook_fail(why, "the answer is not a JSON object");
+    }
+
+    /* at once, so that what is decoded stays where it is */
+
+    if (im_buf_reserve(arena, 5 * body.len) == NULL) {
+        *why = im_json_no_memory;
+        return IM_ERROR;
+    }
+
+    arena->len -= 5 * body.len;
+
+    if (im_webhook_given(parts.disconnect)) {
+        answer->type = IM_WEBHOOK_DISCONNECT;
+        return im_webhook_code(parts.disconnect, arena, answer, why);
+    }
+
+    if (im_webhook_given(parts.error)) {
+        answer->type = IM_WEBHOOK_ERROR;
+        return im_webhook_code(parts.error, arena, answer, why);
+    }
+
+    if (im_webhook_given(parts.result)) {
+        answer->type = IM_WEBHOOK_RESULT;
+        return im_webhook_result(parts.result, arena, answer, why);
+    }
+
+    return IM_OK;
+}
+
+
+void
+im_webhook_cleanup(im_webhook_answer_t *answer)
+{
+    im_jwt_cleanup(&answer->result);
+}
+
+
+static im_int_t
+im_webhook_fail(const char **why, const char *text)
+{
+    if (*why != im_json_no_memory) {
+        *why = text;
+    }
+
+    return IM_ERROR;
+}
+
+
+static int
+im_webhook_given(im_str_t json)
+{
+    return json.len != 0 && !im_str_eq(json, im_str_z("null"));
+}
+
+
+/* A code that clients of the protocol can make sense of. */
+static im_int_t
+im_webhook_code(im_str_t json, im_buf_t *arena, im_webhook_answer_t *answer,
+    const char **why)
+{
+    int64_t            least, most;
+    im_webhook_code_t  code;
+
+    memset(&code, 0, sizeof(im_webhook_code_t));
+
+    if (im_json_decode(json, im_webhook_code_fields, 0, arena, &code, why)
+        != IM_OK)
+    {
+        return im_webhook_fail(why, "the answer's code is not valid");
+    }
+
+    least = IM_WEBHOOK_ERROR_LEAST;
+    most = IM_WEBHOOK_ERROR_MOST;
+    answer->reason = code.message;
+
+    if (answer->type == IM_WEBHOOK_DISCONNECT) {
+        least = IM_WEBHOOK_DISCONNECT_LEAST;
+        most = IM_WEBHOOK_DISCONNECT_MOST;
+        answer->reason = code.reason;
+    }
+
+    if (code.code < least || code.code > most) {
+        return im_webhook_fail(why, "the answer's code is out of range");
+    }
+
+    if (answer->type == IM_WEBHOOK_DISCONNECT
+        && answer->reason.len > IM_WEBHOOK_MAX_REASON)
+    {
+        return im_webhook_fail(why, "the answer's reason is too long");
+    }
+
+    answer->code = (uint32_t) code.code;
+    answer->temporary = code.temporary != 0;
+
+    return IM_OK;
+}
+
+
+/* Most of a result is what a token says as well. */
+static im_int_t
+im_webhook_result(im_str_t json, im_buf_t *arena, im_webhook_answer_t *answer,
+    const char **why)
+{
+    im_jwt_parts_t      parts;
+    im_webhook_more_t   more;
+
+    memset(&parts, 0, sizeof(im_jwt_parts_t));
+    memset(&more, 0, sizeof(im_webhook_more_t));
+
+    parts.claims = json;
+
+    if (im_jwt_claims(&parts, arena, &answer->result) != IM_OK) {
+        *why = answer->result.why;
+        return im_webhook_fail(why, "the answer's result is not valid");
+    }
+
+    if (im_json_decode(json, im_webhook_more_fields, 0, arena, &more, why)
+        != IM_OK
+        || (im_webhook_given(more.tags) && more.tags.data[0] != '{'))
+    {
+        im_webhook_cleanup(answer);
+        return im_webhook_fail(why, "the answer's result is not valid");
+    }
+
+    answer->result.user = more.user;
+    answer->key = more.key;
+    answer->expired = more.expired != 0;
+    answer->skip_history = more.skip_history != 0;
+
+    if (im_webhook_given(more.tags)) {
+        answer->tags = more.tags;
+    }
+
+    return IM_OK;
+}
