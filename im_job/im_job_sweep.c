@@ -5,9 +5,11 @@
  *
  * A PUBLISH that nobody got makes its worker a suspect.  When an entry names a
  * suspect, the route's value is read, then the worker's lease, and if that is
- * over the route goes, unless it has been written since.  A message is never
- * kept from anybody for it.
+ * over the route goes, unless it has been written since, and the workers that
+ * are left are told.  A message is never kept from anybody for it.
  */
+
+#include <sys/time.h>
 
 #include "im_job.h"
 #include "im_daemon_log.h"
@@ -15,6 +17,7 @@
 
 #define IM_JOB_WORKER_LEASE  12000     /* ms */
 #define IM_JOB_SWEEPS        64        /* under way */
+#define IM_JOB_SWEEP_QUEUE   "10000"   /* then nobody is told */
 
 
 typedef struct {
@@ -35,6 +38,7 @@ static void im_job_sweep_time(const im_daemon_reply_t *reply, void *data);
 static void im_job_sweep_lease(const im_daemon_reply_t *reply, void *data);
 static im_int_t im_job_sweep_run(im_job_sweep_t *sweep);
 static void im_job_sweep_done(const im_daemon_reply_t *reply, void *data);
+static void im_job_sweep_tell(im_job_sweep_t *sweep);
 static void im_job_sweep_free(im_job_sweep_t *sweep);
 
 
@@ -292,9 +296,57 @@ im_job_sweep_done(const im_daemon_reply_t *reply, void *data)
         im_daemon_log(IM_LOG_INFO, "route of the dead worker \"%.*s\" "
                       "removed", (int) sweep->worker.len,
                       (char *) sweep->worker.data);
+
+        if (sweep->topic.data[0] == 'r') {
+            im_job_sweep_tell(sweep);
+        }
     }
 
     im_job_sweep_free(sweep);
+}
+
+
+static void
+im_job_sweep_tell(im_job_sweep_t *sweep)
+{
+    size_t          queue, routes;
+    im_buf_t        b;
+    im_str_t        args[6];
+    im_job_t       *job;
+    im_envelope_t   e;
+    struct timeval  tv;
+
+    job = sweep->job;
+
+    (void) gettimeofday(&tv, NULL);
+
+    memset(&e, 0, sizeof(im_envelope_t));
+    e.kind = IM_PUSH_CONTROL;
+    e.operation = IM_CONTROL_CHANGES;
+    e.time = (uint64_t) tv.tv_sec * 1000 + (uint64_t) tv.tv_usec / 1000;
+    e.data = im_str_z("{}");
+
+    im_buf_init(&b, 4096);
+    im_key_queue(&b, job->redis.prefix, sweep->p);
+    queue = b.len;
+    im_key_topic(&b, job->redis.prefix, sweep->p, sweep->topic,
+                 IM_KEY_ROUTES);
+    routes = b.len;
+    im_envelope_encode(&b, &e);
+
+    args[0] = im_str_set(b.data, queue);
+    args[1] = im_str_set(b.data + queue, routes - queue);
+    args[2] = sweep->topic;
+    args[3] = im_str_set(b.data + routes, b.len - routes);
+    args[4] = im_str_z(IM_JOB_SWEEP_QUEUE);
+    args[5] = im_str_z("");
+
+    if (!b.failed) {
+        (void) im_daemon_redis_script(job->link, sweep->p, &im_script_control,
+                                      args, 6, 2, NULL, NULL);
+    }
+
+    im_buf_cleanup(&b);
 }
 
 

@@ -15,7 +15,7 @@
  *   ngx_im_jwt.c        keys and signatures of tokens
  *   ngx_im_backend.c    asks logic by an in-memory subrequest
  *   ngx_im_redis.c      the link: commands and pub/sub, reconnect
- *   ngx_im_sync.c       lease, routes, batches, healing, room info
+ *   ngx_im_sync.c       lease, batches; ngx_im_sync.h names what belongs to it
  *   ngx_im_control.c    control entries: what else a worker is told to do
  *   ngx_im_zone.c       the node's shared memory: counters, per-IP table
  *   ngx_im_drain.c      quit and reload
@@ -499,6 +499,10 @@ ngx_int_t ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
 /* sub is about to be left: what it owes of a frame that is under way stays. */
 ngx_int_t ngx_im_send_leave(ngx_im_session_t *s, im_sub_t *sub);
 
+/* Appends a whole frame to one log and marks it for the flush. */
+ngx_int_t ngx_im_send_log(ngx_im_worker_t *w, im_log_t *log, im_str_t frame,
+    uint64_t seq);
+
 /* Sends what this session has not got yet, as far as its socket takes it. */
 void ngx_im_send_session(ngx_im_session_t *s);
 
@@ -658,7 +662,8 @@ ngx_int_t ngx_im_redis_script(ngx_im_redis_t *redis, uint16_t partition,
 
 
 /* ngx_im_control.c */
-void ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry);
+void ngx_im_control_entry(ngx_im_worker_t *w, uint16_t partition,
+    const im_entry_t *entry);
 
 
 /* ngx_im_zone.c */

@@ -5,15 +5,14 @@
  * delivering messages.  They are not numbered and arrive at most once.
  */
 
-#include "ngx_im.h"
-#include "im_json.h"
+#include "ngx_im_sync.h"
 
 
 #define NGX_IM_CONTROL_EXCEPT  128      /* sessions that are spared */
 #define NGX_IM_CONTROL_KICKED  3503     /* no reconnect */
 
 
-typedef void (*ngx_im_control_pt)(ngx_im_worker_t *w,
+typedef void (*ngx_im_control_pt)(ngx_im_worker_t *w, uint16_t partition,
     const im_entry_t *entry, const im_envelope_t *e);
 
 
@@ -34,7 +33,9 @@ typedef struct {
 } ngx_im_control_close_t;
 
 
-static void ngx_im_control_disconnect(ngx_im_worker_t *w,
+static void ngx_im_control_members(ngx_im_worker_t *w, uint16_t partition,
+    const im_entry_t *entry, const im_envelope_t *e);
+static void ngx_im_control_disconnect(ngx_im_worker_t *w, uint16_t partition,
     const im_entry_t *entry, const im_envelope_t *e);
 static void ngx_im_control_close(ngx_im_session_t *s, void *data);
 static void ngx_im_control_each(ngx_im_worker_t *w, const im_envelope_t *e,
@@ -42,6 +43,8 @@ static void ngx_im_control_each(ngx_im_worker_t *w, const im_envelope_t *e,
 
 
 static const ngx_im_control_t  ngx_im_controls[] = {
+    { IM_CONTROL_CHANGES, ngx_im_control_members },
+    { IM_CONTROL_ROOM_INFO, ngx_im_control_members },
     { IM_CONTROL_DISCONNECT, ngx_im_control_disconnect },
     { 0, NULL }
 };
@@ -58,7 +61,8 @@ static const im_json_field_t  ngx_im_control_close_fields[] = {
 
 
 void
-ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry)
+ngx_im_control_entry(ngx_im_worker_t *w, uint16_t partition,
+    const im_entry_t *entry)
 {
     im_envelope_t            e;
     const ngx_im_control_t  *control;
@@ -74,7 +78,7 @@ ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry)
 
     for (control = ngx_im_controls; control->handler != NULL; control++) {
         if (control->operation == (ngx_uint_t) e.operation) {
-            control->handler(w, entry, &e);
+            control->handler(w, partition, entry, &e);
             return;
         }
     }
@@ -86,12 +90,31 @@ ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry)
 
 
 static void
-ngx_im_control_disconnect(ngx_im_worker_t *w, const im_entry_t *entry,
-    const im_envelope_t *e)
+ngx_im_control_members(ngx_im_worker_t *w, uint16_t partition,
+    const im_entry_t *entry, const im_envelope_t *e)
+{
+    im_topic_t  *topic;
+
+    topic = im_hub_topic(&w->hub, entry->topic);
+
+    if (topic == NULL || topic->data == NULL) {
+        ngx_im_route_ghost(w->sync, entry->topic, partition);
+        return;
+    }
+
+    ngx_im_info_refresh(topic->data, e->operation == IM_CONTROL_ROOM_INFO);
+}
+
+
+static void
+ngx_im_control_disconnect(ngx_im_worker_t *w, uint16_t partition,
+    const im_entry_t *entry, const im_envelope_t *e)
 {
     im_buf_t                 arena;
     const char              *why;
     ngx_im_control_close_t   closing;
+
+    (void) partition;
 
     ngx_memzero(&closing, sizeof(ngx_im_control_close_t));
     closing.except.max = NGX_IM_CONTROL_EXCEPT;

@@ -1,80 +1,59 @@
 /*
  * Copyright (C) The im authors
  *
- * Room info: who is in a room, for those who have just joined it.
+ * Room info: the followers of a room are told who is there.
  *
- * One question for a topic is under way at a time and answers all who waited
- * when it began.  It reads the routes, then the members that each live worker
- * has written, and counts a user once however many sessions he has.
+ * Who has joined is told as soon as its join is known to Redis.  A change of
+ * members, here or elsewhere, is told to all, once a second at the most and
+ * less often where that is many bytes.  A question for a room is under way at
+ * a time, and who has just got an answer gets the same one only once.
  */
 
 #include "ngx_im_sync.h"
 
 
-#define NGX_IM_INFO_BYTES    (1024 * 1024)
-#define NGX_IM_INFO_WORKERS  256
-#define NGX_IM_INFO_VALUE    4096
+#define NGX_IM_INFO_FRAME   (8 * 1024 * 1024)
+#define NGX_IM_INFO_PAUSE   1000        /* ms */
+#define NGX_IM_INFO_RATE    8192        /* bytes a ms, of a room */
+#define NGX_IM_INFO_LOOK    5           /* sessions looked at a ms */
+#define NGX_IM_INFO_TIMER   100         /* ms */
+#define NGX_IM_INFO_LAZY    500         /* rooms a second */
+#define NGX_IM_INFO_ROUNDS  2
 
 
-typedef struct {
-    size_t            user;        /* places in bytes */
-    size_t            user_len;
-    size_t            name;
-    size_t            name_len;
-} ngx_im_info_member_t;
-
-
-/* Owned by the calls that are under way: the last one frees it. */
+/* A question under way. */
 struct ngx_im_info_s {
-    ngx_im_sync_t    *sync;
     ngx_im_route_t   *route;       /* NULL: its topic is gone */
     ngx_im_handle_t  *sessions;
     ngx_uint_t        nsessions;
-    ngx_uint_t        ncalls;
-    im_buf_t          bytes;
-    im_buf_t          members;     /* of ngx_im_info_member_t */
-    im_buf_t          arena;
-    uint16_t          partition;
-    unsigned          failed:1;
-    uint8_t           name_len;
-    u_char            name[1];
+    uint64_t          count;       /* of users */
+    ngx_uint_t        looked;
+    unsigned          all:1;
+    unsigned          force:1;
 };
 
 
-typedef struct {
-    im_str_t          user;
-    im_str_t          name;
-} ngx_im_info_value_t;
-
-
-static const im_json_field_t  ngx_im_info_fields[] = {
-    { im_str("user"), IM_JSON_STRING, offsetof(ngx_im_info_value_t, user) },
-    { im_str("name"), IM_JSON_STRING, offsetof(ngx_im_info_value_t, name) },
-    im_json_end
-};
-
-
-static ngx_im_info_t *ngx_im_info_create(ngx_im_route_t *route);
+static void ngx_im_info_add(ngx_im_route_t *route, ngx_im_session_t *s);
+static ngx_uint_t ngx_im_info_followers(ngx_im_route_t *route);
+static int ngx_im_info_log(im_log_t *log);
+static int ngx_im_info_changing(ngx_im_route_t *route);
+static ngx_msec_t ngx_im_info_due(ngx_im_route_t *route);
+static ngx_msec_t ngx_im_info_left(ngx_msec_t at);
+static void ngx_im_info_later(ngx_im_route_t *route);
+static void ngx_im_info_ask(ngx_im_route_t *route);
+static void ngx_im_info_answer(ngx_im_sync_t *sync, void *data,
+    ngx_im_members_t *members);
+static void ngx_im_info_failed(ngx_im_route_t *route, ngx_im_info_t *info);
 static void ngx_im_info_destroy(ngx_im_info_t *info);
-static ngx_int_t ngx_im_info_live(ngx_im_info_t *info);
-static void ngx_im_info_live_handler(ngx_im_worker_t *w, void *data,
-    void *ctx);
-static ngx_int_t ngx_im_info_routes(ngx_im_info_t *info);
-static void ngx_im_info_routes_handler(ngx_im_worker_t *w, void *data,
-    void *ctx);
-static int ngx_im_info_is_live(ngx_im_sync_t *sync, im_str_t worker);
-static ngx_int_t ngx_im_info_members(ngx_im_info_t *info, im_str_t worker);
-static void ngx_im_info_members_handler(ngx_im_worker_t *w, void *data,
-    void *ctx);
-static void ngx_im_info_member(ngx_im_info_t *info, redisReply *value);
-static void ngx_im_info_done(ngx_im_info_t *info);
-static void ngx_im_info_retry(ngx_im_info_t *info);
-static ngx_uint_t ngx_im_info_sort(ngx_im_info_t *info, im_member_t *members,
-    ngx_uint_t n);
+static void ngx_im_info_frame(ngx_im_info_t *info, im_buf_t *b,
+    ngx_im_members_t *members);
+static ngx_uint_t ngx_im_info_users(ngx_im_members_t *members);
 static int ngx_libc_cdecl ngx_im_info_compare(const void *one,
     const void *two);
-static void ngx_im_info_send(ngx_im_info_t *info, im_member_t *members,
-    ngx_uint_t n);
+static void ngx_im_info_tell(ngx_im_info_t *info, im_str_t frame);
+static void ngx_im_info_tell_all(ngx_im_route_t *route, im_str_t frame);
+static void ngx_im_info_tell_some(ngx_im_info_t *info, im_str_t frame);
+static im_int_t ngx_im_info_suspect_topic(im_topic_t *topic, void *data);
 
 
 void
@@ -89,13 +68,15 @@ ngx_im_sync_room_info(ngx_im_worker_t *w, im_topic_t *topic,
 }
 
 
-void
+/* Where too many wait, all are told. */
+static void
 ngx_im_info_add(ngx_im_route_t *route, ngx_im_session_t *s)
 {
     ngx_uint_t        size;
     ngx_im_handle_t  *waiting;
 
     if (route->nwaiting == NGX_IM_INFO_WAITING) {
+        ngx_im_info_refresh(route, 1);
         return;
     }
 
@@ -104,6 +85,7 @@ ngx_im_info_add(ngx_im_route_t *route, ngx_im_session_t *s)
 
         waiting = im_realloc(route->waiting, size * sizeof(ngx_im_handle_t));
         if (waiting == NULL) {
+            ngx_im_info_refresh(route, 1);
             return;
         }
 
@@ -113,53 +95,263 @@ ngx_im_info_add(ngx_im_route_t *route, ngx_im_session_t *s)
 
     route->waiting[route->nwaiting++] = ngx_im_session_handle(s);
 
-    /* with its reply the route goes on to start it */
+    ngx_im_info_start(route);
+}
 
-    if (route->busy) {
+
+void
+ngx_im_info_refresh(ngx_im_route_t *route, int force)
+{
+    if (ngx_im_info_followers(route) == 0) {
         return;
     }
 
-    if (route->dirty || route->assert || route->nchanges > 0) {
-        ngx_im_route_urgent(route);
-        return;
-    }
+    route->refresh = 1;
+    route->force |= force ? 1 : 0;
 
     ngx_im_info_start(route);
 }
 
 
-/* Members of big rooms are read once a second at most. */
+static ngx_uint_t
+ngx_im_info_followers(ngx_im_route_t *route)
+{
+    im_log_t    *log;
+    ngx_uint_t   n;
+
+    if (route->topic == NULL || route->name[0] != 'r') {
+        return 0;
+    }
+
+    n = 0;
+
+    for (log = route->topic->logs; log != NULL; log = log->next) {
+        n += ngx_im_info_log(log) ? log->nsubs : 0;
+    }
+
+    return n;
+}
+
+
+/* Its followers understand room info. */
+static int
+ngx_im_info_log(im_log_t *log)
+{
+    return log->wire == IM_WIRE_IM || log->wire == IM_WIRE_IM_SEQ;
+}
+
+
+/*
+ * Begins where it is time to.  Changes that Redis doesn't know yet go first, in
+ * two rounds at most: in a busy room there are always some.
+ */
 void
 ngx_im_info_start(ngx_im_route_t *route)
 {
-    ngx_im_info_t  *info;
-
-    if (route->info != NULL || route->nwaiting == 0 || !route->sync->up) {
+    if (route->info != NULL || route->topic == NULL) {
         return;
     }
 
-    if (route->info_big && ngx_current_msec - route->info_time < 1000) {
-        ngx_im_route_watch(route);
+    if (route->refresh && ngx_im_info_followers(route) == 0) {
+        route->refresh = 0;
+        route->force = 0;
+    }
+
+    if (!route->refresh && route->nwaiting == 0) {
         return;
     }
 
-    info = ngx_im_info_create(route);
-    if (info == NULL) {
+    if (ngx_im_info_due(route) > 0 || !route->sync->up) {
+        ngx_im_info_later(route);
         return;
     }
 
-    route->info = info;
-    route->info_time = ngx_current_msec;
+    /* with its reply the route comes back here */
 
-    if (ngx_im_info_live(info) != NGX_OK
-        || ngx_im_info_routes(info) != NGX_OK)
-    {
-        info->failed = 1;
+    if (route->busy || route->joining || route->urged) {
+        return;
     }
 
-    if (info->ncalls == 0) {
-        ngx_im_info_done(info);
+    if (ngx_im_info_changing(route) && route->rounds < NGX_IM_INFO_ROUNDS) {
+        route->rounds++;
+        route->urged = 1;
+        ngx_im_route_urgent(route);
+        return;
     }
+
+    ngx_im_info_ask(route);
+}
+
+
+static int
+ngx_im_info_changing(ngx_im_route_t *route)
+{
+    return route->nchanges > 0 || route->assert;
+}
+
+
+/* Who waits is told with all others where that is soon. */
+static ngx_msec_t
+ngx_im_info_due(ngx_im_route_t *route)
+{
+    ngx_msec_t  all, some;
+
+    all = NGX_MAX_INT32_VALUE;
+    some = NGX_MAX_INT32_VALUE;
+
+    if (route->refresh || ngx_im_info_changing(route)) {
+        all = ngx_im_info_left(route->info_all);
+    }
+
+    if (route->nwaiting > 0 && all > NGX_IM_INFO_PAUSE) {
+        some = ngx_im_info_left(route->info_some);
+    }
+
+    return ngx_min(all, some);
+}
+
+
+static ngx_msec_t
+ngx_im_info_left(ngx_msec_t at)
+{
+    ngx_msec_int_t  left;
+
+    left = (ngx_msec_int_t) (at - ngx_current_msec);
+
+    return left > 0 ? left : 0;
+}
+
+
+static void
+ngx_im_info_later(ngx_im_route_t *route)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = route->sync;
+
+    im_list_remove(&route->info_link);
+    im_list_insert_tail(&sync->infos, &route->info_link);
+
+    if (sync->up && !sync->info.timer_set) {
+        ngx_add_timer(&sync->info, NGX_IM_INFO_TIMER);
+    }
+}
+
+
+void
+ngx_im_info_handler(ngx_event_t *ev)
+{
+    im_list_t        infos;
+    ngx_im_sync_t   *sync;
+    ngx_im_route_t  *route;
+
+    sync = ev->data;
+
+    if (!sync->up || sync->exiting) {
+        return;
+    }
+
+    im_list_init(&infos);
+    im_list_splice(&infos, &sync->infos);
+
+    while (!im_list_empty(&infos)) {
+        route = im_list_data(im_list_first(&infos), ngx_im_route_t, info_link);
+        im_list_remove(&route->info_link);
+
+        ngx_im_info_start(route);
+    }
+
+    ngx_im_route_pump(sync);
+}
+
+
+void
+ngx_im_info_tick(ngx_im_sync_t *sync)
+{
+    ngx_uint_t       n;
+    ngx_im_route_t  *route;
+
+    for (n = 0; n < NGX_IM_INFO_LAZY && !im_list_empty(&sync->lazy); n++) {
+        route = im_list_data(im_list_first(&sync->lazy), ngx_im_route_t,
+                             info_link);
+        im_list_remove(&route->info_link);
+
+        ngx_im_info_refresh(route, 0);
+    }
+
+    if (!im_list_empty(&sync->infos) && !sync->info.timer_set) {
+        ngx_add_timer(&sync->info, NGX_IM_INFO_TIMER);
+    }
+}
+
+
+void
+ngx_im_info_suspect(ngx_im_route_t *route)
+{
+    if (ngx_im_info_followers(route) == 0) {
+        return;
+    }
+
+    route->suspect = 1;
+
+    if (im_list_empty(&route->info_link)) {
+        im_list_insert_tail(&route->sync->lazy, &route->info_link);
+    }
+}
+
+
+/* The first list, after the link came up, is no news. */
+void
+ngx_im_info_dead(ngx_im_sync_t *sync, redisReply *dead, int news)
+{
+    size_t      i, j;
+    im_str_t    name;
+    uint64_t    hashes[NGX_IM_DEAD_MAX];
+    ngx_uint_t  n, fresh;
+
+    if (dead->type != REDIS_REPLY_ARRAY) {
+        return;
+    }
+
+    n = ngx_min(dead->elements, NGX_IM_DEAD_MAX);
+
+    for (i = 0, fresh = 0; i < n; i++) {
+        name = ngx_im_reply_str(dead, i);
+        hashes[i] = im_siphash(sync->worker->hub.users.seed, name.data,
+                               name.len);
+
+        for (j = 0; j < sync->ndead && sync->dead[j] != hashes[i]; j++) {
+            /* void */
+        }
+
+        fresh += j == sync->ndead;
+    }
+
+    ngx_memcpy(sync->dead, hashes, n * sizeof(uint64_t));
+    sync->ndead = n;
+
+    if (fresh == 0 || !news) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, sync->worker->log, 0,
+                  "im: %ui workers have died: rooms are looked at", fresh);
+
+    (void) im_hub_each_topic(&sync->worker->hub, ngx_im_info_suspect_topic,
+                             NULL);
+}
+
+
+static im_int_t
+ngx_im_info_suspect_topic(im_topic_t *topic, void *data)
+{
+    (void) data;
+
+    if (topic->data != NULL) {
+        ngx_im_info_suspect(topic->data);
+    }
+
+    return IM_OK;
 }
 
 
@@ -172,37 +364,124 @@ ngx_im_info_detach(ngx_im_route_t *route)
         route->info = NULL;
     }
 
+    im_list_remove(&route->info_link);
+
     route->nwaiting = 0;
+    route->refresh = 0;
 }
 
 
-static ngx_im_info_t *
-ngx_im_info_create(ngx_im_route_t *route)
+static void
+ngx_im_info_ask(ngx_im_route_t *route)
 {
     ngx_im_info_t  *info;
 
-    info = im_calloc(sizeof(ngx_im_info_t) + route->name_len);
-    if (info == NULL) {
-        return NULL;
+    route->rounds = 0;
+    im_list_remove(&route->info_link);
+
+    info = im_calloc(sizeof(ngx_im_info_t));
+
+    if (info == NULL
+        || ngx_im_members_ask(route->sync, ngx_im_route_name(route),
+                              route->topic->partition, ngx_im_info_answer,
+                              info)
+           != NGX_OK)
+    {
+        im_free(info);
+        ngx_im_info_later(route);
+        return;
     }
 
-    info->sync = route->sync;
     info->route = route;
-    info->partition = route->topic->partition;
     info->sessions = route->waiting;
     info->nsessions = route->nwaiting;
-    info->name_len = route->name_len;
-    ngx_memcpy(info->name, route->name, route->name_len);
 
-    im_buf_init(&info->bytes, NGX_IM_INFO_BYTES);
-    im_buf_init(&info->members, NGX_IM_INFO_BYTES);
-    im_buf_init(&info->arena, NGX_IM_INFO_VALUE);
-
+    route->info = info;
     route->waiting = NULL;
     route->nwaiting = 0;
     route->waiting_size = 0;
 
-    return info;
+    route->refresh |= route->suspect;
+    route->suspect = 0;
+
+    if (route->refresh && ngx_im_info_left(route->info_all) == 0) {
+        info->all = 1;
+        info->force = route->force;
+        route->refresh = 0;
+        route->force = 0;
+    }
+}
+
+
+static void
+ngx_im_info_answer(ngx_im_sync_t *sync, void *data, ngx_im_members_t *members)
+{
+    im_buf_t         b;
+    ngx_im_info_t   *info;
+    ngx_im_route_t  *route;
+
+    info = data;
+    route = info->route;
+
+    if (route == NULL || sync->exiting) {
+        ngx_im_info_destroy(info);
+        return;
+    }
+
+    if (members == NULL) {
+        ngx_im_info_failed(route, info);
+        return;
+    }
+
+    ngx_im_route_pin(route);
+
+    im_buf_init(&b, NGX_IM_INFO_FRAME);
+
+    ngx_im_info_frame(info, &b, members);
+
+    if (b.failed) {
+        ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
+                      "im: no memory for the room info of \"%*s\"",
+                      (size_t) route->name_len, route->name);
+
+    } else {
+        ngx_im_info_tell(info, im_buf_str(&b));
+    }
+
+    im_buf_cleanup(&b);
+    ngx_im_info_destroy(info);
+
+    /* more have come meanwhile */
+
+    ngx_im_info_start(route);
+
+    ngx_im_route_unpin(route);
+}
+
+
+/* Those who wait go on waiting. */
+static void
+ngx_im_info_failed(ngx_im_route_t *route, ngx_im_info_t *info)
+{
+    if (info->all || info->nsessions > 0) {
+
+        if (route->waiting == NULL) {
+            route->waiting = info->sessions;
+            route->nwaiting = info->nsessions;
+            route->waiting_size = info->nsessions;
+            info->sessions = NULL;
+
+        } else {
+            info->all = 1;
+        }
+
+        route->refresh |= info->all;
+        route->force |= info->force;
+    }
+
+    ngx_im_info_destroy(info);
+
+    ngx_im_info_later(route);
 }
 
 
@@ -213,455 +492,176 @@ ngx_im_info_destroy(ngx_im_info_t *info)
         info->route->info = NULL;
     }
 
-    im_buf_cleanup(&info->bytes);
-    im_buf_cleanup(&info->members);
-    im_buf_cleanup(&info->arena);
     im_free(info->sessions);
     im_free(info);
 }
 
 
-/* Which workers are alive, by Redis' clock, where that isn't known yet. */
-static ngx_int_t
-ngx_im_info_live(ngx_im_info_t *info)
-{
-    uint64_t        now;
-    ngx_uint_t      n;
-    ngx_im_sync_t  *sync;
-
-    sync = info->sync;
-
-    if (sync->live_time != 0
-        && ngx_current_msec - sync->live_time < NGX_IM_LIVE_FRESH)
-    {
-        return NGX_OK;
-    }
-
-    if (sync->redis_ms == 0) {
-        return NGX_ERROR;
-    }
-
-    now = sync->redis_ms + (ngx_current_msec - sync->redis_at);
-
-    ngx_im_args_start(sync);
-    ngx_im_args_add(sync, im_str_z("ZRANGEBYSCORE"));
-
-    im_key_nodes(&sync->args, ngx_im_sync_prefix(sync));
-    ngx_im_args_end(sync);
-
-    im_buf_add_z(&sync->args, "(");
-    im_buf_add_uint(&sync->args, now);
-    ngx_im_args_end(sync);
-
-    /* our idea of its clock may be a little behind */
-
-    im_buf_add_uint(&sync->args, now + NGX_IM_LEASE_MS + 1000);
-    ngx_im_args_end(sync);
-
-    ngx_im_args_add(sync, im_str_z("LIMIT"));
-    ngx_im_args_add(sync, im_str_z("0"));
-    im_buf_add_uint(&sync->args, NGX_IM_LIVE_MAX);
-    ngx_im_args_end(sync);
-
-    n = ngx_im_args_done(sync);
-
-    if (n == 0
-        || ngx_im_redis_command(sync->worker->redis, IM_PARTITIONS_MAX,
-                                ngx_im_info_live_handler, info, n, sync->argv)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    sync->live_time = ngx_current_msec;
-    info->ncalls++;
-
-    return NGX_OK;
-}
-
-
 static void
-ngx_im_info_live_handler(ngx_im_worker_t *w, void *data, void *ctx)
+ngx_im_info_frame(ngx_im_info_t *info, im_buf_t *b, ngx_im_members_t *members)
 {
-    size_t          i;
-    redisReply     *reply;
-    ngx_im_info_t  *info;
-    ngx_im_sync_t  *sync;
+    im_str_t      room;
+    im_member_t  *users;
+    ngx_uint_t    n, i;
 
-    reply = data;
-    info = ctx;
-    sync = info->sync;
+    info->looked = members->n;
 
-    (void) w;
+    n = ngx_im_info_users(members);
 
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
-        sync->live_time = 0;
-        info->failed = 1;
+    info->count = n + members->rest;
+    n = ngx_min(n, NGX_IM_INFO_MAX);
 
-    } else {
-        im_buf_reset(&sync->live, 65536);
-
-        for (i = 0; i < reply->elements; i++) {
-            im_buf_add_str(&sync->live, ngx_im_reply_str(reply, i));
-            im_buf_add_u8(&sync->live, 0);
-        }
+    users = im_alloc((n + 1) * sizeof(im_member_t));
+    if (users == NULL) {
+        b->failed = 1;
+        return;
     }
 
-    if (--info->ncalls == 0) {
-        ngx_im_info_done(info);
+    for (i = 0; i < n; i++) {
+        users[i].user = members->elts[i].user;
+        users[i].name = members->elts[i].name;
     }
+
+    room = im_str_set(info->route->name + 2, info->route->name_len - 2);
+
+    im_proto_im_room_info(b, room, info->count, users, n);
+
+    im_free(users);
 }
 
 
-static ngx_int_t
-ngx_im_info_routes(ngx_im_info_t *info)
+/* Sorted by user, each once, to the front; their number. */
+static ngx_uint_t
+ngx_im_info_users(ngx_im_members_t *members)
 {
-    ngx_uint_t      n;
-    ngx_im_sync_t  *sync;
+    ngx_uint_t        i, n;
+    ngx_im_member_t  *m;
 
-    sync = info->sync;
+    m = members->elts;
 
-    ngx_im_args_start(sync);
-    ngx_im_args_add(sync, im_str_z("HGETALL"));
+    ngx_qsort(m, members->n, sizeof(ngx_im_member_t), ngx_im_info_compare);
 
-    im_key_topic(&sync->args, ngx_im_sync_prefix(sync), info->partition,
-                 im_str_set(info->name, info->name_len), IM_KEY_ROUTES);
-    ngx_im_args_end(sync);
+    for (i = 0, n = 0; i < members->n; i++) {
 
-    n = ngx_im_args_done(sync);
-
-    if (n == 0
-        || ngx_im_redis_command(sync->worker->redis, info->partition,
-                                ngx_im_info_routes_handler, info, n,
-                                sync->argv)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    info->ncalls++;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_im_info_routes_handler(ngx_im_worker_t *w, void *data, void *ctx)
-{
-    size_t          i;
-    im_str_t        worker;
-    ngx_uint_t      n;
-    redisReply     *reply;
-    ngx_im_info_t  *info;
-
-    reply = data;
-    info = ctx;
-
-    (void) w;
-
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
-        info->failed = 1;
-        goto done;
-    }
-
-    n = 0;
-
-    for (i = 0; i + 1 < reply->elements && n < NGX_IM_INFO_WORKERS; i += 2) {
-
-        worker = ngx_im_reply_str(reply, i);
-
-        if (!ngx_im_info_is_live(info->sync, worker)) {
+        if (m[i].user.len == 0
+            || (n > 0 && im_str_eq(m[i].user, m[n - 1].user)))
+        {
             continue;
         }
 
-        n++;
-
-        if (ngx_im_info_members(info, worker) != NGX_OK) {
-            info->failed = 1;
-            break;
-        }
+        m[n++] = m[i];
     }
 
-done:
-
-    if (--info->ncalls == 0) {
-        ngx_im_info_done(info);
-    }
+    return n;
 }
 
 
-static int
-ngx_im_info_is_live(ngx_im_sync_t *sync, im_str_t worker)
-{
-    u_char  *p, *end;
-
-    if (im_str_eq(worker, ngx_im_sync_id(sync))) {
-        return 1;
-    }
-
-    p = sync->live.data;
-    end = p + sync->live.len;
-
-    while (p < end) {
-
-        if (im_str_eq(worker, im_str_z((char *) p))) {
-            return 1;
-        }
-
-        p += ngx_strlen(p) + 1;
-    }
-
-    return 0;
-}
-
-
-/* Of a big hash HSCAN gives a part, and that is as much as is shown. */
-static ngx_int_t
-ngx_im_info_members(ngx_im_info_t *info, im_str_t worker)
-{
-    ngx_uint_t      n;
-    ngx_im_sync_t  *sync;
-
-    sync = info->sync;
-
-    ngx_im_args_start(sync);
-    ngx_im_args_add(sync, im_str_z("HSCAN"));
-
-    im_key_members(&sync->args, ngx_im_sync_prefix(sync), info->partition,
-                   im_str_set(info->name, info->name_len), worker);
-    ngx_im_args_end(sync);
-
-    ngx_im_args_add(sync, im_str_z("0"));
-    ngx_im_args_add(sync, im_str_z("COUNT"));
-    im_buf_add_uint(&sync->args, NGX_IM_INFO_MAX);
-    ngx_im_args_end(sync);
-
-    n = ngx_im_args_done(sync);
-
-    if (n == 0
-        || ngx_im_redis_command(sync->worker->redis, info->partition,
-                                ngx_im_info_members_handler, info, n,
-                                sync->argv)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    info->ncalls++;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_im_info_members_handler(ngx_im_worker_t *w, void *data, void *ctx)
-{
-    size_t          i;
-    redisReply     *reply, *pairs;
-    ngx_im_info_t  *info;
-
-    reply = data;
-    info = ctx;
-
-    (void) w;
-
-    if (reply == NULL || !ngx_im_reply_array(reply, 2)
-        || reply->element[1]->type != REDIS_REPLY_ARRAY)
-    {
-        info->failed = 1;
-
-    } else {
-        pairs = reply->element[1];
-
-        for (i = 1; i < pairs->elements; i += 2) {
-            ngx_im_info_member(info, pairs->element[i]);
-        }
-    }
-
-    if (--info->ncalls == 0) {
-        ngx_im_info_done(info);
-    }
-}
-
-
-static void
-ngx_im_info_member(ngx_im_info_t *info, redisReply *value)
-{
-    const char            *why;
-    ngx_im_info_value_t    v;
-    ngx_im_info_member_t   member;
-
-    if (value->type != REDIS_REPLY_STRING || value->len > NGX_IM_INFO_VALUE) {
-        return;
-    }
-
-    ngx_memzero(&v, sizeof(ngx_im_info_value_t));
-    im_buf_reset(&info->arena, NGX_IM_INFO_VALUE);
-
-    if (im_json_decode(im_str_set(value->str, value->len), ngx_im_info_fields,
-                       IM_JSON_LAX, &info->arena, &v, &why)
-        != IM_OK
-        || v.user.len == 0)
-    {
-        return;
-    }
-
-    member.user = info->bytes.len;
-    member.user_len = v.user.len;
-    im_buf_add_str(&info->bytes, v.user);
-
-    member.name = info->bytes.len;
-    member.name_len = v.name.len;
-    im_buf_add_str(&info->bytes, v.name);
-
-    if (!info->bytes.failed) {
-        im_buf_add(&info->members, &member, sizeof(member));
-    }
-}
-
-
-static void
-ngx_im_info_done(ngx_im_info_t *info)
-{
-    im_member_t           *members;
-    ngx_uint_t             n, i;
-    ngx_im_route_t        *route;
-    ngx_im_info_member_t  *m;
-
-    route = info->route;
-
-    if (route == NULL || info->sync->exiting) {
-        ngx_im_info_destroy(info);
-        return;
-    }
-
-    if (info->failed) {
-        ngx_im_info_retry(info);
-        return;
-    }
-
-    n = info->members.len / sizeof(ngx_im_info_member_t);
-
-    members = im_alloc((n + 1) * sizeof(im_member_t));
-
-    if (members != NULL) {
-        m = (ngx_im_info_member_t *) info->members.data;
-
-        for (i = 0; i < n; i++) {
-            members[i].user = im_str_set(info->bytes.data + m[i].user,
-                                         m[i].user_len);
-            members[i].name = im_str_set(info->bytes.data + m[i].name,
-                                         m[i].name_len);
-        }
-
-        route->info_big = n > NGX_IM_INFO_BIG;
-
-        ngx_im_route_pin(route);
-
-        ngx_im_info_send(info, members, ngx_im_info_sort(info, members, n));
-        im_free(members);
-    }
-
-    ngx_im_info_destroy(info);
-
-    if (members != NULL) {
-
-        /* more have come meanwhile */
-
-        if (route->topic != NULL && !route->busy) {
-            ngx_im_info_start(route);
-        }
-
-        ngx_im_route_unpin(route);
-    }
-}
-
-
-/* Those who wait go on waiting, with the next tick. */
-static void
-ngx_im_info_retry(ngx_im_info_t *info)
-{
-    ngx_im_route_t  *route;
-
-    route = info->route;
-
-    if (route->waiting == NULL) {
-        route->waiting = info->sessions;
-        route->nwaiting = info->nsessions;
-        route->waiting_size = info->nsessions;
-        info->sessions = NULL;
-    }
-
-    ngx_im_info_destroy(info);
-
-    ngx_im_route_watch(route);
-}
-
-
-/* Sorted by user, each once. */
-static ngx_uint_t
-ngx_im_info_sort(ngx_im_info_t *info, im_member_t *members, ngx_uint_t n)
-{
-    ngx_uint_t  i, last;
-
-    (void) info;
-
-    if (n == 0) {
-        return 0;
-    }
-
-    ngx_qsort(members, n, sizeof(im_member_t), ngx_im_info_compare);
-
-    last = 0;
-
-    for (i = 1; i < n; i++) {
-        if (!im_str_eq(members[i].user, members[last].user)) {
-            members[++last] = members[i];
-        }
-    }
-
-    return last + 1;
-}
-
-
+/* By session where the user is the same: the answer is always the same. */
 static int ngx_libc_cdecl
 ngx_im_info_compare(const void *one, const void *two)
 {
-    const im_member_t  *a, *b;
+    ngx_int_t               rc;
+    const ngx_im_member_t  *a, *b;
 
     a = one;
     b = two;
 
-    return (int) ngx_memn2cmp(a->user.data, b->user.data, a->user.len,
-                              b->user.len);
+    rc = ngx_memn2cmp(a->user.data, b->user.data, a->user.len, b->user.len);
+
+    if (rc == 0) {
+        rc = ngx_memn2cmp(a->session.data, b->session.data, a->session.len,
+                          b->session.len);
+    }
+
+    return (int) rc;
 }
 
 
 static void
-ngx_im_info_send(ngx_im_info_t *info, im_member_t *members, ngx_uint_t n)
+ngx_im_info_tell(ngx_im_info_t *info, im_str_t frame)
 {
-    im_buf_t           frame;
-    im_str_t           room;
+    uint64_t         hash;
+    ngx_msec_t       all, some, look;
+    ngx_im_route_t  *route;
+
+    route = info->route;
+
+    hash = im_siphash(route->sync->worker->hub.users.seed, frame.data,
+                      frame.len) | 1;
+    look = info->looked / NGX_IM_INFO_LOOK;
+    all = 0;
+    some = 0;
+
+    if (info->all
+        && (info->force || route->mixed || hash != route->info_hash))
+    {
+        all = ngx_im_info_followers(route) * frame.len / NGX_IM_INFO_RATE;
+
+        ngx_im_info_tell_all(route, frame);
+        route->info_hash = hash;
+        route->mixed = 0;
+
+    } else {
+        some = info->nsessions * frame.len / NGX_IM_INFO_RATE;
+
+        ngx_im_info_tell_some(info, frame);
+
+        if (info->nsessions > 0) {
+            route->mixed |= route->info_hash != 0 && hash != route->info_hash;
+            route->info_hash = hash;
+        }
+    }
+
+    if (info->all) {
+        all = ngx_max(all, look);
+        route->info_all = ngx_current_msec + ngx_max(all, NGX_IM_INFO_PAUSE);
+    }
+
+    route->info_some = ngx_current_msec + ngx_max(some, look);
+}
+
+
+static void
+ngx_im_info_tell_all(ngx_im_route_t *route, im_str_t frame)
+{
+    im_log_t         *log;
+    ngx_im_worker_t  *w;
+
+    w = route->sync->worker;
+
+    for (log = route->topic->logs; log != NULL; log = log->next) {
+
+        if (log->nsubs == 0 || !ngx_im_info_log(log)) {
+            continue;
+        }
+
+        if (ngx_im_send_log(w, log, frame, 0) != NGX_OK) {
+            ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                          "im: no memory for the room info of \"%*s\"",
+                          (size_t) route->name_len, route->name);
+            return;
+        }
+    }
+
+    ngx_im_send_flush(w);
+}
+
+
+static void
+ngx_im_info_tell_some(ngx_im_info_t *info, im_str_t frame)
+{
     ngx_uint_t         i;
     ngx_im_worker_t   *w;
     ngx_im_session_t  *s;
 
-    w = info->sync->worker;
-    room = im_str_set(info->name + 2, info->name_len - 2);
+    w = info->route->sync->worker;
 
-    im_buf_init(&frame, NGX_IM_INFO_BYTES * 4);
-
-    im_proto_im_room_info(&frame, room, n, members,
-                          ngx_min(n, NGX_IM_INFO_MAX));
-
-    for (i = 0; !frame.failed && i < info->nsessions; i++) {
+    for (i = 0; i < info->nsessions; i++) {
 
         s = ngx_im_session_find(w, info->sessions[i]);
 
         if (s != NULL && s->phase == NGX_IM_OPEN) {
-            (void) ngx_im_send_reply(s, im_buf_str(&frame));
+            (void) ngx_im_send_reply(s, frame);
         }
     }
-
-    im_buf_cleanup(&frame);
 }

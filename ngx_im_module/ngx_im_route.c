@@ -22,6 +22,7 @@ typedef struct {
 
 static ngx_int_t ngx_im_route_send(ngx_im_route_t *route);
 static void ngx_im_route_keys(ngx_im_route_t *route);
+static void ngx_im_route_tell(ngx_im_route_t *route);
 static void ngx_im_route_members(ngx_im_route_t *route);
 static void ngx_im_route_all_members(ngx_im_route_t *route);
 static void ngx_im_route_list_members(ngx_im_route_t *route, im_list_t *subs);
@@ -31,6 +32,7 @@ static void ngx_im_route_change(ngx_im_route_t *route, ngx_im_session_t *s,
     int joined);
 static void ngx_im_route_forget_changes(ngx_im_route_t *route);
 static void ngx_im_route_handler(ngx_im_worker_t *w, void *data, void *ctx);
+static void ngx_im_route_told(ngx_im_route_t *route, ngx_uint_t told);
 static void ngx_im_route_refused(ngx_im_route_t *route, im_str_t stored);
 static void ngx_im_route_position(ngx_im_route_t *route, redisReply *reply);
 static void ngx_im_route_next(ngx_im_route_t *route);
@@ -189,6 +191,7 @@ ngx_im_route_create(ngx_im_sync_t *sync, im_str_t name, uint16_t partition)
     im_list_init(&route->link);
     im_list_init(&route->watch);
     im_list_init(&route->changes);
+    im_list_init(&route->info_link);
     im_buf_init(&route->held, NGX_IM_HELD_MAX);
 
     return route;
@@ -200,6 +203,7 @@ ngx_im_route_destroy(ngx_im_route_t *route)
 {
     im_list_remove(&route->link);
     im_list_remove(&route->watch);
+    im_list_remove(&route->info_link);
 
     ngx_im_route_forget_changes(route);
     im_buf_cleanup(&route->held);
@@ -355,6 +359,8 @@ ngx_im_route_again(im_topic_t *topic, void *data)
         route->assert = 1;
     }
 
+    ngx_im_info_suspect(route);
+
     if (!route->busy) {
         ngx_im_route_to(route, topic->state == IM_TOPIC_NEW
                                ? &walk->sync->urgent : &walk->sync->due);
@@ -436,6 +442,7 @@ ngx_im_route_send(ngx_im_route_t *route)
         route->partition = route->topic->partition;
     }
 
+    route->urged = 0;
     route->leaving = route->topic == NULL;
     route->asking = route->broadcast
                     || (route->topic != NULL && !route->assert
@@ -462,6 +469,14 @@ ngx_im_route_send(ngx_im_route_t *route)
 
     ngx_im_args_generation(sync);
 
+    ngx_im_args_add(sync, ngx_im_route_name(route));
+
+    if (!route->asking && !route->leaving && route->assert) {
+        ngx_im_route_all_members(route);
+    }
+
+    ngx_im_route_tell(route);
+
     if (!route->asking && !route->leaving) {
         ngx_im_route_members(route);
     }
@@ -471,7 +486,7 @@ ngx_im_route_send(ngx_im_route_t *route)
     if (n == 0
         || ngx_im_redis_script(sync->worker->redis, route->partition,
                                &im_script_route, ngx_im_route_handler, route,
-                               5, n, sync->argv)
+                               6, n, sync->argv)
            != NGX_OK)
     {
         route->assert = !route->asking;
@@ -525,6 +540,42 @@ ngx_im_route_keys(ngx_im_route_t *route)
 
     im_key_left(&sync->args, prefix, p, name, worker);
     ngx_im_args_end(sync);
+
+    im_key_queue(&sync->args, prefix, p);
+    ngx_im_args_end(sync);
+}
+
+
+/* What the other workers are told where members of a room change. */
+static void
+ngx_im_route_tell(ngx_im_route_t *route)
+{
+    ngx_time_t     *now;
+    im_envelope_t   e;
+    ngx_im_sync_t  *sync;
+
+    sync = route->sync;
+    now = ngx_timeofday();
+
+    route->telling = !route->asking && route->name[0] == 'r'
+                     && (route->nchanges > 0 || route->untold
+                         || ((route->assert || route->leaving)
+                             && route->members));
+
+    if (route->telling) {
+        ngx_memzero(&e, sizeof(im_envelope_t));
+
+        e.kind = IM_PUSH_CONTROL;
+        e.operation = IM_CONTROL_CHANGES;
+        e.time = (uint64_t) now->sec * 1000 + now->msec;
+        e.data = im_str_z("{}");
+
+        im_envelope_encode(&sync->args, &e);
+    }
+
+    ngx_im_args_end(sync);
+
+    ngx_im_args_add(sync, im_str_z(NGX_IM_ROUTE_QUEUE));
 }
 
 
@@ -536,7 +587,7 @@ ngx_im_route_members(ngx_im_route_t *route)
     ngx_im_change_t  *change;
 
     if (route->assert) {
-        ngx_im_route_all_members(route);
+        route->members = 0;
 
         ngx_im_args_add(route->sync, im_str_z("="));
         ngx_im_args_add(route->sync, im_str_set("", 0));
@@ -551,6 +602,7 @@ ngx_im_route_members(ngx_im_route_t *route)
 
         im_list_remove(&change->link);
         route->nchanges--;
+        route->members = 1;
 
         ngx_im_route_member(route, change);
         im_free(change);
@@ -698,7 +750,7 @@ ngx_im_route_handler(ngx_im_worker_t *w, void *data, void *ctx)
     route->busy = 0;
     sync->ninflight--;
 
-    if (sync->exiting || reply == NULL || !ngx_im_reply_array(reply, 5)) {
+    if (sync->exiting || reply == NULL || !ngx_im_reply_array(reply, 6)) {
 
         route->assert = 1;
 
@@ -721,6 +773,9 @@ ngx_im_route_handler(ngx_im_worker_t *w, void *data, void *ctx)
 
     } else if (route->leaving) {
         route->told = 0;
+
+    } else if (route->telling) {
+        ngx_im_route_told(route, ngx_im_reply_int(reply, 5));
     }
 
     if (route->topic == NULL) {
@@ -731,7 +786,11 @@ ngx_im_route_handler(ngx_im_worker_t *w, void *data, void *ctx)
 
     ngx_im_route_pin(route);
 
+    /* who joins by this reply is told together */
+
+    route->joining = 1;
     ngx_im_route_position(route, reply);
+    route->joining = 0;
 
     if (route->topic != NULL) {
         ngx_im_route_next(route);
@@ -740,6 +799,20 @@ ngx_im_route_handler(ngx_im_worker_t *w, void *data, void *ctx)
     ngx_im_route_unpin(route);
 
     ngx_im_route_pump(sync);
+}
+
+
+/* Others know of the change, or will with the next tick; now it's our turn. */
+static void
+ngx_im_route_told(ngx_im_route_t *route, ngx_uint_t told)
+{
+    route->untold = !told;
+
+    if (!told) {
+        route->dirty = 1;
+    }
+
+    route->refresh = 1;
 }
 
 
@@ -775,20 +848,15 @@ ngx_im_route_next(ngx_im_route_t *route)
 
     sync = route->sync;
 
-    if (route->nchanges > 0 || route->ask
-        || (route->nwaiting > 0 && ngx_im_route_wants(route)))
-    {
+    if (route->ask || route->nchanges >= NGX_IM_ROUTE_CHANGES) {
         ngx_im_route_to(route, &sync->urgent);
         return;
     }
 
-    if (ngx_im_route_wants(route)) {
-        ngx_im_route_to(route, &sync->changed);
-        return;
-    }
+    ngx_im_info_start(route);
 
-    if (route->nwaiting > 0) {
-        ngx_im_info_start(route);
+    if (ngx_im_route_wants(route) && im_list_empty(&route->link)) {
+        ngx_im_route_to(route, &sync->changed);
     }
 }
 
@@ -876,10 +944,6 @@ ngx_im_route_tick(ngx_im_sync_t *sync)
 static void
 ngx_im_route_look(ngx_im_route_t *route)
 {
-    if (route->nwaiting > 0 && route->info == NULL) {
-        ngx_im_info_start(route);
-    }
-
     if (route->paused) {
         route->paused = 0;
         route->healing = 0;

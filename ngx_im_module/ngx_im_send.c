@@ -613,20 +613,32 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
 
         frame = im_buf_str(&w->scratch);
 
-        if (im_log_append(&w->hub.logs, log, frame, m->seq) != IM_OK) {
+        if (ngx_im_send_log(w, log, frame, m->seq) != NGX_OK) {
             return NGX_ERROR;
-        }
-
-        w->counters->messages_out += log->nsubs;
-
-        if (im_list_empty(&log->link)) {
-            im_list_insert_tail(&w->flush, &log->link);
         }
     }
 
     /* numbering goes on where no log has a follower, too */
 
     topic->seq = ngx_max(topic->seq, m->seq);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_im_send_log(ngx_im_worker_t *w, im_log_t *log, im_str_t frame,
+    uint64_t seq)
+{
+    if (im_log_append(&w->hub.logs, log, frame, seq) != IM_OK) {
+        return NGX_ERROR;
+    }
+
+    w->counters->messages_out += log->nsubs;
+
+    if (im_list_empty(&log->link)) {
+        im_list_insert_tail(&w->flush, &log->link);
+    }
 
     return NGX_OK;
 }

@@ -72,6 +72,8 @@ ngx_im_sync_init(ngx_im_worker_t *w)
     im_list_init(&sync->changed);
     im_list_init(&sync->watch);
     im_list_init(&sync->left);
+    im_list_init(&sync->infos);
+    im_list_init(&sync->lazy);
 
     im_buf_init(&sync->keys, NGX_IM_RECORD_MAX);
     im_buf_init(&sync->users, NGX_IM_RECORD_MAX);
@@ -91,6 +93,11 @@ ngx_im_sync_init(ngx_im_worker_t *w)
     sync->pump.handler = ngx_im_sync_pump_handler;
     sync->pump.data = sync;
     sync->pump.log = w->log;
+
+    sync->info.handler = ngx_im_info_handler;
+    sync->info.data = sync;
+    sync->info.log = w->log;
+    sync->info.cancelable = 1;
 
     w->sync = sync;
 
@@ -177,6 +184,10 @@ ngx_im_sync_exit(ngx_im_worker_t *w)
 
     if (sync->renew.timer_set) {
         ngx_del_timer(&sync->renew);
+    }
+
+    if (sync->info.timer_set) {
+        ngx_del_timer(&sync->info);
     }
 
     if (sync->pump.posted) {
@@ -360,7 +371,7 @@ ngx_im_sync_entry(ngx_im_worker_t *w, uint16_t partition,
     im_topic_t  *topic;
 
     if (entry->kind != IM_PUSH_MESSAGE) {
-        ngx_im_control_entry(w, entry);
+        ngx_im_control_entry(w, partition, entry);
         return;
     }
 
@@ -471,6 +482,7 @@ ngx_im_sync_tick_handler(ngx_event_t *ev)
 
     if (sync->up) {
         ngx_im_route_tick(sync);
+        ngx_im_info_tick(sync);
         ngx_im_route_pump(sync);
     }
 }
@@ -548,7 +560,7 @@ ngx_im_sync_renewed(ngx_im_worker_t *w, void *data, void *ctx)
         return;
     }
 
-    if (!ngx_im_reply_array(reply, 3)) {
+    if (!ngx_im_reply_array(reply, 4)) {
         ngx_im_reply_complain(sync, reply, "lease");
         return;
     }
@@ -558,6 +570,7 @@ ngx_im_sync_renewed(ngx_im_worker_t *w, void *data, void *ctx)
     sync->redis_at = ngx_current_msec;
 
     ngx_im_sync_tokens(sync, ngx_im_reply_int(reply, 2));
+    ngx_im_info_dead(sync, reply->element[3], !(uintptr_t) ctx);
 
     if (state == 0 || (uintptr_t) ctx) {
         return;

@@ -6,7 +6,8 @@
  *   ngx_im_sync.c   events of the link, lease, batches
  *   ngx_im_route.c  routes and members of topics; join, leave, assert again
  *   ngx_im_heal.c   history: what pub/sub has lost
- *   ngx_im_info.c   room info for who has joined
+ *   ngx_im_members.c  who is in a topic, over all workers
+ *   ngx_im_info.c   room info: followers are told who is there
  */
 
 #ifndef NGX_IM_SYNC_H
@@ -24,19 +25,20 @@
 #define NGX_IM_ROUTE_TTL       "172800"
 #define NGX_IM_META_TTL        2592000
 #define NGX_IM_ROUTE_CHANGES   500             /* members in one call */
+#define NGX_IM_ROUTE_QUEUE     "10000"         /* then others aren't told */
 #define NGX_IM_ROUTE_WINDOW    256             /* calls at once */
 #define NGX_IM_LEAVES_MAX      65536
 #define NGX_IM_GHOSTS          100             /* a second */
 #define NGX_IM_HELD_MAX        (1024 * 1024)   /* bytes, of one topic */
 #define NGX_IM_HEAL_LIMIT      64              /* entries of one call */
 #define NGX_IM_HEAL_BYTES      (1024 * 1024)
-#define NGX_IM_INFO_MAX        1000
-#define NGX_IM_INFO_BIG        64
+#define NGX_IM_INFO_MAX        1000            /* users of one frame */
 #define NGX_IM_INFO_WAITING    4096            /* sessions, of one topic */
-#define NGX_IM_ARGS_MAX        (5 + 6 + 2 + 2 * NGX_IM_ROUTE_CHANGES)
+#define NGX_IM_ARGS_MAX        (6 + 9 + 2 + 2 * NGX_IM_ROUTE_CHANGES)
 #define NGX_IM_ARGS_BYTES      (4 * 1024 * 1024)
 #define NGX_IM_LIVE_FRESH      500
 #define NGX_IM_LIVE_MAX        4096
+#define NGX_IM_DEAD_MAX        64
 
 
 typedef struct ngx_im_route_s  ngx_im_route_t;
@@ -68,10 +70,13 @@ struct ngx_im_route_s {
     ngx_uint_t        nchanges;
     im_buf_t          held;        /* batch entries that wait for a reply */
     ngx_im_info_t    *info;        /* being collected */
+    im_list_t         info_link;   /* in sync->infos or sync->lazy */
     ngx_im_handle_t  *waiting;     /* sessions that want room info */
     ngx_uint_t        nwaiting;
     ngx_uint_t        waiting_size;
-    ngx_msec_t        info_time;
+    ngx_msec_t        info_all;    /* not before: to all followers */
+    ngx_msec_t        info_some;   /* not before: to those who wait */
+    uint64_t          info_hash;   /* of what was told last; 0: nothing */
     uint64_t          expect;      /* top that a reply told */
     uint32_t          largest;     /* envelope seen */
     ngx_uint_t        pins;        /* it isn't freed while above 0 */
@@ -90,7 +95,16 @@ struct ngx_im_route_s {
     unsigned          told:1;      /* Redis may have a route of ours */
     unsigned          overflow:1;  /* held entries were dropped */
     unsigned          waited:1;    /* expect is older than a tick */
-    unsigned          info_big:1;
+    unsigned          members:1;   /* Redis may have members of ours */
+    unsigned          telling:1;   /* route.lua tells others of members */
+    unsigned          untold:1;    /* it couldn't: once more */
+    unsigned          refresh:1;   /* members have changed: tell all here */
+    unsigned          force:1;     /* tell them in any case */
+    unsigned          suspect:1;   /* members may have changed */
+    unsigned          mixed:1;     /* not to all, some got another */
+    unsigned          urged:1;     /* to be told for a question's sake */
+    unsigned          rounds:2;    /* of that */
+    unsigned          joining:1;   /* a reply makes sessions live */
     uint16_t          partition;
     uint8_t           name_len;
     u_char            name[1];
@@ -106,6 +120,8 @@ struct ngx_im_sync_s {
     im_list_t         changed;     /* with the next tick */
     im_list_t         watch;       /* looked at by each tick */
     im_list_t         left;        /* leaves not confirmed, no call out */
+    im_list_t         infos;       /* rooms that are due to be told of */
+    im_list_t         lazy;        /* rooms that may have changed */
     ngx_uint_t        nleft;
     ngx_uint_t        ninflight;
     ngx_uint_t        nghosts;     /* in this second */
@@ -115,6 +131,9 @@ struct ngx_im_sync_s {
     ngx_event_t       tick;        /* 1 s */
     ngx_event_t       renew;
     ngx_event_t       pump;        /* posted */
+    ngx_event_t       info;        /* while infos has some */
+    uint64_t          dead[NGX_IM_DEAD_MAX];   /* hashes of workers */
+    ngx_uint_t        ndead;
     im_buf_t          keys;
     im_buf_t          users;       /* im_sketch_t, encoded */
     im_str_t          argv[NGX_IM_ARGS_MAX];   /* of the call being made */
@@ -188,10 +207,53 @@ void ngx_im_heal_hold(ngx_im_route_t *route, const im_entry_t *entry);
 void ngx_im_heal_release(ngx_im_route_t *route);
 
 
+/* ngx_im_members.c */
+
+/* A session in a topic, strings borrowed; info is JSON, "" none. */
+typedef struct {
+    im_str_t          session;
+    im_str_t          user;        /* "": a guest */
+    im_str_t          name;
+    im_str_t          info;
+    im_str_t          room_info;
+} ngx_im_member_t;
+
+
+typedef struct {
+    ngx_im_member_t  *elts;        /* in no order; may be sorted */
+    ngx_uint_t        n;
+    uint64_t          rest;        /* sessions that were only counted */
+} ngx_im_members_t;
+
+
+/* members is borrowed; NULL: couldn't be read. */
+typedef void (*ngx_im_members_pt)(ngx_im_sync_t *sync, void *data,
+    ngx_im_members_t *members);
+
+/*
+ * Reads the members that live workers have told Redis of; the handler is
+ * called once, in a later turn.  NGX_ERROR: it isn't.
+ */
+ngx_int_t ngx_im_members_ask(ngx_im_sync_t *sync, im_str_t topic,
+    uint16_t partition, ngx_im_members_pt handler, void *data);
+
+
 /* ngx_im_info.c */
-void ngx_im_info_add(ngx_im_route_t *route, ngx_im_session_t *s);
+
+/* Members may have changed, here or elsewhere: who follows is to be told. */
+void ngx_im_info_refresh(ngx_im_route_t *route, int force);
+
+/* Something may have been missed: all rooms are looked at, in time. */
+void ngx_im_info_suspect(ngx_im_route_t *route);
+
+/* The call that a route had under way is over: what waits can go on. */
 void ngx_im_info_start(ngx_im_route_t *route);
 void ngx_im_info_detach(ngx_im_route_t *route);
+void ngx_im_info_tick(ngx_im_sync_t *sync);
+void ngx_im_info_handler(ngx_event_t *ev);
+
+/* Workers that have died, as lease.lua tells; rooms are looked at if news. */
+void ngx_im_info_dead(ngx_im_sync_t *sync, redisReply *dead, int news);
 
 
 #endif /* NGX_IM_SYNC_H */

@@ -1,30 +1,43 @@
 -- route.lua: one worker's count and members of one topic; join, leave, change, assert again, or only ask.
--- KEYS 1 routes  2 members of this worker  3 meta  4 history  5 left mark of this worker
--- ARGV 1 worker ('': only ask)  2 count  3 version  4 routes ttl s  5 meta ttl s  6 generation,
+-- KEYS 1 routes  2 members of this worker  3 meta  4 history  5 left mark of this worker  6 queue
+-- ARGV 1 worker ('': only ask)  2 count  3 version  4 routes ttl s  5 meta ttl s  6 generation
+--      7 topic  8 control entry that tells the other workers of the members ('': none)  9 queue cap,
 --      then pairs: '=' '' forget all members | '+SESSION' info | '-SESSION' ''
--- reply {applied, epoch, top, past, stored}: every message is routed to this worker or has seq <= top;
---       stored is what the routes hold when applied is 0 ('count:version', '' none)
+-- reply {applied, epoch, top, past, stored, told}: every message is routed to this worker or has seq <= top;
+--       stored is what the routes hold when applied is 0 ('count:version', '' none); told 0: the queue
+--       was full and the others know nothing yet
+local function tell()
+  if ARGV[8] == '' then return 1 end
+  local others = {}
+  for _, w in ipairs(redis.call('HKEYS', KEYS[1])) do
+    if w ~= ARGV[1] then others[#others + 1] = w end
+  end
+  if #others == 0 then return 1 end
+  if redis.call('XLEN', KEYS[6]) >= tonumber(ARGV[9]) then return 0 end
+  redis.call('XADD', KEYS[6], '*', 't', ARGV[7], 'i', '', 'w', table.concat(others, ' '), 'd', ARGV[8])
+  return 1
+end
 local known = redis.call('EXPIRE', KEYS[3], ARGV[5])   -- first, so that maxmemory refuses no join or leave
 local e, top, past = meta(KEYS[3], KEYS[4], ARGV[6])
 if known == 0 then redis.call('EXPIRE', KEYS[3], ARGV[5]) end
-if ARGV[1] == '' then return {0, e, top, past, ''} end
+if ARGV[1] == '' then return {0, e, top, past, '', 1} end
 local old = redis.call('HGET', KEYS[1], ARGV[1]) or redis.call('GET', KEYS[5])
 if old and tonumber(ARGV[3]) <= tonumber(string.match(old, ':(%d+)')) then
-  return {0, e, top, past, old}
+  return {0, e, top, past, old, 1}
 end
 if ARGV[2] == '0' then
   redis.call('HDEL', KEYS[1], ARGV[1])
   redis.call('UNLINK', KEYS[2])
   redis.call('SET', KEYS[5], '0:' .. ARGV[3], 'EX', 60)   -- keeps a late join out for a minute
-  return {1, e, top, past, ''}
+  return {1, e, top, past, '', tell()}
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ':' .. ARGV[3])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
-for i = 7, #ARGV, 2 do
+for i = 10, #ARGV, 2 do
   local op, sid = string.sub(ARGV[i], 1, 1), string.sub(ARGV[i], 2)
   if op == '+' then redis.call('HSET', KEYS[2], sid, ARGV[i + 1])
   elseif op == '-' then redis.call('HDEL', KEYS[2], sid)
   else redis.call('UNLINK', KEYS[2]) end
 end
-if #ARGV > 6 then redis.call('EXPIRE', KEYS[2], ARGV[4]) end
-return {1, e, top, past, ''}
+if #ARGV > 9 then redis.call('EXPIRE', KEYS[2], ARGV[4]) end
+return {1, e, top, past, '', tell()}

@@ -108,6 +108,7 @@ a: recv msg 3
 b: open /ws
 b: send {"auth":"fedcba9876543210","roomId":4}
 b: recv op 4
+a: recv op 4 count=2
 a: silent
 start: logic
 push: room 4 4
@@ -154,6 +155,7 @@ until: 14 /im/rooms/6 "count":\s*1\b
 until: 14 /im/online "connections":\s*1\b
 until: 14 /im/users/u1 "online":\s*false
 until: /status "total":\{"workers":1,"sessions":1,
+b: info 20 {"u2":"Bob"}
 b: silent
 --- no_error_log
 [error]

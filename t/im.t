@@ -88,6 +88,7 @@ b: send {"auth":"00000000000000a1","roomId":-1}
 c: open /ws
 c: send {"auth":"fedcba9876543210","roomId":3}
 c: recv op 4 count=2
+a: recv op 4 count=2
 until: /im/users/u1 "online":\s*true.*session.*session
 push: user u1 {"msg":"for u1"}
 a: recv {"code":0,"msg":"for u1","fuid":"","fname":"","op":2}

@@ -109,10 +109,12 @@ sub pub {
 
 sub route {
     my ($t, $w, $count, $version, @members) = @_;
+    my %a = (control => '', cap => 1000);
 
-    return script('route', 5, "{1}:$t:w", "{1}:$t:k:$w", "{1}:$t:m",
-                  "{1}:$t:h", "{1}:$t:x:$w", $w, $count, $version, 1000, 2000,
-                  $gen, @members);
+    %a = (%a, %{ pop @members }) if ref $members[-1];
+    return script('route', 6, "{1}:$t:w", "{1}:$t:k:$w", "{1}:$t:m",
+                  "{1}:$t:h", "{1}:$t:x:$w", '{1}:q', $w, $count, $version,
+                  1000, 2000, $gen, $t, @a{qw(control cap)}, @members);
 }
 
 sub hist {
@@ -247,6 +249,36 @@ subtest 'control entries' => sub {
     is(r('EXISTS', '{1}:r:nobody:m', '{1}:u:x:m'), 0, 'no topic was made');
 };
 
+subtest 'members are told' => sub {
+    my $at = r('XLEN', '{1}:q');
+    my $last = sub { r('XREVRANGE', '{1}:q', '+', '-', 'COUNT', 1)->[0][1] };
+    my $v = 0;
+    my $move = sub {
+        my ($w, $count, %a) = @_;
+        return route('r:n', $w, $count, ++$v, { control => 'who', %a })->[5];
+    };
+
+    is($move->('w1', 1), 1, 'the first worker');
+    is(r('XLEN', '{1}:q'), $at, 'has nobody to tell');
+    is($move->('w2', 1), 1, 'the second tells');
+    is_deeply($last->(), ['t', 'r:n', 'i', '', 'w', 'w1', 'd', 'who'],
+              'the first');
+    $move->('w3', 1);
+    is_deeply([ sort split(/ /, $last->()->[5]) ], [qw(w1 w2)],
+              'the third tells both');
+    is(route('r:n', 'w3', 2, ++$v)->[5], 1, 'a guest');
+    is(r('XLEN', '{1}:q'), $at + 2, 'is not told of');
+    is($move->('w2', 0), 1, 'a worker leaves');
+    is_deeply([ sort split(/ /, $last->()->[5]) ], [qw(w1 w3)],
+              'the others know');
+    is(route('r:n', 'w3', 1, 1, { control => 'who' })->[0], 0,
+       'an old version');
+    is(r('XLEN', '{1}:q'), $at + 3, 'tells nobody');
+    is($move->('w3', 3, cap => $at + 3), 0, 'the queue is full');
+    is(r('XLEN', '{1}:q'), $at + 3, 'nothing was queued');
+    like(r('HGET', '{1}:r:n:w', 'w3'), qr/^3:/, 'and yet it was applied');
+};
+
 subtest 'leases' => sub {
     is(lease('w1', 300)->[0], 2, 'was not there');
     is(lease('w1', 300)->[0], 0, 'held');
@@ -259,6 +291,16 @@ subtest 'leases' => sub {
     is(lease('w1', 300)->[0], 2, 'the record was lost');
     lease('w1', 0);
     is(r('ZSCORE', '{reg}:nodes', 'w1'), undef, 'given up');
+
+    is_deeply(lease('w1', 300)->[3], [], 'nobody has died');
+    lease('w2', 1);
+    sleep(0.01);
+    is_deeply(lease('w1', 300)->[3], ['w2'], 'a dead worker is told');
+    lease("dead$_", 1) for 1 .. 70;
+    sleep(0.01);
+    my $dead = lease('w1', 300)->[3];
+    is(scalar @$dead, 64, 'not too many of them');
+    ok(!(grep { $_ eq 'w2' } @$dead), 'the latest ones');
 
     is(script('own', 1, '{1}:own', 'a', 5000), 1, 'a partition is taken');
     is(script('own', 1, '{1}:own', 'b', 5000), 0, 'by one');

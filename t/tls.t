@@ -49,6 +49,7 @@ b: recv op 4 count=1
 c: open /ws
 c: send {"auth":"fedcba9876543210","roomId":1}
 c: recv op 4
+b: recv op 4 count=2
 push: room 1 "tls"
 b: recv msg "tls"
 c: recv msg "tls"

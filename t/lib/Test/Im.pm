@@ -515,6 +515,9 @@ my %Steps = (
     renew   => \&Test::Im::Jwt::renew,
     logins  => \&step_logins,
     flood   => \&step_flood,
+    users   => \&step_users,
+    part    => \&step_part,
+    clog    => \&step_clog,
     file    => \&step_file,
 );
 
@@ -548,6 +551,8 @@ my %Verbs = (
     recv_long   => \&client_recv_long,
     stall       => sub { 1 },
     gone        => \&client_gone,
+    info        => \&client_info,
+    infos       => \&client_infos,
 );
 
 
@@ -999,6 +1004,89 @@ sub client_recv_long {
         die 'got ' . show($frame) . "\n"
             if index($frame->{payload}, $data) < 0;
     }
+
+    return 1;
+}
+
+
+# NAME N [:PORT] PATH ROOM: users NAME0 ... join at once
+sub step_users {
+    my ($name, $n, @open) = split ' ', $_[0];
+    my $room = pop @open;
+    my @who = map { "$name$_" } 0 .. $n - 1;
+
+    redis('HSET', "im_$_", 'UserId', $_, 'UserName', "N$_") for @who;
+    client_open($_, "@open") for @who;
+    $Clients{$_}->write(frame(1, "{\"auth\":\"$_\",\"roomId\":$room}"))
+        for @who;
+
+    return 1;
+}
+
+
+# NAME: they leave without a word
+sub step_part {
+    my ($name) = @_;
+
+    for my $who (grep { /\A\Q$name\E\d+\z/ } keys %Clients) {
+        (delete $Clients{$who})->shut;
+    }
+
+    return 1;
+}
+
+
+# N: entries for nobody in each queue
+sub step_clog {
+    my ($n) = @_;
+
+    redis('EVAL', "for p = 0, 15 do for i = 1, $n do redis.call('XADD', "
+          . "'im:{' .. p .. '}:q', '*', 't', 'x', 'i', '', 'w', 'nobody', "
+          . "'d', 'x') end end", 0);
+
+    return 1;
+}
+
+
+# Reads room info until fn says that it is right; their number.
+sub read_infos {
+    my ($client, $end, $fn) = @_;
+    my ($got, $n) = ('nothing', 0);
+
+    while (my $frame = $client->next_message($end)) {
+        my $value = $frame->{opcode} == 1 && $Json->decode($frame->{payload});
+
+        die 'got ' . show($frame) . "\n" unless $value && $value->{op} == 4;
+        $n++;
+        return $n if $fn->($value);
+        $got = $frame->{payload};
+    }
+
+    die "$n frames, the last one: " . substr($got, 0, 300) . "\n";
+}
+
+
+# [SECONDS] {"ID":"NAME",...}: the list becomes this one
+sub client_info {
+    my ($client, $arg) = @_;
+    my $seconds = $arg =~ s/\A(\d+)\s+// ? $1 : $Limit;
+    my $want = $Json->decode($arg);
+
+    return read_infos($client, deadline($seconds), sub {
+        my ($value) = @_;
+        return $Json->encode($value->{roomUserInfo}) eq $Json->encode($want)
+            && $value->{count} == keys %$want;
+    });
+}
+
+
+# MAX COUNT: it takes as many frames at the most until there are so many
+sub client_infos {
+    my ($client, $arg) = @_;
+    my ($max, $count) = split ' ', $arg;
+    my $n = read_infos($client, deadline(), sub { $_[0]{count} == $count });
+
+    die "$n frames\n" if $n > $max;
 
     return 1;
 }

@@ -1,0 +1,598 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Who is in a topic, over all live workers, as they have written it.
+ *
+ * The routes are read first, then the members of each live worker, in pages.
+ * Of a very big topic some are only counted.
+ */
+
+#include "ngx_im_sync.h"
+
+
+#define NGX_IM_MEMBERS_BYTES    (16 * 1024 * 1024)
+#define NGX_IM_MEMBERS_WORKERS  256
+#define NGX_IM_MEMBERS_LOOK     20000    /* sessions */
+#define NGX_IM_MEMBERS_PAGE     1000
+#define NGX_IM_MEMBERS_VALUE    65536
+
+
+/* Strings as places in bytes, which still grow. */
+typedef struct {
+    size_t              at;
+    uint32_t            session;
+    uint32_t            user;
+    uint32_t            name;
+    uint32_t            info;
+    uint32_t            room_info;
+} ngx_im_members_place_t;
+
+
+/* Owned by the calls that are under way: the last one frees it. */
+typedef struct {
+    ngx_im_sync_t      *sync;
+    ngx_im_members_pt   handler;
+    void               *data;
+    ngx_uint_t          ncalls;
+    ngx_uint_t          looked;
+    uint64_t            rest;
+    im_buf_t            bytes;
+    im_buf_t            places;       /* of ngx_im_members_place_t */
+    im_buf_t            arena;
+    uint16_t            partition;
+    unsigned            failed:1;
+    uint8_t             topic_len;
+    u_char              topic[IM_TOPIC_MAX];
+} ngx_im_members_call_t;
+
+
+/* One worker's members, page by page. */
+typedef struct {
+    ngx_im_members_call_t  *call;
+    ngx_uint_t              looked;
+    size_t                  worker_len;
+    u_char                  worker[1];
+} ngx_im_members_page_t;
+
+
+typedef struct {
+    im_str_t            user;
+    im_str_t            name;
+    im_str_t            info;
+    im_str_t            room_info;
+} ngx_im_members_value_t;
+
+
+static const im_json_field_t  ngx_im_members_fields[] = {
+    { im_str("user"), IM_JSON_STRING, offsetof(ngx_im_members_value_t, user) },
+    { im_str("name"), IM_JSON_STRING, offsetof(ngx_im_members_value_t, name) },
+    { im_str("info"), IM_JSON_RAW, offsetof(ngx_im_members_value_t, info) },
+    { im_str("room_info"), IM_JSON_RAW,
+      offsetof(ngx_im_members_value_t, room_info) },
+    im_json_end
+};
+
+
+static ngx_int_t ngx_im_members_live(ngx_im_members_call_t *call);
+static void ngx_im_members_live_handler(ngx_im_worker_t *w, void *data,
+    void *ctx);
+static ngx_int_t ngx_im_members_routes(ngx_im_members_call_t *call);
+static void ngx_im_members_routes_handler(ngx_im_worker_t *w, void *data,
+    void *ctx);
+static int ngx_im_members_is_live(ngx_im_sync_t *sync, im_str_t worker);
+static ngx_int_t ngx_im_members_worker(ngx_im_members_call_t *call,
+    im_str_t worker);
+static ngx_int_t ngx_im_members_page(ngx_im_members_page_t *page,
+    im_str_t cursor);
+static void ngx_im_members_page_handler(ngx_im_worker_t *w, void *data,
+    void *ctx);
+static ngx_int_t ngx_im_members_count(ngx_im_members_page_t *page);
+static void ngx_im_members_count_handler(ngx_im_worker_t *w, void *data,
+    void *ctx);
+static void ngx_im_members_add(ngx_im_members_call_t *call, im_str_t session,
+    redisReply *value);
+static void ngx_im_members_done(ngx_im_members_call_t *call);
+static void ngx_im_members_answer(ngx_im_members_call_t *call);
+
+
+ngx_int_t
+ngx_im_members_ask(ngx_im_sync_t *sync, im_str_t topic, uint16_t partition,
+    ngx_im_members_pt handler, void *data)
+{
+    ngx_im_members_call_t  *call;
+
+    call = im_calloc(sizeof(ngx_im_members_call_t));
+    if (call == NULL) {
+        return NGX_ERROR;
+    }
+
+    call->sync = sync;
+    call->handler = handler;
+    call->data = data;
+    call->partition = partition;
+    call->topic_len = topic.len;
+    ngx_memcpy(call->topic, topic.data, topic.len);
+
+    im_buf_init(&call->bytes, NGX_IM_MEMBERS_BYTES);
+    im_buf_init(&call->places, NGX_IM_MEMBERS_BYTES);
+    im_buf_init(&call->arena, NGX_IM_MEMBERS_VALUE);
+
+    if (ngx_im_members_live(call) != NGX_OK) {
+        im_free(call);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Which workers are alive, by Redis' clock, where that isn't known yet. */
+static ngx_int_t
+ngx_im_members_live(ngx_im_members_call_t *call)
+{
+    uint64_t        now;
+    ngx_uint_t      n;
+    ngx_im_sync_t  *sync;
+
+    sync = call->sync;
+
+    if (sync->live_time != 0
+        && ngx_current_msec - sync->live_time < NGX_IM_LIVE_FRESH)
+    {
+        return ngx_im_members_routes(call);
+    }
+
+    if (sync->redis_ms == 0) {
+        return NGX_ERROR;
+    }
+
+    now = sync->redis_ms + (ngx_current_msec - sync->redis_at);
+
+    ngx_im_args_start(sync);
+    ngx_im_args_add(sync, im_str_z("ZRANGEBYSCORE"));
+
+    im_key_nodes(&sync->args, ngx_im_sync_prefix(sync));
+    ngx_im_args_end(sync);
+
+    im_buf_add_z(&sync->args, "(");
+    im_buf_add_uint(&sync->args, now);
+    ngx_im_args_end(sync);
+
+    /* our idea of its clock may be a little behind */
+
+    im_buf_add_uint(&sync->args, now + NGX_IM_LEASE_MS + 1000);
+    ngx_im_args_end(sync);
+
+    ngx_im_args_add(sync, im_str_z("LIMIT"));
+    ngx_im_args_add(sync, im_str_z("0"));
+    im_buf_add_uint(&sync->args, NGX_IM_LIVE_MAX);
+    ngx_im_args_end(sync);
+
+    n = ngx_im_args_done(sync);
+
+    if (n == 0
+        || ngx_im_redis_command(sync->worker->redis, IM_PARTITIONS_MAX,
+                                ngx_im_members_live_handler, call, n,
+                                sync->argv)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    sync->live_time = ngx_current_msec;
+    call->ncalls++;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_im_members_live_handler(ngx_im_worker_t *w, void *data, void *ctx)
+{
+    size_t                  i;
+    redisReply             *reply;
+    ngx_im_sync_t          *sync;
+    ngx_im_members_call_t  *call;
+
+    reply = data;
+    call = ctx;
+    sync = call->sync;
+
+    (void) w;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        sync->live_time = 0;
+        call->failed = 1;
+
+    } else {
+        im_buf_reset(&sync->live, 65536);
+
+        for (i = 0; i < reply->elements; i++) {
+            im_buf_add_str(&sync->live, ngx_im_reply_str(reply, i));
+            im_buf_add_u8(&sync->live, 0);
+        }
+
+        if (ngx_im_members_routes(call) != NGX_OK) {
+            call->failed = 1;
+        }
+    }
+
+    ngx_im_members_done(call);
+}
+
+
+static ngx_int_t
+ngx_im_members_routes(ngx_im_members_call_t *call)
+{
+    ngx_uint_t      n;
+    ngx_im_sync_t  *sync;
+
+    sync = call->sync;
+
+    ngx_im_args_start(sync);
+    ngx_im_args_add(sync, im_str_z("HGETALL"));
+
+    im_key_topic(&sync->args, ngx_im_sync_prefix(sync), call->partition,
+                 im_str_set(call->topic, call->topic_len), IM_KEY_ROUTES);
+    ngx_im_args_end(sync);
+
+    n = ngx_im_args_done(sync);
+
+    if (n == 0
+        || ngx_im_redis_command(sync->worker->redis, call->partition,
+                                ngx_im_members_routes_handler, call, n,
+                                sync->argv)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    call->ncalls++;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_im_members_routes_handler(ngx_im_worker_t *w, void *data, void *ctx)
+{
+    size_t                  i;
+    im_str_t                worker;
+    ngx_uint_t              n;
+    redisReply             *reply;
+    ngx_im_members_call_t  *call;
+
+    reply = data;
+    call = ctx;
+
+    (void) w;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        call->failed = 1;
+        ngx_im_members_done(call);
+        return;
+    }
+
+    n = 0;
+
+    for (i = 0; i + 1 < reply->elements && n < NGX_IM_MEMBERS_WORKERS; i += 2)
+    {
+        worker = ngx_im_reply_str(reply, i);
+
+        if (!ngx_im_members_is_live(call->sync, worker)) {
+            continue;
+        }
+
+        n++;
+
+        if (ngx_im_members_worker(call, worker) != NGX_OK) {
+            call->failed = 1;
+            break;
+        }
+    }
+
+    ngx_im_members_done(call);
+}
+
+
+static int
+ngx_im_members_is_live(ngx_im_sync_t *sync, im_str_t worker)
+{
+    u_char  *p, *end;
+
+    if (im_str_eq(worker, ngx_im_sync_id(sync))) {
+        return 1;
+    }
+
+    p = sync->live.data;
+    end = p + sync->live.len;
+
+    while (p < end) {
+
+        if (im_str_eq(worker, im_str_z((char *) p))) {
+            return 1;
+        }
+
+        p += ngx_strlen(p) + 1;
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_im_members_worker(ngx_im_members_call_t *call, im_str_t worker)
+{
+    ngx_im_members_page_t  *page;
+
+    page = im_alloc(sizeof(ngx_im_members_page_t) + worker.len);
+    if (page == NULL) {
+        return NGX_ERROR;
+    }
+
+    page->call = call;
+    page->looked = 0;
+    page->worker_len = worker.len;
+    ngx_memcpy(page->worker, worker.data, worker.len);
+
+    if (ngx_im_members_page(page, im_str_z("0")) != NGX_OK) {
+        im_free(page);
+        return NGX_ERROR;
+    }
+
+    call->ncalls++;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_members_page(ngx_im_members_page_t *page, im_str_t cursor)
+{
+    ngx_uint_t              n;
+    ngx_im_sync_t          *sync;
+    ngx_im_members_call_t  *call;
+
+    call = page->call;
+    sync = call->sync;
+
+    ngx_im_args_start(sync);
+    ngx_im_args_add(sync, im_str_z("HSCAN"));
+
+    im_key_members(&sync->args, ngx_im_sync_prefix(sync), call->partition,
+                   im_str_set(call->topic, call->topic_len),
+                   im_str_set(page->worker, page->worker_len));
+    ngx_im_args_end(sync);
+
+    ngx_im_args_add(sync, cursor);
+    ngx_im_args_add(sync, im_str_z("COUNT"));
+    im_buf_add_uint(&sync->args, NGX_IM_MEMBERS_PAGE);
+    ngx_im_args_end(sync);
+
+    n = ngx_im_args_done(sync);
+
+    return n == 0 ? NGX_ERROR
+           : ngx_im_redis_command(sync->worker->redis, call->partition,
+                                  ngx_im_members_page_handler, page, n,
+                                  sync->argv);
+}
+
+
+static void
+ngx_im_members_page_handler(ngx_im_worker_t *w, void *data, void *ctx)
+{
+    size_t                  i;
+    im_str_t                cursor;
+    ngx_int_t               rc;
+    redisReply             *reply, *pairs;
+    ngx_im_members_page_t  *page;
+    ngx_im_members_call_t  *call;
+
+    reply = data;
+    page = ctx;
+    call = page->call;
+
+    (void) w;
+
+    if (reply == NULL || !ngx_im_reply_array(reply, 2)
+        || reply->element[1]->type != REDIS_REPLY_ARRAY)
+    {
+        goto failed;
+    }
+
+    pairs = reply->element[1];
+
+    for (i = 0; i + 1 < pairs->elements; i += 2) {
+        ngx_im_members_add(call, ngx_im_reply_str(pairs, i),
+                           pairs->element[i + 1]);
+        page->looked++;
+        call->looked++;
+    }
+
+    cursor = ngx_im_reply_str(reply, 0);
+
+    if (im_str_eq(cursor, im_str_z("0"))) {
+        goto done;
+    }
+
+    rc = call->looked < NGX_IM_MEMBERS_LOOK
+         ? ngx_im_members_page(page, cursor) : ngx_im_members_count(page);
+
+    if (rc == NGX_OK) {
+        return;
+    }
+
+failed:
+
+    call->failed = 1;
+
+done:
+
+    im_free(page);
+    ngx_im_members_done(call);
+}
+
+
+static ngx_int_t
+ngx_im_members_count(ngx_im_members_page_t *page)
+{
+    ngx_uint_t              n;
+    ngx_im_sync_t          *sync;
+    ngx_im_members_call_t  *call;
+
+    call = page->call;
+    sync = call->sync;
+
+    ngx_im_args_start(sync);
+    ngx_im_args_add(sync, im_str_z("HLEN"));
+
+    im_key_members(&sync->args, ngx_im_sync_prefix(sync), call->partition,
+                   im_str_set(call->topic, call->topic_len),
+                   im_str_set(page->worker, page->worker_len));
+    ngx_im_args_end(sync);
+
+    n = ngx_im_args_done(sync);
+
+    return n == 0 ? NGX_ERROR
+           : ngx_im_redis_command(sync->worker->redis, call->partition,
+                                  ngx_im_members_count_handler, page, n,
+                                  sync->argv);
+}
+
+
+static void
+ngx_im_members_count_handler(ngx_im_worker_t *w, void *data, void *ctx)
+{
+    redisReply             *reply;
+    ngx_im_members_page_t  *page;
+
+    reply = data;
+    page = ctx;
+
+    (void) w;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_INTEGER) {
+        page->call->failed = 1;
+
+    } else if ((uint64_t) reply->integer > page->looked) {
+        page->call->rest += reply->integer - page->looked;
+    }
+
+    ngx_im_members_done(page->call);
+    im_free(page);
+}
+
+
+/* Beyond the memory for them members are only counted. */
+static void
+ngx_im_members_add(ngx_im_members_call_t *call, im_str_t session,
+    redisReply *value)
+{
+    im_buf_t                *b;
+    const char              *why;
+    ngx_im_members_value_t   v;
+    ngx_im_members_place_t   place;
+
+    if (value->type != REDIS_REPLY_STRING
+        || value->len > NGX_IM_MEMBERS_VALUE)
+    {
+        return;
+    }
+
+    ngx_memzero(&v, sizeof(ngx_im_members_value_t));
+    im_buf_reset(&call->arena, NGX_IM_MEMBERS_VALUE);
+
+    if (im_json_decode(im_str_set(value->str, value->len),
+                       ngx_im_members_fields, IM_JSON_LAX, &call->arena, &v,
+                       &why)
+        != IM_OK)
+    {
+        return;
+    }
+
+    b = &call->bytes;
+
+    place.at = b->len;
+    place.session = session.len;
+    place.user = v.user.len;
+    place.name = v.name.len;
+    place.info = v.info.len;
+    place.room_info = v.room_info.len;
+
+    im_buf_add_str(b, session);
+    im_buf_add_str(b, v.user);
+    im_buf_add_str(b, v.name);
+    im_buf_add_str(b, v.info);
+    im_buf_add_str(b, v.room_info);
+
+    if (!b->failed) {
+        im_buf_add(&call->places, &place, sizeof(place));
+    }
+
+    if (b->failed || call->places.failed) {
+        call->rest++;
+    }
+}
+
+
+static void
+ngx_im_members_done(ngx_im_members_call_t *call)
+{
+    if (--call->ncalls > 0) {
+        return;
+    }
+
+    if (call->failed) {
+        call->handler(call->sync, call->data, NULL);
+
+    } else {
+        ngx_im_members_answer(call);
+    }
+
+    im_buf_cleanup(&call->bytes);
+    im_buf_cleanup(&call->places);
+    im_buf_cleanup(&call->arena);
+    im_free(call);
+}
+
+
+static void
+ngx_im_members_answer(ngx_im_members_call_t *call)
+{
+    u_char                  *p;
+    ngx_uint_t               i;
+    ngx_im_member_t         *m;
+    ngx_im_members_t         members;
+    ngx_im_members_place_t  *place;
+
+    members.n = call->places.len / sizeof(ngx_im_members_place_t);
+    members.rest = call->rest;
+
+    m = im_alloc((members.n + 1) * sizeof(ngx_im_member_t));
+    members.elts = m;
+
+    if (m == NULL) {
+        call->handler(call->sync, call->data, NULL);
+        return;
+    }
+
+    place = (ngx_im_members_place_t *) call->places.data;
+
+    for (i = 0; i < members.n; i++, m++, place++) {
+        p = call->bytes.data + place->at;
+
+        m->session = im_str_set(p, place->session);
+        p += place->session;
+        m->user = im_str_set(p, place->user);
+        p += place->user;
+        m->name = im_str_set(p, place->name);
+        p += place->name;
+        m->info = im_str_set(p, place->info);
+        p += place->info;
+        m->room_info = im_str_set(p, place->room_info);
+    }
+
+    call->handler(call->sync, call->data, &members);
+
+    im_free(members.elts);
+}
