@@ -85,7 +85,7 @@ function alerted(page, what) {
 
 async function main() {
     const tap = new Tap();
-    const stack = new Stack(port, path.join(__dirname, 'seed'));
+    const stack = new Stack(port, { pages: path.join(__dirname, 'seed') });
     const faults = [];
     let browser = null;
 

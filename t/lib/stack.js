@@ -18,13 +18,17 @@ const build = process.env.IM_BUILD || path.join(top, 'build');
 process.env.PATH += ':/usr/sbin:/sbin';
 
 
+/*
+ * options: conf, a function that makes another nginx.conf of the example;
+ * redis, more arguments of redis-server; pages, a folder of pages that ask for
+ * the ports of im-compat.conf: they are served with the four ports above this
+ * one in their place.
+ */
 class Stack {
-
-    /* pages: a folder of pages that ask for the ports of im-compat.conf; they
-       are served with the four ports above this one in their place */
-    constructor(port, pages) {
+    constructor(port, options = {}) {
         this.port = port;
-        this.pages = pages;
+        this.options = options;
+        this.pages = options.pages;
         this.url = `http://127.0.0.1:${port}`;
         this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'im-stack-'));
         this.children = new Map();
@@ -53,13 +57,14 @@ class Stack {
     }
 
     conf() {
+        const change = this.options.conf || ((text) => text);
         const dir = this.dir;
         const user = process.getuid() === 0 ? 'user root;' : '';
         const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
             .map((n) => `${n}_temp_path ${dir}/${n};`).join('\n');
 
-        return fs.readFileSync(path.join(top, 'conf/nginx.conf.example'),
-                               'utf8')
+        return change(fs.readFileSync(
+            path.join(top, 'conf/nginx.conf.example'), 'utf8'))
             .replace(/^load_module .*$/m,
                      `load_module ${build}/ngx_im_module.so;`)
             .replace(/^user .*$/m, user)
@@ -119,13 +124,20 @@ class Stack {
                  path.join(this.dir, 'error.log'), '-g', 'daemon off;');
     }
 
+    async redis() {
+        const dir = this.dir;
+
+        fs.rmSync(`${dir}/redis.sock`, { force: true });
+        this.run('redis', 'redis-server', '--port', '0', '--unixsocket',
+                 `${dir}/redis.sock`, '--dir', dir, '--save', '',
+                 ...this.options.redis || []);
+        await until(() => fs.existsSync(`${dir}/redis.sock`), 10);
+    }
+
     async start() {
         const dir = this.dir;
 
-        this.run('redis', 'redis-server', '--port', '0', '--unixsocket',
-                 `${dir}/redis.sock`, '--dir', dir, '--save', '');
-        await until(() => fs.existsSync(`${dir}/redis.sock`), 10);
-
+        await this.redis();
         this.run('logic', path.join(build, 'im_logic'),
                  `--redis=unix:${dir}/redis.sock`,
                  `--fcgi=unix:${dir}/logic.sock`);

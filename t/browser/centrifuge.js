@@ -1,0 +1,342 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Pages with centrifuge-js in Chromium: what a page does with it, and that no
+ * message is lost, doubled or out of order while workers and Redis are killed
+ * under pushes.
+ */
+
+'use strict';
+
+const fs = require('fs');
+const path = require('path');
+const { launch } = require('./browser.js');
+const { Stack, Tap, until } = require('../lib/stack.js');
+
+const port = Number(process.env.IM_BROWSER_PORT || 21950) + 10;
+const library = path.join(__dirname, 'node_modules/centrifuge/dist');
+const channels = ['open:1', 'open:2', '#'];
+
+const extra = `
+        location = /connection/websocket {
+            im_comet protocol=centrifuge;
+            im_auth  none;
+        }
+
+        location = /centrifuge.js { alias ${library}/centrifuge.js; }
+
+        location = /records {
+            default_type text/html;
+            return 200 '<!doctype html><script src=/centrifuge.js></script>';
+        }
+
+`;
+
+
+function conf(text) {
+    return text
+        .replace(/^\s+im_(room|inbox|broadcast)\b.*$/mg, '')
+        .replace(/^http \{$/m, `http {
+            im_room open:* history=20000 ttl=1h presence publish=member;
+            im_room *      history=0;
+            im_inbox       history=100 ttl=1h;
+            im_broadcast   history=20000 ttl=1h;`)
+        .replace(/^ {8}location = \/ws \{$/m, extra + '$&');
+}
+
+
+/* Runs in the page: keeps all that it is told, in order. */
+function record({ url, rooms }) {
+    const told = window.told = {};
+    const centrifuge = window.centrifuge = new window.Centrifuge(url, {
+        minReconnectDelay: 50, maxReconnectDelay: 1000
+    });
+
+    const keep = (channel, name, ctx) => {
+        (told[channel] = told[channel] || []).push({ name, data: ctx.data,
+            offset: ctx.offset, position: ctx.streamPosition, code: ctx.code,
+            wasRecovering: ctx.wasRecovering, recovered: ctx.recovered });
+    };
+
+    for (const name of ['subscribed', 'publication']) {
+        centrifuge.on(name, (ctx) => keep(ctx.channel, name, ctx));
+    }
+
+    for (const name of ['connected', 'disconnected']) {
+        centrifuge.on(name, (ctx) => keep('', name, ctx));
+    }
+
+    for (const room of rooms) {
+        const sub = centrifuge.newSubscription(room);
+
+        for (const name of ['subscribing', 'subscribed', 'unsubscribed',
+                            'publication'])
+        {
+            sub.on(name, (ctx) => keep(room, name, ctx));
+        }
+
+        sub.subscribe();
+    }
+
+    centrifuge.connect();
+
+    return centrifuge.ready(10000);
+}
+
+
+function told(page, channel, name) {
+    return page.evaluate(([c, n]) => (window.told[c] || [])
+        .filter((e) => e.name === n), [channel, name]);
+}
+
+
+/* One after another, each until it is accepted. */
+class Publisher {
+    constructor(stack, channel) {
+        this.stack = stack;
+        this.channel = channel;
+        this.n = 0;
+        this.refused = 0;
+        this.on = true;
+        this.done = this.run();
+    }
+
+    async run() {
+        while (this.on) {
+            await this.push(this.n + 1);
+            this.n++;
+        }
+    }
+
+    async push(n) {
+        const body = { id: `${this.channel} ${n}`, data: n };
+
+        if (this.channel === '#') {
+            body.all = true;
+
+        } else {
+            body.rooms = [this.channel];
+        }
+
+        for (const end = Date.now() + 60000; Date.now() < end; ) {
+            const answer = await this.stack.push(body).catch(() => null);
+
+            if (answer && answer.ok) {
+                await answer.arrayBuffer();
+                await new Promise((resolve) => setTimeout(resolve, 10));
+                return;
+            }
+
+            this.refused++;
+            await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+
+        throw new Error(`${this.channel} ${n} was never accepted`);
+    }
+
+    /* n more from now on have been accepted. */
+    more(n) {
+        const wanted = this.n + n;
+
+        return until(() => this.n >= wanted, 60);
+    }
+}
+
+
+function children(pid) {
+    return fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+        .split(' ').filter(Boolean).map(Number);
+}
+
+
+async function killWorker(stack, i) {
+    const master = stack.children.get('nginx').pid;
+    const workers = children(master);
+
+    process.kill(workers[i], 'SIGKILL');
+
+    await until(() => {
+        const now = children(master);
+        return now.length === workers.length && !now.includes(workers[i]);
+    }, 15);
+}
+
+
+async function restartRedis(stack, signal) {
+    await stack.end('redis', signal);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await stack.redis();
+}
+
+
+/* All of 1..n once, in order, and offsets that say the same. */
+async function verdict(page, channel, n) {
+    const got = await told(page, channel, 'publication');
+    const begun = await told(page, channel, 'subscribed');
+    const holes = begun.filter((e) => e.wasRecovering && !e.recovered);
+    let wrong = '';
+
+    got.forEach((e, i) => {
+        if (!wrong && (e.data !== i + 1
+                       || (i > 0 && e.offset !== got[i - 1].offset + 1)))
+        {
+            wrong = `${channel}: ${e.data} at offset ${e.offset} is number `
+                + (i + 1);
+        }
+    });
+
+    if (wrong || got.length !== n || holes.length > 0) {
+        throw new Error(`${wrong}; ${got.length} of ${n}, `
+                        + `${holes.length} holes told\n`
+                        + JSON.stringify(begun));
+    }
+
+    return begun.length;
+}
+
+
+async function use(tap, stack, browser) {
+    const a = await browser.newPage();
+    const b = await browser.newPage();
+    const url = stack.url.replace('http', 'ws') + '/connection/websocket';
+
+    for (const page of [a, b]) {
+        await page.goto(stack.url + '/records');
+        await page.evaluate(record, { url, rooms: ['open:a', 'open:b'] });
+    }
+
+    for (const channel of ['open:a', 'open:b']) {
+        for (const page of [a, b]) {
+            await until(async () => (await told(page, channel, 'subscribed'))
+                .length === 1, 10);
+        }
+    }
+
+    await tap.ok('two pages, two rooms each', true);
+
+    await a.evaluate(() => window.centrifuge.publish('open:a', { n: 1 }));
+    await tap.ok('one publishes, both get it', () => until(async () =>
+        (await told(a, 'open:a', 'publication')).length === 1
+        && (await told(b, 'open:a', 'publication')).length === 1, 10));
+
+    await tap.ok('presence knows both', () => until(async () =>
+        Object.keys((await a.evaluate(() =>
+            window.centrifuge.presence('open:b'))).clients).length === 2, 10));
+
+    await tap.ok('history has what was published', async () => {
+        const { publications } = await b.evaluate(() =>
+            window.centrifuge.history('open:a', { limit: 10 }));
+        return publications.length === 1 && publications[0].data.n === 1;
+    });
+
+    await a.close();
+    await tap.ok('a closed page leaves', () => until(async () =>
+        (await b.evaluate(() => window.centrifuge.presenceStats('open:b')))
+            .numClients === 1, 15));
+    await b.close();
+}
+
+
+async function survive(tap, stack, browser) {
+    const url = stack.url.replace('http', 'ws') + '/connection/websocket';
+    const pages = [];
+
+    for (let i = 0; i < 3; i++) {
+        const page = await browser.newPage();
+
+        pages.push(page);
+        await page.goto(stack.url + '/records');
+        await page.evaluate(record, { url,
+            rooms: channels.filter((c) => c !== '#') });
+
+        for (const channel of channels) {
+            await until(async () => (await told(page, channel, 'subscribed'))
+                .length === 1, 10);
+        }
+    }
+
+    const publishers = channels.map((c) => new Publisher(stack, c));
+    const more = (n) => Promise.all(publishers.map((p) => p.more(n)));
+
+    const kills = [
+        ['worker 1 is killed', () => killWorker(stack, 0)],
+        ['worker 2 is killed', () => killWorker(stack, 1)],
+        ['Redis is killed and starts again',
+         () => restartRedis(stack, 'SIGKILL')],
+        ['Redis ends and starts again', () => restartRedis(stack, 'SIGTERM')],
+        ['both workers are killed', async () => {
+            await killWorker(stack, 0);
+            await killWorker(stack, 1);
+        }],
+        ['Redis and a worker are killed', async () => {
+            await killWorker(stack, 0);
+            await restartRedis(stack, 'SIGKILL');
+        }]
+    ];
+
+    await more(20);
+
+    for (const [name, kill] of kills) {
+        await kill();
+        await tap.ok(name + ', pushes are accepted again', async () => {
+            await more(20);
+            return true;
+        });
+    }
+
+    publishers.forEach((p) => { p.on = false; });
+    await Promise.all(publishers.map((p) => p.done));
+
+    for (const { channel, n, refused } of publishers) {
+        for (const [i, page] of pages.entries()) {
+            await until(async () => (await told(page, channel, 'publication'))
+                .length >= n, 30).catch(() => {});
+            await tap.ok(`page ${i + 1}: ${channel} once, in order, no hole`,
+                async () => {
+                    const begun = await verdict(page, channel, n);
+                    console.log(`# ${n} accepted, ${refused} times repeated, `
+                                + `subscribed ${begun} times`);
+                    return true;
+                });
+        }
+    }
+
+    await tap.ok('the pages had to connect again', async () => {
+        for (const page of pages) {
+            if ((await told(page, '', 'connected')).length < 2) {
+                return false;
+            }
+        }
+        return true;
+    });
+}
+
+
+async function main() {
+    const tap = new Tap();
+    const stack = new Stack(port, { conf, redis: ['--appendonly', 'yes',
+        '--appendfsync', 'always'] });
+    let browser = null;
+
+    try {
+        await stack.start();
+        browser = await launch();
+
+        await use(tap, stack, browser);
+        await survive(tap, stack, browser);
+
+    } catch (e) {
+        await tap.ok(e.stack, false);
+
+    } finally {
+        if (browser) {
+            await browser.close();
+        }
+        await stack.stop(tap.failed === 0);
+    }
+
+    process.exit(tap.end() ? 0 : 1);
+}
+
+
+main();

@@ -1,0 +1,785 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The npm package centrifuge, as it is, against protocol=centrifuge.
+ */
+
+'use strict';
+
+const crypto = require('crypto');
+const fs = require('fs');
+const path = require('path');
+const WebSocket = require('ws');
+const { Centrifuge } = require('centrifuge');
+const { Stack, Tap, until } = require('../lib/stack.js');
+
+const port = Number(process.env.IM_CLIENTS_PORT || 21960) + 1;
+const secret = 'a secret of at least thirty-two bytes';
+
+const rules = `
+    im_room open:*    history=1000 ttl=1h presence publish=member;
+    im_room small:*   history=3 ttl=1h;
+    im_room plain:*   history=0 publish=user;
+    im_room signed:*  history=100 ttl=1h presence join=user publish=user;
+    im_room $*        history=100 ttl=1h;
+    im_room _ready    history=0;
+    im_inbox          history=100 ttl=1h;
+    im_broadcast      history=100 ttl=1h;
+    im_jwt_key HS256 file=jwt.key;
+`;
+
+const locations = `
+        location = /none { im_comet protocol=centrifuge; im_auth none; }
+
+        location = /jwt {
+            im_comet protocol=centrifuge;
+            im_auth jwt;
+            im_connect /im_connect;
+        }
+
+        location = /ping {
+            im_comet protocol=centrifuge;
+            im_auth none;
+            im_ping 1s timeout=2s;
+        }
+
+        location = /late {
+            im_comet protocol=centrifuge;
+            im_auth none;
+            im_limit auth_timeout=1s;
+        }
+
+`;
+
+
+function conf(text) {
+    return text
+        .replace(/^\s+im_(room|inbox|broadcast)\b.*$/mg, '')
+        .replace(/^http \{$/m, `http {\n${rules}`)
+        .replace(/^ {8}location = \/ws \{$/m, locations + '$&');
+}
+
+
+function jwt(claims, key = secret) {
+    const part = (value) => Buffer.from(JSON.stringify(value))
+        .toString('base64url');
+    const text = part({ alg: 'HS256', typ: 'JWT' }) + '.' + part(claims);
+
+    return text + '.' + crypto.createHmac('sha256', key).update(text)
+        .digest('base64url');
+}
+
+
+/* A client of the SDK that keeps what it is told. */
+class Client {
+    constructor(stack, location, options = {}) {
+        const sockets = this.sockets = [];
+
+        this.events = [];
+        this.centrifuge = new Centrifuge(
+            `ws://127.0.0.1:${stack.port}${location}`, {
+                minReconnectDelay: 50,
+                maxReconnectDelay: 500,
+                websocket: class extends WebSocket {
+                    constructor(...args) {
+                        super(...args);
+                        sockets.push(this);
+                    }
+                },
+                ...options
+            });
+
+        for (const name of ['connected', 'connecting', 'disconnected',
+                            'subscribed', 'unsubscribed', 'publication',
+                            'join', 'leave', 'error'])
+        {
+            this.centrifuge.on(name, (ctx) => {
+                this.events.push({ ...ctx, name });
+            });
+        }
+    }
+
+    async connect() {
+        this.centrifuge.connect();
+        await this.centrifuge.ready(10000);
+        return this;
+    }
+
+    get id() {
+        return this.of('connected').at(-1).client;
+    }
+
+    /* The events of one name, of the connection's own. */
+    of(name, channel) {
+        return this.events.filter((e) => e.name === name
+            && (channel === undefined || e.channel === channel));
+    }
+
+    room(name, options) {
+        const sub = this.centrifuge.newSubscription(name, options);
+        const room = { sub, events: [], client: this };
+
+        for (const event of ['subscribing', 'subscribed', 'unsubscribed',
+                             'publication', 'join', 'leave', 'error'])
+        {
+            sub.on(event, (ctx) => room.events.push({ ...ctx, name: event }));
+        }
+
+        room.of = (event) => room.events.filter((e) => e.name === event);
+        room.data = () => room.of('publication').map((e) => e.data);
+
+        return room;
+    }
+
+    async join(name, options) {
+        const room = this.room(name, options);
+
+        room.sub.subscribe();
+        await room.sub.ready(10000);
+
+        return room;
+    }
+
+    /* The network goes, without a word. */
+    cut() {
+        this.sockets.at(-1).terminate();
+    }
+
+    close() {
+        this.centrifuge.disconnect();
+    }
+}
+
+
+/* A socket that speaks for itself. */
+class Raw {
+    constructor(stack, location) {
+        this.frames = [];
+        this.ws = new WebSocket(`ws://127.0.0.1:${stack.port}${location}`);
+        this.opened = new Promise((resolve, reject) => {
+            this.ws.on('open', resolve);
+            this.ws.on('error', reject);
+        });
+        this.closed = new Promise((resolve) => {
+            this.ws.on('close', (code, reason) => {
+                resolve({ code, reason: reason.toString() });
+            });
+        });
+        this.ws.on('message', (data) => {
+            this.frames.push(...data.toString().split('\n').map(JSON.parse));
+        });
+    }
+
+    async send(text) {
+        await this.opened;
+        this.ws.send(text);
+    }
+
+    answer(id) {
+        return until(() => this.frames.find((f) => f.id === id), 10)
+            .then(() => this.frames.find((f) => f.id === id));
+    }
+}
+
+
+function equal(got, wanted) {
+    const [a, b] = [got, wanted].map((v) => JSON.stringify(v));
+
+    if (a !== b) {
+        throw new Error(`got ${a}, not ${b}`);
+    }
+
+    return true;
+}
+
+
+async function refused(promise, code) {
+    try {
+        await promise;
+
+    } catch (e) {
+        return equal(e.code, code);
+    }
+
+    throw new Error('it was not refused');
+}
+
+
+async function push(stack, body) {
+    const answer = await stack.push(body);
+
+    if (!answer.ok) {
+        throw new Error(`push: ${answer.status} ${await answer.text()}`);
+    }
+}
+
+
+function numbers(from, to) {
+    return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}
+
+
+const tests = [];
+
+function test(name, code) {
+    tests.push({ name, code });
+}
+
+
+test('connects without a token', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const { client, transport } = a.of('connected')[0];
+
+    a.close();
+    await until(() => a.of('disconnected').length === 1, 10);
+
+    return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(client)
+        && transport === 'websocket';
+});
+
+
+test('several rooms of one connection', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const rooms = await Promise.all(['open:1', 'open:2', 'plain:3', 'small:4']
+        .map((name) => a.join(name)));
+
+    for (const room of rooms) {
+        await push(stack, { rooms: [room.sub.channel],
+                            data: { to: room.sub.channel } });
+    }
+
+    for (const room of rooms) {
+        await until(() => room.data().length === 1, 10);
+        equal(room.data(), [{ to: room.sub.channel }]);
+        equal(room.of('publication')[0].offset,
+              room.sub.channel === 'plain:3' ? undefined : 1);
+    }
+
+    a.close();
+    return true;
+});
+
+
+test('data of each kind', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const room = await a.join('open:kinds');
+    const kinds = ['text', 12.5, null, true, [1, [2]], { a: { b: '\n' } },
+                   '你好 😀 "<b>"', {}];
+
+    for (const data of kinds) {
+        await push(stack, { rooms: ['open:kinds'], data });
+    }
+
+    await fetch(`${stack.url}/im/push?room=open:kinds`, { method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: '{\n "lines":\n 3 }\n' });
+    await fetch(`${stack.url}/im/push?room=open:kinds`, { method: 'POST',
+        headers: { 'Content-Type': 'text/plain' }, body: 'two\nlines' });
+
+    await until(() => room.data().length === kinds.length + 2, 10);
+    a.close();
+    return equal(room.data(), [...kinds, { lines: 3 }, 'two\nlines']);
+});
+
+
+test('the broadcast is a subscription of the server', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+
+    await until(() => a.of('subscribed', '#').length === 1, 10);
+    await push(stack, { all: true, data: { to: 'all' } });
+    await until(() => a.of('publication', '#').length === 1, 10);
+    a.close();
+    return equal(a.of('publication')[0].data, { to: 'all' })
+        && a.of('subscribed', '#')[0].recoverable;
+});
+
+
+test('unsubscribe, and subscribe with what came meanwhile', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const room = await a.join('open:again');
+    const other = await a.join('open:other');
+
+    await push(stack, { rooms: ['open:again'], data: 1 });
+    await until(() => room.data().length === 1, 10);
+
+    room.sub.unsubscribe();
+    await push(stack, { rooms: ['open:again'], data: 2 });
+    await push(stack, { rooms: ['open:other'], data: 'end' });
+    await until(() => other.data().length === 1, 10);
+    equal(room.data(), [1]);
+
+    room.sub.subscribe();
+    await room.sub.ready(10000);
+    await until(() => room.data().length === 2, 10);
+    equal(room.data(), [1, 2]);
+
+    const { wasRecovering, recovered } = room.of('subscribed')[1];
+
+    a.close();
+    return wasRecovering && recovered;
+});
+
+
+test('publish: members only, with who did it', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const b = await new Client(stack, '/none').connect();
+    const room = await b.join('open:publish');
+
+    await refused(a.centrifuge.publish('open:publish', { n: 1 }), 103);
+
+    const own = await a.join('open:publish');
+
+    await own.sub.publish({ n: 2 });
+    await a.centrifuge.publish('open:publish', [3]);
+
+    for (const r of [room, own]) {
+        await until(() => r.data().length === 2, 10);
+        equal(r.data(), [{ n: 2 }, [3]]);
+        equal(r.of('publication')[0].info.client, a.id);
+        equal(r.of('publication')[0].info.user, '');
+        equal(r.of('publication').map((e) => e.offset), [1, 2]);
+    }
+
+    a.close();
+    b.close();
+    return true;
+});
+
+
+test('presence', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const b = await new Client(stack, '/none').connect();
+    const room = await a.join('open:presence');
+
+    await b.join('open:presence');
+
+    const { clients } = await room.sub.presence();
+
+    equal(Object.keys(clients).sort(), [a.id, b.id].sort());
+    equal(clients[a.id].client, a.id);
+    equal(clients[a.id].user, '');
+    equal(await b.centrifuge.presenceStats('open:presence'),
+          { numClients: 2, numUsers: 1 });
+
+    b.close();
+    await until(async () => (await room.sub.presenceStats())
+        .numClients === 1, 10);
+    equal(Object.keys((await room.sub.presence()).clients), [a.id]);
+
+    a.close();
+    return true;
+});
+
+
+test('presence after many subscribes and unsubscribes', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const b = await new Client(stack, '/none').connect();
+    const room = a.room('open:often');
+
+    for (let i = 0; i < 50; i++) {
+        room.sub.subscribe();
+        room.sub.unsubscribe();
+    }
+
+    room.sub.subscribe();
+    await room.sub.ready(10000);
+
+    const sub = await b.join('open:often');
+
+    await until(async () => (await sub.sub.presenceStats())
+        .numClients === 2, 10);
+    a.close();
+    b.close();
+    return true;
+});
+
+
+test('history', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const room = await a.join('open:history');
+    const data = (result) => result.publications.map((p) => p.data);
+
+    for (const n of numbers(1, 5)) {
+        await push(stack, { rooms: ['open:history'], data: n });
+    }
+
+    await until(() => room.data().length === 5, 10);
+
+    const top = await room.sub.history({ limit: 0 });
+
+    equal(top.publications, []);
+    equal(top.offset, 5);
+
+    equal(data(await room.sub.history({ limit: -1 })), numbers(1, 5));
+    equal(data(await room.sub.history({ limit: 2 })), [1, 2]);
+    equal(data(await room.sub.history({ limit: 2, reverse: true })), [5, 4]);
+
+    const since = { offset: 2, epoch: top.epoch };
+
+    equal(data(await room.sub.history({ limit: 10, since })), [3, 4, 5]);
+    equal(data(await room.sub.history({ limit: 10, since, reverse: true })),
+          [1]);
+    equal((await room.sub.history({ limit: 1 })).publications[0].offset, 1);
+
+    await refused(room.sub.history({ limit: 1, since: { offset: 1,
+                                                        epoch: 'none' } }),
+                  112);
+    await a.join('plain:history');
+    await refused(a.centrifuge.history('plain:history', { limit: 1 }), 108);
+
+    a.close();
+    return true;
+});
+
+
+test('join and leave', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const b = await new Client(stack, '/none').connect();
+    const room = await a.join('open:events', { joinLeave: true });
+    const other = await b.join('open:events');
+
+    await until(() => room.of('join').some((e) => e.info.client === b.id), 10);
+    other.sub.unsubscribe();
+    await until(() => room.of('leave').some((e) => e.info.client === b.id),
+                10);
+    equal(other.of('leave').length + other.of('join').length, 0);
+    a.close();
+    b.close();
+    return true;
+});
+
+
+test('recovery after a lost connection', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const room = await a.join('open:recovery');
+    const other = await a.join('open:still');
+
+    await push(stack, { rooms: ['open:recovery'], data: 1 });
+    await until(() => room.data().length === 1, 10);
+
+    for (let round = 0; round < 5; round++) {
+        const n = room.of('subscribed').length;
+
+        a.cut();
+
+        for (const i of numbers(2, 11)) {
+            await push(stack, { rooms: ['open:recovery'],
+                                data: round * 10 + i });
+        }
+
+        await until(() => room.data().length === round * 10 + 11, 10);
+        await until(() => room.of('subscribed').length > n, 10);
+
+        const ctx = room.of('subscribed').at(-1);
+
+        equal([ctx.wasRecovering, ctx.recovered], [true, true]);
+    }
+
+    equal(room.data(), numbers(1, 51));
+    equal(room.of('publication').map((e) => e.offset), numbers(1, 51));
+    equal(other.of('subscribed').at(-1).recovered, true);
+    equal(a.of('connected').length, 6);
+    a.close();
+    return true;
+});
+
+
+test('recovery of the broadcast', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+
+    await push(stack, { all: true, data: 'one' });
+    await until(() => a.of('publication', '#').length === 1, 10);
+    a.cut();
+    await push(stack, { all: true, data: 'two' });
+    await push(stack, { all: true, data: 'three' });
+    await until(() => a.of('publication', '#').length === 3, 10);
+    a.close();
+    return equal(a.of('publication', '#').map((e) => e.data),
+                 ['one', 'two', 'three'])
+        && equal(a.of('subscribed', '#').at(-1).recovered, true);
+});
+
+
+test('a lost window is told', async (stack) => {
+    const a = await new Client(stack, '/none', { minReconnectDelay: 1000,
+        maxReconnectDelay: 1001 }).connect();
+    const room = await a.join('small:1');
+
+    await push(stack, { rooms: ['small:1'], data: 1 });
+    await until(() => room.data().length === 1, 10);
+
+    a.cut();
+
+    for (const i of numbers(2, 8)) {
+        await push(stack, { rooms: ['small:1'], data: i });
+    }
+
+    await until(() => room.of('subscribed').length === 2, 10);
+
+    const ctx = room.of('subscribed')[1];
+
+    equal([ctx.wasRecovering, ctx.recovered], [true, false]);
+    await push(stack, { rooms: ['small:1'], data: 9 });
+    await until(() => room.data().includes(9), 10);
+    a.close();
+    return equal(room.data(), [1, 9]);
+});
+
+
+test('errors of a subscription', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+
+    for (const [name, code] of [['nothing:1', 102], ['#', 103],
+                                ['#ann', 103], ['signed:1', 103],
+                                ['$secret', 103], ['x'.repeat(256), 107]])
+    {
+        const room = a.room(name);
+
+        room.sub.subscribe();
+        await until(() => room.of('unsubscribed').length === 1, 10);
+        equal([name, room.of('unsubscribed')[0].code], [name, code]);
+    }
+
+    equal(a.of('connected').length, 1);
+    a.close();
+    return true;
+});
+
+
+test('errors of commands', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+
+    await a.join('plain:1');
+    await a.join('small:2');
+
+    await refused(a.centrifuge.publish('small:2', 1), 103);
+    await refused(a.centrifuge.publish('#', 1), 103);
+    await refused(a.centrifuge.presence('plain:1'), 108);
+    await refused(a.centrifuge.presenceStats('plain:1'), 108);
+    await refused(a.centrifuge.history('plain:1', { limit: 1 }), 108);
+    await refused(a.centrifuge.history('nothing:1', { limit: 1 }), 102);
+    await refused(a.centrifuge.rpc('what', {}), 108);
+    equal(a.of('connected').length, 1);
+    a.close();
+    return true;
+});
+
+
+test('several commands in one frame', async (stack) => {
+    const raw = new Raw(stack, '/none');
+    const names = ['open:a', 'open:b', 'plain:c'];
+
+    await raw.send(['{"id":1,"connect":{}}',
+        ...names.map((n, i) => `{"id":${i + 2},"subscribe":{"channel":"${n}"}}`),
+        '{"id":9,"publish":{"channel":"open:a","data":1}}'].join('\n') + '\n');
+    await raw.answer(9);
+    await until(() => raw.frames.some((f) => f.push), 10);
+    equal(raw.frames.filter((f) => f.id && f.id < 9).map((f) => f.id),
+          [1, 2, 3, 4]);
+    equal((await raw.answer(9)), { id: 9, publish: {} });
+    raw.ws.close();
+    await raw.closed;
+    return true;
+});
+
+
+test('what breaks the protocol', async (stack) => {
+    const connect = '{"id":1,"connect":{}}';
+
+    for (const frames of [[''], ['hello'], ['{}'], ['{"id":1}'],
+        ['{"id":1,"subscribe":{"channel":"open:1"}}'],
+        [connect, connect], [connect, '{"id":2,"ping":{}}'],
+        [connect, '{"subscribe":{"channel":"open:1"}}'],
+        [connect, '{"id":2,"subscribe":{"channel":""}}'],
+        [connect, '{}'], [connect + '\n\n']])
+    {
+        const raw = new Raw(stack, '/none');
+
+        for (const frame of frames) {
+            await raw.send(frame);
+        }
+
+        equal([frames, (await raw.closed).code], [frames, 3501]);
+    }
+
+    const raw = new Raw(stack, '/none');
+
+    await raw.send(connect + '\n{"send":{"data":1}}');
+    return equal((await raw.closed).code, 3508);
+});
+
+
+test('no connect in time', async (stack) => {
+    const raw = new Raw(stack, '/late');
+
+    return equal((await raw.closed).code, 3502);
+});
+
+
+test('pings', async (stack) => {
+    const a = await new Client(stack, '/ping').connect();
+    const raw = new Raw(stack, '/ping');
+
+    await raw.send('{"id":1,"connect":{}}');
+
+    const { connect } = await raw.answer(1);
+
+    equal([connect.ping, connect.pong], [1, true]);
+    equal((await raw.closed).code, 3012);
+    await until(() => raw.frames.filter((f) => Object.keys(f).length === 0)
+        .length >= 1, 10);
+    equal(a.of('connected').length, 1);
+    equal(a.centrifuge.state, 'connected');
+    a.close();
+    return true;
+});
+
+
+test('a signed-in user', async (stack) => {
+    const token = jwt({ sub: 'ann', info: { name: 'Ann' } });
+    const a = await new Client(stack, '/jwt', { token }).connect();
+    const room = await a.join('signed:1');
+
+    await until(() => a.of('subscribed', '#ann').length === 1, 10);
+    await push(stack, { users: ['ann'], data: 'for ann' });
+    await until(() => a.of('publication', '#ann').length === 1, 10);
+    equal(a.of('publication', '#ann')[0].data, 'for ann');
+
+    await room.sub.publish('hello');
+    await until(() => room.data().length === 1, 10);
+    equal(room.of('publication')[0].info,
+          { client: a.id, user: 'ann', connInfo: { name: 'Ann' } });
+
+    const { clients } = await room.sub.presence();
+
+    equal(clients[a.id].connInfo, { name: 'Ann' });
+    equal(clients[a.id].user, 'ann');
+    await refused(a.centrifuge.history('#bob', { limit: 1 }), 103);
+    equal((await a.centrifuge.history('#ann', { limit: 1 })).publications
+        .map((p) => p.data), ['for ann']);
+    a.close();
+    return true;
+});
+
+
+test('offline messages', async (stack) => {
+    const token = jwt({ sub: 'off' });
+    const a = await new Client(stack, '/jwt', { token }).connect();
+
+    await push(stack, { users: ['off'], data: 1 });
+    await until(() => a.of('publication', '#off').length === 1, 10);
+    a.close();
+    await push(stack, { users: ['off'], data: 2 });
+    await push(stack, { users: ['off'], data: 3 });
+    await a.connect();
+    await until(() => a.of('publication', '#off').length === 3, 10);
+    a.close();
+    return equal(a.of('publication', '#off').map((e) => e.data), [1, 2, 3])
+        && equal(a.of('subscribed', '#off').at(-1).recovered, true);
+});
+
+
+test('tokens that are refused', async (stack) => {
+    for (const [token, code] of [['nonsense', 3500],
+        [jwt({ sub: 'ann' }, 'another key of thirty-two bytes...'), 3500]])
+    {
+        const a = new Client(stack, '/jwt', { token });
+
+        a.centrifuge.connect();
+        await until(() => a.of('disconnected').length === 1, 10);
+        equal(a.of('disconnected')[0].code, code);
+    }
+
+    return true;
+});
+
+
+test('an expired token is fetched anew', async (stack) => {
+    const now = Math.floor(Date.now() / 1000);
+    let asked = 0;
+    const a = new Client(stack, '/jwt', {
+        token: jwt({ sub: 'ann', exp: now - 60 }),
+        getToken: async () => {
+            asked++;
+            return jwt({ sub: 'ann', exp: Math.floor(Date.now() / 1000) + 3 });
+        }
+    });
+
+    a.centrifuge.connect();
+    await until(() => a.of('connected').length === 1, 10);
+    await until(() => asked >= 3, 20);
+    equal(a.of('connected').length, 1);
+    a.close();
+    return true;
+});
+
+
+test('a subscription token', async (stack) => {
+    const now = Math.floor(Date.now() / 1000);
+    const a = await new Client(stack, '/jwt', { token: jwt({ sub: 'ann' }) })
+        .connect();
+    const room = await a.join('$room', {
+        token: jwt({ sub: 'ann', channel: '$room', exp: now + 600 }) });
+
+    await push(stack, { rooms: ['$room'], data: 1 });
+    await until(() => room.data().length === 1, 10);
+
+    const wrong = a.room('$other', { token: jwt({ sub: 'ann',
+        channel: '$other' }, 'another key of thirty-two bytes...') });
+
+    wrong.sub.subscribe();
+    await until(() => wrong.of('unsubscribed').length === 1, 10);
+    equal(wrong.of('unsubscribed')[0].code, 103);
+    a.close();
+    return true;
+});
+
+
+test('nginx quits', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const room = await a.join('open:quit');
+    const raw = new Raw(stack, '/none');
+
+    await push(stack, { rooms: ['open:quit'], data: 1 });
+    await until(() => room.data().length === 1, 10);
+    await raw.send('{"id":1,"connect":{}}');
+    await raw.answer(1);
+    await stack.end('nginx', 'SIGQUIT');
+    equal((await raw.closed).code, 3001);
+    stack.nginx();
+    await stack.ready();
+    await push(stack, { rooms: ['open:quit'], data: 2 });
+    await until(() => room.data().length === 2, 20);
+    a.close();
+    return equal(room.data(), [1, 2])
+        && equal(room.of('subscribed').at(-1).recovered, true);
+});
+
+
+async function main() {
+    const tap = new Tap();
+    const stack = new Stack(port, { conf });
+
+    fs.writeFileSync(path.join(stack.dir, 'jwt.key'), secret);
+
+    try {
+        await stack.start();
+
+        for (const { name, code } of tests) {
+            if (!process.argv[2] || name.includes(process.argv[2])) {
+                await tap.ok(name, () => code(stack));
+            }
+        }
+
+    } catch (e) {
+        await tap.ok(e.stack, false);
+
+    } finally {
+        await stack.stop(tap.failed === 0);
+    }
+
+    process.exit(tap.end() ? 0 : 1);
+}
+
+
+main();
