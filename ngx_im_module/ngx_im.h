@@ -599,6 +599,13 @@ ngx_int_t ngx_im_backend_ask(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf,
     ngx_im_handle_t h, void *data);
 
 
+/* ngx_im_publish.c */
+
+/* NGX_AGAIN: wait for the answer to a command before it. */
+ngx_int_t ngx_im_publish_command(ngx_im_session_t *s,
+    const im_command_t *command);
+
+
 /* ngx_im_sync.c */
 ngx_int_t ngx_im_sync_init(ngx_im_worker_t *w);
 void ngx_im_sync_exit(ngx_im_worker_t *w);

@@ -51,7 +51,7 @@ static const ngx_im_command_pt  ngx_im_commands[] = {
     ngx_im_command_pong,
     ngx_im_command_subscribe,
     ngx_im_command_unsubscribe,
-    ngx_im_command_unavailable,      /* publish */
+    ngx_im_publish_command,
     ngx_im_command_unavailable,      /* presence */
     ngx_im_command_unavailable,      /* presence_stats */
     ngx_im_command_unavailable,      /* history */

@@ -29,7 +29,11 @@ const rules = `
 `;
 
 const locations = `
-        location = /none { im_comet protocol=centrifuge; im_auth none; }
+        location = /none {
+            im_comet protocol=centrifuge;
+            im_auth none;
+            im_connect /im_connect;
+        }
 
         location = /jwt {
             im_comet protocol=centrifuge;

@@ -1,0 +1,250 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * What a client publishes: its right to, then logic, which treats it like any
+ * other push.
+ */
+
+#include "ngx_im.h"
+#include "im_json.h"
+
+
+#define NGX_IM_PUBLISH_MORE  65536   /* of what goes along with the data */
+
+
+typedef struct {
+    int64_t   code;
+} ngx_im_publish_answer_t;
+
+
+static const im_json_field_t  ngx_im_publish_answer_fields[] = {
+    { im_str("code"), IM_JSON_INT, offsetof(ngx_im_publish_answer_t, code) },
+    im_json_end
+};
+
+
+static const struct {
+    ngx_uint_t  status;
+    im_error_e  error;
+} ngx_im_publish_errors[] = {
+    { 400, IM_ERROR_BAD_REQUEST },
+    { 403, IM_ERROR_PERMISSION },
+    { 404, IM_ERROR_UNKNOWN_CHANNEL },
+    { 413, IM_ERROR_LIMIT },
+    { 429, IM_ERROR_TOO_MANY },
+    { 0, IM_ERROR_INTERNAL }
+};
+
+
+static ngx_int_t ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic,
+    const im_rule_t *rule, im_error_e *error);
+static ngx_int_t ngx_im_publish_ask(ngx_im_session_t *s, im_str_t room,
+    im_str_t data);
+static void ngx_im_publish_body(ngx_im_session_t *s, im_buf_t *b,
+    im_str_t room, im_str_t data);
+static void ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
+    im_str_t asked, ngx_uint_t status, im_str_t body, void *data);
+static im_error_e ngx_im_publish_error(ngx_uint_t status);
+
+
+ngx_int_t
+ngx_im_publish_command(ngx_im_session_t *s, const im_command_t *command)
+{
+    im_str_t          room;
+    ngx_int_t         rc;
+    im_error_e        error;
+    const im_rule_t  *rule;
+
+    room = im_str_set(command->topic.data + 2, command->topic.len - 2);
+
+    rule = im_rules_room(&s->conf->main->rules, room);
+
+    if (rule == NULL) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_UNKNOWN_CHANNEL);
+    }
+
+    rc = ngx_im_publish_may(s, command->topic, rule, &error);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_im_command_error(s, command->id, error);
+    }
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (ngx_im_session_more(s) == NULL
+        || ngx_im_publish_ask(s, room, command->data) != NGX_OK)
+    {
+        return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
+    }
+
+    s->more->busy = 1;
+    s->more->busy_id = command->id;
+
+    return NGX_OK;
+}
+
+
+/* A subscription that isn't answered yet is waited for. */
+static ngx_int_t
+ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
+    im_error_e *error)
+{
+    im_sub_t  *sub;
+
+    *error = IM_ERROR_PERMISSION;
+
+    if (rule->publish == IM_RULE_NONE
+        || (rule->publish == IM_RULE_USER && s->user == NULL))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (rule->publish == IM_RULE_MEMBER) {
+        sub = ngx_im_session_find_sub(s, topic);
+
+        if (sub == NULL) {
+            return NGX_DECLINED;
+        }
+
+        if (im_sub_state(sub) == IM_SUB_JOINING) {
+            return NGX_AGAIN;
+        }
+    }
+
+    if (s->conf->connect.len == 0) {
+        *error = IM_ERROR_NOT_AVAILABLE;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_publish_ask(ngx_im_session_t *s, im_str_t room, im_str_t data)
+{
+    im_buf_t   b;
+    ngx_int_t  rc;
+
+    im_buf_init(&b, data.len + NGX_IM_PUBLISH_MORE);
+
+    ngx_im_publish_body(s, &b, room, data);
+
+    rc = NGX_ERROR;
+
+    if (!b.failed) {
+        rc = ngx_im_backend_ask(ngx_im_worker, s->conf, &s->conf->connect,
+                                im_buf_str(&b), ngx_im_publish_handler,
+                                ngx_im_session_handle(s), NULL);
+    }
+
+    im_buf_cleanup(&b);
+
+    return rc;
+}
+
+
+static void
+ngx_im_publish_body(ngx_im_session_t *s, im_buf_t *b, im_str_t room,
+    im_str_t data)
+{
+    u_char    id[IM_UUID_LEN];
+    im_str_t  info;
+
+    im_id_uuid(id, s->peer.id);
+    info = ngx_im_session_info(s);
+
+    im_buf_add_z(b, "{\"call\":\"publish\",\"room\":");
+    im_json_add_string(b, room);
+    im_buf_add_z(b, ",\"session\":");
+    im_json_add_string(b, im_str_set(id, IM_UUID_LEN));
+
+    if (s->user != NULL) {
+        im_buf_add_z(b, ",\"user\":");
+        im_json_add_string(b, im_str_set(s->user->id, s->user->id_len));
+    }
+
+    if (s->name != NULL) {
+        im_buf_add_z(b, ",\"name\":");
+        im_json_add_string(b, im_str_set(s->name + 1, s->name[0]));
+    }
+
+    if (info.len > 0) {
+        im_buf_add_z(b, ",\"info\":");
+        im_buf_add_str(b, info);
+    }
+
+    im_buf_add_z(b, ",\"data\":");
+    im_buf_add_str(b, data);
+    im_buf_add_z(b, "}");
+}
+
+
+static void
+ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
+    ngx_uint_t status, im_str_t body, void *data)
+{
+    im_reply_t                reply;
+    const char               *why;
+    ngx_im_session_t         *s;
+    ngx_im_publish_answer_t   answer;
+
+    (void) asked;
+    (void) data;
+
+    s = ngx_im_session_find(w, h);
+
+    if (s == NULL || s->phase == NGX_IM_CLOSED) {
+        return;
+    }
+
+    s->more->busy = 0;
+
+    answer.code = -1;
+
+    if (im_json_decode(body, ngx_im_publish_answer_fields, 0, NULL, &answer,
+                       &why)
+        != IM_OK)
+    {
+        answer.code = -1;
+    }
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
+
+    reply.type = IM_REPLY_PUBLISH;
+    reply.id = s->more->busy_id;
+
+    if (status != NGX_HTTP_OK || answer.code != 0) {
+        reply.type = IM_REPLY_ERROR;
+        reply.error = ngx_im_publish_error(status);
+
+        if (reply.error == IM_ERROR_INTERNAL) {
+            ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                          "im: the backend \"%V\" can't publish: status %ui",
+                          &s->conf->connect, status);
+        }
+    }
+
+    if (ngx_im_command_reply(s, &reply) == NGX_OK
+        && s->phase != NGX_IM_CLOSED)
+    {
+        ngx_im_recv_continue(s);
+    }
+}
+
+
+static im_error_e
+ngx_im_publish_error(ngx_uint_t status)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_im_publish_errors[i].status != 0; i++) {
+        if (ngx_im_publish_errors[i].status == status) {
+            break;
+        }
+    }
+
+    return ngx_im_publish_errors[i].error;
+}
