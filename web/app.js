@@ -267,8 +267,8 @@ function connectRoom(talk) {
                 showState();
             }
         },
-        again: () => lost(talk)
-    });
+        lost: () => lost(talk)
+    }, talk.link === null ? null : talk.link.places);
 
     if (talk === current) {
         showState();
@@ -277,7 +277,8 @@ function connectRoom(talk) {
 
 
 function lost(talk) {
-    talk.note('Connected again. Messages sent meanwhile are not shown.');
+    talk.note('Some messages are missing here, which were sent while there '
+              + 'was no connection.');
 
     if (talk === current) {
         ui.empty.hidden = true;
@@ -379,7 +380,8 @@ function inboxFrame(frame) {
 }
 
 
-function connectInbox() {
+/* places: where a connection of the same user was */
+function connectInbox(places) {
     if (user === null) {
         inbox = null;
         return;
@@ -392,12 +394,12 @@ function connectInbox() {
                 showState();
             }
         },
-        again: () => {
+        lost: () => {
             for (const talk of peers.values()) {
                 lost(talk);
             }
         }
-    });
+    }, places);
 }
 
 
@@ -433,7 +435,7 @@ function become(next) {
         }
     }
 
-    connectInbox();
+    connectInbox(same && inbox !== null ? inbox.places : null);
 
     for (const talk of rooms.values()) {
         if (talk.link !== null) {

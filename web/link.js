@@ -2,7 +2,7 @@
  * Copyright (C) The im authors
  *
  * A connection of the "im" protocol that is kept: one WebSocket in one room,
- * opened again with backoff when it ends.
+ * opened again with backoff when it ends, from where it was.
  */
 
 const CONNECT_MS = 10000;
@@ -20,21 +20,27 @@ export const OP_USER = 2;
 export const OP_ROOM = 3;
 export const OP_INFO = 4;
 
+const OP_PLACE = 7;
+
 
 export class Link {
 
     /*
      * handlers: frame(frame), state(link) after a change of link.state and
-     * link.about, again() when a lost connection is there once more.
+     * link.about, lost() when messages are missing that can't be had any more.
+     * places: link.places of one before it.
      */
-    constructor(room, token, handlers) {
+    constructor(room, token, handlers, places) {
+        const start = { seq: 0, epoch: '' };
+
         this.room = room;
         this.token = token;
         this.handlers = handlers;
+        this.places = places || { room: start, inbox: start,
+                                  broadcast: start };
         this.socket = null;
         this.timer = null;             /* of the next attempt */
         this.failures = 0;
-        this.wasOpen = false;
         this.closed = false;
         this.connect();
     }
@@ -62,12 +68,7 @@ export class Link {
         ws.onopen = () => {
             clearTimeout(late);
             opened = Date.now();
-            ws.send(JSON.stringify({ auth: this.token, roomId: this.room }));
-
-            /* in a room, the first room info says that the join is done */
-            if (this.room === NO_ROOM) {
-                this.opened();
-            }
+            ws.send(JSON.stringify(this.first()));
         };
 
         ws.onmessage = (event) => {
@@ -80,9 +81,10 @@ export class Link {
             heard = true;
 
             if (this.state !== 'open') {
-                this.opened();
+                this.set('open', 'connected');
             }
 
+            this.place(frame);
             this.handlers.frame(frame);
         };
 
@@ -103,14 +105,35 @@ export class Link {
     }
 
 
-    opened() {
-        this.set('open', 'connected');
+    /* What is missed between two connections follows by these places. */
+    first() {
+        const frame = { auth: this.token, roomId: this.room };
 
-        if (this.wasOpen) {
-            this.handlers.again();
+        if (this.room === NO_ROOM) {
+            frame.inbox = this.places.inbox;
+
+        } else {
+            Object.assign(frame, this.places.room);
+            frame.broadcast = this.places.broadcast;
         }
 
-        this.wasOpen = true;
+        return frame;
+    }
+
+
+    place(frame) {
+        if (typeof frame.seq !== 'number') {
+            return;
+        }
+
+        const topic = frame.inbox || frame.op === OP_USER ? 'inbox'
+                      : frame.broadcast ? 'broadcast' : 'room';
+
+        this.places[topic] = { seq: frame.seq, epoch: frame.epoch };
+
+        if (frame.op === OP_PLACE && frame.recovered === false) {
+            this.handlers.lost();
+        }
     }
 
 

@@ -43,13 +43,16 @@ function once(text, ...pages) {
 }
 
 
-function listed(page, ...names) {
-    return until(async () => {
-        const answer = await fetch(new URL('/im/rooms/1', page.url()));
-        const users = (await answer.json()).data.users.map((u) => u.name);
+async function members(page) {
+    const names = await page.locator('#members .talk').allTextContents();
+    return names.map((n) => n.replace(/ \(you\)$/, '')).sort();
+}
 
-        return JSON.stringify(users.sort()) === JSON.stringify(names.sort());
-    }, 10);
+
+function listed(page, ...names) {
+    return until(async () =>
+        JSON.stringify(await members(page)) === JSON.stringify(names.sort())
+        && await page.textContent('#count') === String(names.length), 10);
 }
 
 
@@ -127,7 +130,7 @@ async function refresh(page) {
     const before = page.infos;
     const answer = await post(page, '/api/v1/getRoomInfo?rid=1', {});
 
-    return answer.code === 0 && page.infos >= before;
+    return answer.code === 0 && await until(() => page.infos > before, 10);
 }
 
 
@@ -317,8 +320,34 @@ async function restart(tap, stack, a, b) {
     await send(b, 'after the restart');
     await tap.ok('and get what is sent, once', () =>
         once('after the restart', a, b));
-    await tap.ok('the page says that it was away', async () =>
-        await a.locator('ol.messages:not([hidden]) .note').count() > 0);
+    await tap.ok('nothing is said to be missing', async () =>
+        await a.locator('ol.messages .note').count() === 0);
+}
+
+
+async function hole(tap, stack, context) {
+    const page = await context.newPage();
+    let first = null;
+
+    await page.routeWebSocket(/\/ws$/, (ws) => {
+        ws.onMessage((text) => {
+            first = JSON.parse(text);
+            ws.send('{"op":7,"roomId":5,"room":"5","seq":3,"epoch":"e",'
+                    + '"recovered":true}');
+            ws.send('{"op":4,"roomId":5,"count":0,"roomUserInfo":{}}');
+            ws.send('not json');
+            ws.send('null');
+            ws.send('{"op":7,"roomId":5,"room":"5","seq":9,"epoch":"f",'
+                    + '"recovered":false}');
+        });
+    });
+
+    await page.goto(stack.url + '/#5');
+    await tap.ok('a hole is told', () => until(async () =>
+        /missing/.test(await page.locator('.note').textContent()), 10));
+    await tap.ok('the first frame names the room and no place', first.roomId
+        === 5 && first.auth === null && first.seq === 0 && first.epoch === '');
+    await page.close();
 }
 
 
@@ -500,6 +529,7 @@ async function main() {
         });
 
         await restart(tap, stack, a, b);
+        await hole(tap, stack, await browser.newContext());
         await leave(tap, stack, a, b, device, ann, bob, id);
         await ended(tap, stack, contexts[0], a, b, ann, bob);
 

@@ -24,7 +24,6 @@ async function open(context, faults, where) {
 
     watch(page, faults);
     page.alerts = [];
-    page.stack = `http://127.0.0.1:${port}`;
     page.frames_in = [];
     page.on('dialog', (d) => {
         page.alerts.push(d.message());
@@ -56,10 +55,10 @@ function visible(page, id) {
 
 function room(page, ...names) {
     return until(async () => {
-        const answer = await fetch(page.stack + '/im/rooms/1');
-        const items = (await answer.json()).data.users.map((u) => u.name);
+        const items = await page.locator('#members li').allTextContents();
 
-        return JSON.stringify(items.sort()) === JSON.stringify(names.sort());
+        return JSON.stringify(items.sort()) === JSON.stringify(names.sort())
+               && await page.textContent('#online') === String(names.length);
     }, 10);
 }
 
@@ -146,8 +145,16 @@ async function main() {
             a.frames_in.some((f) => f.op === 2 && f.msg === 'privately'
                                     && f.fname === '鲍勃勃'), 10));
 
+        const infos = b.frames_in.filter((f) => f.op === 4).length;
+
         answer = await request(b, 'POST', `${logic}/count?rid=1`);
         await tap.ok('count is answered', answer.code === 0);
+        await tap.ok('and sends the whole list', () => until(() => {
+            const all = b.frames_in.filter((f) => f.op === 4);
+            return all.length > infos && all.pop().count === 2;
+        }, 10));
+        await tap.ok('so that the page still shows it', () =>
+            room(b, 'ann', '鲍勃勃'));
 
         answer = await request(b, 'POST', `${logic}/pushRoom?auth=unknown`
                                + '&rid=1', '{"msg":"forged"}');
