@@ -83,6 +83,7 @@ b: send {"auth":"bbbbbbbbbbbbbbbb","roomId":-1}
 b2: open /ws
 b2: send {"auth":"bbbbbbbbbbbbbbbb","roomId":1}
 b2: recv op 4
+a: recv op 4 count=2
 until: /im/users/u2 "sessions":\[\{[^\]]*\},\{
 http: POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=u2 200 {"msg":"to you","code":3} => \A\{"code":0,"msg":"success"\}\s*\z
 b: recv {"code":3,"msg":"to you","fuid":"u1","fname":"Ann","op":2}

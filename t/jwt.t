@@ -64,6 +64,7 @@ k: open /ws
 k: send {"auth":"JWT(HS256,kid=s short {"sub":"u11"})","roomId":9}
 k: recv op 4
 until: /im/rooms/9 "count":\s*11\b
+g: infos 11 11
 push: user u7 "for u7"
 g: recv msg "for u7"
 --- no_error_log
@@ -262,7 +263,7 @@ a: open /ws
 a: send {"auth":"JWT(HS256 hs256 {"sub":"u1","exp":now+4})","roomId":1}
 a: recv op 4
 b: open /ws
-b: send {"auth":"JWT(HS256 hs256 {"sub":"u2","exp":now+4,"expire_at":0})","roomId":1}
+b: send {"auth":"JWT(HS256 hs256 {"sub":"u2","exp":now+4,"expire_at":0})","roomId":2}
 b: recv op 4
 a: recv_close 1008 /expired/
 log: user: "u1".*code: 1008, why: the token has expired
@@ -317,7 +318,7 @@ g: recv_close 1008 /signature is wrong/
     location /im/   { fastcgi_pass im_logic; include im_params; }
 --- websocket
 a: open /ws
-a: send {"auth":"JWT(RS256 rs {"sub":"u1"})","roomId":1}
+a: send {"auth":"JWT(RS256 rs {"sub":"u1"})","roomId":2}
 a: recv op 4
 logins: 6 RS256 rs {"sub":"u1","n":COUNT} => 1013
 logins: 20 RS256 rs {"sub":"u1"} => \A(?:ok ?){20}\z
