@@ -336,7 +336,7 @@ function roomTalk(number) {
 
     rooms.set(number, talk);
     ui.rooms.append(talk.item);
-    ui.scroll.append(talk.list);
+    ui.scroll.append(talk.log);
 
     return talk;
 }
@@ -360,7 +360,7 @@ function peerTalk(id, name) {
     peers.set(id, talk);
     ui.peers.append(talk.item);
     ui.private.hidden = false;
-    ui.scroll.append(talk.list);
+    ui.scroll.append(talk.log);
 
     return talk;
 }

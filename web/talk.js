@@ -41,9 +41,11 @@ export class Talk {
         this.draft = '';
 
         this.list = element('ol', 'messages', '');
-        this.list.setAttribute('role', 'log');
-        this.list.setAttribute('aria-live', 'polite');
-        this.list.hidden = true;
+        this.log = document.createElement('div');
+        this.log.setAttribute('role', 'log');
+        this.log.setAttribute('aria-live', 'polite');
+        this.log.hidden = true;
+        this.log.append(this.list);
 
         this.item = document.createElement('li');
         this.button = element('button', 'talk', '');
@@ -62,7 +64,7 @@ export class Talk {
     rename(name) {
         this.name = name;
         this.label.textContent = name;
-        this.list.setAttribute('aria-label', 'Messages, ' + name);
+        this.log.setAttribute('aria-label', 'Messages, ' + name);
     }
 
 
@@ -106,7 +108,7 @@ export class Talk {
 
 
     show(shown) {
-        this.list.hidden = !shown;
+        this.log.hidden = !shown;
 
         if (shown) {
             this.button.setAttribute('aria-current', 'true');
@@ -118,7 +120,7 @@ export class Talk {
 
 
     remove() {
-        this.list.remove();
+        this.log.remove();
         this.item.remove();
     }
 }

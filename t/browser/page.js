@@ -18,7 +18,7 @@ const TEXTS = ['你好，世界', 'emoji 👩‍👩‍👧‍👦 😀', '"doub
                '<b>not bold</b> & &amp; <img src=x onerror=alert(1)>',
                'back\\slash \\u0041 {"op":3}'];
 
-const shown = 'ol.messages:not([hidden]) .text';
+const shown = '[role=log]:not([hidden]) .text';
 
 
 function texts(page) {

@@ -196,6 +196,14 @@ async function main() {
             () => a.alerts.includes('please register')
                   && a.url() === home + 'register.html', 10));
 
+        await stack.end('logic', 'SIGTERM');
+        answer = await request(b, 'POST', `${logic}/pushRoom?auth=${his}`
+                               + '&rid=1', '{"msg":"to nobody"}');
+        await tap.ok('without im_logic a send has a code', answer.code === -11);
+        await b.goto(home);
+        await tap.ok('and a page its links', () => visible(b, '#links'));
+        await tap.ok('the page says why', () => alerted(b, '发送失败'));
+
         const log = fs.readFileSync(path.join(stack.dir, 'access.log'),
                                     'utf8');
 
