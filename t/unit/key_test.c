@@ -199,7 +199,7 @@ static void
 test_accounts(void **state)
 {
     im_buf_t  b;
-    im_str_t  p1 = im_str("im:"), name = im_str("a{}b");
+    im_str_t  name = im_str("a{}b");
     im_str_t  user = im_str("u:1");
 
     (void) state;
