@@ -46,7 +46,7 @@ FUZZ     := $(patsubst t/fuzz/%.c,$(BUILD)/t/%,$(wildcard t/fuzz/*_fuzz.c))
 TESTED   := $(BUILD)/t/tested.a
 TESTLIBS := -lcmocka -lyajl -levent -lhiredis -lcrypt -lm
 
-.PHONY: all module programs run test lint style install clean help tests \
+.PHONY: all module programs run test drill lint style install clean help tests \
         packages-build packages-run packages-test packages-lint
 
 all: packages-build
@@ -54,7 +54,7 @@ all: packages-build
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
-	@echo "targets: all run test lint style install clean"
+	@echo "targets: all run test drill lint style install clean"
 
 packages-%:
 	@conf/packages $(subst -, ,$*)
@@ -126,7 +126,9 @@ run: packages-build-run
 
 # tests
 
-tests: module programs $(UNITS) $(FUZZ) $(BUILD)/t/client
+DRILL    := $(BUILD)/t/drill $(BUILD)/t/clock.so
+
+tests: module programs $(UNITS) $(FUZZ) $(BUILD)/t/client $(DRILL)
 
 test: packages-build-test
 	@$(MAKE) --no-print-directory SAN=$(SAN) tests
@@ -150,6 +152,19 @@ $(BUILD)/t/%_fuzz: t/fuzz/%_fuzz.c t/fuzz/replay.c $(TESTED) \
 $(BUILD)/t/client: t/e2e/client.c $(CORE)
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $< $(CORE) -lyajl -lm
+
+$(BUILD)/t/drill: t/drill/client.c
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $< -lyajl
+
+# preloaded where no sanitizer is
+$(BUILD)/t/clock.so: t/drill/clock.c
+	@mkdir -p $(@D)
+	$(CC) $(WARN) $(CFLAGS) $(DEFS) -fPIC -shared -o $@ $<
+
+drill: packages-build-test
+	@$(MAKE) --no-print-directory module programs $(DRILL)
+	@IM_BUILD=$(TOP)/$(BUILD) IM_DRILL=long perl t/drill/drill.t
 
 lint: packages-build-lint
 	@$(MAKE) --no-print-directory $(BUILD)/nginx/Makefile

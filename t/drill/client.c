@@ -1,0 +1,1477 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The clients of the drills: thousands of WebSocket connections in one process
+ * that keep a record of each message they get, and resume after a disconnect
+ * from where they were.
+ *
+ *   client PROTOCOL DRILL CLIENTS ROOMS USERS PUBLISHERS PORT...
+ *
+ * Client i follows room i mod ROOMS (with centrifuge a second one too) and the
+ * broadcast, the first USERS sign in and have an inbox.  A message's payload
+ * is {"msg":{"d":DRILL,"t":TOPIC,"p":PUBLISHER,"n":NUMBER}}: the numbers of a
+ * publisher in a topic start at 1 and have no gaps.
+ *
+ * Says "ready" once all have joined.  Commands, one a line, by stdin:
+ *
+ *   status             says how many are connected, and the counts up to now
+ *   cut MS             cuts all connections; they are made again MS later
+ *   forgotten          Redis has lost all: who had something has a hole
+ *   want TOPIC P N     N messages of publisher P to TOPIC were accepted
+ *   end SECONDS        waits until all have all of them, then says its verdict
+ */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <yajl/yajl_tree.h>
+
+
+#define MAX_PORTS   8
+#define MAX_NUMBER  16384       /* messages of a publisher to a topic */
+#define IN_SIZE     16384       /* grows */
+#define IN_MAX      (8 * 1024 * 1024)
+#define CONNECTING  64          /* handshakes under way at most */
+#define READY_MS    60000
+#define SLACK_MS    3000        /* a ping may be late by */
+#define SLOTS       4
+
+#define OP_TEXT     1
+#define OP_CLOSE    8
+#define OP_PING     9
+
+#define array(v)    ((v) != NULL && YAJL_IS_ARRAY(v) ? YAJL_GET_ARRAY(v) : NULL)
+
+
+typedef enum {
+    IDLE = 0,                   /* to be connected from `retry` on */
+    HANDSHAKE,
+    JOINING,
+    JOINED
+} phase_e;
+
+
+/* What a client has of a publisher's messages to one topic. */
+typedef struct {
+    uint32_t       max;
+    uint32_t       want;
+    int            told;        /* of a hole, behind which nothing came yet */
+    unsigned char  seen[MAX_NUMBER / 8];
+} record_t;
+
+
+/* A topic that a client follows. */
+typedef struct {
+    int            topic;       /* index; -1: none */
+    int            joined;
+    int            known;       /* the position below */
+    int            excused;     /* the hole that it is in is counted */
+    int            forgotten;   /* the next one is */
+    long           retry;       /* ms; 0: nothing to subscribe */
+    uint64_t       offset;
+    char           epoch[64];
+    record_t     **records;     /* by publisher, allocated when used */
+} slot_t;
+
+
+typedef struct {
+    int            fd;
+    phase_e        phase;
+    int            attempts;
+    long           retry;       /* ms */
+    long           heard;       /* ms */
+    long           ping;        /* ms between pings; 0: not known */
+    size_t         n;           /* bytes of in */
+    size_t         size;
+    unsigned char *in;
+    slot_t         slots[SLOTS];
+} client_t;
+
+
+typedef struct {
+    const char    *path;
+    void         (*hello)(client_t *c);
+    void         (*text)(client_t *c, char *text, size_t n);
+} protocol_t;
+
+
+typedef struct {
+    long           delivered;
+    long           due;
+    long           lost;
+    long           duplicated;
+    long           reordered;
+    long           excused;     /* messages in holes that were told */
+    long           real;        /* subscriptions with a hole */
+    long           told;        /* holes told */
+    long           recovered;   /* positions continued after a disconnect */
+    long           cuts;
+    long           faults;      /* not understood, not allowed */
+    char           first[600];  /* the first fault, in words */
+} verdict_t;
+
+
+static void arguments(int argc, char **argv);
+static void slots_init(int i);
+static void turn(void);
+static void start_some(void);
+static int start_client(client_t *c);
+static void look_after(client_t *c, long now);
+static void on_event(client_t *c, unsigned events);
+static void on_handshake(client_t *c);
+static void on_frames(client_t *c);
+static size_t frame_length(const client_t *c, size_t at, size_t *header);
+static void on_frame(client_t *c, int opcode, unsigned char *p, size_t n);
+static void lost(client_t *c);
+static void joined(client_t *c);
+static void send_frame(client_t *c, int opcode, const void *data, size_t n);
+
+static void im_hello(client_t *c);
+static void im_text(client_t *c, char *text, size_t n);
+static void cf_hello(client_t *c);
+static void cf_subscribe(client_t *c, int i);
+static void cf_text(client_t *c, char *text, size_t n);
+static void cf_reply(client_t *c, yajl_val reply);
+static void cf_connected(client_t *c, yajl_val result);
+static void cf_subscribed(client_t *c, slot_t *slot, yajl_val result);
+static void cf_push(client_t *c, yajl_val push);
+static void cf_publication(client_t *c, slot_t *slot, yajl_val pub);
+static slot_t *cf_slot(client_t *c, const char *channel);
+static void cf_channel(int topic, char *channel, size_t size);
+
+static void on_message(client_t *c, slot_t *slot, yajl_val msg);
+static void on_hole(client_t *c, slot_t *slot);
+static record_t *record_of(slot_t *slot, long p);
+static int has(const record_t *record, uint32_t n);
+static int topic_of(const char *name);
+static slot_t *slot_of(client_t *c, int topic);
+static void want(const char *name, long p, uint32_t n);
+static int complete(void);
+static void judge(void);
+static void tell(const char *what);
+static void cut_all(long ms);
+static void forgotten(void);
+
+static yajl_val get(yajl_val v, const char *name, yajl_type type);
+static const char *get_string(yajl_val v, const char *name);
+static uint64_t get_number(yajl_val v, const char *name);
+static int get_true(yajl_val v, const char *name);
+static void fault(const client_t *c, const char *format, ...);
+static int read_line(char *line, size_t size);
+static long now_ms(void);
+
+
+static const protocol_t  protocols[] = {
+    { "/im", im_hello, im_text },
+    { "/centrifuge", cf_hello, cf_text }
+};
+
+
+static const protocol_t  *protocol;
+static const char        *drill;
+static client_t          *clients;
+static int                nclients, nrooms, nusers, npublishers, nports;
+static int                ports[MAX_PORTS];
+static int                njoined, nconnecting, next_start, epoll;
+static verdict_t          verdict;
+
+
+int
+main(int argc, char **argv)
+{
+    int   p, i;
+    long  end, ms, n;
+    char  line[256], name[200];
+
+    arguments(argc, argv);
+
+    end = now_ms() + READY_MS;
+
+    while (njoined < nclients && now_ms() < end) {
+        turn();
+    }
+
+    if (njoined < nclients) {
+        printf("only %d of %d have joined; %s\n", njoined, nclients,
+               verdict.first);
+        return 1;
+    }
+
+    printf("ready\n");
+    fflush(stdout);
+
+    (void) fcntl(0, F_SETFL, O_NONBLOCK);
+
+    for ( ;; ) {
+        if (!read_line(line, sizeof(line))) {
+            turn();
+            continue;
+        }
+
+        if (strcmp(line, "status") == 0) {
+            tell("status");
+
+        } else if (sscanf(line, "cut %ld", &ms) == 1) {
+            cut_all(ms);
+
+        } else if (strcmp(line, "forgotten") == 0) {
+            forgotten();
+
+        } else if (sscanf(line, "want %199s %d %ld", name, &p, &n) == 3) {
+            want(name, p, (uint32_t) n);
+
+        } else if (sscanf(line, "end %ld", &ms) == 1) {
+            end = now_ms() + ms * 1000;
+
+            while (now_ms() < end && !complete()) {
+                for (i = 0; i < 20; i++) {
+                    turn();
+                }
+            }
+
+            judge();
+            tell("verdict");
+
+        } else {
+            return 2;
+        }
+    }
+}
+
+
+static void
+arguments(int argc, char **argv)
+{
+    int            i;
+    struct rlimit  rl;
+
+    if (argc < 8 || argc > 7 + MAX_PORTS) {
+        fprintf(stderr, "client PROTOCOL DRILL CLIENTS ROOMS USERS "
+                        "PUBLISHERS PORT...\n");
+        exit(2);
+    }
+
+    protocol = &protocols[strcmp(argv[1], "centrifuge") == 0];
+    drill = argv[2];
+    nclients = atoi(argv[3]);
+    nrooms = atoi(argv[4]);
+    nusers = atoi(argv[5]);
+    npublishers = atoi(argv[6]);
+    nports = argc - 7;
+
+    for (i = 0; i < nports; i++) {
+        ports[i] = atoi(argv[7 + i]);
+    }
+
+    if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+        rl.rlim_cur = rl.rlim_max;
+        (void) setrlimit(RLIMIT_NOFILE, &rl);
+    }
+
+    srandom(getpid());
+
+    epoll = epoll_create1(0);
+    clients = calloc(nclients, sizeof(client_t));
+
+    if (epoll == -1 || clients == NULL) {
+        perror("client");
+        exit(2);
+    }
+
+    for (i = 0; i < nclients; i++) {
+        slots_init(i);
+    }
+}
+
+
+static void
+slots_init(int i)
+{
+    int        k;
+    client_t  *c;
+
+    c = &clients[i];
+    c->fd = -1;
+    c->in = malloc(IN_SIZE + 1);
+    c->size = IN_SIZE;
+
+    for (k = 0; k < SLOTS; k++) {
+        c->slots[k].topic = -1;
+        c->slots[k].records = calloc(npublishers, sizeof(record_t *));
+
+        if (c->in == NULL || c->slots[k].records == NULL) {
+            perror("client");
+            exit(2);
+        }
+    }
+
+    c->slots[0].topic = i % nrooms;
+
+    k = (i + 1 + i / nrooms) % nrooms;
+
+    if (protocol == &protocols[1] && k != i % nrooms) {
+        c->slots[1].topic = k;
+    }
+
+    if (i < nusers) {
+        c->slots[2].topic = nrooms + i;
+    }
+
+    c->slots[3].topic = nrooms + nusers;
+}
+
+
+static void
+turn(void)
+{
+    int                 i, n;
+    long                now;
+    struct epoll_event  events[256];
+
+    start_some();
+
+    n = epoll_wait(epoll, events, 256, 10);
+
+    for (i = 0; i < n; i++) {
+        on_event(events[i].data.ptr, events[i].events);
+    }
+
+    now = now_ms();
+
+    for (i = 0; i < nclients; i++) {
+        if (clients[i].fd != -1) {
+            look_after(&clients[i], now);
+        }
+    }
+}
+
+
+static void
+start_some(void)
+{
+    int        i;
+    long       now;
+    client_t  *c;
+
+    now = now_ms();
+
+    for (i = 0; i < nclients && nconnecting < CONNECTING; i++) {
+        c = &clients[next_start];
+        next_start = (next_start + 1) % nclients;
+
+        if (c->phase == IDLE && c->retry <= now && !start_client(c)) {
+            c->retry = now + 200;
+        }
+    }
+}
+
+
+/* Each attempt goes to the next port: whoever was lost resumes elsewhere. */
+static int
+start_client(client_t *c)
+{
+    int                 fd, i, one;
+    struct sockaddr_in  sin;
+    struct epoll_event  ev;
+
+    i = (int) (c - clients);
+    one = 1;
+
+    fd = socket(AF_INET, SOCK_STREAM|SOCK_NONBLOCK, 0);
+    if (fd == -1) {
+        return 0;
+    }
+
+    memset(&sin, 0, sizeof(sin));
+    sin.sin_family = AF_INET;
+    sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sin.sin_port = htons(ports[(i / nrooms + c->attempts++) % nports]);
+
+    (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+
+    if (connect(fd, (struct sockaddr *) &sin, sizeof(sin)) == -1
+        && errno != EINPROGRESS)
+    {
+        close(fd);
+        return 0;
+    }
+
+    ev.events = EPOLLIN|EPOLLOUT;
+    ev.data.ptr = c;
+
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) == -1) {
+        close(fd);
+        return 0;
+    }
+
+    c->fd = fd;
+    c->n = 0;
+    c->phase = HANDSHAKE;
+    c->heard = now_ms();
+    nconnecting++;
+
+    return 1;
+}
+
+
+/* What time brings: silence, and subscriptions to be made again. */
+static void
+look_after(client_t *c, long now)
+{
+    int  i;
+
+    if (c->phase != JOINED && now - c->heard > 15000) {
+        lost(c);
+        return;
+    }
+
+    if (c->ping > 0 && now - c->heard > c->ping + SLACK_MS) {
+        lost(c);
+        return;
+    }
+
+    for (i = 0; i < SLOTS && c->fd != -1; i++) {
+        if (c->slots[i].retry != 0 && c->slots[i].retry <= now) {
+            c->slots[i].retry = 0;
+            cf_subscribe(c, i);
+        }
+    }
+}
+
+
+static void
+on_event(client_t *c, unsigned events)
+{
+    int                 len;
+    char                head[256];
+    ssize_t             n;
+    unsigned char      *in;
+    struct epoll_event  ev;
+
+    if (c->fd == -1) {
+        return;
+    }
+
+    if (events & EPOLLOUT) {
+        ev.events = EPOLLIN;
+        ev.data.ptr = c;
+        (void) epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &ev);
+
+        len = snprintf(head, sizeof(head),
+                       "GET %s HTTP/1.1\r\nHost: localhost\r\n"
+                       "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                       "Sec-WebSocket-Version: 13\r\n\r\n", protocol->path);
+
+        if (send(c->fd, head, len, MSG_NOSIGNAL) != len) {
+            lost(c);
+            return;
+        }
+    }
+
+    if (!(events & (EPOLLIN|EPOLLERR|EPOLLHUP))) {
+        return;
+    }
+
+    if (c->n == c->size) {
+        in = c->size < IN_MAX ? realloc(c->in, c->size * 2 + 1) : NULL;
+
+        if (in == NULL) {
+            verdict.faults++;
+            fault(c, "a frame is too long");
+            lost(c);
+            return;
+        }
+
+        c->in = in;
+        c->size *= 2;
+    }
+
+    n = recv(c->fd, c->in + c->n, c->size - c->n, 0);
+
+    if (n == -1 && errno == EAGAIN) {
+        return;
+    }
+
+    if (n <= 0) {
+        lost(c);
+        return;
+    }
+
+    c->n += n;
+    c->heard = now_ms();
+
+    if (c->phase == HANDSHAKE) {
+        on_handshake(c);
+    }
+
+    if (c->phase > HANDSHAKE) {
+        on_frames(c);
+    }
+}
+
+
+static void
+on_handshake(client_t *c)
+{
+    size_t          used;
+    unsigned char  *end;
+
+    end = memmem(c->in, c->n, "\r\n\r\n", 4);
+    if (end == NULL) {
+        return;
+    }
+
+    if (memcmp(c->in, "HTTP/1.1 101", 12) != 0) {
+        lost(c);
+        return;
+    }
+
+    used = end + 4 - c->in;
+    memmove(c->in, c->in + used, c->n - used);
+    c->n -= used;
+    c->phase = JOINING;
+
+    protocol->hello(c);
+}
+
+
+static void
+on_frames(client_t *c)
+{
+    size_t  at, header, n;
+
+    for (at = 0; c->fd != -1; at += n) {
+        n = frame_length(c, at, &header);
+
+        if (n == 0 || n > c->n - at) {
+            break;
+        }
+
+        on_frame(c, c->in[at] & 15, c->in + at + header, n - header);
+    }
+
+    if (c->fd != -1) {
+        memmove(c->in, c->in + at, c->n - at);
+        c->n -= at;
+    }
+}
+
+
+/* 0: not known yet */
+static size_t
+frame_length(const client_t *c, size_t at, size_t *header)
+{
+    int                   i;
+    size_t                n, have;
+    const unsigned char  *p;
+
+    have = c->n - at;
+    p = c->in + at;
+
+    if (have < 2) {
+        return 0;
+    }
+
+    n = p[1] & 127;
+    *header = n < 126 ? 2 : n == 126 ? 4 : 10;
+
+    if (have < *header) {
+        return 0;
+    }
+
+    if (n >= 126) {
+        for (i = 2, n = 0; i < (int) *header; i++) {
+            n = n << 8 | p[i];
+        }
+    }
+
+    return *header + n;
+}
+
+
+static void
+on_frame(client_t *c, int opcode, unsigned char *p, size_t n)
+{
+    int  code;
+
+    if (opcode == OP_TEXT) {
+        protocol->text(c, (char *) p, n);
+        return;
+    }
+
+    if (opcode == OP_PING) {
+        send_frame(c, OP_PING + 1, p, n);
+        return;
+    }
+
+    code = n >= 2 ? p[0] << 8 | p[1] : 0;
+
+    if (opcode != OP_CLOSE || (code >= 3500 && code < 4000)) {
+        verdict.faults++;
+        fault(c, "opcode %d, code %d, \"%.*s\"", opcode, code,
+              n > 2 ? (int) n - 2 : 0, p + 2);
+    }
+
+    lost(c);
+}
+
+
+static void
+lost(client_t *c)
+{
+    int  i;
+
+    close(c->fd);
+    c->fd = -1;
+    c->retry = now_ms() + random() % 500;
+    c->ping = 0;
+
+    if (c->phase == JOINED) {
+        njoined--;
+        verdict.cuts++;
+
+    } else {
+        nconnecting--;
+    }
+
+    for (i = 0; i < SLOTS; i++) {
+        c->slots[i].joined = 0;
+        c->slots[i].retry = 0;
+    }
+
+    c->phase = IDLE;
+}
+
+
+/* Counted as joined when all of its topics are. */
+static void
+joined(client_t *c)
+{
+    int  i;
+
+    for (i = 0; i < SLOTS; i++) {
+        if (c->slots[i].topic != -1 && !c->slots[i].joined) {
+            return;
+        }
+    }
+
+    if (c->phase == JOINING) {
+        c->phase = JOINED;
+        nconnecting--;
+        njoined++;
+    }
+}
+
+
+static void
+send_frame(client_t *c, int opcode, const void *data, size_t n)
+{
+    size_t                i, at;
+    unsigned char         frame[4096];
+    const unsigned char  *p;
+
+    if (c->fd == -1 || n > sizeof(frame) - 8) {
+        return;
+    }
+
+    p = data;
+    at = 2;
+    frame[0] = 0x80 | opcode;
+
+    if (n < 126) {
+        frame[1] = 0x80 | n;
+
+    } else {
+        frame[1] = 0x80 | 126;
+        frame[2] = n >> 8;
+        frame[3] = n & 255;
+        at = 4;
+    }
+
+    memcpy(frame + at, "\x37\xfa\x21\x3d", 4);
+
+    for (i = 0; i < n; i++) {
+        frame[at + 4 + i] = p[i] ^ frame[at + i % 4];
+    }
+
+    if (send(c->fd, frame, at + 4 + n, MSG_NOSIGNAL) != (ssize_t) (at + 4 + n))
+    {
+        lost(c);
+    }
+}
+
+
+static void
+im_hello(client_t *c)
+{
+    int   i;
+    char  first[256], token[32];
+
+    i = (int) (c - clients);
+
+    snprintf(token, sizeof(token), "\"drl%013x\"", i);
+    snprintf(first, sizeof(first), "{\"auth\":%s,\"roomId\":%d}",
+             i < nusers ? token : "null",
+             atoi(drill) * 1000 + c->slots[0].topic);
+
+    send_frame(c, OP_TEXT, first, strlen(first));
+}
+
+
+/*
+ * {"code":0,"msg":{...},"op":3}, or room info.  What was pushed while it was
+ * away doesn't reach a client: nobody promised it.
+ */
+static void
+im_text(client_t *c, char *text, size_t n)
+{
+    int        i;
+    char       bad;
+    yajl_val   frame;
+    slot_t    *slot;
+
+    if (memmem(text, n, "\"op\":4", 6) != NULL) {
+
+        for (i = 0; i < SLOTS && c->phase == JOINING; i++) {
+            if (c->slots[i].known) {
+                on_hole(c, &c->slots[i]);
+                verdict.told--;
+            }
+
+            c->slots[i].known = 1;
+            c->slots[i].joined = 1;
+        }
+
+        joined(c);
+        return;
+    }
+
+    bad = text[n];
+    text[n] = '\0';
+    frame = yajl_tree_parse(text, NULL, 0);
+    text[n] = bad;
+
+    slot = slot_of(c, topic_of(get_string(get(frame, "msg", yajl_t_object),
+                                          "t")));
+
+    if (slot == NULL) {
+        verdict.faults++;
+        fault(c, "got %.*s", (int) n, text);
+
+    } else {
+        on_message(c, slot, get(frame, "msg", yajl_t_object));
+    }
+
+    yajl_tree_free(frame);
+}
+
+
+static void
+cf_hello(client_t *c)
+{
+    int      i, n;
+    char     text[1024], channel[64], token[64];
+    slot_t  *slot;
+
+    i = (int) (c - clients);
+
+    snprintf(token, sizeof(token), "\"token\":\"drl%013x\",", i);
+
+    n = snprintf(text, sizeof(text), "{\"id\":1,\"connect\":{%s\"subs\":{",
+                 i < nusers ? token : "");
+
+    for (i = 2; i < SLOTS; i++) {
+        slot = &c->slots[i];
+
+        if (slot->topic == -1 || !slot->known) {
+            continue;
+        }
+
+        cf_channel(slot->topic, channel, sizeof(channel));
+        n += snprintf(text + n, sizeof(text) - n,
+                      "%s\"%s\":{\"recover\":true,\"epoch\":\"%s\","
+                      "\"offset\":%lu}", text[n - 1] == '{' ? "" : ",",
+                      channel, slot->epoch, (unsigned long) slot->offset);
+    }
+
+    n += snprintf(text + n, sizeof(text) - n, "}}}");
+
+    send_frame(c, OP_TEXT, text, n);
+
+    for (i = 0; i < 2; i++) {
+        if (c->slots[i].topic != -1) {
+            cf_subscribe(c, i);
+        }
+    }
+}
+
+
+static void
+cf_subscribe(client_t *c, int i)
+{
+    int      n;
+    char     text[512], channel[64];
+    slot_t  *slot;
+
+    slot = &c->slots[i];
+
+    cf_channel(slot->topic, channel, sizeof(channel));
+    n = snprintf(text, sizeof(text), "{\"id\":%d,\"subscribe\":{\"channel\":"
+                 "\"%s\",\"recoverable\":true", 10 + i, channel);
+
+    if (slot->known) {
+        n += snprintf(text + n, sizeof(text) - n, ",\"recover\":true,"
+                      "\"epoch\":\"%s\",\"offset\":%lu", slot->epoch,
+                      (unsigned long) slot->offset);
+    }
+
+    n += snprintf(text + n, sizeof(text) - n, "}}");
+
+    send_frame(c, OP_TEXT, text, n);
+}
+
+
+static void
+cf_text(client_t *c, char *text, size_t n)
+{
+    char      *p, *end, *line, bad;
+    yajl_val   v;
+
+    end = text + n;
+
+    for (line = text; line < end && c->fd != -1; line = p + 1) {
+        p = memchr(line, '\n', end - line);
+        p = p != NULL ? p : end;
+
+        if (p - line == 2 && memcmp(line, "{}", 2) == 0) {
+            send_frame(c, OP_TEXT, "{}", 2);
+            continue;
+        }
+
+        bad = *p;
+        *p = '\0';
+        v = yajl_tree_parse(line, NULL, 0);
+        *p = bad;
+
+        if (get(v, "push", yajl_t_object) != NULL) {
+            cf_push(c, get(v, "push", yajl_t_object));
+
+        } else if (get_number(v, "id") != 0) {
+            cf_reply(c, v);
+
+        } else {
+            verdict.faults++;
+            fault(c, "got %.*s", (int) (p - line), line);
+        }
+
+        yajl_tree_free(v);
+    }
+}
+
+
+static void
+cf_reply(client_t *c, yajl_val reply)
+{
+    int       i;
+    yajl_val  error;
+
+    i = (int) get_number(reply, "id") - 10;
+    error = get(reply, "error", yajl_t_object);
+
+    if (error != NULL && get_true(error, "temporary")) {
+
+        if (i < 0) {
+            lost(c);
+            return;
+        }
+
+        c->slots[i].retry = now_ms() + 200 + random() % 500;
+        return;
+    }
+
+    if (error != NULL || i >= SLOTS) {
+        verdict.faults++;
+        fault(c, "answer %d: error %lu %s", i,
+              (unsigned long) get_number(error, "code"),
+              get_string(error, "message"));
+        lost(c);
+        return;
+    }
+
+    if (i < 0) {
+        cf_connected(c, get(reply, "connect", yajl_t_object));
+
+    } else {
+        cf_subscribed(c, &c->slots[i], get(reply, "subscribe",
+                                           yajl_t_object));
+    }
+}
+
+
+static void
+cf_connected(client_t *c, yajl_val result)
+{
+    size_t     i;
+    slot_t    *slot;
+    yajl_val   subs;
+
+    c->ping = 1000 * (long) get_number(result, "ping");
+
+    subs = get(result, "subs", yajl_t_object);
+
+    for (i = 0; subs != NULL && i < YAJL_GET_OBJECT(subs)->len; i++) {
+        slot = cf_slot(c, YAJL_GET_OBJECT(subs)->keys[i]);
+
+        if (slot != NULL) {
+            cf_subscribed(c, slot, YAJL_GET_OBJECT(subs)->values[i]);
+        }
+    }
+
+    joined(c);
+}
+
+
+static void
+cf_subscribed(client_t *c, slot_t *slot, yajl_val result)
+{
+    size_t    i;
+    yajl_val  pubs;
+
+    if (slot->known && !get_true(result, "was_recovering")) {
+        verdict.faults++;
+        fault(c, "recover was ignored");
+    }
+
+    snprintf(slot->epoch, sizeof(slot->epoch), "%s",
+             get_string(result, "epoch"));
+
+    if (get_true(result, "recovered")) {
+        verdict.recovered++;
+
+    } else {
+        if (slot->known) {
+            on_hole(c, slot);
+        }
+
+        slot->offset = get_number(result, "offset");
+    }
+
+    slot->known = 1;
+    slot->joined = 1;
+
+    pubs = get(result, "publications", yajl_t_array);
+
+    for (i = 0; pubs != NULL && i < array(pubs)->len; i++) {
+        cf_publication(c, slot, array(pubs)->values[i]);
+    }
+
+    joined(c);
+}
+
+
+static void
+cf_push(client_t *c, yajl_val push)
+{
+    slot_t    *slot;
+    yajl_val   v;
+
+    slot = cf_slot(c, get_string(push, "channel"));
+    v = get(push, "pub", yajl_t_object);
+
+    if (v != NULL) {
+        if (slot == NULL || !slot->joined) {
+            verdict.faults++;
+            fault(c, "a publication of \"%s\", which it doesn't follow",
+                  get_string(push, "channel"));
+            return;
+        }
+
+        cf_publication(c, slot, v);
+        return;
+    }
+
+    v = get(push, "unsubscribe", yajl_t_object);
+
+    if (v == NULL || slot == NULL) {
+        return;
+    }
+
+    if (get_number(v, "code") < 2500) {
+        verdict.faults++;
+        fault(c, "unsubscribed with %lu",
+              (unsigned long) get_number(v, "code"));
+    }
+
+    slot->joined = 0;
+    slot->retry = now_ms() + 1 + random() % 300;
+}
+
+
+static void
+cf_publication(client_t *c, slot_t *slot, yajl_val pub)
+{
+    uint64_t  offset;
+
+    offset = get_number(pub, "offset");
+
+    if (offset > slot->offset + 1) {
+        verdict.faults++;
+        fault(c, "number %lu after %lu", (unsigned long) offset,
+              (unsigned long) slot->offset);
+    }
+
+    if (offset > slot->offset) {
+        slot->offset = offset;
+    }
+
+    on_message(c, slot, get(get(pub, "data", yajl_t_object), "msg",
+                            yajl_t_object));
+}
+
+
+static slot_t *
+cf_slot(client_t *c, const char *channel)
+{
+    int   i;
+    char  name[64];
+
+    for (i = 0; i < SLOTS; i++) {
+        if (c->slots[i].topic == -1) {
+            continue;
+        }
+
+        cf_channel(c->slots[i].topic, name, sizeof(name));
+
+        if (strcmp(name, channel) == 0) {
+            return &c->slots[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+cf_channel(int topic, char *channel, size_t size)
+{
+    if (topic < nrooms) {
+        snprintf(channel, size, "%d", atoi(drill) * 1000 + topic);
+
+    } else if (topic < nrooms + nusers) {
+        snprintf(channel, size, "#u%d", topic - nrooms);
+
+    } else {
+        snprintf(channel, size, "#");
+    }
+}
+
+
+static void
+on_message(client_t *c, slot_t *slot, yajl_val msg)
+{
+    long       p;
+    uint32_t   n, k;
+    record_t  *record;
+
+    p = (long) get_number(msg, "p");
+    n = (uint32_t) get_number(msg, "n");
+    record = record_of(slot, p);
+
+    if (record == NULL || n == 0 || n >= MAX_NUMBER
+        || strcmp(get_string(msg, "d"), drill) != 0
+        || topic_of(get_string(msg, "t")) != slot->topic)
+    {
+        verdict.faults++;
+        fault(c, "message %u of %ld to \"%s\" in drill \"%s\"", n, p,
+              get_string(msg, "t"), get_string(msg, "d"));
+        return;
+    }
+
+    if (has(record, n)) {
+        verdict.duplicated++;
+        fault(c, "message %u of %ld to \"%s\" twice", n, p,
+              get_string(msg, "t"));
+        return;
+    }
+
+    verdict.delivered++;
+
+    if (n < record->max) {
+        verdict.reordered++;
+        fault(c, "message %u of %ld to \"%s\" after %u", n, p,
+              get_string(msg, "t"), record->max);
+    }
+
+    for (k = record->max + 1; record->told && k < n; k++) {
+        record->seen[k / 8] |= 1 << k % 8;
+        verdict.excused++;
+        verdict.real += !slot->excused;
+        slot->excused = 1;
+    }
+
+    record->told = 0;
+    record->seen[n / 8] |= 1 << n % 8;
+
+    if (n > record->max) {
+        record->max = n;
+    }
+}
+
+
+/* From here on gaps are excused, up to the next message of each publisher. */
+static void
+on_hole(client_t *c, slot_t *slot)
+{
+    int  p;
+
+    (void) c;
+
+    verdict.told++;
+
+    slot->excused = slot->forgotten;
+    slot->forgotten = 0;
+
+    for (p = 0; p < npublishers; p++) {
+        record_of(slot, p)->told = 1;
+    }
+}
+
+
+static record_t *
+record_of(slot_t *slot, long p)
+{
+    if (p < 0 || p >= npublishers) {
+        return NULL;
+    }
+
+    if (slot->records[p] == NULL) {
+        slot->records[p] = calloc(1, sizeof(record_t));
+
+        if (slot->records[p] == NULL) {
+            perror("client");
+            exit(2);
+        }
+    }
+
+    return slot->records[p];
+}
+
+
+static int
+has(const record_t *record, uint32_t n)
+{
+    return record->seen[n / 8] >> n % 8 & 1;
+}
+
+
+/* "r:5007", "u:u12", "b"; -1: none of these */
+static int
+topic_of(const char *name)
+{
+    int  i;
+
+    if (strcmp(name, "b") == 0) {
+        return nrooms + nusers;
+    }
+
+    if (strncmp(name, "r:", 2) == 0) {
+        i = atoi(name + 2) - atoi(drill) * 1000;
+        return i >= 0 && i < nrooms ? i : -1;
+    }
+
+    if (strncmp(name, "u:u", 3) == 0) {
+        i = atoi(name + 3);
+        return i >= 0 && i < nusers ? nrooms + i : -1;
+    }
+
+    return -1;
+}
+
+
+static slot_t *
+slot_of(client_t *c, int topic)
+{
+    int  i;
+
+    for (i = 0; i < SLOTS && topic != -1; i++) {
+        if (c->slots[i].topic == topic) {
+            return &c->slots[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+want(const char *name, long p, uint32_t n)
+{
+    int      i;
+    slot_t  *slot;
+
+    if (n >= MAX_NUMBER || p >= npublishers) {
+        exit(2);
+    }
+
+    for (i = 0; i < nclients; i++) {
+        slot = slot_of(&clients[i], topic_of(name));
+
+        if (slot != NULL) {
+            record_of(slot, p)->want = n;
+        }
+    }
+}
+
+
+static int
+complete(void)
+{
+    int        i, k, p;
+    record_t  *record;
+
+    if (njoined < nclients) {
+        return 0;
+    }
+
+    for (i = 0; i < nclients * SLOTS; i++) {
+        k = i % SLOTS;
+
+        for (p = 0; p < npublishers; p++) {
+            record = clients[i / SLOTS].slots[k].records[p];
+
+            if (record != NULL && record->max < record->want
+                && !record->told)
+            {
+                return 0;
+            }
+        }
+    }
+
+    return 1;
+}
+
+
+static void
+judge(void)
+{
+    int        i, p;
+    uint32_t   n;
+    slot_t    *slot;
+    record_t  *record;
+
+    for (i = 0; i < nclients * SLOTS; i++) {
+        slot = &clients[i / SLOTS].slots[i % SLOTS];
+
+        for (p = 0; p < npublishers; p++) {
+            record = slot->records[p];
+
+            if (record == NULL) {
+                continue;
+            }
+
+            verdict.due += record->want;
+
+            if (record->max > record->want) {
+                verdict.faults++;
+                fault(&clients[i / SLOTS], "message %u of %d to topic %d, of "
+                      "which %u were accepted", record->max, p, slot->topic,
+                      record->want);
+            }
+
+            for (n = 1; n <= record->want; n++) {
+                if (has(record, n)) {
+                    continue;
+                }
+
+                if (record->told && n > record->max) {
+                    verdict.excused++;
+                    verdict.real += !slot->excused;
+                    slot->excused = 1;
+                    continue;
+                }
+
+                verdict.lost++;
+                fault(&clients[i / SLOTS], "message %u of %d to topic %d, of "
+                      "%u, is lost", n, p, slot->topic, record->want);
+            }
+        }
+    }
+}
+
+
+static void
+tell(const char *what)
+{
+    printf("{\"what\":\"%s\",\"clients\":%d,\"joined\":%d,\"due\":%ld,"
+           "\"delivered\":%ld,\"lost\":%ld,\"duplicated\":%ld,"
+           "\"reordered\":%ld,\"excused\":%ld,\"real\":%ld,\"told\":%ld,"
+           "\"recovered\":%ld,\"cuts\":%ld,\"faults\":%ld,\"first\":\"%s\"}\n",
+           what, nclients, njoined, verdict.due, verdict.delivered,
+           verdict.lost, verdict.duplicated, verdict.reordered,
+           verdict.excused, verdict.real, verdict.told, verdict.recovered,
+           verdict.cuts, verdict.faults, verdict.first);
+    fflush(stdout);
+}
+
+
+static void
+cut_all(long ms)
+{
+    int  i;
+
+    for (i = 0; i < nclients; i++) {
+        if (clients[i].fd != -1) {
+            lost(&clients[i]);
+        }
+
+        clients[i].retry = now_ms() + ms;
+    }
+}
+
+
+/* Whoever has got anything saw what Redis lost. */
+static void
+forgotten(void)
+{
+    int      i, p;
+    slot_t  *slot;
+
+    for (i = 0; i < nclients * SLOTS; i++) {
+        slot = &clients[i / SLOTS].slots[i % SLOTS];
+
+        for (p = 0; p < npublishers && !slot->forgotten; p++) {
+            slot->forgotten = slot->records[p] != NULL
+                              && slot->records[p]->max > 0;
+        }
+
+        verdict.real += slot->forgotten;
+    }
+}
+
+
+static yajl_val
+get(yajl_val v, const char *name, yajl_type type)
+{
+    const char  *path[2];
+
+    path[0] = name;
+    path[1] = NULL;
+
+    return v != NULL ? yajl_tree_get(v, path, type) : NULL;
+}
+
+
+static const char *
+get_string(yajl_val v, const char *name)
+{
+    v = get(v, name, yajl_t_string);
+
+    return v != NULL ? YAJL_GET_STRING(v) : "";
+}
+
+
+static uint64_t
+get_number(yajl_val v, const char *name)
+{
+    v = get(v, name, yajl_t_number);
+
+    return v != NULL && YAJL_IS_INTEGER(v) ? (uint64_t) YAJL_GET_INTEGER(v)
+                                           : 0;
+}
+
+
+static int
+get_true(yajl_val v, const char *name)
+{
+    return get(v, name, yajl_t_true) != NULL;
+}
+
+
+/* The first one is kept, without what would break the verdict's JSON. */
+static void
+fault(const client_t *c, const char *format, ...)
+{
+    int      n;
+    char    *p;
+    va_list  args;
+
+    if (verdict.first[0] != '\0') {
+        return;
+    }
+
+    n = snprintf(verdict.first, sizeof(verdict.first), "client %d: ",
+                 (int) (c - clients));
+
+    va_start(args, format);
+    (void) vsnprintf(verdict.first + n, sizeof(verdict.first) - n, format,
+                     args);
+    va_end(args);
+
+    for (p = verdict.first; *p != '\0'; p++) {
+        if (*p == '"' || *p == '\\' || (unsigned char) *p < ' ') {
+            *p = '\'';
+        }
+    }
+}
+
+
+/* Keeps its place between calls; 0: no whole line yet. */
+static int
+read_line(char *line, size_t size)
+{
+    static char    buf[65536];
+    static size_t  n;
+    char          *end;
+    ssize_t        got;
+
+    got = read(0, buf + n, sizeof(buf) - n);
+
+    if (got > 0) {
+        n += got;
+    }
+
+    if (got == 0 && n == 0) {
+        exit(0);
+    }
+
+    end = memchr(buf, '\n', n);
+
+    if (end == NULL) {
+        return 0;
+    }
+
+    if ((size_t) (end - buf) >= size) {
+        exit(2);
+    }
+
+    memcpy(line, buf, end - buf);
+    line[end - buf] = '\0';
+    n -= end + 1 - buf;
+    memmove(buf, end + 1, n);
+
+    return 1;
+}
+
+
+static long
+now_ms(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}

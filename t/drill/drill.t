@@ -1,0 +1,682 @@
+#!/usr/bin/perl
+# Copyright (C) The im authors
+#
+# Drills: pushes from several publishers while something dies, stalls or
+# forgets.  Each client records what it gets; each push that was accepted must
+# have reached each of its followers once and in order, but for holes that the
+# client was told of, and only where something was really lost.
+#
+#   prove t/drill/drill.t                    a few seconds each
+#   IM_DRILL=long perl t/drill/drill.t       long ones, and a table
+#   IM_DRILLS=redis-kill,storm ...           these only
+#
+#   IM_BUILD=build IM_DRILL_PORT=22100 IM_DRILL_CLIENTS=N
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+
+use IO::Select;
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX ();
+use Test::Im::Stack;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $long = ($ENV{IM_DRILL} || '') eq 'long';
+my $build = $ENV{IM_BUILD} || Cwd::cwd() . '/build';
+my $nclients = $ENV{IM_DRILL_CLIENTS} || ($long ? 1000 : 200);
+my $nrooms = $long ? 20 : 10;
+my $nusers = int $nclients / 5;
+my $npublishers = 3;                    # and the drill itself is one more
+my $rate = $long ? 150 : 90;            # pushes a second, of all publishers
+my $settle = 40;
+my $protocol = $ENV{IM_DRILL_PROTOCOL} || 'im';
+my $lease = 12;
+
+my %only = map { $_ => 1 } split /,/, $ENV{IM_DRILLS} || '';
+
+$SIG{PIPE} = 'IGNORE';
+$SIG{$_} = sub { exit 1 } for qw(TERM INT HUP);
+
+my $stack = Test::Im::Stack->new(
+    build => $build, port => $ENV{IM_DRILL_PORT} || 22100,
+    clock => "$build/t/clock.so", drain => $long ? '5s' : '1s',
+    rules => 'im_room * history=5000 ttl=1h; '
+        . 'im_room 99* history=5 ttl=1h; '
+        . 'im_inbox history=5000 ttl=1h; '
+        . 'im_broadcast history=5000 ttl=1h; '
+        . 'im_ping 3s timeout=9s;',
+    locations => join "\n", map { "location = /$_ { im_auth token; "
+        . "im_connect /im_connect; im_comet protocol=$_; }" } $protocol,
+);
+
+
+# The drills.  "run" is called while pushes go on; what it returns is a fault.
+# number: part of the names of rooms.
+
+my @drills = (
+    [ 'redis-late', 'Redis comes after all others', sub {}, before => sub {
+        $stack->start(qw(logic1 logic2 job1 job2 nginx1 nginx2));
+        wait_for(2, 20);
+        $stack->start('redis');
+        tokens();
+    } ],
+
+    [ 'job-kill', 'kill -9 of a job, then of the other', sub {
+        for my $i (1 .. ($long ? 10 : 2)) {
+            my $name = 'job' . (1 + $i % 2);
+            $stack->stop('KILL', $name);
+            wait_for(0.5, 1.5);
+            $stack->start($name);
+            wait_for(0.5, 1.5);
+        }
+    } ],
+
+    [ 'job-stop', 'a job stands still, another takes over', sub {
+        $stack->signal('STOP', 'job1');
+        wait_for(7, 10);
+        $stack->signal('CONT', 'job1');
+        wait_for(0.5, 5);
+    } ],
+
+    [ 'logic-kill', 'kill -9 of one logic, then of the other', sub {
+        for my $i (1 .. ($long ? 10 : 2)) {
+            my $name = 'logic' . (1 + $i % 2);
+            $stack->stop('KILL', $name);
+            wait_for(0.7, 1);
+            $stack->start($name);
+            wait_for(0.7, 1);
+        }
+    } ],
+
+    [ 'worker-kill', 'kill -9 of an nginx worker, clients go elsewhere', sub {
+        for my $i (1 .. ($long ? 4 : 1)) {
+            $stack->kill_worker('nginx' . (1 + $i % 2));
+            wait_for(1, 5);
+        }
+        return $long ? counts($lease + 2) : undef;
+    }, resume => 1 ],
+
+    [ 'redis-kill', 'kill -9 of Redis, AOF everysec', sub {
+        for my $i (1 .. ($long ? 5 : 1)) {
+            $stack->stop('KILL', 'redis');
+            $stack->start('redis');
+            wait_for(2, 5);
+        }
+        return counts($lease + 2);
+    } ],
+
+    [ 'redis-away', 'Redis is away for a while', sub {
+        $stack->stop('TERM', 'redis');
+        wait_for(2, 20);
+        $stack->start('redis');
+        wait_for(1, 5);
+        return counts($lease + 2);
+    } ],
+
+    [ 'redis-pause', 'CLIENT PAUSE, of writes and of all', sub {
+        for my $what (qw(WRITE ALL)) {
+            $stack->redis('CLIENT', 'PAUSE', $long ? 3000 : 1000, $what);
+            wait_for(1.5, 5);
+        }
+    } ],
+
+    [ 'redis-stop', 'Redis takes connections and says nothing', sub {
+        $stack->signal('STOP', 'redis');
+        wait_for(3, 10);
+        $stack->signal('CONT', 'redis');
+        wait_for(1, 5);
+    }, check => sub {
+        my ($load) = @_;
+        return "no 503\n" if !$load->{503};
+        return "an answer took $load->{slowest} s\n" if $load->{slowest} > 4;
+        return undef;
+    } ],
+
+    [ 'pubsub-kill', 'pub/sub connections are cut again and again', sub {
+        for (1 .. ($long ? 40 : 5)) {
+            $stack->redis('CLIENT', 'KILL', 'TYPE', 'pubsub');
+            sleep(0.5);
+        }
+    } ],
+
+    [ 'pubsub-full', 'a worker stands still, Redis drops its pub/sub', sub {
+        $stack->redis('CONFIG', 'SET', 'client-output-buffer-limit',
+                      'pubsub 64kb 64kb 60');
+        my ($worker) = $stack->workers('nginx1');
+        my $since = length Test::Im::Stack::slurp("$stack->{dir}/redis.log");
+        kill 'STOP', $worker;
+        my $dropped = Test::Im::Stack::until_true(15, sub {
+            substr(Test::Im::Stack::slurp("$stack->{dir}/redis.log"), $since)
+                =~ /output buffer limits/;
+        });
+        kill 'CONT', $worker;
+        $stack->redis('CONFIG', 'SET', 'client-output-buffer-limit',
+                      'pubsub 256mb 64mb 60');
+        wait_for(0.5, 5);
+        return $dropped ? undef : "Redis dropped nobody\n";
+    }, pad => 8000 ],
+
+    [ 'script-flush', 'Redis forgets the scripts', sub {
+        for (1 .. ($long ? 10 : 3)) {
+            $stack->redis('SCRIPT', 'FLUSH');
+            wait_for(0.5, 1);
+        }
+    } ],
+
+    [ 'flushall', 'Redis forgets everything', sub {
+        load_stop();
+        wait_for(0.5, 1);
+        $stack->redis('FLUSHALL');
+        client('forgotten');
+        tokens();
+        load_start();
+        wait_for(2, 10);
+    }, everywhere => 1, resume => 1 ],
+
+    [ 'window', 'away for longer than the history reaches', sub {
+        load_stop();
+        client('cut ' . ($long ? 5000 : 2500));
+        load_start();
+        wait_for(2.5, 5);
+    }, number => 99, resume => 1, holes => 1 ],
+
+    [ 'storm', 'all clients are cut at once and resume', sub {
+        for (1 .. ($long ? 5 : 1)) {
+            client('cut 200');
+            wait_for(1.5, 5);
+        }
+    }, resume => 1 ],
+
+    [ 'queue-full', 'no job: the queue is full, pushes get 503', sub {
+        $stack->stop('TERM', 'job1', 'job2');
+        wait_for(2, 5);
+        $stack->start('job1', 'job2');
+        wait_for(1, 3);
+    }, logic => [ '--queue-cap=5' ], check => sub {
+        return $_[0]{503} ? undef : "no 503\n";
+    } ],
+
+    [ 'same-id', 'one push, 100 times at once', \&same_id ],
+
+    [ 'clock', 'the wall clock jumps an hour, to and fro', sub {
+        for my $ahead (3600, -3600, 0) {
+            # in place: it is mapped
+            open(my $fh, '+<:raw', "$stack->{dir}/clock") or die $!;
+            syswrite $fh, pack 'q', $ahead;
+            close $fh;
+            wait_for(1, 5);
+        }
+        return counts($lease + 2);
+    }, clock => 1 ],
+
+    [ 'memory', 'Redis at maxmemory, without eviction', sub {
+        $stack->redis('CONFIG', 'SET', 'maxmemory', '1mb');
+        wait_for(2, 10);
+        $stack->redis('CONFIG', 'SET', 'maxmemory', 0);
+        wait_for(1, 3);
+    }, check => sub { return $_[0]{503} ? undef : "no 503\n" } ],
+
+    [ 'reload', 'nginx is reloaded, one node after the other', sub {
+        for my $i (1 .. ($long ? 4 : 2)) {
+            $stack->reload('nginx' . (1 + $i % 2));
+            wait_for(0.7, 3);
+        }
+    }, resume => 1 ],
+
+    [ 'network', 'a network swallows all, for some of the clients', sub {
+        my ($proxy) = @_;
+        kill 'USR1', $proxy;
+        wait_for(3, 30);
+        kill 'USR1', $proxy;
+        wait_for(1, 5);
+    }, proxy => 1 ],
+);
+
+
+sub wait_for {
+    my ($short_s, $long_s) = @_;
+
+    sleep($long ? $long_s : $short_s);
+
+    return;
+}
+
+
+sub tokens {
+    my $socket = IO::Socket::UNIX->new(Peer => "$stack->{dir}/redis.sock")
+        or die "redis: $!\n";
+
+    for my $i (0 .. $nusers - 1) {
+        print $socket join '', "*6\r\n", map { '$' . length($_) . "\r\n$_\r\n" }
+            'HSET', sprintf('im_drl%013x', $i), 'UserId', "u$i", 'UserName',
+            "User $i";
+    }
+
+    Test::Im::Stack::reply($socket) for 1 .. $nusers;
+}
+
+
+# Sessions, and those of each room, as many as there are within a time.
+sub counts {
+    my ($seconds) = @_;
+    my $answer = '';
+
+    return undef if Test::Im::Stack::until_true($seconds, sub {
+        $answer = ($stack->http(1, 'GET', '/im/online'))[1];
+        $answer =~ /"connections":$nclients\b/;
+    });
+
+    return "count: $answer\n";
+}
+
+
+# clients
+
+my ($to_client, $from_client, $client_pid);
+
+sub clients_start {
+    my ($number, @ports) = @_;
+
+    pipe(my $in, $to_client) && pipe($from_client, my $out) or die $!;
+    $client_pid = fork();
+    die "fork: $!" unless defined $client_pid;
+
+    if ($client_pid == 0) {
+        open(STDIN, '<&', $in);
+        open(STDOUT, '>&', $out);
+        close $to_client;
+        close $from_client;
+        exec("$build/t/drill", $protocol, $number, $nclients, $nrooms,
+             $nusers, $npublishers + 1, @ports) or POSIX::_exit(127);
+    }
+
+    $to_client->autoflush(1);
+
+    my $line = <$from_client>;
+    die 'clients: ' . ($line || "gone\n") if ($line || '') ne "ready\n";
+
+    # im doesn't say when an inbox is followed
+    Test::Im::Stack::until_true(10, sub {
+        $nusers == grep { ($stack->redis('HLEN', $_) || 0) > 0 }
+            $stack->keys('im:*:u:*:w');
+    }) or die "inboxes have no routes\n";
+}
+
+
+sub client {
+    print $to_client "$_[0]\n";
+}
+
+
+sub clients_end {
+    my %want = @_;
+
+    client("want $_ $want{$_}") for sort keys %want;
+    client("end $settle");
+
+    my $line = <$from_client>;
+
+    close $to_client;
+    close $from_client;
+    waitpid($client_pid, 0);
+    $client_pid = undef;
+
+    return JSON::PP::decode_json(defined $line ? $line : '{}');
+}
+
+
+# pushes: what was accepted is in %accepted, "TOPIC PUBLISHER" => N
+
+my (%accepted, %load, @pids, $number, $pad, $everywhere);
+
+sub load_start {
+    for my $p (0 .. $npublishers - 1) {
+        my $pid = fork();
+
+        die "fork: $!" unless defined $pid;
+        if ($pid == 0) {
+            $stack->{kept} = {};
+            close $to_client;
+            publisher($p);
+            POSIX::_exit(0);
+        }
+        push @pids, $pid;
+    }
+}
+
+
+sub load_stop {
+    my @now = splice @pids;
+
+    kill 'TERM', @now;
+
+    for my $pid (@now) {
+        waitpid($pid, 0);
+        $load{failed}++ if $? != 0;
+    }
+
+    for my $file (glob("$stack->{dir}/load.*")) {
+        for my $line (split /\n/, Test::Im::Stack::slurp($file)) {
+            my ($what, $key, $value) = split / /, $line, 3;
+
+            if ($what eq 'accepted') {
+                $accepted{$key =~ tr/,/ /r} = $value;
+
+            } elsif ($what eq 'status') {
+                $load{$key} += $value;
+
+            } elsif (($load{slowest} || 0) < $value) {
+                $load{slowest} = $value;
+            }
+        }
+        unlink $file;
+    }
+}
+
+
+# Until it is told to end, but never with a push that is not accepted.
+sub publisher {
+    my ($p) = @_;
+    my (%n, %status, $end);
+    my $i = 0;
+    my $slowest = 0;
+    my $begin = time();
+
+    for my $key (grep { / $p\z/ } keys %accepted) {
+        $n{$key =~ s/ .*//r} = $accepted{$key};
+    }
+
+    $SIG{TERM} = sub { $end = 1 };
+
+    # each topic once, so that all have a position to lose
+    my @all = $everywhere
+        ? ('b', (map { "r:$_" } map { $number * 1000 + $_ } 0 .. $nrooms - 1),
+           map { "u:u$_" } 0 .. $nusers - 1) : ();
+
+    while (!$end || @all) {
+        my $early = $begin + $i / $rate * $npublishers - time();
+        sleep($early) if $early > 0 && !@all;
+
+        my $kind = $i++ % 40;
+        my $topic = shift @all;
+        $topic = $kind == 39 ? 'b'
+               : $kind % 5 == 4 ? 'u:u' . int rand $nusers
+               : 'r:' . ($number * 1000 + int rand $nrooms) if !defined $topic;
+
+        my $limit = time() + 60;
+        my $body = body($topic, $p, ++$n{$topic});
+
+        for (my $try = $p; ; $try++) {
+            my $since = time();
+            my ($status, $answer) = $stack->http(1 + $try % 2, 'POST',
+                                                 '/im/push', $body);
+            $status{$status}++;
+            $slowest = time() - $since if time() - $since > $slowest;
+            last if $status == 200;
+
+            if (time() > $limit || ($status && $status < 500)) {
+                print STDERR "# push: $status $answer\n";
+                POSIX::_exit(1);
+            }
+            sleep(0.1);
+        }
+    }
+
+    Test::Im::Stack::spew("$stack->{dir}/load.$p", join '',
+        map({ "accepted $_,$p $n{$_}\n" } keys %n),
+        map({ "status $_ $status{$_}\n" } keys %status),
+        "slowest - $slowest\n");
+}
+
+
+sub body {
+    my ($topic, $p, $n) = @_;
+    my ($kind, $name) = $topic =~ /\A(.)(?::(.*))?\z/;
+    my $to = $kind eq 'b' ? '"all":true'
+           : $kind eq 'u' ? "\"users\":[\"$name\"]" : "\"rooms\":[\"$name\"]";
+
+    return "{\"id\":\"d$number-$p-$topic-$n\",$to,\"data\":{\"msg\":"
+        . "{\"d\":\"$number\",\"t\":\"$topic\",\"p\":$p,\"n\":$n}"
+        . ($pad ? ',"pad":"' . 'x' x $pad . '"' : '') . '}}';
+}
+
+
+# One message by 100 connections to both nodes, and so to all of im_logic.
+sub same_id {
+    for my $round (1 .. ($long ? 10 : 2)) {
+        my $topic = 'r:' . ($number * 1000);
+        my $body = body($topic, $npublishers, $round);
+        my (%seq, @sockets);
+
+        for my $i (0 .. 99) {
+            my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                PeerPort => $stack->{port} + $i % 2) or return "connect: $!\n";
+            push @sockets, $socket;
+        }
+
+        syswrite $_, "POST /im/push HTTP/1.1\r\nHost: localhost\r\n"
+            . "Connection: close\r\nContent-Type: application/json\r\n"
+            . 'Content-Length: ' . length($body) . "\r\n\r\n$body"
+            for @sockets;
+
+        for my $socket (@sockets) {
+            local $/;
+            my $answer = <$socket>;
+            $answer = '' unless defined $answer;
+            $seq{$answer =~ /"seq":(\d+)/ ? $1 : "none: $answer"}++;
+        }
+
+        return 'numbers: ' . join(', ', keys %seq) . "\n" if keys %seq != 1;
+        $accepted{"$topic $npublishers"} = $round;
+    }
+
+    return undef;
+}
+
+
+# A proxy to the second node; between two USR1 nothing passes it.
+sub proxy {
+    my $pid = fork();
+
+    die "fork: $!" unless defined $pid;
+    return $pid if $pid;
+
+    my (%peer, $black, $bytes);
+    my $select = IO::Select->new(my $listen = IO::Socket::INET->new(
+        Listen => 512, LocalAddr => '127.0.0.1', ReuseAddr => 1,
+        LocalPort => $stack->{port} + 2)) or POSIX::_exit(1);
+    my $parent = getppid();
+
+    $SIG{USR1} = sub { $black = !$black };
+
+    while (getppid() == $parent) {
+
+        if ($black) {
+            sleep(0.05);
+            next;
+        }
+
+        for my $socket ($select->can_read(0.2)) {
+            if ($socket == $listen) {
+                my $one = $listen->accept or next;
+                my $two = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                    PeerPort => $stack->{port} + 1) or next;
+                @peer{$one, $two} = ($two, $one);
+                $select->add($one, $two);
+                next;
+            }
+
+            my $other = $peer{$socket} or next;
+
+            if (sysread($socket, $bytes, 65536)
+                && defined syswrite($other, $bytes))
+            {
+                next;
+            }
+
+            $select->remove($socket, $other);
+            delete @peer{$socket, $other};
+            close $socket;
+            close $other;
+        }
+    }
+
+    POSIX::_exit(0);
+}
+
+
+# One drill: (row, fault)
+sub drill {
+    my ($name, $title, $run, %o) = @_;
+    my @ports = map { $stack->{port} + $_ } 0, 1, $o{proxy} ? 2 : ();
+    my $why = '';
+    my $proxy;
+
+    (%accepted, %load) = ();
+    $pad = $o{pad};
+    $everywhere = $o{everywhere};
+
+    if ($o{logic}) {
+        $stack->{logic} = $o{logic};
+        $stack->stop('TERM', 'logic1', 'logic2');
+        $stack->start('logic1', 'logic2');
+    }
+
+    if ($o{clock}) {
+        my @these = qw(nginx2 logic2 job2);
+        my $file = "$stack->{dir}/clock";
+        Test::Im::Stack::spew($file, pack 'q', 0);
+        $stack->stop($_ eq 'nginx2' ? 'QUIT' : 'TERM', $_) for @these;
+        $stack->{clocks} = { map { $_ => $file } @these };
+        $stack->start(@these);
+    }
+
+    $o{before}->() if $o{before};
+    $stack->ready or die "pushes are not accepted\n";
+    $proxy = proxy() if $o{proxy};
+
+    clients_start($number, @ports);
+    load_start();
+    wait_for(0.5, 2);
+    $why = $run->($proxy) || '';
+    load_stop();
+
+    my $accepted = 0;
+    $accepted += $_ for values %accepted;
+
+    my $v = clients_end(%accepted);
+    $why .= $o{check}->(\%load) || '' if $o{check};
+    kill 'KILL', $proxy if $proxy;
+    waitpid($proxy, 0) if $proxy;
+
+    if ($o{logic} || $o{clock}) {
+        delete @{$stack}{qw(logic clocks)};
+        for my $this ($o{clock} ? qw(nginx2 logic2 job2) : qw(logic1 logic2)) {
+            $stack->stop($this eq 'nginx2' ? 'QUIT' : 'TERM', $this);
+            $stack->start($this);
+        }
+    }
+
+    $why .= "a push was not accepted\n" if $load{failed};
+    $why .= "$v->{joined} of $nclients are there\n"
+        if $v->{joined} != $nclients;
+    $why .= "$_: $v->{$_}\n"
+        for grep { $v->{$_} } qw(lost duplicated reordered faults);
+    $why .= "holes: $v->{real}, told: $v->{told}\n"
+        if $v->{real} != $v->{told};
+    $why .= "no hole\n" if ($o{holes} || $o{everywhere}) && !$v->{real};
+    $why .= "nobody resumed\n" if $o{resume} && !$v->{recovered}
+                                  && !$o{holes};
+    $why .= "delivered: $v->{delivered} of $v->{due} and $v->{excused}\n"
+        if $v->{delivered} + $v->{excused} != $v->{due};
+    $why .= "first: $v->{first}\n" if $v->{first};
+
+    return ({ %$v, name => $name, accepted => $accepted,
+              refused => $load{503} || 0 }, $why);
+}
+
+
+my @columns = (
+    [ drill => '%-13s', 'name' ], [ clients => '%7d', 'clients' ],
+    [ accepted => '%8d', 'accepted' ], [ refused => '%7d', 'refused' ],
+    [ due => '%8d', 'due' ], [ delivered => '%9d', 'delivered' ],
+    [ lost => '%4d', 'lost' ], [ duplicated => '%10d', 'duplicated' ],
+    [ reordered => '%9d', 'reordered' ], [ cuts => '%5d', 'cuts' ],
+    [ resumed => '%7d', 'recovered' ], [ 'holes real' => '%10d', 'real' ],
+    [ 'holes told' => '%10d', 'told' ], [ verdict => '%s', 'verdict' ],
+);
+
+sub row {
+    my ($row) = @_;
+
+    return join(' | ', map {
+        my ($title, $format, $key) = @$_;
+        my ($width) = $format =~ /(-?\d+)/;
+        $row ? sprintf($format, defined $row->{$key} ? $row->{$key} : 0)
+             : sprintf('%' . ($width || '') . 's', $title);
+    } @columns) . "\n";
+}
+
+
+my @rows;
+
+# without Redis at first: its drill starts the rest
+unless (%only && !$only{'redis-late'}) {
+    shift @drills while $drills[0][0] ne 'redis-late';
+
+} else {
+    $stack->start(qw(redis logic1 logic2 job1 job2 nginx1 nginx2));
+    tokens();
+}
+
+for my $i (0 .. $#drills) {
+    my ($name, $title, $run, %o) = @{$drills[$i]};
+
+    next if %only && !$only{$name};
+    next if $protocol eq 'im' && $o{resume};
+
+    $number = $o{number} || $i + 1;
+
+    my $begin = time();
+    my ($row, $why) = eval { drill($name, $title, $run, %o) };
+
+    if ($@) {
+        ($row, $why) = ({ name => $name }, $@);
+        kill 'TERM', @pids if @pids;
+        load_stop();
+        kill 'KILL', $client_pid if $client_pid;
+        waitpid($client_pid, 0) if $client_pid;
+    }
+
+    $row->{verdict} = $why eq '' ? 'good' : 'BAD';
+    push @rows, $row;
+
+    ok($why eq '', sprintf '%s: %s (%.1f s)', $name, $title, time() - $begin)
+        or diag($why, JSON::PP->new->canonical->encode($row));
+}
+
+my @alerts = $stack->alerts;
+is(scalar @alerts, 0, 'no alert') or diag(@alerts[0 .. ($#alerts > 4 ? 4
+                                                        : $#alerts)]);
+
+my @findings = $stack->findings;
+is(scalar @findings, 0, 'no finding of a sanitizer') or diag(@findings);
+
+done_testing();
+
+print "\n", row(), row() =~ s/[^|\n]/-/gr, map { row($_) } @rows if $long;
+
+$stack->end(Test::More->builder->is_passing);
+
+END {
+    my $status = $?;
+    if ($stack && $$ == $stack->{owner}) {
+        kill 'KILL', grep { $_ } @pids, $client_pid;
+        $stack->end(0);
+    }
+    $? = $status;
+}
