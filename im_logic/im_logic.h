@@ -256,6 +256,8 @@ void im_logic_nodes_cleanup(im_logic_t *logic);
 
 /* NULL: ready; else why pushes can't be accepted. */
 const char *im_logic_unready(const im_logic_t *logic);
+/* NULL: known; else why it can't be told who is where. */
+const char *im_logic_unknown(const im_logic_t *logic);
 
 
 #endif /* IM_LOGIC_H */

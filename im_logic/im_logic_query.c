@@ -11,17 +11,15 @@
 void
 im_logic_online(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
 {
-    im_buf_t  b;
+    im_buf_t     b;
+    const char  *why;
 
     (void) rest;
 
-    if (!im_daemon_redis_ready(logic->redis)) {
-        im_logic_reply_error(logic, r, 503, im_daemon_redis_why(logic->redis));
-        return;
-    }
+    why = im_logic_unknown(logic);
 
-    if (!logic->nodes.known) {
-        im_logic_reply_error(logic, r, 503, "the workers are not known yet");
+    if (why != NULL) {
+        im_logic_reply_error(logic, r, 503, why);
         return;
     }
 

@@ -201,12 +201,12 @@ im_logic_name_or_none(im_str_t name)
 const char *
 im_logic_unready(const im_logic_t *logic)
 {
-    if (!im_daemon_redis_ready(logic->redis)) {
-        return im_daemon_redis_why(logic->redis);
-    }
+    const char  *why;
 
-    if (!logic->nodes.known) {
-        return "the workers are not known yet";
+    why = im_logic_unknown(logic);
+
+    if (why != NULL) {
+        return why;
     }
 
     if (logic->nodes.nworkers == 0) {
@@ -214,4 +214,15 @@ im_logic_unready(const im_logic_t *logic)
     }
 
     return NULL;
+}
+
+
+const char *
+im_logic_unknown(const im_logic_t *logic)
+{
+    if (!im_daemon_redis_ready(logic->redis)) {
+        return im_daemon_redis_why(logic->redis);
+    }
+
+    return logic->nodes.known ? NULL : "the workers are not known yet";
 }
