@@ -41,7 +41,9 @@ im_hub_init(im_hub_t *hub, const uint64_t seed[2], uint32_t npartitions,
     }
 
     im_logs_init(&hub->logs, chunk_size);
+    im_board_init(&hub->board);
     hub->npartitions = npartitions;
+    hub->nsubs = 0;
 
     return IM_OK;
 
@@ -106,6 +108,12 @@ im_hub_join(im_hub_t *hub, im_str_t name, uint8_t wire, im_sub_t *sub,
     }
 
     if (im_topic_subscribe(topic, wire, sub) == IM_OK) {
+        hub->nsubs++;
+
+        if (topic->name[0] == 'r') {
+            im_board_joined(&hub->board, topic);
+        }
+
         return topic;
     }
 
@@ -126,6 +134,7 @@ im_hub_leave(im_hub_t *hub, im_sub_t *sub, int *last)
     topic = sub->log->topic;
 
     im_topic_unsubscribe(&hub->logs, sub);
+    hub->nsubs--;
 
     *last = topic->nsubs == 0;
 
@@ -136,6 +145,7 @@ im_hub_leave(im_hub_t *hub, im_sub_t *sub, int *last)
 void
 im_hub_topic_destroy(im_hub_t *hub, im_topic_t *topic)
 {
+    im_board_remove(&hub->board, topic);
     im_hash_remove(&hub->topics, &topic->node);
     im_topic_destroy(&hub->logs, topic);
 }

@@ -270,6 +270,10 @@ void im_proto_centrifuge_decode(im_str_t *rest, uint8_t opcode, int connected,
     im_buf_t *arena, im_command_t *command);
 void im_proto_centrifuge_reply(im_buf_t *b, const im_reply_t *reply);
 
+/* centrifuge: one publication, one client; objects, for the server API too. */
+void im_proto_centrifuge_add_message(im_buf_t *b, const im_message_t *m);
+void im_proto_centrifuge_add_client(im_buf_t *b, const im_client_t *client);
+
 void im_proto_echo_decode(im_str_t *rest, uint8_t opcode, int connected,
     im_buf_t *arena, im_command_t *command);
 

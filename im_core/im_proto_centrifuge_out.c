@@ -52,12 +52,8 @@ static void im_proto_centrifuge_add_position(im_buf_t *b,
     const im_subscribed_t *sub);
 static void im_proto_centrifuge_add_messages(im_buf_t *b,
     const im_subscribed_t *sub);
-static void im_proto_centrifuge_add_message(im_buf_t *b,
-    const im_message_t *m);
 static void im_proto_centrifuge_add_data(im_buf_t *b,
     const im_envelope_t *e);
-static void im_proto_centrifuge_add_client(im_buf_t *b,
-    const im_client_t *client);
 static void im_proto_centrifuge_add_channel(im_buf_t *b, im_str_t topic);
 
 static void im_proto_centrifuge_key(im_buf_t *b, const char *name);
@@ -375,7 +371,7 @@ im_proto_centrifuge_add_messages(im_buf_t *b, const im_subscribed_t *sub)
 
 
 /* Only what a client published says who did. */
-static void
+void
 im_proto_centrifuge_add_message(im_buf_t *b, const im_message_t *m)
 {
     im_client_t           client;
@@ -428,7 +424,7 @@ im_proto_centrifuge_add_data(im_buf_t *b, const im_envelope_t *e)
 }
 
 
-static void
+void
 im_proto_centrifuge_add_client(im_buf_t *b, const im_client_t *client)
 {
     im_buf_add_z(b, "{\"user\":");

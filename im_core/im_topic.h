@@ -112,6 +112,7 @@ struct im_topic_s {
     uint32_t        nsubs;     /* over all logs */
     uint16_t        partition;
     uint8_t         state;     /* im_topic_state_e */
+    uint8_t         listed;    /* im_board_t's */
     uint8_t         name_len;  /* at most IM_TOPIC_MAX */
     u_char          name[1];   /* "r:NAME", "u:ID" or "b"; NUL-terminated */
 };

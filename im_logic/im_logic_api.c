@@ -61,6 +61,12 @@ static const im_logic_method_t  im_logic_methods[] = {
     { im_str("unsubscribe"), im_logic_api_unsubscribe },
     { im_str("disconnect"), im_logic_api_disconnect },
     { im_str("refresh"), im_logic_api_refresh },
+    { im_str("presence"), im_logic_api_presence },
+    { im_str("presence_stats"), im_logic_api_presence_stats },
+    { im_str("history"), im_logic_api_history },
+    { im_str("history_remove"), im_logic_api_history_remove },
+    { im_str("channels"), im_logic_api_channels },
+    { im_str("info"), im_logic_api_info },
     { im_str("rpc"), im_logic_api_unavailable },
     { im_null_str, NULL }
 };

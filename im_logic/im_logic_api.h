@@ -87,7 +87,7 @@ void im_logic_api_unsubscribe(im_logic_command_t *c);
 void im_logic_api_disconnect(im_logic_command_t *c);
 void im_logic_api_refresh(im_logic_command_t *c);
 
-/* im_logic_api_query.c */
+/* im_logic_api_query.c, im_logic_api_nodes.c */
 void im_logic_api_presence(im_logic_command_t *c);
 void im_logic_api_presence_stats(im_logic_command_t *c);
 void im_logic_api_history(im_logic_command_t *c);

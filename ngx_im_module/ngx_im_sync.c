@@ -667,7 +667,7 @@ ngx_im_sync_lease_keys(ngx_im_sync_t *sync, im_str_t *argv)
 static ngx_uint_t
 ngx_im_sync_record(ngx_im_sync_t *sync, im_str_t *argv, im_buf_t *b, int full)
 {
-    size_t            at[4];
+    size_t            at[7];
     ngx_uint_t        n;
     im_str_t          empty;
     ngx_im_worker_t  *w;
@@ -688,11 +688,24 @@ ngx_im_sync_record(ngx_im_sync_t *sync, im_str_t *argv, im_buf_t *b, int full)
     }
 
     at[3] = b->len;
+    im_buf_add_uint(b, w->hub.topics.count);
+    at[4] = b->len;
+    im_buf_add_uint(b, w->hub.nsubs);
+    at[5] = b->len;
+    im_board_look(&w->hub.board);
+    im_board_encode(b, &w->hub.board);
+    at[6] = b->len;
 
     if (b->failed) {
         return 0;
     }
 
+    n += ngx_im_sync_field(argv + n, "topics",
+                           im_str_set(b->data + at[3], at[4] - at[3]));
+    n += ngx_im_sync_field(argv + n, "subs",
+                           im_str_set(b->data + at[4], at[5] - at[4]));
+    n += ngx_im_sync_field(argv + n, "rooms",
+                           im_str_set(b->data + at[5], at[6] - at[5]));
     n += ngx_im_sync_field(argv + n, "sessions", im_str_set(b->data, at[0]));
     n += ngx_im_sync_field(argv + n, "draining",
                            im_str_z(w->draining ? "1" : "0"));
