@@ -535,6 +535,7 @@ my %Verbs = (
     ping        => sub { $_[0]->write(frame(9, $_[1])) },
     pong        => sub { $_[0]->write(frame(10, $_[1])) },
     recv        => \&client_recv,
+    subscribe   => \&client_subscribe,
     like        => \&client_like,
     recv_binary => sub { expect($_[0], 2, $_[1]) },
     recv_text   => sub { expect($_[0], 1, $_[1]) },
@@ -896,6 +897,30 @@ sub client_like {
     die "got $frame->{payload}\n" unless $frame->{payload} =~ /$pattern/;
 
     $Saved{$_} = $+{$_} for keys %+;
+
+    return 1;
+}
+
+
+# N PREFIX, of centrifuge: channels PREFIX1 to PREFIXN in one message
+sub client_subscribe {
+    my ($client, $arg) = @_;
+    my ($n, $prefix) = split ' ', $arg;
+    my $end = deadline();
+    my $left = $n;
+
+    $client->write(frame(1, join "\n", map {
+        "{\"id\":" . (1000 + $_) . ",\"subscribe\":{\"channel\":\"$prefix$_\"}}"
+    } 1 .. $n));
+
+    while ($left > 0) {
+        my $frame = $client->next_message($end)
+            or die "$left answers are missing\n";
+        for my $reply (split /\n/, $frame->{payload}) {
+            die "got $reply\n" unless $reply =~ /"subscribe":/;
+            $left--;
+        }
+    }
 
     return 1;
 }
