@@ -210,6 +210,12 @@ void im_logic_room(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest);
 void im_logic_user(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest);
 
 
+/* im_logic_room_history.c */
+
+/* IM_DECLINED: the path isn't that of a room's history. */
+im_int_t im_logic_room_history(im_logic_t *logic, im_daemon_request_t *r);
+
+
 /* im_logic_control.c */
 
 /*

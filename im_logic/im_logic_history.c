@@ -240,6 +240,10 @@ im_logic_history_at(im_logic_history_t *h, const im_daemon_reply_t *reply)
         return;
     }
 
+    if (h->range.last && h->top > h->range.limit) {
+        h->range.since = h->top - h->range.limit;
+    }
+
     if (h->events.top(h->data, &top) != IM_OK) {
         im_logic_history_done(h, NULL);
         return;

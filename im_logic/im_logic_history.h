@@ -28,6 +28,7 @@ typedef struct {
     uint64_t   since;              /* behind it, or before it in reverse */
     im_uint_t  limit;              /* 0: only where it stands */
     unsigned   reverse:1;          /* since 0: from the end */
+    unsigned   last:1;             /* the last ones, in order; no since */
 } im_logic_range_t;
 
 

@@ -54,6 +54,10 @@ static im_str_t im_logic_person_name(const im_hash_node_t *node);
 void
 im_logic_room(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
 {
+    if (im_logic_room_history(logic, r) == IM_OK) {
+        return;
+    }
+
     im_logic_who(logic, r, rest, 1);
 }
 
