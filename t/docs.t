@@ -130,7 +130,7 @@ for my $page (@pages) {
 
         $command =~ s/127\.0\.0\.1:8080/127.0.0.1:$port/g;
         my $answer = `$command -s`;
-        like($answer, qr/\A\{"(?:code":0|node)/, "$page: $command");
+        like($answer, qr/\A\{"(?:code":0|result|replies|node)/, "$page: $command");
     }
 }
 
