@@ -74,17 +74,17 @@ static const im_daemon_header_t  im_logic_v1_account_preflight[] = {
 static const im_logic_v1_form_t  im_logic_v1_forms[] = {
     { NULL, NULL, NULL, 0, 0, 0 },
     { NULL, im_logic_v1_api_headers, im_logic_v1_api_preflight, 204,
-      IM_API_NETWORK, IM_API_AWAY },
+      IM_V1_NETWORK, IM_V1_AWAY },
     { "application/json; charset=utf-8", im_logic_v1_account_headers,
       im_logic_v1_account_preflight, 200, IM_ACCOUNT_INVALID,
       IM_ACCOUNT_SYSTEM }
 };
 
 
-static const im_logic_v1_code_t  im_logic_api_codes[] = {
-    { IM_API_OK, "success" },
-    { IM_API_NETWORK, "网络请求出错" },
-    { IM_API_SEND, "发送失败" },
+static const im_logic_v1_code_t  im_logic_v1_codes[] = {
+    { IM_V1_OK, "success" },
+    { IM_V1_NETWORK, "网络请求出错" },
+    { IM_V1_SEND, "发送失败" },
     { 0, NULL }
 };
 
@@ -136,8 +136,8 @@ im_logic_v1_refuse(im_logic_t *logic, im_daemon_request_t *r,
     code = status == 503 ? f->busy : f->bad;
     r->retry = status == 503;
 
-    if (form == IM_FORM_API) {
-        im_logic_api_reply(logic, r, status == 405 ? 405 : 200, code);
+    if (form == IM_FORM_V1) {
+        im_logic_v1_reply(logic, r, status == 405 ? 405 : 200, code);
 
     } else {
         im_logic_account_reply(logic, r, status == 405 ? 405 : 200, code,
@@ -147,14 +147,14 @@ im_logic_v1_refuse(im_logic_t *logic, im_daemon_request_t *r,
 
 
 void
-im_logic_api_reply(im_logic_t *logic, im_daemon_request_t *r,
+im_logic_v1_reply(im_logic_t *logic, im_daemon_request_t *r,
     im_uint_t status, int code)
 {
     im_buf_t  b;
 
-    if (code == IM_API_AWAY) {
+    if (code == IM_V1_AWAY) {
         r->retry = 1;
-        code = IM_API_NETWORK;
+        code = IM_V1_NETWORK;
     }
 
     im_buf_init(&b, 256);
@@ -162,7 +162,7 @@ im_logic_api_reply(im_logic_t *logic, im_daemon_request_t *r,
     im_buf_add_z(&b, "{\"code\":");
     im_buf_add_int(&b, code);
     im_buf_add_z(&b, ",\"msg\":");
-    im_json_add_string(&b, im_str_z(im_logic_v1_msg(im_logic_api_codes,
+    im_json_add_string(&b, im_str_z(im_logic_v1_msg(im_logic_v1_codes,
                                                     code)));
     im_buf_add_z(&b, "}\n");
 

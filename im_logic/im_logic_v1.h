@@ -12,10 +12,10 @@
 
 
 /* /api/v1/ */
-#define IM_API_OK            0
-#define IM_API_NETWORK      -1
-#define IM_API_SEND         -11
-#define IM_API_AWAY         -1000    /* told as -1, with Retry-After */
+#define IM_V1_OK            0
+#define IM_V1_NETWORK      -1
+#define IM_V1_SEND         -11
+#define IM_V1_AWAY         -1000    /* told as -1, with Retry-After */
 
 /* /v1/user/ */
 #define IM_ACCOUNT_OK        0
@@ -29,7 +29,7 @@
 #define IM_ACCOUNT_OFTEN    -1005    /* not the seed's */
 
 
-void im_logic_api_reply(im_logic_t *logic, im_daemon_request_t *r,
+void im_logic_v1_reply(im_logic_t *logic, im_daemon_request_t *r,
     im_uint_t status, int code);
 
 /* msg NULL: that of the code; data NULL: {} */

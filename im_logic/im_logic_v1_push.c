@@ -102,7 +102,7 @@ im_logic_v1_send(im_logic_t *logic, im_daemon_request_t *r, int room)
 
     push = im_calloc(sizeof(im_logic_v1_push_t));
     if (push == NULL) {
-        im_logic_api_reply(logic, r, 200, IM_API_AWAY);
+        im_logic_v1_reply(logic, r, 200, IM_V1_AWAY);
         return;
     }
 
@@ -115,17 +115,17 @@ im_logic_v1_send(im_logic_t *logic, im_daemon_request_t *r, int room)
 
     code = im_logic_v1_read(push, &token);
 
-    if (code == IM_API_OK
+    if (code == IM_V1_OK
         && im_logic_token_find(logic, im_buf_str(&token),
                                im_logic_v1_sender_handler, push)
            != IM_OK)
     {
-        code = IM_API_AWAY;
+        code = IM_V1_AWAY;
     }
 
     im_buf_cleanup(&token);
 
-    if (code != IM_API_OK) {
+    if (code != IM_V1_OK) {
         im_logic_v1_end(push, code);
     }
 }
@@ -142,13 +142,13 @@ im_logic_v1_read(im_logic_v1_push_t *push, im_buf_t *token)
     query = push->r->query;
 
     if (im_logic_v1_body(push) != IM_OK) {
-        return IM_API_NETWORK;
+        return IM_V1_NETWORK;
     }
 
     if (im_logic_url_find(query, "auth", token) != IM_OK || token->failed
         || !im_logic_token_valid(im_buf_str(token)))
     {
-        return IM_API_SEND;
+        return IM_V1_SEND;
     }
 
     im_buf_init(&to, IM_NAME_MAX);
@@ -158,7 +158,7 @@ im_logic_v1_read(im_logic_v1_push_t *push, im_buf_t *token)
 
     if (rc != IM_OK || to.failed || !im_name_valid(im_buf_str(&to))) {
         im_buf_cleanup(&to);
-        return IM_API_SEND;
+        return IM_V1_SEND;
     }
 
     memcpy(push->to_data, to.data, to.len);
@@ -166,7 +166,7 @@ im_logic_v1_read(im_logic_v1_push_t *push, im_buf_t *token)
 
     im_buf_cleanup(&to);
 
-    return IM_API_OK;
+    return IM_V1_OK;
 }
 
 
@@ -248,7 +248,7 @@ im_logic_v1_sender_handler(void *data, im_int_t rc,
     im_logic_v1_push_t  *push = data;
 
     if (rc != IM_OK) {
-        im_logic_v1_end(push, rc == IM_ERROR ? IM_API_AWAY : IM_API_SEND);
+        im_logic_v1_end(push, rc == IM_ERROR ? IM_V1_AWAY : IM_V1_SEND);
         return;
     }
 
@@ -262,7 +262,7 @@ im_logic_v1_sender_handler(void *data, im_int_t rc,
 
     if (push->room) {
         if (!im_logic_token_room(login->rooms, push->to)) {
-            im_logic_v1_end(push, IM_API_SEND);
+            im_logic_v1_end(push, IM_V1_SEND);
             return;
         }
 
@@ -271,7 +271,7 @@ im_logic_v1_sender_handler(void *data, im_int_t rc,
     }
 
     if (im_logic_v1_receiver(push) != IM_OK) {
-        im_logic_v1_end(push, IM_API_AWAY);
+        im_logic_v1_end(push, IM_V1_AWAY);
     }
 }
 
@@ -322,7 +322,7 @@ im_logic_v1_routes_handler(const im_daemon_reply_t *reply, void *data)
     im_logic_v1_push_t  *push = data;
 
     if (reply == NULL || im_daemon_reply_is_error(reply)) {
-        im_logic_v1_end(push, IM_API_AWAY);
+        im_logic_v1_end(push, IM_V1_AWAY);
         return;
     }
 
@@ -335,7 +335,7 @@ im_logic_v1_routes_handler(const im_daemon_reply_t *reply, void *data)
         }
     }
 
-    im_logic_v1_end(push, IM_API_SEND);
+    im_logic_v1_end(push, IM_V1_SEND);
 }
 
 
@@ -347,7 +347,7 @@ im_logic_v1_publish(im_logic_v1_push_t *push)
 
     publish = im_logic_publish_create(push->logic, 1, IM_NAME_MAX);
     if (publish == NULL) {
-        im_logic_v1_end(push, IM_API_AWAY);
+        im_logic_v1_end(push, IM_V1_AWAY);
         return;
     }
 
@@ -385,17 +385,17 @@ static int
 im_logic_v1_code(im_uint_t status)
 {
     if (status == 200) {
-        return IM_API_OK;
+        return IM_V1_OK;
     }
 
-    return status == 503 ? IM_API_AWAY : IM_API_SEND;
+    return status == 503 ? IM_V1_AWAY : IM_V1_SEND;
 }
 
 
 static void
 im_logic_v1_end(im_logic_v1_push_t *push, int code)
 {
-    im_logic_api_reply(push->logic, push->r, 200, code);
+    im_logic_v1_reply(push->logic, push->r, 200, code);
 
     im_buf_cleanup(&push->message);
     im_free(push);
@@ -415,13 +415,13 @@ im_logic_v1_room_info(im_logic_t *logic, im_daemon_request_t *r,
     im_buf_init(&rid, IM_V1_RID);
 
     if (im_logic_unready(logic) != NULL) {
-        code = IM_API_AWAY;
+        code = IM_V1_AWAY;
 
     } else if (im_logic_v1_rid(r->query, &rid) != IM_OK
                || im_rules_room(&logic->nodes.rules, im_buf_str(&rid))
                   == NULL)
     {
-        code = IM_API_SEND;
+        code = IM_V1_SEND;
 
     } else {
         code = im_logic_v1_ask(logic, r, im_buf_str(&rid));
@@ -429,8 +429,8 @@ im_logic_v1_room_info(im_logic_t *logic, im_daemon_request_t *r,
 
     im_buf_cleanup(&rid);
 
-    if (code != IM_API_OK) {
-        im_logic_api_reply(logic, r, 200, code);
+    if (code != IM_V1_OK) {
+        im_logic_v1_reply(logic, r, 200, code);
     }
 }
 
@@ -450,7 +450,7 @@ im_logic_v1_ask(im_logic_t *logic, im_daemon_request_t *r, im_str_t room)
     if (asked == NULL || topic.failed) {
         im_buf_cleanup(&topic);
         im_free(asked);
-        return IM_API_AWAY;
+        return IM_V1_AWAY;
     }
 
     asked->logic = logic;
@@ -464,7 +464,7 @@ im_logic_v1_ask(im_logic_t *logic, im_daemon_request_t *r, im_str_t room)
 
     im_buf_cleanup(&topic);
 
-    return IM_API_OK;
+    return IM_V1_OK;
 }
 
 
@@ -477,6 +477,6 @@ im_logic_v1_told(void *data, im_uint_t status, const char *msg,
     (void) msg;
     (void) workers;
 
-    im_logic_api_reply(asked->logic, asked->r, 200, im_logic_v1_code(status));
+    im_logic_v1_reply(asked->logic, asked->r, 200, im_logic_v1_code(status));
     im_free(asked);
 }

@@ -203,7 +203,8 @@ http: GET /api/v1/push 405 => (?i)Allow: POST\s
 http: GET /api/v1/pushRoom?auth=aaaaaaaaaaaaaaaa&rid=1 405 => (?i)Access-Control-Allow-Origin: \*\s
 http: PUT /api/v1/count?rid=1 405 => (?i)Allow: POST\s
 http: DELETE /api/v1/getRoomInfo?rid=1 405 => (?i)Allow: POST\s
-http: GET /api/v1/nothing 404
+http: POST /api/v1/nothing 404
+http: POST /api/v1/publish 404 {"channel":"1","data":1}
 --- no_error_log
 [error]
 [alert]
