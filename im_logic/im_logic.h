@@ -162,7 +162,7 @@ void im_logic_limit_address(im_buf_t *b, im_str_t address);
 
 typedef enum {
     IM_FORM_OWN = 0,
-    IM_FORM_V1,             /* /api/v1/ */
+    IM_FORM_V1,              /* /api/v1/ */
     IM_FORM_ACCOUNT          /* /v1/user/ */
 } im_logic_form_e;
 

@@ -45,7 +45,7 @@ static const im_logic_path_t  im_logic_paths[] = {
     { "/v1/user/check_auth", "POST", im_logic_check_auth, 0, 0,
       IM_FORM_ACCOUNT },
     { "/v1/user/logout", "GET", im_logic_logout, 0, 0, IM_FORM_ACCOUNT },
-    { "/api/v1/", NULL, NULL, 1, 0, IM_FORM_API },      /* nothing else there */
+    { "/api/v1/", NULL, NULL, 1, 0, IM_FORM_V1 },      /* nothing else there */
     { "/api/", "POST", im_logic_api, 1, 0, IM_FORM_OWN },
     { NULL, NULL, NULL, 0, 0, IM_FORM_OWN }
 };
