@@ -162,6 +162,8 @@ http: POST /api/batch 413 {"commands":[{}MANY(1001)]}
 
 
 === TEST 6: keys
+--- http_config
+    im_room 1          history=10 ttl=1h;
 --- config
     location /im/ { fastcgi_pass im_logic; include im_params; }
     location /api/ { fastcgi_pass im_logic; include im_params; }
@@ -195,6 +197,8 @@ stop: logic
 
 
 === TEST 7: files of keys that are no good
+--- http_config
+    im_room 1          history=10 ttl=1h;
 --- config
     location /im/ { fastcgi_pass im_logic; include im_params; }
     location = /ws { im_comet protocol=im; im_auth none; }
