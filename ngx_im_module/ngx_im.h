@@ -606,6 +606,13 @@ ngx_int_t ngx_im_publish_command(ngx_im_session_t *s,
     const im_command_t *command);
 
 
+/* ngx_im_query.c */
+
+/* Presence, presence_stats and history.  NGX_AGAIN: as above. */
+ngx_int_t ngx_im_query_command(ngx_im_session_t *s,
+    const im_command_t *command);
+
+
 /* ngx_im_sync.c */
 ngx_int_t ngx_im_sync_init(ngx_im_worker_t *w);
 void ngx_im_sync_exit(ngx_im_worker_t *w);

@@ -52,9 +52,9 @@ static const ngx_im_command_pt  ngx_im_commands[] = {
     ngx_im_command_subscribe,
     ngx_im_command_unsubscribe,
     ngx_im_publish_command,
-    ngx_im_command_unavailable,      /* presence */
-    ngx_im_command_unavailable,      /* presence_stats */
-    ngx_im_command_unavailable,      /* history */
+    ngx_im_query_command,            /* presence */
+    ngx_im_query_command,            /* presence_stats */
+    ngx_im_query_command,            /* history */
     ngx_im_command_unavailable,      /* rpc */
     ngx_im_command_send,
     ngx_im_command_unavailable,      /* refresh */

@@ -17,7 +17,6 @@ static ngx_uint_t ngx_im_heal_limit(ngx_im_route_t *route);
 static void ngx_im_heal_later(ngx_im_route_t *route);
 static void ngx_im_heal_more(ngx_im_route_t *route);
 static void ngx_im_heal_entries(ngx_im_route_t *route, redisReply *entries);
-static ngx_int_t ngx_im_heal_entry(redisReply *reply, im_entry_t *entry);
 static void ngx_im_heal_hole(ngx_im_route_t *route, redisReply *reply);
 static uint64_t ngx_im_heal_first_held(ngx_im_route_t *route, im_str_t epoch,
     uint64_t top);
@@ -248,7 +247,7 @@ ngx_im_heal_entries(ngx_im_route_t *route, redisReply *entries)
 
 
 /* One of XRANGE: id "SEQ-1", fields "d" and the envelope. */
-static ngx_int_t
+ngx_int_t
 ngx_im_heal_entry(redisReply *reply, im_entry_t *entry)
 {
     u_char      *p;

@@ -383,7 +383,7 @@ ngx_im_info_ask(ngx_im_route_t *route)
 
     if (info == NULL
         || ngx_im_members_ask(route->sync, ngx_im_route_name(route),
-                              route->topic->partition, ngx_im_info_answer,
+                              route->topic->partition, 1, ngx_im_info_answer,
                               info)
            != NGX_OK)
     {

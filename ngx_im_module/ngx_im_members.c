@@ -41,6 +41,7 @@ typedef struct {
     im_buf_t            arena;
     uint16_t            partition;
     unsigned            failed:1;
+    unsigned            own:1;        /* this worker's too */
     uint8_t             topic_len;
     u_char              topic[IM_TOPIC_MAX];
 } ngx_im_members_call_t;
@@ -79,7 +80,7 @@ static void ngx_im_members_live_handler(ngx_im_worker_t *w, void *data,
 static ngx_int_t ngx_im_members_routes(ngx_im_members_call_t *call);
 static void ngx_im_members_routes_handler(ngx_im_worker_t *w, void *data,
     void *ctx);
-static int ngx_im_members_is_live(ngx_im_sync_t *sync, im_str_t worker);
+static int ngx_im_members_wanted(ngx_im_members_call_t *call, im_str_t worker);
 static ngx_int_t ngx_im_members_worker(ngx_im_members_call_t *call,
     im_str_t worker);
 static ngx_int_t ngx_im_members_page(ngx_im_members_page_t *page,
@@ -97,7 +98,7 @@ static void ngx_im_members_answer(ngx_im_members_call_t *call);
 
 ngx_int_t
 ngx_im_members_ask(ngx_im_sync_t *sync, im_str_t topic, uint16_t partition,
-    ngx_im_members_pt handler, void *data)
+    ngx_uint_t own, ngx_im_members_pt handler, void *data)
 {
     ngx_im_members_call_t  *call;
 
@@ -110,6 +111,7 @@ ngx_im_members_ask(ngx_im_sync_t *sync, im_str_t topic, uint16_t partition,
     call->handler = handler;
     call->data = data;
     call->partition = partition;
+    call->own = own ? 1 : 0;
     call->topic_len = topic.len;
     ngx_memcpy(call->topic, topic.data, topic.len);
 
@@ -279,7 +281,7 @@ ngx_im_members_routes_handler(ngx_im_worker_t *w, void *data, void *ctx)
     {
         worker = ngx_im_reply_str(reply, i);
 
-        if (!ngx_im_members_is_live(call->sync, worker)) {
+        if (!ngx_im_members_wanted(call, worker)) {
             continue;
         }
 
@@ -296,12 +298,15 @@ ngx_im_members_routes_handler(ngx_im_worker_t *w, void *data, void *ctx)
 
 
 static int
-ngx_im_members_is_live(ngx_im_sync_t *sync, im_str_t worker)
+ngx_im_members_wanted(ngx_im_members_call_t *call, im_str_t worker)
 {
-    u_char  *p, *end;
+    u_char         *p, *end;
+    ngx_im_sync_t  *sync;
+
+    sync = call->sync;
 
     if (im_str_eq(worker, ngx_im_sync_id(sync))) {
-        return 1;
+        return call->own;
     }
 
     p = sync->live.data;

@@ -28,6 +28,7 @@ static void ngx_im_route_all_members(ngx_im_route_t *route);
 static void ngx_im_route_list_members(ngx_im_route_t *route, im_list_t *subs);
 static void ngx_im_route_member(ngx_im_route_t *route,
     ngx_im_change_t *change);
+static int ngx_im_route_counts(ngx_im_route_t *route, ngx_im_session_t *s);
 static void ngx_im_route_change(ngx_im_route_t *route, ngx_im_session_t *s,
     int joined);
 static void ngx_im_route_forget_changes(ngx_im_route_t *route);
@@ -120,7 +121,7 @@ ngx_im_sync_member(ngx_im_worker_t *w, im_topic_t *topic, ngx_im_session_t *s,
 
     route->dirty = 1;
 
-    if (s->user != NULL && !route->assert) {
+    if (ngx_im_route_counts(route, s) && !route->assert) {
         ngx_im_route_change(route, s, joined);
     }
 
@@ -187,6 +188,7 @@ ngx_im_route_create(ngx_im_sync_t *sync, im_str_t name, uint16_t partition)
 
     rule = ngx_im_route_rule(route);
     route->numbered = rule != NULL && rule->history > 0;
+    route->presence = rule != NULL && rule->presence;
 
     im_list_init(&route->link);
     im_list_init(&route->watch);
@@ -594,7 +596,8 @@ ngx_im_route_members(ngx_im_route_t *route)
     }
 
     for (n = 0;
-         n < NGX_IM_ROUTE_CHANGES && !im_list_empty(&route->changes);
+         n < NGX_IM_ROUTE_CHANGES && !im_list_empty(&route->changes)
+         && route->sync->args.len < NGX_IM_ARGS_BYTES / 4;
          n++)
     {
         change = im_list_data(im_list_first(&route->changes), ngx_im_change_t,
@@ -640,7 +643,7 @@ ngx_im_route_list_members(ngx_im_route_t *route, im_list_t *subs)
         sub = im_list_data(q, im_sub_t, link);
         s = sub->session;
 
-        if (s->user != NULL) {
+        if (ngx_im_route_counts(route, s)) {
             ngx_im_route_change(route, s, 1);
         }
     }
@@ -653,7 +656,7 @@ ngx_im_route_member(ngx_im_route_t *route, ngx_im_change_t *change)
 {
     u_char             id[IM_UUID_LEN], addr[NGX_SOCKADDR_STRLEN];
     im_buf_t          *b;
-    im_str_t           name;
+    im_str_t           user, name, info;
     ngx_im_session_t  *s;
 
     b = &route->sync->args;
@@ -662,7 +665,7 @@ ngx_im_route_member(ngx_im_route_t *route, ngx_im_change_t *change)
     if (change->joined) {
         s = ngx_im_session_find(route->sync->worker, change->session);
 
-        if (s == NULL || s->user == NULL) {
+        if (s == NULL || !ngx_im_route_counts(route, s)) {
             return;
         }
     }
@@ -674,13 +677,21 @@ ngx_im_route_member(ngx_im_route_t *route, ngx_im_change_t *change)
     ngx_im_args_end(route->sync);
 
     if (s != NULL) {
+        user = s->user != NULL ? im_str_set(s->user->id, s->user->id_len)
+                               : im_str_set("", 0);
         name = s->name != NULL ? im_str_set(s->name + 1, s->name[0])
                                : im_str_set("", 0);
+        info = ngx_im_session_info(s);
 
         im_buf_add_z(b, "{\"user\":");
-        im_json_add_string(b, im_str_set(s->user->id, s->user->id_len));
+        im_json_add_string(b, user);
         im_buf_add_z(b, ",\"name\":");
         im_json_add_string(b, name);
+
+        if (route->presence && info.len > 0) {
+            im_buf_add_z(b, ",\"info\":");
+            im_buf_add_str(b, info);
+        }
 
         if (route->name[0] == 'u') {
             im_buf_add_z(b, ",\"ip\":");
@@ -694,6 +705,14 @@ ngx_im_route_member(ngx_im_route_t *route, ngx_im_change_t *change)
     }
 
     ngx_im_args_end(route->sync);
+}
+
+
+/* Guests are told where clients may ask who is present. */
+static int
+ngx_im_route_counts(ngx_im_route_t *route, ngx_im_session_t *s)
+{
+    return s->user != NULL || route->presence;
 }
 
 

@@ -8,6 +8,7 @@
  *   ngx_im_heal.c   history: what pub/sub has lost
  *   ngx_im_members.c  who is in a topic, over all workers
  *   ngx_im_info.c   room info: followers are told who is there
+ *   ngx_im_query.c  presence and history for who asks
  */
 
 #ifndef NGX_IM_SYNC_H
@@ -82,6 +83,7 @@ struct ngx_im_route_s {
     ngx_uint_t        pins;        /* it isn't freed while above 0 */
     unsigned          broadcast:1;
     unsigned          numbered:1;  /* its rule has history */
+    unsigned          presence:1;  /* its rule has presence */
     unsigned          busy:1;      /* route.lua is under way */
     unsigned          leaving:1;   /* with count 0 */
     unsigned          asking:1;    /* with no count */
@@ -206,6 +208,9 @@ void ngx_im_heal_start(ngx_im_route_t *route);
 void ngx_im_heal_hold(ngx_im_route_t *route, const im_entry_t *entry);
 void ngx_im_heal_release(ngx_im_route_t *route);
 
+/* An entry of the history; its topic and epoch are left as they are. */
+ngx_int_t ngx_im_heal_entry(redisReply *reply, im_entry_t *entry);
+
 
 /* ngx_im_members.c */
 
@@ -231,11 +236,13 @@ typedef void (*ngx_im_members_pt)(ngx_im_sync_t *sync, void *data,
     ngx_im_members_t *members);
 
 /*
- * Reads the members that live workers have told Redis of; the handler is
- * called once, in a later turn.  NGX_ERROR: it isn't.
+ * Reads the members that live workers have told Redis of, this one too where
+ * own is set; the handler is called once, in a later turn.  NGX_ERROR: it
+ * isn't.
  */
 ngx_int_t ngx_im_members_ask(ngx_im_sync_t *sync, im_str_t topic,
-    uint16_t partition, ngx_im_members_pt handler, void *data);
+    uint16_t partition, ngx_uint_t own, ngx_im_members_pt handler,
+    void *data);
 
 
 /* ngx_im_info.c */

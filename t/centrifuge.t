@@ -156,3 +156,88 @@ a: recv {"id":4,"publish":{}}
 log: the backend "/im_connect" can't publish: status 502
 --- no_error_log
 [alert]
+
+
+
+=== TEST 42: presence and history
+--- http_config
+    im_room p:*     history=10 ttl=1h presence;
+    im_room bare    history=0;
+    im_inbox        history=10 ttl=1h;
+    im_broadcast    history=10 ttl=1h;
+--- config
+    location = /ws {
+        im_comet protocol=centrifuge;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /guest { im_comet protocol=centrifuge; im_auth none; }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- tokens
+0123456789abcdef u1 Ann
+--- websocket
+a: open /ws
+a: send {"connect":{"token":"0123456789abcdef"},"id":1}
+a: like ^\{"id":1,"connect":
+a: send {"presence":{"channel":"p:1"},"id":2}
+a: recv {"id":2,"error":{"code":103,"message":"permission denied"}}
+a: send {"history":{"channel":"p:1"},"id":3}
+a: recv {"id":3,"error":{"code":103,"message":"permission denied"}}
+a: send {"presence_stats":{"channel":"none"},"id":4}
+a: recv {"id":4,"error":{"code":102,"message":"unknown channel"}}
+a: send_lines {"subscribe":{"channel":"p:1"},"id":5} | {"presence_stats":{"channel":"p:1"},"id":6} | {"presence":{"channel":"p:1"},"id":7} | {"subscribe":{"channel":"bare"},"id":8}
+a: like ^\{"id":5,"subscribe":
+a: recv {"id":6,"presence_stats":{"num_clients":1,"num_users":1}}
+a: like ^\{"id":7,"presence":\{"presence":\{"[0-9a-f-]{36}":\{"user":"u1","client":"[0-9a-f-]{36}"\}\}\}\}$
+a: recv {"id":8,"subscribe":{}}
+b: open /guest
+b: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"p:1"},"id":2} | {"presence_stats":{"channel":"p:1"},"id":3}
+b: like ^\{"id":1,"connect":
+b: like ^\{"id":2,"subscribe":
+b: recv {"id":3,"presence_stats":{"num_clients":2,"num_users":2}}
+b: cut
+a: send_lines {"history":{"channel":"p:1"},"id":9} | {"presence":{"channel":"bare"},"id":10} | {"history":{"channel":"bare"},"id":11} | {"history":{"channel":"#bob"},"id":12} | {"presence":{"channel":"#"},"id":13}
+a: like ^\{"id":9,"history":\{"publications":\[\],"epoch":"\w+","offset":0\}\}$
+a: recv {"id":10,"error":{"code":108,"message":"not available"}}
+a: recv {"id":11,"error":{"code":108,"message":"not available"}}
+a: recv {"id":12,"error":{"code":103,"message":"permission denied"}}
+a: recv {"id":13,"error":{"code":108,"message":"not available"}}
+push: user u1 {"n":1}
+a: like "channel":"#u1"
+push: all {"n":2}
+a: like "channel":"#"
+a: send {"history":{"channel":"#u1","limit":5},"id":14}
+a: like ^\{"id":14,"history":\{"publications":\[\{"data":\{"n":1\},"offset":1\}\],
+a: send {"history":{"channel":"#","limit":5,"reverse":true},"id":15}
+a: like ^\{"id":15,"history":\{"publications":\[\{"data":\{"n":2\},"offset":1\}\],
+a: send {"history":{"channel":"#","limit":5,"since":{"offset":1,"epoch":"other"}},"id":16}
+a: recv {"id":16,"error":{"code":112,"message":"unrecoverable position"}}
+a: send {"history":{"channel":"#","limit":5,"since":{"offset":1}},"id":17}
+a: like ^\{"id":17,"history":\{"publications":\[\],
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 43: nobody to ask
+--- websocket
+a: open /guest
+a: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"p:1"},"id":2}
+a: like ^\{"id":1,"connect":
+a: like ^\{"id":2,"subscribe":
+stop: redis
+log: lost|refused|connect
+a: send_lines {"presence":{"channel":"p:1"},"id":3} | {"history":{"channel":"p:1"},"id":4} | {"unsubscribe":{"channel":"none"},"id":5}
+a: recv {"id":3,"error":{"code":100,"message":"internal server error","temporary":true}}
+a: recv {"id":4,"error":{"code":100,"message":"internal server error","temporary":true}}
+a: recv {"id":5,"unsubscribe":{}}
+start: redis
+until: /im/rooms/p:1 "code":0
+--- no_error_log
+[alert]

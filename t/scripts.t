@@ -16,7 +16,7 @@ my $sock = "$dir/redis.sock";
 my ($pid, $conn, %sha, $gen);
 
 my %text = map { $_ => slurp("redis/$_.lua") }
-    qw(meta pub route hist lease sweep own control limit register login
+    qw(meta pub route hist page lease sweep own control limit register login
        token);
 $text{$_} = $text{meta} . $text{$_} for qw(pub route);
 
@@ -190,6 +190,33 @@ subtest 'history' => sub {
     my $je = r('HGET', '{1}:r:j:m', 'e');
     is(status('r:j', $je, 3), 2, 'a jump inside: hole');
     is(status('r:j', $je, 9), 0, 'behind the jump: complete');
+};
+
+subtest 'pages' => sub {
+    my $page = sub {
+        my $v = script('page', 2, '{1}:r:p:m', '{1}:r:p:h', @_);
+        return join ' ', map { $_->[0] =~ /^(\d+)/ } @{ $v->[3] };
+    };
+
+    is_deeply(script('page', 2, '{1}:r:p:m', '{1}:r:p:h', '', '', 9, 1000),
+              ['', 0, '', []], 'a topic that never was');
+    pub('r:p', $_) for ids(30);
+    my $e = r('HGET', '{1}:r:p:m', 'e');
+    is_deeply(script('page', 2, '{1}:r:p:m', '{1}:r:p:h', '', '', 0, 1000),
+              [$e, 30, '', []], 'where it stands');
+    is($page->('', '', 100, 100000), join(' ', 1 .. 30), 'upwards');
+    is($page->('', '', 3, 100000), '1 2 3', 'some');
+    is($page->('', 4, 9, 100000), join(' ', 5 .. 13), 'behind a number');
+    is($page->('', 29, 9, 100000), '30', 'the last one');
+    is($page->('', 30, 9, 100000), '', 'nothing behind the last');
+    is($page->('', 99, 9, 100000), '', 'nor behind what never was');
+    is($page->('1', '', 3, 100000), '30 29 28', 'downwards');
+    is($page->('1', 12, 10, 100000), join(' ', reverse 2 .. 11),
+       'before a number');
+    is($page->('1', 1, 10, 100000), '', 'nothing before the first');
+    is($page->('', '', 100, 1), '1', 'one at least');
+    my $n = () = $page->('', '', 100, 60) =~ /\d+/g;
+    cmp_ok($n, '<', 30, 'about so many bytes');
 };
 
 subtest 'routes' => sub {

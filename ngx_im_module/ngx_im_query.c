@@ -1,0 +1,557 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * What a client asks of a topic that it follows: who is there, what has been.
+ *
+ * Of its own sessions a worker knows best; the others' and the history are
+ * Redis'.  A question is of one session, which has one at a time.
+ */
+
+#include "ngx_im_sync.h"
+
+
+#define NGX_IM_QUERY_BYTES    (1024 * 1024)   /* of history, about */
+#define NGX_IM_QUERY_CLIENTS  20000
+
+
+/* A question under way; owned by the call. */
+typedef struct {
+    ngx_im_handle_t   session;
+    im_command_e      type;
+    im_position_t     since;
+    unsigned          recover:1;
+    uint8_t           topic_len;
+    u_char            topic[IM_TOPIC_MAX];
+    u_char            epoch[1];
+} ngx_im_query_t;
+
+
+typedef struct {
+    im_client_t      *elts;
+    ngx_uint_t        n;
+    ngx_uint_t        max;
+    u_char           *ids;         /* UUIDs of our own sessions */
+} ngx_im_query_clients_t;
+
+
+static ngx_int_t ngx_im_query_may(ngx_im_session_t *s,
+    const im_command_t *command, im_error_e *error);
+static ngx_im_query_t *ngx_im_query_create(ngx_im_session_t *s,
+    const im_command_t *command);
+static ngx_int_t ngx_im_query_history(ngx_im_query_t *query,
+    const im_command_t *command, uint16_t partition);
+static void ngx_im_query_history_handler(ngx_im_worker_t *w, void *data,
+    void *ctx);
+static im_error_e ngx_im_query_history_reply(ngx_im_query_t *query,
+    im_topic_t *topic, redisReply *reply, ngx_im_session_t *s);
+static int ngx_im_query_continues(ngx_im_query_t *query, im_topic_t *topic,
+    im_str_t epoch);
+static ngx_uint_t ngx_im_query_messages(redisReply *entries,
+    im_message_t *messages, im_envelope_t *envelopes);
+static void ngx_im_query_presence_handler(ngx_im_sync_t *sync, void *data,
+    ngx_im_members_t *members);
+static im_error_e ngx_im_query_presence_reply(ngx_im_query_t *query,
+    im_topic_t *topic, ngx_im_members_t *members, ngx_im_session_t *s);
+static void ngx_im_query_own(ngx_im_query_clients_t *clients,
+    im_topic_t *topic);
+static void ngx_im_query_own_list(ngx_im_query_clients_t *clients,
+    im_list_t *subs);
+static ngx_uint_t ngx_im_query_users(ngx_im_query_clients_t *clients);
+static int ngx_libc_cdecl ngx_im_query_compare(const void *one,
+    const void *two);
+static ngx_im_session_t *ngx_im_query_session(ngx_im_worker_t *w,
+    ngx_im_query_t *query, im_topic_t **topic);
+static void ngx_im_query_done(ngx_im_session_t *s, im_error_e error);
+
+
+ngx_int_t
+ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
+{
+    uint16_t         partition;
+    ngx_int_t        rc;
+    im_error_e       error;
+    ngx_im_sync_t   *sync;
+    ngx_im_query_t  *query;
+
+    rc = ngx_im_query_may(s, command, &error);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_im_command_error(s, command->id, error);
+    }
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    sync = ngx_im_worker->sync;
+    partition = ngx_im_session_find_sub(s, command->topic)->log->topic
+                    ->partition;
+
+    query = ngx_im_query_create(s, command);
+
+    rc = NGX_ERROR;
+
+    if (query != NULL && sync->up) {
+        rc = command->type == IM_COMMAND_HISTORY
+             ? ngx_im_query_history(query, command, partition)
+             : ngx_im_members_ask(sync,
+                                  im_str_set(query->topic, query->topic_len),
+                                  partition, 0, ngx_im_query_presence_handler,
+                                  query);
+    }
+
+    if (rc != NGX_OK) {
+        im_free(query);
+        return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
+    }
+
+    s->more->busy = 1;
+    s->more->busy_id = command->id;
+
+    return NGX_OK;
+}
+
+
+/* Followers may; a subscription that isn't answered yet is waited for. */
+static ngx_int_t
+ngx_im_query_may(ngx_im_session_t *s, const im_command_t *command,
+    im_error_e *error)
+{
+    im_sub_t         *sub;
+    const im_rule_t  *rule;
+
+    *error = IM_ERROR_UNKNOWN_CHANNEL;
+
+    rule = im_rules_topic(&s->conf->main->rules, command->topic);
+
+    if (rule == NULL && command->topic.data[0] == 'r') {
+        return NGX_DECLINED;
+    }
+
+    *error = IM_ERROR_NOT_AVAILABLE;
+
+    if (rule == NULL
+        || (command->type == IM_COMMAND_HISTORY ? rule->history == 0
+                                                : !rule->presence))
+    {
+        return NGX_DECLINED;
+    }
+
+    *error = IM_ERROR_PERMISSION;
+
+    sub = ngx_im_session_find_sub(s, command->topic);
+
+    if (sub == NULL) {
+        return NGX_DECLINED;
+    }
+
+    return im_sub_state(sub) == IM_SUB_JOINING ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_im_query_t *
+ngx_im_query_create(ngx_im_session_t *s, const im_command_t *command)
+{
+    ngx_im_query_t  *query;
+
+    if (ngx_im_session_more(s) == NULL) {
+        return NULL;
+    }
+
+    query = im_alloc(sizeof(ngx_im_query_t) + command->since.epoch.len);
+    if (query == NULL) {
+        return NULL;
+    }
+
+    query->session = ngx_im_session_handle(s);
+    query->type = command->type;
+    query->recover = command->recover;
+    query->since.seq = command->since.seq;
+    query->since.epoch = im_str_set(query->epoch, command->since.epoch.len);
+
+    if (command->since.epoch.len > 0) {
+        ngx_memcpy(query->epoch, command->since.epoch.data,
+                   command->since.epoch.len);
+    }
+
+    query->topic_len = command->topic.len;
+    ngx_memcpy(query->topic, command->topic.data, command->topic.len);
+
+    return query;
+}
+
+
+static ngx_int_t
+ngx_im_query_history(ngx_im_query_t *query, const im_command_t *command,
+    uint16_t partition)
+{
+    im_str_t        topic;
+    ngx_uint_t      n;
+    ngx_im_sync_t  *sync;
+
+    sync = ngx_im_worker->sync;
+    topic = im_str_set(query->topic, query->topic_len);
+
+    ngx_im_args_start(sync);
+
+    im_key_topic(&sync->args, ngx_im_sync_prefix(sync), partition, topic,
+                 IM_KEY_META);
+    ngx_im_args_end(sync);
+
+    im_key_topic(&sync->args, ngx_im_sync_prefix(sync), partition, topic,
+                 IM_KEY_HISTORY);
+    ngx_im_args_end(sync);
+
+    ngx_im_args_add(sync, im_str_z(command->reverse ? "1" : ""));
+
+    if (command->recover) {
+        im_buf_add_uint(&sync->args, command->since.seq);
+    }
+
+    ngx_im_args_end(sync);
+
+    im_buf_add_uint(&sync->args, command->limit);
+    ngx_im_args_end(sync);
+
+    im_buf_add_uint(&sync->args, NGX_IM_QUERY_BYTES);
+    ngx_im_args_end(sync);
+
+    n = ngx_im_args_done(sync);
+
+    if (n == 0) {
+        return NGX_ERROR;
+    }
+
+    return ngx_im_redis_script(sync->worker->redis, partition,
+                               &im_script_page, ngx_im_query_history_handler,
+                               query, 2, n, sync->argv);
+}
+
+
+static void
+ngx_im_query_history_handler(ngx_im_worker_t *w, void *data, void *ctx)
+{
+    im_error_e         error;
+    im_topic_t        *topic;
+    redisReply        *reply;
+    ngx_im_query_t    *query;
+    ngx_im_session_t  *s;
+
+    reply = data;
+    query = ctx;
+
+    s = ngx_im_query_session(w, query, &topic);
+
+    if (s == NULL) {
+        im_free(query);
+        return;
+    }
+
+    error = IM_ERROR_INTERNAL;
+
+    if (reply != NULL && ngx_im_reply_array(reply, 4)
+        && reply->element[3]->type == REDIS_REPLY_ARRAY)
+    {
+        error = topic == NULL ? IM_ERROR_PERMISSION
+                : ngx_im_query_history_reply(query, topic, reply, s);
+
+    } else if (reply != NULL) {
+        ngx_im_reply_complain(w->sync, reply, "page");
+    }
+
+    im_free(query);
+
+    ngx_im_query_done(s, error);
+}
+
+
+/* 0: it is answered. */
+static im_error_e
+ngx_im_query_history_reply(ngx_im_query_t *query, im_topic_t *topic,
+    redisReply *reply, ngx_im_session_t *s)
+{
+    redisReply       *entries;
+    im_reply_t        answer;
+    im_message_t     *messages;
+    im_envelope_t    *envelopes;
+    im_subscribed_t   page;
+
+    ngx_memzero(&page, sizeof(im_subscribed_t));
+
+    page.topic = im_topic_name(topic);
+    page.at.epoch = ngx_im_reply_str(reply, 0);
+    page.at.seq = ngx_im_reply_int(reply, 1);
+
+    if (!ngx_im_query_continues(query, topic, page.at.epoch)) {
+        return IM_ERROR_POSITION;
+    }
+
+    entries = reply->element[3];
+
+    messages = im_calloc((entries->elements + 1) * sizeof(im_message_t));
+    envelopes = im_calloc((entries->elements + 1) * sizeof(im_envelope_t));
+
+    if (messages == NULL || envelopes == NULL) {
+        im_free(messages);
+        im_free(envelopes);
+        return IM_ERROR_INTERNAL;
+    }
+
+    page.messages = messages;
+    page.nmessages = ngx_im_query_messages(entries, messages, envelopes);
+
+    ngx_memzero(&answer, sizeof(im_reply_t));
+
+    answer.type = IM_REPLY_HISTORY;
+    answer.id = s->more->busy_id;
+    answer.subs = &page;
+    answer.nsubs = 1;
+
+    (void) ngx_im_command_reply(s, &answer);
+
+    im_free(messages);
+    im_free(envelopes);
+
+    return 0;
+}
+
+
+static int
+ngx_im_query_continues(ngx_im_query_t *query, im_topic_t *topic,
+    im_str_t epoch)
+{
+    return !query->recover || query->since.epoch.len == 0
+           || im_str_eq(query->since.epoch, epoch)
+           || im_topic_continues(topic, query->since.epoch, query->since.seq);
+}
+
+
+static ngx_uint_t
+ngx_im_query_messages(redisReply *entries, im_message_t *messages,
+    im_envelope_t *envelopes)
+{
+    size_t      i;
+    im_entry_t  entry;
+    ngx_uint_t  n;
+
+    for (i = 0, n = 0; i < entries->elements; i++) {
+
+        if (ngx_im_heal_entry(entries->element[i], &entry) != NGX_OK
+            || im_envelope_decode(entry.envelope, &envelopes[n]) != IM_OK)
+        {
+            continue;
+        }
+
+        messages[n].seq = entry.seq;
+        messages[n].numbered = 1;
+        messages[n].envelope = &envelopes[n];
+        n++;
+    }
+
+    return n;
+}
+
+
+static void
+ngx_im_query_presence_handler(ngx_im_sync_t *sync, void *data,
+    ngx_im_members_t *members)
+{
+    im_error_e         error;
+    im_topic_t        *topic;
+    ngx_im_query_t    *query;
+    ngx_im_session_t  *s;
+
+    query = data;
+
+    s = ngx_im_query_session(sync->worker, query, &topic);
+
+    if (s == NULL) {
+        im_free(query);
+        return;
+    }
+
+    error = IM_ERROR_INTERNAL;
+
+    if (members != NULL) {
+        error = topic == NULL ? IM_ERROR_PERMISSION
+                : ngx_im_query_presence_reply(query, topic, members, s);
+    }
+
+    im_free(query);
+
+    ngx_im_query_done(s, error);
+}
+
+
+/* 0: it is answered. */
+static im_error_e
+ngx_im_query_presence_reply(ngx_im_query_t *query, im_topic_t *topic,
+    ngx_im_members_t *members, ngx_im_session_t *s)
+{
+    im_client_t             *client;
+    ngx_uint_t               i;
+    im_reply_t               answer;
+    ngx_im_query_clients_t   clients;
+
+    if (query->type == IM_COMMAND_PRESENCE
+        && members->n + members->rest + topic->nsubs > NGX_IM_QUERY_CLIENTS)
+    {
+        return IM_ERROR_LIMIT;
+    }
+
+    clients.n = 0;
+    clients.max = members->n + topic->nsubs;
+    clients.elts = im_calloc(clients.max * sizeof(im_client_t));
+    clients.ids = im_alloc(topic->nsubs * IM_UUID_LEN);
+
+    if (clients.elts == NULL || clients.ids == NULL) {
+        im_free(clients.elts);
+        im_free(clients.ids);
+        return IM_ERROR_INTERNAL;
+    }
+
+    ngx_im_query_own(&clients, topic);
+
+    for (i = 0; i < members->n; i++) {
+        client = &clients.elts[clients.n++];
+        client->session = members->elts[i].session;
+        client->user = members->elts[i].user;
+        client->info = members->elts[i].info;
+        client->room_info = members->elts[i].room_info;
+    }
+
+    ngx_memzero(&answer, sizeof(im_reply_t));
+
+    answer.type = query->type == IM_COMMAND_PRESENCE ? IM_REPLY_PRESENCE
+                                                     : IM_REPLY_PRESENCE_STATS;
+    answer.id = s->more->busy_id;
+    answer.clients = clients.elts;
+    answer.nclients = clients.n;
+
+    if (query->type == IM_COMMAND_PRESENCE_STATS) {
+        answer.nclients += members->rest;
+        answer.nusers = ngx_im_query_users(&clients) + members->rest;
+    }
+
+    (void) ngx_im_command_reply(s, &answer);
+
+    im_free(clients.elts);
+    im_free(clients.ids);
+
+    return 0;
+}
+
+
+/* Those that have their subscription already. */
+static void
+ngx_im_query_own(ngx_im_query_clients_t *clients, im_topic_t *topic)
+{
+    im_log_t  *log;
+
+    for (log = topic->logs; log != NULL; log = log->next) {
+        ngx_im_query_own_list(clients, &log->idle);
+        ngx_im_query_own_list(clients, &log->pending);
+        ngx_im_query_own_list(clients, &log->blocked);
+    }
+}
+
+
+static void
+ngx_im_query_own_list(ngx_im_query_clients_t *clients, im_list_t *subs)
+{
+    u_char            *id;
+    im_list_t         *q;
+    im_client_t       *client;
+    ngx_im_session_t  *s;
+
+    for (q = subs->next; q != subs; q = q->next) {
+        s = im_list_data(q, im_sub_t, link)->session;
+
+        id = clients->ids + clients->n * IM_UUID_LEN;
+        client = &clients->elts[clients->n++];
+
+        im_id_uuid(id, s->peer.id);
+
+        client->session = im_str_set(id, IM_UUID_LEN);
+        client->info = ngx_im_session_info(s);
+
+        if (s->user != NULL) {
+            client->user = im_str_set(s->user->id, s->user->id_len);
+        }
+    }
+}
+
+
+/* All guests are one. */
+static ngx_uint_t
+ngx_im_query_users(ngx_im_query_clients_t *clients)
+{
+    ngx_uint_t  i, n;
+
+    ngx_qsort(clients->elts, clients->n, sizeof(im_client_t),
+              ngx_im_query_compare);
+
+    for (i = 0, n = 0; i < clients->n; i++) {
+        n += i == 0 || !im_str_eq(clients->elts[i].user,
+                                  clients->elts[i - 1].user);
+    }
+
+    return n;
+}
+
+
+static int ngx_libc_cdecl
+ngx_im_query_compare(const void *one, const void *two)
+{
+    const im_client_t  *a, *b;
+
+    a = one;
+    b = two;
+
+    if (a->user.len == 0 || b->user.len == 0) {
+        return (a->user.len > 0) - (b->user.len > 0);
+    }
+
+    return (int) ngx_memn2cmp(a->user.data, b->user.data, a->user.len,
+                              b->user.len);
+}
+
+
+/* NULL: it is gone.  *topic is NULL where it follows that no longer. */
+static ngx_im_session_t *
+ngx_im_query_session(ngx_im_worker_t *w, ngx_im_query_t *query,
+    im_topic_t **topic)
+{
+    im_sub_t          *sub;
+    ngx_im_session_t  *s;
+
+    s = ngx_im_session_find(w, query->session);
+
+    if (s == NULL || s->phase == NGX_IM_CLOSED) {
+        return NULL;
+    }
+
+    s->more->busy = 0;
+
+    sub = ngx_im_session_find_sub(s, im_str_set(query->topic,
+                                                query->topic_len));
+
+    *topic = sub != NULL ? sub->log->topic : NULL;
+
+    return s;
+}
+
+
+static void
+ngx_im_query_done(ngx_im_session_t *s, im_error_e error)
+{
+    if (error != 0
+        && ngx_im_command_error(s, s->more->busy_id, error) != NGX_OK)
+    {
+        return;
+    }
+
+    if (s->phase != NGX_IM_CLOSED) {
+        ngx_im_recv_continue(s);
+    }
+}
