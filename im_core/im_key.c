@@ -305,6 +305,13 @@ im_key_jobs(im_buf_t *b, im_str_t prefix)
 }
 
 
+void
+im_key_revoked(im_buf_t *b, im_str_t prefix)
+{
+    im_key_registry(b, prefix, "revoked");
+}
+
+
 static void
 im_key_partition(im_buf_t *b, im_str_t prefix, uint16_t p)
 {

@@ -80,13 +80,14 @@ void im_key_channel_all(im_buf_t *b, im_str_t prefix, uint16_t p);
 
 /*
  * PREFIX{reg}:conf (string: number of partitions), :nodes (zset), :n:WORKER
- * (hash), :t:NODE (zset), :jobs (zset)
+ * (hash), :t:NODE (zset), :jobs (zset), :revoked (zset)
  */
 void im_key_conf(im_buf_t *b, im_str_t prefix);
 void im_key_nodes(im_buf_t *b, im_str_t prefix);
 void im_key_record(im_buf_t *b, im_str_t prefix, im_str_t worker);
 void im_key_tokens(im_buf_t *b, im_str_t prefix, im_str_t node);
 void im_key_jobs(im_buf_t *b, im_str_t prefix);
+void im_key_revoked(im_buf_t *b, im_str_t prefix);
 
 
 #endif /* IM_KEY_H */

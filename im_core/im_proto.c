@@ -29,6 +29,7 @@ const im_proto_t  im_protos[] = {
       .close_busy = IM_WS_CLOSE_TRY_LATER,
       .close_refused = IM_WS_CLOSE_POLICY,
       .close_limit = IM_WS_CLOSE_TRY_LATER,
+      .close_kicked = IM_WS_CLOSE_POLICY,
       .decode = im_proto_im_decode,
       .reply = im_proto_im_reply },
 
@@ -47,6 +48,7 @@ const im_proto_t  im_protos[] = {
       .close_token = IM_CLOSE_TOKEN,
       .close_pong = IM_CLOSE_NO_PONG,
       .close_limit = IM_CLOSE_CONNECTIONS,
+      .close_kicked = IM_CLOSE_FORCED,
       .decode = im_proto_centrifuge_decode,
       .reply = im_proto_centrifuge_reply },
 
@@ -62,6 +64,7 @@ const im_proto_t  im_protos[] = {
       .close_busy = IM_WS_CLOSE_TRY_LATER,
       .close_refused = IM_WS_CLOSE_POLICY,
       .close_limit = IM_WS_CLOSE_TRY_LATER,
+      .close_kicked = IM_WS_CLOSE_POLICY,
       .decode = im_proto_echo_decode },
 
     { .name = NULL }

@@ -238,6 +238,7 @@ typedef struct {
     uint16_t     close_token;    /* nobody's; 0: that makes a guest */
     uint16_t     close_pong;     /* no answer to a ping; 0: no close frame */
     uint16_t     close_limit;    /* too many sessions of a user */
+    uint16_t     close_kicked;   /* by the backend, which says no other */
     /*
      * Takes the first command off *rest, a whole client message (opcode
      * IM_WS_TEXT or BINARY) or what is left of it; the caller goes on until it

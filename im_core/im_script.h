@@ -27,6 +27,7 @@ extern const im_script_t  im_script_lease;
 extern const im_script_t  im_script_sweep;
 extern const im_script_t  im_script_own;
 extern const im_script_t  im_script_control;
+extern const im_script_t  im_script_revoke;
 extern const im_script_t  im_script_limit;
 extern const im_script_t  im_script_register;
 extern const im_script_t  im_script_login;

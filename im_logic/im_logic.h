@@ -90,6 +90,7 @@ typedef struct {
     im_logic_look_t         *look;         /* under way */
     uint64_t                 nrequests;    /* under way */
     uint64_t                 seed[2];
+    unsigned                 revoked:1;    /* somebody is kept out */
     unsigned                 stopping:1;
     unsigned                 failed:1;
 } im_logic_t;
@@ -234,6 +235,25 @@ typedef void (*im_logic_control_pt)(void *data, im_uint_t status,
 void im_logic_control(im_logic_t *logic, im_str_t topic,
     const im_envelope_t *e, int everywhere, im_logic_control_pt handler,
     void *data);
+
+
+/* im_logic_kick.c */
+
+/* DELETE of a user's sessions, or one */
+void im_logic_kick_user(im_logic_t *logic, im_daemon_request_t *r,
+    im_str_t rest);
+void im_logic_kick_session(im_logic_t *logic, im_daemon_request_t *r,
+    im_str_t rest);
+
+/* Whether anybody is kept out: about once a second. */
+void im_logic_revoked_look(im_logic_t *logic);
+
+/* revoked: the user is kept out; -1: Redis is away. */
+typedef void (*im_logic_revoked_pt)(void *data, int revoked);
+
+/* fn is called once, at once where nobody is kept out. */
+void im_logic_revoked(im_logic_t *logic, im_str_t user,
+    im_logic_revoked_pt fn, void *data);
 
 
 /* im_logic_api.c */

@@ -17,6 +17,7 @@
 typedef struct {
     im_logic_t           *logic;
     im_daemon_request_t  *r;
+    im_buf_t              answer;
 } im_logic_connect_t;
 
 
@@ -27,8 +28,9 @@ typedef struct {
 
 static void im_logic_connect_handler(void *data, im_int_t rc,
     const im_logic_login_t *login);
-static void im_logic_connect_reply(im_logic_t *logic, im_daemon_request_t *r,
-    im_str_t user, im_str_t name, im_str_t rooms);
+static void im_logic_connect_revoked(void *data, int revoked);
+static void im_logic_connect_answer(im_buf_t *b, im_str_t user, im_str_t name,
+    im_str_t rooms);
 static void im_logic_connect_rooms(im_buf_t *b, im_str_t rooms);
 
 
@@ -42,7 +44,7 @@ static const im_json_field_t  im_logic_connect_fields[] = {
 void
 im_logic_connect(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
 {
-    im_buf_t                  arena;
+    im_buf_t                  arena, b;
     im_str_t                  none = im_null_str;
     const char               *why;
     im_logic_connect_t       *connect;
@@ -68,7 +70,10 @@ im_logic_connect(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
     }
 
     if (!im_logic_token_valid(body.token)) {
-        im_logic_connect_reply(logic, r, none, none, none);
+        im_buf_init(&b, 1024);
+        im_logic_connect_answer(&b, none, none, none);
+        im_logic_reply_data(logic, r, &b);
+        im_buf_cleanup(&b);
         goto done;
     }
 
@@ -99,39 +104,56 @@ static void
 im_logic_connect_handler(void *data, im_int_t rc,
     const im_logic_login_t *login)
 {
-    im_logic_connect_t  connect;
-
-    connect = *(im_logic_connect_t *) data;
-    im_free(data);
+    im_logic_connect_t  *connect = data;
 
     if (rc == IM_ERROR) {
-        im_logic_reply_error(connect.logic, connect.r, 503, "redis is away");
+        im_logic_reply_error(connect->logic, connect->r, 503, "redis is away");
+        im_free(connect);
         return;
     }
 
-    im_logic_connect_reply(connect.logic, connect.r, login->user, login->name,
-                           login->rooms);
+    im_buf_init(&connect->answer, IM_LOGIC_MAX_REPLY);
+
+    im_logic_connect_answer(&connect->answer, login->user, login->name,
+                            login->rooms);
+
+    im_logic_revoked(connect->logic, login->user, im_logic_connect_revoked,
+                     connect);
 }
 
 
 static void
-im_logic_connect_reply(im_logic_t *logic, im_daemon_request_t *r,
-    im_str_t user, im_str_t name, im_str_t rooms)
+im_logic_connect_revoked(void *data, int revoked)
 {
-    im_buf_t  b;
+    im_logic_connect_t  *connect = data;
 
-    im_buf_init(&b, IM_LOGIC_MAX_REPLY);
+    if (revoked == 0) {
+        im_logic_reply_data(connect->logic, connect->r, &connect->answer);
 
-    im_buf_add_z(&b, "{\"user\":");
-    im_json_add_string(&b, user);
-    im_buf_add_z(&b, ",\"name\":");
-    im_json_add_string(&b, name);
-    im_buf_add_z(&b, ",\"rooms\":[");
-    im_logic_connect_rooms(&b, rooms);
-    im_buf_add_z(&b, "]}");
+    } else if (revoked < 0) {
+        im_logic_reply_error(connect->logic, connect->r, 503, "redis is away");
 
-    im_logic_reply_data(logic, r, &b);
-    im_buf_cleanup(&b);
+    } else {
+        im_logic_reply_error(connect->logic, connect->r, 403,
+                             "the user is kept out");
+    }
+
+    im_buf_cleanup(&connect->answer);
+    im_free(connect);
+}
+
+
+static void
+im_logic_connect_answer(im_buf_t *b, im_str_t user, im_str_t name,
+    im_str_t rooms)
+{
+    im_buf_add_z(b, "{\"user\":");
+    im_json_add_string(b, user);
+    im_buf_add_z(b, ",\"name\":");
+    im_json_add_string(b, name);
+    im_buf_add_z(b, ",\"rooms\":[");
+    im_logic_connect_rooms(b, rooms);
+    im_buf_add_z(b, "]}");
 }
 
 

@@ -400,6 +400,8 @@ im_logic_main_tick(evutil_socket_t fd, short what, void *data)
     (void) what;
 
     im_logic_nodes_look(logic);
+    im_logic_revoked_look(logic);
+    im_logic_revoked_look(logic);
 }
 
 

@@ -23,6 +23,9 @@ typedef struct {
 } im_logic_path_t;
 
 
+static const im_logic_path_t *im_logic_path(const im_daemon_request_t *r,
+    const im_logic_path_t *path);
+static const char *im_logic_allow(const im_logic_path_t *path);
 static void im_logic_refuse(im_logic_t *logic, im_daemon_request_t *r,
     const im_logic_path_t *path, im_uint_t status, const char *msg);
 
@@ -34,6 +37,8 @@ static const im_logic_path_t  im_logic_paths[] = {
     { "/im/health", "GET", im_logic_health, 0, 0, IM_FORM_OWN },
     { "/im/rooms/", "GET", im_logic_room, 1, 0, IM_FORM_OWN },
     { "/im/users/", "GET", im_logic_user, 1, 0, IM_FORM_OWN },
+    { "/im/users/", "DELETE", im_logic_kick_user, 1, 0, IM_FORM_OWN },
+    { "/im/sessions/", "DELETE", im_logic_kick_session, 1, 0, IM_FORM_OWN },
     { "/api/v1/push", "POST", im_logic_v1_push, 0, 0, IM_FORM_V1 },
     { "/api/v1/pushRoom", "POST", im_logic_v1_push_room, 0, 0, IM_FORM_V1 },
     { "/api/v1/count", "POST", im_logic_v1_room_info, 0, 0, IM_FORM_V1 },
@@ -86,8 +91,10 @@ im_logic_handler(im_daemon_request_t *r, void *data)
         return;
     }
 
+    path = im_logic_path(r, path);
+
     if (!im_str_eq(r->method, im_str_z(path->method))) {
-        r->allow = path->method;
+        r->allow = im_logic_allow(path);
         im_logic_refuse(logic, r, path, 405, "wrong method");
         return;
     }
@@ -98,6 +105,33 @@ im_logic_handler(im_daemon_request_t *r, void *data)
     }
 
     path->handler(logic, r, rest);
+}
+
+
+/* The row of the method, where it has one; they stand together. */
+static const im_logic_path_t *
+im_logic_path(const im_daemon_request_t *r, const im_logic_path_t *path)
+{
+    const im_logic_path_t  *p;
+
+    for (p = path; p->path != NULL && strcmp(p->path, path->path) == 0; p++) {
+        if (im_str_eq(r->method, im_str_z(p->method))) {
+            return p;
+        }
+    }
+
+    return path;
+}
+
+
+static const char *
+im_logic_allow(const im_logic_path_t *path)
+{
+    if (path[1].path != NULL && strcmp(path[1].path, path->path) == 0) {
+        return "GET, DELETE";
+    }
+
+    return path->method;
 }
 
 

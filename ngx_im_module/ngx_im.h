@@ -460,6 +460,9 @@ void ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds);
  */
 void ngx_im_session_expires(ngx_im_session_t *s, int64_t when);
 
+/* Its identity goes on until then (s; 0: for ever); info "": as it was. */
+void ngx_im_session_renew(ngx_im_session_t *s, int64_t expires, im_str_t info);
+
 /* Seconds until its identity is over, as a client is told; 0: never. */
 uint32_t ngx_im_session_ttl(ngx_im_session_t *s);
 
@@ -678,6 +681,15 @@ ngx_int_t ngx_im_redis_script(ngx_im_redis_t *redis, uint16_t partition,
 /* ngx_im_control.c */
 void ngx_im_control_entry(ngx_im_worker_t *w, uint16_t partition,
     const im_entry_t *entry);
+
+
+/* ngx_im_revoke.c */
+
+/* The user is kept out for now. */
+int ngx_im_revoked(ngx_im_worker_t *w, im_str_t user);
+
+/* 0 seconds: it may come again. */
+void ngx_im_revoke(ngx_im_worker_t *w, im_str_t user, ngx_uint_t seconds);
 
 
 /* ngx_im_zone.c */

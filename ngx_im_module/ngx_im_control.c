@@ -9,7 +9,7 @@
 
 
 #define NGX_IM_CONTROL_EXCEPT  128      /* sessions that are spared */
-#define NGX_IM_CONTROL_KICKED  3503     /* no reconnect */
+#define NGX_IM_CONTROL_FOR     3600     /* s */
 
 
 typedef void (*ngx_im_control_pt)(ngx_im_worker_t *w, uint16_t partition,
@@ -28,9 +28,25 @@ typedef void (*ngx_im_control_each_pt)(ngx_im_session_t *s, void *data);
 
 typedef struct {
     int64_t             code;
+    int64_t             seconds;        /* kept out; -1: not said */
     im_str_t            reason;
     im_json_strings_t   except;
 } ngx_im_control_close_t;
+
+
+typedef struct {
+    int64_t             code;
+    im_str_t            reason;
+    im_str_t            room;
+    im_str_t            topic;
+} ngx_im_control_leave_t;
+
+
+typedef struct {
+    int                 expired;
+    int64_t             expire_at;      /* s; 0: never */
+    im_str_t            info;
+} ngx_im_control_refresh_t;
 
 
 static void ngx_im_control_members(ngx_im_worker_t *w, uint16_t partition,
@@ -38,6 +54,16 @@ static void ngx_im_control_members(ngx_im_worker_t *w, uint16_t partition,
 static void ngx_im_control_disconnect(ngx_im_worker_t *w, uint16_t partition,
     const im_entry_t *entry, const im_envelope_t *e);
 static void ngx_im_control_close(ngx_im_session_t *s, void *data);
+static void ngx_im_control_kick_one(ngx_im_session_t *s, void *data);
+static void ngx_im_control_unsubscribe(ngx_im_worker_t *w, uint16_t partition,
+    const im_entry_t *entry, const im_envelope_t *e);
+static void ngx_im_control_leave(ngx_im_session_t *s, void *data);
+static void ngx_im_control_refresh(ngx_im_worker_t *w, uint16_t partition,
+    const im_entry_t *entry, const im_envelope_t *e);
+static void ngx_im_control_renew(ngx_im_session_t *s, void *data);
+static ngx_int_t ngx_im_control_data(ngx_im_worker_t *w,
+    const im_entry_t *entry, const im_envelope_t *e,
+    const im_json_field_t *fields, im_buf_t *arena, void *dst);
 static void ngx_im_control_each(ngx_im_worker_t *w, const im_envelope_t *e,
     ngx_im_control_each_pt fn, void *data);
 
@@ -46,6 +72,8 @@ static const ngx_im_control_t  ngx_im_controls[] = {
     { IM_CONTROL_CHANGES, ngx_im_control_members },
     { IM_CONTROL_ROOM_INFO, ngx_im_control_members },
     { IM_CONTROL_DISCONNECT, ngx_im_control_disconnect },
+    { IM_CONTROL_UNSUBSCRIBE, ngx_im_control_unsubscribe },
+    { IM_CONTROL_REFRESH, ngx_im_control_refresh },
     { 0, NULL }
 };
 
@@ -56,6 +84,28 @@ static const im_json_field_t  ngx_im_control_close_fields[] = {
       offsetof(ngx_im_control_close_t, reason) },
     { im_str("except"), IM_JSON_STRINGS,
       offsetof(ngx_im_control_close_t, except) },
+    { im_str("for"), IM_JSON_INT, offsetof(ngx_im_control_close_t, seconds) },
+    im_json_end
+};
+
+
+static const im_json_field_t  ngx_im_control_leave_fields[] = {
+    { im_str("code"), IM_JSON_INT, offsetof(ngx_im_control_leave_t, code) },
+    { im_str("reason"), IM_JSON_STRING,
+      offsetof(ngx_im_control_leave_t, reason) },
+    { im_str("room"), IM_JSON_STRING,
+      offsetof(ngx_im_control_leave_t, room) },
+    im_json_end
+};
+
+
+static const im_json_field_t  ngx_im_control_refresh_fields[] = {
+    { im_str("expired"), IM_JSON_BOOL,
+      offsetof(ngx_im_control_refresh_t, expired) },
+    { im_str("expire_at"), IM_JSON_INT,
+      offsetof(ngx_im_control_refresh_t, expire_at) },
+    { im_str("info"), IM_JSON_RAW,
+      offsetof(ngx_im_control_refresh_t, info) },
     im_json_end
 };
 
@@ -111,30 +161,53 @@ ngx_im_control_disconnect(ngx_im_worker_t *w, uint16_t partition,
     const im_entry_t *entry, const im_envelope_t *e)
 {
     im_buf_t                 arena;
-    const char              *why;
     ngx_im_control_close_t   closing;
 
     (void) partition;
 
     ngx_memzero(&closing, sizeof(ngx_im_control_close_t));
     closing.except.max = NGX_IM_CONTROL_EXCEPT;
+    closing.seconds = -1;
 
     im_buf_init(&arena, e->data.len + 1);
 
-    if (im_json_decode(e->data, ngx_im_control_close_fields, 0, &arena,
-                       &closing, &why)
-        != IM_OK)
+    if (ngx_im_control_data(w, entry, e, ngx_im_control_close_fields, &arena,
+                            &closing)
+        == NGX_OK)
     {
-        ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                      "im: a disconnect of topic \"%*s\" is not valid: %s",
-                      entry->topic.len, entry->topic.data, why);
+        /* before their sessions end: they come back at once */
 
-    } else {
+        if (e->user.len && closing.seconds >= 0
+            && closing.seconds <= NGX_IM_CONTROL_FOR)
+        {
+            ngx_im_revoke(w, e->user, closing.seconds);
+        }
+
         ngx_im_control_each(w, e, ngx_im_control_close, &closing);
         im_json_strings_free(&closing.except);
     }
 
     im_buf_cleanup(&arena);
+}
+
+
+/* Arena must hold all of the data. */
+static ngx_int_t
+ngx_im_control_data(ngx_im_worker_t *w, const im_entry_t *entry,
+    const im_envelope_t *e, const im_json_field_t *fields, im_buf_t *arena,
+    void *dst)
+{
+    const char  *why;
+
+    if (im_json_decode(e->data, fields, 0, arena, dst, &why) == IM_OK) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                  "im: control entry %D of topic \"%*s\" is not valid: %s",
+                  e->operation, entry->topic.len, entry->topic.data, why);
+
+    return NGX_ERROR;
 }
 
 
@@ -158,12 +231,162 @@ ngx_im_control_close(ngx_im_session_t *s, void *data)
     code = closing->code;
 
     if (code != IM_WS_CLOSE_NORMAL && (code < 3000 || code > 4999)) {
-        code = s->conf->proto->pings ? NGX_IM_CONTROL_KICKED
-                                     : IM_WS_CLOSE_POLICY;
+        code = s->conf->proto->close_kicked;
     }
 
     ngx_im_session_close_reason(s, code, closing->reason,
                                 "disconnected by the backend");
+}
+
+
+void
+ngx_im_control_kick(ngx_im_worker_t *w, im_str_t user)
+{
+    im_envelope_t  e;
+
+    ngx_memzero(&e, sizeof(im_envelope_t));
+    e.user = user;
+
+    ngx_im_control_each(w, &e, ngx_im_control_kick_one, NULL);
+}
+
+
+static void
+ngx_im_control_kick_one(ngx_im_session_t *s, void *data)
+{
+    (void) data;
+
+    ngx_im_session_close(s, s->conf->proto->close_kicked,
+                         "the user is kept out");
+}
+
+
+static void
+ngx_im_control_unsubscribe(ngx_im_worker_t *w, uint16_t partition,
+    const im_entry_t *entry, const im_envelope_t *e)
+{
+    im_buf_t                 arena, topic;
+    ngx_im_control_leave_t   leave;
+
+    (void) partition;
+
+    ngx_memzero(&leave, sizeof(ngx_im_control_leave_t));
+
+    im_buf_init(&arena, e->data.len + 1);
+    im_buf_init(&topic, IM_TOPIC_MAX);
+
+    if (ngx_im_control_data(w, entry, e, ngx_im_control_leave_fields, &arena,
+                            &leave)
+        == NGX_OK)
+    {
+        im_topic_room(&topic, leave.room);
+
+        if (!topic.failed) {
+            leave.topic = im_buf_str(&topic);
+            ngx_im_control_each(w, e, ngx_im_control_leave, &leave);
+        }
+    }
+
+    im_buf_cleanup(&arena);
+    im_buf_cleanup(&topic);
+}
+
+
+/* Who still waits for his own subscribe is told that it failed. */
+static void
+ngx_im_control_leave(ngx_im_session_t *s, void *data)
+{
+    uint32_t                 id;
+    im_sub_t                *sub;
+    im_reply_t               reply;
+    ngx_im_join_t           *join;
+    ngx_im_control_leave_t  *leave;
+
+    leave = data;
+
+    sub = ngx_im_session_find_sub(s, leave->topic);
+
+    if (sub == NULL || s->phase != NGX_IM_OPEN) {
+        return;
+    }
+
+    join = sub->data;
+
+    if (join != NULL && join->connect) {
+        ngx_im_session_close(s, s->conf->proto->close_busy,
+                             "a topic of connect was taken away");
+        return;
+    }
+
+    id = join != NULL ? join->id : 0;
+
+    ngx_im_session_leave(s, sub);
+
+    if (s->phase != NGX_IM_OPEN) {
+        return;
+    }
+
+    if (id != 0) {
+        (void) ngx_im_command_error(s, id, IM_ERROR_PERMISSION);
+        return;
+    }
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
+
+    reply.type = IM_REPLY_PUSH_UNSUBSCRIBE;
+    reply.topic = leave->topic;
+    reply.code = leave->code;
+    reply.reason = leave->reason;
+
+    (void) ngx_im_command_reply(s, &reply);
+}
+
+
+static void
+ngx_im_control_refresh(ngx_im_worker_t *w, uint16_t partition,
+    const im_entry_t *entry, const im_envelope_t *e)
+{
+    ngx_im_control_refresh_t  refresh;
+
+    (void) partition;
+
+    ngx_memzero(&refresh, sizeof(ngx_im_control_refresh_t));
+
+    if (ngx_im_control_data(w, entry, e, ngx_im_control_refresh_fields, NULL,
+                            &refresh)
+        == NGX_OK)
+    {
+        ngx_im_control_each(w, e, ngx_im_control_renew, &refresh);
+    }
+}
+
+
+static void
+ngx_im_control_renew(ngx_im_session_t *s, void *data)
+{
+    im_reply_t                 reply;
+    ngx_im_control_refresh_t  *refresh;
+
+    refresh = data;
+
+    if (s->phase != NGX_IM_OPEN) {
+        return;
+    }
+
+    if (refresh->expired) {
+        ngx_im_session_close(s, s->conf->proto->close_expired,
+                             "expired by the backend");
+        return;
+    }
+
+    ngx_im_session_renew(s, refresh->expire_at, refresh->info);
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
+
+    reply.type = IM_REPLY_PUSH_REFRESH;
+    reply.ttl = ngx_im_session_ttl(s);
+
+    (void) ngx_im_command_reply(s, &reply);
 }
 
 

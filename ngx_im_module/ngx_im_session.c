@@ -372,6 +372,12 @@ ngx_im_session_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
     w = ngx_im_worker;
     h = ngx_im_session_handle(s);
 
+    if (id->user.len && ngx_im_revoked(w, id->user)) {
+        ngx_im_session_close(s, s->conf->proto->close_kicked,
+                             "the user is kept out");
+        return;
+    }
+
     if (id->user.len
         && ngx_im_session_user(s, id->user, id->name) != NGX_OK)
     {
@@ -396,17 +402,31 @@ ngx_im_session_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
 }
 
 
+void
+ngx_im_session_renew(ngx_im_session_t *s, int64_t expires, im_str_t info)
+{
+    if (expires && s->conf->proto->pings) {
+        expires += NGX_IM_EXPIRES_GRACE;
+    }
+
+    ngx_im_session_expires(s, expires);
+
+    if (info.len > 0 && s->more != NULL) {
+        (void) ngx_im_session_copy(&s->more->info, &s->more->info_len, info);
+    }
+}
+
+
 static ngx_int_t
 ngx_im_session_keep(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
+    im_str_t        none = im_null_str;
     ngx_im_more_t  *more;
 
     more = s->more;
 
     if (id->expires) {
-        ngx_im_session_expires(s, id->expires
-                                  + (s->conf->proto->pings
-                                     ? NGX_IM_EXPIRES_GRACE : 0));
+        ngx_im_session_renew(s, id->expires, none);
     }
 
     if (more == NULL) {

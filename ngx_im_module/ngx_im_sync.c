@@ -101,7 +101,9 @@ ngx_im_sync_init(ngx_im_worker_t *w)
 
     w->sync = sync;
 
-    if (ngx_im_sync_worker_id(sync) != NGX_OK) {
+    if (ngx_im_sync_worker_id(sync) != NGX_OK
+        || ngx_im_revoke_init(sync) != NGX_OK)
+    {
         goto failed;
     }
 
@@ -201,6 +203,7 @@ ngx_im_sync_exit(ngx_im_worker_t *w)
     im_buf_cleanup(&sync->users);
     im_buf_cleanup(&sync->live);
     im_buf_cleanup(&sync->args);
+    ngx_im_revoke_cleanup(sync);
     im_free(sync);
 
     w->sync = NULL;
@@ -514,7 +517,7 @@ ngx_im_sync_renew_handler(ngx_event_t *ev)
 static void
 ngx_im_sync_renew(ngx_im_sync_t *sync, int fresh)
 {
-    im_str_t    argv[6 + 2 * 16];
+    im_str_t    argv[7 + 2 * 16];
     im_buf_t    b;
     ngx_uint_t  n;
 
@@ -535,7 +538,7 @@ ngx_im_sync_renew(ngx_im_sync_t *sync, int fresh)
     if (b.failed
         || ngx_im_redis_script(sync->worker->redis, IM_PARTITIONS_MAX,
                                &im_script_lease, ngx_im_sync_renewed,
-                               (void *) (uintptr_t) fresh, 3, n, argv)
+                               (void *) (uintptr_t) fresh, 4, n, argv)
            != NGX_OK)
     {
         ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
@@ -560,7 +563,7 @@ ngx_im_sync_renewed(ngx_im_worker_t *w, void *data, void *ctx)
         return;
     }
 
-    if (!ngx_im_reply_array(reply, 4)) {
+    if (!ngx_im_reply_array(reply, 5)) {
         ngx_im_reply_complain(sync, reply, "lease");
         return;
     }
@@ -571,6 +574,7 @@ ngx_im_sync_renewed(ngx_im_worker_t *w, void *data, void *ctx)
 
     ngx_im_sync_tokens(sync, ngx_im_reply_int(reply, 2));
     ngx_im_info_dead(sync, reply->element[3], !(uintptr_t) ctx);
+    ngx_im_revoke_revision(sync, ngx_im_reply_str(reply, 4));
 
     if (state == 0 || (uintptr_t) ctx) {
         return;
@@ -620,7 +624,7 @@ ngx_im_sync_tokens(ngx_im_sync_t *sync, uint64_t n)
 static void
 ngx_im_sync_give_up(ngx_im_sync_t *sync)
 {
-    im_str_t    argv[6];
+    im_str_t    argv[7];
     ngx_uint_t  n;
 
     n = ngx_im_sync_lease_keys(sync, argv);
@@ -632,14 +636,14 @@ ngx_im_sync_give_up(ngx_im_sync_t *sync)
 
     (void) ngx_im_redis_script(sync->worker->redis, IM_PARTITIONS_MAX,
                                &im_script_lease, ngx_im_sync_renewed,
-                               NULL, 3, n, argv);
+                               NULL, 4, n, argv);
 }
 
 
 static ngx_uint_t
 ngx_im_sync_lease_keys(ngx_im_sync_t *sync, im_str_t *argv)
 {
-    size_t      at[2];
+    size_t      at[3];
     im_buf_t   *b;
     ngx_str_t  *node;
 
@@ -654,12 +658,15 @@ ngx_im_sync_lease_keys(ngx_im_sync_t *sync, im_str_t *argv)
     at[1] = b->len;
     im_key_tokens(b, ngx_im_sync_prefix(sync),
                   im_str_set(node->data, node->len));
+    at[2] = b->len;
+    im_key_revoked(b, ngx_im_sync_prefix(sync));
 
     argv[0] = im_str_set(b->data, at[0]);
     argv[1] = im_str_set(b->data + at[0], at[1] - at[0]);
-    argv[2] = im_str_set(b->data + at[1], b->len - at[1]);
+    argv[2] = im_str_set(b->data + at[1], at[2] - at[1]);
+    argv[3] = im_str_set(b->data + at[2], b->len - at[2]);
 
-    return 3;
+    return 4;
 }
 
 

@@ -9,6 +9,7 @@
  *   ngx_im_members.c  who is in a topic, over all workers
  *   ngx_im_info.c   room info: followers are told who is there
  *   ngx_im_query.c  presence and history for who asks
+ *   ngx_im_revoke.c  users that are kept out
  */
 
 #ifndef NGX_IM_SYNC_H
@@ -136,6 +137,10 @@ struct ngx_im_sync_s {
     ngx_event_t       info;        /* while infos has some */
     uint64_t          dead[NGX_IM_DEAD_MAX];   /* hashes of workers */
     ngx_uint_t        ndead;
+    im_hash_t         revoked;     /* users that are kept out */
+    im_buf_t          revision;    /* of that, as lease.lua tells it */
+    ngx_msec_t        revoked_at;  /* when it was asked for */
+    uint64_t          revoked_ms;  /* the same by Redis' clock */
     im_buf_t          keys;
     im_buf_t          users;       /* im_sketch_t, encoded */
     im_str_t          argv[NGX_IM_ARGS_MAX];   /* of the call being made */
@@ -261,6 +266,18 @@ void ngx_im_info_handler(ngx_event_t *ev);
 
 /* Workers that have died, as lease.lua tells; rooms are looked at if news. */
 void ngx_im_info_dead(ngx_im_sync_t *sync, redisReply *dead, int news);
+
+
+/* ngx_im_revoke.c */
+ngx_int_t ngx_im_revoke_init(ngx_im_sync_t *sync);
+void ngx_im_revoke_cleanup(ngx_im_sync_t *sync);
+
+/* What lease.lua tells: reads who is kept out where that has changed. */
+void ngx_im_revoke_revision(ngx_im_sync_t *sync, im_str_t revision);
+
+
+/* ngx_im_control.c: closes the sessions of a user that is kept out */
+void ngx_im_control_kick(ngx_im_worker_t *w, im_str_t user);
 
 
 #endif /* NGX_IM_SYNC_H */

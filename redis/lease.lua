@@ -1,16 +1,16 @@
 -- lease.lua: a worker renews its lease. A lease holds while now < end <= now + length (both bounds:
 -- a clock that was set back, or a replica's clock, must not keep the dead alive).
--- KEYS 1 leases (zset worker -> end in ms)  2 record of the worker  3 tokens of its node
+-- KEYS 1 leases (zset worker -> end in ms)  2 record of the worker  3 tokens of its node  4 revoked
 -- ARGV 1 worker  2 length ms (0: give it up)  3 token, then pairs: fields of the record that changed
--- reply {state, now ms, tokens, dead}: 0 held | 1 had lapsed | 2 wasn't there; on 1 and 2 write the whole
+-- reply {state, now ms, tokens, dead, revoked}: 0 held | 1 had lapsed | 2 wasn't there; on 1 and 2 write the whole
 --       record and assert all routes again; tokens > 1: another nginx uses this node's name; dead: workers
---       that have died in the last ten minutes, the latest 64
+--       that have died in the last ten minutes, the latest 64; revoked: another after each change of these
 local t = redis.call('TIME')
 local now, length = t[1] * 1000 + math.floor(t[2] / 1000), tonumber(ARGV[2])
 if length == 0 then
   redis.call('ZREM', KEYS[1], ARGV[1])
   redis.call('UNLINK', KEYS[2])
-  return {0, now, 0, {}}
+  return {0, now, 0, {}, ''}
 end
 local old = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or nil)
 local state = 0
@@ -24,4 +24,5 @@ redis.call('ZADD', KEYS[3], now + length, ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
 redis.call('PEXPIRE', KEYS[3], length)
 return {state, now, redis.call('ZCARD', KEYS[3]),
-  redis.call('ZREVRANGEBYSCORE', KEYS[1], now, '-inf', 'LIMIT', 0, 64)}
+  redis.call('ZREVRANGEBYSCORE', KEYS[1], now, '-inf', 'LIMIT', 0, 64),
+  redis.call('ZSCORE', KEYS[4], '') or ''}

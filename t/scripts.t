@@ -16,7 +16,8 @@ my $sock = "$dir/redis.sock";
 my ($pid, $conn, %sha, $gen);
 
 my %text = map { $_ => slurp("redis/$_.lua") }
-    qw(meta pub route hist page lease sweep own control limit register login
+    qw(meta pub route hist page lease sweep own control revoke limit register
+       login
        token);
 $text{$_} = $text{meta} . $text{$_} for qw(pub route);
 
@@ -130,8 +131,8 @@ sub status { return (hist(@_))[0] }
 sub lease {
     my ($w, $ms, $token) = @_;
 
-    return script('lease', 3, '{reg}:nodes', "{reg}:n:$w", '{reg}:t:n', $w,
-                  $ms, $token // 'tok', 'sessions', 1);
+    return script('lease', 4, '{reg}:nodes', "{reg}:n:$w", '{reg}:t:n',
+                  '{reg}:revoked', $w, $ms, $token // 'tok', 'sessions', 1);
 }
 
 my $n = 0;
@@ -336,6 +337,31 @@ subtest 'leases' => sub {
     cmp_ok(r('PTTL', '{1}:own'), '>', 4000, 'with its length');
     is(script('own', 1, '{1}:own', 'a', 0), 1, 'given up');
     is(r('EXISTS', '{1}:own'), 0, 'and free');
+};
+
+subtest 'revocations' => sub {
+    my $key = '{reg}:revoked';
+    my $revoke = sub { script('revoke', 1, $key, @_, 3) };
+    my %seen;
+    my $changed = sub { !$seen{ lease('w1', 300)->[4] }++ };
+
+    ok($changed->(), 'none');
+    is($revoke->('u1', 1), 1, 'one');
+    ok($changed->(), 'workers see that');
+    ok(!$changed->(), 'once');
+    is($revoke->("u$_", 60), 1, "u$_") for 1 .. 3;
+    ok($changed->(), 'there are three');
+    is($revoke->('u4', 60), 0, 'too many');
+    ok(!$changed->(), 'that is no change');
+    is($revoke->('u1', 0), 1, 'let in');
+    ok($changed->(), 'which is one');
+    is($revoke->('u1', 0), 1, 'let in again');
+    ok(!$changed->(), 'which is none');
+    is(r('ZCOUNT', $key, 1, '+inf'), 2, 'two are left');
+    r('ZADD', $key, 5, 'u2');
+    is($revoke->('u5', 60), 1, 'what is over makes room');
+    is(r('ZSCORE', $key, 'u2'), undef, 'and goes');
+    cmp_ok(r('TTL', $key), '>', 3600, 'as all of it does');
 };
 
 subtest 'restarts' => sub {

@@ -150,6 +150,7 @@ test_keys(void **state)
     assert_key(im_key_record(&b, p1, worker), "im:{reg}:n:n.0.a1");
     assert_key(im_key_tokens(&b, p1, im_str_z("n")), "im:{reg}:t:n");
     assert_key(im_key_jobs(&b, im_str_z("x/")), "x/{reg}:jobs");
+    assert_key(im_key_revoked(&b, p1), "im:{reg}:revoked");
 
     im_buf_cleanup(&b);
 }

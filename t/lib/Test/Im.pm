@@ -518,6 +518,8 @@ my %Steps = (
     users   => \&step_users,
     part    => \&step_part,
     clog    => \&step_clog,
+    lets_in => \&step_lets_in,
+    kept_out => \&step_kept_out,
     file    => \&step_file,
 );
 
@@ -1068,6 +1070,39 @@ sub step_clog {
     redis('EVAL', "for p = 0, 15 do for i = 1, $n do redis.call('XADD', "
           . "'im:{' .. p .. '}:q', '*', 't', 'x', 'i', '', 'w', 'nobody', "
           . "'d', 'x') end end", 0);
+
+    return 1;
+}
+
+
+# PATH TEXT: a client that sends it gets an answer, in the end
+sub step_lets_in {
+    my ($path, $text) = split ' ', $_[0], 2;
+    my $frame;
+
+    return 1 if until_true($Limit, sub {
+        my ($client, $status) = connect_to($path);
+
+        if ($status == 101) {
+            $client->write(frame(1, $text));
+            $frame = $client->next_message(deadline());
+        }
+
+        $client->shut;
+        return $frame && $frame->{opcode} == 1
+               || do { Time::HiRes::sleep(0.1); 0 };
+    });
+
+    die 'got ' . show($frame) . "\n";
+}
+
+
+# N: so many users are, for a minute
+sub step_kept_out {
+    my ($n) = @_;
+    my $end = int(Time::HiRes::time() * 1000) + 60000;
+
+    redis('ZADD', 'im:{reg}:revoked', map { ($end, "out$_") } 1 .. $n);
 
     return 1;
 }

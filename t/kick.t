@@ -1,0 +1,267 @@
+# Sessions that the backend closes, and users that it keeps out.
+
+use Test::Nginx::Socket 'no_plan';
+use Test::Im;
+
+master_on();
+workers(2);
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: all sessions of a user, on both nodes, and nobody else's
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /connection/websocket {
+        im_comet protocol=centrifuge;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /api/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- tokens
+0123456789abcdef u1 Ann
+fedcba9876543210 u2 Bob
+00000000000000a1 u1 Ann
+00000000000000f4 u/4 Dan
+--- websocket
+start: nginx2
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv op 4
+b: open :$TEST_NGINX_IM_PORT2 /ws
+b: send {"auth":"00000000000000a1","roomId":2}
+b: recv op 4
+c: open /ws
+c: send {"auth":"fedcba9876543210","roomId":3}
+c: recv op 4
+http: DELETE /im/users/u1 200 => \A\{"code":0,"msg":"success","data":\{\}\}
+a: recv_close 1008 /disconnected by the backend/
+b: recv_close 1008
+log: user: "u1".*code: 1008, why: disconnected by the backend
+until: /im/users/u1 "online":\s*false
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv op 4
+http: DELETE /im/users/u1?code=4001&reason=go%20away%20%E2%9C%93 200
+a: recv_close 4001 /\Ago away \xE2\x9C\x93\z/
+http: DELETE /im/users/nobody 200
+c: silent
+d: open :$TEST_NGINX_IM_PORT2 /ws
+d: send {"auth":"00000000000000f4","roomId":4}
+d: recv op 4
+http: DELETE /im/users/u%2F4?code=1000 200
+d: recv_close 1000
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 2: one session
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv op 4
+until: /im/users/u1 "session":"[-0-9a-f]{36}"
+http: GET /im/users/u1 200 => "session":"(?<sid>[-0-9a-f]{36})"
+b: open :$TEST_NGINX_IM_PORT2 /ws
+b: send {"auth":"00000000000000a1","roomId":2}
+b: recv op 4
+http: DELETE /im/sessions/00000000-0000-4000-8000-000000000000 200
+http: DELETE /im/sessions/$sid?reason=you 200
+a: recv_close 1008 /\Ayou\z/
+b: silent
+http: DELETE /im/sessions/$sid 200
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 3: a user that is kept out
+--- websocket
+b: open :$TEST_NGINX_IM_PORT2 /ws
+b: send {"auth":"00000000000000a1","roomId":2}
+b: recv op 4
+http: DELETE /im/users/u1?for=60 200
+b: recv_close 1008
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv_close 1008
+b: open :$TEST_NGINX_IM_PORT2 /ws
+b: send {"auth":"00000000000000a1","roomId":2}
+b: recv_close 1008
+c: open /connection/websocket
+c: send {"id":1,"connect":{"token":"0123456789abcdef"}}
+c: recv_close 3507
+d: open /ws
+d: send {"auth":"fedcba9876543210","roomId":3}
+d: recv op 4
+kill: nginx2
+start: nginx2
+b: open :$TEST_NGINX_IM_PORT2 /ws
+b: send {"auth":"00000000000000a1","roomId":2}
+b: recv_close 1008
+http: DELETE /im/users/u1?for=0 200
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv op 4
+b: open :$TEST_NGINX_IM_PORT2 /ws
+b: send {"auth":"00000000000000a1","roomId":2}
+b: recv op 4
+http: DELETE /im/users/u1?for=1 200
+a: recv_close 1008
+b: recv_close 1008
+until: /im/users/u1 "online":\s*false
+lets_in: /ws {"auth":"0123456789abcdef","roomId":1}
+d: silent
+--- no_error_log
+[alert]
+
+
+
+=== TEST 4: a kick that gets lost is made up for
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv op 4
+stop: job
+http: DELETE /im/users/u1?for=30 200
+a: recv_close 1008 /kept out/
+start: job
+http: DELETE /im/users/u1?for=0 200
+lets_in: /ws {"auth":"0123456789abcdef","roomId":1}
+--- no_error_log
+[alert]
+
+
+
+=== TEST 5: centrifuge: disconnect, unsubscribe, refresh
+--- websocket
+a: open /connection/websocket
+a: send {"id":1,"connect":{"token":"0123456789abcdef"}}
+a: like "id":1,"connect":\{"client":"
+a: send {"id":2,"subscribe":{"channel":"news"}}
+a: like \A\{"id":2,"subscribe":\{
+b: open :$TEST_NGINX_IM_PORT2 /connection/websocket
+b: send {"id":1,"connect":{"token":"fedcba9876543210"}}
+b: like "id":1,"connect":\{"client":"
+b: send {"id":2,"subscribe":{"channel":"news"}}
+b: like \A\{"id":2,"subscribe":\{
+http: POST /api/unsubscribe 200 {"user":"u1","channel":"news"} => "result":\{\}
+a: recv {"push":{"channel":"news","unsubscribe":{"code":2000,"reason":"server unsubscribe"}}}
+push: room news {"x":1}
+b: like "channel":"news","pub":
+a: silent
+http: POST /api/refresh 200 {"user":"u2","expire_at":4102444800} => "result":\{\}
+b: like \A\{"push":\{"refresh":\{"expires":true,"ttl":\d+
+http: POST /api/refresh 200 {"user":"u2","expired":true} => "result":\{\}
+b: recv_close 3005
+http: POST /api/disconnect 200 {"user":"u1"} => "result":\{\}
+a: recv_close 3503 /force disconnect/
+a: open /connection/websocket
+a: send {"id":1,"connect":{"token":"0123456789abcdef"}}
+a: like "id":1,"connect":\{"client":"(?<me>[-0-9a-f]{36})"
+b: open :$TEST_NGINX_IM_PORT2 /connection/websocket
+b: send {"id":1,"connect":{"token":"00000000000000a1"}}
+b: like "id":1,"connect":\{"client":"
+http: POST /api/disconnect 200 {"user":"u1","disconnect":{"code":4100,"reason":"elsewhere"},"whitelist":["$me"]} => "result":\{\}
+b: recv_close 4100 /elsewhere/
+a: silent
+http: DELETE /im/sessions/$me 200
+a: recv_close 3503
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 6: what isn't valid
+--- websocket
+http: DELETE /im/users/u1?code=1 400
+http: DELETE /im/users/u1?code=5000 400
+http: DELETE /im/users/u1?code=1001 400
+http: DELETE /im/users/u1?code=x 400
+http: DELETE /im/users/u1?code= 400
+http: DELETE /im/users/u1?for=3601 400
+http: DELETE /im/users/u1?for=-1 400
+http: DELETE /im/users/u1?for=99999999999999999999 400
+http: DELETE /im/users/u1?reason=%00 400
+http: DELETE /im/users/u1?reason=%ff 400
+http: DELETE /im/users/%00 400
+http: DELETE /im/sessions/none 400
+http: DELETE /im/sessions/00000000-0000-4000-8000-000000000000?for=5 400
+http: POST /im/users/u1 405 => (?i)Allow: GET, DELETE\b
+http: GET /im/sessions/00000000-0000-4000-8000-000000000000 405 => (?i)Allow: DELETE\b
+http: DELETE /im/rooms/1 405 => (?i)Allow: GET(?!,)
+http: DELETE /im/users/ 404
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 7: the queue is full, too many are kept out, Redis is away
+--- websocket
+stop: logic
+start: logic --queue-cap=1
+until: /im/health "redis":
+stop: job
+http: DELETE /im/users/u9 200
+http: DELETE /im/users/u9 503 => the queue is full
+kept_out: 10001
+http: DELETE /im/users/u9?for=5 503 => too many users are kept out
+stop: redis
+until: /im/health 503
+http: DELETE /im/users/u9 503
+--- no_error_log
+[alert]
+
+
+
+=== TEST 8: a token that logic never sees
+--- http_config
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256;
+    im_room * history=0;
+--- config
+    location = /ws { im_comet protocol=im; im_auth jwt; }
+    location = /connection/websocket {
+        im_comet protocol=centrifuge;
+        im_auth jwt;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /ws
+a: send {"auth":"JWT(HS256 hs256 {"sub":"u1"})","roomId":1}
+a: recv op 4
+http: DELETE /im/users/u1?for=60 200
+a: recv_close 1008 /disconnected/
+a: open /ws
+a: send {"auth":"JWT(HS256 hs256 {"sub":"u1"})","roomId":1}
+a: recv_close 1008 /kept out/
+b: open /connection/websocket
+b: send {"id":1,"connect":{"token":"JWT(HS256 hs256 {"sub":"u1"})"}}
+b: recv_close 3503
+c: open /ws
+c: send {"auth":"JWT(HS256 hs256 {"sub":"u2"})","roomId":1}
+c: recv op 4
+reload:
+c: recv_close 1012
+a: open /ws
+a: send {"auth":"JWT(HS256 hs256 {"sub":"u1"})","roomId":1}
+a: recv_close 1008 /kept out/
+--- no_error_log
+[error]
+[alert]
