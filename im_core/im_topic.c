@@ -15,6 +15,9 @@
 #define IM_LOGS_MIN_CHUNK   256
 #define IM_LOG_MAX_FRAME    (1024 * 1024 * 1024)
 
+/* A cut is a frame of one byte, never sent; no real frame is that short. */
+#define IM_LOG_CUT          1
+
 
 struct im_chunk_s {
     im_chunk_t  *next;
@@ -44,6 +47,9 @@ static void im_chunk_free(im_logs_t *logs, im_chunk_t *chunk);
 static uint32_t *im_chunk_end(im_chunk_t *chunk, uint32_t frame);
 static uint32_t im_chunk_frame(im_chunk_t *chunk, uint32_t offset);
 static uint32_t im_chunk_cut(im_chunk_t *chunk, uint32_t offset, size_t max);
+static int im_chunk_is_cut(im_chunk_t *chunk, uint32_t frame);
+static uint32_t im_chunk_before_cut(im_chunk_t *chunk, uint32_t offset,
+    uint32_t end);
 
 
 im_topic_t *
@@ -379,6 +385,45 @@ im_log_append(im_logs_t *logs, im_log_t *log, im_str_t frame, uint64_t seq)
 }
 
 
+im_int_t
+im_log_cut(im_logs_t *logs, im_log_t *log)
+{
+    u_char  cut[IM_LOG_CUT] = { 0 };
+
+    if (!im_log_live(log)) {
+        return IM_OK;
+    }
+
+    if (im_log_append(logs, log, im_str_set(cut, IM_LOG_CUT), 0) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    log->ncuts++;
+
+    return IM_OK;
+}
+
+
+int
+im_sub_cut(const im_sub_t *sub)
+{
+    uint32_t     offset, frame;
+    im_chunk_t  *chunk;
+
+    if (sub->log == NULL || sub->log->ncuts == 0
+        || im_sub_state(sub) < IM_SUB_PENDING)
+    {
+        return 0;
+    }
+
+    chunk = im_log_chunk(sub->log, sub->cursor);
+    offset = sub->cursor - chunk->start;
+    frame = im_chunk_frame(chunk, offset);
+
+    return im_chunk_is_cut(chunk, frame);
+}
+
+
 static int
 im_log_live(const im_log_t *log)
 {
@@ -471,6 +516,7 @@ im_log_free_before(im_logs_t *logs, im_log_t *log, uint64_t offset)
     if (log->first == NULL) {
         log->last = NULL;
         log->tail = log->head;
+        log->ncuts = 0;
         return;
     }
 
@@ -545,7 +591,7 @@ im_uint_t
 im_sub_read(const im_sub_t *sub, im_str_t *pieces, im_uint_t n, size_t max,
     size_t *total)
 {
-    uint32_t     offset, end;
+    uint32_t     offset, end, cut;
     im_uint_t    i;
     im_chunk_t  *chunk;
 
@@ -571,6 +617,17 @@ im_sub_read(const im_sub_t *sub, im_str_t *pieces, im_uint_t n, size_t max,
             }
 
             end = *im_chunk_end(chunk, im_chunk_frame(chunk, offset));
+        }
+
+        if (sub->log->ncuts > 0) {
+            cut = im_chunk_before_cut(chunk, offset, end);
+
+            if (cut < end) {
+                pieces[i] = im_str_set(chunk->data + offset, cut - offset);
+                *total += cut - offset;
+
+                return cut > offset ? i + 1 : i;
+            }
         }
 
         pieces[i] = im_str_set(chunk->data + offset, end - offset);
@@ -758,4 +815,39 @@ im_chunk_cut(im_chunk_t *chunk, uint32_t offset, size_t max)
     end = *im_chunk_end(chunk, frame - 1);
 
     return im_max(end, offset);
+}
+
+
+static int
+im_chunk_is_cut(im_chunk_t *chunk, uint32_t frame)
+{
+    uint32_t  start;
+
+    start = frame == 0 ? 0 : *im_chunk_end(chunk, frame - 1);
+
+    return *im_chunk_end(chunk, frame) - start == IM_LOG_CUT;
+}
+
+
+/* Where the first cut in [offset, end) is; end: there is none. */
+static uint32_t
+im_chunk_before_cut(im_chunk_t *chunk, uint32_t offset, uint32_t end)
+{
+    uint32_t  frame, last;
+
+    frame = im_chunk_frame(chunk, offset);
+
+    for ( ;; ) {
+        last = *im_chunk_end(chunk, frame);
+
+        if (im_chunk_is_cut(chunk, frame)) {
+            return last - IM_LOG_CUT;
+        }
+
+        if (last >= end) {
+            return end;
+        }
+
+        frame++;
+    }
 }

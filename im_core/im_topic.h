@@ -91,6 +91,7 @@ struct im_log_s {
     uint64_t     tail;         /* offset of the first byte kept */
     size_t       bytes;        /* allocated for its chunks */
     uint32_t     nsubs;
+    uint32_t     ncuts;        /* ever, since it was empty */
     uint8_t      wire;         /* im_wire_e */
 };
 
@@ -177,6 +178,13 @@ void im_logs_cleanup(im_logs_t *logs);         /* every log must be empty */
 im_int_t im_log_append(im_logs_t *logs, im_log_t *log, im_str_t frame,
     uint64_t seq);
 
+/*
+ * What is appended from here on is not for who is live now: they read up to
+ * here, and are for the caller to take out.  IM_ERROR: no memory; nothing is
+ * cut.
+ */
+im_int_t im_log_cut(im_logs_t *logs, im_log_t *log);
+
 /* The log has something to flush. */
 static inline int
 im_log_pending(const im_log_t *log)
@@ -217,10 +225,13 @@ void im_sub_live(im_sub_t *sub);
  * The bytes from the cursor to head as at most n pieces, in order; the number
  * of pieces, 0 when at head.  *total: bytes in the pieces.  Stops before a
  * frame that would make total exceed max, but gives at least one whole frame
- * (or the rest of the one that the cursor stands in).
+ * (or the rest of the one that the cursor stands in).  It ends at a cut.
  */
 im_uint_t im_sub_read(const im_sub_t *sub, im_str_t *pieces, im_uint_t n,
     size_t max, size_t *total);
+
+/* It stands where the log was cut: it gets nothing more. */
+int im_sub_cut(const im_sub_t *sub);
 
 /* n bytes went out. At head: becomes idle; else stays in the list it is in. */
 void im_sub_advance(im_sub_t *sub, size_t n);

@@ -768,7 +768,120 @@ test_leave_frees(void **state)
 }
 
 
+/* All that a subscription gets, as it is sent. */
+static size_t
+read_all(im_sub_t *sub, char *out)
+{
+    size_t    len, total;
+    im_str_t  piece;
+
+    len = 0;
+
+    while (im_sub_read(sub, &piece, 1, 3, &total) > 0) {
+        assert_int_equal(piece.len, total);
+
+        memcpy(out + len, piece.data, total);
+        len += total;
+
+        im_sub_advance(sub, total);
+    }
+
+    out[len] = '\0';
+
+    return len;
+}
+
+
+/* Who was live then reads up to the cut; who comes later begins behind it. */
+static void
+test_cut(void **state)
+{
+    int          i;
+    char         got[64];
+    im_sub_t     sub, late, later;
+    im_logs_t    all;
+    im_topic_t  *t;
+
+    (void) state;
+
+    im_logs_init(&all, 256);
+
+    t = im_topic_create(im_str_z("r:1"), 0);
+    assert_non_null(t);
+
+    memset(&sub, 0, sizeof(im_sub_t));
+    memset(&late, 0, sizeof(im_sub_t));
+    memset(&later, 0, sizeof(im_sub_t));
+
+    assert_int_equal(im_topic_subscribe(t, 0, &sub), IM_OK);
+
+    /* with nobody live there is nothing to be cut */
+
+    assert_int_equal(im_log_cut(&all, t->logs), IM_OK);
+    assert_int_equal(t->logs->head, 0);
+    im_sub_live(&sub);
+
+    alloc_fail_all();
+    assert_int_equal(im_log_cut(&all, t->logs), IM_ERROR);
+    alloc_fail_at(0);
+    assert_int_equal(im_sub_cut(&sub), 0);
+
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(im_log_append(&all, t->logs, im_str_z("ab"), 0),
+                         IM_OK);
+    }
+
+    assert_int_equal(im_log_cut(&all, t->logs), IM_OK);
+    assert_int_equal(im_sub_cut(&sub), 0);
+
+    assert_int_equal(im_topic_subscribe(t, 0, &late), IM_OK);
+    im_sub_live(&late);
+    assert_int_equal(im_sub_cut(&late), 0);
+
+    assert_int_equal(im_log_append(&all, t->logs, im_str_z("cdef"), 0), IM_OK);
+    assert_int_equal(im_log_cut(&all, t->logs), IM_OK);
+    assert_int_equal(im_log_cut(&all, t->logs), IM_OK);
+
+    assert_int_equal(im_topic_subscribe(t, 0, &later), IM_OK);
+    im_sub_live(&later);
+
+    assert_int_equal(im_log_append(&all, t->logs, im_str_z("gh"), 0), IM_OK);
+
+    /* cut in the middle of a frame, it is finished first */
+
+    im_sub_advance(&sub, 1);
+    assert_int_equal(im_sub_cut(&sub), 0);
+    assert_int_equal(im_sub_unfinished(&sub), 1);
+    assert_int_equal(read_all(&sub, got), 5);
+    assert_string_equal(got, "babab");
+    assert_int_equal(im_sub_cut(&sub), 1);
+    assert_int_equal(im_sub_unfinished(&sub), 0);
+
+    read_all(&late, got);
+    assert_string_equal(got, "cdef");
+    assert_int_equal(im_sub_cut(&late), 1);
+
+    read_all(&later, got);
+    assert_string_equal(got, "gh");
+    assert_int_equal(im_sub_cut(&later), 0);
+    assert_int_equal(im_sub_state(&later), IM_SUB_IDLE);
+
+    im_topic_unsubscribe(&all, &sub);
+    im_topic_unsubscribe(&all, &late);
+
+    /* empty, the log has forgotten them */
+
+    im_log_trim(&all, t->logs, 1);
+    assert_int_equal(t->logs->ncuts, 0);
+
+    im_topic_unsubscribe(&all, &later);
+    im_topic_destroy(&all, t);
+    im_logs_cleanup(&all);
+}
+
+
 static const struct CMUnitTest  tests[] = {
+    alloc_test(test_cut),
     alloc_test(test_create),
     alloc_test(test_position),
     alloc_test(test_position_refused),
