@@ -12,6 +12,7 @@
  *   ngx_im_command.c    commands of a client, and the answers
  *   ngx_im_auth.c       connect -> identity -> open
  *   ngx_im_resume.c     subscriptions that go on from where a client was
+ *   ngx_im_window.c     what they have missed, read once for all of a topic
  *   ngx_im_jwt.c        keys and signatures of tokens
  *   ngx_im_backend.c    asks logic by an in-memory subrequest
  *   ngx_im_redis.c      the link: commands and pub/sub, reconnect
@@ -107,6 +108,8 @@ typedef struct {
     ngx_uint_t           topics_per_session;   /* topics= */
     size_t               log_bytes;            /* topic_log=, of one topic */
     size_t               logs_bytes;           /* logs=, of a worker */
+    size_t               recovery_bytes;       /* recovery=, of an answer */
+    size_t               windows_bytes;        /* windows=, of a worker */
     ngx_uint_t           budget;               /* sessions a turn of a flush */
     ngx_msec_t           drain;
     ngx_array_t          comets;         /* those with topics, by pointer */
@@ -162,6 +165,9 @@ typedef struct {
     ngx_atomic_t      pushes;            /* entries taken from pub/sub */
     ngx_atomic_t      healed;            /* entries read from history */
     ngx_atomic_t      holes;             /* gaps that history couldn't fill */
+    ngx_atomic_t      recovered;         /* subscriptions that went on */
+    ngx_atomic_t      unrecovered;       /* that were told of a hole */
+    ngx_atomic_t      window_bytes;
     ngx_atomic_t      sends;             /* send calls */
 } ngx_im_counters_t;
 
@@ -312,8 +318,8 @@ typedef struct {
     unsigned            strict:1;        /* no subscription with a hole */
     unsigned            connect:1;       /* answered with connect */
     unsigned            ready:1;
-    unsigned            asked:1;         /* Redis, for its position */
-    unsigned            pinned:1;        /* the topic's window */
+    unsigned            asked:1;         /* Redis, where the topic is */
+    unsigned            answered:1;
 } ngx_im_join_t;
 
 
@@ -360,6 +366,8 @@ struct ngx_im_worker_s {
     ngx_event_t         close_event;
     ngx_event_t         tick;            /* 1 s, cancelable */
     ngx_im_drain_t      drain;
+    size_t              reply_bytes;     /* allocated for replies */
+    im_buf_t            recovery;        /* messages of an answer */
     im_buf_t            scratch;         /* frames being encoded */
     im_buf_t            arena;           /* decoded strings */
     u_char             *in;              /* read buffer, of all sessions */
@@ -495,6 +503,12 @@ ngx_int_t ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame);
  */
 ngx_int_t ngx_im_send_close(ngx_im_session_t *s, im_str_t frame);
 
+/* Its replies are sent, or never will be. */
+void ngx_im_send_forget(ngx_im_session_t *s);
+
+/* The next flush is to look at this log. */
+void ngx_im_send_flushed(ngx_im_worker_t *w, im_log_t *log);
+
 /* Frames m in every log of the topic and marks them for the flush. */
 ngx_int_t ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
     const im_message_t *m);
@@ -548,6 +562,9 @@ void ngx_im_resume_opened(ngx_im_session_t *s);
 
 /* Starts what is to be told to sub, whose topic is live. */
 void ngx_im_resume_add(im_sub_t *sub);
+
+/* sub has got to where its log was cut: it ends, and is told. */
+void ngx_im_resume_cut(ngx_im_session_t *s, im_sub_t *sub);
 
 /* sub is not joining any more. */
 void ngx_im_resume_forget(im_sub_t *sub);

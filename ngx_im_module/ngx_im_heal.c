@@ -135,6 +135,11 @@ ngx_im_heal_handler(ngx_im_worker_t *w, void *data, void *ctx)
 
     ngx_im_route_pin(route);
     ngx_im_heal_reply(route, reply);
+
+    if (route->topic != NULL && !route->healing && !route->heal) {
+        ngx_im_resume_answered(route);
+    }
+
     ngx_im_route_unpin(route);
 
     ngx_im_send_flush(w);
@@ -145,6 +150,7 @@ static void
 ngx_im_heal_reply(ngx_im_route_t *route, redisReply *reply)
 {
     uint64_t     status, before;
+    im_str_t     epoch, ours;
     im_topic_t  *topic;
 
     topic = route->topic;
@@ -156,10 +162,14 @@ ngx_im_heal_reply(ngx_im_route_t *route, redisReply *reply)
     }
 
     before = topic->seq;
+    epoch = ngx_im_reply_str(reply, 1);
+    ours = im_str_set(topic->epoch.data, topic->epoch.len);
 
-    if (im_topic_position(topic, ngx_im_reply_str(reply, 1), topic->seq,
-                          ngx_im_reply_str(reply, 3))
-        != IM_OK)
+    if ((!im_str_eq(ours, epoch)
+         && ngx_im_resume_told(route, epoch, topic->seq, 1) != NGX_OK)
+        || im_topic_position(topic, epoch, topic->seq,
+                             ngx_im_reply_str(reply, 3))
+           != IM_OK)
     {
         ngx_im_heal_later(route);
         return;
@@ -303,9 +313,11 @@ ngx_im_heal_hole(ngx_im_route_t *route, redisReply *reply)
                   "are not in history", (size_t) topic->name_len, topic->name,
                   topic->seq, next);
 
-    if (im_topic_position(topic, ngx_im_reply_str(reply, 1), next,
-                          ngx_im_reply_str(reply, 3))
-        != IM_OK)
+    if (ngx_im_resume_told(route, ngx_im_reply_str(reply, 1), next, 0)
+        != NGX_OK
+        || im_topic_position(topic, ngx_im_reply_str(reply, 1), next,
+                             ngx_im_reply_str(reply, 3))
+           != IM_OK)
     {
         ngx_im_heal_later(route);
         return;

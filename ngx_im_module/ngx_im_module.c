@@ -223,6 +223,8 @@ static ngx_im_limit_t  ngx_im_limits[] = {
     ngx_im_main_limit("budget", NGX_IM_NUMBER, 1, budget),
     ngx_im_main_limit("topic_log", NGX_IM_SIZE, 16384, log_bytes),
     ngx_im_main_limit("logs", NGX_IM_SIZE, 1048576, logs_bytes),
+    ngx_im_main_limit("recovery", NGX_IM_SIZE, 1024, recovery_bytes),
+    ngx_im_main_limit("windows", NGX_IM_SIZE, 65536, windows_bytes),
     ngx_im_loc_limit("message", NGX_IM_SIZE, 1, max_message),
     ngx_im_loc_limit("replies", NGX_IM_SIZE, 1, max_replies),
     ngx_im_loc_limit("auth_timeout", NGX_IM_TIME, 1000, auth_timeout),
@@ -278,6 +280,8 @@ ngx_im_create_main_conf(ngx_conf_t *cf)
     imcf->budget = NGX_CONF_UNSET_UINT;
     imcf->log_bytes = NGX_CONF_UNSET_SIZE;
     imcf->logs_bytes = NGX_CONF_UNSET_SIZE;
+    imcf->recovery_bytes = NGX_CONF_UNSET_SIZE;
+    imcf->windows_bytes = NGX_CONF_UNSET_SIZE;
     imcf->drain = NGX_CONF_UNSET_MSEC;
 
     return imcf;
@@ -309,6 +313,8 @@ ngx_im_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(imcf->budget, 256);
     ngx_conf_init_size_value(imcf->log_bytes, 1024 * 1024);
     ngx_conf_init_size_value(imcf->logs_bytes, 256 * 1024 * 1024);
+    ngx_conf_init_size_value(imcf->recovery_bytes, 1024 * 1024);
+    ngx_conf_init_size_value(imcf->windows_bytes, 64 * 1024 * 1024);
     ngx_conf_init_msec_value(imcf->drain, 30000);
 
     if (imcf->budget == 0) {
@@ -989,7 +995,8 @@ ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return ngx_im_invalid(cf, cmd, &args[i], "is unknown; there are "
                        "sessions= per_ip= per_user= unauthenticated= "
                        "handshakes= signatures= topics= budget= topic_log= "
-                       "logs= message= replies= auth_timeout=");
+                       "logs= recovery= windows= message= replies= "
+                       "auth_timeout=");
         }
 
         if (limit->main && cf->cmd_type != NGX_HTTP_MAIN_CONF) {

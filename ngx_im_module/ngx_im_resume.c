@@ -2,27 +2,48 @@
  * Copyright (C) The im authors
  *
  * How subscriptions begin: with an answer, and where the client names a place,
- * with what came behind that.
+ * with what came behind that; and how followers are told of a hole.
  *
  * Going live and the answer are one step, so that nothing is missing or twice
  * between them.  The steps are paced: many clients at once don't stall the
  * worker.
  */
 
-#include "ngx_im.h"
+#include "ngx_im_sync.h"
 
 
 #define NGX_IM_RESUME_TURN   5       /* ms */
 #define NGX_IM_RESUME_RETRY  50      /* ms */
 
 
+typedef void (*ngx_im_resume_reply_pt)(im_buf_t *b, const im_reply_t *reply);
+
+
+static ngx_int_t ngx_im_resume_judge(ngx_im_join_t *join);
+static im_str_t ngx_im_resume_epoch(ngx_im_join_t *join);
+static void ngx_im_resume_wait(ngx_im_join_t *join);
+static void ngx_im_resume_ask(ngx_im_route_t *route);
 static void ngx_im_resume_ready(ngx_im_join_t *join);
 static void ngx_im_resume_post(ngx_im_worker_t *w);
 static ngx_int_t ngx_im_resume_serve(ngx_im_join_t *join);
+static ngx_int_t ngx_im_resume_again(ngx_im_join_t *join);
 static void ngx_im_resume_connect(ngx_im_session_t *s);
+static im_subscribed_t *ngx_im_resume_subs(ngx_im_session_t *s,
+    ngx_uint_t *n);
 static void ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join);
-static void ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin);
+static void ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin,
+    size_t *left);
+static ngx_int_t ngx_im_resume_fits(ngx_im_route_t *route, uint64_t since,
+    size_t *left);
+static ngx_int_t ngx_im_resume_messages(ngx_im_worker_t *w,
+    im_subscribed_t *subs, ngx_uint_t n);
+static ngx_uint_t ngx_im_resume_decode(im_subscribed_t *sub,
+    ngx_im_route_t *route, im_message_t *m, im_envelope_t *envelope);
 static void ngx_im_resume_live(im_sub_t *sub);
+static ngx_int_t ngx_im_resume_told_log(ngx_im_route_t *route, im_log_t *log,
+    im_reply_t *reply);
+static ngx_int_t ngx_im_resume_told_frame(ngx_im_worker_t *w, im_log_t *log,
+    ngx_im_resume_reply_pt encode, const im_reply_t *reply);
 static uint64_t ngx_im_resume_now(void);
 
 
@@ -61,6 +82,7 @@ ngx_im_resume_opened(ngx_im_session_t *s)
         return;
     }
 
+    im_list_remove(&join->link);
     im_list_insert_tail(&ngx_im_worker->ready, &join->link);
     ngx_im_resume_post(ngx_im_worker);
 }
@@ -69,25 +91,218 @@ ngx_im_resume_opened(ngx_im_session_t *s)
 void
 ngx_im_resume_add(im_sub_t *sub)
 {
-    ngx_im_resume_ready(sub->data);
+    ngx_im_join_t  *join;
+
+    join = sub->data;
+
+    if (join->ready) {
+        return;
+    }
+
+    if (ngx_im_resume_again(join) != NGX_OK) {
+        ngx_im_resume_ready(join);
+    }
+}
+
+
+/* NGX_OK: it waits, for history or for what Redis says. */
+static ngx_int_t
+ngx_im_resume_again(ngx_im_join_t *join)
+{
+    ngx_int_t        rc;
+    ngx_im_route_t  *route;
+
+    rc = ngx_im_resume_judge(join);
+
+    if (rc == NGX_OK || rc == NGX_DECLINED) {
+        return NGX_DECLINED;
+    }
+
+    route = join->sub->log->topic->data;
+
+    ngx_im_resume_wait(join);
+
+    if (rc == NGX_BUSY) {
+        ngx_im_resume_ask(route);
+
+    } else if (!route->healing) {
+        ngx_im_window_load(route, join->seq);
+    }
+
+    if (!route->loading && !route->healing) {
+        ngx_im_route_watch(route);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * NGX_OK: what is missing is at hand; NGX_DECLINED: there is a hole;
+ * NGX_AGAIN: history is to be read; NGX_BUSY: the place isn't known here, but
+ * may be known to Redis by now.
+ */
+static ngx_int_t
+ngx_im_resume_judge(ngx_im_join_t *join)
+{
+    im_topic_t      *topic;
+    ngx_im_route_t  *route;
+
+    topic = join->sub->log->topic;
+    route = topic->data;
+
+    if (!join->recover) {
+        return NGX_OK;
+    }
+
+    if (!im_topic_continues(topic, ngx_im_resume_epoch(join), join->seq)) {
+        return join->answered || !route->numbered ? NGX_DECLINED : NGX_BUSY;
+    }
+
+    if (join->seq == topic->seq) {
+        return NGX_OK;
+    }
+
+    return route->numbered ? ngx_im_window_have(route, join->seq)
+                           : NGX_DECLINED;
+}
+
+
+/* Who names none means the one that is. */
+static im_str_t
+ngx_im_resume_epoch(ngx_im_join_t *join)
+{
+    im_topic_t  *topic;
+
+    if (join->epoch.len > 0) {
+        return im_str_set(join->epoch.data, join->epoch.len);
+    }
+
+    topic = join->sub->log->topic;
+
+    return im_str_set(topic->epoch.data, topic->epoch.len);
+}
+
+
+static void
+ngx_im_resume_wait(ngx_im_join_t *join)
+{
+    ngx_im_route_t  *route;
+
+    route = join->sub->log->topic->data;
+
+    im_list_remove(&join->link);
+    im_list_insert_tail(&route->joins, &join->link);
+}
+
+
+/* One question for all who wait; who comes later waits for another. */
+static void
+ngx_im_resume_ask(ngx_im_route_t *route)
+{
+    im_list_t      *q;
+    ngx_im_join_t  *join;
+
+    if (route->healing) {
+        return;
+    }
+
+    ngx_im_heal_start(route);
+
+    if (!route->healing) {
+        return;
+    }
+
+    for (q = im_list_first(&route->joins);
+         q != im_list_sentinel(&route->joins);
+         q = im_list_next(q))
+    {
+        join = im_list_data(q, ngx_im_join_t, link);
+        join->asked = 1;
+    }
+}
+
+
+/* Redis has told where the topic is. */
+void
+ngx_im_resume_answered(ngx_im_route_t *route)
+{
+    im_list_t      *q;
+    ngx_im_join_t  *join;
+
+    for (q = im_list_first(&route->joins);
+         q != im_list_sentinel(&route->joins);
+         q = im_list_next(q))
+    {
+        join = im_list_data(q, ngx_im_join_t, link);
+        join->answered = join->asked;
+    }
+
+    ngx_im_resume_run(route);
+}
+
+
+void
+ngx_im_resume_run(ngx_im_route_t *route)
+{
+    uint64_t        since;
+    im_list_t       joins;
+    ngx_int_t       rc;
+    ngx_uint_t      ask;
+    ngx_im_join_t  *join;
+
+    im_list_init(&joins);
+    im_list_splice(&joins, &route->joins);
+
+    since = UINT64_MAX;
+    ask = 0;
+
+    while (!im_list_empty(&joins)) {
+        join = im_list_data(im_list_first(&joins), ngx_im_join_t, link);
+
+        rc = ngx_im_resume_judge(join);
+
+        if (rc == NGX_OK || rc == NGX_DECLINED) {
+            ngx_im_resume_ready(join);
+            continue;
+        }
+
+        ngx_im_resume_wait(join);
+
+        if (rc == NGX_BUSY) {
+            ask = 1;
+
+        } else {
+            since = ngx_min(since, join->seq);
+        }
+    }
+
+    if (ask) {
+        ngx_im_resume_ask(route);
+    }
+
+    if (since != UINT64_MAX && !route->healing) {
+        ngx_im_window_load(route, since);
+    }
+
+    if (!im_list_empty(&route->joins) && !route->loading && !route->healing) {
+        ngx_im_route_watch(route);
+    }
 }
 
 
 static void
 ngx_im_resume_ready(ngx_im_join_t *join)
 {
-    if (join->ready) {
-        return;
-    }
-
     join->ready = 1;
+
+    im_list_remove(&join->link);
 
     if (join->connect) {
         ngx_im_resume_opened(join->sub->session);
         return;
     }
 
-    im_list_remove(&join->link);
     im_list_insert_tail(&ngx_im_worker->ready, &join->link);
     ngx_im_resume_post(ngx_im_worker);
 }
@@ -140,12 +355,9 @@ ngx_im_resume_handler(ngx_event_t *ev)
         im_list_insert_tail(&later, q);
 
         if (ngx_im_resume_serve(im_list_data(q, ngx_im_join_t, link))
-            == NGX_AGAIN)
+            == NGX_OK
+            && ngx_im_resume_now() >= end)
         {
-            continue;
-        }
-
-        if (ngx_im_resume_now() >= end) {
             break;
         }
     }
@@ -164,23 +376,31 @@ ngx_im_resume_handler(ngx_event_t *ev)
 }
 
 
-/* NGX_AGAIN: the client has to read first what is queued for it. */
+/* NGX_AGAIN: the client, or some others, have to read first what is queued. */
 static ngx_int_t
 ngx_im_resume_serve(ngx_im_join_t *join)
 {
+    ngx_im_worker_t   *w;
     ngx_im_session_t  *s;
 
+    w = ngx_im_worker;
     s = join->sub->session;
 
-    if (ngx_im_send_crowded(s)) {
+    if (ngx_im_send_crowded(s)
+        || (join->recover && w->reply_bytes > w->conf->logs_bytes))
+    {
         return NGX_AGAIN;
     }
 
     if (join->connect) {
         ngx_im_resume_connect(s);
 
-    } else {
+    } else if (ngx_im_resume_again(join) != NGX_OK) {
         ngx_im_resume_subscribe(s, join);
+
+    } else {
+        join->ready = 0;
+        return NGX_OK;
     }
 
     if (s->phase == NGX_IM_OPEN) {
@@ -198,29 +418,37 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     im_sub_t         *sub;
     im_reply_t        reply;
     ngx_uint_t        n;
+    ngx_im_join_t    *join;
     ngx_im_more_t    *more;
     im_subscribed_t  *subs;
 
     more = s->more;
 
-    for (n = 0, sub = s->subs; sub; sub = sub->next) {
-        n++;
+    for (sub = s->subs; sub; sub = sub->next) {
+        join = sub->data;
+
+        im_list_remove(&join->link);
+
+        if (ngx_im_resume_again(join) == NGX_OK) {
+            join->ready = 0;
+            more->nsubs++;
+        }
     }
 
-    subs = im_calloc(n * sizeof(im_subscribed_t));
+    if (more->nsubs > 0) {
+        return;
+    }
+
+    subs = ngx_im_resume_subs(s, &n);
 
     if (subs == NULL) {
         ngx_im_session_close(s, s->conf->proto->close_busy, "no memory");
         return;
     }
 
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    for (sub = s->subs; sub; sub = sub->next) {
-        ngx_im_resume_begin(sub->data, &subs[reply.nsubs++]);
-    }
-
     im_id_uuid(id, s->peer.id);
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
 
     reply.type = IM_REPLY_CONNECT;
     reply.id = more->connect;
@@ -228,9 +456,9 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     reply.data = im_str_set(more->data, more->data_len);
     reply.ping = s->conf->ping / 1000;
     reply.pong = 1;
-    reply.subs = subs;
-
     reply.ttl = ngx_im_session_ttl(s);
+    reply.subs = subs;
+    reply.nsubs = n;
 
     more->connecting = 0;
 
@@ -247,27 +475,69 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     more->resumes = NULL;
     more->nresumes = 0;
     more->data = NULL;
+    more->data_len = 0;
+}
+
+
+static im_subscribed_t *
+ngx_im_resume_subs(ngx_im_session_t *s, ngx_uint_t *n)
+{
+    size_t            left;
+    im_sub_t         *sub;
+    ngx_im_worker_t  *w;
+    im_subscribed_t  *subs;
+
+    w = ngx_im_worker;
+
+    for (*n = 0, sub = s->subs; sub; sub = sub->next) {
+        (*n)++;
+    }
+
+    subs = im_calloc(*n * sizeof(im_subscribed_t));
+    if (subs == NULL) {
+        return NULL;
+    }
+
+    left = w->conf->recovery_bytes;
+
+    for (*n = 0, sub = s->subs; sub; sub = sub->next) {
+        ngx_im_resume_begin(sub->data, &subs[(*n)++], &left);
+    }
+
+    if (ngx_im_resume_messages(w, subs, *n) != NGX_OK) {
+        im_free(subs);
+        return NULL;
+    }
+
+    return subs;
 }
 
 
 static void
 ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 {
+    size_t            left;
     im_sub_t         *sub;
     im_reply_t        reply;
     im_subscribed_t   begin;
 
     sub = join->sub;
+    left = ngx_im_worker->conf->recovery_bytes;
 
     ngx_memzero(&reply, sizeof(im_reply_t));
     ngx_memzero(&begin, sizeof(im_subscribed_t));
 
-    ngx_im_resume_begin(join, &begin);
+    ngx_im_resume_begin(join, &begin, &left);
 
     if (join->strict && begin.recovering && !begin.recovered) {
         reply.id = join->id;
         ngx_im_session_leave(s, sub);
         (void) ngx_im_command_error(s, reply.id, IM_ERROR_POSITION);
+        return;
+    }
+
+    if (ngx_im_resume_messages(ngx_im_worker, &begin, 1) != NGX_OK) {
+        ngx_im_session_close(s, s->conf->proto->close_busy, "no memory");
         return;
     }
 
@@ -278,7 +548,9 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 
     ngx_im_resume_live(sub);
 
-    if (ngx_im_command_reply(s, &reply) == NGX_OK && s->phase == NGX_IM_OPEN) {
+    if (ngx_im_command_reply(s, &reply) == NGX_OK && s->phase == NGX_IM_OPEN
+        && !s->conf->proto->pings)
+    {
         ngx_im_session_joined(s, sub);
     }
 }
@@ -286,23 +558,19 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 
 /* What the client is told of the place where it begins. */
 static void
-ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin)
+ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
 {
-    im_str_t          epoch;
-    im_topic_t       *topic;
-    const im_rule_t  *rule;
+    im_topic_t      *topic;
+    ngx_im_route_t  *route;
 
     topic = join->sub->log->topic;
-    rule = im_rules_topic(&ngx_im_worker->conf->rules, im_topic_name(topic));
+    route = topic->data;
 
     begin->topic = im_topic_name(topic);
     begin->at.epoch = im_str_set(topic->epoch.data, topic->epoch.len);
     begin->at.seq = topic->seq;
-
-    if (rule != NULL && rule->history > 0) {
-        begin->recoverable = 1;
-        begin->positioned = 1;
-    }
+    begin->recoverable = route->numbered;
+    begin->positioned = route->numbered;
 
     if (!join->recover) {
         return;
@@ -310,10 +578,119 @@ ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin)
 
     begin->recovering = 1;
 
-    epoch = im_str_set(join->epoch.data, join->epoch.len);
+    if (ngx_im_resume_judge(join) != NGX_OK
+        || ngx_im_resume_fits(route, join->seq, left) != NGX_OK)
+    {
+        ngx_im_worker->counters->unrecovered++;
+        return;
+    }
 
-    begin->recovered = join->seq == topic->seq
-                       && im_topic_continues(topic, epoch, join->seq);
+    ngx_im_worker->counters->recovered++;
+
+    begin->recovered = 1;
+    begin->at.seq = join->seq;
+    begin->nmessages = topic->seq - join->seq;
+}
+
+
+/* An answer is bounded. */
+static ngx_int_t
+ngx_im_resume_fits(ngx_im_route_t *route, uint64_t since, size_t *left)
+{
+    size_t    len;
+    uint64_t  seq;
+
+    for (len = 0, seq = since + 1; seq <= route->topic->seq; seq++) {
+        len += im_window_get(&route->window->window, seq).len;
+
+        if (len > *left) {
+            return NGX_DECLINED;
+        }
+    }
+
+    *left -= len;
+
+    return NGX_OK;
+}
+
+
+/* Decodes the messages of all; they are good until the next call. */
+static ngx_int_t
+ngx_im_resume_messages(ngx_im_worker_t *w, im_subscribed_t *subs,
+    ngx_uint_t n)
+{
+    u_char         *p;
+    im_topic_t     *topic;
+    ngx_uint_t      i, all;
+    im_message_t   *m;
+    im_envelope_t  *envelope;
+
+    for (all = 0, i = 0; i < n; i++) {
+        all += subs[i].nmessages;
+    }
+
+    if (all == 0) {
+        return NGX_OK;
+    }
+
+    im_buf_reset(&w->recovery, 65536);
+
+    p = im_buf_reserve(&w->recovery,
+                       all * (sizeof(im_message_t) + sizeof(im_envelope_t)));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    m = (im_message_t *) p;
+    envelope = (im_envelope_t *) (m + all);
+
+    for (i = 0; i < n; i++) {
+        if (subs[i].nmessages == 0) {
+            continue;
+        }
+
+        topic = im_hub_topic(&w->hub, subs[i].topic);
+        subs[i].messages = m;
+
+        subs[i].nmessages = ngx_im_resume_decode(&subs[i], topic->data, m,
+                                                 envelope);
+        m += subs[i].nmessages;
+        envelope += subs[i].nmessages;
+    }
+
+    return NGX_OK;
+}
+
+
+/* What is malformed is skipped, as it was when it came. */
+static ngx_uint_t
+ngx_im_resume_decode(im_subscribed_t *sub, ngx_im_route_t *route,
+    im_message_t *m, im_envelope_t *envelope)
+{
+    im_str_t    bytes;
+    uint64_t    seq, end;
+    ngx_uint_t  n;
+
+    n = 0;
+    end = sub->at.seq + sub->nmessages;
+
+    for (seq = sub->at.seq + 1; seq <= end; seq++) {
+
+        bytes = im_window_get(&route->window->window, seq);
+
+        if (im_envelope_decode(bytes, &envelope[n]) != IM_OK) {
+            continue;
+        }
+
+        m[n].topic = sub->topic;
+        m[n].epoch = sub->at.epoch;
+        m[n].seq = seq;
+        m[n].envelope = &envelope[n];
+        m[n].numbered = 1;
+        n++;
+    }
+
+    return n;
 }
 
 
@@ -322,6 +699,137 @@ ngx_im_resume_live(im_sub_t *sub)
 {
     ngx_im_resume_forget(sub);
     im_sub_live(sub);
+}
+
+
+/*
+ * Followers who know where they are hear that the topic goes on at (epoch,
+ * seq): without a loss if continues.  im is told by a frame in its place, and so
+ * is centrifuge where the server has subscribed it, if nothing is lost; else its
+ * log is cut: each is told when it has got there, and subscribes or connects
+ * anew.  NGX_ERROR: no memory, and what was told is true all the same.
+ */
+ngx_int_t
+ngx_im_resume_told(ngx_im_route_t *route, im_str_t epoch, uint64_t seq,
+    ngx_uint_t continues)
+{
+    im_log_t         *log;
+    im_reply_t        reply;
+    im_subscribed_t   begin;
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
+    ngx_memzero(&begin, sizeof(im_subscribed_t));
+
+    begin.topic = ngx_im_route_name(route);
+    begin.at.epoch = epoch;
+    begin.at.seq = seq;
+    begin.recoverable = 1;
+    begin.positioned = 1;
+    begin.recovering = 1;
+    begin.recovered = continues;
+
+    reply.subs = &begin;
+    reply.nsubs = 1;
+
+    for (log = route->topic->logs; log; log = log->next) {
+        if (ngx_im_resume_told_log(route, log, &reply) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (!continues) {
+        ngx_im_window_restart(route, seq);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_resume_told_log(ngx_im_route_t *route, im_log_t *log,
+    im_reply_t *reply)
+{
+    ngx_im_worker_t  *w;
+
+    w = route->sync->worker;
+
+    switch (log->wire) {
+
+    case IM_WIRE_IM_SEQ:
+        reply->type = IM_REPLY_SUBSCRIBE;
+
+        return ngx_im_resume_told_frame(w, log, im_proto_im_reply, reply);
+
+    case IM_WIRE_CENTRIFUGE:
+        if (!route->numbered) {
+            return NGX_OK;
+        }
+
+        if (reply->subs->recovered && route->name[0] != 'r') {
+            reply->type = IM_REPLY_PUSH_SUBSCRIBE;
+
+            return ngx_im_resume_told_frame(w, log, im_proto_centrifuge_reply,
+                                            reply);
+        }
+
+        if (im_log_cut(&w->hub.logs, log) != IM_OK) {
+            return NGX_ERROR;
+        }
+
+        ngx_im_send_flushed(w, log);
+
+        return NGX_OK;
+
+    default:
+        return NGX_OK;
+    }
+}
+
+
+static ngx_int_t
+ngx_im_resume_told_frame(ngx_im_worker_t *w, im_log_t *log,
+    ngx_im_resume_reply_pt encode, const im_reply_t *reply)
+{
+    im_buf_t  *b;
+
+    b = &w->scratch;
+
+    im_buf_reset(b, 65536);
+
+    encode(b, reply);
+
+    return b->failed ? NGX_ERROR
+                     : ngx_im_send_log(w, log, im_buf_str(b), 0);
+}
+
+
+void
+ngx_im_resume_cut(ngx_im_session_t *s, im_sub_t *sub)
+{
+    u_char      name[IM_TOPIC_MAX];
+    im_str_t    topic;
+    im_reply_t  reply;
+
+    if (sub->flags & NGX_IM_SUB_SERVER) {
+        ngx_im_session_close(s, IM_CLOSE_STATE, "insufficient state");
+        return;
+    }
+
+    topic = im_topic_name(sub->log->topic);
+    ngx_memcpy(name, topic.data, topic.len);
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
+
+    reply.type = IM_REPLY_PUSH_UNSUBSCRIBE;
+    reply.topic = im_str_set(name, topic.len);
+    reply.code = IM_UNSUBSCRIBED_STATE;
+    reply.reason = im_str_z("insufficient state");
+
+    ngx_im_session_leave(s, sub);
+
+    if (s->phase != NGX_IM_CLOSED) {
+        (void) ngx_im_command_reply(s, &reply);
+    }
 }
 
 

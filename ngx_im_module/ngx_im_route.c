@@ -95,6 +95,7 @@ ngx_im_sync_unfollow(ngx_im_worker_t *w, im_topic_t *topic)
 
     ngx_im_info_detach(route);
     ngx_im_route_forget_changes(route);
+    ngx_im_window_destroy(route);
     im_buf_cleanup(&route->held);
     im_list_remove(&route->watch);
     im_list_remove(&route->link);
@@ -194,6 +195,7 @@ ngx_im_route_create(ngx_im_sync_t *sync, im_str_t name, uint16_t partition)
     im_list_init(&route->watch);
     im_list_init(&route->changes);
     im_list_init(&route->info_link);
+    im_list_init(&route->joins);
     im_buf_init(&route->held, NGX_IM_HELD_MAX);
 
     return route;
@@ -240,7 +242,7 @@ ngx_im_route_settle(ngx_im_route_t *route)
 
     sync = route->sync;
 
-    if (route->busy || route->healing || route->pins > 0) {
+    if (route->busy || route->healing || route->loading || route->pins > 0) {
         return;
     }
 
@@ -963,6 +965,10 @@ ngx_im_route_tick(ngx_im_sync_t *sync)
 static void
 ngx_im_route_look(ngx_im_route_t *route)
 {
+    if (!im_list_empty(&route->joins)) {
+        ngx_im_resume_run(route);
+    }
+
     if (route->paused) {
         route->paused = 0;
         route->healing = 0;

@@ -22,6 +22,7 @@ static ngx_int_t ngx_im_send_step(ngx_im_session_t *s);
 static ngx_int_t ngx_im_send_replies(ngx_im_session_t *s, size_t end);
 static ngx_int_t ngx_im_send_unfinished(ngx_im_session_t *s);
 static ngx_int_t ngx_im_send_topics(ngx_im_session_t *s);
+static im_sub_t *ngx_im_send_cut(ngx_im_session_t *s);
 static ngx_int_t ngx_im_send_pieces(ngx_im_session_t *s, im_str_t *pieces,
     ngx_uint_t n, size_t *sent);
 static ngx_int_t ngx_im_send_tls(ngx_im_session_t *s, im_str_t *pieces,
@@ -158,6 +159,7 @@ ngx_im_send_session(ngx_im_session_t *s)
 static ngx_int_t
 ngx_im_send_step(ngx_im_session_t *s)
 {
+    im_sub_t          *sub;
     ngx_im_replies_t  *replies;
 
     replies = s->replies;
@@ -174,7 +176,33 @@ ngx_im_send_step(ngx_im_session_t *s)
         return ngx_im_send_replies(s, replies->len);
     }
 
+    sub = ngx_im_send_cut(s);
+
+    if (sub != NULL) {
+        ngx_im_resume_cut(s, sub);
+        return s->phase == NGX_IM_OPEN ? NGX_OK : NGX_DONE;
+    }
+
     return ngx_im_send_topics(s);
+}
+
+
+static im_sub_t *
+ngx_im_send_cut(ngx_im_session_t *s)
+{
+    im_sub_t  *sub;
+
+    if (s->close_sent) {
+        return NULL;
+    }
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        if (im_sub_cut(sub)) {
+            return sub;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -201,12 +229,25 @@ ngx_im_send_replies(ngx_im_session_t *s, size_t end)
     ngx_im_worker->counters->bytes_out += n;
 
     if (replies->sent == replies->len) {
-        im_free(replies->data);
-        im_free(replies);
-        s->replies = NULL;
+        ngx_im_send_forget(s);
     }
 
     return NGX_OK;
+}
+
+
+void
+ngx_im_send_forget(ngx_im_session_t *s)
+{
+    if (s->replies == NULL) {
+        return;
+    }
+
+    ngx_im_worker->reply_bytes -= s->replies->size;
+
+    im_free(s->replies->data);
+    im_free(s->replies);
+    s->replies = NULL;
 }
 
 
@@ -550,6 +591,8 @@ ngx_im_send_room(ngx_im_replies_t *replies, size_t len)
         return NGX_ERROR;
     }
 
+    ngx_im_worker->reply_bytes += size - replies->size;
+
     replies->data = data;
     replies->size = size;
 
@@ -636,11 +679,18 @@ ngx_im_send_log(ngx_im_worker_t *w, im_log_t *log, im_str_t frame,
 
     w->counters->messages_out += log->nsubs;
 
+    ngx_im_send_flushed(w, log);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_im_send_flushed(ngx_im_worker_t *w, im_log_t *log)
+{
     if (im_list_empty(&log->link)) {
         im_list_insert_tail(&w->flush, &log->link);
     }
-
-    return NGX_OK;
 }
 
 

@@ -81,6 +81,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     im_slab_init(&w->subs_slab, sizeof(ngx_im_sub_t), NGX_IM_SUBS_BLOCK);
     im_buf_init(&w->scratch, NGX_IM_SCRATCH_MAX);
     im_buf_init(&w->arena, NGX_IM_SCRATCH_MAX);
+    im_buf_init(&w->recovery, NGX_IM_SCRATCH_MAX);
 
     w->in = im_alloc(NGX_IM_READ_SIZE);
     w->in_size = NGX_IM_READ_SIZE;
@@ -942,10 +943,7 @@ ngx_im_session_free(ngx_im_worker_t *w, ngx_im_session_t *s)
         im_free(s->message);
     }
 
-    if (s->replies != NULL) {
-        im_free(s->replies->data);
-        im_free(s->replies);
-    }
+    ngx_im_send_forget(s);
 
     im_free(s->control);
     im_free(s->name);

@@ -34,6 +34,9 @@ static ngx_im_status_field_t  ngx_im_status_fields[] = {
     ngx_im_status_field(pushes),
     ngx_im_status_field(healed),
     ngx_im_status_field(holes),
+    ngx_im_status_field(recovered),
+    ngx_im_status_field(unrecovered),
+    ngx_im_status_field(window_bytes),
     { ngx_null_string, 0 }
 };
 

@@ -30,6 +30,8 @@ static void ngx_im_sync_entry(ngx_im_worker_t *w, uint16_t partition,
 static ngx_int_t ngx_im_sync_append(ngx_im_route_t *route,
     const im_entry_t *entry);
 
+static im_str_t ngx_im_sync_epoch(im_topic_t *topic);
+
 static void ngx_im_sync_tick_handler(ngx_event_t *ev);
 static void ngx_im_sync_pump_handler(ngx_event_t *ev);
 static void ngx_im_sync_renew_handler(ngx_event_t *ev);
@@ -74,6 +76,7 @@ ngx_im_sync_init(ngx_im_worker_t *w)
     im_list_init(&sync->left);
     im_list_init(&sync->infos);
     im_list_init(&sync->lazy);
+    im_list_init(&sync->windows);
 
     im_buf_init(&sync->keys, NGX_IM_RECORD_MAX);
     im_buf_init(&sync->users, NGX_IM_RECORD_MAX);
@@ -419,7 +422,11 @@ ngx_im_sync_deliver(ngx_im_route_t *route, const im_entry_t *entry, int jump)
     if (offer == IM_OFFER_GAP) {
         /* without history nobody can tell what was missed */
 
-        if (jump || !route->numbered) {
+        if ((jump || !route->numbered)
+            && ngx_im_resume_told(route, ngx_im_sync_epoch(topic),
+                                  entry->seq - 1, 0)
+               == NGX_OK)
+        {
             w->counters->holes++;
             topic->seq = entry->seq - 1;
             offer = IM_OFFER_APPEND;
@@ -456,8 +463,11 @@ ngx_im_sync_append(ngx_im_route_t *route, const im_entry_t *entry)
         return NGX_OK;
     }
 
+    /* of an epoch before, it has its place in the one that is */
+
+
     m.topic = im_topic_name(topic);
-    m.epoch = entry->epoch;
+    m.epoch = ngx_im_sync_epoch(topic);
     m.seq = entry->seq;
     m.envelope = &envelope;
     m.numbered = route->numbered;
@@ -468,7 +478,18 @@ ngx_im_sync_append(ngx_im_route_t *route, const im_entry_t *entry)
 
     topic->seq = entry->seq;
 
+    if (route->window != NULL) {
+        ngx_im_window_append(route, entry);
+    }
+
     return NGX_OK;
+}
+
+
+static im_str_t
+ngx_im_sync_epoch(im_topic_t *topic)
+{
+    return im_str_set(topic->epoch.data, topic->epoch.len);
 }
 
 
@@ -482,6 +503,8 @@ ngx_im_sync_tick_handler(ngx_event_t *ev)
     ngx_add_timer(ev, 1000);
 
     sync->nghosts = 0;
+
+    ngx_im_window_tick(sync);
 
     if (sync->up) {
         ngx_im_route_tick(sync);

@@ -10,6 +10,7 @@
  *   ngx_im_info.c   room info: followers are told who is there
  *   ngx_im_query.c  presence and history for who asks
  *   ngx_im_revoke.c  users that are kept out
+ *   ngx_im_window.c history: what clients who come back have missed
  */
 
 #ifndef NGX_IM_SYNC_H
@@ -20,6 +21,7 @@
 #include "im_script.h"
 #include "im_id.h"
 #include "im_json.h"
+#include "im_window.h"
 
 #include <hiredis/hiredis.h>
 
@@ -47,6 +49,18 @@ typedef struct ngx_im_route_s  ngx_im_route_t;
 typedef struct ngx_im_info_s   ngx_im_info_t;
 
 
+/* The recent messages of a topic that clients resume.  Owned by its route. */
+typedef struct {
+    im_list_t         link;        /* in sync->windows, least used first */
+    ngx_im_route_t   *route;
+    im_window_t       window;
+    uint64_t          floor;       /* before it, nothing is to be had */
+    uint64_t          before;      /* where a call that is out began */
+    ngx_msec_t        used;
+    uint32_t          max;         /* entries */
+} ngx_im_window_t;
+
+
 /*
  * A session that came or went.  It is forgotten when it is sent: where that
  * fails, all members are told again.
@@ -71,6 +85,8 @@ struct ngx_im_route_s {
     im_list_t         changes;     /* to be sent */
     ngx_uint_t        nchanges;
     im_buf_t          held;        /* batch entries that wait for a reply */
+    im_list_t         joins;       /* ngx_im_join_t that wait for history */
+    ngx_im_window_t  *window;      /* or NULL */
     ngx_im_info_t    *info;        /* being collected */
     im_list_t         info_link;   /* in sync->infos or sync->lazy */
     ngx_im_handle_t  *waiting;     /* sessions that want room info */
@@ -90,6 +106,7 @@ struct ngx_im_route_s {
     unsigned          asking:1;    /* with no count */
     unsigned          comparing:1; /* its top counts at once */
     unsigned          healing:1;   /* hist.lua is under way */
+    unsigned          loading:1;   /* back.lua is under way */
     unsigned          paused:1;    /* healing, but sessions are behind */
     unsigned          heal:1;      /* to be healed with the next tick */
     unsigned          assert:1;    /* count and all members are to be told */
@@ -125,6 +142,8 @@ struct ngx_im_sync_s {
     im_list_t         left;        /* leaves not confirmed, no call out */
     im_list_t         infos;       /* rooms that are due to be told of */
     im_list_t         lazy;        /* rooms that may have changed */
+    im_list_t         windows;
+    im_windows_t      windows_bytes;
     ngx_uint_t        nleft;
     ngx_uint_t        ninflight;
     ngx_uint_t        nghosts;     /* in this second */
@@ -215,6 +234,31 @@ void ngx_im_heal_release(ngx_im_route_t *route);
 
 /* An entry of the history; its topic and epoch are left as they are. */
 ngx_int_t ngx_im_heal_entry(redisReply *reply, im_entry_t *entry);
+
+
+/* ngx_im_window.c */
+
+/*
+ * NGX_OK: all behind seq is there; NGX_AGAIN: it may be once it is loaded;
+ * NGX_DECLINED: it can't be had.
+ */
+ngx_int_t ngx_im_window_have(ngx_im_route_t *route, uint64_t seq);
+
+/* Reads what follows since; ngx_im_resume_run() is called then. */
+void ngx_im_window_load(ngx_im_route_t *route, uint64_t since);
+void ngx_im_window_append(ngx_im_route_t *route, const im_entry_t *entry);
+void ngx_im_window_restart(ngx_im_route_t *route, uint64_t seq);
+void ngx_im_window_destroy(ngx_im_route_t *route);
+void ngx_im_window_tick(ngx_im_sync_t *sync);
+
+
+/* ngx_im_resume.c */
+
+/* Looks again at who waits, and does what they need. */
+void ngx_im_resume_run(ngx_im_route_t *route);
+void ngx_im_resume_answered(ngx_im_route_t *route);
+ngx_int_t ngx_im_resume_told(ngx_im_route_t *route, im_str_t epoch,
+    uint64_t seq, ngx_uint_t continues);
 
 
 /* ngx_im_members.c */

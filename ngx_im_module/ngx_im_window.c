@@ -1,0 +1,341 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Windows: the recent messages of topics that clients resume, read once for
+ * all of them.
+ *
+ * A window begins at head with the first client that asks for more, and what
+ * is missing before it is read backwards, some entries at a time, until the
+ * oldest place asked for is there, history has no more, or the window is as
+ * long as a client may be behind.
+ */
+
+#include "ngx_im_sync.h"
+
+
+#define NGX_IM_WINDOW_IDLE    60000    /* ms */
+#define NGX_IM_WINDOW_IN_USE  5000     /* ms: not dropped to make room */
+#define NGX_IM_WINDOW_READ    (1024 * 1024)
+
+
+static ngx_im_window_t *ngx_im_window_get(ngx_im_route_t *route);
+static void ngx_im_window_bound(ngx_im_window_t *win);
+static void ngx_im_window_handler(ngx_im_worker_t *w, void *data, void *ctx);
+static void ngx_im_window_reply(ngx_im_route_t *route, redisReply *reply);
+static void ngx_im_window_entries(ngx_im_window_t *win, redisReply *entries);
+
+
+ngx_int_t
+ngx_im_window_have(ngx_im_route_t *route, uint64_t seq)
+{
+    ngx_im_window_t  *win;
+
+    win = ngx_im_window_get(route);
+    if (win == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (im_window_covers(&win->window, seq)) {
+        return NGX_OK;
+    }
+
+    if (seq < win->floor
+        || win->window.bytes >= route->sync->worker->conf->recovery_bytes)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/* Up to the topic's head, and used now.  NULL: no memory. */
+static ngx_im_window_t *
+ngx_im_window_get(ngx_im_route_t *route)
+{
+    uint64_t          seq;
+    ngx_im_sync_t    *sync;
+    const im_rule_t  *rule;
+    ngx_im_window_t  *win;
+
+    sync = route->sync;
+    win = route->window;
+    seq = route->topic->seq;
+
+    if (win == NULL) {
+        win = im_calloc(sizeof(ngx_im_window_t));
+        if (win == NULL) {
+            return NULL;
+        }
+
+        im_window_init(&win->window, &sync->windows_bytes, seq);
+        im_list_init(&win->link);
+
+        rule = ngx_im_route_rule(route);
+
+        win->route = route;
+        win->max = rule != NULL ? rule->history : 0;
+        route->window = win;
+    }
+
+    if (im_window_top(&win->window) != seq) {
+        ngx_im_window_restart(route, seq);
+    }
+
+    win->used = ngx_current_msec;
+
+    im_list_remove(&win->link);
+    im_list_insert_tail(&sync->windows, &win->link);
+
+    return win;
+}
+
+
+void
+ngx_im_window_restart(ngx_im_route_t *route, uint64_t seq)
+{
+    ngx_im_window_t  *win;
+
+    win = route->window;
+
+    if (win == NULL) {
+        return;
+    }
+
+    im_window_reset(&win->window, seq);
+
+    if (win->floor > seq) {
+        win->floor = 0;
+    }
+}
+
+
+void
+ngx_im_window_append(ngx_im_route_t *route, const im_entry_t *entry)
+{
+    ngx_im_window_t  *win;
+
+    win = route->window;
+
+    (void) im_window_append(&win->window, entry->seq, entry->envelope);
+
+    im_window_trim(&win->window, route->sync->worker->conf->recovery_bytes,
+                   win->max);
+
+    ngx_im_window_bound(win);
+}
+
+
+/* All windows together are too long: the one not used for longest goes. */
+static void
+ngx_im_window_bound(ngx_im_window_t *win)
+{
+    size_t            max;
+    ngx_im_sync_t    *sync;
+    ngx_im_window_t  *old;
+
+    sync = win->route->sync;
+    max = sync->worker->conf->windows_bytes;
+
+    while (sync->windows_bytes.bytes > max) {
+        old = im_list_data(im_list_first(&sync->windows), ngx_im_window_t,
+                           link);
+
+        if (old == win
+            || ngx_current_msec - old->used < NGX_IM_WINDOW_IN_USE)
+        {
+            im_window_trim(&win->window, win->window.bytes / 2, win->max);
+
+            win->floor = ngx_max(win->floor, win->window.from);
+            return;
+        }
+
+        ngx_im_window_destroy(old->route);
+    }
+}
+
+
+void
+ngx_im_window_destroy(ngx_im_route_t *route)
+{
+    ngx_im_window_t  *win;
+
+    win = route->window;
+
+    if (win == NULL) {
+        return;
+    }
+
+    route->window = NULL;
+
+    im_list_remove(&win->link);
+    im_window_cleanup(&win->window);
+    im_free(win);
+}
+
+
+void
+ngx_im_window_tick(ngx_im_sync_t *sync)
+{
+    ngx_im_window_t  *win;
+
+    while (!im_list_empty(&sync->windows)) {
+        win = im_list_data(im_list_first(&sync->windows), ngx_im_window_t,
+                           link);
+
+        if (ngx_current_msec - win->used < NGX_IM_WINDOW_IDLE) {
+            break;
+        }
+
+        ngx_im_window_destroy(win->route);
+    }
+
+    sync->worker->counters->window_bytes = sync->windows_bytes.bytes;
+}
+
+
+void
+ngx_im_window_load(ngx_im_route_t *route, uint64_t since)
+{
+    size_t            left;
+    ngx_uint_t        n;
+    im_topic_t       *topic;
+    ngx_im_sync_t    *sync;
+    ngx_im_window_t  *win;
+
+    sync = route->sync;
+    topic = route->topic;
+    win = route->window;
+
+    if (route->loading || win == NULL || !sync->up) {
+        return;
+    }
+
+    left = sync->worker->conf->recovery_bytes;
+    left -= ngx_min(left, win->window.bytes);
+
+    ngx_im_args_start(sync);
+
+    im_key_topic(&sync->args, ngx_im_sync_prefix(sync), topic->partition,
+                 im_topic_name(topic), IM_KEY_META);
+    ngx_im_args_end(sync);
+
+    im_key_topic(&sync->args, ngx_im_sync_prefix(sync), topic->partition,
+                 im_topic_name(topic), IM_KEY_HISTORY);
+    ngx_im_args_end(sync);
+
+    im_buf_add_uint(&sync->args, win->window.from + 1);
+    ngx_im_args_end(sync);
+
+    im_buf_add_uint(&sync->args, since);
+    ngx_im_args_end(sync);
+
+    im_buf_add_uint(&sync->args, NGX_IM_HEAL_LIMIT);
+    ngx_im_args_end(sync);
+
+    im_buf_add_uint(&sync->args, ngx_min(left, NGX_IM_WINDOW_READ));
+    ngx_im_args_end(sync);
+
+    n = ngx_im_args_done(sync);
+
+    if (n == 0
+        || ngx_im_redis_script(sync->worker->redis, topic->partition,
+                               &im_script_back, ngx_im_window_handler, route,
+                               2, n, sync->argv)
+           != NGX_OK)
+    {
+        return;
+    }
+
+    route->loading = 1;
+    win->before = win->window.from;
+}
+
+
+static void
+ngx_im_window_handler(ngx_im_worker_t *w, void *data, void *ctx)
+{
+    redisReply      *reply;
+    ngx_im_route_t  *route;
+
+    reply = data;
+    route = ctx;
+
+    (void) w;
+
+    route->loading = 0;
+
+    if (route->topic == NULL || route->sync->exiting) {
+        ngx_im_route_pin(route);
+        ngx_im_route_unpin(route);
+        return;
+    }
+
+    if (reply == NULL || !ngx_im_reply_array(reply, 4)
+        || reply->element[3]->type != REDIS_REPLY_ARRAY)
+    {
+        if (reply != NULL) {
+            ngx_im_reply_complain(route->sync, reply, "back");
+        }
+
+        ngx_im_route_watch(route);
+        return;
+    }
+
+    ngx_im_window_reply(route, reply);
+    ngx_im_resume_run(route);
+}
+
+
+static void
+ngx_im_window_reply(ngx_im_route_t *route, redisReply *reply)
+{
+    im_str_t          epoch;
+    im_topic_t       *topic;
+    ngx_im_window_t  *win;
+
+    topic = route->topic;
+    win = route->window;
+
+    epoch = im_str_set(topic->epoch.data, topic->epoch.len);
+
+    /* another epoch has begun, which isn't known here yet */
+
+    if (!im_str_eq(ngx_im_reply_str(reply, 0), epoch)) {
+        ngx_im_heal_start(route);
+        return;
+    }
+
+    if (win == NULL || win->window.from != win->before) {
+        return;
+    }
+
+    ngx_im_window_entries(win, reply->element[3]);
+    ngx_im_window_bound(win);
+}
+
+
+/* A jump in history is where the window begins. */
+static void
+ngx_im_window_entries(ngx_im_window_t *win, redisReply *entries)
+{
+    size_t      i, max;
+    im_entry_t  entry;
+
+    max = win->route->sync->worker->conf->recovery_bytes;
+
+    for (i = 0; i < entries->elements && win->window.bytes < max; i++) {
+
+        if (ngx_im_heal_entry(entries->element[i], &entry) != NGX_OK
+            || im_window_prepend(&win->window, entry.seq, entry.envelope)
+               != IM_OK)
+        {
+            win->floor = win->window.from;
+            return;
+        }
+    }
+
+    if (entries->elements == 0) {
+        win->floor = win->window.from;
+    }
+}

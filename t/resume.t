@@ -1,0 +1,219 @@
+# Clients that come back: what they have missed, once and in order, or that
+# something is missing.
+
+use Test::Nginx::Socket 'no_plan';
+use Test::Im;
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: im: positions, and what came meanwhile
+--- http_config
+    im_room 1          history=100 ttl=1h;
+    im_room 2          history=4 ttl=1h;
+    im_room 3          history=0;
+    im_room 4          history=1000 ttl=1h;
+    im_room room:*     history=100 ttl=1h;
+    im_inbox           history=10 ttl=1h;
+    im_broadcast       history=10 ttl=1h;
+    im_limit           recovery=4k;
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /none { im_comet protocol=im; im_auth none; }
+    location = /cf { im_comet protocol=centrifuge; im_auth none; }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- tokens
+0123456789abcdef u1 Ann
+--- websocket
+a: open /none
+a: send {"roomId":1,"seq":0}
+a: like ^\{"op":7,"broadcast":true,"seq":\d+,"epoch":"\w+","recovered":true\}$
+a: like ^\{"op":7,"roomId":1,"room":"1","seq":(?<s>\d+),"epoch":"(?<e>\w+)","recovered":true\}$
+a: recv op 4 roomId=1
+push: room 1 "one"
+a: recv {"code":0,"msg":"one","fuid":"","fname":"","op":3,"seq":$seq,"epoch":"$epoch"}
+a: cut
+push: room 1 "two"
+push: room 1 "three"
+b: open /none
+b: send {"roomId":1,"seq":$s,"epoch":"$e"}
+b: recv op 7 broadcast=true
+b: recv {"op":7,"roomId":1,"room":"1","seq":$s,"epoch":"$e","recovered":true}
+b: recv msg "one"
+b: recv msg "two"
+b: recv {"code":0,"msg":"three","fuid":"","fname":"","op":3,"seq":$seq,"epoch":"$epoch"}
+b: recv op 4
+push: room 1 "four"
+b: recv msg "four"
+b: silent
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 2: history is read once for all
+--- websocket
+a: open /none
+a: send {"roomId":1,"epoch":""}
+a: recv op 7 broadcast=true
+a: like ^\{"op":7,"roomId":1,"room":"1","seq":(?<s>\d+),"epoch":"(?<e>\w+)"
+a: recv op 4
+push: room 1 1
+push: room 1 2
+a: recv msg 1
+a: recv msg 2
+redis: CONFIG RESETSTAT
+b: open /none
+b: send {"roomId":1,"seq":$s,"epoch":"$e"}
+b: recv op 7 broadcast=true
+b: recv op 7 roomId=1 recovered=true
+b: recv msg 1
+b: recv msg 2
+b: recv op 4
+c: open /none
+c: send {"roomId":1,"seq":$s,"epoch":"$e"}
+c: recv op 7 broadcast=true
+c: recv op 7 roomId=1 recovered=true
+c: recv msg 1
+c: recv msg 2
+c: recv op 4
+push: room 1 3
+d: open /none
+d: send {"roomId":1,"seq":$s,"epoch":"$e"}
+d: recv op 7 broadcast=true
+d: recv op 7 roomId=1 recovered=true
+d: recv msg 1
+d: recv msg 2
+d: recv msg 3
+d: recv op 4
+redis: INFO commandstats => cmdstat_xrevrange:calls=1,
+until: /status "recovered":4\b
+--- no_error_log
+[alert]
+
+
+
+=== TEST 3: what is gone from history is told, once
+--- websocket
+a: open /none
+a: send {"roomId":2,"seq":0}
+a: recv op 7 broadcast=true
+a: like ^\{"op":7,"roomId":2,"room":"2","seq":(?<s>\d+),"epoch":"(?<e>\w+)"
+a: recv op 4
+push: room 2 1
+push: room 2 2
+a: recv msg 1
+a: recv msg 2
+a: close
+until: /im/rooms/2 "count":\s*0\b
+redis: EVAL return(redis.call('xtrim',redis.call('keys','*r:2:h')[1],'MAXLEN',1)) 0 => ^1$
+b: open /none
+b: send {"roomId":2,"seq":$s,"epoch":"$e"}
+b: recv op 7 broadcast=true
+b: recv {"op":7,"roomId":2,"room":"2","seq":$seq,"epoch":"$e","recovered":false}
+b: recv op 4
+push: room 2 3
+b: recv msg 3
+b: silent
+--- no_error_log
+[alert]
+
+
+
+=== TEST 4: a place that is not known, nor to Redis
+--- websocket
+a: open /none
+a: send {"roomId":1,"seq":9999,"epoch":"nosuchepoch"}
+a: recv op 7 broadcast=true
+a: recv op 7 roomId=1 recovered=false
+a: recv op 4
+push: room 1 1
+a: recv msg 1
+b: open /none
+b: send {"roomId":1,"seq":9999999,"epoch":"$epoch"}
+b: recv op 7 broadcast=true
+b: recv {"op":7,"roomId":1,"room":"1","seq":$seq,"epoch":"$epoch","recovered":false}
+b: recv op 4
+c: open /none
+c: send {"roomId":3,"seq":9999999,"epoch":"xx"}
+c: recv op 7 broadcast=true
+c: recv op 7 roomId=3 recovered=false
+c: recv op 4
+push: room 3 1
+c: recv msg 1
+c: silent
+--- no_error_log
+[alert]
+
+
+
+=== TEST 5: more than an answer may be long is a hole
+--- websocket
+a: open /none
+a: send {"roomId":4,"seq":0}
+a: recv op 7 broadcast=true
+a: like ^\{"op":7,"roomId":4,"room":"4","seq":(?<s>\d+),"epoch":"(?<e>\w+)"
+a: recv op 4
+http: POST /im/push 200 {"rooms":["4"],"data":"FILL(1500)"}
+http: POST /im/push 200 {"rooms":["4"],"data":"FILL(1500)"}
+push: room 4 "small"
+a: like ^\{"code":0,"msg":"x{1500}"
+a: like ^\{"code":0,"msg":"x{1500}"
+a: recv msg "small"
+b: open /none
+b: send {"roomId":4,"seq":$s,"epoch":"$e"}
+b: recv op 7 broadcast=true
+b: recv {"op":7,"roomId":4,"room":"4","seq":$s,"epoch":"$e","recovered":true}
+b: like ^\{"code":0,"msg":"x{1500}"
+b: like ^\{"code":0,"msg":"x{1500}"
+b: recv msg "small"
+b: recv op 4
+http: POST /im/push 200 {"rooms":["4"],"data":"FILL(1500)"}
+push: room 4 "small"
+b: like ^\{"code":0,"msg":"x{1500}"
+b: recv msg "small"
+c: open /none
+c: send {"roomId":4,"seq":$s,"epoch":"$e"}
+c: recv op 7 broadcast=true
+c: recv {"op":7,"roomId":4,"room":"4","seq":$seq,"epoch":"$e","recovered":false}
+c: recv op 4
+c: silent
+--- no_error_log
+[alert]
+
+
+
+=== TEST 6: the inbox of who was away, and everybody's
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":-1,"seq":0}
+a: recv op 7 broadcast=true
+a: like "op":7,"inbox":true,"seq":(?<s>\d+),"epoch":"(?<e>\w+)"
+push: user u1 "first"
+a: like ^\{"code":0,"msg":"first",.*"op":2,"seq":$seq,"epoch":"$epoch"
+a: close
+push: user u1 "mail"
+push: all "news"
+b: open /ws
+b: send {"auth":"0123456789abcdef","roomId":-1,"seq":0,"inbox":{"seq":$s,"epoch":"$e"}}
+b: recv op 7 broadcast=true
+b: recv {"op":7,"inbox":true,"seq":$s,"epoch":"$e","recovered":true}
+b: recv msg "first"
+b: recv msg "mail"
+push: user u1 "now"
+b: recv msg "now"
+b: silent
+--- no_error_log
+[alert]
