@@ -704,10 +704,11 @@ ngx_im_resume_live(im_sub_t *sub)
 
 /*
  * Followers who know where they are hear that the topic goes on at (epoch,
- * seq): without a loss if continues.  im is told by a frame in its place, and so
- * is centrifuge where the server has subscribed it, if nothing is lost; else its
- * log is cut: each is told when it has got there, and subscribes or connects
- * anew.  NGX_ERROR: no memory, and what was told is true all the same.
+ * seq): without a loss if continues.  im is told by a frame in its place.
+ * Where nothing is lost and the server has subscribed it, centrifuge is told
+ * so too; else its log is cut: each is told when it has got there, and
+ * subscribes or connects anew.  NGX_ERROR: no memory, and what was told is
+ * true all the same.
  */
 ngx_int_t
 ngx_im_resume_told(ngx_im_route_t *route, im_str_t epoch, uint64_t seq,

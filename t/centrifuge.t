@@ -104,6 +104,7 @@ a: like ^\{"id":5,"subscribe":
 --- tokens
 0123456789abcdef u1 Ann
 --- websocket
+until: /im/rooms/user:1 ^200
 a: open /ws
 a: send {"connect":{"token":"0123456789abcdef"},"id":1}
 a: like ^\{"id":1,"connect":\{"client":"(?<client>[0-9a-f-]{36})"
