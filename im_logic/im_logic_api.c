@@ -46,7 +46,6 @@ static im_int_t im_logic_api_commands(im_logic_api_t *api, im_uint_t n);
 static im_int_t im_logic_api_batch(im_logic_api_t *api);
 static im_int_t im_logic_api_batched(im_logic_command_t *c, im_str_t text);
 static const im_logic_method_t *im_logic_api_method(im_str_t name);
-static void im_logic_api_unavailable(im_logic_command_t *c);
 static void im_logic_api_run(im_logic_api_t *api);
 static void im_logic_api_finish(im_logic_api_t *api);
 static im_uint_t im_logic_api_status(const im_logic_api_t *api);
@@ -67,7 +66,6 @@ static const im_logic_method_t  im_logic_methods[] = {
     { im_str("history_remove"), im_logic_api_history_remove },
     { im_str("channels"), im_logic_api_channels },
     { im_str("info"), im_logic_api_info },
-    { im_str("rpc"), im_logic_api_unavailable },
     { im_null_str, NULL }
 };
 
@@ -86,7 +84,7 @@ static const struct {
 } im_logic_api_errors[] = {
     { IM_ERROR_INTERNAL, 500, "internal server error" },
     { IM_ERROR_UNKNOWN_CHANNEL, 404, "unknown channel" },
-    { IM_ERROR_METHOD, 404, "method not found" },
+    { IM_ERROR_METHOD, 404, "not found" },
     { IM_ERROR_BAD_REQUEST, 400, "bad request" },
     { IM_ERROR_NOT_AVAILABLE, 400, "not available" },
     { IM_ERROR_POSITION, 416, "unrecoverable position" },
@@ -261,13 +259,6 @@ im_logic_api_method(im_str_t name)
     }
 
     return NULL;
-}
-
-
-static void
-im_logic_api_unavailable(im_logic_command_t *c)
-{
-    im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE, NULL);
 }
 
 

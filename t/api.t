@@ -101,7 +101,7 @@ http: POST /api/publish 400 {"channel":"1","data":nonsense}
 http: POST /api/publish 400 nonsense
 http: POST /api/publish 400
 http: GET /api/publish 405 => (?i)Allow: POST
-http: POST /api/rpc 200 {"method":"m","data":1} => "code":108
+http: POST /api/rpc 200 {"method":"m","data":1} => ^\{"error":\{"code":104,"message":"not found"\}\}\n$
 http: POST /api/map_publish 200 {} => "code":104
 http: POST /api/nothing 200 {} => "code":104
 http: POST /api/publish/more 404 {}
@@ -142,7 +142,7 @@ http: POST /api/broadcast 400 {"channels":["1",1],"data":1}
 a: open /ws
 a: send {"auth":null,"roomId":1}
 a: recv op 4
-http: POST /api/batch 200 {"commands":[{"publish":{"channel":"1","data":"x"}},{"publish":{"channel":"1","data":"x"}},{"publish":{"channel":"3","data":1}},{"rpc":{"method":"m"}},{"nothing":{}},7,{},{"publish":[]},{"publish":{"channel":3}},{"broadcast":{"channels":["2"],"data":1}}]} => ^\{"replies":\[\{"publish":\{"offset":9,"epoch":"\w+"\}\},\{"publish":\{"offset":10,"epoch":"\w+"\}\},\{"error":\{"code":102,[^}]*\}\},\{"error":\{"code":108,[^}]*\}\},\{"error":\{"code":104,[^}]*\}\},\{"error":\{"code":104,[^}]*\}\},\{"error":\{"code":104,[^}]*\}\},\{"error":\{"code":104,[^}]*\}\},\{"error":\{"code":107,[^}]*\}\},\{"broadcast":\{"responses":\[\{"result":\{\}\}\]\}\}\]\}\n$
+http: POST /api/batch 200 {"commands":[{"publish":{"channel":"1","data":"x"}},{"publish":{"channel":"1","data":"x"}},{"publish":{"channel":"3","data":1}},{"rpc":{"method":"m"}},{"nothing":{}},7,{},{"publish":[]},{"publish":{"channel":3}},{"broadcast":{"channels":["2"],"data":1}}]} => ^\{"replies":\[\{"publish":\{"offset":9,"epoch":"\w+"\}\},\{"publish":\{"offset":10,"epoch":"\w+"\}\},\{"error":\{"code":102,[^}]*\}\},\{"error":\{"code":104,[^}]*\}\},\{"error":\{"code":104,[^}]*\}\},\{"error":\{"code":104,[^}]*\}\},\{"error":\{"code":104,[^}]*\}\},\{"error":\{"code":104,[^}]*\}\},\{"error":\{"code":107,[^}]*\}\},\{"broadcast":\{"responses":\[\{"result":\{\}\}\]\}\}\]\}\n$
 a: recv msg "x"
 a: recv msg "x"
 http: POST /api/batch 200 {"parallel":true,"commands":[{"publish":{"channel":"1","data":"1"}},{"publish":{"channel":"2","data":"2"}}]} => ^\{"replies":\[\{"publish":\{"offset":11,"epoch":"\w+"\}\},\{"publish":\{\}\}\]\}\n$
@@ -152,7 +152,7 @@ a: close
 http: POST /api/batch 200 {"commands":[]} => ^\{"replies":\[\]\}\n$
 http: POST /api/batch 200 {} => ^\{"replies":\[\]\}\n$
 http: POST /api/batch 200 {"commands":[{"batch":{"commands":[]}}]} => "code":104
-http: POST /api/batch 200 (X-Centrifugo-Error-Mode: transport) {"commands":[{"rpc":{}}]} => "code":108
+http: POST /api/batch 200 (X-Centrifugo-Error-Mode: transport) {"commands":[{"rpc":{}}]} => "code":104
 http: POST /api/batch 400 {"commands":{}}
 http: POST /api/batch 400 nonsense
 http: POST /api/batch 413 {"commands":[{}MANY(1001)]}
