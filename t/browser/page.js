@@ -95,6 +95,7 @@ async function signed(page, name) {
 
 async function send(page, text) {
     await page.fill('#text', text);
+    await page.waitForSelector('#send:enabled');
     await page.press('#text', 'Enter');
 }
 
