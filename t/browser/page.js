@@ -326,6 +326,47 @@ async function restart(tap, stack, a, b) {
 }
 
 
+/* A connection that ends between page and server, and one that is held. */
+async function resume(tap, stack, context) {
+    const page = await context.newPage();
+    const sockets = [];
+    let open = null;
+    let gate = Promise.resolve();
+
+    await page.routeWebSocket(/\/ws$/, async (ws) => {
+        sockets.push(ws);
+        await gate;
+        ws.connectToServer();
+    });
+
+    await page.goto(stack.url);
+    await page.waitForSelector('#state[data-state=open]');
+    await stack.push({ rooms: ['1'], data: { msg: 'before' } });
+    await once('before', page);
+
+    gate = new Promise((resolve) => {
+        open = resolve;
+    });
+    await sockets[0].close({ code: 1012 });
+    await tap.ok('a page comes back', () => until(() => sockets.length === 2,
+                                                  10));
+
+    for (const text of ['missed one', 'missed two']) {
+        await stack.push({ rooms: ['1'], data: { msg: text } });
+    }
+
+    open();
+    await page.waitForSelector('#state[data-state=open]');
+    await tap.ok('it gets what it has missed, once', () =>
+        once('missed two', page));
+    await tap.ok('in order', async () => JSON.stringify(await texts(page))
+        === '["before","missed one","missed two"]');
+    await tap.ok('nothing is said to be missing there', async () =>
+        await page.locator('.note').count() === 0);
+    await page.close();
+}
+
+
 async function hole(tap, stack, context) {
     const page = await context.newPage();
     let first = null;
@@ -530,6 +571,7 @@ async function main() {
         });
 
         await restart(tap, stack, a, b);
+        await resume(tap, stack, await browser.newContext());
         await hole(tap, stack, await browser.newContext());
         await leave(tap, stack, a, b, device, ann, bob, id);
         await ended(tap, stack, contexts[0], a, b, ann, bob);
