@@ -41,7 +41,7 @@ static ngx_uint_t ngx_im_resume_decode(im_subscribed_t *sub,
     ngx_im_route_t *route, im_message_t *m, im_envelope_t *envelope);
 static void ngx_im_resume_live(im_sub_t *sub);
 static ngx_int_t ngx_im_resume_told_log(ngx_im_route_t *route, im_log_t *log,
-    im_reply_t *reply);
+    const im_reply_t *reply);
 static ngx_int_t ngx_im_resume_told_frame(ngx_im_worker_t *w, im_log_t *log,
     ngx_im_resume_reply_pt encode, const im_reply_t *reply);
 static uint64_t ngx_im_resume_now(void);
@@ -729,6 +729,7 @@ ngx_im_resume_told(ngx_im_route_t *route, im_str_t epoch, uint64_t seq,
     begin.recovering = 1;
     begin.recovered = continues;
 
+    reply.type = IM_REPLY_SUBSCRIBE;
     reply.subs = &begin;
     reply.nsubs = 1;
 
@@ -748,42 +749,48 @@ ngx_im_resume_told(ngx_im_route_t *route, im_str_t epoch, uint64_t seq,
 
 static ngx_int_t
 ngx_im_resume_told_log(ngx_im_route_t *route, im_log_t *log,
-    im_reply_t *reply)
+    const im_reply_t *reply)
 {
+    im_reply_t        push;
+    im_subscribed_t   begin;
     ngx_im_worker_t  *w;
 
     w = route->sync->worker;
 
-    switch (log->wire) {
-
-    case IM_WIRE_IM_SEQ:
-        reply->type = IM_REPLY_SUBSCRIBE;
-
-        return ngx_im_resume_told_frame(w, log, im_proto_im_reply, reply);
-
-    case IM_WIRE_CENTRIFUGE:
-        if (!route->numbered) {
-            return NGX_OK;
-        }
-
-        if (reply->subs->recovered && route->name[0] != 'r') {
-            reply->type = IM_REPLY_PUSH_SUBSCRIBE;
-
-            return ngx_im_resume_told_frame(w, log, im_proto_centrifuge_reply,
-                                            reply);
-        }
-
-        if (im_log_cut(&w->hub.logs, log) != IM_OK) {
-            return NGX_ERROR;
-        }
-
-        ngx_im_send_flushed(w, log);
-
-        return NGX_OK;
-
-    default:
+    if (log->wire == IM_WIRE_IM) {
         return NGX_OK;
     }
+
+    if (log->wire == IM_WIRE_IM_SEQ) {
+        return ngx_im_resume_told_frame(w, log, im_proto_im_reply, reply);
+    }
+
+    if (!route->numbered) {
+        return NGX_OK;
+    }
+
+    if (reply->subs->recovered && route->name[0] != 'r') {
+        push = *reply;
+        begin = *reply->subs;
+
+        push.type = IM_REPLY_PUSH_SUBSCRIBE;
+        push.topic = begin.topic;
+        push.subs = &begin;
+
+        begin.recovering = 0;
+        begin.recovered = 0;
+
+        return ngx_im_resume_told_frame(w, log, im_proto_centrifuge_reply,
+                                        &push);
+    }
+
+    if (im_log_cut(&w->hub.logs, log) != IM_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_im_send_flushed(w, log);
+
+    return NGX_OK;
 }
 
 

@@ -217,3 +217,85 @@ b: recv msg "now"
 b: silent
 --- no_error_log
 [alert]
+
+
+=== TEST 7: Redis killed and back: an epoch that goes on
+--- websocket
+a: open /none
+a: send {"roomId":1,"seq":0}
+a: recv op 7 broadcast=true
+a: like ^\{"op":7,"roomId":1,"room":"1","seq":\d+,"epoch":"(?<old>\w+)"
+a: recv op 4
+c: open /cf
+c: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"1"},"id":2}
+c: like ^\{"id":1,"connect":
+c: like ^\{"id":2,"subscribe":\{"recoverable":true,"epoch":"$old",.*"offset":(?<o>\d+)
+push: room 1 "before"
+a: recv msg "before"
+c: like ^\{"push":\{"channel":"1","pub":\{"data":"before","offset":(?<at>\d+)\}\}\}$
+kill: redis
+start: redis
+until: /im/health ^200
+a: like_set ^\{"op":7,"broadcast":true,"seq":\d+,"epoch":"\w+","recovered":true\}$ || ^\{"op":7,"roomId":1,"room":"1","seq":$at,"epoch":"(?!$old)(?<e>\w+)","recovered":true\}$
+push: room 1 "after"
+a: recv {"code":0,"msg":"after","fuid":"","fname":"","op":3,"seq":$seq,"epoch":"$e"}
+c: like_set ^\{"push":\{"channel":"#","subscribe":\{"recoverable":true,"epoch":"\w+","offset":\d+,"positioned":true\}\}\}$ || ^\{"push":\{"channel":"1","unsubscribe":\{"code":2500,"reason":"insufficient state"\}\}\}$
+c: send {"subscribe":{"channel":"1","recover":true,"epoch":"$old","offset":$at},"id":3}
+c: recv {"id":3,"subscribe":{"recoverable":true,"epoch":"$e","publications":[{"data":"after","offset":$seq}],"recovered":true,"offset":$at,"positioned":true,"was_recovering":true}}
+b: open /none
+b: send {"roomId":1,"seq":$at,"epoch":"$old"}
+b: recv op 7 broadcast=true
+b: recv {"op":7,"roomId":1,"room":"1","seq":$at,"epoch":"$e","recovered":true}
+b: recv msg "after"
+b: recv op 4
+push: room 1 "end"
+a: recv msg "end"
+b: recv msg "end"
+c: like ^\{"push":\{"channel":"1","pub":\{"data":"end"
+until: /status "holes":0\b
+--- no_error_log
+[alert]
+
+
+
+=== TEST 8: Redis that lost everything: a hole, told to all who can be told
+--- websocket
+a: open /none
+a: send {"roomId":1,"seq":0}
+a: recv op 7 broadcast=true
+a: like ^\{"op":7,"roomId":1,"room":"1","seq":\d+,"epoch":"(?<old>\w+)"
+a: recv op 4
+c: open /cf
+c: send {"connect":{},"id":1}
+c: like ^\{"id":1,"connect":.*"epoch":"(?<all>\w+)"
+push: all "everybody"
+a: recv msg "everybody"
+c: like ^\{"push":\{"channel":"#","pub":\{"data":"everybody","offset":(?<allat>\d+)\}\}\}$
+push: room 1 "before"
+a: recv msg "before"
+kill: redis
+wipe: redis
+start: redis
+until: /im/health ^200
+a: like_set ^\{"op":7,"broadcast":true,"seq":0,"epoch":"\w+","recovered":false\}$ || ^\{"op":7,"roomId":1,"room":"1","seq":0,"epoch":"(?!$old)\w+","recovered":false\}$
+c: recv_close 3010
+push: room 1 "after"
+a: recv msg "after"
+b: open /none
+b: send {"roomId":1,"seq":1,"epoch":"$old"}
+b: recv op 7 broadcast=true
+b: recv {"op":7,"roomId":1,"room":"1","seq":$seq,"epoch":"$epoch","recovered":false}
+b: recv op 4
+d: open /cf
+d: send {"connect":{"subs":{"#":{"recover":true,"epoch":"$all","offset":$allat}}},"id":1}
+d: like ^\{"id":1,"connect":\{.*"#":\{"recoverable":true,"epoch":"(?!$all)\w+","positioned":true,"was_recovering":true\}
+d: send {"subscribe":{"channel":"1","recover":true,"epoch":"$old","offset":1,"flag":2},"id":2}
+d: recv {"id":2,"error":{"code":112,"message":"unrecoverable position"}}
+d: send {"subscribe":{"channel":"1","recover":true,"epoch":"$old","offset":1},"id":3}
+d: recv {"id":3,"subscribe":{"recoverable":true,"epoch":"$epoch","offset":$seq,"positioned":true,"was_recovering":true}}
+push: room 1 "end"
+a: recv msg "end"
+b: recv msg "end"
+d: like ^\{"push":\{"channel":"1","pub":\{"data":"end"
+--- no_error_log
+[alert]

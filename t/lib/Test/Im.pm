@@ -539,6 +539,7 @@ my %Verbs = (
     recv        => \&client_recv,
     subscribe   => \&client_subscribe,
     like        => \&client_like,
+    like_set    => \&client_like_set,
     recv_binary => sub { expect($_[0], 2, $_[1]) },
     recv_text   => sub { expect($_[0], 1, $_[1]) },
     recv_hex    => sub { expect($_[0], 2, pack 'H*', $_[1]) },
@@ -922,6 +923,27 @@ sub client_subscribe {
             die "got $reply\n" unless $reply =~ /"subscribe":/;
             $left--;
         }
+    }
+
+    return 1;
+}
+
+
+# PATTERN || PATTERN...: of the next messages, in any order
+sub client_like_set {
+    my ($client, $arg) = @_;
+    my @patterns = split /\s+\|\|\s+/, $arg;
+
+    while (@patterns) {
+        my $frame = $client->next_message(deadline())
+            or die "got nothing, not @patterns\n";
+        my ($i) = grep { $frame->{payload} =~ /$patterns[$_]/ } 0 .. $#patterns;
+
+        die "got $frame->{payload}\n" unless defined $i;
+
+        $frame->{payload} =~ /$patterns[$i]/;
+        $Saved{$_} = $+{$_} for keys %+;
+        splice @patterns, $i, 1;
     }
 
     return 1;
