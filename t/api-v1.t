@@ -82,7 +82,7 @@ b: open /ws
 b: send {"auth":"bbbbbbbbbbbbbbbb","roomId":-1}
 b2: open /ws
 b2: send {"auth":"bbbbbbbbbbbbbbbb","roomId":1}
-b2: recv op 4
+b2: recv op 4 count=2
 a: recv op 4 count=2
 until: /im/users/u2 "sessions":\[\{[^\]]*\},\{
 http: POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=u2 200 {"msg":"to you","code":3} => \A\{"code":0,"msg":"success"\}\s*\z
@@ -211,10 +211,24 @@ http: POST /api/v1/publish 404 {"channel":"1","data":1}
 
 
 
-=== TEST 9: questions about rooms
+=== TEST 9: questions about rooms: those in them are told who is there
 --- websocket
+a: open /ws
+a: send {"auth":"aaaaaaaaaaaaaaaa","roomId":1}
+a: recv {"op":4,"roomId":1,"count":1,"roomUserInfo":{"u1":"Ann"}}
+g: open /ws
+g: send {"auth":null,"roomId":1}
+g: recv {"op":4,"roomId":1,"count":1,"roomUserInfo":{"u1":"Ann"}}
+z: open /ws
+z: send {"auth":"aaaaaaaaaaaaaaaa","roomId":0}
+z: recv op 4
 http: POST /api/v1/count?rid=1 200 => \A\{"code":0,"msg":"success"\}\s*\z
+a: recv {"op":4,"roomId":1,"count":1,"roomUserInfo":{"u1":"Ann"}}
+g: recv {"op":4,"roomId":1,"count":1,"roomUserInfo":{"u1":"Ann"}}
 http: POST /api/v1/getRoomInfo?rid=1 200 => \A\{"code":0,"msg":"success"\}\s*\z
+a: recv {"op":4,"roomId":1,"count":1,"roomUserInfo":{"u1":"Ann"}}
+g: recv {"op":4,"roomId":1,"count":1,"roomUserInfo":{"u1":"Ann"}}
+z: silent
 http: POST /api/v1/count?rid=0 200 {} => "code":0,
 http: POST /api/v1/getRoomInfo?rid=71 200 x => "code":0,
 http: POST /api/v1/count 200 => \A\{"code":-11,"msg":"发送失败"\}\s*\z
