@@ -393,6 +393,33 @@ async function hole(tap, stack, context) {
 }
 
 
+async function outage(tap, stack, page, name) {
+    await stack.end('logic', 'SIGTERM');
+    await send(page, 'without im_logic');
+    await tap.ok('a send that fails is told', () => until(async () =>
+        /^Not sent\. /.test(await page.textContent('#notice')), 10));
+    await tap.ok('and its text kept', async () =>
+        await page.inputValue('#text') === 'without im_logic');
+
+    await page.reload();
+    await page.waitForSelector('#state[data-state=open]');
+    await tap.ok('a page that can\'t know its user reads as a guest', async () =>
+        await page.textContent('#me') === 'Guest'
+        && /not clear yet/.test(await page.textContent('#notice')));
+    await sign(page, 'login', name, password);
+    await tap.ok('a login that fails is told', () => until(async () =>
+        /cannot do that now/.test(await page.textContent('#sign-notice')),
+        10));
+    await page.click('#sign-cancel');
+
+    stack.logic();
+    await tap.ok('it knows its user as soon as somebody can tell', () =>
+        until(async () => await page.textContent('#me') === name, 30));
+    await tap.ok('and says nothing of it any more', () =>
+        page.isHidden('#notice'));
+}
+
+
 async function leave(tap, stack, a, b, device, ann, bob, id) {
     const old = await token(a);
 
@@ -573,6 +600,7 @@ async function main() {
         await restart(tap, stack, a, b);
         await resume(tap, stack, await browser.newContext());
         await hole(tap, stack, await browser.newContext());
+        await outage(tap, stack, a, ann);
         await leave(tap, stack, a, b, device, ann, bob, id);
         await ended(tap, stack, contexts[0], a, b, ann, bob);
 

@@ -134,13 +134,17 @@ class Stack {
         await until(() => fs.existsSync(`${dir}/redis.sock`), 10);
     }
 
+    logic() {
+        this.run('logic', path.join(build, 'im_logic'),
+                 `--redis=unix:${this.dir}/redis.sock`,
+                 `--fcgi=unix:${this.dir}/logic.sock`);
+    }
+
     async start() {
         const dir = this.dir;
 
         await this.redis();
-        this.run('logic', path.join(build, 'im_logic'),
-                 `--redis=unix:${dir}/redis.sock`,
-                 `--fcgi=unix:${dir}/logic.sock`);
+        this.logic();
         this.run('job', path.join(build, 'im_job'),
                  `--redis=unix:${dir}/redis.sock`);
         this.nginx();
