@@ -39,6 +39,7 @@ const im_proto_t  im_protos[] = {
       .topics = 1,
       .connects = 1,
       .pings = 1,
+      .webhooks = 1,
       .close_drain = IM_CLOSE_SHUTDOWN,
       .close_slow = IM_CLOSE_SLOW,
       .close_expired = IM_CLOSE_EXPIRED,

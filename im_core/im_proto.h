@@ -229,6 +229,7 @@ typedef struct {
     unsigned     topics:1;   /* has rooms, inbox, broadcast */
     unsigned     connects:1; /* must send CONNECT before it is open */
     unsigned     pings:1;    /* by messages of its own, not WebSocket's */
+    unsigned     webhooks:1; /* has commands that a backend is asked about */
     uint16_t     close_drain;    /* reload, quit: reconnect */
     uint16_t     close_slow;
     uint16_t     close_expired;  /* the token that opened it */

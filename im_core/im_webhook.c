@@ -40,7 +40,6 @@ typedef struct {
 
 static void im_webhook_add(im_buf_t *b, const char *name, im_str_t value);
 static void im_webhook_add_json(im_buf_t *b, const char *name, im_str_t json);
-static void im_webhook_add_channels(im_buf_t *b, const im_webhook_ask_t *ask);
 
 static im_int_t im_webhook_code(im_str_t json, im_buf_t *arena,
     im_webhook_answer_t *answer, const char **why);
@@ -112,7 +111,6 @@ im_webhook_encode(im_buf_t *b, const im_webhook_ask_t *ask)
     } else {
         im_webhook_add(b, ",\"name\":", ask->name);
         im_webhook_add(b, ",\"version\":", ask->version);
-        im_webhook_add_channels(b, ask);
     }
 
     if (kind == IM_WEBHOOK_SUBSCRIBE || kind == IM_WEBHOOK_PUBLISH
@@ -156,29 +154,6 @@ im_webhook_add_json(im_buf_t *b, const char *name, im_str_t json)
         im_buf_add_z(b, name);
         im_buf_add_str(b, json);
     }
-}
-
-
-static void
-im_webhook_add_channels(im_buf_t *b, const im_webhook_ask_t *ask)
-{
-    im_uint_t  i;
-
-    if (ask->nchannels == 0) {
-        return;
-    }
-
-    im_buf_add_z(b, ",\"channels\":[");
-
-    for (i = 0; i < ask->nchannels; i++) {
-        if (i > 0) {
-            im_buf_add_z(b, ",");
-        }
-
-        im_json_add_string(b, ask->channels[i]);
-    }
-
-    im_buf_add_z(b, "]");
 }
 
 

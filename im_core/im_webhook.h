@@ -20,7 +20,7 @@
 
 
 typedef enum {
-    IM_WEBHOOK_CONNECT = 0,      /* name, version, data, channels */
+    IM_WEBHOOK_CONNECT = 0,      /* name, version, data */
     IM_WEBHOOK_SUBSCRIBE,        /* channel, token, data */
     IM_WEBHOOK_PUBLISH,          /* channel, data */
     IM_WEBHOOK_RPC,              /* method, data */
@@ -34,18 +34,16 @@ extern const im_str_t  im_webhook_names[IM_WEBHOOKS];
 
 /* data and meta are JSON; what is "" is left out, but user and channel. */
 typedef struct {
-    im_webhook_e     kind;
-    im_str_t         client;     /* UUID of the session */
-    im_str_t         user;
-    im_str_t         meta;
-    im_str_t         name;
-    im_str_t         version;
-    im_str_t         channel;
-    im_str_t         token;
-    im_str_t         method;
-    im_str_t         data;
-    const im_str_t  *channels;
-    im_uint_t        nchannels;
+    im_webhook_e  kind;
+    im_str_t      client;     /* UUID of the session */
+    im_str_t      user;
+    im_str_t      meta;
+    im_str_t      name;
+    im_str_t      version;
+    im_str_t      channel;
+    im_str_t      token;
+    im_str_t      method;
+    im_str_t      data;
 } im_webhook_ask_t;
 
 void im_webhook_encode(im_buf_t *b, const im_webhook_ask_t *ask);
@@ -62,11 +60,11 @@ typedef enum {
 typedef struct {
     im_webhook_answer_e  type;
     uint32_t             code;
-    im_str_t             reason;
+    im_str_t      reason;
     im_jwt_t             result;     /* user, info, data, meta, subs, expires,
                                         override as a token has them */
-    im_str_t             tags;       /* JSON object, "" none */
-    im_str_t             key;        /* of idempotency */
+    im_str_t      tags;       /* JSON object, "" none */
+    im_str_t      key;        /* of idempotency */
     unsigned             temporary:1;
     unsigned             expired:1;
     unsigned             skip_history:1;

@@ -13,7 +13,9 @@
  *   ngx_im_auth.c       connect -> identity -> open
  *   ngx_im_resume.c     subscriptions that go on from where a client was
  *   ngx_im_window.c     what they have missed, read once for all of a topic
+ *   ngx_im_token.c      tokens of an open session, and their ends
  *   ngx_im_jwt.c        keys and signatures of tokens
+ *   ngx_im_webhook.c    asks a backend of the operator's about commands
  *   ngx_im_backend.c    asks logic by an in-memory subrequest
  *   ngx_im_redis.c      the link: commands and pub/sub, reconnect
  *   ngx_im_sync.c       lease, batches; ngx_im_sync.h names what belongs to it
@@ -44,12 +46,12 @@
 #include "im_proto.h"
 #include "im_rule.h"
 #include "im_jwt.h"
+#include "im_webhook.h"
 
 
 #define NGX_IM_LEASE_MS        12000
 #define NGX_IM_RENEW_MS        3000
 #define NGX_IM_WHEEL_SLOTS     512       /* of one second each */
-#define NGX_IM_EXPIRES_GRACE   25        /* s: for who can refresh */
 #define NGX_IM_MAX_SLOTS       256       /* worker incarnations in the zone */
 
 
@@ -130,9 +132,12 @@ typedef struct {
     const im_proto_t    *proto;          /* NULL: no im_comet here */
     ngx_uint_t           auth;           /* ngx_im_auth_e */
     ngx_str_t            connect;        /* URI of im_connect */
+    ngx_str_t            webhooks[IM_WEBHOOKS];  /* URIs of im_webhook */
     ngx_msec_t           ping;           /* im_ping: interval, default 25s */
     ngx_msec_t           pong;           /* im_ping timeout=: silence allowed */
     ngx_msec_t           auth_timeout;   /* im_limit auth_timeout= */
+    ngx_msec_t           refresh;        /* im_limit refresh=, behind an end */
+    uint32_t             grace;          /* the same in s */
     size_t               max_message;    /* im_limit message=, default 64k */
     size_t               max_replies;    /* im_limit replies=, bytes queued */
     ngx_array_t         *origins;        /* of ngx_str_t, NULL: any */
@@ -226,17 +231,23 @@ typedef struct {
 
 /* What plain im clients don't need. */
 typedef struct {
+    im_list_t         expiry;    /* in worker->expiry */
+    ngx_im_session_t *session;   /* whose this is, once it is there */
     ngx_im_held_t    *held;
     im_resume_t      *resumes;   /* of connect, until it is answered */
     ngx_uint_t        nresumes;
     u_char           *info;      /* JSON of the connection, or NULL */
     u_char           *rooms;     /* JSON object: what may be joined */
     u_char           *data;      /* JSON for the client, with the reply */
+    u_char           *meta;      /* JSON for webhooks */
     size_t            info_len;
     size_t            rooms_len;
     size_t            data_len;
+    size_t            meta_len;
     uint32_t          connect;   /* id of the command */
     uint32_t          busy_id;   /* of the command that is under way */
+    uint32_t          due;       /* s: when expiry is looked at */
+    uint32_t          refresh;   /* s: when the webhook is asked; 0: never */
     uint16_t          nsubs;     /* of connect: not ready yet */
     unsigned          connecting:1;  /* connect isn't answered */
     unsigned          failed:1;  /* connect was refused */
@@ -252,10 +263,18 @@ typedef struct {
     im_str_t            rooms;           /* JSON object with "rooms", or "" */
     im_str_t            room;            /* to be joined; "" none */
     im_str_t            data;            /* JSON for the client */
+    im_str_t            meta;            /* JSON for webhooks */
     const im_str_t     *channels;        /* more topics to be joined */
     ngx_uint_t          nchannels;
     int64_t             expires;         /* s; 0: never */
 } ngx_im_identity_t;
+
+
+/* What a token or a backend adds to a subscription; strings are borrowed. */
+typedef struct {
+    im_str_t            data;            /* JSON for the client; "" none */
+    int64_t             expires;         /* s; 0: never */
+} ngx_im_grant_t;
 
 
 struct ngx_im_session_s {
@@ -302,6 +321,7 @@ struct ngx_im_session_s {
 /* im_sub_t's flags */
 #define NGX_IM_SUB_SERVER      0x01      /* by connect or the server */
 #define NGX_IM_SUB_JOIN_LEAVE  0x02      /* is told who comes and goes */
+#define NGX_IM_SUB_CONNECT     0x04      /* by connect */
 
 
 /*
@@ -314,6 +334,7 @@ typedef struct {
     uint64_t            seq;             /* where the client was */
     im_epoch_t          epoch;
     uint32_t            id;              /* of the command */
+    im_str_t            data;            /* for the client; behind this */
     unsigned            recover:1;       /* seq and epoch are given */
     unsigned            strict:1;        /* no subscription with a hole */
     unsigned            connect:1;       /* answered with connect */
@@ -353,6 +374,7 @@ struct ngx_im_worker_s {
     im_list_t           blocked;         /* sessions, the longest so first */
     im_list_t           flush;           /* logs with pending subscriptions */
     im_list_t           wheel[NGX_IM_WHEEL_SLOTS];
+    im_list_t           expiry[NGX_IM_WHEEL_SLOTS];
     ngx_uint_t          nsessions;
     ngx_uint_t          nunauthenticated;
     ngx_uint_t          nusers;
@@ -551,6 +573,10 @@ ngx_int_t ngx_im_command_reply(ngx_im_session_t *s, const im_reply_t *reply);
 ngx_int_t ngx_im_command_error(ngx_im_session_t *s, uint32_t id,
     im_error_e error);
 
+/* A token or a backend lets it subscribe; the answer follows. */
+ngx_int_t ngx_im_command_granted(ngx_im_session_t *s,
+    const im_command_t *command, const ngx_im_grant_t *grant);
+
 
 /* ngx_im_resume.c */
 
@@ -575,6 +601,15 @@ void ngx_im_resume_handler(ngx_event_t *ev);
 ngx_int_t ngx_im_auth_command(ngx_im_session_t *s,
     const im_command_t *command);
 
+/* A webhook says who it is.  NGX_ERROR: that can't be. */
+ngx_int_t ngx_im_auth_granted(ngx_im_session_t *s, im_jwt_t *claims);
+
+/* Nobody says who it is. */
+void ngx_im_auth_nobody(ngx_im_session_t *s);
+
+/* connect is answered with an error, and nothing else will do. */
+void ngx_im_auth_failed(ngx_im_session_t *s);
+
 /* By the patterns in the member "rooms" of an object; without it: all. */
 int ngx_im_auth_allowed(im_str_t rooms, im_str_t room);
 
@@ -592,6 +627,45 @@ char *ngx_im_jwt_key_add(ngx_conf_t *cf, ngx_im_main_conf_t *imcf,
  */
 ngx_int_t ngx_im_jwt_verify(ngx_im_worker_t *w, im_str_t token,
     im_buf_t *arena, im_jwt_t *claims);
+
+
+/* ngx_im_token.c */
+
+/* Commands that bring a token. */
+ngx_int_t ngx_im_token_subscribe(ngx_im_session_t *s,
+    const im_command_t *command);
+ngx_int_t ngx_im_token_refresh(ngx_im_session_t *s,
+    const im_command_t *command);
+ngx_int_t ngx_im_token_sub_refresh(ngx_im_session_t *s,
+    const im_command_t *command);
+
+/* The end of the session's or a subscription's token, in s; 0: none. */
+void ngx_im_token_expires(ngx_im_session_t *s, int64_t when);
+void ngx_im_token_sub_expires(ngx_im_session_t *s, im_sub_t *sub,
+    int64_t when);
+
+/* Seconds that a client is told; 0: it needn't renew. */
+uint32_t ngx_im_token_sub_ttl(ngx_im_session_t *s, im_sub_t *sub);
+
+/* It has ended.  NGX_ERROR: so has the session. */
+ngx_int_t ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub);
+
+void ngx_im_token_schedule(ngx_im_session_t *s);
+void ngx_im_token_tick(ngx_im_worker_t *w, uint32_t second);
+
+
+/* ngx_im_webhook.c */
+
+/*
+ * Asks the webhook of s->conf about the command; input waits meanwhile, but not
+ * if the command has no id.  All answers are given here.  NGX_ERROR: not asked.
+ */
+ngx_int_t ngx_im_webhook_ask(ngx_im_session_t *s, im_webhook_e kind,
+    const im_command_t *command);
+
+/* The same, but what isn't asked is answered.  NGX_ERROR: session closed. */
+ngx_int_t ngx_im_webhook_command(ngx_im_session_t *s, im_webhook_e kind,
+    const im_command_t *command);
 
 
 /* ngx_im_backend.c */
@@ -624,6 +698,10 @@ ngx_int_t ngx_im_backend_ask(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf,
 /* NGX_AGAIN: wait for the answer to a command before it. */
 ngx_int_t ngx_im_publish_command(ngx_im_session_t *s,
     const im_command_t *command);
+
+/* A webhook lets it; key ("" none) is of idempotency. */
+ngx_int_t ngx_im_publish_granted(ngx_im_session_t *s,
+    const im_command_t *command, im_str_t key);
 
 
 /* ngx_im_query.c */

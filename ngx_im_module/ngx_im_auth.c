@@ -66,6 +66,8 @@ static const im_json_field_t  ngx_im_auth_info_fields[] = {
 };
 
 
+static ngx_int_t ngx_im_auth_webhook(ngx_im_session_t *s,
+    const im_command_t *command);
 static ngx_int_t ngx_im_auth_jwt(ngx_im_session_t *s,
     const im_command_t *command);
 static void ngx_im_auth_expired(ngx_im_session_t *s, const char *why);
@@ -110,6 +112,12 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
 
     ngx_memzero(&guest, sizeof(ngx_im_identity_t));
     guest.room = command->room;
+
+    if (s->conf->webhooks[IM_WEBHOOK_CONNECT].len
+        && (s->conf->auth == NGX_IM_AUTH_NONE || command->token.len == 0))
+    {
+        return ngx_im_auth_webhook(s, command);
+    }
 
     if (s->conf->auth == NGX_IM_AUTH_NONE) {
         ngx_im_auth_known(s, &guest);
@@ -274,10 +282,67 @@ ngx_im_auth_expired(ngx_im_session_t *s, const char *why)
 static void
 ngx_im_auth_error(ngx_im_session_t *s, im_error_e error)
 {
-    s->more->connecting = 0;
-    s->more->failed = 1;
+    ngx_im_auth_failed(s);
 
     (void) ngx_im_command_error(s, s->more->connect, error);
+}
+
+
+void
+ngx_im_auth_failed(ngx_im_session_t *s)
+{
+    ngx_im_session_phase(s, NGX_IM_CONNECTING);
+
+    s->more->connecting = 0;
+    s->more->failed = 1;
+}
+
+
+static ngx_int_t
+ngx_im_auth_webhook(ngx_im_session_t *s, const im_command_t *command)
+{
+    ngx_im_session_phase(s, NGX_IM_AUTHENTICATING);
+
+    if (ngx_im_webhook_ask(s, IM_WEBHOOK_CONNECT, command) != NGX_OK) {
+        ngx_im_session_close(s, s->conf->proto->close_busy,
+                             "the backend has too much to do");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_im_auth_granted(ngx_im_session_t *s, im_jwt_t *claims)
+{
+    if (claims->user.len > 0 && !im_name_valid(claims->user)) {
+        return NGX_ERROR;
+    }
+
+    /* that is for tokens of subscriptions */
+
+    ngx_memzero(&claims->channel, sizeof(im_str_t));
+
+    ngx_im_auth_claims(s, claims, im_str_set(NULL, 0));
+
+    return NGX_OK;
+}
+
+
+void
+ngx_im_auth_nobody(ngx_im_session_t *s)
+{
+    ngx_im_identity_t  guest;
+
+    if (s->conf->auth != NGX_IM_AUTH_NONE) {
+        ngx_im_session_close(s, IM_CLOSE_BAD_REQUEST, "no token");
+        return;
+    }
+
+    ngx_memzero(&guest, sizeof(ngx_im_identity_t));
+
+    ngx_im_auth_known(s, &guest);
 }
 
 
@@ -307,9 +372,11 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
     id.user = claims->user;
     id.room = room;
     id.info = claims->info;
+    id.data = claims->data;
+    id.meta = claims->meta;
     id.expires = claims->expires;
 
-    im_buf_init(&arena, IM_JWT_MAX);
+    im_buf_init(&arena, ngx_max(claims->info.len, IM_JWT_MAX));
     im_buf_init(&topics, IM_JWT_ARENA + IM_JWT_MAX_SUBS * sizeof(im_str_t));
 
     /* info may be of any type, and is without a name then */

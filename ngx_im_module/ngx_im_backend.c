@@ -444,9 +444,9 @@ ngx_im_backend_request(ngx_im_backend_call_t *call)
 
     ngx_memzero(h, sizeof(ngx_table_elt_t));
 
-    h->hash = 1;
     ngx_str_set(&h->key, "Content-Length");
     h->lowcase_key = (u_char *) "content-length";
+    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
     h->value.data = call->length_text;
     h->value.len = ngx_sprintf(call->length_text, "%uz", call->body.len)
                    - call->length_text;
@@ -461,9 +461,9 @@ ngx_im_backend_request(ngx_im_backend_call_t *call)
 
     ngx_memzero(h, sizeof(ngx_table_elt_t));
 
-    h->hash = 1;
     ngx_str_set(&h->key, "Content-Type");
     h->lowcase_key = (u_char *) "content-type";
+    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
     ngx_str_set(&h->value, "application/json");
 
     r->headers_in.content_type = h;
@@ -508,7 +508,10 @@ ngx_im_backend_subrequest(ngx_im_backend_call_t *call)
 }
 
 
-/* NGX_OK whatever has happened: an error would close our connection. */
+/*
+ * NGX_OK whatever has happened: an error would close our connection, and so
+ * would one of a filter, such as an answer that is too long.
+ */
 static ngx_int_t
 ngx_im_backend_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
 {
@@ -516,6 +519,8 @@ ngx_im_backend_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
     ngx_im_backend_call_t  *call;
 
     call = data;
+
+    r->connection->error = 0;
 
     if (call->status != 0 || !im_list_empty(&call->link)) {
         return NGX_OK;

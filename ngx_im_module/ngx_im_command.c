@@ -31,11 +31,11 @@ static ngx_int_t ngx_im_command_subscribe(ngx_im_session_t *s,
     const im_command_t *command);
 static ngx_uint_t ngx_im_command_may_join(ngx_im_session_t *s,
     im_str_t topic, const im_rule_t *rule);
-static ngx_int_t ngx_im_command_join(ngx_im_session_t *s,
-    const im_command_t *command);
 static ngx_int_t ngx_im_command_unsubscribe(ngx_im_session_t *s,
     const im_command_t *command);
 static ngx_int_t ngx_im_command_unavailable(ngx_im_session_t *s,
+    const im_command_t *command);
+static ngx_int_t ngx_im_command_rpc(ngx_im_session_t *s,
     const im_command_t *command);
 static ngx_int_t ngx_im_command_send(ngx_im_session_t *s,
     const im_command_t *command);
@@ -55,10 +55,10 @@ static const ngx_im_command_pt  ngx_im_commands[] = {
     ngx_im_query_command,            /* presence */
     ngx_im_query_command,            /* presence_stats */
     ngx_im_query_command,            /* history */
-    ngx_im_command_unavailable,      /* rpc */
+    ngx_im_command_rpc,
     ngx_im_command_send,
-    ngx_im_command_unavailable,      /* refresh */
-    ngx_im_command_unavailable       /* sub_refresh */
+    ngx_im_token_refresh,
+    ngx_im_token_sub_refresh
 };
 
 
@@ -251,6 +251,7 @@ ngx_im_command_subscribe(ngx_im_session_t *s, const im_command_t *command)
 {
     im_str_t          room;
     ngx_uint_t        error;
+    ngx_im_grant_t    nothing;
     const im_rule_t  *rule;
 
     room = command->topic;
@@ -280,13 +281,25 @@ ngx_im_command_subscribe(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_command_error(s, command->id, IM_ERROR_LIMIT);
     }
 
+    /* who signed a token has decided */
+
+    if (command->token.len > 0) {
+        return ngx_im_token_subscribe(s, command);
+    }
+
     error = ngx_im_command_may_join(s, room, rule);
 
     if (error) {
         return ngx_im_command_error(s, command->id, error);
     }
 
-    return ngx_im_command_join(s, command);
+    if (s->conf->webhooks[IM_WEBHOOK_SUBSCRIBE].len) {
+        return ngx_im_webhook_command(s, IM_WEBHOOK_SUBSCRIBE, command);
+    }
+
+    ngx_memzero(&nothing, sizeof(ngx_im_grant_t));
+
+    return ngx_im_command_granted(s, command, &nothing);
 }
 
 
@@ -319,12 +332,19 @@ ngx_im_command_may_join(ngx_im_session_t *s, im_str_t room,
 }
 
 
-static ngx_int_t
-ngx_im_command_join(ngx_im_session_t *s, const im_command_t *command)
+/* Meanwhile the server may have subscribed it. */
+ngx_int_t
+ngx_im_command_granted(ngx_im_session_t *s, const im_command_t *command,
+    const ngx_im_grant_t *grant)
 {
+    im_sub_t       *sub;
     ngx_im_join_t  *join;
 
-    join = im_calloc(sizeof(ngx_im_join_t));
+    if (ngx_im_session_find_sub(s, command->topic) != NULL) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_ALREADY);
+    }
+
+    join = im_calloc(sizeof(ngx_im_join_t) + grant->data.len);
     if (join == NULL) {
         return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
     }
@@ -332,16 +352,30 @@ ngx_im_command_join(ngx_im_session_t *s, const im_command_t *command)
     join->id = command->id;
     join->recover = command->recover;
     join->strict = command->strict;
+    join->data = im_str_set(join + 1, grant->data.len);
+
+    if (grant->data.len > 0) {
+        ngx_memcpy(join->data.data, grant->data.data, grant->data.len);
+    }
 
     if (command->recover) {
         ngx_im_join_since(join, &command->since);
     }
 
-    if (ngx_im_session_join(s, command->topic, join,
-                            command->join_leave ? NGX_IM_SUB_JOIN_LEAVE : 0)
-        == NULL)
-    {
+    sub = ngx_im_session_join(s, command->topic, join,
+                              command->join_leave ? NGX_IM_SUB_JOIN_LEAVE : 0);
+
+    if (sub == NULL) {
         return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
+    }
+
+    if (grant->expires) {
+        if (ngx_im_session_more(s) == NULL) {
+            ngx_im_session_close(s, s->conf->proto->close_busy, "no memory");
+            return NGX_ERROR;
+        }
+
+        ngx_im_token_sub_expires(s, sub, grant->expires);
     }
 
     return NGX_OK;
@@ -382,6 +416,17 @@ static ngx_int_t
 ngx_im_command_unavailable(ngx_im_session_t *s, const im_command_t *command)
 {
     return ngx_im_command_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
+}
+
+
+static ngx_int_t
+ngx_im_command_rpc(ngx_im_session_t *s, const im_command_t *command)
+{
+    if (s->conf->webhooks[IM_WEBHOOK_RPC].len == 0) {
+        return ngx_im_command_unavailable(s, command);
+    }
+
+    return ngx_im_webhook_command(s, IM_WEBHOOK_RPC, command);
 }
 
 

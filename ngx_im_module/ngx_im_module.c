@@ -15,6 +15,8 @@ static void *ngx_im_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 static ngx_int_t ngx_im_add_variables(ngx_conf_t *cf);
 static ngx_int_t ngx_im_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_im_leads(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf,
+    const char *directive, ngx_str_t *uri, const char *cure);
 static ngx_int_t ngx_im_init_process(ngx_cycle_t *cycle);
 
 static char *ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -27,6 +29,7 @@ static char *ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_connect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_im_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -119,6 +122,13 @@ static ngx_command_t  ngx_im_commands[] = {
     { ngx_string("im_connect"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_im_connect,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("im_webhook"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
+      ngx_im_webhook,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -228,6 +238,7 @@ static ngx_im_limit_t  ngx_im_limits[] = {
     ngx_im_loc_limit("message", NGX_IM_SIZE, 1, max_message),
     ngx_im_loc_limit("replies", NGX_IM_SIZE, 1, max_replies),
     ngx_im_loc_limit("auth_timeout", NGX_IM_TIME, 1000, auth_timeout),
+    ngx_im_loc_limit("refresh", NGX_IM_TIME, 1000, refresh),
     { ngx_null_string, 0, 0, 0, 0 }
 };
 
@@ -365,6 +376,7 @@ ngx_im_create_loc_conf(ngx_conf_t *cf)
     ilcf->ping = NGX_CONF_UNSET_MSEC;
     ilcf->pong = NGX_CONF_UNSET_MSEC;
     ilcf->auth_timeout = NGX_CONF_UNSET_MSEC;
+    ilcf->refresh = NGX_CONF_UNSET_MSEC;
     ilcf->max_message = NGX_CONF_UNSET_SIZE;
     ilcf->max_replies = NGX_CONF_UNSET_SIZE;
     ilcf->origins = NGX_CONF_UNSET_PTR;
@@ -379,6 +391,7 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_im_loc_conf_t *prev = parent;
     ngx_im_loc_conf_t *conf = child;
 
+    ngx_uint_t            i;
     ngx_im_loc_conf_t   **comet;
     ngx_im_main_conf_t   *imcf;
 
@@ -386,10 +399,24 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->ping, prev->ping, 25000);
     ngx_conf_merge_msec_value(conf->pong, prev->pong, 60000);
     ngx_conf_merge_msec_value(conf->auth_timeout, prev->auth_timeout, 10000);
+    ngx_conf_merge_msec_value(conf->refresh, prev->refresh, 25000);
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 64 * 1024);
     ngx_conf_merge_size_value(conf->max_replies, prev->max_replies, 64 * 1024);
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
     ngx_conf_merge_str_value(conf->connect, prev->connect, "");
+
+    for (i = 0; i < IM_WEBHOOKS; i++) {
+        if (conf->webhooks[i].len && conf->proto && !conf->proto->webhooks) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "im_webhook: \"%s\" is of no use to "
+                               "\"im_comet protocol=%s\", which has no such "
+                               "command: it is for protocol=centrifuge",
+                               im_webhook_names[i].data, conf->proto->name);
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_conf_merge_str_value(conf->webhooks[i], prev->webhooks[i], "");
+    }
 
     if (conf->proto == NULL) {
         return NGX_CONF_OK;
@@ -398,6 +425,7 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
 
     conf->main = imcf;
+    conf->grace = conf->refresh / 1000;
     conf->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     conf->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
 
@@ -465,11 +493,11 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 }
 
 
-/* Locations can be looked up now: does im_connect lead to one? */
+/* Locations can be looked up now: do im_connect and im_webhook lead to one? */
 static ngx_int_t
 ngx_im_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_uint_t            i;
+    ngx_uint_t            i, k;
     ngx_im_loc_conf_t   **comets, *ilcf;
     ngx_im_main_conf_t   *imcf;
 
@@ -479,22 +507,42 @@ ngx_im_postconfiguration(ngx_conf_t *cf)
     for (i = 0; i < imcf->comets.nelts; i++) {
         ilcf = comets[i];
 
-        if (ilcf->connect.len == 0
-            || ngx_im_backend_location(ilcf->cscf, &ilcf->connect) == NGX_OK)
+        if (ngx_im_leads(cf, ilcf, "im_connect", &ilcf->connect,
+                         "fastcgi_pass im_logic; include im_params;")
+            != NGX_OK)
         {
-            continue;
+            return NGX_ERROR;
         }
 
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "im_connect: \"%V\" leads to no location that "
-                           "answers: add \"location = %V { internal; "
-                           "fastcgi_pass im_logic; include im_params; }\" to "
-                           "the server that has \"location %V\"",
-                           &ilcf->connect, &ilcf->connect, &ilcf->clcf->name);
-        return NGX_ERROR;
+        for (k = 0; k < IM_WEBHOOKS; k++) {
+            if (ngx_im_leads(cf, ilcf, "im_webhook", &ilcf->webhooks[k],
+                             "proxy_pass http://backend;")
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_leads(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf, const char *directive,
+    ngx_str_t *uri, const char *cure)
+{
+    if (uri->len == 0 || ngx_im_backend_location(ilcf->cscf, uri) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "%s: \"%V\" leads to no location that answers: add "
+                       "\"location = %V { internal; %s }\" to the server that "
+                       "has \"location %V\"",
+                       directive, uri, uri, cure, &ilcf->clcf->name);
+
+    return NGX_ERROR;
 }
 
 
@@ -924,6 +972,45 @@ ngx_im_connect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
+ngx_im_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_loc_conf_t *ilcf = conf;
+
+    ngx_str_t   *args;
+    ngx_uint_t   i;
+
+    args = cf->args->elts;
+
+    for (i = 0; i < IM_WEBHOOKS; i++) {
+        if (im_str_eq(im_str_set(args[1].data, args[1].len),
+                      im_webhook_names[i]))
+        {
+            break;
+        }
+    }
+
+    if (i == IM_WEBHOOKS) {
+        return ngx_im_invalid(cf, cmd, &args[1], "is no event; there are "
+                              "connect subscribe publish rpc refresh "
+                              "sub_refresh");
+    }
+
+    if (ilcf->webhooks[i].data != NULL) {
+        return ngx_im_invalid(cf, cmd, &args[1], "is there twice");
+    }
+
+    if (args[2].len == 0 || args[2].data[0] != '/') {
+        return ngx_im_invalid(cf, cmd, &args[2],
+                              "must be the URI of an internal location");
+    }
+
+    ilcf->webhooks[i] = args[2];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
 ngx_im_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_im_loc_conf_t *ilcf = conf;
@@ -996,7 +1083,7 @@ ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                        "sessions= per_ip= per_user= unauthenticated= "
                        "handshakes= signatures= topics= budget= topic_log= "
                        "logs= recovery= windows= message= replies= "
-                       "auth_timeout=");
+                       "auth_timeout= refresh=");
         }
 
         if (limit->main && cf->cmd_type != NGX_HTTP_MAIN_CONF) {

@@ -38,10 +38,10 @@ static const struct {
 
 static ngx_int_t ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic,
     const im_rule_t *rule, im_error_e *error);
-static ngx_int_t ngx_im_publish_ask(ngx_im_session_t *s, im_str_t room,
-    im_str_t data);
+static ngx_int_t ngx_im_publish_ask(ngx_im_session_t *s,
+    const im_command_t *command, im_str_t key);
 static void ngx_im_publish_body(ngx_im_session_t *s, im_buf_t *b,
-    im_str_t room, im_str_t data);
+    const im_command_t *command, im_str_t key);
 static void ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
     im_str_t asked, ngx_uint_t status, im_str_t body, void *data);
 static im_error_e ngx_im_publish_error(ngx_uint_t status);
@@ -73,8 +73,20 @@ ngx_im_publish_command(ngx_im_session_t *s, const im_command_t *command)
         return NGX_AGAIN;
     }
 
+    if (s->conf->webhooks[IM_WEBHOOK_PUBLISH].len) {
+        return ngx_im_webhook_command(s, IM_WEBHOOK_PUBLISH, command);
+    }
+
+    return ngx_im_publish_granted(s, command, im_str_set(NULL, 0));
+}
+
+
+ngx_int_t
+ngx_im_publish_granted(ngx_im_session_t *s, const im_command_t *command,
+    im_str_t key)
+{
     if (ngx_im_session_more(s) == NULL
-        || ngx_im_publish_ask(s, room, command->data) != NGX_OK)
+        || ngx_im_publish_ask(s, command, key) != NGX_OK)
     {
         return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
     }
@@ -123,14 +135,15 @@ ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
 
 
 static ngx_int_t
-ngx_im_publish_ask(ngx_im_session_t *s, im_str_t room, im_str_t data)
+ngx_im_publish_ask(ngx_im_session_t *s, const im_command_t *command,
+    im_str_t key)
 {
     im_buf_t   b;
     ngx_int_t  rc;
 
-    im_buf_init(&b, data.len + NGX_IM_PUBLISH_MORE);
+    im_buf_init(&b, command->data.len + NGX_IM_PUBLISH_MORE);
 
-    ngx_im_publish_body(s, &b, room, data);
+    ngx_im_publish_body(s, &b, command, key);
 
     rc = NGX_ERROR;
 
@@ -147,8 +160,8 @@ ngx_im_publish_ask(ngx_im_session_t *s, im_str_t room, im_str_t data)
 
 
 static void
-ngx_im_publish_body(ngx_im_session_t *s, im_buf_t *b, im_str_t room,
-    im_str_t data)
+ngx_im_publish_body(ngx_im_session_t *s, im_buf_t *b,
+    const im_command_t *command, im_str_t key)
 {
     u_char    id[IM_UUID_LEN];
     im_str_t  info;
@@ -157,7 +170,14 @@ ngx_im_publish_body(ngx_im_session_t *s, im_buf_t *b, im_str_t room,
     info = ngx_im_session_info(s);
 
     im_buf_add_z(b, "{\"call\":\"publish\",\"room\":");
-    im_json_add_string(b, room);
+    im_json_add_string(b, im_str_set(command->topic.data + 2,
+                                     command->topic.len - 2));
+
+    if (key.len > 0) {
+        im_buf_add_z(b, ",\"id\":");
+        im_json_add_string(b, key);
+    }
+
     im_buf_add_z(b, ",\"session\":");
     im_json_add_string(b, im_str_set(id, IM_UUID_LEN));
 
@@ -177,7 +197,7 @@ ngx_im_publish_body(ngx_im_session_t *s, im_buf_t *b, im_str_t room,
     }
 
     im_buf_add_z(b, ",\"data\":");
-    im_buf_add_str(b, data);
+    im_buf_add_str(b, command->data);
     im_buf_add_z(b, "}");
 }
 

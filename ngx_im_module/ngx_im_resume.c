@@ -517,6 +517,7 @@ static void
 ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 {
     size_t            left;
+    im_buf_t          data;
     im_sub_t         *sub;
     im_reply_t        reply;
     im_subscribed_t   begin;
@@ -536,10 +537,20 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
         return;
     }
 
-    if (ngx_im_resume_messages(ngx_im_worker, &begin, 1) != NGX_OK) {
+    /* the join is gone before it is told */
+
+    im_buf_init(&data, join->data.len);
+    im_buf_add_str(&data, join->data);
+
+    if (data.failed
+        || ngx_im_resume_messages(ngx_im_worker, &begin, 1) != NGX_OK)
+    {
+        im_buf_cleanup(&data);
         ngx_im_session_close(s, s->conf->proto->close_busy, "no memory");
         return;
     }
+
+    begin.data = im_buf_str(&data);
 
     reply.type = IM_REPLY_SUBSCRIBE;
     reply.id = join->id;
@@ -553,6 +564,8 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
     {
         ngx_im_session_joined(s, sub);
     }
+
+    im_buf_cleanup(&data);
 }
 
 
@@ -571,6 +584,7 @@ ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
     begin->at.seq = topic->seq;
     begin->recoverable = route->numbered;
     begin->positioned = route->numbered;
+    begin->ttl = ngx_im_token_sub_ttl(join->sub->session, join->sub);
 
     if (!join->recover) {
         return;

@@ -74,6 +74,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
 
     for (i = 0; i < NGX_IM_WHEEL_SLOTS; i++) {
         im_list_init(&w->wheel[i]);
+        im_list_init(&w->expiry[i]);
     }
 
     im_slab_init(&w->sessions_slab, sizeof(ngx_im_session_t),
@@ -332,6 +333,10 @@ ngx_im_session_more(ngx_im_session_t *s)
 {
     if (s->more == NULL) {
         s->more = im_calloc(sizeof(ngx_im_more_t));
+
+        if (s->more != NULL) {
+            im_list_init(&s->more->expiry);
+        }
     }
 
     return s->more;
@@ -345,9 +350,12 @@ ngx_im_session_more_free(ngx_im_more_t *more)
         return;
     }
 
+    im_list_remove(&more->expiry);
+
     im_free(more->held);
     im_free(more->resumes);
     im_free(more->info);
+    im_free(more->meta);
     im_free(more->rooms);
     im_free(more);
 }
@@ -406,11 +414,7 @@ ngx_im_session_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
 void
 ngx_im_session_renew(ngx_im_session_t *s, int64_t expires, im_str_t info)
 {
-    if (expires && s->conf->proto->pings) {
-        expires += NGX_IM_EXPIRES_GRACE;
-    }
-
-    ngx_im_session_expires(s, expires);
+    ngx_im_token_expires(s, expires);
 
     if (info.len > 0 && s->more != NULL) {
         (void) ngx_im_session_copy(&s->more->info, &s->more->info_len, info);
@@ -436,6 +440,8 @@ ngx_im_session_keep(ngx_im_session_t *s, const ngx_im_identity_t *id)
 
     if (ngx_im_session_copy(&more->info, &more->info_len, id->info) != NGX_OK
         || ngx_im_session_copy(&more->data, &more->data_len, id->data)
+           != NGX_OK
+        || ngx_im_session_copy(&more->meta, &more->meta_len, id->meta)
            != NGX_OK
         || ngx_im_session_copy(&more->rooms, &more->rooms_len, id->rooms)
            != NGX_OK)
@@ -538,7 +544,9 @@ ngx_im_session_follow(ngx_im_session_t *s, im_str_t topic)
         more->nsubs += more->connecting;
     }
 
-    return ngx_im_session_join(s, topic, join, NGX_IM_SUB_SERVER) != NULL
+    return ngx_im_session_join(s, topic, join,
+                               NGX_IM_SUB_SERVER|NGX_IM_SUB_CONNECT)
+           != NULL
                ? NGX_OK : NGX_ERROR;
 }
 
@@ -1066,11 +1074,13 @@ ngx_im_session_ttl(ngx_im_session_t *s)
 {
     uint32_t  end;
 
-    if (s->expires == 0) {
+    /* where a webhook renews it, the client has nothing to do */
+
+    if (s->expires == 0 || s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
         return 0;
     }
 
-    end = s->expires - (s->conf->proto->pings ? NGX_IM_EXPIRES_GRACE : 0);
+    end = s->expires - (s->conf->proto->pings ? s->conf->grace : 0);
 
     return end > ngx_time() ? end - ngx_time() : 1;
 }
@@ -1096,6 +1106,7 @@ ngx_im_tick_handler(ngx_event_t *ev)
     while (w->wheel_time != now) {
         slot = &w->wheel[++w->wheel_time % NGX_IM_WHEEL_SLOTS];
         im_list_splice(&due, slot);
+        ngx_im_token_tick(w, w->wheel_time);
     }
 
     while (!im_list_empty(&due)) {

@@ -623,8 +623,8 @@ sub expand {
 
     $text =~ s/\A\s+|\s+\z//g;
     $text =~ s/\$(TEST_NGINX_\w+)/defined $ENV{$1} ? $ENV{$1} : "\$$1"/ge;
-    $text =~ s/JWT\(([^{]*\{.*?\})\)(?=["\s]|\z)/Test::Im::Jwt::token($1)/ge;
     $text =~ s/\$(\w+)/defined $Saved{$1} ? $Saved{$1} : "\$$1"/ge;
+    $text =~ s/JWT\(([^{]*\{.*?\})\)(?=["\s]|\z)/Test::Im::Jwt::token($1)/ge;
 
     return $text;
 }

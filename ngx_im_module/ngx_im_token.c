@@ -1,0 +1,515 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Tokens of an open session: of subscriptions, and those that renew what is
+ * about to end; and what happens when nothing did.
+ *
+ * Ends are on a wheel of their own.  A client has some seconds more to bring a
+ * token; where a webhook renews, it is asked at the end itself.
+ */
+
+#include "ngx_im.h"
+
+
+#define NGX_IM_TOKEN_RETRY  60       /* s: until a webhook is asked again */
+
+
+static ngx_int_t ngx_im_token_verify(ngx_im_session_t *s,
+    const im_command_t *command, im_buf_t *arena, im_jwt_t *claims);
+static const char *ngx_im_token_foreign(ngx_im_session_t *s,
+    im_str_t topic, const im_jwt_t *claims);
+static ngx_uint_t ngx_im_token_same_user(ngx_im_session_t *s, im_str_t user);
+static ngx_uint_t ngx_im_token_same_channels(ngx_im_session_t *s,
+    const im_jwt_t *claims);
+static ngx_int_t ngx_im_token_renew(ngx_im_session_t *s,
+    const im_command_t *command, const im_jwt_t *claims);
+static void ngx_im_token_due(ngx_im_session_t *s);
+static ngx_int_t ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub);
+static void ngx_im_token_ask(ngx_im_session_t *s, im_webhook_e kind,
+    im_str_t topic);
+static uint32_t ngx_im_token_time(int64_t when);
+
+
+ngx_int_t
+ngx_im_token_subscribe(ngx_im_session_t *s, const im_command_t *command)
+{
+    im_buf_t         arena;
+    im_jwt_t         claims;
+    ngx_int_t        rc;
+    ngx_im_grant_t   grant;
+
+    im_buf_init(&arena, IM_JWT_ARENA);
+
+    rc = ngx_im_token_verify(s, command, &arena, &claims);
+
+    if (rc == NGX_DONE) {
+        grant.data = claims.data;
+        grant.expires = claims.expires;
+
+        rc = ngx_im_command_granted(s, command, &grant);
+
+        im_jwt_cleanup(&claims);
+    }
+
+    im_buf_cleanup(&arena);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_im_token_sub_refresh(ngx_im_session_t *s, const im_command_t *command)
+{
+    im_buf_t    arena;
+    im_jwt_t    claims;
+    im_sub_t   *sub;
+    ngx_int_t   rc;
+    im_reply_t  reply;
+
+    sub = ngx_im_session_find_sub(s, command->topic);
+
+    if (sub == NULL) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_PERMISSION);
+    }
+
+    im_buf_init(&arena, IM_JWT_ARENA);
+
+    rc = ngx_im_token_verify(s, command, &arena, &claims);
+
+    if (rc == NGX_DONE) {
+        ngx_im_token_sub_expires(s, sub, claims.expires);
+
+        ngx_memzero(&reply, sizeof(im_reply_t));
+
+        reply.type = IM_REPLY_SUB_REFRESH;
+        reply.id = command->id;
+        reply.ttl = ngx_im_token_sub_ttl(s, sub);
+
+        rc = ngx_im_command_reply(s, &reply);
+
+        im_jwt_cleanup(&claims);
+    }
+
+    im_buf_cleanup(&arena);
+
+    return rc;
+}
+
+
+/*
+ * A subscription's token.  NGX_DONE: it is good, and claims are to be cleaned
+ * up; else it was answered: NGX_OK, or NGX_ERROR if the session is closed.
+ */
+static ngx_int_t
+ngx_im_token_verify(ngx_im_session_t *s, const im_command_t *command,
+    im_buf_t *arena, im_jwt_t *claims)
+{
+    const char  *why;
+
+    switch (ngx_im_jwt_verify(ngx_im_worker, command->token, arena, claims)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        return ngx_im_command_error(s, command->id, IM_ERROR_TOKEN_EXPIRED);
+
+    case NGX_BUSY:
+        return ngx_im_command_error(s, command->id, IM_ERROR_TOO_MANY);
+
+    default:
+        return ngx_im_command_error(s, command->id, IM_ERROR_PERMISSION);
+    }
+
+    why = ngx_im_token_foreign(s, command->topic, claims);
+
+    if (why != NULL) {
+        im_jwt_cleanup(claims);
+        ngx_im_session_close(s, IM_CLOSE_TOKEN, why);
+        return NGX_ERROR;
+    }
+
+    return NGX_DONE;
+}
+
+
+static const char *
+ngx_im_token_foreign(ngx_im_session_t *s, im_str_t topic,
+    const im_jwt_t *claims)
+{
+    u_char  id[IM_UUID_LEN];
+
+    if (!im_str_eq(claims->channel, im_str_set(topic.data + 2, topic.len - 2)))
+    {
+        return "the token is for another channel";
+    }
+
+    if (!ngx_im_token_same_user(s, claims->user)) {
+        return "the token is another user's";
+    }
+
+    im_id_uuid(id, s->peer.id);
+
+    if (claims->client.len > 0
+        && !im_str_eq(claims->client, im_str_set(id, IM_UUID_LEN)))
+    {
+        return "the token is another client's";
+    }
+
+    return NULL;
+}
+
+
+static ngx_uint_t
+ngx_im_token_same_user(ngx_im_session_t *s, im_str_t user)
+{
+    if (s->user == NULL) {
+        return user.len == 0;
+    }
+
+    return im_str_eq(user, im_str_set(s->user->id, s->user->id_len));
+}
+
+
+ngx_int_t
+ngx_im_token_refresh(ngx_im_session_t *s, const im_command_t *command)
+{
+    im_buf_t   arena;
+    im_jwt_t   claims;
+    ngx_int_t  rc;
+
+    if (s->conf->auth != NGX_IM_AUTH_JWT || command->token.len == 0) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
+    }
+
+    im_buf_init(&arena, IM_JWT_ARENA);
+
+    switch (ngx_im_jwt_verify(ngx_im_worker, command->token, &arena, &claims))
+    {
+
+    case NGX_OK:
+        rc = ngx_im_token_renew(s, command, &claims);
+        im_jwt_cleanup(&claims);
+        break;
+
+    case NGX_BUSY:
+        rc = ngx_im_command_error(s, command->id, IM_ERROR_TOO_MANY);
+        break;
+
+    case NGX_DECLINED:
+        ngx_im_session_close(s, IM_CLOSE_EXPIRED, claims.why);
+        rc = NGX_ERROR;
+        break;
+
+    default:
+        ngx_im_session_close(s, IM_CLOSE_TOKEN, claims.why);
+        rc = NGX_ERROR;
+    }
+
+    im_buf_cleanup(&arena);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_im_token_renew(ngx_im_session_t *s, const im_command_t *command,
+    const im_jwt_t *claims)
+{
+    u_char      id[IM_UUID_LEN];
+    im_reply_t  reply;
+
+    if (claims->channel.data != NULL
+        || !ngx_im_token_same_user(s, claims->user))
+    {
+        ngx_im_session_close(s, IM_CLOSE_TOKEN,
+                             claims->channel.data != NULL
+                                 ? "the token is for a subscription"
+                                 : "the token is another user's");
+        return NGX_ERROR;
+    }
+
+    if (!ngx_im_token_same_channels(s, claims)) {
+        ngx_im_session_close(s, IM_CLOSE_STATE,
+                             "the token is for other channels");
+        return NGX_ERROR;
+    }
+
+    ngx_im_token_expires(s, claims->expires);
+
+    im_id_uuid(id, s->peer.id);
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
+
+    reply.type = IM_REPLY_REFRESH;
+    reply.id = command->id;
+    reply.session = im_str_set(id, IM_UUID_LEN);
+    reply.ttl = ngx_im_session_ttl(s);
+
+    return ngx_im_command_reply(s, &reply);
+}
+
+
+/* Those that came with connect are all in the token, and no others. */
+static ngx_uint_t
+ngx_im_token_same_channels(ngx_im_session_t *s, const im_jwt_t *claims)
+{
+    im_str_t     topic;
+    im_sub_t    *sub;
+    ngx_uint_t   i, n;
+
+    n = 0;
+
+    for (sub = s->subs; sub; sub = sub->next) {
+
+        topic = im_topic_name(sub->log->topic);
+
+        if (!(sub->flags & NGX_IM_SUB_CONNECT) || topic.data[0] != 'r') {
+            continue;
+        }
+
+        topic.data += 2;
+        topic.len -= 2;
+
+        for (i = 0; i < claims->nsubs; i++) {
+            if (im_str_eq(claims->subs[i].channel, topic)) {
+                break;
+            }
+        }
+
+        if (i == claims->nsubs) {
+            return 0;
+        }
+
+        n++;
+    }
+
+    return n == claims->nsubs;
+}
+
+
+void
+ngx_im_token_expires(ngx_im_session_t *s, int64_t when)
+{
+    uint32_t        end;
+    ngx_im_more_t  *more;
+
+    end = ngx_im_token_time(when);
+    more = s->more;
+
+    if (more != NULL && s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
+        more->refresh = end;
+        ngx_im_token_schedule(s);
+    }
+
+    if (s->conf->proto->pings && end != 0) {
+        end += s->conf->grace;
+    }
+
+    ngx_im_session_expires(s, end);
+}
+
+
+void
+ngx_im_token_sub_expires(ngx_im_session_t *s, im_sub_t *sub, int64_t when)
+{
+    sub->expires = ngx_im_token_time(when);
+
+    if (sub->expires && s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len == 0) {
+        sub->expires += s->conf->grace;
+    }
+
+    ngx_im_token_schedule(s);
+}
+
+
+uint32_t
+ngx_im_token_sub_ttl(ngx_im_session_t *s, im_sub_t *sub)
+{
+    uint32_t  end, now;
+
+    /* a client that needn't renew it isn't told */
+
+    if (sub->expires == 0
+        || s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len)
+    {
+        return 0;
+    }
+
+    now = ngx_time();
+    end = sub->expires - s->conf->grace;
+
+    return end > now ? end - now : 1;
+}
+
+
+static uint32_t
+ngx_im_token_time(int64_t when)
+{
+    return when > 0 && when < INT32_MAX ? (uint32_t) when : 0;
+}
+
+
+/* The next of its ends to the wheel. */
+void
+ngx_im_token_schedule(ngx_im_session_t *s)
+{
+    uint32_t        next, now;
+    im_sub_t       *sub;
+    ngx_im_more_t  *more;
+
+    more = s->more;
+
+    if (more == NULL) {
+        return;
+    }
+
+    next = more->refresh;
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        if (sub->expires && (next == 0 || sub->expires < next)) {
+            next = sub->expires;
+        }
+    }
+
+    im_list_remove(&more->expiry);
+
+    if (next == 0) {
+        return;
+    }
+
+    now = ngx_time();
+
+    more->session = s;
+    more->due = ngx_max(next, now + 1);
+
+    im_list_insert_tail(&ngx_im_worker->expiry[more->due
+                                               % NGX_IM_WHEEL_SLOTS],
+                        &more->expiry);
+}
+
+
+void
+ngx_im_token_tick(ngx_im_worker_t *w, uint32_t second)
+{
+    im_list_t       due;
+    ngx_im_more_t  *more;
+
+    im_list_init(&due);
+    im_list_splice(&due, &w->expiry[second % NGX_IM_WHEEL_SLOTS]);
+
+    while (!im_list_empty(&due)) {
+        more = im_list_data(im_list_first(&due), ngx_im_more_t, expiry);
+        im_list_remove(&more->expiry);
+
+        if (more->due > second) {
+            im_list_insert_tail(&w->expiry[more->due % NGX_IM_WHEEL_SLOTS],
+                                &more->expiry);
+            continue;
+        }
+
+        ngx_im_token_due(more->session);
+    }
+}
+
+
+static void
+ngx_im_token_due(ngx_im_session_t *s)
+{
+    uint32_t        now;
+    im_sub_t       *sub, *next;
+    ngx_im_more_t  *more;
+
+    if (s->phase != NGX_IM_OPEN) {
+        return;
+    }
+
+    now = ngx_time();
+    more = s->more;
+
+    if (more->refresh && more->refresh <= now) {
+        more->refresh = now + NGX_IM_TOKEN_RETRY;
+        ngx_im_session_expires(s, more->refresh + s->conf->grace);
+        ngx_im_token_ask(s, IM_WEBHOOK_REFRESH, im_str_set(NULL, 0));
+    }
+
+    for (sub = s->subs; sub; sub = next) {
+        next = sub->next;
+
+        if (sub->expires && sub->expires <= now
+            && ngx_im_token_sub_due(s, sub) != NGX_OK)
+        {
+            return;
+        }
+    }
+
+    ngx_im_token_schedule(s);
+}
+
+
+/* NGX_ERROR: the session is closed. */
+static ngx_int_t
+ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub)
+{
+    if (s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len) {
+        sub->expires = ngx_time() + NGX_IM_TOKEN_RETRY;
+        ngx_im_token_ask(s, IM_WEBHOOK_SUB_REFRESH,
+                         im_topic_name(sub->log->topic));
+        return NGX_OK;
+    }
+
+    /* one that has not begun yet is looked at again when it has */
+
+    if (im_sub_state(sub) == IM_SUB_JOINING) {
+        sub->expires = ngx_time() + 1;
+        return NGX_OK;
+    }
+
+    return ngx_im_token_sub_end(s, sub);
+}
+
+
+ngx_int_t
+ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub)
+{
+    im_buf_t    topic;
+    ngx_int_t   rc;
+    im_reply_t  reply;
+
+    if (sub->flags & NGX_IM_SUB_SERVER) {
+        ngx_im_session_close(s, IM_CLOSE_SUB_EXPIRED, "subscription expired");
+        return NGX_ERROR;
+    }
+
+    im_buf_init(&topic, IM_TOPIC_MAX);
+    im_buf_add_str(&topic, im_topic_name(sub->log->topic));
+
+    ngx_im_session_leave(s, sub);
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
+
+    reply.type = IM_REPLY_PUSH_UNSUBSCRIBE;
+    reply.topic = im_buf_str(&topic);
+    reply.code = IM_UNSUBSCRIBED_EXPIRED;
+    reply.reason = im_str_z("subscription expired");
+
+    rc = s->phase == NGX_IM_OPEN && !topic.failed
+             ? ngx_im_command_reply(s, &reply) : NGX_OK;
+
+    im_buf_cleanup(&topic);
+
+    return s->phase == NGX_IM_OPEN ? rc : NGX_ERROR;
+}
+
+
+/* Nobody's command: its id is 0, and the client's go on meanwhile. */
+static void
+ngx_im_token_ask(ngx_im_session_t *s, im_webhook_e kind, im_str_t topic)
+{
+    im_command_t  command;
+
+    ngx_memzero(&command, sizeof(im_command_t));
+    command.topic = topic;
+
+    (void) ngx_im_webhook_ask(s, kind, &command);
+}

@@ -1,0 +1,418 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Webhooks: before a command of a client takes effect, a backend of the
+ * operator's is asked, at an internal location.
+ *
+ * The command is kept with the question.  Input of the session waits until the
+ * answer is there, so it has one question under way at most.
+ */
+
+#include "ngx_im.h"
+#include "im_json.h"
+
+
+/* A command and copies of its strings. */
+typedef struct {
+    im_webhook_e         kind;
+    im_command_t         command;
+    u_char               bytes[1];
+} ngx_im_webhook_t;
+
+
+typedef void (*ngx_im_webhook_pt)(ngx_im_session_t *s,
+    const im_command_t *command, im_webhook_answer_t *answer);
+
+
+static ngx_im_webhook_t *ngx_im_webhook_create(im_webhook_e kind,
+    const im_command_t *command);
+static void ngx_im_webhook_copy(u_char **p, im_str_t *s);
+static ngx_int_t ngx_im_webhook_send(ngx_im_session_t *s,
+    ngx_im_webhook_t *wh);
+static void ngx_im_webhook_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
+    im_str_t asked, ngx_uint_t status, im_str_t body, void *data);
+static void ngx_im_webhook_answered(ngx_im_session_t *s, ngx_im_webhook_t *wh,
+    im_webhook_answer_t *answer);
+static void ngx_im_webhook_error(ngx_im_session_t *s, ngx_im_webhook_t *wh,
+    im_webhook_answer_t *answer);
+static void ngx_im_webhook_connect(ngx_im_session_t *s,
+    const im_command_t *command, im_webhook_answer_t *answer);
+static void ngx_im_webhook_subscribe(ngx_im_session_t *s,
+    const im_command_t *command, im_webhook_answer_t *answer);
+static void ngx_im_webhook_publish(ngx_im_session_t *s,
+    const im_command_t *command, im_webhook_answer_t *answer);
+static void ngx_im_webhook_rpc(ngx_im_session_t *s,
+    const im_command_t *command, im_webhook_answer_t *answer);
+static void ngx_im_webhook_refresh(ngx_im_session_t *s,
+    const im_command_t *command, im_webhook_answer_t *answer);
+static void ngx_im_webhook_sub_refresh(ngx_im_session_t *s,
+    const im_command_t *command, im_webhook_answer_t *answer);
+
+
+/* What a result is for, by im_webhook_e. */
+static const ngx_im_webhook_pt  ngx_im_webhook_results[IM_WEBHOOKS] = {
+    [IM_WEBHOOK_CONNECT] = ngx_im_webhook_connect,
+    [IM_WEBHOOK_SUBSCRIBE] = ngx_im_webhook_subscribe,
+    [IM_WEBHOOK_PUBLISH] = ngx_im_webhook_publish,
+    [IM_WEBHOOK_RPC] = ngx_im_webhook_rpc,
+    [IM_WEBHOOK_REFRESH] = ngx_im_webhook_refresh,
+    [IM_WEBHOOK_SUB_REFRESH] = ngx_im_webhook_sub_refresh
+};
+
+
+ngx_int_t
+ngx_im_webhook_ask(ngx_im_session_t *s, im_webhook_e kind,
+    const im_command_t *command)
+{
+    ngx_im_webhook_t  *wh;
+
+    if (ngx_im_session_more(s) == NULL) {
+        return NGX_ERROR;
+    }
+
+    wh = ngx_im_webhook_create(kind, command);
+
+    if (wh == NULL || ngx_im_webhook_send(s, wh) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (command->id != 0) {
+        s->more->busy = 1;
+        s->more->busy_id = command->id;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_im_webhook_command(ngx_im_session_t *s, im_webhook_e kind,
+    const im_command_t *command)
+{
+    if (ngx_im_webhook_ask(s, kind, command) != NGX_OK) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_TOO_MANY);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_im_webhook_t *
+ngx_im_webhook_create(im_webhook_e kind, const im_command_t *command)
+{
+    size_t             len;
+    u_char            *p;
+    ngx_im_webhook_t  *wh;
+
+    len = command->token.len + command->topic.len + command->data.len
+          + command->name.len + command->version.len + command->method.len
+          + command->since.epoch.len;
+
+    wh = im_alloc(sizeof(ngx_im_webhook_t) + len);
+    if (wh == NULL) {
+        return NULL;
+    }
+
+    wh->kind = kind;
+    wh->command = *command;
+
+    p = wh->bytes;
+
+    ngx_im_webhook_copy(&p, &wh->command.token);
+    ngx_im_webhook_copy(&p, &wh->command.topic);
+    ngx_im_webhook_copy(&p, &wh->command.data);
+    ngx_im_webhook_copy(&p, &wh->command.name);
+    ngx_im_webhook_copy(&p, &wh->command.version);
+    ngx_im_webhook_copy(&p, &wh->command.method);
+    ngx_im_webhook_copy(&p, &wh->command.since.epoch);
+
+    /* those of connect are the session's by now, no other has such */
+
+    ngx_memzero(&wh->command.room, sizeof(im_str_t));
+    wh->command.resumes = NULL;
+    wh->command.nresumes = 0;
+
+    return wh;
+}
+
+
+static void
+ngx_im_webhook_copy(u_char **p, im_str_t *s)
+{
+    if (s->len > 0) {
+        ngx_memcpy(*p, s->data, s->len);
+    }
+
+    s->data = *p;
+    *p += s->len;
+}
+
+
+/* wh is the question's from here on. */
+static ngx_int_t
+ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_t *wh)
+{
+    u_char             id[IM_UUID_LEN];
+    im_buf_t          *b;
+    im_command_t      *command;
+    im_webhook_ask_t   ask;
+
+    command = &wh->command;
+
+    im_id_uuid(id, s->peer.id);
+
+    ngx_memzero(&ask, sizeof(im_webhook_ask_t));
+
+    ask.kind = wh->kind;
+    ask.client = im_str_set(id, IM_UUID_LEN);
+    ask.name = command->name;
+    ask.version = command->version;
+    ask.token = command->token;
+    ask.method = command->method;
+    ask.data = command->data;
+
+    ask.meta = im_str_set(s->more->meta, s->more->meta_len);
+
+    if (s->user != NULL) {
+        ask.user = im_str_set(s->user->id, s->user->id_len);
+    }
+
+    /* a room's, without "r:" */
+
+    if (command->topic.len > 2) {
+        ask.channel = im_str_set(command->topic.data + 2,
+                                 command->topic.len - 2);
+    }
+
+    b = &ngx_im_worker->scratch;
+
+    im_buf_reset(b, 65536);
+    im_webhook_encode(b, &ask);
+
+    if (b->failed) {
+        im_free(wh);
+        return NGX_ERROR;
+    }
+
+    return ngx_im_backend_ask(ngx_im_worker, s->conf,
+                              &s->conf->webhooks[wh->kind], im_buf_str(b),
+                              ngx_im_webhook_handler,
+                              ngx_im_session_handle(s), wh);
+}
+
+
+static void
+ngx_im_webhook_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
+    ngx_uint_t status, im_str_t body, void *data)
+{
+    im_buf_t              arena;
+    const char           *why;
+    ngx_im_session_t     *s;
+    ngx_im_webhook_t     *wh;
+    im_webhook_answer_t   answer;
+
+    s = ngx_im_session_find(w, h);
+    wh = data;
+
+    if (s == NULL
+        || s->phase != (wh->kind == IM_WEBHOOK_CONNECT ? NGX_IM_AUTHENTICATING
+                                                       : NGX_IM_OPEN))
+    {
+        return;
+    }
+
+    if (wh->command.id != 0) {
+        s->more->busy = 0;
+    }
+
+    im_buf_init(&arena, IM_WEBHOOK_ARENA);
+    ngx_memzero(&answer, sizeof(im_webhook_answer_t));
+
+    why = "the status is not 200";
+
+    if (status != NGX_HTTP_OK
+        || im_webhook_decode(body, &arena, &answer, &why) != IM_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "im: the webhook \"%V\" can't be understood: %s "
+                      "(status %ui)", &s->conf->webhooks[wh->kind], why,
+                      status);
+
+        ngx_memzero(&answer, sizeof(im_webhook_answer_t));
+        answer.type = IM_WEBHOOK_ERROR;
+        answer.code = IM_ERROR_INTERNAL;
+    }
+
+    ngx_im_webhook_answered(s, wh, &answer);
+
+    im_webhook_cleanup(&answer);
+    im_buf_cleanup(&arena);
+
+    if (s->phase == NGX_IM_OPEN || s->phase == NGX_IM_CONNECTING) {
+        ngx_im_recv_continue(s);
+    }
+}
+
+
+static void
+ngx_im_webhook_answered(ngx_im_session_t *s, ngx_im_webhook_t *wh,
+    im_webhook_answer_t *answer)
+{
+    switch (answer->type) {
+
+    case IM_WEBHOOK_RESULT:
+        ngx_im_webhook_results[wh->kind](s, &wh->command, answer);
+        break;
+
+    case IM_WEBHOOK_DISCONNECT:
+        ngx_im_session_close_reason(s, answer->code, answer->reason,
+                                    "disconnected by a webhook");
+        break;
+
+    case IM_WEBHOOK_NOTHING:
+        if (wh->kind == IM_WEBHOOK_CONNECT) {
+            ngx_im_auth_nobody(s);
+            break;
+        }
+
+        answer->code = IM_ERROR_PERMISSION;
+
+        /* fall through */
+
+    default:
+        ngx_im_webhook_error(s, wh, answer);
+        break;
+    }
+}
+
+
+/* A message of the backend's own, else the usual one of the code. */
+static void
+ngx_im_webhook_error(ngx_im_session_t *s, ngx_im_webhook_t *wh,
+    im_webhook_answer_t *answer)
+{
+    im_reply_t  reply;
+
+    /* nobody waits for an answer: it is asked again */
+
+    if (wh->command.id == 0) {
+        return;
+    }
+
+    if (wh->kind == IM_WEBHOOK_CONNECT) {
+        ngx_im_auth_failed(s);
+    }
+
+    if (answer->reason.len == 0 && answer->code <= IM_ERROR_POSITION) {
+        (void) ngx_im_command_error(s, wh->command.id, answer->code);
+        return;
+    }
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
+
+    reply.type = IM_REPLY_ERROR;
+    reply.id = wh->command.id;
+    reply.code = answer->code;
+    reply.reason = answer->reason;
+    reply.temporary = answer->temporary;
+
+    (void) ngx_im_command_reply(s, &reply);
+}
+
+
+static void
+ngx_im_webhook_connect(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    if (ngx_im_auth_granted(s, &answer->result) == NGX_OK) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
+                  "im: the webhook \"%V\" gave an invalid identity",
+                  &s->conf->webhooks[IM_WEBHOOK_CONNECT]);
+
+    ngx_im_auth_failed(s);
+    (void) ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
+}
+
+
+static void
+ngx_im_webhook_subscribe(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    ngx_im_grant_t  grant;
+
+    grant.data = answer->result.data;
+    grant.expires = answer->result.expires;
+
+    (void) ngx_im_command_granted(s, command, &grant);
+}
+
+
+static void
+ngx_im_webhook_publish(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    im_command_t  publish;
+
+    publish = *command;
+
+    if (answer->result.data.len > 0) {
+        publish.data = answer->result.data;
+    }
+
+    (void) ngx_im_publish_granted(s, &publish, answer->key);
+}
+
+
+static void
+ngx_im_webhook_rpc(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    im_reply_t  reply;
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
+
+    reply.type = IM_REPLY_RPC;
+    reply.id = command->id;
+    reply.data = answer->result.data;
+
+    (void) ngx_im_command_reply(s, &reply);
+}
+
+
+/* Without a later end it has ended. */
+static void
+ngx_im_webhook_refresh(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    if (answer->expired || answer->result.expires <= ngx_time()) {
+        ngx_im_session_close(s, s->conf->proto->close_expired,
+                             "the webhook lets it expire");
+        return;
+    }
+
+    ngx_im_token_expires(s, answer->result.expires);
+}
+
+
+static void
+ngx_im_webhook_sub_refresh(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    im_sub_t  *sub;
+
+    sub = ngx_im_session_find_sub(s, command->topic);
+
+    if (sub == NULL) {
+        return;
+    }
+
+    if (answer->expired || answer->result.expires <= ngx_time()) {
+        (void) ngx_im_token_sub_end(s, sub);
+        return;
+    }
+
+    ngx_im_token_sub_expires(s, sub, answer->result.expires);
+}
