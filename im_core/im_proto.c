@@ -9,9 +9,18 @@
 
 
 const im_wire_t  im_wires[IM_WIRE_MAX] = {
-    { "im", im_proto_im_encode },                    /* IM_WIRE_IM */
-    { "im-seq", im_proto_im_encode_seq },            /* IM_WIRE_IM_SEQ */
-    { "centrifuge", im_proto_centrifuge_encode }     /* IM_WIRE_CENTRIFUGE */
+    { .name = "im",
+      .encode = im_proto_im_encode },
+
+    { .name = "im-seq",
+      .encode = im_proto_im_encode_seq },
+
+    { .name = "centrifuge",
+      .encode = im_proto_centrifuge_encode },
+
+    { .name = "centrifuge-join",
+      .encode = im_proto_centrifuge_encode,
+      .push = im_proto_centrifuge_reply }
 };
 
 
@@ -20,6 +29,7 @@ const im_proto_t  im_protos[] = {
     { .name = "im",
       .wire = IM_WIRE_IM,
       .wire_positions = IM_WIRE_IM_SEQ,
+      .wire_join = IM_WIRE_IM,
       .topics = 1,
       .connects = 1,
       .close_drain = IM_WS_CLOSE_RESTART,
@@ -36,6 +46,7 @@ const im_proto_t  im_protos[] = {
     { .name = "centrifuge",
       .wire = IM_WIRE_CENTRIFUGE,
       .wire_positions = IM_WIRE_CENTRIFUGE,
+      .wire_join = IM_WIRE_CENTRIFUGE_JOIN,
       .topics = 1,
       .connects = 1,
       .pings = 1,
@@ -56,6 +67,7 @@ const im_proto_t  im_protos[] = {
     { .name = "echo",
       .wire = IM_WIRE_IM,                  /* unused: it has no topics */
       .wire_positions = IM_WIRE_IM,
+      .wire_join = IM_WIRE_IM,
       .topics = 0,
       .connects = 0,
       .close_drain = IM_WS_CLOSE_RESTART,

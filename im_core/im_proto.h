@@ -18,6 +18,7 @@ typedef enum {
     IM_WIRE_IM = 0,
     IM_WIRE_IM_SEQ,          /* with seq and epoch */
     IM_WIRE_CENTRIFUGE,
+    IM_WIRE_CENTRIFUGE_JOIN, /* and who comes and goes */
     IM_WIRE_MAX
 } im_wire_e;
 
@@ -32,10 +33,14 @@ typedef struct {
 } im_message_t;
 
 
+struct im_reply_s;
+
 typedef struct {
     const char  *name;
     /* Appends the whole frame, ready for the wire. */
     void       (*encode)(im_buf_t *b, const im_message_t *m);
+    /* The same for PUSH_JOIN and PUSH_LEAVE; NULL: isn't told of them. */
+    void       (*push)(im_buf_t *b, const struct im_reply_s *reply);
 } im_wire_t;
 
 extern const im_wire_t  im_wires[IM_WIRE_MAX];
@@ -201,7 +206,7 @@ typedef struct {
 } im_subscribed_t;
 
 
-typedef struct {
+typedef struct im_reply_s {
     im_reply_e              type;
     uint32_t                id;
     uint16_t                error;       /* im_error_e, or 0: code, reason */
@@ -226,6 +231,7 @@ typedef struct {
     const char  *name;       /* of im_comet protocol= */
     uint8_t      wire;
     uint8_t      wire_positions; /* where command.positions is set */
+    uint8_t      wire_join;      /* where join_leave is */
     unsigned     topics:1;   /* has rooms, inbox, broadcast */
     unsigned     connects:1; /* must send CONNECT before it is open */
     unsigned     pings:1;    /* by messages of its own, not WebSocket's */

@@ -729,6 +729,10 @@ void ngx_im_sync_member(ngx_im_worker_t *w, im_topic_t *topic,
 /* Sends one room-info frame to the session when its members are known. */
 void ngx_im_sync_room_info(ngx_im_worker_t *w, im_topic_t *topic,
     ngx_im_session_t *s);
+
+/* ngx_im_presence.c: followers who asked for it are told of the session. */
+void ngx_im_presence_tell(ngx_im_worker_t *w, im_topic_t *topic,
+    ngx_im_session_t *s, int joined);
 void ngx_im_sync_draining(ngx_im_worker_t *w);
 ngx_im_link_e ngx_im_sync_link(ngx_im_worker_t *w);
 

@@ -337,8 +337,9 @@ ngx_int_t
 ngx_im_command_granted(ngx_im_session_t *s, const im_command_t *command,
     const ngx_im_grant_t *grant)
 {
-    im_sub_t       *sub;
-    ngx_im_join_t  *join;
+    im_sub_t         *sub;
+    ngx_im_join_t    *join;
+    const im_rule_t  *rule;
 
     if (ngx_im_session_find_sub(s, command->topic) != NULL) {
         return ngx_im_command_error(s, command->id, IM_ERROR_ALREADY);
@@ -362,8 +363,13 @@ ngx_im_command_granted(ngx_im_session_t *s, const im_command_t *command,
         ngx_im_join_since(join, &command->since);
     }
 
+    /* who may know who is there may know who comes */
+
+    rule = im_rules_topic(&s->conf->main->rules, command->topic);
+
     sub = ngx_im_session_join(s, command->topic, join,
-                              command->join_leave ? NGX_IM_SUB_JOIN_LEAVE : 0);
+                              command->join_leave && rule != NULL
+                              && rule->presence ? NGX_IM_SUB_JOIN_LEAVE : 0);
 
     if (sub == NULL) {
         return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);

@@ -152,6 +152,10 @@ ngx_im_control_members(ngx_im_worker_t *w, uint16_t partition,
         return;
     }
 
+    if (e->operation == IM_CONTROL_CHANGES) {
+        ngx_im_presence_decode(w, topic, e->data);
+    }
+
     ngx_im_info_refresh(topic->data, e->operation == IM_CONTROL_ROOM_INFO);
 }
 

@@ -466,7 +466,11 @@ ngx_im_resume_connect(ngx_im_session_t *s)
         ngx_im_resume_live(sub);
     }
 
-    (void) ngx_im_command_reply(s, &reply);
+    if (ngx_im_command_reply(s, &reply) == NGX_OK) {
+        for (sub = s->subs; sub; sub = sub->next) {
+            ngx_im_presence_tell(ngx_im_worker, sub->log->topic, s, 1);
+        }
+    }
 
     im_free(subs);
 
@@ -559,8 +563,7 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 
     ngx_im_resume_live(sub);
 
-    if (ngx_im_command_reply(s, &reply) == NGX_OK && s->phase == NGX_IM_OPEN
-        && !s->conf->proto->pings)
+    if (ngx_im_command_reply(s, &reply) == NGX_OK && s->phase == NGX_IM_OPEN)
     {
         ngx_im_session_joined(s, sub);
     }

@@ -94,7 +94,13 @@ ngx_im_sync_unfollow(ngx_im_worker_t *w, im_topic_t *topic)
     }
 
     ngx_im_info_detach(route);
-    ngx_im_route_forget_changes(route);
+
+    /* others are told who was here */
+
+    if (!route->presence) {
+        ngx_im_route_forget_changes(route);
+    }
+
     ngx_im_window_destroy(route);
     im_buf_cleanup(&route->held);
     im_list_remove(&route->watch);
@@ -554,6 +560,7 @@ ngx_im_route_keys(ngx_im_route_t *route)
 static void
 ngx_im_route_tell(ngx_im_route_t *route)
 {
+    im_buf_t        data;
     ngx_time_t     *now;
     im_envelope_t   e;
     ngx_im_sync_t  *sync;
@@ -572,9 +579,13 @@ ngx_im_route_tell(ngx_im_route_t *route)
         e.kind = IM_PUSH_CONTROL;
         e.operation = IM_CONTROL_CHANGES;
         e.time = (uint64_t) now->sec * 1000 + now->msec;
-        e.data = im_str_z("{}");
+
+        im_buf_init(&data, NGX_IM_CHANGE_BYTES);
+        ngx_im_presence_encode(&data, route);
+        e.data = im_buf_str(&data);
 
         im_envelope_encode(&sync->args, &e);
+        im_buf_cleanup(&data);
     }
 
     ngx_im_args_end(sync);
@@ -656,9 +667,8 @@ ngx_im_route_list_members(ngx_im_route_t *route, im_list_t *subs)
 static void
 ngx_im_route_member(ngx_im_route_t *route, ngx_im_change_t *change)
 {
-    u_char             id[IM_UUID_LEN], addr[NGX_SOCKADDR_STRLEN];
+    u_char             id[IM_UUID_LEN];
     im_buf_t          *b;
-    im_str_t           user, name, info;
     ngx_im_session_t  *s;
 
     b = &route->sync->args;
@@ -679,34 +689,43 @@ ngx_im_route_member(ngx_im_route_t *route, ngx_im_change_t *change)
     ngx_im_args_end(route->sync);
 
     if (s != NULL) {
-        user = s->user != NULL ? im_str_set(s->user->id, s->user->id_len)
-                               : im_str_set("", 0);
-        name = s->name != NULL ? im_str_set(s->name + 1, s->name[0])
-                               : im_str_set("", 0);
-        info = ngx_im_session_info(s);
-
-        im_buf_add_z(b, "{\"user\":");
-        im_json_add_string(b, user);
-        im_buf_add_z(b, ",\"name\":");
-        im_json_add_string(b, name);
-
-        if (route->presence && info.len > 0) {
-            im_buf_add_z(b, ",\"info\":");
-            im_buf_add_str(b, info);
-        }
-
-        if (route->name[0] == 'u') {
-            im_buf_add_z(b, ",\"ip\":");
-            im_json_add_string(b,
-                im_str_set(addr, ngx_im_session_addr(s, addr)));
-            im_buf_add_z(b, ",\"since\":");
-            im_buf_add_uint(b, s->start);
-        }
-
-        im_buf_add_z(b, "}");
+        ngx_im_route_describe(b, route, s);
     }
 
     ngx_im_args_end(route->sync);
+}
+
+
+void
+ngx_im_route_describe(im_buf_t *b, ngx_im_route_t *route, ngx_im_session_t *s)
+{
+    u_char    addr[NGX_SOCKADDR_STRLEN];
+    im_str_t  user, name, info;
+
+    user = s->user != NULL ? im_str_set(s->user->id, s->user->id_len)
+                           : im_str_set("", 0);
+    name = s->name != NULL ? im_str_set(s->name + 1, s->name[0])
+                           : im_str_set("", 0);
+    info = ngx_im_session_info(s);
+
+    im_buf_add_z(b, "{\"user\":");
+    im_json_add_string(b, user);
+    im_buf_add_z(b, ",\"name\":");
+    im_json_add_string(b, name);
+
+    if (route->presence && info.len > 0) {
+        im_buf_add_z(b, ",\"info\":");
+        im_buf_add_str(b, info);
+    }
+
+    if (route->name[0] == 'u') {
+        im_buf_add_z(b, ",\"ip\":");
+        im_json_add_string(b, im_str_set(addr, ngx_im_session_addr(s, addr)));
+        im_buf_add_z(b, ",\"since\":");
+        im_buf_add_uint(b, s->start);
+    }
+
+    im_buf_add_z(b, "}");
 }
 
 
@@ -721,18 +740,34 @@ ngx_im_route_counts(ngx_im_route_t *route, ngx_im_session_t *s)
 static void
 ngx_im_route_change(ngx_im_route_t *route, ngx_im_session_t *s, int joined)
 {
+    im_buf_t          b;
     ngx_im_change_t  *change;
 
-    change = im_alloc(sizeof(ngx_im_change_t));
+    im_buf_init(&b, NGX_IM_CHANGE_BYTES);
 
-    if (change == NULL) {
+    if (route->presence && !joined) {
+        ngx_im_route_describe(&b, route, s);
+    }
+
+    change = im_alloc(sizeof(ngx_im_change_t) + b.len);
+
+    if (change == NULL || b.failed) {
+        im_buf_cleanup(&b);
+        im_free(change);
         route->assert = 1;
         return;
     }
 
     change->session = ngx_im_session_handle(s);
     change->joined = joined;
+    change->len = b.len;
     ngx_memcpy(change->id, s->peer.id, sizeof(s->peer.id));
+
+    if (b.len > 0) {
+        ngx_memcpy(change->member, b.data, b.len);
+    }
+
+    im_buf_cleanup(&b);
 
     im_list_insert_tail(&route->changes, &change->link);
     route->nchanges++;

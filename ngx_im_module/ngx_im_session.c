@@ -642,8 +642,15 @@ ngx_im_session_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
         return NULL;
     }
 
-    wire = s->positions ? s->conf->proto->wire_positions
-                        : s->conf->proto->wire;
+    wire = s->conf->proto->wire;
+
+    if (s->positions) {
+        wire = s->conf->proto->wire_positions;
+    }
+
+    if (flags & NGX_IM_SUB_JOIN_LEAVE) {
+        wire = s->conf->proto->wire_join;
+    }
 
     t = im_hub_join(&w->hub, topic, wire, sub, &first);
 
@@ -777,7 +784,13 @@ ngx_im_session_joined(ngx_im_session_t *s, im_sub_t *sub)
 
     im_sub_live(sub);
 
-    if (topic->name[0] == 'r' && !s->conf->proto->pings) {
+    if (topic->name[0] != 'r') {
+        return;
+    }
+
+    ngx_im_presence_tell(ngx_im_worker, topic, s, 1);
+
+    if (!s->conf->proto->pings) {
         ngx_im_sync_room_info(ngx_im_worker, topic, s);
     }
 }
@@ -795,12 +808,13 @@ ngx_im_session_leave_all(ngx_im_session_t *s)
 void
 ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
 {
-    int               last;
+    int               last, live;
     im_sub_t        **p;
     im_topic_t       *topic;
     ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
+    live = im_sub_state(sub) != IM_SUB_JOINING;
 
     for (p = &s->subs; *p != sub; p = &(*p)->next) { /* void */ }
 
@@ -822,6 +836,9 @@ ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
         w->counters->topics = w->ntopics;
 
         ngx_im_sync_unfollow(w, topic);
+
+    } else if (live && topic->name[0] == 'r') {
+        ngx_im_presence_tell(w, topic, s, 0);
     }
 }
 

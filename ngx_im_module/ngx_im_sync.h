@@ -9,6 +9,7 @@
  *   ngx_im_members.c  who is in a topic, over all workers
  *   ngx_im_info.c   room info: followers are told who is there
  *   ngx_im_query.c  presence and history for who asks
+ *   ngx_im_presence.c  who asked for it is told who comes and goes
  *   ngx_im_revoke.c  users that are kept out
  *   ngx_im_window.c history: what clients who come back have missed
  */
@@ -29,6 +30,7 @@
 #define NGX_IM_ROUTE_TTL       "172800"
 #define NGX_IM_META_TTL        2592000
 #define NGX_IM_ROUTE_CHANGES   500             /* members in one call */
+#define NGX_IM_CHANGE_BYTES    65536           /* of what others are told */
 #define NGX_IM_ROUTE_QUEUE     "10000"         /* then others aren't told */
 #define NGX_IM_ROUTE_WINDOW    256             /* calls at once */
 #define NGX_IM_LEAVES_MAX      65536
@@ -70,6 +72,8 @@ typedef struct {
     ngx_im_handle_t   session;
     u_char            id[16];
     unsigned          joined:1;
+    uint32_t          len;
+    u_char            member[1];   /* who it was that left; in presence rooms */
 } ngx_im_change_t;
 
 
@@ -94,6 +98,8 @@ struct ngx_im_route_s {
     ngx_uint_t        waiting_size;
     ngx_msec_t        info_all;    /* not before: to all followers */
     ngx_msec_t        info_some;   /* not before: to those who wait */
+    time_t            push_time;   /* the second in which there were */
+    ngx_uint_t        npushes;     /* of who came and went */
     uint64_t          info_hash;   /* of what was told last; 0: nothing */
     uint64_t          expect;      /* top that a reply told */
     uint32_t          largest;     /* envelope seen */
@@ -219,6 +225,10 @@ void ngx_im_route_unpin(ngx_im_route_t *route);
 void ngx_im_route_ghost(ngx_im_sync_t *sync, im_str_t topic,
     uint16_t partition);
 
+/* Appends what others may know of a member, a JSON object. */
+void ngx_im_route_describe(im_buf_t *b, ngx_im_route_t *route,
+    ngx_im_session_t *s);
+
 /* The topic has a position now: who waits to follow it does. */
 void ngx_im_route_live(ngx_im_route_t *route);
 const im_rule_t *ngx_im_route_rule(ngx_im_route_t *route);
@@ -310,6 +320,14 @@ void ngx_im_info_handler(ngx_event_t *ev);
 
 /* Workers that have died, as lease.lua tells; rooms are looked at if news. */
 void ngx_im_info_dead(ngx_im_sync_t *sync, redisReply *dead, int news);
+
+
+/* ngx_im_presence.c */
+
+/* What other workers are told of the changes of a room. */
+void ngx_im_presence_encode(im_buf_t *b, ngx_im_route_t *route);
+void ngx_im_presence_decode(ngx_im_worker_t *w, im_topic_t *topic,
+    im_str_t data);
 
 
 /* ngx_im_revoke.c */

@@ -557,6 +557,7 @@ my %Verbs = (
     gone        => \&client_gone,
     info        => \&client_info,
     infos       => \&client_infos,
+    upto        => \&client_upto,
 );
 
 
@@ -1159,6 +1160,21 @@ sub client_info {
         return $Json->encode($value->{roomUserInfo}) eq $Json->encode($want)
             && $value->{count} == keys %$want;
     });
+}
+
+
+# REGEX: what comes before a message that is like it is read over
+sub client_upto {
+    my ($client, $re) = @_;
+    my $end = deadline();
+    my $last;
+
+    while (my $frame = $client->next_message($end)) {
+        return 1 if $frame->{opcode} == 1 && $frame->{payload} =~ /$re/;
+        $last = $frame;
+    }
+
+    die 'the last one: ' . show($last) . "\n";
 }
 
 
