@@ -23,7 +23,6 @@ extern const im_script_t  im_script_pub;
 extern const im_script_t  im_script_route;
 extern const im_script_t  im_script_hist;
 extern const im_script_t  im_script_page;
-extern const im_script_t  im_script_back;
 extern const im_script_t  im_script_lease;
 extern const im_script_t  im_script_sweep;
 extern const im_script_t  im_script_own;

@@ -112,7 +112,7 @@ struct ngx_im_route_s {
     unsigned          asking:1;    /* with no count */
     unsigned          comparing:1; /* its top counts at once */
     unsigned          healing:1;   /* hist.lua is under way */
-    unsigned          loading:1;   /* back.lua is under way */
+    unsigned          loading:1;   /* page.lua is under way */
     unsigned          paused:1;    /* healing, but sessions are behind */
     unsigned          heal:1;      /* to be healed with the next tick */
     unsigned          assert:1;    /* count and all members are to be told */

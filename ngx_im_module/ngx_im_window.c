@@ -207,7 +207,9 @@ ngx_im_window_load(ngx_im_route_t *route, uint64_t since)
     topic = route->topic;
     win = route->window;
 
-    if (route->loading || win == NULL || !sync->up) {
+    if (route->loading || win == NULL || since >= win->window.from
+        || !sync->up)
+    {
         return;
     }
 
@@ -224,13 +226,13 @@ ngx_im_window_load(ngx_im_route_t *route, uint64_t since)
                  im_topic_name(topic), IM_KEY_HISTORY);
     ngx_im_args_end(sync);
 
+    ngx_im_args_add(sync, im_str_z("1"));
+
     im_buf_add_uint(&sync->args, win->window.from + 1);
     ngx_im_args_end(sync);
 
-    im_buf_add_uint(&sync->args, since);
-    ngx_im_args_end(sync);
-
-    im_buf_add_uint(&sync->args, NGX_IM_HEAL_LIMIT);
+    im_buf_add_uint(&sync->args, ngx_min(win->window.from - since,
+                                         NGX_IM_HEAL_LIMIT));
     ngx_im_args_end(sync);
 
     im_buf_add_uint(&sync->args, ngx_min(left, NGX_IM_WINDOW_READ));
@@ -240,7 +242,7 @@ ngx_im_window_load(ngx_im_route_t *route, uint64_t since)
 
     if (n == 0
         || ngx_im_redis_script(sync->worker->redis, topic->partition,
-                               &im_script_back, ngx_im_window_handler, route,
+                               &im_script_page, ngx_im_window_handler, route,
                                2, n, sync->argv)
            != NGX_OK)
     {
@@ -275,7 +277,7 @@ ngx_im_window_handler(ngx_im_worker_t *w, void *data, void *ctx)
         || reply->element[3]->type != REDIS_REPLY_ARRAY)
     {
         if (reply != NULL) {
-            ngx_im_reply_complain(route->sync, reply, "back");
+            ngx_im_reply_complain(route->sync, reply, "page");
         }
 
         ngx_im_route_watch(route);

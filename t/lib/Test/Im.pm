@@ -111,6 +111,10 @@ sub prepare {
                 && !defined $block->must_die ? 'redis logic job' : '';
         }
 
+        # it would tell the next one's Redis of its rules
+        Test::Nginx::Socket::stop_nginx()
+            if Test::Nginx::Socket->can('stop_nginx');
+
         stop_all();
         certificate() if $both =~ /TEST_NGINX_IM_CERT/;
         Test::Im::Jwt::keys_in($both);
