@@ -35,10 +35,10 @@ typedef enum {
 
 /*
  * operation of a control entry.  It has no epoch and seq 0, isn't stored, and
- * arrives at most once.  The first two go to the workers that hold their
- * topic, the others to every live worker: user or session say whom they
- * concern (session wins; both empty: nobody), data is a JSON object of the
- * rest (docs/redis.md).
+ * arrives at most once.  The first two and the last go to the workers that
+ * hold their topic, the others to every live worker: user or session say whom
+ * they concern (session wins; both empty: nobody), data is a JSON object of
+ * the rest (docs/redis.md).
  */
 typedef enum {
     IM_CONTROL_CHANGES = 1,     /* members of a room came or went: who */
@@ -46,7 +46,8 @@ typedef enum {
     IM_CONTROL_DISCONNECT,      /* code, reason, except */
     IM_CONTROL_SUBSCRIBE,       /* room, epoch, seq */
     IM_CONTROL_UNSUBSCRIBE,     /* room, code, reason */
-    IM_CONTROL_REFRESH          /* expired, expire_at, info */
+    IM_CONTROL_REFRESH,         /* expired, expire_at, info */
+    IM_CONTROL_FORGET           /* seq: what of a topic is to be forgotten */
 } im_control_e;
 
 

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * A position by hist.lua, then ranges of the stream.
+ * Position and messages by page.lua; route.lua where there is no position.
  */
 
 #include <stdio.h>
@@ -11,8 +11,7 @@
 #include "im_push.h"
 
 
-#define IM_HISTORY_PAGE  32
-#define IM_HISTORY_TTL   86400      /* s, of routes that nobody has here */
+#define IM_HISTORY_TTL  86400       /* s, of routes that nobody has here */
 
 
 typedef struct {
@@ -20,29 +19,23 @@ typedef struct {
     im_logic_history_events_t   events;
     void                       *data;
     im_buf_t                    topic;
-    im_buf_t                    epoch;
     im_logic_range_t            range;
-    uint64_t                    top;
-    im_uint_t                   asked;       /* of this page */
     uint16_t                    p;
 } im_logic_history_t;
 
 
 static im_int_t im_logic_history_keys(const im_logic_history_t *h,
     im_buf_t *b, const char *kinds, im_str_t *keys);
-static im_int_t im_logic_history_position(im_logic_history_t *h);
-static void im_logic_history_position_handler(const im_daemon_reply_t *reply,
+static im_int_t im_logic_history_page(im_logic_history_t *h);
+static void im_logic_history_page_handler(const im_daemon_reply_t *reply,
     void *data);
 static im_int_t im_logic_history_begin(im_logic_history_t *h);
 static void im_logic_history_begin_handler(const im_daemon_reply_t *reply,
     void *data);
-static void im_logic_history_at(im_logic_history_t *h,
-    const im_daemon_reply_t *reply);
-static void im_logic_history_page(im_logic_history_t *h);
-static void im_logic_history_page_handler(const im_daemon_reply_t *reply,
-    void *data);
-static im_int_t im_logic_history_entry(im_logic_history_t *h,
-    const im_daemon_reply_t *entry);
+static void im_logic_history_messages(im_logic_history_t *h,
+    const im_logic_top_t *top, const im_daemon_reply_t *entries);
+static im_int_t im_logic_history_message(im_logic_history_t *h,
+    const im_logic_top_t *top, const im_daemon_reply_t *entry);
 static im_int_t im_logic_history_seq(im_str_t id, uint64_t *seq);
 static int im_logic_history_failed(im_logic_history_t *h,
     const im_daemon_reply_t *reply, const char *what);
@@ -68,13 +61,12 @@ im_logic_history_read(im_logic_t *logic, const im_logic_range_t *range,
     h->p = im_partition(range->topic,
                         im_daemon_redis_partitions(logic->redis));
 
-    im_buf_init(&h->epoch, 256);
     im_buf_init(&h->topic, range->topic.len);
     im_buf_add_str(&h->topic, range->topic);
 
     h->range.topic = im_buf_str(&h->topic);
 
-    if (h->topic.failed || im_logic_history_position(h) != IM_OK) {
+    if (h->topic.failed || im_logic_history_page(h) != IM_OK) {
         im_logic_history_free(h);
         return IM_ERROR;
     }
@@ -113,24 +105,34 @@ im_logic_history_keys(const im_logic_history_t *h, im_buf_t *b,
 
 
 static im_int_t
-im_logic_history_position(im_logic_history_t *h)
+im_logic_history_page(im_logic_history_t *h)
 {
+    char      since[24], limit[24], bytes[24];
     im_buf_t  b;
     im_int_t  rc;
-    im_str_t  args[5];
+    im_str_t  args[6];
+    unsigned  down;
+
+    down = h->range.reverse || h->range.last;
+
+    (void) snprintf(since, sizeof(since), "%llu",
+                    (unsigned long long) h->range.since);
+    (void) snprintf(limit, sizeof(limit), "%u", (unsigned) h->range.limit);
+    (void) snprintf(bytes, sizeof(bytes), "%u", IM_HISTORY_BYTES);
 
     im_buf_init(&b, 2048);
 
-    args[2] = im_str_z("");
-    args[3] = im_str_z("0");
-    args[4] = im_str_z("0");
+    args[2] = im_str_z(down ? "1" : "");
+    args[3] = im_str_z(down && h->range.since == 0 ? "" : since);
+    args[4] = im_str_z(limit);
+    args[5] = im_str_z(bytes);
 
     rc = im_logic_history_keys(h, &b, "mh", args);
 
     if (rc == IM_OK) {
-        rc = im_daemon_redis_script(h->logic->redis, h->p, &im_script_hist,
-                                    args, 5, 2,
-                                    im_logic_history_position_handler, h);
+        rc = im_daemon_redis_script(h->logic->redis, h->p, &im_script_page,
+                                    args, 6, 2, im_logic_history_page_handler,
+                                    h);
     }
 
     im_buf_cleanup(&b);
@@ -140,16 +142,29 @@ im_logic_history_position(im_logic_history_t *h)
 
 
 static void
-im_logic_history_position_handler(const im_daemon_reply_t *reply, void *data)
+im_logic_history_page_handler(const im_daemon_reply_t *reply, void *data)
 {
+    int64_t              seq;
+    im_logic_top_t       top;
     im_logic_history_t  *h = data;
 
-    if (im_logic_history_failed(h, reply, "hist.lua")) {
+    if (im_logic_history_failed(h, reply, "page.lua")) {
         return;
     }
 
-    if (im_daemon_reply_str(im_daemon_reply_at(reply, 1)).len != 0) {
-        im_logic_history_at(h, reply);
+    seq = im_daemon_reply_int(im_daemon_reply_at(reply, 1), -1);
+
+    if (seq < 0 || im_daemon_reply_len(reply) != 4) {
+        im_logic_history_done(h, "redis answered nonsense");
+        return;
+    }
+
+    top.epoch = im_daemon_reply_str(im_daemon_reply_at(reply, 0));
+    top.top = (uint64_t) seq;
+    top.past = im_daemon_reply_str(im_daemon_reply_at(reply, 2));
+
+    if (top.epoch.len != 0) {
+        im_logic_history_messages(h, &top, im_daemon_reply_at(reply, 3));
         return;
     }
 
@@ -203,179 +218,70 @@ im_logic_history_begin(im_logic_history_t *h)
 }
 
 
+/* It answers {applied, epoch, top, past, ...}. */
 static void
 im_logic_history_begin_handler(const im_daemon_reply_t *reply, void *data)
 {
+    im_logic_top_t       top;
     im_logic_history_t  *h = data;
 
-    if (!im_logic_history_failed(h, reply, "route.lua")) {
-        im_logic_history_at(h, reply);
-    }
-}
-
-
-/* Both scripts answer {number, epoch, top, past, ...}. */
-static void
-im_logic_history_at(im_logic_history_t *h, const im_daemon_reply_t *reply)
-{
-    int64_t         seq;
-    im_logic_top_t  top;
-
-    seq = im_daemon_reply_int(im_daemon_reply_at(reply, 2), -1);
-
-    if (seq < 0) {
-        im_logic_history_done(h, "redis answered nonsense");
+    if (im_logic_history_failed(h, reply, "route.lua")) {
         return;
     }
 
     top.epoch = im_daemon_reply_str(im_daemon_reply_at(reply, 1));
-    top.top = (uint64_t) seq;
+    top.top = (uint64_t) im_daemon_reply_int(im_daemon_reply_at(reply, 2), 0);
     top.past = im_daemon_reply_str(im_daemon_reply_at(reply, 3));
 
-    h->top = top.top;
-    im_buf_add_str(&h->epoch, top.epoch);
-
-    if (h->epoch.failed) {
-        im_logic_history_done(h, "no memory");
-        return;
-    }
-
-    if (h->range.last && h->top > h->range.limit) {
-        h->range.since = h->top - h->range.limit;
-    }
-
-    if (h->events.top(h->data, &top) != IM_OK) {
-        im_logic_history_done(h, NULL);
-        return;
-    }
-
-    im_logic_history_page(h);
+    im_logic_history_messages(h, &top, NULL);
 }
 
 
 static void
-im_logic_history_page(im_logic_history_t *h)
+im_logic_history_messages(im_logic_history_t *h, const im_logic_top_t *top,
+    const im_daemon_reply_t *entries)
 {
-    char         from[32], count[24];
-    im_buf_t     b;
-    im_int_t     rc;
-    im_str_t     args[6];
-    im_uint_t    n;
-    const char  *end;
+    im_int_t   rc;
+    im_uint_t  i, n;
 
-    n = im_min(h->range.limit, IM_HISTORY_PAGE);
-
-    if (n == 0 || (h->range.reverse && h->range.since == 1)
-        || (!h->range.reverse && h->range.since >= h->top))
-    {
-        im_logic_history_done(h, NULL);
-        return;
-    }
-
-    end = h->range.reverse ? "-" : "+";
-
-    if (h->range.reverse && h->range.since == 0) {
-        (void) snprintf(from, sizeof(from), "+");
-
-    } else {
-        (void) snprintf(from, sizeof(from), "%llu",
-                        (unsigned long long) (h->range.reverse
-                                              ? h->range.since - 1
-                                              : h->range.since + 1));
-    }
-
-    (void) snprintf(count, sizeof(count), "%u", (unsigned) n);
-
-    im_buf_init(&b, 1024);
-
-    rc = im_logic_history_keys(h, &b, "h", &args[1]);
-
-    args[0] = im_str_z(h->range.reverse ? "XREVRANGE" : "XRANGE");
-    args[2] = im_str_z(from);
-    args[3] = im_str_z(end);
-    args[4] = im_str_z("COUNT");
-    args[5] = im_str_z(count);
-
-    h->asked = n;
-
-    if (rc == IM_OK) {
-        rc = im_daemon_redis_command(h->logic->redis, h->p, args, 6,
-                                     im_logic_history_page_handler, h);
-    }
-
-    im_buf_cleanup(&b);
-
-    if (rc != IM_OK) {
-        im_logic_history_done(h, "redis is away");
-    }
-}
-
-
-static void
-im_logic_history_page_handler(const im_daemon_reply_t *reply, void *data)
-{
-    im_int_t             rc;
-    im_uint_t            i, n;
-    const char          *why;
-    im_logic_history_t  *h = data;
-
-    if (im_logic_history_failed(h, reply, "reading a history")) {
-        return;
-    }
-
-    n = im_daemon_reply_len(reply);
-    rc = IM_OK;
+    n = im_daemon_reply_len(entries);
+    rc = h->events.top(h->data, top);
 
     for (i = 0; i < n && rc == IM_OK; i++) {
-        rc = im_logic_history_entry(h, im_daemon_reply_at(reply, i));
+        rc = im_logic_history_message(h, top,
+                                      im_daemon_reply_at(entries, h->range.last
+                                                         ? n - 1 - i : i));
     }
 
-    if (rc == IM_OK && n == h->asked) {
-        im_logic_history_page(h);
-        return;
-    }
-
-    why = rc == IM_ERROR ? "the history holds nonsense" : NULL;
-
-    im_logic_history_done(h, why);
+    im_logic_history_done(h, rc == IM_ERROR ? "the history holds nonsense"
+                             : NULL);
 }
 
 
 static im_int_t
-im_logic_history_entry(im_logic_history_t *h, const im_daemon_reply_t *entry)
+im_logic_history_message(im_logic_history_t *h, const im_logic_top_t *top,
+    const im_daemon_reply_t *entry)
 {
-    uint64_t                  seq;
     im_str_t                  id, d;
     im_message_t              m;
     im_envelope_t             e;
     const im_daemon_reply_t  *fields;
 
+    memset(&m, 0, sizeof(im_message_t));
+
     id = im_daemon_reply_str(im_daemon_reply_at(entry, 0));
     fields = im_daemon_reply_at(entry, 1);
     d = im_daemon_reply_str(im_daemon_reply_at(fields, 1));
 
-    if (im_logic_history_seq(id, &seq) != IM_OK
+    if (im_logic_history_seq(id, &m.seq) != IM_OK
         || im_envelope_decode(d, &e) != IM_OK)
     {
         im_daemon_log(IM_LOG_ERROR, "the history of a topic holds nonsense");
         return IM_ERROR;
     }
 
-    h->range.since = seq;
-
-    /* it came after the position was read */
-
-    if (seq > h->top) {
-        return h->range.reverse ? IM_OK : IM_DECLINED;
-    }
-
-    h->range.limit--;
-
-    memset(&m, 0, sizeof(im_message_t));
-
     m.topic = h->range.topic;
-    m.epoch = im_buf_str(&h->epoch);
-    m.seq = seq;
+    m.epoch = top->epoch;
     m.envelope = &e;
     m.numbered = 1;
 
@@ -470,6 +376,5 @@ static void
 im_logic_history_free(im_logic_history_t *h)
 {
     im_buf_cleanup(&h->topic);
-    im_buf_cleanup(&h->epoch);
     im_free(h);
 }

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * What a topic's history holds, read in pages.
+ * What a topic's history holds.
  */
 
 #ifndef IM_LOGIC_HISTORY_H
@@ -12,7 +12,8 @@
 #include "im_proto.h"
 
 
-#define IM_HISTORY_MAX  300        /* messages of one answer */
+#define IM_HISTORY_MAX    300              /* messages of one answer */
+#define IM_HISTORY_BYTES  (2 * 1024 * 1024)
 
 
 /* Where a topic stands. */
@@ -45,7 +46,8 @@ typedef struct {
 
 /*
  * Calls back later, never before this returns.  IM_ERROR: it won't.  A topic
- * that nothing is known of gets its epoch by this.
+ * that nothing is known of gets its epoch by this.  Messages are about
+ * IM_HISTORY_BYTES, but one at least.
  */
 im_int_t im_logic_history_read(im_logic_t *logic,
     const im_logic_range_t *range, const im_logic_history_events_t *events,

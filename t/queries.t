@@ -129,7 +129,7 @@ http: GET /im/rooms/1/history?since=nonsense 400 => since
 http: GET /im/rooms/1/history?limit=301 400 => limit
 http: GET /im/rooms/1/history?limit= 400 => limit
 http: GET /im/rooms/1/history?limit=1x 400 => limit
-http: GET /im/rooms/3/history 404 => no im_room rule
+until: /im/rooms/3/history ^404.*no im_room rule
 http: GET /im/rooms/2/history 404 => keeps no history
 http: GET /im/rooms/%ff/history 400
 http: POST /im/rooms/1/history 405
