@@ -25,12 +25,13 @@ typedef struct {
 } im_logic_api_since_t;
 
 
-/* A question about presence or history under way. */
+/* A command about presence or history under way. */
 typedef struct {
     im_logic_command_t    *command;
     im_sketch_t            users;
     im_logic_api_since_t   since;
     im_str_t               epoch;       /* that the topic has; in the arena */
+    im_str_t               topic;       /* in the arena */
     uint64_t               top;
     im_uint_t              n;           /* members or messages so far */
     unsigned               hole:1;
@@ -56,8 +57,12 @@ static im_int_t im_logic_api_history_top(void *data,
 static im_int_t im_logic_api_history_message(void *data,
     const im_message_t *m);
 static void im_logic_api_history_done(void *data, const char *why);
-static void im_logic_api_removed_handler(const im_daemon_reply_t *reply,
+static im_int_t im_logic_api_forget(im_logic_asked_t *asked,
+    const im_logic_channel_t *ch, im_buf_t *b);
+static void im_logic_api_forget_handler(const im_daemon_reply_t *reply,
     void *data);
+static void im_logic_api_forgotten(void *data, im_uint_t status,
+    const char *msg, im_uint_t workers);
 
 
 static const im_json_field_t  im_logic_api_query_fields[] = {
@@ -178,13 +183,15 @@ done:
 }
 
 
-/* The epoch and the numbers go on; a reader that was behind has a hole. */
+/*
+ * The epoch and the numbers go on; a reader that was behind has a hole.
+ * Workers that hold the topic forget what they keep for those who come back.
+ */
 void
 im_logic_api_history_remove(im_logic_command_t *c)
 {
-    im_buf_t               key;
+    im_buf_t               b;
     im_int_t               rc;
-    im_str_t               args[2];
     im_logic_asked_t      *asked;
     im_logic_channel_t     ch;
     im_logic_api_query_t   q;
@@ -195,34 +202,114 @@ im_logic_api_history_remove(im_logic_command_t *c)
         goto done;
     }
 
-    im_logic_asked_free(asked);
-
     if (ch.rule == NULL || ch.rule->history == 0) {
+        im_logic_asked_free(asked);
         im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
                               "the channel keeps no history");
         goto done;
     }
 
-    im_buf_init(&key, 1024);
-    im_key_topic(&key, c->logic->prefix, ch.p, im_buf_str(&ch.topic),
-                 IM_KEY_HISTORY);
-
-    args[0] = im_str_z("UNLINK");
-    args[1] = im_buf_str(&key);
-
-    rc = key.failed ? IM_ERROR
-         : im_daemon_redis_command(c->logic->redis, ch.p, args, 2,
-                                   im_logic_api_removed_handler, c);
-
-    im_buf_cleanup(&key);
+    im_buf_init(&b, 2048);
+    rc = im_logic_api_forget(asked, &ch, &b);
+    im_buf_cleanup(&b);
 
     if (rc != IM_OK) {
+        im_logic_asked_free(asked);
         im_logic_command_fail(c, IM_ERROR_INTERNAL, "redis is away");
     }
 
 done:
 
     im_buf_cleanup(&ch.topic);
+}
+
+
+static im_int_t
+im_logic_api_forget(im_logic_asked_t *asked, const im_logic_channel_t *ch,
+    im_buf_t *b)
+{
+    size_t       end;
+    im_str_t     keys[2], topic;
+    im_buf_t    *arena;
+    im_logic_t  *logic;
+
+    logic = asked->command->logic;
+    arena = &asked->command->arena;
+    topic = im_buf_str(&ch->topic);
+
+    im_key_topic(b, logic->prefix, ch->p, topic, IM_KEY_META);
+    end = b->len;
+    im_key_topic(b, logic->prefix, ch->p, topic, IM_KEY_HISTORY);
+
+    /* needed when the answer is there */
+
+    asked->topic = im_str_set(arena->data + arena->len, topic.len);
+    im_buf_add_str(arena, topic);
+
+    if (b->failed || arena->failed) {
+        return IM_ERROR;
+    }
+
+    keys[0] = im_str_set(b->data, end);
+    keys[1] = im_str_set(b->data + end, b->len - end);
+
+    return im_daemon_redis_script(logic->redis, ch->p, &im_script_forget, keys,
+                                  2, 2, im_logic_api_forget_handler, asked);
+}
+
+
+static void
+im_logic_api_forget_handler(const im_daemon_reply_t *reply, void *data)
+{
+    int64_t              top;
+    im_buf_t             b;
+    im_envelope_t        e;
+    im_logic_asked_t    *asked = data;
+    im_logic_command_t  *c;
+
+    c = asked->command;
+    top = im_daemon_reply_int(im_daemon_reply_at(reply, 0), -1);
+
+    if (top <= 0) {
+        im_logic_asked_free(asked);
+        im_logic_api_forgotten(c, top == 0 ? 200 : 503, "redis is away", 0);
+        return;
+    }
+
+    im_buf_init(&b, 64);
+
+    im_buf_add_z(&b, "{\"seq\":");
+    im_buf_add_int(&b, top);
+    im_buf_add_z(&b, "}");
+
+    memset(&e, 0, sizeof(im_envelope_t));
+
+    e.operation = IM_CONTROL_FORGET;
+    e.data = im_buf_str(&b);
+
+    im_logic_control(c->logic, asked->topic, &e,
+                     asked->topic.data[0] == 'b', im_logic_api_forgotten, c);
+
+    im_buf_cleanup(&b);
+    im_logic_asked_free(asked);
+}
+
+
+static void
+im_logic_api_forgotten(void *data, im_uint_t status, const char *msg,
+    im_uint_t workers)
+{
+    im_logic_command_t  *c = data;
+
+    (void) workers;
+
+    if (status != 200) {
+        im_logic_command_fail_status(c, status, msg);
+        return;
+    }
+
+    im_buf_add_z(&c->result, "{}");
+    im_logic_command_done(c);
 }
 
 
@@ -508,20 +595,5 @@ im_logic_api_history_done(void *data, const char *why)
     im_buf_add_z(b, "}");
 
     im_logic_asked_free(asked);
-    im_logic_command_done(c);
-}
-
-
-static void
-im_logic_api_removed_handler(const im_daemon_reply_t *reply, void *data)
-{
-    im_logic_command_t  *c = data;
-
-    if (reply == NULL || im_daemon_reply_is_error(reply)) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "redis is away");
-        return;
-    }
-
-    im_buf_add_z(&c->result, "{}");
     im_logic_command_done(c);
 }

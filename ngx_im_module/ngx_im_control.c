@@ -61,6 +61,8 @@ static void ngx_im_control_leave(ngx_im_session_t *s, void *data);
 static void ngx_im_control_refresh(ngx_im_worker_t *w, uint16_t partition,
     const im_entry_t *entry, const im_envelope_t *e);
 static void ngx_im_control_renew(ngx_im_session_t *s, void *data);
+static void ngx_im_control_forget(ngx_im_worker_t *w, uint16_t partition,
+    const im_entry_t *entry, const im_envelope_t *e);
 static ngx_int_t ngx_im_control_data(ngx_im_worker_t *w,
     const im_entry_t *entry, const im_envelope_t *e,
     const im_json_field_t *fields, im_buf_t *arena, void *dst);
@@ -74,6 +76,7 @@ static const ngx_im_control_t  ngx_im_controls[] = {
     { IM_CONTROL_DISCONNECT, ngx_im_control_disconnect },
     { IM_CONTROL_UNSUBSCRIBE, ngx_im_control_unsubscribe },
     { IM_CONTROL_REFRESH, ngx_im_control_refresh },
+    { IM_CONTROL_FORGET, ngx_im_control_forget },
     { 0, NULL }
 };
 
@@ -95,6 +98,12 @@ static const im_json_field_t  ngx_im_control_leave_fields[] = {
       offsetof(ngx_im_control_leave_t, reason) },
     { im_str("room"), IM_JSON_STRING,
       offsetof(ngx_im_control_leave_t, room) },
+    im_json_end
+};
+
+
+static const im_json_field_t  ngx_im_control_forget_fields[] = {
+    { im_str("seq"), IM_JSON_INT, 0 },
     im_json_end
 };
 
@@ -391,6 +400,31 @@ ngx_im_control_renew(ngx_im_session_t *s, void *data)
     reply.ttl = ngx_im_session_ttl(s);
 
     (void) ngx_im_command_reply(s, &reply);
+}
+
+
+static void
+ngx_im_control_forget(ngx_im_worker_t *w, uint16_t partition,
+    const im_entry_t *entry, const im_envelope_t *e)
+{
+    int64_t      seq;
+    im_topic_t  *topic;
+
+    seq = 0;
+    topic = im_hub_topic(&w->hub, entry->topic);
+
+    if (topic == NULL || topic->data == NULL) {
+        ngx_im_route_ghost(w->sync, entry->topic, partition);
+        return;
+    }
+
+    if (ngx_im_control_data(w, entry, e, ngx_im_control_forget_fields, NULL,
+                            &seq)
+        == NGX_OK
+        && seq > 0)
+    {
+        ngx_im_window_forget(topic->data, seq);
+    }
 }
 
 

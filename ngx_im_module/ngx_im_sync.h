@@ -258,6 +258,7 @@ ngx_int_t ngx_im_window_have(ngx_im_route_t *route, uint64_t seq);
 void ngx_im_window_load(ngx_im_route_t *route, uint64_t since);
 void ngx_im_window_append(ngx_im_route_t *route, const im_entry_t *entry);
 void ngx_im_window_restart(ngx_im_route_t *route, uint64_t seq);
+void ngx_im_window_forget(ngx_im_route_t *route, uint64_t seq);
 void ngx_im_window_destroy(ngx_im_route_t *route);
 void ngx_im_window_tick(ngx_im_sync_t *sync);
 

@@ -110,6 +110,28 @@ ngx_im_window_restart(ngx_im_route_t *route, uint64_t seq)
 }
 
 
+/* The history was emptied up to seq; nor is what is being read any good. */
+void
+ngx_im_window_forget(ngx_im_route_t *route, uint64_t seq)
+{
+    uint64_t          top;
+    ngx_im_window_t  *win;
+
+    win = route->window;
+
+    if (win == NULL) {
+        return;
+    }
+
+    top = im_window_top(&win->window);
+
+    im_window_trim(&win->window, SIZE_MAX, top > seq ? top - seq : 0);
+
+    win->floor = ngx_max(win->floor, ngx_min(seq, top));
+    win->before = UINT64_MAX;
+}
+
+
 void
 ngx_im_window_append(ngx_im_route_t *route, const im_entry_t *entry)
 {

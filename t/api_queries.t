@@ -208,3 +208,50 @@ http: POST /api/info 200 {} => "code":100,
 http: POST /api/info 500 (X-Centrifugo-Error-Mode: transport) {} => ^\{"code":100,
 --- no_error_log
 [alert]
+
+
+
+=== TEST 9: history_remove: a worker doesn't keep what has gone
+--- http_config
+    im_room h  history=100 ttl=1h;
+--- config
+    location = /ws { im_comet protocol=centrifuge; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /api/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+until: /im/health ^200
+a: open /ws
+a: send {"connect":{},"id":1}
+a: like "client":
+a: send {"subscribe":{"channel":"h"},"id":2}
+a: like "epoch":"(?<epoch>\w+)"
+http: POST /api/publish 200 {"channel":"h","data":1} => "offset":1
+http: POST /api/publish 200 {"channel":"h","data":2} => "offset":2
+a: like "data":1
+a: like "data":2
+b: open /ws
+b: send {"connect":{},"id":1}
+b: like "client":
+b: send {"subscribe":{"channel":"h","recover":true,"offset":1,"epoch":"$epoch"},"id":2}
+b: like "recovered":true,.*"publications":\[\{"data":2,"offset":2\}\]
+http: POST /api/history_remove 200 {"channel":"h"} => "result":\{\}
+http: POST /api/publish 200 {"channel":"h","data":3} => "offset":3,"epoch":"$epoch"
+a: like "data":3
+b: like "data":3
+c: open /ws
+c: send {"connect":{},"id":1}
+c: like "client":
+c: send {"subscribe":{"channel":"h","recover":true,"offset":1,"epoch":"$epoch"},"id":2}
+c: like ^\{"id":2,"subscribe":\{(?!.*"recovered":true)(?!.*"publications")(?=.*"was_recovering":true)(?=.*"offset":3)
+d: open /ws
+d: send {"connect":{},"id":1}
+d: like "client":
+d: send {"subscribe":{"channel":"h","recover":true,"offset":2,"epoch":"$epoch"},"id":2}
+d: like "recovered":true,.*"publications":\[\{"data":3,"offset":3\}\]
+a: close
+b: close
+c: close
+d: close
+--- no_error_log
+[error]
+[alert]
