@@ -1060,7 +1060,9 @@ ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds)
 
     s->deadline = now + ngx_max(seconds, 1);
 
-    if (s->expires && s->expires < s->deadline && s->phase == NGX_IM_OPEN) {
+    if (s->expires && s->expires < s->deadline && s->phase == NGX_IM_OPEN
+        && !s->conf->proto->pings)
+    {
         s->deadline = ngx_max(s->expires, now + 1);
     }
 
@@ -1079,6 +1081,13 @@ ngx_im_session_expires(ngx_im_session_t *s, int64_t when)
     now = ngx_time();
 
     s->expires = when > 0 && when < UINT32_MAX ? (uint32_t) when : 0;
+
+    /* a deadline of pings can't come at another time */
+
+    if (s->conf->proto->pings) {
+        ngx_im_token_schedule(s);
+        return;
+    }
 
     if (s->expires && s->expires < s->deadline) {
         ngx_im_session_deadline(s, s->expires > now ? s->expires - now : 1);

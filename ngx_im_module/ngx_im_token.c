@@ -299,7 +299,6 @@ ngx_im_token_expires(ngx_im_session_t *s, int64_t when)
 
     if (more != NULL && s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
         more->refresh = end;
-        ngx_im_token_schedule(s);
     }
 
     if (s->conf->proto->pings && end != 0) {
@@ -364,7 +363,11 @@ ngx_im_token_schedule(ngx_im_session_t *s)
         return;
     }
 
-    next = more->refresh;
+    next = s->expires;
+
+    if (more->refresh && (next == 0 || more->refresh < next)) {
+        next = more->refresh;
+    }
 
     for (sub = s->subs; sub; sub = sub->next) {
         if (sub->expires && (next == 0 || sub->expires < next)) {
@@ -426,6 +429,12 @@ ngx_im_token_due(ngx_im_session_t *s)
 
     now = ngx_time();
     more = s->more;
+
+    if (s->expires && s->expires <= now) {
+        ngx_im_session_close(s, s->conf->proto->close_expired,
+                             "the token has expired");
+        return;
+    }
 
     if (more->refresh && more->refresh <= now) {
         more->refresh = now + NGX_IM_TOKEN_RETRY;

@@ -232,7 +232,261 @@ c: like "id":2,"rpc"
 
 
 
-=== TEST 4: no such event
+=== TEST 4: connect
+--- http_config
+    log_format hook escape=none '$uri $status $request_body';
+
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs;
+    im_room users   history=10 ttl=1h join=user publish=member presence;
+    im_room open    history=10 ttl=1h publish=user;
+    im_room shut    history=10 ttl=1h;
+    im_inbox        history=10 ttl=1h;
+
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_HTTP2;
+
+        location = /hook/user    { return 200 '{"result":{"user":"u1","info":{"name":"Ann"},"data":{"hello":1},"channels":["open"],"meta":{"m":1}}}'; }
+        location = /hook/guest   { return 200 '{"result":{}}'; }
+        location = /hook/nothing { return 200 '{}'; }
+        location = /hook/error   { return 200 '{"error":{"code":1000,"message":"no","temporary":true}}'; }
+        location = /hook/denied  { return 200 '{"error":{"code":101}}'; }
+        location = /hook/bye     { return 200 '{"disconnect":{"code":4501,"reason":"bye"}}'; }
+        location = /hook/broken  { return 200 'x'; }
+        location = /hook/name    { return 200 '{"result":{"user":"u\u0001"}}'; }
+        location = /hook/room    { return 200 '{"result":{"channels":["nowhere"]}}'; }
+        location = /hook/ok      { return 200 '{"result":{}}'; }
+        location = /hook/data    { return 200 '{"result":{"data":{"changed":1},"idempotency_key":"same"}}'; }
+        location = /hook/sub     { return 200 '{"result":{"data":{"welcome":1}}}'; }
+    }
+--- config
+    im_webhook publish   /hook/ok;
+    im_webhook subscribe /hook/sub;
+    im_auth jwt;
+
+    location = /ws      { im_comet protocol=centrifuge; im_connect /im_connect; im_webhook connect /hook/user; im_webhook publish /hook/data; }
+    location = /guest   { im_comet protocol=centrifuge; im_connect /im_connect; im_webhook connect /hook/guest; im_auth none; }
+    location = /nobody  { im_comet protocol=centrifuge; im_webhook connect /hook/nothing; im_auth none; }
+    location = /nothing { im_comet protocol=centrifuge; im_webhook connect /hook/nothing; }
+    location = /error   { im_comet protocol=centrifuge; im_webhook connect /hook/error; }
+    location = /denied  { im_comet protocol=centrifuge; im_webhook connect /hook/denied; }
+    location = /bye     { im_comet protocol=centrifuge; im_webhook connect /hook/bye; }
+    location = /broken  { im_comet protocol=centrifuge; im_webhook connect /hook/broken; }
+    location = /name    { im_comet protocol=centrifuge; im_webhook connect /hook/name; }
+    location = /room    { im_comet protocol=centrifuge; im_webhook connect /hook/room; }
+    location = /sub_denied  { im_comet protocol=centrifuge; im_connect /im_connect; im_webhook subscribe /hook/denied; im_webhook publish /hook/denied; }
+    location = /sub_nothing { im_comet protocol=centrifuge; im_connect /im_connect; im_webhook subscribe /hook/nothing; im_webhook publish /hook/nothing; }
+    location = /sub_bye     { im_comet protocol=centrifuge; im_webhook subscribe /hook/bye; }
+    location = /sub_broken  { im_comet protocol=centrifuge; im_connect /im_connect; im_webhook subscribe /hook/broken; im_webhook publish /hook/broken; }
+
+    location /hook/ {
+        internal;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_IM_HTTP2;
+        log_subrequest on;
+        access_log $TEST_NGINX_SERVER_ROOT/logs/access.log hook;
+    }
+
+    location = /im_connect { internal; fastcgi_pass im_logic; include im_params; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- services: redis logic job
+--- websocket
+a: open /ws
+a: send {"connect":{"name":"js","version":"5","data":{"cookie":"x"}},"id":1}
+a: like ^\{"id":1,"connect":\{.*"data":\{"hello":1\},"subs":\{(?=.*"#u1":\{).*"open":\{
+access: /hook/user 200 \{"client":"[0-9a-f-]{36}","transport":"websocket","protocol":"json","encoding":"json","name":"js","version":"5","data":\{"cookie":"x"\}\}
+a: send {"subscribe":{"channel":"users","data":{"d":1}},"id":2}
+a: like ^\{"id":2,"subscribe":\{.*"data":\{"welcome":1\}
+access: /hook/sub 200 \{"client":"[0-9a-f-]{36}",.*"user":"u1","meta":\{"m":1\},"channel":"users","data":\{"d":1\}\}
+push: user u1 {"n":1}
+a: like "channel":"#u1","pub":\{"data":\{"n":1\}
+b: open /guest
+b: send {"connect":{"token":"ignored"},"id":1}
+b: like "id":1,"connect"
+b: send {"subscribe":{"channel":"users"},"id":2}
+b: recv {"id":2,"error":{"code":103,"message":"permission denied"}}
+b: send {"subscribe":{"channel":"nowhere"},"id":3}
+b: recv {"id":3,"error":{"code":102,"message":"unknown channel"}}
+c: open /nobody
+c: send {"connect":{},"id":1}
+c: like "id":1,"connect"
+d: open /nothing
+d: send {"connect":{},"id":1}
+d: recv_close 3501 /no token/
+e: open /error
+e: send {"connect":{},"id":1}
+e: recv {"id":1,"error":{"code":1000,"message":"no","temporary":true}}
+e: send {"subscribe":{"channel":"open"},"id":2}
+e: recv_close 3501
+f: open /denied
+f: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"open"},"id":2}
+f: recv {"id":1,"error":{"code":101,"message":"unauthorized"}}
+f: recv_close 3501
+g: open /bye
+g: send {"connect":{},"id":1}
+g: recv_close 4501 /^bye$/
+h: open /ws
+h: send {"connect":{"token":"JWT(HS256 hs {"sub":"u9"})"},"id":1}
+h: like "subs":\{.*"#u9"
+i: open /ws
+i: send {"connect":{"token":"bad"},"id":1}
+i: recv_close 3500
+j: open /room
+j: send {"connect":{},"id":1}
+j: recv {"id":1,"error":{"code":102,"message":"unknown channel"}}
+k: open /ws
+k: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"users"},"id":2} | {"unsubscribe":{"channel":"users"},"id":3}
+k: like "id":1,"connect"
+k: like "id":2,"subscribe"
+k: like "id":3,"unsubscribe"
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 5: subscribe and publish
+--- websocket
+a: open /ws
+a: send {"connect":{},"id":1}
+a: like "connect"
+p: open /ws
+p: send {"connect":{"token":"JWT(HS256 hs {"sub":"u7","meta":{"m":2}})"},"id":1}
+p: like "connect"
+p: send {"publish":{"channel":"open","data":{"mine":1}},"id":2}
+p: recv {"id":2,"publish":{}}
+a: like "channel":"open","pub":\{"data":\{"changed":1\},.*"user":"u7"
+access: /hook/data 200 .*"user":"u7","meta":\{"m":2\},"channel":"open","data":\{"mine":1\}\}
+p: send {"publish":{"channel":"open","data":{"mine":2}},"id":3}
+p: recv {"id":3,"publish":{}}
+p: send {"publish":{"channel":"shut","data":{"mine":2}},"id":4}
+p: recv {"id":4,"error":{"code":103,"message":"permission denied"}}
+push: room open {"next":1}
+a: like "channel":"open","pub":\{"data":\{"next":1\}
+b: open /sub_denied
+b: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2"})"},"id":1}
+b: like "connect"
+b: send {"subscribe":{"channel":"open"},"id":2}
+b: recv {"id":2,"error":{"code":101,"message":"unauthorized"}}
+b: send {"publish":{"channel":"open","data":1},"id":3}
+b: recv {"id":3,"error":{"code":101,"message":"unauthorized"}}
+b: send {"subscribe":{"channel":"open","token":"JWT(HS256 hs {"sub":"u2","channel":"open"})"},"id":4}
+b: like "id":4,"subscribe"
+c: open /sub_nothing
+c: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2"})"},"id":1}
+c: like "connect"
+c: send {"subscribe":{"channel":"open"},"id":2}
+c: recv {"id":2,"error":{"code":103,"message":"permission denied"}}
+c: send {"publish":{"channel":"open","data":1},"id":3}
+c: recv {"id":3,"error":{"code":103,"message":"permission denied"}}
+d: open /sub_bye
+d: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2"})"},"id":1}
+d: like "connect"
+d: send {"subscribe":{"channel":"open"},"id":2}
+d: recv_close 4501 /^bye$/
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 6: answers to connect, subscribe and publish that are none
+--- websocket
+a: open /broken
+a: send {"connect":{},"id":1}
+a: recv {"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}
+b: open /name
+b: send {"connect":{},"id":1}
+b: recv {"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}
+log: webhook "/hook/name" gave an invalid identity
+c: open /sub_broken
+c: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2"})"},"id":1}
+c: like "connect"
+c: send {"subscribe":{"channel":"open"},"id":2}
+c: like "id":2,"error":\{"code":100
+c: send {"publish":{"channel":"open","data":1},"id":3}
+c: like "id":3,"error":\{"code":100
+--- no_error_log
+[alert]
+
+
+
+=== TEST 7: refresh and sub_refresh: the server asks
+--- http_config
+    log_format hook escape=none '$uri $status $request_body';
+
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs;
+    im_room * history=10 ttl=1h;
+
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_HTTP2;
+
+        location = /hook/later   { return 200 '{"result":{"expire_at":4000000000}}'; }
+        location = /hook/expired { return 200 '{"result":{"expired":true}}'; }
+        location = /hook/past    { return 200 '{"result":{"expire_at":1}}'; }
+        location = /hook/never   { return 200 '{"result":{"expire_at":0}}'; }
+        location = /hook/bye     { return 200 '{"disconnect":{"code":4501,"reason":"bye"}}'; }
+        location = /hook/broken  { return 500; }
+    }
+--- config
+    im_auth jwt;
+    im_limit refresh=1s;
+
+    location = /ws      { im_comet protocol=centrifuge; im_webhook refresh /hook/later;   im_webhook sub_refresh /hook/later; }
+    location = /expired { im_comet protocol=centrifuge; im_webhook refresh /hook/expired; im_webhook sub_refresh /hook/expired; }
+    location = /past    { im_comet protocol=centrifuge; im_webhook refresh /hook/past; }
+    location = /bye     { im_comet protocol=centrifuge; im_webhook refresh /hook/bye; }
+    location = /broken  { im_comet protocol=centrifuge; im_webhook refresh /hook/broken; im_webhook sub_refresh /hook/broken; }
+
+    location /hook/ {
+        internal;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_IM_HTTP2;
+        log_subrequest on;
+        access_log $TEST_NGINX_SERVER_ROOT/logs/access.log hook;
+    }
+
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- services: redis logic job
+--- websocket
+a: open /ws
+a: send {"connect":{"token":"JWT(HS256 hs {"sub":"u1","exp":now+1,"meta":[1]})"},"id":1}
+a: like ^\{"id":1,"connect":\{(?!.*"expires")
+a: send {"subscribe":{"channel":"c","token":"JWT(HS256 hs {"sub":"u1","channel":"c","exp":now+1})"},"id":2}
+a: like ^\{"id":2,"subscribe":\{(?!.*"expires")
+b: open /expired
+b: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2","exp":now+2})"},"id":1}
+b: like "connect"
+c: open /past
+c: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2","exp":now+2})"},"id":1}
+c: like "connect"
+d: open /bye
+d: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2","exp":now+2})"},"id":1}
+d: like "connect"
+e: open /expired
+e: send {"connect":{"token":"JWT(HS256 hs {"sub":"u3"})"},"id":1}
+e: like "connect"
+e: send {"subscribe":{"channel":"c","token":"JWT(HS256 hs {"sub":"u3","channel":"c","exp":now+1})"},"id":2}
+e: like "id":2,"subscribe"
+f: open /broken
+f: send {"connect":{"token":"JWT(HS256 hs {"sub":"u4","exp":now+1})"},"id":1}
+f: like "connect"
+f: send {"subscribe":{"channel":"c","token":"JWT(HS256 hs {"sub":"u4","channel":"c","exp":now+1})"},"id":2}
+f: like "id":2,"subscribe"
+access: /hook/later 200 \{"client":"[0-9a-f-]{36}",.*"user":"u1","meta":\[1\]\}
+access: /hook/later 200 \{"client":"[0-9a-f-]{36}",.*"user":"u1","meta":\[1\],"channel":"c"\}
+b: recv_close 3005 /expire/
+c: recv_close 3005 /expire/
+d: recv_close 4501 /^bye$/
+e: recv {"push":{"channel":"c","unsubscribe":{"code":2501,"reason":"subscription expired"}}}
+access: /hook/broken 500 .*"channel":"c"\}
+push: room c {"n":1}
+a: like "channel":"c","pub":\{"data":\{"n":1\}
+f: like "channel":"c","pub":\{"data":\{"n":1\}
+e: silent
+--- no_error_log
+[alert]
+
+
+
+=== TEST 8: no such event
 --- config
     location = /ws { im_comet protocol=echo; im_webhook message /hook; }
 --- must_die
@@ -241,7 +495,7 @@ qr/im_webhook: "message" is no event; there are connect/
 
 
 
-=== TEST 5: no URI
+=== TEST 9: no URI
 --- config
     location = /ws { im_comet protocol=echo; im_webhook rpc http:x; }
 --- must_die
@@ -250,7 +504,7 @@ qr/im_webhook: "http:x" must be the URI/
 
 
 
-=== TEST 6: twice
+=== TEST 10: twice
 --- config
     location = /ws { im_comet protocol=echo; im_webhook rpc /x; im_webhook rpc /x; }
 --- must_die
@@ -259,7 +513,7 @@ qr/im_webhook: "rpc" is there twice/
 
 
 
-=== TEST 7: a protocol without commands
+=== TEST 11: a protocol without commands
 --- config
     location = /ws { im_comet protocol=echo; im_webhook rpc /hook; }
 --- must_die
@@ -268,7 +522,7 @@ qr/im_webhook: "rpc" is of no use to "im_comet protocol=echo"/
 
 
 
-=== TEST 8: a webhook that leads nowhere
+=== TEST 12: a webhook that leads nowhere
 --- http_config
     im_redis 127.0.0.1:1;
     im_room * history=0;
