@@ -44,6 +44,7 @@ const im_proto_t  im_protos[] = {
       .reply = im_proto_im_reply },
 
     { .name = "centrifuge",
+      .subprotocol = "centrifuge-json",
       .wire = IM_WIRE_CENTRIFUGE,
       .wire_positions = IM_WIRE_CENTRIFUGE,
       .wire_join = IM_WIRE_CENTRIFUGE_JOIN,

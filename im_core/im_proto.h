@@ -229,6 +229,7 @@ typedef struct im_reply_s {
 
 typedef struct {
     const char  *name;       /* of im_comet protocol= */
+    const char  *subprotocol;    /* of WebSocket, where one is asked for */
     uint8_t      wire;
     uint8_t      wire_positions; /* where command.positions is set */
     uint8_t      wire_join;      /* where join_leave is */

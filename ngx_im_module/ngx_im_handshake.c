@@ -22,6 +22,7 @@ typedef struct {
     ngx_table_elt_t  *key;
     ngx_table_elt_t  *version;
     ngx_table_elt_t  *origin;
+    ngx_table_elt_t  *protocol;
     ngx_uint_t        upgrade;
     ngx_uint_t        connection;
 } ngx_im_headers_t;
@@ -41,6 +42,8 @@ static void ngx_im_handshake_headers(ngx_http_request_t *r,
     ngx_im_headers_t *h);
 static ngx_uint_t ngx_im_handshake_token(ngx_str_t *value, const char *token);
 static ngx_uint_t ngx_im_handshake_key(ngx_str_t *key);
+static ngx_uint_t ngx_im_handshake_form(ngx_http_request_t *r,
+    const im_proto_t *proto, ngx_table_elt_t *protocol);
 static ngx_uint_t ngx_im_handshake_origin(ngx_im_loc_conf_t *ilcf,
     ngx_table_elt_t *origin);
 static ngx_int_t ngx_im_handshake_limit(ngx_http_request_t *r,
@@ -53,7 +56,7 @@ static ngx_int_t ngx_im_handshake_refuse(ngx_http_request_t *r,
 static ngx_int_t ngx_im_handshake_header(ngx_http_request_t *r,
     const char *name, u_char *value, size_t len);
 static ngx_int_t ngx_im_handshake_accept(ngx_http_request_t *r,
-    ngx_str_t *key);
+    ngx_str_t *key, const char *subprotocol);
 static void ngx_im_detach_handler(ngx_event_t *rev);
 static void ngx_im_detach(ngx_http_request_t *r, ngx_im_session_t *s);
 static void ngx_im_detach_pool(ngx_im_worker_t *w, ngx_connection_t *c);
@@ -105,7 +108,9 @@ ngx_im_handshake_handler(ngx_http_request_t *r)
 
     ctx->counted = 1;
 
-    rc = ngx_im_handshake_accept(r, &h.key->value);
+    rc = ngx_im_handshake_accept(r, &h.key->value,
+                                 h.protocol != NULL ? ilcf->proto->subprotocol
+                                                    : NULL);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -177,6 +182,11 @@ ngx_im_handshake_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
                                        "invalid Sec-WebSocket-Key");
     }
 
+    if (!ngx_im_handshake_form(r, ilcf->proto, h->protocol)) {
+        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
+                                       "subprotocol is not served");
+    }
+
     if (!ngx_im_handshake_origin(ilcf, h->origin)) {
         return ngx_im_handshake_refuse(r, NGX_HTTP_FORBIDDEN, NULL, NULL,
                                        "origin is not allowed");
@@ -230,6 +240,11 @@ ngx_im_handshake_headers(ngx_http_request_t *r, ngx_im_headers_t *h)
 
         } else if (ngx_strcasecmp(elt[i].key.data, (u_char *) "Origin") == 0) {
             h->origin = &elt[i];
+
+        } else if (ngx_strcasecmp(elt[i].key.data,
+                                  (u_char *) "Sec-WebSocket-Protocol") == 0)
+        {
+            h->protocol = &elt[i];
         }
     }
 }
@@ -292,6 +307,37 @@ ngx_im_handshake_key(ngx_str_t *key)
     decoded.data = buf;
 
     return ngx_decode_base64(&decoded, key) == NGX_OK && decoded.len == 16;
+}
+
+
+/*
+ * Who asks for no subprotocol gets the one there is, unless he asks for a
+ * binary one in the query, as centrifuge's clients may.
+ */
+static ngx_uint_t
+ngx_im_handshake_form(ngx_http_request_t *r, const im_proto_t *proto,
+    ngx_table_elt_t *protocol)
+{
+    ngx_str_t   value;
+    ngx_uint_t  i;
+
+    static const char  *args[] = { "format", "cf_protocol" };
+
+    if (proto->subprotocol == NULL) {
+        return 1;
+    }
+
+    for (i = 0; i < 2; i++) {
+        if (ngx_http_arg(r, (u_char *) args[i], ngx_strlen(args[i]), &value)
+            == NGX_OK
+            && value.len == 8 && ngx_memcmp(value.data, "protobuf", 8) == 0)
+        {
+            return 0;
+        }
+    }
+
+    return protocol == NULL
+           || ngx_im_handshake_token(&protocol->value, proto->subprotocol);
 }
 
 
@@ -487,7 +533,8 @@ ngx_im_handshake_header(ngx_http_request_t *r, const char *name,
 
 
 static ngx_int_t
-ngx_im_handshake_accept(ngx_http_request_t *r, ngx_str_t *key)
+ngx_im_handshake_accept(ngx_http_request_t *r, ngx_str_t *key,
+    const char *subprotocol)
 {
     u_char      digest[20], *p;
     ngx_int_t   rc;
@@ -523,7 +570,12 @@ ngx_im_handshake_accept(ngx_http_request_t *r, ngx_str_t *key)
         != NGX_OK
         || ngx_im_handshake_header(r, "Sec-WebSocket-Accept", dst.data,
                                    dst.len)
-           != NGX_OK)
+           != NGX_OK
+        || (subprotocol != NULL
+            && ngx_im_handshake_header(r, "Sec-WebSocket-Protocol",
+                                       (u_char *) subprotocol,
+                                       ngx_strlen(subprotocol))
+               != NGX_OK))
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

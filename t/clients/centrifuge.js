@@ -157,9 +157,10 @@ class Client {
 
 /* A socket that speaks for itself. */
 class Raw {
-    constructor(stack, location) {
+    constructor(stack, location, ...protocols) {
         this.frames = [];
-        this.ws = new WebSocket(`ws://127.0.0.1:${stack.port}${location}`);
+        this.ws = new WebSocket(`ws://127.0.0.1:${stack.port}${location}`,
+                                protocols);
         this.opened = new Promise((resolve, reject) => {
             this.ws.on('open', resolve);
             this.ws.on('error', reject);
@@ -588,6 +589,29 @@ test('several commands in one frame', async (stack) => {
     equal((await raw.answer(9)), { id: 9, publish: {} });
     raw.ws.close();
     await raw.closed;
+    return true;
+});
+
+
+test('subprotocols', async (stack) => {
+    const raw = new Raw(stack, '/none', 'centrifuge-protobuf',
+                        'centrifuge-json');
+
+    await raw.send('{"id":1,"connect":{}}');
+    await raw.answer(1);
+    equal(raw.ws.protocol, 'centrifuge-json');
+    raw.ws.close();
+    await raw.closed;
+
+    for (const [location, ...protocols] of [
+        ['/none', 'centrifuge-protobuf'],
+        ['/none?format=protobuf'], ['/none?a=b&cf_protocol=protobuf']])
+    {
+        await new Raw(stack, location, ...protocols).opened.then(() => {
+            throw new Error(location + ' was opened');
+        }, (e) => equal(e.message, 'Unexpected server response: 400'));
+    }
+
     return true;
 });
 
