@@ -338,6 +338,7 @@ typedef struct {
     unsigned            recover:1;       /* seq and epoch are given */
     unsigned            strict:1;        /* no subscription with a hole */
     unsigned            connect:1;       /* answered with connect */
+    unsigned            push:1;          /* by the server: told, not answered */
     unsigned            ready:1;
     unsigned            asked:1;         /* Redis, where the topic is */
     unsigned            answered:1;

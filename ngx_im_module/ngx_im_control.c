@@ -35,6 +35,16 @@ typedef struct {
 
 
 typedef struct {
+    im_str_t            room;
+    im_str_t            epoch;          /* with seq: where it goes on */
+    int64_t             seq;
+    int64_t             expire_at;      /* s; 0: never */
+    im_str_t            data;
+    im_str_t            topic;
+} ngx_im_control_join_t;
+
+
+typedef struct {
     int64_t             code;
     im_str_t            reason;
     im_str_t            room;
@@ -55,6 +65,9 @@ static void ngx_im_control_disconnect(ngx_im_worker_t *w, uint16_t partition,
     const im_entry_t *entry, const im_envelope_t *e);
 static void ngx_im_control_close(ngx_im_session_t *s, void *data);
 static void ngx_im_control_kick_one(ngx_im_session_t *s, void *data);
+static void ngx_im_control_subscribe(ngx_im_worker_t *w, uint16_t partition,
+    const im_entry_t *entry, const im_envelope_t *e);
+static void ngx_im_control_join(ngx_im_session_t *s, void *data);
 static void ngx_im_control_unsubscribe(ngx_im_worker_t *w, uint16_t partition,
     const im_entry_t *entry, const im_envelope_t *e);
 static void ngx_im_control_leave(ngx_im_session_t *s, void *data);
@@ -74,6 +87,7 @@ static const ngx_im_control_t  ngx_im_controls[] = {
     { IM_CONTROL_CHANGES, ngx_im_control_members },
     { IM_CONTROL_ROOM_INFO, ngx_im_control_members },
     { IM_CONTROL_DISCONNECT, ngx_im_control_disconnect },
+    { IM_CONTROL_SUBSCRIBE, ngx_im_control_subscribe },
     { IM_CONTROL_UNSUBSCRIBE, ngx_im_control_unsubscribe },
     { IM_CONTROL_REFRESH, ngx_im_control_refresh },
     { IM_CONTROL_FORGET, ngx_im_control_forget },
@@ -88,6 +102,19 @@ static const im_json_field_t  ngx_im_control_close_fields[] = {
     { im_str("except"), IM_JSON_STRINGS,
       offsetof(ngx_im_control_close_t, except) },
     { im_str("for"), IM_JSON_INT, offsetof(ngx_im_control_close_t, seconds) },
+    im_json_end
+};
+
+
+static const im_json_field_t  ngx_im_control_join_fields[] = {
+    { im_str("room"), IM_JSON_STRING,
+      offsetof(ngx_im_control_join_t, room) },
+    { im_str("epoch"), IM_JSON_STRING,
+      offsetof(ngx_im_control_join_t, epoch) },
+    { im_str("seq"), IM_JSON_INT, offsetof(ngx_im_control_join_t, seq) },
+    { im_str("expire_at"), IM_JSON_INT,
+      offsetof(ngx_im_control_join_t, expire_at) },
+    { im_str("data"), IM_JSON_RAW, offsetof(ngx_im_control_join_t, data) },
     im_json_end
 };
 
@@ -271,6 +298,84 @@ ngx_im_control_kick_one(ngx_im_session_t *s, void *data)
 
     ngx_im_session_close(s, s->conf->proto->close_kicked,
                          "the user is kept out");
+}
+
+
+static void
+ngx_im_control_subscribe(ngx_im_worker_t *w, uint16_t partition,
+    const im_entry_t *entry, const im_envelope_t *e)
+{
+    im_buf_t                arena, topic;
+    ngx_im_control_join_t   join;
+
+    (void) partition;
+
+    ngx_memzero(&join, sizeof(ngx_im_control_join_t));
+    join.seq = -1;
+
+    im_buf_init(&arena, e->data.len + 1);
+    im_buf_init(&topic, IM_TOPIC_MAX);
+
+    if (ngx_im_control_data(w, entry, e, ngx_im_control_join_fields, &arena,
+                            &join)
+        == NGX_OK)
+    {
+        im_topic_room(&topic, join.room);
+
+        if (!topic.failed && im_rules_room(&w->conf->rules, join.room) != NULL)
+        {
+            join.topic = im_buf_str(&topic);
+            ngx_im_control_each(w, e, ngx_im_control_join, &join);
+        }
+    }
+
+    im_buf_cleanup(&arena);
+    im_buf_cleanup(&topic);
+}
+
+
+/* Only clients that can be told of it; who follows the room already does. */
+static void
+ngx_im_control_join(ngx_im_session_t *s, void *data)
+{
+    im_sub_t               *sub;
+    im_position_t           since;
+    ngx_im_join_t          *join;
+    ngx_im_control_join_t  *asked;
+
+    asked = data;
+
+    if (s->phase != NGX_IM_OPEN || !s->conf->proto->pings
+        || ngx_im_session_find_sub(s, asked->topic) != NULL
+        || ngx_im_session_full(s) || ngx_im_session_more(s) == NULL
+        || s->more->connecting)
+    {
+        return;
+    }
+
+    join = im_calloc(sizeof(ngx_im_join_t) + asked->data.len);
+    if (join == NULL) {
+        return;
+    }
+
+    join->push = 1;
+    join->data = im_str_set(join + 1, asked->data.len);
+
+    if (asked->data.len > 0) {
+        ngx_memcpy(join->data.data, asked->data.data, asked->data.len);
+    }
+
+    if (asked->seq >= 0) {
+        since.epoch = asked->epoch;
+        since.seq = asked->seq;
+        ngx_im_join_since(join, &since);
+    }
+
+    sub = ngx_im_session_join(s, asked->topic, join, NGX_IM_SUB_SERVER);
+
+    if (sub != NULL && asked->expire_at > 0) {
+        ngx_im_token_sub_expires(s, sub, asked->expire_at);
+    }
 }
 
 

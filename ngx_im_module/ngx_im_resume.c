@@ -31,6 +31,8 @@ static void ngx_im_resume_connect(ngx_im_session_t *s);
 static im_subscribed_t *ngx_im_resume_subs(ngx_im_session_t *s,
     ngx_uint_t *n);
 static void ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join);
+static ngx_int_t ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
+    im_subscribed_t begin);
 static void ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin,
     size_t *left);
 static ngx_int_t ngx_im_resume_fits(ngx_im_route_t *route, uint64_t since,
@@ -523,6 +525,7 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
     size_t            left;
     im_buf_t          data;
     im_sub_t         *sub;
+    ngx_int_t         rc;
     im_reply_t        reply;
     im_subscribed_t   begin;
 
@@ -556,19 +559,64 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 
     begin.data = im_buf_str(&data);
 
-    reply.type = IM_REPLY_SUBSCRIBE;
+    reply.type = join->push ? IM_REPLY_PUSH_SUBSCRIBE : IM_REPLY_SUBSCRIBE;
     reply.id = join->id;
+    reply.topic = begin.topic;
     reply.subs = &begin;
     reply.nsubs = 1;
 
     ngx_im_resume_live(sub);
 
-    if (ngx_im_command_reply(s, &reply) == NGX_OK && s->phase == NGX_IM_OPEN)
-    {
+    rc = reply.type == IM_REPLY_SUBSCRIBE ? ngx_im_command_reply(s, &reply)
+                                          : ngx_im_resume_push(s, &reply,
+                                                               begin);
+
+    if (rc == NGX_OK && s->phase == NGX_IM_OPEN) {
         ngx_im_session_joined(s, sub);
     }
 
     im_buf_cleanup(&data);
+}
+
+
+/* A push has no room for messages: they follow it. */
+static ngx_int_t
+ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
+    im_subscribed_t begin)
+{
+    im_buf_t    b;
+    ngx_int_t   rc;
+    ngx_uint_t  i;
+
+    reply->subs = &begin;
+    reply->nsubs = 1;
+
+    i = begin.nmessages;
+    begin.nmessages = 0;
+    begin.recovering = 0;
+    begin.recovered = 0;
+
+    rc = ngx_im_command_reply(s, reply);
+
+    begin.nmessages = i;
+
+    im_buf_init(&b, begin.nmessages * (IM_PUSH_MAX_DATA + 65536));
+
+    for (i = 0; i < begin.nmessages; i++) {
+        im_wires[s->conf->proto->wire].encode(&b, &begin.messages[i]);
+    }
+
+    if (rc == NGX_OK && b.len > 0) {
+        rc = b.failed ? NGX_ERROR : ngx_im_send_reply(s, im_buf_str(&b));
+
+        if (b.failed) {
+            ngx_im_session_close(s, s->conf->proto->close_busy, "no memory");
+        }
+    }
+
+    im_buf_cleanup(&b);
+
+    return rc;
 }
 
 

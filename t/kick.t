@@ -109,7 +109,7 @@ c: recv_close 3507
 d: open /ws
 d: send {"auth":"fedcba9876543210","roomId":3}
 d: recv op 4
-kill: nginx2
+stop: nginx2
 start: nginx2
 b: open :$TEST_NGINX_IM_PORT2 /ws
 b: send {"auth":"00000000000000a1","roomId":2}
@@ -165,7 +165,7 @@ a: recv {"push":{"channel":"news","unsubscribe":{"code":2000,"reason":"server un
 push: room news {"x":1}
 b: like "channel":"news","pub":
 a: silent
-http: POST /api/refresh 200 {"user":"u2","expire_at":4102444800} => "result":\{\}
+http: POST /api/refresh 200 {"user":"u2","expire_at":2000000000} => "result":\{\}
 b: like \A\{"push":\{"refresh":\{"expires":true,"ttl":\d+
 http: POST /api/refresh 200 {"user":"u2","expired":true} => "result":\{\}
 b: recv_close 3005
@@ -188,7 +188,46 @@ a: recv_close 3503
 
 
 
-=== TEST 6: what isn't valid
+=== TEST 6: centrifuge: the server subscribes
+--- websocket
+a: open /connection/websocket
+a: send {"id":1,"connect":{"token":"0123456789abcdef"}}
+a: like "id":1,"connect":\{"client":"
+push: room 61 {"n":1}
+push: room 61 {"n":2}
+push: room 61 {"n":3}
+http: POST /api/subscribe 200 {"user":"u1","channel":"60","data":{"why":"x"}} => "result":\{\}
+a: like ^\{"push":\{"channel":"60","subscribe":\{.*"data":\{"why":"x"\}
+push: room 60 {"n":0}
+a: like "channel":"60","pub":\{"data":\{"n":0\},"offset":1
+http: POST /api/subscribe 200 {"user":"u1","channel":"60"} => "result":\{\}
+http: POST /api/subscribe 200 {"user":"u1","channel":"61","recover_since":{"offset":1,"epoch":"$epoch"}} => "result":\{\}
+a: like ^\{"push":\{"channel":"61","subscribe":\{
+a: silent
+http: POST /api/unsubscribe 200 {"user":"u1","channel":"61"} => "result":\{\}
+a: like "channel":"61","unsubscribe":
+push: room 61 {"n":4}
+http: POST /api/subscribe 200 {"user":"u1","channel":"61","recover_since":{"offset":2,"epoch":"$epoch"}} => "result":\{\}
+a: like ^\{"push":\{"channel":"61","subscribe":\{(?!.*publications).*"offset":2
+a: like "channel":"61","pub":\{"data":\{"n":3\},"offset":3
+a: like "channel":"61","pub":\{"data":\{"n":4\},"offset":4
+push: room 61 {"n":5}
+a: like "channel":"61","pub":\{"data":\{"n":5\},"offset":5
+i: open /ws
+i: send {"auth":"0123456789abcdef","roomId":1}
+i: recv op 4
+http: POST /api/subscribe 200 {"user":"u1","channel":"62"} => "result":\{\}
+a: like ^\{"push":\{"channel":"62","subscribe":\{
+push: room 62 {"n":6}
+a: like "channel":"62","pub":
+i: silent
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 7: what isn't valid
 --- websocket
 http: DELETE /im/users/u1?code=1 400
 http: DELETE /im/users/u1?code=5000 400
@@ -213,7 +252,7 @@ http: DELETE /im/users/ 404
 
 
 
-=== TEST 7: the queue is full, too many are kept out, Redis is away
+=== TEST 8: the queue is full, too many are kept out, Redis is away
 --- websocket
 stop: logic
 start: logic --queue-cap=1
@@ -231,7 +270,7 @@ http: DELETE /im/users/u9 503
 
 
 
-=== TEST 8: a token that logic never sees
+=== TEST 9: a token that logic never sees
 --- http_config
     im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256;
     im_room * history=0;
