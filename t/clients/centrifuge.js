@@ -47,6 +47,30 @@ const locations = `
             im_ping 1s timeout=2s;
         }
 
+        location = /hooks {
+            im_comet protocol=centrifuge;
+            im_auth jwt;
+            im_limit refresh=1s;
+            im_webhook connect /hook/connect;
+            im_webhook rpc /hook/rpc;
+            im_webhook subscribe /hook/subscribe;
+        }
+
+        location = /hook/connect {
+            internal;
+            return 200 '{"result":{"user":"hooked","data":{"hi":1},"channels":["open:hook"]}}';
+        }
+
+        location = /hook/rpc {
+            internal;
+            return 200 '{"result":{"data":{"answer":42}}}';
+        }
+
+        location = /hook/subscribe {
+            internal;
+            return 200 '{"error":{"code":1234,"message":"not you"}}';
+        }
+
         location = /late {
             im_comet protocol=centrifuge;
             im_auth none;
@@ -763,6 +787,53 @@ test('a subscription token', async (stack) => {
     wrong.sub.subscribe();
     await until(() => wrong.of('unsubscribed').length === 1, 10);
     equal(wrong.of('unsubscribed')[0].code, 103);
+    a.close();
+    return true;
+});
+
+
+test('a subscription token is renewed', async (stack) => {
+    const now = () => Math.floor(Date.now() / 1000);
+    const fresh = (channel) => jwt({ sub: 'ann', channel, exp: now() + 2 });
+    let asked = 0;
+    const a = await new Client(stack, '/hooks', { token: jwt({ sub: 'ann' }) })
+        .connect();
+    const room = await a.join('$renewed', {
+        token: fresh('$renewed'),
+        getToken: async () => {
+            asked++;
+            return fresh('$renewed');
+        }
+    });
+
+    await until(() => asked >= 3, 20);
+    equal(room.of('subscribed').length, 1);
+
+    const other = await a.join('$once', {
+        token: fresh('$once'),
+        getToken: async () => ''
+    });
+
+    await until(() => other.of('unsubscribed').length === 1, 10);
+    a.close();
+    return true;
+});
+
+
+test('webhooks', async (stack) => {
+    const a = await new Client(stack, '/hooks').connect();
+
+    equal(a.of('connected')[0].data, { hi: 1 });
+    await until(() => a.of('subscribed', 'open:hook').length === 1, 10);
+    await push(stack, { users: ['hooked'], data: 1 });
+    await until(() => a.of('publication', '#hooked').length === 1, 10);
+    equal((await a.centrifuge.rpc('what', { x: 1 })).data, { answer: 42 });
+
+    const room = a.room('open:1');
+
+    room.sub.subscribe();
+    await until(() => room.of('unsubscribed').length === 1, 10);
+    equal(room.of('unsubscribed')[0].code, 1234);
     a.close();
     return true;
 });
