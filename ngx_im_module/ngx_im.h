@@ -272,6 +272,7 @@ typedef struct {
 
 /* What a token or a backend adds to a subscription; strings are borrowed. */
 typedef struct {
+    im_str_t            info;            /* JSON for others; "" none */
     im_str_t            data;            /* JSON for the client; "" none */
     int64_t             expires;         /* s; 0: never */
 } ngx_im_grant_t;
@@ -349,6 +350,7 @@ typedef struct {
 typedef struct {
     uint32_t            free;            /* im_slab_t's */
     uint32_t            index;
+    u_char             *info;            /* u16 length and JSON, or NULL */
     im_sub_t            sub;
 } ngx_im_sub_t;
 
@@ -481,6 +483,10 @@ void ngx_im_session_joined(ngx_im_session_t *s, im_sub_t *sub);
 
 /* JSON of the connection for others; "" none. */
 im_str_t ngx_im_session_info(ngx_im_session_t *s);
+
+/* JSON of the subscription, for others: "" none.  Not of the broadcast. */
+im_str_t ngx_im_session_sub_info(im_sub_t *sub);
+void ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info);
 
 /* Sets the next look at this session, in seconds from now. */
 void ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds);
@@ -724,16 +730,14 @@ ngx_int_t ngx_im_sync_follow(ngx_im_worker_t *w, im_topic_t *topic);
 void ngx_im_sync_unfollow(ngx_im_worker_t *w, im_topic_t *topic);
 
 /* Followers of a topic changed: count and members go out within a second. */
-void ngx_im_sync_member(ngx_im_worker_t *w, im_topic_t *topic,
-    ngx_im_session_t *s, int joined);
+void ngx_im_sync_member(ngx_im_worker_t *w, im_sub_t *sub, int joined);
 
 /* Sends one room-info frame to the session when its members are known. */
 void ngx_im_sync_room_info(ngx_im_worker_t *w, im_topic_t *topic,
     ngx_im_session_t *s);
 
 /* ngx_im_presence.c: followers who asked for it are told of the session. */
-void ngx_im_presence_tell(ngx_im_worker_t *w, im_topic_t *topic,
-    ngx_im_session_t *s, int joined);
+void ngx_im_presence_tell(ngx_im_worker_t *w, im_sub_t *sub, int joined);
 void ngx_im_sync_draining(ngx_im_worker_t *w);
 ngx_im_link_e ngx_im_sync_link(ngx_im_worker_t *w);
 

@@ -375,6 +375,8 @@ ngx_im_command_granted(ngx_im_session_t *s, const im_command_t *command,
         return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
     }
 
+    ngx_im_session_set_sub_info(sub, grant->info);
+
     if (grant->expires) {
         if (ngx_im_session_more(s) == NULL) {
             ngx_im_session_close(s, s->conf->proto->close_busy, "no memory");

@@ -39,6 +39,7 @@ typedef struct {
     im_str_t            epoch;          /* with seq: where it goes on */
     int64_t             seq;
     int64_t             expire_at;      /* s; 0: never */
+    im_str_t            info;
     im_str_t            data;
     im_str_t            topic;
 } ngx_im_control_join_t;
@@ -114,6 +115,7 @@ static const im_json_field_t  ngx_im_control_join_fields[] = {
     { im_str("seq"), IM_JSON_INT, offsetof(ngx_im_control_join_t, seq) },
     { im_str("expire_at"), IM_JSON_INT,
       offsetof(ngx_im_control_join_t, expire_at) },
+    { im_str("info"), IM_JSON_RAW, offsetof(ngx_im_control_join_t, info) },
     { im_str("data"), IM_JSON_RAW, offsetof(ngx_im_control_join_t, data) },
     im_json_end
 };
@@ -373,7 +375,13 @@ ngx_im_control_join(ngx_im_session_t *s, void *data)
 
     sub = ngx_im_session_join(s, asked->topic, join, NGX_IM_SUB_SERVER);
 
-    if (sub != NULL && asked->expire_at > 0) {
+    if (sub == NULL) {
+        return;
+    }
+
+    ngx_im_session_set_sub_info(sub, asked->info);
+
+    if (asked->expire_at > 0) {
         ngx_im_token_sub_expires(s, sub, asked->expire_at);
     }
 }

@@ -52,19 +52,23 @@ static const im_json_field_t  ngx_im_presence_change_fields[] = {
 
 static const im_json_field_t  ngx_im_presence_member_fields[] = {
     { im_str("user"), IM_JSON_STRING, offsetof(im_client_t, user) },
-    { im_str("info"), IM_JSON_OBJECT, offsetof(im_client_t, info) },
+    { im_str("info"), IM_JSON_RAW, offsetof(im_client_t, info) },
+    { im_str("room_info"), IM_JSON_RAW, offsetof(im_client_t, room_info) },
     im_json_end
 };
 
 
 void
-ngx_im_presence_tell(ngx_im_worker_t *w, im_topic_t *topic,
-    ngx_im_session_t *s, int joined)
+ngx_im_presence_tell(ngx_im_worker_t *w, im_sub_t *sub, int joined)
 {
-    u_char           id[IM_UUID_LEN];
-    im_client_t      client;
-    ngx_im_route_t  *route;
+    u_char             id[IM_UUID_LEN];
+    im_topic_t        *topic;
+    im_client_t        client;
+    ngx_im_route_t    *route;
+    ngx_im_session_t  *s;
 
+    s = sub->session;
+    topic = sub->log->topic;
     route = topic->data;
 
     if (route == NULL || !route->presence || !ngx_im_presence_wanted(topic)) {
@@ -81,6 +85,7 @@ ngx_im_presence_tell(ngx_im_worker_t *w, im_topic_t *topic,
     }
 
     client.info = ngx_im_session_info(s);
+    client.room_info = ngx_im_session_sub_info(sub);
 
     ngx_im_presence_push(w, topic, &client, joined);
 }
@@ -188,15 +193,15 @@ static void
 ngx_im_presence_one(im_buf_t *b, ngx_im_route_t *route,
     ngx_im_change_t *change)
 {
-    u_char             id[IM_UUID_LEN];
-    ngx_im_session_t  *s;
+    u_char     id[IM_UUID_LEN];
+    im_sub_t  *sub;
 
-    s = NULL;
+    sub = NULL;
 
     if (change->joined) {
-        s = ngx_im_session_find(route->sync->worker, change->session);
+        sub = ngx_im_route_joined(route, change);
 
-        if (s == NULL) {
+        if (sub == NULL) {
             return;
         }
 
@@ -212,8 +217,8 @@ ngx_im_presence_one(im_buf_t *b, ngx_im_route_t *route,
     im_buf_add(b, id, IM_UUID_LEN);
     im_buf_add_z(b, "\",\"member\":");
 
-    if (s != NULL) {
-        ngx_im_route_describe(b, route, s);
+    if (sub != NULL) {
+        ngx_im_route_describe(b, route, sub);
 
     } else {
         im_buf_add(b, change->member, change->len);

@@ -460,12 +460,14 @@ static void
 ngx_im_query_own_list(ngx_im_query_clients_t *clients, im_list_t *subs)
 {
     u_char            *id;
+    im_sub_t          *sub;
     im_list_t         *q;
     im_client_t       *client;
     ngx_im_session_t  *s;
 
     for (q = subs->next; q != subs; q = q->next) {
-        s = im_list_data(q, im_sub_t, link)->session;
+        sub = im_list_data(q, im_sub_t, link);
+        s = sub->session;
 
         id = clients->ids + clients->n * IM_UUID_LEN;
         client = &clients->elts[clients->n++];
@@ -474,6 +476,7 @@ ngx_im_query_own_list(ngx_im_query_clients_t *clients, im_list_t *subs)
 
         client->session = im_str_set(id, IM_UUID_LEN);
         client->info = ngx_im_session_info(s);
+        client->room_info = ngx_im_session_sub_info(sub);
 
         if (s->user != NULL) {
             client->user = im_str_set(s->user->id, s->user->id_len);

@@ -470,7 +470,7 @@ ngx_im_resume_connect(ngx_im_session_t *s)
 
     if (ngx_im_command_reply(s, &reply) == NGX_OK) {
         for (sub = s->subs; sub; sub = sub->next) {
-            ngx_im_presence_tell(ngx_im_worker, sub->log->topic, s, 1);
+            ngx_im_presence_tell(ngx_im_worker, sub, 1);
         }
     }
 

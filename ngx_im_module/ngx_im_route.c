@@ -29,7 +29,7 @@ static void ngx_im_route_list_members(ngx_im_route_t *route, im_list_t *subs);
 static void ngx_im_route_member(ngx_im_route_t *route,
     ngx_im_change_t *change);
 static int ngx_im_route_counts(ngx_im_route_t *route, ngx_im_session_t *s);
-static void ngx_im_route_change(ngx_im_route_t *route, ngx_im_session_t *s,
+static void ngx_im_route_change(ngx_im_route_t *route, im_sub_t *sub,
     int joined);
 static void ngx_im_route_forget_changes(ngx_im_route_t *route);
 static void ngx_im_route_handler(ngx_im_worker_t *w, void *data, void *ctx);
@@ -113,14 +113,13 @@ ngx_im_sync_unfollow(ngx_im_worker_t *w, im_topic_t *topic)
 
 
 void
-ngx_im_sync_member(ngx_im_worker_t *w, im_topic_t *topic, ngx_im_session_t *s,
-    int joined)
+ngx_im_sync_member(ngx_im_worker_t *w, im_sub_t *sub, int joined)
 {
     ngx_im_sync_t   *sync;
     ngx_im_route_t  *route;
 
     sync = w->sync;
-    route = topic->data;
+    route = sub->log->topic->data;
 
     if (route == NULL || route->broadcast) {
         return;
@@ -128,8 +127,8 @@ ngx_im_sync_member(ngx_im_worker_t *w, im_topic_t *topic, ngx_im_session_t *s,
 
     route->dirty = 1;
 
-    if (ngx_im_route_counts(route, s) && !route->assert) {
-        ngx_im_route_change(route, s, joined);
+    if (ngx_im_route_counts(route, sub->session) && !route->assert) {
+        ngx_im_route_change(route, sub, joined);
     }
 
     if (!sync->up) {
@@ -645,19 +644,17 @@ ngx_im_route_all_members(ngx_im_route_t *route)
 static void
 ngx_im_route_list_members(ngx_im_route_t *route, im_list_t *subs)
 {
-    im_sub_t          *sub;
-    im_list_t         *q;
-    ngx_im_session_t  *s;
+    im_sub_t   *sub;
+    im_list_t  *q;
 
     for (q = im_list_first(subs);
          q != im_list_sentinel(subs);
          q = im_list_next(q))
     {
         sub = im_list_data(q, im_sub_t, link);
-        s = sub->session;
 
-        if (ngx_im_route_counts(route, s)) {
-            ngx_im_route_change(route, s, 1);
+        if (ngx_im_route_counts(route, sub->session)) {
+            ngx_im_route_change(route, sub, 1);
         }
     }
 }
@@ -667,46 +664,65 @@ ngx_im_route_list_members(ngx_im_route_t *route, im_list_t *subs)
 static void
 ngx_im_route_member(ngx_im_route_t *route, ngx_im_change_t *change)
 {
-    u_char             id[IM_UUID_LEN];
-    im_buf_t          *b;
-    ngx_im_session_t  *s;
+    u_char     id[IM_UUID_LEN];
+    im_buf_t  *b;
+    im_sub_t  *sub;
 
     b = &route->sync->args;
-    s = NULL;
+    sub = NULL;
 
     if (change->joined) {
-        s = ngx_im_session_find(route->sync->worker, change->session);
+        sub = ngx_im_route_joined(route, change);
 
-        if (s == NULL || !ngx_im_route_counts(route, s)) {
+        if (sub == NULL) {
             return;
         }
     }
 
     im_id_uuid(id, change->id);
 
-    im_buf_add_z(b, s != NULL ? "+" : "-");
+    im_buf_add_z(b, sub != NULL ? "+" : "-");
     im_buf_add(b, id, IM_UUID_LEN);
     ngx_im_args_end(route->sync);
 
-    if (s != NULL) {
-        ngx_im_route_describe(b, route, s);
+    if (sub != NULL) {
+        ngx_im_route_describe(b, route, sub);
     }
 
     ngx_im_args_end(route->sync);
 }
 
 
-void
-ngx_im_route_describe(im_buf_t *b, ngx_im_route_t *route, ngx_im_session_t *s)
+im_sub_t *
+ngx_im_route_joined(ngx_im_route_t *route, ngx_im_change_t *change)
 {
-    u_char    addr[NGX_SOCKADDR_STRLEN];
-    im_str_t  user, name, info;
+    ngx_im_session_t  *s;
+
+    s = ngx_im_session_find(route->sync->worker, change->session);
+
+    if (s == NULL || !ngx_im_route_counts(route, s)) {
+        return NULL;
+    }
+
+    return ngx_im_session_find_sub(s, ngx_im_route_name(route));
+}
+
+
+void
+ngx_im_route_describe(im_buf_t *b, ngx_im_route_t *route, im_sub_t *sub)
+{
+    u_char             addr[NGX_SOCKADDR_STRLEN];
+    im_str_t           user, name, info, room_info;
+    ngx_im_session_t  *s;
+
+    s = sub->session;
 
     user = s->user != NULL ? im_str_set(s->user->id, s->user->id_len)
                            : im_str_set("", 0);
     name = s->name != NULL ? im_str_set(s->name + 1, s->name[0])
                            : im_str_set("", 0);
     info = ngx_im_session_info(s);
+    room_info = ngx_im_session_sub_info(sub);
 
     im_buf_add_z(b, "{\"user\":");
     im_json_add_string(b, user);
@@ -716,6 +732,11 @@ ngx_im_route_describe(im_buf_t *b, ngx_im_route_t *route, ngx_im_session_t *s)
     if (route->presence && info.len > 0) {
         im_buf_add_z(b, ",\"info\":");
         im_buf_add_str(b, info);
+    }
+
+    if (route->presence && room_info.len > 0) {
+        im_buf_add_z(b, ",\"room_info\":");
+        im_buf_add_str(b, room_info);
     }
 
     if (route->name[0] == 'u') {
@@ -738,15 +759,18 @@ ngx_im_route_counts(ngx_im_route_t *route, ngx_im_session_t *s)
 
 
 static void
-ngx_im_route_change(ngx_im_route_t *route, ngx_im_session_t *s, int joined)
+ngx_im_route_change(ngx_im_route_t *route, im_sub_t *sub, int joined)
 {
-    im_buf_t          b;
-    ngx_im_change_t  *change;
+    im_buf_t           b;
+    ngx_im_change_t   *change;
+    ngx_im_session_t  *s;
+
+    s = sub->session;
 
     im_buf_init(&b, NGX_IM_CHANGE_BYTES);
 
     if (route->presence && !joined) {
-        ngx_im_route_describe(&b, route, s);
+        ngx_im_route_describe(&b, route, sub);
     }
 
     change = im_alloc(sizeof(ngx_im_change_t) + b.len);

@@ -686,7 +686,7 @@ ngx_im_session_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
 
     s->nrooms += (topic.data[0] == 'r');
 
-    ngx_im_sync_member(w, t, s, 1);
+    ngx_im_sync_member(w, sub, 1);
 
     if (t->state != IM_TOPIC_NEW) {
         ngx_im_session_joined(s, sub);
@@ -766,7 +766,51 @@ ngx_im_session_sub_free(im_sub_t *sub)
 
     is = im_list_data(sub, ngx_im_sub_t, sub);
 
+    im_free(is->info);
     im_slab_free(&ngx_im_worker->subs_slab, is->index);
+}
+
+
+im_str_t
+ngx_im_session_sub_info(im_sub_t *sub)
+{
+    u_char    *info;
+    uint16_t   len;
+
+    info = im_list_data(sub, ngx_im_sub_t, sub)->info;
+
+    if (info == NULL) {
+        return im_str_set("", 0);
+    }
+
+    ngx_memcpy(&len, info, sizeof(uint16_t));
+
+    return im_str_set(info + sizeof(uint16_t), len);
+}
+
+
+void
+ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info)
+{
+    uint16_t       len;
+    ngx_im_sub_t  *is;
+
+    is = im_list_data(sub, ngx_im_sub_t, sub);
+
+    im_free(is->info);
+    is->info = NULL;
+
+    if (info.len == 0 || info.len > UINT16_MAX) {
+        return;
+    }
+
+    is->info = im_alloc(sizeof(uint16_t) + info.len);
+
+    if (is->info != NULL) {
+        len = info.len;
+        ngx_memcpy(is->info, &len, sizeof(uint16_t));
+        ngx_memcpy(is->info + sizeof(uint16_t), info.data, info.len);
+    }
 }
 
 
@@ -788,7 +832,7 @@ ngx_im_session_joined(ngx_im_session_t *s, im_sub_t *sub)
         return;
     }
 
-    ngx_im_presence_tell(ngx_im_worker, topic, s, 1);
+    ngx_im_presence_tell(ngx_im_worker, sub, 1);
 
     if (!s->conf->proto->pings) {
         ngx_im_sync_room_info(ngx_im_worker, topic, s);
@@ -808,13 +852,16 @@ ngx_im_session_leave_all(ngx_im_session_t *s)
 void
 ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
 {
-    int               last, live;
+    int               last;
     im_sub_t        **p;
     im_topic_t       *topic;
     ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
-    live = im_sub_state(sub) != IM_SUB_JOINING;
+
+    if (im_sub_state(sub) != IM_SUB_JOINING) {
+        ngx_im_presence_tell(w, sub, 0);
+    }
 
     for (p = &s->subs; *p != sub; p = &(*p)->next) { /* void */ }
 
@@ -823,7 +870,7 @@ ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
     ngx_im_send_leave(s, sub);
     ngx_im_resume_forget(sub);
 
-    ngx_im_sync_member(w, sub->log->topic, s, 0);
+    ngx_im_sync_member(w, sub, 0);
 
     topic = im_hub_leave(&w->hub, sub, &last);
 
@@ -836,9 +883,6 @@ ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
         w->counters->topics = w->ntopics;
 
         ngx_im_sync_unfollow(w, topic);
-
-    } else if (live && topic->name[0] == 'r') {
-        ngx_im_presence_tell(w, topic, s, 0);
     }
 }
 

@@ -225,9 +225,11 @@ void ngx_im_route_unpin(ngx_im_route_t *route);
 void ngx_im_route_ghost(ngx_im_sync_t *sync, im_str_t topic,
     uint16_t partition);
 
+/* Who has joined and is still there, or NULL. */
+im_sub_t *ngx_im_route_joined(ngx_im_route_t *route, ngx_im_change_t *change);
+
 /* Appends what others may know of a member, a JSON object. */
-void ngx_im_route_describe(im_buf_t *b, ngx_im_route_t *route,
-    ngx_im_session_t *s);
+void ngx_im_route_describe(im_buf_t *b, ngx_im_route_t *route, im_sub_t *sub);
 
 /* The topic has a position now: who waits to follow it does. */
 void ngx_im_route_live(ngx_im_route_t *route);

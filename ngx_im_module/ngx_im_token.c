@@ -43,6 +43,7 @@ ngx_im_token_subscribe(ngx_im_session_t *s, const im_command_t *command)
     rc = ngx_im_token_verify(s, command, &arena, &claims);
 
     if (rc == NGX_DONE) {
+        grant.info = claims.info;
         grant.data = claims.data;
         grant.expires = claims.expires;
 

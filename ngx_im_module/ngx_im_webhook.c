@@ -343,6 +343,7 @@ ngx_im_webhook_subscribe(ngx_im_session_t *s, const im_command_t *command,
 {
     ngx_im_grant_t  grant;
 
+    grant.info = answer->result.info;
     grant.data = answer->result.data;
     grant.expires = answer->result.expires;
 

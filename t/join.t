@@ -22,6 +22,7 @@ __DATA__
     location = /none { im_comet protocol=centrifuge; im_auth none; }
     location = /im { im_comet protocol=im; im_auth jwt; }
     location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /api/ { fastcgi_pass im_logic; include im_params; }
     location = /status { im_status; }
 --- websocket
 start: nginx2
@@ -115,7 +116,34 @@ a: recv {"push":{"channel":"5","leave":{"info":{"user":"","client":"$g"}}}}
 
 
 
-=== TEST 4: very many at once: not all are told
+=== TEST 4: what others are told of a subscription
+--- websocket
+a: open /none
+a: send {"id":1,"connect":{}}
+a: like "connect":\{"client":"(?<a>[-0-9a-f]{36})"
+a: send {"id":2,"subscribe":{"channel":"chat:4","join_leave":true}}
+a: like ^\{"id":2,"subscribe":\{
+a: like "join":
+b: open :$TEST_NGINX_IM_PORT2 /ws
+b: send {"id":1,"connect":{"token":"JWT(HS256 hs256 {"sub":"u2","info":{"name":"Bo"}})"}}
+b: like "connect":\{"client":"(?<b>[-0-9a-f]{36})"
+http: POST /api/subscribe 200 {"user":"u2","channel":"chat:4","info":{"seat":[4]}} => "result":\{\}
+b: like ^\{"push":\{"channel":"chat:4","subscribe":\{
+a: recv {"push":{"channel":"chat:4","join":{"info":{"user":"u2","client":"$b","conn_info":{"name":"Bo"},"chan_info":{"seat":[4]}}}}}
+a: send {"id":3,"presence":{"channel":"chat:4"}}
+a: recv {"id":3,"presence":{"presence":{"$a":{"user":"","client":"$a"},"$b":{"user":"u2","client":"$b","conn_info":{"name":"Bo"},"chan_info":{"seat":[4]}}}}}
+b: send {"id":3,"presence":{"channel":"chat:4"}}
+b: recv {"id":3,"presence":{"presence":{"$a":{"user":"","client":"$a"},"$b":{"user":"u2","client":"$b","conn_info":{"name":"Bo"},"chan_info":{"seat":[4]}}}}}
+http: POST /api/unsubscribe 200 {"user":"u2","channel":"chat:4"} => "result":\{\}
+b: like "unsubscribe":
+a: recv {"push":{"channel":"chat:4","leave":{"info":{"user":"u2","client":"$b","conn_info":{"name":"Bo"},"chan_info":{"seat":[4]}}}}}
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 5: very many at once: not all are told
 --- http_config
     im_room 6 history=0 presence;
 --- config
