@@ -216,6 +216,7 @@ typedef struct {
     size_t            size;
     size_t            sent;
     size_t            urgent;    /* go before the rest of an unfinished frame */
+    size_t            history;   /* of what waits: messages, no replies */
 } ngx_im_replies_t;
 
 
@@ -531,6 +532,12 @@ ngx_int_t ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame);
  * for the peer's or for the deadline; else close the connection now.
  */
 ngx_int_t ngx_im_send_close(ngx_im_session_t *s, im_str_t frame);
+
+/* The same for messages that a session has missed: no reason to close it. */
+ngx_int_t ngx_im_send_history(ngx_im_session_t *s, im_str_t frame);
+
+/* Bytes that wait for this session alone. */
+size_t ngx_im_send_waiting(ngx_im_session_t *s);
 
 /* Its replies are sent, or never will be. */
 void ngx_im_send_forget(ngx_im_session_t *s);

@@ -154,7 +154,8 @@ ngx_im_command_reply(ngx_im_session_t *s, const im_reply_t *reply)
         return NGX_OK;
     }
 
-    return ngx_im_send_reply(s, im_buf_str(b));
+    return reply->nsubs > 0 ? ngx_im_send_history(s, im_buf_str(b))
+                            : ngx_im_send_reply(s, im_buf_str(b));
 }
 
 

@@ -388,7 +388,7 @@ ngx_im_resume_serve(ngx_im_join_t *join)
     w = ngx_im_worker;
     s = join->sub->session;
 
-    if (ngx_im_send_crowded(s)
+    if (ngx_im_send_waiting(s) > s->conf->max_replies
         || (join->recover && w->reply_bytes > w->conf->logs_bytes))
     {
         return NGX_AGAIN;

@@ -74,8 +74,8 @@ ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame)
         return NGX_ERROR;
     }
 
-    if (s->replies != NULL && ngx_im_send_crowded(s)
-        && s->replies->len - s->replies->sent + frame.len
+    if (ngx_im_send_crowded(s)
+        && ngx_im_send_waiting(s) - s->replies->history + frame.len
            > s->conf->max_replies * 4)
     {
         ngx_im_send_slow(s);
@@ -99,7 +99,37 @@ ngx_uint_t
 ngx_im_send_crowded(ngx_im_session_t *s)
 {
     return s->replies != NULL
-           && s->replies->len - s->replies->sent > s->conf->max_replies;
+           && ngx_im_send_waiting(s) - s->replies->history
+              > s->conf->max_replies;
+}
+
+
+size_t
+ngx_im_send_waiting(ngx_im_session_t *s)
+{
+    return s->replies != NULL ? s->replies->len - s->replies->sent : 0;
+}
+
+
+ngx_int_t
+ngx_im_send_history(ngx_im_session_t *s, im_str_t frame)
+{
+    if (s->phase == NGX_IM_CLOSED || s->close_sent) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_im_send_queue(s, frame) != NGX_OK) {
+        ngx_im_session_close(s, 0, "no memory");
+        return NGX_ERROR;
+    }
+
+    s->replies->history += frame.len;
+
+    if (im_list_empty(&s->blocked)) {
+        ngx_im_send_session(s);
+    }
+
+    return s->phase == NGX_IM_CLOSED ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -225,6 +255,7 @@ ngx_im_send_replies(ngx_im_session_t *s, size_t end)
     }
 
     replies->sent += n;
+    replies->history -= ngx_min(replies->history, (size_t) n);
     s->bytes_out += n;
     ngx_im_worker->counters->bytes_out += n;
 
@@ -319,6 +350,8 @@ ngx_im_send_leave(ngx_im_session_t *s, im_sub_t *sub)
             ngx_im_session_close(s, 0, "no memory");
             return NGX_ERROR;
         }
+
+        s->replies->history += pieces[i].len;
     }
 
     return NGX_OK;

@@ -299,3 +299,74 @@ b: recv msg "end"
 d: like ^\{"push":\{"channel":"1","pub":\{"data":"end"
 --- no_error_log
 [alert]
+
+
+
+=== TEST 9: a topic is left in the middle of its message: that is finished
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_PORT2 sndbuf=16k;
+        location = /cf { im_comet protocol=centrifuge; im_auth none; }
+    }
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open :$TEST_NGINX_IM_PORT2 /cf
+a: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"1"},"id":2} | {"subscribe":{"channel":"2"},"id":3}
+a: like ^\{"id":1,"connect":
+a: like ^\{"id":2,"subscribe":
+a: like ^\{"id":3,"subscribe":
+http: POST /im/push 200 {"rooms":["1"],"data":"FILL(900000)"}
+http: POST /im/push 200 {"rooms":["1"],"data":"FILL(900000)"}
+push: room 2 "two"
+until: /status "pushes":3\b
+a: send_lines {"unsubscribe":{"channel":"1"},"id":4} | {"subscribe":{"channel":"1"},"id":5}
+until: /status "messages_in":2\b
+a: like ^\{"push":\{"channel":"1","pub":\{"data":"x{9,}","offset":1\}\}\}$
+a: recv {"id":4,"unsubscribe":{}}
+a: like_set ^\{"id":5,"subscribe":\{.*"offset":2 || "channel":"2","pub":\{"data":"two"
+push: room 1 "end"
+a: like ^\{"push":\{"channel":"1","pub":\{"data":"end","offset":3\}\}\}$
+--- no_error_log
+[alert]
+
+
+
+=== TEST 10: a session that waits for its identity is not read from
+--- config
+    location = /ws {
+        im_comet protocol=centrifuge;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- tokens
+0123456789abcdef u1 Ann
+--- websocket
+a: open /ws
+a: send {"connect":{"token":"0123456789abcdef"},"id":1}
+a: send {"subscribe":{"channel":"1"},"id":2}
+a: send_lines {"unsubscribe":{"channel":"1"},"id":3} | {"subscribe":{"channel":"1"},"id":4}
+a: ping early
+a: like ^\{"id":1,"connect":
+a: like ^\{"id":2,"subscribe":
+a: recv {"id":3,"unsubscribe":{}}
+a: recv_pong early
+a: like ^\{"id":4,"subscribe":
+b: open /ws
+b: send {"connect":{"token":"ffffffffffffffff"},"id":1}
+b: send {"subscribe":{"channel":"1"},"id":2}
+b: recv_close 3500
+c: open /ws
+c: send {"connect":{},"id":1}
+c: recv_close 3501
+--- no_error_log
+[alert]
