@@ -137,14 +137,11 @@ im_logic_api_subscribe(im_logic_command_t *c)
         return;
     }
 
-    if (t.info.len > UINT16_MAX) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "info is too large");
-        return;
-    }
-
-    if (t.override.len != 0 || t.b64info.len != 0 || t.b64data.len != 0) {
+    if (t.override.len != 0 || t.info.len != 0 || t.b64info.len != 0
+        || t.b64data.len != 0)
+    {
         im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
-                              "override, b64info, b64data");
+                              "override, info, b64info, b64data");
         return;
     }
 
@@ -158,8 +155,9 @@ im_logic_api_subscribe(im_logic_command_t *c)
         return;
     }
 
-    if (since.offset < 0) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "recover_since");
+    if (since.offset < 0 || t.expire_at < 0) {
+        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                              "recover_since, expire_at");
         return;
     }
 
@@ -174,7 +172,6 @@ im_logic_api_subscribe(im_logic_command_t *c)
         im_logic_api_add_number(&b, "seq", since.offset);
     }
 
-    im_logic_api_add_member(&b, "info", t.info);
     im_logic_api_add_member(&b, "data", t.data);
 
     if (t.expire_at > 0) {

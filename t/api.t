@@ -258,11 +258,13 @@ http: POST /api/subscribe 200 {"user":"u","channel":"1","override":{"presence":{
 http: POST /api/subscribe 200 {"user":"u","channel":"1","b64info":"e30="} => "code":108
 http: POST /api/subscribe 200 {"user":"u","channel":"1","recover_since":{"offset":-1}} => "code":107
 http: POST /api/subscribe 200 {"user":"u","channel":"1","recover_since":{"offset":"1"}} => "code":107
-http: POST /api/subscribe 200 {"user":"u","channel":"1","info":"FILL(65600)"} => "code":107
+http: POST /api/subscribe 200 {"user":"u","channel":"1","info":{"a":1}} => "code":108
+http: POST /api/subscribe 200 {"user":"u","channel":"1","b64data":"e30="} => "code":108
+http: POST /api/subscribe 200 {"user":"u","channel":"1","expire_at":-1} => "code":107
 http: POST /api/subscribe 400 {"user":"u","channel":"1","recover_since":1}
 http: POST /api/subscribe 200 {"user":"u","channel":"1"} => ^\{"result":\{\}\}\n$
-http: POST /api/subscribe 200 {"user":"u","client":"c","channel":"1","info":{"a":1},"data":[2],"recover_since":{"offset":3,"epoch":"e"},"expire_at":1900000000} => ^\{"result":\{\}\}\n$
-redis: XREVRANGE im:{4}:q + - COUNT 1 => u:u.*\{"room":"1","epoch":"e","seq":3,"info":\{"a":1\},"data":\[2\],"expire_at":1900000000\}
+http: POST /api/subscribe 200 {"user":"u","client":"c","channel":"1","info":null,"data":[2],"recover_since":{"offset":3,"epoch":"e"},"expire_at":1900000000} => ^\{"result":\{\}\}\n$
+redis: XREVRANGE im:{4}:q + - COUNT 1 => u:u.*\{"room":"1","epoch":"e","seq":3,"data":\[2\],"expire_at":1900000000\}
 http: POST /api/unsubscribe 200 {"user":"u"} => ^\{"result":\{\}\}\n$
 http: POST /api/unsubscribe 200 {"channel":"1"} => "code":107
 http: POST /api/unsubscribe 200 {"user":"u","channel":"#"} => "code":107
