@@ -78,7 +78,157 @@ a: like ^\{"id":5,"subscribe":
 
 
 
-=== TEST 40: publish
+=== TEST 3: what a subscription is refused for
+--- websocket
+a: open /none
+a: send {"connect":{},"id":1}
+a: like ^\{"id":1,"connect":
+a: send {"subscribe":{"channel":"nothing"},"id":2}
+a: recv {"id":2,"error":{"code":102,"message":"unknown channel"}}
+a: send {"subscribe":{"channel":"users"},"id":3}
+a: recv {"id":3,"error":{"code":103,"message":"permission denied"}}
+a: send {"subscribe":{"channel":"$private"},"id":4}
+a: recv {"id":4,"error":{"code":103,"message":"permission denied"}}
+a: send {"subscribe":{"channel":"#"},"id":5}
+a: recv {"id":5,"error":{"code":103,"message":"permission denied"}}
+a: send {"subscribe":{"channel":"#u1"},"id":6}
+a: recv {"id":6,"error":{"code":103,"message":"permission denied"}}
+a: send {"subscribe":{"channel":"open\u0001"},"id":7}
+a: recv {"id":7,"error":{"code":107,"message":"bad request"}}
+a: send {"subscribe":{"channel":"open","tf":{}},"id":8}
+a: recv {"id":8,"error":{"code":107,"message":"bad request"}}
+a: send {"subscribe":{"channel":"open","type":1},"id":9}
+a: recv {"id":9,"error":{"code":108,"message":"not available"}}
+a: send {"subscribe":{"channel":"open","delta":"fossil","flag":1},"id":10}
+a: like ^\{"id":10,"subscribe":\{(?!.*delta)
+a: send {"subscribe":{"channel":"open"},"id":11}
+a: recv {"id":11,"error":{"code":105,"message":"already subscribed"}}
+a: send {"subscribe":{"channel":"plain:1"},"id":12}
+a: recv {"id":12,"subscribe":{}}
+a: send {"subscribe":{"channel":"plain:2"},"id":13}
+a: recv {"id":13,"subscribe":{}}
+a: send {"subscribe":{"channel":"plain:3"},"id":14}
+a: recv {"id":14,"subscribe":{}}
+a: send {"subscribe":{"channel":"plain:4"},"id":15}
+a: recv {"id":15,"subscribe":{}}
+a: send {"subscribe":{"channel":"plain:5"},"id":16}
+a: recv {"id":16,"error":{"code":106,"message":"limit exceeded"}}
+a: send_lines {"unsubscribe":{"channel":"plain:1"},"id":17} | {"subscribe":{"channel":"plain:5"},"id":18}
+a: recv {"id":17,"unsubscribe":{}}
+a: recv {"id":18,"subscribe":{}}
+a: send {"rpc":{"method":"m"},"id":19}
+a: recv {"id":19,"error":{"code":108,"message":"not available"}}
+a: send {"subscribe":{"channel":"open","recover":true,"epoch":"gone","offset":3,"flag":2},"id":20}
+a: recv {"id":20,"error":{"code":105,"message":"already subscribed"}}
+a: send_lines {"unsubscribe":{"channel":"open"},"id":21} | {"subscribe":{"channel":"open","recover":true,"epoch":"gone","offset":3,"flag":2},"id":22}
+a: recv {"id":21,"unsubscribe":{}}
+a: recv {"id":22,"error":{"code":112,"message":"unrecoverable position"}}
+a: send {"subscribe":{"channel":"open","recover":true,"epoch":"gone","offset":3},"id":23}
+a: like ^\{"id":23,"subscribe":\{(?!.*"recovered").*"was_recovering":true
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 4: what ends a connection
+--- websocket
+a: open /none
+a: send hello
+a: recv_close 3501 /JSON/
+a: open /none
+a: send {}
+a: recv_close 3501 /not connect/
+a: open /none
+a: send {"id":1,"subscribe":{"channel":"open"}}
+a: recv_close 3501 /not connect/
+a: open /none
+a: send {"connect":{}}
+a: recv_close 3501 /no id/
+a: open /none
+a: send {"id":1,"connect":{"token":5}}
+a: recv_close 3501 /wrong type/
+a: open /none
+a: send_lines {"id":1,"connect":{}} | {"id":2,"connect":{}}
+a: like ^\{"id":1,"connect":
+a: recv_close 3501 /connected already/
+a: open /none
+a: send_lines {"id":1,"connect":{}} | {"id":2,"ping":{}}
+a: like ^\{"id":1,"connect":
+a: recv_close 3501 /ping/
+a: open /none
+a: send_lines {"id":1,"connect":{}} | {}
+a: like ^\{"id":1,"connect":
+a: recv_close 3501 /pong without a ping/
+a: open /none
+a: send_lines {"id":1,"connect":{}} | {"id":2,"subscribe":{}}
+a: like ^\{"id":1,"connect":
+a: recv_close 3501 /no channel/
+a: open /none
+a: send_lines {"id":1,"connect":{}} | {"send":{"data":1}}
+a: like ^\{"id":1,"connect":
+a: recv_close 3508 /not available/
+a: open /none
+a: frame 1
+a: recv_close 3501 /JSON/
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 5: tokens that im_logic knows
+--- websocket
+a: open /ws
+a: send {"id":1,"connect":{}}
+a: recv_close 3501 /no token/
+a: open /ws
+a: send {"id":1,"connect":{"token":"unknown"}}
+a: recv_close 3500 /token/
+a: open /ws
+a: send_lines {"id":1,"connect":{"token":"0123456789abcdef"}} | {"id":2,"subscribe":{"channel":"users"}}
+a: like ^\{"id":1,"connect":\{.*"#u1":
+a: like ^\{"id":2,"subscribe":\{
+push: user u1 {"n":1}
+a: recv {"push":{"channel":"#u1","pub":{"data":{"n":1},"offset":1}}}
+b: open /ws
+b: send_lines {"id":1,"connect":{"token":"00000000000000b1"}} | {"id":2,"subscribe":{"channel":"users"}} | {"id":3,"subscribe":{"channel":"plain:7"}}
+b: like ^\{"id":1,"connect":\{.*"#u3":
+b: recv {"id":2,"error":{"code":103,"message":"permission denied"}}
+b: recv {"id":3,"subscribe":{}}
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 6: pings, and connects that don't come
+--- websocket
+a: open /short
+a: send {"id":1,"connect":{}}
+a: like ^\{"id":1,"connect":\{.*"ping":1,"pong":true
+b: open /short
+b: send {"id":1,"connect":{}}
+b: like ^\{"id":1,"connect":
+c: open /short
+a: recv {}
+a: send {}
+b: recv {}
+a: recv {}
+a: send {}
+b: recv_close 3012 /ping/
+c: recv_close 3502 /in time/
+a: recv {}
+a: send {}
+a: send {"id":2,"subscribe":{"channel":"plain:1"}}
+a: recv {"id":2,"subscribe":{}}
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 7: publish
 --- http_config
     im_room member:*   history=10 ttl=1h publish=member;
     im_room user:*     history=10 ttl=1h publish=user;
@@ -141,7 +291,7 @@ c: recv {"id":3,"error":{"code":108,"message":"not available"}}
 
 
 
-=== TEST 41: nobody to publish by
+=== TEST 8: nobody to publish by
 --- websocket
 a: open /ws
 a: send {"connect":{"token":"0123456789abcdef"},"id":1}
@@ -160,7 +310,7 @@ log: the backend "/im_connect" can't publish: status 502
 
 
 
-=== TEST 42: presence and history
+=== TEST 9: presence and history
 --- http_config
     im_room p:*     history=10 ttl=1h presence;
     im_room bare    history=0;
@@ -226,7 +376,7 @@ a: like ^\{"id":17,"history":\{"publications":\[\],
 
 
 
-=== TEST 43: nobody to ask
+=== TEST 10: nobody to ask
 --- websocket
 a: open /guest
 a: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"p:1"},"id":2}
