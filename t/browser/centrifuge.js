@@ -18,12 +18,6 @@ const library = path.join(__dirname, 'node_modules/centrifuge/dist');
 const channels = ['open:1', 'open:2', '#'];
 
 const extra = `
-        location = /connection/websocket {
-            im_comet   protocol=centrifuge;
-            im_auth    none;
-            im_connect /im_connect;
-        }
-
         location = /centrifuge.js { alias ${library}/centrifuge.js; }
 
         location = /records {
