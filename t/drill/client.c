@@ -7,6 +7,7 @@
  *
  *   client PROTOCOL DRILL CLIENTS ROOMS USERS PUBLISHERS PORT...
  *
+ * At ports PORT, /PROTOCOL/user and /PROTOCOL/guest are what it connects to.
  * Client i follows room i mod ROOMS (with centrifuge a second one too) and the
  * broadcast, the first USERS sign in and have an inbox.  A message's payload
  * is {"msg":{"d":DRILL,"t":TOPIC,"p":PUBLISHER,"n":NUMBER}}: the numbers of a
@@ -101,7 +102,7 @@ typedef struct {
 
 
 typedef struct {
-    const char    *path;
+    const char    *name;
     void         (*hello)(client_t *c);
     void         (*text)(client_t *c, char *text, size_t n);
 } protocol_t;
@@ -174,8 +175,8 @@ static long now_ms(void);
 
 
 static const protocol_t  protocols[] = {
-    { "/im", im_hello, im_text },
-    { "/centrifuge", cf_hello, cf_text }
+    { "im", im_hello, im_text },
+    { "centrifuge", cf_hello, cf_text }
 };
 
 
@@ -263,7 +264,7 @@ arguments(int argc, char **argv)
         exit(2);
     }
 
-    protocol = &protocols[strcmp(argv[1], "centrifuge") == 0];
+    protocol = &protocols[strcmp(argv[1], protocols[1].name) == 0];
     drill = argv[2];
     nclients = atoi(argv[3]);
     nrooms = atoi(argv[4]);
@@ -470,10 +471,12 @@ on_event(client_t *c, unsigned events)
         (void) epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &ev);
 
         len = snprintf(head, sizeof(head),
-                       "GET %s HTTP/1.1\r\nHost: localhost\r\n"
+                       "GET /%s/%s HTTP/1.1\r\nHost: localhost\r\n"
                        "Upgrade: websocket\r\nConnection: Upgrade\r\n"
                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                       "Sec-WebSocket-Version: 13\r\n\r\n", protocol->path);
+                       "Sec-WebSocket-Version: 13\r\n\r\n",
+                       protocol->name, c - clients < nusers ? "user"
+                                                            : "guest");
 
         if (send(c->fd, head, len, MSG_NOSIGNAL) != len) {
             lost(c);
