@@ -5,7 +5,7 @@
  * that keep a record of each message they get, and resume after a disconnect
  * from where they were.
  *
- *   client PROTOCOL DRILL CLIENTS ROOMS USERS PUBLISHERS PORT...
+ *   client centrifuge|im|both DRILL CLIENTS ROOMS USERS PUBLISHERS PORT...
  *
  * At ports PORT, /PROTOCOL/user and /PROTOCOL/guest are what it connects to.
  * Client i follows room i mod ROOMS (with centrifuge a second one too) and the
@@ -17,7 +17,7 @@
  *
  *   status             says how many are connected, and the counts up to now
  *   cut MS             cuts all connections; they are made again MS later
- *   forgotten          Redis has lost all: who had something has a hole
+ *   forgotten [TOPIC]  Redis has lost all: who had something has a hole
  *   want TOPIC P N     N messages of publisher P to TOPIC were accepted
  *   end SECONDS        waits until all have all of them, then says its verdict
  */
@@ -90,6 +90,7 @@ typedef struct {
 typedef struct {
     int            fd;
     phase_e        phase;
+    const struct protocol_s  *protocol;
     int            attempts;
     long           retry;       /* ms */
     long           heard;       /* ms */
@@ -101,7 +102,7 @@ typedef struct {
 } client_t;
 
 
-typedef struct {
+typedef struct protocol_s {
     const char    *name;
     void         (*hello)(client_t *c);
     void         (*text)(client_t *c, char *text, size_t n);
@@ -141,6 +142,7 @@ static void send_frame(client_t *c, int opcode, const void *data, size_t n);
 
 static void im_hello(client_t *c);
 static void im_text(client_t *c, char *text, size_t n);
+static void im_position(client_t *c, slot_t *slot, yajl_val frame);
 static void cf_hello(client_t *c);
 static void cf_subscribe(client_t *c, int i);
 static void cf_text(client_t *c, char *text, size_t n);
@@ -152,6 +154,7 @@ static void cf_publication(client_t *c, slot_t *slot, yajl_val pub);
 static slot_t *cf_slot(client_t *c, const char *channel);
 static void cf_channel(int topic, char *channel, size_t size);
 
+static void on_number(client_t *c, slot_t *slot, uint64_t number);
 static void on_message(client_t *c, slot_t *slot, yajl_val msg);
 static void on_hole(client_t *c, slot_t *slot);
 static record_t *record_of(slot_t *slot, long p);
@@ -163,7 +166,7 @@ static int complete(void);
 static void judge(void);
 static void tell(const char *what);
 static void cut_all(long ms);
-static void forgotten(void);
+static void forgotten(int topic);
 
 static yajl_val get(yajl_val v, const char *name, yajl_type type);
 static const char *get_string(yajl_val v, const char *name);
@@ -180,11 +183,11 @@ static const protocol_t  protocols[] = {
 };
 
 
-static const protocol_t  *protocol;
 static const char        *drill;
 static client_t          *clients;
 static int                nclients, nrooms, nusers, npublishers, nports;
 static int                ports[MAX_PORTS];
+static int                both, only;      /* im: a fourth, all */
 static int                njoined, nconnecting, next_start, epoll;
 static verdict_t          verdict;
 
@@ -228,7 +231,10 @@ main(int argc, char **argv)
             cut_all(ms);
 
         } else if (strcmp(line, "forgotten") == 0) {
-            forgotten();
+            forgotten(-1);
+
+        } else if (sscanf(line, "forgotten %199s", name) == 1) {
+            forgotten(topic_of(name));
 
         } else if (sscanf(line, "want %199s %d %ld", name, &p, &n) == 3) {
             want(name, p, (uint32_t) n);
@@ -264,7 +270,8 @@ arguments(int argc, char **argv)
         exit(2);
     }
 
-    protocol = &protocols[strcmp(argv[1], protocols[1].name) == 0];
+    both = strcmp(argv[1], "both") == 0;
+    only = strcmp(argv[1], "im") == 0;
     drill = argv[2];
     nclients = atoi(argv[3]);
     nrooms = atoi(argv[4]);
@@ -305,6 +312,7 @@ slots_init(int i)
 
     c = &clients[i];
     c->fd = -1;
+    c->protocol = &protocols[!(only || (both && i % 4 == 3))];
     c->in = malloc(IN_SIZE + 1);
     c->size = IN_SIZE;
 
@@ -322,7 +330,7 @@ slots_init(int i)
 
     k = (i + 1 + i / nrooms) % nrooms;
 
-    if (protocol == &protocols[1] && k != i % nrooms) {
+    if (c->protocol == &protocols[1] && k != i % nrooms) {
         c->slots[1].topic = k;
     }
 
@@ -475,7 +483,7 @@ on_event(client_t *c, unsigned events)
                        "Upgrade: websocket\r\nConnection: Upgrade\r\n"
                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                        "Sec-WebSocket-Version: 13\r\n\r\n",
-                       protocol->name, c - clients < nusers ? "user"
+                       c->protocol->name, c - clients < nusers ? "user"
                                                             : "guest");
 
         if (send(c->fd, head, len, MSG_NOSIGNAL) != len) {
@@ -547,7 +555,7 @@ on_handshake(client_t *c)
     c->n -= used;
     c->phase = JOINING;
 
-    protocol->hello(c);
+    c->protocol->hello(c);
 }
 
 
@@ -611,7 +619,7 @@ on_frame(client_t *c, int opcode, unsigned char *p, size_t n)
     int  code;
 
     if (opcode == OP_TEXT) {
-        protocol->text(c, (char *) p, n);
+        c->protocol->text(c, (char *) p, n);
         return;
     }
 
@@ -717,68 +725,99 @@ send_frame(client_t *c, int opcode, const void *data, size_t n)
 }
 
 
+/* With the extension: positions, and messages that have them. */
 static void
 im_hello(client_t *c)
 {
-    int   i;
-    char  first[256], token[32];
+    int      i, n;
+    char     text[1024];
+    slot_t  *slot;
 
     i = (int) (c - clients);
+    slot = c->slots;
 
-    snprintf(token, sizeof(token), "\"drl%013x\"", i);
-    snprintf(first, sizeof(first), "{\"auth\":%s,\"roomId\":%d}",
-             i < nusers ? token : "null",
-             atoi(drill) * 1000 + c->slots[0].topic);
+    n = snprintf(text, sizeof(text), "{\"roomId\":%d,\"seq\":%lu,"
+                 "\"epoch\":\"%s\",\"broadcast\":{\"seq\":%lu,"
+                 "\"epoch\":\"%s\"}", atoi(drill) * 1000 + slot[0].topic,
+                 (unsigned long) slot[0].offset, slot[0].epoch,
+                 (unsigned long) slot[3].offset, slot[3].epoch);
 
-    send_frame(c, OP_TEXT, first, strlen(first));
+    if (i < nusers) {
+        n += snprintf(text + n, sizeof(text) - n, ",\"auth\":\"drl%013x\","
+                      "\"inbox\":{\"seq\":%lu,\"epoch\":\"%s\"}", i,
+                      (unsigned long) slot[2].offset, slot[2].epoch);
+    }
+
+    n += snprintf(text + n, sizeof(text) - n, "}");
+
+    send_frame(c, OP_TEXT, text, n);
 }
 
 
-/*
- * {"code":0,"msg":{...},"op":3}, or room info.  What was pushed while it was
- * away doesn't reach a client: nobody promised it.
- */
+/* {"msg":{...},"op":3,"seq":1}, op 7: where a topic begins, or room info. */
 static void
 im_text(client_t *c, char *text, size_t n)
 {
-    int        i;
+    int        op;
     char       bad;
-    yajl_val   frame;
     slot_t    *slot;
-
-    if (memmem(text, n, "\"op\":4", 6) != NULL) {
-
-        for (i = 0; i < SLOTS && c->phase == JOINING; i++) {
-            if (c->slots[i].known) {
-                on_hole(c, &c->slots[i]);
-                verdict.told--;
-            }
-
-            c->slots[i].known = 1;
-            c->slots[i].joined = 1;
-        }
-
-        joined(c);
-        return;
-    }
+    yajl_val   frame;
 
     bad = text[n];
     text[n] = '\0';
     frame = yajl_tree_parse(text, NULL, 0);
     text[n] = bad;
 
-    slot = slot_of(c, topic_of(get_string(get(frame, "msg", yajl_t_object),
-                                          "t")));
+    op = (int) get_number(frame, "op");
 
-    if (slot == NULL) {
-        verdict.faults++;
-        fault(c, "got %.*s", (int) n, text);
+    slot = op == 2 || get_true(frame, "inbox") ? &c->slots[2]
+           : get_true(frame, "broadcast") ? &c->slots[3] : &c->slots[0];
+
+    if (op == 7) {
+        im_position(c, slot, frame);
+
+    } else if ((op != 2 && op != 3) || !slot->joined
+               || get_number(frame, "seq") == 0)
+    {
+        if (op != 4) {
+            verdict.faults++;
+            fault(c, "got %.*s", (int) n, text);
+        }
 
     } else {
+        on_number(c, slot, get_number(frame, "seq"));
         on_message(c, slot, get(frame, "msg", yajl_t_object));
     }
 
     yajl_tree_free(frame);
+}
+
+
+static void
+im_position(client_t *c, slot_t *slot, yajl_val frame)
+{
+    snprintf(slot->epoch, sizeof(slot->epoch), "%s",
+             get_string(frame, "epoch"));
+
+    if (slot->known && get_true(frame, "recovered")) {
+        verdict.recovered++;
+
+        if (get_number(frame, "seq") != slot->offset) {
+            verdict.faults++;
+            fault(c, "goes on from %lu, not %lu",
+                  (unsigned long) get_number(frame, "seq"),
+                  (unsigned long) slot->offset);
+        }
+
+    } else if (slot->known) {
+        on_hole(c, slot);
+    }
+
+    slot->offset = get_number(frame, "seq");
+    slot->known = 1;
+    slot->joined = 1;
+
+    joined(c);
 }
 
 
@@ -1026,20 +1065,7 @@ cf_push(client_t *c, yajl_val push)
 static void
 cf_publication(client_t *c, slot_t *slot, yajl_val pub)
 {
-    uint64_t  offset;
-
-    offset = get_number(pub, "offset");
-
-    if (offset > slot->offset + 1) {
-        verdict.faults++;
-        fault(c, "number %lu after %lu", (unsigned long) offset,
-              (unsigned long) slot->offset);
-    }
-
-    if (offset > slot->offset) {
-        slot->offset = offset;
-    }
-
+    on_number(c, slot, get_number(pub, "offset"));
     on_message(c, slot, get(get(pub, "data", yajl_t_object), "msg",
                             yajl_t_object));
 }
@@ -1078,6 +1104,21 @@ cf_channel(int topic, char *channel, size_t size)
 
     } else {
         snprintf(channel, size, "#");
+    }
+}
+
+
+static void
+on_number(client_t *c, slot_t *slot, uint64_t number)
+{
+    if (number > slot->offset + 1) {
+        verdict.faults++;
+        fault(c, "number %lu after %lu", (unsigned long) number,
+              (unsigned long) slot->offset);
+    }
+
+    if (number > slot->offset) {
+        slot->offset = number;
     }
 }
 
@@ -1347,13 +1388,17 @@ cut_all(long ms)
 
 /* Whoever has got anything saw what Redis lost. */
 static void
-forgotten(void)
+forgotten(int topic)
 {
     int      i, p;
     slot_t  *slot;
 
     for (i = 0; i < nclients * SLOTS; i++) {
         slot = &clients[i / SLOTS].slots[i % SLOTS];
+
+        if (topic != -1 && slot->topic != topic) {
+            continue;
+        }
 
         for (p = 0; p < npublishers && !slot->forgotten; p++) {
             slot->forgotten = slot->records[p] != NULL
