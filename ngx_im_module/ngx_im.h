@@ -52,6 +52,7 @@
 #define NGX_IM_LEASE_MS        12000
 #define NGX_IM_RENEW_MS        3000
 #define NGX_IM_WHEEL_SLOTS     512       /* of one second each */
+#define NGX_IM_TOKEN_LEN       16
 #define NGX_IM_MAX_SLOTS       256       /* worker incarnations in the zone */
 
 
@@ -98,7 +99,8 @@ typedef struct {
 typedef struct {
     ngx_im_redis_conf_t  redis;
     ngx_str_t            node;
-    ngx_str_t            token;          /* random, of this nginx instance */
+    ngx_str_t            token;          /* random, of this nginx instance,
+                                            the zone's after a reload */
     im_rules_t           rules;
     ngx_shm_zone_t      *zone;
     ngx_uint_t           max_sessions;         /* im_limit sessions=, worker */

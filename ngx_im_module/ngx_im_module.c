@@ -344,8 +344,8 @@ ngx_im_init_main_conf(ngx_conf_t *cf, void *conf)
         }
     }
 
-    imcf->token.len = 16;
-    imcf->token.data = ngx_pnalloc(cf->pool, 16 + 1);
+    imcf->token.len = NGX_IM_TOKEN_LEN;
+    imcf->token.data = ngx_pnalloc(cf->pool, NGX_IM_TOKEN_LEN + 1);
     if (imcf->token.data == NULL) {
         return NGX_CONF_ERROR;
     }

@@ -38,6 +38,7 @@ struct ngx_im_ip_s {
 typedef struct {
     ngx_im_counters_t   slots[NGX_IM_MAX_SLOTS];
     ngx_im_ip_t        *buckets[NGX_IM_ZONE_BUCKETS];
+    u_char              token[NGX_IM_TOKEN_LEN];
 } ngx_im_zone_t;
 
 
@@ -77,14 +78,19 @@ ngx_im_zone_init(ngx_conf_t *cf, ngx_im_main_conf_t *imcf)
 static ngx_int_t
 ngx_im_zone_init_zone(ngx_shm_zone_t *zone, void *data)
 {
-    ngx_im_zone_t    *iz;
-    ngx_slab_pool_t  *shpool;
+    ngx_im_zone_t       *iz;
+    ngx_slab_pool_t     *shpool;
+    ngx_im_main_conf_t  *imcf;
 
+    imcf = zone->data;
     shpool = (ngx_slab_pool_t *) zone->shm.addr;
 
-    /* a reload goes on with what is there */
+    /* a reload goes on with what is there, and is the same instance */
 
     if (data != NULL || zone->shm.exists) {
+        iz = shpool->data;
+        ngx_memcpy(imcf->token.data, iz->token, NGX_IM_TOKEN_LEN);
+
         return NGX_OK;
     }
 
@@ -92,6 +98,8 @@ ngx_im_zone_init_zone(ngx_shm_zone_t *zone, void *data)
     if (iz == NULL) {
         return NGX_ERROR;
     }
+
+    ngx_memcpy(iz->token, imcf->token.data, NGX_IM_TOKEN_LEN);
 
     shpool->data = iz;
     shpool->log_nomem = 0;

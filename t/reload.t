@@ -138,6 +138,7 @@ open socket
 crowd: 50 7 /none
 reload:
 record: draining 1
+redis: ZCARD im:{reg}:t:test-1 => ^1$
 until: /status "draining":true
 a: open /none
 a: send {"roomId":8}
