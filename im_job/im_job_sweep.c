@@ -15,14 +15,13 @@
 #include "im_daemon_log.h"
 
 
-#define IM_JOB_WORKER_LEASE  12000     /* ms */
+#define IM_JOB_WORKER_LEASE  "12000"   /* ms */
 #define IM_JOB_SWEEPS        64        /* under way */
 #define IM_JOB_SWEEP_QUEUE   "10000"   /* then nobody is told */
 
 
 typedef struct {
     im_job_t  *job;
-    uint64_t   now;
     uint16_t   p;
     im_str_t   topic;      /* these three behind the struct or allocated */
     im_str_t   worker;
@@ -34,7 +33,7 @@ static im_int_t im_job_sweep_find(const im_job_t *job, im_str_t worker);
 static void im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic,
     im_str_t worker);
 static void im_job_sweep_value(const im_daemon_reply_t *reply, void *data);
-static void im_job_sweep_time(const im_daemon_reply_t *reply, void *data);
+static void im_job_sweep_ask(im_job_sweep_t *sweep);
 static void im_job_sweep_lease(const im_daemon_reply_t *reply, void *data);
 static im_int_t im_job_sweep_run(im_job_sweep_t *sweep);
 static void im_job_sweep_done(const im_daemon_reply_t *reply, void *data);
@@ -178,7 +177,7 @@ im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic,
 static void
 im_job_sweep_value(const im_daemon_reply_t *reply, void *data)
 {
-    im_str_t         value, time = im_str("TIME");
+    im_str_t         value;
     im_job_sweep_t  *sweep = data;
 
     value = im_daemon_reply_str(reply);
@@ -198,34 +197,32 @@ im_job_sweep_value(const im_daemon_reply_t *reply, void *data)
     memcpy(sweep->value.data, value.data, value.len);
     sweep->value.len = value.len;
 
-    if (im_daemon_redis_command(sweep->job->link, IM_PARTITION_REG, &time, 1,
-                                im_job_sweep_time, sweep)
-        != IM_OK)
-    {
-        im_job_sweep_free(sweep);
-    }
+    im_job_sweep_ask(sweep);
 }
 
 
+/*
+ * Clock and lease are read as one.  Who renews it behind that had let it lapse:
+ * such a worker writes all of its routes again, with other values.
+ */
 static void
-im_job_sweep_time(const im_daemon_reply_t *reply, void *data)
+im_job_sweep_ask(im_job_sweep_t *sweep)
 {
-    im_buf_t         key;
-    im_str_t         args[3];
-    im_job_sweep_t  *sweep = data;
-
-    sweep->now = im_daemon_reply_time(reply);
+    im_buf_t  key;
+    im_str_t  args[4];
 
     im_buf_init(&key, 256);
     im_key_nodes(&key, sweep->job->redis.prefix);
 
-    args[0] = im_str_z("ZSCORE");
-    args[1] = im_buf_str(&key);
+    args[0] = im_buf_str(&key);
+    args[1] = im_str_z(IM_JOB_WORKER_LEASE);
     args[2] = sweep->worker;
+    args[3] = im_str_z("1");
 
-    if (key.failed || sweep->now == 0
-        || im_daemon_redis_command(sweep->job->link, IM_PARTITION_REG, args, 3,
-                                   im_job_sweep_lease, sweep)
+    if (key.failed
+        || im_daemon_redis_script(sweep->job->link, IM_PARTITION_REG,
+                                  &im_script_live, args, 4, 1,
+                                  im_job_sweep_lease, sweep)
            != IM_OK)
     {
         im_job_sweep_free(sweep);
@@ -235,18 +232,13 @@ im_job_sweep_time(const im_daemon_reply_t *reply, void *data)
 }
 
 
-/* A lease holds while now < end <= now + length. */
 static void
 im_job_sweep_lease(const im_daemon_reply_t *reply, void *data)
 {
-    int64_t          end, now;
     im_job_sweep_t  *sweep = data;
 
-    now = (int64_t) sweep->now;
-    end = im_daemon_reply_int(reply, 0);
-
     if (reply == NULL || im_daemon_reply_is_error(reply)
-        || (end > now && end <= now + IM_JOB_WORKER_LEASE)
+        || im_daemon_reply_len(reply) != 0
         || im_job_sweep_run(sweep) != IM_OK)
     {
         im_job_sweep_free(sweep);

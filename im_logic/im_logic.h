@@ -24,8 +24,9 @@
 #include "im_logic_pool.h"
 
 
-#define IM_LOGIC_LEASE        12000     /* ms, of a worker */
-#define IM_LOGIC_MAX_WORKERS  4096
+#define IM_LOGIC_LEASE        "12000"   /* ms, of a worker */
+#define IM_LOGIC_JOB_LEASE    "6000"
+#define IM_LOGIC_MAX_WORKERS  "4096"
 #define IM_LOGIC_MAX_USERS    1000      /* in the answer about a room */
 #define IM_LOGIC_MAX_REPLY    (4 * 1024 * 1024)
 

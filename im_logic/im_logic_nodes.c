@@ -3,8 +3,6 @@
  *
  * Which workers live, their rules and totals: read from the registry about
  * once a second.
- *
- * A lease holds while now < end <= now + length, by Redis' clock.
  */
 
 #include <stdlib.h>
@@ -22,21 +20,18 @@ struct im_logic_look_s {
     im_logic_t        *logic;
     im_logic_nodes_t   nodes;
     im_sketch_t        users;
-    uint64_t           now;
     uint64_t           last;       /* hash of the rules merged last */
     im_uint_t          left;       /* records to come */
     unsigned           failed:1;
 };
 
 
-static void im_logic_look_time_handler(const im_daemon_reply_t *reply,
-    void *data);
 static void im_logic_look_jobs_handler(const im_daemon_reply_t *reply,
     void *data);
 static void im_logic_look_nodes_handler(const im_daemon_reply_t *reply,
     void *data);
-static void im_logic_look_range(im_logic_look_t *look, const im_buf_t *key,
-    im_daemon_reply_pt fn);
+static void im_logic_look_live(im_logic_look_t *look, const im_buf_t *key,
+    const char *length, im_daemon_reply_pt fn);
 static im_int_t im_logic_look_add(im_logic_look_t *look, im_str_t worker);
 static im_int_t im_logic_look_record(im_logic_look_t *look, im_str_t worker);
 static void im_logic_look_record_handler(const im_daemon_reply_t *reply,
@@ -51,7 +46,7 @@ static int im_logic_worker_cmp(const void *a, const void *b);
 void
 im_logic_nodes_look(im_logic_t *logic)
 {
-    im_str_t          time = im_str("TIME");
+    im_buf_t          key;
     im_logic_look_t  *look;
 
     if (logic->look != NULL || !im_daemon_redis_ready(logic->redis)) {
@@ -69,27 +64,10 @@ im_logic_nodes_look(im_logic_t *logic)
 
     logic->look = look;
 
-    if (im_daemon_redis_command(logic->redis, IM_PARTITION_REG, &time, 1,
-                                im_logic_look_time_handler, look)
-        != IM_OK)
-    {
-        look->failed = 1;
-        im_logic_look_done(look);
-    }
-}
-
-
-static void
-im_logic_look_time_handler(const im_daemon_reply_t *reply, void *data)
-{
-    im_buf_t          key;
-    im_logic_look_t  *look = data;
-
-    look->now = im_daemon_reply_time(reply);
-
     im_buf_init(&key, 256);
-    im_key_jobs(&key, look->logic->prefix);
-    im_logic_look_range(look, &key, im_logic_look_jobs_handler);
+    im_key_jobs(&key, logic->prefix);
+    im_logic_look_live(look, &key, IM_LOGIC_JOB_LEASE,
+                       im_logic_look_jobs_handler);
     im_buf_cleanup(&key);
 }
 
@@ -98,40 +76,39 @@ static void
 im_logic_look_jobs_handler(const im_daemon_reply_t *reply, void *data)
 {
     im_buf_t          key;
-    im_uint_t         i;
     im_logic_look_t  *look = data;
 
-    for (i = 1; i < im_daemon_reply_len(reply); i += 2) {
-        if (im_daemon_reply_int(im_daemon_reply_at(reply, i), 0)
-            > (int64_t) look->now)
-        {
-            look->nodes.jobs++;
-        }
+    if (reply == NULL || im_daemon_reply_is_error(reply)) {
+        look->failed = 1;
+        im_logic_look_done(look);
+        return;
     }
+
+    look->nodes.jobs = im_daemon_reply_len(reply);
 
     im_buf_init(&key, 256);
     im_key_nodes(&key, look->logic->prefix);
-    im_logic_look_range(look, &key, im_logic_look_nodes_handler);
+    im_logic_look_live(look, &key, IM_LOGIC_LEASE,
+                       im_logic_look_nodes_handler);
     im_buf_cleanup(&key);
 }
 
 
-/* A lease zset; without a command there is no reply: the look ends here. */
+/* Who holds a lease; without a command there is no reply: the look ends. */
 static void
-im_logic_look_range(im_logic_look_t *look, const im_buf_t *key,
-    im_daemon_reply_pt fn)
+im_logic_look_live(im_logic_look_t *look, const im_buf_t *key,
+    const char *length, im_daemon_reply_pt fn)
 {
-    im_str_t  args[5];
+    im_str_t  args[4];
 
-    args[0] = im_str_z("ZRANGEBYSCORE");
-    args[1] = im_buf_str(key);
-    args[2] = im_str_z("-inf");
-    args[3] = im_str_z("+inf");
-    args[4] = im_str_z("WITHSCORES");
+    args[0] = im_buf_str(key);
+    args[1] = im_str_z(length);
+    args[2] = im_str_set("", 0);
+    args[3] = im_str_z(IM_LOGIC_MAX_WORKERS);
 
-    if (key->failed || look->now == 0
-        || im_daemon_redis_command(look->logic->redis, IM_PARTITION_REG, args,
-                                   5, fn, look)
+    if (key->failed
+        || im_daemon_redis_script(look->logic->redis, IM_PARTITION_REG,
+                                  &im_script_live, args, 4, 1, fn, look)
            != IM_OK)
     {
         look->failed = 1;
@@ -143,27 +120,22 @@ im_logic_look_range(im_logic_look_t *look, const im_buf_t *key,
 static void
 im_logic_look_nodes_handler(const im_daemon_reply_t *reply, void *data)
 {
-    int64_t           end;
     im_uint_t         i, n;
     im_logic_look_t  *look = data;
 
-    n = im_daemon_reply_len(reply) / 2;
+    n = im_daemon_reply_len(reply);
 
-    if (reply == NULL || im_daemon_reply_is_error(reply) || look->now == 0) {
+    if (reply == NULL || im_daemon_reply_is_error(reply)) {
         look->failed = 1;
         n = 0;
     }
 
     look->left = 1;
 
-    for (i = 0; i < n && look->nodes.nworkers < IM_LOGIC_MAX_WORKERS; i++) {
-        end = im_daemon_reply_int(im_daemon_reply_at(reply, 2 * i + 1), 0);
-
-        if (end > (int64_t) look->now
-            && end <= (int64_t) look->now + IM_LOGIC_LEASE
-            && im_logic_look_add(look, im_daemon_reply_str(
-                                     im_daemon_reply_at(reply, 2 * i)))
-               != IM_OK)
+    for (i = 0; i < n; i++) {
+        if (im_logic_look_add(look, im_daemon_reply_str(
+                                        im_daemon_reply_at(reply, i)))
+            != IM_OK)
         {
             look->failed = 1;
             break;

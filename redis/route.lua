@@ -39,5 +39,5 @@ for i = 10, #ARGV, 2 do
   elseif op == '-' then redis.call('HDEL', KEYS[2], sid)
   else redis.call('UNLINK', KEYS[2]) end
 end
-if #ARGV > 9 then redis.call('EXPIRE', KEYS[2], ARGV[4]) end
+redis.call('EXPIRE', KEYS[2], ARGV[4])
 return {1, e, top, past, '', tell()}

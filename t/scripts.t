@@ -16,7 +16,7 @@ my $sock = "$dir/redis.sock";
 my ($pid, $conn, %sha, $gen);
 
 my %text = map { $_ => slurp("redis/$_.lua") }
-    qw(meta pub route hist page lease sweep own control revoke limit register
+    qw(meta live pub route hist page lease sweep own control revoke limit register
        login
        token);
 $text{$_} = $text{meta} . $text{$_} for qw(pub route);
@@ -226,15 +226,19 @@ subtest 'routes' => sub {
     is(route('r:m', 'w1', 1, 5)->[0], 0, 'the same version: refused');
     is(route('r:m', 'w1', 1, 4)->[4], '2:5', 'an older one is told');
     is(r('HLEN', '{1}:r:m:k:w1'), 2, 'members');
-    route('r:m', 'w1', 2, 6, '-s1', '', '+s3', 'c');
+    r('EXPIRE', $_, 5) for '{1}:r:m:k:w1', '{1}:r:m:w';
+    route('r:m', 'w1', 2, 6);
+    cmp_ok(r('TTL', $_), '>', 5, "$_ is kept when its count is told again")
+        for '{1}:r:m:k:w1', '{1}:r:m:w';
+    route('r:m', 'w1', 2, 7, '-s1', '', '+s3', 'c');
     is_deeply([ sort @{ r('HKEYS', '{1}:r:m:k:w1') } ], [qw(s2 s3)],
               'changed');
-    route('r:m', 'w1', 1, 7, '=', '', '+s9', 'z');
+    route('r:m', 'w1', 1, 8, '=', '', '+s9', 'z');
     is_deeply(r('HKEYS', '{1}:r:m:k:w1'), ['s9'], 'asserted again');
-    is(route('r:m', 'w1', 0, 8)->[0], 1, 'left');
+    is(route('r:m', 'w1', 0, 9)->[0], 1, 'left');
     is(r('EXISTS', '{1}:r:m:w', '{1}:r:m:k:w1'), 0, 'nothing is left behind');
-    is(route('r:m', 'w1', 1, 7)->[0], 0, 'a late join does not come back');
-    is(route('r:m', 'w1', 1, 9)->[0], 1, 'a new one does');
+    is(route('r:m', 'w1', 1, 8)->[0], 0, 'a late join does not come back');
+    is(route('r:m', 'w1', 1, 10)->[0], 1, 'a new one does');
 
     my $j = route('r:new', 'w1', 1, 1);
     my $q = pub('r:new', ids(1));
@@ -319,6 +323,18 @@ subtest 'leases' => sub {
     is(lease('w1', 300)->[0], 2, 'the record was lost');
     lease('w1', 0);
     is(r('ZSCORE', '{reg}:nodes', 'w1'), undef, 'given up');
+
+    my $live = sub { script('live', 1, '{reg}:nodes', 300, @_, 10) };
+    lease('w1', 300);
+    lease('w3', 300);
+    is_deeply([ sort @{ $live->('') } ], [qw(w1 w3)], 'both live');
+    is_deeply($live->('w1'), ['w1'], 'one of them does');
+    is_deeply($live->('w4'), [], 'nobody');
+    r('ZADD', '{reg}:nodes', 1, 'w1');
+    r('ZADD', '{reg}:nodes', 9e12, 'w3');
+    is_deeply($live->(''), [], 'over, and too far ahead');
+    is_deeply([ map { @{ $live->($_) } } qw(w1 w3) ], [], 'one by one too');
+    lease($_, 0) for qw(w1 w3);
 
     is_deeply(lease('w1', 300)->[3], [], 'nobody has died');
     lease('w2', 1);
