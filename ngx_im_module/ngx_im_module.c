@@ -579,6 +579,7 @@ ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rcf->addr = u.addrs;
     rcf->name = args[1];
     rcf->timeout = 5000;
+    rcf->refresh = 600000;
     ngx_str_set(&rcf->prefix, "im:");
 
     for (i = 2; i < cf->args->nelts; i++) {
@@ -622,13 +623,23 @@ ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
             rcf->timeout = n;
 
+        } else if (ngx_im_option(&args[i], "refresh=", &value)) {
+            n = ngx_parse_time(&value, 0);
+            if (n == NGX_ERROR || n < 1000 || n > 86400000) {
+                return ngx_im_invalid(cf, cmd, &args[i],
+                                      "must be a time from 1s to 24h");
+            }
+
+            rcf->refresh = n;
+
         } else if (ngx_im_option(&args[i], "tls=", &value)) {
             return ngx_im_invalid(cf, cmd, &args[i], "is not available: use "
                            "a unix socket, or a TLS proxy on this machine");
 
         } else {
             return ngx_im_invalid(cf, cmd, &args[i], "is unknown; there are "
-                       "user= password= db= prefix= partitions= timeout=");
+                       "user= password= db= prefix= partitions= timeout= "
+                       "refresh=");
         }
     }
 

@@ -41,6 +41,7 @@ static int ngx_im_route_wants(ngx_im_route_t *route);
 static void ngx_im_route_settle(ngx_im_route_t *route);
 static void ngx_im_route_to(ngx_im_route_t *route, im_list_t *list);
 static im_int_t ngx_im_route_again(im_topic_t *topic, void *data);
+static void ngx_im_route_refresh(ngx_im_sync_t *sync);
 static void ngx_im_route_look(ngx_im_route_t *route);
 static void ngx_im_route_follow_sub(im_sub_t *sub);
 
@@ -198,6 +199,7 @@ ngx_im_route_create(ngx_im_sync_t *sync, im_str_t name, uint16_t partition)
 
     im_list_init(&route->link);
     im_list_init(&route->watch);
+    im_list_init(&route->aged);
     im_list_init(&route->changes);
     im_list_init(&route->info_link);
     im_list_init(&route->joins);
@@ -212,6 +214,7 @@ ngx_im_route_destroy(ngx_im_route_t *route)
 {
     im_list_remove(&route->link);
     im_list_remove(&route->watch);
+    im_list_remove(&route->aged);
     im_list_remove(&route->info_link);
 
     ngx_im_route_forget_changes(route);
@@ -864,6 +867,10 @@ ngx_im_route_handler(ngx_im_worker_t *w, void *data, void *ctx)
         return;
     }
 
+    route->told_at = ngx_current_msec;
+    im_list_remove(&route->aged);
+    im_list_insert_tail(&sync->aged, &route->aged);
+
     ngx_im_route_pin(route);
 
     /* who joins by this reply is told together */
@@ -1005,6 +1012,8 @@ ngx_im_route_tick(ngx_im_sync_t *sync)
     im_list_t        watch;
     ngx_im_route_t  *route;
 
+    ngx_im_route_refresh(sync);
+
     im_list_splice(&sync->due, &sync->changed);
 
     im_list_init(&watch);
@@ -1016,6 +1025,47 @@ ngx_im_route_tick(ngx_im_sync_t *sync)
 
         if (route->topic != NULL) {
             ngx_im_route_look(route);
+        }
+    }
+}
+
+
+/*
+ * What was told long ago is told again, some in each second: so it doesn't
+ * expire, and what went wrong without a sign is right again.
+ */
+static void
+ngx_im_route_refresh(ngx_im_sync_t *sync)
+{
+    ngx_uint_t       n;
+    ngx_im_route_t  *route;
+
+    if (!sync->up) {
+        return;
+    }
+
+    for (n = NGX_IM_ROUTE_AGED + sync->worker->ntopics / NGX_IM_ROUTE_AGED;
+         n > 0 && !im_list_empty(&sync->aged);
+         n--)
+    {
+        route = im_list_data(im_list_first(&sync->aged), ngx_im_route_t, aged);
+
+        if (ngx_current_msec - route->told_at
+            < sync->worker->conf->redis.refresh)
+        {
+            return;
+        }
+
+        im_list_remove(&route->aged);
+
+        if (route->topic == NULL) {
+            continue;
+        }
+
+        route->dirty = 1;
+
+        if (!route->busy && im_list_empty(&route->link)) {
+            ngx_im_route_to(route, &sync->changed);
         }
     }
 }

@@ -73,6 +73,7 @@ ngx_im_sync_init(ngx_im_worker_t *w)
     im_list_init(&sync->due);
     im_list_init(&sync->changed);
     im_list_init(&sync->watch);
+    im_list_init(&sync->aged);
     im_list_init(&sync->left);
     im_list_init(&sync->infos);
     im_list_init(&sync->lazy);

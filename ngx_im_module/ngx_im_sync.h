@@ -32,6 +32,7 @@
 #define NGX_IM_ROUTE_CHANGES   500             /* members in one call */
 #define NGX_IM_CHANGE_BYTES    65536           /* of what others are told */
 #define NGX_IM_ROUTE_QUEUE     "10000"         /* then others aren't told */
+#define NGX_IM_ROUTE_AGED      100             /* told again in a second */
 #define NGX_IM_ROUTE_WINDOW    256             /* calls at once */
 #define NGX_IM_LEAVES_MAX      65536
 #define NGX_IM_GHOSTS          100             /* a second */
@@ -86,6 +87,8 @@ struct ngx_im_route_s {
     im_topic_t       *topic;       /* NULL: nobody follows it here any more */
     im_list_t         link;        /* in sync->urgent, due, changed or left */
     im_list_t         watch;       /* in sync->watch */
+    im_list_t         aged;        /* in sync->aged, since told_at */
+    ngx_msec_t        told_at;
     im_list_t         changes;     /* to be sent */
     ngx_uint_t        nchanges;
     im_buf_t          held;        /* batch entries that wait for a reply */
@@ -145,6 +148,7 @@ struct ngx_im_sync_s {
     im_list_t         due;         /* then these */
     im_list_t         changed;     /* with the next tick */
     im_list_t         watch;       /* looked at by each tick */
+    im_list_t         aged;        /* told, the longest ago first */
     im_list_t         left;        /* leaves not confirmed, no call out */
     im_list_t         infos;       /* rooms that are due to be told of */
     im_list_t         lazy;        /* rooms that may have changed */

@@ -620,7 +620,7 @@ qr/im_comet.*not allowed here/
 
 === TEST 52: a whole configuration is good
 --- http_config
-    im_redis 127.0.0.1:1 db=3 prefix=chat: partitions=64 timeout=3s;
+    im_redis 127.0.0.1:1 db=3 prefix=chat: partitions=64 timeout=3s refresh=1m;
     im_node comet-1;
     im_room chat:* history=100 ttl=24h presence publish=member;
     im_room ticker history=1 ttl=1m join=user publish=user;
@@ -650,3 +650,14 @@ b: refused 503 /(?i)Retry-After:/ /ws
 --- no_error_log
 [alert]
 [emerg]
+
+
+
+=== TEST 53: routes told again too often
+--- http_config
+    im_redis 127.0.0.1:1 refresh=999ms;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_redis.*refresh=999ms/

@@ -80,12 +80,16 @@ kill: job2
 push: room 3 1
 push: room 3 2
 a: silent
+until: /status "link":"degraded"
+logged: 1 Redis at .* is there
 start: job
 push: room 3 3
 a: recv msg 1
 a: recv msg 2
 a: recv msg 3
 a: silent
+until: /status "link":"up"
+logged: 1 Redis at .* is there
 start: job2
 --- no_error_log
 [error]
@@ -159,3 +163,77 @@ b: info 20 {"u2":"Bob"}
 b: silent
 --- no_error_log
 [error]
+
+
+
+=== TEST 7: a lease that is gone: all routes and members are told again
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":7}
+a: recv op 4
+until: /im/rooms/7 "user":"u1"
+redis: ZREMRANGEBYRANK im:{reg}:nodes 0 -1
+redis: DEL im:{2}:r:7:w => ^1$
+log: the lease was not there: all routes are told again
+until: :$TEST_NGINX_IM_HTTP /im/health "workers":1
+until: :$TEST_NGINX_IM_HTTP2 /im/health "workers":1
+until: /im/rooms/7 "count":\s*1\b
+until: /im/rooms/7 "user":"u1"
+push: room 7 1
+a: recv msg 1
+a: silent
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 8: a worker that stands still for longer than its lease
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":7}
+a: recv op 4
+push: room 7 1
+a: recv msg 1
+pause: worker
+until: 15 :$TEST_NGINX_IM_HTTP /im/rooms/7 "count":\s*0\b
+http: :$TEST_NGINX_IM_HTTP POST /im/push 503 {"rooms":["7"],"data":0}
+resume: worker
+log: the lease had lapsed: all routes are told again
+until: :$TEST_NGINX_IM_HTTP /im/health "workers":1
+until: :$TEST_NGINX_IM_HTTP2 /im/health "workers":1
+until: /im/rooms/7 "count":\s*1\b
+push: room 7 2
+a: recv msg 2
+a: silent
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 9: a route that vanished is told again
+--- http_config
+    im_redis $TEST_NGINX_IM_REDIS refresh=1s;
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open /none
+a: send {"roomId":7}
+a: recv op 4
+push: room 7 1
+a: recv msg 1
+redis: DEL im:{2}:r:7:w => ^1$
+until: /im/rooms/7 "count":\s*1\b
+push: room 7 2
+a: recv msg 2
+a: silent
+redis: DEL im:{2}:r:7:w => ^1$
+push: room 7 3
+a: recv msg 3
+a: silent
+--- no_error_log
+[error]
+[alert]
