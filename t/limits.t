@@ -260,3 +260,32 @@ b: recv msg "end"
 until: /status "slow":1\b
 --- no_error_log
 [alert]
+
+
+
+=== TEST 11: a frame that is cut by a full socket is finished first
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_PORT2 sndbuf=16k;
+        location = /none { im_comet protocol=im; im_auth none; }
+    }
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open :$TEST_NGINX_IM_PORT2 /none
+a: send {"roomId":1}
+a: recv op 4
+b: open /none
+b: send {"roomId":1}
+b: recv op 4
+flood: 1x900000 room 1 b
+push: all "all"
+b: recv msg "all"
+a: ping answer me
+a: recv_long 1x900000
+a: recv_any pong "all"
+push: room 1 "end"
+a: recv msg "end"
+--- no_error_log
+[alert]

@@ -87,3 +87,30 @@ a: silent
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 3: two nodes with one name: both say so, nobody is stopped
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+start: nginx2 test-1
+a: open /none
+a: send {"roomId":1}
+a: recv op 4
+b: open :$TEST_NGINX_IM_PORT2 /none
+b: send {"roomId":1}
+b: recv op 4
+push: room 1 1
+a: recv msg 1
+b: recv msg 1
+until: /im/rooms/1 "count":\s*2\b
+log: 25 another nginx uses the node name "test-1"
+output: nginx2 another nginx uses the node name "test-1"
+push: room 1 2
+a: recv msg 2
+b: recv msg 2
+--- no_error_log
+[alert]

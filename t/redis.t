@@ -244,3 +244,56 @@ b: open /none
 redis: GET im:{reg}:conf => ^16$
 --- no_error_log
 [alert]
+
+
+
+=== TEST 10: a user of its own, a password, a database, a prefix
+--- http_config
+    im_redis $TEST_NGINX_IM_REDIS user=im password=secret db=3 prefix=chat:;
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- services: redis
+--- redis
+ACL SETUSER im on >secret ~chat:* ~im_* &chat:* +@all -@dangerous +info +role +config|get
+--- not_ready
+--- websocket
+start: logic --redis-user=im --redis-password=secret --redis-db=3 --prefix=chat:
+start: job --redis-user=im --redis-password=secret --redis-db=3 --prefix=chat:
+until: /im/health ^200
+a: open /none
+a: send {"roomId":1}
+a: recv op 4
+push: room 1 1
+push: all 2
+a: recv msg 1
+a: recv msg 2
+until: /im/rooms/1 "count":\s*1\b
+redis: DBSIZE => ^0$
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 11: the wrong password, until it is right
+--- http_config
+    im_redis $TEST_NGINX_IM_REDIS user=im password=other prefix=chat:;
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- services: redis
+--- redis
+ACL SETUSER im on >secret ~chat:* ~im_* &chat:* +@all -@dangerous +info +role +config|get
+--- not_ready
+--- websocket
+a: refused 503 /(?i)Retry-After:/ /none
+log: can't be used: WRONGPASS
+redis: ACL SETUSER im >other
+a: open /none
+a: send {"roomId":1}
+a: recv op 4
+--- no_error_log
+[alert]

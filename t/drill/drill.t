@@ -263,7 +263,7 @@ my @drills = (
         wait_for(3, 30);
         kill 'USR1', $proxy;
         wait_for(1, 5);
-    }, proxy => 1 ],
+    }, proxy => 1, resume => $long ],
 );
 
 
@@ -413,6 +413,7 @@ sub publisher {
     }
 
     $SIG{TERM} = sub { $end = 1 };
+    srand($p + $number);
 
     # each topic once, so that all have a position to lose
     my @all = $everywhere
@@ -502,15 +503,20 @@ sub same_id {
 
 # A proxy to the second node; between two USR1 nothing passes it.
 sub proxy {
+    my $listen;
+
+    Test::Im::Stack::until_true(10, sub {
+        $listen = IO::Socket::INET->new(Listen => 512, ReuseAddr => 1,
+            LocalAddr => '127.0.0.1', LocalPort => $stack->{port} + 2);
+    }) or die "port of the proxy: $!\n";
+
     my $pid = fork();
 
     die "fork: $!" unless defined $pid;
     return $pid if $pid;
 
     my (%peer, $black, $bytes);
-    my $select = IO::Select->new(my $listen = IO::Socket::INET->new(
-        Listen => 512, LocalAddr => '127.0.0.1', ReuseAddr => 1,
-        LocalPort => $stack->{port} + 2)) or POSIX::_exit(1);
+    my $select = IO::Select->new($listen);
     my $parent = getppid();
 
     $SIG{USR1} = sub { $black = !$black };

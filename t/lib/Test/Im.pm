@@ -240,7 +240,7 @@ sub start {
     my $command = $Commands{$name} or die "no program \"$name\"\n";
 
     die "$name runs already\n" if $Pids{$name};
-    node2() if $name eq 'nginx2';
+    node2(splice @args) if $name eq 'nginx2';
 
     delete $Ended{$name};
 
@@ -296,6 +296,7 @@ sub ended {
 
 # A second node with the configuration of the first, on another port.
 sub node2 {
+    my $node = $_[0] || 'test-2';
     my $root = Test::Nginx::Socket::server_root();
     my $port = Test::Nginx::Socket::server_port();
     my $conf = slurp("$root/conf/nginx.conf");
@@ -303,7 +304,7 @@ sub node2 {
     mkdir "$Dir/node2";
     $conf =~ s/\blisten $port\b/listen $ENV{TEST_NGINX_IM_PORT2}/;
     $conf =~ s/^\s*listen \S+ ssl;$//mg;
-    $conf =~ s/\bim_node test-1;/im_node test-2;/;
+    $conf =~ s/\bim_node test-1;/im_node $node;/;
     $conf =~ s/^daemon on;$//m;
     $conf =~ s/\Q$root\E\/logs/$Dir\/node2/g;
     spew("$Dir/node2/nginx.conf", $conf);
@@ -504,6 +505,8 @@ my %Steps = (
     start   => sub { start(split ' ', $_[0]) },
     stop    => sub { stop($_[0], 'TERM') },
     kill    => \&step_kill,
+    pause   => sub { step_pause('STOP', @_) },
+    resume  => sub { step_pause('CONT', @_) },
     reload  => \&step_reload,
     quit    => \&step_quit,
     log     => sub { step_log('error.log', 1, @_) },
@@ -557,6 +560,7 @@ my %Verbs = (
     burst       => \&client_burst,
     recv_set    => \&client_recv_set,
     recv_long   => \&client_recv_long,
+    recv_any    => \&client_recv_any,
     stall       => sub { 1 },
     gone        => \&client_gone,
     info        => \&client_info,
@@ -1194,6 +1198,27 @@ sub client_infos {
 }
 
 
+# pong JSON: a pong and a message, in any order
+sub client_recv_any {
+    my ($client, $arg) = @_;
+    my (undef, $want) = split ' ', $arg, 2;
+    my %got;
+
+    for (1 .. 2) {
+        my $frame = $client->next_message(deadline())
+            or die "nothing came\n";
+        my $kind = $frame->{opcode} == 10 ? 'pong' : 'message';
+        $got{$kind} = $frame->{payload};
+    }
+
+    die 'got ' . join(', ', %got) . "\n"
+        unless defined $got{pong} && defined $got{message}
+               && $Json->encode($Json->decode($got{message})->{msg}) eq $want;
+
+    return 1;
+}
+
+
 # What was sent before its answer would have come before it.
 sub client_silent {
     my ($client) = @_;
@@ -1499,6 +1524,15 @@ sub step_kill {
 }
 
 
+# PROGRAM | worker: it stands still, and goes on
+sub step_pause {
+    my ($signal, $name) = @_;
+    my ($pid) = $name eq 'worker' ? children(nginx_pid()) : $Pids{$name};
+
+    return $pid && kill $signal, $pid;
+}
+
+
 sub step_reload {
     my $pid = nginx_pid();
     my @workers = children($pid) or die "no workers: master_on()?\n";
@@ -1528,12 +1562,13 @@ sub step_quit {
 }
 
 
-# REGEX
+# [SECONDS] REGEX
 sub step_log {
     my ($file, $want, $re) = @_;
     my $path = Test::Nginx::Socket::server_root() . "/logs/$file";
+    my $seconds = $re =~ s/\A(\d+) // ? $1 : $Limit;
 
-    until_true($Limit, sub { slurp($path) =~ /$re/ })
+    until_true($seconds, sub { slurp($path) =~ /$re/ })
         or die "not in $file:\n" . tail($path) . "\n";
 
     return 1;
