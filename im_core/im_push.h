@@ -44,7 +44,7 @@ typedef enum {
     IM_CONTROL_CHANGES = 1,     /* members of a room came or went: who */
     IM_CONTROL_ROOM_INFO,       /* tell the followers of a room who is there */
     IM_CONTROL_DISCONNECT,      /* code, reason, except */
-    IM_CONTROL_SUBSCRIBE,       /* room, epoch, seq, data, expire_at */
+    IM_CONTROL_SUBSCRIBE,       /* room, position, info, data, expire_at */
     IM_CONTROL_UNSUBSCRIBE,     /* room, code, reason */
     IM_CONTROL_REFRESH,         /* expired, expire_at, info */
     IM_CONTROL_FORGET           /* seq: what of a topic is to be forgotten */

@@ -7,6 +7,7 @@
  */
 
 #include "im_logic_api.h"
+#include "im_base64.h"
 #include "im_id.h"
 #include "im_key.h"
 
@@ -53,6 +54,8 @@ static im_int_t im_logic_api_control_room(im_logic_command_t *c,
     im_str_t channel);
 static im_int_t im_logic_api_control_nested(im_logic_command_t *c,
     im_str_t text, const im_json_field_t *fields, void *dst);
+static im_int_t im_logic_api_control_base64(im_logic_command_t *c,
+    im_str_t text, im_str_t *json);
 static void im_logic_api_add_except(im_buf_t *b,
     const im_json_strings_t *whitelist);
 static void im_logic_api_control(im_logic_command_t *c,
@@ -137,11 +140,19 @@ im_logic_api_subscribe(im_logic_command_t *c)
         return;
     }
 
-    if (t.override.len != 0 || t.info.len != 0 || t.b64info.len != 0
-        || t.b64data.len != 0)
+    if (t.override.len != 0) {
+        im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE, "override");
+        return;
+    }
+
+    if (im_logic_api_control_base64(c, t.b64info, &t.info) != IM_OK
+        || im_logic_api_control_base64(c, t.b64data, &t.data) != IM_OK)
     {
-        im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
-                              "override, info, b64info, b64data");
+        return;
+    }
+
+    if (t.info.len > UINT16_MAX) {
+        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "info is too large");
         return;
     }
 
@@ -172,6 +183,7 @@ im_logic_api_subscribe(im_logic_command_t *c)
         im_logic_api_add_number(&b, "seq", since.offset);
     }
 
+    im_logic_api_add_member(&b, "info", t.info);
     im_logic_api_add_member(&b, "data", t.data);
 
     if (t.expire_at > 0) {
@@ -284,8 +296,9 @@ im_logic_api_refresh(im_logic_command_t *c)
         return;
     }
 
-    if (t.expire_at < 0) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "expire_at");
+    if (t.expire_at < 0 || t.info.len > UINT16_MAX) {
+        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, t.expire_at < 0
+                              ? "expire_at" : "info is too large");
         return;
     }
 
@@ -385,6 +398,39 @@ im_logic_api_control_nested(im_logic_command_t *c, im_str_t text,
     }
 
     im_logic_command_fail_status(c, im_logic_json_status(why), why);
+
+    return IM_ERROR;
+}
+
+
+/* What comes in base64 is JSON all the same.  On IM_ERROR c has failed. */
+static im_int_t
+im_logic_api_control_base64(im_logic_command_t *c, im_str_t text,
+    im_str_t *json)
+{
+    im_int_t  rc;
+
+    if (text.len == 0) {
+        return IM_OK;
+    }
+
+    rc = im_base64_decode(&c->arena, text, 0, json);
+
+    if (rc == IM_OK) {
+        rc = im_json_check(*json);
+    }
+
+    if (rc == IM_OK) {
+        return IM_OK;
+    }
+
+    if (rc == IM_DECLINED) {
+        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                              "b64info and b64data are JSON in base64");
+
+    } else {
+        im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
+    }
 
     return IM_ERROR;
 }

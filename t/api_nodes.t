@@ -72,6 +72,7 @@ c: recv_close 3503
     im_room h     history=100 ttl=1h;
     im_room $vip  history=0 join=user;
     im_room 1     history=0;
+    im_room pres  history=0 presence;
     im_limit      topics=5;
 --- config
     location = /ws {
@@ -139,6 +140,9 @@ b: recv {"push":{"channel":"h","pub":{"data":5,"offset":4}}}
 http: POST /api/publish 200 {"channel":"h","data":6} => "offset":5
 a: recv {"push":{"channel":"h","pub":{"data":6,"offset":5}}}
 b: recv {"push":{"channel":"h","pub":{"data":6,"offset":5}}}
+http: POST /api/subscribe 200 {"user":"u1","client":"$one","channel":"pres","info":{"role":"x"}} => "result":\{\}
+a: recv {"push":{"channel":"pres","subscribe":{}}}
+until: POST /api/presence {"channel":"pres"} => "presence":\{"$one":\{"user":"u1","client":"$one","chan_info":\{"role":"x"\}\}\}
 http: POST /api/refresh 200 {"user":"u1","client":"$one","expire_at":2000000000} => "result":\{\}
 a: like ^\{"push":\{"refresh":\{"expires":true,"ttl":\d+\}\}\}$
 http: POST /api/refresh 200 {"user":"u1","expired":true} => "result":\{\}
