@@ -166,6 +166,8 @@ b: like "client":
 b: send {"subscribe":{"channel":"many:1"},"id":2}
 b: like ^\{"id":2
 until: POST /api/channels {} => ^200 \{"result":\{"channels":\{(?=.*"p":\{"num_clients":1\})(?=.*"many:1":\{"num_clients":2\})
+until: POST /api/presence {"channel":"p"} => "presence":\{"[0-9a-f-]{36}":\{"user":"","client":"[0-9a-f-]{36}"\}\}
+http: POST /api/presence_stats 200 {"channel":"p"} => \{"num_clients":1,"num_users":1\}
 http: POST /api/channels 200 {"pattern":"many:*"} => ^\{"result":\{"channels":\{"many:1":\{"num_clients":2\}\}\}\}\n$
 http: POST /api/channels 200 {"pattern":"x*"} => ^\{"result":\{"channels":\{\}\}\}\n$
 http: POST /api/channels 200 {"pattern":"[a-z]"} => ^\{"result":\{"channels":\{"p":\{"num_clients":1\}\}\}\}\n$
