@@ -304,3 +304,45 @@ a: recv_close 1008 /kept out/
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 10: control entries that aren't valid
+--- config
+    location = /ws { im_comet protocol=im; im_auth none; }
+    location = /centrifuge { im_comet protocol=centrifuge; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- http_config
+    im_room * history=0 presence;
+--- websocket
+a: open /ws
+a: send {"roomId":1}
+a: recv op 4
+b: open /centrifuge
+b: send {"id":1,"connect":{}}
+b: like "connect":
+b: send {"id":2,"subscribe":{"channel":"1","join_leave":true}}
+b: like "subscribe":
+b: like "join":
+redis: EVAL redis.call('XADD',KEYS[1],'*','t','u:x','i','','w','*','d','garbage') 1 im:{0}:q
+log: malformed control entry of topic "u:x"
+redis: EVAL redis.call('XADD',KEYS[1],'*','t','u:x','i','','w','*','d','\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\99\0\0\0\0\0\0\2{}') 1 im:{0}:q
+redis: EVAL redis.call('XADD',KEYS[1],'*','t','u:3','i','','w','*','d','\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\3\0\0\0\0\0\0\2[]') 1 im:{0}:q
+log: control entry 3 of topic "u:3" is not valid
+redis: EVAL redis.call('XADD',KEYS[1],'*','t','u:4','i','','w','*','d','\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\4\0\0\0\0\0\0\2[]') 1 im:{0}:q
+log: control entry 4 of topic "u:4" is not valid
+redis: EVAL redis.call('XADD',KEYS[1],'*','t','u:5','i','','w','*','d','\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5\0\0\0\0\0\0\2[]') 1 im:{0}:q
+log: control entry 5 of topic "u:5" is not valid
+redis: EVAL redis.call('XADD',KEYS[1],'*','t','u:6','i','','w','*','d','\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\6\0\0\0\0\0\0\2[]') 1 im:{0}:q
+log: control entry 6 of topic "u:6" is not valid
+redis: EVAL redis.call('XADD',KEYS[1],'*','t','r:1','i','','w','*','d','\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\2[]') 1 im:{0}:q
+log: changes of topic "r:1" are not valid
+redis: EVAL redis.call('XADD',KEYS[1],'*','t','r:1','i','','w','*','d','\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\20{"changes":[5,{}]}\32\32') 1 im:{0}:q
+redis: EVAL redis.call('XADD',KEYS[1],'*','t','u:x','i','','w','*') 1 im:{0}:q
+output: job entry is not a push, skipped
+push: room 1 "after"
+a: recv msg "after"
+b: like "after"
+b: silent
+--- no_error_log
+[alert]
