@@ -59,7 +59,7 @@ static const im_logic_path_t  im_logic_paths[] = {
 void
 im_logic_handler(im_daemon_request_t *r, void *data)
 {
-    im_str_t                rest, options = im_str("OPTIONS");
+    im_str_t                rest = im_null_str, options = im_str("OPTIONS");
     im_logic_t             *logic = data;
     const im_logic_path_t  *path;
 
