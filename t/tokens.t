@@ -12,6 +12,7 @@ __DATA__
 --- http_config
     im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs;
     im_jwt_key ES256 file=$TEST_NGINX_IM_KEYS/es256.pub kid=e;
+    im_room seen    history=10 ttl=1h presence;
     im_room users   history=10 ttl=1h join=user presence;
     im_room a       history=10 ttl=1h;
     im_room b:*     history=10 ttl=1h;
@@ -202,6 +203,34 @@ a: send {"subscribe":{"channel":"$p","token":"JWT(HS256 hs {"sub":"u1","channel"
 a: like "id":8,"subscribe"
 a: send {"sub_refresh":{"channel":"$p","token":"JWT(HS256 hs {"sub":"u2","channel":"$p"})"},"id":9}
 a: recv_close 3500 /another user/
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 6: what others are told
+--- websocket
+b: open /ws
+b: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2"})"},"id":1}
+b: like "connect"
+b: send {"subscribe":{"channel":"seen","join_leave":true},"id":2}
+b: like "id":2,"subscribe"
+b: like "push":\{"channel":"seen","join":\{"info":\{"user":"u2",
+a: open /ws
+a: send {"connect":{"token":"JWT(HS256 hs {"sub":"u1","info":{"name":"Ann"}})"},"id":1}
+a: like "connect"
+a: send {"subscribe":{"channel":"seen","token":"JWT(HS256 hs {"sub":"u1","channel":"seen","info":["boss"]})"},"id":2}
+a: like "id":2,"subscribe"
+b: like "channel":"seen","join":\{"info":\{"user":"u1","client":"[^"]+","conn_info":\{"name":"Ann"\},"chan_info":\["boss"\]\}
+b: send {"presence":{"channel":"seen"},"id":3}
+b: like "id":3,"presence":\{"presence":\{.*"user":"u1","client":"[^"]+","conn_info":\{"name":"Ann"\},"chan_info":\["boss"\]\}
+a: send {"unsubscribe":{"channel":"seen"},"id":3}
+a: like "id":3,"unsubscribe"
+b: like "channel":"seen","leave":\{"info":\{"user":"u1",.*"chan_info":\["boss"\]
+a: send {"subscribe":{"channel":"seen"},"id":4}
+a: like "id":4,"subscribe"
+b: like "channel":"seen","join":\{"info":\{"user":"u1","client":"[^"]+","conn_info":\{"name":"Ann"\}\}
 --- no_error_log
 [error]
 [alert]

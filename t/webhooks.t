@@ -256,7 +256,7 @@ c: like "id":2,"rpc"
         location = /hook/room    { return 200 '{"result":{"channels":["nowhere"]}}'; }
         location = /hook/ok      { return 200 '{"result":{}}'; }
         location = /hook/data    { return 200 '{"result":{"data":{"changed":1},"idempotency_key":"same"}}'; }
-        location = /hook/sub     { return 200 '{"result":{"data":{"welcome":1}}}'; }
+        location = /hook/sub     { return 200 '{"result":{"data":{"welcome":1},"info":{"boss":1}}}'; }
     }
 --- config
     im_webhook publish   /hook/ok;
@@ -296,6 +296,8 @@ access: /hook/user 200 \{"client":"[0-9a-f-]{36}","transport":"websocket","proto
 a: send {"subscribe":{"channel":"users","data":{"d":1}},"id":2}
 a: like ^\{"id":2,"subscribe":\{.*"data":\{"welcome":1\}
 access: /hook/sub 200 \{"client":"[0-9a-f-]{36}",.*"user":"u1","meta":\{"m":1\},"channel":"users","data":\{"d":1\}\}
+a: send {"presence":{"channel":"users"},"id":3}
+a: like "id":3,"presence":.*"conn_info":\{"name":"Ann"\},"chan_info":\{"boss":1\}
 push: user u1 {"n":1}
 a: like "channel":"#u1","pub":\{"data":\{"n":1\}
 b: open /guest
