@@ -178,6 +178,14 @@ class Stack {
             }
         }
 
+        const found = fs.readdirSync(this.dir)
+            .filter((name) => name.startsWith('asan'));
+
+        if (found.length > 0) {
+            throw new Error('sanitizer: ' + fs.readFileSync(
+                path.join(this.dir, found[0]), 'utf8'));
+        }
+
         if (passed) {
             fs.rmSync(this.dir, { recursive: true, force: true });
 
