@@ -839,6 +839,67 @@ test('webhooks', async (stack) => {
 });
 
 
+async function api(stack, method, body) {
+    const answer = await fetch(`${stack.url}/api/${method}`, {
+        method: 'POST', body: JSON.stringify(body) });
+    const { result, error } = await answer.json();
+
+    if (!result) {
+        throw new Error(`${method}: ${JSON.stringify(error)}`);
+    }
+
+    return result;
+}
+
+
+test('what the server API does to a client', async (stack) => {
+    const token = jwt({ sub: 'kim', info: { name: 'Kim' } });
+    const a = await new Client(stack, '/jwt', { token }).connect();
+    const room = await a.join('open:api');
+    const user = 'kim';
+
+    const { offset } = await api(stack, 'publish', { channel: 'open:api',
+        data: { n: 1 }, tags: { kind: 'test' } });
+
+    await until(() => room.data().length === 1, 10);
+    equal([room.data(), room.of('publication')[0].tags, offset],
+          [[{ n: 1 }], { kind: 'test' }, 1]);
+
+    await until(async () => {
+        const { presence } = await api(stack, 'presence',
+                                       { channel: 'open:api' });
+        return presence[a.id] && equal(presence[a.id].conn_info,
+                                       { name: 'Kim' });
+    }, 10);
+
+    await api(stack, 'subscribe', { user, channel: 'open:served' });
+    await until(() => a.of('subscribed', 'open:served').length === 1, 10);
+    await api(stack, 'broadcast', { channels: ['open:served', '#kim'],
+                                    data: 2 });
+    await until(() => a.of('publication', 'open:served').length === 1
+                      && a.of('publication', '#kim').length === 1, 10);
+
+    a.cut();
+    await api(stack, 'publish', { channel: '#kim', data: 3 });
+    await until(() => a.of('publication', '#kim').length === 2, 10);
+    equal(a.of('publication', '#kim').map((e) => e.data), [2, 3]);
+
+    await room.sub.ready(10000);
+    await api(stack, 'unsubscribe', { user, channel: 'open:api' });
+    await until(() => room.of('unsubscribed').length === 1, 10);
+    equal(room.of('unsubscribed')[0].code, 2000);
+
+    await api(stack, 'disconnect', { user, disconnect: { code: 4000,
+                                                         reason: 'again' } });
+    await until(() => a.of('connecting').some((e) => e.code === 4000), 10);
+    await a.centrifuge.ready(10000);
+
+    await api(stack, 'disconnect', { user });
+    await until(() => a.of('disconnected').length === 1, 10);
+    return equal(a.of('disconnected')[0].code, 3503);
+});
+
+
 test('nginx quits', async (stack) => {
     const a = await new Client(stack, '/none').connect();
     const room = await a.join('open:quit');
