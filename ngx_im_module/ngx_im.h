@@ -53,6 +53,7 @@
 #define NGX_IM_RENEW_MS        3000
 #define NGX_IM_WHEEL_SLOTS     512       /* of one second each */
 #define NGX_IM_TOKEN_LEN       16
+#define NGX_IM_TURN            5000      /* us: of what is done in turns */
 #define NGX_IM_MAX_SLOTS       256       /* worker incarnations in the zone */
 
 
@@ -390,6 +391,8 @@ struct ngx_im_worker_s {
     time_t              handshake_time;
     uint32_t            wheel_time;      /* of the slot looked at last */
     im_list_t           ready;           /* joins to be served */
+    im_list_t           due;             /* sessions, as in wheel */
+    ngx_event_t         due_event;
     ngx_event_t         resume_event;
     ngx_event_t         flush_event;
     ngx_event_t         close_event;
@@ -491,6 +494,9 @@ im_str_t ngx_im_session_info(ngx_im_session_t *s);
 /* JSON of the subscription, for others: "" none.  Not of the broadcast. */
 im_str_t ngx_im_session_sub_info(im_sub_t *sub);
 void ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info);
+
+/* Microseconds, for what is done in turns. */
+uint64_t ngx_im_clock(void);
 
 /* Sets the next look at this session, in seconds from now. */
 void ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds);

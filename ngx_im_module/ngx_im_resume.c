@@ -12,7 +12,6 @@
 #include "ngx_im_sync.h"
 
 
-#define NGX_IM_RESUME_TURN   5       /* ms */
 #define NGX_IM_RESUME_RETRY  50      /* ms */
 
 
@@ -46,7 +45,6 @@ static ngx_int_t ngx_im_resume_told_log(ngx_im_route_t *route, im_log_t *log,
     const im_reply_t *reply);
 static ngx_int_t ngx_im_resume_told_frame(ngx_im_worker_t *w, im_log_t *log,
     ngx_im_resume_reply_pt encode, const im_reply_t *reply);
-static uint64_t ngx_im_resume_now(void);
 
 
 void
@@ -346,7 +344,7 @@ ngx_im_resume_handler(ngx_event_t *ev)
     ngx_im_worker_t  *w;
 
     w = ev->data;
-    end = ngx_im_resume_now() + NGX_IM_RESUME_TURN * 1000;
+    end = ngx_im_clock() + NGX_IM_TURN;
 
     im_list_init(&later);
 
@@ -358,7 +356,7 @@ ngx_im_resume_handler(ngx_event_t *ev)
 
         if (ngx_im_resume_serve(im_list_data(q, ngx_im_join_t, link))
             == NGX_OK
-            && ngx_im_resume_now() >= end)
+            && ngx_im_clock() >= end)
         {
             break;
         }
@@ -903,15 +901,4 @@ ngx_im_resume_cut(ngx_im_session_t *s, im_sub_t *sub)
     if (s->phase != NGX_IM_CLOSED) {
         (void) ngx_im_command_reply(s, &reply);
     }
-}
-
-
-static uint64_t
-ngx_im_resume_now(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }

@@ -29,6 +29,7 @@ static void ngx_im_session_mark(ngx_im_worker_t *w, u_char *id,
     uint32_t index);
 static uint32_t ngx_im_session_veil(ngx_im_worker_t *w, const u_char *id);
 static im_sub_t *ngx_im_session_sub(ngx_im_session_t *s, im_str_t topic);
+static ngx_uint_t ngx_im_session_first_ping(ngx_im_session_t *s);
 static ngx_int_t ngx_im_session_keep(ngx_im_session_t *s,
     const ngx_im_identity_t *id);
 static ngx_int_t ngx_im_session_copy(u_char **to, size_t *len, im_str_t s);
@@ -42,6 +43,7 @@ static void ngx_im_session_sub_free(im_sub_t *sub);
 static void ngx_im_session_half_close(ngx_im_session_t *s);
 static void ngx_im_close_handler(ngx_event_t *ev);
 static void ngx_im_tick_handler(ngx_event_t *ev);
+static void ngx_im_due_handler(ngx_event_t *ev);
 static void ngx_im_session_due(ngx_im_session_t *s);
 static void ngx_im_session_ping(ngx_im_session_t *s);
 static void ngx_im_worker_gauges(ngx_im_worker_t *w);
@@ -71,6 +73,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     im_list_init(&w->blocked);
     im_list_init(&w->flush);
     im_list_init(&w->ready);
+    im_list_init(&w->due);
 
     for (i = 0; i < NGX_IM_WHEEL_SLOTS; i++) {
         im_list_init(&w->wheel[i]);
@@ -101,6 +104,10 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     w->flush_event.handler = ngx_im_flush_handler;
     w->flush_event.data = w;
     w->flush_event.log = w->log;
+
+    w->due_event.handler = ngx_im_due_handler;
+    w->due_event.data = w;
+    w->due_event.log = w->log;
 
     w->resume_event.handler = ngx_im_resume_handler;
     w->resume_event.data = w;
@@ -396,7 +403,7 @@ ngx_im_session_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
     }
 
     ngx_im_session_phase(s, NGX_IM_OPEN);
-    ngx_im_session_deadline(s, s->conf->ping / 1000);
+    ngx_im_session_deadline(s, ngx_im_session_first_ping(s));
 
     if (ngx_im_session_keep(s, id) != NGX_OK
         || ngx_im_session_topics(s, id) != NGX_OK)
@@ -419,6 +426,22 @@ ngx_im_session_renew(ngx_im_session_t *s, int64_t expires, im_str_t info)
     if (info.len > 0 && s->more != NULL) {
         (void) ngx_im_session_copy(&s->more->info, &s->more->info_len, info);
     }
+}
+
+
+/* Who came together isn't asked together. */
+static ngx_uint_t
+ngx_im_session_first_ping(ngx_im_session_t *s)
+{
+    ngx_uint_t  seconds;
+
+    seconds = s->conf->ping / 1000;
+
+    if (!s->conf->proto->pings) {
+        return seconds;
+    }
+
+    return seconds - (ngx_uint_t) ngx_random() % (seconds / 2 + 1);
 }
 
 
@@ -1159,10 +1182,8 @@ ngx_im_session_ttl(ngx_im_session_t *s)
 static void
 ngx_im_tick_handler(ngx_event_t *ev)
 {
-    uint32_t           now;
-    im_list_t          due, *slot;
-    ngx_im_worker_t   *w;
-    ngx_im_session_t  *s;
+    uint32_t          now;
+    ngx_im_worker_t  *w;
 
     w = ev->data;
     now = ngx_time();
@@ -1171,26 +1192,13 @@ ngx_im_tick_handler(ngx_event_t *ev)
         w->wheel_time = now - 1;
     }
 
-    im_list_init(&due);
-
     while (w->wheel_time != now) {
-        slot = &w->wheel[++w->wheel_time % NGX_IM_WHEEL_SLOTS];
-        im_list_splice(&due, slot);
+        w->wheel_time++;
+        im_list_splice(&w->due, &w->wheel[w->wheel_time % NGX_IM_WHEEL_SLOTS]);
         ngx_im_token_tick(w, w->wheel_time);
     }
 
-    while (!im_list_empty(&due)) {
-        s = im_list_data(im_list_first(&due), ngx_im_session_t, wheel);
-        im_list_remove(&s->wheel);
-
-        if (s->deadline > now) {
-            im_list_insert_tail(&w->wheel[s->deadline % NGX_IM_WHEEL_SLOTS],
-                                &s->wheel);
-            continue;
-        }
-
-        ngx_im_session_due(s);
-    }
+    ngx_im_due_handler(&w->due_event);
 
     ngx_im_send_tick(w);
     ngx_im_worker_gauges(w);
@@ -1198,6 +1206,51 @@ ngx_im_tick_handler(ngx_event_t *ev)
     if (!ngx_exiting || w->nsessions) {
         ngx_add_timer(ev, 1000);
     }
+}
+
+
+/* Many came at once and are due at once: some milliseconds of them a turn. */
+static void
+ngx_im_due_handler(ngx_event_t *ev)
+{
+    uint64_t           end;
+    ngx_im_worker_t   *w;
+    ngx_im_session_t  *s;
+
+    w = ev->data;
+    end = ngx_im_clock() + NGX_IM_TURN;
+
+    while (!im_list_empty(&w->due)) {
+        s = im_list_data(im_list_first(&w->due), ngx_im_session_t, wheel);
+        im_list_remove(&s->wheel);
+
+        if (s->deadline > ngx_time()) {
+            im_list_insert_tail(&w->wheel[s->deadline % NGX_IM_WHEEL_SLOTS],
+                                &s->wheel);
+            continue;
+        }
+
+        ngx_im_session_due(s);
+
+        if (ngx_im_clock() >= end) {
+            break;
+        }
+    }
+
+    if (!im_list_empty(&w->due) && !ev->posted) {
+        ngx_post_event(ev, &ngx_posted_next_events);
+    }
+}
+
+
+uint64_t
+ngx_im_clock(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 
