@@ -18,6 +18,7 @@
 #include "im_logic_v1.h"
 #include "im_json.h"
 #include "im_key.h"
+#include "im_push.h"
 #include "im_utf8.h"
 
 
@@ -100,6 +101,8 @@ static void im_logic_logout_read(im_logic_account_t *a);
 static void im_logic_logout_handler(const im_daemon_reply_t *reply,
     void *data);
 static void im_logic_logout_done(im_logic_account_t *a);
+static void im_logic_logout_told(void *data, im_uint_t status,
+    const char *msg, im_uint_t workers);
 
 static void im_logic_account_tokens(im_logic_account_t *a, im_str_t token,
     uint64_t life, uint64_t max, im_logic_account_pt next);
@@ -809,10 +812,48 @@ im_logic_logout_handler(const im_daemon_reply_t *reply, void *data)
 }
 
 
+/* The connections that were opened with them end too. */
 static void
 im_logic_logout_done(im_logic_account_t *a)
 {
-    im_logic_account_end(a, a->failed ? IM_ACCOUNT_DATABASE : IM_ACCOUNT_OK);
+    im_buf_t       topic;
+    im_str_t       data = im_str("{\"code\":0,\"reason\":\"logged out\"}");
+    im_envelope_t  e;
+
+    if (a->failed) {
+        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
+        return;
+    }
+
+    memset(&e, 0, sizeof(im_envelope_t));
+    e.operation = IM_CONTROL_DISCONNECT;
+    e.user = a->user;
+    e.data = data;
+
+    im_buf_init(&topic, IM_NAME_MAX + 2);
+    im_topic_user(&topic, a->user);
+
+    if (topic.failed) {
+        im_logic_account_end(a, IM_ACCOUNT_SYSTEM);
+
+    } else {
+        im_logic_control(a->logic, im_buf_str(&topic), &e, 1,
+                         im_logic_logout_told, a);
+    }
+
+    im_buf_cleanup(&topic);
+}
+
+
+static void
+im_logic_logout_told(void *data, im_uint_t status, const char *msg,
+    im_uint_t workers)
+{
+    (void) msg;
+    (void) workers;
+
+    im_logic_account_end(data, status == 200 ? IM_ACCOUNT_OK
+                                             : IM_ACCOUNT_DATABASE);
 }
 
 

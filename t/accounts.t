@@ -208,7 +208,15 @@ http: POST /v1/user/check_auth 200 {"Auth":"$one"} => "code":-1004,
 http: POST /v1/user/check_auth 200 {"Auth":"$two"} => "code":0,
 http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<three>[0-9a-f]{16})"
 http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "Auth":"(?<bob>[0-9a-f]{16})"
+a: open /ws
+a: send {"auth":"$three","roomId":1}
+a: recv op 4 count=1
+b: open /ws
+b: send {"auth":"$bob","roomId":2}
+b: recv op 4 count=1
 http: GET /v1/user/logout?auth=$two&all=1 200 => "code":0,
+a: recv_close 1008 /logged out/
+b: silent
 http: POST /v1/user/check_auth 200 {"Auth":"$two"} => "code":-1004,
 http: POST /v1/user/check_auth 200 {"Auth":"$three"} => "code":-1004,
 http: POST /v1/user/check_auth 200 {"Auth":"$bob"} => "code":0,
