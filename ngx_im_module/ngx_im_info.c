@@ -16,6 +16,7 @@
 #define NGX_IM_INFO_PAUSE   1000        /* ms */
 #define NGX_IM_INFO_RATE    8192        /* bytes a ms, of a room */
 #define NGX_IM_INFO_LOOK    5           /* sessions looked at a ms */
+#define NGX_IM_INFO_ASKED   20          /* workers' members read a ms, by all */
 #define NGX_IM_INFO_TIMER   100         /* ms */
 #define NGX_IM_INFO_LAZY    500         /* rooms a second */
 #define NGX_IM_INFO_ROUNDS  2
@@ -28,6 +29,7 @@ struct ngx_im_info_s {
     ngx_uint_t        nsessions;
     uint64_t          count;       /* of users */
     ngx_uint_t        looked;
+    ngx_uint_t        nworkers;
     unsigned          all:1;
     unsigned          force:1;
 };
@@ -505,6 +507,7 @@ ngx_im_info_frame(ngx_im_info_t *info, im_buf_t *b, ngx_im_members_t *members)
     ngx_uint_t    n, i;
 
     info->looked = members->n;
+    info->nworkers = members->nworkers;
 
     n = ngx_im_info_users(members);
 
@@ -589,6 +592,10 @@ ngx_im_info_tell(ngx_im_info_t *info, im_str_t frame)
     hash = im_siphash(route->sync->worker->hub.users.seed, frame.data,
                       frame.len) | 1;
     look = info->looked / NGX_IM_INFO_LOOK;
+
+    /* each of them asks for those of each */
+
+    look = ngx_max(look, info->nworkers * info->nworkers / NGX_IM_INFO_ASKED);
     all = 0;
     some = 0;
 

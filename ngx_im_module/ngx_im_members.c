@@ -11,7 +11,7 @@
 
 
 #define NGX_IM_MEMBERS_BYTES    (16 * 1024 * 1024)
-#define NGX_IM_MEMBERS_WORKERS  256
+#define NGX_IM_MEMBERS_WORKERS  1024
 #define NGX_IM_MEMBERS_LOOK     20000    /* sessions */
 #define NGX_IM_MEMBERS_PAGE     1000
 #define NGX_IM_MEMBERS_VALUE    65536
@@ -35,6 +35,7 @@ typedef struct {
     void               *data;
     ngx_uint_t          ncalls;
     ngx_uint_t          looked;
+    ngx_uint_t          nworkers;
     uint64_t            rest;
     im_buf_t            bytes;
     im_buf_t            places;       /* of ngx_im_members_place_t */
@@ -260,7 +261,6 @@ ngx_im_members_routes_handler(ngx_im_worker_t *w, void *data, void *ctx)
 {
     size_t                  i;
     im_str_t                worker;
-    ngx_uint_t              n;
     redisReply             *reply;
     ngx_im_members_call_t  *call;
 
@@ -275,9 +275,9 @@ ngx_im_members_routes_handler(ngx_im_worker_t *w, void *data, void *ctx)
         return;
     }
 
-    n = 0;
-
-    for (i = 0; i + 1 < reply->elements && n < NGX_IM_MEMBERS_WORKERS; i += 2)
+    for (i = 0;
+         i + 1 < reply->elements && call->nworkers < NGX_IM_MEMBERS_WORKERS;
+         i += 2)
     {
         worker = ngx_im_reply_str(reply, i);
 
@@ -285,7 +285,7 @@ ngx_im_members_routes_handler(ngx_im_worker_t *w, void *data, void *ctx)
             continue;
         }
 
-        n++;
+        call->nworkers++;
 
         if (ngx_im_members_worker(call, worker) != NGX_OK) {
             call->failed = 1;
@@ -572,6 +572,7 @@ ngx_im_members_answer(ngx_im_members_call_t *call)
 
     members.n = call->places.len / sizeof(ngx_im_members_place_t);
     members.rest = call->rest;
+    members.nworkers = call->nworkers;
 
     m = im_alloc((members.n + 1) * sizeof(ngx_im_member_t));
     members.elts = m;

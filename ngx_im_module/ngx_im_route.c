@@ -1067,6 +1067,8 @@ ngx_im_route_refresh(ngx_im_sync_t *sync)
         if (!route->busy && im_list_empty(&route->link)) {
             ngx_im_route_to(route, &sync->changed);
         }
+
+        ngx_im_info_suspect(route);
     }
 }
 

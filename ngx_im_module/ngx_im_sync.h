@@ -294,6 +294,7 @@ typedef struct {
     ngx_im_member_t  *elts;        /* in no order; may be sorted */
     ngx_uint_t        n;
     uint64_t          rest;        /* sessions that were only counted */
+    ngx_uint_t        nworkers;    /* that have them */
 } ngx_im_members_t;
 
 

@@ -179,3 +179,45 @@ start: job
 a: info {"u1":"Ann","u2":"Bob"}
 --- no_error_log
 [alert]
+
+
+
+=== TEST 8: what changes while Redis is away
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- tokens
+0123456789abcdef u1 Ann
+fedcba9876543210 u2 Bob
+00000000000000c3 u3 Cy
+--- websocket
+start: nginx2
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":8}
+a: info {"u1":"Ann"}
+b: open :$TEST_NGINX_IM_PORT2 /ws
+b: send {"auth":"fedcba9876543210","roomId":8}
+b: info {"u1":"Ann","u2":"Bob"}
+c: open :$TEST_NGINX_IM_PORT2 /ws
+c: send {"auth":"00000000000000c3","roomId":8}
+c: info {"u1":"Ann","u2":"Bob","u3":"Cy"}
+a: info {"u1":"Ann","u2":"Bob","u3":"Cy"}
+stop: redis
+c: close 1000
+a: silent
+start: redis
+a: info {"u1":"Ann","u2":"Bob"}
+b: info {"u1":"Ann","u2":"Bob","u3":"Cy"}
+b: info {"u1":"Ann","u2":"Bob"}
+--- no_error_log
+[alert]
