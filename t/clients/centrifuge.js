@@ -83,7 +83,9 @@ const locations = `
 function conf(text) {
     return text
         .replace(/^\s+im_(room|inbox|broadcast)\b.*$/mg, '')
-        .replace(/^http \{$/m, `http {\n${rules}`)
+        .replace(/^http \{$/m, `http {\nim_limit topic_log=64k;\n${rules}`)
+        .replace(/^ {8}listen .*$/m,
+                 `$&\n        listen 127.0.0.1:${port + 1} sndbuf=16k;`)
         .replace(/^ {8}location = \/ws \{$/m, locations + '$&');
 }
 
@@ -100,12 +102,12 @@ function jwt(claims, key = secret) {
 
 /* A client of the SDK that keeps what it is told. */
 class Client {
-    constructor(stack, location, options = {}) {
+    constructor(stack, location, options = {}, at = stack.port) {
         const sockets = this.sockets = [];
 
         this.events = [];
         this.centrifuge = new Centrifuge(
-            `ws://127.0.0.1:${stack.port}${location}`, {
+            `ws://127.0.0.1:${at}${location}`, {
                 minReconnectDelay: 50,
                 maxReconnectDelay: 500,
                 websocket: class extends WebSocket {
@@ -529,6 +531,35 @@ test('recovery of the broadcast', async (stack) => {
     return equal(a.of('publication', '#').map((e) => e.data),
                  ['one', 'two', 'three'])
         && equal(a.of('subscribed', '#').at(-1).recovered, true);
+});
+
+
+test('a client that stalls for a while loses nothing', async (stack) => {
+    const a = await new Client(stack, '/none', {}, stack.port + 1).connect();
+    const b = await new Client(stack, '/none').connect();
+    const room = await a.join('open:stall');
+    const other = await b.join('open:stall');
+    const status = async () => (await (await fetch(
+        stack.url + '/im/status')).json()).total.slow;
+    const slow = await status();
+    const socket = a.sockets.at(-1)._socket;
+
+    socket.pause();
+
+    for (const n of numbers(1, 40)) {
+        await push(stack, { rooms: ['open:stall'],
+                            data: { n, fill: 'x'.repeat(20000) } });
+    }
+
+    await until(() => other.data().length === 40, 10);
+    await until(async () => await status() === slow + 1, 20);
+    socket.resume();
+    await until(() => room.data().length >= 40, 10);
+    equal(room.data().map((d) => d.n), numbers(1, 40));
+    equal(room.of('subscribed').at(-1).recovered, true);
+    a.close();
+    b.close();
+    return true;
 });
 
 
