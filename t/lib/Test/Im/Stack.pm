@@ -20,7 +20,7 @@ use Time::HiRes qw(sleep time);
 my $Top = Cwd::cwd();
 
 
-# build, port (node 1; node 2 is the next one, then a proxy), workers, drain,
+# build, port (node 1; node 2 has the next one), workers, drain,
 # rules (of http{}), locations (of server{}), clock (a library to preload)
 sub new {
     my ($class, %args) = @_;
