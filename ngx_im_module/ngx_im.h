@@ -112,6 +112,7 @@ typedef struct {
     ngx_uint_t           handshakes;           /* a second and worker */
     ngx_uint_t           signatures;           /* a second and worker */
     ngx_uint_t           topics_per_session;   /* topics= */
+    ngx_uint_t           new_rooms;            /* a second and worker */
     size_t               log_bytes;            /* topic_log=, of one topic */
     size_t               logs_bytes;           /* logs=, of a worker */
     size_t               recovery_bytes;       /* recovery=, of an answer */
@@ -309,6 +310,8 @@ struct ngx_im_session_s {
     uint32_t            seen;            /* ngx_time() of last bytes */
     uint32_t            expires;         /* its identity's end; 0: never */
     uint32_t            stuck;           /* ms: blocked since then */
+    uint32_t            new_time;        /* of nnew, ngx_time() */
+    uint16_t            nnew;            /* rooms that nobody had here */
     uint16_t            close_code;
     uint16_t            nrooms;          /* joined, for the log line */
     uint8_t             phase;           /* ngx_im_phase_e */
@@ -389,6 +392,8 @@ struct ngx_im_worker_s {
     ngx_uint_t          ntopics;
     ngx_uint_t          nhandshakes;     /* in the second handshake_time */
     time_t              handshake_time;
+    ngx_uint_t          nnew;            /* rooms, in the second new_time */
+    time_t              new_time;
     uint32_t            wheel_time;      /* of the slot looked at last */
     im_list_t           ready;           /* joins to be served */
     im_list_t           due;             /* sessions, as in wheel */
@@ -432,6 +437,12 @@ void ngx_im_session_random(u_char *id);
 
 /* Why no session more can be taken now, static text; NULL: it can. */
 const char *ngx_im_session_limit(ngx_im_worker_t *w);
+
+/*
+ * A room that nobody follows here costs Redis keys: NGX_BUSY, when this worker
+ * or this session has come with too many of them lately.
+ */
+ngx_int_t ngx_im_session_new_room(ngx_im_session_t *s, im_str_t topic);
 
 /*
  * Takes over c, detached by the caller.  NULL: no memory, c is the caller's.

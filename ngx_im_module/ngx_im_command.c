@@ -346,6 +346,10 @@ ngx_im_command_granted(ngx_im_session_t *s, const im_command_t *command,
         return ngx_im_command_error(s, command->id, IM_ERROR_ALREADY);
     }
 
+    if (ngx_im_session_new_room(s, command->topic) != NGX_OK) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_TOO_MANY);
+    }
+
     join = im_calloc(sizeof(ngx_im_join_t) + grant->data.len);
     if (join == NULL) {
         return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);

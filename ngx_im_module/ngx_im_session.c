@@ -17,6 +17,7 @@
 #define NGX_IM_CHUNK_SIZE      16384
 #define NGX_IM_READ_SIZE       65536
 #define NGX_IM_SCRATCH_MAX     (1024 * 1024 * 1024)
+#define NGX_IM_NEW_PERIOD  10            /* s: topics= new rooms in it */
 #define NGX_IM_LINGER          2          /* s: for the peer's close frame */
 
 
@@ -198,6 +199,49 @@ ngx_im_session_limit(ngx_im_worker_t *w)
     w->nhandshakes++;
 
     return NULL;
+}
+
+
+ngx_int_t
+ngx_im_session_new_room(ngx_im_session_t *s, im_str_t topic)
+{
+    time_t            now;
+    ngx_uint_t        max;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+    max = w->conf->new_rooms;
+
+    if (max == 0 || topic.data[0] != 'r'
+        || im_hub_topic(&w->hub, topic) != NULL)
+    {
+        return NGX_OK;
+    }
+
+    now = ngx_time();
+
+    if (w->new_time != now) {
+        w->new_time = now;
+        w->nnew = 0;
+    }
+
+    if ((uint32_t) now - s->new_time >= NGX_IM_NEW_PERIOD) {
+        s->new_time = (uint32_t) now;
+        s->nnew = 0;
+    }
+
+    if (w->nnew >= max || s->nnew >= w->conf->topics_per_session) {
+        ngx_log_error(NGX_LOG_INFO, w->log, 0,
+                      "im: room \"%*s\" is refused: too many new ones (%s)",
+                      topic.len - 2, topic.data + 2,
+                      w->nnew >= max ? "im_limit new_rooms=" : "one session");
+        return NGX_BUSY;
+    }
+
+    w->nnew++;
+    s->nnew++;
+
+    return NGX_OK;
 }
 
 
@@ -545,6 +589,10 @@ ngx_im_session_follow(ngx_im_session_t *s, im_str_t topic)
         || ngx_im_session_find_sub(s, topic) != NULL)
     {
         return NGX_OK;
+    }
+
+    if (ngx_im_session_new_room(s, topic) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     join = NULL;

@@ -289,3 +289,69 @@ push: room 1 "end"
 a: recv msg "end"
 --- no_error_log
 [alert]
+
+
+
+=== TEST 12: new rooms of a worker
+--- http_config
+    im_limit new_rooms=1;
+--- config
+    location = /cf { im_comet protocol=centrifuge; im_auth none; }
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /cf
+a: send {"connect":{},"id":1}
+a: like ^\{"id":1,"connect":
+a: send_lines {"subscribe":{"channel":"1"},"id":2} | {"subscribe":{"channel":"2"},"id":3} | {"subscribe":{"channel":"3"},"id":4}
+a: like ^\{"id":[34],"error":\{"code":111,.*"temporary":true
+log: room "3" is refused: too many new ones \(im_limit new_rooms=\)
+b: open /none
+b: send {"roomId":1}
+b: recv op 4
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 13: new rooms of a session
+--- http_config
+    im_limit topics=4;
+--- config
+    location = /cf { im_comet protocol=centrifuge; im_auth none; }
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /cf
+a: send {"connect":{},"id":1}
+a: like ^\{"id":1,"connect":
+a: send {"subscribe":{"channel":"1"},"id":2}
+a: like ^\{"id":2,"subscribe":
+a: send {"unsubscribe":{"channel":"1"},"id":3}
+a: like ^\{"id":3,"unsubscribe":
+a: send {"subscribe":{"channel":"2"},"id":4}
+a: like ^\{"id":4,"subscribe":
+a: send {"unsubscribe":{"channel":"2"},"id":5}
+a: like ^\{"id":5,"unsubscribe":
+a: send {"subscribe":{"channel":"3"},"id":6}
+a: like ^\{"id":6,"subscribe":
+a: send {"unsubscribe":{"channel":"3"},"id":7}
+a: like ^\{"id":7,"unsubscribe":
+a: send {"subscribe":{"channel":"4"},"id":8}
+a: like ^\{"id":8,"subscribe":
+a: send {"unsubscribe":{"channel":"4"},"id":9}
+a: like ^\{"id":9,"unsubscribe":
+a: send {"subscribe":{"channel":"5"},"id":10}
+a: like ^\{"id":10,"error":\{"code":111,.*"temporary":true
+log: room "5" is refused: too many new ones \(one session\)
+b: open /cf
+b: send {"connect":{},"id":1}
+b: like ^\{"id":1,"connect":
+b: send {"subscribe":{"channel":"5"},"id":2}
+b: like ^\{"id":2,"subscribe":
+a: send {"subscribe":{"channel":"5"},"id":11}
+a: like ^\{"id":11,"subscribe":
+--- no_error_log
+[error]
+[alert]
