@@ -20,7 +20,7 @@ process.env.PATH += ':/usr/sbin:/sbin';
 
 /*
  * options: conf, a function that makes another nginx.conf of the example;
- * redis, more arguments of redis-server; pages, a folder of pages that ask for
+ * redis and logic, more arguments of redis-server and im_logic; pages, a folder of pages that ask for
  * the ports of im-compat.conf: they are served with the four ports above this
  * one in their place.
  */
@@ -137,7 +137,8 @@ class Stack {
     logic() {
         this.run('logic', path.join(build, 'im_logic'),
                  `--redis=unix:${this.dir}/redis.sock`,
-                 `--fcgi=unix:${this.dir}/logic.sock`);
+                 `--fcgi=unix:${this.dir}/logic.sock`,
+                 ...this.options.logic || []);
     }
 
     async start() {
