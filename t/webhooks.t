@@ -40,6 +40,7 @@ __DATA__
 
     location = /ws      { im_comet protocol=centrifuge; im_webhook rpc /rpc/data; }
     location = /none    { im_comet protocol=centrifuge; }
+    location = /large   { im_comet protocol=centrifuge; im_limit message=4m; im_webhook rpc /rpc/data; im_webhook connect /rpc/empty; }
     location = /b64     { im_comet protocol=centrifuge; im_webhook rpc /rpc/b64; }
     location = /empty   { im_comet protocol=centrifuge; im_webhook rpc /rpc/empty; }
     location = /lines   { im_comet protocol=centrifuge; im_webhook rpc /rpc/lines; }
@@ -203,6 +204,16 @@ h: send {"connect":{},"id":1}
 h: like "connect"
 h: send {"rpc":{"data":1},"id":2}
 h: like "id":2,"error":\{"code":100
+i: open /large
+i: send {"connect":{"data":"FILL(200000)"},"id":1}
+i: like "connect"
+i: send {"rpc":{"data":"FILL(1000000)"},"id":2}
+i: recv {"id":2,"rpc":{"data":{"answer":42}}}
+i: send {"rpc":{"data":"FILL(2100000)"},"id":3}
+i: recv {"id":3,"error":{"code":111,"message":"too many requests","temporary":true}}
+j: open /large
+j: send {"connect":{"data":"FILL(2100000)"},"id":1}
+j: recv_close 3004 /too much to do/
 --- no_error_log
 [alert]
 

@@ -533,7 +533,7 @@ my %Steps = (
 my %Verbs = (
     open        => \&client_open,
     refused     => \&client_refused,
-    send        => sub { $_[0]->write(frame(1, $_[1])) },
+    send        => sub { $_[0]->write(frame(1, fill($_[1]))) },
     send_lines  => sub { $_[0]->write(frame(1, $_[1] =~ s/ \| /\n/gr)) },
     send_binary => sub { $_[0]->write(frame(2, $_[1])) },
     send_big    => \&client_send_big,
@@ -661,6 +661,7 @@ sub run_step {
 
 
 sub frame { Test::Im::Client::frame(@_) }
+sub fill { return $_[0] =~ s/FILL\((\d+)\)/'x' x $1/gre }
 sub deadline { Time::HiRes::time() + ($_[0] || $Limit) }
 
 
