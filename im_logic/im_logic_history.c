@@ -118,7 +118,7 @@ im_logic_history_page(im_logic_history_t *h)
     (void) snprintf(since, sizeof(since), "%llu",
                     (unsigned long long) h->range.since);
     (void) snprintf(limit, sizeof(limit), "%u", (unsigned) h->range.limit);
-    (void) snprintf(bytes, sizeof(bytes), "%u", IM_HISTORY_BYTES);
+    (void) snprintf(bytes, sizeof(bytes), "%d", IM_HISTORY_BYTES);
 
     im_buf_init(&b, 2048);
 
@@ -189,7 +189,7 @@ im_logic_history_begin(im_logic_history_t *h)
 
     rule = im_rules_topic(&h->logic->nodes.rules, h->range.topic);
 
-    (void) snprintf(ttl, sizeof(ttl), "%u", IM_HISTORY_TTL);
+    (void) snprintf(ttl, sizeof(ttl), "%d", IM_HISTORY_TTL);
     (void) snprintf(meta_ttl, sizeof(meta_ttl), "%u",
                     (unsigned) (rule != NULL ? im_rule_meta_ttl(rule)
                                              : IM_HISTORY_TTL));

@@ -16,7 +16,7 @@ my $sock = "$dir/redis.sock";
 my ($pid, $conn, %sha, $gen);
 
 my %text = map { $_ => slurp("redis/$_.lua") }
-    qw(meta live pub route hist page lease sweep own control revoke limit register
+    qw(meta live pub route hist page forget lease sweep own control revoke limit register
        login
        token);
 $text{$_} = $text{meta} . $text{$_} for qw(pub route);
@@ -219,6 +219,27 @@ subtest 'pages' => sub {
     my $n = () = $page->('', '', 100, 60) =~ /\d+/g;
     cmp_ok($n, '<', 30, 'about so many bytes');
 };
+
+subtest 'a history is emptied' => sub {
+    my $forget = sub { script('forget', 2, "{1}:$_[0]:m", "{1}:$_[0]:h")->[0] };
+
+    is($forget->('r:nobody'), 0, 'of a topic that nobody knows');
+    is(r('EXISTS', '{1}:r:nobody:m'), 0, 'which stays so');
+
+    my $at;
+
+    $at = pub('r:f', $_)->[1] for 1 .. 3;
+    my ($epoch) = split /:/, $at;
+
+    is($forget->('r:f'), 3, 'up to the last one');
+    is(r('EXISTS', '{1}:r:f:h'), 0, 'is gone');
+    is((hist('r:f', $epoch, 2))[0], 2, 'who was behind has a hole');
+    is((hist('r:f', $epoch, 3))[0], 0, 'who was not has none');
+    is(pub('r:f', 4)->[1], "$epoch:4", 'epoch and numbers go on');
+    is((hist('r:f', $epoch, 3))[1], 1, 'from there');
+    is((hist('r:f', $epoch, 2))[0], 2, 'only');
+};
+
 
 subtest 'routes' => sub {
     my $v = route('r:m', 'w1', 2, 5, '+s1', 'a', '+s2', 'b');
