@@ -398,6 +398,8 @@ struct ngx_im_worker_s {
     im_list_t           ready;           /* joins to be served */
     im_list_t           due;             /* sessions, as in wheel */
     ngx_event_t         due_event;
+    im_list_t           expired;         /* of expiry, in turns */
+    ngx_event_t         expired_event;
     ngx_event_t         resume_event;
     ngx_event_t         flush_event;
     ngx_event_t         close_event;
@@ -686,6 +688,7 @@ ngx_int_t ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub);
 
 void ngx_im_token_schedule(ngx_im_session_t *s);
 void ngx_im_token_tick(ngx_im_worker_t *w, uint32_t second);
+void ngx_im_token_handler(ngx_event_t *ev);
 
 
 /* ngx_im_webhook.c */

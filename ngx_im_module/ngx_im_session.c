@@ -75,6 +75,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     im_list_init(&w->flush);
     im_list_init(&w->ready);
     im_list_init(&w->due);
+    im_list_init(&w->expired);
 
     for (i = 0; i < NGX_IM_WHEEL_SLOTS; i++) {
         im_list_init(&w->wheel[i]);
@@ -109,6 +110,10 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     w->due_event.handler = ngx_im_due_handler;
     w->due_event.data = w;
     w->due_event.log = w->log;
+
+    w->expired_event.handler = ngx_im_token_handler;
+    w->expired_event.data = w;
+    w->expired_event.log = w->log;
 
     w->resume_event.handler = ngx_im_resume_handler;
     w->resume_event.data = w;

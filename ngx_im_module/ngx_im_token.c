@@ -396,23 +396,40 @@ ngx_im_token_schedule(ngx_im_session_t *s)
 void
 ngx_im_token_tick(ngx_im_worker_t *w, uint32_t second)
 {
-    im_list_t       due;
-    ngx_im_more_t  *more;
+    im_list_splice(&w->expired, &w->expiry[second % NGX_IM_WHEEL_SLOTS]);
 
-    im_list_init(&due);
-    im_list_splice(&due, &w->expiry[second % NGX_IM_WHEEL_SLOTS]);
+    if (!im_list_empty(&w->expired) && !w->expired_event.posted) {
+        ngx_post_event(&w->expired_event, &ngx_posted_events);
+    }
+}
 
-    while (!im_list_empty(&due)) {
-        more = im_list_data(im_list_first(&due), ngx_im_more_t, expiry);
+
+/* Tokens of many may end at once: some milliseconds of them a turn. */
+void
+ngx_im_token_handler(ngx_event_t *ev)
+{
+    uint64_t          end;
+    ngx_im_more_t    *more;
+    ngx_im_worker_t  *w;
+
+    w = ev->data;
+    end = ngx_im_clock() + NGX_IM_TURN;
+
+    while (!im_list_empty(&w->expired) && ngx_im_clock() < end) {
+        more = im_list_data(im_list_first(&w->expired), ngx_im_more_t, expiry);
         im_list_remove(&more->expiry);
 
-        if (more->due > second) {
+        if (more->due > ngx_time()) {
             im_list_insert_tail(&w->expiry[more->due % NGX_IM_WHEEL_SLOTS],
                                 &more->expiry);
             continue;
         }
 
         ngx_im_token_due(more->session);
+    }
+
+    if (!im_list_empty(&w->expired) && !ev->posted) {
+        ngx_post_event(ev, &ngx_posted_next_events);
     }
 }
 
