@@ -1,11 +1,12 @@
 /*
  * Copyright (C) The im authors
  *
- * Rules and sketches, as lease records bring them.
+ * Rules, sketches and the largest rooms, as lease records bring them.
  */
 
 #include <stdlib.h>
 
+#include "im_board.h"
 #include "im_rule.h"
 #include "im_sketch.h"
 
@@ -14,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void fuzz_rules(im_str_t s);
 static void fuzz_sketch(im_str_t s);
+static void fuzz_board(im_str_t s);
 
 
 int
@@ -25,6 +27,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     fuzz_rules(s);
     fuzz_sketch(s);
+    fuzz_board(s);
 
     return 0;
 }
@@ -96,4 +99,27 @@ fuzz_sketch(im_str_t s)
     im_sketch_cleanup(&sketch);
     im_sketch_cleanup(&merged);
     im_buf_cleanup(&b);
+}
+
+
+/* Every line is in the text, and it comes to an end. */
+static void
+fuzz_board(im_str_t s)
+{
+    size_t    at, last;
+    uint64_t  followers;
+    im_str_t  name;
+
+    at = 0;
+    last = 0;
+
+    while (im_board_decode(s, &at, &followers, &name) == IM_OK) {
+        if (at <= last || at > s.len || name.len == 0 || name.data < s.data
+            || name.data + name.len >= s.data + at)
+        {
+            abort();
+        }
+
+        last = at;
+    }
 }
