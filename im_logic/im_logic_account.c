@@ -112,6 +112,8 @@ static void im_logic_account_forget(im_logic_account_t *a);
 static im_int_t im_logic_account_drop(im_logic_account_t *a, im_str_t token);
 static void im_logic_account_drop_handler(const im_daemon_reply_t *reply,
     void *data);
+static im_int_t im_logic_account_store(im_logic_account_t *a, im_str_t hash,
+    im_str_t old, im_daemon_reply_pt fn, void *data);
 static uint16_t im_logic_account_key(im_logic_account_t *a, im_buf_t *key);
 static uint16_t im_logic_account_tokens_key(im_logic_account_t *a,
     im_buf_t *key);
@@ -379,12 +381,6 @@ im_logic_register_hash(im_logic_account_t *a)
 static void
 im_logic_register_hashed(im_logic_task_t *task)
 {
-    char                 created[24];
-    uint16_t             p;
-    im_buf_t             key;
-    im_int_t             rc;
-    im_str_t             args[5];
-    struct timeval       tv;
     im_logic_account_t  *a = (im_logic_account_t *) task;
 
     if (task->dropped || a->crypt.rc != IM_OK) {
@@ -392,27 +388,13 @@ im_logic_register_hashed(im_logic_task_t *task)
         return;
     }
 
-    (void) gettimeofday(&tv, NULL);
-    (void) snprintf(created, sizeof(created), "%lld",
-                    (long long) tv.tv_sec * 1000 + tv.tv_usec / 1000);
-
     im_logic_account_random(a->user_data);
+    a->user = im_str_set(a->user_data, IM_ACCOUNT_ID);
 
-    p = im_logic_account_key(a, &key);
-
-    args[0] = im_buf_str(&key);
-    args[1] = im_str_set(a->user_data, IM_ACCOUNT_ID);
-    args[2] = a->name;
-    args[3] = im_str_z(a->crypt.hash);
-    args[4] = im_str_z(created);
-
-    rc = key.failed ? IM_ERROR
-         : im_daemon_redis_script(a->logic->redis, p, &im_script_register,
-                                  args, 5, 1, im_logic_register_handler, a);
-
-    im_buf_cleanup(&key);
-
-    if (rc != IM_OK) {
+    if (im_logic_account_store(a, im_str_z(a->crypt.hash), im_str_z(""),
+                               im_logic_register_handler, a)
+        != IM_OK)
+    {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
     }
 }
@@ -548,6 +530,12 @@ im_logic_login_checked(im_logic_task_t *task)
 
     if (logic->conf.login_limit != 0) {
         im_logic_limit_clear(logic, IM_LIMIT_NAME, a->name);
+    }
+
+    /* made under another cost or by another program: if it fails, next time */
+    if (a->crypt.renewed[0] != '\0') {
+        (void) im_logic_account_store(a, im_str_z(a->crypt.renewed),
+                                      im_str_z(a->crypt.hash), NULL, NULL);
     }
 
     im_logic_account_random(a->token_data);
@@ -989,6 +977,41 @@ im_logic_account_forget(im_logic_account_t *a)
     }
 
     im_buf_cleanup(&key);
+}
+
+
+/* A new account, or another hash of one. */
+static im_int_t
+im_logic_account_store(im_logic_account_t *a, im_str_t hash, im_str_t old,
+    im_daemon_reply_pt fn, void *data)
+{
+    char            created[24];
+    uint16_t        p;
+    im_buf_t        key;
+    im_int_t        rc;
+    im_str_t        args[6];
+    struct timeval  tv;
+
+    (void) gettimeofday(&tv, NULL);
+    (void) snprintf(created, sizeof(created), "%lld",
+                    (long long) tv.tv_sec * 1000 + tv.tv_usec / 1000);
+
+    p = im_logic_account_key(a, &key);
+
+    args[0] = im_buf_str(&key);
+    args[1] = a->user;
+    args[2] = a->name;
+    args[3] = hash;
+    args[4] = im_str_z(created);
+    args[5] = old;
+
+    rc = key.failed ? IM_ERROR
+         : im_daemon_redis_script(a->logic->redis, p, &im_script_register,
+                                  args, 6, 1, fn, data);
+
+    im_buf_cleanup(&key);
+
+    return rc;
 }
 
 

@@ -17,11 +17,13 @@
 #define IM_CRYPT_SALT    16
 
 
-static im_int_t im_logic_crypt_setting(im_logic_crypt_t *crypt,
-    im_uint_t cost);
+static im_int_t im_logic_crypt_setting(char *dst, im_uint_t cost);
+static int im_logic_crypt_alike(const char *hash, const char *setting);
 static void im_logic_crypt_work(im_logic_task_t *task);
 static im_int_t im_logic_crypt_result(im_logic_crypt_t *crypt,
     const char *result);
+static void im_logic_crypt_renew(im_logic_crypt_t *crypt,
+    struct crypt_data *data);
 
 
 im_int_t
@@ -43,9 +45,10 @@ im_logic_crypt_make(im_logic_crypt_t *crypt, im_uint_t cost)
 {
     crypt->check = 0;
     crypt->rc = IM_ERROR;
+    crypt->renewed[0] = '\0';
     crypt->task.work = im_logic_crypt_work;
 
-    return im_logic_crypt_setting(crypt, cost);
+    return im_logic_crypt_setting(crypt->hash, cost);
 }
 
 
@@ -56,29 +59,54 @@ im_logic_crypt_check(im_logic_crypt_t *crypt, im_str_t hash, im_uint_t cost)
     crypt->rc = IM_ERROR;
     crypt->task.work = im_logic_crypt_work;
 
+    if (im_logic_crypt_setting(crypt->renewed, cost) != IM_OK) {
+        return IM_ERROR;
+    }
+
     if (hash.len == 0 || hash.len >= IM_PASSWORD_HASH) {
 
         /* a setting is no hash: nothing is equal to it */
-        return im_logic_crypt_setting(crypt, cost);
+        memcpy(crypt->hash, crypt->renewed, IM_PASSWORD_HASH);
+
+    } else {
+        memcpy(crypt->hash, hash.data, hash.len);
+        crypt->hash[hash.len] = '\0';
     }
 
-    memcpy(crypt->hash, hash.data, hash.len);
-    crypt->hash[hash.len] = '\0';
+    if (im_logic_crypt_alike(crypt->hash, crypt->renewed)) {
+        crypt->renewed[0] = '\0';
+    }
 
     return IM_OK;
 }
 
 
+/* dst has IM_PASSWORD_HASH bytes. */
 static im_int_t
-im_logic_crypt_setting(im_logic_crypt_t *crypt, im_uint_t cost)
+im_logic_crypt_setting(char *dst, im_uint_t cost)
 {
     char  salt[IM_CRYPT_SALT];
 
     im_daemon_random(salt, sizeof(salt));
 
-    return crypt_gensalt_rn(IM_CRYPT_METHOD, cost, salt, sizeof(salt),
-                            crypt->hash, sizeof(crypt->hash))
+    return crypt_gensalt_rn(IM_CRYPT_METHOD, cost, salt, sizeof(salt), dst,
+                            IM_PASSWORD_HASH)
            != NULL ? IM_OK : IM_ERROR;
+}
+
+
+/* The same method and cost: "$y$j9T$", what stands before the salt. */
+static int
+im_logic_crypt_alike(const char *hash, const char *setting)
+{
+    size_t       len;
+    const char  *cost, *salt;
+
+    cost = setting + sizeof(IM_CRYPT_METHOD) - 1;
+    salt = strchr(cost, '$');
+    len = salt != NULL ? (size_t) (salt - setting) + 1 : strlen(setting);
+
+    return strncmp(hash, setting, len) == 0;
 }
 
 
@@ -104,6 +132,7 @@ im_logic_crypt_work(im_logic_task_t *task)
                           sizeof(struct crypt_data));
 
         crypt->rc = im_logic_crypt_result(crypt, result);
+        im_logic_crypt_renew(crypt, data);
 
         explicit_bzero(data, sizeof(struct crypt_data));
         free(data);
@@ -148,4 +177,28 @@ im_logic_crypt_result(im_logic_crypt_t *crypt, const char *result)
     }
 
     return diff == 0 ? IM_OK : IM_DECLINED;
+}
+
+
+/* Of the right password only; what doesn't work now is done another time. */
+static void
+im_logic_crypt_renew(im_logic_crypt_t *crypt, struct crypt_data *data)
+{
+    char  *result;
+
+    if (crypt->renewed[0] == '\0') {
+        return;
+    }
+
+    result = crypt->rc == IM_OK
+             ? crypt_rn(crypt->password, crypt->renewed, data,
+                        sizeof(struct crypt_data))
+             : NULL;
+
+    if (result == NULL || strlen(result) >= IM_PASSWORD_HASH) {
+        crypt->renewed[0] = '\0';
+        return;
+    }
+
+    memcpy(crypt->renewed, result, strlen(result) + 1);
 }

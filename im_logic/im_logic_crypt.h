@@ -23,6 +23,7 @@ typedef struct {
     im_logic_task_t  task;                       /* first */
     char             password[IM_PASSWORD_MAX + 1];
     char             hash[IM_PASSWORD_HASH];     /* a setting, or the result */
+    char             renewed[IM_PASSWORD_HASH];  /* of a check: "" none */
     im_int_t         rc;                         /* IM_DECLINED: wrong */
     unsigned         check:1;
 } im_logic_crypt_t;
@@ -36,7 +37,11 @@ im_int_t im_logic_crypt_password(im_logic_crypt_t *crypt, im_str_t password);
  * the hash.  IM_ERROR: libcrypt makes no setting.
  */
 im_int_t im_logic_crypt_make(im_logic_crypt_t *crypt, im_uint_t cost);
-/* Against what is stored; empty: nobody's, which takes as long and fails. */
+/*
+ * Against what is stored; empty: nobody's, which takes as long and fails.
+ * Where it is right and stored in another way than make would, renewed is what
+ * make would store.
+ */
 im_int_t im_logic_crypt_check(im_logic_crypt_t *crypt, im_str_t hash,
     im_uint_t cost);
 

@@ -184,6 +184,8 @@ redis: HGET im:{12}:a:race hash => ^\$y\$j9T\$[./0-9A-Za-z]+\$[./0-9A-Za-z]{43}$
 redis: TTL im:{12}:a:race => ^-1$
 redis: HSET im:{0}:a:imported id u-imported name imported hash $6$abcdefgh$oGoxMtczJ0/xYkNKQnGuC3pOdNoGsZRZNs7n5JzX8KfMJWEmD2Bx4wBt/tMCPvjE87aPyrlQPEKxEcxV6d4J6.
 http: POST /v1/user/login 200 {"UserName":"imported","Password":"secret1"} => "UserId":"u-imported","UserName":"imported"
+await: HGET im:{0}:a:imported hash => ^\$y\$j9T\$
+http: POST /v1/user/login 200 {"UserName":"imported","Password":"secret1"} => "UserId":"u-imported"
 http: POST /v1/user/login 200 {"UserName":"imported","Password":"secret2"} => "code":-1002,
 redis: HSET im:{10}:a:imported2 id u2 name imported2 hash e52d98c459819a11775936d8dfbb7929
 http: POST /v1/user/login 200 {"UserName":"imported2","Password":"secret1"} => "code":-1002,
@@ -375,6 +377,9 @@ stop: logic
 start: logic --hash-cost=9
 until: /im/health ^200
 redis: DEL im:{13}:l:i:127.0.0.1
+http: POST /v1/user/login 200 {"UserName":"race","Password":"secret1"} => "code":0,
+await: HGET im:{12}:a:race hash => ^\$y\$jDT\$
+http: POST /v1/user/login 200 {"UserName":"race","Password":"secret1"} => "code":0,
 ask: POST /v1/user/login {"UserName":"slow","Password":"secret2"}
 await: EXISTS im:{7}:l:n:slow => ^1$
 stop: logic

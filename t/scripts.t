@@ -475,13 +475,20 @@ subtest 'attempts' => sub {
 };
 
 subtest 'accounts' => sub {
-    my $register = sub { return script('register', 1, "a:$_[0]", @_[1 .. 4]) };
+    my $register = sub { return script('register', 1, "a:$_[0]", @_[1 .. 4],
+                                  $_[5] // '') };
 
     is($register->('n', 'u1', 'n', 'h1', 5), 1, 'made');
     is($register->('n', 'u2', 'n', 'h2', 6), 0, 'once');
     is_deeply(r('HMGET', 'a:n', qw(id name hash created)), [qw(u1 n h1 5)],
               'the first stays');
     is(r('TTL', 'a:n'), -1, 'for ever');
+    is($register->('n', 'u1', 'n', 'h3', 7, 'h2'), 0, 'not this hash');
+    is($register->('n', 'u1', 'n', 'h3', 7, 'h1'), 1, 'another hash');
+    is_deeply(r('HMGET', 'a:n', qw(id name hash created)), [qw(u1 n h3 5)],
+              'and nothing else');
+    is($register->('m', 'u1', 'm', 'h', 7, 'h1'), 0, 'no account');
+    is(r('EXISTS', 'a:m'), 0, 'is made by it');
 };
 
 subtest 'tokens' => sub {
@@ -532,7 +539,7 @@ subtest 'out of memory' => sub {
     is(route('r:a', 'w1', 1, 1)->[0], 1, 'a join is not');
     is(lease('w1', 1000)->[0], 2, 'nor a lease');
     like(script('limit', 1, 'l:m', 5, 1000), qr/OOM/, 'an attempt is');
-    like(script('register', 1, 'a:m', qw(u n h 1)), qr/OOM/, 'an account');
+    like(script('register', 1, 'a:m', qw(u n h 1), ''), qr/OOM/, 'an account');
     like(script('login', 1, 'u:m', 't', 1000, 2), qr/OOM/, 'a token');
     r('CONFIG', 'SET', 'maxmemory', 0);
     script('token', 1, 'im_m', 'set', 'u', 'n', 1000);

@@ -251,6 +251,58 @@ test_stored(void **state)
 }
 
 
+static const char *
+renewed(im_logic_crypt_t *c, const char *password, const char *hash,
+    im_uint_t cost)
+{
+    memset(c, 0, sizeof(im_logic_crypt_t));
+
+    assert_int_equal(im_logic_crypt_password(c, im_str_z(password)), IM_OK);
+    assert_int_equal(im_logic_crypt_check(c, im_str_z(hash), cost), IM_OK);
+
+    c->task.work(&c->task);
+
+    return c->renewed;
+}
+
+
+/* What was stored in another way is stored as new ones are. */
+static void
+test_renewed(void **state)
+{
+    char              hash[IM_PASSWORD_HASH];
+    im_logic_crypt_t  c;
+
+    (void) state;
+
+    make(&c, "secret1");
+    memcpy(hash, c.hash, sizeof(hash));
+
+    assert_string_equal(renewed(&c, "secret1", hash, 1), "");
+    assert_int_equal(c.rc, IM_OK);
+    assert_string_equal(renewed(&c, "secret2", hash, 2), "");
+    assert_int_equal(c.rc, IM_DECLINED);
+    assert_string_equal(renewed(&c, "secret1", "", 2), "");
+    assert_int_equal(c.rc, IM_DECLINED);
+    assert_string_equal(renewed(&c, "secret1", "*0", 2), "");
+
+    assert_string_not_equal(renewed(&c, "secret1", hash, 2), "");
+    assert_int_equal(c.rc, IM_OK);
+    assert_string_equal(c.hash, hash);
+
+    memcpy(hash, c.renewed, sizeof(hash));
+    assert_string_equal(renewed(&c, "secret1", hash, 2), "");
+    assert_int_equal(c.rc, IM_OK);
+    assert_string_equal(renewed(&c, "secret2", hash, 2), "");
+    assert_int_equal(c.rc, IM_DECLINED);
+
+    assert_string_not_equal(renewed(&c, "secret1", "$6$abcdefgh$oGoxMtczJ0/xYk"
+                                    "NKQnGuC3pOdNoGsZRZNs7n5JzX8KfMJWEmD2Bx4wB"
+                                    "t/tMCPvjE87aPyrlQPEKxEcxV6d4J6.", 1), "");
+    assert_memory_equal(c.renewed, "$y$", 3);
+}
+
+
 static double
 seconds(const char *hash, im_uint_t cost)
 {
@@ -328,6 +380,7 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_pool_memory),
     cmocka_unit_test(test_passwords),
     cmocka_unit_test(test_stored),
+    cmocka_unit_test(test_renewed),
     cmocka_unit_test(test_time),
     cmocka_unit_test(test_limits)
 };
