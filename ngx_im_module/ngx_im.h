@@ -111,6 +111,7 @@ typedef struct {
     ngx_uint_t           max_unauthenticated;  /* unauthenticated=, worker */
     ngx_uint_t           handshakes;           /* a second and worker */
     ngx_uint_t           signatures;           /* a second and worker */
+    ngx_uint_t           commands;             /* of a session, a second */
     ngx_uint_t           topics_per_session;   /* topics= */
     ngx_uint_t           new_rooms;            /* a second and worker */
     size_t               log_bytes;            /* topic_log=, of one topic */
@@ -238,6 +239,7 @@ typedef struct {
 /* What plain im clients don't need. */
 typedef struct {
     im_list_t         expiry;    /* in worker->expiry */
+    im_list_t         throttled; /* in worker->throttled; self when not */
     ngx_im_session_t *session;   /* whose this is, once it is there */
     ngx_im_held_t    *held;
     im_resume_t      *resumes;   /* of connect, until it is answered */
@@ -255,6 +257,8 @@ typedef struct {
     uint32_t          due;       /* s: when expiry is looked at */
     uint32_t          refresh;   /* s: when the webhook is asked; 0: never */
     uint16_t          nsubs;     /* of connect: not ready yet */
+    uint32_t          second;    /* in which so many commands came */
+    uint32_t          ncommands;
     unsigned          connecting:1;  /* connect isn't answered */
     unsigned          failed:1;  /* connect was refused */
     unsigned          busy:1;    /* a command is under way: input waits */
@@ -395,6 +399,7 @@ struct ngx_im_worker_s {
     ngx_uint_t          nnew;            /* rooms, in the second new_time */
     time_t              new_time;
     uint32_t            wheel_time;      /* of the slot looked at last */
+    im_list_t           throttled;       /* commands wait for a second */
     im_list_t           ready;           /* joins to be served */
     im_list_t           due;             /* sessions, as in wheel */
     ngx_event_t         due_event;
@@ -600,6 +605,9 @@ void ngx_im_flush_handler(ngx_event_t *ev);
  */
 ngx_int_t ngx_im_command_message(ngx_im_session_t *s, uint8_t opcode,
     im_str_t *rest);
+
+/* A second has begun: who had too many commands goes on. */
+void ngx_im_command_tick(ngx_im_worker_t *w);
 
 /* Input of this session has to wait. */
 ngx_uint_t ngx_im_command_waits(ngx_im_session_t *s);

@@ -15,6 +15,7 @@ typedef ngx_int_t (*ngx_im_command_pt)(ngx_im_session_t *s,
     const im_command_t *command);
 
 
+static ngx_uint_t ngx_im_command_throttle(ngx_im_session_t *s);
 static ngx_int_t ngx_im_command_run(ngx_im_session_t *s, uint8_t opcode,
     const im_command_t *command, im_str_t message);
 static ngx_int_t ngx_im_command_echo(ngx_im_session_t *s, uint8_t opcode,
@@ -73,7 +74,7 @@ ngx_im_command_message(ngx_im_session_t *s, uint8_t opcode, im_str_t *rest)
     w = ngx_im_worker;
 
     do {
-        if (ngx_im_command_waits(s)) {
+        if (ngx_im_command_waits(s) || ngx_im_command_throttle(s)) {
             return NGX_AGAIN;
         }
 
@@ -109,7 +110,60 @@ ngx_im_command_waits(ngx_im_session_t *s)
     more = s->more;
 
     return s->phase == NGX_IM_AUTHENTICATING
-           || (more != NULL && (more->busy || more->connecting));
+           || (more != NULL && (more->busy || more->connecting
+                                || !im_list_empty(&more->throttled)));
+}
+
+
+/* So many in a second, the others in the next one. */
+static ngx_uint_t
+ngx_im_command_throttle(ngx_im_session_t *s)
+{
+    uint32_t        now;
+    ngx_uint_t      max;
+    ngx_im_more_t  *more;
+
+    more = s->more;
+    max = s->conf->main->commands;
+
+    if (more == NULL || max == 0) {
+        return 0;
+    }
+
+    now = ngx_time();
+
+    if (more->second != now) {
+        more->second = now;
+        more->ncommands = 0;
+    }
+
+    if (more->ncommands < max) {
+        more->ncommands++;
+        return 0;
+    }
+
+    more->session = s;
+
+    im_list_insert_tail(&ngx_im_worker->throttled, &more->throttled);
+
+    return 1;
+}
+
+
+void
+ngx_im_command_tick(ngx_im_worker_t *w)
+{
+    im_list_t      *q;
+    ngx_im_more_t  *more;
+
+    while (!im_list_empty(&w->throttled)) {
+        q = im_list_first(&w->throttled);
+        more = im_list_data(q, ngx_im_more_t, throttled);
+
+        im_list_remove(q);
+
+        ngx_im_recv_continue(more->session);
+    }
 }
 
 

@@ -229,6 +229,7 @@ static ngx_im_limit_t  ngx_im_limits[] = {
                       max_unauthenticated),
     ngx_im_main_limit("handshakes", NGX_IM_NUMBER, 0, handshakes),
     ngx_im_main_limit("signatures", NGX_IM_NUMBER, 0, signatures),
+    ngx_im_main_limit("commands", NGX_IM_NUMBER, 0, commands),
     ngx_im_main_limit("topics", NGX_IM_NUMBER, 1, topics_per_session),
     ngx_im_main_limit("new_rooms", NGX_IM_NUMBER, 0, new_rooms),
     ngx_im_main_limit("budget", NGX_IM_NUMBER, 1, budget),
@@ -288,6 +289,7 @@ ngx_im_create_main_conf(ngx_conf_t *cf)
     imcf->max_unauthenticated = NGX_CONF_UNSET_UINT;
     imcf->handshakes = NGX_CONF_UNSET_UINT;
     imcf->signatures = NGX_CONF_UNSET_UINT;
+    imcf->commands = NGX_CONF_UNSET_UINT;
     imcf->topics_per_session = NGX_CONF_UNSET_UINT;
     imcf->new_rooms = NGX_CONF_UNSET_UINT;
     imcf->budget = NGX_CONF_UNSET_UINT;
@@ -322,6 +324,7 @@ ngx_im_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(imcf->max_unauthenticated, 1024);
     ngx_conf_init_uint_value(imcf->handshakes, 2000);
     ngx_conf_init_uint_value(imcf->signatures, 1000);
+    ngx_conf_init_uint_value(imcf->commands, 200);
     ngx_conf_init_uint_value(imcf->topics_per_session, 128);
     ngx_conf_init_uint_value(imcf->new_rooms, 2000);
     ngx_conf_init_uint_value(imcf->budget, 256);
@@ -1095,9 +1098,9 @@ ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (limit->name.len == 0) {
             return ngx_im_invalid(cf, cmd, &args[i], "is unknown; there are "
                        "sessions= per_ip= per_user= unauthenticated= "
-                       "handshakes= signatures= topics= new_rooms= budget= "
-                       "topic_log= logs= recovery= windows= message= replies= "
-                       "auth_timeout= refresh=");
+                       "handshakes= signatures= commands= topics= new_rooms= "
+                       "budget= topic_log= logs= recovery= windows= message= "
+                       "replies= auth_timeout= refresh=");
         }
 
         if (limit->main && cf->cmd_type != NGX_HTTP_MAIN_CONF) {

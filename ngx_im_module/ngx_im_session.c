@@ -74,6 +74,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     im_list_init(&w->blocked);
     im_list_init(&w->flush);
     im_list_init(&w->ready);
+    im_list_init(&w->throttled);
     im_list_init(&w->due);
     im_list_init(&w->expired);
 
@@ -392,6 +393,7 @@ ngx_im_session_more(ngx_im_session_t *s)
 
         if (s->more != NULL) {
             im_list_init(&s->more->expiry);
+            im_list_init(&s->more->throttled);
         }
     }
 
@@ -408,6 +410,7 @@ ngx_im_session_more_free(ngx_im_more_t *more)
 
     im_list_remove(&more->expiry);
 
+    im_list_remove(&more->throttled);
     im_free(more->held);
     im_free(more->resumes);
     im_free(more->info);
@@ -1253,6 +1256,7 @@ ngx_im_tick_handler(ngx_event_t *ev)
 
     ngx_im_due_handler(&w->due_event);
 
+    ngx_im_command_tick(w);
     ngx_im_send_tick(w);
     ngx_im_worker_gauges(w);
 

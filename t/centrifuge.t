@@ -120,11 +120,13 @@ a: send {"rpc":{"method":"m"},"id":19}
 a: recv {"id":19,"error":{"code":108,"message":"not available"}}
 a: send {"subscribe":{"channel":"open","recover":true,"epoch":"gone","offset":3,"flag":2},"id":20}
 a: recv {"id":20,"error":{"code":105,"message":"already subscribed"}}
-a: send_lines {"unsubscribe":{"channel":"open"},"id":21} | {"subscribe":{"channel":"open","recover":true,"epoch":"gone","offset":3,"flag":2},"id":22}
-a: recv {"id":21,"unsubscribe":{}}
-a: recv {"id":22,"error":{"code":112,"message":"unrecoverable position"}}
-a: send {"subscribe":{"channel":"open","recover":true,"epoch":"gone","offset":3},"id":23}
-a: like ^\{"id":23,"subscribe":\{(?!.*"recovered").*"was_recovering":true
+b: open /none
+b: send {"connect":{},"id":1}
+b: like ^\{"id":1,"connect":
+b: send {"subscribe":{"channel":"open","recover":true,"epoch":"gone","offset":3,"flag":2},"id":22}
+b: recv {"id":22,"error":{"code":112,"message":"unrecoverable position"}}
+b: send {"subscribe":{"channel":"open","recover":true,"epoch":"gone","offset":3},"id":23}
+b: like ^\{"id":23,"subscribe":\{(?!.*"recovered").*"was_recovering":true
 --- no_error_log
 [error]
 [alert]
@@ -391,4 +393,37 @@ a: recv {"id":5,"unsubscribe":{}}
 start: redis
 until: /im/rooms/p:1 "code":0
 --- no_error_log
+[alert]
+
+
+
+=== TEST 11: more commands than a session may send wait, in order
+--- http_config
+    im_room open       history=10 ttl=1h;
+    im_limit           commands=2;
+--- config
+    location = /none { im_comet protocol=centrifuge; im_auth none; }
+    location = /status { im_status; }
+--- websocket
+a: open /none
+a: send {"connect":{},"id":1}
+a: send_lines {"unsubscribe":{"channel":"open"},"id":2} | {"unsubscribe":{"channel":"open"},"id":3} | {"unsubscribe":{"channel":"open"},"id":4} | {"unsubscribe":{"channel":"open"},"id":5} | {"unsubscribe":{"channel":"open"},"id":6}
+a: send {"unsubscribe":{"channel":"open"},"id":7}
+a: ping late
+a: like ^\{"id":1,"connect":
+b: open /none
+b: send {"connect":{},"id":1}
+b: send {"unsubscribe":{"channel":"open"},"id":2}
+b: like ^\{"id":1,"connect":
+b: cut
+a: recv {"id":2,"unsubscribe":{}}
+a: recv {"id":3,"unsubscribe":{}}
+a: recv {"id":4,"unsubscribe":{}}
+a: recv {"id":5,"unsubscribe":{}}
+a: recv {"id":6,"unsubscribe":{}}
+a: recv {"id":7,"unsubscribe":{}}
+elapsed: 2
+a: recv_pong late
+--- no_error_log
+[error]
 [alert]

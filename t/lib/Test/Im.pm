@@ -32,7 +32,7 @@ my $Json = JSON::PP->new->canonical->allow_nonref;
 my $Limit = $ENV{TEST_NGINX_IM_TIMEOUT} || 15;     # of any one step
 my $Test = Test::Builder->new;
 
-my (%Pids, %Ended, %Started, %Clients, %Saved, @Crowd, $Asked);
+my (%Pids, %Ended, %Started, %Clients, %Saved, @Crowd, $Asked, $Began);
 my $Ready;                  # pushes are accepted
 
 my $Base = $ENV{TEST_NGINX_IM_PORTS} || 21500;
@@ -516,6 +516,7 @@ my %Steps = (
     wipe    => sub { system("rm -rf $Dir/appendonlydir"); 1 },
     im_log  => sub { step_log('im.log', 1, @_) },
     logged  => \&step_logged,
+    elapsed => \&step_elapsed,
     record  => \&step_record,
     crowd   => \&step_crowd,
     drained => \&step_drained,
@@ -595,6 +596,8 @@ sub scenario {
     }
 
     my $dead;
+
+    $Began = Time::HiRes::time();
 
     for my $step (@steps) {
         $step = expand($step);
@@ -1314,6 +1317,17 @@ sub step_file {
 
 
 # room NAME DATA | user ID DATA | all DATA
+# so many seconds at least have passed since the scenario began
+sub step_elapsed {
+    my ($seconds) = @_;
+    my $passed = Time::HiRes::time() - $Began;
+
+    die "$passed s\n" if $passed < $seconds;
+
+    return 1;
+}
+
+
 sub step_push {
     my ($arg) = @_;
     my ($kind, $rest) = split ' ', $arg, 2;
