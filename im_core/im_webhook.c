@@ -45,6 +45,8 @@ static im_int_t im_webhook_code(im_str_t json, im_buf_t *arena,
     im_webhook_answer_t *answer, const char **why);
 static im_int_t im_webhook_result(im_str_t json, im_buf_t *arena,
     im_webhook_answer_t *answer, const char **why);
+static im_int_t im_webhook_tags(im_str_t tags, im_buf_t *arena,
+    im_webhook_answer_t *answer, const char **why);
 static im_int_t im_webhook_fail(const char **why, const char *text);
 static int im_webhook_given(im_str_t json);
 
@@ -293,7 +295,7 @@ im_webhook_result(im_str_t json, im_buf_t *arena, im_webhook_answer_t *answer,
 
     if (im_json_decode(json, im_webhook_more_fields, 0, arena, &more, why)
         != IM_OK
-        || (im_webhook_given(more.tags) && more.tags.data[0] != '{'))
+        || im_webhook_tags(more.tags, arena, answer, why) != IM_OK)
     {
         im_webhook_cleanup(answer);
         return im_webhook_fail(why, "the answer's result is not valid");
@@ -304,9 +306,44 @@ im_webhook_result(im_str_t json, im_buf_t *arena, im_webhook_answer_t *answer,
     answer->expired = more.expired != 0;
     answer->skip_history = more.skip_history != 0;
 
-    if (im_webhook_given(more.tags)) {
-        answer->tags = more.tags;
+    return IM_OK;
+}
+
+
+/* An object of strings. */
+static im_int_t
+im_webhook_tags(im_str_t tags, im_buf_t *arena, im_webhook_answer_t *answer,
+    const char **why)
+{
+    size_t    at;
+    im_int_t  rc;
+    im_str_t  name, value;
+
+    if (!im_webhook_given(tags)) {
+        return IM_OK;
     }
 
-    return IM_OK;
+    if (tags.data[0] != '{') {
+        return IM_ERROR;
+    }
+
+    at = 0;
+
+    for ( ;; ) {
+        rc = im_json_next_member(tags, &at, arena, &name, &value);
+
+        if (rc == IM_DECLINED) {
+            answer->tags = tags;
+            return IM_OK;
+        }
+
+        if (rc == IM_ERROR) {
+            *why = im_json_no_memory;
+            return IM_ERROR;
+        }
+
+        if (value.data[0] != '"') {
+            return IM_ERROR;
+        }
+    }
 }

@@ -21,6 +21,7 @@ typedef struct {
     im_str_t  name;
     im_str_t  session;
     im_str_t  info;
+    im_str_t  tags;
 } im_logic_call_body_t;
 
 
@@ -60,6 +61,7 @@ static const im_json_field_t  im_logic_call_fields[] = {
     { im_str("session"), IM_JSON_STRING,
       offsetof(im_logic_call_body_t, session) },
     { im_str("info"), IM_JSON_RAW, offsetof(im_logic_call_body_t, info) },
+    { im_str("tags"), IM_JSON_OBJECT, offsetof(im_logic_call_body_t, tags) },
     im_json_end
 };
 
@@ -172,6 +174,7 @@ im_logic_call_message(im_logic_publish_t *publish,
     message->name = body->name;
     message->session = body->session;
     message->data = body->data;
+    message->tags = body->tags;
 
     if (!im_str_eq(body->info, null)) {
         message->info = body->info;

@@ -744,9 +744,9 @@ ngx_int_t ngx_im_backend_ask(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf,
 ngx_int_t ngx_im_publish_command(ngx_im_session_t *s,
     const im_command_t *command);
 
-/* A webhook lets it; key ("" none) is of idempotency. */
+/* It may; answer is what a webhook says of it, or NULL. */
 ngx_int_t ngx_im_publish_granted(ngx_im_session_t *s,
-    const im_command_t *command, im_str_t key);
+    const im_command_t *command, const im_webhook_answer_t *answer);
 
 
 /* ngx_im_query.c */

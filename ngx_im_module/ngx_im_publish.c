@@ -39,9 +39,9 @@ static const struct {
 static ngx_int_t ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic,
     const im_rule_t *rule, im_error_e *error);
 static ngx_int_t ngx_im_publish_ask(ngx_im_session_t *s,
-    const im_command_t *command, im_str_t key);
+    const im_command_t *command, const im_webhook_answer_t *answer);
 static void ngx_im_publish_body(ngx_im_session_t *s, im_buf_t *b,
-    const im_command_t *command, im_str_t key);
+    const im_command_t *command, const im_webhook_answer_t *answer);
 static void ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
     im_str_t asked, ngx_uint_t status, im_str_t body, void *data);
 static im_error_e ngx_im_publish_error(ngx_uint_t status);
@@ -77,16 +77,16 @@ ngx_im_publish_command(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_webhook_command(s, IM_WEBHOOK_PUBLISH, command);
     }
 
-    return ngx_im_publish_granted(s, command, im_str_set(NULL, 0));
+    return ngx_im_publish_granted(s, command, NULL);
 }
 
 
 ngx_int_t
 ngx_im_publish_granted(ngx_im_session_t *s, const im_command_t *command,
-    im_str_t key)
+    const im_webhook_answer_t *answer)
 {
     if (ngx_im_session_more(s) == NULL
-        || ngx_im_publish_ask(s, command, key) != NGX_OK)
+        || ngx_im_publish_ask(s, command, answer) != NGX_OK)
     {
         return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
     }
@@ -136,14 +136,14 @@ ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
 
 static ngx_int_t
 ngx_im_publish_ask(ngx_im_session_t *s, const im_command_t *command,
-    im_str_t key)
+    const im_webhook_answer_t *answer)
 {
     im_buf_t   b;
     ngx_int_t  rc;
 
     im_buf_init(&b, command->data.len + NGX_IM_PUBLISH_MORE);
 
-    ngx_im_publish_body(s, &b, command, key);
+    ngx_im_publish_body(s, &b, command, answer);
 
     rc = NGX_ERROR;
 
@@ -161,7 +161,7 @@ ngx_im_publish_ask(ngx_im_session_t *s, const im_command_t *command,
 
 static void
 ngx_im_publish_body(ngx_im_session_t *s, im_buf_t *b,
-    const im_command_t *command, im_str_t key)
+    const im_command_t *command, const im_webhook_answer_t *answer)
 {
     u_char    id[IM_UUID_LEN];
     im_str_t  info;
@@ -173,9 +173,14 @@ ngx_im_publish_body(ngx_im_session_t *s, im_buf_t *b,
     im_json_add_string(b, im_str_set(command->topic.data + 2,
                                      command->topic.len - 2));
 
-    if (key.len > 0) {
+    if (answer != NULL && answer->key.len > 0) {
         im_buf_add_z(b, ",\"id\":");
-        im_json_add_string(b, key);
+        im_json_add_string(b, answer->key);
+    }
+
+    if (answer != NULL && answer->tags.len > 0) {
+        im_buf_add_z(b, ",\"tags\":");
+        im_buf_add_str(b, answer->tags);
     }
 
     im_buf_add_z(b, ",\"session\":");

@@ -351,11 +351,20 @@ ngx_im_webhook_subscribe(ngx_im_session_t *s, const im_command_t *command,
 }
 
 
+/* A message that isn't in the history can't have a number of it. */
 static void
 ngx_im_webhook_publish(ngx_im_session_t *s, const im_command_t *command,
     im_webhook_answer_t *answer)
 {
-    im_command_t  publish;
+    im_command_t      publish;
+    const im_rule_t  *rule;
+
+    rule = im_rules_topic(&s->conf->main->rules, command->topic);
+
+    if (answer->skip_history && rule != NULL && rule->history > 0) {
+        (void) ngx_im_command_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
+        return;
+    }
 
     publish = *command;
 
@@ -363,7 +372,7 @@ ngx_im_webhook_publish(ngx_im_session_t *s, const im_command_t *command,
         publish.data = answer->result.data;
     }
 
-    (void) ngx_im_publish_granted(s, &publish, answer->key);
+    (void) ngx_im_publish_granted(s, &publish, answer);
 }
 
 

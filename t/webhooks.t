@@ -251,6 +251,7 @@ c: like "id":2,"rpc"
     im_room users   history=10 ttl=1h join=user publish=member presence;
     im_room open    history=10 ttl=1h publish=user;
     im_room shut    history=10 ttl=1h;
+    im_room bare    history=0 publish=user;
     im_inbox        history=10 ttl=1h;
 
     server {
@@ -266,7 +267,8 @@ c: like "id":2,"rpc"
         location = /hook/name    { return 200 '{"result":{"user":"u\u0001"}}'; }
         location = /hook/room    { return 200 '{"result":{"channels":["nowhere"]}}'; }
         location = /hook/ok      { return 200 '{"result":{}}'; }
-        location = /hook/data    { return 200 '{"result":{"data":{"changed":1},"idempotency_key":"same"}}'; }
+        location = /hook/data    { return 200 '{"result":{"data":{"changed":1},"idempotency_key":"same","tags":{"t":"1"}}}'; }
+        location = /hook/skip    { return 200 '{"result":{"skip_history":true}}'; }
         location = /hook/sub     { return 200 '{"result":{"data":{"welcome":1},"info":{"boss":1}}}'; }
     }
 --- config
@@ -286,6 +288,7 @@ c: like "id":2,"rpc"
     location = /room    { im_comet protocol=centrifuge; im_webhook connect /hook/room; }
     location = /sub_denied  { im_comet protocol=centrifuge; im_connect /im_connect; im_webhook subscribe /hook/denied; im_webhook publish /hook/denied; }
     location = /sub_nothing { im_comet protocol=centrifuge; im_connect /im_connect; im_webhook subscribe /hook/nothing; im_webhook publish /hook/nothing; }
+    location = /pub_skip    { im_comet protocol=centrifuge; im_connect /im_connect; im_webhook publish /hook/skip; }
     location = /sub_bye     { im_comet protocol=centrifuge; im_webhook subscribe /hook/bye; }
     location = /sub_broken  { im_comet protocol=centrifuge; im_connect /im_connect; im_webhook subscribe /hook/broken; im_webhook publish /hook/broken; }
 
@@ -366,7 +369,7 @@ p: send {"connect":{"token":"JWT(HS256 hs {"sub":"u7","meta":{"m":2}})"},"id":1}
 p: like "connect"
 p: send {"publish":{"channel":"open","data":{"mine":1}},"id":2}
 p: recv {"id":2,"publish":{}}
-a: like "channel":"open","pub":\{"data":\{"changed":1\},.*"user":"u7"
+a: like "channel":"open","pub":\{"data":\{"changed":1\},.*"user":"u7".*"tags":\{"t":"1"\}
 access: /hook/data 200 .*"user":"u7","meta":\{"m":2\},"channel":"open","data":\{"mine":1\}\}
 p: send {"publish":{"channel":"open","data":{"mine":2}},"id":3}
 p: recv {"id":3,"publish":{}}
@@ -395,6 +398,13 @@ d: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2"})"},"id":1}
 d: like "connect"
 d: send {"subscribe":{"channel":"open"},"id":2}
 d: recv_close 4501 /^bye$/
+e: open /pub_skip
+e: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2"})"},"id":1}
+e: like "connect"
+e: send {"publish":{"channel":"open","data":1},"id":2}
+e: recv {"id":2,"error":{"code":108,"message":"not available"}}
+e: send {"publish":{"channel":"bare","data":1},"id":3}
+e: recv {"id":3,"publish":{}}
 --- no_error_log
 [error]
 [alert]

@@ -203,7 +203,10 @@ test_bad(void **state)
         "{\"disconnect\":{\"code\":1008}}", "{\"disconnect\":\"x\"}",
         "{\"disconnect\":{\"code\":4000,\"reason\":1}}",
         "{\"result\":{\"user\":1}}", "{\"result\":{\"expire_at\":\"x\"}}",
-        "{\"result\":{\"tags\":[]}}", "{\"result\":{\"expired\":1}}",
+        "{\"result\":{\"tags\":[]}}",
+        "{\"result\":{\"tags\":{\"a\":1}}}",
+        "{\"result\":{\"tags\":{\"a\":\"b\",\"c\":null}}}",
+        "{\"result\":{\"expired\":1}}",
         "{\"result\":{\"b64data\":\"!\"}}", "{\"result\":{\"channels\":1}}",
         "{\"result\":{\"channels\":[\"c\"],\"expired\":\"yes\"}}"
     };
