@@ -296,6 +296,13 @@ d: recv op 4
 e: open /ws
 e: send {"auth":"JWT(HS256 hs256.old {"sub":"u1"})","roomId":1}
 e: recv_close 1008 /signature is wrong/
+renew: hs384 short
+reload: im_jwt_key: "HS384" with "file=.*hs384" is too short
+d: silent
+f: open /ws
+f: send {"auth":"JWT(HS384 hs384.old {"sub":"u1"})","roomId":1}
+f: recv op 4
+f: cut
 f: open /ws
 f: send {"auth":"JWT(RS256,kid=r2 rs2 {"sub":"u1"})","roomId":1}
 f: recv op 4

@@ -1548,11 +1548,18 @@ sub step_pause {
 }
 
 
+# [REGEX]: refused, with that line in the log
 sub step_reload {
+    my ($re) = @_;
     my $pid = nginx_pid();
     my @workers = children($pid) or die "no workers: master_on()?\n";
 
     kill 'HUP', $pid;
+
+    if (defined $re && $re ne '') {
+        step_log('error.log', 1, $re);
+        return "@workers" eq join ' ', children($pid);
+    }
 
     until_true($Limit, sub {
         my %now = map { $_ => 1 } children($pid);

@@ -72,12 +72,19 @@ sub key {
 }
 
 
-# NAME becomes NAME.old, and NAME (and NAME.pub) is another key.
+# NAME [OTHER]: NAME becomes NAME.old, and NAME (and NAME.pub) is another key,
+# or the same as OTHER.
 sub renew {
-    my ($name) = @_;
+    my ($name, $other) = split ' ', $_[0];
 
     rename "$Dir/$name", "$Dir/$name.old" or die "$name: $!\n";
-    key(unlink("$Dir/$name.pub") ? "$name.pub" : $name);
+
+    if (defined $other) {
+        link(key($other), "$Dir/$name") or die "$other: $!\n";
+
+    } else {
+        key(unlink("$Dir/$name.pub") ? "$name.pub" : $name);
+    }
 
     return 1;
 }
