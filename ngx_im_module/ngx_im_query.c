@@ -12,6 +12,7 @@
 
 #define NGX_IM_QUERY_BYTES    (1024 * 1024)   /* of history, about */
 #define NGX_IM_QUERY_CLIENTS  20000
+#define NGX_IM_QUERY_SHARE    20       /* of an answer: a command more */
 
 
 /* A question under way; owned by the call. */
@@ -288,6 +289,8 @@ ngx_im_query_history_reply(ngx_im_query_t *query, im_topic_t *topic,
 
     entries = reply->element[3];
 
+    s->more->ncommands += entries->elements / NGX_IM_QUERY_SHARE;
+
     messages = im_calloc((entries->elements + 1) * sizeof(im_message_t));
     envelopes = im_calloc((entries->elements + 1) * sizeof(im_envelope_t));
 
@@ -392,6 +395,8 @@ ngx_im_query_presence_reply(ngx_im_query_t *query, im_topic_t *topic,
     ngx_uint_t               i;
     im_reply_t               answer;
     ngx_im_query_clients_t   clients;
+
+    s->more->ncommands += members->n / NGX_IM_QUERY_SHARE;
 
     if (query->type == IM_COMMAND_PRESENCE
         && members->n + members->rest + topic->nsubs > NGX_IM_QUERY_CLIENTS)
