@@ -236,7 +236,9 @@ ngx_im_session_new_room(ngx_im_session_t *s, im_str_t topic)
         s->nnew = 0;
     }
 
-    if (w->nnew >= max || s->nnew >= w->conf->topics_per_session) {
+    if (w->nnew >= max
+        || s->nnew >= 2 * w->conf->topics_per_session)
+    {
         ngx_log_error(NGX_LOG_INFO, w->log, 0,
                       "im: room \"%*s\" is refused: too many new ones (%s)",
                       topic.len - 2, topic.data + 2,

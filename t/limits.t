@@ -317,7 +317,7 @@ b: recv op 4
 
 === TEST 13: new rooms of a session
 --- http_config
-    im_limit topics=4;
+    im_limit topics=2;
 --- config
     location = /cf { im_comet protocol=centrifuge; im_auth none; }
     location = /none { im_comet protocol=im; im_auth none; }
