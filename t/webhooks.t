@@ -26,6 +26,11 @@ __DATA__
         location = /rpc/b64     { return 200 '{"result":{"b64data":"eyJhIjoxfQ=="}}'; }
         location = /rpc/empty   { return 200 '{"result":{}}'; }
         location = /rpc/lines   { return 200 "{\n\"result\":\n{\"data\":{\n\"a\":\n1}}}\n"; }
+        location = /rpc/chunks  {
+            ssi on;
+            ssi_types text/plain;
+            return 200 '{"result":{"data":[<!--# echo var="arg_x" default="1" -->,<!--# echo var="arg_x" default="2" -->]}}';
+        }
         location = /rpc/error   { return 200 '{"error":{"code":1005,"message":"no way","temporary":true}}'; }
         location = /rpc/denied  { return 200 '{"error":{"code":103}}'; }
         location = /rpc/bye     { return 200 '{"disconnect":{"code":4100,"reason":"bye"}}'; }
@@ -44,6 +49,7 @@ __DATA__
     location = /b64     { im_comet protocol=centrifuge; im_webhook rpc /rpc/b64; }
     location = /empty   { im_comet protocol=centrifuge; im_webhook rpc /rpc/empty; }
     location = /lines   { im_comet protocol=centrifuge; im_webhook rpc /rpc/lines; }
+    location = /chunks  { im_comet protocol=centrifuge; im_webhook rpc /rpc/chunks; }
     location = /error   { im_comet protocol=centrifuge; im_webhook rpc /rpc/error; }
     location = /denied  { im_comet protocol=centrifuge; im_webhook rpc /rpc/denied; }
     location = /bye     { im_comet protocol=centrifuge; im_webhook rpc /rpc/bye; }
@@ -61,6 +67,8 @@ __DATA__
     location /rpc/ {
         internal;
         proxy_pass http://127.0.0.1:$TEST_NGINX_IM_HTTP2;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
         proxy_set_header X-Real-IP $remote_addr;
         log_subrequest on;
         access_log $TEST_NGINX_SERVER_ROOT/logs/access.log hook;
@@ -117,6 +125,13 @@ e: send {"connect":{},"id":1}
 e: like "connect"
 e: send {"rpc":{"data":1},"id":2}
 e: recv_text {"id":2,"rpc":{"data":{"a":1}}}
+k: open /chunks
+k: send {"connect":{},"id":1}
+k: like "connect"
+k: send {"rpc":{"data":1},"id":2}
+k: recv {"id":2,"rpc":{"data":[1,2]}}
+k: send {"rpc":{"data":1},"id":3}
+k: recv {"id":3,"rpc":{"data":[1,2]}}
 f: open /error
 f: send {"connect":{},"id":1}
 f: like "connect"
