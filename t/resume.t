@@ -370,3 +370,33 @@ c: send {"connect":{},"id":1}
 c: recv_close 3501
 --- no_error_log
 [alert]
+
+
+
+=== TEST 11: many at once, while there are pushes: history is read once
+--- http_config
+    im_room 1          history=1000 ttl=1h;
+    im_limit           unauthenticated=0 handshakes=0;
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open /none
+a: send {"roomId":1,"seq":0}
+a: recv op 7 broadcast=true
+a: like ^\{"op":7,"roomId":1,"room":"1","seq":(?<s>\d+),"epoch":"(?<e>\w+)"
+a: recv op 4
+push: room 1 1
+push: room 1 2
+push: room 1 3
+a: recv msg 1
+a: recv msg 2
+a: recv msg 3
+redis: CONFIG RESETSTAT
+storm: 300 1 $s $e /none
+redis: INFO commandstats => cmdstat_xrevrange:calls=1,
+until: /status "recovered":300,"unrecovered":0,
+--- no_error_log
+[error]
+[alert]

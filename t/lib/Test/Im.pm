@@ -519,6 +519,7 @@ my %Steps = (
     elapsed => \&step_elapsed,
     record  => \&step_record,
     crowd   => \&step_crowd,
+    storm   => \&step_storm,
     drained => \&step_drained,
     renew   => \&Test::Im::Jwt::renew,
     logins  => \&step_logins,
@@ -1628,6 +1629,50 @@ sub step_crowd {
             or die "nothing came\n";
         die 'got ' . show($frame) . "\n" if $frame->{payload} !~ /"op":4/;
     }
+
+    return 1;
+}
+
+
+# N ROOM SEQ EPOCH PATH: so many clients resume a room at once, while there are
+# pushes; each gets all of them, in order and once
+sub step_storm {
+    my ($n, $room, $since, $epoch, $path) = split ' ', $_[0];
+    my @clients;
+
+    for (1 .. $n) {
+        my ($client, $status) = connect_to($path);
+
+        die "status $status\n" if $status != 101;
+        push @clients, $client;
+    }
+
+    for my $i (0 .. $#clients) {
+        $clients[$i]->write(frame(1, "{\"roomId\":$room,\"seq\":$since,"
+                                     . "\"epoch\":\"$epoch\"}"));
+        step_push("room $room $i") if $i % 25 == 0;
+    }
+
+    step_push("room $room \"end\"");
+
+    for my $client (@clients) {
+        my $last = $since;
+
+        while ($last < $Saved{seq}) {
+            my $frame = $client->next_message(deadline())
+                or die "nothing came behind $last\n";
+            my $value = $Json->decode($frame->{payload});
+
+            die "got $frame->{payload}\n" if $value->{op} == 7
+                && defined $value->{roomId} && !$value->{recovered};
+            next if $value->{op} != 3;
+            die "got $value->{seq} behind $last\n"
+                if $value->{seq} != $last + 1;
+            $last = $value->{seq};
+        }
+    }
+
+    $_->shut for @clients;
 
     return 1;
 }
