@@ -605,7 +605,7 @@ ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
     }
 
     if (rc == NGX_OK && b.len > 0) {
-        rc = b.failed ? NGX_ERROR : ngx_im_send_reply(s, im_buf_str(&b));
+        rc = b.failed ? NGX_ERROR : ngx_im_send_history(s, im_buf_str(&b));
 
         if (b.failed) {
             ngx_im_session_close(s, s->conf->proto->close_busy, "no memory");
@@ -613,6 +613,8 @@ ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
     }
 
     im_buf_cleanup(&b);
+
+    reply->subs = NULL;
 
     return rc;
 }

@@ -1037,7 +1037,7 @@ ngx_im_route_tick(ngx_im_sync_t *sync)
 static void
 ngx_im_route_refresh(ngx_im_sync_t *sync)
 {
-    ngx_uint_t       n;
+    ngx_uint_t       n, idle;
     ngx_im_route_t  *route;
 
     if (!sync->up) {
@@ -1056,6 +1056,8 @@ ngx_im_route_refresh(ngx_im_sync_t *sync)
             return;
         }
 
+        idle = !route->busy && im_list_empty(&route->link);
+
         im_list_remove(&route->aged);
 
         if (route->topic == NULL) {
@@ -1064,7 +1066,7 @@ ngx_im_route_refresh(ngx_im_sync_t *sync)
 
         route->dirty = 1;
 
-        if (!route->busy && im_list_empty(&route->link)) {
+        if (idle) {
             ngx_im_route_to(route, &sync->changed);
         }
 
