@@ -70,21 +70,30 @@ ngx_im_join_since(ngx_im_join_t *join, const im_position_t *since)
 void
 ngx_im_resume_opened(ngx_im_session_t *s)
 {
+    im_sub_t       *sub;
     ngx_im_join_t  *join;
     ngx_im_more_t  *more;
 
     more = s->more;
-    join = s->everybody.data;
 
-    if (more == NULL || !more->connecting || join == NULL
-        || s->phase != NGX_IM_OPEN || --more->nsubs > 0)
+    if (more == NULL || !more->connecting || s->phase != NGX_IM_OPEN
+        || --more->nsubs > 0)
     {
         return;
     }
 
-    im_list_remove(&join->link);
-    im_list_insert_tail(&ngx_im_worker->ready, &join->link);
-    ngx_im_resume_post(ngx_im_worker);
+    /* one of them stands for all */
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        join = sub->data;
+
+        if (join != NULL) {
+            im_list_remove(&join->link);
+            im_list_insert_tail(&ngx_im_worker->ready, &join->link);
+            ngx_im_resume_post(ngx_im_worker);
+            return;
+        }
+    }
 }
 
 
@@ -320,7 +329,8 @@ ngx_im_resume_post(ngx_im_worker_t *w)
 void
 ngx_im_resume_forget(im_sub_t *sub)
 {
-    ngx_im_join_t  *join;
+    ngx_im_join_t     *join;
+    ngx_im_session_t  *s;
 
     join = sub->data;
 
@@ -331,6 +341,19 @@ ngx_im_resume_forget(im_sub_t *sub)
     sub->data = NULL;
 
     im_list_remove(&join->link);
+
+    /* it may have been the last one that connect waited for */
+
+    if (join->connect) {
+        s = sub->session;
+
+        if (join->ready && s->more->connecting) {
+            s->more->nsubs++;
+        }
+
+        ngx_im_resume_opened(s);
+    }
+
     im_free(join);
 }
 
