@@ -333,6 +333,9 @@ sub stop {
 
     unlink "$Dir/$name.sock" if $name eq 'redis';
 
+    # nobody else shall be met at its port
+    until_true(10, sub { !grep { alive($_) } @children });
+
     die sprintf("%s ended with status %d, signal %d: %s\n", $name,
                 $status >> 8, $status & 127, tail("$Dir/$name.log"))
         if $signal ne 'KILL' && $status != 0;
@@ -1517,6 +1520,17 @@ sub children {
     my ($pid) = @_;
 
     return split ' ', slurp("/proc/$pid/task/$pid/children");
+}
+
+
+# Not so one that nobody has waited for yet.
+sub alive {
+    my ($pid) = @_;
+
+    open my $fh, '<', "/proc/$pid/stat" or return 0;
+    my $stat = <$fh> // '';
+
+    return $stat !~ /\) [ZX] /;
 }
 
 
