@@ -401,7 +401,6 @@ im_logic_main_tick(evutil_socket_t fd, short what, void *data)
 
     im_logic_nodes_look(logic);
     im_logic_revoked_look(logic);
-    im_logic_revoked_look(logic);
 }
 
 
