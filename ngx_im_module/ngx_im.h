@@ -240,6 +240,7 @@ typedef struct {
 typedef struct {
     im_list_t         expiry;    /* in worker->expiry */
     im_list_t         throttled; /* in worker->throttled; self when not */
+    im_list_t         turn;      /* in worker->turns; self when not */
     ngx_im_session_t *session;   /* whose this is, once it is there */
     ngx_im_held_t    *held;
     im_resume_t      *resumes;   /* of connect, until it is answered */
@@ -325,6 +326,7 @@ struct ngx_im_session_s {
     unsigned            pinged:1;        /* a ping of ours has no answer */
     unsigned            pong_due:1;      /* the deadline is its answer's */
     unsigned            positions:1;     /* im: with seq and epoch */
+    unsigned            sending:1;       /* ngx_im_send_session() runs */
     ngx_im_peer_t       peer;
     const char         *why;             /* for the log line */
     u_char             *name;            /* u8 length and bytes, or NULL */
@@ -405,6 +407,8 @@ struct ngx_im_worker_s {
     ngx_event_t         due_event;
     im_list_t           expired;         /* of expiry, in turns */
     ngx_event_t         expired_event;
+    im_list_t           turns;           /* who waits to ask, input held */
+    ngx_uint_t          nqueries;        /* of presence and history, out */
     ngx_event_t         resume_event;
     ngx_event_t         flush_event;
     ngx_event_t         close_event;
@@ -654,8 +658,8 @@ void ngx_im_auth_nobody(ngx_im_session_t *s);
 /* connect is answered with an error, and nothing else will do. */
 void ngx_im_auth_failed(ngx_im_session_t *s);
 
-/* By the patterns in the member "rooms" of an object; without it: all. */
-int ngx_im_auth_allowed(im_str_t rooms, im_str_t room);
+/* Its identity is allowed that room. */
+int ngx_im_auth_may(ngx_im_session_t *s, im_str_t room);
 
 
 /* ngx_im_jwt.c */

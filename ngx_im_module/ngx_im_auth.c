@@ -90,6 +90,7 @@ static int ngx_im_auth_rooms_valid(im_str_t data, im_str_t *rooms);
 static void ngx_im_auth_known(ngx_im_session_t *s, const ngx_im_identity_t *id);
 static const char *ngx_im_auth_room(ngx_im_session_t *s,
     const ngx_im_identity_t *id);
+static int ngx_im_auth_allowed(im_str_t rooms, im_str_t room);
 static int ngx_im_auth_match(im_str_t pattern, im_str_t room);
 
 
@@ -671,6 +672,20 @@ ngx_im_auth_room(ngx_im_session_t *s, const ngx_im_identity_t *id)
 
 
 int
+ngx_im_auth_may(ngx_im_session_t *s, im_str_t room)
+{
+    ngx_im_more_t  *more;
+
+    more = s->more;
+
+    return more == NULL || more->rooms == NULL
+           || ngx_im_auth_allowed(im_str_set(more->rooms, more->rooms_len),
+                                  room);
+}
+
+
+/* By the patterns in the member "rooms" of an object; without it: all. */
+static int
 ngx_im_auth_allowed(im_str_t rooms, im_str_t room)
 {
     int                 allowed;

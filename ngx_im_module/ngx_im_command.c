@@ -363,8 +363,6 @@ static ngx_uint_t
 ngx_im_command_may_join(ngx_im_session_t *s, im_str_t room,
     const im_rule_t *rule)
 {
-    im_str_t  rooms;
-
     /* a private one is for who brings a token */
 
     if (room.data[0] == '$') {
@@ -375,15 +373,7 @@ ngx_im_command_may_join(ngx_im_session_t *s, im_str_t room,
         return IM_ERROR_PERMISSION;
     }
 
-    if (s->more != NULL && s->more->rooms != NULL) {
-        rooms = im_str_set(s->more->rooms, s->more->rooms_len);
-
-        if (!ngx_im_auth_allowed(rooms, room)) {
-            return IM_ERROR_PERMISSION;
-        }
-    }
-
-    return 0;
+    return ngx_im_auth_may(s, room) ? 0 : IM_ERROR_PERMISSION;
 }
 
 

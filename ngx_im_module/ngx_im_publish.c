@@ -103,6 +103,7 @@ static ngx_int_t
 ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
     im_error_e *error)
 {
+    im_str_t   room;
     im_sub_t  *sub;
 
     *error = IM_ERROR_PERMISSION;
@@ -123,6 +124,12 @@ ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
         if (im_sub_state(sub) == IM_SUB_JOINING) {
             return NGX_AGAIN;
         }
+    }
+
+    room = im_str_set(topic.data + 2, topic.len - 2);
+
+    if (rule->publish == IM_RULE_USER && !ngx_im_auth_may(s, room)) {
+        return NGX_DECLINED;
     }
 
     if (s->conf->connect.len == 0) {

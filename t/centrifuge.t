@@ -255,6 +255,7 @@ a: recv {"id":2,"subscribe":{}}
     location /im/ { fastcgi_pass im_logic; include im_params; }
 --- tokens
 0123456789abcdef u1 Ann
+00000000000000c1 u2 Cid user:2,member:*
 --- websocket
 until: /im/rooms/user:1 ^200
 a: open /ws
@@ -287,6 +288,11 @@ c: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"member:2"},"id":2
 c: like ^\{"id":1,"connect":
 c: like ^\{"id":2,"subscribe":
 c: recv {"id":3,"error":{"code":108,"message":"not available"}}
+d: open /ws
+d: send_lines {"connect":{"token":"00000000000000c1"},"id":1} | {"publish":{"channel":"user:1","data":1},"id":2} | {"publish":{"channel":"user:2","data":1},"id":3}
+d: like ^\{"id":1,"connect":
+d: recv {"id":2,"error":{"code":103,"message":"permission denied"}}
+d: recv {"id":3,"publish":{}}
 --- no_error_log
 [error]
 [alert]
