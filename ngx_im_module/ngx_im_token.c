@@ -12,6 +12,7 @@
 
 
 #define NGX_IM_TOKEN_RETRY  60       /* s: until a webhook is asked again */
+#define NGX_IM_TOKEN_LAST   4200000000LL   /* s; more may be added to it */
 
 
 static ngx_int_t ngx_im_token_verify(ngx_im_session_t *s,
@@ -343,10 +344,11 @@ ngx_im_token_sub_ttl(ngx_im_session_t *s, im_sub_t *sub)
 }
 
 
+/* What is too far away to be told never comes. */
 static uint32_t
 ngx_im_token_time(int64_t when)
 {
-    return when > 0 && when < INT32_MAX ? (uint32_t) when : 0;
+    return when > 0 && when < NGX_IM_TOKEN_LAST ? (uint32_t) when : 0;
 }
 
 
@@ -438,7 +440,7 @@ static void
 ngx_im_token_due(ngx_im_session_t *s)
 {
     uint32_t        now;
-    im_sub_t       *sub, *next;
+    im_sub_t       *sub;
     ngx_im_more_t  *more;
 
     if (s->phase != NGX_IM_OPEN) {
@@ -460,14 +462,22 @@ ngx_im_token_due(ngx_im_session_t *s)
         ngx_im_token_ask(s, IM_WEBHOOK_REFRESH, im_str_set(NULL, 0));
     }
 
-    for (sub = s->subs; sub; sub = next) {
-        next = sub->next;
+    /* to tell the client may end others too: it begins anew after each */
 
-        if (sub->expires && sub->expires <= now
-            && ngx_im_token_sub_due(s, sub) != NGX_OK)
-        {
+    sub = s->subs;
+
+    while (sub != NULL) {
+
+        if (sub->expires == 0 || sub->expires > now) {
+            sub = sub->next;
+            continue;
+        }
+
+        if (ngx_im_token_sub_due(s, sub) != NGX_OK) {
             return;
         }
+
+        sub = s->subs;
     }
 
     ngx_im_token_schedule(s);
