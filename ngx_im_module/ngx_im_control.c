@@ -453,7 +453,10 @@ ngx_im_control_leave(ngx_im_session_t *s, void *data)
     }
 
     if (id != 0) {
-        (void) ngx_im_command_error(s, id, IM_ERROR_PERMISSION);
+        if (ngx_im_command_error(s, id, IM_ERROR_PERMISSION) == NGX_OK) {
+            ngx_im_recv_continue(s);
+        }
+
         return;
     }
 
@@ -561,7 +564,9 @@ ngx_im_control_each(ngx_im_worker_t *w, const im_envelope_t *e,
         s = im_id_uuid_decode(e->session, id) == IM_OK
             ? ngx_im_session_by_id(w, id) : NULL;
 
-        if (s != NULL && (e->user.len == 0 || s->user == user)) {
+        if (s != NULL
+            && (e->user.len == 0 || (user != NULL && s->user == user)))
+        {
             fn(s, data);
         }
 

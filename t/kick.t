@@ -22,6 +22,7 @@ __DATA__
         im_auth token;
         im_connect /im_connect;
     }
+    location = /guest { im_comet protocol=centrifuge; im_auth none; }
     location = /im_connect {
         internal;
         fastcgi_pass im_logic;
@@ -182,6 +183,14 @@ b: recv_close 4100 /elsewhere/
 a: silent
 http: DELETE /im/sessions/$me 200
 a: recv_close 3503
+c: open /guest
+c: send {"id":1,"connect":{}}
+c: like "id":1,"connect":\{"client":"(?<guest>[-0-9a-f]{36})"
+http: POST /api/disconnect 200 {"user":"nobody","client":"$guest"} => "result":\{\}
+http: POST /api/disconnect 200 {"user":"nobody","client":"$guest","disconnect":{"code":4002,"reason":"not you"}} => "result":\{\}
+c: silent
+http: DELETE /im/sessions/$guest?code=4001&reason=you 200
+c: recv_close 4001 /\Ayou\z/
 --- no_error_log
 [error]
 [alert]
