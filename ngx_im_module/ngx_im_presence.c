@@ -211,6 +211,10 @@ ngx_im_presence_one(im_buf_t *b, ngx_im_route_t *route,
 
     im_id_uuid(id, change->id);
 
+    if (b->failed) {
+        return;
+    }
+
     im_buf_add_z(b, b->data[b->len - 1] == '[' ? "" : ",");
     im_buf_add_z(b, change->joined ? "{\"op\":\"+\",\"session\":\""
                                    : "{\"op\":\"-\",\"session\":\"");

@@ -4,7 +4,8 @@
  * What a client asks of a topic that it follows: who is there, what has been.
  *
  * Of its own sessions a worker knows best; the others' and the history are
- * Redis'.  A question is of one session, which has one at a time.
+ * Redis'.  A question is of one session, which has one at a time; of all there
+ * are so many at once, and others wait for their turn, unread.
  */
 
 #include "ngx_im_sync.h"
@@ -13,6 +14,8 @@
 #define NGX_IM_QUERY_BYTES    (1024 * 1024)   /* of history, about */
 #define NGX_IM_QUERY_CLIENTS  20000
 #define NGX_IM_QUERY_SHARE    20       /* of an answer: a command more */
+#define NGX_IM_QUERY_ANSWER   (8 * 1024 * 1024)
+#define NGX_IM_QUERY_ATONCE   64
 
 
 /* A question under way; owned by the call. */
@@ -37,6 +40,8 @@ typedef struct {
 
 static ngx_int_t ngx_im_query_may(ngx_im_session_t *s,
     const im_command_t *command, im_error_e *error);
+static ngx_uint_t ngx_im_query_turn(ngx_im_session_t *s);
+static void ngx_im_query_next(ngx_im_worker_t *w);
 static ngx_im_query_t *ngx_im_query_create(ngx_im_session_t *s,
     const im_command_t *command);
 static ngx_int_t ngx_im_query_history(ngx_im_query_t *query,
@@ -57,6 +62,7 @@ static void ngx_im_query_own(ngx_im_query_clients_t *clients,
     im_topic_t *topic);
 static void ngx_im_query_own_list(ngx_im_query_clients_t *clients,
     im_list_t *subs);
+static size_t ngx_im_query_bytes(ngx_im_query_clients_t *clients);
 static ngx_uint_t ngx_im_query_users(ngx_im_query_clients_t *clients);
 static int ngx_libc_cdecl ngx_im_query_compare(const void *one,
     const void *two);
@@ -84,6 +90,20 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
         return NGX_AGAIN;
     }
 
+    if (ngx_im_session_more(s) == NULL) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
+    }
+
+    /* answers are long: what waits for slow clients is bounded */
+
+    if (ngx_im_worker->reply_bytes > ngx_im_worker->conf->logs_bytes) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_TOO_MANY);
+    }
+
+    if (!ngx_im_query_turn(s)) {
+        return NGX_AGAIN;
+    }
+
     sync = ngx_im_worker->sync;
     partition = ngx_im_session_find_sub(s, command->topic)->log->topic
                     ->partition;
@@ -106,10 +126,53 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
     }
 
+    ngx_im_worker->nqueries++;
+
     s->more->busy = 1;
     s->more->busy_id = command->id;
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_im_query_turn(ngx_im_session_t *s)
+{
+    ngx_im_more_t    *more;
+    ngx_im_worker_t  *w;
+
+    more = s->more;
+    w = ngx_im_worker;
+
+    if (w->nqueries < NGX_IM_QUERY_ATONCE) {
+        im_list_remove(&more->turn);
+        return 1;
+    }
+
+    if (im_list_empty(&more->turn)) {
+        more->session = s;
+        im_list_insert_tail(&w->turns, &more->turn);
+    }
+
+    return 0;
+}
+
+
+/* A question has its answer: who waits reads on. */
+static void
+ngx_im_query_next(ngx_im_worker_t *w)
+{
+    ngx_uint_t      n;
+    ngx_im_more_t  *more;
+
+    n = --w->nqueries;
+
+    while (n++ < NGX_IM_QUERY_ATONCE && !im_list_empty(&w->turns)) {
+        more = im_list_data(im_list_first(&w->turns), ngx_im_more_t, turn);
+        im_list_remove(&more->turn);
+
+        ngx_im_recv_continue(more->session);
+    }
 }
 
 
@@ -154,10 +217,6 @@ static ngx_im_query_t *
 ngx_im_query_create(ngx_im_session_t *s, const im_command_t *command)
 {
     ngx_im_query_t  *query;
-
-    if (ngx_im_session_more(s) == NULL) {
-        return NULL;
-    }
 
     query = im_alloc(sizeof(ngx_im_query_t) + command->since.epoch.len);
     if (query == NULL) {
@@ -240,6 +299,8 @@ ngx_im_query_history_handler(ngx_im_worker_t *w, void *data, void *ctx)
 
     reply = data;
     query = ctx;
+
+    ngx_im_query_next(w);
 
     s = ngx_im_query_session(w, query, &topic);
 
@@ -366,6 +427,8 @@ ngx_im_query_presence_handler(ngx_im_sync_t *sync, void *data,
 
     query = data;
 
+    ngx_im_query_next(sync->worker);
+
     s = ngx_im_query_session(sync->worker, query, &topic);
 
     if (s == NULL) {
@@ -423,6 +486,14 @@ ngx_im_query_presence_reply(ngx_im_query_t *query, im_topic_t *topic,
         client->user = members->elts[i].user;
         client->info = members->elts[i].info;
         client->room_info = members->elts[i].room_info;
+    }
+
+    if (query->type == IM_COMMAND_PRESENCE
+        && ngx_im_query_bytes(&clients) > NGX_IM_QUERY_ANSWER)
+    {
+        im_free(clients.elts);
+        im_free(clients.ids);
+        return IM_ERROR_LIMIT;
     }
 
     ngx_memzero(&answer, sizeof(im_reply_t));
@@ -487,6 +558,23 @@ ngx_im_query_own_list(ngx_im_query_clients_t *clients, im_list_t *subs)
             client->user = im_str_set(s->user->id, s->user->id_len);
         }
     }
+}
+
+
+static size_t
+ngx_im_query_bytes(ngx_im_query_clients_t *clients)
+{
+    size_t        len;
+    ngx_uint_t    i;
+    im_client_t  *client;
+
+    for (len = 0, i = 0; i < clients->n; i++) {
+        client = &clients->elts[i];
+        len += client->session.len + client->user.len + client->info.len
+               + client->room_info.len;
+    }
+
+    return len;
 }
 
 

@@ -87,7 +87,9 @@ ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame)
         return NGX_ERROR;
     }
 
-    if (im_list_empty(&s->blocked)) {
+    /* of a subscription that is cut it is a step of the send under way */
+
+    if (im_list_empty(&s->blocked) && !s->sending) {
         ngx_im_send_session(s);
     }
 
@@ -166,9 +168,13 @@ ngx_im_send_session(ngx_im_session_t *s)
 {
     ngx_int_t  rc;
 
+    s->sending = 1;
+
     do {
         rc = ngx_im_send_step(s);
     } while (rc == NGX_OK);
+
+    s->sending = 0;
 
     if (rc == NGX_AGAIN) {
         ngx_im_send_block(s);

@@ -77,6 +77,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     im_list_init(&w->throttled);
     im_list_init(&w->due);
     im_list_init(&w->expired);
+    im_list_init(&w->turns);
 
     for (i = 0; i < NGX_IM_WHEEL_SLOTS; i++) {
         im_list_init(&w->wheel[i]);
@@ -396,6 +397,7 @@ ngx_im_session_more(ngx_im_session_t *s)
         if (s->more != NULL) {
             im_list_init(&s->more->expiry);
             im_list_init(&s->more->throttled);
+            im_list_init(&s->more->turn);
         }
     }
 
@@ -411,13 +413,15 @@ ngx_im_session_more_free(ngx_im_more_t *more)
     }
 
     im_list_remove(&more->expiry);
-
+    im_list_remove(&more->turn);
     im_list_remove(&more->throttled);
+
     im_free(more->held);
     im_free(more->resumes);
     im_free(more->info);
     im_free(more->meta);
     im_free(more->rooms);
+    im_free(more->data);
     im_free(more);
 }
 
