@@ -397,6 +397,9 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
     if (rc == NGX_DECLINED) {
         ngx_im_auth_error(s, IM_ERROR_UNKNOWN_CHANNEL);
 
+    } else if (rc == NGX_BUSY) {
+        ngx_im_auth_error(s, IM_ERROR_LIMIT);
+
     } else if (rc != NGX_OK) {
         ngx_im_session_close(s, proto->close_busy, "no memory");
 
@@ -412,8 +415,9 @@ done:
 
 
 /*
- * The channels of a token, as topics.  NGX_DECLINED: there is no rule for one.
- * im has one room and no place for them.
+ * The channels of a token, as topics.  NGX_DECLINED: there is no rule for one;
+ * NGX_BUSY: too many, with the inbox and the broadcast.  im has one room and no
+ * place for them.
  */
 static ngx_int_t
 ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims, im_buf_t *b,
@@ -426,6 +430,10 @@ ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims, im_buf_t *b,
 
     if (claims->nsubs == 0 || s->more == NULL || !s->more->connecting) {
         return NGX_OK;
+    }
+
+    if (claims->nsubs + 2 > s->conf->main->topics_per_session) {
+        return NGX_BUSY;
     }
 
     len = claims->nsubs * sizeof(im_str_t);

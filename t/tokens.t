@@ -12,6 +12,7 @@ __DATA__
 --- http_config
     im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs;
     im_jwt_key ES256 file=$TEST_NGINX_IM_KEYS/es256.pub kid=e;
+    im_limit        topics=8;
     im_room seen    history=10 ttl=1h presence;
     im_room users   history=10 ttl=1h join=user presence;
     im_room a       history=10 ttl=1h;
@@ -57,6 +58,12 @@ e: recv_close 3500 /subscription/
 f: open /ws
 f: send {"connect":{},"id":1}
 f: recv_close 3501 /no token/
+h: open /ws
+h: send {"connect":{"token":"JWT(HS256 hs {"sub":"u3","channels":["b:1","b:2","b:3","b:4","b:5","b:6"]})"},"id":1}
+h: like "id":1,"connect"
+i: open /ws
+i: send {"connect":{"token":"JWT(HS256 hs {"sub":"u3","channels":["b:1","b:2","b:3","b:4","b:5","b:6","b:7"]})"},"id":1}
+i: recv {"id":1,"error":{"code":106,"message":"limit exceeded"}}
 g: open /ws
 g: send {"connect":{"token":"JWT(HS256 hs {"sub":"u1","channels":["nowhere"]})"},"id":1}
 g: recv {"id":1,"error":{"code":102,"message":"unknown channel"}}
