@@ -43,6 +43,8 @@ static im_logic_asked_t *im_logic_api_ask(im_logic_command_t *c,
     im_logic_api_query_t *q, im_logic_channel_t *ch);
 static im_logic_asked_t *im_logic_api_ask_presence(im_logic_command_t *c,
     im_logic_channel_t *ch);
+static im_logic_asked_t *im_logic_api_ask_history(im_logic_command_t *c,
+    im_logic_api_query_t *q, im_logic_channel_t *ch);
 static void im_logic_asked_free(im_logic_asked_t *asked);
 static void im_logic_api_present(void *data, const im_logic_member_t *m);
 static void im_logic_api_presence_done(void *data,
@@ -149,16 +151,9 @@ im_logic_api_history(im_logic_command_t *c)
     im_logic_channel_t     ch;
     im_logic_api_query_t   q;
 
-    asked = im_logic_api_ask(c, &q, &ch);
+    asked = im_logic_api_ask_history(c, &q, &ch);
 
     if (asked == NULL) {
-        goto done;
-    }
-
-    if (ch.rule == NULL || ch.rule->history == 0) {
-        im_logic_asked_free(asked);
-        im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
-                              "the channel keeps no history");
         goto done;
     }
 
@@ -196,16 +191,9 @@ im_logic_api_history_remove(im_logic_command_t *c)
     im_logic_channel_t     ch;
     im_logic_api_query_t   q;
 
-    asked = im_logic_api_ask(c, &q, &ch);
+    asked = im_logic_api_ask_history(c, &q, &ch);
 
     if (asked == NULL) {
-        goto done;
-    }
-
-    if (ch.rule == NULL || ch.rule->history == 0) {
-        im_logic_asked_free(asked);
-        im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
-                              "the channel keeps no history");
         goto done;
     }
 
@@ -374,6 +362,25 @@ im_logic_api_ask_presence(im_logic_command_t *c, im_logic_channel_t *ch)
         im_logic_asked_free(asked);
         im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
                               "the channel has no presence");
+        return NULL;
+    }
+
+    return asked;
+}
+
+
+static im_logic_asked_t *
+im_logic_api_ask_history(im_logic_command_t *c, im_logic_api_query_t *q,
+    im_logic_channel_t *ch)
+{
+    im_logic_asked_t  *asked;
+
+    asked = im_logic_api_ask(c, q, ch);
+
+    if (asked != NULL && (ch->rule == NULL || ch->rule->history == 0)) {
+        im_logic_asked_free(asked);
+        im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
+                              "the channel keeps no history");
         return NULL;
     }
 
