@@ -34,11 +34,11 @@ typedef enum {
 
 
 /*
- * operation of a control entry.  It has no epoch and seq 0, isn't stored, and
- * arrives at most once.  The first two and the last go to the workers that
- * hold their topic, the others to every live worker: user or session say whom
- * they concern (session wins; both empty: nobody), data is a JSON object of
- * the rest (docs/redis.md).
+ * operation of a control entry.  It has no epoch, isn't stored, and arrives at
+ * most once; its seq is when it was queued, ms by Redis' clock.  The first two
+ * and the last go to the workers that hold their topic, the others to every
+ * live worker: user or session say whom they concern (session wins; both
+ * empty: nobody), data is a JSON object of the rest (docs/redis.md).
  */
 typedef enum {
     IM_CONTROL_CHANGES = 1,     /* members of a room came or went: who */

@@ -52,6 +52,7 @@ static im_int_t im_job_partition_publish(im_job_partition_t *jp,
     const im_daemon_reply_t *entries);
 static im_int_t im_job_partition_entry(im_job_partition_t *jp,
     const im_daemon_reply_t *entry, uint64_t *bytes);
+static uint64_t im_job_partition_time(const im_daemon_reply_t *id);
 static void im_job_partition_send(void *data, im_str_t worker,
     im_str_t bytes);
 static void im_job_partition_sent(const im_daemon_reply_t *reply,
@@ -704,6 +705,7 @@ im_job_partition_entry(im_job_partition_t *jp, const im_daemon_reply_t *entry,
 
     if (position.len == 0) {
         e.kind = IM_PUSH_CONTROL;
+        e.seq = im_job_partition_time(im_daemon_reply_at(entry, 0));
     }
 
     /* deleted between read and claim, or not made by our scripts */
@@ -723,6 +725,25 @@ im_job_partition_entry(im_job_partition_t *jp, const im_daemon_reply_t *entry,
 
     return im_job_batch_add(&jp->batch, workers, &e, im_job_partition_send,
                             jp);
+}
+
+
+/* When it was queued, ms by Redis' clock: the first part of its id. */
+static uint64_t
+im_job_partition_time(const im_daemon_reply_t *id)
+{
+    im_str_t   s;
+    uint64_t   ms;
+    im_uint_t  i;
+
+    s = im_daemon_reply_str(id);
+    ms = 0;
+
+    for (i = 0; i < s.len && s.data[i] >= '0' && s.data[i] <= '9'; i++) {
+        ms = ms * 10 + s.data[i] - '0';
+    }
+
+    return ms;
 }
 
 

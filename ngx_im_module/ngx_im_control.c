@@ -10,6 +10,7 @@
 
 #define NGX_IM_CONTROL_EXCEPT  128      /* sessions that are spared */
 #define NGX_IM_CONTROL_FOR     3600     /* s */
+#define NGX_IM_CONTROL_SLACK   2        /* s */
 
 
 typedef void (*ngx_im_control_pt)(ngx_im_worker_t *w, uint16_t partition,
@@ -80,8 +81,10 @@ static void ngx_im_control_forget(ngx_im_worker_t *w, uint16_t partition,
 static ngx_int_t ngx_im_control_data(ngx_im_worker_t *w,
     const im_entry_t *entry, const im_envelope_t *e,
     const im_json_field_t *fields, im_buf_t *arena, void *dst);
-static void ngx_im_control_each(ngx_im_worker_t *w, const im_envelope_t *e,
-    ngx_im_control_each_pt fn, void *data);
+static void ngx_im_control_each(ngx_im_worker_t *w, const im_entry_t *entry,
+    const im_envelope_t *e, ngx_im_control_each_pt fn, void *data);
+static ngx_int_t ngx_im_control_age(ngx_im_worker_t *w,
+    const im_entry_t *entry);
 
 
 static const ngx_im_control_t  ngx_im_controls[] = {
@@ -219,13 +222,17 @@ ngx_im_control_disconnect(ngx_im_worker_t *w, uint16_t partition,
     {
         /* before their sessions end: they come back at once */
 
+        if (closing.seconds > 0) {
+            closing.seconds -= ngx_im_control_age(w, entry);
+        }
+
         if (e->user.len && closing.seconds >= 0
             && closing.seconds <= NGX_IM_CONTROL_FOR)
         {
             ngx_im_revoke(w, e->user, closing.seconds);
         }
 
-        ngx_im_control_each(w, e, ngx_im_control_close, &closing);
+        ngx_im_control_each(w, entry, e, ngx_im_control_close, &closing);
         im_json_strings_free(&closing.except);
     }
 
@@ -289,7 +296,7 @@ ngx_im_control_kick(ngx_im_worker_t *w, im_str_t user)
     ngx_memzero(&e, sizeof(im_envelope_t));
     e.user = user;
 
-    ngx_im_control_each(w, &e, ngx_im_control_kick_one, NULL);
+    ngx_im_control_each(w, NULL, &e, ngx_im_control_kick_one, NULL);
 }
 
 
@@ -327,7 +334,7 @@ ngx_im_control_subscribe(ngx_im_worker_t *w, uint16_t partition,
         if (!topic.failed && im_rules_room(&w->conf->rules, join.room) != NULL)
         {
             join.topic = im_buf_str(&topic);
-            ngx_im_control_each(w, e, ngx_im_control_join, &join);
+            ngx_im_control_each(w, entry, e, ngx_im_control_join, &join);
         }
     }
 
@@ -409,7 +416,7 @@ ngx_im_control_unsubscribe(ngx_im_worker_t *w, uint16_t partition,
 
         if (!topic.failed) {
             leave.topic = im_buf_str(&topic);
-            ngx_im_control_each(w, e, ngx_im_control_leave, &leave);
+            ngx_im_control_each(w, entry, e, ngx_im_control_leave, &leave);
         }
     }
 
@@ -485,7 +492,7 @@ ngx_im_control_refresh(ngx_im_worker_t *w, uint16_t partition,
                             &refresh)
         == NGX_OK)
     {
-        ngx_im_control_each(w, e, ngx_im_control_renew, &refresh);
+        ngx_im_control_each(w, entry, e, ngx_im_control_renew, &refresh);
     }
 }
 
@@ -546,17 +553,20 @@ ngx_im_control_forget(ngx_im_worker_t *w, uint16_t partition,
 
 /*
  * The session that is named, where it is the named user's, or all of the
- * user's.  A session is not freed before the next turn, so fn may close it.
+ * user's that were there when that was said.  A session is not freed before
+ * the next turn, so fn may close it.
  */
 static void
-ngx_im_control_each(ngx_im_worker_t *w, const im_envelope_t *e,
-    ngx_im_control_each_pt fn, void *data)
+ngx_im_control_each(ngx_im_worker_t *w, const im_entry_t *entry,
+    const im_envelope_t *e, ngx_im_control_each_pt fn, void *data)
 {
     u_char             id[16];
     im_list_t         *q, *next;
     im_user_t         *user;
+    ngx_int_t          age;
     ngx_im_session_t  *s;
 
+    age = ngx_im_control_age(w, entry);
     user = e->user.len ? im_hub_user(&w->hub, e->user) : NULL;
 
     if (e->session.len) {
@@ -584,8 +594,29 @@ ngx_im_control_each(ngx_im_worker_t *w, const im_envelope_t *e,
         next = im_list_next(q);
         s = im_list_data(q, ngx_im_session_t, user_link);
 
-        if (s->phase != NGX_IM_CLOSED) {
+        if (s->phase != NGX_IM_CLOSED
+            && ngx_time() - (time_t) s->start + NGX_IM_CONTROL_SLACK >= age)
+        {
             fn(s, data);
         }
     }
+}
+
+
+/* How long it was in the queue, in seconds: im_job may have been away. */
+static ngx_int_t
+ngx_im_control_age(ngx_im_worker_t *w, const im_entry_t *entry)
+{
+    uint64_t        now;
+    ngx_im_sync_t  *sync;
+
+    sync = w->sync;
+
+    if (entry == NULL || entry->seq == 0 || sync->redis_ms == 0) {
+        return 0;
+    }
+
+    now = sync->redis_ms + (ngx_current_msec - sync->redis_at);
+
+    return now > entry->seq ? (ngx_int_t) ((now - entry->seq) / 1000) : 0;
 }

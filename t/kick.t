@@ -116,6 +116,8 @@ b: open :$TEST_NGINX_IM_PORT2 /ws
 b: send {"auth":"00000000000000a1","roomId":2}
 b: recv_close 1008
 http: DELETE /im/users/u1?for=0 200
+lets_in: /ws {"auth":"0123456789abcdef","roomId":9}
+lets_in: :$TEST_NGINX_IM_PORT2 /ws {"auth":"0123456789abcdef","roomId":9}
 a: open /ws
 a: send {"auth":"0123456789abcdef","roomId":1}
 a: recv op 4
@@ -316,7 +318,47 @@ a: recv_close 1008 /kept out/
 
 
 
-=== TEST 10: control entries that aren't valid
+=== TEST 10: a kick that comes late is not for who came since
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- tokens
+0123456789abcdef u1 Ann
+fedcba9876543210 u2 Bob
+--- websocket
+stop: job
+http: DELETE /im/users/u2 200
+redis: EVAL for--[[]]p=0,(15)do--[[]]local--[[]]q='im:{'..p..'}:q'--[[]]local--[[]]e=redis.call('XRANGE',q,'-','+')[1]if--[[]]e--[[]]then--[[]]redis.call('DEL',q)redis.call('XGROUP','CREATE',q,'job','0','MKSTREAM')redis.call('XADD',q,(tonumber(string.match(e[1],'%d+'))-10000)..'-0',unpack(e[2]))end--[[]]end 0
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv op 4
+b: open /ws
+b: send {"auth":"fedcba9876543210","roomId":1}
+b: recv op 4
+a: recv op 4
+start: job
+push: user u2 "still"
+b: recv op 2 msg="still"
+http: DELETE /im/users/u1 200
+a: recv_close 1008
+b: info {"u2":"Bob"}
+b: silent
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 11: control entries that aren't valid
 --- config
     location = /ws { im_comet protocol=im; im_auth none; }
     location = /centrifuge { im_comet protocol=centrifuge; im_auth none; }

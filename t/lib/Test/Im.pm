@@ -1114,9 +1114,10 @@ sub step_clog {
 }
 
 
-# PATH TEXT: a client that sends it gets an answer, in the end
+# [:PORT] PATH {...}: a client that sends it gets an answer, in the end
 sub step_lets_in {
-    my ($path, $text) = split ' ', $_[0], 2;
+    my ($path, $text) = $_[0] =~ /\A([^{]+?)\s*(\{.*)\z/s
+        or die "PATH TEXT\n";
     my $frame;
 
     return 1 if until_true($Limit, sub {
