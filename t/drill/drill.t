@@ -110,6 +110,15 @@ my @drills = (
         return $long ? counts($lease + 2) : undef;
     }, resume => 1 ],
 
+    [ 'worker-stop', 'an nginx worker stands still, clients go elsewhere', sub {
+        my ($worker) = $stack->workers('nginx1');
+        kill 'STOP', $worker;
+        wait_for(2, $lease + 4);
+        kill 'CONT', $worker;
+        wait_for(1, 10);
+        return $long ? counts($lease + 2) : undef;
+    }, resume => $long ],
+
     [ 'redis-kill', 'kill -9 of Redis, AOF everysec', sub {
         for my $i (1 .. ($long ? 5 : 1)) {
             $stack->stop('KILL', 'redis');
@@ -256,6 +265,8 @@ my @drills = (
             wait_for(0.7, 3);
         }
     }, resume => 1 ],
+
+    [ 'chaos', 'all of it, in no order', \&chaos ],
 
     [ 'network', 'a network swallows all, for some of the clients', sub {
         my ($proxy) = @_;
@@ -496,6 +507,44 @@ sub same_id {
         return 'numbers: ' . join(', ', keys %seq) . "\n" if keys %seq != 1;
         $accepted{"$topic $npublishers"} = $round;
     }
+
+    return undef;
+}
+
+
+# IM_DRILL_SEED repeats the order of one that was bad.
+sub chaos {
+    my $seed = $ENV{IM_DRILL_SEED} || int rand 1e6;
+    my $end = time() + ($long ? 60 : 6);
+    my $n = sub { 1 + int rand 2 };
+    my @all = (
+        sub { my $job = 'job' . $n->();
+              $stack->stop('KILL', $job);
+              $stack->start($job) },
+        sub { my $logic = 'logic' . $n->();
+              $stack->stop('KILL', $logic);
+              $stack->start($logic) },
+        sub { $stack->kill_worker('nginx' . $n->()) },
+        sub { $stack->reload('nginx' . $n->()) },
+        sub { $stack->stop('KILL', 'redis');
+              sleep(rand 1);
+              $stack->start('redis') },
+        sub { $stack->redis('CLIENT', 'KILL', 'TYPE', 'pubsub') },
+        sub { $stack->redis('CLIENT', 'KILL', 'TYPE', 'normal') },
+        sub { $stack->redis('CLIENT', 'PAUSE', int rand 1000, 'ALL') },
+        sub { $stack->redis('SCRIPT', 'FLUSH') },
+        sub { client('cut ' . int rand 1000) },
+    );
+
+    srand($seed);
+    note("chaos: seed $seed");
+
+    while (time() < $end) {
+        $all[rand @all]->();
+        sleep(rand 1.5);
+    }
+
+    srand();
 
     return undef;
 }
