@@ -161,17 +161,16 @@ sub workers {
 }
 
 
-# kill -9; its successor is awaited
+# kill -9 of one that isn't ending; its successor is awaited
 sub kill_worker {
     my ($self, $name) = @_;
-    my @before = $self->workers($name);
+    my %before = map { $_ => 1 } $self->workers($name);
+    my ($newest) = sort { $b <=> $a } keys %before;
 
-    kill 'KILL', $before[0];
+    kill 'KILL', $newest;
 
-    until_true(10, sub {
-        my @now = $self->workers($name);
-        @now == @before && !grep { $_ == $before[0] } @now;
-    }) or die "no new worker\n";
+    return until_true(10, sub { grep { !$before{$_} } $self->workers($name) })
+        || die "no new worker\n";
 }
 
 
