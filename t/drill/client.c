@@ -122,6 +122,7 @@ typedef struct {
     long           cuts;
     long           faults;      /* not understood, not allowed */
     char           first[600];  /* the first fault, in words */
+    char           hole[200];   /* the first hole */
 } verdict_t;
 
 
@@ -156,7 +157,8 @@ static void cf_channel(int topic, char *channel, size_t size);
 
 static void on_number(client_t *c, slot_t *slot, uint64_t number);
 static void on_message(client_t *c, slot_t *slot, yajl_val msg);
-static void on_hole(client_t *c, slot_t *slot);
+static void on_hole(client_t *c, slot_t *slot, const char *epoch,
+    uint64_t number);
 static record_t *record_of(slot_t *slot, long p);
 static int has(const record_t *record, uint32_t n);
 static int topic_of(const char *name);
@@ -796,9 +798,6 @@ im_text(client_t *c, char *text, size_t n)
 static void
 im_position(client_t *c, slot_t *slot, yajl_val frame)
 {
-    snprintf(slot->epoch, sizeof(slot->epoch), "%s",
-             get_string(frame, "epoch"));
-
     if (slot->known && get_true(frame, "recovered")) {
         verdict.recovered++;
 
@@ -810,9 +809,12 @@ im_position(client_t *c, slot_t *slot, yajl_val frame)
         }
 
     } else if (slot->known) {
-        on_hole(c, slot);
+        on_hole(c, slot, get_string(frame, "epoch"),
+                get_number(frame, "seq"));
     }
 
+    snprintf(slot->epoch, sizeof(slot->epoch), "%s",
+             get_string(frame, "epoch"));
     slot->offset = get_number(frame, "seq");
     slot->known = 1;
     slot->joined = 1;
@@ -997,19 +999,20 @@ cf_subscribed(client_t *c, slot_t *slot, yajl_val result)
         fault(c, "recover was ignored");
     }
 
-    snprintf(slot->epoch, sizeof(slot->epoch), "%s",
-             get_string(result, "epoch"));
-
     if (get_true(result, "recovered")) {
         verdict.recovered++;
 
     } else {
         if (slot->known) {
-            on_hole(c, slot);
+            on_hole(c, slot, get_string(result, "epoch"),
+                    get_number(result, "offset"));
         }
 
         slot->offset = get_number(result, "offset");
     }
+
+    snprintf(slot->epoch, sizeof(slot->epoch), "%s",
+             get_string(result, "epoch"));
 
     slot->known = 1;
     slot->joined = 1;
@@ -1042,6 +1045,24 @@ cf_push(client_t *c, yajl_val push)
         }
 
         cf_publication(c, slot, v);
+        return;
+    }
+
+    v = get(push, "subscribe", yajl_t_object);
+
+    if (v != NULL && slot != NULL) {
+
+        /* its numbers go on under another epoch */
+
+        if (get_number(v, "offset") != slot->offset) {
+            verdict.faults++;
+            fault(c, "goes on from %lu, not %lu",
+                  (unsigned long) get_number(v, "offset"),
+                  (unsigned long) slot->offset);
+        }
+
+        snprintf(slot->epoch, sizeof(slot->epoch), "%s",
+                 get_string(v, "epoch"));
         return;
     }
 
@@ -1177,13 +1198,16 @@ on_message(client_t *c, slot_t *slot, yajl_val msg)
 
 /* From here on gaps are excused, up to the next message of each publisher. */
 static void
-on_hole(client_t *c, slot_t *slot)
+on_hole(client_t *c, slot_t *slot, const char *epoch, uint64_t number)
 {
     int  p;
 
-    (void) c;
-
-    verdict.told++;
+    if (verdict.told++ == 0) {
+        snprintf(verdict.hole, sizeof(verdict.hole), "client %d, topic %d: "
+                 "was at %s %lu, goes on at %s %lu", (int) (c - clients),
+                 slot->topic, slot->epoch, (unsigned long) slot->offset,
+                 epoch, (unsigned long) number);
+    }
 
     slot->excused = slot->forgotten;
     slot->forgotten = 0;
@@ -1362,11 +1386,12 @@ tell(const char *what)
     printf("{\"what\":\"%s\",\"clients\":%d,\"joined\":%d,\"due\":%ld,"
            "\"delivered\":%ld,\"lost\":%ld,\"duplicated\":%ld,"
            "\"reordered\":%ld,\"excused\":%ld,\"real\":%ld,\"told\":%ld,"
-           "\"recovered\":%ld,\"cuts\":%ld,\"faults\":%ld,\"first\":\"%s\"}\n",
+           "\"recovered\":%ld,\"cuts\":%ld,\"faults\":%ld,\"first\":\"%s\","
+           "\"hole\":\"%s\"}\n",
            what, nclients, njoined, verdict.due, verdict.delivered,
            verdict.lost, verdict.duplicated, verdict.reordered,
            verdict.excused, verdict.real, verdict.told, verdict.recovered,
-           verdict.cuts, verdict.faults, verdict.first);
+           verdict.cuts, verdict.faults, verdict.first, verdict.hole);
     fflush(stdout);
 }
 
