@@ -18,6 +18,7 @@
 #define NGX_IM_SLOW        5000      /* ms in which a socket took nothing */
 
 
+static void ngx_im_send_due(ngx_im_session_t *s);
 static ngx_int_t ngx_im_send_step(ngx_im_session_t *s);
 static ngx_int_t ngx_im_send_replies(ngx_im_session_t *s, size_t end);
 static ngx_int_t ngx_im_send_unfinished(ngx_im_session_t *s);
@@ -55,7 +56,7 @@ ngx_im_send_handler(ngx_event_t *wev)
     }
 
     ngx_im_send_unblock(s);
-    ngx_im_send_session(s);
+    ngx_im_send_due(s);
 
     /* reading stops while too much is queued */
 
@@ -189,13 +190,43 @@ ngx_im_send_session(ngx_im_session_t *s)
 
 
 /*
+ * A session whose turn it is: here subscriptions end that have got to a cut of
+ * their log, and nowhere else, so that who walks them may send.
+ */
+static void
+ngx_im_send_due(ngx_im_session_t *s)
+{
+    im_sub_t  *sub;
+
+    for ( ;; ) {
+        ngx_im_send_session(s);
+
+        if (s->phase != NGX_IM_OPEN || !im_list_empty(&s->blocked)) {
+            return;
+        }
+
+        sub = ngx_im_send_cut(s);
+
+        if (sub == NULL) {
+            return;
+        }
+
+        ngx_im_resume_cut(s, sub);
+
+        if (s->phase != NGX_IM_OPEN) {
+            return;
+        }
+    }
+}
+
+
+/*
  * One send.  NGX_OK: go on; NGX_DONE: all is out; NGX_AGAIN: the socket is
  * full; NGX_ERROR: it is broken.
  */
 static ngx_int_t
 ngx_im_send_step(ngx_im_session_t *s)
 {
-    im_sub_t          *sub;
     ngx_im_replies_t  *replies;
 
     replies = s->replies;
@@ -210,13 +241,6 @@ ngx_im_send_step(ngx_im_session_t *s)
 
     if (replies != NULL) {
         return ngx_im_send_replies(s, replies->len);
-    }
-
-    sub = ngx_im_send_cut(s);
-
-    if (sub != NULL) {
-        ngx_im_resume_cut(s, sub);
-        return s->phase == NGX_IM_OPEN ? NGX_OK : NGX_DONE;
     }
 
     return ngx_im_send_topics(s);
@@ -776,7 +800,7 @@ ngx_im_flush_handler(ngx_event_t *ev)
             continue;
         }
 
-        ngx_im_send_session(s);
+        ngx_im_send_due(s);
     }
 
     ngx_im_send_relieve(w);
