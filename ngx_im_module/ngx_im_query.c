@@ -94,7 +94,11 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
     }
 
-    /* answers are long: what waits for slow clients is bounded */
+    /* answers are long: those before it are read first */
+
+    if (ngx_im_send_waiting(s) > s->conf->max_replies) {
+        return NGX_AGAIN;
+    }
 
     if (ngx_im_worker->reply_bytes > ngx_im_worker->conf->logs_bytes) {
         return ngx_im_command_error(s, command->id, IM_ERROR_TOO_MANY);

@@ -58,12 +58,15 @@ ngx_im_send_handler(ngx_event_t *wev)
     ngx_im_send_unblock(s);
     ngx_im_send_due(s);
 
-    /* reading stops while too much is queued */
+    /* reading stops while too much is queued, and some commands wait */
 
-    if (s->phase != NGX_IM_CLOSED && c->read->ready
-        && !ngx_im_send_crowded(s))
-    {
-        ngx_post_event(c->read, &ngx_posted_events);
+    if (s->phase != NGX_IM_CLOSED && !ngx_im_send_crowded(s)) {
+
+        if (c->read->ready) {
+            ngx_post_event(c->read, &ngx_posted_events);
+        }
+
+        ngx_im_recv_continue(s);
     }
 }
 
@@ -810,7 +813,8 @@ ngx_im_flush_handler(ngx_event_t *ev)
 /*
  * A socket may be full for a moment, and a moment may bring more than a log is
  * meant to keep.  So who is behind by more than that is closed only when its
- * socket has not taken a byte for a while.
+ * socket has not taken a byte for a while; where replies of all are too long,
+ * so is who leaves many of them.
  */
 void
 ngx_im_send_tick(ngx_im_worker_t *w)
@@ -828,7 +832,10 @@ ngx_im_send_tick(ngx_im_worker_t *w)
             break;
         }
 
-        if (ngx_im_send_behind(s) > w->conf->log_bytes) {
+        if (ngx_im_send_behind(s) > w->conf->log_bytes
+            || (w->reply_bytes > w->conf->logs_bytes
+                && ngx_im_send_waiting(s) > s->conf->max_replies))
+        {
             ngx_im_send_slow(s);
         }
     }

@@ -433,3 +433,28 @@ a: recv_pong late
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 12: long answers that are read late
+--- http_config
+    im_room long  history=20 ttl=1h;
+    im_room other history=0;
+--- config
+    location = /none { im_comet protocol=centrifuge; im_auth none; }
+    location /im/    { fastcgi_pass im_logic; include im_params; }
+--- services: redis logic job
+--- websocket
+a: open /none
+a: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"long"},"id":2}
+a: like ^\{"id":1,"connect":
+a: like ^\{"id":2,"subscribe":
+flood: 15x60000 room long a
+a: send_lines {"history":{"channel":"long","limit":-1},"id":10} | {"history":{"channel":"long","limit":-1},"id":11} | {"history":{"channel":"long","limit":-1},"id":12} | {"history":{"channel":"long","limit":-1},"id":13} | {"history":{"channel":"long","limit":-1},"id":14} | {"history":{"channel":"long","limit":-1},"id":15} | {"history":{"channel":"long","limit":-1},"id":16} | {"history":{"channel":"long","limit":-1},"id":17} | {"history":{"channel":"long","limit":-1},"id":18} | {"history":{"channel":"long","limit":-1},"id":19} | {"history":{"channel":"long","limit":-1},"id":20} | {"history":{"channel":"long","limit":-1},"id":21} | {"history":{"channel":"long","limit":-1},"id":22} | {"history":{"channel":"long","limit":-1},"id":23} | {"history":{"channel":"long","limit":-1},"id":24} | {"history":{"channel":"long","limit":-1},"id":25} | {"history":{"channel":"long","limit":-1},"id":26} | {"history":{"channel":"long","limit":-1},"id":27} | {"history":{"channel":"long","limit":-1},"id":28} | {"history":{"channel":"long","limit":-1},"id":29} | {"history":{"channel":"long","limit":-1},"id":30} | {"history":{"channel":"long","limit":-1},"id":31} | {"history":{"channel":"long","limit":-1},"id":32} | {"history":{"channel":"long","limit":-1},"id":33} | {"history":{"channel":"long","limit":-1},"id":34} | {"history":{"channel":"long","limit":-1},"id":35} | {"history":{"channel":"long","limit":-1},"id":36} | {"history":{"channel":"long","limit":-1},"id":37} | {"history":{"channel":"long","limit":-1},"id":38} | {"history":{"channel":"long","limit":-1},"id":39} | {"history":{"channel":"long","limit":-1},"id":40} | {"history":{"channel":"long","limit":-1},"id":41} | {"history":{"channel":"long","limit":-1},"id":42} | {"history":{"channel":"long","limit":-1},"id":43} | {"history":{"channel":"long","limit":-1},"id":44} | {"history":{"channel":"long","limit":-1},"id":45} | {"history":{"channel":"long","limit":-1},"id":46} | {"history":{"channel":"long","limit":-1},"id":47} | {"history":{"channel":"long","limit":-1},"id":48} | {"history":{"channel":"long","limit":-1},"id":49} | {"history":{"channel":"long","limit":-1},"id":50} | {"history":{"channel":"long","limit":-1},"id":51} | {"history":{"channel":"long","limit":-1},"id":52} | {"history":{"channel":"long","limit":-1},"id":53} | {"history":{"channel":"long","limit":-1},"id":54} | {"history":{"channel":"long","limit":-1},"id":55} | {"history":{"channel":"long","limit":-1},"id":56} | {"history":{"channel":"long","limit":-1},"id":57} | {"history":{"channel":"long","limit":-1},"id":58} | {"history":{"channel":"long","limit":-1},"id":59} | {"unsubscribe":{"channel":"long"},"id":99}
+flood: 150x10 room other
+a: upto ^\{"id":58,
+a: like ^\{"id":59,"history":\{"publications":\[\{"data":.*"offset":15\}\}$
+a: recv {"id":99,"unsubscribe":{}}
+--- no_error_log
+[error]
+[alert]
