@@ -400,3 +400,63 @@ until: /status "recovered":300,"unrecovered":0,
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 12: lost between Redis and the worker, and gone from history
+--- http_config
+    im_room 1          history=100 ttl=1h;
+    im_room 3          history=0;
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location = /cf { im_comet protocol=centrifuge; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open /none
+a: send {"roomId":1,"seq":0}
+a: recv op 7 broadcast=true
+a: like ^\{"op":7,"roomId":1,"room":"1","seq":(?<s>\d+),"epoch":"(?<e>\w+)"
+a: recv op 4
+b: open /none
+b: send {"roomId":1}
+b: recv op 4
+c: open /cf
+c: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"1"},"id":2} | {"subscribe":{"channel":"3"},"id":3}
+c: like ^\{"id":1,"connect":
+c: like_set ^\{"id":2,"subscribe": || ^\{"id":3,"subscribe":
+d: open /none
+d: send {"roomId":3,"seq":0}
+d: recv op 7 broadcast=true
+d: recv op 7 roomId=3
+d: recv op 4
+push: room 1 "seen"
+a: recv msg "seen"
+b: recv msg "seen"
+c: like "data":"seen","offset":1\}
+stop: job
+push: room 1 "lost"
+push: room 1 "lost"
+push: room 3 "lost"
+redis: EVAL return(redis.call('del',redis.call('keys','*r:1:h')[1])) 0
+redis: EVAL return(redis.call('del',unpack(redis.call('keys','*}:q')))) 0
+start: job
+push: room 1 "next"
+a: recv {"op":7,"roomId":1,"room":"1","seq":3,"epoch":"$e","recovered":false}
+a: recv msg "next"
+b: recv msg "next"
+c: recv {"push":{"channel":"1","unsubscribe":{"code":2500,"reason":"insufficient state"}}}
+c: send {"subscribe":{"channel":"1","recover":true,"epoch":"$e","offset":1},"id":4}
+c: recv {"id":4,"subscribe":{"recoverable":true,"positioned":true,"epoch":"$e","offset":4,"was_recovering":true}}
+push: room 1 "end"
+a: recv msg "end"
+b: recv msg "end"
+c: like "data":"end","offset":5\}
+until: /status "holes":[12]\b
+push: room 3 "end"
+c: recv {"push":{"channel":"3","pub":{"data":"end"}}}
+d: like ^\{"op":7,"roomId":3,"room":"3","seq":1,.*"recovered":false
+d: recv msg "end"
+c: silent
+--- no_error_log
+[alert]
