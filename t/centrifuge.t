@@ -458,3 +458,42 @@ a: recv {"id":99,"unsubscribe":{}}
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 13: Redis is away: what is followed here already goes on
+--- http_config
+    im_room open       history=10 ttl=1h;
+--- config
+    location = /none { im_comet protocol=centrifuge; im_auth none; }
+    location = /short {
+        im_comet protocol=centrifuge;
+        im_auth none;
+        im_ping 1s timeout=2s;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+stop: redis
+log: lost|refused|connect|away
+a: open /short
+a: send {"connect":{},"id":1}
+a: recv_close 3004
+start: redis
+until: /im/health ^200
+b: open /none
+b: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"open"},"id":2}
+b: like ^\{"id":1,"connect":
+b: like ^\{"id":2,"subscribe":.*"epoch":"(?<e>\w+)"
+push: room open {"n":1}
+b: like "offset":1\}
+stop: redis
+log: lost|refused|connect|away
+c: open /none
+c: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"open","recover":true,"epoch":"$e","offset":1},"id":2}
+c: like ^\{"id":1,"connect":
+c: like ^\{"id":2,"subscribe":.*"recovered":true
+start: redis
+until: /im/health ^200
+--- no_error_log
+[alert]
