@@ -13,9 +13,8 @@
 #include "ngx_im_sync.h"
 
 
-#define NGX_IM_WINDOW_IDLE    60000    /* ms */
-#define NGX_IM_WINDOW_IN_USE  5000     /* ms: not dropped to make room */
-#define NGX_IM_WINDOW_READ    (1024 * 1024)
+#define NGX_IM_WINDOW_IDLE  60000      /* ms */
+#define NGX_IM_WINDOW_READ  (1024 * 1024)
 
 
 static ngx_im_window_t *ngx_im_window_get(ngx_im_route_t *route);
@@ -148,31 +147,37 @@ ngx_im_window_append(ngx_im_route_t *route, const im_entry_t *entry)
 }
 
 
-/* All windows together are too long: the one not used for longest goes. */
+/*
+ * All windows together are too long: those not used for longest go first.  Who
+ * was to be served from one of them has it loaded again.
+ */
 static void
 ngx_im_window_bound(ngx_im_window_t *win)
 {
     size_t            max;
+    im_list_t        *q;
     ngx_im_sync_t    *sync;
     ngx_im_window_t  *old;
 
     sync = win->route->sync;
     max = sync->worker->conf->windows_bytes;
 
-    while (sync->windows_bytes.bytes > max) {
-        old = im_list_data(im_list_first(&sync->windows), ngx_im_window_t,
-                           link);
+    q = im_list_first(&sync->windows);
 
-        if (old == win
-            || ngx_current_msec - old->used < NGX_IM_WINDOW_IN_USE)
-        {
-            im_window_trim(&win->window, win->window.bytes / 2, win->max);
+    while (sync->windows_bytes.bytes > max
+           && q != im_list_sentinel(&sync->windows))
+    {
+        old = im_list_data(q, ngx_im_window_t, link);
+        q = im_list_next(q);
 
-            win->floor = ngx_max(win->floor, win->window.from);
-            return;
+        if (old != win && im_list_empty(&old->route->joins)) {
+            ngx_im_window_destroy(old->route);
         }
+    }
 
-        ngx_im_window_destroy(old->route);
+    if (sync->windows_bytes.bytes > max) {
+        im_window_trim(&win->window, win->window.bytes / 2, win->max);
+        win->floor = ngx_max(win->floor, win->window.from);
     }
 }
 

@@ -460,3 +460,93 @@ d: recv msg "end"
 c: silent
 --- no_error_log
 [alert]
+
+
+
+=== TEST 13: more than may be kept: who was there first is read again
+--- http_config
+    im_room *          history=100 ttl=1h;
+    im_limit           windows=64k recovery=40k;
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a1: open /none
+a1: send {"roomId":1,"seq":0}
+a1: recv op 7 broadcast=true
+a1: like ^\{"op":7,"roomId":1,"room":"1","seq":0,"epoch":"(?<e1>\w+)"
+a1: recv op 4
+a2: open /none
+a2: send {"roomId":2,"seq":0}
+a2: recv op 7 broadcast=true
+a2: like ^\{"op":7,"roomId":2,"room":"2","seq":0,"epoch":"(?<e2>\w+)"
+a2: recv op 4
+a3: open /none
+a3: send {"roomId":3,"seq":0}
+a3: recv op 7 broadcast=true
+a3: like ^\{"op":7,"roomId":3,"room":"3","seq":0,"epoch":"(?<e3>\w+)"
+a3: recv op 4
+a4: open /none
+a4: send {"roomId":4,"seq":0}
+a4: recv op 7 broadcast=true
+a4: like ^\{"op":7,"roomId":4,"room":"4","seq":0,"epoch":"(?<e4>\w+)"
+a4: recv op 4
+http: POST /im/push 200 {"rooms":["1","2","3","4"],"data":"FILL(15000)"}
+http: POST /im/push 200 {"rooms":["1","2","3","4"],"data":"FILL(15000)"}
+a1: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":1,
+a1: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":2,
+a2: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":1,
+a2: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":2,
+a3: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":1,
+a3: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":2,
+a4: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":1,
+a4: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":2,
+redis: CONFIG RESETSTAT
+b0: open /none
+b0: send {"roomId":1,"seq":0,"epoch":"$e1"}
+b0: recv op 7 broadcast=true
+b0: recv {"op":7,"roomId":1,"room":"1","seq":0,"epoch":"$e1","recovered":true}
+b0: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":1,
+b0: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":2,
+b0: recv op 4
+b1: open /none
+b1: send {"roomId":2,"seq":0,"epoch":"$e2"}
+b1: recv op 7 broadcast=true
+b1: recv {"op":7,"roomId":2,"room":"2","seq":0,"epoch":"$e2","recovered":true}
+b1: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":1,
+b1: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":2,
+b1: recv op 4
+b2: open /none
+b2: send {"roomId":3,"seq":0,"epoch":"$e3"}
+b2: recv op 7 broadcast=true
+b2: recv {"op":7,"roomId":3,"room":"3","seq":0,"epoch":"$e3","recovered":true}
+b2: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":1,
+b2: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":2,
+b2: recv op 4
+b3: open /none
+b3: send {"roomId":4,"seq":0,"epoch":"$e4"}
+b3: recv op 7 broadcast=true
+b3: recv {"op":7,"roomId":4,"room":"4","seq":0,"epoch":"$e4","recovered":true}
+b3: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":1,
+b3: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":2,
+b3: recv op 4
+b4: open /none
+b4: send {"roomId":4,"seq":0,"epoch":"$e4"}
+b4: recv op 7 broadcast=true
+b4: recv {"op":7,"roomId":4,"room":"4","seq":0,"epoch":"$e4","recovered":true}
+b4: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":1,
+b4: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":2,
+b4: recv op 4
+b5: open /none
+b5: send {"roomId":1,"seq":0,"epoch":"$e1"}
+b5: recv op 7 broadcast=true
+b5: recv {"op":7,"roomId":1,"room":"1","seq":0,"epoch":"$e1","recovered":true}
+b5: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":1,
+b5: like ^\{"code":0,"msg":"x+","fuid":"","fname":"","op":3,"seq":2,
+b5: recv op 4
+redis: INFO commandstats => cmdstat_xrevrange:calls=5,
+until: /status "recovered":6,"unrecovered":0,"window_bytes":[1-6]\d{4}\b
+--- no_error_log
+[error]
+[alert]
