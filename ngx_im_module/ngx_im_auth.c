@@ -317,7 +317,9 @@ ngx_im_auth_webhook(ngx_im_session_t *s, const im_command_t *command)
 ngx_int_t
 ngx_im_auth_granted(ngx_im_session_t *s, im_jwt_t *claims)
 {
-    if (claims->user.len > 0 && !im_name_valid(claims->user)) {
+    if ((claims->user.len > 0 && !im_name_valid(claims->user))
+        || claims->info.len > UINT16_MAX)
+    {
         return NGX_ERROR;
     }
 

@@ -280,6 +280,13 @@ c: like "id":2,"rpc"
         location = /hook/bye     { return 200 '{"disconnect":{"code":4501,"reason":"bye"}}'; }
         location = /hook/broken  { return 200 'x'; }
         location = /hook/name    { return 200 '{"result":{"user":"u\u0001"}}'; }
+        location = /hook/info    {
+            set $a 0123456789abcdef;
+            set $a "$a$a$a$a$a$a$a$a$a$a$a$a$a$a$a$a";
+            set $a "$a$a$a$a$a$a$a$a$a$a$a$a$a$a$a$a";
+            set $a "$a$a$a$a$a$a$a$a$a$a$a$a$a$a$a$a";
+            return 200 '{"result":{"user":"u8","info":"$a"}}';
+        }
         location = /hook/room    { return 200 '{"result":{"channels":["nowhere"]}}'; }
         location = /hook/ok      { return 200 '{"result":{}}'; }
         location = /hook/data    { return 200 '{"result":{"data":{"changed":1},"idempotency_key":"same","tags":{"t":"1"}}}'; }
@@ -300,6 +307,7 @@ c: like "id":2,"rpc"
     location = /bye     { im_comet protocol=centrifuge; im_webhook connect /hook/bye; }
     location = /broken  { im_comet protocol=centrifuge; im_webhook connect /hook/broken; }
     location = /name    { im_comet protocol=centrifuge; im_webhook connect /hook/name; }
+    location = /info    { im_comet protocol=centrifuge; im_webhook connect /hook/info; }
     location = /room    { im_comet protocol=centrifuge; im_webhook connect /hook/room; }
     location = /sub_denied  { im_comet protocol=centrifuge; im_connect /im_connect; im_webhook subscribe /hook/denied; im_webhook publish /hook/denied; }
     location = /sub_nothing { im_comet protocol=centrifuge; im_connect /im_connect; im_webhook subscribe /hook/nothing; im_webhook publish /hook/nothing; }
@@ -310,6 +318,7 @@ c: like "id":2,"rpc"
     location /hook/ {
         internal;
         proxy_pass http://127.0.0.1:$TEST_NGINX_IM_HTTP2;
+        subrequest_output_buffer_size 128k;
         log_subrequest on;
         access_log $TEST_NGINX_SERVER_ROOT/logs/access.log hook;
     }
@@ -435,6 +444,10 @@ b: open /name
 b: send {"connect":{},"id":1}
 b: recv {"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}
 log: webhook "/hook/name" gave an invalid identity
+d: open /info
+d: send {"connect":{},"id":1}
+d: recv {"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}
+log: webhook "/hook/info" gave an invalid identity
 c: open /sub_broken
 c: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2"})"},"id":1}
 c: like "connect"
