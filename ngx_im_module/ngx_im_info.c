@@ -14,6 +14,7 @@
 
 #define NGX_IM_INFO_FRAME   (8 * 1024 * 1024)
 #define NGX_IM_INFO_PAUSE   1000        /* ms */
+#define NGX_IM_INFO_SOON    100         /* ms */
 #define NGX_IM_INFO_RATE    8192        /* bytes a ms, of a room */
 #define NGX_IM_INFO_LOOK    5           /* sessions looked at a ms */
 #define NGX_IM_INFO_ASKED   20          /* workers' members read a ms, by all */
@@ -205,7 +206,7 @@ ngx_im_info_due(ngx_im_route_t *route)
         all = ngx_im_info_left(route->info_all);
     }
 
-    if (route->nwaiting > 0 && all > NGX_IM_INFO_PAUSE) {
+    if (route->nwaiting > 0 && all > NGX_IM_INFO_SOON) {
         some = ngx_im_info_left(route->info_some);
     }
 
