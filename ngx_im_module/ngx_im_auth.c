@@ -444,7 +444,9 @@ ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims, im_buf_t *b,
         name = claims->subs[i].channel;
         len += 2 + name.len;
 
-        if (!im_name_valid(name)
+        /* to a client, "#.." is an inbox or the broadcast */
+
+        if (!im_name_valid(name) || name.data[0] == '#'
             || im_rules_room(&s->conf->main->rules, name) == NULL)
         {
             return NGX_DECLINED;

@@ -18,6 +18,7 @@ __DATA__
     im_room a       history=10 ttl=1h;
     im_room b:*     history=10 ttl=1h;
     im_room $*      history=10 ttl=1h;
+    im_room "#*"    history=10 ttl=1h;
     im_inbox        history=10 ttl=1h;
 --- config
     im_ping 20s timeout=60s;
@@ -64,6 +65,9 @@ h: like "id":1,"connect"
 i: open /ws
 i: send {"connect":{"token":"JWT(HS256 hs {"sub":"u3","channels":["b:1","b:2","b:3","b:4","b:5","b:6","b:7"]})"},"id":1}
 i: recv {"id":1,"error":{"code":106,"message":"limit exceeded"}}
+k: open /ws
+k: send {"connect":{"token":"JWT(HS256 hs {"sub":"u1","channels":["#u2"]})"},"id":1}
+k: recv {"id":1,"error":{"code":102,"message":"unknown channel"}}
 g: open /ws
 g: send {"connect":{"token":"JWT(HS256 hs {"sub":"u1","channels":["nowhere"]})"},"id":1}
 g: recv {"id":1,"error":{"code":102,"message":"unknown channel"}}
