@@ -97,6 +97,7 @@ ngx_im_info_add(ngx_im_route_t *route, ngx_im_session_t *s)
     }
 
     route->waiting[route->nwaiting++] = ngx_im_session_handle(s);
+    route->hurry |= s->user == NULL;
 
     ngx_im_info_start(route);
 }
@@ -193,7 +194,10 @@ ngx_im_info_changing(ngx_im_route_t *route)
 }
 
 
-/* Who waits is told with all others where that is soon. */
+/*
+ * Who waits is told with all others where that is soon: within a
+ * second for a user, who is a change, and at once for a guest, who only looks.
+ */
 static ngx_msec_t
 ngx_im_info_due(ngx_im_route_t *route)
 {
@@ -206,7 +210,9 @@ ngx_im_info_due(ngx_im_route_t *route)
         all = ngx_im_info_left(route->info_all);
     }
 
-    if (route->nwaiting > 0 && all > NGX_IM_INFO_SOON) {
+    if (route->nwaiting > 0
+        && all > (route->hurry ? NGX_IM_INFO_SOON : NGX_IM_INFO_PAUSE))
+    {
         some = ngx_im_info_left(route->info_some);
     }
 
@@ -403,6 +409,7 @@ ngx_im_info_ask(ngx_im_route_t *route)
     route->waiting = NULL;
     route->nwaiting = 0;
     route->waiting_size = 0;
+    route->hurry = 0;
 
     route->refresh |= route->suspect;
     route->suspect = 0;

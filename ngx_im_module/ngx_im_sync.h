@@ -110,6 +110,7 @@ struct ngx_im_route_s {
     unsigned          broadcast:1;
     unsigned          numbered:1;  /* its rule has history */
     unsigned          presence:1;  /* its rule has presence */
+    unsigned          hurry:1;     /* a guest waits for room info */
     unsigned          busy:1;      /* route.lua is under way */
     unsigned          leaving:1;   /* with count 0 */
     unsigned          asking:1;    /* with no count */

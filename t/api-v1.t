@@ -87,7 +87,7 @@ a: recv op 4 count=2
 until: /im/users/u2 "sessions":\[\{[^\]]*\},\{
 http: POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=u2 200 {"msg":"to you","code":3} => \A\{"code":0,"msg":"success"\}\s*\z
 b: recv {"code":3,"msg":"to you","fuid":"u1","fname":"Ann","op":2}
-b2: upto ^\{"code":3,"msg":"to you","fuid":"u1","fname":"Ann","op":2\}$
+b2: recv {"code":3,"msg":"to you","fuid":"u1","fname":"Ann","op":2}
 a: silent
 --- no_error_log
 [error]

@@ -94,7 +94,7 @@ push: user u1 {"msg":"for u1"}
 a: recv {"code":0,"msg":"for u1","fuid":"","fname":"","op":2}
 b: recv {"code":0,"msg":"for u1","fuid":"","fname":"","op":2}
 push: user u2 {"msg":"for u2"}
-c: upto ^\{"code":0,"msg":"for u2","fuid":"","fname":"","op":2\}$
+c: recv {"code":0,"msg":"for u2","fuid":"","fname":"","op":2}
 push: room 3 {"msg":"room"}
 a: recv msg "room"
 c: recv msg "room"

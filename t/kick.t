@@ -347,7 +347,7 @@ b: recv op 4
 a: recv op 4
 start: job
 push: user u2 "still"
-b: upto "msg":"still",.*"op":2\}$
+b: recv op 2 msg="still"
 http: DELETE /im/users/u1 200
 a: recv_close 1008
 b: info {"u2":"Bob"}
