@@ -144,7 +144,7 @@ im_str_t im_topic_name(const im_topic_t *topic);
 
 /*
  * Judges an entry by epoch, then seq, and changes nothing.  An entry of a past
- * epoch is judged by seq alone, since numbering goes on (DESIGN: rules 1, 5).
+ * epoch is judged by seq alone, since numbering goes on.
  */
 im_offer_e im_topic_offer(const im_topic_t *topic, im_str_t epoch,
     uint64_t seq);
