@@ -53,6 +53,14 @@ static void im_logic_api_answer(const im_logic_api_t *api, im_buf_t *b);
 static void im_logic_api_free(im_logic_api_t *api);
 
 
+const im_json_field_t  im_logic_api_since_fields[] = {
+    { im_str("offset"), IM_JSON_INT, offsetof(im_logic_api_since_t, offset) },
+    { im_str("epoch"), IM_JSON_STRING,
+      offsetof(im_logic_api_since_t, epoch) },
+    im_json_end
+};
+
+
 static const im_logic_method_t  im_logic_methods[] = {
     { im_str("publish"), im_logic_api_publish },
     { im_str("broadcast"), im_logic_api_broadcast },

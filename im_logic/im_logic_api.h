@@ -77,6 +77,15 @@ im_int_t im_logic_command_channel(im_logic_command_t *c, im_str_t channel,
     im_logic_channel_t *ch);
 
 
+/* "since" of history, "recover_since" of subscribe. */
+typedef struct {
+    int64_t    offset;
+    im_str_t   epoch;
+} im_logic_api_since_t;
+
+extern const im_json_field_t  im_logic_api_since_fields[];
+
+
 /* im_logic_api_publish.c */
 void im_logic_api_publish(im_logic_command_t *c);
 void im_logic_api_broadcast(im_logic_command_t *c);

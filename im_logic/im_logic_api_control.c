@@ -42,12 +42,6 @@ typedef struct {
 } im_logic_api_reason_t;
 
 
-typedef struct {
-    int64_t             offset;
-    im_str_t            epoch;
-} im_logic_api_since_t;
-
-
 static im_int_t im_logic_api_control_params(im_logic_command_t *c,
     const im_json_field_t *fields, im_logic_api_target_t *t);
 static im_int_t im_logic_api_control_room(im_logic_command_t *c,
@@ -114,14 +108,6 @@ static const im_json_field_t  im_logic_api_reason_fields[] = {
     { im_str("code"), IM_JSON_INT, offsetof(im_logic_api_reason_t, code) },
     { im_str("reason"), IM_JSON_STRING,
       offsetof(im_logic_api_reason_t, reason) },
-    im_json_end
-};
-
-
-static const im_json_field_t  im_logic_api_since_fields[] = {
-    { im_str("offset"), IM_JSON_INT, offsetof(im_logic_api_since_t, offset) },
-    { im_str("epoch"), IM_JSON_STRING,
-      offsetof(im_logic_api_since_t, epoch) },
     im_json_end
 };
 

@@ -19,12 +19,6 @@ typedef struct {
 } im_logic_api_query_t;
 
 
-typedef struct {
-    int64_t    offset;
-    im_str_t   epoch;
-} im_logic_api_since_t;
-
-
 /* A command about presence or history under way. */
 typedef struct {
     im_logic_command_t    *command;
@@ -75,14 +69,6 @@ static const im_json_field_t  im_logic_api_query_fields[] = {
       offsetof(im_logic_api_query_t, since) },
     { im_str("reverse"), IM_JSON_BOOL,
       offsetof(im_logic_api_query_t, reverse) },
-    im_json_end
-};
-
-
-static const im_json_field_t  im_logic_api_since_fields[] = {
-    { im_str("offset"), IM_JSON_INT, offsetof(im_logic_api_since_t, offset) },
-    { im_str("epoch"), IM_JSON_STRING,
-      offsetof(im_logic_api_since_t, epoch) },
     im_json_end
 };
 
