@@ -88,7 +88,6 @@ static ngx_int_t ngx_im_members_page(ngx_im_members_page_t *page,
     im_str_t cursor);
 static void ngx_im_members_page_handler(ngx_im_worker_t *w, void *data,
     void *ctx);
-static ngx_int_t ngx_im_members_count(ngx_im_members_page_t *page);
 static void ngx_im_members_count_handler(ngx_im_worker_t *w, void *data,
     void *ctx);
 static void ngx_im_members_add(ngx_im_members_call_t *call, im_str_t session,
@@ -351,6 +350,7 @@ ngx_im_members_worker(ngx_im_members_call_t *call, im_str_t worker)
 }
 
 
+/* cursor: a page of the members from there on; "": only how many they are. */
 static ngx_int_t
 ngx_im_members_page(ngx_im_members_page_t *page, im_str_t cursor)
 {
@@ -362,24 +362,27 @@ ngx_im_members_page(ngx_im_members_page_t *page, im_str_t cursor)
     sync = call->sync;
 
     ngx_im_args_start(sync);
-    ngx_im_args_add(sync, im_str_z("HSCAN"));
+    ngx_im_args_add(sync, im_str_z(cursor.len ? "HSCAN" : "HLEN"));
 
     im_key_members(&sync->args, ngx_im_sync_prefix(sync), call->partition,
                    im_str_set(call->topic, call->topic_len),
                    im_str_set(page->worker, page->worker_len));
     ngx_im_args_end(sync);
 
-    ngx_im_args_add(sync, cursor);
-    ngx_im_args_add(sync, im_str_z("COUNT"));
-    im_buf_add_uint(&sync->args, NGX_IM_MEMBERS_PAGE);
-    ngx_im_args_end(sync);
+    if (cursor.len) {
+        ngx_im_args_add(sync, cursor);
+        ngx_im_args_add(sync, im_str_z("COUNT"));
+        im_buf_add_uint(&sync->args, NGX_IM_MEMBERS_PAGE);
+        ngx_im_args_end(sync);
+    }
 
     n = ngx_im_args_done(sync);
 
     return n == 0 ? NGX_ERROR
            : ngx_im_redis_command(sync->worker->redis, call->partition,
-                                  ngx_im_members_page_handler, page, n,
-                                  sync->argv);
+                                  cursor.len ? ngx_im_members_page_handler
+                                  : ngx_im_members_count_handler,
+                                  page, n, sync->argv);
 }
 
 
@@ -388,7 +391,6 @@ ngx_im_members_page_handler(ngx_im_worker_t *w, void *data, void *ctx)
 {
     size_t                  i;
     im_str_t                cursor;
-    ngx_int_t               rc;
     redisReply             *reply, *pairs;
     ngx_im_members_page_t  *page;
     ngx_im_members_call_t  *call;
@@ -420,10 +422,11 @@ ngx_im_members_page_handler(ngx_im_worker_t *w, void *data, void *ctx)
         goto done;
     }
 
-    rc = call->looked < NGX_IM_MEMBERS_LOOK
-         ? ngx_im_members_page(page, cursor) : ngx_im_members_count(page);
+    if (call->looked >= NGX_IM_MEMBERS_LOOK) {
+        cursor = im_str_z("");
+    }
 
-    if (rc == NGX_OK) {
+    if (ngx_im_members_page(page, cursor) == NGX_OK) {
         return;
     }
 
@@ -435,33 +438,6 @@ done:
 
     im_free(page);
     ngx_im_members_done(call);
-}
-
-
-static ngx_int_t
-ngx_im_members_count(ngx_im_members_page_t *page)
-{
-    ngx_uint_t              n;
-    ngx_im_sync_t          *sync;
-    ngx_im_members_call_t  *call;
-
-    call = page->call;
-    sync = call->sync;
-
-    ngx_im_args_start(sync);
-    ngx_im_args_add(sync, im_str_z("HLEN"));
-
-    im_key_members(&sync->args, ngx_im_sync_prefix(sync), call->partition,
-                   im_str_set(call->topic, call->topic_len),
-                   im_str_set(page->worker, page->worker_len));
-    ngx_im_args_end(sync);
-
-    n = ngx_im_args_done(sync);
-
-    return n == 0 ? NGX_ERROR
-           : ngx_im_redis_command(sync->worker->redis, call->partition,
-                                  ngx_im_members_count_handler, page, n,
-                                  sync->argv);
 }
 
 
