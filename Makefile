@@ -149,13 +149,13 @@ $(BUILD)/t/%_fuzz: t/fuzz/%_fuzz.c t/fuzz/replay.c $(TESTED) \
 	$(COMPILE) -o $@ $(filter %.c,$^) $(TESTED) \
 	    $(BUILD)/obj/im_core/im_alloc.o $(TESTLIBS)
 
-$(BUILD)/t/client: t/e2e/client.c $(CORE)
+$(BUILD)/t/client: t/e2e/client.c t/lib/wire.c t/lib/wire.h
 	@mkdir -p $(@D)
-	$(COMPILE) -o $@ $< $(CORE) -lyajl -lm
+	$(COMPILE) -It/lib -o $@ $(filter %.c,$^)
 
-$(BUILD)/t/drill: t/drill/client.c
+$(BUILD)/t/drill: t/drill/client.c t/lib/wire.c t/lib/wire.h
 	@mkdir -p $(@D)
-	$(COMPILE) -o $@ $< -lyajl
+	$(COMPILE) -It/lib -o $@ $(filter %.c,$^) -lyajl
 
 # preloaded where no sanitizer is
 $(BUILD)/t/clock.so: t/drill/clock.c

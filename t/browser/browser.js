@@ -32,4 +32,28 @@ function watch(page, faults) {
 }
 
 
-module.exports = { launch, watch };
+/* Steps with a stack and a browser; both end with them, and so does node. */
+async function run(tap, stack, steps) {
+    let browser = null;
+
+    try {
+        await stack.start();
+        browser = await launch();
+
+        await steps(browser);
+
+    } catch (e) {
+        await tap.ok(e.stack, false);
+
+    } finally {
+        if (browser) {
+            await browser.close();
+        }
+        await stack.stop(tap.failed === 0);
+    }
+
+    process.exit(tap.end() ? 0 : 1);
+}
+
+
+module.exports = { run, watch };

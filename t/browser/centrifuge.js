@@ -10,7 +10,7 @@
 
 const fs = require('fs');
 const path = require('path');
-const { launch } = require('./browser.js');
+const { run } = require('./browser.js');
 const { Stack, Tap, until } = require('../lib/stack.js');
 
 const port = Number(process.env.IM_BROWSER_PORT || 21950) + 10;
@@ -311,26 +311,11 @@ async function main() {
     const tap = new Tap();
     const stack = new Stack(port, { conf, redis: ['--appendonly', 'yes',
         '--appendfsync', 'always'] });
-    let browser = null;
 
-    try {
-        await stack.start();
-        browser = await launch();
-
+    await run(tap, stack, async (browser) => {
         await use(tap, stack, browser);
         await survive(tap, stack, browser);
-
-    } catch (e) {
-        await tap.ok(e.stack, false);
-
-    } finally {
-        if (browser) {
-            await browser.close();
-        }
-        await stack.stop(tap.failed === 0);
-    }
-
-    process.exit(tap.end() ? 0 : 1);
+    });
 }
 
 

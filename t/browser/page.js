@@ -9,7 +9,7 @@
 
 const path = require('path');
 const { Stack, Tap, until } = require('../lib/stack.js');
-const { launch, watch } = require('./browser.js');
+const { run, watch } = require('./browser.js');
 
 const port = Number(process.env.IM_BROWSER_PORT || 21950);
 const password = 'correct horse';
@@ -546,12 +546,8 @@ async function main() {
     const tap = new Tap();
     const stack = new Stack(port);
     const faults = [];
-    let browser = null;
 
-    try {
-        await stack.start();
-        browser = await launch();
-
+    await run(tap, stack, async (browser) => {
         const ann = 'Ann 安娜 😀';
         const bob = 'Bob <b>"&\'';
         const contexts = [];
@@ -603,18 +599,7 @@ async function main() {
         await outage(tap, stack, a, ann);
         await leave(tap, stack, a, b, device, ann, bob, id);
         await ended(tap, stack, contexts[0], a, b, ann, bob);
-
-    } catch (e) {
-        await tap.ok(e.stack, false);
-
-    } finally {
-        if (browser) {
-            await browser.close();
-        }
-        await stack.stop(tap.failed === 0);
-    }
-
-    process.exit(tap.end() ? 0 : 1);
+    });
 }
 
 

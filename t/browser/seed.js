@@ -10,7 +10,7 @@
 const fs = require('fs');
 const path = require('path');
 const { Stack, Tap, until } = require('../lib/stack.js');
-const { launch, watch } = require('./browser.js');
+const { run, watch } = require('./browser.js');
 
 const port = Number(process.env.IM_BROWSER_PORT || 21950);
 const home = `http://localhost:${port + 1}/`;
@@ -86,12 +86,8 @@ async function main() {
     const tap = new Tap();
     const stack = new Stack(port, { pages: path.join(__dirname, 'seed') });
     const faults = [];
-    let browser = null;
 
-    try {
-        await stack.start();
-        browser = await launch();
-
+    await run(tap, stack, async (browser) => {
         const one = await browser.newContext();
         const a = await open(one, faults, '');
         const b = await open(await browser.newContext(), faults, '');
@@ -229,18 +225,7 @@ async function main() {
             }
             return true;
         });
-
-    } catch (e) {
-        await tap.ok(e.stack, false);
-
-    } finally {
-        if (browser) {
-            await browser.close();
-        }
-        await stack.stop(tap.failed === 0);
-    }
-
-    process.exit(tap.end() ? 0 : 1);
+    });
 }
 
 

@@ -22,11 +22,8 @@
  *   end SECONDS        waits until all have all of them, then says its verdict
  */
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,10 +31,11 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <yajl/yajl_tree.h>
+
+#include "wire.h"
 
 
 #define MAX_PORTS   8
@@ -48,10 +46,6 @@
 #define READY_MS    60000
 #define SLACK_MS    3000        /* a ping may be late by */
 #define SLOTS       4
-
-#define OP_TEXT     1
-#define OP_CLOSE    8
-#define OP_PING     9
 
 #define array(v)    ((v) != NULL && YAJL_IS_ARRAY(v) ? YAJL_GET_ARRAY(v) : NULL)
 
@@ -135,7 +129,6 @@ static void look_after(client_t *c, long now);
 static void on_event(client_t *c, unsigned events);
 static void on_handshake(client_t *c);
 static void on_frames(client_t *c);
-static size_t frame_length(const client_t *c, size_t at, size_t *header);
 static void on_frame(client_t *c, int opcode, unsigned char *p, size_t n);
 static void lost(client_t *c);
 static void joined(client_t *c);
@@ -175,8 +168,6 @@ static const char *get_string(yajl_val v, const char *name);
 static uint64_t get_number(yajl_val v, const char *name);
 static int get_true(yajl_val v, const char *name);
 static void fault(const client_t *c, const char *format, ...);
-static int read_line(char *line, size_t size);
-static long now_ms(void);
 
 
 static const protocol_t  protocols[] = {
@@ -197,15 +188,15 @@ static verdict_t          verdict;
 int
 main(int argc, char **argv)
 {
-    int   p, i;
+    int   p, i, rc;
     long  end, ms, n;
     char  line[256], name[200];
 
     arguments(argc, argv);
 
-    end = now_ms() + READY_MS;
+    end = wire_ms() + READY_MS;
 
-    while (njoined < nclients && now_ms() < end) {
+    while (njoined < nclients && wire_ms() < end) {
         turn();
     }
 
@@ -221,7 +212,13 @@ main(int argc, char **argv)
     (void) fcntl(0, F_SETFL, O_NONBLOCK);
 
     for ( ;; ) {
-        if (!read_line(line, sizeof(line))) {
+        rc = wire_line(line, sizeof(line));
+
+        if (rc == -1) {
+            exit(0);
+        }
+
+        if (rc == 0) {
             turn();
             continue;
         }
@@ -242,9 +239,9 @@ main(int argc, char **argv)
             want(name, p, (uint32_t) n);
 
         } else if (sscanf(line, "end %ld", &ms) == 1) {
-            end = now_ms() + ms * 1000;
+            end = wire_ms() + ms * 1000;
 
-            while (now_ms() < end && !complete()) {
+            while (wire_ms() < end && !complete()) {
                 for (i = 0; i < 20; i++) {
                     turn();
                 }
@@ -359,7 +356,7 @@ turn(void)
         on_event(events[i].data.ptr, events[i].events);
     }
 
-    now = now_ms();
+    now = wire_ms();
 
     for (i = 0; i < nclients; i++) {
         if (clients[i].fd != -1) {
@@ -376,7 +373,7 @@ start_some(void)
     long       now;
     client_t  *c;
 
-    now = now_ms();
+    now = wire_ms();
 
     for (i = 0; i < nclients && nconnecting < CONNECTING; i++) {
         c = &clients[next_start];
@@ -393,44 +390,19 @@ start_some(void)
 static int
 start_client(client_t *c)
 {
-    int                 fd, i, one;
-    struct sockaddr_in  sin;
-    struct epoll_event  ev;
+    int  i;
 
     i = (int) (c - clients);
-    one = 1;
 
-    fd = socket(AF_INET, SOCK_STREAM|SOCK_NONBLOCK, 0);
-    if (fd == -1) {
+    c->fd = wire_connect(ports[(i / nrooms + c->attempts++) % nports], epoll,
+                         c);
+    if (c->fd == -1) {
         return 0;
     }
 
-    memset(&sin, 0, sizeof(sin));
-    sin.sin_family = AF_INET;
-    sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    sin.sin_port = htons(ports[(i / nrooms + c->attempts++) % nports]);
-
-    (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-
-    if (connect(fd, (struct sockaddr *) &sin, sizeof(sin)) == -1
-        && errno != EINPROGRESS)
-    {
-        close(fd);
-        return 0;
-    }
-
-    ev.events = EPOLLIN|EPOLLOUT;
-    ev.data.ptr = c;
-
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) == -1) {
-        close(fd);
-        return 0;
-    }
-
-    c->fd = fd;
     c->n = 0;
     c->phase = HANDSHAKE;
-    c->heard = now_ms();
+    c->heard = wire_ms();
     nconnecting++;
 
     return 1;
@@ -465,30 +437,19 @@ look_after(client_t *c, long now)
 static void
 on_event(client_t *c, unsigned events)
 {
-    int                 len;
-    char                head[256];
-    ssize_t             n;
-    unsigned char      *in;
-    struct epoll_event  ev;
+    char            path[64];
+    ssize_t         n;
+    unsigned char  *in;
 
     if (c->fd == -1) {
         return;
     }
 
     if (events & EPOLLOUT) {
-        ev.events = EPOLLIN;
-        ev.data.ptr = c;
-        (void) epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &ev);
+        snprintf(path, sizeof(path), "/%s/%s", c->protocol->name,
+                 c - clients < nusers ? "user" : "guest");
 
-        len = snprintf(head, sizeof(head),
-                       "GET /%s/%s HTTP/1.1\r\nHost: localhost\r\n"
-                       "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                       "Sec-WebSocket-Version: 13\r\n\r\n",
-                       c->protocol->name, c - clients < nusers ? "user"
-                                                            : "guest");
-
-        if (send(c->fd, head, len, MSG_NOSIGNAL) != len) {
+        if (wire_upgrade(c->fd, path, epoll, c) == -1) {
             lost(c);
             return;
         }
@@ -524,7 +485,7 @@ on_event(client_t *c, unsigned events)
     }
 
     c->n += n;
-    c->heard = now_ms();
+    c->heard = wire_ms();
 
     if (c->phase == HANDSHAKE) {
         on_handshake(c);
@@ -539,22 +500,18 @@ on_event(client_t *c, unsigned events)
 static void
 on_handshake(client_t *c)
 {
-    size_t          used;
-    unsigned char  *end;
+    int  rc;
 
-    end = memmem(c->in, c->n, "\r\n\r\n", 4);
-    if (end == NULL) {
-        return;
-    }
+    rc = wire_upgraded(c->in, &c->n);
 
-    if (memcmp(c->in, "HTTP/1.1 101", 12) != 0) {
+    if (rc == -1) {
         lost(c);
+    }
+
+    if (rc != 1) {
         return;
     }
 
-    used = end + 4 - c->in;
-    memmove(c->in, c->in + used, c->n - used);
-    c->n -= used;
     c->phase = JOINING;
 
     c->protocol->hello(c);
@@ -567,7 +524,7 @@ on_frames(client_t *c)
     size_t  at, header, n;
 
     for (at = 0; c->fd != -1; at += n) {
-        n = frame_length(c, at, &header);
+        n = wire_frame(c->in + at, c->n - at, &header);
 
         if (n == 0 || n > c->n - at) {
             break;
@@ -583,38 +540,6 @@ on_frames(client_t *c)
 }
 
 
-/* 0: not known yet */
-static size_t
-frame_length(const client_t *c, size_t at, size_t *header)
-{
-    int                   i;
-    size_t                n, have;
-    const unsigned char  *p;
-
-    have = c->n - at;
-    p = c->in + at;
-
-    if (have < 2) {
-        return 0;
-    }
-
-    n = p[1] & 127;
-    *header = n < 126 ? 2 : n == 126 ? 4 : 10;
-
-    if (have < *header) {
-        return 0;
-    }
-
-    if (n >= 126) {
-        for (i = 2, n = 0; i < (int) *header; i++) {
-            n = n << 8 | p[i];
-        }
-    }
-
-    return *header + n;
-}
-
-
 static void
 on_frame(client_t *c, int opcode, unsigned char *p, size_t n)
 {
@@ -626,7 +551,7 @@ on_frame(client_t *c, int opcode, unsigned char *p, size_t n)
     }
 
     if (opcode == OP_PING) {
-        send_frame(c, OP_PING + 1, p, n);
+        send_frame(c, OP_PONG, p, n);
         return;
     }
 
@@ -649,7 +574,7 @@ lost(client_t *c)
 
     close(c->fd);
     c->fd = -1;
-    c->retry = now_ms() + random() % 500;
+    c->retry = wire_ms() + random() % 500;
     c->ping = 0;
 
     if (c->phase == JOINED) {
@@ -692,36 +617,7 @@ joined(client_t *c)
 static void
 send_frame(client_t *c, int opcode, const void *data, size_t n)
 {
-    size_t                i, at;
-    unsigned char         frame[4096];
-    const unsigned char  *p;
-
-    if (c->fd == -1 || n > sizeof(frame) - 8) {
-        return;
-    }
-
-    p = data;
-    at = 2;
-    frame[0] = 0x80 | opcode;
-
-    if (n < 126) {
-        frame[1] = 0x80 | n;
-
-    } else {
-        frame[1] = 0x80 | 126;
-        frame[2] = n >> 8;
-        frame[3] = n & 255;
-        at = 4;
-    }
-
-    memcpy(frame + at, "\x37\xfa\x21\x3d", 4);
-
-    for (i = 0; i < n; i++) {
-        frame[at + 4 + i] = p[i] ^ frame[at + i % 4];
-    }
-
-    if (send(c->fd, frame, at + 4 + n, MSG_NOSIGNAL) != (ssize_t) (at + 4 + n))
-    {
+    if (c->fd != -1 && wire_send(c->fd, opcode, data, n) == -1) {
         lost(c);
     }
 }
@@ -942,7 +838,7 @@ cf_reply(client_t *c, yajl_val reply)
             return;
         }
 
-        c->slots[i].retry = now_ms() + 200 + random() % 500;
+        c->slots[i].retry = wire_ms() + 200 + random() % 500;
         return;
     }
 
@@ -1079,7 +975,7 @@ cf_push(client_t *c, yajl_val push)
     }
 
     slot->joined = 0;
-    slot->retry = now_ms() + 1 + random() % 300;
+    slot->retry = wire_ms() + 1 + random() % 300;
 }
 
 
@@ -1406,7 +1302,7 @@ cut_all(long ms)
             lost(&clients[i]);
         }
 
-        clients[i].retry = now_ms() + ms;
+        clients[i].retry = wire_ms() + ms;
     }
 }
 
@@ -1498,53 +1394,4 @@ fault(const client_t *c, const char *format, ...)
             *p = '\'';
         }
     }
-}
-
-
-/* Keeps its place between calls; 0: no whole line yet. */
-static int
-read_line(char *line, size_t size)
-{
-    static char    buf[65536];
-    static size_t  n;
-    char          *end;
-    ssize_t        got;
-
-    got = read(0, buf + n, sizeof(buf) - n);
-
-    if (got > 0) {
-        n += got;
-    }
-
-    if (got == 0 && n == 0) {
-        exit(0);
-    }
-
-    end = memchr(buf, '\n', n);
-
-    if (end == NULL) {
-        return 0;
-    }
-
-    if ((size_t) (end - buf) >= size) {
-        exit(2);
-    }
-
-    memcpy(line, buf, end - buf);
-    line[end - buf] = '\0';
-    n -= end + 1 - buf;
-    memmove(buf, end + 1, n);
-
-    return 1;
-}
-
-
-static long
-now_ms(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }

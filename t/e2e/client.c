@@ -14,19 +14,17 @@
  * gets needs no beginning, but no gap either.
  */
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "wire.h"
 
 
 #define MAX_PORTS   8
@@ -35,10 +33,6 @@
 #define SETTLE_MS   45000       /* for the last messages to arrive */
 #define READY_MS    60000
 #define RETRY_MS    200
-
-#define OP_TEXT     1
-#define OP_CLOSE    8
-#define OP_PING     9
 
 
 typedef enum {
@@ -81,17 +75,14 @@ static int start_client(client_t *c);
 static void on_event(client_t *c, unsigned events);
 static void on_handshake(client_t *c);
 static void on_frames(client_t *c);
-static size_t frame_length(const client_t *c, size_t at, size_t *header);
 static void on_frame(client_t *c, int opcode, unsigned char *p, size_t n);
 static void on_text(client_t *c, char *text, size_t n);
 static void on_number(client_t *c, int topic, long number);
 static void lost(client_t *c);
 static void send_frame(client_t *c, int opcode, const void *data, size_t n);
 static void fault(const char *what, const client_t *c, long number);
-static int read_line(char *line, size_t size);
 static int settled(void);
 static int complete(const client_t *c);
-static long now_ms(void);
 
 
 static client_t   *clients;
@@ -104,7 +95,7 @@ static verdict_t   verdict;
 int
 main(int argc, char **argv)
 {
-    int            i, topic, index;
+    int            i, rc, topic, index;
     long           end, number, stayed;
     char           line[256], name[200];
     struct rlimit  rl;
@@ -151,9 +142,9 @@ main(int argc, char **argv)
         }
     }
 
-    end = now_ms() + READY_MS;
+    end = wire_ms() + READY_MS;
 
-    while (njoined < nclients && now_ms() < end) {
+    while (njoined < nclients && wire_ms() < end) {
         start_some();
         wait_events(20);
     }
@@ -173,7 +164,13 @@ main(int argc, char **argv)
         start_some();
         wait_events(20);
 
-        if (!read_line(line, sizeof(line))) {
+        rc = wire_line(line, sizeof(line));
+
+        if (rc == -1) {
+            exit(2);
+        }
+
+        if (rc == 0) {
             continue;
         }
 
@@ -198,9 +195,9 @@ main(int argc, char **argv)
         want[topic][index] = number;
     }
 
-    end = now_ms() + SETTLE_MS;
+    end = wire_ms() + SETTLE_MS;
 
-    while (!settled() && now_ms() < end) {
+    while (!settled() && wire_ms() < end) {
         start_some();
         wait_events(20);
     }
@@ -260,7 +257,7 @@ start_some(void)
     long       now;
     client_t  *c;
 
-    now = now_ms();
+    now = wire_ms();
 
     for (i = 0; i < nclients && nconnecting < CONNECTING; i++) {
         c = &clients[next_start];
@@ -276,41 +273,15 @@ start_some(void)
 static int
 start_client(client_t *c)
 {
-    int                 fd, i, one;
-    struct sockaddr_in  sin;
-    struct epoll_event  ev;
+    int  i;
 
     i = (int) (c - clients);
-    one = 1;
 
-    fd = socket(AF_INET, SOCK_STREAM|SOCK_NONBLOCK, 0);
-    if (fd == -1) {
+    c->fd = wire_connect(ports[i / nrooms % nports], epoll, c);
+    if (c->fd == -1) {
         return 0;
     }
 
-    memset(&sin, 0, sizeof(sin));
-    sin.sin_family = AF_INET;
-    sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    sin.sin_port = htons(ports[i / nrooms % nports]);
-
-    (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-
-    if (connect(fd, (struct sockaddr *) &sin, sizeof(sin)) == -1
-        && errno != EINPROGRESS)
-    {
-        close(fd);
-        return 0;
-    }
-
-    ev.events = EPOLLIN|EPOLLOUT;
-    ev.data.ptr = c;
-
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) == -1) {
-        close(fd);
-        return 0;
-    }
-
-    c->fd = fd;
     c->n = 0;
     c->phase = HANDSHAKE;
     nconnecting++;
@@ -322,10 +293,7 @@ start_client(client_t *c)
 static void
 on_event(client_t *c, unsigned events)
 {
-    int                 len;
-    char                head[256];
-    ssize_t             n;
-    struct epoll_event  ev;
+    ssize_t  n;
 
     if (c->fd == -1) {
         return;
@@ -335,21 +303,9 @@ on_event(client_t *c, unsigned events)
         events |= EPOLLIN;
     }
 
-    if (events & EPOLLOUT) {
-        ev.events = EPOLLIN;
-        ev.data.ptr = c;
-        (void) epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &ev);
-
-        len = snprintf(head, sizeof(head),
-                       "GET /ws HTTP/1.1\r\nHost: localhost\r\n"
-                       "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                       "Sec-WebSocket-Version: 13\r\n\r\n");
-
-        if (send(c->fd, head, len, MSG_NOSIGNAL) != len) {
-            lost(c);
-            return;
-        }
+    if ((events & EPOLLOUT) && wire_upgrade(c->fd, "/ws", epoll, c) == -1) {
+        lost(c);
+        return;
     }
 
     if (!(events & EPOLLIN)) {
@@ -382,24 +338,19 @@ on_event(client_t *c, unsigned events)
 static void
 on_handshake(client_t *c)
 {
-    int             i, len;
-    char            first[128], token[32];
-    size_t          used;
-    unsigned char  *end;
+    int   i, rc, len;
+    char  first[128], token[32];
 
-    end = memmem(c->in, c->n, "\r\n\r\n", 4);
-    if (end == NULL) {
-        return;
-    }
+    rc = wire_upgraded(c->in, &c->n);
 
-    if (memcmp(c->in, "HTTP/1.1 101", 12) != 0) {
+    if (rc == -1) {
         lost(c);
+    }
+
+    if (rc != 1) {
         return;
     }
 
-    used = end + 4 - c->in;
-    memmove(c->in, c->in + used, c->n - used);
-    c->n -= used;
     c->phase = JOINING;
 
     i = (int) (c - clients);
@@ -416,7 +367,7 @@ on_frames(client_t *c)
     size_t  at, header, n;
 
     for (at = 0; c->fd != -1; at += n) {
-        n = frame_length(c, at, &header);
+        n = wire_frame(c->in + at, c->n - at, &header);
 
         if (n == 0 || n > c->n - at) {
             break;
@@ -440,38 +391,6 @@ on_frames(client_t *c)
 }
 
 
-/* 0: not known yet */
-static size_t
-frame_length(const client_t *c, size_t at, size_t *header)
-{
-    size_t                n, have;
-    const unsigned char  *p;
-
-    have = c->n - at;
-    p = c->in + at;
-
-    if (have < 2) {
-        return 0;
-    }
-
-    n = p[1] & 127;
-    *header = n < 126 ? 2 : n == 126 ? 4 : 10;
-
-    if (have < *header) {
-        return 0;
-    }
-
-    if (n == 126) {
-        n = (size_t) p[2] << 8 | p[3];
-
-    } else if (n == 127) {
-        n = IN_SIZE;
-    }
-
-    return *header + n;
-}
-
-
 static void
 on_frame(client_t *c, int opcode, unsigned char *p, size_t n)
 {
@@ -481,7 +400,7 @@ on_frame(client_t *c, int opcode, unsigned char *p, size_t n)
     }
 
     if (opcode == OP_PING) {
-        send_frame(c, OP_PING + 1, p, n);
+        send_frame(c, OP_PONG, p, n);
         return;
     }
 
@@ -581,7 +500,7 @@ lost(client_t *c)
 
     close(c->fd);
     c->fd = -1;
-    c->retry = now_ms() + RETRY_MS;
+    c->retry = wire_ms() + RETRY_MS;
 
     if (c->phase == JOINED) {
         njoined--;
@@ -603,24 +522,9 @@ lost(client_t *c)
 static void
 send_frame(client_t *c, int opcode, const void *data, size_t n)
 {
-    size_t                i;
-    unsigned char         frame[160];
-    const unsigned char  *p;
-
-    if (n > 125) {
-        return;
+    if (c->fd != -1 && wire_send(c->fd, opcode, data, n) == -1) {
+        lost(c);
     }
-
-    p = data;
-    frame[0] = 0x80 | opcode;
-    frame[1] = 0x80 | n;
-    memcpy(frame + 2, "\x37\xfa\x21\x3d", 4);
-
-    for (i = 0; i < n; i++) {
-        frame[6 + i] = p[i] ^ frame[2 + i % 4];
-    }
-
-    (void) send(c->fd, frame, 6 + n, MSG_NOSIGNAL);
 }
 
 
@@ -634,44 +538,6 @@ fault(const char *what, const client_t *c, long number)
     snprintf(verdict.first, sizeof(verdict.first),
              "client %d: %s %ld (has %ld, %ld, %ld)", (int) (c - clients),
              what, number, c->last[ROOM], c->last[INBOX], c->last[ALL]);
-}
-
-
-/* Keeps its place between calls; 0: no whole line yet. */
-static int
-read_line(char *line, size_t size)
-{
-    static char    buf[65536];
-    static size_t  n;
-    char          *end;
-    ssize_t        got;
-
-    got = read(0, buf + n, sizeof(buf) - n);
-
-    if (got > 0) {
-        n += got;
-    }
-
-    if (got == 0 && n == 0) {
-        exit(2);
-    }
-
-    end = memchr(buf, '\n', n);
-
-    if (end == NULL) {
-        return 0;
-    }
-
-    if ((size_t) (end - buf) >= size) {
-        exit(2);
-    }
-
-    memcpy(line, buf, end - buf);
-    line[end - buf] = '\0';
-    n -= end + 1 - buf;
-    memmove(buf, end + 1, n);
-
-    return 1;
 }
 
 
@@ -708,15 +574,4 @@ complete(const client_t *c)
     return c->last[ROOM] == want[ROOM][i % nrooms]
            && c->last[ALL] == want[ALL][0]
            && (i >= nusers || c->last[INBOX] == want[INBOX][i]);
-}
-
-
-static long
-now_ms(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }

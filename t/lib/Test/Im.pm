@@ -18,6 +18,7 @@ use JSON::PP ();
 use POSIX ();
 use Test::Builder;
 use Test::Im::Client;
+use Test::Im::File qw(slurp spew);
 use Test::Im::Jwt;
 use Test::Nginx::Socket ();
 use Time::HiRes ();
@@ -1836,26 +1837,6 @@ sub until_true {
         return 0 if Time::HiRes::time() > $end;
         Time::HiRes::sleep(0.01);
     }
-}
-
-
-sub slurp {
-    my ($file) = @_;
-
-    open(my $fh, '<:raw', $file) or return '';
-    local $/;
-    my $text = <$fh>;
-
-    return defined $text ? $text : '';
-}
-
-
-sub spew {
-    my ($file, $text) = @_;
-
-    open(my $fh, '>:raw', $file) or die "$file: $!\n";
-    print $fh $text;
-    close($fh) or die "$file: $!\n";
 }
 
 

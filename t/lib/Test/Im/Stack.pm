@@ -17,6 +17,8 @@ use IO::Socket::UNIX;
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
+use Test::Im::File qw(slurp spew);
+
 my $Top = Cwd::cwd();
 
 
@@ -407,26 +409,6 @@ sub until_true {
         return 0 if time() > $end;
         sleep(0.05);
     }
-}
-
-
-sub slurp {
-    my ($file) = @_;
-
-    open(my $fh, '<:raw', $file) or return '';
-    local $/;
-    my $text = <$fh>;
-
-    return defined $text ? $text : '';
-}
-
-
-sub spew {
-    my ($file, $text) = @_;
-
-    open(my $fh, '>:raw', $file) or die "$file: $!\n";
-    print $fh $text;
-    close($fh) or die "$file: $!\n";
 }
 
 
