@@ -45,8 +45,10 @@ $SIG{$_} = sub { exit 1 } for qw(TERM INT HUP);
 # what was accepted: "TOPIC PUBLISHER" => N; how pushes were answered
 my (%accepted, %load, @pids, $number, $pad, $everywhere);
 
+my @logics = qw(logic1 logic2 logic3);
 my $stack = Test::Im::Stack->new(
     build => $build, port => $ENV{IM_DRILL_PORT} || 22100,
+    logics => scalar @logics,
     clock => "$build/t/clock.so", drain => $long ? '5s' : '1s',
     rules => 'im_room * history=5000 ttl=1h; '
         . 'im_room 99* history=5 ttl=1h; '
@@ -69,7 +71,7 @@ my $stack = Test::Im::Stack->new(
 
 my @drills = (
     [ 'redis-late', 'Redis comes after all others', sub {}, before => sub {
-        $stack->start(qw(logic1 logic2 job1 job2 nginx1 nginx2));
+        $stack->start(@logics, qw(job1 job2 nginx1 nginx2));
         wait_for(2, 20);
         $stack->start('redis');
         tokens();
@@ -623,8 +625,8 @@ sub drill {
 
     if ($o{logic}) {
         $stack->{logic} = $o{logic};
-        $stack->stop('TERM', 'logic1', 'logic2');
-        $stack->start('logic1', 'logic2');
+        $stack->stop('TERM', @logics);
+        $stack->start(@logics);
     }
 
     if ($o{clock}) {
@@ -659,7 +661,7 @@ sub drill {
 
     if ($o{logic} || $o{clock}) {
         delete @{$stack}{qw(logic clocks)};
-        for my $this ($o{clock} ? qw(nginx2 logic2 job2) : qw(logic1 logic2)) {
+        for my $this ($o{clock} ? qw(nginx2 logic2 job2) : @logics) {
             $stack->stop($this eq 'nginx2' ? 'QUIT' : 'TERM', $this);
             $stack->start($this);
         }
@@ -713,7 +715,7 @@ unless (%only && !$only{'redis-late'}) {
     shift @drills while $drills[0][0] ne 'redis-late';
 
 } else {
-    $stack->start(qw(redis logic1 logic2 job1 job2 nginx1 nginx2));
+    $stack->start('redis', @logics, qw(job1 job2 nginx1 nginx2));
     tokens();
 }
 

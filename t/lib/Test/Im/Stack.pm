@@ -1,6 +1,6 @@
 # Copyright (C) The im authors
 #
-# The whole service in a folder of its own: a private Redis, two im_logic, two
+# The whole service in a folder of its own: a private Redis, some im_logic, two
 # im_job, two nginx nodes, each of which can be started, stopped and killed
 # while the others go on.
 
@@ -22,13 +22,13 @@ use Test::Im::File qw(slurp spew);
 my $Top = Cwd::cwd();
 
 
-# build, port (node 1; node 2 has the next one), workers, drain,
+# build, port (node 1; node 2 has the next one), workers, logics, drain,
 # rules (of http{}), locations (of server{}), clock (a library to preload)
 sub new {
     my ($class, %args) = @_;
     my $self = bless {
-        build => "$Top/build", workers => 2, drain => '1s', rules => '',
-        locations => '', appendfsync => 'everysec', %args,
+        build => "$Top/build", workers => 2, logics => 2, drain => '1s',
+        rules => '', locations => '', appendfsync => 'everysec', %args,
         dir => File::Temp::tempdir('im-stack-XXXXXX', TMPDIR => 1),
         owner => $$, pids => {}, kept => {},
     }, $class;
@@ -57,7 +57,7 @@ sub preload {
 }
 
 
-# processes, by name: redis logic1 logic2 job1 job2 nginx1 nginx2
+# processes, by name: redis logic1 logic2 ... job1 job2 nginx1 nginx2
 
 sub start {
     my ($self, @names) = @_;
@@ -211,6 +211,8 @@ sub conf {
     my $dir = $self->{dir};
     my $listen = $self->{port} + $n - 1;
     my $user = $> == 0 ? 'user root;' : '';
+    my $logics = join ' ', map { "server unix:$dir/logic$_.sock max_fails=0;" }
+        1 .. $self->{logics};
 
     mkdir "$dir/node$n";
     spew("$dir/node$n/nginx.conf", <<CONF);
@@ -232,8 +234,7 @@ http {
     scgi_temp_path $dir/node$n/scgi;
     keepalive_requests 100000;
     upstream im_logic {
-        server unix:$dir/logic1.sock max_fails=0;
-        server unix:$dir/logic2.sock max_fails=0;
+        $logics
         keepalive 8;
     }
     im_redis unix:$dir/redis.sock;
