@@ -114,11 +114,11 @@ g: recv {"op":4,"roomId":3,"count":2,"roomUserInfo":{"u1":"Ann","u2":"Bob"}}
 a: open /ws
 a: send {"auth":"0123456789abcdef","roomId":4}
 a: info {"u1":"Ann"}
-users: x 60 /ws 4
-users: y 60 :$TEST_NGINX_IM_PORT2 /ws 4
-a: infos 9 121
-x0: infos 9 121
-y59: infos 9 121
+users: x 500 /ws 4
+users: y 500 :$TEST_NGINX_IM_PORT2 /ws 4
+a: infos 9 1001
+x0: infos 9 1001
+y499: infos 9 1001
 part: x
 part: y
 a: infos 9 1
