@@ -262,26 +262,26 @@ http: POST /api/subscribe 200 {"user":"u","channel":"1","recover_since":{"offset
 http: POST /api/subscribe 200 {"user":"u","channel":"1","info":"FILL(65600)"} => "code":107
 http: POST /api/subscribe 200 {"user":"u","channel":"1","b64data":"e30"} => "code":107
 http: POST /api/subscribe 200 {"user":"u","channel":"1","b64info":"eyJhIjoxfQ==","b64data":"WzJd"} => ^\{"result":\{\}\}\n$
-redis: XREVRANGE im:{4}:q + - COUNT 1 => u:u.*\{"room":"1","info":\{"a":1\},"data":\[2\]\}
+redis: XREVRANGE im:{4}:q + - COUNT 1 => (?s)u:u.*\{"room":"1","info":\{"a":1\},"data":\[2\]\}
 http: POST /api/subscribe 200 {"user":"u","channel":"1","expire_at":-1} => "code":107
 http: POST /api/subscribe 400 {"user":"u","channel":"1","recover_since":1}
 http: POST /api/subscribe 200 {"user":"u","channel":"1"} => ^\{"result":\{\}\}\n$
 http: POST /api/subscribe 200 {"user":"u","client":"c","channel":"1","info":{"a":1},"data":[2],"recover_since":{"offset":3,"epoch":"e"},"expire_at":1900000000} => ^\{"result":\{\}\}\n$
-redis: XREVRANGE im:{4}:q + - COUNT 1 => u:u.*\{"room":"1","epoch":"e","seq":3,"info":\{"a":1\},"data":\[2\],"expire_at":1900000000\}
+redis: XREVRANGE im:{4}:q + - COUNT 1 => (?s)u:u.*\{"room":"1","epoch":"e","seq":3,"info":\{"a":1\},"data":\[2\],"expire_at":1900000000\}
 http: POST /api/unsubscribe 200 {"user":"u"} => ^\{"result":\{\}\}\n$
 http: POST /api/unsubscribe 200 {"channel":"1"} => "code":107
 http: POST /api/unsubscribe 200 {"user":"u","channel":"#"} => "code":107
 http: POST /api/unsubscribe 200 {"user":"u","channel":"2"} => "code":102
 http: POST /api/unsubscribe 200 {"user":"u","channel":"1"} => ^\{"result":\{\}\}\n$
-redis: XREVRANGE im:{4}:q + - COUNT 1 => u:u.*\{"room":"1","code":2000,"reason":"server unsubscribe"\}
+redis: XREVRANGE im:{4}:q + - COUNT 1 => (?s)u:u.*\{"room":"1","code":2000,"reason":"server unsubscribe"\}
 http: POST /api/refresh 200 {} => "code":107
 http: POST /api/refresh 200 {"user":"u","expire_at":-1} => "code":107
 http: POST /api/refresh 200 {"user":"u","info":"FILL(65600)"} => "code":107
 http: POST /api/refresh 400 {"user":"u","expired":1}
 http: POST /api/refresh 200 {"user":"u","expired":true} => ^\{"result":\{\}\}\n$
-redis: XREVRANGE im:{4}:q + - COUNT 1 => u:u.*\{"expired":true\}
+redis: XREVRANGE im:{4}:q + - COUNT 1 => (?s)u:u.*\{"expired":true\}
 http: POST /api/refresh 200 {"user":"u","expire_at":1900000000,"info":null} => ^\{"result":\{\}\}\n$
-redis: XREVRANGE im:{4}:q + - COUNT 1 => u:u.*\{"expired":false,"expire_at":1900000000\}
+redis: XREVRANGE im:{4}:q + - COUNT 1 => (?s)u:u.*\{"expired":false,"expire_at":1900000000\}
 --- no_error_log
 [alert]
 
