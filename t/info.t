@@ -6,6 +6,7 @@ use Test::Im;
 
 master_on();
 workers(2);
+worker_connections(2048);      # one worker may get all of a crowd
 
 run_tests();
 
@@ -116,12 +117,12 @@ a: send {"auth":"0123456789abcdef","roomId":4}
 a: info {"u1":"Ann"}
 users: x 500 /ws 4
 users: y 500 :$TEST_NGINX_IM_PORT2 /ws 4
-a: infos 9 1001
-x0: infos 9 1001
-y499: infos 9 1001
+a: infos 4 1001
+x0: infos 4 1001
+y499: infos 4 1001
 part: x
 part: y
-a: infos 9 1
+a: infos 4 1
 a: silent
 --- no_error_log
 [error]

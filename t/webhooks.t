@@ -498,28 +498,28 @@ c: like "id":3,"error":\{"code":100
 --- services: redis logic job
 --- websocket
 a: open /ws
-a: send {"connect":{"token":"JWT(HS256 hs {"sub":"u1","exp":now+1,"meta":[1]})"},"id":1}
+a: send {"connect":{"token":"JWT(HS256 hs {"sub":"u1","exp":now+3,"meta":[1]})"},"id":1}
 a: like ^\{"id":1,"connect":\{(?!.*"expires")
-a: send {"subscribe":{"channel":"c","token":"JWT(HS256 hs {"sub":"u1","channel":"c","exp":now+1})"},"id":2}
+a: send {"subscribe":{"channel":"c","token":"JWT(HS256 hs {"sub":"u1","channel":"c","exp":now+3})"},"id":2}
 a: like ^\{"id":2,"subscribe":\{(?!.*"expires")
 b: open /expired
-b: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2","exp":now+2})"},"id":1}
+b: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2","exp":now+3})"},"id":1}
 b: like "connect"
 c: open /past
-c: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2","exp":now+2})"},"id":1}
+c: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2","exp":now+3})"},"id":1}
 c: like "connect"
 d: open /bye
-d: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2","exp":now+2})"},"id":1}
+d: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2","exp":now+3})"},"id":1}
 d: like "connect"
 e: open /expired
 e: send {"connect":{"token":"JWT(HS256 hs {"sub":"u3"})"},"id":1}
 e: like "connect"
-e: send {"subscribe":{"channel":"c","token":"JWT(HS256 hs {"sub":"u3","channel":"c","exp":now+1})"},"id":2}
+e: send {"subscribe":{"channel":"c","token":"JWT(HS256 hs {"sub":"u3","channel":"c","exp":now+3})"},"id":2}
 e: like "id":2,"subscribe"
 f: open /broken
-f: send {"connect":{"token":"JWT(HS256 hs {"sub":"u4","exp":now+1})"},"id":1}
+f: send {"connect":{"token":"JWT(HS256 hs {"sub":"u4","exp":now+3})"},"id":1}
 f: like "connect"
-f: send {"subscribe":{"channel":"c","token":"JWT(HS256 hs {"sub":"u4","channel":"c","exp":now+1})"},"id":2}
+f: send {"subscribe":{"channel":"c","token":"JWT(HS256 hs {"sub":"u4","channel":"c","exp":now+3})"},"id":2}
 f: like "id":2,"subscribe"
 access: /hook/later 200 \{"client":"[0-9a-f-]{36}",.*"user":"u1","meta":\[1\]\}
 access: /hook/later 200 \{"client":"[0-9a-f-]{36}",.*"user":"u1","meta":\[1\],"channel":"c"\}

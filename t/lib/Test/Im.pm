@@ -1196,13 +1196,16 @@ sub client_upto {
 }
 
 
-# MAX COUNT: it takes as many frames at the most until there are so many
+# MAX COUNT: it takes as many frames at the most, and one for each second since
+# it came, until there are so many
 sub client_infos {
     my ($client, $arg) = @_;
     my ($max, $count) = split ' ', $arg;
     my $n = read_infos($client, deadline(), sub { $_[0]{count} == $count });
+    my $seconds = Time::HiRes::time() - $client->{opened};
 
-    die "$n frames\n" if $n > $max;
+    die sprintf "%d frames after %.1f s\n", $n, $seconds
+        if $n > $max + $seconds;
 
     return 1;
 }

@@ -38,7 +38,8 @@ sub new {
     binmode $socket;
 
     return bless { socket => $socket, in => '', eof => 0, tls => $args{tls},
-                   port => $args{port}, timeout => $args{timeout} || 10 },
+                   port => $args{port}, timeout => $args{timeout} || 10,
+                   opened => Time::HiRes::time() },
                  $class;
 }
 

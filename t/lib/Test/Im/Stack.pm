@@ -95,9 +95,13 @@ sub start {
 
         } else {
             $self->conf($n);
+            unlink "$dir/node$n/nginx.pid";
             $self->run($name, $self->{nginx}, '-p', "$dir/node$n/", '-c',
                        "$dir/node$n/nginx.conf", '-e',
                        "$dir/node$n/error.log");
+            until_true(10, sub { -s "$dir/node$n/nginx.pid" })
+                or die "$name doesn't start\n", grep { /\[emerg\]/ }
+                       slurp("$dir/node$n/error.log") =~ /.*\n/g;
         }
     }
 
