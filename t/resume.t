@@ -90,6 +90,7 @@ c: recv msg 1
 c: recv msg 2
 c: recv op 4
 push: room 1 3
+a: recv msg 3
 d: open /none
 d: send {"roomId":1,"seq":$s,"epoch":"$e"}
 d: recv op 7 broadcast=true

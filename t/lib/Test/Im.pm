@@ -1103,13 +1103,13 @@ sub step_part {
 }
 
 
-# N: entries for nobody in each queue
+# N: entries for nobody in each queue, one by one, or Redis is away for long
 sub step_clog {
     my ($n) = @_;
 
-    redis('EVAL', "for p = 0, 15 do for i = 1, $n do redis.call('XADD', "
-          . "'im:{' .. p .. '}:q', '*', 't', 'x', 'i', '', 'w', 'nobody', "
-          . "'d', 'x') end end", 0);
+    redis('EVAL', "for i = 1, $n do redis.call('XADD', KEYS[1], '*', 't', "
+          . "'x', 'i', '', 'w', 'nobody', 'd', 'x') end", 1, "im:{$_}:q")
+        for 0 .. 15;
 
     return 1;
 }
