@@ -293,7 +293,7 @@ struct ngx_im_session_s {
     uint32_t            free;            /* im_slab_t's */
     uint32_t            generation;
     uint32_t            index;
-    uint32_t            deadline;        /* of the wheel, s of ngx_time */
+    uint32_t            deadline;        /* of the wheel, s of its time */
     im_list_t           wheel;
     im_list_t           all;             /* in worker->sessions */
     im_list_t           user_link;       /* in user->sessions */
@@ -312,7 +312,7 @@ struct ngx_im_session_s {
     uint64_t            bytes_in;
     uint64_t            bytes_out;
     uint32_t            start;           /* ngx_time() */
-    uint32_t            seen;            /* ngx_time() of last bytes */
+    uint32_t            seen;            /* wheel_time of last bytes */
     uint32_t            expires;         /* its identity's end; 0: never */
     uint32_t            stuck;           /* ms: blocked since then */
     uint32_t            new_time;        /* of nnew, ngx_time() */
@@ -400,7 +400,8 @@ struct ngx_im_worker_s {
     time_t              handshake_time;
     ngx_uint_t          nnew;            /* rooms, in the second new_time */
     time_t              new_time;
-    uint32_t            wheel_time;      /* of the slot looked at last */
+    uint32_t            wheel_time;      /* s; stands while the worker does */
+    uint32_t            expiry_time;     /* ngx_time() of the last slot */
     im_list_t           throttled;       /* commands wait for a second */
     im_list_t           ready;           /* joins to be served */
     im_list_t           due;             /* sessions, as in wheel */
@@ -699,7 +700,7 @@ uint32_t ngx_im_token_sub_ttl(ngx_im_session_t *s, im_sub_t *sub);
 ngx_int_t ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub);
 
 void ngx_im_token_schedule(ngx_im_session_t *s);
-void ngx_im_token_tick(ngx_im_worker_t *w, uint32_t second);
+void ngx_im_token_tick(ngx_im_worker_t *w);
 void ngx_im_token_handler(ngx_event_t *ev);
 
 

@@ -148,7 +148,7 @@ ngx_im_recv_continue(ngx_im_session_t *s)
 static ngx_int_t
 ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
 {
-    s->seen = ngx_time();
+    s->seen = ngx_im_worker->wheel_time;
     s->bytes_in += end - p;
     ngx_im_worker->counters->bytes_in += end - p;
 

@@ -100,6 +100,7 @@ struct ngx_im_redis_s {
     ngx_uint_t                    ncalls;
     ngx_msec_t                    latency;    /* of replies, in ms / 8 */
     ngx_event_t                   tick;
+    ngx_msec_t                    ticked;
     ngx_msec_t                    complained;
     ngx_msec_t                    refused;
     ngx_uint_t                    npartitions;
@@ -228,6 +229,8 @@ ngx_im_redis_create(ngx_im_worker_t *w, const ngx_im_redis_events_t *events)
     redis->tick.data = redis;
     redis->tick.log = w->log;
     redis->tick.cancelable = 1;
+
+    redis->ticked = ngx_current_msec;
 
     ngx_add_timer(&redis->tick, NGX_IM_REDIS_TICK);
     ngx_add_timer(&redis->commands.retry, 1);
@@ -1566,15 +1569,23 @@ ngx_im_redis_tick_handler(ngx_event_t *ev)
 {
     im_str_t         argv[2];
     ngx_msec_t       now;
-    ngx_uint_t       i;
+    ngx_uint_t       i, late;
     ngx_im_conn_t   *conn, *conns[2];
     ngx_im_call_t   *call;
     ngx_im_redis_t  *redis;
 
     redis = ev->data;
     now = ngx_current_msec;
+    late = now - redis->ticked > 2 * NGX_IM_REDIS_TICK;
+    redis->ticked = now;
 
-    ngx_add_timer(ev, NGX_IM_REDIS_TICK);
+    /* who stood still reads first what came meanwhile */
+
+    ngx_add_timer(ev, late ? 1 : NGX_IM_REDIS_TICK);
+
+    if (late) {
+        return;
+    }
 
     conns[0] = &redis->commands;
     conns[1] = &redis->pubsub;

@@ -998,10 +998,16 @@ ngx_im_route_position(ngx_im_route_t *route, redisReply *reply)
         return;
     }
 
-    /* most likely these are on their way: look again in a second */
+    /*
+     * Most likely these are on their way: look again in a second.  Who still
+     * waits for earlier ones doesn't begin anew.
+     */
+
+    if (route->expect <= topic->seq) {
+        route->waited = 0;
+    }
 
     route->expect = top;
-    route->waited = 0;
     ngx_im_route_watch(route);
 }
 

@@ -43,6 +43,7 @@ static void ngx_im_session_more_free(ngx_im_more_t *more);
 static void ngx_im_session_sub_free(im_sub_t *sub);
 static void ngx_im_session_half_close(ngx_im_session_t *s);
 static void ngx_im_close_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_im_session_left(ngx_im_session_t *s);
 static void ngx_im_tick_handler(ngx_event_t *ev);
 static void ngx_im_due_handler(ngx_event_t *ev);
 static void ngx_im_session_due(ngx_im_session_t *s);
@@ -276,7 +277,7 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     s->conf = ilcf;
     s->peer = *peer;
     s->start = ngx_time();
-    s->seen = s->start;
+    s->seen = w->wheel_time;
 
     ngx_im_session_mark(w, s->peer.id, index);
 
@@ -1178,22 +1179,18 @@ ngx_im_session_addr(ngx_im_session_t *s, u_char *buf)
 
 /*
  * The wheel has a slot a second; a deadline beyond one turn of it is looked
- * at, and put off, when its slot comes.
+ * at, and put off, when its slot comes.  Its time is the worker's own: it goes
+ * on with each tick, so neither a jump of the clock nor a worker that stood
+ * still, with answers unread, lets a client seem silent.
  */
 void
 ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds)
 {
-    uint32_t  now;
-
-    now = ngx_time();
-
-    s->deadline = now + ngx_max(seconds, 1);
-
-    if (s->expires && s->expires < s->deadline && s->phase == NGX_IM_OPEN
-        && !s->conf->proto->pings)
-    {
-        s->deadline = ngx_max(s->expires, now + 1);
+    if (s->expires && s->phase == NGX_IM_OPEN && !s->conf->proto->pings) {
+        seconds = ngx_min(seconds, ngx_im_session_left(s));
     }
+
+    s->deadline = ngx_im_worker->wheel_time + ngx_max(seconds, 1);
 
     im_list_remove(&s->wheel);
     im_list_insert_tail(&ngx_im_worker->wheel[s->deadline
@@ -1205,9 +1202,7 @@ ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds)
 void
 ngx_im_session_expires(ngx_im_session_t *s, int64_t when)
 {
-    uint32_t  now;
-
-    now = ngx_time();
+    ngx_uint_t  left;
 
     s->expires = when > 0 && when < UINT32_MAX ? (uint32_t) when : 0;
 
@@ -1218,9 +1213,23 @@ ngx_im_session_expires(ngx_im_session_t *s, int64_t when)
         return;
     }
 
-    if (s->expires && s->expires < s->deadline) {
-        ngx_im_session_deadline(s, s->expires > now ? s->expires - now : 1);
+    left = ngx_im_session_left(s);
+
+    if (s->expires && ngx_im_worker->wheel_time + left < s->deadline) {
+        ngx_im_session_deadline(s, left);
     }
+}
+
+
+/* Seconds until its identity ends. */
+static ngx_uint_t
+ngx_im_session_left(ngx_im_session_t *s)
+{
+    uint32_t  now;
+
+    now = ngx_time();
+
+    return s->expires > now ? s->expires - now : 0;
 }
 
 
@@ -1244,24 +1253,16 @@ ngx_im_session_ttl(ngx_im_session_t *s)
 static void
 ngx_im_tick_handler(ngx_event_t *ev)
 {
-    uint32_t          now;
     ngx_im_worker_t  *w;
 
     w = ev->data;
-    now = ngx_time();
 
-    if (w->wheel_time == 0 || now - w->wheel_time > NGX_IM_WHEEL_SLOTS) {
-        w->wheel_time = now - 1;
-    }
-
-    while (w->wheel_time != now) {
-        w->wheel_time++;
-        im_list_splice(&w->due, &w->wheel[w->wheel_time % NGX_IM_WHEEL_SLOTS]);
-        ngx_im_token_tick(w, w->wheel_time);
-    }
+    w->wheel_time++;
+    im_list_splice(&w->due, &w->wheel[w->wheel_time % NGX_IM_WHEEL_SLOTS]);
 
     ngx_im_due_handler(&w->due_event);
 
+    ngx_im_token_tick(w);
     ngx_im_command_tick(w);
     ngx_im_send_tick(w);
     ngx_im_worker_gauges(w);
@@ -1287,7 +1288,7 @@ ngx_im_due_handler(ngx_event_t *ev)
         s = im_list_data(im_list_first(&w->due), ngx_im_session_t, wheel);
         im_list_remove(&s->wheel);
 
-        if (s->deadline > ngx_time()) {
+        if (s->deadline > w->wheel_time) {
             im_list_insert_tail(&w->wheel[s->deadline % NGX_IM_WHEEL_SLOTS],
                                 &s->wheel);
             continue;
@@ -1321,12 +1322,11 @@ ngx_im_clock(void)
 static void
 ngx_im_session_due(ngx_im_session_t *s)
 {
-    uint32_t           now, silent;
+    uint32_t           silent;
     static u_char      ping[] = { 0x80 | IM_WS_PING, 0 };
     ngx_im_handle_t    h;
 
-    now = ngx_time();
-    silent = now - s->seen;
+    silent = ngx_im_worker->wheel_time - s->seen;
     h = ngx_im_session_handle(s);
 
     switch (s->phase) {
@@ -1349,7 +1349,7 @@ ngx_im_session_due(ngx_im_session_t *s)
         return;
     }
 
-    if (s->expires && s->expires <= now) {
+    if (s->expires && ngx_im_session_left(s) == 0) {
         ngx_im_session_close(s, s->conf->proto->close_expired,
                              "the token has expired");
         return;

@@ -395,10 +395,23 @@ ngx_im_token_schedule(ngx_im_session_t *s)
 }
 
 
+/* Tokens end by the clock; after a jump of it all are looked at. */
 void
-ngx_im_token_tick(ngx_im_worker_t *w, uint32_t second)
+ngx_im_token_tick(ngx_im_worker_t *w)
 {
-    im_list_splice(&w->expired, &w->expiry[second % NGX_IM_WHEEL_SLOTS]);
+    uint32_t  now;
+
+    now = ngx_time();
+
+    if (now - w->expiry_time > NGX_IM_WHEEL_SLOTS) {
+        w->expiry_time = now - NGX_IM_WHEEL_SLOTS;
+    }
+
+    while (w->expiry_time != now) {
+        w->expiry_time++;
+        im_list_splice(&w->expired,
+                       &w->expiry[w->expiry_time % NGX_IM_WHEEL_SLOTS]);
+    }
 
     if (!im_list_empty(&w->expired) && !w->expired_event.posted) {
         ngx_post_event(&w->expired_event, &ngx_posted_events);

@@ -188,11 +188,34 @@ a: silent
 
 
 
-=== TEST 8: a worker that stands still for longer than its lease
+=== TEST 8: a worker that stands still for longer than its lease and its pings
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+        im_ping 6s timeout=7s;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- tokens
+0123456789abcdef u1 Ann
+fedcba9876543210 u2 Bob
+--- services: redis logic logic2 job job2
 --- websocket
 a: open /ws
 a: send {"auth":"0123456789abcdef","roomId":7}
-a: recv op 4
+a: info {"u1":"Ann"}
+b: open /ws
+b: send {"auth":"fedcba9876543210","roomId":7}
+a: info {"u1":"Ann","u2":"Bob"}
+b: close 1000
+a: info {"u1":"Ann"}
 push: room 7 1
 a: recv msg 1
 pause: worker
@@ -200,6 +223,8 @@ until: 15 :$TEST_NGINX_IM_HTTP /im/rooms/7 "count":\s*0\b
 http: :$TEST_NGINX_IM_HTTP POST /im/push 503 {"rooms":["7"],"data":0}
 resume: worker
 log: the lease had lapsed: all routes are told again
+a: ping there
+a: recv_pong there
 until: :$TEST_NGINX_IM_HTTP /im/health "workers":1
 until: :$TEST_NGINX_IM_HTTP2 /im/health "workers":1
 until: /im/rooms/7 "count":\s*1\b
@@ -234,6 +259,26 @@ redis: DEL im:{2}:r:7:w => ^1$
 push: room 7 3
 a: recv msg 3
 a: silent
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 10: a lost message is missed in a room that is never at rest
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open /none
+a: send {"roomId":7}
+a: recv op 4
+push: room 7 1
+a: recv msg 1
+redis: DEL im:{2}:r:7:w => ^1$
+push: room 7 2
+a: amid 40 /none {"roomId":7} => "msg":2\b
 --- no_error_log
 [error]
 [alert]

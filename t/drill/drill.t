@@ -250,7 +250,7 @@ my @drills = (
             wait_for(1, 5);
         }
         return $long ? counts($lease + 2) : undef;
-    }, clock => 1 ],
+    }, clock => 1, whole => 1 ],
 
     [ 'memory', 'Redis at maxmemory, without eviction', sub {
         $stack->redis('CONFIG', 'SET', 'maxmemory', '1mb');
@@ -674,6 +674,7 @@ sub drill {
         for grep { $v->{$_} } qw(lost duplicated reordered faults);
     $why .= "holes: $v->{real}, told: $v->{told}\n"
         if $o{loss} ? $v->{real} > $v->{told} : $v->{real} != $v->{told};
+    $why .= "cuts: $v->{cuts}\n" if $o{whole} && $v->{cuts};
     $why .= "no hole\n" if $o{holes} && !$v->{real};
     $why .= "nobody resumed\n" if $o{resume} && !$v->{recovered}
                                   && !$o{holes};

@@ -572,6 +572,7 @@ my %Verbs = (
     info        => \&client_info,
     infos       => \&client_infos,
     upto        => \&client_upto,
+    amid        => \&client_amid,
 );
 
 
@@ -1196,6 +1197,28 @@ sub client_upto {
 }
 
 
+# N PATH {...} => REGEX: such a message comes while up to N others join, one by
+# one
+sub client_amid {
+    my ($client, $arg) = @_;
+    my ($n, $path, $text, $re) = $arg =~ /\A(\d+) (\S+) (\{.*\}) => (.*)\z/
+        or die "N PATH {...} => REGEX\n";
+
+    for (1 .. $n) {
+        my ($other, $status) = connect_to($path);
+
+        die "status $status\n" if $status != 101;
+        $other->write(frame(1, $text));
+        push @Crowd, $other;
+
+        my $frame = $client->next_message(deadline(0.3)) or next;
+        return 1 if $frame->{payload} =~ /$re/;
+    }
+
+    die "$n have joined\n";
+}
+
+
 # MAX COUNT: it takes as many frames at the most, and one for each second since
 # it came, until there are so many
 sub client_infos {
@@ -1325,7 +1348,6 @@ sub step_file {
 }
 
 
-# room NAME DATA | user ID DATA | all DATA
 # so many seconds at least have passed since the scenario began
 sub step_elapsed {
     my ($seconds) = @_;
@@ -1337,6 +1359,7 @@ sub step_elapsed {
 }
 
 
+# room NAME DATA | user ID DATA | all DATA
 sub step_push {
     my ($arg) = @_;
     my ($kind, $rest) = split ' ', $arg, 2;
