@@ -67,7 +67,7 @@ my $stack = Test::Im::Stack->new(
 
 
 # The drills.  "run" is called while pushes go on; what it returns is a fault.
-# number: part of the names of rooms.
+# number: part of the names of rooms; whole: no client is cut.
 
 my @drills = (
     [ 'redis-late', 'Redis comes after all others', sub {}, before => sub {
