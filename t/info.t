@@ -213,12 +213,12 @@ c: open :$TEST_NGINX_IM_PORT2 /ws
 c: send {"auth":"00000000000000c3","roomId":8}
 c: info {"u1":"Ann","u2":"Bob","u3":"Cy"}
 a: info {"u1":"Ann","u2":"Bob","u3":"Cy"}
+b: info {"u1":"Ann","u2":"Bob","u3":"Cy"}
 stop: redis
 c: close 1000
 a: silent
 start: redis
 a: info {"u1":"Ann","u2":"Bob"}
-b: info {"u1":"Ann","u2":"Bob","u3":"Cy"}
 b: info {"u1":"Ann","u2":"Bob"}
 --- no_error_log
 [alert]
