@@ -344,10 +344,10 @@ a: recv op 4
 b: open /ws
 b: send {"auth":"fedcba9876543210","roomId":1}
 b: recv op 4
-a: recv op 4
 start: job
 push: user u2 "still"
 b: recv op 2 msg="still"
+a: recv op 4
 http: DELETE /im/users/u1 200
 a: recv_close 1008
 b: info {"u2":"Bob"}

@@ -86,7 +86,9 @@ sub start {
                        "--redis=unix:$dir/redis.sock",
                        "--fcgi=unix:$dir/$name.sock",
                        @{$self->{logic} || []});
-            until_true(10, sub { -S "$dir/$name.sock" })
+            until_true(10, sub {
+                IO::Socket::UNIX->new("$dir/$name.sock");
+            })
                 or die "$name doesn't listen\n";
 
         } elsif ($kind eq 'job') {
