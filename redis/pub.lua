@@ -17,7 +17,8 @@ local e = meta(KEYS[1], KEYS[2], ARGV[4])
 local s = redis.call('HINCRBY', KEYS[1], 's', 1)
 redis.call('EXPIRE', KEYS[1], ARGV[7])
 if ARGV[5] ~= '0' then
-  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], s .. '-1', 'd', ARGV[2])
+  local cut = tonumber(ARGV[5]) < 1000 and '=' or '~'    -- '~' leaves up to 100 more
+  redis.call('XADD', KEYS[2], 'MAXLEN', cut, ARGV[5], s .. '-1', 'd', ARGV[2])
   redis.call('EXPIRE', KEYS[2], ARGV[6])
 end
 local id = e .. ':' .. s

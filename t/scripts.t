@@ -142,6 +142,17 @@ start();
 
 my $p;
 
+subtest 'history is as long as it should be' => sub {
+    pub('r:len', $_, history => 3) for ids(250);
+    is(r('XLEN', '{1}:r:len:h'), 3, 'three');
+    is_deeply([ map { $_->[0] } @{ r('XRANGE', '{1}:r:len:h', '-', '+') } ],
+              [qw(248-1 249-1 250-1)], 'the last ones');
+    pub('r:len', $_, history => 1000) for ids(1300);
+    my $len = r('XLEN', '{1}:r:len:h');
+    ok($len >= 1000 && $len <= 1100, 'a thousand, and up to 100 more')
+        or diag($len);
+};
+
 subtest 'a push and its repetition' => sub {
     $p = pub('r:a', 'x');
     is($p->[0], 0, 'accepted');
