@@ -17,6 +17,12 @@ __DATA__
         im_connect /im_connect;
     }
     location = /none { im_comet protocol=im; im_auth none; }
+    location = /brief {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+        im_ping 6s timeout=7s;
+    }
     location = /im_connect {
         internal;
         fastcgi_pass im_logic;
@@ -189,26 +195,8 @@ a: silent
 
 
 === TEST 8: a worker that stands still for longer than its lease and its pings
---- config
-    location = /ws {
-        im_comet protocol=im;
-        im_auth token;
-        im_connect /im_connect;
-        im_ping 6s timeout=7s;
-    }
-    location = /im_connect {
-        internal;
-        fastcgi_pass im_logic;
-        include im_params;
-    }
-    location /im/ { fastcgi_pass im_logic; include im_params; }
-    location = /status { im_status; }
---- tokens
-0123456789abcdef u1 Ann
-fedcba9876543210 u2 Bob
---- services: redis logic logic2 job job2
 --- websocket
-a: open /ws
+a: open /brief
 a: send {"auth":"0123456789abcdef","roomId":7}
 a: info {"u1":"Ann"}
 b: open /ws
@@ -266,10 +254,6 @@ a: silent
 
 
 === TEST 10: a lost message is missed in a room that is never at rest
---- config
-    location = /none { im_comet protocol=im; im_auth none; }
-    location /im/ { fastcgi_pass im_logic; include im_params; }
-    location = /status { im_status; }
 --- websocket
 a: open /none
 a: send {"roomId":7}
