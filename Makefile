@@ -27,10 +27,13 @@ CC       ?= gcc
 CFLAGS   ?= -O2 -g
 WARN     := -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes
 DEFS     := -D_GNU_SOURCE
-INC      := -Iim_core -Iim_daemon -Iim_logic -Iim_job
+# a folder of a program is one level deep: each shows a layer or a subject
+FOLDERS  := $(wildcard im_core im_link im_daemon im_logic im_logic/*/ im_job)
+INC      := $(addprefix -I,$(FOLDERS))
 COMPILE   = $(CC) $(WARN) $(CFLAGS) $(SANFLAGS) $(DEFS) $(INC) -fPIC -MMD -MP
 
-objects   = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))
+sources   = $(wildcard $(1)/*.c $(1)/*/*.c)
+objects   = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
 CORE     := $(call objects,im_core) $(BUILD)/im_scripts.o
 DAEMON   := $(call objects,im_daemon)
 LOGIC    := $(call objects,im_logic)
@@ -86,15 +89,17 @@ $(BUILD)/im_job: $(JOB) $(DAEMON) $(CORE)
 
 # the module, built by nginx's own makefile
 
-NGX_FILES := config $(wildcard ngx_im_module/*.[ch] im_core/*.[ch]) \
+NGX_HEADERS := $(wildcard ngx_im_module/*.h ngx_im_module/*/*.h im_core/*.h \
+               im_link/*.h)
+NGX_FILES := config $(NGX_HEADERS) $(call sources,ngx_im_module) \
+             $(call sources,im_core) $(call sources,im_link) \
              $(BUILD)/im_scripts.c
 NGX_OPTS  := --with-compat --with-debug --with-http_ssl_module \
              --with-http_v2_module --with-http_realip_module \
              --with-http_auth_request_module --with-http_stub_status_module \
              --with-threads
 
-$(BUILD)/nginx/Makefile: config $(wildcard ngx_im_module/*.h) \
-        $(wildcard im_core/*.h) | $(BUILD)/im_scripts.c
+$(BUILD)/nginx/Makefile: config $(NGX_HEADERS) | $(BUILD)/im_scripts.c
 	@if ! test -e $(NGX_SRC)/configure -o -e $(NGX_SRC)/auto/configure; then \
 	    echo "NGX_SRC=$(NGX_SRC): no nginx source there;" \
 	         "install nginx-dev or name a source tree" >&2; exit 1; fi
