@@ -1,0 +1,69 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * A Redis command under construction: its words, then its arguments.
+ *
+ *     call = im_link_script(link, &im_script_own);
+ *
+ *     im_key_owner(&call->bytes, prefix, p);
+ *     im_link_call_key(call);
+ *     im_link_call_str(call, id);
+ *     im_link_call_uint(call, length);
+ *
+ *     rc = im_link_send(link, handler, data);
+ *
+ * Errors stick: an argument that finds no memory or is over the limit makes
+ * im_link_send() fail, so a caller looks once.  All bytes are copied.
+ */
+
+#ifndef IM_LINK_CALL_H
+#define IM_LINK_CALL_H
+
+
+#include "im_types.h"
+#include "im_buf.h"
+#include "im_script.h"
+
+
+#define IM_LINK_CALL_MAX_BYTES  (4 * 1024 * 1024)
+#define IM_LINK_CALL_MAX_ARGS   2048
+
+
+typedef struct {
+    im_buf_t            bytes;       /* of all arguments, without separators */
+    uint32_t           *lens;        /* of nargs arguments */
+    im_uint_t           nargs;
+    im_uint_t           size;        /* allocated lens */
+    im_uint_t           nkeys;
+    im_uint_t           words;       /* of a plain command: leading arguments */
+    im_uint_t           generation;  /* 1 + index of its argument; 0: none */
+    size_t              start;       /* where the current argument begins */
+    const im_script_t  *script;      /* NULL: a plain command */
+} im_link_call_t;
+
+
+/* Allocates nothing. */
+void im_link_call_init(im_link_call_t *call);
+void im_link_call_cleanup(im_link_call_t *call);
+
+/* Starts a plain command: one or more words, "PING" or "INFO server". */
+void im_link_call_start(im_link_call_t *call, const char *words);
+
+/* Starts a script: its keys come first. */
+void im_link_call_start_script(im_link_call_t *call,
+    const im_script_t *script);
+
+/* End the argument whose bytes were appended to call->bytes. */
+void im_link_call_key(im_link_call_t *call);
+void im_link_call_arg(im_link_call_t *call);
+
+/* Append one whole argument. */
+void im_link_call_str(im_link_call_t *call, im_str_t s);
+void im_link_call_z(im_link_call_t *call, const char *z);
+void im_link_call_uint(im_link_call_t *call, uint64_t n);
+
+/* The generation of the connection that carries the call; once at most. */
+void im_link_call_generation(im_link_call_t *call);
+
+
+#endif /* IM_LINK_CALL_H */
