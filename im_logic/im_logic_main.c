@@ -12,7 +12,12 @@
 #include <event2/event.h>
 
 #include "im_logic.h"
+#include "im_logic_api_key.h"
 #include "im_logic_crypt.h"
+#include "im_logic_nodes.h"
+#include "im_logic_pool.h"
+#include "im_logic_revoked.h"
+#include "im_logic_routes.h"
 #include "im_logic_server.h"
 #include "im_key.h"
 #include "im_push.h"
@@ -203,8 +208,10 @@ im_logic_main_init(im_logic_main_t *m)
     logic->redis_conf.partitions = conf->partitions;
 
     im_daemon_random(logic->seed, sizeof(logic->seed));
-    im_rules_init(&logic->nodes.rules);
-    if (im_logic_api_keys_load(logic) != IM_OK) {
+
+    if (im_logic_nodes_init(logic) != IM_OK
+        || im_logic_api_keys_load(logic) != IM_OK)
+    {
         return IM_ERROR;
     }
 
@@ -372,22 +379,7 @@ im_logic_main_signal(evutil_socket_t fd, short what, void *data)
     tv.tv_usec = 0;
     (void) event_base_loopexit(logic->base, &tv);
 
-    if (logic->nrequests == 0) {
-        im_logic_stopped(logic);
-    }
-}
-
-
-/* Answers that have been written to buffers still go out. */
-void
-im_logic_stopped(im_logic_t *logic)
-{
-    struct timeval  tv;
-
-    tv.tv_sec = 0;
-    tv.tv_usec = 100000;
-
-    (void) event_base_loopexit(logic->base, &tv);
+    im_logic_stop(logic);
 }
 
 

@@ -7,6 +7,8 @@
  */
 
 #include "im_logic_api.h"
+#include "im_logic_control.h"
+#include "im_logic_nodes.h"
 #include "im_base64.h"
 #include "im_id.h"
 #include "im_key.h"

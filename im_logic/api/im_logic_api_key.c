@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "im_logic.h"
+#include "im_logic_api_key.h"
 #include "im_logic_url.h"
 
 

@@ -11,6 +11,7 @@
 #include <sys/time.h>
 
 #include "im_logic_api.h"
+#include "im_logic_nodes.h"
 #include "im_logic_members.h"
 #include "im_board.h"
 #include "im_daemon_option.h"
@@ -209,7 +210,7 @@ im_logic_records_read(im_logic_records_t *records)
     im_uint_t                i;
     const im_logic_nodes_t  *nodes;
 
-    nodes = &records->command->logic->nodes;
+    nodes = records->command->logic->nodes;
 
     /* one more, so that it doesn't end before all are asked */
     records->left = 1;

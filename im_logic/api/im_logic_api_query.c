@@ -5,6 +5,8 @@
  */
 
 #include "im_logic_api.h"
+#include "im_logic_control.h"
+#include "im_logic_nodes.h"
 #include "im_logic_history.h"
 #include "im_logic_members.h"
 #include "im_key.h"

@@ -7,7 +7,9 @@
  * the client's right to what it does.
  */
 
+#include "im_logic_push.h"
 #include "im_logic_publish.h"
+#include "im_logic_who.h"
 #include "im_json.h"
 #include "im_key.h"
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <sys/time.h>
 
-#include "im_logic.h"
+#include "im_logic_control.h"
 #include "im_key.h"
 
 

@@ -8,6 +8,7 @@
 #include <sys/time.h>
 
 #include "im_logic_publish.h"
+#include "im_logic_nodes.h"
 #include "im_key.h"
 
 
@@ -302,7 +303,7 @@ im_logic_target_send(im_logic_target_t *t)
     publish = t->publish;
     logic = publish->logic;
 
-    rule = im_rules_topic(&logic->nodes.rules, t->topic);
+    rule = im_rules_topic(&logic->nodes->rules, t->topic);
 
     if (rule == NULL && t->topic.data[0] == 'r') {
         im_logic_target_done(t, 404, "no im_room rule");

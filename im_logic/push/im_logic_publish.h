@@ -16,6 +16,7 @@
 
 
 #include "im_logic.h"
+#include "im_hash.h"
 #include "im_id.h"
 #include "im_push.h"
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "im_logic_push.h"
 #include "im_logic_publish.h"
 #include "im_logic_url.h"
 #include "im_json.h"

@@ -12,8 +12,11 @@
 #include <stdlib.h>
 #include <sys/time.h>
 
-#include "im_logic.h"
+#include "im_logic_seed.h"
+#include "im_logic_control.h"
 #include "im_logic_crypt.h"
+#include "im_logic_limit.h"
+#include "im_logic_token.h"
 #include "im_logic_url.h"
 #include "im_logic_v1.h"
 #include "im_json.h"

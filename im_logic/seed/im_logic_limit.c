@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "im_logic.h"
+#include "im_logic_limit.h"
 #include "im_key.h"
 
 

@@ -13,9 +13,9 @@
 
 #include "im_types.h"
 #include "im_list.h"
+#include "im_logic.h"
 
 
-typedef struct im_logic_pool_s  im_logic_pool_t;
 typedef struct im_logic_task_s  im_logic_task_t;
 
 

@@ -5,7 +5,6 @@
  * with a code in the body, for any origin.
  */
 
-#include "im_logic.h"
 #include "im_logic_v1.h"
 #include "im_json.h"
 

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Codes and answers of /api/v1/ and /v1/user/.
+ * The forms of answers that the pages of the seed system read, and their codes.
  */
 
 #ifndef IM_LOGIC_V1_H
@@ -28,6 +28,20 @@
 #define IM_ACCOUNT_NO_AUTH  -1004
 #define IM_ACCOUNT_OFTEN    -1005    /* not the seed's */
 
+
+typedef enum {
+    IM_FORM_OWN = 0,
+    IM_FORM_V1,              /* /api/v1/ */
+    IM_FORM_ACCOUNT          /* /v1/user/ */
+} im_logic_form_e;
+
+/* Headers of all answers of this form. */
+void im_logic_v1_headers(im_daemon_request_t *r, im_logic_form_e form);
+void im_logic_v1_preflight(im_logic_t *logic, im_daemon_request_t *r,
+    im_logic_form_e form);
+/* What is refused before it reaches its handler. */
+void im_logic_v1_refuse(im_logic_t *logic, im_daemon_request_t *r,
+    im_logic_form_e form, im_uint_t status);
 
 void im_logic_v1_reply(im_logic_t *logic, im_daemon_request_t *r,
     im_uint_t status, int code);

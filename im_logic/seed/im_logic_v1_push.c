@@ -9,7 +9,11 @@
 
 #include <stdlib.h>
 
+#include "im_logic_seed.h"
+#include "im_logic_control.h"
+#include "im_logic_nodes.h"
 #include "im_logic_publish.h"
+#include "im_logic_token.h"
 #include "im_logic_url.h"
 #include "im_logic_v1.h"
 #include "im_json.h"
@@ -288,7 +292,7 @@ im_logic_v1_receiver(im_logic_v1_push_t *push)
 
     logic = push->logic;
 
-    if (!im_daemon_redis_ready(logic->redis) || !logic->nodes.known) {
+    if (!im_daemon_redis_ready(logic->redis) || !logic->nodes->known) {
         return IM_ERROR;
     }
 
@@ -418,7 +422,7 @@ im_logic_v1_room_info(im_logic_t *logic, im_daemon_request_t *r,
         code = IM_V1_AWAY;
 
     } else if (im_logic_v1_rid(r->query, &rid) != IM_OK
-               || im_rules_room(&logic->nodes.rules, im_buf_str(&rid))
+               || im_rules_room(&logic->nodes->rules, im_buf_str(&rid))
                   == NULL)
     {
         code = IM_V1_SEND;

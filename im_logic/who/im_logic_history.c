@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "im_logic_history.h"
+#include "im_logic_nodes.h"
 #include "im_key.h"
 #include "im_push.h"
 
@@ -187,7 +188,7 @@ im_logic_history_begin(im_logic_history_t *h)
     im_str_t          args[11];
     const im_rule_t  *rule;
 
-    rule = im_rules_topic(&h->logic->nodes.rules, h->range.topic);
+    rule = im_rules_topic(&h->logic->nodes->rules, h->range.topic);
 
     (void) snprintf(ttl, sizeof(ttl), "%d", IM_HISTORY_TTL);
     (void) snprintf(meta_ttl, sizeof(meta_ttl), "%u",

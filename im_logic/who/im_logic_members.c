@@ -5,6 +5,7 @@
  */
 
 #include "im_logic_members.h"
+#include "im_logic_nodes.h"
 #include "im_json.h"
 #include "im_key.h"
 

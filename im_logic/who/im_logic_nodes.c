@@ -7,7 +7,8 @@
 
 #include <stdlib.h>
 
-#include "im_logic.h"
+#include "im_logic_nodes.h"
+#include "im_hash.h"
 #include "im_key.h"
 #include "im_sketch.h"
 
@@ -43,13 +44,28 @@ static void im_logic_nodes_clear(im_logic_nodes_t *nodes);
 static int im_logic_worker_cmp(const void *a, const void *b);
 
 
+im_int_t
+im_logic_nodes_init(im_logic_t *logic)
+{
+    logic->nodes = im_calloc(sizeof(im_logic_nodes_t));
+    if (logic->nodes == NULL) {
+        im_daemon_log(IM_LOG_ERROR, "no memory");
+        return IM_ERROR;
+    }
+
+    im_rules_init(&logic->nodes->rules);
+
+    return IM_OK;
+}
+
+
 void
 im_logic_nodes_look(im_logic_t *logic)
 {
     im_buf_t          key;
     im_logic_look_t  *look;
 
-    if (logic->look != NULL || !im_daemon_redis_ready(logic->redis)) {
+    if (logic->nodes->look != NULL || !im_daemon_redis_ready(logic->redis)) {
         return;
     }
 
@@ -62,7 +78,7 @@ im_logic_nodes_look(im_logic_t *logic)
     im_sketch_init(&look->users);
     im_rules_init(&look->nodes.rules);
 
-    logic->look = look;
+    logic->nodes->look = look;
 
     im_buf_init(&key, 256);
     im_key_jobs(&key, logic->prefix);
@@ -292,7 +308,7 @@ im_logic_look_done(im_logic_look_t *look)
     im_logic_t  *logic;
 
     logic = look->logic;
-    logic->look = NULL;
+    logic->nodes->look = NULL;
 
     if (!look->failed && im_daemon_redis_ready(logic->redis)) {
         look->nodes.users = im_sketch_count(&look->users);
@@ -303,8 +319,8 @@ im_logic_look_done(im_logic_look_t *look)
                   im_logic_worker_cmp);
         }
 
-        im_logic_nodes_clear(&logic->nodes);
-        logic->nodes = look->nodes;
+        im_logic_nodes_clear(logic->nodes);
+        *logic->nodes = look->nodes;
         memset(&look->nodes, 0, sizeof(im_logic_nodes_t));
     }
 
@@ -324,11 +340,11 @@ im_logic_look_free(im_logic_look_t *look)
 int
 im_logic_nodes_live(const im_logic_t *logic, im_str_t worker)
 {
-    if (logic->nodes.nworkers == 0) {
+    if (logic->nodes->nworkers == 0) {
         return 0;
     }
 
-    return bsearch(&worker, logic->nodes.workers, logic->nodes.nworkers,
+    return bsearch(&worker, logic->nodes->workers, logic->nodes->nworkers,
                    sizeof(im_str_t), im_logic_worker_cmp)
            != NULL;
 }
@@ -337,14 +353,17 @@ im_logic_nodes_live(const im_logic_t *logic, im_str_t worker)
 void
 im_logic_nodes_forget(im_logic_t *logic)
 {
-    logic->nodes.known = 0;
+    logic->nodes->known = 0;
 }
 
 
 void
 im_logic_nodes_cleanup(im_logic_t *logic)
 {
-    im_logic_nodes_clear(&logic->nodes);
+    if (logic->nodes != NULL) {
+        im_logic_nodes_clear(logic->nodes);
+        im_free(logic->nodes);
+    }
 }
 
 
@@ -376,4 +395,34 @@ im_logic_worker_cmp(const void *a, const void *b)
     }
 
     return one->len < two->len ? -1 : one->len > two->len;
+}
+
+
+const char *
+im_logic_unready(const im_logic_t *logic)
+{
+    const char  *why;
+
+    why = im_logic_unknown(logic);
+
+    if (why != NULL) {
+        return why;
+    }
+
+    if (logic->nodes->nworkers == 0) {
+        return "no nginx worker lives";
+    }
+
+    return NULL;
+}
+
+
+const char *
+im_logic_unknown(const im_logic_t *logic)
+{
+    if (!im_daemon_redis_ready(logic->redis)) {
+        return im_daemon_redis_why(logic->redis);
+    }
+
+    return logic->nodes->known ? NULL : "the workers are not known yet";
 }

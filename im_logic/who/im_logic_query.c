@@ -4,7 +4,8 @@
  * GET /im/online and /im/health.
  */
 
-#include "im_logic.h"
+#include "im_logic_who.h"
+#include "im_logic_nodes.h"
 #include "im_json.h"
 
 
@@ -26,9 +27,9 @@ im_logic_online(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
     im_buf_init(&b, 256);
 
     im_buf_add_z(&b, "{\"connections\":");
-    im_buf_add_uint(&b, logic->nodes.sessions);
+    im_buf_add_uint(&b, logic->nodes->sessions);
     im_buf_add_z(&b, ",\"users\":");
-    im_buf_add_uint(&b, logic->nodes.users);
+    im_buf_add_uint(&b, logic->nodes->users);
     im_buf_add_z(&b, "}");
 
     im_logic_reply_data(logic, r, &b);
@@ -56,11 +57,11 @@ im_logic_health(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
     im_buf_add_z(&b, "{\"redis\":\"up\",\"partitions\":");
     im_buf_add_uint(&b, im_daemon_redis_partitions(logic->redis));
     im_buf_add_z(&b, ",\"workers\":");
-    im_buf_add_uint(&b, logic->nodes.nworkers);
+    im_buf_add_uint(&b, logic->nodes->nworkers);
     im_buf_add_z(&b, ",\"jobs\":");
-    im_buf_add_uint(&b, logic->nodes.jobs);
+    im_buf_add_uint(&b, logic->nodes->jobs);
 
-    if (logic->nodes.jobs == 0) {
+    if (logic->nodes->jobs == 0) {
         im_buf_add_z(&b, ",\"warning\":\"no im_job lives: pushes are accepted "
                      "and wait\"");
     }

@@ -6,10 +6,16 @@
  * The list of users is capped; the counts are not.
  */
 
+#include "im_logic_who.h"
 #include "im_logic_members.h"
+#include "im_logic_nodes.h"
+#include "im_hash.h"
 #include "im_logic_url.h"
 #include "im_json.h"
 #include "im_key.h"
+
+
+#define IM_LOGIC_MAX_USERS  1000      /* in the answer about a room */
 
 
 /* A user of a room; sessions are counted. */

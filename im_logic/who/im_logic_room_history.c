@@ -4,7 +4,9 @@
  * GET /im/rooms/NAME/history?since=EPOCH:SEQ&limit=N: what was said.
  */
 
+#include "im_logic_who.h"
 #include "im_logic_history.h"
+#include "im_logic_nodes.h"
 #include "im_logic_url.h"
 #include "im_json.h"
 #include "im_key.h"
@@ -114,7 +116,7 @@ im_logic_said_read(im_logic_t *logic, im_daemon_request_t *r, im_str_t name)
         return;
     }
 
-    rule = im_rules_room(&logic->nodes.rules, name);
+    rule = im_rules_room(&logic->nodes->rules, name);
 
     if (rule == NULL || rule->history == 0) {
         im_logic_reply_error(logic, r, 404, rule == NULL ? "no im_room rule"

@@ -5,7 +5,7 @@
  */
 
 #include "test.h"
-#include "im_logic.h"
+#include "im_logic_limit.h"
 
 
 static void

@@ -6,7 +6,9 @@
 
 #include <stdlib.h>
 
-#include "im_logic.h"
+#include "im_logic_who.h"
+#include "im_logic_revoked.h"
+#include "im_logic_token.h"
 #include "im_json.h"
 #include "im_key.h"
 

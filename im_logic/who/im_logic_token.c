@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#include "im_logic.h"
+#include "im_logic_token.h"
 #include "im_key.h"
 
 

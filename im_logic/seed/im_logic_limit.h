@@ -1,0 +1,27 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * How often something may be tried.
+ */
+
+#ifndef IM_LOGIC_LIMIT_H
+#define IM_LOGIC_LIMIT_H
+
+
+#include "im_logic.h"
+
+
+/* IM_OK; IM_DECLINED: too often, again in so many s; IM_ERROR: Redis. */
+typedef void (*im_logic_limit_pt)(void *data, im_int_t rc, im_uint_t seconds);
+
+/* One more attempt; n in conf.limit_period, not 0.  As above. */
+im_int_t im_logic_limit(im_logic_t *logic, char kind, im_str_t subject,
+    uint64_t n, im_logic_limit_pt fn, void *data);
+/* Attempts are forgotten. */
+void im_logic_limit_clear(im_logic_t *logic, char kind, im_str_t subject);
+
+/* What counts as one client: IPv6 by its first 64 bits. */
+void im_logic_limit_address(im_buf_t *b, im_str_t address);
+
+
+#endif /* IM_LOGIC_LIMIT_H */
