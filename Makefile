@@ -35,6 +35,7 @@ COMPILE   = $(CC) $(WARN) $(CFLAGS) $(SANFLAGS) $(DEFS) $(INC) -fPIC -MMD -MP
 sources   = $(wildcard $(1)/*.c $(1)/*/*.c)
 objects   = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
 CORE     := $(call objects,im_core) $(BUILD)/im_scripts.o
+LINK     := $(call objects,im_link)
 DAEMON   := $(call objects,im_daemon)
 LOGIC    := $(call objects,im_logic)
 JOB      := $(call objects,im_job)
@@ -80,10 +81,10 @@ $(BUILD)/im_scripts.c: redis/embed $(wildcard redis/*.lua)
 $(BUILD)/im_scripts.o: $(BUILD)/im_scripts.c
 	$(COMPILE) -c -o $@ $<
 
-$(BUILD)/im_logic: $(LOGIC) $(DAEMON) $(CORE)
+$(BUILD)/im_logic: $(LOGIC) $(DAEMON) $(LINK) $(CORE)
 	$(CC) $(SANFLAGS) -pthread -o $@ $^ -levent -lhiredis -lyajl -lcrypt -lm
 
-$(BUILD)/im_job: $(JOB) $(DAEMON) $(CORE)
+$(BUILD)/im_job: $(JOB) $(DAEMON) $(LINK) $(CORE)
 	$(CC) $(SANFLAGS) -o $@ $^ -levent -lhiredis -lyajl -lm
 
 
@@ -140,7 +141,7 @@ test: packages-build-test
 	@SAN=$(SAN) IM_BUILD=$(TOP)/$(BUILD) t/run
 
 $(TESTED): $(filter-out $(BUILD)/obj/im_core/im_alloc.o,$(CORE)) \
-        $(filter-out %_main.o,$(DAEMON) $(LOGIC) $(JOB))
+        $(filter-out %_main.o,$(LINK) $(DAEMON) $(LOGIC) $(JOB))
 	@mkdir -p $(@D)
 	rm -f $@ && ar rcs $@ $^
 
@@ -196,5 +197,5 @@ clean:
 	rm -rf build
 
 
--include $(patsubst %.o,%.d,$(CORE) $(DAEMON) $(LOGIC) $(JOB))
+-include $(patsubst %.o,%.d,$(CORE) $(LINK) $(DAEMON) $(LOGIC) $(JOB))
 -include $(wildcard $(BUILD)/t/*.d)

@@ -28,16 +28,19 @@
 #define IM_LINK_CALL_MAX_BYTES  (4 * 1024 * 1024)
 #define IM_LINK_CALL_MAX_ARGS   2048
 
+#define IM_LINK_SLOTS           16384
+
 
 typedef struct {
     im_buf_t            bytes;       /* of all arguments, without separators */
     uint32_t           *lens;        /* of nargs arguments */
-    im_uint_t           nargs;
+    im_uint_t           nargs;       /* words of a plain command are some */
     im_uint_t           size;        /* allocated lens */
     im_uint_t           nkeys;
-    im_uint_t           words;       /* of a plain command: leading arguments */
     im_uint_t           generation;  /* 1 + index of its argument; 0: none */
     size_t              start;       /* where the current argument begins */
+    size_t              key;         /* where the first key begins */
+    size_t              key_len;
     const im_script_t  *script;      /* NULL: a plain command */
 } im_link_call_t;
 
@@ -53,7 +56,10 @@ void im_link_call_start(im_link_call_t *call, const char *words);
 void im_link_call_start_script(im_link_call_t *call,
     const im_script_t *script);
 
-/* End the argument whose bytes were appended to call->bytes. */
+/*
+ * End the argument whose bytes were appended to call->bytes.  The first key
+ * says which server gets the call, also of a plain command.
+ */
 void im_link_call_key(im_link_call_t *call);
 void im_link_call_arg(im_link_call_t *call);
 
@@ -64,6 +70,26 @@ void im_link_call_uint(im_link_call_t *call, uint64_t n);
 
 /* The generation of the connection that carries the call; once at most. */
 void im_link_call_generation(im_link_call_t *call);
+
+/*
+ * Appends the call as Redis reads it: of a script EVALSHA, or EVAL with its
+ * text.  An error of out or of the call sticks to out.
+ */
+void im_link_call_encode(const im_link_call_t *call, im_buf_t *out,
+    im_str_t generation, int text);
+
+/* What im_link_call_copy() needs besides the struct. */
+size_t im_link_call_size(const im_link_call_t *call);
+
+/* dst's arrays go to memory, which has that size: no cleanup. */
+void im_link_call_copy(im_link_call_t *dst, const im_link_call_t *src,
+    void *memory);
+
+/* The slot of the first key, as Redis computes it; 0: there is no key. */
+im_uint_t im_link_call_slot(const im_link_call_t *call);
+
+/* CRC16 of the key, or of what is between its first "{" and the next "}". */
+im_uint_t im_link_slot(im_str_t key);
 
 
 #endif /* IM_LINK_CALL_H */

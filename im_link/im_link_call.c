@@ -1,0 +1,293 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Redis commands: arguments are collected raw and get their separators when
+ * they are encoded, so that a script can be sent once more by its text.
+ */
+
+#include "im_link_call.h"
+#include "im_key.h"
+
+
+#define IM_LINK_CALL_KEEP  65536
+
+
+static int im_link_call_failed(im_link_call_t *call);
+static void im_link_call_begin(im_link_call_t *call,
+    const im_script_t *script);
+static void im_link_call_count(im_buf_t *out, const char *type, size_t n);
+static void im_link_call_bulk(im_buf_t *out, im_str_t arg);
+static size_t im_link_call_digits(im_uint_t n);
+
+
+void
+im_link_call_init(im_link_call_t *call)
+{
+    memset(call, 0, sizeof(im_link_call_t));
+
+    im_buf_init(&call->bytes, IM_LINK_CALL_MAX_BYTES);
+}
+
+
+void
+im_link_call_cleanup(im_link_call_t *call)
+{
+    im_buf_cleanup(&call->bytes);
+    im_free(call->lens);
+
+    im_link_call_init(call);
+}
+
+
+void
+im_link_call_start(im_link_call_t *call, const char *words)
+{
+    size_t  len;
+
+    im_link_call_begin(call, NULL);
+
+    while (*words != '\0') {
+        len = strcspn(words, " ");
+
+        im_link_call_str(call, im_str_set(words, len));
+        words += len + strspn(words + len, " ");
+    }
+}
+
+
+void
+im_link_call_start_script(im_link_call_t *call, const im_script_t *script)
+{
+    im_link_call_begin(call, script);
+}
+
+
+static void
+im_link_call_begin(im_link_call_t *call, const im_script_t *script)
+{
+    im_buf_reset(&call->bytes, IM_LINK_CALL_KEEP);
+
+    call->nargs = 0;
+    call->nkeys = 0;
+    call->generation = 0;
+    call->start = 0;
+    call->key = 0;
+    call->key_len = 0;
+    call->script = script;
+}
+
+
+void
+im_link_call_key(im_link_call_t *call)
+{
+    if (call->nkeys == 0) {
+        call->key = call->start;
+        call->key_len = call->bytes.len - call->start;
+    }
+
+    call->nkeys++;
+
+    im_link_call_arg(call);
+}
+
+
+void
+im_link_call_arg(im_link_call_t *call)
+{
+    if (im_link_call_failed(call)) {
+        return;
+    }
+
+    call->lens[call->nargs++] = call->bytes.len - call->start;
+    call->start = call->bytes.len;
+}
+
+
+/* Makes room for one length more. */
+static int
+im_link_call_failed(im_link_call_t *call)
+{
+    uint32_t   *lens;
+    im_uint_t   size;
+
+    if (call->bytes.failed) {
+        return 1;
+    }
+
+    if (call->nargs < call->size) {
+        return 0;
+    }
+
+    lens = NULL;
+
+    if (call->nargs < IM_LINK_CALL_MAX_ARGS) {
+        size = im_max(call->size * 2, 16);
+        lens = im_realloc(call->lens, size * sizeof(uint32_t));
+    }
+
+    if (lens == NULL) {
+        call->bytes.failed = 1;
+        return 1;
+    }
+
+    call->lens = lens;
+    call->size = size;
+
+    return 0;
+}
+
+
+void
+im_link_call_str(im_link_call_t *call, im_str_t s)
+{
+    im_buf_add_str(&call->bytes, s);
+    im_link_call_arg(call);
+}
+
+
+void
+im_link_call_z(im_link_call_t *call, const char *z)
+{
+    im_link_call_str(call, im_str_z(z));
+}
+
+
+void
+im_link_call_uint(im_link_call_t *call, uint64_t n)
+{
+    im_buf_add_uint(&call->bytes, n);
+    im_link_call_arg(call);
+}
+
+
+void
+im_link_call_generation(im_link_call_t *call)
+{
+    im_link_call_arg(call);
+
+    call->generation = call->nargs;
+}
+
+
+void
+im_link_call_encode(const im_link_call_t *call, im_buf_t *out,
+    im_str_t generation, int text)
+{
+    u_char     *p;
+    im_uint_t   i;
+
+    if (call->bytes.failed) {
+        out->failed = 1;
+        return;
+    }
+
+    im_link_call_count(out, "*", call->nargs + (call->script ? 3 : 0));
+
+    if (call->script != NULL) {
+        im_link_call_bulk(out, im_str_z(text ? "EVAL" : "EVALSHA"));
+        im_link_call_bulk(out, text ? call->script->text
+                                    : im_str_z(call->script->sha));
+
+        im_link_call_count(out, "$", im_link_call_digits(call->nkeys));
+        im_buf_add_uint(out, call->nkeys);
+        im_buf_add(out, "\r\n", 2);
+    }
+
+    p = call->bytes.data;
+
+    for (i = 0; i < call->nargs; i++) {
+        im_link_call_bulk(out, i + 1 == call->generation
+                               ? generation : im_str_set(p, call->lens[i]));
+        p += call->lens[i];
+    }
+}
+
+
+static void
+im_link_call_count(im_buf_t *out, const char *type, size_t n)
+{
+    im_buf_add_z(out, type);
+    im_buf_add_uint(out, n);
+    im_buf_add(out, "\r\n", 2);
+}
+
+
+static void
+im_link_call_bulk(im_buf_t *out, im_str_t arg)
+{
+    im_link_call_count(out, "$", arg.len);
+    im_buf_add_str(out, arg);
+    im_buf_add(out, "\r\n", 2);
+}
+
+
+static size_t
+im_link_call_digits(im_uint_t n)
+{
+    size_t  digits;
+
+    for (digits = 1; n >= 10; n /= 10) {
+        digits++;
+    }
+
+    return digits;
+}
+
+
+size_t
+im_link_call_size(const im_link_call_t *call)
+{
+    return call->nargs * sizeof(uint32_t) + call->bytes.len;
+}
+
+
+void
+im_link_call_copy(im_link_call_t *dst, const im_link_call_t *src,
+    void *memory)
+{
+    *dst = *src;
+
+    dst->lens = memory;
+    dst->bytes.data = (u_char *) (dst->lens + src->nargs);
+
+    if (src->nargs > 0) {
+        memcpy(dst->lens, src->lens, src->nargs * sizeof(uint32_t));
+    }
+
+    if (src->bytes.len > 0) {
+        memcpy(dst->bytes.data, src->bytes.data, src->bytes.len);
+    }
+}
+
+
+im_uint_t
+im_link_call_slot(const im_link_call_t *call)
+{
+    if (call->nkeys == 0 || call->bytes.failed) {
+        return 0;
+    }
+
+    return im_link_slot(im_str_set(call->bytes.data + call->key,
+                                   call->key_len));
+}
+
+
+im_uint_t
+im_link_slot(im_str_t key)
+{
+    u_char  *p, *q, *end;
+
+    end = key.data + key.len;
+    p = key.len > 0 ? memchr(key.data, '{', key.len) : NULL;
+
+    if (p != NULL) {
+        p++;
+        q = memchr(p, '}', end - p);
+
+        if (q != NULL && q > p) {
+            key = im_str_set(p, q - p);
+        }
+    }
+
+    return im_partition(key, IM_LINK_SLOTS);
+}
