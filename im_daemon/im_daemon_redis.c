@@ -13,9 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/un.h>
-#include <time.h>
 
 #include <event2/event.h>
 #include <hiredis/hiredis.h>
@@ -1090,25 +1088,4 @@ im_daemon_reply_time(const im_daemon_reply_t *reply)
     us = im_daemon_reply_int(im_daemon_reply_at(reply, 1), 0);
 
     return s > 0 && us >= 0 ? (uint64_t) s * 1000 + (uint64_t) us / 1000 : 0;
-}
-
-
-uint64_t
-im_daemon_now(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
-
-
-void
-im_daemon_random(void *dst, size_t len)
-{
-    /* up to 256 bytes are never cut short */
-    if (getrandom(dst, len, 0) != (ssize_t) len) {
-        abort();
-    }
 }

@@ -15,6 +15,7 @@
 #include <event2/event.h>
 
 #include "im_types.h"
+#include "im_daemon_time.h"
 #include "im_script.h"
 
 
@@ -100,12 +101,6 @@ const im_daemon_reply_t *im_daemon_reply_at(const im_daemon_reply_t *reply,
 
 /* Of what TIME answers, in ms; 0: it didn't. */
 uint64_t im_daemon_reply_time(const im_daemon_reply_t *reply);
-
-
-/* Monotonic ms. */
-uint64_t im_daemon_now(void);
-
-void im_daemon_random(void *dst, size_t len);
 
 
 #endif /* IM_DAEMON_REDIS_H */

@@ -4,13 +4,14 @@
  * The link to Redis: one connection for calls and one for pub/sub, that come
  * back by themselves.
  *
- * The link has the protocol, and no sockets and no loop: bytes go in and out,
- * and the time is an argument.  A program brings the sockets
- * (im_link_sockets_t).  A call goes to the server that has its first key.
+ * The link has the protocol, and no sockets, no loop, no clock and no log: a
+ * program brings them (im_link_transport.h).  A call goes to the server that
+ * has its first key.
  *
  * Each call that was sent has its handler called once: with the reply, or with
  * NULL when the connection was lost, the reply is late, or the link is
- * destroyed.
+ * destroyed.  Handlers and events may send calls, break the link and destroy
+ * it.
  */
 
 #ifndef IM_LINK_H
@@ -22,10 +23,33 @@
 #include "im_link_reply.h"
 
 
-typedef struct im_link_s       im_link_t;
-typedef struct im_link_conn_s  im_link_conn_t;
+typedef struct im_link_s  im_link_t;
 
 typedef void (*im_link_reply_pt)(const im_link_reply_t *reply, void *data);
+
+
+/* Each may be NULL. */
+typedef struct {
+    /* A new connection takes calls: partitions are known, nothing else is. */
+    void  (*ready)(void *data);
+
+    /* It is ready, and all channels are subscribed that there were then. */
+    void  (*up)(void *data);
+
+    /* It was up, and one of its connections is lost. */
+    void  (*down)(void *data);
+
+    /* Redis confirms a channel, also after each new connection. */
+    void  (*subscribed)(void *data, im_uint_t number);
+
+    void  (*message)(void *data, im_uint_t number, im_str_t payload);
+
+    /* A channel with heartbeats is silent for 6 s, or isn't any more. */
+    void  (*heartbeat)(void *data, im_uint_t number, int lost);
+
+    /* This Redis can't be used and never was: a program ends with why. */
+    void  (*fatal)(void *data, const char *why);
+} im_link_events_t;
 
 
 /*
@@ -38,16 +62,36 @@ im_link_call_t *im_link_script(im_link_t *link, const im_script_t *script);
 /* handler may be NULL.  IM_ERROR: not sent, the handler isn't called. */
 im_int_t im_link_send(im_link_t *link, im_link_reply_pt handler, void *data);
 
+/* Calls can be sent. */
 int im_link_ready(const im_link_t *link);
 
-/* Why it is not ready; static or kept by the link. */
+/* Why it is not ready; kept by the link. */
 const char *im_link_why(const im_link_t *link);
 
-/* 0 until a server has been asked. */
+/* It evicts, or it has another number of partitions. */
+int im_link_unusable(const im_link_t *link);
+
+/* It isn't ready, or takes more than 50 ms for a reply: send less. */
+int im_link_slow(const im_link_t *link);
+
+/* 0 until it was ready for the first time. */
 uint32_t im_link_partitions(const im_link_t *link);
 
 /* The prefix of all keys, as configured. */
 im_str_t im_link_prefix(const im_link_t *link);
+
+/* Closes the connections and connects again. */
+void im_link_break(im_link_t *link, const char *why);
+
+
+/*
+ * Channels, from the event `ready` on.  The link keeps them and subscribes
+ * again with each connection.  number comes back with each message.  A channel
+ * with heartbeats reports its silence, and its empty messages end there.
+ */
+im_int_t im_link_subscribe(im_link_t *link, im_str_t channel,
+    im_uint_t number, int heartbeats);
+void im_link_unsubscribe(im_link_t *link, im_str_t channel);
 
 
 #endif /* IM_LINK_H */

@@ -1,0 +1,86 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * What a program brings to a link: sockets, a timer, the clock, randomness and
+ * the log.
+ */
+
+#ifndef IM_LINK_TRANSPORT_H
+#define IM_LINK_TRANSPORT_H
+
+
+#include "im_link.h"
+
+
+typedef struct im_link_conn_s  im_link_conn_t;
+
+typedef enum {
+    IM_LINK_LOG_ERROR = 0,
+    IM_LINK_LOG_NOTICE,
+    IM_LINK_LOG_DEBUG
+} im_link_log_e;
+
+
+/* None of them calls the link before it returns. */
+typedef struct {
+    /* Begins to connect.  NULL: *why says why not.  Else ended by close(). */
+    void     *(*connect)(void *data, im_link_conn_t *conn, const char **why);
+    void      (*close)(void *socket);
+
+    /* There is output: write it later in this turn. */
+    void      (*write)(void *socket);
+
+    /* im_link_tick() is due in ms; an earlier request is void. */
+    void      (*timer)(void *data, im_uint_t ms);
+
+    /* Monotonic ms. */
+    uint64_t  (*now)(void *data);
+    uint32_t  (*random)(void *data);
+    void      (*log)(void *data, im_link_log_e level, const char *text);
+} im_link_transport_t;
+
+
+/* Strings are borrowed and must outlive the link; empty: none. */
+typedef struct {
+    im_str_t    name;          /* of the server, for the log */
+    im_str_t    user;
+    im_str_t    password;
+    im_str_t    prefix;
+    uint64_t    db;
+    uint64_t    partitions;    /* 0: what is there, or the default */
+    uint64_t    timeout;       /* ms, of connecting and of replies */
+} im_link_conf_t;
+
+
+/*
+ * transport_data is for the transport, data for the events.  It connects with
+ * the first tick, which is due at once.  NULL: no memory.
+ */
+im_link_t *im_link_create(const im_link_conf_t *conf,
+    const im_link_transport_t *transport, void *transport_data,
+    const im_link_events_t *events, void *data);
+void im_link_destroy(im_link_t *link);
+
+void *im_link_transport_data(const im_link_t *link);
+
+/* A failure is in the log already: don't log it with each attempt. */
+int im_link_quiet(const im_link_t *link);
+
+void im_link_tick(im_link_t *link);
+
+/*
+ * IM_ERROR: the connection is closed, and the link may be destroyed: the
+ * caller touches neither again, nor the socket.
+ */
+im_int_t im_link_connected(im_link_conn_t *conn);
+im_int_t im_link_received(im_link_conn_t *conn, const void *bytes, size_t n);
+
+/* The socket failed, or the server has closed it. */
+void im_link_closed(im_link_conn_t *conn, const char *why);
+
+/* Bytes that wait for the socket; n of them were written. */
+im_str_t im_link_output(const im_link_conn_t *conn);
+void im_link_sent(im_link_conn_t *conn, size_t n);
+
+
+#endif /* IM_LINK_TRANSPORT_H */
