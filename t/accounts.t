@@ -1,7 +1,7 @@
 # /v1/user/: accounts and tokens.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

@@ -1,7 +1,7 @@
 # /api/v1/: what pages of the seed system send.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

@@ -1,7 +1,7 @@
 # Centrifugo's server API: what reaches sessions on two nodes.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 master_on();
 workers(2);

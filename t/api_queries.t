@@ -1,7 +1,7 @@
 # Centrifugo's server API: what it tells.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

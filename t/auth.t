@@ -1,7 +1,7 @@
 # Who may come in: tokens, guests, rooms allowed.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

@@ -1,7 +1,7 @@
 # What the module asks of logic: publishing for a client.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

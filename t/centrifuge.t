@@ -1,7 +1,7 @@
 # The centrifuge protocol: commands, their answers and errors.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

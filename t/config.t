@@ -1,7 +1,7 @@
 # `nginx -t` refuses what can't work, and names the directive and the value.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

@@ -13,12 +13,13 @@ use lib 't/lib';
 use Cwd ();
 use File::Temp ();
 use Test::Im::Jwt;
+use Test::Im::Ports qw(ports);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $top = Cwd::cwd();
 my $build = $ENV{IM_BUILD} || "$top/build";
-my $port = $ENV{IM_DOCS_PORT} || 21990;
+my $port = ports();
 my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
 my $dir = File::Temp::tempdir('im-docs-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my @pages = ('README.md', sort glob('docs/*.md'));
@@ -109,6 +110,7 @@ if ($run == 0) {
     $ENV{PORT} = $port;
     $ENV{WORKERS} = 1;
     $ENV{COMPAT} = 1;
+    $ENV{RUN} = "$dir/run";
     $ENV{COMPAT_PORTS} = join ' ', map { $compat{$_} } 1999, 8911, 6921, 8080;
     open(STDOUT, '>', "$dir/run.log");
     open(STDERR, '>&', \*STDOUT);

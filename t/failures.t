@@ -1,7 +1,7 @@
 # Kills of job, logic and workers: others take over, counts are right again.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 master_on();
 

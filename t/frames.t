@@ -1,8 +1,8 @@
 # Frames of RFC 6455, by the echo protocol: whatever a client sends, whole, cut
 # or wrong.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

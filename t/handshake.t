@@ -1,7 +1,7 @@
 # The opening handshake: what is accepted, and the status of each fault.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

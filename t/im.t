@@ -1,7 +1,7 @@
 # The `im` protocol: the first frame, and what a client then receives.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

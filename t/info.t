@@ -1,8 +1,8 @@
 # Who is in a room: told to all who follow it, wherever they are, and not too
 # often.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 master_on();
 workers(2);

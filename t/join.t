@@ -1,7 +1,7 @@
 # Who comes to a room and goes, for clients that ask for it.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 master_on();
 workers(2);

@@ -1,7 +1,7 @@
 # Tokens that the worker checks itself.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 master_on();
 

@@ -1,7 +1,7 @@
 # Sessions that the backend closes, and users that it keeps out.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 master_on();
 workers(2);

@@ -1,7 +1,7 @@
 # Limits: of a worker, of an address, before authentication, of a message.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

@@ -1,7 +1,7 @@
 # Two nodes with two workers each, on one Redis.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 master_on();
 workers(2);

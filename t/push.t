@@ -1,7 +1,7 @@
 # POST /im/push: forms, results, idempotency, and the status of each fault.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

@@ -1,7 +1,7 @@
 # What logic tells: /im/online, /im/rooms, /im/users, /im/health.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

@@ -1,7 +1,7 @@
 # Redis away: at the start, in the middle, with and without what it knew.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

@@ -1,7 +1,7 @@
 # Reload and quit: sessions are closed with 1012, nothing is left open.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 master_on();
 workers(2);

@@ -1,8 +1,8 @@
 # Clients that come back: what they have missed, once and in order, or that
 # something is missing.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

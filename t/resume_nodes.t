@@ -1,7 +1,7 @@
 # Clients that come back to another worker or another node.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 master_on();
 workers(2);

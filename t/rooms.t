@@ -1,7 +1,7 @@
 # Who gets a message: rooms, inboxes, everybody; in order and once.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

@@ -7,15 +7,18 @@
 use strict;
 use warnings;
 
+use lib 't/lib';
+
 use Cwd ();
 use File::Temp ();
 use IO::Socket::INET;
+use Test::Im::Ports qw(ports);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $top = Cwd::cwd();
 my $build = $ENV{IM_BUILD} || "$top/build";
-my $port = $ENV{IM_RUN_PORT} || 21960;
+my $port = ports();
 my $dir = File::Temp::tempdir('im-run-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my @compat = map { $port + $_ } 1 .. 4;
 my $pid;
@@ -53,7 +56,7 @@ sub start {
     die "fork: $!\n" unless defined $pid;
 
     if ($pid == 0) {
-        %ENV = (%ENV, PORT => $port, WORKERS => 1, %env);
+        %ENV = (%ENV, PORT => $port, WORKERS => 1, RUN => "$dir/run", %env);
         open(STDOUT, '>', "$dir/log");
         open(STDERR, '>&', \*STDOUT);
         exec("$top/conf/run", $build =~ m{^\Q$top\E/(.*)} ? $1 : 'build');
@@ -151,9 +154,9 @@ ended('pages');
 
 ready('one server for both', COMPAT => 1,
       COMPAT_PORTS => "@compat[0 .. 2] $port");
-is(() = slurp("$top/run/im-compat.conf") =~ /^server \{/mg, 2,
+is(() = slurp("$dir/run/im-compat.conf") =~ /^server \{/mg, 2,
    'two servers beside the main one');
-unlike(slurp("$top/run/error.log"), qr/conflicting server name/,
+unlike(slurp("$dir/run/error.log"), qr/conflicting server name/,
        'none of them is in vain');
 like(get($compat[0], '/'), qr/app\.js/, 'without pages, the chat page');
 like(get($compat[0], '/v1/user/check_auth', q(-d '{"Auth":"nobody"}')),

@@ -1,7 +1,7 @@
 # im_status, variables of the access log, the line at the end of a session.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

@@ -1,8 +1,8 @@
 # Tokens in the centrifuge protocol: of the connection, of subscriptions, and
 # those that renew them.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

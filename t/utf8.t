@@ -1,8 +1,8 @@
 # UTF-8 is checked as it streams: characters of each length, cut at every byte,
 # by fragments and by the network.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 run_tests();
 

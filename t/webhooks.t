@@ -1,7 +1,7 @@
 # A backend of the operator's is asked about commands of clients.
 
-use Test::Nginx::Socket 'no_plan';
 use Test::Im;
+use Test::Nginx::Socket 'no_plan';
 
 use IO::Socket::INET;
 

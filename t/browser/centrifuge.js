@@ -11,9 +11,9 @@
 const fs = require('fs');
 const path = require('path');
 const { run } = require('./browser.js');
-const { Stack, Tap, until } = require('../lib/stack.js');
+const { Stack, Tap, until, ports } = require('../lib/stack.js');
 
-const port = Number(process.env.IM_BROWSER_PORT || 21950) + 10;
+const port = ports();
 const library = path.join(__dirname, 'node_modules/centrifuge/dist');
 const channels = ['open:1', 'open:2', '#'];
 

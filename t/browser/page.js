@@ -8,10 +8,10 @@
 'use strict';
 
 const path = require('path');
-const { Stack, Tap, until } = require('../lib/stack.js');
+const { Stack, Tap, until, ports } = require('../lib/stack.js');
 const { run, watch } = require('./browser.js');
 
-const port = Number(process.env.IM_BROWSER_PORT || 21950);
+const port = ports();
 const password = 'correct horse';
 
 const TEXTS = ['你好，世界', 'emoji 👩‍👩‍👧‍👦 😀', '"double" \'single\' `back`',

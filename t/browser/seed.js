@@ -9,10 +9,10 @@
 
 const fs = require('fs');
 const path = require('path');
-const { Stack, Tap, until } = require('../lib/stack.js');
+const { Stack, Tap, until, ports } = require('../lib/stack.js');
 const { run, watch } = require('./browser.js');
 
-const port = Number(process.env.IM_BROWSER_PORT || 21950);
+const port = ports();
 const home = `http://localhost:${port + 1}/`;
 const logic = `http://localhost:${port + 3}/api/v1`;
 const accounts = `http://localhost:${port + 4}/v1/user`;

@@ -15,9 +15,9 @@ const path = require('path');
 const WebSocket = require('ws');
 const { CentClient } = require('cent.js');
 const { Centrifuge } = require('centrifuge');
-const { Stack, Tap, until } = require('../lib/stack.js');
+const { Stack, Tap, until, ports } = require('../lib/stack.js');
 
-const port = Number(process.env.IM_CLIENTS_PORT || 21960) + 2;
+const port = ports();
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'im-api-'));
 const secret = 'a secret of at least thirty-two bytes';
 const apiKey = 'the key of the backend';

@@ -11,9 +11,9 @@ const fs = require('fs');
 const path = require('path');
 const WebSocket = require('ws');
 const { Centrifuge } = require('centrifuge');
-const { Stack, Tap, until } = require('../lib/stack.js');
+const { Stack, Tap, until, ports } = require('../lib/stack.js');
 
-const port = Number(process.env.IM_CLIENTS_PORT || 21960) + 1;
+const port = ports();
 const secret = 'a secret of at least thirty-two bytes';
 
 const rules = `

@@ -10,9 +10,9 @@ const { spawn } = require('child_process');
 const path = require('path');
 const readline = require('readline');
 const WebSocket = require('ws');
-const { Stack, Tap, until } = require('../lib/stack.js');
+const { Stack, Tap, until, ports } = require('../lib/stack.js');
 
-const port = Number(process.env.IM_CLIENTS_PORT || 21960);
+const port = ports();
 
 
 function node(url, frames) {

@@ -10,7 +10,7 @@
 #   IM_DRILL=long perl t/drill/drill.t       long ones, and a table
 #   IM_DRILLS=redis-kill,storm ...           these only
 #
-#   IM_BUILD=build IM_DRILL_PORT=22100 IM_DRILL_CLIENTS=N
+#   IM_BUILD=build IM_DRILL_CLIENTS=N
 #   IM_DRILL_PROTOCOL=both|centrifuge|im
 
 use strict;
@@ -47,7 +47,7 @@ my (%accepted, %load, @pids, $number, $pad, $everywhere);
 
 my @logics = qw(logic1 logic2 logic3);
 my $stack = Test::Im::Stack->new(
-    build => $build, port => $ENV{IM_DRILL_PORT} || 22100,
+    build => $build,
     logics => scalar @logics,
     clock => "$build/t/clock.so", drain => $long ? '5s' : '1s',
     rules => 'im_room * history=5000 ttl=1h; '

@@ -7,7 +7,7 @@
 # get every message once and in order, and counts must be right again within a
 # lease.
 #
-#   IM_BUILD=build IM_E2E_PORT=21700 IM_E2E_CLIENTS=2000 IM_E2E_PUSHES=10000
+#   IM_BUILD=build IM_E2E_CLIENTS=2000 IM_E2E_PUSHES=10000
 
 use strict;
 use warnings;
@@ -22,7 +22,6 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $build = $ENV{IM_BUILD} || Cwd::cwd() . '/build';
-my $port = $ENV{IM_E2E_PORT} || 21700;
 my $nclients = $ENV{IM_E2E_CLIENTS} || 2000;
 my $npushes = $ENV{IM_E2E_PUSHES} || 10000;
 my $nrooms = 50;
@@ -39,7 +38,7 @@ $SIG{PIPE} = 'IGNORE';
 $SIG{$_} = sub { exit 1 } for qw(TERM INT HUP);
 
 my $stack = Test::Im::Stack->new(
-    build => $build, port => $port + 1, drain => '0',
+    build => $build, drain => '0',
     rules => 'im_room * history=1000 ttl=1h; im_inbox history=1000 ttl=1h; '
         . 'im_broadcast history=1000 ttl=1h;',
     locations => 'location = /ws { im_comet protocol=im; im_auth token; '
@@ -175,8 +174,8 @@ $stack->ready or give_up("pushes are not accepted");
         open(STDOUT, '>&', $out);
         close $to_client;
         close $from_client;
-        exec("$build/t/client", $nclients, $nrooms, $nusers, $port + 1,
-             $port + 2) or POSIX::_exit(127);
+        exec("$build/t/client", $nclients, $nrooms, $nusers, $stack->{port},
+             $stack->{port} + 1) or POSIX::_exit(127);
     }
     $to_client->autoflush(1);
 }

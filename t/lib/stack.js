@@ -250,4 +250,14 @@ class Tap {
 }
 
 
-module.exports = { Stack, Tap, until };
+/* The first of 19 that t/slot holds for us. */
+function ports() {
+    if (!process.env.IM_PORTS) {
+        throw new Error('run it by t/slot, which finds free ports');
+    }
+
+    return Number(process.env.IM_PORTS);
+}
+
+
+module.exports = { Stack, Tap, ports, until };

@@ -21,23 +21,48 @@ use Test::Builder;
 use Test::Im::Client;
 use Test::Im::File qw(slurp spew);
 use Test::Im::Jwt;
-use Test::Nginx::Socket ();
+use Test::Im::Ports qw(ports);
 use Time::HiRes ();
 
 our @EXPORT = qw(hex_frame);
 
-my $Top = Cwd::cwd();
-my $Build = $ENV{IM_BUILD} || "$Top/build";
-my $Dir = File::Temp::tempdir('im-test-XXXXXX', TMPDIR => 1, CLEANUP => 0);
-my $Owner = $$;
+my ($Top, $Build, $Dir, $Owner, $Base, $Passed, %Pids);
+
+# the harness reads these when it is loaded, so .t files load it after this
+BEGIN {
+    die "use Test::Im comes before use Test::Nginx::Socket\n"
+        if $INC{'Test/Nginx/Socket.pm'};
+
+    $Top = Cwd::cwd();
+    $Build = $ENV{IM_BUILD} || "$Top/build";
+    $Dir = File::Temp::tempdir('im-test-XXXXXX', TMPDIR => 1, CLEANUP => 0);
+    $Owner = $$;
+    $Base = ports();
+    $ENV{TEST_NGINX_PORT} = $Base;
+    $ENV{TEST_NGINX_SERVROOT} = "$Dir/servroot";
+    $ENV{TEST_NGINX_LOAD_MODULES} = "$Build/ngx_im_module.so"
+        unless $ENV{TEST_NGINX_LOAD_MODULES};
+}
+
+# it stands above the harness's own END, so it runs after that
+END {
+    if ($$ == $Owner) {
+        my $status = $?;
+        kill 'KILL', $_ for grep { $_ } values %Pids;
+        system("rm -rf $Dir") if $Passed && $status == 0;
+        $? = $status;
+    }
+}
+
+use Test::Nginx::Socket ();
+
 my $Json = JSON::PP->new->canonical->allow_nonref;
 my $Limit = $ENV{TEST_NGINX_IM_TIMEOUT} || 15;     # of any one step
 my $Test = Test::Builder->new;
 
-my (%Pids, %Ended, %Started, %Clients, %Saved, @Crowd, $Asked, $Began);
+my (%Ended, %Started, %Clients, %Saved, @Crowd, $Asked, $Began);
 my $Ready;                  # pushes are accepted
 
-my $Base = $ENV{TEST_NGINX_IM_PORTS} || 21500;
 $ENV{TEST_NGINX_IM_TLS} = $Base + 1;
 $ENV{TEST_NGINX_IM_PORT2} = $Base + 2;
 $ENV{TEST_NGINX_IM_REDIS} = "unix:$Dir/redis.sock";
@@ -50,8 +75,6 @@ $ENV{TEST_NGINX_IM_CERT} = "$Dir/cert.pem";
 $ENV{TEST_NGINX_IM_KEY} = "$Dir/key.pem";
 $ENV{TEST_NGINX_IM_TOP} = $Top;
 $ENV{TEST_NGINX_IM_KEYS} = "$Dir/keys";
-$ENV{TEST_NGINX_LOAD_MODULES} = "$Build/ngx_im_module.so"
-    unless $ENV{TEST_NGINX_LOAD_MODULES};
 
 chmod 0755, $Dir;
 Test::Im::Jwt::folder("$Dir/keys");
@@ -304,7 +327,7 @@ sub node2 {
     my $conf = slurp("$root/conf/nginx.conf");
 
     mkdir "$Dir/node2";
-    $conf =~ s/\blisten $port\b/listen $ENV{TEST_NGINX_IM_PORT2}/;
+    $conf =~ s/\blisten\s+$port\b/listen $ENV{TEST_NGINX_IM_PORT2}/;
     $conf =~ s/^\s*listen \S+ ssl;$//mg;
     $conf =~ s/\bim_node test-1;/im_node $node;/;
     $conf =~ s/^daemon on;$//m;
@@ -381,21 +404,8 @@ sub clean {
         $Test->ok(0, "sanitizer: $file") or $Test->diag(slurp($file));
     }
 
-    if ($Test->is_passing && !$ENV{TEST_NGINX_NO_CLEAN}) {
-        system("rm -rf $Dir");
-
-    } else {
-        $Test->diag("logs are in $Dir");
-    }
-}
-
-
-END {
-    if ($$ == $Owner) {
-        my $status = $?;
-        kill 'KILL', $_ for grep { $_ } values %Pids;
-        $? = $status;
-    }
+    $Passed = $Test->is_passing && !$ENV{TEST_NGINX_NO_CLEAN};
+    $Test->diag("logs are in $Dir") unless $Passed;
 }
 
 

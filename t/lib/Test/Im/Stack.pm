@@ -18,19 +18,20 @@ use POSIX ();
 use Time::HiRes qw(sleep time);
 
 use Test::Im::File qw(slurp spew);
+use Test::Im::Ports qw(ports);
 
 my $Top = Cwd::cwd();
 
 
-# build, port (node 1; node 2 has the next one), workers, logics, drain,
-# rules (of http{}), locations (of server{}), clock (a library to preload)
+# build, workers, logics, drain, rules (of http{}), locations (of server{}),
+# clock (a library to preload)
 sub new {
     my ($class, %args) = @_;
     my $self = bless {
         build => "$Top/build", workers => 2, logics => 2, drain => '1s',
         rules => '', locations => '', appendfsync => 'everysec', %args,
         dir => File::Temp::tempdir('im-stack-XXXXXX', TMPDIR => 1),
-        owner => $$, pids => {}, kept => {},
+        port => ports(), owner => $$, pids => {}, kept => {},
     }, $class;
 
     chmod 0755, $self->{dir};

@@ -48,7 +48,6 @@ my $Seen = 0;           # bytes of error.log that were looked at
 my $SeenAccess = 0;
 my ($Stopped, $StoppedName);    # checks for after the next stop
 my $Conf = '';          # of the nginx that runs
-my ($RandPort, %RandPorts) = (21100 + $$ % 400);
 
 $ENV{TEST_NGINX_SERVER_PORT} = $Port;
 $ENV{TEST_NGINX_HTML_DIR} ||= "$Root/html";
@@ -174,26 +173,10 @@ sub expand {
 sub expand_one {
     my ($var, $name) = @_;
 
-    if ($var =~ /\ATEST_NGINX_RAND_PORT_(\d+)\z/) {
-        $ENV{$var} = $RandPorts{$1} ||= free_port();
-    }
-
     bail_out("$name: \$$var is not in the environment")
         unless defined $ENV{$var};
 
     return $ENV{$var};
-}
-
-
-sub free_port {
-    for (1 .. 500) {
-        my $port = $RandPort++;
-        my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-            LocalPort => $port, Listen => 1, ReuseAddr => 1);
-        return $port if $socket;
-    }
-
-    bail_out("no free port");
 }
 
 
