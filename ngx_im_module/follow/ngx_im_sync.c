@@ -377,6 +377,10 @@ ngx_im_sync_entry(ngx_im_worker_t *w, uint16_t partition,
 {
     im_topic_t  *topic;
 
+    /* a batch has entries of several partitions */
+
+    partition = im_partition(entry->topic, w->hub.npartitions);
+
     if (entry->kind != IM_PUSH_MESSAGE) {
         ngx_im_control_entry(w, partition, entry);
         return;
