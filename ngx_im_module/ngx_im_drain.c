@@ -12,6 +12,7 @@
  */
 
 #include "ngx_im.h"
+#include "ngx_im_drain.h"
 
 
 #define NGX_IM_DRAIN_STEP     20      /* ms between two turns */

@@ -6,7 +6,13 @@
  * What can't work is refused here, so that nginx -t says it.
  */
 
-#include "ngx_im.h"
+#include "ngx_im_worker.h"
+#include "ngx_im_backend.h"
+#include "ngx_im_handshake.h"
+#include "ngx_im_jwt.h"
+#include "ngx_im_status.h"
+#include "im_id.h"
+#include "im_key.h"
 
 
 static void *ngx_im_create_main_conf(ngx_conf_t *cf);
@@ -49,9 +55,6 @@ static ngx_int_t ngx_im_sessions_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_im_session_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-
-
-ngx_im_worker_t  *ngx_im_worker;
 
 
 static ngx_command_t  ngx_im_commands[] = {

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_im.h"
+#include "ngx_im_status.h"
 
 
 typedef struct {

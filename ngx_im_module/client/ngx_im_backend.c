@@ -9,7 +9,8 @@
  * named by handle, since it may be gone when the answer is there.
  */
 
-#include "ngx_im.h"
+#include "ngx_im_backend.h"
+#include "ngx_im_worker.h"
 
 
 #define NGX_IM_BACKEND_ATONCE   256

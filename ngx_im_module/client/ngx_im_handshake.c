@@ -10,6 +10,7 @@
  */
 
 #include "ngx_im.h"
+#include "ngx_im_handshake.h"
 
 #include <ngx_sha1.h>
 

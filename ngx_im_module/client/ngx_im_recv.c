@@ -9,7 +9,10 @@
  * from the first of them on nothing more is read.
  */
 
-#include "ngx_im.h"
+#include "ngx_im_recv.h"
+#include "ngx_im_send.h"
+#include "ngx_im_command.h"
+#include "ngx_im_drain.h"
 
 
 #define NGX_IM_READS  4          /* of a buffer each, in one turn */
@@ -136,7 +139,7 @@ ngx_im_recv_handler(ngx_event_t *rev)
 void
 ngx_im_recv_continue(ngx_im_session_t *s)
 {
-    if (s->more != NULL && s->more->held != NULL
+    if (s->ext != NULL && s->ext->held != NULL
         && s->phase != NGX_IM_CLOSED)
     {
         ngx_post_event(s->connection->read, &ngx_posted_events);
@@ -148,7 +151,7 @@ ngx_im_recv_continue(ngx_im_session_t *s)
 static ngx_int_t
 ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
 {
-    s->seen = ngx_im_worker->wheel_time;
+    s->seen = ngx_im_worker->wheel.time;
     s->bytes_in += end - p;
     ngx_im_worker->counters->bytes_in += end - p;
 
@@ -209,7 +212,7 @@ ngx_im_recv_held(ngx_im_session_t *s)
     ngx_int_t       rc;
     ngx_im_held_t  *held;
 
-    if (s->more == NULL || s->more->held == NULL) {
+    if (s->ext == NULL || s->ext->held == NULL) {
         return NGX_OK;
     }
 
@@ -217,8 +220,8 @@ ngx_im_recv_held(ngx_im_session_t *s)
         return NGX_AGAIN;
     }
 
-    held = s->more->held;
-    s->more->held = NULL;
+    held = s->ext->held;
+    s->ext->held = NULL;
 
     p = held->bytes + held->len;
     rc = NGX_OK;
@@ -245,13 +248,13 @@ ngx_im_recv_hold(ngx_im_session_t *s, uint8_t opcode, const im_str_t *message,
 {
     size_t          len;
     ngx_im_held_t  *held;
-    ngx_im_more_t  *more;
+    ngx_im_ext_t   *ext;
 
     len = message != NULL ? message->len : 0;
-    more = ngx_im_session_more(s);
+    ext = ngx_im_session_ext(s);
     held = im_alloc(sizeof(ngx_im_held_t) + len + (end - p));
 
-    if (more == NULL || held == NULL) {
+    if (ext == NULL || held == NULL) {
         im_free(held);
         ngx_im_session_close(s, IM_WS_CLOSE_INTERNAL, "no memory");
         return NGX_ERROR;
@@ -270,7 +273,7 @@ ngx_im_recv_hold(ngx_im_session_t *s, uint8_t opcode, const im_str_t *message,
         ngx_memcpy(held->bytes + len, p, end - p);
     }
 
-    more->held = held;
+    ext->held = held;
 
     return NGX_AGAIN;
 }

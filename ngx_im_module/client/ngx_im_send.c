@@ -9,7 +9,9 @@
  * copied to the session's replies and count as sent.
  */
 
-#include "ngx_im.h"
+#include "ngx_im_send.h"
+#include "ngx_im_recv.h"
+#include "ngx_im_resume.h"
 
 
 #define NGX_IM_PIECES      64

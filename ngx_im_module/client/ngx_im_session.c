@@ -8,17 +8,14 @@
  */
 
 #include "ngx_im.h"
+#include "ngx_im_command.h"
+#include "ngx_im_token.h"
 
 #include <sys/random.h>
 
 
-#define NGX_IM_SESSIONS_BLOCK  256
-#define NGX_IM_SUBS_BLOCK      512
-#define NGX_IM_CHUNK_SIZE      16384
-#define NGX_IM_READ_SIZE       65536
-#define NGX_IM_SCRATCH_MAX     (1024 * 1024 * 1024)
-#define NGX_IM_NEW_PERIOD  10            /* s: topics= new rooms in it */
-#define NGX_IM_LINGER          2          /* s: for the peer's close frame */
+#define NGX_IM_NEW_PERIOD  10        /* s: topics= new rooms in it */
+#define NGX_IM_LINGER      2         /* s: for the peer's close frame */
 
 
 static void ngx_im_session_free(ngx_im_worker_t *w, ngx_im_session_t *s);
@@ -26,9 +23,9 @@ static void ngx_im_session_log(ngx_im_worker_t *w, ngx_im_session_t *s);
 static void ngx_im_session_connection(ngx_connection_t *c);
 static ngx_int_t ngx_im_session_user(ngx_im_session_t *s, im_str_t user,
     im_str_t name);
-static void ngx_im_session_mark(ngx_im_worker_t *w, u_char *id,
+static void ngx_im_session_stamp(ngx_im_worker_t *w, u_char *id,
     uint32_t index);
-static uint32_t ngx_im_session_veil(ngx_im_worker_t *w, const u_char *id);
+static uint32_t ngx_im_session_obfuscate(ngx_im_worker_t *w, const u_char *id);
 static im_sub_t *ngx_im_session_sub(ngx_im_session_t *s, im_str_t topic);
 static ngx_uint_t ngx_im_session_first_ping(ngx_im_session_t *s);
 static ngx_int_t ngx_im_session_keep(ngx_im_session_t *s,
@@ -39,126 +36,11 @@ static ngx_int_t ngx_im_session_topics(ngx_im_session_t *s,
 static ngx_int_t ngx_im_session_follow(ngx_im_session_t *s, im_str_t topic);
 static const im_position_t *ngx_im_session_since(ngx_im_session_t *s,
     im_str_t topic);
-static void ngx_im_session_more_free(ngx_im_more_t *more);
+static void ngx_im_session_ext_free(ngx_im_ext_t *ext);
 static void ngx_im_session_sub_free(im_sub_t *sub);
 static void ngx_im_session_half_close(ngx_im_session_t *s);
-static void ngx_im_close_handler(ngx_event_t *ev);
 static ngx_uint_t ngx_im_session_left(ngx_im_session_t *s);
-static void ngx_im_tick_handler(ngx_event_t *ev);
-static void ngx_im_due_handler(ngx_event_t *ev);
-static void ngx_im_session_due(ngx_im_session_t *s);
 static void ngx_im_session_ping(ngx_im_session_t *s);
-static void ngx_im_worker_gauges(ngx_im_worker_t *w);
-
-
-ngx_int_t
-ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
-{
-    u_char            seed[16];
-    uint64_t          words[2];
-    ngx_uint_t        i;
-    ngx_im_worker_t  *w;
-
-    w = im_calloc(sizeof(ngx_im_worker_t));
-    if (w == NULL) {
-        return NGX_ERROR;
-    }
-
-    w->conf = imcf;
-    w->log = cycle->log;
-
-    ngx_im_session_random(seed);
-    ngx_memcpy(words, seed, sizeof(words));
-
-    im_list_init(&w->sessions);
-    im_list_init(&w->closed);
-    im_list_init(&w->blocked);
-    im_list_init(&w->flush);
-    im_list_init(&w->ready);
-    im_list_init(&w->throttled);
-    im_list_init(&w->due);
-    im_list_init(&w->expired);
-    im_list_init(&w->turns);
-
-    for (i = 0; i < NGX_IM_WHEEL_SLOTS; i++) {
-        im_list_init(&w->wheel[i]);
-        im_list_init(&w->expiry[i]);
-    }
-
-    im_slab_init(&w->sessions_slab, sizeof(ngx_im_session_t),
-                 NGX_IM_SESSIONS_BLOCK);
-    im_slab_init(&w->subs_slab, sizeof(ngx_im_sub_t), NGX_IM_SUBS_BLOCK);
-    im_buf_init(&w->scratch, NGX_IM_SCRATCH_MAX);
-    im_buf_init(&w->arena, NGX_IM_SCRATCH_MAX);
-    im_buf_init(&w->recovery, NGX_IM_SCRATCH_MAX);
-
-    w->in = im_alloc(NGX_IM_READ_SIZE);
-    w->in_size = NGX_IM_READ_SIZE;
-
-    if (w->in == NULL
-        || im_hub_init(&w->hub, words, imcf->redis.partitions
-                                           ? imcf->redis.partitions
-                                           : IM_PARTITIONS,
-                       NGX_IM_CHUNK_SIZE)
-           != IM_OK
-        || ngx_im_zone_attach(w) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    w->flush_event.handler = ngx_im_flush_handler;
-    w->flush_event.data = w;
-    w->flush_event.log = w->log;
-
-    w->due_event.handler = ngx_im_due_handler;
-    w->due_event.data = w;
-    w->due_event.log = w->log;
-
-    w->expired_event.handler = ngx_im_token_handler;
-    w->expired_event.data = w;
-    w->expired_event.log = w->log;
-
-    w->resume_event.handler = ngx_im_resume_handler;
-    w->resume_event.data = w;
-    w->resume_event.log = w->log;
-    w->resume_event.cancelable = 1;
-
-    w->close_event.handler = ngx_im_close_handler;
-    w->close_event.data = w;
-    w->close_event.log = w->log;
-
-    w->tick.handler = ngx_im_tick_handler;
-    w->tick.data = w;
-    w->tick.log = w->log;
-    w->tick.cancelable = 1;
-
-    ngx_add_timer(&w->tick, 1000);
-
-    ngx_im_worker = w;
-
-    return imcf->enabled ? ngx_im_sync_init(w) : NGX_OK;
-}
-
-
-void
-ngx_im_worker_exit(ngx_cycle_t *cycle)
-{
-    ngx_im_worker_t  *w;
-
-    w = ngx_im_worker;
-
-    if (w == NULL) {
-        return;
-    }
-
-    if (w->sync != NULL) {
-        ngx_im_sync_exit(w);
-    }
-
-    ngx_im_zone_detach(w);
-
-    ngx_im_worker = NULL;
-}
 
 
 void
@@ -277,12 +159,12 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     s->conf = ilcf;
     s->peer = *peer;
     s->start = ngx_time();
-    s->seen = w->wheel_time;
+    s->seen = w->wheel.time;
 
-    ngx_im_session_mark(w, s->peer.id, index);
+    ngx_im_session_stamp(w, s->peer.id, index);
 
     im_ws_init(&s->ws);
-    im_list_init(&s->wheel);
+    ngx_im_timer_init(&s->deadline);
     im_list_init(&s->blocked);
     im_list_init(&s->user_link);
     im_list_insert_tail(&w->sessions, &s->all);
@@ -329,23 +211,23 @@ ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h)
 
 
 /*
- * The end of the UUID is the session's place, veiled by a hash of the rest: it
- * is found by it without a table.
+ * The end of the UUID is the session's place, obfuscated by a hash of the
+ * rest: it is found by it without a table.
  */
 static void
-ngx_im_session_mark(ngx_im_worker_t *w, u_char *id, uint32_t index)
+ngx_im_session_stamp(ngx_im_worker_t *w, u_char *id, uint32_t index)
 {
     id[6] = (id[6] & 0x0f) | 0x40;
     id[8] = (id[8] & 0x3f) | 0x80;
 
-    index ^= ngx_im_session_veil(w, id);
+    index ^= ngx_im_session_obfuscate(w, id);
 
     ngx_memcpy(id + 12, &index, 4);
 }
 
 
 static uint32_t
-ngx_im_session_veil(ngx_im_worker_t *w, const u_char *id)
+ngx_im_session_obfuscate(ngx_im_worker_t *w, const u_char *id)
 {
     return (uint32_t) im_siphash(w->hub.users.seed, id, 12);
 }
@@ -359,7 +241,7 @@ ngx_im_session_by_id(ngx_im_worker_t *w, const u_char id[16])
 
     ngx_memcpy(&index, id + 12, 4);
 
-    s = im_slab_get(&w->sessions_slab, index ^ ngx_im_session_veil(w, id));
+    s = im_slab_get(&w->sessions_slab, index ^ ngx_im_session_obfuscate(w, id));
 
     if (s == NULL || s->phase == NGX_IM_FREE || s->phase == NGX_IM_CLOSED
         || ngx_memcmp(s->peer.id, id, 16) != 0)
@@ -389,52 +271,52 @@ ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase)
 }
 
 
-ngx_im_more_t *
-ngx_im_session_more(ngx_im_session_t *s)
+ngx_im_ext_t *
+ngx_im_session_ext(ngx_im_session_t *s)
 {
-    if (s->more == NULL) {
-        s->more = im_calloc(sizeof(ngx_im_more_t));
+    if (s->ext == NULL) {
+        s->ext = im_calloc(sizeof(ngx_im_ext_t));
 
-        if (s->more != NULL) {
-            im_list_init(&s->more->expiry);
-            im_list_init(&s->more->throttled);
-            im_list_init(&s->more->turn);
+        if (s->ext != NULL) {
+            ngx_im_timer_init(&s->ext->expiry);
+            im_list_init(&s->ext->throttled);
+            im_list_init(&s->ext->turn);
         }
     }
 
-    return s->more;
+    return s->ext;
 }
 
 
 static void
-ngx_im_session_more_free(ngx_im_more_t *more)
+ngx_im_session_ext_free(ngx_im_ext_t *ext)
 {
-    if (more == NULL) {
+    if (ext == NULL) {
         return;
     }
 
-    im_list_remove(&more->expiry);
-    im_list_remove(&more->turn);
-    im_list_remove(&more->throttled);
+    ngx_im_timer_unset(&ext->expiry);
+    im_list_remove(&ext->turn);
+    im_list_remove(&ext->throttled);
 
-    im_free(more->held);
-    im_free(more->resumes);
-    im_free(more->info);
-    im_free(more->meta);
-    im_free(more->rooms);
-    im_free(more->data);
-    im_free(more);
+    im_free(ext->held);
+    im_free(ext->resumes);
+    im_free(ext->info);
+    im_free(ext->meta);
+    im_free(ext->rooms);
+    im_free(ext->data);
+    im_free(ext);
 }
 
 
 im_str_t
 ngx_im_session_info(ngx_im_session_t *s)
 {
-    if (s->more == NULL || s->more->info == NULL) {
+    if (s->ext == NULL || s->ext->info == NULL) {
         return im_str_set("", 0);
     }
 
-    return im_str_set(s->more->info, s->more->info_len);
+    return im_str_set(s->ext->info, s->ext->info_len);
 }
 
 
@@ -471,7 +353,7 @@ ngx_im_session_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
         return;
     }
 
-    if (ngx_im_session_find(w, h) == s && s->more != NULL) {
+    if (ngx_im_session_find(w, h) == s && s->ext != NULL) {
         ngx_im_resume_opened(s);
     }
 }
@@ -482,8 +364,8 @@ ngx_im_session_renew(ngx_im_session_t *s, int64_t expires, im_str_t info)
 {
     ngx_im_token_expires(s, expires);
 
-    if (info.len > 0 && s->more != NULL) {
-        (void) ngx_im_session_copy(&s->more->info, &s->more->info_len, info);
+    if (info.len > 0 && s->ext != NULL) {
+        (void) ngx_im_session_copy(&s->ext->info, &s->ext->info_len, info);
     }
 }
 
@@ -507,25 +389,25 @@ ngx_im_session_first_ping(ngx_im_session_t *s)
 static ngx_int_t
 ngx_im_session_keep(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
-    im_str_t        none = im_null_str;
-    ngx_im_more_t  *more;
+    im_str_t       none = im_null_str;
+    ngx_im_ext_t  *ext;
 
-    more = s->more;
+    ext = s->ext;
 
     if (id->expires) {
         ngx_im_session_renew(s, id->expires, none);
     }
 
-    if (more == NULL) {
+    if (ext == NULL) {
         return NGX_OK;
     }
 
-    if (ngx_im_session_copy(&more->info, &more->info_len, id->info) != NGX_OK
-        || ngx_im_session_copy(&more->data, &more->data_len, id->data)
+    if (ngx_im_session_copy(&ext->info, &ext->info_len, id->info) != NGX_OK
+        || ngx_im_session_copy(&ext->data, &ext->data_len, id->data)
            != NGX_OK
-        || ngx_im_session_copy(&more->meta, &more->meta_len, id->meta)
+        || ngx_im_session_copy(&ext->meta, &ext->meta_len, id->meta)
            != NGX_OK
-        || ngx_im_session_copy(&more->rooms, &more->rooms_len, id->rooms)
+        || ngx_im_session_copy(&ext->rooms, &ext->rooms_len, id->rooms)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -562,10 +444,10 @@ ngx_im_session_copy(u_char **to, size_t *len, im_str_t s)
 static ngx_int_t
 ngx_im_session_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
-    im_buf_t     b;
-    im_str_t     everybody = im_str("b");
-    ngx_int_t    rc;
-    ngx_uint_t   i;
+    im_buf_t    b;
+    im_str_t    everybody = im_str("b");
+    ngx_int_t   rc;
+    ngx_uint_t  i;
 
     im_buf_init(&b, IM_TOPIC_MAX);
 
@@ -596,7 +478,7 @@ ngx_im_session_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
 static ngx_int_t
 ngx_im_session_follow(ngx_im_session_t *s, im_str_t topic)
 {
-    ngx_im_more_t        *more;
+    ngx_im_ext_t         *ext;
     ngx_im_join_t        *join;
     const im_position_t  *since;
 
@@ -611,9 +493,9 @@ ngx_im_session_follow(ngx_im_session_t *s, im_str_t topic)
     }
 
     join = NULL;
-    more = s->more;
+    ext = s->ext;
 
-    if (more != NULL && (more->connecting || s->positions)) {
+    if (ext != NULL && (ext->connecting || s->positions)) {
 
         join = im_calloc(sizeof(ngx_im_join_t));
         if (join == NULL) {
@@ -626,8 +508,8 @@ ngx_im_session_follow(ngx_im_session_t *s, im_str_t topic)
             ngx_im_join_since(join, since);
         }
 
-        join->connect = more->connecting;
-        more->nsubs += more->connecting;
+        join->connect = ext->connecting;
+        ext->nsubs += ext->connecting;
     }
 
     return ngx_im_session_join(s, topic, join,
@@ -641,19 +523,19 @@ ngx_im_session_follow(ngx_im_session_t *s, im_str_t topic)
 static const im_position_t *
 ngx_im_session_since(ngx_im_session_t *s, im_str_t topic)
 {
-    im_str_t        name;
-    ngx_uint_t      i;
-    ngx_im_more_t  *more;
+    im_str_t       name;
+    ngx_uint_t     i;
+    ngx_im_ext_t  *ext;
 
-    more = s->more;
+    ext = s->ext;
 
-    for (i = 0; i < more->nresumes; i++) {
-        name = more->resumes[i].topic;
+    for (i = 0; i < ext->nresumes; i++) {
+        name = ext->resumes[i].topic;
 
         if (im_str_eq(name, topic)
             || (name.len == 2 && topic.data[0] == 'u' && name.data[0] == 'u'))
         {
-            return &more->resumes[i].since;
+            return &ext->resumes[i].since;
         }
     }
 
@@ -938,10 +820,10 @@ ngx_im_session_leave_all(ngx_im_session_t *s)
 void
 ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
 {
-    int               last;
-    im_sub_t        **p;
-    im_topic_t       *topic;
-    ngx_im_worker_t  *w;
+    int                last;
+    im_sub_t         **p;
+    im_topic_t        *topic;
+    ngx_im_worker_t   *w;
 
     w = ngx_im_worker;
 
@@ -1034,7 +916,7 @@ ngx_im_session_close_reason(ngx_im_session_t *s, ngx_uint_t code,
     ngx_im_session_phase(s, NGX_IM_CLOSED);
     ngx_im_session_leave_all(s);
 
-    im_list_remove(&s->wheel);
+    ngx_im_timer_unset(&s->deadline);
     im_list_remove(&s->blocked);
     im_list_remove(&s->all);
     im_list_insert_tail(&w->closed, &s->all);
@@ -1060,8 +942,8 @@ ngx_im_session_half_close(ngx_im_session_t *s)
 }
 
 
-static void
-ngx_im_close_handler(ngx_event_t *ev)
+void
+ngx_im_session_closed_handler(ngx_event_t *ev)
 {
     im_list_t        *q;
     ngx_im_worker_t  *w;
@@ -1102,7 +984,7 @@ ngx_im_session_free(ngx_im_worker_t *w, ngx_im_session_t *s)
 
     im_free(s->control);
     im_free(s->name);
-    ngx_im_session_more_free(s->more);
+    ngx_im_session_ext_free(s->ext);
 
     w->nsessions--;
     w->counters->sessions = w->nsessions;
@@ -1178,10 +1060,9 @@ ngx_im_session_addr(ngx_im_session_t *s, u_char *buf)
 
 
 /*
- * The wheel has a slot a second; a deadline beyond one turn of it is looked
- * at, and put off, when its slot comes.  Its time is the worker's own: it goes
- * on with each tick, so neither a jump of the clock nor a worker that stood
- * still, with answers unread, lets a client seem silent.
+ * The time of the wheel is the worker's own: it goes on with each tick.  So a
+ * client doesn't seem silent after a jump of the clock, nor after a standstill
+ * of the worker that left answers unread.
  */
 void
 ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds)
@@ -1190,12 +1071,8 @@ ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds)
         seconds = ngx_min(seconds, ngx_im_session_left(s));
     }
 
-    s->deadline = ngx_im_worker->wheel_time + ngx_max(seconds, 1);
-
-    im_list_remove(&s->wheel);
-    im_list_insert_tail(&ngx_im_worker->wheel[s->deadline
-                                              % NGX_IM_WHEEL_SLOTS],
-                        &s->wheel);
+    ngx_im_timer_set(&ngx_im_worker->wheel, &s->deadline,
+                     ngx_im_worker->wheel.time + ngx_max(seconds, 1));
 }
 
 
@@ -1215,7 +1092,7 @@ ngx_im_session_expires(ngx_im_session_t *s, int64_t when)
 
     left = ngx_im_session_left(s);
 
-    if (s->expires && ngx_im_worker->wheel_time + left < s->deadline) {
+    if (s->expires && ngx_im_worker->wheel.time + left < s->deadline.at) {
         ngx_im_session_deadline(s, left);
     }
 }
@@ -1250,83 +1127,18 @@ ngx_im_session_ttl(ngx_im_session_t *s)
 }
 
 
-static void
-ngx_im_tick_handler(ngx_event_t *ev)
-{
-    ngx_im_worker_t  *w;
-
-    w = ev->data;
-
-    w->wheel_time++;
-    im_list_splice(&w->due, &w->wheel[w->wheel_time % NGX_IM_WHEEL_SLOTS]);
-
-    ngx_im_due_handler(&w->due_event);
-
-    ngx_im_token_tick(w);
-    ngx_im_command_tick(w);
-    ngx_im_send_tick(w);
-    ngx_im_worker_gauges(w);
-
-    if (!ngx_exiting || w->nsessions) {
-        ngx_add_timer(ev, 1000);
-    }
-}
-
-
-/* Many came at once and are due at once: some milliseconds of them a turn. */
-static void
-ngx_im_due_handler(ngx_event_t *ev)
-{
-    uint64_t           end;
-    ngx_im_worker_t   *w;
-    ngx_im_session_t  *s;
-
-    w = ev->data;
-    end = ngx_im_clock() + NGX_IM_TURN;
-
-    while (!im_list_empty(&w->due)) {
-        s = im_list_data(im_list_first(&w->due), ngx_im_session_t, wheel);
-        im_list_remove(&s->wheel);
-
-        if (s->deadline > w->wheel_time) {
-            im_list_insert_tail(&w->wheel[s->deadline % NGX_IM_WHEEL_SLOTS],
-                                &s->wheel);
-            continue;
-        }
-
-        ngx_im_session_due(s);
-
-        if (ngx_im_clock() >= end) {
-            break;
-        }
-    }
-
-    if (!im_list_empty(&w->due) && !ev->posted) {
-        ngx_post_event(ev, &ngx_posted_next_events);
-    }
-}
-
-
-uint64_t
-ngx_im_clock(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
-
-/* A session's deadline has come: what it means depends on the phase. */
-static void
-ngx_im_session_due(ngx_im_session_t *s)
+/* What it means depends on the phase. */
+void
+ngx_im_session_due(ngx_im_timer_t *timer)
 {
     uint32_t           silent;
-    static u_char      ping[] = { 0x80 | IM_WS_PING, 0 };
     ngx_im_handle_t    h;
+    ngx_im_session_t  *s;
 
-    silent = ngx_im_worker->wheel_time - s->seen;
+    static u_char  ping[] = { 0x80 | IM_WS_PING, 0 };
+
+    s = im_list_data(timer, ngx_im_session_t, deadline);
+    silent = ngx_im_worker->wheel.time - s->seen;
     h = ngx_im_session_handle(s);
 
     switch (s->phase) {
@@ -1389,19 +1201,19 @@ ngx_im_session_due(ngx_im_session_t *s)
 static void
 ngx_im_session_ping(ngx_im_session_t *s)
 {
-    im_reply_t      reply;
-    ngx_uint_t      ping, wait;
-    ngx_im_more_t  *more;
+    im_reply_t     reply;
+    ngx_uint_t     ping, wait;
+    ngx_im_ext_t  *ext;
 
-    more = s->more;
+    ext = s->ext;
 
-    if (more != NULL && more->connecting) {
+    if (ext != NULL && ext->connecting) {
         ngx_im_session_close(s, s->conf->proto->close_busy,
                              "topics are not ready in time");
         return;
     }
 
-    if (s->pinged && (more == NULL || more->held == NULL)) {
+    if (s->pinged && (ext == NULL || ext->held == NULL)) {
         ngx_im_session_close(s, s->conf->proto->close_pong,
                              "no answer to ping");
         return;
@@ -1427,12 +1239,4 @@ ngx_im_session_ping(ngx_im_session_t *s)
     {
         ngx_im_session_deadline(s, wait);
     }
-}
-
-
-static void
-ngx_im_worker_gauges(ngx_im_worker_t *w)
-{
-    w->counters->log_bytes = w->hub.logs.bytes;
-    w->counters->link = w->sync ? ngx_im_sync_link(w) : NGX_IM_LINK_DOWN;
 }

@@ -9,7 +9,8 @@
  * for a count of an address is kept by slot.
  */
 
-#include "ngx_im.h"
+#include "ngx_im_zone.h"
+#include "ngx_im_worker.h"
 
 
 #define NGX_IM_ZONE_SIZE     (16 * 1024 * 1024)
@@ -230,9 +231,9 @@ ngx_im_zone_forget(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool, ngx_uint_t slot)
 ngx_int_t
 ngx_im_zone_ip_add(ngx_im_worker_t *w, ngx_uint_t family, const u_char *addr)
 {
-    ngx_int_t          rc;
-    ngx_im_ip_t        key;
-    ngx_slab_pool_t   *shpool;
+    ngx_int_t         rc;
+    ngx_im_ip_t       key;
+    ngx_slab_pool_t  *shpool;
 
     if (w->conf->max_sessions_per_ip == 0 || family == AF_UNIX) {
         return NGX_OK;
@@ -309,8 +310,8 @@ void
 ngx_im_zone_ip_remove(ngx_im_worker_t *w, ngx_uint_t family,
     const u_char *addr)
 {
-    ngx_im_ip_t        key, **link;
-    ngx_slab_pool_t   *shpool;
+    ngx_im_ip_t       key, **link;
+    ngx_slab_pool_t  *shpool;
 
     if (w->conf->max_sessions_per_ip == 0 || family == AF_UNIX) {
         return;

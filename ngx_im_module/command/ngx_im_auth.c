@@ -9,7 +9,12 @@
  * reason that the client is told.
  */
 
-#include "ngx_im.h"
+#include "ngx_im_auth.h"
+#include "ngx_im_backend.h"
+#include "ngx_im_command.h"
+#include "ngx_im_jwt.h"
+#include "ngx_im_webhook.h"
+#include "im_key.h"
 #include "im_json.h"
 
 
@@ -78,7 +83,7 @@ static ngx_int_t ngx_im_auth_channels(ngx_im_session_t *s,
 static void ngx_im_auth_error(ngx_im_session_t *s, im_error_e error);
 static ngx_int_t ngx_im_auth_keep(ngx_im_session_t *s,
     const im_command_t *command);
-static ngx_int_t ngx_im_auth_keep_resumes(ngx_im_more_t *more,
+static ngx_int_t ngx_im_auth_keep_resumes(ngx_im_ext_t *ext,
     const im_command_t *command);
 static ngx_int_t ngx_im_auth_ask(ngx_im_session_t *s,
     const im_command_t *command);
@@ -97,8 +102,8 @@ static int ngx_im_auth_match(im_str_t pattern, im_str_t room);
 ngx_int_t
 ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
 {
-    ngx_im_identity_t  guest;
-    const im_proto_t  *proto;
+    ngx_im_identity_t   guest;
+    const im_proto_t   *proto;
 
     if (s->phase != NGX_IM_CONNECTING) {
         return NGX_OK;
@@ -162,29 +167,29 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
 static ngx_int_t
 ngx_im_auth_keep(ngx_im_session_t *s, const im_command_t *command)
 {
-    ngx_im_more_t  *more;
+    ngx_im_ext_t  *ext;
 
     if (command->id == 0 && !command->positions) {
         return NGX_OK;
     }
 
-    more = ngx_im_session_more(s);
-    if (more == NULL) {
+    ext = ngx_im_session_ext(s);
+    if (ext == NULL) {
         return NGX_ERROR;
     }
 
     s->positions = command->positions;
 
-    more->connect = command->id;
-    more->connecting = command->id != 0;
-    more->nsubs = 1;
+    ext->connect = command->id;
+    ext->connecting = command->id != 0;
+    ext->nsubs = 1;
 
-    return ngx_im_auth_keep_resumes(more, command);
+    return ngx_im_auth_keep_resumes(ext, command);
 }
 
 
 static ngx_int_t
-ngx_im_auth_keep_resumes(ngx_im_more_t *more, const im_command_t *command)
+ngx_im_auth_keep_resumes(ngx_im_ext_t *ext, const im_command_t *command)
 {
     size_t        len;
     u_char       *p;
@@ -203,16 +208,16 @@ ngx_im_auth_keep_resumes(ngx_im_more_t *more, const im_command_t *command)
         return NGX_OK;
     }
 
-    more->resumes = im_alloc(n * sizeof(im_resume_t) + len);
-    if (more->resumes == NULL) {
+    ext->resumes = im_alloc(n * sizeof(im_resume_t) + len);
+    if (ext->resumes == NULL) {
         return NGX_ERROR;
     }
 
-    more->nresumes = n;
-    p = (u_char *) (more->resumes + n);
+    ext->nresumes = n;
+    p = (u_char *) (ext->resumes + n);
 
     for (i = 0; i < n; i++) {
-        resume = &more->resumes[i];
+        resume = &ext->resumes[i];
         *resume = command->resumes[i];
 
         resume->topic.data = p;
@@ -271,7 +276,7 @@ ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command)
 static void
 ngx_im_auth_expired(ngx_im_session_t *s, const char *why)
 {
-    if (s->more == NULL || !s->more->connecting) {
+    if (s->ext == NULL || !s->ext->connecting) {
         ngx_im_session_close(s, s->conf->proto->close_refused, why);
         return;
     }
@@ -285,7 +290,7 @@ ngx_im_auth_error(ngx_im_session_t *s, im_error_e error)
 {
     ngx_im_auth_failed(s);
 
-    (void) ngx_im_command_error(s, s->more->connect, error);
+    (void) ngx_im_command_error(s, s->ext->connect, error);
 }
 
 
@@ -294,8 +299,8 @@ ngx_im_auth_failed(ngx_im_session_t *s)
 {
     ngx_im_session_phase(s, NGX_IM_CONNECTING);
 
-    s->more->connecting = 0;
-    s->more->failed = 1;
+    s->ext->connecting = 0;
+    s->ext->failed = 1;
 }
 
 
@@ -430,7 +435,7 @@ ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims, im_buf_t *b,
     im_str_t    *topics, name;
     ngx_uint_t   i;
 
-    if (claims->nsubs == 0 || s->more == NULL || !s->more->connecting) {
+    if (claims->nsubs == 0 || s->ext == NULL || !s->ext->connecting) {
         return NGX_OK;
     }
 
@@ -686,12 +691,12 @@ ngx_im_auth_room(ngx_im_session_t *s, const ngx_im_identity_t *id)
 int
 ngx_im_auth_may(ngx_im_session_t *s, im_str_t room)
 {
-    ngx_im_more_t  *more;
+    ngx_im_ext_t  *ext;
 
-    more = s->more;
+    ext = s->ext;
 
-    return more == NULL || more->rooms == NULL
-           || ngx_im_auth_allowed(im_str_set(more->rooms, more->rooms_len),
+    return ext == NULL || ext->rooms == NULL
+           || ngx_im_auth_allowed(im_str_set(ext->rooms, ext->rooms_len),
                                   room);
 }
 

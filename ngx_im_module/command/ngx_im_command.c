@@ -8,7 +8,16 @@
  * A subscription doesn't: it is answered when its topic is ready (resume).
  */
 
-#include "ngx_im.h"
+#include "ngx_im_command.h"
+#include "ngx_im_auth.h"
+#include "ngx_im_publish.h"
+#include "ngx_im_query.h"
+#include "ngx_im_recv.h"
+#include "ngx_im_resume.h"
+#include "ngx_im_send.h"
+#include "ngx_im_token.h"
+#include "ngx_im_webhook.h"
+#include "im_key.h"
 
 
 typedef ngx_int_t (*ngx_im_command_pt)(ngx_im_session_t *s,
@@ -105,13 +114,13 @@ ngx_im_command_message(ngx_im_session_t *s, uint8_t opcode, im_str_t *rest)
 ngx_uint_t
 ngx_im_command_waits(ngx_im_session_t *s)
 {
-    ngx_im_more_t  *more;
+    ngx_im_ext_t  *ext;
 
-    more = s->more;
+    ext = s->ext;
 
     return s->phase == NGX_IM_AUTHENTICATING
-           || (more != NULL && (more->busy || more->connecting
-                                || !im_list_empty(&more->throttled)));
+           || (ext != NULL && (ext->busy || ext->connecting
+                                || !im_list_empty(&ext->throttled)));
 }
 
 
@@ -119,32 +128,32 @@ ngx_im_command_waits(ngx_im_session_t *s)
 static ngx_uint_t
 ngx_im_command_throttle(ngx_im_session_t *s)
 {
-    uint32_t        now;
-    ngx_uint_t      max;
-    ngx_im_more_t  *more;
+    uint32_t       now;
+    ngx_uint_t     max;
+    ngx_im_ext_t  *ext;
 
-    more = s->more;
+    ext = s->ext;
     max = s->conf->main->commands;
 
-    if (more == NULL || max == 0) {
+    if (ext == NULL || max == 0) {
         return 0;
     }
 
     now = ngx_time();
 
-    if (more->second != now) {
-        more->second = now;
-        more->ncommands = 0;
+    if (ext->second != now) {
+        ext->second = now;
+        ext->ncommands = 0;
     }
 
-    if (more->ncommands < max) {
-        more->ncommands++;
+    if (ext->ncommands < max) {
+        ext->ncommands++;
         return 0;
     }
 
-    more->session = s;
+    ext->session = s;
 
-    im_list_insert_tail(&ngx_im_worker->throttled, &more->throttled);
+    im_list_insert_tail(&ngx_im_worker->throttled, &ext->throttled);
 
     return 1;
 }
@@ -153,16 +162,16 @@ ngx_im_command_throttle(ngx_im_session_t *s)
 void
 ngx_im_command_tick(ngx_im_worker_t *w)
 {
-    im_list_t      *q;
-    ngx_im_more_t  *more;
+    im_list_t     *q;
+    ngx_im_ext_t  *ext;
 
     while (!im_list_empty(&w->throttled)) {
         q = im_list_first(&w->throttled);
-        more = im_list_data(q, ngx_im_more_t, throttled);
+        ext = im_list_data(q, ngx_im_ext_t, throttled);
 
         im_list_remove(q);
 
-        ngx_im_recv_continue(more->session);
+        ngx_im_recv_continue(ext->session);
     }
 }
 
@@ -175,7 +184,7 @@ ngx_im_command_run(ngx_im_session_t *s, uint8_t opcode,
         return ngx_im_command_echo(s, opcode, message);
     }
 
-    if (s->more != NULL && s->more->failed) {
+    if (s->ext != NULL && s->ext->failed) {
         ngx_im_session_close(s, IM_CLOSE_BAD_REQUEST, "connect was refused");
         return NGX_ERROR;
     }
@@ -427,7 +436,7 @@ ngx_im_command_granted(ngx_im_session_t *s, const im_command_t *command,
     ngx_im_session_set_sub_info(sub, grant->info);
 
     if (grant->expires) {
-        if (ngx_im_session_more(s) == NULL) {
+        if (ngx_im_session_ext(s) == NULL) {
             ngx_im_session_close(s, s->conf->proto->close_busy, "no memory");
             return NGX_ERROR;
         }

@@ -6,6 +6,8 @@
  */
 
 #include "ngx_im_sync.h"
+#include "ngx_im_command.h"
+#include "ngx_im_token.h"
 
 
 #define NGX_IM_CONTROL_EXCEPT  128      /* sessions that are spared */
@@ -205,8 +207,8 @@ static void
 ngx_im_control_disconnect(ngx_im_worker_t *w, uint16_t partition,
     const im_entry_t *entry, const im_envelope_t *e)
 {
-    im_buf_t                 arena;
-    ngx_im_control_close_t   closing;
+    im_buf_t                arena;
+    ngx_im_control_close_t  closing;
 
     (void) partition;
 
@@ -314,8 +316,8 @@ static void
 ngx_im_control_subscribe(ngx_im_worker_t *w, uint16_t partition,
     const im_entry_t *entry, const im_envelope_t *e)
 {
-    im_buf_t                arena, topic;
-    ngx_im_control_join_t   join;
+    im_buf_t               arena, topic;
+    ngx_im_control_join_t  join;
 
     (void) partition;
 
@@ -356,8 +358,8 @@ ngx_im_control_join(ngx_im_session_t *s, void *data)
 
     if (s->phase != NGX_IM_OPEN || !s->conf->proto->pings
         || ngx_im_session_find_sub(s, asked->topic) != NULL
-        || ngx_im_session_full(s) || ngx_im_session_more(s) == NULL
-        || s->more->connecting)
+        || ngx_im_session_full(s) || ngx_im_session_ext(s) == NULL
+        || s->ext->connecting)
     {
         return;
     }
@@ -398,8 +400,8 @@ static void
 ngx_im_control_unsubscribe(ngx_im_worker_t *w, uint16_t partition,
     const im_entry_t *entry, const im_envelope_t *e)
 {
-    im_buf_t                 arena, topic;
-    ngx_im_control_leave_t   leave;
+    im_buf_t                arena, topic;
+    ngx_im_control_leave_t  leave;
 
     (void) partition;
 

@@ -12,7 +12,8 @@
 
 #define OPENSSL_SUPPRESS_DEPRECATED
 
-#include "ngx_im.h"
+#include "ngx_im_jwt.h"
+#include "ngx_im_worker.h"
 #include "im_json.h"
 
 #include <openssl/crypto.h>
@@ -323,7 +324,7 @@ ngx_im_jwt_curve(ngx_im_jwt_key_t *key)
 static void
 ngx_im_jwt_key_cleanup(void *data)
 {
-    ngx_im_jwt_key_t *key = data;
+    ngx_im_jwt_key_t  *key = data;
 
     EVP_PKEY_free(key->public);
 

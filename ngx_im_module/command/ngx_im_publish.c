@@ -5,7 +5,13 @@
  * other push.
  */
 
-#include "ngx_im.h"
+#include "ngx_im_publish.h"
+#include "ngx_im_auth.h"
+#include "ngx_im_backend.h"
+#include "ngx_im_command.h"
+#include "ngx_im_recv.h"
+#include "ngx_im_webhook.h"
+#include "im_id.h"
 #include "im_json.h"
 
 
@@ -85,14 +91,14 @@ ngx_int_t
 ngx_im_publish_granted(ngx_im_session_t *s, const im_command_t *command,
     const im_webhook_answer_t *answer)
 {
-    if (ngx_im_session_more(s) == NULL
+    if (ngx_im_session_ext(s) == NULL
         || ngx_im_publish_ask(s, command, answer) != NGX_OK)
     {
         return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
     }
 
-    s->more->busy = 1;
-    s->more->busy_id = command->id;
+    s->ext->busy = 1;
+    s->ext->busy_id = command->id;
 
     return NGX_OK;
 }
@@ -232,7 +238,7 @@ ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
         return;
     }
 
-    s->more->busy = 0;
+    s->ext->busy = 0;
 
     answer.code = -1;
 
@@ -246,7 +252,7 @@ ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     ngx_memzero(&reply, sizeof(im_reply_t));
 
     reply.type = IM_REPLY_PUBLISH;
-    reply.id = s->more->busy_id;
+    reply.id = s->ext->busy_id;
 
     if (status != NGX_HTTP_OK || answer.code != 0) {
         reply.type = IM_REPLY_ERROR;

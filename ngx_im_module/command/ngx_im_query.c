@@ -9,6 +9,8 @@
  */
 
 #include "ngx_im_sync.h"
+#include "ngx_im_command.h"
+#include "ngx_im_query.h"
 
 
 #define NGX_IM_QUERY_BYTES    (1024 * 1024)   /* of history, about */
@@ -90,7 +92,7 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
         return NGX_AGAIN;
     }
 
-    if (ngx_im_session_more(s) == NULL) {
+    if (ngx_im_session_ext(s) == NULL) {
         return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
     }
 
@@ -132,8 +134,8 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
 
     ngx_im_worker->nqueries++;
 
-    s->more->busy = 1;
-    s->more->busy_id = command->id;
+    s->ext->busy = 1;
+    s->ext->busy_id = command->id;
 
     return NGX_OK;
 }
@@ -142,20 +144,20 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
 static ngx_uint_t
 ngx_im_query_turn(ngx_im_session_t *s)
 {
-    ngx_im_more_t    *more;
+    ngx_im_ext_t     *ext;
     ngx_im_worker_t  *w;
 
-    more = s->more;
+    ext = s->ext;
     w = ngx_im_worker;
 
     if (w->nqueries < NGX_IM_QUERY_ATONCE) {
-        im_list_remove(&more->turn);
+        im_list_remove(&ext->turn);
         return 1;
     }
 
-    if (im_list_empty(&more->turn)) {
-        more->session = s;
-        im_list_insert_tail(&w->turns, &more->turn);
+    if (im_list_empty(&ext->turn)) {
+        ext->session = s;
+        im_list_insert_tail(&w->turns, &ext->turn);
     }
 
     return 0;
@@ -166,16 +168,16 @@ ngx_im_query_turn(ngx_im_session_t *s)
 static void
 ngx_im_query_next(ngx_im_worker_t *w)
 {
-    ngx_uint_t      n;
-    ngx_im_more_t  *more;
+    ngx_uint_t     n;
+    ngx_im_ext_t  *ext;
 
     n = --w->nqueries;
 
     while (n++ < NGX_IM_QUERY_ATONCE && !im_list_empty(&w->turns)) {
-        more = im_list_data(im_list_first(&w->turns), ngx_im_more_t, turn);
-        im_list_remove(&more->turn);
+        ext = im_list_data(im_list_first(&w->turns), ngx_im_ext_t, turn);
+        im_list_remove(&ext->turn);
 
-        ngx_im_recv_continue(more->session);
+        ngx_im_recv_continue(ext->session);
     }
 }
 
@@ -354,7 +356,7 @@ ngx_im_query_history_reply(ngx_im_query_t *query, im_topic_t *topic,
 
     entries = reply->element[3];
 
-    s->more->ncommands += entries->elements / NGX_IM_QUERY_SHARE;
+    s->ext->ncommands += entries->elements / NGX_IM_QUERY_SHARE;
 
     messages = im_calloc((entries->elements + 1) * sizeof(im_message_t));
     envelopes = im_calloc((entries->elements + 1) * sizeof(im_envelope_t));
@@ -371,7 +373,7 @@ ngx_im_query_history_reply(ngx_im_query_t *query, im_topic_t *topic,
     ngx_memzero(&answer, sizeof(im_reply_t));
 
     answer.type = IM_REPLY_HISTORY;
-    answer.id = s->more->busy_id;
+    answer.id = s->ext->busy_id;
     answer.subs = &page;
     answer.nsubs = 1;
 
@@ -463,7 +465,7 @@ ngx_im_query_presence_reply(ngx_im_query_t *query, im_topic_t *topic,
     im_reply_t               answer;
     ngx_im_query_clients_t   clients;
 
-    s->more->ncommands += members->n / NGX_IM_QUERY_SHARE;
+    s->ext->ncommands += members->n / NGX_IM_QUERY_SHARE;
 
     if (query->type == IM_COMMAND_PRESENCE
         && members->n + members->rest + topic->nsubs > NGX_IM_QUERY_CLIENTS)
@@ -504,7 +506,7 @@ ngx_im_query_presence_reply(ngx_im_query_t *query, im_topic_t *topic,
 
     answer.type = query->type == IM_COMMAND_PRESENCE ? IM_REPLY_PRESENCE
                                                      : IM_REPLY_PRESENCE_STATS;
-    answer.id = s->more->busy_id;
+    answer.id = s->ext->busy_id;
     answer.clients = clients.elts;
     answer.nclients = clients.n;
 
@@ -631,7 +633,7 @@ ngx_im_query_session(ngx_im_worker_t *w, ngx_im_query_t *query,
         return NULL;
     }
 
-    s->more->busy = 0;
+    s->ext->busy = 0;
 
     sub = ngx_im_session_find_sub(s, im_str_set(query->topic,
                                                 query->topic_len));
@@ -646,7 +648,7 @@ static void
 ngx_im_query_done(ngx_im_session_t *s, im_error_e error)
 {
     if (error != 0
-        && ngx_im_command_error(s, s->more->busy_id, error) != NGX_OK)
+        && ngx_im_command_error(s, s->ext->busy_id, error) != NGX_OK)
     {
         return;
     }

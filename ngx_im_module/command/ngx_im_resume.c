@@ -10,9 +10,8 @@
  */
 
 #include "ngx_im_sync.h"
-
-
-#define NGX_IM_RESUME_RETRY  50      /* ms */
+#include "ngx_im_command.h"
+#include "ngx_im_token.h"
 
 
 typedef void (*ngx_im_resume_reply_pt)(im_buf_t *b, const im_reply_t *reply);
@@ -23,8 +22,6 @@ static im_str_t ngx_im_resume_epoch(ngx_im_join_t *join);
 static void ngx_im_resume_wait(ngx_im_join_t *join);
 static void ngx_im_resume_ask(ngx_im_route_t *route);
 static void ngx_im_resume_ready(ngx_im_join_t *join);
-static void ngx_im_resume_post(ngx_im_worker_t *w);
-static ngx_int_t ngx_im_resume_serve(ngx_im_join_t *join);
 static ngx_int_t ngx_im_resume_again(ngx_im_join_t *join);
 static void ngx_im_resume_connect(ngx_im_session_t *s);
 static im_subscribed_t *ngx_im_resume_subs(ngx_im_session_t *s,
@@ -72,12 +69,12 @@ ngx_im_resume_opened(ngx_im_session_t *s)
 {
     im_sub_t       *sub;
     ngx_im_join_t  *join;
-    ngx_im_more_t  *more;
+    ngx_im_ext_t   *ext;
 
-    more = s->more;
+    ext = s->ext;
 
-    if (more == NULL || !more->connecting || s->phase != NGX_IM_OPEN
-        || --more->nsubs > 0)
+    if (ext == NULL || !ext->connecting || s->phase != NGX_IM_OPEN
+        || --ext->nsubs > 0)
     {
         return;
     }
@@ -88,9 +85,7 @@ ngx_im_resume_opened(ngx_im_session_t *s)
         join = sub->data;
 
         if (join != NULL) {
-            im_list_remove(&join->link);
-            im_list_insert_tail(&ngx_im_worker->ready, &join->link);
-            ngx_im_resume_post(ngx_im_worker);
+            ngx_im_turn_add(&ngx_im_worker->ready, &join->link);
             return;
         }
     }
@@ -312,17 +307,7 @@ ngx_im_resume_ready(ngx_im_join_t *join)
         return;
     }
 
-    im_list_insert_tail(&ngx_im_worker->ready, &join->link);
-    ngx_im_resume_post(ngx_im_worker);
-}
-
-
-static void
-ngx_im_resume_post(ngx_im_worker_t *w)
-{
-    if (!w->resume_event.posted) {
-        ngx_post_event(&w->resume_event, &ngx_posted_events);
-    }
+    ngx_im_turn_add(&ngx_im_worker->ready, &join->link);
 }
 
 
@@ -347,8 +332,8 @@ ngx_im_resume_forget(im_sub_t *sub)
     if (join->connect) {
         s = sub->session;
 
-        if (join->ready && s->more->connecting) {
-            s->more->nsubs++;
+        if (join->ready && s->ext->connecting) {
+            s->ext->nsubs++;
         }
 
         ngx_im_resume_opened(s);
@@ -358,55 +343,16 @@ ngx_im_resume_forget(im_sub_t *sub)
 }
 
 
-/* Some milliseconds of them, the others in later turns. */
-void
-ngx_im_resume_handler(ngx_event_t *ev)
-{
-    uint64_t          end;
-    im_list_t         later, *q;
-    ngx_im_worker_t  *w;
-
-    w = ev->data;
-    end = ngx_im_clock() + NGX_IM_TURN;
-
-    im_list_init(&later);
-
-    while (!im_list_empty(&w->ready)) {
-        q = im_list_first(&w->ready);
-
-        im_list_remove(q);
-        im_list_insert_tail(&later, q);
-
-        if (ngx_im_resume_serve(im_list_data(q, ngx_im_join_t, link))
-            == NGX_OK
-            && ngx_im_clock() >= end)
-        {
-            break;
-        }
-    }
-
-    if (!im_list_empty(&w->ready)) {
-        ngx_post_event(ev, &ngx_posted_next_events);
-    }
-
-    if (!im_list_empty(&later)) {
-        im_list_splice(&w->ready, &later);
-
-        if (!ev->posted) {
-            ngx_add_timer(ev, NGX_IM_RESUME_RETRY);
-        }
-    }
-}
-
-
 /* NGX_AGAIN: the client, or some others, have to read first what is queued. */
-static ngx_int_t
-ngx_im_resume_serve(ngx_im_join_t *join)
+ngx_int_t
+ngx_im_resume_serve(im_list_t *q, void *data)
 {
+    ngx_im_join_t     *join;
     ngx_im_worker_t   *w;
     ngx_im_session_t  *s;
 
-    w = ngx_im_worker;
+    w = data;
+    join = im_list_data(q, ngx_im_join_t, link);
     s = join->sub->session;
 
     if (ngx_im_send_waiting(s) > s->conf->max_replies
@@ -442,10 +388,10 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     im_reply_t        reply;
     ngx_uint_t        n;
     ngx_im_join_t    *join;
-    ngx_im_more_t    *more;
+    ngx_im_ext_t     *ext;
     im_subscribed_t  *subs;
 
-    more = s->more;
+    ext = s->ext;
 
     for (sub = s->subs; sub; sub = sub->next) {
         join = sub->data;
@@ -454,11 +400,11 @@ ngx_im_resume_connect(ngx_im_session_t *s)
 
         if (ngx_im_resume_again(join) == NGX_OK) {
             join->ready = 0;
-            more->nsubs++;
+            ext->nsubs++;
         }
     }
 
-    if (more->nsubs > 0) {
+    if (ext->nsubs > 0) {
         return;
     }
 
@@ -474,16 +420,16 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     ngx_memzero(&reply, sizeof(im_reply_t));
 
     reply.type = IM_REPLY_CONNECT;
-    reply.id = more->connect;
+    reply.id = ext->connect;
     reply.session = im_str_set(id, IM_UUID_LEN);
-    reply.data = im_str_set(more->data, more->data_len);
+    reply.data = im_str_set(ext->data, ext->data_len);
     reply.ping = s->conf->ping / 1000;
     reply.pong = 1;
     reply.ttl = ngx_im_session_ttl(s);
     reply.subs = subs;
     reply.nsubs = n;
 
-    more->connecting = 0;
+    ext->connecting = 0;
 
     for (sub = s->subs; sub; sub = sub->next) {
         ngx_im_resume_live(sub);
@@ -497,12 +443,12 @@ ngx_im_resume_connect(ngx_im_session_t *s)
 
     im_free(subs);
 
-    im_free(more->resumes);
-    im_free(more->data);
-    more->resumes = NULL;
-    more->nresumes = 0;
-    more->data = NULL;
-    more->data_len = 0;
+    im_free(ext->resumes);
+    im_free(ext->data);
+    ext->resumes = NULL;
+    ext->nresumes = 0;
+    ext->data = NULL;
+    ext->data_len = 0;
 }
 
 

@@ -8,7 +8,11 @@
  * token; where a webhook renews, it is asked at the end itself.
  */
 
-#include "ngx_im.h"
+#include "ngx_im_token.h"
+#include "ngx_im_command.h"
+#include "ngx_im_jwt.h"
+#include "ngx_im_webhook.h"
+#include "im_id.h"
 
 
 #define NGX_IM_TOKEN_RETRY  60       /* s: until a webhook is asked again */
@@ -24,7 +28,6 @@ static ngx_uint_t ngx_im_token_same_channels(ngx_im_session_t *s,
     const im_jwt_t *claims);
 static ngx_int_t ngx_im_token_renew(ngx_im_session_t *s,
     const im_command_t *command, const im_jwt_t *claims);
-static void ngx_im_token_due(ngx_im_session_t *s);
 static ngx_int_t ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub);
 static void ngx_im_token_ask(ngx_im_session_t *s, im_webhook_e kind,
     im_str_t topic);
@@ -34,10 +37,10 @@ static uint32_t ngx_im_token_time(int64_t when);
 ngx_int_t
 ngx_im_token_subscribe(ngx_im_session_t *s, const im_command_t *command)
 {
-    im_buf_t         arena;
-    im_jwt_t         claims;
-    ngx_int_t        rc;
-    ngx_im_grant_t   grant;
+    im_buf_t        arena;
+    im_jwt_t        claims;
+    ngx_int_t       rc;
+    ngx_im_grant_t  grant;
 
     im_buf_init(&arena, IM_JWT_ARENA);
 
@@ -62,11 +65,11 @@ ngx_im_token_subscribe(ngx_im_session_t *s, const im_command_t *command)
 ngx_int_t
 ngx_im_token_sub_refresh(ngx_im_session_t *s, const im_command_t *command)
 {
-    im_buf_t    arena;
-    im_jwt_t    claims;
-    im_sub_t   *sub;
-    ngx_int_t   rc;
-    im_reply_t  reply;
+    im_buf_t     arena;
+    im_jwt_t     claims;
+    im_sub_t    *sub;
+    ngx_int_t    rc;
+    im_reply_t   reply;
 
     sub = ngx_im_session_find_sub(s, command->topic);
 
@@ -293,14 +296,14 @@ ngx_im_token_same_channels(ngx_im_session_t *s, const im_jwt_t *claims)
 void
 ngx_im_token_expires(ngx_im_session_t *s, int64_t when)
 {
-    uint32_t        end;
-    ngx_im_more_t  *more;
+    uint32_t       end;
+    ngx_im_ext_t  *ext;
 
     end = ngx_im_token_time(when);
-    more = s->more;
+    ext = s->ext;
 
-    if (more != NULL && s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
-        more->refresh = end;
+    if (ext != NULL && s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
+        ext->refresh = end;
     }
 
     if (s->conf->proto->pings && end != 0) {
@@ -356,20 +359,20 @@ ngx_im_token_time(int64_t when)
 void
 ngx_im_token_schedule(ngx_im_session_t *s)
 {
-    uint32_t        next, now;
-    im_sub_t       *sub;
-    ngx_im_more_t  *more;
+    uint32_t       next, now;
+    im_sub_t      *sub;
+    ngx_im_ext_t  *ext;
 
-    more = s->more;
+    ext = s->ext;
 
-    if (more == NULL) {
+    if (ext == NULL) {
         return;
     }
 
     next = s->expires;
 
-    if (more->refresh && (next == 0 || more->refresh < next)) {
-        next = more->refresh;
+    if (ext->refresh && (next == 0 || ext->refresh < next)) {
+        next = ext->refresh;
     }
 
     for (sub = s->subs; sub; sub = sub->next) {
@@ -378,7 +381,7 @@ ngx_im_token_schedule(ngx_im_session_t *s)
         }
     }
 
-    im_list_remove(&more->expiry);
+    ngx_im_timer_unset(&ext->expiry);
 
     if (next == 0) {
         return;
@@ -386,82 +389,29 @@ ngx_im_token_schedule(ngx_im_session_t *s)
 
     now = ngx_time();
 
-    more->session = s;
-    more->due = ngx_max(next, now + 1);
+    ext->session = s;
 
-    im_list_insert_tail(&ngx_im_worker->expiry[more->due
-                                               % NGX_IM_WHEEL_SLOTS],
-                        &more->expiry);
+    ngx_im_timer_set(&ngx_im_worker->expiry, &ext->expiry,
+                     ngx_max(next, now + 1));
 }
 
 
-/* Tokens end by the clock; after a jump of it all are looked at. */
 void
-ngx_im_token_tick(ngx_im_worker_t *w)
+ngx_im_token_due(ngx_im_timer_t *timer)
 {
-    uint32_t  now;
+    uint32_t           now;
+    im_sub_t          *sub;
+    ngx_im_ext_t      *ext;
+    ngx_im_session_t  *s;
 
-    now = ngx_time();
-
-    if (now - w->expiry_time > NGX_IM_WHEEL_SLOTS) {
-        w->expiry_time = now - NGX_IM_WHEEL_SLOTS;
-    }
-
-    while (w->expiry_time != now) {
-        w->expiry_time++;
-        im_list_splice(&w->expired,
-                       &w->expiry[w->expiry_time % NGX_IM_WHEEL_SLOTS]);
-    }
-
-    if (!im_list_empty(&w->expired) && !w->expired_event.posted) {
-        ngx_post_event(&w->expired_event, &ngx_posted_events);
-    }
-}
-
-
-/* Tokens of many may end at once: some milliseconds of them a turn. */
-void
-ngx_im_token_handler(ngx_event_t *ev)
-{
-    uint64_t          end;
-    ngx_im_more_t    *more;
-    ngx_im_worker_t  *w;
-
-    w = ev->data;
-    end = ngx_im_clock() + NGX_IM_TURN;
-
-    while (!im_list_empty(&w->expired) && ngx_im_clock() < end) {
-        more = im_list_data(im_list_first(&w->expired), ngx_im_more_t, expiry);
-        im_list_remove(&more->expiry);
-
-        if (more->due > ngx_time()) {
-            im_list_insert_tail(&w->expiry[more->due % NGX_IM_WHEEL_SLOTS],
-                                &more->expiry);
-            continue;
-        }
-
-        ngx_im_token_due(more->session);
-    }
-
-    if (!im_list_empty(&w->expired) && !ev->posted) {
-        ngx_post_event(ev, &ngx_posted_next_events);
-    }
-}
-
-
-static void
-ngx_im_token_due(ngx_im_session_t *s)
-{
-    uint32_t        now;
-    im_sub_t       *sub;
-    ngx_im_more_t  *more;
+    ext = im_list_data(timer, ngx_im_ext_t, expiry);
+    s = ext->session;
 
     if (s->phase != NGX_IM_OPEN) {
         return;
     }
 
     now = ngx_time();
-    more = s->more;
 
     if (s->expires && s->expires <= now) {
         ngx_im_session_close(s, s->conf->proto->close_expired,
@@ -469,9 +419,9 @@ ngx_im_token_due(ngx_im_session_t *s)
         return;
     }
 
-    if (more->refresh && more->refresh <= now) {
-        more->refresh = now + NGX_IM_TOKEN_RETRY;
-        ngx_im_session_expires(s, more->refresh + s->conf->grace);
+    if (ext->refresh && ext->refresh <= now) {
+        ext->refresh = now + NGX_IM_TOKEN_RETRY;
+        ngx_im_session_expires(s, ext->refresh + s->conf->grace);
         ngx_im_token_ask(s, IM_WEBHOOK_REFRESH, im_str_set(NULL, 0));
     }
 

@@ -8,7 +8,14 @@
  * answer is there, so it has one question under way at most.
  */
 
-#include "ngx_im.h"
+#include "ngx_im_webhook.h"
+#include "ngx_im_auth.h"
+#include "ngx_im_backend.h"
+#include "ngx_im_command.h"
+#include "ngx_im_publish.h"
+#include "ngx_im_recv.h"
+#include "ngx_im_token.h"
+#include "im_id.h"
 #include "im_json.h"
 
 
@@ -66,7 +73,7 @@ ngx_im_webhook_ask(ngx_im_session_t *s, im_webhook_e kind,
 {
     ngx_im_webhook_t  *wh;
 
-    if (ngx_im_session_more(s) == NULL) {
+    if (ngx_im_session_ext(s) == NULL) {
         return NGX_ERROR;
     }
 
@@ -77,8 +84,8 @@ ngx_im_webhook_ask(ngx_im_session_t *s, im_webhook_e kind,
     }
 
     if (command->id != 0) {
-        s->more->busy = 1;
-        s->more->busy_id = command->id;
+        s->ext->busy = 1;
+        s->ext->busy_id = command->id;
     }
 
     return NGX_OK;
@@ -171,7 +178,7 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_t *wh)
     ask.method = command->method;
     ask.data = command->data;
 
-    ask.meta = im_str_set(s->more->meta, s->more->meta_len);
+    ask.meta = im_str_set(s->ext->meta, s->ext->meta_len);
 
     if (s->user != NULL) {
         ask.user = im_str_set(s->user->id, s->user->id_len);
@@ -222,7 +229,7 @@ ngx_im_webhook_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     }
 
     if (wh->command.id != 0) {
-        s->more->busy = 0;
+        s->ext->busy = 0;
     }
 
     im_buf_init(&arena, IM_WEBHOOK_ARENA);

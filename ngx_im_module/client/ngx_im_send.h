@@ -1,0 +1,65 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Out: what goes to the socket of a session.
+ */
+
+#ifndef NGX_IM_SEND_H
+#define NGX_IM_SEND_H
+
+
+#include "ngx_im_worker.h"
+
+
+void ngx_im_send_handler(ngx_event_t *wev);
+
+/*
+ * Queues bytes of this session alone (whole frames) and tries to send.
+ * NGX_ERROR: the session is closed.
+ */
+ngx_int_t ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame);
+
+/*
+ * Queues the close frame as the last thing this session gets.  NGX_AGAIN: wait
+ * for the peer's or for the deadline; else close the connection now.
+ */
+ngx_int_t ngx_im_send_close(ngx_im_session_t *s, im_str_t frame);
+
+/* The same for messages that a session has missed: no reason to close it. */
+ngx_int_t ngx_im_send_history(ngx_im_session_t *s, im_str_t frame);
+
+/* Bytes that wait for this session alone. */
+size_t ngx_im_send_waiting(ngx_im_session_t *s);
+
+/* Its replies are sent, or never will be. */
+void ngx_im_send_forget(ngx_im_session_t *s);
+
+/* The next flush is to look at this log. */
+void ngx_im_send_flushed(ngx_im_worker_t *w, im_log_t *log);
+
+/* Frames m in every log of the topic and marks them for the flush. */
+ngx_int_t ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
+    const im_message_t *m);
+
+/* sub is about to be left: what it owes of a frame that is under way stays. */
+ngx_int_t ngx_im_send_leave(ngx_im_session_t *s, im_sub_t *sub);
+
+/* Appends a whole frame to one log and marks it for the flush. */
+ngx_int_t ngx_im_send_log(ngx_im_worker_t *w, im_log_t *log, im_str_t frame,
+    uint64_t seq);
+
+/* Sends what this session has not got yet, as far as its socket takes it. */
+void ngx_im_send_session(ngx_im_session_t *s);
+
+/* More replies than a client may leave unread: stop reading from it. */
+ngx_uint_t ngx_im_send_crowded(ngx_im_session_t *s);
+
+/* Each second: closes who is too slow. */
+void ngx_im_send_tick(ngx_im_worker_t *w);
+
+/* After a batch: flushes now up to the budget, the rest in later turns. */
+void ngx_im_send_flush(ngx_im_worker_t *w);
+void ngx_im_flush_handler(ngx_event_t *ev);
+
+
+#endif /* NGX_IM_SEND_H */

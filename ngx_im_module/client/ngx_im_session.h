@@ -1,0 +1,298 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Sessions: one for each client connection of a worker.
+ */
+
+#ifndef NGX_IM_SESSION_H
+#define NGX_IM_SESSION_H
+
+
+#include "ngx_im_conf.h"
+#include "ngx_im_timer.h"
+#include "im_list.h"
+#include "im_buf.h"
+#include "im_ws.h"
+#include "im_hub.h"
+
+
+typedef struct ngx_im_session_s  ngx_im_session_t;
+
+
+typedef enum {
+    NGX_IM_FREE = 0,
+    NGX_IM_CONNECTING,       /* 101 sent, waits for the first frame */
+    NGX_IM_AUTHENTICATING,   /* logic has been asked */
+    NGX_IM_OPEN,
+    NGX_IM_CLOSING,          /* close frame queued or sent */
+    NGX_IM_CLOSED            /* to be freed in this turn */
+} ngx_im_phase_e;
+
+
+/* Who is at the other end, as the handshake saw it. */
+typedef struct {
+    u_char              id[16];          /* random, UUID of the session */
+    u_char              addr[16];
+    u_char              family;          /* AF_INET, AF_INET6, AF_UNIX */
+} ngx_im_peer_t;
+
+
+/* Names a session across turns; 0 is never valid. */
+typedef uint64_t  ngx_im_handle_t;       /* generation << 32 | index */
+
+
+/*
+ * Bytes for one session alone: pongs, room info, the close frame, and what TLS
+ * has refused once and wants to see again.
+ */
+typedef struct {
+    u_char           *data;
+    size_t            len;
+    size_t            size;
+    size_t            sent;
+    size_t            urgent;    /* go before the rest of an unfinished frame */
+    size_t            history;   /* of what waits: messages, no replies */
+} ngx_im_replies_t;
+
+
+/* Input that waits for the answer to a command before it. */
+typedef struct {
+    size_t            len;       /* of the message, or what is left of it */
+    size_t            rest;      /* of the bytes behind it */
+    uint8_t           opcode;
+    unsigned          message:1; /* there is one */
+    u_char            bytes[1];
+} ngx_im_held_t;
+
+
+/* The extension of a session: what only some sessions need. */
+typedef struct {
+    ngx_im_timer_t    expiry;    /* of worker->expiry */
+    im_list_t         throttled; /* in worker->throttled; self when not */
+    im_list_t         turn;      /* in worker->turns; self when not */
+    ngx_im_session_t *session;   /* whose this is, once it is there */
+    ngx_im_held_t    *held;
+    im_resume_t      *resumes;   /* of connect, until it is answered */
+    ngx_uint_t        nresumes;
+    u_char           *info;      /* JSON of the connection, or NULL */
+    u_char           *rooms;     /* JSON object: what may be joined */
+    u_char           *data;      /* JSON for the client, with the reply */
+    u_char           *meta;      /* JSON for webhooks */
+    size_t            info_len;
+    size_t            rooms_len;
+    size_t            data_len;
+    size_t            meta_len;
+    uint32_t          connect;   /* id of the command */
+    uint32_t          busy_id;   /* of the command that is under way */
+    uint32_t          refresh;   /* s: when the webhook is asked; 0: never */
+    uint16_t          nsubs;     /* of connect: not ready yet */
+    uint32_t          second;    /* in which so many commands came */
+    uint32_t          ncommands;
+    unsigned          connecting:1;  /* connect isn't answered */
+    unsigned          failed:1;  /* connect was refused */
+    unsigned          busy:1;    /* a command is under way: input waits */
+} ngx_im_ext_t;
+
+
+/* Who somebody is and what he may; strings are borrowed. */
+typedef struct {
+    im_str_t            user;            /* "": a guest */
+    im_str_t            name;
+    im_str_t            info;            /* JSON for others; "" none */
+    im_str_t            rooms;           /* JSON object with "rooms", or "" */
+    im_str_t            room;            /* to be joined; "" none */
+    im_str_t            data;            /* JSON for the client */
+    im_str_t            meta;            /* JSON for webhooks */
+    const im_str_t     *channels;        /* more topics to be joined */
+    ngx_uint_t          nchannels;
+    int64_t             expires;         /* s; 0: never */
+} ngx_im_identity_t;
+
+
+/* What a token or a backend adds to a subscription; strings are borrowed. */
+typedef struct {
+    im_str_t            info;            /* JSON for others; "" none */
+    im_str_t            data;            /* JSON for the client; "" none */
+    int64_t             expires;         /* s; 0: never */
+} ngx_im_grant_t;
+
+
+struct ngx_im_session_s {
+    uint32_t            free;            /* im_slab_t's */
+    uint32_t            generation;
+    uint32_t            index;
+    ngx_im_timer_t      deadline;        /* of worker->wheel */
+    im_list_t           all;             /* in worker->sessions */
+    im_list_t           user_link;       /* in user->sessions */
+    im_list_t           blocked;         /* in worker->blocked; self when not */
+    ngx_connection_t   *connection;
+    ngx_im_loc_conf_t  *conf;
+    im_user_t          *user;            /* NULL: guest */
+    im_sub_t           *subs;            /* from worker->subs, but `all` */
+    im_sub_t            everybody;       /* the broadcast topic's */
+    ngx_im_replies_t   *replies;         /* queued control bytes, or NULL */
+    ngx_im_ext_t      *ext;            /* or NULL */
+    im_buf_t           *message;         /* a partial message, or NULL */
+    u_char             *control;         /* a partial control frame, or NULL */
+    im_sub_t           *unfinished;      /* its frame is cut in the socket */
+    im_ws_t             ws;
+    uint64_t            bytes_in;
+    uint64_t            bytes_out;
+    uint32_t            start;           /* ngx_time() */
+    uint32_t            seen;            /* last bytes, by the wheel's time */
+    uint32_t            expires;         /* its identity's end; 0: never */
+    uint32_t            stuck;           /* ms: blocked since then */
+    uint32_t            new_time;        /* of nnew, ngx_time() */
+    uint16_t            nnew;            /* rooms that nobody had here */
+    uint16_t            close_code;
+    uint16_t            nrooms;          /* joined, for the log line */
+    uint8_t             phase;           /* ngx_im_phase_e */
+    uint8_t             ncontrol;
+    unsigned            close_sent:1;    /* our close frame is queued or out */
+    unsigned            close_received:1;
+    unsigned            pinged:1;        /* a ping of ours has no answer */
+    unsigned            pong_due:1;      /* the deadline is its answer's */
+    unsigned            positions:1;     /* im: with seq and epoch */
+    unsigned            sending:1;       /* ngx_im_send_session() runs */
+    ngx_im_peer_t       peer;
+    const char         *why;             /* for the log line */
+    u_char             *name;            /* u8 length and bytes, or NULL */
+};
+
+
+/* im_sub_t's flags */
+#define NGX_IM_SUB_SERVER      0x01      /* by connect or the server */
+#define NGX_IM_SUB_JOIN_LEAVE  0x02      /* is told who comes and goes */
+#define NGX_IM_SUB_CONNECT     0x04      /* by connect */
+
+
+/*
+ * How a subscription is to begin, while it is joining: sub->data.  Without one
+ * nobody waits for an answer.
+ */
+typedef struct {
+    im_list_t           link;            /* of who waits, or is to be served */
+    im_sub_t           *sub;
+    uint64_t            seq;             /* where the client was */
+    im_epoch_t          epoch;
+    uint32_t            id;              /* of the command */
+    im_str_t            data;            /* for the client; behind this */
+    unsigned            recover:1;       /* seq and epoch are given */
+    unsigned            strict:1;        /* no subscription with a hole */
+    unsigned            connect:1;       /* answered with connect */
+    unsigned            push:1;          /* by the server: told, not answered */
+    unsigned            ready:1;
+    unsigned            asked:1;         /* Redis, where the topic is */
+    unsigned            answered:1;
+} ngx_im_join_t;
+
+
+/* A subscription from the worker's slab. */
+typedef struct {
+    uint32_t            free;            /* im_slab_t's */
+    uint32_t            index;
+    u_char             *info;            /* u16 length and JSON, or NULL */
+    im_sub_t            sub;
+} ngx_im_sub_t;
+
+
+/* 16 random bytes, or as random as this system has them. */
+void ngx_im_session_random(u_char *id);
+
+/* Why no session more can be taken now, static text; NULL: it can. */
+const char *ngx_im_session_limit(ngx_im_worker_t *w);
+
+/*
+ * A room that nobody follows here costs Redis keys: NGX_BUSY, when this worker
+ * or this session has come with too many of them lately.
+ */
+ngx_int_t ngx_im_session_new_room(ngx_im_session_t *s, im_str_t topic);
+
+/*
+ * Takes over c, detached by the caller.  NULL: no memory, c is the caller's.
+ */
+ngx_im_session_t *ngx_im_session_create(ngx_im_worker_t *w,
+    ngx_connection_t *c, ngx_im_loc_conf_t *ilcf, ngx_im_peer_t *peer);
+ngx_im_handle_t ngx_im_session_handle(ngx_im_session_t *s);
+ngx_im_session_t *ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h);
+
+/* The live session that has this UUID, or NULL. */
+ngx_im_session_t *ngx_im_session_by_id(ngx_im_worker_t *w,
+    const u_char id[16]);
+
+/* The only setter of phase. */
+void ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase);
+
+/*
+ * Ends a session: queues a close frame where the peer can still take one
+ * (code 0: none) and closes the connection once it is out, in a later turn.
+ * why is static text for the log.  A second call is harmless; after it the
+ * caller touches nothing of the session.
+ */
+void ngx_im_session_close(ngx_im_session_t *s, ngx_uint_t code,
+    const char *why);
+
+/* The same with words of somebody else's for the client; "": why. */
+void ngx_im_session_close_reason(ngx_im_session_t *s, ngx_uint_t code,
+    im_str_t reason, const char *why);
+
+/* Its extension, created at first use.  NULL: no memory. */
+ngx_im_ext_t *ngx_im_session_ext(ngx_im_session_t *s);
+
+/*
+ * Identity is settled: joins broadcast, the inbox, the room and the channels;
+ * the session is open.
+ */
+void ngx_im_session_open(ngx_im_session_t *s, const ngx_im_identity_t *id);
+
+/*
+ * join, or NULL, becomes the subscription's; it is freed on failure.  NULL: no
+ * memory or too many topics.
+ */
+im_sub_t *ngx_im_session_join(ngx_im_session_t *s, im_str_t topic,
+    ngx_im_join_t *join, ngx_uint_t flags);
+
+/* It follows as many topics as it may. */
+ngx_uint_t ngx_im_session_full(ngx_im_session_t *s);
+
+/* NULL: it doesn't follow that. */
+im_sub_t *ngx_im_session_find_sub(ngx_im_session_t *s, im_str_t topic);
+void ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub);
+void ngx_im_session_leave_all(ngx_im_session_t *s);
+
+/* Called by sync when a joining subscription's topic is live. */
+void ngx_im_session_joined(ngx_im_session_t *s, im_sub_t *sub);
+
+/* JSON of the connection for others; "" none. */
+im_str_t ngx_im_session_info(ngx_im_session_t *s);
+
+/* JSON of the subscription, for others: "" none.  Not of the broadcast. */
+im_str_t ngx_im_session_sub_info(im_sub_t *sub);
+void ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info);
+
+/* Its deadline has come. */
+void ngx_im_session_due(ngx_im_timer_t *timer);
+
+/* Frees the sessions that were closed. */
+void ngx_im_session_closed_handler(ngx_event_t *ev);
+
+/* Sets the next look at this session, in seconds from now. */
+void ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds);
+
+/*
+ * The session ends at that time (s), with the protocol's code for it, unless
+ * this is called again; 0: it doesn't.
+ */
+void ngx_im_session_expires(ngx_im_session_t *s, int64_t when);
+
+/* Its identity goes on until then (s; 0: for ever); info "": as it was. */
+void ngx_im_session_renew(ngx_im_session_t *s, int64_t expires, im_str_t info);
+
+/* Seconds until its identity is over, as a client is told; 0: never. */
+uint32_t ngx_im_session_ttl(ngx_im_session_t *s);
+
+/* "127.0.0.1" into buf (NGX_SOCKADDR_STRLEN); the length. */
+size_t ngx_im_session_addr(ngx_im_session_t *s, u_char *buf);
+
+
+#endif /* NGX_IM_SESSION_H */

@@ -1,0 +1,74 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * What is done later: wheels of timers, and lists that are served in turns.
+ *
+ * A turn serves a list for some milliseconds and leaves the rest to the next
+ * iteration of the event loop, so that many at once don't stall the worker.
+ */
+
+#ifndef NGX_IM_TIMER_H
+#define NGX_IM_TIMER_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "im_list.h"
+
+
+#define NGX_IM_WHEEL_SLOTS  512      /* of one second each */
+
+
+/* NGX_AGAIN: q can't be served now. */
+typedef ngx_int_t (*ngx_im_turn_pt)(im_list_t *q, void *data);
+
+typedef struct {
+    im_list_t         list;
+    ngx_im_turn_pt    serve;
+    void             *data;          /* of serve */
+    ngx_msec_t        retry;         /* for what can't be served now */
+    ngx_event_t       event;
+} ngx_im_turn_t;
+
+
+typedef struct {
+    im_list_t         link;          /* self: not set */
+    uint32_t          at;            /* s of its wheel's time */
+} ngx_im_timer_t;
+
+
+typedef void (*ngx_im_timer_pt)(ngx_im_timer_t *timer);
+
+/* Its time goes on by ngx_im_wheel_advance() alone. */
+typedef struct {
+    im_list_t         slots[NGX_IM_WHEEL_SLOTS];
+    uint32_t          time;          /* s, of the last slot that was due */
+    ngx_im_timer_pt   handler;
+    ngx_im_turn_t     due;
+} ngx_im_wheel_t;
+
+
+/* serve gets each link of the list once it is removed; it may free it. */
+void ngx_im_turn_init(ngx_im_turn_t *turn, ngx_im_turn_pt serve, void *data,
+    ngx_log_t *log);
+
+/* Moves q from the list that it is in. */
+void ngx_im_turn_add(ngx_im_turn_t *turn, im_list_t *q);
+
+void ngx_im_wheel_init(ngx_im_wheel_t *wheel, ngx_im_timer_pt handler,
+    ngx_log_t *log);
+
+/* Timers up to now are due; after a jump of the time all are looked at. */
+void ngx_im_wheel_advance(ngx_im_wheel_t *wheel, uint32_t now);
+
+void ngx_im_timer_init(ngx_im_timer_t *timer);
+
+/* at is later than the wheel's time. */
+void ngx_im_timer_set(ngx_im_wheel_t *wheel, ngx_im_timer_t *timer,
+    uint32_t at);
+void ngx_im_timer_unset(ngx_im_timer_t *timer);
+
+
+#endif /* NGX_IM_TIMER_H */

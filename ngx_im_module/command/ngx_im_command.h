@@ -1,0 +1,37 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Commands of clients.
+ */
+
+#ifndef NGX_IM_COMMAND_H
+#define NGX_IM_COMMAND_H
+
+
+#include "ngx_im_worker.h"
+
+
+/*
+ * The commands of a message one by one.  NGX_AGAIN: rest waits until one
+ * before it is answered; NGX_ERROR: the session is closed.
+ */
+ngx_int_t ngx_im_command_message(ngx_im_session_t *s, uint8_t opcode,
+    im_str_t *rest);
+
+/* A second has begun: who had too many commands goes on. */
+void ngx_im_command_tick(ngx_im_worker_t *w);
+
+/* Input of this session has to wait. */
+ngx_uint_t ngx_im_command_waits(ngx_im_session_t *s);
+
+/* NGX_ERROR: the session is closed. */
+ngx_int_t ngx_im_command_reply(ngx_im_session_t *s, const im_reply_t *reply);
+ngx_int_t ngx_im_command_error(ngx_im_session_t *s, uint32_t id,
+    im_error_e error);
+
+/* A token or a backend lets it subscribe; the answer follows. */
+ngx_int_t ngx_im_command_granted(ngx_im_session_t *s,
+    const im_command_t *command, const ngx_im_grant_t *grant);
+
+
+#endif /* NGX_IM_COMMAND_H */

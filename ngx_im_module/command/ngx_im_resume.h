@@ -1,0 +1,33 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * How subscriptions begin, and how they go on after a hole.
+ */
+
+#ifndef NGX_IM_RESUME_H
+#define NGX_IM_RESUME_H
+
+
+#include "ngx_im_session.h"
+
+
+/* A place that a client names; one that can't be is no place at all. */
+void ngx_im_join_since(ngx_im_join_t *join, const im_position_t *since);
+
+/* All topics of connect are joined: it is answered once they are ready. */
+void ngx_im_resume_opened(ngx_im_session_t *s);
+
+/* Starts what is to be told to sub, whose topic is live. */
+void ngx_im_resume_add(im_sub_t *sub);
+
+/* sub has got to where its log was cut: it ends, and is told. */
+void ngx_im_resume_cut(ngx_im_session_t *s, im_sub_t *sub);
+
+/* sub is not joining any more. */
+void ngx_im_resume_forget(im_sub_t *sub);
+
+/* Answers a join of worker->ready; data is the worker. */
+ngx_int_t ngx_im_resume_serve(im_list_t *q, void *data);
+
+
+#endif /* NGX_IM_RESUME_H */

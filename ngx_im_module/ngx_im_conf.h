@@ -1,0 +1,108 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The configuration of the module: read-only once workers run.
+ */
+
+#ifndef NGX_IM_CONF_H
+#define NGX_IM_CONF_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "im_types.h"
+#include "im_proto.h"
+#include "im_rule.h"
+#include "im_webhook.h"
+
+
+#define NGX_IM_TOKEN_LEN  16
+
+
+/* nginx may be built without TLS */
+#if (NGX_SSL || NGX_COMPAT)
+#define ngx_im_tls(c)  ((c)->ssl != NULL)
+#else
+#define ngx_im_tls(c)  0
+#endif
+
+
+/* What changes in a worker: ngx_im_worker.h. */
+typedef struct ngx_im_worker_s  ngx_im_worker_t;
+
+
+typedef struct {
+    ngx_addr_t       *addr;          /* resolved at configuration */
+    ngx_str_t         name;          /* as configured, for logs */
+    ngx_str_t         user;
+    ngx_str_t         password;
+    ngx_str_t         prefix;        /* "im:" */
+    ngx_uint_t        db;
+    ngx_uint_t        partitions;    /* 0: what Redis has */
+    ngx_msec_t        timeout;       /* connect, and PING unanswered */
+    ngx_msec_t        refresh;       /* routes are told again */
+} ngx_im_redis_conf_t;
+
+
+/* http{} */
+typedef struct {
+    ngx_im_redis_conf_t  redis;
+    ngx_str_t            node;
+    ngx_str_t            token;          /* random, of this nginx instance,
+                                            the zone's after a reload */
+    im_rules_t           rules;
+    ngx_shm_zone_t      *zone;
+    ngx_uint_t           max_sessions;         /* im_limit sessions=, worker */
+    ngx_uint_t           max_sessions_per_ip;  /* per_ip=, of the node */
+    ngx_uint_t           max_sessions_per_user; /* per_user=, of a worker */
+    ngx_uint_t           max_unauthenticated;  /* unauthenticated=, worker */
+    ngx_uint_t           handshakes;           /* a second and worker */
+    ngx_uint_t           signatures;           /* a second and worker */
+    ngx_uint_t           commands;             /* of a session, a second */
+    ngx_uint_t           topics_per_session;   /* topics= */
+    ngx_uint_t           new_rooms;            /* a second and worker */
+    size_t               log_bytes;            /* topic_log=, of one topic */
+    size_t               logs_bytes;           /* logs=, of a worker */
+    size_t               recovery_bytes;       /* recovery=, of an answer */
+    size_t               windows_bytes;        /* windows=, of a worker */
+    ngx_uint_t           budget;               /* sessions a turn of a flush */
+    ngx_msec_t           drain;
+    ngx_array_t          comets;         /* those with topics, by pointer */
+    ngx_array_t         *jwt_keys;       /* of ngx_im_jwt_key_t *, or NULL */
+    unsigned             enabled:1;            /* some location has im_comet */
+} ngx_im_main_conf_t;
+
+
+typedef enum {
+    NGX_IM_AUTH_NONE = 0,
+    NGX_IM_AUTH_TOKEN,
+    NGX_IM_AUTH_JWT
+} ngx_im_auth_e;
+
+
+/* location{} */
+typedef struct {
+    const im_proto_t    *proto;          /* NULL: no im_comet here */
+    ngx_uint_t           auth;           /* ngx_im_auth_e */
+    ngx_str_t            connect;        /* URI of im_connect */
+    ngx_str_t            webhooks[IM_WEBHOOKS];  /* URIs of im_webhook */
+    ngx_msec_t           ping;           /* im_ping: interval, default 25s */
+    ngx_msec_t           pong;           /* im_ping timeout=: silence allowed */
+    ngx_msec_t           auth_timeout;   /* im_limit auth_timeout= */
+    ngx_msec_t           refresh;        /* im_limit refresh=, behind an end */
+    uint32_t             grace;          /* the same in s */
+    size_t               max_message;    /* im_limit message=, default 64k */
+    size_t               max_replies;    /* im_limit replies=, bytes queued */
+    ngx_array_t         *origins;        /* of ngx_str_t, NULL: any */
+    ngx_im_main_conf_t  *main;
+    ngx_http_core_loc_conf_t *clcf;
+    ngx_http_core_srv_conf_t *cscf;
+} ngx_im_loc_conf_t;
+
+
+extern ngx_module_t  ngx_im_module;
+
+
+#endif /* NGX_IM_CONF_H */

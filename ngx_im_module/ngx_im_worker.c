@@ -1,0 +1,163 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The life of a worker: what it begins with, its tick, and its end.
+ */
+
+#include "ngx_im.h"
+#include "ngx_im_worker.h"
+#include "ngx_im_command.h"
+#include "ngx_im_resume.h"
+#include "ngx_im_token.h"
+
+
+#define NGX_IM_SESSIONS_BLOCK  256
+#define NGX_IM_SUBS_BLOCK      512
+#define NGX_IM_CHUNK_SIZE      16384
+#define NGX_IM_READ_SIZE       65536
+#define NGX_IM_SCRATCH_MAX     (1024 * 1024 * 1024)
+#define NGX_IM_RESUME_RETRY    50       /* ms */
+
+
+static ngx_int_t ngx_im_worker_memory(ngx_im_worker_t *w);
+static void ngx_im_worker_events(ngx_im_worker_t *w);
+static void ngx_im_worker_event(ngx_im_worker_t *w, ngx_event_t *ev,
+    ngx_event_handler_pt handler);
+static void ngx_im_worker_tick(ngx_event_t *ev);
+
+
+ngx_im_worker_t  *ngx_im_worker;
+
+
+ngx_int_t
+ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
+{
+    ngx_im_worker_t  *w;
+
+    w = im_calloc(sizeof(ngx_im_worker_t));
+    if (w == NULL) {
+        return NGX_ERROR;
+    }
+
+    w->conf = imcf;
+    w->log = cycle->log;
+
+    if (ngx_im_worker_memory(w) != NGX_OK || ngx_im_zone_attach(w) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_im_worker_events(w);
+
+    ngx_im_worker = w;
+
+    return imcf->enabled ? ngx_im_sync_init(w) : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_worker_memory(ngx_im_worker_t *w)
+{
+    u_char      seed[16];
+    uint64_t    words[2];
+    ngx_uint_t  partitions;
+
+    im_list_init(&w->sessions);
+    im_list_init(&w->closed);
+    im_list_init(&w->blocked);
+    im_list_init(&w->flush);
+    im_list_init(&w->throttled);
+    im_list_init(&w->turns);
+
+    im_slab_init(&w->sessions_slab, sizeof(ngx_im_session_t),
+                 NGX_IM_SESSIONS_BLOCK);
+    im_slab_init(&w->subs_slab, sizeof(ngx_im_sub_t), NGX_IM_SUBS_BLOCK);
+    im_buf_init(&w->scratch, NGX_IM_SCRATCH_MAX);
+    im_buf_init(&w->arena, NGX_IM_SCRATCH_MAX);
+    im_buf_init(&w->recovery, NGX_IM_SCRATCH_MAX);
+
+    w->in = im_alloc(NGX_IM_READ_SIZE);
+    w->in_size = NGX_IM_READ_SIZE;
+
+    if (w->in == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_im_session_random(seed);
+    ngx_memcpy(words, seed, sizeof(words));
+
+    partitions = w->conf->redis.partitions;
+
+    return im_hub_init(&w->hub, words, partitions ? partitions : IM_PARTITIONS,
+                       NGX_IM_CHUNK_SIZE);
+}
+
+
+static void
+ngx_im_worker_events(ngx_im_worker_t *w)
+{
+    ngx_im_wheel_init(&w->wheel, ngx_im_session_due, w->log);
+    ngx_im_wheel_init(&w->expiry, ngx_im_token_due, w->log);
+
+    ngx_im_turn_init(&w->ready, ngx_im_resume_serve, w, w->log);
+    w->ready.retry = NGX_IM_RESUME_RETRY;
+
+    ngx_im_worker_event(w, &w->flush_event, ngx_im_flush_handler);
+    ngx_im_worker_event(w, &w->close_event, ngx_im_session_closed_handler);
+    ngx_im_worker_event(w, &w->tick, ngx_im_worker_tick);
+
+    w->tick.cancelable = 1;
+    ngx_add_timer(&w->tick, 1000);
+}
+
+
+static void
+ngx_im_worker_event(ngx_im_worker_t *w, ngx_event_t *ev,
+    ngx_event_handler_pt handler)
+{
+    ev->handler = handler;
+    ev->data = w;
+    ev->log = w->log;
+}
+
+
+void
+ngx_im_worker_exit(ngx_cycle_t *cycle)
+{
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    if (w == NULL) {
+        return;
+    }
+
+    if (w->sync != NULL) {
+        ngx_im_sync_exit(w);
+    }
+
+    ngx_im_zone_detach(w);
+
+    ngx_im_worker = NULL;
+}
+
+
+static void
+ngx_im_worker_tick(ngx_event_t *ev)
+{
+    ngx_im_worker_t  *w;
+
+    w = ev->data;
+
+    ngx_im_wheel_advance(&w->wheel, w->wheel.time + 1);
+    ngx_im_wheel_advance(&w->expiry, ngx_time());
+
+    ngx_im_command_tick(w);
+    ngx_im_send_tick(w);
+
+    w->counters->log_bytes = w->hub.logs.bytes;
+    w->counters->link = w->sync ? ngx_im_sync_link(w) : NGX_IM_LINK_DOWN;
+
+    if (!ngx_exiting || w->nsessions) {
+        ngx_add_timer(ev, 1000);
+    }
+}

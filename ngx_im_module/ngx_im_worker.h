@@ -1,0 +1,83 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * One struct holds all that changes in a worker.
+ */
+
+#ifndef NGX_IM_WORKER_H
+#define NGX_IM_WORKER_H
+
+
+#include "ngx_im_conf.h"
+#include "ngx_im_zone.h"
+#include "ngx_im_session.h"
+#include "im_list.h"
+#include "im_buf.h"
+#include "im_slab.h"
+#include "im_hub.h"
+
+
+/* The end of a worker: whose turn is when. */
+typedef struct {
+    ngx_event_t         event;           /* not cancelable */
+    ngx_im_handle_t    *order;           /* n sessions, shuffled */
+    ngx_uint_t          n;
+    ngx_uint_t          next;            /* of order */
+    ngx_msec_t          time;            /* of the last turn */
+    ngx_msec_t          done;            /* ms of im_drain */
+} ngx_im_drain_t;
+
+
+struct ngx_im_worker_s {
+    ngx_im_main_conf_t *conf;
+    ngx_log_t          *log;             /* cycle's */
+    im_hub_t            hub;
+    im_slab_t           sessions_slab;
+    im_slab_t           subs_slab;
+    im_list_t           sessions;
+    im_list_t           closed;          /* to be freed by close_event */
+    im_list_t           blocked;         /* sessions, the longest so first */
+    im_list_t           flush;           /* logs with pending subscriptions */
+    ngx_im_wheel_t      wheel;           /* deadlines; stands while it does */
+    ngx_im_wheel_t      expiry;          /* ends of tokens, by the clock */
+    ngx_im_turn_t       ready;           /* joins to be served */
+    ngx_uint_t          nsessions;
+    ngx_uint_t          nunauthenticated;
+    ngx_uint_t          nusers;
+    ngx_uint_t          ntopics;
+    ngx_uint_t          nhandshakes;     /* in the second handshake_time */
+    time_t              handshake_time;
+    ngx_uint_t          nnew;            /* rooms, in the second new_time */
+    time_t              new_time;
+    im_list_t           throttled;       /* commands wait for a second */
+    im_list_t           turns;           /* who waits to ask, input held */
+    ngx_uint_t          nqueries;        /* of presence and history, out */
+    ngx_event_t         flush_event;
+    ngx_event_t         close_event;
+    ngx_event_t         tick;            /* 1 s, cancelable */
+    ngx_im_drain_t      drain;
+    size_t              reply_bytes;     /* allocated for replies */
+    im_buf_t            recovery;        /* messages of an answer */
+    im_buf_t            scratch;         /* frames being encoded */
+    im_buf_t            arena;           /* decoded strings */
+    u_char             *in;              /* read buffer, of all sessions */
+    size_t              in_size;
+    ngx_im_counters_t  *counters;        /* in the zone */
+    ngx_uint_t          zone_slot;
+    ngx_str_t           id;              /* NODE.SLOT.START */
+    struct ngx_im_redis_s *redis;
+    struct ngx_im_sync_s *sync;
+    struct ngx_im_backend_s *backend;
+    struct ngx_im_jwt_s *jwt;
+    unsigned            draining:1;
+};
+
+
+extern ngx_im_worker_t  *ngx_im_worker;  /* NULL outside workers */
+
+
+ngx_int_t ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf);
+void ngx_im_worker_exit(ngx_cycle_t *cycle);
+
+
+#endif /* NGX_IM_WORKER_H */
