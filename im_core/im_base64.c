@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Base64 in.
+ * Base64, both ways.
  */
 
 #include "im_base64.h"
@@ -11,6 +11,36 @@
 
 
 static u_char im_base64_digit(u_char c, im_uint_t flags);
+
+
+void
+im_base64_encode(im_buf_t *b, im_str_t bytes)
+{
+    size_t     i, n;
+    u_char    *p;
+    uint32_t   bits;
+
+    static const char  digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "abcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    p = im_buf_reserve(b, (bytes.len + 2) / 3 * 4);
+    if (p == NULL) {
+        return;
+    }
+
+    for (i = 0; i < bytes.len; i += 3) {
+        n = im_min(bytes.len - i, 3);
+
+        bits = (uint32_t) bytes.data[i] << 16;
+        bits |= n > 1 ? (uint32_t) bytes.data[i + 1] << 8 : 0;
+        bits |= n > 2 ? bytes.data[i + 2] : 0;
+
+        *p++ = (u_char) digits[bits >> 18];
+        *p++ = (u_char) digits[bits >> 12 & 0x3f];
+        *p++ = (u_char) (n > 1 ? digits[bits >> 6 & 0x3f] : '=');
+        *p++ = (u_char) (n > 2 ? digits[bits & 0x3f] : '=');
+    }
+}
 
 
 im_int_t

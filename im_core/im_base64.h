@@ -1,7 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * Base64 (RFC 4648), read strictly: one text for each sequence of bytes.
+ * Base64 (RFC 4648).  The decoder is strict: each sequence of bytes has one
+ * text.
  */
 
 #ifndef IM_BASE64_H
@@ -14,6 +15,9 @@
 
 #define IM_BASE64_URL  1         /* "-_" for "+/", and no padding */
 
+
+/* Appends the text of bytes, with padding. */
+void im_base64_encode(im_buf_t *b, im_str_t bytes);
 
 /*
  * Appends the bytes of text to b; *bytes is where they are until b moves.

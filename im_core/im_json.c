@@ -16,6 +16,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "im_json.h"
+#include "im_base64.h"
 #include "im_list.h"
 #include "im_utf8.h"
 
@@ -273,6 +274,15 @@ im_json_add_string(im_buf_t *b, im_str_t s)
     }
 
     im_buf_add(b, "\"", 1);
+}
+
+
+void
+im_json_add_base64(im_buf_t *b, im_str_t bytes)
+{
+    im_buf_add_z(b, "\"");
+    im_base64_encode(b, bytes);
+    im_buf_add_z(b, "\"");
 }
 
 

@@ -85,5 +85,8 @@ im_int_t im_json_check(im_str_t text);
 /* Appends "..." with what JSON wants escaped; invalid UTF-8 becomes U+FFFD. */
 void im_json_add_string(im_buf_t *b, im_str_t s);
 
+/* Bytes as a string in base64. */
+void im_json_add_base64(im_buf_t *b, im_str_t bytes);
+
 
 #endif /* IM_JSON_H */

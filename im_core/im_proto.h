@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Client protocols as tables: adding one is one file and one row.
+ * Client protocols as tables.  A protocol is one file and one row in im_wire.c.
  */
 
 #ifndef IM_PROTO_H
@@ -11,16 +11,7 @@
 #include "im_types.h"
 #include "im_buf.h"
 #include "im_push.h"
-
-
-/* A form in which a topic's messages are framed; index of im_wires[]. */
-typedef enum {
-    IM_WIRE_IM = 0,
-    IM_WIRE_IM_SEQ,          /* with seq and epoch */
-    IM_WIRE_CENTRIFUGE,
-    IM_WIRE_CENTRIFUGE_JOIN, /* and who comes and goes */
-    IM_WIRE_MAX
-} im_wire_e;
+#include "im_transport.h"
 
 
 /* What is framed: one message at its place in a topic. */
@@ -31,19 +22,6 @@ typedef struct {
     const im_envelope_t  *envelope;
     unsigned              numbered:1;  /* the topic has history */
 } im_message_t;
-
-
-struct im_reply_s;
-
-typedef struct {
-    const char  *name;
-    /* Appends the whole frame, ready for the wire. */
-    void       (*encode)(im_buf_t *b, const im_message_t *m);
-    /* The same for PUSH_JOIN and PUSH_LEAVE; NULL: isn't told of them. */
-    void       (*push)(im_buf_t *b, const struct im_reply_s *reply);
-} im_wire_t;
-
-extern const im_wire_t  im_wires[IM_WIRE_MAX];
 
 
 /* Where a client stands in a topic. */
@@ -206,7 +184,7 @@ typedef struct {
 } im_subscribed_t;
 
 
-typedef struct im_reply_s {
+typedef struct {
     im_reply_e              type;
     uint32_t                id;
     uint16_t                error;       /* im_error_e, or 0: code, reason */
@@ -227,89 +205,89 @@ typedef struct im_reply_s {
 } im_reply_t;
 
 
-typedef struct {
-    const char  *name;       /* of im_comet protocol= */
-    const char  *subprotocol;    /* of WebSocket, where one is asked for */
-    uint8_t      wire;
-    uint8_t      wire_positions; /* where command.positions is set */
-    uint8_t      wire_join;      /* where join_leave is */
-    unsigned     topics:1;   /* has rooms, inbox, broadcast */
-    unsigned     connects:1; /* must send CONNECT before it is open */
-    unsigned     pings:1;    /* by messages of its own, not WebSocket's */
-    unsigned     webhooks:1; /* has commands that a backend is asked about */
-    uint16_t     close_drain;    /* reload, quit: reconnect */
-    uint16_t     close_slow;
-    uint16_t     close_expired;  /* the token that opened it */
-    uint16_t     close_stale;    /* no first message in time */
-    uint16_t     close_busy;     /* try again later */
-    uint16_t     close_refused;
-    uint16_t     close_token;    /* nobody's; 0: that makes a guest */
-    uint16_t     close_pong;     /* no answer to a ping; 0: no close frame */
-    uint16_t     close_limit;    /* too many sessions of a user */
-    uint16_t     close_kicked;   /* by the backend, which says no other */
-    /*
-     * Takes the first command off *rest, a whole client message (opcode
-     * IM_WS_TEXT or BINARY) or what is left of it; the caller goes on until it
-     * is empty.  connected: after CONNECT was accepted.  arena is reset by the
-     * caller.  Nothing is left after a FAULT.
-     */
-    void       (*decode)(im_str_t *rest, uint8_t opcode, int connected,
-                    im_buf_t *arena, im_command_t *command);
-    /*
-     * Appends whole frames, or nothing where the protocol has none for it.
-     * NULL: it has none at all.
-     */
-    void       (*reply)(im_buf_t *b, const im_reply_t *reply);
-} im_proto_t;
-
-extern const im_proto_t  im_protos[];      /* ended by name NULL */
-
-const im_proto_t *im_proto_find(im_str_t name);
-
-
-/* What the rows of im_wires[] and im_protos[] point to. */
-void im_proto_im_encode(im_buf_t *b, const im_message_t *m);
-void im_proto_im_encode_seq(im_buf_t *b, const im_message_t *m);
-void im_proto_im_decode(im_str_t *rest, uint8_t opcode, int connected,
-    im_buf_t *arena, im_command_t *command);
-void im_proto_im_reply(im_buf_t *b, const im_reply_t *reply);
-
-void im_proto_centrifuge_encode(im_buf_t *b, const im_message_t *m);
-void im_proto_centrifuge_decode(im_str_t *rest, uint8_t opcode, int connected,
-    im_buf_t *arena, im_command_t *command);
-void im_proto_centrifuge_reply(im_buf_t *b, const im_reply_t *reply);
-
-/* centrifuge: one publication, one client; objects, for the server API too. */
-void im_proto_centrifuge_add_message(im_buf_t *b, const im_message_t *m);
-void im_proto_centrifuge_add_client(im_buf_t *b, const im_client_t *client);
-
-void im_proto_echo_decode(im_str_t *rest, uint8_t opcode, int connected,
-    im_buf_t *arena, im_command_t *command);
-
-
-/*
- * For the codecs: what is appended between the two becomes one text frame
- * (the length of its header is known at the end only).
- */
-size_t im_proto_frame_start(im_buf_t *b);
-void im_proto_frame_end(im_buf_t *b, size_t start);
-
-/* A JSON string. */
-void im_proto_add_base64(im_buf_t *b, im_str_t data);
-
-
-/* im: op 4 (protocol page). members: count pairs of user id and name. */
+/* A user in a room, as followers of the room see them. */
 typedef struct {
     im_str_t  user;
     im_str_t  name;
-} im_member_t;
+} im_room_user_t;
+
+
+typedef struct {
+    im_str_t               room;     /* without "r:" */
+    uint64_t               count;
+    const im_room_user_t  *users;    /* in any order; of equal ones the last */
+    im_uint_t              n;        /* counts; n may be less than count */
+} im_room_info_t;
+
 
 /*
- * Whole frame.  room is the name, without "r:"; roomId is -1 when that is not
- * a decimal int32.  Members in any order; of equal users the last one counts.
+ * A form in which followers of a topic get its messages.  Each callback appends
+ * whole frames; but for message, NULL: the form has nothing of the kind.
  */
-void im_proto_im_room_info(im_buf_t *b, im_str_t room, uint64_t count,
-    const im_member_t *members, im_uint_t n);
+typedef struct {
+    void      (*message)(im_buf_t *b, const im_transport_t *transport,
+                   const im_message_t *m);
+    /* PUSH_JOIN and PUSH_LEAVE */
+    void      (*presence)(im_buf_t *b, const im_transport_t *transport,
+                   const im_reply_t *reply);
+    /*
+     * The topic goes on at sub->at, with all messages if sub->recovered.
+     * IM_DECLINED: followers can't be told that, they have to begin anew.
+     */
+    im_int_t  (*moved)(im_buf_t *b, const im_transport_t *transport,
+                   const im_subscribed_t *sub);
+    void      (*room_info)(im_buf_t *b, const im_transport_t *transport,
+                   const im_room_info_t *info);
+} im_form_t;
+
+
+/* What a client may want of a topic beside its messages. */
+typedef enum {
+    IM_FORM_PLAIN = 0,
+    IM_FORM_POSITIONS,       /* command.positions */
+    IM_FORM_JOINS,           /* join_leave */
+    IM_FORMS
+} im_form_e;
+
+
+typedef struct {
+    const char       *name;      /* of im_comet protocol= */
+    const char       *subprotocol;   /* of WebSocket, if a client asks */
+    const im_form_t  *forms[IM_FORMS];
+    unsigned          topics:1;  /* has rooms, inbox, broadcast */
+    unsigned          connects:1;    /* must send CONNECT before it is open */
+    unsigned          pings:1;   /* by messages of its own */
+    unsigned          webhooks:1;    /* a backend is asked about commands */
+    uint16_t          close_drain;   /* reload, quit: reconnect */
+    uint16_t          close_slow;
+    uint16_t          close_expired; /* the token that opened it */
+    uint16_t          close_stale;   /* no first message in time */
+    uint16_t          close_busy;    /* try again later */
+    uint16_t          close_refused;
+    uint16_t          close_token;   /* nobody's; 0: that makes a guest */
+    uint16_t          close_pong;    /* no answer to a ping; 0: no frame */
+    uint16_t          close_limit;   /* too many sessions of a user */
+    uint16_t          close_kicked;  /* by the backend, which says no other */
+    /*
+     * Takes the first command off *rest, a whole client message or what is
+     * left of it; the caller goes on until it is empty.  connected: after
+     * CONNECT was accepted.  The caller resets arena.  Nothing is left after a
+     * FAULT.
+     */
+    void            (*decode)(im_str_t *rest, int connected, im_buf_t *arena,
+                         im_command_t *command);
+    /*
+     * Appends whole frames, or nothing if the protocol has none for it.  NULL:
+     * it has none at all.
+     */
+    void            (*reply)(im_buf_t *b, const im_transport_t *transport,
+                         const im_reply_t *reply);
+} im_proto_t;
+
+
+extern const im_proto_t  im_proto_im;
+extern const im_proto_t  im_proto_centrifuge;
+extern const im_proto_t  im_proto_echo;
 
 
 #endif /* IM_PROTO_H */

@@ -8,7 +8,7 @@
  * subscriptions) is refused here.
  */
 
-#include "im_proto.h"
+#include "im_proto_centrifuge.h"
 #include "im_json.h"
 #include "im_key.h"
 
@@ -79,6 +79,8 @@ typedef struct {
 } im_proto_centrifuge_method_t;
 
 
+static void im_proto_centrifuge_decode(im_str_t *rest, int connected,
+    im_buf_t *arena, im_command_t *command);
 static im_str_t im_proto_centrifuge_line(im_str_t *rest);
 static im_int_t im_proto_centrifuge_line_decode(im_str_t line, int connected,
     im_buf_t *arena, im_command_t *command);
@@ -270,13 +272,49 @@ static const im_proto_centrifuge_method_t  im_proto_centrifuge_methods[] = {
 };
 
 
-void
-im_proto_centrifuge_decode(im_str_t *rest, uint8_t opcode, int connected,
-    im_buf_t *arena, im_command_t *command)
+static const im_form_t  im_proto_centrifuge_plain = {
+    .message = im_proto_centrifuge_message,
+    .moved = im_proto_centrifuge_moved
+};
+
+
+static const im_form_t  im_proto_centrifuge_joins = {
+    .message = im_proto_centrifuge_message,
+    .presence = im_proto_centrifuge_reply,
+    .moved = im_proto_centrifuge_moved
+};
+
+
+const im_proto_t  im_proto_centrifuge = {
+    .name = "centrifuge",
+    .subprotocol = "centrifuge-json",
+    .forms = { [IM_FORM_PLAIN] = &im_proto_centrifuge_plain,
+               [IM_FORM_POSITIONS] = &im_proto_centrifuge_plain,
+               [IM_FORM_JOINS] = &im_proto_centrifuge_joins },
+    .topics = 1,
+    .connects = 1,
+    .pings = 1,
+    .webhooks = 1,
+    .close_drain = IM_CLOSE_SHUTDOWN,
+    .close_slow = IM_CLOSE_SLOW,
+    .close_expired = IM_CLOSE_EXPIRED,
+    .close_stale = IM_CLOSE_STALE,
+    .close_busy = IM_CLOSE_INTERNAL,
+    .close_refused = IM_CLOSE_PERMISSION,
+    .close_token = IM_CLOSE_TOKEN,
+    .close_pong = IM_CLOSE_NO_PONG,
+    .close_limit = IM_CLOSE_CONNECTIONS,
+    .close_kicked = IM_CLOSE_FORCED,
+    .decode = im_proto_centrifuge_decode,
+    .reply = im_proto_centrifuge_reply
+};
+
+
+static void
+im_proto_centrifuge_decode(im_str_t *rest, int connected, im_buf_t *arena,
+    im_command_t *command)
 {
     im_str_t  line;
-
-    (void) opcode;
 
     memset(command, 0, sizeof(im_command_t));
 

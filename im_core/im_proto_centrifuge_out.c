@@ -7,7 +7,7 @@
  * object contains a raw newline: a client splits a frame at these.
  */
 
-#include "im_proto.h"
+#include "im_proto_centrifuge.h"
 #include "im_json.h"
 
 
@@ -113,11 +113,12 @@ static const struct {
 
 
 void
-im_proto_centrifuge_encode(im_buf_t *b, const im_message_t *m)
+im_proto_centrifuge_message(im_buf_t *b, const im_transport_t *transport,
+    const im_message_t *m)
 {
     size_t  start;
 
-    start = im_proto_frame_start(b);
+    start = im_frame_start(b, transport);
 
     im_buf_add_z(b, "{\"push\":{\"channel\":");
     im_proto_centrifuge_add_channel(b, m->topic);
@@ -125,23 +126,60 @@ im_proto_centrifuge_encode(im_buf_t *b, const im_message_t *m)
     im_proto_centrifuge_add_message(b, m);
     im_buf_add_z(b, "}}");
 
-    im_proto_frame_end(b, start);
+    im_frame_end(b, transport, start, IM_KIND_TEXT);
+}
+
+
+/*
+ * A client that the server has subscribed goes on if nothing is lost.  Others
+ * subscribe or connect again to learn where they are.
+ */
+im_int_t
+im_proto_centrifuge_moved(im_buf_t *b, const im_transport_t *transport,
+    const im_subscribed_t *sub)
+{
+    im_reply_t       reply;
+    im_subscribed_t  begin;
+
+    if (!sub->recoverable) {
+        return IM_OK;
+    }
+
+    if (!sub->recovered || sub->topic.data[0] == 'r') {
+        return IM_DECLINED;
+    }
+
+    begin = *sub;
+    begin.recovering = 0;
+    begin.recovered = 0;
+
+    memset(&reply, 0, sizeof(im_reply_t));
+
+    reply.type = IM_REPLY_PUSH_SUBSCRIBE;
+    reply.topic = begin.topic;
+    reply.subs = &begin;
+    reply.nsubs = 1;
+
+    im_proto_centrifuge_reply(b, transport, &reply);
+
+    return IM_OK;
 }
 
 
 void
-im_proto_centrifuge_reply(im_buf_t *b, const im_reply_t *reply)
+im_proto_centrifuge_reply(im_buf_t *b, const im_transport_t *transport,
+    const im_reply_t *reply)
 {
     size_t                              start;
     const im_proto_centrifuge_reply_t  *r;
 
-    start = im_proto_frame_start(b);
+    start = im_frame_start(b, transport);
 
     r = &im_proto_centrifuge_replies[reply->type];
 
     if (r->name == NULL) {
         im_buf_add_z(b, "{}");
-        im_proto_frame_end(b, start);
+        im_frame_end(b, transport, start, IM_KIND_TEXT);
         return;
     }
 
@@ -165,7 +203,7 @@ im_proto_centrifuge_reply(im_buf_t *b, const im_reply_t *reply)
     r->add(b, reply);
     im_buf_add_z(b, r->push ? "}}}" : "}}");
 
-    im_proto_frame_end(b, start);
+    im_frame_end(b, transport, start, IM_KIND_TEXT);
 }
 
 
@@ -406,7 +444,7 @@ im_proto_centrifuge_add_data(im_buf_t *b, const im_envelope_t *e)
     im_int_t  rc;
 
     if (e->type == IM_PUSH_BINARY) {
-        im_proto_add_base64(b, e->data);
+        im_json_add_base64(b, e->data);
         return;
     }
 

@@ -1,18 +1,36 @@
 /*
  * Copyright (C) The im authors
  *
- * The echo protocol: each message goes back to its sender with its opcode.
- * A tool to test proxies and load balancers.
+ * The echo protocol: each message goes back to its sender, as text or binary
+ * as it came.  A tool to test proxies and load balancers.
  */
 
 #include "im_proto.h"
+#include "im_ws.h"
 
 
-void
-im_proto_echo_decode(im_str_t *rest, uint8_t opcode, int connected,
-    im_buf_t *arena, im_command_t *command)
+static void im_proto_echo_decode(im_str_t *rest, int connected,
+    im_buf_t *arena, im_command_t *command);
+
+
+const im_proto_t  im_proto_echo = {
+    .name = "echo",
+    .close_drain = IM_WS_CLOSE_RESTART,
+    .close_slow = IM_WS_CLOSE_TRY_LATER,
+    .close_expired = IM_WS_CLOSE_POLICY,
+    .close_stale = IM_WS_CLOSE_POLICY,
+    .close_busy = IM_WS_CLOSE_TRY_LATER,
+    .close_refused = IM_WS_CLOSE_POLICY,
+    .close_limit = IM_WS_CLOSE_TRY_LATER,
+    .close_kicked = IM_WS_CLOSE_POLICY,
+    .decode = im_proto_echo_decode
+};
+
+
+static void
+im_proto_echo_decode(im_str_t *rest, int connected, im_buf_t *arena,
+    im_command_t *command)
 {
-    (void) opcode;
     (void) connected;
     (void) arena;
 

@@ -47,15 +47,27 @@ typedef struct {
 } im_proto_im_payload_t;
 
 
-static void im_proto_im_add_message(im_buf_t *b, const im_message_t *m,
+static void im_proto_im_message(im_buf_t *b, const im_transport_t *transport,
+    const im_message_t *m);
+static void im_proto_im_message_at(im_buf_t *b,
+    const im_transport_t *transport, const im_message_t *m);
+static void im_proto_im_add_message(im_buf_t *b,
+    const im_transport_t *transport, const im_message_t *m,
     im_uint_t positions);
-static void im_proto_im_add_at(im_buf_t *b, const im_subscribed_t *sub);
+static im_int_t im_proto_im_moved(im_buf_t *b,
+    const im_transport_t *transport, const im_subscribed_t *sub);
+static void im_proto_im_reply(im_buf_t *b, const im_transport_t *transport,
+    const im_reply_t *reply);
+static void im_proto_im_add_at(im_buf_t *b, const im_transport_t *transport,
+    const im_subscribed_t *sub);
 static void im_proto_im_add_position(im_buf_t *b, uint64_t seq,
     im_str_t epoch);
 static void im_proto_im_add_payload(im_buf_t *b, const im_envelope_t *e);
 static void im_proto_im_add_json(im_buf_t *b, im_str_t data);
 static void im_proto_im_add_msg(im_buf_t *b, int64_t code, im_str_t msg);
 
+static void im_proto_im_decode(im_str_t *rest, int connected,
+    im_buf_t *arena, im_command_t *command);
 static void im_proto_im_first(im_str_t message, im_buf_t *arena,
     im_command_t *command);
 static im_int_t im_proto_im_positions(im_proto_im_first_t *first,
@@ -67,8 +79,10 @@ static void im_proto_im_resume(im_str_t topic, int64_t seq, im_str_t epoch,
 static void im_proto_im_fault(im_command_t *command, uint16_t code,
     const char *reason);
 
-static void im_proto_im_add_members(im_buf_t *b, const im_member_t **sorted,
-    im_uint_t n);
+static void im_proto_im_room_info(im_buf_t *b,
+    const im_transport_t *transport, const im_room_info_t *info);
+static void im_proto_im_add_users(im_buf_t *b,
+    const im_room_user_t **sorted, im_uint_t n);
 static int im_proto_im_compare(const void *a, const void *b);
 static int im_proto_im_compare_users(im_str_t a, im_str_t b);
 static int32_t im_proto_im_room_id(im_str_t room);
@@ -101,23 +115,58 @@ static const im_json_field_t  im_proto_im_payload_fields[] = {
 };
 
 
-void
-im_proto_im_encode(im_buf_t *b, const im_message_t *m)
-{
-    im_proto_im_add_message(b, m, 0);
-}
+static const im_form_t  im_proto_im_plain = {
+    .message = im_proto_im_message,
+    .room_info = im_proto_im_room_info
+};
 
 
-void
-im_proto_im_encode_seq(im_buf_t *b, const im_message_t *m)
+static const im_form_t  im_proto_im_positioned = {
+    .message = im_proto_im_message_at,
+    .moved = im_proto_im_moved,
+    .room_info = im_proto_im_room_info
+};
+
+
+const im_proto_t  im_proto_im = {
+    .name = "im",
+    .forms = { [IM_FORM_PLAIN] = &im_proto_im_plain,
+               [IM_FORM_POSITIONS] = &im_proto_im_positioned,
+               [IM_FORM_JOINS] = &im_proto_im_plain },
+    .topics = 1,
+    .connects = 1,
+    .close_drain = IM_WS_CLOSE_RESTART,
+    .close_slow = IM_WS_CLOSE_TRY_LATER,
+    .close_expired = IM_WS_CLOSE_POLICY,
+    .close_stale = IM_WS_CLOSE_POLICY,
+    .close_busy = IM_WS_CLOSE_TRY_LATER,
+    .close_refused = IM_WS_CLOSE_POLICY,
+    .close_limit = IM_WS_CLOSE_TRY_LATER,
+    .close_kicked = IM_WS_CLOSE_POLICY,
+    .decode = im_proto_im_decode,
+    .reply = im_proto_im_reply
+};
+
+
+static void
+im_proto_im_message(im_buf_t *b, const im_transport_t *transport,
+    const im_message_t *m)
 {
-    im_proto_im_add_message(b, m, 1);
+    im_proto_im_add_message(b, transport, m, 0);
 }
 
 
 static void
-im_proto_im_add_message(im_buf_t *b, const im_message_t *m,
-    im_uint_t positions)
+im_proto_im_message_at(im_buf_t *b, const im_transport_t *transport,
+    const im_message_t *m)
+{
+    im_proto_im_add_message(b, transport, m, 1);
+}
+
+
+static void
+im_proto_im_add_message(im_buf_t *b, const im_transport_t *transport,
+    const im_message_t *m, im_uint_t positions)
 {
     u_char                what;
     size_t                start;
@@ -125,7 +174,7 @@ im_proto_im_add_message(im_buf_t *b, const im_message_t *m,
 
     e = m->envelope;
     what = m->topic.len > 0 ? m->topic.data[0] : 'r';
-    start = im_proto_frame_start(b);
+    start = im_frame_start(b, transport);
 
     im_proto_im_add_payload(b, e);
 
@@ -149,13 +198,24 @@ im_proto_im_add_message(im_buf_t *b, const im_message_t *m,
 
     im_buf_add_z(b, "}");
 
-    im_proto_frame_end(b, start);
+    im_frame_end(b, transport, start, IM_KIND_TEXT);
+}
+
+
+static im_int_t
+im_proto_im_moved(im_buf_t *b, const im_transport_t *transport,
+    const im_subscribed_t *sub)
+{
+    im_proto_im_add_at(b, transport, sub);
+
+    return IM_OK;
 }
 
 
 /* Where the client stands in topics, each followed by what it has missed. */
-void
-im_proto_im_reply(im_buf_t *b, const im_reply_t *reply)
+static void
+im_proto_im_reply(im_buf_t *b, const im_transport_t *transport,
+    const im_reply_t *reply)
 {
     im_uint_t               i, k;
     const im_subscribed_t  *sub;
@@ -163,22 +223,23 @@ im_proto_im_reply(im_buf_t *b, const im_reply_t *reply)
     for (i = 0; i < reply->nsubs; i++) {
         sub = &reply->subs[i];
 
-        im_proto_im_add_at(b, sub);
+        im_proto_im_add_at(b, transport, sub);
 
         for (k = 0; k < sub->nmessages; k++) {
-            im_proto_im_add_message(b, &sub->messages[k], 1);
+            im_proto_im_add_message(b, transport, &sub->messages[k], 1);
         }
     }
 }
 
 
 static void
-im_proto_im_add_at(im_buf_t *b, const im_subscribed_t *sub)
+im_proto_im_add_at(im_buf_t *b, const im_transport_t *transport,
+    const im_subscribed_t *sub)
 {
     size_t    start;
     im_str_t  room;
 
-    start = im_proto_frame_start(b);
+    start = im_frame_start(b, transport);
 
     im_buf_add_z(b, "{\"op\":");
     im_buf_add_int(b, IM_PROTO_IM_OP_AT);
@@ -209,7 +270,7 @@ im_proto_im_add_at(im_buf_t *b, const im_subscribed_t *sub)
     im_buf_add_z(b, ",\"recovered\":");
     im_buf_add_z(b, sub->recovering && !sub->recovered ? "false}" : "true}");
 
-    im_proto_frame_end(b, start);
+    im_frame_end(b, transport, start, IM_KIND_TEXT);
 }
 
 
@@ -235,7 +296,7 @@ im_proto_im_add_payload(im_buf_t *b, const im_envelope_t *e)
     im_buf_add_z(b, "{\"code\":0,\"msg\":");
 
     if (e->type == IM_PUSH_BINARY) {
-        im_proto_add_base64(b, e->data);
+        im_json_add_base64(b, e->data);
 
     } else {
         im_json_add_string(b, e->data);
@@ -294,12 +355,10 @@ im_proto_im_add_msg(im_buf_t *b, int64_t code, im_str_t msg)
 }
 
 
-void
-im_proto_im_decode(im_str_t *rest, uint8_t opcode, int connected,
-    im_buf_t *arena, im_command_t *command)
+static void
+im_proto_im_decode(im_str_t *rest, int connected, im_buf_t *arena,
+    im_command_t *command)
 {
-    (void) opcode;
-
     memset(command, 0, sizeof(im_command_t));
 
     /* only the first frame means something */
@@ -476,50 +535,52 @@ im_proto_im_fault(im_command_t *command, uint16_t code, const char *reason)
 }
 
 
-void
-im_proto_im_room_info(im_buf_t *b, im_str_t room, uint64_t count,
-    const im_member_t *members, im_uint_t n)
+/* roomId is -1 where the name is not a decimal int32. */
+static void
+im_proto_im_room_info(im_buf_t *b, const im_transport_t *transport,
+    const im_room_info_t *info)
 {
-    size_t               start;
-    im_uint_t            i;
-    const im_member_t  **sorted;
+    size_t                  start;
+    im_uint_t               i, n;
+    const im_room_user_t  **sorted;
 
     sorted = NULL;
+    n = info->n;
 
     if (n > 0) {
-        sorted = im_alloc(n * sizeof(im_member_t *));
+        sorted = im_alloc(n * sizeof(im_room_user_t *));
         if (sorted == NULL) {
             b->failed = 1;
             return;
         }
 
         for (i = 0; i < n; i++) {
-            sorted[i] = &members[i];
+            sorted[i] = &info->users[i];
         }
 
-        qsort(sorted, n, sizeof(im_member_t *), im_proto_im_compare);
+        qsort(sorted, n, sizeof(im_room_user_t *), im_proto_im_compare);
     }
 
-    start = im_proto_frame_start(b);
+    start = im_frame_start(b, transport);
 
     im_buf_add_z(b, "{\"op\":");
     im_buf_add_int(b, IM_PROTO_IM_OP_INFO);
     im_buf_add_z(b, ",\"roomId\":");
-    im_buf_add_int(b, im_proto_im_room_id(room));
+    im_buf_add_int(b, im_proto_im_room_id(info->room));
     im_buf_add_z(b, ",\"count\":");
-    im_buf_add_uint(b, count);
+    im_buf_add_uint(b, info->count);
     im_buf_add_z(b, ",\"roomUserInfo\":{");
-    im_proto_im_add_members(b, sorted, n);
+    im_proto_im_add_users(b, sorted, n);
     im_buf_add_z(b, "}}");
 
-    im_proto_frame_end(b, start);
+    im_frame_end(b, transport, start, IM_KIND_TEXT);
 
     im_free(sorted);
 }
 
 
 static void
-im_proto_im_add_members(im_buf_t *b, const im_member_t **sorted, im_uint_t n)
+im_proto_im_add_users(im_buf_t *b, const im_room_user_t **sorted, im_uint_t n)
 {
     im_uint_t  i, written;
 
@@ -545,15 +606,15 @@ im_proto_im_add_members(im_buf_t *b, const im_member_t **sorted, im_uint_t n)
 static int
 im_proto_im_compare(const void *a, const void *b)
 {
-    int                 rc;
-    const im_member_t  *ma, *mb;
+    int                    rc;
+    const im_room_user_t  *ua, *ub;
 
-    ma = *(const im_member_t *const *) a;
-    mb = *(const im_member_t *const *) b;
+    ua = *(const im_room_user_t *const *) a;
+    ub = *(const im_room_user_t *const *) b;
 
-    rc = im_proto_im_compare_users(ma->user, mb->user);
+    rc = im_proto_im_compare_users(ua->user, ub->user);
 
-    return rc != 0 ? rc : (ma > mb) - (ma < mb);
+    return rc != 0 ? rc : (ua > ub) - (ua < ub);
 }
 
 

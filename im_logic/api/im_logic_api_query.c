@@ -10,6 +10,7 @@
 #include "im_logic_history.h"
 #include "im_logic_members.h"
 #include "im_key.h"
+#include "im_proto_centrifuge.h"
 #include "im_sketch.h"
 
 

@@ -317,7 +317,7 @@ im_logic_said_add_data(im_buf_t *b, const im_envelope_t *e)
         return;
 
     case IM_PUSH_BINARY:
-        im_proto_add_base64(b, e->data);
+        im_json_add_base64(b, e->data);
         return;
 
     default:

@@ -706,8 +706,9 @@ ngx_int_t
 ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
     const im_message_t *m)
 {
-    im_log_t  *log;
-    im_str_t   frame;
+    im_log_t   *log;
+    im_str_t    frame;
+    im_wire_t   wire;
 
     for (log = topic->logs; log; log = log->next) {
 
@@ -716,7 +717,8 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
         }
 
         im_buf_reset(&w->scratch, 65536);
-        im_wires[log->wire].encode(&w->scratch, m);
+        wire = im_wire(log->wire);
+        wire.form->message(&w->scratch, wire.transport, m);
 
         if (w->scratch.failed) {
             return NGX_ERROR;

@@ -157,6 +157,7 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     s->index = index;
     s->connection = c;
     s->conf = ilcf;
+    s->transport = &im_transport_ws;
     s->peer = *peer;
     s->start = ngx_time();
     s->seen = w->wheel.time;
@@ -597,9 +598,9 @@ ngx_im_session_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
     ngx_uint_t flags)
 {
     int               first;
-    uint8_t           wire;
-    im_topic_t       *t;
     im_sub_t         *sub;
+    im_form_e         form;
+    im_topic_t       *t;
     ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
@@ -610,17 +611,15 @@ ngx_im_session_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
         return NULL;
     }
 
-    wire = s->conf->proto->wire;
-
-    if (s->positions) {
-        wire = s->conf->proto->wire_positions;
-    }
+    form = s->positions ? IM_FORM_POSITIONS : IM_FORM_PLAIN;
 
     if (flags & NGX_IM_SUB_JOIN_LEAVE) {
-        wire = s->conf->proto->wire_join;
+        form = IM_FORM_JOINS;
     }
 
-    t = im_hub_join(&w->hub, topic, wire, sub, &first);
+    t = im_hub_join(&w->hub, topic,
+                    im_wire_id(s->conf->proto, form, s->transport), sub,
+                    &first);
 
     if (t == NULL) {
         if (sub != &s->everybody) {
@@ -802,7 +801,7 @@ ngx_im_session_joined(ngx_im_session_t *s, im_sub_t *sub)
 
     ngx_im_presence_tell(ngx_im_worker, sub, 1);
 
-    if (!s->conf->proto->pings) {
+    if (im_wire(sub->log->wire).form->room_info != NULL) {
         ngx_im_sync_room_info(ngx_im_worker, topic, s);
     }
 }

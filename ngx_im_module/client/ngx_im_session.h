@@ -12,7 +12,7 @@
 #include "ngx_im_timer.h"
 #include "im_list.h"
 #include "im_buf.h"
-#include "im_ws.h"
+#include "im_wire.h"
 #include "im_hub.h"
 
 
@@ -127,6 +127,7 @@ struct ngx_im_session_s {
     im_list_t           blocked;         /* in worker->blocked; self when not */
     ngx_connection_t   *connection;
     ngx_im_loc_conf_t  *conf;
+    const im_transport_t *transport;
     im_user_t          *user;            /* NULL: guest */
     im_sub_t           *subs;            /* from worker->subs, but `all` */
     im_sub_t            everybody;       /* the broadcast topic's */

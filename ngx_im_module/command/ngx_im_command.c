@@ -91,8 +91,8 @@ ngx_im_command_message(ngx_im_session_t *s, uint8_t opcode, im_str_t *rest)
 
         im_buf_reset(&w->arena, 65536);
 
-        s->conf->proto->decode(rest, opcode, s->phase != NGX_IM_CONNECTING,
-                               &w->arena, &command);
+        s->conf->proto->decode(rest, s->phase != NGX_IM_CONNECTING, &w->arena,
+                               &command);
 
         rc = ngx_im_command_run(s, opcode, &command, message);
 
@@ -206,7 +206,7 @@ ngx_im_command_reply(ngx_im_session_t *s, const im_reply_t *reply)
 
     im_buf_reset(b, 65536);
 
-    s->conf->proto->reply(b, reply);
+    s->conf->proto->reply(b, s->transport, reply);
 
     if (b->failed) {
         ngx_im_session_close(s, s->conf->proto->close_busy, "no memory");

@@ -28,7 +28,9 @@ struct ngx_im_info_s {
     ngx_im_route_t   *route;       /* NULL: its topic is gone */
     ngx_im_handle_t  *sessions;
     ngx_uint_t        nsessions;
-    uint64_t          count;       /* of users */
+    im_room_info_t    room;
+    const im_form_t  *form;        /* of the frame that is encoded */
+    const im_transport_t *transport;
     ngx_uint_t        looked;
     ngx_uint_t        nworkers;
     unsigned          all:1;
@@ -48,14 +50,17 @@ static void ngx_im_info_answer(ngx_im_sync_t *sync, void *data,
     ngx_im_members_t *members);
 static void ngx_im_info_failed(ngx_im_route_t *route, ngx_im_info_t *info);
 static void ngx_im_info_destroy(ngx_im_info_t *info);
-static void ngx_im_info_frame(ngx_im_info_t *info, im_buf_t *b,
+static im_room_user_t *ngx_im_info_room(ngx_im_info_t *info,
     ngx_im_members_t *members);
+static uint64_t ngx_im_info_hash(ngx_im_info_t *info);
+static void ngx_im_info_encode(ngx_im_info_t *info, im_buf_t *b,
+    const im_form_t *form, const im_transport_t *transport);
 static ngx_uint_t ngx_im_info_users(ngx_im_members_t *members);
 static int ngx_libc_cdecl ngx_im_info_compare(const void *one,
     const void *two);
-static void ngx_im_info_tell(ngx_im_info_t *info, im_str_t frame);
-static void ngx_im_info_tell_all(ngx_im_route_t *route, im_str_t frame);
-static void ngx_im_info_tell_some(ngx_im_info_t *info, im_str_t frame);
+static void ngx_im_info_tell(ngx_im_info_t *info, im_buf_t *b);
+static void ngx_im_info_tell_all(ngx_im_info_t *info, im_buf_t *b);
+static void ngx_im_info_tell_some(ngx_im_info_t *info, im_buf_t *b);
 static im_int_t ngx_im_info_suspect_topic(im_topic_t *topic, void *data);
 
 
@@ -141,7 +146,7 @@ ngx_im_info_followers(ngx_im_route_t *route)
 static int
 ngx_im_info_log(im_log_t *log)
 {
-    return log->wire == IM_WIRE_IM || log->wire == IM_WIRE_IM_SEQ;
+    return im_wire(log->wire).form->room_info != NULL;
 }
 
 
@@ -429,6 +434,7 @@ ngx_im_info_answer(ngx_im_sync_t *sync, void *data, ngx_im_members_t *members)
     im_buf_t         b;
     ngx_im_info_t   *info;
     ngx_im_route_t  *route;
+    im_room_user_t  *users;
 
     info = data;
     route = info->route;
@@ -447,17 +453,19 @@ ngx_im_info_answer(ngx_im_sync_t *sync, void *data, ngx_im_members_t *members)
 
     im_buf_init(&b, NGX_IM_INFO_FRAME);
 
-    ngx_im_info_frame(info, &b, members);
+    users = ngx_im_info_room(info, members);
 
-    if (b.failed) {
+    if (users != NULL) {
+        ngx_im_info_tell(info, &b);
+    }
+
+    if (users == NULL || b.failed) {
         ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
                       "im: no memory for the room info of \"%*s\"",
                       (size_t) route->name_len, route->name);
-
-    } else {
-        ngx_im_info_tell(info, im_buf_str(&b));
     }
 
+    im_free(users);
     im_buf_cleanup(&b);
     ngx_im_info_destroy(info);
 
@@ -507,37 +515,37 @@ ngx_im_info_destroy(ngx_im_info_t *info)
 }
 
 
-static void
-ngx_im_info_frame(ngx_im_info_t *info, im_buf_t *b, ngx_im_members_t *members)
+/* NULL: no memory. */
+static im_room_user_t *
+ngx_im_info_room(ngx_im_info_t *info, ngx_im_members_t *members)
 {
-    im_str_t      room;
-    im_member_t  *users;
-    ngx_uint_t    n, i;
+    ngx_uint_t       n, i;
+    im_room_info_t  *room;
+    im_room_user_t  *users;
 
     info->looked = members->n;
     info->nworkers = members->nworkers;
 
     n = ngx_im_info_users(members);
 
-    info->count = n + members->rest;
-    n = ngx_min(n, NGX_IM_INFO_MAX);
+    room = &info->room;
+    room->room = im_str_set(info->route->name + 2, info->route->name_len - 2);
+    room->count = n + members->rest;
+    room->n = ngx_min(n, NGX_IM_INFO_MAX);
 
-    users = im_alloc((n + 1) * sizeof(im_member_t));
+    users = im_alloc((room->n + 1) * sizeof(im_room_user_t));
     if (users == NULL) {
-        b->failed = 1;
-        return;
+        return NULL;
     }
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < room->n; i++) {
         users[i].user = members->elts[i].user;
         users[i].name = members->elts[i].name;
     }
 
-    room = im_str_set(info->route->name + 2, info->route->name_len - 2);
+    room->users = users;
 
-    im_proto_im_room_info(b, room, info->count, users, n);
-
-    im_free(users);
+    return users;
 }
 
 
@@ -589,7 +597,7 @@ ngx_im_info_compare(const void *one, const void *two)
 
 
 static void
-ngx_im_info_tell(ngx_im_info_t *info, im_str_t frame)
+ngx_im_info_tell(ngx_im_info_t *info, im_buf_t *b)
 {
     uint64_t         hash;
     ngx_msec_t       all, some, look;
@@ -597,8 +605,7 @@ ngx_im_info_tell(ngx_im_info_t *info, im_str_t frame)
 
     route = info->route;
 
-    hash = im_siphash(route->sync->worker->hub.users.seed, frame.data,
-                      frame.len) | 1;
+    hash = ngx_im_info_hash(info);
     look = info->looked / NGX_IM_INFO_LOOK;
 
     /* each of them asks for those of each */
@@ -610,16 +617,16 @@ ngx_im_info_tell(ngx_im_info_t *info, im_str_t frame)
     if (info->all
         && (info->force || route->mixed || hash != route->info_hash))
     {
-        all = ngx_im_info_followers(route) * frame.len / NGX_IM_INFO_RATE;
+        ngx_im_info_tell_all(info, b);
 
-        ngx_im_info_tell_all(route, frame);
+        all = ngx_im_info_followers(route) * b->len / NGX_IM_INFO_RATE;
         route->info_hash = hash;
         route->mixed = 0;
 
     } else {
-        some = info->nsessions * frame.len / NGX_IM_INFO_RATE;
+        ngx_im_info_tell_some(info, b);
 
-        ngx_im_info_tell_some(info, frame);
+        some = info->nsessions * b->len / NGX_IM_INFO_RATE;
 
         if (info->nsessions > 0) {
             route->mixed |= route->info_hash != 0 && hash != route->info_hash;
@@ -636,24 +643,49 @@ ngx_im_info_tell(ngx_im_info_t *info, im_str_t frame)
 }
 
 
+/* Of what the frames say, in whatever form. */
+static uint64_t
+ngx_im_info_hash(ngx_im_info_t *info)
+{
+    uint64_t               hash[2];
+    ngx_uint_t             i;
+    const im_room_user_t  *user;
+
+    hash[0] = info->room.count;
+    hash[1] = info->route->sync->worker->hub.users.seed[0];
+
+    for (i = 0; i < info->room.n; i++) {
+        user = &info->room.users[i];
+
+        hash[0] = im_siphash(hash, user->user.data, user->user.len);
+        hash[0] = im_siphash(hash, user->name.data, user->name.len);
+    }
+
+    return hash[0] | 1;
+}
+
+
 static void
-ngx_im_info_tell_all(ngx_im_route_t *route, im_str_t frame)
+ngx_im_info_tell_all(ngx_im_info_t *info, im_buf_t *b)
 {
     im_log_t         *log;
+    im_wire_t         wire;
     ngx_im_worker_t  *w;
 
-    w = route->sync->worker;
+    w = info->route->sync->worker;
 
-    for (log = route->topic->logs; log != NULL; log = log->next) {
+    for (log = info->route->topic->logs; log != NULL; log = log->next) {
 
-        if (log->nsubs == 0 || !ngx_im_info_log(log)) {
+        wire = im_wire(log->wire);
+
+        if (log->nsubs == 0 || wire.form->room_info == NULL) {
             continue;
         }
 
-        if (ngx_im_send_log(w, log, frame, 0) != NGX_OK) {
-            ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                          "im: no memory for the room info of \"%*s\"",
-                          (size_t) route->name_len, route->name);
+        ngx_im_info_encode(info, b, wire.form, wire.transport);
+
+        if (b->failed || ngx_im_send_log(w, log, im_buf_str(b), 0) != NGX_OK) {
+            b->failed = 1;
             return;
         }
     }
@@ -663,20 +695,45 @@ ngx_im_info_tell_all(ngx_im_route_t *route, im_str_t frame)
 
 
 static void
-ngx_im_info_tell_some(ngx_im_info_t *info, im_str_t frame)
+ngx_im_info_tell_some(ngx_im_info_t *info, im_buf_t *b)
 {
     ngx_uint_t         i;
-    ngx_im_worker_t   *w;
+    const im_form_t   *form;
     ngx_im_session_t  *s;
-
-    w = info->route->sync->worker;
 
     for (i = 0; i < info->nsessions; i++) {
 
-        s = ngx_im_session_find(w, info->sessions[i]);
+        s = ngx_im_session_find(info->route->sync->worker, info->sessions[i]);
 
-        if (s != NULL && s->phase == NGX_IM_OPEN) {
-            (void) ngx_im_send_reply(s, frame);
+        if (s == NULL || s->phase != NGX_IM_OPEN) {
+            continue;
+        }
+
+        form = s->conf->proto->forms[IM_FORM_PLAIN];
+
+        ngx_im_info_encode(info, b, form, s->transport);
+
+        if (!b->failed) {
+            (void) ngx_im_send_reply(s, im_buf_str(b));
         }
     }
+}
+
+
+/* Forms that have the callback in common share a frame. */
+static void
+ngx_im_info_encode(ngx_im_info_t *info, im_buf_t *b, const im_form_t *form,
+    const im_transport_t *transport)
+{
+    if (info->form != NULL && info->form->room_info == form->room_info
+        && info->transport == transport)
+    {
+        return;
+    }
+
+    info->form = form;
+    info->transport = transport;
+
+    im_buf_reset(b, b->size);
+    form->room_info(b, transport, &info->room);
 }

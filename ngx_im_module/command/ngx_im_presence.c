@@ -98,7 +98,7 @@ ngx_im_presence_wanted(im_topic_t *topic)
     im_log_t  *log;
 
     for (log = topic->logs; log != NULL; log = log->next) {
-        if (log->nsubs > 0 && im_wires[log->wire].push != NULL) {
+        if (log->nsubs > 0 && im_wire(log->wire).form->presence != NULL) {
             return 1;
         }
     }
@@ -113,6 +113,7 @@ ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
     const im_client_t *client, int joined)
 {
     im_log_t    *log;
+    im_wire_t    wire;
     im_reply_t   reply;
 
     if (!ngx_im_presence_allowed(topic->data)) {
@@ -128,12 +129,14 @@ ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
 
     for (log = topic->logs; log != NULL; log = log->next) {
 
-        if (log->nsubs == 0 || im_wires[log->wire].push == NULL) {
+        wire = im_wire(log->wire);
+
+        if (log->nsubs == 0 || wire.form->presence == NULL) {
             continue;
         }
 
         im_buf_reset(&w->scratch, 65536);
-        im_wires[log->wire].push(&w->scratch, &reply);
+        wire.form->presence(&w->scratch, wire.transport, &reply);
 
         if (!w->scratch.failed) {
             (void) ngx_im_send_log(w, log, im_buf_str(&w->scratch), 0);

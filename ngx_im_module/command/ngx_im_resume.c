@@ -14,9 +14,6 @@
 #include "ngx_im_token.h"
 
 
-typedef void (*ngx_im_resume_reply_pt)(im_buf_t *b, const im_reply_t *reply);
-
-
 static ngx_int_t ngx_im_resume_judge(ngx_im_join_t *join);
 static im_str_t ngx_im_resume_epoch(ngx_im_join_t *join);
 static void ngx_im_resume_wait(ngx_im_join_t *join);
@@ -38,10 +35,8 @@ static ngx_int_t ngx_im_resume_messages(ngx_im_worker_t *w,
 static ngx_uint_t ngx_im_resume_decode(im_subscribed_t *sub,
     ngx_im_route_t *route, im_message_t *m, im_envelope_t *envelope);
 static void ngx_im_resume_live(im_sub_t *sub);
-static ngx_int_t ngx_im_resume_told_log(ngx_im_route_t *route, im_log_t *log,
-    const im_reply_t *reply);
-static ngx_int_t ngx_im_resume_told_frame(ngx_im_worker_t *w, im_log_t *log,
-    ngx_im_resume_reply_pt encode, const im_reply_t *reply);
+static ngx_int_t ngx_im_resume_told_log(ngx_im_worker_t *w, im_log_t *log,
+    const im_subscribed_t *begin);
 
 
 void
@@ -570,7 +565,8 @@ ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
     im_buf_init(&b, begin.nmessages * (IM_PUSH_MAX_DATA + 65536));
 
     for (i = 0; i < begin.nmessages; i++) {
-        im_wires[s->conf->proto->wire].encode(&b, &begin.messages[i]);
+        s->conf->proto->forms[IM_FORM_PLAIN]->message(&b, s->transport,
+                                                      &begin.messages[i]);
     }
 
     if (rc == NGX_OK && b.len > 0) {
@@ -737,38 +733,32 @@ ngx_im_resume_live(im_sub_t *sub)
 
 
 /*
- * Followers who know where they are hear that the topic goes on at (epoch,
- * seq): without a loss if continues.  im is told by a frame in its place.
- * Where nothing is lost and the server has subscribed it, centrifuge is told
- * so too; else its log is cut: each is told when it has got there, and
- * subscribes or connects anew.  NGX_ERROR: no memory, and what was told is
- * true all the same.
+ * Tells followers that know their place that the topic goes on at (epoch, seq):
+ * without a loss if continues.  A protocol says so by a frame in the log.  If
+ * it can't, the log is cut: a client that has read up to there subscribes or
+ * connects again.  NGX_ERROR: no memory; what was told is true all the same.
  */
 ngx_int_t
 ngx_im_resume_told(ngx_im_route_t *route, im_str_t epoch, uint64_t seq,
     ngx_uint_t continues)
 {
     im_log_t         *log;
-    im_reply_t        reply;
     im_subscribed_t   begin;
 
-    ngx_memzero(&reply, sizeof(im_reply_t));
     ngx_memzero(&begin, sizeof(im_subscribed_t));
 
     begin.topic = ngx_im_route_name(route);
     begin.at.epoch = epoch;
     begin.at.seq = seq;
-    begin.recoverable = 1;
-    begin.positioned = 1;
+    begin.recoverable = route->numbered;
+    begin.positioned = route->numbered;
     begin.recovering = 1;
     begin.recovered = continues;
 
-    reply.type = IM_REPLY_SUBSCRIBE;
-    reply.subs = &begin;
-    reply.nsubs = 1;
-
     for (log = route->topic->logs; log; log = log->next) {
-        if (ngx_im_resume_told_log(route, log, &reply) != NGX_OK) {
+        if (ngx_im_resume_told_log(route->sync->worker, log, &begin)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -782,66 +772,39 @@ ngx_im_resume_told(ngx_im_route_t *route, im_str_t epoch, uint64_t seq,
 
 
 static ngx_int_t
-ngx_im_resume_told_log(ngx_im_route_t *route, im_log_t *log,
-    const im_reply_t *reply)
+ngx_im_resume_told_log(ngx_im_worker_t *w, im_log_t *log,
+    const im_subscribed_t *begin)
 {
-    im_reply_t        push;
-    im_subscribed_t   begin;
-    ngx_im_worker_t  *w;
+    im_buf_t   *b;
+    im_int_t    rc;
+    im_wire_t   wire;
 
-    w = route->sync->worker;
+    wire = im_wire(log->wire);
 
-    if (log->wire == IM_WIRE_IM) {
+    if (wire.form->moved == NULL) {
         return NGX_OK;
     }
-
-    if (log->wire == IM_WIRE_IM_SEQ) {
-        return ngx_im_resume_told_frame(w, log, im_proto_im_reply, reply);
-    }
-
-    if (!route->numbered) {
-        return NGX_OK;
-    }
-
-    if (reply->subs->recovered && route->name[0] != 'r') {
-        push = *reply;
-        begin = *reply->subs;
-
-        push.type = IM_REPLY_PUSH_SUBSCRIBE;
-        push.topic = begin.topic;
-        push.subs = &begin;
-
-        begin.recovering = 0;
-        begin.recovered = 0;
-
-        return ngx_im_resume_told_frame(w, log, im_proto_centrifuge_reply,
-                                        &push);
-    }
-
-    if (im_log_cut(&w->hub.logs, log) != IM_OK) {
-        return NGX_ERROR;
-    }
-
-    ngx_im_send_flushed(w, log);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_im_resume_told_frame(ngx_im_worker_t *w, im_log_t *log,
-    ngx_im_resume_reply_pt encode, const im_reply_t *reply)
-{
-    im_buf_t  *b;
 
     b = &w->scratch;
 
     im_buf_reset(b, 65536);
 
-    encode(b, reply);
+    rc = wire.form->moved(b, wire.transport, begin);
 
-    return b->failed ? NGX_ERROR
-                     : ngx_im_send_log(w, log, im_buf_str(b), 0);
+    if (rc == IM_DECLINED) {
+        if (im_log_cut(&w->hub.logs, log) != IM_OK) {
+            return NGX_ERROR;
+        }
+
+        ngx_im_send_flushed(w, log);
+        return NGX_OK;
+    }
+
+    if (b->failed) {
+        return NGX_ERROR;
+    }
+
+    return b->len > 0 ? ngx_im_send_log(w, log, im_buf_str(b), 0) : NGX_OK;
 }
 
 

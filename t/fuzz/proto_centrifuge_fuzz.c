@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "im_proto.h"
+#include "im_proto_centrifuge.h"
 #include "im_json.h"
 #include "im_ws.h"
 
@@ -49,7 +49,7 @@ fuzz_commands(im_str_t message, int connected)
 
     do {
         im_buf_init(&arena, 1 << 24);
-        im_proto_centrifuge_decode(&rest, IM_WS_TEXT, connected, &arena, &c);
+        im_proto_centrifuge.decode(&rest, connected, &arena, &c);
         fuzz_command(&c);
 
         if (c.type == IM_COMMAND_FAULT && rest.len > 0) {
@@ -131,7 +131,7 @@ fuzz_push(im_str_t data, im_push_data_e type)
     m.envelope = &e;
 
     im_buf_init(&b, 1 << 24);
-    im_proto_centrifuge_encode(&b, &m);
+    im_proto_centrifuge_message(&b, &im_transport_ws, &m);
     fuzz_frame(&b);
 }
 
@@ -170,7 +170,7 @@ fuzz_replies(im_str_t s)
         reply.type = (im_reply_e) type;
 
         im_buf_init(&b, 1 << 24);
-        im_proto_centrifuge_reply(&b, &reply);
+        im_proto_centrifuge_reply(&b, &im_transport_ws, &reply);
         fuzz_frame(&b);
     }
 }

@@ -43,7 +43,7 @@ fuzz_first(im_str_t message)
     im_command_t  c;
 
     im_buf_init(&arena, 1 << 20);
-    im_proto_im_decode(&message, IM_WS_BINARY, 0, &arena, &c);
+    im_proto_im.decode(&message, 0, &arena, &c);
 
     if (c.type == IM_COMMAND_CONNECT) {
         if (c.token.len > 255 || c.room.len > 11) {
@@ -76,7 +76,7 @@ fuzz_push(im_str_t data, im_push_data_e type)
     m.envelope = &e;
 
     im_buf_init(&b, 1 << 24);
-    im_proto_im_encode(&b, &m);
+    im_proto_im.forms[IM_FORM_PLAIN]->message(&b, &im_transport_ws, &m);
     fuzz_frame(&b);
 }
 
@@ -84,9 +84,10 @@ fuzz_push(im_str_t data, im_push_data_e type)
 static void
 fuzz_room_info(im_str_t s)
 {
-    size_t       i;
-    im_buf_t     b;
-    im_member_t  members[8];
+    size_t          i;
+    im_buf_t        b;
+    im_room_info_t  info;
+    im_room_user_t  members[8];
 
     for (i = 0; i < 8; i++) {
         members[i].user = im_str_set(s.data, im_min(i % 5, s.len));
@@ -94,7 +95,13 @@ fuzz_room_info(im_str_t s)
     }
 
     im_buf_init(&b, 1 << 24);
-    im_proto_im_room_info(&b, s, s.len, members, 8);
+
+    info.room = s;
+    info.count = s.len;
+    info.users = members;
+    info.n = 8;
+
+    im_proto_im.forms[IM_FORM_PLAIN]->room_info(&b, &im_transport_ws, &info);
     fuzz_frame(&b);
 }
 

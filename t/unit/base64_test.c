@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Base64: what is read, and what is not.
+ * Base64: what is written, what is read, and what is not.
  */
 
 #include "test.h"
@@ -64,6 +64,10 @@ test_good(void **state)
         assert_int_equal(decode(cases[i].url, IM_BASE64_URL, &bytes), IM_OK);
         test_str(bytes, cases[i].bytes);
         assert_int_equal(b.len, 1 + bytes.len);
+
+        im_buf_reset(&b, 64);
+        im_base64_encode(&b, im_str_z(cases[i].bytes));
+        test_str(im_buf_str(&b), cases[i].text);
     }
 
     im_buf_cleanup(&b);

@@ -8,7 +8,8 @@
 
 #include "test.h"
 #include "copy.h"
-#include "im_proto.h"
+#include "im_proto_centrifuge.h"
+#include "im_wire.h"
 #include "im_json.h"
 #include "im_ws.h"
 
@@ -120,7 +121,7 @@ decode(im_str_t text, int connected, im_command_t *command)
 
     memset(command, 0xa5, sizeof(im_command_t));
 
-    im_proto_centrifuge_decode(&text, IM_WS_TEXT, connected, &arena, command);
+    im_proto_centrifuge.decode(&text, connected, &arena, command);
 
     return text.len;
 }
@@ -421,17 +422,17 @@ test_several(void **state)
     for (i = 0; rest.len > 0; i++) {
         assert_true(i < test_count(wanted));
         im_buf_reset(&arena, 64);
-        im_proto_centrifuge_decode(&rest, IM_WS_TEXT, i > 0, &arena, &command);
+        im_proto_centrifuge.decode(&rest, i > 0, &arena, &command);
         assert_string_equal(tell_command(&command), wanted[i]);
     }
 
     assert_int_equal(i, test_count(wanted));
 
     rest = im_str_z("{\"id\":1,\"rpc\":{}}\n\n{\"id\":2,\"rpc\":{}}");
-    im_proto_centrifuge_decode(&rest, IM_WS_TEXT, 1, &arena, &command);
+    im_proto_centrifuge.decode(&rest, 1, &arena, &command);
     assert_int_equal(command.type, IM_COMMAND_RPC);
     assert_true(rest.len > 0);
-    im_proto_centrifuge_decode(&rest, IM_WS_TEXT, 1, &arena, &command);
+    im_proto_centrifuge.decode(&rest, 1, &arena, &command);
     assert_int_equal(command.type, IM_COMMAND_FAULT);
     assert_int_equal(rest.len, 0);
 
@@ -571,7 +572,7 @@ test_decode_no_memory(void **state)
 
         rest = im_str_z(whole);
         im_buf_init(&arena, n);
-        im_proto_centrifuge_decode(&rest, IM_WS_TEXT, 0, &arena, &command);
+        im_proto_centrifuge.decode(&rest, 0, &arena, &command);
         assert_int_equal(command.type, IM_COMMAND_FAULT);
         assert_int_equal(command.close_code, 3004);
         im_buf_cleanup(&arena);
@@ -677,7 +678,7 @@ test_message(void **state)
         m.envelope = &e;
 
         im_buf_reset(&b, 1 << 20);
-        im_proto_centrifuge_encode(&b, &m);
+        im_proto_centrifuge_message(&b, &im_transport_ws, &m);
         sprintf(wanted, "{\"push\":{\"channel\":%s}}}", cases[i].wanted);
         test_str(payload(), wanted);
     }
@@ -832,15 +833,15 @@ test_reply(void **state)
 
     for (i = 0; i < test_count(replies); i++) {
         im_buf_reset(&b, 1 << 20);
-        im_proto_centrifuge_reply(&b, &replies[i].reply);
+        im_proto_centrifuge_reply(&b, &im_transport_ws, &replies[i].reply);
         test_str(payload(), replies[i].wanted);
     }
 
     /* behind what is in the buffer already */
     im_buf_reset(&b, 1 << 20);
-    im_proto_centrifuge_reply(&b, &replies[5].reply);
+    im_proto_centrifuge_reply(&b, &im_transport_ws, &replies[5].reply);
     len = b.len;
-    im_proto_centrifuge_reply(&b, &replies[5].reply);
+    im_proto_centrifuge_reply(&b, &im_transport_ws, &replies[5].reply);
     assert_int_equal(b.len, 2 * len);
     assert_memory_equal(b.data, b.data + len, len);
 
@@ -866,7 +867,7 @@ test_reply_errors(void **state)
         reply.error = error;
 
         im_buf_reset(&b, 1 << 20);
-        im_proto_centrifuge_reply(&b, &reply);
+        im_proto_centrifuge_reply(&b, &im_transport_ws, &reply);
         assert_non_null(strstr((char *) payload().data, "\"message\":\""));
     }
 
@@ -888,10 +889,10 @@ test_encode_no_memory(void **state)
         alloc_fail_at(n % 200 + 1);
 
         if (n < 200) {
-            im_proto_centrifuge_reply(&b, &replies[5].reply);
+            im_proto_centrifuge_reply(&b, &im_transport_ws, &replies[5].reply);
 
         } else {
-            im_proto_centrifuge_encode(&b, &messages[1]);
+            im_proto_centrifuge_message(&b, &im_transport_ws, &messages[1]);
         }
 
         assert_int_equal(b.failed, alloc_failed());
@@ -919,17 +920,60 @@ test_encode_limit(void **state)
 
     for (i = 0; i < test_count(replies); i++) {
         im_buf_init(&b, 1 << 20);
-        im_proto_centrifuge_reply(&b, &replies[i].reply);
+        im_proto_centrifuge_reply(&b, &im_transport_ws, &replies[i].reply);
         len = payload().len;
         im_buf_cleanup(&b);
 
         for (max = 0; max < len; max++) {
             im_buf_init(&b, max);
-            im_proto_centrifuge_reply(&b, &replies[i].reply);
+            im_proto_centrifuge_reply(&b, &im_transport_ws, &replies[i].reply);
             assert_true(b.failed);
             im_buf_cleanup(&b);
         }
     }
+}
+
+
+/* A room is subscribed to again; what the server has subscribed goes on. */
+static void
+test_moved(void **state)
+{
+    im_subscribed_t  sub;
+
+    (void) state;
+
+    memset(&sub, 0, sizeof(im_subscribed_t));
+    sub.topic = im_str_z("u:1");
+    sub.at.epoch = im_str_z("e");
+    sub.at.seq = 7;
+    sub.recovering = 1;
+    sub.recovered = 1;
+
+    im_buf_init(&b, 1024);
+
+    assert_int_equal(im_proto_centrifuge_moved(&b, &im_transport_ws, &sub),
+                     IM_OK);
+    assert_int_equal(b.len, 0);
+
+    sub.recoverable = 1;
+    sub.positioned = 1;
+
+    assert_int_equal(im_proto_centrifuge_moved(&b, &im_transport_ws, &sub),
+                     IM_OK);
+    test_str(payload(), "{\"push\":{\"channel\":\"#1\",\"subscribe\":{"
+                        "\"recoverable\":true,\"epoch\":\"e\",\"offset\":7,"
+                        "\"positioned\":true}}}");
+
+    sub.topic = im_str_z("r:1");
+    assert_int_equal(im_proto_centrifuge_moved(&b, &im_transport_ws, &sub),
+                     IM_DECLINED);
+
+    sub.topic = im_str_z("u:1");
+    sub.recovered = 0;
+    assert_int_equal(im_proto_centrifuge_moved(&b, &im_transport_ws, &sub),
+                     IM_DECLINED);
+
+    im_buf_cleanup(&b);
 }
 
 
@@ -947,13 +991,13 @@ test_row(void **state)
     assert_true(proto->pings && proto->topics && proto->connects);
     assert_int_equal(proto->close_drain, 3001);
     assert_int_equal(proto->close_slow, 3008);
-    assert_ptr_equal(proto->decode, im_proto_centrifuge_decode);
     assert_ptr_equal(proto->reply, im_proto_centrifuge_reply);
 
     im_buf_init(&bytes, 1024);
     im_buf_init(&b, 1024);
-    im_wires[proto->wire].encode(&bytes, &messages[0]);
-    im_proto_centrifuge_encode(&b, &messages[0]);
+    proto->forms[IM_FORM_PLAIN]->message(&bytes, &im_transport_ws,
+                                         &messages[0]);
+    im_proto_centrifuge_message(&b, &im_transport_ws, &messages[0]);
     assert_true(im_str_eq(im_buf_str(&bytes), im_buf_str(&b)));
     im_buf_cleanup(&bytes);
     im_buf_cleanup(&b);
@@ -975,6 +1019,7 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_reply_errors),
     alloc_test(test_encode_no_memory),
     alloc_test(test_encode_limit),
+    alloc_test(test_moved),
     alloc_test(test_row)
 };
 

@@ -57,7 +57,7 @@ encode(const char *topic, im_push_data_e type, im_str_t data)
     m.envelope = &e;
 
     im_buf_reset(&b, 1 << 20);
-    im_proto_im_encode(&b, &m);
+    im_proto_im.forms[IM_FORM_PLAIN]->message(&b, &im_transport_ws, &m);
 }
 
 
@@ -179,9 +179,9 @@ test_encode_lengths(void **state)
     m.envelope = &e;
 
     im_buf_reset(&b, 1 << 20);
-    im_proto_im_encode(&b, &m);
+    im_proto_im.forms[IM_FORM_PLAIN]->message(&b, &im_transport_ws, &m);
     len = b.len;
-    im_proto_im_encode(&b, &m);
+    im_proto_im.forms[IM_FORM_PLAIN]->message(&b, &im_transport_ws, &m);
     assert_int_equal(b.len, 2 * len);
     assert_memory_equal(b.data, b.data + len, len);
 
@@ -238,11 +238,26 @@ test_encode_limit(void **state)
 
 
 static void
+room_info(const char *room, uint64_t count, const im_room_user_t *users,
+    im_uint_t n)
+{
+    im_room_info_t  info;
+
+    info.room = im_str_z(room);
+    info.count = count;
+    info.users = users;
+    info.n = n;
+
+    im_proto_im.forms[IM_FORM_PLAIN]->room_info(&b, &im_transport_ws, &info);
+}
+
+
+static void
 test_room_info(void **state)
 {
     size_t  i;
 
-    static const im_member_t  members[] = {
+    static const im_room_user_t  members[] = {
         { im_str("b"), im_str("Bob") },
         { im_str("a"), im_str("x") },
         { im_str("ab"), im_str("\"") },
@@ -265,13 +280,13 @@ test_room_info(void **state)
 
     im_buf_init(&b, 4096);
 
-    im_proto_im_room_info(&b, im_str_z("1"), 5, members, 4);
+    room_info("1", 5, members, 4);
     test_str(payload(), "{\"op\":4,\"roomId\":1,\"count\":5,\"roomUserInfo\":"
                         "{\"a\":\"Ann\",\"ab\":\"\\\"\",\"b\":\"Bob\"}}");
 
     for (i = 0; i < test_count(ids); i++) {
         im_buf_reset(&b, 4096);
-        im_proto_im_room_info(&b, im_str_z(ids[i].room), 0, NULL, 0);
+        room_info(ids[i].room, 0, NULL, 0);
         sprintf(wanted, "{\"op\":4,\"roomId\":%s,\"count\":0,"
                 "\"roomUserInfo\":{}}", ids[i].id);
         test_str(payload(), wanted);
@@ -284,8 +299,8 @@ test_room_info(void **state)
 static void
 test_room_info_no_memory(void **state)
 {
-    size_t       n;
-    im_member_t  members[40];
+    size_t          n;
+    im_room_user_t  members[40];
 
     (void) state;
 
@@ -298,7 +313,7 @@ test_room_info_no_memory(void **state)
     for (n = 1; ; n++) {
         im_buf_init(&b, 4096);
         alloc_fail_at(n);
-        im_proto_im_room_info(&b, im_str_z("1"), 40, members, 40);
+        room_info("1", 40, members, 40);
         assert_int_equal(b.failed, alloc_failed());
 
         if (!b.failed) {
@@ -323,7 +338,7 @@ decode(im_str_t text, im_command_t *command)
     im_buf_cleanup(&arena);
     im_buf_init(&arena, 1 << 20);
     memset(command, 0xa5, sizeof(im_command_t));
-    im_proto_im_decode(&text, IM_WS_TEXT, 0, &arena, command);
+    im_proto_im.decode(&text, 0, &arena, command);
     assert_int_equal(text.len, 0);
 }
 
@@ -587,7 +602,7 @@ test_encode_seq(void **state)
         m.envelope = &e;
 
         im_buf_reset(&b, 1 << 20);
-        im_wires[IM_WIRE_IM_SEQ].encode(&b, &m);
+        im_proto_im.forms[IM_FORM_POSITIONS]->message(&b, &im_transport_ws, &m);
         sprintf(wanted, "{\"code\":0,\"msg\":\"x\",\"fuid\":\"\","
                 "\"fname\":\"\",%s", cases[i].wanted);
         test_str(payload(), wanted);
@@ -663,7 +678,7 @@ test_reply(void **state)
 
     for (max = 0; max <= sizeof(wanted) + 64; max++) {
         im_buf_init(&b, max);
-        im_proto_im_reply(&b, &reply);
+        im_proto_im.reply(&b, &im_transport_ws, &reply);
 
         if (!b.failed) {
             frames(told);
@@ -679,7 +694,7 @@ test_reply(void **state)
     reply.nsubs = 0;
 
     im_buf_init(&b, 64);
-    im_proto_im_reply(&b, &reply);
+    im_proto_im.reply(&b, &im_transport_ws, &reply);
     assert_int_equal(b.len, 0);
     im_buf_cleanup(&b);
 }
@@ -697,15 +712,15 @@ test_later(void **state)
     im_buf_init(&none, 1024);
 
     text = im_str_z("{\"auth\":\"t\",\"roomId\":1}");
-    im_proto_im_decode(&text, IM_WS_TEXT, 1, &none, &command);
+    im_proto_im.decode(&text, 1, &none, &command);
     assert_int_equal(command.type, IM_COMMAND_NONE);
     text = im_str_z("\xff");
-    im_proto_im_decode(&text, IM_WS_BINARY, 1, &none, &command);
+    im_proto_im.decode(&text, 1, &none, &command);
     assert_int_equal(command.type, IM_COMMAND_NONE);
 
     /* a binary first frame is like a text one */
     text = im_str_z("{\"auth\":\"t\",\"roomId\":1}");
-    im_proto_im_decode(&text, IM_WS_BINARY, 0, &none, &command);
+    im_proto_im.decode(&text, 0, &none, &command);
     assert_int_equal(command.type, IM_COMMAND_CONNECT);
 
     im_buf_cleanup(&none);

@@ -1,0 +1,90 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Transports as tables: how the bytes of a connection become messages, and
+ * messages bytes.  A transport is one file and one row in im_wire.c.
+ */
+
+#ifndef IM_TRANSPORT_H
+#define IM_TRANSPORT_H
+
+
+#include "im_types.h"
+#include "im_buf.h"
+#include "im_ws.h"
+
+
+typedef enum {
+    IM_KIND_TEXT = 1,
+    IM_KIND_BINARY
+} im_kind_e;
+
+
+typedef enum {
+    IM_INPUT_PIECE = 1,      /* data is a piece of a message */
+    IM_INPUT_MESSAGE,        /* the message is complete */
+    IM_INPUT_PING,           /* data is for the pong */
+    IM_INPUT_PONG,
+    IM_INPUT_CLOSE           /* code is what to answer with; why */
+} im_input_type_e;
+
+
+typedef struct {
+    im_input_type_e  type;
+    im_kind_e        kind;   /* of the message */
+    im_str_t         data;
+    uint16_t         code;   /* CLOSE, or IM_ERROR: what to close with */
+    const char      *why;    /* the same, as static text */
+} im_input_event_t;
+
+
+/* What a decoder keeps between two reads.  It begins with zeros. */
+typedef struct {
+    im_ws_t   ws;
+    u_char   *control;       /* a control frame that was cut, or NULL */
+    uint8_t   ncontrol;
+    uint8_t   failed;        /* nothing more can be read */
+} im_input_t;
+
+
+typedef struct im_transport_s  im_transport_t;
+
+struct im_transport_s {
+    const char  *name;
+    size_t       header;     /* the most bytes that stand before a message */
+    /*
+     * Makes a frame of the message that stands behind header unused bytes at
+     * start.  b has not failed.
+     */
+    void       (*frame)(im_buf_t *b, size_t start, im_kind_e kind);
+    /*
+     * Decodes from *p, at most to end, and moves *p behind what was used.  The
+     * input may be written to.
+     *   IM_OK     ev says what came; call again
+     *   IM_AGAIN  all input is used, more is needed
+     *   IM_ERROR  the client broke the protocol, or there is no memory; ev has
+     *             code and why, and every further call says the same
+     * ev->data is valid until the next call.  A message longer than max is an
+     * error.
+     */
+    im_int_t   (*decode)(im_input_t *input, u_char **p, u_char *end,
+                    uint64_t max, im_input_event_t *ev);
+    /* Appends the frame that ends a connection; why may be empty. */
+    void       (*close)(im_buf_t *b, uint16_t code, im_str_t why);
+    void       (*ping)(im_buf_t *b);
+    void       (*pong)(im_buf_t *b, im_str_t data);
+};
+
+
+/* What is appended between the two becomes one frame. */
+size_t im_frame_start(im_buf_t *b, const im_transport_t *transport);
+void im_frame_end(im_buf_t *b, const im_transport_t *transport, size_t start,
+    im_kind_e kind);
+
+void im_input_cleanup(im_input_t *input);
+
+
+extern const im_transport_t  im_transport_ws;
+
+
+#endif /* IM_TRANSPORT_H */

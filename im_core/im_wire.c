@@ -1,0 +1,70 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The tables of protocols and transports, above all of them.
+ */
+
+#include "im_wire.h"
+
+
+#define im_wire_count(table)  (sizeof(table) / sizeof((table)[0]))
+
+
+static const im_proto_t *const  im_protos[] = {
+    &im_proto_im,
+    &im_proto_centrifuge,
+    &im_proto_echo
+};
+
+
+static const im_transport_t *const  im_transports[] = {
+    &im_transport_ws
+};
+
+
+_Static_assert(im_wire_count(im_protos) * im_wire_count(im_transports)
+               * IM_FORMS <= UINT8_MAX, "a wire's number is a byte");
+
+
+const im_proto_t *
+im_proto_find(im_str_t name)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < im_wire_count(im_protos); i++) {
+        if (im_str_eq(im_str_z(im_protos[i]->name), name)) {
+            return im_protos[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+uint8_t
+im_wire_id(const im_proto_t *proto, im_form_e form,
+    const im_transport_t *transport)
+{
+    im_uint_t  p, t, f;
+
+    for (p = 0; im_protos[p] != proto; p++) { /* void */ }
+    for (t = 0; im_transports[t] != transport; t++) { /* void */ }
+    for (f = 0; proto->forms[f] != proto->forms[form]; f++) { /* void */ }
+
+    return (uint8_t) ((t * im_wire_count(im_protos) + p) * IM_FORMS + f);
+}
+
+
+im_wire_t
+im_wire(uint8_t id)
+{
+    im_uint_t  row;
+    im_wire_t  wire;
+
+    row = id / IM_FORMS;
+
+    wire.form = im_protos[row % im_wire_count(im_protos)]->forms[id % IM_FORMS];
+    wire.transport = im_transports[row / im_wire_count(im_protos)];
+
+    return wire;
+}

@@ -1,0 +1,31 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The protocols and transports there are, and the wires: a wire is a form of a
+ * protocol on a transport.  A topic has a log for each wire in use.
+ */
+
+#ifndef IM_WIRE_H
+#define IM_WIRE_H
+
+
+#include "im_proto.h"
+#include "im_transport.h"
+
+
+typedef struct {
+    const im_form_t       *form;
+    const im_transport_t  *transport;
+} im_wire_t;
+
+
+/* NULL: there is none. */
+const im_proto_t *im_proto_find(im_str_t name);
+
+/* The number of a wire.  Forms that a protocol does not tell apart share it. */
+uint8_t im_wire_id(const im_proto_t *proto, im_form_e form,
+    const im_transport_t *transport);
+im_wire_t im_wire(uint8_t id);
+
+
+#endif /* IM_WIRE_H */

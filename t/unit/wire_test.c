@@ -1,0 +1,94 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The tables of protocols, and the numbers of wires.
+ */
+
+#include "test.h"
+#include "im_wire.h"
+
+
+static void
+test_protocols(void **state)
+{
+    (void) state;
+
+    assert_ptr_equal(im_proto_find(im_str_z("im")), &im_proto_im);
+    assert_ptr_equal(im_proto_find(im_str_z("centrifuge")),
+                     &im_proto_centrifuge);
+    assert_ptr_equal(im_proto_find(im_str_z("echo")), &im_proto_echo);
+
+    assert_null(im_proto_find(im_str_z("")));
+    assert_null(im_proto_find(im_str_z("ech")));
+    assert_null(im_proto_find(im_str_z("echo2")));
+    assert_null(im_proto_find(im_str_z("IM")));
+}
+
+
+/* Different forms have different numbers, and a number gives its form back. */
+static void
+test_wires(void **state)
+{
+    size_t      i, k, n;
+    uint8_t     id, ids[2 * IM_FORMS];
+    im_form_e   form;
+    im_wire_t   wire;
+
+    static const im_proto_t *const  protos[] = {
+        &im_proto_im, &im_proto_centrifuge
+    };
+
+    (void) state;
+
+    n = 0;
+
+    for (i = 0; i < test_count(protos); i++) {
+        for (form = IM_FORM_PLAIN; form < IM_FORMS; form++) {
+
+            id = im_wire_id(protos[i], form, &im_transport_ws);
+            wire = im_wire(id);
+
+            assert_ptr_equal(wire.form, protos[i]->forms[form]);
+            assert_ptr_equal(wire.transport, &im_transport_ws);
+            assert_non_null(wire.form->message);
+
+            for (k = 0; k < n; k++) {
+                assert_int_equal(ids[k] == id,
+                                 im_wire(ids[k]).form == wire.form);
+            }
+
+            ids[n++] = id;
+        }
+    }
+}
+
+
+/* What followers of each form can be told. */
+static void
+test_forms(void **state)
+{
+    const im_form_t  *const *forms;
+
+    (void) state;
+
+    forms = im_proto_im.forms;
+    assert_non_null(forms[IM_FORM_PLAIN]->room_info);
+    assert_null(forms[IM_FORM_PLAIN]->moved);
+    assert_non_null(forms[IM_FORM_POSITIONS]->moved);
+    assert_null(forms[IM_FORM_JOINS]->presence);
+
+    forms = im_proto_centrifuge.forms;
+    assert_null(forms[IM_FORM_PLAIN]->room_info);
+    assert_null(forms[IM_FORM_PLAIN]->presence);
+    assert_non_null(forms[IM_FORM_JOINS]->presence);
+    assert_non_null(forms[IM_FORM_JOINS]->moved);
+}
+
+
+static const struct CMUnitTest  tests[] = {
+    alloc_test(test_protocols),
+    alloc_test(test_wires),
+    alloc_test(test_forms)
+};
+
+test_main(tests)
