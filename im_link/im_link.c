@@ -1,0 +1,1340 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The link: connections are prepared, watched and replaced.
+ *
+ * A server whose generation changes under a connection, or that is no longer a
+ * master, is connected to anew: numbers that it has given may be given again.
+ */
+
+#include <stdio.h>
+
+#include "im_key.h"
+#include "im_link_channels.h"
+#include "im_link_conn.h"
+
+
+#define IM_LINK_TICK        500        /* ms, as all below */
+#define IM_LINK_POLL        2000
+#define IM_LINK_PING        5000
+#define IM_LINK_HEARTBEAT   6000
+#define IM_LINK_COMPLAIN    60000
+#define IM_LINK_SLOW        50
+
+#define IM_LINK_SERVERS     1
+#define IM_LINK_WHY         160
+
+
+typedef enum {
+    IM_LINK_FINE = 0,
+    IM_LINK_AWAY,
+    IM_LINK_REFUSED            /* it answers, but can't be used */
+} im_link_trouble_e;
+
+
+typedef struct {
+    im_link_t       *link;
+    im_link_conn_t   calls;
+    im_link_conn_t   pubsub;
+} im_link_server_t;
+
+
+struct im_link_s {
+    im_link_conf_t              conf;
+    const im_link_transport_t  *transport;
+    void                       *transport_data;
+    const im_link_events_t     *events;
+    void                       *data;
+    im_link_server_t            servers[IM_LINK_SERVERS];   /* by slot */
+    im_link_call_t              call;        /* of callers */
+    im_link_call_t              own;         /* of the link itself */
+    im_link_channels_t          channels;
+    uint64_t                    ticked;
+    uint64_t                    complained;
+    im_uint_t                   busy;        /* it must not be freed */
+    uint32_t                    partitions;
+    im_link_trouble_e           trouble;     /* in the log since it was up */
+    char                        why[IM_LINK_WHY];
+    unsigned                    up:1;        /* the owner was told so */
+    unsigned                    unusable:1;
+    unsigned                    destroyed:1;
+};
+
+
+static void im_link_release(im_link_t *link);
+static uint64_t im_link_now(const im_link_t *link);
+static im_link_server_t *im_link_server(im_link_t *link, im_uint_t slot);
+static void im_link_replies(im_link_server_t *server, im_link_conn_t *conn,
+    im_uint_t closes);
+
+static void im_link_check_calls(im_link_server_t *server, uint64_t now);
+static void im_link_check_pubsub(im_link_server_t *server, uint64_t now);
+static void im_link_check_heartbeats(im_link_t *link, uint64_t now);
+static int im_link_late(im_link_server_t *server, im_link_conn_t *conn,
+    uint64_t now);
+static void im_link_schedule(im_link_t *link, uint64_t now);
+
+static void im_link_open(im_link_server_t *server, im_link_conn_t *conn);
+static void im_link_open_pubsub(im_link_server_t *server);
+static void im_link_lost(im_link_server_t *server, im_link_conn_t *conn,
+    const char *why);
+static void im_link_close(im_link_t *link, im_link_conn_t *conn);
+static void im_link_refuse(im_link_server_t *server, const char *why,
+    int unusable);
+static void im_link_refuse_error(im_link_server_t *server,
+    const im_link_reply_t *reply, const char *why);
+static void im_link_complain(im_link_t *link, im_link_trouble_e trouble,
+    const char *what, const char *why);
+static int im_link_whole(im_link_server_t *server);
+static void im_link_check_up(im_link_server_t *server);
+
+static void im_link_prepare(im_link_server_t *server);
+static im_int_t im_link_introduce(im_link_server_t *server,
+    im_link_conn_t *conn);
+static im_int_t im_link_ask(im_link_server_t *server, const char *words,
+    im_link_reply_pt handler);
+static im_int_t im_link_ask_partitions(im_link_server_t *server);
+static void im_link_plain_handler(const im_link_reply_t *reply, void *data);
+static void im_link_server_handler(const im_link_reply_t *reply, void *data);
+static void im_link_replication_handler(const im_link_reply_t *reply,
+    void *data);
+static void im_link_policy_handler(const im_link_reply_t *reply, void *data);
+static void im_link_partitions_handler(const im_link_reply_t *reply,
+    void *data);
+static void im_link_prepared(im_link_server_t *server);
+static im_str_t im_link_info(const im_link_reply_t *reply, const char *field);
+
+static void im_link_follow(im_link_server_t *server);
+static void im_link_tell(im_link_server_t *server, const char *word,
+    im_link_channel_t *ch);
+static void im_link_pubsub_reply(im_link_server_t *server,
+    const im_link_reply_t *reply);
+static void im_link_message(im_link_t *link, im_str_t name, im_str_t payload);
+static void im_link_confirmed(im_link_server_t *server, im_str_t name,
+    int joined);
+static void im_link_check_followed(im_link_server_t *server);
+
+
+im_link_t *
+im_link_create(const im_link_conf_t *conf,
+    const im_link_transport_t *transport, void *transport_data,
+    const im_link_events_t *events, void *data)
+{
+    uint64_t           seed[2];
+    im_uint_t          i;
+    im_link_t         *link;
+    im_link_server_t  *server;
+
+    link = im_calloc(sizeof(im_link_t));
+    if (link == NULL) {
+        return NULL;
+    }
+
+    link->conf = *conf;
+    link->transport = transport;
+    link->transport_data = transport_data;
+    link->events = events;
+    link->data = data;
+    link->ticked = im_link_now(link);
+
+    for (i = 0; i < 2; i++) {
+        seed[i] = (uint64_t) transport->random(transport_data) << 32;
+        seed[i] |= transport->random(transport_data);
+    }
+
+    if (im_link_channels_init(&link->channels, seed) != IM_OK) {
+        im_free(link);
+        return NULL;
+    }
+
+    im_link_call_init(&link->call);
+    im_link_call_init(&link->own);
+
+    for (i = 0; i < IM_LINK_SERVERS; i++) {
+        server = &link->servers[i];
+
+        server->link = link;
+        im_link_conn_init(&server->calls, "commands", transport, server);
+        im_link_conn_init(&server->pubsub, "pub/sub", transport, server);
+    }
+
+    (void) snprintf(link->why, IM_LINK_WHY, "redis: not connected yet");
+
+    transport->timer(transport_data, 1);
+
+    return link;
+}
+
+
+void
+im_link_destroy(im_link_t *link)
+{
+    im_uint_t          i;
+    im_link_server_t  *server;
+
+    link->busy++;
+    link->destroyed = 1;
+
+    for (i = 0; i < IM_LINK_SERVERS; i++) {
+        server = &link->servers[i];
+
+        im_link_close(link, &server->pubsub);
+        im_link_close(link, &server->calls);
+        im_link_conn_fail(&server->pubsub);
+        im_link_conn_fail(&server->calls);
+    }
+
+    im_link_release(link);
+}
+
+
+/* A destroyed link lives until the outermost of its functions is done. */
+static void
+im_link_release(im_link_t *link)
+{
+    im_uint_t  i;
+
+    if (--link->busy > 0 || !link->destroyed) {
+        return;
+    }
+
+    for (i = 0; i < IM_LINK_SERVERS; i++) {
+        im_link_conn_cleanup(&link->servers[i].calls);
+        im_link_conn_cleanup(&link->servers[i].pubsub);
+    }
+
+    im_link_channels_cleanup(&link->channels);
+    im_link_call_cleanup(&link->call);
+    im_link_call_cleanup(&link->own);
+    im_free(link);
+}
+
+
+static uint64_t
+im_link_now(const im_link_t *link)
+{
+    return link->transport->now(link->transport_data);
+}
+
+
+void *
+im_link_transport_data(const im_link_t *link)
+{
+    return link->transport_data;
+}
+
+
+im_link_call_t *
+im_link_command(im_link_t *link, const char *words)
+{
+    im_link_call_start(&link->call, words);
+
+    return &link->call;
+}
+
+
+im_link_call_t *
+im_link_script(im_link_t *link, const im_script_t *script)
+{
+    im_link_call_start_script(&link->call, script);
+
+    return &link->call;
+}
+
+
+im_int_t
+im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
+{
+    im_link_conn_t  *conn;
+
+    conn = &im_link_server(link, im_link_call_slot(&link->call))->calls;
+
+    if (conn->state != IM_LINK_READY) {
+        return IM_ERROR;
+    }
+
+    return im_link_conn_send(conn, &link->call, handler, data,
+                             im_link_now(link));
+}
+
+
+static im_link_server_t *
+im_link_server(im_link_t *link, im_uint_t slot)
+{
+    return &link->servers[slot * IM_LINK_SERVERS / IM_LINK_SLOTS];
+}
+
+
+int
+im_link_ready(const im_link_t *link)
+{
+    return link->servers[0].calls.state == IM_LINK_READY;
+}
+
+
+const char *
+im_link_why(const im_link_t *link)
+{
+    return link->why;
+}
+
+
+int
+im_link_unusable(const im_link_t *link)
+{
+    return link->unusable;
+}
+
+
+int
+im_link_slow(const im_link_t *link)
+{
+    const im_link_conn_t  *conn;
+
+    conn = &link->servers[0].calls;
+
+    return conn->state != IM_LINK_READY
+           || conn->latency / 8 > IM_LINK_SLOW
+           || im_link_conn_waits(conn, im_link_now(link)) > IM_LINK_SLOW;
+}
+
+
+uint32_t
+im_link_partitions(const im_link_t *link)
+{
+    return link->partitions;
+}
+
+
+im_str_t
+im_link_prefix(const im_link_t *link)
+{
+    return link->conf.prefix;
+}
+
+
+int
+im_link_quiet(const im_link_t *link)
+{
+    return link->trouble != IM_LINK_FINE;
+}
+
+
+void
+im_link_break(im_link_t *link, const char *why)
+{
+    im_uint_t  i;
+
+    link->busy++;
+
+    for (i = 0; i < IM_LINK_SERVERS && !link->destroyed; i++) {
+        if (link->servers[i].calls.state != IM_LINK_CLOSED) {
+            im_link_lost(&link->servers[i], &link->servers[i].calls, why);
+        }
+    }
+
+    im_link_release(link);
+}
+
+
+im_int_t
+im_link_connected(im_link_conn_t *conn)
+{
+    im_int_t           rc;
+    im_uint_t          closes;
+    im_link_t         *link;
+    im_link_server_t  *server;
+
+    server = conn->server;
+    link = server->link;
+    closes = conn->closes;
+
+    link->busy++;
+
+    conn->heard = im_link_now(link);
+    im_link_conn_enter(conn, IM_LINK_PREPARING);
+
+    if (conn == &server->calls) {
+        im_link_prepare(server);
+
+    } else {
+        im_link_follow(server);
+    }
+
+    rc = conn->closes == closes ? IM_OK : IM_ERROR;
+
+    im_link_release(link);
+
+    return rc;
+}
+
+
+im_int_t
+im_link_received(im_link_conn_t *conn, const void *bytes, size_t n)
+{
+    im_int_t           rc;
+    im_uint_t          closes;
+    im_link_t         *link;
+    const char        *why;
+    im_link_server_t  *server;
+
+    server = conn->server;
+    link = server->link;
+    closes = conn->closes;
+
+    link->busy++;
+
+    conn->heard = im_link_now(link);
+    why = im_link_conn_feed(conn, bytes, n);
+
+    if (why != NULL) {
+        im_link_lost(server, conn, why);
+
+    } else {
+        im_link_replies(server, conn, closes);
+    }
+
+    rc = conn->closes == closes ? IM_OK : IM_ERROR;
+
+    im_link_release(link);
+
+    return rc;
+}
+
+
+/* A reply may close the connection: then the reader is gone too. */
+static void
+im_link_replies(im_link_server_t *server, im_link_conn_t *conn,
+    im_uint_t closes)
+{
+    const char       *why;
+    im_link_reply_t  *reply;
+
+    while (conn->closes == closes) {
+        why = NULL;
+        reply = im_link_conn_next(conn, &why);
+
+        if (reply == NULL) {
+            if (why != NULL) {
+                im_link_lost(server, conn, why);
+            }
+
+            return;
+        }
+
+        if (conn == &server->pubsub) {
+            im_link_pubsub_reply(server, reply);
+
+        } else if (im_list_empty(&conn->calls)) {
+            im_link_lost(server, conn, "reply without a command");
+
+        } else {
+            im_link_conn_answer(conn, reply, im_link_now(server->link));
+        }
+
+        im_link_conn_free(reply);
+    }
+}
+
+
+void
+im_link_closed(im_link_conn_t *conn, const char *why)
+{
+    im_link_server_t  *server;
+
+    server = conn->server;
+
+    server->link->busy++;
+    im_link_lost(server, conn, why);
+    im_link_release(server->link);
+}
+
+
+/* A program that stood still reads first what came meanwhile. */
+void
+im_link_tick(im_link_t *link)
+{
+    int                late;
+    uint64_t           now;
+    im_uint_t          i;
+    im_link_server_t  *server;
+
+    now = im_link_now(link);
+    late = now - link->ticked > 2 * IM_LINK_TICK;
+    link->ticked = now;
+
+    if (late) {
+        link->transport->timer(link->transport_data, 1);
+        return;
+    }
+
+    link->busy++;
+
+    for (i = 0; i < IM_LINK_SERVERS && !link->destroyed; i++) {
+        server = &link->servers[i];
+
+        im_link_check_calls(server, now);
+
+        if (!link->destroyed) {
+            im_link_check_pubsub(server, now);
+        }
+    }
+
+    if (!link->destroyed) {
+        im_link_check_heartbeats(link, now);
+    }
+
+    if (!link->destroyed) {
+        im_link_schedule(link, now);
+    }
+
+    im_link_release(link);
+}
+
+
+static void
+im_link_check_calls(im_link_server_t *server, uint64_t now)
+{
+    im_link_conn_t  *conn;
+
+    conn = &server->calls;
+
+    if (conn->state == IM_LINK_CLOSED) {
+        if (now >= conn->retry) {
+            im_link_open(server, conn);
+        }
+
+        return;
+    }
+
+    if (im_link_late(server, conn, now)) {
+        return;
+    }
+
+    if (conn->state == IM_LINK_READY && now - conn->asked >= IM_LINK_POLL) {
+        conn->asked = now;
+
+        (void) im_link_ask(server, "INFO replication",
+                           im_link_replication_handler);
+        (void) im_link_ask_partitions(server);
+    }
+}
+
+
+static void
+im_link_check_pubsub(im_link_server_t *server, uint64_t now)
+{
+    im_link_conn_t  *conn;
+
+    conn = &server->pubsub;
+
+    if (conn->state == IM_LINK_CLOSED) {
+        im_link_open_pubsub(server);
+        return;
+    }
+
+    if (im_link_late(server, conn, now) || conn->state != IM_LINK_READY) {
+        return;
+    }
+
+    if (conn->asked > conn->heard
+        && now - conn->asked > server->link->conf.timeout)
+    {
+        im_link_lost(server, conn, "no answer in time");
+        return;
+    }
+
+    if (now - conn->asked >= IM_LINK_PING) {
+        conn->asked = now;
+
+        im_link_call_start(&server->link->own, "PING");
+        (void) im_link_conn_write(conn, &server->link->own);
+    }
+}
+
+
+/* Replies that come, however slowly, are not late. */
+static int
+im_link_late(im_link_server_t *server, im_link_conn_t *conn, uint64_t now)
+{
+    uint64_t     timeout;
+    const char  *why;
+
+    why = NULL;
+    timeout = server->link->conf.timeout;
+
+    if (conn->failed) {
+        why = "no memory";
+
+    } else if (conn->state < IM_LINK_READY && now - conn->start > timeout) {
+        why = "timed out while connecting";
+
+    } else if (now - conn->heard > timeout
+               && im_link_conn_waits(conn, now) > timeout)
+    {
+        why = "no answer in time";
+    }
+
+    if (why != NULL) {
+        im_link_lost(server, conn, why);
+        return 1;
+    }
+
+    return 0;
+}
+
+
+/* The event may change the channels: then the rest waits for the next tick. */
+static void
+im_link_check_heartbeats(im_link_t *link, uint64_t now)
+{
+    im_list_t          *q;
+    im_uint_t           changes;
+    im_link_channel_t  *ch;
+
+    changes = link->channels.changes;
+
+    for (q = im_list_first(&link->channels.list);
+         q != &link->channels.list;
+         q = im_list_next(q))
+    {
+        ch = im_list_data(q, im_link_channel_t, link);
+
+        if (!ch->heartbeats || ch->lost || ch->state != IM_LINK_JOINED
+            || now - ch->heard <= IM_LINK_HEARTBEAT)
+        {
+            continue;
+        }
+
+        ch->lost = 1;
+
+        if (link->events->heartbeat != NULL) {
+            link->events->heartbeat(link->data, ch->number, 1);
+        }
+
+        if (link->destroyed || link->channels.changes != changes) {
+            return;
+        }
+    }
+}
+
+
+/* The next tick: sooner than usual where a connection comes back. */
+static void
+im_link_schedule(im_link_t *link, uint64_t now)
+{
+    uint64_t         ms;
+    im_uint_t        i, k;
+    im_link_conn_t  *conn;
+
+    ms = IM_LINK_TICK;
+
+    for (i = 0; i < IM_LINK_SERVERS; i++) {
+        for (k = 0; k < 2; k++) {
+            conn = k == 0 ? &link->servers[i].calls : &link->servers[i].pubsub;
+
+            if (conn->state == IM_LINK_CLOSED && conn->retry > now) {
+                ms = im_min(ms, conn->retry - now);
+            }
+        }
+    }
+
+    link->transport->timer(link->transport_data, ms);
+}
+
+
+static void
+im_link_open(im_link_server_t *server, im_link_conn_t *conn)
+{
+    const char  *why;
+
+    why = im_link_conn_open(conn, server->link->transport_data,
+                            im_link_now(server->link));
+
+    if (why != NULL) {
+        im_link_lost(server, conn, why);
+    }
+}
+
+
+/* What is subscribed must be subscribed at the server that answers. */
+static void
+im_link_open_pubsub(im_link_server_t *server)
+{
+    if (server->pubsub.state == IM_LINK_CLOSED
+        && server->calls.state == IM_LINK_READY
+        && im_link_now(server->link) >= server->pubsub.retry
+        && !im_list_empty(&server->link->channels.list))
+    {
+        im_link_open(server, &server->pubsub);
+    }
+}
+
+
+/* Calls take pub/sub with them. */
+static void
+im_link_lost(im_link_server_t *server, im_link_conn_t *conn, const char *why)
+{
+    im_link_t  *link;
+
+    link = server->link;
+    link->busy++;
+
+    im_link_complain(link, IM_LINK_AWAY, conn->name, why);
+    im_link_close(link, &server->pubsub);
+
+    if (conn == &server->calls) {
+        (void) snprintf(link->why, IM_LINK_WHY, "redis: %s", why);
+        im_link_close(link, conn);
+    }
+
+    im_link_schedule(link, im_link_now(link));
+
+    if (link->up && !im_link_whole(server)) {
+        link->up = 0;
+
+        if (link->events->down != NULL) {
+            link->events->down(link->data);
+        }
+    }
+
+    im_link_conn_fail(&server->pubsub);
+
+    if (conn == &server->calls) {
+        im_link_conn_fail(conn);
+    }
+
+    im_link_release(link);
+}
+
+
+/* It takes calls, and all channels are subscribed. */
+static int
+im_link_whole(im_link_server_t *server)
+{
+    return server->calls.state == IM_LINK_READY
+           && (server->pubsub.state == IM_LINK_READY
+               || im_list_empty(&server->link->channels.list));
+}
+
+
+static void
+im_link_close(im_link_t *link, im_link_conn_t *conn)
+{
+    if (conn->state == IM_LINK_CLOSED) {
+        return;
+    }
+
+    im_link_conn_close(conn, im_link_now(link),
+                       link->transport->random(link->transport_data));
+
+    if (conn == &link->servers[0].pubsub) {
+        im_link_channels_reset(&link->channels);
+    }
+}
+
+
+/* It answers, but can't be used: the log tells this from being away. */
+static void
+im_link_refuse(im_link_server_t *server, const char *why, int unusable)
+{
+    im_link_t  *link;
+
+    link = server->link;
+    link->unusable = unusable;
+
+    im_link_complain(link, IM_LINK_REFUSED, NULL, why);
+    im_link_lost(server, &server->calls, why);
+
+    if (unusable && link->partitions == 0 && !link->destroyed
+        && link->events->fatal != NULL)
+    {
+        link->events->fatal(link->data, why);
+    }
+}
+
+
+/* For what an error says; without one, for why. */
+static void
+im_link_refuse_error(im_link_server_t *server, const im_link_reply_t *reply,
+    const char *why)
+{
+    char      text[IM_LINK_WHY];
+    im_str_t  s;
+
+    if (im_link_reply_is_error(reply)) {
+        s = im_link_reply_str(reply);
+        (void) snprintf(text, sizeof(text), "%.*s", (int) s.len,
+                        (char *) s.data);
+        why = text;
+    }
+
+    im_link_refuse(server, why, 0);
+}
+
+
+/* Once, and again each minute. */
+static void
+im_link_complain(im_link_t *link, im_link_trouble_e trouble, const char *what,
+    const char *why)
+{
+    int            known;
+    char           text[2 * IM_LINK_WHY];
+    uint64_t       now;
+    im_link_log_e  level;
+
+    now = im_link_now(link);
+    known = trouble <= link->trouble
+            && now - link->complained < IM_LINK_COMPLAIN;
+    level = known ? IM_LINK_LOG_DEBUG : IM_LINK_LOG_ERROR;
+
+    if (!known) {
+        link->trouble = im_max(link->trouble, trouble);
+        link->complained = now;
+    }
+
+    (void) snprintf(text, sizeof(text), trouble == IM_LINK_REFUSED
+                    ? "Redis at \"%.*s\" can't be used%s%s%s: %s"
+                    : "Redis at \"%.*s\" is away%s%s%s: %s",
+                    (int) link->conf.name.len, (char *) link->conf.name.data,
+                    what ? " (" : "", what ? what : "", what ? ")" : "", why);
+
+    link->transport->log(link->transport_data, level, text);
+}
+
+
+static void
+im_link_check_up(im_link_server_t *server)
+{
+    char        text[2 * IM_LINK_WHY];
+    im_link_t  *link;
+
+    link = server->link;
+
+    if (link->up || !im_link_whole(server)) {
+        return;
+    }
+
+    link->up = 1;
+    link->trouble = IM_LINK_FINE;
+
+    (void) snprintf(text, sizeof(text),
+                    "Redis at \"%.*s\" is there, %u partitions",
+                    (int) link->conf.name.len, (char *) link->conf.name.data,
+                    (unsigned) link->partitions);
+
+    link->transport->log(link->transport_data, IM_LINK_LOG_NOTICE, text);
+
+    if (link->events->up != NULL) {
+        link->events->up(link->data);
+    }
+}
+
+
+/*
+ * What a fresh connection is asked before it may be used.  The questions go
+ * out in one write, and the last answer makes it ready.
+ */
+static void
+im_link_prepare(im_link_server_t *server)
+{
+    if (im_link_introduce(server, &server->calls) != IM_OK
+        || im_link_ask(server, "INFO server", im_link_server_handler) != IM_OK
+        || im_link_ask(server, "INFO replication",
+                       im_link_replication_handler)
+           != IM_OK
+        || im_link_ask(server, "CONFIG GET maxmemory-policy",
+                       im_link_policy_handler)
+           != IM_OK
+        || im_link_ask_partitions(server) != IM_OK)
+    {
+        im_link_lost(server, &server->calls, "no memory");
+    }
+}
+
+
+/* AUTH and SELECT, where configured. */
+static im_int_t
+im_link_introduce(im_link_server_t *server, im_link_conn_t *conn)
+{
+    im_int_t         rc;
+    im_link_call_t  *own;
+    im_link_conf_t  *conf;
+
+    rc = IM_OK;
+    own = &server->link->own;
+    conf = &server->link->conf;
+
+    if (conf->password.len > 0) {
+        im_link_call_start(own, "AUTH");
+
+        if (conf->user.len > 0) {
+            im_link_call_str(own, conf->user);
+        }
+
+        im_link_call_str(own, conf->password);
+
+        rc |= im_link_conn_send(conn, own, im_link_plain_handler, server,
+                                conn->start);
+    }
+
+    if (conf->db != 0) {
+        im_link_call_start(own, "SELECT");
+        im_link_call_uint(own, conf->db);
+
+        rc |= im_link_conn_send(conn, own, im_link_plain_handler, server,
+                                conn->start);
+    }
+
+    return rc;
+}
+
+
+static im_int_t
+im_link_ask(im_link_server_t *server, const char *words,
+    im_link_reply_pt handler)
+{
+    im_link_call_start(&server->link->own, words);
+
+    return im_link_conn_send(&server->calls, &server->link->own, handler,
+                             server, im_link_now(server->link));
+}
+
+
+/* The first program that ever came sets the number; again after a FLUSHALL. */
+static im_int_t
+im_link_ask_partitions(im_link_server_t *server)
+{
+    uint64_t         n, now;
+    im_int_t         rc;
+    im_link_t       *link;
+    im_link_call_t  *own;
+
+    link = server->link;
+    own = &link->own;
+    now = im_link_now(link);
+    n = link->partitions ? link->partitions : link->conf.partitions;
+
+    im_link_call_start(own, "SET");
+    im_key_conf(&own->bytes, link->conf.prefix);
+    im_link_call_key(own);
+    im_link_call_uint(own, n ? n : IM_PARTITIONS);
+    im_link_call_z(own, "NX");
+
+    rc = im_link_conn_send(&server->calls, own, NULL, NULL, now);
+
+    im_link_call_start(own, "GET");
+    im_key_conf(&own->bytes, link->conf.prefix);
+    im_link_call_key(own);
+
+    rc |= im_link_conn_send(&server->calls, own, im_link_partitions_handler,
+                            server, now);
+
+    return rc;
+}
+
+
+/* Any reply is good, but an error. */
+static void
+im_link_plain_handler(const im_link_reply_t *reply, void *data)
+{
+    if (im_link_reply_is_error(reply)) {
+        im_link_refuse_error(data, reply, NULL);
+    }
+}
+
+
+static void
+im_link_server_handler(const im_link_reply_t *reply, void *data)
+{
+    im_str_t           id;
+    im_link_server_t  *server = data;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    id = im_link_info(reply, "run_id:");
+
+    if (id.len < IM_LINK_RUN_ID) {
+        im_link_refuse_error(server, reply, "no run_id in INFO");
+        return;
+    }
+
+    memcpy(server->calls.generation, id.data, IM_LINK_RUN_ID);
+}
+
+
+/* Asked at first, then every 2 s: a promotion keeps connections open. */
+static void
+im_link_replication_handler(const im_link_reply_t *reply, void *data)
+{
+    u_char            *kept;
+    im_str_t           id;
+    im_link_server_t  *server = data;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    id = im_link_info(reply, "master_replid2:");
+
+    if (id.len < IM_LINK_REPLID) {
+        im_link_refuse_error(server, reply, "no master_replid2 in INFO");
+        return;
+    }
+
+    if (!im_str_eq(im_link_info(reply, "role:"), im_str_z("master"))) {
+        im_link_refuse(server, "it is a replica", 0);
+        return;
+    }
+
+    kept = server->calls.generation + IM_LINK_RUN_ID;
+
+    if (server->calls.state == IM_LINK_READY
+        && memcmp(kept, id.data, IM_LINK_REPLID) != 0)
+    {
+        im_link_lost(server, &server->calls, "another generation");
+        return;
+    }
+
+    memcpy(kept, id.data, IM_LINK_REPLID);
+}
+
+
+/* A server that hides its settings is believed. */
+static void
+im_link_policy_handler(const im_link_reply_t *reply, void *data)
+{
+    char      why[IM_LINK_WHY];
+    im_str_t  policy;
+
+    policy = im_link_reply_str_at(reply, 1);
+
+    if (policy.len == 0 || im_str_eq(policy, im_str_z("noeviction"))) {
+        return;
+    }
+
+    (void) snprintf(why, sizeof(why), "its \"maxmemory-policy\" is \"%.*s\", "
+                    "not \"noeviction\"", (int) im_min(policy.len, 32),
+                    (char *) policy.data);
+
+    im_link_refuse(data, why, 1);
+}
+
+
+/* On a connection in use, no answer changes nothing. */
+static void
+im_link_partitions_handler(const im_link_reply_t *reply, void *data)
+{
+    int64_t            n;
+    im_link_t         *link;
+    im_link_server_t  *server = data;
+
+    link = server->link;
+
+    if (reply == NULL
+        || (server->calls.state == IM_LINK_READY
+            && im_link_reply_str(reply).len == 0))
+    {
+        return;
+    }
+
+    if (im_link_reply_is_error(reply) || im_link_reply_is_nil(reply)) {
+        im_link_refuse_error(server, reply,
+                             "its number of partitions can't be set");
+        return;
+    }
+
+    n = im_link_reply_int(reply, 0);
+
+    if (n < 1 || n > IM_PARTITIONS_MAX) {
+        im_link_refuse(server, "its number of partitions is invalid", 1);
+        return;
+    }
+
+    if (link->conf.partitions != 0 && link->conf.partitions != (uint64_t) n) {
+        im_link_refuse(server, "it was set up with another number of "
+                       "partitions than \"partitions=\" says", 1);
+        return;
+    }
+
+    if (link->partitions != 0 && link->partitions != (uint64_t) n) {
+        im_link_refuse(server, "its number of partitions has changed: reload "
+                       "nginx, restart the rest", 1);
+        return;
+    }
+
+    link->partitions = n;
+
+    if (server->calls.state == IM_LINK_PREPARING) {
+        im_link_prepared(server);
+    }
+}
+
+
+static void
+im_link_prepared(im_link_server_t *server)
+{
+    im_link_t  *link;
+
+    link = server->link;
+
+    link->unusable = 0;
+    link->why[0] = '\0';
+    server->calls.asked = im_link_now(link);
+
+    im_link_conn_enter(&server->calls, IM_LINK_READY);
+
+    server->pubsub.backoff = 0;
+    server->pubsub.retry = 0;
+
+    if (link->events->ready != NULL) {
+        link->events->ready(link->data);
+    }
+
+    if (server->calls.state == IM_LINK_READY) {
+        im_link_open_pubsub(server);
+        im_link_check_up(server);
+    }
+}
+
+
+/* The value of a line of INFO; field ends in ':'. */
+static im_str_t
+im_link_info(const im_link_reply_t *reply, const char *field)
+{
+    size_t    len;
+    u_char   *p, *end, *eol;
+    im_str_t  s;
+
+    s = im_link_reply_str(reply);
+    len = strlen(field);
+
+    for (p = s.data, end = s.data + s.len; p < end; p = eol + 1) {
+        eol = memchr(p, '\n', end - p);
+        eol = eol != NULL ? eol : end;
+
+        if ((size_t) (eol - p) > len && memcmp(p, field, len) == 0) {
+            eol -= eol[-1] == '\r';
+            return im_str_set(p + len, eol - p - len);
+        }
+    }
+
+    return im_str_set("", 0);
+}
+
+
+im_int_t
+im_link_subscribe(im_link_t *link, im_str_t channel, im_uint_t number,
+    int heartbeats)
+{
+    im_link_server_t   *server;
+    im_link_channel_t  *ch;
+
+    server = im_link_server(link, im_link_slot(channel));
+    ch = im_link_channels_find(&link->channels, channel);
+
+    if (ch == NULL) {
+        ch = im_link_channels_add(&link->channels, channel);
+        if (ch == NULL) {
+            return IM_ERROR;
+        }
+
+    } else if (ch->state != IM_LINK_LEAVING) {
+        return IM_OK;
+    }
+
+    ch->number = number;
+    ch->heartbeats = heartbeats;
+
+    im_link_channels_enter(&link->channels, ch, IM_LINK_JOINING);
+    im_link_tell(server, "SUBSCRIBE", ch);
+
+    if (server->pubsub.state == IM_LINK_CLOSED) {
+        link->transport->timer(link->transport_data, 1);
+    }
+
+    return IM_OK;
+}
+
+
+void
+im_link_unsubscribe(im_link_t *link, im_str_t channel)
+{
+    im_link_server_t   *server;
+    im_link_channel_t  *ch;
+
+    server = im_link_server(link, im_link_slot(channel));
+    ch = im_link_channels_find(&link->channels, channel);
+
+    if (ch == NULL || ch->state == IM_LINK_LEAVING) {
+        return;
+    }
+
+    if (server->pubsub.state < IM_LINK_PREPARING) {
+        im_link_channels_remove(&link->channels, ch);
+        return;
+    }
+
+    im_link_channels_enter(&link->channels, ch, IM_LINK_LEAVING);
+    im_link_tell(server, "UNSUBSCRIBE", ch);
+}
+
+
+/* A channel a command: those of a cluster are in different slots. */
+static void
+im_link_tell(im_link_server_t *server, const char *word, im_link_channel_t *ch)
+{
+    im_link_call_t  *own;
+
+    if (server->pubsub.state < IM_LINK_PREPARING) {
+        return;
+    }
+
+    own = &server->link->own;
+
+    im_link_call_start(own, word);
+    im_link_call_str(own, im_str_set(ch->name, ch->len));
+
+    ch->pending++;
+
+    if (im_link_conn_write(&server->pubsub, own) != IM_OK) {
+        server->pubsub.failed = 1;
+    }
+}
+
+
+static void
+im_link_follow(im_link_server_t *server)
+{
+    im_list_t  *q, *head;
+
+    if (im_link_introduce(server, &server->pubsub) != IM_OK) {
+        im_link_lost(server, &server->pubsub, "no memory");
+        return;
+    }
+
+    head = &server->link->channels.list;
+
+    for (q = im_list_first(head); q != head; q = im_list_next(q)) {
+        im_link_tell(server, "SUBSCRIBE",
+                     im_list_data(q, im_link_channel_t, link));
+    }
+
+    im_link_check_followed(server);
+}
+
+
+static void
+im_link_pubsub_reply(im_link_server_t *server, const im_link_reply_t *reply)
+{
+    im_str_t         word, name;
+    im_link_conn_t  *conn;
+
+    conn = &server->pubsub;
+
+    if (!im_link_reply_is_array(reply, 0)) {
+        if (!im_list_empty(&conn->calls)) {
+            im_link_conn_answer(conn, reply, im_link_now(server->link));
+
+        } else if (im_link_reply_is_error(reply)) {
+            im_link_lost(server, conn, "an error in pub/sub");
+        }
+
+        return;
+    }
+
+    word = im_link_reply_str_at(reply, 0);
+    name = im_link_reply_str_at(reply, 1);
+
+    if (im_str_eq(word, im_str_z("message"))) {
+        im_link_message(server->link, name, im_link_reply_str_at(reply, 2));
+
+    } else if (im_str_eq(word, im_str_z("subscribe"))) {
+        im_link_confirmed(server, name, 1);
+
+    } else if (im_str_eq(word, im_str_z("unsubscribe"))) {
+        im_link_confirmed(server, name, 0);
+    }
+}
+
+
+static void
+im_link_message(im_link_t *link, im_str_t name, im_str_t payload)
+{
+    im_link_channel_t  *ch;
+
+    ch = im_link_channels_find(&link->channels, name);
+
+    if (ch == NULL || ch->state != IM_LINK_JOINED) {
+        return;
+    }
+
+    ch->heard = im_link_now(link);
+
+    if (ch->lost) {
+        ch->lost = 0;
+
+        if (link->events->heartbeat != NULL) {
+            link->events->heartbeat(link->data, ch->number, 0);
+        }
+
+        ch = link->destroyed ? NULL
+                             : im_link_channels_find(&link->channels, name);
+    }
+
+    if (ch != NULL && (payload.len > 0 || !ch->heartbeats)
+        && link->events->message != NULL)
+    {
+        link->events->message(link->data, ch->number, payload);
+    }
+}
+
+
+/* The last confirmation counts where a channel left and came back. */
+static void
+im_link_confirmed(im_link_server_t *server, im_str_t name, int joined)
+{
+    im_link_t          *link;
+    im_link_channel_t  *ch;
+
+    link = server->link;
+    ch = im_link_channels_find(&link->channels, name);
+
+    if (ch == NULL || ch->pending == 0) {
+        if (!joined) {
+            im_link_lost(server, &server->pubsub, "unsubscribed by the server");
+        }
+
+        return;
+    }
+
+    if (--ch->pending == 0) {
+        if (ch->state == IM_LINK_LEAVING) {
+            im_link_channels_remove(&link->channels, ch);
+
+        } else {
+            ch->heard = im_link_now(link);
+            im_link_channels_enter(&link->channels, ch, IM_LINK_JOINED);
+
+            if (link->events->subscribed != NULL) {
+                link->events->subscribed(link->data, ch->number);
+            }
+        }
+    }
+
+    im_link_check_followed(server);
+}
+
+
+static void
+im_link_check_followed(im_link_server_t *server)
+{
+    if (server->pubsub.state == IM_LINK_PREPARING
+        && server->link->channels.njoining == 0)
+    {
+        im_link_conn_enter(&server->pubsub, IM_LINK_READY);
+        im_link_check_up(server);
+    }
+}

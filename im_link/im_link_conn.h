@@ -1,0 +1,89 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * One connection to a server: bytes out, replies in, and the calls that wait
+ * for theirs.  It knows nothing of what calls and replies mean.
+ */
+
+#ifndef IM_LINK_CONN_H
+#define IM_LINK_CONN_H
+
+
+#include "im_list.h"
+#include "im_link_transport.h"
+
+
+#define IM_LINK_RUN_ID      16
+#define IM_LINK_REPLID      8
+#define IM_LINK_GENERATION  (IM_LINK_RUN_ID + IM_LINK_REPLID)
+
+
+typedef enum {
+    IM_LINK_CLOSED = 0,
+    IM_LINK_CONNECTING,
+    IM_LINK_PREPARING,
+    IM_LINK_READY
+} im_link_conn_e;
+
+
+struct im_link_conn_s {
+    void                       *server;      /* the owner's */
+    const im_link_transport_t  *transport;
+    const char                 *name;        /* for the log */
+    void                       *socket;      /* the transport's */
+    struct redisReader         *reader;
+    im_buf_t                    out;
+    size_t                      sent;        /* of out */
+    im_list_t                   calls;       /* in the order of replies */
+    im_uint_t                   ncalls;
+    im_uint_t                   closes;      /* tells connections apart */
+    uint64_t                    start;       /* of connecting */
+    uint64_t                    heard;       /* last bytes */
+    uint64_t                    asked;       /* last question of the link */
+    uint64_t                    retry;       /* connects again then */
+    uint64_t                    backoff;
+    uint64_t                    latency;     /* of replies, in ms / 8 */
+    im_link_conn_e              state;
+    unsigned                    failed:1;    /* a command found no memory */
+    u_char                      generation[IM_LINK_GENERATION];
+};
+
+
+void im_link_conn_init(im_link_conn_t *conn, const char *name,
+    const im_link_transport_t *transport, void *server);
+void im_link_conn_cleanup(im_link_conn_t *conn);
+
+/* NULL: it connects; else why it doesn't. */
+const char *im_link_conn_open(im_link_conn_t *conn, void *data, uint64_t now);
+
+/* Forgets what is unsent and unread, and says when to connect again. */
+void im_link_conn_close(im_link_conn_t *conn, uint64_t now, uint32_t random);
+
+/* The setter of the state. */
+void im_link_conn_enter(im_link_conn_t *conn, im_link_conn_e state);
+
+/* Calls the handlers of all calls with NULL. */
+void im_link_conn_fail(im_link_conn_t *conn);
+
+/* Without a handler that waits: for pub/sub. */
+im_int_t im_link_conn_write(im_link_conn_t *conn, const im_link_call_t *call);
+im_int_t im_link_conn_send(im_link_conn_t *conn, const im_link_call_t *call,
+    im_link_reply_pt handler, void *data, uint64_t now);
+
+/* NULL: taken; else why the connection is no good any more. */
+const char *im_link_conn_feed(im_link_conn_t *conn, const void *bytes,
+    size_t n);
+
+/* The next reply, freed by the caller; NULL: none, or *why as above. */
+im_link_reply_t *im_link_conn_next(im_link_conn_t *conn, const char **why);
+void im_link_conn_free(im_link_reply_t *reply);
+
+/* Gives a reply to the call that has waited longest; there is one. */
+void im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply,
+    uint64_t now);
+
+/* How long the oldest call waits; 0: there is none. */
+uint64_t im_link_conn_waits(const im_link_conn_t *conn, uint64_t now);
+
+
+#endif /* IM_LINK_CONN_H */
