@@ -114,6 +114,9 @@ static u_char *im_json_unescape(u_char *dst, const u_char **src);
 static uint32_t im_json_code_point(const u_char **src);
 static uint32_t im_json_hex(const u_char *p);
 static u_char *im_json_utf8(u_char *dst, uint32_t c);
+static int im_json_absent(im_json_type_e type, const void *value);
+static void im_json_add_value(im_buf_t *b, im_json_type_e type,
+    const void *value);
 static size_t im_json_add_char(im_buf_t *b, const u_char *p, size_t len);
 
 static void *im_json_malloc(void *ctx, size_t size);
@@ -243,6 +246,96 @@ im_json_next_member(im_str_t object, size_t *at, im_buf_t *arena,
     *value = im_str_set(member.data + i, member.len - i);
 
     return IM_OK;
+}
+
+
+void
+im_json_encode(im_buf_t *b, const im_json_field_t *fields, const void *src)
+{
+    im_uint_t               n;
+    const u_char           *value;
+    const im_json_field_t  *f;
+
+    n = 0;
+
+    im_buf_add_z(b, "{");
+
+    for (f = fields; f->name.data != NULL; f++) {
+        value = (const u_char *) src + f->offset;
+
+        if (!im_json_absent(f->type, value)) {
+            im_buf_add_z(b, n++ == 0 ? "" : ",");
+            im_json_add_string(b, f->name);
+            im_buf_add_z(b, ":");
+            im_json_add_value(b, f->type, value);
+        }
+    }
+
+    im_buf_add_z(b, "}");
+}
+
+
+static int
+im_json_absent(im_json_type_e type, const void *value)
+{
+    switch (type) {
+
+    case IM_JSON_STRING:
+        return ((const im_str_t *) value)->data == NULL;
+
+    case IM_JSON_INT:
+        return *(const int64_t *) value < 0;
+
+    case IM_JSON_BOOL:
+        return !*(const int *) value;
+
+    case IM_JSON_STRINGS:
+    case IM_JSON_RAWS:
+        return ((const im_json_strings_t *) value)->n == 0;
+
+    default:
+        return ((const im_str_t *) value)->len == 0;
+    }
+}
+
+
+static void
+im_json_add_value(im_buf_t *b, im_json_type_e type, const void *value)
+{
+    im_uint_t                 i;
+    const im_json_strings_t  *list;
+
+    switch (type) {
+
+    case IM_JSON_STRING:
+        im_json_add_string(b, *(const im_str_t *) value);
+        break;
+
+    case IM_JSON_INT:
+        im_buf_add_int(b, *(const int64_t *) value);
+        break;
+
+    case IM_JSON_BOOL:
+        im_buf_add_z(b, "true");
+        break;
+
+    case IM_JSON_STRINGS:
+    case IM_JSON_RAWS:
+        list = value;
+
+        for (i = 0; i < list->n; i++) {
+            im_buf_add_z(b, i == 0 ? "[" : ",");
+            im_json_add_value(b, type == IM_JSON_RAWS ? IM_JSON_RAW
+                                                      : IM_JSON_STRING,
+                              &list->elts[i]);
+        }
+
+        im_buf_add_z(b, "]");
+        break;
+
+    default:
+        im_buf_add_str(b, *(const im_str_t *) value);
+    }
 }
 
 

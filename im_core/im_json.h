@@ -65,6 +65,14 @@ im_int_t im_json_decode(im_str_t text, const im_json_field_t *fields,
 void im_json_strings_free(im_json_strings_t *strings);
 
 /*
+ * Appends src as one object, by the same table.  Left out are strings without
+ * data (NULL; an empty one is written), empty raw values and lists, numbers
+ * below 0, and false.
+ */
+void im_json_encode(im_buf_t *b, const im_json_field_t *fields,
+    const void *src);
+
+/*
  * Walks the members of an object that an IM_JSON_OBJECT or a RAW member has
  * given (so that it is known to be valid): *at is 0 for the first one.  The
  * name is decoded into the arena, value is its bytes as they came.

@@ -10,6 +10,7 @@
 
 #include "im_types.h"
 #include "im_buf.h"
+#include "im_member.h"
 #include "im_push.h"
 #include "im_transport.h"
 
@@ -160,15 +161,6 @@ typedef enum {
 } im_reply_e;
 
 
-/* One session in a room, as others are told of it. */
-typedef struct {
-    im_str_t  session;       /* UUID */
-    im_str_t  user;
-    im_str_t  info;          /* JSON of the connection, "" none */
-    im_str_t  room_info;     /* JSON of the subscription, "" none */
-} im_client_t;
-
-
 /* How a subscription began. */
 typedef struct {
     im_str_t             topic;
@@ -199,24 +191,17 @@ typedef struct {
     uint32_t                ping;        /* s; 0: none */
     const im_subscribed_t  *subs;        /* sub: the first one */
     im_uint_t               nsubs;
-    const im_client_t      *clients;
+    const im_member_t      *clients;
     im_uint_t               nclients;
     im_uint_t               nusers;
 } im_reply_t;
 
 
-/* A user in a room, as followers of the room see them. */
 typedef struct {
-    im_str_t  user;
-    im_str_t  name;
-} im_room_user_t;
-
-
-typedef struct {
-    im_str_t               room;     /* without "r:" */
-    uint64_t               count;
-    const im_room_user_t  *users;    /* in any order; of equal ones the last */
-    im_uint_t              n;        /* counts; n may be less than count */
+    im_str_t            room;        /* without "r:" */
+    uint64_t            count;
+    const im_member_t  *users;       /* user and name, in any order; of equal */
+    im_uint_t           n;           /* ones the last; may be less than count */
 } im_room_info_t;
 
 

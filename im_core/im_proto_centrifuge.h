@@ -21,7 +21,7 @@ void im_proto_centrifuge_reply(im_buf_t *b, const im_transport_t *transport,
 
 /* One publication, one client. */
 void im_proto_centrifuge_add_message(im_buf_t *b, const im_message_t *m);
-void im_proto_centrifuge_add_client(im_buf_t *b, const im_client_t *client);
+void im_proto_centrifuge_add_client(im_buf_t *b, const im_member_t *client);
 
 
 #endif /* IM_PROTO_CENTRIFUGE_H */

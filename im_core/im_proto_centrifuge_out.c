@@ -412,7 +412,7 @@ im_proto_centrifuge_add_messages(im_buf_t *b, const im_subscribed_t *sub)
 void
 im_proto_centrifuge_add_message(im_buf_t *b, const im_message_t *m)
 {
-    im_client_t           client;
+    im_member_t           client;
     const im_envelope_t  *e;
 
     e = m->envelope;
@@ -421,7 +421,7 @@ im_proto_centrifuge_add_message(im_buf_t *b, const im_message_t *m)
     im_proto_centrifuge_add_data(b, e);
 
     if (e->session.len > 0) {
-        memset(&client, 0, sizeof(im_client_t));
+        memset(&client, 0, sizeof(im_member_t));
         client.session = e->session;
         client.user = e->user;
         client.info = e->info;
@@ -463,7 +463,7 @@ im_proto_centrifuge_add_data(im_buf_t *b, const im_envelope_t *e)
 
 
 void
-im_proto_centrifuge_add_client(im_buf_t *b, const im_client_t *client)
+im_proto_centrifuge_add_client(im_buf_t *b, const im_member_t *client)
 {
     im_buf_add_z(b, "{\"user\":");
     im_json_add_string(b, client->user);

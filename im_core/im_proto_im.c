@@ -82,7 +82,7 @@ static void im_proto_im_fault(im_command_t *command, uint16_t code,
 static void im_proto_im_room_info(im_buf_t *b,
     const im_transport_t *transport, const im_room_info_t *info);
 static void im_proto_im_add_users(im_buf_t *b,
-    const im_room_user_t **sorted, im_uint_t n);
+    const im_member_t **sorted, im_uint_t n);
 static int im_proto_im_compare(const void *a, const void *b);
 static int im_proto_im_compare_users(im_str_t a, im_str_t b);
 static int32_t im_proto_im_room_id(im_str_t room);
@@ -542,13 +542,13 @@ im_proto_im_room_info(im_buf_t *b, const im_transport_t *transport,
 {
     size_t                  start;
     im_uint_t               i, n;
-    const im_room_user_t  **sorted;
+    const im_member_t  **sorted;
 
     sorted = NULL;
     n = info->n;
 
     if (n > 0) {
-        sorted = im_alloc(n * sizeof(im_room_user_t *));
+        sorted = im_alloc(n * sizeof(im_member_t *));
         if (sorted == NULL) {
             b->failed = 1;
             return;
@@ -558,7 +558,7 @@ im_proto_im_room_info(im_buf_t *b, const im_transport_t *transport,
             sorted[i] = &info->users[i];
         }
 
-        qsort(sorted, n, sizeof(im_room_user_t *), im_proto_im_compare);
+        qsort(sorted, n, sizeof(im_member_t *), im_proto_im_compare);
     }
 
     start = im_frame_start(b, transport);
@@ -580,7 +580,7 @@ im_proto_im_room_info(im_buf_t *b, const im_transport_t *transport,
 
 
 static void
-im_proto_im_add_users(im_buf_t *b, const im_room_user_t **sorted, im_uint_t n)
+im_proto_im_add_users(im_buf_t *b, const im_member_t **sorted, im_uint_t n)
 {
     im_uint_t  i, written;
 
@@ -607,10 +607,10 @@ static int
 im_proto_im_compare(const void *a, const void *b)
 {
     int                    rc;
-    const im_room_user_t  *ua, *ub;
+    const im_member_t  *ua, *ub;
 
-    ua = *(const im_room_user_t *const *) a;
-    ub = *(const im_room_user_t *const *) b;
+    ua = *(const im_member_t *const *) a;
+    ub = *(const im_member_t *const *) b;
 
     rc = im_proto_im_compare_users(ua->user, ub->user);
 

@@ -33,24 +33,6 @@ typedef enum {
 } im_push_kind_e;
 
 
-/*
- * operation of a control entry.  It has no epoch, isn't stored, and arrives at
- * most once; its seq is when it was queued, ms by Redis' clock.  The first two
- * and the last go to the workers that hold their topic, the others to every
- * live worker: user or session say whom they concern (session wins; both
- * empty: nobody), data is a JSON object of the rest (docs/redis.md).
- */
-typedef enum {
-    IM_CONTROL_CHANGES = 1,     /* members of a room came or went: who */
-    IM_CONTROL_ROOM_INFO,       /* tell the followers of a room who is there */
-    IM_CONTROL_DISCONNECT,      /* code, reason, except */
-    IM_CONTROL_SUBSCRIBE,       /* room, position, info, data, expire_at */
-    IM_CONTROL_UNSUBSCRIBE,     /* room, code, reason */
-    IM_CONTROL_REFRESH,         /* expired, expire_at, info */
-    IM_CONTROL_FORGET           /* seq: what of a topic is to be forgotten */
-} im_control_e;
-
-
 typedef enum {
     IM_PUSH_JSON = 0,
     IM_PUSH_TEXT,

@@ -12,6 +12,7 @@
 #include <sys/time.h>
 
 #include "im_job.h"
+#include "im_control.h"
 #include "im_daemon_log.h"
 
 
@@ -305,18 +306,14 @@ im_job_sweep_tell(im_job_sweep_t *sweep)
     im_buf_t        b;
     im_str_t        args[6];
     im_job_t       *job;
-    im_envelope_t   e;
+    im_control_t    control;
     struct timeval  tv;
 
     job = sweep->job;
 
     (void) gettimeofday(&tv, NULL);
 
-    memset(&e, 0, sizeof(im_envelope_t));
-    e.kind = IM_PUSH_CONTROL;
-    e.operation = IM_CONTROL_CHANGES;
-    e.time = (uint64_t) tv.tv_sec * 1000 + (uint64_t) tv.tv_usec / 1000;
-    e.data = im_str_z("{}");
+    im_control_init(&control, IM_CONTROL_CHANGES);
 
     im_buf_init(&b, 4096);
     im_key_queue(&b, job->redis.prefix, sweep->p);
@@ -324,7 +321,8 @@ im_job_sweep_tell(im_job_sweep_t *sweep)
     im_key_topic(&b, job->redis.prefix, sweep->p, sweep->topic,
                  IM_KEY_ROUTES);
     routes = b.len;
-    im_envelope_encode(&b, &e);
+    im_control_encode(&b, &control, (uint64_t) tv.tv_sec * 1000
+                                    + (uint64_t) tv.tv_usec / 1000);
 
     args[0] = im_str_set(b.data, queue);
     args[1] = im_str_set(b.data + queue, routes - queue);

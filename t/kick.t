@@ -387,7 +387,7 @@ log: control entry 5 of topic "u:5" is not valid
 redis: EVAL redis.call('XADD',KEYS[1],'*','t','u:6','i','','w','*','d','\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\6\0\0\0\0\0\0\2[]') 1 im:{0}:q
 log: control entry 6 of topic "u:6" is not valid
 redis: EVAL redis.call('XADD',KEYS[1],'*','t','r:1','i','','w','*','d','\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\2[]') 1 im:{0}:q
-log: changes of topic "r:1" are not valid
+log: control entry 1 of topic "r:1" is not valid
 redis: EVAL redis.call('XADD',KEYS[1],'*','t','r:1','i','','w','*','d','\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\20{"changes":[5,{}]}\32\32') 1 im:{0}:q
 redis: EVAL redis.call('XADD',KEYS[1],'*','t','u:x','i','','w','*') 1 im:{0}:q
 output: job entry is not a push, skipped

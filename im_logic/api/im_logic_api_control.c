@@ -10,13 +10,11 @@
 #include "im_logic_control.h"
 #include "im_logic_nodes.h"
 #include "im_base64.h"
-#include "im_id.h"
 #include "im_key.h"
 
 
 #define IM_API_DISCONNECT   3503
 #define IM_API_UNSUBSCRIBE  2000
-#define IM_API_WHITELIST    128         /* sessions that are spared */
 #define IM_API_REASON       123         /* what a close frame can hold */
 
 
@@ -52,17 +50,10 @@ static im_int_t im_logic_api_control_nested(im_logic_command_t *c,
     im_str_t text, const im_json_field_t *fields, void *dst);
 static im_int_t im_logic_api_control_base64(im_logic_command_t *c,
     im_str_t text, im_str_t *json);
-static void im_logic_api_add_except(im_buf_t *b,
-    const im_json_strings_t *whitelist);
 static void im_logic_api_control(im_logic_command_t *c,
-    const im_logic_api_target_t *t, im_control_e operation,
-    const im_buf_t *data);
+    const im_logic_api_target_t *t, im_control_t *control);
 static void im_logic_api_control_handler(void *data, im_uint_t status,
     const char *msg, im_uint_t workers);
-static void im_logic_api_add_member(im_buf_t *b, const char *name,
-    im_str_t json);
-static void im_logic_api_add_number(im_buf_t *b, const char *name,
-    int64_t number);
 
 
 static const im_json_field_t  im_logic_api_target_fields[] = {
@@ -117,7 +108,7 @@ static const im_json_field_t  im_logic_api_reason_fields[] = {
 void
 im_logic_api_subscribe(im_logic_command_t *c)
 {
-    im_buf_t                b;
+    im_control_t            control;
     im_logic_api_since_t    since;
     im_logic_api_target_t   t;
 
@@ -160,35 +151,26 @@ im_logic_api_subscribe(im_logic_command_t *c)
         return;
     }
 
-    im_buf_init(&b, IM_LOGIC_MAX_REPLY);
+    im_control_init(&control, IM_CONTROL_SUBSCRIBE);
 
-    im_buf_add_z(&b, "{\"room\":");
-    im_json_add_string(&b, t.channel);
+    control.room = t.channel;
+    control.info = t.info;
+    control.data = t.data;
+    control.expire_at = t.expire_at;
 
     if (t.since.len != 0) {
-        im_buf_add_z(&b, ",\"epoch\":");
-        im_json_add_string(&b, since.epoch);
-        im_logic_api_add_number(&b, "seq", since.offset);
+        control.epoch = since.epoch;
+        control.seq = since.offset;
     }
 
-    im_logic_api_add_member(&b, "info", t.info);
-    im_logic_api_add_member(&b, "data", t.data);
-
-    if (t.expire_at > 0) {
-        im_logic_api_add_number(&b, "expire_at", t.expire_at);
-    }
-
-    im_buf_add_z(&b, "}");
-
-    im_logic_api_control(c, &t, IM_CONTROL_SUBSCRIBE, &b);
-    im_buf_cleanup(&b);
+    im_logic_api_control(c, &t, &control);
 }
 
 
 void
 im_logic_api_unsubscribe(im_logic_command_t *c)
 {
-    im_buf_t                b;
+    im_control_t            control;
     im_logic_api_target_t   t;
 
     if (im_logic_api_control_params(c, im_logic_api_target_fields, &t)
@@ -208,23 +190,21 @@ im_logic_api_unsubscribe(im_logic_command_t *c)
         return;
     }
 
-    im_buf_init(&b, 4096);
+    im_control_init(&control, IM_CONTROL_UNSUBSCRIBE);
 
-    im_buf_add_z(&b, "{\"room\":");
-    im_json_add_string(&b, t.channel);
-    im_logic_api_add_number(&b, "code", IM_API_UNSUBSCRIBE);
-    im_buf_add_z(&b, ",\"reason\":\"server unsubscribe\"}");
+    control.room = t.channel;
+    control.code = IM_API_UNSUBSCRIBE;
+    control.reason = im_str_z("server unsubscribe");
 
-    im_logic_api_control(c, &t, IM_CONTROL_UNSUBSCRIBE, &b);
-    im_buf_cleanup(&b);
+    im_logic_api_control(c, &t, &control);
 }
 
 
 void
 im_logic_api_disconnect(im_logic_command_t *c)
 {
-    im_buf_t                b;
     im_str_t                force = im_str("force disconnect");
+    im_control_t            control;
     im_logic_api_reason_t   reason;
     im_logic_api_target_t   t;
 
@@ -256,16 +236,13 @@ im_logic_api_disconnect(im_logic_command_t *c)
         goto done;
     }
 
-    im_buf_init(&b, 64 * 1024);
+    im_control_init(&control, IM_CONTROL_DISCONNECT);
 
-    im_buf_add_z(&b, "{\"reason\":");
-    im_json_add_string(&b, reason.reason);
-    im_logic_api_add_number(&b, "code", reason.code);
-    im_logic_api_add_except(&b, &t.whitelist);
-    im_buf_add_z(&b, "}");
+    control.code = reason.code;
+    control.reason = reason.reason;
+    control.except = t.whitelist;
 
-    im_logic_api_control(c, &t, IM_CONTROL_DISCONNECT, &b);
-    im_buf_cleanup(&b);
+    im_logic_api_control(c, &t, &control);
 
 done:
 
@@ -276,7 +253,7 @@ done:
 void
 im_logic_api_refresh(im_logic_command_t *c)
 {
-    im_buf_t                b;
+    im_control_t            control;
     im_logic_api_target_t   t;
 
     if (im_logic_api_control_params(c, im_logic_api_target_fields, &t)
@@ -290,20 +267,13 @@ im_logic_api_refresh(im_logic_command_t *c)
         return;
     }
 
-    im_buf_init(&b, IM_LOGIC_MAX_REPLY);
+    im_control_init(&control, IM_CONTROL_REFRESH);
 
-    im_buf_add_z(&b, "{\"expired\":");
-    im_buf_add_z(&b, t.expired ? "true" : "false");
+    control.expired = t.expired;
+    control.expire_at = t.expire_at;
+    control.info = t.info;
 
-    if (t.expire_at > 0) {
-        im_logic_api_add_number(&b, "expire_at", t.expire_at);
-    }
-
-    im_logic_api_add_member(&b, "info", t.info);
-    im_buf_add_z(&b, "}");
-
-    im_logic_api_control(c, &t, IM_CONTROL_REFRESH, &b);
-    im_buf_cleanup(&b);
+    im_logic_api_control(c, &t, &control);
 }
 
 
@@ -316,7 +286,7 @@ im_logic_api_control_params(im_logic_command_t *c,
 
     memset(t, 0, sizeof(im_logic_api_target_t));
 
-    t->whitelist.max = IM_API_WHITELIST;
+    t->whitelist.max = IM_CONTROL_EXCEPT_MAX;
 
     if (im_logic_command_params(c, fields, t) != IM_OK) {
         return IM_ERROR;
@@ -426,49 +396,21 @@ im_logic_api_control_base64(im_logic_command_t *c, im_str_t text,
 
 static void
 im_logic_api_control(im_logic_command_t *c, const im_logic_api_target_t *t,
-    im_control_e operation, const im_buf_t *data)
+    im_control_t *control)
 {
-    im_buf_t        topic;
-    const char     *why;
-    im_envelope_t   e;
+    const char  *why;
 
     why = im_logic_unready(c->logic);
-
-    if (why == NULL && data->failed) {
-        why = "no memory";
-    }
 
     if (why != NULL) {
         im_logic_command_fail(c, IM_ERROR_INTERNAL, why);
         return;
     }
 
-    memset(&e, 0, sizeof(im_envelope_t));
+    control->user = t->user;
+    control->session = t->client;
 
-    e.operation = (int32_t) operation;
-    e.user = t->user;
-    e.session = t->client;
-    e.data = im_buf_str(data);
-
-    im_buf_init(&topic, IM_NAME_MAX + 2);
-
-    if (t->user.len != 0) {
-        im_topic_user(&topic, t->user);
-
-    } else {
-        im_buf_add_z(&topic, "s:");
-        im_buf_add_str(&topic, t->client);
-    }
-
-    if (topic.failed) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
-
-    } else {
-        im_logic_control(c->logic, im_buf_str(&topic), &e, 1,
-                         im_logic_api_control_handler, c);
-    }
-
-    im_buf_cleanup(&topic);
+    im_logic_control(c->logic, control, im_logic_api_control_handler, c);
 }
 
 
@@ -487,47 +429,4 @@ im_logic_api_control_handler(void *data, im_uint_t status, const char *msg,
 
     im_buf_add_z(&c->result, "{}");
     im_logic_command_done(c);
-}
-
-
-/* What is no session's id spares nobody. */
-static void
-im_logic_api_add_except(im_buf_t *b, const im_json_strings_t *whitelist)
-{
-    im_uint_t  i, n;
-
-    im_buf_add_z(b, ",\"except\":[");
-
-    n = 0;
-
-    for (i = 0; i < whitelist->n; i++) {
-        if (whitelist->elts[i].len == IM_UUID_LEN) {
-            im_buf_add_z(b, n++ == 0 ? "" : ",");
-            im_json_add_string(b, whitelist->elts[i]);
-        }
-    }
-
-    im_buf_add_z(b, "]");
-}
-
-
-static void
-im_logic_api_add_member(im_buf_t *b, const char *name, im_str_t json)
-{
-    if (json.len != 0) {
-        im_buf_add_z(b, ",\"");
-        im_buf_add_z(b, name);
-        im_buf_add_z(b, "\":");
-        im_buf_add_str(b, json);
-    }
-}
-
-
-static void
-im_logic_api_add_number(im_buf_t *b, const char *name, int64_t number)
-{
-    im_buf_add_z(b, ",\"");
-    im_buf_add_z(b, name);
-    im_buf_add_z(b, "\":");
-    im_buf_add_int(b, number);
 }

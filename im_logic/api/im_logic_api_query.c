@@ -43,10 +43,12 @@ static im_logic_asked_t *im_logic_api_ask_presence(im_logic_command_t *c,
 static im_logic_asked_t *im_logic_api_ask_history(im_logic_command_t *c,
     im_logic_api_query_t *q, im_logic_channel_t *ch);
 static void im_logic_asked_free(im_logic_asked_t *asked);
-static void im_logic_api_present(void *data, const im_logic_member_t *m);
+static void im_logic_api_present(void *data, im_str_t worker,
+    const im_member_t *m);
 static void im_logic_api_presence_done(void *data,
     const im_logic_counted_t *counted);
-static void im_logic_api_user(void *data, const im_logic_member_t *m);
+static void im_logic_api_user(void *data, im_str_t worker,
+    const im_member_t *m);
 static void im_logic_api_stats_done(void *data,
     const im_logic_counted_t *counted);
 static im_int_t im_logic_api_range(im_logic_asked_t *asked,
@@ -239,8 +241,7 @@ static void
 im_logic_api_forget_handler(const im_daemon_reply_t *reply, void *data)
 {
     int64_t              top;
-    im_buf_t             b;
-    im_envelope_t        e;
+    im_control_t         control;
     im_logic_asked_t    *asked = data;
     im_logic_command_t  *c;
 
@@ -253,21 +254,13 @@ im_logic_api_forget_handler(const im_daemon_reply_t *reply, void *data)
         return;
     }
 
-    im_buf_init(&b, 64);
+    im_control_init(&control, IM_CONTROL_FORGET);
 
-    im_buf_add_z(&b, "{\"seq\":");
-    im_buf_add_int(&b, top);
-    im_buf_add_z(&b, "}");
+    control.topic = asked->topic;
+    control.seq = top;
 
-    memset(&e, 0, sizeof(im_envelope_t));
+    im_logic_control(c->logic, &control, im_logic_api_forgotten, c);
 
-    e.operation = IM_CONTROL_FORGET;
-    e.data = im_buf_str(&b);
-
-    im_logic_control(c->logic, asked->topic, &e,
-                     asked->topic.data[0] == 'b', im_logic_api_forgotten, c);
-
-    im_buf_cleanup(&b);
     im_logic_asked_free(asked);
 }
 
@@ -386,23 +379,20 @@ im_logic_asked_free(im_logic_asked_t *asked)
 
 
 static void
-im_logic_api_present(void *data, const im_logic_member_t *m)
+im_logic_api_present(void *data, im_str_t worker,
+    const im_member_t *m)
 {
     im_buf_t           *b;
-    im_client_t         client;
     im_logic_asked_t   *asked = data;
 
-    b = &asked->command->result;
+    (void) worker;
 
-    client.session = m->session;
-    client.user = m->user;
-    client.info = m->info;
-    client.room_info = m->room_info;
+    b = &asked->command->result;
 
     im_buf_add_z(b, asked->n++ == 0 ? "" : ",");
     im_json_add_string(b, m->session);
     im_buf_add_z(b, ":");
-    im_proto_centrifuge_add_client(b, &client);
+    im_proto_centrifuge_add_client(b, m);
 }
 
 
@@ -427,9 +417,12 @@ im_logic_api_presence_done(void *data, const im_logic_counted_t *counted)
 
 
 static void
-im_logic_api_user(void *data, const im_logic_member_t *m)
+im_logic_api_user(void *data, im_str_t worker,
+    const im_member_t *m)
 {
     im_logic_asked_t  *asked = data;
+
+    (void) worker;
 
     if (im_sketch_add(&asked->users, m->user) != IM_OK) {
         asked->failed = 1;

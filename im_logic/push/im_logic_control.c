@@ -12,6 +12,7 @@
 
 #include "im_logic_control.h"
 #include "im_key.h"
+#include "im_push.h"
 
 
 /* One that Redis has been asked to queue. */
@@ -22,18 +23,18 @@ typedef struct {
 
 
 static im_int_t im_logic_control_send(im_logic_t *logic, im_str_t topic,
-    const im_buf_t *envelope, int everywhere, im_logic_asked_t *asked);
+    im_str_t envelope, int everywhere, im_logic_asked_t *asked);
 static void im_logic_control_handler(const im_daemon_reply_t *reply,
     void *data);
 
 
 void
-im_logic_control(im_logic_t *logic, im_str_t topic, const im_envelope_t *e,
-    int everywhere, im_logic_control_pt handler, void *data)
+im_logic_control(im_logic_t *logic, const im_control_t *control,
+    im_logic_control_pt handler, void *data)
 {
+    size_t             topic;
     im_buf_t           b;
     im_int_t           rc;
-    im_envelope_t      envelope;
     struct timeval     tv;
     im_logic_asked_t  *asked;
 
@@ -44,13 +45,11 @@ im_logic_control(im_logic_t *logic, im_str_t topic, const im_envelope_t *e,
 
     (void) gettimeofday(&tv, NULL);
 
-    envelope = *e;
-    envelope.kind = IM_PUSH_CONTROL;
-    envelope.type = IM_PUSH_JSON;
-    envelope.time = (uint64_t) tv.tv_sec * 1000 + (uint64_t) tv.tv_usec / 1000;
-
-    im_buf_init(&b, IM_PUSH_MAX_DATA);
-    im_envelope_encode(&b, &envelope);
+    im_buf_init(&b, 2 * IM_PUSH_MAX_DATA);
+    im_control_queue(&b, control);
+    topic = b.len;
+    im_control_encode(&b, control, (uint64_t) tv.tv_sec * 1000
+                                   + (uint64_t) tv.tv_usec / 1000);
 
     asked = im_alloc(sizeof(im_logic_asked_t));
 
@@ -64,7 +63,9 @@ im_logic_control(im_logic_t *logic, im_str_t topic, const im_envelope_t *e,
     asked->handler = handler;
     asked->data = data;
 
-    rc = im_logic_control_send(logic, topic, &b, everywhere, asked);
+    rc = im_logic_control_send(logic, im_str_set(b.data, topic),
+                               im_str_set(b.data + topic, b.len - topic),
+                               im_control_everywhere(control), asked);
 
     im_buf_cleanup(&b);
 
@@ -77,7 +78,7 @@ im_logic_control(im_logic_t *logic, im_str_t topic, const im_envelope_t *e,
 
 static im_int_t
 im_logic_control_send(im_logic_t *logic, im_str_t topic,
-    const im_buf_t *envelope, int everywhere, im_logic_asked_t *asked)
+    im_str_t envelope, int everywhere, im_logic_asked_t *asked)
 {
     char       cap[24];
     size_t     queue;
@@ -99,7 +100,7 @@ im_logic_control_send(im_logic_t *logic, im_str_t topic,
     args[0] = im_str_set(keys.data, queue);
     args[1] = im_str_set(keys.data + queue, keys.len - queue);
     args[2] = topic;
-    args[3] = im_buf_str(envelope);
+    args[3] = envelope;
     args[4] = im_str_z(cap);
     args[5] = im_str_z(everywhere ? "*" : "");
 

@@ -16,7 +16,6 @@
 #include "im_logic_nodes.h"
 #include "im_logic_url.h"
 #include "im_id.h"
-#include "im_json.h"
 #include "im_key.h"
 #include "im_utf8.h"
 
@@ -298,55 +297,25 @@ im_logic_kick_revoked(const im_daemon_reply_t *reply, void *data)
 static void
 im_logic_kick_send(im_logic_kick_t *kick)
 {
-    im_buf_t       topic, b;
-    im_str_t       name;
-    im_envelope_t  e;
+    im_control_t  control;
 
-    name = im_buf_str(&kick->name);
-
-    im_buf_init(&topic, IM_NAME_MAX + 2);
-    im_buf_init(&b, 4096);
-
-    memset(&e, 0, sizeof(im_envelope_t));
-    e.operation = IM_CONTROL_DISCONNECT;
+    im_control_init(&control, IM_CONTROL_DISCONNECT);
 
     if (kick->user) {
-        im_topic_user(&topic, name);
-        e.user = name;
+        control.user = im_buf_str(&kick->name);
 
     } else {
-        im_buf_add_z(&topic, "s:");
-        im_buf_add_str(&topic, name);
-        e.session = name;
+        control.session = im_buf_str(&kick->name);
     }
 
-    im_buf_add_z(&b, "{\"code\":");
-    im_buf_add_uint(&b, kick->code);
-
-    if (kick->reason.len != 0) {
-        im_buf_add_z(&b, ",\"reason\":");
-        im_json_add_string(&b, im_buf_str(&kick->reason));
-    }
+    control.code = (int64_t) kick->code;
+    control.reason = im_buf_str(&kick->reason);
 
     if (kick->revoke) {
-        im_buf_add_z(&b, ",\"for\":");
-        im_buf_add_uint(&b, kick->seconds);
+        control.seconds = (int64_t) kick->seconds;
     }
 
-    im_buf_add_z(&b, "}");
-
-    e.data = im_buf_str(&b);
-
-    if (topic.failed || b.failed) {
-        im_logic_kick_done(kick, 503, "no memory");
-
-    } else {
-        im_logic_control(kick->logic, im_buf_str(&topic), &e, 1,
-                         im_logic_kick_sent, kick);
-    }
-
-    im_buf_cleanup(&topic);
-    im_buf_cleanup(&b);
+    im_logic_control(kick->logic, &control, im_logic_kick_sent, kick);
 }
 
 

@@ -807,32 +807,19 @@ im_logic_logout_handler(const im_daemon_reply_t *reply, void *data)
 static void
 im_logic_logout_done(im_logic_account_t *a)
 {
-    im_buf_t       topic;
-    im_str_t       data = im_str("{\"code\":0,\"reason\":\"logged out\"}");
-    im_envelope_t  e;
+    im_control_t  control;
 
     if (a->failed) {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
         return;
     }
 
-    memset(&e, 0, sizeof(im_envelope_t));
-    e.operation = IM_CONTROL_DISCONNECT;
-    e.user = a->user;
-    e.data = data;
+    im_control_init(&control, IM_CONTROL_DISCONNECT);
 
-    im_buf_init(&topic, IM_NAME_MAX + 2);
-    im_topic_user(&topic, a->user);
+    control.user = a->user;
+    control.reason = im_str_z("logged out");
 
-    if (topic.failed) {
-        im_logic_account_end(a, IM_ACCOUNT_SYSTEM);
-
-    } else {
-        im_logic_control(a->logic, im_buf_str(&topic), &e, 1,
-                         im_logic_logout_told, a);
-    }
-
-    im_buf_cleanup(&topic);
+    im_logic_control(a->logic, &control, im_logic_logout_told, a);
 }
 
 

@@ -443,7 +443,7 @@ static int
 im_logic_v1_ask(im_logic_t *logic, im_daemon_request_t *r, im_str_t room)
 {
     im_buf_t              topic;
-    im_envelope_t         e;
+    im_control_t          control;
     im_logic_v1_asked_t  *asked;
 
     im_buf_init(&topic, IM_NAME_MAX + 2);
@@ -460,11 +460,10 @@ im_logic_v1_ask(im_logic_t *logic, im_daemon_request_t *r, im_str_t room)
     asked->logic = logic;
     asked->r = r;
 
-    memset(&e, 0, sizeof(im_envelope_t));
-    e.operation = IM_CONTROL_ROOM_INFO;
+    im_control_init(&control, IM_CONTROL_ROOM_INFO);
+    control.topic = im_buf_str(&topic);
 
-    im_logic_control(logic, im_buf_str(&topic), &e, 0, im_logic_v1_told,
-                     asked);
+    im_logic_control(logic, &control, im_logic_v1_told, asked);
 
     im_buf_cleanup(&topic);
 

@@ -6,7 +6,6 @@
 
 #include "im_logic_members.h"
 #include "im_logic_nodes.h"
-#include "im_json.h"
 #include "im_key.h"
 
 
@@ -48,18 +47,6 @@ static void im_logic_page_member(im_logic_page_t *page, im_str_t session,
     im_str_t json);
 static void im_logic_members_done(im_logic_members_t *members);
 static void im_logic_members_free(im_logic_members_t *members);
-
-
-static const im_json_field_t  im_logic_member_fields[] = {
-    { im_str("user"), IM_JSON_STRING, offsetof(im_logic_member_t, user) },
-    { im_str("name"), IM_JSON_STRING, offsetof(im_logic_member_t, name) },
-    { im_str("ip"), IM_JSON_STRING, offsetof(im_logic_member_t, ip) },
-    { im_str("since"), IM_JSON_RAW, offsetof(im_logic_member_t, since) },
-    { im_str("info"), IM_JSON_RAW, offsetof(im_logic_member_t, info) },
-    { im_str("room_info"), IM_JSON_RAW,
-      offsetof(im_logic_member_t, room_info) },
-    im_json_end
-};
 
 
 im_int_t
@@ -286,24 +273,17 @@ static void
 im_logic_page_member(im_logic_page_t *page, im_str_t session, im_str_t json)
 {
     im_buf_t             arena;
-    const char          *why;
-    im_logic_member_t    m;
+    im_member_t          m;
     im_logic_members_t  *members;
 
     members = page->members;
     members->looked++;
 
-    memset(&m, 0, sizeof(im_logic_member_t));
     im_buf_init(&arena, json.len + 1);
 
-    m.session = session;
-    m.worker = page->worker;
-
-    if (im_json_decode(json, im_logic_member_fields, IM_JSON_LAX, &arena, &m,
-                       &why)
-        == IM_OK)
-    {
-        members->member(members->data, &m);
+    if (im_member_decode(json, &arena, &m) == IM_OK) {
+        m.session = session;
+        members->member(members->data, page->worker, &m);
     }
 
     im_buf_cleanup(&arena);

@@ -9,22 +9,10 @@
 
 
 #include "im_logic.h"
+#include "im_member.h"
 
 
 #define IM_MEMBERS_MAX  20000     /* sessions looked at, of one topic */
-
-
-/* What a worker has written for a session; all of it borrowed. */
-typedef struct {
-    im_str_t  session;
-    im_str_t  worker;
-    im_str_t  user;
-    im_str_t  name;
-    im_str_t  ip;
-    im_str_t  since;          /* JSON */
-    im_str_t  info;           /* JSON, of the connection; "" none */
-    im_str_t  room_info;      /* JSON, of the subscription; "" none */
-} im_logic_member_t;
 
 
 typedef struct {
@@ -34,7 +22,9 @@ typedef struct {
 } im_logic_counted_t;
 
 
-typedef void (*im_logic_member_pt)(void *data, const im_logic_member_t *m);
+/* m is borrowed, from what the worker has written. */
+typedef void (*im_logic_member_pt)(void *data, im_str_t worker,
+    const im_member_t *m);
 typedef void (*im_logic_counted_pt)(void *data,
     const im_logic_counted_t *counted);
 

@@ -46,8 +46,10 @@ typedef struct {
 static void im_logic_who(im_logic_t *logic, im_daemon_request_t *r,
     im_str_t rest, int room);
 static im_int_t im_logic_who_name(im_logic_who_t *who, im_str_t rest);
-static void im_logic_who_person(void *data, const im_logic_member_t *m);
-static void im_logic_who_device(void *data, const im_logic_member_t *m);
+static void im_logic_who_person(void *data, im_str_t worker,
+    const im_member_t *m);
+static void im_logic_who_device(void *data, im_str_t worker,
+    const im_member_t *m);
 static void im_logic_who_done(void *data, const im_logic_counted_t *counted);
 static void im_logic_who_answer(im_logic_who_t *who, im_buf_t *b,
     uint64_t count);
@@ -169,11 +171,14 @@ im_logic_who_name(im_logic_who_t *who, im_str_t rest)
 
 
 static void
-im_logic_who_person(void *data, const im_logic_member_t *m)
+im_logic_who_person(void *data, im_str_t worker,
+    const im_member_t *m)
 {
     u_char             *p;
     im_logic_who_t     *who = data;
     im_logic_person_t  *person;
+
+    (void) worker;
 
     if (m->user.len == 0) {
         return;
@@ -214,7 +219,8 @@ im_logic_who_person(void *data, const im_logic_member_t *m)
 
 
 static void
-im_logic_who_device(void *data, const im_logic_member_t *m)
+im_logic_who_device(void *data, im_str_t worker,
+    const im_member_t *m)
 {
     u_char          *dot;
     im_buf_t        *b;
@@ -228,7 +234,7 @@ im_logic_who_device(void *data, const im_logic_member_t *m)
         return;
     }
 
-    node = m->worker;
+    node = worker;
     dot = memchr(node.data, '.', node.len);
 
     if (dot != NULL) {
@@ -240,16 +246,16 @@ im_logic_who_device(void *data, const im_logic_member_t *m)
     im_buf_add_z(b, ",\"node\":");
     im_json_add_string(b, node);
     im_buf_add_z(b, ",\"worker\":");
-    im_json_add_string(b, m->worker);
+    im_json_add_string(b, worker);
 
     if (m->ip.len != 0) {
         im_buf_add_z(b, ",\"ip\":");
         im_json_add_string(b, m->ip);
     }
 
-    if (m->since.len != 0) {
+    if (m->since >= 0) {
         im_buf_add_z(b, ",\"since\":");
-        im_buf_add_str(b, m->since);
+        im_buf_add_int(b, m->since);
     }
 
     im_buf_add_z(b, "}");

@@ -757,6 +757,33 @@ ngx_im_session_sub_info(im_sub_t *sub)
 
 
 void
+ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
+    im_member_t *m)
+{
+    im_member_init(m);
+
+    im_id_uuid(id, s->peer.id);
+
+    m->session = im_str_set(id, IM_UUID_LEN);
+    m->user = im_str_set("", 0);
+    m->name = im_str_set("", 0);
+    m->info = ngx_im_session_info(s);
+
+    if (s->user != NULL) {
+        m->user = im_str_set(s->user->id, s->user->id_len);
+    }
+
+    if (s->name != NULL) {
+        m->name = im_str_set(s->name + 1, s->name[0]);
+    }
+
+    if (sub != NULL) {
+        m->room_info = ngx_im_session_sub_info(sub);
+    }
+}
+
+
+void
 ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info)
 {
     uint16_t       len;

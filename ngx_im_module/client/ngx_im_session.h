@@ -14,6 +14,7 @@
 #include "im_buf.h"
 #include "im_wire.h"
 #include "im_hub.h"
+#include "im_member.h"
 
 
 typedef struct ngx_im_session_s  ngx_im_session_t;
@@ -269,6 +270,9 @@ im_str_t ngx_im_session_info(ngx_im_session_t *s);
 
 /* JSON of the subscription, for others: "" none.  Not of the broadcast. */
 im_str_t ngx_im_session_sub_info(im_sub_t *sub);
+/* The session as a member of that topic, or of none: sub NULL.  id: UUID. */
+void ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
+    im_member_t *m);
 void ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info);
 
 /* Its deadline has come. */

@@ -10,146 +10,56 @@
 #include "ngx_im_token.h"
 
 
-#define NGX_IM_CONTROL_EXCEPT  128      /* sessions that are spared */
 #define NGX_IM_CONTROL_FOR     3600     /* s */
 #define NGX_IM_CONTROL_SLACK   2        /* s */
 
 
+/* age: s since the entry was queued. */
 typedef void (*ngx_im_control_pt)(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry, const im_envelope_t *e);
-
-
-typedef struct {
-    ngx_uint_t          operation;      /* im_control_e */
-    ngx_im_control_pt   handler;
-} ngx_im_control_t;
-
+    const im_control_t *control, ngx_int_t age);
 
 /* For each of the sessions that an entry names. */
-typedef void (*ngx_im_control_each_pt)(ngx_im_session_t *s, void *data);
+typedef void (*ngx_im_control_each_pt)(ngx_im_session_t *s,
+    const im_control_t *control);
 
 
-typedef struct {
-    int64_t             code;
-    int64_t             seconds;        /* kept out; -1: not said */
-    im_str_t            reason;
-    im_json_strings_t   except;
-} ngx_im_control_close_t;
-
-
-typedef struct {
-    im_str_t            room;
-    im_str_t            epoch;          /* with seq: where it goes on */
-    int64_t             seq;
-    int64_t             expire_at;      /* s; 0: never */
-    im_str_t            info;
-    im_str_t            data;
-    im_str_t            topic;
-} ngx_im_control_join_t;
-
-
-typedef struct {
-    int64_t             code;
-    im_str_t            reason;
-    im_str_t            room;
-    im_str_t            topic;
-} ngx_im_control_leave_t;
-
-
-typedef struct {
-    int                 expired;
-    int64_t             expire_at;      /* s; 0: never */
-    im_str_t            info;
-} ngx_im_control_refresh_t;
-
-
-static void ngx_im_control_members(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry, const im_envelope_t *e);
-static void ngx_im_control_disconnect(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry, const im_envelope_t *e);
-static void ngx_im_control_close(ngx_im_session_t *s, void *data);
-static void ngx_im_control_kick_one(ngx_im_session_t *s, void *data);
-static void ngx_im_control_subscribe(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry, const im_envelope_t *e);
-static void ngx_im_control_join(ngx_im_session_t *s, void *data);
-static void ngx_im_control_unsubscribe(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry, const im_envelope_t *e);
-static void ngx_im_control_leave(ngx_im_session_t *s, void *data);
-static void ngx_im_control_refresh(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry, const im_envelope_t *e);
-static void ngx_im_control_renew(ngx_im_session_t *s, void *data);
-static void ngx_im_control_forget(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry, const im_envelope_t *e);
-static ngx_int_t ngx_im_control_data(ngx_im_worker_t *w,
-    const im_entry_t *entry, const im_envelope_t *e,
-    const im_json_field_t *fields, im_buf_t *arena, void *dst);
-static void ngx_im_control_each(ngx_im_worker_t *w, const im_entry_t *entry,
-    const im_envelope_t *e, ngx_im_control_each_pt fn, void *data);
+static void ngx_im_control_members(ngx_im_worker_t *w,
+    uint16_t partition, const im_control_t *control, ngx_int_t age);
+static void ngx_im_control_disconnect(ngx_im_worker_t *w,
+    uint16_t partition, const im_control_t *control, ngx_int_t age);
+static void ngx_im_control_close(ngx_im_session_t *s,
+    const im_control_t *control);
+static void ngx_im_control_kick_one(ngx_im_session_t *s,
+    const im_control_t *control);
+static void ngx_im_control_subscribe(ngx_im_worker_t *w,
+    uint16_t partition, const im_control_t *control, ngx_int_t age);
+static void ngx_im_control_join(ngx_im_session_t *s,
+    const im_control_t *control);
+static void ngx_im_control_unsubscribe(ngx_im_worker_t *w,
+    uint16_t partition, const im_control_t *control, ngx_int_t age);
+static void ngx_im_control_leave(ngx_im_session_t *s,
+    const im_control_t *control);
+static void ngx_im_control_refresh(ngx_im_worker_t *w,
+    uint16_t partition, const im_control_t *control, ngx_int_t age);
+static void ngx_im_control_renew(ngx_im_session_t *s,
+    const im_control_t *control);
+static void ngx_im_control_forget(ngx_im_worker_t *w,
+    uint16_t partition, const im_control_t *control, ngx_int_t age);
+static void ngx_im_control_each(ngx_im_worker_t *w,
+    const im_control_t *control, ngx_int_t age, ngx_im_control_each_pt fn);
 static ngx_int_t ngx_im_control_age(ngx_im_worker_t *w,
     const im_entry_t *entry);
 
 
-static const ngx_im_control_t  ngx_im_controls[] = {
-    { IM_CONTROL_CHANGES, ngx_im_control_members },
-    { IM_CONTROL_ROOM_INFO, ngx_im_control_members },
-    { IM_CONTROL_DISCONNECT, ngx_im_control_disconnect },
-    { IM_CONTROL_SUBSCRIBE, ngx_im_control_subscribe },
-    { IM_CONTROL_UNSUBSCRIBE, ngx_im_control_unsubscribe },
-    { IM_CONTROL_REFRESH, ngx_im_control_refresh },
-    { IM_CONTROL_FORGET, ngx_im_control_forget },
-    { 0, NULL }
-};
-
-
-static const im_json_field_t  ngx_im_control_close_fields[] = {
-    { im_str("code"), IM_JSON_INT, offsetof(ngx_im_control_close_t, code) },
-    { im_str("reason"), IM_JSON_STRING,
-      offsetof(ngx_im_control_close_t, reason) },
-    { im_str("except"), IM_JSON_STRINGS,
-      offsetof(ngx_im_control_close_t, except) },
-    { im_str("for"), IM_JSON_INT, offsetof(ngx_im_control_close_t, seconds) },
-    im_json_end
-};
-
-
-static const im_json_field_t  ngx_im_control_join_fields[] = {
-    { im_str("room"), IM_JSON_STRING,
-      offsetof(ngx_im_control_join_t, room) },
-    { im_str("epoch"), IM_JSON_STRING,
-      offsetof(ngx_im_control_join_t, epoch) },
-    { im_str("seq"), IM_JSON_INT, offsetof(ngx_im_control_join_t, seq) },
-    { im_str("expire_at"), IM_JSON_INT,
-      offsetof(ngx_im_control_join_t, expire_at) },
-    { im_str("info"), IM_JSON_RAW, offsetof(ngx_im_control_join_t, info) },
-    { im_str("data"), IM_JSON_RAW, offsetof(ngx_im_control_join_t, data) },
-    im_json_end
-};
-
-
-static const im_json_field_t  ngx_im_control_leave_fields[] = {
-    { im_str("code"), IM_JSON_INT, offsetof(ngx_im_control_leave_t, code) },
-    { im_str("reason"), IM_JSON_STRING,
-      offsetof(ngx_im_control_leave_t, reason) },
-    { im_str("room"), IM_JSON_STRING,
-      offsetof(ngx_im_control_leave_t, room) },
-    im_json_end
-};
-
-
-static const im_json_field_t  ngx_im_control_forget_fields[] = {
-    { im_str("seq"), IM_JSON_INT, 0 },
-    im_json_end
-};
-
-
-static const im_json_field_t  ngx_im_control_refresh_fields[] = {
-    { im_str("expired"), IM_JSON_BOOL,
-      offsetof(ngx_im_control_refresh_t, expired) },
-    { im_str("expire_at"), IM_JSON_INT,
-      offsetof(ngx_im_control_refresh_t, expire_at) },
-    { im_str("info"), IM_JSON_RAW,
-      offsetof(ngx_im_control_refresh_t, info) },
-    im_json_end
+static const ngx_im_control_pt  ngx_im_control_handlers[] = {
+    NULL,
+    ngx_im_control_members,          /* IM_CONTROL_CHANGES */
+    ngx_im_control_members,          /* IM_CONTROL_ROOM_INFO */
+    ngx_im_control_disconnect,
+    ngx_im_control_subscribe,
+    ngx_im_control_unsubscribe,
+    ngx_im_control_refresh,
+    ngx_im_control_forget
 };
 
 
@@ -157,135 +67,105 @@ void
 ngx_im_control_entry(ngx_im_worker_t *w, uint16_t partition,
     const im_entry_t *entry)
 {
-    im_envelope_t            e;
-    const ngx_im_control_t  *control;
+    im_int_t       rc;
+    const char    *why;
+    im_control_t   control;
 
-    if (im_envelope_decode(entry->envelope, &e) != IM_OK
-        || e.kind != IM_PUSH_CONTROL)
-    {
+    rc = im_control_decode(entry->topic, entry->envelope, &control, &why);
+
+    if (rc == IM_ERROR) {
+        if (control.kind == 0) {
+            ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                          "im: malformed control entry of topic \"%*s\"",
+                          entry->topic.len, entry->topic.data);
+            return;
+        }
+
         ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                      "im: malformed control entry of topic \"%*s\"",
-                      entry->topic.len, entry->topic.data);
+                      "im: control entry %ui of topic \"%*s\" is not valid: "
+                      "%s", (ngx_uint_t) control.kind, entry->topic.len,
+                      entry->topic.data, why);
         return;
     }
 
-    for (control = ngx_im_controls; control->handler != NULL; control++) {
-        if (control->operation == (ngx_uint_t) e.operation) {
-            control->handler(w, partition, entry, &e);
-            return;
-        }
+    if (rc == IM_DECLINED) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, w->log, 0,
+                       "im control of an unknown kind, topic of %uz bytes",
+                       entry->topic.len);
+        return;
     }
 
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, w->log, 0,
-                   "im control of an unknown operation %ui, topic of %uz bytes",
-                   (ngx_uint_t) e.operation, entry->topic.len);
+    ngx_im_control_handlers[control.kind](w, partition, &control,
+                                          ngx_im_control_age(w, entry));
+    im_control_cleanup(&control);
 }
 
 
 static void
 ngx_im_control_members(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry, const im_envelope_t *e)
+    const im_control_t *control, ngx_int_t age)
 {
     im_topic_t  *topic;
 
-    topic = im_hub_topic(&w->hub, entry->topic);
+    (void) age;
+
+    topic = im_hub_topic(&w->hub, control->topic);
 
     if (topic == NULL || topic->data == NULL) {
-        ngx_im_route_ghost(w->sync, entry->topic, partition);
+        ngx_im_route_ghost(w->sync, control->topic, partition);
         return;
     }
 
-    if (e->operation == IM_CONTROL_CHANGES) {
-        ngx_im_presence_decode(w, topic, e->data);
-    }
-
-    ngx_im_info_refresh(topic->data, e->operation == IM_CONTROL_ROOM_INFO);
+    ngx_im_presence_changed(w, topic, control);
+    ngx_im_info_refresh(topic->data, control->kind == IM_CONTROL_ROOM_INFO);
 }
 
 
 static void
 ngx_im_control_disconnect(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry, const im_envelope_t *e)
+    const im_control_t *control, ngx_int_t age)
 {
-    im_buf_t                arena;
-    ngx_im_control_close_t  closing;
+    int64_t  seconds;
 
     (void) partition;
 
-    ngx_memzero(&closing, sizeof(ngx_im_control_close_t));
-    closing.except.max = NGX_IM_CONTROL_EXCEPT;
-    closing.seconds = -1;
+    /* before their sessions end: they come back at once */
 
-    im_buf_init(&arena, e->data.len + 1);
+    seconds = control->seconds;
 
-    if (ngx_im_control_data(w, entry, e, ngx_im_control_close_fields, &arena,
-                            &closing)
-        == NGX_OK)
-    {
-        /* before their sessions end: they come back at once */
-
-        if (closing.seconds > 0) {
-            closing.seconds -= ngx_im_control_age(w, entry);
-        }
-
-        if (e->user.len && closing.seconds >= 0
-            && closing.seconds <= NGX_IM_CONTROL_FOR)
-        {
-            ngx_im_revoke(w, e->user, closing.seconds);
-        }
-
-        ngx_im_control_each(w, entry, e, ngx_im_control_close, &closing);
-        im_json_strings_free(&closing.except);
+    if (seconds > 0) {
+        seconds -= age;
     }
 
-    im_buf_cleanup(&arena);
-}
-
-
-/* Arena must hold all of the data. */
-static ngx_int_t
-ngx_im_control_data(ngx_im_worker_t *w, const im_entry_t *entry,
-    const im_envelope_t *e, const im_json_field_t *fields, im_buf_t *arena,
-    void *dst)
-{
-    const char  *why;
-
-    if (im_json_decode(e->data, fields, 0, arena, dst, &why) == IM_OK) {
-        return NGX_OK;
+    if (control->user.len && seconds >= 0 && seconds <= NGX_IM_CONTROL_FOR) {
+        ngx_im_revoke(w, control->user, seconds);
     }
 
-    ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                  "im: control entry %D of topic \"%*s\" is not valid: %s",
-                  e->operation, entry->topic.len, entry->topic.data, why);
-
-    return NGX_ERROR;
+    ngx_im_control_each(w, control, age, ngx_im_control_close);
 }
 
 
 static void
-ngx_im_control_close(ngx_im_session_t *s, void *data)
+ngx_im_control_close(ngx_im_session_t *s, const im_control_t *control)
 {
-    u_char                   id[IM_UUID_LEN];
-    ngx_uint_t               i, code;
-    ngx_im_control_close_t  *closing;
-
-    closing = data;
+    u_char      id[IM_UUID_LEN];
+    ngx_uint_t  i, code;
 
     im_id_uuid(id, s->peer.id);
 
-    for (i = 0; i < closing->except.n; i++) {
-        if (im_str_eq(closing->except.elts[i], im_str_set(id, IM_UUID_LEN))) {
+    for (i = 0; i < control->except.n; i++) {
+        if (im_str_eq(control->except.elts[i], im_str_set(id, IM_UUID_LEN))) {
             return;
         }
     }
 
-    code = closing->code;
+    code = control->code;
 
     if (code != IM_WS_CLOSE_NORMAL && (code < 3000 || code > 4999)) {
         code = s->conf->proto->close_kicked;
     }
 
-    ngx_im_session_close_reason(s, code, closing->reason,
+    ngx_im_session_close_reason(s, code, control->reason,
                                 "disconnected by the backend");
 }
 
@@ -293,19 +173,19 @@ ngx_im_control_close(ngx_im_session_t *s, void *data)
 void
 ngx_im_control_kick(ngx_im_worker_t *w, im_str_t user)
 {
-    im_envelope_t  e;
+    im_control_t  control;
 
-    ngx_memzero(&e, sizeof(im_envelope_t));
-    e.user = user;
+    im_control_init(&control, IM_CONTROL_DISCONNECT);
+    control.user = user;
 
-    ngx_im_control_each(w, NULL, &e, ngx_im_control_kick_one, NULL);
+    ngx_im_control_each(w, &control, 0, ngx_im_control_kick_one);
 }
 
 
 static void
-ngx_im_control_kick_one(ngx_im_session_t *s, void *data)
+ngx_im_control_kick_one(ngx_im_session_t *s, const im_control_t *control)
 {
-    (void) data;
+    (void) control;
 
     ngx_im_session_close(s, s->conf->proto->close_kicked,
                          "the user is kept out");
@@ -314,132 +194,84 @@ ngx_im_control_kick_one(ngx_im_session_t *s, void *data)
 
 static void
 ngx_im_control_subscribe(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry, const im_envelope_t *e)
+    const im_control_t *control, ngx_int_t age)
 {
-    im_buf_t               arena, topic;
-    ngx_im_control_join_t  join;
-
     (void) partition;
 
-    ngx_memzero(&join, sizeof(ngx_im_control_join_t));
-    join.seq = -1;
-
-    im_buf_init(&arena, e->data.len + 1);
-    im_buf_init(&topic, IM_TOPIC_MAX);
-
-    if (ngx_im_control_data(w, entry, e, ngx_im_control_join_fields, &arena,
-                            &join)
-        == NGX_OK)
-    {
-        im_topic_room(&topic, join.room);
-
-        if (!topic.failed && im_rules_room(&w->conf->rules, join.room) != NULL)
-        {
-            join.topic = im_buf_str(&topic);
-            ngx_im_control_each(w, entry, e, ngx_im_control_join, &join);
-        }
+    if (im_rules_room(&w->conf->rules, control->room) != NULL) {
+        ngx_im_control_each(w, control, age, ngx_im_control_join);
     }
-
-    im_buf_cleanup(&arena);
-    im_buf_cleanup(&topic);
 }
 
 
 /* Only clients that can be told of it; who follows the room already does. */
 static void
-ngx_im_control_join(ngx_im_session_t *s, void *data)
+ngx_im_control_join(ngx_im_session_t *s, const im_control_t *control)
 {
-    im_sub_t               *sub;
-    im_position_t           since;
-    ngx_im_join_t          *join;
-    ngx_im_control_join_t  *asked;
-
-    asked = data;
+    im_sub_t       *sub;
+    im_position_t   since;
+    ngx_im_join_t  *join;
 
     if (s->phase != NGX_IM_OPEN || !s->conf->proto->pings
-        || ngx_im_session_find_sub(s, asked->topic) != NULL
+        || ngx_im_session_find_sub(s, control->topic) != NULL
         || ngx_im_session_full(s) || ngx_im_session_ext(s) == NULL
         || s->ext->connecting)
     {
         return;
     }
 
-    join = im_calloc(sizeof(ngx_im_join_t) + asked->data.len);
+    join = im_calloc(sizeof(ngx_im_join_t) + control->data.len);
     if (join == NULL) {
         return;
     }
 
     join->push = 1;
-    join->data = im_str_set(join + 1, asked->data.len);
+    join->data = im_str_set(join + 1, control->data.len);
 
-    if (asked->data.len > 0) {
-        ngx_memcpy(join->data.data, asked->data.data, asked->data.len);
+    if (control->data.len > 0) {
+        ngx_memcpy(join->data.data, control->data.data, control->data.len);
     }
 
-    if (asked->seq >= 0) {
-        since.epoch = asked->epoch;
-        since.seq = asked->seq;
+    if (control->seq >= 0) {
+        since.epoch = control->epoch;
+        since.seq = control->seq;
         ngx_im_join_since(join, &since);
     }
 
-    sub = ngx_im_session_join(s, asked->topic, join, NGX_IM_SUB_SERVER);
+    sub = ngx_im_session_join(s, control->topic, join, NGX_IM_SUB_SERVER);
 
     if (sub == NULL) {
         return;
     }
 
-    ngx_im_session_set_sub_info(sub, asked->info);
+    ngx_im_session_set_sub_info(sub, control->info);
 
-    if (asked->expire_at > 0) {
-        ngx_im_token_sub_expires(s, sub, asked->expire_at);
+    if (control->expire_at > 0) {
+        ngx_im_token_sub_expires(s, sub, control->expire_at);
     }
 }
 
 
 static void
 ngx_im_control_unsubscribe(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry, const im_envelope_t *e)
+    const im_control_t *control, ngx_int_t age)
 {
-    im_buf_t                arena, topic;
-    ngx_im_control_leave_t  leave;
-
     (void) partition;
 
-    ngx_memzero(&leave, sizeof(ngx_im_control_leave_t));
-
-    im_buf_init(&arena, e->data.len + 1);
-    im_buf_init(&topic, IM_TOPIC_MAX);
-
-    if (ngx_im_control_data(w, entry, e, ngx_im_control_leave_fields, &arena,
-                            &leave)
-        == NGX_OK)
-    {
-        im_topic_room(&topic, leave.room);
-
-        if (!topic.failed) {
-            leave.topic = im_buf_str(&topic);
-            ngx_im_control_each(w, entry, e, ngx_im_control_leave, &leave);
-        }
-    }
-
-    im_buf_cleanup(&arena);
-    im_buf_cleanup(&topic);
+    ngx_im_control_each(w, control, age, ngx_im_control_leave);
 }
 
 
-/* Who still waits for his own subscribe is told that it failed. */
+/* A client that waits for the answer to its subscribe gets an error. */
 static void
-ngx_im_control_leave(ngx_im_session_t *s, void *data)
+ngx_im_control_leave(ngx_im_session_t *s, const im_control_t *control)
 {
-    uint32_t                 id;
-    im_sub_t                *sub;
-    im_reply_t               reply;
-    ngx_im_join_t           *join;
-    ngx_im_control_leave_t  *leave;
+    uint32_t        id;
+    im_sub_t       *sub;
+    im_reply_t      reply;
+    ngx_im_join_t  *join;
 
-    leave = data;
-
-    sub = ngx_im_session_find_sub(s, leave->topic);
+    sub = ngx_im_session_find_sub(s, control->topic);
 
     if (sub == NULL || s->phase != NGX_IM_OPEN) {
         return;
@@ -472,9 +304,9 @@ ngx_im_control_leave(ngx_im_session_t *s, void *data)
     ngx_memzero(&reply, sizeof(im_reply_t));
 
     reply.type = IM_REPLY_PUSH_UNSUBSCRIBE;
-    reply.topic = leave->topic;
-    reply.code = leave->code;
-    reply.reason = leave->reason;
+    reply.topic = control->topic;
+    reply.code = ngx_max(control->code, 0);
+    reply.reason = control->reason;
 
     (void) ngx_im_command_reply(s, &reply);
 }
@@ -482,42 +314,30 @@ ngx_im_control_leave(ngx_im_session_t *s, void *data)
 
 static void
 ngx_im_control_refresh(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry, const im_envelope_t *e)
+    const im_control_t *control, ngx_int_t age)
 {
-    ngx_im_control_refresh_t  refresh;
-
     (void) partition;
 
-    ngx_memzero(&refresh, sizeof(ngx_im_control_refresh_t));
-
-    if (ngx_im_control_data(w, entry, e, ngx_im_control_refresh_fields, NULL,
-                            &refresh)
-        == NGX_OK)
-    {
-        ngx_im_control_each(w, entry, e, ngx_im_control_renew, &refresh);
-    }
+    ngx_im_control_each(w, control, age, ngx_im_control_renew);
 }
 
 
 static void
-ngx_im_control_renew(ngx_im_session_t *s, void *data)
+ngx_im_control_renew(ngx_im_session_t *s, const im_control_t *control)
 {
-    im_reply_t                 reply;
-    ngx_im_control_refresh_t  *refresh;
-
-    refresh = data;
+    im_reply_t  reply;
 
     if (s->phase != NGX_IM_OPEN) {
         return;
     }
 
-    if (refresh->expired) {
+    if (control->expired) {
         ngx_im_session_close(s, s->conf->proto->close_expired,
                              "expired by the backend");
         return;
     }
 
-    ngx_im_session_renew(s, refresh->expire_at, refresh->info);
+    ngx_im_session_renew(s, ngx_max(control->expire_at, 0), control->info);
 
     ngx_memzero(&reply, sizeof(im_reply_t));
 
@@ -530,25 +350,21 @@ ngx_im_control_renew(ngx_im_session_t *s, void *data)
 
 static void
 ngx_im_control_forget(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry, const im_envelope_t *e)
+    const im_control_t *control, ngx_int_t age)
 {
-    int64_t      seq;
     im_topic_t  *topic;
 
-    seq = 0;
-    topic = im_hub_topic(&w->hub, entry->topic);
+    (void) age;
+
+    topic = im_hub_topic(&w->hub, control->topic);
 
     if (topic == NULL || topic->data == NULL) {
-        ngx_im_route_ghost(w->sync, entry->topic, partition);
+        ngx_im_route_ghost(w->sync, control->topic, partition);
         return;
     }
 
-    if (ngx_im_control_data(w, entry, e, ngx_im_control_forget_fields, NULL,
-                            &seq)
-        == NGX_OK
-        && seq > 0)
-    {
-        ngx_im_window_forget(topic->data, seq);
+    if (control->seq > 0) {
+        ngx_im_window_forget(topic->data, control->seq);
     }
 }
 
@@ -559,27 +375,25 @@ ngx_im_control_forget(ngx_im_worker_t *w, uint16_t partition,
  * the next turn, so fn may close it.
  */
 static void
-ngx_im_control_each(ngx_im_worker_t *w, const im_entry_t *entry,
-    const im_envelope_t *e, ngx_im_control_each_pt fn, void *data)
+ngx_im_control_each(ngx_im_worker_t *w, const im_control_t *control,
+    ngx_int_t age, ngx_im_control_each_pt fn)
 {
     u_char             id[16];
     im_list_t         *q, *next;
     im_user_t         *user;
-    ngx_int_t          age;
     ngx_im_session_t  *s;
 
-    age = ngx_im_control_age(w, entry);
-    user = e->user.len ? im_hub_user(&w->hub, e->user) : NULL;
+    user = control->user.len ? im_hub_user(&w->hub, control->user) : NULL;
 
-    if (e->session.len) {
+    if (control->session.len) {
 
-        s = im_id_uuid_decode(e->session, id) == IM_OK
+        s = im_id_uuid_decode(control->session, id) == IM_OK
             ? ngx_im_session_by_id(w, id) : NULL;
 
         if (s != NULL
-            && (e->user.len == 0 || (user != NULL && s->user == user)))
+            && (control->user.len == 0 || (user != NULL && s->user == user)))
         {
-            fn(s, data);
+            fn(s, control);
         }
 
         return;
@@ -599,7 +413,7 @@ ngx_im_control_each(ngx_im_worker_t *w, const im_entry_t *entry,
         if (s->phase != NGX_IM_CLOSED
             && ngx_time() - (time_t) s->start + NGX_IM_CONTROL_SLACK >= age)
         {
-            fn(s, data);
+            fn(s, control);
         }
     }
 }
@@ -614,7 +428,7 @@ ngx_im_control_age(ngx_im_worker_t *w, const im_entry_t *entry)
 
     sync = w->sync;
 
-    if (entry == NULL || entry->seq == 0 || sync->redis_ms == 0) {
+    if (entry->seq == 0 || sync->redis_ms == 0) {
         return 0;
     }
 

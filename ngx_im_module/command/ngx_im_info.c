@@ -50,8 +50,7 @@ static void ngx_im_info_answer(ngx_im_sync_t *sync, void *data,
     ngx_im_members_t *members);
 static void ngx_im_info_failed(ngx_im_route_t *route, ngx_im_info_t *info);
 static void ngx_im_info_destroy(ngx_im_info_t *info);
-static im_room_user_t *ngx_im_info_room(ngx_im_info_t *info,
-    ngx_im_members_t *members);
+static void ngx_im_info_room(ngx_im_info_t *info, ngx_im_members_t *members);
 static uint64_t ngx_im_info_hash(ngx_im_info_t *info);
 static void ngx_im_info_encode(ngx_im_info_t *info, im_buf_t *b,
     const im_form_t *form, const im_transport_t *transport);
@@ -434,7 +433,6 @@ ngx_im_info_answer(ngx_im_sync_t *sync, void *data, ngx_im_members_t *members)
     im_buf_t         b;
     ngx_im_info_t   *info;
     ngx_im_route_t  *route;
-    im_room_user_t  *users;
 
     info = data;
     route = info->route;
@@ -453,19 +451,15 @@ ngx_im_info_answer(ngx_im_sync_t *sync, void *data, ngx_im_members_t *members)
 
     im_buf_init(&b, NGX_IM_INFO_FRAME);
 
-    users = ngx_im_info_room(info, members);
+    ngx_im_info_room(info, members);
+    ngx_im_info_tell(info, &b);
 
-    if (users != NULL) {
-        ngx_im_info_tell(info, &b);
-    }
-
-    if (users == NULL || b.failed) {
+    if (b.failed) {
         ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
                       "im: no memory for the room info of \"%*s\"",
                       (size_t) route->name_len, route->name);
     }
 
-    im_free(users);
     im_buf_cleanup(&b);
     ngx_im_info_destroy(info);
 
@@ -515,13 +509,11 @@ ngx_im_info_destroy(ngx_im_info_t *info)
 }
 
 
-/* NULL: no memory. */
-static im_room_user_t *
+static void
 ngx_im_info_room(ngx_im_info_t *info, ngx_im_members_t *members)
 {
-    ngx_uint_t       n, i;
+    ngx_uint_t       n;
     im_room_info_t  *room;
-    im_room_user_t  *users;
 
     info->looked = members->n;
     info->nworkers = members->nworkers;
@@ -531,21 +523,8 @@ ngx_im_info_room(ngx_im_info_t *info, ngx_im_members_t *members)
     room = &info->room;
     room->room = im_str_set(info->route->name + 2, info->route->name_len - 2);
     room->count = n + members->rest;
+    room->users = members->elts;
     room->n = ngx_min(n, NGX_IM_INFO_MAX);
-
-    users = im_alloc((room->n + 1) * sizeof(im_room_user_t));
-    if (users == NULL) {
-        return NULL;
-    }
-
-    for (i = 0; i < room->n; i++) {
-        users[i].user = members->elts[i].user;
-        users[i].name = members->elts[i].name;
-    }
-
-    room->users = users;
-
-    return users;
 }
 
 
@@ -554,11 +533,11 @@ static ngx_uint_t
 ngx_im_info_users(ngx_im_members_t *members)
 {
     ngx_uint_t        i, n;
-    ngx_im_member_t  *m;
+    im_member_t  *m;
 
     m = members->elts;
 
-    ngx_qsort(m, members->n, sizeof(ngx_im_member_t), ngx_im_info_compare);
+    ngx_qsort(m, members->n, sizeof(im_member_t), ngx_im_info_compare);
 
     for (i = 0, n = 0; i < members->n; i++) {
 
@@ -580,7 +559,7 @@ static int ngx_libc_cdecl
 ngx_im_info_compare(const void *one, const void *two)
 {
     ngx_int_t               rc;
-    const ngx_im_member_t  *a, *b;
+    const im_member_t  *a, *b;
 
     a = one;
     b = two;
@@ -649,7 +628,7 @@ ngx_im_info_hash(ngx_im_info_t *info)
 {
     uint64_t               hash[2];
     ngx_uint_t             i;
-    const im_room_user_t  *user;
+    const im_member_t     *user;
 
     hash[0] = info->room.count;
     hash[1] = info->route->sync->worker->hub.users.seed[0];

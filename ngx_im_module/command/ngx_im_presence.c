@@ -12,50 +12,15 @@
 #include "ngx_im_sync.h"
 
 
-#define NGX_IM_PRESENCE_LIST   64             /* changes of one entry */
-#define NGX_IM_PRESENCE_BYTES  (64 * 1024)
-#define NGX_IM_PRESENCE_RATE   200            /* pushes a second, of a room */
+#define NGX_IM_PRESENCE_RATE  200            /* pushes a second, of a room */
 
 
-typedef struct {
-    im_str_t           op;
-    im_str_t           session;
-    im_str_t           member;
-} ngx_im_presence_change_t;
-
-
-static void ngx_im_presence_one(im_buf_t *b, ngx_im_route_t *route,
+static size_t ngx_im_presence_one(im_buf_t *b, ngx_im_route_t *route,
     ngx_im_change_t *change);
-static void ngx_im_presence_changed(ngx_im_worker_t *w, im_topic_t *topic,
-    im_str_t json);
 static void ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
-    const im_client_t *client, int joined);
+    const im_member_t *m, int joined);
 static int ngx_im_presence_wanted(im_topic_t *topic);
 static int ngx_im_presence_allowed(ngx_im_route_t *route);
-
-
-static const im_json_field_t  ngx_im_presence_fields[] = {
-    { im_str("changes"), IM_JSON_RAWS, 0 },
-    im_json_end
-};
-
-
-static const im_json_field_t  ngx_im_presence_change_fields[] = {
-    { im_str("op"), IM_JSON_STRING, offsetof(ngx_im_presence_change_t, op) },
-    { im_str("session"), IM_JSON_STRING,
-      offsetof(ngx_im_presence_change_t, session) },
-    { im_str("member"), IM_JSON_OBJECT,
-      offsetof(ngx_im_presence_change_t, member) },
-    im_json_end
-};
-
-
-static const im_json_field_t  ngx_im_presence_member_fields[] = {
-    { im_str("user"), IM_JSON_STRING, offsetof(im_client_t, user) },
-    { im_str("info"), IM_JSON_RAW, offsetof(im_client_t, info) },
-    { im_str("room_info"), IM_JSON_RAW, offsetof(im_client_t, room_info) },
-    im_json_end
-};
 
 
 void
@@ -63,7 +28,7 @@ ngx_im_presence_tell(ngx_im_worker_t *w, im_sub_t *sub, int joined)
 {
     u_char             id[IM_UUID_LEN];
     im_topic_t        *topic;
-    im_client_t        client;
+    im_member_t        m;
     ngx_im_route_t    *route;
     ngx_im_session_t  *s;
 
@@ -75,19 +40,8 @@ ngx_im_presence_tell(ngx_im_worker_t *w, im_sub_t *sub, int joined)
         return;
     }
 
-    ngx_memzero(&client, sizeof(im_client_t));
-
-    im_id_uuid(id, s->peer.id);
-    client.session = im_str_set(id, IM_UUID_LEN);
-
-    if (s->user != NULL) {
-        client.user = im_str_set(s->user->id, s->user->id_len);
-    }
-
-    client.info = ngx_im_session_info(s);
-    client.room_info = ngx_im_session_sub_info(sub);
-
-    ngx_im_presence_push(w, topic, &client, joined);
+    ngx_im_session_member(s, sub, id, &m);
+    ngx_im_presence_push(w, topic, &m, joined);
 }
 
 
@@ -110,7 +64,7 @@ ngx_im_presence_wanted(im_topic_t *topic)
 /* It may be called amid a walk over sessions: the flush comes later. */
 static void
 ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
-    const im_client_t *client, int joined)
+    const im_member_t *m, int joined)
 {
     im_log_t    *log;
     im_wire_t    wire;
@@ -124,7 +78,7 @@ ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
 
     reply.type = joined ? IM_REPLY_PUSH_JOIN : IM_REPLY_PUSH_LEAVE;
     reply.topic = im_topic_name(topic);
-    reply.clients = client;
+    reply.clients = m;
     reply.nclients = 1;
 
     for (log = topic->logs; log != NULL; log = log->next) {
@@ -161,138 +115,121 @@ ngx_im_presence_allowed(ngx_im_route_t *route)
 }
 
 
-/* The data of a control entry; {} where there is too much to tell. */
+/* Appends a control entry; without changes where there is too much to tell. */
 void
 ngx_im_presence_encode(im_buf_t *b, ngx_im_route_t *route)
 {
-    im_list_t  *q;
+    size_t         len;
+    u_char        *p;
+    im_buf_t       bytes;
+    im_str_t       changes[IM_CONTROL_CHANGES_MAX];
+    im_list_t     *q;
+    ngx_uint_t     i, n;
+    ngx_time_t    *now;
+    im_control_t   control;
 
-    if (route->presence && route->nchanges > 0
-        && route->nchanges <= NGX_IM_PRESENCE_LIST
+    now = ngx_timeofday();
+
+    im_control_init(&control, IM_CONTROL_CHANGES);
+    im_buf_init(&bytes, NGX_IM_CHANGE_BYTES);
+
+    if (route->presence && route->nchanges <= IM_CONTROL_CHANGES_MAX
         && (!route->assert || !route->told))
     {
-        im_buf_add_z(b, "{\"changes\":[");
+        n = 0;
 
         for (q = im_list_first(&route->changes);
              q != im_list_sentinel(&route->changes);
              q = im_list_next(q))
         {
-            ngx_im_presence_one(b, route,
-                                im_list_data(q, ngx_im_change_t, link));
+            len = ngx_im_presence_one(&bytes, route,
+                                      im_list_data(q, ngx_im_change_t, link));
+            if (len > 0) {
+                changes[n++].len = len;
+            }
         }
 
-        im_buf_add_z(b, "]}");
+        for (i = 0, p = bytes.data; i < n; p += changes[i++].len) {
+            changes[i].data = p;
+        }
+
+        control.changes.elts = changes;
+        control.changes.n = bytes.failed ? 0 : n;
     }
 
-    if (b->failed || b->len == 0) {
-        im_buf_reset(b, b->size);
-        im_buf_add_z(b, "{}");
-    }
+    im_control_encode(b, &control, (uint64_t) now->sec * 1000 + now->msec);
+
+    im_buf_cleanup(&bytes);
 }
 
 
-/* Who is gone before it was told has not been there. */
-static void
+/*
+ * Appends a change; its length.  A session that left before others knew of it
+ * has never been there.
+ */
+static size_t
 ngx_im_presence_one(im_buf_t *b, ngx_im_route_t *route,
     ngx_im_change_t *change)
 {
     u_char     id[IM_UUID_LEN];
+    size_t     start;
+    im_buf_t   member;
     im_sub_t  *sub;
 
-    sub = NULL;
+    start = b->len;
+
+    im_buf_init(&member, NGX_IM_CHANGE_BYTES);
 
     if (change->joined) {
         sub = ngx_im_route_joined(route, change);
 
-        if (sub == NULL) {
-            return;
+        if (sub != NULL) {
+            ngx_im_route_describe(&member, route, sub);
         }
 
-    } else if (change->len == 0) {
-        return;
-    }
-
-    im_id_uuid(id, change->id);
-
-    if (b->failed) {
-        return;
-    }
-
-    im_buf_add_z(b, b->data[b->len - 1] == '[' ? "" : ",");
-    im_buf_add_z(b, change->joined ? "{\"op\":\"+\",\"session\":\""
-                                   : "{\"op\":\"-\",\"session\":\"");
-    im_buf_add(b, id, IM_UUID_LEN);
-    im_buf_add_z(b, "\",\"member\":");
-
-    if (sub != NULL) {
-        ngx_im_route_describe(b, route, sub);
-
     } else {
-        im_buf_add(b, change->member, change->len);
+        im_buf_add(&member, change->member, change->len);
     }
 
-    im_buf_add_z(b, "}");
+    if (member.failed) {
+        b->failed = 1;
+
+    } else if (member.len > 0) {
+        im_id_uuid(id, change->id);
+        im_control_change_encode(b, change->joined,
+                                 im_str_set(id, IM_UUID_LEN),
+                                 im_buf_str(&member));
+    }
+
+    im_buf_cleanup(&member);
+
+    return b->len - start;
 }
 
 
 void
-ngx_im_presence_decode(ngx_im_worker_t *w, im_topic_t *topic, im_str_t data)
+ngx_im_presence_changed(ngx_im_worker_t *w, im_topic_t *topic,
+    const im_control_t *control)
 {
-    const char         *why;
-    ngx_uint_t          i;
-    im_json_strings_t   changes;
+    int          joined;
+    im_buf_t     arena;
+    im_str_t     json;
+    ngx_uint_t   i;
+    im_member_t  m;
 
     if (!ngx_im_presence_wanted(topic)) {
         return;
     }
 
-    ngx_memzero(&changes, sizeof(im_json_strings_t));
-    changes.max = NGX_IM_PRESENCE_LIST;
+    for (i = 0; i < control->changes.n; i++) {
+        json = control->changes.elts[i];
 
-    if (im_json_decode(data, ngx_im_presence_fields, 0, NULL, &changes, &why)
-        != IM_OK)
-    {
-        ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                      "im: changes of topic \"%*s\" are not valid: %s",
-                      (size_t) topic->name_len, topic->name, why);
-        return;
+        im_buf_init(&arena, 2 * json.len);
+
+        if (im_control_change_decode(json, &arena, &joined, &m) == IM_OK) {
+            ngx_im_presence_push(w, topic, &m, joined);
+        }
+
+        im_buf_cleanup(&arena);
     }
-
-    for (i = 0; i < changes.n; i++) {
-        ngx_im_presence_changed(w, topic, changes.elts[i]);
-    }
-
-    im_json_strings_free(&changes);
-}
-
-
-static void
-ngx_im_presence_changed(ngx_im_worker_t *w, im_topic_t *topic, im_str_t json)
-{
-    im_buf_t                   arena, other;
-    const char                *why;
-    im_client_t                client;
-    ngx_im_presence_change_t   change;
-
-    ngx_memzero(&client, sizeof(im_client_t));
-    ngx_memzero(&change, sizeof(ngx_im_presence_change_t));
-
-    im_buf_init(&arena, NGX_IM_PRESENCE_BYTES);
-    im_buf_init(&other, NGX_IM_PRESENCE_BYTES);
-
-    if (im_json_decode(json, ngx_im_presence_change_fields, 0, &arena, &change,
-                       &why)
-        == IM_OK
-        && change.op.len == 1
-        && im_json_decode(change.member, ngx_im_presence_member_fields, 0,
-                          &other, &client, &why)
-           == IM_OK)
-    {
-        client.session = change.session;
-
-        ngx_im_presence_push(w, topic, &client, change.op.data[0] == '+');
-    }
-
-    im_buf_cleanup(&arena);
-    im_buf_cleanup(&other);
 }

@@ -33,7 +33,7 @@ typedef struct {
 
 
 typedef struct {
-    im_client_t      *elts;
+    im_member_t      *elts;
     ngx_uint_t        n;
     ngx_uint_t        max;
     u_char           *ids;         /* UUIDs of our own sessions */
@@ -460,7 +460,6 @@ static im_error_e
 ngx_im_query_presence_reply(ngx_im_query_t *query, im_topic_t *topic,
     ngx_im_members_t *members, ngx_im_session_t *s)
 {
-    im_client_t             *client;
     ngx_uint_t               i;
     im_reply_t               answer;
     ngx_im_query_clients_t   clients;
@@ -475,7 +474,7 @@ ngx_im_query_presence_reply(ngx_im_query_t *query, im_topic_t *topic,
 
     clients.n = 0;
     clients.max = members->n + topic->nsubs;
-    clients.elts = im_calloc(clients.max * sizeof(im_client_t));
+    clients.elts = im_calloc(clients.max * sizeof(im_member_t));
     clients.ids = im_alloc(topic->nsubs * IM_UUID_LEN);
 
     if (clients.elts == NULL || clients.ids == NULL) {
@@ -487,11 +486,7 @@ ngx_im_query_presence_reply(ngx_im_query_t *query, im_topic_t *topic,
     ngx_im_query_own(&clients, topic);
 
     for (i = 0; i < members->n; i++) {
-        client = &clients.elts[clients.n++];
-        client->session = members->elts[i].session;
-        client->user = members->elts[i].user;
-        client->info = members->elts[i].info;
-        client->room_info = members->elts[i].room_info;
+        clients.elts[clients.n++] = members->elts[i];
     }
 
     if (query->type == IM_COMMAND_PRESENCE
@@ -541,28 +536,16 @@ ngx_im_query_own(ngx_im_query_clients_t *clients, im_topic_t *topic)
 static void
 ngx_im_query_own_list(ngx_im_query_clients_t *clients, im_list_t *subs)
 {
-    u_char            *id;
-    im_sub_t          *sub;
-    im_list_t         *q;
-    im_client_t       *client;
-    ngx_im_session_t  *s;
+    u_char     *id;
+    im_sub_t   *sub;
+    im_list_t  *q;
 
     for (q = subs->next; q != subs; q = q->next) {
         sub = im_list_data(q, im_sub_t, link);
-        s = sub->session;
-
         id = clients->ids + clients->n * IM_UUID_LEN;
-        client = &clients->elts[clients->n++];
 
-        im_id_uuid(id, s->peer.id);
-
-        client->session = im_str_set(id, IM_UUID_LEN);
-        client->info = ngx_im_session_info(s);
-        client->room_info = ngx_im_session_sub_info(sub);
-
-        if (s->user != NULL) {
-            client->user = im_str_set(s->user->id, s->user->id_len);
-        }
+        ngx_im_session_member(sub->session, sub, id,
+                              &clients->elts[clients->n++]);
     }
 }
 
@@ -572,7 +555,7 @@ ngx_im_query_bytes(ngx_im_query_clients_t *clients)
 {
     size_t        len;
     ngx_uint_t    i;
-    im_client_t  *client;
+    im_member_t  *client;
 
     for (len = 0, i = 0; i < clients->n; i++) {
         client = &clients->elts[i];
@@ -590,7 +573,7 @@ ngx_im_query_users(ngx_im_query_clients_t *clients)
 {
     ngx_uint_t  i, n;
 
-    ngx_qsort(clients->elts, clients->n, sizeof(im_client_t),
+    ngx_qsort(clients->elts, clients->n, sizeof(im_member_t),
               ngx_im_query_compare);
 
     for (i = 0, n = 0; i < clients->n; i++) {
@@ -605,7 +588,7 @@ ngx_im_query_users(ngx_im_query_clients_t *clients)
 static int ngx_libc_cdecl
 ngx_im_query_compare(const void *one, const void *two)
 {
-    const im_client_t  *a, *b;
+    const im_member_t  *a, *b;
 
     a = one;
     b = two;

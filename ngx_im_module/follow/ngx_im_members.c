@@ -57,24 +57,6 @@ typedef struct {
 } ngx_im_members_page_t;
 
 
-typedef struct {
-    im_str_t            user;
-    im_str_t            name;
-    im_str_t            info;
-    im_str_t            room_info;
-} ngx_im_members_value_t;
-
-
-static const im_json_field_t  ngx_im_members_fields[] = {
-    { im_str("user"), IM_JSON_STRING, offsetof(ngx_im_members_value_t, user) },
-    { im_str("name"), IM_JSON_STRING, offsetof(ngx_im_members_value_t, name) },
-    { im_str("info"), IM_JSON_RAW, offsetof(ngx_im_members_value_t, info) },
-    { im_str("room_info"), IM_JSON_RAW,
-      offsetof(ngx_im_members_value_t, room_info) },
-    im_json_end
-};
-
-
 static ngx_int_t ngx_im_members_live(ngx_im_members_call_t *call);
 static void ngx_im_members_live_handler(ngx_im_worker_t *w, void *data,
     void *ctx);
@@ -470,8 +452,7 @@ ngx_im_members_add(ngx_im_members_call_t *call, im_str_t session,
     redisReply *value)
 {
     im_buf_t                *b;
-    const char              *why;
-    ngx_im_members_value_t   v;
+    im_member_t              v;
     ngx_im_members_place_t   place;
 
     if (value->type != REDIS_REPLY_STRING
@@ -480,12 +461,9 @@ ngx_im_members_add(ngx_im_members_call_t *call, im_str_t session,
         return;
     }
 
-    ngx_memzero(&v, sizeof(ngx_im_members_value_t));
     im_buf_reset(&call->arena, NGX_IM_MEMBERS_VALUE);
 
-    if (im_json_decode(im_str_set(value->str, value->len),
-                       ngx_im_members_fields, IM_JSON_LAX, &call->arena, &v,
-                       &why)
+    if (im_member_decode(im_str_set(value->str, value->len), &call->arena, &v)
         != IM_OK)
     {
         return;
@@ -542,7 +520,7 @@ ngx_im_members_answer(ngx_im_members_call_t *call)
 {
     u_char                  *p;
     ngx_uint_t               i;
-    ngx_im_member_t         *m;
+    im_member_t         *m;
     ngx_im_members_t         members;
     ngx_im_members_place_t  *place;
 
@@ -550,7 +528,7 @@ ngx_im_members_answer(ngx_im_members_call_t *call)
     members.rest = call->rest;
     members.nworkers = call->nworkers;
 
-    m = im_alloc((members.n + 1) * sizeof(ngx_im_member_t));
+    m = im_alloc((members.n + 1) * sizeof(im_member_t));
     members.elts = m;
 
     if (m == NULL) {
@@ -563,6 +541,7 @@ ngx_im_members_answer(ngx_im_members_call_t *call)
     for (i = 0; i < members.n; i++, m++, place++) {
         p = call->bytes.data + place->at;
 
+        im_member_init(m);
         m->session = im_str_set(p, place->session);
         p += place->session;
         m->user = im_str_set(p, place->user);

@@ -562,13 +562,9 @@ ngx_im_route_keys(ngx_im_route_t *route)
 static void
 ngx_im_route_tell(ngx_im_route_t *route)
 {
-    im_buf_t        data;
-    ngx_time_t     *now;
-    im_envelope_t   e;
     ngx_im_sync_t  *sync;
 
     sync = route->sync;
-    now = ngx_timeofday();
 
     route->telling = !route->asking && route->name[0] == 'r'
                      && (route->nchanges > 0 || route->untold
@@ -576,18 +572,7 @@ ngx_im_route_tell(ngx_im_route_t *route)
                              && route->members));
 
     if (route->telling) {
-        ngx_memzero(&e, sizeof(im_envelope_t));
-
-        e.kind = IM_PUSH_CONTROL;
-        e.operation = IM_CONTROL_CHANGES;
-        e.time = (uint64_t) now->sec * 1000 + now->msec;
-
-        im_buf_init(&data, NGX_IM_CHANGE_BYTES);
-        ngx_im_presence_encode(&data, route);
-        e.data = im_buf_str(&data);
-
-        im_envelope_encode(&sync->args, &e);
-        im_buf_cleanup(&data);
+        ngx_im_presence_encode(&sync->args, route);
     }
 
     ngx_im_args_end(sync);
@@ -714,42 +699,25 @@ ngx_im_route_joined(ngx_im_route_t *route, ngx_im_change_t *change)
 void
 ngx_im_route_describe(im_buf_t *b, ngx_im_route_t *route, im_sub_t *sub)
 {
-    u_char             addr[NGX_SOCKADDR_STRLEN];
-    im_str_t           user, name, info, room_info;
+    u_char             id[IM_UUID_LEN], addr[NGX_SOCKADDR_STRLEN];
+    im_member_t        m;
     ngx_im_session_t  *s;
 
     s = sub->session;
 
-    user = s->user != NULL ? im_str_set(s->user->id, s->user->id_len)
-                           : im_str_set("", 0);
-    name = s->name != NULL ? im_str_set(s->name + 1, s->name[0])
-                           : im_str_set("", 0);
-    info = ngx_im_session_info(s);
-    room_info = ngx_im_session_sub_info(sub);
+    ngx_im_session_member(s, sub, id, &m);
 
-    im_buf_add_z(b, "{\"user\":");
-    im_json_add_string(b, user);
-    im_buf_add_z(b, ",\"name\":");
-    im_json_add_string(b, name);
-
-    if (route->presence && info.len > 0) {
-        im_buf_add_z(b, ",\"info\":");
-        im_buf_add_str(b, info);
-    }
-
-    if (route->presence && room_info.len > 0) {
-        im_buf_add_z(b, ",\"room_info\":");
-        im_buf_add_str(b, room_info);
+    if (!route->presence) {
+        m.info.len = 0;
+        m.room_info.len = 0;
     }
 
     if (route->name[0] == 'u') {
-        im_buf_add_z(b, ",\"ip\":");
-        im_json_add_string(b, im_str_set(addr, ngx_im_session_addr(s, addr)));
-        im_buf_add_z(b, ",\"since\":");
-        im_buf_add_uint(b, s->start);
+        m.ip = im_str_set(addr, ngx_im_session_addr(s, addr));
+        m.since = s->start;
     }
 
-    im_buf_add_z(b, "}");
+    im_member_encode(b, &m);
 }
 
 

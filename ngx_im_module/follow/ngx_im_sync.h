@@ -19,6 +19,8 @@
 
 
 #include "ngx_im.h"
+#include "im_control.h"
+#include "im_member.h"
 #include "im_script.h"
 #include "im_id.h"
 #include "im_json.h"
@@ -281,18 +283,8 @@ ngx_int_t ngx_im_resume_told(ngx_im_route_t *route, im_str_t epoch,
 
 /* ngx_im_members.c */
 
-/* A session in a topic, strings borrowed; info is JSON, "" none. */
 typedef struct {
-    im_str_t          session;
-    im_str_t          user;        /* "": a guest */
-    im_str_t          name;
-    im_str_t          info;
-    im_str_t          room_info;
-} ngx_im_member_t;
-
-
-typedef struct {
-    ngx_im_member_t  *elts;        /* in no order; may be sorted */
+    im_member_t      *elts;        /* in no order; may be sorted */
     ngx_uint_t        n;
     uint64_t          rest;        /* sessions that were only counted */
     ngx_uint_t        nworkers;    /* that have them */
@@ -333,10 +325,10 @@ void ngx_im_info_dead(ngx_im_sync_t *sync, redisReply *dead, int news);
 
 /* ngx_im_presence.c */
 
-/* What other workers are told of the changes of a room. */
+/* Appends the control entry by which other workers learn of its changes. */
 void ngx_im_presence_encode(im_buf_t *b, ngx_im_route_t *route);
-void ngx_im_presence_decode(ngx_im_worker_t *w, im_topic_t *topic,
-    im_str_t data);
+void ngx_im_presence_changed(ngx_im_worker_t *w, im_topic_t *topic,
+    const im_control_t *control);
 
 
 /* ngx_im_revoke.c */

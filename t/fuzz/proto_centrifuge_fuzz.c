@@ -142,7 +142,7 @@ fuzz_replies(im_str_t s)
     im_buf_t         b;
     im_uint_t        type;
     im_reply_t       reply;
-    im_client_t      client;
+    im_member_t      client;
     im_subscribed_t  sub;
 
     client.session = s;

@@ -87,7 +87,7 @@ fuzz_room_info(im_str_t s)
     size_t          i;
     im_buf_t        b;
     im_room_info_t  info;
-    im_room_user_t  members[8];
+    im_member_t  members[8];
 
     for (i = 0; i < 8; i++) {
         members[i].user = im_str_set(s.data, im_min(i % 5, s.len));

@@ -821,7 +821,51 @@ test_members(void **state)
 }
 
 
+static void
+test_encode(void **state)
+{
+    all_t     all;
+    im_buf_t  b;
+    im_str_t  strings[] = { im_str("a\""), im_null_str };
+    im_str_t  raws[] = { im_str("{}"), im_str("1") };
+
+    (void) state;
+
+    memset(&all, 0, sizeof(all_t));
+    all.n = -1;
+
+    im_buf_init(&b, 4096);
+    im_json_encode(&b, fields, &all);
+    test_str(im_buf_str(&b), "{}");
+
+    all.s = im_str_z("");
+    all.n = 0;
+    all.on = 1;
+    all.raw = im_str_z("[ ]");
+    all.object = im_str_z("{\"x\":1}");
+    all.strings.elts = strings;
+    all.strings.n = 2;
+    all.raws.elts = raws;
+    all.raws.n = 2;
+
+    im_buf_reset(&b, 4096);
+    im_json_encode(&b, fields, &all);
+    test_str(im_buf_str(&b), "{\"s\":\"\",\"n\":0,\"on\":true,\"raw\":[ ],"
+                             "\"object\":{\"x\":1},"
+                             "\"strings\":[\"a\\\"\",\"\"],"
+                             "\"raws\":[{},1]}");
+    assert_true(im_json_valid(im_buf_str(&b)));
+    im_buf_cleanup(&b);
+
+    im_buf_init(&b, 64);
+    im_json_encode(&b, fields, &all);
+    assert_true(b.failed);
+    im_buf_cleanup(&b);
+}
+
+
 static const struct CMUnitTest  tests[] = {
+    alloc_test(test_encode),
     alloc_test(test_valid),
     alloc_test(test_depth),
     alloc_test(test_decode),

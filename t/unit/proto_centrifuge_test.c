@@ -716,9 +716,10 @@ static const im_subscribed_t  subs[] = {
       .recovering = 1, .recovered = 1 }
 };
 
-static const im_client_t  clients[] = {
-    { im_str("s-1"), im_str("ann"), im_str("{\"n\":\n1}"), im_str("2") },
-    { im_str("s-2"), im_str(""), im_str(""), im_str("") }
+static const im_member_t  clients[] = {
+    { .session = im_str("s-1"), .user = im_str("ann"),
+      .info = im_str("{\"n\":\n1}"), .room_info = im_str("2") },
+    { .session = im_str("s-2"), .user = im_str("") }
 };
 
 #define CLIENT_1                                                              \

@@ -238,7 +238,7 @@ test_encode_limit(void **state)
 
 
 static void
-room_info(const char *room, uint64_t count, const im_room_user_t *users,
+room_info(const char *room, uint64_t count, const im_member_t *users,
     im_uint_t n)
 {
     im_room_info_t  info;
@@ -257,11 +257,11 @@ test_room_info(void **state)
 {
     size_t  i;
 
-    static const im_room_user_t  members[] = {
-        { im_str("b"), im_str("Bob") },
-        { im_str("a"), im_str("x") },
-        { im_str("ab"), im_str("\"") },
-        { im_str("a"), im_str("Ann") }
+    static const im_member_t  members[] = {
+        { .user = im_str("b"), .name = im_str("Bob") },
+        { .user = im_str("a"), .name = im_str("x") },
+        { .user = im_str("ab"), .name = im_str("\"") },
+        { .user = im_str("a"), .name = im_str("Ann") }
     };
     static const struct {
         const char  *room;
@@ -300,7 +300,7 @@ static void
 test_room_info_no_memory(void **state)
 {
     size_t          n;
-    im_room_user_t  members[40];
+    im_member_t  members[40];
 
     (void) state;
 

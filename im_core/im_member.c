@@ -1,0 +1,46 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Members of topics as JSON.
+ */
+
+#include "im_member.h"
+#include "im_json.h"
+
+
+static const im_json_field_t  im_member_fields[] = {
+    { im_str("user"), IM_JSON_STRING, offsetof(im_member_t, user) },
+    { im_str("name"), IM_JSON_STRING, offsetof(im_member_t, name) },
+    { im_str("info"), IM_JSON_RAW, offsetof(im_member_t, info) },
+    { im_str("room_info"), IM_JSON_RAW, offsetof(im_member_t, room_info) },
+    { im_str("ip"), IM_JSON_STRING, offsetof(im_member_t, ip) },
+    { im_str("since"), IM_JSON_INT, offsetof(im_member_t, since) },
+    im_json_end
+};
+
+
+void
+im_member_init(im_member_t *m)
+{
+    memset(m, 0, sizeof(im_member_t));
+
+    m->since = -1;
+}
+
+
+void
+im_member_encode(im_buf_t *b, const im_member_t *m)
+{
+    im_json_encode(b, im_member_fields, m);
+}
+
+
+im_int_t
+im_member_decode(im_str_t json, im_buf_t *arena, im_member_t *m)
+{
+    const char  *why;
+
+    im_member_init(m);
+
+    return im_json_decode(json, im_member_fields, IM_JSON_LAX, arena, m, &why);
+}
