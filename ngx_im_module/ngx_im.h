@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * What the sides towards Redis offer: follow/ and link/.
+ * The link to Redis.
  */
 
 #ifndef NGX_IM_H
@@ -17,43 +17,7 @@
 #include "im_push.h"
 
 
-#define NGX_IM_LEASE_MS  12000
-#define NGX_IM_RENEW_MS  3000
-
-
 typedef struct ngx_im_redis_s  ngx_im_redis_t;
-typedef struct ngx_im_sync_s   ngx_im_sync_t;
-
-
-typedef enum {
-    NGX_IM_LINK_DOWN = 0,
-    NGX_IM_LINK_UP,
-    NGX_IM_LINK_DEGRADED     /* Redis answers, job's heartbeats are missing */
-} ngx_im_link_e;
-
-
-/* ngx_im_sync.c */
-ngx_int_t ngx_im_sync_init(ngx_im_worker_t *w);
-void ngx_im_sync_exit(ngx_im_worker_t *w);
-
-/* Why joins can't be served, static text; NULL: they can. */
-const char *ngx_im_sync_unready(ngx_im_worker_t *w);
-
-/* A topic got its first follower / its last one left (sync destroys it). */
-ngx_int_t ngx_im_sync_follow(ngx_im_worker_t *w, im_topic_t *topic);
-void ngx_im_sync_unfollow(ngx_im_worker_t *w, im_topic_t *topic);
-
-/* Followers of a topic changed: count and members go out within a second. */
-void ngx_im_sync_member(ngx_im_worker_t *w, im_sub_t *sub, int joined);
-
-/* Sends one room-info frame to the session when its members are known. */
-void ngx_im_sync_room_info(ngx_im_worker_t *w, im_topic_t *topic,
-    ngx_im_session_t *s);
-
-/* ngx_im_presence.c: followers who asked for it are told of the session. */
-void ngx_im_presence_tell(ngx_im_worker_t *w, im_sub_t *sub, int joined);
-void ngx_im_sync_draining(ngx_im_worker_t *w);
-ngx_im_link_e ngx_im_sync_link(ngx_im_worker_t *w);
 
 
 /* ngx_im_redis.c */
@@ -94,20 +58,6 @@ struct im_script_s;
 ngx_int_t ngx_im_redis_script(ngx_im_redis_t *redis, uint16_t partition,
     const void *script, ngx_im_redis_pt handler, void *data,
     ngx_uint_t nkeys, ngx_uint_t argc, const im_str_t *argv);
-
-
-/* ngx_im_control.c */
-void ngx_im_control_entry(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry);
-
-
-/* ngx_im_revoke.c */
-
-/* The user is kept out for now. */
-int ngx_im_revoked(ngx_im_worker_t *w, im_str_t user);
-
-/* 0 seconds: it may come again. */
-void ngx_im_revoke(ngx_im_worker_t *w, im_str_t user, ngx_uint_t seconds);
 
 
 #endif /* NGX_IM_H */

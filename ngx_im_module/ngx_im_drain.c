@@ -12,6 +12,7 @@
  */
 
 #include "ngx_im.h"
+#include "ngx_im_follow.h"
 #include "ngx_im_drain.h"
 
 
@@ -44,7 +45,7 @@ ngx_im_drain_start(ngx_im_worker_t *w)
                   "im: closing %ui sessions in %M ms, this worker ends",
                   w->nsessions, w->conf->drain);
 
-    ngx_im_sync_draining(w);
+    ngx_im_follow_draining(w);
 
     if (w->conf->drain > 0) {
         ngx_im_drain_shuffle(w);

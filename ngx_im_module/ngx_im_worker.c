@@ -4,11 +4,14 @@
  * The life of a worker: what it begins with, its tick, and its end.
  */
 
-#include "ngx_im.h"
 #include "ngx_im_worker.h"
+#include "ngx_im_send.h"
+#include "ngx_im_events.h"
+#include "ngx_im_follow.h"
 #include "ngx_im_command.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_token.h"
+#include "im_key.h"
 
 
 #define NGX_IM_SESSIONS_BLOCK  256
@@ -50,7 +53,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
 
     ngx_im_worker = w;
 
-    return imcf->enabled ? ngx_im_sync_init(w) : NGX_OK;
+    return imcf->enabled ? ngx_im_events_init(w) : NGX_OK;
 }
 
 
@@ -131,10 +134,7 @@ ngx_im_worker_exit(ngx_cycle_t *cycle)
         return;
     }
 
-    if (w->sync != NULL) {
-        ngx_im_sync_exit(w);
-    }
-
+    ngx_im_events_exit(w);
     ngx_im_zone_detach(w);
 
     ngx_im_worker = NULL;
@@ -155,7 +155,7 @@ ngx_im_worker_tick(ngx_event_t *ev)
     ngx_im_send_tick(w);
 
     w->counters->log_bytes = w->hub.logs.bytes;
-    w->counters->link = w->sync ? ngx_im_sync_link(w) : NGX_IM_LINK_DOWN;
+    w->counters->link = ngx_im_follow_link(w);
 
     if (!ngx_exiting || w->nsessions) {
         ngx_add_timer(ev, 1000);

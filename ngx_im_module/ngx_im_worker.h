@@ -67,6 +67,10 @@ struct ngx_im_worker_s {
     ngx_str_t           id;              /* NODE.SLOT.START */
     struct ngx_im_redis_s *redis;
     struct ngx_im_sync_s *sync;
+    struct ngx_im_revoke_s *revoke;
+    im_list_t           infos;           /* topics whose room info is due */
+    im_list_t           lazy;            /* topics that may have changed */
+    ngx_event_t         info_event;      /* while there are such */
     struct ngx_im_backend_s *backend;
     struct ngx_im_jwt_s *jwt;
     unsigned            draining:1;

@@ -9,7 +9,9 @@
  * and for plain connections the connection's pool too.
  */
 
-#include "ngx_im.h"
+#include "ngx_im_follow.h"
+#include "ngx_im_send.h"
+#include "ngx_im_recv.h"
 #include "ngx_im_handshake.h"
 
 #include <ngx_sha1.h>
@@ -386,7 +388,7 @@ ngx_im_handshake_limit(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf)
         why = "this worker ends";
 
     } else if (ilcf->proto->topics) {
-        why = ngx_im_sync_unready(w);
+        why = ngx_im_follow_unready(w);
     }
 
     if (why == NULL && r->count != 1) {

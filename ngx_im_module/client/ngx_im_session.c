@@ -7,9 +7,16 @@
  * in one place, which detaches it at once and frees it in a posted event.
  */
 
-#include "ngx_im.h"
+#include "ngx_im_follow.h"
+#include "ngx_im_info.h"
+#include "ngx_im_presence.h"
+#include "ngx_im_recv.h"
+#include "ngx_im_resume.h"
+#include "ngx_im_revoke.h"
+#include "ngx_im_send.h"
 #include "ngx_im_command.h"
 #include "ngx_im_token.h"
+#include "im_key.h"
 
 #include <sys/random.h>
 
@@ -645,7 +652,7 @@ ngx_im_session_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
         w->ntopics++;
         w->counters->topics = w->ntopics;
 
-        if (ngx_im_sync_follow(w, t) != NGX_OK) {
+        if (ngx_im_follow_start(w, t) != NGX_OK) {
             ngx_im_session_leave(s, sub);
             return NULL;
         }
@@ -653,7 +660,7 @@ ngx_im_session_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
 
     s->nrooms += (topic.data[0] == 'r');
 
-    ngx_im_sync_member(w, sub, 1);
+    ngx_im_follow_member(w, sub, 1);
 
     if (t->state != IM_TOPIC_NEW) {
         ngx_im_session_joined(s, sub);
@@ -829,7 +836,7 @@ ngx_im_session_joined(ngx_im_session_t *s, im_sub_t *sub)
     ngx_im_presence_tell(ngx_im_worker, sub, 1);
 
     if (im_wire(sub->log->wire).form->room_info != NULL) {
-        ngx_im_sync_room_info(ngx_im_worker, topic, s);
+        ngx_im_info_session(topic, s);
     }
 }
 
@@ -864,7 +871,7 @@ ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
     ngx_im_send_leave(s, sub);
     ngx_im_resume_forget(sub);
 
-    ngx_im_sync_member(w, sub, 0);
+    ngx_im_follow_member(w, sub, 0);
 
     topic = im_hub_leave(&w->hub, sub, &last);
 
@@ -876,7 +883,7 @@ ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
         w->ntopics--;
         w->counters->topics = w->ntopics;
 
-        ngx_im_sync_unfollow(w, topic);
+        ngx_im_follow_stop(w, topic);
     }
 }
 

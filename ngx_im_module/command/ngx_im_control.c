@@ -5,9 +5,18 @@
  * delivering messages.  They are not numbered and arrive at most once.
  */
 
-#include "ngx_im_sync.h"
+#include "ngx_im_control.h"
+#include "ngx_im_follow.h"
+#include "ngx_im_info.h"
+#include "ngx_im_presence.h"
+#include "ngx_im_recv.h"
+#include "ngx_im_resume.h"
+#include "ngx_im_revoke.h"
 #include "ngx_im_command.h"
 #include "ngx_im_token.h"
+#include "im_id.h"
+#include "im_json.h"
+#include "im_key.h"
 
 
 #define NGX_IM_CONTROL_FOR     3600     /* s */
@@ -111,13 +120,13 @@ ngx_im_control_members(ngx_im_worker_t *w, uint16_t partition,
 
     topic = im_hub_topic(&w->hub, control->topic);
 
-    if (topic == NULL || topic->data == NULL) {
-        ngx_im_route_ghost(w->sync, control->topic, partition);
+    if (topic == NULL) {
+        ngx_im_follow_stale(w, control->topic, partition);
         return;
     }
 
     ngx_im_presence_changed(w, topic, control);
-    ngx_im_info_refresh(topic->data, control->kind == IM_CONTROL_ROOM_INFO);
+    ngx_im_info_refresh(topic, control->kind == IM_CONTROL_ROOM_INFO);
 }
 
 
@@ -358,13 +367,13 @@ ngx_im_control_forget(ngx_im_worker_t *w, uint16_t partition,
 
     topic = im_hub_topic(&w->hub, control->topic);
 
-    if (topic == NULL || topic->data == NULL) {
-        ngx_im_route_ghost(w->sync, control->topic, partition);
+    if (topic == NULL) {
+        ngx_im_follow_stale(w, control->topic, partition);
         return;
     }
 
     if (control->seq > 0) {
-        ngx_im_window_forget(topic->data, control->seq);
+        ngx_im_follow_forget(topic, control->seq);
     }
 }
 
@@ -423,16 +432,13 @@ ngx_im_control_each(ngx_im_worker_t *w, const im_control_t *control,
 static ngx_int_t
 ngx_im_control_age(ngx_im_worker_t *w, const im_entry_t *entry)
 {
-    uint64_t        now;
-    ngx_im_sync_t  *sync;
+    uint64_t  now;
 
-    sync = w->sync;
-
-    if (entry->seq == 0 || sync->redis_ms == 0) {
+    if (entry->seq == 0) {
         return 0;
     }
 
-    now = sync->redis_ms + (ngx_current_msec - sync->redis_at);
+    now = ngx_im_follow_clock(w);
 
     return now > entry->seq ? (ngx_int_t) ((now - entry->seq) / 1000) : 0;
 }

@@ -9,7 +9,9 @@
  * a time, and who has just got an answer gets the same one only once.
  */
 
-#include "ngx_im_sync.h"
+#include "ngx_im_topic.h"
+#include "ngx_im_info.h"
+#include "ngx_im_send.h"
 
 
 #define NGX_IM_INFO_FRAME   (8 * 1024 * 1024)
@@ -19,13 +21,15 @@
 #define NGX_IM_INFO_LOOK    5           /* sessions looked at a ms */
 #define NGX_IM_INFO_ASKED   20          /* workers' members read a ms, by all */
 #define NGX_IM_INFO_TIMER   100         /* ms */
-#define NGX_IM_INFO_LAZY    500         /* rooms a second */
+#define NGX_IM_INFO_LAZY    50          /* rooms each time */
+#define NGX_IM_INFO_MAX     1000        /* users of one frame */
+#define NGX_IM_INFO_WAITING 4096        /* sessions, of one topic */
 #define NGX_IM_INFO_ROUNDS  2
 
 
 /* A question under way. */
 struct ngx_im_info_s {
-    ngx_im_route_t   *route;       /* NULL: its topic is gone */
+    ngx_im_topic_t   *topic;       /* NULL: it has ended */
     ngx_im_handle_t  *sessions;
     ngx_uint_t        nsessions;
     im_room_info_t    room;
@@ -33,22 +37,24 @@ struct ngx_im_info_s {
     const im_transport_t *transport;
     ngx_uint_t        looked;
     ngx_uint_t        nworkers;
-    unsigned          all:1;
-    unsigned          force:1;
+    ngx_im_info_want_e  want;      /* of all followers */
 };
 
 
-static void ngx_im_info_add(ngx_im_route_t *route, ngx_im_session_t *s);
-static ngx_uint_t ngx_im_info_followers(ngx_im_route_t *route);
+static void ngx_im_info_add(ngx_im_topic_t *t, ngx_im_session_t *s);
+static void ngx_im_info_want(ngx_im_topic_t *t, ngx_im_info_want_e want);
+static ngx_uint_t ngx_im_info_followers(im_topic_t *topic);
 static int ngx_im_info_log(im_log_t *log);
-static int ngx_im_info_changing(ngx_im_route_t *route);
-static ngx_msec_t ngx_im_info_due(ngx_im_route_t *route);
+static void ngx_im_info_start(ngx_im_topic_t *t);
+static ngx_msec_t ngx_im_info_due(ngx_im_topic_t *t);
 static ngx_msec_t ngx_im_info_left(ngx_msec_t at);
-static void ngx_im_info_later(ngx_im_route_t *route);
-static void ngx_im_info_ask(ngx_im_route_t *route);
+static void ngx_im_info_later(ngx_im_topic_t *t);
+static void ngx_im_info_timer(ngx_im_worker_t *w);
+static void ngx_im_info_handler(ngx_event_t *ev);
+static void ngx_im_info_ask(ngx_im_topic_t *t);
 static void ngx_im_info_answer(ngx_im_sync_t *sync, void *data,
     ngx_im_members_t *members);
-static void ngx_im_info_failed(ngx_im_route_t *route, ngx_im_info_t *info);
+static void ngx_im_info_failed(ngx_im_topic_t *t, ngx_im_info_t *info);
 static void ngx_im_info_destroy(ngx_im_info_t *info);
 static void ngx_im_info_room(ngx_im_info_t *info, ngx_im_members_t *members);
 static uint64_t ngx_im_info_hash(ngx_im_info_t *info);
@@ -64,76 +70,124 @@ static im_int_t ngx_im_info_suspect_topic(im_topic_t *topic, void *data);
 
 
 void
-ngx_im_sync_room_info(ngx_im_worker_t *w, im_topic_t *topic,
-    ngx_im_session_t *s)
+ngx_im_info_init(ngx_im_worker_t *w)
 {
-    (void) w;
+    im_list_init(&w->infos);
+    im_list_init(&w->lazy);
 
-    if (topic->data != NULL) {
-        ngx_im_info_add(topic->data, s);
-    }
-}
-
-
-/* Where too many wait, all are told. */
-static void
-ngx_im_info_add(ngx_im_route_t *route, ngx_im_session_t *s)
-{
-    ngx_uint_t        size;
-    ngx_im_handle_t  *waiting;
-
-    if (route->nwaiting == NGX_IM_INFO_WAITING) {
-        ngx_im_info_refresh(route, 1);
-        return;
-    }
-
-    if (route->nwaiting == route->waiting_size) {
-        size = ngx_max(route->waiting_size * 2, 4);
-
-        waiting = im_realloc(route->waiting, size * sizeof(ngx_im_handle_t));
-        if (waiting == NULL) {
-            ngx_im_info_refresh(route, 1);
-            return;
-        }
-
-        route->waiting = waiting;
-        route->waiting_size = size;
-    }
-
-    route->waiting[route->nwaiting++] = ngx_im_session_handle(s);
-    route->hurry |= s->user == NULL;
-
-    ngx_im_info_start(route);
+    w->info_event.handler = ngx_im_info_handler;
+    w->info_event.data = w;
+    w->info_event.log = w->log;
+    w->info_event.cancelable = 1;
 }
 
 
 void
-ngx_im_info_refresh(ngx_im_route_t *route, int force)
+ngx_im_info_exit(ngx_im_worker_t *w)
 {
-    if (ngx_im_info_followers(route) == 0) {
+    if (w->info_event.timer_set) {
+        ngx_del_timer(&w->info_event);
+    }
+}
+
+
+void
+ngx_im_info_session(im_topic_t *topic, ngx_im_session_t *s)
+{
+    ngx_im_topic_t  *t;
+
+    t = ngx_im_topic_get(topic);
+
+    if (t != NULL) {
+        ngx_im_info_add(t, s);
+    }
+}
+
+
+/* If too many sessions wait, all followers get the frame. */
+static void
+ngx_im_info_add(ngx_im_topic_t *t, ngx_im_session_t *s)
+{
+    ngx_uint_t        size;
+    ngx_im_handle_t  *waiting;
+
+    if (t->nwaiting == NGX_IM_INFO_WAITING) {
+        ngx_im_info_want(t, NGX_IM_INFO_FORCED);
         return;
     }
 
-    route->refresh = 1;
-    route->force |= force ? 1 : 0;
+    if (t->nwaiting == t->waiting_size) {
+        size = ngx_max(t->waiting_size * 2, 4);
 
-    ngx_im_info_start(route);
+        waiting = im_realloc(t->waiting, size * sizeof(ngx_im_handle_t));
+        if (waiting == NULL) {
+            ngx_im_info_want(t, NGX_IM_INFO_FORCED);
+            return;
+        }
+
+        t->waiting = waiting;
+        t->waiting_size = size;
+    }
+
+    t->waiting[t->nwaiting++] = ngx_im_session_handle(s);
+    t->hurry |= s->user == NULL;
+
+    ngx_im_info_start(t);
+}
+
+
+void
+ngx_im_info_refresh(im_topic_t *topic, int force)
+{
+    ngx_im_topic_t  *t;
+
+    if (ngx_im_info_followers(topic) == 0) {
+        return;
+    }
+
+    t = ngx_im_topic_get(topic);
+
+    if (t != NULL) {
+        ngx_im_info_want(t, force ? NGX_IM_INFO_FORCED : NGX_IM_INFO_CHANGED);
+    }
+}
+
+
+static void
+ngx_im_info_want(ngx_im_topic_t *t, ngx_im_info_want_e want)
+{
+    t->want = ngx_max(t->want, want);
+
+    ngx_im_info_start(t);
+}
+
+
+void
+ngx_im_info_reported(im_topic_t *topic)
+{
+    void  **data;
+
+    data = ngx_im_follow_data(topic);
+
+    if (*data != NULL) {
+        ngx_im_info_start(*data);
+    }
 }
 
 
 static ngx_uint_t
-ngx_im_info_followers(ngx_im_route_t *route)
+ngx_im_info_followers(im_topic_t *topic)
 {
     im_log_t    *log;
     ngx_uint_t   n;
 
-    if (route->topic == NULL || route->name[0] != 'r') {
+    if (topic->name[0] != 'r') {
         return 0;
     }
 
     n = 0;
 
-    for (log = route->topic->logs; log != NULL; log = log->next) {
+    for (log = topic->logs; log != NULL; log = log->next) {
         n += ngx_im_info_log(log) ? log->nsubs : 0;
     }
 
@@ -150,74 +204,72 @@ ngx_im_info_log(im_log_t *log)
 
 
 /*
- * Begins where it is time to.  Changes that Redis doesn't know yet go first, in
- * two rounds at most: in a busy room there are always some.
+ * Asks for the members when it is time to.  Changes that Redis doesn't know
+ * yet go first, in two rounds at most: in a busy room there are always some.
  */
-void
-ngx_im_info_start(ngx_im_route_t *route)
+static void
+ngx_im_info_start(ngx_im_topic_t *t)
 {
-    if (route->info != NULL || route->topic == NULL) {
+    ngx_im_report_e  reported;
+
+    if (t->info != NULL) {
         return;
     }
 
-    if (route->refresh && ngx_im_info_followers(route) == 0) {
-        route->refresh = 0;
-        route->force = 0;
+    if (ngx_im_info_followers(t->topic) == 0) {
+        t->want = NGX_IM_INFO_QUIET;
     }
 
-    if (!route->refresh && route->nwaiting == 0) {
+    if (t->want == NGX_IM_INFO_QUIET && t->nwaiting == 0) {
         return;
     }
 
-    if (ngx_im_info_due(route) > 0 || !route->sync->up) {
-        ngx_im_info_later(route);
+    if (ngx_im_info_due(t) > 0
+        || ngx_im_follow_link(ngx_im_worker) == NGX_IM_LINK_DOWN)
+    {
+        ngx_im_info_later(t);
         return;
     }
 
-    /* with its reply the route comes back here */
+    reported = ngx_im_follow_reported(t->topic);
 
-    if (route->busy || route->joining || route->urged) {
+    if (reported == NGX_IM_REPORT_BUSY) {
         return;
     }
 
-    if (ngx_im_info_changing(route) && route->rounds < NGX_IM_INFO_ROUNDS) {
-        route->rounds++;
-        route->urged = 1;
-        ngx_im_route_urgent(route);
+    if (reported == NGX_IM_REPORT_DUE && t->rounds < NGX_IM_INFO_ROUNDS) {
+        t->rounds++;
+        ngx_im_follow_report(t->topic);
         return;
     }
 
-    ngx_im_info_ask(route);
-}
-
-
-static int
-ngx_im_info_changing(ngx_im_route_t *route)
-{
-    return route->nchanges > 0 || route->assert;
+    ngx_im_info_ask(t);
 }
 
 
 /*
- * Who waits is told with all others where that is soon: within a
- * second for a user, who is a change, and at once for a guest, who only looks.
+ * Waiting sessions get the frame together with all followers where that is
+ * soon: within a second for a user, whose join is a change, and at once for a
+ * guest, whose join is none.
  */
 static ngx_msec_t
-ngx_im_info_due(ngx_im_route_t *route)
+ngx_im_info_due(ngx_im_topic_t *t)
 {
     ngx_msec_t  all, some;
 
     all = NGX_MAX_INT32_VALUE;
     some = NGX_MAX_INT32_VALUE;
 
-    if (route->refresh || ngx_im_info_changing(route)) {
-        all = ngx_im_info_left(route->info_all);
+    if (t->want != NGX_IM_INFO_QUIET
+        || ngx_im_follow_reported(t->topic) != NGX_IM_REPORT_DONE)
+    {
+        all = ngx_im_info_left(t->info_all);
     }
 
-    if (route->nwaiting > 0
-        && all > (route->hurry ? NGX_IM_INFO_SOON : NGX_IM_INFO_PAUSE))
+    if (t->nwaiting > 0
+        && all > (t->hurry ? NGX_IM_INFO_SOON : NGX_IM_INFO_PAUSE))
     {
-        some = ngx_im_info_left(route->info_some);
+        some = ngx_im_info_left(t->info_some);
     }
 
     return ngx_min(all, some);
@@ -236,122 +288,95 @@ ngx_im_info_left(ngx_msec_t at)
 
 
 static void
-ngx_im_info_later(ngx_im_route_t *route)
+ngx_im_info_later(ngx_im_topic_t *t)
 {
-    ngx_im_sync_t  *sync;
+    im_list_remove(&t->info_link);
+    im_list_insert_tail(&ngx_im_worker->infos, &t->info_link);
 
-    sync = route->sync;
+    ngx_im_info_timer(ngx_im_worker);
+}
 
-    im_list_remove(&route->info_link);
-    im_list_insert_tail(&sync->infos, &route->info_link);
 
-    if (sync->up && !sync->info.timer_set) {
-        ngx_add_timer(&sync->info, NGX_IM_INFO_TIMER);
+/* While the link is down the timer stands: all rooms are suspect then. */
+static void
+ngx_im_info_timer(ngx_im_worker_t *w)
+{
+    if (!w->info_event.timer_set
+        && ngx_im_follow_link(w) != NGX_IM_LINK_DOWN)
+    {
+        ngx_add_timer(&w->info_event, NGX_IM_INFO_TIMER);
     }
 }
 
 
-void
+static void
 ngx_im_info_handler(ngx_event_t *ev)
 {
-    im_list_t        infos;
-    ngx_im_sync_t   *sync;
-    ngx_im_route_t  *route;
+    im_list_t         infos;
+    ngx_uint_t        n;
+    ngx_im_topic_t   *t;
+    ngx_im_worker_t  *w;
 
-    sync = ev->data;
+    w = ev->data;
 
-    if (!sync->up || sync->exiting) {
+    if (ngx_im_follow_link(w) == NGX_IM_LINK_DOWN) {
         return;
     }
 
     im_list_init(&infos);
-    im_list_splice(&infos, &sync->infos);
+    im_list_splice(&infos, &w->infos);
 
     while (!im_list_empty(&infos)) {
-        route = im_list_data(im_list_first(&infos), ngx_im_route_t, info_link);
-        im_list_remove(&route->info_link);
+        t = im_list_data(im_list_first(&infos), ngx_im_topic_t, info_link);
+        im_list_remove(&t->info_link);
 
-        ngx_im_info_start(route);
+        ngx_im_info_start(t);
     }
 
-    ngx_im_route_pump(sync);
-}
+    for (n = 0; n < NGX_IM_INFO_LAZY && !im_list_empty(&w->lazy); n++) {
+        t = im_list_data(im_list_first(&w->lazy), ngx_im_topic_t, info_link);
+        im_list_remove(&t->info_link);
 
-
-void
-ngx_im_info_tick(ngx_im_sync_t *sync)
-{
-    ngx_uint_t       n;
-    ngx_im_route_t  *route;
-
-    for (n = 0; n < NGX_IM_INFO_LAZY && !im_list_empty(&sync->lazy); n++) {
-        route = im_list_data(im_list_first(&sync->lazy), ngx_im_route_t,
-                             info_link);
-        im_list_remove(&route->info_link);
-
-        ngx_im_info_refresh(route, 0);
+        ngx_im_info_want(t, NGX_IM_INFO_CHANGED);
     }
 
-    if (!im_list_empty(&sync->infos) && !sync->info.timer_set) {
-        ngx_add_timer(&sync->info, NGX_IM_INFO_TIMER);
+    if (!im_list_empty(&w->infos) || !im_list_empty(&w->lazy)) {
+        ngx_im_info_timer(w);
     }
 }
 
 
 void
-ngx_im_info_suspect(ngx_im_route_t *route)
+ngx_im_info_suspect(im_topic_t *topic)
 {
-    if (ngx_im_info_followers(route) == 0) {
+    ngx_im_topic_t  *t;
+
+    if (ngx_im_info_followers(topic) == 0) {
         return;
     }
 
-    route->suspect = 1;
-
-    if (im_list_empty(&route->info_link)) {
-        im_list_insert_tail(&route->sync->lazy, &route->info_link);
+    t = ngx_im_topic_get(topic);
+    if (t == NULL) {
+        return;
     }
+
+    t->suspect = 1;
+
+    if (im_list_empty(&t->info_link)) {
+        im_list_insert_tail(&ngx_im_worker->lazy, &t->info_link);
+    }
+
+    ngx_im_info_timer(ngx_im_worker);
 }
 
 
-/* The first list, after the link came up, is no news. */
 void
-ngx_im_info_dead(ngx_im_sync_t *sync, redisReply *dead, int news)
+ngx_im_info_dead(ngx_im_worker_t *w, ngx_uint_t n)
 {
-    size_t      i, j;
-    im_str_t    name;
-    uint64_t    hashes[NGX_IM_DEAD_MAX];
-    ngx_uint_t  n, fresh;
+    ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
+                  "im: %ui workers have died: rooms are looked at", n);
 
-    if (dead->type != REDIS_REPLY_ARRAY) {
-        return;
-    }
-
-    n = ngx_min(dead->elements, NGX_IM_DEAD_MAX);
-
-    for (i = 0, fresh = 0; i < n; i++) {
-        name = ngx_im_reply_str(dead, i);
-        hashes[i] = im_siphash(sync->worker->hub.users.seed, name.data,
-                               name.len);
-
-        for (j = 0; j < sync->ndead && sync->dead[j] != hashes[i]; j++) {
-            /* void */
-        }
-
-        fresh += j == sync->ndead;
-    }
-
-    ngx_memcpy(sync->dead, hashes, n * sizeof(uint64_t));
-    sync->ndead = n;
-
-    if (fresh == 0 || !news) {
-        return;
-    }
-
-    ngx_log_error(NGX_LOG_NOTICE, sync->worker->log, 0,
-                  "im: %ui workers have died: rooms are looked at", fresh);
-
-    (void) im_hub_each_topic(&sync->worker->hub, ngx_im_info_suspect_topic,
-                             NULL);
+    (void) im_hub_each_topic(&w->hub, ngx_im_info_suspect_topic, NULL);
 }
 
 
@@ -360,69 +385,61 @@ ngx_im_info_suspect_topic(im_topic_t *topic, void *data)
 {
     (void) data;
 
-    if (topic->data != NULL) {
-        ngx_im_info_suspect(topic->data);
-    }
+    ngx_im_info_suspect(topic);
 
     return IM_OK;
 }
 
 
-/* The topic is gone; a question under way finds nobody to answer. */
+/* The topic has ended: the question that is out has no receiver. */
 void
-ngx_im_info_detach(ngx_im_route_t *route)
+ngx_im_info_ended(ngx_im_topic_t *t)
 {
-    if (route->info != NULL) {
-        route->info->route = NULL;
-        route->info = NULL;
+    if (t->info != NULL) {
+        t->info->topic = NULL;
+        t->info = NULL;
     }
-
-    im_list_remove(&route->info_link);
-
-    route->nwaiting = 0;
-    route->refresh = 0;
 }
 
 
 static void
-ngx_im_info_ask(ngx_im_route_t *route)
+ngx_im_info_ask(ngx_im_topic_t *t)
 {
     ngx_im_info_t  *info;
 
-    route->rounds = 0;
-    im_list_remove(&route->info_link);
+    t->rounds = 0;
+    im_list_remove(&t->info_link);
 
     info = im_calloc(sizeof(ngx_im_info_t));
 
     if (info == NULL
-        || ngx_im_members_ask(route->sync, ngx_im_route_name(route),
-                              route->topic->partition, 1, ngx_im_info_answer,
-                              info)
+        || ngx_im_members_ask(ngx_im_worker->sync, im_topic_name(t->topic),
+                              t->topic->partition, 1, ngx_im_info_answer, info)
            != NGX_OK)
     {
         im_free(info);
-        ngx_im_info_later(route);
+        ngx_im_info_later(t);
         return;
     }
 
-    info->route = route;
-    info->sessions = route->waiting;
-    info->nsessions = route->nwaiting;
+    info->topic = t;
+    info->sessions = t->waiting;
+    info->nsessions = t->nwaiting;
 
-    route->info = info;
-    route->waiting = NULL;
-    route->nwaiting = 0;
-    route->waiting_size = 0;
-    route->hurry = 0;
+    t->info = info;
+    t->waiting = NULL;
+    t->nwaiting = 0;
+    t->waiting_size = 0;
+    t->hurry = 0;
 
-    route->refresh |= route->suspect;
-    route->suspect = 0;
+    if (t->suspect) {
+        t->want = ngx_max(t->want, NGX_IM_INFO_CHANGED);
+        t->suspect = 0;
+    }
 
-    if (route->refresh && ngx_im_info_left(route->info_all) == 0) {
-        info->all = 1;
-        info->force = route->force;
-        route->refresh = 0;
-        route->force = 0;
+    if (ngx_im_info_left(t->info_all) == 0) {
+        info->want = t->want;
+        t->want = NGX_IM_INFO_QUIET;
     }
 }
 
@@ -432,22 +449,22 @@ ngx_im_info_answer(ngx_im_sync_t *sync, void *data, ngx_im_members_t *members)
 {
     im_buf_t         b;
     ngx_im_info_t   *info;
-    ngx_im_route_t  *route;
+    ngx_im_topic_t  *t;
+
+    (void) sync;
 
     info = data;
-    route = info->route;
+    t = info->topic;
 
-    if (route == NULL || sync->exiting) {
+    if (t == NULL) {
         ngx_im_info_destroy(info);
         return;
     }
 
     if (members == NULL) {
-        ngx_im_info_failed(route, info);
+        ngx_im_info_failed(t, info);
         return;
     }
-
-    ngx_im_route_pin(route);
 
     im_buf_init(&b, NGX_IM_INFO_FRAME);
 
@@ -455,53 +472,52 @@ ngx_im_info_answer(ngx_im_sync_t *sync, void *data, ngx_im_members_t *members)
     ngx_im_info_tell(info, &b);
 
     if (b.failed) {
-        ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
-                      "im: no memory for the room info of \"%*s\"",
-                      (size_t) route->name_len, route->name);
+        ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
+                      "im: no memory for room info");
     }
 
     im_buf_cleanup(&b);
+
+    t = info->topic;
     ngx_im_info_destroy(info);
 
-    /* more have come meanwhile */
+    /* more sessions may have come meanwhile */
 
-    ngx_im_info_start(route);
+    if (t != NULL) {
+        ngx_im_info_start(t);
+    }
 
-    ngx_im_route_unpin(route);
+    ngx_im_send_flush(ngx_im_worker);
 }
 
 
-/* Those who wait go on waiting. */
+/* Waiting sessions go on waiting. */
 static void
-ngx_im_info_failed(ngx_im_route_t *route, ngx_im_info_t *info)
+ngx_im_info_failed(ngx_im_topic_t *t, ngx_im_info_t *info)
 {
-    if (info->all || info->nsessions > 0) {
+    if (t->waiting == NULL) {
+        t->waiting = info->sessions;
+        t->nwaiting = info->nsessions;
+        t->waiting_size = info->nsessions;
+        info->sessions = NULL;
 
-        if (route->waiting == NULL) {
-            route->waiting = info->sessions;
-            route->nwaiting = info->nsessions;
-            route->waiting_size = info->nsessions;
-            info->sessions = NULL;
-
-        } else {
-            info->all = 1;
-        }
-
-        route->refresh |= info->all;
-        route->force |= info->force;
+    } else if (info->nsessions > 0) {
+        info->want = ngx_max(info->want, NGX_IM_INFO_CHANGED);
     }
+
+    t->want = ngx_max(t->want, info->want);
 
     ngx_im_info_destroy(info);
 
-    ngx_im_info_later(route);
+    ngx_im_info_later(t);
 }
 
 
 static void
 ngx_im_info_destroy(ngx_im_info_t *info)
 {
-    if (info->route != NULL) {
-        info->route->info = NULL;
+    if (info->topic != NULL) {
+        info->topic->info = NULL;
     }
 
     im_free(info->sessions);
@@ -521,7 +537,8 @@ ngx_im_info_room(ngx_im_info_t *info, ngx_im_members_t *members)
     n = ngx_im_info_users(members);
 
     room = &info->room;
-    room->room = im_str_set(info->route->name + 2, info->route->name_len - 2);
+    room->room = im_str_set(info->topic->topic->name + 2,
+                            info->topic->topic->name_len - 2);
     room->count = n + members->rest;
     room->users = members->elts;
     room->n = ngx_min(n, NGX_IM_INFO_MAX);
@@ -580,45 +597,47 @@ ngx_im_info_tell(ngx_im_info_t *info, im_buf_t *b)
 {
     uint64_t         hash;
     ngx_msec_t       all, some, look;
-    ngx_im_route_t  *route;
+    ngx_im_topic_t  *t;
 
-    route = info->route;
+    t = info->topic;
 
     hash = ngx_im_info_hash(info);
     look = info->looked / NGX_IM_INFO_LOOK;
 
-    /* each of them asks for those of each */
+    /* each worker reads the members of each */
 
     look = ngx_max(look, info->nworkers * info->nworkers / NGX_IM_INFO_ASKED);
     all = 0;
     some = 0;
 
-    if (info->all
-        && (info->force || route->mixed || hash != route->info_hash))
+    if (info->want == NGX_IM_INFO_FORCED
+        || (info->want == NGX_IM_INFO_CHANGED
+            && (t->mixed || hash != t->info_hash)))
     {
         ngx_im_info_tell_all(info, b);
 
-        all = ngx_im_info_followers(route) * b->len / NGX_IM_INFO_RATE;
-        route->info_hash = hash;
-        route->mixed = 0;
+        all = ngx_im_info_followers(t->topic) * b->len / NGX_IM_INFO_RATE;
+        t->info_hash = hash;
+        t->mixed = 0;
 
-    } else {
+    } else if (info->nsessions > 0) {
         ngx_im_info_tell_some(info, b);
 
-        some = info->nsessions * b->len / NGX_IM_INFO_RATE;
-
-        if (info->nsessions > 0) {
-            route->mixed |= route->info_hash != 0 && hash != route->info_hash;
-            route->info_hash = hash;
+        if (info->topic == NULL) {
+            return;
         }
+
+        some = info->nsessions * b->len / NGX_IM_INFO_RATE;
+        t->mixed |= t->info_hash != 0 && hash != t->info_hash;
+        t->info_hash = hash;
     }
 
-    if (info->all) {
+    if (info->want != NGX_IM_INFO_QUIET) {
         all = ngx_max(all, look);
-        route->info_all = ngx_current_msec + ngx_max(all, NGX_IM_INFO_PAUSE);
+        t->info_all = ngx_current_msec + ngx_max(all, NGX_IM_INFO_PAUSE);
     }
 
-    route->info_some = ngx_current_msec + ngx_max(some, look);
+    t->info_some = ngx_current_msec + ngx_max(some, look);
 }
 
 
@@ -631,7 +650,7 @@ ngx_im_info_hash(ngx_im_info_t *info)
     const im_member_t     *user;
 
     hash[0] = info->room.count;
-    hash[1] = info->route->sync->worker->hub.users.seed[0];
+    hash[1] = ngx_im_worker->hub.users.seed[0];
 
     for (i = 0; i < info->room.n; i++) {
         user = &info->room.users[i];
@@ -647,13 +666,10 @@ ngx_im_info_hash(ngx_im_info_t *info)
 static void
 ngx_im_info_tell_all(ngx_im_info_t *info, im_buf_t *b)
 {
-    im_log_t         *log;
-    im_wire_t         wire;
-    ngx_im_worker_t  *w;
+    im_log_t   *log;
+    im_wire_t   wire;
 
-    w = info->route->sync->worker;
-
-    for (log = info->route->topic->logs; log != NULL; log = log->next) {
+    for (log = info->topic->topic->logs; log != NULL; log = log->next) {
 
         wire = im_wire(log->wire);
 
@@ -663,16 +679,18 @@ ngx_im_info_tell_all(ngx_im_info_t *info, im_buf_t *b)
 
         ngx_im_info_encode(info, b, wire.form, wire.transport);
 
-        if (b->failed || ngx_im_send_log(w, log, im_buf_str(b), 0) != NGX_OK) {
+        if (b->failed
+            || ngx_im_send_log(ngx_im_worker, log, im_buf_str(b), 0)
+               != NGX_OK)
+        {
             b->failed = 1;
             return;
         }
     }
-
-    ngx_im_send_flush(w);
 }
 
 
+/* A session may be closed by it, and with the last one the topic ends. */
 static void
 ngx_im_info_tell_some(ngx_im_info_t *info, im_buf_t *b)
 {
@@ -680,9 +698,9 @@ ngx_im_info_tell_some(ngx_im_info_t *info, im_buf_t *b)
     const im_form_t   *form;
     ngx_im_session_t  *s;
 
-    for (i = 0; i < info->nsessions; i++) {
+    for (i = 0; i < info->nsessions && info->topic != NULL; i++) {
 
-        s = ngx_im_session_find(info->route->sync->worker, info->sessions[i]);
+        s = ngx_im_session_find(ngx_im_worker, info->sessions[i]);
 
         if (s == NULL || s->phase != NGX_IM_OPEN) {
             continue;

@@ -8,6 +8,7 @@
  * are so many at once, and others wait for their turn, unread.
  */
 
+#include "ngx_im_follow.h"
 #include "ngx_im_sync.h"
 #include "ngx_im_command.h"
 #include "ngx_im_query.h"
@@ -118,7 +119,9 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
 
     rc = NGX_ERROR;
 
-    if (query != NULL && sync->up) {
+    if (query != NULL
+        && ngx_im_follow_link(ngx_im_worker) != NGX_IM_LINK_DOWN)
+    {
         rc = command->type == IM_COMMAND_HISTORY
              ? ngx_im_query_history(query, command, partition)
              : ngx_im_members_ask(sync,
@@ -431,11 +434,13 @@ ngx_im_query_presence_handler(ngx_im_sync_t *sync, void *data,
     ngx_im_query_t    *query;
     ngx_im_session_t  *s;
 
+    (void) sync;
+
     query = data;
 
-    ngx_im_query_next(sync->worker);
+    ngx_im_query_next(ngx_im_worker);
 
-    s = ngx_im_query_session(sync->worker, query, &topic);
+    s = ngx_im_query_session(ngx_im_worker, query, &topic);
 
     if (s == NULL) {
         im_free(query);

@@ -9,15 +9,21 @@
  * worker.
  */
 
-#include "ngx_im_sync.h"
+#include "ngx_im_resume.h"
+#include "ngx_im_topic.h"
+#include "ngx_im_presence.h"
+#include "ngx_im_recv.h"
+#include "ngx_im_send.h"
 #include "ngx_im_command.h"
 #include "ngx_im_token.h"
+#include "im_id.h"
 
 
 static ngx_int_t ngx_im_resume_judge(ngx_im_join_t *join);
 static im_str_t ngx_im_resume_epoch(ngx_im_join_t *join);
-static void ngx_im_resume_wait(ngx_im_join_t *join);
-static void ngx_im_resume_ask(ngx_im_route_t *route);
+static void ngx_im_resume_run(ngx_im_topic_t *t);
+static void ngx_im_resume_wait(ngx_im_topic_t *t, ngx_im_join_t *join);
+static void ngx_im_resume_ask(ngx_im_topic_t *t);
 static void ngx_im_resume_ready(ngx_im_join_t *join);
 static ngx_int_t ngx_im_resume_again(ngx_im_join_t *join);
 static void ngx_im_resume_connect(ngx_im_session_t *s);
@@ -28,14 +34,14 @@ static ngx_int_t ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
     im_subscribed_t begin);
 static void ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin,
     size_t *left);
-static ngx_int_t ngx_im_resume_fits(ngx_im_route_t *route, uint64_t since,
+static ngx_int_t ngx_im_resume_fits(im_topic_t *topic, uint64_t since,
     size_t *left);
 static ngx_int_t ngx_im_resume_messages(ngx_im_worker_t *w,
     im_subscribed_t *subs, ngx_uint_t n);
 static ngx_uint_t ngx_im_resume_decode(im_subscribed_t *sub,
-    ngx_im_route_t *route, im_message_t *m, im_envelope_t *envelope);
+    im_topic_t *topic, im_message_t *m, im_envelope_t *envelope);
 static void ngx_im_resume_live(im_sub_t *sub);
-static ngx_int_t ngx_im_resume_told_log(ngx_im_worker_t *w, im_log_t *log,
+static ngx_int_t ngx_im_resume_moved_log(ngx_im_worker_t *w, im_log_t *log,
     const im_subscribed_t *begin);
 
 
@@ -109,7 +115,7 @@ static ngx_int_t
 ngx_im_resume_again(ngx_im_join_t *join)
 {
     ngx_int_t        rc;
-    ngx_im_route_t  *route;
+    ngx_im_topic_t  *t;
 
     rc = ngx_im_resume_judge(join);
 
@@ -117,19 +123,18 @@ ngx_im_resume_again(ngx_im_join_t *join)
         return NGX_DECLINED;
     }
 
-    route = join->sub->log->topic->data;
-
-    ngx_im_resume_wait(join);
-
-    if (rc == NGX_BUSY) {
-        ngx_im_resume_ask(route);
-
-    } else if (!route->healing) {
-        ngx_im_window_load(route, join->seq);
+    t = ngx_im_topic_get(join->sub->log->topic);
+    if (t == NULL) {
+        return NGX_DECLINED;
     }
 
-    if (!route->loading && !route->healing) {
-        ngx_im_route_watch(route);
+    ngx_im_resume_wait(t, join);
+
+    if (rc == NGX_BUSY) {
+        ngx_im_resume_ask(t);
+
+    } else {
+        ngx_im_follow_load(t->topic, join->seq);
     }
 
     return NGX_OK;
@@ -144,26 +149,25 @@ ngx_im_resume_again(ngx_im_join_t *join)
 static ngx_int_t
 ngx_im_resume_judge(ngx_im_join_t *join)
 {
-    im_topic_t      *topic;
-    ngx_im_route_t  *route;
+    im_topic_t  *topic;
+    ngx_uint_t   numbered;
 
     topic = join->sub->log->topic;
-    route = topic->data;
+    numbered = ngx_im_follow_numbered(topic);
 
     if (!join->recover) {
         return NGX_OK;
     }
 
     if (!im_topic_continues(topic, ngx_im_resume_epoch(join), join->seq)) {
-        return join->answered || !route->numbered ? NGX_DECLINED : NGX_BUSY;
+        return join->answered || !numbered ? NGX_DECLINED : NGX_BUSY;
     }
 
     if (join->seq == topic->seq) {
         return NGX_OK;
     }
 
-    return route->numbered ? ngx_im_window_have(route, join->seq)
-                           : NGX_DECLINED;
+    return numbered ? ngx_im_follow_window(topic, join->seq) : NGX_DECLINED;
 }
 
 
@@ -184,36 +188,26 @@ ngx_im_resume_epoch(ngx_im_join_t *join)
 
 
 static void
-ngx_im_resume_wait(ngx_im_join_t *join)
+ngx_im_resume_wait(ngx_im_topic_t *t, ngx_im_join_t *join)
 {
-    ngx_im_route_t  *route;
-
-    route = join->sub->log->topic->data;
-
     im_list_remove(&join->link);
-    im_list_insert_tail(&route->joins, &join->link);
+    im_list_insert_tail(&t->joins, &join->link);
 }
 
 
-/* One question for all who wait; who comes later waits for another. */
+/* One question for all that wait; those that come later wait for another. */
 static void
-ngx_im_resume_ask(ngx_im_route_t *route)
+ngx_im_resume_ask(ngx_im_topic_t *t)
 {
     im_list_t      *q;
     ngx_im_join_t  *join;
 
-    if (route->healing) {
+    if (ngx_im_follow_ask(t->topic) != NGX_OK) {
         return;
     }
 
-    ngx_im_heal_start(route);
-
-    if (!route->healing) {
-        return;
-    }
-
-    for (q = im_list_first(&route->joins);
-         q != im_list_sentinel(&route->joins);
+    for (q = im_list_first(&t->joins);
+         q != im_list_sentinel(&t->joins);
          q = im_list_next(q))
     {
         join = im_list_data(q, ngx_im_join_t, link);
@@ -222,27 +216,33 @@ ngx_im_resume_ask(ngx_im_route_t *route)
 }
 
 
-/* Redis has told where the topic is. */
 void
-ngx_im_resume_answered(ngx_im_route_t *route)
+ngx_im_resume_history(im_topic_t *topic, ngx_im_history_e why)
 {
-    im_list_t      *q;
-    ngx_im_join_t  *join;
+    im_list_t       *q;
+    ngx_im_join_t   *join;
+    ngx_im_topic_t  *t;
 
-    for (q = im_list_first(&route->joins);
-         q != im_list_sentinel(&route->joins);
+    t = *ngx_im_follow_data(topic);
+
+    if (t == NULL || im_list_empty(&t->joins)) {
+        return;
+    }
+
+    for (q = im_list_first(&t->joins);
+         why == NGX_IM_HISTORY_POSITION && q != im_list_sentinel(&t->joins);
          q = im_list_next(q))
     {
         join = im_list_data(q, ngx_im_join_t, link);
         join->answered = join->asked;
     }
 
-    ngx_im_resume_run(route);
+    ngx_im_resume_run(t);
 }
 
 
-void
-ngx_im_resume_run(ngx_im_route_t *route)
+static void
+ngx_im_resume_run(ngx_im_topic_t *t)
 {
     uint64_t        since;
     im_list_t       joins;
@@ -251,7 +251,7 @@ ngx_im_resume_run(ngx_im_route_t *route)
     ngx_im_join_t  *join;
 
     im_list_init(&joins);
-    im_list_splice(&joins, &route->joins);
+    im_list_splice(&joins, &t->joins);
 
     since = UINT64_MAX;
     ask = 0;
@@ -266,7 +266,7 @@ ngx_im_resume_run(ngx_im_route_t *route)
             continue;
         }
 
-        ngx_im_resume_wait(join);
+        ngx_im_resume_wait(t, join);
 
         if (rc == NGX_BUSY) {
             ask = 1;
@@ -277,15 +277,11 @@ ngx_im_resume_run(ngx_im_route_t *route)
     }
 
     if (ask) {
-        ngx_im_resume_ask(route);
+        ngx_im_resume_ask(t);
     }
 
-    if (since != UINT64_MAX && !route->healing) {
-        ngx_im_window_load(route, since);
-    }
-
-    if (!im_list_empty(&route->joins) && !route->loading && !route->healing) {
-        ngx_im_route_watch(route);
+    if (since != UINT64_MAX) {
+        ngx_im_follow_load(t->topic, since);
     }
 }
 
@@ -589,17 +585,15 @@ ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
 static void
 ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
 {
-    im_topic_t      *topic;
-    ngx_im_route_t  *route;
+    im_topic_t  *topic;
 
     topic = join->sub->log->topic;
-    route = topic->data;
 
     begin->topic = im_topic_name(topic);
     begin->at.epoch = im_str_set(topic->epoch.data, topic->epoch.len);
     begin->at.seq = topic->seq;
-    begin->recoverable = route->numbered;
-    begin->positioned = route->numbered;
+    begin->recoverable = ngx_im_follow_numbered(topic);
+    begin->positioned = begin->recoverable;
     begin->ttl = ngx_im_token_sub_ttl(join->sub->session, join->sub);
 
     if (!join->recover) {
@@ -609,7 +603,7 @@ ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
     begin->recovering = 1;
 
     if (ngx_im_resume_judge(join) != NGX_OK
-        || ngx_im_resume_fits(route, join->seq, left) != NGX_OK)
+        || ngx_im_resume_fits(topic, join->seq, left) != NGX_OK)
     {
         ngx_im_worker->counters->unrecovered++;
         return;
@@ -625,13 +619,13 @@ ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
 
 /* An answer is bounded. */
 static ngx_int_t
-ngx_im_resume_fits(ngx_im_route_t *route, uint64_t since, size_t *left)
+ngx_im_resume_fits(im_topic_t *topic, uint64_t since, size_t *left)
 {
     size_t    len;
     uint64_t  seq;
 
-    for (len = 0, seq = since + 1; seq <= route->topic->seq; seq++) {
-        len += im_window_get(&route->window->window, seq).len;
+    for (len = 0, seq = since + 1; seq <= topic->seq; seq++) {
+        len += ngx_im_follow_envelope(topic, seq).len;
 
         if (len > *left) {
             return NGX_DECLINED;
@@ -682,8 +676,7 @@ ngx_im_resume_messages(ngx_im_worker_t *w, im_subscribed_t *subs,
         topic = im_hub_topic(&w->hub, subs[i].topic);
         subs[i].messages = m;
 
-        subs[i].nmessages = ngx_im_resume_decode(&subs[i], topic->data, m,
-                                                 envelope);
+        subs[i].nmessages = ngx_im_resume_decode(&subs[i], topic, m, envelope);
         m += subs[i].nmessages;
         envelope += subs[i].nmessages;
     }
@@ -694,7 +687,7 @@ ngx_im_resume_messages(ngx_im_worker_t *w, im_subscribed_t *subs,
 
 /* What is malformed is skipped, as it was when it came. */
 static ngx_uint_t
-ngx_im_resume_decode(im_subscribed_t *sub, ngx_im_route_t *route,
+ngx_im_resume_decode(im_subscribed_t *sub, im_topic_t *topic,
     im_message_t *m, im_envelope_t *envelope)
 {
     im_str_t    bytes;
@@ -706,7 +699,7 @@ ngx_im_resume_decode(im_subscribed_t *sub, ngx_im_route_t *route,
 
     for (seq = sub->at.seq + 1; seq <= end; seq++) {
 
-        bytes = im_window_get(&route->window->window, seq);
+        bytes = ngx_im_follow_envelope(topic, seq);
 
         if (im_envelope_decode(bytes, &envelope[n]) != IM_OK) {
             continue;
@@ -739,32 +732,26 @@ ngx_im_resume_live(im_sub_t *sub)
  * connects again.  NGX_ERROR: no memory; what was told is true all the same.
  */
 ngx_int_t
-ngx_im_resume_told(ngx_im_route_t *route, im_str_t epoch, uint64_t seq,
-    ngx_uint_t continues)
+ngx_im_resume_moved(ngx_im_worker_t *w, im_topic_t *topic, im_str_t epoch,
+    uint64_t seq, ngx_uint_t continues)
 {
     im_log_t         *log;
     im_subscribed_t   begin;
 
     ngx_memzero(&begin, sizeof(im_subscribed_t));
 
-    begin.topic = ngx_im_route_name(route);
+    begin.topic = im_topic_name(topic);
     begin.at.epoch = epoch;
     begin.at.seq = seq;
-    begin.recoverable = route->numbered;
-    begin.positioned = route->numbered;
+    begin.recoverable = ngx_im_follow_numbered(topic);
+    begin.positioned = begin.recoverable;
     begin.recovering = 1;
     begin.recovered = continues;
 
-    for (log = route->topic->logs; log; log = log->next) {
-        if (ngx_im_resume_told_log(route->sync->worker, log, &begin)
-            != NGX_OK)
-        {
+    for (log = topic->logs; log; log = log->next) {
+        if (ngx_im_resume_moved_log(w, log, &begin) != NGX_OK) {
             return NGX_ERROR;
         }
-    }
-
-    if (!continues) {
-        ngx_im_window_restart(route, seq);
     }
 
     return NGX_OK;
@@ -772,7 +759,7 @@ ngx_im_resume_told(ngx_im_route_t *route, im_str_t epoch, uint64_t seq,
 
 
 static ngx_int_t
-ngx_im_resume_told_log(ngx_im_worker_t *w, im_log_t *log,
+ngx_im_resume_moved_log(ngx_im_worker_t *w, im_log_t *log,
     const im_subscribed_t *begin)
 {
     im_buf_t   *b;

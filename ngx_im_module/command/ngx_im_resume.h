@@ -9,6 +9,7 @@
 
 
 #include "ngx_im_session.h"
+#include "ngx_im_follow.h"
 
 
 /* A place that a client names; one that can't be is no place at all. */
@@ -25,6 +26,16 @@ void ngx_im_resume_cut(ngx_im_session_t *s, im_sub_t *sub);
 
 /* sub is not joining any more. */
 void ngx_im_resume_forget(im_sub_t *sub);
+
+/* Judges waiting subscriptions again. */
+void ngx_im_resume_history(im_topic_t *topic, ngx_im_history_e why);
+
+/*
+ * Followers with a position hear that the topic goes on behind (epoch, seq).
+ * NGX_ERROR: no memory, and what some have heard is true all the same.
+ */
+ngx_int_t ngx_im_resume_moved(ngx_im_worker_t *w, im_topic_t *topic,
+    im_str_t epoch, uint64_t seq, ngx_uint_t continues);
 
 /* Answers a join of worker->ready; data is the worker. */
 ngx_int_t ngx_im_resume_serve(im_list_t *q, void *data);

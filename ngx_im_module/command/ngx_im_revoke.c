@@ -8,6 +8,9 @@
  * up for.  Ends are kept by this worker's clock.
  */
 
+#include "ngx_im_control.h"
+#include "ngx_im_follow.h"
+#include "ngx_im_revoke.h"
 #include "ngx_im_sync.h"
 
 
@@ -25,13 +28,24 @@ typedef struct {
 } ngx_im_revoked_t;
 
 
-typedef int (*ngx_im_revoke_stays_pt)(ngx_im_sync_t *sync,
+typedef struct ngx_im_revoke_s  ngx_im_revoke_t;
+
+typedef int (*ngx_im_revoke_stays_pt)(ngx_im_revoke_t *revoke,
     ngx_im_revoked_t *r);
+
+
+/* Owned by the worker. */
+struct ngx_im_revoke_s {
+    im_hash_t       users;
+    im_buf_t        revision;     /* of Redis' list, as lease.lua tells it */
+    ngx_msec_t      asked_at;     /* when the list was asked for */
+    uint64_t        asked_ms;     /* the same by Redis' clock */
+};
 
 
 /* What is to be removed, found in one walk. */
 typedef struct {
-    ngx_im_sync_t           *sync;
+    ngx_im_revoke_t         *revoke;
     ngx_im_revoke_stays_pt   stays;
     ngx_im_revoked_t        *found[NGX_IM_REVOKED_WALK];
     ngx_uint_t               n;
@@ -39,26 +53,31 @@ typedef struct {
 
 
 static im_str_t ngx_im_revoke_name(const im_hash_node_t *node);
-static void ngx_im_revoke_load(ngx_im_sync_t *sync);
+static void ngx_im_revoke_load(ngx_im_worker_t *w);
 static void ngx_im_revoke_handler(ngx_im_worker_t *w, void *data, void *ctx);
-static ngx_im_revoked_t *ngx_im_revoke_set(ngx_im_sync_t *sync, im_str_t user,
-    ngx_msec_t end);
-static void ngx_im_revoke_remove(ngx_im_sync_t *sync, ngx_im_revoked_t *r);
-static void ngx_im_revoke_purge(ngx_im_sync_t *sync,
+static ngx_im_revoked_t *ngx_im_revoke_set(ngx_im_revoke_t *revoke,
+    im_str_t user, ngx_msec_t end);
+static void ngx_im_revoke_remove(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r);
+static void ngx_im_revoke_purge(ngx_im_revoke_t *revoke,
     ngx_im_revoke_stays_pt stays);
 static im_int_t ngx_im_revoke_look(im_hash_node_t *node, void *data);
-static int ngx_im_revoke_none(ngx_im_sync_t *sync, ngx_im_revoked_t *r);
-static int ngx_im_revoke_lasts(ngx_im_sync_t *sync, ngx_im_revoked_t *r);
-static int ngx_im_revoke_newer(ngx_im_sync_t *sync, ngx_im_revoked_t *r);
+static int ngx_im_revoke_none(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r);
+static int ngx_im_revoke_lasts(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r);
+static int ngx_im_revoke_newer(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r);
 
 
 ngx_int_t
-ngx_im_revoke_init(ngx_im_sync_t *sync)
+ngx_im_revoke_init(ngx_im_worker_t *w)
 {
-    im_buf_init(&sync->revision, 32);
+    w->revoke = im_calloc(sizeof(ngx_im_revoke_t));
+    if (w->revoke == NULL) {
+        return NGX_ERROR;
+    }
 
-    return im_hash_init(&sync->revoked, ngx_im_revoke_name,
-                        sync->worker->hub.users.seed);
+    im_buf_init(&w->revoke->revision, 32);
+
+    return im_hash_init(&w->revoke->users, ngx_im_revoke_name,
+                        w->hub.users.seed);
 }
 
 
@@ -74,12 +93,23 @@ ngx_im_revoke_name(const im_hash_node_t *node)
 
 
 void
-ngx_im_revoke_cleanup(ngx_im_sync_t *sync)
+ngx_im_revoke_cleanup(ngx_im_worker_t *w)
 {
-    ngx_im_revoke_purge(sync, ngx_im_revoke_none);
+    ngx_im_revoke_t  *revoke;
 
-    im_hash_cleanup(&sync->revoked);
-    im_buf_cleanup(&sync->revision);
+    revoke = w->revoke;
+
+    if (revoke == NULL) {
+        return;
+    }
+
+    w->revoke = NULL;
+
+    ngx_im_revoke_purge(revoke, ngx_im_revoke_none);
+
+    im_hash_cleanup(&revoke->users);
+    im_buf_cleanup(&revoke->revision);
+    im_free(revoke);
 }
 
 
@@ -89,22 +119,22 @@ ngx_im_revoked(ngx_im_worker_t *w, im_str_t user)
     im_hash_node_t    *node;
     ngx_im_revoked_t  *r;
 
-    if (w->sync == NULL || w->sync->revoked.count == 0) {
+    if (w->revoke == NULL || w->revoke->users.count == 0) {
         return 0;
     }
 
-    node = im_hash_find(&w->sync->revoked, user);
+    node = im_hash_find(&w->revoke->users, user);
     if (node == NULL) {
         return 0;
     }
 
     r = im_list_data(node, ngx_im_revoked_t, node);
 
-    if (ngx_im_revoke_lasts(w->sync, r)) {
+    if (ngx_im_revoke_lasts(w->revoke, r)) {
         return 1;
     }
 
-    ngx_im_revoke_remove(w->sync, r);
+    ngx_im_revoke_remove(w->revoke, r);
 
     return 0;
 }
@@ -117,17 +147,17 @@ ngx_im_revoke(ngx_im_worker_t *w, im_str_t user, ngx_uint_t seconds)
     ngx_im_revoked_t  *r;
 
     if (seconds == 0) {
-        node = im_hash_find(&w->sync->revoked, user);
+        node = im_hash_find(&w->revoke->users, user);
 
         if (node != NULL) {
-            ngx_im_revoke_remove(w->sync,
+            ngx_im_revoke_remove(w->revoke,
                                  im_list_data(node, ngx_im_revoked_t, node));
         }
 
         return;
     }
 
-    r = ngx_im_revoke_set(w->sync, user, ngx_current_msec + seconds * 1000);
+    r = ngx_im_revoke_set(w->revoke, user, ngx_current_msec + seconds * 1000);
 
     if (r != NULL) {
         r->kicked = 1;
@@ -137,23 +167,31 @@ ngx_im_revoke(ngx_im_worker_t *w, im_str_t user, ngx_uint_t seconds)
 
 
 void
-ngx_im_revoke_revision(ngx_im_sync_t *sync, im_str_t revision)
+ngx_im_revoke_revision(ngx_im_worker_t *w, im_str_t revision)
 {
-    if (im_str_eq(im_buf_str(&sync->revision), revision)) {
+    if (im_str_eq(im_buf_str(&w->revoke->revision), revision)) {
         return;
     }
 
-    im_buf_reset(&sync->revision, 32);
-    im_buf_add_str(&sync->revision, revision);
+    im_buf_reset(&w->revoke->revision, 32);
+    im_buf_add_str(&w->revoke->revision, revision);
 
-    ngx_im_revoke_load(sync);
+    ngx_im_revoke_load(w);
 }
 
 
 static void
-ngx_im_revoke_load(ngx_im_sync_t *sync)
+ngx_im_revoke_load(ngx_im_worker_t *w)
 {
-    ngx_uint_t  n;
+    ngx_uint_t        n;
+    ngx_im_sync_t    *sync;
+    ngx_im_revoke_t  *revoke;
+
+    sync = w->sync;
+    revoke = w->revoke;
+
+    revoke->asked_at = ngx_current_msec;
+    revoke->asked_ms = ngx_im_follow_clock(w);
 
     ngx_im_args_start(sync);
     ngx_im_args_add(sync, im_str_z("ZRANGEBYSCORE"));
@@ -161,7 +199,7 @@ ngx_im_revoke_load(ngx_im_sync_t *sync)
     im_key_revoked(&sync->args, ngx_im_sync_prefix(sync));
     ngx_im_args_end(sync);
 
-    im_buf_add_uint(&sync->args, sync->redis_ms);
+    im_buf_add_uint(&sync->args, revoke->asked_ms);
     ngx_im_args_end(sync);
 
     ngx_im_args_add(sync, im_str_z("+inf"));
@@ -173,15 +211,12 @@ ngx_im_revoke_load(ngx_im_sync_t *sync)
 
     n = ngx_im_args_done(sync);
 
-    sync->revoked_at = ngx_current_msec;
-    sync->revoked_ms = sync->redis_ms;
-
     if (n == 0
         || ngx_im_redis_command(sync->worker->redis, IM_PARTITIONS_MAX,
                                 ngx_im_revoke_handler, NULL, n, sync->argv)
            != NGX_OK)
     {
-        im_buf_reset(&sync->revision, 32);
+        im_buf_reset(&revoke->revision, 32);
     }
 }
 
@@ -189,40 +224,36 @@ ngx_im_revoke_load(ngx_im_sync_t *sync)
 static void
 ngx_im_revoke_handler(ngx_im_worker_t *w, void *data, void *ctx)
 {
-    size_t          i;
-    im_str_t        user;
-    uint64_t        end;
-    redisReply     *reply;
-    ngx_im_sync_t  *sync;
+    size_t            i;
+    im_str_t          user;
+    uint64_t          end;
+    redisReply       *reply;
+    ngx_im_revoke_t  *revoke;
 
     reply = data;
-    sync = w->sync;
+    revoke = w->revoke;
 
     (void) ctx;
-
-    if (sync->exiting) {
-        return;
-    }
 
     /* asked again with the next renewal */
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
-        im_buf_reset(&sync->revision, 32);
+        im_buf_reset(&revoke->revision, 32);
         return;
     }
 
-    ngx_im_revoke_purge(sync, ngx_im_revoke_newer);
+    ngx_im_revoke_purge(revoke, ngx_im_revoke_newer);
 
     for (i = 0; i + 1 < reply->elements; i += 2) {
         user = ngx_im_reply_str(reply, i);
         end = ngx_im_reply_int(reply, i + 1);
 
-        if (!im_name_valid(user) || end <= sync->revoked_ms) {
+        if (!im_name_valid(user) || end <= revoke->asked_ms) {
             continue;
         }
 
-        if (ngx_im_revoke_set(sync, user,
-                              sync->revoked_at + (end - sync->revoked_ms))
+        if (ngx_im_revoke_set(revoke, user,
+                              revoke->asked_at + (end - revoke->asked_ms))
             != NULL)
         {
             ngx_im_control_kick(w, user);
@@ -232,12 +263,12 @@ ngx_im_revoke_handler(ngx_im_worker_t *w, void *data, void *ctx)
 
 
 static ngx_im_revoked_t *
-ngx_im_revoke_set(ngx_im_sync_t *sync, im_str_t user, ngx_msec_t end)
+ngx_im_revoke_set(ngx_im_revoke_t *revoke, im_str_t user, ngx_msec_t end)
 {
     im_hash_node_t    *node;
     ngx_im_revoked_t  *r;
 
-    node = im_hash_find(&sync->revoked, user);
+    node = im_hash_find(&revoke->users, user);
 
     if (node != NULL) {
         r = im_list_data(node, ngx_im_revoked_t, node);
@@ -245,11 +276,11 @@ ngx_im_revoke_set(ngx_im_sync_t *sync, im_str_t user, ngx_msec_t end)
         return r;
     }
 
-    if (sync->revoked.count >= NGX_IM_REVOKED_MAX) {
-        ngx_im_revoke_purge(sync, ngx_im_revoke_lasts);
+    if (revoke->users.count >= NGX_IM_REVOKED_MAX) {
+        ngx_im_revoke_purge(revoke, ngx_im_revoke_lasts);
     }
 
-    if (sync->revoked.count >= NGX_IM_REVOKED_MAX) {
+    if (revoke->users.count >= NGX_IM_REVOKED_MAX) {
         return NULL;
     }
 
@@ -262,36 +293,36 @@ ngx_im_revoke_set(ngx_im_sync_t *sync, im_str_t user, ngx_msec_t end)
     r->len = user.len;
     ngx_memcpy(r->user, user.data, user.len);
 
-    im_hash_add(&sync->revoked, &r->node);
+    im_hash_add(&revoke->users, &r->node);
 
     return r;
 }
 
 
 static void
-ngx_im_revoke_remove(ngx_im_sync_t *sync, ngx_im_revoked_t *r)
+ngx_im_revoke_remove(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r)
 {
-    im_hash_remove(&sync->revoked, &r->node);
+    im_hash_remove(&revoke->users, &r->node);
     im_free(r);
 }
 
 
 static void
-ngx_im_revoke_purge(ngx_im_sync_t *sync, ngx_im_revoke_stays_pt stays)
+ngx_im_revoke_purge(ngx_im_revoke_t *revoke, ngx_im_revoke_stays_pt stays)
 {
     ngx_uint_t            i;
     ngx_im_revoke_walk_t  walk;
 
-    walk.sync = sync;
+    walk.revoke = revoke;
     walk.stays = stays;
 
     do {
         walk.n = 0;
 
-        (void) im_hash_each(&sync->revoked, ngx_im_revoke_look, &walk);
+        (void) im_hash_each(&revoke->users, ngx_im_revoke_look, &walk);
 
         for (i = 0; i < walk.n; i++) {
-            ngx_im_revoke_remove(sync, walk.found[i]);
+            ngx_im_revoke_remove(revoke, walk.found[i]);
         }
 
     } while (walk.n == NGX_IM_REVOKED_WALK);
@@ -307,7 +338,7 @@ ngx_im_revoke_look(im_hash_node_t *node, void *data)
     r = im_list_data(node, ngx_im_revoked_t, node);
     walk = data;
 
-    if (walk->stays(walk->sync, r)) {
+    if (walk->stays(walk->revoke, r)) {
         return IM_OK;
     }
 
@@ -318,9 +349,9 @@ ngx_im_revoke_look(im_hash_node_t *node, void *data)
 
 
 static int
-ngx_im_revoke_none(ngx_im_sync_t *sync, ngx_im_revoked_t *r)
+ngx_im_revoke_none(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r)
 {
-    (void) sync;
+    (void) revoke;
     (void) r;
 
     return 0;
@@ -328,9 +359,9 @@ ngx_im_revoke_none(ngx_im_sync_t *sync, ngx_im_revoked_t *r)
 
 
 static int
-ngx_im_revoke_lasts(ngx_im_sync_t *sync, ngx_im_revoked_t *r)
+ngx_im_revoke_lasts(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r)
 {
-    (void) sync;
+    (void) revoke;
 
     return (ngx_msec_int_t) (r->end - ngx_current_msec) > 0;
 }
@@ -338,8 +369,8 @@ ngx_im_revoke_lasts(ngx_im_sync_t *sync, ngx_im_revoked_t *r)
 
 /* The answer was made before this kick came. */
 static int
-ngx_im_revoke_newer(ngx_im_sync_t *sync, ngx_im_revoked_t *r)
+ngx_im_revoke_newer(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r)
 {
     return r->kicked
-           && (ngx_msec_int_t) (r->added - sync->revoked_at) >= 0;
+           && (ngx_msec_int_t) (r->added - revoke->asked_at) >= 0;
 }

@@ -22,6 +22,50 @@ static uint64_t ngx_im_heal_first_held(ngx_im_route_t *route, im_str_t epoch,
     uint64_t top);
 
 
+ngx_int_t
+ngx_im_follow_ask(im_topic_t *topic)
+{
+    ngx_im_route_t  *route;
+
+    route = topic->data;
+
+    if (route->healing) {
+        return NGX_BUSY;
+    }
+
+    ngx_im_heal_start(route);
+
+    if (!route->healing) {
+        ngx_im_route_watch(route);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_im_heal_moved(ngx_im_route_t *route, im_str_t epoch, uint64_t seq,
+    ngx_uint_t continues)
+{
+    ngx_im_worker_t  *w;
+
+    w = route->sync->worker;
+
+    if (w->sync->events->moved(w, route->topic, epoch, seq, continues)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!continues) {
+        ngx_im_window_restart(route, seq);
+    }
+
+    return NGX_OK;
+}
+
+
 void
 ngx_im_heal_start(ngx_im_route_t *route)
 {
@@ -137,12 +181,12 @@ ngx_im_heal_handler(ngx_im_worker_t *w, void *data, void *ctx)
     ngx_im_heal_reply(route, reply);
 
     if (route->topic != NULL && !route->healing && !route->heal) {
-        ngx_im_resume_answered(route);
+        ngx_im_route_history(route, NGX_IM_HISTORY_POSITION);
     }
 
     ngx_im_route_unpin(route);
 
-    ngx_im_send_flush(w);
+    w->sync->events->flush(w);
 }
 
 
@@ -166,7 +210,7 @@ ngx_im_heal_reply(ngx_im_route_t *route, redisReply *reply)
     ours = im_str_set(topic->epoch.data, topic->epoch.len);
 
     if ((!im_str_eq(ours, epoch)
-         && ngx_im_resume_told(route, epoch, topic->seq, 1) != NGX_OK)
+         && ngx_im_heal_moved(route, epoch, topic->seq, 1) != NGX_OK)
         || im_topic_position(topic, epoch, topic->seq,
                              ngx_im_reply_str(reply, 3))
            != IM_OK)
@@ -199,7 +243,7 @@ ngx_im_heal_more(ngx_im_route_t *route)
 
     w = route->sync->worker;
 
-    ngx_im_send_flush(w);
+    w->sync->events->flush(w);
 
     if (route->topic == NULL || route->healing) {
         return;
@@ -313,7 +357,7 @@ ngx_im_heal_hole(ngx_im_route_t *route, redisReply *reply)
                   "are not in history", (size_t) topic->name_len, topic->name,
                   topic->seq, next);
 
-    if (ngx_im_resume_told(route, ngx_im_reply_str(reply, 1), next, 0)
+    if (ngx_im_heal_moved(route, ngx_im_reply_str(reply, 1), next, 0)
         != NGX_OK
         || im_topic_position(topic, ngx_im_reply_str(reply, 1), next,
                              ngx_im_reply_str(reply, 3))

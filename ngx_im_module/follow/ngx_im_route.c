@@ -28,7 +28,6 @@ static void ngx_im_route_all_members(ngx_im_route_t *route);
 static void ngx_im_route_list_members(ngx_im_route_t *route, im_list_t *subs);
 static void ngx_im_route_member(ngx_im_route_t *route,
     ngx_im_change_t *change);
-static int ngx_im_route_counts(ngx_im_route_t *route, ngx_im_session_t *s);
 static void ngx_im_route_change(ngx_im_route_t *route, im_sub_t *sub,
     int joined);
 static void ngx_im_route_forget_changes(ngx_im_route_t *route);
@@ -43,11 +42,17 @@ static void ngx_im_route_to(ngx_im_route_t *route, im_list_t *list);
 static im_int_t ngx_im_route_again(im_topic_t *topic, void *data);
 static void ngx_im_route_refresh(ngx_im_sync_t *sync);
 static void ngx_im_route_look(ngx_im_route_t *route);
-static void ngx_im_route_follow_sub(im_sub_t *sub);
+static void ngx_im_route_changes(im_buf_t *b, ngx_im_route_t *route);
+static size_t ngx_im_route_one(im_buf_t *b, ngx_im_route_t *route,
+    ngx_im_change_t *change);
+static im_sub_t *ngx_im_route_joined(ngx_im_route_t *route,
+    ngx_im_change_t *change);
+static void ngx_im_route_describe(im_buf_t *b, ngx_im_route_t *route,
+    const ngx_im_followed_t *f);
 
 
 ngx_int_t
-ngx_im_sync_follow(ngx_im_worker_t *w, im_topic_t *topic)
+ngx_im_follow_start(ngx_im_worker_t *w, im_topic_t *topic)
 {
     ngx_im_route_t  *route;
 
@@ -74,11 +79,17 @@ ngx_im_sync_follow(ngx_im_worker_t *w, im_topic_t *topic)
 
 
 void
-ngx_im_sync_unfollow(ngx_im_worker_t *w, im_topic_t *topic)
+ngx_im_follow_stop(ngx_im_worker_t *w, im_topic_t *topic)
 {
     ngx_im_route_t  *route;
 
     route = topic->data;
+
+    if (route != NULL && route->data != NULL) {
+        w->sync->events->ended(w, topic, route->data);
+        route->data = NULL;
+    }
+
     topic->data = NULL;
 
     im_hub_topic_destroy(&w->hub, topic);
@@ -93,8 +104,6 @@ ngx_im_sync_unfollow(ngx_im_worker_t *w, im_topic_t *topic)
         route->paused = 0;
         route->healing = 0;
     }
-
-    ngx_im_info_detach(route);
 
     /* others are told who was here */
 
@@ -114,7 +123,7 @@ ngx_im_sync_unfollow(ngx_im_worker_t *w, im_topic_t *topic)
 
 
 void
-ngx_im_sync_member(ngx_im_worker_t *w, im_sub_t *sub, int joined)
+ngx_im_follow_member(ngx_im_worker_t *w, im_sub_t *sub, int joined)
 {
     ngx_im_sync_t   *sync;
     ngx_im_route_t  *route;
@@ -128,7 +137,7 @@ ngx_im_sync_member(ngx_im_worker_t *w, im_sub_t *sub, int joined)
 
     route->dirty = 1;
 
-    if (ngx_im_route_counts(route, sub->session) && !route->assert) {
+    if (!route->assert) {
         ngx_im_route_change(route, sub, joined);
     }
 
@@ -142,37 +151,60 @@ ngx_im_sync_member(ngx_im_worker_t *w, im_sub_t *sub, int joined)
 }
 
 
-/* The topic has a position: what followers are told may end it, or some. */
-void
-ngx_im_route_live(ngx_im_route_t *route)
+void **
+ngx_im_follow_data(im_topic_t *topic)
 {
-    im_log_t   *log;
-    im_list_t   joining;
-
-    ngx_im_route_pin(route);
-
-    im_list_init(&joining);
-
-    for (log = route->topic->logs; log; log = log->next) {
-        im_list_splice(&joining, &log->joining);
-    }
-
-    while (!im_list_empty(&joining)) {
-        ngx_im_route_follow_sub(im_list_data(im_list_first(&joining),
-                                             im_sub_t, link));
-    }
-
-    ngx_im_route_unpin(route);
+    return &((ngx_im_route_t *) topic->data)->data;
 }
 
 
-static void
-ngx_im_route_follow_sub(im_sub_t *sub)
+ngx_uint_t
+ngx_im_follow_numbered(im_topic_t *topic)
 {
-    im_list_remove(&sub->link);
-    im_list_insert_tail(&sub->log->joining, &sub->link);
+    return ((ngx_im_route_t *) topic->data)->numbered;
+}
 
-    ngx_im_session_joined(sub->session, sub);
+
+ngx_uint_t
+ngx_im_follow_presence(im_topic_t *topic)
+{
+    return ((ngx_im_route_t *) topic->data)->presence;
+}
+
+
+ngx_im_report_e
+ngx_im_follow_reported(im_topic_t *topic)
+{
+    ngx_im_route_t  *route;
+
+    route = topic->data;
+
+    if (route->busy || route->joining || route->urged) {
+        return NGX_IM_REPORT_BUSY;
+    }
+
+    return route->nchanges > 0 || route->assert ? NGX_IM_REPORT_DUE
+                                                : NGX_IM_REPORT_DONE;
+}
+
+
+void
+ngx_im_follow_report(im_topic_t *topic)
+{
+    ngx_im_route_t  *route;
+
+    route = topic->data;
+    route->urged = 1;
+
+    ngx_im_route_to(route, &route->sync->urgent);
+    ngx_post_event(&route->sync->pump, &ngx_posted_events);
+}
+
+
+void
+ngx_im_follow_poll(im_topic_t *topic)
+{
+    ngx_im_route_watch(topic->data);
 }
 
 
@@ -201,8 +233,6 @@ ngx_im_route_create(ngx_im_sync_t *sync, im_str_t name, uint16_t partition)
     im_list_init(&route->watch);
     im_list_init(&route->aged);
     im_list_init(&route->changes);
-    im_list_init(&route->info_link);
-    im_list_init(&route->joins);
     im_buf_init(&route->held, NGX_IM_HELD_MAX);
 
     return route;
@@ -215,11 +245,9 @@ ngx_im_route_destroy(ngx_im_route_t *route)
     im_list_remove(&route->link);
     im_list_remove(&route->watch);
     im_list_remove(&route->aged);
-    im_list_remove(&route->info_link);
 
     ngx_im_route_forget_changes(route);
     im_buf_cleanup(&route->held);
-    im_free(route->waiting);
     im_free(route);
 }
 
@@ -239,6 +267,21 @@ ngx_im_route_unpin(ngx_im_route_t *route)
     if (route->topic == NULL) {
         ngx_im_route_settle(route);
     }
+}
+
+
+void
+ngx_im_route_history(ngx_im_route_t *route, ngx_im_history_e why)
+{
+    ngx_im_worker_t  *w;
+
+    w = route->sync->worker;
+
+    if (route->window != NULL) {
+        route->window->wanted = 0;
+    }
+
+    w->sync->events->history(w, route->topic, why);
 }
 
 
@@ -287,18 +330,6 @@ ngx_im_route_to(ngx_im_route_t *route, im_list_t *list)
 {
     im_list_remove(&route->link);
     im_list_insert_tail(list, &route->link);
-}
-
-
-void
-ngx_im_route_urgent(ngx_im_route_t *route)
-{
-    if (route->busy) {
-        return;
-    }
-
-    ngx_im_route_to(route, &route->sync->urgent);
-    ngx_post_event(&route->sync->pump, &ngx_posted_events);
 }
 
 
@@ -371,7 +402,8 @@ ngx_im_route_again(im_topic_t *topic, void *data)
         route->assert = 1;
     }
 
-    ngx_im_info_suspect(route);
+    walk->sync->events->members(walk->sync->worker, topic,
+                                NGX_IM_MEMBERS_SUSPECT);
 
     if (!route->busy) {
         ngx_im_route_to(route, topic->state == IM_TOPIC_NEW
@@ -383,15 +415,18 @@ ngx_im_route_again(im_topic_t *topic, void *data)
 
 
 void
-ngx_im_route_ghost(ngx_im_sync_t *sync, im_str_t topic, uint16_t partition)
+ngx_im_follow_stale(ngx_im_worker_t *w, im_str_t topic, uint16_t partition)
 {
+    ngx_im_sync_t   *sync;
     ngx_im_route_t  *route;
 
-    if (topic.len < 2 || sync->nghosts == NGX_IM_GHOSTS || !sync->up) {
+    sync = w->sync;
+
+    if (topic.len < 2 || sync->nstale == NGX_IM_STALE_MAX || !sync->up) {
         return;
     }
 
-    sync->nghosts++;
+    sync->nstale++;
 
     route = ngx_im_route_create(sync, topic, partition);
     if (route == NULL) {
@@ -572,12 +607,106 @@ ngx_im_route_tell(ngx_im_route_t *route)
                              && route->members));
 
     if (route->telling) {
-        ngx_im_presence_encode(&sync->args, route);
+        ngx_im_route_changes(&sync->args, route);
     }
 
     ngx_im_args_end(sync);
 
     ngx_im_args_add(sync, im_str_z(NGX_IM_ROUTE_QUEUE));
+}
+
+
+/* Appends a control entry; without changes where they are too many. */
+static void
+ngx_im_route_changes(im_buf_t *b, ngx_im_route_t *route)
+{
+    size_t         len;
+    u_char        *p;
+    im_buf_t       bytes;
+    im_str_t       changes[IM_CONTROL_CHANGES_MAX];
+    im_list_t     *q;
+    ngx_uint_t     i, n;
+    ngx_time_t    *now;
+    im_control_t   control;
+
+    now = ngx_timeofday();
+
+    im_control_init(&control, IM_CONTROL_CHANGES);
+    im_buf_init(&bytes, NGX_IM_CHANGE_BYTES);
+
+    if (route->presence && route->nchanges <= IM_CONTROL_CHANGES_MAX
+        && (!route->assert || !route->told))
+    {
+        n = 0;
+
+        for (q = im_list_first(&route->changes);
+             q != im_list_sentinel(&route->changes);
+             q = im_list_next(q))
+        {
+            len = ngx_im_route_one(&bytes, route,
+                                   im_list_data(q, ngx_im_change_t, link));
+            if (len > 0) {
+                changes[n++].len = len;
+            }
+        }
+
+        for (i = 0, p = bytes.data; i < n; p += changes[i++].len) {
+            changes[i].data = p;
+        }
+
+        control.changes.elts = changes;
+        control.changes.n = bytes.failed ? 0 : n;
+    }
+
+    im_control_encode(b, &control, (uint64_t) now->sec * 1000 + now->msec);
+
+    im_buf_cleanup(&bytes);
+}
+
+
+/*
+ * Appends a change; its length.  A session that left before others knew of it
+ * has never been there.
+ */
+static size_t
+ngx_im_route_one(im_buf_t *b, ngx_im_route_t *route,
+    ngx_im_change_t *change)
+{
+    u_char              id[IM_UUID_LEN];
+    size_t              start;
+    im_buf_t            member;
+    im_sub_t           *sub;
+    ngx_im_followed_t   f;
+
+    start = b->len;
+
+    im_buf_init(&member, NGX_IM_CHANGE_BYTES);
+
+    if (change->joined) {
+        sub = ngx_im_route_joined(route, change);
+
+        if (sub != NULL) {
+            route->sync->events->describe(sub, &f);
+            ngx_im_route_describe(&member, route, &f);
+        }
+
+    } else {
+        im_buf_add(&member, change->member, change->len);
+    }
+
+    if (member.failed) {
+        b->failed = 1;
+
+    } else if (member.len > 0) {
+        im_id_uuid(id, change->id);
+        im_control_change_encode(b, change->joined,
+                                 im_str_set(id, IM_UUID_LEN),
+                                 im_buf_str(&member));
+    }
+
+    im_buf_cleanup(&member);
+
+    return b->len - start;
 }
 
 
@@ -641,9 +770,7 @@ ngx_im_route_list_members(ngx_im_route_t *route, im_list_t *subs)
     {
         sub = im_list_data(q, im_sub_t, link);
 
-        if (ngx_im_route_counts(route, sub->session)) {
-            ngx_im_route_change(route, sub, 1);
-        }
+        ngx_im_route_change(route, sub, 1);
     }
 }
 
@@ -652,9 +779,10 @@ ngx_im_route_list_members(ngx_im_route_t *route, im_list_t *subs)
 static void
 ngx_im_route_member(ngx_im_route_t *route, ngx_im_change_t *change)
 {
-    u_char     id[IM_UUID_LEN];
-    im_buf_t  *b;
-    im_sub_t  *sub;
+    u_char              id[IM_UUID_LEN];
+    im_buf_t           *b;
+    im_sub_t           *sub;
+    ngx_im_followed_t   f;
 
     b = &route->sync->args;
     sub = NULL;
@@ -674,74 +802,61 @@ ngx_im_route_member(ngx_im_route_t *route, ngx_im_change_t *change)
     ngx_im_args_end(route->sync);
 
     if (sub != NULL) {
-        ngx_im_route_describe(b, route, sub);
+        route->sync->events->describe(sub, &f);
+        ngx_im_route_describe(b, route, &f);
     }
 
     ngx_im_args_end(route->sync);
 }
 
 
-im_sub_t *
+static im_sub_t *
 ngx_im_route_joined(ngx_im_route_t *route, ngx_im_change_t *change)
 {
-    ngx_im_session_t  *s;
+    ngx_im_sync_t  *sync;
 
-    s = ngx_im_session_find(route->sync->worker, change->session);
+    sync = route->sync;
 
-    if (s == NULL || !ngx_im_route_counts(route, s)) {
-        return NULL;
-    }
-
-    return ngx_im_session_find_sub(s, ngx_im_route_name(route));
+    return sync->events->find(sync->worker, change->session,
+                              ngx_im_route_name(route));
 }
 
 
-void
-ngx_im_route_describe(im_buf_t *b, ngx_im_route_t *route, im_sub_t *sub)
+static void
+ngx_im_route_describe(im_buf_t *b, ngx_im_route_t *route,
+    const ngx_im_followed_t *f)
 {
-    u_char             id[IM_UUID_LEN], addr[NGX_SOCKADDR_STRLEN];
-    im_member_t        m;
-    ngx_im_session_t  *s;
+    im_member_t  m;
 
-    s = sub->session;
-
-    ngx_im_session_member(s, sub, id, &m);
+    m = f->member;
 
     if (!route->presence) {
         m.info.len = 0;
         m.room_info.len = 0;
     }
 
-    if (route->name[0] == 'u') {
-        m.ip = im_str_set(addr, ngx_im_session_addr(s, addr));
-        m.since = s->start;
-    }
-
     im_member_encode(b, &m);
 }
 
 
-/* Guests are told where clients may ask who is present. */
-static int
-ngx_im_route_counts(ngx_im_route_t *route, ngx_im_session_t *s)
-{
-    return s->user != NULL || route->presence;
-}
-
-
+/* Guests are members where clients may ask for the presence. */
 static void
 ngx_im_route_change(ngx_im_route_t *route, im_sub_t *sub, int joined)
 {
-    im_buf_t           b;
-    ngx_im_change_t   *change;
-    ngx_im_session_t  *s;
+    im_buf_t            b;
+    ngx_im_change_t    *change;
+    ngx_im_followed_t   f;
 
-    s = sub->session;
+    route->sync->events->describe(sub, &f);
+
+    if (f.member.user.len == 0 && !route->presence) {
+        return;
+    }
 
     im_buf_init(&b, NGX_IM_CHANGE_BYTES);
 
     if (route->presence && !joined) {
-        ngx_im_route_describe(&b, route, sub);
+        ngx_im_route_describe(&b, route, &f);
     }
 
     change = im_alloc(sizeof(ngx_im_change_t) + b.len);
@@ -753,10 +868,10 @@ ngx_im_route_change(ngx_im_route_t *route, im_sub_t *sub, int joined)
         return;
     }
 
-    change->session = ngx_im_session_handle(s);
+    change->session = f.session;
     change->joined = joined;
     change->len = b.len;
-    ngx_memcpy(change->id, s->peer.id, sizeof(s->peer.id));
+    ngx_memcpy(change->id, f.id, sizeof(change->id));
 
     if (b.len > 0) {
         ngx_memcpy(change->member, b.data, b.len);
@@ -819,6 +934,10 @@ ngx_im_route_handler(ngx_im_worker_t *w, void *data, void *ctx)
         return;
     }
 
+    /* what this reply brings shares one question of room info */
+
+    route->joining = 1;
+
     if (!route->asking && ngx_im_reply_int(reply, 0) == 0) {
         ngx_im_route_refused(route, ngx_im_reply_str(reply, 4));
 
@@ -841,9 +960,6 @@ ngx_im_route_handler(ngx_im_worker_t *w, void *data, void *ctx)
 
     ngx_im_route_pin(route);
 
-    /* who joins by this reply is told together */
-
-    route->joining = 1;
     ngx_im_route_position(route, reply);
     route->joining = 0;
 
@@ -861,13 +977,20 @@ ngx_im_route_handler(ngx_im_worker_t *w, void *data, void *ctx)
 static void
 ngx_im_route_told(ngx_im_route_t *route, ngx_uint_t told)
 {
+    ngx_im_sync_t  *sync;
+
+    sync = route->sync;
+
     route->untold = !told;
 
     if (!told) {
         route->dirty = 1;
     }
 
-    route->refresh = 1;
+    if (route->topic != NULL) {
+        sync->events->members(sync->worker, route->topic,
+                              NGX_IM_MEMBERS_CHANGED);
+    }
 }
 
 
@@ -908,7 +1031,7 @@ ngx_im_route_next(ngx_im_route_t *route)
         return;
     }
 
-    ngx_im_info_start(route);
+    sync->events->reported(sync->worker, route->topic);
 
     if (ngx_im_route_wants(route) && im_list_empty(&route->link)) {
         ngx_im_route_to(route, &sync->changed);
@@ -940,12 +1063,10 @@ ngx_im_route_position(ngx_im_route_t *route, redisReply *reply)
             return;
         }
 
-        ngx_im_route_live(route);
+        route->sync->events->live(route->sync->worker, topic);
 
-        if (route->topic != NULL) {
-            ngx_im_heal_release(route);
-            ngx_im_send_flush(route->sync->worker);
-        }
+        ngx_im_heal_release(route);
+        route->sync->events->flush(route->sync->worker);
 
         return;
     }
@@ -1044,7 +1165,8 @@ ngx_im_route_refresh(ngx_im_sync_t *sync)
             ngx_im_route_to(route, &sync->changed);
         }
 
-        ngx_im_info_suspect(route);
+        sync->events->members(sync->worker, route->topic,
+                              NGX_IM_MEMBERS_SUSPECT);
     }
 }
 
@@ -1052,9 +1174,7 @@ ngx_im_route_refresh(ngx_im_sync_t *sync)
 static void
 ngx_im_route_look(ngx_im_route_t *route)
 {
-    if (!im_list_empty(&route->joins)) {
-        ngx_im_resume_run(route);
-    }
+    ngx_im_route_history(route, NGX_IM_HISTORY_POLLED);
 
     if (route->paused) {
         route->paused = 0;

@@ -37,6 +37,8 @@ static void ngx_im_sync_pump_handler(ngx_event_t *ev);
 static void ngx_im_sync_renew_handler(ngx_event_t *ev);
 static void ngx_im_sync_renew(ngx_im_sync_t *sync, int fresh);
 static void ngx_im_sync_renewed(ngx_im_worker_t *w, void *data, void *ctx);
+static void ngx_im_sync_dead(ngx_im_sync_t *sync, redisReply *dead,
+    ngx_uint_t fresh);
 static void ngx_im_sync_tokens(ngx_im_sync_t *sync, uint64_t n);
 static void ngx_im_sync_give_up(ngx_im_sync_t *sync);
 static ngx_uint_t ngx_im_sync_lease_keys(ngx_im_sync_t *sync, im_str_t *argv);
@@ -58,7 +60,7 @@ static const ngx_im_redis_events_t  ngx_im_sync_events = {
 
 
 ngx_int_t
-ngx_im_sync_init(ngx_im_worker_t *w)
+ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
 {
     ngx_im_sync_t  *sync;
 
@@ -68,6 +70,7 @@ ngx_im_sync_init(ngx_im_worker_t *w)
     }
 
     sync->worker = w;
+    sync->events = events;
 
     im_list_init(&sync->urgent);
     im_list_init(&sync->due);
@@ -75,8 +78,6 @@ ngx_im_sync_init(ngx_im_worker_t *w)
     im_list_init(&sync->watch);
     im_list_init(&sync->aged);
     im_list_init(&sync->left);
-    im_list_init(&sync->infos);
-    im_list_init(&sync->lazy);
     im_list_init(&sync->windows);
 
     im_buf_init(&sync->keys, NGX_IM_RECORD_MAX);
@@ -98,16 +99,9 @@ ngx_im_sync_init(ngx_im_worker_t *w)
     sync->pump.data = sync;
     sync->pump.log = w->log;
 
-    sync->info.handler = ngx_im_info_handler;
-    sync->info.data = sync;
-    sync->info.log = w->log;
-    sync->info.cancelable = 1;
-
     w->sync = sync;
 
-    if (ngx_im_sync_worker_id(sync) != NGX_OK
-        || ngx_im_revoke_init(sync) != NGX_OK)
-    {
+    if (ngx_im_sync_worker_id(sync) != NGX_OK) {
         goto failed;
     }
 
@@ -159,7 +153,7 @@ ngx_im_sync_worker_id(ngx_im_sync_t *sync)
 
 
 void
-ngx_im_sync_exit(ngx_im_worker_t *w)
+ngx_im_follow_exit(ngx_im_worker_t *w)
 {
     ngx_im_sync_t   *sync;
     ngx_im_route_t  *route;
@@ -192,10 +186,6 @@ ngx_im_sync_exit(ngx_im_worker_t *w)
         ngx_del_timer(&sync->renew);
     }
 
-    if (sync->info.timer_set) {
-        ngx_del_timer(&sync->info);
-    }
-
     if (sync->pump.posted) {
         ngx_delete_posted_event(&sync->pump);
     }
@@ -207,7 +197,6 @@ ngx_im_sync_exit(ngx_im_worker_t *w)
     im_buf_cleanup(&sync->users);
     im_buf_cleanup(&sync->live);
     im_buf_cleanup(&sync->args);
-    ngx_im_revoke_cleanup(sync);
     im_free(sync);
 
     w->sync = NULL;
@@ -215,7 +204,7 @@ ngx_im_sync_exit(ngx_im_worker_t *w)
 
 
 const char *
-ngx_im_sync_unready(ngx_im_worker_t *w)
+ngx_im_follow_unready(ngx_im_worker_t *w)
 {
     if (w->sync != NULL && ngx_im_redis_unusable(w->redis)) {
         return "Redis can't be used";
@@ -230,7 +219,7 @@ ngx_im_sync_unready(ngx_im_worker_t *w)
 
 
 ngx_im_link_e
-ngx_im_sync_link(ngx_im_worker_t *w)
+ngx_im_follow_link(ngx_im_worker_t *w)
 {
     if (w->sync == NULL || !w->sync->up) {
         return NGX_IM_LINK_DOWN;
@@ -241,7 +230,7 @@ ngx_im_sync_link(ngx_im_worker_t *w)
 
 
 void
-ngx_im_sync_draining(ngx_im_worker_t *w)
+ngx_im_follow_draining(ngx_im_worker_t *w)
 {
     if (w->sync != NULL && w->sync->up) {
         ngx_im_sync_renew(w->sync, 0);
@@ -249,11 +238,26 @@ ngx_im_sync_draining(ngx_im_worker_t *w)
 }
 
 
+uint64_t
+ngx_im_follow_clock(ngx_im_worker_t *w)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = w->sync;
+
+    if (sync->redis_ms == 0) {
+        return 0;
+    }
+
+    return sync->redis_ms + (ngx_current_msec - sync->redis_at);
+}
+
+
 void
 ngx_im_sync_link_state(ngx_im_sync_t *sync)
 {
     if (sync->worker->counters != NULL) {
-        sync->worker->counters->link = ngx_im_sync_link(sync->worker);
+        sync->worker->counters->link = ngx_im_follow_link(sync->worker);
     }
 }
 
@@ -367,7 +371,7 @@ ngx_im_sync_message(ngx_im_worker_t *w, uint16_t partition, im_str_t batch)
                       (ngx_uint_t) partition);
     }
 
-    ngx_im_send_flush(w);
+    w->sync->events->flush(w);
 }
 
 
@@ -382,7 +386,7 @@ ngx_im_sync_entry(ngx_im_worker_t *w, uint16_t partition,
     partition = im_partition(entry->topic, w->hub.npartitions);
 
     if (entry->kind != IM_PUSH_MESSAGE) {
-        ngx_im_control_entry(w, partition, entry);
+        w->sync->events->control(w, partition, entry);
         return;
     }
 
@@ -393,7 +397,7 @@ ngx_im_sync_entry(ngx_im_worker_t *w, uint16_t partition,
         return;
     }
 
-    ngx_im_route_ghost(w->sync, entry->topic, partition);
+    ngx_im_follow_stale(w, entry->topic, partition);
 }
 
 
@@ -428,8 +432,8 @@ ngx_im_sync_deliver(ngx_im_route_t *route, const im_entry_t *entry, int jump)
         /* without history nobody can tell what was missed */
 
         if ((jump || !route->numbered)
-            && ngx_im_resume_told(route, ngx_im_sync_epoch(topic),
-                                  entry->seq - 1, 0)
+            && ngx_im_heal_moved(route, ngx_im_sync_epoch(topic),
+                                 entry->seq - 1, 0)
                == NGX_OK)
         {
             w->counters->holes++;
@@ -468,8 +472,7 @@ ngx_im_sync_append(ngx_im_route_t *route, const im_entry_t *entry)
         return NGX_OK;
     }
 
-    /* of an epoch before, it has its place in the one that is */
-
+    /* an entry of an earlier epoch has its place in the present one */
 
     m.topic = im_topic_name(topic);
     m.epoch = ngx_im_sync_epoch(topic);
@@ -477,7 +480,7 @@ ngx_im_sync_append(ngx_im_route_t *route, const im_entry_t *entry)
     m.envelope = &envelope;
     m.numbered = route->numbered;
 
-    if (ngx_im_send_message(w, topic, &m) != NGX_OK) {
+    if (w->sync->events->message(w, topic, &m) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -507,13 +510,12 @@ ngx_im_sync_tick_handler(ngx_event_t *ev)
 
     ngx_add_timer(ev, 1000);
 
-    sync->nghosts = 0;
+    sync->nstale = 0;
 
     ngx_im_window_tick(sync);
 
     if (sync->up) {
         ngx_im_route_tick(sync);
-        ngx_im_info_tick(sync);
         ngx_im_route_pump(sync);
     }
 }
@@ -601,8 +603,8 @@ ngx_im_sync_renewed(ngx_im_worker_t *w, void *data, void *ctx)
     sync->redis_at = ngx_current_msec;
 
     ngx_im_sync_tokens(sync, ngx_im_reply_int(reply, 2));
-    ngx_im_info_dead(sync, reply->element[3], !(uintptr_t) ctx);
-    ngx_im_revoke_revision(sync, ngx_im_reply_str(reply, 4));
+    ngx_im_sync_dead(sync, reply->element[3], (uintptr_t) ctx);
+    sync->events->revoked(w, ngx_im_reply_str(reply, 4));
 
     if (state == 0 || (uintptr_t) ctx) {
         return;
@@ -615,6 +617,42 @@ ngx_im_sync_renewed(ngx_im_worker_t *w, void *data, void *ctx)
     ngx_im_sync_renew(sync, 1);
     ngx_im_route_all(sync, 1);
     ngx_im_route_pump(sync);
+}
+
+
+/* The first list, after the link came up, is no news. */
+static void
+ngx_im_sync_dead(ngx_im_sync_t *sync, redisReply *dead, ngx_uint_t fresh)
+{
+    size_t      i, j;
+    im_str_t    name;
+    uint64_t    hashes[NGX_IM_DEAD_MAX];
+    ngx_uint_t  n, nnew;
+
+    if (dead->type != REDIS_REPLY_ARRAY) {
+        return;
+    }
+
+    n = ngx_min(dead->elements, NGX_IM_DEAD_MAX);
+
+    for (i = 0, nnew = 0; i < n; i++) {
+        name = ngx_im_reply_str(dead, i);
+        hashes[i] = im_siphash(sync->worker->hub.users.seed, name.data,
+                               name.len);
+
+        for (j = 0; j < sync->ndead && sync->dead[j] != hashes[i]; j++) {
+            /* void */
+        }
+
+        nnew += j == sync->ndead;
+    }
+
+    ngx_memcpy(sync->dead, hashes, n * sizeof(uint64_t));
+    sync->ndead = n;
+
+    if (nnew > 0 && !fresh) {
+        sync->events->dead(sync->worker, nnew);
+    }
 }
 
 

@@ -1,17 +1,13 @@
 /*
  * Copyright (C) The im authors
  *
- * What the files of sync share: the worker's side of Redis.
+ * What the files of this folder share: the worker's side of Redis.
  *
- *   ngx_im_sync.c   events of the link, lease, batches
- *   ngx_im_route.c  routes and members of topics; join, leave, assert again
- *   ngx_im_heal.c   history: what pub/sub has lost
- *   ngx_im_members.c  who is in a topic, over all workers
- *   ngx_im_info.c   room info: followers are told who is there
- *   ngx_im_query.c  presence and history for who asks
- *   ngx_im_presence.c  who asked for it is told who comes and goes
- *   ngx_im_revoke.c  users that are kept out
- *   ngx_im_window.c history: what clients who come back have missed
+ *   ngx_im_sync.c     events of the link, lease, batches
+ *   ngx_im_route.c    routes and members of topics; join, leave, assert again
+ *   ngx_im_heal.c     history: what pub/sub has lost
+ *   ngx_im_window.c   history: what clients that come back have missed
+ *   ngx_im_members.c  sessions in a topic, over all workers
  */
 
 #ifndef NGX_IM_SYNC_H
@@ -19,6 +15,7 @@
 
 
 #include "ngx_im.h"
+#include "ngx_im_follow.h"
 #include "im_control.h"
 #include "im_member.h"
 #include "im_script.h"
@@ -29,6 +26,8 @@
 #include <hiredis/hiredis.h>
 
 
+#define NGX_IM_LEASE_MS        12000
+#define NGX_IM_RENEW_MS        3000
 #define NGX_IM_ROUTE_TTL       "172800"
 #define NGX_IM_META_TTL        2592000
 #define NGX_IM_ROUTE_CHANGES   500             /* members in one call */
@@ -37,12 +36,10 @@
 #define NGX_IM_ROUTE_AGED      100             /* told again in a second */
 #define NGX_IM_ROUTE_WINDOW    256             /* calls at once */
 #define NGX_IM_LEAVES_MAX      65536
-#define NGX_IM_GHOSTS          100             /* a second */
+#define NGX_IM_STALE_MAX       100             /* a second */
 #define NGX_IM_HELD_MAX        (1024 * 1024)   /* bytes, of one topic */
 #define NGX_IM_HEAL_LIMIT      64              /* entries of one call */
 #define NGX_IM_HEAL_BYTES      (1024 * 1024)
-#define NGX_IM_INFO_MAX        1000            /* users of one frame */
-#define NGX_IM_INFO_WAITING    4096            /* sessions, of one topic */
 #define NGX_IM_ARGS_MAX        (6 + 9 + 2 + 2 * NGX_IM_ROUTE_CHANGES)
 #define NGX_IM_ARGS_BYTES      (4 * 1024 * 1024)
 #define NGX_IM_LIVE_FRESH      500
@@ -51,7 +48,6 @@
 
 
 typedef struct ngx_im_route_s  ngx_im_route_t;
-typedef struct ngx_im_info_s   ngx_im_info_t;
 
 
 /* The recent messages of a topic that clients resume.  Owned by its route. */
@@ -63,6 +59,7 @@ typedef struct {
     uint64_t          before;      /* where a call that is out began */
     ngx_msec_t        used;
     uint32_t          max;         /* entries */
+    unsigned          wanted:1;    /* upper layers wait for what is read */
 } ngx_im_window_t;
 
 
@@ -94,25 +91,14 @@ struct ngx_im_route_s {
     im_list_t         changes;     /* to be sent */
     ngx_uint_t        nchanges;
     im_buf_t          held;        /* batch entries that wait for a reply */
-    im_list_t         joins;       /* ngx_im_join_t that wait for history */
     ngx_im_window_t  *window;      /* or NULL */
-    ngx_im_info_t    *info;        /* being collected */
-    im_list_t         info_link;   /* in sync->infos or sync->lazy */
-    ngx_im_handle_t  *waiting;     /* sessions that want room info */
-    ngx_uint_t        nwaiting;
-    ngx_uint_t        waiting_size;
-    ngx_msec_t        info_all;    /* not before: to all followers */
-    ngx_msec_t        info_some;   /* not before: to those who wait */
-    time_t            push_time;   /* the second in which there were */
-    ngx_uint_t        npushes;     /* of who came and went */
-    uint64_t          info_hash;   /* of what was told last; 0: nothing */
+    void             *data;        /* the upper layer's */
     uint64_t          expect;      /* top that a reply told */
     uint32_t          largest;     /* envelope seen */
     ngx_uint_t        pins;        /* it isn't freed while above 0 */
     unsigned          broadcast:1;
     unsigned          numbered:1;  /* its rule has history */
     unsigned          presence:1;  /* its rule has presence */
-    unsigned          hurry:1;     /* a guest waits for room info */
     unsigned          busy:1;      /* route.lua is under way */
     unsigned          leaving:1;   /* with count 0 */
     unsigned          asking:1;    /* with no count */
@@ -130,12 +116,7 @@ struct ngx_im_route_s {
     unsigned          members:1;   /* Redis may have members of ours */
     unsigned          telling:1;   /* route.lua tells others of members */
     unsigned          untold:1;    /* it couldn't: once more */
-    unsigned          refresh:1;   /* members have changed: tell all here */
-    unsigned          force:1;     /* tell them in any case */
-    unsigned          suspect:1;   /* members may have changed */
-    unsigned          mixed:1;     /* not to all, some got another */
     unsigned          urged:1;     /* to be told for a question's sake */
-    unsigned          rounds:2;    /* of that */
     unsigned          joining:1;   /* a reply makes sessions live */
     uint16_t          partition;
     uint8_t           name_len;
@@ -145,6 +126,7 @@ struct ngx_im_route_s {
 
 struct ngx_im_sync_s {
     ngx_im_worker_t  *worker;
+    const ngx_im_follow_events_t  *events;
     im_buf_t          id;          /* worker->id */
     uint64_t          version;     /* of routes */
     im_list_t         urgent;      /* routes to be told now, first these */
@@ -153,26 +135,19 @@ struct ngx_im_sync_s {
     im_list_t         watch;       /* looked at by each tick */
     im_list_t         aged;        /* told, the longest ago first */
     im_list_t         left;        /* leaves not confirmed, no call out */
-    im_list_t         infos;       /* rooms that are due to be told of */
-    im_list_t         lazy;        /* rooms that may have changed */
     im_list_t         windows;
     im_windows_t      windows_bytes;
     ngx_uint_t        nleft;
     ngx_uint_t        ninflight;
-    ngx_uint_t        nghosts;     /* in this second */
+    ngx_uint_t        nstale;      /* entries without a topic, this second */
     ngx_uint_t        nlost;       /* partitions without heartbeat */
     ngx_uint_t        nrenewals;
     ngx_msec_t        tokens;      /* when a second token was first seen */
     ngx_event_t       tick;        /* 1 s */
     ngx_event_t       renew;
     ngx_event_t       pump;        /* posted */
-    ngx_event_t       info;        /* while infos has some */
     uint64_t          dead[NGX_IM_DEAD_MAX];   /* hashes of workers */
     ngx_uint_t        ndead;
-    im_hash_t         revoked;     /* users that are kept out */
-    im_buf_t          revision;    /* of that, as lease.lua tells it */
-    ngx_msec_t        revoked_at;  /* when it was asked for */
-    uint64_t          revoked_ms;  /* the same by Redis' clock */
     im_buf_t          keys;
     im_buf_t          users;       /* im_sketch_t, encoded */
     im_str_t          argv[NGX_IM_ARGS_MAX];   /* of the call being made */
@@ -225,26 +200,20 @@ void ngx_im_route_all(ngx_im_sync_t *sync, int assert);
 void ngx_im_route_partition(ngx_im_sync_t *sync, uint16_t partition);
 void ngx_im_route_pump(ngx_im_sync_t *sync);
 void ngx_im_route_tick(ngx_im_sync_t *sync);
-void ngx_im_route_urgent(ngx_im_route_t *route);
 void ngx_im_route_watch(ngx_im_route_t *route);
+void ngx_im_route_history(ngx_im_route_t *route, ngx_im_history_e why);
 void ngx_im_route_pin(ngx_im_route_t *route);
 void ngx_im_route_unpin(ngx_im_route_t *route);
-void ngx_im_route_ghost(ngx_im_sync_t *sync, im_str_t topic,
-    uint16_t partition);
 
-/* Who has joined and is still there, or NULL. */
-im_sub_t *ngx_im_route_joined(ngx_im_route_t *route, ngx_im_change_t *change);
-
-/* Appends what others may know of a member, a JSON object. */
-void ngx_im_route_describe(im_buf_t *b, ngx_im_route_t *route, im_sub_t *sub);
-
-/* The topic has a position now: who waits to follow it does. */
-void ngx_im_route_live(ngx_im_route_t *route);
 const im_rule_t *ngx_im_route_rule(ngx_im_route_t *route);
 im_str_t ngx_im_route_name(ngx_im_route_t *route);
 
 
 /* ngx_im_heal.c */
+
+/* The topic goes on behind (epoch, seq), as upper layers hear first. */
+ngx_int_t ngx_im_heal_moved(ngx_im_route_t *route, im_str_t epoch,
+    uint64_t seq, ngx_uint_t continues);
 
 /* Reads what follows the topic's position and delivers it. */
 void ngx_im_heal_start(ngx_im_route_t *route);
@@ -257,90 +226,10 @@ ngx_int_t ngx_im_heal_entry(redisReply *reply, im_entry_t *entry);
 
 /* ngx_im_window.c */
 
-/*
- * NGX_OK: all behind seq is there; NGX_AGAIN: it may be once it is loaded;
- * NGX_DECLINED: it can't be had.
- */
-ngx_int_t ngx_im_window_have(ngx_im_route_t *route, uint64_t seq);
-
-/* Reads what follows since; ngx_im_resume_run() is called then. */
-void ngx_im_window_load(ngx_im_route_t *route, uint64_t since);
 void ngx_im_window_append(ngx_im_route_t *route, const im_entry_t *entry);
 void ngx_im_window_restart(ngx_im_route_t *route, uint64_t seq);
-void ngx_im_window_forget(ngx_im_route_t *route, uint64_t seq);
 void ngx_im_window_destroy(ngx_im_route_t *route);
 void ngx_im_window_tick(ngx_im_sync_t *sync);
-
-
-/* ngx_im_resume.c */
-
-/* Looks again at who waits, and does what they need. */
-void ngx_im_resume_run(ngx_im_route_t *route);
-void ngx_im_resume_answered(ngx_im_route_t *route);
-ngx_int_t ngx_im_resume_told(ngx_im_route_t *route, im_str_t epoch,
-    uint64_t seq, ngx_uint_t continues);
-
-
-/* ngx_im_members.c */
-
-typedef struct {
-    im_member_t      *elts;        /* in no order; may be sorted */
-    ngx_uint_t        n;
-    uint64_t          rest;        /* sessions that were only counted */
-    ngx_uint_t        nworkers;    /* that have them */
-} ngx_im_members_t;
-
-
-/* members is borrowed; NULL: couldn't be read. */
-typedef void (*ngx_im_members_pt)(ngx_im_sync_t *sync, void *data,
-    ngx_im_members_t *members);
-
-/*
- * Reads the members that live workers have told Redis of, this one too where
- * own is set; the handler is called once, in a later turn.  NGX_ERROR: it
- * isn't.
- */
-ngx_int_t ngx_im_members_ask(ngx_im_sync_t *sync, im_str_t topic,
-    uint16_t partition, ngx_uint_t own, ngx_im_members_pt handler,
-    void *data);
-
-
-/* ngx_im_info.c */
-
-/* Members may have changed, here or elsewhere: who follows is to be told. */
-void ngx_im_info_refresh(ngx_im_route_t *route, int force);
-
-/* Something may have been missed: all rooms are looked at, in time. */
-void ngx_im_info_suspect(ngx_im_route_t *route);
-
-/* The call that a route had under way is over: what waits can go on. */
-void ngx_im_info_start(ngx_im_route_t *route);
-void ngx_im_info_detach(ngx_im_route_t *route);
-void ngx_im_info_tick(ngx_im_sync_t *sync);
-void ngx_im_info_handler(ngx_event_t *ev);
-
-/* Workers that have died, as lease.lua tells; rooms are looked at if news. */
-void ngx_im_info_dead(ngx_im_sync_t *sync, redisReply *dead, int news);
-
-
-/* ngx_im_presence.c */
-
-/* Appends the control entry by which other workers learn of its changes. */
-void ngx_im_presence_encode(im_buf_t *b, ngx_im_route_t *route);
-void ngx_im_presence_changed(ngx_im_worker_t *w, im_topic_t *topic,
-    const im_control_t *control);
-
-
-/* ngx_im_revoke.c */
-ngx_int_t ngx_im_revoke_init(ngx_im_sync_t *sync);
-void ngx_im_revoke_cleanup(ngx_im_sync_t *sync);
-
-/* What lease.lua tells: reads who is kept out where that has changed. */
-void ngx_im_revoke_revision(ngx_im_sync_t *sync, im_str_t revision);
-
-
-/* ngx_im_control.c: closes the sessions of a user that is kept out */
-void ngx_im_control_kick(ngx_im_worker_t *w, im_str_t user);
 
 
 #endif /* NGX_IM_SYNC_H */

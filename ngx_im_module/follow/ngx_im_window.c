@@ -19,16 +19,19 @@
 
 static ngx_im_window_t *ngx_im_window_get(ngx_im_route_t *route);
 static void ngx_im_window_bound(ngx_im_window_t *win);
+static ngx_int_t ngx_im_window_load(ngx_im_route_t *route, uint64_t since);
 static void ngx_im_window_handler(ngx_im_worker_t *w, void *data, void *ctx);
 static void ngx_im_window_reply(ngx_im_route_t *route, redisReply *reply);
 static void ngx_im_window_entries(ngx_im_window_t *win, redisReply *entries);
 
 
 ngx_int_t
-ngx_im_window_have(ngx_im_route_t *route, uint64_t seq)
+ngx_im_follow_window(im_topic_t *topic, uint64_t seq)
 {
+    ngx_im_route_t   *route;
     ngx_im_window_t  *win;
 
+    route = topic->data;
     win = ngx_im_window_get(route);
     if (win == NULL) {
         return NGX_DECLINED;
@@ -45,6 +48,17 @@ ngx_im_window_have(ngx_im_route_t *route, uint64_t seq)
     }
 
     return NGX_AGAIN;
+}
+
+
+im_str_t
+ngx_im_follow_envelope(im_topic_t *topic, uint64_t seq)
+{
+    ngx_im_route_t  *route;
+
+    route = topic->data;
+
+    return im_window_get(&route->window->window, seq);
 }
 
 
@@ -111,12 +125,12 @@ ngx_im_window_restart(ngx_im_route_t *route, uint64_t seq)
 
 /* The history was emptied up to seq; nor is what is being read any good. */
 void
-ngx_im_window_forget(ngx_im_route_t *route, uint64_t seq)
+ngx_im_follow_forget(im_topic_t *topic, uint64_t seq)
 {
     uint64_t          top;
     ngx_im_window_t  *win;
 
-    win = route->window;
+    win = ((ngx_im_route_t *) topic->data)->window;
 
     if (win == NULL) {
         return;
@@ -170,7 +184,7 @@ ngx_im_window_bound(ngx_im_window_t *win)
         old = im_list_data(q, ngx_im_window_t, link);
         q = im_list_next(q);
 
-        if (old != win && im_list_empty(&old->route->joins)) {
+        if (old != win && !old->wanted) {
             ngx_im_window_destroy(old->route);
         }
     }
@@ -222,6 +236,25 @@ ngx_im_window_tick(ngx_im_sync_t *sync)
 
 
 void
+ngx_im_follow_load(im_topic_t *topic, uint64_t since)
+{
+    ngx_im_route_t  *route;
+
+    route = topic->data;
+
+    if (route->window != NULL) {
+        route->window->wanted = 1;
+    }
+
+    if (!route->loading && !route->healing
+        && ngx_im_window_load(route, since) != NGX_OK)
+    {
+        ngx_im_route_watch(route);
+    }
+}
+
+
+static ngx_int_t
 ngx_im_window_load(ngx_im_route_t *route, uint64_t since)
 {
     size_t            left;
@@ -234,10 +267,8 @@ ngx_im_window_load(ngx_im_route_t *route, uint64_t since)
     topic = route->topic;
     win = route->window;
 
-    if (route->loading || win == NULL || since >= win->window.from
-        || !sync->up)
-    {
-        return;
+    if (win == NULL || since >= win->window.from || !sync->up) {
+        return NGX_ERROR;
     }
 
     left = sync->worker->conf->recovery_bytes;
@@ -273,11 +304,13 @@ ngx_im_window_load(ngx_im_route_t *route, uint64_t since)
                                2, n, sync->argv)
            != NGX_OK)
     {
-        return;
+        return NGX_ERROR;
     }
 
     route->loading = 1;
     win->before = win->window.from;
+
+    return NGX_OK;
 }
 
 
@@ -312,7 +345,8 @@ ngx_im_window_handler(ngx_im_worker_t *w, void *data, void *ctx)
     }
 
     ngx_im_window_reply(route, reply);
-    ngx_im_resume_run(route);
+
+    ngx_im_route_history(route, NGX_IM_HISTORY_READ);
 }
 
 

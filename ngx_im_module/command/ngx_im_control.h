@@ -1,0 +1,23 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Control entries: what logic, or another worker, wants done here besides
+ * delivering messages.
+ */
+
+#ifndef NGX_IM_CONTROL_H
+#define NGX_IM_CONTROL_H
+
+
+#include "ngx_im_worker.h"
+#include "im_push.h"
+
+
+void ngx_im_control_entry(ngx_im_worker_t *w, uint16_t partition,
+    const im_entry_t *entry);
+
+/* Closes the sessions of a user that is kept out. */
+void ngx_im_control_kick(ngx_im_worker_t *w, im_str_t user);
+
+
+#endif /* NGX_IM_CONTROL_H */

@@ -1,0 +1,43 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * What commands keep of a followed topic.
+ */
+
+#include "ngx_im_topic.h"
+
+
+ngx_im_topic_t *
+ngx_im_topic_get(im_topic_t *topic)
+{
+    void            **data;
+    ngx_im_topic_t   *t;
+
+    data = ngx_im_follow_data(topic);
+
+    if (*data == NULL) {
+        t = im_calloc(sizeof(ngx_im_topic_t));
+        if (t == NULL) {
+            return NULL;
+        }
+
+        t->topic = topic;
+
+        im_list_init(&t->joins);
+        im_list_init(&t->info_link);
+
+        *data = t;
+    }
+
+    return *data;
+}
+
+
+void
+ngx_im_topic_free(ngx_im_topic_t *t)
+{
+    im_list_remove(&t->info_link);
+
+    im_free(t->waiting);
+    im_free(t);
+}

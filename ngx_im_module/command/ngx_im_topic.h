@@ -1,0 +1,53 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * What commands keep of a followed topic: subscriptions that wait for history,
+ * and the pacing of room info and presence.
+ */
+
+#ifndef NGX_IM_TOPIC_H
+#define NGX_IM_TOPIC_H
+
+
+#include "ngx_im_follow.h"
+
+
+/* A question of members that is out. */
+typedef struct ngx_im_info_s  ngx_im_info_t;
+
+
+typedef enum {
+    NGX_IM_INFO_QUIET = 0,
+    NGX_IM_INFO_CHANGED,           /* followers get it if it is new */
+    NGX_IM_INFO_FORCED             /* followers get it in any case */
+} ngx_im_info_want_e;
+
+
+/* Owned by its topic, as ngx_im_follow_data(); made when it is needed. */
+typedef struct {
+    im_topic_t           *topic;
+    im_list_t             joins;       /* ngx_im_join_t that wait */
+    ngx_im_info_t        *info;        /* the question, or NULL */
+    im_list_t             info_link;   /* in worker->infos or worker->lazy */
+    ngx_im_handle_t      *waiting;     /* sessions that want room info */
+    ngx_uint_t            nwaiting;
+    ngx_uint_t            waiting_size;
+    ngx_msec_t            info_all;    /* not before: to all followers */
+    ngx_msec_t            info_some;   /* not before: to waiting sessions */
+    uint64_t              info_hash;   /* of the last frame; 0: none */
+    ngx_im_info_want_e    want;
+    ngx_uint_t            rounds;      /* reports before the next question */
+    time_t                push_time;   /* the second of npushes */
+    ngx_uint_t            npushes;     /* joins and leaves that were pushed */
+    unsigned              hurry:1;     /* a guest waits for room info */
+    unsigned              suspect:1;   /* members may have changed */
+    unsigned              mixed:1;     /* some followers got another frame */
+} ngx_im_topic_t;
+
+
+/* NULL: no memory. */
+ngx_im_topic_t *ngx_im_topic_get(im_topic_t *topic);
+void ngx_im_topic_free(ngx_im_topic_t *t);
+
+
+#endif /* NGX_IM_TOPIC_H */

@@ -1,0 +1,173 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * What following topics says, to the files that it concerns.
+ */
+
+#include "ngx_im_events.h"
+#include "ngx_im_control.h"
+#include "ngx_im_info.h"
+#include "ngx_im_resume.h"
+#include "ngx_im_revoke.h"
+#include "ngx_im_send.h"
+
+
+static void ngx_im_events_live(ngx_im_worker_t *w, im_topic_t *topic);
+static void ngx_im_events_history(ngx_im_worker_t *w, im_topic_t *topic,
+    ngx_im_history_e why);
+static void ngx_im_events_reported(ngx_im_worker_t *w, im_topic_t *topic);
+static void ngx_im_events_members(ngx_im_worker_t *w, im_topic_t *topic,
+    ngx_im_members_e why);
+static void ngx_im_events_ended(ngx_im_worker_t *w, im_topic_t *topic,
+    void *data);
+static im_sub_t *ngx_im_events_find(ngx_im_worker_t *w,
+    ngx_im_handle_t session, im_str_t topic);
+static void ngx_im_events_describe(im_sub_t *sub, ngx_im_followed_t *f);
+
+
+static const ngx_im_follow_events_t  ngx_im_events = {
+    ngx_im_events_live,
+    ngx_im_send_message,
+    ngx_im_resume_moved,
+    ngx_im_send_flush,
+    ngx_im_events_history,
+    ngx_im_events_reported,
+    ngx_im_events_members,
+    ngx_im_control_entry,
+    ngx_im_info_dead,
+    ngx_im_revoke_revision,
+    ngx_im_events_ended,
+    ngx_im_events_find,
+    ngx_im_events_describe
+};
+
+
+ngx_int_t
+ngx_im_events_init(ngx_im_worker_t *w)
+{
+    ngx_im_info_init(w);
+
+    if (ngx_im_revoke_init(w) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_im_follow_init(w, &ngx_im_events);
+}
+
+
+void
+ngx_im_events_exit(ngx_im_worker_t *w)
+{
+    if (w->sync == NULL) {
+        return;
+    }
+
+    ngx_im_follow_exit(w);
+    ngx_im_info_exit(w);
+    ngx_im_revoke_cleanup(w);
+}
+
+
+static void
+ngx_im_events_live(ngx_im_worker_t *w, im_topic_t *topic)
+{
+    im_log_t   *log;
+    im_sub_t   *sub;
+    im_list_t   joining;
+
+    (void) w;
+
+    im_list_init(&joining);
+
+    for (log = topic->logs; log; log = log->next) {
+        im_list_splice(&joining, &log->joining);
+    }
+
+    while (!im_list_empty(&joining)) {
+        sub = im_list_data(im_list_first(&joining), im_sub_t, link);
+
+        im_list_remove(&sub->link);
+        im_list_insert_tail(&sub->log->joining, &sub->link);
+
+        ngx_im_session_joined(sub->session, sub);
+    }
+}
+
+
+static void
+ngx_im_events_history(ngx_im_worker_t *w, im_topic_t *topic,
+    ngx_im_history_e why)
+{
+    (void) w;
+
+    ngx_im_resume_history(topic, why);
+}
+
+
+static void
+ngx_im_events_reported(ngx_im_worker_t *w, im_topic_t *topic)
+{
+    (void) w;
+
+    ngx_im_info_reported(topic);
+}
+
+
+static void
+ngx_im_events_members(ngx_im_worker_t *w, im_topic_t *topic,
+    ngx_im_members_e why)
+{
+    (void) w;
+
+    if (why == NGX_IM_MEMBERS_CHANGED) {
+        ngx_im_info_refresh(topic, 0);
+
+    } else {
+        ngx_im_info_suspect(topic);
+    }
+}
+
+
+static void
+ngx_im_events_ended(ngx_im_worker_t *w, im_topic_t *topic, void *data)
+{
+    (void) w;
+    (void) topic;
+
+    ngx_im_info_ended(data);
+    ngx_im_topic_free(data);
+}
+
+
+static im_sub_t *
+ngx_im_events_find(ngx_im_worker_t *w, ngx_im_handle_t session,
+    im_str_t topic)
+{
+    ngx_im_session_t  *s;
+
+    s = ngx_im_session_find(w, session);
+
+    return s != NULL ? ngx_im_session_find_sub(s, topic) : NULL;
+}
+
+
+static void
+ngx_im_events_describe(im_sub_t *sub, ngx_im_followed_t *f)
+{
+    u_char            *addr;
+    ngx_im_session_t  *s;
+
+    s = sub->session;
+
+    f->session = ngx_im_session_handle(s);
+    f->id = s->peer.id;
+
+    ngx_im_session_member(s, sub, f->text, &f->member);
+
+    if (sub->log->topic->name[0] == 'u') {
+        addr = f->text + IM_UUID_LEN;
+
+        f->member.ip = im_str_set(addr, ngx_im_session_addr(s, addr));
+        f->member.since = s->start;
+    }
+}
