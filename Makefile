@@ -16,16 +16,20 @@ ADDRESS  ?= 127.0.0.1
 
 ifeq ($(SAN),1)
 BUILD    := build/san
+# the sanitizers' own branches would be warned of
+WARNPROG :=
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
             -fno-omit-frame-pointer
 else
 BUILD    := build
+WARNPROG := -Wnull-dereference
 SANFLAGS :=
 endif
 
 CC       ?= gcc
 CFLAGS   ?= -O2 -g
-WARN     := -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes
+WARN     := -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes -Wshadow \
+            -Wstrict-prototypes -Wundef -Wpointer-arith -Wformat=2
 DEFS     := -D_GNU_SOURCE
 # a folder of a program is one level deep: each shows a layer or a subject
 FOLDERS  := $(wildcard im_core im_link im_daemon im_logic im_logic/*/ im_job)
@@ -72,7 +76,7 @@ programs: $(PROGRAMS)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(COMPILE) -c -o $@ $<
+	$(COMPILE) $(WARNPROG) -c -o $@ $<
 
 $(BUILD)/im_scripts.c: redis/embed $(wildcard redis/*.lua)
 	@mkdir -p $(@D)

@@ -199,7 +199,6 @@ test_idem(void **state)
 static void
 test_accounts(void **state)
 {
-    im_buf_t  b;
     im_str_t  name = im_str("a{}b");
     im_str_t  user = im_str("u:1");
 
