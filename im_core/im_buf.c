@@ -26,6 +26,16 @@ im_buf_init(im_buf_t *b, size_t max)
 
 
 void
+im_buf_fixed(im_buf_t *b, u_char *data, size_t size)
+{
+    im_buf_init(b, size);
+
+    b->data = data;
+    b->size = size;
+}
+
+
+void
 im_buf_cleanup(im_buf_t *b)
 {
     im_free(b->data);

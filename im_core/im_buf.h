@@ -25,6 +25,9 @@ typedef struct {
 
 /* Allocates nothing. */
 void im_buf_init(im_buf_t *b, size_t max);
+
+/* Appends to the caller's memory and no further; there is no cleanup. */
+void im_buf_fixed(im_buf_t *b, u_char *data, size_t size);
 void im_buf_cleanup(im_buf_t *b);
 
 /* Forgets the bytes and the error, keeps up to `keep` bytes of memory. */

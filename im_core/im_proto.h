@@ -48,7 +48,7 @@ typedef enum {
     IM_COMMAND_NONE = 0,     /* nothing to do */
     IM_COMMAND_CONNECT,      /* token, room, data, name, resumes */
     IM_COMMAND_ECHO,         /* send the message back */
-    IM_COMMAND_FAULT,        /* close with close_code and reason */
+    IM_COMMAND_FAULT,        /* close for fault, saying why */
     IM_COMMAND_ERROR,        /* answer id with error */
     IM_COMMAND_PONG,
     IM_COMMAND_SUBSCRIBE,    /* topic, token, data, since where recover */
@@ -79,9 +79,9 @@ typedef struct {
     int64_t        limit;        /* of history; 0: only the position */
     im_resume_t   *resumes;      /* in the arena */
     im_uint_t      nresumes;
-    uint16_t       close_code;
+    im_reason_e    fault;
+    const char    *why;          /* the same as static text */
     uint16_t       error;        /* im_error_e */
-    const char    *reason;
     unsigned       positions:1;  /* im: wants seq and epoch in messages */
     unsigned       recover:1;    /* since is given */
     unsigned       recoverable:1;
@@ -108,28 +108,6 @@ typedef enum {
     IM_ERROR_TOO_MANY = 111,          /* temporary */
     IM_ERROR_POSITION = 112
 } im_error_e;
-
-
-/* Close codes of centrifuge: below 3500 the client connects again. */
-typedef enum {
-    IM_CLOSE_SHUTDOWN = 3001,
-    IM_CLOSE_INTERNAL = 3004,
-    IM_CLOSE_EXPIRED = 3005,
-    IM_CLOSE_SUB_EXPIRED = 3006,
-    IM_CLOSE_SLOW = 3008,
-    IM_CLOSE_STATE = 3010,            /* insufficient */
-    IM_CLOSE_RECONNECT = 3011,
-    IM_CLOSE_NO_PONG = 3012,
-    IM_CLOSE_TOO_MANY = 3013,
-    IM_CLOSE_TOKEN = 3500,
-    IM_CLOSE_BAD_REQUEST = 3501,
-    IM_CLOSE_STALE = 3502,            /* no connect in time */
-    IM_CLOSE_FORCED = 3503,
-    IM_CLOSE_CONNECTIONS = 3504,      /* limit */
-    IM_CLOSE_CHANNELS = 3505,         /* limit */
-    IM_CLOSE_PERMISSION = 3507,
-    IM_CLOSE_NOT_AVAILABLE = 3508
-} im_close_e;
 
 
 /* Codes of PUSH_UNSUBSCRIBE: from 2500 on the client subscribes again. */
@@ -235,24 +213,25 @@ typedef enum {
 } im_form_e;
 
 
+/* An argument of the request by which a client asks for another encoding. */
+typedef struct {
+    const char  *name;
+    const char  *value;
+} im_arg_t;
+
+
 typedef struct {
     const char       *name;      /* of im_comet protocol= */
     const char       *subprotocol;   /* of WebSocket, if a client asks */
+    const im_arg_t   *unserved;  /* ended by NULL, or NULL */
+    const uint16_t   *codes;     /* by im_reason_e; NULL: the transport's */
     const im_form_t  *forms[IM_FORMS];
     unsigned          topics:1;  /* has rooms, inbox, broadcast */
     unsigned          connects:1;    /* must send CONNECT before it is open */
-    unsigned          pings:1;   /* by messages of its own */
-    unsigned          webhooks:1;    /* a backend is asked about commands */
-    uint16_t          close_drain;   /* reload, quit: reconnect */
-    uint16_t          close_slow;
-    uint16_t          close_expired; /* the token that opened it */
-    uint16_t          close_stale;   /* no first message in time */
-    uint16_t          close_busy;    /* try again later */
-    uint16_t          close_refused;
-    uint16_t          close_token;   /* nobody's; 0: that makes a guest */
-    uint16_t          close_pong;    /* no answer to a ping; 0: no frame */
-    uint16_t          close_limit;   /* too many sessions of a user */
-    uint16_t          close_kicked;  /* by the backend, which says no other */
+    unsigned          guests:1;  /* a client without a good token is a guest */
+    unsigned          pings:1;   /* by messages, and clients must answer */
+    /* clients subscribe, ask and renew tokens by commands, with answers */
+    unsigned          commands:1;
     /*
      * Takes the first command off *rest, a whole client message or what is
      * left of it; the caller goes on until it is empty.  connected: after

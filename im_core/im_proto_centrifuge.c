@@ -97,7 +97,7 @@ static im_int_t im_proto_centrifuge_set(
 static im_int_t im_proto_centrifuge_topic(im_str_t channel, im_buf_t *arena,
     im_str_t *topic);
 static im_int_t im_proto_centrifuge_fault(im_command_t *command,
-    uint16_t code, const char *reason);
+    im_reason_e fault, const char *why);
 static im_int_t im_proto_centrifuge_error(im_command_t *command,
     im_error_e error);
 
@@ -272,6 +272,34 @@ static const im_proto_centrifuge_method_t  im_proto_centrifuge_methods[] = {
 };
 
 
+static const im_arg_t  im_proto_centrifuge_unserved[] = {
+    { "format", "protobuf" },
+    { "cf_protocol", "protobuf" },
+    { NULL, NULL }
+};
+
+
+/* Below 3500 a client connects again.  1011 is WebSocket's: no memory. */
+static const uint16_t  im_proto_centrifuge_codes[IM_REASON_MAX] = {
+    [IM_REASON_DRAIN] = 3001,
+    [IM_REASON_BUSY] = 3004,
+    [IM_REASON_INTERNAL] = IM_WS_CLOSE_INTERNAL,
+    [IM_REASON_SLOW] = 3008,
+    [IM_REASON_BAD_REQUEST] = 3501,
+    [IM_REASON_TOO_BIG] = IM_WS_CLOSE_TOO_BIG,
+    [IM_REASON_STALE] = 3502,
+    [IM_REASON_TOKEN] = 3500,
+    [IM_REASON_EXPIRED] = 3005,
+    [IM_REASON_SUB_EXPIRED] = 3006,
+    [IM_REASON_FORBIDDEN] = 3507,
+    [IM_REASON_KICKED] = 3503,
+    [IM_REASON_LIMIT] = 3504,
+    [IM_REASON_NO_PONG] = 3012,
+    [IM_REASON_STATE] = 3010,
+    [IM_REASON_NOT_AVAILABLE] = 3508
+};
+
+
 static const im_form_t  im_proto_centrifuge_plain = {
     .message = im_proto_centrifuge_message,
     .moved = im_proto_centrifuge_moved
@@ -288,23 +316,15 @@ static const im_form_t  im_proto_centrifuge_joins = {
 const im_proto_t  im_proto_centrifuge = {
     .name = "centrifuge",
     .subprotocol = "centrifuge-json",
+    .unserved = im_proto_centrifuge_unserved,
+    .codes = im_proto_centrifuge_codes,
     .forms = { [IM_FORM_PLAIN] = &im_proto_centrifuge_plain,
                [IM_FORM_POSITIONS] = &im_proto_centrifuge_plain,
                [IM_FORM_JOINS] = &im_proto_centrifuge_joins },
     .topics = 1,
     .connects = 1,
     .pings = 1,
-    .webhooks = 1,
-    .close_drain = IM_CLOSE_SHUTDOWN,
-    .close_slow = IM_CLOSE_SLOW,
-    .close_expired = IM_CLOSE_EXPIRED,
-    .close_stale = IM_CLOSE_STALE,
-    .close_busy = IM_CLOSE_INTERNAL,
-    .close_refused = IM_CLOSE_PERMISSION,
-    .close_token = IM_CLOSE_TOKEN,
-    .close_pong = IM_CLOSE_NO_PONG,
-    .close_limit = IM_CLOSE_CONNECTIONS,
-    .close_kicked = IM_CLOSE_FORCED,
+    .commands = 1,
     .decode = im_proto_centrifuge_decode,
     .reply = im_proto_centrifuge_reply
 };
@@ -370,8 +390,8 @@ im_proto_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
         != IM_OK)
     {
         return why == im_json_no_memory
-               ? im_proto_centrifuge_fault(command, IM_CLOSE_INTERNAL, why)
-               : im_proto_centrifuge_fault(command, IM_CLOSE_BAD_REQUEST,
+               ? im_proto_centrifuge_fault(command, IM_REASON_BUSY, why)
+               : im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
                                            "not a JSON object");
     }
 
@@ -380,7 +400,7 @@ im_proto_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
     }
 
     if (!connected && i != IM_PROTO_CENTRIFUGE_CONNECT) {
-        return im_proto_centrifuge_fault(command, IM_CLOSE_BAD_REQUEST,
+        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
                                          "the first command is not connect");
     }
 
@@ -390,7 +410,7 @@ im_proto_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
     }
 
     if (connected && i == IM_PROTO_CENTRIFUGE_CONNECT) {
-        return im_proto_centrifuge_fault(command, IM_CLOSE_BAD_REQUEST,
+        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
                                          "connected already");
     }
 
@@ -405,7 +425,7 @@ im_proto_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
     }
 
     if (im_buf_reserve(arena, len) == NULL) {
-        return im_proto_centrifuge_fault(command, IM_CLOSE_INTERNAL,
+        return im_proto_centrifuge_fault(command, IM_REASON_BUSY,
                                          im_json_no_memory);
     }
 
@@ -434,7 +454,7 @@ im_proto_centrifuge_method(const im_proto_centrifuge_frame_t *frame,
     im_uint_t  i;
 
     if (frame->id < 0 || frame->id > UINT32_MAX) {
-        return im_proto_centrifuge_fault(command, IM_CLOSE_BAD_REQUEST,
+        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
                                          "id is not a 32-bit number");
     }
 
@@ -451,17 +471,17 @@ im_proto_centrifuge_method(const im_proto_centrifuge_frame_t *frame,
     if (i == IM_PROTO_CENTRIFUGE_METHODS) {
         return command->id == 0
                ? IM_OK
-               : im_proto_centrifuge_fault(command, IM_CLOSE_BAD_REQUEST,
+               : im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
                                            "no method");
     }
 
     if (i == IM_PROTO_CENTRIFUGE_PING) {
-        return im_proto_centrifuge_fault(command, IM_CLOSE_BAD_REQUEST,
+        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
                                          "ping is not a command");
     }
 
     if (command->id == 0 && i != IM_PROTO_CENTRIFUGE_SEND) {
-        return im_proto_centrifuge_fault(command, IM_CLOSE_BAD_REQUEST,
+        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
                                          "no id");
     }
 
@@ -479,13 +499,13 @@ im_proto_centrifuge_params(im_str_t text, const im_json_field_t *fields,
 
     if (im_json_decode(text, fields, 0, arena, params, &why) != IM_OK) {
         return why == im_json_no_memory
-               ? im_proto_centrifuge_fault(command, IM_CLOSE_INTERNAL, why)
-               : im_proto_centrifuge_fault(command, IM_CLOSE_BAD_REQUEST,
+               ? im_proto_centrifuge_fault(command, IM_REASON_BUSY, why)
+               : im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
                                            "a field has the wrong type");
     }
 
     if (params->offset < 0) {
-        return im_proto_centrifuge_fault(command, IM_CLOSE_BAD_REQUEST,
+        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
                                          "offset is negative");
     }
 
@@ -500,7 +520,7 @@ im_proto_centrifuge_set(const im_proto_centrifuge_method_t *method,
 {
     if (method->channel) {
         if (params->channel.len == 0) {
-            return im_proto_centrifuge_fault(command, IM_CLOSE_BAD_REQUEST,
+            return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
                                              "no channel");
         }
 
@@ -572,12 +592,12 @@ im_proto_centrifuge_topic(im_str_t channel, im_buf_t *arena, im_str_t *topic)
 
 
 static im_int_t
-im_proto_centrifuge_fault(im_command_t *command, uint16_t code,
-    const char *reason)
+im_proto_centrifuge_fault(im_command_t *command, im_reason_e fault,
+    const char *why)
 {
     command->type = IM_COMMAND_FAULT;
-    command->close_code = code;
-    command->reason = reason;
+    command->fault = fault;
+    command->why = why;
 
     return IM_ERROR;
 }
@@ -610,7 +630,7 @@ im_proto_centrifuge_connect(im_proto_centrifuge_params_t *params,
     }
 
     if (params->subs.data[0] != '{') {
-        return im_proto_centrifuge_fault(command, IM_CLOSE_BAD_REQUEST,
+        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
                                          "subs is not an object");
     }
 
@@ -619,7 +639,7 @@ im_proto_centrifuge_connect(im_proto_centrifuge_params_t *params,
     command->resumes = (void *) im_buf_reserve(arena,
                                   pad + IM_RESUMES_MAX * sizeof(im_resume_t));
     if (command->resumes == NULL) {
-        return im_proto_centrifuge_fault(command, IM_CLOSE_INTERNAL,
+        return im_proto_centrifuge_fault(command, IM_REASON_BUSY,
                                          im_json_no_memory);
     }
 
@@ -641,7 +661,7 @@ im_proto_centrifuge_connect(im_proto_centrifuge_params_t *params,
 
     return rc == IM_DECLINED
            ? IM_OK
-           : im_proto_centrifuge_fault(command, IM_CLOSE_INTERNAL,
+           : im_proto_centrifuge_fault(command, IM_REASON_BUSY,
                                        im_json_no_memory);
 }
 
@@ -667,7 +687,7 @@ im_proto_centrifuge_resume(im_str_t channel, im_str_t text, im_buf_t *arena,
     }
 
     if (command->nresumes == IM_RESUMES_MAX) {
-        return im_proto_centrifuge_fault(command, IM_CLOSE_BAD_REQUEST,
+        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
                                          "too many subs");
     }
 
@@ -767,7 +787,7 @@ im_proto_centrifuge_refresh(im_proto_centrifuge_params_t *params,
     }
 
     return command->type == IM_COMMAND_REFRESH
-           ? im_proto_centrifuge_fault(command, IM_CLOSE_BAD_REQUEST,
+           ? im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
                                        "no token")
            : im_proto_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
 }

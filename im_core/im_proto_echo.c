@@ -6,7 +6,6 @@
  */
 
 #include "im_proto.h"
-#include "im_ws.h"
 
 
 static void im_proto_echo_decode(im_str_t *rest, int connected,
@@ -15,14 +14,6 @@ static void im_proto_echo_decode(im_str_t *rest, int connected,
 
 const im_proto_t  im_proto_echo = {
     .name = "echo",
-    .close_drain = IM_WS_CLOSE_RESTART,
-    .close_slow = IM_WS_CLOSE_TRY_LATER,
-    .close_expired = IM_WS_CLOSE_POLICY,
-    .close_stale = IM_WS_CLOSE_POLICY,
-    .close_busy = IM_WS_CLOSE_TRY_LATER,
-    .close_refused = IM_WS_CLOSE_POLICY,
-    .close_limit = IM_WS_CLOSE_TRY_LATER,
-    .close_kicked = IM_WS_CLOSE_POLICY,
     .decode = im_proto_echo_decode
 };
 

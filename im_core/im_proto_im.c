@@ -9,7 +9,6 @@
 
 #include "im_proto.h"
 #include "im_json.h"
-#include "im_ws.h"
 
 
 #define IM_PROTO_IM_MAX_FIRST  16384
@@ -76,8 +75,8 @@ static im_int_t im_proto_im_position(im_str_t text, im_str_t topic,
     im_buf_t *arena, im_command_t *command);
 static void im_proto_im_resume(im_str_t topic, int64_t seq, im_str_t epoch,
     im_command_t *command);
-static void im_proto_im_fault(im_command_t *command, uint16_t code,
-    const char *reason);
+static void im_proto_im_fault(im_command_t *command, im_reason_e fault,
+    const char *why);
 
 static void im_proto_im_room_info(im_buf_t *b,
     const im_transport_t *transport, const im_room_info_t *info);
@@ -135,14 +134,7 @@ const im_proto_t  im_proto_im = {
                [IM_FORM_JOINS] = &im_proto_im_plain },
     .topics = 1,
     .connects = 1,
-    .close_drain = IM_WS_CLOSE_RESTART,
-    .close_slow = IM_WS_CLOSE_TRY_LATER,
-    .close_expired = IM_WS_CLOSE_POLICY,
-    .close_stale = IM_WS_CLOSE_POLICY,
-    .close_busy = IM_WS_CLOSE_TRY_LATER,
-    .close_refused = IM_WS_CLOSE_POLICY,
-    .close_limit = IM_WS_CLOSE_TRY_LATER,
-    .close_kicked = IM_WS_CLOSE_POLICY,
+    .guests = 1,
     .decode = im_proto_im_decode,
     .reply = im_proto_im_reply
 };
@@ -378,7 +370,7 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
     im_proto_im_first_t   first;
 
     if (message.len > IM_PROTO_IM_MAX_FIRST) {
-        im_proto_im_fault(command, IM_WS_CLOSE_TOO_BIG,
+        im_proto_im_fault(command, IM_REASON_TOO_BIG,
                           "first frame is too long");
         return;
     }
@@ -388,7 +380,7 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
           + (IM_PROTO_IM_RESUMES + 1) * sizeof(im_resume_t);
 
     if (im_buf_reserve(arena, len) == NULL) {
-        im_proto_im_fault(command, IM_WS_CLOSE_INTERNAL, im_json_no_memory);
+        im_proto_im_fault(command, IM_REASON_INTERNAL, im_json_no_memory);
         return;
     }
 
@@ -402,17 +394,17 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
         != IM_OK)
     {
         if (why == im_json_no_memory) {
-            im_proto_im_fault(command, IM_WS_CLOSE_INTERNAL, why);
+            im_proto_im_fault(command, IM_REASON_INTERNAL, why);
             return;
         }
 
-        im_proto_im_fault(command, IM_WS_CLOSE_POLICY,
+        im_proto_im_fault(command, IM_REASON_BAD_REQUEST,
                           "first frame is not a JSON object");
         return;
     }
 
     if (first.auth.len > IM_PROTO_IM_MAX_TOKEN) {
-        im_proto_im_fault(command, IM_WS_CLOSE_POLICY, "auth is too long");
+        im_proto_im_fault(command, IM_REASON_BAD_REQUEST, "auth is too long");
         return;
     }
 
@@ -433,7 +425,7 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
     }
 
     if (im_proto_im_positions(&first, arena, command) != IM_OK) {
-        im_proto_im_fault(command, IM_WS_CLOSE_INTERNAL, im_json_no_memory);
+        im_proto_im_fault(command, IM_REASON_INTERNAL, im_json_no_memory);
     }
 }
 
@@ -527,11 +519,11 @@ im_proto_im_resume(im_str_t topic, int64_t seq, im_str_t epoch,
 
 
 static void
-im_proto_im_fault(im_command_t *command, uint16_t code, const char *reason)
+im_proto_im_fault(im_command_t *command, im_reason_e fault, const char *why)
 {
     command->type = IM_COMMAND_FAULT;
-    command->close_code = code;
-    command->reason = reason;
+    command->fault = fault;
+    command->why = why;
 }
 
 

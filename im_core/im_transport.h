@@ -20,6 +20,33 @@ typedef enum {
 } im_kind_e;
 
 
+/* Why a connection ends.  Transports and protocols have a code for each. */
+typedef enum {
+    IM_REASON_LOST = 0,      /* nothing can be sent any more */
+    IM_REASON_DRAIN,         /* the worker ends: connect again */
+    IM_REASON_BUSY,          /* try again later */
+    IM_REASON_INTERNAL,
+    IM_REASON_SLOW,
+    IM_REASON_BAD_REQUEST,
+    IM_REASON_TOO_BIG,
+    IM_REASON_STALE,         /* no first message in time */
+    IM_REASON_TOKEN,         /* invalid, or another client's */
+    IM_REASON_EXPIRED,
+    IM_REASON_SUB_EXPIRED,
+    IM_REASON_FORBIDDEN,
+    IM_REASON_KICKED,
+    IM_REASON_LIMIT,         /* too many sessions of a user */
+    IM_REASON_NO_PONG,
+    IM_REASON_STATE,         /* insufficient: messages are missing */
+    IM_REASON_NOT_AVAILABLE,
+    IM_REASON_MAX
+} im_reason_e;
+
+
+/* The most bytes that close, ping and pong append. */
+#define IM_CONTROL_MAX  256
+
+
 typedef enum {
     IM_INPUT_PIECE = 1,      /* data is a piece of a message */
     IM_INPUT_MESSAGE,        /* the message is complete */
@@ -50,13 +77,14 @@ typedef struct {
 typedef struct im_transport_s  im_transport_t;
 
 struct im_transport_s {
-    const char  *name;
-    size_t       header;     /* the most bytes that stand before a message */
+    const char      *name;
+    const uint16_t  *codes;      /* by im_reason_e; 0: no close frame */
+    size_t           header;     /* most bytes that stand before a message */
     /*
      * Makes a frame of the message that stands behind header unused bytes at
      * start.  b has not failed.
      */
-    void       (*frame)(im_buf_t *b, size_t start, im_kind_e kind);
+    void           (*frame)(im_buf_t *b, size_t start, im_kind_e kind);
     /*
      * Decodes from *p, at most to end, and moves *p behind what was used.  The
      * input may be written to.
@@ -67,12 +95,12 @@ struct im_transport_s {
      * ev->data is valid until the next call.  A message longer than max is an
      * error.
      */
-    im_int_t   (*decode)(im_input_t *input, u_char **p, u_char *end,
-                    uint64_t max, im_input_event_t *ev);
+    im_int_t       (*decode)(im_input_t *input, u_char **p, u_char *end,
+                        uint64_t max, im_input_event_t *ev);
     /* Appends the frame that ends a connection; why may be empty. */
-    void       (*close)(im_buf_t *b, uint16_t code, im_str_t why);
-    void       (*ping)(im_buf_t *b);
-    void       (*pong)(im_buf_t *b, im_str_t data);
+    void           (*close)(im_buf_t *b, uint16_t code, im_str_t why);
+    void           (*ping)(im_buf_t *b);
+    void           (*pong)(im_buf_t *b, im_str_t data);
 };
 
 

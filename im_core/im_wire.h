@@ -27,5 +27,13 @@ uint8_t im_wire_id(const im_proto_t *proto, im_form_e form,
     const im_transport_t *transport);
 im_wire_t im_wire(uint8_t id);
 
+/* The code to close with; 0: without a close frame. */
+static inline uint16_t
+im_wire_code(const im_proto_t *proto, const im_transport_t *transport,
+    im_reason_e reason)
+{
+    return (proto->codes != NULL ? proto->codes : transport->codes)[reason];
+}
+
 
 #endif /* IM_WIRE_H */

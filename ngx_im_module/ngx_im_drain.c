@@ -162,7 +162,7 @@ ngx_im_drain_some(ngx_im_worker_t *w)
             continue;
         }
 
-        ngx_im_session_close(s, s->conf->proto->close_drain, "worker ends");
+        ngx_im_session_close(s, IM_REASON_DRAIN, "worker ends");
         n--;
     }
 }
@@ -191,7 +191,7 @@ ngx_im_drain_rest(ngx_im_worker_t *w)
             continue;
         }
 
-        ngx_im_session_close(s, s->conf->proto->close_drain, "worker ends");
+        ngx_im_session_close(s, IM_REASON_DRAIN, "worker ends");
         n--;
     }
 }

@@ -415,7 +415,7 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->connect, prev->connect, "");
 
     for (i = 0; i < IM_WEBHOOKS; i++) {
-        if (conf->webhooks[i].len && conf->proto && !conf->proto->webhooks) {
+        if (conf->webhooks[i].len && conf->proto && !conf->proto->commands) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "im_webhook: \"%s\" is of no use to "
                                "\"im_comet protocol=%s\", which has no such "

@@ -313,33 +313,28 @@ ngx_im_handshake_key(ngx_str_t *key)
 }
 
 
-/*
- * Who asks for no subprotocol gets the one there is, unless he asks for a
- * binary one in the query, as centrifuge's clients may.
- */
+/* A client that asks for no subprotocol gets the one there is. */
 static ngx_uint_t
 ngx_im_handshake_form(ngx_http_request_t *r, const im_proto_t *proto,
     ngx_table_elt_t *protocol)
 {
-    ngx_str_t   value;
-    ngx_uint_t  i;
+    size_t           len;
+    ngx_str_t        value;
+    const im_arg_t  *arg;
 
-    static const char  *args[] = { "format", "cf_protocol" };
+    for (arg = proto->unserved; arg != NULL && arg->name != NULL; arg++) {
+        len = ngx_strlen(arg->value);
 
-    if (proto->subprotocol == NULL) {
-        return 1;
-    }
-
-    for (i = 0; i < 2; i++) {
-        if (ngx_http_arg(r, (u_char *) args[i], ngx_strlen(args[i]), &value)
+        if (ngx_http_arg(r, (u_char *) arg->name, ngx_strlen(arg->name),
+                         &value)
             == NGX_OK
-            && value.len == 8 && ngx_memcmp(value.data, "protobuf", 8) == 0)
+            && value.len == len && ngx_memcmp(value.data, arg->value, len) == 0)
         {
             return 0;
         }
     }
 
-    return protocol == NULL
+    return proto->subprotocol == NULL || protocol == NULL
            || ngx_im_handshake_token(&protocol->value, proto->subprotocol);
 }
 
@@ -633,7 +628,8 @@ ngx_im_detach_handler(ngx_event_t *rev)
         ngx_del_timer(rev);
     }
 
-    s = ngx_im_session_create(ngx_im_worker, c, ilcf, &ctx->peer);
+    s = ngx_im_session_create(ngx_im_worker, c, ilcf, &im_transport_ws,
+                              &ctx->peer);
     if (s == NULL) {
         ngx_http_finalize_request(r, NGX_ERROR);
         return;
@@ -692,7 +688,7 @@ ngx_im_detach(ngx_http_request_t *r, ngx_im_session_t *s)
         || (len > 0 && early == NULL))
     {
         im_free(early);
-        ngx_im_session_close(s, 0, "no memory or socket error");
+        ngx_im_session_close(s, IM_REASON_LOST, "no memory or socket error");
         return;
     }
 

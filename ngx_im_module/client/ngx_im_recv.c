@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * In: from the socket to frames, from messages to commands.
+ * In: from the socket to the transport's decoder, from messages to commands.
  *
  * All sessions of a worker share one read buffer.  A message that lies whole in
  * it is handled there; only what is cut is kept, and grows as bytes arrive.
@@ -18,10 +18,9 @@
 #define NGX_IM_READS  4          /* of a buffer each, in one turn */
 
 
-/* What of a message or control frame lies in the read buffer, and behind it. */
+/* What of a message lies in the read buffer, and behind it. */
 typedef struct {
     im_str_t    message;
-    im_str_t    control;
     u_char     *p;
     u_char     *end;
 } ngx_im_pieces_t;
@@ -29,25 +28,21 @@ typedef struct {
 
 static ngx_int_t ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p,
     u_char *end);
-static ngx_int_t ngx_im_recv_frames(ngx_im_session_t *s, u_char *p,
+static ngx_int_t ngx_im_recv_decode(ngx_im_session_t *s, u_char *p,
     u_char *end);
 static ngx_int_t ngx_im_recv_held(ngx_im_session_t *s);
-static ngx_int_t ngx_im_recv_hold(ngx_im_session_t *s, uint8_t opcode,
-    const im_str_t *message, u_char *p, u_char *end);
-static ngx_int_t ngx_im_recv_data(ngx_im_session_t *s, im_ws_event_t *ev,
-    ngx_im_pieces_t *pieces);
-static ngx_int_t ngx_im_recv_end(ngx_im_session_t *s, im_ws_event_t *ev,
-    ngx_im_pieces_t *pieces);
-static ngx_int_t ngx_im_recv_keep(ngx_im_session_t *s,
-    ngx_im_pieces_t *pieces);
-static ngx_int_t ngx_im_recv_keep_message(ngx_im_session_t *s, im_str_t piece);
-static ngx_int_t ngx_im_recv_keep_control(ngx_im_session_t *s, im_str_t piece);
-static ngx_int_t ngx_im_recv_message(ngx_im_session_t *s, uint8_t opcode,
+static ngx_int_t ngx_im_recv_hold(ngx_im_session_t *s, im_kind_e kind,
     im_str_t message, u_char *p, u_char *end);
-static void ngx_im_recv_control(ngx_im_session_t *s, uint8_t opcode,
-    im_str_t payload);
-static void ngx_im_recv_close(ngx_im_session_t *s, im_str_t payload);
-static void ngx_im_recv_pong(ngx_im_session_t *s, im_str_t payload);
+static ngx_int_t ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
+    ngx_im_pieces_t *pieces);
+static ngx_int_t ngx_im_recv_piece(ngx_im_session_t *s, im_str_t piece,
+    ngx_im_pieces_t *pieces);
+static ngx_int_t ngx_im_recv_end(ngx_im_session_t *s, im_kind_e kind,
+    ngx_im_pieces_t *pieces);
+static ngx_int_t ngx_im_recv_keep(ngx_im_session_t *s, im_str_t piece);
+static ngx_int_t ngx_im_recv_message(ngx_im_session_t *s, im_kind_e kind,
+    im_str_t message, u_char *p, u_char *end);
+static void ngx_im_recv_ping(ngx_im_session_t *s, im_str_t data);
 
 
 void
@@ -90,7 +85,7 @@ ngx_im_recv_handler(ngx_event_t *rev)
         c->close = 0;
 
         if (c->error) {
-            ngx_im_session_close(s, 0, "worker_shutdown_timeout");
+            ngx_im_session_close(s, IM_REASON_LOST, "worker_shutdown_timeout");
             return;
         }
 
@@ -116,8 +111,9 @@ ngx_im_recv_handler(ngx_event_t *rev)
 
         if (n == 0 || n == NGX_ERROR) {
             c->error = 1;
-            ngx_im_session_close(s, 0, s->close_received ? "closed by client"
-                                                         : "connection lost");
+            ngx_im_session_close(s, IM_REASON_LOST,
+                                 s->close_received ? "closed by client"
+                                                   : "connection lost");
             return;
         }
 
@@ -131,7 +127,7 @@ ngx_im_recv_handler(ngx_event_t *rev)
     }
 
     if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-        ngx_im_session_close(s, 0, "socket error");
+        ngx_im_session_close(s, IM_REASON_LOST, "socket error");
     }
 }
 
@@ -155,25 +151,26 @@ ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
     s->bytes_in += end - p;
     ngx_im_worker->counters->bytes_in += end - p;
 
-    return ngx_im_recv_frames(s, p, end);
+    return ngx_im_recv_decode(s, p, end);
 }
 
 
 static ngx_int_t
-ngx_im_recv_frames(ngx_im_session_t *s, u_char *p, u_char *end)
+ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end)
 {
     ngx_int_t        rc;
-    im_ws_event_t    ev;
     ngx_im_pieces_t  pieces;
+    im_input_event_t ev;
 
     ngx_memzero(&pieces, sizeof(ngx_im_pieces_t));
     pieces.end = end;
 
     for ( ;; ) {
-        rc = im_ws_decode(&s->ws, &p, end, s->conf->max_message, &ev);
+        rc = s->transport->decode(&s->input, &p, end, s->conf->max_message,
+                                  &ev);
 
         if (rc == IM_AGAIN) {
-            return ngx_im_recv_keep(s, &pieces);
+            return ngx_im_recv_keep(s, pieces.message);
         }
 
         if (rc == IM_ERROR) {
@@ -181,7 +178,8 @@ ngx_im_recv_frames(ngx_im_session_t *s, u_char *p, u_char *end)
             /* a session that is closing only waits for the peer's end */
 
             if (s->phase != NGX_IM_CLOSING) {
-                ngx_im_session_close(s, ev.close_code, ev.reason);
+                ngx_im_session_close_code(s, ev.code, im_str_set("", 0),
+                                          ev.why);
             }
 
             return s->phase == NGX_IM_CLOSED ? NGX_ERROR : NGX_OK;
@@ -189,9 +187,7 @@ ngx_im_recv_frames(ngx_im_session_t *s, u_char *p, u_char *end)
 
         pieces.p = p;
 
-        rc = ev.type == IM_WS_EVENT_DATA
-                 ? ngx_im_recv_data(s, &ev, &pieces)
-                 : ngx_im_recv_end(s, &ev, &pieces);
+        rc = ngx_im_recv_event(s, &ev, &pieces);
 
         if (s->phase == NGX_IM_CLOSED) {
             return NGX_ERROR;
@@ -226,13 +222,13 @@ ngx_im_recv_held(ngx_im_session_t *s)
     p = held->bytes + held->len;
     rc = NGX_OK;
 
-    if (held->message && s->phase != NGX_IM_CLOSING) {
+    if (s->phase != NGX_IM_CLOSING) {
         message = im_str_set(held->bytes, held->len);
-        rc = ngx_im_recv_message(s, held->opcode, message, p, p + held->rest);
+        rc = ngx_im_recv_message(s, held->kind, message, p, p + held->rest);
     }
 
     if (rc == NGX_OK && held->rest > 0) {
-        rc = ngx_im_recv_frames(s, p, p + held->rest);
+        rc = ngx_im_recv_decode(s, p, p + held->rest);
     }
 
     im_free(held);
@@ -241,36 +237,33 @@ ngx_im_recv_held(ngx_im_session_t *s)
 }
 
 
-/* message, where it isn't NULL, and the bytes behind it are for later. */
+/* The message and the bytes behind it are for later. */
 static ngx_int_t
-ngx_im_recv_hold(ngx_im_session_t *s, uint8_t opcode, const im_str_t *message,
+ngx_im_recv_hold(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
     u_char *p, u_char *end)
 {
-    size_t          len;
-    ngx_im_held_t  *held;
     ngx_im_ext_t   *ext;
+    ngx_im_held_t  *held;
 
-    len = message != NULL ? message->len : 0;
     ext = ngx_im_session_ext(s);
-    held = im_alloc(sizeof(ngx_im_held_t) + len + (end - p));
+    held = im_alloc(sizeof(ngx_im_held_t) + message.len + (end - p));
 
     if (ext == NULL || held == NULL) {
         im_free(held);
-        ngx_im_session_close(s, IM_WS_CLOSE_INTERNAL, "no memory");
+        ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
         return NGX_ERROR;
     }
 
-    held->message = message != NULL;
-    held->opcode = opcode;
-    held->len = len;
+    held->kind = kind;
+    held->len = message.len;
     held->rest = end - p;
 
-    if (len > 0) {
-        ngx_memcpy(held->bytes, message->data, len);
+    if (message.len > 0) {
+        ngx_memcpy(held->bytes, message.data, message.len);
     }
 
     if (end > p) {
-        ngx_memcpy(held->bytes + len, p, end - p);
+        ngx_memcpy(held->bytes + message.len, p, end - p);
     }
 
     ext->held = held;
@@ -279,57 +272,65 @@ ngx_im_recv_hold(ngx_im_session_t *s, uint8_t opcode, const im_str_t *message,
 }
 
 
-/* The first piece stays where it is; a second one means a copy. */
 static ngx_int_t
-ngx_im_recv_data(ngx_im_session_t *s, im_ws_event_t *ev,
+ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
     ngx_im_pieces_t *pieces)
 {
-    if (ev->opcode & 0x8) {
-        if (s->ncontrol == 0 && pieces->control.len == 0) {
-            pieces->control = ev->data;
-            return NGX_OK;
-        }
+    switch (ev->type) {
 
-        return ngx_im_recv_keep_control(s, ev->data);
+    case IM_INPUT_PIECE:
+        return ngx_im_recv_piece(s, ev->data, pieces);
+
+    case IM_INPUT_MESSAGE:
+        return ngx_im_recv_end(s, ev->kind, pieces);
+
+    case IM_INPUT_PING:
+        ngx_im_recv_ping(s, ev->data);
+        break;
+
+    case IM_INPUT_CLOSE:
+        s->close_received = 1;
+        ngx_im_session_close_code(s, ev->code, im_str_set("", 0), ev->why);
+        break;
+
+    default:
+        break;
     }
 
+    return NGX_OK;
+}
+
+
+/* The first piece stays where it is; a second one means a copy. */
+static ngx_int_t
+ngx_im_recv_piece(ngx_im_session_t *s, im_str_t piece,
+    ngx_im_pieces_t *pieces)
+{
     if (s->phase == NGX_IM_CLOSING) {
         return NGX_OK;
     }
 
     if (s->message == NULL && pieces->message.len == 0) {
-        pieces->message = ev->data;
+        pieces->message = piece;
         return NGX_OK;
     }
 
-    if (ngx_im_recv_keep_message(s, pieces->message) != NGX_OK) {
+    if (ngx_im_recv_keep(s, pieces->message) != NGX_OK) {
         return NGX_ERROR;
     }
 
     pieces->message.len = 0;
 
-    return ngx_im_recv_keep_message(s, ev->data);
+    return ngx_im_recv_keep(s, piece);
 }
 
 
 static ngx_int_t
-ngx_im_recv_end(ngx_im_session_t *s, im_ws_event_t *ev,
-    ngx_im_pieces_t *pieces)
+ngx_im_recv_end(ngx_im_session_t *s, im_kind_e kind, ngx_im_pieces_t *pieces)
 {
     im_buf_t   *message;
     im_str_t    piece;
     ngx_int_t   rc;
-
-    if (ev->opcode & 0x8) {
-        piece = s->ncontrol ? im_str_set(s->control, s->ncontrol)
-                            : pieces->control;
-        s->ncontrol = 0;
-        pieces->control.len = 0;
-
-        ngx_im_recv_control(s, ev->opcode, piece);
-
-        return NGX_OK;
-    }
 
     message = s->message;
     piece = message ? im_buf_str(message) : pieces->message;
@@ -342,7 +343,7 @@ ngx_im_recv_end(ngx_im_session_t *s, im_ws_event_t *ev,
     if (s->phase != NGX_IM_CLOSING) {
         ngx_im_worker->counters->messages_in++;
 
-        rc = ngx_im_recv_message(s, ev->opcode, piece, pieces->p, pieces->end);
+        rc = ngx_im_recv_message(s, kind, piece, pieces->p, pieces->end);
     }
 
     if (message != NULL) {
@@ -356,25 +357,12 @@ ngx_im_recv_end(ngx_im_session_t *s, im_ws_event_t *ev,
 
 /* The read buffer is another session's next. */
 static ngx_int_t
-ngx_im_recv_keep(ngx_im_session_t *s, ngx_im_pieces_t *pieces)
+ngx_im_recv_keep(ngx_im_session_t *s, im_str_t piece)
 {
-    if (pieces->message.len
-        && ngx_im_recv_keep_message(s, pieces->message) != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (piece.len == 0) {
+        return NGX_OK;
     }
 
-    if (pieces->control.len) {
-        return ngx_im_recv_keep_control(s, pieces->control);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_im_recv_keep_message(ngx_im_session_t *s, im_str_t piece)
-{
     if (s->message == NULL) {
         s->message = im_alloc(sizeof(im_buf_t));
 
@@ -393,44 +381,23 @@ ngx_im_recv_keep_message(ngx_im_session_t *s, im_str_t piece)
 
 failed:
 
-    ngx_im_session_close(s, IM_WS_CLOSE_INTERNAL, "no memory");
+    ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
 
     return NGX_ERROR;
 }
 
 
-static ngx_int_t
-ngx_im_recv_keep_control(ngx_im_session_t *s, im_str_t piece)
-{
-    if (s->control == NULL) {
-        s->control = im_alloc(IM_WS_MAX_CONTROL);
-
-        if (s->control == NULL) {
-            ngx_im_session_close(s, IM_WS_CLOSE_INTERNAL, "no memory");
-            return NGX_ERROR;
-        }
-    }
-
-    /* the decoder has seen to it that they fit */
-
-    ngx_memcpy(s->control + s->ncontrol, piece.data, piece.len);
-    s->ncontrol += piece.len;
-
-    return NGX_OK;
-}
-
-
 /* p, end: what lies behind the message. */
 static ngx_int_t
-ngx_im_recv_message(ngx_im_session_t *s, uint8_t opcode, im_str_t message,
+ngx_im_recv_message(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
     u_char *p, u_char *end)
 {
     ngx_int_t  rc;
 
-    rc = ngx_im_command_message(s, opcode, &message);
+    rc = ngx_im_command_message(s, kind, &message);
 
     if (rc == NGX_AGAIN) {
-        return ngx_im_recv_hold(s, opcode, &message, p, end);
+        return ngx_im_recv_hold(s, kind, message, p, end);
     }
 
     if (rc == NGX_ERROR || s->phase == NGX_IM_CLOSED) {
@@ -442,55 +409,18 @@ ngx_im_recv_message(ngx_im_session_t *s, uint8_t opcode, im_str_t message,
 
 
 static void
-ngx_im_recv_control(ngx_im_session_t *s, uint8_t opcode, im_str_t payload)
+ngx_im_recv_ping(ngx_im_session_t *s, im_str_t data)
 {
-    switch (opcode) {
-
-    case IM_WS_PING:
-        ngx_im_recv_pong(s, payload);
-        break;
-
-    case IM_WS_CLOSE:
-        ngx_im_recv_close(s, payload);
-        break;
-
-    default:
-        break;
-    }
-}
-
-
-static void
-ngx_im_recv_pong(ngx_im_session_t *s, im_str_t payload)
-{
-    size_t  n;
-    u_char  frame[2 + IM_WS_MAX_CONTROL];
+    u_char    bytes[IM_CONTROL_MAX];
+    im_buf_t  b;
 
     if (s->close_sent) {
         return;
     }
 
-    n = im_ws_header(frame, IM_WS_PONG, payload.len);
+    im_buf_fixed(&b, bytes, sizeof(bytes));
 
-    if (payload.len > 0) {
-        ngx_memcpy(frame + n, payload.data, payload.len);
-    }
+    s->transport->pong(&b, data);
 
-    (void) ngx_im_send_reply(s, im_str_set(frame, n + payload.len));
-}
-
-
-static void
-ngx_im_recv_close(ngx_im_session_t *s, im_str_t payload)
-{
-    uint16_t    code;
-    im_str_t    reason;
-    ngx_uint_t  valid;
-
-    valid = im_ws_close_decode(payload, &code, &reason) == IM_OK;
-
-    s->close_received = 1;
-
-    ngx_im_session_close(s, code, valid ? "closed by client"
-                                        : "invalid close frame");
+    (void) ngx_im_send_reply(s, im_buf_str(&b));
 }

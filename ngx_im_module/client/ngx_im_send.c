@@ -89,7 +89,7 @@ ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame)
     }
 
     if (ngx_im_send_queue(s, frame) != NGX_OK) {
-        ngx_im_session_close(s, 0, "no memory");
+        ngx_im_session_close(s, IM_REASON_LOST, "no memory");
         return NGX_ERROR;
     }
 
@@ -127,7 +127,7 @@ ngx_im_send_history(ngx_im_session_t *s, im_str_t frame)
     }
 
     if (ngx_im_send_queue(s, frame) != NGX_OK) {
-        ngx_im_session_close(s, 0, "no memory");
+        ngx_im_session_close(s, IM_REASON_LOST, "no memory");
         return NGX_ERROR;
     }
 
@@ -189,7 +189,7 @@ ngx_im_send_session(ngx_im_session_t *s)
 
     if (rc == NGX_ERROR) {
         s->connection->error = 1;
-        ngx_im_session_close(s, 0, "connection lost");
+        ngx_im_session_close(s, IM_REASON_LOST, "connection lost");
     }
 }
 
@@ -382,7 +382,7 @@ ngx_im_send_leave(ngx_im_session_t *s, im_sub_t *sub)
         rest -= pieces[i].len;
 
         if (ngx_im_send_queue_urgent(s, pieces[i]) != NGX_OK) {
-            ngx_im_session_close(s, 0, "no memory");
+            ngx_im_session_close(s, IM_REASON_LOST, "no memory");
             return NGX_ERROR;
         }
 
@@ -684,7 +684,7 @@ ngx_im_send_block(ngx_im_session_t *s)
 
     if (ngx_handle_write_event(s->connection->write, 0) != NGX_OK) {
         s->connection->error = 1;
-        ngx_im_session_close(s, 0, "socket error");
+        ngx_im_session_close(s, IM_REASON_LOST, "socket error");
     }
 }
 
@@ -913,6 +913,6 @@ ngx_im_send_slow(ngx_im_session_t *s)
     ngx_im_worker->counters->slow++;
 
     ngx_im_session_close(s, im_list_empty(&s->blocked)
-                                ? s->conf->proto->close_slow : 0,
+                                ? IM_REASON_SLOW : IM_REASON_LOST,
                          "too slow");
 }

@@ -146,7 +146,8 @@ ngx_im_session_new_room(ngx_im_session_t *s, im_str_t topic)
 
 ngx_im_session_t *
 ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
-    ngx_im_loc_conf_t *ilcf, ngx_im_peer_t *peer)
+    ngx_im_loc_conf_t *ilcf, const im_transport_t *transport,
+    ngx_im_peer_t *peer)
 {
     uint32_t           index, generation;
     ngx_im_session_t  *s;
@@ -164,14 +165,13 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     s->index = index;
     s->connection = c;
     s->conf = ilcf;
-    s->transport = &im_transport_ws;
+    s->transport = transport;
     s->peer = *peer;
     s->start = ngx_time();
     s->seen = w->wheel.time;
 
     ngx_im_session_stamp(w, s->peer.id, index);
 
-    im_ws_init(&s->ws);
     ngx_im_timer_init(&s->deadline);
     im_list_init(&s->blocked);
     im_list_init(&s->user_link);
@@ -338,15 +338,14 @@ ngx_im_session_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
     h = ngx_im_session_handle(s);
 
     if (id->user.len && ngx_im_revoked(w, id->user)) {
-        ngx_im_session_close(s, s->conf->proto->close_kicked,
-                             "the user is kept out");
+        ngx_im_session_close(s, IM_REASON_KICKED, "the user is kept out");
         return;
     }
 
     if (id->user.len
         && ngx_im_session_user(s, id->user, id->name) != NGX_OK)
     {
-        ngx_im_session_close(s, s->conf->proto->close_limit,
+        ngx_im_session_close(s, IM_REASON_LIMIT,
                              "too many sessions of this user");
         return;
     }
@@ -357,7 +356,7 @@ ngx_im_session_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
     if (ngx_im_session_keep(s, id) != NGX_OK
         || ngx_im_session_topics(s, id) != NGX_OK)
     {
-        ngx_im_session_close(s, s->conf->proto->close_busy, "can't join now");
+        ngx_im_session_close(s, IM_REASON_BUSY, "can't join now");
         return;
     }
 
@@ -889,19 +888,20 @@ ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
 
 
 void
-ngx_im_session_close(ngx_im_session_t *s, ngx_uint_t code, const char *why)
+ngx_im_session_close(ngx_im_session_t *s, im_reason_e reason, const char *why)
 {
-    ngx_im_session_close_reason(s, code, im_str_set("", 0), why);
+    ngx_im_session_close_code(s, im_wire_code(s->conf->proto, s->transport,
+                                              reason),
+                              im_str_set("", 0), why);
 }
 
 
 void
-ngx_im_session_close_reason(ngx_im_session_t *s, ngx_uint_t code,
-    im_str_t reason, const char *why)
+ngx_im_session_close_code(ngx_im_session_t *s, ngx_uint_t code,
+    im_str_t text, const char *why)
 {
-    char              words[IM_WS_MAX_CONTROL + 1];
-    size_t            len;
-    u_char            frame[IM_WS_MAX_CONTROL + 2];
+    u_char            bytes[IM_CONTROL_MAX];
+    im_buf_t          b;
     ngx_int_t         rc;
     ngx_im_worker_t  *w;
 
@@ -919,18 +919,21 @@ ngx_im_session_close_reason(ngx_im_session_t *s, ngx_uint_t code,
     if (code != 0 && !s->close_sent && !s->connection->error) {
         s->close_sent = 1;
 
-        /* the answer to a close says its code and no more */
-
-        if (reason.len > 0) {
-            len = ngx_min(reason.len, IM_WS_MAX_CONTROL);
-            ngx_memcpy(words, reason.data, len);
-            words[len] = '\0';
-            why = words;
+        if (text.len == 0) {
+            text = im_str_z(why);
         }
 
-        len = im_ws_close(frame, code, s->close_received ? NULL : why);
+        /* the answer to a close has its code and no text */
 
-        rc = ngx_im_send_close(s, im_str_set(frame, len));
+        if (s->close_received) {
+            text.len = 0;
+        }
+
+        im_buf_fixed(&b, bytes, sizeof(bytes));
+
+        s->transport->close(&b, (uint16_t) code, text);
+
+        rc = ngx_im_send_close(s, im_buf_str(&b));
 
         if (s->phase == NGX_IM_CLOSED) {
             return;
@@ -969,7 +972,7 @@ ngx_im_session_half_close(ngx_im_session_t *s)
 
     c = s->connection;
 
-    if (s->ws.failed && !ngx_im_tls(c) && s->replies == NULL) {
+    if (s->input.failed && !ngx_im_tls(c) && s->replies == NULL) {
         (void) ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN);
     }
 }
@@ -1015,7 +1018,7 @@ ngx_im_session_free(ngx_im_worker_t *w, ngx_im_session_t *s)
 
     ngx_im_send_forget(s);
 
-    im_free(s->control);
+    im_input_cleanup(&s->input);
     im_free(s->name);
     ngx_im_session_ext_free(s->ext);
 
@@ -1154,7 +1157,7 @@ ngx_im_session_ttl(ngx_im_session_t *s)
         return 0;
     }
 
-    end = s->expires - (s->conf->proto->pings ? s->conf->grace : 0);
+    end = s->expires - (s->conf->proto->commands ? s->conf->grace : 0);
 
     return end > ngx_time() ? end - ngx_time() : 1;
 }
@@ -1164,11 +1167,11 @@ ngx_im_session_ttl(ngx_im_session_t *s)
 void
 ngx_im_session_due(ngx_im_timer_t *timer)
 {
+    u_char             bytes[IM_CONTROL_MAX];
+    im_buf_t           b;
     uint32_t           silent;
     ngx_im_handle_t    h;
     ngx_im_session_t  *s;
-
-    static u_char  ping[] = { 0x80 | IM_WS_PING, 0 };
 
     s = im_list_data(timer, ngx_im_session_t, deadline);
     silent = ngx_im_worker->wheel.time - s->seen;
@@ -1177,12 +1180,11 @@ ngx_im_session_due(ngx_im_timer_t *timer)
     switch (s->phase) {
 
     case NGX_IM_CONNECTING:
-        ngx_im_session_close(s, s->conf->proto->close_stale,
-                             "no first frame in time");
+        ngx_im_session_close(s, IM_REASON_STALE, "no first frame in time");
         return;
 
     case NGX_IM_AUTHENTICATING:
-        ngx_im_session_close(s, s->conf->proto->close_busy,
+        ngx_im_session_close(s, IM_REASON_BUSY,
                              "identity is not known in time");
         return;
 
@@ -1190,13 +1192,12 @@ ngx_im_session_due(ngx_im_timer_t *timer)
         break;
 
     default:
-        ngx_im_session_close(s, 0, s->why);
+        ngx_im_session_close(s, IM_REASON_LOST, s->why);
         return;
     }
 
     if (s->expires && ngx_im_session_left(s) == 0) {
-        ngx_im_session_close(s, s->conf->proto->close_expired,
-                             "the token has expired");
+        ngx_im_session_close(s, IM_REASON_EXPIRED, "the token has expired");
         return;
     }
 
@@ -1206,14 +1207,18 @@ ngx_im_session_due(ngx_im_timer_t *timer)
     }
 
     if (silent >= s->conf->pong / 1000) {
-        ngx_im_session_close(s, 0, "no answer to ping");
+        ngx_im_session_close(s, IM_REASON_NO_PONG, "no answer to ping");
         return;
     }
 
-    if (silent >= s->conf->ping / 1000
-        && ngx_im_send_reply(s, im_str_set(ping, 2)) != NGX_OK)
-    {
-        return;
+    if (silent >= s->conf->ping / 1000) {
+        im_buf_fixed(&b, bytes, sizeof(bytes));
+
+        s->transport->ping(&b);
+
+        if (ngx_im_send_reply(s, im_buf_str(&b)) != NGX_OK) {
+            return;
+        }
     }
 
     if (ngx_im_session_find(ngx_im_worker, h) == s && s->phase == NGX_IM_OPEN)
@@ -1228,8 +1233,8 @@ ngx_im_session_due(ngx_im_timer_t *timer)
 
 
 /*
- * A message of the protocol's own, and its answer in time.  Who waits for
- * somebody else isn't read from, and so can't answer.
+ * Sends a ping as a message and expects a pong in time.  A session whose input
+ * is held can't answer.
  */
 static void
 ngx_im_session_ping(ngx_im_session_t *s)
@@ -1241,14 +1246,12 @@ ngx_im_session_ping(ngx_im_session_t *s)
     ext = s->ext;
 
     if (ext != NULL && ext->connecting) {
-        ngx_im_session_close(s, s->conf->proto->close_busy,
-                             "topics are not ready in time");
+        ngx_im_session_close(s, IM_REASON_BUSY, "topics are not ready in time");
         return;
     }
 
     if (s->pinged && (ext == NULL || ext->held == NULL)) {
-        ngx_im_session_close(s, s->conf->proto->close_pong,
-                             "no answer to ping");
+        ngx_im_session_close(s, IM_REASON_NO_PONG, "no answer to ping");
         return;
     }
 

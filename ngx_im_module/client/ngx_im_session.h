@@ -60,8 +60,7 @@ typedef struct {
 typedef struct {
     size_t            len;       /* of the message, or what is left of it */
     size_t            rest;      /* of the bytes behind it */
-    uint8_t           opcode;
-    unsigned          message:1; /* there is one */
+    im_kind_e         kind;
     u_char            bytes[1];
 } ngx_im_held_t;
 
@@ -135,9 +134,8 @@ struct ngx_im_session_s {
     ngx_im_replies_t   *replies;         /* queued control bytes, or NULL */
     ngx_im_ext_t      *ext;            /* or NULL */
     im_buf_t           *message;         /* a partial message, or NULL */
-    u_char             *control;         /* a partial control frame, or NULL */
     im_sub_t           *unfinished;      /* its frame is cut in the socket */
-    im_ws_t             ws;
+    im_input_t          input;           /* of the transport's decoder */
     uint64_t            bytes_in;
     uint64_t            bytes_out;
     uint32_t            start;           /* ngx_time() */
@@ -149,7 +147,6 @@ struct ngx_im_session_s {
     uint16_t            close_code;
     uint16_t            nrooms;          /* joined, for the log line */
     uint8_t             phase;           /* ngx_im_phase_e */
-    uint8_t             ncontrol;
     unsigned            close_sent:1;    /* our close frame is queued or out */
     unsigned            close_received:1;
     unsigned            pinged:1;        /* a ping of ours has no answer */
@@ -214,7 +211,8 @@ ngx_int_t ngx_im_session_new_room(ngx_im_session_t *s, im_str_t topic);
  * Takes over c, detached by the caller.  NULL: no memory, c is the caller's.
  */
 ngx_im_session_t *ngx_im_session_create(ngx_im_worker_t *w,
-    ngx_connection_t *c, ngx_im_loc_conf_t *ilcf, ngx_im_peer_t *peer);
+    ngx_connection_t *c, ngx_im_loc_conf_t *ilcf,
+    const im_transport_t *transport, ngx_im_peer_t *peer);
 ngx_im_handle_t ngx_im_session_handle(ngx_im_session_t *s);
 ngx_im_session_t *ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h);
 
@@ -226,17 +224,18 @@ ngx_im_session_t *ngx_im_session_by_id(ngx_im_worker_t *w,
 void ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase);
 
 /*
- * Ends a session: queues a close frame where the peer can still take one
- * (code 0: none) and closes the connection once it is out, in a later turn.
- * why is static text for the log.  A second call is harmless; after it the
- * caller touches nothing of the session.
+ * Ends a session: queues a close frame where the peer can still take one and
+ * closes the connection once it is out, in a later turn.  The protocol or the
+ * transport has the code for reason.  why is static text for the client and
+ * the log.  A second call is harmless; after it the caller touches nothing of
+ * the session.
  */
-void ngx_im_session_close(ngx_im_session_t *s, ngx_uint_t code,
+void ngx_im_session_close(ngx_im_session_t *s, im_reason_e reason,
     const char *why);
 
-/* The same with words of somebody else's for the client; "": why. */
-void ngx_im_session_close_reason(ngx_im_session_t *s, ngx_uint_t code,
-    im_str_t reason, const char *why);
+/* The same with a given code (0: no close frame) and text ("": why). */
+void ngx_im_session_close_code(ngx_im_session_t *s, ngx_uint_t code,
+    im_str_t text, const char *why);
 
 /* Its extension, created at first use.  NULL: no memory. */
 ngx_im_ext_t *ngx_im_session_ext(ngx_im_session_t *s);

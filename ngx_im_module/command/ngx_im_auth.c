@@ -103,16 +103,13 @@ ngx_int_t
 ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
 {
     ngx_im_identity_t   guest;
-    const im_proto_t   *proto;
 
     if (s->phase != NGX_IM_CONNECTING) {
         return NGX_OK;
     }
 
-    proto = s->conf->proto;
-
     if (ngx_im_auth_keep(s, command) != NGX_OK) {
-        ngx_im_session_close(s, proto->close_busy, "no memory");
+        ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
         return NGX_ERROR;
     }
 
@@ -131,8 +128,8 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
     }
 
     if (command->token.len == 0) {
-        if (proto->close_token) {
-            ngx_im_session_close(s, IM_CLOSE_BAD_REQUEST, "no token");
+        if (!s->conf->proto->guests) {
+            ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
             return NGX_ERROR;
         }
 
@@ -145,16 +142,14 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
     }
 
     if (command->token.len > NGX_IM_AUTH_TOKEN_MAX) {
-        ngx_im_session_close(s, proto->close_token ? proto->close_token
-                                                   : proto->close_refused,
-                             "auth is too long");
+        ngx_im_session_close(s, IM_REASON_TOKEN, "auth is too long");
         return NGX_ERROR;
     }
 
     ngx_im_session_phase(s, NGX_IM_AUTHENTICATING);
 
     if (ngx_im_auth_ask(s, command) != NGX_OK) {
-        ngx_im_session_close(s, proto->close_busy,
+        ngx_im_session_close(s, IM_REASON_BUSY,
                              "the backend has too much to do");
         return NGX_ERROR;
     }
@@ -237,9 +232,6 @@ ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command)
 {
     im_buf_t           arena;
     im_jwt_t           claims;
-    const im_proto_t  *proto;
-
-    proto = s->conf->proto;
 
     im_buf_init(&arena, IM_JWT_ARENA);
 
@@ -256,13 +248,11 @@ ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command)
         break;
 
     case NGX_BUSY:
-        ngx_im_session_close(s, proto->close_busy, claims.why);
+        ngx_im_session_close(s, IM_REASON_BUSY, claims.why);
         break;
 
     default:
-        ngx_im_session_close(s, proto->close_token ? proto->close_token
-                                                   : proto->close_refused,
-                             claims.why);
+        ngx_im_session_close(s, IM_REASON_TOKEN, claims.why);
         break;
     }
 
@@ -277,7 +267,7 @@ static void
 ngx_im_auth_expired(ngx_im_session_t *s, const char *why)
 {
     if (s->ext == NULL || !s->ext->connecting) {
-        ngx_im_session_close(s, s->conf->proto->close_refused, why);
+        ngx_im_session_close(s, IM_REASON_FORBIDDEN, why);
         return;
     }
 
@@ -310,7 +300,7 @@ ngx_im_auth_webhook(ngx_im_session_t *s, const im_command_t *command)
     ngx_im_session_phase(s, NGX_IM_AUTHENTICATING);
 
     if (ngx_im_webhook_ask(s, IM_WEBHOOK_CONNECT, command) != NGX_OK) {
-        ngx_im_session_close(s, s->conf->proto->close_busy,
+        ngx_im_session_close(s, IM_REASON_BUSY,
                              "the backend has too much to do");
         return NGX_ERROR;
     }
@@ -344,7 +334,7 @@ ngx_im_auth_nobody(ngx_im_session_t *s)
     ngx_im_identity_t  guest;
 
     if (s->conf->auth != NGX_IM_AUTH_NONE) {
-        ngx_im_session_close(s, IM_CLOSE_BAD_REQUEST, "no token");
+        ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
         return;
     }
 
@@ -360,16 +350,12 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
     im_buf_t            arena, topics;
     ngx_int_t           rc;
     const char         *why;
-    const im_proto_t   *proto;
     ngx_im_identity_t   id;
-
-    proto = s->conf->proto;
 
     if (claims->channel.data != NULL
         || (claims->user.len > 0 && !im_name_valid(claims->user)))
     {
-        ngx_im_session_close(s, proto->close_token ? proto->close_token
-                                                   : proto->close_refused,
+        ngx_im_session_close(s, IM_REASON_TOKEN,
                              claims->channel.data != NULL
                                  ? "the token is for a subscription"
                                  : "the token's user is not a valid name");
@@ -395,7 +381,7 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
            != IM_OK
         && why == im_json_no_memory)
     {
-        ngx_im_session_close(s, proto->close_busy, why);
+        ngx_im_session_close(s, IM_REASON_BUSY, why);
         goto done;
     }
 
@@ -408,7 +394,7 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
         ngx_im_auth_error(s, IM_ERROR_LIMIT);
 
     } else if (rc != NGX_OK) {
-        ngx_im_session_close(s, proto->close_busy, "no memory");
+        ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
 
     } else {
         ngx_im_auth_known(s, &id);
@@ -544,8 +530,7 @@ ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     }
 
     if (status == NGX_IM_AUTH_REFUSED || answer.code == NGX_IM_AUTH_REFUSED) {
-        ngx_im_session_close(s, s->conf->proto->close_refused,
-                             "refused by the backend");
+        ngx_im_session_close(s, IM_REASON_FORBIDDEN, "refused by the backend");
         return;
     }
 
@@ -553,8 +538,7 @@ ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
         ngx_log_error(NGX_LOG_ERR, w->log, 0,
                       "im: the backend \"%V\" can't tell who a token is: "
                       "status %ui", &s->conf->connect, status);
-        ngx_im_session_close(s, s->conf->proto->close_busy,
-                             "the backend can't be reached");
+        ngx_im_session_close(s, IM_REASON_BUSY, "the backend can't be reached");
         return;
     }
 
@@ -586,11 +570,11 @@ ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
         ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
                       "im: the backend \"%V\" gave an invalid identity",
                       &s->conf->connect);
-        ngx_im_session_close(s, s->conf->proto->close_busy,
+        ngx_im_session_close(s, IM_REASON_BUSY,
                              "the backend can't be understood");
 
-    } else if (id.user.len == 0 && s->conf->proto->close_token) {
-        ngx_im_session_close(s, s->conf->proto->close_token, "invalid token");
+    } else if (id.user.len == 0 && !s->conf->proto->guests) {
+        ngx_im_session_close(s, IM_REASON_TOKEN, "invalid token");
 
     } else {
         ngx_im_auth_known(s, &id);
@@ -648,7 +632,7 @@ ngx_im_auth_known(ngx_im_session_t *s, const ngx_im_identity_t *id)
     why = ngx_im_auth_room(s, id);
 
     if (why != NULL) {
-        ngx_im_session_close(s, s->conf->proto->close_refused, why);
+        ngx_im_session_close(s, IM_REASON_FORBIDDEN, why);
         return;
     }
 

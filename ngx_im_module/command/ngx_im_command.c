@@ -25,9 +25,9 @@ typedef ngx_int_t (*ngx_im_command_pt)(ngx_im_session_t *s,
 
 
 static ngx_uint_t ngx_im_command_throttle(ngx_im_session_t *s);
-static ngx_int_t ngx_im_command_run(ngx_im_session_t *s, uint8_t opcode,
+static ngx_int_t ngx_im_command_run(ngx_im_session_t *s, im_kind_e kind,
     const im_command_t *command, im_str_t message);
-static ngx_int_t ngx_im_command_echo(ngx_im_session_t *s, uint8_t opcode,
+static ngx_int_t ngx_im_command_echo(ngx_im_session_t *s, im_kind_e kind,
     im_str_t message);
 static ngx_int_t ngx_im_command_none(ngx_im_session_t *s,
     const im_command_t *command);
@@ -73,7 +73,7 @@ static const ngx_im_command_pt  ngx_im_commands[] = {
 
 
 ngx_int_t
-ngx_im_command_message(ngx_im_session_t *s, uint8_t opcode, im_str_t *rest)
+ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
 {
     im_str_t          message;
     ngx_int_t         rc;
@@ -94,7 +94,7 @@ ngx_im_command_message(ngx_im_session_t *s, uint8_t opcode, im_str_t *rest)
         s->conf->proto->decode(rest, s->phase != NGX_IM_CONNECTING, &w->arena,
                                &command);
 
-        rc = ngx_im_command_run(s, opcode, &command, message);
+        rc = ngx_im_command_run(s, kind, &command, message);
 
         if (s->phase == NGX_IM_CLOSED) {
             return NGX_ERROR;
@@ -177,15 +177,15 @@ ngx_im_command_tick(ngx_im_worker_t *w)
 
 
 static ngx_int_t
-ngx_im_command_run(ngx_im_session_t *s, uint8_t opcode,
+ngx_im_command_run(ngx_im_session_t *s, im_kind_e kind,
     const im_command_t *command, im_str_t message)
 {
     if (command->type == IM_COMMAND_ECHO) {
-        return ngx_im_command_echo(s, opcode, message);
+        return ngx_im_command_echo(s, kind, message);
     }
 
     if (s->ext != NULL && s->ext->failed) {
-        ngx_im_session_close(s, IM_CLOSE_BAD_REQUEST, "connect was refused");
+        ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "connect was refused");
         return NGX_ERROR;
     }
 
@@ -209,7 +209,7 @@ ngx_im_command_reply(ngx_im_session_t *s, const im_reply_t *reply)
     s->conf->proto->reply(b, s->transport, reply);
 
     if (b->failed) {
-        ngx_im_session_close(s, s->conf->proto->close_busy, "no memory");
+        ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
         return NGX_ERROR;
     }
 
@@ -239,30 +239,25 @@ ngx_im_command_error(ngx_im_session_t *s, uint32_t id, im_error_e error)
 
 
 static ngx_int_t
-ngx_im_command_echo(ngx_im_session_t *s, uint8_t opcode, im_str_t message)
+ngx_im_command_echo(ngx_im_session_t *s, im_kind_e kind, im_str_t message)
 {
-    u_char           *p;
-    im_buf_t         *b;
-    ngx_im_worker_t  *w;
+    size_t     start;
+    im_buf_t  *b;
 
-    w = ngx_im_worker;
-    b = &w->scratch;
+    b = &ngx_im_worker->scratch;
 
     im_buf_reset(b, 65536);
 
-    p = im_buf_reserve(b, IM_WS_MAX_HEADER);
-
-    if (p != NULL) {
-        b->len = im_ws_header(p, opcode, message.len);
-        im_buf_add_str(b, message);
-    }
+    start = im_frame_start(b, s->transport);
+    im_buf_add_str(b, message);
+    im_frame_end(b, s->transport, start, kind);
 
     if (b->failed) {
-        ngx_im_session_close(s, IM_WS_CLOSE_INTERNAL, "no memory");
+        ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
         return NGX_ERROR;
     }
 
-    w->counters->messages_out++;
+    ngx_im_worker->counters->messages_out++;
 
     return ngx_im_send_reply(s, im_buf_str(b));
 }
@@ -281,7 +276,7 @@ ngx_im_command_none(ngx_im_session_t *s, const im_command_t *command)
 static ngx_int_t
 ngx_im_command_fault(ngx_im_session_t *s, const im_command_t *command)
 {
-    ngx_im_session_close(s, command->close_code, command->reason);
+    ngx_im_session_close(s, command->fault, command->why);
 
     return NGX_ERROR;
 }
@@ -300,7 +295,7 @@ ngx_im_command_pong(ngx_im_session_t *s, const im_command_t *command)
     (void) command;
 
     if (!s->pinged) {
-        ngx_im_session_close(s, IM_CLOSE_BAD_REQUEST, "pong without a ping");
+        ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "pong without a ping");
         return NGX_ERROR;
     }
 
@@ -437,7 +432,7 @@ ngx_im_command_granted(ngx_im_session_t *s, const im_command_t *command,
 
     if (grant->expires) {
         if (ngx_im_session_ext(s) == NULL) {
-            ngx_im_session_close(s, s->conf->proto->close_busy, "no memory");
+            ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
             return NGX_ERROR;
         }
 
@@ -501,7 +496,7 @@ ngx_im_command_send(ngx_im_session_t *s, const im_command_t *command)
 {
     (void) command;
 
-    ngx_im_session_close(s, IM_CLOSE_NOT_AVAILABLE, "not available");
+    ngx_im_session_close(s, IM_REASON_NOT_AVAILABLE, "not available");
 
     return NGX_ERROR;
 }

@@ -15,7 +15,7 @@
  * The commands of a message one by one.  NGX_AGAIN: rest waits until one
  * before it is answered; NGX_ERROR: the session is closed.
  */
-ngx_int_t ngx_im_command_message(ngx_im_session_t *s, uint8_t opcode,
+ngx_int_t ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind,
     im_str_t *rest);
 
 /* A second has begun: who had too many commands goes on. */

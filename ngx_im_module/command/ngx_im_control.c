@@ -171,11 +171,11 @@ ngx_im_control_close(ngx_im_session_t *s, const im_control_t *control)
     code = control->code;
 
     if (code != IM_WS_CLOSE_NORMAL && (code < 3000 || code > 4999)) {
-        code = s->conf->proto->close_kicked;
+        code = im_wire_code(s->conf->proto, s->transport, IM_REASON_KICKED);
     }
 
-    ngx_im_session_close_reason(s, code, control->reason,
-                                "disconnected by the backend");
+    ngx_im_session_close_code(s, code, control->reason,
+                              "disconnected by the backend");
 }
 
 
@@ -196,8 +196,7 @@ ngx_im_control_kick_one(ngx_im_session_t *s, const im_control_t *control)
 {
     (void) control;
 
-    ngx_im_session_close(s, s->conf->proto->close_kicked,
-                         "the user is kept out");
+    ngx_im_session_close(s, IM_REASON_KICKED, "the user is kept out");
 }
 
 
@@ -221,7 +220,7 @@ ngx_im_control_join(ngx_im_session_t *s, const im_control_t *control)
     im_position_t   since;
     ngx_im_join_t  *join;
 
-    if (s->phase != NGX_IM_OPEN || !s->conf->proto->pings
+    if (s->phase != NGX_IM_OPEN || !s->conf->proto->commands
         || ngx_im_session_find_sub(s, control->topic) != NULL
         || ngx_im_session_full(s) || ngx_im_session_ext(s) == NULL
         || s->ext->connecting)
@@ -289,7 +288,7 @@ ngx_im_control_leave(ngx_im_session_t *s, const im_control_t *control)
     join = sub->data;
 
     if (join != NULL && join->connect) {
-        ngx_im_session_close(s, s->conf->proto->close_busy,
+        ngx_im_session_close(s, IM_REASON_BUSY,
                              "a topic of connect was taken away");
         return;
     }
@@ -341,8 +340,7 @@ ngx_im_control_renew(ngx_im_session_t *s, const im_control_t *control)
     }
 
     if (control->expired) {
-        ngx_im_session_close(s, s->conf->proto->close_expired,
-                             "expired by the backend");
+        ngx_im_session_close(s, IM_REASON_EXPIRED, "expired by the backend");
         return;
     }
 

@@ -402,7 +402,7 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     subs = ngx_im_resume_subs(s, &n);
 
     if (subs == NULL) {
-        ngx_im_session_close(s, s->conf->proto->close_busy, "no memory");
+        ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
         return;
     }
 
@@ -511,7 +511,7 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
         || ngx_im_resume_messages(ngx_im_worker, &begin, 1) != NGX_OK)
     {
         im_buf_cleanup(&data);
-        ngx_im_session_close(s, s->conf->proto->close_busy, "no memory");
+        ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
         return;
     }
 
@@ -569,7 +569,7 @@ ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
         rc = b.failed ? NGX_ERROR : ngx_im_send_history(s, im_buf_str(&b));
 
         if (b.failed) {
-            ngx_im_session_close(s, s->conf->proto->close_busy, "no memory");
+            ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
         }
     }
 
@@ -803,7 +803,7 @@ ngx_im_resume_cut(ngx_im_session_t *s, im_sub_t *sub)
     im_reply_t  reply;
 
     if (sub->flags & NGX_IM_SUB_SERVER) {
-        ngx_im_session_close(s, IM_CLOSE_STATE, "insufficient state");
+        ngx_im_session_close(s, IM_REASON_STATE, "insufficient state");
         return;
     }
 

@@ -130,7 +130,7 @@ ngx_im_token_verify(ngx_im_session_t *s, const im_command_t *command,
 
     if (why != NULL) {
         im_jwt_cleanup(claims);
-        ngx_im_session_close(s, IM_CLOSE_TOKEN, why);
+        ngx_im_session_close(s, IM_REASON_TOKEN, why);
         return NGX_ERROR;
     }
 
@@ -202,12 +202,12 @@ ngx_im_token_refresh(ngx_im_session_t *s, const im_command_t *command)
         break;
 
     case NGX_DECLINED:
-        ngx_im_session_close(s, IM_CLOSE_EXPIRED, claims.why);
+        ngx_im_session_close(s, IM_REASON_EXPIRED, claims.why);
         rc = NGX_ERROR;
         break;
 
     default:
-        ngx_im_session_close(s, IM_CLOSE_TOKEN, claims.why);
+        ngx_im_session_close(s, IM_REASON_TOKEN, claims.why);
         rc = NGX_ERROR;
     }
 
@@ -227,7 +227,7 @@ ngx_im_token_renew(ngx_im_session_t *s, const im_command_t *command,
     if (claims->channel.data != NULL
         || !ngx_im_token_same_user(s, claims->user))
     {
-        ngx_im_session_close(s, IM_CLOSE_TOKEN,
+        ngx_im_session_close(s, IM_REASON_TOKEN,
                              claims->channel.data != NULL
                                  ? "the token is for a subscription"
                                  : "the token is another user's");
@@ -235,7 +235,7 @@ ngx_im_token_renew(ngx_im_session_t *s, const im_command_t *command,
     }
 
     if (!ngx_im_token_same_channels(s, claims)) {
-        ngx_im_session_close(s, IM_CLOSE_STATE,
+        ngx_im_session_close(s, IM_REASON_STATE,
                              "the token is for other channels");
         return NGX_ERROR;
     }
@@ -306,7 +306,7 @@ ngx_im_token_expires(ngx_im_session_t *s, int64_t when)
         ext->refresh = end;
     }
 
-    if (s->conf->proto->pings && end != 0) {
+    if (s->conf->proto->commands && end != 0) {
         end += s->conf->grace;
     }
 
@@ -414,8 +414,7 @@ ngx_im_token_due(ngx_im_timer_t *timer)
     now = ngx_time();
 
     if (s->expires && s->expires <= now) {
-        ngx_im_session_close(s, s->conf->proto->close_expired,
-                             "the token has expired");
+        ngx_im_session_close(s, IM_REASON_EXPIRED, "the token has expired");
         return;
     }
 
@@ -477,7 +476,7 @@ ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub)
     im_reply_t  reply;
 
     if (sub->flags & NGX_IM_SUB_SERVER) {
-        ngx_im_session_close(s, IM_CLOSE_SUB_EXPIRED, "subscription expired");
+        ngx_im_session_close(s, IM_REASON_SUB_EXPIRED, "subscription expired");
         return NGX_ERROR;
     }
 

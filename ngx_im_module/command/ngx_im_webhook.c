@@ -272,8 +272,8 @@ ngx_im_webhook_answered(ngx_im_session_t *s, ngx_im_webhook_t *wh,
         break;
 
     case IM_WEBHOOK_DISCONNECT:
-        ngx_im_session_close_reason(s, answer->code, answer->reason,
-                                    "disconnected by a webhook");
+        ngx_im_session_close_code(s, answer->code, answer->reason,
+                                  "disconnected by a webhook");
         break;
 
     case IM_WEBHOOK_NOTHING:
@@ -405,7 +405,7 @@ ngx_im_webhook_refresh(ngx_im_session_t *s, const im_command_t *command,
     im_webhook_answer_t *answer)
 {
     if (answer->expired || answer->result.expires <= ngx_time()) {
-        ngx_im_session_close(s, s->conf->proto->close_expired,
+        ngx_im_session_close(s, IM_REASON_EXPIRED,
                              "the webhook lets it expire");
         return;
     }

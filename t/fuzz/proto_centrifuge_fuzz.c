@@ -76,7 +76,7 @@ fuzz_command(const im_command_t *c)
     im_uint_t  i;
 
     if (c->type == IM_COMMAND_FAULT) {
-        if (c->reason == NULL || c->close_code < 3000) {
+        if (c->why == NULL || im_proto_centrifuge.codes[c->fault] < 3000) {
             abort();
         }
 

@@ -50,7 +50,7 @@ fuzz_first(im_str_t message)
             abort();
         }
 
-    } else if (c.type != IM_COMMAND_FAULT || c.reason == NULL) {
+    } else if (c.type != IM_COMMAND_FAULT || c.why == NULL) {
         abort();
     }
 

@@ -71,7 +71,7 @@ tell_command(const im_command_t *command)
     tell("%s", types[command->type]);
 
     if (command->type == IM_COMMAND_FAULT) {
-        tell(" %d %s", command->close_code, command->reason);
+        tell(" %d %s", im_proto_centrifuge.codes[command->fault], command->why);
         return told;
     }
 
@@ -386,9 +386,9 @@ test_faults(void **state)
         free(s.data);
 
         assert_int_equal(command.type, IM_COMMAND_FAULT);
-        assert_int_equal(command.close_code, 3501);
-        assert_true(strlen(command.reason) <= 100);
-        assert_true(command.reason[0] != '{');
+        assert_int_equal(im_proto_centrifuge.codes[command.fault], 3501);
+        assert_true(strlen(command.why) <= 100);
+        assert_true(command.why[0] != '{');
     }
 
     im_buf_cleanup(&arena);
@@ -557,7 +557,7 @@ test_decode_no_memory(void **state)
         }
 
         assert_int_equal(command.type, IM_COMMAND_FAULT);
-        assert_int_equal(command.close_code, 3004);
+        assert_int_equal(im_proto_centrifuge.codes[command.fault], 3004);
         im_buf_cleanup(&arena);
         assert_int_equal(alloc_live(), 0);
     }
@@ -574,7 +574,7 @@ test_decode_no_memory(void **state)
         im_buf_init(&arena, n);
         im_proto_centrifuge.decode(&rest, 0, &arena, &command);
         assert_int_equal(command.type, IM_COMMAND_FAULT);
-        assert_int_equal(command.close_code, 3004);
+        assert_int_equal(im_proto_centrifuge.codes[command.fault], 3004);
         im_buf_cleanup(&arena);
     }
 }
@@ -990,8 +990,8 @@ test_row(void **state)
 
     assert_non_null(proto);
     assert_true(proto->pings && proto->topics && proto->connects);
-    assert_int_equal(proto->close_drain, 3001);
-    assert_int_equal(proto->close_slow, 3008);
+    assert_int_equal(proto->codes[IM_REASON_DRAIN], 3001);
+    assert_int_equal(proto->codes[IM_REASON_SLOW], 3008);
     assert_ptr_equal(proto->reply, im_proto_centrifuge_reply);
 
     im_buf_init(&bytes, 1024);

@@ -25,8 +25,6 @@ test_find(void **state)
     assert_non_null(proto);
     assert_true(proto->topics);
     assert_true(proto->connects);
-    assert_int_equal(proto->close_drain, IM_WS_CLOSE_RESTART);
-    assert_int_equal(proto->close_slow, IM_WS_CLOSE_TRY_LATER);
 }
 
 

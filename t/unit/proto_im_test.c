@@ -420,8 +420,8 @@ test_first_bad(void **state)
         free(s.data);
 
         assert_int_equal(command.type, IM_COMMAND_FAULT);
-        assert_int_equal(command.close_code, IM_WS_CLOSE_POLICY);
-        assert_string_equal(command.reason,
+        assert_int_equal(command.fault, IM_REASON_BAD_REQUEST);
+        assert_string_equal(command.why,
                             "first frame is not a JSON object");
     }
 
@@ -472,7 +472,7 @@ test_first_long(void **state)
     assert_int_equal(command.type, IM_COMMAND_CONNECT);
     decode(im_str_set(text, 16385), &command);
     assert_int_equal(command.type, IM_COMMAND_FAULT);
-    assert_int_equal(command.close_code, IM_WS_CLOSE_TOO_BIG);
+    assert_int_equal(command.fault, IM_REASON_TOO_BIG);
     assert_int_equal(arena.size, 0);
 
     for (len = 8192; len <= 8193; len++) {
@@ -488,7 +488,7 @@ test_first_long(void **state)
 
         } else {
             assert_int_equal(command.type, IM_COMMAND_FAULT);
-            assert_int_equal(command.close_code, IM_WS_CLOSE_POLICY);
+            assert_int_equal(command.fault, IM_REASON_BAD_REQUEST);
         }
     }
 
@@ -746,7 +746,7 @@ test_first_no_memory(void **state)
         }
 
         assert_int_equal(command.type, IM_COMMAND_FAULT);
-        assert_int_equal(command.close_code, IM_WS_CLOSE_INTERNAL);
+        assert_int_equal(command.fault, IM_REASON_INTERNAL);
         im_buf_cleanup(&arena);
         assert_int_equal(alloc_live(), 0);
     }

@@ -85,10 +85,39 @@ test_forms(void **state)
 }
 
 
+/* A protocol's own codes, or the transport's. */
+static void
+test_codes(void **state)
+{
+    im_reason_e  reason;
+
+    (void) state;
+
+    assert_int_equal(im_wire_code(&im_proto_im, &im_transport_ws,
+                                  IM_REASON_DRAIN), 1012);
+    assert_int_equal(im_wire_code(&im_proto_im, &im_transport_ws,
+                                  IM_REASON_SLOW), 1013);
+    assert_int_equal(im_wire_code(&im_proto_echo, &im_transport_ws,
+                                  IM_REASON_KICKED), 1008);
+    assert_int_equal(im_wire_code(&im_proto_im, &im_transport_ws,
+                                  IM_REASON_NO_PONG), 0);
+    assert_int_equal(im_wire_code(&im_proto_centrifuge, &im_transport_ws,
+                                  IM_REASON_LOST), 0);
+
+    for (reason = IM_REASON_LOST + 1; reason < IM_REASON_MAX; reason++) {
+        assert_true(im_wire_code(&im_proto_centrifuge, &im_transport_ws,
+                                 reason) > 1000);
+        assert_true(reason == IM_REASON_NO_PONG
+                    || im_transport_ws.codes[reason] > 1000);
+    }
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_protocols),
     alloc_test(test_wires),
-    alloc_test(test_forms)
+    alloc_test(test_forms),
+    alloc_test(test_codes)
 };
 
 test_main(tests)
