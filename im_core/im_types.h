@@ -38,6 +38,10 @@ typedef struct {
 #define im_str(s)     { sizeof(s) - 1, (u_char *) (s) }
 #define im_null_str   { 0, NULL }
 
+/* A number that a macro stands for, as text. */
+#define im_text(n)    im_text_of(n)
+#define im_text_of(n) #n
+
 #define im_min(a, b)  ((a) < (b) ? (a) : (b))
 #define im_max(a, b)  ((a) > (b) ? (a) : (b))
 

@@ -27,7 +27,6 @@
 
 #define IM_JOB_TICK          1000     /* ms; a lease is renewed each */
 #define IM_JOB_LEASE         5000     /* of a partition, ms */
-#define IM_JOB_ALIVE         6000     /* of a process, ms */
 #define IM_JOB_HEARTBEAT     2000
 #define IM_JOB_BLOCK         1000     /* below lease minus tick */
 #define IM_JOB_COUNT         256      /* entries of one read */

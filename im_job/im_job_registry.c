@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "im_job.h"
+#include "im_record.h"
 #include "im_daemon_log.h"
 
 
@@ -47,7 +48,7 @@ im_job_registry_time(const im_daemon_reply_t *reply, void *data)
         return;
     }
 
-    snprintf(end, sizeof(end), "%" PRIu64, now + IM_JOB_ALIVE);
+    snprintf(end, sizeof(end), "%" PRIu64, now + IM_LEASE_JOB);
     snprintf(past, sizeof(past), "%" PRIu64, now);
 
     im_buf_init(&key, 256);

@@ -13,10 +13,10 @@
 
 #include "im_job.h"
 #include "im_control.h"
+#include "im_record.h"
 #include "im_daemon_log.h"
 
 
-#define IM_JOB_WORKER_LEASE  "12000"   /* ms */
 #define IM_JOB_SWEEPS        64        /* under way */
 #define IM_JOB_SWEEP_QUEUE   "10000"   /* then nobody is told */
 
@@ -216,7 +216,7 @@ im_job_sweep_ask(im_job_sweep_t *sweep)
     im_key_nodes(&key, sweep->job->redis.prefix);
 
     args[0] = im_buf_str(&key);
-    args[1] = im_str_z(IM_JOB_WORKER_LEASE);
+    args[1] = im_str_z(im_text(IM_LEASE_WORKER));
     args[2] = sweep->worker;
     args[3] = im_str_z("1");
 

@@ -18,7 +18,7 @@ if not old or redis.call('EXISTS', KEYS[2]) == 0 then state = 2 end
 if old and (old <= now or old > now + length) then state = 1 end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 600000)   -- first: not refused at maxmemory
 redis.call('ZADD', KEYS[1], now + length, ARGV[1])
-redis.call('HSET', KEYS[2], 'token', ARGV[3], unpack(ARGV, 4))
+redis.call('HSET', KEYS[2], unpack(ARGV, 4))
 redis.call('PEXPIRE', KEYS[2], length)
 redis.call('ZADD', KEYS[3], now + length, ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)

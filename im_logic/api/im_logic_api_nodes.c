@@ -18,24 +18,12 @@
 #include "im_glob.h"
 #include "im_id.h"
 #include "im_key.h"
+#include "im_record.h"
 #include "im_sketch.h"
 
 
 #define IM_API_CHANNELS  1000       /* in an answer */
-#define IM_API_FIELDS    6
 #define IM_API_PATTERN   253
-
-
-/* What a worker says of itself; strings are good within the call. */
-typedef struct {
-    im_str_t   worker;
-    im_str_t   node;
-    int64_t    sessions;
-    im_str_t   users;               /* a sketch */
-    int64_t    topics;
-    int64_t    subs;
-    im_str_t   rooms;               /* of a board */
-} im_logic_record_t;
 
 
 typedef struct im_logic_records_s  im_logic_records_t;
@@ -44,7 +32,7 @@ typedef struct im_logic_records_s  im_logic_records_t;
 struct im_logic_records_s {
     im_logic_command_t   *command;
     void                (*record)(im_logic_records_t *records,
-                             const im_logic_record_t *record);
+                             im_str_t worker, const im_record_t *record);
     void                (*done)(im_logic_records_t *records);
     im_hash_t             rooms;
     im_str_t              pattern;
@@ -88,11 +76,11 @@ static void im_logic_record_handler(const im_daemon_reply_t *reply,
 static void im_logic_records_replied(im_logic_records_t *records);
 static void im_logic_records_free(im_logic_records_t *records);
 static void im_logic_api_node(im_logic_records_t *records,
-    const im_logic_record_t *record);
+    im_str_t worker, const im_record_t *record);
 static uint64_t im_logic_api_uptime(im_str_t worker, uint64_t now);
 static void im_logic_api_nodes_done(im_logic_records_t *records);
 static void im_logic_api_rooms(im_logic_records_t *records,
-    const im_logic_record_t *record);
+    im_str_t worker, const im_record_t *record);
 static void im_logic_api_found(im_logic_records_t *records, im_str_t name);
 static void im_logic_api_rooms_done(im_logic_records_t *records);
 static im_int_t im_logic_api_count(im_hash_node_t *node, void *data);
@@ -231,7 +219,7 @@ im_logic_record_ask(im_logic_records_t *records, im_str_t worker)
 {
     im_buf_t              key;
     im_int_t              rc;
-    im_str_t              args[2 + IM_API_FIELDS];
+    im_str_t              args[2 + IM_RECORD_FIELDS];
     im_logic_t           *logic;
     im_logic_recorded_t  *recorded;
 
@@ -251,17 +239,12 @@ im_logic_record_ask(im_logic_records_t *records, im_str_t worker)
 
     args[0] = im_str_z("HMGET");
     args[1] = im_buf_str(&key);
-    args[2] = im_str_z("node");
-    args[3] = im_str_z("sessions");
-    args[4] = im_str_z("users");
-    args[5] = im_str_z("topics");
-    args[6] = im_str_z("subs");
-    args[7] = im_str_z("rooms");
+    memcpy(&args[2], im_record_names, sizeof(im_record_names));
 
     rc = key.failed ? IM_ERROR
          : im_daemon_redis_command(logic->redis, IM_PARTITION_REG, args,
-                                   2 + IM_API_FIELDS, im_logic_record_handler,
-                                   recorded);
+                                   2 + IM_RECORD_FIELDS,
+                                   im_logic_record_handler, recorded);
 
     im_buf_cleanup(&key);
 
@@ -279,27 +262,29 @@ im_logic_record_ask(im_logic_records_t *records, im_str_t worker)
 static void
 im_logic_record_handler(const im_daemon_reply_t *reply, void *data)
 {
-    im_logic_record_t     record;
+    im_str_t              values[IM_RECORD_FIELDS];
+    im_uint_t             i;
+    im_record_t           record;
     im_logic_records_t   *records;
     im_logic_recorded_t  *recorded = data;
 
     records = recorded->records;
 
-    if (im_daemon_reply_len(reply) != IM_API_FIELDS) {
+    if (im_daemon_reply_len(reply) != IM_RECORD_FIELDS) {
         records->failed = 1;
 
-    /* else it has ended meanwhile */
+    } else {
+        for (i = 0; i < IM_RECORD_FIELDS; i++) {
+            values[i] = im_daemon_reply_str(im_daemon_reply_at(reply, i));
+        }
 
-    } else if (!im_daemon_reply_is_nil(im_daemon_reply_at(reply, 0))) {
-        record.worker = recorded->worker;
-        record.node = im_daemon_reply_str(im_daemon_reply_at(reply, 0));
-        record.sessions = im_daemon_reply_int(im_daemon_reply_at(reply, 1), 0);
-        record.users = im_daemon_reply_str(im_daemon_reply_at(reply, 2));
-        record.topics = im_daemon_reply_int(im_daemon_reply_at(reply, 3), 0);
-        record.subs = im_daemon_reply_int(im_daemon_reply_at(reply, 4), 0);
-        record.rooms = im_daemon_reply_str(im_daemon_reply_at(reply, 5));
+        im_record_decode(values, &record);
 
-        records->record(records, &record);
+        /* else it has ended meanwhile */
+
+        if (record.node.len != 0) {
+            records->record(records, recorded->worker, &record);
+        }
     }
 
     im_free(recorded);
@@ -339,7 +324,7 @@ im_logic_records_free(im_logic_records_t *records)
 
 static void
 im_logic_api_node(im_logic_records_t *records,
-    const im_logic_record_t *record)
+    im_str_t worker, const im_record_t *record)
 {
     im_buf_t     *b;
     im_sketch_t   users;
@@ -353,20 +338,20 @@ im_logic_api_node(im_logic_records_t *records,
     }
 
     im_buf_add_z(b, records->n++ == 0 ? "{\"uid\":" : ",{\"uid\":");
-    im_json_add_string(b, record->worker);
+    im_json_add_string(b, worker);
     im_buf_add_z(b, ",\"name\":");
     im_json_add_string(b, record->node);
     im_buf_add_z(b, ",\"version\":\"im " IM_DAEMON_VERSION
                     "\",\"num_clients\":");
-    im_buf_add_int(b, record->sessions);
+    im_buf_add_uint(b, record->sessions);
     im_buf_add_z(b, ",\"num_users\":");
     im_buf_add_uint(b, im_sketch_count(&users));
     im_buf_add_z(b, ",\"num_channels\":");
-    im_buf_add_int(b, record->topics);
+    im_buf_add_uint(b, record->topics);
     im_buf_add_z(b, ",\"num_subs\":");
-    im_buf_add_int(b, record->subs);
+    im_buf_add_uint(b, record->subs);
     im_buf_add_z(b, ",\"uptime\":");
-    im_buf_add_uint(b, im_logic_api_uptime(record->worker, records->now));
+    im_buf_add_uint(b, im_logic_api_uptime(worker, records->now));
     im_buf_add_z(b, "}");
 
     im_sketch_cleanup(&users);
@@ -412,12 +397,14 @@ im_logic_api_nodes_done(im_logic_records_t *records)
 
 static void
 im_logic_api_rooms(im_logic_records_t *records,
-    const im_logic_record_t *record)
+    im_str_t worker, const im_record_t *record)
 {
     size_t     at;
     uint64_t   followers;
     im_str_t   name;
     im_uint_t  n;
+
+    (void) worker;
 
     at = 0;
     n = 0;

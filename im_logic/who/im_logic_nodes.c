@@ -10,10 +10,8 @@
 #include "im_logic_nodes.h"
 #include "im_hash.h"
 #include "im_key.h"
+#include "im_record.h"
 #include "im_sketch.h"
-
-
-#define IM_LOOK_FIELDS  3
 
 
 /* A look under way: its results replace those of the last one when it ends. */
@@ -82,7 +80,7 @@ im_logic_nodes_look(im_logic_t *logic)
 
     im_buf_init(&key, 256);
     im_key_jobs(&key, logic->prefix);
-    im_logic_look_live(look, &key, IM_LOGIC_JOB_LEASE,
+    im_logic_look_live(look, &key, im_text(IM_LEASE_JOB),
                        im_logic_look_jobs_handler);
     im_buf_cleanup(&key);
 }
@@ -104,7 +102,7 @@ im_logic_look_jobs_handler(const im_daemon_reply_t *reply, void *data)
 
     im_buf_init(&key, 256);
     im_key_nodes(&key, look->logic->prefix);
-    im_logic_look_live(look, &key, IM_LOGIC_LEASE,
+    im_logic_look_live(look, &key, im_text(IM_LEASE_WORKER),
                        im_logic_look_nodes_handler);
     im_buf_cleanup(&key);
 }
@@ -120,7 +118,7 @@ im_logic_look_live(im_logic_look_t *look, const im_buf_t *key,
     args[0] = im_buf_str(key);
     args[1] = im_str_z(length);
     args[2] = im_str_set("", 0);
-    args[3] = im_str_z(IM_LOGIC_MAX_WORKERS);
+    args[3] = im_str_z(im_text(IM_WORKERS_MAX));
 
     if (key->failed
         || im_daemon_redis_script(look->logic->redis, IM_PARTITION_REG,
@@ -202,7 +200,7 @@ im_logic_look_record(im_logic_look_t *look, im_str_t worker)
 {
     im_buf_t     b;
     im_int_t     rc;
-    im_str_t     args[2 + IM_LOOK_FIELDS];
+    im_str_t     args[2 + IM_RECORD_FIELDS];
     im_logic_t  *logic;
 
     logic = look->logic;
@@ -212,12 +210,11 @@ im_logic_look_record(im_logic_look_t *look, im_str_t worker)
 
     args[0] = im_str_z("HMGET");
     args[1] = im_buf_str(&b);
-    args[2] = im_str_z("sessions");
-    args[3] = im_str_z("users");
-    args[4] = im_str_z("rules");
+    memcpy(&args[2], im_record_names, sizeof(im_record_names));
 
     rc = b.failed ? IM_ERROR
-         : im_daemon_redis_command(logic->redis, IM_PARTITION_REG, args, 5,
+         : im_daemon_redis_command(logic->redis, IM_PARTITION_REG, args,
+                                   2 + IM_RECORD_FIELDS,
                                    im_logic_look_record_handler, look);
     if (rc == IM_OK) {
         look->left++;
@@ -232,34 +229,36 @@ im_logic_look_record(im_logic_look_t *look, im_str_t worker)
 static void
 im_logic_look_record_handler(const im_daemon_reply_t *reply, void *data)
 {
-    int64_t           sessions;
-    im_str_t          bytes;
+    im_str_t          values[IM_RECORD_FIELDS];
+    im_uint_t         i;
     im_sketch_t       users;
+    im_record_t       record;
     im_logic_look_t  *look = data;
 
-    if (im_daemon_reply_len(reply) != IM_LOOK_FIELDS) {
+    if (im_daemon_reply_len(reply) != IM_RECORD_FIELDS) {
         look->failed = 1;
         goto done;
     }
 
-    sessions = im_daemon_reply_int(im_daemon_reply_at(reply, 0), 0);
-
-    if (sessions > 0) {
-        look->nodes.sessions += (uint64_t) sessions;
+    for (i = 0; i < IM_RECORD_FIELDS; i++) {
+        values[i] = im_daemon_reply_str(im_daemon_reply_at(reply, i));
     }
 
-    bytes = im_daemon_reply_str(im_daemon_reply_at(reply, 1));
+    im_record_decode(values, &record);
+
+    look->nodes.sessions += record.sessions;
 
     im_sketch_init(&users);
 
-    if (bytes.len != 0 && im_sketch_decode(bytes, &users) == IM_OK) {
+    if (record.users.len != 0
+        && im_sketch_decode(record.users, &users) == IM_OK)
+    {
         (void) im_sketch_merge(&look->users, &users);
     }
 
     im_sketch_cleanup(&users);
 
-    im_logic_look_rules(look,
-                        im_daemon_reply_str(im_daemon_reply_at(reply, 2)));
+    im_logic_look_rules(look, record.rules);
 
 done:
 

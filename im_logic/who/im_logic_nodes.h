@@ -12,11 +12,6 @@
 #include "im_rule.h"
 
 
-#define IM_LOGIC_LEASE        "12000"   /* ms, of a worker */
-#define IM_LOGIC_JOB_LEASE    "6000"
-#define IM_LOGIC_MAX_WORKERS  "4096"
-
-
 typedef struct im_logic_look_s  im_logic_look_t;
 
 

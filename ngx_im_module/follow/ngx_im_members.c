@@ -8,6 +8,7 @@
  */
 
 #include "ngx_im_sync.h"
+#include "im_record.h"
 
 
 #define NGX_IM_MEMBERS_BYTES    (16 * 1024 * 1024)
@@ -144,12 +145,12 @@ ngx_im_members_live(ngx_im_members_call_t *call)
 
     /* our idea of its clock may be a little behind */
 
-    im_buf_add_uint(&sync->args, now + NGX_IM_LEASE_MS + 1000);
+    im_buf_add_uint(&sync->args, now + IM_LEASE_WORKER + 1000);
     ngx_im_args_end(sync);
 
     ngx_im_args_add(sync, im_str_z("LIMIT"));
     ngx_im_args_add(sync, im_str_z("0"));
-    im_buf_add_uint(&sync->args, NGX_IM_LIVE_MAX);
+    im_buf_add_uint(&sync->args, IM_WORKERS_MAX);
     ngx_im_args_end(sync);
 
     n = ngx_im_args_done(sync);

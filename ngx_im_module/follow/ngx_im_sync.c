@@ -10,6 +10,7 @@
  */
 
 #include "ngx_im_sync.h"
+#include "im_record.h"
 #include "im_sketch.h"
 
 
@@ -43,11 +44,9 @@ static void ngx_im_sync_tokens(ngx_im_sync_t *sync, uint64_t n);
 static void ngx_im_sync_give_up(ngx_im_sync_t *sync);
 static ngx_uint_t ngx_im_sync_lease_keys(ngx_im_sync_t *sync, im_str_t *argv);
 static ngx_uint_t ngx_im_sync_record(ngx_im_sync_t *sync, im_str_t *argv,
-    im_buf_t *b, int full);
+    im_buf_t *b, im_buf_t *more, int full);
 static void ngx_im_sync_users(ngx_im_sync_t *sync);
 static im_int_t ngx_im_sync_user(im_hash_node_t *node, void *data);
-static ngx_uint_t ngx_im_sync_field(im_str_t *argv, const char *name,
-    im_str_t value);
 
 
 static const ngx_im_redis_events_t  ngx_im_sync_events = {
@@ -547,21 +546,22 @@ ngx_im_sync_renew_handler(ngx_event_t *ev)
 static void
 ngx_im_sync_renew(ngx_im_sync_t *sync, int fresh)
 {
-    im_str_t    argv[7 + 2 * 16];
-    im_buf_t    b;
+    im_str_t    argv[7 + 2 * IM_RECORD_FIELDS];
+    im_buf_t    b, more;
     ngx_uint_t  n;
 
     ngx_im_sync_users(sync);
 
     im_buf_init(&b, NGX_IM_RECORD_MAX);
+    im_buf_init(&more, NGX_IM_RECORD_MAX);
 
     n = ngx_im_sync_lease_keys(sync, argv);
 
     argv[n++] = ngx_im_sync_id(sync);
-    argv[n++] = im_str_z("12000");
+    argv[n++] = im_str_z(im_text(IM_LEASE_WORKER));
     argv[n++] = im_str_set(sync->worker->conf->token.data,
                            sync->worker->conf->token.len);
-    n += ngx_im_sync_record(sync, argv + n, &b, fresh);
+    n += ngx_im_sync_record(sync, argv + n, &b, &more, fresh);
 
     sync->nrenewals++;
 
@@ -575,6 +575,7 @@ ngx_im_sync_renew(ngx_im_sync_t *sync, int fresh)
                       "im: the lease couldn't be renewed");
     }
 
+    im_buf_cleanup(&more);
     im_buf_cleanup(&b);
 }
 
@@ -676,7 +677,7 @@ ngx_im_sync_tokens(ngx_im_sync_t *sync, uint64_t n)
     }
 
     if (!sync->tokens_told
-        && ngx_current_msec - sync->tokens > NGX_IM_LEASE_MS)
+        && ngx_current_msec - sync->tokens > IM_LEASE_WORKER)
     {
         sync->tokens_told = 1;
 
@@ -736,83 +737,61 @@ ngx_im_sync_lease_keys(ngx_im_sync_t *sync, im_str_t *argv)
 }
 
 
-/* The fields of the lease record; those that never change only when full. */
+/*
+ * The fields of the lease record, and their values in b and more; those that
+ * never change only when full.
+ */
 static ngx_uint_t
-ngx_im_sync_record(ngx_im_sync_t *sync, im_str_t *argv, im_buf_t *b, int full)
+ngx_im_sync_record(ngx_im_sync_t *sync, im_str_t *argv, im_buf_t *b,
+    im_buf_t *more, int full)
 {
-    size_t            at[7];
-    ngx_uint_t        n;
-    im_str_t          empty;
+    size_t            rules;
+    im_str_t          values[IM_RECORD_FIELDS];
+    ngx_uint_t        i, n;
+    im_record_t       record;
     ngx_im_worker_t  *w;
 
     w = sync->worker;
-    n = 0;
-    empty = im_str_set("", 0);
 
-    im_buf_add_uint(b, w->nsessions);
-    at[0] = b->len;
-    im_buf_add_uint(b, ngx_worker);
-    at[1] = b->len;
-    im_buf_add_uint(b, ngx_pid);
-    at[2] = b->len;
+    ngx_memzero(&record, sizeof(im_record_t));
 
     if (full) {
         im_rules_encode(b, &w->conf->rules);
     }
 
-    at[3] = b->len;
-    im_buf_add_uint(b, w->hub.topics.count);
-    at[4] = b->len;
-    im_buf_add_uint(b, w->hub.nsubs);
-    at[5] = b->len;
+    rules = b->len;
+
     im_board_look(&w->hub.board);
     im_board_encode(b, &w->hub.board);
-    at[6] = b->len;
 
-    if (b->failed) {
+    if (full) {
+        record.node = im_str_set(w->conf->node.data, w->conf->node.len);
+        record.rules = im_str_set(b->data, rules);
+    }
+
+    record.rooms = im_str_set(b->data + rules, b->len - rules);
+    record.users = im_str_set(sync->users.len > 0 ? sync->users.data
+                              : (u_char *) "", sync->users.len);
+    record.sessions = w->nsessions;
+    record.topics = w->hub.topics.count;
+    record.subs = w->hub.nsubs;
+    record.draining = w->draining;
+
+    im_record_encode(more, &record, values);
+
+    if (b->failed || more->failed) {
+        b->failed = 1;
         return 0;
     }
 
-    n += ngx_im_sync_field(argv + n, "topics",
-                           im_str_set(b->data + at[3], at[4] - at[3]));
-    n += ngx_im_sync_field(argv + n, "subs",
-                           im_str_set(b->data + at[4], at[5] - at[4]));
-    n += ngx_im_sync_field(argv + n, "rooms",
-                           im_str_set(b->data + at[5], at[6] - at[5]));
-    n += ngx_im_sync_field(argv + n, "sessions", im_str_set(b->data, at[0]));
-    n += ngx_im_sync_field(argv + n, "draining",
-                           im_str_z(w->draining ? "1" : "0"));
-    n += ngx_im_sync_field(argv + n, "users", sync->users.len > 0
-                           ? im_buf_str(&sync->users) : empty);
-
-    if (!full) {
-        return n;
+    for (i = 0, n = 0; i < IM_RECORD_FIELDS; i++) {
+        if (values[i].data != NULL) {
+            argv[n++] = im_record_names[i];
+            argv[n++] = values[i];
+        }
     }
 
-    n += ngx_im_sync_field(argv + n, "node", im_str_set(w->conf->node.data,
-                           w->conf->node.len));
-    n += ngx_im_sync_field(argv + n, "addr",
-                           im_str_set(ngx_cycle->hostname.data,
-                                      ngx_cycle->hostname.len));
-    n += ngx_im_sync_field(argv + n, "slot",
-                           im_str_set(b->data + at[0], at[1] - at[0]));
-    n += ngx_im_sync_field(argv + n, "pid",
-                           im_str_set(b->data + at[1], at[2] - at[1]));
-    n += ngx_im_sync_field(argv + n, "rules",
-                           im_str_set(b->data + at[2], at[3] - at[2]));
-    n += ngx_im_sync_field(argv + n, "protocols", im_str_z("im echo"));
-
     return n;
-}
-
-
-static ngx_uint_t
-ngx_im_sync_field(im_str_t *argv, const char *name, im_str_t value)
-{
-    argv[0] = im_str_z(name);
-    argv[1] = value;
-
-    return 2;
 }
 
 

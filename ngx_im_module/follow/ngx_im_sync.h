@@ -26,7 +26,6 @@
 #include <hiredis/hiredis.h>
 
 
-#define NGX_IM_LEASE_MS        12000
 #define NGX_IM_RENEW_MS        3000
 #define NGX_IM_ROUTE_TTL       "172800"
 #define NGX_IM_META_TTL        2592000
@@ -43,7 +42,6 @@
 #define NGX_IM_ARGS_MAX        (6 + 9 + 2 + 2 * NGX_IM_ROUTE_CHANGES)
 #define NGX_IM_ARGS_BYTES      (4 * 1024 * 1024)
 #define NGX_IM_LIVE_FRESH      500
-#define NGX_IM_LIVE_MAX        4096
 #define NGX_IM_DEAD_MAX        64
 
 

@@ -1,0 +1,52 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The lease record: what a worker says of itself in Redis, a hash that lives as
+ * long as the worker's lease.  Fields that are not there read as empty or 0, so
+ * that workers of several versions may run side by side.
+ */
+
+#ifndef IM_RECORD_H
+#define IM_RECORD_H
+
+
+#include "im_types.h"
+#include "im_buf.h"
+
+
+#define IM_LEASE_WORKER   12000       /* ms */
+#define IM_LEASE_JOB      6000        /* ms, of an im_job process */
+#define IM_WORKERS_MAX    4096        /* that live */
+
+#define IM_RECORD_FIELDS  8
+
+
+typedef struct {
+    im_str_t  node;
+    im_str_t  rules;         /* JSON of im_rules_encode() */
+    im_str_t  users;         /* of im_sketch_encode() */
+    im_str_t  rooms;         /* of im_board_encode(), the largest ones */
+    uint64_t  sessions;
+    uint64_t  topics;
+    uint64_t  subs;
+    int       draining;
+} im_record_t;
+
+
+/* The fields of the hash. */
+extern const im_str_t  im_record_names[IM_RECORD_FIELDS];
+
+/*
+ * The value of each field, borrowed from the record or from b, which gets the
+ * numbers; b->failed: no memory.  The value of a string without data (NULL) has
+ * no data: the field is to stay as it is in Redis.
+ */
+void im_record_encode(im_buf_t *b, const im_record_t *record,
+    im_str_t values[IM_RECORD_FIELDS]);
+
+/* Strings are borrowed. */
+void im_record_decode(const im_str_t values[IM_RECORD_FIELDS],
+    im_record_t *record);
+
+
+#endif /* IM_RECORD_H */
