@@ -156,7 +156,7 @@ ngx_im_drain_some(ngx_im_worker_t *w)
     while (w->drain.next < due && n > 0) {
         s = ngx_im_session_find(w, w->drain.order[w->drain.next++]);
 
-        if (s == NULL || s->phase >= NGX_IM_CLOSING
+        if (s == NULL || s->phase >= NGX_IM_ENDING
             || !im_list_empty(&s->blocked))
         {
             continue;
@@ -185,7 +185,7 @@ ngx_im_drain_rest(ngx_im_worker_t *w)
         s = im_list_data(q, ngx_im_session_t, all);
         q = im_list_next(q);
 
-        if (s->phase >= NGX_IM_CLOSING
+        if (s->phase >= NGX_IM_ENDING
             || (!late && !im_list_empty(&s->blocked)))
         {
             continue;

@@ -89,7 +89,7 @@ ngx_im_events_live(ngx_im_worker_t *w, im_topic_t *topic)
         im_list_remove(&sub->link);
         im_list_insert_tail(&sub->log->joining, &sub->link);
 
-        ngx_im_session_joined(sub->session, sub);
+        ngx_im_resume_joined(sub->session, sub);
     }
 }
 

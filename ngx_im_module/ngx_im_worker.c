@@ -5,11 +5,14 @@
  */
 
 #include "ngx_im_worker.h"
-#include "ngx_im_send.h"
+#include "ngx_im_close.h"
+#include "ngx_im_command.h"
+#include "ngx_im_drain.h"
 #include "ngx_im_events.h"
 #include "ngx_im_follow.h"
-#include "ngx_im_command.h"
+#include "ngx_im_ping.h"
 #include "ngx_im_resume.h"
+#include "ngx_im_send.h"
 #include "ngx_im_token.h"
 #include "im_key.h"
 
@@ -29,6 +32,15 @@ static void ngx_im_worker_event(ngx_im_worker_t *w, ngx_event_t *ev,
 static void ngx_im_worker_tick(ngx_event_t *ev);
 
 
+static const ngx_im_session_events_t  ngx_im_worker_session_events = {
+    ngx_im_command_message,
+    ngx_im_resume_joined,
+    ngx_im_resume_left,
+    ngx_im_resume_cut,
+    ngx_im_drain_start
+};
+
+
 ngx_im_worker_t  *ngx_im_worker;
 
 
@@ -44,6 +56,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
 
     w->conf = imcf;
     w->log = cycle->log;
+    w->events = &ngx_im_worker_session_events;
 
     if (ngx_im_worker_memory(w) != NGX_OK || ngx_im_zone_attach(w) != NGX_OK) {
         return NGX_ERROR;
@@ -98,14 +111,14 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
 static void
 ngx_im_worker_events(ngx_im_worker_t *w)
 {
-    ngx_im_wheel_init(&w->wheel, ngx_im_session_due, w->log);
+    ngx_im_wheel_init(&w->wheel, ngx_im_ping_due, w->log);
     ngx_im_wheel_init(&w->expiry, ngx_im_token_due, w->log);
 
     ngx_im_turn_init(&w->ready, ngx_im_resume_serve, w, w->log);
     w->ready.retry = NGX_IM_RESUME_RETRY;
 
     ngx_im_worker_event(w, &w->flush_event, ngx_im_flush_handler);
-    ngx_im_worker_event(w, &w->close_event, ngx_im_session_closed_handler);
+    ngx_im_worker_event(w, &w->close_event, ngx_im_close_handler);
     ngx_im_worker_event(w, &w->tick, ngx_im_worker_tick);
 
     w->tick.cancelable = 1;

@@ -31,11 +31,12 @@ typedef struct {
 struct ngx_im_worker_s {
     ngx_im_main_conf_t *conf;
     ngx_log_t          *log;             /* cycle's */
+    const ngx_im_session_events_t *events;
     im_hub_t            hub;
     im_slab_t           sessions_slab;
     im_slab_t           subs_slab;
     im_list_t           sessions;
-    im_list_t           closed;          /* to be freed by close_event */
+    im_list_t           closed;          /* to be ended by close_event */
     im_list_t           blocked;         /* sessions, the longest so first */
     im_list_t           flush;           /* logs with pending subscriptions */
     ngx_im_wheel_t      wheel;           /* deadlines; stands while it does */

@@ -11,8 +11,6 @@
 
 #include "ngx_im_recv.h"
 #include "ngx_im_send.h"
-#include "ngx_im_command.h"
-#include "ngx_im_drain.h"
 
 
 #define NGX_IM_READS  4          /* of a buffer each, in one turn */
@@ -89,7 +87,7 @@ ngx_im_recv_handler(ngx_event_t *rev)
             return;
         }
 
-        ngx_im_drain_start(w);
+        w->events->quit(w);
         return;
     }
 
@@ -132,17 +130,6 @@ ngx_im_recv_handler(ngx_event_t *rev)
 }
 
 
-void
-ngx_im_recv_continue(ngx_im_session_t *s)
-{
-    if (s->ext != NULL && s->ext->held != NULL
-        && s->phase != NGX_IM_CLOSED)
-    {
-        ngx_post_event(s->connection->read, &ngx_posted_events);
-    }
-}
-
-
 /* NGX_ERROR: the session is closed; NGX_AGAIN: no more is to be read now. */
 static ngx_int_t
 ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
@@ -158,9 +145,9 @@ ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
 static ngx_int_t
 ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end)
 {
-    ngx_int_t        rc;
-    ngx_im_pieces_t  pieces;
-    im_input_event_t ev;
+    ngx_int_t         rc;
+    ngx_im_pieces_t   pieces;
+    im_input_event_t  ev;
 
     ngx_memzero(&pieces, sizeof(ngx_im_pieces_t));
     pieces.end = end;
@@ -175,9 +162,9 @@ ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end)
 
         if (rc == IM_ERROR) {
 
-            /* a session that is closing only waits for the peer's end */
+            /* a session that ends only waits for the end of the peer */
 
-            if (s->phase != NGX_IM_CLOSING) {
+            if (s->phase < NGX_IM_ENDING) {
                 ngx_im_session_close_code(s, ev.code, im_str_set("", 0),
                                           ev.why);
             }
@@ -212,7 +199,7 @@ ngx_im_recv_held(ngx_im_session_t *s)
         return NGX_OK;
     }
 
-    if (s->phase != NGX_IM_CLOSING && ngx_im_command_waits(s)) {
+    if (s->phase < NGX_IM_ENDING && ngx_im_command_waits(s)) {
         return NGX_AGAIN;
     }
 
@@ -222,7 +209,7 @@ ngx_im_recv_held(ngx_im_session_t *s)
     p = held->bytes + held->len;
     rc = NGX_OK;
 
-    if (s->phase != NGX_IM_CLOSING) {
+    if (s->phase < NGX_IM_ENDING) {
         message = im_str_set(held->bytes, held->len);
         rc = ngx_im_recv_message(s, held->kind, message, p, p + held->rest);
     }
@@ -306,7 +293,7 @@ static ngx_int_t
 ngx_im_recv_piece(ngx_im_session_t *s, im_str_t piece,
     ngx_im_pieces_t *pieces)
 {
-    if (s->phase == NGX_IM_CLOSING) {
+    if (s->phase >= NGX_IM_ENDING) {
         return NGX_OK;
     }
 
@@ -340,7 +327,7 @@ ngx_im_recv_end(ngx_im_session_t *s, im_kind_e kind, ngx_im_pieces_t *pieces)
 
     rc = NGX_OK;
 
-    if (s->phase != NGX_IM_CLOSING) {
+    if (s->phase < NGX_IM_ENDING) {
         ngx_im_worker->counters->messages_in++;
 
         rc = ngx_im_recv_message(s, kind, piece, pieces->p, pieces->end);
@@ -394,7 +381,7 @@ ngx_im_recv_message(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
 {
     ngx_int_t  rc;
 
-    rc = ngx_im_command_message(s, kind, &message);
+    rc = ngx_im_worker->events->message(s, kind, &message);
 
     if (rc == NGX_AGAIN) {
         return ngx_im_recv_hold(s, kind, message, p, end);
@@ -413,10 +400,6 @@ ngx_im_recv_ping(ngx_im_session_t *s, im_str_t data)
 {
     u_char    bytes[IM_CONTROL_MAX];
     im_buf_t  b;
-
-    if (s->close_sent) {
-        return;
-    }
 
     im_buf_fixed(&b, bytes, sizeof(bytes));
 

@@ -15,8 +15,5 @@
 void ngx_im_recv_start(ngx_im_session_t *s, u_char *early, size_t len);
 void ngx_im_recv_handler(ngx_event_t *rev);
 
-/* A command was answered: what waited for that goes on, in a later event. */
-void ngx_im_recv_continue(ngx_im_session_t *s);
-
 
 #endif /* NGX_IM_RECV_H */

@@ -10,8 +10,6 @@
  */
 
 #include "ngx_im_send.h"
-#include "ngx_im_recv.h"
-#include "ngx_im_resume.h"
 
 
 #define NGX_IM_PIECES      64
@@ -41,6 +39,7 @@ static void ngx_im_send_block(ngx_im_session_t *s);
 static void ngx_im_send_unblock(ngx_im_session_t *s);
 static uint64_t ngx_im_send_behind(ngx_im_session_t *s);
 static void ngx_im_send_relieve(ngx_im_worker_t *w);
+static void ngx_im_send_drop(ngx_im_worker_t *w, ngx_im_session_t *s);
 static void ngx_im_send_slow(ngx_im_session_t *s);
 
 
@@ -76,7 +75,7 @@ ngx_im_send_handler(ngx_event_t *wev)
 ngx_int_t
 ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame)
 {
-    if (s->phase == NGX_IM_CLOSED || s->close_sent) {
+    if (s->phase >= NGX_IM_ENDING) {
         return NGX_ERROR;
     }
 
@@ -93,13 +92,11 @@ ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame)
         return NGX_ERROR;
     }
 
-    /* of a subscription that is cut it is a step of the send under way */
-
-    if (im_list_empty(&s->blocked) && !s->sending) {
+    if (im_list_empty(&s->blocked)) {
         ngx_im_send_session(s);
     }
 
-    return s->phase == NGX_IM_CLOSED ? NGX_ERROR : NGX_OK;
+    return s->phase >= NGX_IM_ENDING ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -122,7 +119,7 @@ ngx_im_send_waiting(ngx_im_session_t *s)
 ngx_int_t
 ngx_im_send_history(ngx_im_session_t *s, im_str_t frame)
 {
-    if (s->phase == NGX_IM_CLOSED || s->close_sent) {
+    if (s->phase >= NGX_IM_ENDING) {
         return NGX_ERROR;
     }
 
@@ -137,7 +134,7 @@ ngx_im_send_history(ngx_im_session_t *s, im_str_t frame)
         ngx_im_send_session(s);
     }
 
-    return s->phase == NGX_IM_CLOSED ? NGX_ERROR : NGX_OK;
+    return s->phase >= NGX_IM_ENDING ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -148,7 +145,7 @@ ngx_im_send_close(ngx_im_session_t *s, im_str_t frame)
         ngx_im_send_session(s);
     }
 
-    if (s->phase == NGX_IM_CLOSED || !im_list_empty(&s->blocked)) {
+    if (s->connection->error || !im_list_empty(&s->blocked)) {
 
         /* it doesn't read: a close frame would not reach it either */
 
@@ -161,11 +158,7 @@ ngx_im_send_close(ngx_im_session_t *s, im_str_t frame)
 
     ngx_im_send_session(s);
 
-    if (s->phase == NGX_IM_CLOSED || s->close_received) {
-        return NGX_OK;
-    }
-
-    return NGX_AGAIN;
+    return s->connection->error || s->close_received ? NGX_OK : NGX_AGAIN;
 }
 
 
@@ -174,13 +167,9 @@ ngx_im_send_session(ngx_im_session_t *s)
 {
     ngx_int_t  rc;
 
-    s->sending = 1;
-
     do {
         rc = ngx_im_send_step(s);
     } while (rc == NGX_OK);
-
-    s->sending = 0;
 
     if (rc == NGX_AGAIN) {
         ngx_im_send_block(s);
@@ -195,8 +184,8 @@ ngx_im_send_session(ngx_im_session_t *s)
 
 
 /*
- * A session whose turn it is: here subscriptions end that have got to a cut of
- * their log, and nowhere else, so that who walks them may send.
+ * A session whose turn it is.  Subscriptions that have got to a cut of their
+ * log end here and nowhere else: callers that walk them may send.
  */
 static void
 ngx_im_send_due(ngx_im_session_t *s)
@@ -216,11 +205,7 @@ ngx_im_send_due(ngx_im_session_t *s)
             return;
         }
 
-        ngx_im_resume_cut(s, sub);
-
-        if (s->phase != NGX_IM_OPEN) {
-            return;
-        }
+        ngx_im_worker->events->cut(s, sub);
     }
 }
 
@@ -256,10 +241,6 @@ static im_sub_t *
 ngx_im_send_cut(ngx_im_session_t *s)
 {
     im_sub_t  *sub;
-
-    if (s->close_sent) {
-        return NULL;
-    }
 
     for (sub = s->subs; sub; sub = sub->next) {
         if (im_sub_cut(sub)) {
@@ -802,7 +783,7 @@ ngx_im_flush_handler(ngx_event_t *ev)
         sub = im_list_data(im_list_first(&log->pending), im_sub_t, link);
         s = sub->session;
 
-        if (!im_list_empty(&s->blocked)) {
+        if (s->phase == NGX_IM_CLOSED || !im_list_empty(&s->blocked)) {
             im_sub_block(sub);
             continue;
         }
@@ -901,7 +882,25 @@ ngx_im_send_relieve(ngx_im_worker_t *w)
 
             if (ngx_im_send_behind(s) >= most - most / 8) {
                 ngx_im_send_slow(s);
+                ngx_im_send_drop(w, s);
             }
+        }
+    }
+}
+
+
+/* A closed session gets nothing more: its topics keep nothing for it. */
+static void
+ngx_im_send_drop(ngx_im_worker_t *w, ngx_im_session_t *s)
+{
+    im_sub_t  *sub;
+
+    s->unfinished = NULL;
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        if (im_sub_state(sub) != IM_SUB_JOINING) {
+            im_sub_advance(sub, im_sub_behind(sub));
+            im_log_trim(&w->hub.logs, sub->log, 1);
         }
     }
 }

@@ -25,8 +25,9 @@ typedef enum {
     NGX_IM_CONNECTING,       /* 101 sent, waits for the first frame */
     NGX_IM_AUTHENTICATING,   /* logic has been asked */
     NGX_IM_OPEN,
-    NGX_IM_CLOSING,          /* close frame queued or sent */
-    NGX_IM_CLOSED            /* to be freed in this turn */
+    NGX_IM_ENDING,           /* its close frame goes out in this turn */
+    NGX_IM_CLOSING,          /* the close frame is out: waits for the peer */
+    NGX_IM_CLOSED            /* freed in this turn */
 } ngx_im_phase_e;
 
 
@@ -70,7 +71,7 @@ typedef struct {
     ngx_im_timer_t    expiry;    /* of worker->expiry */
     im_list_t         throttled; /* in worker->throttled; self when not */
     im_list_t         turn;      /* in worker->turns; self when not */
-    ngx_im_session_t *session;   /* whose this is, once it is there */
+    ngx_im_session_t *session;   /* its owner */
     ngx_im_held_t    *held;
     im_resume_t      *resumes;   /* of connect, until it is answered */
     ngx_uint_t        nresumes;
@@ -82,6 +83,8 @@ typedef struct {
     size_t            rooms_len;
     size_t            data_len;
     size_t            meta_len;
+    u_char           *reason;    /* of the close frame, or NULL: s->why */
+    size_t            reason_len;
     uint32_t          connect;   /* id of the command */
     uint32_t          busy_id;   /* of the command that is under way */
     uint32_t          refresh;   /* s: when the webhook is asked; 0: never */
@@ -92,29 +95,6 @@ typedef struct {
     unsigned          failed:1;  /* connect was refused */
     unsigned          busy:1;    /* a command is under way: input waits */
 } ngx_im_ext_t;
-
-
-/* Who somebody is and what he may; strings are borrowed. */
-typedef struct {
-    im_str_t            user;            /* "": a guest */
-    im_str_t            name;
-    im_str_t            info;            /* JSON for others; "" none */
-    im_str_t            rooms;           /* JSON object with "rooms", or "" */
-    im_str_t            room;            /* to be joined; "" none */
-    im_str_t            data;            /* JSON for the client */
-    im_str_t            meta;            /* JSON for webhooks */
-    const im_str_t     *channels;        /* more topics to be joined */
-    ngx_uint_t          nchannels;
-    int64_t             expires;         /* s; 0: never */
-} ngx_im_identity_t;
-
-
-/* What a token or a backend adds to a subscription; strings are borrowed. */
-typedef struct {
-    im_str_t            info;            /* JSON for others; "" none */
-    im_str_t            data;            /* JSON for the client; "" none */
-    int64_t             expires;         /* s; 0: never */
-} ngx_im_grant_t;
 
 
 struct ngx_im_session_s {
@@ -132,7 +112,7 @@ struct ngx_im_session_s {
     im_sub_t           *subs;            /* from worker->subs, but `all` */
     im_sub_t            everybody;       /* the broadcast topic's */
     ngx_im_replies_t   *replies;         /* queued control bytes, or NULL */
-    ngx_im_ext_t      *ext;            /* or NULL */
+    ngx_im_ext_t       *ext;             /* or NULL */
     im_buf_t           *message;         /* a partial message, or NULL */
     im_sub_t           *unfinished;      /* its frame is cut in the socket */
     im_input_t          input;           /* of the transport's decoder */
@@ -145,14 +125,13 @@ struct ngx_im_session_s {
     uint32_t            new_time;        /* of nnew, ngx_time() */
     uint16_t            nnew;            /* rooms that nobody had here */
     uint16_t            close_code;
+    uint16_t            nsubs;           /* in subs */
     uint16_t            nrooms;          /* joined, for the log line */
     uint8_t             phase;           /* ngx_im_phase_e */
-    unsigned            close_sent:1;    /* our close frame is queued or out */
     unsigned            close_received:1;
     unsigned            pinged:1;        /* a ping of ours has no answer */
     unsigned            pong_due:1;      /* the deadline is its answer's */
     unsigned            positions:1;     /* im: with seq and epoch */
-    unsigned            sending:1;       /* ngx_im_send_session() runs */
     ngx_im_peer_t       peer;
     const char         *why;             /* for the log line */
     u_char             *name;            /* u8 length and bytes, or NULL */
@@ -195,6 +174,30 @@ typedef struct {
 } ngx_im_sub_t;
 
 
+/* What sessions tell the layers above, which give this table. */
+typedef struct {
+
+    /*
+     * A message.  NGX_AGAIN: rest waits until ngx_im_recv_continue();
+     * NGX_ERROR: the session is closed.
+     */
+    ngx_int_t  (*message)(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest);
+
+    /* The topic of a joining subscription is live. */
+    void  (*joined)(ngx_im_session_t *s, im_sub_t *sub);
+
+    /* sub is not among the session's any more, and leaves its topic now. */
+    void  (*left)(ngx_im_session_t *s, im_sub_t *sub);
+
+    /* sub has got to where its log was cut. */
+    void  (*cut)(ngx_im_session_t *s, im_sub_t *sub);
+
+    /* nginx wants the worker to end. */
+    void  (*quit)(ngx_im_worker_t *w);
+
+} ngx_im_session_events_t;
+
+
 /* 16 random bytes, or as random as this system has them. */
 void ngx_im_session_random(u_char *id);
 
@@ -224,45 +227,36 @@ ngx_im_session_t *ngx_im_session_by_id(ngx_im_worker_t *w,
 void ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase);
 
 /*
- * Ends a session: queues a close frame where the peer can still take one and
- * closes the connection once it is out, in a later turn.  The protocol or the
- * transport has the code for reason.  why is static text for the client and
- * the log.  A second call is harmless; after it the caller touches nothing of
- * the session.
+ * Ends a session in this turn, by ngx_im_close_handler(): with a close frame
+ * where the peer can still take one.  The protocol or the transport has the
+ * code for reason.  why is static text for the client and the log.  Nothing is
+ * sent and no command is run after it; a second call is harmless.
  */
 void ngx_im_session_close(ngx_im_session_t *s, im_reason_e reason,
     const char *why);
 
-/* The same with a given code (0: no close frame) and text ("": why). */
+/* The same with a code (0: no close frame) and a copy of text ("": why). */
 void ngx_im_session_close_code(ngx_im_session_t *s, ngx_uint_t code,
     im_str_t text, const char *why);
 
 /* Its extension, created at first use.  NULL: no memory. */
 ngx_im_ext_t *ngx_im_session_ext(ngx_im_session_t *s);
+void ngx_im_session_ext_free(ngx_im_session_t *s);
 
-/*
- * Identity is settled: joins broadcast, the inbox, the room and the channels;
- * the session is open.
- */
-void ngx_im_session_open(ngx_im_session_t *s, const ngx_im_identity_t *id);
+/* Replaces *to, which is NULL or from im_alloc(), by a copy. */
+ngx_int_t ngx_im_session_copy(u_char **to, size_t *len, im_str_t s);
 
-/*
- * join, or NULL, becomes the subscription's; it is freed on failure.  NULL: no
- * memory or too many topics.
- */
-im_sub_t *ngx_im_session_join(ngx_im_session_t *s, im_str_t topic,
-    ngx_im_join_t *join, ngx_uint_t flags);
+/* Input of this session has to wait. */
+ngx_uint_t ngx_im_command_waits(ngx_im_session_t *s);
+
+/* A command was answered: held input goes on, in a later event. */
+void ngx_im_recv_continue(ngx_im_session_t *s);
 
 /* It follows as many topics as it may. */
 ngx_uint_t ngx_im_session_full(ngx_im_session_t *s);
 
 /* NULL: it doesn't follow that. */
 im_sub_t *ngx_im_session_find_sub(ngx_im_session_t *s, im_str_t topic);
-void ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub);
-void ngx_im_session_leave_all(ngx_im_session_t *s);
-
-/* Called by sync when a joining subscription's topic is live. */
-void ngx_im_session_joined(ngx_im_session_t *s, im_sub_t *sub);
 
 /* JSON of the connection for others; "" none. */
 im_str_t ngx_im_session_info(ngx_im_session_t *s);
@@ -274,26 +268,11 @@ void ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
     im_member_t *m);
 void ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info);
 
-/* Its deadline has come. */
-void ngx_im_session_due(ngx_im_timer_t *timer);
-
-/* Frees the sessions that were closed. */
-void ngx_im_session_closed_handler(ngx_event_t *ev);
-
 /* Sets the next look at this session, in seconds from now. */
 void ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds);
 
-/*
- * The session ends at that time (s), with the protocol's code for it, unless
- * this is called again; 0: it doesn't.
- */
-void ngx_im_session_expires(ngx_im_session_t *s, int64_t when);
-
-/* Its identity goes on until then (s; 0: for ever); info "": as it was. */
-void ngx_im_session_renew(ngx_im_session_t *s, int64_t expires, im_str_t info);
-
-/* Seconds until its identity is over, as a client is told; 0: never. */
-uint32_t ngx_im_session_ttl(ngx_im_session_t *s);
+/* Seconds until its identity ends. */
+ngx_uint_t ngx_im_session_left(ngx_im_session_t *s);
 
 /* "127.0.0.1" into buf (NGX_SOCKADDR_STRLEN); the length. */
 size_t ngx_im_session_addr(ngx_im_session_t *s, u_char *buf);

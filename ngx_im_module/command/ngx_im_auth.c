@@ -11,8 +11,12 @@
 
 #include "ngx_im_auth.h"
 #include "ngx_im_backend.h"
-#include "ngx_im_command.h"
+#include "ngx_im_expiry.h"
 #include "ngx_im_jwt.h"
+#include "ngx_im_reply.h"
+#include "ngx_im_resume.h"
+#include "ngx_im_revoke.h"
+#include "ngx_im_sub.h"
 #include "ngx_im_webhook.h"
 #include "im_key.h"
 #include "im_json.h"
@@ -24,6 +28,21 @@
 #define NGX_IM_AUTH_ANSWER  65536
 
 #define NGX_IM_AUTH_REFUSED  403
+
+
+/* Who a client is and what it may; strings are borrowed. */
+typedef struct {
+    im_str_t            user;            /* "": a guest */
+    im_str_t            name;
+    im_str_t            info;            /* JSON for others; "" none */
+    im_str_t            rooms;           /* JSON object with "rooms", or "" */
+    im_str_t            room;            /* to be joined; "" none */
+    im_str_t            data;            /* JSON for the client */
+    im_str_t            meta;            /* JSON for webhooks */
+    const im_str_t     *channels;        /* more topics to be joined */
+    ngx_uint_t          nchannels;
+    int64_t             expires;         /* s; 0: never */
+} ngx_im_identity_t;
 
 
 typedef struct {
@@ -97,12 +116,23 @@ static const char *ngx_im_auth_room(ngx_im_session_t *s,
     const ngx_im_identity_t *id);
 static int ngx_im_auth_allowed(im_str_t rooms, im_str_t room);
 static int ngx_im_auth_match(im_str_t pattern, im_str_t room);
+static void ngx_im_auth_open(ngx_im_session_t *s, const ngx_im_identity_t *id);
+static ngx_int_t ngx_im_auth_user(ngx_im_session_t *s, im_str_t user,
+    im_str_t name);
+static ngx_uint_t ngx_im_auth_first_ping(ngx_im_session_t *s);
+static ngx_int_t ngx_im_auth_keep_identity(ngx_im_session_t *s,
+    const ngx_im_identity_t *id);
+static ngx_int_t ngx_im_auth_topics(ngx_im_session_t *s,
+    const ngx_im_identity_t *id);
+static ngx_int_t ngx_im_auth_follow(ngx_im_session_t *s, im_str_t topic);
+static const im_position_t *ngx_im_auth_since(ngx_im_session_t *s,
+    im_str_t topic);
 
 
 ngx_int_t
 ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
 {
-    ngx_im_identity_t   guest;
+    ngx_im_identity_t  guest;
 
     if (s->phase != NGX_IM_CONNECTING) {
         return NGX_OK;
@@ -230,8 +260,8 @@ ngx_im_auth_keep_resumes(ngx_im_ext_t *ext, const im_command_t *command)
 static ngx_int_t
 ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command)
 {
-    im_buf_t           arena;
-    im_jwt_t           claims;
+    im_buf_t  arena;
+    im_jwt_t  claims;
 
     im_buf_init(&arena, IM_JWT_ARENA);
 
@@ -636,7 +666,7 @@ ngx_im_auth_known(ngx_im_session_t *s, const ngx_im_identity_t *id)
         return;
     }
 
-    ngx_im_session_open(s, id);
+    ngx_im_auth_open(s, id);
 }
 
 
@@ -738,4 +768,232 @@ ngx_im_auth_match(im_str_t pattern, im_str_t room)
     len = pattern.len - 1;
 
     return room.len >= len && ngx_memcmp(pattern.data, room.data, len) == 0;
+}
+
+
+static void
+ngx_im_auth_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
+{
+    if (id->user.len && ngx_im_revoked(ngx_im_worker, id->user)) {
+        ngx_im_session_close(s, IM_REASON_KICKED, "the user is kept out");
+        return;
+    }
+
+    if (id->user.len
+        && ngx_im_auth_user(s, id->user, id->name) != NGX_OK)
+    {
+        ngx_im_session_close(s, IM_REASON_LIMIT,
+                             "too many sessions of this user");
+        return;
+    }
+
+    ngx_im_session_phase(s, NGX_IM_OPEN);
+    ngx_im_session_deadline(s, ngx_im_auth_first_ping(s));
+
+    if (ngx_im_auth_keep_identity(s, id) != NGX_OK
+        || ngx_im_auth_topics(s, id) != NGX_OK)
+    {
+        ngx_im_session_close(s, IM_REASON_BUSY, "can't join now");
+        return;
+    }
+
+    ngx_im_resume_opened(s);
+}
+
+
+static ngx_int_t
+ngx_im_auth_user(ngx_im_session_t *s, im_str_t user, im_str_t name)
+{
+    int                  first;
+    im_user_t           *u;
+    ngx_im_worker_t     *w;
+    ngx_im_main_conf_t  *imcf;
+
+    w = ngx_im_worker;
+    imcf = w->conf;
+
+    u = im_hub_user(&w->hub, user);
+
+    if (u != NULL && imcf->max_sessions_per_user
+        && u->nsessions >= imcf->max_sessions_per_user)
+    {
+        return NGX_BUSY;
+    }
+
+    if (name.len > 255) {
+        name.len = 255;
+    }
+
+    s->name = im_alloc(1 + name.len);
+    if (s->name == NULL) {
+        return NGX_ERROR;
+    }
+
+    s->name[0] = (u_char) name.len;
+
+    if (name.len > 0) {
+        ngx_memcpy(s->name + 1, name.data, name.len);
+    }
+
+    s->user = im_hub_user_add(&w->hub, user, &s->user_link, &first);
+
+    if (s->user == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (first) {
+        w->nusers++;
+        w->counters->users = w->nusers;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Spreads the first pings of clients that connected together. */
+static ngx_uint_t
+ngx_im_auth_first_ping(ngx_im_session_t *s)
+{
+    ngx_uint_t  seconds;
+
+    seconds = s->conf->ping / 1000;
+
+    if (!s->conf->proto->pings) {
+        return seconds;
+    }
+
+    return seconds - (ngx_uint_t) ngx_random() % (seconds / 2 + 1);
+}
+
+
+static ngx_int_t
+ngx_im_auth_keep_identity(ngx_im_session_t *s, const ngx_im_identity_t *id)
+{
+    im_str_t       none = im_null_str;
+    ngx_im_ext_t  *ext;
+
+    ext = s->ext;
+
+    if (id->expires) {
+        ngx_im_session_renew(s, id->expires, none);
+    }
+
+    if (ext == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_im_session_copy(&ext->info, &ext->info_len, id->info) != NGX_OK
+        || ngx_im_session_copy(&ext->data, &ext->data_len, id->data)
+           != NGX_OK
+        || ngx_im_session_copy(&ext->meta, &ext->meta_len, id->meta)
+           != NGX_OK
+        || ngx_im_session_copy(&ext->rooms, &ext->rooms_len, id->rooms)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_auth_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
+{
+    im_buf_t    b;
+    im_str_t    everybody = im_str("b");
+    ngx_int_t   rc;
+    ngx_uint_t  i;
+
+    im_buf_init(&b, IM_TOPIC_MAX);
+
+    rc = ngx_im_auth_follow(s, everybody);
+
+    if (rc == NGX_OK && s->user != NULL) {
+        im_topic_user(&b, id->user);
+        rc = ngx_im_auth_follow(s, im_buf_str(&b));
+    }
+
+    if (rc == NGX_OK && id->room.len > 0) {
+        im_buf_reset(&b, b.size);
+        im_topic_room(&b, id->room);
+        rc = ngx_im_auth_follow(s, im_buf_str(&b));
+    }
+
+    for (i = 0; rc == NGX_OK && i < id->nchannels; i++) {
+        rc = ngx_im_auth_follow(s, id->channels[i]);
+    }
+
+    im_buf_cleanup(&b);
+
+    return rc;
+}
+
+
+/* A topic that the client doesn't subscribe to itself. */
+static ngx_int_t
+ngx_im_auth_follow(ngx_im_session_t *s, im_str_t topic)
+{
+    ngx_im_ext_t         *ext;
+    ngx_im_join_t        *join;
+    const im_position_t  *since;
+
+    if (s->phase != NGX_IM_OPEN
+        || ngx_im_session_find_sub(s, topic) != NULL)
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_im_session_new_room(s, topic) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    join = NULL;
+    ext = s->ext;
+
+    if (ext != NULL && (ext->connecting || s->positions)) {
+
+        join = im_calloc(sizeof(ngx_im_join_t));
+        if (join == NULL) {
+            return NGX_ERROR;
+        }
+
+        since = ngx_im_auth_since(s, topic);
+
+        if (since != NULL) {
+            ngx_im_join_since(join, since);
+        }
+
+        join->connect = ext->connecting;
+        ext->nsubs += ext->connecting;
+    }
+
+    return ngx_im_session_join(s, topic, join,
+                               NGX_IM_SUB_SERVER|NGX_IM_SUB_CONNECT)
+           != NULL
+               ? NGX_OK : NGX_ERROR;
+}
+
+
+/* "u:" is the inbox of any user. */
+static const im_position_t *
+ngx_im_auth_since(ngx_im_session_t *s, im_str_t topic)
+{
+    im_str_t       name;
+    ngx_uint_t     i;
+    ngx_im_ext_t  *ext;
+
+    ext = s->ext;
+
+    for (i = 0; i < ext->nresumes; i++) {
+        name = ext->resumes[i].topic;
+
+        if (im_str_eq(name, topic)
+            || (name.len == 2 && topic.data[0] == 'u' && name.data[0] == 'u'))
+        {
+            return &ext->resumes[i].since;
+        }
+    }
+
+    return NULL;
 }

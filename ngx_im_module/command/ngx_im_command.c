@@ -10,11 +10,13 @@
 
 #include "ngx_im_command.h"
 #include "ngx_im_auth.h"
+#include "ngx_im_expiry.h"
 #include "ngx_im_publish.h"
 #include "ngx_im_query.h"
-#include "ngx_im_recv.h"
+#include "ngx_im_reply.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_send.h"
+#include "ngx_im_sub.h"
 #include "ngx_im_token.h"
 #include "ngx_im_webhook.h"
 #include "im_key.h"
@@ -105,22 +107,9 @@ ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
             return NGX_AGAIN;
         }
 
-    } while (rest->len > 0 && s->phase != NGX_IM_CLOSING);
+    } while (rest->len > 0 && s->phase < NGX_IM_ENDING);
 
     return NGX_OK;
-}
-
-
-ngx_uint_t
-ngx_im_command_waits(ngx_im_session_t *s)
-{
-    ngx_im_ext_t  *ext;
-
-    ext = s->ext;
-
-    return s->phase == NGX_IM_AUTHENTICATING
-           || (ext != NULL && (ext->busy || ext->connecting
-                                || !im_list_empty(&ext->throttled)));
 }
 
 
@@ -150,8 +139,6 @@ ngx_im_command_throttle(ngx_im_session_t *s)
         ext->ncommands++;
         return 0;
     }
-
-    ext->session = s;
 
     im_list_insert_tail(&ngx_im_worker->throttled, &ext->throttled);
 
@@ -190,51 +177,6 @@ ngx_im_command_run(ngx_im_session_t *s, im_kind_e kind,
     }
 
     return ngx_im_commands[command->type](s, command);
-}
-
-
-ngx_int_t
-ngx_im_command_reply(ngx_im_session_t *s, const im_reply_t *reply)
-{
-    im_buf_t  *b;
-
-    if (s->conf->proto->reply == NULL) {
-        return NGX_OK;
-    }
-
-    b = &ngx_im_worker->scratch;
-
-    im_buf_reset(b, 65536);
-
-    s->conf->proto->reply(b, s->transport, reply);
-
-    if (b->failed) {
-        ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
-        return NGX_ERROR;
-    }
-
-    if (b->len == 0) {
-        return NGX_OK;
-    }
-
-    return reply->nsubs > 0 ? ngx_im_send_history(s, im_buf_str(b))
-                            : ngx_im_send_reply(s, im_buf_str(b));
-}
-
-
-ngx_int_t
-ngx_im_command_error(ngx_im_session_t *s, uint32_t id, im_error_e error)
-{
-    im_reply_t  reply;
-
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    reply.type = IM_REPLY_ERROR;
-    reply.id = id;
-    reply.error = error;
-    reply.temporary = error == IM_ERROR_INTERNAL || error == IM_ERROR_TOO_MANY;
-
-    return ngx_im_command_reply(s, &reply);
 }
 
 
@@ -458,10 +400,6 @@ ngx_im_command_unsubscribe(ngx_im_session_t *s, const im_command_t *command)
         }
 
         ngx_im_session_leave(s, sub);
-    }
-
-    if (s->phase == NGX_IM_CLOSED) {
-        return NGX_ERROR;
     }
 
     ngx_memzero(&reply, sizeof(im_reply_t));

@@ -549,7 +549,7 @@ ngx_im_info_room(ngx_im_info_t *info, ngx_im_members_t *members)
 static ngx_uint_t
 ngx_im_info_users(ngx_im_members_t *members)
 {
-    ngx_uint_t        i, n;
+    ngx_uint_t    i, n;
     im_member_t  *m;
 
     m = members->elts;
@@ -575,7 +575,7 @@ ngx_im_info_users(ngx_im_members_t *members)
 static int ngx_libc_cdecl
 ngx_im_info_compare(const void *one, const void *two)
 {
-    ngx_int_t               rc;
+    ngx_int_t           rc;
     const im_member_t  *a, *b;
 
     a = one;
@@ -645,9 +645,9 @@ ngx_im_info_tell(ngx_im_info_t *info, im_buf_t *b)
 static uint64_t
 ngx_im_info_hash(ngx_im_info_t *info)
 {
-    uint64_t               hash[2];
-    ngx_uint_t             i;
-    const im_member_t     *user;
+    uint64_t            hash[2];
+    ngx_uint_t          i;
+    const im_member_t  *user;
 
     hash[0] = info->room.count;
     hash[1] = ngx_im_worker->hub.users.seed[0];

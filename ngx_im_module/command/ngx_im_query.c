@@ -10,8 +10,8 @@
 
 #include "ngx_im_follow.h"
 #include "ngx_im_sync.h"
-#include "ngx_im_command.h"
 #include "ngx_im_query.h"
+#include "ngx_im_reply.h"
 
 
 #define NGX_IM_QUERY_BYTES    (1024 * 1024)   /* of history, about */
@@ -159,7 +159,6 @@ ngx_im_query_turn(ngx_im_session_t *s)
     }
 
     if (im_list_empty(&ext->turn)) {
-        ext->session = s;
         im_list_insert_tail(&w->turns, &ext->turn);
     }
 
@@ -465,9 +464,9 @@ static im_error_e
 ngx_im_query_presence_reply(ngx_im_query_t *query, im_topic_t *topic,
     ngx_im_members_t *members, ngx_im_session_t *s)
 {
-    ngx_uint_t               i;
-    im_reply_t               answer;
-    ngx_im_query_clients_t   clients;
+    ngx_uint_t              i;
+    im_reply_t              answer;
+    ngx_im_query_clients_t  clients;
 
     s->ext->ncommands += members->n / NGX_IM_QUERY_SHARE;
 

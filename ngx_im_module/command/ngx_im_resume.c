@@ -12,13 +12,17 @@
 #include "ngx_im_resume.h"
 #include "ngx_im_topic.h"
 #include "ngx_im_presence.h"
-#include "ngx_im_recv.h"
+#include "ngx_im_info.h"
+#include "ngx_im_expiry.h"
+#include "ngx_im_reply.h"
 #include "ngx_im_send.h"
-#include "ngx_im_command.h"
-#include "ngx_im_token.h"
+#include "ngx_im_sub.h"
 #include "im_id.h"
 
 
+static void ngx_im_resume_announce(ngx_im_session_t *s, im_sub_t *sub);
+static void ngx_im_resume_add(ngx_im_join_t *join);
+static void ngx_im_resume_forget(im_sub_t *sub);
 static ngx_int_t ngx_im_resume_judge(ngx_im_join_t *join);
 static im_str_t ngx_im_resume_epoch(ngx_im_join_t *join);
 static void ngx_im_resume_run(ngx_im_topic_t *t);
@@ -94,12 +98,42 @@ ngx_im_resume_opened(ngx_im_session_t *s)
 
 
 void
-ngx_im_resume_add(im_sub_t *sub)
+ngx_im_resume_joined(ngx_im_session_t *s, im_sub_t *sub)
 {
-    ngx_im_join_t  *join;
+    if (sub->data != NULL) {
+        ngx_im_resume_add(sub->data);
+        return;
+    }
 
-    join = sub->data;
+    im_sub_live(sub);
 
+    ngx_im_resume_announce(s, sub);
+}
+
+
+/* The others in a room are told of it, and it gets the room info. */
+static void
+ngx_im_resume_announce(ngx_im_session_t *s, im_sub_t *sub)
+{
+    im_topic_t  *topic;
+
+    topic = sub->log->topic;
+
+    if (topic->name[0] != 'r') {
+        return;
+    }
+
+    ngx_im_presence_tell(ngx_im_worker, sub, 1);
+
+    if (im_wire(sub->log->wire).form->room_info != NULL) {
+        ngx_im_info_session(topic, s);
+    }
+}
+
+
+static void
+ngx_im_resume_add(ngx_im_join_t *join)
+{
     if (join->ready) {
         return;
     }
@@ -303,6 +337,20 @@ ngx_im_resume_ready(ngx_im_join_t *join)
 
 
 void
+ngx_im_resume_left(ngx_im_session_t *s, im_sub_t *sub)
+{
+    (void) s;
+
+    if (im_sub_state(sub) != IM_SUB_JOINING) {
+        ngx_im_presence_tell(ngx_im_worker, sub, 0);
+    }
+
+    ngx_im_resume_forget(sub);
+}
+
+
+/* sub is not joining any more. */
+static void
 ngx_im_resume_forget(im_sub_t *sub)
 {
     ngx_im_join_t     *join;
@@ -346,6 +394,10 @@ ngx_im_resume_serve(im_list_t *q, void *data)
     join = im_list_data(q, ngx_im_join_t, link);
     s = join->sub->session;
 
+    if (s->phase != NGX_IM_OPEN) {
+        return NGX_OK;
+    }
+
     if (ngx_im_send_waiting(s) > s->conf->max_replies
         || (join->recover && w->reply_bytes > w->conf->logs_bytes))
     {
@@ -363,9 +415,7 @@ ngx_im_resume_serve(im_list_t *q, void *data)
         return NGX_OK;
     }
 
-    if (s->phase == NGX_IM_OPEN) {
-        ngx_im_recv_continue(s);
-    }
+    ngx_im_recv_continue(s);
 
     return NGX_OK;
 }
@@ -529,8 +579,8 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
                                           : ngx_im_resume_push(s, &reply,
                                                                begin);
 
-    if (rc == NGX_OK && s->phase == NGX_IM_OPEN) {
-        ngx_im_session_joined(s, sub);
+    if (rc == NGX_OK) {
+        ngx_im_resume_announce(s, sub);
     }
 
     im_buf_cleanup(&data);
@@ -819,7 +869,5 @@ ngx_im_resume_cut(ngx_im_session_t *s, im_sub_t *sub)
 
     ngx_im_session_leave(s, sub);
 
-    if (s->phase != NGX_IM_CLOSED) {
-        (void) ngx_im_command_reply(s, &reply);
-    }
+    (void) ngx_im_command_reply(s, &reply);
 }

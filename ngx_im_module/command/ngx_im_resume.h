@@ -18,14 +18,12 @@ void ngx_im_join_since(ngx_im_join_t *join, const im_position_t *since);
 /* All topics of connect are joined: it is answered once they are ready. */
 void ngx_im_resume_opened(ngx_im_session_t *s);
 
-/* Starts what is to be told to sub, whose topic is live. */
-void ngx_im_resume_add(im_sub_t *sub);
+/* The topic of a joining subscription is live: it begins, or is answered. */
+void ngx_im_resume_joined(ngx_im_session_t *s, im_sub_t *sub);
+void ngx_im_resume_left(ngx_im_session_t *s, im_sub_t *sub);
 
-/* sub has got to where its log was cut: it ends, and is told. */
+/* sub has got to where its log was cut: it ends, and the client hears it. */
 void ngx_im_resume_cut(ngx_im_session_t *s, im_sub_t *sub);
-
-/* sub is not joining any more. */
-void ngx_im_resume_forget(im_sub_t *sub);
 
 /* Judges waiting subscriptions again. */
 void ngx_im_resume_history(im_topic_t *topic, ngx_im_history_e why);

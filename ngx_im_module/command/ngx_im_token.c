@@ -10,13 +10,15 @@
 
 #include "ngx_im_token.h"
 #include "ngx_im_command.h"
+#include "ngx_im_expiry.h"
 #include "ngx_im_jwt.h"
+#include "ngx_im_reply.h"
+#include "ngx_im_sub.h"
 #include "ngx_im_webhook.h"
 #include "im_id.h"
 
 
 #define NGX_IM_TOKEN_RETRY  60       /* s: until a webhook is asked again */
-#define NGX_IM_TOKEN_LAST   4200000000LL   /* s; more may be added to it */
 
 
 static ngx_int_t ngx_im_token_verify(ngx_im_session_t *s,
@@ -31,7 +33,6 @@ static ngx_int_t ngx_im_token_renew(ngx_im_session_t *s,
 static ngx_int_t ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub);
 static void ngx_im_token_ask(ngx_im_session_t *s, im_webhook_e kind,
     im_str_t topic);
-static uint32_t ngx_im_token_time(int64_t when);
 
 
 ngx_int_t
@@ -290,109 +291,6 @@ ngx_im_token_same_channels(ngx_im_session_t *s, const im_jwt_t *claims)
     }
 
     return n == claims->nsubs;
-}
-
-
-void
-ngx_im_token_expires(ngx_im_session_t *s, int64_t when)
-{
-    uint32_t       end;
-    ngx_im_ext_t  *ext;
-
-    end = ngx_im_token_time(when);
-    ext = s->ext;
-
-    if (ext != NULL && s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
-        ext->refresh = end;
-    }
-
-    if (s->conf->proto->commands && end != 0) {
-        end += s->conf->grace;
-    }
-
-    ngx_im_session_expires(s, end);
-}
-
-
-void
-ngx_im_token_sub_expires(ngx_im_session_t *s, im_sub_t *sub, int64_t when)
-{
-    sub->expires = ngx_im_token_time(when);
-
-    if (sub->expires && s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len == 0) {
-        sub->expires += s->conf->grace;
-    }
-
-    ngx_im_token_schedule(s);
-}
-
-
-uint32_t
-ngx_im_token_sub_ttl(ngx_im_session_t *s, im_sub_t *sub)
-{
-    uint32_t  end, now;
-
-    /* a client that needn't renew it isn't told */
-
-    if (sub->expires == 0
-        || s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len)
-    {
-        return 0;
-    }
-
-    now = ngx_time();
-    end = sub->expires - s->conf->grace;
-
-    return end > now ? end - now : 1;
-}
-
-
-/* What is too far away to be told never comes. */
-static uint32_t
-ngx_im_token_time(int64_t when)
-{
-    return when > 0 && when < NGX_IM_TOKEN_LAST ? (uint32_t) when : 0;
-}
-
-
-/* The next of its ends to the wheel. */
-void
-ngx_im_token_schedule(ngx_im_session_t *s)
-{
-    uint32_t       next, now;
-    im_sub_t      *sub;
-    ngx_im_ext_t  *ext;
-
-    ext = s->ext;
-
-    if (ext == NULL) {
-        return;
-    }
-
-    next = s->expires;
-
-    if (ext->refresh && (next == 0 || ext->refresh < next)) {
-        next = ext->refresh;
-    }
-
-    for (sub = s->subs; sub; sub = sub->next) {
-        if (sub->expires && (next == 0 || sub->expires < next)) {
-            next = sub->expires;
-        }
-    }
-
-    ngx_im_timer_unset(&ext->expiry);
-
-    if (next == 0) {
-        return;
-    }
-
-    now = ngx_time();
-
-    ext->session = s;
-
-    ngx_im_timer_set(&ngx_im_worker->expiry, &ext->expiry,
-                     ngx_max(next, now + 1));
 }
 
 

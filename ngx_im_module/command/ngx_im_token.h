@@ -19,18 +19,9 @@ ngx_int_t ngx_im_token_refresh(ngx_im_session_t *s,
 ngx_int_t ngx_im_token_sub_refresh(ngx_im_session_t *s,
     const im_command_t *command);
 
-/* The end of the session's or a subscription's token, in s; 0: none. */
-void ngx_im_token_expires(ngx_im_session_t *s, int64_t when);
-void ngx_im_token_sub_expires(ngx_im_session_t *s, im_sub_t *sub,
-    int64_t when);
-
-/* Seconds that a client is told; 0: it needn't renew. */
-uint32_t ngx_im_token_sub_ttl(ngx_im_session_t *s, im_sub_t *sub);
-
 /* It has ended.  NGX_ERROR: so has the session. */
 ngx_int_t ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub);
 
-void ngx_im_token_schedule(ngx_im_session_t *s);
 
 /* Some of it has ended. */
 void ngx_im_token_due(ngx_im_timer_t *timer);

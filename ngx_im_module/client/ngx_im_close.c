@@ -1,0 +1,189 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The end of sessions: the close frame, their topics, their memory.
+ */
+
+#include "ngx_im_close.h"
+#include "ngx_im_send.h"
+#include "ngx_im_sub.h"
+
+
+#define NGX_IM_LINGER  2             /* s: for the peer's close frame */
+
+
+static void ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s);
+static ngx_int_t ngx_im_close_frame(ngx_im_session_t *s);
+static void ngx_im_close_half(ngx_im_session_t *s);
+static void ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s);
+static void ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s);
+static void ngx_im_close_connection(ngx_connection_t *c);
+
+
+void
+ngx_im_close_handler(ngx_event_t *ev)
+{
+    im_list_t        *q;
+    ngx_im_worker_t  *w;
+
+    w = ev->data;
+
+    while (!im_list_empty(&w->closed)) {
+        q = im_list_first(&w->closed);
+        im_list_remove(q);
+
+        ngx_im_close_session(w, im_list_data(q, ngx_im_session_t, all));
+    }
+}
+
+
+static void
+ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s)
+{
+    if (s->phase == NGX_IM_ENDING && ngx_im_close_frame(s) == NGX_AGAIN) {
+        ngx_im_close_half(s);
+        ngx_im_session_phase(s, NGX_IM_CLOSING);
+        ngx_im_session_leave_all(s);
+
+        im_list_insert_tail(&w->sessions, &s->all);
+
+        ngx_im_session_deadline(s, NGX_IM_LINGER);
+        ngx_im_recv_continue(s);
+
+        return;
+    }
+
+    ngx_im_session_phase(s, NGX_IM_CLOSED);
+    ngx_im_session_leave_all(s);
+
+    im_list_remove(&s->blocked);
+
+    ngx_im_close_free(w, s);
+}
+
+
+/* NGX_AGAIN: the frame is out, the peer answers it. */
+static ngx_int_t
+ngx_im_close_frame(ngx_im_session_t *s)
+{
+    u_char         bytes[IM_CONTROL_MAX];
+    im_buf_t       b;
+    im_str_t       text;
+    ngx_im_ext_t  *ext;
+
+    ext = s->ext;
+    text = im_str_z(s->why);
+
+    if (ext != NULL && ext->reason != NULL) {
+        text = im_str_set(ext->reason, ext->reason_len);
+    }
+
+    /* the answer to a close has its code and no text */
+
+    if (s->close_received) {
+        text.len = 0;
+    }
+
+    im_buf_fixed(&b, bytes, sizeof(bytes));
+
+    s->transport->close(&b, s->close_code, text);
+
+    return ngx_im_send_close(s, im_buf_str(&b));
+}
+
+
+/*
+ * Behind a broken frame nothing can be read, the peer's close frame neither:
+ * an end of file makes it hang up without that.  TLS has no half close.
+ */
+static void
+ngx_im_close_half(ngx_im_session_t *s)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (s->input.failed && !ngx_im_tls(c) && s->replies == NULL) {
+        (void) ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN);
+    }
+}
+
+
+static void
+ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
+{
+    int  last;
+
+    ngx_im_close_log(w, s);
+
+    if (s->user != NULL) {
+        im_hub_user_remove(&w->hub, s->user, &s->user_link, &last);
+        w->nusers -= last ? 1 : 0;
+        w->counters->users = w->nusers;
+    }
+
+    ngx_im_zone_ip_remove(w, s->peer.family, s->peer.addr);
+    ngx_im_close_connection(s->connection);
+
+    if (s->message != NULL) {
+        im_buf_cleanup(s->message);
+        im_free(s->message);
+    }
+
+    ngx_im_send_forget(s);
+
+    im_input_cleanup(&s->input);
+    im_free(s->name);
+    ngx_im_session_ext_free(s);
+
+    w->nsessions--;
+    w->counters->sessions = w->nsessions;
+    w->counters->closed++;
+
+    s->phase = NGX_IM_FREE;
+
+    im_slab_free(&w->sessions_slab, s->index);
+}
+
+
+static void
+ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
+{
+    size_t     len;
+    u_char     addr[NGX_SOCKADDR_STRLEN];
+    ngx_str_t  user;
+
+    ngx_str_set(&user, "guest");
+
+    if (s->user != NULL) {
+        user.data = s->user->id;
+        user.len = s->user->id_len;
+    }
+
+    len = ngx_im_session_addr(s, addr);
+
+    ngx_log_error(NGX_LOG_INFO, w->log, 0,
+                  "im: session ended: client: %*s, user: \"%V\", "
+                  "protocol: %s, rooms: %ui, seconds: %uD, in: %uL, out: %uL, "
+                  "code: %ui, why: %s",
+                  len, addr, &user, s->conf->proto->name,
+                  (ngx_uint_t) s->nrooms, (uint32_t) ngx_time() - s->start,
+                  s->bytes_in, s->bytes_out, (ngx_uint_t) s->close_code,
+                  s->why);
+}
+
+
+static void
+ngx_im_close_connection(ngx_connection_t *c)
+{
+    if (c->pool != NULL) {
+        ngx_http_close_connection(c);
+        return;
+    }
+
+#if (NGX_STAT_STUB)
+    (void) ngx_atomic_fetch_add(ngx_stat_active, -1);
+#endif
+
+    ngx_close_connection(c);
+}

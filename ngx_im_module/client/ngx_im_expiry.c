@@ -1,0 +1,169 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * When identities and subscriptions end.
+ *
+ * Ends are on a wheel of their own, which goes by the clock.  A client has
+ * some seconds more to bring a token; where a webhook renews, it is asked at
+ * the end itself.
+ */
+
+#include "ngx_im_expiry.h"
+#include "ngx_im_worker.h"
+
+
+#define NGX_IM_TOKEN_LAST  4200000000LL   /* s; more may be added to it */
+
+
+static uint32_t ngx_im_token_time(int64_t when);
+
+
+void
+ngx_im_token_expires(ngx_im_session_t *s, int64_t when)
+{
+    uint32_t       end;
+    ngx_im_ext_t  *ext;
+
+    end = ngx_im_token_time(when);
+    ext = s->ext;
+
+    if (ext != NULL && s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
+        ext->refresh = end;
+    }
+
+    if (s->conf->proto->commands && end != 0) {
+        end += s->conf->grace;
+    }
+
+    ngx_im_session_expires(s, end);
+}
+
+
+void
+ngx_im_session_expires(ngx_im_session_t *s, int64_t when)
+{
+    ngx_uint_t  left;
+
+    s->expires = when > 0 && when < UINT32_MAX ? (uint32_t) when : 0;
+
+    /* a deadline of pings can't come at another time */
+
+    if (s->conf->proto->pings) {
+        ngx_im_token_schedule(s);
+        return;
+    }
+
+    left = ngx_im_session_left(s);
+
+    if (s->expires && ngx_im_worker->wheel.time + left < s->deadline.at) {
+        ngx_im_session_deadline(s, left);
+    }
+}
+
+
+void
+ngx_im_token_sub_expires(ngx_im_session_t *s, im_sub_t *sub, int64_t when)
+{
+    sub->expires = ngx_im_token_time(when);
+
+    if (sub->expires && s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len == 0) {
+        sub->expires += s->conf->grace;
+    }
+
+    ngx_im_token_schedule(s);
+}
+
+
+/* The next of its ends to the wheel. */
+void
+ngx_im_token_schedule(ngx_im_session_t *s)
+{
+    uint32_t       next, now;
+    im_sub_t      *sub;
+    ngx_im_ext_t  *ext;
+
+    ext = s->ext;
+
+    if (ext == NULL) {
+        return;
+    }
+
+    next = s->expires;
+
+    if (ext->refresh && (next == 0 || ext->refresh < next)) {
+        next = ext->refresh;
+    }
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        if (sub->expires && (next == 0 || sub->expires < next)) {
+            next = sub->expires;
+        }
+    }
+
+    ngx_im_timer_unset(&ext->expiry);
+
+    if (next == 0) {
+        return;
+    }
+
+    now = ngx_time();
+
+    ngx_im_timer_set(&ngx_im_worker->expiry, &ext->expiry,
+                     ngx_max(next, now + 1));
+}
+
+
+/* What is too far away to be told never comes. */
+static uint32_t
+ngx_im_token_time(int64_t when)
+{
+    return when > 0 && when < NGX_IM_TOKEN_LAST ? (uint32_t) when : 0;
+}
+
+
+void
+ngx_im_session_renew(ngx_im_session_t *s, int64_t expires, im_str_t info)
+{
+    ngx_im_token_expires(s, expires);
+
+    if (info.len > 0 && s->ext != NULL) {
+        (void) ngx_im_session_copy(&s->ext->info, &s->ext->info_len, info);
+    }
+}
+
+
+uint32_t
+ngx_im_session_ttl(ngx_im_session_t *s)
+{
+    uint32_t  end;
+
+    /* where a webhook renews it, the client has nothing to do */
+
+    if (s->expires == 0 || s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
+        return 0;
+    }
+
+    end = s->expires - (s->conf->proto->commands ? s->conf->grace : 0);
+
+    return end > ngx_time() ? end - ngx_time() : 1;
+}
+
+
+uint32_t
+ngx_im_token_sub_ttl(ngx_im_session_t *s, im_sub_t *sub)
+{
+    uint32_t  end, now;
+
+    /* a client that needn't renew it isn't told */
+
+    if (sub->expires == 0
+        || s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len)
+    {
+        return 0;
+    }
+
+    now = ngx_time();
+    end = sub->expires - s->conf->grace;
+
+    return end > now ? end - now : 1;
+}

@@ -1,0 +1,131 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Deadlines of sessions: the first frame, the identity, pings, the end.
+ */
+
+#include "ngx_im_ping.h"
+#include "ngx_im_reply.h"
+#include "ngx_im_send.h"
+
+
+static void ngx_im_ping_frame(ngx_im_session_t *s);
+static void ngx_im_ping_message(ngx_im_session_t *s);
+
+
+void
+ngx_im_ping_due(ngx_im_timer_t *timer)
+{
+    ngx_im_session_t  *s;
+
+    s = im_list_data(timer, ngx_im_session_t, deadline);
+
+    switch (s->phase) {
+
+    case NGX_IM_CONNECTING:
+        ngx_im_session_close(s, IM_REASON_STALE,
+                             "no first frame in time");
+        break;
+
+    case NGX_IM_AUTHENTICATING:
+        ngx_im_session_close(s, IM_REASON_BUSY,
+                             "identity is not known in time");
+        break;
+
+    case NGX_IM_OPEN:
+        if (s->expires && ngx_im_session_left(s) == 0) {
+            ngx_im_session_close(s, IM_REASON_EXPIRED,
+                                 "the token has expired");
+
+        } else if (s->conf->proto->pings) {
+            ngx_im_ping_message(s);
+
+        } else {
+            ngx_im_ping_frame(s);
+        }
+
+        break;
+
+    default:
+        ngx_im_session_close(s, IM_REASON_LOST, s->why);
+    }
+}
+
+
+/* The transport's ping: any bytes of the client are an answer. */
+static void
+ngx_im_ping_frame(ngx_im_session_t *s)
+{
+    u_char      bytes[IM_CONTROL_MAX];
+    im_buf_t    b;
+    ngx_uint_t  silent, ping, pong;
+
+    silent = ngx_im_worker->wheel.time - s->seen;
+    ping = s->conf->ping / 1000;
+    pong = s->conf->pong / 1000;
+
+    if (silent >= pong) {
+        ngx_im_session_close(s, IM_REASON_NO_PONG, "no answer to ping");
+        return;
+    }
+
+    if (silent < ping) {
+        ngx_im_session_deadline(s, ping - silent);
+        return;
+    }
+
+    im_buf_fixed(&b, bytes, sizeof(bytes));
+
+    s->transport->ping(&b);
+
+    if (ngx_im_send_reply(s, im_buf_str(&b)) == NGX_OK) {
+        ngx_im_session_deadline(s, ngx_min(pong - silent, ping));
+    }
+}
+
+
+/*
+ * A message of the protocol's own, and its answer in time.  A client whose
+ * input is held can't answer: nothing is read from it.
+ */
+static void
+ngx_im_ping_message(ngx_im_session_t *s)
+{
+    im_reply_t     reply;
+    ngx_uint_t     ping, wait;
+    ngx_im_ext_t  *ext;
+
+    ext = s->ext;
+
+    if (ext != NULL && ext->connecting) {
+        ngx_im_session_close(s, IM_REASON_BUSY,
+                             "topics are not ready in time");
+        return;
+    }
+
+    if (s->pinged && (ext == NULL || ext->held == NULL)) {
+        ngx_im_session_close(s, IM_REASON_NO_PONG, "no answer to ping");
+        return;
+    }
+
+    ping = ngx_max(s->conf->ping / 1000, 1);
+    wait = ngx_min((s->conf->pong - s->conf->ping) / 1000, ping);
+
+    if (s->pong_due) {
+        s->pong_due = 0;
+        ngx_im_session_deadline(s, ping - wait);
+        return;
+    }
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
+
+    reply.type = IM_REPLY_PING;
+    s->pinged = 1;
+    s->pong_due = wait < ping;
+
+    if (ngx_im_command_reply(s, &reply) == NGX_OK
+        && s->phase == NGX_IM_OPEN)
+    {
+        ngx_im_session_deadline(s, wait);
+    }
+}

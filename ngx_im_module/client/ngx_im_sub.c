@@ -1,0 +1,174 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Subscriptions of sessions: they join topics and leave them.
+ */
+
+#include "ngx_im_sub.h"
+#include "ngx_im_follow.h"
+#include "ngx_im_send.h"
+
+
+static im_sub_t *ngx_im_session_sub(ngx_im_session_t *s, im_str_t topic);
+static void ngx_im_session_sub_free(ngx_im_session_t *s, im_sub_t *sub);
+
+
+im_sub_t *
+ngx_im_session_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
+    ngx_uint_t flags)
+{
+    int               first;
+    im_sub_t         *sub;
+    im_form_e         form;
+    im_topic_t       *t;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    sub = ngx_im_session_sub(s, topic);
+    if (sub == NULL) {
+        im_free(join);
+        return NULL;
+    }
+
+    form = s->positions ? IM_FORM_POSITIONS : IM_FORM_PLAIN;
+
+    if (flags & NGX_IM_SUB_JOIN_LEAVE) {
+        form = IM_FORM_JOINS;
+    }
+
+    t = im_hub_join(&w->hub, topic,
+                    im_wire_id(s->conf->proto, form, s->transport), sub,
+                    &first);
+
+    if (t == NULL) {
+        ngx_im_session_sub_free(s, sub);
+        im_free(join);
+        return NULL;
+    }
+
+    sub->flags = flags;
+    sub->data = join;
+
+    if (join != NULL) {
+        im_list_init(&join->link);
+        join->sub = sub;
+    }
+
+    sub->next = s->subs;
+    s->subs = sub;
+    s->nsubs++;
+
+    if (first) {
+        w->ntopics++;
+        w->counters->topics = w->ntopics;
+
+        if (ngx_im_follow_start(w, t) != NGX_OK) {
+            ngx_im_session_leave(s, sub);
+            return NULL;
+        }
+    }
+
+    s->nrooms += (topic.data[0] == 'r');
+
+    ngx_im_follow_member(w, sub, 1);
+
+    if (t->state != IM_TOPIC_NEW) {
+        w->events->joined(s, sub);
+    }
+
+    return sub;
+}
+
+
+/* The broadcast's is part of the session, since each has it. */
+static im_sub_t *
+ngx_im_session_sub(ngx_im_session_t *s, im_str_t topic)
+{
+    uint32_t          index;
+    ngx_im_sub_t     *is;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    if (topic.len == 1) {
+        ngx_memzero(&s->everybody, sizeof(im_sub_t));
+        s->everybody.session = s;
+        return &s->everybody;
+    }
+
+    if (ngx_im_session_full(s)) {
+        return NULL;
+    }
+
+    is = im_slab_alloc(&w->subs_slab, &index);
+    if (is == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(is, sizeof(ngx_im_sub_t));
+
+    is->sub.session = s;
+    is->index = index;
+
+    return &is->sub;
+}
+
+
+static void
+ngx_im_session_sub_free(ngx_im_session_t *s, im_sub_t *sub)
+{
+    ngx_im_sub_t  *is;
+
+    if (sub == &s->everybody) {
+        return;
+    }
+
+    is = im_list_data(sub, ngx_im_sub_t, sub);
+
+    im_free(is->info);
+    im_slab_free(&ngx_im_worker->subs_slab, is->index);
+}
+
+
+void
+ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
+{
+    int                last;
+    im_sub_t         **p;
+    im_topic_t        *topic;
+    ngx_im_worker_t   *w;
+
+    w = ngx_im_worker;
+
+    for (p = &s->subs; *p != sub; p = &(*p)->next) { /* void */ }
+
+    *p = sub->next;
+    s->nsubs--;
+
+    ngx_im_send_leave(s, sub);
+
+    w->events->left(s, sub);
+
+    ngx_im_follow_member(w, sub, 0);
+
+    topic = im_hub_leave(&w->hub, sub, &last);
+
+    ngx_im_session_sub_free(s, sub);
+
+    if (last) {
+        w->ntopics--;
+        w->counters->topics = w->ntopics;
+
+        ngx_im_follow_stop(w, topic);
+    }
+}
+
+
+void
+ngx_im_session_leave_all(ngx_im_session_t *s)
+{
+    while (s->subs != NULL) {
+        ngx_im_session_leave(s, s->subs);
+    }
+}

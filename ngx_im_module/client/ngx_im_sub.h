@@ -1,0 +1,25 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Subscriptions of sessions.
+ */
+
+#ifndef NGX_IM_SUB_H
+#define NGX_IM_SUB_H
+
+
+#include "ngx_im_worker.h"
+
+
+/*
+ * join, or NULL, becomes the subscription's; it is freed on failure.  NULL: no
+ * memory or too many topics.
+ */
+im_sub_t *ngx_im_session_join(ngx_im_session_t *s, im_str_t topic,
+    ngx_im_join_t *join, ngx_uint_t flags);
+
+void ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub);
+void ngx_im_session_leave_all(ngx_im_session_t *s);
+
+
+#endif /* NGX_IM_SUB_H */
