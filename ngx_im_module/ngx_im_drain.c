@@ -14,6 +14,7 @@
 #include "ngx_im.h"
 #include "ngx_im_follow.h"
 #include "ngx_im_drain.h"
+#include "im_link.h"
 
 
 #define NGX_IM_DRAIN_STEP     20      /* ms between two turns */
@@ -133,8 +134,8 @@ ngx_im_drain_clock(ngx_im_worker_t *w)
     elapsed = ngx_current_msec - w->drain.time;
     w->drain.time = ngx_current_msec;
 
-    if (w->drain.done < w->conf->drain && w->redis != NULL
-        && ngx_im_redis_slow(w->redis))
+    if (w->drain.done < w->conf->drain && w->link != NULL
+        && im_link_slow(w->link))
     {
         elapsed = (elapsed + NGX_IM_DRAIN_SLOW - 1) / NGX_IM_DRAIN_SLOW;
     }

@@ -66,7 +66,7 @@ struct ngx_im_worker_s {
     ngx_im_counters_t  *counters;        /* in the zone */
     ngx_uint_t          zone_slot;
     ngx_str_t           id;              /* NODE.SLOT.START */
-    struct ngx_im_redis_s *redis;
+    struct im_link_s   *link;
     struct ngx_im_sync_s *sync;
     struct ngx_im_revoke_s *revoke;
     im_list_t           infos;           /* topics whose room info is due */

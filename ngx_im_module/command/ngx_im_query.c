@@ -49,13 +49,13 @@ static ngx_im_query_t *ngx_im_query_create(ngx_im_session_t *s,
     const im_command_t *command);
 static ngx_int_t ngx_im_query_history(ngx_im_query_t *query,
     const im_command_t *command, uint16_t partition);
-static void ngx_im_query_history_handler(ngx_im_worker_t *w, void *data,
-    void *ctx);
+static void ngx_im_query_history_handler(const im_link_reply_t *reply,
+    void *data);
 static im_error_e ngx_im_query_history_reply(ngx_im_query_t *query,
-    im_topic_t *topic, redisReply *reply, ngx_im_session_t *s);
+    im_topic_t *topic, const im_link_reply_t *reply, ngx_im_session_t *s);
 static int ngx_im_query_continues(ngx_im_query_t *query, im_topic_t *topic,
     im_str_t epoch);
-static ngx_uint_t ngx_im_query_messages(redisReply *entries,
+static ngx_uint_t ngx_im_query_messages(const im_link_reply_t *entries,
     im_message_t *messages, im_envelope_t *envelopes);
 static void ngx_im_query_presence_handler(ngx_im_sync_t *sync, void *data,
     ngx_im_members_t *members);
@@ -253,60 +253,50 @@ static ngx_int_t
 ngx_im_query_history(ngx_im_query_t *query, const im_command_t *command,
     uint16_t partition)
 {
-    im_str_t        topic;
-    ngx_uint_t      n;
-    ngx_im_sync_t  *sync;
+    im_str_t         topic;
+    ngx_im_sync_t   *sync;
+    im_link_call_t  *call;
 
     sync = ngx_im_worker->sync;
     topic = im_str_set(query->topic, query->topic_len);
 
-    ngx_im_args_start(sync);
+    call = im_link_script(sync->worker->link, &im_script_page);
 
-    im_key_topic(&sync->args, ngx_im_sync_prefix(sync), partition, topic,
+    im_key_topic(&call->bytes, ngx_im_sync_prefix(sync), partition, topic,
                  IM_KEY_META);
-    ngx_im_args_end(sync);
+    im_link_call_key(call);
 
-    im_key_topic(&sync->args, ngx_im_sync_prefix(sync), partition, topic,
+    im_key_topic(&call->bytes, ngx_im_sync_prefix(sync), partition, topic,
                  IM_KEY_HISTORY);
-    ngx_im_args_end(sync);
+    im_link_call_key(call);
 
-    ngx_im_args_add(sync, im_str_z(command->reverse ? "1" : ""));
+    im_link_call_z(call, command->reverse ? "1" : "");
 
     if (command->recover) {
-        im_buf_add_uint(&sync->args, command->since.seq);
+        im_buf_add_uint(&call->bytes, command->since.seq);
     }
 
-    ngx_im_args_end(sync);
+    im_link_call_arg(call);
 
-    im_buf_add_uint(&sync->args, command->limit);
-    ngx_im_args_end(sync);
+    im_link_call_uint(call, command->limit);
+    im_link_call_uint(call, NGX_IM_QUERY_BYTES);
 
-    im_buf_add_uint(&sync->args, NGX_IM_QUERY_BYTES);
-    ngx_im_args_end(sync);
-
-    n = ngx_im_args_done(sync);
-
-    if (n == 0) {
-        return NGX_ERROR;
-    }
-
-    return ngx_im_redis_script(sync->worker->redis, partition,
-                               &im_script_page, ngx_im_query_history_handler,
-                               query, 2, n, sync->argv);
+    return im_link_send(sync->worker->link, ngx_im_query_history_handler,
+                        query);
 }
 
 
 static void
-ngx_im_query_history_handler(ngx_im_worker_t *w, void *data, void *ctx)
+ngx_im_query_history_handler(const im_link_reply_t *reply, void *data)
 {
     im_error_e         error;
     im_topic_t        *topic;
-    redisReply        *reply;
     ngx_im_query_t    *query;
+    ngx_im_worker_t   *w;
     ngx_im_session_t  *s;
 
-    reply = data;
-    query = ctx;
+    query = data;
+    w = ngx_im_worker;
 
     ngx_im_query_next(w);
 
@@ -319,14 +309,14 @@ ngx_im_query_history_handler(ngx_im_worker_t *w, void *data, void *ctx)
 
     error = IM_ERROR_INTERNAL;
 
-    if (reply != NULL && ngx_im_reply_array(reply, 4)
-        && reply->element[3]->type == REDIS_REPLY_ARRAY)
+    if (im_link_reply_is_array(reply, 4)
+        && im_link_reply_is_array(im_link_reply_at(reply, 3), 0))
     {
         error = topic == NULL ? IM_ERROR_PERMISSION
                 : ngx_im_query_history_reply(query, topic, reply, s);
 
-    } else if (reply != NULL) {
-        ngx_im_reply_complain(w->sync, reply, "page");
+    } else {
+        ngx_im_link_complain(w->log, reply, "page");
     }
 
     im_free(query);
@@ -338,30 +328,32 @@ ngx_im_query_history_handler(ngx_im_worker_t *w, void *data, void *ctx)
 /* 0: it is answered. */
 static im_error_e
 ngx_im_query_history_reply(ngx_im_query_t *query, im_topic_t *topic,
-    redisReply *reply, ngx_im_session_t *s)
+    const im_link_reply_t *reply, ngx_im_session_t *s)
 {
-    redisReply       *entries;
-    im_reply_t        answer;
-    im_message_t     *messages;
-    im_envelope_t    *envelopes;
-    im_subscribed_t   page;
+    ngx_uint_t              n;
+    im_reply_t              answer;
+    im_message_t           *messages;
+    im_envelope_t          *envelopes;
+    im_subscribed_t         page;
+    const im_link_reply_t  *entries;
 
     ngx_memzero(&page, sizeof(im_subscribed_t));
 
     page.topic = im_topic_name(topic);
-    page.at.epoch = ngx_im_reply_str(reply, 0);
-    page.at.seq = ngx_im_reply_int(reply, 1);
+    page.at.epoch = im_link_reply_str_at(reply, 0);
+    page.at.seq = im_link_reply_int_at(reply, 1, 0);
 
     if (!ngx_im_query_continues(query, topic, page.at.epoch)) {
         return IM_ERROR_POSITION;
     }
 
-    entries = reply->element[3];
+    entries = im_link_reply_at(reply, 3);
+    n = im_link_reply_len(entries);
 
-    s->ext->ncommands += entries->elements / NGX_IM_QUERY_SHARE;
+    s->ext->ncommands += n / NGX_IM_QUERY_SHARE;
 
-    messages = im_calloc((entries->elements + 1) * sizeof(im_message_t));
-    envelopes = im_calloc((entries->elements + 1) * sizeof(im_envelope_t));
+    messages = im_calloc((n + 1) * sizeof(im_message_t));
+    envelopes = im_calloc((n + 1) * sizeof(im_envelope_t));
 
     if (messages == NULL || envelopes == NULL) {
         im_free(messages);
@@ -399,16 +391,16 @@ ngx_im_query_continues(ngx_im_query_t *query, im_topic_t *topic,
 
 
 static ngx_uint_t
-ngx_im_query_messages(redisReply *entries, im_message_t *messages,
+ngx_im_query_messages(const im_link_reply_t *entries, im_message_t *messages,
     im_envelope_t *envelopes)
 {
     size_t      i;
     im_entry_t  entry;
     ngx_uint_t  n;
 
-    for (i = 0, n = 0; i < entries->elements; i++) {
+    for (i = 0, n = 0; i < im_link_reply_len(entries); i++) {
 
-        if (ngx_im_heal_entry(entries->element[i], &entry) != NGX_OK
+        if (ngx_im_heal_entry(im_link_reply_at(entries, i), &entry) != NGX_OK
             || im_envelope_decode(entry.envelope, &envelopes[n]) != IM_OK)
         {
             continue;

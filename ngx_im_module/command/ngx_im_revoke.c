@@ -54,7 +54,7 @@ typedef struct {
 
 static im_str_t ngx_im_revoke_name(const im_hash_node_t *node);
 static void ngx_im_revoke_load(ngx_im_worker_t *w);
-static void ngx_im_revoke_handler(ngx_im_worker_t *w, void *data, void *ctx);
+static void ngx_im_revoke_handler(const im_link_reply_t *reply, void *data);
 static ngx_im_revoked_t *ngx_im_revoke_set(ngx_im_revoke_t *revoke,
     im_str_t user, ngx_msec_t end);
 static void ngx_im_revoke_remove(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r);
@@ -183,70 +183,56 @@ ngx_im_revoke_revision(ngx_im_worker_t *w, im_str_t revision)
 static void
 ngx_im_revoke_load(ngx_im_worker_t *w)
 {
-    ngx_uint_t        n;
-    ngx_im_sync_t    *sync;
+    im_link_call_t   *call;
     ngx_im_revoke_t  *revoke;
 
-    sync = w->sync;
     revoke = w->revoke;
 
     revoke->asked_at = ngx_current_msec;
     revoke->asked_ms = ngx_im_follow_clock(w);
 
-    ngx_im_args_start(sync);
-    ngx_im_args_add(sync, im_str_z("ZRANGEBYSCORE"));
+    call = im_link_command(w->link, "ZRANGEBYSCORE");
 
-    im_key_revoked(&sync->args, ngx_im_sync_prefix(sync));
-    ngx_im_args_end(sync);
+    im_key_revoked(&call->bytes, im_link_prefix(w->link));
+    im_link_call_key(call);
 
-    im_buf_add_uint(&sync->args, revoke->asked_ms);
-    ngx_im_args_end(sync);
+    im_link_call_uint(call, revoke->asked_ms);
+    im_link_call_z(call, "+inf");
+    im_link_call_z(call, "WITHSCORES");
+    im_link_call_z(call, "LIMIT");
+    im_link_call_z(call, "0");
+    im_link_call_uint(call, NGX_IM_REVOKED_MAX);
 
-    ngx_im_args_add(sync, im_str_z("+inf"));
-    ngx_im_args_add(sync, im_str_z("WITHSCORES"));
-    ngx_im_args_add(sync, im_str_z("LIMIT"));
-    ngx_im_args_add(sync, im_str_z("0"));
-    im_buf_add_uint(&sync->args, NGX_IM_REVOKED_MAX);
-    ngx_im_args_end(sync);
-
-    n = ngx_im_args_done(sync);
-
-    if (n == 0
-        || ngx_im_redis_command(sync->worker->redis, IM_PARTITIONS_MAX,
-                                ngx_im_revoke_handler, NULL, n, sync->argv)
-           != NGX_OK)
-    {
+    if (im_link_send(w->link, ngx_im_revoke_handler, w) != IM_OK) {
         im_buf_reset(&revoke->revision, 32);
     }
 }
 
 
 static void
-ngx_im_revoke_handler(ngx_im_worker_t *w, void *data, void *ctx)
+ngx_im_revoke_handler(const im_link_reply_t *reply, void *data)
 {
     size_t            i;
     im_str_t          user;
     uint64_t          end;
-    redisReply       *reply;
+    ngx_im_worker_t  *w;
     ngx_im_revoke_t  *revoke;
 
-    reply = data;
+    w = data;
     revoke = w->revoke;
-
-    (void) ctx;
 
     /* asked again with the next renewal */
 
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+    if (!im_link_reply_is_array(reply, 0)) {
         im_buf_reset(&revoke->revision, 32);
         return;
     }
 
     ngx_im_revoke_purge(revoke, ngx_im_revoke_newer);
 
-    for (i = 0; i + 1 < reply->elements; i += 2) {
-        user = ngx_im_reply_str(reply, i);
-        end = ngx_im_reply_int(reply, i + 1);
+    for (i = 0; i + 1 < im_link_reply_len(reply); i += 2) {
+        user = im_link_reply_str_at(reply, i);
+        end = im_link_reply_int_at(reply, i + 1, 0);
 
         if (!im_name_valid(user) || end <= revoke->asked_ms) {
             continue;

@@ -11,13 +11,16 @@
 #include "ngx_im_sync.h"
 
 
-static void ngx_im_heal_handler(ngx_im_worker_t *w, void *data, void *ctx);
-static void ngx_im_heal_reply(ngx_im_route_t *route, redisReply *reply);
+static void ngx_im_heal_handler(const im_link_reply_t *reply, void *data);
+static void ngx_im_heal_reply(ngx_im_route_t *route,
+    const im_link_reply_t *reply);
 static ngx_uint_t ngx_im_heal_limit(ngx_im_route_t *route);
 static void ngx_im_heal_later(ngx_im_route_t *route);
 static void ngx_im_heal_more(ngx_im_route_t *route);
-static void ngx_im_heal_entries(ngx_im_route_t *route, redisReply *entries);
-static void ngx_im_heal_hole(ngx_im_route_t *route, redisReply *reply);
+static void ngx_im_heal_entries(ngx_im_route_t *route,
+    const im_link_reply_t *entries);
+static void ngx_im_heal_hole(ngx_im_route_t *route,
+    const im_link_reply_t *reply);
 static uint64_t ngx_im_heal_first_held(ngx_im_route_t *route, im_str_t epoch,
     uint64_t top);
 
@@ -69,9 +72,9 @@ ngx_im_heal_moved(ngx_im_route_t *route, im_str_t epoch, uint64_t seq,
 void
 ngx_im_heal_start(ngx_im_route_t *route)
 {
-    ngx_uint_t      n;
-    im_topic_t     *topic;
-    ngx_im_sync_t  *sync;
+    im_topic_t      *topic;
+    ngx_im_sync_t   *sync;
+    im_link_call_t  *call;
 
     sync = route->sync;
     topic = route->topic;
@@ -88,31 +91,21 @@ ngx_im_heal_start(ngx_im_route_t *route)
 
     route->heal = 0;
 
-    ngx_im_args_start(sync);
+    call = im_link_script(sync->worker->link, &im_script_hist);
 
-    im_key_topic(&sync->args, ngx_im_sync_prefix(sync), topic->partition,
+    im_key_topic(&call->bytes, ngx_im_sync_prefix(sync), topic->partition,
                  im_topic_name(topic), IM_KEY_META);
-    ngx_im_args_end(sync);
+    im_link_call_key(call);
 
-    im_key_topic(&sync->args, ngx_im_sync_prefix(sync), topic->partition,
+    im_key_topic(&call->bytes, ngx_im_sync_prefix(sync), topic->partition,
                  im_topic_name(topic), IM_KEY_HISTORY);
-    ngx_im_args_end(sync);
+    im_link_call_key(call);
 
-    ngx_im_args_add(sync, im_str_set(topic->epoch.data, topic->epoch.len));
+    im_link_call_str(call, im_str_set(topic->epoch.data, topic->epoch.len));
+    im_link_call_uint(call, topic->seq);
+    im_link_call_uint(call, ngx_im_heal_limit(route));
 
-    im_buf_add_uint(&sync->args, topic->seq);
-    ngx_im_args_end(sync);
-
-    im_buf_add_uint(&sync->args, ngx_im_heal_limit(route));
-    ngx_im_args_end(sync);
-
-    n = ngx_im_args_done(sync);
-
-    if (n == 0
-        || ngx_im_redis_script(sync->worker->redis, topic->partition,
-                               &im_script_hist, ngx_im_heal_handler, route,
-                               2, n, sync->argv)
-           != NGX_OK)
+    if (im_link_send(sync->worker->link, ngx_im_heal_handler, route) != IM_OK)
     {
         ngx_im_heal_later(route);
         return;
@@ -144,13 +137,13 @@ ngx_im_heal_later(ngx_im_route_t *route)
 
 
 static void
-ngx_im_heal_handler(ngx_im_worker_t *w, void *data, void *ctx)
+ngx_im_heal_handler(const im_link_reply_t *reply, void *data)
 {
-    redisReply      *reply;
-    ngx_im_route_t  *route;
+    ngx_im_route_t   *route;
+    ngx_im_worker_t  *w;
 
-    reply = data;
-    route = ctx;
+    route = data;
+    w = route->sync->worker;
 
     route->healing = 0;
 
@@ -166,13 +159,10 @@ ngx_im_heal_handler(ngx_im_worker_t *w, void *data, void *ctx)
         return;
     }
 
-    if (reply == NULL || !ngx_im_reply_array(reply, 5)
-        || reply->element[4]->type != REDIS_REPLY_ARRAY)
+    if (!im_link_reply_is_array(reply, 5)
+        || !im_link_reply_is_array(im_link_reply_at(reply, 4), 0))
     {
-        if (reply != NULL) {
-            ngx_im_reply_complain(route->sync, reply, "hist");
-        }
-
+        ngx_im_link_complain(w->log, reply, "hist");
         ngx_im_heal_later(route);
         return;
     }
@@ -191,14 +181,14 @@ ngx_im_heal_handler(ngx_im_worker_t *w, void *data, void *ctx)
 
 
 static void
-ngx_im_heal_reply(ngx_im_route_t *route, redisReply *reply)
+ngx_im_heal_reply(ngx_im_route_t *route, const im_link_reply_t *reply)
 {
     uint64_t     status, before;
     im_str_t     epoch, ours;
     im_topic_t  *topic;
 
     topic = route->topic;
-    status = ngx_im_reply_int(reply, 0);
+    status = im_link_reply_int_at(reply, 0, 0);
 
     if (status > 1) {
         ngx_im_heal_hole(route, reply);
@@ -206,20 +196,20 @@ ngx_im_heal_reply(ngx_im_route_t *route, redisReply *reply)
     }
 
     before = topic->seq;
-    epoch = ngx_im_reply_str(reply, 1);
+    epoch = im_link_reply_str_at(reply, 1);
     ours = im_str_set(topic->epoch.data, topic->epoch.len);
 
     if ((!im_str_eq(ours, epoch)
          && ngx_im_heal_moved(route, epoch, topic->seq, 1) != NGX_OK)
         || im_topic_position(topic, epoch, topic->seq,
-                             ngx_im_reply_str(reply, 3))
+                             im_link_reply_str_at(reply, 3))
            != IM_OK)
     {
         ngx_im_heal_later(route);
         return;
     }
 
-    ngx_im_heal_entries(route, reply->element[4]);
+    ngx_im_heal_entries(route, im_link_reply_at(reply, 4));
 
     if (route->topic == NULL || route->healing) {
         return;
@@ -265,7 +255,7 @@ ngx_im_heal_more(ngx_im_route_t *route)
 
 
 static void
-ngx_im_heal_entries(ngx_im_route_t *route, redisReply *entries)
+ngx_im_heal_entries(ngx_im_route_t *route, const im_link_reply_t *entries)
 {
     size_t            i;
     im_topic_t       *topic;
@@ -275,9 +265,9 @@ ngx_im_heal_entries(ngx_im_route_t *route, redisReply *entries)
     w = route->sync->worker;
     topic = route->topic;
 
-    for (i = 0; i < entries->elements; i++) {
+    for (i = 0; i < im_link_reply_len(entries); i++) {
 
-        if (ngx_im_heal_entry(entries->element[i], &entry) != NGX_OK) {
+        if (ngx_im_heal_entry(im_link_reply_at(entries, i), &entry) != NGX_OK) {
             ngx_log_error(NGX_LOG_ERR, w->log, 0,
                           "im: malformed history of topic \"%*s\"",
                           (size_t) route->name_len, route->name);
@@ -302,23 +292,23 @@ ngx_im_heal_entries(ngx_im_route_t *route, redisReply *entries)
 
 /* One of XRANGE: id "SEQ-1", fields "d" and the envelope. */
 ngx_int_t
-ngx_im_heal_entry(redisReply *reply, im_entry_t *entry)
+ngx_im_heal_entry(const im_link_reply_t *reply, im_entry_t *entry)
 {
-    u_char      *p;
-    im_str_t     id;
-    ngx_int_t    seq;
-    redisReply  *fields;
+    u_char                 *p;
+    im_str_t                id;
+    ngx_int_t               seq;
+    const im_link_reply_t  *fields;
 
-    if (!ngx_im_reply_array(reply, 2)) {
+    if (!im_link_reply_is_array(reply, 2)) {
         return NGX_ERROR;
     }
 
-    id = ngx_im_reply_str(reply, 0);
-    fields = reply->element[1];
+    id = im_link_reply_str_at(reply, 0);
+    fields = im_link_reply_at(reply, 1);
 
     p = memchr(id.data, '-', id.len);
 
-    if (p == NULL || !ngx_im_reply_array(fields, 2)) {
+    if (p == NULL || !im_link_reply_is_array(fields, 2)) {
         return NGX_ERROR;
     }
 
@@ -330,7 +320,7 @@ ngx_im_heal_entry(redisReply *reply, im_entry_t *entry)
 
     entry->kind = IM_PUSH_MESSAGE;
     entry->seq = seq;
-    entry->envelope = ngx_im_reply_str(fields, 1);
+    entry->envelope = im_link_reply_str_at(fields, 1);
 
     return NGX_OK;
 }
@@ -338,7 +328,7 @@ ngx_im_heal_entry(redisReply *reply, im_entry_t *entry)
 
 /* What is held is still delivered: the hole ends where that begins. */
 static void
-ngx_im_heal_hole(ngx_im_route_t *route, redisReply *reply)
+ngx_im_heal_hole(ngx_im_route_t *route, const im_link_reply_t *reply)
 {
     uint64_t          top, next;
     im_topic_t       *topic;
@@ -347,8 +337,8 @@ ngx_im_heal_hole(ngx_im_route_t *route, redisReply *reply)
     w = route->sync->worker;
     topic = route->topic;
 
-    top = ngx_im_reply_int(reply, 2);
-    next = ngx_im_heal_first_held(route, ngx_im_reply_str(reply, 1), top);
+    top = im_link_reply_int_at(reply, 2, 0);
+    next = ngx_im_heal_first_held(route, im_link_reply_str_at(reply, 1), top);
 
     w->counters->holes++;
 
@@ -357,10 +347,10 @@ ngx_im_heal_hole(ngx_im_route_t *route, redisReply *reply)
                   "are not in history", (size_t) topic->name_len, topic->name,
                   topic->seq, next);
 
-    if (ngx_im_heal_moved(route, ngx_im_reply_str(reply, 1), next, 0)
+    if (ngx_im_heal_moved(route, im_link_reply_str_at(reply, 1), next, 0)
         != NGX_OK
-        || im_topic_position(topic, ngx_im_reply_str(reply, 1), next,
-                             ngx_im_reply_str(reply, 3))
+        || im_topic_position(topic, im_link_reply_str_at(reply, 1), next,
+                             im_link_reply_str_at(reply, 3))
            != IM_OK)
     {
         ngx_im_heal_later(route);

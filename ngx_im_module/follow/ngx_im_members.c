@@ -59,22 +59,22 @@ typedef struct {
 
 
 static ngx_int_t ngx_im_members_live(ngx_im_members_call_t *call);
-static void ngx_im_members_live_handler(ngx_im_worker_t *w, void *data,
-    void *ctx);
+static void ngx_im_members_live_handler(const im_link_reply_t *reply,
+    void *data);
 static ngx_int_t ngx_im_members_routes(ngx_im_members_call_t *call);
-static void ngx_im_members_routes_handler(ngx_im_worker_t *w, void *data,
-    void *ctx);
+static void ngx_im_members_routes_handler(const im_link_reply_t *reply,
+    void *data);
 static int ngx_im_members_wanted(ngx_im_members_call_t *call, im_str_t worker);
 static ngx_int_t ngx_im_members_worker(ngx_im_members_call_t *call,
     im_str_t worker);
 static ngx_int_t ngx_im_members_page(ngx_im_members_page_t *page,
     im_str_t cursor);
-static void ngx_im_members_page_handler(ngx_im_worker_t *w, void *data,
-    void *ctx);
-static void ngx_im_members_count_handler(ngx_im_worker_t *w, void *data,
-    void *ctx);
+static void ngx_im_members_page_handler(const im_link_reply_t *reply,
+    void *data);
+static void ngx_im_members_count_handler(const im_link_reply_t *reply,
+    void *data);
 static void ngx_im_members_add(ngx_im_members_call_t *call, im_str_t session,
-    redisReply *value);
+    const im_link_reply_t *value);
 static void ngx_im_members_done(ngx_im_members_call_t *call);
 static void ngx_im_members_answer(ngx_im_members_call_t *call);
 
@@ -115,9 +115,9 @@ ngx_im_members_ask(ngx_im_sync_t *sync, im_str_t topic, uint16_t partition,
 static ngx_int_t
 ngx_im_members_live(ngx_im_members_call_t *call)
 {
-    uint64_t        now;
-    ngx_uint_t      n;
-    ngx_im_sync_t  *sync;
+    uint64_t         now;
+    ngx_im_sync_t   *sync;
+    im_link_call_t  *cmd;
 
     sync = call->sync;
 
@@ -133,33 +133,23 @@ ngx_im_members_live(ngx_im_members_call_t *call)
 
     now = sync->redis_ms + (ngx_current_msec - sync->redis_at);
 
-    ngx_im_args_start(sync);
-    ngx_im_args_add(sync, im_str_z("ZRANGEBYSCORE"));
+    cmd = im_link_command(sync->worker->link, "ZRANGEBYSCORE");
 
-    im_key_nodes(&sync->args, ngx_im_sync_prefix(sync));
-    ngx_im_args_end(sync);
+    im_key_nodes(&cmd->bytes, ngx_im_sync_prefix(sync));
+    im_link_call_key(cmd);
 
-    im_buf_add_z(&sync->args, "(");
-    im_buf_add_uint(&sync->args, now);
-    ngx_im_args_end(sync);
+    im_buf_add_z(&cmd->bytes, "(");
+    im_link_call_uint(cmd, now);
 
     /* our idea of its clock may be a little behind */
 
-    im_buf_add_uint(&sync->args, now + IM_LEASE_WORKER + 1000);
-    ngx_im_args_end(sync);
+    im_link_call_uint(cmd, now + IM_LEASE_WORKER + 1000);
+    im_link_call_z(cmd, "LIMIT");
+    im_link_call_z(cmd, "0");
+    im_link_call_uint(cmd, IM_WORKERS_MAX);
 
-    ngx_im_args_add(sync, im_str_z("LIMIT"));
-    ngx_im_args_add(sync, im_str_z("0"));
-    im_buf_add_uint(&sync->args, IM_WORKERS_MAX);
-    ngx_im_args_end(sync);
-
-    n = ngx_im_args_done(sync);
-
-    if (n == 0
-        || ngx_im_redis_command(sync->worker->redis, IM_PARTITIONS_MAX,
-                                ngx_im_members_live_handler, call, n,
-                                sync->argv)
-           != NGX_OK)
+    if (im_link_send(sync->worker->link, ngx_im_members_live_handler, call)
+        != IM_OK)
     {
         return NGX_ERROR;
     }
@@ -172,28 +162,24 @@ ngx_im_members_live(ngx_im_members_call_t *call)
 
 
 static void
-ngx_im_members_live_handler(ngx_im_worker_t *w, void *data, void *ctx)
+ngx_im_members_live_handler(const im_link_reply_t *reply, void *data)
 {
     size_t                  i;
-    redisReply             *reply;
     ngx_im_sync_t          *sync;
     ngx_im_members_call_t  *call;
 
-    reply = data;
-    call = ctx;
+    call = data;
     sync = call->sync;
 
-    (void) w;
-
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+    if (!im_link_reply_is_array(reply, 0)) {
         sync->live_time = 0;
         call->failed = 1;
 
     } else {
         im_buf_reset(&sync->live, 65536);
 
-        for (i = 0; i < reply->elements; i++) {
-            im_buf_add_str(&sync->live, ngx_im_reply_str(reply, i));
+        for (i = 0; i < im_link_reply_len(reply); i++) {
+            im_buf_add_str(&sync->live, im_link_reply_str_at(reply, i));
             im_buf_add_u8(&sync->live, 0);
         }
 
@@ -209,25 +195,19 @@ ngx_im_members_live_handler(ngx_im_worker_t *w, void *data, void *ctx)
 static ngx_int_t
 ngx_im_members_routes(ngx_im_members_call_t *call)
 {
-    ngx_uint_t      n;
-    ngx_im_sync_t  *sync;
+    ngx_im_sync_t   *sync;
+    im_link_call_t  *cmd;
 
     sync = call->sync;
 
-    ngx_im_args_start(sync);
-    ngx_im_args_add(sync, im_str_z("HGETALL"));
+    cmd = im_link_command(sync->worker->link, "HGETALL");
 
-    im_key_topic(&sync->args, ngx_im_sync_prefix(sync), call->partition,
+    im_key_topic(&cmd->bytes, ngx_im_sync_prefix(sync), call->partition,
                  im_str_set(call->topic, call->topic_len), IM_KEY_ROUTES);
-    ngx_im_args_end(sync);
+    im_link_call_key(cmd);
 
-    n = ngx_im_args_done(sync);
-
-    if (n == 0
-        || ngx_im_redis_command(sync->worker->redis, call->partition,
-                                ngx_im_members_routes_handler, call, n,
-                                sync->argv)
-           != NGX_OK)
+    if (im_link_send(sync->worker->link, ngx_im_members_routes_handler, call)
+        != IM_OK)
     {
         return NGX_ERROR;
     }
@@ -239,29 +219,26 @@ ngx_im_members_routes(ngx_im_members_call_t *call)
 
 
 static void
-ngx_im_members_routes_handler(ngx_im_worker_t *w, void *data, void *ctx)
+ngx_im_members_routes_handler(const im_link_reply_t *reply, void *data)
 {
     size_t                  i;
     im_str_t                worker;
-    redisReply             *reply;
     ngx_im_members_call_t  *call;
 
-    reply = data;
-    call = ctx;
+    call = data;
 
-    (void) w;
-
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+    if (!im_link_reply_is_array(reply, 0)) {
         call->failed = 1;
         ngx_im_members_done(call);
         return;
     }
 
     for (i = 0;
-         i + 1 < reply->elements && call->nworkers < NGX_IM_MEMBERS_WORKERS;
+         i + 1 < im_link_reply_len(reply)
+         && call->nworkers < NGX_IM_MEMBERS_WORKERS;
          i += 2)
     {
-        worker = ngx_im_reply_str(reply, i);
+        worker = im_link_reply_str_at(reply, i);
 
         if (!ngx_im_members_wanted(call, worker)) {
             continue;
@@ -337,69 +314,61 @@ ngx_im_members_worker(ngx_im_members_call_t *call, im_str_t worker)
 static ngx_int_t
 ngx_im_members_page(ngx_im_members_page_t *page, im_str_t cursor)
 {
-    ngx_uint_t              n;
     ngx_im_sync_t          *sync;
+    im_link_call_t         *cmd;
     ngx_im_members_call_t  *call;
 
     call = page->call;
     sync = call->sync;
 
-    ngx_im_args_start(sync);
-    ngx_im_args_add(sync, im_str_z(cursor.len ? "HSCAN" : "HLEN"));
+    cmd = im_link_command(sync->worker->link, cursor.len ? "HSCAN" : "HLEN");
 
-    im_key_members(&sync->args, ngx_im_sync_prefix(sync), call->partition,
+    im_key_members(&cmd->bytes, ngx_im_sync_prefix(sync), call->partition,
                    im_str_set(call->topic, call->topic_len),
                    im_str_set(page->worker, page->worker_len));
-    ngx_im_args_end(sync);
+    im_link_call_key(cmd);
 
     if (cursor.len) {
-        ngx_im_args_add(sync, cursor);
-        ngx_im_args_add(sync, im_str_z("COUNT"));
-        im_buf_add_uint(&sync->args, NGX_IM_MEMBERS_PAGE);
-        ngx_im_args_end(sync);
+        im_link_call_str(cmd, cursor);
+        im_link_call_z(cmd, "COUNT");
+        im_link_call_uint(cmd, NGX_IM_MEMBERS_PAGE);
     }
 
-    n = ngx_im_args_done(sync);
-
-    return n == 0 ? NGX_ERROR
-           : ngx_im_redis_command(sync->worker->redis, call->partition,
-                                  cursor.len ? ngx_im_members_page_handler
-                                  : ngx_im_members_count_handler,
-                                  page, n, sync->argv);
+    return im_link_send(sync->worker->link,
+                        cursor.len ? ngx_im_members_page_handler
+                                   : ngx_im_members_count_handler,
+                        page);
 }
 
 
 static void
-ngx_im_members_page_handler(ngx_im_worker_t *w, void *data, void *ctx)
+ngx_im_members_page_handler(const im_link_reply_t *reply, void *data)
 {
     size_t                  i;
     im_str_t                cursor;
-    redisReply             *reply, *pairs;
     ngx_im_members_page_t  *page;
     ngx_im_members_call_t  *call;
+    const im_link_reply_t  *pairs;
 
-    reply = data;
-    page = ctx;
+    page = data;
     call = page->call;
 
-    (void) w;
-
-    if (reply == NULL || !ngx_im_reply_array(reply, 2)
-        || reply->element[1]->type != REDIS_REPLY_ARRAY)
+    if (!im_link_reply_is_array(reply, 2)
+        || !im_link_reply_is_array(im_link_reply_at(reply, 1), 0))
     {
         goto failed;
     }
 
-    pairs = reply->element[1];
+    pairs = im_link_reply_at(reply, 1);
 
-    for (i = 0; i + 1 < pairs->elements; i += 2) {
-        ngx_im_members_add(call, ngx_im_reply_str(pairs, i),
-                           pairs->element[i + 1]);
+    for (i = 0; i + 1 < im_link_reply_len(pairs); i += 2) {
+        ngx_im_members_add(call, im_link_reply_str_at(pairs, i),
+                           im_link_reply_at(pairs, i + 1));
         page->looked++;
         call->looked++;
     }
 
-    cursor = ngx_im_reply_str(reply, 0);
+    cursor = im_link_reply_str_at(reply, 0);
 
     if (im_str_eq(cursor, im_str_z("0"))) {
         goto done;
@@ -425,21 +394,19 @@ done:
 
 
 static void
-ngx_im_members_count_handler(ngx_im_worker_t *w, void *data, void *ctx)
+ngx_im_members_count_handler(const im_link_reply_t *reply, void *data)
 {
-    redisReply             *reply;
+    int64_t                 n;
     ngx_im_members_page_t  *page;
 
-    reply = data;
-    page = ctx;
+    page = data;
+    n = im_link_reply_int(reply, -1);
 
-    (void) w;
-
-    if (reply == NULL || reply->type != REDIS_REPLY_INTEGER) {
+    if (n < 0) {
         page->call->failed = 1;
 
-    } else if ((uint64_t) reply->integer > page->looked) {
-        page->call->rest += reply->integer - page->looked;
+    } else if ((uint64_t) n > page->looked) {
+        page->call->rest += n - page->looked;
     }
 
     ngx_im_members_done(page->call);
@@ -450,23 +417,22 @@ ngx_im_members_count_handler(ngx_im_worker_t *w, void *data, void *ctx)
 /* Beyond the memory for them members are only counted. */
 static void
 ngx_im_members_add(ngx_im_members_call_t *call, im_str_t session,
-    redisReply *value)
+    const im_link_reply_t *value)
 {
+    im_str_t                 json;
     im_buf_t                *b;
     im_member_t              v;
     ngx_im_members_place_t   place;
 
-    if (value->type != REDIS_REPLY_STRING
-        || value->len > NGX_IM_MEMBERS_VALUE)
-    {
+    json = im_link_reply_str(value);
+
+    if (json.len == 0 || json.len > NGX_IM_MEMBERS_VALUE) {
         return;
     }
 
     im_buf_reset(&call->arena, NGX_IM_MEMBERS_VALUE);
 
-    if (im_member_decode(im_str_set(value->str, value->len), &call->arena, &v)
-        != IM_OK)
-    {
+    if (im_member_decode(json, &call->arena, &v) != IM_OK) {
         return;
     }
 

@@ -21,20 +21,22 @@ typedef struct {
 
 
 static ngx_int_t ngx_im_route_send(ngx_im_route_t *route);
-static void ngx_im_route_keys(ngx_im_route_t *route);
-static void ngx_im_route_tell(ngx_im_route_t *route);
-static void ngx_im_route_members(ngx_im_route_t *route);
+static void ngx_im_route_keys(ngx_im_route_t *route, im_link_call_t *call);
+static void ngx_im_route_tell(ngx_im_route_t *route, im_link_call_t *call);
+static void ngx_im_route_members(ngx_im_route_t *route,
+    im_link_call_t *call);
 static void ngx_im_route_all_members(ngx_im_route_t *route);
 static void ngx_im_route_list_members(ngx_im_route_t *route, im_list_t *subs);
-static void ngx_im_route_member(ngx_im_route_t *route,
+static void ngx_im_route_member(ngx_im_route_t *route, im_link_call_t *call,
     ngx_im_change_t *change);
 static void ngx_im_route_change(ngx_im_route_t *route, im_sub_t *sub,
     int joined);
 static void ngx_im_route_forget_changes(ngx_im_route_t *route);
-static void ngx_im_route_handler(ngx_im_worker_t *w, void *data, void *ctx);
+static void ngx_im_route_handler(const im_link_reply_t *reply, void *data);
 static void ngx_im_route_told(ngx_im_route_t *route, ngx_uint_t told);
 static void ngx_im_route_refused(ngx_im_route_t *route, im_str_t stored);
-static void ngx_im_route_position(ngx_im_route_t *route, redisReply *reply);
+static void ngx_im_route_position(ngx_im_route_t *route,
+    const im_link_reply_t *reply);
 static void ngx_im_route_next(ngx_im_route_t *route);
 static int ngx_im_route_wants(ngx_im_route_t *route);
 static void ngx_im_route_settle(ngx_im_route_t *route);
@@ -479,8 +481,8 @@ ngx_im_route_wants(ngx_im_route_t *route)
 static ngx_int_t
 ngx_im_route_send(ngx_im_route_t *route)
 {
-    ngx_uint_t        n;
     ngx_im_sync_t    *sync;
+    im_link_call_t   *call;
     const im_rule_t  *rule;
 
     sync = route->sync;
@@ -495,46 +497,33 @@ ngx_im_route_send(ngx_im_route_t *route)
                     || (route->topic != NULL && !route->assert
                         && !route->dirty && route->nchanges == 0);
 
-    ngx_im_args_start(sync);
-    ngx_im_route_keys(route);
+    call = im_link_script(sync->worker->link, &im_script_route);
+    ngx_im_route_keys(route, call);
 
-    ngx_im_args_add(sync, route->asking ? im_str_set("", 0)
-                                        : ngx_im_sync_id(sync));
-
-    im_buf_add_uint(&sync->args, route->leaving ? 0 : route->topic->nsubs);
-    ngx_im_args_end(sync);
-
-    im_buf_add_uint(&sync->args, ++sync->version);
-    ngx_im_args_end(sync);
-
-    ngx_im_args_add(sync, im_str_z(NGX_IM_ROUTE_TTL));
+    im_link_call_str(call, route->asking ? im_str_set("", 0)
+                                         : ngx_im_sync_id(sync));
+    im_link_call_uint(call, route->leaving ? 0 : route->topic->nsubs);
+    im_link_call_uint(call, ++sync->version);
+    im_link_call_z(call, NGX_IM_ROUTE_TTL);
 
     rule = ngx_im_route_rule(route);
-    im_buf_add_uint(&sync->args, rule != NULL ? im_rule_meta_ttl(rule)
-                                              : NGX_IM_META_TTL);
-    ngx_im_args_end(sync);
-
-    ngx_im_args_generation(sync);
-
-    ngx_im_args_add(sync, ngx_im_route_name(route));
+    im_link_call_uint(call, rule != NULL ? im_rule_meta_ttl(rule)
+                                         : NGX_IM_META_TTL);
+    im_link_call_generation(call);
+    im_link_call_str(call, ngx_im_route_name(route));
 
     if (!route->asking && !route->leaving && route->assert) {
         ngx_im_route_all_members(route);
     }
 
-    ngx_im_route_tell(route);
+    ngx_im_route_tell(route, call);
 
     if (!route->asking && !route->leaving) {
-        ngx_im_route_members(route);
+        ngx_im_route_members(route, call);
     }
 
-    n = ngx_im_args_done(sync);
-
-    if (n == 0
-        || ngx_im_redis_script(sync->worker->redis, route->partition,
-                               &im_script_route, ngx_im_route_handler, route,
-                               6, n, sync->argv)
-           != NGX_OK)
+    if (im_link_send(sync->worker->link, ngx_im_route_handler, route)
+        != IM_OK)
     {
         route->assert = !route->asking;
         return NGX_ERROR;
@@ -561,7 +550,7 @@ ngx_im_route_send(ngx_im_route_t *route)
 
 
 static void
-ngx_im_route_keys(ngx_im_route_t *route)
+ngx_im_route_keys(ngx_im_route_t *route, im_link_call_t *call)
 {
     uint16_t        p;
     im_str_t        name, prefix, worker;
@@ -573,46 +562,42 @@ ngx_im_route_keys(ngx_im_route_t *route)
     prefix = ngx_im_sync_prefix(sync);
     worker = ngx_im_sync_id(sync);
 
-    im_key_topic(&sync->args, prefix, p, name, IM_KEY_ROUTES);
-    ngx_im_args_end(sync);
+    im_key_topic(&call->bytes, prefix, p, name, IM_KEY_ROUTES);
+    im_link_call_key(call);
 
-    im_key_members(&sync->args, prefix, p, name, worker);
-    ngx_im_args_end(sync);
+    im_key_members(&call->bytes, prefix, p, name, worker);
+    im_link_call_key(call);
 
-    im_key_topic(&sync->args, prefix, p, name, IM_KEY_META);
-    ngx_im_args_end(sync);
+    im_key_topic(&call->bytes, prefix, p, name, IM_KEY_META);
+    im_link_call_key(call);
 
-    im_key_topic(&sync->args, prefix, p, name, IM_KEY_HISTORY);
-    ngx_im_args_end(sync);
+    im_key_topic(&call->bytes, prefix, p, name, IM_KEY_HISTORY);
+    im_link_call_key(call);
 
-    im_key_left(&sync->args, prefix, p, name, worker);
-    ngx_im_args_end(sync);
+    im_key_left(&call->bytes, prefix, p, name, worker);
+    im_link_call_key(call);
 
-    im_key_queue(&sync->args, prefix, p);
-    ngx_im_args_end(sync);
+    im_key_queue(&call->bytes, prefix, p);
+    im_link_call_key(call);
 }
 
 
 /* What the other workers are told where members of a room change. */
 static void
-ngx_im_route_tell(ngx_im_route_t *route)
+ngx_im_route_tell(ngx_im_route_t *route, im_link_call_t *call)
 {
-    ngx_im_sync_t  *sync;
-
-    sync = route->sync;
-
     route->telling = !route->asking && route->name[0] == 'r'
                      && (route->nchanges > 0 || route->untold
                          || ((route->assert || route->leaving)
                              && route->members));
 
     if (route->telling) {
-        ngx_im_route_changes(&sync->args, route);
+        ngx_im_route_changes(&call->bytes, route);
     }
 
-    ngx_im_args_end(sync);
+    im_link_call_arg(call);
 
-    ngx_im_args_add(sync, im_str_z(NGX_IM_ROUTE_QUEUE));
+    im_link_call_z(call, NGX_IM_ROUTE_QUEUE);
 }
 
 
@@ -712,7 +697,7 @@ ngx_im_route_one(im_buf_t *b, ngx_im_route_t *route,
 
 /* What has changed, or a new start with all of them; some in each call. */
 static void
-ngx_im_route_members(ngx_im_route_t *route)
+ngx_im_route_members(ngx_im_route_t *route, im_link_call_t *call)
 {
     ngx_uint_t        n;
     ngx_im_change_t  *change;
@@ -720,13 +705,13 @@ ngx_im_route_members(ngx_im_route_t *route)
     if (route->assert) {
         route->members = 0;
 
-        ngx_im_args_add(route->sync, im_str_z("="));
-        ngx_im_args_add(route->sync, im_str_set("", 0));
+        im_link_call_z(call, "=");
+        im_link_call_z(call, "");
     }
 
     for (n = 0;
          n < NGX_IM_ROUTE_CHANGES && !im_list_empty(&route->changes)
-         && route->sync->args.len < NGX_IM_ARGS_BYTES / 4;
+         && call->bytes.len < IM_LINK_CALL_MAX_BYTES / 4;
          n++)
     {
         change = im_list_data(im_list_first(&route->changes), ngx_im_change_t,
@@ -736,7 +721,7 @@ ngx_im_route_members(ngx_im_route_t *route)
         route->nchanges--;
         route->members = 1;
 
-        ngx_im_route_member(route, change);
+        ngx_im_route_member(route, call, change);
         im_free(change);
     }
 }
@@ -777,14 +762,15 @@ ngx_im_route_list_members(ngx_im_route_t *route, im_list_t *subs)
 
 /* A pair of arguments: who, and what others may know of him. */
 static void
-ngx_im_route_member(ngx_im_route_t *route, ngx_im_change_t *change)
+ngx_im_route_member(ngx_im_route_t *route, im_link_call_t *call,
+    ngx_im_change_t *change)
 {
     u_char              id[IM_UUID_LEN];
     im_buf_t           *b;
     im_sub_t           *sub;
     ngx_im_followed_t   f;
 
-    b = &route->sync->args;
+    b = &call->bytes;
     sub = NULL;
 
     if (change->joined) {
@@ -799,14 +785,14 @@ ngx_im_route_member(ngx_im_route_t *route, ngx_im_change_t *change)
 
     im_buf_add_z(b, sub != NULL ? "+" : "-");
     im_buf_add(b, id, IM_UUID_LEN);
-    ngx_im_args_end(route->sync);
+    im_link_call_arg(call);
 
     if (sub != NULL) {
         route->sync->events->describe(sub, &f);
         ngx_im_route_describe(b, route, &f);
     }
 
-    ngx_im_args_end(route->sync);
+    im_link_call_arg(call);
 }
 
 
@@ -901,28 +887,22 @@ ngx_im_route_forget_changes(ngx_im_route_t *route)
 
 
 static void
-ngx_im_route_handler(ngx_im_worker_t *w, void *data, void *ctx)
+ngx_im_route_handler(const im_link_reply_t *reply, void *data)
 {
-    redisReply      *reply;
     ngx_im_sync_t   *sync;
     ngx_im_route_t  *route;
 
-    reply = data;
-    route = ctx;
+    route = data;
     sync = route->sync;
-
-    (void) w;
 
     route->busy = 0;
     sync->ninflight--;
 
-    if (sync->exiting || reply == NULL || !ngx_im_reply_array(reply, 6)) {
+    if (sync->exiting || !im_link_reply_is_array(reply, 6)) {
 
         route->assert = 1;
 
-        if (reply != NULL) {
-            ngx_im_reply_complain(sync, reply, "route");
-        }
+        ngx_im_link_complain(sync->worker->log, reply, "route");
 
         if (route->topic == NULL) {
             ngx_im_route_settle(route);
@@ -938,14 +918,14 @@ ngx_im_route_handler(ngx_im_worker_t *w, void *data, void *ctx)
 
     route->joining = 1;
 
-    if (!route->asking && ngx_im_reply_int(reply, 0) == 0) {
-        ngx_im_route_refused(route, ngx_im_reply_str(reply, 4));
+    if (!route->asking && im_link_reply_int_at(reply, 0, 0) == 0) {
+        ngx_im_route_refused(route, im_link_reply_str_at(reply, 4));
 
     } else if (route->leaving) {
         route->told = 0;
 
     } else if (route->telling) {
-        ngx_im_route_told(route, ngx_im_reply_int(reply, 5));
+        ngx_im_route_told(route, im_link_reply_int_at(reply, 5, 0));
     }
 
     if (route->topic == NULL) {
@@ -1041,7 +1021,7 @@ ngx_im_route_next(ngx_im_route_t *route)
 
 /* Each reply has the topic's position: it is compared with ours. */
 static void
-ngx_im_route_position(ngx_im_route_t *route, redisReply *reply)
+ngx_im_route_position(ngx_im_route_t *route, const im_link_reply_t *reply)
 {
     uint64_t     top;
     im_str_t     epoch, past, ours;
@@ -1049,9 +1029,9 @@ ngx_im_route_position(ngx_im_route_t *route, redisReply *reply)
 
     topic = route->topic;
 
-    epoch = ngx_im_reply_str(reply, 1);
-    top = ngx_im_reply_int(reply, 2);
-    past = ngx_im_reply_str(reply, 3);
+    epoch = im_link_reply_str_at(reply, 1);
+    top = im_link_reply_int_at(reply, 2, 0);
+    past = im_link_reply_str_at(reply, 3);
 
     if (topic->state == IM_TOPIC_NEW) {
 

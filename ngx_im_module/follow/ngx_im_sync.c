@@ -19,12 +19,12 @@
 
 
 static ngx_int_t ngx_im_sync_worker_id(ngx_im_sync_t *sync);
-static void ngx_im_sync_up(ngx_im_worker_t *w);
-static void ngx_im_sync_down(ngx_im_worker_t *w);
-static void ngx_im_sync_generation(ngx_im_worker_t *w);
-static void ngx_im_sync_heartbeat(ngx_im_worker_t *w, uint16_t partition,
-    int lost);
-static void ngx_im_sync_message(ngx_im_worker_t *w, uint16_t partition,
+static void ngx_im_sync_connected(void *data);
+static void ngx_im_sync_channels(ngx_im_worker_t *w);
+static void ngx_im_sync_up(void *data);
+static void ngx_im_sync_down(void *data);
+static void ngx_im_sync_heartbeat(void *data, im_uint_t partition, int lost);
+static void ngx_im_sync_message(void *data, im_uint_t partition,
     im_str_t batch);
 static void ngx_im_sync_entry(ngx_im_worker_t *w, uint16_t partition,
     const im_entry_t *entry);
@@ -37,24 +37,31 @@ static void ngx_im_sync_tick_handler(ngx_event_t *ev);
 static void ngx_im_sync_pump_handler(ngx_event_t *ev);
 static void ngx_im_sync_renew_handler(ngx_event_t *ev);
 static void ngx_im_sync_renew(ngx_im_sync_t *sync, int fresh);
-static void ngx_im_sync_renewed(ngx_im_worker_t *w, void *data, void *ctx);
-static void ngx_im_sync_dead(ngx_im_sync_t *sync, redisReply *dead,
-    ngx_uint_t fresh);
+static void ngx_im_sync_fresh_handler(const im_link_reply_t *reply,
+    void *data);
+static void ngx_im_sync_lease_handler(const im_link_reply_t *reply,
+    void *data);
+static uint64_t ngx_im_sync_renewed(ngx_im_sync_t *sync,
+    const im_link_reply_t *reply, int fresh);
+static void ngx_im_sync_dead(ngx_im_sync_t *sync, const im_link_reply_t *dead,
+    int fresh);
 static void ngx_im_sync_tokens(ngx_im_sync_t *sync, uint64_t n);
 static void ngx_im_sync_give_up(ngx_im_sync_t *sync);
-static ngx_uint_t ngx_im_sync_lease_keys(ngx_im_sync_t *sync, im_str_t *argv);
-static ngx_uint_t ngx_im_sync_record(ngx_im_sync_t *sync, im_str_t *argv,
-    im_buf_t *b, im_buf_t *more, int full);
+static im_link_call_t *ngx_im_sync_lease(ngx_im_sync_t *sync, const char *ms);
+static void ngx_im_sync_record(ngx_im_sync_t *sync, im_link_call_t *call,
+    int full);
 static void ngx_im_sync_users(ngx_im_sync_t *sync);
 static im_int_t ngx_im_sync_user(im_hash_node_t *node, void *data);
 
 
-static const ngx_im_redis_events_t  ngx_im_sync_events = {
+static const im_link_events_t  ngx_im_sync_events = {
+    ngx_im_sync_connected,
     ngx_im_sync_up,
     ngx_im_sync_down,
+    NULL,
     ngx_im_sync_message,
     ngx_im_sync_heartbeat,
-    ngx_im_sync_generation
+    NULL
 };
 
 
@@ -79,10 +86,8 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
     im_list_init(&sync->left);
     im_list_init(&sync->windows);
 
-    im_buf_init(&sync->keys, NGX_IM_RECORD_MAX);
     im_buf_init(&sync->users, NGX_IM_RECORD_MAX);
     im_buf_init(&sync->live, NGX_IM_RECORD_MAX);
-    im_buf_init(&sync->args, NGX_IM_ARGS_BYTES);
 
     sync->tick.handler = ngx_im_sync_tick_handler;
     sync->tick.data = sync;
@@ -104,8 +109,9 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
         goto failed;
     }
 
-    w->redis = ngx_im_redis_create(w, &ngx_im_sync_events);
-    if (w->redis == NULL) {
+    w->link = ngx_im_link_create(&w->conf->redis, w->log, &ngx_im_sync_events,
+                                 w);
+    if (w->link == NULL) {
         goto failed;
     }
 
@@ -169,8 +175,8 @@ ngx_im_follow_exit(ngx_im_worker_t *w)
         ngx_im_sync_give_up(sync);
     }
 
-    ngx_im_redis_destroy(w->redis);
-    w->redis = NULL;
+    ngx_im_link_destroy(w->link);
+    w->link = NULL;
 
     while (!im_list_empty(&sync->left)) {
         route = im_list_data(im_list_first(&sync->left), ngx_im_route_t, link);
@@ -192,10 +198,8 @@ ngx_im_follow_exit(ngx_im_worker_t *w)
     ngx_str_null(&w->id);
 
     im_buf_cleanup(&sync->id);
-    im_buf_cleanup(&sync->keys);
     im_buf_cleanup(&sync->users);
     im_buf_cleanup(&sync->live);
-    im_buf_cleanup(&sync->args);
     im_free(sync);
 
     w->sync = NULL;
@@ -205,7 +209,7 @@ ngx_im_follow_exit(ngx_im_worker_t *w)
 const char *
 ngx_im_follow_unready(ngx_im_worker_t *w)
 {
-    if (w->sync != NULL && ngx_im_redis_unusable(w->redis)) {
+    if (w->sync != NULL && im_link_unusable(w->link)) {
         return "Redis can't be used";
     }
 
@@ -276,21 +280,61 @@ ngx_im_sync_id(ngx_im_sync_t *sync)
 }
 
 
-/* A new connection for commands: what was told may not have been heard. */
+/* What an earlier connection has sent may not have reached Redis. */
 static void
-ngx_im_sync_generation(ngx_im_worker_t *w)
+ngx_im_sync_connected(void *data)
 {
+    ngx_im_worker_t  *w;
+
+    w = data;
     w->sync->assert = 1;
+
+    im_hub_partitions(&w->hub, im_link_partitions(w->link));
+    ngx_im_sync_channels(w);
+}
+
+
+/* Two of each partition: of this worker, and of all with the heartbeats. */
+static void
+ngx_im_sync_channels(ngx_im_worker_t *w)
+{
+    im_buf_t    b;
+    im_int_t    rc;
+    im_str_t    prefix;
+    ngx_uint_t  p;
+
+    rc = IM_OK;
+    prefix = ngx_im_sync_prefix(w->sync);
+
+    im_buf_init(&b, IM_PREFIX_MAX + IM_WORKER_MAX + 64);
+
+    for (p = 0; p < im_link_partitions(w->link); p++) {
+        im_buf_reset(&b, b.max);
+        im_key_channel(&b, prefix, p, ngx_im_sync_id(w->sync));
+        rc |= b.failed ? IM_ERROR
+                       : im_link_subscribe(w->link, im_buf_str(&b), p, 0);
+
+        im_buf_reset(&b, b.max);
+        im_key_channel_all(&b, prefix, p);
+        rc |= b.failed ? IM_ERROR
+                       : im_link_subscribe(w->link, im_buf_str(&b), p, 1);
+    }
+
+    im_buf_cleanup(&b);
+
+    if (rc != IM_OK) {
+        im_link_break(w->link, "no memory");
+    }
 }
 
 
 /* The lease goes first: routes of a worker without one are removed. */
 static void
-ngx_im_sync_up(ngx_im_worker_t *w)
+ngx_im_sync_up(void *data)
 {
     ngx_im_sync_t  *sync;
 
-    sync = w->sync;
+    sync = ((ngx_im_worker_t *) data)->sync;
 
     sync->up = 1;
     sync->ready = 1;
@@ -308,28 +352,34 @@ ngx_im_sync_up(ngx_im_worker_t *w)
 
 
 static void
-ngx_im_sync_down(ngx_im_worker_t *w)
+ngx_im_sync_down(void *data)
 {
-    w->sync->up = 0;
-    w->sync->nlost = 0;
+    ngx_im_sync_t  *sync;
 
-    ngx_im_sync_link_state(w->sync);
+    sync = ((ngx_im_worker_t *) data)->sync;
+
+    sync->up = 0;
+    sync->nlost = 0;
+
+    ngx_im_sync_link_state(sync);
 }
 
 
 /* Job is away or back.  What it had published meanwhile may be lost. */
 static void
-ngx_im_sync_heartbeat(ngx_im_worker_t *w, uint16_t partition, int lost)
+ngx_im_sync_heartbeat(void *data, im_uint_t partition, int lost)
 {
-    ngx_im_sync_t  *sync;
+    ngx_im_sync_t    *sync;
+    ngx_im_worker_t  *w;
 
+    w = data;
     sync = w->sync;
 
     if (lost) {
         if (sync->nlost++ == 0) {
             ngx_log_error(NGX_LOG_WARN, w->log, 0,
                           "im: no heartbeat of partition %ui: "
-                          "is im_job running?", (ngx_uint_t) partition);
+                          "is im_job running?", partition);
         }
 
     } else if (sync->nlost > 0) {
@@ -347,11 +397,14 @@ ngx_im_sync_heartbeat(ngx_im_worker_t *w, uint16_t partition, int lost)
 
 
 static void
-ngx_im_sync_message(ngx_im_worker_t *w, uint16_t partition, im_str_t batch)
+ngx_im_sync_message(void *data, im_uint_t partition, im_str_t batch)
 {
-    im_int_t     rc;
-    im_entry_t   entry;
-    im_reader_t  reader;
+    im_int_t          rc;
+    im_entry_t        entry;
+    im_reader_t       reader;
+    ngx_im_worker_t  *w;
+
+    w = data;
 
     if (w->sync->exiting) {
         return;
@@ -366,8 +419,7 @@ ngx_im_sync_message(ngx_im_worker_t *w, uint16_t partition, im_str_t batch)
 
     if (rc == IM_ERROR) {
         ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                      "im: malformed batch of partition %ui",
-                      (ngx_uint_t) partition);
+                      "im: malformed batch of partition %ui", partition);
     }
 
     w->sync->events->flush(w);
@@ -546,72 +598,47 @@ ngx_im_sync_renew_handler(ngx_event_t *ev)
 static void
 ngx_im_sync_renew(ngx_im_sync_t *sync, int fresh)
 {
-    im_str_t    argv[7 + 2 * IM_RECORD_FIELDS];
-    im_buf_t    b, more;
-    ngx_uint_t  n;
+    im_link_call_t  *call;
 
     ngx_im_sync_users(sync);
 
-    im_buf_init(&b, NGX_IM_RECORD_MAX);
-    im_buf_init(&more, NGX_IM_RECORD_MAX);
-
-    n = ngx_im_sync_lease_keys(sync, argv);
-
-    argv[n++] = ngx_im_sync_id(sync);
-    argv[n++] = im_str_z(im_text(IM_LEASE_WORKER));
-    argv[n++] = im_str_set(sync->worker->conf->token.data,
-                           sync->worker->conf->token.len);
-    n += ngx_im_sync_record(sync, argv + n, &b, &more, fresh);
-
     sync->nrenewals++;
 
-    if (b.failed
-        || ngx_im_redis_script(sync->worker->redis, IM_PARTITIONS_MAX,
-                               &im_script_lease, ngx_im_sync_renewed,
-                               (void *) (uintptr_t) fresh, 4, n, argv)
-           != NGX_OK)
+    call = ngx_im_sync_lease(sync, im_text(IM_LEASE_WORKER));
+    ngx_im_sync_record(sync, call, fresh);
+
+    if (im_link_send(sync->worker->link, fresh ? ngx_im_sync_fresh_handler
+                                               : ngx_im_sync_lease_handler,
+                     sync)
+        != IM_OK)
     {
         ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
                       "im: the lease couldn't be renewed");
     }
-
-    im_buf_cleanup(&more);
-    im_buf_cleanup(&b);
 }
 
 
 static void
-ngx_im_sync_renewed(ngx_im_worker_t *w, void *data, void *ctx)
+ngx_im_sync_fresh_handler(const im_link_reply_t *reply, void *data)
+{
+    (void) ngx_im_sync_renewed(data, reply, 1);
+}
+
+
+static void
+ngx_im_sync_lease_handler(const im_link_reply_t *reply, void *data)
 {
     uint64_t        state;
-    redisReply     *reply;
     ngx_im_sync_t  *sync;
 
-    reply = data;
-    sync = w->sync;
+    sync = data;
+    state = ngx_im_sync_renewed(sync, reply, 0);
 
-    if (reply == NULL || sync->exiting) {
+    if (state == 0) {
         return;
     }
 
-    if (!ngx_im_reply_array(reply, 5)) {
-        ngx_im_reply_complain(sync, reply, "lease");
-        return;
-    }
-
-    state = ngx_im_reply_int(reply, 0);
-    sync->redis_ms = ngx_im_reply_int(reply, 1);
-    sync->redis_at = ngx_current_msec;
-
-    ngx_im_sync_tokens(sync, ngx_im_reply_int(reply, 2));
-    ngx_im_sync_dead(sync, reply->element[3], (uintptr_t) ctx);
-    sync->events->revoked(w, ngx_im_reply_str(reply, 4));
-
-    if (state == 0 || (uintptr_t) ctx) {
-        return;
-    }
-
-    ngx_log_error(NGX_LOG_WARN, w->log, 0,
+    ngx_log_error(NGX_LOG_WARN, sync->worker->log, 0,
                   "im: the lease %s: all routes are told again",
                   state == 1 ? "had lapsed" : "was not there");
 
@@ -621,23 +648,48 @@ ngx_im_sync_renewed(ngx_im_worker_t *w, void *data, void *ctx)
 }
 
 
+/* What had become of the lease; 0: it went on, or there is no reply. */
+static uint64_t
+ngx_im_sync_renewed(ngx_im_sync_t *sync, const im_link_reply_t *reply,
+    int fresh)
+{
+    if (reply == NULL || sync->exiting) {
+        return 0;
+    }
+
+    if (!im_link_reply_is_array(reply, 5)) {
+        ngx_im_link_complain(sync->worker->log, reply, "lease");
+        return 0;
+    }
+
+    sync->redis_ms = im_link_reply_int_at(reply, 1, 0);
+    sync->redis_at = ngx_current_msec;
+
+    ngx_im_sync_tokens(sync, im_link_reply_int_at(reply, 2, 0));
+    ngx_im_sync_dead(sync, im_link_reply_at(reply, 3), fresh);
+    sync->events->revoked(sync->worker, im_link_reply_str_at(reply, 4));
+
+    return im_link_reply_int_at(reply, 0, 0);
+}
+
+
 /* The first list, after the link came up, is no news. */
 static void
-ngx_im_sync_dead(ngx_im_sync_t *sync, redisReply *dead, ngx_uint_t fresh)
+ngx_im_sync_dead(ngx_im_sync_t *sync, const im_link_reply_t *dead, int fresh)
 {
     size_t      i, j;
     im_str_t    name;
     uint64_t    hashes[NGX_IM_DEAD_MAX];
     ngx_uint_t  n, nnew;
 
-    if (dead->type != REDIS_REPLY_ARRAY) {
+    if (!im_link_reply_is_array(dead, 0)) {
         return;
     }
 
-    n = ngx_min(dead->elements, NGX_IM_DEAD_MAX);
+    n = ngx_min(im_link_reply_len(dead), NGX_IM_DEAD_MAX);
 
     for (i = 0, nnew = 0; i < n; i++) {
-        name = ngx_im_reply_str(dead, i);
+        name = im_link_reply_str_at(dead, i);
         hashes[i] = im_siphash(sync->worker->hub.users.seed, name.data,
                                name.len);
 
@@ -691,63 +743,52 @@ ngx_im_sync_tokens(ngx_im_sync_t *sync, uint64_t n)
 static void
 ngx_im_sync_give_up(ngx_im_sync_t *sync)
 {
-    im_str_t    argv[7];
-    ngx_uint_t  n;
+    (void) ngx_im_sync_lease(sync, "0");
 
-    n = ngx_im_sync_lease_keys(sync, argv);
-
-    argv[n++] = ngx_im_sync_id(sync);
-    argv[n++] = im_str_z("0");
-    argv[n++] = im_str_set(sync->worker->conf->token.data,
-                           sync->worker->conf->token.len);
-
-    (void) ngx_im_redis_script(sync->worker->redis, IM_PARTITIONS_MAX,
-                               &im_script_lease, ngx_im_sync_renewed,
-                               NULL, 4, n, argv);
+    (void) im_link_send(sync->worker->link, NULL, NULL);
 }
 
 
-static ngx_uint_t
-ngx_im_sync_lease_keys(ngx_im_sync_t *sync, im_str_t *argv)
+static im_link_call_t *
+ngx_im_sync_lease(ngx_im_sync_t *sync, const char *ms)
 {
-    size_t      at[3];
-    im_buf_t   *b;
-    ngx_str_t  *node;
+    im_str_t             prefix;
+    im_link_call_t      *call;
+    ngx_im_main_conf_t  *conf;
 
-    b = &sync->keys;
-    node = &sync->worker->conf->node;
+    prefix = ngx_im_sync_prefix(sync);
+    conf = sync->worker->conf;
 
-    im_buf_reset(b, 65536);
+    call = im_link_script(sync->worker->link, &im_script_lease);
 
-    im_key_nodes(b, ngx_im_sync_prefix(sync));
-    at[0] = b->len;
-    im_key_record(b, ngx_im_sync_prefix(sync), ngx_im_sync_id(sync));
-    at[1] = b->len;
-    im_key_tokens(b, ngx_im_sync_prefix(sync),
-                  im_str_set(node->data, node->len));
-    at[2] = b->len;
-    im_key_revoked(b, ngx_im_sync_prefix(sync));
+    im_key_nodes(&call->bytes, prefix);
+    im_link_call_key(call);
 
-    argv[0] = im_str_set(b->data, at[0]);
-    argv[1] = im_str_set(b->data + at[0], at[1] - at[0]);
-    argv[2] = im_str_set(b->data + at[1], at[2] - at[1]);
-    argv[3] = im_str_set(b->data + at[2], b->len - at[2]);
+    im_key_record(&call->bytes, prefix, ngx_im_sync_id(sync));
+    im_link_call_key(call);
 
-    return 4;
+    im_key_tokens(&call->bytes, prefix,
+                  im_str_set(conf->node.data, conf->node.len));
+    im_link_call_key(call);
+
+    im_key_revoked(&call->bytes, prefix);
+    im_link_call_key(call);
+
+    im_link_call_str(call, ngx_im_sync_id(sync));
+    im_link_call_z(call, ms);
+    im_link_call_str(call, im_str_set(conf->token.data, conf->token.len));
+
+    return call;
 }
 
 
-/*
- * The fields of the lease record, and their values in b and more; those that
- * never change only when full.
- */
-static ngx_uint_t
-ngx_im_sync_record(ngx_im_sync_t *sync, im_str_t *argv, im_buf_t *b,
-    im_buf_t *more, int full)
+/* The fields of the lease record; those that never change only when full. */
+static void
+ngx_im_sync_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
 {
-    size_t            rules;
+    im_buf_t          rules, rooms, numbers;
     im_str_t          values[IM_RECORD_FIELDS];
-    ngx_uint_t        i, n;
+    ngx_uint_t        i;
     im_record_t       record;
     ngx_im_worker_t  *w;
 
@@ -755,21 +796,21 @@ ngx_im_sync_record(ngx_im_sync_t *sync, im_str_t *argv, im_buf_t *b,
 
     ngx_memzero(&record, sizeof(im_record_t));
 
-    if (full) {
-        im_rules_encode(b, &w->conf->rules);
-    }
+    im_buf_init(&rules, NGX_IM_RECORD_MAX);
+    im_buf_init(&rooms, NGX_IM_RECORD_MAX);
+    im_buf_init(&numbers, NGX_IM_RECORD_MAX);
 
-    rules = b->len;
+    if (full) {
+        im_rules_encode(&rules, &w->conf->rules);
+        record.node = im_str_set(w->conf->node.data, w->conf->node.len);
+        record.rules = im_buf_str(&rules);
+    }
 
     im_board_look(&w->hub.board);
-    im_board_encode(b, &w->hub.board);
+    im_board_encode(&rooms, &w->hub.board);
 
-    if (full) {
-        record.node = im_str_set(w->conf->node.data, w->conf->node.len);
-        record.rules = im_str_set(b->data, rules);
-    }
-
-    record.rooms = im_str_set(b->data + rules, b->len - rules);
+    record.rooms = im_str_set(rooms.len > 0 ? rooms.data : (u_char *) "",
+                              rooms.len);
     record.users = im_str_set(sync->users.len > 0 ? sync->users.data
                               : (u_char *) "", sync->users.len);
     record.sessions = w->nsessions;
@@ -777,21 +818,22 @@ ngx_im_sync_record(ngx_im_sync_t *sync, im_str_t *argv, im_buf_t *b,
     record.subs = w->hub.nsubs;
     record.draining = w->draining;
 
-    im_record_encode(more, &record, values);
+    im_record_encode(&numbers, &record, values);
 
-    if (b->failed || more->failed) {
-        b->failed = 1;
-        return 0;
-    }
-
-    for (i = 0, n = 0; i < IM_RECORD_FIELDS; i++) {
+    for (i = 0; i < IM_RECORD_FIELDS; i++) {
         if (values[i].data != NULL) {
-            argv[n++] = im_record_names[i];
-            argv[n++] = values[i];
+            im_link_call_str(call, im_record_names[i]);
+            im_link_call_str(call, values[i]);
         }
     }
 
-    return n;
+    if (rules.failed || rooms.failed || numbers.failed) {
+        call->bytes.failed = 1;
+    }
+
+    im_buf_cleanup(&rules);
+    im_buf_cleanup(&rooms);
+    im_buf_cleanup(&numbers);
 }
 
 
@@ -832,138 +874,4 @@ ngx_im_sync_user(im_hash_node_t *node, void *data)
     user = im_list_data(node, im_user_t, node);
 
     return im_sketch_add(data, im_str_set(user->id, user->id_len));
-}
-
-
-void
-ngx_im_args_start(ngx_im_sync_t *sync)
-{
-    im_buf_reset(&sync->args, 65536);
-    sync->argc = 0;
-    sync->arg = 0;
-}
-
-
-/* The bytes may still move: until all are there, data is an offset. */
-void
-ngx_im_args_end(ngx_im_sync_t *sync)
-{
-    if (sync->argc == NGX_IM_ARGS_MAX) {
-        sync->args.failed = 1;
-        return;
-    }
-
-    sync->argv[sync->argc].len = sync->args.len - sync->arg;
-    sync->argv[sync->argc].data = (u_char *) (uintptr_t) (sync->arg + 1);
-
-    sync->argc++;
-    sync->arg = sync->args.len;
-}
-
-
-void
-ngx_im_args_add(ngx_im_sync_t *sync, im_str_t arg)
-{
-    im_buf_add_str(&sync->args, arg);
-    ngx_im_args_end(sync);
-}
-
-
-/* Filled in by the link. */
-void
-ngx_im_args_generation(ngx_im_sync_t *sync)
-{
-    ngx_im_args_end(sync);
-
-    if (!sync->args.failed) {
-        sync->argv[sync->argc - 1].data = NULL;
-    }
-}
-
-
-ngx_uint_t
-ngx_im_args_done(ngx_im_sync_t *sync)
-{
-    im_str_t    *arg;
-    ngx_uint_t   i;
-
-    if (sync->args.failed) {
-        return 0;
-    }
-
-    for (i = 0; i < sync->argc; i++) {
-        arg = &sync->argv[i];
-
-        if (arg->data != NULL) {
-            arg->data = sync->args.data + ((uintptr_t) arg->data - 1);
-        }
-    }
-
-    return sync->argc;
-}
-
-
-im_str_t
-ngx_im_reply_str(redisReply *reply, size_t i)
-{
-    redisReply  *element;
-
-    if (i < reply->elements) {
-        element = reply->element[i];
-
-        if (element->type == REDIS_REPLY_STRING
-            || element->type == REDIS_REPLY_STATUS)
-        {
-            return im_str_set(element->str, element->len);
-        }
-    }
-
-    return im_str_set("", 0);
-}
-
-
-uint64_t
-ngx_im_reply_int(redisReply *reply, size_t i)
-{
-    redisReply  *element;
-    ngx_int_t    n;
-
-    if (i >= reply->elements) {
-        return 0;
-    }
-
-    element = reply->element[i];
-
-    if (element->type == REDIS_REPLY_INTEGER) {
-        return element->integer < 0 ? 0 : element->integer;
-    }
-
-    if (element->type == REDIS_REPLY_STRING) {
-        n = ngx_atoi((u_char *) element->str, element->len);
-        return n == NGX_ERROR ? 0 : n;
-    }
-
-    return 0;
-}
-
-
-int
-ngx_im_reply_array(redisReply *reply, size_t n)
-{
-    return reply->type == REDIS_REPLY_ARRAY && reply->elements >= n;
-}
-
-
-void
-ngx_im_reply_complain(ngx_im_sync_t *sync, redisReply *reply, const char *what)
-{
-    if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
-                      "im: %s script failed: \"%*s\"", what,
-                      (size_t) reply->len, reply->str);
-        return;
-    }
-
-    ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
-                  "im: %s script gave an unknown reply", what);
 }

@@ -23,7 +23,7 @@
 #include "im_json.h"
 #include "im_window.h"
 
-#include <hiredis/hiredis.h>
+#include "ngx_im_link.h"
 
 
 #define NGX_IM_RENEW_MS        3000
@@ -39,8 +39,6 @@
 #define NGX_IM_HELD_MAX        (1024 * 1024)   /* bytes, of one topic */
 #define NGX_IM_HEAL_LIMIT      64              /* entries of one call */
 #define NGX_IM_HEAL_BYTES      (1024 * 1024)
-#define NGX_IM_ARGS_MAX        (6 + 9 + 2 + 2 * NGX_IM_ROUTE_CHANGES)
-#define NGX_IM_ARGS_BYTES      (4 * 1024 * 1024)
 #define NGX_IM_LIVE_FRESH      500
 #define NGX_IM_DEAD_MAX        64
 
@@ -146,12 +144,7 @@ struct ngx_im_sync_s {
     ngx_event_t       pump;        /* posted */
     uint64_t          dead[NGX_IM_DEAD_MAX];   /* hashes of workers */
     ngx_uint_t        ndead;
-    im_buf_t          keys;
     im_buf_t          users;       /* im_sketch_t, encoded */
-    im_str_t          argv[NGX_IM_ARGS_MAX];   /* of the call being made */
-    ngx_uint_t        argc;
-    im_buf_t          args;        /* their bytes */
-    size_t            arg;         /* where the last one began */
     im_buf_t          live;        /* names of live workers, each with NUL */
     ngx_msec_t        live_time;
     uint64_t          redis_ms;    /* Redis' clock at redis_at */
@@ -171,23 +164,6 @@ im_str_t ngx_im_sync_id(ngx_im_sync_t *sync);
 void ngx_im_sync_deliver(ngx_im_route_t *route, const im_entry_t *entry,
     int jump);
 void ngx_im_sync_link_state(ngx_im_sync_t *sync);
-
-/*
- * Arguments of a script: append one to sync->args, then end it.  Their number;
- * 0: no memory.
- */
-void ngx_im_args_start(ngx_im_sync_t *sync);
-void ngx_im_args_end(ngx_im_sync_t *sync);
-void ngx_im_args_add(ngx_im_sync_t *sync, im_str_t arg);
-void ngx_im_args_generation(ngx_im_sync_t *sync);
-ngx_uint_t ngx_im_args_done(ngx_im_sync_t *sync);
-
-/* Fields of replies; a wrong type is 0 or "". */
-im_str_t ngx_im_reply_str(redisReply *reply, size_t i);
-uint64_t ngx_im_reply_int(redisReply *reply, size_t i);
-int ngx_im_reply_array(redisReply *reply, size_t n);
-void ngx_im_reply_complain(ngx_im_sync_t *sync, redisReply *reply,
-    const char *what);
 
 
 /* ngx_im_route.c */
@@ -219,7 +195,7 @@ void ngx_im_heal_hold(ngx_im_route_t *route, const im_entry_t *entry);
 void ngx_im_heal_release(ngx_im_route_t *route);
 
 /* An entry of the history; its topic and epoch are left as they are. */
-ngx_int_t ngx_im_heal_entry(redisReply *reply, im_entry_t *entry);
+ngx_int_t ngx_im_heal_entry(const im_link_reply_t *reply, im_entry_t *entry);
 
 
 /* ngx_im_window.c */

@@ -20,9 +20,11 @@
 static ngx_im_window_t *ngx_im_window_get(ngx_im_route_t *route);
 static void ngx_im_window_bound(ngx_im_window_t *win);
 static ngx_int_t ngx_im_window_load(ngx_im_route_t *route, uint64_t since);
-static void ngx_im_window_handler(ngx_im_worker_t *w, void *data, void *ctx);
-static void ngx_im_window_reply(ngx_im_route_t *route, redisReply *reply);
-static void ngx_im_window_entries(ngx_im_window_t *win, redisReply *entries);
+static void ngx_im_window_handler(const im_link_reply_t *reply, void *data);
+static void ngx_im_window_reply(ngx_im_route_t *route,
+    const im_link_reply_t *reply);
+static void ngx_im_window_entries(ngx_im_window_t *win,
+    const im_link_reply_t *entries);
 
 
 ngx_int_t
@@ -258,9 +260,9 @@ static ngx_int_t
 ngx_im_window_load(ngx_im_route_t *route, uint64_t since)
 {
     size_t            left;
-    ngx_uint_t        n;
     im_topic_t       *topic;
     ngx_im_sync_t    *sync;
+    im_link_call_t   *call;
     ngx_im_window_t  *win;
 
     sync = route->sync;
@@ -274,35 +276,24 @@ ngx_im_window_load(ngx_im_route_t *route, uint64_t since)
     left = sync->worker->conf->recovery_bytes;
     left -= ngx_min(left, win->window.bytes);
 
-    ngx_im_args_start(sync);
+    call = im_link_script(sync->worker->link, &im_script_page);
 
-    im_key_topic(&sync->args, ngx_im_sync_prefix(sync), topic->partition,
+    im_key_topic(&call->bytes, ngx_im_sync_prefix(sync), topic->partition,
                  im_topic_name(topic), IM_KEY_META);
-    ngx_im_args_end(sync);
+    im_link_call_key(call);
 
-    im_key_topic(&sync->args, ngx_im_sync_prefix(sync), topic->partition,
+    im_key_topic(&call->bytes, ngx_im_sync_prefix(sync), topic->partition,
                  im_topic_name(topic), IM_KEY_HISTORY);
-    ngx_im_args_end(sync);
+    im_link_call_key(call);
 
-    ngx_im_args_add(sync, im_str_z("1"));
+    im_link_call_z(call, "1");
+    im_link_call_uint(call, win->window.from + 1);
+    im_link_call_uint(call, ngx_min(win->window.from - since,
+                                    NGX_IM_HEAL_LIMIT));
+    im_link_call_uint(call, ngx_min(left, NGX_IM_WINDOW_READ));
 
-    im_buf_add_uint(&sync->args, win->window.from + 1);
-    ngx_im_args_end(sync);
-
-    im_buf_add_uint(&sync->args, ngx_min(win->window.from - since,
-                                         NGX_IM_HEAL_LIMIT));
-    ngx_im_args_end(sync);
-
-    im_buf_add_uint(&sync->args, ngx_min(left, NGX_IM_WINDOW_READ));
-    ngx_im_args_end(sync);
-
-    n = ngx_im_args_done(sync);
-
-    if (n == 0
-        || ngx_im_redis_script(sync->worker->redis, topic->partition,
-                               &im_script_page, ngx_im_window_handler, route,
-                               2, n, sync->argv)
-           != NGX_OK)
+    if (im_link_send(sync->worker->link, ngx_im_window_handler, route)
+        != IM_OK)
     {
         return NGX_ERROR;
     }
@@ -315,15 +306,11 @@ ngx_im_window_load(ngx_im_route_t *route, uint64_t since)
 
 
 static void
-ngx_im_window_handler(ngx_im_worker_t *w, void *data, void *ctx)
+ngx_im_window_handler(const im_link_reply_t *reply, void *data)
 {
-    redisReply      *reply;
     ngx_im_route_t  *route;
 
-    reply = data;
-    route = ctx;
-
-    (void) w;
+    route = data;
 
     route->loading = 0;
 
@@ -333,13 +320,10 @@ ngx_im_window_handler(ngx_im_worker_t *w, void *data, void *ctx)
         return;
     }
 
-    if (reply == NULL || !ngx_im_reply_array(reply, 4)
-        || reply->element[3]->type != REDIS_REPLY_ARRAY)
+    if (!im_link_reply_is_array(reply, 4)
+        || !im_link_reply_is_array(im_link_reply_at(reply, 3), 0))
     {
-        if (reply != NULL) {
-            ngx_im_reply_complain(route->sync, reply, "page");
-        }
-
+        ngx_im_link_complain(route->sync->worker->log, reply, "page");
         ngx_im_route_watch(route);
         return;
     }
@@ -351,7 +335,7 @@ ngx_im_window_handler(ngx_im_worker_t *w, void *data, void *ctx)
 
 
 static void
-ngx_im_window_reply(ngx_im_route_t *route, redisReply *reply)
+ngx_im_window_reply(ngx_im_route_t *route, const im_link_reply_t *reply)
 {
     im_str_t          epoch;
     im_topic_t       *topic;
@@ -364,7 +348,7 @@ ngx_im_window_reply(ngx_im_route_t *route, redisReply *reply)
 
     /* another epoch has begun, which isn't known here yet */
 
-    if (!im_str_eq(ngx_im_reply_str(reply, 0), epoch)) {
+    if (!im_str_eq(im_link_reply_str_at(reply, 0), epoch)) {
         ngx_im_heal_start(route);
         return;
     }
@@ -373,23 +357,25 @@ ngx_im_window_reply(ngx_im_route_t *route, redisReply *reply)
         return;
     }
 
-    ngx_im_window_entries(win, reply->element[3]);
+    ngx_im_window_entries(win, im_link_reply_at(reply, 3));
     ngx_im_window_bound(win);
 }
 
 
 /* A jump in history is where the window begins. */
 static void
-ngx_im_window_entries(ngx_im_window_t *win, redisReply *entries)
+ngx_im_window_entries(ngx_im_window_t *win, const im_link_reply_t *entries)
 {
     size_t      i, max;
     im_entry_t  entry;
 
     max = win->route->sync->worker->conf->recovery_bytes;
 
-    for (i = 0; i < entries->elements && win->window.bytes < max; i++) {
-
-        if (ngx_im_heal_entry(entries->element[i], &entry) != NGX_OK
+    for (i = 0;
+         i < im_link_reply_len(entries) && win->window.bytes < max;
+         i++)
+    {
+        if (ngx_im_heal_entry(im_link_reply_at(entries, i), &entry) != NGX_OK
             || im_window_prepend(&win->window, entry.seq, entry.envelope)
                != IM_OK)
         {
@@ -398,7 +384,7 @@ ngx_im_window_entries(ngx_im_window_t *win, redisReply *entries)
         }
     }
 
-    if (entries->elements == 0) {
+    if (im_link_reply_len(entries) == 0) {
         win->floor = win->window.from;
     }
 }

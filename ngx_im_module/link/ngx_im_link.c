@@ -1,0 +1,458 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The link to Redis on nginx: sockets and a timer.
+ *
+ * What a turn has sent is written at its end, by a posted event.
+ */
+
+#include <ngx_event_connect.h>
+
+#include "ngx_im_link.h"
+#include "im_link_transport.h"
+
+
+#define NGX_IM_LINK_READ   16384
+#define NGX_IM_LINK_CONNS  2
+
+
+typedef struct ngx_im_link_s  ngx_im_link_t;
+
+typedef struct {
+    ngx_im_link_t        *owner;
+    im_link_conn_t       *conn;
+    ngx_connection_t     *connection;    /* NULL: the slot is free */
+    ngx_event_t           write;         /* posted */
+    unsigned              connected:1;
+} ngx_im_link_socket_t;
+
+
+struct ngx_im_link_s {
+    im_link_t            *link;
+    ngx_im_redis_conf_t  *conf;
+    ngx_log_t            *log;
+    ngx_log_t             silent;
+    ngx_event_t           timer;
+    ngx_im_link_socket_t  sockets[NGX_IM_LINK_CONNS];
+};
+
+
+static void *ngx_im_link_connect(void *data, im_link_conn_t *conn,
+    const char **why);
+static ngx_int_t ngx_im_link_get_peer(ngx_peer_connection_t *pc, void *data);
+static ngx_int_t ngx_im_link_connected(ngx_im_link_socket_t *s);
+static int ngx_im_link_socket_error(ngx_connection_t *c);
+static void ngx_im_link_close(void *data);
+static void ngx_im_link_post(void *data);
+static void ngx_im_link_write(ngx_im_link_socket_t *s);
+static void ngx_im_link_timer(void *data, im_uint_t ms);
+static uint64_t ngx_im_link_now(void *data);
+static uint32_t ngx_im_link_random(void *data);
+static void ngx_im_link_log(void *data, im_link_log_e level,
+    const char *text);
+
+static void ngx_im_link_read_handler(ngx_event_t *rev);
+static void ngx_im_link_write_handler(ngx_event_t *wev);
+static void ngx_im_link_posted_handler(ngx_event_t *ev);
+static void ngx_im_link_timer_handler(ngx_event_t *ev);
+
+
+static const im_link_transport_t  ngx_im_link_transport = {
+    ngx_im_link_connect,
+    ngx_im_link_close,
+    ngx_im_link_post,
+    ngx_im_link_timer,
+    ngx_im_link_now,
+    ngx_im_link_random,
+    ngx_im_link_log
+};
+
+
+im_link_t *
+ngx_im_link_create(ngx_im_redis_conf_t *conf, ngx_log_t *log,
+    const im_link_events_t *events, void *data)
+{
+    im_link_conf_t  lc;
+    ngx_im_link_t  *nl;
+
+    lc.name = im_str_set(conf->name.data, conf->name.len);
+    lc.user = im_str_set(conf->user.data, conf->user.len);
+    lc.password = im_str_set(conf->password.data, conf->password.len);
+    lc.prefix = im_str_set(conf->prefix.data, conf->prefix.len);
+    lc.db = conf->db;
+    lc.partitions = conf->partitions;
+    lc.timeout = conf->timeout;
+
+    nl = im_calloc(sizeof(ngx_im_link_t));
+    if (nl == NULL) {
+        return NULL;
+    }
+
+    nl->conf = conf;
+    nl->log = log;
+    nl->silent = *log;
+    nl->silent.log_level = NGX_LOG_EMERG;
+
+    nl->timer.handler = ngx_im_link_timer_handler;
+    nl->timer.data = nl;
+    nl->timer.log = log;
+    nl->timer.cancelable = 1;
+
+    nl->link = im_link_create(&lc, &ngx_im_link_transport, nl, events, data);
+
+    if (nl->link == NULL) {
+        im_free(nl);
+        return NULL;
+    }
+
+    return nl->link;
+}
+
+
+void
+ngx_im_link_destroy(im_link_t *link)
+{
+    ngx_uint_t      i;
+    ngx_im_link_t  *nl;
+
+    nl = im_link_transport_data(link);
+
+    for (i = 0; i < NGX_IM_LINK_CONNS; i++) {
+        if (nl->sockets[i].connected) {
+            ngx_im_link_write(&nl->sockets[i]);
+        }
+    }
+
+    im_link_destroy(link);
+
+    if (nl->timer.timer_set) {
+        ngx_del_timer(&nl->timer);
+    }
+
+    im_free(nl);
+}
+
+
+void
+ngx_im_link_complain(ngx_log_t *log, const im_link_reply_t *reply,
+    const char *script)
+{
+    im_str_t  s;
+
+    if (im_link_reply_is_error(reply)) {
+        s = im_link_reply_str(reply);
+
+        ngx_log_error(NGX_LOG_ERR, log, 0, "im: %s script failed: \"%*s\"",
+                      script, s.len, s.data);
+
+    } else if (reply != NULL) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "im: %s script gave an unknown reply", script);
+    }
+}
+
+
+static void *
+ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
+{
+    ngx_int_t               rc;
+    ngx_im_link_t          *nl;
+    ngx_connection_t       *c;
+    ngx_im_link_socket_t   *s;
+    ngx_peer_connection_t   pc;
+
+    nl = data;
+    s = &nl->sockets[nl->sockets[0].connection != NULL];
+
+    ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
+
+    pc.sockaddr = nl->conf->addr->sockaddr;
+    pc.socklen = nl->conf->addr->socklen;
+    pc.name = &nl->conf->name;
+    pc.get = ngx_im_link_get_peer;
+    pc.log = im_link_quiet(nl->link) ? &nl->silent : nl->log;
+    pc.log_error = NGX_ERROR_ERR;
+
+    rc = ngx_event_connect_peer(&pc);
+
+    if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
+        *why = "connect() failed";
+        return NULL;
+    }
+
+    c = pc.connection;
+
+    c->data = s;
+    c->log = nl->log;
+    c->read->log = c->log;
+    c->write->log = c->log;
+    c->read->handler = ngx_im_link_read_handler;
+    c->write->handler = ngx_im_link_write_handler;
+
+    /* a quitting worker doesn't wait for this connection */
+
+    c->read->resolver = 1;
+
+    ngx_memzero(s, sizeof(ngx_im_link_socket_t));
+
+    s->owner = nl;
+    s->conn = conn;
+    s->connection = c;
+    s->write.handler = ngx_im_link_posted_handler;
+    s->write.data = s;
+    s->write.log = nl->log;
+
+    if (rc == NGX_OK) {
+        ngx_post_event(&s->write, &ngx_posted_events);
+    }
+
+    return s;
+}
+
+
+static ngx_int_t
+ngx_im_link_get_peer(ngx_peer_connection_t *pc, void *data)
+{
+    (void) pc;
+    (void) data;
+
+    return NGX_OK;
+}
+
+
+/* NGX_ERROR: the connection is closed, and the link may be destroyed. */
+static ngx_int_t
+ngx_im_link_connected(ngx_im_link_socket_t *s)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (ngx_im_link_socket_error(c)) {
+        im_link_closed(s->conn, "connect() failed");
+        return NGX_ERROR;
+    }
+
+    if (s->owner->conf->addr->sockaddr->sa_family != AF_UNIX) {
+        (void) ngx_tcp_nodelay(c);
+    }
+
+    s->connected = 1;
+
+    return im_link_connected(s->conn);
+}
+
+
+static int
+ngx_im_link_socket_error(ngx_connection_t *c)
+{
+    int        err;
+    socklen_t  len;
+
+    err = 0;
+    len = sizeof(int);
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
+        err = ngx_socket_errno;
+    }
+
+    if (err != 0) {
+        ngx_log_error(NGX_LOG_INFO, c->log, err,
+                      "im: connect() to Redis failed");
+    }
+
+    return err != 0;
+}
+
+
+static void
+ngx_im_link_close(void *data)
+{
+    ngx_im_link_socket_t  *s;
+
+    s = data;
+
+    if (s->write.posted) {
+        ngx_delete_posted_event(&s->write);
+    }
+
+    ngx_close_connection(s->connection);
+
+    s->connection = NULL;
+    s->connected = 0;
+}
+
+
+static void
+ngx_im_link_post(void *data)
+{
+    ngx_im_link_socket_t  *s;
+
+    s = data;
+
+    ngx_post_event(&s->write, &ngx_posted_events);
+}
+
+
+static void
+ngx_im_link_posted_handler(ngx_event_t *ev)
+{
+    ngx_im_link_socket_t  *s;
+
+    s = ev->data;
+
+    if (s->connected) {
+        ngx_im_link_write(s);
+
+    } else {
+        (void) ngx_im_link_connected(s);
+    }
+}
+
+
+static void
+ngx_im_link_write_handler(ngx_event_t *wev)
+{
+    ngx_connection_t  *c;
+
+    c = wev->data;
+
+    ngx_im_link_posted_handler(&((ngx_im_link_socket_t *) c->data)->write);
+}
+
+
+static void
+ngx_im_link_write(ngx_im_link_socket_t *s)
+{
+    ssize_t            n;
+    im_str_t           out;
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    for (out = im_link_output(s->conn);
+         out.len > 0;
+         out = im_link_output(s->conn))
+    {
+        n = c->send(c, out.data, out.len);
+
+        if (n == NGX_ERROR) {
+            im_link_closed(s->conn, "send() failed");
+            return;
+        }
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        im_link_sent(s->conn, n);
+    }
+
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        im_link_closed(s->conn, "no event for the socket");
+    }
+}
+
+
+static void
+ngx_im_link_read_handler(ngx_event_t *rev)
+{
+    u_char                 buf[NGX_IM_LINK_READ];
+    ssize_t                n;
+    ngx_connection_t      *c;
+    ngx_im_link_socket_t  *s;
+
+    c = rev->data;
+    s = c->data;
+
+    if (!s->connected && ngx_im_link_connected(s) != NGX_OK) {
+        return;
+    }
+
+    for ( ;; ) {
+        n = c->recv(c, buf, sizeof(buf));
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n == NGX_ERROR || n == 0) {
+            im_link_closed(s->conn, n == 0 ? "connection closed"
+                                           : "recv() failed");
+            return;
+        }
+
+        if (im_link_received(s->conn, buf, n) != IM_OK) {
+            return;
+        }
+    }
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        im_link_closed(s->conn, "no event for the socket");
+    }
+}
+
+
+static void
+ngx_im_link_timer_handler(ngx_event_t *ev)
+{
+    ngx_im_link_t  *nl;
+
+    nl = ev->data;
+
+    im_link_tick(nl->link);
+}
+
+
+static void
+ngx_im_link_timer(void *data, im_uint_t ms)
+{
+    ngx_im_link_t  *nl;
+
+    nl = data;
+
+    /* a timer that is set isn't moved by less than 300 ms */
+
+    if (nl->timer.timer_set) {
+        ngx_del_timer(&nl->timer);
+    }
+
+    ngx_add_timer(&nl->timer, ms);
+}
+
+
+static uint64_t
+ngx_im_link_now(void *data)
+{
+    (void) data;
+
+    return ngx_current_msec;
+}
+
+
+static uint32_t
+ngx_im_link_random(void *data)
+{
+    (void) data;
+
+    return ngx_random();
+}
+
+
+static void
+ngx_im_link_log(void *data, im_link_log_e level, const char *text)
+{
+    ngx_uint_t      n;
+    ngx_im_link_t  *nl;
+
+    nl = data;
+
+    if (level == IM_LINK_LOG_DEBUG) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, nl->log, 0, "im %s", text);
+        return;
+    }
+
+    n = level == IM_LINK_LOG_ERROR ? NGX_LOG_ERR : NGX_LOG_NOTICE;
+
+    ngx_log_error(n, nl->log, 0, "im: %s", text);
+}

@@ -1,0 +1,27 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The link to Redis on nginx's connections and timers.
+ */
+
+#ifndef NGX_IM_LINK_H
+#define NGX_IM_LINK_H
+
+
+#include "ngx_im_conf.h"
+#include "im_link.h"
+
+
+/* Connects from a timer, not within the call.  NULL: no memory. */
+im_link_t *ngx_im_link_create(ngx_im_redis_conf_t *conf, ngx_log_t *log,
+    const im_link_events_t *events, void *data);
+
+/* What was sent last, as giving up the lease, is written before. */
+void ngx_im_link_destroy(im_link_t *link);
+
+/* Logs a reply that is an error or unknown; of no reply the link has. */
+void ngx_im_link_complain(ngx_log_t *log, const im_link_reply_t *reply,
+    const char *script);
+
+
+#endif /* NGX_IM_LINK_H */
