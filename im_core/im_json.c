@@ -249,6 +249,22 @@ im_json_next_member(im_str_t object, size_t *at, im_buf_t *arena,
 }
 
 
+im_int_t
+im_json_next_string(im_str_t array, size_t *at, im_buf_t *arena, im_str_t *s)
+{
+    im_str_t  element;
+
+    *at = im_max(*at, 1);
+
+    if (!im_json_next(array, at, &element)) {
+        return IM_DECLINED;
+    }
+
+    return element.data[0] == '"' ? im_json_decode_string(arena, element, s)
+                                  : IM_ERROR;
+}
+
+
 void
 im_json_encode(im_buf_t *b, const im_json_field_t *fields, const void *src)
 {
@@ -291,7 +307,7 @@ im_json_absent(im_json_type_e type, const void *value)
 
     case IM_JSON_STRINGS:
     case IM_JSON_RAWS:
-        return ((const im_json_strings_t *) value)->n == 0;
+        return ((const im_json_strings_t *) value)->elts == NULL;
 
     default:
         return ((const im_str_t *) value)->len == 0;
@@ -323,8 +339,10 @@ im_json_add_value(im_buf_t *b, im_json_type_e type, const void *value)
     case IM_JSON_RAWS:
         list = value;
 
+        im_buf_add_z(b, "[");
+
         for (i = 0; i < list->n; i++) {
-            im_buf_add_z(b, i == 0 ? "[" : ",");
+            im_buf_add_z(b, i == 0 ? "" : ",");
             im_json_add_value(b, type == IM_JSON_RAWS ? IM_JSON_RAW
                                                       : IM_JSON_STRING,
                               &list->elts[i]);

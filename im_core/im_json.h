@@ -66,8 +66,8 @@ void im_json_strings_free(im_json_strings_t *strings);
 
 /*
  * Appends src as one object, by the same table.  Left out are strings without
- * data (NULL; an empty one is written), empty raw values and lists, numbers
- * below 0, and false.
+ * data and lists without elements (NULL; empty ones are written), empty raw
+ * values, numbers below 0, and false.
  */
 void im_json_encode(im_buf_t *b, const im_json_field_t *fields,
     const void *src);
@@ -80,6 +80,13 @@ void im_json_encode(im_buf_t *b, const im_json_field_t *fields,
  */
 im_int_t im_json_next_member(im_str_t object, size_t *at, im_buf_t *arena,
     im_str_t *name, im_str_t *value);
+
+/*
+ * The same for an array of strings.  IM_DECLINED: no more; IM_ERROR: no memory,
+ * or not a string.
+ */
+im_int_t im_json_next_string(im_str_t array, size_t *at, im_buf_t *arena,
+    im_str_t *s);
 
 /* *why when it isn't the text's fault. */
 extern const char  im_json_no_memory[];

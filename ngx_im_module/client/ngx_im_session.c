@@ -455,8 +455,6 @@ ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
     im_id_uuid(id, s->peer.id);
 
     m->session = im_str_set(id, IM_UUID_LEN);
-    m->user = im_str_set("", 0);
-    m->name = im_str_set("", 0);
     m->info = ngx_im_session_info(s);
 
     if (s->user != NULL) {

@@ -76,7 +76,7 @@ typedef struct {
     im_resume_t      *resumes;   /* of connect, until it is answered */
     ngx_uint_t        nresumes;
     u_char           *info;      /* JSON of the connection, or NULL */
-    u_char           *rooms;     /* JSON object: what may be joined */
+    u_char           *rooms;     /* as im_ask_identity_t has it */
     u_char           *data;      /* JSON for the client, with the reply */
     u_char           *meta;      /* JSON for webhooks */
     size_t            info_len;

@@ -18,12 +18,12 @@
 #include "ngx_im_revoke.h"
 #include "ngx_im_sub.h"
 #include "ngx_im_webhook.h"
+#include "im_ask.h"
 #include "im_key.h"
 #include "im_json.h"
 
 
 #define NGX_IM_AUTH_TOKEN_MAX  255   /* of one that logic is asked about */
-#define NGX_IM_AUTH_ROOMS   64
 #define NGX_IM_AUTH_ASK     4096
 #define NGX_IM_AUTH_ANSWER  65536
 
@@ -35,7 +35,7 @@ typedef struct {
     im_str_t            user;            /* "": a guest */
     im_str_t            name;
     im_str_t            info;            /* JSON for others; "" none */
-    im_str_t            rooms;           /* JSON object with "rooms", or "" */
+    im_str_t            rooms;           /* as im_ask_identity_t has it */
     im_str_t            room;            /* to be joined; "" none */
     im_str_t            data;            /* JSON for the client */
     im_str_t            meta;            /* JSON for webhooks */
@@ -43,45 +43,6 @@ typedef struct {
     ngx_uint_t          nchannels;
     int64_t             expires;         /* s; 0: never */
 } ngx_im_identity_t;
-
-
-typedef struct {
-    int64_t            code;
-    im_str_t           data;
-} ngx_im_auth_answer_t;
-
-
-static const im_json_field_t  ngx_im_auth_answer_fields[] = {
-    { im_str("code"), IM_JSON_INT, offsetof(ngx_im_auth_answer_t, code) },
-    { im_str("data"), IM_JSON_OBJECT, offsetof(ngx_im_auth_answer_t, data) },
-    im_json_end
-};
-
-
-static const im_json_field_t  ngx_im_auth_user_fields[] = {
-    { im_str("user"), IM_JSON_STRING, offsetof(ngx_im_identity_t, user) },
-    { im_str("name"), IM_JSON_STRING, offsetof(ngx_im_identity_t, name) },
-    { im_str("info"), IM_JSON_OBJECT, offsetof(ngx_im_identity_t, info) },
-    im_json_end
-};
-
-
-static const im_json_field_t  ngx_im_auth_any_fields[] = {
-    { im_str("rooms"), IM_JSON_RAW, 0 },
-    im_json_end
-};
-
-
-static const im_json_field_t  ngx_im_auth_rooms_fields[] = {
-    { im_str("rooms"), IM_JSON_STRINGS, 0 },
-    im_json_end
-};
-
-
-static const im_json_field_t  ngx_im_auth_asked_fields[] = {
-    { im_str("room"), IM_JSON_STRING, 0 },
-    im_json_end
-};
 
 
 static const im_json_field_t  ngx_im_auth_info_fields[] = {
@@ -110,12 +71,9 @@ static void ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
     im_str_t asked, ngx_uint_t status, im_str_t body, void *data);
 static void ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked,
     im_str_t data);
-static int ngx_im_auth_rooms_valid(im_str_t data, im_str_t *rooms);
 static void ngx_im_auth_known(ngx_im_session_t *s, const ngx_im_identity_t *id);
 static const char *ngx_im_auth_room(ngx_im_session_t *s,
     const ngx_im_identity_t *id);
-static int ngx_im_auth_allowed(im_str_t rooms, im_str_t room);
-static int ngx_im_auth_match(im_str_t pattern, im_str_t room);
 static void ngx_im_auth_open(ngx_im_session_t *s, const ngx_im_identity_t *id);
 static ngx_int_t ngx_im_auth_user(ngx_im_session_t *s, im_str_t user,
     im_str_t name);
@@ -502,6 +460,7 @@ ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
 {
     u_char               addr[NGX_SOCKADDR_STRLEN];
     im_buf_t             b;
+    im_ask_t             ask;
     ngx_int_t            rc;
     ngx_im_worker_t     *w;
     ngx_im_main_conf_t  *imcf;
@@ -509,19 +468,16 @@ ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
     w = ngx_im_worker;
     imcf = w->conf;
 
-    im_buf_init(&b, NGX_IM_AUTH_ASK);
+    ngx_memzero(&ask, sizeof(im_ask_t));
 
-    im_buf_add_z(&b, "{\"protocol\":");
-    im_json_add_string(&b, im_str_z(s->conf->proto->name));
-    im_buf_add_z(&b, ",\"token\":");
-    im_json_add_string(&b, command->token);
-    im_buf_add_z(&b, ",\"room\":");
-    im_json_add_string(&b, command->room);
-    im_buf_add_z(&b, ",\"ip\":");
-    im_json_add_string(&b, im_str_set(addr, ngx_im_session_addr(s, addr)));
-    im_buf_add_z(&b, ",\"node\":");
-    im_json_add_string(&b, im_str_set(imcf->node.data, imcf->node.len));
-    im_buf_add_z(&b, "}");
+    ask.protocol = im_str_z(s->conf->proto->name);
+    ask.token = command->token;
+    ask.room = command->room;
+    ask.ip = im_str_set(addr, ngx_im_session_addr(s, addr));
+    ask.node = im_str_set(imcf->node.data, imcf->node.len);
+
+    im_buf_init(&b, NGX_IM_AUTH_ASK);
+    im_ask_encode(&b, &ask);
 
     rc = NGX_ERROR;
 
@@ -541,9 +497,9 @@ static void
 ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     ngx_uint_t status, im_str_t body, void *data)
 {
-    const char            *why;
-    ngx_im_session_t      *s;
-    ngx_im_auth_answer_t   answer;
+    int64_t            code;
+    im_str_t           identity;
+    ngx_im_session_t  *s;
 
     s = ngx_im_session_find(w, h);
 
@@ -551,20 +507,14 @@ ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
         return;
     }
 
-    ngx_memzero(&answer, sizeof(ngx_im_auth_answer_t));
+    code = im_ask_answer_decode(body, &identity);
 
-    if (im_json_decode(body, ngx_im_auth_answer_fields, 0, NULL, &answer, &why)
-        != IM_OK)
-    {
-        answer.code = -1;
-    }
-
-    if (status == NGX_IM_AUTH_REFUSED || answer.code == NGX_IM_AUTH_REFUSED) {
+    if (status == NGX_IM_AUTH_REFUSED || code == NGX_IM_AUTH_REFUSED) {
         ngx_im_session_close(s, IM_REASON_FORBIDDEN, "refused by the backend");
         return;
     }
 
-    if (status != NGX_HTTP_OK || answer.code != 0) {
+    if (status != NGX_HTTP_OK || code != 0) {
         ngx_log_error(NGX_LOG_ERR, w->log, 0,
                       "im: the backend \"%V\" can't tell who a token is: "
                       "status %ui", &s->conf->connect, status);
@@ -572,7 +522,7 @@ ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
         return;
     }
 
-    ngx_im_auth_identity(s, asked, answer.data);
+    ngx_im_auth_identity(s, asked, identity);
 }
 
 
@@ -580,22 +530,18 @@ ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
 static void
 ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
 {
+    im_ask_t            ask;
     im_buf_t            arena, other;
     const char         *why;
+    im_ask_identity_t   answer;
     ngx_im_identity_t   id;
-
-    ngx_memzero(&id, sizeof(ngx_im_identity_t));
 
     im_buf_init(&arena, NGX_IM_AUTH_ANSWER);
     im_buf_init(&other, NGX_IM_AUTH_ANSWER);
 
-    if (im_json_decode(data, ngx_im_auth_user_fields, 0, &arena, &id, &why)
-        != IM_OK
-        || im_json_decode(asked, ngx_im_auth_asked_fields, 0, &other, &id.room,
-                          &why)
-           != IM_OK
-        || !ngx_im_auth_rooms_valid(data, &id.rooms)
-        || (id.user.len > 0 && !im_name_valid(id.user)))
+    if (im_ask_identity_decode(data, &arena, &answer, &why) != IM_OK
+        || im_ask_decode(asked, &other, &ask, &why) != IM_OK
+        || (answer.user.len > 0 && !im_name_valid(answer.user)))
     {
         ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
                       "im: the backend \"%V\" gave an invalid identity",
@@ -603,54 +549,23 @@ ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
         ngx_im_session_close(s, IM_REASON_BUSY,
                              "the backend can't be understood");
 
-    } else if (id.user.len == 0 && !s->conf->proto->guests) {
+    } else if (answer.user.len == 0 && !s->conf->proto->guests) {
         ngx_im_session_close(s, IM_REASON_TOKEN, "invalid token");
 
     } else {
+        ngx_memzero(&id, sizeof(ngx_im_identity_t));
+
+        id.user = answer.user;
+        id.name = answer.name;
+        id.info = answer.info;
+        id.rooms = answer.rooms;
+        id.room = ask.room;
+
         ngx_im_auth_known(s, &id);
     }
 
     im_buf_cleanup(&arena);
     im_buf_cleanup(&other);
-}
-
-
-/* rooms is set to data if that limits them. */
-static int
-ngx_im_auth_rooms_valid(im_str_t data, im_str_t *rooms)
-{
-    im_str_t            any;
-    im_buf_t            arena;
-    im_int_t            rc;
-    const char         *why;
-    im_json_strings_t   patterns;
-
-    ngx_memzero(&any, sizeof(im_str_t));
-
-    if (im_json_decode(data, ngx_im_auth_any_fields, 0, NULL, &any, &why)
-        != IM_OK)
-    {
-        return 0;
-    }
-
-    if (any.len == 0 || im_str_eq(any, im_str_z("null"))) {
-        return 1;
-    }
-
-    ngx_memzero(&patterns, sizeof(im_json_strings_t));
-    patterns.max = NGX_IM_AUTH_ROOMS;
-
-    im_buf_init(&arena, NGX_IM_AUTH_ANSWER);
-
-    rc = im_json_decode(data, ngx_im_auth_rooms_fields, 0, &arena, &patterns,
-                        &why);
-
-    im_json_strings_free(&patterns);
-    im_buf_cleanup(&arena);
-
-    *rooms = data;
-
-    return rc == IM_OK;
 }
 
 
@@ -694,7 +609,7 @@ ngx_im_auth_room(ngx_im_session_t *s, const ngx_im_identity_t *id)
         return "the room is for signed-in users";
     }
 
-    if (!ngx_im_auth_allowed(id->rooms, id->room)) {
+    if (!im_ask_room_allowed(id->rooms, id->room)) {
         return "the room is not allowed";
     }
 
@@ -710,64 +625,8 @@ ngx_im_auth_may(ngx_im_session_t *s, im_str_t room)
     ext = s->ext;
 
     return ext == NULL || ext->rooms == NULL
-           || ngx_im_auth_allowed(im_str_set(ext->rooms, ext->rooms_len),
+           || im_ask_room_allowed(im_str_set(ext->rooms, ext->rooms_len),
                                   room);
-}
-
-
-/* By the patterns in the member "rooms" of an object; without it: all. */
-static int
-ngx_im_auth_allowed(im_str_t rooms, im_str_t room)
-{
-    int                 allowed;
-    im_buf_t            arena;
-    ngx_uint_t          i;
-    const char         *why;
-    im_json_strings_t   patterns;
-
-    if (rooms.len == 0) {
-        return 1;
-    }
-
-    ngx_memzero(&patterns, sizeof(im_json_strings_t));
-    patterns.max = NGX_IM_AUTH_ROOMS;
-    allowed = 0;
-
-    im_buf_init(&arena, NGX_IM_AUTH_ANSWER);
-
-    if (im_json_decode(rooms, ngx_im_auth_rooms_fields, 0, &arena, &patterns,
-                       &why)
-        == IM_OK)
-    {
-        for (i = 0; i < patterns.n && !allowed; i++) {
-            allowed = ngx_im_auth_match(patterns.elts[i], room);
-        }
-    }
-
-    im_json_strings_free(&patterns);
-    im_buf_cleanup(&arena);
-
-    return allowed;
-}
-
-
-/* An exact name, or a prefix with '*' behind it. */
-static int
-ngx_im_auth_match(im_str_t pattern, im_str_t room)
-{
-    size_t  len;
-
-    if (im_str_eq(pattern, room)) {
-        return 1;
-    }
-
-    if (pattern.len == 0 || pattern.data[pattern.len - 1] != '*') {
-        return 0;
-    }
-
-    len = pattern.len - 1;
-
-    return room.len >= len && ngx_memcmp(pattern.data, room.data, len) == 0;
 }
 
 

@@ -11,21 +11,10 @@
 #include "ngx_im_reply.h"
 #include "ngx_im_webhook.h"
 #include "im_id.h"
-#include "im_json.h"
+#include "im_ask.h"
 
 
 #define NGX_IM_PUBLISH_MORE  65536   /* of what goes along with the data */
-
-
-typedef struct {
-    int64_t   code;
-} ngx_im_publish_answer_t;
-
-
-static const im_json_field_t  ngx_im_publish_answer_fields[] = {
-    { im_str("code"), IM_JSON_INT, offsetof(ngx_im_publish_answer_t, code) },
-    im_json_end
-};
 
 
 static const struct {
@@ -44,8 +33,6 @@ static const struct {
 static ngx_int_t ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic,
     const im_rule_t *rule, im_error_e *error);
 static ngx_int_t ngx_im_publish_ask(ngx_im_session_t *s,
-    const im_command_t *command, const im_webhook_answer_t *answer);
-static void ngx_im_publish_body(ngx_im_session_t *s, im_buf_t *b,
     const im_command_t *command, const im_webhook_answer_t *answer);
 static void ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
     im_str_t asked, ngx_uint_t status, im_str_t body, void *data);
@@ -150,12 +137,34 @@ static ngx_int_t
 ngx_im_publish_ask(ngx_im_session_t *s, const im_command_t *command,
     const im_webhook_answer_t *answer)
 {
-    im_buf_t   b;
-    ngx_int_t  rc;
+    u_char       id[IM_UUID_LEN];
+    im_buf_t     b;
+    im_ask_t     ask;
+    ngx_int_t    rc;
+    im_member_t  m;
+
+    ngx_im_session_member(s, NULL, id, &m);
+
+    ngx_memzero(&ask, sizeof(im_ask_t));
+
+    ask.kind = IM_ASK_PUBLISH;
+    ask.room = im_str_set(command->topic.data + 2, command->topic.len - 2);
+    ask.session = m.session;
+    ask.user = m.user;
+    ask.name = m.name;
+    ask.info = m.info;
+    ask.data = command->data;
+
+    if (answer != NULL && answer->key.len > 0) {
+        ask.id = answer->key;
+    }
+
+    if (answer != NULL) {
+        ask.tags = answer->tags;
+    }
 
     im_buf_init(&b, command->data.len + NGX_IM_PUBLISH_MORE);
-
-    ngx_im_publish_body(s, &b, command, answer);
+    im_ask_encode(&b, &ask);
 
     rc = NGX_ERROR;
 
@@ -172,61 +181,13 @@ ngx_im_publish_ask(ngx_im_session_t *s, const im_command_t *command,
 
 
 static void
-ngx_im_publish_body(ngx_im_session_t *s, im_buf_t *b,
-    const im_command_t *command, const im_webhook_answer_t *answer)
-{
-    u_char    id[IM_UUID_LEN];
-    im_str_t  info;
-
-    im_id_uuid(id, s->peer.id);
-    info = ngx_im_session_info(s);
-
-    im_buf_add_z(b, "{\"call\":\"publish\",\"room\":");
-    im_json_add_string(b, im_str_set(command->topic.data + 2,
-                                     command->topic.len - 2));
-
-    if (answer != NULL && answer->key.len > 0) {
-        im_buf_add_z(b, ",\"id\":");
-        im_json_add_string(b, answer->key);
-    }
-
-    if (answer != NULL && answer->tags.len > 0) {
-        im_buf_add_z(b, ",\"tags\":");
-        im_buf_add_str(b, answer->tags);
-    }
-
-    im_buf_add_z(b, ",\"session\":");
-    im_json_add_string(b, im_str_set(id, IM_UUID_LEN));
-
-    if (s->user != NULL) {
-        im_buf_add_z(b, ",\"user\":");
-        im_json_add_string(b, im_str_set(s->user->id, s->user->id_len));
-    }
-
-    if (s->name != NULL) {
-        im_buf_add_z(b, ",\"name\":");
-        im_json_add_string(b, im_str_set(s->name + 1, s->name[0]));
-    }
-
-    if (info.len > 0) {
-        im_buf_add_z(b, ",\"info\":");
-        im_buf_add_str(b, info);
-    }
-
-    im_buf_add_z(b, ",\"data\":");
-    im_buf_add_str(b, command->data);
-    im_buf_add_z(b, "}");
-}
-
-
-static void
 ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     ngx_uint_t status, im_str_t body, void *data)
 {
-    im_reply_t                reply;
-    const char               *why;
-    ngx_im_session_t         *s;
-    ngx_im_publish_answer_t   answer;
+    int64_t            code;
+    im_str_t           position;
+    im_reply_t         reply;
+    ngx_im_session_t  *s;
 
     (void) asked;
     (void) data;
@@ -239,21 +200,14 @@ ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
 
     s->ext->busy = 0;
 
-    answer.code = -1;
-
-    if (im_json_decode(body, ngx_im_publish_answer_fields, 0, NULL, &answer,
-                       &why)
-        != IM_OK)
-    {
-        answer.code = -1;
-    }
+    code = im_ask_answer_decode(body, &position);
 
     ngx_memzero(&reply, sizeof(im_reply_t));
 
     reply.type = IM_REPLY_PUBLISH;
     reply.id = s->ext->busy_id;
 
-    if (status != NGX_HTTP_OK || answer.code != 0) {
+    if (status != NGX_HTTP_OK || code != 0) {
         reply.type = IM_REPLY_ERROR;
         reply.error = ngx_im_publish_error(status);
 

@@ -1,0 +1,227 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Questions to logic and its answers.
+ */
+
+#include "im_ask.h"
+#include "im_json.h"
+
+
+typedef struct {
+    int64_t   code;
+    im_str_t  data;
+} im_ask_answer_t;
+
+
+static im_int_t im_ask_rooms(im_str_t rooms, const im_str_t *room);
+static int im_ask_match(im_str_t pattern, im_str_t room);
+
+
+static const im_str_t  im_ask_calls[] = {
+    im_str("connect"),
+    im_str("publish")
+};
+
+
+static const im_json_field_t  im_ask_fields[] = {
+    { im_str("call"), IM_JSON_STRING, offsetof(im_ask_t, call) },
+    { im_str("protocol"), IM_JSON_STRING, offsetof(im_ask_t, protocol) },
+    { im_str("token"), IM_JSON_STRING, offsetof(im_ask_t, token) },
+    { im_str("room"), IM_JSON_STRING, offsetof(im_ask_t, room) },
+    { im_str("ip"), IM_JSON_STRING, offsetof(im_ask_t, ip) },
+    { im_str("node"), IM_JSON_STRING, offsetof(im_ask_t, node) },
+    { im_str("id"), IM_JSON_STRING, offsetof(im_ask_t, id) },
+    { im_str("tags"), IM_JSON_OBJECT, offsetof(im_ask_t, tags) },
+    { im_str("session"), IM_JSON_STRING, offsetof(im_ask_t, session) },
+    { im_str("user"), IM_JSON_STRING, offsetof(im_ask_t, user) },
+    { im_str("name"), IM_JSON_STRING, offsetof(im_ask_t, name) },
+    { im_str("info"), IM_JSON_RAW, offsetof(im_ask_t, info) },
+    { im_str("data"), IM_JSON_RAW, offsetof(im_ask_t, data) },
+    im_json_end
+};
+
+
+static const im_json_field_t  im_ask_identity_fields[] = {
+    { im_str("user"), IM_JSON_STRING, offsetof(im_ask_identity_t, user) },
+    { im_str("name"), IM_JSON_STRING, offsetof(im_ask_identity_t, name) },
+    { im_str("info"), IM_JSON_OBJECT, offsetof(im_ask_identity_t, info) },
+    { im_str("rooms"), IM_JSON_RAW, offsetof(im_ask_identity_t, rooms) },
+    im_json_end
+};
+
+
+static const im_json_field_t  im_ask_answer_fields[] = {
+    { im_str("code"), IM_JSON_INT, offsetof(im_ask_answer_t, code) },
+    { im_str("data"), IM_JSON_OBJECT, offsetof(im_ask_answer_t, data) },
+    im_json_end
+};
+
+
+/* A question without a call is the first kind, as it always was. */
+void
+im_ask_encode(im_buf_t *b, const im_ask_t *ask)
+{
+    im_ask_t  copy;
+
+    copy = *ask;
+    copy.call = im_str_set(NULL, 0);
+
+    if (ask->kind != IM_ASK_CONNECT) {
+        copy.call = im_ask_calls[ask->kind];
+    }
+
+    if (copy.room.data == NULL) {
+        copy.room = im_str_z("");
+    }
+
+    im_json_encode(b, im_ask_fields, &copy);
+}
+
+
+im_int_t
+im_ask_decode(im_str_t json, im_buf_t *arena, im_ask_t *ask, const char **why)
+{
+    memset(ask, 0, sizeof(im_ask_t));
+
+    if (im_json_decode(json, im_ask_fields, 0, arena, ask, why) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    if (ask->call.len == 0) {
+        ask->call = im_ask_calls[IM_ASK_CONNECT];
+    }
+
+    if (im_str_eq(ask->info, im_str_z("null"))) {
+        ask->info.len = 0;
+    }
+
+    while (!im_str_eq(ask->call, im_ask_calls[ask->kind])) {
+        if (ask->kind++ == IM_ASK_PUBLISH) {
+            return IM_DECLINED;
+        }
+    }
+
+    return IM_OK;
+}
+
+
+void
+im_ask_identity_encode(im_buf_t *b, const im_ask_identity_t *identity)
+{
+    im_json_encode(b, im_ask_identity_fields, identity);
+}
+
+
+im_int_t
+im_ask_identity_decode(im_str_t json, im_buf_t *arena,
+    im_ask_identity_t *identity, const char **why)
+{
+    im_str_t  *rooms;
+
+    rooms = &identity->rooms;
+
+    memset(identity, 0, sizeof(im_ask_identity_t));
+
+    if (im_json_decode(json, im_ask_identity_fields, 0, arena, identity, why)
+        != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    if (im_str_eq(*rooms, im_str_z("null"))) {
+        rooms->len = 0;
+    }
+
+    if (rooms->len > 0
+        && (rooms->data[0] != '[' || im_ask_rooms(*rooms, NULL) == IM_ERROR))
+    {
+        *why = "rooms is not a list of patterns";
+        return IM_ERROR;
+    }
+
+    return IM_OK;
+}
+
+
+int
+im_ask_room_allowed(im_str_t rooms, im_str_t room)
+{
+    return rooms.len == 0 || im_ask_rooms(rooms, &room) == IM_OK;
+}
+
+
+/* IM_OK: a pattern matches; IM_DECLINED: none; IM_ERROR: not such a list. */
+static im_int_t
+im_ask_rooms(im_str_t rooms, const im_str_t *room)
+{
+    size_t     at;
+    im_buf_t   arena;
+    im_int_t   rc;
+    im_str_t   pattern;
+    im_uint_t  n;
+
+    at = 0;
+    n = 0;
+
+    im_buf_init(&arena, rooms.len);
+
+    while ((rc = im_json_next_string(rooms, &at, &arena, &pattern)) == IM_OK) {
+
+        if (n++ == IM_ASK_ROOMS_MAX) {
+            rc = IM_ERROR;
+            break;
+        }
+
+        if (room != NULL && im_ask_match(pattern, *room)) {
+            break;
+        }
+
+        im_buf_reset(&arena, rooms.len);
+    }
+
+    im_buf_cleanup(&arena);
+
+    return rc;
+}
+
+
+/* An exact name, or a prefix with '*' behind it. */
+static int
+im_ask_match(im_str_t pattern, im_str_t room)
+{
+    size_t  len;
+
+    if (im_str_eq(pattern, room)) {
+        return 1;
+    }
+
+    if (pattern.len == 0 || pattern.data[pattern.len - 1] != '*') {
+        return 0;
+    }
+
+    len = pattern.len - 1;
+
+    return im_str_eq(im_str_set(pattern.data, len),
+                     im_str_set(room.data, im_min(len, room.len)));
+}
+
+
+int64_t
+im_ask_answer_decode(im_str_t json, im_str_t *data)
+{
+    const char       *why;
+    im_ask_answer_t   answer;
+
+    memset(&answer, 0, sizeof(im_ask_answer_t));
+
+    if (im_json_decode(json, im_ask_answer_fields, 0, NULL, &answer, &why)
+        != IM_OK)
+    {
+        answer.code = -1;
+    }
+
+    *data = answer.data;
+
+    return answer.code;
+}
