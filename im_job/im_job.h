@@ -1,13 +1,16 @@
 /*
  * Copyright (C) The im authors
  *
- * What the files of im_job share.
+ * What the files of im_job share.  From the top:
  *
  *   im_job_main.c       options, signals, the loop
- *   im_job_registry.c   which processes live, who should own what
- *   im_job_partition.c  a partition: lease, take-over, read, publish, ack
- *   im_job_batch.c      entries merged into one PUBLISH per worker
+ *   im_job_registry.c   which processes live, which of them owns what
+ *   im_job_partition.c  the lease of a partition
+ *   im_job_queue.c      the queue of a partition that is ours: bells, reads
+ *   im_job_publish.c    what goes to the channels of workers
  *   im_job_sweep.c      routes of dead workers
+ *   im_job_batch.c      entries merged by worker
+ *   im_job_entry.c      an entry of a queue, and its bell
  */
 
 #ifndef IM_JOB_H
@@ -17,134 +20,114 @@
 #include <event2/event.h>
 
 #include "im_types.h"
-#include "im_buf.h"
-#include "im_hash.h"
-#include "im_list.h"
 #include "im_key.h"
-#include "im_push.h"
-#include "im_daemon_redis.h"
+#include "im_link.h"
+#include "im_job_batch.h"
+#include "im_job_entry.h"
 
 
-#define IM_JOB_TICK          1000     /* ms; a lease is renewed each */
+#define IM_JOB_TICK          1000     /* ms; leases are renewed, queues read */
 #define IM_JOB_LEASE         5000     /* of a partition, ms */
-#define IM_JOB_HEARTBEAT     2000
-#define IM_JOB_BLOCK         1000     /* below lease minus tick */
-#define IM_JOB_COUNT         256      /* entries of one read */
-#define IM_JOB_BATCH_BYTES   (4 * 1024 * 1024)
-#define IM_JOB_STOP          8000     /* ms for a hand-over */
 #define IM_JOB_ID_MAX        64
-#define IM_JOB_ENTRY_ID_MAX  48
 #define IM_JOB_SUSPECTS      64       /* workers that may be dead */
-#define IM_JOB_GONE          60000    /* ms; a consumer that is no more */
 
 
-typedef struct im_job_s            im_job_t;
-typedef struct im_job_partition_s  im_job_partition_t;
+typedef struct im_job_s  im_job_t;
 
 
-/* One PUBLISH to be: what a worker, or all of them, get of a batch. */
-typedef struct {
-    im_hash_node_t  node;
-    im_list_t       link;
-    im_buf_t        bytes;
-    im_str_t        worker;       /* "" all; behind the struct */
-} im_job_target_t;
-
-
-typedef struct {
-    im_hash_t       targets;
-    im_list_t       order;
-    im_uint_t       n;
-} im_job_batch_t;
-
-
-/* Gets a batch's next PUBLISH.  worker "" is everybody. */
-typedef void (*im_job_publish_pt)(void *data, im_str_t worker, im_str_t bytes);
-
-
+/*
+ *     free -> asked -> waiting -> reading <-> following -> leaving -> free
+ *
+ * The lease is ours from waiting to following.  When Redis goes it is waiting
+ * again, when the lease is lost it is free.
+ */
 typedef enum {
-    IM_JOB_FREE = 0,         /* another's, or nobody's yet */
-    IM_JOB_ASKED,            /* the lease has been asked for */
-    IM_JOB_OWNED,            /* ours; its link connects */
-    IM_JOB_CLAIMING,         /* takes over what others left unfinished */
-    IM_JOB_READING,
-    IM_JOB_LEAVING           /* reads no more; gives the lease up when done */
+    IM_JOB_FREE = 0,         /* another process's, or no process's yet */
+    IM_JOB_ASKED,            /* asks for the lease */
+    IM_JOB_WAITING,          /* for the channel of the bell, or for Redis */
+    IM_JOB_READING,          /* what is in the queue is not known */
+    IM_JOB_FOLLOWING,        /* it is, and bells tell what comes */
+    IM_JOB_LEAVING           /* gives the lease up */
 } im_job_state_e;
 
 
-struct im_job_partition_s {
-    im_job_t            *job;
-    im_daemon_redis_t   *link;
-    struct event        *retry;
-    im_job_batch_t       batch;
-    im_job_state_e       state;
-    uint16_t             p;
-    unsigned             reading:1;      /* a read or claim is out */
-    unsigned             renewing:1;
-    unsigned             claimed:1;      /* also the second time: may trim */
-    uint64_t             asked_at;       /* monotonic ms */
-    uint64_t             lease_end;
-    uint64_t             claim_again;    /* monotonic ms; 0 done */
-    uint64_t             count;          /* of the next read */
-    char                 cursor[IM_JOB_ENTRY_ID_MAX];
-    char                 last[IM_JOB_ENTRY_ID_MAX];   /* acked */
-    uint64_t             entries;        /* published since the lease */
-};
+typedef struct {
+    im_job_t        *job;
+    im_job_state_e   state;
+    uint16_t         p;
+    im_uint_t        reads;      /* under way; only the last one counts */
+    uint64_t         asked_at;   /* monotonic ms; 0: no request is under way */
+    uint64_t         lease_end;
+    uint64_t         held;       /* entries in the queue that were taken */
+    uint64_t         bytes;      /* of them */
+    im_job_id_t      last;       /* of the newest entry that was taken */
+    uint64_t         trimmed;    /* monotonic ms */
+    im_job_id_t      heard;      /* of the newest bell while it was reading */
+    uint64_t         count;      /* entries of the next read */
+    uint64_t         entries;    /* taken since the lease */
+} im_job_partition_t;
 
 
 struct im_job_s {
-    struct event_base       *base;
-    im_daemon_redis_conf_t   redis;
-    im_daemon_redis_t       *link;       /* leases, registry, heartbeats */
-    struct event            *tick;
-    im_job_partition_t      *partitions;
-    uint32_t                 npartitions;
-    uint64_t                 seed[2];
-    uint64_t                 heartbeat;  /* of the last, monotonic ms */
-    uint64_t                 stop;       /* deadline; 0: goes on */
-    int                      rc;         /* of the process */
-    im_str_t                 suspects[IM_JOB_SUSPECTS];   /* owned */
-    im_uint_t                nsuspects;
-    im_uint_t                nsweeps;    /* under way */
-    char                     id[IM_JOB_ID_MAX];
+    struct event_base   *base;
+    im_link_t           *link;
+    struct event        *tick;
+    struct event        *flush;
+    im_job_partition_t  *partitions;
+    uint32_t             npartitions;
+    im_job_batch_t       batch;
+    int                  due;         /* the batch is published soon */
+    int                  unsent;      /* a PUBLISH of the batch failed */
+    uint64_t             flushed;     /* monotonic us */
+    uint64_t             heartbeat;   /* of the last, monotonic ms */
+    uint64_t             stop;        /* deadline; 0: goes on */
+    int                  rc;          /* of the process */
+    im_str_t             suspects[IM_JOB_SUSPECTS];   /* owned */
+    im_uint_t            nsuspects;
+    im_uint_t            nsweeps;     /* under way */
+    char                 id[IM_JOB_ID_MAX];
 };
 
 
-/* im_job_registry.c: one turn of it; calls im_job_partition_want() for each */
+/* im_job_registry.c: calls im_job_partition_want() for each partition */
 void im_job_registry_tick(im_job_t *job);
 void im_job_registry_leave(im_job_t *job);
 
 
 /* im_job_partition.c */
-void im_job_partition_init(im_job_t *job, im_job_partition_t *jp, uint16_t p);
 
 /* It should be this process's, or another's. */
 void im_job_partition_want(im_job_partition_t *jp, int mine);
 
-/* Renews the lease, or stops where it could not be. */
+/* Renews the lease, or stops where that failed for too long. */
 void im_job_partition_tick(im_job_partition_t *jp);
-void im_job_partition_heartbeat(im_job_partition_t *jp);
-int im_job_partition_idle(const im_job_partition_t *jp);
-
-/* At once, the lease is left to end. */
-void im_job_partition_stop(im_job_partition_t *jp);
 
 
-/* im_job_batch.c: IM_ERROR: no memory */
-im_int_t im_job_batch_init(im_job_batch_t *b, const uint64_t seed[2]);
-void im_job_batch_cleanup(im_job_batch_t *b);
+/* im_job_queue.c */
 
-/*
- * Adds an entry for each of the workers (names with spaces between), or one
- * for all where workers is "*" or the topic b.  A batch that would be too long
- * is handed to publish first.
- */
-im_int_t im_job_batch_add(im_job_batch_t *b, im_str_t workers,
-    const im_entry_t *e, im_job_publish_pt publish, void *data);
+void im_job_queue_init(im_job_t *job, im_job_partition_t *jp, uint16_t p);
+void im_job_queue_state(im_job_partition_t *jp, im_job_state_e state);
+int im_job_queue_owned(const im_job_partition_t *jp);
 
-/* Hands all that is left to publish, in the order of arrival. */
-void im_job_batch_flush(im_job_batch_t *b, im_job_publish_pt publish,
-    void *data);
+/* The bell has a channel now: what came before it is to be read. */
+void im_job_queue_subscribed(im_job_partition_t *jp);
+void im_job_queue_bell(im_job_partition_t *jp, im_str_t bell);
+
+/* Redis is away: all queues are to be read again. */
+void im_job_queue_lost(im_job_t *job);
+
+/* Publishes the batch, trims all queues behind it, and reads them. */
+void im_job_queue_tick(im_job_t *job);
+
+/* Publishes what was taken and trims behind it; takes no more. */
+void im_job_queue_finish(im_job_partition_t *jp);
+
+void im_job_queue_flush_handler(evutil_socket_t fd, short what, void *data);
+
+
+/* im_job_publish.c: an im_job_publish_pt whose data is the job */
+void im_job_publish(void *data, uint16_t p, im_str_t worker, im_str_t bytes);
+void im_job_publish_heartbeats(im_job_t *job);
 
 
 /* im_job_sweep.c: how many got a PUBLISH to a worker's channel */

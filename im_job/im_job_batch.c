@@ -1,15 +1,26 @@
 /*
  * Copyright (C) The im authors
  *
- * Entries merged by worker: hundreds of messages become one PUBLISH each.
+ * The targets of a batch, in the order of their first entries.
  */
 
-#include "im_job.h"
+#include "im_job_batch.h"
 
 
-static im_int_t im_job_batch_one(im_job_batch_t *b, im_str_t worker,
-    const im_entry_t *e, im_job_publish_pt publish, void *data);
-static im_job_target_t *im_job_batch_target(im_job_batch_t *b,
+/* What one worker, or all of them, get of a batch. */
+typedef struct {
+    im_hash_node_t  node;
+    im_list_t       link;
+    im_buf_t        bytes;
+    uint16_t        p;            /* of the first entry */
+    im_str_t        worker;       /* "" all; behind the struct */
+} im_job_target_t;
+
+
+static im_int_t im_job_batch_one(im_job_batch_t *b, uint16_t p,
+    im_str_t worker, const im_entry_t *e, im_job_publish_pt publish,
+    void *data);
+static im_job_target_t *im_job_batch_target(im_job_batch_t *b, uint16_t p,
     im_str_t worker);
 static im_str_t im_job_batch_name(const im_hash_node_t *node);
 
@@ -34,56 +45,43 @@ im_job_batch_name(const im_hash_node_t *node)
 void
 im_job_batch_cleanup(im_job_batch_t *b)
 {
-    im_list_t        *q;
-    im_job_target_t  *t;
-
-    while (!im_list_empty(&b->order)) {
-        q = im_list_first(&b->order);
-        im_list_remove(q);
-
-        t = im_list_data(q, im_job_target_t, link);
-
-        im_hash_remove(&b->targets, &t->node);
-        im_buf_cleanup(&t->bytes);
-        im_free(t);
-    }
-
+    im_job_batch_flush(b, NULL, NULL);
     im_hash_cleanup(&b->targets);
-    b->n = 0;
 }
 
 
 im_int_t
-im_job_batch_add(im_job_batch_t *b, im_str_t workers, const im_entry_t *e,
-    im_job_publish_pt publish, void *data)
+im_job_batch_add(im_job_batch_t *b, uint16_t p, im_str_t workers,
+    const im_entry_t *e, im_job_publish_pt publish, void *data)
 {
-    u_char    *p, *end, *last;
+    u_char    *name, *end, *last;
     im_str_t   all = im_str("");
 
     if (e->topic.len == 1
         || (workers.len == 1 && workers.data[0] == '*'))
     {
-        return im_job_batch_one(b, all, e, publish, data);
+        return im_job_batch_one(b, p, all, e, publish, data);
     }
 
-    p = workers.data;
+    name = workers.data;
     end = workers.data + workers.len;
 
-    while (p < end) {
-        last = memchr(p, ' ', end - p);
+    while (name < end) {
+        last = memchr(name, ' ', end - name);
 
         if (last == NULL) {
             last = end;
         }
 
-        if (last > p
-            && im_job_batch_one(b, im_str_set(p, last - p), e, publish, data)
+        if (last > name
+            && im_job_batch_one(b, p, im_str_set(name, last - name), e,
+                                publish, data)
                != IM_OK)
         {
             return IM_ERROR;
         }
 
-        p = last + 1;
+        name = last + 1;
     }
 
     return IM_OK;
@@ -91,12 +89,12 @@ im_job_batch_add(im_job_batch_t *b, im_str_t workers, const im_entry_t *e,
 
 
 static im_int_t
-im_job_batch_one(im_job_batch_t *b, im_str_t worker, const im_entry_t *e,
-    im_job_publish_pt publish, void *data)
+im_job_batch_one(im_job_batch_t *b, uint16_t p, im_str_t worker,
+    const im_entry_t *e, im_job_publish_pt publish, void *data)
 {
     im_job_target_t  *t;
 
-    t = im_job_batch_target(b, worker);
+    t = im_job_batch_target(b, p, worker);
     if (t == NULL) {
         return IM_ERROR;
     }
@@ -104,7 +102,7 @@ im_job_batch_one(im_job_batch_t *b, im_str_t worker, const im_entry_t *e,
     if (t->bytes.len > 0
         && t->bytes.len + e->envelope.len + e->topic.len > IM_PUSH_MAX_BATCH)
     {
-        publish(data, t->worker, im_buf_str(&t->bytes));
+        publish(data, t->p, t->worker, im_buf_str(&t->bytes));
         im_buf_reset(&t->bytes, IM_PUSH_MAX_BATCH);
     }
 
@@ -115,7 +113,7 @@ im_job_batch_one(im_job_batch_t *b, im_str_t worker, const im_entry_t *e,
 
 
 static im_job_target_t *
-im_job_batch_target(im_job_batch_t *b, im_str_t worker)
+im_job_batch_target(im_job_batch_t *b, uint16_t p, im_str_t worker)
 {
     im_hash_node_t   *node;
     im_job_target_t  *t;
@@ -131,6 +129,7 @@ im_job_batch_target(im_job_batch_t *b, im_str_t worker)
         return NULL;
     }
 
+    t->p = p;
     t->worker = im_str_set(t + 1, worker.len);
     memcpy(t->worker.data, worker.data, worker.len);
 
@@ -159,7 +158,7 @@ im_job_batch_flush(im_job_batch_t *b, im_job_publish_pt publish, void *data)
         t = im_list_data(q, im_job_target_t, link);
 
         if (t->bytes.len > 0 && publish != NULL) {
-            publish(data, t->worker, im_buf_str(&t->bytes));
+            publish(data, t->p, t->worker, im_buf_str(&t->bytes));
         }
 
         im_hash_remove(&b->targets, &t->node);

@@ -10,8 +10,14 @@
 #include <unistd.h>
 
 #include "im_job.h"
+#include "im_daemon_link.h"
 #include "im_daemon_log.h"
 #include "im_daemon_option.h"
+#include "im_daemon_time.h"
+
+
+#define IM_JOB_HEARTBEAT  2000     /* ms */
+#define IM_JOB_STOP       8000     /* ms, of a hand-over */
 
 
 typedef struct {
@@ -48,18 +54,24 @@ static const im_daemon_option_t  im_job_options[] = {
 
 
 static im_int_t im_job_run(im_job_conf_t *conf);
+static void im_job_ready(void *data);
 static void im_job_up(void *data);
 static void im_job_down(void *data);
+static void im_job_subscribed(void *data, im_uint_t p);
+static void im_job_message(void *data, im_uint_t p, im_str_t bell);
 static void im_job_fatal(void *data, const char *why);
 static void im_job_tick(evutil_socket_t fd, short what, void *data);
 static void im_job_signal(evutil_socket_t fd, short what, void *data);
 static void im_job_stopping(im_job_t *job);
 
 
-static const im_daemon_redis_events_t  im_job_events = {
-    im_job_up,
-    im_job_down,
-    im_job_fatal
+static const im_link_events_t  im_job_events = {
+    .ready = im_job_ready,
+    .up = im_job_up,
+    .down = im_job_down,
+    .subscribed = im_job_subscribed,
+    .message = im_job_message,
+    .fatal = im_job_fatal
 };
 
 
@@ -106,38 +118,43 @@ main(int argc, char **argv)
 static im_int_t
 im_job_run(im_job_conf_t *conf)
 {
-    uint32_t                   p, nonce[2];
-    im_job_t                   job;
-    struct event              *term, *intr;
-    struct timeval             tv = { IM_JOB_TICK / 1000, 0 };
+    uint32_t                nonce[2];
+    uint64_t                seed[2];
+    im_job_t                job;
+    struct event           *term, *intr;
+    struct timeval          tv = { IM_JOB_TICK / 1000, 0 };
+    im_daemon_link_conf_t   redis;
 
     memset(&job, 0, sizeof(job));
+    memset(&redis, 0, sizeof(redis));
     signal(SIGPIPE, SIG_IGN);
 
-    im_daemon_random(job.seed, sizeof(job.seed));
+    im_daemon_random(seed, sizeof(seed));
     im_daemon_random(nonce, sizeof(nonce));
     snprintf(job.id, sizeof(job.id), "job-%ld-%08x%08x", (long) getpid(),
              nonce[0], nonce[1]);
 
-    job.redis.address = conf->redis ? conf->redis : "127.0.0.1:6379";
-    job.redis.user = conf->user;
-    job.redis.password = conf->password;
-    job.redis.db = conf->db;
-    job.redis.prefix = im_str_z(conf->prefix ? conf->prefix : "im:");
-    job.redis.partitions = conf->partitions;
+    redis.address = conf->redis ? conf->redis : "127.0.0.1:6379";
+    redis.user = conf->user;
+    redis.password = conf->password;
+    redis.db = conf->db;
+    redis.prefix = im_str_z(conf->prefix ? conf->prefix : "im:");
+    redis.partitions = conf->partitions;
 
     job.base = event_base_new();
-    if (job.base == NULL) {
+    if (job.base == NULL || im_job_batch_init(&job.batch, seed) != IM_OK) {
         return IM_ERROR;
     }
 
-    job.link = im_daemon_redis_create(job.base, &job.redis, &im_job_events,
-                                      &job);
+    job.link = im_daemon_link_create(job.base, &redis, &im_job_events, &job);
     job.tick = event_new(job.base, -1, EV_PERSIST, im_job_tick, &job);
+    job.flush = evtimer_new(job.base, im_job_queue_flush_handler, &job);
     term = evsignal_new(job.base, SIGTERM, im_job_signal, &job);
     intr = evsignal_new(job.base, SIGINT, im_job_signal, &job);
 
-    if (job.link == NULL || job.tick == NULL || term == NULL || intr == NULL) {
+    if (job.link == NULL || job.tick == NULL || job.flush == NULL
+        || term == NULL || intr == NULL)
+    {
         im_daemon_log(IM_LOG_ERROR, "no memory");
         return IM_ERROR;
     }
@@ -151,17 +168,11 @@ im_job_run(im_job_conf_t *conf)
 
     event_base_dispatch(job.base);
 
-    for (p = 0; p < job.npartitions; p++) {
-        im_job_partition_stop(&job.partitions[p]);
-
-        if (job.partitions[p].retry != NULL) {
-            event_free(job.partitions[p].retry);
-        }
-    }
-
-    im_daemon_redis_destroy(job.link);
+    im_daemon_link_destroy(job.link);
+    im_job_batch_cleanup(&job.batch);
     im_job_sweep_cleanup(&job);
     event_free(job.tick);
+    event_free(job.flush);
     event_free(term);
     event_free(intr);
     event_base_free(job.base);
@@ -174,13 +185,13 @@ im_job_run(im_job_conf_t *conf)
 
 
 static void
-im_job_up(void *data)
+im_job_ready(void *data)
 {
     uint32_t   p, n;
     im_job_t  *job = data;
 
     if (job->partitions == NULL) {
-        n = im_daemon_redis_partitions(job->link);
+        n = im_link_partitions(job->link);
 
         job->partitions = im_calloc(n * sizeof(im_job_partition_t));
         if (job->partitions == NULL) {
@@ -189,26 +200,43 @@ im_job_up(void *data)
         }
 
         for (p = 0; p < n; p++) {
-            im_job_partition_init(job, &job->partitions[p], p);
+            im_job_queue_init(job, &job->partitions[p], p);
         }
 
         job->npartitions = n;
     }
+}
 
-    im_daemon_log(IM_LOG_NOTICE, "Redis is there, %u partitions",
-                  job->npartitions);
 
-    im_job_registry_tick(job);
+static void
+im_job_up(void *data)
+{
+    im_job_registry_tick(data);
 }
 
 
 static void
 im_job_down(void *data)
 {
+    im_job_queue_lost(data);
+}
+
+
+static void
+im_job_subscribed(void *data, im_uint_t p)
+{
     im_job_t  *job = data;
 
-    im_daemon_log(IM_LOG_WARN, "Redis is away: %s",
-                  im_daemon_redis_why(job->link));
+    im_job_queue_subscribed(&job->partitions[p]);
+}
+
+
+static void
+im_job_message(void *data, im_uint_t p, im_str_t bell)
+{
+    im_job_t  *job = data;
+
+    im_job_queue_bell(&job->partitions[p], bell);
 }
 
 
@@ -240,12 +268,11 @@ im_job_tick(evutil_socket_t fd, short what, void *data)
         im_job_partition_tick(&job->partitions[p]);
     }
 
+    im_job_queue_tick(job);
+
     if (now - job->heartbeat >= IM_JOB_HEARTBEAT) {
         job->heartbeat = now;
-
-        for (p = 0; p < job->npartitions; p++) {
-            im_job_partition_heartbeat(&job->partitions[p]);
-        }
+        im_job_publish_heartbeats(job);
     }
 
     if (job->stop) {
@@ -253,7 +280,7 @@ im_job_tick(evutil_socket_t fd, short what, void *data)
         return;
     }
 
-    if (im_daemon_redis_ready(job->link)) {
+    if (im_link_ready(job->link)) {
         im_job_registry_tick(job);
     }
 }
@@ -295,10 +322,10 @@ im_job_stopping(im_job_t *job)
 {
     uint32_t  p;
 
-    if (im_daemon_now() < job->stop && im_daemon_redis_ready(job->link)) {
+    if (im_daemon_now() < job->stop && im_link_ready(job->link)) {
 
         for (p = 0; p < job->npartitions; p++) {
-            if (!im_job_partition_idle(&job->partitions[p])) {
+            if (job->partitions[p].state != IM_JOB_FREE) {
                 return;
             }
         }

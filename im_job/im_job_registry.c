@@ -6,87 +6,78 @@
  * comes or goes moves only its share.
  */
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "im_job.h"
 #include "im_record.h"
-#include "im_daemon_log.h"
 
 
-static void im_job_registry_time(const im_daemon_reply_t *reply, void *data);
-static void im_job_registry_live(const im_daemon_reply_t *reply, void *data);
+static void im_job_registry_time(const im_link_reply_t *reply, void *data);
+static im_link_call_t *im_job_registry_call(im_job_t *job, const char *word);
+static void im_job_registry_live(const im_link_reply_t *reply, void *data);
 static int im_job_registry_mine(im_job_t *job, uint16_t p,
-    const im_daemon_reply_t *live);
+    const im_link_reply_t *live);
 static uint64_t im_job_registry_weight(im_str_t id, uint16_t p);
 
 
 void
 im_job_registry_tick(im_job_t *job)
 {
-    im_str_t  args[1];
-
-    args[0] = im_str_z("TIME");
-
-    (void) im_daemon_redis_command(job->link, IM_PARTITION_REG, args, 1,
-                                   im_job_registry_time, job);
+    (void) im_link_command(job->link, "TIME");
+    (void) im_link_send(job->link, im_job_registry_time, job);
 }
 
 
 static void
-im_job_registry_time(const im_daemon_reply_t *reply, void *data)
+im_job_registry_time(const im_link_reply_t *reply, void *data)
 {
-    char       end[24], past[24];
-    im_buf_t   key;
-    im_str_t   args[4];
-    im_job_t  *job = data;
-    uint64_t   now;
+    uint64_t         now;
+    im_job_t        *job = data;
+    im_link_call_t  *call;
 
-    now = im_daemon_reply_time(reply);
+    now = im_link_reply_time(reply);
 
     if (now == 0 || job->stop) {
         return;
     }
 
-    snprintf(end, sizeof(end), "%" PRIu64, now + IM_LEASE_JOB);
-    snprintf(past, sizeof(past), "%" PRIu64, now);
+    call = im_job_registry_call(job, "ZADD");
+    im_link_call_uint(call, now + IM_LEASE_JOB);
+    im_link_call_z(call, job->id);
+    (void) im_link_send(job->link, NULL, NULL);
 
-    im_buf_init(&key, 256);
-    im_key_jobs(&key, job->redis.prefix);
+    call = im_job_registry_call(job, "ZREMRANGEBYSCORE");
+    im_link_call_z(call, "-inf");
+    im_link_call_uint(call, now);
+    (void) im_link_send(job->link, NULL, NULL);
 
-    args[0] = im_str_z("ZADD");
-    args[1] = im_buf_str(&key);
-    args[2] = im_str_z(end);
-    args[3] = im_str_z(job->id);
+    call = im_job_registry_call(job, "ZRANGE");
+    im_link_call_z(call, "0");
+    im_link_call_z(call, "-1");
+    (void) im_link_send(job->link, im_job_registry_live, job);
+}
 
-    (void) im_daemon_redis_command(job->link, IM_PARTITION_REG, args, 4, NULL,
-                                   NULL);
 
-    args[0] = im_str_z("ZREMRANGEBYSCORE");
-    args[2] = im_str_z("-inf");
-    args[3] = im_str_z(past);
+/* On the set of processes. */
+static im_link_call_t *
+im_job_registry_call(im_job_t *job, const char *word)
+{
+    im_link_call_t  *call;
 
-    (void) im_daemon_redis_command(job->link, IM_PARTITION_REG, args, 4, NULL,
-                                   NULL);
+    call = im_link_command(job->link, word);
 
-    args[0] = im_str_z("ZRANGE");
-    args[2] = im_str_z("0");
-    args[3] = im_str_z("-1");
+    im_key_jobs(&call->bytes, im_link_prefix(job->link));
+    im_link_call_key(call);
 
-    (void) im_daemon_redis_command(job->link, IM_PARTITION_REG, args, 4,
-                                   im_job_registry_live, job);
-
-    im_buf_cleanup(&key);
+    return call;
 }
 
 
 static void
-im_job_registry_live(const im_daemon_reply_t *reply, void *data)
+im_job_registry_live(const im_link_reply_t *reply, void *data)
 {
     uint32_t   p;
     im_job_t  *job = data;
 
-    if (reply == NULL || im_daemon_reply_is_error(reply) || job->stop) {
+    if (reply == NULL || im_link_reply_is_error(reply) || job->stop) {
         return;
     }
 
@@ -98,19 +89,15 @@ im_job_registry_live(const im_daemon_reply_t *reply, void *data)
 
 
 static int
-im_job_registry_mine(im_job_t *job, uint16_t p, const im_daemon_reply_t *live)
+im_job_registry_mine(im_job_t *job, uint16_t p, const im_link_reply_t *live)
 {
-    im_str_t   id;
-    uint64_t   mine, other;
+    uint64_t   mine;
     im_uint_t  i;
 
     mine = im_job_registry_weight(im_str_z(job->id), p);
 
-    for (i = 0; i < im_daemon_reply_len(live); i++) {
-        id = im_daemon_reply_str(im_daemon_reply_at(live, i));
-        other = im_job_registry_weight(id, p);
-
-        if (other > mine) {
+    for (i = 0; i < im_link_reply_len(live); i++) {
+        if (im_job_registry_weight(im_link_reply_str_at(live, i), p) > mine) {
             return 0;
         }
     }
@@ -135,18 +122,10 @@ im_job_registry_weight(im_str_t id, uint16_t p)
 void
 im_job_registry_leave(im_job_t *job)
 {
-    im_buf_t  key;
-    im_str_t  args[3];
+    im_link_call_t  *call;
 
-    im_buf_init(&key, 256);
-    im_key_jobs(&key, job->redis.prefix);
+    call = im_job_registry_call(job, "ZREM");
+    im_link_call_z(call, job->id);
 
-    args[0] = im_str_z("ZREM");
-    args[1] = im_buf_str(&key);
-    args[2] = im_str_z(job->id);
-
-    (void) im_daemon_redis_command(job->link, IM_PARTITION_REG, args, 3, NULL,
-                                   NULL);
-
-    im_buf_cleanup(&key);
+    (void) im_link_send(job->link, NULL, NULL);
 }

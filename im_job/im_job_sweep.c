@@ -3,10 +3,11 @@
  *
  * Routes of dead workers.
  *
- * A PUBLISH that nobody got makes its worker a suspect.  When an entry names a
- * suspect, the route's value is read, then the worker's lease, and if that is
- * over the route goes, unless it has been written since, and the workers that
- * are left are told.  A message is never kept from anybody for it.
+ * A PUBLISH without a receiver makes its worker a suspect.  When an entry names
+ * a suspect, the route's value is read, then the worker's lease.  If that is
+ * over, the route is removed, unless the worker has written it since, and the
+ * other workers of the topic get a control entry.  A suspect still gets all of
+ * its messages.
  */
 
 #include <sys/time.h>
@@ -17,8 +18,8 @@
 #include "im_daemon_log.h"
 
 
-#define IM_JOB_SWEEPS        64        /* under way */
-#define IM_JOB_SWEEP_QUEUE   "10000"   /* then nobody is told */
+#define IM_JOB_SWEEPS       64        /* under way */
+#define IM_JOB_SWEEP_QUEUE  10000     /* longer: no control entry */
 
 
 typedef struct {
@@ -33,12 +34,12 @@ typedef struct {
 static im_int_t im_job_sweep_find(const im_job_t *job, im_str_t worker);
 static void im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic,
     im_str_t worker);
-static void im_job_sweep_value(const im_daemon_reply_t *reply, void *data);
-static void im_job_sweep_ask(im_job_sweep_t *sweep);
-static void im_job_sweep_lease(const im_daemon_reply_t *reply, void *data);
-static im_int_t im_job_sweep_run(im_job_sweep_t *sweep);
-static void im_job_sweep_done(const im_daemon_reply_t *reply, void *data);
+static void im_job_sweep_value(const im_link_reply_t *reply, void *data);
+static void im_job_sweep_lease(const im_link_reply_t *reply, void *data);
+static void im_job_sweep_done(const im_link_reply_t *reply, void *data);
 static void im_job_sweep_tell(im_job_sweep_t *sweep);
+static void im_job_sweep_key(im_job_sweep_t *sweep, im_link_call_t *call);
+static void im_job_sweep_send(im_job_sweep_t *sweep, im_link_reply_pt handler);
 static void im_job_sweep_free(im_job_sweep_t *sweep);
 
 
@@ -136,9 +137,8 @@ im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic,
     im_str_t worker)
 {
     u_char          *dst;
-    im_buf_t         key;
-    im_str_t         args[3];
     im_job_sweep_t  *sweep;
+    im_link_call_t  *call;
 
     sweep = im_calloc(sizeof(im_job_sweep_t) + topic.len + worker.len);
     if (sweep == NULL) {
@@ -156,34 +156,29 @@ im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic,
 
     job->nsweeps++;
 
-    im_buf_init(&key, 2048);
-    im_key_topic(&key, job->redis.prefix, p, topic, IM_KEY_ROUTES);
+    call = im_link_command(job->link, "HGET");
 
-    args[0] = im_str_z("HGET");
-    args[1] = im_buf_str(&key);
-    args[2] = sweep->worker;
+    im_job_sweep_key(sweep, call);
+    im_link_call_str(call, sweep->worker);
 
-    if (key.failed
-        || im_daemon_redis_command(job->link, p, args, 3, im_job_sweep_value,
-                                   sweep)
-           != IM_OK)
-    {
-        im_job_sweep_free(sweep);
-    }
-
-    im_buf_cleanup(&key);
+    im_job_sweep_send(sweep, im_job_sweep_value);
 }
 
 
+/*
+ * live.lua reads clock and lease as one.  A worker that renews its lease after
+ * that had let it lapse: it writes all of its routes again, with other values.
+ */
 static void
-im_job_sweep_value(const im_daemon_reply_t *reply, void *data)
+im_job_sweep_value(const im_link_reply_t *reply, void *data)
 {
     im_str_t         value;
     im_job_sweep_t  *sweep = data;
+    im_link_call_t  *call;
 
-    value = im_daemon_reply_str(reply);
+    value = im_link_reply_str(reply);
 
-    if (value.len == 0 || im_daemon_reply_is_error(reply)) {
+    if (value.len == 0 || im_link_reply_is_error(reply)) {
         im_job_sweep_free(sweep);
         return;
     }
@@ -198,94 +193,50 @@ im_job_sweep_value(const im_daemon_reply_t *reply, void *data)
     memcpy(sweep->value.data, value.data, value.len);
     sweep->value.len = value.len;
 
-    im_job_sweep_ask(sweep);
+    call = im_link_script(sweep->job->link, &im_script_live);
+
+    im_key_nodes(&call->bytes, im_link_prefix(sweep->job->link));
+    im_link_call_key(call);
+    im_link_call_uint(call, IM_LEASE_WORKER);
+    im_link_call_str(call, sweep->worker);
+    im_link_call_uint(call, 1);
+
+    im_job_sweep_send(sweep, im_job_sweep_lease);
 }
 
 
-/*
- * Clock and lease are read as one.  Who renews it behind that had let it lapse:
- * such a worker writes all of its routes again, with other values.
- */
 static void
-im_job_sweep_ask(im_job_sweep_t *sweep)
+im_job_sweep_lease(const im_link_reply_t *reply, void *data)
 {
-    im_buf_t  key;
-    im_str_t  args[4];
+    im_job_sweep_t  *sweep = data;
+    im_link_call_t  *call;
 
-    im_buf_init(&key, 256);
-    im_key_nodes(&key, sweep->job->redis.prefix);
-
-    args[0] = im_buf_str(&key);
-    args[1] = im_str_z(im_text(IM_LEASE_WORKER));
-    args[2] = sweep->worker;
-    args[3] = im_str_z("1");
-
-    if (key.failed
-        || im_daemon_redis_script(sweep->job->link, IM_PARTITION_REG,
-                                  &im_script_live, args, 4, 1,
-                                  im_job_sweep_lease, sweep)
-           != IM_OK)
+    if (reply == NULL || im_link_reply_is_error(reply)
+        || im_link_reply_len(reply) != 0)
     {
         im_job_sweep_free(sweep);
+        return;
     }
 
-    im_buf_cleanup(&key);
+    call = im_link_script(sweep->job->link, &im_script_sweep);
+
+    im_job_sweep_key(sweep, call);
+    im_key_members(&call->bytes, im_link_prefix(sweep->job->link), sweep->p,
+                   sweep->topic, sweep->worker);
+    im_link_call_key(call);
+    im_link_call_str(call, sweep->worker);
+    im_link_call_str(call, sweep->value);
+
+    im_job_sweep_send(sweep, im_job_sweep_done);
 }
 
 
 static void
-im_job_sweep_lease(const im_daemon_reply_t *reply, void *data)
+im_job_sweep_done(const im_link_reply_t *reply, void *data)
 {
     im_job_sweep_t  *sweep = data;
 
-    if (reply == NULL || im_daemon_reply_is_error(reply)
-        || im_daemon_reply_len(reply) != 0
-        || im_job_sweep_run(sweep) != IM_OK)
-    {
-        im_job_sweep_free(sweep);
-    }
-}
-
-
-static im_int_t
-im_job_sweep_run(im_job_sweep_t *sweep)
-{
-    size_t     routes;
-    im_buf_t   keys;
-    im_int_t   rc;
-    im_str_t   args[4];
-    im_job_t  *job;
-
-    job = sweep->job;
-
-    im_buf_init(&keys, 4096);
-    im_key_topic(&keys, job->redis.prefix, sweep->p, sweep->topic,
-                 IM_KEY_ROUTES);
-    routes = keys.len;
-    im_key_members(&keys, job->redis.prefix, sweep->p, sweep->topic,
-                   sweep->worker);
-
-    args[0] = im_str_set(keys.data, routes);
-    args[1] = im_str_set(keys.data + routes, keys.len - routes);
-    args[2] = sweep->worker;
-    args[3] = sweep->value;
-
-    rc = keys.failed ? IM_ERROR
-         : im_daemon_redis_script(job->link, sweep->p, &im_script_sweep, args,
-                                  4, 2, im_job_sweep_done, sweep);
-
-    im_buf_cleanup(&keys);
-
-    return rc;
-}
-
-
-static void
-im_job_sweep_done(const im_daemon_reply_t *reply, void *data)
-{
-    im_job_sweep_t  *sweep = data;
-
-    if (im_daemon_reply_int(reply, 0) == 1) {
+    if (im_link_reply_int(reply, 0) == 1) {
         im_daemon_log(IM_LOG_INFO, "route of the dead worker \"%.*s\" "
                       "removed", (int) sweep->worker.len,
                       (char *) sweep->worker.data);
@@ -302,41 +253,50 @@ im_job_sweep_done(const im_daemon_reply_t *reply, void *data)
 static void
 im_job_sweep_tell(im_job_sweep_t *sweep)
 {
-    size_t          queue, routes;
-    im_buf_t        b;
-    im_str_t        args[6];
-    im_job_t       *job;
-    im_control_t    control;
-    struct timeval  tv;
+    im_link_t       *link;
+    im_link_call_t  *call;
+    im_control_t     control;
+    struct timeval   tv;
 
-    job = sweep->job;
+    link = sweep->job->link;
 
     (void) gettimeofday(&tv, NULL);
 
     im_control_init(&control, IM_CONTROL_CHANGES);
 
-    im_buf_init(&b, 4096);
-    im_key_queue(&b, job->redis.prefix, sweep->p);
-    queue = b.len;
-    im_key_topic(&b, job->redis.prefix, sweep->p, sweep->topic,
-                 IM_KEY_ROUTES);
-    routes = b.len;
-    im_control_encode(&b, &control, (uint64_t) tv.tv_sec * 1000
-                                    + (uint64_t) tv.tv_usec / 1000);
+    call = im_link_script(link, &im_script_control);
 
-    args[0] = im_str_set(b.data, queue);
-    args[1] = im_str_set(b.data + queue, routes - queue);
-    args[2] = sweep->topic;
-    args[3] = im_str_set(b.data + routes, b.len - routes);
-    args[4] = im_str_z(IM_JOB_SWEEP_QUEUE);
-    args[5] = im_str_z("");
+    im_key_queue(&call->bytes, im_link_prefix(link), sweep->p);
+    im_link_call_key(call);
+    im_job_sweep_key(sweep, call);
+    im_link_call_str(call, sweep->topic);
+    im_control_encode(&call->bytes, &control,
+                      (uint64_t) tv.tv_sec * 1000
+                      + (uint64_t) tv.tv_usec / 1000);
+    im_link_call_arg(call);
+    im_link_call_uint(call, IM_JOB_SWEEP_QUEUE);
+    im_link_call_z(call, "");
 
-    if (!b.failed) {
-        (void) im_daemon_redis_script(job->link, sweep->p, &im_script_control,
-                                      args, 6, 2, NULL, NULL);
+    (void) im_link_send(link, NULL, NULL);
+}
+
+
+/* The routes of the topic. */
+static void
+im_job_sweep_key(im_job_sweep_t *sweep, im_link_call_t *call)
+{
+    im_key_topic(&call->bytes, im_link_prefix(sweep->job->link), sweep->p,
+                 sweep->topic, IM_KEY_ROUTES);
+    im_link_call_key(call);
+}
+
+
+static void
+im_job_sweep_send(im_job_sweep_t *sweep, im_link_reply_pt handler)
+{
+    if (im_link_send(sweep->job->link, handler, sweep) != IM_OK) {
+        im_job_sweep_free(sweep);
     }
-
-    im_buf_cleanup(&b);
 }
 
 

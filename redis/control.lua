@@ -8,6 +8,7 @@ if w == '' then
   w, n = table.concat(r, ' '), #r
 end
 if n == 0 then return {0, 0} end
-if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[3]) then return {1, 0} end
-redis.call('XADD', KEYS[1], '*', 't', ARGV[1], 'i', '', 'w', w, 'd', ARGV[2])
+local length = redis.call('XLEN', KEYS[1])
+if length >= tonumber(ARGV[3]) then return {1, 0} end
+queue(KEYS[1], length, ARGV[1], '', w, ARGV[2])
 return {0, n}

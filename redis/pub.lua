@@ -12,7 +12,8 @@ if seen then
 end
 local w = redis.call('HKEYS', KEYS[5])
 local queued = #w > 0 or ARGV[1] == 'b'
-if queued and redis.call('XLEN', KEYS[3]) >= tonumber(ARGV[9]) then return {2, '', 0} end
+local n = queued and redis.call('XLEN', KEYS[3])
+if queued and n >= tonumber(ARGV[9]) then return {2, '', 0} end
 local e = meta(KEYS[1], KEYS[2], ARGV[4])
 local s = redis.call('HINCRBY', KEYS[1], 's', 1)
 redis.call('EXPIRE', KEYS[1], ARGV[7])
@@ -23,7 +24,5 @@ if ARGV[5] ~= '0' then
 end
 local id = e .. ':' .. s
 redis.call('SET', KEYS[4], id .. ':' .. ARGV[3], 'EX', ARGV[8])
-if queued then
-  redis.call('XADD', KEYS[3], '*', 't', ARGV[1], 'i', id, 'w', table.concat(w, ' '), 'd', ARGV[2])
-end
+if queued then queue(KEYS[3], n, ARGV[1], id, table.concat(w, ' '), ARGV[2]) end
 return {0, id, #w}

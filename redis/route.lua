@@ -13,8 +13,9 @@ local function tell()
     if w ~= ARGV[1] then others[#others + 1] = w end
   end
   if #others == 0 then return 1 end
-  if redis.call('XLEN', KEYS[6]) >= tonumber(ARGV[9]) then return 0 end
-  redis.call('XADD', KEYS[6], '*', 't', ARGV[7], 'i', '', 'w', table.concat(others, ' '), 'd', ARGV[8])
+  local n = redis.call('XLEN', KEYS[6])
+  if n >= tonumber(ARGV[9]) then return 0 end
+  queue(KEYS[6], n, ARGV[7], '', table.concat(others, ' '), ARGV[8])
   return 1
 end
 local known = redis.call('EXPIRE', KEYS[3], ARGV[5])   -- first, so that maxmemory refuses no join or leave

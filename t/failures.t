@@ -266,3 +266,51 @@ a: amid 40 /none {"roomId":7} => "msg":2\b
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 11: an entry whose bell was lost arrives, and the order stays
+--- websocket
+a: open /none
+a: send {"roomId":1}
+a: recv op 4
+push: room 1 "one"
+a: recv msg "one"
+redis: EVAL local--[[]]h=redis.call('keys','*r:1:h')[1]local--[[]]p=string.match(h,'^(.*})')local--[[]]d=redis.call('XRANGE',h,'-','+')[1][2][2]local--[[]]e=redis.call('HGET',p..':r:1:m','e')redis.call('HSET',p..':r:1:m','s',2)redis.call('XADD',h,'2-1','d',d)redis.call('XADD',p..':q','*','t','r:1','i',e..':2','w',redis.call('HKEYS',p..':r:1:w')[1],'d',d) 0
+a: recv msg "one"
+push: room 1 "three"
+a: recv msg "three"
+redis: EVAL local--[[]]h=redis.call('keys','*r:1:h')[1]local--[[]]p=string.match(h,'^(.*})')local--[[]]d=redis.call('XRANGE',h,'-','+')[1][2][2]local--[[]]e=redis.call('HGET',p..':r:1:m','e')redis.call('HSET',p..':r:1:m','s',4)redis.call('XADD',h,'4-1','d',d)redis.call('XADD',p..':q','*','t','r:1','i',e..':4','w',redis.call('HKEYS',p..':r:1:w')[1],'d',d) 0
+push: room 1 "five"
+a: recv msg "one"
+a: recv msg "five"
+a: silent
+redis: CLIENT KILL TYPE pubsub
+push: room 1 "six"
+a: recv msg "six"
+await: EVAL local--[[]]n=0--[[]]for--[[]]_,q--[[]]in--[[]]ipairs(redis.call('keys','*:q'))do--[[]]n=n+redis.call('XLEN',q)end--[[]]return(n) 0 => ^0$
+--- no_error_log
+[alert]
+
+
+
+=== TEST 12: a queue with the consumer group of earlier versions
+--- websocket
+a: open /none
+a: send {"roomId":1}
+a: recv op 4
+stop: job
+redis: EVAL for--[[]]p=0,15--[[]]do--[[]]redis.call('XGROUP','CREATE','im:{'..p..'}:q','job','$','MKSTREAM')end 0
+push: room 1 "one"
+push: room 1 "two"
+redis: EVAL for--[[]]p=0,15--[[]]do--[[]]redis.call('XREADGROUP','GROUP','job','job-1-0','COUNT',1,'STREAMS','im:{'..p..'}:q','>')end 0
+start: job
+a: recv msg "one"
+a: recv msg "two"
+push: room 1 "three"
+a: recv msg "three"
+a: silent
+await: EVAL local--[[]]n=0--[[]]for--[[]]_,q--[[]]in--[[]]ipairs(redis.call('keys','*:q'))do--[[]]n=n+#redis.call('XINFO','GROUPS',q)+redis.call('XLEN',q)end--[[]]return(n) 0 => ^0$
+--- no_error_log
+[error]
+[alert]

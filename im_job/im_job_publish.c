@@ -1,0 +1,100 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * What goes to the channels of workers: batches and heartbeats.
+ */
+
+#include "im_job.h"
+#include "im_daemon_log.h"
+
+
+/* Whose PUBLISH is under way. */
+typedef struct {
+    im_job_t  *job;
+    im_str_t   worker;      /* behind the struct */
+} im_job_sent_t;
+
+
+static void im_job_publish_sent(const im_link_reply_t *reply, void *data);
+
+
+void
+im_job_publish(void *data, uint16_t p, im_str_t worker, im_str_t bytes)
+{
+    im_job_t        *job = data;
+    im_job_sent_t   *sent;
+    im_link_call_t  *call;
+
+    sent = im_alloc(sizeof(im_job_sent_t) + worker.len);
+    if (sent == NULL) {
+        job->unsent = 1;
+        return;
+    }
+
+    sent->job = job;
+    sent->worker = im_str_set(sent + 1, worker.len);
+    memcpy(sent + 1, worker.data, worker.len);
+
+    call = im_link_command(job->link, "PUBLISH");
+
+    if (worker.len == 0) {
+        im_key_channel_all(&call->bytes, im_link_prefix(job->link), p);
+
+    } else {
+        im_key_channel(&call->bytes, im_link_prefix(job->link), p, worker);
+    }
+
+    im_link_call_key(call);
+    im_link_call_str(call, bytes);
+
+    if (im_link_send(job->link, im_job_publish_sent, sent) != IM_OK) {
+        job->unsent = 1;
+        im_free(sent);
+    }
+}
+
+
+static void
+im_job_publish_sent(const im_link_reply_t *reply, void *data)
+{
+    im_str_t        why;
+    im_job_sent_t  *sent = data;
+
+    if (im_link_reply_is_error(reply)) {
+        why = im_link_reply_str(reply);
+        im_daemon_log(IM_LOG_ERROR, "PUBLISH: %.*s", (int) why.len,
+                      (char *) why.data);
+
+    } else if (reply != NULL && sent->worker.len != 0) {
+        im_job_sweep_heard(sent->job, sent->worker,
+                           im_link_reply_int(reply, 0) > 0);
+    }
+
+    im_free(sent);
+}
+
+
+/* Of the partitions that are read: workers know that they miss nothing. */
+void
+im_job_publish_heartbeats(im_job_t *job)
+{
+    uint32_t             p;
+    im_link_call_t      *call;
+    im_job_partition_t  *jp;
+
+    for (p = 0; p < job->npartitions; p++) {
+        jp = &job->partitions[p];
+
+        if (jp->state != IM_JOB_READING && jp->state != IM_JOB_FOLLOWING) {
+            continue;
+        }
+
+        call = im_link_command(job->link, "PUBLISH");
+
+        im_key_channel_all(&call->bytes, im_link_prefix(job->link), p);
+        im_link_call_key(call);
+        im_link_call_z(call, "");
+
+        (void) im_link_send(job->link, NULL, NULL);
+    }
+}

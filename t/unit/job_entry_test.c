@@ -1,0 +1,166 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Entries of a queue, their ids and bells.
+ */
+
+#include "test.h"
+#include "copy.h"
+#include "im_job_entry.h"
+
+
+static im_int_t
+bell(const char *z, uint64_t *n, im_job_entry_t *e)
+{
+    memset(e, 0, sizeof(im_job_entry_t));
+
+    return im_job_bell_decode(im_str_z(z), n, e);
+}
+
+
+static void
+test_id(void **state)
+{
+    size_t       i;
+    im_job_id_t  id;
+
+    static const char  *bad[] = {
+        "", "-", "1", "1-", "-1", "1-2-3", "1-2 ", " 1-2", "1 2", "a-1", "1-b",
+        "+1-2", "18446744073709551616-0", "0-18446744073709551616"
+    };
+
+    (void) state;
+
+    assert_int_equal(im_job_id_decode(im_str_z("1700000000123-4"), &id),
+                     IM_OK);
+    assert_true(id.ms == 1700000000123 && id.n == 4);
+
+    assert_int_equal(im_job_id_decode(im_str_z("18446744073709551615-"
+                                               "18446744073709551615"), &id),
+                     IM_OK);
+    assert_true(id.ms == UINT64_MAX && id.n == UINT64_MAX);
+
+    for (i = 0; i < test_count(bad); i++) {
+        assert_int_equal(im_job_id_decode(im_str_z(bad[i]), &id), IM_ERROR);
+    }
+}
+
+
+static void
+test_compare(void **state)
+{
+    im_job_id_t  a = { 5, 1 }, b = { 5, 2 }, c = { 6, 0 };
+
+    (void) state;
+
+    assert_int_equal(im_job_id_compare(a, a), 0);
+    assert_true(im_job_id_compare(a, b) < 0);
+    assert_true(im_job_id_compare(b, a) > 0);
+    assert_true(im_job_id_compare(b, c) < 0);
+    assert_true(im_job_id_compare(c, b) > 0);
+}
+
+
+static void
+test_bell(void **state)
+{
+    uint64_t        n;
+    im_job_entry_t  e;
+
+    (void) state;
+
+    assert_int_equal(bell("3 17-2 5 4 3 r:a be:12w 1 data", &n, &e), IM_OK);
+
+    assert_true(n == 3 && e.id.ms == 17 && e.id.n == 2);
+    test_str(e.topic, "r:a b");
+    test_str(e.position, "e:12");
+    test_str(e.workers, "w 1");
+    test_str(e.envelope, " data");
+
+    assert_int_equal(bell("0 17-0 0 0 0 ", &n, &e), IM_OK);
+    assert_true(n == 0 && e.topic.len == 0 && e.envelope.len == 0);
+
+    assert_int_equal(bell("63 17-2", &n, &e), IM_AGAIN);
+    assert_true(n == 63 && e.id.ms == 17 && e.id.n == 2);
+}
+
+
+/* Whatever is cut off, no string reaches beyond the end. */
+static void
+test_bell_cut(void **state)
+{
+    size_t          i;
+    uint64_t        n;
+    im_int_t        rc;
+    im_str_t        s;
+    im_job_entry_t  e;
+
+    static const char  whole[] = "12 1700-34 5 4 3 r:abce:12w1 xy";
+    static const char  *bad[] = {
+        "", " ", "1", "1 ", "x 1-1", "1 1", "1 1-", "1 1-1 ", "1 1-1 1",
+        "1 1-1 1 1", "1 1-1 1 1 1", "1 1-1 1 1 1 ab", "1 1-1 4 0 0 abc",
+        "1 1-1 18446744073709551615 1 1 abc", "1 1-1 0 18446744073709551616 0 "
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(whole) - 1; i++) {
+        s = copy_of(im_str_set(whole, i));
+        rc = im_job_bell_decode(s, &n, &e);
+
+        /* cut in or behind the id, and in the envelope, it seems whole */
+        assert_int_equal(rc, i == 9 || i == 10 ? IM_AGAIN
+                             : i >= sizeof(whole) - 3 ? IM_OK : IM_ERROR);
+
+        free(s.data);
+    }
+
+    for (i = 0; i < test_count(bad); i++) {
+        assert_int_equal(bell(bad[i], &n, &e), IM_ERROR);
+    }
+}
+
+
+static void
+test_push(void **state)
+{
+    uint64_t        n;
+    im_entry_t      push;
+    im_job_entry_t  e;
+
+    (void) state;
+
+    assert_int_equal(bell("0 17-2 3 4 1 r:ae:12wdata", &n, &e), IM_OK);
+    assert_int_equal(im_job_entry_push(&e, &push), IM_OK);
+    assert_int_equal(push.kind, IM_PUSH_MESSAGE);
+    test_str(push.epoch, "e");
+    assert_true(push.seq == 12);
+    test_str(push.envelope, "data");
+
+    assert_int_equal(bell("0 17-2 3 0 1 r:awdata", &n, &e), IM_OK);
+    assert_int_equal(im_job_entry_push(&e, &push), IM_OK);
+    assert_int_equal(push.kind, IM_PUSH_CONTROL);
+    assert_true(push.epoch.len == 0 && push.seq == 17);
+
+    /* no topic, no envelope, no position */
+
+    assert_int_equal(bell("0 17-2 0 4 1 e:12wdata", &n, &e), IM_OK);
+    assert_int_equal(im_job_entry_push(&e, &push), IM_ERROR);
+
+    assert_int_equal(bell("0 17-2 3 4 1 r:ae:12w", &n, &e), IM_OK);
+    assert_int_equal(im_job_entry_push(&e, &push), IM_ERROR);
+
+    assert_int_equal(bell("0 17-2 3 4 1 r:ae:1xwdata", &n, &e), IM_OK);
+    assert_int_equal(im_job_entry_push(&e, &push), IM_ERROR);
+}
+
+
+static const struct CMUnitTest  tests[] = {
+    alloc_test(test_id),
+    alloc_test(test_compare),
+    alloc_test(test_bell),
+    alloc_test(test_bell_cut),
+    alloc_test(test_push)
+};
+
+test_main(tests)
