@@ -334,6 +334,14 @@ ngx_im_session_info(ngx_im_session_t *s)
 }
 
 
+void
+ngx_im_session_busy(ngx_im_session_t *s, uint32_t id)
+{
+    s->ext->busy = 1;
+    s->ext->busy_id = id;
+}
+
+
 ngx_uint_t
 ngx_im_command_waits(ngx_im_session_t *s)
 {

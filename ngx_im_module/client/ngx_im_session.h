@@ -246,6 +246,9 @@ void ngx_im_session_ext_free(ngx_im_session_t *s);
 /* Replaces *to, which is NULL or from im_alloc(), by a copy. */
 ngx_int_t ngx_im_session_copy(u_char **to, size_t *len, im_str_t s);
 
+/* Command id is under way: input waits.  The session has an extension. */
+void ngx_im_session_busy(ngx_im_session_t *s, uint32_t id);
+
 /* Input of this session has to wait. */
 ngx_uint_t ngx_im_command_waits(ngx_im_session_t *s);
 

@@ -85,6 +85,17 @@ static ngx_int_t ngx_im_auth_topics(ngx_im_session_t *s,
 static ngx_int_t ngx_im_auth_follow(ngx_im_session_t *s, im_str_t topic);
 static const im_position_t *ngx_im_auth_since(ngx_im_session_t *s,
     im_str_t topic);
+static void ngx_im_auth_result(ngx_im_session_t *s,
+    const im_command_t *command, im_webhook_answer_t *answer);
+static ngx_int_t ngx_im_auth_granted(ngx_im_session_t *s, im_jwt_t *claims);
+static void ngx_im_auth_nobody(ngx_im_session_t *s);
+static void ngx_im_auth_failed(ngx_im_session_t *s);
+
+
+static const ngx_im_webhook_t  ngx_im_auth_connect = {
+    IM_WEBHOOK_CONNECT, ngx_im_auth_result, ngx_im_auth_nobody,
+    ngx_im_auth_failed
+};
 
 
 ngx_int_t
@@ -272,7 +283,8 @@ ngx_im_auth_error(ngx_im_session_t *s, im_error_e error)
 }
 
 
-void
+/* connect gets an error: any later command closes the session. */
+static void
 ngx_im_auth_failed(ngx_im_session_t *s)
 {
     ngx_im_session_phase(s, NGX_IM_CONNECTING);
@@ -287,7 +299,7 @@ ngx_im_auth_webhook(ngx_im_session_t *s, const im_command_t *command)
 {
     ngx_im_session_phase(s, NGX_IM_AUTHENTICATING);
 
-    if (ngx_im_webhook_ask(s, IM_WEBHOOK_CONNECT, command) != NGX_OK) {
+    if (ngx_im_webhook_ask(s, &ngx_im_auth_connect, command) != NGX_OK) {
         ngx_im_session_close(s, IM_REASON_BUSY,
                              "the backend has too much to do");
         return NGX_ERROR;
@@ -297,7 +309,24 @@ ngx_im_auth_webhook(ngx_im_session_t *s, const im_command_t *command)
 }
 
 
-ngx_int_t
+static void
+ngx_im_auth_result(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    if (ngx_im_auth_granted(s, &answer->result) == NGX_OK) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
+                  "im: the webhook \"%V\" gave an invalid identity",
+                  &s->conf->webhooks[IM_WEBHOOK_CONNECT]);
+
+    ngx_im_auth_error(s, IM_ERROR_INTERNAL);
+}
+
+
+/* NGX_ERROR: that can't be. */
+static ngx_int_t
 ngx_im_auth_granted(ngx_im_session_t *s, im_jwt_t *claims)
 {
     if ((claims->user.len > 0 && !im_name_valid(claims->user))
@@ -316,7 +345,8 @@ ngx_im_auth_granted(ngx_im_session_t *s, im_jwt_t *claims)
 }
 
 
-void
+/* The webhook doesn't say who it is. */
+static void
 ngx_im_auth_nobody(ngx_im_session_t *s)
 {
     ngx_im_identity_t  guest;

@@ -10,16 +10,13 @@
 
 #include "ngx_im_command.h"
 #include "ngx_im_auth.h"
-#include "ngx_im_expiry.h"
 #include "ngx_im_publish.h"
 #include "ngx_im_query.h"
 #include "ngx_im_reply.h"
-#include "ngx_im_resume.h"
 #include "ngx_im_send.h"
-#include "ngx_im_sub.h"
+#include "ngx_im_subscribe.h"
 #include "ngx_im_token.h"
 #include "ngx_im_webhook.h"
-#include "im_key.h"
 
 
 typedef ngx_int_t (*ngx_im_command_pt)(ngx_im_session_t *s,
@@ -39,18 +36,19 @@ static ngx_int_t ngx_im_command_refused(ngx_im_session_t *s,
     const im_command_t *command);
 static ngx_int_t ngx_im_command_pong(ngx_im_session_t *s,
     const im_command_t *command);
-static ngx_int_t ngx_im_command_subscribe(ngx_im_session_t *s,
-    const im_command_t *command);
-static ngx_uint_t ngx_im_command_may_join(ngx_im_session_t *s,
-    im_str_t topic, const im_rule_t *rule);
-static ngx_int_t ngx_im_command_unsubscribe(ngx_im_session_t *s,
-    const im_command_t *command);
 static ngx_int_t ngx_im_command_unavailable(ngx_im_session_t *s,
     const im_command_t *command);
 static ngx_int_t ngx_im_command_rpc(ngx_im_session_t *s,
     const im_command_t *command);
+static void ngx_im_command_rpc_result(ngx_im_session_t *s,
+    const im_command_t *command, im_webhook_answer_t *answer);
 static ngx_int_t ngx_im_command_send(ngx_im_session_t *s,
     const im_command_t *command);
+
+
+static const ngx_im_webhook_t  ngx_im_command_rpc_webhook = {
+    IM_WEBHOOK_RPC, ngx_im_command_rpc_result, NULL, NULL
+};
 
 
 /* By im_command_e; ECHO needs more than its command. */
@@ -61,8 +59,8 @@ static const ngx_im_command_pt  ngx_im_commands[] = {
     ngx_im_command_fault,
     ngx_im_command_refused,
     ngx_im_command_pong,
-    ngx_im_command_subscribe,
-    ngx_im_command_unsubscribe,
+    ngx_im_subscribe_command,
+    ngx_im_subscribe_end,
     ngx_im_publish_command,
     ngx_im_query_command,            /* presence */
     ngx_im_query_command,            /* presence_stats */
@@ -248,170 +246,6 @@ ngx_im_command_pong(ngx_im_session_t *s, const im_command_t *command)
 
 
 static ngx_int_t
-ngx_im_command_subscribe(ngx_im_session_t *s, const im_command_t *command)
-{
-    im_str_t          room;
-    ngx_uint_t        error;
-    ngx_im_grant_t    nothing;
-    const im_rule_t  *rule;
-
-    room = command->topic;
-
-    if (room.len < 2 || room.data[0] != 'r') {
-        return ngx_im_command_error(s, command->id, IM_ERROR_PERMISSION);
-    }
-
-    room.data += 2;
-    room.len -= 2;
-
-    if (!im_name_valid(room)) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_BAD_REQUEST);
-    }
-
-    rule = im_rules_room(&s->conf->main->rules, room);
-
-    if (rule == NULL) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_UNKNOWN_CHANNEL);
-    }
-
-    if (ngx_im_session_find_sub(s, command->topic) != NULL) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_ALREADY);
-    }
-
-    if (ngx_im_session_full(s)) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_LIMIT);
-    }
-
-    /* who signed a token has decided */
-
-    if (command->token.len > 0) {
-        return ngx_im_token_subscribe(s, command);
-    }
-
-    error = ngx_im_command_may_join(s, room, rule);
-
-    if (error) {
-        return ngx_im_command_error(s, command->id, error);
-    }
-
-    if (s->conf->webhooks[IM_WEBHOOK_SUBSCRIBE].len) {
-        return ngx_im_webhook_command(s, IM_WEBHOOK_SUBSCRIBE, command);
-    }
-
-    ngx_memzero(&nothing, sizeof(ngx_im_grant_t));
-
-    return ngx_im_command_granted(s, command, &nothing);
-}
-
-
-/* The error; 0: it may. */
-static ngx_uint_t
-ngx_im_command_may_join(ngx_im_session_t *s, im_str_t room,
-    const im_rule_t *rule)
-{
-    /* a private one is for who brings a token */
-
-    if (room.data[0] == '$') {
-        return IM_ERROR_PERMISSION;
-    }
-
-    if (rule->join_user && s->user == NULL) {
-        return IM_ERROR_PERMISSION;
-    }
-
-    return ngx_im_auth_may(s, room) ? 0 : IM_ERROR_PERMISSION;
-}
-
-
-/* Meanwhile the server may have subscribed it. */
-ngx_int_t
-ngx_im_command_granted(ngx_im_session_t *s, const im_command_t *command,
-    const ngx_im_grant_t *grant)
-{
-    im_sub_t         *sub;
-    ngx_im_join_t    *join;
-    const im_rule_t  *rule;
-
-    if (ngx_im_session_find_sub(s, command->topic) != NULL) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_ALREADY);
-    }
-
-    if (ngx_im_session_new_room(s, command->topic) != NGX_OK) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_TOO_MANY);
-    }
-
-    join = im_calloc(sizeof(ngx_im_join_t) + grant->data.len);
-    if (join == NULL) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
-    }
-
-    join->id = command->id;
-    join->recover = command->recover;
-    join->strict = command->strict;
-    join->data = im_str_set(join + 1, grant->data.len);
-
-    if (grant->data.len > 0) {
-        ngx_memcpy(join->data.data, grant->data.data, grant->data.len);
-    }
-
-    if (command->recover) {
-        ngx_im_join_since(join, &command->since);
-    }
-
-    /* who may know who is there may know who comes */
-
-    rule = im_rules_topic(&s->conf->main->rules, command->topic);
-
-    sub = ngx_im_session_join(s, command->topic, join,
-                              command->join_leave && rule != NULL
-                              && rule->presence ? NGX_IM_SUB_JOIN_LEAVE : 0);
-
-    if (sub == NULL) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
-    }
-
-    ngx_im_session_set_sub_info(sub, grant->info);
-
-    if (grant->expires) {
-        if (ngx_im_session_ext(s) == NULL) {
-            ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
-            return NGX_ERROR;
-        }
-
-        ngx_im_token_sub_expires(s, sub, grant->expires);
-    }
-
-    return NGX_OK;
-}
-
-
-/* One that isn't answered yet is waited for. */
-static ngx_int_t
-ngx_im_command_unsubscribe(ngx_im_session_t *s, const im_command_t *command)
-{
-    im_sub_t    *sub;
-    im_reply_t   reply;
-
-    sub = ngx_im_session_find_sub(s, command->topic);
-
-    if (sub != NULL) {
-        if (im_sub_state(sub) == IM_SUB_JOINING) {
-            return NGX_AGAIN;
-        }
-
-        ngx_im_session_leave(s, sub);
-    }
-
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    reply.type = IM_REPLY_UNSUBSCRIBE;
-    reply.id = command->id;
-
-    return ngx_im_command_reply(s, &reply);
-}
-
-
-static ngx_int_t
 ngx_im_command_unavailable(ngx_im_session_t *s, const im_command_t *command)
 {
     return ngx_im_command_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
@@ -425,7 +259,23 @@ ngx_im_command_rpc(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_command_unavailable(s, command);
     }
 
-    return ngx_im_webhook_command(s, IM_WEBHOOK_RPC, command);
+    return ngx_im_webhook_command(s, &ngx_im_command_rpc_webhook, command);
+}
+
+
+static void
+ngx_im_command_rpc_result(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    im_reply_t  reply;
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
+
+    reply.type = IM_REPLY_RPC;
+    reply.id = command->id;
+    reply.data = answer->result.data;
+
+    (void) ngx_im_command_reply(s, &reply);
 }
 
 

@@ -23,52 +23,49 @@
 #define NGX_IM_CONTROL_SLACK   2        /* s */
 
 
-/* age: s since the entry was queued. */
-typedef void (*ngx_im_control_pt)(ngx_im_worker_t *w, uint16_t partition,
+typedef void (*ngx_im_control_topic_pt)(ngx_im_worker_t *w, im_topic_t *topic,
+    const im_control_t *control);
+
+typedef void (*ngx_im_control_session_pt)(ngx_im_session_t *s,
+    const im_control_t *control);
+
+/* What a kind does with its topic, or with each of its sessions. */
+typedef struct {
+    ngx_im_control_topic_pt    topic;
+    ngx_im_control_session_pt  session;
+} ngx_im_control_t;
+
+
+static void ngx_im_control_members(ngx_im_worker_t *w, im_topic_t *topic,
+    const im_control_t *control);
+static void ngx_im_control_forget(ngx_im_worker_t *w, im_topic_t *topic,
+    const im_control_t *control);
+static void ngx_im_control_disconnect(ngx_im_session_t *s,
+    const im_control_t *control);
+static void ngx_im_control_subscribe(ngx_im_session_t *s,
+    const im_control_t *control);
+static void ngx_im_control_unsubscribe(ngx_im_session_t *s,
+    const im_control_t *control);
+static void ngx_im_control_refresh(ngx_im_session_t *s,
+    const im_control_t *control);
+static void ngx_im_control_topic(ngx_im_worker_t *w, uint16_t partition,
+    const im_control_t *control);
+static void ngx_im_control_revoke(ngx_im_worker_t *w,
     const im_control_t *control, ngx_int_t age);
-
-/* For each of the sessions that an entry names. */
-typedef void (*ngx_im_control_each_pt)(ngx_im_session_t *s,
-    const im_control_t *control);
-
-
-static void ngx_im_control_members(ngx_im_worker_t *w,
-    uint16_t partition, const im_control_t *control, ngx_int_t age);
-static void ngx_im_control_disconnect(ngx_im_worker_t *w,
-    uint16_t partition, const im_control_t *control, ngx_int_t age);
-static void ngx_im_control_close(ngx_im_session_t *s,
-    const im_control_t *control);
-static void ngx_im_control_kick_one(ngx_im_session_t *s,
-    const im_control_t *control);
-static void ngx_im_control_subscribe(ngx_im_worker_t *w,
-    uint16_t partition, const im_control_t *control, ngx_int_t age);
-static void ngx_im_control_join(ngx_im_session_t *s,
-    const im_control_t *control);
-static void ngx_im_control_unsubscribe(ngx_im_worker_t *w,
-    uint16_t partition, const im_control_t *control, ngx_int_t age);
-static void ngx_im_control_leave(ngx_im_session_t *s,
-    const im_control_t *control);
-static void ngx_im_control_refresh(ngx_im_worker_t *w,
-    uint16_t partition, const im_control_t *control, ngx_int_t age);
-static void ngx_im_control_renew(ngx_im_session_t *s,
-    const im_control_t *control);
-static void ngx_im_control_forget(ngx_im_worker_t *w,
-    uint16_t partition, const im_control_t *control, ngx_int_t age);
-static void ngx_im_control_each(ngx_im_worker_t *w,
-    const im_control_t *control, ngx_int_t age, ngx_im_control_each_pt fn);
+static void ngx_im_control_sessions(ngx_im_worker_t *w,
+    const im_control_t *control, ngx_int_t age);
 static ngx_int_t ngx_im_control_age(ngx_im_worker_t *w,
     const im_entry_t *entry);
 
 
-static const ngx_im_control_pt  ngx_im_control_handlers[] = {
-    NULL,
-    ngx_im_control_members,          /* IM_CONTROL_CHANGES */
-    ngx_im_control_members,          /* IM_CONTROL_ROOM_INFO */
-    ngx_im_control_disconnect,
-    ngx_im_control_subscribe,
-    ngx_im_control_unsubscribe,
-    ngx_im_control_refresh,
-    ngx_im_control_forget
+static const ngx_im_control_t  ngx_im_controls[] = {
+    [IM_CONTROL_CHANGES] = { ngx_im_control_members, NULL },
+    [IM_CONTROL_ROOM_INFO] = { ngx_im_control_members, NULL },
+    [IM_CONTROL_DISCONNECT] = { NULL, ngx_im_control_disconnect },
+    [IM_CONTROL_SUBSCRIBE] = { NULL, ngx_im_control_subscribe },
+    [IM_CONTROL_UNSUBSCRIBE] = { NULL, ngx_im_control_unsubscribe },
+    [IM_CONTROL_REFRESH] = { NULL, ngx_im_control_refresh },
+    [IM_CONTROL_FORGET] = { ngx_im_control_forget, NULL }
 };
 
 
@@ -104,19 +101,22 @@ ngx_im_control_entry(ngx_im_worker_t *w, uint16_t partition,
         return;
     }
 
-    ngx_im_control_handlers[control.kind](w, partition, &control,
-                                          ngx_im_control_age(w, entry));
+    if (ngx_im_controls[control.kind].topic != NULL) {
+        ngx_im_control_topic(w, partition, &control);
+
+    } else {
+        ngx_im_control_sessions(w, &control, ngx_im_control_age(w, entry));
+    }
+
     im_control_cleanup(&control);
 }
 
 
 static void
-ngx_im_control_members(ngx_im_worker_t *w, uint16_t partition,
-    const im_control_t *control, ngx_int_t age)
+ngx_im_control_topic(ngx_im_worker_t *w, uint16_t partition,
+    const im_control_t *control)
 {
     im_topic_t  *topic;
-
-    (void) age;
 
     topic = im_hub_topic(&w->hub, control->topic);
 
@@ -125,37 +125,101 @@ ngx_im_control_members(ngx_im_worker_t *w, uint16_t partition,
         return;
     }
 
+    ngx_im_controls[control->kind].topic(w, topic, control);
+}
+
+
+/*
+ * The named session, if it is the named user's, or all sessions of the user
+ * that were there when the entry was queued.  age: s since then.
+ */
+static void
+ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
+    ngx_int_t age)
+{
+    u_char                      id[16];
+    im_list_t                  *q;
+    im_user_t                  *user;
+    ngx_im_session_t           *s;
+    ngx_im_control_session_pt   fn;
+
+    fn = ngx_im_controls[control->kind].session;
+    user = control->user.len ? im_hub_user(&w->hub, control->user) : NULL;
+
+    /* before their sessions end: they come back at once */
+
+    if (control->kind == IM_CONTROL_DISCONNECT) {
+        ngx_im_control_revoke(w, control, age);
+    }
+
+    if (control->session.len) {
+
+        s = im_id_uuid_decode(control->session, id) == IM_OK
+            ? ngx_im_session_by_id(w, id) : NULL;
+
+        if (s != NULL
+            && (control->user.len == 0 || (user != NULL && s->user == user)))
+        {
+            fn(s, control);
+        }
+
+        return;
+    }
+
+    if (user == NULL) {
+        return;
+    }
+
+    for (q = im_list_first(&user->sessions);
+         q != im_list_sentinel(&user->sessions);
+         q = im_list_next(q))
+    {
+        s = im_list_data(q, ngx_im_session_t, user_link);
+
+        if (ngx_time() - (time_t) s->start + NGX_IM_CONTROL_SLACK >= age) {
+            fn(s, control);
+        }
+    }
+}
+
+
+static void
+ngx_im_control_revoke(ngx_im_worker_t *w, const im_control_t *control,
+    ngx_int_t age)
+{
+    int64_t  seconds;
+
+    seconds = control->seconds > 0 ? control->seconds - age : control->seconds;
+
+    if (control->user.len && seconds >= 0 && seconds <= NGX_IM_CONTROL_FOR) {
+        ngx_im_revoke(w, control->user, seconds);
+    }
+}
+
+
+static void
+ngx_im_control_members(ngx_im_worker_t *w, im_topic_t *topic,
+    const im_control_t *control)
+{
     ngx_im_presence_changed(w, topic, control);
     ngx_im_info_refresh(topic, control->kind == IM_CONTROL_ROOM_INFO);
 }
 
 
 static void
-ngx_im_control_disconnect(ngx_im_worker_t *w, uint16_t partition,
-    const im_control_t *control, ngx_int_t age)
+ngx_im_control_forget(ngx_im_worker_t *w, im_topic_t *topic,
+    const im_control_t *control)
 {
-    int64_t  seconds;
+    (void) w;
 
-    (void) partition;
-
-    /* before their sessions end: they come back at once */
-
-    seconds = control->seconds;
-
-    if (seconds > 0) {
-        seconds -= age;
+    if (control->seq > 0) {
+        ngx_im_follow_forget(topic, control->seq);
     }
-
-    if (control->user.len && seconds >= 0 && seconds <= NGX_IM_CONTROL_FOR) {
-        ngx_im_revoke(w, control->user, seconds);
-    }
-
-    ngx_im_control_each(w, control, age, ngx_im_control_close);
 }
 
 
 static void
-ngx_im_control_close(ngx_im_session_t *s, const im_control_t *control)
+ngx_im_control_disconnect(ngx_im_session_t *s, const im_control_t *control)
 {
     u_char      id[IM_UUID_LEN];
     ngx_uint_t  i, code;
@@ -179,48 +243,16 @@ ngx_im_control_close(ngx_im_session_t *s, const im_control_t *control)
 }
 
 
-void
-ngx_im_control_kick(ngx_im_worker_t *w, im_str_t user)
-{
-    im_control_t  control;
-
-    im_control_init(&control, IM_CONTROL_DISCONNECT);
-    control.user = user;
-
-    ngx_im_control_each(w, &control, 0, ngx_im_control_kick_one);
-}
-
-
+/* Only clients whose protocol says so; those that follow it already do. */
 static void
-ngx_im_control_kick_one(ngx_im_session_t *s, const im_control_t *control)
-{
-    (void) control;
-
-    ngx_im_session_close(s, IM_REASON_KICKED, "the user is kept out");
-}
-
-
-static void
-ngx_im_control_subscribe(ngx_im_worker_t *w, uint16_t partition,
-    const im_control_t *control, ngx_int_t age)
-{
-    (void) partition;
-
-    if (im_rules_room(&w->conf->rules, control->room) != NULL) {
-        ngx_im_control_each(w, control, age, ngx_im_control_join);
-    }
-}
-
-
-/* Only clients that can be told of it; who follows the room already does. */
-static void
-ngx_im_control_join(ngx_im_session_t *s, const im_control_t *control)
+ngx_im_control_subscribe(ngx_im_session_t *s, const im_control_t *control)
 {
     im_sub_t       *sub;
     im_position_t   since;
     ngx_im_join_t  *join;
 
     if (s->phase != NGX_IM_OPEN || !s->conf->proto->commands
+        || im_rules_room(&s->conf->main->rules, control->room) == NULL
         || ngx_im_session_find_sub(s, control->topic) != NULL
         || ngx_im_session_full(s) || ngx_im_session_ext(s) == NULL
         || s->ext->connecting)
@@ -260,19 +292,9 @@ ngx_im_control_join(ngx_im_session_t *s, const im_control_t *control)
 }
 
 
-static void
-ngx_im_control_unsubscribe(ngx_im_worker_t *w, uint16_t partition,
-    const im_control_t *control, ngx_int_t age)
-{
-    (void) partition;
-
-    ngx_im_control_each(w, control, age, ngx_im_control_leave);
-}
-
-
 /* A client that waits for the answer to its subscribe gets an error. */
 static void
-ngx_im_control_leave(ngx_im_session_t *s, const im_control_t *control)
+ngx_im_control_unsubscribe(ngx_im_session_t *s, const im_control_t *control)
 {
     uint32_t        id;
     im_sub_t       *sub;
@@ -297,10 +319,6 @@ ngx_im_control_leave(ngx_im_session_t *s, const im_control_t *control)
 
     ngx_im_session_leave(s, sub);
 
-    if (s->phase != NGX_IM_OPEN) {
-        return;
-    }
-
     if (id != 0) {
         if (ngx_im_command_error(s, id, IM_ERROR_PERMISSION) == NGX_OK) {
             ngx_im_recv_continue(s);
@@ -321,17 +339,7 @@ ngx_im_control_leave(ngx_im_session_t *s, const im_control_t *control)
 
 
 static void
-ngx_im_control_refresh(ngx_im_worker_t *w, uint16_t partition,
-    const im_control_t *control, ngx_int_t age)
-{
-    (void) partition;
-
-    ngx_im_control_each(w, control, age, ngx_im_control_renew);
-}
-
-
-static void
-ngx_im_control_renew(ngx_im_session_t *s, const im_control_t *control)
+ngx_im_control_refresh(ngx_im_session_t *s, const im_control_t *control)
 {
     im_reply_t  reply;
 
@@ -352,77 +360,6 @@ ngx_im_control_renew(ngx_im_session_t *s, const im_control_t *control)
     reply.ttl = ngx_im_session_ttl(s);
 
     (void) ngx_im_command_reply(s, &reply);
-}
-
-
-static void
-ngx_im_control_forget(ngx_im_worker_t *w, uint16_t partition,
-    const im_control_t *control, ngx_int_t age)
-{
-    im_topic_t  *topic;
-
-    (void) age;
-
-    topic = im_hub_topic(&w->hub, control->topic);
-
-    if (topic == NULL) {
-        ngx_im_follow_stale(w, control->topic, partition);
-        return;
-    }
-
-    if (control->seq > 0) {
-        ngx_im_follow_forget(topic, control->seq);
-    }
-}
-
-
-/*
- * The session that is named, where it is the named user's, or all of the
- * user's that were there when that was said.  A session is not freed before
- * the next turn, so fn may close it.
- */
-static void
-ngx_im_control_each(ngx_im_worker_t *w, const im_control_t *control,
-    ngx_int_t age, ngx_im_control_each_pt fn)
-{
-    u_char             id[16];
-    im_list_t         *q, *next;
-    im_user_t         *user;
-    ngx_im_session_t  *s;
-
-    user = control->user.len ? im_hub_user(&w->hub, control->user) : NULL;
-
-    if (control->session.len) {
-
-        s = im_id_uuid_decode(control->session, id) == IM_OK
-            ? ngx_im_session_by_id(w, id) : NULL;
-
-        if (s != NULL
-            && (control->user.len == 0 || (user != NULL && s->user == user)))
-        {
-            fn(s, control);
-        }
-
-        return;
-    }
-
-    if (user == NULL) {
-        return;
-    }
-
-    for (q = im_list_first(&user->sessions);
-         q != im_list_sentinel(&user->sessions);
-         q = next)
-    {
-        next = im_list_next(q);
-        s = im_list_data(q, ngx_im_session_t, user_link);
-
-        if (s->phase != NGX_IM_CLOSED
-            && ngx_time() - (time_t) s->start + NGX_IM_CONTROL_SLACK >= age)
-        {
-            fn(s, control);
-        }
-    }
 }
 
 

@@ -16,8 +16,5 @@
 void ngx_im_control_entry(ngx_im_worker_t *w, uint16_t partition,
     const im_entry_t *entry);
 
-/* Closes the sessions of a user that is kept out. */
-void ngx_im_control_kick(ngx_im_worker_t *w, im_str_t user);
-
 
 #endif /* NGX_IM_CONTROL_H */

@@ -37,6 +37,15 @@ static ngx_int_t ngx_im_publish_ask(ngx_im_session_t *s,
 static void ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
     im_str_t asked, ngx_uint_t status, im_str_t body, void *data);
 static im_error_e ngx_im_publish_error(ngx_uint_t status);
+static void ngx_im_publish_result(ngx_im_session_t *s,
+    const im_command_t *command, im_webhook_answer_t *answer);
+static ngx_int_t ngx_im_publish_granted(ngx_im_session_t *s,
+    const im_command_t *command, const im_webhook_answer_t *answer);
+
+
+static const ngx_im_webhook_t  ngx_im_publish_webhook = {
+    IM_WEBHOOK_PUBLISH, ngx_im_publish_result, NULL, NULL
+};
 
 
 ngx_int_t
@@ -66,14 +75,40 @@ ngx_im_publish_command(ngx_im_session_t *s, const im_command_t *command)
     }
 
     if (s->conf->webhooks[IM_WEBHOOK_PUBLISH].len) {
-        return ngx_im_webhook_command(s, IM_WEBHOOK_PUBLISH, command);
+        return ngx_im_webhook_command(s, &ngx_im_publish_webhook, command);
     }
 
     return ngx_im_publish_granted(s, command, NULL);
 }
 
 
-ngx_int_t
+/* A message that isn't in the history can't have a number of it. */
+static void
+ngx_im_publish_result(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    im_command_t      publish;
+    const im_rule_t  *rule;
+
+    rule = im_rules_topic(&s->conf->main->rules, command->topic);
+
+    if (answer->skip_history && rule != NULL && rule->history > 0) {
+        (void) ngx_im_command_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
+        return;
+    }
+
+    publish = *command;
+
+    if (answer->result.data.len > 0) {
+        publish.data = answer->result.data;
+    }
+
+    (void) ngx_im_publish_granted(s, &publish, answer);
+}
+
+
+/* answer is what a webhook adds, or NULL. */
+static ngx_int_t
 ngx_im_publish_granted(ngx_im_session_t *s, const im_command_t *command,
     const im_webhook_answer_t *answer)
 {
@@ -83,8 +118,7 @@ ngx_im_publish_granted(ngx_im_session_t *s, const im_command_t *command,
         return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
     }
 
-    s->ext->busy = 1;
-    s->ext->busy_id = command->id;
+    ngx_im_session_busy(s, command->id);
 
     return NGX_OK;
 }
@@ -194,7 +228,7 @@ ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
 
     s = ngx_im_session_find(w, h);
 
-    if (s == NULL || s->phase == NGX_IM_CLOSED) {
+    if (s == NULL) {
         return;
     }
 
@@ -218,9 +252,7 @@ ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
         }
     }
 
-    if (ngx_im_command_reply(s, &reply) == NGX_OK
-        && s->phase != NGX_IM_CLOSED)
-    {
+    if (ngx_im_command_reply(s, &reply) == NGX_OK) {
         ngx_im_recv_continue(s);
     }
 }

@@ -15,9 +15,5 @@
 ngx_int_t ngx_im_publish_command(ngx_im_session_t *s,
     const im_command_t *command);
 
-/* It may; answer is what a webhook says of it, or NULL. */
-ngx_int_t ngx_im_publish_granted(ngx_im_session_t *s,
-    const im_command_t *command, const im_webhook_answer_t *answer);
-
 
 #endif /* NGX_IM_PUBLISH_H */

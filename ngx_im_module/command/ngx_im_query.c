@@ -137,8 +137,7 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
 
     ngx_im_worker->nqueries++;
 
-    s->ext->busy = 1;
-    s->ext->busy_id = command->id;
+    ngx_im_session_busy(s, command->id);
 
     return NGX_OK;
 }
@@ -608,7 +607,7 @@ ngx_im_query_session(ngx_im_worker_t *w, ngx_im_query_t *query,
 
     s = ngx_im_session_find(w, query->session);
 
-    if (s == NULL || s->phase == NGX_IM_CLOSED) {
+    if (s == NULL) {
         return NULL;
     }
 
@@ -632,7 +631,5 @@ ngx_im_query_done(ngx_im_session_t *s, im_error_e error)
         return;
     }
 
-    if (s->phase != NGX_IM_CLOSED) {
-        ngx_im_recv_continue(s);
-    }
+    ngx_im_recv_continue(s);
 }

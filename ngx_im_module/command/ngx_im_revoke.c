@@ -8,21 +8,19 @@
  * up for.  Ends are kept by this worker's clock.
  */
 
-#include "ngx_im_control.h"
-#include "ngx_im_follow.h"
 #include "ngx_im_revoke.h"
+#include "ngx_im_follow.h"
 #include "ngx_im_sync.h"
 
 
 #define NGX_IM_REVOKED_MAX   20000
-#define NGX_IM_REVOKED_WALK  64
 
 
 typedef struct {
     im_hash_node_t  node;
+    im_list_t       link;         /* in all */
     ngx_msec_t      end;
-    ngx_msec_t      added;        /* by a kick */
-    unsigned        kicked:1;
+    uint32_t        round;        /* of the list that has it, or is to */
     uint8_t         len;
     u_char          user[1];
 } ngx_im_revoked_t;
@@ -30,26 +28,15 @@ typedef struct {
 
 typedef struct ngx_im_revoke_s  ngx_im_revoke_t;
 
-typedef int (*ngx_im_revoke_stays_pt)(ngx_im_revoke_t *revoke,
-    ngx_im_revoked_t *r);
-
-
 /* Owned by the worker. */
 struct ngx_im_revoke_s {
     im_hash_t       users;
+    im_list_t       all;
     im_buf_t        revision;     /* of Redis' list, as lease.lua tells it */
-    ngx_msec_t      asked_at;     /* when the list was asked for */
+    uint32_t        round;        /* of the list that was asked for last */
+    ngx_msec_t      asked_at;     /* when that was */
     uint64_t        asked_ms;     /* the same by Redis' clock */
 };
-
-
-/* What is to be removed, found in one walk. */
-typedef struct {
-    ngx_im_revoke_t         *revoke;
-    ngx_im_revoke_stays_pt   stays;
-    ngx_im_revoked_t        *found[NGX_IM_REVOKED_WALK];
-    ngx_uint_t               n;
-} ngx_im_revoke_walk_t;
 
 
 static im_str_t ngx_im_revoke_name(const im_hash_node_t *node);
@@ -58,12 +45,9 @@ static void ngx_im_revoke_handler(const im_link_reply_t *reply, void *data);
 static ngx_im_revoked_t *ngx_im_revoke_set(ngx_im_revoke_t *revoke,
     im_str_t user, ngx_msec_t end);
 static void ngx_im_revoke_remove(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r);
-static void ngx_im_revoke_purge(ngx_im_revoke_t *revoke,
-    ngx_im_revoke_stays_pt stays);
-static im_int_t ngx_im_revoke_look(im_hash_node_t *node, void *data);
-static int ngx_im_revoke_none(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r);
-static int ngx_im_revoke_lasts(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r);
-static int ngx_im_revoke_newer(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r);
+static void ngx_im_revoke_purge(ngx_im_revoke_t *revoke, uint32_t round);
+static int ngx_im_revoke_lasts(ngx_im_revoked_t *r);
+static void ngx_im_revoke_close(ngx_im_worker_t *w, im_str_t user);
 
 
 ngx_int_t
@@ -75,6 +59,7 @@ ngx_im_revoke_init(ngx_im_worker_t *w)
     }
 
     im_buf_init(&w->revoke->revision, 32);
+    im_list_init(&w->revoke->all);
 
     return im_hash_init(&w->revoke->users, ngx_im_revoke_name,
                         w->hub.users.seed);
@@ -105,7 +90,7 @@ ngx_im_revoke_cleanup(ngx_im_worker_t *w)
 
     w->revoke = NULL;
 
-    ngx_im_revoke_purge(revoke, ngx_im_revoke_none);
+    ngx_im_revoke_purge(revoke, revoke->round + 1);
 
     im_hash_cleanup(&revoke->users);
     im_buf_cleanup(&revoke->revision);
@@ -130,7 +115,7 @@ ngx_im_revoked(ngx_im_worker_t *w, im_str_t user)
 
     r = im_list_data(node, ngx_im_revoked_t, node);
 
-    if (ngx_im_revoke_lasts(w->revoke, r)) {
+    if (ngx_im_revoke_lasts(r)) {
         return 1;
     }
 
@@ -143,8 +128,7 @@ ngx_im_revoked(ngx_im_worker_t *w, im_str_t user)
 void
 ngx_im_revoke(ngx_im_worker_t *w, im_str_t user, ngx_uint_t seconds)
 {
-    im_hash_node_t    *node;
-    ngx_im_revoked_t  *r;
+    im_hash_node_t  *node;
 
     if (seconds == 0) {
         node = im_hash_find(&w->revoke->users, user);
@@ -157,12 +141,8 @@ ngx_im_revoke(ngx_im_worker_t *w, im_str_t user, ngx_uint_t seconds)
         return;
     }
 
-    r = ngx_im_revoke_set(w->revoke, user, ngx_current_msec + seconds * 1000);
-
-    if (r != NULL) {
-        r->kicked = 1;
-        r->added = ngx_current_msec;
-    }
+    (void) ngx_im_revoke_set(w->revoke, user,
+                             ngx_current_msec + seconds * 1000);
 }
 
 
@@ -188,6 +168,7 @@ ngx_im_revoke_load(ngx_im_worker_t *w)
 
     revoke = w->revoke;
 
+    revoke->round++;
     revoke->asked_at = ngx_current_msec;
     revoke->asked_ms = ngx_im_follow_clock(w);
 
@@ -228,8 +209,6 @@ ngx_im_revoke_handler(const im_link_reply_t *reply, void *data)
         return;
     }
 
-    ngx_im_revoke_purge(revoke, ngx_im_revoke_newer);
-
     for (i = 0; i + 1 < im_link_reply_len(reply); i += 2) {
         user = im_link_reply_str_at(reply, i);
         end = im_link_reply_int_at(reply, i + 1, 0);
@@ -242,12 +221,15 @@ ngx_im_revoke_handler(const im_link_reply_t *reply, void *data)
                               revoke->asked_at + (end - revoke->asked_ms))
             != NULL)
         {
-            ngx_im_control_kick(w, user);
+            ngx_im_revoke_close(w, user);
         }
     }
+
+    ngx_im_revoke_purge(revoke, revoke->round);
 }
 
 
+/* Of the round that was asked for last: it stays when that is answered. */
 static ngx_im_revoked_t *
 ngx_im_revoke_set(ngx_im_revoke_t *revoke, im_str_t user, ngx_msec_t end)
 {
@@ -259,11 +241,12 @@ ngx_im_revoke_set(ngx_im_revoke_t *revoke, im_str_t user, ngx_msec_t end)
     if (node != NULL) {
         r = im_list_data(node, ngx_im_revoked_t, node);
         r->end = end;
+        r->round = revoke->round;
         return r;
     }
 
     if (revoke->users.count >= NGX_IM_REVOKED_MAX) {
-        ngx_im_revoke_purge(revoke, ngx_im_revoke_lasts);
+        ngx_im_revoke_purge(revoke, revoke->round);
     }
 
     if (revoke->users.count >= NGX_IM_REVOKED_MAX) {
@@ -276,10 +259,12 @@ ngx_im_revoke_set(ngx_im_revoke_t *revoke, im_str_t user, ngx_msec_t end)
     }
 
     r->end = end;
+    r->round = revoke->round;
     r->len = user.len;
     ngx_memcpy(r->user, user.data, user.len);
 
     im_hash_add(&revoke->users, &r->node);
+    im_list_insert_tail(&revoke->all, &r->link);
 
     return r;
 }
@@ -289,74 +274,55 @@ static void
 ngx_im_revoke_remove(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r)
 {
     im_hash_remove(&revoke->users, &r->node);
+    im_list_remove(&r->link);
     im_free(r);
 }
 
 
+/* What has ended goes, and what the list of a round doesn't have. */
 static void
-ngx_im_revoke_purge(ngx_im_revoke_t *revoke, ngx_im_revoke_stays_pt stays)
+ngx_im_revoke_purge(ngx_im_revoke_t *revoke, uint32_t round)
 {
-    ngx_uint_t            i;
-    ngx_im_revoke_walk_t  walk;
+    im_list_t         *q;
+    ngx_im_revoked_t  *r;
 
-    walk.revoke = revoke;
-    walk.stays = stays;
+    q = im_list_first(&revoke->all);
 
-    do {
-        walk.n = 0;
+    while (q != im_list_sentinel(&revoke->all)) {
+        r = im_list_data(q, ngx_im_revoked_t, link);
+        q = im_list_next(q);
 
-        (void) im_hash_each(&revoke->users, ngx_im_revoke_look, &walk);
-
-        for (i = 0; i < walk.n; i++) {
-            ngx_im_revoke_remove(revoke, walk.found[i]);
+        if (r->round != round || !ngx_im_revoke_lasts(r)) {
+            ngx_im_revoke_remove(revoke, r);
         }
-
-    } while (walk.n == NGX_IM_REVOKED_WALK);
-}
-
-
-static im_int_t
-ngx_im_revoke_look(im_hash_node_t *node, void *data)
-{
-    ngx_im_revoked_t      *r;
-    ngx_im_revoke_walk_t  *walk;
-
-    r = im_list_data(node, ngx_im_revoked_t, node);
-    walk = data;
-
-    if (walk->stays(walk->revoke, r)) {
-        return IM_OK;
     }
-
-    walk->found[walk->n++] = r;
-
-    return walk->n == NGX_IM_REVOKED_WALK ? IM_DECLINED : IM_OK;
 }
 
 
 static int
-ngx_im_revoke_none(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r)
+ngx_im_revoke_lasts(ngx_im_revoked_t *r)
 {
-    (void) revoke;
-    (void) r;
-
-    return 0;
-}
-
-
-static int
-ngx_im_revoke_lasts(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r)
-{
-    (void) revoke;
-
     return (ngx_msec_int_t) (r->end - ngx_current_msec) > 0;
 }
 
 
-/* The answer was made before this kick came. */
-static int
-ngx_im_revoke_newer(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r)
+static void
+ngx_im_revoke_close(ngx_im_worker_t *w, im_str_t user)
 {
-    return r->kicked
-           && (ngx_msec_int_t) (r->added - revoke->asked_at) >= 0;
+    im_list_t  *q;
+    im_user_t  *u;
+
+    u = im_hub_user(&w->hub, user);
+
+    if (u == NULL) {
+        return;
+    }
+
+    for (q = im_list_first(&u->sessions);
+         q != im_list_sentinel(&u->sessions);
+         q = im_list_next(q))
+    {
+        ngx_im_session_close(im_list_data(q, ngx_im_session_t, user_link),
+                             IM_REASON_KICKED, "the user is kept out");
+    }
 }

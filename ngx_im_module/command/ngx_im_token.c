@@ -9,7 +9,6 @@
  */
 
 #include "ngx_im_token.h"
-#include "ngx_im_command.h"
 #include "ngx_im_expiry.h"
 #include "ngx_im_jwt.h"
 #include "ngx_im_reply.h"
@@ -21,8 +20,6 @@
 #define NGX_IM_TOKEN_RETRY  60       /* s: until a webhook is asked again */
 
 
-static ngx_int_t ngx_im_token_verify(ngx_im_session_t *s,
-    const im_command_t *command, im_buf_t *arena, im_jwt_t *claims);
 static const char *ngx_im_token_foreign(ngx_im_session_t *s,
     im_str_t topic, const im_jwt_t *claims);
 static ngx_uint_t ngx_im_token_same_user(ngx_im_session_t *s, im_str_t user);
@@ -31,36 +28,23 @@ static ngx_uint_t ngx_im_token_same_channels(ngx_im_session_t *s,
 static ngx_int_t ngx_im_token_renew(ngx_im_session_t *s,
     const im_command_t *command, const im_jwt_t *claims);
 static ngx_int_t ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub);
-static void ngx_im_token_ask(ngx_im_session_t *s, im_webhook_e kind,
-    im_str_t topic);
+static ngx_int_t ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub);
+static void ngx_im_token_ask(ngx_im_session_t *s,
+    const ngx_im_webhook_t *webhook, im_str_t topic);
+static void ngx_im_token_refreshed(ngx_im_session_t *s,
+    const im_command_t *command, im_webhook_answer_t *answer);
+static void ngx_im_token_sub_refreshed(ngx_im_session_t *s,
+    const im_command_t *command, im_webhook_answer_t *answer);
 
 
-ngx_int_t
-ngx_im_token_subscribe(ngx_im_session_t *s, const im_command_t *command)
-{
-    im_buf_t        arena;
-    im_jwt_t        claims;
-    ngx_int_t       rc;
-    ngx_im_grant_t  grant;
+static const ngx_im_webhook_t  ngx_im_token_webhook = {
+    IM_WEBHOOK_REFRESH, ngx_im_token_refreshed, NULL, NULL
+};
 
-    im_buf_init(&arena, IM_JWT_ARENA);
 
-    rc = ngx_im_token_verify(s, command, &arena, &claims);
-
-    if (rc == NGX_DONE) {
-        grant.info = claims.info;
-        grant.data = claims.data;
-        grant.expires = claims.expires;
-
-        rc = ngx_im_command_granted(s, command, &grant);
-
-        im_jwt_cleanup(&claims);
-    }
-
-    im_buf_cleanup(&arena);
-
-    return rc;
-}
+static const ngx_im_webhook_t  ngx_im_token_sub_webhook = {
+    IM_WEBHOOK_SUB_REFRESH, ngx_im_token_sub_refreshed, NULL, NULL
+};
 
 
 ngx_int_t
@@ -102,11 +86,7 @@ ngx_im_token_sub_refresh(ngx_im_session_t *s, const im_command_t *command)
 }
 
 
-/*
- * A subscription's token.  NGX_DONE: it is good, and claims are to be cleaned
- * up; else it was answered: NGX_OK, or NGX_ERROR if the session is closed.
- */
-static ngx_int_t
+ngx_int_t
 ngx_im_token_verify(ngx_im_session_t *s, const im_command_t *command,
     im_buf_t *arena, im_jwt_t *claims)
 {
@@ -319,7 +299,7 @@ ngx_im_token_due(ngx_im_timer_t *timer)
     if (ext->refresh && ext->refresh <= now) {
         ext->refresh = now + NGX_IM_TOKEN_RETRY;
         ngx_im_session_expires(s, ext->refresh + s->conf->grace);
-        ngx_im_token_ask(s, IM_WEBHOOK_REFRESH, im_str_set(NULL, 0));
+        ngx_im_token_ask(s, &ngx_im_token_webhook, im_str_set(NULL, 0));
     }
 
     /* to tell the client may end others too: it begins anew after each */
@@ -350,7 +330,7 @@ ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub)
 {
     if (s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len) {
         sub->expires = ngx_time() + NGX_IM_TOKEN_RETRY;
-        ngx_im_token_ask(s, IM_WEBHOOK_SUB_REFRESH,
+        ngx_im_token_ask(s, &ngx_im_token_sub_webhook,
                          im_topic_name(sub->log->topic));
         return NGX_OK;
     }
@@ -366,7 +346,8 @@ ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub)
 }
 
 
-ngx_int_t
+/* NGX_ERROR: the session is closed. */
+static ngx_int_t
 ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub)
 {
     im_buf_t    topic;
@@ -390,23 +371,59 @@ ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub)
     reply.code = IM_UNSUBSCRIBED_EXPIRED;
     reply.reason = im_str_z("subscription expired");
 
-    rc = s->phase == NGX_IM_OPEN && !topic.failed
-             ? ngx_im_command_reply(s, &reply) : NGX_OK;
+    rc = topic.failed ? NGX_OK : ngx_im_command_reply(s, &reply);
 
     im_buf_cleanup(&topic);
 
-    return s->phase == NGX_IM_OPEN ? rc : NGX_ERROR;
+    return rc;
 }
 
 
-/* Nobody's command: its id is 0, and the client's go on meanwhile. */
+/* A command without an id: commands of the client go on meanwhile. */
 static void
-ngx_im_token_ask(ngx_im_session_t *s, im_webhook_e kind, im_str_t topic)
+ngx_im_token_ask(ngx_im_session_t *s, const ngx_im_webhook_t *webhook,
+    im_str_t topic)
 {
     im_command_t  command;
 
     ngx_memzero(&command, sizeof(im_command_t));
     command.topic = topic;
 
-    (void) ngx_im_webhook_ask(s, kind, &command);
+    (void) ngx_im_webhook_ask(s, webhook, &command);
+}
+
+
+/* Without a later end it has ended. */
+static void
+ngx_im_token_refreshed(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    if (answer->expired || answer->result.expires <= ngx_time()) {
+        ngx_im_session_close(s, IM_REASON_EXPIRED,
+                             "the webhook lets it expire");
+        return;
+    }
+
+    ngx_im_token_expires(s, answer->result.expires);
+}
+
+
+static void
+ngx_im_token_sub_refreshed(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    im_sub_t  *sub;
+
+    sub = ngx_im_session_find_sub(s, command->topic);
+
+    if (sub == NULL) {
+        return;
+    }
+
+    if (answer->expired || answer->result.expires <= ngx_time()) {
+        (void) ngx_im_token_sub_end(s, sub);
+        return;
+    }
+
+    ngx_im_token_sub_expires(s, sub, answer->result.expires);
 }

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Tokens of an open session, and their ends.
+ * Tokens of an open session, and what happens at their ends.
  */
 
 #ifndef NGX_IM_TOKEN_H
@@ -9,19 +9,22 @@
 
 
 #include "ngx_im_worker.h"
+#include "im_jwt.h"
 
 
-/* Commands that bring a token. */
-ngx_int_t ngx_im_token_subscribe(ngx_im_session_t *s,
-    const im_command_t *command);
+/* Commands that renew. */
 ngx_int_t ngx_im_token_refresh(ngx_im_session_t *s,
     const im_command_t *command);
 ngx_int_t ngx_im_token_sub_refresh(ngx_im_session_t *s,
     const im_command_t *command);
 
-/* It has ended.  NGX_ERROR: so has the session. */
-ngx_int_t ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub);
-
+/*
+ * The token of a subscription.  NGX_DONE: it is good, and the caller cleans up
+ * the claims; else it was answered: NGX_OK, or NGX_ERROR if the session is
+ * closed.
+ */
+ngx_int_t ngx_im_token_verify(ngx_im_session_t *s,
+    const im_command_t *command, im_buf_t *arena, im_jwt_t *claims);
 
 /* Some of it has ended. */
 void ngx_im_token_due(ngx_im_timer_t *timer);

@@ -9,84 +9,51 @@
  */
 
 #include "ngx_im_webhook.h"
-#include "ngx_im_auth.h"
 #include "ngx_im_backend.h"
-#include "ngx_im_command.h"
-#include "ngx_im_expiry.h"
-#include "ngx_im_publish.h"
 #include "ngx_im_reply.h"
-#include "ngx_im_token.h"
 #include "im_id.h"
 #include "im_json.h"
 
 
-/* A command and copies of its strings. */
+/* A question that is out: a command and copies of its strings. */
 typedef struct {
-    im_webhook_e         kind;
-    im_command_t         command;
-    u_char               bytes[1];
-} ngx_im_webhook_t;
+    const ngx_im_webhook_t  *webhook;
+    im_command_t             command;
+    u_char                   bytes[1];
+} ngx_im_webhook_ask_t;
 
 
-typedef void (*ngx_im_webhook_pt)(ngx_im_session_t *s,
-    const im_command_t *command, im_webhook_answer_t *answer);
-
-
-static ngx_im_webhook_t *ngx_im_webhook_create(im_webhook_e kind,
-    const im_command_t *command);
+static ngx_im_webhook_ask_t *ngx_im_webhook_create(
+    const ngx_im_webhook_t *webhook, const im_command_t *command);
 static void ngx_im_webhook_copy(u_char **p, im_str_t *s);
 static ngx_int_t ngx_im_webhook_send(ngx_im_session_t *s,
-    ngx_im_webhook_t *wh);
+    ngx_im_webhook_ask_t *wh);
 static void ngx_im_webhook_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
     im_str_t asked, ngx_uint_t status, im_str_t body, void *data);
-static void ngx_im_webhook_answered(ngx_im_session_t *s, ngx_im_webhook_t *wh,
-    im_webhook_answer_t *answer);
-static void ngx_im_webhook_error(ngx_im_session_t *s, ngx_im_webhook_t *wh,
-    im_webhook_answer_t *answer);
-static void ngx_im_webhook_connect(ngx_im_session_t *s,
-    const im_command_t *command, im_webhook_answer_t *answer);
-static void ngx_im_webhook_subscribe(ngx_im_session_t *s,
-    const im_command_t *command, im_webhook_answer_t *answer);
-static void ngx_im_webhook_publish(ngx_im_session_t *s,
-    const im_command_t *command, im_webhook_answer_t *answer);
-static void ngx_im_webhook_rpc(ngx_im_session_t *s,
-    const im_command_t *command, im_webhook_answer_t *answer);
-static void ngx_im_webhook_refresh(ngx_im_session_t *s,
-    const im_command_t *command, im_webhook_answer_t *answer);
-static void ngx_im_webhook_sub_refresh(ngx_im_session_t *s,
-    const im_command_t *command, im_webhook_answer_t *answer);
-
-
-/* What a result is for, by im_webhook_e. */
-static const ngx_im_webhook_pt  ngx_im_webhook_results[IM_WEBHOOKS] = {
-    [IM_WEBHOOK_CONNECT] = ngx_im_webhook_connect,
-    [IM_WEBHOOK_SUBSCRIBE] = ngx_im_webhook_subscribe,
-    [IM_WEBHOOK_PUBLISH] = ngx_im_webhook_publish,
-    [IM_WEBHOOK_RPC] = ngx_im_webhook_rpc,
-    [IM_WEBHOOK_REFRESH] = ngx_im_webhook_refresh,
-    [IM_WEBHOOK_SUB_REFRESH] = ngx_im_webhook_sub_refresh
-};
+static void ngx_im_webhook_answered(ngx_im_session_t *s,
+    ngx_im_webhook_ask_t *wh, im_webhook_answer_t *answer);
+static void ngx_im_webhook_error(ngx_im_session_t *s,
+    ngx_im_webhook_ask_t *wh, im_webhook_answer_t *answer);
 
 
 ngx_int_t
-ngx_im_webhook_ask(ngx_im_session_t *s, im_webhook_e kind,
+ngx_im_webhook_ask(ngx_im_session_t *s, const ngx_im_webhook_t *webhook,
     const im_command_t *command)
 {
-    ngx_im_webhook_t  *wh;
+    ngx_im_webhook_ask_t  *wh;
 
     if (ngx_im_session_ext(s) == NULL) {
         return NGX_ERROR;
     }
 
-    wh = ngx_im_webhook_create(kind, command);
+    wh = ngx_im_webhook_create(webhook, command);
 
     if (wh == NULL || ngx_im_webhook_send(s, wh) != NGX_OK) {
         return NGX_ERROR;
     }
 
     if (command->id != 0) {
-        s->ext->busy = 1;
-        s->ext->busy_id = command->id;
+        ngx_im_session_busy(s, command->id);
     }
 
     return NGX_OK;
@@ -94,10 +61,10 @@ ngx_im_webhook_ask(ngx_im_session_t *s, im_webhook_e kind,
 
 
 ngx_int_t
-ngx_im_webhook_command(ngx_im_session_t *s, im_webhook_e kind,
+ngx_im_webhook_command(ngx_im_session_t *s, const ngx_im_webhook_t *webhook,
     const im_command_t *command)
 {
-    if (ngx_im_webhook_ask(s, kind, command) != NGX_OK) {
+    if (ngx_im_webhook_ask(s, webhook, command) != NGX_OK) {
         return ngx_im_command_error(s, command->id, IM_ERROR_TOO_MANY);
     }
 
@@ -105,23 +72,24 @@ ngx_im_webhook_command(ngx_im_session_t *s, im_webhook_e kind,
 }
 
 
-static ngx_im_webhook_t *
-ngx_im_webhook_create(im_webhook_e kind, const im_command_t *command)
+static ngx_im_webhook_ask_t *
+ngx_im_webhook_create(const ngx_im_webhook_t *webhook,
+    const im_command_t *command)
 {
-    size_t             len;
-    u_char            *p;
-    ngx_im_webhook_t  *wh;
+    size_t                 len;
+    u_char                *p;
+    ngx_im_webhook_ask_t  *wh;
 
     len = command->token.len + command->topic.len + command->data.len
           + command->name.len + command->version.len + command->method.len
           + command->since.epoch.len;
 
-    wh = im_alloc(sizeof(ngx_im_webhook_t) + len);
+    wh = im_alloc(sizeof(ngx_im_webhook_ask_t) + len);
     if (wh == NULL) {
         return NULL;
     }
 
-    wh->kind = kind;
+    wh->webhook = webhook;
     wh->command = *command;
 
     p = wh->bytes;
@@ -158,20 +126,22 @@ ngx_im_webhook_copy(u_char **p, im_str_t *s)
 
 /* wh is the question's from here on. */
 static ngx_int_t
-ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_t *wh)
+ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
 {
     u_char             id[IM_UUID_LEN];
     im_buf_t          *b;
     im_command_t      *command;
+    const ngx_str_t   *uri;
     im_webhook_ask_t   ask;
 
     command = &wh->command;
+    uri = &s->conf->webhooks[wh->webhook->kind];
 
     im_id_uuid(id, s->peer.id);
 
     ngx_memzero(&ask, sizeof(im_webhook_ask_t));
 
-    ask.kind = wh->kind;
+    ask.kind = wh->webhook->kind;
     ask.client = im_str_set(id, IM_UUID_LEN);
     ask.name = command->name;
     ask.version = command->version;
@@ -202,8 +172,7 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_t *wh)
         return NGX_ERROR;
     }
 
-    return ngx_im_backend_ask(ngx_im_worker, s->conf,
-                              &s->conf->webhooks[wh->kind], im_buf_str(b),
+    return ngx_im_backend_ask(ngx_im_worker, s->conf, uri, im_buf_str(b),
                               ngx_im_webhook_handler,
                               ngx_im_session_handle(s), wh);
 }
@@ -213,18 +182,20 @@ static void
 ngx_im_webhook_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     ngx_uint_t status, im_str_t body, void *data)
 {
-    im_buf_t              arena;
-    const char           *why;
-    ngx_im_session_t     *s;
-    ngx_im_webhook_t     *wh;
-    im_webhook_answer_t   answer;
+    im_buf_t               arena;
+    const char            *why;
+    im_webhook_e           kind;
+    ngx_im_session_t      *s;
+    ngx_im_webhook_ask_t  *wh;
+    im_webhook_answer_t    answer;
 
     s = ngx_im_session_find(w, h);
     wh = data;
+    kind = wh->webhook->kind;
 
     if (s == NULL
-        || s->phase != (wh->kind == IM_WEBHOOK_CONNECT ? NGX_IM_AUTHENTICATING
-                                                       : NGX_IM_OPEN))
+        || s->phase != (kind == IM_WEBHOOK_CONNECT ? NGX_IM_AUTHENTICATING
+                                                   : NGX_IM_OPEN))
     {
         return;
     }
@@ -243,7 +214,7 @@ ngx_im_webhook_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     {
         ngx_log_error(NGX_LOG_ERR, w->log, 0,
                       "im: the webhook \"%V\" can't be understood: %s "
-                      "(status %ui)", &s->conf->webhooks[wh->kind], why,
+                      "(status %ui)", &s->conf->webhooks[kind], why,
                       status);
 
         ngx_memzero(&answer, sizeof(im_webhook_answer_t));
@@ -256,20 +227,18 @@ ngx_im_webhook_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     im_webhook_cleanup(&answer);
     im_buf_cleanup(&arena);
 
-    if (s->phase == NGX_IM_OPEN || s->phase == NGX_IM_CONNECTING) {
-        ngx_im_recv_continue(s);
-    }
+    ngx_im_recv_continue(s);
 }
 
 
 static void
-ngx_im_webhook_answered(ngx_im_session_t *s, ngx_im_webhook_t *wh,
+ngx_im_webhook_answered(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
     im_webhook_answer_t *answer)
 {
     switch (answer->type) {
 
     case IM_WEBHOOK_RESULT:
-        ngx_im_webhook_results[wh->kind](s, &wh->command, answer);
+        wh->webhook->result(s, &wh->command, answer);
         break;
 
     case IM_WEBHOOK_DISCONNECT:
@@ -278,8 +247,8 @@ ngx_im_webhook_answered(ngx_im_session_t *s, ngx_im_webhook_t *wh,
         break;
 
     case IM_WEBHOOK_NOTHING:
-        if (wh->kind == IM_WEBHOOK_CONNECT) {
-            ngx_im_auth_nobody(s);
+        if (wh->webhook->nothing != NULL) {
+            wh->webhook->nothing(s);
             break;
         }
 
@@ -296,19 +265,19 @@ ngx_im_webhook_answered(ngx_im_session_t *s, ngx_im_webhook_t *wh,
 
 /* A message of the backend's own, else the usual one of the code. */
 static void
-ngx_im_webhook_error(ngx_im_session_t *s, ngx_im_webhook_t *wh,
+ngx_im_webhook_error(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
     im_webhook_answer_t *answer)
 {
     im_reply_t  reply;
 
-    /* nobody waits for an answer: it is asked again */
+    /* no client waits for an answer: it is asked again */
 
     if (wh->command.id == 0) {
         return;
     }
 
-    if (wh->kind == IM_WEBHOOK_CONNECT) {
-        ngx_im_auth_failed(s);
+    if (wh->webhook->failed != NULL) {
+        wh->webhook->failed(s);
     }
 
     if (answer->reason.len == 0 && answer->code <= IM_ERROR_POSITION) {
@@ -325,112 +294,4 @@ ngx_im_webhook_error(ngx_im_session_t *s, ngx_im_webhook_t *wh,
     reply.temporary = answer->temporary;
 
     (void) ngx_im_command_reply(s, &reply);
-}
-
-
-static void
-ngx_im_webhook_connect(ngx_im_session_t *s, const im_command_t *command,
-    im_webhook_answer_t *answer)
-{
-    if (ngx_im_auth_granted(s, &answer->result) == NGX_OK) {
-        return;
-    }
-
-    ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
-                  "im: the webhook \"%V\" gave an invalid identity",
-                  &s->conf->webhooks[IM_WEBHOOK_CONNECT]);
-
-    ngx_im_auth_failed(s);
-    (void) ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
-}
-
-
-static void
-ngx_im_webhook_subscribe(ngx_im_session_t *s, const im_command_t *command,
-    im_webhook_answer_t *answer)
-{
-    ngx_im_grant_t  grant;
-
-    grant.info = answer->result.info;
-    grant.data = answer->result.data;
-    grant.expires = answer->result.expires;
-
-    (void) ngx_im_command_granted(s, command, &grant);
-}
-
-
-/* A message that isn't in the history can't have a number of it. */
-static void
-ngx_im_webhook_publish(ngx_im_session_t *s, const im_command_t *command,
-    im_webhook_answer_t *answer)
-{
-    im_command_t      publish;
-    const im_rule_t  *rule;
-
-    rule = im_rules_topic(&s->conf->main->rules, command->topic);
-
-    if (answer->skip_history && rule != NULL && rule->history > 0) {
-        (void) ngx_im_command_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
-        return;
-    }
-
-    publish = *command;
-
-    if (answer->result.data.len > 0) {
-        publish.data = answer->result.data;
-    }
-
-    (void) ngx_im_publish_granted(s, &publish, answer);
-}
-
-
-static void
-ngx_im_webhook_rpc(ngx_im_session_t *s, const im_command_t *command,
-    im_webhook_answer_t *answer)
-{
-    im_reply_t  reply;
-
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    reply.type = IM_REPLY_RPC;
-    reply.id = command->id;
-    reply.data = answer->result.data;
-
-    (void) ngx_im_command_reply(s, &reply);
-}
-
-
-/* Without a later end it has ended. */
-static void
-ngx_im_webhook_refresh(ngx_im_session_t *s, const im_command_t *command,
-    im_webhook_answer_t *answer)
-{
-    if (answer->expired || answer->result.expires <= ngx_time()) {
-        ngx_im_session_close(s, IM_REASON_EXPIRED,
-                             "the webhook lets it expire");
-        return;
-    }
-
-    ngx_im_token_expires(s, answer->result.expires);
-}
-
-
-static void
-ngx_im_webhook_sub_refresh(ngx_im_session_t *s, const im_command_t *command,
-    im_webhook_answer_t *answer)
-{
-    im_sub_t  *sub;
-
-    sub = ngx_im_session_find_sub(s, command->topic);
-
-    if (sub == NULL) {
-        return;
-    }
-
-    if (answer->expired || answer->result.expires <= ngx_time()) {
-        (void) ngx_im_token_sub_end(s, sub);
-        return;
-    }
-
-    ngx_im_token_sub_expires(s, sub, answer->result.expires);
 }

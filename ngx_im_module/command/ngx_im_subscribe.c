@@ -1,0 +1,226 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Clients subscribe to rooms: by a token, by the rule of the room and the
+ * identity of the client, or by a webhook.  The answer follows when the topic
+ * is ready (ngx_im_resume.c).
+ */
+
+#include "ngx_im_subscribe.h"
+#include "ngx_im_auth.h"
+#include "ngx_im_expiry.h"
+#include "ngx_im_reply.h"
+#include "ngx_im_resume.h"
+#include "ngx_im_sub.h"
+#include "ngx_im_token.h"
+#include "ngx_im_webhook.h"
+#include "im_key.h"
+
+
+static ngx_int_t ngx_im_subscribe_token(ngx_im_session_t *s,
+    const im_command_t *command);
+static ngx_uint_t ngx_im_subscribe_may(ngx_im_session_t *s, im_str_t room,
+    const im_rule_t *rule);
+static void ngx_im_subscribe_result(ngx_im_session_t *s,
+    const im_command_t *command, im_webhook_answer_t *answer);
+static ngx_int_t ngx_im_subscribe_granted(ngx_im_session_t *s,
+    const im_command_t *command, const im_jwt_t *claims);
+
+
+static const ngx_im_webhook_t  ngx_im_subscribe_webhook = {
+    IM_WEBHOOK_SUBSCRIBE, ngx_im_subscribe_result, NULL, NULL
+};
+
+
+ngx_int_t
+ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
+{
+    im_str_t          room;
+    ngx_uint_t        error;
+    im_jwt_t          nothing;
+    const im_rule_t  *rule;
+
+    room = command->topic;
+
+    if (room.len < 2 || room.data[0] != 'r') {
+        return ngx_im_command_error(s, command->id, IM_ERROR_PERMISSION);
+    }
+
+    room.data += 2;
+    room.len -= 2;
+
+    if (!im_name_valid(room)) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_BAD_REQUEST);
+    }
+
+    rule = im_rules_room(&s->conf->main->rules, room);
+
+    if (rule == NULL) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_UNKNOWN_CHANNEL);
+    }
+
+    if (ngx_im_session_find_sub(s, command->topic) != NULL) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_ALREADY);
+    }
+
+    if (ngx_im_session_full(s)) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_LIMIT);
+    }
+
+    /* a token decides alone */
+
+    if (command->token.len > 0) {
+        return ngx_im_subscribe_token(s, command);
+    }
+
+    error = ngx_im_subscribe_may(s, room, rule);
+
+    if (error) {
+        return ngx_im_command_error(s, command->id, error);
+    }
+
+    if (s->conf->webhooks[IM_WEBHOOK_SUBSCRIBE].len) {
+        return ngx_im_webhook_command(s, &ngx_im_subscribe_webhook, command);
+    }
+
+    ngx_memzero(&nothing, sizeof(im_jwt_t));
+
+    return ngx_im_subscribe_granted(s, command, &nothing);
+}
+
+
+static ngx_int_t
+ngx_im_subscribe_token(ngx_im_session_t *s, const im_command_t *command)
+{
+    im_buf_t   arena;
+    im_jwt_t   claims;
+    ngx_int_t  rc;
+
+    im_buf_init(&arena, IM_JWT_ARENA);
+
+    rc = ngx_im_token_verify(s, command, &arena, &claims);
+
+    if (rc == NGX_DONE) {
+        rc = ngx_im_subscribe_granted(s, command, &claims);
+        im_jwt_cleanup(&claims);
+    }
+
+    im_buf_cleanup(&arena);
+
+    return rc;
+}
+
+
+/* The error; 0: it may. */
+static ngx_uint_t
+ngx_im_subscribe_may(ngx_im_session_t *s, im_str_t room,
+    const im_rule_t *rule)
+{
+    /* a private one is for clients with a token */
+
+    if (room.data[0] == '$') {
+        return IM_ERROR_PERMISSION;
+    }
+
+    if (rule->join_user && s->user == NULL) {
+        return IM_ERROR_PERMISSION;
+    }
+
+    return ngx_im_auth_may(s, room) ? 0 : IM_ERROR_PERMISSION;
+}
+
+
+static void
+ngx_im_subscribe_result(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    (void) ngx_im_subscribe_granted(s, command, &answer->result);
+}
+
+
+/* Meanwhile the server may have subscribed it.  claims: "" and 0 if none. */
+static ngx_int_t
+ngx_im_subscribe_granted(ngx_im_session_t *s, const im_command_t *command,
+    const im_jwt_t *claims)
+{
+    im_sub_t         *sub;
+    ngx_im_join_t    *join;
+    const im_rule_t  *rule;
+
+    if (ngx_im_session_find_sub(s, command->topic) != NULL) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_ALREADY);
+    }
+
+    if (ngx_im_session_new_room(s, command->topic) != NGX_OK) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_TOO_MANY);
+    }
+
+    join = im_calloc(sizeof(ngx_im_join_t) + claims->data.len);
+    if (join == NULL) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
+    }
+
+    join->id = command->id;
+    join->recover = command->recover;
+    join->strict = command->strict;
+    join->data = im_str_set(join + 1, claims->data.len);
+
+    if (claims->data.len > 0) {
+        ngx_memcpy(join->data.data, claims->data.data, claims->data.len);
+    }
+
+    if (command->recover) {
+        ngx_im_join_since(join, &command->since);
+    }
+
+    /* clients that may see members may see them come and go */
+
+    rule = im_rules_topic(&s->conf->main->rules, command->topic);
+
+    sub = ngx_im_session_join(s, command->topic, join,
+                              command->join_leave && rule != NULL
+                              && rule->presence ? NGX_IM_SUB_JOIN_LEAVE : 0);
+
+    if (sub == NULL) {
+        return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
+    }
+
+    ngx_im_session_set_sub_info(sub, claims->info);
+
+    if (claims->expires) {
+        if (ngx_im_session_ext(s) == NULL) {
+            ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
+            return NGX_ERROR;
+        }
+
+        ngx_im_token_sub_expires(s, sub, claims->expires);
+    }
+
+    return NGX_OK;
+}
+
+
+/* It waits while the subscription is not answered yet. */
+ngx_int_t
+ngx_im_subscribe_end(ngx_im_session_t *s, const im_command_t *command)
+{
+    im_sub_t    *sub;
+    im_reply_t   reply;
+
+    sub = ngx_im_session_find_sub(s, command->topic);
+
+    if (sub != NULL) {
+        if (im_sub_state(sub) == IM_SUB_JOINING) {
+            return NGX_AGAIN;
+        }
+
+        ngx_im_session_leave(s, sub);
+    }
+
+    ngx_memzero(&reply, sizeof(im_reply_t));
+
+    reply.type = IM_REPLY_UNSUBSCRIBE;
+    reply.id = command->id;
+
+    return ngx_im_command_reply(s, &reply);
+}
