@@ -17,8 +17,25 @@
 #define IM_LINK_MAX_CALLS    65536
 #define IM_LINK_MAX_OUT      (64 * 1024 * 1024)
 #define IM_LINK_MAX_REPLY    (128 * 1024 * 1024)
+#define IM_LINK_MAX_ARRAY    (1024 * 1024)
 #define IM_LINK_BACKOFF      50
 #define IM_LINK_BACKOFF_MAX  2000
+
+
+#if (HIREDIS_MAJOR < 1)
+typedef int     im_link_elements_t;
+#else
+typedef size_t  im_link_elements_t;
+#endif
+
+
+/* hiredis' reader, with a limit of what it allocates for an array. */
+typedef struct im_link_reader_s {
+    redisReader                *reader;
+    redisReplyObjectFunctions   functions;
+    void                     *(*array)(const redisReadTask *task,
+                                  im_link_elements_t n);
+} im_link_reader_t;
 
 
 /* A call that waits for its reply; of a script, with its arguments. */
@@ -31,6 +48,10 @@ typedef struct {
 } im_link_waiting_t;
 
 
+static im_link_reader_t *im_link_reader_create(void);
+static void im_link_reader_destroy(im_link_reader_t *reader);
+static void *im_link_reader_array(const redisReadTask *task,
+    im_link_elements_t n);
 static im_int_t im_link_conn_encode(im_link_conn_t *conn,
     const im_link_call_t *call, int text);
 static void im_link_conn_wait(im_link_conn_t *conn, im_link_waiting_t *waiting,
@@ -73,7 +94,9 @@ im_link_conn_open(im_link_conn_t *conn, void *data, uint64_t now)
 
     im_link_conn_enter(conn, IM_LINK_CONNECTING);
 
-    conn->reader = redisReaderCreate();
+    conn->unread = 0;
+    conn->reader = im_link_reader_create();
+
     if (conn->reader == NULL) {
         return "no memory";
     }
@@ -82,6 +105,49 @@ im_link_conn_open(im_link_conn_t *conn, void *data, uint64_t now)
     conn->socket = conn->transport->connect(data, conn, &why);
 
     return conn->socket != NULL ? NULL : why;
+}
+
+
+static im_link_reader_t *
+im_link_reader_create(void)
+{
+    im_link_reader_t  *reader;
+
+    reader = im_alloc(sizeof(im_link_reader_t));
+    if (reader == NULL) {
+        return NULL;
+    }
+
+    reader->reader = redisReaderCreate();
+    if (reader->reader == NULL) {
+        im_free(reader);
+        return NULL;
+    }
+
+    reader->functions = *reader->reader->fn;
+    reader->array = reader->functions.createArray;
+    reader->functions.createArray = im_link_reader_array;
+    reader->reader->fn = &reader->functions;
+    reader->reader->privdata = reader;
+
+    return reader;
+}
+
+
+static void
+im_link_reader_destroy(im_link_reader_t *reader)
+{
+    redisReaderFree(reader->reader);
+    im_free(reader);
+}
+
+
+static void *
+im_link_reader_array(const redisReadTask *task, im_link_elements_t n)
+{
+    im_link_reader_t  *reader = task->privdata;
+
+    return (size_t) n <= IM_LINK_MAX_ARRAY ? reader->array(task, n) : NULL;
 }
 
 
@@ -95,7 +161,7 @@ im_link_conn_close(im_link_conn_t *conn, uint64_t now, uint32_t random)
     }
 
     if (conn->reader != NULL) {
-        redisReaderFree(conn->reader);
+        im_link_reader_destroy(conn->reader);
         conn->reader = NULL;
     }
 
@@ -237,11 +303,13 @@ im_link_conn_wait(im_link_conn_t *conn, im_link_waiting_t *waiting,
 const char *
 im_link_conn_feed(im_link_conn_t *conn, const void *bytes, size_t n)
 {
-    if (conn->reader->len - conn->reader->pos + n > IM_LINK_MAX_REPLY) {
+    conn->unread += n;
+
+    if (conn->unread > IM_LINK_MAX_REPLY) {
         return "reply is too big";
     }
 
-    return redisReaderFeed(conn->reader, bytes, n) == REDIS_OK ? NULL
+    return redisReaderFeed(conn->reader->reader, bytes, n) == REDIS_OK ? NULL
                                                                : "no memory";
 }
 
@@ -253,9 +321,13 @@ im_link_conn_next(im_link_conn_t *conn, const char **why)
 
     reply = NULL;
 
-    if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
+    if (redisReaderGetReply(conn->reader->reader, &reply) != REDIS_OK) {
         *why = "malformed reply";
         return NULL;
+    }
+
+    if (reply != NULL) {
+        conn->unread = conn->reader->reader->len - conn->reader->reader->pos;
     }
 
     return reply;

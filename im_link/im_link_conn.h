@@ -31,7 +31,8 @@ struct im_link_conn_s {
     const im_link_transport_t  *transport;
     const char                 *name;        /* for the log */
     void                       *socket;      /* the transport's */
-    struct redisReader         *reader;
+    struct im_link_reader_s    *reader;
+    size_t                      unread;      /* bytes of the next reply */
     im_buf_t                    out;
     size_t                      sent;        /* of out */
     im_list_t                   calls;       /* in the order of replies */
