@@ -84,8 +84,6 @@ typedef struct {
     uint16_t       error;        /* im_error_e */
     unsigned       positions:1;  /* im: wants seq and epoch in messages */
     unsigned       recover:1;    /* since is given */
-    unsigned       recoverable:1;
-    unsigned       positioned:1;
     unsigned       join_leave:1;
     unsigned       strict:1;     /* no subscription if it can't recover */
     unsigned       reverse:1;

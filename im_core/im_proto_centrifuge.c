@@ -545,8 +545,6 @@ im_proto_centrifuge_set(const im_proto_centrifuge_method_t *method,
     command->since.epoch = params->epoch;
     command->since.seq = (uint64_t) params->offset;
     command->recover = params->recover;
-    command->recoverable = params->recoverable;
-    command->positioned = params->positioned;
     command->join_leave = params->join_leave;
     command->reverse = params->reverse;
     command->strict = (params->flag & IM_PROTO_CENTRIFUGE_STRICT) != 0;

@@ -44,7 +44,7 @@ static im_int_t im_rules_decode_members(const im_rules_json_t *json,
 static im_int_t im_rule_decode(im_str_t text, im_buf_t *arena,
     im_rule_t *rule);
 static im_int_t im_rule_word(const im_str_t *words, im_uint_t n,
-    im_str_t word, uint8_t *value);
+    im_str_t word, im_uint_t *value);
 
 
 static const im_json_field_t  im_rules_fields[] = {
@@ -311,15 +311,12 @@ im_rule_merge(im_rule_t *into, const im_rule_t *from)
 uint32_t
 im_rule_meta_ttl(const im_rule_t *rule)
 {
-    uint32_t  ttl;
+    im_uint_t  ttl;
 
     ttl = rule == NULL ? 0 : rule->ttl;
+    ttl = im_max(30 * IM_RULE_DAY, ttl + IM_RULE_DAY);
 
-    if (ttl > UINT32_MAX - IM_RULE_DAY) {
-        return UINT32_MAX;
-    }
-
-    return im_max(30 * IM_RULE_DAY, ttl + IM_RULE_DAY);
+    return (uint32_t) im_min(ttl, UINT32_MAX);
 }
 
 
@@ -474,9 +471,9 @@ im_rule_decode(im_str_t text, im_buf_t *arena, im_rule_t *rule)
     }
 
     rule->pattern = json.pattern;
-    rule->history = (uint32_t) json.history;
-    rule->ttl = (uint32_t) json.ttl;
-    rule->presence = (uint8_t) json.presence;
+    rule->history = (im_uint_t) json.history;
+    rule->ttl = (im_uint_t) json.ttl;
+    rule->presence = (im_uint_t) json.presence;
 
     if (im_rule_word(im_rule_publish, 3, json.publish, &rule->publish) != IM_OK
         || im_rule_word(im_rule_join, 2, json.join, &rule->join_user) != IM_OK)
@@ -489,13 +486,14 @@ im_rule_decode(im_str_t text, im_buf_t *arena, im_rule_t *rule)
 
 
 static im_int_t
-im_rule_word(const im_str_t *words, im_uint_t n, im_str_t word, uint8_t *value)
+im_rule_word(const im_str_t *words, im_uint_t n, im_str_t word,
+    im_uint_t *value)
 {
     im_uint_t  i;
 
     for (i = 0; i < n; i++) {
         if (im_str_eq(words[i], word)) {
-            *value = (uint8_t) i;
+            *value = i;
             return IM_OK;
         }
     }

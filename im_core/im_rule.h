@@ -23,11 +23,11 @@ typedef enum { IM_RULE_NONE = 0, IM_RULE_USER, IM_RULE_MEMBER } im_publish_e;
 
 typedef struct {
     im_str_t   pattern;      /* exact name, or prefix with '*' as last byte */
-    uint32_t   history;      /* entries; 0 none */
-    uint32_t   ttl;          /* s; of history */
-    uint8_t    publish;      /* im_publish_e */
-    uint8_t    join_user;    /* 1: signed-in users only */
-    uint8_t    presence;
+    im_uint_t  history;      /* entries; 0 none */
+    im_uint_t  ttl;          /* s; of history */
+    im_uint_t  publish;      /* im_publish_e */
+    im_uint_t  join_user;    /* 1: signed-in users only */
+    im_uint_t  presence;
 } im_rule_t;
 
 

@@ -41,6 +41,21 @@ im_proto_find(im_str_t name)
 }
 
 
+void
+im_proto_names(im_buf_t *b)
+{
+    im_uint_t  i, n;
+
+    n = im_wire_count(im_protos);
+
+    for (i = 0; i < n; i++) {
+        im_buf_add_z(b, i == 0 ? "" : i == n - 1 ? " or " : ", ");
+        im_buf_add_z(b, "protocol=");
+        im_buf_add_z(b, im_protos[i]->name);
+    }
+}
+
+
 uint8_t
 im_wire_id(const im_proto_t *proto, im_form_e form,
     const im_transport_t *transport)

@@ -22,6 +22,9 @@ typedef struct {
 /* NULL: there is none. */
 const im_proto_t *im_proto_find(im_str_t name);
 
+/* "protocol=im, protocol=centrifuge or protocol=echo" */
+void im_proto_names(im_buf_t *b);
+
 /* The number of a wire.  Forms that a protocol does not tell apart share it. */
 uint8_t im_wire_id(const im_proto_t *proto, im_form_e form,
     const im_transport_t *transport);

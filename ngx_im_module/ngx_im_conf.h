@@ -29,6 +29,9 @@
 #endif
 
 
+#define ngx_im_str(s)  im_str_set((s).data, (s).len)
+
+
 /* What changes in a worker: ngx_im_worker.h. */
 typedef struct ngx_im_worker_s  ngx_im_worker_t;
 

@@ -10,15 +10,19 @@
 #include "ngx_im_backend.h"
 #include "ngx_im_handshake.h"
 #include "ngx_im_jwt.h"
+#include "ngx_im_option.h"
 #include "ngx_im_status.h"
 #include "im_id.h"
 #include "im_key.h"
+#include "im_wire.h"
 
 
 static void *ngx_im_create_main_conf(ngx_conf_t *cf);
 static char *ngx_im_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_im_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+static char *ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf);
+static char *ngx_im_check_topics(ngx_conf_t *cf, ngx_im_loc_conf_t *conf);
 static ngx_int_t ngx_im_add_variables(ngx_conf_t *cf);
 static ngx_int_t ngx_im_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_im_leads(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf,
@@ -29,8 +33,8 @@ static char *ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_node(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_room(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_topic(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_im_rule(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
-    im_rule_t *rule);
+static char *ngx_im_rule(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_uint_t first, im_rule_t *rule);
 static char *ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -43,10 +47,8 @@ static char *ngx_im_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_im_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 static ngx_uint_t ngx_im_origin_valid(ngx_str_t *origin);
-static ngx_uint_t ngx_im_option(ngx_str_t *arg, const char *name,
-    ngx_str_t *value);
-static char *ngx_im_invalid(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg,
-    const char *cure);
+static char *ngx_im_uri(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg,
+    ngx_str_t *uri);
 static void ngx_im_rules_free(void *data);
 
 static ngx_int_t ngx_im_node_variable(ngx_http_request_t *r,
@@ -55,6 +57,8 @@ static ngx_int_t ngx_im_sessions_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_im_session_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_im_variable(ngx_http_variable_value_t *v, u_char *data,
+    size_t len);
 
 
 static ngx_command_t  ngx_im_commands[] = {
@@ -199,52 +203,113 @@ ngx_module_t  ngx_im_module = {
 };
 
 
-/*
- * im_limit's options; those of http{} only have main set.  The least is 0 where
- * 0 means that there is no limit.
- */
-typedef enum {
-    NGX_IM_NUMBER = 0,
-    NGX_IM_SIZE,
-    NGX_IM_TIME
-} ngx_im_limit_e;
+/* im_limit: the least is 0 where 0 means that there is no limit. */
+#define ngx_im_main_limit(n, kind, least, member)                             \
+    ngx_im_option(n "=", kind, least, NGX_IM_MAX, ngx_im_main_conf_t,         \
+                  member, NULL, NGX_IM_OPTION_ONCE|NGX_IM_OPTION_MAIN)
+#define ngx_im_loc_limit(n, kind, least, member)                              \
+    ngx_im_option(n "=", kind, least, NGX_IM_MAX, ngx_im_loc_conf_t,          \
+                  member, NULL, NGX_IM_OPTION_ONCE)
 
 
-typedef struct {
-    ngx_str_t       name;
-    ngx_im_limit_e  type;
-    ngx_int_t       least;
-    ngx_uint_t      main;
-    size_t          offset;
-} ngx_im_limit_t;
+static const ngx_im_option_t  ngx_im_limit_options[] = {
+    ngx_im_main_limit("sessions", NUMBER, 0, max_sessions),
+    ngx_im_main_limit("per_ip", NUMBER, 0, max_sessions_per_ip),
+    ngx_im_main_limit("per_user", NUMBER, 0, max_sessions_per_user),
+    ngx_im_main_limit("unauthenticated", NUMBER, 0, max_unauthenticated),
+    ngx_im_main_limit("handshakes", NUMBER, 0, handshakes),
+    ngx_im_main_limit("signatures", NUMBER, 0, signatures),
+    ngx_im_main_limit("commands", NUMBER, 0, commands),
+    ngx_im_main_limit("topics", NUMBER, 1, topics_per_session),
+    ngx_im_main_limit("new_rooms", NUMBER, 0, new_rooms),
+    ngx_im_main_limit("budget", NUMBER, 1, budget),
+    ngx_im_main_limit("topic_log", SIZE, 16384, log_bytes),
+    ngx_im_main_limit("logs", SIZE, 1048576, logs_bytes),
+    ngx_im_main_limit("recovery", SIZE, 1024, recovery_bytes),
+    ngx_im_main_limit("windows", SIZE, 65536, windows_bytes),
+    ngx_im_loc_limit("message", SIZE, 1, max_message),
+    ngx_im_loc_limit("replies", SIZE, 1, max_replies),
+    ngx_im_loc_limit("auth_timeout", MSEC, 1000, auth_timeout),
+    ngx_im_loc_limit("refresh", MSEC, 1000, refresh),
+    ngx_im_option_end
+};
 
-#define ngx_im_main_limit(n, type, least, field)                              \
-    { ngx_string(n), type, least, 1, offsetof(ngx_im_main_conf_t, field) }
-#define ngx_im_loc_limit(n, type, least, field)                               \
-    { ngx_string(n), type, least, 0, offsetof(ngx_im_loc_conf_t, field) }
+
+/* The interval of im_ping has no name. */
+#define ngx_im_ping_option(n, member)                                         \
+    ngx_im_option(n, MSEC, 1000, NGX_IM_MAX, ngx_im_loc_conf_t, member,       \
+                  "must be a time of at least 1s", 0)
 
 
-static ngx_im_limit_t  ngx_im_limits[] = {
-    ngx_im_main_limit("sessions", NGX_IM_NUMBER, 0, max_sessions),
-    ngx_im_main_limit("per_ip", NGX_IM_NUMBER, 0, max_sessions_per_ip),
-    ngx_im_main_limit("per_user", NGX_IM_NUMBER, 0, max_sessions_per_user),
-    ngx_im_main_limit("unauthenticated", NGX_IM_NUMBER, 0,
-                      max_unauthenticated),
-    ngx_im_main_limit("handshakes", NGX_IM_NUMBER, 0, handshakes),
-    ngx_im_main_limit("signatures", NGX_IM_NUMBER, 0, signatures),
-    ngx_im_main_limit("commands", NGX_IM_NUMBER, 0, commands),
-    ngx_im_main_limit("topics", NGX_IM_NUMBER, 1, topics_per_session),
-    ngx_im_main_limit("new_rooms", NGX_IM_NUMBER, 0, new_rooms),
-    ngx_im_main_limit("budget", NGX_IM_NUMBER, 1, budget),
-    ngx_im_main_limit("topic_log", NGX_IM_SIZE, 16384, log_bytes),
-    ngx_im_main_limit("logs", NGX_IM_SIZE, 1048576, logs_bytes),
-    ngx_im_main_limit("recovery", NGX_IM_SIZE, 1024, recovery_bytes),
-    ngx_im_main_limit("windows", NGX_IM_SIZE, 65536, windows_bytes),
-    ngx_im_loc_limit("message", NGX_IM_SIZE, 1, max_message),
-    ngx_im_loc_limit("replies", NGX_IM_SIZE, 1, max_replies),
-    ngx_im_loc_limit("auth_timeout", NGX_IM_TIME, 1000, auth_timeout),
-    ngx_im_loc_limit("refresh", NGX_IM_TIME, 1000, refresh),
-    { ngx_null_string, 0, 0, 0, 0 }
+static const ngx_im_option_t  ngx_im_ping_options[] = {
+    ngx_im_ping_option("timeout=", pong),
+    ngx_im_ping_option("", ping),
+    ngx_im_option_end
+};
+
+
+#define ngx_im_redis_option(n, kind, least, most, member, cure)               \
+    ngx_im_option(n, kind, least, most, ngx_im_redis_conf_t, member, cure, 0)
+
+
+static const ngx_im_option_t  ngx_im_redis_options[] = {
+    ngx_im_redis_option("user=", STRING, 0, NGX_IM_MAX, user, NULL),
+    ngx_im_redis_option("password=", STRING, 0, NGX_IM_MAX, password, NULL),
+    ngx_im_redis_option("prefix=", STRING, 0, NGX_IM_MAX, prefix, NULL),
+    ngx_im_redis_option("db=", NUMBER, 0, NGX_IM_MAX, db, "is not a number"),
+    ngx_im_redis_option("partitions=", NUMBER, 1, IM_PARTITIONS_MAX,
+                        partitions, "must be from 1 to 1024"),
+    ngx_im_redis_option("timeout=", MSEC, 1, NGX_IM_MAX, timeout,
+                        "is not a time"),
+    ngx_im_redis_option("refresh=", MSEC, 1000, 86400000, refresh,
+                        "must be a time from 1s to 24h"),
+    ngx_im_redis_option("tls=", REFUSED, 0, 0, name, "is not available: use a "
+                        "unix socket, or a TLS proxy on this machine"),
+    ngx_im_option_end
+};
+
+
+#define ngx_im_word(n, conf, member, is)                                      \
+    ngx_im_option(n, WORD, is, is, conf, member, NULL, 0)
+
+
+/* Of im_room; those of im_inbox and im_broadcast are the last ones. */
+static const ngx_im_option_t  ngx_im_rule_options[] = {
+    ngx_im_word("presence", im_rule_t, presence, 1),
+    ngx_im_word("join=anyone", im_rule_t, join_user, 0),
+    ngx_im_word("join=user", im_rule_t, join_user, 1),
+    ngx_im_word("publish=none", im_rule_t, publish, IM_RULE_NONE),
+    ngx_im_word("publish=member", im_rule_t, publish, IM_RULE_MEMBER),
+    ngx_im_word("publish=user", im_rule_t, publish, IM_RULE_USER),
+#define NGX_IM_TOPIC_OPTIONS  6
+    ngx_im_option("history=", NUMBER, 0, IM_RULE_HISTORY_MAX, im_rule_t,
+                  history, "must be from 0 to 100000 messages", 0),
+    ngx_im_option("ttl=", SEC, 1, 366 * 86400, im_rule_t, ttl,
+                  "must be a time from 1s to 366d", 0),
+    ngx_im_option_end
+};
+
+
+static const ngx_im_option_t  ngx_im_auth_options[] = {
+    ngx_im_word("none", ngx_im_loc_conf_t, auth, NGX_IM_AUTH_NONE),
+    ngx_im_word("token", ngx_im_loc_conf_t, auth, NGX_IM_AUTH_TOKEN),
+    ngx_im_word("jwt", ngx_im_loc_conf_t, auth, NGX_IM_AUTH_JWT),
+    ngx_im_option_end
+};
+
+
+#define ngx_im_jwt_key_option(n, member)                                      \
+    ngx_im_option(n, STRING, 1, IM_JWT_MAX_KID, ngx_im_jwt_key_t, member,     \
+                  "must have a value of 1 to 255 bytes", 0)
+
+
+static const ngx_im_option_t  ngx_im_jwt_key_options[] = {
+    ngx_im_jwt_key_option("file=", file),
+    ngx_im_jwt_key_option("kid=", kid),
+    ngx_im_jwt_key_option("aud=", audience),
+    ngx_im_jwt_key_option("iss=", issuer),
+    ngx_im_word("weak", ngx_im_jwt_key_t, weak, 1),
+    ngx_im_option_end
 };
 
 
@@ -337,10 +402,6 @@ ngx_im_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_size_value(imcf->windows_bytes, 64 * 1024 * 1024);
     ngx_conf_init_msec_value(imcf->drain, 30000);
 
-    if (imcf->budget == 0) {
-        imcf->budget = 1;
-    }
-
     if (imcf->node.len == 0) {
         host = &cf->cycle->hostname;
         p = ngx_strlchr(host->data, host->data + host->len, '.');
@@ -348,7 +409,7 @@ ngx_im_init_main_conf(ngx_conf_t *cf, void *conf)
         imcf->node.data = host->data;
         imcf->node.len = p ? (size_t) (p - host->data) : host->len;
 
-        if (!im_node_valid(im_str_set(imcf->node.data, imcf->node.len))) {
+        if (!im_node_valid(ngx_im_str(imcf->node))) {
             ngx_str_set(&imcf->node, "node");
         }
     }
@@ -400,9 +461,7 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_im_loc_conf_t *prev = parent;
     ngx_im_loc_conf_t *conf = child;
 
-    ngx_uint_t            i;
-    ngx_im_loc_conf_t   **comet;
-    ngx_im_main_conf_t   *imcf;
+    ngx_uint_t  i;
 
     ngx_conf_merge_uint_value(conf->auth, prev->auth, NGX_IM_AUTH_NONE);
     ngx_conf_merge_msec_value(conf->ping, prev->ping, 25000);
@@ -414,81 +473,76 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
     ngx_conf_merge_str_value(conf->connect, prev->connect, "");
 
+
     for (i = 0; i < IM_WEBHOOKS; i++) {
         if (conf->webhooks[i].len && conf->proto && !conf->proto->commands) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "im_webhook: \"%s\" is of no use to "
-                               "\"im_comet protocol=%s\", which has no such "
-                               "command: it is for protocol=centrifuge",
-                               im_webhook_names[i].data, conf->proto->name);
-            return NGX_CONF_ERROR;
+            return ngx_im_refuse(cf, "im_webhook: \"%s\" is of no use to "
+                                 "\"im_comet protocol=%s\", which has no such "
+                                 "command: it is for protocol=centrifuge",
+                                 im_webhook_names[i].data, conf->proto->name);
         }
 
         ngx_conf_merge_str_value(conf->webhooks[i], prev->webhooks[i], "");
     }
 
-    if (conf->proto == NULL) {
-        return NGX_CONF_OK;
-    }
+    return conf->proto != NULL ? ngx_im_check_comet(cf, conf) : NGX_CONF_OK;
+}
 
-    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
 
-    conf->main = imcf;
+static char *
+ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
+{
+    conf->main = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
     conf->grace = conf->refresh / 1000;
     conf->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     conf->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
 
     if (conf->clcf->handler != ngx_im_handshake_handler) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"im_comet protocol=%s\" shares its location with "
-                           "proxy_pass or the like: give it a location of its "
-                           "own", conf->proto->name);
-        return NGX_CONF_ERROR;
+        return ngx_im_refuse(cf, "\"im_comet protocol=%s\" shares its location "
+                             "with proxy_pass or the like: give it a location "
+                             "of its own", conf->proto->name);
     }
 
     if (conf->pong <= conf->ping) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "im_ping: the timeout %M ms must be longer than "
-                           "the interval %M ms", conf->pong, conf->ping);
-        return NGX_CONF_ERROR;
+        return ngx_im_refuse(cf, "im_ping: the timeout %M ms must be longer "
+                             "than the interval %M ms", conf->pong, conf->ping);
     }
 
-    if (!conf->proto->topics) {
-        return NGX_CONF_OK;
-    }
+    return conf->proto->topics ? ngx_im_check_topics(cf, conf) : NGX_CONF_OK;
+}
 
+
+static char *
+ngx_im_check_topics(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
+{
+    ngx_im_loc_conf_t   **comet;
+    ngx_im_main_conf_t   *imcf;
+
+    imcf = conf->main;
     imcf->enabled = 1;
 
     if (imcf->redis.addr == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"im_comet protocol=%s\" needs Redis: add "
-                           "\"im_redis 127.0.0.1:6379;\" to http{}",
-                           conf->proto->name);
-        return NGX_CONF_ERROR;
+        return ngx_im_refuse(cf, "\"im_comet protocol=%s\" needs Redis: add "
+                             "\"im_redis 127.0.0.1:6379;\" to http{}",
+                             conf->proto->name);
     }
 
     if (imcf->rules.nrooms == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"im_comet protocol=%s\" has no room to join: add "
-                           "\"im_room * history=0;\" to http{}",
-                           conf->proto->name);
-        return NGX_CONF_ERROR;
+        return ngx_im_refuse(cf, "\"im_comet protocol=%s\" has no room to "
+                             "join: add \"im_room * history=0;\" to http{}",
+                             conf->proto->name);
     }
 
     if (conf->auth == NGX_IM_AUTH_TOKEN && conf->connect.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"im_auth token\" asks im_logic who a token is: "
-                           "name the internal location by "
-                           "\"im_connect /im_connect;\"");
-        return NGX_CONF_ERROR;
+        return ngx_im_refuse(cf, "\"im_auth token\" asks im_logic who a token "
+                             "is: name the internal location by "
+                             "\"im_connect /im_connect;\"");
     }
 
     if (conf->auth == NGX_IM_AUTH_JWT && imcf->jwt_keys == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"im_auth jwt\" has no key to check tokens with: "
-                           "add \"im_jwt_key HS256 file=/etc/im/jwt.key;\" to "
-                           "http{}");
-        return NGX_CONF_ERROR;
+        return ngx_im_refuse(cf, "\"im_auth jwt\" has no key to check tokens "
+                             "with: add \"im_jwt_key HS256 "
+                             "file=/etc/im/jwt.key;\" to http{}");
     }
 
     comet = ngx_array_push(&imcf->comets);
@@ -545,11 +599,10 @@ ngx_im_leads(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf, const char *directive,
         return NGX_OK;
     }
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "%s: \"%V\" leads to no location that answers: add "
-                       "\"location = %V { internal; %s }\" to the server that "
-                       "has \"location %V\"",
-                       directive, uri, uri, cure, &ilcf->clcf->name);
+    (void) ngx_im_refuse(cf, "%s: \"%V\" leads to no location that answers: "
+                         "add \"location = %V { internal; %s }\" to the "
+                         "server that has \"location %V\"",
+                         directive, uri, uri, cure, &ilcf->clcf->name);
 
     return NGX_ERROR;
 }
@@ -560,10 +613,9 @@ ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_im_main_conf_t *imcf = conf;
 
-    ngx_int_t             n;
-    ngx_str_t            *args, value;
+    char                 *rv;
+    ngx_str_t            *args;
     ngx_url_t             u;
-    ngx_uint_t            i;
     ngx_im_redis_conf_t  *rcf;
 
     rcf = &imcf->redis;
@@ -579,10 +631,8 @@ ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     u.default_port = 6379;
 
     if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "im_redis: %s in \"%V\"; use HOST:PORT or "
-                           "unix:/PATH", u.err ? u.err : "error", &args[1]);
-        return NGX_CONF_ERROR;
+        return ngx_im_refuse(cf, "im_redis: %s in \"%V\"; use HOST:PORT or "
+                             "unix:/PATH", u.err ? u.err : "error", &args[1]);
     }
 
     rcf->addr = u.addrs;
@@ -591,72 +641,22 @@ ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rcf->refresh = 600000;
     ngx_str_set(&rcf->prefix, "im:");
 
-    for (i = 2; i < cf->args->nelts; i++) {
+    rv = ngx_im_options(cf, cmd, 2, ngx_im_redis_options, rcf,
+                        "is unknown; there are user= password= db= prefix= "
+                        "partitions= timeout= refresh=");
 
-        if (ngx_im_option(&args[i], "password=", &value)) {
-            rcf->password = value;
-
-        } else if (ngx_im_option(&args[i], "user=", &value)) {
-            rcf->user = value;
-
-        } else if (ngx_im_option(&args[i], "prefix=", &value)) {
-            if (!im_prefix_valid(im_str_set(value.data, value.len))) {
-                return ngx_im_invalid(cf, cmd, &args[i], "must be 1 to 32 "
-                                 "printable bytes without \"{}\" and spaces");
-            }
-
-            rcf->prefix = value;
-
-        } else if (ngx_im_option(&args[i], "db=", &value)) {
-            n = ngx_atoi(value.data, value.len);
-            if (n == NGX_ERROR) {
-                return ngx_im_invalid(cf, cmd, &args[i], "is not a number");
-            }
-
-            rcf->db = n;
-
-        } else if (ngx_im_option(&args[i], "partitions=", &value)) {
-            n = ngx_atoi(value.data, value.len);
-            if (n < 1 || n > IM_PARTITIONS_MAX) {
-                return ngx_im_invalid(cf, cmd, &args[i],
-                                      "must be from 1 to 1024");
-            }
-
-            rcf->partitions = n;
-
-        } else if (ngx_im_option(&args[i], "timeout=", &value)) {
-            n = ngx_parse_time(&value, 0);
-            if (n == NGX_ERROR || n == 0) {
-                return ngx_im_invalid(cf, cmd, &args[i], "is not a time");
-            }
-
-            rcf->timeout = n;
-
-        } else if (ngx_im_option(&args[i], "refresh=", &value)) {
-            n = ngx_parse_time(&value, 0);
-            if (n == NGX_ERROR || n < 1000 || n > 86400000) {
-                return ngx_im_invalid(cf, cmd, &args[i],
-                                      "must be a time from 1s to 24h");
-            }
-
-            rcf->refresh = n;
-
-        } else if (ngx_im_option(&args[i], "tls=", &value)) {
-            return ngx_im_invalid(cf, cmd, &args[i], "is not available: use "
-                           "a unix socket, or a TLS proxy on this machine");
-
-        } else {
-            return ngx_im_invalid(cf, cmd, &args[i], "is unknown; there are "
-                       "user= password= db= prefix= partitions= timeout= "
-                       "refresh=");
-        }
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
-    if (rcf->user.len && rcf->password.len == 0) {
-        return "has user= but no password=";
+    if (!im_prefix_valid(ngx_im_str(rcf->prefix))) {
+        return ngx_im_refuse(cf, "im_redis: \"prefix=%V\" must be 1 to 32 "
+                             "printable bytes without \"{}\" and spaces",
+                             &rcf->prefix);
     }
 
-    return NGX_CONF_OK;
+    return rcf->user.len && rcf->password.len == 0
+           ? "has user= but no password=" : NGX_CONF_OK;
 }
 
 
@@ -673,7 +673,7 @@ ngx_im_node(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     args = cf->args->elts;
 
-    if (!im_node_valid(im_str_set(args[1].data, args[1].len))) {
+    if (!im_node_valid(ngx_im_str(args[1]))) {
         return ngx_im_invalid(cf, cmd, &args[1], "must be 1 to 200 bytes of "
                               "UTF-8 without \".:{}\" and spaces");
     }
@@ -696,14 +696,12 @@ ngx_im_room(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     args = cf->args->elts;
 
-    ngx_memzero(&rule, sizeof(im_rule_t));
-
     rv = ngx_im_rule(cf, cmd, 2, &rule);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    rule.pattern = im_str_set(args[1].data, args[1].len);
+    rule.pattern = ngx_im_str(args[1]);
 
     if (!im_name_valid(rule.pattern)) {
         return ngx_im_invalid(cf, cmd, &args[1], "must be 1 to 253 bytes of "
@@ -734,8 +732,6 @@ ngx_im_topic(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char       *rv;
     im_rule_t   rule;
-
-    ngx_memzero(&rule, sizeof(im_rule_t));
 
     rv = ngx_im_rule(cf, cmd, 1, &rule);
     if (rv != NGX_CONF_OK) {
@@ -769,58 +765,20 @@ static char *
 ngx_im_rule(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
     im_rule_t *rule)
 {
-    ngx_int_t    n;
-    ngx_str_t   *args, value;
-    ngx_uint_t   i, room;
+    char  *rv;
 
-    args = cf->args->elts;
-    room = (first == 2);
+    ngx_memzero(rule, sizeof(im_rule_t));
 
-    for (i = first; i < cf->args->nelts; i++) {
+    rv = first == 2
+         ? ngx_im_options(cf, cmd, 2, ngx_im_rule_options, rule,
+                          "is unknown; there are history= ttl= presence "
+                          "join=anyone|user publish=none|member|user")
+         : ngx_im_options(cf, cmd, 1,
+                          ngx_im_rule_options + NGX_IM_TOPIC_OPTIONS, rule,
+                          "is unknown; there are history= ttl=");
 
-        if (ngx_im_option(&args[i], "history=", &value)) {
-            n = ngx_atoi(value.data, value.len);
-            if (n == NGX_ERROR || n > IM_RULE_HISTORY_MAX) {
-                return ngx_im_invalid(cf, cmd, &args[i],
-                                      "must be from 0 to 100000 messages");
-            }
-
-            rule->history = n;
-
-        } else if (ngx_im_option(&args[i], "ttl=", &value)) {
-            n = ngx_parse_time(&value, 1);
-            if (n == NGX_ERROR || n < 1 || n > 366 * 86400) {
-                return ngx_im_invalid(cf, cmd, &args[i],
-                                      "must be a time from 1s to 366d");
-            }
-
-            rule->ttl = n;
-
-        } else if (room && ngx_strcmp(args[i].data, "presence") == 0) {
-            rule->presence = 1;
-
-        } else if (room && ngx_strcmp(args[i].data, "join=anyone") == 0) {
-            rule->join_user = 0;
-
-        } else if (room && ngx_strcmp(args[i].data, "join=user") == 0) {
-            rule->join_user = 1;
-
-        } else if (room && ngx_strcmp(args[i].data, "publish=none") == 0) {
-            rule->publish = IM_RULE_NONE;
-
-        } else if (room && ngx_strcmp(args[i].data, "publish=member") == 0) {
-            rule->publish = IM_RULE_MEMBER;
-
-        } else if (room && ngx_strcmp(args[i].data, "publish=user") == 0) {
-            rule->publish = IM_RULE_USER;
-
-        } else {
-            return ngx_im_invalid(cf, cmd, &args[i],
-                                  room ? "is unknown; there are history= ttl= "
-                                         "presence join=anyone|user "
-                                         "publish=none|member|user"
-                                       : "is unknown; there are history= ttl=");
-        }
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     if (rule->history && rule->ttl == 0) {
@@ -842,7 +800,9 @@ ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_im_loc_conf_t *ilcf = conf;
 
-    ngx_str_t                 *args, value;
+    u_char                     names[NGX_MAX_CONF_ERRSTR / 2];
+    im_buf_t                   b;
+    ngx_str_t                 *args;
     ngx_http_core_loc_conf_t  *clcf;
 
     if (ilcf->proto != NULL) {
@@ -851,13 +811,17 @@ ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     args = cf->args->elts;
 
-    if (ngx_im_option(&args[1], "protocol=", &value)) {
-        ilcf->proto = im_proto_find(im_str_set(value.data, value.len));
+    if (ngx_strncmp(args[1].data, "protocol=", 9) == 0) {
+        ilcf->proto = im_proto_find(im_str_set(args[1].data + 9,
+                                               args[1].len - 9));
     }
 
     if (ilcf->proto == NULL) {
-        return ngx_im_invalid(cf, cmd, &args[1], "must be protocol=im, "
-                              "protocol=centrifuge or protocol=echo");
+        im_buf_fixed(&b, names, sizeof(names));
+        im_proto_names(&b);
+
+        return ngx_im_refuse(cf, "im_comet: \"%V\" must be %*s", &args[1],
+                             b.len, b.data);
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -878,29 +842,12 @@ ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_im_loc_conf_t *ilcf = conf;
 
-    ngx_str_t  *args;
-
     if (ilcf->auth != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
     }
 
-    args = cf->args->elts;
-
-    if (ngx_strcmp(args[1].data, "none") == 0) {
-        ilcf->auth = NGX_IM_AUTH_NONE;
-
-    } else if (ngx_strcmp(args[1].data, "token") == 0) {
-        ilcf->auth = NGX_IM_AUTH_TOKEN;
-
-    } else if (ngx_strcmp(args[1].data, "jwt") == 0) {
-        ilcf->auth = NGX_IM_AUTH_JWT;
-
-    } else {
-        return ngx_im_invalid(cf, cmd, &args[1],
-                              "must be none, token or jwt");
-    }
-
-    return NGX_CONF_OK;
+    return ngx_im_options(cf, cmd, 1, ngx_im_auth_options, ilcf,
+                          "must be none, token or jwt");
 }
 
 
@@ -909,8 +856,8 @@ ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_im_main_conf_t *imcf = conf;
 
-    ngx_str_t         *args, value;
-    ngx_uint_t         i;
+    char              *rv;
+    ngx_str_t         *args;
     ngx_im_jwt_key_t  *key;
 
     args = cf->args->elts;
@@ -920,7 +867,7 @@ ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    key->alg = im_jwt_alg(im_str_set(args[1].data, args[1].len));
+    key->alg = im_jwt_alg(ngx_im_str(args[1]));
 
     if (key->alg == IM_JWT_ALGS) {
         return ngx_im_invalid(cf, cmd, &args[1], "is no algorithm; there are "
@@ -928,34 +875,10 @@ ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                               "ES384 ES512");
     }
 
-    for (i = 2; i < cf->args->nelts; i++) {
-
-        if (ngx_strcmp(args[i].data, "weak") == 0) {
-            key->weak = 1;
-            continue;
-        }
-
-        if (ngx_im_option(&args[i], "file=", &value)) {
-            key->file = args[i];
-
-        } else if (ngx_im_option(&args[i], "kid=", &value)) {
-            key->kid = im_str_set(value.data, value.len);
-
-        } else if (ngx_im_option(&args[i], "aud=", &value)) {
-            key->audience = im_str_set(value.data, value.len);
-
-        } else if (ngx_im_option(&args[i], "iss=", &value)) {
-            key->issuer = im_str_set(value.data, value.len);
-
-        } else {
-            return ngx_im_invalid(cf, cmd, &args[i], "is unknown; there are "
-                                  "file= kid= aud= iss= weak");
-        }
-
-        if (value.len == 0 || value.len > IM_JWT_MAX_KID) {
-            return ngx_im_invalid(cf, cmd, &args[i],
-                                  "must have a value of 1 to 255 bytes");
-        }
+    rv = ngx_im_options(cf, cmd, 2, ngx_im_jwt_key_options, key,
+                        "is unknown; there are file= kid= aud= iss= weak");
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     if (key->file.len == 0) {
@@ -980,14 +903,7 @@ ngx_im_connect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     args = cf->args->elts;
 
-    if (args[1].len == 0 || args[1].data[0] != '/') {
-        return ngx_im_invalid(cf, cmd, &args[1],
-                              "must be the URI of an internal location");
-    }
-
-    ilcf->connect = args[1];
-
-    return NGX_CONF_OK;
+    return ngx_im_uri(cf, cmd, &args[1], &ilcf->connect);
 }
 
 
@@ -1002,7 +918,7 @@ ngx_im_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     args = cf->args->elts;
 
     for (i = 0; i < IM_WEBHOOKS; i++) {
-        if (im_str_eq(im_str_set(args[1].data, args[1].len),
+        if (im_str_eq(ngx_im_str(args[1]),
                       im_webhook_names[i]))
         {
             break;
@@ -1019,12 +935,19 @@ ngx_im_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return ngx_im_invalid(cf, cmd, &args[1], "is there twice");
     }
 
-    if (args[2].len == 0 || args[2].data[0] != '/') {
-        return ngx_im_invalid(cf, cmd, &args[2],
+    return ngx_im_uri(cf, cmd, &args[2], &ilcf->webhooks[i]);
+}
+
+
+static char *
+ngx_im_uri(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg, ngx_str_t *uri)
+{
+    if (arg->len == 0 || arg->data[0] != '/') {
+        return ngx_im_invalid(cf, cmd, arg,
                               "must be the URI of an internal location");
     }
 
-    ilcf->webhooks[i] = args[2];
+    *uri = *arg;
 
     return NGX_CONF_OK;
 }
@@ -1035,8 +958,8 @@ ngx_im_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_im_loc_conf_t *ilcf = conf;
 
-    ngx_int_t   n;
-    ngx_str_t  *args, value;
+    char       *rv;
+    ngx_str_t  *args;
 
     if (ilcf->ping != NGX_CONF_UNSET_MSEC) {
         return "is duplicate";
@@ -1044,114 +967,25 @@ ngx_im_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     args = cf->args->elts;
 
-    n = ngx_parse_time(&args[1], 0);
-    if (n == NGX_ERROR || n < 1000) {
-        return ngx_im_invalid(cf, cmd, &args[1],
-                              "must be a time of at least 1s");
+    rv = ngx_im_option_set(cf, cmd, &ngx_im_ping_options[1], &args[1], conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
-    ilcf->ping = n;
-
-    if (cf->args->nelts == 2) {
-        return NGX_CONF_OK;
-    }
-
-    if (!ngx_im_option(&args[2], "timeout=", &value)) {
-        return ngx_im_invalid(cf, cmd, &args[2], "must be timeout=TIME");
-    }
-
-    n = ngx_parse_time(&value, 0);
-    if (n == NGX_ERROR || n < 1000) {
-        return ngx_im_invalid(cf, cmd, &args[2],
-                              "must be a time of at least 1s");
-    }
-
-    ilcf->pong = n;
-
-    return NGX_CONF_OK;
+    return ngx_im_options(cf, cmd, 2, ngx_im_ping_options, conf,
+                          "must be timeout=TIME");
 }
 
 
 static char *
 ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    void                *base;
-    size_t              *field;
-    ssize_t              n;
-    ngx_str_t           *args, value;
-    ngx_uint_t           i;
-    ngx_im_limit_t      *limit;
-    ngx_im_main_conf_t  *imcf;
-
-    args = cf->args->elts;
-    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        for (limit = ngx_im_limits; limit->name.len; limit++) {
-            if (args[i].len > limit->name.len
-                && args[i].data[limit->name.len] == '='
-                && ngx_strncmp(args[i].data, limit->name.data,
-                               limit->name.len) == 0)
-            {
-                break;
-            }
-        }
-
-        if (limit->name.len == 0) {
-            return ngx_im_invalid(cf, cmd, &args[i], "is unknown; there are "
-                       "sessions= per_ip= per_user= unauthenticated= "
-                       "handshakes= signatures= commands= topics= new_rooms= "
-                       "budget= topic_log= logs= recovery= windows= message= "
-                       "replies= auth_timeout= refresh=");
-        }
-
-        if (limit->main && cf->cmd_type != NGX_HTTP_MAIN_CONF) {
-            return ngx_im_invalid(cf, cmd, &args[i],
-                                  "holds for all servers: set it in http{}");
-        }
-
-        value.data = args[i].data + limit->name.len + 1;
-        value.len = args[i].len - limit->name.len - 1;
-
-        switch (limit->type) {
-
-        case NGX_IM_SIZE:
-            n = ngx_parse_size(&value);
-            break;
-
-        case NGX_IM_TIME:
-            n = ngx_parse_time(&value, 0);
-            break;
-
-        default:
-            n = ngx_atoi(value.data, value.len);
-        }
-
-        if (n == NGX_ERROR) {
-            return ngx_im_invalid(cf, cmd, &args[i], "has no valid value");
-        }
-
-        if (n < limit->least) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "im_limit: \"%V\" is below %i, the least "
-                               "that works", &args[i], limit->least);
-            return NGX_CONF_ERROR;
-        }
-
-        /* sizes, times and numbers have the size of a word */
-
-        base = limit->main ? (void *) imcf : conf;
-        field = (size_t *) ((u_char *) base + limit->offset);
-
-        if (*field != NGX_CONF_UNSET_SIZE) {
-            return ngx_im_invalid(cf, cmd, &args[i], "is there twice");
-        }
-
-        *field = n;
-    }
-
-    return NGX_CONF_OK;
+    return ngx_im_options(cf, cmd, 1, ngx_im_limit_options, conf,
+                          "is unknown; there are sessions= per_ip= per_user= "
+                          "unauthenticated= handshakes= signatures= commands= "
+                          "topics= new_rooms= budget= topic_log= logs= "
+                          "recovery= windows= message= replies= "
+                          "auth_timeout= refresh=");
 }
 
 
@@ -1222,36 +1056,6 @@ ngx_im_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* True if arg is name (which ends in '=') and a value, which may be empty. */
-static ngx_uint_t
-ngx_im_option(ngx_str_t *arg, const char *name, ngx_str_t *value)
-{
-    size_t  len;
-
-    len = ngx_strlen(name);
-
-    if (arg->len < len || ngx_strncmp(arg->data, name, len) != 0) {
-        return 0;
-    }
-
-    value->data = arg->data + len;
-    value->len = arg->len - len;
-
-    return 1;
-}
-
-
-static char *
-ngx_im_invalid(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg,
-    const char *cure)
-{
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V: \"%V\" %s",
-                       &cmd->name, arg, cure);
-
-    return NGX_CONF_ERROR;
-}
-
-
 static ngx_int_t
 ngx_im_add_variables(ngx_conf_t *cf)
 {
@@ -1279,13 +1083,7 @@ ngx_im_node_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
     imcf = ngx_http_get_module_main_conf(r, ngx_im_module);
 
-    v->data = imcf->node.data;
-    v->len = imcf->node.len;
-    v->valid = 1;
-    v->no_cacheable = 0;
-    v->not_found = 0;
-
-    return NGX_OK;
+    return ngx_im_variable(v, imcf->node.data, imcf->node.len);
 }
 
 
@@ -1301,15 +1099,10 @@ ngx_im_sessions_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         return NGX_ERROR;
     }
 
-    v->data = p;
-    v->len = ngx_sprintf(p, "%ui", ngx_im_worker ? ngx_im_worker->nsessions
-                                                 : 0)
-             - p;
-    v->valid = 1;
-    v->no_cacheable = 1;
-    v->not_found = 0;
-
-    return NGX_OK;
+    return ngx_im_variable(v, p, ngx_sprintf(p, "%ui", ngx_im_worker
+                                                  ? ngx_im_worker->nsessions
+                                                  : 0)
+                                 - p);
 }
 
 
@@ -1318,7 +1111,7 @@ static ngx_int_t
 ngx_im_session_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
-    u_char  *id;
+    u_char  *p, *id;
 
     id = ngx_http_get_module_ctx(r, ngx_im_module);
 
@@ -1327,14 +1120,23 @@ ngx_im_session_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         return NGX_OK;
     }
 
-    v->data = ngx_pnalloc(r->pool, IM_UUID_LEN);
-    if (v->data == NULL) {
+    p = ngx_pnalloc(r->pool, IM_UUID_LEN);
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
-    im_id_uuid(v->data, id);
+    im_id_uuid(p, id);
 
-    v->len = IM_UUID_LEN;
+    return ngx_im_variable(v, p, IM_UUID_LEN);
+}
+
+
+/* Whether it may be cached, its flags say. */
+static ngx_int_t
+ngx_im_variable(ngx_http_variable_value_t *v, u_char *data, size_t len)
+{
+    v->data = data;
+    v->len = len;
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;

@@ -104,7 +104,7 @@ ngx_im_jwt_key_add(ngx_conf_t *cf, ngx_im_main_conf_t *imcf,
 
     if (why != NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "im_jwt_key: \"%s\" with \"%V\" %s",
+                           "im_jwt_key: \"%s\" with \"file=%V\" %s",
                            im_jwt_methods[key->alg].name.data, &key->file,
                            why);
         return NGX_CONF_ERROR;
@@ -131,7 +131,7 @@ ngx_im_jwt_conflict(ngx_im_main_conf_t *imcf, ngx_im_jwt_key_t *key)
 
     for (i = 0; i < imcf->jwt_keys->nelts; i++) {
 
-        if (!im_str_eq(keys[i]->kid, key->kid)) {
+        if (!im_str_eq(ngx_im_str(keys[i]->kid), ngx_im_str(key->kid))) {
             continue;
         }
 
@@ -157,10 +157,7 @@ ngx_im_jwt_read(ngx_conf_t *cf, ngx_im_jwt_key_t *key, ngx_str_t *text)
     ngx_fd_t   fd;
     ngx_str_t  name;
 
-    /* the bytes behind "file=" */
-
-    name.data = key->file.data + 5;
-    name.len = key->file.len - 5;
+    name = key->file;
 
     text->len = 0;
     text->data = ngx_pnalloc(cf->pool, NGX_IM_JWT_FILE + 1);
@@ -175,7 +172,8 @@ ngx_im_jwt_read(ngx_conf_t *cf, ngx_im_jwt_key_t *key, ngx_str_t *text)
 
     if (fd == NGX_INVALID_FILE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "im_jwt_key: \"%V\" can't be opened", &key->file);
+                           "im_jwt_key: \"file=%V\" can't be opened",
+                           &key->file);
         return NGX_ERROR;
     }
 
@@ -188,7 +186,7 @@ ngx_im_jwt_read(ngx_conf_t *cf, ngx_im_jwt_key_t *key, ngx_str_t *text)
 
     if (n < 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "im_jwt_key: \"%V\" can't be read", &key->file);
+                           "im_jwt_key: \"file=%V\" can't be read", &key->file);
     }
 
     (void) ngx_close_file(fd);
@@ -365,7 +363,8 @@ ngx_im_jwt_verify(ngx_im_worker_t *w, im_str_t token, im_buf_t *arena,
         goto failed;
     }
 
-    rc = im_jwt_check(claims, ngx_time(), key->audience, key->issuer);
+    rc = im_jwt_check(claims, ngx_time(), ngx_im_str(key->audience),
+                      ngx_im_str(key->issuer));
 
     if (rc == IM_OK) {
         return NGX_OK;
@@ -401,7 +400,7 @@ ngx_im_jwt_find(ngx_im_main_conf_t *imcf, im_jwt_parts_t *parts,
 
     for (i = 0; i < imcf->jwt_keys->nelts; i++) {
 
-        if (!im_str_eq(keys[i]->kid, parts->kid)) {
+        if (!im_str_eq(ngx_im_str(keys[i]->kid), parts->kid)) {
             continue;
         }
 

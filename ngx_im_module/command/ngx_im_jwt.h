@@ -16,13 +16,13 @@
 /* im_jwt_key; cleaned up with the configuration's pool. */
 typedef struct {
     im_jwt_alg_e         alg;
-    ngx_str_t            file;           /* "file=..", as configured */
-    im_str_t             kid;            /* "" none */
-    im_str_t             audience;       /* "" any */
-    im_str_t             issuer;
+    ngx_str_t            file;           /* as configured */
+    ngx_str_t            kid;            /* "" none */
+    ngx_str_t            audience;       /* "" any */
+    ngx_str_t            issuer;
     im_str_t             secret;
     struct evp_pkey_st  *public;         /* OpenSSL's; NULL: a secret */
-    unsigned             weak:1;
+    ngx_uint_t           weak;
 } ngx_im_jwt_key_t;
 
 

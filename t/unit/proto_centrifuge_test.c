@@ -97,9 +97,7 @@ tell_command(const im_command_t *command)
         tell(" limit=%ld", command->limit);
     }
 
-    tell("%s%s%s%s%s%s", command->recoverable ? " recoverable" : "",
-         command->positioned ? " positioned" : "",
-         command->join_leave ? " join_leave" : "",
+    tell("%s%s%s%s", command->join_leave ? " join_leave" : "",
          command->strict ? " strict" : "", command->reverse ? " reverse" : "",
          command->positions ? " positions" : "");
 
@@ -198,8 +196,8 @@ test_commands(void **state)
           "\"data\":{},\"recover\":true,\"offset\":3,\"epoch\":\"e\","
           "\"recoverable\":true,\"positioned\":true,\"join_leave\":true,"
           "\"flag\":3,\"delta\":\"fossil\",\"tf\":null,\"type\":0}}",
-          "subscribe 2 token=t topic=r:$c data={} since=e:3 recoverable"
-          " positioned join_leave strict" },
+          "subscribe 2 token=t topic=r:$c data={} since=e:3"
+          " join_leave strict" },
         { "{\"id\":2,\"subscribe\":{\"channel\":\"r\",\"recover\":true}}",
           "subscribe 2 topic=r:r since=:0" },
         { "{\"id\":2,\"subscribe\":{\"channel\":\"\\u4f60\","

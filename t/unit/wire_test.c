@@ -11,7 +11,15 @@
 static void
 test_protocols(void **state)
 {
+    im_buf_t  b;
+
     (void) state;
+
+    im_buf_init(&b, 256);
+    im_proto_names(&b);
+    test_str(im_buf_str(&b), "protocol=im, protocol=centrifuge or "
+                             "protocol=echo");
+    im_buf_cleanup(&b);
 
     assert_ptr_equal(im_proto_find(im_str_z("im")), &im_proto_im);
     assert_ptr_equal(im_proto_find(im_str_z("centrifuge")),

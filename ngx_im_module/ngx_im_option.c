@@ -1,0 +1,161 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Options of directives by table.  An error names the argument and its cure.
+ */
+
+#include "ngx_im_option.h"
+#include "ngx_im_conf.h"
+
+
+static ngx_uint_t ngx_im_option_match(const ngx_im_option_t *option,
+    ngx_str_t *arg);
+static ngx_int_t ngx_im_option_value(const ngx_im_option_t *option,
+    ngx_str_t *value);
+
+
+char *
+ngx_im_options(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
+    const ngx_im_option_t *options, void *conf, const char *unknown)
+{
+    char                   *rv;
+    ngx_str_t              *args;
+    ngx_uint_t              i;
+    const ngx_im_option_t  *option;
+
+    args = cf->args->elts;
+    rv = NGX_CONF_OK;
+
+    for (i = first; i < cf->args->nelts && rv == NGX_CONF_OK; i++) {
+
+        option = options;
+
+        while (option->name.len > 0 && !ngx_im_option_match(option, &args[i])) {
+            option++;
+        }
+
+        rv = option->name.len > 0
+                 ? ngx_im_option_set(cf, cmd, option, &args[i], conf)
+                 : ngx_im_invalid(cf, cmd, &args[i], unknown);
+    }
+
+    return rv;
+}
+
+
+static ngx_uint_t
+ngx_im_option_match(const ngx_im_option_t *option, ngx_str_t *arg)
+{
+    const ngx_str_t  *name;
+
+    name = &option->name;
+
+    return arg->len >= name->len
+           && (arg->len == name->len || option->type != NGX_IM_OPTION_WORD)
+           && ngx_strncmp(arg->data, name->data, name->len) == 0;
+}
+
+
+char *
+ngx_im_option_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    const ngx_im_option_t *option, ngx_str_t *arg, void *conf)
+{
+    u_char     *field;
+    ngx_int_t   n;
+    ngx_str_t   value;
+
+    if (option->flags & NGX_IM_OPTION_MAIN) {
+        if (cf->cmd_type != NGX_HTTP_MAIN_CONF) {
+            return ngx_im_invalid(cf, cmd, arg,
+                                  "holds for all servers: set it in http{}");
+        }
+
+        conf = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
+    }
+
+    value.data = arg->data + option->name.len;
+    value.len = arg->len - option->name.len;
+    field = (u_char *) conf + option->offset;
+
+    n = ngx_im_option_value(option, &value);
+
+    if (n < option->min || n > option->max) {
+        if (option->cure != NULL) {
+            return ngx_im_invalid(cf, cmd, arg, option->cure);
+        }
+
+        return n == NGX_ERROR
+               ? ngx_im_invalid(cf, cmd, arg, "has no valid value")
+               : ngx_im_refuse(cf, "%V: \"%V\" is below %i, the least that "
+                               "works", &cmd->name, arg, option->min);
+    }
+
+    if (option->type == NGX_IM_OPTION_STRING) {
+        *(ngx_str_t *) field = value;
+        return NGX_CONF_OK;
+    }
+
+    if ((option->flags & NGX_IM_OPTION_ONCE)
+        && *(ngx_uint_t *) field != NGX_CONF_UNSET_UINT)
+    {
+        return ngx_im_invalid(cf, cmd, arg, "is there twice");
+    }
+
+    *(ngx_uint_t *) field = n;
+
+    return NGX_CONF_OK;
+}
+
+
+/* A number, or a string's length; NGX_ERROR: not valid. */
+static ngx_int_t
+ngx_im_option_value(const ngx_im_option_t *option, ngx_str_t *value)
+{
+    switch (option->type) {
+
+    case NGX_IM_OPTION_STRING:
+        return value->len;
+
+    case NGX_IM_OPTION_NUMBER:
+        return ngx_atoi(value->data, value->len);
+
+    case NGX_IM_OPTION_SIZE:
+        return ngx_parse_size(value);
+
+    case NGX_IM_OPTION_MSEC:
+        return ngx_parse_time(value, 0);
+
+    case NGX_IM_OPTION_SEC:
+        return ngx_parse_time(value, 1);
+
+    case NGX_IM_OPTION_WORD:
+        return option->min;
+
+    default:
+        return NGX_ERROR;
+    }
+}
+
+
+char *
+ngx_im_invalid(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg,
+    const char *cure)
+{
+    return ngx_im_refuse(cf, "%V: \"%V\" %s", &cmd->name, arg, cure);
+}
+
+
+char *
+ngx_im_refuse(ngx_conf_t *cf, const char *fmt, ...)
+{
+    u_char   *p, text[NGX_MAX_CONF_ERRSTR];
+    va_list   args;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(text, text + sizeof(text), fmt, args);
+    va_end(args);
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%*s", (size_t) (p - text), text);
+
+    return NGX_CONF_ERROR;
+}
