@@ -3,11 +3,11 @@
 #   NGX_SRC=DIR   nginx source to build the module against (default: what
 #                 Debian's nginx-dev installs)
 #   SAN=1         with AddressSanitizer and UBSan, in a build folder of its own
+#   V=1           shows the commands
 #   PORT=8080 WORKERS=2 ADDRESS=127.0.0.1   of make run
 #   COMPAT=1 PAGES=DIR   of make run: the four ports that pages of `im` use
 #                 (docs/migrating-from-im.md), and where the pages are
 
-TOP      := $(CURDIR)
 NGX_SRC  ?= /usr/share/nginx/src
 PREFIX   ?= /usr
 PORT     ?= 8080
@@ -16,15 +16,29 @@ ADDRESS  ?= 127.0.0.1
 
 ifeq ($(SAN),1)
 BUILD    := build/san
+UP       := ../../..
 # the sanitizers' own branches would be warned of
 WARNPROG :=
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
             -fno-omit-frame-pointer
 else
 BUILD    := build
+UP       := ../..
 WARNPROG := -Wnull-dereference
 SANFLAGS :=
 endif
+
+ifeq ($(V),1)
+Q        :=
+say       = @:
+else
+Q        := @
+say       = @echo "$(1) $(2)"
+endif
+
+# as many jobs as processors, unless the caller said how many
+JOBS      = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+MAKE_ALL  = @$(MAKE) --no-print-directory $(JOBS)
 
 CC       ?= gcc
 CFLAGS   ?= -O2 -g
@@ -34,7 +48,22 @@ DEFS     := -D_GNU_SOURCE
 # a folder of a program is one level deep: each shows a layer or a subject
 FOLDERS  := $(wildcard im_core im_link im_daemon im_logic im_logic/*/ im_job)
 INC      := $(addprefix -I,$(FOLDERS))
-COMPILE   = $(CC) $(WARN) $(CFLAGS) $(SANFLAGS) $(DEFS) $(INC) -fPIC -MMD -MP
+
+# what Debian builds with; the macro needs an optimizer and no sanitizer
+HARDEN   := -fstack-protector-strong -fstack-clash-protection
+ifneq ($(filter x86_64-% i686-%,$(shell $(CC) -dumpmachine)),)
+HARDEN   += -fcf-protection
+endif
+ifneq ($(SAN),1)
+ifneq ($(filter-out -O0,$(filter -O%,$(CFLAGS))),)
+HARDEN   += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+endif
+LDHARD   := -Wl,-z,relro -Wl,-z,now
+
+COMPILE   = $(CC) $(WARN) $(CFLAGS) $(SANFLAGS) $(HARDEN) $(DEFS) $(INC) \
+            -fPIC -MMD -MP
+LDPROG    = $(CC) $(SANFLAGS) -pie $(LDHARD)
 
 sources   = $(wildcard $(1)/*.c $(1)/*/*.c)
 objects   = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
@@ -58,7 +87,7 @@ TESTLIBS := -lcmocka -lyajl -levent -lhiredis -lcrypt -lm
         packages-build packages-run packages-test packages-lint
 
 all: packages-build
-	@$(MAKE) --no-print-directory module programs
+	$(MAKE_ALL) module programs
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -76,27 +105,32 @@ programs: $(PROGRAMS)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(COMPILE) $(WARNPROG) -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(COMPILE) $(WARNPROG) -c -o $@ $<
 
 $(BUILD)/im_scripts.c: redis/embed $(wildcard redis/*.lua)
 	@mkdir -p $(@D)
-	redis/embed redis > $@.tmp && mv $@.tmp $@
+	$(call say,GEN,$@)
+	$(Q)redis/embed redis > $@.tmp && mv $@.tmp $@
 
 $(BUILD)/im_scripts.o: $(BUILD)/im_scripts.c
-	$(COMPILE) -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(COMPILE) -c -o $@ $<
 
 $(BUILD)/im_logic: $(LOGIC) $(DAEMON) $(LINK) $(CORE)
-	$(CC) $(SANFLAGS) -pthread -o $@ $^ -levent -lhiredis -lyajl -lcrypt -lm
+	$(call say,LD,$@)
+	$(Q)$(LDPROG) -pthread -o $@ $^ -levent -lhiredis -lyajl -lcrypt -lm
 
 $(BUILD)/im_job: $(JOB) $(DAEMON) $(LINK) $(CORE)
-	$(CC) $(SANFLAGS) -o $@ $^ -levent -lhiredis -lyajl -lm
+	$(call say,LD,$@)
+	$(Q)$(LDPROG) -o $@ $^ -levent -lhiredis -lyajl -lm
 
 
 # the module, built by nginx's own makefile
 
 NGX_HEADERS := $(wildcard ngx_im_module/*.h ngx_im_module/*/*.h im_core/*.h \
                im_link/*.h)
-NGX_FILES := config $(NGX_HEADERS) $(call sources,ngx_im_module) \
+NGX_FILES := config ngx_im_module/ngx_im_module.map $(NGX_HEADERS) $(call sources,ngx_im_module) \
              $(call sources,im_core) $(call sources,im_link) \
              $(BUILD)/im_scripts.c
 NGX_OPTS  := --with-compat --with-debug --with-http_ssl_module \
@@ -104,31 +138,43 @@ NGX_OPTS  := --with-compat --with-debug --with-http_ssl_module \
              --with-http_auth_request_module --with-http_stub_status_module \
              --with-threads
 
+# nginx's source is seen through links in $(BUILD)/src, from where all paths of
+# ours are relative: its configure can't have a space or a # in them
 $(BUILD)/nginx/Makefile: config $(NGX_HEADERS) | $(BUILD)/im_scripts.c
-	@if ! test -e $(NGX_SRC)/configure -o -e $(NGX_SRC)/auto/configure; then \
+	@if ! test -e "$(NGX_SRC)/configure" -o -e "$(NGX_SRC)/auto/configure"; then \
 	    echo "NGX_SRC=$(NGX_SRC): no nginx source there;" \
 	         "install nginx-dev or name a source tree" >&2; exit 1; fi
-	cd $(NGX_SRC) && flags="$(NGX_OPTS)" \
+	$(call say,CONFIGURE,$(NGX_SRC))
+	@rm -rf $(BUILD)/src && mkdir -p $(BUILD)/src \
+	&& ln -s "$$(cd "$(NGX_SRC)" && pwd)"/* $(BUILD)/src
+	$(Q)cd $(BUILD)/src && flags="$(NGX_OPTS)" \
 	&& if test -e conf_flags; then . ./conf_flags; \
 	       set -- "$${NGX_CONF_FLAGS[@]}"; else set -- $$flags; fi \
 	&& configure=configure && { test -e $$configure || \
 	       configure=auto/configure; } \
-	&& IM_SCRIPTS=$(TOP)/$(BUILD)/im_scripts.c bash $$configure "$$@" \
-	       --with-cc-opt="$(CFLAGS) -fPIC $(SANFLAGS)" \
-	       --with-ld-opt="-fPIC $(SANFLAGS)" \
-	       --builddir=$(TOP)/$(BUILD)/nginx --add-dynamic-module=$(TOP) \
-	       > $(TOP)/$(BUILD)/configure.log \
-	|| { tail -n 20 $(TOP)/$(BUILD)/configure.log; exit 1; }
+	&& IM_SCRIPTS=../im_scripts.c bash $$configure "$$@" \
+	       --with-cc-opt="$(CFLAGS) -fPIC $(SANFLAGS) $(HARDEN)" \
+	       --with-ld-opt="-fPIC $(SANFLAGS) $(LDHARD)" \
+	       --builddir=../nginx --add-dynamic-module=$(UP) \
+	       > ../configure.log \
+	|| { tail -n 20 ../configure.log; exit 1; }
 
-$(BUILD)/nginx/Makefile: SHELL := /bin/bash
+$(BUILD)/nginx/Makefile $(MODULE): SHELL := /bin/bash
 
 $(MODULE): $(BUILD)/nginx/Makefile $(NGX_FILES)
-	$(MAKE) -f $(TOP)/$(BUILD)/nginx/Makefile -C $(NGX_SRC) modules
-	cp $(BUILD)/nginx/ngx_im_module.so $@.tmp && mv $@.tmp $@
+ifeq ($(V),1)
+	$(MAKE) -f ../nginx/Makefile -C $(BUILD)/src modules
+else
+	@set -o pipefail; $(MAKE) --no-print-directory -f ../nginx/Makefile \
+	    -C $(BUILD)/src modules \
+	    | sed -nu 's,^\s*$(UP)/\([^ ]*\.c\)$$,CC \1,p'
+endif
+	$(call say,LD,$@)
+	$(Q)cp $(BUILD)/nginx/ngx_im_module.so $@.tmp && mv $@.tmp $@
 
 
 run: packages-build-run
-	@$(MAKE) --no-print-directory module programs
+	$(MAKE_ALL) module programs
 	@PORT=$(PORT) WORKERS=$(WORKERS) ADDRESS=$(ADDRESS) \
 	    COMPAT='$(COMPAT)' PAGES='$(PAGES)' \
 	    COMPAT_PORTS='$(COMPAT_PORTS)' conf/run $(BUILD)
@@ -141,43 +187,49 @@ DRILL    := $(BUILD)/t/drill $(BUILD)/t/clock.so
 tests: module programs $(UNITS) $(FUZZ) $(BUILD)/t/client $(DRILL)
 
 test: packages-build-test
-	@$(MAKE) --no-print-directory SAN=$(SAN) tests
-	@SAN=$(SAN) IM_BUILD=$(TOP)/$(BUILD) t/run
+	$(MAKE_ALL) tests
+	@SAN=$(SAN) IM_BUILD="$$PWD/$(BUILD)" t/run
 
 $(TESTED): $(filter-out $(BUILD)/obj/im_core/im_alloc.o,$(CORE)) \
         $(filter-out %_main.o,$(LINK) $(DAEMON) $(LOGIC) $(JOB))
 	@mkdir -p $(@D)
-	rm -f $@ && ar rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/t/%_test: t/unit/%_test.c t/unit/alloc.c $(TESTED)
 	@mkdir -p $(@D)
-	$(COMPILE) -It/unit -o $@ $(filter %.c,$^) $(TESTED) $(TESTLIBS)
+	$(call say,CC,$<)
+	$(Q)$(COMPILE) -It/unit -o $@ $(filter %.c,$^) $(TESTED) $(TESTLIBS)
 
 $(BUILD)/t/%_fuzz: t/fuzz/%_fuzz.c t/fuzz/replay.c $(TESTED) \
         $(BUILD)/obj/im_core/im_alloc.o
 	@mkdir -p $(@D)
-	$(COMPILE) -o $@ $(filter %.c,$^) $(TESTED) \
+	$(call say,CC,$<)
+	$(Q)$(COMPILE) -o $@ $(filter %.c,$^) $(TESTED) \
 	    $(BUILD)/obj/im_core/im_alloc.o $(TESTLIBS)
 
 $(BUILD)/t/client: t/e2e/client.c t/lib/wire.c t/lib/wire.h
 	@mkdir -p $(@D)
-	$(COMPILE) -It/lib -o $@ $(filter %.c,$^)
+	$(call say,CC,$<)
+	$(Q)$(COMPILE) -It/lib -o $@ $(filter %.c,$^)
 
 $(BUILD)/t/drill: t/drill/client.c t/lib/wire.c t/lib/wire.h
 	@mkdir -p $(@D)
-	$(COMPILE) -It/lib -o $@ $(filter %.c,$^) -lyajl
+	$(call say,CC,$<)
+	$(Q)$(COMPILE) -It/lib -o $@ $(filter %.c,$^) -lyajl
 
 # preloaded where no sanitizer is
 $(BUILD)/t/clock.so: t/drill/clock.c
 	@mkdir -p $(@D)
-	$(CC) $(WARN) $(CFLAGS) $(DEFS) -fPIC -shared -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(WARN) $(CFLAGS) $(DEFS) -fPIC -shared -o $@ $<
 
 drill: packages-build-test
-	@$(MAKE) --no-print-directory module programs $(DRILL)
-	@IM_BUILD=$(TOP)/$(BUILD) IM_DRILL=long perl t/drill/drill.t
+	$(MAKE_ALL) module programs $(DRILL)
+	@IM_BUILD="$$PWD/$(BUILD)" IM_DRILL=long perl t/drill/drill.t
 
 lint: packages-build-lint
-	@$(MAKE) --no-print-directory $(BUILD)/nginx/Makefile
+	$(MAKE_ALL) module programs
 	@CC=$(CC) NGX_SRC=$(NGX_SRC) BUILD=$(BUILD) t/lint
 
 style:

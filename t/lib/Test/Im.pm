@@ -40,7 +40,8 @@ BEGIN {
     $Base = ports();
     $ENV{TEST_NGINX_PORT} = $Base;
     $ENV{TEST_NGINX_SERVROOT} = "$Dir/servroot";
-    $ENV{TEST_NGINX_LOAD_MODULES} = "$Build/ngx_im_module.so"
+    $ENV{TEST_NGINX_IM_MODULE} = "$Build/ngx_im_module.so";
+    $ENV{TEST_NGINX_LOAD_MODULES} = $ENV{TEST_NGINX_IM_MODULE}
         unless $ENV{TEST_NGINX_LOAD_MODULES};
 }
 
@@ -74,6 +75,7 @@ $ENV{TEST_NGINX_IM_DIR} = $Dir;
 $ENV{TEST_NGINX_IM_CERT} = "$Dir/cert.pem";
 $ENV{TEST_NGINX_IM_KEY} = "$Dir/key.pem";
 $ENV{TEST_NGINX_IM_TOP} = $Top;
+$ENV{TEST_NGINX_IM_NCHAN} = '/usr/lib/nginx/modules/ngx_nchan_module.so';
 $ENV{TEST_NGINX_IM_KEYS} = "$Dir/keys";
 
 chmod 0755, $Dir;
