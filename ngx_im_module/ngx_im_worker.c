@@ -82,7 +82,7 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
     im_list_init(&w->blocked);
     im_list_init(&w->flush);
     im_list_init(&w->throttled);
-    im_list_init(&w->turns);
+    im_list_init(&w->queries);
 
     im_slab_init(&w->sessions_slab, sizeof(ngx_im_session_t),
                  NGX_IM_SESSIONS_BLOCK);
@@ -117,7 +117,7 @@ ngx_im_worker_events(ngx_im_worker_t *w)
     ngx_im_turn_init(&w->ready, ngx_im_resume_serve, w, w->log);
     w->ready.retry = NGX_IM_RESUME_RETRY;
 
-    ngx_im_worker_event(w, &w->flush_event, ngx_im_flush_handler);
+    ngx_im_worker_event(w, &w->flush_event, ngx_im_send_flush_handler);
     ngx_im_worker_event(w, &w->close_event, ngx_im_close_handler);
     ngx_im_worker_event(w, &w->tick, ngx_im_worker_tick);
 

@@ -51,7 +51,7 @@ struct ngx_im_worker_s {
     ngx_uint_t          nnew;            /* rooms, in the second new_time */
     time_t              new_time;
     im_list_t           throttled;       /* commands wait for a second */
-    im_list_t           turns;           /* who waits to ask, input held */
+    im_list_t           queries;         /* sessions that wait to ask */
     ngx_uint_t          nqueries;        /* of presence and history, out */
     ngx_event_t         flush_event;
     ngx_event_t         close_event;

@@ -43,18 +43,18 @@ ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s)
     if (s->phase == NGX_IM_ENDING && ngx_im_close_frame(s) == NGX_AGAIN) {
         ngx_im_close_half(s);
         ngx_im_session_phase(s, NGX_IM_CLOSING);
-        ngx_im_session_leave_all(s);
+        ngx_im_sub_leave_all(s);
 
         im_list_insert_tail(&w->sessions, &s->all);
 
         ngx_im_session_deadline(s, NGX_IM_LINGER);
-        ngx_im_recv_continue(s);
+        ngx_im_session_continue(s);
 
         return;
     }
 
     ngx_im_session_phase(s, NGX_IM_CLOSED);
-    ngx_im_session_leave_all(s);
+    ngx_im_sub_leave_all(s);
 
     im_list_remove(&s->blocked);
 
@@ -74,8 +74,8 @@ ngx_im_close_frame(ngx_im_session_t *s)
     ext = s->ext;
     text = im_str_z(s->why);
 
-    if (ext != NULL && ext->reason != NULL) {
-        text = im_str_set(ext->reason, ext->reason_len);
+    if (ext != NULL && ext->reason.len > 0) {
+        text = ext->reason;
     }
 
     /* the answer to a close has its code and no text */

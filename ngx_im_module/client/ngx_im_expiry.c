@@ -15,16 +15,16 @@
 #define NGX_IM_TOKEN_LAST  4200000000LL   /* s; more may be added to it */
 
 
-static uint32_t ngx_im_token_time(int64_t when);
+static uint32_t ngx_im_expiry_time(int64_t when);
 
 
 void
-ngx_im_token_expires(ngx_im_session_t *s, int64_t when)
+ngx_im_expiry_session(ngx_im_session_t *s, int64_t when)
 {
     uint32_t       end;
     ngx_im_ext_t  *ext;
 
-    end = ngx_im_token_time(when);
+    end = ngx_im_expiry_time(when);
     ext = s->ext;
 
     if (ext != NULL && s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
@@ -35,12 +35,12 @@ ngx_im_token_expires(ngx_im_session_t *s, int64_t when)
         end += s->conf->grace;
     }
 
-    ngx_im_session_expires(s, end);
+    ngx_im_expiry_set(s, end);
 }
 
 
 void
-ngx_im_session_expires(ngx_im_session_t *s, int64_t when)
+ngx_im_expiry_set(ngx_im_session_t *s, int64_t when)
 {
     ngx_uint_t  left;
 
@@ -49,7 +49,7 @@ ngx_im_session_expires(ngx_im_session_t *s, int64_t when)
     /* a deadline of pings can't come at another time */
 
     if (s->conf->proto->pings) {
-        ngx_im_token_schedule(s);
+        ngx_im_expiry_schedule(s);
         return;
     }
 
@@ -62,21 +62,21 @@ ngx_im_session_expires(ngx_im_session_t *s, int64_t when)
 
 
 void
-ngx_im_token_sub_expires(ngx_im_session_t *s, im_sub_t *sub, int64_t when)
+ngx_im_expiry_sub(ngx_im_session_t *s, im_sub_t *sub, int64_t when)
 {
-    sub->expires = ngx_im_token_time(when);
+    sub->expires = ngx_im_expiry_time(when);
 
     if (sub->expires && s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len == 0) {
         sub->expires += s->conf->grace;
     }
 
-    ngx_im_token_schedule(s);
+    ngx_im_expiry_schedule(s);
 }
 
 
 /* The next of its ends to the wheel. */
 void
-ngx_im_token_schedule(ngx_im_session_t *s)
+ngx_im_expiry_schedule(ngx_im_session_t *s)
 {
     uint32_t       next, now;
     im_sub_t      *sub;
@@ -115,25 +115,25 @@ ngx_im_token_schedule(ngx_im_session_t *s)
 
 /* What is too far away to be told never comes. */
 static uint32_t
-ngx_im_token_time(int64_t when)
+ngx_im_expiry_time(int64_t when)
 {
     return when > 0 && when < NGX_IM_TOKEN_LAST ? (uint32_t) when : 0;
 }
 
 
 void
-ngx_im_session_renew(ngx_im_session_t *s, int64_t expires, im_str_t info)
+ngx_im_expiry_renew(ngx_im_session_t *s, int64_t expires, im_str_t info)
 {
-    ngx_im_token_expires(s, expires);
+    ngx_im_expiry_session(s, expires);
 
     if (info.len > 0 && s->ext != NULL) {
-        (void) ngx_im_session_copy(&s->ext->info, &s->ext->info_len, info);
+        (void) ngx_im_session_copy(&s->ext->info, info);
     }
 }
 
 
 uint32_t
-ngx_im_session_ttl(ngx_im_session_t *s)
+ngx_im_expiry_ttl(ngx_im_session_t *s)
 {
     uint32_t  end;
 
@@ -150,7 +150,7 @@ ngx_im_session_ttl(ngx_im_session_t *s)
 
 
 uint32_t
-ngx_im_token_sub_ttl(ngx_im_session_t *s, im_sub_t *sub)
+ngx_im_expiry_sub_ttl(ngx_im_session_t *s, im_sub_t *sub)
 {
     uint32_t  end, now;
 

@@ -12,25 +12,25 @@
 
 
 /* The end of the session's or a subscription's token, in s; 0: none. */
-void ngx_im_token_expires(ngx_im_session_t *s, int64_t when);
-void ngx_im_token_sub_expires(ngx_im_session_t *s, im_sub_t *sub,
+void ngx_im_expiry_session(ngx_im_session_t *s, int64_t when);
+void ngx_im_expiry_sub(ngx_im_session_t *s, im_sub_t *sub,
     int64_t when);
 
 /*
  * The session ends at that time (s), with the protocol's code for it, unless
  * this is called again; 0: it doesn't.
  */
-void ngx_im_session_expires(ngx_im_session_t *s, int64_t when);
+void ngx_im_expiry_set(ngx_im_session_t *s, int64_t when);
 
 /* Its identity goes on until then (s; 0: for ever); info "": as it was. */
-void ngx_im_session_renew(ngx_im_session_t *s, int64_t expires, im_str_t info);
+void ngx_im_expiry_renew(ngx_im_session_t *s, int64_t expires, im_str_t info);
 
 /* Sets the timer to the next of its ends. */
-void ngx_im_token_schedule(ngx_im_session_t *s);
+void ngx_im_expiry_schedule(ngx_im_session_t *s);
 
 /* Seconds until the client has to renew; 0: it needn't. */
-uint32_t ngx_im_session_ttl(ngx_im_session_t *s);
-uint32_t ngx_im_token_sub_ttl(ngx_im_session_t *s, im_sub_t *sub);
+uint32_t ngx_im_expiry_ttl(ngx_im_session_t *s);
+uint32_t ngx_im_expiry_sub_ttl(ngx_im_session_t *s, im_sub_t *sub);
 
 
 #endif /* NGX_IM_EXPIRY_H */

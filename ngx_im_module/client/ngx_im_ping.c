@@ -123,7 +123,7 @@ ngx_im_ping_message(ngx_im_session_t *s)
     s->pinged = 1;
     s->pong_due = wait < ping;
 
-    if (ngx_im_command_reply(s, &reply) == NGX_OK
+    if (ngx_im_reply_send(s, &reply) == NGX_OK
         && s->phase == NGX_IM_OPEN)
     {
         ngx_im_session_deadline(s, wait);

@@ -199,7 +199,7 @@ ngx_im_recv_held(ngx_im_session_t *s)
         return NGX_OK;
     }
 
-    if (s->phase < NGX_IM_ENDING && ngx_im_command_waits(s)) {
+    if (s->phase < NGX_IM_ENDING && ngx_im_session_waits(s)) {
         return NGX_AGAIN;
     }
 

@@ -9,7 +9,7 @@
 
 
 ngx_int_t
-ngx_im_command_reply(ngx_im_session_t *s, const im_reply_t *reply)
+ngx_im_reply_send(ngx_im_session_t *s, const im_reply_t *reply)
 {
     im_buf_t  *b;
 
@@ -38,7 +38,7 @@ ngx_im_command_reply(ngx_im_session_t *s, const im_reply_t *reply)
 
 
 ngx_int_t
-ngx_im_command_error(ngx_im_session_t *s, uint32_t id, im_error_e error)
+ngx_im_reply_error(ngx_im_session_t *s, uint32_t id, im_error_e error)
 {
     im_reply_t  reply;
 
@@ -49,5 +49,5 @@ ngx_im_command_error(ngx_im_session_t *s, uint32_t id, im_error_e error)
     reply.error = error;
     reply.temporary = error == IM_ERROR_INTERNAL || error == IM_ERROR_TOO_MANY;
 
-    return ngx_im_command_reply(s, &reply);
+    return ngx_im_reply_send(s, &reply);
 }

@@ -12,8 +12,8 @@
 
 
 /* NGX_ERROR: the session is closed. */
-ngx_int_t ngx_im_command_reply(ngx_im_session_t *s, const im_reply_t *reply);
-ngx_int_t ngx_im_command_error(ngx_im_session_t *s, uint32_t id,
+ngx_int_t ngx_im_reply_send(ngx_im_session_t *s, const im_reply_t *reply);
+ngx_int_t ngx_im_reply_error(ngx_im_session_t *s, uint32_t id,
     im_error_e error);
 
 

@@ -67,7 +67,7 @@ ngx_im_send_handler(ngx_event_t *wev)
             ngx_post_event(c->read, &ngx_posted_events);
         }
 
-        ngx_im_recv_continue(s);
+        ngx_im_session_continue(s);
     }
 }
 
@@ -749,13 +749,13 @@ void
 ngx_im_send_flush(ngx_im_worker_t *w)
 {
     if (!w->flush_event.posted) {
-        ngx_im_flush_handler(&w->flush_event);
+        ngx_im_send_flush_handler(&w->flush_event);
     }
 }
 
 
 void
-ngx_im_flush_handler(ngx_event_t *ev)
+ngx_im_send_flush_handler(ngx_event_t *ev)
 {
     im_log_t          *log;
     im_sub_t          *sub;

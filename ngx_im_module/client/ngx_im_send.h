@@ -59,7 +59,7 @@ void ngx_im_send_tick(ngx_im_worker_t *w);
 
 /* After a batch: flushes now up to the budget, the rest in later turns. */
 void ngx_im_send_flush(ngx_im_worker_t *w);
-void ngx_im_flush_handler(ngx_event_t *ev);
+void ngx_im_send_flush_handler(ngx_event_t *ev);
 
 
 #endif /* NGX_IM_SEND_H */

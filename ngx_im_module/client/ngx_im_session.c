@@ -261,8 +261,7 @@ ngx_im_session_ext(ngx_im_session_t *s)
 
         if (s->ext != NULL) {
             ngx_im_timer_init(&s->ext->expiry);
-            im_list_init(&s->ext->throttled);
-            im_list_init(&s->ext->turn);
+            im_list_init(&s->ext->waiting);
             s->ext->session = s;
         }
     }
@@ -283,16 +282,15 @@ ngx_im_session_ext_free(ngx_im_session_t *s)
     }
 
     ngx_im_timer_unset(&ext->expiry);
-    im_list_remove(&ext->turn);
-    im_list_remove(&ext->throttled);
+    im_list_remove(&ext->waiting);
 
     im_free(ext->held);
     im_free(ext->resumes);
-    im_free(ext->info);
-    im_free(ext->meta);
-    im_free(ext->rooms);
-    im_free(ext->data);
-    im_free(ext->reason);
+    im_free(ext->info.data);
+    im_free(ext->meta.data);
+    im_free(ext->rooms.data);
+    im_free(ext->data.data);
+    im_free(ext->reason.data);
     im_free(ext);
 
     s->ext = NULL;
@@ -300,24 +298,23 @@ ngx_im_session_ext_free(ngx_im_session_t *s)
 
 
 ngx_int_t
-ngx_im_session_copy(u_char **to, size_t *len, im_str_t s)
+ngx_im_session_copy(im_str_t *to, im_str_t s)
 {
-    im_free(*to);
+    im_free(to->data);
 
-    *to = NULL;
-    *len = 0;
+    *to = im_str_set(NULL, 0);
 
     if (s.len == 0) {
         return NGX_OK;
     }
 
-    *to = im_alloc(s.len);
-    if (*to == NULL) {
+    to->data = im_alloc(s.len);
+    if (to->data == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(*to, s.data, s.len);
-    *len = s.len;
+    ngx_memcpy(to->data, s.data, s.len);
+    to->len = s.len;
 
     return NGX_OK;
 }
@@ -326,11 +323,7 @@ ngx_im_session_copy(u_char **to, size_t *len, im_str_t s)
 im_str_t
 ngx_im_session_info(ngx_im_session_t *s)
 {
-    if (s->ext == NULL || s->ext->info == NULL) {
-        return im_str_set("", 0);
-    }
-
-    return im_str_set(s->ext->info, s->ext->info_len);
+    return s->ext != NULL ? s->ext->info : im_str_set("", 0);
 }
 
 
@@ -343,7 +336,7 @@ ngx_im_session_busy(ngx_im_session_t *s, uint32_t id)
 
 
 ngx_uint_t
-ngx_im_command_waits(ngx_im_session_t *s)
+ngx_im_session_waits(ngx_im_session_t *s)
 {
     ngx_im_ext_t  *ext;
 
@@ -351,12 +344,12 @@ ngx_im_command_waits(ngx_im_session_t *s)
 
     return s->phase == NGX_IM_AUTHENTICATING
            || (ext != NULL && (ext->busy || ext->connecting
-                                || !im_list_empty(&ext->throttled)));
+                                || !im_list_empty(&ext->waiting)));
 }
 
 
 void
-ngx_im_recv_continue(ngx_im_session_t *s)
+ngx_im_session_continue(ngx_im_session_t *s)
 {
     if (s->ext != NULL && s->ext->held != NULL
         && s->phase != NGX_IM_CLOSED)
@@ -394,7 +387,7 @@ ngx_im_session_close_code(ngx_im_session_t *s, ngx_uint_t code, im_str_t text,
 
     if (text.len > 0 && ngx_im_session_ext(s) != NULL) {
         text.len = ngx_min(text.len, IM_CONTROL_MAX);
-        (void) ngx_im_session_copy(&s->ext->reason, &s->ext->reason_len, text);
+        (void) ngx_im_session_copy(&s->ext->reason, text);
     }
 
     if (code == 0 || s->phase == NGX_IM_CLOSING || s->connection->error) {
@@ -439,18 +432,11 @@ ngx_im_session_full(ngx_im_session_t *s)
 im_str_t
 ngx_im_session_sub_info(im_sub_t *sub)
 {
-    u_char    *info;
-    uint16_t   len;
+    im_str_t  *info;
 
     info = im_list_data(sub, ngx_im_sub_t, sub)->info;
 
-    if (info == NULL) {
-        return im_str_set("", 0);
-    }
-
-    ngx_memcpy(&len, info, sizeof(uint16_t));
-
-    return im_str_set(info + sizeof(uint16_t), len);
+    return info != NULL ? *info : im_str_set("", 0);
 }
 
 
@@ -482,24 +468,16 @@ ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
 void
 ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info)
 {
-    uint16_t       len;
-    ngx_im_sub_t  *is;
+    im_str_t  **p;
 
-    is = im_list_data(sub, ngx_im_sub_t, sub);
+    p = &im_list_data(sub, ngx_im_sub_t, sub)->info;
 
-    im_free(is->info);
-    is->info = NULL;
+    im_free(*p);
+    *p = info.len > 0 ? im_alloc(sizeof(im_str_t) + info.len) : NULL;
 
-    if (info.len == 0 || info.len > UINT16_MAX) {
-        return;
-    }
-
-    is->info = im_alloc(sizeof(uint16_t) + info.len);
-
-    if (is->info != NULL) {
-        len = info.len;
-        ngx_memcpy(is->info, &len, sizeof(uint16_t));
-        ngx_memcpy(is->info + sizeof(uint16_t), info.data, info.len);
+    if (*p != NULL) {
+        **p = im_str_set(*p + 1, info.len);
+        ngx_memcpy(*p + 1, info.data, info.len);
     }
 }
 

@@ -69,22 +69,16 @@ typedef struct {
 /* The extension of a session: what only some sessions need. */
 typedef struct {
     ngx_im_timer_t    expiry;    /* of worker->expiry */
-    im_list_t         throttled; /* in worker->throttled; self when not */
-    im_list_t         turn;      /* in worker->turns; self when not */
+    im_list_t         waiting;   /* in worker->throttled or queries; or self */
     ngx_im_session_t *session;   /* its owner */
     ngx_im_held_t    *held;
     im_resume_t      *resumes;   /* of connect, until it is answered */
     ngx_uint_t        nresumes;
-    u_char           *info;      /* JSON of the connection, or NULL */
-    u_char           *rooms;     /* as im_ask_identity_t has it */
-    u_char           *data;      /* JSON for the client, with the reply */
-    u_char           *meta;      /* JSON for webhooks */
-    size_t            info_len;
-    size_t            rooms_len;
-    size_t            data_len;
-    size_t            meta_len;
-    u_char           *reason;    /* of the close frame, or NULL: s->why */
-    size_t            reason_len;
+    im_str_t          info;      /* JSON for others; all five are owned */
+    im_str_t          rooms;     /* as im_ask_identity_t has it */
+    im_str_t          data;      /* JSON for the client, with the reply */
+    im_str_t          meta;      /* JSON for webhooks */
+    im_str_t          reason;    /* of the close frame; "": s->why */
     uint32_t          connect;   /* id of the command */
     uint32_t          busy_id;   /* of the command that is under way */
     uint32_t          refresh;   /* s: when the webhook is asked; 0: never */
@@ -144,9 +138,25 @@ struct ngx_im_session_s {
 #define NGX_IM_SUB_CONNECT     0x04      /* by connect */
 
 
+/* How the beginning of a subscription is answered. */
+typedef enum {
+    NGX_IM_JOIN_COMMAND = 0,
+    NGX_IM_JOIN_CONNECT,                 /* with connect */
+    NGX_IM_JOIN_PUSH                     /* by the server: a push */
+} ngx_im_join_e;
+
+
+/* A question to Redis. */
+typedef enum {
+    NGX_IM_NOT_ASKED = 0,
+    NGX_IM_ASKED,
+    NGX_IM_ANSWERED
+} ngx_im_asked_e;
+
+
 /*
  * How a subscription is to begin, while it is joining: sub->data.  Without one
- * nobody waits for an answer.
+ * no client waits for an answer.
  */
 typedef struct {
     im_list_t           link;            /* of who waits, or is to be served */
@@ -155,13 +165,11 @@ typedef struct {
     im_epoch_t          epoch;
     uint32_t            id;              /* of the command */
     im_str_t            data;            /* for the client; behind this */
+    ngx_im_join_e       kind;
+    ngx_im_asked_e      asked;           /* where the topic is */
     unsigned            recover:1;       /* seq and epoch are given */
     unsigned            strict:1;        /* no subscription with a hole */
-    unsigned            connect:1;       /* answered with connect */
-    unsigned            push:1;          /* by the server: told, not answered */
-    unsigned            ready:1;
-    unsigned            asked:1;         /* Redis, where the topic is */
-    unsigned            answered:1;
+    unsigned            ready:1;         /* to be answered */
 } ngx_im_join_t;
 
 
@@ -169,7 +177,7 @@ typedef struct {
 typedef struct {
     uint32_t            free;            /* im_slab_t's */
     uint32_t            index;
-    u_char             *info;            /* u16 length and JSON, or NULL */
+    im_str_t           *info;            /* JSON behind it, or NULL */
     im_sub_t            sub;
 } ngx_im_sub_t;
 
@@ -178,7 +186,7 @@ typedef struct {
 typedef struct {
 
     /*
-     * A message.  NGX_AGAIN: rest waits until ngx_im_recv_continue();
+     * A message.  NGX_AGAIN: rest waits until ngx_im_session_continue();
      * NGX_ERROR: the session is closed.
      */
     ngx_int_t  (*message)(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest);
@@ -243,17 +251,17 @@ void ngx_im_session_close_code(ngx_im_session_t *s, ngx_uint_t code,
 ngx_im_ext_t *ngx_im_session_ext(ngx_im_session_t *s);
 void ngx_im_session_ext_free(ngx_im_session_t *s);
 
-/* Replaces *to, which is NULL or from im_alloc(), by a copy. */
-ngx_int_t ngx_im_session_copy(u_char **to, size_t *len, im_str_t s);
+/* Replaces an owned string of the extension by a copy. */
+ngx_int_t ngx_im_session_copy(im_str_t *to, im_str_t s);
 
 /* Command id is under way: input waits.  The session has an extension. */
 void ngx_im_session_busy(ngx_im_session_t *s, uint32_t id);
 
 /* Input of this session has to wait. */
-ngx_uint_t ngx_im_command_waits(ngx_im_session_t *s);
+ngx_uint_t ngx_im_session_waits(ngx_im_session_t *s);
 
 /* A command was answered: held input goes on, in a later event. */
-void ngx_im_recv_continue(ngx_im_session_t *s);
+void ngx_im_session_continue(ngx_im_session_t *s);
 
 /* It follows as many topics as it may. */
 ngx_uint_t ngx_im_session_full(ngx_im_session_t *s);

@@ -9,12 +9,53 @@
 #include "ngx_im_send.h"
 
 
-static im_sub_t *ngx_im_session_sub(ngx_im_session_t *s, im_str_t topic);
-static void ngx_im_session_sub_free(ngx_im_session_t *s, im_sub_t *sub);
+static im_sub_t *ngx_im_sub_create(ngx_im_session_t *s, im_str_t topic);
+static void ngx_im_sub_free(ngx_im_session_t *s, im_sub_t *sub);
+
+
+ngx_im_join_t *
+ngx_im_sub_create_join(ngx_im_join_e kind, im_str_t data)
+{
+    ngx_im_join_t  *join;
+
+    join = im_calloc(sizeof(ngx_im_join_t) + data.len);
+    if (join == NULL) {
+        return NULL;
+    }
+
+    join->kind = kind;
+    join->data = im_str_set(join + 1, data.len);
+
+    if (data.len > 0) {
+        ngx_memcpy(join->data.data, data.data, data.len);
+    }
+
+    return join;
+}
+
+
+void
+ngx_im_sub_since(ngx_im_join_t *join, const im_position_t *since)
+{
+    join->recover = 1;
+    join->seq = since->seq;
+
+    if (since->epoch.len > IM_EPOCH_MAX) {
+        join->epoch.len = 1;
+        join->epoch.data[0] = ' ';
+        return;
+    }
+
+    join->epoch.len = since->epoch.len;
+
+    if (since->epoch.len > 0) {
+        ngx_memcpy(join->epoch.data, since->epoch.data, since->epoch.len);
+    }
+}
 
 
 im_sub_t *
-ngx_im_session_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
+ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
     ngx_uint_t flags)
 {
     int               first;
@@ -25,7 +66,7 @@ ngx_im_session_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
 
     w = ngx_im_worker;
 
-    sub = ngx_im_session_sub(s, topic);
+    sub = ngx_im_sub_create(s, topic);
     if (sub == NULL) {
         im_free(join);
         return NULL;
@@ -42,7 +83,7 @@ ngx_im_session_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
                     &first);
 
     if (t == NULL) {
-        ngx_im_session_sub_free(s, sub);
+        ngx_im_sub_free(s, sub);
         im_free(join);
         return NULL;
     }
@@ -64,7 +105,7 @@ ngx_im_session_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
         w->counters->topics = w->ntopics;
 
         if (ngx_im_follow_start(w, t) != NGX_OK) {
-            ngx_im_session_leave(s, sub);
+            ngx_im_sub_leave(s, sub);
             return NULL;
         }
     }
@@ -83,7 +124,7 @@ ngx_im_session_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
 
 /* The broadcast's is part of the session, since each has it. */
 static im_sub_t *
-ngx_im_session_sub(ngx_im_session_t *s, im_str_t topic)
+ngx_im_sub_create(ngx_im_session_t *s, im_str_t topic)
 {
     uint32_t          index;
     ngx_im_sub_t     *is;
@@ -116,7 +157,7 @@ ngx_im_session_sub(ngx_im_session_t *s, im_str_t topic)
 
 
 static void
-ngx_im_session_sub_free(ngx_im_session_t *s, im_sub_t *sub)
+ngx_im_sub_free(ngx_im_session_t *s, im_sub_t *sub)
 {
     ngx_im_sub_t  *is;
 
@@ -132,7 +173,7 @@ ngx_im_session_sub_free(ngx_im_session_t *s, im_sub_t *sub)
 
 
 void
-ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
+ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub)
 {
     int                last;
     im_sub_t         **p;
@@ -154,7 +195,7 @@ ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
 
     topic = im_hub_leave(&w->hub, sub, &last);
 
-    ngx_im_session_sub_free(s, sub);
+    ngx_im_sub_free(s, sub);
 
     if (last) {
         w->ntopics--;
@@ -166,9 +207,9 @@ ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub)
 
 
 void
-ngx_im_session_leave_all(ngx_im_session_t *s)
+ngx_im_sub_leave_all(ngx_im_session_t *s)
 {
     while (s->subs != NULL) {
-        ngx_im_session_leave(s, s->subs);
+        ngx_im_sub_leave(s, s->subs);
     }
 }

@@ -11,15 +11,21 @@
 #include "ngx_im_worker.h"
 
 
+/* data is copied.  NULL: no memory. */
+ngx_im_join_t *ngx_im_sub_create_join(ngx_im_join_e kind, im_str_t data);
+
+/* A place that a client names; an impossible one is in no epoch. */
+void ngx_im_sub_since(ngx_im_join_t *join, const im_position_t *since);
+
 /*
  * join, or NULL, becomes the subscription's; it is freed on failure.  NULL: no
  * memory or too many topics.
  */
-im_sub_t *ngx_im_session_join(ngx_im_session_t *s, im_str_t topic,
+im_sub_t *ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic,
     ngx_im_join_t *join, ngx_uint_t flags);
 
-void ngx_im_session_leave(ngx_im_session_t *s, im_sub_t *sub);
-void ngx_im_session_leave_all(ngx_im_session_t *s);
+void ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub);
+void ngx_im_sub_leave_all(ngx_im_session_t *s);
 
 
 #endif /* NGX_IM_SUB_H */

@@ -279,7 +279,7 @@ ngx_im_auth_error(ngx_im_session_t *s, im_error_e error)
 {
     ngx_im_auth_failed(s);
 
-    (void) ngx_im_command_error(s, s->ext->connect, error);
+    (void) ngx_im_reply_error(s, s->ext->connect, error);
 }
 
 
@@ -650,13 +650,7 @@ ngx_im_auth_room(ngx_im_session_t *s, const ngx_im_identity_t *id)
 int
 ngx_im_auth_may(ngx_im_session_t *s, im_str_t room)
 {
-    ngx_im_ext_t  *ext;
-
-    ext = s->ext;
-
-    return ext == NULL || ext->rooms == NULL
-           || im_ask_room_allowed(im_str_set(ext->rooms, ext->rooms_len),
-                                  room);
+    return s->ext == NULL || im_ask_room_allowed(s->ext->rooms, room);
 }
 
 
@@ -764,20 +758,17 @@ ngx_im_auth_keep_identity(ngx_im_session_t *s, const ngx_im_identity_t *id)
     ext = s->ext;
 
     if (id->expires) {
-        ngx_im_session_renew(s, id->expires, none);
+        ngx_im_expiry_renew(s, id->expires, none);
     }
 
     if (ext == NULL) {
         return NGX_OK;
     }
 
-    if (ngx_im_session_copy(&ext->info, &ext->info_len, id->info) != NGX_OK
-        || ngx_im_session_copy(&ext->data, &ext->data_len, id->data)
-           != NGX_OK
-        || ngx_im_session_copy(&ext->meta, &ext->meta_len, id->meta)
-           != NGX_OK
-        || ngx_im_session_copy(&ext->rooms, &ext->rooms_len, id->rooms)
-           != NGX_OK)
+    if (ngx_im_session_copy(&ext->info, id->info) != NGX_OK
+        || ngx_im_session_copy(&ext->data, id->data) != NGX_OK
+        || ngx_im_session_copy(&ext->meta, id->meta) != NGX_OK
+        || ngx_im_session_copy(&ext->rooms, id->rooms) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -842,7 +833,9 @@ ngx_im_auth_follow(ngx_im_session_t *s, im_str_t topic)
 
     if (ext != NULL && (ext->connecting || s->positions)) {
 
-        join = im_calloc(sizeof(ngx_im_join_t));
+        join = ngx_im_sub_create_join(ext->connecting ? NGX_IM_JOIN_CONNECT
+                                                      : NGX_IM_JOIN_COMMAND,
+                                      im_str_set("", 0));
         if (join == NULL) {
             return NGX_ERROR;
         }
@@ -850,15 +843,14 @@ ngx_im_auth_follow(ngx_im_session_t *s, im_str_t topic)
         since = ngx_im_auth_since(s, topic);
 
         if (since != NULL) {
-            ngx_im_join_since(join, since);
+            ngx_im_sub_since(join, since);
         }
 
-        join->connect = ext->connecting;
         ext->nsubs += ext->connecting;
     }
 
-    return ngx_im_session_join(s, topic, join,
-                               NGX_IM_SUB_SERVER|NGX_IM_SUB_CONNECT)
+    return ngx_im_sub_join(s, topic, join,
+                           NGX_IM_SUB_SERVER|NGX_IM_SUB_CONNECT)
            != NULL
                ? NGX_OK : NGX_ERROR;
 }

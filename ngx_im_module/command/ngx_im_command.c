@@ -83,7 +83,7 @@ ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
     w = ngx_im_worker;
 
     do {
-        if (ngx_im_command_waits(s) || ngx_im_command_throttle(s)) {
+        if (ngx_im_session_waits(s) || ngx_im_command_throttle(s)) {
             return NGX_AGAIN;
         }
 
@@ -138,7 +138,7 @@ ngx_im_command_throttle(ngx_im_session_t *s)
         return 0;
     }
 
-    im_list_insert_tail(&ngx_im_worker->throttled, &ext->throttled);
+    im_list_insert_tail(&ngx_im_worker->throttled, &ext->waiting);
 
     return 1;
 }
@@ -152,11 +152,11 @@ ngx_im_command_tick(ngx_im_worker_t *w)
 
     while (!im_list_empty(&w->throttled)) {
         q = im_list_first(&w->throttled);
-        ext = im_list_data(q, ngx_im_ext_t, throttled);
+        ext = im_list_data(q, ngx_im_ext_t, waiting);
 
         im_list_remove(q);
 
-        ngx_im_recv_continue(ext->session);
+        ngx_im_session_continue(ext->session);
     }
 }
 
@@ -225,7 +225,7 @@ ngx_im_command_fault(ngx_im_session_t *s, const im_command_t *command)
 static ngx_int_t
 ngx_im_command_refused(ngx_im_session_t *s, const im_command_t *command)
 {
-    return ngx_im_command_error(s, command->id, command->error);
+    return ngx_im_reply_error(s, command->id, command->error);
 }
 
 
@@ -248,7 +248,7 @@ ngx_im_command_pong(ngx_im_session_t *s, const im_command_t *command)
 static ngx_int_t
 ngx_im_command_unavailable(ngx_im_session_t *s, const im_command_t *command)
 {
-    return ngx_im_command_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
+    return ngx_im_reply_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
 }
 
 
@@ -275,7 +275,7 @@ ngx_im_command_rpc_result(ngx_im_session_t *s, const im_command_t *command,
     reply.id = command->id;
     reply.data = answer->result.data;
 
-    (void) ngx_im_command_reply(s, &reply);
+    (void) ngx_im_reply_send(s, &reply);
 }
 
 

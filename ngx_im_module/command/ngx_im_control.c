@@ -12,7 +12,6 @@
 #include "ngx_im_expiry.h"
 #include "ngx_im_reply.h"
 #include "ngx_im_sub.h"
-#include "ngx_im_resume.h"
 #include "ngx_im_revoke.h"
 #include "im_id.h"
 #include "im_json.h"
@@ -260,25 +259,18 @@ ngx_im_control_subscribe(ngx_im_session_t *s, const im_control_t *control)
         return;
     }
 
-    join = im_calloc(sizeof(ngx_im_join_t) + control->data.len);
+    join = ngx_im_sub_create_join(NGX_IM_JOIN_PUSH, control->data);
     if (join == NULL) {
         return;
-    }
-
-    join->push = 1;
-    join->data = im_str_set(join + 1, control->data.len);
-
-    if (control->data.len > 0) {
-        ngx_memcpy(join->data.data, control->data.data, control->data.len);
     }
 
     if (control->seq >= 0) {
         since.epoch = control->epoch;
         since.seq = control->seq;
-        ngx_im_join_since(join, &since);
+        ngx_im_sub_since(join, &since);
     }
 
-    sub = ngx_im_session_join(s, control->topic, join, NGX_IM_SUB_SERVER);
+    sub = ngx_im_sub_join(s, control->topic, join, NGX_IM_SUB_SERVER);
 
     if (sub == NULL) {
         return;
@@ -287,7 +279,7 @@ ngx_im_control_subscribe(ngx_im_session_t *s, const im_control_t *control)
     ngx_im_session_set_sub_info(sub, control->info);
 
     if (control->expire_at > 0) {
-        ngx_im_token_sub_expires(s, sub, control->expire_at);
+        ngx_im_expiry_sub(s, sub, control->expire_at);
     }
 }
 
@@ -309,7 +301,7 @@ ngx_im_control_unsubscribe(ngx_im_session_t *s, const im_control_t *control)
 
     join = sub->data;
 
-    if (join != NULL && join->connect) {
+    if (join != NULL && join->kind == NGX_IM_JOIN_CONNECT) {
         ngx_im_session_close(s, IM_REASON_BUSY,
                              "a topic of connect was taken away");
         return;
@@ -317,11 +309,11 @@ ngx_im_control_unsubscribe(ngx_im_session_t *s, const im_control_t *control)
 
     id = join != NULL ? join->id : 0;
 
-    ngx_im_session_leave(s, sub);
+    ngx_im_sub_leave(s, sub);
 
     if (id != 0) {
-        if (ngx_im_command_error(s, id, IM_ERROR_PERMISSION) == NGX_OK) {
-            ngx_im_recv_continue(s);
+        if (ngx_im_reply_error(s, id, IM_ERROR_PERMISSION) == NGX_OK) {
+            ngx_im_session_continue(s);
         }
 
         return;
@@ -334,7 +326,7 @@ ngx_im_control_unsubscribe(ngx_im_session_t *s, const im_control_t *control)
     reply.code = ngx_max(control->code, 0);
     reply.reason = control->reason;
 
-    (void) ngx_im_command_reply(s, &reply);
+    (void) ngx_im_reply_send(s, &reply);
 }
 
 
@@ -352,14 +344,14 @@ ngx_im_control_refresh(ngx_im_session_t *s, const im_control_t *control)
         return;
     }
 
-    ngx_im_session_renew(s, ngx_max(control->expire_at, 0), control->info);
+    ngx_im_expiry_renew(s, ngx_max(control->expire_at, 0), control->info);
 
     ngx_memzero(&reply, sizeof(im_reply_t));
 
     reply.type = IM_REPLY_PUSH_REFRESH;
-    reply.ttl = ngx_im_session_ttl(s);
+    reply.ttl = ngx_im_expiry_ttl(s);
 
-    (void) ngx_im_command_reply(s, &reply);
+    (void) ngx_im_reply_send(s, &reply);
 }
 
 

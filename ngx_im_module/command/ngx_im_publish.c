@@ -61,13 +61,13 @@ ngx_im_publish_command(ngx_im_session_t *s, const im_command_t *command)
     rule = im_rules_room(&s->conf->main->rules, room);
 
     if (rule == NULL) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_UNKNOWN_CHANNEL);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_UNKNOWN_CHANNEL);
     }
 
     rc = ngx_im_publish_may(s, command->topic, rule, &error);
 
     if (rc == NGX_DECLINED) {
-        return ngx_im_command_error(s, command->id, error);
+        return ngx_im_reply_error(s, command->id, error);
     }
 
     if (rc == NGX_AGAIN) {
@@ -93,7 +93,7 @@ ngx_im_publish_result(ngx_im_session_t *s, const im_command_t *command,
     rule = im_rules_topic(&s->conf->main->rules, command->topic);
 
     if (answer->skip_history && rule != NULL && rule->history > 0) {
-        (void) ngx_im_command_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
+        (void) ngx_im_reply_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
         return;
     }
 
@@ -115,7 +115,7 @@ ngx_im_publish_granted(ngx_im_session_t *s, const im_command_t *command,
     if (ngx_im_session_ext(s) == NULL
         || ngx_im_publish_ask(s, command, answer) != NGX_OK)
     {
-        return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
     }
 
     ngx_im_session_busy(s, command->id);
@@ -252,8 +252,8 @@ ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
         }
     }
 
-    if (ngx_im_command_reply(s, &reply) == NGX_OK) {
-        ngx_im_recv_continue(s);
+    if (ngx_im_reply_send(s, &reply) == NGX_OK) {
+        ngx_im_session_continue(s);
     }
 }
 

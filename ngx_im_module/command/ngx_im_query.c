@@ -86,7 +86,7 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
     rc = ngx_im_query_may(s, command, &error);
 
     if (rc == NGX_DECLINED) {
-        return ngx_im_command_error(s, command->id, error);
+        return ngx_im_reply_error(s, command->id, error);
     }
 
     if (rc == NGX_AGAIN) {
@@ -94,7 +94,7 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
     }
 
     if (ngx_im_session_ext(s) == NULL) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
     }
 
     /* answers are long: those before it are read first */
@@ -104,7 +104,7 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
     }
 
     if (ngx_im_worker->reply_bytes > ngx_im_worker->conf->logs_bytes) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_TOO_MANY);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_TOO_MANY);
     }
 
     if (!ngx_im_query_turn(s)) {
@@ -132,7 +132,7 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
 
     if (rc != NGX_OK) {
         im_free(query);
-        return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
     }
 
     ngx_im_worker->nqueries++;
@@ -146,26 +146,21 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
 static ngx_uint_t
 ngx_im_query_turn(ngx_im_session_t *s)
 {
-    ngx_im_ext_t     *ext;
     ngx_im_worker_t  *w;
 
-    ext = s->ext;
     w = ngx_im_worker;
 
     if (w->nqueries < NGX_IM_QUERY_ATONCE) {
-        im_list_remove(&ext->turn);
         return 1;
     }
 
-    if (im_list_empty(&ext->turn)) {
-        im_list_insert_tail(&w->turns, &ext->turn);
-    }
+    im_list_insert_tail(&w->queries, &s->ext->waiting);
 
     return 0;
 }
 
 
-/* A question has its answer: who waits reads on. */
+/* A question has its answer: sessions that wait read on. */
 static void
 ngx_im_query_next(ngx_im_worker_t *w)
 {
@@ -174,11 +169,11 @@ ngx_im_query_next(ngx_im_worker_t *w)
 
     n = --w->nqueries;
 
-    while (n++ < NGX_IM_QUERY_ATONCE && !im_list_empty(&w->turns)) {
-        ext = im_list_data(im_list_first(&w->turns), ngx_im_ext_t, turn);
-        im_list_remove(&ext->turn);
+    while (n++ < NGX_IM_QUERY_ATONCE && !im_list_empty(&w->queries)) {
+        ext = im_list_data(im_list_first(&w->queries), ngx_im_ext_t, waiting);
+        im_list_remove(&ext->waiting);
 
-        ngx_im_recv_continue(ext->session);
+        ngx_im_session_continue(ext->session);
     }
 }
 
@@ -370,7 +365,7 @@ ngx_im_query_history_reply(ngx_im_query_t *query, im_topic_t *topic,
     answer.subs = &page;
     answer.nsubs = 1;
 
-    (void) ngx_im_command_reply(s, &answer);
+    (void) ngx_im_reply_send(s, &answer);
 
     im_free(messages);
     im_free(envelopes);
@@ -505,7 +500,7 @@ ngx_im_query_presence_reply(ngx_im_query_t *query, im_topic_t *topic,
         answer.nusers = ngx_im_query_users(&clients) + members->rest;
     }
 
-    (void) ngx_im_command_reply(s, &answer);
+    (void) ngx_im_reply_send(s, &answer);
 
     im_free(clients.elts);
     im_free(clients.ids);
@@ -626,10 +621,10 @@ static void
 ngx_im_query_done(ngx_im_session_t *s, im_error_e error)
 {
     if (error != 0
-        && ngx_im_command_error(s, s->ext->busy_id, error) != NGX_OK)
+        && ngx_im_reply_error(s, s->ext->busy_id, error) != NGX_OK)
     {
         return;
     }
 
-    ngx_im_recv_continue(s);
+    ngx_im_session_continue(s);
 }

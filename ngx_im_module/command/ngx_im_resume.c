@@ -50,26 +50,6 @@ static ngx_int_t ngx_im_resume_moved_log(ngx_im_worker_t *w, im_log_t *log,
 
 
 void
-ngx_im_join_since(ngx_im_join_t *join, const im_position_t *since)
-{
-    join->recover = 1;
-    join->seq = since->seq;
-
-    if (since->epoch.len > IM_EPOCH_MAX) {
-        join->epoch.len = 1;
-        join->epoch.data[0] = ' ';
-        return;
-    }
-
-    join->epoch.len = since->epoch.len;
-
-    if (since->epoch.len > 0) {
-        ngx_memcpy(join->epoch.data, since->epoch.data, since->epoch.len);
-    }
-}
-
-
-void
 ngx_im_resume_opened(ngx_im_session_t *s)
 {
     im_sub_t       *sub;
@@ -194,7 +174,8 @@ ngx_im_resume_judge(ngx_im_join_t *join)
     }
 
     if (!im_topic_continues(topic, ngx_im_resume_epoch(join), join->seq)) {
-        return join->answered || !numbered ? NGX_DECLINED : NGX_BUSY;
+        return numbered && join->asked != NGX_IM_ANSWERED ? NGX_BUSY
+                                                          : NGX_DECLINED;
     }
 
     if (join->seq == topic->seq) {
@@ -245,7 +226,10 @@ ngx_im_resume_ask(ngx_im_topic_t *t)
          q = im_list_next(q))
     {
         join = im_list_data(q, ngx_im_join_t, link);
-        join->asked = 1;
+
+        if (join->asked == NGX_IM_NOT_ASKED) {
+            join->asked = NGX_IM_ASKED;
+        }
     }
 }
 
@@ -268,7 +252,10 @@ ngx_im_resume_history(im_topic_t *topic, ngx_im_history_e why)
          q = im_list_next(q))
     {
         join = im_list_data(q, ngx_im_join_t, link);
-        join->answered = join->asked;
+
+        if (join->asked == NGX_IM_ASKED) {
+            join->asked = NGX_IM_ANSWERED;
+        }
     }
 
     ngx_im_resume_run(t);
@@ -327,7 +314,7 @@ ngx_im_resume_ready(ngx_im_join_t *join)
 
     im_list_remove(&join->link);
 
-    if (join->connect) {
+    if (join->kind == NGX_IM_JOIN_CONNECT) {
         ngx_im_resume_opened(join->sub->session);
         return;
     }
@@ -368,7 +355,7 @@ ngx_im_resume_forget(im_sub_t *sub)
 
     /* it may have been the last one that connect waited for */
 
-    if (join->connect) {
+    if (join->kind == NGX_IM_JOIN_CONNECT) {
         s = sub->session;
 
         if (join->ready && s->ext->connecting) {
@@ -404,7 +391,7 @@ ngx_im_resume_serve(im_list_t *q, void *data)
         return NGX_AGAIN;
     }
 
-    if (join->connect) {
+    if (join->kind == NGX_IM_JOIN_CONNECT) {
         ngx_im_resume_connect(s);
 
     } else if (ngx_im_resume_again(join) != NGX_OK) {
@@ -415,7 +402,7 @@ ngx_im_resume_serve(im_list_t *q, void *data)
         return NGX_OK;
     }
 
-    ngx_im_recv_continue(s);
+    ngx_im_session_continue(s);
 
     return NGX_OK;
 }
@@ -463,10 +450,10 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     reply.type = IM_REPLY_CONNECT;
     reply.id = ext->connect;
     reply.session = im_str_set(id, IM_UUID_LEN);
-    reply.data = im_str_set(ext->data, ext->data_len);
+    reply.data = ext->data;
     reply.ping = s->conf->ping / 1000;
     reply.pong = 1;
-    reply.ttl = ngx_im_session_ttl(s);
+    reply.ttl = ngx_im_expiry_ttl(s);
     reply.subs = subs;
     reply.nsubs = n;
 
@@ -476,7 +463,7 @@ ngx_im_resume_connect(ngx_im_session_t *s)
         ngx_im_resume_live(sub);
     }
 
-    if (ngx_im_command_reply(s, &reply) == NGX_OK) {
+    if (ngx_im_reply_send(s, &reply) == NGX_OK) {
         for (sub = s->subs; sub; sub = sub->next) {
             ngx_im_presence_tell(ngx_im_worker, sub, 1);
         }
@@ -485,11 +472,10 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     im_free(subs);
 
     im_free(ext->resumes);
-    im_free(ext->data);
     ext->resumes = NULL;
     ext->nresumes = 0;
-    ext->data = NULL;
-    ext->data_len = 0;
+
+    (void) ngx_im_session_copy(&ext->data, im_str_set(NULL, 0));
 }
 
 
@@ -547,8 +533,8 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 
     if (join->strict && begin.recovering && !begin.recovered) {
         reply.id = join->id;
-        ngx_im_session_leave(s, sub);
-        (void) ngx_im_command_error(s, reply.id, IM_ERROR_POSITION);
+        ngx_im_sub_leave(s, sub);
+        (void) ngx_im_reply_error(s, reply.id, IM_ERROR_POSITION);
         return;
     }
 
@@ -567,7 +553,8 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 
     begin.data = im_buf_str(&data);
 
-    reply.type = join->push ? IM_REPLY_PUSH_SUBSCRIBE : IM_REPLY_SUBSCRIBE;
+    reply.type = join->kind == NGX_IM_JOIN_PUSH ? IM_REPLY_PUSH_SUBSCRIBE
+                                                : IM_REPLY_SUBSCRIBE;
     reply.id = join->id;
     reply.topic = begin.topic;
     reply.subs = &begin;
@@ -575,7 +562,7 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 
     ngx_im_resume_live(sub);
 
-    rc = reply.type == IM_REPLY_SUBSCRIBE ? ngx_im_command_reply(s, &reply)
+    rc = reply.type == IM_REPLY_SUBSCRIBE ? ngx_im_reply_send(s, &reply)
                                           : ngx_im_resume_push(s, &reply,
                                                                begin);
 
@@ -604,7 +591,7 @@ ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
     begin.recovering = 0;
     begin.recovered = 0;
 
-    rc = ngx_im_command_reply(s, reply);
+    rc = ngx_im_reply_send(s, reply);
 
     begin.nmessages = i;
 
@@ -644,7 +631,7 @@ ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
     begin->at.seq = topic->seq;
     begin->recoverable = ngx_im_follow_numbered(topic);
     begin->positioned = begin->recoverable;
-    begin->ttl = ngx_im_token_sub_ttl(join->sub->session, join->sub);
+    begin->ttl = ngx_im_expiry_sub_ttl(join->sub->session, join->sub);
 
     if (!join->recover) {
         return;
@@ -867,7 +854,7 @@ ngx_im_resume_cut(ngx_im_session_t *s, im_sub_t *sub)
     reply.code = IM_UNSUBSCRIBED_STATE;
     reply.reason = im_str_z("insufficient state");
 
-    ngx_im_session_leave(s, sub);
+    ngx_im_sub_leave(s, sub);
 
-    (void) ngx_im_command_reply(s, &reply);
+    (void) ngx_im_reply_send(s, &reply);
 }

@@ -12,9 +12,6 @@
 #include "ngx_im_follow.h"
 
 
-/* A place that a client names; one that can't be is no place at all. */
-void ngx_im_join_since(ngx_im_join_t *join, const im_position_t *since);
-
 /* All topics of connect are joined: it is answered once they are ready. */
 void ngx_im_resume_opened(ngx_im_session_t *s);
 

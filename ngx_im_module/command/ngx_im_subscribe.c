@@ -10,7 +10,6 @@
 #include "ngx_im_auth.h"
 #include "ngx_im_expiry.h"
 #include "ngx_im_reply.h"
-#include "ngx_im_resume.h"
 #include "ngx_im_sub.h"
 #include "ngx_im_token.h"
 #include "ngx_im_webhook.h"
@@ -43,28 +42,28 @@ ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
     room = command->topic;
 
     if (room.len < 2 || room.data[0] != 'r') {
-        return ngx_im_command_error(s, command->id, IM_ERROR_PERMISSION);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_PERMISSION);
     }
 
     room.data += 2;
     room.len -= 2;
 
     if (!im_name_valid(room)) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_BAD_REQUEST);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_BAD_REQUEST);
     }
 
     rule = im_rules_room(&s->conf->main->rules, room);
 
     if (rule == NULL) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_UNKNOWN_CHANNEL);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_UNKNOWN_CHANNEL);
     }
 
     if (ngx_im_session_find_sub(s, command->topic) != NULL) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_ALREADY);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_ALREADY);
     }
 
     if (ngx_im_session_full(s)) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_LIMIT);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_LIMIT);
     }
 
     /* a token decides alone */
@@ -76,7 +75,7 @@ ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
     error = ngx_im_subscribe_may(s, room, rule);
 
     if (error) {
-        return ngx_im_command_error(s, command->id, error);
+        return ngx_im_reply_error(s, command->id, error);
     }
 
     if (s->conf->webhooks[IM_WEBHOOK_SUBSCRIBE].len) {
@@ -148,41 +147,35 @@ ngx_im_subscribe_granted(ngx_im_session_t *s, const im_command_t *command,
     const im_rule_t  *rule;
 
     if (ngx_im_session_find_sub(s, command->topic) != NULL) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_ALREADY);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_ALREADY);
     }
 
     if (ngx_im_session_new_room(s, command->topic) != NGX_OK) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_TOO_MANY);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_TOO_MANY);
     }
 
-    join = im_calloc(sizeof(ngx_im_join_t) + claims->data.len);
+    join = ngx_im_sub_create_join(NGX_IM_JOIN_COMMAND, claims->data);
     if (join == NULL) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
     }
 
     join->id = command->id;
-    join->recover = command->recover;
     join->strict = command->strict;
-    join->data = im_str_set(join + 1, claims->data.len);
-
-    if (claims->data.len > 0) {
-        ngx_memcpy(join->data.data, claims->data.data, claims->data.len);
-    }
 
     if (command->recover) {
-        ngx_im_join_since(join, &command->since);
+        ngx_im_sub_since(join, &command->since);
     }
 
     /* clients that may see members may see them come and go */
 
     rule = im_rules_topic(&s->conf->main->rules, command->topic);
 
-    sub = ngx_im_session_join(s, command->topic, join,
-                              command->join_leave && rule != NULL
-                              && rule->presence ? NGX_IM_SUB_JOIN_LEAVE : 0);
+    sub = ngx_im_sub_join(s, command->topic, join,
+                          command->join_leave && rule != NULL
+                          && rule->presence ? NGX_IM_SUB_JOIN_LEAVE : 0);
 
     if (sub == NULL) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_INTERNAL);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
     }
 
     ngx_im_session_set_sub_info(sub, claims->info);
@@ -193,7 +186,7 @@ ngx_im_subscribe_granted(ngx_im_session_t *s, const im_command_t *command,
             return NGX_ERROR;
         }
 
-        ngx_im_token_sub_expires(s, sub, claims->expires);
+        ngx_im_expiry_sub(s, sub, claims->expires);
     }
 
     return NGX_OK;
@@ -214,7 +207,7 @@ ngx_im_subscribe_end(ngx_im_session_t *s, const im_command_t *command)
             return NGX_AGAIN;
         }
 
-        ngx_im_session_leave(s, sub);
+        ngx_im_sub_leave(s, sub);
     }
 
     ngx_memzero(&reply, sizeof(im_reply_t));
@@ -222,5 +215,5 @@ ngx_im_subscribe_end(ngx_im_session_t *s, const im_command_t *command)
     reply.type = IM_REPLY_UNSUBSCRIBE;
     reply.id = command->id;
 
-    return ngx_im_command_reply(s, &reply);
+    return ngx_im_reply_send(s, &reply);
 }

@@ -59,7 +59,7 @@ ngx_im_token_sub_refresh(ngx_im_session_t *s, const im_command_t *command)
     sub = ngx_im_session_find_sub(s, command->topic);
 
     if (sub == NULL) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_PERMISSION);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_PERMISSION);
     }
 
     im_buf_init(&arena, IM_JWT_ARENA);
@@ -67,15 +67,15 @@ ngx_im_token_sub_refresh(ngx_im_session_t *s, const im_command_t *command)
     rc = ngx_im_token_verify(s, command, &arena, &claims);
 
     if (rc == NGX_DONE) {
-        ngx_im_token_sub_expires(s, sub, claims.expires);
+        ngx_im_expiry_sub(s, sub, claims.expires);
 
         ngx_memzero(&reply, sizeof(im_reply_t));
 
         reply.type = IM_REPLY_SUB_REFRESH;
         reply.id = command->id;
-        reply.ttl = ngx_im_token_sub_ttl(s, sub);
+        reply.ttl = ngx_im_expiry_sub_ttl(s, sub);
 
-        rc = ngx_im_command_reply(s, &reply);
+        rc = ngx_im_reply_send(s, &reply);
 
         im_jwt_cleanup(&claims);
     }
@@ -98,13 +98,13 @@ ngx_im_token_verify(ngx_im_session_t *s, const im_command_t *command,
         break;
 
     case NGX_DECLINED:
-        return ngx_im_command_error(s, command->id, IM_ERROR_TOKEN_EXPIRED);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_TOKEN_EXPIRED);
 
     case NGX_BUSY:
-        return ngx_im_command_error(s, command->id, IM_ERROR_TOO_MANY);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_TOO_MANY);
 
     default:
-        return ngx_im_command_error(s, command->id, IM_ERROR_PERMISSION);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_PERMISSION);
     }
 
     why = ngx_im_token_foreign(s, command->topic, claims);
@@ -165,7 +165,7 @@ ngx_im_token_refresh(ngx_im_session_t *s, const im_command_t *command)
     ngx_int_t  rc;
 
     if (s->conf->auth != NGX_IM_AUTH_JWT || command->token.len == 0) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
     }
 
     im_buf_init(&arena, IM_JWT_ARENA);
@@ -179,7 +179,7 @@ ngx_im_token_refresh(ngx_im_session_t *s, const im_command_t *command)
         break;
 
     case NGX_BUSY:
-        rc = ngx_im_command_error(s, command->id, IM_ERROR_TOO_MANY);
+        rc = ngx_im_reply_error(s, command->id, IM_ERROR_TOO_MANY);
         break;
 
     case NGX_DECLINED:
@@ -221,7 +221,7 @@ ngx_im_token_renew(ngx_im_session_t *s, const im_command_t *command,
         return NGX_ERROR;
     }
 
-    ngx_im_token_expires(s, claims->expires);
+    ngx_im_expiry_session(s, claims->expires);
 
     im_id_uuid(id, s->peer.id);
 
@@ -230,9 +230,9 @@ ngx_im_token_renew(ngx_im_session_t *s, const im_command_t *command,
     reply.type = IM_REPLY_REFRESH;
     reply.id = command->id;
     reply.session = im_str_set(id, IM_UUID_LEN);
-    reply.ttl = ngx_im_session_ttl(s);
+    reply.ttl = ngx_im_expiry_ttl(s);
 
-    return ngx_im_command_reply(s, &reply);
+    return ngx_im_reply_send(s, &reply);
 }
 
 
@@ -298,7 +298,7 @@ ngx_im_token_due(ngx_im_timer_t *timer)
 
     if (ext->refresh && ext->refresh <= now) {
         ext->refresh = now + NGX_IM_TOKEN_RETRY;
-        ngx_im_session_expires(s, ext->refresh + s->conf->grace);
+        ngx_im_expiry_set(s, ext->refresh + s->conf->grace);
         ngx_im_token_ask(s, &ngx_im_token_webhook, im_str_set(NULL, 0));
     }
 
@@ -320,7 +320,7 @@ ngx_im_token_due(ngx_im_timer_t *timer)
         sub = s->subs;
     }
 
-    ngx_im_token_schedule(s);
+    ngx_im_expiry_schedule(s);
 }
 
 
@@ -362,7 +362,7 @@ ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub)
     im_buf_init(&topic, IM_TOPIC_MAX);
     im_buf_add_str(&topic, im_topic_name(sub->log->topic));
 
-    ngx_im_session_leave(s, sub);
+    ngx_im_sub_leave(s, sub);
 
     ngx_memzero(&reply, sizeof(im_reply_t));
 
@@ -371,7 +371,7 @@ ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub)
     reply.code = IM_UNSUBSCRIBED_EXPIRED;
     reply.reason = im_str_z("subscription expired");
 
-    rc = topic.failed ? NGX_OK : ngx_im_command_reply(s, &reply);
+    rc = topic.failed ? NGX_OK : ngx_im_reply_send(s, &reply);
 
     im_buf_cleanup(&topic);
 
@@ -404,7 +404,7 @@ ngx_im_token_refreshed(ngx_im_session_t *s, const im_command_t *command,
         return;
     }
 
-    ngx_im_token_expires(s, answer->result.expires);
+    ngx_im_expiry_session(s, answer->result.expires);
 }
 
 
@@ -425,5 +425,5 @@ ngx_im_token_sub_refreshed(ngx_im_session_t *s, const im_command_t *command,
         return;
     }
 
-    ngx_im_token_sub_expires(s, sub, answer->result.expires);
+    ngx_im_expiry_sub(s, sub, answer->result.expires);
 }

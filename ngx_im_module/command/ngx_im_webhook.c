@@ -65,7 +65,7 @@ ngx_im_webhook_command(ngx_im_session_t *s, const ngx_im_webhook_t *webhook,
     const im_command_t *command)
 {
     if (ngx_im_webhook_ask(s, webhook, command) != NGX_OK) {
-        return ngx_im_command_error(s, command->id, IM_ERROR_TOO_MANY);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_TOO_MANY);
     }
 
     return NGX_OK;
@@ -149,7 +149,7 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
     ask.method = command->method;
     ask.data = command->data;
 
-    ask.meta = im_str_set(s->ext->meta, s->ext->meta_len);
+    ask.meta = s->ext->meta;
 
     if (s->user != NULL) {
         ask.user = im_str_set(s->user->id, s->user->id_len);
@@ -227,7 +227,7 @@ ngx_im_webhook_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     im_webhook_cleanup(&answer);
     im_buf_cleanup(&arena);
 
-    ngx_im_recv_continue(s);
+    ngx_im_session_continue(s);
 }
 
 
@@ -281,7 +281,7 @@ ngx_im_webhook_error(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
     }
 
     if (answer->reason.len == 0 && answer->code <= IM_ERROR_POSITION) {
-        (void) ngx_im_command_error(s, wh->command.id, answer->code);
+        (void) ngx_im_reply_error(s, wh->command.id, answer->code);
         return;
     }
 
@@ -293,5 +293,5 @@ ngx_im_webhook_error(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
     reply.reason = answer->reason;
     reply.temporary = answer->temporary;
 
-    (void) ngx_im_command_reply(s, &reply);
+    (void) ngx_im_reply_send(s, &reply);
 }
