@@ -49,6 +49,7 @@ static im_str_t im_daemon_http_header(struct evhttp_request *req,
 static const char *im_daemon_http_method(struct evhttp_request *req);
 static void im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status,
     im_str_t json);
+static void im_daemon_http_free(im_daemon_http_request_t *hr);
 static void im_daemon_http_headers(const im_daemon_request_t *r,
     struct evkeyvalq *headers);
 
@@ -135,10 +136,10 @@ im_daemon_http_handler(struct evhttp_request *req, void *data)
 
     hr->req = req;
     hr->request.reply = im_daemon_http_reply;
+    hr->request.data = http->data;
 
     if (im_daemon_http_fill(hr) != IM_OK) {
-        free(hr->uri);
-        free(hr);
+        im_daemon_http_free(hr);
         evhttp_send_error(req, 400, NULL);
         return;
     }
@@ -146,7 +147,7 @@ im_daemon_http_handler(struct evhttp_request *req, void *data)
     /* evhttp would free an unanswered request with its connection */
     evhttp_request_own(req);
 
-    http->handler(&hr->request, http->data);
+    http->handler(&hr->request);
 }
 
 
@@ -253,8 +254,7 @@ im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
     /* the peer has gone: what is left of the request is ours to free */
     if (evhttp_request_get_connection(req) == NULL) {
         evhttp_request_free(req);
-        free(hr->uri);
-        free(hr);
+        im_daemon_http_free(hr);
         return;
     }
 
@@ -272,6 +272,14 @@ im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
         evbuffer_free(out);
     }
 
+    im_daemon_http_free(hr);
+}
+
+
+static void
+im_daemon_http_free(im_daemon_http_request_t *hr)
+{
+    im_daemon_end(&hr->request);
     free(hr->uri);
     free(hr);
 }

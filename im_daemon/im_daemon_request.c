@@ -1,10 +1,36 @@
 /*
  * Copyright (C) The im authors
  *
- * What all transports say alike.
+ * The memory of a request, and what all transports say alike.
  */
 
+#include <stdalign.h>
+
 #include "im_daemon_request.h"
+
+
+#define IM_REQUEST_BLOCK  4096
+#define IM_REQUEST_ALIGN  alignof(max_align_t)
+
+
+/* The newest one, from which memory is taken, is the first of its list. */
+struct im_daemon_block_s {
+    im_daemon_block_t             *next;
+    size_t                         used;
+    size_t                         size;
+    _Alignas(max_align_t) u_char   data[];
+};
+
+
+struct im_daemon_cleanup_s {
+    im_daemon_cleanup_t   *next;
+    im_daemon_cleanup_pt   fn;
+    void                  *data;
+};
+
+
+static im_int_t im_daemon_block(im_daemon_request_t *r, size_t size);
+static void im_daemon_buf_cleanup(void *data);
 
 
 static const struct {
@@ -26,6 +52,140 @@ static const struct {
     { 503, "Service Unavailable" },
     { 0, "Unknown" }
 };
+
+
+void *
+im_daemon_alloc(im_daemon_request_t *r, size_t size)
+{
+    void  *p;
+
+    if (size > IM_REQUEST_MEMORY) {
+        return NULL;
+    }
+
+    size = (size + IM_REQUEST_ALIGN - 1) & ~(IM_REQUEST_ALIGN - 1);
+
+    if ((r->blocks == NULL || r->blocks->size - r->blocks->used < size)
+        && im_daemon_block(r, size) != IM_OK)
+    {
+        return NULL;
+    }
+
+    p = r->blocks->data + r->blocks->used;
+    r->blocks->used += size;
+
+    return p;
+}
+
+
+static im_int_t
+im_daemon_block(im_daemon_request_t *r, size_t size)
+{
+    im_daemon_block_t  *block;
+
+    size = im_max(size, IM_REQUEST_BLOCK - sizeof(im_daemon_block_t));
+
+    if (r->allocated + size > IM_REQUEST_MEMORY) {
+        return IM_ERROR;
+    }
+
+    block = im_calloc(sizeof(im_daemon_block_t) + size);
+    if (block == NULL) {
+        return IM_ERROR;
+    }
+
+    block->size = size;
+    block->next = r->blocks;
+
+    r->blocks = block;
+    r->allocated += size;
+
+    return IM_OK;
+}
+
+
+im_str_t
+im_daemon_copy(im_daemon_request_t *r, im_str_t s)
+{
+    u_char  *p;
+
+    p = im_daemon_alloc(r, im_max(s.len, 1));
+    if (p == NULL) {
+        return im_str_set(NULL, 0);
+    }
+
+    if (s.len != 0) {
+        memcpy(p, s.data, s.len);
+    }
+
+    return im_str_set(p, s.len);
+}
+
+
+im_buf_t *
+im_daemon_buf(im_daemon_request_t *r, size_t max)
+{
+    im_buf_t  *b;
+
+    b = im_daemon_alloc(r, sizeof(im_buf_t));
+
+    if (b == NULL || im_daemon_cleanup(r, im_daemon_buf_cleanup, b) != IM_OK) {
+        r->failed.failed = 1;
+        return &r->failed;
+    }
+
+    im_buf_init(b, max);
+
+    return b;
+}
+
+
+static void
+im_daemon_buf_cleanup(void *data)
+{
+    im_buf_cleanup(data);
+}
+
+
+im_int_t
+im_daemon_cleanup(im_daemon_request_t *r, im_daemon_cleanup_pt fn, void *data)
+{
+    im_daemon_cleanup_t  *cleanup;
+
+    cleanup = im_daemon_alloc(r, sizeof(im_daemon_cleanup_t));
+    if (cleanup == NULL) {
+        fn(data);
+        return IM_ERROR;
+    }
+
+    cleanup->fn = fn;
+    cleanup->data = data;
+    cleanup->next = r->cleanups;
+
+    r->cleanups = cleanup;
+
+    return IM_OK;
+}
+
+
+void
+im_daemon_end(im_daemon_request_t *r)
+{
+    im_daemon_block_t  *block;
+
+    while (r->cleanups != NULL) {
+        r->cleanups->fn(r->cleanups->data);
+        r->cleanups = r->cleanups->next;
+    }
+
+    while (r->blocks != NULL) {
+        block = r->blocks;
+        r->blocks = block->next;
+        im_free(block);
+    }
+
+    r->allocated = 0;
+}
 
 
 const char *

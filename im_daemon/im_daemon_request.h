@@ -4,7 +4,8 @@
  * One request, wherever it came from: FastCGI or HTTP.
  *
  * It belongs to its transport and lives until reply() has been called, exactly
- * once, also when the connection it came on is gone by then.
+ * once; the connection it came on may be gone by then.  The memory that a
+ * handler takes from it lives as long and needs no free.
  */
 
 #ifndef IM_DAEMON_REQUEST_H
@@ -12,9 +13,18 @@
 
 
 #include "im_types.h"
+#include "im_buf.h"
+
+
+#define IM_REQUEST_MEMORY  (64 * 1024 * 1024)
 
 
 typedef struct im_daemon_request_s  im_daemon_request_t;
+typedef struct im_daemon_block_s    im_daemon_block_t;
+typedef struct im_daemon_cleanup_s  im_daemon_cleanup_t;
+
+typedef void (*im_daemon_request_pt)(im_daemon_request_t *r);
+typedef void (*im_daemon_cleanup_pt)(void *data);
 
 
 /* In lists that end with a name of NULL. */
@@ -48,11 +58,36 @@ struct im_daemon_request_s {
 
     void        (*reply)(im_daemon_request_t *r, im_uint_t status,
                     im_str_t json);
+    void         *data;        /* given with the handler */
+
+    im_daemon_block_t    *blocks;
+    im_daemon_cleanup_t  *cleanups;
+    size_t                allocated;
+    im_buf_t              failed;     /* is returned where memory is short */
 };
 
 
-typedef void (*im_daemon_request_pt)(im_daemon_request_t *r, void *data);
+/* Zeroed.  NULL: no memory, or the request has IM_REQUEST_MEMORY already. */
+void *im_daemon_alloc(im_daemon_request_t *r, size_t size);
 
+/* data is NULL where there is no memory. */
+im_str_t im_daemon_copy(im_daemon_request_t *r, im_str_t s);
+
+/*
+ * A buffer for up to max bytes, never NULL.  Where there is no memory it has
+ * failed already, so that only its end is to be checked, as of any buffer.
+ */
+im_buf_t *im_daemon_buf(im_daemon_request_t *r, size_t max);
+
+/*
+ * Calls fn when the request ends, the latest one first.  IM_ERROR: no memory;
+ * fn has been called.
+ */
+im_int_t im_daemon_cleanup(im_daemon_request_t *r, im_daemon_cleanup_pt fn,
+    void *data);
+
+/* Called by transports when the answer has been written: frees the memory. */
+void im_daemon_end(im_daemon_request_t *r);
 
 /* "Not Found" of 404 and so on. */
 const char *im_daemon_status(im_uint_t status);

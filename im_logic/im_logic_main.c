@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * im_logic: accepts pushes, answers who is where and who a token is.
+ * im_logic: accepts pushes, answers questions about rooms, users and tokens.
  */
 
 #include <signal.h>
@@ -23,6 +23,7 @@
 #include "im_push.h"
 #include "im_daemon_http.h"
 #include "im_daemon_option.h"
+#include "im_daemon_time.h"
 
 
 #define IM_LOGIC_DRAIN  15       /* s, at most */
@@ -112,10 +113,10 @@ static const im_daemon_option_t  im_logic_options[] = {
 };
 
 
-static const im_daemon_redis_events_t  im_logic_redis_events = {
-    im_logic_main_up,
-    im_logic_main_down,
-    im_logic_main_fatal
+static const im_link_events_t  im_logic_link_events = {
+    .up = im_logic_main_up,
+    .down = im_logic_main_down,
+    .fatal = im_logic_main_fatal
 };
 
 
@@ -199,13 +200,13 @@ im_logic_main_init(im_logic_main_t *m)
         return IM_ERROR;
     }
 
-    logic->redis_conf.address = conf->redis != NULL ? conf->redis
-                                                    : "127.0.0.1:6379";
-    logic->redis_conf.user = conf->user;
-    logic->redis_conf.password = conf->password;
-    logic->redis_conf.db = conf->db;
-    logic->redis_conf.prefix = logic->prefix;
-    logic->redis_conf.partitions = conf->partitions;
+    logic->link_conf.address = conf->redis != NULL ? conf->redis
+                                                   : "127.0.0.1:6379";
+    logic->link_conf.user = conf->user;
+    logic->link_conf.password = conf->password;
+    logic->link_conf.db = conf->db;
+    logic->link_conf.prefix = logic->prefix;
+    logic->link_conf.partitions = conf->partitions;
 
     im_daemon_random(logic->seed, sizeof(logic->seed));
 
@@ -224,10 +225,10 @@ im_logic_main_init(im_logic_main_t *m)
         return IM_ERROR;
     }
 
-    logic->redis = im_daemon_redis_create(logic->base, &logic->redis_conf,
-                                          &im_logic_redis_events, logic);
+    logic->link = im_daemon_link_create(logic->base, &logic->link_conf,
+                                        &im_logic_link_events, logic);
 
-    if (logic->redis == NULL || im_logic_main_events(m) != IM_OK) {
+    if (logic->link == NULL || im_logic_main_events(m) != IM_OK) {
         im_daemon_log(IM_LOG_ERROR, "no memory");
         return IM_ERROR;
     }
@@ -309,8 +310,8 @@ im_logic_main_cleanup(im_logic_main_t *m)
         im_logic_pool_destroy(logic->pool);
     }
 
-    if (logic->redis != NULL) {
-        im_daemon_redis_destroy(logic->redis);
+    if (logic->link != NULL) {
+        im_daemon_link_destroy(logic->link);
     }
 
     if (m->server != NULL) {
@@ -391,8 +392,8 @@ im_logic_main_tick(evutil_socket_t fd, short what, void *data)
     (void) fd;
     (void) what;
 
-    im_logic_nodes_look(logic);
-    im_logic_revoked_look(logic);
+    im_logic_nodes_poll(logic);
+    im_logic_revoked_poll(logic);
 }
 
 
@@ -402,9 +403,9 @@ im_logic_main_up(void *data)
     im_logic_t  *logic = data;
 
     im_daemon_log(IM_LOG_NOTICE, "redis is there, %u partitions",
-                  (unsigned) im_daemon_redis_partitions(logic->redis));
+                  (unsigned) im_link_partitions(logic->link));
 
-    im_logic_nodes_look(logic);
+    im_logic_nodes_poll(logic);
 }
 
 

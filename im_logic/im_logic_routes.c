@@ -13,57 +13,65 @@
 #include "im_logic_who.h"
 
 
+typedef void (*im_logic_handler_pt)(im_daemon_request_t *r);
+
+
 typedef struct {
-    const char       *path;
-    const char       *method;
-    void            (*handler)(im_logic_t *logic, im_daemon_request_t *r,
-                         im_str_t rest);
-    unsigned          prefix:1;       /* something follows */
-    unsigned          internal:1;     /* by nginx only */
-    im_logic_form_e   form;           /* of the answers */
+    const char           *path;
+    const char           *method;
+    im_logic_handler_pt   handler;
+    unsigned              prefix:1;       /* something follows */
+    unsigned              internal:1;     /* by nginx only */
+    im_logic_form_e       form;           /* of the answers */
 } im_logic_path_t;
 
 
 static const im_logic_path_t *im_logic_path(const im_daemon_request_t *r,
     const im_logic_path_t *path);
 static const char *im_logic_allow(const im_logic_path_t *path);
-static void im_logic_refuse(im_logic_t *logic, im_daemon_request_t *r,
+static void im_logic_refuse(im_daemon_request_t *r,
     const im_logic_path_t *path, im_uint_t status, const char *msg);
 
 
 static const im_logic_path_t  im_logic_paths[] = {
-    { "/im/push", "POST", im_logic_push, 0, 0, IM_FORM_OWN },
-    { "/im_connect", "POST", im_logic_call, 0, 1, IM_FORM_OWN },
-    { "/im/online", "GET", im_logic_online, 0, 0, IM_FORM_OWN },
-    { "/im/health", "GET", im_logic_health, 0, 0, IM_FORM_OWN },
-    { "/im/rooms/", "GET", im_logic_room, 1, 0, IM_FORM_OWN },
-    { "/im/users/", "GET", im_logic_user, 1, 0, IM_FORM_OWN },
-    { "/im/users/", "DELETE", im_logic_kick_user, 1, 0, IM_FORM_OWN },
-    { "/im/sessions/", "DELETE", im_logic_kick_session, 1, 0, IM_FORM_OWN },
-    { "/api/v1/push", "POST", im_logic_v1_push, 0, 0, IM_FORM_V1 },
-    { "/api/v1/pushRoom", "POST", im_logic_v1_push_room, 0, 0, IM_FORM_V1 },
-    { "/api/v1/count", "POST", im_logic_v1_room_info, 0, 0, IM_FORM_V1 },
-    { "/api/v1/getRoomInfo", "POST", im_logic_v1_room_info, 0, 0,
+    { "/im/push", "POST", im_logic_push_handler, 0, 0, IM_FORM_OWN },
+    { "/im_connect", "POST", im_logic_call_handler, 0, 1, IM_FORM_OWN },
+    { "/im/online", "GET", im_logic_online_handler, 0, 0, IM_FORM_OWN },
+    { "/im/health", "GET", im_logic_health_handler, 0, 0, IM_FORM_OWN },
+    { "/im/rooms/", "GET", im_logic_room_handler, 1, 0, IM_FORM_OWN },
+    { "/im/users/", "GET", im_logic_user_handler, 1, 0, IM_FORM_OWN },
+    { "/im/users/", "DELETE", im_logic_kick_user_handler, 1, 0,
+      IM_FORM_OWN },
+    { "/im/sessions/", "DELETE", im_logic_kick_session_handler, 1, 0,
+      IM_FORM_OWN },
+    { "/api/v1/push", "POST", im_logic_v1_push_handler, 0, 0, IM_FORM_V1 },
+    { "/api/v1/pushRoom", "POST", im_logic_v1_room_handler, 0, 0,
       IM_FORM_V1 },
-    { "/v1/user/register", "POST", im_logic_register, 0, 0,
+    { "/api/v1/count", "POST", im_logic_v1_info_handler, 0, 0, IM_FORM_V1 },
+    { "/api/v1/getRoomInfo", "POST", im_logic_v1_info_handler, 0, 0,
+      IM_FORM_V1 },
+    { "/v1/user/register", "POST", im_logic_register_handler, 0, 0,
       IM_FORM_ACCOUNT },
-    { "/v1/user/login", "POST", im_logic_login, 0, 0, IM_FORM_ACCOUNT },
-    { "/v1/user/check_auth", "POST", im_logic_check_auth, 0, 0,
+    { "/v1/user/login", "POST", im_logic_login_handler, 0, 0,
       IM_FORM_ACCOUNT },
-    { "/v1/user/logout", "GET", im_logic_logout, 0, 0, IM_FORM_ACCOUNT },
+    { "/v1/user/check_auth", "POST", im_logic_check_auth_handler, 0, 0,
+      IM_FORM_ACCOUNT },
+    { "/v1/user/logout", "GET", im_logic_logout_handler, 0, 0,
+      IM_FORM_ACCOUNT },
     { "/api/v1/", NULL, NULL, 1, 0, IM_FORM_V1 },      /* nothing else there */
-    { "/api/", "POST", im_logic_api, 1, 0, IM_FORM_OWN },
+    { "/api/", "POST", im_logic_api_handler, 1, 0, IM_FORM_OWN },
     { NULL, NULL, NULL, 0, 0, IM_FORM_OWN }
 };
 
 
 void
-im_logic_handler(im_daemon_request_t *r, void *data)
+im_logic_handler(im_daemon_request_t *r)
 {
     im_str_t                rest = im_null_str, options = im_str("OPTIONS");
-    im_logic_t             *logic = data;
+    im_logic_t             *logic;
     const im_logic_path_t  *path;
 
+    logic = r->data;
     logic->nrequests++;
 
     for (path = im_logic_paths; path->path != NULL; path++) {
@@ -78,17 +86,17 @@ im_logic_handler(im_daemon_request_t *r, void *data)
     im_logic_v1_headers(r, path->form);
 
     if (logic->nrequests > logic->conf.max_requests) {
-        im_logic_refuse(logic, r, path, 503, "too many requests under way");
+        im_logic_refuse(r, path, 503, "too many requests under way");
         return;
     }
 
     if (path->handler == NULL) {
-        im_logic_reply_error(logic, r, 404, "no such path");
+        im_logic_reply_error(r, 404, "no such path");
         return;
     }
 
     if (path->form != IM_FORM_OWN && im_str_eq(r->method, options)) {
-        im_logic_v1_preflight(logic, r, path->form);
+        im_logic_v1_preflight(r, path->form);
         return;
     }
 
@@ -96,16 +104,16 @@ im_logic_handler(im_daemon_request_t *r, void *data)
 
     if (!im_str_eq(r->method, im_str_z(path->method))) {
         r->allow = im_logic_allow(path);
-        im_logic_refuse(logic, r, path, 405, "wrong method");
+        im_logic_refuse(r, path, 405, "wrong method");
         return;
     }
 
     if (r->too_large) {
-        im_logic_refuse(logic, r, path, 413, "the body is too large");
+        im_logic_refuse(r, path, 413, "the body is too large");
         return;
     }
 
-    path->handler(logic, r, rest);
+    path->handler(r);
 }
 
 
@@ -137,13 +145,13 @@ im_logic_allow(const im_logic_path_t *path)
 
 
 static void
-im_logic_refuse(im_logic_t *logic, im_daemon_request_t *r,
-    const im_logic_path_t *path, im_uint_t status, const char *msg)
+im_logic_refuse(im_daemon_request_t *r, const im_logic_path_t *path,
+    im_uint_t status, const char *msg)
 {
     if (path->form == IM_FORM_OWN) {
-        im_logic_reply_error(logic, r, status, msg);
+        im_logic_reply_error(r, status, msg);
         return;
     }
 
-    im_logic_v1_refuse(logic, r, path->form, status);
+    im_logic_v1_refuse(r, path->form, status);
 }

@@ -11,8 +11,8 @@
 #include "im_daemon_request.h"
 
 
-/* Takes a request over from its transport; data is im_logic_t. */
-void im_logic_handler(im_daemon_request_t *r, void *data);
+/* Takes a request over from its transport. */
+void im_logic_handler(im_daemon_request_t *r);
 
 
 #endif /* IM_LOGIC_ROUTES_H */

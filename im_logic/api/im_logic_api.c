@@ -3,24 +3,25 @@
  *
  * POST /api/METHOD: Centrifugo's server API.
  *
- * A request is a list of commands, of one where it is no batch.  Those of a
- * batch run one after another, or some at once where it is parallel; the
+ * A request is a list of commands; without a batch the list has one.  Commands
+ * of a batch run one after another, or some at once where it is parallel.  The
  * answers keep their order.
  */
 
 #include "im_logic_api.h"
 #include "im_logic_api_key.h"
+#include "im_logic_print.h"
+#include "im_logic_url.h"
 
 
 #define IM_API_AT_ONCE  16
 
 
-/* A request under way. */
-struct im_logic_api_s {
-    im_logic_t           *logic;
+/* A request. */
+typedef struct {
     im_daemon_request_t  *r;
+    im_logic_t           *logic;
     im_logic_command_t   *commands;
-    im_json_strings_t     texts;        /* of a batch; borrow from the body */
     im_uint_t             n;
     im_uint_t             next;         /* to be started */
     im_uint_t             under;        /* under way */
@@ -30,7 +31,7 @@ struct im_logic_api_s {
     unsigned              batch:1;
     unsigned              transport:1;  /* errors by HTTP status */
     unsigned              running:1;
-};
+} im_logic_api_t;
 
 
 typedef struct {
@@ -48,7 +49,6 @@ static void im_logic_api_run(im_logic_api_t *api);
 static void im_logic_api_done(im_logic_command_t *c);
 static void im_logic_api_finish(im_logic_api_t *api);
 static void im_logic_api_answer(const im_logic_api_t *api, im_buf_t *b);
-static void im_logic_api_free(im_logic_api_t *api);
 
 
 static const im_logic_method_t  im_logic_methods[] = {
@@ -76,35 +76,37 @@ static const im_json_field_t  im_logic_batch_fields[] = {
 
 
 void
-im_logic_api(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
+im_logic_api_handler(im_daemon_request_t *r)
 {
     im_buf_t         nothing;
-    im_str_t         transport = im_str("transport");
+    im_str_t         method, transport = im_str("transport");
     im_logic_api_t  *api;
 
-    if (memchr(rest.data, '/', rest.len) != NULL) {
-        im_logic_reply_error(logic, r, 404, "no such path");
+    if (im_logic_url_behind(r->uri, "/api/", &method) != IM_OK
+        || memchr(method.data, '/', method.len) != NULL)
+    {
+        im_logic_reply_error(r, 404, "no such path");
         return;
     }
 
-    if (!im_logic_api_allowed(logic, r)) {
+    if (!im_logic_api_allowed(r)) {
         im_buf_init(&nothing, 0);
-        im_logic_reply(logic, r, 401, &nothing);
+        im_logic_reply(r, 401, &nothing);
         return;
     }
 
-    api = im_calloc(sizeof(im_logic_api_t));
+    api = im_daemon_alloc(r, sizeof(im_logic_api_t));
     if (api == NULL) {
-        im_logic_reply_error(logic, r, 503, "no memory");
+        im_logic_reply_error(r, 503, "no memory");
         return;
     }
 
-    api->logic = logic;
+    api->logic = r->data;
     api->r = r;
     api->width = 1;
     api->transport = im_str_eq(r->error_mode, transport);
 
-    im_logic_api_start(api, rest);
+    im_logic_api_start(api, method);
 }
 
 
@@ -141,7 +143,7 @@ im_logic_api_commands(im_logic_api_t *api, im_uint_t n)
     im_uint_t            i;
     im_logic_command_t  *c;
 
-    api->commands = im_calloc(im_max(n, 1) * sizeof(im_logic_command_t));
+    api->commands = im_daemon_alloc(api->r, n * sizeof(im_logic_command_t));
     if (api->commands == NULL) {
         return IM_ERROR;
     }
@@ -150,15 +152,13 @@ im_logic_api_commands(im_logic_api_t *api, im_uint_t n)
 
     for (i = 0; i < n; i++) {
         c = &api->commands[i];
-        c->api = api;
-        c->logic = api->logic;
         c->r = api->r;
-        c->done = im_logic_api_done;
+        c->logic = api->logic;
+        c->result = im_daemon_buf(api->r, IM_LOGIC_MAX_REPLY);
         c->place = i;
+        c->done = im_logic_api_done;
+        c->api = api;
         c->batch = api->batch;
-
-        im_buf_init(&c->result, IM_LOGIC_MAX_REPLY);
-        im_buf_init(&c->arena, 2 * api->r->body.len + IM_API_ARENA);
     }
 
     return IM_OK;
@@ -174,22 +174,18 @@ im_logic_api_batch(im_logic_api_t *api)
     memset(&batch, 0, sizeof(im_logic_batch_t));
     batch.commands.max = api->logic->conf.max_targets;
 
-    if (im_json_decode(api->r->body, im_logic_batch_fields, 0, NULL, &batch,
-                       &api->bad)
-        != IM_OK)
+    if (im_logic_decode(api->r, api->r->body, im_logic_batch_fields, 0, &batch,
+                        &api->bad)
+        != IM_OK
+        || im_logic_api_commands(api, batch.commands.n) != IM_OK)
     {
         return IM_ERROR;
     }
 
-    api->texts = batch.commands;
     api->width = batch.parallel ? IM_API_AT_ONCE : 1;
 
-    if (im_logic_api_commands(api, batch.commands.n) != IM_OK) {
-        return IM_ERROR;
-    }
-
     for (i = 0; i < api->n; i++) {
-        if (im_logic_api_batched(&api->commands[i], api->texts.elts[i])
+        if (im_logic_api_batched(&api->commands[i], batch.commands.elts[i])
             != IM_OK)
         {
             return IM_ERROR;
@@ -200,14 +196,14 @@ im_logic_api_batch(im_logic_api_t *api)
 }
 
 
-/* {"METHOD":{..}}; what is no such thing stays without a method. */
+/* {"METHOD":{..}}; without such a member, it stays without a method. */
 static im_int_t
 im_logic_api_batched(im_logic_command_t *c, im_str_t text)
 {
-    size_t    at;
-    im_buf_t  arena;
-    im_int_t  rc;
-    im_str_t  name, value;
+    size_t     at;
+    im_int_t   rc;
+    im_str_t   name, value;
+    im_buf_t  *strings;
 
     if (text.data[0] != '{') {
         return IM_OK;
@@ -215,19 +211,16 @@ im_logic_api_batched(im_logic_command_t *c, im_str_t text)
 
     at = 0;
     rc = IM_OK;
-
-    im_buf_init(&arena, text.len);
+    strings = im_daemon_buf(c->r, text.len);
 
     while (c->method == NULL && rc == IM_OK) {
-        rc = im_json_next_member(text, &at, &arena, &name, &value);
+        rc = im_json_next_member(text, &at, strings, &name, &value);
 
         if (rc == IM_OK && value.data[0] == '{') {
             c->method = im_logic_api_method(name);
             c->params = value;
         }
     }
-
-    im_buf_cleanup(&arena);
 
     return rc == IM_ERROR ? IM_ERROR : IM_OK;
 }
@@ -286,16 +279,15 @@ im_logic_api_done(im_logic_command_t *c)
 
     api = c->api;
 
-    api->bytes += c->result.len;
-
-    if (api->bytes > IM_LOGIC_MAX_REPLY && c->error == 0) {
-        api->bytes -= c->result.len;
+    if (c->error == 0 && api->bytes + c->result->len > IM_LOGIC_MAX_REPLY) {
         im_logic_command_fail(c, IM_ERROR_INTERNAL, "the answers are too "
                               "large");
         return;
     }
 
+    api->bytes += c->result->len;
     api->under--;
+
     im_logic_api_run(api);
 }
 
@@ -303,14 +295,9 @@ im_logic_api_done(im_logic_command_t *c)
 static void
 im_logic_api_finish(im_logic_api_t *api)
 {
-    im_buf_t              b;
-    im_uint_t             status;
-    im_logic_t           *logic;
-    const char           *bad;
-    im_daemon_request_t  *r;
-
-    logic = api->logic;
-    r = api->r;
+    im_buf_t    *b;
+    im_uint_t    status;
+    const char  *bad;
 
     bad = api->bad;
 
@@ -319,32 +306,30 @@ im_logic_api_finish(im_logic_api_t *api)
     }
 
     if (bad != NULL) {
-        im_logic_reply_error(logic, r, im_logic_json_status(bad), bad);
-        im_logic_api_free(api);
+        im_logic_reply_error(api->r, im_logic_json_status(bad), bad);
         return;
     }
 
     status = api->transport && !api->batch
              ? im_logic_command_status(&api->commands[0]) : 200;
 
-    im_buf_init(&b, 2 * IM_LOGIC_MAX_REPLY);
-    im_logic_api_answer(api, &b);
-    im_logic_api_free(api);
+    b = im_daemon_buf(api->r, 2 * IM_LOGIC_MAX_REPLY);
 
-    im_logic_reply(logic, r, status, &b);
-    im_buf_cleanup(&b);
+    im_logic_api_answer(api, b);
+    im_logic_reply(api->r, status, b);
 }
 
 
 static void
 im_logic_api_answer(const im_logic_api_t *api, im_buf_t *b)
 {
+    im_str_t                   error = im_str("error");
+    im_str_t                   result = im_str("result");
     im_uint_t                  i;
     const im_logic_command_t  *c;
 
     if (api->transport && !api->batch && api->commands[0].error != 0) {
-        im_buf_add_str(b, im_buf_str(&api->commands[0].result));
-        im_buf_add_z(b, "\n");
+        im_logic_print(b, "%s\n", im_buf_str(api->commands[0].result));
         return;
     }
 
@@ -355,42 +340,15 @@ im_logic_api_answer(const im_logic_api_t *api, im_buf_t *b)
     for (i = 0; i < api->n; i++) {
         c = &api->commands[i];
 
-        im_buf_add_z(b, i == 0 ? "{\"" : ",{\"");
+        im_logic_print(b, "%z{\"%s\":%s}", i == 0 ? "" : ",",
+                       c->error != 0 ? error
+                       : api->batch ? c->method->name : result,
+                       im_buf_str(c->result));
 
-        if (c->error != 0) {
-            im_buf_add_z(b, "error");
-
-        } else if (api->batch) {
-            im_buf_add_str(b, c->method->name);
-
-        } else {
-            im_buf_add_z(b, "result");
-        }
-
-        im_buf_add_z(b, "\":");
-        im_buf_add_str(b, im_buf_str(&c->result));
-        im_buf_add_z(b, "}");
-
-        if (c->result.failed) {
+        if (c->result->failed) {
             b->failed = 1;
         }
     }
 
     im_buf_add_z(b, api->batch ? "]}\n" : "\n");
-}
-
-
-static void
-im_logic_api_free(im_logic_api_t *api)
-{
-    im_uint_t  i;
-
-    for (i = 0; i < api->n; i++) {
-        im_buf_cleanup(&api->commands[i].arena);
-        im_buf_cleanup(&api->commands[i].result);
-    }
-
-    im_json_strings_free(&api->texts);
-    im_free(api->commands);
-    im_free(api);
 }

@@ -11,8 +11,7 @@
 #include "im_logic_command.h"
 
 
-/* rest is the method. */
-void im_logic_api(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest);
+void im_logic_api_handler(im_daemon_request_t *r);
 
 void im_logic_api_publish(im_logic_command_t *c);
 void im_logic_api_broadcast(im_logic_command_t *c);

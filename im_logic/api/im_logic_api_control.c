@@ -8,9 +8,6 @@
 
 #include "im_logic_api.h"
 #include "im_logic_control.h"
-#include "im_logic_nodes.h"
-#include "im_base64.h"
-#include "im_key.h"
 
 
 #define IM_API_DISCONNECT   3503
@@ -46,14 +43,12 @@ static im_int_t im_logic_api_control_params(im_logic_command_t *c,
     const im_json_field_t *fields, im_logic_api_target_t *t);
 static im_int_t im_logic_api_control_room(im_logic_command_t *c,
     im_str_t channel);
-static im_int_t im_logic_api_control_nested(im_logic_command_t *c,
-    im_str_t text, const im_json_field_t *fields, void *dst);
+static im_int_t im_logic_api_control_position(im_logic_command_t *c,
+    const im_logic_api_target_t *t, im_logic_api_since_t *since);
 static im_int_t im_logic_api_control_base64(im_logic_command_t *c,
     im_str_t text, im_str_t *json);
 static void im_logic_api_control(im_logic_command_t *c,
     const im_logic_api_target_t *t, im_control_t *control);
-static void im_logic_api_control_handler(void *data, im_uint_t status,
-    const char *msg, im_uint_t workers);
 
 
 static const im_json_field_t  im_logic_api_target_fields[] = {
@@ -82,7 +77,6 @@ static const im_json_field_t  im_logic_api_target_fields[] = {
 };
 
 
-/* The only one with a list: who decodes by it frees that. */
 static const im_json_field_t  im_logic_api_disconnect_fields[] = {
     { im_str("user"), IM_JSON_STRING, offsetof(im_logic_api_target_t, user) },
     { im_str("client"), IM_JSON_STRING,
@@ -114,17 +108,9 @@ im_logic_api_subscribe(im_logic_command_t *c)
 
     if (im_logic_api_control_params(c, im_logic_api_target_fields, &t)
         != IM_OK
-        || im_logic_api_control_room(c, t.channel) != IM_OK)
-    {
-        return;
-    }
-
-    if (t.override.len != 0) {
-        im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE, "override");
-        return;
-    }
-
-    if (im_logic_api_control_base64(c, t.b64info, &t.info) != IM_OK
+        || im_logic_api_control_room(c, t.channel) != IM_OK
+        || im_logic_api_control_position(c, &t, &since) != IM_OK
+        || im_logic_api_control_base64(c, t.b64info, &t.info) != IM_OK
         || im_logic_api_control_base64(c, t.b64data, &t.data) != IM_OK)
     {
         return;
@@ -135,28 +121,12 @@ im_logic_api_subscribe(im_logic_command_t *c)
         return;
     }
 
-    memset(&since, 0, sizeof(im_logic_api_since_t));
-
-    if (t.since.len != 0
-        && im_logic_api_control_nested(c, t.since, im_logic_api_since_fields,
-                                       &since)
-           != IM_OK)
-    {
-        return;
-    }
-
-    if (since.offset < 0 || t.expire_at < 0) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
-                              "recover_since, expire_at");
-        return;
-    }
-
     im_control_init(&control, IM_CONTROL_SUBSCRIBE);
 
     control.room = t.channel;
     control.info = t.info;
     control.data = t.data;
-    control.expire_at = t.expire_at;
+    control.expire_at = t.expire_at > 0 ? t.expire_at : -1;
 
     if (t.since.len != 0) {
         control.epoch = since.epoch;
@@ -174,15 +144,15 @@ im_logic_api_unsubscribe(im_logic_command_t *c)
     im_logic_api_target_t   t;
 
     if (im_logic_api_control_params(c, im_logic_api_target_fields, &t)
-        != IM_OK) {
+        != IM_OK)
+    {
         return;
     }
 
     /* as Centrifugo has it: nothing to leave is left */
 
     if (t.channel.len == 0) {
-        im_buf_add_z(&c->result, "{}");
-        im_logic_command_done(c);
+        im_logic_command_handler(c, 200, NULL);
         return;
     }
 
@@ -220,12 +190,11 @@ im_logic_api_disconnect(im_logic_command_t *c)
         reason.code = IM_API_DISCONNECT;
         reason.reason = force;
 
-    } else if (im_logic_api_control_nested(c, t.disconnect,
-                                           im_logic_api_reason_fields,
-                                           &reason)
+    } else if (im_logic_command_decode(c, t.disconnect,
+                                       im_logic_api_reason_fields, &reason)
                != IM_OK)
     {
-        goto done;
+        return;
     }
 
     if (reason.code < 3000 || reason.code > 4999
@@ -233,7 +202,7 @@ im_logic_api_disconnect(im_logic_command_t *c)
     {
         im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "a disconnect's code "
                               "is 3000 to 4999, its reason 123 bytes");
-        goto done;
+        return;
     }
 
     im_control_init(&control, IM_CONTROL_DISCONNECT);
@@ -243,10 +212,6 @@ im_logic_api_disconnect(im_logic_command_t *c)
     control.except = t.whitelist;
 
     im_logic_api_control(c, &t, &control);
-
-done:
-
-    im_json_strings_free(&t.whitelist);
 }
 
 
@@ -257,7 +222,8 @@ im_logic_api_refresh(im_logic_command_t *c)
     im_logic_api_target_t   t;
 
     if (im_logic_api_control_params(c, im_logic_api_target_fields, &t)
-        != IM_OK) {
+        != IM_OK)
+    {
         return;
     }
 
@@ -270,14 +236,14 @@ im_logic_api_refresh(im_logic_command_t *c)
     im_control_init(&control, IM_CONTROL_REFRESH);
 
     control.expired = t.expired;
-    control.expire_at = t.expire_at;
+    control.expire_at = t.expire_at > 0 ? t.expire_at : -1;
     control.info = t.info;
 
     im_logic_api_control(c, &t, &control);
 }
 
 
-/* Whom a command concerns.  On IM_ERROR it has failed, and t is empty. */
+/* The user or session that a command concerns.  On IM_ERROR it has failed. */
 static im_int_t
 im_logic_api_control_params(im_logic_command_t *c,
     const im_json_field_t *fields, im_logic_api_target_t *t)
@@ -288,7 +254,7 @@ im_logic_api_control_params(im_logic_command_t *c,
 
     t->whitelist.max = IM_CONTROL_EXCEPT_MAX;
 
-    if (im_logic_command_params(c, fields, t) != IM_OK) {
+    if (im_logic_command_decode(c, c->params, fields, t) != IM_OK) {
         return IM_ERROR;
     }
 
@@ -310,7 +276,6 @@ im_logic_api_control_params(im_logic_command_t *c,
         return IM_OK;
     }
 
-    im_json_strings_free(&t->whitelist);
     im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
                           "no user, or one that is not valid");
 
@@ -318,46 +283,57 @@ im_logic_api_control_params(im_logic_command_t *c,
 }
 
 
-/* Inboxes and the broadcast are followed by whom they concern, always. */
+/* Sessions follow inboxes and the broadcast always. */
 static im_int_t
 im_logic_api_control_room(im_logic_command_t *c, im_str_t channel)
 {
-    im_int_t             rc;
-    im_logic_channel_t   ch;
+    im_logic_channel_t  ch;
 
-    rc = im_logic_command_channel(c, channel, &ch);
+    if (im_logic_command_channel(c, channel, &ch) != IM_OK) {
+        return IM_ERROR;
+    }
 
-    if (rc == IM_OK && channel.data[0] == '#') {
+    if (channel.data[0] == '#') {
         im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
                               "the channel is not a room");
-        rc = IM_ERROR;
+        return IM_ERROR;
     }
 
-    if (rc == IM_OK && ch.rule == NULL) {
+    if (ch.rule == NULL) {
         im_logic_command_fail(c, IM_ERROR_UNKNOWN_CHANNEL, NULL);
-        rc = IM_ERROR;
+        return IM_ERROR;
     }
 
-    im_buf_cleanup(&ch.topic);
-
-    return rc;
+    return IM_OK;
 }
 
 
-/* Its strings go to where those of the parameters are. */
 static im_int_t
-im_logic_api_control_nested(im_logic_command_t *c, im_str_t text,
-    const im_json_field_t *fields, void *dst)
+im_logic_api_control_position(im_logic_command_t *c,
+    const im_logic_api_target_t *t, im_logic_api_since_t *since)
 {
-    const char  *why;
-
-    if (im_json_decode(text, fields, 0, &c->arena, dst, &why) == IM_OK) {
-        return IM_OK;
+    if (t->override.len != 0) {
+        im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE, "override");
+        return IM_ERROR;
     }
 
-    im_logic_command_fail_status(c, im_logic_json_status(why), why);
+    memset(since, 0, sizeof(im_logic_api_since_t));
 
-    return IM_ERROR;
+    if (t->since.len != 0
+        && im_logic_command_decode(c, t->since, im_logic_api_since_fields,
+                                   since)
+           != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    if (since->offset < 0 || t->expire_at < 0) {
+        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                              "recover_since, expire_at");
+        return IM_ERROR;
+    }
+
+    return IM_OK;
 }
 
 
@@ -372,25 +348,23 @@ im_logic_api_control_base64(im_logic_command_t *c, im_str_t text,
         return IM_OK;
     }
 
-    rc = im_base64_decode(&c->arena, text, 0, json);
+    rc = im_logic_command_base64(c, text, json);
 
     if (rc == IM_OK) {
         rc = im_json_check(*json);
     }
 
-    if (rc == IM_OK) {
-        return IM_OK;
-    }
-
     if (rc == IM_DECLINED) {
         im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
                               "b64info and b64data are JSON in base64");
+        return IM_ERROR;
+    }
 
-    } else {
+    if (rc == IM_ERROR) {
         im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
     }
 
-    return IM_ERROR;
+    return rc;
 }
 
 
@@ -398,35 +372,10 @@ static void
 im_logic_api_control(im_logic_command_t *c, const im_logic_api_target_t *t,
     im_control_t *control)
 {
-    const char  *why;
+    if (im_logic_command_ready(c) == IM_OK) {
+        control->user = t->user;
+        control->session = t->client;
 
-    why = im_logic_unready(c->logic);
-
-    if (why != NULL) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, why);
-        return;
+        im_logic_control(c->r, control, im_logic_command_handler, c);
     }
-
-    control->user = t->user;
-    control->session = t->client;
-
-    im_logic_control(c->logic, control, im_logic_api_control_handler, c);
-}
-
-
-static void
-im_logic_api_control_handler(void *data, im_uint_t status, const char *msg,
-    im_uint_t workers)
-{
-    im_logic_command_t  *c = data;
-
-    (void) workers;
-
-    if (status != 200) {
-        im_logic_command_fail_status(c, status, msg);
-        return;
-    }
-
-    im_buf_add_z(&c->result, "{}");
-    im_logic_command_done(c);
 }

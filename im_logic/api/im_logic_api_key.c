@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * Who may use the server API: whoever shows one of the keys of a file, a line
- * each.  Without the file, whoever nginx lets through.
+ * The keys of the server API: a file with one a line.  Without the file, nginx
+ * alone decides which requests come.
  */
 
 #include <errno.h>
@@ -11,7 +11,6 @@
 #include <strings.h>
 
 #include "im_logic_api_key.h"
-#include "im_logic_url.h"
 
 
 #define IM_API_KEY_FILE  8192
@@ -21,8 +20,7 @@
 
 static int im_logic_api_key_line(im_str_t file, size_t *at, im_str_t *key);
 static im_int_t im_logic_api_keys_check(im_str_t file, const char *path);
-static im_str_t im_logic_api_key_sent(const im_daemon_request_t *r,
-    im_buf_t *b);
+static im_str_t im_logic_api_key_sent(im_daemon_request_t *r);
 static int im_logic_api_key_eq(im_str_t key, im_str_t sent);
 
 
@@ -138,20 +136,20 @@ im_logic_api_key_line(im_str_t file, size_t *at, im_str_t *key)
 
 
 int
-im_logic_api_allowed(const im_logic_t *logic, const im_daemon_request_t *r)
+im_logic_api_allowed(im_daemon_request_t *r)
 {
-    int       found;
-    size_t    at;
-    im_buf_t  b;
-    im_str_t  key, sent;
+    int          found;
+    size_t       at;
+    im_str_t     key, sent;
+    im_logic_t  *logic;
+
+    logic = r->data;
 
     if (logic->conf.api_key_file == NULL) {
         return 1;
     }
 
-    im_buf_init(&b, IM_API_KEY_MAX);
-
-    sent = im_logic_api_key_sent(r, &b);
+    sent = im_logic_api_key_sent(r);
     at = 0;
     found = 0;
 
@@ -161,18 +159,14 @@ im_logic_api_allowed(const im_logic_t *logic, const im_daemon_request_t *r)
         found |= im_logic_api_key_eq(key, sent);
     }
 
-    im_buf_cleanup(&b);
-
     return found;
 }
 
 
 static im_str_t
-im_logic_api_key_sent(const im_daemon_request_t *r, im_buf_t *b)
+im_logic_api_key_sent(im_daemon_request_t *r)
 {
-    size_t    at;
-    im_str_t  name, value, api_key = im_str("api_key"), none = im_null_str;
-    im_str_t  scheme = im_str("apikey ");
+    im_str_t  value, none = im_null_str, scheme = im_str("apikey ");
 
     if (r->api_key.len != 0) {
         return r->api_key;
@@ -187,16 +181,8 @@ im_logic_api_key_sent(const im_daemon_request_t *r, im_buf_t *b)
         return im_str_set(value.data + scheme.len, value.len - scheme.len);
     }
 
-    at = 0;
-
-    while (im_logic_url_arg(r->query, &at, &name, &value) == IM_OK) {
-        if (im_str_eq(name, api_key)) {
-            im_logic_url_decode(b, value, 1);
-            return b->failed ? none : im_buf_str(b);
-        }
-    }
-
-    return none;
+    return im_logic_query(r, "api_key", IM_API_KEY_MAX, &value) == IM_OK
+           ? value : none;
 }
 
 

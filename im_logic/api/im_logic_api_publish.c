@@ -3,14 +3,13 @@
  *
  * The server API's publish and broadcast.
  *
- * Numbers have no gaps: what is published where there is a history is kept in
- * it, so skip_history is refused there.
+ * Numbers have no gaps: the history keeps all that is published, so
+ * skip_history is refused where there is one.
  */
 
 #include "im_logic_api.h"
+#include "im_logic_print.h"
 #include "im_logic_publish.h"
-#include "im_base64.h"
-#include "im_key.h"
 
 
 typedef struct {
@@ -27,12 +26,14 @@ typedef struct {
 
 /* A broadcast under way. */
 typedef struct {
-    im_logic_command_t  *command;
-    im_uint_t            n;
-    im_logic_target_t   *targets[1];   /* of each channel; NULL: refused */
+    im_logic_command_t   *command;
+    im_uint_t             n;
+    im_logic_target_t   **targets;      /* of each channel; NULL: refused */
 } im_logic_broadcast_t;
 
 
+static im_logic_broadcast_t *im_logic_broadcast_create(im_logic_command_t *c,
+    im_uint_t n);
 static im_int_t im_logic_api_message(im_logic_command_t *c,
     im_logic_api_message_t *m, im_envelope_t *e);
 static im_int_t im_logic_api_data(im_logic_command_t *c,
@@ -76,9 +77,7 @@ im_logic_api_publish(im_logic_command_t *c)
         return;
     }
 
-    im_json_strings_free(&m.channels);
-
-    publish = im_logic_publish_create(c->logic, 1, IM_NAME_MAX);
+    publish = im_logic_publish_create(c->r, 1);
     if (publish == NULL) {
         im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
         return;
@@ -92,7 +91,6 @@ im_logic_api_publish(im_logic_command_t *c)
            != IM_OK)
     {
         im_logic_command_fail_status(c, publish->status, publish->msg);
-        im_logic_publish_free(publish);
     }
 }
 
@@ -113,57 +111,58 @@ im_logic_api_broadcast(im_logic_command_t *c)
     n = m.channels.n;
 
     if (n == 0) {
-        im_json_strings_free(&m.channels);
         im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "no channels");
         return;
     }
 
-    publish = im_logic_publish_create(c->logic, n, c->params.len);
-    broadcast = im_calloc(sizeof(im_logic_broadcast_t)
-                          + n * sizeof(im_logic_target_t *));
+    publish = im_logic_publish_create(c->r, n);
+    broadcast = im_logic_broadcast_create(c, n);
 
     if (publish == NULL || broadcast == NULL) {
-        goto failed;
+        im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
+        return;
     }
 
-    broadcast->command = c;
-    broadcast->n = n;
     publish->message = e;
 
     for (i = 0; i < n; i++) {
         broadcast->targets[i] = im_logic_api_target(publish,
                                                     m.channels.elts[i], &m);
         if (broadcast->targets[i] == NULL && publish->status == 503) {
-            goto failed;
+            im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
+            return;
         }
     }
-
-    im_json_strings_free(&m.channels);
 
     if (im_logic_publish_start(publish, im_logic_command_id(c),
                                im_logic_api_broadcasted, broadcast)
         != IM_OK)
     {
         im_logic_command_fail_status(c, publish->status, publish->msg);
-        im_logic_publish_free(publish);
-        im_free(broadcast);
     }
-
-    return;
-
-failed:
-
-    if (publish != NULL) {
-        im_logic_publish_free(publish);
-    }
-
-    im_free(broadcast);
-    im_json_strings_free(&m.channels);
-    im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
 }
 
 
-/* On IM_ERROR the command has failed and m holds nothing. */
+static im_logic_broadcast_t *
+im_logic_broadcast_create(im_logic_command_t *c, im_uint_t n)
+{
+    im_logic_broadcast_t  *broadcast;
+
+    broadcast = im_daemon_alloc(c->r, sizeof(im_logic_broadcast_t));
+    if (broadcast == NULL) {
+        return NULL;
+    }
+
+    broadcast->command = c;
+    broadcast->n = n;
+    broadcast->targets = im_daemon_alloc(c->r, n
+                                               * sizeof(im_logic_target_t *));
+
+    return broadcast->targets != NULL ? broadcast : NULL;
+}
+
+
+/* On IM_ERROR the command has failed. */
 static im_int_t
 im_logic_api_message(im_logic_command_t *c, im_logic_api_message_t *m,
     im_envelope_t *e)
@@ -173,33 +172,27 @@ im_logic_api_message(im_logic_command_t *c, im_logic_api_message_t *m,
 
     m->channels.max = c->logic->conf.max_targets;
 
-    if (im_logic_command_params(c, im_logic_api_message_fields, m) != IM_OK) {
+    if (im_logic_command_decode(c, c->params, im_logic_api_message_fields, m)
+        != IM_OK)
+    {
         return IM_ERROR;
     }
 
     if (m->version != 0) {
         im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE, "version");
-        goto failed;
+        return IM_ERROR;
     }
 
     if (m->tags.len != 0 && !im_logic_api_tags_valid(c, m->tags)) {
         im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
                               "tags are an object of strings");
-        goto failed;
+        return IM_ERROR;
     }
 
     e->id = m->key;
     e->tags = m->tags;
 
-    if (im_logic_api_data(c, m, e) == IM_OK) {
-        return IM_OK;
-    }
-
-failed:
-
-    im_json_strings_free(&m->channels);
-
-    return IM_ERROR;
+    return im_logic_api_data(c, m, e);
 }
 
 
@@ -222,7 +215,7 @@ im_logic_api_data(im_logic_command_t *c, const im_logic_api_message_t *m,
         return IM_OK;
     }
 
-    rc = im_base64_decode(&c->arena, m->b64data, 0, &e->data);
+    rc = im_logic_command_base64(c, m->b64data, &e->data);
 
     if (rc == IM_DECLINED) {
         im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
@@ -250,14 +243,16 @@ im_logic_api_data(im_logic_command_t *c, const im_logic_api_message_t *m,
 static int
 im_logic_api_tags_valid(im_logic_command_t *c, im_str_t tags)
 {
-    size_t    at;
-    im_int_t  rc;
-    im_str_t  name, value;
+    size_t     at;
+    im_int_t   rc;
+    im_str_t   name, value;
+    im_buf_t  *names;
 
     at = 0;
+    names = im_daemon_buf(c->r, tags.len);
 
     do {
-        rc = im_json_next_member(tags, &at, &c->arena, &name, &value);
+        rc = im_json_next_member(tags, &at, names, &name, &value);
     } while (rc == IM_OK && value.data[0] == '"');
 
     return rc == IM_DECLINED;
@@ -303,14 +298,12 @@ im_logic_api_published(im_logic_publish_t *publish, void *data)
     t = &publish->targets[0];
 
     if (t->status == 200) {
-        im_logic_api_result(&c->result, t);
+        im_logic_api_result(c->result, t);
         im_logic_command_done(c);
 
     } else {
         im_logic_command_fail_status(c, t->status, t->msg);
     }
-
-    im_logic_publish_free(publish);
 }
 
 
@@ -320,31 +313,29 @@ im_logic_api_broadcasted(im_logic_publish_t *publish, void *data)
     im_buf_t              *b;
     im_uint_t              i;
     im_logic_target_t     *t;
-    im_logic_command_t    *c;
     im_logic_broadcast_t  *broadcast = data;
 
-    c = broadcast->command;
-    b = &c->result;
+    (void) publish;
+
+    b = broadcast->command->result;
 
     im_buf_add_z(b, "{\"responses\":[");
 
     for (i = 0; i < broadcast->n; i++) {
         t = broadcast->targets[i];
 
-        im_buf_add_z(b, i == 0 ? "{" : ",{");
+        im_logic_print(b, "%z{\"%z\":", i == 0 ? "" : ",",
+                       t != NULL && t->status == 200 ? "result" : "error");
 
-        if (t != NULL && t->status == 200) {
-            im_buf_add_z(b, "\"result\":");
-            im_logic_api_result(b, t);
+        if (t == NULL) {
+            im_logic_api_add_error(b, IM_ERROR_BAD_REQUEST,
+                                   "a channel's name is not valid");
 
-        } else if (t != NULL) {
-            im_buf_add_z(b, "\"error\":");
+        } else if (t->status != 200) {
             im_logic_api_add_error(b, im_logic_api_error(t->status), t->msg);
 
         } else {
-            im_buf_add_z(b, "\"error\":");
-            im_logic_api_add_error(b, IM_ERROR_BAD_REQUEST,
-                                   "a channel's name is not valid");
+            im_logic_api_result(b, t);
         }
 
         im_buf_add_z(b, "}");
@@ -352,9 +343,7 @@ im_logic_api_broadcasted(im_logic_publish_t *publish, void *data)
 
     im_buf_add_z(b, "]}");
 
-    im_logic_publish_free(publish);
-    im_free(broadcast);
-    im_logic_command_done(c);
+    im_logic_command_done(broadcast->command);
 }
 
 
@@ -362,14 +351,10 @@ im_logic_api_broadcasted(im_logic_publish_t *publish, void *data)
 static void
 im_logic_api_result(im_buf_t *b, const im_logic_target_t *t)
 {
-    im_buf_add_z(b, "{");
-
     if (t->numbered) {
-        im_buf_add_z(b, "\"offset\":");
-        im_buf_add_uint(b, t->seq);
-        im_buf_add_z(b, ",\"epoch\":");
-        im_json_add_string(b, t->epoch);
-    }
+        im_logic_print(b, "{\"offset\":%u,\"epoch\":%j}", t->seq, t->epoch);
 
-    im_buf_add_z(b, "}");
+    } else {
+        im_buf_add_z(b, "{}");
+    }
 }

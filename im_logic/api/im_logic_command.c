@@ -6,7 +6,18 @@
 
 #include "im_logic_command.h"
 #include "im_logic_nodes.h"
-#include "im_key.h"
+#include "im_logic_print.h"
+#include "im_base64.h"
+
+
+typedef struct {
+    im_uint_t    error;
+    im_uint_t    status;       /* of the answer, where the client wants it */
+    const char  *message;
+} im_logic_api_error_t;
+
+
+static const im_logic_api_error_t *im_logic_api_row(im_uint_t error);
 
 
 const im_json_field_t  im_logic_api_since_fields[] = {
@@ -17,11 +28,7 @@ const im_json_field_t  im_logic_api_since_fields[] = {
 };
 
 
-static const struct {
-    im_uint_t    error;
-    im_uint_t    status;       /* where errors are told by it */
-    const char  *message;
-} im_logic_api_errors[] = {
+static const im_logic_api_error_t  im_logic_api_errors[] = {
     { IM_ERROR_INTERNAL, 500, "internal server error" },
     { IM_ERROR_UNKNOWN_CHANNEL, 404, "unknown channel" },
     { IM_ERROR_METHOD, 404, "not found" },
@@ -29,17 +36,14 @@ static const struct {
     { IM_ERROR_NOT_AVAILABLE, 400, "not available" },
     { IM_ERROR_POSITION, 416, "unrecoverable position" },
     { IM_API_CONFLICT, 409, "conflict" },
-    { 0, 500, NULL }
+    { 0, 500, "" }
 };
 
 
 void
 im_logic_command_done(im_logic_command_t *c)
 {
-    im_buf_cleanup(&c->arena);
-
-    if (c->result.failed && c->error == 0) {
-        im_buf_reset(&c->result, 0);
+    if (c->result->failed && c->error == 0) {
         im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
         return;
     }
@@ -53,8 +57,8 @@ im_logic_command_fail(im_logic_command_t *c, im_uint_t error, const char *why)
 {
     c->error = error;
 
-    im_buf_reset(&c->result, 0);
-    im_logic_api_add_error(&c->result, error, why);
+    im_buf_reset(c->result, 0);
+    im_logic_api_add_error(c->result, error, why);
 
     im_logic_command_done(c);
 }
@@ -71,19 +75,22 @@ im_logic_command_fail_status(im_logic_command_t *c, im_uint_t status,
 im_uint_t
 im_logic_command_status(const im_logic_command_t *c)
 {
-    im_uint_t  i;
+    return c->error == 0 ? 200 : im_logic_api_row(c->error)->status;
+}
 
-    if (c->error == 0) {
-        return 200;
-    }
 
-    for (i = 0; im_logic_api_errors[i].error != 0; i++) {
-        if (im_logic_api_errors[i].error == c->error) {
+static const im_logic_api_error_t *
+im_logic_api_row(im_uint_t error)
+{
+    const im_logic_api_error_t  *row;
+
+    for (row = im_logic_api_errors; row->error != 0; row++) {
+        if (row->error == error) {
             break;
         }
     }
 
-    return im_logic_api_errors[i].status;
+    return row;
 }
 
 
@@ -114,54 +121,36 @@ im_logic_api_error(im_uint_t status)
 void
 im_logic_api_add_error(im_buf_t *b, im_uint_t error, const char *why)
 {
-    im_buf_t   message;
-    im_uint_t  i;
+    im_buf_t  message;
 
     im_buf_init(&message, 1024);
-
-    for (i = 0; im_logic_api_errors[i].error != 0; i++) {
-        if (im_logic_api_errors[i].error == error) {
-            im_buf_add_z(&message, im_logic_api_errors[i].message);
-            break;
-        }
-    }
+    im_buf_add_z(&message, im_logic_api_row(error)->message);
 
     if (why != NULL) {
         im_buf_add_z(&message, ": ");
         im_buf_add_z(&message, why);
     }
 
-    im_buf_add_z(b, "{\"code\":");
-    im_buf_add_uint(b, error);
-    im_buf_add_z(b, ",\"message\":");
-    im_json_add_string(b, im_buf_str(&message));
-    im_buf_add_z(b, "}");
+    im_logic_print(b, "{\"code\":%u,\"message\":%j}", error,
+                   im_buf_str(&message));
 
     im_buf_cleanup(&message);
 }
 
 
 im_int_t
-im_logic_command_params(im_logic_command_t *c, const im_json_field_t *fields,
-    void *dst)
+im_logic_command_decode(im_logic_command_t *c, im_str_t json,
+    const im_json_field_t *fields, void *dst)
 {
     const char  *why;
 
-    why = im_json_no_memory;
-
-    /* it must not move under its strings when something is added */
-
-    if (im_buf_reserve(&c->arena, 2 * c->params.len + IM_API_ARENA) != NULL) {
-        c->arena.len = 0;
-
-        if (im_json_decode(c->params, fields, 0, &c->arena, dst, &why)
-            == IM_OK)
-        {
-            return IM_OK;
-        }
+    if (im_logic_decode(c->r, json, fields, 0, dst, &why) == IM_OK) {
+        return IM_OK;
     }
 
-    c->bad = why;
+    if (json.data == c->params.data) {
+        c->bad = why;
+    }
 
     im_logic_command_fail_status(c, im_logic_json_status(why), why);
 
@@ -169,11 +158,18 @@ im_logic_command_params(im_logic_command_t *c, const im_json_field_t *fields,
 }
 
 
+im_int_t
+im_logic_command_base64(im_logic_command_t *c, im_str_t text, im_str_t *bytes)
+{
+    return im_base64_decode(im_daemon_buf(c->r, text.len), text, 0, bytes);
+}
+
+
 im_str_t
 im_logic_command_id(im_logic_command_t *c)
 {
-    size_t    start;
-    im_str_t  id;
+    im_buf_t  *b;
+    im_str_t   id;
 
     id = c->r->id;
 
@@ -181,17 +177,10 @@ im_logic_command_id(im_logic_command_t *c)
         return id;
     }
 
-    start = c->arena.len;
+    b = im_daemon_buf(c->r, id.len + 32);
+    im_logic_print(b, "%s.%u", id, c->place);
 
-    im_buf_add_str(&c->arena, id);
-    im_buf_add_z(&c->arena, ".");
-    im_buf_add_uint(&c->arena, c->place);
-
-    if (c->arena.failed) {
-        return im_str_set(NULL, 0);
-    }
-
-    return im_str_set(c->arena.data + start, c->arena.len - start);
+    return b->failed ? im_str_set(NULL, 0) : im_buf_str(b);
 }
 
 
@@ -199,48 +188,71 @@ im_int_t
 im_logic_command_channel(im_logic_command_t *c, im_str_t channel,
     im_logic_channel_t *ch)
 {
-    im_logic_t  *logic;
+    im_str_t  name;
 
-    logic = c->logic;
-
-    ch->name = channel;
     ch->rule = NULL;
-
-    im_buf_init(&ch->topic, IM_NAME_MAX + 2);
 
     if (channel.len == 0) {
         im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "no channel");
         return IM_ERROR;
     }
 
+    name = channel;
+
     if (channel.data[0] != '#') {
-        im_topic_room(&ch->topic, channel);
+        ch->topic = im_logic_topic(c->r, im_topic_room, name);
 
     } else {
-        ch->name = im_str_set(channel.data + 1, channel.len - 1);
+        name.data++;
+        name.len--;
 
-        if (ch->name.len != 0) {
-            im_topic_user(&ch->topic, ch->name);
-
-        } else {
-            im_buf_add_z(&ch->topic, "b");
-        }
+        ch->topic = name.len != 0 ? im_logic_topic(c->r, im_topic_user, name)
+                                  : im_str_z("b");
     }
 
-    if (!im_logic_name_or_none(ch->name)) {
+    if (!im_logic_name_or_none(name)) {
         im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "a channel's name is "
                               "not valid");
         return IM_ERROR;
     }
 
-    if (ch->topic.failed) {
+    if (ch->topic.data == NULL) {
         im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
         return IM_ERROR;
     }
 
-    ch->rule = im_rules_topic(&logic->nodes->rules, im_buf_str(&ch->topic));
-    ch->p = im_partition(im_buf_str(&ch->topic),
-                         im_daemon_redis_partitions(logic->redis));
+    ch->rule = im_rules_topic(&c->logic->nodes->rules, ch->topic);
 
     return IM_OK;
+}
+
+
+im_int_t
+im_logic_command_ready(im_logic_command_t *c)
+{
+    const char  *why;
+
+    why = im_logic_unready(c->logic);
+
+    if (why != NULL) {
+        im_logic_command_fail(c, IM_ERROR_INTERNAL, why);
+        return IM_ERROR;
+    }
+
+    return IM_OK;
+}
+
+
+void
+im_logic_command_handler(void *data, im_uint_t status, const char *msg)
+{
+    im_logic_command_t  *c = data;
+
+    if (status != 200) {
+        im_logic_command_fail_status(c, status, msg);
+        return;
+    }
+
+    im_buf_add_z(c->result, "{}");
+    im_logic_command_done(c);
 }

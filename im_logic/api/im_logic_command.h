@@ -12,17 +12,14 @@
 #define IM_LOGIC_COMMAND_H
 
 
-#include "im_logic.h"
-#include "im_json.h"
+#include "im_logic_request.h"
 #include "im_proto.h"
 #include "im_rule.h"
 
 
 #define IM_API_CONFLICT  113           /* beside im_error_e */
-#define IM_API_ARENA     256           /* bytes beside decoded strings */
 
 
-typedef struct im_logic_api_s      im_logic_api_t;
 typedef struct im_logic_command_s  im_logic_command_t;
 
 typedef void (*im_logic_command_pt)(im_logic_command_t *c);
@@ -35,26 +32,23 @@ typedef struct {
 
 
 struct im_logic_command_s {
-    im_logic_api_t           *api;
+    im_daemon_request_t      *r;         /* whose memory it uses */
     im_logic_t               *logic;
     const im_logic_method_t  *method;
     im_str_t                  params;    /* borrowed from the request */
-    im_buf_t                  arena;     /* decoded strings */
-    im_buf_t                  result;    /* JSON object; of an error too */
-    im_uint_t                 error;     /* im_error_e; 0: none */
     const char               *bad;       /* params are no JSON: why */
-    im_daemon_request_t      *r;
+    im_buf_t                 *result;    /* JSON object; of an error too */
+    im_uint_t                 error;     /* im_error_e; 0: none */
     im_uint_t                 place;     /* in the batch */
     im_logic_command_pt       done;      /* of im_logic_api_t */
+    void                     *api;
     unsigned                  batch:1;
 };
 
 
 /* A channel's topic: "#" everybody, "#USER" an inbox, else a room. */
 typedef struct {
-    im_str_t          name;              /* room or user; "" everybody */
-    im_buf_t          topic;
-    uint16_t          p;
+    im_str_t          topic;
     const im_rule_t  *rule;              /* NULL: none, not for a room */
 } im_logic_channel_t;
 
@@ -75,17 +69,26 @@ im_uint_t im_logic_command_status(const im_logic_command_t *c);
 im_uint_t im_logic_api_error(im_uint_t status);
 void im_logic_api_add_error(im_buf_t *b, im_uint_t error, const char *why);
 
-/* Decodes the parameters into dst.  IM_ERROR: the command has failed. */
-im_int_t im_logic_command_params(im_logic_command_t *c,
+/* Decodes c->params or a part of it.  IM_ERROR: the command has failed. */
+im_int_t im_logic_command_decode(im_logic_command_t *c, im_str_t json,
     const im_json_field_t *fields, void *dst);
+/* Decodes base64.  IM_OK; IM_DECLINED: it isn't; IM_ERROR: no memory. */
+im_int_t im_logic_command_base64(im_logic_command_t *c, im_str_t text,
+    im_str_t *bytes);
 
 /* The idempotency key of a command that has none: the request's and its place
-   in the batch.  In c->arena; empty: none. */
+   in the batch.  Empty: none. */
 im_str_t im_logic_command_id(im_logic_command_t *c);
 
-/* ch->topic is to be cleaned up in either case.  IM_ERROR: has failed. */
+/* IM_ERROR: the command has failed. */
 im_int_t im_logic_command_channel(im_logic_command_t *c, im_str_t channel,
     im_logic_channel_t *ch);
+
+/* Whether workers are known.  IM_ERROR: the command has failed. */
+im_int_t im_logic_command_ready(im_logic_command_t *c);
+
+/* A handler of control entries: an empty result, or the error. */
+void im_logic_command_handler(void *data, im_uint_t status, const char *msg);
 
 
 /* "since" of history, "recover_since" of subscribe. */

@@ -1,10 +1,10 @@
 /*
  * Copyright (C) The im authors
  *
- * What a request of im_logic needs: the process, and the forms of answers.
+ * The process, as all of im_logic sees it.
  *
- * One thread, one loop.  A request is a small state machine on Redis replies;
- * each call to Redis ends within IM_REDIS_TIMEOUT, so each request ends.
+ * One thread, one loop.  A request is a small state machine on replies of
+ * Redis.  Each call to Redis ends within a time, so each request ends.
  */
 
 #ifndef IM_LOGIC_H
@@ -15,12 +15,10 @@
 
 #include "im_types.h"
 #include "im_buf.h"
+#include "im_key.h"
+#include "im_link.h"
+#include "im_daemon_link.h"
 #include "im_daemon_log.h"
-#include "im_daemon_redis.h"
-#include "im_daemon_request.h"
-
-
-#define IM_LOGIC_MAX_REPLY    (4 * 1024 * 1024)
 
 
 typedef struct im_logic_nodes_s  im_logic_nodes_t;
@@ -59,12 +57,12 @@ typedef struct {
 typedef struct {
     struct event_base       *base;
     im_logic_conf_t          conf;
-    im_daemon_redis_conf_t   redis_conf;
-    im_daemon_redis_t       *redis;
+    im_daemon_link_conf_t    link_conf;
+    im_link_t               *link;
     im_logic_pool_t         *pool;         /* hashes passwords */
     im_str_t                 prefix;
     im_buf_t                 api_keys;     /* a line each */
-    im_logic_nodes_t        *nodes;        /* who lives */
+    im_logic_nodes_t        *nodes;        /* workers that live */
     uint64_t                 nrequests;    /* under way */
     uint64_t                 seed[2];
     unsigned                 revoked:1;    /* users are kept out */
@@ -73,23 +71,22 @@ typedef struct {
 } im_logic_t;
 
 
-/* {"code":0,"msg":"success","data":DATA} */
-void im_logic_reply_data(im_logic_t *logic, im_daemon_request_t *r,
-    const im_buf_t *data);
-/* {"code":STATUS,"msg":"..."} */
-void im_logic_reply_error(im_logic_t *logic, im_daemon_request_t *r,
-    im_uint_t status, const char *msg);
-void im_logic_reply(im_logic_t *logic, im_daemon_request_t *r,
-    im_uint_t status, const im_buf_t *json);
-
-/* Of a body that im_json_decode() has refused. */
-im_uint_t im_logic_json_status(const char *why);
-
-/* A valid name, or empty. */
-int im_logic_name_or_none(im_str_t name);
-
 /* Ends the loop where the process is stopping and the last request is over. */
 void im_logic_stop(im_logic_t *logic);
+
+/* ms since 1970. */
+uint64_t im_logic_time(void);
+
+
+/* im_logic_redis.c */
+
+/* Adds the key of a topic. */
+void im_logic_key(im_logic_t *logic, im_link_call_t *call, im_str_t topic,
+    im_key_topic_e what);
+uint16_t im_logic_partition(const im_logic_t *logic, im_str_t name);
+
+/* Why there is no answer in a reply; NULL: there is one.  Logs errors. */
+const char *im_logic_fault(const im_link_reply_t *reply, const char *what);
 
 
 #endif /* IM_LOGIC_H */

@@ -304,7 +304,7 @@ im_logic_conn_request(im_logic_conn_t *c)
     }
 
     c->answering = 1;
-    server->handler(&c->request, server->data);
+    server->handler(&c->request);
 }
 
 
@@ -323,6 +323,7 @@ im_logic_conn_fill(im_logic_conn_t *c)
     memset(r, 0, sizeof(im_daemon_request_t));
 
     r->reply = im_logic_conn_reply;
+    r->data = c->server->data;
     r->internal = 1;
     r->too_large = c->fcgi.too_large;
     r->body = im_buf_str(&c->fcgi.body);
@@ -389,6 +390,7 @@ im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
     }
 
     im_buf_cleanup(&head);
+    im_daemon_end(r);
 
     if (b.failed || bufferevent_write(c->bev, b.data, b.len) == -1) {
         im_daemon_log(IM_LOG_ERROR, "an answer could not be written");
@@ -507,6 +509,7 @@ im_logic_conn_free(im_logic_conn_t *c)
     server = c->server;
 
     im_list_remove(&c->link);
+    im_daemon_end(&c->request);
     im_logic_fcgi_cleanup(&c->fcgi);
     im_free(c);
 

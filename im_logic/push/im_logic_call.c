@@ -1,17 +1,16 @@
 /*
  * Copyright (C) The im authors
  *
- * POST /im_connect: what nginx asks for its sessions.
+ * POST /im_connect: calls of nginx for its sessions.
  *
- * "call" says what is asked; without it, who somebody is.  nginx has checked
- * the client's right to what it does.
+ * "call" names what it wants; without it, the user of a token.  nginx has
+ * checked the client's right to what it does.
  */
 
 #include "im_logic_push.h"
+#include "im_logic_print.h"
 #include "im_logic_publish.h"
 #include "im_logic_who.h"
-#include "im_json.h"
-#include "im_key.h"
 
 
 typedef struct {
@@ -27,7 +26,7 @@ typedef struct {
 } im_logic_call_body_t;
 
 
-typedef void (*im_logic_call_pt)(im_logic_t *logic, im_daemon_request_t *r,
+typedef void (*im_logic_call_pt)(im_daemon_request_t *r,
     const im_logic_call_body_t *body);
 
 
@@ -37,9 +36,9 @@ typedef struct {
 } im_logic_call_name_t;
 
 
-static void im_logic_call_connect(im_logic_t *logic, im_daemon_request_t *r,
+static void im_logic_call_connect(im_daemon_request_t *r,
     const im_logic_call_body_t *body);
-static void im_logic_call_publish(im_logic_t *logic, im_daemon_request_t *r,
+static void im_logic_call_publish(im_daemon_request_t *r,
     const im_logic_call_body_t *body);
 static im_int_t im_logic_call_message(im_logic_publish_t *publish,
     const im_logic_call_body_t *body);
@@ -69,23 +68,18 @@ static const im_json_field_t  im_logic_call_fields[] = {
 
 
 void
-im_logic_call(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
+im_logic_call_handler(im_daemon_request_t *r)
 {
-    im_buf_t                     arena;
     const char                  *why;
     im_logic_call_body_t         body;
     const im_logic_call_name_t  *call;
 
-    (void) rest;
-
     memset(&body, 0, sizeof(im_logic_call_body_t));
-    im_buf_init(&arena, r->body.len + 1);
 
-    if (im_json_decode(r->body, im_logic_call_fields, 0, &arena, &body, &why)
+    if (im_logic_decode(r, r->body, im_logic_call_fields, 0, &body, &why)
         != IM_OK)
     {
-        im_logic_reply_error(logic, r, im_logic_json_status(why), why);
-        im_buf_cleanup(&arena);
+        im_logic_reply_error(r, im_logic_json_status(why), why);
         return;
     }
 
@@ -95,46 +89,34 @@ im_logic_call(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
 
     for (call = im_logic_calls; call->handler != NULL; call++) {
         if (im_str_eq(call->name, body.call)) {
-            break;
+            call->handler(r, &body);
+            return;
         }
     }
 
-    if (call->handler != NULL) {
-        call->handler(logic, r, &body);
-
-    } else {
-        im_logic_reply_error(logic, r, 400, "no such call");
-    }
-
-    im_buf_cleanup(&arena);
+    im_logic_reply_error(r, 400, "no such call");
 }
 
 
 static void
-im_logic_call_connect(im_logic_t *logic, im_daemon_request_t *r,
+im_logic_call_connect(im_daemon_request_t *r,
     const im_logic_call_body_t *body)
 {
-    im_str_t  none = im_null_str;
-
     (void) body;
 
-    im_logic_connect(logic, r, none);
+    im_logic_connect(r);
 }
 
 
-/*
- * All strings go out of here with the message, so that nothing but the name of
- * the topic is kept.
- */
 static void
-im_logic_call_publish(im_logic_t *logic, im_daemon_request_t *r,
+im_logic_call_publish(im_daemon_request_t *r,
     const im_logic_call_body_t *body)
 {
     im_logic_publish_t  *publish;
 
-    publish = im_logic_publish_create(logic, 1, IM_NAME_MAX);
+    publish = im_logic_publish_create(r, 1);
     if (publish == NULL) {
-        im_logic_reply_error(logic, r, 503, "no memory");
+        im_logic_reply_error(r, 503, "no memory");
         return;
     }
 
@@ -143,8 +125,7 @@ im_logic_call_publish(im_logic_t *logic, im_daemon_request_t *r,
         || im_logic_publish_start(publish, r->id, im_logic_call_published, r)
            != IM_OK)
     {
-        im_logic_reply_error(logic, r, publish->status, publish->msg);
-        im_logic_publish_free(publish);
+        im_logic_reply_error(r, publish->status, publish->msg);
     }
 }
 
@@ -189,29 +170,19 @@ im_logic_call_message(im_logic_publish_t *publish,
 static void
 im_logic_call_published(im_logic_publish_t *publish, void *data)
 {
-    im_buf_t              b;
-    im_logic_t           *logic;
+    im_buf_t             *b;
     im_logic_target_t    *t;
     im_daemon_request_t  *r = data;
 
-    logic = publish->logic;
     t = &publish->targets[0];
 
-    if (t->status == 200) {
-        im_buf_init(&b, 256);
-
-        im_buf_add_z(&b, "{\"epoch\":");
-        im_json_add_string(&b, t->epoch);
-        im_buf_add_z(&b, ",\"seq\":");
-        im_buf_add_uint(&b, t->seq);
-        im_buf_add_z(&b, "}");
-
-        im_logic_reply_data(logic, r, &b);
-        im_buf_cleanup(&b);
-
-    } else {
-        im_logic_reply_error(logic, r, t->status, t->msg);
+    if (t->status != 200) {
+        im_logic_reply_error(r, t->status, t->msg);
+        return;
     }
 
-    im_logic_publish_free(publish);
+    b = im_daemon_buf(r, 256);
+
+    im_logic_print(b, "{\"epoch\":%j,\"seq\":%u}", t->epoch, t->seq);
+    im_logic_reply_data(r, b);
 }

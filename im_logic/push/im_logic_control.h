@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Control entries: what workers are told to do besides delivering messages.
+ * Control entries: what workers do besides delivering messages.
  */
 
 #ifndef IM_LOGIC_CONTROL_H
@@ -9,21 +9,19 @@
 
 
 #include "im_control.h"
-#include "im_logic.h"
+#include "im_logic_request.h"
 
 
-/*
- * status 200: queued for so many workers, 0 where nobody holds the topic;
- * 503: msg says why not.
- */
+/* status 200: it is queued; 503: msg says why not. */
 typedef void (*im_logic_control_pt)(void *data, im_uint_t status,
-    const char *msg, im_uint_t workers);
+    const char *msg);
+
 
 /*
  * Queues a control entry.  The handler is called once, perhaps before this
  * returns.
  */
-void im_logic_control(im_logic_t *logic, const im_control_t *control,
+void im_logic_control(im_daemon_request_t *r, const im_control_t *control,
     im_logic_control_pt handler, void *data);
 
 

@@ -4,28 +4,22 @@
  * Publishing: what pushes, calls of clients and the server API share.
  */
 
-#include <stdio.h>
-#include <sys/time.h>
-
 #include "im_logic_publish.h"
 #include "im_logic_nodes.h"
-#include "im_key.h"
+#include "im_daemon_time.h"
 
 
-#define IM_PUBLISH_DEFAULT_TTL  86400
-#define IM_PUBLISH_KEYS         5
-#define IM_PUBLISH_ARGS         14
+#define IM_PUBLISH_TTL  86400
 
 
 static im_logic_target_t *im_logic_publish_target(
-    im_logic_publish_t *publish, im_str_t kind, im_str_t name);
+    im_logic_publish_t *publish, im_str_t topic);
 static im_int_t im_logic_publish_id(im_logic_publish_t *publish, im_str_t id);
 static im_int_t im_logic_publish_encode(im_logic_publish_t *publish);
 static void im_logic_target_send(im_logic_target_t *t);
-static im_int_t im_logic_target_keys(im_logic_target_t *t, uint16_t p,
-    im_buf_t *b, im_str_t keys[IM_PUBLISH_KEYS]);
-static void im_logic_target_handler(const im_daemon_reply_t *reply,
-    void *data);
+static im_int_t im_logic_target_call(im_logic_target_t *t,
+    const im_rule_t *rule);
+static void im_logic_target_handler(const im_link_reply_t *reply, void *data);
 static void im_logic_target_accepted(im_logic_target_t *t, im_str_t position);
 static void im_logic_target_done(im_logic_target_t *t, im_uint_t status,
     const char *msg);
@@ -33,54 +27,29 @@ static im_str_t im_logic_target_name(const im_hash_node_t *node);
 
 
 im_logic_publish_t *
-im_logic_publish_create(im_logic_t *logic, im_uint_t max, size_t bytes)
+im_logic_publish_create(im_daemon_request_t *r, im_uint_t max)
 {
     im_logic_publish_t  *publish;
 
-    publish = im_calloc(sizeof(im_logic_publish_t));
-    if (publish == NULL) {
-        return NULL;
-    }
+    publish = im_daemon_alloc(r, sizeof(im_logic_publish_t));
 
-    if (im_hash_init(&publish->seen, im_logic_target_name, logic->seed)
-        != IM_OK)
+    if (publish == NULL
+        || im_logic_hash(r, &publish->seen, im_logic_target_name) != IM_OK)
     {
-        im_free(publish);
         return NULL;
     }
 
-    publish->logic = logic;
+    publish->targets = im_daemon_alloc(r, max * sizeof(im_logic_target_t));
+    if (publish->targets == NULL) {
+        return NULL;
+    }
+
+    publish->r = r;
+    publish->logic = r->data;
     publish->max = max;
-
-    /* a topic is 2 bytes longer than its name */
-    bytes += 2 * max;
-
-    im_buf_init(&publish->arena, bytes);
-    im_buf_init(&publish->envelope, IM_PUSH_MAX_DATA + 256 * 1024);
-
-    publish->targets = im_calloc(max * sizeof(im_logic_target_t));
-
-    if (publish->targets == NULL
-        || im_buf_reserve(&publish->arena, bytes) == NULL)
-    {
-        im_logic_publish_free(publish);
-        return NULL;
-    }
-
-    publish->arena.len = 0;
+    publish->envelope = im_daemon_buf(r, IM_PUSH_MAX_DATA + 256 * 1024);
 
     return publish;
-}
-
-
-void
-im_logic_publish_free(im_logic_publish_t *publish)
-{
-    im_hash_cleanup(&publish->seen);
-    im_buf_cleanup(&publish->arena);
-    im_buf_cleanup(&publish->envelope);
-    im_free(publish->targets);
-    im_free(publish);
 }
 
 
@@ -98,68 +67,54 @@ im_logic_publish_refuse(im_logic_publish_t *publish, im_uint_t status,
 im_logic_target_t *
 im_logic_publish_room(im_logic_publish_t *publish, im_str_t name)
 {
-    im_str_t  kind = im_str("r:");
-
     if (!im_name_valid(name)) {
         (void) im_logic_publish_refuse(publish, 400,
                                        "a room name is not valid");
         return NULL;
     }
 
-    return im_logic_publish_target(publish, kind, name);
+    return im_logic_publish_target(publish,
+                                   im_logic_topic(publish->r, im_topic_room,
+                                                  name));
 }
 
 
 im_logic_target_t *
 im_logic_publish_user(im_logic_publish_t *publish, im_str_t id)
 {
-    im_str_t  kind = im_str("u:");
-
     if (!im_name_valid(id)) {
         (void) im_logic_publish_refuse(publish, 400,
                                        "a user id is not valid");
         return NULL;
     }
 
-    return im_logic_publish_target(publish, kind, id);
+    return im_logic_publish_target(publish,
+                                   im_logic_topic(publish->r, im_topic_user,
+                                                  id));
 }
 
 
 im_logic_target_t *
 im_logic_publish_all(im_logic_publish_t *publish)
 {
-    im_str_t  kind = im_str("b"), none = im_null_str;
-
-    return im_logic_publish_target(publish, kind, none);
+    return im_logic_publish_target(publish, im_str_z("b"));
 }
 
 
 static im_logic_target_t *
-im_logic_publish_target(im_logic_publish_t *publish, im_str_t kind,
-    im_str_t name)
+im_logic_publish_target(im_logic_publish_t *publish, im_str_t topic)
 {
-    size_t              start;
-    im_str_t            topic;
     im_hash_node_t     *node;
     im_logic_target_t  *t;
 
-    start = publish->arena.len;
-
-    im_buf_add_str(&publish->arena, kind);
-    im_buf_add_str(&publish->arena, name);
-
-    if (publish->arena.failed) {
+    if (topic.data == NULL) {
         (void) im_logic_publish_refuse(publish, 503, "no memory");
         return NULL;
     }
 
-    topic = im_str_set(publish->arena.data + start,
-                       publish->arena.len - start);
-
     node = im_hash_find(&publish->seen, topic);
 
     if (node != NULL) {
-        publish->arena.len = start;
         return (im_logic_target_t *) node;
     }
 
@@ -215,7 +170,7 @@ im_logic_publish_start(im_logic_publish_t *publish, im_str_t id,
 }
 
 
-/* The message's own, else what the caller has, else a new one. */
+/* The message's own, else the caller's, else a new one. */
 static im_int_t
 im_logic_publish_id(im_logic_publish_t *publish, im_str_t id)
 {
@@ -252,8 +207,7 @@ im_logic_publish_id(im_logic_publish_t *publish, im_str_t id)
 static im_int_t
 im_logic_publish_encode(im_logic_publish_t *publish)
 {
-    im_envelope_t   *message;
-    struct timeval   tv;
+    im_envelope_t  *message;
 
     message = &publish->message;
 
@@ -267,15 +221,12 @@ im_logic_publish_encode(im_logic_publish_t *publish)
                                        "info or tags are too large");
     }
 
-    (void) gettimeofday(&tv, NULL);
-
     message->kind = IM_PUSH_MESSAGE;
-    message->time = (uint64_t) tv.tv_sec * 1000
-                    + (uint64_t) tv.tv_usec / 1000;
+    message->time = im_logic_time();
 
-    im_envelope_encode(&publish->envelope, message);
+    im_envelope_encode(publish->envelope, message);
 
-    if (publish->envelope.failed) {
+    if (publish->envelope->failed) {
         return im_logic_publish_refuse(publish, 503, "no memory");
     }
 
@@ -288,22 +239,11 @@ im_logic_publish_encode(im_logic_publish_t *publish)
 static void
 im_logic_target_send(im_logic_target_t *t)
 {
-    char                 numbers[5][24];
-    uint16_t             p;
-    im_buf_t             b;
-    im_int_t             rc;
-    im_str_t             args[IM_PUBLISH_ARGS];
-    im_uint_t            i;
-    im_logic_t          *logic;
-    const im_rule_t     *rule;
-    im_logic_publish_t  *publish;
+    const im_rule_t  *rule;
 
-    static const im_rule_t  live = { .ttl = IM_PUBLISH_DEFAULT_TTL };
+    static const im_rule_t  live = { .ttl = IM_PUBLISH_TTL };
 
-    publish = t->publish;
-    logic = publish->logic;
-
-    rule = im_rules_topic(&logic->nodes->rules, t->topic);
+    rule = im_rules_topic(&t->publish->logic->nodes->rules, t->topic);
 
     if (rule == NULL && t->topic.data[0] == 'r') {
         im_logic_target_done(t, 404, "no im_room rule");
@@ -318,112 +258,66 @@ im_logic_target_send(im_logic_target_t *t)
 
     if (t->numbered && t->unnumbered) {
         im_logic_target_done(t, 501, "the topic keeps a history");
-        return;
-    }
 
-    p = im_partition(t->topic, im_daemon_redis_partitions(logic->redis));
-
-    im_buf_init(&b, 8192);
-
-    if (im_logic_target_keys(t, p, &b, args) != IM_OK) {
-        im_buf_cleanup(&b);
-        im_logic_target_done(t, 503, "no memory");
-        return;
-    }
-
-    (void) snprintf(numbers[0], 24, "%u", (unsigned) rule->history);
-    (void) snprintf(numbers[1], 24, "%u", (unsigned) im_max(rule->ttl, 1));
-    (void) snprintf(numbers[2], 24, "%u", (unsigned) im_rule_meta_ttl(rule));
-    (void) snprintf(numbers[3], 24, "%u", (unsigned) logic->conf.idem_ttl);
-    (void) snprintf(numbers[4], 24, "%u", (unsigned) logic->conf.queue_cap);
-
-    args[5] = t->topic;
-    args[6] = im_buf_str(&publish->envelope);
-    args[7] = im_str_set(publish->hash, IM_PUSH_HASH);
-    args[8] = im_daemon_redis_generation;
-
-    for (i = 0; i < 5; i++) {
-        args[9 + i] = im_str_z(numbers[i]);
-    }
-
-    rc = im_daemon_redis_script(logic->redis, p, &im_script_pub, args,
-                                IM_PUBLISH_ARGS, IM_PUBLISH_KEYS,
-                                im_logic_target_handler, t);
-
-    im_buf_cleanup(&b);
-
-    if (rc != IM_OK) {
+    } else if (im_logic_target_call(t, rule) != IM_OK) {
         im_logic_target_done(t, 503, "redis is away");
     }
 }
 
 
 static im_int_t
-im_logic_target_keys(im_logic_target_t *t, uint16_t p, im_buf_t *b,
-    im_str_t keys[IM_PUBLISH_KEYS])
+im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule)
 {
-    size_t     ends[IM_PUBLISH_KEYS + 1];
-    im_str_t   prefix;
-    im_uint_t  i;
+    uint16_t             p;
+    im_logic_t          *logic;
+    im_link_call_t      *call;
+    im_logic_publish_t  *publish;
 
-    prefix = t->publish->logic->prefix;
+    publish = t->publish;
+    logic = publish->logic;
+    p = im_logic_partition(logic, t->topic);
 
-    ends[0] = 0;
-    im_key_topic(b, prefix, p, t->topic, IM_KEY_META);
-    ends[1] = b->len;
-    im_key_topic(b, prefix, p, t->topic, IM_KEY_HISTORY);
-    ends[2] = b->len;
-    im_key_queue(b, prefix, p);
-    ends[3] = b->len;
-    im_key_idem(b, prefix, p, t->topic, t->publish->id);
-    ends[4] = b->len;
-    im_key_topic(b, prefix, p, t->topic, IM_KEY_ROUTES);
-    ends[5] = b->len;
+    call = im_link_script(logic->link, &im_script_pub);
 
-    if (b->failed) {
-        return IM_ERROR;
-    }
+    im_logic_key(logic, call, t->topic, IM_KEY_META);
+    im_logic_key(logic, call, t->topic, IM_KEY_HISTORY);
+    im_key_queue(&call->bytes, logic->prefix, p);
+    im_link_call_key(call);
+    im_key_idem(&call->bytes, logic->prefix, p, t->topic, publish->id);
+    im_link_call_key(call);
+    im_logic_key(logic, call, t->topic, IM_KEY_ROUTES);
+    im_link_call_str(call, t->topic);
+    im_link_call_str(call, im_buf_str(publish->envelope));
+    im_link_call_str(call, im_str_set(publish->hash, IM_PUSH_HASH));
+    im_link_call_generation(call);
+    im_link_call_uint(call, rule->history);
+    im_link_call_uint(call, im_max(rule->ttl, 1));
+    im_link_call_uint(call, im_rule_meta_ttl(rule));
+    im_link_call_uint(call, logic->conf.idem_ttl);
+    im_link_call_uint(call, logic->conf.queue_cap);
 
-    for (i = 0; i < IM_PUBLISH_KEYS; i++) {
-        keys[i] = im_str_set(b->data + ends[i], ends[i + 1] - ends[i]);
-    }
-
-    return IM_OK;
+    return im_link_send(logic->link, im_logic_target_handler, t);
 }
 
 
 static void
-im_logic_target_handler(const im_daemon_reply_t *reply, void *data)
+im_logic_target_handler(const im_link_reply_t *reply, void *data)
 {
-    im_str_t            s, oom = im_str("OOM");
+    const char         *why;
     im_logic_target_t  *t = data;
 
-    if (reply == NULL) {
-        im_logic_target_done(t, 503, "redis is away");
+    why = im_logic_fault(reply, "pub.lua");
+
+    if (why != NULL) {
+        im_logic_target_done(t, 503, why);
         return;
     }
 
-    if (im_daemon_reply_is_error(reply)) {
-        s = im_daemon_reply_str(reply);
-
-        if (memmem(s.data, s.len, oom.data, oom.len) != NULL) {
-            im_logic_target_done(t, 503, "redis is out of memory");
-            return;
-        }
-
-        im_daemon_log(IM_LOG_ERROR, "pub.lua failed: %.*s", (int) s.len,
-                      (char *) s.data);
-        im_logic_target_done(t, 503, "redis refused it");
-        return;
-    }
-
-    s = im_daemon_reply_str(im_daemon_reply_at(reply, 1));
-
-    switch (im_daemon_reply_int(im_daemon_reply_at(reply, 0), -1)) {
+    switch (im_link_reply_int_at(reply, 0, -1)) {
 
     case 0:
     case 1:
-        im_logic_target_accepted(t, s);
+        im_logic_target_accepted(t, im_link_reply_str_at(reply, 1));
         return;
 
     case 2:

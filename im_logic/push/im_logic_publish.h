@@ -3,20 +3,20 @@
  *
  * One message for a number of topics: a pub.lua for each, pipelined.
  *
- *     publish = im_logic_publish_create(logic, max, bytes);
- *     publish->message = ...;         strings may live in publish->arena
+ *     publish = im_logic_publish_create(r, max);
+ *     publish->message = ...;
  *     im_logic_publish_room(publish, name); ...
  *     im_logic_publish_start(publish, id, handler, data);
  *
- * The handler finds the results in the targets and frees it.
+ * All of it is memory of the request.  The handler finds the results in the
+ * targets.
  */
 
 #ifndef IM_LOGIC_PUBLISH_H
 #define IM_LOGIC_PUBLISH_H
 
 
-#include "im_logic.h"
-#include "im_hash.h"
+#include "im_logic_request.h"
 #include "im_id.h"
 #include "im_push.h"
 
@@ -30,7 +30,7 @@ typedef void (*im_logic_publish_pt)(im_logic_publish_t *publish, void *data);
 typedef struct {
     im_hash_node_t        node;
     im_logic_publish_t   *publish;
-    im_str_t              topic;        /* in the arena */
+    im_str_t              topic;
     im_uint_t             status;       /* 0: under way, 200: accepted */
     const char           *msg;          /* of one that failed */
     im_str_t              epoch;        /* of one that was accepted */
@@ -42,9 +42,9 @@ typedef struct {
 
 
 struct im_logic_publish_s {
+    im_daemon_request_t  *r;
     im_logic_t           *logic;
     im_envelope_t         message;      /* set by the caller */
-    im_buf_t              arena;        /* does not move; topics are in it */
     im_logic_target_t    *targets;
     im_uint_t             ntargets;
     im_uint_t             status;       /* of what was refused, and why */
@@ -54,7 +54,7 @@ struct im_logic_publish_s {
     void                 *data;
     im_uint_t             max;
     im_uint_t             left;         /* targets under way */
-    im_buf_t              envelope;
+    im_buf_t             *envelope;
     im_hash_t             seen;
     im_str_t              id;           /* the idempotency key */
     u_char                uuid[IM_UUID_LEN];
@@ -62,13 +62,9 @@ struct im_logic_publish_s {
 };
 
 
-/*
- * For up to max targets and `bytes` bytes of strings, names of targets among
- * them.  NULL: no memory.
- */
-im_logic_publish_t *im_logic_publish_create(im_logic_t *logic, im_uint_t max,
-    size_t bytes);
-void im_logic_publish_free(im_logic_publish_t *publish);
+/* For up to max targets.  NULL: no memory. */
+im_logic_publish_t *im_logic_publish_create(im_daemon_request_t *r,
+    im_uint_t max);
 
 /* Sets status and msg; IM_ERROR, so that it can be returned. */
 im_int_t im_logic_publish_refuse(im_logic_publish_t *publish,
@@ -82,9 +78,9 @@ im_logic_target_t *im_logic_publish_user(im_logic_publish_t *publish,
 im_logic_target_t *im_logic_publish_all(im_logic_publish_t *publish);
 
 /*
- * id is the idempotency key where the message has none; where it is empty too,
- * none is as good as any.  IM_ERROR: refused, the handler won't be called.
- * Otherwise it is called once, maybe before this returns.
+ * id is the idempotency key where the message has none; where both are empty,
+ * it is a new one.  IM_ERROR: refused, the handler won't be called.  Otherwise
+ * it is called once, maybe before this returns.
  */
 im_int_t im_logic_publish_start(im_logic_publish_t *publish, im_str_t id,
     im_logic_publish_pt handler, void *data);

@@ -4,14 +4,12 @@
  * POST /im/push: one message for any number of topics, one answer.
  */
 
-#include <stdlib.h>
 #include <strings.h>
 
 #include "im_logic_push.h"
+#include "im_logic_print.h"
 #include "im_logic_publish.h"
 #include "im_logic_url.h"
-#include "im_json.h"
-#include "im_key.h"
 #include "im_utf8.h"
 
 
@@ -32,23 +30,19 @@ typedef struct {
 } im_logic_push_from_t;
 
 
-static im_uint_t im_logic_push_max(const im_logic_t *logic,
-    const im_daemon_request_t *r);
-static im_int_t im_logic_push_read(im_logic_publish_t *publish,
-    const im_daemon_request_t *r);
+static im_uint_t im_logic_push_max(const im_daemon_request_t *r);
+static im_int_t im_logic_push_read(im_logic_publish_t *publish);
 static int im_logic_push_by_query(im_str_t query);
-static im_int_t im_logic_push_query(im_logic_publish_t *publish,
-    const im_daemon_request_t *r);
+static im_int_t im_logic_push_query(im_logic_publish_t *publish);
 static im_int_t im_logic_push_query_arg(im_logic_publish_t *publish,
     im_str_t name, im_str_t value);
-static im_int_t im_logic_push_raw(im_logic_publish_t *publish,
-    const im_daemon_request_t *r);
-static im_int_t im_logic_push_json(im_logic_publish_t *publish,
-    im_str_t json);
-static im_int_t im_logic_push_body(im_logic_publish_t *publish,
+static im_int_t im_logic_push_raw(im_logic_publish_t *publish);
+static im_int_t im_logic_push_json(im_logic_publish_t *publish);
+static im_int_t im_logic_push_targets(im_logic_publish_t *publish,
     const im_logic_push_body_t *body);
 static im_int_t im_logic_push_from(im_logic_publish_t *publish,
     im_str_t from);
+static im_int_t im_logic_push_id(im_logic_publish_t *publish, im_str_t id);
 static void im_logic_push_done(im_logic_publish_t *publish, void *data);
 static const im_logic_target_t *im_logic_push_worst(
     const im_logic_publish_t *publish);
@@ -77,36 +71,33 @@ static const im_json_field_t  im_logic_from_fields[] = {
 
 
 void
-im_logic_push(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
+im_logic_push_handler(im_daemon_request_t *r)
 {
     im_logic_publish_t  *publish;
 
-    (void) rest;
-
-    publish = im_logic_publish_create(logic, im_logic_push_max(logic, r),
-                                      2 * (r->body.len + r->query.len)
-                                      + 1024);
+    publish = im_logic_publish_create(r, im_logic_push_max(r));
     if (publish == NULL) {
-        im_logic_reply_error(logic, r, 503, "no memory");
+        im_logic_reply_error(r, 503, "no memory");
         return;
     }
 
-    if (im_logic_push_read(publish, r) != IM_OK
+    if (im_logic_push_read(publish) != IM_OK
         || im_logic_publish_start(publish, r->id, im_logic_push_done, r)
            != IM_OK)
     {
-        im_logic_reply_error(logic, r, publish->status, publish->msg);
-        im_logic_publish_free(publish);
+        im_logic_reply_error(r, publish->status, publish->msg);
     }
 }
 
 
 /* A target is 3 bytes of a body, or 6 of a query, at least. */
 static im_uint_t
-im_logic_push_max(const im_logic_t *logic, const im_daemon_request_t *r)
+im_logic_push_max(const im_daemon_request_t *r)
 {
-    im_uint_t  max;
+    im_uint_t    max;
+    im_logic_t  *logic;
 
+    logic = r->data;
     max = 2 + (im_uint_t) (r->body.len / 3 + r->query.len / 6);
 
     return im_min(max, logic->conf.max_targets);
@@ -114,13 +105,13 @@ im_logic_push_max(const im_logic_t *logic, const im_daemon_request_t *r)
 
 
 static im_int_t
-im_logic_push_read(im_logic_publish_t *publish, const im_daemon_request_t *r)
+im_logic_push_read(im_logic_publish_t *publish)
 {
     im_int_t  rc;
 
-    rc = im_logic_push_by_query(r->query) ? im_logic_push_query(publish, r)
-                                          : im_logic_push_json(publish,
-                                                               r->body);
+    rc = im_logic_push_by_query(publish->r->query)
+         ? im_logic_push_query(publish) : im_logic_push_json(publish);
+
     if (rc != IM_OK) {
         return IM_ERROR;
     }
@@ -157,27 +148,30 @@ im_logic_push_by_query(im_str_t query)
 
 
 static im_int_t
-im_logic_push_query(im_logic_publish_t *publish, const im_daemon_request_t *r)
+im_logic_push_query(im_logic_publish_t *publish)
 {
-    size_t     at, start;
-    im_str_t   name, value;
-    im_buf_t  *arena;
+    size_t                at;
+    im_buf_t             *b;
+    im_str_t              name, value;
+    im_daemon_request_t  *r;
 
-    arena = &publish->arena;
+    r = publish->r;
     at = 0;
 
     while (im_logic_url_arg(r->query, &at, &name, &value) == IM_OK) {
-        start = arena->len;
-        im_logic_url_decode(arena, value, 1);
+        b = im_daemon_buf(r, value.len);
+        im_logic_url_decode(b, value, 1);
 
-        value = im_str_set(arena->data + start, arena->len - start);
+        if (b->failed) {
+            return im_logic_publish_refuse(publish, 503, "no memory");
+        }
 
-        if (im_logic_push_query_arg(publish, name, value) != IM_OK) {
+        if (im_logic_push_query_arg(publish, name, im_buf_str(b)) != IM_OK) {
             return IM_ERROR;
         }
     }
 
-    return im_logic_push_raw(publish, r);
+    return im_logic_push_raw(publish);
 }
 
 
@@ -207,25 +201,18 @@ im_logic_push_query_arg(im_logic_publish_t *publish, im_str_t name,
         return im_logic_publish_all(publish) != NULL ? IM_OK : IM_ERROR;
     }
 
-    if (im_str_eq(name, id)) {
-        if (value.len == 0) {
-            return im_logic_publish_refuse(publish, 400,
-                                           "an id has 1 to 64 bytes");
-        }
-
-        publish->message.id = value;
-    }
-
-    return IM_OK;
+    return im_str_eq(name, id) ? im_logic_push_id(publish, value) : IM_OK;
 }
 
 
 static im_int_t
-im_logic_push_raw(im_logic_publish_t *publish, const im_daemon_request_t *r)
+im_logic_push_raw(im_logic_publish_t *publish)
 {
-    size_t      n;
-    im_str_t    type, json = im_str("application/json");
+    size_t                n;
+    im_str_t              type, json = im_str("application/json");
+    im_daemon_request_t  *r;
 
+    r = publish->r;
     type = r->type;
     n = json.len;
 
@@ -254,55 +241,46 @@ im_logic_push_raw(im_logic_publish_t *publish, const im_daemon_request_t *r)
 
 
 static im_int_t
-im_logic_push_json(im_logic_publish_t *publish, im_str_t json)
+im_logic_push_json(im_logic_publish_t *publish)
 {
-    im_int_t              rc;
-    const char           *why;
-    im_logic_push_body_t  body;
+    const char            *why;
+    im_logic_push_body_t   body;
 
     memset(&body, 0, sizeof(im_logic_push_body_t));
 
     body.rooms.max = publish->max;
     body.users.max = publish->max;
 
-    if (im_json_decode(json, im_logic_push_fields, 0, &publish->arena, &body,
-                       &why)
+    if (im_logic_decode(publish->r, publish->r->body, im_logic_push_fields, 0,
+                        &body, &why)
         != IM_OK)
     {
         return im_logic_publish_refuse(publish, im_logic_json_status(why),
                                        why);
     }
 
-    rc = im_logic_push_body(publish, &body);
-
-    im_json_strings_free(&body.rooms);
-    im_json_strings_free(&body.users);
-
-    return rc;
-}
-
-
-static im_int_t
-im_logic_push_body(im_logic_publish_t *publish,
-    const im_logic_push_body_t *body)
-{
-    im_uint_t  i;
-
-    if (body->data.len == 0) {
+    if (body.data.len == 0) {
         return im_logic_publish_refuse(publish, 400, "no data");
     }
 
     publish->message.type = IM_PUSH_JSON;
-    publish->message.data = body->data;
+    publish->message.data = body.data;
 
-    if (body->id.data != NULL) {
-        if (body->id.len == 0) {
-            return im_logic_publish_refuse(publish, 400,
-                                           "an id has 1 to 64 bytes");
-        }
-
-        publish->message.id = body->id;
+    if ((body.id.data != NULL && im_logic_push_id(publish, body.id) != IM_OK)
+        || im_logic_push_targets(publish, &body) != IM_OK)
+    {
+        return IM_ERROR;
     }
+
+    return body.from.len != 0 ? im_logic_push_from(publish, body.from) : IM_OK;
+}
+
+
+static im_int_t
+im_logic_push_targets(im_logic_publish_t *publish,
+    const im_logic_push_body_t *body)
+{
+    im_uint_t  i;
 
     for (i = 0; i < body->rooms.n; i++) {
         if (im_logic_publish_room(publish, body->rooms.elts[i]) == NULL) {
@@ -316,101 +294,81 @@ im_logic_push_body(im_logic_publish_t *publish,
         }
     }
 
-    if (body->all && im_logic_publish_all(publish) == NULL) {
-        return IM_ERROR;
-    }
-
-    return body->from.len != 0 ? im_logic_push_from(publish, body->from)
-                               : IM_OK;
+    return body->all && im_logic_publish_all(publish) == NULL ? IM_ERROR
+                                                              : IM_OK;
 }
 
 
 static im_int_t
 im_logic_push_from(im_logic_publish_t *publish, im_str_t from)
 {
-    size_t                start;
-    im_buf_t              strings, *arena;
-    const char           *why;
-    im_logic_push_from_t  sender;
+    const char            *why;
+    im_logic_push_from_t   sender;
 
     memset(&sender, 0, sizeof(im_logic_push_from_t));
-    im_buf_init(&strings, from.len + 1);
 
-    if (im_json_decode(from, im_logic_from_fields, 0, &strings, &sender, &why)
+    if (im_logic_decode(publish->r, from, im_logic_from_fields, 0, &sender,
+                        &why)
         != IM_OK)
     {
-        im_buf_cleanup(&strings);
         return im_logic_publish_refuse(publish, im_logic_json_status(why),
                                        why);
     }
 
-    arena = &publish->arena;
-    start = arena->len;
-
-    im_buf_add_str(arena, sender.user);
-    im_buf_add_str(arena, sender.name);
-
-    im_buf_cleanup(&strings);
-
-    if (arena->failed) {
-        return im_logic_publish_refuse(publish, 503, "no memory");
-    }
-
-    publish->message.user = im_str_set(arena->data + start, sender.user.len);
-    publish->message.name = im_str_set(arena->data + start + sender.user.len,
-                                       sender.name.len);
-
-    if (!im_logic_name_or_none(publish->message.user)
-        || !im_logic_name_or_none(publish->message.name))
+    if (!im_logic_name_or_none(sender.user)
+        || !im_logic_name_or_none(sender.name))
     {
         return im_logic_publish_refuse(publish, 400, "from holds a name that "
                                        "is not valid");
     }
 
+    publish->message.user = sender.user;
+    publish->message.name = sender.name;
+
     return IM_OK;
+}
+
+
+static im_int_t
+im_logic_push_id(im_logic_publish_t *publish, im_str_t id)
+{
+    publish->message.id = id;
+
+    return id.len != 0 ? IM_OK
+           : im_logic_publish_refuse(publish, 400, "an id has 1 to 64 bytes");
 }
 
 
 static void
 im_logic_push_done(im_logic_publish_t *publish, void *data)
 {
-    im_buf_t                  b;
-    im_logic_t               *logic;
+    im_buf_t                 *b;
     im_daemon_request_t      *r = data;
     const im_logic_target_t  *worst;
 
-    logic = publish->logic;
-
-    im_buf_init(&b, IM_LOGIC_MAX_REPLY);
-
     worst = im_logic_push_worst(publish);
+    b = im_daemon_buf(r, IM_LOGIC_MAX_REPLY);
 
     if (worst == NULL) {
-        im_buf_add_z(&b, "{\"results\":[");
-        im_logic_push_results(publish, &b);
-        im_buf_add_z(&b, "]}");
+        im_buf_add_z(b, "{\"results\":[");
+        im_logic_push_results(publish, b);
+        im_buf_add_z(b, "]}");
 
-        im_logic_reply_data(logic, r, &b);
+        im_logic_reply_data(r, b);
 
     } else if (publish->ntargets == 1) {
-        im_logic_reply_error(logic, r, worst->status, worst->msg);
+        im_logic_reply_error(r, worst->status, worst->msg);
 
     } else {
         r->retry = worst->status == 503;
 
-        im_buf_add_z(&b, "{\"code\":");
-        im_buf_add_uint(&b, worst->status);
-        im_buf_add_z(&b, ",\"msg\":");
-        im_json_add_string(&b, im_str_z(worst->msg));
-        im_buf_add_z(&b, ",\"data\":{\"results\":[");
-        im_logic_push_results(publish, &b);
-        im_buf_add_z(&b, "]}}\n");
+        im_logic_print(b, "{\"code\":%u,\"msg\":%J,\"data\":{\"results\":[",
+                       worst->status, worst->msg);
+        im_logic_push_results(publish, b);
+        im_buf_add_z(b, "]}}\n");
 
-        im_logic_reply(logic, r, worst->status, &b);
+        im_logic_reply(r, worst->status, b);
     }
-
-    im_buf_cleanup(&b);
-    im_logic_publish_free(publish);
 }
 
 
@@ -448,22 +406,13 @@ im_logic_push_results(const im_logic_publish_t *publish, im_buf_t *b)
     for (i = 0; i < publish->ntargets; i++) {
         t = &publish->targets[i];
 
-        im_buf_add_z(b, i == 0 ? "{\"topic\":" : ",{\"topic\":");
-        im_json_add_string(b, t->topic);
+        im_logic_print(b, "%z{\"topic\":%j", i == 0 ? "" : ",", t->topic);
 
         if (t->status == 200) {
-            im_buf_add_z(b, ",\"epoch\":");
-            im_json_add_string(b, t->epoch);
-            im_buf_add_z(b, ",\"seq\":");
-            im_buf_add_uint(b, t->seq);
+            im_logic_print(b, ",\"epoch\":%j,\"seq\":%u}", t->epoch, t->seq);
 
         } else {
-            im_buf_add_z(b, ",\"code\":");
-            im_buf_add_uint(b, t->status);
-            im_buf_add_z(b, ",\"msg\":");
-            im_json_add_string(b, im_str_z(t->msg));
+            im_logic_print(b, ",\"code\":%u,\"msg\":%J}", t->status, t->msg);
         }
-
-        im_buf_add_z(b, "}");
     }
 }

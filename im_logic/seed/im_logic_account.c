@@ -3,30 +3,25 @@
  *
  * /v1/user/: accounts and their tokens.
  *
- * A request is a chain of steps on Redis replies, with the hash of the
- * password, made by a thread of the pool, in between.  What a wrong name and a
- * wrong password cost is the same.
+ * A request is a chain of steps on replies of Redis.  Between them a thread of
+ * the pool hashes the password.  A wrong name takes as long as a wrong
+ * password.
  */
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/time.h>
 
 #include "im_logic_seed.h"
 #include "im_logic_control.h"
 #include "im_logic_crypt.h"
 #include "im_logic_limit.h"
+#include "im_logic_print.h"
 #include "im_logic_token.h"
-#include "im_logic_url.h"
 #include "im_logic_v1.h"
-#include "im_json.h"
-#include "im_key.h"
-#include "im_push.h"
+#include "im_daemon_time.h"
 #include "im_utf8.h"
 
 
 #define IM_ACCOUNT_BODY       4096
-#define IM_ACCOUNT_NAME       80      /* bytes of 20 characters */
 #define IM_ACCOUNT_NAME_MIN   3
 #define IM_ACCOUNT_NAME_MAX   20
 #define IM_PASSWORD_MIN_SIZE  6
@@ -53,10 +48,9 @@ struct im_logic_account_s {
     im_str_t              user;
     im_str_t              token;
     im_uint_t             left;        /* tokens that are being deleted */
-    u_char                name_data[IM_ACCOUNT_NAME];
-    u_char                user_data[IM_NAME_MAX];
-    u_char                token_data[IM_TOKEN_MAX + 1];
-    char                  cookie[IM_TOKEN_MAX + 80];
+    u_char                user_data[IM_ACCOUNT_ID];
+    u_char                token_data[IM_ACCOUNT_ID];
+    char                  cookie[IM_ACCOUNT_ID + 80];
     unsigned              failed:1;    /* one could not be deleted */
     unsigned              all:1;       /* tokens of the user */
 };
@@ -69,12 +63,11 @@ typedef struct {
 } im_logic_account_body_t;
 
 
-static im_logic_account_t *im_logic_account_create(im_logic_t *logic,
-    im_daemon_request_t *r);
-static im_logic_account_t *im_logic_account_new(im_logic_t *logic,
-    im_daemon_request_t *r);
-static im_int_t im_logic_account_read(im_logic_account_t *a,
-    im_buf_t *arena, const char **why);
+static im_logic_account_t *im_logic_account_create(im_daemon_request_t *r);
+static im_logic_account_t *im_logic_account_new(im_daemon_request_t *r);
+static void im_logic_account_wipe(void *data);
+static im_int_t im_logic_account_read(im_logic_account_t *a, im_buf_t *strings,
+    const char **why);
 static const char *im_logic_account_fault(im_str_t name, im_str_t password);
 static void im_logic_account_limit(im_logic_account_t *a, char kind,
     uint64_t n, im_logic_account_pt next);
@@ -84,48 +77,44 @@ static void im_logic_account_hash(im_logic_account_t *a,
     void (*done)(im_logic_task_t *task));
 
 static void im_logic_register_hash(im_logic_account_t *a);
-static void im_logic_register_hashed(im_logic_task_t *task);
-static void im_logic_register_handler(const im_daemon_reply_t *reply,
+static void im_logic_register_hash_handler(im_logic_task_t *task);
+static void im_logic_register_store_handler(const im_link_reply_t *reply,
     void *data);
 
 static void im_logic_login_name(im_logic_account_t *a);
 static void im_logic_login_find(im_logic_account_t *a);
-static void im_logic_login_find_handler(const im_daemon_reply_t *reply,
+static void im_logic_login_find_handler(const im_link_reply_t *reply,
     void *data);
-static void im_logic_login_checked(im_logic_task_t *task);
+static void im_logic_login_check_handler(im_logic_task_t *task);
 static void im_logic_login_token(im_logic_account_t *a);
-static void im_logic_login_handler(const im_daemon_reply_t *reply,
+static void im_logic_login_token_handler(const im_link_reply_t *reply,
     void *data);
 
-static void im_logic_check_auth_handler(void *data, im_int_t rc,
+static const char *im_logic_check_auth_fault(im_logic_account_t *a);
+static void im_logic_check_auth_login_handler(void *data, im_int_t rc,
     const im_logic_login_t *login);
 
-static void im_logic_logout_read(im_logic_account_t *a);
-static void im_logic_logout_handler(const im_daemon_reply_t *reply,
+static void im_logic_logout_token_handler(const im_link_reply_t *reply,
     void *data);
-static void im_logic_logout_done(im_logic_account_t *a);
-static void im_logic_logout_told(void *data, im_uint_t status,
-    const char *msg, im_uint_t workers);
+static void im_logic_logout_close(im_logic_account_t *a);
+static void im_logic_logout_close_handler(void *data, im_uint_t status,
+    const char *msg);
 
 static void im_logic_account_tokens(im_logic_account_t *a, im_str_t token,
     uint64_t life, uint64_t max, im_logic_account_pt next);
-static void im_logic_account_tokens_handler(const im_daemon_reply_t *reply,
+static void im_logic_account_tokens_handler(const im_link_reply_t *reply,
     void *data);
-static void im_logic_account_forget(im_logic_account_t *a);
-static im_int_t im_logic_account_drop(im_logic_account_t *a, im_str_t token);
-static void im_logic_account_drop_handler(const im_daemon_reply_t *reply,
+static im_int_t im_logic_account_drop(im_logic_account_t *a, im_str_t token,
+    im_str_t user, int own, im_link_reply_pt handler);
+static void im_logic_account_drop_handler(const im_link_reply_t *reply,
     void *data);
-static im_int_t im_logic_account_store(im_logic_account_t *a, im_str_t hash,
-    im_str_t old, im_daemon_reply_pt fn, void *data);
-static uint16_t im_logic_account_key(im_logic_account_t *a, im_buf_t *key);
-static uint16_t im_logic_account_tokens_key(im_logic_account_t *a,
-    im_buf_t *key);
-
+static im_int_t im_logic_account_store(im_logic_account_t *a,
+    const char *hash, const char *old, im_link_reply_pt handler);
+static void im_logic_account_key(im_logic_account_t *a, im_link_call_t *call);
+static void im_logic_account_tokens_key(im_logic_account_t *a,
+    im_link_call_t *call);
 static void im_logic_account_identity(im_logic_account_t *a);
-static void im_logic_account_error(const im_daemon_reply_t *reply,
-    const char *what);
 static void im_logic_account_end(im_logic_account_t *a, int code);
-static void im_logic_account_free(im_logic_account_t *a);
 static void im_logic_account_random(u_char *dst);
 
 
@@ -142,39 +131,37 @@ static const im_json_field_t  im_logic_account_fields[] = {
 
 /* A name and a password.  NULL: answered. */
 static im_logic_account_t *
-im_logic_account_create(im_logic_t *logic, im_daemon_request_t *r)
+im_logic_account_create(im_daemon_request_t *r)
 {
-    im_buf_t             arena;
+    im_buf_t            *strings;
     im_int_t             rc;
     const char          *why;
     im_logic_account_t  *a;
 
-    a = im_logic_account_new(logic, r);
+    a = im_logic_account_new(r);
     if (a == NULL) {
         return NULL;
     }
 
-    im_buf_init(&arena, r->body.len + 1);
+    strings = im_daemon_buf(r, r->body.len + 1);
+    rc = im_logic_account_read(a, strings, &why);
 
-    rc = im_logic_account_read(a, &arena, &why);
+    /* no password stays in memory */
 
-    if (arena.data != NULL) {
-        explicit_bzero(arena.data, arena.size);
+    if (strings->data != NULL) {
+        explicit_bzero(strings->data, strings->size);
     }
 
     if (r->body.len != 0) {
         explicit_bzero(r->body.data, r->body.len);
     }
 
-    im_buf_cleanup(&arena);
-
     if (rc != IM_OK) {
-        im_logic_account_reply(logic, r, 200, IM_ACCOUNT_INVALID, why, NULL);
-        im_logic_account_free(a);
+        im_logic_account_reply(r, 200, IM_ACCOUNT_INVALID, why, NULL);
         return NULL;
     }
 
-    if (!im_daemon_redis_ready(logic->redis)) {
+    if (!im_link_ready(a->logic->link)) {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
         return NULL;
     }
@@ -184,28 +171,36 @@ im_logic_account_create(im_logic_t *logic, im_daemon_request_t *r)
 
 
 static im_logic_account_t *
-im_logic_account_new(im_logic_t *logic, im_daemon_request_t *r)
+im_logic_account_new(im_daemon_request_t *r)
 {
     im_logic_account_t  *a;
 
-    a = im_calloc(sizeof(im_logic_account_t));
+    a = im_daemon_alloc(r, sizeof(im_logic_account_t));
 
-    if (a == NULL) {
-        r->retry = 1;
-        im_logic_account_reply(logic, r, 200, IM_ACCOUNT_SYSTEM, NULL, NULL);
+    if (a == NULL || im_daemon_cleanup(r, im_logic_account_wipe, a) != IM_OK) {
+        im_logic_account_reply(r, 200, IM_ACCOUNT_SYSTEM, NULL, NULL);
         return NULL;
     }
 
-    a->logic = logic;
+    a->logic = r->data;
     a->r = r;
 
     return a;
 }
 
 
+static void
+im_logic_account_wipe(void *data)
+{
+    im_logic_account_t  *a = data;
+
+    im_logic_crypt_wipe(&a->crypt);
+}
+
+
 /* *why NULL: the code's own text. */
 static im_int_t
-im_logic_account_read(im_logic_account_t *a, im_buf_t *arena,
+im_logic_account_read(im_logic_account_t *a, im_buf_t *strings,
     const char **why)
 {
     im_logic_account_body_t  body;
@@ -214,7 +209,7 @@ im_logic_account_read(im_logic_account_t *a, im_buf_t *arena,
 
     if (a->r->body.len > IM_ACCOUNT_BODY
         || im_json_decode(a->r->body, im_logic_account_fields,
-                          IM_JSON_ANY_CASE | IM_JSON_LAX, arena, &body, why)
+                          IM_JSON_ANY_CASE | IM_JSON_LAX, strings, &body, why)
            != IM_OK)
     {
         *why = NULL;
@@ -229,10 +224,9 @@ im_logic_account_read(im_logic_account_t *a, im_buf_t *arena,
         return IM_ERROR;
     }
 
-    memcpy(a->name_data, body.name.data, body.name.len);
-    a->name = im_str_set(a->name_data, body.name.len);
+    a->name = im_daemon_copy(a->r, body.name);
 
-    return IM_OK;
+    return a->name.data != NULL ? IM_OK : IM_ERROR;
 }
 
 
@@ -286,8 +280,7 @@ static void
 im_logic_account_limit(im_logic_account_t *a, char kind, uint64_t n,
     im_logic_account_pt next)
 {
-    im_buf_t  subject;
-    im_int_t  rc;
+    im_buf_t  *subject;
 
     a->next = next;
 
@@ -296,22 +289,20 @@ im_logic_account_limit(im_logic_account_t *a, char kind, uint64_t n,
         return;
     }
 
-    im_buf_init(&subject, 256);
+    subject = im_daemon_buf(a->r, 256);
 
     if (kind == IM_LIMIT_NAME) {
-        im_buf_add_str(&subject, a->name);
+        im_buf_add_str(subject, a->name);
 
     } else {
-        im_logic_limit_address(&subject, a->r->address);
+        im_logic_limit_address(subject, a->r->address);
     }
 
-    rc = subject.failed ? IM_ERROR
-         : im_logic_limit(a->logic, kind, im_buf_str(&subject), n,
-                          im_logic_account_limit_handler, a);
-
-    im_buf_cleanup(&subject);
-
-    if (rc != IM_OK) {
+    if (subject->failed
+        || im_logic_limit(a->r, kind, im_buf_str(subject), n,
+                          im_logic_account_limit_handler, a)
+           != IM_OK)
+    {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
     }
 }
@@ -353,17 +344,15 @@ im_logic_account_hash(im_logic_account_t *a,
 
 
 void
-im_logic_register(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
+im_logic_register_handler(im_daemon_request_t *r)
 {
     im_logic_account_t  *a;
 
-    (void) rest;
-
-    a = im_logic_account_create(logic, r);
+    a = im_logic_account_create(r);
 
     if (a != NULL) {
         im_logic_account_limit(a, IM_LIMIT_REGISTER,
-                               logic->conf.register_limit,
+                               a->logic->conf.register_limit,
                                im_logic_register_hash);
     }
 }
@@ -377,12 +366,12 @@ im_logic_register_hash(im_logic_account_t *a)
         return;
     }
 
-    im_logic_account_hash(a, im_logic_register_hashed);
+    im_logic_account_hash(a, im_logic_register_hash_handler);
 }
 
 
 static void
-im_logic_register_hashed(im_logic_task_t *task)
+im_logic_register_hash_handler(im_logic_task_t *task)
 {
     im_logic_account_t  *a = (im_logic_account_t *) task;
 
@@ -394,8 +383,8 @@ im_logic_register_hashed(im_logic_task_t *task)
     im_logic_account_random(a->user_data);
     a->user = im_str_set(a->user_data, IM_ACCOUNT_ID);
 
-    if (im_logic_account_store(a, im_str_z(a->crypt.hash), im_str_z(""),
-                               im_logic_register_handler, a)
+    if (im_logic_account_store(a, a->crypt.hash, "",
+                               im_logic_register_store_handler)
         != IM_OK)
     {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
@@ -404,40 +393,31 @@ im_logic_register_hashed(im_logic_task_t *task)
 
 
 static void
-im_logic_register_handler(const im_daemon_reply_t *reply, void *data)
+im_logic_register_store_handler(const im_link_reply_t *reply, void *data)
 {
     im_logic_account_t  *a = data;
 
-    switch (im_daemon_reply_int(reply, -1)) {
-
-    case 1:
-        im_logic_account_end(a, IM_ACCOUNT_OK);
-        return;
-
-    case 0:
-        im_logic_account_end(a, IM_ACCOUNT_EXISTS);
-        return;
-
-    default:
-        im_logic_account_error(reply, "register.lua");
+    if (im_logic_fault(reply, "register.lua") != NULL) {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
         return;
     }
+
+    im_logic_account_end(a, im_link_reply_int(reply, 0) == 1
+                            ? IM_ACCOUNT_OK : IM_ACCOUNT_EXISTS);
 }
 
 
-/* The address first: who is over its limit uses up no name's attempts. */
+/* The address first: one over its limit uses up no attempts of a name. */
 void
-im_logic_login(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
+im_logic_login_handler(im_daemon_request_t *r)
 {
     im_logic_account_t  *a;
 
-    (void) rest;
-
-    a = im_logic_account_create(logic, r);
+    a = im_logic_account_create(r);
 
     if (a != NULL) {
-        im_logic_account_limit(a, IM_LIMIT_ADDRESS, logic->conf.address_limit,
+        im_logic_account_limit(a, IM_LIMIT_ADDRESS,
+                               a->logic->conf.address_limit,
                                im_logic_login_name);
     }
 }
@@ -454,67 +434,58 @@ im_logic_login_name(im_logic_account_t *a)
 static void
 im_logic_login_find(im_logic_account_t *a)
 {
-    uint16_t  p;
-    im_buf_t  key;
-    im_int_t  rc;
-    im_str_t  args[4];
+    im_link_call_t  *call;
 
-    p = im_logic_account_key(a, &key);
+    call = im_link_command(a->logic->link, "HMGET");
 
-    args[0] = im_str_z("HMGET");
-    args[1] = im_buf_str(&key);
-    args[2] = im_str_z("id");
-    args[3] = im_str_z("hash");
+    im_logic_account_key(a, call);
+    im_link_call_z(call, "id");
+    im_link_call_z(call, "hash");
 
-    rc = key.failed ? IM_ERROR
-         : im_daemon_redis_command(a->logic->redis, p, args, 4,
-                                   im_logic_login_find_handler, a);
-
-    im_buf_cleanup(&key);
-
-    if (rc != IM_OK) {
+    if (im_link_send(a->logic->link, im_logic_login_find_handler, a)
+        != IM_OK)
+    {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
     }
 }
 
 
-/* Nobody's password takes as long as somebody's wrong one. */
+/* A name without an account takes as long as a wrong password. */
 static void
-im_logic_login_find_handler(const im_daemon_reply_t *reply, void *data)
+im_logic_login_find_handler(const im_link_reply_t *reply, void *data)
 {
-    im_str_t             user, hash;
+    im_str_t             hash;
     im_logic_account_t  *a = data;
 
-    if (im_daemon_reply_len(reply) != 2) {
-        im_logic_account_error(reply, "reading an account");
+    if (im_logic_fault(reply, "reading an account") != NULL
+        || im_link_reply_len(reply) != 2)
+    {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
         return;
     }
 
-    user = im_daemon_reply_str(im_daemon_reply_at(reply, 0));
-    hash = im_daemon_reply_str(im_daemon_reply_at(reply, 1));
+    a->user = im_daemon_copy(a->r, im_link_reply_str_at(reply, 0));
+    hash = im_link_reply_str_at(reply, 1);
 
-    if (im_name_valid(user)) {
-        memcpy(a->user_data, user.data, user.len);
-        a->user = im_str_set(a->user_data, user.len);
-
-    } else {
+    if (!im_name_valid(a->user)) {
+        a->user.len = 0;
         hash.len = 0;
     }
 
-    if (im_logic_crypt_check(&a->crypt, hash, a->logic->conf.hash_cost)
-        != IM_OK)
+    if (a->user.data == NULL
+        || im_logic_crypt_check(&a->crypt, hash, a->logic->conf.hash_cost)
+           != IM_OK)
     {
         im_logic_account_end(a, IM_ACCOUNT_SYSTEM);
         return;
     }
 
-    im_logic_account_hash(a, im_logic_login_checked);
+    im_logic_account_hash(a, im_logic_login_check_handler);
 }
 
 
 static void
-im_logic_login_checked(im_logic_task_t *task)
+im_logic_login_check_handler(im_logic_task_t *task)
 {
     im_logic_t          *logic;
     im_logic_account_t  *a = (im_logic_account_t *) task;
@@ -537,8 +508,8 @@ im_logic_login_checked(im_logic_task_t *task)
 
     /* made under another cost or by another program: if it fails, next time */
     if (a->crypt.renewed[0] != '\0') {
-        (void) im_logic_account_store(a, im_str_z(a->crypt.renewed),
-                                      im_str_z(a->crypt.hash), NULL, NULL);
+        (void) im_logic_account_store(a, a->crypt.renewed, a->crypt.hash,
+                                      NULL);
     }
 
     im_logic_account_random(a->token_data);
@@ -552,49 +523,38 @@ im_logic_login_checked(im_logic_task_t *task)
 static void
 im_logic_login_token(im_logic_account_t *a)
 {
-    char      life[24];
-    im_buf_t  key;
-    im_int_t  rc;
-    im_str_t  args[5];
+    im_link_call_t  *call;
 
     if (a->failed) {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
         return;
     }
 
-    (void) snprintf(life, sizeof(life), "%llu",
-                    (unsigned long long) a->logic->conf.token_life * 1000);
+    call = im_link_script(a->logic->link, &im_script_token);
 
-    im_buf_init(&key, IM_TOKEN_MAX + 3);
-    im_key_login(&key, a->token);
+    im_logic_token_key(call, a->token);
+    im_link_call_z(call, "set");
+    im_link_call_str(call, a->user);
+    im_link_call_str(call, a->name);
+    im_link_call_uint(call, a->logic->conf.token_life * 1000);
 
-    args[0] = im_buf_str(&key);
-    args[1] = im_str_z("set");
-    args[2] = a->user;
-    args[3] = a->name;
-    args[4] = im_str_z(life);
-
-    rc = key.failed ? IM_ERROR
-         : im_daemon_redis_script(a->logic->redis, IM_PARTITION_REG,
-                                  &im_script_token, args, 5, 1,
-                                  im_logic_login_handler, a);
-
-    im_buf_cleanup(&key);
-
-    if (rc != IM_OK) {
+    if (im_link_send(a->logic->link, im_logic_login_token_handler, a)
+        != IM_OK)
+    {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
     }
 }
 
 
 static void
-im_logic_login_handler(const im_daemon_reply_t *reply, void *data)
+im_logic_login_token_handler(const im_link_reply_t *reply, void *data)
 {
     uint64_t             life;
     im_logic_account_t  *a = data;
 
-    if (im_daemon_reply_int(reply, -1) != 1) {
-        im_logic_account_error(reply, "token.lua");
+    if (im_logic_fault(reply, "token.lua") != NULL
+        || im_link_reply_int(reply, -1) != 1)
+    {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
         return;
     }
@@ -612,53 +572,20 @@ im_logic_login_handler(const im_daemon_reply_t *reply, void *data)
 
 
 void
-im_logic_check_auth(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
+im_logic_check_auth_handler(im_daemon_request_t *r)
 {
-    im_buf_t                  arena;
-    im_int_t                  rc;
-    im_str_t                  auth;
-    const char               *why;
-    im_logic_account_t       *a;
-    im_logic_account_body_t   body;
+    const char          *why;
+    im_logic_account_t  *a;
 
-    (void) rest;
-
-    a = im_logic_account_new(logic, r);
+    a = im_logic_account_new(r);
     if (a == NULL) {
         return;
     }
 
-    memset(&body, 0, sizeof(im_logic_account_body_t));
-    im_buf_init(&arena, r->body.len + 1);
-
-    rc = r->body.len > IM_ACCOUNT_BODY ? IM_ERROR
-         : im_json_decode(r->body, im_logic_account_fields,
-                          IM_JSON_ANY_CASE | IM_JSON_LAX, &arena, &body,
-                          &why);
-    auth = body.auth;
-
-    if (rc != IM_OK) {
-        why = NULL;
-
-    } else if (auth.len == 0) {
-        why = "Auth.Required:Can not be empty";
-
-    } else if (auth.len < 3) {
-        why = "Auth.MinSize:Minimum size is 3";
-
-    } else if (auth.len > IM_TOKEN_MAX) {
-        why = "Auth.MaxSize:Maximum size is 128";
-
-    } else {
-        memcpy(a->token_data, auth.data, auth.len);
-        a->token = im_str_set(a->token_data, auth.len);
-    }
-
-    im_buf_cleanup(&arena);
+    why = im_logic_check_auth_fault(a);
 
     if (a->token.len == 0) {
-        im_logic_account_reply(logic, r, 200, IM_ACCOUNT_INVALID, why, NULL);
-        im_logic_account_free(a);
+        im_logic_account_reply(r, 200, IM_ACCOUNT_INVALID, why, NULL);
         return;
     }
 
@@ -667,17 +594,54 @@ im_logic_check_auth(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
         return;
     }
 
-    if (im_logic_token_find(logic, a->token, im_logic_check_auth_handler, a)
+    if (im_logic_token_find(r, a->token, im_logic_check_auth_login_handler, a)
         != IM_OK)
     {
-        r->retry = 1;
-        im_logic_account_end(a, IM_ACCOUNT_NO_USER);
+        im_logic_check_auth_login_handler(a, IM_ERROR, NULL);
     }
 }
 
 
+/* NULL: the token is there, or the code's own text says it. */
+static const char *
+im_logic_check_auth_fault(im_logic_account_t *a)
+{
+    im_str_t                  auth;
+    const char               *why;
+    im_logic_account_body_t   body;
+
+    memset(&body, 0, sizeof(im_logic_account_body_t));
+
+    if (a->r->body.len > IM_ACCOUNT_BODY
+        || im_logic_decode(a->r, a->r->body, im_logic_account_fields,
+                           IM_JSON_ANY_CASE | IM_JSON_LAX, &body, &why)
+           != IM_OK)
+    {
+        return NULL;
+    }
+
+    auth = body.auth;
+
+    if (auth.len == 0) {
+        return "Auth.Required:Can not be empty";
+    }
+
+    if (auth.len < 3) {
+        return "Auth.MinSize:Minimum size is 3";
+    }
+
+    if (auth.len > IM_TOKEN_MAX) {
+        return "Auth.MaxSize:Maximum size is 128";
+    }
+
+    a->token = auth;
+
+    return NULL;
+}
+
+
 static void
-im_logic_check_auth_handler(void *data, im_int_t rc,
+im_logic_check_auth_login_handler(void *data, im_int_t rc,
     const im_logic_login_t *login)
 {
     im_logic_account_t  *a = data;
@@ -699,113 +663,79 @@ im_logic_check_auth_handler(void *data, im_int_t rc,
 
 
 void
-im_logic_logout(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
+im_logic_logout_handler(im_daemon_request_t *r)
 {
-    im_buf_t             key;
-    im_int_t             rc;
-    im_str_t             args[4];
+    im_str_t             all, none = im_null_str, one = im_str("1");
     im_logic_account_t  *a;
 
-    (void) rest;
-
-    a = im_logic_account_new(logic, r);
+    a = im_logic_account_new(r);
     if (a == NULL) {
         return;
     }
 
-    im_logic_logout_read(a);
-
-    if (a->token.len == 0) {
+    if (im_logic_query(r, "auth", r->query.len, &a->token) != IM_OK
+        || a->token.len == 0)
+    {
         im_logic_account_end(a, IM_ACCOUNT_INVALID);
         return;
     }
+
+    a->all = im_logic_query(r, "all", r->query.len, &all) == IM_OK
+             && im_str_eq(all, one);
 
     if (!im_logic_token_valid(a->token)) {
         im_logic_account_end(a, IM_ACCOUNT_OK);
         return;
     }
 
-    im_buf_init(&key, IM_TOKEN_MAX + 3);
-    im_key_login(&key, a->token);
-
-    args[0] = im_buf_str(&key);
-    args[1] = im_str_z("del");
-    args[2] = im_str_z("");
-    args[3] = im_str_z(logic->conf.foreign_tokens ? "0" : "1");
-
-    rc = key.failed ? IM_ERROR
-         : im_daemon_redis_script(logic->redis, IM_PARTITION_REG,
-                                  &im_script_token, args, 4, 1,
-                                  im_logic_logout_handler, a);
-
-    im_buf_cleanup(&key);
-
-    if (rc != IM_OK) {
+    if (im_logic_account_drop(a, a->token, none, !a->logic->conf.foreign_tokens,
+                              im_logic_logout_token_handler)
+        != IM_OK)
+    {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
     }
 }
 
 
 static void
-im_logic_logout_read(im_logic_account_t *a)
+im_logic_logout_token_handler(const im_link_reply_t *reply, void *data)
 {
-    im_buf_t  b;
-    im_str_t  one = im_str("1");
-
-    im_buf_init(&b, a->r->query.len + 1);
-
-    if (im_logic_url_find(a->r->query, "auth", &b) == IM_OK && b.len != 0) {
-
-        /* what is longer was never given out: cut, it is still too long */
-        a->token = im_str_set(a->token_data, im_min(b.len,
-                                                    sizeof(a->token_data)));
-        memcpy(a->token_data, b.data, a->token.len);
-    }
-
-    im_buf_reset(&b, b.size);
-
-    a->all = im_logic_url_find(a->r->query, "all", &b) == IM_OK
-             && im_str_eq(im_buf_str(&b), one);
-
-    im_buf_cleanup(&b);
-}
-
-
-static void
-im_logic_logout_handler(const im_daemon_reply_t *reply, void *data)
-{
-    im_str_t             user;
+    im_link_call_t      *call;
     im_logic_account_t  *a = data;
 
-    if (reply == NULL || im_daemon_reply_is_error(reply)) {
-        im_logic_account_error(reply, "token.lua");
+    if (im_logic_fault(reply, "token.lua") != NULL) {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
         return;
     }
 
-    user = im_daemon_reply_str(reply);
+    a->user = im_daemon_copy(a->r, im_link_reply_str(reply));
 
-    if (!im_name_valid(user)) {
-        im_logic_account_end(a, IM_ACCOUNT_OK);
+    if (!im_name_valid(a->user)) {
+        im_logic_account_end(a, a->user.data != NULL ? IM_ACCOUNT_OK
+                                                     : IM_ACCOUNT_SYSTEM);
         return;
     }
-
-    memcpy(a->user_data, user.data, user.len);
-    a->user = im_str_set(a->user_data, user.len);
 
     if (a->all) {
-        im_logic_account_tokens(a, im_str_z(""), 0, 0, im_logic_logout_done);
+        im_logic_account_tokens(a, im_str_z(""), 0, 0, im_logic_logout_close);
         return;
     }
 
-    im_logic_account_forget(a);
+    /* if it fails, the token leaves the user's set when its time is over */
+
+    call = im_link_command(a->logic->link, "ZREM");
+
+    im_logic_account_tokens_key(a, call);
+    im_link_call_str(call, a->token);
+    (void) im_link_send(a->logic->link, NULL, NULL);
+
     im_logic_account_end(a, IM_ACCOUNT_OK);
 }
 
 
-/* The connections that were opened with them end too. */
+/* The connections that were opened with the tokens end too. */
 static void
-im_logic_logout_done(im_logic_account_t *a)
+im_logic_logout_close(im_logic_account_t *a)
 {
     im_control_t  control;
 
@@ -819,77 +749,64 @@ im_logic_logout_done(im_logic_account_t *a)
     control.user = a->user;
     control.reason = im_str_z("logged out");
 
-    im_logic_control(a->logic, &control, im_logic_logout_told, a);
+    im_logic_control(a->r, &control, im_logic_logout_close_handler, a);
 }
 
 
 static void
-im_logic_logout_told(void *data, im_uint_t status, const char *msg,
-    im_uint_t workers)
+im_logic_logout_close_handler(void *data, im_uint_t status, const char *msg)
 {
     (void) msg;
-    (void) workers;
 
     im_logic_account_end(data, status == 200 ? IM_ACCOUNT_OK
                                              : IM_ACCOUNT_DATABASE);
 }
 
 
-/* One more token; the hashes of those that are too many go before next. */
+/*
+ * Adds a token to those of the user, and deletes those that are too many
+ * before the next step.
+ */
 static void
 im_logic_account_tokens(im_logic_account_t *a, im_str_t token, uint64_t life,
     uint64_t max, im_logic_account_pt next)
 {
-    char      numbers[2][24];
-    uint16_t  p;
-    im_buf_t  key;
-    im_int_t  rc;
-    im_str_t  args[4];
+    im_link_call_t  *call;
 
     a->next = next;
 
-    p = im_logic_account_tokens_key(a, &key);
+    call = im_link_script(a->logic->link, &im_script_login);
 
-    (void) snprintf(numbers[0], 24, "%llu", (unsigned long long) life);
-    (void) snprintf(numbers[1], 24, "%llu", (unsigned long long) max);
+    im_logic_account_tokens_key(a, call);
+    im_link_call_str(call, token);
+    im_link_call_uint(call, life);
+    im_link_call_uint(call, max);
 
-    args[0] = im_buf_str(&key);
-    args[1] = token;
-    args[2] = im_str_z(numbers[0]);
-    args[3] = im_str_z(numbers[1]);
-
-    rc = key.failed ? IM_ERROR
-         : im_daemon_redis_script(a->logic->redis, p, &im_script_login, args,
-                                  4, 1, im_logic_account_tokens_handler, a);
-
-    im_buf_cleanup(&key);
-
-    if (rc != IM_OK) {
+    if (im_link_send(a->logic->link, im_logic_account_tokens_handler, a)
+        != IM_OK)
+    {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
     }
 }
 
 
 static void
-im_logic_account_tokens_handler(const im_daemon_reply_t *reply, void *data)
+im_logic_account_tokens_handler(const im_link_reply_t *reply, void *data)
 {
-    im_uint_t            i, n;
+    im_uint_t            i;
     im_logic_account_t  *a = data;
 
-    if (reply == NULL || im_daemon_reply_is_error(reply)) {
-        im_logic_account_error(reply, "login.lua");
+    if (im_logic_fault(reply, "login.lua") != NULL) {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
         return;
     }
 
-    n = im_daemon_reply_len(reply);
-
     /* one more, so that it doesn't end before all are sent */
     a->left = 1;
 
-    for (i = 0; i < n; i++) {
-        if (im_logic_account_drop(a, im_daemon_reply_str(
-                                         im_daemon_reply_at(reply, i)))
+    for (i = 0; i < im_link_reply_len(reply); i++) {
+        if (im_logic_account_drop(a, im_link_reply_str_at(reply, i), a->user,
+                                  1, im_logic_account_drop_handler)
             == IM_OK)
         {
             a->left++;
@@ -905,39 +822,30 @@ im_logic_account_tokens_handler(const im_daemon_reply_t *reply, void *data)
 }
 
 
+/* user empty: whosever token it is; own: not those of other programs. */
 static im_int_t
-im_logic_account_drop(im_logic_account_t *a, im_str_t token)
+im_logic_account_drop(im_logic_account_t *a, im_str_t token, im_str_t user,
+    int own, im_link_reply_pt handler)
 {
-    im_buf_t  key;
-    im_int_t  rc;
-    im_str_t  args[4];
+    im_link_call_t  *call;
 
-    im_buf_init(&key, IM_TOKEN_MAX + 3);
-    im_key_login(&key, token);
+    call = im_link_script(a->logic->link, &im_script_token);
 
-    args[0] = im_buf_str(&key);
-    args[1] = im_str_z("del");
-    args[2] = a->user;
-    args[3] = im_str_z("1");
+    im_logic_token_key(call, token);
+    im_link_call_z(call, "del");
+    im_link_call_str(call, user);
+    im_link_call_z(call, own ? "1" : "0");
 
-    rc = key.failed ? IM_ERROR
-         : im_daemon_redis_script(a->logic->redis, IM_PARTITION_REG,
-                                  &im_script_token, args, 4, 1,
-                                  im_logic_account_drop_handler, a);
-
-    im_buf_cleanup(&key);
-
-    return rc;
+    return im_link_send(a->logic->link, handler, a);
 }
 
 
 static void
-im_logic_account_drop_handler(const im_daemon_reply_t *reply, void *data)
+im_logic_account_drop_handler(const im_link_reply_t *reply, void *data)
 {
     im_logic_account_t  *a = data;
 
-    if (reply == NULL || im_daemon_reply_is_error(reply)) {
-        im_logic_account_error(reply, "token.lua");
+    if (im_logic_fault(reply, "token.lua") != NULL) {
         a->failed = 1;
     }
 
@@ -947,171 +855,82 @@ im_logic_account_drop_handler(const im_daemon_reply_t *reply, void *data)
 }
 
 
-/* Of the user's set; if it fails, it goes when its time is over. */
-static void
-im_logic_account_forget(im_logic_account_t *a)
-{
-    uint16_t  p;
-    im_buf_t  key;
-    im_str_t  args[3];
-
-    p = im_logic_account_tokens_key(a, &key);
-
-    args[0] = im_str_z("ZREM");
-    args[1] = im_buf_str(&key);
-    args[2] = a->token;
-
-    if (!key.failed) {
-        (void) im_daemon_redis_command(a->logic->redis, p, args, 3, NULL,
-                                       NULL);
-    }
-
-    im_buf_cleanup(&key);
-}
-
-
 /* A new account, or another hash of one. */
 static im_int_t
-im_logic_account_store(im_logic_account_t *a, im_str_t hash, im_str_t old,
-    im_daemon_reply_pt fn, void *data)
+im_logic_account_store(im_logic_account_t *a, const char *hash,
+    const char *old, im_link_reply_pt handler)
 {
-    char            created[24];
-    uint16_t        p;
-    im_buf_t        key;
-    im_int_t        rc;
-    im_str_t        args[6];
-    struct timeval  tv;
+    im_link_call_t  *call;
 
-    (void) gettimeofday(&tv, NULL);
-    (void) snprintf(created, sizeof(created), "%lld",
-                    (long long) tv.tv_sec * 1000 + tv.tv_usec / 1000);
+    call = im_link_script(a->logic->link, &im_script_register);
 
-    p = im_logic_account_key(a, &key);
+    im_logic_account_key(a, call);
+    im_link_call_str(call, a->user);
+    im_link_call_str(call, a->name);
+    im_link_call_z(call, hash);
+    im_link_call_uint(call, im_logic_time());
+    im_link_call_z(call, old);
 
-    args[0] = im_buf_str(&key);
-    args[1] = a->user;
-    args[2] = a->name;
-    args[3] = hash;
-    args[4] = im_str_z(created);
-    args[5] = old;
-
-    rc = key.failed ? IM_ERROR
-         : im_daemon_redis_script(a->logic->redis, p, &im_script_register,
-                                  args, 6, 1, fn, data);
-
-    im_buf_cleanup(&key);
-
-    return rc;
+    return im_link_send(a->logic->link, handler, a);
 }
 
 
-static uint16_t
-im_logic_account_key(im_logic_account_t *a, im_buf_t *key)
+static void
+im_logic_account_key(im_logic_account_t *a, im_link_call_t *call)
 {
-    uint16_t  p;
-
-    p = im_partition(a->name, im_daemon_redis_partitions(a->logic->redis));
-
-    im_buf_init(key, 512);
-    im_key_account(key, a->logic->prefix, p, a->name);
-
-    return p;
+    im_key_account(&call->bytes, a->logic->prefix,
+                   im_logic_partition(a->logic, a->name), a->name);
+    im_link_call_key(call);
 }
 
 
-static uint16_t
-im_logic_account_tokens_key(im_logic_account_t *a, im_buf_t *key)
+static void
+im_logic_account_tokens_key(im_logic_account_t *a, im_link_call_t *call)
 {
-    uint16_t  p;
-    im_buf_t  topic;
+    im_str_t  topic;
 
-    im_buf_init(&topic, IM_NAME_MAX + 2);
-    im_topic_user(&topic, a->user);
+    topic = im_logic_topic(a->r, im_topic_user, a->user);
 
-    p = im_partition(im_buf_str(&topic),
-                     im_daemon_redis_partitions(a->logic->redis));
-
-    im_buf_init(key, 512);
-    im_key_topic(key, a->logic->prefix, p, im_buf_str(&topic), IM_KEY_LOGINS);
-
-    if (topic.failed) {
-        key->failed = 1;
+    if (topic.data == NULL) {
+        call->bytes.failed = 1;
     }
 
-    im_buf_cleanup(&topic);
-
-    return p;
+    im_logic_key(a->logic, call, topic, IM_KEY_LOGINS);
 }
 
 
 static void
 im_logic_account_identity(im_logic_account_t *a)
 {
-    im_buf_t  b;
+    im_buf_t  *b;
 
-    im_buf_init(&b, 4096);
+    b = im_daemon_buf(a->r, 4096);
 
-    im_buf_add_z(&b, "{\"Auth\":");
-    im_json_add_string(&b, a->token);
-    im_buf_add_z(&b, ",\"UserId\":");
-    im_json_add_string(&b, a->user);
-    im_buf_add_z(&b, ",\"UserName\":");
-    im_json_add_string(&b, a->name);
-    im_buf_add_z(&b, "}");
+    im_logic_print(b, "{\"Auth\":%j,\"UserId\":%j,\"UserName\":%j}", a->token,
+                   a->user, a->name);
 
-    im_logic_account_reply(a->logic, a->r, 200, IM_ACCOUNT_OK, NULL, &b);
-
-    im_buf_cleanup(&b);
-    im_logic_account_free(a);
-}
-
-
-/* NULL replies are told by the link. */
-static void
-im_logic_account_error(const im_daemon_reply_t *reply, const char *what)
-{
-    im_str_t  s;
-
-    if (reply != NULL) {
-        s = im_daemon_reply_str(reply);
-        im_daemon_log(IM_LOG_ERROR, "%s failed: %.*s", what, (int) s.len,
-                      s.len != 0 ? (char *) s.data : "");
-    }
+    im_logic_account_reply(a->r, 200, IM_ACCOUNT_OK, NULL, b);
 }
 
 
 static void
 im_logic_account_end(im_logic_account_t *a, int code)
 {
-    im_buf_t  b;
-
-    if (code == IM_ACCOUNT_SYSTEM || code == IM_ACCOUNT_DATABASE) {
-        a->r->retry = 1;
-    }
-
-    im_buf_init(&b, 128);
+    im_buf_t  *b;
 
     if (code == IM_ACCOUNT_NO_AUTH) {
-        im_buf_add_z(&b, "{\"Auth\":\"\",\"UserId\":\"\",\"UserName\":\"\"}");
+        b = im_daemon_buf(a->r, 128);
+        im_buf_add_z(b, "{\"Auth\":\"\",\"UserId\":\"\",\"UserName\":\"\"}");
+
+    } else {
+        b = NULL;
     }
 
-    im_logic_account_reply(a->logic, a->r, 200, code, NULL,
-                           code == IM_ACCOUNT_NO_AUTH ? &b : NULL);
-
-    im_buf_cleanup(&b);
-    im_logic_account_free(a);
+    im_logic_account_reply(a->r, 200, code, NULL, b);
 }
 
 
-static void
-im_logic_account_free(im_logic_account_t *a)
-{
-    im_logic_crypt_wipe(&a->crypt);
-    im_free(a);
-}
-
-
-/* 16 hex digits: 64 bits that nobody can guess. */
+/* 16 hex digits: 64 random bits. */
 static void
 im_logic_account_random(u_char *dst)
 {

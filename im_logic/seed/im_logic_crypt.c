@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "im_logic_crypt.h"
-#include "im_daemon_redis.h"
+#include "im_daemon_time.h"
 
 
 #define IM_CRYPT_METHOD  "$y$"

@@ -5,14 +5,10 @@
  */
 
 #include <arpa/inet.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "im_logic_limit.h"
-#include "im_key.h"
 
 
-#define IM_LIMIT_KEY      512
 #define IM_LIMIT_ADDRESS  64
 
 
@@ -22,24 +18,20 @@ typedef struct {
 } im_logic_limit_t;
 
 
-static void im_logic_limit_handler(const im_daemon_reply_t *reply,
-    void *data);
-static uint16_t im_logic_limit_key(im_logic_t *logic, im_buf_t *key,
+static void im_logic_limit_handler(const im_link_reply_t *reply, void *data);
+static void im_logic_limit_key(im_logic_t *logic, im_link_call_t *call,
     char kind, im_str_t subject);
 
 
 im_int_t
-im_logic_limit(im_logic_t *logic, char kind, im_str_t subject, uint64_t n,
+im_logic_limit(im_daemon_request_t *r, char kind, im_str_t subject, uint64_t n,
     im_logic_limit_pt fn, void *data)
 {
-    char               attempts[24], period[24];
-    uint16_t           p;
-    im_buf_t           key;
-    im_int_t           rc;
-    im_str_t           args[3];
+    im_logic_t        *logic;
+    im_link_call_t    *call;
     im_logic_limit_t  *limit;
 
-    limit = im_alloc(sizeof(im_logic_limit_t));
+    limit = im_daemon_alloc(r, sizeof(im_logic_limit_t));
     if (limit == NULL) {
         return IM_ERROR;
     }
@@ -47,46 +39,26 @@ im_logic_limit(im_logic_t *logic, char kind, im_str_t subject, uint64_t n,
     limit->fn = fn;
     limit->data = data;
 
-    p = im_logic_limit_key(logic, &key, kind, subject);
+    logic = r->data;
+    call = im_link_script(logic->link, &im_script_limit);
 
-    (void) snprintf(attempts, sizeof(attempts), "%u", (unsigned) n);
-    (void) snprintf(period, sizeof(period), "%u",
-                    (unsigned) logic->conf.limit_period * 1000);
+    im_logic_limit_key(logic, call, kind, subject);
+    im_link_call_uint(call, n);
+    im_link_call_uint(call, logic->conf.limit_period * 1000);
 
-    args[0] = im_buf_str(&key);
-    args[1] = im_str_z(attempts);
-    args[2] = im_str_z(period);
-
-    rc = key.failed ? IM_ERROR
-         : im_daemon_redis_script(logic->redis, p, &im_script_limit, args, 3,
-                                  1, im_logic_limit_handler, limit);
-
-    im_buf_cleanup(&key);
-
-    if (rc != IM_OK) {
-        im_free(limit);
-    }
-
-    return rc;
+    return im_link_send(logic->link, im_logic_limit_handler, limit);
 }
 
 
 static void
-im_logic_limit_handler(const im_daemon_reply_t *reply, void *data)
+im_logic_limit_handler(const im_link_reply_t *reply, void *data)
 {
     int64_t            ms;
-    im_str_t           s;
     im_logic_limit_t  *limit = data;
 
-    ms = im_daemon_reply_int(reply, -1);
+    ms = im_link_reply_int(reply, -1);
 
-    if (im_daemon_reply_is_error(reply)) {
-        s = im_daemon_reply_str(reply);
-        im_daemon_log(IM_LOG_ERROR, "limit.lua failed: %.*s", (int) s.len,
-                      (char *) s.data);
-    }
-
-    if (ms < 0) {
+    if (im_logic_fault(reply, "limit.lua") != NULL || ms < 0) {
         limit->fn(limit->data, IM_ERROR, 0);
 
     } else if (ms > 0) {
@@ -95,44 +67,29 @@ im_logic_limit_handler(const im_daemon_reply_t *reply, void *data)
     } else {
         limit->fn(limit->data, IM_OK, 0);
     }
-
-    im_free(limit);
 }
 
 
 void
 im_logic_limit_clear(im_logic_t *logic, char kind, im_str_t subject)
 {
-    uint16_t  p;
-    im_buf_t  key;
-    im_str_t  args[2];
+    im_link_call_t  *call;
 
-    p = im_logic_limit_key(logic, &key, kind, subject);
-
-    args[0] = im_str_z("DEL");
-    args[1] = im_buf_str(&key);
+    call = im_link_command(logic->link, "DEL");
+    im_logic_limit_key(logic, call, kind, subject);
 
     /* if it fails, attempts count a while longer */
-    if (!key.failed) {
-        (void) im_daemon_redis_command(logic->redis, p, args, 2, NULL, NULL);
-    }
-
-    im_buf_cleanup(&key);
+    (void) im_link_send(logic->link, NULL, NULL);
 }
 
 
-static uint16_t
-im_logic_limit_key(im_logic_t *logic, im_buf_t *key, char kind,
+static void
+im_logic_limit_key(im_logic_t *logic, im_link_call_t *call, char kind,
     im_str_t subject)
 {
-    uint16_t  p;
-
-    p = im_partition(subject, im_daemon_redis_partitions(logic->redis));
-
-    im_buf_init(key, IM_LIMIT_KEY);
-    im_key_limit(key, logic->prefix, p, kind, subject);
-
-    return p;
+    im_key_limit(&call->bytes, logic->prefix,
+                 im_logic_partition(logic, subject), kind, subject);
+    im_link_call_key(call);
 }
 
 

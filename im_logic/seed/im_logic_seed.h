@@ -8,22 +8,17 @@
 #define IM_LOGIC_SEED_H
 
 
-#include "im_logic.h"
+#include "im_logic_request.h"
 
 
-void im_logic_v1_push(im_logic_t *logic, im_daemon_request_t *r,
-    im_str_t rest);
-void im_logic_v1_push_room(im_logic_t *logic, im_daemon_request_t *r,
-    im_str_t rest);
-void im_logic_v1_room_info(im_logic_t *logic, im_daemon_request_t *r,
-    im_str_t rest);
+void im_logic_v1_push_handler(im_daemon_request_t *r);
+void im_logic_v1_room_handler(im_daemon_request_t *r);
+void im_logic_v1_info_handler(im_daemon_request_t *r);
 
-void im_logic_register(im_logic_t *logic, im_daemon_request_t *r,
-    im_str_t rest);
-void im_logic_login(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest);
-void im_logic_check_auth(im_logic_t *logic, im_daemon_request_t *r,
-    im_str_t rest);
-void im_logic_logout(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest);
+void im_logic_register_handler(im_daemon_request_t *r);
+void im_logic_login_handler(im_daemon_request_t *r);
+void im_logic_check_auth_handler(im_daemon_request_t *r);
+void im_logic_logout_handler(im_daemon_request_t *r);
 
 
 #endif /* IM_LOGIC_SEED_H */

@@ -6,7 +6,7 @@
  */
 
 #include "im_logic_v1.h"
-#include "im_json.h"
+#include "im_logic_print.h"
 
 
 /* What a refusal before the handler says, of each form. */
@@ -111,8 +111,7 @@ im_logic_v1_headers(im_daemon_request_t *r, im_logic_form_e form)
 
 
 void
-im_logic_v1_preflight(im_logic_t *logic, im_daemon_request_t *r,
-    im_logic_form_e form)
+im_logic_v1_preflight(im_daemon_request_t *r, im_logic_form_e form)
 {
     im_buf_t  none;
 
@@ -120,83 +119,74 @@ im_logic_v1_preflight(im_logic_t *logic, im_daemon_request_t *r,
 
     r->headers = im_logic_v1_forms[form].preflight;
 
-    im_logic_reply(logic, r, im_logic_v1_forms[form].status, &none);
+    im_logic_reply(r, im_logic_v1_forms[form].status, &none);
 }
 
 
 void
-im_logic_v1_refuse(im_logic_t *logic, im_daemon_request_t *r,
-    im_logic_form_e form, im_uint_t status)
+im_logic_v1_refuse(im_daemon_request_t *r, im_logic_form_e form,
+    im_uint_t status)
 {
     int                        code;
     const im_logic_v1_form_t  *f;
 
     f = &im_logic_v1_forms[form];
     code = status == 503 ? f->busy : f->bad;
-    r->retry = status == 503;
+    status = status == 405 ? 405 : 200;
 
     if (form == IM_FORM_V1) {
-        im_logic_v1_reply(logic, r, status == 405 ? 405 : 200, code);
+        im_logic_v1_reply(r, status, code);
 
     } else {
-        im_logic_account_reply(logic, r, status == 405 ? 405 : 200, code,
-                               NULL, NULL);
+        im_logic_account_reply(r, status, code, NULL, NULL);
     }
 }
 
 
 void
-im_logic_v1_reply(im_logic_t *logic, im_daemon_request_t *r,
-    im_uint_t status, int code)
+im_logic_v1_reply(im_daemon_request_t *r, im_uint_t status, int code)
 {
-    im_buf_t  b;
+    im_buf_t  *b;
 
     if (code == IM_V1_AWAY) {
         r->retry = 1;
         code = IM_V1_NETWORK;
     }
 
-    im_buf_init(&b, 256);
+    b = im_daemon_buf(r, 256);
 
-    im_buf_add_z(&b, "{\"code\":");
-    im_buf_add_int(&b, code);
-    im_buf_add_z(&b, ",\"msg\":");
-    im_json_add_string(&b, im_str_z(im_logic_v1_msg(im_logic_v1_codes,
-                                                    code)));
-    im_buf_add_z(&b, "}\n");
+    im_logic_print(b, "{\"code\":%d,\"msg\":%J}\n", (int64_t) code,
+                   im_logic_v1_msg(im_logic_v1_codes, code));
 
-    im_logic_reply(logic, r, status, &b);
-    im_buf_cleanup(&b);
+    im_logic_reply(r, status, b);
 }
 
 
 void
-im_logic_account_reply(im_logic_t *logic, im_daemon_request_t *r,
-    im_uint_t status, int code, const char *msg, const im_buf_t *data)
+im_logic_account_reply(im_daemon_request_t *r, im_uint_t status, int code,
+    const char *msg, const im_buf_t *data)
 {
-    im_buf_t  b;
+    im_buf_t  *b;
 
-    im_buf_init(&b, 4096);
-
-    im_buf_add_z(&b, "{\"code\":");
-    im_buf_add_int(&b, code);
-    im_buf_add_z(&b, ",\"msg\":");
-    im_json_add_string(&b, im_str_z(msg != NULL ? msg
-                       : im_logic_v1_msg(im_logic_account_codes, code)));
-    im_buf_add_z(&b, ",\"data\":");
-
-    if (data != NULL) {
-        im_buf_add_str(&b, im_buf_str(data));
-        b.failed |= data->failed;
-
-    } else {
-        im_buf_add_z(&b, "{}");
+    if (code == IM_ACCOUNT_SYSTEM || code == IM_ACCOUNT_DATABASE) {
+        r->retry = 1;
     }
 
-    im_buf_add_z(&b, "}\n");
+    if (msg == NULL) {
+        msg = im_logic_v1_msg(im_logic_account_codes, code);
+    }
 
-    im_logic_reply(logic, r, status, &b);
-    im_buf_cleanup(&b);
+    b = im_daemon_buf(r, 4096);
+
+    im_logic_print(b, "{\"code\":%d,\"msg\":%J,\"data\":%s}\n",
+                   (int64_t) code, msg,
+                   data != NULL ? im_buf_str(data) : im_str_z("{}"));
+
+    if (data != NULL && data->failed) {
+        b->failed = 1;
+    }
+
+    im_logic_reply(r, status, b);
 }
 
 

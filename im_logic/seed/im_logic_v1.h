@@ -1,21 +1,21 @@
 /*
  * Copyright (C) The im authors
  *
- * The forms of answers that the pages of the seed system read, and their codes.
+ * The forms of answers that pages of the seed system read, and their codes.
  */
 
 #ifndef IM_LOGIC_V1_H
 #define IM_LOGIC_V1_H
 
 
-#include "im_logic.h"
+#include "im_logic_request.h"
 
 
 /* /api/v1/ */
 #define IM_V1_OK            0
 #define IM_V1_NETWORK      -1
 #define IM_V1_SEND         -11
-#define IM_V1_AWAY         -1000    /* told as -1, with Retry-After */
+#define IM_V1_AWAY         -1000    /* goes out as -1, with Retry-After */
 
 /* /v1/user/ */
 #define IM_ACCOUNT_OK        0
@@ -35,20 +35,19 @@ typedef enum {
     IM_FORM_ACCOUNT          /* /v1/user/ */
 } im_logic_form_e;
 
+
 /* Headers of all answers of this form. */
 void im_logic_v1_headers(im_daemon_request_t *r, im_logic_form_e form);
-void im_logic_v1_preflight(im_logic_t *logic, im_daemon_request_t *r,
-    im_logic_form_e form);
-/* What is refused before it reaches its handler. */
-void im_logic_v1_refuse(im_logic_t *logic, im_daemon_request_t *r,
-    im_logic_form_e form, im_uint_t status);
+void im_logic_v1_preflight(im_daemon_request_t *r, im_logic_form_e form);
+/* Refuses what doesn't reach its handler. */
+void im_logic_v1_refuse(im_daemon_request_t *r, im_logic_form_e form,
+    im_uint_t status);
 
-void im_logic_v1_reply(im_logic_t *logic, im_daemon_request_t *r,
-    im_uint_t status, int code);
+void im_logic_v1_reply(im_daemon_request_t *r, im_uint_t status, int code);
 
 /* msg NULL: that of the code; data NULL: {} */
-void im_logic_account_reply(im_logic_t *logic, im_daemon_request_t *r,
-    im_uint_t status, int code, const char *msg, const im_buf_t *data);
+void im_logic_account_reply(im_daemon_request_t *r, im_uint_t status, int code,
+    const char *msg, const im_buf_t *data);
 
 
 #endif /* IM_LOGIC_V1_H */

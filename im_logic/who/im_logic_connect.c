@@ -1,26 +1,16 @@
 /*
  * Copyright (C) The im authors
  *
- * POST /im_connect: nginx asks who a token is.
+ * POST /im_connect: nginx asks which user a token is.
  */
 
-#include <stdlib.h>
-
 #include "im_logic_who.h"
+#include "im_logic_print.h"
 #include "im_logic_revoked.h"
 #include "im_logic_token.h"
-#include "im_json.h"
-#include "im_key.h"
 
 
-#define IM_CONNECT_MAX   (16 * 1024)
-
-
-typedef struct {
-    im_logic_t           *logic;
-    im_daemon_request_t  *r;
-    im_buf_t              answer;
-} im_logic_connect_t;
+#define IM_CONNECT_MAX  (16 * 1024)
 
 
 typedef struct {
@@ -28,12 +18,16 @@ typedef struct {
 } im_logic_connect_body_t;
 
 
-static void im_logic_connect_handler(void *data, im_int_t rc,
+typedef struct {
+    im_daemon_request_t  *r;
+    im_logic_login_t      login;
+} im_logic_connect_t;
+
+
+static void im_logic_connect_login_handler(void *data, im_int_t rc,
     const im_logic_login_t *login);
-static void im_logic_connect_revoked(void *data, int revoked);
-static void im_logic_connect_answer(im_buf_t *b, im_str_t user, im_str_t name,
-    im_str_t rooms);
-static void im_logic_connect_rooms(im_buf_t *b, im_str_t rooms);
+static void im_logic_connect_revoked_handler(void *data, int revoked);
+static void im_logic_connect_reply(const im_logic_connect_t *connect);
 
 
 static const im_json_field_t  im_logic_connect_fields[] = {
@@ -44,139 +38,109 @@ static const im_json_field_t  im_logic_connect_fields[] = {
 
 
 void
-im_logic_connect(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
+im_logic_connect(im_daemon_request_t *r)
 {
-    im_buf_t                  arena, b;
-    im_str_t                  none = im_null_str;
     const char               *why;
     im_logic_connect_t       *connect;
     im_logic_connect_body_t   body;
 
-    (void) rest;
-
     if (r->body.len > IM_CONNECT_MAX) {
-        im_logic_reply_error(logic, r, 413, "the body is too large");
+        im_logic_reply_error(r, 413, "the body is too large");
         return;
     }
 
     memset(&body, 0, sizeof(im_logic_connect_body_t));
-    im_buf_init(&arena, r->body.len + 1);
 
-    if (im_json_decode(r->body, im_logic_connect_fields, 0, &arena, &body,
-                       &why)
+    if (im_logic_decode(r, r->body, im_logic_connect_fields, 0, &body, &why)
         != IM_OK)
     {
-        im_logic_reply_error(logic, r, why == im_json_no_memory ? 503 : 400,
-                             why);
-        goto done;
+        im_logic_reply_error(r, im_logic_json_status(why), why);
+        return;
     }
 
-    if (!im_logic_token_valid(body.token)) {
-        im_buf_init(&b, 1024);
-        im_logic_connect_answer(&b, none, none, none);
-        im_logic_reply_data(logic, r, &b);
-        im_buf_cleanup(&b);
-        goto done;
-    }
-
-    connect = im_alloc(sizeof(im_logic_connect_t));
+    connect = im_daemon_alloc(r, sizeof(im_logic_connect_t));
     if (connect == NULL) {
-        im_logic_reply_error(logic, r, 503, "no memory");
-        goto done;
+        im_logic_reply_error(r, 503, "no memory");
+        return;
     }
 
-    connect->logic = logic;
     connect->r = r;
 
-    if (im_logic_token_find(logic, body.token, im_logic_connect_handler,
+    if (!im_logic_token_valid(body.token)) {
+        im_logic_connect_reply(connect);
+        return;
+    }
+
+    if (im_logic_token_find(r, body.token, im_logic_connect_login_handler,
                             connect)
         != IM_OK)
     {
-        im_free(connect);
-        im_logic_reply_error(logic, r, 503, "redis is away");
+        im_logic_reply_error(r, 503, "redis is away");
     }
-
-done:
-
-    im_buf_cleanup(&arena);
 }
 
 
 static void
-im_logic_connect_handler(void *data, im_int_t rc,
+im_logic_connect_login_handler(void *data, im_int_t rc,
     const im_logic_login_t *login)
 {
     im_logic_connect_t  *connect = data;
 
     if (rc == IM_ERROR) {
-        im_logic_reply_error(connect->logic, connect->r, 503, "redis is away");
-        im_free(connect);
+        im_logic_reply_error(connect->r, 503, "redis is away");
         return;
     }
 
-    im_buf_init(&connect->answer, IM_LOGIC_MAX_REPLY);
+    connect->login = *login;
 
-    im_logic_connect_answer(&connect->answer, login->user, login->name,
-                            login->rooms);
-
-    im_logic_revoked(connect->logic, login->user, im_logic_connect_revoked,
+    im_logic_revoked(connect->r, login->user, im_logic_connect_revoked_handler,
                      connect);
 }
 
 
 static void
-im_logic_connect_revoked(void *data, int revoked)
+im_logic_connect_revoked_handler(void *data, int revoked)
 {
     im_logic_connect_t  *connect = data;
 
     if (revoked == 0) {
-        im_logic_reply_data(connect->logic, connect->r, &connect->answer);
+        im_logic_connect_reply(connect);
 
     } else if (revoked < 0) {
-        im_logic_reply_error(connect->logic, connect->r, 503, "redis is away");
+        im_logic_reply_error(connect->r, 503, "redis is away");
 
     } else {
-        im_logic_reply_error(connect->logic, connect->r, 403,
-                             "the user is kept out");
+        im_logic_reply_error(connect->r, 403, "the user is kept out");
     }
-
-    im_buf_cleanup(&connect->answer);
-    im_free(connect);
 }
 
 
 static void
-im_logic_connect_answer(im_buf_t *b, im_str_t user, im_str_t name,
-    im_str_t rooms)
+im_logic_connect_reply(const im_logic_connect_t *connect)
 {
-    im_buf_add_z(b, "{\"user\":");
-    im_json_add_string(b, user);
-    im_buf_add_z(b, ",\"name\":");
-    im_json_add_string(b, name);
-    im_buf_add_z(b, ",\"rooms\":[");
-    im_logic_connect_rooms(b, rooms);
-    im_buf_add_z(b, "]}");
-}
+    im_buf_t   *b;
+    im_str_t    rooms, pattern;
+    im_uint_t   n;
 
+    b = im_daemon_buf(connect->r, IM_LOGIC_MAX_REPLY);
+    rooms = connect->login.rooms;
 
-static void
-im_logic_connect_rooms(im_buf_t *b, im_str_t rooms)
-{
-    im_str_t   pattern;
-    im_uint_t  n;
+    im_logic_print(b, "{\"user\":%j,\"name\":%j,\"rooms\":[",
+                   connect->login.user, connect->login.name);
 
     if (rooms.data == NULL) {
         im_buf_add_z(b, "\"*\"");
-        return;
     }
 
-    n = 0;
+    for (n = 0; n < IM_TOKEN_ROOMS; n++) {
+        if (im_logic_token_pattern(&rooms, &pattern) != IM_OK) {
+            break;
+        }
 
-    while (n < IM_CONNECT_ROOMS
-           && im_logic_token_pattern(&rooms, &pattern) == IM_OK)
-    {
-        im_buf_add_z(b, n == 0 ? "" : ",");
-        im_json_add_string(b, pattern);
-        n++;
+        im_logic_print(b, n == 0 ? "%j" : ",%j", pattern);
     }
+
+    im_buf_add_z(b, "]}");
+
+    im_logic_reply_data(connect->r, b);
 }

@@ -1,14 +1,14 @@
 /*
  * Copyright (C) The im authors
  *
- * What a topic's history holds.
+ * Reads a topic's history.
  */
 
 #ifndef IM_LOGIC_HISTORY_H
 #define IM_LOGIC_HISTORY_H
 
 
-#include "im_logic.h"
+#include "im_logic_request.h"
 #include "im_proto.h"
 
 
@@ -16,7 +16,7 @@
 #define IM_HISTORY_BYTES  (2 * 1024 * 1024)
 
 
-/* Where a topic stands. */
+/* The position of a topic. */
 typedef struct {
     im_str_t  epoch;
     uint64_t  top;
@@ -25,9 +25,9 @@ typedef struct {
 
 
 typedef struct {
-    im_str_t   topic;              /* copied */
+    im_str_t   topic;              /* lives as long as the request */
     uint64_t   since;              /* behind it, or before it in reverse */
-    im_uint_t  limit;              /* 0: only where it stands */
+    im_uint_t  limit;              /* 0: the position alone */
     unsigned   reverse:1;          /* since 0: from the end */
     unsigned   last:1;             /* the last ones, in order; no since */
 } im_logic_range_t;
@@ -46,16 +46,16 @@ typedef struct {
 
 /*
  * Calls back later, never before this returns.  IM_ERROR: it won't.  A topic
- * that nothing is known of gets its epoch by this.  Messages are about
+ * that Redis doesn't know gets its epoch by this.  Messages are about
  * IM_HISTORY_BYTES, but one at least.
  */
-im_int_t im_logic_history_read(im_logic_t *logic,
+im_int_t im_logic_history_read(im_daemon_request_t *r,
     const im_logic_range_t *range, const im_logic_history_events_t *events,
     void *data);
 
 /*
- * That nothing behind it was lost when epochs changed; whether the history
- * reaches back so far is another question.
+ * Nothing behind this position was lost when epochs changed.  Whether the
+ * history reaches back so far is another question.
  */
 int im_logic_history_continues(const im_logic_top_t *top, im_str_t epoch,
     uint64_t seq);

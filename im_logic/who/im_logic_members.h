@@ -1,24 +1,24 @@
 /*
  * Copyright (C) The im authors
  *
- * Who follows a topic, over all workers that live.
+ * The members of a topic, over all workers that live.
  */
 
 #ifndef IM_LOGIC_MEMBERS_H
 #define IM_LOGIC_MEMBERS_H
 
 
-#include "im_logic.h"
+#include "im_logic_request.h"
 #include "im_member.h"
 
 
-#define IM_MEMBERS_MAX  20000     /* sessions looked at, of one topic */
+#define IM_MEMBERS_MAX  20000     /* sessions of one topic that are read */
 
 
 typedef struct {
     uint64_t  count;          /* sessions, those without a user too */
     unsigned  failed:1;       /* Redis is away */
-    unsigned  more:1;         /* not all of the members were looked at */
+    unsigned  more:1;         /* not all of the members were read */
 } im_logic_counted_t;
 
 
@@ -31,9 +31,10 @@ typedef void (*im_logic_counted_pt)(void *data,
 
 /*
  * Calls member for each session with a user (NULL: they are only counted),
- * then done, once, never before this returns.  IM_ERROR: done won't be called.
+ * then done, once, never before this returns.  The topic lives as long as r.
+ * IM_ERROR: done won't be called.
  */
-im_int_t im_logic_members_read(im_logic_t *logic, im_str_t topic,
+im_int_t im_logic_members_read(im_daemon_request_t *r, im_str_t topic,
     im_logic_member_pt member, im_logic_counted_pt done, void *data);
 
 

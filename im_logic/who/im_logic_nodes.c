@@ -1,45 +1,51 @@
 /*
  * Copyright (C) The im authors
  *
- * Which workers live, their rules and totals: read from the registry about
- * once a second.
+ * The registry is read about once a second: which processes hold a lease, then
+ * the record of each worker.
  */
 
 #include <stdlib.h>
 
 #include "im_logic_nodes.h"
 #include "im_hash.h"
-#include "im_key.h"
 #include "im_record.h"
 #include "im_sketch.h"
 
 
-/* A look under way: its results replace those of the last one when it ends. */
-struct im_logic_look_s {
+/* A poll under way: its results replace those of the last one at its end. */
+struct im_logic_poll_s {
     im_logic_t        *logic;
     im_logic_nodes_t   nodes;
     im_sketch_t        users;
     uint64_t           last;       /* hash of the rules merged last */
-    im_uint_t          left;       /* records to come */
+    im_uint_t          left;       /* replies to come */
     unsigned           failed:1;
 };
 
 
-static void im_logic_look_jobs_handler(const im_daemon_reply_t *reply,
+static void im_logic_poll_leases(im_logic_poll_t *poll,
+    void (*key)(im_buf_t *b, im_str_t prefix), uint64_t length,
+    im_link_reply_pt handler);
+static void im_logic_poll_jobs_handler(const im_link_reply_t *reply,
     void *data);
-static void im_logic_look_nodes_handler(const im_daemon_reply_t *reply,
+static void im_logic_poll_nodes_handler(const im_link_reply_t *reply,
     void *data);
-static void im_logic_look_live(im_logic_look_t *look, const im_buf_t *key,
-    const char *length, im_daemon_reply_pt fn);
-static im_int_t im_logic_look_add(im_logic_look_t *look, im_str_t worker);
-static im_int_t im_logic_look_record(im_logic_look_t *look, im_str_t worker);
-static void im_logic_look_record_handler(const im_daemon_reply_t *reply,
+static im_int_t im_logic_poll_worker(im_logic_poll_t *poll, im_str_t id);
+static im_int_t im_logic_poll_record(im_logic_poll_t *poll,
+    im_logic_worker_t *worker);
+static void im_logic_poll_record_handler(const im_link_reply_t *reply,
     void *data);
-static void im_logic_look_rules(im_logic_look_t *look, im_str_t json);
-static void im_logic_look_done(im_logic_look_t *look);
-static void im_logic_look_free(im_logic_look_t *look);
+static im_int_t im_logic_worker_read(im_logic_worker_t *worker,
+    const im_record_t *record);
+static void im_logic_poll_users(im_logic_poll_t *poll,
+    im_logic_worker_t *worker, im_str_t bytes);
+static void im_logic_poll_rules(im_logic_poll_t *poll, im_str_t json);
+static void im_logic_poll_replied(im_logic_poll_t *poll);
 static void im_logic_nodes_clear(im_logic_nodes_t *nodes);
 static int im_logic_worker_cmp(const void *a, const void *b);
+static int im_logic_worker_find(const void *id, const void *worker);
+static int im_logic_id_cmp(im_str_t a, im_str_t b);
 
 
 im_int_t
@@ -58,219 +64,261 @@ im_logic_nodes_init(im_logic_t *logic)
 
 
 void
-im_logic_nodes_look(im_logic_t *logic)
+im_logic_nodes_cleanup(im_logic_t *logic)
 {
-    im_buf_t          key;
-    im_logic_look_t  *look;
-
-    if (logic->nodes->look != NULL || !im_daemon_redis_ready(logic->redis)) {
-        return;
-    }
-
-    look = im_calloc(sizeof(im_logic_look_t));
-    if (look == NULL) {
-        return;
-    }
-
-    look->logic = logic;
-    im_sketch_init(&look->users);
-    im_rules_init(&look->nodes.rules);
-
-    logic->nodes->look = look;
-
-    im_buf_init(&key, 256);
-    im_key_jobs(&key, logic->prefix);
-    im_logic_look_live(look, &key, im_text(IM_LEASE_JOB),
-                       im_logic_look_jobs_handler);
-    im_buf_cleanup(&key);
-}
-
-
-static void
-im_logic_look_jobs_handler(const im_daemon_reply_t *reply, void *data)
-{
-    im_buf_t          key;
-    im_logic_look_t  *look = data;
-
-    if (reply == NULL || im_daemon_reply_is_error(reply)) {
-        look->failed = 1;
-        im_logic_look_done(look);
-        return;
-    }
-
-    look->nodes.jobs = im_daemon_reply_len(reply);
-
-    im_buf_init(&key, 256);
-    im_key_nodes(&key, look->logic->prefix);
-    im_logic_look_live(look, &key, im_text(IM_LEASE_WORKER),
-                       im_logic_look_nodes_handler);
-    im_buf_cleanup(&key);
-}
-
-
-/* Who holds a lease; without a command there is no reply: the look ends. */
-static void
-im_logic_look_live(im_logic_look_t *look, const im_buf_t *key,
-    const char *length, im_daemon_reply_pt fn)
-{
-    im_str_t  args[4];
-
-    args[0] = im_buf_str(key);
-    args[1] = im_str_z(length);
-    args[2] = im_str_set("", 0);
-    args[3] = im_str_z(im_text(IM_WORKERS_MAX));
-
-    if (key->failed
-        || im_daemon_redis_script(look->logic->redis, IM_PARTITION_REG,
-                                  &im_script_live, args, 4, 1, fn, look)
-           != IM_OK)
-    {
-        look->failed = 1;
-        im_logic_look_done(look);
+    if (logic->nodes != NULL) {
+        im_logic_nodes_clear(logic->nodes);
+        im_free(logic->nodes);
     }
 }
 
 
+void
+im_logic_nodes_poll(im_logic_t *logic)
+{
+    im_logic_poll_t  *poll;
+
+    if (logic->nodes->poll != NULL || !im_link_ready(logic->link)) {
+        return;
+    }
+
+    poll = im_calloc(sizeof(im_logic_poll_t));
+    if (poll == NULL) {
+        return;
+    }
+
+    poll->logic = logic;
+    im_sketch_init(&poll->users);
+    im_rules_init(&poll->nodes.rules);
+
+    logic->nodes->poll = poll;
+
+    /* one more, so that it doesn't end before both are sent */
+    poll->left = 1;
+
+    im_logic_poll_leases(poll, im_key_jobs, IM_LEASE_JOB,
+                         im_logic_poll_jobs_handler);
+    im_logic_poll_leases(poll, im_key_nodes, IM_LEASE_WORKER,
+                         im_logic_poll_nodes_handler);
+
+    im_logic_poll_replied(poll);
+}
+
+
+/* The processes that hold a lease. */
 static void
-im_logic_look_nodes_handler(const im_daemon_reply_t *reply, void *data)
+im_logic_poll_leases(im_logic_poll_t *poll,
+    void (*key)(im_buf_t *b, im_str_t prefix), uint64_t length,
+    im_link_reply_pt handler)
+{
+    im_logic_t      *logic;
+    im_link_call_t  *call;
+
+    logic = poll->logic;
+
+    call = im_link_script(logic->link, &im_script_live);
+
+    key(&call->bytes, logic->prefix);
+    im_link_call_key(call);
+    im_link_call_uint(call, length);
+    im_link_call_z(call, "");
+    im_link_call_uint(call, IM_WORKERS_MAX);
+
+    if (im_link_send(logic->link, handler, poll) == IM_OK) {
+        poll->left++;
+
+    } else {
+        poll->failed = 1;
+    }
+}
+
+
+static void
+im_logic_poll_jobs_handler(const im_link_reply_t *reply, void *data)
+{
+    im_logic_poll_t  *poll = data;
+
+    if (im_logic_fault(reply, "live.lua") != NULL) {
+        poll->failed = 1;
+    }
+
+    poll->nodes.jobs = im_link_reply_len(reply);
+    im_logic_poll_replied(poll);
+}
+
+
+static void
+im_logic_poll_nodes_handler(const im_link_reply_t *reply, void *data)
 {
     im_uint_t         i, n;
-    im_logic_look_t  *look = data;
+    im_logic_poll_t  *poll = data;
 
-    n = im_daemon_reply_len(reply);
+    n = im_link_reply_len(reply);
 
-    if (reply == NULL || im_daemon_reply_is_error(reply)) {
-        look->failed = 1;
-        n = 0;
+    poll->nodes.workers = im_calloc(im_max(n, 1)
+                                    * sizeof(im_logic_worker_t *));
+
+    if (im_logic_fault(reply, "live.lua") != NULL
+        || poll->nodes.workers == NULL)
+    {
+        poll->failed = 1;
     }
 
-    look->left = 1;
-
-    for (i = 0; i < n; i++) {
-        if (im_logic_look_add(look, im_daemon_reply_str(
-                                        im_daemon_reply_at(reply, i)))
+    for (i = 0; i < n && !poll->failed; i++) {
+        if (im_logic_poll_worker(poll, im_link_reply_str_at(reply, i))
             != IM_OK)
         {
-            look->failed = 1;
-            break;
+            poll->failed = 1;
         }
     }
 
-    if (--look->left == 0) {
-        im_logic_look_done(look);
-    }
+    im_logic_poll_replied(poll);
 }
 
 
 static im_int_t
-im_logic_look_add(im_logic_look_t *look, im_str_t worker)
+im_logic_poll_worker(im_logic_poll_t *poll, im_str_t id)
 {
-    im_str_t          *s;
-    im_logic_nodes_t  *nodes;
+    im_logic_worker_t  *worker;
 
-    nodes = &look->nodes;
-
-    if (worker.len == 0 || worker.len > IM_WORKER_MAX) {
+    if (id.len == 0 || id.len > IM_WORKER_MAX) {
         return IM_OK;
     }
 
-    s = im_realloc(nodes->workers, (nodes->nworkers + 1) * sizeof(im_str_t));
-    if (s == NULL) {
+    worker = im_calloc(sizeof(im_logic_worker_t) + id.len);
+    if (worker == NULL) {
         return IM_ERROR;
     }
 
-    nodes->workers = s;
-    s += nodes->nworkers;
+    worker->poll = poll;
+    worker->id = im_str_set(worker->id_data, id.len);
+    memcpy(worker->id_data, id.data, id.len);
 
-    s->data = im_alloc(worker.len);
-    if (s->data == NULL) {
-        return IM_ERROR;
-    }
+    poll->nodes.workers[poll->nodes.nworkers++] = worker;
 
-    memcpy(s->data, worker.data, worker.len);
-    s->len = worker.len;
-    nodes->nworkers++;
-
-    return im_logic_look_record(look, worker);
+    return im_logic_poll_record(poll, worker);
 }
 
 
 static im_int_t
-im_logic_look_record(im_logic_look_t *look, im_str_t worker)
+im_logic_poll_record(im_logic_poll_t *poll, im_logic_worker_t *worker)
 {
-    im_buf_t     b;
-    im_int_t     rc;
-    im_str_t     args[2 + IM_RECORD_FIELDS];
-    im_logic_t  *logic;
+    im_uint_t        i;
+    im_logic_t      *logic;
+    im_link_call_t  *call;
 
-    logic = look->logic;
+    logic = poll->logic;
 
-    im_buf_init(&b, 1024);
-    im_key_record(&b, logic->prefix, worker);
+    call = im_link_command(logic->link, "HMGET");
 
-    args[0] = im_str_z("HMGET");
-    args[1] = im_buf_str(&b);
-    memcpy(&args[2], im_record_names, sizeof(im_record_names));
+    im_key_record(&call->bytes, logic->prefix, worker->id);
+    im_link_call_key(call);
 
-    rc = b.failed ? IM_ERROR
-         : im_daemon_redis_command(logic->redis, IM_PARTITION_REG, args,
-                                   2 + IM_RECORD_FIELDS,
-                                   im_logic_look_record_handler, look);
-    if (rc == IM_OK) {
-        look->left++;
+    for (i = 0; i < IM_RECORD_FIELDS; i++) {
+        im_link_call_str(call, im_record_names[i]);
     }
 
-    im_buf_cleanup(&b);
+    if (im_link_send(logic->link, im_logic_poll_record_handler, worker)
+        != IM_OK)
+    {
+        return IM_ERROR;
+    }
 
-    return rc;
+    poll->left++;
+
+    return IM_OK;
 }
 
 
 static void
-im_logic_look_record_handler(const im_daemon_reply_t *reply, void *data)
+im_logic_poll_record_handler(const im_link_reply_t *reply, void *data)
 {
-    im_str_t          values[IM_RECORD_FIELDS];
-    im_uint_t         i;
-    im_sketch_t       users;
-    im_record_t       record;
-    im_logic_look_t  *look = data;
+    im_str_t            values[IM_RECORD_FIELDS];
+    im_uint_t           i;
+    im_record_t         record;
+    im_logic_poll_t    *poll;
+    im_logic_worker_t  *worker = data;
 
-    if (im_daemon_reply_len(reply) != IM_RECORD_FIELDS) {
-        look->failed = 1;
-        goto done;
-    }
+    poll = worker->poll;
 
     for (i = 0; i < IM_RECORD_FIELDS; i++) {
-        values[i] = im_daemon_reply_str(im_daemon_reply_at(reply, i));
+        values[i] = im_link_reply_str_at(reply, i);
     }
 
     im_record_decode(values, &record);
 
-    look->nodes.sessions += record.sessions;
-
-    im_sketch_init(&users);
-
-    if (record.users.len != 0
-        && im_sketch_decode(record.users, &users) == IM_OK)
+    if (im_link_reply_len(reply) != IM_RECORD_FIELDS
+        || im_logic_worker_read(worker, &record) != IM_OK)
     {
-        (void) im_sketch_merge(&look->users, &users);
+        poll->failed = 1;
+
+    } else {
+        poll->nodes.sessions += worker->sessions;
+
+        im_logic_poll_users(poll, worker, record.users);
+        im_logic_poll_rules(poll, record.rules);
     }
 
-    im_sketch_cleanup(&users);
-
-    im_logic_look_rules(look, record.rules);
-
-done:
-
-    if (--look->left == 0) {
-        im_logic_look_done(look);
-    }
+    im_logic_poll_replied(poll);
 }
 
 
-/* Workers of one configuration say the same: it is merged once. */
+static im_int_t
+im_logic_worker_read(im_logic_worker_t *worker, const im_record_t *record)
+{
+    im_str_t  node, rooms;
+
+    node = record->node;
+    rooms = record->rooms;
+
+    worker->sessions = record->sessions;
+    worker->topics = record->topics;
+    worker->subs = record->subs;
+
+    if (node.len + rooms.len == 0) {
+        return IM_OK;
+    }
+
+    worker->text = im_alloc(node.len + rooms.len);
+    if (worker->text == NULL) {
+        return IM_ERROR;
+    }
+
+    worker->node = im_str_set(worker->text, node.len);
+    worker->rooms = im_str_set(worker->text + node.len, rooms.len);
+
+    if (node.len != 0) {
+        memcpy(worker->node.data, node.data, node.len);
+    }
+
+    if (rooms.len != 0) {
+        memcpy(worker->rooms.data, rooms.data, rooms.len);
+    }
+
+    return IM_OK;
+}
+
+
 static void
-im_logic_look_rules(im_logic_look_t *look, im_str_t json)
+im_logic_poll_users(im_logic_poll_t *poll, im_logic_worker_t *worker,
+    im_str_t bytes)
+{
+    im_sketch_t  users;
+
+    im_sketch_init(&users);
+
+    if (bytes.len != 0 && im_sketch_decode(bytes, &users) == IM_OK) {
+        worker->users = im_sketch_count(&users);
+        (void) im_sketch_merge(&poll->users, &users);
+    }
+
+    im_sketch_cleanup(&users);
+}
+
+
+/* Workers of one configuration publish the same rules: these merge once. */
+static void
+im_logic_poll_rules(im_logic_poll_t *poll, im_str_t json)
 {
     uint64_t    hash;
     im_rules_t  rules;
@@ -279,13 +327,13 @@ im_logic_look_rules(im_logic_look_t *look, im_str_t json)
         return;
     }
 
-    hash = im_siphash(look->logic->seed, json.data, json.len);
+    hash = im_siphash(poll->logic->seed, json.data, json.len);
 
-    if (hash == look->last) {
+    if (hash == poll->last) {
         return;
     }
 
-    look->last = hash;
+    poll->last = hash;
 
     im_rules_init(&rules);
 
@@ -293,8 +341,8 @@ im_logic_look_rules(im_logic_look_t *look, im_str_t json)
         im_daemon_log(IM_LOG_WARN, "a worker publishes rules that can't be "
                       "read");
 
-    } else if (im_rules_merge(&look->nodes.rules, &rules) != IM_OK) {
-        look->failed = 1;
+    } else if (im_rules_merge(&poll->nodes.rules, &rules) != IM_OK) {
+        poll->failed = 1;
     }
 
     im_rules_cleanup(&rules);
@@ -302,50 +350,51 @@ im_logic_look_rules(im_logic_look_t *look, im_str_t json)
 
 
 static void
-im_logic_look_done(im_logic_look_t *look)
+im_logic_poll_replied(im_logic_poll_t *poll)
 {
-    im_logic_t  *logic;
+    im_logic_t        *logic;
+    im_logic_nodes_t  *nodes;
 
-    logic = look->logic;
-    logic->nodes->look = NULL;
-
-    if (!look->failed && im_daemon_redis_ready(logic->redis)) {
-        look->nodes.users = im_sketch_count(&look->users);
-        look->nodes.known = 1;
-
-        if (look->nodes.nworkers > 1) {
-            qsort(look->nodes.workers, look->nodes.nworkers, sizeof(im_str_t),
-                  im_logic_worker_cmp);
-        }
-
-        im_logic_nodes_clear(logic->nodes);
-        *logic->nodes = look->nodes;
-        memset(&look->nodes, 0, sizeof(im_logic_nodes_t));
+    if (--poll->left > 0) {
+        return;
     }
 
-    im_logic_look_free(look);
+    logic = poll->logic;
+    nodes = &poll->nodes;
+
+    logic->nodes->poll = NULL;
+
+    if (!poll->failed && im_link_ready(logic->link)) {
+        nodes->users = im_sketch_count(&poll->users);
+        nodes->known = 1;
+
+        qsort(nodes->workers, nodes->nworkers, sizeof(im_logic_worker_t *),
+              im_logic_worker_cmp);
+
+        im_logic_nodes_clear(logic->nodes);
+        *logic->nodes = *nodes;
+        memset(nodes, 0, sizeof(im_logic_nodes_t));
+    }
+
+    im_sketch_cleanup(&poll->users);
+    im_logic_nodes_clear(nodes);
+    im_free(poll);
 }
 
 
 static void
-im_logic_look_free(im_logic_look_t *look)
+im_logic_nodes_clear(im_logic_nodes_t *nodes)
 {
-    im_sketch_cleanup(&look->users);
-    im_logic_nodes_clear(&look->nodes);
-    im_free(look);
-}
+    im_uint_t  i;
 
-
-int
-im_logic_nodes_live(const im_logic_t *logic, im_str_t worker)
-{
-    if (logic->nodes->nworkers == 0) {
-        return 0;
+    for (i = 0; i < nodes->nworkers; i++) {
+        im_free(nodes->workers[i]->text);
+        im_free(nodes->workers[i]);
     }
 
-    return bsearch(&worker, logic->nodes->workers, logic->nodes->nworkers,
-                   sizeof(im_str_t), im_logic_worker_cmp)
-           != NULL;
+    im_free(nodes->workers);
+    im_rules_cleanup(&nodes->rules);
+    memset(nodes, 0, sizeof(im_logic_nodes_t));
 }
 
 
@@ -356,44 +405,51 @@ im_logic_nodes_forget(im_logic_t *logic)
 }
 
 
-void
-im_logic_nodes_cleanup(im_logic_t *logic)
+int
+im_logic_nodes_live(const im_logic_t *logic, im_str_t worker)
 {
-    if (logic->nodes != NULL) {
-        im_logic_nodes_clear(logic->nodes);
-        im_free(logic->nodes);
-    }
-}
+    im_logic_nodes_t  *nodes;
 
+    nodes = logic->nodes;
 
-static void
-im_logic_nodes_clear(im_logic_nodes_t *nodes)
-{
-    im_uint_t  i;
-
-    for (i = 0; i < nodes->nworkers; i++) {
-        im_free(nodes->workers[i].data);
-    }
-
-    im_free(nodes->workers);
-    im_rules_cleanup(&nodes->rules);
-    memset(nodes, 0, sizeof(im_logic_nodes_t));
+    return nodes->nworkers != 0
+           && bsearch(&worker, nodes->workers, nodes->nworkers,
+                      sizeof(im_logic_worker_t *), im_logic_worker_find)
+              != NULL;
 }
 
 
 static int
 im_logic_worker_cmp(const void *a, const void *b)
 {
-    int              rc;
-    const im_str_t  *one = a, *two = b;
+    im_logic_worker_t  *const *one = a, *const *two = b;
 
-    rc = memcmp(one->data, two->data, im_min(one->len, two->len));
+    return im_logic_id_cmp((*one)->id, (*two)->id);
+}
+
+
+static int
+im_logic_worker_find(const void *id, const void *worker)
+{
+    const im_str_t            *key = id;
+    im_logic_worker_t  *const *one = worker;
+
+    return im_logic_id_cmp(*key, (*one)->id);
+}
+
+
+static int
+im_logic_id_cmp(im_str_t a, im_str_t b)
+{
+    int  rc;
+
+    rc = memcmp(a.data, b.data, im_min(a.len, b.len));
 
     if (rc != 0) {
         return rc;
     }
 
-    return one->len < two->len ? -1 : one->len > two->len;
+    return a.len < b.len ? -1 : a.len > b.len;
 }
 
 
@@ -408,19 +464,15 @@ im_logic_unready(const im_logic_t *logic)
         return why;
     }
 
-    if (logic->nodes->nworkers == 0) {
-        return "no nginx worker lives";
-    }
-
-    return NULL;
+    return logic->nodes->nworkers != 0 ? NULL : "no nginx worker lives";
 }
 
 
 const char *
 im_logic_unknown(const im_logic_t *logic)
 {
-    if (!im_daemon_redis_ready(logic->redis)) {
-        return im_daemon_redis_why(logic->redis);
+    if (!im_link_ready(logic->link)) {
+        return im_link_why(logic->link);
     }
 
     return logic->nodes->known ? NULL : "the workers are not known yet";

@@ -1,182 +1,118 @@
 /*
  * Copyright (C) The im authors
  *
- * GET /im/rooms/NAME and /im/users/ID: who is there.
+ * GET /im/rooms/NAME: the users in a room; GET /im/users/ID: the sessions of a
+ * user.
  *
- * The list of users is capped; the counts are not.
+ * The list is capped; the count is not.
  */
 
 #include "im_logic_who.h"
 #include "im_logic_members.h"
 #include "im_logic_nodes.h"
-#include "im_hash.h"
-#include "im_logic_url.h"
-#include "im_json.h"
-#include "im_key.h"
+#include "im_logic_print.h"
 
 
-#define IM_LOGIC_MAX_USERS  1000      /* in the answer about a room */
+#define IM_ROOM_MAX  1000          /* users or sessions in an answer */
 
 
-/* A user of a room; sessions are counted. */
 typedef struct {
-    im_hash_node_t  node;
-    im_str_t        user;          /* in this block */
-    im_str_t        name;
-    uint64_t        sessions;
-} im_logic_person_t;
-
-
-/* A question under way; freed with its answer. */
-typedef struct {
-    im_logic_t           *logic;
     im_daemon_request_t  *r;
-    im_hash_t             people;
-    im_buf_t              sessions;   /* of a user: JSON, ready */
-    im_str_t              name;
-    u_char                name_data[IM_NAME_MAX];
-    im_buf_t              topic;
+    im_str_t              name;       /* of the room or user */
+    im_hash_t             users;
+    im_buf_t             *list;       /* JSON, of sessions or users */
     im_uint_t             nsessions;
     unsigned              room:1;
     unsigned              more:1;     /* the list is not whole */
     unsigned              failed:1;
-} im_logic_who_t;
+} im_logic_room_t;
 
 
-static void im_logic_who(im_logic_t *logic, im_daemon_request_t *r,
-    im_str_t rest, int room);
-static im_int_t im_logic_who_name(im_logic_who_t *who, im_str_t rest);
-static void im_logic_who_person(void *data, im_str_t worker,
+/* A user in a room. */
+typedef struct {
+    im_hash_node_t  node;
+    im_str_t        user;
+    im_str_t        name;
+    uint64_t        sessions;
+} im_logic_room_user_t;
+
+
+static void im_logic_room_read(im_daemon_request_t *r, const char *prefix,
+    int room);
+static void im_logic_room_user(void *data, im_str_t worker,
     const im_member_t *m);
-static void im_logic_who_device(void *data, im_str_t worker,
+static void im_logic_room_session(void *data, im_str_t worker,
     const im_member_t *m);
-static void im_logic_who_done(void *data, const im_logic_counted_t *counted);
-static void im_logic_who_answer(im_logic_who_t *who, im_buf_t *b,
-    uint64_t count);
-static im_int_t im_logic_who_add_person(im_hash_node_t *node, void *data);
-static im_int_t im_logic_who_free_person(im_hash_node_t *node, void *data);
-static void im_logic_who_free(im_logic_who_t *who);
-static im_str_t im_logic_person_name(const im_hash_node_t *node);
+static void im_logic_room_done(void *data, const im_logic_counted_t *counted);
+static im_int_t im_logic_room_add_user(im_hash_node_t *node, void *data);
+static im_str_t im_logic_room_user_id(const im_hash_node_t *node);
 
 
 void
-im_logic_room(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
+im_logic_room_handler(im_daemon_request_t *r)
 {
-    if (im_logic_room_history(logic, r) == IM_OK) {
-        return;
+    if (im_logic_room_history(r) != IM_OK) {
+        im_logic_room_read(r, "/im/rooms/", 1);
     }
-
-    im_logic_who(logic, r, rest, 1);
 }
 
 
 void
-im_logic_user(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest)
+im_logic_user_handler(im_daemon_request_t *r)
 {
-    im_logic_who(logic, r, rest, 0);
+    im_logic_room_read(r, "/im/users/", 0);
 }
 
 
 static void
-im_logic_who(im_logic_t *logic, im_daemon_request_t *r, im_str_t rest,
-    int room)
+im_logic_room_read(im_daemon_request_t *r, const char *prefix, int room)
 {
-    const char      *why;
-    im_logic_who_t  *who;
+    im_str_t          topic;
+    const char       *why;
+    im_logic_room_t  *q;
 
-    why = im_logic_unknown(logic);
+    why = im_logic_unknown(r->data);
+    q = im_daemon_alloc(r, sizeof(im_logic_room_t));
+
+    if (why == NULL
+        && (q == NULL
+            || im_logic_hash(r, &q->users, im_logic_room_user_id) != IM_OK))
+    {
+        why = "no memory";
+    }
 
     if (why != NULL) {
-        im_logic_reply_error(logic, r, 503, why);
+        im_logic_reply_error(r, 503, why);
         return;
     }
 
-    who = im_calloc(sizeof(im_logic_who_t));
-    if (who == NULL) {
-        im_logic_reply_error(logic, r, 503, "no memory");
+    q->r = r;
+    q->room = room != 0;
+    q->name = im_logic_path_name(r, prefix);
+    q->list = im_daemon_buf(r, IM_LOGIC_MAX_REPLY / 2);
+
+    if (!im_name_valid(q->name)) {
+        im_logic_reply_error(r, 400, "the name is not valid");
         return;
     }
 
-    who->logic = logic;
-    who->r = r;
-    who->room = room;
+    topic = im_logic_topic(r, room ? im_topic_room : im_topic_user, q->name);
 
-    im_buf_init(&who->topic, IM_NAME_MAX + 2);
-    im_buf_init(&who->sessions, IM_LOGIC_MAX_REPLY / 2);
-
-    if (im_hash_init(&who->people, im_logic_person_name, logic->seed)
+    if (im_logic_members_read(r, topic, room ? im_logic_room_user
+                                             : im_logic_room_session,
+                              im_logic_room_done, q)
         != IM_OK)
     {
-        im_free(who);
-        im_logic_reply_error(logic, r, 503, "no memory");
-        return;
+        im_logic_reply_error(r, 503, "redis is away");
     }
-
-    if (im_logic_who_name(who, rest) != IM_OK) {
-        im_logic_who_free(who);
-        im_logic_reply_error(logic, r, 400, "the name is not valid");
-        return;
-    }
-
-    if (im_logic_members_read(logic, im_buf_str(&who->topic),
-                              room ? im_logic_who_person
-                                   : im_logic_who_device,
-                              im_logic_who_done, who)
-        != IM_OK)
-    {
-        im_logic_who_free(who);
-        im_logic_reply_error(logic, r, 503, "redis is away");
-    }
-}
-
-
-/* From the path as it was sent: nginx' own is decoded and merges slashes. */
-static im_int_t
-im_logic_who_name(im_logic_who_t *who, im_str_t rest)
-{
-    im_buf_t  b;
-    im_str_t  sent;
-
-    im_buf_init(&b, IM_NAME_MAX);
-
-    if (im_logic_url_behind(who->r->path, who->room ? "/im/rooms/"
-                            : "/im/users/", &sent)
-        == IM_OK)
-    {
-        im_logic_url_decode(&b, sent, 0);
-
-    } else {
-        im_buf_add_str(&b, rest);
-    }
-
-    if (b.failed || !im_name_valid(im_buf_str(&b))) {
-        im_buf_cleanup(&b);
-        return IM_ERROR;
-    }
-
-    memcpy(who->name_data, b.data, b.len);
-    who->name = im_str_set(who->name_data, b.len);
-
-    im_buf_cleanup(&b);
-
-    if (who->room) {
-        im_topic_room(&who->topic, who->name);
-
-    } else {
-        im_topic_user(&who->topic, who->name);
-    }
-
-    return who->topic.failed ? IM_ERROR : IM_OK;
 }
 
 
 static void
-im_logic_who_person(void *data, im_str_t worker,
-    const im_member_t *m)
+im_logic_room_user(void *data, im_str_t worker, const im_member_t *m)
 {
-    u_char             *p;
-    im_logic_who_t     *who = data;
-    im_logic_person_t  *person;
+    im_logic_room_t       *q = data;
+    im_logic_room_user_t  *user;
 
     (void) worker;
 
@@ -184,53 +120,49 @@ im_logic_who_person(void *data, im_str_t worker,
         return;
     }
 
-    person = (im_logic_person_t *) im_hash_find(&who->people, m->user);
+    user = (im_logic_room_user_t *) im_hash_find(&q->users, m->user);
 
-    if (person != NULL) {
-        person->sessions++;
+    if (user != NULL) {
+        user->sessions++;
         return;
     }
 
-    if (who->people.count == IM_LOGIC_MAX_USERS) {
-        who->more = 1;
+    if (q->users.count == IM_ROOM_MAX) {
+        q->more = 1;
         return;
     }
 
-    person = im_calloc(sizeof(im_logic_person_t) + m->user.len
-                       + m->name.len);
-    if (person == NULL) {
-        who->failed = 1;
+    user = im_daemon_alloc(q->r, sizeof(im_logic_room_user_t));
+    if (user == NULL) {
+        q->failed = 1;
         return;
     }
 
-    p = (u_char *) (person + 1);
-    person->user = im_str_set(p, m->user.len);
-    person->name = im_str_set(p + m->user.len, m->name.len);
-    person->sessions = 1;
+    user->user = im_daemon_copy(q->r, m->user);
+    user->name = im_daemon_copy(q->r, m->name);
+    user->sessions = 1;
 
-    memcpy(p, m->user.data, m->user.len);
-
-    if (m->name.len != 0) {
-        memcpy(p + m->user.len, m->name.data, m->name.len);
+    if (user->user.data == NULL || user->name.data == NULL) {
+        q->failed = 1;
+        return;
     }
 
-    im_hash_add(&who->people, &person->node);
+    im_hash_add(&q->users, &user->node);
 }
 
 
 static void
-im_logic_who_device(void *data, im_str_t worker,
-    const im_member_t *m)
+im_logic_room_session(void *data, im_str_t worker, const im_member_t *m)
 {
-    u_char          *dot;
-    im_buf_t        *b;
-    im_str_t         node;
-    im_logic_who_t  *who = data;
+    u_char           *dot;
+    im_buf_t         *b;
+    im_str_t          node;
+    im_logic_room_t  *q = data;
 
-    b = &who->sessions;
+    b = q->list;
 
-    if (++who->nsessions > IM_LOGIC_MAX_USERS) {
-        who->more = 1;
+    if (++q->nsessions > IM_ROOM_MAX) {
+        q->more = 1;
         return;
     }
 
@@ -241,21 +173,15 @@ im_logic_who_device(void *data, im_str_t worker,
         node.len = (size_t) (dot - node.data);
     }
 
-    im_buf_add_z(b, b->len == 0 ? "{\"session\":" : ",{\"session\":");
-    im_json_add_string(b, m->session);
-    im_buf_add_z(b, ",\"node\":");
-    im_json_add_string(b, node);
-    im_buf_add_z(b, ",\"worker\":");
-    im_json_add_string(b, worker);
+    im_logic_print(b, "%z{\"session\":%j,\"node\":%j,\"worker\":%j",
+                   b->len == 0 ? "" : ",", m->session, node, worker);
 
     if (m->ip.len != 0) {
-        im_buf_add_z(b, ",\"ip\":");
-        im_json_add_string(b, m->ip);
+        im_logic_print(b, ",\"ip\":%j", m->ip);
     }
 
     if (m->since >= 0) {
-        im_buf_add_z(b, ",\"since\":");
-        im_buf_add_int(b, m->since);
+        im_logic_print(b, ",\"since\":%d", m->since);
     }
 
     im_buf_add_z(b, "}");
@@ -263,107 +189,57 @@ im_logic_who_device(void *data, im_str_t worker,
 
 
 static void
-im_logic_who_done(void *data, const im_logic_counted_t *counted)
+im_logic_room_done(void *data, const im_logic_counted_t *counted)
 {
-    im_buf_t              b;
-    im_logic_t           *logic;
-    im_logic_who_t       *who = data;
-    im_daemon_request_t  *r;
+    im_buf_t         *b;
+    im_str_t          list;
+    im_logic_room_t  *q = data;
 
-    logic = who->logic;
-    r = who->r;
-
-    if (who->failed || counted->failed) {
-        im_logic_who_free(who);
-        im_logic_reply_error(logic, r, 503, "redis is away");
+    if (counted->failed || q->failed) {
+        im_logic_reply_error(q->r, 503, "redis is away");
         return;
     }
 
-    who->more |= counted->more;
+    (void) im_hash_each(&q->users, im_logic_room_add_user, q->list);
 
-    im_buf_init(&b, IM_LOGIC_MAX_REPLY);
-    im_logic_who_answer(who, &b, counted->count);
-    im_logic_who_free(who);
+    b = im_daemon_buf(q->r, IM_LOGIC_MAX_REPLY);
+    list = im_buf_str(q->list);
 
-    im_logic_reply_data(logic, r, &b);
-    im_buf_cleanup(&b);
-}
-
-
-static void
-im_logic_who_answer(im_logic_who_t *who, im_buf_t *b, uint64_t count)
-{
-    im_buf_add_z(b, who->room ? "{\"room\":" : "{\"user\":");
-    im_json_add_string(b, who->name);
-
-    if (who->room) {
-        im_buf_add_z(b, ",\"count\":");
-        im_buf_add_uint(b, count);
-        im_buf_add_z(b, ",\"users\":[");
-        (void) im_hash_each(&who->people, im_logic_who_add_person, b);
+    if (q->room) {
+        im_logic_print(b, "{\"room\":%j,\"count\":%u,\"users\":[%s]", q->name,
+                       counted->count, list);
 
     } else {
-        im_buf_add_z(b, ",\"online\":");
-        im_buf_add_z(b, count != 0 ? "true" : "false");
-        im_buf_add_z(b, ",\"sessions\":[");
-        im_buf_add_str(b, im_buf_str(&who->sessions));
+        im_logic_print(b, "{\"user\":%j,\"online\":%z,\"sessions\":[%s]",
+                       q->name, counted->count != 0 ? "true" : "false", list);
     }
 
-    im_buf_add_z(b, "]");
+    im_buf_add_z(b, q->more || counted->more ? ",\"more\":true}" : "}");
 
-    if (who->more) {
-        im_buf_add_z(b, ",\"more\":true");
+    if (q->list->failed) {
+        b->failed = 1;
     }
 
-    im_buf_add_z(b, "}");
+    im_logic_reply_data(q->r, b);
 }
 
 
 static im_int_t
-im_logic_who_add_person(im_hash_node_t *node, void *data)
+im_logic_room_add_user(im_hash_node_t *node, void *data)
 {
-    im_buf_t           *b = data;
-    im_logic_person_t  *m;
+    im_buf_t              *b = data;
+    im_logic_room_user_t  *user = (im_logic_room_user_t *) node;
 
-    m = (im_logic_person_t *) node;
-
-    im_buf_add_z(b, b->data != NULL && b->data[b->len - 1] == '['
-                    ? "{\"user\":" : ",{\"user\":");
-    im_json_add_string(b, m->user);
-    im_buf_add_z(b, ",\"name\":");
-    im_json_add_string(b, m->name);
-    im_buf_add_z(b, ",\"sessions\":");
-    im_buf_add_uint(b, m->sessions);
-    im_buf_add_z(b, "}");
+    im_logic_print(b, "%z{\"user\":%j,\"name\":%j,\"sessions\":%u}",
+                   b->len == 0 ? "" : ",", user->user, user->name,
+                   user->sessions);
 
     return IM_OK;
-}
-
-
-static im_int_t
-im_logic_who_free_person(im_hash_node_t *node, void *data)
-{
-    (void) data;
-
-    im_free(node);
-
-    return IM_OK;
-}
-
-
-static void
-im_logic_who_free(im_logic_who_t *who)
-{
-    (void) im_hash_each(&who->people, im_logic_who_free_person, NULL);
-    im_hash_cleanup(&who->people);
-    im_buf_cleanup(&who->sessions);
-    im_buf_cleanup(&who->topic);
-    im_free(who);
 }
 
 
 static im_str_t
-im_logic_person_name(const im_hash_node_t *node)
+im_logic_room_user_id(const im_hash_node_t *node)
 {
-    return ((const im_logic_person_t *) node)->user;
+    return ((const im_logic_room_user_t *) node)->user;
 }

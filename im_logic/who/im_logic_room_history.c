@@ -1,15 +1,14 @@
 /*
  * Copyright (C) The im authors
  *
- * GET /im/rooms/NAME/history?since=EPOCH:SEQ&limit=N: what was said.
+ * GET /im/rooms/NAME/history?since=EPOCH:SEQ&limit=N: the messages of a room.
  */
 
 #include "im_logic_who.h"
 #include "im_logic_history.h"
 #include "im_logic_nodes.h"
+#include "im_logic_print.h"
 #include "im_logic_url.h"
-#include "im_json.h"
-#include "im_key.h"
 #include "im_push.h"
 
 
@@ -18,245 +17,162 @@
 
 
 typedef struct {
-    im_logic_t           *logic;
     im_daemon_request_t  *r;
-    im_buf_t              b;           /* the answer */
-    im_buf_t              since;       /* EPOCH:SEQ, decoded */
+    im_buf_t             *b;           /* the answer */
     im_str_t              epoch;
-    uint64_t              seq;         /* of what came last */
+    uint64_t              seq;         /* of the latest message */
     uint64_t              top;
     unsigned              resumes:1;   /* since is given */
-    unsigned              asked:1;     /* for messages, not only where */
+    unsigned              wanted:1;    /* messages, not only the position */
     unsigned              messages:1;
     unsigned              hole:1;
-} im_logic_said_t;
+} im_logic_room_history_t;
 
 
-static im_int_t im_logic_said_name(im_daemon_request_t *r, im_str_t *name);
-static void im_logic_said_read(im_logic_t *logic, im_daemon_request_t *r,
-    im_str_t name);
-static im_int_t im_logic_said_args(im_logic_said_t *said,
+static void im_logic_room_history_read(im_daemon_request_t *r, im_str_t name);
+static const char *im_logic_room_history_args(im_logic_room_history_t *h,
     im_logic_range_t *range);
-static im_int_t im_logic_said_limit(im_str_t value, im_uint_t *limit);
-static void im_logic_said_refuse(im_logic_said_t *said, im_uint_t status,
-    const char *msg);
-static im_int_t im_logic_said_top(void *data, const im_logic_top_t *top);
-static im_int_t im_logic_said_message(void *data, const im_message_t *m);
-static void im_logic_said_add_data(im_buf_t *b, const im_envelope_t *e);
-static void im_logic_said_done(void *data, const char *why);
-static void im_logic_said_free(im_logic_said_t *said);
+static im_int_t im_logic_room_history_top(void *data,
+    const im_logic_top_t *top);
+static im_int_t im_logic_room_history_message(void *data,
+    const im_message_t *m);
+static void im_logic_room_history_data(im_buf_t *b, const im_envelope_t *e);
+static void im_logic_room_history_done(void *data, const char *why);
 
 
-static const im_logic_history_events_t  im_logic_said_events = {
-    im_logic_said_top,
-    im_logic_said_message,
-    im_logic_said_done
+static const im_logic_history_events_t  im_logic_room_history_events = {
+    im_logic_room_history_top,
+    im_logic_room_history_message,
+    im_logic_room_history_done
 };
 
 
+/* By the path as it was sent: a slash of the name itself is %2F there. */
 im_int_t
-im_logic_room_history(im_logic_t *logic, im_daemon_request_t *r)
+im_logic_room_history(im_daemon_request_t *r)
 {
-    im_buf_t  b;
-    im_str_t  name;
+    im_buf_t  *b;
+    im_str_t   name, end = im_str("/history");
 
-    if (im_logic_said_name(r, &name) != IM_OK) {
-        return IM_DECLINED;
-    }
-
-    im_buf_init(&b, IM_NAME_MAX);
-    im_logic_url_decode(&b, name, 0);
-
-    if (b.failed || !im_name_valid(im_buf_str(&b))) {
-        im_logic_reply_error(logic, r, 400, "the name is not valid");
-
-    } else {
-        im_logic_said_read(logic, r, im_buf_str(&b));
-    }
-
-    im_buf_cleanup(&b);
-
-    return IM_OK;
-}
-
-
-/* As it was sent: a slash of the name itself is %2F there. */
-static im_int_t
-im_logic_said_name(im_daemon_request_t *r, im_str_t *name)
-{
-    im_str_t  end = im_str("/history");
-
-    if (im_logic_url_behind(r->path, "/im/rooms/", name) != IM_OK
-        || name->len <= end.len
-        || memcmp(name->data + name->len - end.len, end.data, end.len) != 0)
+    if (im_logic_url_behind(r->path, "/im/rooms/", &name) != IM_OK
+        || name.len <= end.len
+        || memcmp(name.data + name.len - end.len, end.data, end.len) != 0)
     {
         return IM_DECLINED;
     }
 
-    name->len -= end.len;
+    name.len -= end.len;
+
+    b = im_daemon_buf(r, IM_NAME_MAX);
+    im_logic_url_decode(b, name, 0);
+
+    if (b->failed || !im_name_valid(im_buf_str(b))) {
+        im_logic_reply_error(r, 400, "the name is not valid");
+
+    } else {
+        im_logic_room_history_read(r, im_buf_str(b));
+    }
 
     return IM_OK;
 }
 
 
 static void
-im_logic_said_read(im_logic_t *logic, im_daemon_request_t *r, im_str_t name)
+im_logic_room_history_read(im_daemon_request_t *r, im_str_t name)
 {
-    im_buf_t            topic;
-    im_int_t            rc;
-    const char         *why;
-    im_logic_said_t    *said;
-    const im_rule_t    *rule;
-    im_logic_range_t    range;
+    im_logic_t               *logic;
+    const char               *why;
+    const im_rule_t          *rule;
+    im_logic_range_t          range;
+    im_logic_room_history_t  *h;
 
+    logic = r->data;
     why = im_logic_unready(logic);
+    h = im_daemon_alloc(r, sizeof(im_logic_room_history_t));
 
-    if (why != NULL) {
-        im_logic_reply_error(logic, r, 503, why);
+    if (why != NULL || h == NULL) {
+        im_logic_reply_error(r, 503, why != NULL ? why : "no memory");
         return;
     }
 
     rule = im_rules_room(&logic->nodes->rules, name);
 
     if (rule == NULL || rule->history == 0) {
-        im_logic_reply_error(logic, r, 404, rule == NULL ? "no im_room rule"
+        im_logic_reply_error(r, 404, rule == NULL ? "no im_room rule"
                              : "the room keeps no history");
         return;
     }
 
-    said = im_calloc(sizeof(im_logic_said_t));
-    if (said == NULL) {
-        im_logic_reply_error(logic, r, 503, "no memory");
+    h->r = r;
+    h->b = im_daemon_buf(r, IM_LOGIC_MAX_REPLY);
+
+    why = im_logic_room_history_args(h, &range);
+
+    if (why != NULL) {
+        im_logic_reply_error(r, 400, why);
         return;
     }
 
-    said->logic = logic;
-    said->r = r;
+    range.topic = im_logic_topic(r, im_topic_room, name);
 
-    im_buf_init(&said->b, IM_LOGIC_MAX_REPLY);
-    im_buf_init(&said->since, IM_ROOM_HISTORY_SINCE);
-    im_buf_init(&topic, IM_NAME_MAX + 2);
+    im_logic_print(h->b, "{\"room\":%j", name);
 
-    if (im_logic_said_args(said, &range) != IM_OK) {
-        im_buf_cleanup(&topic);
-        return;
-    }
-
-    im_topic_room(&topic, name);
-    range.topic = im_buf_str(&topic);
-
-    im_buf_add_z(&said->b, "{\"room\":");
-    im_json_add_string(&said->b, name);
-
-    rc = topic.failed ? IM_ERROR
-         : im_logic_history_read(logic, &range, &im_logic_said_events, said);
-
-    im_buf_cleanup(&topic);
-
-    if (rc != IM_OK) {
-        im_logic_said_refuse(said, 503, "redis is away");
+    if (im_logic_history_read(r, &range, &im_logic_room_history_events, h)
+        != IM_OK)
+    {
+        im_logic_reply_error(r, 503, "redis is away");
     }
 }
 
 
-/* On IM_ERROR the request is answered. */
-static im_int_t
-im_logic_said_args(im_logic_said_t *said, im_logic_range_t *range)
+/* NULL, or what is wrong with them. */
+static const char *
+im_logic_room_history_args(im_logic_room_history_t *h, im_logic_range_t *range)
 {
-    size_t    at;
-    im_str_t  name, value, since = im_str("since"), limit = im_str("limit");
+    im_int_t  rc;
+    im_str_t  since;
+    uint64_t  limit;
 
     memset(range, 0, sizeof(im_logic_range_t));
 
-    range->limit = IM_ROOM_HISTORY_LIMIT;
-    at = 0;
+    rc = im_logic_query_number(h->r, "limit", IM_HISTORY_MAX, &limit);
 
-    while (im_logic_url_arg(said->r->query, &at, &name, &value) == IM_OK) {
-
-        if (im_str_eq(name, limit)
-            && im_logic_said_limit(value, &range->limit) != IM_OK)
-        {
-            im_logic_said_refuse(said, 400, "limit is 0 to 300");
-            return IM_ERROR;
-        }
-
-        if (!im_str_eq(name, since)) {
-            continue;
-        }
-
-        im_buf_reset(&said->since, IM_ROOM_HISTORY_SINCE);
-        im_logic_url_decode(&said->since, value, 1);
-
-        if (said->since.failed
-            || im_position_decode(im_buf_str(&said->since), &said->epoch,
-                                  &said->seq)
-               != IM_OK)
-        {
-            im_logic_said_refuse(said, 400, "since is EPOCH:SEQ");
-            return IM_ERROR;
-        }
-
-        said->resumes = 1;
+    if (rc == IM_ERROR) {
+        return "limit is 0 to 300";
     }
 
-    range->since = said->seq;
-    range->last = !said->resumes;
-    said->asked = range->limit != 0;
+    range->limit = rc == IM_OK ? limit : IM_ROOM_HISTORY_LIMIT;
 
-    return IM_OK;
-}
+    rc = im_logic_query(h->r, "since", IM_ROOM_HISTORY_SINCE, &since);
 
-
-static im_int_t
-im_logic_said_limit(im_str_t value, im_uint_t *limit)
-{
-    size_t  i;
-
-    if (value.len == 0 || value.len > 3) {
-        return IM_ERROR;
-    }
-
-    *limit = 0;
-
-    for (i = 0; i < value.len; i++) {
-        if (value.data[i] < '0' || value.data[i] > '9') {
-            return IM_ERROR;
-        }
-
-        *limit = *limit * 10 + (im_uint_t) (value.data[i] - '0');
-    }
-
-    return *limit <= IM_HISTORY_MAX ? IM_OK : IM_ERROR;
-}
-
-
-static void
-im_logic_said_refuse(im_logic_said_t *said, im_uint_t status, const char *msg)
-{
-    im_logic_reply_error(said->logic, said->r, status, msg);
-    im_logic_said_free(said);
-}
-
-
-static im_int_t
-im_logic_said_top(void *data, const im_logic_top_t *top)
-{
-    im_buf_t         *b;
-    im_logic_said_t  *said = data;
-
-    b = &said->b;
-    said->top = top->top;
-
-    im_buf_add_z(b, ",\"epoch\":");
-    im_json_add_string(b, top->epoch);
-    im_buf_add_z(b, ",\"seq\":");
-    im_buf_add_uint(b, top->top);
-    im_buf_add_z(b, ",\"messages\":[");
-
-    if (said->resumes
-        && !im_logic_history_continues(top, said->epoch, said->seq))
+    if (rc == IM_ERROR
+        || (rc == IM_OK
+            && im_position_decode(since, &h->epoch, &h->seq) != IM_OK))
     {
-        said->hole = 1;
+        return "since is EPOCH:SEQ";
+    }
+
+    h->resumes = rc == IM_OK;
+    h->wanted = range->limit != 0;
+    range->since = h->seq;
+    range->last = !h->resumes;
+
+    return NULL;
+}
+
+
+static im_int_t
+im_logic_room_history_top(void *data, const im_logic_top_t *top)
+{
+    im_logic_room_history_t  *h = data;
+
+    h->top = top->top;
+
+    im_logic_print(h->b, ",\"epoch\":%j,\"seq\":%u,\"messages\":[", top->epoch,
+                   top->top);
+
+    if (h->resumes && !im_logic_history_continues(top, h->epoch, h->seq)) {
+        h->hole = 1;
         return IM_DECLINED;
     }
 
@@ -265,50 +181,44 @@ im_logic_said_top(void *data, const im_logic_top_t *top)
 
 
 static im_int_t
-im_logic_said_message(void *data, const im_message_t *m)
+im_logic_room_history_message(void *data, const im_message_t *m)
 {
-    im_buf_t             *b;
-    im_logic_said_t      *said = data;
-    const im_envelope_t  *e;
+    im_buf_t                 *b;
+    const im_envelope_t      *e;
+    im_logic_room_history_t  *h = data;
 
-    b = &said->b;
+    b = h->b;
     e = m->envelope;
 
-    if (!said->messages && said->resumes && m->seq != said->seq + 1) {
-        said->hole = 1;
+    if (!h->messages && h->resumes && m->seq != h->seq + 1) {
+        h->hole = 1;
     }
 
-    im_buf_add_z(b, said->messages ? ",{\"seq\":" : "{\"seq\":");
-    im_buf_add_uint(b, m->seq);
-    im_buf_add_z(b, ",\"time\":");
-    im_buf_add_uint(b, e->time);
+    im_logic_print(b, "%z{\"seq\":%u,\"time\":%u", h->messages ? "," : "",
+                   m->seq, e->time);
 
     if (e->id.len != 0) {
-        im_buf_add_z(b, ",\"id\":");
-        im_json_add_string(b, e->id);
+        im_logic_print(b, ",\"id\":%j", e->id);
     }
 
     if (e->user.len != 0 || e->name.len != 0) {
-        im_buf_add_z(b, ",\"from\":{\"user\":");
-        im_json_add_string(b, e->user);
-        im_buf_add_z(b, ",\"name\":");
-        im_json_add_string(b, e->name);
-        im_buf_add_z(b, "}");
+        im_logic_print(b, ",\"from\":{\"user\":%j,\"name\":%j}", e->user,
+                       e->name);
     }
 
     im_buf_add_z(b, ",\"data\":");
-    im_logic_said_add_data(b, e);
+    im_logic_room_history_data(b, e);
     im_buf_add_z(b, "}");
 
-    said->messages = 1;
-    said->seq = m->seq;
+    h->messages = 1;
+    h->seq = m->seq;
 
     return b->failed || b->len > IM_LOGIC_MAX_REPLY / 2 ? IM_DECLINED : IM_OK;
 }
 
 
 static void
-im_logic_said_add_data(im_buf_t *b, const im_envelope_t *e)
+im_logic_room_history_data(im_buf_t *b, const im_envelope_t *e)
 {
     switch (e->type) {
 
@@ -328,47 +238,23 @@ im_logic_said_add_data(im_buf_t *b, const im_envelope_t *e)
 
 
 static void
-im_logic_said_done(void *data, const char *why)
+im_logic_room_history_done(void *data, const char *why)
 {
-    im_buf_t         *b;
-    im_logic_said_t  *said = data;
+    im_logic_room_history_t  *h = data;
 
     if (why != NULL) {
-        im_logic_said_refuse(said, 503, why);
+        im_logic_reply_error(h->r, 503, why);
         return;
     }
 
-    b = &said->b;
-
-    im_buf_add_z(b, "]");
-
     /* all of it has gone from the history */
 
-    if (said->resumes && !said->messages && said->asked
-        && said->seq < said->top)
-    {
-        said->hole = 1;
+    if (h->resumes && !h->messages && h->wanted && h->seq < h->top) {
+        h->hole = 1;
     }
 
-    if (said->hole) {
-        im_buf_add_z(b, ",\"hole\":true");
-    }
+    im_logic_print(h->b, "]%z%z}", h->hole ? ",\"hole\":true" : "",
+                   h->messages && h->seq < h->top ? ",\"more\":true" : "");
 
-    if (said->messages && said->seq < said->top) {
-        im_buf_add_z(b, ",\"more\":true");
-    }
-
-    im_buf_add_z(b, "}");
-
-    im_logic_reply_data(said->logic, said->r, b);
-    im_logic_said_free(said);
-}
-
-
-static void
-im_logic_said_free(im_logic_said_t *said)
-{
-    im_buf_cleanup(&said->b);
-    im_buf_cleanup(&said->since);
-    im_free(said);
+    im_logic_reply_data(h->r, h->b);
 }

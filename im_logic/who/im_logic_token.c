@@ -1,141 +1,129 @@
 /*
  * Copyright (C) The im authors
  *
- * Who a token is.
- *
- * Logins are hashes im_TOKEN, written here or by whatever else logs users in.
- * The same prefix holds counters and sets of older systems: tokens are checked
- * before they become a key, and a key of another type is no login.
+ * Logins are hashes im_TOKEN, written here or by another program that logs
+ * users in.  The same prefix holds counters and sets of older systems: tokens
+ * are checked before they become a key, and a key of another type is no login.
  */
 
-#include <stdlib.h>
-
 #include "im_logic_token.h"
-#include "im_key.h"
 
 
 typedef struct {
-    im_logic_t         *logic;
-    im_logic_token_pt   fn;
-    void               *data;
+    im_daemon_request_t  *r;
+    im_logic_token_pt     fn;
+    void                 *data;
 } im_logic_token_t;
 
 
-static void im_logic_token_handler(const im_daemon_reply_t *reply,
-    void *data);
-static im_int_t im_logic_token_read(const im_logic_t *logic,
-    const im_daemon_reply_t *reply, im_logic_login_t *login);
+static void im_logic_token_handler(const im_link_reply_t *reply, void *data);
+static im_int_t im_logic_token_read(im_daemon_request_t *r,
+    const im_link_reply_t *reply, im_logic_login_t *login);
+
+
+void
+im_logic_token_key(im_link_call_t *call, im_str_t token)
+{
+    im_key_login(&call->bytes, token);
+    im_link_call_key(call);
+}
 
 
 im_int_t
-im_logic_token_find(im_logic_t *logic, im_str_t token, im_logic_token_pt fn,
-    void *data)
+im_logic_token_find(im_daemon_request_t *r, im_str_t token,
+    im_logic_token_pt fn, void *data)
 {
-    im_int_t           rc;
-    im_buf_t           key;
-    im_str_t           args[6];
+    im_logic_t        *logic;
+    im_link_call_t    *call;
     im_logic_token_t  *t;
 
-    t = im_alloc(sizeof(im_logic_token_t));
+    t = im_daemon_alloc(r, sizeof(im_logic_token_t));
     if (t == NULL) {
         return IM_ERROR;
     }
 
-    t->logic = logic;
+    logic = r->data;
+
+    t->r = r;
     t->fn = fn;
     t->data = data;
 
-    im_buf_init(&key, IM_TOKEN_MAX + 3);
-    im_key_login(&key, token);
+    call = im_link_command(logic->link, "HMGET");
 
-    args[0] = im_str_z("HMGET");
-    args[1] = im_buf_str(&key);
-    args[2] = im_str_z("UserId");
-    args[3] = im_str_z("UserName");
-    args[4] = im_str_z("Rooms");
-    args[5] = im_str_z(IM_TOKEN_MARK);
+    im_logic_token_key(call, token);
+    im_link_call_z(call, "UserId");
+    im_link_call_z(call, "UserName");
+    im_link_call_z(call, "Rooms");
+    im_link_call_z(call, IM_TOKEN_MARK);
 
-    rc = key.failed ? IM_ERROR
-         : im_daemon_redis_command(logic->redis, IM_PARTITION_REG, args, 6,
-                                   im_logic_token_handler, t);
-
-    im_buf_cleanup(&key);
-
-    if (rc != IM_OK) {
-        im_free(t);
-    }
-
-    return rc;
+    return im_link_send(logic->link, im_logic_token_handler, t);
 }
 
 
 static void
-im_logic_token_handler(const im_daemon_reply_t *reply, void *data)
+im_logic_token_handler(const im_link_reply_t *reply, void *data)
 {
-    im_int_t            rc;
-    im_logic_login_t    login;
-    im_logic_token_t   *t = data;
+    im_int_t           rc;
+    im_logic_login_t   login;
+    im_logic_token_t  *t = data;
 
     memset(&login, 0, sizeof(im_logic_login_t));
 
-    rc = im_logic_token_read(t->logic, reply, &login);
+    rc = im_logic_token_read(t->r, reply, &login);
 
     t->fn(t->data, rc, &login);
-    im_free(t);
 }
 
 
 static im_int_t
-im_logic_token_read(const im_logic_t *logic, const im_daemon_reply_t *reply,
+im_logic_token_read(im_daemon_request_t *r, const im_link_reply_t *reply,
     im_logic_login_t *login)
 {
-    im_str_t  s, wrongtype = im_str("WRONGTYPE");
+    int          all;
+    im_str_t     user, name, wrongtype = im_str("WRONGTYPE");
+    im_logic_t  *logic;
 
-    if (reply == NULL) {
-        return IM_ERROR;
-    }
+    logic = r->data;
+    user = im_link_reply_str(reply);
 
-    if (im_daemon_reply_is_error(reply)) {
-        s = im_daemon_reply_str(reply);
-
-        if (s.len >= wrongtype.len
-            && memcmp(s.data, wrongtype.data, wrongtype.len) == 0)
-        {
-            return IM_DECLINED;
-        }
-
-        im_daemon_log(IM_LOG_ERROR, "reading a login failed: %.*s",
-                      (int) s.len, (char *) s.data);
-        return IM_ERROR;
-    }
-
-    if (!logic->conf.foreign_tokens
-        && im_daemon_reply_is_nil(im_daemon_reply_at(reply, 3)))
+    if (im_link_reply_is_error(reply) && user.len >= wrongtype.len
+        && memcmp(user.data, wrongtype.data, wrongtype.len) == 0)
     {
         return IM_DECLINED;
     }
 
-    s = im_daemon_reply_str(im_daemon_reply_at(reply, 0));
+    if (im_logic_fault(reply, "reading a login") != NULL) {
+        return IM_ERROR;
+    }
 
-    if (s.len == 0) {
+    user = im_link_reply_str_at(reply, 0);
+    name = im_link_reply_str_at(reply, 1);
+    all = im_link_reply_is_nil(im_link_reply_at(reply, 2));
+
+    if (user.len == 0
+        || (!logic->conf.foreign_tokens
+            && im_link_reply_is_nil(im_link_reply_at(reply, 3))))
+    {
         return IM_DECLINED;
     }
 
-    if (!im_name_valid(s)) {
+    if (!im_name_valid(user)) {
         im_daemon_log(IM_LOG_WARN, "a login has a UserId that is not valid");
         return IM_DECLINED;
     }
 
-    login->user = s;
-    login->rooms = im_daemon_reply_str(im_daemon_reply_at(reply, 2));
+    login->user = im_daemon_copy(r, user);
 
-    s = im_daemon_reply_str(im_daemon_reply_at(reply, 1));
-
-    if (im_name_valid(s)) {
-        login->name = s;
+    if (im_name_valid(name)) {
+        login->name = im_daemon_copy(r, name);
     }
 
-    return IM_OK;
+    if (!all) {
+        login->rooms = im_daemon_copy(r, im_link_reply_str_at(reply, 2));
+    }
+
+    return login->user.data != NULL && (all || login->rooms.data != NULL)
+           ? IM_OK : IM_ERROR;
 }
 
 
@@ -184,7 +172,7 @@ im_logic_token_room(im_str_t rooms, im_str_t room)
         return 1;
     }
 
-    for (n = 0; n < IM_CONNECT_ROOMS; n++) {
+    for (n = 0; n < IM_TOKEN_ROOMS; n++) {
         if (im_logic_token_pattern(&rooms, &pattern) != IM_OK) {
             break;
         }

@@ -1,34 +1,38 @@
 /*
  * Copyright (C) The im authors
  *
- * Who a token is.
+ * What a token is: a user, a name, and rooms.
  */
 
 #ifndef IM_LOGIC_TOKEN_H
 #define IM_LOGIC_TOKEN_H
 
 
-#include "im_logic.h"
+#include "im_logic_request.h"
 
 
-#define IM_TOKEN_MAX      128
-#define IM_TOKEN_MARK     "Im"      /* field of the tokens made here */
-#define IM_CONNECT_ROOMS  64        /* patterns of a token */
+#define IM_TOKEN_MAX    128
+#define IM_TOKEN_MARK   "Im"      /* field of the tokens made here */
+#define IM_TOKEN_ROOMS  64        /* patterns of a token */
 
 
-/* Empty where there is none; good within the call. */
+/* Empty where there is none; lives as long as the request. */
 typedef struct {
     im_str_t  user;
     im_str_t  name;
     im_str_t  rooms;      /* patterns; data NULL: all */
 } im_logic_login_t;
 
-/* IM_OK; IM_DECLINED: nobody's token; IM_ERROR: Redis is away. */
+/* IM_OK; IM_DECLINED: no login has the token; IM_ERROR: Redis is away. */
 typedef void (*im_logic_token_pt)(void *data, im_int_t rc,
     const im_logic_login_t *login);
 
+
+/* Appends the key of a token, which must be valid. */
+void im_logic_token_key(im_link_call_t *call, im_str_t token);
+
 /* The token must be valid.  IM_ERROR: Redis is away, fn won't be called. */
-im_int_t im_logic_token_find(im_logic_t *logic, im_str_t token,
+im_int_t im_logic_token_find(im_daemon_request_t *r, im_str_t token,
     im_logic_token_pt fn, void *data);
 int im_logic_token_valid(im_str_t token);
 

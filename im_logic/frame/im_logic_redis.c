@@ -1,0 +1,50 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * What calls to Redis share.
+ */
+
+#include "im_logic.h"
+
+
+void
+im_logic_key(im_logic_t *logic, im_link_call_t *call, im_str_t topic,
+    im_key_topic_e what)
+{
+    im_key_topic(&call->bytes, logic->prefix,
+                 im_logic_partition(logic, topic), topic, what);
+    im_link_call_key(call);
+}
+
+
+uint16_t
+im_logic_partition(const im_logic_t *logic, im_str_t name)
+{
+    return im_partition(name, im_link_partitions(logic->link));
+}
+
+
+const char *
+im_logic_fault(const im_link_reply_t *reply, const char *what)
+{
+    im_str_t  s, oom = im_str("OOM");
+
+    if (reply == NULL) {
+        return "redis is away";
+    }
+
+    if (!im_link_reply_is_error(reply)) {
+        return NULL;
+    }
+
+    s = im_link_reply_str(reply);
+
+    if (memmem(s.data, s.len, oom.data, oom.len) != NULL) {
+        return "redis is out of memory";
+    }
+
+    im_daemon_log(IM_LOG_ERROR, "%s failed: %.*s", what, (int) s.len,
+                  (char *) s.data);
+
+    return "redis refused it";
+}

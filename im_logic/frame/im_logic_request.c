@@ -1,0 +1,262 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The parts of a request, the forms of answers, and the end of the last
+ * request.
+ */
+
+#include <sys/time.h>
+
+#include "im_logic_request.h"
+#include "im_logic_print.h"
+#include "im_logic_url.h"
+
+
+#define IM_REQUEST_DIGITS  20
+
+
+static void im_logic_hash_cleanup(void *data);
+
+
+void
+im_logic_reply_data(im_daemon_request_t *r, const im_buf_t *data)
+{
+    im_buf_t  *b;
+
+    b = im_daemon_buf(r, IM_LOGIC_MAX_REPLY + 64);
+
+    im_logic_print(b, "{\"code\":0,\"msg\":\"success\",\"data\":%s}\n",
+                   im_buf_str(data));
+
+    if (data->failed) {
+        b->failed = 1;
+    }
+
+    im_logic_reply(r, 200, b);
+}
+
+
+void
+im_logic_reply_error(im_daemon_request_t *r, im_uint_t status, const char *msg)
+{
+    im_buf_t  *b;
+
+    if (status == 503) {
+        r->retry = 1;
+    }
+
+    b = im_daemon_buf(r, 4096);
+
+    im_logic_print(b, "{\"code\":%u,\"msg\":%J}\n", status, msg);
+    im_logic_reply(r, status, b);
+}
+
+
+void
+im_logic_reply(im_daemon_request_t *r, im_uint_t status, const im_buf_t *json)
+{
+    im_logic_t  *logic;
+
+    static const im_str_t  failed = im_str("{\"code\":503,"
+                                           "\"msg\":\"no memory\"}\n");
+
+    logic = r->data;
+
+    if (json->failed) {
+        r->retry = 1;
+        r->reply(r, 503, failed);
+
+    } else {
+        r->reply(r, status, im_buf_str(json));
+    }
+
+    logic->nrequests--;
+    im_logic_stop(logic);
+}
+
+
+/* Answers that are in buffers still go out. */
+void
+im_logic_stop(im_logic_t *logic)
+{
+    struct timeval  tv;
+
+    if (logic->stopping && logic->nrequests == 0) {
+        tv.tv_sec = 0;
+        tv.tv_usec = 100000;
+
+        (void) event_base_loopexit(logic->base, &tv);
+    }
+}
+
+
+uint64_t
+im_logic_time(void)
+{
+    struct timeval  tv;
+
+    (void) gettimeofday(&tv, NULL);
+
+    return (uint64_t) tv.tv_sec * 1000 + (uint64_t) tv.tv_usec / 1000;
+}
+
+
+im_int_t
+im_logic_decode(im_daemon_request_t *r, im_str_t json,
+    const im_json_field_t *fields, im_uint_t flags, void *dst,
+    const char **why)
+{
+    im_int_t                rc;
+    im_json_strings_t      *list;
+    const im_json_field_t  *f;
+
+    if (im_json_decode(json, fields, flags, im_daemon_buf(r, json.len + 1),
+                       dst, why)
+        != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    rc = IM_OK;
+
+    for (f = fields; f->name.data != NULL; f++) {
+        if (f->type != IM_JSON_STRINGS && f->type != IM_JSON_RAWS) {
+            continue;
+        }
+
+        list = (void *) ((u_char *) dst + f->offset);
+
+        if (im_daemon_cleanup(r, im_free, list->elts) != IM_OK) {
+            *why = im_json_no_memory;
+            rc = IM_ERROR;
+        }
+    }
+
+    return rc;
+}
+
+
+im_uint_t
+im_logic_json_status(const char *why)
+{
+    if (why == im_json_no_memory) {
+        return 503;
+    }
+
+    return strcmp(why, "too many elements") == 0 ? 413 : 400;
+}
+
+
+/* nginx decodes the path and merges its slashes: it isn't what was sent. */
+im_str_t
+im_logic_path_name(im_daemon_request_t *r, const char *prefix)
+{
+    im_buf_t  *b;
+    im_str_t   name;
+
+    b = im_daemon_buf(r, IM_NAME_MAX);
+
+    if (im_logic_url_behind(r->path, prefix, &name) == IM_OK) {
+        im_logic_url_decode(b, name, 0);
+
+    } else if (im_logic_url_behind(r->uri, prefix, &name) == IM_OK) {
+        im_buf_add_str(b, name);
+    }
+
+    return b->failed ? im_str_set(NULL, 0) : im_buf_str(b);
+}
+
+
+im_int_t
+im_logic_query(im_daemon_request_t *r, const char *name, size_t max,
+    im_str_t *value)
+{
+    im_buf_t  *b;
+    im_int_t   rc;
+
+    b = im_daemon_buf(r, max);
+    rc = im_logic_url_find(r->query, name, b);
+
+    *value = im_buf_str(b);
+
+    return b->failed ? IM_ERROR : rc;
+}
+
+
+im_int_t
+im_logic_query_number(im_daemon_request_t *r, const char *name, uint64_t max,
+    uint64_t *n)
+{
+    size_t    i;
+    im_int_t  rc;
+    im_str_t  s;
+
+    *n = 0;
+    rc = im_logic_query(r, name, IM_REQUEST_DIGITS, &s);
+
+    if (rc == IM_OK && s.len == 0) {
+        return IM_ERROR;
+    }
+
+    for (i = 0; rc == IM_OK && i < s.len; i++) {
+        if (s.data[i] < '0' || s.data[i] > '9') {
+            return IM_ERROR;
+        }
+
+        *n = *n * 10 + (uint64_t) (s.data[i] - '0');
+
+        if (*n > max) {
+            return IM_ERROR;
+        }
+    }
+
+    return rc;
+}
+
+
+im_int_t
+im_logic_hash(im_daemon_request_t *r, im_hash_t *h, im_hash_name_pt name)
+{
+    im_logic_t  *logic;
+
+    logic = r->data;
+
+    if (im_hash_init(h, name, logic->seed) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    return im_daemon_cleanup(r, im_logic_hash_cleanup, h);
+}
+
+
+static void
+im_logic_hash_cleanup(void *data)
+{
+    im_hash_cleanup(data);
+}
+
+
+int
+im_logic_name_or_none(im_str_t name)
+{
+    return name.len == 0 || im_name_valid(name);
+}
+
+
+im_str_t
+im_logic_topic(im_daemon_request_t *r,
+    void (*add)(im_buf_t *b, im_str_t name), im_str_t name)
+{
+    im_buf_t  b;
+
+    im_buf_init(&b, name.len + 2);
+
+    b.size = b.max;
+    b.data = im_daemon_alloc(r, b.size);
+
+    if (b.data != NULL) {
+        add(&b, name);
+    }
+
+    return im_buf_str(&b);
+}

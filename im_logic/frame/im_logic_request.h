@@ -1,0 +1,67 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * What handlers do with a request: read its parts and answer it.
+ *
+ * A handler finds the process in r->data.  It answers once, now or later, by
+ * one of the im_logic_reply functions; after that the request is gone.
+ */
+
+#ifndef IM_LOGIC_REQUEST_H
+#define IM_LOGIC_REQUEST_H
+
+
+#include "im_hash.h"
+#include "im_json.h"
+#include "im_daemon_request.h"
+#include "im_logic.h"
+
+
+#define IM_LOGIC_MAX_REPLY  (4 * 1024 * 1024)
+
+
+/* {"code":0,"msg":"success","data":DATA} */
+void im_logic_reply_data(im_daemon_request_t *r, const im_buf_t *data);
+/* {"code":STATUS,"msg":"..."} */
+void im_logic_reply_error(im_daemon_request_t *r, im_uint_t status,
+    const char *msg);
+void im_logic_reply(im_daemon_request_t *r, im_uint_t status,
+    const im_buf_t *json);
+
+/*
+ * im_json_decode() with strings and lists in the request's memory.  IM_ERROR:
+ * *why and im_logic_json_status() say what to answer.
+ */
+im_int_t im_logic_decode(im_daemon_request_t *r, im_str_t json,
+    const im_json_field_t *fields, im_uint_t flags, void *dst,
+    const char **why);
+im_uint_t im_logic_json_status(const char *why);
+
+/*
+ * The name behind prefix in the path, decoded; empty: there is none, or it is
+ * too long.
+ */
+im_str_t im_logic_path_name(im_daemon_request_t *r, const char *prefix);
+
+/*
+ * The first argument of that name, decoded.  IM_DECLINED: there is none (it
+ * reads as empty), IM_ERROR: it is longer than max, or no number up to max.
+ */
+im_int_t im_logic_query(im_daemon_request_t *r, const char *name, size_t max,
+    im_str_t *value);
+im_int_t im_logic_query_number(im_daemon_request_t *r, const char *name,
+    uint64_t max, uint64_t *n);
+
+/* im_hash_init(); the table is freed with the request. */
+im_int_t im_logic_hash(im_daemon_request_t *r, im_hash_t *h,
+    im_hash_name_pt name);
+
+/* A valid name, or empty. */
+int im_logic_name_or_none(im_str_t name);
+
+/* add: im_topic_room() or im_topic_user().  data is NULL: no memory. */
+im_str_t im_logic_topic(im_daemon_request_t *r,
+    void (*add)(im_buf_t *b, im_str_t name), im_str_t name);
+
+
+#endif /* IM_LOGIC_REQUEST_H */
