@@ -58,6 +58,7 @@ im_control_init(im_control_t *c, im_control_e kind)
     c->seconds = -1;
     c->seq = -1;
     c->expire_at = -1;
+    c->expired = -1;
     c->changes.max = IM_CONTROL_CHANGES_MAX;
     c->except.max = IM_CONTROL_EXCEPT_MAX;
 }

@@ -34,7 +34,7 @@ typedef enum {
 } im_control_e;
 
 
-/* Numbers are -1 where they are not given. */
+/* Numbers and expired are -1 where they are not given. */
 typedef struct {
     im_control_e       kind;
     im_str_t           topic;       /* that it concerns; when decoded also

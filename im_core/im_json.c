@@ -303,7 +303,7 @@ im_json_absent(im_json_type_e type, const void *value)
         return *(const int64_t *) value < 0;
 
     case IM_JSON_BOOL:
-        return !*(const int *) value;
+        return *(const int *) value < 0;
 
     case IM_JSON_STRINGS:
     case IM_JSON_RAWS:
@@ -332,7 +332,7 @@ im_json_add_value(im_buf_t *b, im_json_type_e type, const void *value)
         break;
 
     case IM_JSON_BOOL:
-        im_buf_add_z(b, "true");
+        im_buf_add_z(b, *(const int *) value ? "true" : "false");
         break;
 
     case IM_JSON_STRINGS:

@@ -67,7 +67,7 @@ void im_json_strings_free(im_json_strings_t *strings);
 /*
  * Appends src as one object, by the same table.  Left out are strings without
  * data and lists without elements (NULL; empty ones are written), empty raw
- * values, numbers below 0, and false.
+ * values, and numbers and booleans below 0.
  */
 void im_json_encode(im_buf_t *b, const im_json_field_t *fields,
     const void *src);

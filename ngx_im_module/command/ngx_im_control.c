@@ -339,7 +339,7 @@ ngx_im_control_refresh(ngx_im_session_t *s, const im_control_t *control)
         return;
     }
 
-    if (control->expired) {
+    if (control->expired > 0) {
         ngx_im_session_close(s, IM_REASON_EXPIRED, "expired by the backend");
         return;
     }

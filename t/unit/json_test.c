@@ -833,6 +833,7 @@ test_encode(void **state)
 
     memset(&all, 0, sizeof(all_t));
     all.n = -1;
+    all.on = -1;
 
     im_buf_init(&b, 4096);
     im_json_encode(&b, fields, &all);
