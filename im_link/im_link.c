@@ -7,7 +7,10 @@
  * master, is connected to anew: numbers that it has given may be given again.
  */
 
+#include <stdarg.h>
 #include <stdio.h>
+
+#include <hiredis/hiredis.h>
 
 #include "im_key.h"
 #include "im_link_channels.h"
@@ -15,6 +18,7 @@
 
 
 #define IM_LINK_TICK        500        /* ms, as all below */
+#define IM_LINK_RETRY       50
 #define IM_LINK_POLL        2000
 #define IM_LINK_PING        5000
 #define IM_LINK_HEARTBEAT   6000
@@ -23,6 +27,10 @@
 
 #define IM_LINK_SERVERS     1
 #define IM_LINK_WHY         160
+
+#define im_link_event(link, event, ...)                                       \
+    ((link)->events->event != NULL                                            \
+     ? (link)->events->event((link)->data, ##__VA_ARGS__) : (void) 0)
 
 
 typedef enum {
@@ -64,27 +72,25 @@ struct im_link_s {
 static void im_link_release(im_link_t *link);
 static uint64_t im_link_now(const im_link_t *link);
 static im_link_server_t *im_link_server(im_link_t *link, im_uint_t slot);
-static void im_link_replies(im_link_server_t *server, im_link_conn_t *conn,
-    im_uint_t closes);
+static im_int_t im_link_replies(im_link_server_t *server,
+    im_link_conn_t *conn);
 
-static void im_link_check_calls(im_link_server_t *server, uint64_t now);
-static void im_link_check_pubsub(im_link_server_t *server, uint64_t now);
-static void im_link_check_heartbeats(im_link_t *link, uint64_t now);
-static int im_link_late(im_link_server_t *server, im_link_conn_t *conn,
-    uint64_t now);
-static void im_link_schedule(im_link_t *link, uint64_t now);
-
+static void im_link_check(im_link_server_t *server, im_link_conn_t *conn);
+static const char *im_link_late(im_link_server_t *server,
+    im_link_conn_t *conn);
+static void im_link_ask_again(im_link_server_t *server, im_link_conn_t *conn);
+static void im_link_check_heartbeats(im_link_t *link);
+static int im_link_wanted(im_link_server_t *server, im_link_conn_t *conn);
 static void im_link_open(im_link_server_t *server, im_link_conn_t *conn);
-static void im_link_open_pubsub(im_link_server_t *server);
 static void im_link_lost(im_link_server_t *server, im_link_conn_t *conn,
     const char *why);
 static void im_link_close(im_link_t *link, im_link_conn_t *conn);
-static void im_link_refuse(im_link_server_t *server, const char *why,
-    int unusable);
-static void im_link_refuse_error(im_link_server_t *server,
-    const im_link_reply_t *reply, const char *why);
+static void im_link_refuse(im_link_server_t *server,
+    const im_link_reply_t *reply, const char *why, int unusable);
 static void im_link_complain(im_link_t *link, im_link_trouble_e trouble,
-    const char *what, const char *why);
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void im_link_log(im_link_t *link, im_link_log_e level,
+    const char *text);
 static int im_link_whole(im_link_server_t *server);
 static void im_link_check_up(im_link_server_t *server);
 
@@ -94,8 +100,10 @@ static im_int_t im_link_introduce(im_link_server_t *server,
 static im_int_t im_link_ask(im_link_server_t *server, const char *words,
     im_link_reply_pt handler);
 static im_int_t im_link_ask_partitions(im_link_server_t *server);
+static im_int_t im_link_own(im_link_server_t *server, im_link_conn_t *conn,
+    im_link_reply_pt handler);
 static void im_link_plain_handler(const im_link_reply_t *reply, void *data);
-static void im_link_server_handler(const im_link_reply_t *reply, void *data);
+static void im_link_run_handler(const im_link_reply_t *reply, void *data);
 static void im_link_replication_handler(const im_link_reply_t *reply,
     void *data);
 static void im_link_policy_handler(const im_link_reply_t *reply, void *data);
@@ -112,7 +120,6 @@ static void im_link_pubsub_reply(im_link_server_t *server,
 static void im_link_message(im_link_t *link, im_str_t name, im_str_t payload);
 static void im_link_confirmed(im_link_server_t *server, im_str_t name,
     int joined);
-static void im_link_check_followed(im_link_server_t *server);
 
 
 im_link_t *
@@ -137,10 +144,8 @@ im_link_create(const im_link_conf_t *conf,
     link->data = data;
     link->ticked = im_link_now(link);
 
-    for (i = 0; i < 2; i++) {
-        seed[i] = (uint64_t) transport->random(transport_data) << 32;
-        seed[i] |= transport->random(transport_data);
-    }
+    seed[0] = transport->random(transport_data);
+    seed[1] = transport->random(transport_data);
 
     if (im_link_channels_init(&link->channels, seed) != IM_OK) {
         im_free(link);
@@ -313,13 +318,6 @@ im_link_prefix(const im_link_t *link)
 }
 
 
-int
-im_link_quiet(const im_link_t *link)
-{
-    return link->trouble != IM_LINK_FINE;
-}
-
-
 void
 im_link_break(im_link_t *link, const char *why)
 {
@@ -342,16 +340,14 @@ im_link_connected(im_link_conn_t *conn)
 {
     im_int_t           rc;
     im_uint_t          closes;
-    im_link_t         *link;
     im_link_server_t  *server;
 
     server = conn->server;
-    link = server->link;
     closes = conn->closes;
 
-    link->busy++;
+    server->link->busy++;
 
-    conn->heard = im_link_now(link);
+    conn->heard = im_link_now(server->link);
     im_link_conn_enter(conn, IM_LINK_PREPARING);
 
     if (conn == &server->calls) {
@@ -363,7 +359,7 @@ im_link_connected(im_link_conn_t *conn)
 
     rc = conn->closes == closes ? IM_OK : IM_ERROR;
 
-    im_link_release(link);
+    im_link_release(server->link);
 
     return rc;
 }
@@ -373,67 +369,64 @@ im_int_t
 im_link_received(im_link_conn_t *conn, const void *bytes, size_t n)
 {
     im_int_t           rc;
-    im_uint_t          closes;
-    im_link_t         *link;
     const char        *why;
     im_link_server_t  *server;
 
     server = conn->server;
-    link = server->link;
-    closes = conn->closes;
 
-    link->busy++;
+    server->link->busy++;
 
-    conn->heard = im_link_now(link);
+    conn->heard = im_link_now(server->link);
     why = im_link_conn_feed(conn, bytes, n);
+    rc = IM_ERROR;
 
     if (why != NULL) {
         im_link_lost(server, conn, why);
 
     } else {
-        im_link_replies(server, conn, closes);
+        rc = im_link_replies(server, conn);
     }
 
-    rc = conn->closes == closes ? IM_OK : IM_ERROR;
-
-    im_link_release(link);
+    im_link_release(server->link);
 
     return rc;
 }
 
 
 /* A reply may close the connection: then the reader is gone too. */
-static void
-im_link_replies(im_link_server_t *server, im_link_conn_t *conn,
-    im_uint_t closes)
+static im_int_t
+im_link_replies(im_link_server_t *server, im_link_conn_t *conn)
 {
+    im_uint_t         closes;
     const char       *why;
     im_link_reply_t  *reply;
 
-    while (conn->closes == closes) {
-        why = NULL;
-        reply = im_link_conn_next(conn, &why);
+    why = NULL;
+    closes = conn->closes;
 
-        if (reply == NULL) {
-            if (why != NULL) {
-                im_link_lost(server, conn, why);
-            }
-
-            return;
-        }
-
+    while (conn->closes == closes
+           && (reply = im_link_conn_next(conn, &why)) != NULL)
+    {
         if (conn == &server->pubsub) {
             im_link_pubsub_reply(server, reply);
 
-        } else if (im_list_empty(&conn->calls)) {
-            im_link_lost(server, conn, "reply without a command");
-
-        } else {
-            im_link_conn_answer(conn, reply, im_link_now(server->link));
+        } else if (!im_link_conn_answer(conn, reply, im_link_now(server->link)))
+        {
+            why = "reply without a command";
         }
 
-        im_link_conn_free(reply);
+        freeReplyObject(reply);
+
+        if (why != NULL) {
+            break;
+        }
     }
+
+    if (why != NULL) {
+        im_link_lost(server, conn, why);
+    }
+
+    return conn->closes == closes ? IM_OK : IM_ERROR;
 }
 
 
@@ -454,38 +447,37 @@ im_link_closed(im_link_conn_t *conn, const char *why)
 void
 im_link_tick(im_link_t *link)
 {
-    int                late;
-    uint64_t           now;
+    int                idle;
+    uint64_t           late;
     im_uint_t          i;
     im_link_server_t  *server;
 
-    now = im_link_now(link);
-    late = now - link->ticked > 2 * IM_LINK_TICK;
-    link->ticked = now;
+    late = im_link_now(link) - link->ticked;
+    link->ticked += late;
 
-    if (late) {
+    if (late > 2 * IM_LINK_TICK) {
         link->transport->timer(link->transport_data, 1);
         return;
     }
 
+    idle = 1;
     link->busy++;
 
     for (i = 0; i < IM_LINK_SERVERS && !link->destroyed; i++) {
         server = &link->servers[i];
 
-        im_link_check_calls(server, now);
+        im_link_check(server, &server->calls);
+        im_link_check(server, &server->pubsub);
 
-        if (!link->destroyed) {
-            im_link_check_pubsub(server, now);
-        }
+        idle = idle && !im_link_wanted(server, &server->calls)
+               && !im_link_wanted(server, &server->pubsub);
     }
 
-    if (!link->destroyed) {
-        im_link_check_heartbeats(link, now);
-    }
+    im_link_check_heartbeats(link);
 
     if (!link->destroyed) {
-        im_link_schedule(link, now);
+        link->transport->timer(link->transport_data,
+                               idle ? IM_LINK_TICK : IM_LINK_RETRY);
     }
 
     im_link_release(link);
@@ -493,153 +485,119 @@ im_link_tick(im_link_t *link)
 
 
 static void
-im_link_check_calls(im_link_server_t *server, uint64_t now)
+im_link_check(im_link_server_t *server, im_link_conn_t *conn)
 {
-    im_link_conn_t  *conn;
+    const char  *why;
 
-    conn = &server->calls;
-
-    if (conn->state == IM_LINK_CLOSED) {
-        if (now >= conn->retry) {
-            im_link_open(server, conn);
-        }
-
+    if (server->link->destroyed) {
         return;
     }
 
-    if (im_link_late(server, conn, now)) {
+    if (im_link_wanted(server, conn)
+        && im_link_now(server->link) >= conn->retry)
+    {
+        im_link_open(server, conn);
         return;
     }
 
-    if (conn->state == IM_LINK_READY && now - conn->asked >= IM_LINK_POLL) {
+    why = conn->state != IM_LINK_CLOSED ? im_link_late(server, conn) : NULL;
+
+    if (why != NULL) {
+        im_link_lost(server, conn, why);
+        return;
+    }
+
+    if (conn->state == IM_LINK_READY) {
+        im_link_ask_again(server, conn);
+    }
+}
+
+
+/* Replies that come, however slowly, are not late. */
+static const char *
+im_link_late(im_link_server_t *server, im_link_conn_t *conn)
+{
+    uint64_t  now, timeout;
+
+    now = im_link_now(server->link);
+    timeout = server->link->conf.timeout;
+
+    if (conn->failed) {
+        return "no memory";
+    }
+
+    if (conn->state < IM_LINK_READY && now - conn->start > timeout) {
+        return "timed out while connecting";
+    }
+
+    return now - conn->heard > timeout
+           && im_link_conn_waits(conn, now) > timeout
+           ? "no answer in time" : NULL;
+}
+
+
+static void
+im_link_ask_again(im_link_server_t *server, im_link_conn_t *conn)
+{
+    uint64_t  now;
+
+    now = im_link_now(server->link);
+
+    if (conn == &server->calls && now - conn->asked >= IM_LINK_POLL) {
         conn->asked = now;
 
         (void) im_link_ask(server, "INFO replication",
                            im_link_replication_handler);
         (void) im_link_ask_partitions(server);
     }
-}
 
-
-static void
-im_link_check_pubsub(im_link_server_t *server, uint64_t now)
-{
-    im_link_conn_t  *conn;
-
-    conn = &server->pubsub;
-
-    if (conn->state == IM_LINK_CLOSED) {
-        im_link_open_pubsub(server);
-        return;
-    }
-
-    if (im_link_late(server, conn, now) || conn->state != IM_LINK_READY) {
-        return;
-    }
-
-    if (conn->asked > conn->heard
-        && now - conn->asked > server->link->conf.timeout)
-    {
-        im_link_lost(server, conn, "no answer in time");
-        return;
-    }
-
-    if (now - conn->asked >= IM_LINK_PING) {
+    if (conn == &server->pubsub && now - conn->asked >= IM_LINK_PING) {
         conn->asked = now;
 
         im_link_call_start(&server->link->own, "PING");
-        (void) im_link_conn_write(conn, &server->link->own);
+        (void) im_link_own(server, conn, NULL);
     }
-}
-
-
-/* Replies that come, however slowly, are not late. */
-static int
-im_link_late(im_link_server_t *server, im_link_conn_t *conn, uint64_t now)
-{
-    uint64_t     timeout;
-    const char  *why;
-
-    why = NULL;
-    timeout = server->link->conf.timeout;
-
-    if (conn->failed) {
-        why = "no memory";
-
-    } else if (conn->state < IM_LINK_READY && now - conn->start > timeout) {
-        why = "timed out while connecting";
-
-    } else if (now - conn->heard > timeout
-               && im_link_conn_waits(conn, now) > timeout)
-    {
-        why = "no answer in time";
-    }
-
-    if (why != NULL) {
-        im_link_lost(server, conn, why);
-        return 1;
-    }
-
-    return 0;
 }
 
 
 /* The event may change the channels: then the rest waits for the next tick. */
 static void
-im_link_check_heartbeats(im_link_t *link, uint64_t now)
+im_link_check_heartbeats(im_link_t *link)
 {
-    im_list_t          *q;
+    im_list_t          *q, *head;
     im_uint_t           changes;
     im_link_channel_t  *ch;
 
+    head = &link->channels.list;
     changes = link->channels.changes;
 
-    for (q = im_list_first(&link->channels.list);
-         q != &link->channels.list;
+    for (q = im_list_first(head);
+         q != head && link->channels.changes == changes && !link->destroyed;
          q = im_list_next(q))
     {
         ch = im_list_data(q, im_link_channel_t, link);
 
-        if (!ch->heartbeats || ch->lost || ch->state != IM_LINK_JOINED
-            || now - ch->heard <= IM_LINK_HEARTBEAT)
+        if (ch->heartbeats && !ch->lost && ch->state == IM_LINK_JOINED
+            && im_link_now(link) - ch->heard > IM_LINK_HEARTBEAT)
         {
-            continue;
-        }
-
-        ch->lost = 1;
-
-        if (link->events->heartbeat != NULL) {
-            link->events->heartbeat(link->data, ch->number, 1);
-        }
-
-        if (link->destroyed || link->channels.changes != changes) {
-            return;
+            ch->lost = 1;
+            im_link_event(link, heartbeat, ch->number, 1);
         }
     }
 }
 
 
-/* The next tick: sooner than usual where a connection comes back. */
-static void
-im_link_schedule(im_link_t *link, uint64_t now)
+/*
+ * The connection is to be opened.  Of pub/sub where there are channels, and
+ * behind that for calls: the server that answers has the channels.
+ */
+static int
+im_link_wanted(im_link_server_t *server, im_link_conn_t *conn)
 {
-    uint64_t         ms;
-    im_uint_t        i, k;
-    im_link_conn_t  *conn;
-
-    ms = IM_LINK_TICK;
-
-    for (i = 0; i < IM_LINK_SERVERS; i++) {
-        for (k = 0; k < 2; k++) {
-            conn = k == 0 ? &link->servers[i].calls : &link->servers[i].pubsub;
-
-            if (conn->state == IM_LINK_CLOSED && conn->retry > now) {
-                ms = im_min(ms, conn->retry - now);
-            }
-        }
-    }
-
-    link->transport->timer(link->transport_data, ms);
+    return conn->state == IM_LINK_CLOSED
+           && (conn == &server->calls
+               || (server->calls.state == IM_LINK_READY
+                   && !im_list_empty(&server->link->channels.list)));
 }
 
 
@@ -657,20 +615,6 @@ im_link_open(im_link_server_t *server, im_link_conn_t *conn)
 }
 
 
-/* What is subscribed must be subscribed at the server that answers. */
-static void
-im_link_open_pubsub(im_link_server_t *server)
-{
-    if (server->pubsub.state == IM_LINK_CLOSED
-        && server->calls.state == IM_LINK_READY
-        && im_link_now(server->link) >= server->pubsub.retry
-        && !im_list_empty(&server->link->channels.list))
-    {
-        im_link_open(server, &server->pubsub);
-    }
-}
-
-
 /* Calls take pub/sub with them. */
 static void
 im_link_lost(im_link_server_t *server, im_link_conn_t *conn, const char *why)
@@ -680,7 +624,7 @@ im_link_lost(im_link_server_t *server, im_link_conn_t *conn, const char *why)
     link = server->link;
     link->busy++;
 
-    im_link_complain(link, IM_LINK_AWAY, conn->name, why);
+    im_link_complain(link, IM_LINK_AWAY, "is away (%s): %s", conn->name, why);
     im_link_close(link, &server->pubsub);
 
     if (conn == &server->calls) {
@@ -688,14 +632,11 @@ im_link_lost(im_link_server_t *server, im_link_conn_t *conn, const char *why)
         im_link_close(link, conn);
     }
 
-    im_link_schedule(link, im_link_now(link));
+    link->transport->timer(link->transport_data, IM_LINK_RETRY);
 
     if (link->up && !im_link_whole(server)) {
         link->up = 0;
-
-        if (link->events->down != NULL) {
-            link->events->down(link->data);
-        }
+        im_link_event(link, down);
     }
 
     im_link_conn_fail(&server->pubsub);
@@ -734,70 +675,71 @@ im_link_close(im_link_t *link, im_link_conn_t *conn)
 }
 
 
-/* It answers, but can't be used: the log tells this from being away. */
+/* It answers, but can't be used: for what an error says, else for why. */
 static void
-im_link_refuse(im_link_server_t *server, const char *why, int unusable)
+im_link_refuse(im_link_server_t *server, const im_link_reply_t *reply,
+    const char *why, int unusable)
 {
+    char        text[IM_LINK_WHY];
+    im_str_t    s;
     im_link_t  *link;
 
     link = server->link;
-    link->unusable = unusable;
-
-    im_link_complain(link, IM_LINK_REFUSED, NULL, why);
-    im_link_lost(server, &server->calls, why);
-
-    if (unusable && link->partitions == 0 && !link->destroyed
-        && link->events->fatal != NULL)
-    {
-        link->events->fatal(link->data, why);
-    }
-}
-
-
-/* For what an error says; without one, for why. */
-static void
-im_link_refuse_error(im_link_server_t *server, const im_link_reply_t *reply,
-    const char *why)
-{
-    char      text[IM_LINK_WHY];
-    im_str_t  s;
 
     if (im_link_reply_is_error(reply)) {
         s = im_link_reply_str(reply);
         (void) snprintf(text, sizeof(text), "%.*s", (int) s.len,
                         (char *) s.data);
         why = text;
+        unusable = 0;
     }
 
-    im_link_refuse(server, why, 0);
+    link->unusable = unusable;
+
+    im_link_complain(link, IM_LINK_REFUSED, "can't be used: %s", why);
+    im_link_lost(server, &server->calls, why);
+
+    if (unusable && link->partitions == 0 && !link->destroyed) {
+        im_link_event(link, fatal, why);
+    }
 }
 
 
 /* Once, and again each minute. */
 static void
-im_link_complain(im_link_t *link, im_link_trouble_e trouble, const char *what,
-    const char *why)
+im_link_complain(im_link_t *link, im_link_trouble_e trouble, const char *fmt,
+    ...)
 {
-    int            known;
-    char           text[2 * IM_LINK_WHY];
-    uint64_t       now;
-    im_link_log_e  level;
+    char      text[2 * IM_LINK_WHY];
+    va_list   args;
+    uint64_t  now;
+
+    va_start(args, fmt);
+    (void) vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
 
     now = im_link_now(link);
-    known = trouble <= link->trouble
-            && now - link->complained < IM_LINK_COMPLAIN;
-    level = known ? IM_LINK_LOG_DEBUG : IM_LINK_LOG_ERROR;
 
-    if (!known) {
-        link->trouble = im_max(link->trouble, trouble);
-        link->complained = now;
+    if (trouble <= link->trouble && now - link->complained < IM_LINK_COMPLAIN) {
+        im_link_log(link, IM_LINK_LOG_DEBUG, text);
+        return;
     }
 
-    (void) snprintf(text, sizeof(text), trouble == IM_LINK_REFUSED
-                    ? "Redis at \"%.*s\" can't be used%s%s%s: %s"
-                    : "Redis at \"%.*s\" is away%s%s%s: %s",
+    link->trouble = im_max(link->trouble, trouble);
+    link->complained = now;
+
+    im_link_log(link, IM_LINK_LOG_ERROR, text);
+}
+
+
+static void
+im_link_log(im_link_t *link, im_link_log_e level, const char *what)
+{
+    char  text[3 * IM_LINK_WHY];
+
+    (void) snprintf(text, sizeof(text), "Redis at \"%.*s\" %s",
                     (int) link->conf.name.len, (char *) link->conf.name.data,
-                    what ? " (" : "", what ? what : "", what ? ")" : "", why);
+                    what);
 
     link->transport->log(link->transport_data, level, text);
 }
@@ -806,10 +748,16 @@ im_link_complain(im_link_t *link, im_link_trouble_e trouble, const char *what,
 static void
 im_link_check_up(im_link_server_t *server)
 {
-    char        text[2 * IM_LINK_WHY];
+    char        text[IM_LINK_WHY];
     im_link_t  *link;
 
     link = server->link;
+
+    if (server->pubsub.state == IM_LINK_PREPARING
+        && link->channels.njoining == 0)
+    {
+        im_link_conn_enter(&server->pubsub, IM_LINK_READY);
+    }
 
     if (link->up || !im_link_whole(server)) {
         return;
@@ -818,16 +766,11 @@ im_link_check_up(im_link_server_t *server)
     link->up = 1;
     link->trouble = IM_LINK_FINE;
 
-    (void) snprintf(text, sizeof(text),
-                    "Redis at \"%.*s\" is there, %u partitions",
-                    (int) link->conf.name.len, (char *) link->conf.name.data,
+    (void) snprintf(text, sizeof(text), "is there, %u partitions",
                     (unsigned) link->partitions);
+    im_link_log(link, IM_LINK_LOG_NOTICE, text);
 
-    link->transport->log(link->transport_data, IM_LINK_LOG_NOTICE, text);
-
-    if (link->events->up != NULL) {
-        link->events->up(link->data);
-    }
+    im_link_event(link, up);
 }
 
 
@@ -839,7 +782,7 @@ static void
 im_link_prepare(im_link_server_t *server)
 {
     if (im_link_introduce(server, &server->calls) != IM_OK
-        || im_link_ask(server, "INFO server", im_link_server_handler) != IM_OK
+        || im_link_ask(server, "INFO server", im_link_run_handler) != IM_OK
         || im_link_ask(server, "INFO replication",
                        im_link_replication_handler)
            != IM_OK
@@ -873,17 +816,13 @@ im_link_introduce(im_link_server_t *server, im_link_conn_t *conn)
         }
 
         im_link_call_str(own, conf->password);
-
-        rc |= im_link_conn_send(conn, own, im_link_plain_handler, server,
-                                conn->start);
+        rc |= im_link_own(server, conn, im_link_plain_handler);
     }
 
     if (conf->db != 0) {
         im_link_call_start(own, "SELECT");
         im_link_call_uint(own, conf->db);
-
-        rc |= im_link_conn_send(conn, own, im_link_plain_handler, server,
-                                conn->start);
+        rc |= im_link_own(server, conn, im_link_plain_handler);
     }
 
     return rc;
@@ -896,8 +835,7 @@ im_link_ask(im_link_server_t *server, const char *words,
 {
     im_link_call_start(&server->link->own, words);
 
-    return im_link_conn_send(&server->calls, &server->link->own, handler,
-                             server, im_link_now(server->link));
+    return im_link_own(server, &server->calls, handler);
 }
 
 
@@ -905,14 +843,13 @@ im_link_ask(im_link_server_t *server, const char *words,
 static im_int_t
 im_link_ask_partitions(im_link_server_t *server)
 {
-    uint64_t         n, now;
+    uint64_t         n;
     im_int_t         rc;
     im_link_t       *link;
     im_link_call_t  *own;
 
     link = server->link;
     own = &link->own;
-    now = im_link_now(link);
     n = link->partitions ? link->partitions : link->conf.partitions;
 
     im_link_call_start(own, "SET");
@@ -920,17 +857,23 @@ im_link_ask_partitions(im_link_server_t *server)
     im_link_call_key(own);
     im_link_call_uint(own, n ? n : IM_PARTITIONS);
     im_link_call_z(own, "NX");
-
-    rc = im_link_conn_send(&server->calls, own, NULL, NULL, now);
+    rc = im_link_own(server, &server->calls, NULL);
 
     im_link_call_start(own, "GET");
     im_key_conf(&own->bytes, link->conf.prefix);
     im_link_call_key(own);
-
-    rc |= im_link_conn_send(&server->calls, own, im_link_partitions_handler,
-                            server, now);
+    rc |= im_link_own(server, &server->calls, im_link_partitions_handler);
 
     return rc;
+}
+
+
+static im_int_t
+im_link_own(im_link_server_t *server, im_link_conn_t *conn,
+    im_link_reply_pt handler)
+{
+    return im_link_conn_send(conn, &server->link->own, handler, server,
+                             im_link_now(server->link));
 }
 
 
@@ -939,29 +882,25 @@ static void
 im_link_plain_handler(const im_link_reply_t *reply, void *data)
 {
     if (im_link_reply_is_error(reply)) {
-        im_link_refuse_error(data, reply, NULL);
+        im_link_refuse(data, reply, NULL, 0);
     }
 }
 
 
 static void
-im_link_server_handler(const im_link_reply_t *reply, void *data)
+im_link_run_handler(const im_link_reply_t *reply, void *data)
 {
     im_str_t           id;
     im_link_server_t  *server = data;
 
-    if (reply == NULL) {
-        return;
-    }
-
     id = im_link_info(reply, "run_id:");
 
-    if (id.len < IM_LINK_RUN_ID) {
-        im_link_refuse_error(server, reply, "no run_id in INFO");
-        return;
-    }
+    if (id.len >= IM_LINK_RUN_ID) {
+        memcpy(server->calls.generation, id.data, IM_LINK_RUN_ID);
 
-    memcpy(server->calls.generation, id.data, IM_LINK_RUN_ID);
+    } else if (reply != NULL) {
+        im_link_refuse(server, reply, "no run_id in INFO", 0);
+    }
 }
 
 
@@ -978,27 +917,22 @@ im_link_replication_handler(const im_link_reply_t *reply, void *data)
     }
 
     id = im_link_info(reply, "master_replid2:");
-
-    if (id.len < IM_LINK_REPLID) {
-        im_link_refuse_error(server, reply, "no master_replid2 in INFO");
-        return;
-    }
-
-    if (!im_str_eq(im_link_info(reply, "role:"), im_str_z("master"))) {
-        im_link_refuse(server, "it is a replica", 0);
-        return;
-    }
-
     kept = server->calls.generation + IM_LINK_RUN_ID;
 
-    if (server->calls.state == IM_LINK_READY
-        && memcmp(kept, id.data, IM_LINK_REPLID) != 0)
+    if (id.len < IM_LINK_REPLID) {
+        im_link_refuse(server, reply, "no master_replid2 in INFO", 0);
+
+    } else if (!im_str_eq(im_link_info(reply, "role:"), im_str_z("master"))) {
+        im_link_refuse(server, reply, "it is a replica", 0);
+
+    } else if (server->calls.state == IM_LINK_READY
+               && memcmp(kept, id.data, IM_LINK_REPLID) != 0)
     {
         im_link_lost(server, &server->calls, "another generation");
-        return;
-    }
 
-    memcpy(kept, id.data, IM_LINK_REPLID);
+    } else {
+        memcpy(kept, id.data, IM_LINK_REPLID);
+    }
 }
 
 
@@ -1019,7 +953,7 @@ im_link_policy_handler(const im_link_reply_t *reply, void *data)
                     "not \"noeviction\"", (int) im_min(policy.len, 32),
                     (char *) policy.data);
 
-    im_link_refuse(data, why, 1);
+    im_link_refuse(data, reply, why, 1);
 }
 
 
@@ -1029,39 +963,39 @@ im_link_partitions_handler(const im_link_reply_t *reply, void *data)
 {
     int64_t            n;
     im_link_t         *link;
+    const char        *why;
     im_link_server_t  *server = data;
 
     link = server->link;
 
     if (reply == NULL
         || (server->calls.state == IM_LINK_READY
-            && im_link_reply_str(reply).len == 0))
+            && im_link_reply_is_nil(reply)))
     {
         return;
     }
 
-    if (im_link_reply_is_error(reply) || im_link_reply_is_nil(reply)) {
-        im_link_refuse_error(server, reply,
-                             "its number of partitions can't be set");
-        return;
-    }
-
+    why = NULL;
     n = im_link_reply_int(reply, 0);
 
     if (n < 1 || n > IM_PARTITIONS_MAX) {
-        im_link_refuse(server, "its number of partitions is invalid", 1);
-        return;
+        why = im_link_reply_is_nil(reply)
+              ? "its number of partitions can't be set"
+              : "its number of partitions is invalid";
+
+    } else if (link->conf.partitions != 0
+               && link->conf.partitions != (uint64_t) n)
+    {
+        why = "it was set up with another number of partitions than "
+              "\"partitions=\" says";
+
+    } else if (link->partitions != 0 && link->partitions != (uint64_t) n) {
+        why = "its number of partitions has changed: reload nginx, restart "
+              "the rest";
     }
 
-    if (link->conf.partitions != 0 && link->conf.partitions != (uint64_t) n) {
-        im_link_refuse(server, "it was set up with another number of "
-                       "partitions than \"partitions=\" says", 1);
-        return;
-    }
-
-    if (link->partitions != 0 && link->partitions != (uint64_t) n) {
-        im_link_refuse(server, "its number of partitions has changed: reload "
-                       "nginx, restart the rest", 1);
+    if (why != NULL) {
+        im_link_refuse(server, reply, why, !im_link_reply_is_nil(reply));
         return;
     }
 
@@ -1089,12 +1023,10 @@ im_link_prepared(im_link_server_t *server)
     server->pubsub.backoff = 0;
     server->pubsub.retry = 0;
 
-    if (link->events->ready != NULL) {
-        link->events->ready(link->data);
-    }
+    im_link_event(link, ready);
 
     if (server->calls.state == IM_LINK_READY) {
-        im_link_open_pubsub(server);
+        im_link_check(server, &server->pubsub);
         im_link_check_up(server);
     }
 }
@@ -1211,8 +1143,7 @@ im_link_follow(im_link_server_t *server)
     im_list_t  *q, *head;
 
     if (im_link_introduce(server, &server->pubsub) != IM_OK) {
-        im_link_lost(server, &server->pubsub, "no memory");
-        return;
+        server->pubsub.failed = 1;
     }
 
     head = &server->link->channels.list;
@@ -1222,28 +1153,14 @@ im_link_follow(im_link_server_t *server)
                      im_list_data(q, im_link_channel_t, link));
     }
 
-    im_link_check_followed(server);
+    im_link_check_up(server);
 }
 
 
 static void
 im_link_pubsub_reply(im_link_server_t *server, const im_link_reply_t *reply)
 {
-    im_str_t         word, name;
-    im_link_conn_t  *conn;
-
-    conn = &server->pubsub;
-
-    if (!im_link_reply_is_array(reply, 0)) {
-        if (!im_list_empty(&conn->calls)) {
-            im_link_conn_answer(conn, reply, im_link_now(server->link));
-
-        } else if (im_link_reply_is_error(reply)) {
-            im_link_lost(server, conn, "an error in pub/sub");
-        }
-
-        return;
-    }
+    im_str_t  word, name;
 
     word = im_link_reply_str_at(reply, 0);
     name = im_link_reply_str_at(reply, 1);
@@ -1256,6 +1173,13 @@ im_link_pubsub_reply(im_link_server_t *server, const im_link_reply_t *reply)
 
     } else if (im_str_eq(word, im_str_z("unsubscribe"))) {
         im_link_confirmed(server, name, 0);
+
+    } else if ((server->pubsub.state == IM_LINK_READY
+                && im_link_reply_is_error(reply))
+               || !im_link_conn_answer(&server->pubsub, reply,
+                                       im_link_now(server->link)))
+    {
+        im_link_lost(server, &server->pubsub, "unexpected reply");
     }
 }
 
@@ -1275,19 +1199,14 @@ im_link_message(im_link_t *link, im_str_t name, im_str_t payload)
 
     if (ch->lost) {
         ch->lost = 0;
-
-        if (link->events->heartbeat != NULL) {
-            link->events->heartbeat(link->data, ch->number, 0);
-        }
+        im_link_event(link, heartbeat, ch->number, 0);
 
         ch = link->destroyed ? NULL
                              : im_link_channels_find(&link->channels, name);
     }
 
-    if (ch != NULL && (payload.len > 0 || !ch->heartbeats)
-        && link->events->message != NULL)
-    {
-        link->events->message(link->data, ch->number, payload);
+    if (ch != NULL && (payload.len > 0 || !ch->heartbeats)) {
+        im_link_event(link, message, ch->number, payload);
     }
 }
 
@@ -1310,31 +1229,18 @@ im_link_confirmed(im_link_server_t *server, im_str_t name, int joined)
         return;
     }
 
-    if (--ch->pending == 0) {
-        if (ch->state == IM_LINK_LEAVING) {
-            im_link_channels_remove(&link->channels, ch);
-
-        } else {
-            ch->heard = im_link_now(link);
-            im_link_channels_enter(&link->channels, ch, IM_LINK_JOINED);
-
-            if (link->events->subscribed != NULL) {
-                link->events->subscribed(link->data, ch->number);
-            }
-        }
+    if (--ch->pending > 0) {
+        return;
     }
 
-    im_link_check_followed(server);
-}
+    if (ch->state == IM_LINK_LEAVING) {
+        im_link_channels_remove(&link->channels, ch);
 
-
-static void
-im_link_check_followed(im_link_server_t *server)
-{
-    if (server->pubsub.state == IM_LINK_PREPARING
-        && server->link->channels.njoining == 0)
-    {
-        im_link_conn_enter(&server->pubsub, IM_LINK_READY);
-        im_link_check_up(server);
+    } else {
+        ch->heard = im_link_now(link);
+        im_link_channels_enter(&link->channels, ch, IM_LINK_JOINED);
+        im_link_event(link, subscribed, ch->number);
     }
+
+    im_link_check_up(server);
 }

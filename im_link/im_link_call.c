@@ -5,6 +5,8 @@
  * they are encoded, so that a script can be sent once more by its text.
  */
 
+#include <stdio.h>
+
 #include "im_link_call.h"
 #include "im_key.h"
 
@@ -17,7 +19,6 @@ static void im_link_call_begin(im_link_call_t *call,
     const im_script_t *script);
 static void im_link_call_count(im_buf_t *out, const char *type, size_t n);
 static void im_link_call_bulk(im_buf_t *out, im_str_t arg);
-static size_t im_link_call_digits(im_uint_t n);
 
 
 void
@@ -173,6 +174,7 @@ void
 im_link_call_encode(const im_link_call_t *call, im_buf_t *out,
     im_str_t generation, int text)
 {
+    char        nkeys[16];
     u_char     *p;
     im_uint_t   i;
 
@@ -188,9 +190,8 @@ im_link_call_encode(const im_link_call_t *call, im_buf_t *out,
         im_link_call_bulk(out, text ? call->script->text
                                     : im_str_z(call->script->sha));
 
-        im_link_call_count(out, "$", im_link_call_digits(call->nkeys));
-        im_buf_add_uint(out, call->nkeys);
-        im_buf_add(out, "\r\n", 2);
+        im_link_call_bulk(out, im_str_set(nkeys, snprintf(nkeys, sizeof(nkeys),
+                                          "%u", (unsigned) call->nkeys)));
     }
 
     p = call->bytes.data;
@@ -218,19 +219,6 @@ im_link_call_bulk(im_buf_t *out, im_str_t arg)
     im_link_call_count(out, "$", arg.len);
     im_buf_add_str(out, arg);
     im_buf_add(out, "\r\n", 2);
-}
-
-
-static size_t
-im_link_call_digits(im_uint_t n)
-{
-    size_t  digits;
-
-    for (digits = 1; n >= 10; n /= 10) {
-        digits++;
-    }
-
-    return digits;
 }
 
 

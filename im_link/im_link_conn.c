@@ -334,21 +334,18 @@ im_link_conn_next(im_link_conn_t *conn, const char **why)
 }
 
 
-void
-im_link_conn_free(im_link_reply_t *reply)
-{
-    freeReplyObject(reply);
-}
-
-
 /* The server may not know a script: then it gets the text. */
-void
+int
 im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply,
     uint64_t now)
 {
     im_link_waiting_t  *waiting;
 
     static const char  noscript[] = "NOSCRIPT";
+
+    if (im_list_empty(&conn->calls)) {
+        return 0;
+    }
 
     waiting = im_link_conn_first(conn);
 
@@ -359,7 +356,7 @@ im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply,
         && im_link_conn_encode(conn, &waiting->call, 1) == IM_OK)
     {
         im_link_conn_wait(conn, waiting, now);
-        return;
+        return 1;
     }
 
     if (waiting->handler != NULL) {
@@ -367,6 +364,8 @@ im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply,
     }
 
     im_free(waiting);
+
+    return 1;
 }
 
 

@@ -75,12 +75,11 @@ im_int_t im_link_conn_send(im_link_conn_t *conn, const im_link_call_t *call,
 const char *im_link_conn_feed(im_link_conn_t *conn, const void *bytes,
     size_t n);
 
-/* The next reply, freed by the caller; NULL: none, or *why as above. */
+/* The next reply, the caller frees it; NULL: none, or *why as above. */
 im_link_reply_t *im_link_conn_next(im_link_conn_t *conn, const char **why);
-void im_link_conn_free(im_link_reply_t *reply);
 
-/* Gives a reply to the call that has waited longest; there is one. */
-void im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply,
+/* Gives a reply to the call that has waited longest; 0: none waits. */
+int im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply,
     uint64_t now);
 
 /* How long the oldest call waits; 0: there is none. */

@@ -63,9 +63,6 @@ void im_link_destroy(im_link_t *link);
 
 void *im_link_transport_data(const im_link_t *link);
 
-/* A failure is in the log already: don't log it with each attempt. */
-int im_link_quiet(const im_link_t *link);
-
 void im_link_tick(im_link_t *link);
 
 /*

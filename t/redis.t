@@ -28,6 +28,7 @@ __DATA__
 a: refused 503 /(?i)Retry-After:/ /none
 http: POST /im/push 503 {"rooms":["1"],"data":1} => (?i)Retry-After:
 http: GET /im/health 503 => (?i)redis
+log: Redis at ".*" is away \(commands\): No such file or directory
 start: redis
 until: /im/health ^200
 a: open /none

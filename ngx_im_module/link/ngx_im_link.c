@@ -22,7 +22,6 @@ typedef struct {
     ngx_im_link_t        *owner;
     im_link_conn_t       *conn;
     ngx_connection_t     *connection;    /* NULL: the slot is free */
-    ngx_event_t           write;         /* posted */
     unsigned              connected:1;
 } ngx_im_link_socket_t;
 
@@ -31,7 +30,7 @@ struct ngx_im_link_s {
     im_link_t            *link;
     ngx_im_redis_conf_t  *conf;
     ngx_log_t            *log;
-    ngx_log_t             silent;
+    ngx_log_t             silent;        /* the link says what fails */
     ngx_event_t           timer;
     ngx_im_link_socket_t  sockets[NGX_IM_LINK_CONNS];
 };
@@ -41,7 +40,6 @@ static void *ngx_im_link_connect(void *data, im_link_conn_t *conn,
     const char **why);
 static ngx_int_t ngx_im_link_get_peer(ngx_peer_connection_t *pc, void *data);
 static ngx_int_t ngx_im_link_connected(ngx_im_link_socket_t *s);
-static int ngx_im_link_socket_error(ngx_connection_t *c);
 static void ngx_im_link_close(void *data);
 static void ngx_im_link_post(void *data);
 static void ngx_im_link_write(ngx_im_link_socket_t *s);
@@ -53,7 +51,6 @@ static void ngx_im_link_log(void *data, im_link_log_e level,
 
 static void ngx_im_link_read_handler(ngx_event_t *rev);
 static void ngx_im_link_write_handler(ngx_event_t *wev);
-static void ngx_im_link_posted_handler(ngx_event_t *ev);
 static void ngx_im_link_timer_handler(ngx_event_t *ev);
 
 
@@ -170,13 +167,13 @@ ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
     pc.socklen = nl->conf->addr->socklen;
     pc.name = &nl->conf->name;
     pc.get = ngx_im_link_get_peer;
-    pc.log = im_link_quiet(nl->link) ? &nl->silent : nl->log;
+    pc.log = &nl->silent;
     pc.log_error = NGX_ERROR_ERR;
 
     rc = ngx_event_connect_peer(&pc);
 
     if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
-        *why = "connect() failed";
+        *why = strerror(ngx_socket_errno);
         return NULL;
     }
 
@@ -198,12 +195,9 @@ ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
     s->owner = nl;
     s->conn = conn;
     s->connection = c;
-    s->write.handler = ngx_im_link_posted_handler;
-    s->write.data = s;
-    s->write.log = nl->log;
 
     if (rc == NGX_OK) {
-        ngx_post_event(&s->write, &ngx_posted_events);
+        ngx_post_event(c->write, &ngx_posted_events);
     }
 
     return s;
@@ -224,12 +218,20 @@ ngx_im_link_get_peer(ngx_peer_connection_t *pc, void *data)
 static ngx_int_t
 ngx_im_link_connected(ngx_im_link_socket_t *s)
 {
+    int                err;
+    socklen_t          len;
     ngx_connection_t  *c;
 
     c = s->connection;
+    err = 0;
+    len = sizeof(int);
 
-    if (ngx_im_link_socket_error(c)) {
-        im_link_closed(s->conn, "connect() failed");
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
+        err = ngx_socket_errno;
+    }
+
+    if (err != 0) {
+        im_link_closed(s->conn, strerror(err));
         return NGX_ERROR;
     }
 
@@ -243,38 +245,12 @@ ngx_im_link_connected(ngx_im_link_socket_t *s)
 }
 
 
-static int
-ngx_im_link_socket_error(ngx_connection_t *c)
-{
-    int        err;
-    socklen_t  len;
-
-    err = 0;
-    len = sizeof(int);
-
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
-        err = ngx_socket_errno;
-    }
-
-    if (err != 0) {
-        ngx_log_error(NGX_LOG_INFO, c->log, err,
-                      "im: connect() to Redis failed");
-    }
-
-    return err != 0;
-}
-
-
 static void
 ngx_im_link_close(void *data)
 {
     ngx_im_link_socket_t  *s;
 
     s = data;
-
-    if (s->write.posted) {
-        ngx_delete_posted_event(&s->write);
-    }
 
     ngx_close_connection(s->connection);
 
@@ -290,16 +266,18 @@ ngx_im_link_post(void *data)
 
     s = data;
 
-    ngx_post_event(&s->write, &ngx_posted_events);
+    ngx_post_event(s->connection->write, &ngx_posted_events);
 }
 
 
 static void
-ngx_im_link_posted_handler(ngx_event_t *ev)
+ngx_im_link_write_handler(ngx_event_t *wev)
 {
+    ngx_connection_t      *c;
     ngx_im_link_socket_t  *s;
 
-    s = ev->data;
+    c = wev->data;
+    s = c->data;
 
     if (s->connected) {
         ngx_im_link_write(s);
@@ -307,17 +285,6 @@ ngx_im_link_posted_handler(ngx_event_t *ev)
     } else {
         (void) ngx_im_link_connected(s);
     }
-}
-
-
-static void
-ngx_im_link_write_handler(ngx_event_t *wev)
-{
-    ngx_connection_t  *c;
-
-    c = wev->data;
-
-    ngx_im_link_posted_handler(&((ngx_im_link_socket_t *) c->data)->write);
 }
 
 
