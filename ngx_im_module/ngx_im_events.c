@@ -75,8 +75,6 @@ ngx_im_events_live(ngx_im_worker_t *w, im_topic_t *topic)
     im_sub_t   *sub;
     im_list_t   joining;
 
-    (void) w;
-
     im_list_init(&joining);
 
     for (log = topic->logs; log; log = log->next) {
@@ -98,8 +96,6 @@ static void
 ngx_im_events_history(ngx_im_worker_t *w, im_topic_t *topic,
     ngx_im_history_e why)
 {
-    (void) w;
-
     ngx_im_resume_history(topic, why);
 }
 
@@ -107,8 +103,6 @@ ngx_im_events_history(ngx_im_worker_t *w, im_topic_t *topic,
 static void
 ngx_im_events_reported(ngx_im_worker_t *w, im_topic_t *topic)
 {
-    (void) w;
-
     ngx_im_info_reported(topic);
 }
 
@@ -117,8 +111,6 @@ static void
 ngx_im_events_members(ngx_im_worker_t *w, im_topic_t *topic,
     ngx_im_members_e why)
 {
-    (void) w;
-
     if (why == NGX_IM_MEMBERS_CHANGED) {
         ngx_im_info_refresh(topic, 0);
 
@@ -131,9 +123,6 @@ ngx_im_events_members(ngx_im_worker_t *w, im_topic_t *topic,
 static void
 ngx_im_events_ended(ngx_im_worker_t *w, im_topic_t *topic, void *data)
 {
-    (void) w;
-    (void) topic;
-
     ngx_im_info_ended(data);
     ngx_im_topic_free(data);
 }

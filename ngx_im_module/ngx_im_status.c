@@ -4,8 +4,10 @@
  * im_status: what this node does, as JSON, per worker and summed.
  */
 
-#include "ngx_im.h"
 #include "ngx_im_status.h"
+#include "ngx_im_follow.h"
+#include "ngx_im_zone.h"
+#include "im_json.h"
 
 
 typedef struct {
@@ -97,9 +99,9 @@ ngx_im_status_body(im_buf_t *b, ngx_im_main_conf_t *imcf)
 
     ngx_memzero(&sum, sizeof(ngx_im_counters_t));
 
-    im_buf_add_z(b, "{\"node\":\"");
-    im_buf_add(b, imcf->node.data, imcf->node.len);
-    im_buf_add_z(b, "\",\"workers\":[");
+    im_buf_add_z(b, "{\"node\":");
+    im_json_add_string(b, im_str_set(imcf->node.data, imcf->node.len));
+    im_buf_add_z(b, ",\"workers\":[");
 
     for (i = 0, n = 0; i < NGX_IM_MAX_SLOTS; i++) {
         if (slots[i].pid == 0) {

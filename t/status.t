@@ -60,3 +60,15 @@ im_log: 101 /ws node=test-1 sessions=\d+ id=[0-9a-f]{8}-[0-9a-f-]{27}
 --- no_error_log
 [error]
 [alert]
+
+=== TEST 2: a node's name is a JSON string
+--- http_config
+    im_node 'a"b\\c';
+--- config
+    location = /ws { im_comet protocol=im; im_auth none; }
+    location = /status { im_status; }
+--- websocket
+http: GET /status 200 => \{"node":"a\\"b\\\\c","workers":\[
+--- no_error_log
+[error]
+[alert]

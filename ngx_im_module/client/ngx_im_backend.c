@@ -596,8 +596,6 @@ ngx_im_backend_free(ngx_im_backend_call_t *call)
 static ngx_chain_t *
 ngx_im_backend_sink(ngx_connection_t *c, ngx_chain_t *in, off_t limit)
 {
-    (void) limit;
-
     for ( /* void */ ; in != NULL; in = in->next) {
         c->sent += ngx_buf_size(in->buf);
         in->buf->pos = in->buf->last;
@@ -611,9 +609,5 @@ ngx_im_backend_sink(ngx_connection_t *c, ngx_chain_t *in, off_t limit)
 static ssize_t
 ngx_im_backend_no_recv(ngx_connection_t *c, u_char *buf, size_t size)
 {
-    (void) c;
-    (void) buf;
-    (void) size;
-
     return NGX_AGAIN;
 }

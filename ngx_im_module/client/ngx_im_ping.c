@@ -117,9 +117,7 @@ ngx_im_ping_message(ngx_im_session_t *s)
         return;
     }
 
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    reply.type = IM_REPLY_PING;
+    ngx_im_reply_init(&reply, IM_REPLY_PING, 0);
     s->pinged = 1;
     s->pong_due = wait < ping;
 

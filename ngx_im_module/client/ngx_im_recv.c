@@ -237,8 +237,7 @@ ngx_im_recv_hold(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
 
     if (ext == NULL || held == NULL) {
         im_free(held);
-        ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
-        return NGX_ERROR;
+        return ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
     }
 
     held->kind = kind;
@@ -368,9 +367,7 @@ ngx_im_recv_keep(ngx_im_session_t *s, im_str_t piece)
 
 failed:
 
-    ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
-
-    return NGX_ERROR;
+    return ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
 }
 
 

@@ -6,6 +6,17 @@
 
 #include "ngx_im_reply.h"
 #include "ngx_im_send.h"
+#include "ngx_im_sub.h"
+
+
+void
+ngx_im_reply_init(im_reply_t *reply, im_reply_e type, uint32_t id)
+{
+    ngx_memzero(reply, sizeof(im_reply_t));
+
+    reply->type = type;
+    reply->id = id;
+}
 
 
 ngx_int_t
@@ -24,8 +35,7 @@ ngx_im_reply_send(ngx_im_session_t *s, const im_reply_t *reply)
     s->conf->proto->reply(b, s->transport, reply);
 
     if (b->failed) {
-        ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
-        return NGX_ERROR;
+        return ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
     }
 
     if (b->len == 0) {
@@ -42,12 +52,31 @@ ngx_im_reply_error(ngx_im_session_t *s, uint32_t id, im_error_e error)
 {
     im_reply_t  reply;
 
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    reply.type = IM_REPLY_ERROR;
-    reply.id = id;
+    ngx_im_reply_init(&reply, IM_REPLY_ERROR, id);
     reply.error = error;
     reply.temporary = error == IM_ERROR_INTERNAL || error == IM_ERROR_TOO_MANY;
+
+    return ngx_im_reply_send(s, &reply);
+}
+
+
+ngx_int_t
+ngx_im_reply_unsubscribe(ngx_im_session_t *s, im_sub_t *sub, ngx_uint_t code,
+    im_str_t reason)
+{
+    u_char      name[IM_TOPIC_MAX];
+    im_str_t    topic;
+    im_reply_t  reply;
+
+    topic = im_topic_name(sub->log->topic);
+    ngx_memcpy(name, topic.data, topic.len);
+
+    ngx_im_sub_leave(s, sub);
+
+    ngx_im_reply_init(&reply, IM_REPLY_PUSH_UNSUBSCRIBE, 0);
+    reply.topic = im_str_set(name, topic.len);
+    reply.code = code;
+    reply.reason = reason;
 
     return ngx_im_reply_send(s, &reply);
 }

@@ -88,8 +88,7 @@ ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame)
     }
 
     if (ngx_im_send_queue(s, frame) != NGX_OK) {
-        ngx_im_session_close(s, IM_REASON_LOST, "no memory");
-        return NGX_ERROR;
+        return ngx_im_session_close(s, IM_REASON_LOST, "no memory");
     }
 
     if (im_list_empty(&s->blocked)) {
@@ -124,8 +123,7 @@ ngx_im_send_history(ngx_im_session_t *s, im_str_t frame)
     }
 
     if (ngx_im_send_queue(s, frame) != NGX_OK) {
-        ngx_im_session_close(s, IM_REASON_LOST, "no memory");
-        return NGX_ERROR;
+        return ngx_im_session_close(s, IM_REASON_LOST, "no memory");
     }
 
     s->replies->history += frame.len;
@@ -363,8 +361,7 @@ ngx_im_send_leave(ngx_im_session_t *s, im_sub_t *sub)
         rest -= pieces[i].len;
 
         if (ngx_im_send_queue_urgent(s, pieces[i]) != NGX_OK) {
-            ngx_im_session_close(s, IM_REASON_LOST, "no memory");
-            return NGX_ERROR;
+            return ngx_im_session_close(s, IM_REASON_LOST, "no memory");
         }
 
         s->replies->history += pieces[i].len;

@@ -359,12 +359,14 @@ ngx_im_session_continue(ngx_im_session_t *s)
 }
 
 
-void
+ngx_int_t
 ngx_im_session_close(ngx_im_session_t *s, im_reason_e reason, const char *why)
 {
     ngx_im_session_close_code(s, im_wire_code(s->conf->proto, s->transport,
                                               reason),
                               im_str_set("", 0), why);
+
+    return NGX_ERROR;
 }
 
 

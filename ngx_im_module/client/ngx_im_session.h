@@ -238,9 +238,10 @@ void ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase);
  * Ends a session in this turn, by ngx_im_close_handler(): with a close frame
  * where the peer can still take one.  The protocol or the transport has the
  * code for reason.  why is static text for the client and the log.  Nothing is
- * sent and no command is run after it; a second call is harmless.
+ * sent and no command is run after it; a second call is harmless.  NGX_ERROR,
+ * for callers that return it.
  */
-void ngx_im_session_close(ngx_im_session_t *s, im_reason_e reason,
+ngx_int_t ngx_im_session_close(ngx_im_session_t *s, im_reason_e reason,
     const char *why);
 
 /* The same with a code (0: no close frame) and a copy of text ("": why). */

@@ -31,7 +31,7 @@ typedef struct {
     ngx_atomic_t      closed;
     ngx_atomic_t      slow;              /* closed since too slow */
     ngx_atomic_t      messages_in;       /* from clients */
-    ngx_atomic_t      messages_out;      /* delivered to sockets, by frame */
+    ngx_atomic_t      messages_out;      /* queued, once for each follower */
     ngx_atomic_t      bytes_in;
     ngx_atomic_t      bytes_out;
     ngx_atomic_t      pushes;            /* entries taken from pub/sub */

@@ -108,8 +108,7 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
     }
 
     if (ngx_im_auth_keep(s, command) != NGX_OK) {
-        ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
-        return NGX_ERROR;
+        return ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
     }
 
     ngx_memzero(&guest, sizeof(ngx_im_identity_t));
@@ -128,8 +127,7 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
 
     if (command->token.len == 0) {
         if (!s->conf->proto->guests) {
-            ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
-            return NGX_ERROR;
+            return ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
         }
 
         ngx_im_auth_known(s, &guest);
@@ -141,16 +139,14 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
     }
 
     if (command->token.len > NGX_IM_AUTH_TOKEN_MAX) {
-        ngx_im_session_close(s, IM_REASON_TOKEN, "auth is too long");
-        return NGX_ERROR;
+        return ngx_im_session_close(s, IM_REASON_TOKEN, "auth is too long");
     }
 
     ngx_im_session_phase(s, NGX_IM_AUTHENTICATING);
 
     if (ngx_im_auth_ask(s, command) != NGX_OK) {
-        ngx_im_session_close(s, IM_REASON_BUSY,
-                             "the backend has too much to do");
-        return NGX_ERROR;
+        return ngx_im_session_close(s, IM_REASON_BUSY,
+                                    "the backend has too much to do");
     }
 
     return NGX_OK;
@@ -300,9 +296,8 @@ ngx_im_auth_webhook(ngx_im_session_t *s, const im_command_t *command)
     ngx_im_session_phase(s, NGX_IM_AUTHENTICATING);
 
     if (ngx_im_webhook_ask(s, &ngx_im_auth_connect, command) != NGX_OK) {
-        ngx_im_session_close(s, IM_REASON_BUSY,
-                             "the backend has too much to do");
-        return NGX_ERROR;
+        return ngx_im_session_close(s, IM_REASON_BUSY,
+                                    "the backend has too much to do");
     }
 
     return NGX_OK;

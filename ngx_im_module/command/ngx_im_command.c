@@ -170,8 +170,8 @@ ngx_im_command_run(ngx_im_session_t *s, im_kind_e kind,
     }
 
     if (s->ext != NULL && s->ext->failed) {
-        ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "connect was refused");
-        return NGX_ERROR;
+        return ngx_im_session_close(s, IM_REASON_BAD_REQUEST,
+                                    "connect was refused");
     }
 
     return ngx_im_commands[command->type](s, command);
@@ -193,8 +193,7 @@ ngx_im_command_echo(ngx_im_session_t *s, im_kind_e kind, im_str_t message)
     im_frame_end(b, s->transport, start, kind);
 
     if (b->failed) {
-        ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
-        return NGX_ERROR;
+        return ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
     }
 
     ngx_im_worker->counters->messages_out++;
@@ -206,9 +205,6 @@ ngx_im_command_echo(ngx_im_session_t *s, im_kind_e kind, im_str_t message)
 static ngx_int_t
 ngx_im_command_none(ngx_im_session_t *s, const im_command_t *command)
 {
-    (void) s;
-    (void) command;
-
     return NGX_OK;
 }
 
@@ -216,9 +212,7 @@ ngx_im_command_none(ngx_im_session_t *s, const im_command_t *command)
 static ngx_int_t
 ngx_im_command_fault(ngx_im_session_t *s, const im_command_t *command)
 {
-    ngx_im_session_close(s, command->fault, command->why);
-
-    return NGX_ERROR;
+    return ngx_im_session_close(s, command->fault, command->why);
 }
 
 
@@ -232,11 +226,9 @@ ngx_im_command_refused(ngx_im_session_t *s, const im_command_t *command)
 static ngx_int_t
 ngx_im_command_pong(ngx_im_session_t *s, const im_command_t *command)
 {
-    (void) command;
-
     if (!s->pinged) {
-        ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "pong without a ping");
-        return NGX_ERROR;
+        return ngx_im_session_close(s, IM_REASON_BAD_REQUEST,
+                                    "pong without a ping");
     }
 
     s->pinged = 0;
@@ -269,10 +261,7 @@ ngx_im_command_rpc_result(ngx_im_session_t *s, const im_command_t *command,
 {
     im_reply_t  reply;
 
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    reply.type = IM_REPLY_RPC;
-    reply.id = command->id;
+    ngx_im_reply_init(&reply, IM_REPLY_RPC, command->id);
     reply.data = answer->result.data;
 
     (void) ngx_im_reply_send(s, &reply);
@@ -282,9 +271,5 @@ ngx_im_command_rpc_result(ngx_im_session_t *s, const im_command_t *command,
 static ngx_int_t
 ngx_im_command_send(ngx_im_session_t *s, const im_command_t *command)
 {
-    (void) command;
-
-    ngx_im_session_close(s, IM_REASON_NOT_AVAILABLE, "not available");
-
-    return NGX_ERROR;
+    return ngx_im_session_close(s, IM_REASON_NOT_AVAILABLE, "not available");
 }

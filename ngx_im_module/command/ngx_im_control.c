@@ -209,8 +209,6 @@ static void
 ngx_im_control_forget(ngx_im_worker_t *w, im_topic_t *topic,
     const im_control_t *control)
 {
-    (void) w;
-
     if (control->seq > 0) {
         ngx_im_follow_forget(topic, control->seq);
     }
@@ -290,7 +288,6 @@ ngx_im_control_unsubscribe(ngx_im_session_t *s, const im_control_t *control)
 {
     uint32_t        id;
     im_sub_t       *sub;
-    im_reply_t      reply;
     ngx_im_join_t  *join;
 
     sub = ngx_im_session_find_sub(s, control->topic);
@@ -307,26 +304,19 @@ ngx_im_control_unsubscribe(ngx_im_session_t *s, const im_control_t *control)
         return;
     }
 
-    id = join != NULL ? join->id : 0;
-
-    ngx_im_sub_leave(s, sub);
-
-    if (id != 0) {
-        if (ngx_im_reply_error(s, id, IM_ERROR_PERMISSION) == NGX_OK) {
-            ngx_im_session_continue(s);
-        }
-
+    if (join == NULL || join->id == 0) {
+        (void) ngx_im_reply_unsubscribe(s, sub, ngx_max(control->code, 0),
+                                        control->reason);
         return;
     }
 
-    ngx_memzero(&reply, sizeof(im_reply_t));
+    id = join->id;
 
-    reply.type = IM_REPLY_PUSH_UNSUBSCRIBE;
-    reply.topic = control->topic;
-    reply.code = ngx_max(control->code, 0);
-    reply.reason = control->reason;
+    ngx_im_sub_leave(s, sub);
 
-    (void) ngx_im_reply_send(s, &reply);
+    if (ngx_im_reply_error(s, id, IM_ERROR_PERMISSION) == NGX_OK) {
+        ngx_im_session_continue(s);
+    }
 }
 
 
@@ -346,9 +336,7 @@ ngx_im_control_refresh(ngx_im_session_t *s, const im_control_t *control)
 
     ngx_im_expiry_renew(s, ngx_max(control->expire_at, 0), control->info);
 
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    reply.type = IM_REPLY_PUSH_REFRESH;
+    ngx_im_reply_init(&reply, IM_REPLY_PUSH_REFRESH, 0);
     reply.ttl = ngx_im_expiry_ttl(s);
 
     (void) ngx_im_reply_send(s, &reply);

@@ -383,8 +383,6 @@ ngx_im_info_dead(ngx_im_worker_t *w, ngx_uint_t n)
 static im_int_t
 ngx_im_info_suspect_topic(im_topic_t *topic, void *data)
 {
-    (void) data;
-
     ngx_im_info_suspect(topic);
 
     return IM_OK;
@@ -450,8 +448,6 @@ ngx_im_info_answer(ngx_im_sync_t *sync, void *data, ngx_im_members_t *members)
     im_buf_t         b;
     ngx_im_info_t   *info;
     ngx_im_topic_t  *t;
-
-    (void) sync;
 
     info = data;
     t = info->topic;

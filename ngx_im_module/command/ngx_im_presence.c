@@ -11,6 +11,7 @@
 
 #include "ngx_im_presence.h"
 #include "ngx_im_topic.h"
+#include "ngx_im_reply.h"
 #include "ngx_im_send.h"
 #include "im_id.h"
 
@@ -73,9 +74,8 @@ ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
         return;
     }
 
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    reply.type = joined ? IM_REPLY_PUSH_JOIN : IM_REPLY_PUSH_LEAVE;
+    ngx_im_reply_init(&reply, joined ? IM_REPLY_PUSH_JOIN
+                                     : IM_REPLY_PUSH_LEAVE, 0);
     reply.topic = im_topic_name(topic);
     reply.clients = m;
     reply.nclients = 1;

@@ -223,9 +223,6 @@ ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     im_reply_t         reply;
     ngx_im_session_t  *s;
 
-    (void) asked;
-    (void) data;
-
     s = ngx_im_session_find(w, h);
 
     if (s == NULL) {
@@ -236,10 +233,7 @@ ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
 
     code = im_ask_answer_decode(body, &position);
 
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    reply.type = IM_REPLY_PUBLISH;
-    reply.id = s->ext->busy_id;
+    ngx_im_reply_init(&reply, IM_REPLY_PUBLISH, s->ext->busy_id);
 
     if (status != NGX_HTTP_OK || code != 0) {
         reply.type = IM_REPLY_ERROR;

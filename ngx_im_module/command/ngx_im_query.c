@@ -358,10 +358,7 @@ ngx_im_query_history_reply(ngx_im_query_t *query, im_topic_t *topic,
     page.messages = messages;
     page.nmessages = ngx_im_query_messages(entries, messages, envelopes);
 
-    ngx_memzero(&answer, sizeof(im_reply_t));
-
-    answer.type = IM_REPLY_HISTORY;
-    answer.id = s->ext->busy_id;
+    ngx_im_reply_init(&answer, IM_REPLY_HISTORY, s->ext->busy_id);
     answer.subs = &page;
     answer.nsubs = 1;
 
@@ -418,8 +415,6 @@ ngx_im_query_presence_handler(ngx_im_sync_t *sync, void *data,
     im_topic_t        *topic;
     ngx_im_query_t    *query;
     ngx_im_session_t  *s;
-
-    (void) sync;
 
     query = data;
 
@@ -487,11 +482,10 @@ ngx_im_query_presence_reply(ngx_im_query_t *query, im_topic_t *topic,
         return IM_ERROR_LIMIT;
     }
 
-    ngx_memzero(&answer, sizeof(im_reply_t));
-
-    answer.type = query->type == IM_COMMAND_PRESENCE ? IM_REPLY_PRESENCE
-                                                     : IM_REPLY_PRESENCE_STATS;
-    answer.id = s->ext->busy_id;
+    ngx_im_reply_init(&answer, query->type == IM_COMMAND_PRESENCE
+                                   ? IM_REPLY_PRESENCE
+                                   : IM_REPLY_PRESENCE_STATS,
+                      s->ext->busy_id);
     answer.clients = clients.elts;
     answer.nclients = clients.n;
 

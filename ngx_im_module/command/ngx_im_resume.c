@@ -326,8 +326,6 @@ ngx_im_resume_ready(ngx_im_join_t *join)
 void
 ngx_im_resume_left(ngx_im_session_t *s, im_sub_t *sub)
 {
-    (void) s;
-
     if (im_sub_state(sub) != IM_SUB_JOINING) {
         ngx_im_presence_tell(ngx_im_worker, sub, 0);
     }
@@ -445,10 +443,7 @@ ngx_im_resume_connect(ngx_im_session_t *s)
 
     im_id_uuid(id, s->peer.id);
 
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    reply.type = IM_REPLY_CONNECT;
-    reply.id = ext->connect;
+    ngx_im_reply_init(&reply, IM_REPLY_CONNECT, ext->connect);
     reply.session = im_str_set(id, IM_UUID_LEN);
     reply.data = ext->data;
     reply.ping = s->conf->ping / 1000;
@@ -835,26 +830,11 @@ ngx_im_resume_moved_log(ngx_im_worker_t *w, im_log_t *log,
 void
 ngx_im_resume_cut(ngx_im_session_t *s, im_sub_t *sub)
 {
-    u_char      name[IM_TOPIC_MAX];
-    im_str_t    topic;
-    im_reply_t  reply;
-
     if (sub->flags & NGX_IM_SUB_SERVER) {
         ngx_im_session_close(s, IM_REASON_STATE, "insufficient state");
         return;
     }
 
-    topic = im_topic_name(sub->log->topic);
-    ngx_memcpy(name, topic.data, topic.len);
-
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    reply.type = IM_REPLY_PUSH_UNSUBSCRIBE;
-    reply.topic = im_str_set(name, topic.len);
-    reply.code = IM_UNSUBSCRIBED_STATE;
-    reply.reason = im_str_z("insufficient state");
-
-    ngx_im_sub_leave(s, sub);
-
-    (void) ngx_im_reply_send(s, &reply);
+    (void) ngx_im_reply_unsubscribe(s, sub, IM_UNSUBSCRIBED_STATE,
+                                    im_str_z("insufficient state"));
 }

@@ -182,8 +182,7 @@ ngx_im_subscribe_granted(ngx_im_session_t *s, const im_command_t *command,
 
     if (claims->expires) {
         if (ngx_im_session_ext(s) == NULL) {
-            ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
-            return NGX_ERROR;
+            return ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
         }
 
         ngx_im_expiry_sub(s, sub, claims->expires);
@@ -210,10 +209,7 @@ ngx_im_subscribe_end(ngx_im_session_t *s, const im_command_t *command)
         ngx_im_sub_leave(s, sub);
     }
 
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    reply.type = IM_REPLY_UNSUBSCRIBE;
-    reply.id = command->id;
+    ngx_im_reply_init(&reply, IM_REPLY_UNSUBSCRIBE, command->id);
 
     return ngx_im_reply_send(s, &reply);
 }

@@ -111,8 +111,7 @@ ngx_im_token_verify(ngx_im_session_t *s, const im_command_t *command,
 
     if (why != NULL) {
         im_jwt_cleanup(claims);
-        ngx_im_session_close(s, IM_REASON_TOKEN, why);
-        return NGX_ERROR;
+        return ngx_im_session_close(s, IM_REASON_TOKEN, why);
     }
 
     return NGX_DONE;
@@ -183,13 +182,11 @@ ngx_im_token_refresh(ngx_im_session_t *s, const im_command_t *command)
         break;
 
     case NGX_DECLINED:
-        ngx_im_session_close(s, IM_REASON_EXPIRED, claims.why);
-        rc = NGX_ERROR;
+        rc = ngx_im_session_close(s, IM_REASON_EXPIRED, claims.why);
         break;
 
     default:
-        ngx_im_session_close(s, IM_REASON_TOKEN, claims.why);
-        rc = NGX_ERROR;
+        rc = ngx_im_session_close(s, IM_REASON_TOKEN, claims.why);
     }
 
     im_buf_cleanup(&arena);
@@ -208,27 +205,22 @@ ngx_im_token_renew(ngx_im_session_t *s, const im_command_t *command,
     if (claims->channel.data != NULL
         || !ngx_im_token_same_user(s, claims->user))
     {
-        ngx_im_session_close(s, IM_REASON_TOKEN,
-                             claims->channel.data != NULL
-                                 ? "the token is for a subscription"
-                                 : "the token is another user's");
-        return NGX_ERROR;
+        return ngx_im_session_close(s, IM_REASON_TOKEN,
+                                    claims->channel.data != NULL
+                                        ? "the token is for a subscription"
+                                        : "the token is another user's");
     }
 
     if (!ngx_im_token_same_channels(s, claims)) {
-        ngx_im_session_close(s, IM_REASON_STATE,
-                             "the token is for other channels");
-        return NGX_ERROR;
+        return ngx_im_session_close(s, IM_REASON_STATE,
+                                    "the token is for other channels");
     }
 
     ngx_im_expiry_session(s, claims->expires);
 
     im_id_uuid(id, s->peer.id);
 
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    reply.type = IM_REPLY_REFRESH;
-    reply.id = command->id;
+    ngx_im_reply_init(&reply, IM_REPLY_REFRESH, command->id);
     reply.session = im_str_set(id, IM_UUID_LEN);
     reply.ttl = ngx_im_expiry_ttl(s);
 
@@ -350,32 +342,13 @@ ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub)
 static ngx_int_t
 ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub)
 {
-    im_buf_t    topic;
-    ngx_int_t   rc;
-    im_reply_t  reply;
-
     if (sub->flags & NGX_IM_SUB_SERVER) {
-        ngx_im_session_close(s, IM_REASON_SUB_EXPIRED, "subscription expired");
-        return NGX_ERROR;
+        return ngx_im_session_close(s, IM_REASON_SUB_EXPIRED,
+                                    "subscription expired");
     }
 
-    im_buf_init(&topic, IM_TOPIC_MAX);
-    im_buf_add_str(&topic, im_topic_name(sub->log->topic));
-
-    ngx_im_sub_leave(s, sub);
-
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    reply.type = IM_REPLY_PUSH_UNSUBSCRIBE;
-    reply.topic = im_buf_str(&topic);
-    reply.code = IM_UNSUBSCRIBED_EXPIRED;
-    reply.reason = im_str_z("subscription expired");
-
-    rc = topic.failed ? NGX_OK : ngx_im_reply_send(s, &reply);
-
-    im_buf_cleanup(&topic);
-
-    return rc;
+    return ngx_im_reply_unsubscribe(s, sub, IM_UNSUBSCRIBED_EXPIRED,
+                                    im_str_z("subscription expired"));
 }
 
 

@@ -285,10 +285,7 @@ ngx_im_webhook_error(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
         return;
     }
 
-    ngx_memzero(&reply, sizeof(im_reply_t));
-
-    reply.type = IM_REPLY_ERROR;
-    reply.id = wh->command.id;
+    ngx_im_reply_init(&reply, IM_REPLY_ERROR, wh->command.id);
     reply.code = answer->code;
     reply.reason = answer->reason;
     reply.temporary = answer->temporary;
