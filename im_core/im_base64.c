@@ -86,7 +86,7 @@ im_base64_decode(im_buf_t *b, im_str_t text, im_uint_t flags, im_str_t *bytes)
         }
     }
 
-    /* the bits that no byte is made of are zero */
+    /* bits left over behind the last byte must be zero */
 
     if ((bad & IM_BASE64_BAD)
         || (text.len % 4 == 2 && (bits & 0x0f))

@@ -20,8 +20,8 @@
 void im_base64_encode(im_buf_t *b, im_str_t bytes);
 
 /*
- * Appends the bytes of text to b; *bytes is where they are until b moves.
- * IM_DECLINED: not base64 (b is as before); IM_ERROR: b has failed.
+ * Appends the decoded bytes to b; *bytes points to them until b moves.
+ * IM_DECLINED: not base64 (b is unchanged); IM_ERROR: b has failed.
  */
 im_int_t im_base64_decode(im_buf_t *b, im_str_t text, im_uint_t flags,
     im_str_t *bytes);

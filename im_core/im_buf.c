@@ -87,7 +87,7 @@ im_buf_reserve(im_buf_t *b, size_t len)
 }
 
 
-/* By doubling, but to no more than the limit, so that a full one is exact. */
+/* Doubles the size, up to the limit: a full buffer has exactly that size. */
 static im_int_t
 im_buf_grow(im_buf_t *b, size_t need)
 {
@@ -152,7 +152,7 @@ im_buf_add_int(im_buf_t *b, int64_t n)
 
     im_buf_add_u8(b, '-');
 
-    /* The least number has no positive twin. */
+    /* INT64_MIN has no positive counterpart. */
     im_buf_add_uint(b, -(uint64_t) n);
 }
 

@@ -3,8 +3,8 @@
  *
  * A growing byte buffer with a limit, for encoders.
  *
- * Errors stick: after one failed append (no memory, or over the limit) every
- * other fails too, so an encoder needs to look once, at its end.
+ * Errors stick: after one failed append (no memory, or over the limit) all
+ * later ones fail too, so an encoder checks once, at its end.
  */
 
 #ifndef IM_BUF_H
@@ -30,10 +30,10 @@ void im_buf_init(im_buf_t *b, size_t max);
 void im_buf_fixed(im_buf_t *b, u_char *data, size_t size);
 void im_buf_cleanup(im_buf_t *b);
 
-/* Forgets the bytes and the error, keeps up to `keep` bytes of memory. */
+/* Clears the bytes and the error; keeps up to `keep` bytes of memory. */
 void im_buf_reset(im_buf_t *b, size_t keep);
 
-/* len bytes to write into, counted as appended; NULL: failed. */
+/* Appends len bytes for the caller to fill in; NULL: failed. */
 u_char *im_buf_reserve(im_buf_t *b, size_t len);
 
 void im_buf_add(im_buf_t *b, const void *data, size_t len);
@@ -48,13 +48,13 @@ void im_buf_add_u16(im_buf_t *b, uint16_t n);
 void im_buf_add_u32(im_buf_t *b, uint32_t n);
 void im_buf_add_u64(im_buf_t *b, uint64_t n);
 
-/* Borrowed; good until the next call on b. */
+/* Borrowed; valid until the next call on b. */
 im_str_t im_buf_str(const im_buf_t *b);
 
 
 /*
- * Reading big-endian formats with the same sticking error: a read beyond the
- * end gives 0 or empty and sets failed.
+ * Reads big-endian formats.  Errors stick here too: a read beyond the end gives
+ * 0 or an empty string and sets failed.
  */
 typedef struct {
     const u_char  *p;

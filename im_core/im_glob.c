@@ -1,7 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * Matching with one place to go back to: at most the product of the lengths.
+ * Matching goes back to the last star only, so it takes at most as many steps
+ * as the product of the lengths.
  */
 
 #include "im_glob.h"
@@ -45,7 +46,7 @@ im_glob_match(im_str_t pattern, im_str_t name)
             continue;
         }
 
-        /* the last star takes one character more */
+        /* let the last star match one more character */
 
         if (!starred || back == name.len) {
             return 0;
@@ -58,7 +59,7 @@ im_glob_match(im_str_t pattern, im_str_t name)
 }
 
 
-/* One character; both move on if it matches. */
+/* Matches one character; if it matches, both positions move on. */
 static int
 im_glob_one(im_str_t pattern, size_t *p, im_str_t name, size_t *n)
 {
@@ -110,7 +111,7 @@ im_glob_one(im_str_t pattern, size_t *p, im_str_t name, size_t *n)
 }
 
 
-/* 1 in it, 0 not, -1 no set. */
+/* 1: in the set, 0: not in the set, -1: not a set. */
 static int
 im_glob_set(im_str_t pattern, size_t *p, im_str_t name, size_t at, size_t len)
 {
@@ -160,7 +161,7 @@ im_glob_set(im_str_t pattern, size_t *p, im_str_t name, size_t at, size_t len)
 }
 
 
-/* Bytes of the character there; what isn't UTF-8 counts as it comes. */
+/* Length of the character there; a byte that isn't UTF-8 counts as one. */
 static size_t
 im_glob_char(im_str_t s, size_t at)
 {
@@ -178,7 +179,7 @@ im_glob_char(im_str_t s, size_t at)
 }
 
 
-/* As the numbers of characters are ordered, bytes of UTF-8 are. */
+/* The bytes of UTF-8 have the order of the code points. */
 static int
 im_glob_cmp(im_str_t a, size_t at, size_t len, im_str_t b, size_t bt,
     size_t blen)

@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * Patterns of names: '*' any characters, '?' one, "[a-z]" one of, "[!a-z]" none
- * of, '\' takes the next one as it is.
+ * Patterns of names: '*' matches any characters, '?' one, "[a-z]" one of the
+ * set, "[!a-z]" one outside the set; '\' quotes the next character.
  */
 
 #ifndef IM_GLOB_H
@@ -12,7 +12,7 @@
 #include "im_types.h"
 
 
-/* Both are UTF-8.  A "[" without its end is itself. */
+/* Both are UTF-8.  A "[" without a "]" matches itself. */
 int im_glob_match(im_str_t pattern, im_str_t name);
 
 

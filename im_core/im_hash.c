@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * The hash table.  While it grows, a name lives in the new table, or in a
- * bucket of the old one that has not been moved yet; new names go to the new.
+ * The hash table.  While it grows, a name is in the new table or in a bucket of
+ * the old table that has not been moved yet.  New names go to the new table.
  */
 
 #include <endian.h>
@@ -10,8 +10,8 @@
 #include "im_hash.h"
 
 
-#define IM_HASH_SIZE  16      /* at first */
-#define IM_HASH_MOVE  4       /* buckets of the old table with each call */
+#define IM_HASH_SIZE  16      /* initially */
+#define IM_HASH_MOVE  4       /* buckets of the old table a call moves */
 
 
 static void im_hash_grow(im_hash_t *h);
@@ -202,7 +202,7 @@ im_hash_bucket(im_hash_t *h, uint64_t hash)
 }
 
 
-/* NULL: there is no old table, or that bucket has been moved. */
+/* NULL: there is no old table, or the bucket has been moved. */
 static im_hash_node_t **
 im_hash_old_bucket(im_hash_t *h, uint64_t hash)
 {

@@ -3,7 +3,7 @@
  *
  * An intrusive hash table of objects that have a name (bytes).
  *
- * SipHash-2-4 under a seed of the caller's, since names come from outside.
+ * Names come from outside, so they are hashed by SipHash-2-4 with a seed.
  * It grows by doubling, a few buckets with each call, so that no call stalls.
  * Objects are owned by the caller; the table holds links only.
  */
@@ -23,7 +23,7 @@ struct im_hash_node_s {
 };
 
 
-/* The name of the object that a node is embedded in. */
+/* Gives the name of the object that embeds the node. */
 typedef im_str_t (*im_hash_name_pt)(const im_hash_node_t *node);
 
 
@@ -43,15 +43,15 @@ typedef struct {
 im_int_t im_hash_init(im_hash_t *h, im_hash_name_pt name,
     const uint64_t seed[2]);
 
-/* Frees the table; the objects are the caller's to free first. */
+/* Frees the table; the caller has freed the objects. */
 void im_hash_cleanup(im_hash_t *h);
 
 /* NULL: not there. */
 im_hash_node_t *im_hash_find(im_hash_t *h, im_str_t name);
 
 /*
- * The caller has made sure that the name is not there.  Cannot fail: where
- * memory for growing is missing, chains become longer and it is tried again.
+ * The name must not be in the table.  Cannot fail: without memory to grow, the
+ * chains become longer, and a later call tries again.
  */
 void im_hash_add(im_hash_t *h, im_hash_node_t *node);
 
@@ -59,9 +59,9 @@ void im_hash_add(im_hash_t *h, im_hash_node_t *node);
 void im_hash_remove(im_hash_t *h, im_hash_node_t *node);
 
 /*
- * Walks all objects in no order; fn must not add or remove, but it may free the
- * objects if im_hash_cleanup() is what comes next.  A fn result other than
- * IM_OK ends the walk and is returned.
+ * Calls fn for each object, in no order.  fn must not add or remove objects; it
+ * may free them if im_hash_cleanup() comes next.  A result other than IM_OK
+ * ends the walk and is returned.
  */
 im_int_t im_hash_each(im_hash_t *h,
     im_int_t (*fn)(im_hash_node_t *node, void *data), void *data);

@@ -229,7 +229,7 @@ im_hub_topic_create(im_hub_t *hub, im_str_t name)
 }
 
 
-/* 0 until the number of partitions is known. */
+/* 0 until the number of partitions is known */
 static uint16_t
 im_hub_partition(const im_hub_t *hub, im_str_t name)
 {

@@ -1,12 +1,12 @@
 /*
  * Copyright (C) The im authors
  *
- * The hub: which sessions of this worker follow which topics, and who they
- * are.
+ * The hub: which sessions of this worker follow which topics, and which users
+ * they belong to.
  *
  * It does no I/O.  Subscriptions and user links are embedded in their sessions
  * and never freed here; a topic lives while it has subscriptions or is pinned.
- * join and leave say first and last, so that the caller tells Redis.
+ * Join and leave report the first and the last follower, for Redis.
  */
 
 #ifndef IM_HUB_H
@@ -48,31 +48,31 @@ im_int_t im_hub_init(im_hub_t *hub, const uint64_t seed[2],
 void im_hub_cleanup(im_hub_t *hub);
 
 /*
- * Partitions are known only after Redis has been asked: sets their number and
- * recomputes the partition of every topic that is there.
+ * The number of partitions is known only after Redis has answered.  Sets it and
+ * computes the partition of every existing topic again.
  */
 void im_hub_partitions(im_hub_t *hub, uint32_t npartitions);
 
-/* NULL: nobody here follows it. */
+/* NULL: no session here follows it. */
 im_topic_t *im_hub_topic(im_hub_t *hub, im_str_t name);
 
 /*
- * Subscribes: sub is joining, its session field set by the caller.  *first:
- * the topic was created by this call (state NEW).  NULL: no memory, or the
- * name is longer than IM_TOPIC_MAX or empty.  A session joins a topic once:
- * the caller checks.
+ * Subscribes: sub is JOINING; the caller has set its session.  *first: this
+ * call created the topic (state NEW).  NULL: no memory, or the name is empty or
+ * longer than IM_TOPIC_MAX.  The caller makes sure that a session joins a topic
+ * only once.
  */
 im_topic_t *im_hub_join(im_hub_t *hub, im_str_t name, uint8_t wire,
     im_sub_t *sub, int *first);
 
 /*
- * Unsubscribes; frees chunks that only this one needed.  The topic, and true
- * in *last if it has no follower any more: the caller then calls
+ * Unsubscribes, and frees chunks that only this one needed.  Gives the topic;
+ * *last: it has no follower any more, and the caller calls
  * im_hub_topic_destroy(), at once or when Redis has confirmed.
  */
 im_topic_t *im_hub_leave(im_hub_t *hub, im_sub_t *sub, int *last);
 
-/* The topic must have no subscription; topic->data is the caller's to free. */
+/* The topic must have no subscription; the caller frees topic->data. */
 void im_hub_topic_destroy(im_hub_t *hub, im_topic_t *topic);
 
 /* Walks all topics; fn must neither join nor leave. */
@@ -83,11 +83,11 @@ im_int_t im_hub_each_topic(im_hub_t *hub,
 /* NULL: no session of that user here. */
 im_user_t *im_hub_user(im_hub_t *hub, im_str_t id);
 
-/* *first: the first session of the user here.  NULL: no memory, bad length. */
+/* *first: the user's first session here.  NULL: no memory, or bad length. */
 im_user_t *im_hub_user_add(im_hub_t *hub, im_str_t id, im_list_t *link,
     int *first);
 
-/* *last: that was the last one; user is freed then. */
+/* *last: it was the user's last session; the user is freed. */
 void im_hub_user_remove(im_hub_t *hub, im_user_t *user, im_list_t *link,
     int *last);
 

@@ -21,7 +21,7 @@ void im_id_add_base36(im_buf_t *b, uint64_t n);
 /* 16 random bytes as a UUID of version 4 (RFC 4122); no NUL at its end. */
 void im_id_uuid(u_char text[IM_UUID_LEN], const u_char random[16]);
 
-/* The bytes of a UUID's text.  IM_ERROR: it is none. */
+/* Decodes the text of a UUID.  IM_ERROR: it is not a UUID. */
 im_int_t im_id_uuid_decode(im_str_t text, u_char id[16]);
 
 

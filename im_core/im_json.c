@@ -3,12 +3,15 @@
  *
  * JSON on top of yajl.
  *
- * yajl 2.1 is more liberal than RFC 8259 and than we may be: it takes vertical
- * tabs and form feeds for white space, lets an unfinished token stand behind
- * the value, doesn't see overlong UTF-8, and decodes a lone surrogate to bytes
- * that aren't UTF-8.  So the text is checked before and behind it, and strings
- * are decoded here.  Nor does it look whether its allocations succeed: the
- * allocator given to it jumps out instead of returning NULL.
+ * yajl is kept on purpose: operators and packagers know it and review it.  A
+ * scanner of our own would be about as long as this wrapper.
+ *
+ * yajl 2.1 accepts more than RFC 8259 allows: it takes vertical tabs and form
+ * feeds for white space, accepts an unfinished token after the value, does not
+ * detect overlong UTF-8, and decodes a lone surrogate to invalid UTF-8.
+ * Therefore the text is checked before and after yajl, and strings are decoded
+ * here.  yajl does not check its allocations, so the allocator given to it
+ * jumps out instead of returning NULL.
  */
 
 #include <setjmp.h>
@@ -21,7 +24,7 @@
 #include "im_utf8.h"
 
 
-/* Precedes each block of yajl's, so that all can be freed after a jump. */
+/* Stands before each block of yajl, so that all can be freed after a jump. */
 typedef struct {
     im_list_t  link;
     size_t     size;
@@ -44,7 +47,7 @@ typedef struct {
     im_uint_t               flags;
     im_buf_t               *arena;
     u_char                 *dst;
-    const char             *why;         /* set: it failed */
+    const char             *why;         /* not NULL: failed */
     const im_json_field_t  *field;       /* of the member under way, or NULL */
     im_uint_t               depth;
     size_t                  start;       /* of that member's value */
@@ -397,7 +400,7 @@ im_json_add_base64(im_buf_t *b, im_str_t bytes)
 }
 
 
-/* A character that isn't plain ASCII; how many bytes it had. */
+/* Adds a character that isn't plain ASCII; gives its length in s. */
 static size_t
 im_json_add_char(im_buf_t *b, const u_char *p, size_t len)
 {
@@ -433,7 +436,7 @@ im_json_add_char(im_buf_t *b, const u_char *p, size_t len)
 }
 
 
-/* Decoded, a string is never longer than it was: the arena won't move. */
+/* A decoded string is never longer than its source: the arena won't move. */
 static im_int_t
 im_json_arena_init(im_json_t *json)
 {
@@ -501,7 +504,7 @@ im_json_feed(im_json_t *json)
         return 0;
     }
 
-    /* only a number that is the whole text still waits for its end */
+    /* only a number that is the whole text is unfinished here */
     json->flushing = 1;
 
     if (yajl_complete_parse(json->handle) != yajl_status_ok || !json->done) {
@@ -520,7 +523,7 @@ im_json_feed(im_json_t *json)
 }
 
 
-/* What yajl doesn't see. */
+/* Checks what yajl does not check. */
 static int
 im_json_text_valid(im_str_t text)
 {
@@ -614,7 +617,7 @@ im_json_key(void *ctx, const unsigned char *text, size_t len)
 
     json->field = im_json_field(json, im_str_set(text, len));
 
-    /* yajl tells where tokens end: the value starts behind blanks and ':' */
+    /* yajl reports the end of a token: the value is behind blanks and ':' */
     at = yajl_get_bytes_consumed(json->handle);
 
     while (at < json->text.len
@@ -682,7 +685,7 @@ im_json_close(im_json_t *json, im_json_got_e type)
 }
 
 
-/* The value of a member of the object that is decoded is complete. */
+/* The value of a member of the decoded object is complete. */
 static int
 im_json_member(im_json_t *json, im_json_got_e type)
 {
@@ -812,7 +815,7 @@ im_json_set_int(im_json_t *json, im_json_got_e type, im_str_t value, void *dst)
     negative = value.data[0] == '-';
     n = 0;
 
-    /* downwards, since the least number has no positive twin */
+    /* negative, since INT64_MIN has no positive counterpart */
     for (i = negative; i < value.len; i++) {
         if (value.data[i] < '0' || value.data[i] > '9'
             || __builtin_mul_overflow(n, 10, &n)
@@ -921,7 +924,7 @@ im_json_set_raws(im_json_t *json, im_json_got_e type, im_str_t value,
 }
 
 
-/* Replaces the list by the elements of an array, as they came. */
+/* Replaces the list by the unchanged elements of an array. */
 static im_int_t
 im_json_list(im_json_t *json, im_str_t array, im_json_strings_t *list)
 {
@@ -964,8 +967,8 @@ im_json_list(im_json_t *json, im_str_t array, im_json_strings_t *list)
 
 
 /*
- * The next element of an array, or member of an object, that is known to be
- * valid; 0: none.
+ * Finds the next element of an array, or the next member of an object, that is
+ * known to be valid; 0: no more.
  */
 static int
 im_json_next(im_str_t array, size_t *at, im_str_t *element)
@@ -1011,7 +1014,7 @@ im_json_next(im_str_t array, size_t *at, im_str_t *element)
 }
 
 
-/* Where the string that starts at `at` has its closing quote. */
+/* Gives the place of the closing quote of the string at `at`. */
 static size_t
 im_json_string_end(im_str_t text, size_t at)
 {
@@ -1027,7 +1030,7 @@ im_json_string_end(im_str_t text, size_t at)
 }
 
 
-/* s may be quoted itself. */
+/* s may have quotes around it. */
 static im_int_t
 im_json_unquote(im_json_t *json, im_str_t quoted, im_str_t *s)
 {
@@ -1092,7 +1095,7 @@ im_json_unescape(u_char *dst, const u_char **src)
 }
 
 
-/* A lone surrogate is U+FFFD. */
+/* A lone surrogate gives U+FFFD. */
 static uint32_t
 im_json_code_point(const u_char **src)
 {
@@ -1107,7 +1110,7 @@ im_json_code_point(const u_char **src)
         return c;
     }
 
-    /* behind an escape there is at least the closing quote */
+    /* at least the closing quote follows an escape */
     if (c > 0xdbff || p[6] != '\\' || p[7] != 'u') {
         return 0xfffd;
     }

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * JSON in (table-driven, on yajl) and out.  The only file that knows yajl.
+ * JSON in (table-driven, on yajl) and out.  No other file uses yajl.
  *
  * Decoded strings live in the arena given (an im_buf_t whose memory is
  * reserved up front to the input's length, so that it does not move); RAW
@@ -20,13 +20,13 @@
 
 
 typedef enum {
-    IM_JSON_STRING,      /* im_str_t; null leaves it */
+    IM_JSON_STRING,      /* im_str_t; null changes nothing */
     IM_JSON_INT,         /* int64_t */
     IM_JSON_BOOL,        /* int */
-    IM_JSON_RAW,         /* im_str_t: any value, its bytes as they came */
+    IM_JSON_RAW,         /* im_str_t: the bytes of any value */
     IM_JSON_STRINGS,     /* im_json_strings_t */
-    IM_JSON_OBJECT,      /* im_str_t: an object, its bytes as they came */
-    IM_JSON_RAWS         /* im_json_strings_t: of any values, as they came */
+    IM_JSON_OBJECT,      /* im_str_t: the bytes of an object */
+    IM_JSON_RAWS         /* im_json_strings_t: the bytes of values */
 } im_json_type_e;
 
 
@@ -45,9 +45,9 @@ typedef struct {
 
 #define im_json_end  { im_null_str, 0, 0 }
 
-/* name matches in any case (as Go's decoder does; the exact one wins) */
+/* names match in any case, as in Go's decoder; an exact match wins */
 #define IM_JSON_ANY_CASE  1
-/* a member of the wrong type is left as it is instead of an error */
+/* a member of the wrong type is no error and changes nothing */
 #define IM_JSON_LAX       2
 
 
@@ -88,16 +88,16 @@ im_int_t im_json_next_member(im_str_t object, size_t *at, im_buf_t *arena,
 im_int_t im_json_next_string(im_str_t array, size_t *at, im_buf_t *arena,
     im_str_t *s);
 
-/* *why when it isn't the text's fault. */
+/* *why if memory, not the text, was the problem. */
 extern const char  im_json_no_memory[];
 
 /* One complete, valid JSON value (RFC 8259) and nothing behind it. */
 int im_json_valid(im_str_t text);
 
-/* The same as IM_OK or IM_DECLINED, and IM_ERROR: no memory to tell. */
+/* The same.  IM_DECLINED: not valid; IM_ERROR: no memory. */
 im_int_t im_json_check(im_str_t text);
 
-/* Appends "..." with what JSON wants escaped; invalid UTF-8 becomes U+FFFD. */
+/* Appends a quoted and escaped string; invalid UTF-8 becomes U+FFFD. */
 void im_json_add_string(im_buf_t *b, im_str_t s);
 
 /* Bytes as a string in base64. */

@@ -22,7 +22,7 @@ typedef struct {
 } im_jwt_header_t;
 
 
-/* As decoded; null counts as not given. */
+/* The decoded members; null counts as not given. */
 typedef struct {
     im_str_t           user;
     im_str_t           id;
@@ -187,7 +187,7 @@ im_jwt_split(im_str_t token, im_buf_t *arena, im_jwt_parts_t *parts,
         return IM_ERROR;
     }
 
-    /* each of its bytes makes at most four, whatever they encode */
+    /* each byte gives at most four, whatever it encodes */
 
     if (im_buf_reserve(arena, 4 * token.len) == NULL) {
         *why = im_json_no_memory;
@@ -249,7 +249,7 @@ im_jwt_header(im_str_t text, im_buf_t *arena, im_jwt_parts_t *parts,
         return IM_ERROR;
     }
 
-    /* a header that changes what the token means (RFC 7515, 4.1.11) */
+    /* this header changes the meaning of the token (RFC 7515, 4.1.11) */
 
     if (header.crit.data != NULL) {
         *why = "the token has a critical header";
@@ -370,7 +370,7 @@ im_jwt_times(im_jwt_t *jwt, im_jwt_claims_t *claims)
 }
 
 
-/* A number of seconds that may have a fraction or an exponent. */
+/* A number of seconds; it may have a fraction or an exponent. */
 static im_int_t
 im_jwt_time(im_jwt_t *jwt, im_str_t text, int64_t *time)
 {
@@ -382,7 +382,7 @@ im_jwt_time(im_jwt_t *jwt, im_str_t text, int64_t *time)
         return IM_OK;
     }
 
-    /* of what JSON has, only a number starts so */
+    /* no other JSON value starts like this */
 
     if (text.len < IM_JWT_NUMBER
         && (text.data[0] == '-' || (text.data[0] >= '0'
@@ -405,7 +405,7 @@ im_jwt_time(im_jwt_t *jwt, im_str_t text, int64_t *time)
 }
 
 
-/* One of two ways to give JSON; the direct one wins. */
+/* JSON is given in one of two ways; the direct one wins. */
 static im_int_t
 im_jwt_json(im_jwt_t *jwt, im_buf_t *arena, im_str_t json, im_str_t base64,
     im_str_t *value)
@@ -546,7 +546,7 @@ im_jwt_channels(im_jwt_t *jwt, im_buf_t *arena)
 }
 
 
-/* Room for all is made at once: a token has few, and rarely any. */
+/* Allocates for all at once: a token has few of them. */
 static im_jwt_sub_t *
 im_jwt_sub_add(im_jwt_t *jwt, im_str_t channel)
 {
@@ -676,7 +676,7 @@ im_jwt_der(im_str_t signature, u_char der[IM_JWT_MAX_DER])
 }
 
 
-/* Without zeros in front, but for one that keeps it positive. */
+/* No leading zeros, except one that keeps the number positive. */
 static u_char *
 im_jwt_der_number(u_char *p, im_str_t number)
 {

@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * JSON Web Tokens (RFC 7519) in the compact form, all but the signature's
- * check: that is the caller's, between im_jwt_split() and im_jwt_claims().
+ * JSON Web Tokens (RFC 7519) in the compact form.  The caller checks the
+ * signature, between im_jwt_split() and im_jwt_claims().
  */
 
 #ifndef IM_JWT_H
@@ -14,7 +14,7 @@
 
 
 #define IM_JWT_MAX        8192                 /* bytes of a token */
-#define IM_JWT_ARENA      (4 * IM_JWT_MAX)     /* the least limit of an arena */
+#define IM_JWT_ARENA      (4 * IM_JWT_MAX)     /* least limit of an arena */
 #define IM_JWT_MAX_KID    255
 #define IM_JWT_MAX_DER    144                  /* of ES512's signature */
 #define IM_JWT_MAX_SUBS   128
@@ -50,11 +50,11 @@ typedef struct {
 
 extern const im_jwt_method_t  im_jwt_methods[IM_JWT_ALGS];
 
-/* IM_JWT_ALGS: there is no such algorithm; "none" is none. */
+/* IM_JWT_ALGS: there is no such algorithm; "none" is not accepted. */
 im_jwt_alg_e im_jwt_alg(im_str_t name);
 
 
-/* A token in its parts.  Nothing of it is to be believed yet. */
+/* The parts of a token.  Nothing has been verified yet. */
 typedef struct {
     im_jwt_alg_e  alg;
     im_str_t      kid;               /* "" none */
@@ -64,7 +64,7 @@ typedef struct {
 } im_jwt_parts_t;
 
 
-/* A channel that the token subscribes to.  JSON where "" is none. */
+/* A channel that the token subscribes to.  JSON; "": not given. */
 typedef struct {
     im_str_t      channel;
     im_str_t      info;
@@ -87,7 +87,7 @@ typedef struct {
     int64_t        exp;              /* s; INT64_MAX none */
     int64_t        nbf;              /* INT64_MIN none, as the next one */
     int64_t        iat;
-    int64_t        expires;          /* end of what it opens; 0: none */
+    int64_t        expires;          /* end of the session; 0: none */
     im_jwt_sub_t  *subs;             /* of subs, else of channels */
     im_uint_t      nsubs;
     const char    *why;              /* not valid: static text */
@@ -95,9 +95,9 @@ typedef struct {
 
 
 /*
- * Takes a token apart; the strings are in the arena, which does not move from
- * then on until im_jwt_claims() is done.  The token must not lie in it.
- * IM_ERROR: *why is static text, im_json_no_memory if the token isn't at fault.
+ * Splits a token; the strings are in the arena, which does not move until
+ * im_jwt_claims() is done.  The token must not lie in the arena.
+ * IM_ERROR: *why is static text; im_json_no_memory if the token may be good.
  */
 im_int_t im_jwt_split(im_str_t token, im_buf_t *arena, im_jwt_parts_t *parts,
     const char **why);
@@ -108,15 +108,15 @@ im_int_t im_jwt_claims(const im_jwt_parts_t *parts, im_buf_t *arena,
 void im_jwt_cleanup(im_jwt_t *jwt);
 
 /*
- * Whether the claims hold at the time now (s), for the audience and from the
- * issuer that are wanted ("" any).  IM_DECLINED: expired; IM_ERROR: not valid.
+ * Checks the claims: time (now, s), audience and issuer (both: "" any).
+ * IM_DECLINED: expired; IM_ERROR: not valid.
  */
 im_int_t im_jwt_check(im_jwt_t *jwt, int64_t now, im_str_t audience,
     im_str_t issuer);
 
 /*
- * The signature of ECDSA, two numbers of equal length (at most 66 bytes each),
- * as ASN.1 has it; the length.
+ * Converts a signature of ECDSA, two numbers of equal length (at most 66 bytes
+ * each), to ASN.1; gives the length.
  */
 size_t im_jwt_der(im_str_t signature, u_char der[IM_JWT_MAX_DER]);
 

@@ -14,8 +14,8 @@
 
 
 /*
- * Keys of the idempotency hash: fixed, since all programs must agree.  Pushers
- * are trusted, so a public key is good enough here.
+ * Keys of the idempotency hash.  They are fixed, since all programs must agree.
+ * Backends are trusted, so the keys need not be secret.
  */
 static const uint64_t  im_key_seed[2][2] = {
     { 0x696d2d6964656d31ull, 0x746f7069632d6964ull },
@@ -42,7 +42,7 @@ im_partition(im_str_t topic, uint32_t n)
 }
 
 
-/* CRC16-XMODEM: polynomial 0x1021, from 0, as Redis Cluster has it. */
+/* CRC16-XMODEM (polynomial 0x1021, initially 0), as Redis Cluster uses. */
 static uint16_t
 im_crc16(im_str_t s)
 {
@@ -78,7 +78,7 @@ im_name_valid(im_str_t name)
             return 0;
         }
 
-        /* U+0080 - U+009F; valid UTF-8, so there is a next byte */
+        /* U+0080 - U+009F; the text is valid UTF-8: there is a next byte */
         if (name.data[i] == 0xc2 && name.data[i + 1] < 0xa0) {
             return 0;
         }
@@ -97,7 +97,7 @@ im_node_valid(im_str_t name)
         return 0;
     }
 
-    /* a valid name has no NUL, so strchr() doesn't find its own */
+    /* a valid name has no NUL, so strchr() can't match its own */
     for (i = 0; i < name.len; i++) {
         if (strchr(".:{} ", name.data[i]) != NULL) {
             return 0;
@@ -184,8 +184,9 @@ im_key_left(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
 
 
 /*
- * Hashed, since topic and id are long and chosen outside.  The id is hashed
- * under keys made from the topic: no byte can move from one to the other.
+ * Topic and id may be long and come from outside, so they are hashed.  The
+ * topic gives the keys to hash the id with: no byte can move from one to the
+ * other.
  */
 void
 im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,

@@ -60,13 +60,13 @@ void im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
     im_str_t id);
 
 /*
- * PREFIX{p}:a:NAME, the account of that name; PREFIX{p}:l:KIND:SUBJECT, how
- * often something was tried.  The partition is that of the name or subject.
+ * PREFIX{p}:a:NAME is an account, PREFIX{p}:l:KIND:SUBJECT counts attempts.
+ * The partition is that of the name or subject.
  */
 void im_key_account(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t name);
 void im_key_limit(im_buf_t *b, im_str_t prefix, uint16_t p, char kind,
     im_str_t subject);
-/* im_TOKEN, shared with others: without prefix and partition */
+/* im_TOKEN: other programs read it, so it has no prefix and partition */
 void im_key_login(im_buf_t *b, im_str_t token);
 
 /*

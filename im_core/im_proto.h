@@ -15,7 +15,7 @@
 #include "im_transport.h"
 
 
-/* What is framed: one message at its place in a topic. */
+/* One message at its place in a topic. */
 typedef struct {
     im_str_t              topic;
     im_str_t              epoch;
@@ -32,7 +32,7 @@ typedef struct {
 } im_position_t;
 
 
-/* A topic that a client wants to follow on from where it was. */
+/* A topic that a client wants to follow from where it was. */
 typedef struct {
     im_str_t       topic;        /* "r:..", "u:..", "b"; "u:": the own inbox */
     im_position_t  since;        /* epoch may be empty or of any length */
@@ -64,7 +64,7 @@ typedef enum {
 } im_command_e;
 
 
-/* Strings are in the arena or borrow from the message; "" where not given. */
+/* Strings are in the arena or borrow from the message; "": not given. */
 typedef struct {
     im_command_e   type;
     uint32_t       id;           /* of the answer; 0: none is expected */
@@ -80,7 +80,7 @@ typedef struct {
     im_resume_t   *resumes;      /* in the arena */
     im_uint_t      nresumes;
     im_reason_e    fault;
-    const char    *why;          /* the same as static text */
+    const char    *why;          /* static text for the fault */
     uint16_t       error;        /* im_error_e */
     unsigned       positions:1;  /* im: wants seq and epoch in messages */
     unsigned       recover:1;    /* since is given */
@@ -90,7 +90,7 @@ typedef struct {
 } im_command_t;
 
 
-/* What a client is told in an error reply: centrifuge's numbers. */
+/* The codes of error replies: centrifuge's numbers. */
 typedef enum {
     IM_ERROR_INTERNAL = 100,          /* temporary */
     IM_ERROR_UNAUTHORIZED = 101,
@@ -128,7 +128,7 @@ typedef enum {
     IM_REPLY_RPC,            /* data */
     IM_REPLY_REFRESH,        /* session, ttl */
     IM_REPLY_SUB_REFRESH,    /* ttl */
-    IM_REPLY_PING,           /* from here on not answers: id is unused */
+    IM_REPLY_PING,           /* this and all below are pushes: no id */
     IM_REPLY_PUSH_JOIN,      /* topic, client */
     IM_REPLY_PUSH_LEAVE,
     IM_REPLY_PUSH_SUBSCRIBE, /* sub */
@@ -148,7 +148,7 @@ typedef struct {
     unsigned             recoverable:1;
     unsigned             positioned:1;
     unsigned             recovering:1;   /* the client asked to */
-    unsigned             recovered:1;    /* 0: a hole, told by this */
+    unsigned             recovered:1;    /* 0: messages are missing */
 } im_subscribed_t;
 
 
@@ -183,7 +183,7 @@ typedef struct {
 
 /*
  * A form in which followers of a topic get its messages.  Each callback appends
- * whole frames; but for message, NULL: the form has nothing of the kind.
+ * whole frames.  All but message may be NULL: the form has no such frame.
  */
 typedef struct {
     void      (*message)(im_buf_t *b, const im_transport_t *transport,
@@ -193,7 +193,7 @@ typedef struct {
                    const im_reply_t *reply);
     /*
      * The topic goes on at sub->at, with all messages if sub->recovered.
-     * IM_DECLINED: followers can't be told that, they have to begin anew.
+     * IM_DECLINED: the form can't say so; followers must subscribe again.
      */
     im_int_t  (*moved)(im_buf_t *b, const im_transport_t *transport,
                    const im_subscribed_t *sub);
@@ -202,7 +202,7 @@ typedef struct {
 } im_form_t;
 
 
-/* What a client may want of a topic beside its messages. */
+/* What a client wants from a topic besides its messages. */
 typedef enum {
     IM_FORM_PLAIN = 0,
     IM_FORM_POSITIONS,       /* command.positions */
@@ -211,7 +211,7 @@ typedef enum {
 } im_form_e;
 
 
-/* An argument of the request by which a client asks for another encoding. */
+/* With this argument of the request a client asks for another encoding. */
 typedef struct {
     const char  *name;
     const char  *value;

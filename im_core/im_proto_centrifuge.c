@@ -4,8 +4,8 @@
  * The centrifuge protocol (JSON): commands in.
  *
  * A channel NAME is the room NAME, "#USER" a user's inbox, and "#" the
- * broadcast.  What is not served (delta, tags filters, map and shared-poll
- * subscriptions) is refused here.
+ * broadcast.  Features that are not served (delta, tags filters, map and
+ * shared-poll subscriptions) are refused here.
  */
 
 #include "im_proto_centrifuge.h"
@@ -16,7 +16,7 @@
 #define IM_PROTO_CENTRIFUGE_STRICT  2      /* bit of flag */
 
 
-/* In this order the first one counts where a command has several. */
+/* If a command has several methods, the first in this order counts. */
 typedef enum {
     IM_PROTO_CENTRIFUGE_CONNECT = 0,
     IM_PROTO_CENTRIFUGE_PING,
@@ -40,7 +40,7 @@ typedef struct {
 } im_proto_centrifuge_frame_t;
 
 
-/* The fields of all methods. */
+/* The parameters of all methods. */
 typedef struct {
     im_str_t  channel;
     im_str_t  token;
@@ -279,7 +279,7 @@ static const im_arg_t  im_proto_centrifuge_unserved[] = {
 };
 
 
-/* Below 3500 a client connects again.  1011 is WebSocket's: no memory. */
+/* With a code below 3500 a client connects again. */
 static const uint16_t  im_proto_centrifuge_codes[IM_REASON_MAX] = {
     [IM_REASON_DRAIN] = 3001,
     [IM_REASON_BUSY] = 3004,
@@ -349,7 +349,7 @@ im_proto_centrifuge_decode(im_str_t *rest, int connected, im_buf_t *arena,
 }
 
 
-/* One newline behind the last command is allowed. */
+/* The last command may end with a newline. */
 static im_str_t
 im_proto_centrifuge_line(im_str_t *rest)
 {
@@ -415,8 +415,8 @@ im_proto_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
     }
 
     /*
-     * At once, so that nothing moves: each string is in the text once, and
-     * once more in its topic.
+     * Reserve all at once, so that nothing moves: each string needs its
+     * length once, and once more in its topic.
      */
     len = 2 * line.len + sizeof("r:");
 
@@ -446,7 +446,7 @@ im_proto_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
 }
 
 
-/* The method, or IM_PROTO_CENTRIFUGE_METHODS for a pong, and the id. */
+/* Finds method and id; IM_PROTO_CENTRIFUGE_METHODS is a pong. */
 static im_int_t
 im_proto_centrifuge_method(const im_proto_centrifuge_frame_t *frame,
     im_uint_t *method, im_command_t *command)
@@ -489,7 +489,7 @@ im_proto_centrifuge_method(const im_proto_centrifuge_frame_t *frame,
 }
 
 
-/* Values of the wrong type are faults, null is as good as absent for most. */
+/* A value of the wrong type is a fault; null mostly counts as absent. */
 static im_int_t
 im_proto_centrifuge_params(im_str_t text, const im_json_field_t *fields,
     im_buf_t *arena, im_proto_centrifuge_params_t *params,
@@ -554,7 +554,7 @@ im_proto_centrifuge_set(const im_proto_centrifuge_method_t *method,
 }
 
 
-/* IM_DECLINED: not a name. */
+/* IM_DECLINED: not a valid name. */
 static im_int_t
 im_proto_centrifuge_topic(im_str_t channel, im_buf_t *arena, im_str_t *topic)
 {
@@ -612,8 +612,8 @@ im_proto_centrifuge_error(im_command_t *command, im_error_e error)
 
 
 /*
- * subs: where the client stands in the channels that the server subscribes it
- * to.  It may know some that are no longer there: only ours are looked at.
+ * subs has the client's positions in channels that the server subscribes it to.
+ * It may name other channels; these are ignored.
  */
 static im_int_t
 im_proto_centrifuge_connect(im_proto_centrifuge_params_t *params,

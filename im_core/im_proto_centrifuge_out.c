@@ -3,8 +3,8 @@
  *
  * The centrifuge protocol (JSON): replies and pushes out.
  *
- * What is zero, false or empty is left out, but where clients rely on it.  No
- * object contains a raw newline: a client splits a frame at these.
+ * Members that are zero, false or empty are left out, unless clients rely on
+ * them.  No object contains a raw newline, since clients split frames there.
  */
 
 #include "im_proto_centrifuge.h"
@@ -408,7 +408,7 @@ im_proto_centrifuge_add_messages(im_buf_t *b, const im_subscribed_t *sub)
 }
 
 
-/* Only what a client published says who did. */
+/* Only publications of clients have info. */
 void
 im_proto_centrifuge_add_message(im_buf_t *b, const im_message_t *m)
 {
@@ -437,7 +437,7 @@ im_proto_centrifuge_add_message(im_buf_t *b, const im_message_t *m)
 }
 
 
-/* What claims to be JSON and isn't must not break the frame: it is a string. */
+/* Invalid JSON must not break the frame: it is sent as a string. */
 static void
 im_proto_centrifuge_add_data(im_buf_t *b, const im_envelope_t *e)
 {
@@ -506,7 +506,7 @@ im_proto_centrifuge_add_channel(im_buf_t *b, im_str_t topic)
 }
 
 
-/* No value ends with the brace that opens an object. */
+/* No value ends with '{', so '{' means that no comma is needed. */
 static void
 im_proto_centrifuge_key(im_buf_t *b, const char *name)
 {
@@ -550,7 +550,7 @@ im_proto_centrifuge_true(im_buf_t *b, const char *name, im_uint_t value)
 }
 
 
-/* What isn't valid is left out. */
+/* Invalid JSON is left out. */
 static void
 im_proto_centrifuge_json(im_buf_t *b, const char *name, im_str_t value)
 {

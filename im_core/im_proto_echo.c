@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * The echo protocol: each message goes back to its sender, as text or binary
- * as it came.  A tool to test proxies and load balancers.
+ * The echo protocol sends each message back to its sender, with its kind.  It
+ * helps to test proxies and load balancers.
  */
 
 #include "im_proto.h"

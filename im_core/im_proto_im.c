@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * The im protocol: a first frame in, JSON text frames out.  A client that says
- * where it was, or that it wants to know, is told positions.
+ * The im protocol: a first frame in, JSON text frames out.  A client that sends
+ * its position, or asks for positions, gets positions with the messages.
  */
 
 #include <stdlib.h>
@@ -204,7 +204,7 @@ im_proto_im_moved(im_buf_t *b, const im_transport_t *transport,
 }
 
 
-/* Where the client stands in topics, each followed by what it has missed. */
+/* Sends the position in each topic, and the messages after it. */
 static void
 im_proto_im_reply(im_buf_t *b, const im_transport_t *transport,
     const im_reply_t *reply)
@@ -296,7 +296,7 @@ im_proto_im_add_payload(im_buf_t *b, const im_envelope_t *e)
 }
 
 
-/* What claims to be JSON and isn't must not break the frame: it is a string. */
+/* Invalid JSON must not break the frame: it is sent as a string. */
 static void
 im_proto_im_add_json(im_buf_t *b, im_str_t data)
 {
@@ -353,7 +353,7 @@ im_proto_im_decode(im_str_t *rest, int connected, im_buf_t *arena,
 {
     memset(command, 0, sizeof(im_command_t));
 
-    /* only the first frame means something */
+    /* later frames have no meaning */
     if (!connected) {
         im_proto_im_first(*rest, arena, command);
     }
@@ -375,7 +375,7 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
         return;
     }
 
-    /* at once, so that nothing of the command moves later */
+    /* reserve all at once, so that nothing of the command moves */
     len = message.len + sizeof("r:") + IM_PROTO_IM_ROOM_LEN
           + (IM_PROTO_IM_RESUMES + 1) * sizeof(im_resume_t);
 
@@ -411,7 +411,7 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
     command->type = IM_COMMAND_CONNECT;
     command->token = first.auth;
 
-    /* a number that isn't an int32 counts as a wrong type */
+    /* a number outside int32 counts as a wrong type */
     if (first.room < INT32_MIN || first.room > INT32_MAX) {
         first.room = 0;
     }
@@ -430,7 +430,7 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
 }
 
 
-/* Our extension: one of its fields, and the client is told positions. */
+/* Our extension: with one of its fields, the client gets positions. */
 static im_int_t
 im_proto_im_positions(im_proto_im_first_t *first, im_buf_t *arena,
     im_command_t *command)
@@ -499,7 +499,7 @@ im_proto_im_position(im_str_t text, im_str_t topic, im_buf_t *arena,
 }
 
 
-/* Neither a number nor an epoch is a client that starts here. */
+/* Without a number and an epoch, the client starts here. */
 static void
 im_proto_im_resume(im_str_t topic, int64_t seq, im_str_t epoch,
     im_command_t *command)
@@ -527,7 +527,7 @@ im_proto_im_fault(im_command_t *command, im_reason_e fault, const char *why)
 }
 
 
-/* roomId is -1 where the name is not a decimal int32. */
+/* roomId is -1 if the name is not a decimal int32. */
 static void
 im_proto_im_room_info(im_buf_t *b, const im_transport_t *transport,
     const im_room_info_t *info)
@@ -594,7 +594,7 @@ im_proto_im_add_users(im_buf_t *b, const im_member_t **sorted, im_uint_t n)
 }
 
 
-/* Equal users stay in the order in which they were given. */
+/* Equal users keep the order in which they were given. */
 static int
 im_proto_im_compare(const void *a, const void *b)
 {
@@ -623,7 +623,7 @@ im_proto_im_compare_users(im_str_t a, im_str_t b)
 }
 
 
-/* Only the name that a client's roomId would give: no "01", no "+1". */
+/* Only a name that a roomId of a client gives: not "01" or "+1". */
 static int32_t
 im_proto_im_room_id(im_str_t room)
 {

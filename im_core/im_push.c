@@ -85,8 +85,8 @@ im_envelope_decode(im_str_t s, im_envelope_t *e)
 
 
 /*
- * Each field is hashed under the hash of those before it and its number, so
- * that no byte can move from one field to the next.
+ * The hash of the fields before and the field's number give the keys to hash a
+ * field with, so that no byte can move from one field to the next.
  */
 void
 im_envelope_hash(const im_envelope_t *e, u_char hash[IM_PUSH_HASH])
@@ -111,7 +111,7 @@ im_envelope_hash(const im_envelope_t *e, u_char hash[IM_PUSH_HASH])
     fields[5] = e->tags;
     fields[6] = e->data;
 
-    seed[0] = 0x656e76656c6f7065ull;       /* fixed: all logics must agree */
+    seed[0] = 0x656e76656c6f7065ull;       /* all im_logic must agree */
 
     for (i = 0; i < 7; i++) {
         seed[1] = i;
@@ -195,7 +195,7 @@ im_position_decode(im_str_t s, im_str_t *epoch, uint64_t *seq)
         colon--;
     }
 
-    /* colon is behind the last one: an epoch and a digit are the least */
+    /* colon is behind the last one; an epoch and a digit are required */
     if (colon < 2 || colon == s.len
         || (s.data[colon] == '0' && s.len - colon > 1))
     {
@@ -225,7 +225,7 @@ im_position_decode(im_str_t s, im_str_t *epoch, uint64_t *seq)
 }
 
 
-/* Fails b if the string is too long for its field. */
+/* A string that is too long for its field makes b fail. */
 static int
 im_push_fits(im_buf_t *b, im_str_t s, size_t max)
 {

@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * What travels from logic through Redis to the workers: the envelope of one
- * message (stored in history and queue) and the batch of a PUBLISH.  All
+ * What im_logic sends through Redis to the workers: the envelope of one message
+ * (stored in history and queue) and the batch of a PUBLISH.  All
  * integers are big-endian.
  *
  *   envelope: u8 version 1, u8 kind, u8+id, u64 time ms, u8+user, u8+name,
@@ -24,7 +24,7 @@
 #define IM_PUSH_HASH          16       /* hex digits */
 #define IM_PUSH_MAX_DATA      (1024 * 1024)
 #define IM_PUSH_MAX_ID        64
-#define IM_PUSH_MAX_BATCH     (256 * 1024)   /* a bigger entry goes alone */
+#define IM_PUSH_MAX_BATCH     (256 * 1024)   /* a bigger entry is sent alone */
 
 
 typedef enum {
@@ -49,19 +49,19 @@ typedef struct {
     im_str_t  user;          /* sender, or empty */
     im_str_t  name;
     im_str_t  session;
-    im_str_t  info;          /* JSON: what others are told of the sender */
+    im_str_t  info;          /* JSON of the sender for other clients */
     im_str_t  tags;          /* JSON: an object of strings */
     im_str_t  data;
 } im_envelope_t;
 
 
-/* Too long a field fails b. */
+/* A field that is too long makes b fail. */
 void im_envelope_encode(im_buf_t *b, const im_envelope_t *e);
 
-/* All strings borrow from s.  IM_ERROR: not an envelope of this version. */
+/* The strings borrow from s.  IM_ERROR: not an envelope of this version. */
 im_int_t im_envelope_decode(im_str_t s, im_envelope_t *e);
 
-/* 16 hex digits over all but id and time: equal for a repeated push. */
+/* 16 hex digits, of all but id and time: a repeated push has the same. */
 void im_envelope_hash(const im_envelope_t *e, u_char hash[IM_PUSH_HASH]);
 
 
@@ -76,7 +76,7 @@ typedef struct {
 
 void im_entry_encode(im_buf_t *b, const im_entry_t *e);
 
-/* The next entry.  IM_OK, IM_DECLINED at the end, IM_ERROR: malformed. */
+/* Reads the next entry.  IM_DECLINED: no more; IM_ERROR: malformed. */
 im_int_t im_entry_decode(im_reader_t *r, im_entry_t *e);
 
 /* "epoch:seq" as in scripts and queue.  IM_ERROR: malformed. */

@@ -125,7 +125,7 @@ im_rules_add(im_rules_t *rules, const im_rule_t *rule)
         return IM_ERROR;
     }
 
-    /* exact: rules are few and stay */
+    /* grow by one: there are few rules, and they stay */
     rooms = im_realloc(rules->rooms,
                        (rules->nrooms + 1) * sizeof(im_rule_t));
     if (rooms == NULL) {
@@ -290,7 +290,7 @@ im_rules_merge(im_rules_t *into, const im_rules_t *from)
 }
 
 
-/* To see who is there is a permission, too. */
+/* presence is a permission, too */
 static void
 im_rule_merge(im_rule_t *into, const im_rule_t *from)
 {
@@ -447,7 +447,7 @@ im_rules_decode_members(const im_rules_json_t *json, im_buf_t *arena,
 }
 
 
-/* The pattern lies in the arena until the next call. */
+/* The pattern is in the arena until the next call. */
 static im_int_t
 im_rule_decode(im_str_t text, im_buf_t *arena, im_rule_t *rule)
 {

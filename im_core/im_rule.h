@@ -1,9 +1,9 @@
 /*
  * Copyright (C) The im authors
  *
- * Rules of topics: what im_room, im_inbox and im_broadcast configure.  Made in
- * nginx.conf, published by every worker in its lease record as JSON, read and
- * merged by logic.
+ * Rules of topics: what im_room, im_inbox and im_broadcast configure.  Every
+ * worker publishes its rules in its lease record as JSON; im_logic reads and
+ * merges them.
  */
 
 #ifndef IM_RULE_H
@@ -45,12 +45,12 @@ void im_rules_init(im_rules_t *rules);
 void im_rules_cleanup(im_rules_t *rules);
 
 /*
- * Copies the rule.  IM_DECLINED: the pattern is there already or invalid ('*'
- * not last), or history is too large; IM_ERROR: no memory, too many.
+ * Copies the rule.  IM_DECLINED: a duplicate or invalid pattern ('*' not last),
+ * or too large a history; IM_ERROR: no memory, or too many rules.
  */
 im_int_t im_rules_add(im_rules_t *rules, const im_rule_t *rule);
 
-/* By exact name, else the longest prefix; NULL: no rule. */
+/* An exact name wins, then the longest prefix; NULL: no rule. */
 const im_rule_t *im_rules_room(const im_rules_t *rules, im_str_t room);
 
 /* The rule of a topic "r:..", "u:..", "b"; NULL: none. */
@@ -61,12 +61,12 @@ void im_rules_encode(im_buf_t *b, const im_rules_t *rules);          /* JSON */
 im_int_t im_rules_decode(im_str_t json, im_rules_t *rules);
 
 /*
- * Per pattern the larger history and ttl and the stricter permission.
- * IM_ERROR: no memory, too many.
+ * Takes, for each pattern, the larger history and ttl and the stricter
+ * permission.  IM_ERROR: no memory, or too many rules.
  */
 im_int_t im_rules_merge(im_rules_t *into, const im_rules_t *from);
 
-/* Life of a topic's meta: max(30 d, ttl + 1 d), in s. */
+/* How long a topic's meta lives, in s: max(30 d, ttl + 1 d). */
 uint32_t im_rule_meta_ttl(const im_rule_t *rule);
 
 

@@ -2,7 +2,7 @@
  * Copyright (C) The im authors
  *
  * The scripts that run inside Redis, embedded from redis/ at build time by
- * redis/embed.  Their keys, arguments and replies are told in their heads.
+ * redis/embed.  The head of each script lists its keys, arguments and replies.
  */
 
 #ifndef IM_SCRIPT_H

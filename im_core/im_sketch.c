@@ -20,7 +20,7 @@
 #define IM_SKETCH_LN2             0.69314718055994530942
 
 
-/* All workers and logics must hash alike. */
+/* Fixed: all workers and im_logic processes must give equal hashes. */
 static const uint64_t  im_sketch_seed[2] = {
     0x75736572732d7065ull, 0x722d776f726b6572ull
 };
@@ -88,7 +88,7 @@ im_sketch_merge(im_sketch_t *into, const im_sketch_t *from)
 }
 
 
-/* Ertl's estimator (2017): without bias, and without a table for it. */
+/* Ertl's estimator (2017): unbiased, and it needs no table. */
 uint64_t
 im_sketch_count(const im_sketch_t *s)
 {
@@ -122,7 +122,7 @@ im_sketch_count(const im_sketch_t *s)
     z = (double) IM_SKETCH_REGISTERS * IM_SKETCH_REGISTERS
         / (2 * IM_SKETCH_LN2 * z);
 
-    /* registers that claim more come from outside */
+    /* a larger register value can only come from outside */
     return z < 1e18 ? (uint64_t) (z + 0.5) : (uint64_t) 1e18;
 }
 
@@ -273,7 +273,7 @@ im_sketch_add_hash(im_sketch_t *s, uint64_t hash)
 }
 
 
-/* Where the hash is or belongs. */
+/* Gives the place of the hash, or the place to insert it. */
 static im_uint_t
 im_sketch_find(const im_sketch_t *s, uint64_t hash)
 {
@@ -297,7 +297,7 @@ im_sketch_find(const im_sketch_t *s, uint64_t hash)
 }
 
 
-/* Room for one more hash; all of it is taken at once, since it is small. */
+/* Makes room for one more hash; the whole array is small: allocate it once. */
 static im_int_t
 im_sketch_room(im_sketch_t *s)
 {
@@ -311,7 +311,7 @@ im_sketch_room(im_sketch_t *s)
 }
 
 
-/* From hashes to registers. */
+/* Converts hashes to registers. */
 static im_int_t
 im_sketch_spread(im_sketch_t *s)
 {
@@ -334,7 +334,7 @@ im_sketch_spread(im_sketch_t *s)
 }
 
 
-/* A register holds the longest run of zeros seen in the other bits, plus 1. */
+/* A register holds 1 plus the longest run of zeros in the other bits. */
 static void
 im_sketch_register(im_sketch_t *s, uint64_t hash)
 {

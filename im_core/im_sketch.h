@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * How many distinct users, over workers: exact up to 512, then HyperLogLog
+ * Counts distinct users over workers: exact up to 512, then HyperLogLog
  * (Flajolet et al., 2007) with 4096 registers (1.6 % standard error).
  */
 

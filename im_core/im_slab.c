@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * The slab: objects never used yet are handed out in the order of their
- * indexes, freed ones are a list through their first 4 bytes.
+ * The slab hands out unused objects in the order of their indexes.  Freed
+ * objects form a list through their first 4 bytes.
  */
 
 #include "im_slab.h"

@@ -1,12 +1,11 @@
 /*
  * Copyright (C) The im authors
  *
- * Objects of one size, for what a worker has many of: sessions and
- * subscriptions.
+ * Objects of one size: a worker has many sessions and subscriptions.
  *
- * An object has no header.  Memory is taken in blocks and never given back
- * before cleanup: an index, once handed out, stays readable for the life of
- * the slab, so that a stale handle can be told from a live one.
+ * An object has no header.  Memory is allocated in blocks and not freed before
+ * cleanup: the object of an index that was used once stays readable, so that a
+ * stale handle can be told from a live one.
  */
 
 #ifndef IM_SLAB_H
@@ -22,7 +21,7 @@ typedef struct {
     size_t     size;          /* of an object, rounded up to 8 */
     size_t     per_block;
     size_t     used;          /* objects in use */
-    size_t     given;         /* indexes ever handed out: 0..given - 1 */
+    size_t     given;         /* indexes ever used: 0..given - 1 */
     uint32_t   free;          /* first free index, or IM_SLAB_NONE */
 } im_slab_t;
 
@@ -34,16 +33,16 @@ void im_slab_init(im_slab_t *slab, size_t size, size_t per_block);
 void im_slab_cleanup(im_slab_t *slab);
 
 /*
- * A fresh object; its index in *index.  NULL: no memory.  All bytes but the
- * first 4 are as the last user left them (0 at first): a generation kept
- * behind them survives a free.
+ * Gives an object and its index.  NULL: no memory.  All bytes but the first 4
+ * are as the last user left them (0 initially), so a generation kept behind
+ * them survives a free.
  */
 void *im_slab_alloc(im_slab_t *slab, uint32_t *index);
 
-/* The first 4 bytes of the object are overwritten. */
+/* Overwrites the first 4 bytes of the object. */
 void im_slab_free(im_slab_t *slab, uint32_t index);
 
-/* The object of an index, free or not; NULL: never handed out. */
+/* Gives the object of an index, free or not; NULL: never used. */
 void *im_slab_get(const im_slab_t *slab, uint32_t index);
 
 

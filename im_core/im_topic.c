@@ -3,8 +3,8 @@
  *
  * Topics, their logs and the cursors into them.
  *
- * A chunk holds whole frames from its front and, from its back, where each of
- * them ends: so a cut can be made at a frame without looking into frames.
+ * A chunk holds whole frames from its front and their ends from its back: so
+ * the log can be cut at a frame without parsing frames.
  */
 
 #include "im_topic.h"
@@ -15,7 +15,7 @@
 #define IM_LOGS_MIN_CHUNK   256
 #define IM_LOG_MAX_FRAME    (1024 * 1024 * 1024)
 
-/* A cut is a frame of one byte, never sent; no real frame is that short. */
+/* A cut is a frame of one byte that is never sent; real frames are longer. */
 #define IM_LOG_CUT          1
 
 
@@ -124,7 +124,7 @@ im_topic_unsubscribe(im_logs_t *logs, im_sub_t *sub)
 
     log = sub->log;
 
-    /* Only who stands in the first chunk can have been the last to need it. */
+    /* Only a cursor in the first chunk can be the last that needed it. */
 
     needed = im_sub_state(sub) >= IM_SUB_PENDING
              && im_log_chunk(log, sub->cursor) == log->first;
@@ -141,7 +141,7 @@ im_topic_unsubscribe(im_logs_t *logs, im_sub_t *sub)
 }
 
 
-/* The topic's log of a wire format, created with its first follower. */
+/* Gives the topic's log of a wire; the first follower creates it. */
 static im_log_t *
 im_topic_log(im_topic_t *topic, uint8_t wire)
 {
@@ -258,7 +258,7 @@ im_topic_continues(const im_topic_t *topic, im_str_t epoch, uint64_t seq)
 }
 
 
-/* Looks an epoch up in "epoch:top epoch:top ..."; other forms match nothing. */
+/* Finds an epoch in "epoch:top epoch:top ..."; other forms match nothing. */
 static int
 im_topic_past(const im_topic_t *topic, im_str_t epoch, uint64_t *top)
 {
@@ -433,7 +433,7 @@ im_log_live(const im_log_t *log)
 }
 
 
-/* The last chunk, where a frame of len bytes has room; NULL: no memory. */
+/* Gives the last chunk, with room for a frame of len bytes; NULL: no memory. */
 static im_chunk_t *
 im_log_room(im_logs_t *logs, im_log_t *log, size_t len)
 {
@@ -552,7 +552,7 @@ im_log_slowest(const im_log_t *log)
 }
 
 
-/* The chunk with the byte at an offset, which is kept and below head. */
+/* Finds the chunk of an offset; tail <= offset < head. */
 static im_chunk_t *
 im_log_chunk(const im_log_t *log, uint64_t offset)
 {
@@ -610,7 +610,7 @@ im_sub_read(const im_sub_t *sub, im_str_t *pieces, im_uint_t n, size_t max,
 
         if (end == offset) {
 
-            /* Not even one frame: at the start it is given all the same. */
+            /* Not even one frame fits: at the start, give it all the same. */
 
             if (*total > 0) {
                 break;
@@ -715,7 +715,7 @@ im_sub_unfinished(const im_sub_t *sub)
 }
 
 
-/* An ordinary chunk, or a bigger one for a frame that has no room in it. */
+/* Allocates an ordinary chunk, or a bigger one for a bigger frame. */
 static im_chunk_t *
 im_chunk_create(im_logs_t *logs, size_t len)
 {
@@ -764,7 +764,7 @@ im_chunk_free(im_logs_t *logs, im_chunk_t *chunk)
 }
 
 
-/* Where the place is kept at which a frame of the chunk ends. */
+/* The slot that holds the end of a frame of the chunk. */
 static uint32_t *
 im_chunk_end(im_chunk_t *chunk, uint32_t frame)
 {
@@ -772,7 +772,7 @@ im_chunk_end(im_chunk_t *chunk, uint32_t frame)
 }
 
 
-/* The frame with the byte at an offset below len. */
+/* Finds the frame of an offset; offset < len. */
 static uint32_t
 im_chunk_frame(im_chunk_t *chunk, uint32_t offset)
 {
@@ -796,7 +796,7 @@ im_chunk_frame(im_chunk_t *chunk, uint32_t offset)
 }
 
 
-/* The last end of a frame within max bytes behind offset, or offset. */
+/* Finds the last frame end within max bytes after offset, or offset. */
 static uint32_t
 im_chunk_cut(im_chunk_t *chunk, uint32_t offset, size_t max)
 {
@@ -829,7 +829,7 @@ im_chunk_is_cut(im_chunk_t *chunk, uint32_t frame)
 }
 
 
-/* Where the first cut in [offset, end) is; end: there is none. */
+/* Finds the first cut in [offset, end); end: there is none. */
 static uint32_t
 im_chunk_before_cut(im_chunk_t *chunk, uint32_t offset, uint32_t end)
 {

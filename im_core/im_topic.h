@@ -4,10 +4,10 @@
  * A topic in one worker: its numbering, and its messages as framed bytes with
  * cursors into them.
  *
- * A topic has a log for each wire format that its followers use.  A message
+ * A topic has a log for each wire that its followers use.  A message
  * is framed once for each log and copied once, into a chunk; a follower has
- * only a cursor.  The chunks come with the first message and go when every
- * cursor is at head: an idle topic has none.
+ * only a cursor.  The first message allocates a chunk; chunks are freed when
+ * every cursor is at head: an idle topic has none.
  *
  * A subscription is in exactly one list of its log:
  *
@@ -17,8 +17,8 @@
  *
  * so that append is O(1) whatever the number of followers, a flush takes from
  * the head of pending until its budget is used, and nothing needs an iterator
- * that survives a turn.  No I/O here: the caller sends what im_sub_read()
- * names and says what went with im_sub_advance().
+ * that survives a turn.  There is no I/O here: the caller sends the pieces of
+ * im_sub_read() and reports the bytes sent by im_sub_advance().
  */
 
 #ifndef IM_TOPIC_H
@@ -32,7 +32,7 @@
 
 #define IM_EPOCH_MAX  23
 
-/* Entries of history and queue are judged by epoch first, then by seq. */
+/* Entries of history and queue are compared by epoch first, then by seq. */
 typedef struct {
     uint8_t  len;
     u_char   data[IM_EPOCH_MAX];
@@ -68,7 +68,7 @@ struct im_sub_s {
 };
 
 
-/* What all logs of a worker share: the account of their bytes. */
+/* All logs of a worker share an account of their bytes. */
 typedef struct {
     size_t       bytes;        /* allocated for chunks, spare ones too */
     size_t       chunk_size;   /* of an ordinary chunk, its header included */
@@ -78,7 +78,7 @@ typedef struct {
 
 
 struct im_log_s {
-    im_log_t    *next;         /* the topic's logs in other wire formats */
+    im_log_t    *next;         /* the topic's logs of other wires */
     im_topic_t  *topic;
     im_list_t    idle;
     im_list_t    pending;
@@ -92,14 +92,14 @@ struct im_log_s {
     size_t       bytes;        /* allocated for its chunks */
     uint32_t     nsubs;
     uint32_t     ncuts;        /* ever, since it was empty */
-    uint8_t      wire;         /* im_wire_e */
+    uint8_t      wire;         /* im_wire_id() */
 };
 
 
 typedef enum {
-    IM_TOPIC_NEW = 0,          /* no epoch yet: its join is out */
+    IM_TOPIC_NEW = 0,          /* no epoch: Redis has not answered yet */
     IM_TOPIC_LIVE,
-    IM_TOPIC_HEALING           /* reads history: entries are held */
+    IM_TOPIC_HEALING           /* reads history and holds entries */
 } im_topic_state_e;
 
 
@@ -125,14 +125,14 @@ struct im_topic_s {
 typedef enum {
     IM_OFFER_APPEND = 0,       /* the next one: append it */
     IM_OFFER_DROP,             /* seen before */
-    IM_OFFER_GAP,              /* something is missing between: heal */
-    IM_OFFER_ASK               /* of an epoch not known here: ask Redis */
+    IM_OFFER_GAP,              /* messages are missing before it: heal */
+    IM_OFFER_ASK               /* of an unknown epoch: ask Redis */
 } im_offer_e;
 
 
 /*
- * The hub's (im_hub.h), nobody else calls these.  NULL: no memory, or the name
- * is empty or longer than IM_TOPIC_MAX.  A log stays until its topic goes.
+ * Only the hub (im_hub.h) calls these.  NULL: no memory, or the name is empty
+ * or longer than IM_TOPIC_MAX.  A log lives as long as its topic.
  */
 im_topic_t *im_topic_create(im_str_t name, uint16_t partition);
 void im_topic_destroy(im_logs_t *logs, im_topic_t *topic);
@@ -143,16 +143,16 @@ void im_topic_unsubscribe(im_logs_t *logs, im_sub_t *sub);
 im_str_t im_topic_name(const im_topic_t *topic);
 
 /*
- * Judges an entry by epoch, then seq, and changes nothing.  An entry of a past
- * epoch is judged by seq alone, since numbering goes on.
+ * Says what to do with an entry, by epoch, then seq; changes nothing.  Numbers
+ * go on across epochs, so for an entry of a past epoch only seq counts.
  */
 im_offer_e im_topic_offer(const im_topic_t *topic, im_str_t epoch,
     uint64_t seq);
 
 /*
- * Takes over what a script said: epoch, top and past ("" for none) and makes
- * the topic LIVE.  Does not touch logs.  IM_ERROR: no memory, the epoch is
- * longer than IM_EPOCH_MAX, or past is absurdly long (4 kB).
+ * Sets epoch, top and past ("" for none) as a script replied, and makes the
+ * topic LIVE.  Does not change logs.  IM_ERROR: no memory, the epoch is longer
+ * than IM_EPOCH_MAX, or past is longer than 4 kB.
  */
 im_int_t im_topic_position(im_topic_t *topic, im_str_t epoch, uint64_t seq,
     im_str_t past);
@@ -179,9 +179,8 @@ im_int_t im_log_append(im_logs_t *logs, im_log_t *log, im_str_t frame,
     uint64_t seq);
 
 /*
- * What is appended from here on is not for who is live now: they read up to
- * here, and are for the caller to take out.  IM_ERROR: no memory; nothing is
- * cut.
+ * Followers that are live now read up to here and no further; the caller takes
+ * them out when they get here.  IM_ERROR: no memory; the log is not cut.
  */
 im_int_t im_log_cut(im_logs_t *logs, im_log_t *log);
 
@@ -193,19 +192,19 @@ im_log_pending(const im_log_t *log)
 }
 
 /*
- * Frees the chunks that no cursor needs: all of them when nobody is behind,
- * else those before the smallest cursor, which is looked for only when
- * scan is set (O(subscriptions behind)).
+ * Frees the chunks that no cursor needs: all of them if no follower is behind,
+ * else those before the smallest cursor.  It is searched for only if scan is
+ * set: O(subscriptions behind).
  */
 void im_log_trim(im_logs_t *logs, im_log_t *log, int scan);
 
-/* The subscription of a log that is furthest behind, or NULL; O(behind). */
+/* Finds the subscription that is furthest behind, or NULL; O(behind). */
 im_sub_t *im_log_slowest(const im_log_t *log);
 
 
 /*
- * Append moves the idle to pending as one list and touches none of them: the
- * cursor tells these two states apart.
+ * im_log_append() moves the idle list to pending as a whole and changes no
+ * subscription: the cursor tells these two states apart.
  */
 static inline im_sub_state_e
 im_sub_state(const im_sub_t *sub)
@@ -230,10 +229,10 @@ void im_sub_live(im_sub_t *sub);
 im_uint_t im_sub_read(const im_sub_t *sub, im_str_t *pieces, im_uint_t n,
     size_t max, size_t *total);
 
-/* It stands where the log was cut: it gets nothing more. */
+/* True if the cursor is where the log was cut: it gets nothing more. */
 int im_sub_cut(const im_sub_t *sub);
 
-/* n bytes went out. At head: becomes idle; else stays in the list it is in. */
+/* n bytes were sent.  At head the subscription becomes idle. */
 void im_sub_advance(im_sub_t *sub, size_t n);
 
 /* pending -> blocked and back; no-op in other states. */
@@ -246,7 +245,7 @@ void im_sub_unblock(im_sub_t *sub);
  */
 size_t im_sub_unfinished(const im_sub_t *sub);
 
-/* Bytes behind head, of a live one. */
+/* Bytes between the cursor of a live subscription and head. */
 static inline uint64_t
 im_sub_behind(const im_sub_t *sub)
 {

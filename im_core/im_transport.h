@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * Transports as tables: how the bytes of a connection become messages, and
- * messages bytes.  A transport is one file and one row in im_wire.c.
+ * Transports as tables: they turn the bytes of a connection into messages, and
+ * messages into bytes.  A transport is one file and one row in im_wire.c.
  */
 
 #ifndef IM_TRANSPORT_H
@@ -43,7 +43,7 @@ typedef enum {
 } im_reason_e;
 
 
-/* The most bytes that close, ping and pong append. */
+/* close, ping and pong append at most so many bytes. */
 #define IM_CONTROL_MAX  256
 
 
@@ -65,7 +65,7 @@ typedef struct {
 } im_input_event_t;
 
 
-/* What a decoder keeps between two reads.  It begins with zeros. */
+/* The state of a decoder between two reads; initially zeros. */
 typedef struct {
     im_ws_t   ws;
     u_char   *control;       /* a control frame that was cut, or NULL */
@@ -104,7 +104,7 @@ struct im_transport_s {
 };
 
 
-/* What is appended between the two becomes one frame. */
+/* The bytes appended between the two become one frame. */
 size_t im_frame_start(im_buf_t *b, const im_transport_t *transport);
 void im_frame_end(im_buf_t *b, const im_transport_t *transport, size_t start,
     im_kind_e kind);

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * WebSocket as a transport.  A control frame is given out whole; it is copied
+ * WebSocket as a transport.  A control frame is given out whole, and copied
  * only if it was cut between two reads.
  */
 
@@ -110,7 +110,7 @@ im_transport_ws_decode(im_input_t *input, u_char **p, u_char *end,
             return im_transport_ws_control(input, e.opcode, piece, ev);
         }
 
-        /* what the input has of it: all, or all that came in this read */
+        /* a piece of a control frame: all of it, or all in this read */
 
         piece = e.data;
     }

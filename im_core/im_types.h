@@ -73,8 +73,9 @@ im_str_eq(im_str_t a, im_str_t b)
 
 
 /*
- * All memory of im_core comes from here.  The programs link im_alloc.c; unit
- * tests link an allocator of their own that fails on demand.  NULL: no memory.
+ * im_core takes all its memory from these functions.  The programs link
+ * im_alloc.c; unit tests link an allocator that fails on demand.  NULL: no
+ * memory.
  */
 void *im_alloc(size_t size);
 void *im_calloc(size_t size);

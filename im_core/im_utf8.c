@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * UTF-8 by a table of states: the class of a byte and the state before it
- * give the state after it.
+ * UTF-8 by a table of states: the class of a byte and the current state give
+ * the next state.
  */
 
 #include "im_utf8.h"
@@ -22,7 +22,7 @@ enum {
 };
 
 
-/* The continuation bytes fall into three classes, told apart by E0..F4. */
+/* E0..F4 need three classes of continuation bytes. */
 enum {
     IM_UTF8_ASCII = 0,
     IM_UTF8_80,
@@ -116,7 +116,7 @@ im_utf8_feed(im_utf8_t *state, const u_char *p, size_t len)
 }
 
 
-/* To the first byte, or the eight that it is in, that is not ASCII. */
+/* Skips to the first 8 bytes that are not all ASCII, or to the end. */
 static const u_char *
 im_utf8_skip_ascii(const u_char *p, const u_char *end)
 {

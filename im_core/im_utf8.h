@@ -12,11 +12,11 @@
 #include "im_types.h"
 
 
-/* 0: at a character boundary.  Text may arrive in any pieces. */
+/* 0: at a character boundary.  Text may be fed in any pieces. */
 typedef uint8_t  im_utf8_t;
 
 
-/* IM_OK: good so far; IM_ERROR: can't become valid any more. */
+/* IM_OK: valid so far; IM_ERROR: the text can't become valid any more. */
 im_int_t im_utf8_feed(im_utf8_t *state, const u_char *p, size_t len);
 
 /* The whole text is valid and complete. */

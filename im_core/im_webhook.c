@@ -179,7 +179,7 @@ im_webhook_decode(im_str_t body, im_buf_t *arena, im_webhook_answer_t *answer,
         return im_webhook_fail(why, "the answer is not a JSON object");
     }
 
-    /* at once, so that what is decoded stays where it is */
+    /* reserve all at once, so that decoded strings do not move */
 
     if (im_buf_reserve(arena, 5 * body.len) == NULL) {
         *why = im_json_no_memory;
@@ -232,7 +232,7 @@ im_webhook_given(im_str_t json)
 }
 
 
-/* A code that clients of the protocol can make sense of. */
+/* Only codes that clients of the protocol understand. */
 static im_int_t
 im_webhook_code(im_str_t json, im_buf_t *arena, im_webhook_answer_t *answer,
     const char **why)
@@ -275,7 +275,7 @@ im_webhook_code(im_str_t json, im_buf_t *arena, im_webhook_answer_t *answer,
 }
 
 
-/* Most of a result is what a token says as well. */
+/* Most members of a result are claims of a token, too. */
 static im_int_t
 im_webhook_result(im_str_t json, im_buf_t *arena, im_webhook_answer_t *answer,
     const char **why)

@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * What a backend of the operator's is asked about clients, and its answers:
- * JSON as Centrifugo's HTTP proxy has it.
+ * Questions about clients to the operator's backend, and its answers: JSON as
+ * in Centrifugo's HTTP proxy.
  */
 
 #ifndef IM_WEBHOOK_H
@@ -32,7 +32,7 @@ typedef enum {
 extern const im_str_t  im_webhook_names[IM_WEBHOOKS];
 
 
-/* data and meta are JSON; what is "" is left out, but user and channel. */
+/* data and meta are JSON.  Empty members but user and channel are left out. */
 typedef struct {
     im_webhook_e  kind;
     im_str_t      client;     /* UUID of the session */
@@ -50,7 +50,7 @@ void im_webhook_encode(im_buf_t *b, const im_webhook_ask_t *ask);
 
 
 typedef enum {
-    IM_WEBHOOK_NOTHING = 0,      /* neither of these */
+    IM_WEBHOOK_NOTHING = 0,      /* none of the others */
     IM_WEBHOOK_RESULT,
     IM_WEBHOOK_ERROR,            /* code, reason, temporary */
     IM_WEBHOOK_DISCONNECT        /* code, reason */

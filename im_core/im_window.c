@@ -119,7 +119,7 @@ im_window_get(const im_window_t *w, uint64_t seq)
 }
 
 
-/* For one entry more. */
+/* Makes room for one more entry. */
 static im_int_t
 im_window_room(im_window_t *w)
 {

@@ -3,9 +3,8 @@
  *
  * A window of a topic's recent messages: envelopes, numbered without a gap.
  *
- * It grows at its end with what is delivered, and at its front with what is
- * read from history, newest first.  The bytes of all windows of a worker are
- * counted together.
+ * Delivered messages are added at its end; messages read from history, newest
+ * first, at its front.  All windows of a worker share an account of bytes.
  */
 
 #ifndef IM_WINDOW_H
@@ -31,11 +30,11 @@ typedef struct {
 } im_window_t;
 
 
-/* What an entry costs besides its own bytes. */
+/* The overhead of an entry, in bytes. */
 #define IM_WINDOW_OVERHEAD  24
 
 
-/* Empty, behind seq.  Allocates nothing. */
+/* An empty window that continues after seq.  Allocates nothing. */
 void im_window_init(im_window_t *w, im_windows_t *all, uint64_t seq);
 void im_window_reset(im_window_t *w, uint64_t seq);
 void im_window_cleanup(im_window_t *w);
@@ -47,7 +46,7 @@ im_window_top(const im_window_t *w)
     return w->from + w->n;
 }
 
-/* All that follows seq is there, up to the top. */
+/* True if the window has all messages after seq. */
 static inline int
 im_window_covers(const im_window_t *w, uint64_t seq)
 {
@@ -55,15 +54,15 @@ im_window_covers(const im_window_t *w, uint64_t seq)
 }
 
 /*
- * The next one; a number that isn't makes the window begin with it.  IM_ERROR:
- * no memory, and it is empty behind seq.
+ * Adds the next entry; if seq is not the next number, the window starts anew
+ * with it.  IM_ERROR: no memory; the window is empty and continues after seq.
  */
 im_int_t im_window_append(im_window_t *w, uint64_t seq, im_str_t entry);
 
-/* The one before the first.  IM_DECLINED: seq isn't that; IM_ERROR: memory. */
+/* Adds the entry before the first.  IM_DECLINED: seq is not that one. */
 im_int_t im_window_prepend(im_window_t *w, uint64_t seq, im_str_t entry);
 
-/* Drops the oldest until it is no larger than both. */
+/* Drops the oldest entries until the window keeps to both limits. */
 void im_window_trim(im_window_t *w, size_t bytes, size_t n);
 
 /* Borrowed; seq must be in the window. */

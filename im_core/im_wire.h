@@ -25,7 +25,7 @@ const im_proto_t *im_proto_find(im_str_t name);
 /* "protocol=im, protocol=centrifuge or protocol=echo" */
 void im_proto_names(im_buf_t *b);
 
-/* The number of a wire.  Forms that a protocol does not tell apart share it. */
+/* Forms that are the same in a protocol have the same number. */
 uint8_t im_wire_id(const im_proto_t *proto, im_form_e form,
     const im_transport_t *transport);
 im_wire_t im_wire(uint8_t id);

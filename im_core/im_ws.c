@@ -1,9 +1,9 @@
 /*
  * Copyright (C) The im authors
  *
- * WebSocket frames.  A frame is read in two phases: its header is gathered
- * byte by byte and judged as soon as a byte can be judged; its payload is
- * unmasked where it lies and handed out as it comes.
+ * WebSocket frames.  A frame is read in two phases: the header is collected and
+ * checked byte by byte; the payload is unmasked in place and given out in
+ * pieces as it arrives.
  */
 
 #include "im_ws.h"
@@ -95,7 +95,7 @@ im_ws_decode(im_ws_t *ws, u_char **p, u_char *end, uint64_t max,
 
     memset(ev, 0, sizeof(im_ws_event_t));
 
-    /* One turn a frame; a fragment may end without an event. */
+    /* One iteration a frame; a fragment may end without an event. */
 
     do {
         rc = IM_OK;
@@ -151,7 +151,7 @@ im_ws_read_header(im_ws_t *ws, u_char **p, u_char *end, uint64_t max)
 }
 
 
-/* Judges the byte of the header that came last. */
+/* Checks the last byte of the header so far. */
 static im_ws_fault_e
 im_ws_check(const im_ws_t *ws)
 {
@@ -215,7 +215,7 @@ im_ws_check_len(const im_ws_t *ws)
 }
 
 
-/* Of a masked header, by its second byte. */
+/* The size of a masked header, by its second byte. */
 static size_t
 im_ws_header_size(u_char len)
 {
@@ -246,7 +246,7 @@ im_ws_begin(im_ws_t *ws, uint64_t max)
     if (n > 0) {
         len = im_ws_be(ws->header + 2, n);
 
-        /* The shortest form is a must, and so is a 0 as the highest bit. */
+        /* The form must be the shortest, and the highest bit must be 0. */
 
         if (len < IM_WS_LEN_16 || (n == 8 && len <= 0xffff) || len >> 63) {
             return IM_WS_FAULT_LEN;
@@ -278,7 +278,7 @@ im_ws_begin(im_ws_t *ws, uint64_t max)
 }
 
 
-/* IM_DECLINED: the frame is over, and nothing is to be told of it. */
+/* IM_DECLINED: the frame is over without an event. */
 static im_int_t
 im_ws_read_payload(im_ws_t *ws, u_char **p, u_char *end, im_ws_event_t *ev)
 {
@@ -368,7 +368,7 @@ im_ws_unmask(im_ws_t *ws, u_char *p, size_t len)
     u_char    mask[8] = { 0 };
     uint64_t  word, bytes;
 
-    /* The mask, turned to where the last piece ended, is the header's end. */
+    /* The mask ends the header; rotate it to where the last piece ended. */
 
     for (i = 0; i < sizeof(mask); i++) {
         mask[i] = ws->header[ws->nheader - 4 + ((ws->mask_at + i) & 3)];

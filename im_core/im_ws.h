@@ -4,8 +4,8 @@
  * WebSocket frames, RFC 6455 section 5: a decoder for what clients send, an
  * encoder for what servers send.
  *
- * The decoder keeps its place between calls, takes input cut anywhere, and
- * allocates nothing: payload is unmasked in place and handed out as it came.
+ * The decoder keeps its place between calls, accepts input cut anywhere, and
+ * allocates nothing: it unmasks payload in place and gives it out in pieces.
  */
 
 #ifndef IM_WS_H
@@ -76,7 +76,7 @@ void im_ws_init(im_ws_t *ws);
 /*
  * Decodes from *p, at most to end, and moves *p behind what was used.  The
  * input is written to (unmasked in place).
- *   IM_OK     ev tells what happened; call again
+ *   IM_OK     ev says what happened; call again
  *   IM_AGAIN  all input is used, more is needed
  *   IM_ERROR  the peer broke the protocol; ev->close_code and reason are set
  *             and every further call says the same

@@ -3,7 +3,8 @@
  *
  * Directives and variables of the module, and its hooks.
  *
- * What can't work is refused here, so that nginx -t says it.
+ * Configurations that can't work are refused here, so that nginx -t reports
+ * them.
  */
 
 #include "ngx_im_worker.h"
@@ -203,7 +204,7 @@ ngx_module_t  ngx_im_module = {
 };
 
 
-/* im_limit: the least is 0 where 0 means that there is no limit. */
+/* im_limit: the least is 0 if 0 means "no limit". */
 #define ngx_im_main_limit(n, kind, least, member)                             \
     ngx_im_option(n "=", kind, least, NGX_IM_MAX, ngx_im_main_conf_t,         \
                   member, NULL, NGX_IM_OPTION_ONCE|NGX_IM_OPTION_MAIN)
@@ -273,7 +274,7 @@ static const ngx_im_option_t  ngx_im_redis_options[] = {
     ngx_im_option(n, WORD, is, is, conf, member, NULL, 0)
 
 
-/* Of im_room; those of im_inbox and im_broadcast are the last ones. */
+/* im_room has all of them, im_inbox and im_broadcast the last ones. */
 static const ngx_im_option_t  ngx_im_rule_options[] = {
     ngx_im_word("presence", im_rule_t, presence, 1),
     ngx_im_word("join=anyone", im_rule_t, join_user, 0),
@@ -556,7 +557,7 @@ ngx_im_check_topics(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 }
 
 
-/* Locations can be looked up now: do im_connect and im_webhook lead to one? */
+/* All locations are known now: check the URIs of im_connect and im_webhook. */
 static ngx_int_t
 ngx_im_postconfiguration(ngx_conf_t *cf)
 {
@@ -1087,7 +1088,7 @@ ngx_im_node_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 }
 
 
-/* How many sessions this worker has. */
+/* The number of sessions of this worker. */
 static ngx_int_t
 ngx_im_sessions_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
@@ -1131,7 +1132,7 @@ ngx_im_session_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 }
 
 
-/* Whether it may be cached, its flags say. */
+/* nginx sets no_cacheable by the flags of the variable. */
 static ngx_int_t
 ngx_im_variable(ngx_http_variable_value_t *v, u_char *data, size_t len)
 {
@@ -1145,7 +1146,7 @@ ngx_im_variable(ngx_http_variable_value_t *v, u_char *data, size_t len)
 }
 
 
-/* Not in the cache processes, and not where nothing uses the module. */
+/* Cache processes and configurations without http{} have no worker. */
 static ngx_int_t
 ngx_im_init_process(ngx_cycle_t *cycle)
 {

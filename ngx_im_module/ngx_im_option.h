@@ -13,20 +13,20 @@
 #include <ngx_http.h>
 
 
-/* All but strings are kept in a field that has the size of a word. */
+/* All values but strings need a field of the size of a word. */
 typedef enum {
     NGX_IM_OPTION_STRING = 0,    /* ngx_str_t; min and max of its length */
     NGX_IM_OPTION_NUMBER,
     NGX_IM_OPTION_SIZE,
     NGX_IM_OPTION_MSEC,
     NGX_IM_OPTION_SEC,
-    NGX_IM_OPTION_WORD,          /* name is all of it and stands for min */
-    NGX_IM_OPTION_REFUSED        /* cure says why */
+    NGX_IM_OPTION_WORD,          /* the name alone; it means min */
+    NGX_IM_OPTION_REFUSED        /* for the reason of cure */
 } ngx_im_option_e;
 
 
 typedef struct {
-    ngx_str_t         name;      /* "history="; "": a value alone */
+    ngx_str_t         name;      /* "history="; "": only a value */
     ngx_im_option_e   type;
     ngx_int_t         min;
     ngx_int_t         max;
@@ -41,20 +41,20 @@ typedef struct {
 #define ngx_im_option_end  { ngx_null_string, 0, 0, 0, 0, NULL, 0 }
 
 #define NGX_IM_OPTION_ONCE  1    /* the field is unset before */
-#define NGX_IM_OPTION_MAIN  2    /* in http{} only, of the main conf */
+#define NGX_IM_OPTION_MAIN  2    /* http{} only, in the main conf */
 
 #define NGX_IM_MAX  NGX_MAX_INT_T_VALUE
 
 
-/* Arguments from first on, into conf.  unknown: what is said of any other. */
+/* Sets conf by the arguments from first on; unknown is for all others. */
 char *ngx_im_options(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
     const ngx_im_option_t *options, void *conf, const char *unknown);
 
-/* One argument by its row. */
+/* Sets conf by one argument. */
 char *ngx_im_option_set(ngx_conf_t *cf, ngx_command_t *cmd,
     const ngx_im_option_t *option, ngx_str_t *arg, void *conf);
 
-/* Both log and give NGX_CONF_ERROR; the first names directive and argument. */
+/* Log an error and give NGX_CONF_ERROR. */
 char *ngx_im_invalid(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg,
     const char *cure);
 char *ngx_im_refuse(ngx_conf_t *cf, const char *fmt, ...);
