@@ -400,12 +400,7 @@ im_logic_main_tick(evutil_socket_t fd, short what, void *data)
 static void
 im_logic_main_up(void *data)
 {
-    im_logic_t  *logic = data;
-
-    im_daemon_log(IM_LOG_NOTICE, "redis is there, %u partitions",
-                  (unsigned) im_link_partitions(logic->link));
-
-    im_logic_nodes_poll(logic);
+    im_logic_nodes_poll(data);
 }
 
 
