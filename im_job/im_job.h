@@ -28,6 +28,7 @@
 
 #define IM_JOB_TICK          1000     /* ms; leases are renewed, queues read */
 #define IM_JOB_LEASE         5000     /* of a partition, ms */
+#define IM_JOB_COUNT_FIRST   16       /* entries of a first read */
 #define IM_JOB_ID_MAX        64
 #define IM_JOB_SUSPECTS      64       /* workers that may be dead */
 
@@ -77,7 +78,6 @@ struct im_job_s {
     uint32_t             npartitions;
     im_job_batch_t       batch;
     int                  due;         /* the batch is published soon */
-    int                  unsent;      /* a PUBLISH of the batch failed */
     uint64_t             flushed;     /* monotonic us */
     uint64_t             heartbeat;   /* of the last, monotonic ms */
     uint64_t             stop;        /* deadline; 0: goes on */
@@ -105,7 +105,6 @@ void im_job_partition_tick(im_job_partition_t *jp);
 
 /* im_job_queue.c */
 
-void im_job_queue_init(im_job_t *job, im_job_partition_t *jp, uint16_t p);
 void im_job_queue_state(im_job_partition_t *jp, im_job_state_e state);
 int im_job_queue_owned(const im_job_partition_t *jp);
 
@@ -113,10 +112,10 @@ int im_job_queue_owned(const im_job_partition_t *jp);
 void im_job_queue_subscribed(im_job_partition_t *jp);
 void im_job_queue_bell(im_job_partition_t *jp, im_str_t bell);
 
-/* Redis is away: all queues are to be read again. */
-void im_job_queue_lost(im_job_t *job);
+/* What was taken may not have been published: all is read again. */
+void im_job_queue_reset(im_job_t *job);
 
-/* Publishes the batch, trims all queues behind it, and reads them. */
+/* Reads all queues: a lost bell costs a second, never a message. */
 void im_job_queue_tick(im_job_t *job);
 
 /* Publishes what was taken and trims behind it; takes no more. */
@@ -126,7 +125,8 @@ void im_job_queue_flush_handler(evutil_socket_t fd, short what, void *data);
 
 
 /* im_job_publish.c: an im_job_publish_pt whose data is the job */
-void im_job_publish(void *data, uint16_t p, im_str_t worker, im_str_t bytes);
+im_int_t im_job_publish(void *data, uint16_t p, im_str_t worker,
+    im_str_t bytes);
 void im_job_publish_heartbeats(im_job_t *job);
 
 

@@ -5,23 +5,25 @@
  */
 
 #include "im_job_batch.h"
+#include "im_job_entry.h"
 
 
-/* What one worker, or all of them, get of a batch. */
+/* One PUBLISH to be.  One that is long enough is not in the hash any more. */
 typedef struct {
     im_hash_node_t  node;
     im_list_t       link;
     im_buf_t        bytes;
+    int             full;
     uint16_t        p;            /* of the first entry */
     im_str_t        worker;       /* "" all; behind the struct */
 } im_job_target_t;
 
 
 static im_int_t im_job_batch_one(im_job_batch_t *b, uint16_t p,
-    im_str_t worker, const im_entry_t *e, im_job_publish_pt publish,
-    void *data);
-static im_job_target_t *im_job_batch_target(im_job_batch_t *b, uint16_t p,
+    im_str_t worker, const im_entry_t *e);
+static im_job_target_t *im_job_batch_create(im_job_batch_t *b, uint16_t p,
     im_str_t worker);
+static void im_job_batch_remove(im_job_batch_t *b, im_job_target_t *t);
 static im_str_t im_job_batch_name(const im_hash_node_t *node);
 
 
@@ -45,65 +47,68 @@ im_job_batch_name(const im_hash_node_t *node)
 void
 im_job_batch_cleanup(im_job_batch_t *b)
 {
-    im_job_batch_flush(b, NULL, NULL);
+    im_job_batch_clear(b);
     im_hash_cleanup(&b->targets);
+}
+
+
+void
+im_job_batch_clear(im_job_batch_t *b)
+{
+    while (!im_list_empty(&b->order)) {
+        im_job_batch_remove(b, im_list_data(im_list_first(&b->order),
+                                            im_job_target_t, link));
+    }
 }
 
 
 im_int_t
 im_job_batch_add(im_job_batch_t *b, uint16_t p, im_str_t workers,
-    const im_entry_t *e, im_job_publish_pt publish, void *data)
+    const im_entry_t *e)
 {
-    u_char    *name, *end, *last;
-    im_str_t   all = im_str("");
+    im_str_t  worker;
 
-    if (e->topic.len == 1
-        || (workers.len == 1 && workers.data[0] == '*'))
-    {
-        return im_job_batch_one(b, p, all, e, publish, data);
+    if (e->topic.len == 1 || (workers.len == 1 && workers.data[0] == '*')) {
+        return im_job_batch_one(b, p, im_str_z(""), e);
     }
 
-    name = workers.data;
-    end = workers.data + workers.len;
+    for ( ;; ) {
+        worker = im_job_name_next(&workers);
 
-    while (name < end) {
-        last = memchr(name, ' ', end - name);
-
-        if (last == NULL) {
-            last = end;
+        if (worker.len == 0) {
+            return IM_OK;
         }
 
-        if (last > name
-            && im_job_batch_one(b, p, im_str_set(name, last - name), e,
-                                publish, data)
-               != IM_OK)
-        {
+        if (im_job_batch_one(b, p, worker, e) != IM_OK) {
             return IM_ERROR;
         }
-
-        name = last + 1;
     }
-
-    return IM_OK;
 }
 
 
 static im_int_t
 im_job_batch_one(im_job_batch_t *b, uint16_t p, im_str_t worker,
-    const im_entry_t *e, im_job_publish_pt publish, void *data)
+    const im_entry_t *e)
 {
+    im_hash_node_t   *node;
     im_job_target_t  *t;
 
-    t = im_job_batch_target(b, p, worker);
-    if (t == NULL) {
-        return IM_ERROR;
+    node = im_hash_find(&b->targets, worker);
+    t = node != NULL ? im_list_data(node, im_job_target_t, node) : NULL;
+
+    if (t != NULL && t->bytes.len + e->envelope.len + e->topic.len
+                     > IM_PUSH_MAX_BATCH)
+    {
+        t->full = 1;
+        im_hash_remove(&b->targets, node);
+        t = NULL;
     }
 
-    if (t->bytes.len > 0
-        && t->bytes.len + e->envelope.len + e->topic.len > IM_PUSH_MAX_BATCH)
-    {
-        publish(data, t->p, t->worker, im_buf_str(&t->bytes));
-        im_buf_reset(&t->bytes, IM_PUSH_MAX_BATCH);
+    if (t == NULL) {
+        t = im_job_batch_create(b, p, worker);
+        if (t == NULL) {
+            return IM_ERROR;
+        }
     }
 
     im_entry_encode(&t->bytes, e);
@@ -113,16 +118,9 @@ im_job_batch_one(im_job_batch_t *b, uint16_t p, im_str_t worker,
 
 
 static im_job_target_t *
-im_job_batch_target(im_job_batch_t *b, uint16_t p, im_str_t worker)
+im_job_batch_create(im_job_batch_t *b, uint16_t p, im_str_t worker)
 {
-    im_hash_node_t   *node;
     im_job_target_t  *t;
-
-    node = im_hash_find(&b->targets, worker);
-
-    if (node != NULL) {
-        return im_list_data(node, im_job_target_t, node);
-    }
 
     t = im_calloc(sizeof(im_job_target_t) + worker.len);
     if (t == NULL) {
@@ -135,7 +133,6 @@ im_job_batch_target(im_job_batch_t *b, uint16_t p, im_str_t worker)
 
     im_buf_init(&t->bytes, 2 * (IM_PUSH_MAX_DATA + IM_PUSH_MAX_BATCH));
 
-    t->node.hash = 0;
     im_hash_add(&b->targets, &t->node);
     im_list_insert_tail(&b->order, &t->link);
     b->n++;
@@ -144,27 +141,36 @@ im_job_batch_target(im_job_batch_t *b, uint16_t p, im_str_t worker)
 }
 
 
-/* Workers come and go: a target lives as long as its batch. */
-void
+static void
+im_job_batch_remove(im_job_batch_t *b, im_job_target_t *t)
+{
+    if (!t->full) {
+        im_hash_remove(&b->targets, &t->node);
+    }
+
+    im_list_remove(&t->link);
+    im_buf_cleanup(&t->bytes);
+    im_free(t);
+    b->n--;
+}
+
+
+im_int_t
 im_job_batch_flush(im_job_batch_t *b, im_job_publish_pt publish, void *data)
 {
-    im_list_t        *q;
+    im_int_t          rc;
     im_job_target_t  *t;
 
     while (!im_list_empty(&b->order)) {
-        q = im_list_first(&b->order);
-        im_list_remove(q);
+        t = im_list_data(im_list_first(&b->order), im_job_target_t, link);
 
-        t = im_list_data(q, im_job_target_t, link);
-
-        if (t->bytes.len > 0 && publish != NULL) {
-            publish(data, t->p, t->worker, im_buf_str(&t->bytes));
+        rc = publish(data, t->p, t->worker, im_buf_str(&t->bytes));
+        if (rc != IM_OK) {
+            return rc;
         }
 
-        im_hash_remove(&b->targets, &t->node);
-        im_buf_cleanup(&t->bytes);
-        im_free(t);
+        im_job_batch_remove(b, t);
     }
 
-    b->n = 0;
+    return IM_OK;
 }

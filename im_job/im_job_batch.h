@@ -14,38 +14,38 @@
 
 
 #include "im_types.h"
-#include "im_buf.h"
 #include "im_hash.h"
 #include "im_list.h"
 #include "im_push.h"
 
 
 typedef struct {
-    im_hash_t   targets;
-    im_list_t   order;
+    im_hash_t   targets;     /* that take more, by worker */
+    im_list_t   order;       /* of all, by their first entry */
     im_uint_t   n;
 } im_job_batch_t;
 
 
-/* Gets a batch's next PUBLISH.  worker "" is everybody. */
-typedef void (*im_job_publish_pt)(void *data, uint16_t p, im_str_t worker,
+/* worker "" is everybody.  Not IM_OK: not now, the batch keeps it. */
+typedef im_int_t (*im_job_publish_pt)(void *data, uint16_t p, im_str_t worker,
     im_str_t bytes);
 
 
 /* IM_ERROR: no memory. */
 im_int_t im_job_batch_init(im_job_batch_t *b, const uint64_t seed[2]);
 void im_job_batch_cleanup(im_job_batch_t *b);
+void im_job_batch_clear(im_job_batch_t *b);
 
 /*
  * Adds an entry of partition p for each of the workers (names with spaces
- * between), or one for all where workers is "*" or the topic b.  Bytes that
- * would be too long for one PUBLISH go to publish first.  IM_ERROR: no memory.
+ * between), or one for all where workers is "*" or the topic b.  IM_ERROR: no
+ * memory, and some of the workers may have it.
  */
 im_int_t im_job_batch_add(im_job_batch_t *b, uint16_t p, im_str_t workers,
-    const im_entry_t *e, im_job_publish_pt publish, void *data);
+    const im_entry_t *e);
 
-/* All that is left goes to publish, in the order of arrival; NULL: nowhere. */
-void im_job_batch_flush(im_job_batch_t *b, im_job_publish_pt publish,
+/* Publishes all, in order, until publish returns something else than IM_OK. */
+im_int_t im_job_batch_flush(im_job_batch_t *b, im_job_publish_pt publish,
     void *data);
 
 

@@ -112,6 +112,25 @@ im_job_bytes(im_str_t *s, uint64_t len, im_str_t *dst)
 }
 
 
+im_str_t
+im_job_name_next(im_str_t *names)
+{
+    size_t    i;
+    im_str_t  name;
+
+    while (names->len > 0 && names->data[0] == ' ') {
+        *names = im_str_set(names->data + 1, names->len - 1);
+    }
+
+    for (i = 0; i < names->len && names->data[i] != ' '; i++) { /* void */ }
+
+    name = im_str_set(names->data, i);
+    *names = im_str_set(names->data + i, names->len - i);
+
+    return name;
+}
+
+
 im_int_t
 im_job_entry_push(const im_job_entry_t *e, im_entry_t *push)
 {

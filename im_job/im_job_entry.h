@@ -46,6 +46,9 @@ int im_job_id_compare(im_job_id_t a, im_job_id_t b);
  */
 im_int_t im_job_bell_decode(im_str_t s, uint64_t *n, im_job_entry_t *e);
 
+/* Takes the first name off names with spaces between; empty: there is none. */
+im_str_t im_job_name_next(im_str_t *names);
+
 /* What workers get of it.  IM_ERROR: no script of ours made the entry. */
 im_int_t im_job_entry_push(const im_job_entry_t *e, im_entry_t *push);
 

@@ -54,6 +54,7 @@ static const im_daemon_option_t  im_job_options[] = {
 
 
 static im_int_t im_job_run(im_job_conf_t *conf);
+static struct event_base *im_job_base(void);
 static void im_job_ready(void *data);
 static void im_job_up(void *data);
 static void im_job_down(void *data);
@@ -141,7 +142,7 @@ im_job_run(im_job_conf_t *conf)
     redis.prefix = im_str_z(conf->prefix ? conf->prefix : "im:");
     redis.partitions = conf->partitions;
 
-    job.base = event_base_new();
+    job.base = im_job_base();
     if (job.base == NULL || im_job_batch_init(&job.batch, seed) != IM_OK) {
         return IM_ERROR;
     }
@@ -184,27 +185,54 @@ im_job_run(im_job_conf_t *conf)
 }
 
 
+/* Batches wait for less than a millisecond. */
+static struct event_base *
+im_job_base(void)
+{
+    struct event_base    *base;
+    struct event_config  *config;
+
+    config = event_config_new();
+    if (config == NULL) {
+        return NULL;
+    }
+
+    (void) event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+    base = event_base_new_with_config(config);
+
+    event_config_free(config);
+
+    return base;
+}
+
+
+/* What was published over an earlier connection may be lost. */
 static void
 im_job_ready(void *data)
 {
     uint32_t   p, n;
     im_job_t  *job = data;
 
-    if (job->partitions == NULL) {
-        n = im_link_partitions(job->link);
-
-        job->partitions = im_calloc(n * sizeof(im_job_partition_t));
-        if (job->partitions == NULL) {
-            im_job_fatal(job, "no memory");
-            return;
-        }
-
-        for (p = 0; p < n; p++) {
-            im_job_queue_init(job, &job->partitions[p], p);
-        }
-
-        job->npartitions = n;
+    if (job->partitions != NULL) {
+        im_job_queue_reset(job);
+        return;
     }
+
+    n = im_link_partitions(job->link);
+
+    job->partitions = im_calloc(n * sizeof(im_job_partition_t));
+    if (job->partitions == NULL) {
+        im_job_fatal(job, "no memory");
+        return;
+    }
+
+    for (p = 0; p < n; p++) {
+        job->partitions[p].job = job;
+        job->partitions[p].p = p;
+        job->partitions[p].count = IM_JOB_COUNT_FIRST;
+    }
+
+    job->npartitions = n;
 }
 
 
@@ -218,7 +246,7 @@ im_job_up(void *data)
 static void
 im_job_down(void *data)
 {
-    im_job_queue_lost(data);
+    im_job_queue_reset(data);
 }
 
 

@@ -18,17 +18,17 @@ typedef struct {
 static void im_job_publish_sent(const im_link_reply_t *reply, void *data);
 
 
-void
+im_int_t
 im_job_publish(void *data, uint16_t p, im_str_t worker, im_str_t bytes)
 {
+    im_int_t         rc;
     im_job_t        *job = data;
     im_job_sent_t   *sent;
     im_link_call_t  *call;
 
     sent = im_alloc(sizeof(im_job_sent_t) + worker.len);
     if (sent == NULL) {
-        job->unsent = 1;
-        return;
+        return IM_ERROR;
     }
 
     sent->job = job;
@@ -47,10 +47,13 @@ im_job_publish(void *data, uint16_t p, im_str_t worker, im_str_t bytes)
     im_link_call_key(call);
     im_link_call_str(call, bytes);
 
-    if (im_link_send(job->link, im_job_publish_sent, sent) != IM_OK) {
-        job->unsent = 1;
+    rc = im_link_send(job->link, im_job_publish_sent, sent);
+
+    if (rc != IM_OK) {
         im_free(sent);
     }
+
+    return rc;
 }
 
 

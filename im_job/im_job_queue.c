@@ -27,10 +27,12 @@
 #define IM_JOB_TRIM_COUNT    (IM_JOB_RINGS / 2)        /* .. or so much */
 #define IM_JOB_TRIM_BYTES    (64 * 1024)
 #define IM_JOB_COUNT         256      /* entries of one read */
-#define IM_JOB_COUNT_FIRST   16
 #define IM_JOB_READ_BYTES    (4 * 1024 * 1024)
 
 
+static void im_job_queue_forget(im_job_partition_t *jp);
+static im_link_call_t *im_job_queue_call(im_job_partition_t *jp,
+    const char *word);
 static void im_job_queue_read(im_job_partition_t *jp);
 static void im_job_queue_got(const im_link_reply_t *reply, void *data);
 static void im_job_queue_decode(const im_link_reply_t *reply,
@@ -41,15 +43,6 @@ static void im_job_queue_flush_soon(im_job_t *job);
 static void im_job_queue_flush(im_job_t *job);
 static void im_job_queue_trim(im_job_partition_t *jp);
 static uint64_t im_job_queue_us(void);
-
-
-void
-im_job_queue_init(im_job_t *job, im_job_partition_t *jp, uint16_t p)
-{
-    jp->job = job;
-    jp->p = p;
-    jp->count = IM_JOB_COUNT_FIRST;
-}
 
 
 /* The bell's channel is subscribed while the lease is ours. */
@@ -74,12 +67,10 @@ im_job_queue_state(im_job_partition_t *jp, im_job_state_e state)
     im_key_queue(&key, im_link_prefix(link), jp->p);
 
     if (is) {
-        jp->held = 0;
-        jp->bytes = 0;
         jp->entries = 0;
-        memset(&jp->last, 0, sizeof(im_job_id_t));
+        im_job_queue_forget(jp);
 
-        /* without its channel it is read by each tick */
+        /* without a channel it is read by each tick */
         (void) im_link_subscribe(link, im_buf_str(&key), jp->p, 0);
 
     } else {
@@ -94,6 +85,16 @@ int
 im_job_queue_owned(const im_job_partition_t *jp)
 {
     return jp->state >= IM_JOB_WAITING && jp->state <= IM_JOB_FOLLOWING;
+}
+
+
+/* What was taken is taken again. */
+static void
+im_job_queue_forget(im_job_partition_t *jp)
+{
+    jp->held = 0;
+    jp->bytes = 0;
+    memset(&jp->last, 0, sizeof(im_job_id_t));
 }
 
 
@@ -134,55 +135,47 @@ im_job_queue_bell(im_job_partition_t *jp, im_str_t bell)
         return;
     }
 
-    /* a bell that a read overtook */
+    /* a read may overtake a bell */
 
     if (im_job_id_compare(e.id, jp->last) <= 0) {
         return;
     }
 
-    if (rc == IM_OK && n == jp->held && im_daemon_now() < jp->lease_end) {
-        if (im_job_queue_take(jp, &e) == IM_OK) {
-            im_job_queue_flush_soon(jp->job);
-        }
-
+    if (rc != IM_OK || n != jp->held || im_daemon_now() >= jp->lease_end) {
+        im_job_queue_read(jp);
         return;
     }
 
-    im_job_queue_read(jp);
+    if (im_job_queue_take(jp, &e) == IM_OK) {
+        im_job_queue_flush_soon(jp->job);
+    }
 }
 
 
 void
-im_job_queue_lost(im_job_t *job)
+im_job_queue_reset(im_job_t *job)
 {
     uint32_t             p;
     im_job_partition_t  *jp;
 
-    im_job_batch_flush(&job->batch, NULL, NULL);
-    job->unsent = 0;
+    im_job_batch_clear(&job->batch);
 
     for (p = 0; p < job->npartitions; p++) {
         jp = &job->partitions[p];
 
         if (im_job_queue_owned(jp)) {
             im_job_queue_state(jp, IM_JOB_WAITING);
-
-            jp->held = 0;
-            jp->bytes = 0;
-            memset(&jp->last, 0, sizeof(im_job_id_t));
+            im_job_queue_forget(jp);
         }
     }
 }
 
 
-/* A lost bell costs a second, never a message. */
 void
 im_job_queue_tick(im_job_t *job)
 {
     uint32_t             p;
     im_job_partition_t  *jp;
-
-    im_job_queue_flush(job);
 
     for (p = 0; p < job->npartitions; p++) {
         jp = &job->partitions[p];
@@ -199,7 +192,7 @@ im_job_queue_finish(im_job_partition_t *jp)
 {
     im_job_queue_flush(jp->job);
 
-    if (jp->held != 0) {
+    if (jp->held != 0 && im_list_empty(&jp->job->batch.order)) {
         im_job_queue_trim(jp);
     }
 
@@ -207,27 +200,33 @@ im_job_queue_finish(im_job_partition_t *jp)
 }
 
 
-static void
-im_job_queue_read(im_job_partition_t *jp)
+/* A command on the queue. */
+static im_link_call_t *
+im_job_queue_call(im_job_partition_t *jp, const char *word)
 {
     im_link_t       *link;
     im_link_call_t  *call;
 
-    /* after a stall the lease may be another's */
+    link = jp->job->link;
+    call = im_link_command(link, word);
 
-    if (im_daemon_now() >= jp->lease_end || !im_link_ready(jp->job->link)) {
-        im_job_queue_state(jp, IM_JOB_WAITING);
-        return;
-    }
+    im_key_queue(&call->bytes, im_link_prefix(link), jp->p);
+    im_link_call_key(call);
+
+    return call;
+}
+
+
+/* After a stall the lease may be another's: then it waits for the tick. */
+static void
+im_job_queue_read(im_job_partition_t *jp)
+{
+    im_link_call_t  *call;
 
     im_job_queue_state(jp, IM_JOB_READING);
     memset(&jp->heard, 0, sizeof(im_job_id_t));
 
-    link = jp->job->link;
-    call = im_link_command(link, "XRANGE");
-
-    im_key_queue(&call->bytes, im_link_prefix(link), jp->p);
-    im_link_call_key(call);
+    call = im_job_queue_call(jp, "XRANGE");
 
     if (jp->held == 0) {
         im_link_call_z(call, "-");
@@ -244,7 +243,9 @@ im_job_queue_read(im_job_partition_t *jp)
     im_link_call_z(call, "COUNT");
     im_link_call_uint(call, jp->count);
 
-    if (im_link_send(link, im_job_queue_got, jp) != IM_OK) {
+    if (im_daemon_now() >= jp->lease_end
+        || im_link_send(jp->job->link, im_job_queue_got, jp) != IM_OK)
+    {
         im_job_queue_state(jp, IM_JOB_WAITING);
         return;
     }
@@ -256,7 +257,7 @@ im_job_queue_read(im_job_partition_t *jp)
 static void
 im_job_queue_got(const im_link_reply_t *reply, void *data)
 {
-    uint64_t             full, bytes;
+    uint64_t             bytes;
     im_str_t             why;
     im_uint_t            i, n;
     im_job_entry_t       e;
@@ -286,31 +287,26 @@ im_job_queue_got(const im_link_reply_t *reply, void *data)
         }
     }
 
-    full = n >= jp->count;
+    /* where there may be more it is read again, behind the batch */
 
-    /* the next read is as long as memory allows */
-
-    if (bytes > IM_JOB_READ_BYTES) {
-        jp->count = im_max(jp->count / 2, 1);
-
-    } else if (full) {
-        jp->count = im_min(jp->count * 2, IM_JOB_COUNT);
-    }
-
-    if (full) {
-        im_job_queue_flush(jp->job);
-        return;
-    }
-
-    /* else it is read again behind the next batch */
-
-    if (jp->held < IM_JOB_RINGS
+    if (n < jp->count && jp->held < IM_JOB_RINGS
         && im_job_id_compare(jp->heard, jp->last) <= 0)
     {
         im_job_queue_state(jp, IM_JOB_FOLLOWING);
     }
 
-    im_job_queue_flush_soon(jp->job);
+    if (n < jp->count) {
+        im_job_queue_flush_soon(jp->job);
+        return;
+    }
+
+    /* the next read is as long as memory allows */
+
+    jp->count = bytes > IM_JOB_READ_BYTES
+                ? im_max(jp->count / 2, 1)
+                : im_min(jp->count * 2, IM_JOB_COUNT);
+
+    im_job_queue_flush(jp->job);
 }
 
 
@@ -318,9 +314,12 @@ im_job_queue_got(const im_link_reply_t *reply, void *data)
 static void
 im_job_queue_decode(const im_link_reply_t *reply, im_job_entry_t *e)
 {
-    im_str_t                name, value;
-    im_uint_t               i;
+    im_str_t                name;
+    im_uint_t               i, k;
     const im_link_reply_t  *fields;
+
+    im_str_t  *values[] = { &e->topic, &e->position, &e->workers,
+                            &e->envelope };
 
     memset(e, 0, sizeof(im_job_entry_t));
 
@@ -330,25 +329,11 @@ im_job_queue_decode(const im_link_reply_t *reply, im_job_entry_t *e)
 
     for (i = 0; i + 1 < im_link_reply_len(fields); i += 2) {
         name = im_link_reply_str_at(fields, i);
-        value = im_link_reply_str_at(fields, i + 1);
 
-        switch (name.len == 1 ? name.data[0] : 0) {
-
-        case 't':
-            e->topic = value;
-            break;
-
-        case 'i':
-            e->position = value;
-            break;
-
-        case 'w':
-            e->workers = value;
-            break;
-
-        case 'd':
-            e->envelope = value;
-            break;
+        for (k = 0; k < 4; k++) {
+            if (name.len == 1 && name.data[0] == "tiwd"[k]) {
+                *values[k] = im_link_reply_str_at(fields, i + 1);
+            }
         }
     }
 }
@@ -379,11 +364,9 @@ im_job_queue_take(im_job_partition_t *jp, const im_job_entry_t *e)
 
     im_job_sweep_entry(job, jp->p, push.topic, e->workers);
 
-    if (im_job_batch_add(&job->batch, jp->p, e->workers, &push,
-                         im_job_publish, job)
-        != IM_OK)
-    {
-        im_link_break(job->link, "no memory");
+    if (im_job_batch_add(&job->batch, jp->p, e->workers, &push) != IM_OK) {
+        im_daemon_log(IM_LOG_ERROR, "partition %u: no memory", jp->p);
+        im_job_queue_reset(job);
         return IM_ERROR;
     }
 
@@ -430,7 +413,7 @@ static void
 im_job_queue_flush(im_job_t *job)
 {
     uint32_t             p;
-    uint64_t             now, held;
+    uint64_t             held;
     struct timeval       tv = { 0, IM_JOB_TRIM * 1000 };
     im_job_partition_t  *jp;
 
@@ -438,14 +421,11 @@ im_job_queue_flush(im_job_t *job)
     job->due = 0;
     job->flushed = im_job_queue_us();
 
-    im_job_batch_flush(&job->batch, im_job_publish, job);
-
-    if (job->unsent) {
-        im_link_break(job->link, "no memory");
+    if (im_job_batch_flush(&job->batch, im_job_publish, job) != IM_OK) {
+        im_job_queue_flush_soon(job);
         return;
     }
 
-    now = job->flushed / 1000;
     held = 0;
 
     for (p = 0; p < job->npartitions; p++) {
@@ -456,9 +436,8 @@ im_job_queue_flush(im_job_t *job)
         }
 
         if (jp->held >= IM_JOB_TRIM_COUNT || jp->bytes >= IM_JOB_TRIM_BYTES
-            || (jp->held != 0 && now - jp->trimmed >= IM_JOB_TRIM))
+            || (jp->held && job->flushed / 1000 - jp->trimmed >= IM_JOB_TRIM))
         {
-            jp->trimmed = now;
             im_job_queue_trim(jp);
         }
 
@@ -478,21 +457,19 @@ im_job_queue_flush(im_job_t *job)
 static void
 im_job_queue_trim(im_job_partition_t *jp)
 {
-    im_link_t       *link;
     im_link_call_t  *call;
 
-    link = jp->job->link;
-    call = im_link_command(link, "XTRIM");
+    call = im_job_queue_call(jp, "XTRIM");
 
-    im_key_queue(&call->bytes, im_link_prefix(link), jp->p);
-    im_link_call_key(call);
     im_link_call_z(call, "MINID");
     im_buf_add_uint(&call->bytes, jp->last.ms);
     im_buf_add_z(&call->bytes, "-");
     im_buf_add_uint(&call->bytes, jp->last.n + 1);
     im_link_call_arg(call);
 
-    if (im_link_send(link, NULL, NULL) != IM_OK) {
+    if (im_daemon_now() >= jp->lease_end
+        || im_link_send(jp->job->link, NULL, NULL) != IM_OK)
+    {
         return;
     }
 
@@ -504,6 +481,7 @@ im_job_queue_trim(im_job_partition_t *jp)
 
     jp->held = 0;
     jp->bytes = 0;
+    jp->trimmed = jp->job->flushed / 1000;
 }
 
 

@@ -81,29 +81,22 @@ void
 im_job_sweep_entry(im_job_t *job, uint16_t p, im_str_t topic,
     im_str_t workers)
 {
-    size_t     len;
-    u_char    *space;
-    im_str_t   worker;
+    im_str_t  worker;
 
     if (job->nsuspects == 0) {
         return;
     }
 
-    while (workers.len != 0) {
-        space = memchr(workers.data, ' ', workers.len);
-        len = space != NULL ? (size_t) (space - workers.data) : workers.len;
+    for ( ;; ) {
+        worker = im_job_name_next(&workers);
 
-        worker = im_str_set(workers.data, len);
-
-        if (len != 0 && im_job_sweep_find(job, worker) >= 0
-            && job->nsweeps < IM_JOB_SWEEPS)
-        {
-            im_job_sweep_start(job, p, topic, worker);
+        if (worker.len == 0 || job->nsweeps == IM_JOB_SWEEPS) {
+            return;
         }
 
-        len += space != NULL;
-        workers.data += len;
-        workers.len -= len;
+        if (im_job_sweep_find(job, worker) >= 0) {
+            im_job_sweep_start(job, p, topic, worker);
+        }
     }
 }
 

@@ -16,6 +16,7 @@
 typedef struct {
     im_buf_t    bytes[WORKERS + 1];
     im_uint_t   n;              /* PUBLISHes */
+    im_uint_t   max;            /* then publish refuses; 0: never */
     size_t      longest;
     int         p;              /* of the first */
 } published_t;
@@ -50,12 +51,16 @@ published_cleanup(published_t *out)
 }
 
 
-static void
+static im_int_t
 publish(void *data, uint16_t p, im_str_t worker, im_str_t bytes)
 {
     published_t  *out = data;
 
     assert_true(bytes.len > 0);
+
+    if (out->max != 0 && out->n == out->max) {
+        return IM_AGAIN;
+    }
 
     out->n++;
     out->longest = im_max(out->longest, bytes.len);
@@ -66,6 +71,8 @@ publish(void *data, uint16_t p, im_str_t worker, im_str_t bytes)
 
     im_buf_add_str(&out->bytes[worker.len == 0 ? WORKERS
                                                : worker.data[1] - '0'], bytes);
+
+    return IM_OK;
 }
 
 
@@ -122,11 +129,10 @@ test_model(void **state)
             im_entry_encode(&model.bytes[WORKERS], &e);
         }
 
-        assert_int_equal(im_job_batch_add(&b, 3, im_str_z(names), &e, publish,
-                                          &out), IM_OK);
+        assert_int_equal(im_job_batch_add(&b, 3, im_str_z(names), &e), IM_OK);
 
         if (random_below(&r, 30) == 0) {
-            im_job_batch_flush(&b, publish, &out);
+            assert_int_equal(im_job_batch_flush(&b, publish, &out), IM_OK);
             assert_int_equal(b.n, 0);
         }
     }
@@ -160,11 +166,9 @@ test_partitions(void **state)
     assert_int_equal(im_job_batch_init(&b, seed), IM_OK);
 
     e = entry("r:1", 1, 10);
-    assert_int_equal(im_job_batch_add(&b, 9, im_str_z("w1"), &e, publish,
-                                      &out), IM_OK);
+    assert_int_equal(im_job_batch_add(&b, 9, im_str_z("w1"), &e), IM_OK);
     e = entry("r:2", 1, 10);
-    assert_int_equal(im_job_batch_add(&b, 4, im_str_z("w1"), &e, publish,
-                                      &out), IM_OK);
+    assert_int_equal(im_job_batch_add(&b, 4, im_str_z("w1"), &e), IM_OK);
 
     assert_int_equal(out.n, 0);
     im_job_batch_flush(&b, publish, &out);
@@ -190,30 +194,66 @@ test_names(void **state)
     assert_int_equal(im_job_batch_init(&b, seed), IM_OK);
 
     e = entry("u:1", 1, 10);
-    assert_int_equal(im_job_batch_add(&b, 0, im_str_z("*"), &e, publish, &out),
-                     IM_OK);
-    assert_int_equal(im_job_batch_add(&b, 0, im_str_z("  w2  "), &e, publish,
-                                      &out), IM_OK);
-    assert_int_equal(im_job_batch_add(&b, 0, im_str_z(""), &e, publish, &out),
-                     IM_OK);
+    assert_int_equal(im_job_batch_add(&b, 0, im_str_z("*"), &e), IM_OK);
+    assert_int_equal(im_job_batch_add(&b, 0, im_str_z("  w2  "), &e), IM_OK);
+    assert_int_equal(im_job_batch_add(&b, 0, im_str_z(""), &e), IM_OK);
     assert_int_equal(b.n, 2);
 
     im_job_batch_flush(&b, publish, &out);
     assert_int_equal(out.n, 2);
     assert_true(out.bytes[WORKERS].len > 0 && out.bytes[2].len > 0);
 
-    assert_int_equal(im_job_batch_add(&b, 0, im_str_z("w1"), &e, publish,
-                                      &out), IM_OK);
-    im_job_batch_flush(&b, NULL, NULL);
+    assert_int_equal(im_job_batch_add(&b, 0, im_str_z("w1"), &e), IM_OK);
+    im_job_batch_clear(&b);
     im_job_batch_flush(&b, publish, &out);
     assert_int_equal(out.n, 2);
 
     /* what is left goes with the batch */
 
-    assert_int_equal(im_job_batch_add(&b, 0, im_str_z("w1"), &e, publish,
-                                      &out), IM_OK);
+    assert_int_equal(im_job_batch_add(&b, 0, im_str_z("w1"), &e), IM_OK);
     im_job_batch_cleanup(&b);
     published_cleanup(&out);
+}
+
+
+/* What publish refuses stays, in order, and takes more. */
+static void
+test_refused(void **state)
+{
+    im_uint_t       i;
+    im_entry_t      e;
+    published_t     out, model;
+    im_job_batch_t  b;
+
+    (void) state;
+
+    published_init(&out);
+    published_init(&model);
+    assert_int_equal(im_job_batch_init(&b, seed), IM_OK);
+
+    for (i = 1; i <= 40; i++) {
+        e = entry("r:1", i, i % 5 ? 10 : IM_PUSH_MAX_BATCH - 100);
+        im_entry_encode(&model.bytes[1], &e);
+        im_entry_encode(&model.bytes[2], &e);
+
+        assert_int_equal(im_job_batch_add(&b, 0, im_str_z("w1 w2"), &e), IM_OK);
+
+        out.max = i / 4 + 1;
+        assert_int_equal(im_job_batch_flush(&b, publish, &out),
+                         b.n ? IM_AGAIN : IM_OK);
+    }
+
+    out.max = 0;
+    assert_int_equal(im_job_batch_flush(&b, publish, &out), IM_OK);
+
+    assert_true(im_str_eq(im_buf_str(&out.bytes[1]),
+                          im_buf_str(&model.bytes[1])));
+    assert_true(im_str_eq(im_buf_str(&out.bytes[2]),
+                          im_buf_str(&model.bytes[2])));
+
+    im_job_batch_cleanup(&b);
+    published_cleanup(&out);
+    published_cleanup(&model);
 }
 
 
@@ -237,7 +277,7 @@ test_no_memory(void **state)
         rc = im_job_batch_init(&b, seed);
 
         if (rc == IM_OK) {
-            rc = im_job_batch_add(&b, 0, im_str_z("w1 w2"), &e, publish, &out);
+            rc = im_job_batch_add(&b, 0, im_str_z("w1 w2"), &e);
             im_job_batch_cleanup(&b);
         }
 
@@ -260,6 +300,7 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_model),
     alloc_test(test_partitions),
     alloc_test(test_names),
+    alloc_test(test_refused),
     alloc_test(test_no_memory)
 };
 
