@@ -67,6 +67,7 @@ struct ngx_im_worker_s {
     ngx_uint_t          zone_slot;
     ngx_str_t           id;              /* NODE.SLOT.START */
     struct im_link_s   *link;
+    struct im_link_members_s *members;
     struct ngx_im_sync_s *sync;
     struct ngx_im_revoke_s *revoke;
     im_list_t           infos;           /* topics whose room info is due */

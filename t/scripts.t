@@ -16,7 +16,7 @@ my $sock = "$dir/redis.sock";
 my ($pid, $conn, %sha, $gen);
 
 my %text = map { $_ => slurp("redis/$_.lua") }
-    qw(meta queue live pub route hist page forget lease sweep own control revoke limit
+    qw(meta queue live pub route hist page members forget lease sweep own control revoke limit
        register login token);
 $text{$_} = $text{queue} . $text{$_} for qw(pub route control);
 $text{$_} = $text{meta} . $text{$_} for qw(pub route);
@@ -315,6 +315,58 @@ subtest 'routes' => sub {
     my $q = pub('r:new', ids(1));
     is("$j->[1]:" . ($j->[2] + 1), $q->[1], 'join, then push: one numbering');
     is(route('r:new', '', 0, 0)->[2], 1, 'only asked');
+};
+
+subtest 'members' => sub {
+    my $ask = sub {
+        my ($workers, $most, $bytes, $key, $cursor) = @_;
+
+        return script('members', 1 + @$workers, '{1}:r:who:w',
+                      map({ "{1}:r:who:k:$_" } @$workers),
+                      $most // 100, $bytes // 10000, $key // 2, $cursor // 0);
+    };
+
+    is_deeply($ask->([]), [[], [], 0, '0', []], 'nobody, and no workers');
+    is_deeply($ask->(['w1', 'w2']), [[], [0, 0], 0, '0', []], 'nobody');
+
+    route('r:who', 'w1', 3, 1, '+s1', '{"user":"a"}', '+s2', '{}');
+    route('r:who', 'w3', 1, 7, '+s3', '{"user":"c"}');
+
+    my $m = $ask->(['w1', 'w2', 'w3', 'w4']);
+    is_deeply({ @{ $m->[0] } }, { w1 => '3:1', w3 => '1:7' }, 'routes');
+    is_deeply($m->[1], [2, 0, 1, 0], 'how many are members');
+    is($m->[2], 0, 'one page');
+    is($m->[4][0][0], 2, 'which key');
+    is_deeply({ @{ $m->[4][0][1] } }, { s1 => '{"user":"a"}', s2 => '{}' },
+              'its members');
+    is_deeply($m->[4][1], [4, ['s3', '{"user":"c"}']], 'and another one');
+    is_deeply($ask->([])->[4], [], 'only routes');
+
+    is_deeply([@{ $ask->(['w1', 'w3'], 100, 1) }[2, 3]], [3, '0'],
+              'at most so many bytes');
+    $m = $ask->(['w1', 'w3'], 100, 10000, 3);
+    is_deeply($m, [[], [], 0, '0', [[3, ['s3', '{"user":"c"}']]]],
+              'the next page has no counts');
+
+    route('r:who', 'w5', 1000, 1, map { ("+m$_", 'x' x 100) } 1 .. 1000);
+
+    my (%seen, $pages);
+    my ($key, $cursor) = (2, 0);
+
+    while ($key) {
+        $m = $ask->(['w5', 'w1'], 300, 1e6, $key, $cursor);
+        ($key, $cursor) = @$m[2, 3];
+        $seen{$_}++ for map { my %h = @{ $_->[1] }; keys %h } @{ $m->[4] };
+        cmp_ok(scalar(map { @{ $_->[1] } } @{ $m->[4] }), '<=', 2 * 450,
+               'about so many') if $pages++ < 2;
+    }
+
+    is(keys %seen, 1002, 'all in pages');
+    cmp_ok($pages, '>=', 4, 'several');
+    script('route', 6, '{1}:r:who:w', "{1}:r:who:k:$_", '{1}:r:who:m',
+           '{1}:r:who:h', "{1}:r:who:x:$_", '{1}:q', $_, 0, 9, 1000, 2000,
+           $gen, 'r:who', '', 1000) for qw(w1 w3 w5);
+    is_deeply($ask->(['w1', 'w3', 'w5'])->[1], [0, 0, 0], 'all have left');
 };
 
 subtest 'sweep' => sub {

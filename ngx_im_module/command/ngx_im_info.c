@@ -12,6 +12,7 @@
 #include "ngx_im_topic.h"
 #include "ngx_im_info.h"
 #include "ngx_im_send.h"
+#include "im_link_members.h"
 
 
 #define NGX_IM_INFO_FRAME   (8 * 1024 * 1024)
@@ -19,7 +20,7 @@
 #define NGX_IM_INFO_SOON    100         /* ms */
 #define NGX_IM_INFO_RATE    8192        /* bytes a ms, of a room */
 #define NGX_IM_INFO_LOOK    5           /* sessions looked at a ms */
-#define NGX_IM_INFO_ASKED   20          /* workers' members read a ms, by all */
+#define NGX_IM_INFO_ASKED   200         /* keys of workers read a ms, by all */
 #define NGX_IM_INFO_TIMER   100         /* ms */
 #define NGX_IM_INFO_LAZY    50          /* rooms each time */
 #define NGX_IM_INFO_MAX     1000        /* users of one frame */
@@ -52,17 +53,14 @@ static void ngx_im_info_later(ngx_im_topic_t *t);
 static void ngx_im_info_timer(ngx_im_worker_t *w);
 static void ngx_im_info_handler(ngx_event_t *ev);
 static void ngx_im_info_ask(ngx_im_topic_t *t);
-static void ngx_im_info_answer(ngx_im_sync_t *sync, void *data,
-    ngx_im_members_t *members);
+static void ngx_im_info_answer(const im_members_t *members, void *data);
 static void ngx_im_info_failed(ngx_im_topic_t *t, ngx_im_info_t *info);
 static void ngx_im_info_destroy(ngx_im_info_t *info);
-static void ngx_im_info_room(ngx_im_info_t *info, ngx_im_members_t *members);
+static im_member_t *ngx_im_info_room(ngx_im_info_t *info,
+    const im_members_t *members);
 static uint64_t ngx_im_info_hash(ngx_im_info_t *info);
 static void ngx_im_info_encode(ngx_im_info_t *info, im_buf_t *b,
     const im_form_t *form, const im_transport_t *transport);
-static ngx_uint_t ngx_im_info_users(ngx_im_members_t *members);
-static int ngx_libc_cdecl ngx_im_info_compare(const void *one,
-    const void *two);
 static void ngx_im_info_tell(ngx_im_info_t *info, im_buf_t *b);
 static void ngx_im_info_tell_all(ngx_im_info_t *info, im_buf_t *b);
 static void ngx_im_info_tell_some(ngx_im_info_t *info, im_buf_t *b);
@@ -411,9 +409,10 @@ ngx_im_info_ask(ngx_im_topic_t *t)
     info = im_calloc(sizeof(ngx_im_info_t));
 
     if (info == NULL
-        || ngx_im_members_ask(ngx_im_worker->sync, im_topic_name(t->topic),
-                              t->topic->partition, 1, ngx_im_info_answer, info)
-           != NGX_OK)
+        || im_link_members_ask(ngx_im_worker->members,
+                               im_topic_name(t->topic), IM_LINK_MEMBERS_FRESH,
+                               ngx_current_msec, ngx_im_info_answer, info)
+           != IM_OK)
     {
         im_free(info);
         ngx_im_info_later(t);
@@ -443,9 +442,10 @@ ngx_im_info_ask(ngx_im_topic_t *t)
 
 
 static void
-ngx_im_info_answer(ngx_im_sync_t *sync, void *data, ngx_im_members_t *members)
+ngx_im_info_answer(const im_members_t *members, void *data)
 {
     im_buf_t         b;
+    im_member_t     *users;
     ngx_im_info_t   *info;
     ngx_im_topic_t  *t;
 
@@ -464,14 +464,18 @@ ngx_im_info_answer(ngx_im_sync_t *sync, void *data, ngx_im_members_t *members)
 
     im_buf_init(&b, NGX_IM_INFO_FRAME);
 
-    ngx_im_info_room(info, members);
-    ngx_im_info_tell(info, &b);
+    users = ngx_im_info_room(info, members);
 
-    if (b.failed) {
+    if (users != NULL) {
+        ngx_im_info_tell(info, &b);
+    }
+
+    if (users == NULL || b.failed) {
         ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
                       "im: no memory for room info");
     }
 
+    im_free(users);
     im_buf_cleanup(&b);
 
     t = info->topic;
@@ -521,70 +525,33 @@ ngx_im_info_destroy(ngx_im_info_t *info)
 }
 
 
-static void
-ngx_im_info_room(ngx_im_info_t *info, ngx_im_members_t *members)
+/* The users, of whom the frames tell; NULL: no memory. */
+static im_member_t *
+ngx_im_info_room(ngx_im_info_t *info, const im_members_t *members)
 {
     ngx_uint_t       n;
+    im_member_t     *users;
     im_room_info_t  *room;
+
+    users = im_alloc((ngx_min(members->n, NGX_IM_INFO_MAX) + 1)
+                     * sizeof(im_member_t));
+    if (users == NULL) {
+        return NULL;
+    }
 
     info->looked = members->n;
     info->nworkers = members->nworkers;
 
-    n = ngx_im_info_users(members);
+    n = im_members_users(members->elts, members->n, users, NGX_IM_INFO_MAX);
 
     room = &info->room;
     room->room = im_str_set(info->topic->topic->name + 2,
                             info->topic->topic->name_len - 2);
     room->count = n + members->rest;
-    room->users = members->elts;
+    room->users = users;
     room->n = ngx_min(n, NGX_IM_INFO_MAX);
-}
 
-
-/* Sorted by user, each once, to the front; their number. */
-static ngx_uint_t
-ngx_im_info_users(ngx_im_members_t *members)
-{
-    ngx_uint_t    i, n;
-    im_member_t  *m;
-
-    m = members->elts;
-
-    ngx_qsort(m, members->n, sizeof(im_member_t), ngx_im_info_compare);
-
-    for (i = 0, n = 0; i < members->n; i++) {
-
-        if (m[i].user.len == 0
-            || (n > 0 && im_str_eq(m[i].user, m[n - 1].user)))
-        {
-            continue;
-        }
-
-        m[n++] = m[i];
-    }
-
-    return n;
-}
-
-
-/* By session where the user is the same: the answer is always the same. */
-static int ngx_libc_cdecl
-ngx_im_info_compare(const void *one, const void *two)
-{
-    ngx_int_t           rc;
-    const im_member_t  *a, *b;
-
-    a = one;
-    b = two;
-
-    rc = ngx_memn2cmp(a->user.data, b->user.data, a->user.len, b->user.len);
-
-    if (rc == 0) {
-        rc = ngx_memn2cmp(a->session.data, b->session.data, a->session.len,
-                          b->session.len);
-    }
-
-    return (int) rc;
+    return users;
 }
 
 
@@ -600,7 +567,7 @@ ngx_im_info_tell(ngx_im_info_t *info, im_buf_t *b)
     hash = ngx_im_info_hash(info);
     look = info->looked / NGX_IM_INFO_LOOK;
 
-    /* each worker reads the members of each */
+    /* each worker has the members of each read, by one call */
 
     look = ngx_max(look, info->nworkers * info->nworkers / NGX_IM_INFO_ASKED);
     all = 0;

@@ -12,6 +12,7 @@
 #include "ngx_im_sync.h"
 #include "ngx_im_query.h"
 #include "ngx_im_reply.h"
+#include "im_link_members.h"
 
 
 #define NGX_IM_QUERY_BYTES    (1024 * 1024)   /* of history, about */
@@ -36,7 +37,6 @@ typedef struct {
 typedef struct {
     im_member_t      *elts;
     ngx_uint_t        n;
-    ngx_uint_t        max;
     u_char           *ids;         /* UUIDs of our own sessions */
 } ngx_im_query_clients_t;
 
@@ -57,18 +57,16 @@ static int ngx_im_query_continues(ngx_im_query_t *query, im_topic_t *topic,
     im_str_t epoch);
 static ngx_uint_t ngx_im_query_messages(const im_link_reply_t *entries,
     im_message_t *messages, im_envelope_t *envelopes);
-static void ngx_im_query_presence_handler(ngx_im_sync_t *sync, void *data,
-    ngx_im_members_t *members);
-static im_error_e ngx_im_query_presence_reply(ngx_im_query_t *query,
-    im_topic_t *topic, ngx_im_members_t *members, ngx_im_session_t *s);
+static void ngx_im_query_presence_handler(const im_members_t *members,
+    void *data);
+static im_error_e ngx_im_query_presence(ngx_im_session_t *s, uint32_t id,
+    im_command_e type, im_topic_t *topic, const im_members_t *members);
 static void ngx_im_query_own(ngx_im_query_clients_t *clients,
     im_topic_t *topic);
 static void ngx_im_query_own_list(ngx_im_query_clients_t *clients,
     im_list_t *subs);
 static size_t ngx_im_query_bytes(ngx_im_query_clients_t *clients);
 static ngx_uint_t ngx_im_query_users(ngx_im_query_clients_t *clients);
-static int ngx_libc_cdecl ngx_im_query_compare(const void *one,
-    const void *two);
 static ngx_im_session_t *ngx_im_query_session(ngx_im_worker_t *w,
     ngx_im_query_t *query, im_topic_t **topic);
 static void ngx_im_query_done(ngx_im_session_t *s, im_error_e error);
@@ -77,11 +75,12 @@ static void ngx_im_query_done(ngx_im_session_t *s, im_error_e error);
 ngx_int_t
 ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
 {
-    uint16_t         partition;
-    ngx_int_t        rc;
-    im_error_e       error;
-    ngx_im_sync_t   *sync;
-    ngx_im_query_t  *query;
+    ngx_int_t            rc;
+    im_error_e           error;
+    im_topic_t          *topic;
+    ngx_im_query_t      *query;
+    ngx_im_worker_t     *w;
+    const im_members_t  *members;
 
     rc = ngx_im_query_may(s, command, &error);
 
@@ -103,31 +102,43 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
         return NGX_AGAIN;
     }
 
-    if (ngx_im_worker->reply_bytes > ngx_im_worker->conf->logs_bytes) {
+    w = ngx_im_worker;
+
+    if (w->reply_bytes > w->conf->logs_bytes) {
         return ngx_im_reply_error(s, command->id, IM_ERROR_TOO_MANY);
+    }
+
+    if (ngx_im_follow_link(w) == NGX_IM_LINK_DOWN) {
+        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
+    }
+
+    topic = ngx_im_session_find_sub(s, command->topic)->log->topic;
+    members = command->type == IM_COMMAND_HISTORY ? NULL
+              : im_link_members_kept(w->members, command->topic,
+                                     ngx_current_msec);
+
+    if (members != NULL) {
+        error = ngx_im_query_presence(s, command->id, command->type, topic,
+                                      members);
+
+        return error == 0 ? NGX_OK
+                          : ngx_im_reply_error(s, command->id, error);
     }
 
     if (!ngx_im_query_turn(s)) {
         return NGX_AGAIN;
     }
 
-    sync = ngx_im_worker->sync;
-    partition = ngx_im_session_find_sub(s, command->topic)->log->topic
-                    ->partition;
-
     query = ngx_im_query_create(s, command);
 
     rc = NGX_ERROR;
 
-    if (query != NULL
-        && ngx_im_follow_link(ngx_im_worker) != NGX_IM_LINK_DOWN)
-    {
+    if (query != NULL) {
         rc = command->type == IM_COMMAND_HISTORY
-             ? ngx_im_query_history(query, command, partition)
-             : ngx_im_members_ask(sync,
-                                  im_str_set(query->topic, query->topic_len),
-                                  partition, 0, ngx_im_query_presence_handler,
-                                  query);
+             ? ngx_im_query_history(query, command, topic->partition)
+             : im_link_members_ask(w->members, command->topic,
+                                   IM_LINK_MEMBERS_KEPT, ngx_current_msec,
+                                   ngx_im_query_presence_handler, query);
     }
 
     if (rc != NGX_OK) {
@@ -135,7 +146,7 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
     }
 
-    ngx_im_worker->nqueries++;
+    w->nqueries++;
 
     ngx_im_session_busy(s, command->id);
 
@@ -408,8 +419,7 @@ ngx_im_query_messages(const im_link_reply_t *entries, im_message_t *messages,
 
 
 static void
-ngx_im_query_presence_handler(ngx_im_sync_t *sync, void *data,
-    ngx_im_members_t *members)
+ngx_im_query_presence_handler(const im_members_t *members, void *data)
 {
     im_error_e         error;
     im_topic_t        *topic;
@@ -431,7 +441,8 @@ ngx_im_query_presence_handler(ngx_im_sync_t *sync, void *data,
 
     if (members != NULL) {
         error = topic == NULL ? IM_ERROR_PERMISSION
-                : ngx_im_query_presence_reply(query, topic, members, s);
+                : ngx_im_query_presence(s, s->ext->busy_id, query->type,
+                                        topic, members);
     }
 
     im_free(query);
@@ -442,64 +453,70 @@ ngx_im_query_presence_handler(ngx_im_sync_t *sync, void *data,
 
 /* 0: it is answered. */
 static im_error_e
-ngx_im_query_presence_reply(ngx_im_query_t *query, im_topic_t *topic,
-    ngx_im_members_t *members, ngx_im_session_t *s)
+ngx_im_query_presence(ngx_im_session_t *s, uint32_t id, im_command_e type,
+    im_topic_t *topic, const im_members_t *members)
 {
+    im_str_t                own;
+    uint64_t                rest;
     ngx_uint_t              i;
     im_reply_t              answer;
+    im_error_e              error;
     ngx_im_query_clients_t  clients;
 
     s->ext->ncommands += members->n / NGX_IM_QUERY_SHARE;
 
-    if (query->type == IM_COMMAND_PRESENCE
-        && members->n + members->rest + topic->nsubs > NGX_IM_QUERY_CLIENTS)
-    {
-        return IM_ERROR_LIMIT;
-    }
-
     clients.n = 0;
-    clients.max = members->n + topic->nsubs;
-    clients.elts = im_calloc(clients.max * sizeof(im_member_t));
+    clients.elts = im_alloc((members->n + topic->nsubs)
+                            * sizeof(im_member_t));
     clients.ids = im_alloc(topic->nsubs * IM_UUID_LEN);
 
+    error = IM_ERROR_INTERNAL;
+
     if (clients.elts == NULL || clients.ids == NULL) {
-        im_free(clients.elts);
-        im_free(clients.ids);
-        return IM_ERROR_INTERNAL;
+        goto done;
     }
 
     ngx_im_query_own(&clients, topic);
 
+    own = im_str_set(ngx_im_worker->id.data, ngx_im_worker->id.len);
+
     for (i = 0; i < members->n; i++) {
-        clients.elts[clients.n++] = members->elts[i];
+        if (!im_str_eq(members->elts[i].worker, own)) {
+            clients.elts[clients.n++] = members->elts[i];
+        }
     }
 
-    if (query->type == IM_COMMAND_PRESENCE
-        && ngx_im_query_bytes(&clients) > NGX_IM_QUERY_ANSWER)
-    {
-        im_free(clients.elts);
-        im_free(clients.ids);
-        return IM_ERROR_LIMIT;
-    }
+    /* our own sessions are in both, if not all could be read */
 
-    ngx_im_reply_init(&answer, query->type == IM_COMMAND_PRESENCE
-                                   ? IM_REPLY_PRESENCE
-                                   : IM_REPLY_PRESENCE_STATS,
-                      s->ext->busy_id);
+    rest = members->n + members->rest;
+    rest = members->rest > 0 && rest > clients.n ? rest - clients.n : 0;
+
+    ngx_im_reply_init(&answer, type == IM_COMMAND_PRESENCE
+                               ? IM_REPLY_PRESENCE : IM_REPLY_PRESENCE_STATS,
+                      id);
     answer.clients = clients.elts;
     answer.nclients = clients.n;
 
-    if (query->type == IM_COMMAND_PRESENCE_STATS) {
-        answer.nclients += members->rest;
-        answer.nusers = ngx_im_query_users(&clients) + members->rest;
+    if (type == IM_COMMAND_PRESENCE_STATS) {
+        answer.nclients += rest;
+        answer.nusers = ngx_im_query_users(&clients) + rest;
+
+    } else if (clients.n + rest > NGX_IM_QUERY_CLIENTS
+               || ngx_im_query_bytes(&clients) > NGX_IM_QUERY_ANSWER)
+    {
+        error = IM_ERROR_LIMIT;
+        goto done;
     }
 
     (void) ngx_im_reply_send(s, &answer);
+    error = 0;
+
+done:
 
     im_free(clients.elts);
     im_free(clients.ids);
 
-    return 0;
+    return error;
 }
 
 
@@ -555,34 +572,15 @@ ngx_im_query_bytes(ngx_im_query_clients_t *clients)
 static ngx_uint_t
 ngx_im_query_users(ngx_im_query_clients_t *clients)
 {
-    ngx_uint_t  i, n;
+    if (clients->n == 0) {
+        return 0;
+    }
 
     ngx_qsort(clients->elts, clients->n, sizeof(im_member_t),
-              ngx_im_query_compare);
+              im_member_compare);
 
-    for (i = 0, n = 0; i < clients->n; i++) {
-        n += i == 0 || !im_str_eq(clients->elts[i].user,
-                                  clients->elts[i - 1].user);
-    }
-
-    return n;
-}
-
-
-static int ngx_libc_cdecl
-ngx_im_query_compare(const void *one, const void *two)
-{
-    const im_member_t  *a, *b;
-
-    a = one;
-    b = two;
-
-    if (a->user.len == 0 || b->user.len == 0) {
-        return (a->user.len > 0) - (b->user.len > 0);
-    }
-
-    return (int) ngx_memn2cmp(a->user.data, b->user.data, a->user.len,
-                              b->user.len);
+    return im_members_users(clients->elts, clients->n, NULL, 0)
+           + (clients->elts[0].user.len == 0);
 }
 
 

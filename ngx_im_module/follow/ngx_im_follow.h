@@ -178,27 +178,4 @@ void ngx_im_follow_poll(im_topic_t *topic);
 void ngx_im_follow_forget(im_topic_t *topic, uint64_t seq);
 
 
-/* Sessions in a topic over all workers. */
-
-typedef struct {
-    im_member_t      *elts;        /* in no order; may be sorted */
-    ngx_uint_t        n;
-    uint64_t          rest;        /* sessions that were only counted */
-    ngx_uint_t        nworkers;    /* that have them */
-} ngx_im_members_t;
-
-
-/* members is borrowed; NULL: couldn't be read. */
-typedef void (*ngx_im_members_pt)(ngx_im_sync_t *sync, void *data,
-    ngx_im_members_t *members);
-
-/*
- * Reads the members that live workers have reported, this one too where own is
- * set; the handler is called once, in a later turn.  NGX_ERROR: it isn't.
- */
-ngx_int_t ngx_im_members_ask(ngx_im_sync_t *sync, im_str_t topic,
-    uint16_t partition, ngx_uint_t own, ngx_im_members_pt handler,
-    void *data);
-
-
 #endif /* NGX_IM_FOLLOW_H */

@@ -10,6 +10,7 @@
  */
 
 #include "ngx_im_sync.h"
+#include "im_link_members.h"
 #include "im_record.h"
 #include "im_sketch.h"
 
@@ -87,7 +88,6 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
     im_list_init(&sync->windows);
 
     im_buf_init(&sync->users, NGX_IM_RECORD_MAX);
-    im_buf_init(&sync->live, NGX_IM_RECORD_MAX);
 
     sync->tick.handler = ngx_im_sync_tick_handler;
     sync->tick.data = sync;
@@ -112,6 +112,13 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
     w->link = ngx_im_link_create(&w->conf->redis, w->log, &ngx_im_sync_events,
                                  w);
     if (w->link == NULL) {
+        goto failed;
+    }
+
+    w->members = im_link_members_create(w->link);
+    if (w->members == NULL) {
+        ngx_im_link_destroy(w->link);
+        w->link = NULL;
         goto failed;
     }
 
@@ -178,6 +185,9 @@ ngx_im_follow_exit(ngx_im_worker_t *w)
     ngx_im_link_destroy(w->link);
     w->link = NULL;
 
+    im_link_members_destroy(w->members);
+    w->members = NULL;
+
     while (!im_list_empty(&sync->left)) {
         route = im_list_data(im_list_first(&sync->left), ngx_im_route_t, link);
         ngx_im_route_destroy(route);
@@ -199,7 +209,6 @@ ngx_im_follow_exit(ngx_im_worker_t *w)
 
     im_buf_cleanup(&sync->id);
     im_buf_cleanup(&sync->users);
-    im_buf_cleanup(&sync->live);
     im_free(sync);
 
     w->sync = NULL;
@@ -339,7 +348,6 @@ ngx_im_sync_up(void *data)
     sync->up = 1;
     sync->ready = 1;
     sync->nlost = 0;
-    sync->live_time = 0;
 
     ngx_im_sync_link_state(sync);
     ngx_im_sync_renew(sync, 1);
@@ -564,6 +572,7 @@ ngx_im_sync_tick_handler(ngx_event_t *ev)
     sync->nstale = 0;
 
     ngx_im_window_tick(sync);
+    im_link_members_tick(sync->worker->members, ngx_current_msec);
 
     if (sync->up) {
         ngx_im_route_tick(sync);

@@ -7,7 +7,6 @@
  *   ngx_im_route.c    routes and members of topics; join, leave, assert again
  *   ngx_im_heal.c     history: what pub/sub has lost
  *   ngx_im_window.c   history: what clients that come back have missed
- *   ngx_im_members.c  sessions in a topic, over all workers
  */
 
 #ifndef NGX_IM_SYNC_H
@@ -39,7 +38,6 @@
 #define NGX_IM_HELD_MAX        (1024 * 1024)   /* bytes, of one topic */
 #define NGX_IM_HEAL_LIMIT      64              /* entries of one call */
 #define NGX_IM_HEAL_BYTES      (1024 * 1024)
-#define NGX_IM_LIVE_FRESH      500
 #define NGX_IM_DEAD_MAX        64
 
 
@@ -145,8 +143,6 @@ struct ngx_im_sync_s {
     uint64_t          dead[NGX_IM_DEAD_MAX];   /* hashes of workers */
     ngx_uint_t        ndead;
     im_buf_t          users;       /* im_sketch_t, encoded */
-    im_buf_t          live;        /* names of live workers, each with NUL */
-    ngx_msec_t        live_time;
     uint64_t          redis_ms;    /* Redis' clock at redis_at */
     ngx_msec_t        redis_at;
     unsigned          up:1;

@@ -1,0 +1,69 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The members of one topic, over all workers that live: pages of what the
+ * workers have written, put together and sorted.
+ */
+
+#ifndef IM_MEMBERS_H
+#define IM_MEMBERS_H
+
+
+#include "im_types.h"
+#include "im_buf.h"
+#include "im_member.h"
+
+
+#define IM_MEMBERS_BYTES  (16 * 1024 * 1024)     /* of one topic */
+
+
+/* What readers use stands first; strings live as long as it does. */
+typedef struct {
+    im_member_t  *elts;      /* sorted by user, then by session */
+    im_uint_t     n;
+    uint64_t      rest;      /* members that were only counted */
+    uint64_t      count;     /* sessions, those that are no members too */
+    im_uint_t     nworkers;  /* that live and have some */
+
+    im_uint_t     size;      /* allocated elts */
+    im_buf_t     *pages;     /* of strings, owned */
+    im_uint_t     npages;
+    size_t        bytes;     /* of all pages */
+} im_members_t;
+
+
+void im_members_init(im_members_t *ms);
+void im_members_cleanup(im_members_t *ms);
+
+/* A route of a worker that lives: "count:version". */
+void im_members_add_route(im_members_t *ms, im_str_t value);
+
+/*
+ * Room for a page of n members with so many bytes of names, sessions and JSON.
+ * IM_DECLINED: there would be too many bytes; IM_ERROR: no memory.
+ */
+im_int_t im_members_add_page(im_members_t *ms, im_uint_t n, size_t bytes);
+
+/* Copies a worker's name to the page. */
+im_str_t im_members_add_worker(im_members_t *ms, im_str_t worker);
+
+/* A member that fits the page; what is no member is left out. */
+void im_members_add(im_members_t *ms, im_str_t worker, im_str_t session,
+    im_str_t json);
+
+/* All pages are there. */
+void im_members_sort(im_members_t *ms);
+
+/* For arrays of members; by user, then by session.  For qsort(). */
+int im_member_compare(const void *one, const void *two);
+
+/*
+ * Of sorted members the first one of each user, at most max of them (users
+ * NULL: they are only counted).  Returns how many users there are; guests are
+ * none.
+ */
+im_uint_t im_members_users(const im_member_t *elts, im_uint_t n,
+    im_member_t *users, im_uint_t max);
+
+
+#endif /* IM_MEMBERS_H */

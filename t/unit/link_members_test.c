@@ -1,0 +1,572 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Who is in a topic: calls that go out, replies of each form, what is kept.
+ * The link is a fake: it shows the call and takes the reply as text.
+ */
+
+#include <hiredis/hiredis.h>
+
+#include "test.h"
+#include "im_link_members.h"
+#include "im_link_transport.h"
+
+
+#define TOPIC  "r:x"
+
+
+/* One call that is out. */
+typedef struct {
+    char               text[4096];    /* arguments, with spaces between */
+    im_link_reply_pt   handler;
+    void              *data;
+} out_t;
+
+
+static im_link_call_t      call;
+static out_t               out[8];
+static size_t              nout;
+static int                 refuse;
+
+static im_link_members_t  *asker;
+static im_members_t        got;        /* only its numbers */
+static size_t              nfailed, ngot;
+static char                users[1 << 17];
+
+
+im_link_call_t *
+im_link_script(im_link_t *link, const im_script_t *script)
+{
+    (void) link;
+
+    im_link_call_start_script(&call, script);
+
+    return &call;
+}
+
+
+im_int_t
+im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
+{
+    char       *p;
+    out_t      *o;
+    size_t      at;
+    im_uint_t   i;
+
+    (void) link;
+
+    if (refuse || call.bytes.failed || nout == 8) {
+        return IM_ERROR;
+    }
+
+    o = &out[nout++];
+    o->handler = handler;
+    o->data = data;
+
+    p = o->text + sprintf(o->text, "%s", call.script->name);
+
+    for (i = 0, at = 0; i < call.nargs; i++) {
+        p += sprintf(p, " %.*s", (int) call.lens[i],
+                     (char *) call.bytes.data + at);
+        at += call.lens[i];
+    }
+
+    return IM_OK;
+}
+
+
+uint32_t
+im_link_partitions(const im_link_t *link)
+{
+    (void) link;
+
+    return 1;
+}
+
+
+im_str_t
+im_link_prefix(const im_link_t *link)
+{
+    (void) link;
+
+    return im_str_z("im:");
+}
+
+
+static void
+answer(const char *text)
+{
+    void         *reply;
+    out_t         o;
+    redisReader  *reader;
+
+    assert_true(nout > 0);
+    o = out[0];
+    memmove(&out[0], &out[1], --nout * sizeof(out_t));
+
+    reply = NULL;
+    reader = redisReaderCreate();
+
+    if (text != NULL) {
+        assert_int_equal(redisReaderFeed(reader, text, strlen(text)),
+                         REDIS_OK);
+        assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
+        assert_non_null(reply);
+    }
+
+    o.handler(reply, o.data);
+
+    if (reply != NULL) {
+        freeReplyObject(reply);
+    }
+
+    redisReaderFree(reader);
+}
+
+
+static void
+handler(const im_members_t *members, void *data)
+{
+    char       *p;
+    im_uint_t   i;
+
+    (void) data;
+
+    if (members == NULL) {
+        nfailed++;
+        return;
+    }
+
+    ngot++;
+    got = *members;
+    users[0] = 0;
+
+    for (i = 0, p = users; i < members->n; i++) {
+        p += sprintf(p, "%.*s@%.*s ", (int) members->elts[i].user.len,
+                     (char *) members->elts[i].user.data,
+                     (int) members->elts[i].worker.len,
+                     (char *) members->elts[i].worker.data);
+    }
+}
+
+
+static im_int_t
+ask(im_link_members_e how, uint64_t now)
+{
+    return im_link_members_ask(asker, im_str_z(TOPIC), how, now, handler,
+                               NULL);
+}
+
+
+static void
+start(void)
+{
+    nout = 0;
+    ngot = 0;
+    nfailed = 0;
+    refuse = 0;
+    im_link_call_init(&call);
+
+    asker = im_link_members_create(NULL);
+    assert_non_null(asker);
+}
+
+
+static void
+end(void)
+{
+    assert_int_equal(nout, 0);
+    im_link_members_destroy(asker);
+    im_link_call_cleanup(&call);
+}
+
+
+#define LIVE  "*2\r\n$2\r\nw1\r\n$2\r\nw2\r\n"
+#define CALL  "members im:{0}:r:x:w im:{0}:r:x:k:w1 im:{0}:r:x:k:w2 1000 "   \
+              "1048576 "
+#define ROUTES                                                                \
+    "*6\r\n$2\r\nw2\r\n$3\r\n2:1\r\n$4\r\ndead\r\n$3\r\n9:9\r\n"              \
+    "$2\r\nw1\r\n$3\r\n3:7\r\n"
+#define ONE(key, session, user)                                               \
+    "*2\r\n:" key "\r\n*2\r\n$2\r\n" session "\r\n$12\r\n{\"user\":\"" user   \
+    "\"}\r\n"
+
+
+static void
+test_page(void **state)
+{
+    (void) state;
+
+    start();
+
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 1000), IM_OK);
+    assert_int_equal(nout, 1);
+    test_str(im_str_z(out[0].text), "live im:{reg}:nodes 12000  4096");
+    answer(LIVE);
+
+    test_str(im_str_z(out[0].text), CALL "2 0");
+    answer("*5\r\n" ROUTES "*2\r\n:1\r\n:1\r\n:0\r\n$1\r\n0\r\n"
+           "*2\r\n" ONE("2", "s1", "b") ONE("3", "s2", "a"));
+
+    assert_int_equal(ngot, 1);
+    test_str(im_str_z(users), "a@w2 b@w1 ");
+    assert_int_equal(got.count, 5);
+    assert_int_equal(got.nworkers, 2);
+    assert_int_equal(got.rest, 0);
+
+    /* the living are known for a while */
+
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 1400), IM_OK);
+    test_str(im_str_z(out[0].text), CALL "2 0");
+    answer("*5\r\n*0\r\n*2\r\n:0\r\n:0\r\n:0\r\n$1\r\n0\r\n*0\r\n");
+    assert_int_equal(ngot, 2);
+    assert_int_equal(got.n, 0);
+
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 1500), IM_OK);
+    test_str(im_str_z(out[0].text), "live im:{reg}:nodes 12000  4096");
+    answer(NULL);
+    assert_int_equal(nfailed, 1);
+
+    end();
+}
+
+
+static void
+test_pages(void **state)
+{
+    (void) state;
+
+    start();
+
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 1000), IM_OK);
+    answer(LIVE);
+    answer("*5\r\n*2\r\n$2\r\nw1\r\n$3\r\n5:1\r\n*2\r\n:2\r\n:7\r\n:2\r\n"
+           "$2\r\n17\r\n*1\r\n" ONE("2", "s1", "b"));
+
+    /* of w2 there is no route: its members don't count */
+
+    test_str(im_str_z(out[0].text),
+             "members im:{0}:r:x:w im:{0}:r:x:k:w1 im:{0}:r:x:k:w2 1000 "
+             "1048576 2 17");
+    answer("*5\r\n*0\r\n*0\r\n:0\r\n$1\r\n0\r\n*2\r\n" ONE("2", "s2", "a")
+           ONE("3", "s3", "c"));
+
+    assert_int_equal(ngot, 1);
+    test_str(im_str_z(users), "a@w1 b@w1 ");
+    assert_int_equal(got.count, 5);
+    assert_int_equal(got.rest, 0);
+
+    /* a page that fails fails all */
+
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 1000), IM_OK);
+    answer("*5\r\n*2\r\n$2\r\nw1\r\n$3\r\n5:1\r\n*2\r\n:2\r\n:7\r\n:2\r\n"
+           "$2\r\n17\r\n*0\r\n");
+    answer("-ERR no\r\n");
+    assert_int_equal(nfailed, 1);
+
+    end();
+}
+
+
+/* Too many for one answer: the others are counted. */
+static void
+test_rest(void **state)
+{
+    size_t     i;
+    im_buf_t   b;
+
+    (void) state;
+
+    start();
+
+    im_buf_init(&b, 1 << 24);
+    im_buf_add_z(&b, "*5\r\n*2\r\n$2\r\nw1\r\n$3\r\n5:1\r\n*2\r\n:30000\r\n"
+                     ":0\r\n:2\r\n$2\r\n17\r\n*1\r\n*2\r\n:2\r\n*");
+    im_buf_add_uint(&b, 2 * IM_LINK_MEMBERS_MAX);
+    im_buf_add_z(&b, "\r\n");
+
+    for (i = 0; i < IM_LINK_MEMBERS_MAX; i++) {
+        im_buf_add_z(&b, "$1\r\ns\r\n$2\r\n{}\r\n");
+    }
+
+    im_buf_add(&b, "", 1);
+
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 1000), IM_OK);
+    answer(LIVE);
+    answer((char *) b.data);
+
+    assert_int_equal(ngot, 1);
+    assert_int_equal(got.n, IM_LINK_MEMBERS_MAX);
+    assert_int_equal(got.rest, 30000 - IM_LINK_MEMBERS_MAX);
+
+    im_buf_cleanup(&b);
+    end();
+}
+
+
+static void
+test_many_workers(void **state)
+{
+    int       i;
+    im_buf_t  b;
+
+    (void) state;
+
+    start();
+
+    im_buf_init(&b, 1 << 16);
+    im_buf_add_z(&b, "*100\r\n");
+
+    for (i = 99; i >= 0; i--) {
+        im_buf_add_z(&b, "$2\r\n");
+        im_buf_add_uint(&b, i / 10);
+        im_buf_add_uint(&b, i % 10);
+        im_buf_add_z(&b, "\r\n");
+    }
+
+    im_buf_add(&b, "", 1);
+
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 1000), IM_OK);
+    answer((char *) b.data);
+    im_buf_cleanup(&b);
+
+    test_str(im_str_z(out[0].text), "members im:{0}:r:x:w 1000 1048576 2 0");
+    answer("*5\r\n*4\r\n$2\r\n42\r\n$3\r\n1:1\r\n$2\r\nxx\r\n$3\r\n1:1\r\n"
+           "*0\r\n:0\r\n$1\r\n0\r\n*0\r\n");
+
+    test_str(im_str_z(out[0].text), "members im:{0}:r:x:w im:{0}:r:x:k:42 "
+                                    "1000 1048576 2 0");
+
+    /* another one has a route meanwhile: it counts, without members */
+
+    answer("*5\r\n*4\r\n$2\r\n42\r\n$3\r\n1:1\r\n$2\r\n43\r\n$3\r\n4:1\r\n"
+           "*1\r\n:1\r\n:0\r\n$1\r\n0\r\n*1\r\n" ONE("2", "s1", "a"));
+
+    assert_int_equal(ngot, 1);
+    test_str(im_str_z(users), "a@42 ");
+    assert_int_equal(got.count, 5);
+
+    /* only routes are needed to count */
+
+    assert_int_equal(ask(IM_LINK_MEMBERS_COUNTS, 1000), IM_OK);
+    test_str(im_str_z(out[0].text), "members im:{0}:r:x:w 1000 1048576 2 0");
+    answer("*5\r\n*4\r\n$2\r\n42\r\n$3\r\n1:1\r\n$2\r\nxx\r\n$3\r\n1:1\r\n"
+           "*0\r\n:0\r\n$1\r\n0\r\n*0\r\n");
+    assert_int_equal(ngot, 2);
+    assert_int_equal(got.count, 1);
+
+    /* none has a route */
+
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 1000), IM_OK);
+    answer("*5\r\n*0\r\n*0\r\n:0\r\n$1\r\n0\r\n*0\r\n");
+    assert_int_equal(ngot, 3);
+
+    end();
+}
+
+
+#define EMPTY  "*5\r\n*0\r\n*2\r\n:0\r\n:0\r\n:0\r\n$1\r\n0\r\n*0\r\n"
+
+
+static void
+test_kept(void **state)
+{
+    size_t    i;
+    char      name[8];
+    im_str_t  topic;
+
+    (void) state;
+
+    start();
+    topic = im_str_z(TOPIC);
+
+    assert_null(im_link_members_kept(asker, topic, 1000));
+    assert_int_equal(ask(IM_LINK_MEMBERS_KEPT, 1000), IM_OK);
+    answer(LIVE);
+
+    /* those that are asked meanwhile wait for the same answer */
+
+    assert_int_equal(ask(IM_LINK_MEMBERS_KEPT, 1100), IM_OK);
+    assert_int_equal(ask(IM_LINK_MEMBERS_KEPT, 1499), IM_OK);
+    assert_int_equal(nout, 1);
+    assert_null(im_link_members_kept(asker, topic, 1100));
+
+    /* but not those that want it fresh, or newer */
+
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 1200), IM_OK);
+    assert_int_equal(nout, 2);
+
+    answer(EMPTY);
+    assert_int_equal(ngot, 3);
+    assert_non_null(im_link_members_kept(asker, topic, 1499));
+    assert_null(im_link_members_kept(asker, im_str_z("r:y"), 1499));
+    answer(EMPTY);
+    assert_int_equal(ngot, 4);
+
+    assert_non_null(im_link_members_kept(asker, topic, 1699));
+    assert_null(im_link_members_kept(asker, topic, 1700));
+
+    im_link_members_tick(asker, 1699);
+    assert_non_null(im_link_members_kept(asker, topic, 1699));
+    im_link_members_tick(asker, 1700);
+    assert_null(im_link_members_kept(asker, topic, 1699));
+
+    /* some topics are kept at once */
+
+    for (i = 0; i < 40; i++) {
+        sprintf(name, "r:%d", (int) i);
+        assert_int_equal(im_link_members_ask(asker, im_str_z(name),
+                                             IM_LINK_MEMBERS_KEPT, 1450,
+                                             handler, NULL),
+                         IM_OK);
+        answer(EMPTY);
+    }
+
+    assert_null(im_link_members_kept(asker, im_str_z("r:7"), 1450));
+    assert_non_null(im_link_members_kept(asker, im_str_z("r:8"), 1450));
+    assert_non_null(im_link_members_kept(asker, im_str_z("r:39"), 1450));
+
+    end();
+}
+
+
+/* A handler that asks again, when the answer comes and when it doesn't. */
+static void
+again(const im_members_t *members, void *data)
+{
+    handler(members, data);
+
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 5000), IM_OK);
+}
+
+
+static void
+test_again(void **state)
+{
+    (void) state;
+
+    start();
+
+    assert_int_equal(im_link_members_ask(asker, im_str_z(TOPIC),
+                                         IM_LINK_MEMBERS_FRESH, 1000, again,
+                                         NULL),
+                     IM_OK);
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 1000), IM_OK);
+    assert_int_equal(nout, 1);
+    answer("-ERR no\r\n");
+    assert_int_equal(nfailed, 2);
+    assert_int_equal(nout, 1);
+    answer(LIVE);
+    answer(EMPTY);
+    assert_int_equal(ngot, 1);
+
+    assert_int_equal(im_link_members_ask(asker, im_str_z(TOPIC),
+                                         IM_LINK_MEMBERS_FRESH, 5000, again,
+                                         NULL),
+                     IM_OK);
+    answer(EMPTY);
+    assert_int_equal(nout, 1);
+    answer(EMPTY);
+    assert_int_equal(ngot, 3);
+
+    refuse = 1;
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 5000), IM_ERROR);
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 9000), IM_ERROR);
+    assert_int_equal(ngot + nfailed, 5);
+
+    end();
+}
+
+
+/* Replies of other forms; none may be taken for more than it is. */
+static void
+test_forms(void **state)
+{
+    size_t  i;
+
+    static const char *const  forms[] = {
+        ":1\r\n", "*0\r\n", "*4\r\n*0\r\n*0\r\n:0\r\n$1\r\n0\r\n"
+    };
+    static const char *const  odd[] = {
+        "*5\r\n:1\r\n:1\r\n:0\r\n:0\r\n:1\r\n",
+        "*5\r\n*1\r\n$2\r\nw1\r\n*0\r\n$1\r\nx\r\n*0\r\n*1\r\n:2\r\n",
+        "*5\r\n" ROUTES "*1\r\n$1\r\nx\r\n:0\r\n$1\r\n0\r\n"
+        "*3\r\n*2\r\n:1\r\n*0\r\n*2\r\n:99\r\n*0\r\n*2\r\n:2\r\n*1\r\n"
+        "$2\r\ns1\r\n"
+    };
+
+    (void) state;
+
+    start();
+
+    for (i = 0; i < test_count(forms); i++) {
+        assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 1000), IM_OK);
+
+        if (i == 0) {
+            answer(LIVE);
+        }
+
+        answer(forms[i]);
+        assert_int_equal(nfailed, i + 1);
+    }
+
+    for (i = 0; i < test_count(odd); i++) {
+        assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 1000), IM_OK);
+        answer(odd[i]);
+        assert_int_equal(ngot, i + 1);
+        assert_int_equal(got.n, 0);
+    }
+
+    end();
+}
+
+
+static void
+test_no_memory(void **state)
+{
+    unsigned long  n;
+
+    (void) state;
+
+    for (n = 1; ; n++) {
+        start();
+        alloc_fail_at(n);
+
+        if (ask(IM_LINK_MEMBERS_FRESH, 1000) == IM_OK) {
+
+            answer(LIVE);
+
+            if (nout > 0) {
+                answer("*5\r\n" ROUTES "*2\r\n:1\r\n:1\r\n:0\r\n$1\r\n0\r\n"
+                       "*1\r\n" ONE("2", "s1", "b"));
+            }
+
+            assert_int_equal(ngot + nfailed, 1);
+        }
+
+        if (!alloc_failed()) {
+            break;
+        }
+
+        alloc_fail_at(0);
+        end();
+    }
+
+    alloc_fail_at(0);
+    assert_int_equal(ngot, 1);
+    end();
+}
+
+
+static const struct CMUnitTest  tests[] = {
+    alloc_test(test_page),
+    alloc_test(test_pages),
+    alloc_test(test_rest),
+    alloc_test(test_many_workers),
+    alloc_test(test_kept),
+    alloc_test(test_again),
+    alloc_test(test_forms),
+    alloc_test(test_no_memory)
+};
+
+test_main(tests)

@@ -1,0 +1,193 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Members of one topic: pages put together, sorted, users counted; compared
+ * with a naive count.
+ */
+
+#include "test.h"
+#include "im_members.h"
+
+
+static im_members_t  ms;
+
+
+static void
+add(const char *worker, const char *session, const char *json)
+{
+    im_str_t  w;
+
+    assert_int_equal(im_members_add_page(&ms, 1, strlen(worker)
+                                         + strlen(session) + strlen(json)),
+                     IM_OK);
+
+    w = im_members_add_worker(&ms, im_str_z(worker));
+    im_members_add(&ms, w, im_str_z(session), im_str_z(json));
+}
+
+
+static void
+test_sorted(void **state)
+{
+    im_member_t  users[2];
+
+    (void) state;
+
+    im_members_init(&ms);
+
+    add("w1", "s3", "{\"user\":\"b\",\"info\":[1]}");
+    add("w2", "s2", "{\"user\":\"a\",\"name\":\"\\u0041nn\"}");
+    add("w1", "s1", "{\"user\":\"b\"}");
+    add("w1", "s0", "{}");
+    add("w1", "s9", "no member");
+    add("w2", "s8", "{\"user\":\"ab\"}");
+    im_members_sort(&ms);
+
+    assert_int_equal(ms.n, 5);
+    test_str(ms.elts[0].session, "s0");
+    test_str(ms.elts[1].session, "s2");
+    test_str(ms.elts[1].name, "Ann");
+    test_str(ms.elts[1].worker, "w2");
+    test_str(ms.elts[2].user, "ab");
+    test_str(ms.elts[3].session, "s1");
+    test_str(ms.elts[4].session, "s3");
+    test_str(ms.elts[4].info, "[1]");
+    test_str(ms.elts[4].worker, "w1");
+
+    assert_int_equal(im_members_users(ms.elts, ms.n, NULL, 0), 3);
+    assert_int_equal(im_members_users(ms.elts, ms.n, users, 2), 3);
+    test_str(users[0].user, "a");
+    test_str(users[1].user, "ab");
+    assert_int_equal(im_members_users(ms.elts, 0, users, 2), 0);
+
+    im_members_cleanup(&ms);
+}
+
+
+static void
+test_routes(void **state)
+{
+    (void) state;
+
+    im_members_init(&ms);
+
+    im_members_add_route(&ms, im_str_z("3:17"));
+    im_members_add_route(&ms, im_str_z(""));
+    im_members_add_route(&ms, im_str_z("x"));
+    im_members_add_route(&ms, im_str_z("40"));
+
+    assert_int_equal(ms.count, 43);
+    assert_int_equal(ms.nworkers, 4);
+
+    im_members_cleanup(&ms);
+}
+
+
+static void
+test_bounds(void **state)
+{
+    (void) state;
+
+    im_members_init(&ms);
+
+    assert_int_equal(im_members_add_page(&ms, 1, IM_MEMBERS_BYTES),
+                     IM_DECLINED);
+    assert_int_equal(im_members_add_page(&ms, 1, IM_MEMBERS_BYTES / 2),
+                     IM_OK);
+    assert_int_equal(im_members_add_page(&ms, 1, 1), IM_DECLINED);
+    assert_int_equal(im_members_add_page(&ms, 0, 0), IM_OK);
+
+    /* more than there is room for */
+
+    im_members_add(&ms, im_str_z(""), im_str_z("s"), im_str_z("{}"));
+    assert_int_equal(ms.n, 0);
+
+    im_members_cleanup(&ms);
+}
+
+
+static void
+test_random(void **state)
+{
+    int        seen[20];
+    char       json[64], session[16];
+    size_t     i, n, round;
+    random_t   random;
+    im_uint_t  user, wanted;
+
+    (void) state;
+
+    random_init(&random, 1);
+
+    for (round = 0; round < 50; round++) {
+        im_members_init(&ms);
+        memset(seen, 0, sizeof(seen));
+        wanted = 0;
+        n = random_below(&random, 200);
+
+        for (i = 0; i < n; i++) {
+            user = random_below(&random, 20);
+            wanted += user > 0 && !seen[user];
+            seen[user] = 1;
+
+            sprintf(session, "s%d", (int) random_below(&random, 1000));
+            sprintf(json, user > 0 ? "{\"user\":\"u%d\"}" : "{}", (int) user);
+            add("w", session, json);
+        }
+
+        im_members_sort(&ms);
+
+        assert_int_equal(ms.n, n);
+        assert_int_equal(im_members_users(ms.elts, ms.n, NULL, 0), wanted);
+
+        for (i = 1; i < n; i++) {
+            assert_true(im_member_compare(&ms.elts[i - 1], &ms.elts[i]) <= 0);
+        }
+
+        im_members_cleanup(&ms);
+    }
+}
+
+
+static void
+test_no_memory(void **state)
+{
+    im_int_t       rc;
+    unsigned long  n;
+
+    (void) state;
+
+    for (n = 1; ; n++) {
+        im_members_init(&ms);
+        alloc_fail_at(n);
+
+        rc = im_members_add_page(&ms, 1, 20);
+
+        if (rc == IM_OK) {
+            im_members_add(&ms, im_members_add_worker(&ms, im_str_z("w")),
+                           im_str_z("s"), im_str_z("{\"user\":\"u\"}"));
+        }
+
+        if (!alloc_failed()) {
+            break;
+        }
+
+        assert_int_equal(ms.n, 0);
+        im_members_cleanup(&ms);
+    }
+
+    alloc_fail_at(0);
+    assert_int_equal(ms.n, 1);
+    im_members_cleanup(&ms);
+}
+
+
+static const struct CMUnitTest  tests[] = {
+    alloc_test(test_sorted),
+    alloc_test(test_routes),
+    alloc_test(test_bounds),
+    alloc_test(test_random),
+    alloc_test(test_no_memory)
+};
+
+test_main(tests)
