@@ -152,7 +152,7 @@ im_logic_api_unsubscribe(im_logic_command_t *c)
     /* as Centrifugo has it: nothing to leave is left */
 
     if (t.channel.len == 0) {
-        im_logic_command_handler(c, 200, NULL);
+        im_logic_command_end(c, NULL);
         return;
     }
 
@@ -376,6 +376,6 @@ im_logic_api_control(im_logic_command_t *c, const im_logic_api_target_t *t,
         control->user = t->user;
         control->session = t->client;
 
-        im_logic_control(c->r, control, im_logic_command_handler, c);
+        im_logic_control(c->r, control, im_logic_command_control_handler, c);
     }
 }

@@ -106,11 +106,7 @@ im_logic_api_history(im_logic_command_t *c)
 
     im_buf_add_z(c->result, "{\"publications\":[");
 
-    if (im_logic_history_read(c->r, &range, &im_logic_api_history_events, q)
-        != IM_OK)
-    {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "redis is away");
-    }
+    im_logic_history_read(c->r, &range, &im_logic_api_history_events, q);
 }
 
 
@@ -135,11 +131,7 @@ im_logic_api_history_remove(im_logic_command_t *c)
     im_logic_key(c->logic, call, q->ch.topic, IM_KEY_META);
     im_logic_key(c->logic, call, q->ch.topic, IM_KEY_HISTORY);
 
-    if (im_link_send(c->logic->link, im_logic_api_forget_handler, q)
-        != IM_OK)
-    {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "redis is away");
-    }
+    im_logic_send(c->logic, im_logic_api_forget_handler, q);
 }
 
 
@@ -155,7 +147,7 @@ im_logic_api_forget_handler(const im_link_reply_t *reply, void *data)
     top = im_link_reply_int_at(reply, 0, -1);
 
     if (top <= 0) {
-        im_logic_command_handler(c, top == 0 ? 200 : 503, "redis is away");
+        im_logic_command_end(c, top == 0 ? NULL : "redis is away");
         return;
     }
 
@@ -164,7 +156,7 @@ im_logic_api_forget_handler(const im_link_reply_t *reply, void *data)
     control.topic = q->ch.topic;
     control.seq = top;
 
-    im_logic_control(c->r, &control, im_logic_command_handler, c);
+    im_logic_control(c->r, &control, im_logic_command_control_handler, c);
 }
 
 
@@ -218,10 +210,8 @@ im_logic_api_query_members(im_logic_command_t *c, im_logic_member_pt member,
         im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
                               "the channel has no presence");
 
-    } else if (im_logic_members_read(c->r, q->ch.topic, member, done, q)
-               != IM_OK)
-    {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "redis is away");
+    } else {
+        im_logic_members_read(c->r, q->ch.topic, member, done, q);
     }
 }
 

@@ -5,6 +5,7 @@
  */
 
 #include "im_logic_command.h"
+#include "im_logic_control.h"
 #include "im_logic_nodes.h"
 #include "im_logic_print.h"
 #include "im_base64.h"
@@ -244,15 +245,20 @@ im_logic_command_ready(im_logic_command_t *c)
 
 
 void
-im_logic_command_handler(void *data, im_uint_t status, const char *msg)
+im_logic_command_end(im_logic_command_t *c, const char *why)
 {
-    im_logic_command_t  *c = data;
-
-    if (status != 200) {
-        im_logic_command_fail_status(c, status, msg);
+    if (why != NULL) {
+        im_logic_command_fail(c, IM_ERROR_INTERNAL, why);
         return;
     }
 
     im_buf_add_z(c->result, "{}");
     im_logic_command_done(c);
+}
+
+
+void
+im_logic_command_control_handler(const im_link_reply_t *reply, void *data)
+{
+    im_logic_command_end(data, im_logic_control_read(reply));
 }

@@ -87,8 +87,12 @@ im_int_t im_logic_command_channel(im_logic_command_t *c, im_str_t channel,
 /* Whether workers are known.  IM_ERROR: the command has failed. */
 im_int_t im_logic_command_ready(im_logic_command_t *c);
 
-/* A handler of control entries: an empty result, or the error. */
-void im_logic_command_handler(void *data, im_uint_t status, const char *msg);
+/* why is NULL: an empty result; else the error. */
+void im_logic_command_end(im_logic_command_t *c, const char *why);
+
+/* The same as a handler of im_logic_control(). */
+void im_logic_command_control_handler(const im_link_reply_t *reply,
+    void *data);
 
 
 /* "since" of history, "recover_since" of subscribe. */

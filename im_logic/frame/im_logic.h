@@ -80,6 +80,12 @@ uint64_t im_logic_time(void);
 
 /* im_logic_redis.c */
 
+/*
+ * Sends the call under construction.  The handler is called once: later, or at
+ * once with NULL where Redis is away.  It may be NULL.
+ */
+void im_logic_send(im_logic_t *logic, im_link_reply_pt handler, void *data);
+
 /* Adds the key of a topic. */
 void im_logic_key(im_logic_t *logic, im_link_call_t *call, im_str_t topic,
     im_key_topic_e what);

@@ -8,6 +8,15 @@
 
 
 void
+im_logic_send(im_logic_t *logic, im_link_reply_pt handler, void *data)
+{
+    if (im_link_send(logic->link, handler, data) != IM_OK && handler != NULL) {
+        handler(NULL, data);
+    }
+}
+
+
+void
 im_logic_key(im_logic_t *logic, im_link_call_t *call, im_str_t topic,
     im_key_topic_e what)
 {
@@ -20,7 +29,8 @@ im_logic_key(im_logic_t *logic, im_link_call_t *call, im_str_t topic,
 uint16_t
 im_logic_partition(const im_logic_t *logic, im_str_t name)
 {
-    return im_partition(name, im_link_partitions(logic->link));
+    /* 0: Redis was never there, so the call will not be sent */
+    return im_partition(name, im_max(im_link_partitions(logic->link), 1));
 }
 
 

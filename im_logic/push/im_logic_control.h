@@ -12,17 +12,10 @@
 #include "im_logic_request.h"
 
 
-/* status 200: it is queued; 503: msg says why not. */
-typedef void (*im_logic_control_pt)(void *data, im_uint_t status,
-    const char *msg);
-
-
-/*
- * Queues a control entry.  The handler is called once, perhaps before this
- * returns.
- */
+/* Queues a control entry; the handler reads NULL, or why it isn't queued. */
 void im_logic_control(im_daemon_request_t *r, const im_control_t *control,
-    im_logic_control_pt handler, void *data);
+    im_link_reply_pt handler, void *data);
+const char *im_logic_control_read(const im_link_reply_t *reply);
 
 
 #endif /* IM_LOGIC_CONTROL_H */

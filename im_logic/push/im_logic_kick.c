@@ -34,12 +34,11 @@ typedef struct {
 static void im_logic_kick(im_logic_kick_t *kick, const char *why);
 static const char *im_logic_kick_args(im_logic_kick_t *kick);
 static const char *im_logic_kick_reason(im_logic_kick_t *kick);
-static im_int_t im_logic_kick_revoke(im_logic_kick_t *kick);
+static void im_logic_kick_revoke(im_logic_kick_t *kick);
 static void im_logic_kick_revoke_handler(const im_link_reply_t *reply,
     void *data);
 static void im_logic_kick_send(im_logic_kick_t *kick);
-static void im_logic_kick_handler(void *data, im_uint_t status,
-    const char *msg);
+static void im_logic_kick_handler(const im_link_reply_t *reply, void *data);
 
 
 void
@@ -100,11 +99,11 @@ im_logic_kick(im_logic_kick_t *kick, const char *why)
         return;
     }
 
-    if (!kick->revoke) {
-        im_logic_kick_send(kick);
+    if (kick->revoke) {
+        im_logic_kick_revoke(kick);
 
-    } else if (im_logic_kick_revoke(kick) != IM_OK) {
-        im_logic_reply_error(kick->r, 503, "redis is away");
+    } else {
+        im_logic_kick_send(kick);
     }
 }
 
@@ -159,7 +158,7 @@ im_logic_kick_reason(im_logic_kick_t *kick)
 }
 
 
-static im_int_t
+static void
 im_logic_kick_revoke(im_logic_kick_t *kick)
 {
     im_logic_t      *logic;
@@ -174,7 +173,7 @@ im_logic_kick_revoke(im_logic_kick_t *kick)
     im_link_call_uint(call, kick->seconds);
     im_link_call_uint(call, IM_KICK_REVOKED);
 
-    return im_link_send(logic->link, im_logic_kick_revoke_handler, kick);
+    im_logic_send(logic, im_logic_kick_revoke_handler, kick);
 }
 
 
@@ -224,13 +223,16 @@ im_logic_kick_send(im_logic_kick_t *kick)
 
 
 static void
-im_logic_kick_handler(void *data, im_uint_t status, const char *msg)
+im_logic_kick_handler(const im_link_reply_t *reply, void *data)
 {
     im_buf_t             *b;
+    const char           *why;
     im_daemon_request_t  *r = data;
 
-    if (status != 200) {
-        im_logic_reply_error(r, status, msg);
+    why = im_logic_control_read(reply);
+
+    if (why != NULL) {
+        im_logic_reply_error(r, 503, why);
         return;
     }
 

@@ -17,7 +17,7 @@ static im_logic_target_t *im_logic_publish_target(
 static im_int_t im_logic_publish_id(im_logic_publish_t *publish, im_str_t id);
 static im_int_t im_logic_publish_encode(im_logic_publish_t *publish);
 static void im_logic_target_send(im_logic_target_t *t);
-static im_int_t im_logic_target_call(im_logic_target_t *t,
+static void im_logic_target_call(im_logic_target_t *t,
     const im_rule_t *rule);
 static void im_logic_target_handler(const im_link_reply_t *reply, void *data);
 static void im_logic_target_accepted(im_logic_target_t *t, im_str_t position);
@@ -259,13 +259,13 @@ im_logic_target_send(im_logic_target_t *t)
     if (t->numbered && t->unnumbered) {
         im_logic_target_done(t, 501, "the topic keeps a history");
 
-    } else if (im_logic_target_call(t, rule) != IM_OK) {
-        im_logic_target_done(t, 503, "redis is away");
+    } else {
+        im_logic_target_call(t, rule);
     }
 }
 
 
-static im_int_t
+static void
 im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule)
 {
     uint16_t             p;
@@ -296,7 +296,7 @@ im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule)
     im_link_call_uint(call, logic->conf.idem_ttl);
     im_link_call_uint(call, logic->conf.queue_cap);
 
-    return im_link_send(logic->link, im_logic_target_handler, t);
+    im_logic_send(logic, im_logic_target_handler, t);
 }
 
 

@@ -71,8 +71,8 @@ static im_int_t im_logic_account_read(im_logic_account_t *a, im_buf_t *strings,
 static const char *im_logic_account_fault(im_str_t name, im_str_t password);
 static void im_logic_account_limit(im_logic_account_t *a, char kind,
     uint64_t n, im_logic_account_pt next);
-static void im_logic_account_limit_handler(void *data, im_int_t rc,
-    im_uint_t seconds);
+static void im_logic_account_limit_handler(const im_link_reply_t *reply,
+    void *data);
 static void im_logic_account_hash(im_logic_account_t *a,
     void (*done)(im_logic_task_t *task));
 
@@ -91,25 +91,25 @@ static void im_logic_login_token_handler(const im_link_reply_t *reply,
     void *data);
 
 static const char *im_logic_check_auth_fault(im_logic_account_t *a);
-static void im_logic_check_auth_login_handler(void *data, im_int_t rc,
-    const im_logic_login_t *login);
+static void im_logic_check_auth_token_handler(const im_link_reply_t *reply,
+    void *data);
 
 static void im_logic_logout_token_handler(const im_link_reply_t *reply,
     void *data);
 static void im_logic_logout_close(im_logic_account_t *a);
-static void im_logic_logout_close_handler(void *data, im_uint_t status,
-    const char *msg);
+static void im_logic_logout_close_handler(const im_link_reply_t *reply,
+    void *data);
 
 static void im_logic_account_tokens(im_logic_account_t *a, im_str_t token,
     uint64_t life, uint64_t max, im_logic_account_pt next);
 static void im_logic_account_tokens_handler(const im_link_reply_t *reply,
     void *data);
-static im_int_t im_logic_account_drop(im_logic_account_t *a, im_str_t token,
+static void im_logic_account_drop(im_logic_account_t *a, im_str_t token,
     im_str_t user, int own, im_link_reply_pt handler);
 static void im_logic_account_drop_handler(const im_link_reply_t *reply,
     void *data);
-static im_int_t im_logic_account_store(im_logic_account_t *a,
-    const char *hash, const char *old, im_link_reply_pt handler);
+static void im_logic_account_store(im_logic_account_t *a, const char *hash,
+    const char *old, im_link_reply_pt handler);
 static void im_logic_account_key(im_logic_account_t *a, im_link_call_t *call);
 static void im_logic_account_tokens_key(im_logic_account_t *a,
     im_link_call_t *call);
@@ -298,35 +298,39 @@ im_logic_account_limit(im_logic_account_t *a, char kind, uint64_t n,
         im_logic_limit_address(subject, a->r->address);
     }
 
-    if (subject->failed
-        || im_logic_limit(a->r, kind, im_buf_str(subject), n,
-                          im_logic_account_limit_handler, a)
-           != IM_OK)
-    {
-        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
+    if (subject->failed) {
+        im_logic_account_end(a, IM_ACCOUNT_SYSTEM);
+        return;
     }
+
+    im_logic_limit(a->logic, kind, im_buf_str(subject), n,
+                   im_logic_account_limit_handler, a);
 }
 
 
 static void
-im_logic_account_limit_handler(void *data, im_int_t rc, im_uint_t seconds)
+im_logic_account_limit_handler(const im_link_reply_t *reply, void *data)
 {
+    im_str_t             address;
     im_logic_account_t  *a = data;
 
-    if (rc == IM_OK) {
+    switch (im_logic_limit_read(reply, &a->r->retry)) {
+
+    case IM_OK:
         a->next(a);
         return;
-    }
 
-    if (rc == IM_DECLINED) {
+    case IM_DECLINED:
+        address = a->r->address;
         im_daemon_log(IM_LOG_INFO, "%.*s: too many attempts",
-                      (int) a->r->address.len, (char *) a->r->address.data);
-        a->r->retry = seconds;
+                      (int) address.len, (char *) address.data);
         im_logic_account_end(a, IM_ACCOUNT_OFTEN);
         return;
-    }
 
-    im_logic_account_end(a, IM_ACCOUNT_DATABASE);
+    default:
+        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
+        return;
+    }
 }
 
 
@@ -383,12 +387,8 @@ im_logic_register_hash_handler(im_logic_task_t *task)
     im_logic_account_random(a->user_data);
     a->user = im_str_set(a->user_data, IM_ACCOUNT_ID);
 
-    if (im_logic_account_store(a, a->crypt.hash, "",
-                               im_logic_register_store_handler)
-        != IM_OK)
-    {
-        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
-    }
+    im_logic_account_store(a, a->crypt.hash, "",
+                           im_logic_register_store_handler);
 }
 
 
@@ -442,11 +442,7 @@ im_logic_login_find(im_logic_account_t *a)
     im_link_call_z(call, "id");
     im_link_call_z(call, "hash");
 
-    if (im_link_send(a->logic->link, im_logic_login_find_handler, a)
-        != IM_OK)
-    {
-        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
-    }
+    im_logic_send(a->logic, im_logic_login_find_handler, a);
 }
 
 
@@ -508,8 +504,7 @@ im_logic_login_check_handler(im_logic_task_t *task)
 
     /* made under another cost or by another program: if it fails, next time */
     if (a->crypt.renewed[0] != '\0') {
-        (void) im_logic_account_store(a, a->crypt.renewed, a->crypt.hash,
-                                      NULL);
+        im_logic_account_store(a, a->crypt.renewed, a->crypt.hash, NULL);
     }
 
     im_logic_account_random(a->token_data);
@@ -538,11 +533,7 @@ im_logic_login_token(im_logic_account_t *a)
     im_link_call_str(call, a->name);
     im_link_call_uint(call, a->logic->conf.token_life * 1000);
 
-    if (im_link_send(a->logic->link, im_logic_login_token_handler, a)
-        != IM_OK)
-    {
-        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
-    }
+    im_logic_send(a->logic, im_logic_login_token_handler, a);
 }
 
 
@@ -594,11 +585,7 @@ im_logic_check_auth_handler(im_daemon_request_t *r)
         return;
     }
 
-    if (im_logic_token_find(r, a->token, im_logic_check_auth_login_handler, a)
-        != IM_OK)
-    {
-        im_logic_check_auth_login_handler(a, IM_ERROR, NULL);
-    }
+    im_logic_token_find(r, a->token, im_logic_check_auth_token_handler, a);
 }
 
 
@@ -641,24 +628,28 @@ im_logic_check_auth_fault(im_logic_account_t *a)
 
 
 static void
-im_logic_check_auth_login_handler(void *data, im_int_t rc,
-    const im_logic_login_t *login)
+im_logic_check_auth_token_handler(const im_link_reply_t *reply, void *data)
 {
+    im_logic_login_t     login;
     im_logic_account_t  *a = data;
 
-    if (rc == IM_OK) {
-        a->user = login->user;
-        a->name = login->name;
+    switch (im_logic_token_read(a->r, reply, &login)) {
+
+    case IM_OK:
+        a->user = login.user;
+        a->name = login.name;
         im_logic_account_identity(a);
         return;
-    }
 
-    if (rc == IM_ERROR) {
+    case IM_DECLINED:
+        im_logic_account_end(a, IM_ACCOUNT_NO_AUTH);
+        return;
+
+    default:
         a->r->retry = 1;
+        im_logic_account_end(a, IM_ACCOUNT_NO_USER);
+        return;
     }
-
-    im_logic_account_end(a, rc == IM_ERROR ? IM_ACCOUNT_NO_USER
-                                           : IM_ACCOUNT_NO_AUTH);
 }
 
 
@@ -688,12 +679,8 @@ im_logic_logout_handler(im_daemon_request_t *r)
         return;
     }
 
-    if (im_logic_account_drop(a, a->token, none, !a->logic->conf.foreign_tokens,
-                              im_logic_logout_token_handler)
-        != IM_OK)
-    {
-        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
-    }
+    im_logic_account_drop(a, a->token, none, !a->logic->conf.foreign_tokens,
+                          im_logic_logout_token_handler);
 }
 
 
@@ -727,7 +714,7 @@ im_logic_logout_token_handler(const im_link_reply_t *reply, void *data)
 
     im_logic_account_tokens_key(a, call);
     im_link_call_str(call, a->token);
-    (void) im_link_send(a->logic->link, NULL, NULL);
+    im_logic_send(a->logic, NULL, NULL);
 
     im_logic_account_end(a, IM_ACCOUNT_OK);
 }
@@ -754,12 +741,10 @@ im_logic_logout_close(im_logic_account_t *a)
 
 
 static void
-im_logic_logout_close_handler(void *data, im_uint_t status, const char *msg)
+im_logic_logout_close_handler(const im_link_reply_t *reply, void *data)
 {
-    (void) msg;
-
-    im_logic_account_end(data, status == 200 ? IM_ACCOUNT_OK
-                                             : IM_ACCOUNT_DATABASE);
+    im_logic_account_end(data, im_logic_control_read(reply) == NULL
+                               ? IM_ACCOUNT_OK : IM_ACCOUNT_DATABASE);
 }
 
 
@@ -782,11 +767,7 @@ im_logic_account_tokens(im_logic_account_t *a, im_str_t token, uint64_t life,
     im_link_call_uint(call, life);
     im_link_call_uint(call, max);
 
-    if (im_link_send(a->logic->link, im_logic_account_tokens_handler, a)
-        != IM_OK)
-    {
-        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
-    }
+    im_logic_send(a->logic, im_logic_account_tokens_handler, a);
 }
 
 
@@ -805,15 +786,9 @@ im_logic_account_tokens_handler(const im_link_reply_t *reply, void *data)
     a->left = 1;
 
     for (i = 0; i < im_link_reply_len(reply); i++) {
-        if (im_logic_account_drop(a, im_link_reply_str_at(reply, i), a->user,
-                                  1, im_logic_account_drop_handler)
-            == IM_OK)
-        {
-            a->left++;
-
-        } else {
-            a->failed = 1;
-        }
+        a->left++;
+        im_logic_account_drop(a, im_link_reply_str_at(reply, i), a->user, 1,
+                              im_logic_account_drop_handler);
     }
 
     if (--a->left == 0) {
@@ -823,7 +798,7 @@ im_logic_account_tokens_handler(const im_link_reply_t *reply, void *data)
 
 
 /* user empty: whosever token it is; own: not those of other programs. */
-static im_int_t
+static void
 im_logic_account_drop(im_logic_account_t *a, im_str_t token, im_str_t user,
     int own, im_link_reply_pt handler)
 {
@@ -836,7 +811,7 @@ im_logic_account_drop(im_logic_account_t *a, im_str_t token, im_str_t user,
     im_link_call_str(call, user);
     im_link_call_z(call, own ? "1" : "0");
 
-    return im_link_send(a->logic->link, handler, a);
+    im_logic_send(a->logic, handler, a);
 }
 
 
@@ -856,7 +831,7 @@ im_logic_account_drop_handler(const im_link_reply_t *reply, void *data)
 
 
 /* A new account, or another hash of one. */
-static im_int_t
+static void
 im_logic_account_store(im_logic_account_t *a, const char *hash,
     const char *old, im_link_reply_pt handler)
 {
@@ -871,7 +846,7 @@ im_logic_account_store(im_logic_account_t *a, const char *hash,
     im_link_call_uint(call, im_logic_time());
     im_link_call_z(call, old);
 
-    return im_link_send(a->logic->link, handler, a);
+    im_logic_send(a->logic, handler, a);
 }
 
 

@@ -12,61 +12,40 @@
 #define IM_LIMIT_ADDRESS  64
 
 
-typedef struct {
-    im_logic_limit_pt   fn;
-    void               *data;
-} im_logic_limit_t;
-
-
-static void im_logic_limit_handler(const im_link_reply_t *reply, void *data);
 static void im_logic_limit_key(im_logic_t *logic, im_link_call_t *call,
     char kind, im_str_t subject);
 
 
-im_int_t
-im_logic_limit(im_daemon_request_t *r, char kind, im_str_t subject, uint64_t n,
-    im_logic_limit_pt fn, void *data)
+void
+im_logic_limit(im_logic_t *logic, char kind, im_str_t subject, uint64_t n,
+    im_link_reply_pt handler, void *data)
 {
-    im_logic_t        *logic;
-    im_link_call_t    *call;
-    im_logic_limit_t  *limit;
+    im_link_call_t  *call;
 
-    limit = im_daemon_alloc(r, sizeof(im_logic_limit_t));
-    if (limit == NULL) {
-        return IM_ERROR;
-    }
-
-    limit->fn = fn;
-    limit->data = data;
-
-    logic = r->data;
     call = im_link_script(logic->link, &im_script_limit);
 
     im_logic_limit_key(logic, call, kind, subject);
     im_link_call_uint(call, n);
     im_link_call_uint(call, logic->conf.limit_period * 1000);
 
-    return im_link_send(logic->link, im_logic_limit_handler, limit);
+    im_logic_send(logic, handler, data);
 }
 
 
-static void
-im_logic_limit_handler(const im_link_reply_t *reply, void *data)
+im_int_t
+im_logic_limit_read(const im_link_reply_t *reply, im_uint_t *seconds)
 {
-    int64_t            ms;
-    im_logic_limit_t  *limit = data;
+    int64_t  ms;
 
     ms = im_link_reply_int(reply, -1);
 
     if (im_logic_fault(reply, "limit.lua") != NULL || ms < 0) {
-        limit->fn(limit->data, IM_ERROR, 0);
-
-    } else if (ms > 0) {
-        limit->fn(limit->data, IM_DECLINED, (im_uint_t) (ms + 999) / 1000);
-
-    } else {
-        limit->fn(limit->data, IM_OK, 0);
+        return IM_ERROR;
     }
+
+    *seconds = (im_uint_t) (ms + 999) / 1000;
+
+    return ms == 0 ? IM_OK : IM_DECLINED;
 }
 
 
@@ -79,7 +58,7 @@ im_logic_limit_clear(im_logic_t *logic, char kind, im_str_t subject)
     im_logic_limit_key(logic, call, kind, subject);
 
     /* if it fails, attempts count a while longer */
-    (void) im_link_send(logic->link, NULL, NULL);
+    im_logic_send(logic, NULL, NULL);
 }
 
 

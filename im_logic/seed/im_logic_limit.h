@@ -11,16 +11,14 @@
 #include "im_logic_request.h"
 
 
-/* IM_OK; IM_DECLINED: too often, again in so many s; IM_ERROR: Redis. */
-typedef void (*im_logic_limit_pt)(void *data, im_int_t rc, im_uint_t seconds);
-
-
 /*
- * Counts one more attempt; n in conf.limit_period, not 0.  IM_ERROR: Redis is
- * away, fn won't be called.
+ * Counts one more attempt; n in conf.limit_period, not 0.  The handler reads
+ * IM_OK; IM_DECLINED: too often, again in so many s; IM_ERROR: Redis is away.
  */
-im_int_t im_logic_limit(im_daemon_request_t *r, char kind, im_str_t subject,
-    uint64_t n, im_logic_limit_pt fn, void *data);
+void im_logic_limit(im_logic_t *logic, char kind, im_str_t subject, uint64_t n,
+    im_link_reply_pt handler, void *data);
+im_int_t im_logic_limit_read(const im_link_reply_t *reply,
+    im_uint_t *seconds);
 /* Attempts are forgotten. */
 void im_logic_limit_clear(im_logic_t *logic, char kind, im_str_t subject);
 

@@ -35,15 +35,15 @@ static void im_logic_v1_push(im_daemon_request_t *r, int room);
 static int im_logic_v1_read(im_logic_v1_push_t *push, im_str_t *token);
 static im_int_t im_logic_v1_room(im_daemon_request_t *r, im_str_t *room);
 static im_int_t im_logic_v1_message(im_logic_v1_push_t *push);
-static void im_logic_v1_sender_handler(void *data, im_int_t rc,
-    const im_logic_login_t *login);
-static im_int_t im_logic_v1_receiver(im_logic_v1_push_t *push);
+static void im_logic_v1_sender_handler(const im_link_reply_t *reply,
+    void *data);
+static void im_logic_v1_receiver(im_logic_v1_push_t *push);
 static void im_logic_v1_receiver_handler(const im_link_reply_t *reply,
     void *data);
 static void im_logic_v1_publish(im_logic_v1_push_t *push);
 static void im_logic_v1_published(im_logic_publish_t *publish, void *data);
-static void im_logic_v1_info_control_handler(void *data, im_uint_t status,
-    const char *msg);
+static void im_logic_v1_info_control_handler(const im_link_reply_t *reply,
+    void *data);
 static int im_logic_v1_code(im_uint_t status);
 
 
@@ -87,14 +87,10 @@ im_logic_v1_push(im_daemon_request_t *r, int room)
 
     code = im_logic_v1_read(push, &token);
 
-    if (code == IM_V1_OK
-        && im_logic_token_find(r, token, im_logic_v1_sender_handler, push)
-           != IM_OK)
-    {
-        code = IM_V1_AWAY;
-    }
+    if (code == IM_V1_OK) {
+        im_logic_token_find(r, token, im_logic_v1_sender_handler, push);
 
-    if (code != IM_V1_OK) {
+    } else {
         im_logic_v1_reply(r, 200, code);
     }
 }
@@ -173,32 +169,30 @@ im_logic_v1_message(im_logic_v1_push_t *push)
 
 
 static void
-im_logic_v1_sender_handler(void *data, im_int_t rc,
-    const im_logic_login_t *login)
+im_logic_v1_sender_handler(const im_link_reply_t *reply, void *data)
 {
+    im_int_t             rc;
     im_logic_v1_push_t  *push = data;
 
+    rc = im_logic_token_read(push->r, reply, &push->sender);
+
     if (rc != IM_OK
-        || (push->room && !im_logic_token_room(login->rooms, push->to)))
+        || (push->room && !im_logic_token_room(push->sender.rooms, push->to)))
     {
         im_logic_v1_reply(push->r, 200, rc == IM_ERROR ? IM_V1_AWAY
                                                        : IM_V1_SEND);
-        return;
-    }
 
-    push->sender = *login;
-
-    if (push->room) {
+    } else if (push->room) {
         im_logic_v1_publish(push);
 
-    } else if (im_logic_v1_receiver(push) != IM_OK) {
-        im_logic_v1_reply(push->r, 200, IM_V1_AWAY);
+    } else {
+        im_logic_v1_receiver(push);
     }
 }
 
 
 /* A user without a session gets nothing, and the sender an error. */
-static im_int_t
+static void
 im_logic_v1_receiver(im_logic_v1_push_t *push)
 {
     im_str_t         topic;
@@ -209,13 +203,14 @@ im_logic_v1_receiver(im_logic_v1_push_t *push)
     topic = im_logic_topic(push->r, im_topic_user, push->to);
 
     if (im_logic_unknown(logic) != NULL || topic.data == NULL) {
-        return IM_ERROR;
+        im_logic_v1_reply(push->r, 200, IM_V1_AWAY);
+        return;
     }
 
     call = im_link_command(logic->link, "HKEYS");
     im_logic_key(logic, call, topic, IM_KEY_ROUTES);
 
-    return im_link_send(logic->link, im_logic_v1_receiver_handler, push);
+    im_logic_send(logic, im_logic_v1_receiver_handler, push);
 }
 
 
@@ -315,12 +310,10 @@ im_logic_v1_info_handler(im_daemon_request_t *r)
 
 
 static void
-im_logic_v1_info_control_handler(void *data, im_uint_t status,
-    const char *msg)
+im_logic_v1_info_control_handler(const im_link_reply_t *reply, void *data)
 {
-    (void) msg;
-
-    im_logic_v1_reply(data, 200, im_logic_v1_code(status));
+    im_logic_v1_reply(data, 200, im_logic_control_read(reply) == NULL
+                                 ? IM_V1_OK : IM_V1_AWAY);
 }
 
 

@@ -24,9 +24,10 @@ typedef struct {
 } im_logic_connect_t;
 
 
-static void im_logic_connect_login_handler(void *data, im_int_t rc,
-    const im_logic_login_t *login);
-static void im_logic_connect_revoked_handler(void *data, int revoked);
+static void im_logic_connect_login_handler(const im_link_reply_t *reply,
+    void *data);
+static void im_logic_connect_revoked_handler(const im_link_reply_t *reply,
+    void *data);
 static void im_logic_connect_reply(const im_logic_connect_t *connect);
 
 
@@ -71,46 +72,50 @@ im_logic_connect(im_daemon_request_t *r)
         return;
     }
 
-    if (im_logic_token_find(r, body.token, im_logic_connect_login_handler,
-                            connect)
-        != IM_OK)
-    {
-        im_logic_reply_error(r, 503, "redis is away");
-    }
+    im_logic_token_find(r, body.token, im_logic_connect_login_handler, connect);
 }
 
 
 static void
-im_logic_connect_login_handler(void *data, im_int_t rc,
-    const im_logic_login_t *login)
+im_logic_connect_login_handler(const im_link_reply_t *reply, void *data)
 {
-    im_logic_connect_t  *connect = data;
+    im_logic_connect_t   *connect = data;
+    im_daemon_request_t  *r;
 
-    if (rc == IM_ERROR) {
-        im_logic_reply_error(connect->r, 503, "redis is away");
+    r = connect->r;
+
+    if (im_logic_token_read(r, reply, &connect->login) == IM_ERROR) {
+        im_logic_reply_error(r, 503, "redis is away");
         return;
     }
 
-    connect->login = *login;
-
-    im_logic_revoked(connect->r, login->user, im_logic_connect_revoked_handler,
-                     connect);
+    if (im_logic_revoked(r->data, connect->login.user,
+                         im_logic_connect_revoked_handler, connect)
+        != IM_OK)
+    {
+        im_logic_connect_reply(connect);
+    }
 }
 
 
 static void
-im_logic_connect_revoked_handler(void *data, int revoked)
+im_logic_connect_revoked_handler(const im_link_reply_t *reply, void *data)
 {
     im_logic_connect_t  *connect = data;
 
-    if (revoked == 0) {
+    switch (im_logic_revoked_read(reply)) {
+
+    case 0:
         im_logic_connect_reply(connect);
+        return;
 
-    } else if (revoked < 0) {
-        im_logic_reply_error(connect->r, 503, "redis is away");
-
-    } else {
+    case 1:
         im_logic_reply_error(connect->r, 403, "the user is kept out");
+        return;
+
+    default:
+        im_logic_reply_error(connect->r, 503, "redis is away");
+        return;
     }
 }
 

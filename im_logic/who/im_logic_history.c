@@ -23,7 +23,7 @@ typedef struct {
 
 static void im_logic_history_page_handler(const im_link_reply_t *reply,
     void *data);
-static im_int_t im_logic_history_begin(im_logic_history_t *h);
+static void im_logic_history_begin(im_logic_history_t *h);
 static void im_logic_history_begin_handler(const im_link_reply_t *reply,
     void *data);
 static void im_logic_history_messages(im_logic_history_t *h,
@@ -33,7 +33,7 @@ static im_int_t im_logic_history_message(im_logic_history_t *h,
 static im_int_t im_logic_history_seq(im_str_t id, uint64_t *seq);
 
 
-im_int_t
+void
 im_logic_history_read(im_daemon_request_t *r, const im_logic_range_t *range,
     const im_logic_history_events_t *events, void *data)
 {
@@ -45,7 +45,8 @@ im_logic_history_read(im_daemon_request_t *r, const im_logic_range_t *range,
     h = im_daemon_alloc(r, sizeof(im_logic_history_t));
 
     if (h == NULL || range->topic.data == NULL) {
-        return IM_ERROR;
+        events->done(data, "no memory");
+        return;
     }
 
     logic = r->data;
@@ -73,7 +74,7 @@ im_logic_history_read(im_daemon_request_t *r, const im_logic_range_t *range,
     im_link_call_uint(call, range->limit);
     im_link_call_uint(call, IM_HISTORY_BYTES);
 
-    return im_link_send(logic->link, im_logic_history_page_handler, h);
+    im_logic_send(logic, im_logic_history_page_handler, h);
 }
 
 
@@ -104,8 +105,8 @@ im_logic_history_page_handler(const im_link_reply_t *reply, void *data)
     if (top.epoch.len != 0) {
         im_logic_history_messages(h, &top, im_link_reply_at(reply, 3));
 
-    } else if (im_logic_history_begin(h) != IM_OK) {
-        h->events.done(h->data, "redis is away");
+    } else {
+        im_logic_history_begin(h);
     }
 }
 
@@ -115,7 +116,7 @@ im_logic_history_page_handler(const im_link_reply_t *reply, void *data)
  * good, so it is written down, as a join does.  Members and the mark of a
  * leave, whose keys stand first and last, are not read.
  */
-static im_int_t
+static void
 im_logic_history_begin(im_logic_history_t *h)
 {
     im_str_t          topic;
@@ -142,7 +143,7 @@ im_logic_history_begin(im_logic_history_t *h)
                                          : IM_HISTORY_TTL);
     im_link_call_generation(call);
 
-    return im_link_send(logic->link, im_logic_history_begin_handler, h);
+    im_logic_send(logic, im_logic_history_begin_handler, h);
 }
 
 

@@ -45,11 +45,11 @@ typedef struct {
 
 
 /*
- * Calls back later, never before this returns.  IM_ERROR: it won't.  A topic
- * that Redis doesn't know gets its epoch by this.  Messages are about
- * IM_HISTORY_BYTES, but one at least.
+ * Calls back, perhaps before this returns.  A topic that Redis doesn't know
+ * gets its epoch by this.  Messages are about IM_HISTORY_BYTES, but one at
+ * least.
  */
-im_int_t im_logic_history_read(im_daemon_request_t *r,
+void im_logic_history_read(im_daemon_request_t *r,
     const im_logic_range_t *range, const im_logic_history_events_t *events,
     void *data);
 

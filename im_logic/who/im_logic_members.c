@@ -38,24 +38,27 @@ static void im_logic_members_route(im_logic_members_t *members,
     im_str_t worker, im_str_t value);
 static void im_logic_members_worker(im_logic_members_t *members,
     im_str_t worker);
-static im_int_t im_logic_page_read(im_logic_page_t *page, im_str_t cursor);
+static void im_logic_page_read(im_logic_page_t *page, im_str_t cursor);
 static void im_logic_page_handler(const im_link_reply_t *reply, void *data);
 static void im_logic_page_member(im_logic_page_t *page, im_str_t session,
     im_str_t json);
 static void im_logic_members_replied(im_logic_members_t *members);
 
 
-im_int_t
+void
 im_logic_members_read(im_daemon_request_t *r, im_str_t topic,
     im_logic_member_pt member, im_logic_counted_pt done, void *data)
 {
     im_link_call_t      *call;
     im_logic_members_t  *members;
 
+    static const im_logic_counted_t  none = { .failed = 1 };
+
     members = im_daemon_alloc(r, sizeof(im_logic_members_t));
 
     if (members == NULL || topic.data == NULL) {
-        return IM_ERROR;
+        done(data, &none);
+        return;
     }
 
     members->r = r;
@@ -68,8 +71,7 @@ im_logic_members_read(im_daemon_request_t *r, im_str_t topic,
     call = im_link_command(members->logic->link, "HGETALL");
     im_logic_key(members->logic, call, topic, IM_KEY_ROUTES);
 
-    return im_link_send(members->logic->link, im_logic_members_handler,
-                        members);
+    im_logic_send(members->logic, im_logic_members_handler, members);
 }
 
 
@@ -139,18 +141,17 @@ im_logic_members_worker(im_logic_members_t *members, im_str_t worker)
         page->strings = im_daemon_buf(members->r, IM_LOGIC_MAX_REPLY);
     }
 
-    if (page == NULL || page->worker.data == NULL
-        || im_logic_page_read(page, start) != IM_OK)
-    {
+    if (page == NULL || page->worker.data == NULL) {
         members->counted.failed = 1;
         return;
     }
 
     members->left++;
+    im_logic_page_read(page, start);
 }
 
 
-static im_int_t
+static void
 im_logic_page_read(im_logic_page_t *page, im_str_t cursor)
 {
     im_logic_t          *logic;
@@ -170,7 +171,7 @@ im_logic_page_read(im_logic_page_t *page, im_str_t cursor)
     im_link_call_z(call, "COUNT");
     im_link_call_uint(call, IM_MEMBERS_PAGE);
 
-    return im_link_send(logic->link, im_logic_page_handler, page);
+    im_logic_send(logic, im_logic_page_handler, page);
 }
 
 
@@ -198,13 +199,9 @@ im_logic_page_handler(const im_link_reply_t *reply, void *data)
     }
 
     if (!im_str_eq(cursor, end)) {
-
         if (members->seen < IM_MEMBERS_MAX) {
-            if (im_logic_page_read(page, cursor) == IM_OK) {
-                return;
-            }
-
-            members->counted.failed = 1;
+            im_logic_page_read(page, cursor);
+            return;
         }
 
         members->counted.more = 1;

@@ -31,10 +31,10 @@ typedef void (*im_logic_counted_pt)(void *data,
 
 /*
  * Calls member for each session with a user (NULL: they are only counted),
- * then done, once, never before this returns.  The topic lives as long as r.
- * IM_ERROR: done won't be called.
+ * then done, once, perhaps before this returns.  The topic lives as long as r;
+ * one without data is no memory.
  */
-im_int_t im_logic_members_read(im_daemon_request_t *r, im_str_t topic,
+void im_logic_members_read(im_daemon_request_t *r, im_str_t topic,
     im_logic_member_pt member, im_logic_counted_pt done, void *data);
 
 

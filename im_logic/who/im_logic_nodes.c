@@ -32,7 +32,7 @@ static void im_logic_poll_jobs_handler(const im_link_reply_t *reply,
 static void im_logic_poll_nodes_handler(const im_link_reply_t *reply,
     void *data);
 static im_int_t im_logic_poll_worker(im_logic_poll_t *poll, im_str_t id);
-static im_int_t im_logic_poll_record(im_logic_poll_t *poll,
+static void im_logic_poll_record(im_logic_poll_t *poll,
     im_logic_worker_t *worker);
 static void im_logic_poll_record_handler(const im_link_reply_t *reply,
     void *data);
@@ -124,12 +124,8 @@ im_logic_poll_leases(im_logic_poll_t *poll,
     im_link_call_z(call, "");
     im_link_call_uint(call, IM_WORKERS_MAX);
 
-    if (im_link_send(logic->link, handler, poll) == IM_OK) {
-        poll->left++;
-
-    } else {
-        poll->failed = 1;
-    }
+    poll->left++;
+    im_logic_send(logic, handler, poll);
 }
 
 
@@ -196,11 +192,13 @@ im_logic_poll_worker(im_logic_poll_t *poll, im_str_t id)
 
     poll->nodes.workers[poll->nodes.nworkers++] = worker;
 
-    return im_logic_poll_record(poll, worker);
+    im_logic_poll_record(poll, worker);
+
+    return IM_OK;
 }
 
 
-static im_int_t
+static void
 im_logic_poll_record(im_logic_poll_t *poll, im_logic_worker_t *worker)
 {
     im_uint_t        i;
@@ -218,15 +216,8 @@ im_logic_poll_record(im_logic_poll_t *poll, im_logic_worker_t *worker)
         im_link_call_str(call, im_record_names[i]);
     }
 
-    if (im_link_send(logic->link, im_logic_poll_record_handler, worker)
-        != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
     poll->left++;
-
-    return IM_OK;
+    im_logic_send(logic, im_logic_poll_record_handler, worker);
 }
 
 

@@ -11,16 +11,16 @@
 #include "im_logic_request.h"
 
 
-/* revoked: the user is kept out; -1: Redis is away. */
-typedef void (*im_logic_revoked_pt)(void *data, int revoked);
-
-
 /* Asks whether any user is kept out; called about once a second. */
 void im_logic_revoked_poll(im_logic_t *logic);
 
-/* fn is called once, at once where no user is kept out. */
-void im_logic_revoked(im_daemon_request_t *r, im_str_t user,
-    im_logic_revoked_pt fn, void *data);
+/*
+ * Asks whether the user is kept out; the handler reads 1, 0, or -1: Redis is
+ * away.  IM_DECLINED: no user is, so the handler won't be called.
+ */
+im_int_t im_logic_revoked(im_logic_t *logic, im_str_t user,
+    im_link_reply_pt handler, void *data);
+int im_logic_revoked_read(const im_link_reply_t *reply);
 
 
 #endif /* IM_LOGIC_REVOKED_H */

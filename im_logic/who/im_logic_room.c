@@ -98,13 +98,9 @@ im_logic_room_read(im_daemon_request_t *r, const char *prefix, int room)
 
     topic = im_logic_topic(r, room ? im_topic_room : im_topic_user, q->name);
 
-    if (im_logic_members_read(r, topic, room ? im_logic_room_user
-                                             : im_logic_room_session,
-                              im_logic_room_done, q)
-        != IM_OK)
-    {
-        im_logic_reply_error(r, 503, "redis is away");
-    }
+    im_logic_members_read(r, topic, room ? im_logic_room_user
+                                         : im_logic_room_session,
+                          im_logic_room_done, q);
 }
 
 

@@ -117,11 +117,7 @@ im_logic_room_history_read(im_daemon_request_t *r, im_str_t name)
 
     im_logic_print(h->b, "{\"room\":%j", name);
 
-    if (im_logic_history_read(r, &range, &im_logic_room_history_events, h)
-        != IM_OK)
-    {
-        im_logic_reply_error(r, 503, "redis is away");
-    }
+    im_logic_history_read(r, &range, &im_logic_room_history_events, h);
 }
 
 

@@ -9,18 +9,6 @@
 #include "im_logic_token.h"
 
 
-typedef struct {
-    im_daemon_request_t  *r;
-    im_logic_token_pt     fn;
-    void                 *data;
-} im_logic_token_t;
-
-
-static void im_logic_token_handler(const im_link_reply_t *reply, void *data);
-static im_int_t im_logic_token_read(im_daemon_request_t *r,
-    const im_link_reply_t *reply, im_logic_login_t *login);
-
-
 void
 im_logic_token_key(im_link_call_t *call, im_str_t token)
 {
@@ -29,25 +17,14 @@ im_logic_token_key(im_link_call_t *call, im_str_t token)
 }
 
 
-im_int_t
+void
 im_logic_token_find(im_daemon_request_t *r, im_str_t token,
-    im_logic_token_pt fn, void *data)
+    im_link_reply_pt handler, void *data)
 {
-    im_logic_t        *logic;
-    im_link_call_t    *call;
-    im_logic_token_t  *t;
-
-    t = im_daemon_alloc(r, sizeof(im_logic_token_t));
-    if (t == NULL) {
-        return IM_ERROR;
-    }
+    im_logic_t      *logic;
+    im_link_call_t  *call;
 
     logic = r->data;
-
-    t->r = r;
-    t->fn = fn;
-    t->data = data;
-
     call = im_link_command(logic->link, "HMGET");
 
     im_logic_token_key(call, token);
@@ -56,26 +33,11 @@ im_logic_token_find(im_daemon_request_t *r, im_str_t token,
     im_link_call_z(call, "Rooms");
     im_link_call_z(call, IM_TOKEN_MARK);
 
-    return im_link_send(logic->link, im_logic_token_handler, t);
+    im_logic_send(logic, handler, data);
 }
 
 
-static void
-im_logic_token_handler(const im_link_reply_t *reply, void *data)
-{
-    im_int_t           rc;
-    im_logic_login_t   login;
-    im_logic_token_t  *t = data;
-
-    memset(&login, 0, sizeof(im_logic_login_t));
-
-    rc = im_logic_token_read(t->r, reply, &login);
-
-    t->fn(t->data, rc, &login);
-}
-
-
-static im_int_t
+im_int_t
 im_logic_token_read(im_daemon_request_t *r, const im_link_reply_t *reply,
     im_logic_login_t *login)
 {
@@ -85,6 +47,8 @@ im_logic_token_read(im_daemon_request_t *r, const im_link_reply_t *reply,
 
     logic = r->data;
     user = im_link_reply_str(reply);
+
+    memset(login, 0, sizeof(im_logic_login_t));
 
     if (im_link_reply_is_error(reply) && user.len >= wrongtype.len
         && memcmp(user.data, wrongtype.data, wrongtype.len) == 0)

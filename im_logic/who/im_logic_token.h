@@ -23,17 +23,19 @@ typedef struct {
     im_str_t  rooms;      /* patterns; data NULL: all */
 } im_logic_login_t;
 
-/* IM_OK; IM_DECLINED: no login has the token; IM_ERROR: Redis is away. */
-typedef void (*im_logic_token_pt)(void *data, im_int_t rc,
-    const im_logic_login_t *login);
-
 
 /* Appends the key of a token, which must be valid. */
 void im_logic_token_key(im_link_call_t *call, im_str_t token);
 
-/* The token must be valid.  IM_ERROR: Redis is away, fn won't be called. */
-im_int_t im_logic_token_find(im_daemon_request_t *r, im_str_t token,
-    im_logic_token_pt fn, void *data);
+/*
+ * Asks for the login of a valid token; the handler reads it from the reply.
+ * IM_OK; IM_DECLINED: no login has the token; IM_ERROR: Redis is away.
+ */
+void im_logic_token_find(im_daemon_request_t *r, im_str_t token,
+    im_link_reply_pt handler, void *data);
+im_int_t im_logic_token_read(im_daemon_request_t *r,
+    const im_link_reply_t *reply, im_logic_login_t *login);
+
 int im_logic_token_valid(im_str_t token);
 
 /* The next pattern of rooms, which gets shorter; IM_DECLINED: no more. */
