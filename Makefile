@@ -43,7 +43,8 @@ MAKE_ALL  = @$(MAKE) --no-print-directory $(JOBS)
 CC       ?= gcc
 CFLAGS   ?= -O2 -g
 WARN     := -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes -Wshadow \
-            -Wstrict-prototypes -Wundef -Wpointer-arith -Wformat=2
+            -Wstrict-prototypes -Wundef -Wpointer-arith -Wformat=2 \
+            -Wno-unused-parameter
 DEFS     := -D_GNU_SOURCE
 # a folder of a program is one level deep: each shows a layer or a subject
 FOLDERS  := $(wildcard im_core im_link im_daemon im_logic im_logic/*/ im_job)

@@ -315,8 +315,6 @@ im_hub_free_topic(im_hash_node_t *node, void *data)
 static im_int_t
 im_hub_free_user(im_hash_node_t *node, void *data)
 {
-    (void) data;
-
     im_free(im_list_data(node, im_user_t, node));
 
     return IM_OK;

@@ -31,16 +31,6 @@ typedef struct {
 } im_json_block_t;
 
 
-typedef enum {
-    IM_JSON_GOT_NULL = 0,
-    IM_JSON_GOT_BOOL,
-    IM_JSON_GOT_NUMBER,
-    IM_JSON_GOT_STRING,
-    IM_JSON_GOT_OBJECT,
-    IM_JSON_GOT_ARRAY
-} im_json_got_e;
-
-
 typedef struct {
     im_str_t                text;
     const im_json_field_t  *fields;      /* NULL: only a check */
@@ -60,9 +50,11 @@ typedef struct {
 } im_json_t;
 
 
-/* IM_DECLINED: the wrong type; IM_ERROR: json->why is set. */
-typedef im_int_t (*im_json_set_pt)(im_json_t *json, im_json_got_e type,
-    im_str_t value, void *dst);
+/*
+ * value is not empty; its first byte gives its type.  IM_DECLINED: the wrong
+ * type; IM_ERROR: json->why is set.
+ */
+typedef im_int_t (*im_json_set_pt)(im_json_t *json, im_str_t value, void *dst);
 
 
 static im_int_t im_json_arena_init(im_json_t *json);
@@ -71,39 +63,29 @@ static int im_json_feed(im_json_t *json);
 static int im_json_text_valid(im_str_t text);
 static int im_json_blank(u_char c);
 
-static int im_json_null(void *ctx);
 static int im_json_boolean(void *ctx, int boolean);
 static int im_json_number(void *ctx, const char *text, size_t len);
 static int im_json_string(void *ctx, const unsigned char *text, size_t len);
-static int im_json_start_object(void *ctx);
 static int im_json_key(void *ctx, const unsigned char *text, size_t len);
-static int im_json_end_object(void *ctx);
-static int im_json_start_array(void *ctx);
-static int im_json_end_array(void *ctx);
-
-static int im_json_scalar(im_json_t *json, im_json_got_e type);
-static int im_json_open(im_json_t *json, im_json_got_e type);
-static int im_json_close(im_json_t *json, im_json_got_e type);
-static int im_json_member(im_json_t *json, im_json_got_e type);
+static int im_json_scalar(void *ctx);
+static int im_json_open(void *ctx);
+static int im_json_close(void *ctx);
+static int im_json_member(im_json_t *json);
 static int im_json_fail(im_json_t *json, const char *why);
 static const im_json_field_t *im_json_field(const im_json_t *json,
     im_str_t name);
 static int im_json_fold_eq(im_str_t a, im_str_t b);
 
-static im_int_t im_json_set_string(im_json_t *json, im_json_got_e type,
-    im_str_t value, void *dst);
-static im_int_t im_json_set_int(im_json_t *json, im_json_got_e type,
-    im_str_t value, void *dst);
-static im_int_t im_json_set_bool(im_json_t *json, im_json_got_e type,
-    im_str_t value, void *dst);
-static im_int_t im_json_set_raw(im_json_t *json, im_json_got_e type,
-    im_str_t value, void *dst);
-static im_int_t im_json_set_strings(im_json_t *json, im_json_got_e type,
-    im_str_t value, void *dst);
-static im_int_t im_json_set_object(im_json_t *json, im_json_got_e type,
-    im_str_t value, void *dst);
-static im_int_t im_json_set_raws(im_json_t *json, im_json_got_e type,
-    im_str_t value, void *dst);
+static im_int_t im_json_set_string(im_json_t *json, im_str_t value,
+    void *dst);
+static im_int_t im_json_set_int(im_json_t *json, im_str_t value, void *dst);
+static im_int_t im_json_set_bool(im_json_t *json, im_str_t value, void *dst);
+static im_int_t im_json_set_raw(im_json_t *json, im_str_t value, void *dst);
+static im_int_t im_json_set_strings(im_json_t *json, im_str_t value,
+    void *dst);
+static im_int_t im_json_set_object(im_json_t *json, im_str_t value,
+    void *dst);
+static im_int_t im_json_set_raws(im_json_t *json, im_str_t value, void *dst);
 static im_int_t im_json_list(im_json_t *json, im_str_t array,
     im_json_strings_t *list);
 static int im_json_next(im_str_t array, size_t *at, im_str_t *element);
@@ -131,17 +113,17 @@ const char  im_json_no_memory[] = "no memory";
 
 
 static yajl_callbacks  im_json_callbacks = {
-    im_json_null,
+    im_json_scalar,           /* null */
     im_json_boolean,
     NULL,
     NULL,
     im_json_number,
     im_json_string,
-    im_json_start_object,
+    im_json_open,             /* object */
     im_json_key,
-    im_json_end_object,
-    im_json_start_array,
-    im_json_end_array
+    im_json_close,
+    im_json_open,             /* array */
+    im_json_close
 };
 
 
@@ -542,66 +524,23 @@ im_json_blank(u_char c)
 
 
 static int
-im_json_null(void *ctx)
-{
-    return im_json_scalar(ctx, IM_JSON_GOT_NULL);
-}
-
-
-static int
 im_json_boolean(void *ctx, int boolean)
 {
-    (void) boolean;
-
-    return im_json_scalar(ctx, IM_JSON_GOT_BOOL);
+    return im_json_scalar(ctx);
 }
 
 
 static int
 im_json_number(void *ctx, const char *text, size_t len)
 {
-    (void) text;
-    (void) len;
-
-    return im_json_scalar(ctx, IM_JSON_GOT_NUMBER);
+    return im_json_scalar(ctx);
 }
 
 
 static int
 im_json_string(void *ctx, const unsigned char *text, size_t len)
 {
-    (void) text;
-    (void) len;
-
-    return im_json_scalar(ctx, IM_JSON_GOT_STRING);
-}
-
-
-static int
-im_json_start_object(void *ctx)
-{
-    return im_json_open(ctx, IM_JSON_GOT_OBJECT);
-}
-
-
-static int
-im_json_end_object(void *ctx)
-{
-    return im_json_close(ctx, IM_JSON_GOT_OBJECT);
-}
-
-
-static int
-im_json_start_array(void *ctx)
-{
-    return im_json_open(ctx, IM_JSON_GOT_ARRAY);
-}
-
-
-static int
-im_json_end_array(void *ctx)
-{
-    return im_json_close(ctx, IM_JSON_GOT_ARRAY);
+    return im_json_scalar(ctx);
 }
 
 
@@ -634,8 +573,10 @@ im_json_key(void *ctx, const unsigned char *text, size_t len)
 
 
 static int
-im_json_scalar(im_json_t *json, im_json_got_e type)
+im_json_scalar(void *ctx)
 {
+    im_json_t  *json = ctx;
+
     if (json->depth == 0) {
         if (json->fields != NULL) {
             return im_json_fail(json, "not a JSON object");
@@ -647,15 +588,17 @@ im_json_scalar(im_json_t *json, im_json_got_e type)
         return 1;
     }
 
-    return json->depth == 1 ? im_json_member(json, type) : 1;
+    return json->depth == 1 ? im_json_member(json) : 1;
 }
 
 
 static int
-im_json_open(im_json_t *json, im_json_got_e type)
+im_json_open(void *ctx)
 {
+    im_json_t  *json = ctx;
+
     if (json->depth == 0 && json->fields != NULL
-        && type != IM_JSON_GOT_OBJECT)
+        && json->text.data[yajl_get_bytes_consumed(json->handle) - 1] != '{')
     {
         return im_json_fail(json, "not a JSON object");
     }
@@ -671,8 +614,10 @@ im_json_open(im_json_t *json, im_json_got_e type)
 
 
 static int
-im_json_close(im_json_t *json, im_json_got_e type)
+im_json_close(void *ctx)
 {
+    im_json_t  *json = ctx;
+
     json->depth--;
 
     if (json->depth == 0) {
@@ -681,13 +626,13 @@ im_json_close(im_json_t *json, im_json_got_e type)
         return 1;
     }
 
-    return json->depth == 1 ? im_json_member(json, type) : 1;
+    return json->depth == 1 ? im_json_member(json) : 1;
 }
 
 
 /* The value of a member of the decoded object is complete. */
 static int
-im_json_member(im_json_t *json, im_json_got_e type)
+im_json_member(im_json_t *json)
 {
     im_int_t                rc;
     im_str_t                value;
@@ -707,8 +652,7 @@ im_json_member(im_json_t *json, im_json_got_e type)
     value = im_str_set(json->text.data + json->start,
                        yajl_get_bytes_consumed(json->handle) - json->start);
 
-    rc = im_json_set[field->type](json, type, value,
-                                  json->dst + field->offset);
+    rc = im_json_set[field->type](json, value, json->dst + field->offset);
 
     if (rc == IM_DECLINED && !(json->flags & IM_JSON_LAX)) {
         return im_json_fail(json, "a member has the wrong type");
@@ -784,14 +728,13 @@ im_json_fold_eq(im_str_t a, im_str_t b)
 
 
 static im_int_t
-im_json_set_string(im_json_t *json, im_json_got_e type, im_str_t value,
-    void *dst)
+im_json_set_string(im_json_t *json, im_str_t value, void *dst)
 {
-    if (type == IM_JSON_GOT_NULL) {
+    if (value.data[0] == 'n') {
         return IM_OK;
     }
 
-    if (type != IM_JSON_GOT_STRING) {
+    if (value.data[0] != '"') {
         return IM_DECLINED;
     }
 
@@ -800,17 +743,11 @@ im_json_set_string(im_json_t *json, im_json_got_e type, im_str_t value,
 
 
 static im_int_t
-im_json_set_int(im_json_t *json, im_json_got_e type, im_str_t value, void *dst)
+im_json_set_int(im_json_t *json, im_str_t value, void *dst)
 {
     size_t     i;
     int64_t    n;
     im_uint_t  negative;
-
-    (void) json;
-
-    if (type != IM_JSON_GOT_NUMBER) {
-        return IM_DECLINED;
-    }
 
     negative = value.data[0] == '-';
     n = 0;
@@ -836,12 +773,9 @@ im_json_set_int(im_json_t *json, im_json_got_e type, im_str_t value, void *dst)
 
 
 static im_int_t
-im_json_set_bool(im_json_t *json, im_json_got_e type, im_str_t value,
-    void *dst)
+im_json_set_bool(im_json_t *json, im_str_t value, void *dst)
 {
-    (void) json;
-
-    if (type != IM_JSON_GOT_BOOL) {
+    if (value.data[0] != 't' && value.data[0] != 'f') {
         return IM_DECLINED;
     }
 
@@ -852,11 +786,8 @@ im_json_set_bool(im_json_t *json, im_json_got_e type, im_str_t value,
 
 
 static im_int_t
-im_json_set_raw(im_json_t *json, im_json_got_e type, im_str_t value, void *dst)
+im_json_set_raw(im_json_t *json, im_str_t value, void *dst)
 {
-    (void) json;
-    (void) type;
-
     *(im_str_t *) dst = value;
 
     return IM_OK;
@@ -864,20 +795,18 @@ im_json_set_raw(im_json_t *json, im_json_got_e type, im_str_t value, void *dst)
 
 
 static im_int_t
-im_json_set_object(im_json_t *json, im_json_got_e type, im_str_t value,
-    void *dst)
+im_json_set_object(im_json_t *json, im_str_t value, void *dst)
 {
-    if (type != IM_JSON_GOT_OBJECT) {
+    if (value.data[0] != '{') {
         return IM_DECLINED;
     }
 
-    return im_json_set_raw(json, type, value, dst);
+    return im_json_set_raw(json, value, dst);
 }
 
 
 static im_int_t
-im_json_set_strings(im_json_t *json, im_json_got_e type, im_str_t value,
-    void *dst)
+im_json_set_strings(im_json_t *json, im_str_t value, void *dst)
 {
     size_t              at;
     im_str_t            element;
@@ -886,7 +815,7 @@ im_json_set_strings(im_json_t *json, im_json_got_e type, im_str_t value,
 
     list = dst;
 
-    if (type != IM_JSON_GOT_ARRAY) {
+    if (value.data[0] != '[') {
         return IM_DECLINED;
     }
 
@@ -913,10 +842,9 @@ im_json_set_strings(im_json_t *json, im_json_got_e type, im_str_t value,
 
 
 static im_int_t
-im_json_set_raws(im_json_t *json, im_json_got_e type, im_str_t value,
-    void *dst)
+im_json_set_raws(im_json_t *json, im_str_t value, void *dst)
 {
-    if (type != IM_JSON_GOT_ARRAY) {
+    if (value.data[0] != '[') {
         return IM_DECLINED;
     }
 
@@ -1213,8 +1141,6 @@ static void
 im_json_free(void *ctx, void *p)
 {
     im_json_block_t  *block;
-
-    (void) ctx;
 
     if (p == NULL) {
         return;

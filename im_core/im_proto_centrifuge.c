@@ -706,8 +706,6 @@ static im_int_t
 im_proto_centrifuge_subscribe(im_proto_centrifuge_params_t *params,
     im_buf_t *arena, im_command_t *command)
 {
-    (void) arena;
-
     if (params->type != 0) {
         return im_proto_centrifuge_error(command, IM_ERROR_NOT_AVAILABLE);
     }
@@ -724,8 +722,6 @@ static im_int_t
 im_proto_centrifuge_publish(im_proto_centrifuge_params_t *params,
     im_buf_t *arena, im_command_t *command)
 {
-    (void) arena;
-
     if (params->type != 0) {
         return im_proto_centrifuge_error(command, IM_ERROR_NOT_AVAILABLE);
     }
@@ -774,8 +770,6 @@ static im_int_t
 im_proto_centrifuge_refresh(im_proto_centrifuge_params_t *params,
     im_buf_t *arena, im_command_t *command)
 {
-    (void) arena;
-
     if (params->type != 0) {
         return im_proto_centrifuge_error(command, IM_ERROR_NOT_AVAILABLE);
     }

@@ -270,8 +270,6 @@ im_proto_centrifuge_add_subscribe(im_buf_t *b, const im_reply_t *reply)
 static void
 im_proto_centrifuge_add_nothing(im_buf_t *b, const im_reply_t *reply)
 {
-    (void) b;
-    (void) reply;
 }
 
 

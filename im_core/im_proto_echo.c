@@ -22,9 +22,6 @@ static void
 im_proto_echo_decode(im_str_t *rest, int connected, im_buf_t *arena,
     im_command_t *command)
 {
-    (void) connected;
-    (void) arena;
-
     memset(command, 0, sizeof(im_command_t));
     command->type = IM_COMMAND_ECHO;
     rest->len = 0;

@@ -237,8 +237,6 @@ im_daemon_link_write_handler(evutil_socket_t fd, short what, void *data)
     im_str_t             out;
     im_daemon_socket_t  *s = data;
 
-    (void) what;
-
     if (s->connecting) {
         im_daemon_link_connect_handler(s);
         return;
@@ -302,8 +300,6 @@ im_daemon_link_read_handler(evutil_socket_t fd, short what, void *data)
     im_uint_t            i;
     im_daemon_socket_t  *s = data;
 
-    (void) what;
-
     for (i = 0; i < IM_DAEMON_LINK_READS; i++) {
         n = recv(fd, buf, sizeof(buf), 0);
 
@@ -334,9 +330,6 @@ im_daemon_link_tick_handler(evutil_socket_t fd, short what, void *data)
 {
     im_daemon_link_t  *dl = data;
 
-    (void) fd;
-    (void) what;
-
     im_link_tick(dl->link);
 }
 
@@ -357,8 +350,6 @@ im_daemon_link_timer(void *data, im_uint_t ms)
 static uint64_t
 im_daemon_link_now(void *data)
 {
-    (void) data;
-
     return im_daemon_now();
 }
 
@@ -367,8 +358,6 @@ static uint32_t
 im_daemon_link_random(void *data)
 {
     uint32_t  n;
-
-    (void) data;
 
     im_daemon_random(&n, sizeof(n));
 
@@ -380,8 +369,6 @@ static void
 im_daemon_link_log(void *data, im_link_log_e level, const char *text)
 {
     static const int  levels[] = { IM_LOG_ERROR, IM_LOG_NOTICE, IM_LOG_DEBUG };
-
-    (void) data;
 
     im_daemon_log(levels[level], "%s", text);
 }

@@ -165,8 +165,6 @@ im_job_partition_left(const im_link_reply_t *reply, void *data)
 {
     im_job_partition_t  *jp = data;
 
-    (void) reply;
-
     if (jp->state == IM_JOB_LEAVING) {
         im_daemon_log(IM_LOG_INFO, "partition %u: handed over after %llu "
                       "entries", jp->p, (unsigned long long) jp->entries);

@@ -315,8 +315,6 @@ im_logic_api_broadcasted(im_logic_publish_t *publish, void *data)
     im_logic_target_t     *t;
     im_logic_broadcast_t  *broadcast = data;
 
-    (void) publish;
-
     b = broadcast->command->result;
 
     im_buf_add_z(b, "{\"responses\":[");

@@ -190,9 +190,6 @@ im_logic_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
     im_logic_conn_t    *c;
     im_logic_server_t  *server = data;
 
-    (void) addr;
-    (void) len;
-
     c = im_calloc(sizeof(im_logic_conn_t));
     if (c == NULL) {
         (void) close(fd);
@@ -229,9 +226,6 @@ im_logic_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
 static void
 im_logic_server_accept_error(struct evconnlistener *listener, void *data)
 {
-    (void) listener;
-    (void) data;
-
     im_daemon_log(IM_LOG_ERROR, "accept() failed: %s",
                   evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
 }
@@ -478,8 +472,6 @@ static void
 im_logic_conn_event_handler(struct bufferevent *bev, short what, void *data)
 {
     im_logic_conn_t  *c = data;
-
-    (void) bev;
 
     if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) {
         im_logic_conn_close(c);

@@ -102,8 +102,6 @@ static void
 im_logic_call_connect(im_daemon_request_t *r,
     const im_logic_call_body_t *body)
 {
-    (void) body;
-
     im_logic_connect(r);
 }
 

@@ -219,8 +219,6 @@ im_logic_pool_handler(evutil_socket_t fd, short what, void *data)
 {
     eventfd_t  n;
 
-    (void) what;
-
     if (eventfd_read(fd, &n) == -1 && errno != EAGAIN) {
         im_daemon_log(IM_LOG_ERROR, "reading an eventfd failed");
     }

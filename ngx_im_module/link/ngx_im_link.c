@@ -207,9 +207,6 @@ ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
 static ngx_int_t
 ngx_im_link_get_peer(ngx_peer_connection_t *pc, void *data)
 {
-    (void) pc;
-    (void) data;
-
     return NGX_OK;
 }
 
@@ -391,8 +388,6 @@ ngx_im_link_timer(void *data, im_uint_t ms)
 static uint64_t
 ngx_im_link_now(void *data)
 {
-    (void) data;
-
     return ngx_current_msec;
 }
 
@@ -400,8 +395,6 @@ ngx_im_link_now(void *data)
 static uint32_t
 ngx_im_link_random(void *data)
 {
-    (void) data;
-
     return ngx_random();
 }
 
