@@ -1,22 +1,18 @@
 /*
  * Copyright (C) The im authors
  *
- * Who a session is: from its first frame, by itself, by a signed token or by
- * asking logic.
+ * Who a client is: a guest, or by a signed token, by a webhook, by asking
+ * logic.
  *
- * A token that logic doesn't know makes a guest where the protocol has such,
- * but one whose signature is wrong doesn't.  What is refused is refused with a
- * reason that the client is told.
+ * A token that logic doesn't know makes a guest where the protocol has guests;
+ * a token with a wrong signature doesn't.  The client hears why it is refused.
  */
 
 #include "ngx_im_auth.h"
 #include "ngx_im_backend.h"
-#include "ngx_im_expiry.h"
+#include "ngx_im_identity.h"
 #include "ngx_im_jwt.h"
 #include "ngx_im_reply.h"
-#include "ngx_im_resume.h"
-#include "ngx_im_revoke.h"
-#include "ngx_im_sub.h"
 #include "ngx_im_webhook.h"
 #include "im_ask.h"
 #include "im_key.h"
@@ -30,36 +26,20 @@
 #define NGX_IM_AUTH_REFUSED  403
 
 
-/* Who a client is and what it may; strings are borrowed. */
-typedef struct {
-    im_str_t            user;            /* "": a guest */
-    im_str_t            name;
-    im_str_t            info;            /* JSON for others; "" none */
-    im_str_t            rooms;           /* as im_ask_identity_t has it */
-    im_str_t            room;            /* to be joined; "" none */
-    im_str_t            data;            /* JSON for the client */
-    im_str_t            meta;            /* JSON for webhooks */
-    const im_str_t     *channels;        /* more topics to be joined */
-    ngx_uint_t          nchannels;
-    int64_t             expires;         /* s; 0: never */
-} ngx_im_identity_t;
-
-
 static const im_json_field_t  ngx_im_auth_info_fields[] = {
     { im_str("name"), IM_JSON_STRING, 0 },
     im_json_end
 };
 
 
-static ngx_int_t ngx_im_auth_webhook(ngx_im_session_t *s,
-    const im_command_t *command);
+static ngx_int_t ngx_im_auth_asked(ngx_im_session_t *s, ngx_int_t rc);
 static ngx_int_t ngx_im_auth_jwt(ngx_im_session_t *s,
     const im_command_t *command);
 static void ngx_im_auth_expired(ngx_im_session_t *s, const char *why);
 static void ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims,
     im_str_t room);
 static ngx_int_t ngx_im_auth_channels(ngx_im_session_t *s,
-    const im_jwt_t *claims, im_buf_t *b, ngx_im_identity_t *id);
+    const im_jwt_t *claims);
 static void ngx_im_auth_error(ngx_im_session_t *s, im_error_e error);
 static ngx_int_t ngx_im_auth_keep(ngx_im_session_t *s,
     const im_command_t *command);
@@ -71,20 +51,6 @@ static void ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
     im_str_t asked, ngx_uint_t status, im_str_t body, void *data);
 static void ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked,
     im_str_t data);
-static void ngx_im_auth_known(ngx_im_session_t *s, const ngx_im_identity_t *id);
-static const char *ngx_im_auth_room(ngx_im_session_t *s,
-    const ngx_im_identity_t *id);
-static void ngx_im_auth_open(ngx_im_session_t *s, const ngx_im_identity_t *id);
-static ngx_int_t ngx_im_auth_user(ngx_im_session_t *s, im_str_t user,
-    im_str_t name);
-static ngx_uint_t ngx_im_auth_first_ping(ngx_im_session_t *s);
-static ngx_int_t ngx_im_auth_keep_identity(ngx_im_session_t *s,
-    const ngx_im_identity_t *id);
-static ngx_int_t ngx_im_auth_topics(ngx_im_session_t *s,
-    const ngx_im_identity_t *id);
-static ngx_int_t ngx_im_auth_follow(ngx_im_session_t *s, im_str_t topic);
-static const im_position_t *ngx_im_auth_since(ngx_im_session_t *s,
-    im_str_t topic);
 static void ngx_im_auth_result(ngx_im_session_t *s,
     const im_command_t *command, im_webhook_answer_t *answer);
 static ngx_int_t ngx_im_auth_granted(ngx_im_session_t *s, im_jwt_t *claims);
@@ -117,11 +83,12 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
     if (s->conf->webhooks[IM_WEBHOOK_CONNECT].len
         && (s->conf->auth == NGX_IM_AUTH_NONE || command->token.len == 0))
     {
-        return ngx_im_auth_webhook(s, command);
+        return ngx_im_auth_asked(s, ngx_im_webhook_ask(s, &ngx_im_auth_connect,
+                                                       command));
     }
 
     if (s->conf->auth == NGX_IM_AUTH_NONE) {
-        ngx_im_auth_known(s, &guest);
+        ngx_im_identity_open(s, &guest);
         return NGX_OK;
     }
 
@@ -130,7 +97,7 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
             return ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
         }
 
-        ngx_im_auth_known(s, &guest);
+        ngx_im_identity_open(s, &guest);
         return NGX_OK;
     }
 
@@ -142,12 +109,20 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_session_close(s, IM_REASON_TOKEN, "auth is too long");
     }
 
-    ngx_im_session_phase(s, NGX_IM_AUTHENTICATING);
+    return ngx_im_auth_asked(s, ngx_im_auth_ask(s, command));
+}
 
-    if (ngx_im_auth_ask(s, command) != NGX_OK) {
+
+/* The answer comes in a later turn. */
+static ngx_int_t
+ngx_im_auth_asked(ngx_im_session_t *s, ngx_int_t rc)
+{
+    if (rc != NGX_OK) {
         return ngx_im_session_close(s, IM_REASON_BUSY,
                                     "the backend has too much to do");
     }
+
+    ngx_im_session_phase(s, NGX_IM_AUTHENTICATING);
 
     return NGX_OK;
 }
@@ -257,7 +232,7 @@ ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command)
 }
 
 
-/* Who is told by an answer brings a fresh one, on another connection. */
+/* A client that gets an answer brings a fresh token, on another connection. */
 static void
 ngx_im_auth_expired(ngx_im_session_t *s, const char *why)
 {
@@ -287,20 +262,6 @@ ngx_im_auth_failed(ngx_im_session_t *s)
 
     s->ext->connecting = 0;
     s->ext->failed = 1;
-}
-
-
-static ngx_int_t
-ngx_im_auth_webhook(ngx_im_session_t *s, const im_command_t *command)
-{
-    ngx_im_session_phase(s, NGX_IM_AUTHENTICATING);
-
-    if (ngx_im_webhook_ask(s, &ngx_im_auth_connect, command) != NGX_OK) {
-        return ngx_im_session_close(s, IM_REASON_BUSY,
-                                    "the backend has too much to do");
-    }
-
-    return NGX_OK;
 }
 
 
@@ -353,25 +314,35 @@ ngx_im_auth_nobody(ngx_im_session_t *s)
 
     ngx_memzero(&guest, sizeof(ngx_im_identity_t));
 
-    ngx_im_auth_known(s, &guest);
+    ngx_im_identity_open(s, &guest);
 }
 
 
 static void
 ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
 {
-    im_buf_t            arena, topics;
+    im_buf_t            arena;
     ngx_int_t           rc;
     const char         *why;
     ngx_im_identity_t   id;
 
-    if (claims->channel.data != NULL
-        || (claims->user.len > 0 && !im_name_valid(claims->user)))
-    {
+    if (claims->channel.data != NULL) {
         ngx_im_session_close(s, IM_REASON_TOKEN,
-                             claims->channel.data != NULL
-                                 ? "the token is for a subscription"
-                                 : "the token's user is not a valid name");
+                             "the token is for a subscription");
+        return;
+    }
+
+    if (claims->user.len > 0 && !im_name_valid(claims->user)) {
+        ngx_im_session_close(s, IM_REASON_TOKEN,
+                             "the token's user is not a valid name");
+        return;
+    }
+
+    rc = ngx_im_auth_channels(s, claims);
+
+    if (rc != NGX_OK) {
+        ngx_im_auth_error(s, rc == NGX_BUSY ? IM_ERROR_LIMIT
+                                            : IM_ERROR_UNKNOWN_CHANNEL);
         return;
     }
 
@@ -383,8 +354,12 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
     id.meta = claims->meta;
     id.expires = claims->expires;
 
+    if (s->ext != NULL && s->ext->connecting) {
+        id.subs = claims->subs;
+        id.nsubs = claims->nsubs;
+    }
+
     im_buf_init(&arena, ngx_max(claims->info.len, IM_JWT_MAX));
-    im_buf_init(&topics, IM_JWT_ARENA + IM_JWT_MAX_SUBS * sizeof(im_str_t));
 
     /* info may be of any type, and is without a name then */
 
@@ -395,44 +370,25 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
         && why == im_json_no_memory)
     {
         ngx_im_session_close(s, IM_REASON_BUSY, why);
-        goto done;
-    }
-
-    rc = ngx_im_auth_channels(s, claims, &topics, &id);
-
-    if (rc == NGX_DECLINED) {
-        ngx_im_auth_error(s, IM_ERROR_UNKNOWN_CHANNEL);
-
-    } else if (rc == NGX_BUSY) {
-        ngx_im_auth_error(s, IM_ERROR_LIMIT);
-
-    } else if (rc != NGX_OK) {
-        ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
 
     } else {
-        ngx_im_auth_known(s, &id);
+        ngx_im_identity_open(s, &id);
     }
 
-done:
-
     im_buf_cleanup(&arena);
-    im_buf_cleanup(&topics);
 }
 
 
 /*
- * The channels of a token, as topics.  NGX_DECLINED: there is no rule for one;
- * NGX_BUSY: too many, with the inbox and the broadcast.  im has one room and no
- * place for them.
+ * The channels of a token.  NGX_DECLINED: there is no rule for one; NGX_BUSY:
+ * too many, with the inbox and the broadcast.  im has one room and no place for
+ * them.
  */
 static ngx_int_t
-ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims, im_buf_t *b,
-    ngx_im_identity_t *id)
+ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims)
 {
-    size_t       len;
-    u_char      *p;
-    im_str_t    *topics, name;
-    ngx_uint_t   i;
+    im_str_t    name;
+    ngx_uint_t  i;
 
     if (claims->nsubs == 0 || s->ext == NULL || !s->ext->connecting) {
         return NGX_OK;
@@ -442,11 +398,8 @@ ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims, im_buf_t *b,
         return NGX_BUSY;
     }
 
-    len = claims->nsubs * sizeof(im_str_t);
-
     for (i = 0; i < claims->nsubs; i++) {
         name = claims->subs[i].channel;
-        len += 2 + name.len;
 
         /* to a client, "#.." is an inbox or the broadcast */
 
@@ -456,25 +409,6 @@ ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims, im_buf_t *b,
             return NGX_DECLINED;
         }
     }
-
-    topics = (im_str_t *) im_buf_reserve(b, len);
-    if (topics == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = (u_char *) (topics + claims->nsubs);
-
-    for (i = 0; i < claims->nsubs; i++) {
-        name = claims->subs[i].channel;
-
-        topics[i] = im_str_set(p, 2 + name.len);
-
-        p = ngx_cpymem(p, "r:", 2);
-        p = ngx_cpymem(p, name.data, name.len);
-    }
-
-    id->channels = topics;
-    id->nchannels = claims->nsubs;
 
     return NGX_OK;
 }
@@ -586,290 +520,9 @@ ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
         id.rooms = answer.rooms;
         id.room = ask.room;
 
-        ngx_im_auth_known(s, &id);
+        ngx_im_identity_open(s, &id);
     }
 
     im_buf_cleanup(&arena);
     im_buf_cleanup(&other);
-}
-
-
-static void
-ngx_im_auth_known(ngx_im_session_t *s, const ngx_im_identity_t *id)
-{
-    const char  *why;
-
-    why = ngx_im_auth_room(s, id);
-
-    if (why != NULL) {
-        ngx_im_session_close(s, IM_REASON_FORBIDDEN, why);
-        return;
-    }
-
-    ngx_im_auth_open(s, id);
-}
-
-
-/* Why the room can't be joined; NULL: it can. */
-static const char *
-ngx_im_auth_room(ngx_im_session_t *s, const ngx_im_identity_t *id)
-{
-    const im_rule_t  *rule;
-
-    if (id->room.len == 0) {
-        return NULL;
-    }
-
-    rule = NULL;
-
-    if (im_name_valid(id->room)) {
-        rule = im_rules_room(&s->conf->main->rules, id->room);
-    }
-
-    if (rule == NULL) {
-        return "no such room";
-    }
-
-    if (rule->join_user && id->user.len == 0) {
-        return "the room is for signed-in users";
-    }
-
-    if (!im_ask_room_allowed(id->rooms, id->room)) {
-        return "the room is not allowed";
-    }
-
-    return NULL;
-}
-
-
-int
-ngx_im_auth_may(ngx_im_session_t *s, im_str_t room)
-{
-    return s->ext == NULL || im_ask_room_allowed(s->ext->rooms, room);
-}
-
-
-static void
-ngx_im_auth_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
-{
-    if (id->user.len && ngx_im_revoked(ngx_im_worker, id->user)) {
-        ngx_im_session_close(s, IM_REASON_KICKED, "the user is kept out");
-        return;
-    }
-
-    if (id->user.len
-        && ngx_im_auth_user(s, id->user, id->name) != NGX_OK)
-    {
-        ngx_im_session_close(s, IM_REASON_LIMIT,
-                             "too many sessions of this user");
-        return;
-    }
-
-    ngx_im_session_phase(s, NGX_IM_OPEN);
-    ngx_im_session_deadline(s, ngx_im_auth_first_ping(s));
-
-    if (ngx_im_auth_keep_identity(s, id) != NGX_OK
-        || ngx_im_auth_topics(s, id) != NGX_OK)
-    {
-        ngx_im_session_close(s, IM_REASON_BUSY, "can't join now");
-        return;
-    }
-
-    ngx_im_resume_opened(s);
-}
-
-
-static ngx_int_t
-ngx_im_auth_user(ngx_im_session_t *s, im_str_t user, im_str_t name)
-{
-    int                  first;
-    im_user_t           *u;
-    ngx_im_worker_t     *w;
-    ngx_im_main_conf_t  *imcf;
-
-    w = ngx_im_worker;
-    imcf = w->conf;
-
-    u = im_hub_user(&w->hub, user);
-
-    if (u != NULL && imcf->max_sessions_per_user
-        && u->nsessions >= imcf->max_sessions_per_user)
-    {
-        return NGX_BUSY;
-    }
-
-    if (name.len > 255) {
-        name.len = 255;
-    }
-
-    s->name = im_alloc(1 + name.len);
-    if (s->name == NULL) {
-        return NGX_ERROR;
-    }
-
-    s->name[0] = (u_char) name.len;
-
-    if (name.len > 0) {
-        ngx_memcpy(s->name + 1, name.data, name.len);
-    }
-
-    s->user = im_hub_user_add(&w->hub, user, &s->user_link, &first);
-
-    if (s->user == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (first) {
-        w->nusers++;
-        w->counters->users = w->nusers;
-    }
-
-    return NGX_OK;
-}
-
-
-/* Spreads the first pings of clients that connected together. */
-static ngx_uint_t
-ngx_im_auth_first_ping(ngx_im_session_t *s)
-{
-    ngx_uint_t  seconds;
-
-    seconds = s->conf->ping / 1000;
-
-    if (!s->conf->proto->pings) {
-        return seconds;
-    }
-
-    return seconds - (ngx_uint_t) ngx_random() % (seconds / 2 + 1);
-}
-
-
-static ngx_int_t
-ngx_im_auth_keep_identity(ngx_im_session_t *s, const ngx_im_identity_t *id)
-{
-    im_str_t       none = im_null_str;
-    ngx_im_ext_t  *ext;
-
-    ext = s->ext;
-
-    if (id->expires) {
-        ngx_im_expiry_renew(s, id->expires, none);
-    }
-
-    if (ext == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_im_session_copy(&ext->info, id->info) != NGX_OK
-        || ngx_im_session_copy(&ext->data, id->data) != NGX_OK
-        || ngx_im_session_copy(&ext->meta, id->meta) != NGX_OK
-        || ngx_im_session_copy(&ext->rooms, id->rooms) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_im_auth_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
-{
-    im_buf_t    b;
-    im_str_t    everybody = im_str("b");
-    ngx_int_t   rc;
-    ngx_uint_t  i;
-
-    im_buf_init(&b, IM_TOPIC_MAX);
-
-    rc = ngx_im_auth_follow(s, everybody);
-
-    if (rc == NGX_OK && s->user != NULL) {
-        im_topic_user(&b, id->user);
-        rc = ngx_im_auth_follow(s, im_buf_str(&b));
-    }
-
-    if (rc == NGX_OK && id->room.len > 0) {
-        im_buf_reset(&b, b.size);
-        im_topic_room(&b, id->room);
-        rc = ngx_im_auth_follow(s, im_buf_str(&b));
-    }
-
-    for (i = 0; rc == NGX_OK && i < id->nchannels; i++) {
-        rc = ngx_im_auth_follow(s, id->channels[i]);
-    }
-
-    im_buf_cleanup(&b);
-
-    return rc;
-}
-
-
-/* A topic that the client doesn't subscribe to itself. */
-static ngx_int_t
-ngx_im_auth_follow(ngx_im_session_t *s, im_str_t topic)
-{
-    ngx_im_ext_t         *ext;
-    ngx_im_join_t        *join;
-    const im_position_t  *since;
-
-    if (s->phase != NGX_IM_OPEN
-        || ngx_im_session_find_sub(s, topic) != NULL)
-    {
-        return NGX_OK;
-    }
-
-    if (ngx_im_session_new_room(s, topic) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    join = NULL;
-    ext = s->ext;
-
-    if (ext != NULL && (ext->connecting || s->positions)) {
-
-        join = ngx_im_sub_create_join(ext->connecting ? NGX_IM_JOIN_CONNECT
-                                                      : NGX_IM_JOIN_COMMAND,
-                                      im_str_set("", 0));
-        if (join == NULL) {
-            return NGX_ERROR;
-        }
-
-        since = ngx_im_auth_since(s, topic);
-
-        if (since != NULL) {
-            ngx_im_sub_since(join, since);
-        }
-
-        ext->nsubs += ext->connecting;
-    }
-
-    return ngx_im_sub_join(s, topic, join,
-                           NGX_IM_SUB_SERVER|NGX_IM_SUB_CONNECT)
-           != NULL
-               ? NGX_OK : NGX_ERROR;
-}
-
-
-/* "u:" is the inbox of any user. */
-static const im_position_t *
-ngx_im_auth_since(ngx_im_session_t *s, im_str_t topic)
-{
-    im_str_t       name;
-    ngx_uint_t     i;
-    ngx_im_ext_t  *ext;
-
-    ext = s->ext;
-
-    for (i = 0; i < ext->nresumes; i++) {
-        name = ext->resumes[i].topic;
-
-        if (im_str_eq(name, topic)
-            || (name.len == 2 && topic.data[0] == 'u' && name.data[0] == 'u'))
-        {
-            return &ext->resumes[i].since;
-        }
-    }
-
-    return NULL;
 }

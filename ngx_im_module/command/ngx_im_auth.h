@@ -14,8 +14,5 @@
 ngx_int_t ngx_im_auth_command(ngx_im_session_t *s,
     const im_command_t *command);
 
-/* Its identity is allowed that room. */
-int ngx_im_auth_may(ngx_im_session_t *s, im_str_t room);
-
 
 #endif /* NGX_IM_AUTH_H */

@@ -6,8 +6,8 @@
  */
 
 #include "ngx_im_publish.h"
-#include "ngx_im_auth.h"
 #include "ngx_im_backend.h"
+#include "ngx_im_identity.h"
 #include "ngx_im_reply.h"
 #include "ngx_im_webhook.h"
 #include "im_id.h"
@@ -154,7 +154,7 @@ ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
 
     room = im_str_set(topic.data + 2, topic.len - 2);
 
-    if (rule->publish == IM_RULE_USER && !ngx_im_auth_may(s, room)) {
+    if (rule->publish == IM_RULE_USER && !ngx_im_identity_may(s, room)) {
         return NGX_DECLINED;
     }
 

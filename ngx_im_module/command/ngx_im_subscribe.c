@@ -7,8 +7,8 @@
  */
 
 #include "ngx_im_subscribe.h"
-#include "ngx_im_auth.h"
 #include "ngx_im_expiry.h"
+#include "ngx_im_identity.h"
 #include "ngx_im_reply.h"
 #include "ngx_im_sub.h"
 #include "ngx_im_token.h"
@@ -125,7 +125,7 @@ ngx_im_subscribe_may(ngx_im_session_t *s, im_str_t room,
         return IM_ERROR_PERMISSION;
     }
 
-    return ngx_im_auth_may(s, room) ? 0 : IM_ERROR_PERMISSION;
+    return ngx_im_identity_may(s, room) ? 0 : IM_ERROR_PERMISSION;
 }
 
 

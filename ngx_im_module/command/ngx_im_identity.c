@@ -1,0 +1,303 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * A session opens: its identity is known, and the topics that come with it are
+ * joined.
+ */
+
+#include "ngx_im_identity.h"
+#include "ngx_im_expiry.h"
+#include "ngx_im_resume.h"
+#include "ngx_im_revoke.h"
+#include "ngx_im_sub.h"
+#include "im_ask.h"
+#include "im_key.h"
+
+
+static const char *ngx_im_identity_room(ngx_im_session_t *s,
+    const ngx_im_identity_t *id);
+static ngx_int_t ngx_im_identity_user(ngx_im_session_t *s, im_str_t user,
+    im_str_t name);
+static ngx_uint_t ngx_im_identity_first_ping(ngx_im_session_t *s);
+static ngx_int_t ngx_im_identity_keep(ngx_im_session_t *s,
+    const ngx_im_identity_t *id);
+static ngx_int_t ngx_im_identity_topics(ngx_im_session_t *s,
+    const ngx_im_identity_t *id);
+static ngx_int_t ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic);
+static const im_position_t *ngx_im_identity_since(ngx_im_session_t *s,
+    im_str_t topic);
+
+
+void
+ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
+{
+    const char  *why;
+
+    why = ngx_im_identity_room(s, id);
+
+    if (why != NULL) {
+        ngx_im_session_close(s, IM_REASON_FORBIDDEN, why);
+        return;
+    }
+
+    if (id->user.len && ngx_im_revoked(ngx_im_worker, id->user)) {
+        ngx_im_session_close(s, IM_REASON_KICKED, "the user is kept out");
+        return;
+    }
+
+    if (id->user.len
+        && ngx_im_identity_user(s, id->user, id->name) != NGX_OK)
+    {
+        ngx_im_session_close(s, IM_REASON_LIMIT,
+                             "too many sessions of this user");
+        return;
+    }
+
+    ngx_im_session_phase(s, NGX_IM_OPEN);
+    ngx_im_session_deadline(s, ngx_im_identity_first_ping(s));
+
+    if (ngx_im_identity_keep(s, id) != NGX_OK
+        || ngx_im_identity_topics(s, id) != NGX_OK)
+    {
+        ngx_im_session_close(s, IM_REASON_BUSY, "can't join now");
+        return;
+    }
+
+    ngx_im_resume_opened(s);
+}
+
+
+/* Why the room can't be joined; NULL: it can. */
+static const char *
+ngx_im_identity_room(ngx_im_session_t *s, const ngx_im_identity_t *id)
+{
+    const im_rule_t  *rule;
+
+    if (id->room.len == 0) {
+        return NULL;
+    }
+
+    rule = NULL;
+
+    if (im_name_valid(id->room)) {
+        rule = im_rules_room(&s->conf->main->rules, id->room);
+    }
+
+    if (rule == NULL) {
+        return "no such room";
+    }
+
+    if (rule->join_user && id->user.len == 0) {
+        return "the room is for signed-in users";
+    }
+
+    if (!im_ask_room_allowed(id->rooms, id->room)) {
+        return "the room is not allowed";
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_im_identity_user(ngx_im_session_t *s, im_str_t user, im_str_t name)
+{
+    int                  first;
+    im_user_t           *u;
+    ngx_im_worker_t     *w;
+    ngx_im_main_conf_t  *imcf;
+
+    w = ngx_im_worker;
+    imcf = w->conf;
+
+    u = im_hub_user(&w->hub, user);
+
+    if (u != NULL && imcf->max_sessions_per_user
+        && u->nsessions >= imcf->max_sessions_per_user)
+    {
+        return NGX_BUSY;
+    }
+
+    if (name.len > 255) {
+        name.len = 255;
+    }
+
+    s->name = im_alloc(1 + name.len);
+    if (s->name == NULL) {
+        return NGX_ERROR;
+    }
+
+    s->name[0] = (u_char) name.len;
+
+    if (name.len > 0) {
+        ngx_memcpy(s->name + 1, name.data, name.len);
+    }
+
+    s->user = im_hub_user_add(&w->hub, user, &s->user_link, &first);
+
+    if (s->user == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (first) {
+        w->nusers++;
+        w->counters->users = w->nusers;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Spreads the first pings of clients that connected together. */
+static ngx_uint_t
+ngx_im_identity_first_ping(ngx_im_session_t *s)
+{
+    ngx_uint_t  seconds;
+
+    seconds = s->conf->ping / 1000;
+
+    if (!s->conf->proto->pings) {
+        return seconds;
+    }
+
+    return seconds - (ngx_uint_t) ngx_random() % (seconds / 2 + 1);
+}
+
+
+static ngx_int_t
+ngx_im_identity_keep(ngx_im_session_t *s, const ngx_im_identity_t *id)
+{
+    ngx_im_ext_t  *ext;
+
+    ext = s->ext;
+
+    if (id->expires) {
+        ngx_im_expiry_session(s, id->expires);
+    }
+
+    if (ext == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_im_session_copy(&ext->info, id->info) != NGX_OK
+        || ngx_im_session_copy(&ext->data, id->data) != NGX_OK
+        || ngx_im_session_copy(&ext->meta, id->meta) != NGX_OK
+        || ngx_im_session_copy(&ext->rooms, id->rooms) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
+{
+    im_buf_t    b;
+    im_str_t    everybody = im_str("b");
+    ngx_int_t   rc;
+    ngx_uint_t  i;
+
+    im_buf_init(&b, IM_TOPIC_MAX);
+
+    rc = ngx_im_identity_follow(s, everybody);
+
+    if (rc == NGX_OK && s->user != NULL) {
+        im_topic_user(&b, id->user);
+        rc = ngx_im_identity_follow(s, im_buf_str(&b));
+    }
+
+    if (rc == NGX_OK && id->room.len > 0) {
+        im_buf_reset(&b, b.size);
+        im_topic_room(&b, id->room);
+        rc = ngx_im_identity_follow(s, im_buf_str(&b));
+    }
+
+    for (i = 0; rc == NGX_OK && i < id->nsubs; i++) {
+        im_buf_reset(&b, b.size);
+        im_topic_room(&b, id->subs[i].channel);
+        rc = ngx_im_identity_follow(s, im_buf_str(&b));
+    }
+
+    im_buf_cleanup(&b);
+
+    return rc;
+}
+
+
+/* A topic that the client doesn't subscribe to itself. */
+static ngx_int_t
+ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic)
+{
+    ngx_im_ext_t         *ext;
+    ngx_im_join_t        *join;
+    const im_position_t  *since;
+
+    if (s->phase != NGX_IM_OPEN
+        || ngx_im_session_find_sub(s, topic) != NULL)
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_im_session_new_room(s, topic) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    join = NULL;
+    ext = s->ext;
+
+    if (ext != NULL && (ext->connecting || s->positions)) {
+
+        join = ngx_im_sub_create_join(ext->connecting ? NGX_IM_JOIN_CONNECT
+                                                      : NGX_IM_JOIN_COMMAND,
+                                      im_str_set("", 0));
+        if (join == NULL) {
+            return NGX_ERROR;
+        }
+
+        since = ngx_im_identity_since(s, topic);
+
+        if (since != NULL) {
+            ngx_im_sub_since(join, since);
+        }
+
+        ext->nsubs += ext->connecting;
+    }
+
+    return ngx_im_sub_join(s, topic, join,
+                           NGX_IM_SUB_SERVER|NGX_IM_SUB_CONNECT)
+           != NULL
+               ? NGX_OK : NGX_ERROR;
+}
+
+
+/* "u:" is the inbox of any user. */
+static const im_position_t *
+ngx_im_identity_since(ngx_im_session_t *s, im_str_t topic)
+{
+    im_str_t       name;
+    ngx_uint_t     i;
+    ngx_im_ext_t  *ext;
+
+    ext = s->ext;
+
+    for (i = 0; i < ext->nresumes; i++) {
+        name = ext->resumes[i].topic;
+
+        if (im_str_eq(name, topic)
+            || (name.len == 2 && topic.data[0] == 'u' && name.data[0] == 'u'))
+        {
+            return &ext->resumes[i].since;
+        }
+    }
+
+    return NULL;
+}
+
+
+int
+ngx_im_identity_may(ngx_im_session_t *s, im_str_t room)
+{
+    return s->ext == NULL || im_ask_room_allowed(s->ext->rooms, room);
+}
