@@ -176,7 +176,7 @@ endif
 
 run: packages-build-run
 	$(MAKE_ALL) module programs
-	@PORT=$(PORT) WORKERS=$(WORKERS) ADDRESS=$(ADDRESS) \
+	@exec env PORT=$(PORT) WORKERS=$(WORKERS) ADDRESS=$(ADDRESS) \
 	    COMPAT='$(COMPAT)' PAGES='$(PAGES)' \
 	    COMPAT_PORTS='$(COMPAT_PORTS)' conf/run $(BUILD)
 

@@ -114,7 +114,7 @@ if ($run == 0) {
     $ENV{COMPAT_PORTS} = join ' ', map { $compat{$_} } 1999, 8911, 6921, 8080;
     open(STDOUT, '>', "$dir/run.log");
     open(STDERR, '>&', \*STDOUT);
-    exec("$top/conf/run", $build =~ m{^\Q$top\E/(.*)} ? $1 : 'build');
+    exec("$top/conf/run", $build);
     exit 127;
 }
 

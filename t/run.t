@@ -26,18 +26,6 @@ my $pid;
 $ENV{PATH} .= ':/usr/sbin:/sbin';
 chmod 0755, $dir;
 
-# the sanitizers of a module in a stock nginx
-if ($ENV{IM_PRELOAD}) {
-    mkdir "$dir/bin";
-    open(my $fh, '>', "$dir/bin/nginx") or die "$dir/bin/nginx: $!\n";
-    print $fh "#!/bin/sh\nPATH=\${PATH#$dir/bin:}\n"
-        . "exec env LD_PRELOAD=\"$ENV{IM_PRELOAD}\" "
-        . "ASAN_OPTIONS=detect_leaks=0 nginx \"\$@\"\n";
-    close $fh;
-    chmod 0755, "$dir/bin/nginx";
-    $ENV{PATH} = "$dir/bin:$ENV{PATH}";
-}
-
 
 sub slurp {
     my ($file) = @_;
@@ -50,6 +38,7 @@ sub slurp {
 
 sub start {
     my (%env) = @_;
+    my $command = delete $env{command};
 
     unlink "$dir/log";
     $pid = fork();
@@ -59,7 +48,8 @@ sub start {
         %ENV = (%ENV, PORT => $port, WORKERS => 1, RUN => "$dir/run", %env);
         open(STDOUT, '>', "$dir/log");
         open(STDERR, '>&', \*STDOUT);
-        exec("$top/conf/run", $build =~ m{^\Q$top\E/(.*)} ? $1 : 'build');
+        my @command = $command ? @$command : ("$top/conf/run", $build);
+        exec({ $command[0] } @command);
         exit 127;
     }
 }
@@ -173,5 +163,31 @@ like(get($compat[2], '/api/v1/pushRoom?auth=x&rid=1',
      qr/200 OK.*Access-Control-Allow-Origin: \*.*\{"code":-11,/s,
      'a body that is too long');
 ended('limits');
+
+# a tree whose path nginx.conf and a shell would take for something else
+
+my $odd = "$dir/a b#c";
+mkdir $_ for $odd, "$odd/build", "$odd/t";
+system('cp', '-r', 'conf', 'web', $odd);
+system('cp', '-r', 't/lib', "$odd/t");
+system('cp', map({ "$build/$_" } qw(im_logic im_job ngx_im_module.so)),
+       "$odd/build");
+ready('an odd path', command => [ "$odd/conf/run" ], RUN => '', COMPAT => 1,
+      COMPAT_PORTS => "@compat", PAGES => $dir);
+like(get($port, '/'), qr/app\.js/, 'the chat page of the odd path');
+like(get($compat[0], '/'), qr/a page of somebody's/, 'pages beside it');
+ended('an odd path');
+
+# make itself is told to end
+
+ready('make run', command => [ 'make', 'run' ], MAKEFLAGS => '');
+my @pids = slurp("$dir/run/pids") =~ /^(\d+) /mg;
+is(scalar @pids, 4, 'four processes');
+kill 'TERM', $pid;
+waitpid($pid, 0);
+my $end = time() + 20;
+sleep 0.1 until !grep({ kill 0, $_ } @pids) || time() > $end;
+is(scalar(grep { kill 0, $_ } @pids), 0, 'SIGTERM to make ends all of them');
+ok(!-e "$dir/run/pids", 'in their order');
 
 done_testing();

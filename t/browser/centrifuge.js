@@ -28,16 +28,12 @@ const extra = `
 `;
 
 
-function conf(text) {
-    return text
-        .replace(/^\s+im_(room|inbox|broadcast)\b.*$/mg, '')
-        .replace(/^http \{$/m, `http {
-            im_room open:* history=20000 ttl=1h presence publish=member;
-            im_room *      history=0;
-            im_inbox       history=100 ttl=1h;
-            im_broadcast   history=20000 ttl=1h;`)
-        .replace(/^ {8}location = \/ws \{$/m, extra + '$&');
-}
+const rules = `
+    im_room open:* history=20000 ttl=1h presence publish=member;
+    im_room *      history=0;
+    im_inbox       history=100 ttl=1h;
+    im_broadcast   history=20000 ttl=1h;
+`;
 
 
 /* Runs in the page: keeps all that it is told, in order. */
@@ -145,7 +141,7 @@ function children(pid) {
 
 
 async function killWorker(stack, i) {
-    const master = stack.children.get('nginx').pid;
+    const master = stack.pids.nginx;
     const workers = children(master);
 
     process.kill(workers[i], 'SIGKILL');
@@ -160,7 +156,7 @@ async function killWorker(stack, i) {
 async function restartRedis(stack, signal) {
     await stack.end('redis', signal);
     await new Promise((resolve) => setTimeout(resolve, 500));
-    await stack.redis();
+    await stack.begin('redis');
 }
 
 
@@ -257,15 +253,15 @@ async function survive(tap, stack, browser) {
         ['worker 1 is killed', () => killWorker(stack, 0)],
         ['worker 2 is killed', () => killWorker(stack, 1)],
         ['Redis is killed and starts again',
-         () => restartRedis(stack, 'SIGKILL')],
-        ['Redis ends and starts again', () => restartRedis(stack, 'SIGTERM')],
+         () => restartRedis(stack, 'KILL')],
+        ['Redis ends and starts again', () => restartRedis(stack, 'TERM')],
         ['both workers are killed', async () => {
             await killWorker(stack, 0);
             await killWorker(stack, 1);
         }],
         ['Redis and a worker are killed', async () => {
             await killWorker(stack, 0);
-            await restartRedis(stack, 'SIGKILL');
+            await restartRedis(stack, 'KILL');
         }]
     ];
 
@@ -309,8 +305,8 @@ async function survive(tap, stack, browser) {
 
 async function main() {
     const tap = new Tap();
-    const stack = new Stack(port, { conf, redis: ['--appendonly', 'yes',
-        '--appendfsync', 'always'] });
+    const stack = new Stack({ port, rules, server: extra,
+                              appendfsync: 'always' });
 
     await run(tap, stack, async (browser) => {
         await use(tap, stack, browser);

@@ -305,11 +305,11 @@ async function marks(tap, stack, a, b) {
 
 
 async function restart(tap, stack, a, b) {
-    await stack.end('nginx', 'SIGQUIT');
+    await stack.end('nginx', 'QUIT');
     await tap.ok('the page sees that nginx is away', () => until(async () =>
         await a.getAttribute('#state', 'data-state') !== 'open', 10));
 
-    stack.nginx();
+    await stack.begin('nginx');
     await stack.ready();
 
     for (const page of [a, b]) {
@@ -394,7 +394,7 @@ async function hole(tap, stack, context) {
 
 
 async function outage(tap, stack, page, name) {
-    await stack.end('logic', 'SIGTERM');
+    await stack.end('logic', 'TERM');
     await send(page, 'without im_logic');
     await tap.ok('a send that fails is told', () => until(async () =>
         /^Not sent\. /.test(await page.textContent('#notice')), 10));
@@ -412,7 +412,7 @@ async function outage(tap, stack, page, name) {
         10));
     await page.click('#sign-cancel');
 
-    stack.logic();
+    await stack.begin('logic');
     await tap.ok('it knows its user as soon as somebody can tell', () =>
         until(async () => await page.textContent('#me') === name, 30));
     await tap.ok('and says nothing of it any more', () =>
@@ -544,7 +544,7 @@ async function phone(tap, stack, browser, b, faults) {
 
 async function main() {
     const tap = new Tap();
-    const stack = new Stack(port);
+    const stack = new Stack({ port });
     const faults = [];
 
     await run(tap, stack, async (browser) => {

@@ -8,15 +8,34 @@
 'use strict';
 
 const fs = require('fs');
+const os = require('os');
 const path = require('path');
 const { Stack, Tap, until, ports } = require('../lib/stack.js');
 const { run, watch } = require('./browser.js');
 
 const port = ports();
+const compat = [1, 2, 3, 4].map((i) => port + i);
 const home = `http://localhost:${port + 1}/`;
 const logic = `http://localhost:${port + 3}/api/v1`;
 const accounts = `http://localhost:${port + 4}/v1/user`;
 const password = 'correct horse';
+
+
+/* The pages, with our ports instead of those that they have built in. */
+function pages(dir) {
+    for (const name of fs.readdirSync(path.join(__dirname, 'seed'))) {
+        const text = fs.readFileSync(path.join(__dirname, 'seed', name),
+                                     'utf8');
+
+        fs.writeFileSync(path.join(dir, name), [1999, 8911, 6921, 8080].reduce(
+            (t, p, i) => t.replaceAll(`localhost:${p}`,
+                                      `localhost:${compat[i]}`), text));
+    }
+
+    fs.chmodSync(dir, 0o755);
+
+    return dir;
+}
 
 
 async function open(context, faults, where) {
@@ -84,7 +103,8 @@ function alerted(page, what) {
 
 async function main() {
     const tap = new Tap();
-    const stack = new Stack(port, { pages: path.join(__dirname, 'seed') });
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'im-seed-'));
+    const stack = new Stack({ port, compat, pages: pages(dir) });
     const faults = [];
 
     await run(tap, stack, async (browser) => {
@@ -192,7 +212,7 @@ async function main() {
             () => a.alerts.includes('please register')
                   && a.url() === home + 'register.html', 10));
 
-        await stack.end('logic', 'SIGTERM');
+        await stack.end('logic', 'TERM');
         answer = await request(b, 'POST', `${logic}/pushRoom?auth=${his}`
                                + '&rid=1', '{"msg":"to nobody"}');
         await tap.ok('without im_logic a send has a code', answer.code === -11);
@@ -219,6 +239,7 @@ async function main() {
             }
             return true;
         });
+        fs.rmSync(dir, { recursive: true });
         await tap.ok('no error in the consoles', () => {
             if (faults.length) {
                 throw new Error(faults.join('\n'));

@@ -27,22 +27,19 @@ const clients = [];
 let api;
 
 
-function conf(text) {
-    return text
-        .replace(/^\s+im_(room|inbox|broadcast)\b.*$/mg, '')
-        .replace(/^http \{$/m, `http {
+const rules = `
     im_room chat:*  history=100 ttl=1h presence join=user;
     im_room _ready  history=0;
     im_inbox        history=100 ttl=1h;
-    im_jwt_key HS256 file=${dir}/jwt.key;`)
-        .replace(/^ {8}location = \/ws \{$/m, `
+    im_jwt_key HS256 file=${dir}/jwt.key;
+`;
+
+const server = `
         location = /jwt {
             im_comet protocol=centrifuge;
             im_auth jwt;
         }
-
-$&`);
-}
+`;
 
 
 function jwt(claims) {
@@ -93,8 +90,8 @@ async function main() {
                      apiKey.replaceAll(' ', '-') + '\n');
 
     try {
-        stack = new Stack(port, { conf,
-                                  logic: [`--api-key-file=${dir}/api.keys`] });
+        stack = new Stack({ port, rules, server,
+                            logic: [`--api-key-file=${dir}/api.keys`] });
         api = new CentClient({ url: stack.url + '/api',
                                apiKey: apiKey.replaceAll(' ', '-') });
         await stack.start();

@@ -80,16 +80,6 @@ const locations = `
 `;
 
 
-function conf(text) {
-    return text
-        .replace(/^\s+im_(room|inbox|broadcast)\b.*$/mg, '')
-        .replace(/^http \{$/m, `http {\nim_limit topic_log=64k;\n${rules}`)
-        .replace(/^ {8}listen .*$/m,
-                 `$&\n        listen 127.0.0.1:${port + 1} sndbuf=16k;`)
-        .replace(/^ {8}location = \/ws \{$/m, locations + '$&');
-}
-
-
 function jwt(claims, key = secret) {
     const part = (value) => Buffer.from(JSON.stringify(value))
         .toString('base64url');
@@ -940,9 +930,9 @@ test('nginx quits', async (stack) => {
     await until(() => room.data().length === 1, 10);
     await raw.send('{"id":1,"connect":{}}');
     await raw.answer(1);
-    await stack.end('nginx', 'SIGQUIT');
+    await stack.end('nginx', 'QUIT');
     equal((await raw.closed).code, 3001);
-    stack.nginx();
+    await stack.begin('nginx');
     await stack.ready();
     await push(stack, { rooms: ['open:quit'], data: 2 });
     await until(() => room.data().length === 2, 20);
@@ -954,8 +944,12 @@ test('nginx quits', async (stack) => {
 
 async function main() {
     const tap = new Tap();
-    const stack = new Stack(port, { conf });
+    const stack = new Stack({
+        port, rules, http: 'im_limit topic_log=64k;',
+        server: `listen 127.0.0.1:${port + 1} sndbuf=16k;` + locations
+    });
 
+    await stack.create();
     fs.writeFileSync(path.join(stack.dir, 'jwt.key'), secret);
 
     try {

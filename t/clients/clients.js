@@ -51,7 +51,7 @@ function wait(frames, msg) {
 
 async function main() {
     const tap = new Tap();
-    const stack = new Stack(port);
+    const stack = new Stack({ port });
     const url = `ws://127.0.0.1:${port}/ws`;
     const ours = [];
     const theirs = [];
@@ -98,7 +98,7 @@ async function main() {
         const code = new Promise((resolve) => last.on('close', resolve));
 
         await until(() => last.readyState === WebSocket.OPEN, 10);
-        await stack.end('nginx', 'SIGQUIT');
+        await stack.end('nginx', 'QUIT');
         await tap.ok('npm ws: 1012 when nginx quits',
                      async () => await code === 1012);
 

@@ -47,15 +47,17 @@ my (%accepted, %load, @pids, $number, $pad, $everywhere);
 
 my @logics = qw(logic1 logic2 logic3);
 my $stack = Test::Im::Stack->new(
-    build => $build,
-    logics => scalar @logics,
-    clock => "$build/t/clock.so", drain => $long ? '5s' : '1s',
+    build => $build, level => 'info', access => 0,
+    nodes => [ qw(nginx1 nginx2) ], logics => \@logics,
+    jobs => [ qw(job1 job2) ], http => 'keepalive_requests 100000; ',
+    main => 'worker_rlimit_nofile 16384; worker_shutdown_timeout 60s; ',
+    drain => $long ? '5s' : '1s',
     rules => 'im_room * history=5000 ttl=1h; '
         . 'im_room 99* history=5 ttl=1h; '
         . 'im_inbox history=5000 ttl=1h; '
         . 'im_broadcast history=5000 ttl=1h; '
         . 'im_ping 3s timeout=9s;',
-    locations => join '', map { "
+    server => join '', map { "
         location = /$_/user {
             im_comet protocol=$_;
             im_auth token;
@@ -634,7 +636,10 @@ sub drill {
         my $file = "$stack->{dir}/clock";
         Test::Im::Stack::spew($file, pack 'q', 0);
         $stack->stop($_ eq 'nginx2' ? 'QUIT' : 'TERM', $_) for @these;
-        $stack->{clocks} = { map { $_ => $file } @these };
+        $stack->{env} = { map { $_ => {
+            IM_CLOCK => $file, LD_PRELOAD => join ' ', $ENV{IM_PRELOAD} || (),
+            "$build/t/clock.so",
+        } } @these };
         $stack->start(@these);
     }
 
@@ -660,7 +665,7 @@ sub drill {
     waitpid($proxy, 0) if $proxy;
 
     if ($o{logic} || $o{clock}) {
-        delete @{$stack}{qw(logic clocks)};
+        delete @{$stack}{qw(logic env)};
         for my $this ($o{clock} ? qw(nginx2 logic2 job2) : @logics) {
             $stack->stop($this eq 'nginx2' ? 'QUIT' : 'TERM', $this);
             $stack->start($this);

@@ -38,11 +38,12 @@ $SIG{PIPE} = 'IGNORE';
 $SIG{$_} = sub { exit 1 } for qw(TERM INT HUP);
 
 my $stack = Test::Im::Stack->new(
-    build => $build, drain => '0',
+    build => $build, level => 'info', access => 0,
+    nodes => [ qw(nginx1 nginx2) ], logics => [ qw(logic1 logic2) ],
+    jobs => [ qw(job1 job2) ], http => 'keepalive_requests 100000; ',
+    main => 'worker_rlimit_nofile 16384; worker_shutdown_timeout 60s; ',
     rules => 'im_room * history=1000 ttl=1h; im_inbox history=1000 ttl=1h; '
         . 'im_broadcast history=1000 ttl=1h;',
-    locations => 'location = /ws { im_comet protocol=im; im_auth token; '
-        . 'im_connect /im_connect; }',
 );
 
 sub until_true { Test::Im::Stack::until_true(@_) }
@@ -141,7 +142,7 @@ sub give_up {
     fail($why);
     diag(map { my $text = Test::Im::Stack::slurp($_);
                "$_:\n" . substr($text, -1500) . "\n" }
-         grep { -s } glob("$stack->{dir}/*.log $stack->{dir}/node*/error.log"));
+         grep { -s } glob("$stack->{dir}/*.log $stack->{dir}/nginx*/error.log"));
     done_testing();
     exit 1;
 }
@@ -157,7 +158,7 @@ END {
 }
 
 
-$stack->start(qw(redis logic1 logic2 job1 job2 nginx1 nginx2));
+$stack->start($stack->all);
 
 for my $i (0 .. $nusers - 1) {
     $stack->redis('HSET', sprintf('im_e2e%013x', $i), 'UserId', "u$i",

@@ -1,8 +1,9 @@
 # Copyright (C) The im authors
 #
-# The whole service in a folder of its own: a private Redis, some im_logic, two
-# im_job, two nginx nodes, each of which can be started, stopped and killed
-# while the others go on.
+# The whole service in a folder of its own: a private Redis, some im_logic, some
+# im_job, some nginx nodes, each of which can be started, stopped and killed
+# while the others go on.  `make run`, the tests and bench/ start it by this:
+# in Perl, or as a process, t/stack.
 
 package Test::Im::Stack;
 
@@ -10,6 +11,8 @@ use strict;
 use warnings;
 
 use Cwd ();
+use File::Basename qw(dirname);
+use File::Path ();
 use File::Temp ();
 use IO::Select;
 use IO::Socket::INET;
@@ -20,20 +23,37 @@ use Time::HiRes qw(sleep time);
 use Test::Im::File qw(slurp spew);
 use Test::Im::Ports qw(ports);
 
-my $Top = Cwd::cwd();
+my $Top = Cwd::abs_path(dirname(__FILE__) . '/../../../..');
 
 
-# build, workers, logics, drain, rules (of http{}), locations (of server{}),
-# clock (a library to preload)
+# build        folder of the programs
+# dir          folder of the stack; without it, a new one, which end() removes
+# address, port   of the first node; each other one has the next port
+# nodes, logics, jobs   their names: nginx, or nginx1 ... where there are several
+# workers, drain, level   of nginx.conf.example, where it has another value
+# connections, backlog, access   the same; access => 0: no access log
+# rules        instead of the example's im_room, im_inbox and im_broadcast
+# main, http, server   lines more; server's come before its locations
+# pages, compat   folder of pages, and the four ports of im-compat.conf
+# redis, logic    options more of redis-server and im_logic
+# env          { PROGRAM => { NAME => VALUE } }
 sub new {
     my ($class, %args) = @_;
     my $self = bless {
-        build => "$Top/build", workers => 2, logics => 2, drain => '1s',
-        rules => '', locations => '', appendfsync => 'everysec', %args,
-        dir => File::Temp::tempdir('im-stack-XXXXXX', TMPDIR => 1),
-        port => ports(), owner => $$, pids => {}, kept => {},
+        build => "$Top/build", address => '127.0.0.1', workers => 2,
+        nodes => [ 'nginx' ], logics => [ 'logic' ], jobs => [ 'job' ],
+        drain => '0',
+        level => 'notice', connections => 8192, access => 1,
+        main => '', http => '', server => '', appendfsync => 'everysec',
+        %args, owner => $$, pids => {}, kept => {},
     }, $class;
 
+    $self->{port} ||= ports();
+    $self->{temporary} = !$self->{dir};
+    $self->{dir} ||= File::Temp::tempdir('im-stack-XXXXXX', TMPDIR => 1);
+    $self->{build} = Cwd::abs_path($self->{build});
+
+    File::Path::make_path("$self->{dir}/redis");
     chmod 0755, $self->{dir};
     $ENV{PATH} .= ':/usr/sbin:/sbin' if $ENV{PATH} !~ m{/usr/sbin};
     $self->{nginx} = $ENV{TEST_NGINX_BINARY} || 'nginx';
@@ -48,70 +68,187 @@ sub preload {
     my ($self) = @_;
     my $dir = $self->{dir};
 
-    spew("$dir/nginx", "#!/bin/sh\nexec env "
+    spew("$dir/nginx.sh", "#!/bin/sh\nexec env "
          . "LD_PRELOAD=\"$ENV{IM_PRELOAD} \$LD_PRELOAD\" "
          . "ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:log_path=$dir/asan "
          . "UBSAN_OPTIONS=halt_on_error=1:log_path=$dir/ubsan "
          . "$self->{nginx} \"\$@\"\n");
-    chmod 0755, "$dir/nginx";
-    $self->{nginx} = "$dir/nginx";
+    chmod 0755, "$dir/nginx.sh";
+    $self->{nginx} = "$dir/nginx.sh";
 }
 
 
-# processes, by name: redis logic1 logic2 ... job1 job2 nginx1 nginx2
+# configuration
+
+# The folder of a node: its own where it has a number.
+sub node {
+    my ($self, $name) = @_;
+
+    return $name =~ /\d\z/ ? "$self->{dir}/$name" : $self->{dir};
+}
+
+
+# Which port a node listens on.
+sub port {
+    my ($self, $name) = @_;
+    my ($n) = $name =~ /(\d*)\z/;
+
+    return $self->{port} + ($n || 1) - 1;
+}
+
+
+# conf/nginx.conf.example with what this stack has otherwise.
+sub conf {
+    my ($self, $name) = @_;
+    my ($dir, $node) = ($self->{dir}, $self->node($name));
+    my $listen = $self->{listen}
+        || "listen $self->{address}:" . $self->port($name);
+    my $logics = join "\n        ",
+        map { "server \"unix:$dir/$_.sock\" max_fails=0;" } @{$self->{logics}};
+    my $temp = join '', map { "    ${_}_temp_path \"$node/tmp/$_\";\n" }
+        qw(client_body proxy fastcgi uwsgi scgi);
+    my $rules = $self->{rules};
+
+    $listen .= " backlog=$self->{backlog}" if $self->{backlog};
+
+    local $_ = slurp("$Top/conf/nginx.conf.example");
+
+    s{^load_module .*}{load_module "$self->{build}/ngx_im_module.so";}m;
+    s{^user .*\n}{$> == 0 ? "user root;\n" : ''}me;
+    s{^(worker_processes) .*\n}{$1 $self->{workers};\n$self->{main}}m;
+    s{(worker_connections) \d+}{$1 $self->{connections}};
+    s{^(error_log .*) notice;}{$1 $self->{level};}m;
+    s{^(    access_log) .*}{$1 off;}m unless $self->{access};
+    s{server unix:/run/im/logic.sock max_fails=0;}{$logics};
+    s{unix:/run/im/redis.sock}{"unix:$dir/redis.sock"};
+    s{/run/im/([\w.]+)}{"$node/$1"}g;
+    s{comet-1}{$name} if $name =~ /\d/;
+    s{^ +im_(room|inbox|broadcast)\b.*\n}{}mg if defined $rules;
+    s{^ +default_type .*\n}{$& . "    im_drain $self->{drain};\n$temp"
+      . ($rules || '') . $self->{http}}me;
+    s{^ +\# include .*im-compat.conf;\n}{$self->compat}me;
+    s{^( +)listen 127.0.0.1:8080;\n}{$1$listen;\n$self->{server}}m;
+    s{/usr/share/im/web}{"$Top/web"};
+    s{include im_params}{include "$Top/conf/im_params"}g;
+
+    File::Path::make_path("$node/tmp");
+    spew("$node/nginx.conf", $_);
+}
+
+
+# The four ports, but those whose pages the first node has itself.
+sub compat {
+    my ($self) = @_;
+    my @ports = @{$self->{compat} || []} or return '';
+    my @built_in = (1999, 8911, 6921, 8080);
+    my $pages = $self->{pages};
+
+    my ($intro, @servers) = split /^(?=server \{)/m,
+        slurp("$Top/conf/im-compat.conf.example");
+
+    for my $server (@servers) {
+        my ($port) = $server =~ /listen 127\.0\.0\.1:(\d+);/;
+        my ($i) = grep { $built_in[$_] == $port } 0 .. 3;
+
+        $server =~ s{127\.0\.0\.1:$port}{$self->{address}:$ports[$i]};
+        $server = '' if $ports[$i] == $self->{port} || $i == 0 && !$pages;
+    }
+
+    local $_ = join '', @servers;
+
+    s{/usr/share/im/pages}{"$pages"} if $pages;
+    s{include im_params}{include "$Top/conf/im_params"}g;
+    spew("$self->{dir}/im-compat.conf", $_);
+
+    $self->{server} .= "        listen $self->{address}:$ports[0];\n"
+        if !$pages && $ports[0] != $self->{port}
+           && $self->{server} !~ /:$ports[0];/;
+
+    return "    include \"$self->{dir}/im-compat.conf\";\n";
+}
+
+
+# processes, by name: redis, logic or logic1 logic2 ..., job ..., nginx ...
+
+sub all {
+    my ($self) = @_;
+
+    return ('redis', @{$self->{logics}}, @{$self->{jobs}}, @{$self->{nodes}});
+}
+
 
 sub start {
     my ($self, @names) = @_;
 
     for my $name (@names) {
-        my ($kind, $n) = $name =~ /\A(\D+)(\d*)\z/ or die "$name?\n";
-        my $dir = $self->{dir};
+        my ($kind) = $name =~ /\A(redis|logic|job|nginx)\d*\z/
+            or die "$name?\n";
 
         die "$name runs already\n" if $self->{pids}{$name};
-
-        if ($kind eq 'redis') {
-            $self->run($name, 'redis-server', '--port', 0, '--unixsocket',
-                       "$dir/redis.sock", '--dir', $dir, '--save', '',
-                       '--appendonly', 'yes', '--appendfsync',
-                       $self->{appendfsync}, '--client-output-buffer-limit',
-                       'pubsub 256mb 64mb 60', '--repl-backlog-ttl', 0,
-                       '--maxmemory-policy', 'noeviction');
-            until_true(30, sub {
-                my $answer = $self->redis('PING');
-                defined $answer && $answer eq 'PONG';
-            }) or die "redis doesn't answer\n";
-
-        } elsif ($kind eq 'logic') {
-            unlink "$dir/$name.sock";
-            $self->run($name, "$self->{build}/im_logic",
-                       "--redis=unix:$dir/redis.sock",
-                       "--fcgi=unix:$dir/$name.sock",
-                       @{$self->{logic} || []});
-            until_true(10, sub {
-                IO::Socket::UNIX->new("$dir/$name.sock");
-            })
-                or die "$name doesn't listen\n";
-
-        } elsif ($kind eq 'job') {
-            $self->run($name, "$self->{build}/im_job",
-                       "--redis=unix:$dir/redis.sock");
-
-        } else {
-            $self->conf($n);
-            unlink "$dir/node$n/nginx.pid";
-            $self->run($name, $self->{nginx}, '-p', "$dir/node$n/", '-c',
-                       "$dir/node$n/nginx.conf", '-e',
-                       "$dir/node$n/error.log");
-            until_true(10, sub { -s "$dir/node$n/nginx.pid" })
-                or die "$name doesn't start\n", grep { /\[emerg\]/ }
-                       slurp("$dir/node$n/error.log") =~ /.*\n/g;
-        }
+        $self->can("start_$kind")->($self, $name);
     }
 
     return 1;
 }
 
 
+sub start_redis {
+    my ($self, $name) = @_;
+    my $dir = $self->{dir};
+
+    unlink "$dir/redis.sock";
+    $self->run($name, 'redis-server', '--port', 0, '--unixsocket',
+               "$dir/redis.sock", '--unixsocketperm', 700, '--dir',
+               "$dir/redis", '--save', '', '--appendonly', 'yes',
+               '--appendfsync', $self->{appendfsync}, '--maxmemory-policy',
+               'noeviction', '--client-output-buffer-limit',
+               'pubsub 256mb 64mb 60', '--repl-backlog-ttl', 0,
+               @{$self->{redis} || []});
+    $self->await($name, 30, sub { ($self->redis('PING') || '') eq 'PONG' });
+}
+
+
+sub start_logic {
+    my ($self, $name) = @_;
+    my $dir = $self->{dir};
+
+    unlink "$dir/$name.sock";
+    $self->run($name, "$self->{build}/im_logic", "--redis=unix:$dir/redis.sock",
+               "--fcgi=unix:$dir/$name.sock", @{$self->{logic} || []});
+    $self->await($name, 15, sub { IO::Socket::UNIX->new("$dir/$name.sock") });
+}
+
+
+sub start_job {
+    my ($self, $name) = @_;
+
+    $self->run($name, "$self->{build}/im_job",
+               "--redis=unix:$self->{dir}/redis.sock");
+}
+
+
+sub start_nginx {
+    my ($self, $name) = @_;
+    my $node = $self->node($name);
+
+    $self->conf($name);
+    unlink "$node/nginx.pid";
+    $self->run($name, $self->nginx($name), '-g', 'daemon off;');
+    $self->await($name, 15, sub { -s "$node/nginx.pid" });
+}
+
+
+# The command of a node.
+sub nginx {
+    my ($self, $name) = @_;
+    my $node = $self->node($name);
+
+    return ($self->{nginx}, '-p', "$node/", '-c', "$node/nginx.conf", '-e',
+            "$node/error.log");
+}
+
+
+# In a process group of its own: Ctrl-C is for us, who end it in our order.
 sub run {
     my ($self, $name, @command) = @_;
     my $pid = fork();
@@ -119,18 +256,53 @@ sub run {
     die "fork: $!" unless defined $pid;
 
     if ($pid == 0) {
+        POSIX::setpgid(0, 0);
         open(STDOUT, '>>', "$self->{dir}/$name.log");
         open(STDERR, '>&', \*STDOUT);
         open(STDIN, '<', '/dev/null');
-        if (my $clock = $self->{clocks}{$name}) {
-            $ENV{IM_CLOCK} = $clock;
-            $ENV{LD_PRELOAD} = join ' ', $ENV{IM_PRELOAD} || (),
-                $self->{clock};
-        }
+        %ENV = (%ENV, %{$self->{env}{$name} || {}});
         exec(@command) or POSIX::_exit(127);
     }
 
     return $self->{pids}{$name} = $pid;
+}
+
+
+# Until it is so, as long as all processes live.
+sub await {
+    my ($self, $name, $seconds, $code) = @_;
+    my $broken;
+
+    until_true($seconds, sub { ($broken = $self->ended) || $code->() })
+        or die $self->why($name, "doesn't answer");
+    die $self->why($broken, 'has ended') if $broken;
+}
+
+
+# The name of a process that has ended by itself.
+sub ended {
+    my ($self) = @_;
+
+    for my $name (grep { $self->{pids}{$_} } $self->all) {
+        next if waitpid($self->{pids}{$name}, POSIX::WNOHANG()) == 0;
+        delete $self->{pids}{$name};
+
+        return $name;
+    }
+
+    return undef;
+}
+
+
+sub why {
+    my ($self, $name, $what) = @_;
+    my @lines = (split(/^/, slurp("$self->{dir}/$name.log")),
+                 $name =~ /nginx/ ? grep { /\[emerg\]/ }
+                 split(/^/, slurp($self->node($name) . '/error.log')) : ());
+
+    @lines = @lines[-5 .. -1] if @lines > 5;
+
+    return "$name $what; the end of $name.log:\n" . join '', @lines;
 }
 
 
@@ -159,6 +331,27 @@ sub stop {
     }
 
     return 1;
+}
+
+
+# In the order in which work flows, so that nothing is lost that has still to
+# be done: (what didn't end well).
+sub stop_all {
+    my ($self) = @_;
+    my @faults;
+
+    for my $name (reverse $self->all) {
+        my $pid = $self->{pids}{$name} or next;
+        my @all = ($pid, children($pid));
+
+        next if eval { $self->stop($name =~ /nginx/ ? 'QUIT' : 'TERM', $name) };
+
+        push @faults, $@;
+        kill 'KILL', @all;
+        waitpid($pid, 0);
+    }
+
+    return @faults;
 }
 
 
@@ -194,17 +387,17 @@ sub reload {
 }
 
 
+# Pushes are accepted by each node that runs.
 sub ready {
     my ($self) = @_;
 
     return until_true(20, sub {
-        my @nodes = grep { $self->{pids}{"nginx$_"} } 1, 2;
-
-        for my $n (@nodes) {
+        for my $name (grep { $self->{pids}{$_} } @{$self->{nodes}}) {
+            my $n = $self->port($name) - $self->{port} + 1;
             my ($status) = $self->http($n, 'POST', '/im/push',
                                        '{"rooms":["_ready"],"data":0}');
             return 0 if $status != 200;
-            my ($code, $body) = $self->http($n, 'GET', '/status');
+            my ($code, $body) = $self->http($n, 'GET', '/im/status');
             return 0 if $code != 200 || $body =~ /"link":"down"/;
         }
 
@@ -213,65 +406,11 @@ sub ready {
 }
 
 
-sub conf {
-    my ($self, $n) = @_;
-    my $dir = $self->{dir};
-    my $listen = $self->{port} + $n - 1;
-    my $user = $> == 0 ? 'user root;' : '';
-    my $logics = join ' ', map { "server unix:$dir/logic$_.sock max_fails=0;" }
-        1 .. $self->{logics};
-
-    mkdir "$dir/node$n";
-    spew("$dir/node$n/nginx.conf", <<CONF);
-load_module $self->{build}/ngx_im_module.so;
-$user
-daemon off;
-worker_processes $self->{workers};
-worker_rlimit_nofile 16384;
-worker_shutdown_timeout 60s;
-pid $dir/node$n/nginx.pid;
-error_log $dir/node$n/error.log info;
-events { worker_connections 8192; }
-http {
-    access_log off;
-    client_body_temp_path $dir/node$n/body;
-    proxy_temp_path $dir/node$n/proxy;
-    fastcgi_temp_path $dir/node$n/fastcgi;
-    uwsgi_temp_path $dir/node$n/uwsgi;
-    scgi_temp_path $dir/node$n/scgi;
-    keepalive_requests 100000;
-    upstream im_logic {
-        $logics
-        keepalive 8;
-    }
-    im_redis unix:$dir/redis.sock;
-    im_node node-$n;
-    im_drain $self->{drain};
-    $self->{rules}
-    server {
-        listen 127.0.0.1:$listen;
-        $self->{locations}
-        location = /im_connect {
-            internal;
-            fastcgi_pass im_logic;
-            include $Top/conf/im_params;
-        }
-        location = /status { im_status; }
-        location /im/ {
-            fastcgi_pass im_logic;
-            include $Top/conf/im_params;
-        }
-    }
-}
-CONF
-}
-
-
 # Each is ended by its own pid; what failed keeps its logs.
 sub end {
     my ($self, $passed) = @_;
 
-    return if $$ != $self->{owner} || $self->{ended}++;
+    return if $$ != $self->{owner} || $self->{over}++;
 
     for my $pid (grep { $_ } values %{$self->{pids}}) {
         my @all = ($pid, children($pid));   # or the first starts new ones
@@ -282,7 +421,7 @@ sub end {
     $self->{pids} = {};
 
     if ($passed) {
-        system('rm', '-rf', $self->{dir});
+        system('rm', '-rf', $self->{dir}) if $self->{temporary};
     } else {
         print STDERR "# logs are in $self->{dir}\n";
     }
@@ -293,7 +432,8 @@ sub alerts {
     my ($self) = @_;
 
     return grep { /\[(?:alert|emerg)\]/ && !/exited on signal 9/ }
-        map { split /\n/, slurp("$self->{dir}/node$_/error.log") } 1, 2;
+        map { split /\n/, slurp($self->node($_) . '/error.log') }
+        @{$self->{nodes}};
 }
 
 
@@ -314,6 +454,7 @@ sub redis {
     my $socket = IO::Socket::UNIX->new(Peer => "$self->{dir}/redis.sock")
         or return undef;
 
+    local $SIG{PIPE} = 'IGNORE';
     print $socket join '', '*' . @args . "\r\n",
         map { '$' . length($_) . "\r\n$_\r\n" } @args;
 
@@ -361,7 +502,7 @@ sub http {
     my $end = time() + 20;
     my $bytes = '';
 
-    $socket ||= IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+    $socket ||= IO::Socket::INET->new(PeerAddr => $self->{address},
         PeerPort => $self->{port} + $n - 1, Timeout => 5)
         or return (0, '', '');
 
