@@ -63,7 +63,7 @@ struct im_link_s {
     uint32_t                    partitions;
     im_link_trouble_e           trouble;     /* in the log since it was up */
     char                        why[IM_LINK_WHY];
-    unsigned                    up:1;        /* the owner was told so */
+    unsigned                    up:1;        /* the owner has had the event */
     unsigned                    unusable:1;
     unsigned                    destroyed:1;
 };
@@ -443,7 +443,7 @@ im_link_closed(im_link_conn_t *conn, const char *why)
 }
 
 
-/* A program that stood still reads first what came meanwhile. */
+/* After a standstill, the replies that came meanwhile are read first. */
 void
 im_link_tick(im_link_t *link)
 {
@@ -588,8 +588,8 @@ im_link_check_heartbeats(im_link_t *link)
 
 
 /*
- * The connection is to be opened.  Of pub/sub where there are channels, and
- * behind that for calls: the server that answers has the channels.
+ * The connection is closed and is needed.  Pub/sub follows the connection for
+ * calls, so that both have the same server.
  */
 static int
 im_link_wanted(im_link_server_t *server, im_link_conn_t *conn)
@@ -615,7 +615,7 @@ im_link_open(im_link_server_t *server, im_link_conn_t *conn)
 }
 
 
-/* Calls take pub/sub with them. */
+/* A lost connection for calls closes pub/sub too. */
 static void
 im_link_lost(im_link_server_t *server, im_link_conn_t *conn, const char *why)
 {
@@ -675,7 +675,7 @@ im_link_close(im_link_t *link, im_link_conn_t *conn)
 }
 
 
-/* It answers, but can't be used: for what an error says, else for why. */
+/* The server answers but can't be used.  An error in the reply says why. */
 static void
 im_link_refuse(im_link_server_t *server, const im_link_reply_t *reply,
     const char *why, int unusable)
@@ -705,7 +705,7 @@ im_link_refuse(im_link_server_t *server, const im_link_reply_t *reply,
 }
 
 
-/* Once, and again each minute. */
+/* Logs a trouble once, and again each minute. */
 static void
 im_link_complain(im_link_t *link, im_link_trouble_e trouble, const char *fmt,
     ...)
@@ -775,8 +775,8 @@ im_link_check_up(im_link_server_t *server)
 
 
 /*
- * What a fresh connection is asked before it may be used.  The questions go
- * out in one write, and the last answer makes it ready.
+ * A new connection must answer these before it is used.  They go out in one
+ * write, and the last reply makes the connection ready.
  */
 static void
 im_link_prepare(im_link_server_t *server)
@@ -904,7 +904,7 @@ im_link_run_handler(const im_link_reply_t *reply, void *data)
 }
 
 
-/* Asked at first, then every 2 s: a promotion keeps connections open. */
+/* Checked at first and every 2 s: a promotion keeps connections open. */
 static void
 im_link_replication_handler(const im_link_reply_t *reply, void *data)
 {
@@ -957,7 +957,7 @@ im_link_policy_handler(const im_link_reply_t *reply, void *data)
 }
 
 
-/* On a connection in use, no answer changes nothing. */
+/* Nil on a connection in use changes nothing. */
 static void
 im_link_partitions_handler(const im_link_reply_t *reply, void *data)
 {
@@ -1114,7 +1114,7 @@ im_link_unsubscribe(im_link_t *link, im_str_t channel)
 }
 
 
-/* A channel a command: those of a cluster are in different slots. */
+/* One command for each channel: in a cluster their slots differ. */
 static void
 im_link_tell(im_link_server_t *server, const char *word, im_link_channel_t *ch)
 {
@@ -1211,7 +1211,7 @@ im_link_message(im_link_t *link, im_str_t name, im_str_t payload)
 }
 
 
-/* The last confirmation counts where a channel left and came back. */
+/* A channel that left and came back is joined by its last confirmation. */
 static void
 im_link_confirmed(im_link_server_t *server, im_str_t name, int joined)
 {

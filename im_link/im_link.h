@@ -30,13 +30,13 @@ typedef void (*im_link_reply_pt)(const im_link_reply_t *reply, void *data);
 
 /* Each may be NULL. */
 typedef struct {
-    /* A new connection takes calls: partitions are known, nothing else is. */
+    /* A new connection takes calls; the number of partitions is known. */
     void  (*ready)(void *data);
 
-    /* It is ready, and all channels are subscribed that there were then. */
+    /* The link is ready, and all its channels are subscribed. */
     void  (*up)(void *data);
 
-    /* It was up, and one of its connections is lost. */
+    /* A link that was up has lost a connection. */
     void  (*down)(void *data);
 
     /* Redis confirms a channel, also after each new connection. */
@@ -44,10 +44,10 @@ typedef struct {
 
     void  (*message)(void *data, im_uint_t number, im_str_t payload);
 
-    /* A channel with heartbeats is silent for 6 s, or isn't any more. */
+    /* A channel with heartbeats is silent for 6 s (lost), or is heard again. */
     void  (*heartbeat)(void *data, im_uint_t number, int lost);
 
-    /* This Redis can't be used and never was: a program ends with why. */
+    /* This Redis can't be used and never was: the program should end. */
     void  (*fatal)(void *data, const char *why);
 } im_link_events_t;
 

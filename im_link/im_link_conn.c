@@ -29,7 +29,7 @@ typedef size_t  im_link_elements_t;
 #endif
 
 
-/* hiredis' reader, with a limit of what it allocates for an array. */
+/* hiredis' reader, with a limit of the elements of an array. */
 typedef struct im_link_reader_s {
     redisReader                *reader;
     redisReplyObjectFunctions   functions;
@@ -265,7 +265,7 @@ im_link_conn_send(im_link_conn_t *conn, const im_link_call_t *call,
 }
 
 
-/* Takes a call back of which not all bytes had room. */
+/* A call that finds no room leaves no bytes. */
 static im_int_t
 im_link_conn_encode(im_link_conn_t *conn, const im_link_call_t *call, int text)
 {
@@ -334,7 +334,7 @@ im_link_conn_next(im_link_conn_t *conn, const char **why)
 }
 
 
-/* The server may not know a script: then it gets the text. */
+/* A server that does not know a script gets its text. */
 int
 im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply,
     uint64_t now)

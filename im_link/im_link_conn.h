@@ -54,7 +54,7 @@ void im_link_conn_init(im_link_conn_t *conn, const char *name,
     const im_link_transport_t *transport, void *server);
 void im_link_conn_cleanup(im_link_conn_t *conn);
 
-/* NULL: it connects; else why it doesn't. */
+/* NULL: it connects; else the reason why not. */
 const char *im_link_conn_open(im_link_conn_t *conn, void *data, uint64_t now);
 
 /* Forgets what is unsent and unread, and says when to connect again. */
@@ -71,7 +71,7 @@ im_int_t im_link_conn_write(im_link_conn_t *conn, const im_link_call_t *call);
 im_int_t im_link_conn_send(im_link_conn_t *conn, const im_link_call_t *call,
     im_link_reply_pt handler, void *data, uint64_t now);
 
-/* NULL: taken; else why the connection is no good any more. */
+/* NULL: taken; else the reason to close the connection. */
 const char *im_link_conn_feed(im_link_conn_t *conn, const void *bytes,
     size_t n);
 

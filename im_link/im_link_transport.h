@@ -21,16 +21,16 @@ typedef enum {
 } im_link_log_e;
 
 
-/* None of them calls the link before it returns. */
+/* No function calls the link before it returns. */
 typedef struct {
-    /* Begins to connect.  NULL: *why says why not.  Else ended by close(). */
+    /* Begins to connect; close() ends the socket.  NULL: *why is set. */
     void     *(*connect)(void *data, im_link_conn_t *conn, const char **why);
     void      (*close)(void *socket);
 
     /* There is output: write it later in this turn. */
     void      (*write)(void *socket);
 
-    /* im_link_tick() is due in ms; an earlier request is void. */
+    /* im_link_tick() is due in ms; this replaces an earlier time. */
     void      (*timer)(void *data, im_uint_t ms);
 
     /* Monotonic ms. */

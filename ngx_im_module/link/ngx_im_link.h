@@ -16,10 +16,10 @@
 im_link_t *ngx_im_link_create(ngx_im_redis_conf_t *conf, ngx_log_t *log,
     const im_link_events_t *events, void *data);
 
-/* What was sent last, as giving up the lease, is written before. */
+/* Writes what was sent last, such as the end of the lease. */
 void ngx_im_link_destroy(im_link_t *link);
 
-/* Logs a reply that is an error or unknown; of no reply the link has. */
+/* Logs an error or a reply of unknown form, but not that there is none. */
 void ngx_im_link_complain(ngx_log_t *log, const im_link_reply_t *reply,
     const char *script);
 
