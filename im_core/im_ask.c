@@ -109,7 +109,19 @@ im_ask_decode(im_str_t json, im_buf_t *arena, im_ask_t *ask, const char **why)
 void
 im_ask_identity_encode(im_buf_t *b, const im_ask_identity_t *identity)
 {
-    im_json_encode(b, im_ask_identity_fields, identity);
+    im_ask_identity_t  copy;
+
+    copy = *identity;
+
+    if (copy.user.data == NULL) {
+        copy.user = im_str_z("");
+    }
+
+    if (copy.name.data == NULL) {
+        copy.name = im_str_z("");
+    }
+
+    im_json_encode(b, im_ask_identity_fields, &copy);
 }
 
 

@@ -62,7 +62,10 @@ typedef struct {
 } im_ask_identity_t;
 
 
-/* Only the data of an answer: logic has one form for all answers. */
+/*
+ * Only the data of an answer: logic has one form for all answers.  user and
+ * name are written in any case.
+ */
 void im_ask_identity_encode(im_buf_t *b, const im_ask_identity_t *identity);
 
 /* As above, with an arena for json.len bytes. */

@@ -228,7 +228,11 @@ im_logic_main_init(im_logic_main_t *m)
     logic->link = im_daemon_link_create(logic->base, &logic->link_conf,
                                         &im_logic_link_events, logic);
 
-    if (logic->link == NULL || im_logic_main_events(m) != IM_OK) {
+    if (logic->link != NULL) {
+        logic->members = im_link_members_create(logic->link);
+    }
+
+    if (logic->members == NULL || im_logic_main_events(m) != IM_OK) {
         im_daemon_log(IM_LOG_ERROR, "no memory");
         return IM_ERROR;
     }
@@ -314,6 +318,10 @@ im_logic_main_cleanup(im_logic_main_t *m)
         im_daemon_link_destroy(logic->link);
     }
 
+    if (logic->members != NULL) {
+        im_link_members_destroy(logic->members);
+    }
+
     if (m->server != NULL) {
         im_logic_server_destroy(m->server);
     }
@@ -394,6 +402,7 @@ im_logic_main_tick(evutil_socket_t fd, short what, void *data)
 
     im_logic_nodes_poll(logic);
     im_logic_revoked_poll(logic);
+    im_link_members_tick(logic->members, im_daemon_now());
 }
 
 

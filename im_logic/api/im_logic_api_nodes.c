@@ -9,7 +9,6 @@
  */
 
 #include "im_logic_api.h"
-#include "im_logic_members.h"
 #include "im_logic_nodes.h"
 #include "im_logic_print.h"
 #include "im_board.h"
@@ -51,8 +50,8 @@ static void im_logic_api_match(im_logic_api_channels_t *channels,
 static void im_logic_api_found(im_logic_api_channels_t *channels,
     im_str_t name);
 static im_int_t im_logic_api_count(im_hash_node_t *node, void *data);
-static void im_logic_api_counted(void *data,
-    const im_logic_counted_t *counted);
+static void im_logic_api_count_handler(const im_members_t *members,
+    void *data);
 static void im_logic_api_channels_replied(im_logic_api_channels_t *channels);
 static im_int_t im_logic_api_add_channel(im_hash_node_t *node, void *data);
 static im_str_t im_logic_api_room_name(const im_hash_node_t *node);
@@ -270,22 +269,22 @@ im_logic_api_count(im_hash_node_t *node, void *data)
 
     channels->left++;
 
-    im_logic_members_read(c->r,
-                          im_logic_topic(c->r, im_topic_room, room->name),
-                          NULL, im_logic_api_counted, room);
+    im_logic_members(c->logic, im_logic_topic(c->r, im_topic_room, room->name),
+                     IM_LINK_MEMBERS_COUNTS, im_logic_api_count_handler, room);
 
     return IM_OK;
 }
 
 
 static void
-im_logic_api_counted(void *data, const im_logic_counted_t *counted)
+im_logic_api_count_handler(const im_members_t *members, void *data)
 {
     im_logic_api_room_t  *room = data;
 
-    room->count = counted->count;
+    if (members != NULL) {
+        room->count = members->count;
 
-    if (counted->failed) {
+    } else {
         room->channels->failed = 1;
     }
 

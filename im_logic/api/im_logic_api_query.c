@@ -7,10 +7,8 @@
 #include "im_logic_api.h"
 #include "im_logic_control.h"
 #include "im_logic_history.h"
-#include "im_logic_members.h"
 #include "im_logic_print.h"
 #include "im_proto_centrifuge.h"
-#include "im_sketch.h"
 
 
 /* A command about presence or history: its parameters and its state. */
@@ -22,10 +20,9 @@ typedef struct {
     int                    reverse;
     im_logic_api_since_t   since;
     im_logic_channel_t     ch;
-    im_sketch_t            users;
     im_str_t               epoch;       /* that the topic has */
     uint64_t               top;
-    im_uint_t              n;           /* members or messages so far */
+    im_uint_t              n;           /* messages so far */
     unsigned               hole:1;
     unsigned               failed:1;
 } im_logic_api_query_t;
@@ -33,17 +30,13 @@ typedef struct {
 
 static im_logic_api_query_t *im_logic_api_query(im_logic_command_t *c);
 static void im_logic_api_query_members(im_logic_command_t *c,
-    im_logic_member_pt member, im_logic_counted_pt done);
+    im_link_members_pt handler);
 static im_logic_api_query_t *im_logic_api_query_history(
     im_logic_command_t *c);
-static void im_logic_api_presence_member(void *data, im_str_t worker,
-    const im_member_t *m);
-static void im_logic_api_presence_done(void *data,
-    const im_logic_counted_t *counted);
-static void im_logic_api_stats_member(void *data, im_str_t worker,
-    const im_member_t *m);
-static void im_logic_api_stats_done(void *data,
-    const im_logic_counted_t *counted);
+static void im_logic_api_presence_handler(const im_members_t *members,
+    void *data);
+static void im_logic_api_stats_handler(const im_members_t *members,
+    void *data);
 static im_int_t im_logic_api_range(im_logic_api_query_t *q,
     im_logic_range_t *range);
 static im_int_t im_logic_api_history_top(void *data,
@@ -77,18 +70,14 @@ static const im_logic_history_events_t  im_logic_api_history_events = {
 void
 im_logic_api_presence(im_logic_command_t *c)
 {
-    im_buf_add_z(c->result, "{\"presence\":{");
-
-    im_logic_api_query_members(c, im_logic_api_presence_member,
-                               im_logic_api_presence_done);
+    im_logic_api_query_members(c, im_logic_api_presence_handler);
 }
 
 
 void
 im_logic_api_presence_stats(im_logic_command_t *c)
 {
-    im_logic_api_query_members(c, im_logic_api_stats_member,
-                               im_logic_api_stats_done);
+    im_logic_api_query_members(c, im_logic_api_stats_handler);
 }
 
 
@@ -173,7 +162,6 @@ im_logic_api_query(im_logic_command_t *c)
     }
 
     q->command = c;
-    im_sketch_init(&q->users);
 
     if (im_logic_command_decode(c, c->params, im_logic_api_query_fields, q)
         != IM_OK
@@ -194,8 +182,7 @@ im_logic_api_query(im_logic_command_t *c)
 
 /* Of rooms by their rule, of inboxes always, of the broadcast never. */
 static void
-im_logic_api_query_members(im_logic_command_t *c, im_logic_member_pt member,
-    im_logic_counted_pt done)
+im_logic_api_query_members(im_logic_command_t *c, im_link_members_pt handler)
 {
     im_logic_api_query_t  *q;
 
@@ -211,7 +198,8 @@ im_logic_api_query_members(im_logic_command_t *c, im_logic_member_pt member,
                               "the channel has no presence");
 
     } else {
-        im_logic_members_read(c->r, q->ch.topic, member, done, q);
+        im_logic_members(c->logic, q->ch.topic, IM_LINK_MEMBERS_KEPT, handler,
+                         c);
     }
 }
 
@@ -234,72 +222,47 @@ im_logic_api_query_history(im_logic_command_t *c)
 
 
 static void
-im_logic_api_presence_member(void *data, im_str_t worker,
-    const im_member_t *m)
+im_logic_api_presence_handler(const im_members_t *members, void *data)
 {
-    im_buf_t              *b;
-    im_logic_api_query_t  *q = data;
+    im_uint_t            i;
+    im_logic_command_t  *c = data;
 
-    (void) worker;
-
-    b = q->command->result;
-
-    im_logic_print(b, q->n++ == 0 ? "%j:" : ",%j:", m->session);
-    im_proto_centrifuge_add_client(b, m);
-}
-
-
-static void
-im_logic_api_presence_done(void *data, const im_logic_counted_t *counted)
-{
-    im_logic_command_t    *c;
-    im_logic_api_query_t  *q = data;
-
-    c = q->command;
-
-    if (counted->failed) {
+    if (members == NULL) {
         im_logic_command_fail(c, IM_ERROR_INTERNAL, "redis is away");
         return;
     }
 
-    im_buf_add_z(c->result, counted->more ? "},\"more\":true}" : "}}");
+    im_buf_add_z(c->result, "{\"presence\":{");
+
+    for (i = 0; i < members->n; i++) {
+        im_logic_print(c->result, i == 0 ? "%j:" : ",%j:",
+                       members->elts[i].session);
+        im_proto_centrifuge_add_client(c->result, &members->elts[i]);
+    }
+
+    im_buf_add_z(c->result, members->rest > 0 ? "},\"more\":true}" : "}}");
     im_logic_command_done(c);
 }
 
 
+/* All guests are one user. */
 static void
-im_logic_api_stats_member(void *data, im_str_t worker, const im_member_t *m)
+im_logic_api_stats_handler(const im_members_t *members, void *data)
 {
-    im_logic_api_query_t  *q = data;
+    im_uint_t            users;
+    im_logic_command_t  *c = data;
 
-    (void) worker;
-
-    if (im_sketch_add(&q->users, m->user) != IM_OK) {
-        q->failed = 1;
-    }
-}
-
-
-static void
-im_logic_api_stats_done(void *data, const im_logic_counted_t *counted)
-{
-    uint64_t               users;
-    im_logic_command_t    *c;
-    im_logic_api_query_t  *q = data;
-
-    c = q->command;
-    users = im_sketch_count(&q->users);
-
-    im_sketch_cleanup(&q->users);
-
-    if (counted->failed || q->failed) {
+    if (members == NULL) {
         im_logic_command_fail(c, IM_ERROR_INTERNAL, "redis is away");
         return;
     }
 
+    users = im_members_users(members->elts, members->n, NULL, 0)
+            + (members->n > 0 && members->elts[0].user.len == 0);
+
     im_logic_print(c->result, "{\"num_clients\":%u,\"num_users\":%u%z}",
-                   counted->count, users,
-                   counted->more ? ",\"more\":true" : "");
+                   members->count, users,
+                   members->rest > 0 ? ",\"more\":true" : "");
 
     im_logic_command_done(c);
 }

@@ -16,7 +16,7 @@
 #include "im_types.h"
 #include "im_buf.h"
 #include "im_key.h"
-#include "im_link.h"
+#include "im_link_members.h"
 #include "im_daemon_link.h"
 #include "im_daemon_log.h"
 
@@ -59,6 +59,7 @@ typedef struct {
     im_logic_conf_t          conf;
     im_daemon_link_conf_t    link_conf;
     im_link_t               *link;
+    im_link_members_t       *members;
     im_logic_pool_t         *pool;         /* hashes passwords */
     im_str_t                 prefix;
     im_buf_t                 api_keys;     /* a line each */
@@ -90,6 +91,13 @@ void im_logic_send(im_logic_t *logic, im_link_reply_pt handler, void *data);
 void im_logic_key(im_logic_t *logic, im_link_call_t *call, im_str_t topic,
     im_key_topic_e what);
 uint16_t im_logic_partition(const im_logic_t *logic, im_str_t name);
+
+/*
+ * The members of a topic.  The handler is called once, perhaps before this
+ * returns; with NULL where they can't be read, or the topic has no data.
+ */
+void im_logic_members(im_logic_t *logic, im_str_t topic,
+    im_link_members_e how, im_link_members_pt handler, void *data);
 
 /* Why there is no answer in a reply; NULL: there is one.  Logs errors. */
 const char *im_logic_fault(const im_link_reply_t *reply, const char *what);

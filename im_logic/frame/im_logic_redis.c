@@ -5,6 +5,7 @@
  */
 
 #include "im_logic.h"
+#include "im_daemon_time.h"
 
 
 void
@@ -31,6 +32,26 @@ im_logic_partition(const im_logic_t *logic, im_str_t name)
 {
     /* 0: Redis was never there, so the call will not be sent */
     return im_partition(name, im_max(im_link_partitions(logic->link), 1));
+}
+
+
+void
+im_logic_members(im_logic_t *logic, im_str_t topic, im_link_members_e how,
+    im_link_members_pt handler, void *data)
+{
+    uint64_t             now;
+    const im_members_t  *kept;
+
+    now = im_daemon_now();
+    kept = how == IM_LINK_MEMBERS_KEPT && topic.data != NULL
+           ? im_link_members_kept(logic->members, topic, now) : NULL;
+
+    if (kept != NULL || topic.data == NULL
+        || im_link_members_ask(logic->members, topic, how, now, handler, data)
+           != IM_OK)
+    {
+        handler(kept, data);
+    }
 }
 
 

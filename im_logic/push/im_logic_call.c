@@ -11,104 +11,43 @@
 #include "im_logic_print.h"
 #include "im_logic_publish.h"
 #include "im_logic_who.h"
+#include "im_ask.h"
 
 
-typedef struct {
-    im_str_t  call;
-    im_str_t  room;
-    im_str_t  data;
-    im_str_t  id;
-    im_str_t  user;
-    im_str_t  name;
-    im_str_t  session;
-    im_str_t  info;
-    im_str_t  tags;
-} im_logic_call_body_t;
-
-
-typedef void (*im_logic_call_pt)(im_daemon_request_t *r,
-    const im_logic_call_body_t *body);
-
-
-typedef struct {
-    im_str_t          name;
-    im_logic_call_pt  handler;
-} im_logic_call_name_t;
-
-
-static void im_logic_call_connect(im_daemon_request_t *r,
-    const im_logic_call_body_t *body);
 static void im_logic_call_publish(im_daemon_request_t *r,
-    const im_logic_call_body_t *body);
+    const im_ask_t *ask);
 static im_int_t im_logic_call_message(im_logic_publish_t *publish,
-    const im_logic_call_body_t *body);
+    const im_ask_t *ask);
 static void im_logic_call_published(im_logic_publish_t *publish, void *data);
-
-
-static const im_logic_call_name_t  im_logic_calls[] = {
-    { im_str("connect"), im_logic_call_connect },
-    { im_str("publish"), im_logic_call_publish },
-    { im_null_str, NULL }
-};
-
-
-static const im_json_field_t  im_logic_call_fields[] = {
-    { im_str("call"), IM_JSON_STRING, offsetof(im_logic_call_body_t, call) },
-    { im_str("room"), IM_JSON_STRING, offsetof(im_logic_call_body_t, room) },
-    { im_str("data"), IM_JSON_RAW, offsetof(im_logic_call_body_t, data) },
-    { im_str("id"), IM_JSON_STRING, offsetof(im_logic_call_body_t, id) },
-    { im_str("user"), IM_JSON_STRING, offsetof(im_logic_call_body_t, user) },
-    { im_str("name"), IM_JSON_STRING, offsetof(im_logic_call_body_t, name) },
-    { im_str("session"), IM_JSON_STRING,
-      offsetof(im_logic_call_body_t, session) },
-    { im_str("info"), IM_JSON_RAW, offsetof(im_logic_call_body_t, info) },
-    { im_str("tags"), IM_JSON_OBJECT, offsetof(im_logic_call_body_t, tags) },
-    im_json_end
-};
 
 
 void
 im_logic_call_handler(im_daemon_request_t *r)
 {
-    const char                  *why;
-    im_logic_call_body_t         body;
-    const im_logic_call_name_t  *call;
+    im_ask_t     ask;
+    im_int_t     rc;
+    const char  *why;
 
-    memset(&body, 0, sizeof(im_logic_call_body_t));
+    rc = im_ask_decode(r->body, im_daemon_buf(r, r->body.len), &ask, &why);
 
-    if (im_logic_decode(r, r->body, im_logic_call_fields, 0, &body, &why)
-        != IM_OK)
-    {
+    if (rc == IM_ERROR) {
         im_logic_reply_error(r, im_logic_json_status(why), why);
-        return;
+
+    } else if (rc == IM_DECLINED) {
+        im_logic_reply_error(r, 400, "no such call");
+
+    } else if (ask.kind == IM_ASK_PUBLISH) {
+        im_logic_call_publish(r, &ask);
+
+    } else {
+        im_logic_connect(r, ask.token);
     }
-
-    if (body.call.len == 0) {
-        body.call = im_logic_calls[0].name;
-    }
-
-    for (call = im_logic_calls; call->handler != NULL; call++) {
-        if (im_str_eq(call->name, body.call)) {
-            call->handler(r, &body);
-            return;
-        }
-    }
-
-    im_logic_reply_error(r, 400, "no such call");
-}
-
-
-static void
-im_logic_call_connect(im_daemon_request_t *r,
-    const im_logic_call_body_t *body)
-{
-    im_logic_connect(r);
 }
 
 
 static void
 im_logic_call_publish(im_daemon_request_t *r,
-    const im_logic_call_body_t *body)
+    const im_ask_t *ask)
 {
     im_logic_publish_t  *publish;
 
@@ -118,8 +57,8 @@ im_logic_call_publish(im_daemon_request_t *r,
         return;
     }
 
-    if (im_logic_call_message(publish, body) != IM_OK
-        || im_logic_publish_room(publish, body->room) == NULL
+    if (im_logic_call_message(publish, ask) != IM_OK
+        || im_logic_publish_room(publish, ask->room) == NULL
         || im_logic_publish_start(publish, r->id, im_logic_call_published, r)
            != IM_OK)
     {
@@ -130,36 +69,32 @@ im_logic_call_publish(im_daemon_request_t *r,
 
 static im_int_t
 im_logic_call_message(im_logic_publish_t *publish,
-    const im_logic_call_body_t *body)
+    const im_ask_t *ask)
 {
-    im_str_t        null = im_str("null");
     im_envelope_t  *message;
 
     message = &publish->message;
 
-    if (body->data.len == 0) {
+    if (ask->data.len == 0) {
         return im_logic_publish_refuse(publish, 400, "no data");
     }
 
-    if (!im_logic_name_or_none(body->user)
-        || !im_logic_name_or_none(body->name)
-        || !im_logic_name_or_none(body->session))
+    if (!im_logic_name_or_none(ask->user)
+        || !im_logic_name_or_none(ask->name)
+        || !im_logic_name_or_none(ask->session))
     {
         return im_logic_publish_refuse(publish, 400,
                                        "a name of the sender is not valid");
     }
 
     message->type = IM_PUSH_JSON;
-    message->id = body->id;
-    message->user = body->user;
-    message->name = body->name;
-    message->session = body->session;
-    message->data = body->data;
-    message->tags = body->tags;
-
-    if (!im_str_eq(body->info, null)) {
-        message->info = body->info;
-    }
+    message->id = ask->id;
+    message->user = ask->user;
+    message->name = ask->name;
+    message->session = ask->session;
+    message->data = ask->data;
+    message->info = ask->info;
+    message->tags = ask->tags;
 
     return IM_OK;
 }

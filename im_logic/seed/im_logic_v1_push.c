@@ -38,7 +38,7 @@ static im_int_t im_logic_v1_message(im_logic_v1_push_t *push);
 static void im_logic_v1_sender_handler(const im_link_reply_t *reply,
     void *data);
 static void im_logic_v1_receiver(im_logic_v1_push_t *push);
-static void im_logic_v1_receiver_handler(const im_link_reply_t *reply,
+static void im_logic_v1_receiver_handler(const im_members_t *members,
     void *data);
 static void im_logic_v1_publish(im_logic_v1_push_t *push);
 static void im_logic_v1_published(im_logic_publish_t *publish, void *data);
@@ -195,46 +195,30 @@ im_logic_v1_sender_handler(const im_link_reply_t *reply, void *data)
 static void
 im_logic_v1_receiver(im_logic_v1_push_t *push)
 {
-    im_str_t         topic;
-    im_logic_t      *logic;
-    im_link_call_t  *call;
-
-    logic = push->r->data;
-    topic = im_logic_topic(push->r, im_topic_user, push->to);
-
-    if (im_logic_unknown(logic) != NULL || topic.data == NULL) {
+    if (im_logic_unknown(push->r->data) != NULL) {
         im_logic_v1_reply(push->r, 200, IM_V1_AWAY);
         return;
     }
 
-    call = im_link_command(logic->link, "HKEYS");
-    im_logic_key(logic, call, topic, IM_KEY_ROUTES);
-
-    im_logic_send(logic, im_logic_v1_receiver_handler, push);
+    im_logic_members(push->r->data,
+                     im_logic_topic(push->r, im_topic_user, push->to),
+                     IM_LINK_MEMBERS_COUNTS, im_logic_v1_receiver_handler,
+                     push);
 }
 
 
 static void
-im_logic_v1_receiver_handler(const im_link_reply_t *reply, void *data)
+im_logic_v1_receiver_handler(const im_members_t *members, void *data)
 {
-    im_uint_t            i;
     im_logic_v1_push_t  *push = data;
 
-    if (im_logic_fault(reply, "reading routes") != NULL) {
-        im_logic_v1_reply(push->r, 200, IM_V1_AWAY);
+    if (members != NULL && members->nworkers > 0) {
+        im_logic_v1_publish(push);
         return;
     }
 
-    for (i = 0; i < im_link_reply_len(reply); i++) {
-        if (im_logic_nodes_live(push->r->data,
-                                im_link_reply_str_at(reply, i)))
-        {
-            im_logic_v1_publish(push);
-            return;
-        }
-    }
-
-    im_logic_v1_reply(push->r, 200, IM_V1_SEND);
+    im_logic_v1_reply(push->r, 200, members == NULL ? IM_V1_AWAY
+                                                    : IM_V1_SEND);
 }
 
 

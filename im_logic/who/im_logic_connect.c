@@ -8,14 +8,10 @@
 #include "im_logic_print.h"
 #include "im_logic_revoked.h"
 #include "im_logic_token.h"
+#include "im_ask.h"
 
 
 #define IM_CONNECT_MAX  (16 * 1024)
-
-
-typedef struct {
-    im_str_t  token;
-} im_logic_connect_body_t;
 
 
 typedef struct {
@@ -31,31 +27,13 @@ static void im_logic_connect_revoked_handler(const im_link_reply_t *reply,
 static void im_logic_connect_reply(const im_logic_connect_t *connect);
 
 
-static const im_json_field_t  im_logic_connect_fields[] = {
-    { im_str("token"), IM_JSON_STRING,
-      offsetof(im_logic_connect_body_t, token) },
-    im_json_end
-};
-
-
 void
-im_logic_connect(im_daemon_request_t *r)
+im_logic_connect(im_daemon_request_t *r, im_str_t token)
 {
-    const char               *why;
-    im_logic_connect_t       *connect;
-    im_logic_connect_body_t   body;
+    im_logic_connect_t  *connect;
 
     if (r->body.len > IM_CONNECT_MAX) {
         im_logic_reply_error(r, 413, "the body is too large");
-        return;
-    }
-
-    memset(&body, 0, sizeof(im_logic_connect_body_t));
-
-    if (im_logic_decode(r, r->body, im_logic_connect_fields, 0, &body, &why)
-        != IM_OK)
-    {
-        im_logic_reply_error(r, im_logic_json_status(why), why);
         return;
     }
 
@@ -67,12 +45,12 @@ im_logic_connect(im_daemon_request_t *r)
 
     connect->r = r;
 
-    if (!im_logic_token_valid(body.token)) {
+    if (!im_logic_token_valid(token)) {
         im_logic_connect_reply(connect);
         return;
     }
 
-    im_logic_token_find(r, body.token, im_logic_connect_login_handler, connect);
+    im_logic_token_find(r, token, im_logic_connect_login_handler, connect);
 }
 
 
@@ -123,29 +101,38 @@ im_logic_connect_revoked_handler(const im_link_reply_t *reply, void *data)
 static void
 im_logic_connect_reply(const im_logic_connect_t *connect)
 {
-    im_buf_t   *b;
-    im_str_t    rooms, pattern;
-    im_uint_t   n;
+    im_buf_t           *b, *rooms;
+    im_str_t            all, pattern;
+    im_uint_t           n;
+    im_ask_identity_t   identity;
 
     b = im_daemon_buf(connect->r, IM_LOGIC_MAX_REPLY);
-    rooms = connect->login.rooms;
+    rooms = im_daemon_buf(connect->r, IM_LOGIC_MAX_REPLY);
+    all = connect->login.rooms;
 
-    im_logic_print(b, "{\"user\":%j,\"name\":%j,\"rooms\":[",
-                   connect->login.user, connect->login.name);
+    im_buf_add_z(rooms, all.data == NULL ? "[\"*\"" : "[");
 
-    if (rooms.data == NULL) {
-        im_buf_add_z(b, "\"*\"");
-    }
-
-    for (n = 0; n < IM_TOKEN_ROOMS; n++) {
-        if (im_logic_token_pattern(&rooms, &pattern) != IM_OK) {
+    for (n = 0; n < IM_ASK_ROOMS_MAX; n++) {
+        if (im_logic_token_pattern(&all, &pattern) != IM_OK) {
             break;
         }
 
-        im_logic_print(b, n == 0 ? "%j" : ",%j", pattern);
+        im_logic_print(rooms, n == 0 ? "%j" : ",%j", pattern);
     }
 
-    im_buf_add_z(b, "]}");
+    im_buf_add_z(rooms, "]");
+
+    memset(&identity, 0, sizeof(im_ask_identity_t));
+
+    identity.user = connect->login.user;
+    identity.name = connect->login.name;
+    identity.rooms = im_buf_str(rooms);
+
+    im_ask_identity_encode(b, &identity);
+
+    if (rooms->failed) {
+        b->failed = 1;
+    }
 
     im_logic_reply_data(connect->r, b);
 }

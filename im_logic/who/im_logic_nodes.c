@@ -44,7 +44,6 @@ static void im_logic_poll_rules(im_logic_poll_t *poll, im_str_t json);
 static void im_logic_poll_replied(im_logic_poll_t *poll);
 static void im_logic_nodes_clear(im_logic_nodes_t *nodes);
 static int im_logic_worker_cmp(const void *a, const void *b);
-static int im_logic_worker_find(const void *id, const void *worker);
 static int im_logic_id_cmp(im_str_t a, im_str_t b);
 
 
@@ -396,36 +395,12 @@ im_logic_nodes_forget(im_logic_t *logic)
 }
 
 
-int
-im_logic_nodes_live(const im_logic_t *logic, im_str_t worker)
-{
-    im_logic_nodes_t  *nodes;
-
-    nodes = logic->nodes;
-
-    return nodes->nworkers != 0
-           && bsearch(&worker, nodes->workers, nodes->nworkers,
-                      sizeof(im_logic_worker_t *), im_logic_worker_find)
-              != NULL;
-}
-
-
 static int
 im_logic_worker_cmp(const void *a, const void *b)
 {
     im_logic_worker_t  *const *one = a, *const *two = b;
 
     return im_logic_id_cmp((*one)->id, (*two)->id);
-}
-
-
-static int
-im_logic_worker_find(const void *id, const void *worker)
-{
-    const im_str_t            *key = id;
-    im_logic_worker_t  *const *one = worker;
-
-    return im_logic_id_cmp(*key, (*one)->id);
 }
 
 

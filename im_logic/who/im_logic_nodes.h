@@ -52,8 +52,6 @@ void im_logic_nodes_poll(im_logic_t *logic);
 /* Redis is away: nothing is known. */
 void im_logic_nodes_forget(im_logic_t *logic);
 
-int im_logic_nodes_live(const im_logic_t *logic, im_str_t worker);
-
 /* NULL: ready; else why pushes can't be accepted. */
 const char *im_logic_unready(const im_logic_t *logic);
 /* NULL: the workers are known; else why not. */

@@ -8,7 +8,6 @@
  */
 
 #include "im_logic_who.h"
-#include "im_logic_members.h"
 #include "im_logic_nodes.h"
 #include "im_logic_print.h"
 
@@ -19,33 +18,17 @@
 typedef struct {
     im_daemon_request_t  *r;
     im_str_t              name;       /* of the room or user */
-    im_hash_t             users;
-    im_buf_t             *list;       /* JSON, of sessions or users */
-    im_uint_t             nsessions;
-    unsigned              room:1;
-    unsigned              more:1;     /* the list is not whole */
-    unsigned              failed:1;
+    int                   room;
 } im_logic_room_t;
-
-
-/* A user in a room. */
-typedef struct {
-    im_hash_node_t  node;
-    im_str_t        user;
-    im_str_t        name;
-    uint64_t        sessions;
-} im_logic_room_user_t;
 
 
 static void im_logic_room_read(im_daemon_request_t *r, const char *prefix,
     int room);
-static void im_logic_room_user(void *data, im_str_t worker,
-    const im_member_t *m);
-static void im_logic_room_session(void *data, im_str_t worker,
-    const im_member_t *m);
-static void im_logic_room_done(void *data, const im_logic_counted_t *counted);
-static im_int_t im_logic_room_add_user(im_hash_node_t *node, void *data);
-static im_str_t im_logic_room_user_id(const im_hash_node_t *node);
+static void im_logic_room_members_handler(const im_members_t *members,
+    void *data);
+static im_uint_t im_logic_room_users(im_buf_t *b, const im_members_t *members);
+static im_uint_t im_logic_room_sessions(im_buf_t *b,
+    const im_members_t *members);
 
 
 void
@@ -67,175 +50,122 @@ im_logic_user_handler(im_daemon_request_t *r)
 static void
 im_logic_room_read(im_daemon_request_t *r, const char *prefix, int room)
 {
-    im_str_t          topic;
     const char       *why;
     im_logic_room_t  *q;
 
     why = im_logic_unknown(r->data);
     q = im_daemon_alloc(r, sizeof(im_logic_room_t));
 
-    if (why == NULL
-        && (q == NULL
-            || im_logic_hash(r, &q->users, im_logic_room_user_id) != IM_OK))
-    {
-        why = "no memory";
-    }
-
-    if (why != NULL) {
-        im_logic_reply_error(r, 503, why);
+    if (why != NULL || q == NULL) {
+        im_logic_reply_error(r, 503, why != NULL ? why : "no memory");
         return;
     }
 
     q->r = r;
-    q->room = room != 0;
+    q->room = room;
     q->name = im_logic_path_name(r, prefix);
-    q->list = im_daemon_buf(r, IM_LOGIC_MAX_REPLY / 2);
 
     if (!im_name_valid(q->name)) {
         im_logic_reply_error(r, 400, "the name is not valid");
         return;
     }
 
-    topic = im_logic_topic(r, room ? im_topic_room : im_topic_user, q->name);
-
-    im_logic_members_read(r, topic, room ? im_logic_room_user
-                                         : im_logic_room_session,
-                          im_logic_room_done, q);
+    im_logic_members(r->data, im_logic_topic(r, room ? im_topic_room
+                                                     : im_topic_user, q->name),
+                     IM_LINK_MEMBERS_KEPT, im_logic_room_members_handler, q);
 }
 
 
 static void
-im_logic_room_user(void *data, im_str_t worker, const im_member_t *m)
-{
-    im_logic_room_t       *q = data;
-    im_logic_room_user_t  *user;
-
-    (void) worker;
-
-    if (m->user.len == 0) {
-        return;
-    }
-
-    user = (im_logic_room_user_t *) im_hash_find(&q->users, m->user);
-
-    if (user != NULL) {
-        user->sessions++;
-        return;
-    }
-
-    if (q->users.count == IM_ROOM_MAX) {
-        q->more = 1;
-        return;
-    }
-
-    user = im_daemon_alloc(q->r, sizeof(im_logic_room_user_t));
-    if (user == NULL) {
-        q->failed = 1;
-        return;
-    }
-
-    user->user = im_daemon_copy(q->r, m->user);
-    user->name = im_daemon_copy(q->r, m->name);
-    user->sessions = 1;
-
-    if (user->user.data == NULL || user->name.data == NULL) {
-        q->failed = 1;
-        return;
-    }
-
-    im_hash_add(&q->users, &user->node);
-}
-
-
-static void
-im_logic_room_session(void *data, im_str_t worker, const im_member_t *m)
-{
-    u_char           *dot;
-    im_buf_t         *b;
-    im_str_t          node;
-    im_logic_room_t  *q = data;
-
-    b = q->list;
-
-    if (++q->nsessions > IM_ROOM_MAX) {
-        q->more = 1;
-        return;
-    }
-
-    node = worker;
-    dot = memchr(node.data, '.', node.len);
-
-    if (dot != NULL) {
-        node.len = (size_t) (dot - node.data);
-    }
-
-    im_logic_print(b, "%z{\"session\":%j,\"node\":%j,\"worker\":%j",
-                   b->len == 0 ? "" : ",", m->session, node, worker);
-
-    if (m->ip.len != 0) {
-        im_logic_print(b, ",\"ip\":%j", m->ip);
-    }
-
-    if (m->since >= 0) {
-        im_logic_print(b, ",\"since\":%d", m->since);
-    }
-
-    im_buf_add_z(b, "}");
-}
-
-
-static void
-im_logic_room_done(void *data, const im_logic_counted_t *counted)
+im_logic_room_members_handler(const im_members_t *members, void *data)
 {
     im_buf_t         *b;
-    im_str_t          list;
+    im_uint_t         n;
     im_logic_room_t  *q = data;
 
-    if (counted->failed || q->failed) {
+    if (members == NULL) {
         im_logic_reply_error(q->r, 503, "redis is away");
         return;
     }
 
-    (void) im_hash_each(&q->users, im_logic_room_add_user, q->list);
-
     b = im_daemon_buf(q->r, IM_LOGIC_MAX_REPLY);
-    list = im_buf_str(q->list);
 
     if (q->room) {
-        im_logic_print(b, "{\"room\":%j,\"count\":%u,\"users\":[%s]", q->name,
-                       counted->count, list);
+        im_logic_print(b, "{\"room\":%j,\"count\":%u,\"users\":[", q->name,
+                       members->count);
+        n = im_logic_room_users(b, members);
 
     } else {
-        im_logic_print(b, "{\"user\":%j,\"online\":%z,\"sessions\":[%s]",
-                       q->name, counted->count != 0 ? "true" : "false", list);
+        im_logic_print(b, "{\"user\":%j,\"online\":%z,\"sessions\":[",
+                       q->name, members->count != 0 ? "true" : "false");
+        n = im_logic_room_sessions(b, members);
     }
 
-    im_buf_add_z(b, q->more || counted->more ? ",\"more\":true}" : "}");
-
-    if (q->list->failed) {
-        b->failed = 1;
-    }
+    im_buf_add_z(b, n > IM_ROOM_MAX || members->rest > 0
+                    ? "],\"more\":true}" : "]}");
 
     im_logic_reply_data(q->r, b);
 }
 
 
-static im_int_t
-im_logic_room_add_user(im_hash_node_t *node, void *data)
+/* How many there are; the first IM_ROOM_MAX are in the answer. */
+static im_uint_t
+im_logic_room_users(im_buf_t *b, const im_members_t *members)
 {
-    im_buf_t              *b = data;
-    im_logic_room_user_t  *user = (im_logic_room_user_t *) node;
+    im_uint_t           i, n, last;
+    const im_member_t  *m;
 
-    im_logic_print(b, "%z{\"user\":%j,\"name\":%j,\"sessions\":%u}",
-                   b->len == 0 ? "" : ",", user->user, user->name,
-                   user->sessions);
+    m = members->elts;
 
-    return IM_OK;
+    for (i = 0, n = 0; i < members->n; i = last) {
+
+        for (last = i + 1; last < members->n; last++) {
+            if (!im_str_eq(m[last].user, m[i].user)) {
+                break;
+            }
+        }
+
+        if (m[i].user.len != 0 && n++ < IM_ROOM_MAX) {
+            im_logic_print(b, "%z{\"user\":%j,\"name\":%j,\"sessions\":%u}",
+                           n == 1 ? "" : ",", m[i].user, m[i].name, last - i);
+        }
+    }
+
+    return n;
 }
 
 
-static im_str_t
-im_logic_room_user_id(const im_hash_node_t *node)
+static im_uint_t
+im_logic_room_sessions(im_buf_t *b, const im_members_t *members)
 {
-    return ((const im_logic_room_user_t *) node)->user;
+    u_char             *dot;
+    im_str_t            node;
+    im_uint_t           i;
+    const im_member_t  *m;
+
+    for (i = 0; i < members->n && i < IM_ROOM_MAX; i++) {
+        m = &members->elts[i];
+
+        node = m->worker;
+        dot = memchr(node.data, '.', node.len);
+
+        if (dot != NULL) {
+            node.len = (size_t) (dot - node.data);
+        }
+
+        im_logic_print(b, "%z{\"session\":%j,\"node\":%j,\"worker\":%j",
+                       i == 0 ? "" : ",", m->session, node, m->worker);
+
+        if (m->ip.len != 0) {
+            im_logic_print(b, ",\"ip\":%j", m->ip);
+        }
+
+        if (m->since >= 0) {
+            im_logic_print(b, ",\"since\":%d", m->since);
+        }
+
+        im_buf_add_z(b, "}");
+    }
+
+    return members->n;
 }

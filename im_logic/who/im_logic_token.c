@@ -7,6 +7,7 @@
  */
 
 #include "im_logic_token.h"
+#include "im_ask.h"
 
 
 void
@@ -136,7 +137,7 @@ im_logic_token_room(im_str_t rooms, im_str_t room)
         return 1;
     }
 
-    for (n = 0; n < IM_TOKEN_ROOMS; n++) {
+    for (n = 0; n < IM_ASK_ROOMS_MAX; n++) {
         if (im_logic_token_pattern(&rooms, &pattern) != IM_OK) {
             break;
         }

@@ -13,7 +13,6 @@
 
 #define IM_TOKEN_MAX    128
 #define IM_TOKEN_MARK   "Im"      /* field of the tokens made here */
-#define IM_TOKEN_ROOMS  64        /* patterns of a token */
 
 
 /* Empty where there is none; lives as long as the request. */

@@ -20,7 +20,7 @@ void im_logic_user_handler(im_daemon_request_t *r);
 im_int_t im_logic_room_history(im_daemon_request_t *r);
 
 /* A part of im_logic_call_handler(). */
-void im_logic_connect(im_daemon_request_t *r);
+void im_logic_connect(im_daemon_request_t *r, im_str_t token);
 
 
 #endif /* IM_LOGIC_WHO_H */
