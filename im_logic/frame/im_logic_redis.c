@@ -30,8 +30,7 @@ im_logic_key(im_logic_t *logic, im_link_call_t *call, im_str_t topic,
 uint16_t
 im_logic_partition(const im_logic_t *logic, im_str_t name)
 {
-    /* 0: Redis was never there, so the call will not be sent */
-    return im_partition(name, im_max(im_link_partitions(logic->link), 1));
+    return im_partition(name, im_link_partitions(logic->link));
 }
 
 

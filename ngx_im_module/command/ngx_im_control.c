@@ -18,7 +18,6 @@
 #include "im_key.h"
 
 
-#define NGX_IM_CONTROL_FOR     3600     /* s */
 #define NGX_IM_CONTROL_SLACK   2        /* s */
 
 
@@ -49,8 +48,6 @@ static void ngx_im_control_refresh(ngx_im_session_t *s,
     const im_control_t *control);
 static void ngx_im_control_topic(ngx_im_worker_t *w, uint16_t partition,
     const im_control_t *control);
-static void ngx_im_control_revoke(ngx_im_worker_t *w,
-    const im_control_t *control, ngx_int_t age);
 static void ngx_im_control_sessions(ngx_im_worker_t *w,
     const im_control_t *control, ngx_int_t age);
 static ngx_int_t ngx_im_control_age(ngx_im_worker_t *w,
@@ -147,8 +144,8 @@ ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
 
     /* before their sessions end: they come back at once */
 
-    if (control->kind == IM_CONTROL_DISCONNECT) {
-        ngx_im_control_revoke(w, control, age);
+    if (control->kind == IM_CONTROL_DISCONNECT && control->seconds >= 0) {
+        ngx_im_revoke_look(w, control->user);
     }
 
     if (control->session.len) {
@@ -178,20 +175,6 @@ ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
         if (ngx_time() - (time_t) s->start + NGX_IM_CONTROL_SLACK >= age) {
             fn(s, control);
         }
-    }
-}
-
-
-static void
-ngx_im_control_revoke(ngx_im_worker_t *w, const im_control_t *control,
-    ngx_int_t age)
-{
-    int64_t  seconds;
-
-    seconds = control->seconds > 0 ? control->seconds - age : control->seconds;
-
-    if (control->user.len && seconds >= 0 && seconds <= NGX_IM_CONTROL_FOR) {
-        ngx_im_revoke(w, control->user, seconds);
     }
 }
 

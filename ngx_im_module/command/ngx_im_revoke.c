@@ -3,9 +3,10 @@
  *
  * Users that are kept out for a while.
  *
- * What Redis has is read when a renewal of the lease says that it has changed,
- * and sessions of those users are closed then: a kick that got lost is made
- * up for.  Ends are kept by this worker's clock.
+ * Redis' list is the truth.  The worker reads the whole of it when a renewal
+ * of the lease says that it has changed, and one user of it when a control
+ * entry says so.  Replies come in the order of Redis' state, so the latest one
+ * counts.  Each closes the sessions of the users that it has.
  */
 
 #include "ngx_im_revoke.h"
@@ -18,9 +19,7 @@
 
 typedef struct {
     im_hash_node_t  node;
-    im_list_t       link;         /* in all */
     ngx_msec_t      end;
-    uint32_t        round;        /* of the list that has it, or is to */
     uint8_t         len;
     u_char          user[1];
 } ngx_im_revoked_t;
@@ -31,22 +30,19 @@ typedef struct ngx_im_revoke_s  ngx_im_revoke_t;
 /* Owned by the worker. */
 struct ngx_im_revoke_s {
     im_hash_t       users;
-    im_list_t       all;
-    im_buf_t        revision;     /* of Redis' list, as lease.lua tells it */
-    uint32_t        round;        /* of the list that was asked for last */
-    ngx_msec_t      asked_at;     /* when that was */
-    uint64_t        asked_ms;     /* the same by Redis' clock */
+    im_buf_t        revision;     /* of the list that was read last */
 };
 
 
 static im_str_t ngx_im_revoke_name(const im_hash_node_t *node);
-static void ngx_im_revoke_load(ngx_im_worker_t *w);
-static void ngx_im_revoke_handler(const im_link_reply_t *reply, void *data);
-static ngx_im_revoked_t *ngx_im_revoke_set(ngx_im_revoke_t *revoke,
-    im_str_t user, ngx_msec_t end);
-static void ngx_im_revoke_remove(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r);
-static void ngx_im_revoke_purge(ngx_im_revoke_t *revoke, uint32_t round);
-static int ngx_im_revoke_lasts(ngx_im_revoked_t *r);
+static im_int_t ngx_im_revoke_free(im_hash_node_t *node, void *data);
+static void ngx_im_revoke_list_handler(const im_link_reply_t *reply,
+    void *data);
+static void ngx_im_revoke_user_handler(const im_link_reply_t *reply,
+    void *data);
+static ngx_im_revoked_t *ngx_im_revoke_create(im_str_t user);
+static void ngx_im_revoke_add(im_hash_t *users, ngx_im_revoked_t *r,
+    uint64_t end);
 static void ngx_im_revoke_close(ngx_im_worker_t *w, im_str_t user);
 
 
@@ -59,7 +55,6 @@ ngx_im_revoke_init(ngx_im_worker_t *w)
     }
 
     im_buf_init(&w->revoke->revision, 32);
-    im_list_init(&w->revoke->all);
 
     return im_hash_init(&w->revoke->users, ngx_im_revoke_name,
                         w->hub.users.seed);
@@ -90,11 +85,22 @@ ngx_im_revoke_cleanup(ngx_im_worker_t *w)
 
     w->revoke = NULL;
 
-    ngx_im_revoke_purge(revoke, revoke->round + 1);
+    (void) im_hash_each(&revoke->users, ngx_im_revoke_free, NULL);
 
     im_hash_cleanup(&revoke->users);
     im_buf_cleanup(&revoke->revision);
     im_free(revoke);
+}
+
+
+static im_int_t
+ngx_im_revoke_free(im_hash_node_t *node, void *data)
+{
+    (void) data;
+
+    im_free(im_list_data(node, ngx_im_revoked_t, node));
+
+    return IM_OK;
 }
 
 
@@ -104,205 +110,187 @@ ngx_im_revoked(ngx_im_worker_t *w, im_str_t user)
     im_hash_node_t    *node;
     ngx_im_revoked_t  *r;
 
-    if (w->revoke == NULL || w->revoke->users.count == 0) {
-        return 0;
-    }
+    node = w->revoke != NULL ? im_hash_find(&w->revoke->users, user) : NULL;
 
-    node = im_hash_find(&w->revoke->users, user);
     if (node == NULL) {
         return 0;
     }
 
     r = im_list_data(node, ngx_im_revoked_t, node);
 
-    if (ngx_im_revoke_lasts(r)) {
-        return 1;
-    }
-
-    ngx_im_revoke_remove(w->revoke, r);
-
-    return 0;
-}
-
-
-void
-ngx_im_revoke(ngx_im_worker_t *w, im_str_t user, ngx_uint_t seconds)
-{
-    im_hash_node_t  *node;
-
-    if (seconds == 0) {
-        node = im_hash_find(&w->revoke->users, user);
-
-        if (node != NULL) {
-            ngx_im_revoke_remove(w->revoke,
-                                 im_list_data(node, ngx_im_revoked_t, node));
-        }
-
-        return;
-    }
-
-    (void) ngx_im_revoke_set(w->revoke, user,
-                             ngx_current_msec + seconds * 1000);
+    return (ngx_msec_int_t) (r->end - ngx_current_msec) > 0;
 }
 
 
 void
 ngx_im_revoke_revision(ngx_im_worker_t *w, im_str_t revision)
 {
-    if (im_str_eq(im_buf_str(&w->revoke->revision), revision)) {
+    im_buf_t        *b;
+    im_link_call_t  *call;
+
+    b = &w->revoke->revision;
+
+    if (im_str_eq(im_buf_str(b), revision)) {
         return;
     }
 
-    im_buf_reset(&w->revoke->revision, 32);
-    im_buf_add_str(&w->revoke->revision, revision);
-
-    ngx_im_revoke_load(w);
-}
-
-
-static void
-ngx_im_revoke_load(ngx_im_worker_t *w)
-{
-    im_link_call_t   *call;
-    ngx_im_revoke_t  *revoke;
-
-    revoke = w->revoke;
-
-    revoke->round++;
-    revoke->asked_at = ngx_current_msec;
-    revoke->asked_ms = ngx_im_follow_clock(w);
+    im_buf_reset(b, 32);
+    im_buf_add_str(b, revision);
 
     call = im_link_command(w->link, "ZRANGEBYSCORE");
 
     im_key_revoked(&call->bytes, im_link_prefix(w->link));
     im_link_call_key(call);
-
-    im_link_call_uint(call, revoke->asked_ms);
+    im_link_call_uint(call, ngx_im_follow_clock(w));
     im_link_call_z(call, "+inf");
     im_link_call_z(call, "WITHSCORES");
     im_link_call_z(call, "LIMIT");
     im_link_call_z(call, "0");
     im_link_call_uint(call, NGX_IM_REVOKED_MAX);
 
-    if (im_link_send(w->link, ngx_im_revoke_handler, w) != IM_OK) {
-        im_buf_reset(&revoke->revision, 32);
+    if (im_link_send(w->link, ngx_im_revoke_list_handler, w) != IM_OK) {
+        im_buf_reset(b, 32);
     }
 }
 
 
 static void
-ngx_im_revoke_handler(const im_link_reply_t *reply, void *data)
+ngx_im_revoke_list_handler(const im_link_reply_t *reply, void *data)
 {
-    size_t            i;
-    im_str_t          user;
-    uint64_t          end;
-    ngx_im_worker_t  *w;
-    ngx_im_revoke_t  *revoke;
+    size_t             i;
+    im_hash_t          users;
+    ngx_im_worker_t   *w;
+    ngx_im_revoke_t   *revoke;
+    ngx_im_revoked_t  *r;
 
     w = data;
     revoke = w->revoke;
 
-    /* asked again with the next renewal */
+    if (revoke == NULL) {
+        return;
+    }
 
-    if (!im_link_reply_is_array(reply, 0)) {
+    /* it is read again with the next renewal */
+
+    if (!im_link_reply_is_array(reply, 0)
+        || im_hash_init(&users, ngx_im_revoke_name, w->hub.users.seed)
+           != IM_OK)
+    {
         im_buf_reset(&revoke->revision, 32);
         return;
     }
 
     for (i = 0; i + 1 < im_link_reply_len(reply); i += 2) {
-        user = im_link_reply_str_at(reply, i);
-        end = im_link_reply_int_at(reply, i + 1, 0);
+        r = ngx_im_revoke_create(im_link_reply_str_at(reply, i));
 
-        if (!im_name_valid(user) || end <= revoke->asked_ms) {
-            continue;
-        }
-
-        if (ngx_im_revoke_set(revoke, user,
-                              revoke->asked_at + (end - revoke->asked_ms))
-            != NULL)
-        {
-            ngx_im_revoke_close(w, user);
+        if (r != NULL) {
+            ngx_im_revoke_add(&users, r,
+                              im_link_reply_int_at(reply, i + 1, 0));
         }
     }
 
-    ngx_im_revoke_purge(revoke, revoke->round);
+    (void) im_hash_each(&revoke->users, ngx_im_revoke_free, NULL);
+    im_hash_cleanup(&revoke->users);
+
+    revoke->users = users;
+
+    for (i = 0; i + 1 < im_link_reply_len(reply); i += 2) {
+        ngx_im_revoke_close(w, im_link_reply_str_at(reply, i));
+    }
 }
 
 
-/* Of the round that was asked for last: it stays when that is answered. */
-static ngx_im_revoked_t *
-ngx_im_revoke_set(ngx_im_revoke_t *revoke, im_str_t user, ngx_msec_t end)
+void
+ngx_im_revoke_look(ngx_im_worker_t *w, im_str_t user)
 {
-    im_hash_node_t    *node;
+    im_link_call_t    *call;
     ngx_im_revoked_t  *r;
 
-    node = im_hash_find(&revoke->users, user);
+    r = ngx_im_revoke_create(user);
+    if (r == NULL) {
+        return;
+    }
+
+    call = im_link_command(w->link, "ZSCORE");
+
+    im_key_revoked(&call->bytes, im_link_prefix(w->link));
+    im_link_call_key(call);
+    im_link_call_str(call, user);
+
+    if (im_link_send(w->link, ngx_im_revoke_user_handler, r) != IM_OK) {
+        im_free(r);
+    }
+}
+
+
+/* Without a reply, the next renewal says that the list has changed. */
+static void
+ngx_im_revoke_user_handler(const im_link_reply_t *reply, void *data)
+{
+    im_str_t           user;
+    im_hash_t         *users;
+    im_hash_node_t    *node;
+    ngx_im_worker_t   *w;
+    ngx_im_revoked_t  *r;
+
+    r = data;
+    w = ngx_im_worker;
+
+    if (reply == NULL || im_link_reply_is_error(reply) || w->revoke == NULL) {
+        im_free(r);
+        return;
+    }
+
+    users = &w->revoke->users;
+    user = im_str_set(r->user, r->len);
+    node = im_hash_find(users, user);
 
     if (node != NULL) {
-        r = im_list_data(node, ngx_im_revoked_t, node);
-        r->end = end;
-        r->round = revoke->round;
-        return r;
+        im_hash_remove(users, node);
+        (void) ngx_im_revoke_free(node, NULL);
     }
 
-    if (revoke->users.count >= NGX_IM_REVOKED_MAX) {
-        ngx_im_revoke_purge(revoke, revoke->round);
-    }
+    ngx_im_revoke_add(users, r, im_link_reply_int(reply, 0));
+    ngx_im_revoke_close(w, user);
+}
 
-    if (revoke->users.count >= NGX_IM_REVOKED_MAX) {
+
+static ngx_im_revoked_t *
+ngx_im_revoke_create(im_str_t user)
+{
+    ngx_im_revoked_t  *r;
+
+    if (!im_name_valid(user)) {
         return NULL;
     }
 
     r = im_calloc(sizeof(ngx_im_revoked_t) + user.len);
-    if (r == NULL) {
-        return NULL;
+
+    if (r != NULL) {
+        r->len = user.len;
+        ngx_memcpy(r->user, user.data, user.len);
     }
-
-    r->end = end;
-    r->round = revoke->round;
-    r->len = user.len;
-    ngx_memcpy(r->user, user.data, user.len);
-
-    im_hash_add(&revoke->users, &r->node);
-    im_list_insert_tail(&revoke->all, &r->link);
 
     return r;
 }
 
 
+/* end is ms by Redis' clock.  What is over, or too much, is freed. */
 static void
-ngx_im_revoke_remove(ngx_im_revoke_t *revoke, ngx_im_revoked_t *r)
+ngx_im_revoke_add(im_hash_t *users, ngx_im_revoked_t *r, uint64_t end)
 {
-    im_hash_remove(&revoke->users, &r->node);
-    im_list_remove(&r->link);
-    im_free(r);
-}
+    uint64_t  now;
 
+    now = ngx_im_follow_clock(ngx_im_worker);
 
-/* What has ended goes, and what the list of a round doesn't have. */
-static void
-ngx_im_revoke_purge(ngx_im_revoke_t *revoke, uint32_t round)
-{
-    im_list_t         *q;
-    ngx_im_revoked_t  *r;
-
-    q = im_list_first(&revoke->all);
-
-    while (q != im_list_sentinel(&revoke->all)) {
-        r = im_list_data(q, ngx_im_revoked_t, link);
-        q = im_list_next(q);
-
-        if (r->round != round || !ngx_im_revoke_lasts(r)) {
-            ngx_im_revoke_remove(revoke, r);
-        }
+    if (end <= now || users->count >= NGX_IM_REVOKED_MAX) {
+        im_free(r);
+        return;
     }
-}
 
+    r->end = ngx_current_msec + (ngx_msec_t) (end - now);
 
-static int
-ngx_im_revoke_lasts(ngx_im_revoked_t *r)
-{
-    return (ngx_msec_int_t) (r->end - ngx_current_msec) > 0;
+    im_hash_add(users, &r->node);
 }
 
 
@@ -312,7 +300,7 @@ ngx_im_revoke_close(ngx_im_worker_t *w, im_str_t user)
     im_list_t  *q;
     im_user_t  *u;
 
-    u = im_hub_user(&w->hub, user);
+    u = ngx_im_revoked(w, user) ? im_hub_user(&w->hub, user) : NULL;
 
     if (u == NULL) {
         return;

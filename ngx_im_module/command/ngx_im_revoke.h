@@ -17,8 +17,8 @@ void ngx_im_revoke_cleanup(ngx_im_worker_t *w);
 /* The user is kept out for now. */
 int ngx_im_revoked(ngx_im_worker_t *w, im_str_t user);
 
-/* 0 seconds: it may come again. */
-void ngx_im_revoke(ngx_im_worker_t *w, im_str_t user, ngx_uint_t seconds);
+/* Something has changed for the user: Redis says what. */
+void ngx_im_revoke_look(ngx_im_worker_t *w, im_str_t user);
 
 /* Reads Redis' list where the revision is another one. */
 void ngx_im_revoke_revision(ngx_im_worker_t *w, im_str_t revision);
