@@ -7,16 +7,46 @@
 #include "im_job_entry.h"
 
 
-static im_int_t im_job_number(im_str_t *s, char end, uint64_t *n);
-static im_int_t im_job_bytes(im_str_t *s, uint64_t len, im_str_t *dst);
+static im_int_t im_job_number(im_str_t *s, uint64_t *n);
 
 
 im_int_t
 im_job_id_decode(im_str_t s, im_job_id_t *id)
 {
-    return im_job_number(&s, '-', &id->ms) == IM_OK
-           && im_job_number(&s, '\0', &id->n) == IM_OK
-           ? IM_OK : IM_ERROR;
+    if (im_job_number(&s, &id->ms) != IM_OK || s.len == 0
+        || s.data[0] != '-')
+    {
+        return IM_ERROR;
+    }
+
+    s = im_str_set(s.data + 1, s.len - 1);
+
+    return im_job_number(&s, &id->n) == IM_OK && s.len == 0 ? IM_OK : IM_ERROR;
+}
+
+
+/* Takes decimal digits off s, one at least. */
+static im_int_t
+im_job_number(im_str_t *s, uint64_t *n)
+{
+    size_t    i;
+    uint64_t  digit;
+
+    *n = 0;
+
+    for (i = 0; i < s->len && s->data[i] >= '0' && s->data[i] <= '9'; i++) {
+        digit = (uint64_t) (s->data[i] - '0');
+
+        if (*n > (UINT64_MAX - digit) / 10) {
+            return IM_ERROR;
+        }
+
+        *n = *n * 10 + digit;
+    }
+
+    *s = im_str_set(s->data + i, s->len - i);
+
+    return i > 0 ? IM_OK : IM_ERROR;
 }
 
 
@@ -34,81 +64,28 @@ im_job_id_compare(im_job_id_t a, im_job_id_t b)
 im_int_t
 im_job_bell_decode(im_str_t s, uint64_t *n, im_job_entry_t *e)
 {
-    uint64_t   topic, position, workers;
-    im_str_t   whole;
+    im_reader_t  r;
 
-    if (im_job_number(&s, ' ', n) != IM_OK
-        || im_job_number(&s, '-', &e->id.ms) != IM_OK)
+    im_reader_init(&r, s);
+
+    *n = im_reader_u32(&r);
+
+    if (im_job_id_decode(im_reader_bytes(&r, im_reader_u8(&r)), &e->id)
+        != IM_OK)
     {
         return IM_ERROR;
     }
 
-    whole = s;
-
-    if (im_job_number(&whole, '\0', &e->id.n) == IM_OK) {
+    if (r.p == r.end) {
         return IM_AGAIN;
     }
 
-    if (im_job_number(&s, ' ', &e->id.n) != IM_OK
-        || im_job_number(&s, ' ', &topic) != IM_OK
-        || im_job_number(&s, ' ', &position) != IM_OK
-        || im_job_number(&s, ' ', &workers) != IM_OK
-        || im_job_bytes(&s, topic, &e->topic) != IM_OK
-        || im_job_bytes(&s, position, &e->position) != IM_OK
-        || im_job_bytes(&s, workers, &e->workers) != IM_OK)
-    {
-        return IM_ERROR;
-    }
+    e->topic = im_reader_bytes(&r, im_reader_u8(&r));
+    e->position = im_reader_bytes(&r, im_reader_u8(&r));
+    e->workers = im_reader_bytes(&r, im_reader_u32(&r));
+    e->envelope = im_reader_bytes(&r, (size_t) (r.end - r.p));
 
-    e->envelope = s;
-
-    return IM_OK;
-}
-
-
-/* Decimal digits, then end, which is taken too; '\0': the end of s. */
-static im_int_t
-im_job_number(im_str_t *s, char end, uint64_t *n)
-{
-    size_t    i;
-    uint64_t  digit;
-
-    *n = 0;
-
-    for (i = 0; i < s->len && s->data[i] >= '0' && s->data[i] <= '9'; i++) {
-        digit = (uint64_t) (s->data[i] - '0');
-
-        if (*n > (UINT64_MAX - digit) / 10) {
-            return IM_ERROR;
-        }
-
-        *n = *n * 10 + digit;
-    }
-
-    if (i == 0 || (end == '\0' ? i != s->len
-                               : i == s->len || s->data[i] != end))
-    {
-        return IM_ERROR;
-    }
-
-    i += end != '\0';
-    *s = im_str_set(s->data + i, s->len - i);
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_job_bytes(im_str_t *s, uint64_t len, im_str_t *dst)
-{
-    if (len > s->len) {
-        return IM_ERROR;
-    }
-
-    *dst = im_str_set(s->data, len);
-    *s = im_str_set(s->data + len, s->len - len);
-
-    return IM_OK;
+    return r.failed ? IM_ERROR : IM_OK;
 }
 
 

@@ -12,7 +12,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
-/* The strings of a bell lie behind each other, up to its end. */
+/* The strings of a bell are in it, in order, and the last one ends it. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -30,9 +30,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
 
-    if (e.topic.data < s.data
-        || e.topic.data + e.topic.len != e.position.data
-        || e.position.data + e.position.len != e.workers.data
+    if (n > UINT32_MAX || e.topic.data < s.data
+        || e.topic.data + e.topic.len + 1 != e.position.data
+        || e.position.data + e.position.len + 4 != e.workers.data
         || e.workers.data + e.workers.len != e.envelope.data
         || e.envelope.data + e.envelope.len != s.data + s.len)
     {
@@ -42,6 +42,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (im_job_entry_push(&e, &push) == IM_OK
         && (push.topic.len == 0 || push.envelope.len == 0))
     {
+        abort();
+    }
+
+    while (im_job_name_next(&e.workers).len != 0) { /* void */ }
+
+    if (e.workers.len != 0) {
         abort();
     }
 
