@@ -62,8 +62,18 @@ im_wire_id(const im_proto_t *proto, im_form_e form,
 {
     im_uint_t  p, t, f;
 
-    for (p = 0; im_protos[p] != proto; p++) { /* void */ }
-    for (t = 0; im_transports[t] != transport; t++) { /* void */ }
+    for (p = 0; p < im_wire_count(im_protos); p++) {
+        if (im_protos[p] == proto) {
+            break;
+        }
+    }
+
+    for (t = 0; t < im_wire_count(im_transports); t++) {
+        if (im_transports[t] == transport) {
+            break;
+        }
+    }
+
     for (f = 0; proto->forms[f] != proto->forms[form]; f++) { /* void */ }
 
     return (uint8_t) ((t * im_wire_count(im_protos) + p) * IM_FORMS + f);
