@@ -183,9 +183,9 @@ run: packages-build-run
 
 # tests
 
-DRILL    := $(BUILD)/t/drill $(BUILD)/t/clock.so
+DRILL    := $(BUILD)/t/client $(BUILD)/t/clock.so
 
-tests: module programs $(UNITS) $(FUZZ) $(BUILD)/t/client $(DRILL)
+tests: module programs $(UNITS) $(FUZZ) $(DRILL)
 
 test: packages-build-test
 	$(MAKE_ALL) tests
@@ -209,12 +209,7 @@ $(BUILD)/t/%_fuzz: t/fuzz/%_fuzz.c t/fuzz/replay.c $(TESTED) \
 	$(Q)$(COMPILE) -o $@ $(filter %.c,$^) $(TESTED) \
 	    $(BUILD)/obj/im_core/im_alloc.o $(TESTLIBS)
 
-$(BUILD)/t/client: t/e2e/client.c t/lib/wire.c t/lib/wire.h
-	@mkdir -p $(@D)
-	$(call say,CC,$<)
-	$(Q)$(COMPILE) -It/lib -o $@ $(filter %.c,$^)
-
-$(BUILD)/t/drill: t/drill/client.c t/lib/wire.c t/lib/wire.h
+$(BUILD)/t/client: t/lib/client.c t/lib/wire.c t/lib/wire.h
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(COMPILE) -It/lib -o $@ $(filter %.c,$^) -lyajl

@@ -333,7 +333,7 @@ sub clients_start {
         open(STDOUT, '>&', $out);
         close $to_client;
         close $from_client;
-        exec("$build/t/drill", $protocol, $number, $nclients, $nrooms,
+        exec("$build/t/client", $protocol, $number, $nclients, $nrooms,
              $nusers, $npublishers + 1, @ports) or POSIX::_exit(127);
     }
 

@@ -1,13 +1,15 @@
 /*
  * Copyright (C) The im authors
  *
- * The clients of the drills: thousands of WebSocket connections in one process
- * that keep a record of each message they get, and resume after a disconnect
- * from where they were.
+ * The clients of end to end and of the drills: thousands of WebSocket connections
+ * in one process that keep a record of each message they get, and resume after
+ * a disconnect from where they were.
  *
- *   client centrifuge|im|both DRILL CLIENTS ROOMS USERS PUBLISHERS PORT...
+ *   client PROTOCOL DRILL CLIENTS ROOMS USERS PUBLISHERS PORT...
  *
- * At ports PORT, /PROTOCOL/user and /PROTOCOL/guest are what it connects to.
+ * PROTOCOL: im, centrifuge, both, or plain, which is im without positions: each
+ * disconnect is a hole.  At ports PORT, /PROTOCOL/user and /PROTOCOL/guest are
+ * what it connects to.
  * Client i follows room i mod ROOMS (with centrifuge a second one too) and the
  * broadcast, the first USERS sign in and have an inbox.  A message's payload
  * is {"msg":{"d":DRILL,"t":TOPIC,"p":PUBLISHER,"n":NUMBER}}: the numbers of a
@@ -86,6 +88,7 @@ typedef struct {
     phase_e        phase;
     const struct protocol_s  *protocol;
     int            attempts;
+    int            cut;         /* was lost once */
     long           retry;       /* ms */
     long           heard;       /* ms */
     long           ping;        /* ms between pings; 0: not known */
@@ -107,6 +110,7 @@ typedef struct {
     long           delivered;
     long           due;
     long           lost;
+    long           missing;     /* of these, behind the last that came */
     long           duplicated;
     long           reordered;
     long           excused;     /* messages in holes that were told */
@@ -114,6 +118,7 @@ typedef struct {
     long           told;        /* holes told */
     long           recovered;   /* positions continued after a disconnect */
     long           cuts;
+    long           strangers;   /* of a topic that isn't the client's */
     long           faults;      /* not understood, not allowed */
     char           first[600];  /* the first fault, in words */
     char           hole[200];   /* the first hole */
@@ -137,6 +142,8 @@ static void send_frame(client_t *c, int opcode, const void *data, size_t n);
 static void im_hello(client_t *c);
 static void im_text(client_t *c, char *text, size_t n);
 static void im_position(client_t *c, slot_t *slot, yajl_val frame);
+static void plain_hello(client_t *c);
+static void plain_text(client_t *c, char *text, size_t n);
 static void cf_hello(client_t *c);
 static void cf_subscribe(client_t *c, int i);
 static void cf_text(client_t *c, char *text, size_t n);
@@ -159,6 +166,7 @@ static slot_t *slot_of(client_t *c, int topic);
 static void want(const char *name, long p, uint32_t n);
 static int complete(void);
 static void judge(void);
+static void stranger(client_t *c, yajl_val msg);
 static void tell(const char *what);
 static void cut_all(long ms);
 static void forgotten(int topic);
@@ -170,9 +178,14 @@ static int get_true(yajl_val v, const char *name);
 static void fault(const client_t *c, const char *format, ...);
 
 
+enum { IM = 0, CENTRIFUGE, PLAIN, BOTH };      /* both: im is each fourth */
+
+
 static const protocol_t  protocols[] = {
     { "im", im_hello, im_text },
-    { "centrifuge", cf_hello, cf_text }
+    { "centrifuge", cf_hello, cf_text },
+    { "plain", plain_hello, plain_text },
+    { "both", NULL, NULL }
 };
 
 
@@ -180,7 +193,7 @@ static const char        *drill;
 static client_t          *clients;
 static int                nclients, nrooms, nusers, npublishers, nports;
 static int                ports[MAX_PORTS];
-static int                both, only;      /* im: a fourth, all */
+static int                kind;
 static int                njoined, nconnecting, next_start, epoll;
 static verdict_t          verdict;
 
@@ -269,8 +282,10 @@ arguments(int argc, char **argv)
         exit(2);
     }
 
-    both = strcmp(argv[1], "both") == 0;
-    only = strcmp(argv[1], "im") == 0;
+    while (kind < BOTH && strcmp(argv[1], protocols[kind].name) != 0) {
+        kind++;
+    }
+
     drill = argv[2];
     nclients = atoi(argv[3]);
     nrooms = atoi(argv[4]);
@@ -311,7 +326,8 @@ slots_init(int i)
 
     c = &clients[i];
     c->fd = -1;
-    c->protocol = &protocols[!(only || (both && i % 4 == 3))];
+    c->protocol = &protocols[kind != BOTH ? kind : i % 4 == 3 ? IM
+                                                             : CENTRIFUGE];
     c->in = malloc(IN_SIZE + 1);
     c->size = IN_SIZE;
 
@@ -329,7 +345,7 @@ slots_init(int i)
 
     k = (i + 1 + i / nrooms) % nrooms;
 
-    if (c->protocol == &protocols[1] && k != i % nrooms) {
+    if (c->protocol == &protocols[CENTRIFUGE] && k != i % nrooms) {
         c->slots[1].topic = k;
     }
 
@@ -580,6 +596,7 @@ lost(client_t *c)
     if (c->phase == JOINED) {
         njoined--;
         verdict.cuts++;
+        c->cut = 1;
 
     } else {
         nconnecting--;
@@ -716,6 +733,70 @@ im_position(client_t *c, slot_t *slot, yajl_val frame)
     slot->joined = 1;
 
     joined(c);
+}
+
+
+/* Without positions: nothing says what was missed meanwhile. */
+static void
+plain_hello(client_t *c)
+{
+    int   i, n;
+    char  text[128], token[32];
+
+    for (i = 0; i < SLOTS; i++) {
+        if (c->slots[i].known) {
+            on_hole(c, &c->slots[i], "", 0);
+        }
+    }
+
+    i = (int) (c - clients);
+    snprintf(token, sizeof(token), "\"drl%013x\"", i);
+
+    n = snprintf(text, sizeof(text), "{\"auth\":%s,\"roomId\":%d}",
+                 i < nusers ? token : "null",
+                 atoi(drill) * 1000 + c->slots[0].topic);
+
+    send_frame(c, OP_TEXT, text, n);
+}
+
+
+/* {"code":0,"msg":{...}}, or room info, by which all topics are joined */
+static void
+plain_text(client_t *c, char *text, size_t n)
+{
+    int        i;
+    char       bad;
+    slot_t    *slot;
+    yajl_val   frame, msg;
+
+    bad = text[n];
+    text[n] = '\0';
+    frame = yajl_tree_parse(text, NULL, 0);
+    text[n] = bad;
+
+    msg = get(frame, "msg", yajl_t_object);
+    slot = slot_of(c, topic_of(get_string(msg, "t")));
+
+    if (get_number(frame, "op") == 4) {
+        for (i = 0; i < SLOTS; i++) {
+            c->slots[i].known = c->slots[i].topic != -1;
+            c->slots[i].joined = c->slots[i].known;
+        }
+
+        joined(c);
+
+    } else if (msg == NULL) {
+        verdict.faults++;
+        fault(c, "got %.*s", (int) n, text);
+
+    } else if (slot == NULL) {
+        stranger(c, msg);
+
+    } else {
+        on_message(c, slot, msg);
+    }
+
+    yajl_tree_free(frame);
 }
 
 
@@ -1052,12 +1133,16 @@ on_message(client_t *c, slot_t *slot, yajl_val msg)
     record = record_of(slot, p);
 
     if (record == NULL || n == 0 || n >= MAX_NUMBER
-        || strcmp(get_string(msg, "d"), drill) != 0
-        || topic_of(get_string(msg, "t")) != slot->topic)
+        || strcmp(get_string(msg, "d"), drill) != 0)
     {
         verdict.faults++;
         fault(c, "message %u of %ld to \"%s\" in drill \"%s\"", n, p,
               get_string(msg, "t"), get_string(msg, "d"));
+        return;
+    }
+
+    if (topic_of(get_string(msg, "t")) != slot->topic) {
+        stranger(c, msg);
         return;
     }
 
@@ -1089,6 +1174,15 @@ on_message(client_t *c, slot_t *slot, yajl_val msg)
     if (n > record->max) {
         record->max = n;
     }
+}
+
+
+static void
+stranger(client_t *c, yajl_val msg)
+{
+    verdict.strangers++;
+    verdict.faults++;
+    fault(c, "a message to \"%s\"", get_string(msg, "t"));
 }
 
 
@@ -1268,6 +1362,7 @@ judge(void)
                 }
 
                 verdict.lost++;
+                verdict.missing += n > record->max;
                 fault(&clients[i / SLOTS], "message %u of %d to topic %d, of "
                       "%u, is lost", n, p, slot->topic, record->want);
             }
@@ -1279,15 +1374,23 @@ judge(void)
 static void
 tell(const char *what)
 {
-    printf("{\"what\":\"%s\",\"clients\":%d,\"joined\":%d,\"due\":%ld,"
-           "\"delivered\":%ld,\"lost\":%ld,\"duplicated\":%ld,"
-           "\"reordered\":%ld,\"excused\":%ld,\"real\":%ld,\"told\":%ld,"
-           "\"recovered\":%ld,\"cuts\":%ld,\"faults\":%ld,\"first\":\"%s\","
+    int  i, stayed;
+
+    for (i = 0, stayed = 0; i < nclients; i++) {
+        stayed += !clients[i].cut;
+    }
+
+    printf("{\"what\":\"%s\",\"clients\":%d,\"joined\":%d,\"stayed\":%d,"
+           "\"due\":%ld,\"delivered\":%ld,\"lost\":%ld,\"missing\":%ld,"
+           "\"duplicated\":%ld,\"reordered\":%ld,\"excused\":%ld,"
+           "\"real\":%ld,\"told\":%ld,\"recovered\":%ld,\"cuts\":%ld,"
+           "\"strangers\":%ld,\"faults\":%ld,\"first\":\"%s\","
            "\"hole\":\"%s\"}\n",
-           what, nclients, njoined, verdict.due, verdict.delivered,
-           verdict.lost, verdict.duplicated, verdict.reordered,
-           verdict.excused, verdict.real, verdict.told, verdict.recovered,
-           verdict.cuts, verdict.faults, verdict.first, verdict.hole);
+           what, nclients, njoined, stayed, verdict.due, verdict.delivered,
+           verdict.lost, verdict.missing, verdict.duplicated,
+           verdict.reordered, verdict.excused, verdict.real, verdict.told,
+           verdict.recovered, verdict.cuts, verdict.strangers, verdict.faults,
+           verdict.first, verdict.hole);
     fflush(stdout);
 }
 
