@@ -1,9 +1,9 @@
 /*
  * Copyright (C) The im authors
  *
- * The clients of end to end and of the drills: thousands of WebSocket connections
- * in one process that keep a record of each message they get, and resume after
- * a disconnect from where they were.
+ * The clients of end to end and of the drills: thousands of WebSocket
+ * connections in one process that keep a record of each message they get, and
+ * resume after a disconnect from where they were.
  *
  *   client PROTOCOL DRILL CLIENTS ROOMS USERS PUBLISHERS PORT...
  *
