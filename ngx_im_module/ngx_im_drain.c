@@ -11,9 +11,8 @@
  * gets its messages as ever.
  */
 
-#include "ngx_im.h"
-#include "ngx_im_follow.h"
 #include "ngx_im_drain.h"
+#include "ngx_im_follow.h"
 #include "im_link.h"
 
 

@@ -9,6 +9,7 @@
 #include "ngx_im_send.h"
 
 
+static uint8_t ngx_im_sub_wire(ngx_im_session_t *s, ngx_uint_t flags);
 static im_sub_t *ngx_im_sub_create(ngx_im_session_t *s, im_str_t topic);
 static void ngx_im_sub_free(ngx_im_session_t *s, im_sub_t *sub);
 
@@ -60,7 +61,6 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
 {
     int               first;
     im_sub_t         *sub;
-    im_form_e         form;
     im_topic_t       *t;
     ngx_im_worker_t  *w;
 
@@ -72,15 +72,7 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
         return NULL;
     }
 
-    form = s->positions ? IM_FORM_POSITIONS : IM_FORM_PLAIN;
-
-    if (flags & NGX_IM_SUB_JOIN_LEAVE) {
-        form = IM_FORM_JOINS;
-    }
-
-    t = im_hub_join(&w->hub, topic,
-                    im_wire_id(s->conf->proto, form, s->transport), sub,
-                    &first);
+    t = im_hub_join(&w->hub, topic, ngx_im_sub_wire(s, flags), sub, &first);
 
     if (t == NULL) {
         ngx_im_sub_free(s, sub);
@@ -122,7 +114,22 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
 }
 
 
-/* The broadcast's is part of the session, since each has it. */
+static uint8_t
+ngx_im_sub_wire(ngx_im_session_t *s, ngx_uint_t flags)
+{
+    im_form_e  form;
+
+    form = s->positions ? IM_FORM_POSITIONS : IM_FORM_PLAIN;
+
+    if (flags & NGX_IM_SUB_JOIN_LEAVE) {
+        form = IM_FORM_JOINS;
+    }
+
+    return im_wire_id(s->conf->proto, form, s->transport);
+}
+
+
+/* That of the broadcast is part of the session: each session has it. */
 static im_sub_t *
 ngx_im_sub_create(ngx_im_session_t *s, im_str_t topic)
 {

@@ -31,6 +31,7 @@ static void ngx_im_resume_ask(ngx_im_topic_t *t);
 static void ngx_im_resume_ready(ngx_im_join_t *join);
 static ngx_int_t ngx_im_resume_again(ngx_im_join_t *join);
 static void ngx_im_resume_connect(ngx_im_session_t *s);
+static ngx_int_t ngx_im_resume_all_again(ngx_im_session_t *s);
 static im_subscribed_t *ngx_im_resume_subs(ngx_im_session_t *s,
     ngx_uint_t *n);
 static void ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join);
@@ -413,24 +414,12 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     im_sub_t         *sub;
     im_reply_t        reply;
     ngx_uint_t        n;
-    ngx_im_join_t    *join;
     ngx_im_ext_t     *ext;
     im_subscribed_t  *subs;
 
     ext = s->ext;
 
-    for (sub = s->subs; sub; sub = sub->next) {
-        join = sub->data;
-
-        im_list_remove(&join->link);
-
-        if (ngx_im_resume_again(join) == NGX_OK) {
-            join->ready = 0;
-            ext->nsubs++;
-        }
-    }
-
-    if (ext->nsubs > 0) {
+    if (ngx_im_resume_all_again(s) == NGX_OK) {
         return;
     }
 
@@ -471,6 +460,28 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     ext->nresumes = 0;
 
     (void) ngx_im_session_copy(&ext->data, im_str_set(NULL, 0));
+}
+
+
+/* NGX_OK: some of them wait again. */
+static ngx_int_t
+ngx_im_resume_all_again(ngx_im_session_t *s)
+{
+    im_sub_t       *sub;
+    ngx_im_join_t  *join;
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        join = sub->data;
+
+        im_list_remove(&join->link);
+
+        if (ngx_im_resume_again(join) == NGX_OK) {
+            join->ready = 0;
+            s->ext->nsubs++;
+        }
+    }
+
+    return s->ext->nsubs > 0 ? NGX_OK : NGX_DECLINED;
 }
 
 
