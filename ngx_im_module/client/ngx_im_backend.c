@@ -1,12 +1,13 @@
 /*
  * Copyright (C) The im authors
  *
- * Asking logic: an in-memory subrequest to an internal location, so that
- * balancing, keepalive, failover and logging are nginx's own.
+ * Questions to logic and to backends of the operator: in-memory subrequests to
+ * internal locations, so that nginx balances, keeps connections alive, fails
+ * over and logs.
  *
- * A detached session has no request, so each call brings one along: on a
- * connection without a socket, which nothing is ever sent to.  The caller is
- * named by handle, since it may be gone when the answer is there.
+ * A detached session has no request, so each question brings one, on a
+ * connection without a socket, to which nothing is ever sent.  A question names
+ * its session by handle, since the session may end before the answer comes.
  */
 
 #include "ngx_im_backend.h"
@@ -110,7 +111,10 @@ ngx_im_backend_location(ngx_http_core_srv_conf_t *cscf, ngx_str_t *uri)
         return NGX_DECLINED;
     }
 
-    /* one of its own may do without a handler, by "return" or the like */
+    /*
+     * a location with this very name may do without a handler, by "return" or
+     * the like
+     */
 
     if (found->handler != NULL || found->name.len == uri->len) {
         return NGX_OK;
@@ -120,7 +124,7 @@ ngx_im_backend_location(ngx_http_core_srv_conf_t *cscf, ngx_str_t *uri)
 }
 
 
-/* As ngx_http_core_find_static_location(), which wants a request. */
+/* Like ngx_http_core_find_static_location(), which needs a request. */
 static ngx_http_core_loc_conf_t *
 ngx_im_backend_static(ngx_http_location_tree_node_t *node, ngx_str_t *uri)
 {
@@ -239,7 +243,7 @@ ngx_im_backend_get(ngx_im_worker_t *w)
 }
 
 
-/* In a turn of its own: no caller is called back from within its call. */
+/* In a posted event: no caller is called back from within its call. */
 static void
 ngx_im_backend_handler(ngx_event_t *ev)
 {
@@ -285,7 +289,7 @@ ngx_im_backend_run(ngx_im_backend_t *be)
         be->nwaiting--;
         be->nasked++;
 
-        /* who asked has hung up meanwhile */
+        /* its session has ended */
 
         if (ngx_im_session_find(call->worker, call->session) == NULL) {
             be->nasked--;
@@ -316,7 +320,7 @@ ngx_im_backend_start(ngx_im_backend_call_t *call)
 }
 
 
-/* Both events count as active, so that nobody adds the socket -1 to epoll. */
+/* Both events count as active: nginx does not add the socket -1 to epoll. */
 static ngx_int_t
 ngx_im_backend_connection(ngx_im_backend_call_t *call)
 {
@@ -369,7 +373,7 @@ ngx_im_backend_connection(ngx_im_backend_call_t *call)
 }
 
 
-/* The client's, as $remote_addr has it. */
+/* The address of the client, for $remote_addr. */
 static void
 ngx_im_backend_address(ngx_im_backend_call_t *call)
 {
@@ -510,8 +514,8 @@ ngx_im_backend_subrequest(ngx_im_backend_call_t *call)
 
 
 /*
- * NGX_OK whatever has happened: an error would close our connection, and so
- * would one of a filter, such as an answer that is too long.
+ * Always NGX_OK: an error would close our connection.  So would an error of a
+ * filter, such as an answer that is too long: it is taken back.
  */
 static ngx_int_t
 ngx_im_backend_done(ngx_http_request_t *r, void *data, ngx_int_t rc)

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Asking logic, or a backend of the operator, by a subrequest.
+ * Questions to logic, or to a backend of the operator, by a subrequest.
  */
 
 #ifndef NGX_IM_BACKEND_H
@@ -13,21 +13,24 @@
 
 /*
  * When all locations are read: NGX_DECLINED if no location of the server can
- * answer the URI.  Regular expressions are given the benefit of the doubt.
+ * answer the URI.  A server with regular expressions is taken to have one.
  */
 ngx_int_t ngx_im_backend_location(ngx_http_core_srv_conf_t *cscf,
     ngx_str_t *uri);
 
-/* status 0: no answer.  asked, the body sent, body and data are borrowed. */
+/*
+ * status 0: no answer.  asked (the body that was sent), body and data are
+ * borrowed.
+ */
 typedef void (*ngx_im_backend_pt)(ngx_im_worker_t *w, ngx_im_handle_t h,
     im_str_t asked, ngx_uint_t status, im_str_t body, void *data);
 
 /*
- * POSTs body to the internal location uri of the server that conf belongs to;
- * handler is called once, in a later turn, unless the session is gone by then.
- * data (NULL, or by im_alloc()) is the handler's and is freed with the
- * question, whatever becomes of that.  Bounded in number (256 at once, 10000
- * waiting) and bytes.  NGX_ERROR: not asked, the handler isn't called.
+ * POSTs body to the internal location uri of the server of conf.  The handler
+ * is called once, in a later turn, unless the session has ended.  data (NULL,
+ * or by im_alloc()) is freed with the question in any case.  The number of
+ * questions (256 at once, 10000 waiting) and their bytes are bounded.
+ * NGX_ERROR: the question is refused and the handler is not called.
  */
 ngx_int_t ngx_im_backend_ask(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf,
     const ngx_str_t *uri, im_str_t body, ngx_im_backend_pt handler,

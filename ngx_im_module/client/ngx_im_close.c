@@ -93,8 +93,8 @@ ngx_im_close_frame(ngx_im_session_t *s)
 
 
 /*
- * Behind a broken frame nothing can be read, the peer's close frame neither:
- * an end of file makes it hang up without that.  TLS has no half close.
+ * Behind a broken frame the close frame of the peer can not be read.  After an
+ * end of file the peer hangs up without one.  TLS has no half close.
  */
 static void
 ngx_im_close_half(ngx_im_session_t *s)

@@ -3,9 +3,8 @@
  *
  * When identities and subscriptions end.
  *
- * Ends are on a wheel of their own, which goes by the clock.  A client has
- * some seconds more to bring a token; where a webhook renews, it is asked at
- * the end itself.
+ * The wheel of these ends goes by the clock.  A client has some seconds more to
+ * bring a token.  Where a webhook renews, it is asked at the end itself.
  */
 
 #include "ngx_im_expiry.h"
@@ -46,7 +45,7 @@ ngx_im_expiry_set(ngx_im_session_t *s, int64_t when)
 
     s->expires = when > 0 && when < UINT32_MAX ? (uint32_t) when : 0;
 
-    /* a deadline of pings can't come at another time */
+    /* the deadline of a ping can not move */
 
     if (s->conf->proto->pings) {
         ngx_im_expiry_schedule(s);
@@ -74,7 +73,7 @@ ngx_im_expiry_sub(ngx_im_session_t *s, im_sub_t *sub, int64_t when)
 }
 
 
-/* The next of its ends to the wheel. */
+/* The timer gets the next of its ends. */
 void
 ngx_im_expiry_schedule(ngx_im_session_t *s)
 {
@@ -113,7 +112,7 @@ ngx_im_expiry_schedule(ngx_im_session_t *s)
 }
 
 
-/* What is too far away to be told never comes. */
+/* An end that is too far away never comes. */
 static uint32_t
 ngx_im_expiry_time(int64_t when)
 {
@@ -154,7 +153,7 @@ ngx_im_expiry_sub_ttl(ngx_im_session_t *s, im_sub_t *sub)
 {
     uint32_t  end, now;
 
-    /* a client that needn't renew it isn't told */
+    /* where a webhook renews it, the client has nothing to do */
 
     if (sub->expires == 0
         || s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len)

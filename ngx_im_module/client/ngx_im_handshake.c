@@ -4,9 +4,9 @@
  * From a request to a session: checks the upgrade (RFC 6455 section 4.2),
  * answers 101 and detaches the connection from the request.
  *
- * The request can't be freed while its handler runs, so that is done in a
- * posted event: what is needed later is copied, the request and its pools go,
- * and for plain connections the connection's pool too.
+ * A request can not be freed while its handler runs, so a posted event does
+ * it.  It copies what the session needs, frees the request and its pools, and
+ * for plain connections the pool of the connection too.
  */
 
 #include "ngx_im_follow.h"
@@ -20,7 +20,7 @@
 #define NGX_IM_DETACH_TRIES  50       /* of 100 ms */
 
 
-/* The headers of an upgrade that nginx does not look for itself. */
+/* Headers of an upgrade that nginx does not parse. */
 typedef struct {
     ngx_table_elt_t  *key;
     ngx_table_elt_t  *version;
@@ -119,8 +119,8 @@ ngx_im_handshake_handler(ngx_http_request_t *r)
     }
 
     /*
-     * NGX_AGAIN: a response before this one is still on its way.  Rare enough
-     * to ask the client to come again.
+     * NGX_AGAIN: an earlier response is still on its way.  This is rare: the
+     * client may come again.
      */
 
     if (r->connection->buffered || r->buffered) {
@@ -144,7 +144,7 @@ ngx_im_handshake_handler(ngx_http_request_t *r)
 }
 
 
-/* NGX_DECLINED: nothing is wrong; else what the request ends with. */
+/* NGX_DECLINED: the upgrade is valid; else the status of the refusal. */
 static ngx_int_t
 ngx_im_handshake_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
     ngx_im_headers_t *h)
@@ -313,7 +313,7 @@ ngx_im_handshake_key(ngx_str_t *key)
 }
 
 
-/* A client that asks for no subprotocol gets the one there is. */
+/* A client that asks for no subprotocol gets the one that the protocol has. */
 static ngx_uint_t
 ngx_im_handshake_form(ngx_http_request_t *r, const im_proto_t *proto,
     ngx_table_elt_t *protocol)
@@ -339,7 +339,7 @@ ngx_im_handshake_form(ngx_http_request_t *r, const im_proto_t *proto,
 }
 
 
-/* Only browsers send an origin: who sends none is not a page of others. */
+/* Only browsers send an origin, so a request without one is not of a page. */
 static ngx_uint_t
 ngx_im_handshake_origin(ngx_im_loc_conf_t *ilcf, ngx_table_elt_t *origin)
 {
@@ -431,7 +431,7 @@ ngx_im_handshake_ctx(ngx_http_request_t *r)
 }
 
 
-/* The address that the request has now, which is realip's where that is on. */
+/* The address after realip, where that is on. */
 static void
 ngx_im_handshake_peer(ngx_connection_t *c, ngx_im_peer_t *peer)
 {
@@ -729,8 +729,8 @@ ngx_im_detach_buffers(ngx_connection_t *c, ngx_http_connection_t *hc)
 #if (NGX_HTTP_SSL)
 
 /*
- * Bytes that TLS refused are offered again from the session's replies: from
- * another address, and with more behind them.
+ * Bytes that TLS refused are offered again from the replies of the session:
+ * from another address, and with more bytes behind them.
  */
 static void
 ngx_im_detach_ssl(ngx_connection_t *c)
@@ -753,8 +753,8 @@ ngx_im_detach_ssl(ngx_connection_t *c)
 
 
 /*
- * A plain connection needs nothing of its pool: half a kilobyte less for each
- * client.  TLS keeps it, ngx_ssl_connection_t lives there.
+ * A plain connection needs nothing of its pool: without it a client takes half
+ * a kilobyte less.  TLS keeps ngx_ssl_connection_t there.
  */
 static void
 ngx_im_detach_pool(ngx_im_worker_t *w, ngx_connection_t *c)

@@ -85,8 +85,8 @@ ngx_im_ping_frame(ngx_im_session_t *s)
 
 
 /*
- * A message of the protocol's own, and its answer in time.  A client whose
- * input is held can't answer: nothing is read from it.
+ * The ping of a protocol is a message, and the pong must come in time.  A
+ * client whose input is held can't answer: nothing is read from it.
  */
 static void
 ngx_im_ping_message(ngx_im_session_t *s)

@@ -1,12 +1,13 @@
 /*
  * Copyright (C) The im authors
  *
- * In: from the socket to the transport's decoder, from messages to commands.
+ * Input: from the socket to the decoder of the transport, from messages to
+ * commands.
  *
  * All sessions of a worker share one read buffer.  A message that lies whole in
- * it is handled there; only what is cut is kept, and grows as bytes arrive.
- * While a command waits for its answer, the commands behind it are held, and
- * from the first of them on nothing more is read.
+ * it is handled there.  Only a message that is cut is kept, and grows as bytes
+ * arrive.  While a command waits for its answer, the commands behind it are
+ * held and nothing more is read.
  */
 
 #include "ngx_im_recv.h"
@@ -16,7 +17,7 @@
 #define NGX_IM_READS  4          /* of a buffer each, in one turn */
 
 
-/* What of a message lies in the read buffer, and behind it. */
+/* The part of a message in the read buffer, and the bytes behind it. */
 typedef struct {
     im_str_t    message;
     u_char     *p;
@@ -50,7 +51,7 @@ ngx_im_recv_start(ngx_im_session_t *s, u_char *early, size_t len)
         return;
     }
 
-    /* epoll, edge-triggered, won't tell again what came during the request */
+    /* edge-triggered epoll doesn't report bytes that came during the request */
 
     if (ngx_exiting) {
         s->connection->close = 1;
@@ -130,7 +131,7 @@ ngx_im_recv_handler(ngx_event_t *rev)
 }
 
 
-/* NGX_ERROR: the session is closed; NGX_AGAIN: no more is to be read now. */
+/* NGX_ERROR: the session is closed; NGX_AGAIN: nothing more may be read now. */
 static ngx_int_t
 ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
 {
@@ -162,7 +163,7 @@ ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end)
 
         if (rc == IM_ERROR) {
 
-            /* a session that ends only waits for the end of the peer */
+            /* a session that ends only waits for the peer to hang up */
 
             if (s->phase < NGX_IM_ENDING) {
                 ngx_im_session_close_code(s, ev.code, im_str_set("", 0),
@@ -224,7 +225,7 @@ ngx_im_recv_held(ngx_im_session_t *s)
 }
 
 
-/* The message and the bytes behind it are for later. */
+/* Keeps the message and the bytes behind it for later. */
 static ngx_int_t
 ngx_im_recv_hold(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
     u_char *p, u_char *end)
@@ -287,7 +288,7 @@ ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
 }
 
 
-/* The first piece stays where it is; a second one means a copy. */
+/* The first piece stays in the read buffer; a second one makes a copy. */
 static ngx_int_t
 ngx_im_recv_piece(ngx_im_session_t *s, im_str_t piece,
     ngx_im_pieces_t *pieces)
@@ -341,7 +342,7 @@ ngx_im_recv_end(ngx_im_session_t *s, im_kind_e kind, ngx_im_pieces_t *pieces)
 }
 
 
-/* The read buffer is another session's next. */
+/* The read buffer serves another session next. */
 static ngx_int_t
 ngx_im_recv_keep(ngx_im_session_t *s, im_str_t piece)
 {
@@ -371,7 +372,7 @@ failed:
 }
 
 
-/* p, end: what lies behind the message. */
+/* p, end: the bytes behind the message. */
 static ngx_int_t
 ngx_im_recv_message(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
     u_char *p, u_char *end)

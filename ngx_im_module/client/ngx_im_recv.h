@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * In: what a session gets from its socket.
+ * Input of sessions.
  */
 
 #ifndef NGX_IM_RECV_H
@@ -11,7 +11,7 @@
 #include "ngx_im_session.h"
 
 
-/* Bytes that came with the upgrade, then what the socket has. */
+/* Reads the bytes that came with the upgrade, then from the socket. */
 void ngx_im_recv_start(ngx_im_session_t *s, u_char *early, size_t len);
 void ngx_im_recv_handler(ngx_event_t *rev);
 

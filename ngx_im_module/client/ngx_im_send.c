@@ -1,12 +1,12 @@
 /*
  * Copyright (C) The im authors
  *
- * Out: replies, the flush of topics, slow sessions.
+ * Output: replies, the flush of topics, slow sessions.
  *
- * A send costs more than all else, so a session gets what it lacks of all its
- * topics in one.  A frame that is cut by a full socket is finished before
- * anything else goes out.  TLS must be offered the same bytes again: they are
- * copied to the session's replies and count as sent.
+ * A send call costs more than anything else, so one call sends what a session
+ * lacks of all its topics.  A frame that a full socket has cut is finished
+ * before any other byte.  TLS must be offered the same bytes again: they are
+ * copied to the replies of the session and count as sent.
  */
 
 #include "ngx_im_send.h"
@@ -59,7 +59,7 @@ ngx_im_send_handler(ngx_event_t *wev)
     ngx_im_send_unblock(s);
     ngx_im_send_due(s);
 
-    /* reading stops while too much is queued, and some commands wait */
+    /* reading stopped while too much was queued, and some commands waited */
 
     if (s->phase != NGX_IM_CLOSED && !ngx_im_send_crowded(s)) {
 
@@ -145,7 +145,7 @@ ngx_im_send_close(ngx_im_session_t *s, im_str_t frame)
 
     if (s->connection->error || !im_list_empty(&s->blocked)) {
 
-        /* it doesn't read: a close frame would not reach it either */
+        /* the client doesn't read: a close frame would not reach it either */
 
         return NGX_OK;
     }
@@ -182,8 +182,9 @@ ngx_im_send_session(ngx_im_session_t *s)
 
 
 /*
- * A session whose turn it is.  Subscriptions that have got to a cut of their
- * log end here and nowhere else: callers that walk them may send.
+ * Sends to a session whose turn it is.  Subscriptions that have got to a cut of
+ * their log end here and nowhere else, so that callers that walk subscriptions
+ * may send.
  */
 static void
 ngx_im_send_due(ngx_im_session_t *s)
@@ -209,8 +210,8 @@ ngx_im_send_due(ngx_im_session_t *s)
 
 
 /*
- * One send.  NGX_OK: go on; NGX_DONE: all is out; NGX_AGAIN: the socket is
- * full; NGX_ERROR: it is broken.
+ * One send call.  NGX_OK: go on; NGX_DONE: all is sent; NGX_AGAIN: the socket
+ * is full; NGX_ERROR: the connection is lost.
  */
 static ngx_int_t
 ngx_im_send_step(ngx_im_session_t *s)
@@ -333,8 +334,8 @@ ngx_im_send_unfinished(ngx_im_session_t *s)
 
 
 /*
- * The rest of the frame goes behind what TLS has refused and before all else
- * that is queued.
+ * The rest of the frame goes behind the bytes that TLS has refused and before
+ * all other replies.
  */
 ngx_int_t
 ngx_im_send_leave(ngx_im_session_t *s, im_sub_t *sub)
@@ -573,7 +574,7 @@ ngx_im_send_queue(ngx_im_session_t *s, im_str_t bytes)
 }
 
 
-/* What belongs to a frame under way goes before replies that wait for it. */
+/* Bytes of a frame that has begun go before the replies that wait for it. */
 static ngx_int_t
 ngx_im_send_queue_urgent(ngx_im_session_t *s, im_str_t bytes)
 {
@@ -607,8 +608,8 @@ ngx_im_send_queue_urgent(ngx_im_session_t *s, im_str_t bytes)
 
 
 /*
- * Room for len bytes: what has been sent goes first, else a queue that never
- * runs empty would grow for ever.
+ * Makes room for len bytes.  Bytes that have been sent go first, else a queue
+ * that never runs empty would grow for ever.
  */
 static ngx_int_t
 ngx_im_send_room(ngx_im_replies_t *replies, size_t len)
@@ -709,7 +710,7 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
         }
     }
 
-    /* numbering goes on where no log has a follower, too */
+    /* the numbering goes on without followers, too */
 
     topic->seq = ngx_max(topic->seq, m->seq);
 
@@ -793,10 +794,10 @@ ngx_im_send_flush_handler(ngx_event_t *ev)
 
 
 /*
- * A socket may be full for a moment, and a moment may bring more than a log is
- * meant to keep.  So who is behind by more than that is closed only when its
- * socket has not taken a byte for a while; where replies of all are too long,
- * so is who leaves many of them.
+ * A socket may be full for a moment, and a moment may bring more than a log
+ * keeps.  So a session that is behind by more than that is closed only if its
+ * socket has not taken a byte for a while.  Where the replies of all sessions
+ * are too long, so is a session that leaves many of them unread.
  */
 void
 ngx_im_send_tick(ngx_im_worker_t *w)
@@ -824,7 +825,7 @@ ngx_im_send_tick(ngx_im_worker_t *w)
 }
 
 
-/* In the topic in which it is furthest behind. */
+/* How far it is behind, in the topic where that is most. */
 static uint64_t
 ngx_im_send_behind(ngx_im_session_t *s)
 {
@@ -844,9 +845,10 @@ ngx_im_send_behind(ngx_im_session_t *s)
 
 
 /*
- * Nobody waits for a turn any more: what is kept is for sockets that are full.
- * When that is too much for the worker, who is furthest behind is closed, and
- * with it who is nearly as far, or very many would be looked at very often.
+ * All sessions had their turn: what the logs keep is for full sockets.  If that
+ * is too much for the worker, the session that is furthest behind is closed,
+ * and with it those that are nearly as far behind: else a long list would be
+ * searched very often.
  */
 static void
 ngx_im_send_relieve(ngx_im_worker_t *w)
@@ -886,7 +888,7 @@ ngx_im_send_relieve(ngx_im_worker_t *w)
 }
 
 
-/* A closed session gets nothing more: its topics keep nothing for it. */
+/* A closed session gets nothing more: logs keep nothing for it. */
 static void
 ngx_im_send_drop(ngx_im_worker_t *w, ngx_im_session_t *s)
 {

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Out: what goes to the socket of a session.
+ * Output of sessions.
  */
 
 #ifndef NGX_IM_SEND_H
@@ -20,18 +20,22 @@ void ngx_im_send_handler(ngx_event_t *wev);
 ngx_int_t ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame);
 
 /*
- * Queues the close frame as the last thing this session gets.  NGX_AGAIN: wait
- * for the peer's or for the deadline; else close the connection now.
+ * Queues the close frame as the last frame of this session.  NGX_AGAIN: wait
+ * for the close frame of the peer or for the deadline; else the connection can
+ * be closed now.
  */
 ngx_int_t ngx_im_send_close(ngx_im_session_t *s, im_str_t frame);
 
-/* The same for messages that a session has missed: no reason to close it. */
+/*
+ * Queues messages that a session has missed.  They do not count as replies that
+ * it leaves unread.
+ */
 ngx_int_t ngx_im_send_history(ngx_im_session_t *s, im_str_t frame);
 
 /* Bytes that wait for this session alone. */
 size_t ngx_im_send_waiting(ngx_im_session_t *s);
 
-/* Its replies are sent, or never will be. */
+/* Frees the replies: they are sent, or never will be. */
 void ngx_im_send_forget(ngx_im_session_t *s);
 
 /* The next flush is to look at this log. */
@@ -41,23 +45,23 @@ void ngx_im_send_flushed(ngx_im_worker_t *w, im_log_t *log);
 ngx_int_t ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
     const im_message_t *m);
 
-/* sub is about to be left: what it owes of a frame that is under way stays. */
+/* sub leaves its topic: the rest of a frame that has begun is kept. */
 ngx_int_t ngx_im_send_leave(ngx_im_session_t *s, im_sub_t *sub);
 
 /* Appends a whole frame to one log and marks it for the flush. */
 ngx_int_t ngx_im_send_log(ngx_im_worker_t *w, im_log_t *log, im_str_t frame,
     uint64_t seq);
 
-/* Sends what this session has not got yet, as far as its socket takes it. */
+/* Sends what this session lacks, as far as its socket takes it. */
 void ngx_im_send_session(ngx_im_session_t *s);
 
-/* More replies than a client may leave unread: stop reading from it. */
+/* The client leaves too many replies unread: nothing is read from it. */
 ngx_uint_t ngx_im_send_crowded(ngx_im_session_t *s);
 
-/* Each second: closes who is too slow. */
+/* Closes sessions that are too slow; each second. */
 void ngx_im_send_tick(ngx_im_worker_t *w);
 
-/* After a batch: flushes now up to the budget, the rest in later turns. */
+/* Flushes now up to the budget, and the rest in later turns. */
 void ngx_im_send_flush(ngx_im_worker_t *w);
 void ngx_im_send_flush_handler(ngx_event_t *ev);
 

@@ -3,10 +3,10 @@
  *
  * Sessions: their places, phases and deadlines.
  *
- * A session lives in a slab and is named by handle across turns.  A session
- * that is closed keeps its topics and its memory until ngx_im_close_handler()
- * runs, in a posted event: no topic and no session ends while a caller walks
- * over them.
+ * A session lives in a slab, and handles name it across turns.  A closed
+ * session keeps its topics and its memory until ngx_im_close_handler() runs, in
+ * a posted event.  So no topic and no session ends while a caller walks over
+ * them.
  */
 
 #include "ngx_im_session.h"
@@ -193,8 +193,8 @@ ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h)
 
 
 /*
- * The end of the UUID is the session's place, obfuscated by a hash of the
- * rest: it is found by it without a table.
+ * The last bytes of the UUID are the index of the session, obfuscated by a hash
+ * of the other bytes: no table is needed to find it.
  */
 static void
 ngx_im_session_stamp(ngx_im_worker_t *w, u_char *id, uint32_t index)
@@ -505,9 +505,9 @@ ngx_im_session_addr(ngx_im_session_t *s, u_char *buf)
 
 
 /*
- * The time of the wheel is the worker's own: it goes on with each tick.  So a
- * client doesn't seem silent after a jump of the clock, nor after a standstill
- * of the worker that left answers unread.
+ * The wheel has a time of its own, which goes on with each tick.  So a client
+ * doesn't seem silent after a jump of the clock, nor after a standstill of the
+ * worker that left answers unread.
  */
 void
 ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds)

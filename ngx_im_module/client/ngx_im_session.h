@@ -23,7 +23,7 @@ typedef struct ngx_im_session_s  ngx_im_session_t;
 typedef enum {
     NGX_IM_FREE = 0,
     NGX_IM_CONNECTING,       /* 101 sent, waits for the first frame */
-    NGX_IM_AUTHENTICATING,   /* logic has been asked */
+    NGX_IM_AUTHENTICATING,   /* logic or a webhook is asked */
     NGX_IM_OPEN,
     NGX_IM_ENDING,           /* its close frame goes out in this turn */
     NGX_IM_CLOSING,          /* the close frame is out: waits for the peer */
@@ -31,7 +31,7 @@ typedef enum {
 } ngx_im_phase_e;
 
 
-/* Who is at the other end, as the handshake saw it. */
+/* The client, as the handshake saw it. */
 typedef struct {
     u_char              id[16];          /* random, UUID of the session */
     u_char              addr[16];
@@ -44,8 +44,8 @@ typedef uint64_t  ngx_im_handle_t;       /* generation << 32 | index */
 
 
 /*
- * Bytes for one session alone: pongs, room info, the close frame, and what TLS
- * has refused once and wants to see again.
+ * Bytes for one session alone: replies, pongs, the close frame, and bytes that
+ * TLS has refused once and must get again.
  */
 typedef struct {
     u_char           *data;
@@ -53,13 +53,13 @@ typedef struct {
     size_t            size;
     size_t            sent;
     size_t            urgent;    /* go before the rest of an unfinished frame */
-    size_t            history;   /* of what waits: messages, no replies */
+    size_t            history;   /* bytes of messages that wait, not replies */
 } ngx_im_replies_t;
 
 
-/* Input that waits for the answer to a command before it. */
+/* Input that waits for the answer to an earlier command. */
 typedef struct {
-    size_t            len;       /* of the message, or what is left of it */
+    size_t            len;       /* of the message, or its rest */
     size_t            rest;      /* of the bytes behind it */
     im_kind_e         kind;
     u_char            bytes[1];
@@ -68,7 +68,7 @@ typedef struct {
 
 /* The extension of a session: what only some sessions need. */
 typedef struct {
-    ngx_im_timer_t    expiry;    /* of worker->expiry */
+    ngx_im_timer_t    expiry;    /* in worker->expiry */
     im_list_t         waiting;   /* in worker->throttled or queries; or self */
     ngx_im_session_t *session;   /* its owner */
     ngx_im_held_t    *held;
@@ -81,9 +81,9 @@ typedef struct {
     im_str_t          reason;    /* of the close frame; "": s->why */
     uint32_t          connect;   /* id of the command */
     uint32_t          busy_id;   /* of the command that is under way */
-    uint32_t          refresh;   /* s: when the webhook is asked; 0: never */
-    uint16_t          nsubs;     /* of connect: not ready yet */
-    uint32_t          second;    /* in which so many commands came */
+    uint32_t          refresh;   /* s: the webhook is asked then; 0: never */
+    uint16_t          nsubs;     /* of connect that are not ready */
+    uint32_t          second;    /* of ncommands */
     uint32_t          ncommands;
     unsigned          connecting:1;  /* connect isn't answered */
     unsigned          failed:1;  /* connect was refused */
@@ -95,7 +95,7 @@ struct ngx_im_session_s {
     uint32_t            free;            /* im_slab_t's */
     uint32_t            generation;
     uint32_t            index;
-    ngx_im_timer_t      deadline;        /* of worker->wheel */
+    ngx_im_timer_t      deadline;        /* in worker->wheel */
     im_list_t           all;             /* in worker->sessions */
     im_list_t           user_link;       /* in user->sessions */
     im_list_t           blocked;         /* in worker->blocked; self when not */
@@ -103,7 +103,7 @@ struct ngx_im_session_s {
     ngx_im_loc_conf_t  *conf;
     const im_transport_t *transport;
     im_user_t          *user;            /* NULL: guest */
-    im_sub_t           *subs;            /* from worker->subs, but `all` */
+    im_sub_t           *subs; /* from worker->subs_slab, or everybody */
     im_sub_t            everybody;       /* the broadcast topic's */
     ngx_im_replies_t   *replies;         /* queued control bytes, or NULL */
     ngx_im_ext_t       *ext;             /* or NULL */
@@ -117,7 +117,7 @@ struct ngx_im_session_s {
     uint32_t            expires;         /* its identity's end; 0: never */
     uint32_t            stuck;           /* ms: blocked since then */
     uint32_t            new_time;        /* of nnew, ngx_time() */
-    uint16_t            nnew;            /* rooms that nobody had here */
+    uint16_t            nnew; /* rooms that were new to this worker */
     uint16_t            close_code;
     uint16_t            nsubs;           /* in subs */
     uint16_t            nrooms;          /* joined, for the log line */
@@ -133,8 +133,8 @@ struct ngx_im_session_s {
 
 
 /* im_sub_t's flags */
-#define NGX_IM_SUB_SERVER      0x01      /* by connect or the server */
-#define NGX_IM_SUB_JOIN_LEAVE  0x02      /* is told who comes and goes */
+#define NGX_IM_SUB_SERVER      0x01 /* the client did not subscribe itself */
+#define NGX_IM_SUB_JOIN_LEAVE  0x02      /* gets joins and leaves of others */
 #define NGX_IM_SUB_CONNECT     0x04      /* by connect */
 
 
@@ -159,7 +159,7 @@ typedef enum {
  * no client waits for an answer.
  */
 typedef struct {
-    im_list_t           link;            /* of who waits, or is to be served */
+    im_list_t           link; /* waits for history, or in worker->ready */
     im_sub_t           *sub;
     uint64_t            seq;             /* where the client was */
     im_epoch_t          epoch;
@@ -182,7 +182,7 @@ typedef struct {
 } ngx_im_sub_t;
 
 
-/* What sessions tell the layers above, which give this table. */
+/* Events of sessions, for the layers above.  The worker brings the table. */
 typedef struct {
 
     /*
@@ -194,10 +194,10 @@ typedef struct {
     /* The topic of a joining subscription is live. */
     void  (*joined)(ngx_im_session_t *s, im_sub_t *sub);
 
-    /* sub is not among the session's any more, and leaves its topic now. */
+    /* sub is not in s->subs any more and leaves its topic now. */
     void  (*left)(ngx_im_session_t *s, im_sub_t *sub);
 
-    /* sub has got to where its log was cut. */
+    /* sub has read up to a cut of its log. */
     void  (*cut)(ngx_im_session_t *s, im_sub_t *sub);
 
     /* nginx wants the worker to end. */
@@ -209,18 +209,16 @@ typedef struct {
 /* 16 random bytes, or as random as this system has them. */
 void ngx_im_session_random(u_char *id);
 
-/* Why no session more can be taken now, static text; NULL: it can. */
+/* Why no more sessions can be taken, static text; NULL: they can. */
 const char *ngx_im_session_limit(ngx_im_worker_t *w);
 
 /*
- * A room that nobody follows here costs Redis keys: NGX_BUSY, when this worker
- * or this session has come with too many of them lately.
+ * A room that is new to this worker costs Redis keys.  NGX_BUSY: this worker or
+ * this session has brought too many of them lately.
  */
 ngx_int_t ngx_im_session_new_room(ngx_im_session_t *s, im_str_t topic);
 
-/*
- * Takes over c, detached by the caller.  NULL: no memory, c is the caller's.
- */
+/* Takes over c, which is detached.  NULL: no memory, and c is the caller's. */
 ngx_im_session_t *ngx_im_session_create(ngx_im_worker_t *w,
     ngx_connection_t *c, ngx_im_loc_conf_t *ilcf,
     const im_transport_t *transport, ngx_im_peer_t *peer);
@@ -255,19 +253,19 @@ void ngx_im_session_ext_free(ngx_im_session_t *s);
 /* Replaces an owned string of the extension by a copy. */
 ngx_int_t ngx_im_session_copy(im_str_t *to, im_str_t s);
 
-/* Command id is under way: input waits.  The session has an extension. */
+/* Command id is running: input waits.  The session has an extension. */
 void ngx_im_session_busy(ngx_im_session_t *s, uint32_t id);
 
 /* Input of this session has to wait. */
 ngx_uint_t ngx_im_session_waits(ngx_im_session_t *s);
 
-/* A command was answered: held input goes on, in a later event. */
+/* Held input goes on, in a later event. */
 void ngx_im_session_continue(ngx_im_session_t *s);
 
 /* It follows as many topics as it may. */
 ngx_uint_t ngx_im_session_full(ngx_im_session_t *s);
 
-/* NULL: it doesn't follow that. */
+/* NULL: it does not follow that topic. */
 im_sub_t *ngx_im_session_find_sub(ngx_im_session_t *s, im_str_t topic);
 
 /* JSON of the connection for others; "" none. */
@@ -280,7 +278,7 @@ void ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
     im_member_t *m);
 void ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info);
 
-/* Sets the next look at this session, in seconds from now. */
+/* Sets the deadline, in seconds from now. */
 void ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds);
 
 /* Seconds until its identity ends. */

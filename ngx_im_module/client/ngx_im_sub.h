@@ -14,7 +14,7 @@
 /* data is copied.  NULL: no memory. */
 ngx_im_join_t *ngx_im_sub_create_join(ngx_im_join_e kind, im_str_t data);
 
-/* A place that a client names; an impossible one is in no epoch. */
+/* The position that a client names; an impossible one matches no epoch. */
 void ngx_im_sub_since(ngx_im_join_t *join, const im_position_t *since);
 
 /*

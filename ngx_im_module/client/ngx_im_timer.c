@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * What is done later: wheels of timers, and lists that are served in turns.
+ * Work for later: wheels of timers, and lists that are served in turns.
  */
 
 #include "ngx_im_timer.h"
@@ -128,7 +128,7 @@ ngx_im_wheel_advance(ngx_im_wheel_t *wheel, uint32_t now)
 }
 
 
-/* A timer that is set beyond one revolution waits for another one. */
+/* A timer beyond one revolution waits for another one. */
 static ngx_int_t
 ngx_im_wheel_serve(im_list_t *q, void *data)
 {

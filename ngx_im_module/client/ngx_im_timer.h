@@ -1,10 +1,10 @@
 /*
  * Copyright (C) The im authors
  *
- * What is done later: wheels of timers, and lists that are served in turns.
+ * Work for later: wheels of timers, and lists that are served in turns.
  *
  * A turn serves a list for some milliseconds and leaves the rest to the next
- * iteration of the event loop, so that many at once don't stall the worker.
+ * iteration of the event loop, so that long lists do not stall the worker.
  */
 
 #ifndef NGX_IM_TIMER_H
@@ -27,8 +27,8 @@ typedef ngx_int_t (*ngx_im_turn_pt)(im_list_t *q, void *data);
 typedef struct {
     im_list_t         list;
     ngx_im_turn_pt    serve;
-    void             *data;          /* of serve */
-    ngx_msec_t        retry;         /* for what can't be served now */
+    void             *data;          /* for serve */
+    ngx_msec_t        retry;         /* ms, after NGX_AGAIN */
     ngx_event_t       event;
 } ngx_im_turn_t;
 
@@ -41,7 +41,7 @@ typedef struct {
 
 typedef void (*ngx_im_timer_pt)(ngx_im_timer_t *timer);
 
-/* Its time goes on by ngx_im_wheel_advance() alone. */
+/* Only ngx_im_wheel_advance() moves its time. */
 typedef struct {
     im_list_t         slots[NGX_IM_WHEEL_SLOTS];
     uint32_t          time;          /* s, of the last slot that was due */
@@ -50,7 +50,7 @@ typedef struct {
 } ngx_im_wheel_t;
 
 
-/* serve gets each link of the list once it is removed; it may free it. */
+/* serve gets each link after its removal from the list, and may free it. */
 void ngx_im_turn_init(ngx_im_turn_t *turn, ngx_im_turn_pt serve, void *data,
     ngx_log_t *log);
 
@@ -60,7 +60,7 @@ void ngx_im_turn_add(ngx_im_turn_t *turn, im_list_t *q);
 void ngx_im_wheel_init(ngx_im_wheel_t *wheel, ngx_im_timer_pt handler,
     ngx_log_t *log);
 
-/* Timers up to now are due; after a jump of the time all are looked at. */
+/* Timers up to now are due.  After a jump of the time all are checked. */
 void ngx_im_wheel_advance(ngx_im_wheel_t *wheel, uint32_t now);
 
 void ngx_im_timer_init(ngx_im_timer_t *timer);

@@ -1,12 +1,12 @@
 /*
  * Copyright (C) The im authors
  *
- * The node's shared memory: a slot of counters for each living worker, and how
- * many sessions each address has.
+ * The node's shared memory: a slot of counters for each living worker, and the
+ * number of sessions of each address.
  *
- * It survives a reload, when old and new workers live side by side.  A worker
- * that was killed cannot take its numbers back: whoever claims its slot does,
- * for a count of an address is kept by slot.
+ * It survives a reload, when old and new workers live side by side.  Counts of
+ * an address are kept by slot: a killed worker can not take them back, so the
+ * next owner of the slot does.
  */
 
 #include "ngx_im_zone.h"
@@ -86,7 +86,7 @@ ngx_im_zone_init_zone(ngx_shm_zone_t *zone, void *data)
     imcf = zone->data;
     shpool = (ngx_slab_pool_t *) zone->shm.addr;
 
-    /* a reload goes on with what is there, and is the same instance */
+    /* a reload keeps the zone and is the same instance */
 
     if (data != NULL || zone->shm.exists) {
         iz = shpool->data;
@@ -373,7 +373,7 @@ ngx_im_zone_key(ngx_im_ip_t *key, ngx_uint_t family, const u_char *addr)
 }
 
 
-/* Takes up to count sessions of a slot off; frees what is empty then. */
+/* Takes off up to count sessions of a slot; frees empty entries. */
 static void
 ngx_im_zone_drop(ngx_slab_pool_t *shpool, ngx_im_ip_t **link, ngx_uint_t slot,
     uint32_t count)

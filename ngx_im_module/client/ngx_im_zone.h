@@ -37,8 +37,8 @@ typedef struct {
     ngx_atomic_t      pushes;            /* entries taken from pub/sub */
     ngx_atomic_t      healed;            /* entries read from history */
     ngx_atomic_t      holes;             /* gaps that history couldn't fill */
-    ngx_atomic_t      recovered;         /* subscriptions that went on */
-    ngx_atomic_t      unrecovered;       /* that were told of a hole */
+    ngx_atomic_t      recovered;         /* subscriptions without a hole */
+    ngx_atomic_t      unrecovered;       /* subscriptions with a hole */
     ngx_atomic_t      window_bytes;
     ngx_atomic_t      sends;             /* send calls */
 } ngx_im_counters_t;
