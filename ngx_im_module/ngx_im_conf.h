@@ -45,7 +45,7 @@ typedef struct {
     ngx_uint_t        db;
     ngx_uint_t        partitions;    /* 0: what Redis has */
     ngx_msec_t        timeout;       /* connect, and PING unanswered */
-    ngx_msec_t        refresh;       /* routes are told again */
+    ngx_msec_t        refresh;       /* routes are reported again */
 } ngx_im_redis_conf_t;
 
 

@@ -3,12 +3,11 @@
  *
  * The end of a worker: quit, reload and worker_shutdown_timeout.
  *
- * nginx calls the read handler of every idle connection when the worker is to
- * exit.  The first call starts a timer that, not being cancelable, keeps the
- * worker until its sessions have been told to reconnect elsewhere: in random
- * order, over the time of im_drain, and slower while Redis is slow, since each
- * of them is going to join its topics again.  Until its turn comes a session
- * gets its messages as ever.
+ * nginx calls the read handler of every idle connection when a worker is to
+ * exit.  The first call starts a timer.  It is not cancelable, so it keeps the
+ * worker until its sessions have been closed: in random order, over the time of
+ * im_drain, and slower while Redis is slow, since each client joins its topics
+ * again.  Until then a session gets its messages.
  */
 
 #include "ngx_im_drain.h"
@@ -20,7 +19,7 @@
 #define NGX_IM_DRAIN_MIN      256     /* sessions closed in a turn... */
 #define NGX_IM_DRAIN_PART     16      /* ... or this part of them */
 #define NGX_IM_DRAIN_SLOW     4       /* times as long, if Redis is slow */
-#define NGX_IM_DRAIN_BLOCKED  2000    /* ms for who is just being sent to */
+#define NGX_IM_DRAIN_BLOCKED  2000    /* ms for sessions with a full socket */
 
 
 static void ngx_im_drain_shuffle(ngx_im_worker_t *w);
@@ -60,7 +59,7 @@ ngx_im_drain_start(ngx_im_worker_t *w)
 }
 
 
-/* Without memory for the order there is none, and no spreading. */
+/* Without memory for the order all sessions are closed at once. */
 static void
 ngx_im_drain_shuffle(ngx_im_worker_t *w)
 {
@@ -95,7 +94,7 @@ ngx_im_drain_shuffle(ngx_im_worker_t *w)
 
 
 /*
- * The timer goes on until the last session is gone: closing waits a moment for
+ * The timer goes on until all sessions have ended: closing waits a moment for
  * the peer.
  */
 static void
@@ -124,7 +123,7 @@ ngx_im_drain_handler(ngx_event_t *ev)
 }
 
 
-/* Time counts less while Redis is slow, so that the end is reached anyway. */
+/* Time counts less while Redis is slow, but the end is reached. */
 static void
 ngx_im_drain_clock(ngx_im_worker_t *w)
 {
@@ -143,7 +142,10 @@ ngx_im_drain_clock(ngx_im_worker_t *w)
 }
 
 
-/* Whose turn has come.  A full socket takes no close frame: it is put off. */
+/*
+ * Closes sessions whose turn has come.  A full socket takes no close frame: it
+ * is closed later.
+ */
 static void
 ngx_im_drain_some(ngx_im_worker_t *w)
 {
@@ -168,7 +170,9 @@ ngx_im_drain_some(ngx_im_worker_t *w)
 }
 
 
-/* All that are left, in turns, and at last those with a full socket too. */
+/*
+ * Closes all other sessions, in turns, and in the end those with a full socket.
+ */
 static void
 ngx_im_drain_rest(ngx_im_worker_t *w)
 {

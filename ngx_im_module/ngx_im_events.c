@@ -1,11 +1,13 @@
 /*
  * Copyright (C) The im authors
  *
- * What following topics says, to the files that it concerns.
+ * Events of follow/ and client/: which file handles which event.
  */
 
 #include "ngx_im_events.h"
+#include "ngx_im_command.h"
 #include "ngx_im_control.h"
+#include "ngx_im_drain.h"
 #include "ngx_im_info.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_revoke.h"
@@ -42,9 +44,24 @@ static const ngx_im_follow_events_t  ngx_im_events = {
 };
 
 
+static const ngx_im_session_events_t  ngx_im_session_events = {
+    ngx_im_command_message,
+    ngx_im_resume_joined,
+    ngx_im_resume_left,
+    ngx_im_resume_cut,
+    ngx_im_drain_start
+};
+
+
 ngx_int_t
 ngx_im_events_init(ngx_im_worker_t *w)
 {
+    w->events = &ngx_im_session_events;
+
+    if (!w->conf->enabled) {
+        return NGX_OK;
+    }
+
     ngx_im_info_init(w);
 
     if (ngx_im_revoke_init(w) != NGX_OK) {

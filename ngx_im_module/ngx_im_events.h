@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * What following topics says, to the files that it concerns.
+ * Events of follow/ and client/: which file handles which event.
  */
 
 #ifndef NGX_IM_EVENTS_H

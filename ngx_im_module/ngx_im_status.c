@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * im_status: what this node does, as JSON, per worker and summed.
+ * im_status: counters of this node as JSON, per worker and summed.
  */
 
 #include "ngx_im_status.h"

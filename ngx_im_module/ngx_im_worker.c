@@ -1,13 +1,12 @@
 /*
  * Copyright (C) The im authors
  *
- * The life of a worker: what it begins with, its tick, and its end.
+ * The life of a worker: its begin, its tick, its end.
  */
 
 #include "ngx_im_worker.h"
 #include "ngx_im_close.h"
 #include "ngx_im_command.h"
-#include "ngx_im_drain.h"
 #include "ngx_im_events.h"
 #include "ngx_im_follow.h"
 #include "ngx_im_ping.h"
@@ -32,15 +31,6 @@ static void ngx_im_worker_event(ngx_im_worker_t *w, ngx_event_t *ev,
 static void ngx_im_worker_tick(ngx_event_t *ev);
 
 
-static const ngx_im_session_events_t  ngx_im_worker_session_events = {
-    ngx_im_command_message,
-    ngx_im_resume_joined,
-    ngx_im_resume_left,
-    ngx_im_resume_cut,
-    ngx_im_drain_start
-};
-
-
 ngx_im_worker_t  *ngx_im_worker;
 
 
@@ -56,7 +46,6 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
 
     w->conf = imcf;
     w->log = cycle->log;
-    w->events = &ngx_im_worker_session_events;
 
     if (ngx_im_worker_memory(w) != NGX_OK || ngx_im_zone_attach(w) != NGX_OK) {
         return NGX_ERROR;
@@ -66,7 +55,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
 
     ngx_im_worker = w;
 
-    return imcf->enabled ? ngx_im_events_init(w) : NGX_OK;
+    return ngx_im_events_init(w);
 }
 
 

@@ -17,7 +17,7 @@
 #include "im_hub.h"
 
 
-/* The end of a worker: whose turn is when. */
+/* The end of a worker: sessions in the order of their closing. */
 typedef struct {
     ngx_event_t         event;           /* not cancelable */
     ngx_im_handle_t    *order;           /* n sessions, shuffled */
@@ -39,7 +39,7 @@ struct ngx_im_worker_s {
     im_list_t           closed;          /* to be ended by close_event */
     im_list_t           blocked;         /* sessions, the longest so first */
     im_list_t           flush;           /* logs with pending subscriptions */
-    ngx_im_wheel_t      wheel;           /* deadlines; stands while it does */
+    ngx_im_wheel_t      wheel;           /* deadlines of sessions */
     ngx_im_wheel_t      expiry;          /* ends of tokens, by the clock */
     ngx_im_turn_t       ready;           /* joins to be served */
     ngx_uint_t          nsessions;
@@ -50,9 +50,9 @@ struct ngx_im_worker_s {
     time_t              handshake_time;
     ngx_uint_t          nnew;            /* rooms, in the second new_time */
     time_t              new_time;
-    im_list_t           throttled;       /* commands wait for a second */
+    im_list_t           throttled;       /* sessions that wait for a second */
     im_list_t           queries;         /* sessions that wait to ask */
-    ngx_uint_t          nqueries;        /* of presence and history, out */
+    ngx_uint_t          nqueries; /* of presence and history that are out */
     ngx_event_t         flush_event;
     ngx_event_t         close_event;
     ngx_event_t         tick;            /* 1 s, cancelable */

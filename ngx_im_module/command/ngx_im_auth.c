@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * Who a client is: a guest, or by a signed token, by a webhook, by asking
- * logic.
+ * Who a client is: a guest, or the user of a signed token, of a webhook's
+ * answer or of logic's answer.
  *
  * A token that logic doesn't know makes a guest where the protocol has guests;
  * a token with a wrong signature doesn't.  The client hears why it is refused.
@@ -19,7 +19,7 @@
 #include "im_json.h"
 
 
-#define NGX_IM_AUTH_TOKEN_MAX  255   /* of one that logic is asked about */
+#define NGX_IM_AUTH_TOKEN_MAX  255   /* of a token for logic */
 #define NGX_IM_AUTH_ASK     4096
 #define NGX_IM_AUTH_ANSWER  65536
 
@@ -128,7 +128,7 @@ ngx_im_auth_asked(ngx_im_session_t *s, ngx_int_t rc)
 }
 
 
-/* What the answer to connect needs, however long that takes. */
+/* Keeps what the answer to connect needs. */
 static ngx_int_t
 ngx_im_auth_keep(ngx_im_session_t *s, const im_command_t *command)
 {
@@ -281,7 +281,7 @@ ngx_im_auth_result(ngx_im_session_t *s, const im_command_t *command,
 }
 
 
-/* NGX_ERROR: that can't be. */
+/* NGX_ERROR: an impossible identity. */
 static ngx_int_t
 ngx_im_auth_granted(ngx_im_session_t *s, im_jwt_t *claims)
 {
@@ -291,7 +291,7 @@ ngx_im_auth_granted(ngx_im_session_t *s, im_jwt_t *claims)
         return NGX_ERROR;
     }
 
-    /* that is for tokens of subscriptions */
+    /* a channel is only for tokens of subscriptions */
 
     ngx_memzero(&claims->channel, sizeof(im_str_t));
 
@@ -301,7 +301,7 @@ ngx_im_auth_granted(ngx_im_session_t *s, im_jwt_t *claims)
 }
 
 
-/* The webhook doesn't say who it is. */
+/* The webhook knows no user. */
 static void
 ngx_im_auth_nobody(ngx_im_session_t *s)
 {
@@ -361,7 +361,7 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
 
     im_buf_init(&arena, ngx_max(claims->info.len, IM_JWT_MAX));
 
-    /* info may be of any type, and is without a name then */
+    /* info may be of any type; only an object has a name */
 
     if (claims->info.len
         && im_json_decode(claims->info, ngx_im_auth_info_fields, IM_JSON_LAX,
@@ -485,7 +485,7 @@ ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
 }
 
 
-/* Each decoding has an arena of its own: strings of the first stay put. */
+/* Each decoding has its own arena, so that strings of the first stay valid. */
 static void
 ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
 {

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Who a session is.
+ * Who a client is.
  */
 
 #ifndef NGX_IM_AUTH_H

@@ -3,9 +3,10 @@
  *
  * Commands of clients: one after another, in the order in which they came.
  *
- * A command that has to ask somebody else makes those behind it wait, in the
- * message or the socket, so a session has one question under way and no queue.
- * A subscription doesn't: it is answered when its topic is ready (resume).
+ * A command that asks logic, a backend or Redis makes later commands wait, in
+ * the message or the socket.  So a session has one question out and no queue.
+ * A subscription is different: it is answered when its topic is ready
+ * (ngx_im_resume.c).
  */
 
 #include "ngx_im_command.h"
@@ -111,7 +112,7 @@ ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
 }
 
 
-/* So many in a second, the others in the next one. */
+/* Some commands a second run, and the others in the next second. */
 static ngx_uint_t
 ngx_im_command_throttle(ngx_im_session_t *s)
 {

@@ -12,13 +12,13 @@
 
 
 /*
- * The commands of a message one by one.  NGX_AGAIN: rest waits until one
- * before it is answered; NGX_ERROR: the session is closed.
+ * Runs the commands of a message one by one.  NGX_AGAIN: rest waits until an
+ * earlier command is answered; NGX_ERROR: the session is closed.
  */
 ngx_int_t ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind,
     im_str_t *rest);
 
-/* A second has begun: who had too many commands goes on. */
+/* A second has begun: sessions with too many commands go on. */
 void ngx_im_command_tick(ngx_im_worker_t *w);
 
 

@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * Control entries: what logic, or another worker, wants done here besides
- * delivering messages.  They are not numbered and arrive at most once.
+ * Control entries: requests of logic, or of another worker, besides delivering
+ * messages.  They are not numbered and arrive at most once.
  */
 
 #include "ngx_im_control.h"
@@ -27,7 +27,7 @@ typedef void (*ngx_im_control_topic_pt)(ngx_im_worker_t *w, im_topic_t *topic,
 typedef void (*ngx_im_control_session_pt)(ngx_im_session_t *s,
     const im_control_t *control);
 
-/* What a kind does with its topic, or with each of its sessions. */
+/* A kind has a handler for its topic, or for each of its sessions. */
 typedef struct {
     ngx_im_control_topic_pt    topic;
     ngx_im_control_session_pt  session;
@@ -126,8 +126,8 @@ ngx_im_control_topic(ngx_im_worker_t *w, uint16_t partition,
 
 
 /*
- * The named session, if it is the named user's, or all sessions of the user
- * that were there when the entry was queued.  age: s since then.
+ * The named session, if it is one of the named user, or all sessions of the
+ * user that were there when the entry was queued.  age: s since then.
  */
 static void
 ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
@@ -142,7 +142,7 @@ ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
     fn = ngx_im_controls[control->kind].session;
     user = control->user.len ? im_hub_user(&w->hub, control->user) : NULL;
 
-    /* before their sessions end: they come back at once */
+    /* first, since clients come back at once */
 
     if (control->kind == IM_CONTROL_DISCONNECT && control->seconds >= 0) {
         ngx_im_revoke_look(w, control->user);
@@ -223,7 +223,10 @@ ngx_im_control_disconnect(ngx_im_session_t *s, const im_control_t *control)
 }
 
 
-/* Only clients whose protocol says so; those that follow it already do. */
+/*
+ * Only clients of protocols with commands, and not those that follow it
+ * already.
+ */
 static void
 ngx_im_control_subscribe(ngx_im_session_t *s, const im_control_t *control)
 {
@@ -326,7 +329,7 @@ ngx_im_control_refresh(ngx_im_session_t *s, const im_control_t *control)
 }
 
 
-/* How long it was in the queue, in seconds: im_job may have been away. */
+/* Seconds that it spent in the queue: im_job may have been away. */
 static ngx_int_t
 ngx_im_control_age(ngx_im_worker_t *w, const im_entry_t *entry)
 {

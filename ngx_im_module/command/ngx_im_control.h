@@ -1,8 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Control entries: what logic, or another worker, wants done here besides
- * delivering messages.
+ * Control entries: requests besides delivering messages.
  */
 
 #ifndef NGX_IM_CONTROL_H

@@ -226,7 +226,7 @@ ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
 }
 
 
-/* A topic that the client doesn't subscribe to itself. */
+/* Joins a topic for the client. */
 static ngx_int_t
 ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic)
 {

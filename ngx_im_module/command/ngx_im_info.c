@@ -1,12 +1,12 @@
 /*
  * Copyright (C) The im authors
  *
- * Room info: the followers of a room are told who is there.
+ * Room info: followers of a room get the list of its users.
  *
- * Who has joined is told as soon as its join is known to Redis.  A change of
- * members, here or elsewhere, is told to all, once a second at the most and
- * less often where that is many bytes.  A question for a room is under way at
- * a time, and who has just got an answer gets the same one only once.
+ * A new member gets it as soon as Redis knows its join.  After a change of
+ * members, here or elsewhere, all followers get it: once a second at most, and
+ * less often where that is many bytes.  A room has one question out at a time.
+ * A session that has just got an answer does not get the same one again.
  */
 
 #include "ngx_im_topic.h"
@@ -19,7 +19,7 @@
 #define NGX_IM_INFO_PAUSE   1000        /* ms */
 #define NGX_IM_INFO_SOON    100         /* ms */
 #define NGX_IM_INFO_RATE    8192        /* bytes a ms, of a room */
-#define NGX_IM_INFO_LOOK    5           /* sessions looked at a ms */
+#define NGX_IM_INFO_LOOK    5           /* sessions checked a ms */
 #define NGX_IM_INFO_ASKED   200         /* keys of workers read a ms, by all */
 #define NGX_IM_INFO_TIMER   100         /* ms */
 #define NGX_IM_INFO_LAZY    50          /* rooms each time */
@@ -28,7 +28,7 @@
 #define NGX_IM_INFO_ROUNDS  2
 
 
-/* A question under way. */
+/* A question that is out. */
 struct ngx_im_info_s {
     ngx_im_topic_t   *topic;       /* NULL: it has ended */
     ngx_im_handle_t  *sessions;
@@ -193,7 +193,7 @@ ngx_im_info_followers(im_topic_t *topic)
 }
 
 
-/* Its followers understand room info. */
+/* The protocol of its followers has room info. */
 static int
 ngx_im_info_log(im_log_t *log)
 {
@@ -202,8 +202,8 @@ ngx_im_info_log(im_log_t *log)
 
 
 /*
- * Asks for the members when it is time to.  Changes that Redis doesn't know
- * yet go first, in two rounds at most: in a busy room there are always some.
+ * Asks for the members when they are due.  Changes that Redis doesn't know yet
+ * go first, in two rounds at most: in a busy room there are always some.
  */
 static void
 ngx_im_info_start(ngx_im_topic_t *t)
@@ -246,9 +246,9 @@ ngx_im_info_start(ngx_im_topic_t *t)
 
 
 /*
- * Waiting sessions get the frame together with all followers where that is
- * soon: within a second for a user, whose join is a change, and at once for a
- * guest, whose join is none.
+ * Waiting sessions get the frame together with all followers if that is soon:
+ * within a second for a user, whose join is a change, and at once for a guest,
+ * whose join is none.
  */
 static ngx_msec_t
 ngx_im_info_due(ngx_im_topic_t *t)
@@ -478,14 +478,11 @@ ngx_im_info_answer(const im_members_t *members, void *data)
     im_free(users);
     im_buf_cleanup(&b);
 
-    t = info->topic;
     ngx_im_info_destroy(info);
 
     /* more sessions may have come meanwhile */
 
-    if (t != NULL) {
-        ngx_im_info_start(t);
-    }
+    ngx_im_info_start(t);
 
     ngx_im_send_flush(ngx_im_worker);
 }
@@ -525,7 +522,7 @@ ngx_im_info_destroy(ngx_im_info_t *info)
 }
 
 
-/* The users, of whom the frames tell; NULL: no memory. */
+/* The users of the frames; NULL: no memory. */
 static im_member_t *
 ngx_im_info_room(ngx_im_info_t *info, const im_members_t *members)
 {
@@ -586,10 +583,6 @@ ngx_im_info_tell(ngx_im_info_t *info, im_buf_t *b)
     } else if (info->nsessions > 0) {
         ngx_im_info_tell_some(info, b);
 
-        if (info->topic == NULL) {
-            return;
-        }
-
         some = info->nsessions * b->len / NGX_IM_INFO_RATE;
         t->mixed |= t->info_hash != 0 && hash != t->info_hash;
         t->info_hash = hash;
@@ -604,7 +597,7 @@ ngx_im_info_tell(ngx_im_info_t *info, im_buf_t *b)
 }
 
 
-/* Of what the frames say, in whatever form. */
+/* Hashes the content of the frames, in any form. */
 static uint64_t
 ngx_im_info_hash(ngx_im_info_t *info)
 {
@@ -653,7 +646,6 @@ ngx_im_info_tell_all(ngx_im_info_t *info, im_buf_t *b)
 }
 
 
-/* A session may be closed by it, and with the last one the topic ends. */
 static void
 ngx_im_info_tell_some(ngx_im_info_t *info, im_buf_t *b)
 {
@@ -661,7 +653,7 @@ ngx_im_info_tell_some(ngx_im_info_t *info, im_buf_t *b)
     const im_form_t   *form;
     ngx_im_session_t  *s;
 
-    for (i = 0; i < info->nsessions && info->topic != NULL; i++) {
+    for (i = 0; i < info->nsessions; i++) {
 
         s = ngx_im_session_find(ngx_im_worker, info->sessions[i]);
 
@@ -680,7 +672,7 @@ ngx_im_info_tell_some(ngx_im_info_t *info, im_buf_t *b)
 }
 
 
-/* Forms that have the callback in common share a frame. */
+/* Forms with the same callback share a frame. */
 static void
 ngx_im_info_encode(ngx_im_info_t *info, im_buf_t *b, const im_form_t *form,
     const im_transport_t *transport)

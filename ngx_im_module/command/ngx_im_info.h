@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Room info: the followers of a room get to know who is there.
+ * Room info: followers of a room get the list of its users.
  */
 
 #ifndef NGX_IM_INFO_H

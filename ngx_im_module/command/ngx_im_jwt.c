@@ -1,13 +1,13 @@
 /*
  * Copyright (C) The im authors
  *
- * Tokens that are checked in the worker: the keys of im_jwt_key, and what only
- * OpenSSL can tell, whether a signature is good.
+ * Tokens that the worker checks: the keys of im_jwt_key, and signatures by
+ * OpenSSL.
  *
  * A key has one algorithm and is chosen before anything is computed, so one
  * token costs one check at most.  Signatures of public keys cost far more than
- * HMACs: their number is limited, and good ones are remembered, so that
- * clients which all come back at once are cheap.
+ * HMACs: their number is limited, and good ones are remembered, so that many
+ * clients that come back at once are cheap.
  */
 
 #define OPENSSL_SUPPRESS_DEPRECATED
@@ -199,7 +199,7 @@ ngx_im_jwt_read(ngx_conf_t *cf, ngx_im_jwt_key_t *key, ngx_str_t *text)
 }
 
 
-/* One line feed at the end is the editor's. */
+/* An editor adds one line feed at the end. */
 static const char *
 ngx_im_jwt_secret(ngx_im_jwt_key_t *key, ngx_str_t *text)
 {
@@ -444,8 +444,9 @@ ngx_im_jwt_hmac(const ngx_im_jwt_key_t *key, im_jwt_parts_t *parts,
 
 
 /*
- * Equal bytes have the same key while the worker lives: what was good once is
- * good again.  Only good tokens are remembered, so others can't drive them out.
+ * Equal bytes have the same key while the worker lives: a good token stays
+ * good.  Only good tokens are remembered, so that bad ones can't drive them
+ * out.
  */
 static ngx_int_t
 ngx_im_jwt_signature(ngx_im_worker_t *w, const ngx_im_jwt_key_t *key,
@@ -541,7 +542,7 @@ ngx_im_jwt_verified(const ngx_im_jwt_key_t *key, im_jwt_parts_t *parts,
 
     EVP_MD_CTX_free(ctx);
 
-    /* nginx takes what is left there for a fault of its TLS */
+    /* nginx would take errors that are left there for errors of its TLS */
 
     ERR_clear_error();
 

@@ -32,8 +32,9 @@ char *ngx_im_jwt_key_add(ngx_conf_t *cf, ngx_im_main_conf_t *imcf,
 
 /*
  * NGX_OK: claims are in the arena (limit IM_JWT_ARENA or more; the token must
- * not lie in it), and im_jwt_cleanup() is the caller's.  NGX_DECLINED: expired;
- * NGX_ERROR: not valid; NGX_BUSY: can't be told now.  claims->why says more.
+ * not lie in it), and the caller calls im_jwt_cleanup().  NGX_DECLINED:
+ * expired; NGX_ERROR: not valid; NGX_BUSY: not checked now.  claims->why says
+ * more.
  */
 ngx_int_t ngx_im_jwt_verify(ngx_im_worker_t *w, im_str_t token,
     im_buf_t *arena, im_jwt_t *claims);

@@ -1,12 +1,12 @@
 /*
  * Copyright (C) The im authors
  *
- * Who comes to a room and goes, told to those who asked for it, where the
- * room's rule has presence.
+ * Joins and leaves of a room, pushed to followers that asked for them, if the
+ * rule of the room has presence.
  *
- * Sessions of this worker are told of one another at once, other workers by
- * the control entry that goes with the change of members.  It is a hint: of
- * very many changes not all are told.
+ * Sessions of this worker hear at once of each other.  Other workers get a
+ * control entry with the change of members.  Pushes are hints: of very many
+ * changes some are dropped.
  */
 
 #include "ngx_im_presence.h"
@@ -45,7 +45,7 @@ ngx_im_presence_tell(ngx_im_worker_t *w, im_sub_t *sub, int joined)
 }
 
 
-/* Some log of the topic is of who asked for it. */
+/* Some followers asked for joins and leaves. */
 static int
 ngx_im_presence_wanted(im_topic_t *topic)
 {
@@ -61,7 +61,7 @@ ngx_im_presence_wanted(im_topic_t *topic)
 }
 
 
-/* It may be called amid a walk over sessions: the flush comes later. */
+/* It may be called during a walk over sessions: the flush comes later. */
 static void
 ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
     const im_member_t *m, int joined)

@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * What a client publishes: its right to, then logic, which treats it like any
- * other push.
+ * Messages of clients: the right to publish, then logic, which treats them like
+ * any other push.
  */
 
 #include "ngx_im_publish.h"
@@ -14,7 +14,7 @@
 #include "im_ask.h"
 
 
-#define NGX_IM_PUBLISH_MORE  65536   /* of what goes along with the data */
+#define NGX_IM_PUBLISH_MORE  65536   /* bytes besides the data */
 
 
 static const struct {
@@ -82,7 +82,7 @@ ngx_im_publish_command(ngx_im_session_t *s, const im_command_t *command)
 }
 
 
-/* A message that isn't in the history can't have a number of it. */
+/* A message outside of the history can't have a number. */
 static void
 ngx_im_publish_result(ngx_im_session_t *s, const im_command_t *command,
     im_webhook_answer_t *answer)
@@ -124,7 +124,7 @@ ngx_im_publish_granted(ngx_im_session_t *s, const im_command_t *command,
 }
 
 
-/* A subscription that isn't answered yet is waited for. */
+/* It waits while the subscription is not answered yet. */
 static ngx_int_t
 ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
     im_error_e *error)

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * What a client publishes.
+ * Messages of clients.
  */
 
 #ifndef NGX_IM_PUBLISH_H
@@ -11,7 +11,7 @@
 #include "ngx_im_session.h"
 
 
-/* NGX_AGAIN: wait for the answer to a command before it. */
+/* NGX_AGAIN: an earlier command is not answered yet. */
 ngx_int_t ngx_im_publish_command(ngx_im_session_t *s,
     const im_command_t *command);
 

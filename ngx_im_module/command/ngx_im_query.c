@@ -1,11 +1,12 @@
 /*
  * Copyright (C) The im authors
  *
- * What a client asks of a topic that it follows: who is there, what has been.
+ * Presence and history of topics, for clients that follow them.
  *
- * Of its own sessions a worker knows best; the others' and the history are
- * Redis'.  A question is of one session, which has one at a time; of all there
- * are so many at once, and others wait for their turn, unread.
+ * A worker knows its own sessions best; other sessions and the history are in
+ * Redis.  A session has one question out at a time.  The worker has a limited
+ * number of them: other sessions wait for their turn, and nothing is read from
+ * them.
  */
 
 #include "ngx_im_follow.h"
@@ -17,12 +18,12 @@
 
 #define NGX_IM_QUERY_BYTES    (1024 * 1024)   /* of history, about */
 #define NGX_IM_QUERY_CLIENTS  20000
-#define NGX_IM_QUERY_SHARE    20       /* of an answer: a command more */
+#define NGX_IM_QUERY_SHARE    20       /* entries that count as a command */
 #define NGX_IM_QUERY_ANSWER   (8 * 1024 * 1024)
 #define NGX_IM_QUERY_ATONCE   64
 
 
-/* A question under way; owned by the call. */
+/* A question that is out; owned by the call. */
 typedef struct {
     ngx_im_handle_t   session;
     im_command_e      type;
@@ -96,7 +97,7 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
     }
 
-    /* answers are long: those before it are read first */
+    /* answers are long: the client reads earlier ones first */
 
     if (ngx_im_send_waiting(s) > s->conf->max_replies) {
         return NGX_AGAIN;
@@ -171,7 +172,7 @@ ngx_im_query_turn(ngx_im_session_t *s)
 }
 
 
-/* A question has its answer: sessions that wait read on. */
+/* A question is answered: sessions that wait go on. */
 static void
 ngx_im_query_next(ngx_im_worker_t *w)
 {
@@ -189,7 +190,7 @@ ngx_im_query_next(ngx_im_worker_t *w)
 }
 
 
-/* Followers may; a subscription that isn't answered yet is waited for. */
+/* Followers may.  It waits while the subscription is not answered yet. */
 static ngx_int_t
 ngx_im_query_may(ngx_im_session_t *s, const im_command_t *command,
     im_error_e *error)
@@ -520,7 +521,7 @@ done:
 }
 
 
-/* Those that have their subscription already. */
+/* Sessions whose subscription has begun. */
 static void
 ngx_im_query_own(ngx_im_query_clients_t *clients, im_topic_t *topic)
 {
@@ -568,7 +569,7 @@ ngx_im_query_bytes(ngx_im_query_clients_t *clients)
 }
 
 
-/* All guests are one. */
+/* All guests count as one user. */
 static ngx_uint_t
 ngx_im_query_users(ngx_im_query_clients_t *clients)
 {
@@ -584,7 +585,7 @@ ngx_im_query_users(ngx_im_query_clients_t *clients)
 }
 
 
-/* NULL: it is gone.  *topic is NULL where it follows that no longer. */
+/* NULL: it has ended.  *topic is NULL if it does not follow that any more. */
 static ngx_im_session_t *
 ngx_im_query_session(ngx_im_worker_t *w, ngx_im_query_t *query,
     im_topic_t **topic)

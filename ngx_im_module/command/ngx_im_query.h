@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * What a client asks of a topic that it follows.
+ * Presence and history, for clients.
  */
 
 #ifndef NGX_IM_QUERY_H
@@ -11,7 +11,7 @@
 #include "ngx_im_session.h"
 
 
-/* Presence, presence_stats and history.  NGX_AGAIN: as above. */
+/* NGX_AGAIN: an earlier command is not answered yet. */
 ngx_int_t ngx_im_query_command(ngx_im_session_t *s,
     const im_command_t *command);
 

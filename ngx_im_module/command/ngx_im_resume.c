@@ -1,12 +1,12 @@
 /*
  * Copyright (C) The im authors
  *
- * How subscriptions begin: with an answer, and where the client names a place,
- * with what came behind that; and how followers are told of a hole.
+ * How subscriptions begin: with an answer, and if the client names a position,
+ * with the messages behind it; and how followers hear of a hole.
  *
- * Going live and the answer are one step, so that nothing is missing or twice
- * between them.  The steps are paced: many clients at once don't stall the
- * worker.
+ * Going live and the answer are one step, so that no message is missing or
+ * comes twice between them.  The steps are served in turns: many clients at
+ * once do not stall the worker.
  */
 
 #include "ngx_im_resume.h"
@@ -92,7 +92,7 @@ ngx_im_resume_joined(ngx_im_session_t *s, im_sub_t *sub)
 }
 
 
-/* The others in a room are told of it, and it gets the room info. */
+/* Other members get a join, and the session gets the room info. */
 static void
 ngx_im_resume_announce(ngx_im_session_t *s, im_sub_t *sub)
 {
@@ -125,7 +125,7 @@ ngx_im_resume_add(ngx_im_join_t *join)
 }
 
 
-/* NGX_OK: it waits, for history or for what Redis says. */
+/* NGX_OK: it waits for history or for the position. */
 static ngx_int_t
 ngx_im_resume_again(ngx_im_join_t *join)
 {
@@ -157,9 +157,9 @@ ngx_im_resume_again(ngx_im_join_t *join)
 
 
 /*
- * NGX_OK: what is missing is at hand; NGX_DECLINED: there is a hole;
- * NGX_AGAIN: history is to be read; NGX_BUSY: the place isn't known here, but
- * may be known to Redis by now.
+ * NGX_OK: the missing messages are here; NGX_DECLINED: there is a hole;
+ * NGX_AGAIN: history must be read; NGX_BUSY: this worker does not know the
+ * position, but Redis may know it by now.
  */
 static ngx_int_t
 ngx_im_resume_judge(ngx_im_join_t *join)
@@ -187,7 +187,7 @@ ngx_im_resume_judge(ngx_im_join_t *join)
 }
 
 
-/* Who names none means the one that is. */
+/* A position without an epoch is of the current one. */
 static im_str_t
 ngx_im_resume_epoch(ngx_im_join_t *join)
 {
@@ -352,7 +352,7 @@ ngx_im_resume_forget(im_sub_t *sub)
 
     im_list_remove(&join->link);
 
-    /* it may have been the last one that connect waited for */
+    /* connect may have waited for it alone */
 
     if (join->kind == NGX_IM_JOIN_CONNECT) {
         s = sub->session;
@@ -368,7 +368,7 @@ ngx_im_resume_forget(im_sub_t *sub)
 }
 
 
-/* NGX_AGAIN: the client, or some others, have to read first what is queued. */
+/* NGX_AGAIN: the client, or other clients, must first read what is queued. */
 ngx_int_t
 ngx_im_resume_serve(im_list_t *q, void *data)
 {
@@ -544,7 +544,7 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
         return;
     }
 
-    /* the join is gone before it is told */
+    /* the join is freed before the answer is sent */
 
     im_buf_init(&data, join->data.len);
     im_buf_add_str(&data, join->data);
@@ -580,7 +580,7 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 }
 
 
-/* A push has no room for messages: they follow it. */
+/* A push can not contain messages: they follow it. */
 static ngx_int_t
 ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
     im_subscribed_t begin)
@@ -624,7 +624,7 @@ ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
 }
 
 
-/* What the client is told of the place where it begins. */
+/* The position where the client begins. */
 static void
 ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
 {
@@ -728,7 +728,7 @@ ngx_im_resume_messages(ngx_im_worker_t *w, im_subscribed_t *subs,
 }
 
 
-/* What is malformed is skipped, as it was when it came. */
+/* Malformed messages are skipped, as they were when they came. */
 static ngx_uint_t
 ngx_im_resume_decode(im_subscribed_t *sub, im_topic_t *topic,
     im_message_t *m, im_envelope_t *envelope)
@@ -769,10 +769,11 @@ ngx_im_resume_live(im_sub_t *sub)
 
 
 /*
- * Tells followers that know their place that the topic goes on at (epoch, seq):
+ * Tells followers with a position that the topic goes on at (epoch, seq):
  * without a loss if continues.  A protocol says so by a frame in the log.  If
- * it can't, the log is cut: a client that has read up to there subscribes or
- * connects again.  NGX_ERROR: no memory; what was told is true all the same.
+ * it can not, the log is cut: a client that has read up to there subscribes or
+ * connects again.  NGX_ERROR: no memory; frames that were appended are true all
+ * the same.
  */
 ngx_int_t
 ngx_im_resume_moved(ngx_im_worker_t *w, im_topic_t *topic, im_str_t epoch,

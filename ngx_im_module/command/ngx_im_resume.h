@@ -19,7 +19,7 @@ void ngx_im_resume_opened(ngx_im_session_t *s);
 void ngx_im_resume_joined(ngx_im_session_t *s, im_sub_t *sub);
 void ngx_im_resume_left(ngx_im_session_t *s, im_sub_t *sub);
 
-/* sub has got to where its log was cut: it ends, and the client hears it. */
+/* sub has read up to a cut of its log: it ends, and the client hears why. */
 void ngx_im_resume_cut(ngx_im_session_t *s, im_sub_t *sub);
 
 /* Judges waiting subscriptions again. */
@@ -27,7 +27,7 @@ void ngx_im_resume_history(im_topic_t *topic, ngx_im_history_e why);
 
 /*
  * Followers with a position hear that the topic goes on behind (epoch, seq).
- * NGX_ERROR: no memory, and what some have heard is true all the same.
+ * NGX_ERROR: no memory; frames that were appended are true all the same.
  */
 ngx_int_t ngx_im_resume_moved(ngx_im_worker_t *w, im_topic_t *topic,
     im_str_t epoch, uint64_t seq, ngx_uint_t continues);

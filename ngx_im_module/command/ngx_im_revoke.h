@@ -20,7 +20,7 @@ int ngx_im_revoked(ngx_im_worker_t *w, im_str_t user);
 /* Something has changed for the user: Redis says what. */
 void ngx_im_revoke_look(ngx_im_worker_t *w, im_str_t user);
 
-/* Reads Redis' list where the revision is another one. */
+/* Reads the list if the revision is another one. */
 void ngx_im_revoke_revision(ngx_im_worker_t *w, im_str_t revision);
 
 

@@ -1,11 +1,10 @@
 /*
  * Copyright (C) The im authors
  *
- * Tokens of an open session: of subscriptions, and those that renew what is
- * about to end; and what happens when nothing did.
+ * Tokens of an open session: tokens of subscriptions, renewals, and ends.
  *
- * Ends are on a wheel of their own.  A client has some seconds more to bring a
- * token; where a webhook renews, it is asked at the end itself.
+ * A client has some seconds more to bring a token.  Where a webhook renews, it
+ * is asked at the end itself.
  */
 
 #include "ngx_im_token.h"
@@ -294,7 +293,7 @@ ngx_im_token_due(ngx_im_timer_t *timer)
         ngx_im_token_ask(s, &ngx_im_token_webhook, im_str_set(NULL, 0));
     }
 
-    /* to tell the client may end others too: it begins anew after each */
+    /* a reply may end other subscriptions: start again after each */
 
     sub = s->subs;
 
@@ -327,7 +326,7 @@ ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub)
         return NGX_OK;
     }
 
-    /* one that has not begun yet is looked at again when it has */
+    /* a subscription that has not begun waits for its beginning */
 
     if (im_sub_state(sub) == IM_SUB_JOINING) {
         sub->expires = ngx_time() + 1;
@@ -352,7 +351,7 @@ ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub)
 }
 
 
-/* A command without an id: commands of the client go on meanwhile. */
+/* A command without an id: the client can go on meanwhile. */
 static void
 ngx_im_token_ask(ngx_im_session_t *s, const ngx_im_webhook_t *webhook,
     im_str_t topic)

@@ -2,10 +2,10 @@
  * Copyright (C) The im authors
  *
  * Webhooks: before a command of a client takes effect, a backend of the
- * operator's is asked, at an internal location.
+ * operator is asked, at an internal location.
  *
- * The command is kept with the question.  Input of the session waits until the
- * answer is there, so it has one question under way at most.
+ * The question keeps the command.  Input of the session waits for the answer,
+ * so a session has one question out at most.
  */
 
 #include "ngx_im_webhook.h"
@@ -102,7 +102,7 @@ ngx_im_webhook_create(const ngx_im_webhook_t *webhook,
     ngx_im_webhook_copy(&p, &wh->command.method);
     ngx_im_webhook_copy(&p, &wh->command.since.epoch);
 
-    /* those of connect are the session's by now, no other has such */
+    /* the session keeps those of connect, and other commands have none */
 
     ngx_memzero(&wh->command.room, sizeof(im_str_t));
     wh->command.resumes = NULL;
@@ -124,7 +124,7 @@ ngx_im_webhook_copy(u_char **p, im_str_t *s)
 }
 
 
-/* wh is the question's from here on. */
+/* The question owns wh. */
 static ngx_int_t
 ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
 {
@@ -155,7 +155,7 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
         ask.user = im_str_set(s->user->id, s->user->id_len);
     }
 
-    /* a room's, without "r:" */
+    /* the room, without "r:" */
 
     if (command->topic.len > 2) {
         ask.channel = im_str_set(command->topic.data + 2,
@@ -263,14 +263,14 @@ ngx_im_webhook_answered(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
 }
 
 
-/* A message of the backend's own, else the usual one of the code. */
+/* The text of the backend, else the usual text of the code. */
 static void
 ngx_im_webhook_error(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
     im_webhook_answer_t *answer)
 {
     im_reply_t  reply;
 
-    /* no client waits for an answer: it is asked again */
+    /* no client waits for an answer, and it is asked again */
 
     if (wh->command.id == 0) {
         return;

@@ -32,7 +32,7 @@ typedef struct {
 ngx_int_t ngx_im_webhook_ask(ngx_im_session_t *s,
     const ngx_im_webhook_t *webhook, const im_command_t *command);
 
-/* The same, but what isn't asked is answered.  NGX_ERROR: session closed. */
+/* The same, but a refused question is answered.  NGX_ERROR: session closed. */
 ngx_int_t ngx_im_webhook_command(ngx_im_session_t *s,
     const ngx_im_webhook_t *webhook, const im_command_t *command);
 
