@@ -13,9 +13,6 @@
 #define im_members_room(bytes)  (2 * (bytes))
 
 
-static int im_members_compare_str(im_str_t a, im_str_t b);
-
-
 void
 im_members_init(im_members_t *ms)
 {
@@ -157,22 +154,9 @@ im_member_compare(const void *one, const void *two)
     int                 rc;
     const im_member_t  *a = one, *b = two;
 
-    rc = im_members_compare_str(a->user, b->user);
+    rc = im_str_compare(a->user, b->user);
 
-    return rc != 0 ? rc : im_members_compare_str(a->session, b->session);
-}
-
-
-static int
-im_members_compare_str(im_str_t a, im_str_t b)
-{
-    int     rc;
-    size_t  len;
-
-    len = im_min(a.len, b.len);
-    rc = len == 0 ? 0 : memcmp(a.data, b.data, len);
-
-    return rc != 0 ? rc : (a.len > b.len) - (a.len < b.len);
+    return rc != 0 ? rc : im_str_compare(a->session, b->session);
 }
 
 

@@ -176,8 +176,8 @@ typedef struct {
 typedef struct {
     im_str_t            room;        /* without "r:" */
     uint64_t            count;
-    const im_member_t  *users;       /* user and name, in any order; of equal */
-    im_uint_t           n;           /* ones the last; may be less than count */
+    const im_member_t  *users;       /* user and name, each user once */
+    im_uint_t           n;           /* may be less than count */
 } im_room_info_t;
 
 

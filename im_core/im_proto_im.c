@@ -80,10 +80,6 @@ static void im_proto_im_fault(im_command_t *command, im_reason_e fault,
 
 static void im_proto_im_room_info(im_buf_t *b,
     const im_transport_t *transport, const im_room_info_t *info);
-static void im_proto_im_add_users(im_buf_t *b,
-    const im_member_t **sorted, im_uint_t n);
-static int im_proto_im_compare(const void *a, const void *b);
-static int im_proto_im_compare_users(im_str_t a, im_str_t b);
 static int32_t im_proto_im_room_id(im_str_t room);
 
 
@@ -532,26 +528,8 @@ static void
 im_proto_im_room_info(im_buf_t *b, const im_transport_t *transport,
     const im_room_info_t *info)
 {
-    size_t                  start;
-    im_uint_t               i, n;
-    const im_member_t  **sorted;
-
-    sorted = NULL;
-    n = info->n;
-
-    if (n > 0) {
-        sorted = im_alloc(n * sizeof(im_member_t *));
-        if (sorted == NULL) {
-            b->failed = 1;
-            return;
-        }
-
-        for (i = 0; i < n; i++) {
-            sorted[i] = &info->users[i];
-        }
-
-        qsort(sorted, n, sizeof(im_member_t *), im_proto_im_compare);
-    }
+    size_t     start;
+    im_uint_t  i;
 
     start = im_frame_start(b, transport);
 
@@ -562,64 +540,17 @@ im_proto_im_room_info(im_buf_t *b, const im_transport_t *transport,
     im_buf_add_z(b, ",\"count\":");
     im_buf_add_uint(b, info->count);
     im_buf_add_z(b, ",\"roomUserInfo\":{");
-    im_proto_im_add_users(b, sorted, n);
+
+    for (i = 0; i < info->n; i++) {
+        im_buf_add_z(b, i == 0 ? "" : ",");
+        im_json_add_string(b, info->users[i].user);
+        im_buf_add_z(b, ":");
+        im_json_add_string(b, info->users[i].name);
+    }
+
     im_buf_add_z(b, "}}");
 
     im_frame_end(b, transport, start, IM_KIND_TEXT);
-
-    im_free(sorted);
-}
-
-
-static void
-im_proto_im_add_users(im_buf_t *b, const im_member_t **sorted, im_uint_t n)
-{
-    im_uint_t  i, written;
-
-    written = 0;
-
-    for (i = 0; i < n; i++) {
-        if (i + 1 < n && im_str_eq(sorted[i]->user, sorted[i + 1]->user)) {
-            continue;
-        }
-
-        if (written++ > 0) {
-            im_buf_add_z(b, ",");
-        }
-
-        im_json_add_string(b, sorted[i]->user);
-        im_buf_add_z(b, ":");
-        im_json_add_string(b, sorted[i]->name);
-    }
-}
-
-
-/* Equal users keep the order in which they were given. */
-static int
-im_proto_im_compare(const void *a, const void *b)
-{
-    int                    rc;
-    const im_member_t  *ua, *ub;
-
-    ua = *(const im_member_t *const *) a;
-    ub = *(const im_member_t *const *) b;
-
-    rc = im_proto_im_compare_users(ua->user, ub->user);
-
-    return rc != 0 ? rc : (ua > ub) - (ua < ub);
-}
-
-
-static int
-im_proto_im_compare_users(im_str_t a, im_str_t b)
-{
-    int     rc;
-    size_t  len;
-
-    len = im_min(a.len, b.len);
-    rc = len == 0 ? 0 : memcmp(a.data, b.data, len);
-
-    return rc != 0 ? rc : (a.len > b.len) - (a.len < b.len);
 }
 
 

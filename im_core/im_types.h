@@ -72,6 +72,20 @@ im_str_eq(im_str_t a, im_str_t b)
 }
 
 
+/* As memcmp(): a shorter one comes before those that begin with it. */
+static inline int
+im_str_compare(im_str_t a, im_str_t b)
+{
+    int     rc;
+    size_t  len;
+
+    len = im_min(a.len, b.len);
+    rc = len == 0 ? 0 : memcmp(a.data, b.data, len);
+
+    return rc != 0 ? rc : (a.len > b.len) - (a.len < b.len);
+}
+
+
 /*
  * im_core takes all its memory from these functions.  The programs link
  * im_alloc.c; unit tests link an allocator that fails on demand.  NULL: no

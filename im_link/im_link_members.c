@@ -23,22 +23,24 @@
  * have a route, which takes a page without keys first.
  */
 #define IM_LINK_MEMBERS_FEW     64
-#define IM_LINK_MEMBERS_KEYS    1024
+#define IM_LINK_MEMBERS_KEYS    1000
 #define IM_LINK_MEMBERS_CURSOR  20           /* digits */
 
 
 typedef enum {
     IM_LINK_ASKED_LIVE = 0,      /* waits for the workers that live */
-    IM_LINK_ASKED_ROUTES,        /* the first page is out */
-    IM_LINK_ASKED_PAGES,         /* another page is out */
+    IM_LINK_ASKED_FIRST,         /* the page with routes is out */
+    IM_LINK_ASKED_NEXT,          /* another page is out */
     IM_LINK_ASKED_KEPT
 } im_link_asked_e;
 
 
+/* Workers, sorted; one block. */
 typedef struct {
-    im_str_t             name;
-    int                  routed;
-} im_link_worker_t;
+    im_uint_t            refs;
+    im_uint_t            n;
+    im_str_t             elts[1];
+} im_link_names_t;
 
 
 /* A question, and its result.  Owned by the list it is in. */
@@ -49,9 +51,8 @@ typedef struct {
     im_link_asked_e      state;
     im_link_members_e    how;
     im_members_t         members;
-    im_link_worker_t    *workers;    /* whose keys are named, sorted; one block
-                                        with their names */
-    im_uint_t            nworkers;
+    im_link_names_t     *live;
+    im_link_names_t     *workers;    /* whose keys are named, or NULL */
     uint64_t             asked;      /* when */
     uint64_t             total;      /* members that the keys have */
     im_uint_t            key;        /* where the next page begins */
@@ -74,9 +75,8 @@ struct im_link_members_s {
     im_list_t            kept;       /* the oldest one first */
     im_uint_t            nkept;
     size_t               bytes;      /* of those */
-    im_link_worker_t    *live;       /* sorted; one block with their names */
-    im_uint_t            nlive;
-    uint64_t             live_at;    /* when they were asked for; 0: never */
+    im_link_names_t     *live;       /* or NULL */
+    uint64_t             live_at;    /* when they were asked for */
     int                  live_out;   /* they are asked for */
 };
 
@@ -91,23 +91,20 @@ static im_int_t im_link_members_live(im_link_members_t *members,
     uint64_t now);
 static void im_link_members_live_handler(const im_link_reply_t *reply,
     void *data);
-static im_int_t im_link_asked_routes(im_link_asked_t *asked);
 static im_int_t im_link_asked_page(im_link_asked_t *asked);
 static void im_link_asked_page_handler(const im_link_reply_t *reply,
     void *data);
-static im_int_t im_link_asked_first(im_link_asked_t *asked,
-    const im_link_reply_t *routes, const im_link_reply_t *counts);
-static im_int_t im_link_asked_name(im_link_asked_t *asked,
+static im_int_t im_link_asked_routes(im_link_asked_t *asked,
     const im_link_reply_t *routes);
 static im_int_t im_link_asked_members(im_link_asked_t *asked,
-    const im_link_reply_t *list, im_link_worker_t *worker);
+    const im_link_reply_t *all);
 static void im_link_asked_done(im_link_asked_t *asked, int failed);
 static void im_link_asked_keep(im_link_asked_t *asked);
-static im_link_worker_t *im_link_workers_create(const im_str_t *names,
-    im_uint_t n);
-static im_link_worker_t *im_link_workers_find(im_link_worker_t *workers,
-    im_uint_t n, im_str_t name);
-static int im_link_worker_compare(const void *one, const void *two);
+static im_link_names_t *im_link_names_create(const im_link_reply_t *reply,
+    im_uint_t step, const im_link_names_t *among);
+static void im_link_names_unref(im_link_names_t *names);
+static int im_link_names_have(const im_link_names_t *names, im_str_t name);
+static int im_link_names_compare(const void *one, const void *two);
 
 
 im_link_members_t *
@@ -139,7 +136,7 @@ im_link_members_destroy(im_link_members_t *members)
         im_link_asked_destroy(asked);
     }
 
-    im_free(members->live);
+    im_link_names_unref(members->live);
     im_free(members);
 }
 
@@ -244,6 +241,9 @@ im_link_asked_create(im_link_members_t *members, im_str_t topic,
     asked->owner = members;
     asked->how = how;
     asked->asked = now;
+    asked->key = 2;
+    asked->cursor_len = 1;
+    asked->cursor[0] = '0';
     asked->topic = im_str_set(asked + 1, topic.len);
     memcpy(asked->topic.data, topic.data, topic.len);
 
@@ -269,7 +269,8 @@ im_link_asked_destroy(im_link_asked_t *asked)
 
     im_list_remove(&asked->link);
     im_members_cleanup(&asked->members);
-    im_free(asked->workers);
+    im_link_names_unref(asked->live);
+    im_link_names_unref(asked->workers);
     im_free(asked);
 }
 
@@ -285,13 +286,24 @@ im_link_asked_start(im_link_asked_t *asked)
         return IM_OK;
     }
 
-    if (members->live_at == 0
+    if (members->live == NULL
         || asked->asked - members->live_at >= IM_LINK_MEMBERS_KEEP)
     {
         return im_link_members_live(members, asked->asked);
     }
 
-    return im_link_asked_routes(asked);
+    asked->state = IM_LINK_ASKED_FIRST;
+    asked->live = members->live;
+    asked->live->refs++;
+
+    if (asked->live->n <= IM_LINK_MEMBERS_FEW
+        && asked->how != IM_LINK_MEMBERS_COUNTS)
+    {
+        asked->workers = asked->live;
+        asked->workers->refs++;
+    }
+
+    return im_link_asked_page(asked);
 }
 
 
@@ -325,40 +337,16 @@ im_link_members_live(im_link_members_t *members, uint64_t now)
 static void
 im_link_members_live_handler(const im_link_reply_t *reply, void *data)
 {
-    int                 failed;
-    im_str_t           *names;
     im_list_t           waiting;
-    im_uint_t           i, n;
     im_link_asked_t    *asked;
     im_link_members_t  *members = data;
 
-    n = im_link_reply_len(reply);
-    names = im_alloc((n + 1) * sizeof(im_str_t));
-    failed = names == NULL || !im_link_reply_is_array(reply, 0);
+    im_link_names_unref(members->live);
 
-    im_free(members->live);
-    members->live = NULL;
-    members->nlive = 0;
     members->live_out = 0;
+    members->live = im_link_names_create(reply, 1, NULL);
 
-    if (!failed) {
-        for (i = 0; i < n; i++) {
-            names[i] = im_link_reply_str_at(reply, i);
-        }
-
-        members->live = im_link_workers_create(names, n);
-        members->nlive = n;
-        failed = members->live == NULL;
-    }
-
-    im_free(names);
-
-    if (failed) {
-        members->nlive = 0;
-        members->live_at = 0;
-    }
-
-    /* handlers may ask again: that goes to the list, behind these */
+    /* handlers may ask again: that goes behind these */
 
     im_list_init(&waiting);
     im_list_splice(&waiting, &members->asked);
@@ -370,7 +358,8 @@ im_link_members_live_handler(const im_link_reply_t *reply, void *data)
         im_list_insert_tail(&members->asked, &asked->link);
 
         if (asked->state == IM_LINK_ASKED_LIVE
-            && (failed || im_link_asked_routes(asked) != IM_OK))
+            && (members->live == NULL
+                || im_link_asked_start(asked) != IM_OK))
         {
             im_link_asked_done(asked, 1);
         }
@@ -379,47 +368,11 @@ im_link_members_live_handler(const im_link_reply_t *reply, void *data)
 
 
 static im_int_t
-im_link_asked_routes(im_link_asked_t *asked)
-{
-    im_str_t           *names;
-    im_uint_t           i, n;
-    im_link_members_t  *members;
-
-    members = asked->owner;
-    n = members->nlive;
-
-    asked->state = IM_LINK_ASKED_ROUTES;
-
-    if (asked->how != IM_LINK_MEMBERS_COUNTS && n <= IM_LINK_MEMBERS_FEW) {
-
-        names = im_alloc((n + 1) * sizeof(im_str_t));
-        if (names == NULL) {
-            return IM_ERROR;
-        }
-
-        for (i = 0; i < n; i++) {
-            names[i] = members->live[i].name;
-        }
-
-        asked->workers = im_link_workers_create(names, n);
-        asked->nworkers = n;
-        im_free(names);
-
-        if (asked->workers == NULL) {
-            return IM_ERROR;
-        }
-    }
-
-    return im_link_asked_page(asked);
-}
-
-
-static im_int_t
 im_link_asked_page(im_link_asked_t *asked)
 {
     uint16_t         p;
-    im_str_t         prefix;
-    im_uint_t        i;
+    im_str_t        *names, prefix;
+    im_uint_t        i, n;
     im_link_t       *link;
     im_link_call_t  *call;
 
@@ -427,28 +380,28 @@ im_link_asked_page(im_link_asked_t *asked)
     prefix = im_link_prefix(link);
     p = im_partition(asked->topic, im_link_partitions(link));
 
+    n = asked->workers != NULL ? asked->workers->n : 0;
+    n = im_min(n, IM_LINK_MEMBERS_KEYS);
+    names = n > 0 ? asked->workers->elts : NULL;
+
     call = im_link_script(link, &im_script_members);
 
     im_key_topic(&call->bytes, prefix, p, asked->topic, IM_KEY_ROUTES);
     im_link_call_key(call);
 
-    for (i = 0; i < asked->nworkers; i++) {
-        im_key_members(&call->bytes, prefix, p, asked->topic,
-                       asked->workers[i].name);
+    for (i = 0; i < n; i++) {
+        im_key_members(&call->bytes, prefix, p, asked->topic, names[i]);
         im_link_call_key(call);
     }
 
     im_link_call_uint(call, im_min(IM_LINK_MEMBERS_PAGE,
                                    IM_LINK_MEMBERS_MAX - asked->members.n));
     im_link_call_uint(call, IM_LINK_MEMBERS_BYTES);
+    im_link_call_uint(call, asked->key);
+    im_link_call_str(call, im_str_set(asked->cursor, asked->cursor_len));
 
-    if (asked->state == IM_LINK_ASKED_ROUTES) {
-        im_link_call_z(call, "2");
-        im_link_call_z(call, "0");
-
-    } else {
-        im_link_call_uint(call, asked->key);
-        im_link_call_str(call, im_str_set(asked->cursor, asked->cursor_len));
+    for (i = 0; i < n; i++) {
+        im_link_call_str(call, names[i]);
     }
 
     return im_link_send(link, im_link_asked_page_handler, asked);
@@ -458,98 +411,75 @@ im_link_asked_page(im_link_asked_t *asked)
 static void
 im_link_asked_page_handler(const im_link_reply_t *reply, void *data)
 {
-    im_int_t                rc;
-    im_str_t                cursor;
-    im_uint_t               i, key;
-    im_members_t           *m;
-    im_link_asked_t        *asked = data;
-    const im_link_reply_t  *all, *one;
+    im_int_t          rc;
+    im_str_t          cursor;
+    im_members_t     *m;
+    im_link_asked_t  *asked = data;
 
     m = &asked->members;
-    all = im_link_reply_at(reply, 4);
     rc = im_link_reply_is_array(reply, 5) ? IM_OK : IM_ERROR;
 
-    if (rc == IM_OK && asked->state == IM_LINK_ASKED_ROUTES) {
-        rc = im_link_asked_first(asked, im_link_reply_at(reply, 0),
-                                 im_link_reply_at(reply, 1));
-        if (rc == IM_AGAIN) {
-            return;
-        }
+    if (rc == IM_OK && asked->state == IM_LINK_ASKED_FIRST) {
+        asked->total = (uint64_t) im_link_reply_int_at(reply, 1, 0);
+        rc = im_link_asked_routes(asked, im_link_reply_at(reply, 0));
     }
 
-    for (i = 0; rc == IM_OK && i < im_link_reply_len(all); i++) {
-        one = im_link_reply_at(all, i);
-        key = (im_uint_t) im_link_reply_int_at(one, 0, 0);
+    if (rc == IM_AGAIN) {
+        return;
+    }
 
-        if (key >= 2 && key - 2 < asked->nworkers) {
-            rc = im_link_asked_members(asked, im_link_reply_at(one, 1),
-                                       &asked->workers[key - 2]);
-        }
+    if (rc == IM_OK) {
+        rc = im_link_asked_members(asked, im_link_reply_at(reply, 4));
     }
 
     asked->key = (im_uint_t) im_link_reply_int_at(reply, 2, 0);
+    cursor = im_link_reply_str_at(reply, 3);
 
-    if (rc == IM_OK && asked->key >= 2 && m->n < IM_LINK_MEMBERS_MAX) {
-        cursor = im_link_reply_str_at(reply, 3);
-        asked->cursor_len = (uint8_t) im_min(cursor.len,
-                                             IM_LINK_MEMBERS_CURSOR);
-        memcpy(asked->cursor, cursor.data, asked->cursor_len);
+    if (rc == IM_OK && asked->key >= 2 && m->n < IM_LINK_MEMBERS_MAX
+        && cursor.len <= IM_LINK_MEMBERS_CURSOR)
+    {
+        memcpy(asked->cursor, cursor.data, cursor.len);
+        asked->cursor_len = (uint8_t) cursor.len;
+        asked->state = IM_LINK_ASKED_NEXT;
 
-        asked->state = IM_LINK_ASKED_PAGES;
-        rc = im_link_asked_page(asked);
-
-        if (rc == IM_OK) {
+        if (im_link_asked_page(asked) == IM_OK) {
             return;
         }
+
+        rc = IM_ERROR;
     }
 
-    if (asked->key != 0 || rc == IM_DECLINED) {
-        m->rest = asked->total > m->n ? asked->total - m->n : 0;
+    if ((asked->key != 0 || rc == IM_DECLINED) && asked->total > m->n) {
+        m->rest = asked->total - m->n;
     }
 
     im_link_asked_done(asked, rc == IM_ERROR);
 }
 
 
-/* IM_AGAIN: the routes say whose keys to name, and another page is out. */
+/* IM_AGAIN: now they say whose keys to name, and another page is out. */
 static im_int_t
-im_link_asked_first(im_link_asked_t *asked, const im_link_reply_t *routes,
-    const im_link_reply_t *counts)
+im_link_asked_routes(im_link_asked_t *asked, const im_link_reply_t *routes)
 {
-    im_str_t            name;
-    im_uint_t           i;
-    im_link_worker_t   *worker;
-    im_link_members_t  *members;
+    im_uint_t  i;
 
-    members = asked->owner;
+    if (asked->workers == NULL && asked->how != IM_LINK_MEMBERS_COUNTS) {
 
-    if (asked->how != IM_LINK_MEMBERS_COUNTS && asked->workers == NULL
-        && im_link_reply_len(routes) > 0)
-    {
-        return im_link_asked_name(asked, routes);
+        asked->workers = im_link_names_create(routes, 2, asked->live);
+
+        if (asked->workers == NULL) {
+            return IM_ERROR;
+        }
+
+        if (asked->workers->n > 0) {
+            return im_link_asked_page(asked) == IM_OK ? IM_AGAIN : IM_ERROR;
+        }
     }
 
     for (i = 0; i + 1 < im_link_reply_len(routes); i += 2) {
-        name = im_link_reply_str_at(routes, i);
-
-        worker = im_link_workers_find(asked->workers, asked->nworkers, name);
-
-        if (worker != NULL) {
-            worker->routed = 1;
-
-        } else if (im_link_workers_find(members->live, members->nlive, name)
-                   == NULL)
-        {
-            continue;
-        }
-
-        im_members_add_route(&asked->members,
-                             im_link_reply_str_at(routes, i + 1));
-    }
-
-    for (i = 0; i < asked->nworkers; i++) {
-        if (asked->workers[i].routed) {
-            asked->total += (uint64_t) im_link_reply_int_at(counts, i, 0);
+        if (im_link_names_have(asked->live, im_link_reply_str_at(routes, i))) {
+            im_members_add_route(&asked->members,
+                                 im_link_reply_str_at(routes, i + 1));
         }
     }
 
@@ -557,77 +487,46 @@ im_link_asked_first(im_link_asked_t *asked, const im_link_reply_t *routes,
 }
 
 
-static im_int_t
-im_link_asked_name(im_link_asked_t *asked, const im_link_reply_t *routes)
-{
-    im_str_t           *names, name;
-    im_uint_t           i, n;
-    im_link_members_t  *members;
-
-    members = asked->owner;
-
-    names = im_alloc(IM_LINK_MEMBERS_KEYS * sizeof(im_str_t));
-    if (names == NULL) {
-        return IM_ERROR;
-    }
-
-    for (i = 0, n = 0;
-         i < im_link_reply_len(routes) && n < IM_LINK_MEMBERS_KEYS;
-         i += 2)
-    {
-        name = im_link_reply_str_at(routes, i);
-
-        if (im_link_workers_find(members->live, members->nlive, name)
-            != NULL)
-        {
-            names[n++] = name;
-        }
-    }
-
-    asked->workers = im_link_workers_create(names, n);
-    asked->nworkers = n;
-    im_free(names);
-
-    if (asked->workers == NULL || im_link_asked_page(asked) != IM_OK) {
-        return IM_ERROR;
-    }
-
-    return IM_AGAIN;
-}
-
-
 /* IM_DECLINED: they are too many bytes, and only counted. */
 static im_int_t
-im_link_asked_members(im_link_asked_t *asked, const im_link_reply_t *list,
-    im_link_worker_t *worker)
+im_link_asked_members(im_link_asked_t *asked, const im_link_reply_t *all)
 {
-    size_t         bytes;
-    im_int_t       rc;
-    im_str_t       name;
-    im_uint_t      i, n;
-    im_members_t  *m;
+    size_t                  bytes;
+    im_int_t                rc;
+    im_str_t                name;
+    im_uint_t               i, j, n, key;
+    im_members_t           *m;
+    const im_link_reply_t  *list;
 
     m = &asked->members;
-    n = im_link_reply_len(list);
 
-    if (!worker->routed) {
-        return IM_OK;
-    }
+    for (i = 0; i < im_link_reply_len(all); i++) {
+        list = im_link_reply_at(all, i);
+        key = (im_uint_t) im_link_reply_int_at(list, 0, 0) - 2;
+        list = im_link_reply_at(list, 1);
+        n = im_link_reply_len(list);
 
-    for (i = 0, bytes = worker->name.len; i < n; i++) {
-        bytes += im_link_reply_str_at(list, i).len;
-    }
+        if (asked->workers == NULL || key >= asked->workers->n) {
+            continue;
+        }
 
-    rc = im_members_add_page(m, n / 2, bytes);
-    if (rc != IM_OK) {
-        return rc;
-    }
+        name = asked->workers->elts[key];
 
-    name = im_members_add_worker(m, worker->name);
+        for (j = 0, bytes = name.len; j < n; j++) {
+            bytes += im_link_reply_str_at(list, j).len;
+        }
 
-    for (i = 0; i + 1 < n; i += 2) {
-        im_members_add(m, name, im_link_reply_str_at(list, i),
-                       im_link_reply_str_at(list, i + 1));
+        rc = im_members_add_page(m, n / 2, bytes);
+        if (rc != IM_OK) {
+            return rc;
+        }
+
+        name = im_members_add_worker(m, name);
+
+        for (j = 0; j + 1 < n; j += 2) {
+            im_members_add(m, name, im_link_reply_str_at(list, j),
+                           im_link_reply_str_at(list, j + 1));
+        }
     }
 
     return IM_OK;
@@ -670,9 +569,6 @@ im_link_asked_keep(im_link_asked_t *asked)
 
     members = asked->owner;
 
-    im_free(asked->workers);
-    asked->workers = NULL;
-
     asked->state = IM_LINK_ASKED_KEPT;
     im_list_insert_tail(&members->kept, &asked->link);
 
@@ -688,64 +584,74 @@ im_link_asked_keep(im_link_asked_t *asked)
 }
 
 
-/* Sorted copies, in one block. */
-static im_link_worker_t *
-im_link_workers_create(const im_str_t *names, im_uint_t n)
+/* Of each step'th string of a reply, those that are among the others. */
+static im_link_names_t *
+im_link_names_create(const im_link_reply_t *reply, im_uint_t step,
+    const im_link_names_t *among)
 {
-    size_t             bytes;
-    u_char            *p;
-    im_uint_t          i;
-    im_link_worker_t  *workers;
+    size_t            bytes;
+    u_char           *p;
+    im_str_t          name;
+    im_uint_t         i, n;
+    im_link_names_t  *names;
 
-    for (i = 0, bytes = 0; i < n; i++) {
-        bytes += names[i].len;
-    }
-
-    workers = im_calloc((n + 1) * sizeof(im_link_worker_t) + bytes);
-    if (workers == NULL) {
+    if (!im_link_reply_is_array(reply, 0)) {
         return NULL;
     }
 
-    p = (u_char *) (workers + n);
+    n = im_link_reply_len(reply);
 
-    for (i = 0; i < n; i++) {
-        workers[i].name = im_str_set(p, names[i].len);
-
-        if (names[i].len > 0) {
-            memcpy(p, names[i].data, names[i].len);
-        }
-
-        p += names[i].len;
+    for (i = 0, bytes = 0; i < n; i += step) {
+        bytes += im_link_reply_str_at(reply, i).len;
     }
 
-    qsort(workers, n, sizeof(im_link_worker_t), im_link_worker_compare);
+    names = im_alloc(sizeof(im_link_names_t) + n * sizeof(im_str_t) + bytes);
+    if (names == NULL) {
+        return NULL;
+    }
 
-    return workers;
+    names->refs = 1;
+    names->n = 0;
+    p = (u_char *) &names->elts[n];
+
+    for (i = 0; i < n; i += step) {
+        name = im_link_reply_str_at(reply, i);
+
+        if (name.len > 0
+            && (among == NULL || im_link_names_have(among, name)))
+        {
+            memcpy(p, name.data, name.len);
+            names->elts[names->n++] = im_str_set(p, name.len);
+            p += name.len;
+        }
+    }
+
+    qsort(names->elts, names->n, sizeof(im_str_t), im_link_names_compare);
+
+    return names;
 }
 
 
-static im_link_worker_t *
-im_link_workers_find(im_link_worker_t *workers, im_uint_t n, im_str_t name)
+static void
+im_link_names_unref(im_link_names_t *names)
 {
-    im_link_worker_t  key;
-
-    key.name = name;
-
-    return n == 0 ? NULL : bsearch(&key, workers, n, sizeof(im_link_worker_t),
-                                   im_link_worker_compare);
+    if (names != NULL && --names->refs == 0) {
+        im_free(names);
+    }
 }
 
 
 static int
-im_link_worker_compare(const void *one, const void *two)
+im_link_names_have(const im_link_names_t *names, im_str_t name)
 {
-    int                      rc;
-    size_t                   len;
-    const im_link_worker_t  *a = one, *b = two;
+    return bsearch(&name, names->elts, names->n, sizeof(im_str_t),
+                   im_link_names_compare)
+           != NULL;
+}
 
-    len = im_min(a->name.len, b->name.len);
-    rc = len == 0 ? 0 : memcmp(a->name.data, b->name.data, len);
 
-    return rc != 0 ? rc
-           : (a->name.len > b->name.len) - (a->name.len < b->name.len);
+static int
+im_link_names_compare(const void *one, const void *two)
+{
+    return im_str_compare(*(const im_str_t *) one, *(const im_str_t *) two);
 }

@@ -1,17 +1,22 @@
 -- members.lua: who is in a topic: its routes, and members of the workers that the caller says live. Writes nothing.
 -- KEYS 1 routes  2.. members of one worker each
 -- ARGV 1 at most so many members  2 bytes, about  3 key to go on with (2..)  4 HSCAN cursor in it
--- reply {routes, counts, next, cursor, members}: routes as HGETALL gives them and how many members each of the
---       keys has, both with the first page only; key and cursor of the next page, 0: this was the last one;
---       members: for each key that gave some {key, {session, JSON, session, JSON, ...}}
+--      5.. the workers of keys 2..
+-- reply {routes, total, next, cursor, members}: routes as HGETALL gives them and how many members the keys have,
+--       both with the first page only; key and cursor of the next page, 0: this was the last one; members: for
+--       each key that gave some {key, {session, JSON, session, JSON, ...}}, none of a worker without a route
 local left, bytes, k, cursor = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local routes, counts, all = {}, {}, {}
+local function routed(i) return redis.call('HEXISTS', KEYS[1], ARGV[i + 3]) == 1 end
+local routes, total, all = {}, 0, {}
 if k == 2 and cursor == '0' then
   routes = redis.call('HGETALL', KEYS[1])
-  for i = 2, #KEYS do counts[i - 1] = redis.call('HLEN', KEYS[i]) end
+  for i = 2, #KEYS do
+    if routed(i) then total = total + redis.call('HLEN', KEYS[i]) end
+  end
 end
 while k <= #KEYS and left > 0 and bytes > 0 do
-  local r = redis.call('HSCAN', KEYS[k], cursor, 'COUNT', math.min(left, 100))
+  local r = {'0', {}}
+  if routed(k) then r = redis.call('HSCAN', KEYS[k], cursor, 'COUNT', math.min(left, 100)) end
   if #r[2] > 0 then
     all[#all + 1] = {k, r[2]}
     left = left - #r[2] / 2
@@ -20,4 +25,4 @@ while k <= #KEYS and left > 0 and bytes > 0 do
   cursor = r[1]
   if cursor == '0' then k = k + 1 end
 end
-return {routes, counts, k <= #KEYS and k or 0, cursor, all}
+return {routes, total, k <= #KEYS and k or 0, cursor, all}

@@ -323,18 +323,19 @@ subtest 'members' => sub {
 
         return script('members', 1 + @$workers, '{1}:r:who:w',
                       map({ "{1}:r:who:k:$_" } @$workers),
-                      $most // 100, $bytes // 10000, $key // 2, $cursor // 0);
+                      $most // 100, $bytes // 10000, $key // 2, $cursor // 0,
+                      @$workers);
     };
 
-    is_deeply($ask->([]), [[], [], 0, '0', []], 'nobody, and no workers');
-    is_deeply($ask->(['w1', 'w2']), [[], [0, 0], 0, '0', []], 'nobody');
+    is_deeply($ask->([]), [[], 0, 0, '0', []], 'nobody, and no workers');
+    is_deeply($ask->(['w1', 'w2']), [[], 0, 0, '0', []], 'nobody');
 
     route('r:who', 'w1', 3, 1, '+s1', '{"user":"a"}', '+s2', '{}');
     route('r:who', 'w3', 1, 7, '+s3', '{"user":"c"}');
 
     my $m = $ask->(['w1', 'w2', 'w3', 'w4']);
     is_deeply({ @{ $m->[0] } }, { w1 => '3:1', w3 => '1:7' }, 'routes');
-    is_deeply($m->[1], [2, 0, 1, 0], 'how many are members');
+    is($m->[1], 3, 'how many are members');
     is($m->[2], 0, 'one page');
     is($m->[4][0][0], 2, 'which key');
     is_deeply({ @{ $m->[4][0][1] } }, { s1 => '{"user":"a"}', s2 => '{}' },
@@ -345,8 +346,8 @@ subtest 'members' => sub {
     is_deeply([@{ $ask->(['w1', 'w3'], 100, 1) }[2, 3]], [3, '0'],
               'at most so many bytes');
     $m = $ask->(['w1', 'w3'], 100, 10000, 3);
-    is_deeply($m, [[], [], 0, '0', [[3, ['s3', '{"user":"c"}']]]],
-              'the next page has no counts');
+    is_deeply($m, [[], 0, 0, '0', [[3, ['s3', '{"user":"c"}']]]],
+              'the next page has no routes');
 
     route('r:who', 'w5', 1000, 1, map { ("+m$_", 'x' x 100) } 1 .. 1000);
 
@@ -366,7 +367,10 @@ subtest 'members' => sub {
     script('route', 6, '{1}:r:who:w', "{1}:r:who:k:$_", '{1}:r:who:m',
            '{1}:r:who:h', "{1}:r:who:x:$_", '{1}:q', $_, 0, 9, 1000, 2000,
            $gen, 'r:who', '', 1000) for qw(w1 w3 w5);
-    is_deeply($ask->(['w1', 'w3', 'w5'])->[1], [0, 0, 0], 'all have left');
+    is_deeply($ask->(['w1', 'w3', 'w5']), [[], 0, 0, '0', []], 'all have left');
+    r('HSET', '{1}:r:who:k:w9', 's9', '{}');
+    is_deeply($ask->(['w9']), [[], 0, 0, '0', []], 'no member without a route');
+    r('DEL', '{1}:r:who:k:w9');
 };
 
 subtest 'sweep' => sub {

@@ -44,7 +44,6 @@ static void im_logic_poll_rules(im_logic_poll_t *poll, im_str_t json);
 static void im_logic_poll_replied(im_logic_poll_t *poll);
 static void im_logic_nodes_clear(im_logic_nodes_t *nodes);
 static int im_logic_worker_cmp(const void *a, const void *b);
-static int im_logic_id_cmp(im_str_t a, im_str_t b);
 
 
 im_int_t
@@ -400,22 +399,7 @@ im_logic_worker_cmp(const void *a, const void *b)
 {
     im_logic_worker_t  *const *one = a, *const *two = b;
 
-    return im_logic_id_cmp((*one)->id, (*two)->id);
-}
-
-
-static int
-im_logic_id_cmp(im_str_t a, im_str_t b)
-{
-    int  rc;
-
-    rc = memcmp(a.data, b.data, im_min(a.len, b.len));
-
-    if (rc != 0) {
-        return rc;
-    }
-
-    return a.len < b.len ? -1 : a.len > b.len;
+    return im_str_compare((*one)->id, (*two)->id);
 }
 
 

@@ -258,10 +258,9 @@ test_room_info(void **state)
     size_t  i;
 
     static const im_member_t  members[] = {
-        { .user = im_str("b"), .name = im_str("Bob") },
-        { .user = im_str("a"), .name = im_str("x") },
+        { .user = im_str("a"), .name = im_str("Ann") },
         { .user = im_str("ab"), .name = im_str("\"") },
-        { .user = im_str("a"), .name = im_str("Ann") }
+        { .user = im_str("b"), .name = im_str("Bob") }
     };
     static const struct {
         const char  *room;
@@ -280,7 +279,7 @@ test_room_info(void **state)
 
     im_buf_init(&b, 4096);
 
-    room_info("1", 5, members, 4);
+    room_info("1", 5, members, 3);
     test_str(payload(), "{\"op\":4,\"roomId\":1,\"count\":5,\"roomUserInfo\":"
                         "{\"a\":\"Ann\",\"ab\":\"\\\"\",\"b\":\"Bob\"}}");
 
