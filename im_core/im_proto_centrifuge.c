@@ -120,39 +120,29 @@ static im_int_t im_proto_centrifuge_refresh(
     im_command_t *command);
 
 
-#define im_proto_centrifuge_at(i)                                             \
-    (offsetof(im_proto_centrifuge_frame_t, methods) + (i) * sizeof(im_str_t))
-
 #define im_proto_centrifuge_field(name, type, member)                         \
     { im_str(name), type, offsetof(im_proto_centrifuge_params_t, member) }
+
+#define im_proto_centrifuge_at(name, method)                                  \
+    { im_str(name), IM_JSON_RAW,                                              \
+      offsetof(im_proto_centrifuge_frame_t, methods)                          \
+      + IM_PROTO_CENTRIFUGE_##method * sizeof(im_str_t) }
 
 
 static const im_json_field_t  im_proto_centrifuge_frame_fields[] = {
     { im_str("id"), IM_JSON_INT, offsetof(im_proto_centrifuge_frame_t, id) },
-    { im_str("connect"), IM_JSON_RAW,
-      im_proto_centrifuge_at(IM_PROTO_CENTRIFUGE_CONNECT) },
-    { im_str("ping"), IM_JSON_RAW,
-      im_proto_centrifuge_at(IM_PROTO_CENTRIFUGE_PING) },
-    { im_str("subscribe"), IM_JSON_RAW,
-      im_proto_centrifuge_at(IM_PROTO_CENTRIFUGE_SUBSCRIBE) },
-    { im_str("unsubscribe"), IM_JSON_RAW,
-      im_proto_centrifuge_at(IM_PROTO_CENTRIFUGE_UNSUBSCRIBE) },
-    { im_str("publish"), IM_JSON_RAW,
-      im_proto_centrifuge_at(IM_PROTO_CENTRIFUGE_PUBLISH) },
-    { im_str("presence"), IM_JSON_RAW,
-      im_proto_centrifuge_at(IM_PROTO_CENTRIFUGE_PRESENCE) },
-    { im_str("presence_stats"), IM_JSON_RAW,
-      im_proto_centrifuge_at(IM_PROTO_CENTRIFUGE_PRESENCE_STATS) },
-    { im_str("history"), IM_JSON_RAW,
-      im_proto_centrifuge_at(IM_PROTO_CENTRIFUGE_HISTORY) },
-    { im_str("rpc"), IM_JSON_RAW,
-      im_proto_centrifuge_at(IM_PROTO_CENTRIFUGE_RPC) },
-    { im_str("send"), IM_JSON_RAW,
-      im_proto_centrifuge_at(IM_PROTO_CENTRIFUGE_SEND) },
-    { im_str("refresh"), IM_JSON_RAW,
-      im_proto_centrifuge_at(IM_PROTO_CENTRIFUGE_REFRESH) },
-    { im_str("sub_refresh"), IM_JSON_RAW,
-      im_proto_centrifuge_at(IM_PROTO_CENTRIFUGE_SUB_REFRESH) },
+    im_proto_centrifuge_at("connect", CONNECT),
+    im_proto_centrifuge_at("ping", PING),
+    im_proto_centrifuge_at("subscribe", SUBSCRIBE),
+    im_proto_centrifuge_at("unsubscribe", UNSUBSCRIBE),
+    im_proto_centrifuge_at("publish", PUBLISH),
+    im_proto_centrifuge_at("presence", PRESENCE),
+    im_proto_centrifuge_at("presence_stats", PRESENCE_STATS),
+    im_proto_centrifuge_at("history", HISTORY),
+    im_proto_centrifuge_at("rpc", RPC),
+    im_proto_centrifuge_at("send", SEND),
+    im_proto_centrifuge_at("refresh", REFRESH),
+    im_proto_centrifuge_at("sub_refresh", SUB_REFRESH),
     im_json_end
 };
 
@@ -549,6 +539,10 @@ im_proto_centrifuge_set(const im_proto_centrifuge_method_t *method,
     command->reverse = params->reverse;
     command->strict = (params->flag & IM_PROTO_CENTRIFUGE_STRICT) != 0;
 
+    if (params->type != 0) {
+        return im_proto_centrifuge_error(command, IM_ERROR_NOT_AVAILABLE);
+    }
+
     return method->check != NULL ? method->check(params, arena, command)
                                  : IM_OK;
 }
@@ -706,10 +700,6 @@ static im_int_t
 im_proto_centrifuge_subscribe(im_proto_centrifuge_params_t *params,
     im_buf_t *arena, im_command_t *command)
 {
-    if (params->type != 0) {
-        return im_proto_centrifuge_error(command, IM_ERROR_NOT_AVAILABLE);
-    }
-
     if (params->filter.len > 0 && params->filter.data[0] != 'n') {
         return im_proto_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
     }
@@ -722,10 +712,6 @@ static im_int_t
 im_proto_centrifuge_publish(im_proto_centrifuge_params_t *params,
     im_buf_t *arena, im_command_t *command)
 {
-    if (params->type != 0) {
-        return im_proto_centrifuge_error(command, IM_ERROR_NOT_AVAILABLE);
-    }
-
     return params->data.len > 0
            ? IM_OK
            : im_proto_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
@@ -770,10 +756,6 @@ static im_int_t
 im_proto_centrifuge_refresh(im_proto_centrifuge_params_t *params,
     im_buf_t *arena, im_command_t *command)
 {
-    if (params->type != 0) {
-        return im_proto_centrifuge_error(command, IM_ERROR_NOT_AVAILABLE);
-    }
-
     if (params->token.len > 0) {
         return IM_OK;
     }

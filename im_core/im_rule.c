@@ -354,24 +354,16 @@ im_rules_encode(im_buf_t *b, const im_rules_t *rules)
 static void
 im_rule_encode(im_buf_t *b, const im_rule_t *rule)
 {
-    im_buf_add_z(b, "{");
+    im_rule_json_t  json;
 
-    if (rule->pattern.len > 0) {
-        im_buf_add_z(b, "\"pattern\":");
-        im_json_add_string(b, rule->pattern);
-        im_buf_add_z(b, ",");
-    }
+    json.pattern = rule->pattern;
+    json.history = (int64_t) rule->history;
+    json.ttl = (int64_t) rule->ttl;
+    json.publish = im_rule_publish[rule->publish];
+    json.join = im_rule_join[rule->join_user != 0];
+    json.presence = rule->presence != 0;
 
-    im_buf_add_z(b, "\"history\":");
-    im_buf_add_uint(b, rule->history);
-    im_buf_add_z(b, ",\"ttl\":");
-    im_buf_add_uint(b, rule->ttl);
-    im_buf_add_z(b, ",\"publish\":");
-    im_json_add_string(b, im_rule_publish[rule->publish]);
-    im_buf_add_z(b, ",\"join\":");
-    im_json_add_string(b, im_rule_join[rule->join_user != 0]);
-    im_buf_add_z(b, rule->presence ? ",\"presence\":true}"
-                                   : ",\"presence\":false}");
+    im_json_encode(b, im_rule_fields, &json);
 }
 
 

@@ -14,6 +14,16 @@
 #define IM_WEBHOOK_DISCONNECT_MOST   4999
 
 
+/* A member of a question. */
+typedef struct {
+    const char  *name;
+    size_t       offset;
+    im_uint_t    kinds;          /* a bit for each kind that has it */
+    unsigned     json:1;         /* else a string */
+    unsigned     always:1;       /* even if it is empty */
+} im_webhook_member_t;
+
+
 typedef struct {
     im_str_t  result;
     im_str_t  error;
@@ -38,9 +48,6 @@ typedef struct {
 } im_webhook_more_t;
 
 
-static void im_webhook_add(im_buf_t *b, const char *name, im_str_t value);
-static void im_webhook_add_json(im_buf_t *b, const char *name, im_str_t json);
-
 static im_int_t im_webhook_code(im_str_t json, im_buf_t *arena,
     im_webhook_answer_t *answer, const char **why);
 static im_int_t im_webhook_result(im_str_t json, im_buf_t *arena,
@@ -58,6 +65,27 @@ const im_str_t  im_webhook_names[IM_WEBHOOKS] = {
     im_str("rpc"),
     im_str("refresh"),
     im_str("sub_refresh")
+};
+
+
+#define im_webhook_bit(kind)  (1u << IM_WEBHOOK_##kind)
+#define im_webhook_member(field, kinds, json, always)                         \
+    { #field, offsetof(im_webhook_ask_t, field), kinds, json, always }
+
+
+static const im_webhook_member_t  im_webhook_members[] = {
+    im_webhook_member(user, ~im_webhook_bit(CONNECT), 0, 1),
+    im_webhook_member(meta, ~im_webhook_bit(CONNECT), 1, 0),
+    im_webhook_member(name, im_webhook_bit(CONNECT), 0, 0),
+    im_webhook_member(version, im_webhook_bit(CONNECT), 0, 0),
+    im_webhook_member(channel, im_webhook_bit(SUBSCRIBE)
+                      | im_webhook_bit(PUBLISH) | im_webhook_bit(SUB_REFRESH),
+                      0, 1),
+    im_webhook_member(token, im_webhook_bit(SUBSCRIBE), 0, 0),
+    im_webhook_member(method, im_webhook_bit(RPC), 0, 1),
+    im_webhook_member(data, ~(im_webhook_bit(REFRESH)
+                              | im_webhook_bit(SUB_REFRESH)), 1, 0),
+    { NULL, 0, 0, 0, 0 }
 };
 
 
@@ -96,66 +124,34 @@ static const im_json_field_t  im_webhook_more_fields[] = {
 void
 im_webhook_encode(im_buf_t *b, const im_webhook_ask_t *ask)
 {
-    im_webhook_e  kind;
-
-    kind = ask->kind;
+    const im_str_t             *value;
+    const im_webhook_member_t  *m;
 
     im_buf_add_z(b, "{\"client\":");
     im_json_add_string(b, ask->client);
     im_buf_add_z(b, ",\"transport\":\"websocket\",\"protocol\":\"json\","
                     "\"encoding\":\"json\"");
 
-    if (kind != IM_WEBHOOK_CONNECT) {
-        im_buf_add_z(b, ",\"user\":");
-        im_json_add_string(b, ask->user);
-        im_webhook_add_json(b, ",\"meta\":", ask->meta);
+    for (m = im_webhook_members; m->name != NULL; m++) {
+        value = (const void *) ((const u_char *) ask + m->offset);
 
-    } else {
-        im_webhook_add(b, ",\"name\":", ask->name);
-        im_webhook_add(b, ",\"version\":", ask->version);
-    }
+        if (!(m->kinds & 1u << ask->kind) || (value->len == 0 && !m->always)) {
+            continue;
+        }
 
-    if (kind == IM_WEBHOOK_SUBSCRIBE || kind == IM_WEBHOOK_PUBLISH
-        || kind == IM_WEBHOOK_SUB_REFRESH)
-    {
-        im_buf_add_z(b, ",\"channel\":");
-        im_json_add_string(b, ask->channel);
-    }
+        im_buf_add_z(b, ",\"");
+        im_buf_add_z(b, m->name);
+        im_buf_add_z(b, "\":");
 
-    if (kind == IM_WEBHOOK_SUBSCRIBE) {
-        im_webhook_add(b, ",\"token\":", ask->token);
-    }
+        if (m->json) {
+            im_buf_add_str(b, *value);
 
-    if (kind == IM_WEBHOOK_RPC) {
-        im_buf_add_z(b, ",\"method\":");
-        im_json_add_string(b, ask->method);
-    }
-
-    if (kind != IM_WEBHOOK_REFRESH && kind != IM_WEBHOOK_SUB_REFRESH) {
-        im_webhook_add_json(b, ",\"data\":", ask->data);
+        } else {
+            im_json_add_string(b, *value);
+        }
     }
 
     im_buf_add_z(b, "}");
-}
-
-
-static void
-im_webhook_add(im_buf_t *b, const char *name, im_str_t value)
-{
-    if (value.len > 0) {
-        im_buf_add_z(b, name);
-        im_json_add_string(b, value);
-    }
-}
-
-
-static void
-im_webhook_add_json(im_buf_t *b, const char *name, im_str_t json)
-{
-    if (json.len > 0) {
-        im_buf_add_z(b, name);
-        im_buf_add_str(b, json);
-    }
 }
 
 
