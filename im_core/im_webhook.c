@@ -129,8 +129,9 @@ im_webhook_encode(im_buf_t *b, const im_webhook_ask_t *ask)
 
     im_buf_add_z(b, "{\"client\":");
     im_json_add_string(b, ask->client);
-    im_buf_add_z(b, ",\"transport\":\"websocket\",\"protocol\":\"json\","
-                    "\"encoding\":\"json\"");
+    im_buf_add_z(b, ",\"transport\":");
+    im_json_add_string(b, ask->transport);
+    im_buf_add_z(b, ",\"protocol\":\"json\",\"encoding\":\"json\"");
 
     for (m = im_webhook_members; m->name != NULL; m++) {
         value = (const void *) ((const u_char *) ask + m->offset);

@@ -36,6 +36,7 @@ extern const im_str_t  im_webhook_names[IM_WEBHOOKS];
 typedef struct {
     im_webhook_e  kind;
     im_str_t      client;     /* UUID of the session */
+    im_str_t      transport;
     im_str_t      user;
     im_str_t      meta;
     im_str_t      name;

@@ -42,16 +42,22 @@ im_proto_find(im_str_t name)
 
 
 void
-im_proto_names(im_buf_t *b)
+im_proto_names(im_buf_t *b, int commands)
 {
-    im_uint_t  i, n;
+    im_uint_t  i, last;
 
-    n = im_wire_count(im_protos);
+    last = im_wire_count(im_protos) - 1;
 
-    for (i = 0; i < n; i++) {
-        im_buf_add_z(b, i == 0 ? "" : i == n - 1 ? " or " : ", ");
-        im_buf_add_z(b, "protocol=");
-        im_buf_add_z(b, im_protos[i]->name);
+    while (last > 0 && commands && !im_protos[last]->commands) {
+        last--;
+    }
+
+    for (i = 0; i <= last; i++) {
+        if (!commands || im_protos[i]->commands) {
+            im_buf_add_z(b, b->len == 0 ? "" : i == last ? " or " : ", ");
+            im_buf_add_z(b, "protocol=");
+            im_buf_add_z(b, im_protos[i]->name);
+        }
     }
 }
 

@@ -22,8 +22,8 @@ typedef struct {
 /* NULL: there is none. */
 const im_proto_t *im_proto_find(im_str_t name);
 
-/* "protocol=im, protocol=centrifuge or protocol=echo" */
-void im_proto_names(im_buf_t *b);
+/* "protocol=im, protocol=centrifuge or protocol=echo"; if commands, such. */
+void im_proto_names(im_buf_t *b, int commands);
 
 /* Forms that are the same in a protocol have the same number. */
 uint8_t im_wire_id(const im_proto_t *proto, im_form_e form,

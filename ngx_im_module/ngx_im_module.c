@@ -462,6 +462,8 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_im_loc_conf_t *prev = parent;
     ngx_im_loc_conf_t *conf = child;
 
+    u_char      names[NGX_MAX_CONF_ERRSTR / 2];
+    im_buf_t    b;
     ngx_uint_t  i;
 
     ngx_conf_merge_uint_value(conf->auth, prev->auth, NGX_IM_AUTH_NONE);
@@ -474,13 +476,16 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
     ngx_conf_merge_str_value(conf->connect, prev->connect, "");
 
-
     for (i = 0; i < IM_WEBHOOKS; i++) {
         if (conf->webhooks[i].len && conf->proto && !conf->proto->commands) {
+            im_buf_fixed(&b, names, sizeof(names));
+            im_proto_names(&b, 1);
+
             return ngx_im_refuse(cf, "im_webhook: \"%s\" is of no use to "
                                  "\"im_comet protocol=%s\", which has no such "
-                                 "command: it is for protocol=centrifuge",
-                                 im_webhook_names[i].data, conf->proto->name);
+                                 "command: it is for %*s",
+                                 im_webhook_names[i].data, conf->proto->name,
+                                 b.len, b.data);
         }
 
         ngx_conf_merge_str_value(conf->webhooks[i], prev->webhooks[i], "");
@@ -819,7 +824,7 @@ ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ilcf->proto == NULL) {
         im_buf_fixed(&b, names, sizeof(names));
-        im_proto_names(&b);
+        im_proto_names(&b, 0);
 
         return ngx_im_refuse(cf, "im_comet: \"%V\" must be %*s", &args[1],
                              b.len, b.data);

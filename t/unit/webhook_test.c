@@ -71,6 +71,7 @@ test_encode(void **state)
         memset(&ask, 0, sizeof(im_webhook_ask_t));
         ask.kind = i;
         ask.client = im_str_z("id");
+        ask.transport = im_str_z("websocket");
 
         im_buf_init(&b, 4096);
         im_webhook_encode(&b, &ask);

@@ -16,9 +16,12 @@ test_protocols(void **state)
     (void) state;
 
     im_buf_init(&b, 256);
-    im_proto_names(&b);
+    im_proto_names(&b, 0);
     test_str(im_buf_str(&b), "protocol=im, protocol=centrifuge or "
                              "protocol=echo");
+    im_buf_reset(&b, 0);
+    im_proto_names(&b, 1);
+    test_str(im_buf_str(&b), "protocol=centrifuge");
     im_buf_cleanup(&b);
 
     assert_ptr_equal(im_proto_find(im_str_z("im")), &im_proto_im);
