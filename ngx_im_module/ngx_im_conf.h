@@ -74,7 +74,7 @@ typedef struct {
     ngx_msec_t           drain;
     ngx_array_t          comets;         /* those with topics, by pointer */
     ngx_array_t         *jwt_keys;       /* of ngx_im_jwt_key_t *, or NULL */
-    unsigned             enabled:1;            /* some location has im_comet */
+    unsigned             enabled:1;            /* some im_comet has topics */
 } ngx_im_main_conf_t;
 
 
