@@ -28,6 +28,10 @@ struct im_list_s {
 #define im_list_next(q)      ((q)->next)
 #define im_list_sentinel(h)  (h)
 
+/* The body must not remove q; to do so, walk with a copy of its next. */
+#define im_list_each(q, h)                                                    \
+    for (q = im_list_first(h); q != im_list_sentinel(h); q = im_list_next(q))
+
 
 static inline void
 im_list_init(im_list_t *h)

@@ -9,9 +9,9 @@
 
 
 #include "ngx_im_worker.h"
-#include "ngx_im_send.h"
-#include "ngx_im_recv.h"
+#include "ngx_im_client.h"
 #include "ngx_im_resume.h"
+#include "ngx_im_send.h"
 #include "im_id.h"
 #include "im_key.h"
 #include "im_push.h"

@@ -10,7 +10,7 @@
  * again.  Until then a session gets its messages.
  */
 
-#include "ngx_im_drain.h"
+#include "ngx_im_hooks.h"
 #include "ngx_im_follow.h"
 #include "im_link.h"
 
@@ -75,10 +75,7 @@ ngx_im_drain_shuffle(ngx_im_worker_t *w)
 
     n = 0;
 
-    for (q = im_list_first(&w->sessions);
-         q != im_list_sentinel(&w->sessions);
-         q = im_list_next(q))
-    {
+    im_list_each(q, &w->sessions) {
         h = ngx_im_session_handle(im_list_data(q, ngx_im_session_t, all));
 
         order[n] = h;

@@ -4,10 +4,9 @@
  * Events of follow/ and client/: which file handles which event.
  */
 
-#include "ngx_im_events.h"
+#include "ngx_im_hooks.h"
 #include "ngx_im_command.h"
 #include "ngx_im_control.h"
-#include "ngx_im_drain.h"
 #include "ngx_im_info.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_revoke.h"

@@ -9,10 +9,10 @@
 
 #include "ngx_im_worker.h"
 #include "ngx_im_backend.h"
-#include "ngx_im_handshake.h"
+#include "ngx_im_client.h"
+#include "ngx_im_hooks.h"
 #include "ngx_im_jwt.h"
 #include "ngx_im_option.h"
-#include "ngx_im_status.h"
 #include "im_id.h"
 #include "im_key.h"
 #include "im_wire.h"

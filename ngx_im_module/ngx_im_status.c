@@ -4,7 +4,7 @@
  * im_status: counters of this node as JSON, per worker and summed.
  */
 
-#include "ngx_im_status.h"
+#include "ngx_im_hooks.h"
 #include "ngx_im_follow.h"
 #include "ngx_im_zone.h"
 #include "im_json.h"

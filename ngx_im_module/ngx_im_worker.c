@@ -5,11 +5,10 @@
  */
 
 #include "ngx_im_worker.h"
-#include "ngx_im_close.h"
+#include "ngx_im_client.h"
 #include "ngx_im_command.h"
-#include "ngx_im_events.h"
 #include "ngx_im_follow.h"
-#include "ngx_im_ping.h"
+#include "ngx_im_hooks.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_send.h"
 #include "ngx_im_token.h"

@@ -82,8 +82,4 @@ struct ngx_im_worker_s {
 extern ngx_im_worker_t  *ngx_im_worker;  /* NULL outside workers */
 
 
-ngx_int_t ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf);
-void ngx_im_worker_exit(ngx_cycle_t *cycle);
-
-
 #endif /* NGX_IM_WORKER_H */

@@ -4,7 +4,7 @@
  * The end of sessions: the close frame, their topics, their memory.
  */
 
-#include "ngx_im_close.h"
+#include "ngx_im_client.h"
 #include "ngx_im_send.h"
 #include "ngx_im_sub.h"
 

@@ -10,9 +10,8 @@
  */
 
 #include "ngx_im_follow.h"
+#include "ngx_im_client.h"
 #include "ngx_im_send.h"
-#include "ngx_im_recv.h"
-#include "ngx_im_handshake.h"
 
 #include <ngx_sha1.h>
 

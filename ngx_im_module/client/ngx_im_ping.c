@@ -4,7 +4,7 @@
  * Deadlines of sessions: the first frame, the identity, pings, the end.
  */
 
-#include "ngx_im_ping.h"
+#include "ngx_im_client.h"
 #include "ngx_im_reply.h"
 #include "ngx_im_send.h"
 

@@ -10,7 +10,7 @@
  * held and nothing more is read.
  */
 
-#include "ngx_im_recv.h"
+#include "ngx_im_client.h"
 #include "ngx_im_send.h"
 
 

@@ -862,10 +862,7 @@ ngx_im_send_relieve(ngx_im_worker_t *w)
     {
         most = 0;
 
-        for (q = im_list_first(&w->blocked);
-             q != im_list_sentinel(&w->blocked);
-             q = im_list_next(q))
-        {
+        im_list_each(q, &w->blocked) {
             s = im_list_data(q, ngx_im_session_t, blocked);
             behind = ngx_im_send_behind(s);
             most = ngx_max(most, behind);

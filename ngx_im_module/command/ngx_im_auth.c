@@ -8,7 +8,7 @@
  * a token with a wrong signature doesn't.  The client hears why it is refused.
  */
 
-#include "ngx_im_auth.h"
+#include "ngx_im_command.h"
 #include "ngx_im_backend.h"
 #include "ngx_im_identity.h"
 #include "ngx_im_jwt.h"

@@ -10,12 +10,8 @@
  */
 
 #include "ngx_im_command.h"
-#include "ngx_im_auth.h"
-#include "ngx_im_publish.h"
-#include "ngx_im_query.h"
 #include "ngx_im_reply.h"
 #include "ngx_im_send.h"
-#include "ngx_im_subscribe.h"
 #include "ngx_im_token.h"
 #include "ngx_im_webhook.h"
 

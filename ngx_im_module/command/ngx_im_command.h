@@ -22,4 +22,24 @@ ngx_int_t ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind,
 void ngx_im_command_tick(ngx_im_worker_t *w);
 
 
+/*
+ * Handlers of commands.  NGX_AGAIN: an earlier command must be answered first;
+ * NGX_ERROR: the session is closed.
+ */
+ngx_int_t ngx_im_auth_command(ngx_im_session_t *s,
+    const im_command_t *command);
+ngx_int_t ngx_im_subscribe_command(ngx_im_session_t *s,
+    const im_command_t *command);
+ngx_int_t ngx_im_subscribe_end(ngx_im_session_t *s,
+    const im_command_t *command);
+ngx_int_t ngx_im_publish_command(ngx_im_session_t *s,
+    const im_command_t *command);
+ngx_int_t ngx_im_query_command(ngx_im_session_t *s,
+    const im_command_t *command);
+ngx_int_t ngx_im_token_refresh(ngx_im_session_t *s,
+    const im_command_t *command);
+ngx_int_t ngx_im_token_sub_refresh(ngx_im_session_t *s,
+    const im_command_t *command);
+
+
 #endif /* NGX_IM_COMMAND_H */

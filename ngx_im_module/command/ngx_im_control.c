@@ -166,10 +166,7 @@ ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
         return;
     }
 
-    for (q = im_list_first(&user->sessions);
-         q != im_list_sentinel(&user->sessions);
-         q = im_list_next(q))
-    {
+    im_list_each(q, &user->sessions) {
         s = im_list_data(q, ngx_im_session_t, user_link);
 
         if (ngx_time() - (time_t) s->start + NGX_IM_CONTROL_SLACK >= age) {

@@ -5,7 +5,7 @@
  * any other push.
  */
 
-#include "ngx_im_publish.h"
+#include "ngx_im_command.h"
 #include "ngx_im_backend.h"
 #include "ngx_im_identity.h"
 #include "ngx_im_reply.h"

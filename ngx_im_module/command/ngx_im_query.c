@@ -10,9 +10,9 @@
  */
 
 #include "ngx_im_follow.h"
-#include "ngx_im_sync.h"
-#include "ngx_im_query.h"
+#include "ngx_im_command.h"
 #include "ngx_im_reply.h"
+#include "ngx_im_sync.h"
 #include "im_link_members.h"
 
 

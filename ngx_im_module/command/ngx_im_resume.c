@@ -36,16 +36,17 @@ static im_subscribed_t *ngx_im_resume_subs(ngx_im_session_t *s,
     ngx_uint_t *n);
 static void ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join);
 static ngx_int_t ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
-    im_subscribed_t begin);
+    im_subscribed_t *begin);
 static void ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin,
     size_t *left);
+static void ngx_im_resume_position(im_subscribed_t *begin, im_topic_t *topic,
+    im_str_t epoch, uint64_t seq);
 static ngx_int_t ngx_im_resume_fits(im_topic_t *topic, uint64_t since,
     size_t *left);
 static ngx_int_t ngx_im_resume_messages(ngx_im_worker_t *w,
     im_subscribed_t *subs, ngx_uint_t n);
 static ngx_uint_t ngx_im_resume_decode(im_subscribed_t *sub,
     im_topic_t *topic, im_message_t *m, im_envelope_t *envelope);
-static void ngx_im_resume_live(im_sub_t *sub);
 static ngx_int_t ngx_im_resume_moved_log(ngx_im_worker_t *w, im_log_t *log,
     const im_subscribed_t *begin);
 
@@ -222,10 +223,7 @@ ngx_im_resume_ask(ngx_im_topic_t *t)
         return;
     }
 
-    for (q = im_list_first(&t->joins);
-         q != im_list_sentinel(&t->joins);
-         q = im_list_next(q))
-    {
+    im_list_each(q, &t->joins) {
         join = im_list_data(q, ngx_im_join_t, link);
 
         if (join->asked == NGX_IM_NOT_ASKED) {
@@ -444,7 +442,8 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     ext->connecting = 0;
 
     for (sub = s->subs; sub; sub = sub->next) {
-        ngx_im_resume_live(sub);
+        ngx_im_resume_forget(sub);
+        im_sub_live(sub);
     }
 
     if (ngx_im_reply_send(s, &reply) == NGX_OK) {
@@ -495,11 +494,7 @@ ngx_im_resume_subs(ngx_im_session_t *s, ngx_uint_t *n)
 
     w = ngx_im_worker;
 
-    for (*n = 0, sub = s->subs; sub; sub = sub->next) {
-        (*n)++;
-    }
-
-    subs = im_calloc(*n * sizeof(im_subscribed_t));
+    subs = im_calloc(s->nsubs * sizeof(im_subscribed_t));
     if (subs == NULL) {
         return NULL;
     }
@@ -523,102 +518,88 @@ static void
 ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 {
     size_t            left;
-    im_buf_t          data;
     im_sub_t         *sub;
     ngx_int_t         rc;
+    uint32_t          id;
     im_reply_t        reply;
     im_subscribed_t   begin;
 
     sub = join->sub;
     left = ngx_im_worker->conf->recovery_bytes;
 
-    ngx_memzero(&reply, sizeof(im_reply_t));
-    ngx_memzero(&begin, sizeof(im_subscribed_t));
-
     ngx_im_resume_begin(join, &begin, &left);
 
     if (join->strict && begin.recovering && !begin.recovered) {
-        reply.id = join->id;
+        id = join->id;
         ngx_im_sub_leave(s, sub);
-        (void) ngx_im_reply_error(s, reply.id, IM_ERROR_POSITION);
+        (void) ngx_im_reply_error(s, id, IM_ERROR_POSITION);
         return;
     }
 
-    /* the join is freed before the answer is sent */
-
-    im_buf_init(&data, join->data.len);
-    im_buf_add_str(&data, join->data);
-
-    if (data.failed
-        || ngx_im_resume_messages(ngx_im_worker, &begin, 1) != NGX_OK)
-    {
-        im_buf_cleanup(&data);
+    if (ngx_im_resume_messages(ngx_im_worker, &begin, 1) != NGX_OK) {
         ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
         return;
     }
 
-    begin.data = im_buf_str(&data);
+    /* the subscription is live before the answer; the join goes behind it */
 
-    reply.type = join->kind == NGX_IM_JOIN_PUSH ? IM_REPLY_PUSH_SUBSCRIBE
-                                                : IM_REPLY_SUBSCRIBE;
-    reply.id = join->id;
+    sub->data = NULL;
+    im_sub_live(sub);
+
+    ngx_im_reply_init(&reply, IM_REPLY_SUBSCRIBE, join->id);
     reply.topic = begin.topic;
     reply.subs = &begin;
     reply.nsubs = 1;
 
-    ngx_im_resume_live(sub);
+    begin.data = join->data;
 
-    rc = reply.type == IM_REPLY_SUBSCRIBE ? ngx_im_reply_send(s, &reply)
-                                          : ngx_im_resume_push(s, &reply,
-                                                               begin);
+    rc = join->kind == NGX_IM_JOIN_PUSH ? ngx_im_resume_push(s, &reply, &begin)
+                                        : ngx_im_reply_send(s, &reply);
 
     if (rc == NGX_OK) {
         ngx_im_resume_announce(s, sub);
     }
 
-    im_buf_cleanup(&data);
+    im_free(join);
 }
 
 
 /* A push can not contain messages: they follow it. */
 static ngx_int_t
 ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
-    im_subscribed_t begin)
+    im_subscribed_t *begin)
 {
-    im_buf_t    b;
-    ngx_int_t   rc;
-    ngx_uint_t  i;
+    im_buf_t          b;
+    ngx_int_t         rc;
+    ngx_uint_t        i, n;
+    const im_form_t  *form;
 
-    reply->subs = &begin;
-    reply->nsubs = 1;
+    n = begin->nmessages;
 
-    i = begin.nmessages;
-    begin.nmessages = 0;
-    begin.recovering = 0;
-    begin.recovered = 0;
+    begin->nmessages = 0;
+    begin->recovering = 0;
+    begin->recovered = 0;
+
+    reply->type = IM_REPLY_PUSH_SUBSCRIBE;
 
     rc = ngx_im_reply_send(s, reply);
 
-    begin.nmessages = i;
-
-    im_buf_init(&b, begin.nmessages * (IM_PUSH_MAX_DATA + 65536));
-
-    for (i = 0; i < begin.nmessages; i++) {
-        s->conf->proto->forms[IM_FORM_PLAIN]->message(&b, s->transport,
-                                                      &begin.messages[i]);
+    if (rc != NGX_OK || n == 0) {
+        return rc;
     }
 
-    if (rc == NGX_OK && b.len > 0) {
-        rc = b.failed ? NGX_ERROR : ngx_im_send_history(s, im_buf_str(&b));
+    form = s->conf->proto->forms[IM_FORM_PLAIN];
 
-        if (b.failed) {
-            ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
-        }
+    im_buf_init(&b, n * (IM_PUSH_MAX_DATA + 65536));
+
+    for (i = 0; i < n; i++) {
+        form->message(&b, s->transport, &begin->messages[i]);
     }
+
+    rc = b.failed ? ngx_im_session_close(s, IM_REASON_BUSY, "no memory")
+                  : ngx_im_send_history(s, im_buf_str(&b));
 
     im_buf_cleanup(&b);
-
-    reply->subs = NULL;
 
     return rc;
 }
@@ -632,11 +613,9 @@ ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
 
     topic = join->sub->log->topic;
 
-    begin->topic = im_topic_name(topic);
-    begin->at.epoch = im_str_set(topic->epoch.data, topic->epoch.len);
-    begin->at.seq = topic->seq;
-    begin->recoverable = ngx_im_follow_numbered(topic);
-    begin->positioned = begin->recoverable;
+    ngx_im_resume_position(begin, topic,
+                           im_str_set(topic->epoch.data, topic->epoch.len),
+                           topic->seq);
     begin->ttl = ngx_im_expiry_sub_ttl(join->sub->session, join->sub);
 
     if (!join->recover) {
@@ -657,6 +636,20 @@ ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
     begin->recovered = 1;
     begin->at.seq = join->seq;
     begin->nmessages = topic->seq - join->seq;
+}
+
+
+static void
+ngx_im_resume_position(im_subscribed_t *begin, im_topic_t *topic,
+    im_str_t epoch, uint64_t seq)
+{
+    ngx_memzero(begin, sizeof(im_subscribed_t));
+
+    begin->topic = im_topic_name(topic);
+    begin->at.epoch = epoch;
+    begin->at.seq = seq;
+    begin->recoverable = ngx_im_follow_numbered(topic);
+    begin->positioned = begin->recoverable;
 }
 
 
@@ -760,14 +753,6 @@ ngx_im_resume_decode(im_subscribed_t *sub, im_topic_t *topic,
 }
 
 
-static void
-ngx_im_resume_live(im_sub_t *sub)
-{
-    ngx_im_resume_forget(sub);
-    im_sub_live(sub);
-}
-
-
 /*
  * Tells followers with a position that the topic goes on at (epoch, seq):
  * without a loss if continues.  A protocol says so by a frame in the log.  If
@@ -782,13 +767,7 @@ ngx_im_resume_moved(ngx_im_worker_t *w, im_topic_t *topic, im_str_t epoch,
     im_log_t         *log;
     im_subscribed_t   begin;
 
-    ngx_memzero(&begin, sizeof(im_subscribed_t));
-
-    begin.topic = im_topic_name(topic);
-    begin.at.epoch = epoch;
-    begin.at.seq = seq;
-    begin.recoverable = ngx_im_follow_numbered(topic);
-    begin.positioned = begin.recoverable;
+    ngx_im_resume_position(&begin, topic, epoch, seq);
     begin.recovering = 1;
     begin.recovered = continues;
 

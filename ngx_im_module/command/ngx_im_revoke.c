@@ -306,10 +306,7 @@ ngx_im_revoke_close(ngx_im_worker_t *w, im_str_t user)
         return;
     }
 
-    for (q = im_list_first(&u->sessions);
-         q != im_list_sentinel(&u->sessions);
-         q = im_list_next(q))
-    {
+    im_list_each(q, &u->sessions) {
         ngx_im_session_close(im_list_data(q, ngx_im_session_t, user_link),
                              IM_REASON_KICKED, "the user is kept out");
     }

@@ -6,7 +6,7 @@
  * is ready (ngx_im_resume.c).
  */
 
-#include "ngx_im_subscribe.h"
+#include "ngx_im_command.h"
 #include "ngx_im_expiry.h"
 #include "ngx_im_identity.h"
 #include "ngx_im_reply.h"

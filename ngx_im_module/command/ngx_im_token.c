@@ -13,6 +13,7 @@
 #include "ngx_im_reply.h"
 #include "ngx_im_sub.h"
 #include "ngx_im_webhook.h"
+#include "ngx_im_command.h"
 #include "im_id.h"
 
 

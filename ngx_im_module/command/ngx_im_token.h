@@ -12,12 +12,6 @@
 #include "im_jwt.h"
 
 
-/* Commands that renew. */
-ngx_int_t ngx_im_token_refresh(ngx_im_session_t *s,
-    const im_command_t *command);
-ngx_int_t ngx_im_token_sub_refresh(ngx_im_session_t *s,
-    const im_command_t *command);
-
 /*
  * The token of a subscription.  NGX_DONE: it is good, and the caller cleans up
  * the claims; else it was answered: NGX_OK, or NGX_ERROR if the session is

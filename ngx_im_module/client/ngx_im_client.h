@@ -1,0 +1,27 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Handlers of client connections: from the handshake to the end.
+ */
+
+#ifndef NGX_IM_CLIENT_H
+#define NGX_IM_CLIENT_H
+
+
+#include "ngx_im_session.h"
+
+
+ngx_int_t ngx_im_handshake_handler(ngx_http_request_t *r);
+
+/* Reads the bytes that came with the upgrade, then from the socket. */
+void ngx_im_recv_start(ngx_im_session_t *s, u_char *early, size_t len);
+void ngx_im_recv_handler(ngx_event_t *rev);
+
+/* The deadline of a session has come. */
+void ngx_im_ping_due(ngx_im_timer_t *timer);
+
+/* Ends the sessions that were closed in this turn. */
+void ngx_im_close_handler(ngx_event_t *ev);
+
+
+#endif /* NGX_IM_CLIENT_H */
