@@ -84,7 +84,8 @@ im_daemon_link_create(struct event_base *base,
 
     memset(&lc, 0, sizeof(im_link_conf_t));
 
-    lc.name = im_str_z(conf->address);
+    lc.name = im_str_z(conf->address != NULL ? conf->address
+                                             : IM_DAEMON_LINK_ADDRESS);
     lc.user = im_str_z(conf->user != NULL ? conf->user : "");
     lc.password = im_str_z(conf->password != NULL ? conf->password : "");
     lc.prefix = conf->prefix;
@@ -98,7 +99,7 @@ im_daemon_link_create(struct event_base *base,
     }
 
     dl->base = base;
-    dl->address = conf->address;
+    dl->address = (const char *) lc.name.data;
     dl->timer = event_new(base, -1, 0, im_daemon_link_tick_handler, dl);
 
     if (dl->timer != NULL) {

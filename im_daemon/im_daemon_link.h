@@ -14,11 +14,12 @@
 
 
 #define IM_DAEMON_LINK_TIMEOUT  2000        /* ms, of each call */
+#define IM_DAEMON_LINK_ADDRESS  "127.0.0.1:6379"
 
 
 /* Strings are borrowed and must outlive the link. */
 typedef struct {
-    const char  *address;      /* HOST:PORT or unix:PATH */
+    const char  *address;      /* HOST:PORT or unix:PATH; NULL: the default */
     const char  *user;         /* NULL: none */
     const char  *password;
     uint64_t     db;

@@ -89,8 +89,11 @@ struct im_job_s {
 };
 
 
-/* im_job_registry.c: calls im_job_partition_want() for each partition */
-void im_job_registry_tick(im_job_t *job);
+/*
+ * im_job_registry.c: calls im_job_partition_want() for each partition.  data is
+ * the job, here and in all functions that are events of the link.
+ */
+void im_job_registry_tick(void *data);
 void im_job_registry_leave(im_job_t *job);
 
 
@@ -109,11 +112,11 @@ void im_job_queue_state(im_job_partition_t *jp, im_job_state_e state);
 int im_job_queue_owned(const im_job_partition_t *jp);
 
 /* The bell has a channel now: what came before it is to be read. */
-void im_job_queue_subscribed(im_job_partition_t *jp);
-void im_job_queue_bell(im_job_partition_t *jp, im_str_t bell);
+void im_job_queue_subscribed(void *data, im_uint_t p);
+void im_job_queue_bell(void *data, im_uint_t p, im_str_t bell);
 
 /* What was taken may not have been published: all is read again. */
-void im_job_queue_reset(im_job_t *job);
+void im_job_queue_reset(void *data);
 
 /* Reads all queues: a lost bell costs a second, never a message. */
 void im_job_queue_tick(im_job_t *job);

@@ -26,7 +26,7 @@ typedef struct {
 } im_job_batch_t;
 
 
-/* worker "" is everybody.  Not IM_OK: not now, the batch keeps it. */
+/* worker "" stands for all.  Not IM_OK: the batch keeps the bytes for later. */
 typedef im_int_t (*im_job_publish_pt)(void *data, uint16_t p, im_str_t worker,
     im_str_t bytes);
 

@@ -21,14 +21,9 @@
 
 
 typedef struct {
-    char      *conf;
-    char      *redis;
-    char      *user;
-    char      *password;
-    char      *prefix;
-    char      *log;
-    uint64_t   db;
-    uint64_t   partitions;
+    char                   *prefix;
+    char                   *log;
+    im_daemon_link_conf_t   redis;
 } im_job_conf_t;
 
 
@@ -39,14 +34,13 @@ typedef struct {
 
 
 static const im_daemon_option_t  im_job_options[] = {
-    im_job_string("conf", conf, "FILE  options, one \"name value;\" a line"),
-    im_job_string("redis", redis,
+    im_job_string("redis", redis.address,
                   "HOST:PORT|unix:PATH  default 127.0.0.1:6379"),
-    im_job_string("redis-user", user, "NAME  of the ACL"),
-    im_job_string("redis-password", password, "TEXT"),
-    im_job_number("redis-db", db, 0, 1000000, "NUMBER  default 0"),
+    im_job_string("redis-user", redis.user, "NAME  of the ACL"),
+    im_job_string("redis-password", redis.password, "TEXT"),
+    im_job_number("redis-db", redis.db, 0, 1000000, "NUMBER  default 0"),
     im_job_string("prefix", prefix, "TEXT  of all keys, default im:"),
-    im_job_number("partitions", partitions, 0, IM_PARTITIONS_MAX,
+    im_job_number("partitions", redis.partitions, 0, IM_PARTITIONS_MAX,
                   "NUMBER  offered when Redis has none yet, default 16"),
     im_job_string("log", log, "LEVEL  error, warn, notice, info or debug"),
     im_daemon_option_end
@@ -56,10 +50,6 @@ static const im_daemon_option_t  im_job_options[] = {
 static im_int_t im_job_run(im_job_conf_t *conf);
 static struct event_base *im_job_base(void);
 static void im_job_ready(void *data);
-static void im_job_up(void *data);
-static void im_job_down(void *data);
-static void im_job_subscribed(void *data, im_uint_t p);
-static void im_job_message(void *data, im_uint_t p, im_str_t bell);
 static void im_job_fatal(void *data, const char *why);
 static void im_job_tick(evutil_socket_t fd, short what, void *data);
 static void im_job_signal(evutil_socket_t fd, short what, void *data);
@@ -68,10 +58,10 @@ static void im_job_stopping(im_job_t *job);
 
 static const im_link_events_t  im_job_events = {
     .ready = im_job_ready,
-    .up = im_job_up,
-    .down = im_job_down,
-    .subscribed = im_job_subscribed,
-    .message = im_job_message,
+    .up = im_job_registry_tick,
+    .down = im_job_queue_reset,
+    .subscribed = im_job_queue_subscribed,
+    .message = im_job_queue_bell,
     .fatal = im_job_fatal
 };
 
@@ -119,15 +109,13 @@ main(int argc, char **argv)
 static im_int_t
 im_job_run(im_job_conf_t *conf)
 {
-    uint32_t                nonce[2];
-    uint64_t                seed[2];
-    im_job_t                job;
-    struct event           *term, *intr;
-    struct timeval          tv = { IM_JOB_TICK / 1000, 0 };
-    im_daemon_link_conf_t   redis;
+    uint32_t        nonce[2];
+    uint64_t        seed[2];
+    im_job_t        job;
+    struct event   *term, *intr;
+    struct timeval  tv = { IM_JOB_TICK / 1000, 0 };
 
     memset(&job, 0, sizeof(job));
-    memset(&redis, 0, sizeof(redis));
     signal(SIGPIPE, SIG_IGN);
 
     im_daemon_random(seed, sizeof(seed));
@@ -135,19 +123,15 @@ im_job_run(im_job_conf_t *conf)
     snprintf(job.id, sizeof(job.id), "job-%ld-%08x%08x", (long) getpid(),
              nonce[0], nonce[1]);
 
-    redis.address = conf->redis ? conf->redis : "127.0.0.1:6379";
-    redis.user = conf->user;
-    redis.password = conf->password;
-    redis.db = conf->db;
-    redis.prefix = im_str_z(conf->prefix ? conf->prefix : "im:");
-    redis.partitions = conf->partitions;
+    conf->redis.prefix = im_str_z(conf->prefix ? conf->prefix : "im:");
 
     job.base = im_job_base();
     if (job.base == NULL || im_job_batch_init(&job.batch, seed) != IM_OK) {
         return IM_ERROR;
     }
 
-    job.link = im_daemon_link_create(job.base, &redis, &im_job_events, &job);
+    job.link = im_daemon_link_create(job.base, &conf->redis, &im_job_events,
+                                     &job);
     job.tick = event_new(job.base, -1, EV_PERSIST, im_job_tick, &job);
     job.flush = evtimer_new(job.base, im_job_queue_flush_handler, &job);
     term = evsignal_new(job.base, SIGTERM, im_job_signal, &job);
@@ -233,38 +217,6 @@ im_job_ready(void *data)
     }
 
     job->npartitions = n;
-}
-
-
-static void
-im_job_up(void *data)
-{
-    im_job_registry_tick(data);
-}
-
-
-static void
-im_job_down(void *data)
-{
-    im_job_queue_reset(data);
-}
-
-
-static void
-im_job_subscribed(void *data, im_uint_t p)
-{
-    im_job_t  *job = data;
-
-    im_job_queue_subscribed(&job->partitions[p]);
-}
-
-
-static void
-im_job_message(void *data, im_uint_t p, im_str_t bell)
-{
-    im_job_t  *job = data;
-
-    im_job_queue_bell(&job->partitions[p], bell);
 }
 
 

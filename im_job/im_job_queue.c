@@ -99,8 +99,12 @@ im_job_queue_forget(im_job_partition_t *jp)
 
 
 void
-im_job_queue_subscribed(im_job_partition_t *jp)
+im_job_queue_subscribed(void *data, im_uint_t p)
 {
+    im_job_partition_t  *jp;
+
+    jp = &((im_job_t *) data)->partitions[p];
+
     if (im_job_queue_owned(jp)) {
         im_job_queue_read(jp);
     }
@@ -108,11 +112,14 @@ im_job_queue_subscribed(im_job_partition_t *jp)
 
 
 void
-im_job_queue_bell(im_job_partition_t *jp, im_str_t bell)
+im_job_queue_bell(void *data, im_uint_t p, im_str_t bell)
 {
-    im_int_t        rc;
-    uint64_t        n;
-    im_job_entry_t  e;
+    im_int_t             rc;
+    uint64_t             n;
+    im_job_entry_t       e;
+    im_job_partition_t  *jp;
+
+    jp = &((im_job_t *) data)->partitions[p];
 
     if (jp->state != IM_JOB_READING && jp->state != IM_JOB_FOLLOWING) {
         return;
@@ -153,9 +160,10 @@ im_job_queue_bell(im_job_partition_t *jp, im_str_t bell)
 
 
 void
-im_job_queue_reset(im_job_t *job)
+im_job_queue_reset(void *data)
 {
     uint32_t             p;
+    im_job_t            *job = data;
     im_job_partition_t  *jp;
 
     im_job_batch_clear(&job->batch);

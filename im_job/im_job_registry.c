@@ -19,8 +19,10 @@ static uint64_t im_job_registry_weight(im_str_t id, uint16_t p);
 
 
 void
-im_job_registry_tick(im_job_t *job)
+im_job_registry_tick(void *data)
 {
+    im_job_t  *job = data;
+
     (void) im_link_command(job->link, "TIME");
     (void) im_link_send(job->link, im_job_registry_time, job);
 }
