@@ -295,15 +295,14 @@ im_job_queue_got(const im_link_reply_t *reply, void *data)
         }
     }
 
-    /* where there may be more it is read again, behind the batch */
-
-    if (n < jp->count && jp->held < IM_JOB_RINGS
-        && im_job_id_compare(jp->heard, jp->last) <= 0)
-    {
-        im_job_queue_state(jp, IM_JOB_FOLLOWING);
-    }
+    /* where there may be more it is read again, after the batch */
 
     if (n < jp->count) {
+
+        if (im_job_id_compare(jp->heard, jp->last) <= 0) {
+            im_job_queue_state(jp, IM_JOB_FOLLOWING);
+        }
+
         im_job_queue_flush_soon(jp->job);
         return;
     }
