@@ -10,8 +10,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include <hiredis/hiredis.h>
-
 #include "im_key.h"
 #include "im_link_channels.h"
 #include "im_link_conn.h"
@@ -87,20 +85,19 @@ static void im_link_lost(im_link_server_t *server, im_link_conn_t *conn,
 static void im_link_close(im_link_t *link, im_link_conn_t *conn);
 static void im_link_refuse(im_link_server_t *server,
     const im_link_reply_t *reply, const char *why, int unusable);
-static void im_link_complain(im_link_t *link, im_link_trouble_e trouble,
-    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static void im_link_log(im_link_t *link, im_link_log_e level,
-    const char *text);
+static im_link_log_e im_link_level(im_link_t *link,
+    im_link_trouble_e trouble);
+static void im_link_log(im_link_t *link, im_link_log_e level, const char *fmt,
+    ...) __attribute__((format(printf, 3, 4)));
 static int im_link_whole(im_link_server_t *server);
 static void im_link_check_up(im_link_server_t *server);
 
 static void im_link_prepare(im_link_server_t *server);
-static im_int_t im_link_introduce(im_link_server_t *server,
-    im_link_conn_t *conn);
-static im_int_t im_link_ask(im_link_server_t *server, const char *words,
+static void im_link_introduce(im_link_server_t *server, im_link_conn_t *conn);
+static void im_link_ask(im_link_server_t *server, const char *words,
     im_link_reply_pt handler);
-static im_int_t im_link_ask_partitions(im_link_server_t *server);
-static im_int_t im_link_own(im_link_server_t *server, im_link_conn_t *conn,
+static void im_link_ask_partitions(im_link_server_t *server);
+static void im_link_own(im_link_server_t *server, im_link_conn_t *conn,
     im_link_reply_pt handler);
 static void im_link_plain_handler(const im_link_reply_t *reply, void *data);
 static void im_link_run_handler(const im_link_reply_t *reply, void *data);
@@ -115,6 +112,7 @@ static im_str_t im_link_info(const im_link_reply_t *reply, const char *field);
 static void im_link_follow(im_link_server_t *server);
 static void im_link_tell(im_link_server_t *server, const char *word,
     im_link_channel_t *ch);
+static int im_link_joined(const im_link_t *link, const im_link_channel_t *ch);
 static void im_link_pubsub_reply(im_link_server_t *server,
     const im_link_reply_t *reply);
 static void im_link_message(im_link_t *link, im_str_t name, im_str_t payload);
@@ -546,16 +544,15 @@ im_link_ask_again(im_link_server_t *server, im_link_conn_t *conn)
     if (conn == &server->calls && now - conn->asked >= IM_LINK_POLL) {
         conn->asked = now;
 
-        (void) im_link_ask(server, "INFO replication",
-                           im_link_replication_handler);
-        (void) im_link_ask_partitions(server);
+        im_link_ask(server, "INFO replication", im_link_replication_handler);
+        im_link_ask_partitions(server);
     }
 
     if (conn == &server->pubsub && now - conn->asked >= IM_LINK_PING) {
         conn->asked = now;
 
         im_link_call_start(&server->link->own, "PING");
-        (void) im_link_own(server, conn, NULL);
+        im_link_own(server, conn, NULL);
     }
 }
 
@@ -577,7 +574,7 @@ im_link_check_heartbeats(im_link_t *link)
     {
         ch = im_list_data(q, im_link_channel_t, link);
 
-        if (ch->heartbeats && !ch->lost && ch->state == IM_LINK_JOINED
+        if (ch->heartbeats && !ch->lost && im_link_joined(link, ch)
             && im_link_now(link) - ch->heard > IM_LINK_HEARTBEAT)
         {
             ch->lost = 1;
@@ -624,7 +621,8 @@ im_link_lost(im_link_server_t *server, im_link_conn_t *conn, const char *why)
     link = server->link;
     link->busy++;
 
-    im_link_complain(link, IM_LINK_AWAY, "is away (%s): %s", conn->name, why);
+    im_link_log(link, im_link_level(link, IM_LINK_AWAY), "is away (%s): %s",
+                conn->name, why);
     im_link_close(link, &server->pubsub);
 
     if (conn == &server->calls) {
@@ -669,9 +667,6 @@ im_link_close(im_link_t *link, im_link_conn_t *conn)
     im_link_conn_close(conn, im_link_now(link),
                        link->transport->random(link->transport_data));
 
-    if (conn == &link->servers[0].pubsub) {
-        im_link_channels_reset(&link->channels);
-    }
 }
 
 
@@ -696,7 +691,8 @@ im_link_refuse(im_link_server_t *server, const im_link_reply_t *reply,
 
     link->unusable = unusable;
 
-    im_link_complain(link, IM_LINK_REFUSED, "can't be used: %s", why);
+    im_link_log(link, im_link_level(link, IM_LINK_REFUSED),
+                "can't be used: %s", why);
     im_link_lost(server, &server->calls, why);
 
     if (unusable && link->partitions == 0 && !link->destroyed) {
@@ -705,41 +701,39 @@ im_link_refuse(im_link_server_t *server, const im_link_reply_t *reply,
 }
 
 
-/* Logs a trouble once, and again each minute. */
-static void
-im_link_complain(im_link_t *link, im_link_trouble_e trouble, const char *fmt,
-    ...)
+/* A trouble is an error at first and again each minute. */
+static im_link_log_e
+im_link_level(im_link_t *link, im_link_trouble_e trouble)
 {
-    char      text[2 * IM_LINK_WHY];
-    va_list   args;
     uint64_t  now;
-
-    va_start(args, fmt);
-    (void) vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
 
     now = im_link_now(link);
 
     if (trouble <= link->trouble && now - link->complained < IM_LINK_COMPLAIN) {
-        im_link_log(link, IM_LINK_LOG_DEBUG, text);
-        return;
+        return IM_LINK_LOG_DEBUG;
     }
 
     link->trouble = im_max(link->trouble, trouble);
     link->complained = now;
 
-    im_link_log(link, IM_LINK_LOG_ERROR, text);
+    return IM_LINK_LOG_ERROR;
 }
 
 
 static void
-im_link_log(im_link_t *link, im_link_log_e level, const char *what)
+im_link_log(im_link_t *link, im_link_log_e level, const char *fmt, ...)
 {
-    char  text[3 * IM_LINK_WHY];
+    int      n;
+    char     text[3 * IM_LINK_WHY];
+    va_list  args;
 
-    (void) snprintf(text, sizeof(text), "Redis at \"%.*s\" %s",
-                    (int) link->conf.name.len, (char *) link->conf.name.data,
-                    what);
+    n = snprintf(text, IM_LINK_WHY, "Redis at \"%.*s\" ",
+                 (int) link->conf.name.len, (char *) link->conf.name.data);
+    n = im_min(n, IM_LINK_WHY - 1);
+
+    va_start(args, fmt);
+    (void) vsnprintf(text + n, sizeof(text) - n, fmt, args);
+    va_end(args);
 
     link->transport->log(link->transport_data, level, text);
 }
@@ -748,13 +742,12 @@ im_link_log(im_link_t *link, im_link_log_e level, const char *what)
 static void
 im_link_check_up(im_link_server_t *server)
 {
-    char        text[IM_LINK_WHY];
     im_link_t  *link;
 
     link = server->link;
 
     if (server->pubsub.state == IM_LINK_PREPARING
-        && link->channels.njoining == 0)
+        && link->channels.nconfirmed == link->channels.nsent)
     {
         im_link_conn_enter(&server->pubsub, IM_LINK_READY);
     }
@@ -766,10 +759,8 @@ im_link_check_up(im_link_server_t *server)
     link->up = 1;
     link->trouble = IM_LINK_FINE;
 
-    (void) snprintf(text, sizeof(text), "is there, %u partitions",
-                    (unsigned) link->partitions);
-    im_link_log(link, IM_LINK_LOG_NOTICE, text);
-
+    im_link_log(link, IM_LINK_LOG_NOTICE, "is there, %u partitions",
+                (unsigned) link->partitions);
     im_link_event(link, up);
 }
 
@@ -781,30 +772,21 @@ im_link_check_up(im_link_server_t *server)
 static void
 im_link_prepare(im_link_server_t *server)
 {
-    if (im_link_introduce(server, &server->calls) != IM_OK
-        || im_link_ask(server, "INFO server", im_link_run_handler) != IM_OK
-        || im_link_ask(server, "INFO replication",
-                       im_link_replication_handler)
-           != IM_OK
-        || im_link_ask(server, "CONFIG GET maxmemory-policy",
-                       im_link_policy_handler)
-           != IM_OK
-        || im_link_ask_partitions(server) != IM_OK)
-    {
-        im_link_lost(server, &server->calls, "no memory");
-    }
+    im_link_introduce(server, &server->calls);
+    im_link_ask(server, "INFO server", im_link_run_handler);
+    im_link_ask(server, "INFO replication", im_link_replication_handler);
+    im_link_ask(server, "CONFIG GET maxmemory-policy", im_link_policy_handler);
+    im_link_ask_partitions(server);
 }
 
 
 /* AUTH and SELECT, where configured. */
-static im_int_t
+static void
 im_link_introduce(im_link_server_t *server, im_link_conn_t *conn)
 {
-    im_int_t         rc;
     im_link_call_t  *own;
     im_link_conf_t  *conf;
 
-    rc = IM_OK;
     own = &server->link->own;
     conf = &server->link->conf;
 
@@ -816,35 +798,31 @@ im_link_introduce(im_link_server_t *server, im_link_conn_t *conn)
         }
 
         im_link_call_str(own, conf->password);
-        rc |= im_link_own(server, conn, im_link_plain_handler);
+        im_link_own(server, conn, im_link_plain_handler);
     }
 
     if (conf->db != 0) {
         im_link_call_start(own, "SELECT");
         im_link_call_uint(own, conf->db);
-        rc |= im_link_own(server, conn, im_link_plain_handler);
+        im_link_own(server, conn, im_link_plain_handler);
     }
-
-    return rc;
 }
 
 
-static im_int_t
+static void
 im_link_ask(im_link_server_t *server, const char *words,
     im_link_reply_pt handler)
 {
     im_link_call_start(&server->link->own, words);
-
-    return im_link_own(server, &server->calls, handler);
+    im_link_own(server, &server->calls, handler);
 }
 
 
 /* The first program that ever came sets the number; again after a FLUSHALL. */
-static im_int_t
+static void
 im_link_ask_partitions(im_link_server_t *server)
 {
     uint64_t         n;
-    im_int_t         rc;
     im_link_t       *link;
     im_link_call_t  *own;
 
@@ -857,23 +835,26 @@ im_link_ask_partitions(im_link_server_t *server)
     im_link_call_key(own);
     im_link_call_uint(own, n ? n : IM_PARTITIONS);
     im_link_call_z(own, "NX");
-    rc = im_link_own(server, &server->calls, NULL);
+    im_link_own(server, &server->calls, NULL);
 
     im_link_call_start(own, "GET");
     im_key_conf(&own->bytes, link->conf.prefix);
     im_link_call_key(own);
-    rc |= im_link_own(server, &server->calls, im_link_partitions_handler);
-
-    return rc;
+    im_link_own(server, &server->calls, im_link_partitions_handler);
 }
 
 
-static im_int_t
+/* A connection that can't be prepared is replaced with the next tick. */
+static void
 im_link_own(im_link_server_t *server, im_link_conn_t *conn,
     im_link_reply_pt handler)
 {
-    return im_link_conn_send(conn, &server->link->own, handler, server,
-                             im_link_now(server->link));
+    if (im_link_conn_send(conn, &server->link->own, handler, server,
+                          im_link_now(server->link))
+        != IM_OK && conn->state == IM_LINK_PREPARING)
+    {
+        conn->failed = 1;
+    }
 }
 
 
@@ -1064,26 +1045,24 @@ im_link_subscribe(im_link_t *link, im_str_t channel, im_uint_t number,
     im_link_server_t   *server;
     im_link_channel_t  *ch;
 
-    server = im_link_server(link, im_link_slot(channel));
-    ch = im_link_channels_find(&link->channels, channel);
-
-    if (ch == NULL) {
-        ch = im_link_channels_add(&link->channels, channel);
-        if (ch == NULL) {
-            return IM_ERROR;
-        }
-
-    } else if (ch->state != IM_LINK_LEAVING) {
+    if (im_link_channels_find(&link->channels, channel) != NULL) {
         return IM_OK;
+    }
+
+    ch = im_link_channels_add(&link->channels, channel);
+    if (ch == NULL) {
+        return IM_ERROR;
     }
 
     ch->number = number;
     ch->heartbeats = heartbeats;
 
-    im_link_channels_enter(&link->channels, ch, IM_LINK_JOINING);
-    im_link_tell(server, "SUBSCRIBE", ch);
+    server = im_link_server(link, im_link_slot(channel));
 
-    if (server->pubsub.state == IM_LINK_CLOSED) {
+    if (server->pubsub.state >= IM_LINK_PREPARING) {
+        im_link_tell(server, "SUBSCRIBE", ch);
+
+    } else if (server->pubsub.state == IM_LINK_CLOSED) {
         link->transport->timer(link->transport_data, 1);
     }
 
@@ -1100,17 +1079,36 @@ im_link_unsubscribe(im_link_t *link, im_str_t channel)
     server = im_link_server(link, im_link_slot(channel));
     ch = im_link_channels_find(&link->channels, channel);
 
-    if (ch == NULL || ch->state == IM_LINK_LEAVING) {
+    if (ch == NULL) {
         return;
     }
 
-    if (server->pubsub.state < IM_LINK_PREPARING) {
-        im_link_channels_remove(&link->channels, ch);
-        return;
+    if (server->pubsub.state >= IM_LINK_PREPARING) {
+        im_link_tell(server, "UNSUBSCRIBE", ch);
     }
 
-    im_link_channels_enter(&link->channels, ch, IM_LINK_LEAVING);
-    im_link_tell(server, "UNSUBSCRIBE", ch);
+    im_link_channels_remove(&link->channels, ch);
+}
+
+
+static void
+im_link_follow(im_link_server_t *server)
+{
+    im_list_t           *q;
+    im_link_channels_t  *chs;
+
+    chs = &server->link->channels;
+    chs->nsent = 0;
+    chs->nconfirmed = 0;
+
+    im_link_introduce(server, &server->pubsub);
+
+    for (q = im_list_first(&chs->list); q != &chs->list; q = im_list_next(q)) {
+        im_link_tell(server, "SUBSCRIBE",
+                     im_list_data(q, im_link_channel_t, link));
+    }
+
+    im_link_check_up(server);
 }
 
 
@@ -1118,42 +1116,29 @@ im_link_unsubscribe(im_link_t *link, im_str_t channel)
 static void
 im_link_tell(im_link_server_t *server, const char *word, im_link_channel_t *ch)
 {
+    size_t           tail;
     im_link_call_t  *own;
-
-    if (server->pubsub.state < IM_LINK_PREPARING) {
-        return;
-    }
 
     own = &server->link->own;
 
     im_link_call_start(own, word);
     im_link_call_str(own, im_str_set(ch->name, ch->len));
 
-    ch->pending++;
+    ch->sent = ++server->link->channels.nsent;
+    ch->lost = 0;
 
-    if (im_link_conn_write(&server->pubsub, own) != IM_OK) {
+    if (im_link_conn_write(&server->pubsub, own, &tail) != IM_OK) {
         server->pubsub.failed = 1;
     }
 }
 
 
-static void
-im_link_follow(im_link_server_t *server)
+/* Confirmations come in the order of commands. */
+static int
+im_link_joined(const im_link_t *link, const im_link_channel_t *ch)
 {
-    im_list_t  *q, *head;
-
-    if (im_link_introduce(server, &server->pubsub) != IM_OK) {
-        server->pubsub.failed = 1;
-    }
-
-    head = &server->link->channels.list;
-
-    for (q = im_list_first(head); q != head; q = im_list_next(q)) {
-        im_link_tell(server, "SUBSCRIBE",
-                     im_list_data(q, im_link_channel_t, link));
-    }
-
-    im_link_check_up(server);
+    return link->servers[0].pubsub.state >= IM_LINK_PREPARING
+           && ch->sent > 0 && ch->sent <= link->channels.nconfirmed;
 }
 
 
@@ -1191,7 +1176,7 @@ im_link_message(im_link_t *link, im_str_t name, im_str_t payload)
 
     ch = im_link_channels_find(&link->channels, name);
 
-    if (ch == NULL || ch->state != IM_LINK_JOINED) {
+    if (ch == NULL || !im_link_joined(link, ch)) {
         return;
     }
 
@@ -1215,30 +1200,23 @@ im_link_message(im_link_t *link, im_str_t name, im_str_t payload)
 static void
 im_link_confirmed(im_link_server_t *server, im_str_t name, int joined)
 {
-    im_link_t          *link;
-    im_link_channel_t  *ch;
+    im_link_t           *link;
+    im_link_channel_t   *ch;
+    im_link_channels_t  *chs;
 
     link = server->link;
-    ch = im_link_channels_find(&link->channels, name);
+    chs = &link->channels;
 
-    if (ch == NULL || ch->pending == 0) {
-        if (!joined) {
-            im_link_lost(server, &server->pubsub, "unsubscribed by the server");
-        }
-
+    if (chs->nconfirmed == chs->nsent) {
+        im_link_lost(server, &server->pubsub, "unsubscribed by the server");
         return;
     }
 
-    if (--ch->pending > 0) {
-        return;
-    }
+    chs->nconfirmed++;
+    ch = joined ? im_link_channels_find(chs, name) : NULL;
 
-    if (ch->state == IM_LINK_LEAVING) {
-        im_link_channels_remove(&link->channels, ch);
-
-    } else {
+    if (ch != NULL && ch->sent == chs->nconfirmed) {
         ch->heard = im_link_now(link);
-        im_link_channels_enter(&link->channels, ch, IM_LINK_JOINED);
         im_link_event(link, subscribed, ch->number);
     }
 

@@ -2,7 +2,7 @@
  * Copyright (C) The im authors
  *
  * Redis commands: arguments are collected raw and get their separators when
- * they are encoded, so that a script can be sent once more by its text.
+ * they are encoded.
  */
 
 #include <stdio.h>
@@ -172,24 +172,22 @@ im_link_call_generation(im_link_call_t *call)
 
 void
 im_link_call_encode(const im_link_call_t *call, im_buf_t *out,
-    im_str_t generation, int text)
+    im_str_t generation, size_t *tail)
 {
     char        nkeys[16];
     u_char     *p;
     im_uint_t   i;
 
-    if (call->bytes.failed) {
-        out->failed = 1;
-        return;
-    }
+    out->failed |= call->bytes.failed;
 
-    im_link_call_count(out, "*", call->nargs + (call->script ? 3 : 0));
+    if (call->script == NULL) {
+        im_link_call_count(out, "*", call->nargs);
 
-    if (call->script != NULL) {
-        im_link_call_bulk(out, im_str_z(text ? "EVAL" : "EVALSHA"));
-        im_link_call_bulk(out, text ? call->script->text
-                                    : im_str_z(call->script->sha));
-
+    } else {
+        im_link_call_count(out, "*", call->nargs + 3);
+        im_link_call_bulk(out, im_str_z("EVALSHA"));
+        im_link_call_bulk(out, im_str_z(call->script->sha));
+        *tail = out->len;
         im_link_call_bulk(out, im_str_set(nkeys, snprintf(nkeys, sizeof(nkeys),
                                           "%u", (unsigned) call->nkeys)));
     }
@@ -201,6 +199,17 @@ im_link_call_encode(const im_link_call_t *call, im_buf_t *out,
                                ? generation : im_str_set(p, call->lens[i]));
         p += call->lens[i];
     }
+}
+
+
+void
+im_link_call_encode_text(const im_script_t *script, im_uint_t nargs,
+    im_str_t tail, im_buf_t *out)
+{
+    im_link_call_count(out, "*", nargs + 3);
+    im_link_call_bulk(out, im_str_z("EVAL"));
+    im_link_call_bulk(out, script->text);
+    im_buf_add_str(out, tail);
 }
 
 
@@ -219,32 +228,6 @@ im_link_call_bulk(im_buf_t *out, im_str_t arg)
     im_link_call_count(out, "$", arg.len);
     im_buf_add_str(out, arg);
     im_buf_add(out, "\r\n", 2);
-}
-
-
-size_t
-im_link_call_size(const im_link_call_t *call)
-{
-    return call->nargs * sizeof(uint32_t) + call->bytes.len;
-}
-
-
-void
-im_link_call_copy(im_link_call_t *dst, const im_link_call_t *src,
-    void *memory)
-{
-    *dst = *src;
-
-    dst->lens = memory;
-    dst->bytes.data = (u_char *) (dst->lens + src->nargs);
-
-    if (src->nargs > 0) {
-        memcpy(dst->lens, src->lens, src->nargs * sizeof(uint32_t));
-    }
-
-    if (src->bytes.len > 0) {
-        memcpy(dst->bytes.data, src->bytes.data, src->bytes.len);
-    }
 }
 
 

@@ -72,18 +72,15 @@ void im_link_call_uint(im_link_call_t *call, uint64_t n);
 void im_link_call_generation(im_link_call_t *call);
 
 /*
- * Appends the call as Redis reads it: of a script EVALSHA, or EVAL with its
- * text.  An error of out or of the call sticks to out.
+ * Appends the call as Redis reads it, a script by its SHA-1.  tail: where its
+ * bytes behind that begin in out.  An error of the call sticks to out.
  */
 void im_link_call_encode(const im_link_call_t *call, im_buf_t *out,
-    im_str_t generation, int text);
+    im_str_t generation, size_t *tail);
 
-/* What im_link_call_copy() needs besides the struct. */
-size_t im_link_call_size(const im_link_call_t *call);
-
-/* dst's arrays go to memory, which has that size: no cleanup. */
-void im_link_call_copy(im_link_call_t *dst, const im_link_call_t *src,
-    void *memory);
+/* Appends the same script by its text, with the tail of that call. */
+void im_link_call_encode_text(const im_script_t *script, im_uint_t nargs,
+    im_str_t tail, im_buf_t *out);
 
 /* The slot of the first key, as Redis computes it; 0: there is no key. */
 im_uint_t im_link_call_slot(const im_link_call_t *call);

@@ -46,28 +46,6 @@ im_link_channels_cleanup(im_link_channels_t *chs)
 }
 
 
-void
-im_link_channels_reset(im_link_channels_t *chs)
-{
-    im_list_t          *q, *next;
-    im_link_channel_t  *ch;
-
-    for (q = im_list_first(&chs->list); q != &chs->list; q = next) {
-        next = im_list_next(q);
-        ch = im_link_channel(q);
-
-        if (ch->state == IM_LINK_LEAVING) {
-            im_link_channels_remove(chs, ch);
-            continue;
-        }
-
-        ch->pending = 0;
-        ch->lost = 0;
-        im_link_channels_enter(chs, ch, IM_LINK_JOINING);
-    }
-}
-
-
 im_link_channel_t *
 im_link_channels_find(im_link_channels_t *chs, im_str_t name)
 {
@@ -95,7 +73,6 @@ im_link_channels_add(im_link_channels_t *chs, im_str_t name)
     im_hash_add(&chs->names, &ch->node);
     im_list_insert_tail(&chs->list, &ch->link);
 
-    chs->njoining++;
     chs->changes++;
 
     return ch;
@@ -106,20 +83,7 @@ void
 im_link_channels_remove(im_link_channels_t *chs, im_link_channel_t *ch)
 {
     chs->changes++;
-    chs->njoining -= ch->state == IM_LINK_JOINING;
-
     im_hash_remove(&chs->names, &ch->node);
     im_list_remove(&ch->link);
     im_free(ch);
-}
-
-
-void
-im_link_channels_enter(im_link_channels_t *chs, im_link_channel_t *ch,
-    im_link_channel_e state)
-{
-    chs->njoining -= ch->state == IM_LINK_JOINING;
-    chs->njoining += state == IM_LINK_JOINING;
-
-    ch->state = state;
 }

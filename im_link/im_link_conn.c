@@ -8,8 +8,6 @@
  * server that runs it.
  */
 
-#include <hiredis/hiredis.h>
-
 #include "im_link_conn.h"
 
 
@@ -22,41 +20,27 @@
 #define IM_LINK_BACKOFF_MAX  2000
 
 
-#if (HIREDIS_MAJOR < 1)
-typedef int     im_link_elements_t;
-#else
-typedef size_t  im_link_elements_t;
-#endif
-
-
-/* hiredis' reader, with a limit of the elements of an array. */
-typedef struct im_link_reader_s {
-    redisReader                *reader;
-    redisReplyObjectFunctions   functions;
-    void                     *(*array)(const redisReadTask *task,
-                                  im_link_elements_t n);
-} im_link_reader_t;
-
-
-/* A call that waits for its reply; of a script, with its arguments. */
+/* A call that waits for its reply; of a script, with the tail of its bytes. */
 typedef struct {
-    im_list_t          link;
-    im_link_reply_pt   handler;
-    void              *data;
-    uint64_t           time;
-    im_link_call_t     call;
+    im_list_t           link;
+    im_link_reply_pt    handler;
+    void               *data;
+    uint64_t            time;
+    const im_script_t  *script;
+    im_uint_t           nargs;
+    size_t              len;
+    u_char              tail[];
 } im_link_waiting_t;
 
 
-static im_link_reader_t *im_link_reader_create(void);
-static void im_link_reader_destroy(im_link_reader_t *reader);
-static void *im_link_reader_array(const redisReadTask *task,
+static void *im_link_conn_array(const redisReadTask *task,
     im_link_elements_t n);
-static im_int_t im_link_conn_encode(im_link_conn_t *conn,
-    const im_link_call_t *call, int text);
+static im_int_t im_link_conn_written(im_link_conn_t *conn, size_t before);
 static void im_link_conn_wait(im_link_conn_t *conn, im_link_waiting_t *waiting,
     uint64_t now);
 static im_link_waiting_t *im_link_conn_first(im_link_conn_t *conn);
+static im_int_t im_link_conn_again(im_link_conn_t *conn,
+    im_link_waiting_t *waiting, const im_link_reply_t *reply, uint64_t now);
 
 
 void
@@ -95,11 +79,17 @@ im_link_conn_open(im_link_conn_t *conn, void *data, uint64_t now)
     im_link_conn_enter(conn, IM_LINK_CONNECTING);
 
     conn->unread = 0;
-    conn->reader = im_link_reader_create();
+    conn->reader = redisReaderCreate();
 
     if (conn->reader == NULL) {
         return "no memory";
     }
+
+    conn->functions = *conn->reader->fn;
+    conn->array = conn->functions.createArray;
+    conn->functions.createArray = im_link_conn_array;
+    conn->reader->fn = &conn->functions;
+    conn->reader->privdata = conn;
 
     why = NULL;
     conn->socket = conn->transport->connect(data, conn, &why);
@@ -108,46 +98,13 @@ im_link_conn_open(im_link_conn_t *conn, void *data, uint64_t now)
 }
 
 
-static im_link_reader_t *
-im_link_reader_create(void)
-{
-    im_link_reader_t  *reader;
-
-    reader = im_alloc(sizeof(im_link_reader_t));
-    if (reader == NULL) {
-        return NULL;
-    }
-
-    reader->reader = redisReaderCreate();
-    if (reader->reader == NULL) {
-        im_free(reader);
-        return NULL;
-    }
-
-    reader->functions = *reader->reader->fn;
-    reader->array = reader->functions.createArray;
-    reader->functions.createArray = im_link_reader_array;
-    reader->reader->fn = &reader->functions;
-    reader->reader->privdata = reader;
-
-    return reader;
-}
-
-
-static void
-im_link_reader_destroy(im_link_reader_t *reader)
-{
-    redisReaderFree(reader->reader);
-    im_free(reader);
-}
-
-
+/* As hiredis does, up to a limit. */
 static void *
-im_link_reader_array(const redisReadTask *task, im_link_elements_t n)
+im_link_conn_array(const redisReadTask *task, im_link_elements_t n)
 {
-    im_link_reader_t  *reader = task->privdata;
+    im_link_conn_t  *conn = task->privdata;
 
-    return (size_t) n <= IM_LINK_MAX_ARRAY ? reader->array(task, n) : NULL;
+    return (size_t) n <= IM_LINK_MAX_ARRAY ? conn->array(task, n) : NULL;
 }
 
 
@@ -161,7 +118,7 @@ im_link_conn_close(im_link_conn_t *conn, uint64_t now, uint32_t random)
     }
 
     if (conn->reader != NULL) {
-        im_link_reader_destroy(conn->reader);
+        redisReaderFree(conn->reader);
         conn->reader = NULL;
     }
 
@@ -221,53 +178,8 @@ im_link_conn_first(im_link_conn_t *conn)
 
 
 im_int_t
-im_link_conn_write(im_link_conn_t *conn, const im_link_call_t *call)
-{
-    return im_link_conn_encode(conn, call, 0);
-}
-
-
-im_int_t
-im_link_conn_send(im_link_conn_t *conn, const im_link_call_t *call,
-    im_link_reply_pt handler, void *data, uint64_t now)
-{
-    size_t              size;
-    im_link_waiting_t  *waiting;
-
-    if (conn->ncalls == IM_LINK_MAX_CALLS || call->bytes.failed) {
-        return IM_ERROR;
-    }
-
-    size = sizeof(im_link_waiting_t);
-
-    if (call->script != NULL) {
-        size += im_link_call_size(call);
-    }
-
-    waiting = im_alloc(size);
-
-    if (waiting == NULL || im_link_conn_encode(conn, call, 0) != IM_OK) {
-        im_free(waiting);
-        return IM_ERROR;
-    }
-
-    waiting->handler = handler;
-    waiting->data = data;
-    waiting->call.script = NULL;
-
-    if (call->script != NULL) {
-        im_link_call_copy(&waiting->call, call, waiting + 1);
-    }
-
-    im_link_conn_wait(conn, waiting, now);
-
-    return IM_OK;
-}
-
-
-/* A call that finds no room leaves no bytes. */
-static im_int_t
-im_link_conn_encode(im_link_conn_t *conn, const im_link_call_t *call, int text)
+im_link_conn_write(im_link_conn_t *conn, const im_link_call_t *call,
+    size_t *tail)
 {
     size_t  before;
 
@@ -275,8 +187,16 @@ im_link_conn_encode(im_link_conn_t *conn, const im_link_call_t *call, int text)
 
     im_link_call_encode(call, &conn->out,
                         im_str_set(conn->generation, IM_LINK_GENERATION),
-                        text);
+                        tail);
 
+    return im_link_conn_written(conn, before);
+}
+
+
+/* A call that finds no room leaves no bytes. */
+static im_int_t
+im_link_conn_written(im_link_conn_t *conn, size_t before)
+{
     if (conn->out.failed) {
         conn->out.failed = 0;
         conn->out.len = before;
@@ -284,6 +204,42 @@ im_link_conn_encode(im_link_conn_t *conn, const im_link_call_t *call, int text)
     }
 
     conn->transport->write(conn->socket);
+
+    return IM_OK;
+}
+
+
+im_int_t
+im_link_conn_send(im_link_conn_t *conn, const im_link_call_t *call,
+    im_link_reply_pt handler, void *data, uint64_t now)
+{
+    size_t              before, tail;
+    im_link_waiting_t  *waiting;
+
+    before = conn->out.len;
+
+    if (conn->ncalls == IM_LINK_MAX_CALLS
+        || im_link_conn_write(conn, call, &tail) != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    tail = call->script != NULL ? tail : conn->out.len;
+
+    waiting = im_alloc(sizeof(im_link_waiting_t) + conn->out.len - tail);
+    if (waiting == NULL) {
+        conn->out.len = before;
+        return IM_ERROR;
+    }
+
+    waiting->handler = handler;
+    waiting->data = data;
+    waiting->script = call->script;
+    waiting->nargs = call->nargs;
+    waiting->len = conn->out.len - tail;
+    memcpy(waiting->tail, conn->out.data + tail, waiting->len);
+
+    im_link_conn_wait(conn, waiting, now);
 
     return IM_OK;
 }
@@ -309,7 +265,7 @@ im_link_conn_feed(im_link_conn_t *conn, const void *bytes, size_t n)
         return "reply is too big";
     }
 
-    return redisReaderFeed(conn->reader->reader, bytes, n) == REDIS_OK ? NULL
+    return redisReaderFeed(conn->reader, bytes, n) == REDIS_OK ? NULL
                                                                : "no memory";
 }
 
@@ -321,27 +277,24 @@ im_link_conn_next(im_link_conn_t *conn, const char **why)
 
     reply = NULL;
 
-    if (redisReaderGetReply(conn->reader->reader, &reply) != REDIS_OK) {
+    if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
         *why = "malformed reply";
         return NULL;
     }
 
     if (reply != NULL) {
-        conn->unread = conn->reader->reader->len - conn->reader->reader->pos;
+        conn->unread = conn->reader->len - conn->reader->pos;
     }
 
     return reply;
 }
 
 
-/* A server that does not know a script gets its text. */
 int
 im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply,
     uint64_t now)
 {
     im_link_waiting_t  *waiting;
-
-    static const char  noscript[] = "NOSCRIPT";
 
     if (im_list_empty(&conn->calls)) {
         return 0;
@@ -351,11 +304,7 @@ im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply,
 
     conn->latency += now - waiting->time - conn->latency / 8;
 
-    if (waiting->call.script != NULL && im_link_reply_is_error(reply)
-        && strncmp(reply->str, noscript, sizeof(noscript) - 1) == 0
-        && im_link_conn_encode(conn, &waiting->call, 1) == IM_OK)
-    {
-        im_link_conn_wait(conn, waiting, now);
+    if (im_link_conn_again(conn, waiting, reply, now) == IM_OK) {
         return 1;
     }
 
@@ -366,6 +315,35 @@ im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply,
     im_free(waiting);
 
     return 1;
+}
+
+
+/* A server that does not know a script gets its text. */
+static im_int_t
+im_link_conn_again(im_link_conn_t *conn, im_link_waiting_t *waiting,
+    const im_link_reply_t *reply, uint64_t now)
+{
+    size_t  before;
+
+    if (waiting->script == NULL || !im_link_reply_is_error(reply)
+        || strncmp(reply->str, "NOSCRIPT", 8) != 0)
+    {
+        return IM_DECLINED;
+    }
+
+    before = conn->out.len;
+
+    im_link_call_encode_text(waiting->script, waiting->nargs,
+                             im_str_set(waiting->tail, waiting->len),
+                             &conn->out);
+
+    if (im_link_conn_written(conn, before) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    im_link_conn_wait(conn, waiting, now);
+
+    return IM_OK;
 }
 
 

@@ -9,6 +9,8 @@
 #define IM_LINK_CONN_H
 
 
+#include <hiredis/hiredis.h>
+
 #include "im_list.h"
 #include "im_link_transport.h"
 
@@ -16,6 +18,16 @@
 #define IM_LINK_RUN_ID      16
 #define IM_LINK_REPLID      8
 #define IM_LINK_GENERATION  (IM_LINK_RUN_ID + IM_LINK_REPLID)
+
+
+#if (HIREDIS_MAJOR < 1)
+typedef int     im_link_elements_t;
+#else
+typedef size_t  im_link_elements_t;
+#endif
+
+typedef void *(*im_link_array_pt)(const redisReadTask *task,
+    im_link_elements_t n);
 
 
 typedef enum {
@@ -31,7 +43,9 @@ struct im_link_conn_s {
     const im_link_transport_t  *transport;
     const char                 *name;        /* for the log */
     void                       *socket;      /* the transport's */
-    struct im_link_reader_s    *reader;
+    redisReader                *reader;
+    redisReplyObjectFunctions   functions;   /* of the reader */
+    im_link_array_pt            array;       /* the one of hiredis */
     size_t                      unread;      /* bytes of the next reply */
     im_buf_t                    out;
     size_t                      sent;        /* of out */
@@ -66,8 +80,9 @@ void im_link_conn_enter(im_link_conn_t *conn, im_link_conn_e state);
 /* Calls the handlers of all calls with NULL. */
 void im_link_conn_fail(im_link_conn_t *conn);
 
-/* Without a handler that waits: for pub/sub. */
-im_int_t im_link_conn_write(im_link_conn_t *conn, const im_link_call_t *call);
+/* Without a handler that waits: for channels. */
+im_int_t im_link_conn_write(im_link_conn_t *conn, const im_link_call_t *call,
+    size_t *tail);
 im_int_t im_link_conn_send(im_link_conn_t *conn, const im_link_call_t *call,
     im_link_reply_pt handler, void *data, uint64_t now);
 

@@ -15,17 +15,40 @@ static const im_script_t  script = {
 
 
 static void
-check(const im_link_call_t *call, int text, const char *wanted)
+check(const im_link_call_t *call, const char *wanted)
 {
+    size_t    tail;
     im_buf_t  out;
 
     im_buf_init(&out, 4096);
-    im_link_call_encode(call, &out, im_str_z("generation"), text);
+    im_link_call_encode(call, &out, im_str_z("generation"), &tail);
 
     assert_false(out.failed);
     test_str(im_buf_str(&out), wanted);
 
     im_buf_cleanup(&out);
+}
+
+
+/* Once more, by its text. */
+static void
+check_text(const im_link_call_t *call, const char *wanted)
+{
+    size_t    tail;
+    im_buf_t  out, text;
+
+    im_buf_init(&out, 4096);
+    im_buf_init(&text, 4096);
+    im_link_call_encode(call, &out, im_str_z("generation"), &tail);
+    im_link_call_encode_text(call->script, call->nargs,
+                             im_str_set(out.data + tail, out.len - tail),
+                             &text);
+
+    assert_false(text.failed);
+    test_str(im_buf_str(&text), wanted);
+
+    im_buf_cleanup(&out);
+    im_buf_cleanup(&text);
 }
 
 
@@ -39,7 +62,7 @@ test_command(void **state)
     im_link_call_init(&call);
 
     im_link_call_start(&call, "PING");
-    check(&call, 0, "*1\r\n$4\r\nPING\r\n");
+    check(&call, "*1\r\n$4\r\nPING\r\n");
     assert_int_equal(im_link_call_slot(&call), 0);
 
     /* another one begins anew */
@@ -47,7 +70,7 @@ test_command(void **state)
     im_link_call_z(&call, "a b");
     im_link_call_uint(&call, 1234567890123);
     im_link_call_str(&call, im_str_set(NULL, 0));
-    check(&call, 0, "*5\r\n$6\r\nCONFIG\r\n$3\r\nGET\r\n$3\r\na b\r\n"
+    check(&call, "*5\r\n$6\r\nCONFIG\r\n$3\r\nGET\r\n$3\r\na b\r\n"
                     "$13\r\n1234567890123\r\n$0\r\n\r\n");
 
     im_link_call_start(&call, "XREAD COUNT");
@@ -57,7 +80,7 @@ test_command(void **state)
     im_buf_add_z(&call.bytes, "{3}:q");
     im_link_call_key(&call);
     im_link_call_generation(&call);
-    check(&call, 0, "*6\r\n$5\r\nXREAD\r\n$5\r\nCOUNT\r\n$1\r\n0\r\n"
+    check(&call, "*6\r\n$5\r\nXREAD\r\n$5\r\nCOUNT\r\n$1\r\n0\r\n"
                     "$7\r\nSTREAMS\r\n$8\r\nim:{3}:q\r\n"
                     "$10\r\ngeneration\r\n");
     assert_int_equal(im_link_call_slot(&call), im_link_slot(im_str_z("3")));
@@ -69,8 +92,7 @@ test_command(void **state)
 static void
 test_script(void **state)
 {
-    void            *memory;
-    im_link_call_t   call, copy;
+    im_link_call_t  call;
 
     (void) state;
 
@@ -87,24 +109,17 @@ test_script(void **state)
 
     assert_int_equal(im_link_call_slot(&call), im_link_slot(im_str_z("x")));
 
-    memory = im_alloc(im_link_call_size(&call));
-    im_link_call_copy(&copy, &call, memory);
-    im_link_call_cleanup(&call);
-
-    check(&copy, 0, "*8\r\n$7\r\nEVALSHA\r\n"
+    check(&call, "*8\r\n$7\r\nEVALSHA\r\n"
                     "$40\r\n0123456789012345678901234567890123456789\r\n"
                     "$1\r\n2\r\n$4\r\na{x}\r\n$4\r\nb{y}\r\n$1\r\n1\r\n"
                     "$10\r\ngeneration\r\n$1\r\n2\r\n");
-    check(&copy, 1, "*8\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n"
+    check_text(&call, "*8\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n"
                     "$1\r\n2\r\n$4\r\na{x}\r\n$4\r\nb{y}\r\n$1\r\n1\r\n"
                     "$10\r\ngeneration\r\n$1\r\n2\r\n");
 
-    im_free(memory);
-
     /* none at all */
     im_link_call_start_script(&call, &script);
-    check(&call, 1, "*3\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n0\r\n");
-    assert_int_equal(im_link_call_size(&call), 0);
+    check_text(&call, "*3\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n0\r\n");
 
     im_link_call_cleanup(&call);
 }
@@ -113,6 +128,7 @@ test_script(void **state)
 static void
 test_many(void **state)
 {
+    size_t           tail;
     char            *p, wanted[64];
     im_buf_t         out;
     im_uint_t        i;
@@ -130,7 +146,7 @@ test_many(void **state)
         im_link_call_key(&call);
     }
 
-    im_link_call_encode(&call, &out, im_str_z(""), 0);
+    im_link_call_encode(&call, &out, im_str_z(""), &tail);
     assert_false(out.failed);
 
     snprintf(wanted, sizeof(wanted), "\r\n$4\r\n1234\r\n$1\r\n0\r\n");
@@ -147,6 +163,7 @@ test_many(void **state)
 static void
 test_limits(void **state)
 {
+    size_t           tail;
     im_buf_t         out;
     im_uint_t        i;
     im_link_call_t   call;
@@ -162,12 +179,12 @@ test_limits(void **state)
         im_link_call_z(&call, "k");
     }
 
-    im_link_call_encode(&call, &out, im_str_z(""), 0);
+    im_link_call_encode(&call, &out, im_str_z(""), &tail);
     assert_false(out.failed);
 
     im_link_call_z(&call, "k");
     im_link_call_generation(&call);
-    im_link_call_encode(&call, &out, im_str_z(""), 0);
+    im_link_call_encode(&call, &out, im_str_z(""), &tail);
     assert_true(out.failed);
     assert_int_equal(im_link_call_slot(&call), 0);
 
@@ -176,11 +193,11 @@ test_limits(void **state)
     im_link_call_start(&call, "SET");
     assert_non_null(im_buf_reserve(&call.bytes, IM_LINK_CALL_MAX_BYTES - 3));
     im_link_call_key(&call);
-    im_link_call_encode(&call, &out, im_str_z(""), 0);
+    im_link_call_encode(&call, &out, im_str_z(""), &tail);
     assert_false(out.failed);
 
     im_link_call_z(&call, "v");
-    im_link_call_encode(&call, &out, im_str_z(""), 0);
+    im_link_call_encode(&call, &out, im_str_z(""), &tail);
     assert_true(out.failed);
 
     im_link_call_cleanup(&call);
@@ -191,6 +208,7 @@ test_limits(void **state)
 static void
 test_no_memory(void **state)
 {
+    size_t           tail;
     unsigned long    n;
     im_buf_t         out;
     im_link_call_t   call;
@@ -205,7 +223,7 @@ test_no_memory(void **state)
         im_link_call_start(&call, "SET");
         im_link_call_z(&call, "key");
         im_link_call_generation(&call);
-        im_link_call_encode(&call, &out, im_str_z("g"), 0);
+        im_link_call_encode(&call, &out, im_str_z("g"), &tail);
 
         assert_true(!!alloc_failed() == out.failed);
         im_link_call_cleanup(&call);

@@ -583,9 +583,9 @@ test_auth(void **state)
     until_open(PUBSUB);
     (void) im_link_connected(sockets[PUBSUB].conn);
     (void) feed(PUBSUB, "+OK\r\n+OK\r\n");
-    (void) feed(PUBSUB, "*3\r\n$9\r\nsubscribe\r\n$2\r\nc2\r\n:1\r\n"
-                "*3\r\n$9\r\nsubscribe\r\n$2\r\nc1\r\n:1\r\n");
-    happened("sub2 sub1 up0 ");
+    (void) feed(PUBSUB, "*3\r\n$9\r\nsubscribe\r\n$2\r\nc1\r\n:1\r\n"
+                "*3\r\n$9\r\nsubscribe\r\n$2\r\nc2\r\n:1\r\n");
+    happened("sub1 sub2 up0 ");
 }
 
 
