@@ -208,6 +208,8 @@ push: room 7 1
 a: recv msg 1
 pause: worker
 until: 15 :$TEST_NGINX_IM_HTTP /im/rooms/7 "count":\s*0\b
+until: :$TEST_NGINX_IM_HTTP /im/health ^503
+until: :$TEST_NGINX_IM_HTTP2 /im/health ^503
 http: :$TEST_NGINX_IM_HTTP POST /im/push 503 {"rooms":["7"],"data":0}
 resume: worker
 log: the lease had lapsed: all routes are told again
