@@ -189,10 +189,15 @@ im_topic_offer(const im_topic_t *topic, im_str_t epoch, uint64_t seq)
         return IM_OFFER_ASK;
     }
 
-    if (!im_epoch_eq(&topic->epoch, epoch)
-        && !im_topic_past(topic, epoch, &top))
-    {
-        return IM_OFFER_ASK;
+    if (!im_epoch_eq(&topic->epoch, epoch)) {
+
+        if (!im_topic_past(topic, epoch, &top)) {
+            return IM_OFFER_ASK;
+        }
+
+        if (seq > top) {
+            return IM_OFFER_DROP;
+        }
     }
 
     if (seq <= topic->seq) {

@@ -124,7 +124,7 @@ struct im_topic_s {
 
 typedef enum {
     IM_OFFER_APPEND = 0,       /* the next one: append it */
-    IM_OFFER_DROP,             /* seen before */
+    IM_OFFER_DROP,             /* seen before, or lost by Redis */
     IM_OFFER_GAP,              /* messages are missing before it: heal */
     IM_OFFER_ASK               /* of an unknown epoch: ask Redis */
 } im_offer_e;
@@ -144,7 +144,9 @@ im_str_t im_topic_name(const im_topic_t *topic);
 
 /*
  * Says what to do with an entry, by epoch, then seq; changes nothing.  Numbers
- * go on across epochs, so for an entry of a past epoch only seq counts.
+ * go on across epochs, so for an entry of a past epoch only seq counts; one
+ * behind the end of its epoch was lost by Redis, and another message has its
+ * number.
  */
 im_offer_e im_topic_offer(const im_topic_t *topic, im_str_t epoch,
     uint64_t seq);

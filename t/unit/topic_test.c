@@ -598,12 +598,20 @@ test_position(void **state)
     assert_int_equal(topic->state, IM_TOPIC_LIVE);
 
     assert_int_equal(offer("e3", 21), IM_OFFER_APPEND);
-    assert_int_equal(offer("e2", 21), IM_OFFER_APPEND);
+    assert_int_equal(offer("e2", 21), IM_OFFER_DROP);
     assert_int_equal(offer("e1", 10), IM_OFFER_DROP);
-    assert_int_equal(offer("e1", 22), IM_OFFER_GAP);
+    assert_int_equal(offer("e1", 22), IM_OFFER_DROP);
     assert_int_equal(offer("e0", 21), IM_OFFER_ASK);
     assert_int_equal(offer("e", 21), IM_OFFER_ASK);
     assert_int_equal(offer("e2:15", 21), IM_OFFER_ASK);
+
+    /* healing behind the end of a past epoch */
+
+    position("e3", 12, "e2:15 e1:10");
+    assert_int_equal(offer("e2", 13), IM_OFFER_APPEND);
+    assert_int_equal(offer("e2", 15), IM_OFFER_GAP);
+    assert_int_equal(offer("e2", 16), IM_OFFER_DROP);
+    position("e3", 20, "e2:15 e1:10");
 
     assert_true(continues("e3", 20));
     assert_true(continues("e2", 15));
