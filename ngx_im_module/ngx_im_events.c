@@ -13,31 +13,40 @@
 #include "ngx_im_send.h"
 
 
-static void ngx_im_events_live(ngx_im_worker_t *w, im_topic_t *topic);
-static void ngx_im_events_history(ngx_im_worker_t *w, im_topic_t *topic,
-    ngx_im_history_e why);
-static void ngx_im_events_reported(ngx_im_worker_t *w, im_topic_t *topic);
-static void ngx_im_events_members(ngx_im_worker_t *w, im_topic_t *topic,
-    ngx_im_members_e why);
-static void ngx_im_events_ended(ngx_im_worker_t *w, im_topic_t *topic,
-    void *data);
+static void ngx_im_events_live(void *ctx, im_topic_t *topic);
+static im_int_t ngx_im_events_message(void *ctx, im_topic_t *topic,
+    const im_entry_t *entry, int healed);
+static im_int_t ngx_im_events_moved(void *ctx, im_topic_t *topic,
+    im_str_t epoch, uint64_t seq, int continues);
+static void ngx_im_events_hole(void *ctx, im_topic_t *topic, uint64_t seq);
+static void ngx_im_events_flush(void *ctx);
+static void ngx_im_events_history(void *ctx, im_topic_t *topic,
+    im_follow_history_e why);
+static void ngx_im_events_reported(void *ctx, im_topic_t *topic);
+static void ngx_im_events_members(void *ctx, im_topic_t *topic,
+    im_follow_members_e why);
+static void ngx_im_events_ended(void *ctx, void *data);
 static im_sub_t *ngx_im_events_find(ngx_im_worker_t *w,
     ngx_im_handle_t session, im_str_t topic);
 static void ngx_im_events_describe(im_sub_t *sub, ngx_im_followed_t *f);
 
 
 static const ngx_im_follow_events_t  ngx_im_events = {
-    ngx_im_events_live,
-    ngx_im_send_message,
-    ngx_im_resume_moved,
-    ngx_im_send_flush,
-    ngx_im_events_history,
-    ngx_im_events_reported,
-    ngx_im_events_members,
+    {
+        ngx_im_events_live,
+        ngx_im_events_message,
+        ngx_im_events_moved,
+        ngx_im_events_hole,
+        ngx_im_events_flush,
+        ngx_im_events_history,
+        ngx_im_events_reported,
+        ngx_im_events_members,
+        ngx_im_events_ended
+    },
+
     ngx_im_control_entry,
     ngx_im_info_dead,
     ngx_im_revoke_revision,
-    ngx_im_events_ended,
     ngx_im_events_find,
     ngx_im_events_describe
 };
@@ -85,7 +94,7 @@ ngx_im_events_exit(ngx_im_worker_t *w)
 
 
 static void
-ngx_im_events_live(ngx_im_worker_t *w, im_topic_t *topic)
+ngx_im_events_live(void *ctx, im_topic_t *topic)
 {
     im_log_t   *log;
     im_sub_t   *sub;
@@ -108,26 +117,91 @@ ngx_im_events_live(ngx_im_worker_t *w, im_topic_t *topic)
 }
 
 
+/* A message of an earlier epoch has its place in the present one. */
+static im_int_t
+ngx_im_events_message(void *ctx, im_topic_t *topic, const im_entry_t *entry,
+    int healed)
+{
+    im_message_t      m;
+    im_envelope_t     envelope;
+    ngx_im_worker_t  *w;
+
+    w = ctx;
+
+    if (im_envelope_decode(entry->envelope, &envelope) != IM_OK) {
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "im: malformed message %uL of topic \"%*s\" is skipped",
+                      entry->seq, (size_t) topic->name_len, topic->name);
+        return IM_DECLINED;
+    }
+
+    m.topic = im_topic_name(topic);
+    m.epoch = im_str_set(topic->epoch.data, topic->epoch.len);
+    m.seq = entry->seq;
+    m.envelope = &envelope;
+    m.numbered = im_follow_numbered(topic);
+
+    if (ngx_im_send_message(w, topic, &m) != NGX_OK) {
+        return IM_ERROR;
+    }
+
+    w->counters->healed += healed;
+
+    return IM_OK;
+}
+
+
+static im_int_t
+ngx_im_events_moved(void *ctx, im_topic_t *topic, im_str_t epoch,
+    uint64_t seq, int continues)
+{
+    return ngx_im_resume_moved(ctx, topic, epoch, seq, continues);
+}
+
+
+/* Of a topic without history, which messages they were isn't known. */
 static void
-ngx_im_events_history(ngx_im_worker_t *w, im_topic_t *topic,
-    ngx_im_history_e why)
+ngx_im_events_hole(void *ctx, im_topic_t *topic, uint64_t seq)
+{
+    ngx_im_worker_t  *w;
+
+    w = ctx;
+    w->counters->holes++;
+
+    if (im_follow_numbered(topic)) {
+        ngx_log_error(NGX_LOG_WARN, w->log, 0,
+                      "im: messages of topic \"%*s\" behind %uL up to %uL "
+                      "are not in history", (size_t) topic->name_len,
+                      topic->name, topic->seq, seq);
+    }
+}
+
+
+static void
+ngx_im_events_flush(void *ctx)
+{
+    ngx_im_send_flush(ctx);
+}
+
+
+static void
+ngx_im_events_history(void *ctx, im_topic_t *topic, im_follow_history_e why)
 {
     ngx_im_resume_history(topic, why);
 }
 
 
 static void
-ngx_im_events_reported(ngx_im_worker_t *w, im_topic_t *topic)
+ngx_im_events_reported(void *ctx, im_topic_t *topic)
 {
     ngx_im_info_reported(topic);
 }
 
 
 static void
-ngx_im_events_members(ngx_im_worker_t *w, im_topic_t *topic,
-    ngx_im_members_e why)
+ngx_im_events_members(void *ctx, im_topic_t *topic, im_follow_members_e why)
 {
-    if (why == NGX_IM_MEMBERS_CHANGED) {
+    if (why == IM_MEMBERS_CHANGED) {
         ngx_im_info_refresh(topic, 0);
 
     } else {
@@ -137,7 +211,7 @@ ngx_im_events_members(ngx_im_worker_t *w, im_topic_t *topic,
 
 
 static void
-ngx_im_events_ended(ngx_im_worker_t *w, im_topic_t *topic, void *data)
+ngx_im_events_ended(void *ctx, void *data)
 {
     ngx_im_info_ended(data);
     ngx_im_topic_free(data);

@@ -69,6 +69,7 @@ struct ngx_im_worker_s {
     struct im_link_s   *link;
     struct im_link_members_s *members;
     struct ngx_im_sync_s *sync;
+    struct im_follow_s *follow;
     struct ngx_im_revoke_s *revoke;
     im_list_t           infos;           /* topics whose room info is due */
     im_list_t           lazy;            /* topics that may have changed */

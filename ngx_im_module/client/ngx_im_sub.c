@@ -96,7 +96,7 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
         w->ntopics++;
         w->counters->topics = w->ntopics;
 
-        if (ngx_im_follow_start(w, t) != NGX_OK) {
+        if (im_follow_start(w->follow, t) != NGX_OK) {
             ngx_im_sub_leave(s, sub);
             return NULL;
         }
@@ -104,7 +104,7 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
 
     s->nrooms += (topic.data[0] == 'r');
 
-    ngx_im_follow_member(w, sub, 1);
+    im_follow_member(w->follow, sub, 1);
 
     if (t->state != IM_TOPIC_NEW) {
         w->events->joined(s, sub);
@@ -198,7 +198,7 @@ ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub)
 
     w->events->left(s, sub);
 
-    ngx_im_follow_member(w, sub, 0);
+    im_follow_member(w->follow, sub, 0);
 
     topic = im_hub_leave(&w->hub, sub, &last);
 
@@ -208,7 +208,7 @@ ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub)
         w->ntopics--;
         w->counters->topics = w->ntopics;
 
-        ngx_im_follow_stop(w, topic);
+        im_follow_stop(w->follow, topic);
     }
 }
 

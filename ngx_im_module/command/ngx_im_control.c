@@ -46,7 +46,7 @@ static void ngx_im_control_unsubscribe(ngx_im_session_t *s,
     const im_control_t *control);
 static void ngx_im_control_refresh(ngx_im_session_t *s,
     const im_control_t *control);
-static void ngx_im_control_topic(ngx_im_worker_t *w, uint16_t partition,
+static void ngx_im_control_topic(ngx_im_worker_t *w,
     const im_control_t *control);
 static void ngx_im_control_sessions(ngx_im_worker_t *w,
     const im_control_t *control, ngx_int_t age);
@@ -66,8 +66,7 @@ static const ngx_im_control_t  ngx_im_controls[] = {
 
 
 void
-ngx_im_control_entry(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry)
+ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry)
 {
     im_int_t       rc;
     const char    *why;
@@ -98,7 +97,7 @@ ngx_im_control_entry(ngx_im_worker_t *w, uint16_t partition,
     }
 
     if (ngx_im_controls[control.kind].topic != NULL) {
-        ngx_im_control_topic(w, partition, &control);
+        ngx_im_control_topic(w, &control);
 
     } else {
         ngx_im_control_sessions(w, &control, ngx_im_control_age(w, entry));
@@ -109,15 +108,14 @@ ngx_im_control_entry(ngx_im_worker_t *w, uint16_t partition,
 
 
 static void
-ngx_im_control_topic(ngx_im_worker_t *w, uint16_t partition,
-    const im_control_t *control)
+ngx_im_control_topic(ngx_im_worker_t *w, const im_control_t *control)
 {
     im_topic_t  *topic;
 
     topic = im_hub_topic(&w->hub, control->topic);
 
     if (topic == NULL) {
-        ngx_im_follow_stale(w, control->topic, partition);
+        im_follow_stale(w->follow, control->topic);
         return;
     }
 
@@ -190,7 +188,7 @@ ngx_im_control_forget(ngx_im_worker_t *w, im_topic_t *topic,
     const im_control_t *control)
 {
     if (control->seq > 0) {
-        ngx_im_follow_forget(topic, control->seq);
+        im_follow_forget(topic, control->seq);
     }
 }
 

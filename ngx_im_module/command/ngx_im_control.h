@@ -12,8 +12,7 @@
 #include "im_push.h"
 
 
-void ngx_im_control_entry(ngx_im_worker_t *w, uint16_t partition,
-    const im_entry_t *entry);
+void ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry);
 
 
 #endif /* NGX_IM_CONTROL_H */

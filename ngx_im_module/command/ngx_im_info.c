@@ -165,7 +165,7 @@ ngx_im_info_reported(im_topic_t *topic)
 {
     void  **data;
 
-    data = ngx_im_follow_data(topic);
+    data = im_follow_data(topic);
 
     if (*data != NULL) {
         ngx_im_info_start(*data);
@@ -208,7 +208,7 @@ ngx_im_info_log(im_log_t *log)
 static void
 ngx_im_info_start(ngx_im_topic_t *t)
 {
-    ngx_im_report_e  reported;
+    ngx_int_t  reported;
 
     if (t->info != NULL) {
         return;
@@ -229,15 +229,15 @@ ngx_im_info_start(ngx_im_topic_t *t)
         return;
     }
 
-    reported = ngx_im_follow_reported(t->topic);
+    reported = im_follow_report_state(t->topic);
 
-    if (reported == NGX_IM_REPORT_BUSY) {
+    if (reported == IM_AGAIN) {
         return;
     }
 
-    if (reported == NGX_IM_REPORT_DUE && t->rounds < NGX_IM_INFO_ROUNDS) {
+    if (reported == IM_DECLINED && t->rounds < NGX_IM_INFO_ROUNDS) {
         t->rounds++;
-        ngx_im_follow_report(t->topic);
+        im_follow_report(t->topic);
         return;
     }
 
@@ -259,7 +259,7 @@ ngx_im_info_due(ngx_im_topic_t *t)
     some = NGX_MAX_INT32_VALUE;
 
     if (t->want != NGX_IM_INFO_QUIET
-        || ngx_im_follow_reported(t->topic) != NGX_IM_REPORT_DONE)
+        || im_follow_report_state(t->topic) != IM_OK)
     {
         all = ngx_im_info_left(t->info_all);
     }

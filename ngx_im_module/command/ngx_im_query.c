@@ -11,9 +11,12 @@
 
 #include "ngx_im_follow.h"
 #include "ngx_im_command.h"
+#include "ngx_im_link.h"
+#include "ngx_im_send.h"
 #include "ngx_im_reply.h"
-#include "ngx_im_sync.h"
+#include "im_key.h"
 #include "im_link_members.h"
+#include "im_script.h"
 
 
 #define NGX_IM_QUERY_BYTES    (1024 * 1024)   /* of history, about */
@@ -260,19 +263,19 @@ ngx_im_query_history(ngx_im_query_t *query, const im_command_t *command,
     uint16_t partition)
 {
     im_str_t         topic;
-    ngx_im_sync_t   *sync;
+    im_link_t       *link;
     im_link_call_t  *call;
 
-    sync = ngx_im_worker->sync;
+    link = ngx_im_worker->link;
     topic = im_str_set(query->topic, query->topic_len);
 
-    call = im_link_script(sync->worker->link, &im_script_page);
+    call = im_link_script(link, &im_script_page);
 
-    im_key_topic(&call->bytes, ngx_im_sync_prefix(sync), partition, topic,
+    im_key_topic(&call->bytes, im_link_prefix(link), partition, topic,
                  IM_KEY_META);
     im_link_call_key(call);
 
-    im_key_topic(&call->bytes, ngx_im_sync_prefix(sync), partition, topic,
+    im_key_topic(&call->bytes, im_link_prefix(link), partition, topic,
                  IM_KEY_HISTORY);
     im_link_call_key(call);
 
@@ -287,8 +290,7 @@ ngx_im_query_history(ngx_im_query_t *query, const im_command_t *command,
     im_link_call_uint(call, command->limit);
     im_link_call_uint(call, NGX_IM_QUERY_BYTES);
 
-    return im_link_send(sync->worker->link, ngx_im_query_history_handler,
-                        query);
+    return im_link_send(link, ngx_im_query_history_handler, query);
 }
 
 
@@ -397,13 +399,14 @@ static ngx_uint_t
 ngx_im_query_messages(const im_link_reply_t *entries, im_message_t *messages,
     im_envelope_t *envelopes)
 {
-    size_t      i;
-    im_entry_t  entry;
-    ngx_uint_t  n;
+    size_t           i;
+    ngx_uint_t       n;
+    im_page_entry_t  entry;
 
     for (i = 0, n = 0; i < im_link_reply_len(entries); i++) {
 
-        if (ngx_im_heal_entry(im_link_reply_at(entries, i), &entry) != NGX_OK
+        if (ngx_im_follow_entry(im_link_reply_at(entries, i), &entry)
+            != NGX_OK
             || im_envelope_decode(entry.envelope, &envelopes[n]) != IM_OK)
         {
             continue;

@@ -150,7 +150,7 @@ ngx_im_resume_again(ngx_im_join_t *join)
         ngx_im_resume_ask(t);
 
     } else {
-        ngx_im_follow_load(t->topic, join->seq);
+        im_follow_load(t->topic, join->seq);
     }
 
     return NGX_OK;
@@ -169,7 +169,7 @@ ngx_im_resume_judge(ngx_im_join_t *join)
     ngx_uint_t   numbered;
 
     topic = join->sub->log->topic;
-    numbered = ngx_im_follow_numbered(topic);
+    numbered = im_follow_numbered(topic);
 
     if (!join->recover) {
         return NGX_OK;
@@ -184,7 +184,7 @@ ngx_im_resume_judge(ngx_im_join_t *join)
         return NGX_OK;
     }
 
-    return numbered ? ngx_im_follow_window(topic, join->seq) : NGX_DECLINED;
+    return numbered ? im_follow_window(topic, join->seq) : NGX_DECLINED;
 }
 
 
@@ -219,7 +219,7 @@ ngx_im_resume_ask(ngx_im_topic_t *t)
     im_list_t      *q;
     ngx_im_join_t  *join;
 
-    if (ngx_im_follow_ask(t->topic) != NGX_OK) {
+    if (im_follow_ask(t->topic) != NGX_OK) {
         return;
     }
 
@@ -234,20 +234,20 @@ ngx_im_resume_ask(ngx_im_topic_t *t)
 
 
 void
-ngx_im_resume_history(im_topic_t *topic, ngx_im_history_e why)
+ngx_im_resume_history(im_topic_t *topic, im_follow_history_e why)
 {
     im_list_t       *q;
     ngx_im_join_t   *join;
     ngx_im_topic_t  *t;
 
-    t = *ngx_im_follow_data(topic);
+    t = *im_follow_data(topic);
 
     if (t == NULL || im_list_empty(&t->joins)) {
         return;
     }
 
     for (q = im_list_first(&t->joins);
-         why == NGX_IM_HISTORY_POSITION && q != im_list_sentinel(&t->joins);
+         why == IM_HISTORY_POSITION && q != im_list_sentinel(&t->joins);
          q = im_list_next(q))
     {
         join = im_list_data(q, ngx_im_join_t, link);
@@ -301,7 +301,7 @@ ngx_im_resume_run(ngx_im_topic_t *t)
     }
 
     if (since != UINT64_MAX) {
-        ngx_im_follow_load(t->topic, since);
+        im_follow_load(t->topic, since);
     }
 }
 
@@ -648,7 +648,7 @@ ngx_im_resume_position(im_subscribed_t *begin, im_topic_t *topic,
     begin->topic = im_topic_name(topic);
     begin->at.epoch = epoch;
     begin->at.seq = seq;
-    begin->recoverable = ngx_im_follow_numbered(topic);
+    begin->recoverable = im_follow_numbered(topic);
     begin->positioned = begin->recoverable;
 }
 
@@ -661,7 +661,7 @@ ngx_im_resume_fits(im_topic_t *topic, uint64_t since, size_t *left)
     uint64_t  seq;
 
     for (len = 0, seq = since + 1; seq <= topic->seq; seq++) {
-        len += ngx_im_follow_envelope(topic, seq).len;
+        len += im_follow_envelope(topic, seq).len;
 
         if (len > *left) {
             return NGX_DECLINED;
@@ -735,7 +735,7 @@ ngx_im_resume_decode(im_subscribed_t *sub, im_topic_t *topic,
 
     for (seq = sub->at.seq + 1; seq <= end; seq++) {
 
-        bytes = ngx_im_follow_envelope(topic, seq);
+        bytes = im_follow_envelope(topic, seq);
 
         if (im_envelope_decode(bytes, &envelope[n]) != IM_OK) {
             continue;

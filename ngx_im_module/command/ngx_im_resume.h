@@ -23,7 +23,7 @@ void ngx_im_resume_left(ngx_im_session_t *s, im_sub_t *sub);
 void ngx_im_resume_cut(ngx_im_session_t *s, im_sub_t *sub);
 
 /* Judges waiting subscriptions again. */
-void ngx_im_resume_history(im_topic_t *topic, ngx_im_history_e why);
+void ngx_im_resume_history(im_topic_t *topic, im_follow_history_e why);
 
 /*
  * Followers with a position hear that the topic goes on behind (epoch, seq).

@@ -11,7 +11,8 @@
 
 #include "ngx_im_revoke.h"
 #include "ngx_im_follow.h"
-#include "ngx_im_sync.h"
+#include "ngx_im_link.h"
+#include "im_key.h"
 
 
 #define NGX_IM_REVOKED_MAX   20000

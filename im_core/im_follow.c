@@ -1,0 +1,867 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Reports of topics and members, and their replies.
+ *
+ * The first follower of a topic and the leave of its last one go out at once,
+ * other changes once a second.
+ */
+
+#include "im_route.h"
+#include "im_control.h"
+#include "im_key.h"
+
+
+#define IM_FOLLOW_CALLS      256     /* reports at once */
+#define IM_FOLLOW_REPEATED   100     /* old ones in a second, and 1 % */
+#define IM_FOLLOW_STALE_MAX  100     /* a second */
+
+
+typedef struct {
+    im_follow_t  *follow;
+    uint16_t      partition;
+    uint8_t       all;
+    uint8_t       assert;
+} im_follow_walk_t;
+
+
+static im_int_t im_follow_again(im_topic_t *topic, void *data);
+static void im_follow_settle(im_route_t *route);
+static void im_follow_settle_all(im_list_t *list);
+static int im_follow_over(im_route_t *route);
+static void im_follow_inherit(im_route_t *route);
+static int im_follow_wants(const im_route_t *route);
+static im_int_t im_follow_send(im_route_t *route);
+static void im_follow_fill(im_route_t *route, im_report_t *report,
+    im_call_e call);
+static void im_follow_sent(im_route_t *route, const im_report_t *report,
+    im_call_e call);
+static void im_follow_list_all(im_route_t *route);
+static void im_follow_list(im_route_t *route, im_list_t *subs);
+static void im_follow_failed(im_route_t *route);
+static void im_follow_notified(im_route_t *route, int notified);
+static void im_follow_position(im_route_t *route, const im_reported_t *reply);
+static void im_follow_begin(im_route_t *route, const im_reported_t *reply);
+static void im_follow_next(im_route_t *route);
+static void im_follow_refresh(im_follow_t *follow);
+
+
+void
+im_follow_init(im_follow_t *follow, uint64_t now)
+{
+    im_list_init(&follow->urgent);
+    im_list_init(&follow->due);
+    im_list_init(&follow->changed);
+    im_list_init(&follow->left);
+    im_list_init(&follow->ended);
+    im_list_init(&follow->poll);
+    im_list_init(&follow->aged);
+    im_list_init(&follow->windows);
+
+    follow->now = now;
+    follow->version = 0;
+    follow->bytes.bytes = 0;
+    follow->ncalls = 0;
+    follow->nstale = 0;
+    follow->up = 0;
+}
+
+
+void
+im_follow_cleanup(im_follow_t *follow)
+{
+    im_list_t    all, *q;
+    im_route_t  *route;
+
+    im_list_init(&all);
+    im_list_splice(&all, &follow->urgent);
+    im_list_splice(&all, &follow->due);
+    im_list_splice(&all, &follow->changed);
+    im_list_splice(&all, &follow->left);
+    im_list_splice(&all, &follow->ended);
+
+    while (!im_list_empty(&all)) {
+        q = im_list_first(&all);
+        im_list_remove(q);
+        route = im_list_data(q, im_route_t, link);
+
+        if (route->topic == NULL) {
+            im_route_destroy(route);
+        }
+    }
+}
+
+
+void
+im_follow_up(im_follow_t *follow, int assert)
+{
+    follow->up = 1;
+
+    im_follow_all(follow, assert);
+}
+
+
+void
+im_follow_down(im_follow_t *follow)
+{
+    follow->up = 0;
+}
+
+
+void
+im_follow_all(im_follow_t *follow, int assert)
+{
+    im_follow_walk_t  walk = { follow, 0, 1, (uint8_t) assert };
+
+    (void) im_hub_each_topic(follow->hub, im_follow_again, &walk);
+
+    im_list_splice(&follow->ended, &follow->left);
+    im_follow_pump(follow);
+}
+
+
+void
+im_follow_partition(im_follow_t *follow, uint16_t partition)
+{
+    im_follow_walk_t  walk = { follow, partition, 0, 0 };
+
+    (void) im_hub_each_topic(follow->hub, im_follow_again, &walk);
+
+    im_follow_pump(follow);
+}
+
+
+static im_int_t
+im_follow_again(im_topic_t *topic, void *data)
+{
+    im_route_t        *route;
+    im_follow_t       *follow;
+    im_follow_walk_t  *walk;
+
+    walk = data;
+    route = topic->data;
+    follow = walk->follow;
+
+    if (route == NULL || (!walk->all && topic->partition != walk->partition)) {
+        return IM_OK;
+    }
+
+    route->compare = 1;
+
+    if (walk->assert) {
+        im_route_due(route, IM_DUE_ALL);
+    }
+
+    follow->events->members(follow->ctx, topic, IM_MEMBERS_SUSPECT);
+
+    if (route->call == IM_CALL_NONE) {
+        im_route_queue(route, topic->state == IM_TOPIC_NEW ? &follow->urgent
+                                                           : &follow->due);
+    }
+
+    return IM_OK;
+}
+
+
+im_int_t
+im_follow_start(im_follow_t *follow, im_topic_t *topic)
+{
+    im_route_t  *route;
+
+    route = im_route_create(follow, im_topic_name(topic), topic->partition);
+    if (route == NULL) {
+        return IM_ERROR;
+    }
+
+    route->topic = topic;
+    topic->data = route;
+
+    im_route_due(route, IM_DUE_ALL);
+
+    /* it goes out in a later turn, with the members that this one brings */
+
+    if (follow->up) {
+        im_route_queue(route, &follow->urgent);
+        follow->commands->wake(follow->ctx);
+    }
+
+    return IM_OK;
+}
+
+
+void
+im_follow_stop(im_follow_t *follow, im_topic_t *topic)
+{
+    im_route_t  *route;
+
+    route = topic->data;
+
+    if (route == NULL) {
+        im_hub_topic_destroy(follow->hub, topic);
+        return;
+    }
+
+    if (route->data != NULL) {
+        follow->events->ended(follow->ctx, route->data);
+        route->data = NULL;
+    }
+
+    im_history_end(route);
+
+    topic->data = NULL;
+    route->topic = NULL;
+
+    im_hub_topic_destroy(follow->hub, topic);
+
+    /* other workers are notified of members that left a room with presence */
+
+    if (route->rule == NULL || !route->rule->presence) {
+        im_route_forget(route, route->nchanges);
+    }
+
+    im_list_remove(&route->poll);
+    im_list_remove(&route->link);
+
+    im_route_end(route);
+}
+
+
+void
+im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined)
+{
+    im_route_t  *route;
+
+    route = sub->log->topic->data;
+
+    if (route == NULL || im_route_broadcast(route)) {
+        return;
+    }
+
+    if (!follow->up) {
+        im_route_due(route, IM_DUE_ALL);
+        return;
+    }
+
+    if (route->due != IM_DUE_ALL) {
+        im_route_change(route, sub, joined);
+    }
+
+    im_route_due(route, IM_DUE_COUNT);
+
+    if (route->call == IM_CALL_NONE && im_list_empty(&route->link)) {
+        im_route_queue(route, &follow->changed);
+    }
+}
+
+
+void
+im_follow_entry(im_follow_t *follow, const im_entry_t *entry)
+{
+    im_topic_t  *topic;
+
+    topic = im_hub_topic(follow->hub, entry->topic);
+
+    if (topic == NULL || topic->data == NULL) {
+        im_follow_stale(follow, entry->topic);
+        return;
+    }
+
+    im_history_deliver(topic->data, entry);
+}
+
+
+void
+im_follow_stale(im_follow_t *follow, im_str_t topic)
+{
+    im_route_t  *route;
+
+    if (topic.len < 2 || follow->nstale == IM_FOLLOW_STALE_MAX || !follow->up)
+    {
+        return;
+    }
+
+    follow->nstale++;
+
+    route = im_route_create(follow, topic,
+                            im_partition(topic, follow->hub->npartitions));
+    if (route == NULL) {
+        return;
+    }
+
+    route->known = IM_KNOWN_ROUTE;
+    im_route_end(route);
+}
+
+
+void **
+im_follow_data(im_topic_t *topic)
+{
+    return &((im_route_t *) topic->data)->data;
+}
+
+
+int
+im_follow_presence(im_topic_t *topic)
+{
+    const im_rule_t  *rule;
+
+    rule = ((im_route_t *) topic->data)->rule;
+
+    return rule != NULL && rule->presence;
+}
+
+
+im_int_t
+im_follow_report_state(im_topic_t *topic)
+{
+    im_route_t  *route;
+
+    route = topic->data;
+
+    if (route->call != IM_CALL_NONE || route->hurried) {
+        return IM_AGAIN;
+    }
+
+    return route->nchanges > 0 || route->due == IM_DUE_ALL ? IM_DECLINED
+                                                           : IM_OK;
+}
+
+
+void
+im_follow_report(im_topic_t *topic)
+{
+    im_route_t  *route;
+
+    route = topic->data;
+
+    if (im_follow_report_state(topic) == IM_DECLINED) {
+        route->hurried = 1;
+
+        im_route_queue(route, &route->follow->urgent);
+        route->follow->commands->wake(route->follow->ctx);
+    }
+}
+
+
+/* Only here routes are freed. */
+void
+im_follow_pump(im_follow_t *follow)
+{
+    im_list_t   *list;
+    im_route_t  *route;
+
+    im_follow_settle_all(&follow->ended);
+
+    while (follow->up && follow->ncalls < IM_FOLLOW_CALLS) {
+
+        list = im_list_empty(&follow->urgent) ? &follow->due : &follow->urgent;
+
+        if (im_list_empty(list)) {
+            return;
+        }
+
+        route = im_list_data(im_list_first(list), im_route_t, link);
+        im_list_remove(&route->link);
+
+        if (route->topic == NULL) {
+
+            /* it is followed again, by another route */
+
+            if (im_follow_over(route)) {
+                im_route_destroy(route);
+                continue;
+            }
+
+        } else if (route->call != IM_CALL_NONE || !im_follow_wants(route)) {
+            continue;
+        }
+
+        if (im_follow_send(route) != IM_OK) {
+            im_route_queue(route, &follow->changed);
+            return;
+        }
+    }
+}
+
+
+static void
+im_follow_settle_all(im_list_t *list)
+{
+    im_list_t    all;
+    im_route_t  *route;
+
+    im_list_init(&all);
+    im_list_splice(&all, list);
+
+    while (!im_list_empty(&all)) {
+        route = im_list_data(im_list_first(&all), im_route_t, link);
+        im_list_remove(&route->link);
+        im_follow_settle(route);
+    }
+}
+
+
+/* Nobody follows the topic: Redis gets to know, or the route is freed. */
+static void
+im_follow_settle(im_route_t *route)
+{
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    if (im_follow_over(route)) {
+        im_route_destroy(route);
+        return;
+    }
+
+    im_route_queue(route, follow->up ? &follow->urgent : &follow->left);
+}
+
+
+/* Redis needn't know that nobody follows the topic. */
+static int
+im_follow_over(im_route_t *route)
+{
+    im_topic_t  *topic;
+
+    topic = im_hub_topic(route->follow->hub, im_str_set(route->name,
+                                                        route->name_len));
+
+    if (topic == NULL || topic->data == NULL) {
+        return (route->known == IM_KNOWN_NOTHING
+                && route->notify == IM_NOTIFY_DONE)
+               || im_route_broadcast(route);
+    }
+
+    if (route->known == IM_KNOWN_MEMBERS || route->nchanges > 0
+        || route->notify != IM_NOTIFY_DONE)
+    {
+        im_follow_inherit(topic->data);
+    }
+
+    return 1;
+}
+
+
+/* The topic is followed again: others don't know which members have left. */
+static void
+im_follow_inherit(im_route_t *route)
+{
+    if (route->notify == IM_NOTIFY_DONE) {
+        route->notify = IM_NOTIFY_AGAIN;
+    }
+
+    im_route_due(route, IM_DUE_COUNT);
+
+    if (route->call == IM_CALL_NONE && im_list_empty(&route->link)) {
+        im_route_queue(route, &route->follow->changed);
+    }
+}
+
+
+static int
+im_follow_wants(const im_route_t *route)
+{
+    return route->due != IM_DUE_NOTHING || route->compare
+           || route->nchanges > 0;
+}
+
+
+static im_int_t
+im_follow_send(im_route_t *route)
+{
+    im_call_e     call;
+    im_report_t   report;
+    im_follow_t  *follow;
+
+    follow = route->follow;
+    call = IM_CALL_REPORT;
+
+    if (im_route_broadcast(route)
+        || (route->topic != NULL && route->due == IM_DUE_NOTHING
+            && route->nchanges == 0))
+    {
+        call = IM_CALL_ASK;
+
+    } else if (route->topic == NULL) {
+        call = IM_CALL_LEAVE;
+
+    } else if (route->due == IM_DUE_ALL) {
+        im_follow_list_all(route);
+    }
+
+    route->hurried = 0;
+
+    im_follow_fill(route, &report, call);
+
+    if (follow->commands->report(follow->ctx, route, &report) != IM_OK) {
+
+        if (call != IM_CALL_ASK) {
+            im_route_due(route, IM_DUE_ALL);
+        }
+
+        return IM_ERROR;
+    }
+
+    im_follow_sent(route, &report, call);
+
+    return IM_OK;
+}
+
+
+static void
+im_follow_fill(im_route_t *route, im_report_t *report, im_call_e call)
+{
+    int  all;
+
+    if (route->topic != NULL) {
+        route->partition = route->topic->partition;
+    }
+
+    all = route->due == IM_DUE_ALL;
+
+    memset(report, 0, sizeof(im_report_t));
+
+    report->topic = im_str_set(route->name, route->name_len);
+    report->rule = route->rule;
+    report->partition = route->partition;
+    report->version = ++route->follow->version;
+    report->ask = call == IM_CALL_ASK;
+    report->changes = &route->changes;
+
+    if (call == IM_CALL_ASK) {
+        return;
+    }
+
+    if (call == IM_CALL_REPORT) {
+        report->count = route->topic->nsubs;
+        report->all = all;
+    }
+
+    report->nchanges = route->nchanges;
+
+    report->notify = route->name[0] == 'r'
+                     && (route->nchanges > 0
+                         || route->notify == IM_NOTIFY_AGAIN
+                         || ((all || call == IM_CALL_LEAVE)
+                             && route->known == IM_KNOWN_MEMBERS));
+
+    report->each = route->rule != NULL && route->rule->presence
+                   && route->nchanges <= IM_CONTROL_CHANGES_MAX
+                   && (!all || route->known == IM_KNOWN_NOTHING);
+}
+
+
+static void
+im_follow_sent(im_route_t *route, const im_report_t *report, im_call_e call)
+{
+    route->call = call;
+    route->follow->ncalls++;
+
+    route->comparing = route->compare;
+    route->compare = 0;
+
+    if (call == IM_CALL_ASK) {
+
+        if (im_route_broadcast(route)) {
+            route->due = IM_DUE_NOTHING;
+        }
+
+        return;
+    }
+
+    im_route_forget(route, report->nsent);
+
+    if (report->all) {
+        route->known = IM_KNOWN_ROUTE;
+    }
+
+    route->known = im_max(route->known, report->nsent > 0 ? IM_KNOWN_MEMBERS
+                                                          : IM_KNOWN_ROUTE);
+    route->due = route->nchanges > 0 ? IM_DUE_COUNT : IM_DUE_NOTHING;
+    route->notify = report->notify ? IM_NOTIFY_OUT : IM_NOTIFY_DONE;
+}
+
+
+static void
+im_follow_list_all(im_route_t *route)
+{
+    im_log_t  *log;
+
+    im_route_forget(route, route->nchanges);
+
+    for (log = route->topic->logs; log != NULL; log = log->next) {
+        im_follow_list(route, &log->joining);
+        im_follow_list(route, &log->idle);
+        im_follow_list(route, &log->pending);
+        im_follow_list(route, &log->blocked);
+    }
+}
+
+
+static void
+im_follow_list(im_route_t *route, im_list_t *subs)
+{
+    im_list_t  *q;
+
+    for (q = im_list_first(subs);
+         q != im_list_sentinel(subs);
+         q = im_list_next(q))
+    {
+        im_route_change(route, im_list_data(q, im_sub_t, link), 1);
+    }
+}
+
+
+/*
+ * The call stands until all is done that the reply brings: upper layers that
+ * ask for a report meanwhile share the one that follows.
+ */
+void
+im_follow_reported(im_route_t *route, const im_reported_t *reply)
+{
+    im_follow_t  *follow;
+
+    follow = route->follow;
+    follow->ncalls--;
+
+    if (reply == NULL) {
+        im_follow_failed(route);
+        return;
+    }
+
+    if (route->call != IM_CALL_ASK && !reply->applied) {
+
+        /* Redis has a later version of ours: go on above it */
+
+        follow->version = im_max(follow->version, reply->stored);
+        im_route_due(route, IM_DUE_ALL);
+
+        if (route->notify == IM_NOTIFY_OUT) {
+            route->notify = IM_NOTIFY_AGAIN;
+        }
+
+    } else if (route->call == IM_CALL_LEAVE) {
+        route->known = IM_KNOWN_NOTHING;
+        route->notify = IM_NOTIFY_DONE;
+
+    } else if (route->notify == IM_NOTIFY_OUT) {
+        im_follow_notified(route, reply->notified);
+    }
+
+    if (route->topic != NULL) {
+        route->reported_at = follow->now;
+        im_list_remove(&route->aged);
+        im_list_insert_tail(&follow->aged, &route->aged);
+
+        im_follow_position(route, reply);
+    }
+
+    route->call = IM_CALL_NONE;
+
+    if (route->topic != NULL) {
+        im_follow_next(route);
+
+    } else {
+        im_route_end(route);
+    }
+
+    im_follow_pump(follow);
+}
+
+
+static void
+im_follow_failed(im_route_t *route)
+{
+    route->call = IM_CALL_NONE;
+
+    if (route->notify == IM_NOTIFY_OUT) {
+        route->notify = IM_NOTIFY_AGAIN;
+    }
+
+    im_route_due(route, IM_DUE_ALL);
+
+    if (route->topic == NULL) {
+        im_route_end(route);
+
+    } else if (route->follow->up) {
+        im_route_queue(route, &route->follow->changed);
+    }
+}
+
+
+/* Other workers know of the change, or will with the next report. */
+static void
+im_follow_notified(im_route_t *route, int notified)
+{
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    route->notify = notified ? IM_NOTIFY_DONE : IM_NOTIFY_AGAIN;
+
+    if (!notified) {
+        im_route_due(route, IM_DUE_COUNT);
+    }
+
+    if (route->topic != NULL) {
+        follow->events->members(follow->ctx, route->topic, IM_MEMBERS_CHANGED);
+    }
+}
+
+
+/* What is left to report, and upper layers that wait for the report. */
+static void
+im_follow_next(im_route_t *route)
+{
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    if (route->compare || route->nchanges >= IM_FOLLOW_CHANGES) {
+        im_route_queue(route, &follow->urgent);
+        return;
+    }
+
+    follow->events->reported(follow->ctx, route->topic);
+
+    if (im_follow_wants(route) && im_list_empty(&route->link)) {
+        im_route_queue(route, &follow->changed);
+    }
+}
+
+
+/* Each reply has the topic's position: it is compared with ours. */
+static void
+im_follow_position(im_route_t *route, const im_reported_t *reply)
+{
+    im_topic_t  *topic;
+
+    topic = route->topic;
+
+    if (topic->state == IM_TOPIC_NEW) {
+        im_follow_begin(route, reply);
+        return;
+    }
+
+    if (!im_str_eq(im_str_set(topic->epoch.data, topic->epoch.len),
+                   reply->epoch))
+    {
+        im_history_heal(route);
+        return;
+    }
+
+    if (reply->top <= topic->seq) {
+        return;
+    }
+
+    if (route->comparing) {
+        im_history_heal(route);
+        return;
+    }
+
+    /*
+     * Most likely these messages are on their way: look again in a second.  A
+     * topic that still waits for earlier ones doesn't begin anew.
+     */
+
+    if (route->expect <= topic->seq) {
+        route->waited = 0;
+    }
+
+    route->expect = reply->top;
+    im_route_poll(route);
+}
+
+
+static void
+im_follow_begin(im_route_t *route, const im_reported_t *reply)
+{
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    if (im_topic_position(route->topic, reply->epoch, reply->top, reply->past)
+        != IM_OK)
+    {
+        im_route_due(route, IM_DUE_ALL);
+        return;
+    }
+
+    follow->events->live(follow->ctx, route->topic);
+
+    im_history_release(route);
+
+    follow->events->flush(follow->ctx);
+}
+
+
+void
+im_follow_tick(im_follow_t *follow, uint64_t now)
+{
+    im_list_t    poll;
+    im_route_t  *route;
+
+    follow->now = now;
+    follow->nstale = 0;
+
+    im_history_tick(follow, now);
+
+    if (!follow->up) {
+        return;
+    }
+
+    im_follow_refresh(follow);
+
+    im_list_splice(&follow->due, &follow->changed);
+
+    im_list_init(&poll);
+    im_list_splice(&poll, &follow->poll);
+
+    while (!im_list_empty(&poll)) {
+        route = im_list_data(im_list_first(&poll), im_route_t, poll);
+        im_list_remove(&route->poll);
+
+        im_history_poll(route);
+    }
+
+    im_follow_pump(follow);
+}
+
+
+/*
+ * Old reports are repeated, some in each second: so they don't expire, and
+ * what went wrong without a sign is right again.
+ */
+static void
+im_follow_refresh(im_follow_t *follow)
+{
+    im_uint_t    n;
+    im_route_t  *route;
+
+    for (n = IM_FOLLOW_REPEATED
+             + follow->hub->topics.count / IM_FOLLOW_REPEATED;
+         n > 0 && !im_list_empty(&follow->aged);
+         n--)
+    {
+        route = im_list_data(im_list_first(&follow->aged), im_route_t, aged);
+
+        if (follow->now - route->reported_at < follow->limits.refresh) {
+            return;
+        }
+
+        im_list_remove(&route->aged);
+
+        if (route->topic == NULL) {
+            continue;
+        }
+
+        im_route_due(route, IM_DUE_COUNT);
+
+        if (route->call == IM_CALL_NONE && im_list_empty(&route->link)) {
+            im_route_queue(route, &follow->changed);
+        }
+
+        follow->events->members(follow->ctx, route->topic, IM_MEMBERS_SUSPECT);
+    }
+}

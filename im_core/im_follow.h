@@ -1,0 +1,319 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Following topics: what a worker reports to Redis about its topics, and how
+ * it brings their messages in order.
+ *
+ *   im_follow.c   reports of topics and members, and their replies
+ *   im_history.c  the order of messages: holes are read from history
+ *   im_route.c    the record of a topic
+ *
+ * No I/O, no clock: calls to Redis go out by a table of commands, their
+ * replies come in as neutral structs, and upper layers hear what happens by a
+ * table of events.  Pub/sub is a hint: what it loses is found by comparing
+ * positions.
+ *
+ * A topic has one report under way.  A worker's versions only grow and Redis
+ * takes no older one, so a report that is lost or late does no harm: what
+ * failed is reported again, whole.
+ */
+
+#ifndef IM_FOLLOW_H
+#define IM_FOLLOW_H
+
+
+#include "im_types.h"
+#include "im_list.h"
+#include "im_buf.h"
+#include "im_hub.h"
+#include "im_push.h"
+#include "im_rule.h"
+#include "im_topic.h"
+#include "im_window.h"
+
+
+#define IM_FOLLOW_CHANGES  500       /* members in one report */
+#define IM_FOLLOW_ENTRIES  64        /* of one page of history */
+
+
+typedef struct im_follow_s  im_follow_t;
+typedef struct im_route_s   im_route_t;
+
+
+/*
+ * A session that came or went.  It is forgotten when it is sent: where that
+ * fails, all members are reported again.
+ */
+typedef struct {
+    im_list_t     link;
+    uint64_t      session;     /* the caller's name of it */
+    u_char        id[16];
+    uint8_t       joined;
+    uint32_t      len;
+    u_char        member[1];   /* JSON of a member that left, or nothing */
+} im_change_t;
+
+
+/* A report of one topic; without a worker it only asks for the position. */
+typedef struct {
+    im_str_t          topic;
+    const im_rule_t  *rule;      /* NULL: none */
+    uint16_t          partition;
+    uint8_t           ask;       /* only the position */
+    uint8_t           all;       /* Redis forgets all members first */
+    uint8_t           notify;    /* other workers get to know of changes, */
+    uint8_t           each;      /* and which they are */
+    uint64_t          count;     /* of followers; 0: it leaves */
+    uint64_t          version;
+    const im_list_t  *changes;   /* of im_change_t */
+    im_uint_t         nchanges;
+    im_uint_t         nsent;     /* set by report(): the first ones went */
+} im_report_t;
+
+
+typedef struct {
+    uint8_t           applied;
+    uint8_t           notified;
+    uint64_t          stored;    /* version in Redis, where not applied */
+    im_str_t          epoch;
+    uint64_t          top;
+    im_str_t          past;      /* "epoch:top epoch:top" */
+} im_reported_t;
+
+
+/* What is to be read of a topic's history. */
+typedef struct {
+    uint8_t           back;      /* what precedes seq, else what follows it */
+    uint64_t          seq;
+    im_uint_t         limit;     /* entries, at most IM_FOLLOW_ENTRIES */
+    size_t            bytes;     /* about so many; backwards only */
+} im_read_t;
+
+
+typedef struct {
+    uint64_t          seq;       /* 0: malformed */
+    im_str_t          envelope;
+} im_page_entry_t;
+
+
+typedef enum {
+    IM_PAGE_COMPLETE = 0,
+    IM_PAGE_MORE,
+    IM_PAGE_HOLE                 /* it doesn't go on behind seq */
+} im_page_status_e;
+
+
+/* status and past are for pages that follow seq. */
+typedef struct {
+    im_page_status_e  status;
+    im_str_t          epoch;
+    uint64_t          top;
+    im_str_t          past;
+    im_uint_t         n;
+    im_page_entry_t   entries[IM_FOLLOW_ENTRIES];
+} im_page_t;
+
+
+/* ctx is the caller's. */
+typedef struct {
+
+    /* im_follow_reported() follows, unless IM_ERROR: not sent. */
+    im_int_t  (*report)(void *ctx, im_route_t *route, im_report_t *report);
+
+    /* im_follow_page() follows, unless IM_ERROR: not sent. */
+    im_int_t  (*read)(void *ctx, im_route_t *route, im_topic_t *topic,
+        const im_read_t *read);
+
+    /*
+     * The change of a subscription, by im_alloc().  IM_DECLINED: it doesn't
+     * count as a member; IM_ERROR: no memory.
+     */
+    im_int_t  (*change)(void *ctx, im_sub_t *sub, int joined,
+        im_change_t **change);
+
+    /* im_follow_pump() is to be called in a later turn. */
+    void      (*wake)(void *ctx);
+
+} im_follow_commands_t;
+
+
+/* Why members may be others than before. */
+typedef enum {
+    IM_MEMBERS_SUSPECT = 0,      /* a change may have been missed */
+    IM_MEMBERS_CHANGED
+} im_follow_members_e;
+
+
+/* Why waiting resumes are to be judged again. */
+typedef enum {
+    IM_HISTORY_POLLED = 0,       /* some time has passed */
+    IM_HISTORY_LOADED,           /* a page for the window was asked for */
+    IM_HISTORY_POSITION          /* Redis has said where the topic is */
+} im_follow_history_e;
+
+
+/*
+ * Topics may end in flush.  Handlers of all other events neither join nor
+ * leave a topic.
+ */
+typedef struct {
+
+    /* The topic has a position: subscriptions that are joining begin. */
+    void      (*live)(void *ctx, im_topic_t *topic);
+
+    /*
+     * The next message, in order; healed: from history.  IM_DECLINED: it is
+     * malformed, and skipped; IM_ERROR: no memory, and it comes again.
+     */
+    im_int_t  (*message)(void *ctx, im_topic_t *topic, const im_entry_t *entry,
+        int healed);
+
+    /*
+     * The topic goes on behind (epoch, seq); without a loss if continues.
+     * IM_ERROR: no memory, and it comes again.
+     */
+    im_int_t  (*moved)(void *ctx, im_topic_t *topic, im_str_t epoch,
+        uint64_t seq, int continues);
+
+    /* Messages behind the topic's position up to seq are lost. */
+    void      (*hole)(void *ctx, im_topic_t *topic, uint64_t seq);
+
+    /* All messages of this turn have been given: they can be sent. */
+    void      (*flush)(void *ctx);
+
+    void      (*history)(void *ctx, im_topic_t *topic,
+        im_follow_history_e why);
+
+    /* A report has been answered. */
+    void      (*reported)(void *ctx, im_topic_t *topic);
+    void      (*members)(void *ctx, im_topic_t *topic,
+        im_follow_members_e why);
+
+    /* The upper layer's data of the topic, not NULL, is to be freed. */
+    void      (*ended)(void *ctx, void *data);
+
+} im_follow_events_t;
+
+
+typedef struct {
+    size_t            log_bytes;       /* of a log of a topic */
+    size_t            recovery_bytes;  /* of a window */
+    size_t            windows_bytes;   /* of all */
+    uint64_t          refresh;         /* ms: reports are repeated */
+} im_follow_limits_t;
+
+
+struct im_follow_s {
+    im_hub_t                    *hub;
+    const im_rules_t            *rules;
+    const im_follow_commands_t  *commands;
+    const im_follow_events_t    *events;
+    void                        *ctx;
+    im_follow_limits_t           limits;
+    uint64_t                     now;      /* ms, of the last tick */
+    uint64_t                     version;  /* of reports */
+    im_list_t                    urgent;   /* to be reported now, first these */
+    im_list_t                    due;      /* then these */
+    im_list_t                    changed;  /* with the next tick */
+    im_list_t                    left;     /* leaves, when Redis is back */
+    im_list_t                    ended;    /* topics that have ended */
+    im_list_t                    poll;     /* looked at by each tick */
+    im_list_t                    aged;     /* reported, longest ago first */
+    im_list_t                    windows;
+    im_windows_t                 bytes;    /* of all windows */
+    im_uint_t                    ncalls;   /* reports that are out */
+    im_uint_t                    nstale;   /* entries without a topic */
+    unsigned                     up:1;
+};
+
+
+/*
+ * Zeroes follow but for hub, rules, commands, events, ctx and limits, which
+ * the caller has set, and which must outlive it.
+ */
+void im_follow_init(im_follow_t *follow, uint64_t now);
+
+/* No call is out any more. */
+void im_follow_cleanup(im_follow_t *follow);
+
+/*
+ * Redis is back: all positions are compared; assert: Redis may have missed
+ * reports or lost them, and all are repeated.
+ */
+void im_follow_up(im_follow_t *follow, int assert);
+void im_follow_down(im_follow_t *follow);
+
+/* The lease had lapsed: all is reported again. */
+void im_follow_all(im_follow_t *follow, int assert);
+
+/* Messages of a partition may be lost: positions are compared. */
+void im_follow_partition(im_follow_t *follow, uint16_t partition);
+
+/* Each second. */
+void im_follow_tick(im_follow_t *follow, uint64_t now);
+void im_follow_pump(im_follow_t *follow);
+
+/* reply NULL: none will come. */
+void im_follow_reported(im_route_t *route, const im_reported_t *reply);
+
+/* back as it was in the call; page NULL: none will come. */
+void im_follow_page(im_route_t *route, int back, const im_page_t *page);
+
+/*
+ * A topic got its first follower; its last one left, and it is destroyed.
+ * IM_ERROR: no memory.
+ */
+im_int_t im_follow_start(im_follow_t *follow, im_topic_t *topic);
+void im_follow_stop(im_follow_t *follow, im_topic_t *topic);
+
+/* The subscription came (after start) or goes (before stop). */
+void im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined);
+
+/* A message that pub/sub brought. */
+void im_follow_entry(im_follow_t *follow, const im_entry_t *entry);
+
+/* An entry came for a topic that nobody follows here: Redis gets to know. */
+void im_follow_stale(im_follow_t *follow, im_str_t topic);
+
+
+/* The functions below need a topic between start and stop. */
+
+/* The upper layer's own; NULL at first. */
+void **im_follow_data(im_topic_t *topic);
+
+/* Its rule has history; presence. */
+int im_follow_numbered(im_topic_t *topic);
+int im_follow_presence(im_topic_t *topic);
+
+/*
+ * IM_OK: Redis knows all members; IM_DECLINED: it will within a second;
+ * IM_AGAIN: a report is out or will be at once, event reported follows.
+ */
+im_int_t im_follow_report_state(im_topic_t *topic);
+
+/* Reports at once where that is IM_DECLINED. */
+void im_follow_report(im_topic_t *topic);
+
+/*
+ * IM_OK: all messages behind seq are there; IM_AGAIN: they may be once they
+ * are loaded; IM_DECLINED: they can't be had.
+ */
+im_int_t im_follow_window(im_topic_t *topic, uint64_t seq);
+
+/* The envelope of a message that is there. */
+im_str_t im_follow_envelope(im_topic_t *topic, uint64_t seq);
+
+/* Loads what follows seq; event history comes in any case. */
+void im_follow_load(im_topic_t *topic, uint64_t seq);
+
+/*
+ * Asks for the topic's position; event history comes in any case.  IM_OK: the
+ * question goes out with this call; IM_AGAIN: another is out.
+ */
+im_int_t im_follow_ask(im_topic_t *topic);
+
+/* History was emptied up to seq. */
+void im_follow_forget(im_topic_t *topic, uint64_t seq);
+
+
+#endif /* IM_FOLLOW_H */

@@ -1,0 +1,943 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The order of a topic's messages, and its history.
+ *
+ * Messages that pub/sub has lost are read forwards, behind the topic's
+ * position; meanwhile its entries are held, as bytes of a batch and bounded.
+ * A hole that history can't fill is counted and passed over: then delivery
+ * goes on with what there is.
+ *
+ * A window has the recent messages of a topic that clients resume.  It begins
+ * at the topic's position with the first client that asks for more.  What is
+ * missing before it is read backwards, once for all clients, until the oldest
+ * position asked for is there, history has no more, or the window is as long
+ * as a client may be behind.
+ */
+
+#include "im_route.h"
+
+
+#define IM_HISTORY_BYTES   (1024 * 1024)   /* of a page, about */
+#define IM_HISTORY_UNUSED  60000           /* ms: a window is freed then */
+
+
+typedef enum {
+    IM_FROM_QUEUE = 0,
+    IM_FROM_HELD,          /* it came before the page was asked for */
+    IM_FROM_HISTORY
+} im_history_from_e;
+
+
+static void im_history_put(im_route_t *route, const im_entry_t *entry,
+    im_history_from_e from);
+static int im_history_passed(im_route_t *route, const im_entry_t *entry,
+    im_history_from_e from);
+static im_int_t im_history_append(im_route_t *route, const im_entry_t *entry,
+    int healed);
+static int im_history_held(const im_route_t *route);
+static void im_history_hold(im_route_t *route, const im_entry_t *entry);
+static void im_history_set(im_route_t *route, im_history_e history);
+static im_uint_t im_history_limit(const im_route_t *route);
+static void im_history_later(im_route_t *route);
+static void im_history_healed(im_route_t *route, const im_page_t *page);
+static void im_history_forward(im_route_t *route, const im_page_t *page);
+static void im_history_entries(im_route_t *route, const im_page_t *page);
+static void im_history_more(im_route_t *route);
+static void im_history_hole(im_route_t *route, const im_page_t *page);
+static void im_history_prune(im_route_t *route);
+static uint64_t im_history_first_held(im_route_t *route, im_str_t epoch,
+    uint64_t top);
+static im_int_t im_history_moved(im_route_t *route, im_str_t epoch,
+    uint64_t seq, int continues);
+static im_str_t im_history_epoch(const im_topic_t *topic);
+
+static im_recent_t *im_recent_get(im_route_t *route);
+static void im_recent_restart(im_route_t *route, uint64_t seq);
+static void im_recent_bound(im_recent_t *recent);
+static void im_recent_destroy(im_route_t *route);
+static im_int_t im_recent_load(im_route_t *route, uint64_t seq);
+static void im_recent_loaded(im_route_t *route, const im_page_t *page);
+static void im_recent_back(im_route_t *route, const im_page_t *page);
+
+
+int
+im_follow_numbered(im_topic_t *topic)
+{
+    const im_rule_t  *rule;
+
+    rule = ((im_route_t *) topic->data)->rule;
+
+    return rule != NULL && rule->history > 0;
+}
+
+
+void
+im_history_deliver(im_route_t *route, const im_entry_t *entry)
+{
+    im_history_put(route, entry, IM_FROM_QUEUE);
+}
+
+
+/*
+ * An entry that doesn't follow although the page was asked for behind it is
+ * one that Redis has lost: its number is given to another message.
+ */
+static void
+im_history_put(im_route_t *route, const im_entry_t *entry,
+    im_history_from_e from)
+{
+    im_offer_e   offer;
+    im_topic_t  *topic;
+
+    topic = route->topic;
+
+    route->largest = (uint32_t) im_max(route->largest, entry->envelope.len);
+
+    if (topic->state != IM_TOPIC_LIVE) {
+        im_history_hold(route, entry);
+        return;
+    }
+
+    offer = im_topic_offer(topic, entry->epoch, entry->seq);
+
+    if (offer == IM_OFFER_DROP) {
+        return;
+    }
+
+    if (from == IM_FROM_HELD
+        && (offer == IM_OFFER_ASK
+            || (offer == IM_OFFER_GAP && im_follow_numbered(topic))))
+    {
+        return;
+    }
+
+    if (offer == IM_OFFER_GAP && im_history_passed(route, entry, from)) {
+        offer = IM_OFFER_APPEND;
+    }
+
+    if (offer == IM_OFFER_APPEND
+        && im_history_append(route, entry, from == IM_FROM_HISTORY) == IM_OK)
+    {
+        return;
+    }
+
+    im_history_hold(route, entry);
+    im_history_heal(route);
+}
+
+
+/*
+ * History has nothing before this entry of its own, and a topic without
+ * history never has: the gap is passed over.
+ */
+static int
+im_history_passed(im_route_t *route, const im_entry_t *entry,
+    im_history_from_e from)
+{
+    im_topic_t   *topic;
+    im_follow_t  *follow;
+
+    topic = route->topic;
+    follow = route->follow;
+
+    if ((from != IM_FROM_HISTORY && im_follow_numbered(topic))
+        || im_history_moved(route, im_history_epoch(topic), entry->seq - 1, 0)
+           != IM_OK)
+    {
+        return 0;
+    }
+
+    follow->events->hole(follow->ctx, topic, entry->seq - 1);
+    topic->seq = entry->seq - 1;
+
+    return 1;
+}
+
+
+static im_int_t
+im_history_append(im_route_t *route, const im_entry_t *entry, int healed)
+{
+    im_int_t      rc;
+    im_follow_t  *follow;
+    im_recent_t  *recent;
+
+    follow = route->follow;
+    recent = route->recent;
+
+    rc = follow->events->message(follow->ctx, route->topic, entry, healed);
+
+    if (rc == IM_ERROR) {
+        return IM_ERROR;
+    }
+
+    route->topic->seq = entry->seq;
+
+    if (rc == IM_OK && recent != NULL) {
+        (void) im_window_append(&recent->window, entry->seq, entry->envelope);
+
+        im_window_trim(&recent->window, follow->limits.recovery_bytes,
+                       recent->max);
+        im_recent_bound(recent);
+    }
+
+    return IM_OK;
+}
+
+
+/* Entries wait for a page. */
+static int
+im_history_held(const im_route_t *route)
+{
+    return route->history >= IM_HISTORY_READING;
+}
+
+
+static void
+im_history_hold(im_route_t *route, const im_entry_t *entry)
+{
+    size_t  len;
+
+    len = route->held.len;
+
+    im_entry_encode(&route->held, entry);
+
+    if (route->held.failed) {
+        route->held.failed = 0;
+        route->held.len = len;
+        route->overflow = 1;
+    }
+}
+
+
+/* The rest is held again if one of them begins to heal anew. */
+void
+im_history_release(im_route_t *route)
+{
+    size_t       asked;
+    im_buf_t     held;
+    im_entry_t   entry;
+    im_reader_t  reader;
+
+    held = route->held;
+    asked = route->asked;
+
+    im_buf_init(&route->held, held.max);
+    route->asked = 0;
+
+    im_reader_init(&reader, im_buf_str(&held));
+
+    while (im_entry_decode(&reader, &entry) == IM_OK) {
+        im_history_put(route, &entry,
+                       reader.p <= held.data + asked ? IM_FROM_HELD
+                                                     : IM_FROM_QUEUE);
+    }
+
+    im_buf_cleanup(&held);
+
+    if (route->overflow && !im_history_held(route)) {
+        route->overflow = 0;
+        im_history_heal(route);
+    }
+}
+
+
+/* The only setter: a topic that reads history holds its entries. */
+static void
+im_history_set(im_route_t *route, im_history_e history)
+{
+    route->history = (uint8_t) history;
+
+    if (route->topic != NULL && route->topic->state != IM_TOPIC_NEW) {
+        route->topic->state = im_history_held(route) ? IM_TOPIC_HEALING
+                                                     : IM_TOPIC_LIVE;
+    }
+}
+
+
+/* A topic without a position gets it with its first report. */
+void
+im_history_heal(im_route_t *route)
+{
+    im_read_t     read;
+    im_topic_t   *topic;
+    im_follow_t  *follow;
+
+    topic = route->topic;
+    follow = route->follow;
+
+    if (im_history_held(route) || topic->state == IM_TOPIC_NEW || !follow->up)
+    {
+        return;
+    }
+
+    read.back = 0;
+    read.seq = topic->seq;
+    read.limit = im_history_limit(route);
+    read.bytes = 0;
+
+    if (follow->commands->read(follow->ctx, route, topic, &read) != IM_OK) {
+        im_history_later(route);
+        return;
+    }
+
+    route->asked = route->held.len;
+    im_history_set(route, IM_HISTORY_READING);
+}
+
+
+/* About one page, judged by the largest message seen. */
+static im_uint_t
+im_history_limit(const im_route_t *route)
+{
+    if (route->largest <= IM_HISTORY_BYTES / IM_FOLLOW_ENTRIES) {
+        return IM_FOLLOW_ENTRIES;
+    }
+
+    return im_max(IM_HISTORY_BYTES / route->largest, 1);
+}
+
+
+static void
+im_history_later(im_route_t *route)
+{
+    im_history_set(route, IM_HISTORY_AGAIN);
+    im_route_poll(route);
+}
+
+
+void
+im_follow_page(im_route_t *route, int back, const im_page_t *page)
+{
+    if (back) {
+        im_recent_loaded(route, page);
+
+    } else {
+        im_history_healed(route, page);
+    }
+}
+
+
+static void
+im_history_healed(im_route_t *route, const im_page_t *page)
+{
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    im_history_set(route, IM_HISTORY_WHOLE);
+
+    if (route->topic == NULL) {
+        im_route_end(route);
+        return;
+    }
+
+    if (page == NULL) {
+        im_history_later(route);
+        return;
+    }
+
+    im_history_forward(route, page);
+
+    if (route->topic != NULL && route->history == IM_HISTORY_WHOLE) {
+        im_history_event(route, IM_HISTORY_POSITION);
+    }
+
+    follow->events->flush(follow->ctx);
+}
+
+
+static void
+im_history_forward(im_route_t *route, const im_page_t *page)
+{
+    uint64_t     before;
+    im_topic_t  *topic;
+
+    topic = route->topic;
+
+    if (page->status == IM_PAGE_HOLE) {
+        im_history_hole(route, page);
+        return;
+    }
+
+    before = topic->seq;
+
+    if ((!im_str_eq(im_history_epoch(topic), page->epoch)
+         && im_history_moved(route, page->epoch, topic->seq, 1) != IM_OK)
+        || im_topic_position(topic, page->epoch, topic->seq, page->past)
+           != IM_OK)
+    {
+        im_history_later(route);
+        return;
+    }
+
+    im_history_entries(route, page);
+
+    if (route->history != IM_HISTORY_WHOLE) {
+        return;
+    }
+
+    if (page->status == IM_PAGE_MORE && topic->seq > before) {
+        im_history_more(route);
+        return;
+    }
+
+    im_history_release(route);
+}
+
+
+static void
+im_history_entries(im_route_t *route, const im_page_t *page)
+{
+    im_uint_t   i;
+    im_entry_t  entry;
+
+    entry.kind = IM_PUSH_MESSAGE;
+    entry.topic = im_topic_name(route->topic);
+    entry.epoch = im_history_epoch(route->topic);
+
+    for (i = 0; i < page->n && route->history == IM_HISTORY_WHOLE; i++) {
+
+        if (page->entries[i].seq == 0) {
+            continue;
+        }
+
+        entry.seq = page->entries[i].seq;
+        entry.envelope = page->entries[i].envelope;
+
+        im_history_put(route, &entry, IM_FROM_HISTORY);
+    }
+}
+
+
+/* History comes faster than a socket takes it: no session shall fall out. */
+static void
+im_history_more(im_route_t *route)
+{
+    im_log_t     *log;
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    follow->events->flush(follow->ctx);
+
+    if (route->topic == NULL) {
+        return;
+    }
+
+    for (log = route->topic->logs; log != NULL; log = log->next) {
+
+        if (log->bytes > follow->limits.log_bytes / 2) {
+            im_history_set(route, IM_HISTORY_PAUSED);
+            im_route_poll(route);
+            return;
+        }
+    }
+
+    im_history_heal(route);
+}
+
+
+/* Held entries are still delivered: the hole ends where they begin. */
+static void
+im_history_hole(im_route_t *route, const im_page_t *page)
+{
+    uint64_t      next;
+    im_topic_t   *topic;
+    im_follow_t  *follow;
+
+    topic = route->topic;
+    follow = route->follow;
+
+    if (topic->seq > page->top) {
+        im_history_prune(route);
+    }
+
+    next = im_history_first_held(route, page->epoch, page->top);
+
+    follow->events->hole(follow->ctx, topic, next);
+
+    if (im_history_moved(route, page->epoch, next, 0) != IM_OK
+        || im_topic_position(topic, page->epoch, next, page->past) != IM_OK)
+    {
+        im_history_later(route);
+        return;
+    }
+
+    im_history_release(route);
+}
+
+
+/* The position goes back: what is old now stays old. */
+static void
+im_history_prune(im_route_t *route)
+{
+    size_t       asked;
+    im_buf_t     held;
+    im_entry_t   entry;
+    im_reader_t  reader;
+
+    held = route->held;
+    asked = route->asked;
+
+    im_buf_init(&route->held, held.max);
+    route->asked = 0;
+
+    im_reader_init(&reader, im_buf_str(&held));
+
+    while (im_entry_decode(&reader, &entry) == IM_OK) {
+
+        if (im_topic_offer(route->topic, entry.epoch, entry.seq)
+            != IM_OFFER_DROP)
+        {
+            im_history_hold(route, &entry);
+        }
+
+        if (reader.p <= held.data + asked) {
+            route->asked = route->held.len;
+        }
+    }
+
+    im_buf_cleanup(&held);
+}
+
+
+/*
+ * The number before the first held entry that is new to us, at most top.  When
+ * Redis itself has lost messages, numbers of the epoch it has now count alone.
+ */
+static uint64_t
+im_history_first_held(im_route_t *route, im_str_t epoch, uint64_t top)
+{
+    int          lost;
+    uint64_t     seq;
+    im_entry_t   entry;
+    im_reader_t  reader;
+
+    seq = route->topic->seq;
+    lost = seq > top;
+
+    im_reader_init(&reader, im_buf_str(&route->held));
+
+    while (im_entry_decode(&reader, &entry) == IM_OK) {
+
+        if (lost ? !im_str_eq(entry.epoch, epoch) : entry.seq <= seq) {
+            continue;
+        }
+
+        if (entry.seq > 0 && entry.seq <= top) {
+            top = entry.seq - 1;
+        }
+    }
+
+    return top;
+}
+
+
+/* Upper layers hear of it first. */
+static im_int_t
+im_history_moved(im_route_t *route, im_str_t epoch, uint64_t seq,
+    int continues)
+{
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    if (follow->events->moved(follow->ctx, route->topic, epoch, seq, continues)
+        != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    if (!continues) {
+        im_recent_restart(route, seq);
+    }
+
+    return IM_OK;
+}
+
+
+static im_str_t
+im_history_epoch(const im_topic_t *topic)
+{
+    return im_str_set(topic->epoch.data, topic->epoch.len);
+}
+
+
+void
+im_history_event(im_route_t *route, im_follow_history_e why)
+{
+    if (route->load == IM_LOAD_WANTED) {
+        route->load = IM_LOAD_NONE;
+    }
+
+    route->follow->events->history(route->follow->ctx, route->topic, why);
+}
+
+
+void
+im_history_poll(im_route_t *route)
+{
+    im_history_event(route, IM_HISTORY_POLLED);
+
+    if (route->history == IM_HISTORY_PAUSED) {
+        im_history_set(route, IM_HISTORY_WHOLE);
+        im_history_heal(route);
+        return;
+    }
+
+    if (route->history == IM_HISTORY_AGAIN) {
+        im_history_heal(route);
+        return;
+    }
+
+    if (route->expect <= route->topic->seq) {
+        return;
+    }
+
+    if (!route->waited) {
+        route->waited = 1;
+        im_route_poll(route);
+        return;
+    }
+
+    route->expect = 0;
+    im_history_heal(route);
+}
+
+
+void
+im_history_end(im_route_t *route)
+{
+    if (route->history != IM_HISTORY_READING) {
+        im_history_set(route, IM_HISTORY_WHOLE);
+    }
+
+    im_recent_destroy(route);
+    im_buf_cleanup(&route->held);
+}
+
+
+im_int_t
+im_follow_ask(im_topic_t *topic)
+{
+    im_route_t  *route;
+
+    route = topic->data;
+
+    if (im_history_held(route)) {
+        return IM_AGAIN;
+    }
+
+    im_history_heal(route);
+
+    if (!im_history_held(route)) {
+        im_route_poll(route);
+        return IM_ERROR;
+    }
+
+    return IM_OK;
+}
+
+
+im_int_t
+im_follow_window(im_topic_t *topic, uint64_t seq)
+{
+    im_route_t   *route;
+    im_recent_t  *recent;
+
+    route = topic->data;
+    recent = im_recent_get(route);
+
+    if (recent == NULL) {
+        return IM_DECLINED;
+    }
+
+    if (im_window_covers(&recent->window, seq)) {
+        return IM_OK;
+    }
+
+    if (seq < recent->floor
+        || recent->window.bytes >= route->follow->limits.recovery_bytes)
+    {
+        return IM_DECLINED;
+    }
+
+    return IM_AGAIN;
+}
+
+
+im_str_t
+im_follow_envelope(im_topic_t *topic, uint64_t seq)
+{
+    return im_window_get(&((im_route_t *) topic->data)->recent->window, seq);
+}
+
+
+void
+im_follow_load(im_topic_t *topic, uint64_t seq)
+{
+    im_route_t  *route;
+
+    route = topic->data;
+
+    if (route->load == IM_LOAD_READING) {
+        return;
+    }
+
+    route->load = IM_LOAD_WANTED;
+
+    if (!im_history_held(route) && im_recent_load(route, seq) != IM_OK) {
+        im_route_poll(route);
+    }
+}
+
+
+/* What a call that is out reads is no good any more, either. */
+void
+im_follow_forget(im_topic_t *topic, uint64_t seq)
+{
+    uint64_t      top;
+    im_recent_t  *recent;
+
+    recent = ((im_route_t *) topic->data)->recent;
+
+    if (recent == NULL) {
+        return;
+    }
+
+    top = im_window_top(&recent->window);
+
+    im_window_trim(&recent->window, SIZE_MAX, top > seq ? top - seq : 0);
+
+    recent->floor = im_max(recent->floor, im_min(seq, top));
+    recent->before = UINT64_MAX;
+}
+
+
+/* Up to the topic's position, and used now.  NULL: no memory. */
+static im_recent_t *
+im_recent_get(im_route_t *route)
+{
+    uint64_t      seq;
+    im_follow_t  *follow;
+    im_recent_t  *recent;
+
+    follow = route->follow;
+    recent = route->recent;
+    seq = route->topic->seq;
+
+    if (recent == NULL) {
+        recent = im_calloc(sizeof(im_recent_t));
+        if (recent == NULL) {
+            return NULL;
+        }
+
+        im_window_init(&recent->window, &follow->bytes, seq);
+        im_list_init(&recent->link);
+
+        recent->route = route;
+        recent->max = route->rule != NULL ? route->rule->history : 0;
+        route->recent = recent;
+    }
+
+    if (im_window_top(&recent->window) != seq) {
+        im_recent_restart(route, seq);
+    }
+
+    recent->used = follow->now;
+
+    im_list_remove(&recent->link);
+    im_list_insert_tail(&follow->windows, &recent->link);
+
+    return recent;
+}
+
+
+static void
+im_recent_restart(im_route_t *route, uint64_t seq)
+{
+    im_recent_t  *recent;
+
+    recent = route->recent;
+
+    if (recent == NULL) {
+        return;
+    }
+
+    im_window_reset(&recent->window, seq);
+
+    if (recent->floor > seq) {
+        recent->floor = 0;
+    }
+}
+
+
+/*
+ * All windows together are too long: those not used for longest go first, but
+ * for those that upper layers wait for.
+ */
+static void
+im_recent_bound(im_recent_t *recent)
+{
+    size_t        max;
+    im_list_t    *q;
+    im_follow_t  *follow;
+    im_recent_t  *old;
+
+    follow = recent->route->follow;
+    max = follow->limits.windows_bytes;
+
+    q = im_list_first(&follow->windows);
+
+    while (follow->bytes.bytes > max && q != im_list_sentinel(&follow->windows))
+    {
+        old = im_list_data(q, im_recent_t, link);
+        q = im_list_next(q);
+
+        if (old != recent && old->route->load == IM_LOAD_NONE) {
+            im_recent_destroy(old->route);
+        }
+    }
+
+    if (follow->bytes.bytes > max) {
+        im_window_trim(&recent->window, recent->window.bytes / 2, recent->max);
+        recent->floor = im_max(recent->floor, recent->window.from);
+    }
+}
+
+
+static void
+im_recent_destroy(im_route_t *route)
+{
+    im_recent_t  *recent;
+
+    recent = route->recent;
+
+    if (recent == NULL) {
+        return;
+    }
+
+    route->recent = NULL;
+
+    im_list_remove(&recent->link);
+    im_window_cleanup(&recent->window);
+    im_free(recent);
+}
+
+
+void
+im_history_tick(im_follow_t *follow, uint64_t now)
+{
+    im_recent_t  *recent;
+
+    while (!im_list_empty(&follow->windows)) {
+        recent = im_list_data(im_list_first(&follow->windows), im_recent_t,
+                              link);
+
+        if (now - recent->used < IM_HISTORY_UNUSED) {
+            return;
+        }
+
+        im_recent_destroy(recent->route);
+    }
+}
+
+
+static im_int_t
+im_recent_load(im_route_t *route, uint64_t seq)
+{
+    size_t        left;
+    im_read_t     read;
+    im_follow_t  *follow;
+    im_recent_t  *recent;
+
+    follow = route->follow;
+    recent = route->recent;
+
+    if (recent == NULL || seq >= recent->window.from || !follow->up) {
+        return IM_ERROR;
+    }
+
+    left = follow->limits.recovery_bytes;
+    left -= im_min(left, recent->window.bytes);
+
+    read.back = 1;
+    read.seq = recent->window.from + 1;
+    read.limit = im_min(recent->window.from - seq, IM_FOLLOW_ENTRIES);
+    read.bytes = im_min(left, IM_HISTORY_BYTES);
+
+    if (follow->commands->read(follow->ctx, route, route->topic, &read)
+        != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    route->load = IM_LOAD_READING;
+    recent->before = recent->window.from;
+
+    return IM_OK;
+}
+
+
+static void
+im_recent_loaded(im_route_t *route, const im_page_t *page)
+{
+    if (route->topic == NULL) {
+        route->load = IM_LOAD_NONE;
+        im_route_end(route);
+        return;
+    }
+
+    route->load = IM_LOAD_WANTED;
+
+    if (page == NULL) {
+        im_route_poll(route);
+        return;
+    }
+
+    im_recent_back(route, page);
+    im_history_event(route, IM_HISTORY_LOADED);
+}
+
+
+/* A jump in history is where the window begins. */
+static void
+im_recent_back(im_route_t *route, const im_page_t *page)
+{
+    size_t        max;
+    im_uint_t     i;
+    im_recent_t  *recent;
+
+    recent = route->recent;
+    max = route->follow->limits.recovery_bytes;
+
+    /* another epoch has begun, which isn't known here yet */
+
+    if (!im_str_eq(page->epoch, im_history_epoch(route->topic))) {
+        im_history_heal(route);
+        return;
+    }
+
+    if (recent == NULL || recent->window.from != recent->before) {
+        return;
+    }
+
+    if (page->n == 0) {
+        recent->floor = recent->window.from;
+    }
+
+    for (i = 0; i < page->n && recent->window.bytes < max; i++) {
+
+        if (page->entries[i].seq == 0
+            || im_window_prepend(&recent->window, page->entries[i].seq,
+                                 page->entries[i].envelope)
+               != IM_OK)
+        {
+            recent->floor = recent->window.from;
+            break;
+        }
+    }
+
+    im_recent_bound(recent);
+}

@@ -1,0 +1,131 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The record of a topic that this worker follows.
+ */
+
+#include "im_route.h"
+
+
+#define IM_ROUTE_HELD_MAX  (1024 * 1024)
+
+
+im_route_t *
+im_route_create(im_follow_t *follow, im_str_t name, uint16_t partition)
+{
+    im_route_t  *route;
+
+    route = im_calloc(sizeof(im_route_t) + name.len);
+    if (route == NULL) {
+        return NULL;
+    }
+
+    route->follow = follow;
+    route->rule = im_rules_topic(follow->rules, name);
+    route->partition = partition;
+    route->name_len = (uint8_t) name.len;
+    memcpy(route->name, name.data, name.len);
+
+    im_list_init(&route->link);
+    im_list_init(&route->poll);
+    im_list_init(&route->aged);
+    im_list_init(&route->changes);
+    im_buf_init(&route->held, IM_ROUTE_HELD_MAX);
+
+    return route;
+}
+
+
+void
+im_route_destroy(im_route_t *route)
+{
+    im_list_remove(&route->link);
+    im_list_remove(&route->poll);
+    im_list_remove(&route->aged);
+
+    im_route_forget(route, route->nchanges);
+    im_buf_cleanup(&route->held);
+    im_free(route);
+}
+
+
+int
+im_route_broadcast(const im_route_t *route)
+{
+    return route->name_len == 1;
+}
+
+
+void
+im_route_queue(im_route_t *route, im_list_t *queue)
+{
+    im_list_remove(&route->link);
+    im_list_insert_tail(queue, &route->link);
+}
+
+
+void
+im_route_poll(im_route_t *route)
+{
+    im_list_remove(&route->poll);
+    im_list_insert_tail(&route->follow->poll, &route->poll);
+}
+
+
+void
+im_route_end(im_route_t *route)
+{
+    if (route->call != IM_CALL_NONE || route->history == IM_HISTORY_READING
+        || route->load == IM_LOAD_READING)
+    {
+        return;
+    }
+
+    im_route_queue(route, &route->follow->ended);
+    route->follow->commands->wake(route->follow->ctx);
+}
+
+
+void
+im_route_due(im_route_t *route, im_due_e due)
+{
+    route->due = im_max(route->due, (uint8_t) due);
+}
+
+
+void
+im_route_change(im_route_t *route, im_sub_t *sub, int joined)
+{
+    im_int_t      rc;
+    im_change_t  *change;
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    rc = follow->commands->change(follow->ctx, sub, joined, &change);
+
+    if (rc == IM_ERROR) {
+        im_route_due(route, IM_DUE_ALL);
+        return;
+    }
+
+    if (rc == IM_OK) {
+        im_list_insert_tail(&route->changes, &change->link);
+        route->nchanges++;
+    }
+}
+
+
+void
+im_route_forget(im_route_t *route, im_uint_t n)
+{
+    im_change_t  *change;
+
+    while (n-- > 0) {
+        change = im_list_data(im_list_first(&route->changes), im_change_t,
+                              link);
+        im_list_remove(&change->link);
+        im_free(change);
+        route->nchanges--;
+    }
+}

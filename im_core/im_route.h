@@ -1,0 +1,165 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The record of a topic that this worker follows: what Redis knows of it, what
+ * is due, and how whole its messages are.  Only files of im_follow use it.
+ */
+
+#ifndef IM_ROUTE_H
+#define IM_ROUTE_H
+
+
+#include "im_follow.h"
+#include "im_window.h"
+
+
+/* The call that is out. */
+typedef enum {
+    IM_CALL_NONE = 0,
+    IM_CALL_ASK,               /* only the position */
+    IM_CALL_REPORT,            /* followers and members */
+    IM_CALL_LEAVE              /* nobody follows it here any more */
+} im_call_e;
+
+
+/* What the next report has to say besides changes of members. */
+typedef enum {
+    IM_DUE_NOTHING = 0,
+    IM_DUE_COUNT,
+    IM_DUE_ALL                 /* count and all members */
+} im_due_e;
+
+
+/* What Redis may know of this worker. */
+typedef enum {
+    IM_KNOWN_NOTHING = 0,
+    IM_KNOWN_ROUTE,
+    IM_KNOWN_MEMBERS
+} im_known_e;
+
+
+/* Other workers' knowledge of changes of members. */
+typedef enum {
+    IM_NOTIFY_DONE = 0,
+    IM_NOTIFY_OUT,             /* the call that is out says it */
+    IM_NOTIFY_AGAIN            /* the last one could not say it */
+} im_notify_e;
+
+
+typedef enum {
+    IM_HISTORY_WHOLE = 0,      /* as far as is known, nothing is missing */
+    IM_HISTORY_AGAIN,          /* to be read with the next poll */
+    IM_HISTORY_READING,        /* entries are held */
+    IM_HISTORY_PAUSED          /* entries are held, sessions are behind */
+} im_history_e;
+
+
+typedef enum {
+    IM_LOAD_NONE = 0,
+    IM_LOAD_WANTED,            /* upper layers wait, no call is out */
+    IM_LOAD_READING
+} im_load_e;
+
+
+/* The recent messages of a topic.  Owned by its route. */
+typedef struct {
+    im_list_t     link;        /* in follow->windows, least used first */
+    im_route_t   *route;
+    im_window_t   window;
+    uint64_t      floor;       /* before it, nothing is to be had */
+    uint64_t      before;      /* where the call that is out began */
+    uint64_t      used;        /* ms */
+    uint32_t      max;         /* entries */
+} im_recent_t;
+
+
+/*
+ * Owned by its follow: it outlives its topic while a call is out or a leave
+ * isn't confirmed, and is freed by im_follow_pump() only.
+ */
+struct im_route_s {
+    im_follow_t      *follow;
+    im_topic_t       *topic;       /* NULL: nobody follows it here any more */
+    const im_rule_t  *rule;        /* NULL: none */
+    void             *data;        /* the upper layer's */
+    im_list_t         link;        /* in one of the follow's queues */
+    im_list_t         poll;        /* in follow->poll */
+    im_list_t         aged;        /* in follow->aged, by reported_at */
+    uint64_t          reported_at; /* ms */
+    im_list_t         changes;     /* of im_change_t, not reported yet */
+    uint32_t          nchanges;
+    uint32_t          largest;     /* envelope seen */
+    im_buf_t          held;        /* entries that wait for a page */
+    size_t            asked;       /* bytes held when it was asked for */
+    im_recent_t      *recent;      /* or NULL */
+    uint64_t          expect;      /* the top of a reply, not seen yet */
+    uint8_t           call;        /* im_call_e */
+    uint8_t           due;         /* im_due_e */
+    uint8_t           known;       /* im_known_e */
+    uint8_t           notify;      /* im_notify_e */
+    uint8_t           history;     /* im_history_e */
+    uint8_t           load;        /* im_load_e */
+    unsigned          compare:1;   /* the next position counts at once, */
+    unsigned          comparing:1; /* or that of the call which is out */
+    unsigned          hurried:1;   /* an upper layer waits for a report */
+    unsigned          overflow:1;  /* held entries were dropped */
+    unsigned          waited:1;    /* expect is older than a tick */
+    uint16_t          partition;
+    uint8_t           name_len;
+    u_char            name[1];
+};
+
+
+/* NULL: no memory. */
+im_route_t *im_route_create(im_follow_t *follow, im_str_t name,
+    uint16_t partition);
+void im_route_destroy(im_route_t *route);
+
+int im_route_broadcast(const im_route_t *route);
+
+/* Moves it to a queue. */
+void im_route_queue(im_route_t *route, im_list_t *queue);
+
+/* The next tick looks at it. */
+void im_route_poll(im_route_t *route);
+
+/* Its topic has ended: settled by the next pump, once no call is out. */
+void im_route_end(im_route_t *route);
+
+/* At least that is due. */
+void im_route_due(im_route_t *route, im_due_e due);
+
+/* Adds the change of a subscription that counts as a member. */
+void im_route_change(im_route_t *route, im_sub_t *sub, int joined);
+
+/* Frees the first n changes. */
+void im_route_forget(im_route_t *route, im_uint_t n);
+
+
+/* im_history.c */
+
+/*
+ * Appends an entry in its order, or holds it until what is missing before it
+ * was read.
+ */
+void im_history_deliver(im_route_t *route, const im_entry_t *entry);
+
+/* Reads what follows the topic's position and delivers it. */
+void im_history_heal(im_route_t *route);
+
+/* Delivers the entries that were held. */
+void im_history_release(im_route_t *route);
+
+/* The topic has ended, or begins. */
+void im_history_end(im_route_t *route);
+
+/* Raises the event for waiting upper layers. */
+void im_history_event(im_route_t *route, im_follow_history_e why);
+
+void im_history_poll(im_route_t *route);
+
+/* Frees windows that are not used any more. */
+void im_history_tick(im_follow_t *follow, uint64_t now);
+
+
+#endif /* IM_ROUTE_H */

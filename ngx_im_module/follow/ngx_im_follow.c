@@ -1,0 +1,450 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The worker's side of Redis: events of the link, batches of messages, and
+ * timers.
+ */
+
+#include "ngx_im_sync.h"
+#include "im_link_members.h"
+
+
+static void ngx_im_sync_follow(ngx_im_sync_t *sync);
+static ngx_int_t ngx_im_sync_worker_id(ngx_im_sync_t *sync);
+static void ngx_im_sync_link_state(ngx_im_sync_t *sync);
+static void ngx_im_sync_connected(void *data);
+static void ngx_im_sync_channels(ngx_im_worker_t *w);
+static void ngx_im_sync_up(void *data);
+static void ngx_im_sync_down(void *data);
+static void ngx_im_sync_heartbeat(void *data, im_uint_t partition, int lost);
+static void ngx_im_sync_message(void *data, im_uint_t partition,
+    im_str_t batch);
+static void ngx_im_sync_tick_handler(ngx_event_t *ev);
+static void ngx_im_sync_pump_handler(ngx_event_t *ev);
+static void ngx_im_sync_renew_handler(ngx_event_t *ev);
+
+
+static const im_link_events_t  ngx_im_sync_events = {
+    ngx_im_sync_connected,
+    ngx_im_sync_up,
+    ngx_im_sync_down,
+    NULL,
+    ngx_im_sync_message,
+    ngx_im_sync_heartbeat,
+    NULL
+};
+
+
+ngx_int_t
+ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = im_calloc(sizeof(ngx_im_sync_t));
+    if (sync == NULL) {
+        return NGX_ERROR;
+    }
+
+    sync->worker = w;
+    sync->events = events;
+
+    ngx_im_sync_follow(sync);
+
+    im_buf_init(&sync->users, NGX_IM_RECORD_MAX);
+
+    sync->tick.handler = ngx_im_sync_tick_handler;
+    sync->tick.data = sync;
+    sync->tick.log = w->log;
+    sync->tick.cancelable = 1;
+
+    sync->renew.handler = ngx_im_sync_renew_handler;
+    sync->renew.data = sync;
+    sync->renew.log = w->log;
+    sync->renew.cancelable = 1;
+
+    sync->pump.handler = ngx_im_sync_pump_handler;
+    sync->pump.data = sync;
+    sync->pump.log = w->log;
+
+    w->sync = sync;
+    w->follow = &sync->follow;
+
+    if (ngx_im_sync_worker_id(sync) != NGX_OK) {
+        goto failed;
+    }
+
+    w->link = ngx_im_link_create(&w->conf->redis, w->log, &ngx_im_sync_events,
+                                 w);
+    if (w->link == NULL) {
+        goto failed;
+    }
+
+    w->members = im_link_members_create(w->link);
+    if (w->members == NULL) {
+        ngx_im_link_destroy(w->link);
+        w->link = NULL;
+        goto failed;
+    }
+
+    ngx_add_timer(&sync->tick, 1000);
+    ngx_add_timer(&sync->renew, NGX_IM_RENEW_MS);
+
+    return NGX_OK;
+
+failed:
+
+    im_buf_cleanup(&sync->id);
+    im_free(sync);
+    w->sync = NULL;
+    w->follow = NULL;
+
+    return NGX_ERROR;
+}
+
+
+static void
+ngx_im_sync_follow(ngx_im_sync_t *sync)
+{
+    im_follow_t         *follow;
+    ngx_im_main_conf_t  *conf;
+
+    follow = &sync->follow;
+    conf = sync->worker->conf;
+
+    follow->hub = &sync->worker->hub;
+    follow->rules = &conf->rules;
+    follow->commands = &ngx_im_report_commands;
+    follow->events = &sync->events->topics;
+    follow->ctx = sync->worker;
+
+    follow->limits.log_bytes = conf->log_bytes;
+    follow->limits.recovery_bytes = conf->recovery_bytes;
+    follow->limits.windows_bytes = conf->windows_bytes;
+    follow->limits.refresh = conf->redis.refresh;
+
+    im_follow_init(follow, ngx_current_msec);
+}
+
+
+/* Never used again: the time it started is part of it. */
+static ngx_int_t
+ngx_im_sync_worker_id(ngx_im_sync_t *sync)
+{
+    uint64_t          start;
+    ngx_time_t       *now;
+    ngx_im_worker_t  *w;
+
+    w = sync->worker;
+    now = ngx_timeofday();
+    start = (uint64_t) now->sec * 1000 + now->msec;
+
+    im_buf_init(&sync->id, IM_WORKER_MAX);
+    im_worker_id(&sync->id, im_str_set(w->conf->node.data, w->conf->node.len),
+                 ngx_worker, start);
+
+    if (sync->id.failed) {
+        return NGX_ERROR;
+    }
+
+    w->id.data = sync->id.data;
+    w->id.len = sync->id.len;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_im_follow_exit(ngx_im_worker_t *w)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = w->sync;
+
+    if (sync == NULL) {
+        return;
+    }
+
+    sync->exiting = 1;
+
+    if (sync->follow.up) {
+        ngx_im_lease_give_up(sync);
+    }
+
+    ngx_im_link_destroy(w->link);
+    w->link = NULL;
+
+    im_link_members_destroy(w->members);
+    w->members = NULL;
+
+    im_follow_cleanup(&sync->follow);
+
+    if (sync->tick.timer_set) {
+        ngx_del_timer(&sync->tick);
+    }
+
+    if (sync->renew.timer_set) {
+        ngx_del_timer(&sync->renew);
+    }
+
+    if (sync->pump.posted) {
+        ngx_delete_posted_event(&sync->pump);
+    }
+
+    ngx_str_null(&w->id);
+
+    im_buf_cleanup(&sync->id);
+    im_buf_cleanup(&sync->users);
+    im_free(sync);
+
+    w->sync = NULL;
+    w->follow = NULL;
+}
+
+
+const char *
+ngx_im_follow_unready(ngx_im_worker_t *w)
+{
+    if (w->sync != NULL && im_link_unusable(w->link)) {
+        return "Redis can't be used";
+    }
+
+    if (w->sync == NULL || !w->sync->ready) {
+        return "Redis has not been reached yet";
+    }
+
+    return NULL;
+}
+
+
+ngx_im_link_e
+ngx_im_follow_link(ngx_im_worker_t *w)
+{
+    if (w->sync == NULL || !w->follow->up) {
+        return NGX_IM_LINK_DOWN;
+    }
+
+    return w->sync->nlost > 0 ? NGX_IM_LINK_DEGRADED : NGX_IM_LINK_UP;
+}
+
+
+void
+ngx_im_follow_draining(ngx_im_worker_t *w)
+{
+    if (w->sync != NULL && w->follow->up) {
+        ngx_im_lease_renew(w->sync, 0);
+    }
+}
+
+
+uint64_t
+ngx_im_follow_clock(ngx_im_worker_t *w)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = w->sync;
+
+    if (sync->redis_ms == 0) {
+        return 0;
+    }
+
+    return sync->redis_ms + (ngx_current_msec - sync->redis_at);
+}
+
+
+static void
+ngx_im_sync_link_state(ngx_im_sync_t *sync)
+{
+    if (sync->worker->counters != NULL) {
+        sync->worker->counters->link = ngx_im_follow_link(sync->worker);
+    }
+}
+
+
+/* What an earlier connection has sent may not have reached Redis. */
+static void
+ngx_im_sync_connected(void *data)
+{
+    ngx_im_worker_t  *w;
+
+    w = data;
+    w->sync->assert = 1;
+
+    im_hub_partitions(&w->hub, im_link_partitions(w->link));
+    ngx_im_sync_channels(w);
+}
+
+
+/* Two of each partition: of this worker, and of all with the heartbeats. */
+static void
+ngx_im_sync_channels(ngx_im_worker_t *w)
+{
+    im_buf_t    b;
+    im_int_t    rc;
+    im_str_t    prefix;
+    ngx_uint_t  p;
+
+    rc = IM_OK;
+    prefix = im_link_prefix(w->link);
+
+    im_buf_init(&b, IM_PREFIX_MAX + IM_WORKER_MAX + 64);
+
+    for (p = 0; p < im_link_partitions(w->link); p++) {
+        im_buf_reset(&b, b.max);
+        im_key_channel(&b, prefix, p, ngx_im_sync_id(w->sync));
+        rc |= b.failed ? IM_ERROR
+                       : im_link_subscribe(w->link, im_buf_str(&b), p, 0);
+
+        im_buf_reset(&b, b.max);
+        im_key_channel_all(&b, prefix, p);
+        rc |= b.failed ? IM_ERROR
+                       : im_link_subscribe(w->link, im_buf_str(&b), p, 1);
+    }
+
+    im_buf_cleanup(&b);
+
+    if (rc != IM_OK) {
+        im_link_break(w->link, "no memory");
+    }
+}
+
+
+/* The lease goes first: routes of a worker without one are removed. */
+static void
+ngx_im_sync_up(void *data)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = ((ngx_im_worker_t *) data)->sync;
+
+    sync->follow.up = 1;
+    sync->ready = 1;
+    sync->nlost = 0;
+
+    ngx_im_sync_link_state(sync);
+    ngx_im_lease_renew(sync, 1);
+
+    im_follow_up(&sync->follow, sync->assert);
+    sync->assert = 0;
+}
+
+
+static void
+ngx_im_sync_down(void *data)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = ((ngx_im_worker_t *) data)->sync;
+
+    im_follow_down(&sync->follow);
+    sync->nlost = 0;
+
+    ngx_im_sync_link_state(sync);
+}
+
+
+/* Job is away or back.  What it had published meanwhile may be lost. */
+static void
+ngx_im_sync_heartbeat(void *data, im_uint_t partition, int lost)
+{
+    ngx_im_sync_t    *sync;
+    ngx_im_worker_t  *w;
+
+    w = data;
+    sync = w->sync;
+
+    if (lost) {
+        if (sync->nlost++ == 0) {
+            ngx_log_error(NGX_LOG_WARN, w->log, 0,
+                          "im: no heartbeat of partition %ui: "
+                          "is im_job running?", partition);
+        }
+
+    } else if (sync->nlost > 0) {
+        if (--sync->nlost == 0) {
+            ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
+                          "im: all partitions have heartbeats");
+        }
+
+        im_follow_partition(&sync->follow, partition);
+    }
+
+    ngx_im_sync_link_state(sync);
+}
+
+
+static void
+ngx_im_sync_message(void *data, im_uint_t partition, im_str_t batch)
+{
+    im_int_t          rc;
+    im_entry_t        entry;
+    im_reader_t       reader;
+    ngx_im_worker_t  *w;
+
+    w = data;
+
+    if (w->sync->exiting) {
+        return;
+    }
+
+    im_reader_init(&reader, batch);
+
+    while ((rc = im_entry_decode(&reader, &entry)) == IM_OK) {
+        w->counters->pushes++;
+
+        if (entry.kind == IM_PUSH_MESSAGE) {
+            im_follow_entry(w->follow, &entry);
+
+        } else {
+            w->sync->events->control(w, &entry);
+        }
+    }
+
+    if (rc == IM_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "im: malformed batch of partition %ui", partition);
+    }
+
+    w->sync->events->topics.flush(w);
+}
+
+
+static void
+ngx_im_sync_tick_handler(ngx_event_t *ev)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = ev->data;
+
+    ngx_add_timer(ev, 1000);
+
+    im_follow_tick(&sync->follow, ngx_current_msec);
+    im_link_members_tick(sync->worker->members, ngx_current_msec);
+
+    sync->worker->counters->window_bytes = sync->follow.bytes.bytes;
+}
+
+
+static void
+ngx_im_sync_pump_handler(ngx_event_t *ev)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = ev->data;
+
+    im_follow_pump(&sync->follow);
+}
+
+
+static void
+ngx_im_sync_renew_handler(ngx_event_t *ev)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = ev->data;
+
+    ngx_add_timer(ev, NGX_IM_RENEW_MS);
+
+    if (sync->follow.up) {
+        ngx_im_lease_renew(sync, 0);
+    }
+}

@@ -1,0 +1,308 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The lease, by which this worker lives for others, and its record.
+ */
+
+#include "ngx_im_sync.h"
+#include "im_record.h"
+#include "im_sketch.h"
+
+
+#define NGX_IM_SKETCH_OFTEN  100000     /* users: above, every tenth time */
+
+
+static void ngx_im_lease_full_handler(const im_link_reply_t *reply,
+    void *data);
+static void ngx_im_lease_handler(const im_link_reply_t *reply, void *data);
+static uint64_t ngx_im_lease_renewed(ngx_im_sync_t *sync,
+    const im_link_reply_t *reply, int full);
+static void ngx_im_lease_dead(ngx_im_sync_t *sync, const im_link_reply_t *dead,
+    int full);
+static void ngx_im_lease_tokens(ngx_im_sync_t *sync, uint64_t n);
+static im_link_call_t *ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms);
+static void ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call,
+    int full);
+static void ngx_im_lease_users(ngx_im_sync_t *sync);
+static im_int_t ngx_im_lease_user(im_hash_node_t *node, void *data);
+
+
+void
+ngx_im_lease_renew(ngx_im_sync_t *sync, int full)
+{
+    im_link_call_t  *call;
+
+    ngx_im_lease_users(sync);
+
+    sync->nrenewals++;
+
+    call = ngx_im_lease_call(sync, im_text(IM_LEASE_WORKER));
+    ngx_im_lease_record(sync, call, full);
+
+    if (im_link_send(sync->worker->link, full ? ngx_im_lease_full_handler
+                                               : ngx_im_lease_handler,
+                     sync)
+        != IM_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
+                      "im: the lease couldn't be renewed");
+    }
+}
+
+
+static void
+ngx_im_lease_full_handler(const im_link_reply_t *reply, void *data)
+{
+    (void) ngx_im_lease_renewed(data, reply, 1);
+}
+
+
+static void
+ngx_im_lease_handler(const im_link_reply_t *reply, void *data)
+{
+    uint64_t        state;
+    ngx_im_sync_t  *sync;
+
+    sync = data;
+    state = ngx_im_lease_renewed(sync, reply, 0);
+
+    if (state == 0) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, sync->worker->log, 0,
+                  "im: the lease %s: all routes are told again",
+                  state == 1 ? "had lapsed" : "was not there");
+
+    ngx_im_lease_renew(sync, 1);
+    im_follow_all(&sync->follow, 1);
+}
+
+
+/* What had become of the lease; 0: it went on, or there is no reply. */
+static uint64_t
+ngx_im_lease_renewed(ngx_im_sync_t *sync, const im_link_reply_t *reply,
+    int full)
+{
+    if (reply == NULL || sync->exiting) {
+        return 0;
+    }
+
+    if (!im_link_reply_is_array(reply, 5)) {
+        ngx_im_link_complain(sync->worker->log, reply, "lease");
+        return 0;
+    }
+
+    sync->redis_ms = im_link_reply_int_at(reply, 1, 0);
+    sync->redis_at = ngx_current_msec;
+
+    ngx_im_lease_tokens(sync, im_link_reply_int_at(reply, 2, 0));
+    ngx_im_lease_dead(sync, im_link_reply_at(reply, 3), full);
+    sync->events->revoked(sync->worker, im_link_reply_str_at(reply, 4));
+
+    return im_link_reply_int_at(reply, 0, 0);
+}
+
+
+/* The first list, after the link came up, is no news. */
+static void
+ngx_im_lease_dead(ngx_im_sync_t *sync, const im_link_reply_t *dead, int full)
+{
+    size_t      i, j;
+    im_str_t    name;
+    uint64_t    hashes[NGX_IM_DEAD_MAX];
+    ngx_uint_t  n, nnew;
+
+    if (!im_link_reply_is_array(dead, 0)) {
+        return;
+    }
+
+    n = ngx_min(im_link_reply_len(dead), NGX_IM_DEAD_MAX);
+
+    for (i = 0, nnew = 0; i < n; i++) {
+        name = im_link_reply_str_at(dead, i);
+        hashes[i] = im_siphash(sync->worker->hub.users.seed, name.data,
+                               name.len);
+
+        for (j = 0; j < sync->ndead && sync->dead[j] != hashes[i]; j++) {
+            /* void */
+        }
+
+        nnew += j == sync->ndead;
+    }
+
+    ngx_memcpy(sync->dead, hashes, n * sizeof(uint64_t));
+    sync->ndead = n;
+
+    if (nnew > 0 && !full) {
+        sync->events->dead(sync->worker, nnew);
+    }
+}
+
+
+/* An old token is over within a lease: then it was only a restart. */
+static void
+ngx_im_lease_tokens(ngx_im_sync_t *sync, uint64_t n)
+{
+    ngx_im_worker_t  *w;
+
+    w = sync->worker;
+
+    if (n <= 1) {
+        sync->tokens = 0;
+        sync->tokens_told = 0;
+        return;
+    }
+
+    if (sync->tokens == 0) {
+        sync->tokens = ngx_current_msec;
+        return;
+    }
+
+    if (!sync->tokens_told
+        && ngx_current_msec - sync->tokens > IM_LEASE_WORKER)
+    {
+        sync->tokens_told = 1;
+
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "im: another nginx uses the node name \"%V\": "
+                      "give each its own by im_node", &w->conf->node);
+    }
+}
+
+
+void
+ngx_im_lease_give_up(ngx_im_sync_t *sync)
+{
+    (void) ngx_im_lease_call(sync, "0");
+
+    (void) im_link_send(sync->worker->link, NULL, NULL);
+}
+
+
+static im_link_call_t *
+ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms)
+{
+    im_str_t             prefix;
+    im_link_call_t      *call;
+    ngx_im_main_conf_t  *conf;
+
+    prefix = im_link_prefix(sync->worker->link);
+    conf = sync->worker->conf;
+
+    call = im_link_script(sync->worker->link, &im_script_lease);
+
+    im_key_nodes(&call->bytes, prefix);
+    im_link_call_key(call);
+
+    im_key_record(&call->bytes, prefix, ngx_im_sync_id(sync));
+    im_link_call_key(call);
+
+    im_key_tokens(&call->bytes, prefix,
+                  im_str_set(conf->node.data, conf->node.len));
+    im_link_call_key(call);
+
+    im_key_revoked(&call->bytes, prefix);
+    im_link_call_key(call);
+
+    im_link_call_str(call, ngx_im_sync_id(sync));
+    im_link_call_z(call, ms);
+    im_link_call_str(call, im_str_set(conf->token.data, conf->token.len));
+
+    return call;
+}
+
+
+/* The fields of the lease record; those that never change only when full. */
+static void
+ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
+{
+    im_buf_t          rules, rooms, numbers;
+    im_str_t          values[IM_RECORD_FIELDS];
+    ngx_uint_t        i;
+    im_record_t       record;
+    ngx_im_worker_t  *w;
+
+    w = sync->worker;
+
+    ngx_memzero(&record, sizeof(im_record_t));
+
+    im_buf_init(&rules, NGX_IM_RECORD_MAX);
+    im_buf_init(&rooms, NGX_IM_RECORD_MAX);
+    im_buf_init(&numbers, NGX_IM_RECORD_MAX);
+
+    if (full) {
+        im_rules_encode(&rules, &w->conf->rules);
+        record.node = im_str_set(w->conf->node.data, w->conf->node.len);
+        record.rules = im_buf_str(&rules);
+    }
+
+    im_board_look(&w->hub.board);
+    im_board_encode(&rooms, &w->hub.board);
+
+    record.rooms = im_str_set(rooms.len > 0 ? rooms.data : (u_char *) "",
+                              rooms.len);
+    record.users = im_str_set(sync->users.len > 0 ? sync->users.data
+                              : (u_char *) "", sync->users.len);
+    record.sessions = w->nsessions;
+    record.topics = w->hub.topics.count;
+    record.subs = w->hub.nsubs;
+    record.draining = w->draining;
+
+    im_record_encode(&numbers, &record, values);
+
+    for (i = 0; i < IM_RECORD_FIELDS; i++) {
+        if (values[i].data != NULL) {
+            im_link_call_str(call, im_record_names[i]);
+            im_link_call_str(call, values[i]);
+        }
+    }
+
+    if (rules.failed || rooms.failed || numbers.failed) {
+        call->bytes.failed = 1;
+    }
+
+    im_buf_cleanup(&rules);
+    im_buf_cleanup(&rooms);
+    im_buf_cleanup(&numbers);
+}
+
+
+/* A sketch can't forget, so it is made anew; less often when that is much. */
+static void
+ngx_im_lease_users(ngx_im_sync_t *sync)
+{
+    im_sketch_t  sketch;
+
+    if (sync->worker->hub.users.count > NGX_IM_SKETCH_OFTEN
+        && sync->nrenewals % 10 != 0)
+    {
+        return;
+    }
+
+    im_sketch_init(&sketch);
+    im_buf_reset(&sync->users, 65536);
+
+    if (im_hash_each(&sync->worker->hub.users, ngx_im_lease_user, &sketch)
+        == IM_OK)
+    {
+        im_sketch_encode(&sync->users, &sketch);
+    }
+
+    if (sync->users.failed) {
+        im_buf_reset(&sync->users, 65536);
+    }
+
+    im_sketch_cleanup(&sketch);
+}
+
+
+static im_int_t
+ngx_im_lease_user(im_hash_node_t *node, void *data)
+{
+    im_user_t  *user;
+
+    user = im_list_data(node, im_user_t, node);
+
+    return im_sketch_add(data, im_str_set(user->id, user->id_len));
+}

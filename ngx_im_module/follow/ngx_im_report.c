@@ -1,0 +1,527 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * What im_follow wants of Redis, as calls of scripts, and their replies.
+ */
+
+#include "ngx_im_sync.h"
+#include "im_control.h"
+
+
+#define NGX_IM_REPORT_TTL      "172800"
+#define NGX_IM_REPORT_META     2592000
+#define NGX_IM_REPORT_QUEUE    "10000"         /* then others aren't notified */
+#define NGX_IM_REPORT_CHANGES  65536           /* bytes, of a notice */
+
+
+static im_int_t ngx_im_report_send(void *ctx, im_route_t *route,
+    im_report_t *report);
+static void ngx_im_report_keys(ngx_im_worker_t *w, im_link_call_t *call,
+    const im_report_t *report);
+static void ngx_im_report_notice(ngx_im_worker_t *w, im_buf_t *b,
+    const im_report_t *report);
+static size_t ngx_im_report_change(ngx_im_worker_t *w, im_buf_t *b,
+    const im_report_t *report, const im_change_t *change);
+static void ngx_im_report_members(ngx_im_worker_t *w, im_link_call_t *call,
+    im_report_t *report);
+static ngx_int_t ngx_im_report_joined(ngx_im_worker_t *w, im_buf_t *b,
+    const im_report_t *report, const im_change_t *change);
+static void ngx_im_report_describe(im_buf_t *b, const im_rule_t *rule,
+    const ngx_im_followed_t *f);
+static void ngx_im_report_handler(const im_link_reply_t *reply, void *data);
+static uint64_t ngx_im_report_version(im_str_t stored);
+static im_int_t ngx_im_report_read(void *ctx, im_route_t *route,
+    im_topic_t *topic, const im_read_t *read);
+static void ngx_im_report_hist_handler(const im_link_reply_t *reply,
+    void *data);
+static void ngx_im_report_page_handler(const im_link_reply_t *reply,
+    void *data);
+static void ngx_im_report_page(im_page_t *page, const im_link_reply_t *reply,
+    ngx_uint_t first);
+static im_int_t ngx_im_report_member(void *ctx, im_sub_t *sub, int joined,
+    im_change_t **change);
+static void ngx_im_report_wake(void *ctx);
+
+
+const im_follow_commands_t  ngx_im_report_commands = {
+    ngx_im_report_send,
+    ngx_im_report_read,
+    ngx_im_report_member,
+    ngx_im_report_wake
+};
+
+
+static im_int_t
+ngx_im_report_send(void *ctx, im_route_t *route, im_report_t *report)
+{
+    im_link_call_t   *call;
+    ngx_im_worker_t  *w;
+
+    w = ctx;
+
+    call = im_link_script(w->link, &im_script_route);
+    ngx_im_report_keys(w, call, report);
+
+    im_link_call_str(call, report->ask ? im_str_set("", 0)
+                                       : ngx_im_sync_id(w->sync));
+    im_link_call_uint(call, report->count);
+    im_link_call_uint(call, report->version);
+    im_link_call_z(call, NGX_IM_REPORT_TTL);
+    im_link_call_uint(call, report->rule != NULL
+                            ? im_rule_meta_ttl(report->rule)
+                            : NGX_IM_REPORT_META);
+    im_link_call_generation(call);
+    im_link_call_str(call, report->topic);
+
+    if (report->notify) {
+        ngx_im_report_notice(w, &call->bytes, report);
+    }
+
+    im_link_call_arg(call);
+    im_link_call_z(call, NGX_IM_REPORT_QUEUE);
+
+    if (report->count > 0) {
+        ngx_im_report_members(w, call, report);
+    }
+
+    return im_link_send(w->link, ngx_im_report_handler, route);
+}
+
+
+static void
+ngx_im_report_keys(ngx_im_worker_t *w, im_link_call_t *call,
+    const im_report_t *report)
+{
+    uint16_t  p;
+    im_str_t  name, prefix, worker;
+
+    p = report->partition;
+    name = report->topic;
+    prefix = im_link_prefix(w->link);
+    worker = ngx_im_sync_id(w->sync);
+
+    im_key_topic(&call->bytes, prefix, p, name, IM_KEY_ROUTES);
+    im_link_call_key(call);
+
+    im_key_members(&call->bytes, prefix, p, name, worker);
+    im_link_call_key(call);
+
+    im_key_topic(&call->bytes, prefix, p, name, IM_KEY_META);
+    im_link_call_key(call);
+
+    im_key_topic(&call->bytes, prefix, p, name, IM_KEY_HISTORY);
+    im_link_call_key(call);
+
+    im_key_left(&call->bytes, prefix, p, name, worker);
+    im_link_call_key(call);
+
+    im_key_queue(&call->bytes, prefix, p);
+    im_link_call_key(call);
+}
+
+
+/* Appends a control entry; without changes where they are too many. */
+static void
+ngx_im_report_notice(ngx_im_worker_t *w, im_buf_t *b,
+    const im_report_t *report)
+{
+    size_t         len;
+    u_char        *p;
+    im_buf_t       bytes;
+    im_str_t       changes[IM_CONTROL_CHANGES_MAX];
+    im_list_t     *q;
+    ngx_uint_t     i, n;
+    ngx_time_t    *now;
+    im_control_t   control;
+
+    now = ngx_timeofday();
+    n = 0;
+
+    im_control_init(&control, IM_CONTROL_CHANGES);
+    im_buf_init(&bytes, NGX_IM_REPORT_CHANGES);
+
+    for (q = im_list_first(report->changes);
+         report->each && q != im_list_sentinel(report->changes);
+         q = im_list_next(q))
+    {
+        len = ngx_im_report_change(w, &bytes, report,
+                                   im_list_data(q, im_change_t, link));
+        if (len > 0) {
+            changes[n++].len = len;
+        }
+    }
+
+    for (i = 0, p = bytes.data; i < n; p += changes[i++].len) {
+        changes[i].data = p;
+    }
+
+    control.changes.elts = changes;
+    control.changes.n = bytes.failed ? 0 : n;
+
+    im_control_encode(b, &control, (uint64_t) now->sec * 1000 + now->msec);
+
+    im_buf_cleanup(&bytes);
+}
+
+
+/*
+ * Appends a change; its length.  A session that left before others knew of it
+ * has never been there.
+ */
+static size_t
+ngx_im_report_change(ngx_im_worker_t *w, im_buf_t *b,
+    const im_report_t *report, const im_change_t *change)
+{
+    u_char    id[IM_UUID_LEN];
+    size_t    start;
+    im_buf_t  member;
+
+    start = b->len;
+
+    im_buf_init(&member, NGX_IM_REPORT_CHANGES);
+
+    if (change->joined) {
+        (void) ngx_im_report_joined(w, &member, report, change);
+
+    } else {
+        im_buf_add(&member, change->member, change->len);
+    }
+
+    if (member.failed) {
+        b->failed = 1;
+
+    } else if (member.len > 0) {
+        im_id_uuid(id, change->id);
+        im_control_change_encode(b, change->joined,
+                                 im_str_set(id, IM_UUID_LEN),
+                                 im_buf_str(&member));
+    }
+
+    im_buf_cleanup(&member);
+
+    return b->len - start;
+}
+
+
+/* What has changed, or a new start with all of them; some in each call. */
+static void
+ngx_im_report_members(ngx_im_worker_t *w, im_link_call_t *call,
+    im_report_t *report)
+{
+    u_char        id[IM_UUID_LEN];
+    im_buf_t      member;
+    im_list_t    *q;
+    im_change_t  *change;
+
+    if (report->all) {
+        im_link_call_z(call, "=");
+        im_link_call_z(call, "");
+    }
+
+    im_buf_init(&member, NGX_IM_REPORT_CHANGES);
+
+    for (q = im_list_first(report->changes);
+         q != im_list_sentinel(report->changes)
+         && report->nsent < IM_FOLLOW_CHANGES
+         && call->bytes.len < IM_LINK_CALL_MAX_BYTES / 4;
+         q = im_list_next(q), report->nsent++)
+    {
+        change = im_list_data(q, im_change_t, link);
+
+        im_buf_reset(&member, member.max);
+
+        if (change->joined
+            && ngx_im_report_joined(w, &member, report, change) != NGX_OK)
+        {
+            continue;
+        }
+
+        im_id_uuid(id, change->id);
+
+        im_buf_add_z(&call->bytes, change->joined ? "+" : "-");
+        im_buf_add(&call->bytes, id, IM_UUID_LEN);
+        im_link_call_arg(call);
+        im_link_call_str(call, im_str_set(member.data, member.len));
+    }
+
+    call->bytes.failed |= member.failed;
+    im_buf_cleanup(&member);
+}
+
+
+/* Appends what others may know of a session; NGX_DECLINED: it has left. */
+static ngx_int_t
+ngx_im_report_joined(ngx_im_worker_t *w, im_buf_t *b,
+    const im_report_t *report, const im_change_t *change)
+{
+    im_sub_t           *sub;
+    ngx_im_followed_t   f;
+
+    sub = w->sync->events->find(w, change->session, report->topic);
+
+    if (sub == NULL) {
+        return NGX_DECLINED;
+    }
+
+    w->sync->events->describe(sub, &f);
+    ngx_im_report_describe(b, report->rule, &f);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_im_report_describe(im_buf_t *b, const im_rule_t *rule,
+    const ngx_im_followed_t *f)
+{
+    im_member_t  m;
+
+    m = f->member;
+
+    if (rule == NULL || !rule->presence) {
+        m.info.len = 0;
+        m.room_info.len = 0;
+    }
+
+    im_member_encode(b, &m);
+}
+
+
+static void
+ngx_im_report_handler(const im_link_reply_t *reply, void *data)
+{
+    im_reported_t  r;
+
+    if (!im_link_reply_is_array(reply, 6)) {
+        ngx_im_link_complain(ngx_im_worker->log, reply, "route");
+        im_follow_reported(data, NULL);
+        return;
+    }
+
+    r.applied = im_link_reply_int_at(reply, 0, 0) != 0;
+    r.epoch = im_link_reply_str_at(reply, 1);
+    r.top = im_link_reply_int_at(reply, 2, 0);
+    r.past = im_link_reply_str_at(reply, 3);
+    r.stored = ngx_im_report_version(im_link_reply_str_at(reply, 4));
+    r.notified = im_link_reply_int_at(reply, 5, 0) != 0;
+
+    im_follow_reported(data, &r);
+}
+
+
+/* Of "count:version"; 0: it has none. */
+static uint64_t
+ngx_im_report_version(im_str_t stored)
+{
+    u_char     *p;
+    ngx_int_t   version;
+
+    p = memchr(stored.data, ':', stored.len);
+
+    if (p == NULL) {
+        return 0;
+    }
+
+    p++;
+    version = ngx_atoi(p, stored.data + stored.len - p);
+
+    return version > 0 ? version : 0;
+}
+
+
+static im_int_t
+ngx_im_report_read(void *ctx, im_route_t *route, im_topic_t *topic,
+    const im_read_t *read)
+{
+    im_str_t          name, prefix;
+    im_link_call_t   *call;
+    ngx_im_worker_t  *w;
+
+    w = ctx;
+    name = im_topic_name(topic);
+    prefix = im_link_prefix(w->link);
+
+    call = im_link_script(w->link, read->back ? &im_script_page
+                                              : &im_script_hist);
+
+    im_key_topic(&call->bytes, prefix, topic->partition, name, IM_KEY_META);
+    im_link_call_key(call);
+
+    im_key_topic(&call->bytes, prefix, topic->partition, name, IM_KEY_HISTORY);
+    im_link_call_key(call);
+
+    im_link_call_str(call, read->back ? im_str_set("1", 1)
+                                      : im_str_set(topic->epoch.data,
+                                                   topic->epoch.len));
+    im_link_call_uint(call, read->seq);
+    im_link_call_uint(call, read->limit);
+
+    if (read->back) {
+        im_link_call_uint(call, read->bytes);
+    }
+
+    return im_link_send(w->link, read->back ? ngx_im_report_page_handler
+                                            : ngx_im_report_hist_handler,
+                        route);
+}
+
+
+static void
+ngx_im_report_hist_handler(const im_link_reply_t *reply, void *data)
+{
+    im_page_t  page;
+
+    if (!im_link_reply_is_array(reply, 5)
+        || !im_link_reply_is_array(im_link_reply_at(reply, 4), 0))
+    {
+        ngx_im_link_complain(ngx_im_worker->log, reply, "hist");
+        im_follow_page(data, 0, NULL);
+        return;
+    }
+
+    page.status = ngx_min(im_link_reply_int_at(reply, 0, IM_PAGE_HOLE),
+                          IM_PAGE_HOLE);
+    ngx_im_report_page(&page, reply, 1);
+
+    im_follow_page(data, 0, &page);
+}
+
+
+static void
+ngx_im_report_page_handler(const im_link_reply_t *reply, void *data)
+{
+    im_page_t  page;
+
+    if (!im_link_reply_is_array(reply, 4)
+        || !im_link_reply_is_array(im_link_reply_at(reply, 3), 0))
+    {
+        ngx_im_link_complain(ngx_im_worker->log, reply, "page");
+        im_follow_page(data, 1, NULL);
+        return;
+    }
+
+    page.status = IM_PAGE_COMPLETE;
+    ngx_im_report_page(&page, reply, 0);
+
+    im_follow_page(data, 1, &page);
+}
+
+
+/* epoch, top, past and entries begin with the element first. */
+static void
+ngx_im_report_page(im_page_t *page, const im_link_reply_t *reply,
+    ngx_uint_t first)
+{
+    ngx_uint_t              i;
+    const im_link_reply_t  *entries;
+
+    page->epoch = im_link_reply_str_at(reply, first);
+    page->top = im_link_reply_int_at(reply, first + 1, 0);
+    page->past = im_link_reply_str_at(reply, first + 2);
+
+    entries = im_link_reply_at(reply, first + 3);
+    page->n = ngx_min(im_link_reply_len(entries), IM_FOLLOW_ENTRIES);
+
+    for (i = 0; i < page->n; i++) {
+        if (ngx_im_follow_entry(im_link_reply_at(entries, i),
+                                &page->entries[i])
+            != NGX_OK)
+        {
+            page->entries[i].seq = 0;
+
+            ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
+                          "im: malformed entry of a history");
+        }
+    }
+}
+
+
+/* id "SEQ-1", fields "d" and the envelope */
+ngx_int_t
+ngx_im_follow_entry(const im_link_reply_t *reply, im_page_entry_t *entry)
+{
+    u_char                 *p;
+    im_str_t                id;
+    ngx_int_t               seq;
+    const im_link_reply_t  *fields;
+
+    id = im_link_reply_str_at(reply, 0);
+    fields = im_link_reply_at(reply, 1);
+
+    p = memchr(id.data, '-', id.len);
+
+    if (p == NULL || !im_link_reply_is_array(fields, 2)) {
+        return NGX_ERROR;
+    }
+
+    seq = ngx_atoi(id.data, p - id.data);
+
+    if (seq < 1) {
+        return NGX_ERROR;
+    }
+
+    entry->seq = seq;
+    entry->envelope = im_link_reply_str_at(fields, 1);
+
+    return NGX_OK;
+}
+
+
+/* Guests are members where clients may ask for the presence. */
+static im_int_t
+ngx_im_report_member(void *ctx, im_sub_t *sub, int joined,
+    im_change_t **change)
+{
+    im_buf_t            b;
+    im_change_t        *c;
+    ngx_im_worker_t    *w;
+    const im_rule_t    *rule;
+    ngx_im_followed_t   f;
+
+    w = ctx;
+    rule = im_rules_topic(&w->conf->rules, im_topic_name(sub->log->topic));
+
+    w->sync->events->describe(sub, &f);
+
+    if (f.member.user.len == 0 && (rule == NULL || !rule->presence)) {
+        return IM_DECLINED;
+    }
+
+    im_buf_init(&b, NGX_IM_REPORT_CHANGES);
+
+    if (!joined && rule != NULL && rule->presence) {
+        ngx_im_report_describe(&b, rule, &f);
+    }
+
+    c = b.failed ? NULL : im_alloc(sizeof(im_change_t) + b.len);
+
+    if (c != NULL) {
+        c->session = f.session;
+        c->joined = joined;
+        c->len = b.len;
+        ngx_memcpy(c->id, f.id, sizeof(c->id));
+
+        if (b.len > 0) {
+            ngx_memcpy(c->member, b.data, b.len);
+        }
+    }
+
+    im_buf_cleanup(&b);
+
+    *change = c;
+
+    return c != NULL ? IM_OK : IM_ERROR;
+}
+
+
+static void
+ngx_im_report_wake(void *ctx)
+{
+    ngx_im_worker_t  *w;
+
+    w = ctx;
+
+    if (!w->sync->pump.posted) {
+        ngx_post_event(&w->sync->pump, &ngx_posted_events);
+    }
+}

@@ -1,0 +1,1419 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Following topics, under random operations, beside a Redis that loses,
+ * delays, repeats and forgets.  After any sequence, every follower got every
+ * message once and in order, or was told of a hole; Redis knows who follows,
+ * and other workers know that it does.
+ *
+ *     build/t/follow_test [SEQUENCES [SEED]]
+ */
+
+#include "test.h"
+#include "follow_redis.h"
+#include "im_route.h"
+
+
+#define NSESSIONS  8
+#define NCALLS     4096
+#define NENTRIES   8192
+#define STEPS      400
+#define BIG        200000        /* of an envelope */
+
+
+/* What one step may do goes wrong with a chance of one in so many; 0: not. */
+typedef struct {
+    unsigned  memory;
+    unsigned  lose;              /* of pub/sub */
+    unsigned  repeat;
+    unsigned  reorder;
+    unsigned  broken;            /* connections */
+    unsigned  restart;           /* of Redis */
+    unsigned  forget;            /* of history */
+    unsigned  lapse;             /* of the lease */
+    unsigned  full;              /* the queue of Redis */
+    unsigned  newer;             /* it has a later version of a report */
+    unsigned  big;               /* envelopes */
+} faults_t;
+
+
+typedef enum { CALL_REPORT, CALL_READ, CALL_BACK } call_e;
+
+
+/* A call that is out: executed in order, answered in order. */
+typedef struct {
+    call_e         kind;
+    unsigned       t;
+    im_route_t    *route;
+    int            executed;
+    im_report_t    report;
+    uint64_t       add;
+    uint64_t       del;
+    unsigned       from;         /* epoch */
+    im_read_t      read;
+    im_reported_t  reported;
+    im_page_t      page;
+    unsigned       epoch;
+    unsigned       past_of;
+    char           past[512];
+} call_t;
+
+
+/* A topic as its followers see it. */
+typedef struct {
+    im_topic_t  *topic;
+    im_sub_t     subs[NSESSIONS];
+    unsigned     members;        /* bits of sessions */
+    int          live;
+    unsigned     next;           /* all before it were got, or are in a hole */
+    unsigned     got;            /* behind the last message */
+    int          waiting;        /* for event history */
+    uint64_t     since;
+    uint64_t     forgotten;      /* what clients may not get any more */
+    unsigned     reading;        /* reports waited for */
+} follower_t;
+
+
+static const char *const  names[NTOPICS] = {
+    "r:a", "r:b", "r:presence", "r:none", "u:1", "b"
+};
+
+static const faults_t  calm;
+static const faults_t  rough = { 0, 12, 12, 12, 60, 150, 60, 150, 8, 99, 0 };
+static const faults_t  poor = { 6, 20, 30, 30, 60, 200, 100, 200, 8, 99, 0 };
+static const faults_t  large = { 0, 10, 20, 20, 80, 200, 100, 200, 8, 99, 3 };
+
+static unsigned        nsequences = 1500;
+static uint64_t        only;           /* a seed, traced */
+static uint64_t        seed;
+static random_t        rnd;
+static faults_t        faults;
+static im_follow_t     follow;
+static im_hub_t        hub;
+static im_rules_t      rules;
+static follower_t      followers[NTOPICS];
+static call_t         *calls;
+static unsigned        ncalls;
+static im_entry_t      entries[NENTRIES];
+static unsigned        values[NENTRIES];
+static unsigned        nentries;
+static uint64_t        now;
+static int             woken;
+static int             closing;
+static unsigned        nholes, nhealed, nmessages, nloaded;
+static u_char          bytes[BIG + 64];
+
+
+#define trace(...)                                                            \
+    do {                                                                      \
+        if (only != 0) {                                                      \
+            fprintf(stderr, "# " __VA_ARGS__);                                \
+        }                                                                     \
+    } while (0)
+
+#define wrong(...)                                                            \
+    do {                                                                      \
+        print_error("seed %llu: ", (unsigned long long) seed);                \
+        fail_msg(__VA_ARGS__);                                                \
+    } while (0)
+
+
+static unsigned
+below(unsigned n)
+{
+    return random_below(&rnd, n);
+}
+
+
+static int
+chance(unsigned n)
+{
+    return n != 0 && below(n) == 0;
+}
+
+
+static unsigned
+topic_index(const im_topic_t *topic)
+{
+    unsigned  t;
+
+    for (t = 0; !im_str_eq(im_topic_name(topic), im_str_z(names[t])); t++) {
+        /* void */
+    }
+
+    return t;
+}
+
+
+/* The envelope of a value: borrowed until the next call. */
+static im_str_t
+envelope(unsigned t, unsigned value)
+{
+    memcpy(bytes, &t, 4);
+    memcpy(bytes + 4, &value, 4);
+
+    return im_str_set(bytes, pubs[t][value].len);
+}
+
+
+static unsigned
+value_of(im_str_t envelope)
+{
+    unsigned  value;
+
+    assert_true(envelope.len >= 8);
+    memcpy(&value, envelope.data + 4, 4);
+
+    return value;
+}
+
+
+static unsigned
+epoch_number(im_str_t epoch)
+{
+    char  buf[IM_EPOCH_MAX + 1];
+
+    memcpy(buf, epoch.data, epoch.len);
+    buf[epoch.len] = '\0';
+
+    return epoch.len > 0 ? (unsigned) atoi(buf + 1) : 0;
+}
+
+
+/*
+ * Followers hear that they stand behind (epoch, seq).  Without memory that
+ * comes twice, and the second place may be the earlier one.
+ */
+static void
+follower_at(unsigned t, im_str_t epoch, uint64_t seq)
+{
+    unsigned     v, e;
+    follower_t  *f;
+
+    f = &followers[t];
+    e = epoch_number(epoch);
+
+    f->next = f->got;
+
+    for (v = f->next; v < npubs[t]; v++) {
+        if (pubs[t][v].epoch <= e && pubs[t][v].seq <= seq) {
+            f->next = v + 1;
+        }
+    }
+}
+
+
+/* Events. */
+
+static void
+on_live(void *ctx, im_topic_t *topic)
+{
+    im_log_t   *log;
+    unsigned    t;
+
+    (void) ctx;
+
+    t = topic_index(topic);
+
+    if (followers[t].live) {
+        wrong("\"%s\" is live twice", names[t]);
+    }
+
+    followers[t].live = 1;
+    followers[t].got = 0;
+    follower_at(t, im_str_set(topic->epoch.data, topic->epoch.len),
+                topic->seq);
+
+    for (log = topic->logs; log != NULL; log = log->next) {
+        while (!im_list_empty(&log->joining)) {
+            im_sub_live(im_list_data(im_list_first(&log->joining), im_sub_t,
+                                     link));
+        }
+    }
+}
+
+
+static im_int_t
+on_message(void *ctx, im_topic_t *topic, const im_entry_t *entry, int healed)
+{
+    im_log_t    *log;
+    unsigned     t, v, i;
+    follower_t  *f;
+
+    (void) ctx;
+
+    t = topic_index(topic);
+    f = &followers[t];
+    v = value_of(entry->envelope);
+
+    if (chance(faults.memory)) {
+        return IM_ERROR;
+    }
+
+    for (log = topic->logs; log != NULL; log = log->next) {
+        if (im_log_append(&hub.logs, log, im_str_z("01234567890123456789"), 0)
+            != IM_OK)
+        {
+            return IM_ERROR;
+        }
+    }
+
+    if (!f->live || v >= npubs[t]) {
+        wrong("\"%s\": a message that can't be", names[t]);
+    }
+
+    if (v < f->next) {
+        wrong("\"%s\": message %u comes where %u is next", names[t], v,
+              f->next);
+    }
+
+    for (i = f->next; i < v; i++) {
+        if (!pubs[t][i].lost) {
+            wrong("\"%s\": message %u comes before %u, and no hole was told",
+                  names[t], v, i);
+        }
+    }
+
+    trace("message %s %u, number %llu healed %d\n", names[t], v,
+          (unsigned long long) entry->seq, healed);
+
+    f->next = v + 1;
+    f->got = v + 1;
+    nmessages++;
+    nhealed += healed;
+
+    return IM_OK;
+}
+
+
+/* A hole is told only where history, read from there, has one. */
+static void
+check_hole(unsigned t, im_topic_t *topic)
+{
+    unsigned   epoch;
+    im_page_t  page;
+
+    redis_hist(t, epoch_number(im_str_set(topic->epoch.data,
+                                          topic->epoch.len)),
+               topic->seq, IM_FOLLOW_ENTRIES, &page, &epoch);
+
+    if (page.status != IM_PAGE_HOLE) {
+        wrong("\"%s\": a hole is told, but history has none", names[t]);
+    }
+}
+
+
+static im_int_t
+on_moved(void *ctx, im_topic_t *topic, im_str_t epoch, uint64_t seq,
+    int continues)
+{
+    unsigned  t, next;
+
+    (void) ctx;
+
+    trace("moved %s %.*s:%llu continues %d\n", names[topic_index(topic)],
+          (int) epoch.len, epoch.data, (unsigned long long) seq, continues);
+
+    if (chance(faults.memory)) {
+        return IM_ERROR;
+    }
+
+    if (!continues && faults.memory == 0 && im_follow_numbered(topic)) {
+        check_hole(topic_index(topic), topic);
+    }
+
+    t = topic_index(topic);
+    next = followers[t].next;
+
+    follower_at(t, epoch, seq);
+
+    if (continues) {
+        followers[t].next = im_min(followers[t].next, next);
+
+    } else {
+        followers[t].forgotten = 0;
+    }
+
+    return IM_OK;
+}
+
+
+static void
+on_hole(void *ctx, im_topic_t *topic, uint64_t seq)
+{
+    (void) ctx;
+    (void) topic;
+    (void) seq;
+
+    nholes++;
+}
+
+
+static void
+leave(unsigned t, unsigned s)
+{
+    int          last;
+    im_topic_t  *topic;
+    follower_t  *f;
+
+    f = &followers[t];
+
+    im_follow_member(&follow, &f->subs[s], 0);
+
+    f->members &= ~(1u << s);
+    topic = im_hub_leave(&hub, &f->subs[s], &last);
+
+    if (last) {
+        im_follow_stop(&follow, topic);
+        memset(f, 0, sizeof(follower_t));
+    }
+}
+
+
+/* Some sockets take all, some nothing, and some sessions end with it. */
+static void
+on_flush(void *ctx)
+{
+    unsigned     t, s;
+    im_sub_t    *sub;
+    follower_t  *f;
+
+    (void) ctx;
+
+    for (t = 0; t < NTOPICS; t++) {
+        f = &followers[t];
+
+        for (s = 0; s < NSESSIONS; s++) {
+            sub = &f->subs[s];
+
+            if ((f->members & (1u << s)) == 0
+                || im_sub_state(sub) < IM_SUB_PENDING)
+            {
+                continue;
+            }
+
+            if (faults.lose == 0 || chance(2)) {
+                im_sub_advance(sub, im_sub_behind(sub));
+                im_log_trim(&hub.logs, sub->log, 1);
+
+            } else if (chance(50)) {
+                leave(t, s);
+            }
+        }
+    }
+}
+
+
+/* A client that resumes: what the window has is what was published. */
+static void
+resume(unsigned t)
+{
+    im_int_t     rc;
+    uint64_t     seq;
+    unsigned     v, last;
+    follower_t  *f;
+
+    f = &followers[t];
+
+    f->waiting = 0;
+    f->since = im_min(f->since, f->topic->seq);
+
+    rc = im_follow_window(f->topic, f->since);
+    trace("resume %s %llu: %d\n", names[t], (unsigned long long) f->since,
+          (int) rc);
+
+    if (rc == IM_AGAIN) {
+        f->waiting = 1;
+        im_follow_load(f->topic, f->since);
+        return;
+    }
+
+    if (rc == IM_OK && f->since < im_min(f->forgotten, f->topic->seq)) {
+        wrong("\"%s\": what was forgotten is there", names[t]);
+    }
+
+    for (last = 0, seq = f->since + 1;
+         rc == IM_OK && seq <= f->topic->seq;
+         seq++)
+    {
+        v = value_of(im_follow_envelope(f->topic, seq));
+
+        if (pubs[t][v].seq != seq || v + 1 <= last) {
+            wrong("\"%s\": %u is not number %llu", names[t], v,
+                  (unsigned long long) seq);
+        }
+
+        last = v + 1;
+        nloaded++;
+    }
+}
+
+
+static void
+on_history(void *ctx, im_topic_t *topic, im_follow_history_e why)
+{
+    unsigned  t;
+
+    (void) ctx;
+    (void) why;
+
+    t = topic_index(topic);
+
+    if (followers[t].waiting) {
+        resume(t);
+    }
+}
+
+
+static void
+on_reported(void *ctx, im_topic_t *topic)
+{
+    (void) ctx;
+
+    followers[topic_index(topic)].reading = 0;
+}
+
+
+static void
+on_members(void *ctx, im_topic_t *topic, im_follow_members_e why)
+{
+    (void) ctx;
+    (void) topic;
+    (void) why;
+}
+
+
+static void
+on_ended(void *ctx, void *data)
+{
+    (void) ctx;
+
+    free(data);
+}
+
+
+/* Commands. */
+
+static call_t *
+call_new(call_e kind, im_route_t *route, im_str_t name)
+{
+    call_t    *call;
+    unsigned   t;
+
+    assert_true(ncalls < NCALLS);
+
+    call = &calls[ncalls];
+    memset(call, 0, sizeof(call_t));
+
+    for (t = 0; !im_str_eq(name, im_str_z(names[t])); t++) { /* void */ }
+
+    call->kind = kind;
+    call->route = route;
+    call->t = t;
+
+    return call;
+}
+
+
+static im_int_t
+do_report(void *ctx, im_route_t *route, im_report_t *report)
+{
+    call_t       *call;
+    uint64_t      bit;
+    im_list_t    *q;
+    im_change_t  *change;
+
+    (void) ctx;
+
+    if (chance(faults.memory) || ncalls == NCALLS) {
+        return IM_ERROR;
+    }
+
+    call = call_new(CALL_REPORT, route, report->topic);
+
+    for (q = im_list_first(report->changes);
+         q != im_list_sentinel(report->changes) && report->count > 0
+         && report->nsent < 3;
+         q = im_list_next(q))
+    {
+        change = im_list_data(q, im_change_t, link);
+        bit = 1ull << change->session;
+
+        if (!change->joined) {
+            call->add &= ~bit;
+            call->del |= bit;
+
+        } else if (followers[call->t].members & bit) {
+            call->add |= bit;
+            call->del &= ~bit;
+        }
+
+        report->nsent++;
+    }
+
+    call->report = *report;
+    ncalls++;
+
+    return IM_OK;
+}
+
+
+static im_int_t
+do_read(void *ctx, im_route_t *route, im_topic_t *topic, const im_read_t *read)
+{
+    call_t  *call;
+
+    (void) ctx;
+
+    if (chance(faults.memory) || ncalls == NCALLS) {
+        return IM_ERROR;
+    }
+
+    call = call_new(read->back ? CALL_BACK : CALL_READ, route,
+                    im_topic_name(topic));
+
+    call->from = epoch_number(im_str_set(topic->epoch.data,
+                                         topic->epoch.len));
+    call->read = *read;
+    ncalls++;
+
+    return IM_OK;
+}
+
+
+/* Odd sessions are guests: they count where the room has presence. */
+static im_int_t
+do_change(void *ctx, im_sub_t *sub, int joined, im_change_t **change)
+{
+    unsigned  t, s;
+
+    (void) ctx;
+
+    t = topic_index(sub->log->topic);
+    s = sub - followers[t].subs;
+
+    if (s % 2 == 1 && !im_follow_presence(sub->log->topic)) {
+        return IM_DECLINED;
+    }
+
+    if (chance(faults.memory)) {
+        return IM_ERROR;
+    }
+
+    *change = im_calloc(sizeof(im_change_t));
+    if (*change == NULL) {
+        return IM_ERROR;
+    }
+
+    (*change)->session = s;
+    (*change)->joined = joined;
+
+    return IM_OK;
+}
+
+
+static void
+do_wake(void *ctx)
+{
+    (void) ctx;
+
+    woken = 1;
+}
+
+
+static const im_follow_commands_t  commands = {
+    do_report, do_read, do_change, do_wake
+};
+
+static const im_follow_events_t  events = {
+    on_live, on_message, on_moved, on_hole, on_flush, on_history, on_reported,
+    on_members, on_ended
+};
+
+
+/* Redis and the network. */
+
+static void
+call_execute(call_t *call)
+{
+    call->executed = 1;
+
+    if (call->kind == CALL_REPORT) {
+        redis_report(call->t, &call->report, call->add, call->del,
+                     chance(faults.full), &call->reported);
+        trace("report %s ask %d count %u all %d notify %d add %x del %x: "
+              "applied %d, notified %d, members %x\n", names[call->t],
+              call->report.ask, (unsigned) call->report.count,
+              call->report.all, call->report.notify, (unsigned) call->add,
+              (unsigned) call->del, call->reported.applied,
+              call->reported.notified,
+              (unsigned) redis.topics[call->t].members);
+        call->epoch = redis.topics[call->t].epoch;
+
+    } else if (call->kind == CALL_READ) {
+        redis_hist(call->t, call->from, call->read.seq, call->read.limit,
+                   &call->page, &call->epoch);
+
+    } else {
+        redis_page(call->t, call->read.seq, call->read.limit,
+                   call->read.bytes, &call->page, &call->epoch);
+    }
+
+    (void) redis_past(&redis.topics[call->t], call->past);
+}
+
+
+/* The envelopes of a page are copies of their own. */
+static void
+call_page(call_t *call, int back)
+{
+    u_char          *copies;
+    size_t           len;
+    unsigned         v;
+    im_uint_t        i;
+    im_page_entry_t *entry;
+
+    len = 0;
+
+    for (i = 0; i < call->page.n; i++) {
+        len += pubs[call->t][call->page.entries[i].envelope.len].len;
+    }
+
+    copies = malloc(len + 1);
+    assert_non_null(copies);
+    len = 0;
+
+    for (i = 0; i < call->page.n; i++) {
+        entry = &call->page.entries[i];
+        v = entry->envelope.len;
+        entry->envelope = envelope(call->t, v);
+        memcpy(copies + len, bytes, entry->envelope.len);
+        entry->envelope.data = copies + len;
+        len += entry->envelope.len;
+    }
+
+    im_follow_page(call->route, back, &call->page);
+
+    free(copies);
+}
+
+
+static void
+call_answer(int lost)
+{
+    char     epoch[16];
+    call_t  *call;
+
+    call = malloc(sizeof(call_t));
+    assert_non_null(call);
+
+    *call = calls[0];
+    memmove(calls, calls + 1, --ncalls * sizeof(call_t));
+
+    redis_epoch(epoch, call->epoch);
+
+    trace("answer %d %s, %s:%llu past \"%s\" status %d n %u lost %d\n",
+          call->kind, names[call->t], epoch,
+          (unsigned long long) (call->kind == CALL_REPORT ? call->reported.top
+                                                          : call->page.top),
+          call->past, call->page.status, (unsigned) call->page.n, lost);
+
+    call->reported.epoch = im_str_z(epoch);
+    call->reported.past = im_str_z(call->past);
+    call->page.epoch = im_str_z(epoch);
+    call->page.past = call->epoch == 0 ? im_str_z("") : im_str_z(call->past);
+
+    if (call->kind == CALL_REPORT) {
+        im_follow_reported(call->route, lost ? NULL : &call->reported);
+
+    } else if (lost) {
+        im_follow_page(call->route, call->kind == CALL_BACK, NULL);
+
+    } else {
+        call_page(call, call->kind == CALL_BACK);
+    }
+
+    free(call);
+}
+
+
+static void
+publish(unsigned t)
+{
+    unsigned  v;
+
+    if (npubs[t] == NPUBS) {
+        return;
+    }
+
+    v = redis_pub(t, chance(faults.big) ? BIG : 8);
+
+    if ((redis.topics[t].routed || t == NTOPICS - 1) && nentries < NENTRIES) {
+        values[nentries] = v;
+        entries[nentries].seq = pubs[t][v].seq;
+        entries[nentries].topic = im_str_z(names[t]);
+        nentries++;
+    }
+}
+
+
+static unsigned
+entry_topic(unsigned i)
+{
+    unsigned  t;
+
+    for (t = 0; entries[i].topic.data != (u_char *) names[t]; t++) {
+        /* void */
+    }
+
+    return t;
+}
+
+
+static void
+entry_remove(unsigned i)
+{
+    memmove(entries + i, entries + i + 1,
+            (nentries - i - 1) * sizeof(im_entry_t));
+    memmove(values + i, values + i + 1, (nentries - i - 1) * sizeof(unsigned));
+    nentries--;
+}
+
+
+static void
+entry_deliver(unsigned i, int keep)
+{
+    char        epoch[16];
+    unsigned    t, v;
+    im_entry_t  entry;
+
+    t = entry_topic(i);
+    v = values[i];
+    entry = entries[i];
+
+    redis_epoch(epoch, pubs[t][v].epoch);
+    entry.kind = IM_PUSH_MESSAGE;
+    entry.epoch = im_str_z(epoch);
+    entry.envelope = envelope(t, v);
+
+    trace("entry %s %u, number %s:%llu lost %d\n", names[t], v, epoch,
+          (unsigned long long) entry.seq, pubs[t][v].lost);
+
+    if (!keep) {
+        entry_remove(i);
+    }
+
+    im_follow_entry(&follow, &entry);
+}
+
+
+static void
+entries_deliver(unsigned n)
+{
+    while (n-- > 0 && nentries > 0) {
+
+        if (chance(faults.lose)) {
+            entry_remove(0);
+
+        } else if (chance(faults.repeat)) {
+            entry_deliver(0, 1);
+
+        } else if (nentries > 1 && chance(faults.reorder)) {
+            entry_deliver(1, 0);
+
+        } else {
+            entry_deliver(0, 0);
+        }
+    }
+
+    on_flush(NULL);
+}
+
+
+/* calls: the connection for calls, too; else that of pub/sub alone. */
+static void
+connection_lost(int all)
+{
+    unsigned  n;
+
+    n = below(ncalls + 1);
+
+    while (all && ncalls > 0) {
+        if (n > 0 && !calls[0].executed) {
+            call_execute(&calls[0]);
+        }
+
+        n -= n > 0;
+        call_answer(1);
+    }
+
+    im_follow_down(&follow);
+
+    while (nentries > 0 && chance(2)) {
+        entry_remove(below(nentries));
+    }
+}
+
+
+/* Sessions. */
+
+static void
+join(unsigned t, unsigned s)
+{
+    int          first;
+    im_sub_t    *sub;
+    follower_t  *f;
+
+    f = &followers[t];
+    sub = &f->subs[s];
+
+    memset(sub, 0, sizeof(im_sub_t));
+
+    f->topic = im_hub_join(&hub, im_str_z(names[t]), s % 2, sub, &first);
+
+    if (f->topic == NULL) {
+        f->topic = im_hub_topic(&hub, im_str_z(names[t]));
+        return;
+    }
+
+    if (first && im_follow_start(&follow, f->topic) != IM_OK) {
+        im_hub_leave(&hub, sub, &first);
+        im_follow_stop(&follow, f->topic);
+        memset(f, 0, sizeof(follower_t));
+        return;
+    }
+
+    f->members |= 1u << s;
+
+    if (first) {
+        *im_follow_data(f->topic) = malloc(1);
+    }
+
+    im_follow_member(&follow, sub, 1);
+
+    if (f->topic->state != IM_TOPIC_NEW) {
+        im_sub_live(sub);
+    }
+}
+
+
+static void
+step_session(unsigned t)
+{
+    unsigned  s;
+
+    s = below(NSESSIONS);
+
+    if (followers[t].members & (1u << s)) {
+        leave(t, s);
+
+    } else {
+        join(t, s);
+    }
+}
+
+
+static void
+step_upper(unsigned t)
+{
+    follower_t  *f;
+
+    f = &followers[t];
+
+    if (f->topic == NULL || f->topic->state == IM_TOPIC_NEW) {
+        return;
+    }
+
+    if (chance(4)) {
+        (void) im_follow_ask(f->topic);
+
+    } else if (chance(4)) {
+
+        if (im_follow_report_state(f->topic) == IM_DECLINED) {
+            im_follow_report(f->topic);
+            f->reading = 1;
+        }
+
+    } else if (im_follow_numbered(f->topic) && !f->waiting) {
+        f->since = below((unsigned) f->topic->seq + 1);
+        resume(t);
+    }
+}
+
+
+static void
+step_faults(unsigned t)
+{
+    unsigned   n, i;
+    uint64_t   seq;
+    rtopic_t  *rt;
+
+    rt = &redis.topics[t];
+
+    if (chance(faults.newer) && rt->routed) {
+        rt->version += 20;
+    }
+
+    if (chance(faults.broken)) {
+        connection_lost(chance(2));
+    }
+
+    if (chance(faults.restart)) {
+        redis_restart(below(3));
+        snapshot = redis;
+        connection_lost(1);
+
+        for (i = 0; i < NTOPICS; i++) {
+            followers[i].forgotten = 0;
+        }
+
+    } else if (chance(40)) {
+        snapshot = redis;
+    }
+
+    if (chance(faults.forget) && rt->n > 0) {
+        n = 1 + below(rt->n);
+        seq = pubs[t][rt->history[n - 1]].seq;
+        rt->n -= n;
+        memmove(rt->history, rt->history + n, rt->n * sizeof(unsigned));
+
+        if (followers[t].topic != NULL && chance(2)) {
+            trace("forget %s %llu\n", names[t], (unsigned long long) seq);
+            im_follow_forget(followers[t].topic, seq);
+            followers[t].forgotten = im_min(seq, followers[t].topic->seq);
+        }
+    }
+
+    if (chance(faults.lapse)) {
+        redis_sweep();
+
+        if (follow.up) {
+            im_follow_all(&follow, 1);
+        }
+    }
+}
+
+
+static void
+step(void)
+{
+    unsigned  t, i;
+
+    t = below(NTOPICS);
+
+    if (faults.memory != 0) {
+        alloc_fail_at(chance(faults.memory) ? 1 + below(8) : 0);
+    }
+
+    step_faults(t);
+
+    switch (below(10)) {
+
+    case 0:
+        step_session(t);
+        break;
+
+    case 1:
+    case 2:
+        for (i = below(6); i > 0; i--) {
+            publish(t);
+        }
+        break;
+
+    case 3:
+        for (i = 0; i < ncalls; i++) {
+            if (!calls[i].executed) {
+                call_execute(&calls[i]);
+                break;
+            }
+        }
+        break;
+
+    case 4:
+    case 5:
+        if (ncalls > 0 && calls[0].executed) {
+            call_answer(0);
+        }
+        break;
+
+    case 6:
+    case 7:
+        entries_deliver(below(6));
+        break;
+
+    case 8:
+        step_upper(t);
+        break;
+
+    default:
+        if (!follow.up && chance(3)) {
+            im_follow_up(&follow, 1);
+
+        } else if (chance(10)) {
+            im_follow_partition(&follow, (uint16_t) below(4));
+
+        } else {
+            now += 1000;
+            im_follow_tick(&follow, now);
+        }
+    }
+
+    if (woken && chance(2)) {
+        woken = 0;
+        im_follow_pump(&follow);
+    }
+
+    alloc_fail_at(0);
+}
+
+
+/* All that is under way comes to its end. */
+static void
+drain(void)
+{
+    unsigned  n;
+
+    for (n = 0; ncalls > 0 || nentries > 0 || woken; n++) {
+
+        if (n > 20000) {
+            wrong("it comes to no end");
+        }
+
+        if (woken) {
+            woken = 0;
+            im_follow_pump(&follow);
+        }
+
+        if (ncalls > 0) {
+            if (!calls[0].executed) {
+                call_execute(&calls[0]);
+            }
+
+            call_answer(0);
+        }
+
+        entries_deliver(1);
+    }
+}
+
+
+/* Nothing goes wrong any more. */
+static void
+settle(void)
+{
+    unsigned  i;
+
+    faults = calm;
+
+    for (i = 0; i < 12; i++) {
+        drain();
+
+        now += 1000;
+        im_follow_tick(&follow, now);
+    }
+}
+
+
+static void
+check_messages(void)
+{
+    unsigned  t, v;
+
+    for (t = 0; t < NTOPICS; t++) {
+        for (v = followers[t].next;
+             followers[t].topic != NULL && v < npubs[t];
+             v++)
+        {
+            if (!pubs[t][v].lost) {
+                wrong("\"%s\": message %u is missing, and no hole was told",
+                      names[t], v);
+            }
+        }
+    }
+}
+
+
+/*
+ * More than can be held comes while history is read: what is dropped is read
+ * at once, and isn't found by chance, later.
+ */
+static void
+check_overflow(void)
+{
+    unsigned  t, i;
+
+    for (t = 0; t < NTOPICS; t++) {
+
+        if (followers[t].topic == NULL
+            || !im_follow_numbered(followers[t].topic))
+        {
+            continue;
+        }
+
+        assert_int_equal(im_follow_ask(followers[t].topic), IM_OK);
+        call_execute(&calls[0]);
+
+        faults.big = 1;
+
+        for (i = 0; i < 7; i++) {
+            publish(t);
+        }
+
+        faults.big = 0;
+
+        entries_deliver(7);
+        drain();
+        check_messages();
+    }
+}
+
+
+static void
+check_topic(unsigned t)
+{
+    uint64_t     expect;
+    rtopic_t    *rt;
+    follower_t  *f;
+
+    f = &followers[t];
+    rt = &redis.topics[t];
+
+    if (f->topic == NULL) {
+        if (rt->routed) {
+            wrong("\"%s\": Redis has a route of nobody", names[t]);
+        }
+
+        return;
+    }
+
+    if (!f->live || f->topic->state != IM_TOPIC_LIVE) {
+        wrong("\"%s\" isn't live", names[t]);
+    }
+
+    if (f->waiting || f->reading) {
+        wrong("\"%s\": an event didn't come", names[t]);
+    }
+
+    if (t == NTOPICS - 1) {
+        return;
+    }
+
+    expect = im_follow_presence(f->topic) ? f->members : f->members & 0x55;
+
+    if (!rt->routed || rt->count != f->topic->nsubs || rt->members != expect) {
+        wrong("\"%s\": Redis has %llu followers, members %llx of %llx",
+              names[t], (unsigned long long) rt->count,
+              (unsigned long long) rt->members, (unsigned long long) expect);
+    }
+
+    if (names[t][0] == 'r' && rt->unnotified) {
+        wrong("\"%s\": others don't know of members", names[t]);
+    }
+}
+
+
+static void
+sequence(const faults_t *f)
+{
+    unsigned  i, t, s;
+
+    static const uint64_t  hash_seed[2] = { 1, 2 };
+
+    assert_int_equal(im_hub_init(&hub, hash_seed, 4, 256), IM_OK);
+
+    for (t = 0; t < NTOPICS; t++) {
+        npubs[t] = 0;
+    }
+
+    nepochs = 0;
+    generation = 0;
+
+    memset(followers, 0, sizeof(followers));
+    redis_restart(2);
+    snapshot = redis;
+
+    ncalls = 0;
+    nentries = 0;
+    woken = 0;
+    closing = 0;
+    now = 1000;
+    faults = *f;
+
+    im_follow_init(&follow, now);
+    im_follow_up(&follow, 1);
+
+    for (i = 0; i < STEPS; i++) {
+        step();
+    }
+
+    faults = calm;
+
+    if (follow.up) {
+        im_follow_all(&follow, 1);
+
+    } else {
+        im_follow_up(&follow, 1);
+    }
+
+    settle();
+    check_messages();
+
+    for (t = 0; t < NTOPICS; t++) {
+        publish(t);
+    }
+
+    settle();
+    check_messages();
+
+    for (t = 0; t < NTOPICS; t++) {
+        check_topic(t);
+    }
+
+    if (f->big) {
+        check_overflow();
+    }
+
+    for (t = 0; t < NTOPICS; t++) {
+        for (s = 0; s < NSESSIONS; s++) {
+            if (followers[t].members & (1u << s)) {
+                leave(t, s);
+            }
+        }
+    }
+
+    settle();
+    im_follow_cleanup(&follow);
+
+    for (t = 0; t < NTOPICS; t++) {
+        check_topic(t);
+    }
+
+    assert_int_equal(follow.bytes.bytes, 0);
+    assert_int_equal(hub.topics.count, 0);
+
+    im_hub_cleanup(&hub);
+}
+
+
+static void
+sequences(const faults_t *f, uint64_t first)
+{
+    unsigned  i, t;
+
+    static const unsigned     max[NTOPICS] = { 8, 40, 60, 0, 20, 30 };
+    im_rule_t                 rule;
+
+    im_rules_init(&rules);
+
+    for (t = 0; t < 3; t++) {
+        memset(&rule, 0, sizeof(im_rule_t));
+        rule.pattern = im_str_z(names[t] + 2);
+        rule.history = max[t];
+        rule.presence = t == 2;
+        assert_int_equal(im_rules_add(&rules, &rule), IM_OK);
+    }
+
+    rules.has_inbox = 1;
+    rules.inbox.history = max[4];
+    rules.has_broadcast = 1;
+    rules.broadcast.history = max[5];
+
+    memset(&follow, 0, sizeof(im_follow_t));
+    follow.hub = &hub;
+    follow.rules = &rules;
+    follow.commands = &commands;
+    follow.events = &events;
+    follow.limits.log_bytes = 2048;
+    follow.limits.recovery_bytes = 1000;
+    follow.limits.windows_bytes = 2000;
+    follow.limits.refresh = 8000;
+
+    for (t = 0; t < NTOPICS; t++) {
+        redis.topics[t].name = names[t];
+        redis.topics[t].max = max[t];
+    }
+
+    calls = malloc(NCALLS * sizeof(call_t));
+    assert_non_null(calls);
+
+    for (i = 0; i < nsequences; i++) {
+        seed = first + i;
+
+        if (only != 0 && seed != only) {
+            continue;
+        }
+
+        rnd.state = seed * 0x9e3779b97f4a7c15 + 1;
+        sequence(f);
+    }
+
+    free(calls);
+    im_rules_cleanup(&rules);
+
+    print_message("# seeds %llu to %llu: %u messages, %u healed, %u holes, "
+                  "%u from windows\n", (unsigned long long) first,
+                  (unsigned long long) seed, nmessages, nhealed, nholes,
+                  nloaded);
+}
+
+
+static void
+test_calm(void **state)
+{
+    (void) state;
+
+    nholes = 0;
+    sequences(&calm, 1000000);
+}
+
+
+static void
+test_rough(void **state)
+{
+    (void) state;
+
+    sequences(&rough, 2000000);
+}
+
+
+static void
+test_no_memory(void **state)
+{
+    (void) state;
+
+    sequences(&poor, 3000000);
+}
+
+
+static void
+test_large(void **state)
+{
+    (void) state;
+
+    nsequences = im_max(nsequences / 20, 1);
+    sequences(&large, 4000000);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    static const struct CMUnitTest  tests[] = {
+        alloc_test(test_calm),
+        alloc_test(test_rough),
+        alloc_test(test_no_memory),
+        alloc_test(test_large)
+    };
+
+    if (argc > 1) {
+        nsequences = (unsigned) atoi(argv[1]);
+    }
+
+    if (argc > 2) {
+        only = strtoull(argv[2], NULL, 10);
+    }
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
