@@ -46,10 +46,8 @@ struct ngx_im_worker_s {
     ngx_uint_t          nunauthenticated;
     ngx_uint_t          nusers;
     ngx_uint_t          ntopics;
-    ngx_uint_t          nhandshakes;     /* in the second handshake_time */
-    time_t              handshake_time;
-    ngx_uint_t          nnew;            /* rooms, in the second new_time */
-    time_t              new_time;
+    ngx_im_rate_t       handshakes;
+    ngx_im_rate_t       new_rooms;
     im_list_t           throttled;       /* sessions that wait for a second */
     im_list_t           queries;         /* sessions that wait to ask */
     ngx_uint_t          nqueries; /* of presence and history that are out */

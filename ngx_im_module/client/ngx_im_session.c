@@ -48,11 +48,6 @@ ngx_im_session_limit(ngx_im_worker_t *w)
 
     imcf = w->conf;
 
-    if (w->handshake_time != ngx_time()) {
-        w->handshake_time = ngx_time();
-        w->nhandshakes = 0;
-    }
-
     if (imcf->max_sessions && w->nsessions >= imcf->max_sessions) {
         return "im_limit sessions= is reached";
     }
@@ -63,11 +58,9 @@ ngx_im_session_limit(ngx_im_worker_t *w)
         return "im_limit unauthenticated= is reached";
     }
 
-    if (imcf->handshakes && w->nhandshakes >= imcf->handshakes) {
+    if (!ngx_im_rate_take(&w->handshakes, imcf->handshakes)) {
         return "im_limit handshakes= is reached";
     }
-
-    w->nhandshakes++;
 
     return NULL;
 }
@@ -76,8 +69,9 @@ ngx_im_session_limit(ngx_im_worker_t *w)
 ngx_int_t
 ngx_im_session_new_room(ngx_im_session_t *s, im_str_t topic)
 {
-    time_t            now;
+    uint32_t          now;
     ngx_uint_t        max;
+    const char       *why;
     ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
@@ -91,27 +85,27 @@ ngx_im_session_new_room(ngx_im_session_t *s, im_str_t topic)
 
     now = ngx_time();
 
-    if (w->new_time != now) {
-        w->new_time = now;
-        w->nnew = 0;
-    }
-
-    if ((uint32_t) now - s->new_time >= NGX_IM_NEW_PERIOD) {
-        s->new_time = (uint32_t) now;
+    if (now - s->new_time >= NGX_IM_NEW_PERIOD) {
+        s->new_time = now;
         s->nnew = 0;
     }
 
-    if (w->nnew >= max
-        || s->nnew >= 2 * w->conf->topics_per_session)
-    {
+    why = NULL;
+
+    if (s->nnew >= 2 * w->conf->topics_per_session) {
+        why = "one session";
+
+    } else if (!ngx_im_rate_take(&w->new_rooms, max)) {
+        why = "im_limit new_rooms=";
+    }
+
+    if (why != NULL) {
         ngx_log_error(NGX_LOG_INFO, w->log, 0,
                       "im: room \"%*s\" is refused: too many new ones (%s)",
-                      topic.len - 2, topic.data + 2,
-                      w->nnew >= max ? "im_limit new_rooms=" : "one session");
+                      topic.len - 2, topic.data + 2, why);
         return NGX_BUSY;
     }
 
-    w->nnew++;
     s->nnew++;
 
     return NGX_OK;

@@ -83,8 +83,7 @@ typedef struct {
     uint32_t          busy_id;   /* of the command that is under way */
     uint32_t          refresh;   /* s: the webhook is asked then; 0: never */
     uint16_t          nsubs;     /* of connect that are not ready */
-    uint32_t          second;    /* of ncommands */
-    uint32_t          ncommands;
+    ngx_im_rate_t     commands;
     unsigned          connecting:1;  /* connect isn't answered */
     unsigned          failed:1;  /* connect was refused */
     unsigned          busy:1;    /* a command is under way: input waits */
@@ -117,7 +116,7 @@ struct ngx_im_session_s {
     uint32_t            expires;         /* its identity's end; 0: never */
     uint32_t            stuck;           /* ms: blocked since then */
     uint32_t            new_time;        /* of nnew, ngx_time() */
-    uint16_t            nnew; /* rooms that were new to this worker */
+    uint16_t            nnew;            /* new to this worker */
     uint16_t            close_code;
     uint16_t            nsubs;           /* in subs */
     uint16_t            nrooms;          /* joined, for the log line */

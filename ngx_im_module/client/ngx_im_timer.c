@@ -15,6 +15,28 @@ static uint64_t ngx_im_turn_clock(void);
 static ngx_int_t ngx_im_wheel_serve(im_list_t *q, void *data);
 
 
+ngx_uint_t
+ngx_im_rate_take(ngx_im_rate_t *rate, ngx_uint_t max)
+{
+    uint32_t  now;
+
+    now = ngx_time();
+
+    if (rate->second != now) {
+        rate->second = now;
+        rate->n = 0;
+    }
+
+    if (max > 0 && rate->n >= max) {
+        return 0;
+    }
+
+    rate->n++;
+
+    return 1;
+}
+
+
 void
 ngx_im_turn_init(ngx_im_turn_t *turn, ngx_im_turn_pt serve, void *data,
     ngx_log_t *log)

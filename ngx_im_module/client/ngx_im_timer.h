@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Work for later: wheels of timers, and lists that are served in turns.
+ * Work for later: wheels of timers, lists that are served in turns, rates.
  *
  * A turn serves a list for some milliseconds and leaves the rest to the next
  * iteration of the event loop, so that long lists do not stall the worker.
@@ -19,6 +19,13 @@
 
 
 #define NGX_IM_WHEEL_SLOTS  512      /* of one second each */
+
+
+/* How many of something this second has had. */
+typedef struct {
+    uint32_t          second;
+    uint32_t          n;
+} ngx_im_rate_t;
 
 
 /* NGX_AGAIN: q can't be served now. */
@@ -49,6 +56,9 @@ typedef struct {
     ngx_im_turn_t     due;
 } ngx_im_wheel_t;
 
+
+/* Counts one more of at most max a second (0: any number); 0: too many. */
+ngx_uint_t ngx_im_rate_take(ngx_im_rate_t *rate, ngx_uint_t max);
 
 /* serve gets each link after its removal from the list, and may free it. */
 void ngx_im_turn_init(ngx_im_turn_t *turn, ngx_im_turn_pt serve, void *data,

@@ -112,30 +112,13 @@ ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
 static ngx_uint_t
 ngx_im_command_throttle(ngx_im_session_t *s)
 {
-    uint32_t       now;
-    ngx_uint_t     max;
-    ngx_im_ext_t  *ext;
-
-    ext = s->ext;
-    max = s->conf->main->commands;
-
-    if (ext == NULL || max == 0) {
+    if (s->ext == NULL
+        || ngx_im_rate_take(&s->ext->commands, s->conf->main->commands))
+    {
         return 0;
     }
 
-    now = ngx_time();
-
-    if (ext->second != now) {
-        ext->second = now;
-        ext->ncommands = 0;
-    }
-
-    if (ext->ncommands < max) {
-        ext->ncommands++;
-        return 0;
-    }
-
-    im_list_insert_tail(&ngx_im_worker->throttled, &ext->waiting);
+    im_list_insert_tail(&ngx_im_worker->throttled, &s->ext->waiting);
 
     return 1;
 }

@@ -36,9 +36,8 @@
 typedef struct ngx_im_jwt_s  ngx_im_jwt_t;
 
 struct ngx_im_jwt_s {
-    time_t      time;
-    ngx_uint_t  n;                       /* checked in that second */
-    u_char      seen[NGX_IM_JWT_SEEN][SHA256_DIGEST_LENGTH];
+    ngx_im_rate_t  checks;
+    u_char         seen[NGX_IM_JWT_SEEN][SHA256_DIGEST_LENGTH];
 };
 
 
@@ -476,17 +475,10 @@ ngx_im_jwt_signature(ngx_im_worker_t *w, const ngx_im_jwt_key_t *key,
         return NGX_OK;
     }
 
-    if (jwt->time != ngx_time()) {
-        jwt->time = ngx_time();
-        jwt->n = 0;
-    }
-
-    if (imcf->signatures && jwt->n >= imcf->signatures) {
+    if (!ngx_im_rate_take(&jwt->checks, imcf->signatures)) {
         *why = "im_limit signatures= is reached";
         return NGX_BUSY;
     }
-
-    jwt->n++;
 
     rc = ngx_im_jwt_verified(key, parts, why);
 

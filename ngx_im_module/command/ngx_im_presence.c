@@ -108,16 +108,8 @@ ngx_im_presence_allowed(im_topic_t *topic)
     ngx_im_topic_t  *t;
 
     t = ngx_im_topic_get(topic);
-    if (t == NULL) {
-        return 0;
-    }
 
-    if (t->push_time != ngx_time()) {
-        t->push_time = ngx_time();
-        t->npushes = 0;
-    }
-
-    return t->npushes++ < NGX_IM_PRESENCE_RATE;
+    return t != NULL && ngx_im_rate_take(&t->pushes, NGX_IM_PRESENCE_RATE);
 }
 
 

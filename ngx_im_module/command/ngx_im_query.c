@@ -358,7 +358,7 @@ ngx_im_query_history_reply(ngx_im_query_t *query, im_topic_t *topic,
     entries = im_link_reply_at(reply, 3);
     n = im_link_reply_len(entries);
 
-    s->ext->ncommands += n / NGX_IM_QUERY_SHARE;
+    s->ext->commands.n += n / NGX_IM_QUERY_SHARE;
 
     messages = im_calloc((n + 1) * sizeof(im_message_t));
     envelopes = im_calloc((n + 1) * sizeof(im_envelope_t));
@@ -467,7 +467,7 @@ ngx_im_query_presence(ngx_im_session_t *s, uint32_t id, im_command_e type,
     im_error_e              error;
     ngx_im_query_clients_t  clients;
 
-    s->ext->ncommands += members->n / NGX_IM_QUERY_SHARE;
+    s->ext->commands.n += members->n / NGX_IM_QUERY_SHARE;
 
     clients.n = 0;
     clients.elts = im_alloc((members->n + topic->nsubs)

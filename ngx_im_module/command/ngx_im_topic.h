@@ -37,8 +37,7 @@ typedef struct {
     uint64_t              info_hash;   /* of the last frame; 0: none */
     ngx_im_info_want_e    want;
     ngx_uint_t            rounds;      /* reports before the next question */
-    time_t                push_time;   /* the second of npushes */
-    ngx_uint_t            npushes;     /* joins and leaves that were pushed */
+    ngx_im_rate_t         pushes;      /* of joins and leaves */
     unsigned              hurry:1;     /* a guest waits for room info */
     unsigned              suspect:1;   /* members may have changed */
     unsigned              mixed:1;     /* some followers got another frame */
