@@ -45,6 +45,12 @@ typedef struct {
 
 #define im_json_end  { im_null_str, 0, 0 }
 
+/* A row for a member of struct s that has the field's name, or another one. */
+#define im_json_row(s, type, name)                                            \
+    im_json_row_as(s, type, #name, name)
+#define im_json_row_as(s, type, name, member)                                 \
+    { im_str(name), IM_JSON_##type, offsetof(s, member) }
+
 /* names match in any case, as in Go's decoder; an exact match wins */
 #define IM_JSON_ANY_CASE  1
 /* a member of the wrong type is no error and changes nothing */

@@ -50,8 +50,8 @@ static const char *im_daemon_http_method(struct evhttp_request *req);
 static void im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status,
     im_str_t json);
 static void im_daemon_http_free(im_daemon_http_request_t *hr);
-static void im_daemon_http_headers(const im_daemon_request_t *r,
-    struct evkeyvalq *headers);
+static void im_daemon_http_add_header(void *data, const char *name,
+    const char *value);
 
 
 im_daemon_http_t *
@@ -258,7 +258,8 @@ im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
         return;
     }
 
-    im_daemon_http_headers(r, evhttp_request_get_output_headers(req));
+    im_daemon_headers(r, im_daemon_http_add_header,
+                      evhttp_request_get_output_headers(req));
 
     out = evbuffer_new();
 
@@ -286,28 +287,7 @@ im_daemon_http_free(im_daemon_http_request_t *hr)
 
 
 static void
-im_daemon_http_headers(const im_daemon_request_t *r, struct evkeyvalq *headers)
+im_daemon_http_add_header(void *data, const char *name, const char *value)
 {
-    char                       retry[24];
-    const im_daemon_header_t  *h;
-
-    (void) evhttp_add_header(headers, "Content-Type",
-                             r->form != NULL ? r->form : "application/json");
-
-    if (r->allow != NULL) {
-        (void) evhttp_add_header(headers, "Allow", r->allow);
-    }
-
-    if (r->cookie != NULL) {
-        (void) evhttp_add_header(headers, "Set-Cookie", r->cookie);
-    }
-
-    if (r->retry != 0) {
-        (void) snprintf(retry, sizeof(retry), "%u", (unsigned) r->retry);
-        (void) evhttp_add_header(headers, "Retry-After", retry);
-    }
-
-    for (h = r->headers; h != NULL && h->name != NULL; h++) {
-        (void) evhttp_add_header(headers, h->name, h->value);
-    }
+    (void) evhttp_add_header(data, name, value);
 }

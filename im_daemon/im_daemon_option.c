@@ -33,9 +33,16 @@ im_int_t
 im_daemon_options(int argc, char **argv, const im_daemon_option_t *options,
     void *conf)
 {
-    int         i;
-    char        name[64];
-    const char  *p;
+    int                        i;
+    char                       name[64];
+    const char                *p;
+    const im_daemon_option_t  *o;
+
+    for (o = options; o->name != NULL; o++) {
+        if (o->type == IM_OPTION_NUMBER) {
+            memcpy((u_char *) conf + o->offset, &o->value, sizeof(uint64_t));
+        }
+    }
 
     for (i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {

@@ -22,19 +22,25 @@ typedef struct {
     const char          *name;
     im_daemon_option_e   type;
     size_t               offset;     /* of the member in conf */
+    uint64_t             value;      /* of a number that isn't given */
     uint64_t             min;
     uint64_t             max;
     const char          *help;       /* "VALUE  what it is" */
 } im_daemon_option_t;
 
-#define im_daemon_option_end  { NULL, 0, 0, 0, 0, NULL }
+/* Rows for a member of struct s. */
+#define im_daemon_string(name, s, member, help)                               \
+    { name, IM_OPTION_STRING, offsetof(s, member), 0, 0, 0, help }
+#define im_daemon_number(name, s, member, value, min, max, help)              \
+    { name, IM_OPTION_NUMBER, offsetof(s, member), value, min, max, help }
+#define im_daemon_option_end  { NULL, 0, 0, 0, 0, 0, NULL }
 
 #define IM_DAEMON_VERSION  "0.1.0"
 
 
 /*
- * Reads argv and the file into conf, which holds the defaults.  IM_OK; IM_DONE:
- * --help or --version was answered; IM_ERROR: the fault is logged.
+ * Reads argv and the file into conf, which is zeroed.  IM_OK; IM_DONE: --help
+ * or --version was answered; IM_ERROR: the fault is logged.
  */
 #define IM_DONE  -4
 

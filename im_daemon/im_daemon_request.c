@@ -5,6 +5,7 @@
  */
 
 #include <stdalign.h>
+#include <stdio.h>
 
 #include "im_daemon_request.h"
 
@@ -185,6 +186,34 @@ im_daemon_end(im_daemon_request_t *r)
     }
 
     r->allocated = 0;
+}
+
+
+void
+im_daemon_headers(const im_daemon_request_t *r,
+    void (*fn)(void *data, const char *name, const char *value), void *data)
+{
+    char                       retry[24];
+    const im_daemon_header_t  *h;
+
+    fn(data, "Content-Type", r->form != NULL ? r->form : "application/json");
+
+    if (r->allow != NULL) {
+        fn(data, "Allow", r->allow);
+    }
+
+    if (r->cookie != NULL) {
+        fn(data, "Set-Cookie", r->cookie);
+    }
+
+    if (r->retry != 0) {
+        (void) snprintf(retry, sizeof(retry), "%u", (unsigned) r->retry);
+        fn(data, "Retry-After", retry);
+    }
+
+    for (h = r->headers; h != NULL && h->name != NULL; h++) {
+        fn(data, h->name, h->value);
+    }
 }
 
 

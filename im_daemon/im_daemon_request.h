@@ -89,6 +89,10 @@ im_int_t im_daemon_cleanup(im_daemon_request_t *r, im_daemon_cleanup_pt fn,
 /* Called by transports when the answer has been written: frees the memory. */
 void im_daemon_end(im_daemon_request_t *r);
 
+/* Calls fn for each header of the answer. */
+void im_daemon_headers(const im_daemon_request_t *r,
+    void (*fn)(void *data, const char *name, const char *value), void *data);
+
 /* "Not Found" of 404 and so on. */
 const char *im_daemon_status(im_uint_t status);
 

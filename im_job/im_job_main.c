@@ -10,9 +10,8 @@
 #include <unistd.h>
 
 #include "im_job.h"
-#include "im_daemon_link.h"
+#include "im_daemon_conf.h"
 #include "im_daemon_log.h"
-#include "im_daemon_option.h"
 #include "im_daemon_time.h"
 
 
@@ -21,28 +20,12 @@
 
 
 typedef struct {
-    char                   *prefix;
-    char                   *log;
-    im_daemon_link_conf_t   redis;
+    im_daemon_conf_t  daemon;
 } im_job_conf_t;
 
 
-#define im_job_string(n, field, help)                                         \
-    { n, IM_OPTION_STRING, offsetof(im_job_conf_t, field), 0, 0, help }
-#define im_job_number(n, field, min, max, help)                               \
-    { n, IM_OPTION_NUMBER, offsetof(im_job_conf_t, field), min, max, help }
-
-
 static const im_daemon_option_t  im_job_options[] = {
-    im_job_string("redis", redis.address,
-                  "HOST:PORT|unix:PATH  default 127.0.0.1:6379"),
-    im_job_string("redis-user", redis.user, "NAME  of the ACL"),
-    im_job_string("redis-password", redis.password, "TEXT"),
-    im_job_number("redis-db", redis.db, 0, 1000000, "NUMBER  default 0"),
-    im_job_string("prefix", prefix, "TEXT  of all keys, default im:"),
-    im_job_number("partitions", redis.partitions, 0, IM_PARTITIONS_MAX,
-                  "NUMBER  offered when Redis has none yet, default 16"),
-    im_job_string("log", log, "LEVEL  error, warn, notice, info or debug"),
+    im_daemon_conf_options(im_job_conf_t),
     im_daemon_option_end
 };
 
@@ -69,7 +52,6 @@ static const im_link_events_t  im_job_events = {
 int
 main(int argc, char **argv)
 {
-    int            level;
     im_int_t       rc;
     im_job_conf_t  conf;
 
@@ -82,23 +64,7 @@ main(int argc, char **argv)
         return rc == IM_DONE ? 0 : 2;
     }
 
-    level = conf.log != NULL ? im_daemon_log_find(conf.log) : IM_LOG_NOTICE;
-
-    if (level == -1) {
-        im_daemon_log(IM_LOG_ERROR, "--log=%s: there are error, warn, notice, "
-                      "info and debug", conf.log);
-        rc = IM_ERROR;
-
-    } else if (conf.prefix != NULL && !im_prefix_valid(im_str_z(conf.prefix)))
-    {
-        im_daemon_log(IM_LOG_ERROR, "--prefix=%s: must be 1 to 32 printable "
-                      "bytes without \"{}\" and spaces", conf.prefix);
-        rc = IM_ERROR;
-
-    } else {
-        im_daemon_log_level(level);
-        rc = im_job_run(&conf);
-    }
+    rc = im_job_run(&conf);
 
     im_daemon_options_cleanup(im_job_options, &conf);
 
@@ -123,15 +89,17 @@ im_job_run(im_job_conf_t *conf)
     snprintf(job.id, sizeof(job.id), "job-%ld-%08x%08x", (long) getpid(),
              nonce[0], nonce[1]);
 
-    conf->redis.prefix = im_str_z(conf->prefix ? conf->prefix : "im:");
+    if (im_daemon_conf_init(&conf->daemon) != IM_OK) {
+        return IM_ERROR;
+    }
 
     job.base = im_job_base();
     if (job.base == NULL || im_job_batch_init(&job.batch, seed) != IM_OK) {
         return IM_ERROR;
     }
 
-    job.link = im_daemon_link_create(job.base, &conf->redis, &im_job_events,
-                                     &job);
+    job.link = im_daemon_link_create(job.base, &conf->daemon.link,
+                                     &im_job_events, &job);
     job.tick = event_new(job.base, -1, EV_PERSIST, im_job_tick, &job);
     job.flush = evtimer_new(job.base, im_job_queue_flush_handler, &job);
     term = evsignal_new(job.base, SIGTERM, im_job_signal, &job);

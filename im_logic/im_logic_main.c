@@ -22,7 +22,6 @@
 #include "im_key.h"
 #include "im_push.h"
 #include "im_daemon_http.h"
-#include "im_daemon_option.h"
 #include "im_daemon_time.h"
 
 
@@ -39,6 +38,12 @@ typedef struct {
 } im_logic_main_t;
 
 
+#define im_logic_string(name, member, help)                                   \
+    im_daemon_string(name, im_logic_conf_t, member, help)
+#define im_logic_number(name, member, value, min, max, help)                  \
+    im_daemon_number(name, im_logic_conf_t, member, value, min, max, help)
+
+
 static im_int_t im_logic_main_init(im_logic_main_t *m);
 static im_int_t im_logic_main_listen(im_logic_main_t *m);
 static im_int_t im_logic_main_events(im_logic_main_t *m);
@@ -52,63 +57,41 @@ static void im_logic_main_files(void);
 
 
 static const im_daemon_option_t  im_logic_options[] = {
-    { "redis", IM_OPTION_STRING, offsetof(im_logic_conf_t, redis), 0, 0,
-      "HOST:PORT|unix:PATH  (127.0.0.1:6379)" },
-    { "redis-user", IM_OPTION_STRING, offsetof(im_logic_conf_t, user), 0, 0,
-      "NAME" },
-    { "redis-password", IM_OPTION_STRING, offsetof(im_logic_conf_t, password),
-      0, 0, "TEXT" },
-    { "redis-db", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, db), 0, 65535,
-      "N  (0)" },
-    { "prefix", IM_OPTION_STRING, offsetof(im_logic_conf_t, prefix), 0, 0,
-      "TEXT  of all keys (im:)" },
-    { "partitions", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, partitions),
-      1, IM_PARTITIONS_MAX, "N  (what Redis holds, 16 in a new one)" },
-    { "fcgi", IM_OPTION_STRING, offsetof(im_logic_conf_t, fcgi), 0, 0,
-      "HOST:PORT|unix:PATH  FastCGI" },
-    { "http", IM_OPTION_STRING, offsetof(im_logic_conf_t, http), 0, 0,
-      "HOST:PORT|unix:PATH  plain HTTP" },
-    { "max-body", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, max_body),
-      1024, 16 * 1024 * 1024, "BYTES  of a request (1m)" },
-    { "max-targets", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, max_targets),
-      1, 10000, "N  of a push (1000)" },
-    { "max-requests", IM_OPTION_NUMBER,
-      offsetof(im_logic_conf_t, max_requests), 1, 1000000,
-      "N  under way (10000)" },
-    { "queue-cap", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, queue_cap),
-      1, 100000000, "N  pushes that wait, of a partition (100000)" },
-    { "idem-ttl", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, idem_ttl),
-      1, 86400, "SECONDS  an id is remembered (300)" },
-    { "token-life", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, token_life),
-      1, 10 * 365 * 86400, "SECONDS  after a login (2592000, 30 days)" },
-    { "user-tokens", IM_OPTION_NUMBER,
-      offsetof(im_logic_conf_t, user_tokens), 1, 1000,
-      "N  that live, of a user (20)" },
-    { "foreign-tokens", IM_OPTION_NUMBER,
-      offsetof(im_logic_conf_t, foreign_tokens), 0, 1,
-      "0|1  tokens that another program wrote (1)" },
-    { "hash-threads", IM_OPTION_NUMBER,
-      offsetof(im_logic_conf_t, hash_threads), 1, 64,
-      "N  that hash passwords (1)" },
-    { "hash-queue", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, hash_queue),
-      1, 10000, "N  passwords that wait (64)" },
-    { "hash-cost", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, hash_cost),
-      IM_CRYPT_COST_MIN, IM_CRYPT_COST_MAX, "N  of yescrypt (5)" },
-    { "login-limit", IM_OPTION_NUMBER, offsetof(im_logic_conf_t, login_limit),
-      0, 1000000, "N  logins of a name in a period (20), 0: any" },
-    { "address-limit", IM_OPTION_NUMBER,
-      offsetof(im_logic_conf_t, address_limit), 0, 1000000,
-      "N  logins of an address in a period (200), 0: any" },
-    { "register-limit", IM_OPTION_NUMBER,
-      offsetof(im_logic_conf_t, register_limit), 0, 1000000,
-      "N  accounts of an address in a period (20), 0: any" },
-    { "limit-period", IM_OPTION_NUMBER,
-      offsetof(im_logic_conf_t, limit_period), 1, 86400, "SECONDS  (600)" },
-    { "api-key-file", IM_OPTION_STRING,
-      offsetof(im_logic_conf_t, api_key_file), 0, 0,
-      "PATH  keys of /api/, a line each  (none: nginx decides)" },
-    { "log", IM_OPTION_STRING, offsetof(im_logic_conf_t, log), 0, 0,
-      "error|warn|notice|info|debug  (notice)" },
+    im_daemon_conf_options(im_logic_conf_t),
+    im_logic_string("fcgi", fcgi, "HOST:PORT|unix:PATH  FastCGI"),
+    im_logic_string("http", http, "HOST:PORT|unix:PATH  plain HTTP"),
+    im_logic_number("max-body", max_body, 1024 * 1024, 1024, 16 * 1024 * 1024,
+                    "BYTES  of a request (1m)"),
+    im_logic_number("max-targets", max_targets, 1000, 1, 10000,
+                    "N  of a push (1000)"),
+    im_logic_number("max-requests", max_requests, 10000, 1, 1000000,
+                    "N  under way (10000)"),
+    im_logic_number("queue-cap", queue_cap, 100000, 1, 100000000,
+                    "N  pushes that wait, of a partition (100000)"),
+    im_logic_number("idem-ttl", idem_ttl, 300, 1, 86400,
+                    "SECONDS  an id is remembered (300)"),
+    im_logic_number("token-life", token_life, 30 * 86400, 1, 10 * 365 * 86400,
+                    "SECONDS  after a login (2592000, 30 days)"),
+    im_logic_number("user-tokens", user_tokens, 20, 1, 1000,
+                    "N  that live, of a user (20)"),
+    im_logic_number("foreign-tokens", foreign_tokens, 1, 0, 1,
+                    "0|1  tokens that another program wrote (1)"),
+    im_logic_number("hash-threads", hash_threads, 1, 1, 64,
+                    "N  that hash passwords (1)"),
+    im_logic_number("hash-queue", hash_queue, 64, 1, 10000,
+                    "N  passwords that wait (64)"),
+    im_logic_number("hash-cost", hash_cost, 5, IM_CRYPT_COST_MIN,
+                    IM_CRYPT_COST_MAX, "N  of yescrypt (5)"),
+    im_logic_number("login-limit", login_limit, 20, 0, 1000000,
+                    "N  logins of a name in a period (20), 0: any"),
+    im_logic_number("address-limit", address_limit, 200, 0, 1000000,
+                    "N  logins of an address in a period (200), 0: any"),
+    im_logic_number("register-limit", register_limit, 20, 0, 1000000,
+                    "N  accounts of an address in a period (20), 0: any"),
+    im_logic_number("limit-period", limit_period, 600, 1, 86400,
+                    "SECONDS  (600)"),
+    im_logic_string("api-key-file", api_key_file,
+                    "PATH  keys of /api/, a line each  (none: nginx decides)"),
     im_daemon_option_end
 };
 
@@ -127,22 +110,6 @@ main(int argc, char **argv)
     im_logic_main_t  m;
 
     memset(&m, 0, sizeof(im_logic_main_t));
-
-    m.logic.conf.max_body = 1024 * 1024;
-    m.logic.conf.max_targets = 1000;
-    m.logic.conf.max_requests = 10000;
-    m.logic.conf.queue_cap = 100000;
-    m.logic.conf.idem_ttl = 300;
-    m.logic.conf.token_life = 30 * 86400;
-    m.logic.conf.user_tokens = 20;
-    m.logic.conf.foreign_tokens = 1;
-    m.logic.conf.hash_threads = 1;
-    m.logic.conf.hash_queue = 64;
-    m.logic.conf.hash_cost = 5;
-    m.logic.conf.login_limit = 20;
-    m.logic.conf.address_limit = 200;
-    m.logic.conf.register_limit = 20;
-    m.logic.conf.limit_period = 600;
 
     rc = im_daemon_options(argc, argv, im_logic_options, &m.logic.conf);
 
@@ -169,44 +136,23 @@ main(int argc, char **argv)
 static im_int_t
 im_logic_main_init(im_logic_main_t *m)
 {
-    int               level;
     im_logic_t       *logic;
     im_logic_conf_t  *conf;
 
     logic = &m->logic;
     conf = &logic->conf;
 
-    if (conf->log != NULL) {
-        level = im_daemon_log_find(conf->log);
-
-        if (level == -1) {
-            im_daemon_log(IM_LOG_ERROR, "--log=%s is not a level", conf->log);
-            return IM_ERROR;
-        }
-
-        im_daemon_log_level(level);
-    }
-
-    logic->prefix = im_str_z(conf->prefix != NULL ? conf->prefix : "im:");
-
-    if (!im_prefix_valid(logic->prefix)) {
-        im_daemon_log(IM_LOG_ERROR, "--prefix=%s is not valid", conf->prefix);
+    if (im_daemon_conf_init(&conf->daemon) != IM_OK) {
         return IM_ERROR;
     }
+
+    logic->prefix = conf->daemon.link.prefix;
 
     if (conf->fcgi == NULL && conf->http == NULL) {
         im_daemon_log(IM_LOG_ERROR, "nothing to listen on: give --fcgi or "
                       "--http");
         return IM_ERROR;
     }
-
-    logic->link_conf.address = conf->redis != NULL ? conf->redis
-                                                   : "127.0.0.1:6379";
-    logic->link_conf.user = conf->user;
-    logic->link_conf.password = conf->password;
-    logic->link_conf.db = conf->db;
-    logic->link_conf.prefix = logic->prefix;
-    logic->link_conf.partitions = conf->partitions;
 
     im_daemon_random(logic->seed, sizeof(logic->seed));
 
@@ -225,7 +171,7 @@ im_logic_main_init(im_logic_main_t *m)
         return IM_ERROR;
     }
 
-    logic->link = im_daemon_link_create(logic->base, &logic->link_conf,
+    logic->link = im_daemon_link_create(logic->base, &conf->daemon.link,
                                         &im_logic_link_events, logic);
 
     if (logic->link != NULL) {

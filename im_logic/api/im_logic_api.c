@@ -69,8 +69,8 @@ static const im_logic_method_t  im_logic_methods[] = {
 
 
 static const im_json_field_t  im_logic_batch_fields[] = {
-    { im_str("commands"), IM_JSON_RAWS, offsetof(im_logic_batch_t, commands) },
-    { im_str("parallel"), IM_JSON_BOOL, offsetof(im_logic_batch_t, parallel) },
+    im_json_row(im_logic_batch_t, RAWS, commands),
+    im_json_row(im_logic_batch_t, BOOL, parallel),
     im_json_end
 };
 

@@ -52,49 +52,35 @@ static void im_logic_api_control(im_logic_command_t *c,
 
 
 static const im_json_field_t  im_logic_api_target_fields[] = {
-    { im_str("user"), IM_JSON_STRING, offsetof(im_logic_api_target_t, user) },
-    { im_str("client"), IM_JSON_STRING,
-      offsetof(im_logic_api_target_t, client) },
-    { im_str("session"), IM_JSON_STRING,
-      offsetof(im_logic_api_target_t, session) },
-    { im_str("channel"), IM_JSON_STRING,
-      offsetof(im_logic_api_target_t, channel) },
-    { im_str("info"), IM_JSON_RAW, offsetof(im_logic_api_target_t, info) },
-    { im_str("data"), IM_JSON_RAW, offsetof(im_logic_api_target_t, data) },
-    { im_str("recover_since"), IM_JSON_OBJECT,
-      offsetof(im_logic_api_target_t, since) },
-    { im_str("override"), IM_JSON_OBJECT,
-      offsetof(im_logic_api_target_t, override) },
-    { im_str("b64info"), IM_JSON_STRING,
-      offsetof(im_logic_api_target_t, b64info) },
-    { im_str("b64data"), IM_JSON_STRING,
-      offsetof(im_logic_api_target_t, b64data) },
-    { im_str("expired"), IM_JSON_BOOL,
-      offsetof(im_logic_api_target_t, expired) },
-    { im_str("expire_at"), IM_JSON_INT,
-      offsetof(im_logic_api_target_t, expire_at) },
+    im_json_row(im_logic_api_target_t, STRING, user),
+    im_json_row(im_logic_api_target_t, STRING, client),
+    im_json_row(im_logic_api_target_t, STRING, session),
+    im_json_row(im_logic_api_target_t, STRING, channel),
+    im_json_row(im_logic_api_target_t, RAW, info),
+    im_json_row(im_logic_api_target_t, RAW, data),
+    im_json_row_as(im_logic_api_target_t, OBJECT, "recover_since", since),
+    im_json_row(im_logic_api_target_t, OBJECT, override),
+    im_json_row(im_logic_api_target_t, STRING, b64info),
+    im_json_row(im_logic_api_target_t, STRING, b64data),
+    im_json_row(im_logic_api_target_t, BOOL, expired),
+    im_json_row(im_logic_api_target_t, INT, expire_at),
     im_json_end
 };
 
 
 static const im_json_field_t  im_logic_api_disconnect_fields[] = {
-    { im_str("user"), IM_JSON_STRING, offsetof(im_logic_api_target_t, user) },
-    { im_str("client"), IM_JSON_STRING,
-      offsetof(im_logic_api_target_t, client) },
-    { im_str("session"), IM_JSON_STRING,
-      offsetof(im_logic_api_target_t, session) },
-    { im_str("disconnect"), IM_JSON_OBJECT,
-      offsetof(im_logic_api_target_t, disconnect) },
-    { im_str("whitelist"), IM_JSON_STRINGS,
-      offsetof(im_logic_api_target_t, whitelist) },
+    im_json_row(im_logic_api_target_t, STRING, user),
+    im_json_row(im_logic_api_target_t, STRING, client),
+    im_json_row(im_logic_api_target_t, STRING, session),
+    im_json_row(im_logic_api_target_t, OBJECT, disconnect),
+    im_json_row(im_logic_api_target_t, STRINGS, whitelist),
     im_json_end
 };
 
 
 static const im_json_field_t  im_logic_api_reason_fields[] = {
-    { im_str("code"), IM_JSON_INT, offsetof(im_logic_api_reason_t, code) },
-    { im_str("reason"), IM_JSON_STRING,
-      offsetof(im_logic_api_reason_t, reason) },
+    im_json_row(im_logic_api_reason_t, INT, code),
+    im_json_row(im_logic_api_reason_t, STRING, reason),
     im_json_end
 };
 

@@ -58,8 +58,7 @@ static im_str_t im_logic_api_room_name(const im_hash_node_t *node);
 
 
 static const im_json_field_t  im_logic_api_channels_fields[] = {
-    { im_str("pattern"), IM_JSON_STRING,
-      offsetof(im_logic_api_channels_t, pattern) },
+    im_json_row(im_logic_api_channels_t, STRING, pattern),
     im_json_end
 };
 

@@ -47,21 +47,14 @@ static void im_logic_api_result(im_buf_t *b, const im_logic_target_t *t);
 
 
 static const im_json_field_t  im_logic_api_message_fields[] = {
-    { im_str("channel"), IM_JSON_STRING,
-      offsetof(im_logic_api_message_t, channel) },
-    { im_str("channels"), IM_JSON_STRINGS,
-      offsetof(im_logic_api_message_t, channels) },
-    { im_str("data"), IM_JSON_RAW, offsetof(im_logic_api_message_t, data) },
-    { im_str("b64data"), IM_JSON_STRING,
-      offsetof(im_logic_api_message_t, b64data) },
-    { im_str("tags"), IM_JSON_OBJECT,
-      offsetof(im_logic_api_message_t, tags) },
-    { im_str("idempotency_key"), IM_JSON_STRING,
-      offsetof(im_logic_api_message_t, key) },
-    { im_str("skip_history"), IM_JSON_BOOL,
-      offsetof(im_logic_api_message_t, skip_history) },
-    { im_str("version"), IM_JSON_INT,
-      offsetof(im_logic_api_message_t, version) },
+    im_json_row(im_logic_api_message_t, STRING, channel),
+    im_json_row(im_logic_api_message_t, STRINGS, channels),
+    im_json_row(im_logic_api_message_t, RAW, data),
+    im_json_row(im_logic_api_message_t, STRING, b64data),
+    im_json_row(im_logic_api_message_t, OBJECT, tags),
+    im_json_row_as(im_logic_api_message_t, STRING, "idempotency_key", key),
+    im_json_row(im_logic_api_message_t, BOOL, skip_history),
+    im_json_row(im_logic_api_message_t, INT, version),
     im_json_end
 };
 

@@ -49,13 +49,10 @@ static void im_logic_api_forget_handler(const im_link_reply_t *reply,
 
 
 static const im_json_field_t  im_logic_api_query_fields[] = {
-    { im_str("channel"), IM_JSON_STRING,
-      offsetof(im_logic_api_query_t, channel) },
-    { im_str("limit"), IM_JSON_INT, offsetof(im_logic_api_query_t, limit) },
-    { im_str("since"), IM_JSON_OBJECT,
-      offsetof(im_logic_api_query_t, from) },
-    { im_str("reverse"), IM_JSON_BOOL,
-      offsetof(im_logic_api_query_t, reverse) },
+    im_json_row(im_logic_api_query_t, STRING, channel),
+    im_json_row(im_logic_api_query_t, INT, limit),
+    im_json_row_as(im_logic_api_query_t, OBJECT, "since", from),
+    im_json_row(im_logic_api_query_t, BOOL, reverse),
     im_json_end
 };
 

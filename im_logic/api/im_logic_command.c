@@ -22,9 +22,8 @@ static const im_logic_api_error_t *im_logic_api_row(im_uint_t error);
 
 
 const im_json_field_t  im_logic_api_since_fields[] = {
-    { im_str("offset"), IM_JSON_INT, offsetof(im_logic_api_since_t, offset) },
-    { im_str("epoch"), IM_JSON_STRING,
-      offsetof(im_logic_api_since_t, epoch) },
+    im_json_row(im_logic_api_since_t, INT, offset),
+    im_json_row(im_logic_api_since_t, STRING, epoch),
     im_json_end
 };
 

@@ -17,7 +17,7 @@
 #include "im_buf.h"
 #include "im_key.h"
 #include "im_link_members.h"
-#include "im_daemon_link.h"
+#include "im_daemon_conf.h"
 #include "im_daemon_log.h"
 
 
@@ -26,38 +26,31 @@ typedef struct im_logic_pool_s   im_logic_pool_t;
 
 
 typedef struct {
-    char      *redis;
-    char      *user;
-    char      *password;
-    char      *prefix;
-    char      *fcgi;
-    char      *http;
-    char      *log;
-    char      *api_key_file;
-    uint64_t   db;
-    uint64_t   partitions;
-    uint64_t   max_body;
-    uint64_t   max_targets;
-    uint64_t   max_requests;
-    uint64_t   queue_cap;
-    uint64_t   idem_ttl;
-    uint64_t   token_life;         /* s */
-    uint64_t   user_tokens;
-    uint64_t   foreign_tokens;
-    uint64_t   hash_threads;
-    uint64_t   hash_queue;
-    uint64_t   hash_cost;
-    uint64_t   login_limit;        /* attempts in a period; 0: no limit */
-    uint64_t   address_limit;
-    uint64_t   register_limit;
-    uint64_t   limit_period;       /* s */
+    im_daemon_conf_t   daemon;
+    char              *fcgi;
+    char              *http;
+    char              *api_key_file;
+    uint64_t           max_body;
+    uint64_t           max_targets;
+    uint64_t           max_requests;
+    uint64_t           queue_cap;
+    uint64_t           idem_ttl;
+    uint64_t           token_life;     /* s */
+    uint64_t           user_tokens;
+    uint64_t           foreign_tokens;
+    uint64_t           hash_threads;
+    uint64_t           hash_queue;
+    uint64_t           hash_cost;
+    uint64_t           login_limit;    /* attempts in a period; 0: no limit */
+    uint64_t           address_limit;
+    uint64_t           register_limit;
+    uint64_t           limit_period;   /* s */
 } im_logic_conf_t;
 
 
 typedef struct {
     struct event_base       *base;
     im_logic_conf_t          conf;
-    im_daemon_link_conf_t    link_conf;
     im_link_t               *link;
     im_link_members_t       *members;
     im_logic_pool_t         *pool;         /* hashes passwords */

@@ -68,7 +68,7 @@ static void im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status,
     im_str_t json);
 static void im_logic_conn_head(im_buf_t *b, const im_daemon_request_t *r,
     im_uint_t status);
-static void im_logic_conn_header(im_buf_t *b, const char *name,
+static void im_logic_conn_add_header(void *data, const char *name,
     const char *value);
 static void im_logic_conn_timeout(im_logic_conn_t *c);
 static void im_logic_conn_close(im_logic_conn_t *c);
@@ -415,41 +415,21 @@ static void
 im_logic_conn_head(im_buf_t *b, const im_daemon_request_t *r,
     im_uint_t status)
 {
-    const im_daemon_header_t  *h;
-
     im_buf_add_z(b, "Status: ");
     im_buf_add_uint(b, status);
     im_buf_add_z(b, " ");
     im_buf_add_z(b, im_daemon_status(status));
-    im_buf_add_z(b, "\r\nContent-Type: ");
-    im_buf_add_z(b, r->form != NULL ? r->form : "application/json");
     im_buf_add_z(b, "\r\n");
-
-    if (r->allow != NULL) {
-        im_logic_conn_header(b, "Allow", r->allow);
-    }
-
-    if (r->cookie != NULL) {
-        im_logic_conn_header(b, "Set-Cookie", r->cookie);
-    }
-
-    if (r->retry != 0) {
-        im_buf_add_z(b, "Retry-After: ");
-        im_buf_add_uint(b, r->retry);
-        im_buf_add_z(b, "\r\n");
-    }
-
-    for (h = r->headers; h != NULL && h->name != NULL; h++) {
-        im_logic_conn_header(b, h->name, h->value);
-    }
-
+    im_daemon_headers(r, im_logic_conn_add_header, b);
     im_buf_add_z(b, "\r\n");
 }
 
 
 static void
-im_logic_conn_header(im_buf_t *b, const char *name, const char *value)
+im_logic_conn_add_header(void *data, const char *name, const char *value)
 {
+    im_buf_t  *b = data;
+
     im_buf_add_z(b, name);
     im_buf_add_z(b, ": ");
     im_buf_add_z(b, value);

@@ -51,21 +51,19 @@ static void im_logic_push_results(const im_logic_publish_t *publish,
 
 
 static const im_json_field_t  im_logic_push_fields[] = {
-    { im_str("id"), IM_JSON_STRING, offsetof(im_logic_push_body_t, id) },
-    { im_str("rooms"), IM_JSON_STRINGS,
-      offsetof(im_logic_push_body_t, rooms) },
-    { im_str("users"), IM_JSON_STRINGS,
-      offsetof(im_logic_push_body_t, users) },
-    { im_str("all"), IM_JSON_BOOL, offsetof(im_logic_push_body_t, all) },
-    { im_str("from"), IM_JSON_OBJECT, offsetof(im_logic_push_body_t, from) },
-    { im_str("data"), IM_JSON_RAW, offsetof(im_logic_push_body_t, data) },
+    im_json_row(im_logic_push_body_t, STRING, id),
+    im_json_row(im_logic_push_body_t, STRINGS, rooms),
+    im_json_row(im_logic_push_body_t, STRINGS, users),
+    im_json_row(im_logic_push_body_t, BOOL, all),
+    im_json_row(im_logic_push_body_t, OBJECT, from),
+    im_json_row(im_logic_push_body_t, RAW, data),
     im_json_end
 };
 
 
 static const im_json_field_t  im_logic_from_fields[] = {
-    { im_str("user"), IM_JSON_STRING, offsetof(im_logic_push_from_t, user) },
-    { im_str("name"), IM_JSON_STRING, offsetof(im_logic_push_from_t, name) },
+    im_json_row(im_logic_push_from_t, STRING, user),
+    im_json_row(im_logic_push_from_t, STRING, name),
     im_json_end
 };
 

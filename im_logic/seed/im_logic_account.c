@@ -119,12 +119,9 @@ static void im_logic_account_random(u_char *dst);
 
 
 static const im_json_field_t  im_logic_account_fields[] = {
-    { im_str("UserName"), IM_JSON_STRING,
-      offsetof(im_logic_account_body_t, name) },
-    { im_str("Password"), IM_JSON_STRING,
-      offsetof(im_logic_account_body_t, password) },
-    { im_str("Auth"), IM_JSON_STRING,
-      offsetof(im_logic_account_body_t, auth) },
+    im_json_row_as(im_logic_account_body_t, STRING, "UserName", name),
+    im_json_row_as(im_logic_account_body_t, STRING, "Password", password),
+    im_json_row_as(im_logic_account_body_t, STRING, "Auth", auth),
     im_json_end
 };
 

@@ -49,8 +49,8 @@ static int im_logic_v1_code(im_uint_t status);
 
 /* Go's decoder, which the pages were written for, takes any case. */
 static const im_json_field_t  im_logic_v1_fields[] = {
-    { im_str("code"), IM_JSON_INT, offsetof(im_logic_v1_body_t, code) },
-    { im_str("msg"), IM_JSON_STRING, offsetof(im_logic_v1_body_t, msg) },
+    im_json_row(im_logic_v1_body_t, INT, code),
+    im_json_row(im_logic_v1_body_t, STRING, msg),
     im_json_end
 };
 

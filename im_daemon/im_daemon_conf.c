@@ -1,0 +1,35 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The options that all daemons have.
+ */
+
+#include "im_daemon_conf.h"
+#include "im_daemon_log.h"
+
+
+im_int_t
+im_daemon_conf_init(im_daemon_conf_t *conf)
+{
+    int  level;
+
+    level = conf->log != NULL ? im_daemon_log_find(conf->log) : IM_LOG_NOTICE;
+
+    if (level == -1) {
+        im_daemon_log(IM_LOG_ERROR, "--log=%s: there are error, warn, notice, "
+                      "info and debug", conf->log);
+        return IM_ERROR;
+    }
+
+    im_daemon_log_level(level);
+
+    conf->link.prefix = im_str_z(conf->prefix != NULL ? conf->prefix : "im:");
+
+    if (!im_prefix_valid(conf->link.prefix)) {
+        im_daemon_log(IM_LOG_ERROR, "--prefix=%s: must be 1 to 32 printable "
+                      "bytes without \"{}\" and spaces", conf->prefix);
+        return IM_ERROR;
+    }
+
+    return IM_OK;
+}
