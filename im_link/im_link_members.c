@@ -78,6 +78,7 @@ struct im_link_members_s {
     im_link_names_t     *live;       /* or NULL */
     uint64_t             live_at;    /* when they were asked for */
     int                  live_out;   /* they are asked for */
+    int                  live_given; /* by im_link_members_workers() */
 };
 
 
@@ -287,7 +288,8 @@ im_link_asked_start(im_link_asked_t *asked)
     }
 
     if (members->live == NULL
-        || asked->asked - members->live_at >= IM_LINK_MEMBERS_KEEP)
+        || (!members->live_given
+            && asked->asked - members->live_at >= IM_LINK_MEMBERS_KEEP))
     {
         return im_link_members_live(members, asked->asked);
     }
@@ -331,6 +333,22 @@ im_link_members_live(im_link_members_t *members, uint64_t now)
     members->live_out = 1;
 
     return IM_OK;
+}
+
+
+void
+im_link_members_workers(im_link_members_t *members,
+    const im_link_reply_t *reply)
+{
+    im_link_names_t  *live;
+
+    live = im_link_names_create(reply, 1, NULL);
+
+    if (live != NULL) {
+        im_link_names_unref(members->live);
+        members->live = live;
+        members->live_given = 1;
+    }
 }
 
 

@@ -35,6 +35,13 @@ im_link_members_t *im_link_members_create(im_link_t *link);
 /* Its handlers have been called: the link is destroyed before. */
 void im_link_members_destroy(im_link_members_t *members);
 
+/*
+ * The reply of live.lua about workers, from a caller that asks once a second:
+ * they are not asked for here any more.
+ */
+void im_link_members_workers(im_link_members_t *members,
+    const im_link_reply_t *reply);
+
 /* What was read in the last half a second, or NULL; now: monotonic ms. */
 const im_members_t *im_link_members_kept(im_link_members_t *members,
     im_str_t topic, uint64_t now);

@@ -166,6 +166,9 @@ im_logic_poll_nodes_handler(const im_link_reply_t *reply, void *data)
         }
     }
 
+    /* behind the records: what is read by these workers comes later */
+    im_link_members_workers(poll->logic->members, reply);
+
     im_logic_poll_replied(poll);
 }
 

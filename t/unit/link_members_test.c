@@ -265,6 +265,51 @@ test_pages(void **state)
 }
 
 
+static void
+workers_handler(const im_link_reply_t *reply, void *data)
+{
+    im_link_members_workers(data, reply);
+}
+
+
+static void
+workers(const char *text)
+{
+    out[nout].handler = workers_handler;
+    out[nout++].data = asker;
+    answer(text);
+}
+
+
+/* A caller that polls says which workers live: nothing else asks. */
+static void
+test_workers(void **state)
+{
+    (void) state;
+
+    start();
+
+    workers(LIVE);
+
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 1000), IM_OK);
+    test_str(im_str_z(out[0].text), CALL "2 0 w1 w2");
+    answer("*5\r\n*0\r\n:0\r\n:0\r\n$1\r\n0\r\n*0\r\n");
+
+    workers("*1\r\n$2\r\nw1\r\n");
+    workers(NULL);
+    workers("-ERR no\r\n");
+
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 9000), IM_OK);
+    test_str(im_str_z(out[0].text),
+             "members im:{0}:r:x:w im:{0}:r:x:k:w1 1000 1048576 2 0 w1");
+    answer("*5\r\n*0\r\n:0\r\n:0\r\n$1\r\n0\r\n*0\r\n");
+
+    assert_int_equal(ngot, 2);
+
+    end();
+}
+
+
 /* Too many for one answer: the others are counted. */
 static void
 test_rest(void **state)
@@ -558,6 +603,7 @@ test_no_memory(void **state)
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_page),
     alloc_test(test_pages),
+    alloc_test(test_workers),
     alloc_test(test_rest),
     alloc_test(test_many_workers),
     alloc_test(test_kept),
