@@ -1,5 +1,6 @@
 # /v1/user/: accounts and tokens.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

@@ -1,5 +1,6 @@
 # /api/v1/: what pages of the seed system send.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

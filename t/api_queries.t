@@ -1,5 +1,6 @@
 # Centrifugo's server API: what it tells.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

@@ -1,5 +1,6 @@
 # Who may come in: tokens, guests, rooms allowed.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

@@ -1,5 +1,6 @@
 # What the module asks of logic: publishing for a client.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

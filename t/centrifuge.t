@@ -1,5 +1,6 @@
 # The centrifuge protocol: commands, their answers and errors.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

@@ -1,5 +1,6 @@
 # `nginx -t` refuses what can't work, and names the directive and the value.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

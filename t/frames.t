@@ -1,6 +1,7 @@
 # Frames of RFC 6455, by the echo protocol: whatever a client sends, whole, cut
 # or wrong.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

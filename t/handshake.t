@@ -1,5 +1,6 @@
 # The opening handshake: what is accepted, and the status of each fault.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

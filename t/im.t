@@ -1,5 +1,6 @@
 # The `im` protocol: the first frame, and what a client then receives.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

@@ -1,6 +1,7 @@
 # Who is in a room: told to all who follow it, wherever they are, and not too
 # often.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

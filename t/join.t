@@ -1,5 +1,6 @@
 # Who comes to a room and goes, for clients that ask for it.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

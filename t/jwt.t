@@ -1,5 +1,6 @@
 # Tokens that the worker checks itself.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

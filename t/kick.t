@@ -1,5 +1,6 @@
 # Sessions that the backend closes, and users that it keeps out.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

@@ -1,5 +1,6 @@
 # Limits: of a worker, of an address, before authentication, of a message.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

@@ -1,11 +1,11 @@
 # nchan in the same nginx, loaded before and after us.  It brings a hiredis of
 # its own and exports it: each of the two must work with its own.
 
-use Test::Im;
-
 # the blocks name the modules, in their order
 BEGIN { $ENV{TEST_NGINX_LOAD_MODULES} = ' ' }
 
+use lib 't/lib';
+use Test::Im;
 use Test::Nginx::Socket -e $ENV{TEST_NGINX_IM_NCHAN}
     ? 'no_plan' : (skip_all => 'nchan is not installed');
 

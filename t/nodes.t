@@ -1,5 +1,6 @@
 # Two nodes with two workers each, on one Redis.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

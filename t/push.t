@@ -1,5 +1,6 @@
 # POST /im/push: forms, results, idempotency, and the status of each fault.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

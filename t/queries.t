@@ -1,5 +1,6 @@
 # What logic tells: /im/online, /im/rooms, /im/users, /im/health.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

@@ -1,5 +1,6 @@
 # Redis away: at the start, in the middle, with and without what it knew.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

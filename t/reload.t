@@ -1,5 +1,6 @@
 # Reload and quit: sessions are closed with 1012, nothing is left open.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

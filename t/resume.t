@@ -1,6 +1,7 @@
 # Clients that come back: what they have missed, once and in order, or that
 # something is missing.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

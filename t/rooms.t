@@ -1,5 +1,6 @@
 # Who gets a message: rooms, inboxes, everybody; in order and once.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

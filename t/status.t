@@ -1,5 +1,6 @@
 # im_status, variables of the access log, the line at the end of a session.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

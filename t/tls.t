@@ -1,5 +1,6 @@
 # wss: the same over TLS.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

@@ -1,6 +1,7 @@
 # Tokens in the centrifuge protocol: of the connection, of subscriptions, and
 # those that renew them.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

@@ -1,6 +1,7 @@
 # UTF-8 is checked as it streams: characters of each length, cut at every byte,
 # by fragments and by the network.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

@@ -1,5 +1,6 @@
 # A backend of the operator's is asked about commands of clients.
 
+use lib 't/lib';
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 

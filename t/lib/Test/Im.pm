@@ -34,6 +34,7 @@ BEGIN {
         if $INC{'Test/Nginx/Socket.pm'};
 
     $Top = Cwd::cwd();
+    push @INC, "$Top/t/stub";       # where the real harness isn't installed
     $Build = $ENV{IM_BUILD} || "$Top/build";
     $Dir = File::Temp::tempdir('im-test-XXXXXX', TMPDIR => 1, CLEANUP => 0);
     $Owner = $$;
@@ -62,6 +63,7 @@ my $Limit = $ENV{TEST_NGINX_IM_TIMEOUT} || 15;     # of any one step
 my $Test = Test::Builder->new;
 
 my (%Ended, %Started, %Clients, %Saved, @Crowd, $Asked, $Began);
+my $Logged = 0;             # bytes of error.log when the block began
 my $Ready;                  # pushes are accepted
 
 $ENV{TEST_NGINX_IM_TLS} = $Base + 1;
@@ -130,6 +132,8 @@ sub prepare {
     my $http = $block->http_config;
     my $both = (defined $config ? $config : '') . (defined $http ? $http : '');
 
+    $Logged = defined $config ? 0 : length slurp(error_log());
+
     if (defined $config) {
         my $services = $block->services;
 
@@ -139,8 +143,7 @@ sub prepare {
         }
 
         # it would tell the next one's Redis of its rules
-        Test::Nginx::Socket::stop_nginx()
-            if Test::Nginx::Socket->can('stop_nginx');
+        stop_nginx();
 
         stop_all();
         certificate() if $both =~ /TEST_NGINX_IM_CERT/;
@@ -167,6 +170,19 @@ sub prepare {
     {
         $block->set_value(request => 'GET /_ready');
         $block->set_value(error_code => 204);
+    }
+}
+
+
+sub stop_nginx {
+    my $file = Test::Nginx::Socket::server_root() . '/logs/nginx.pid';
+    my ($pid) = slurp($file) =~ /(\d+)/ or return;
+    my @pids = ($pid, children($pid));
+
+    for my $signal (qw(QUIT TERM KILL)) {
+        kill $signal, $signal eq 'KILL' ? @pids : $pid;
+        return if until_true(5, sub { !grep { alive($_) } @pids });
+        $Test->diag("nginx ($pid) ignores SIG$signal");
     }
 }
 
@@ -533,6 +549,7 @@ my %Steps = (
     wipe    => sub { system("rm -rf $Dir/appendonlydir"); 1 },
     im_log  => sub { step_log('im.log', 1, @_) },
     logged  => \&step_logged,
+    unlogged => \&step_unlogged,
     elapsed => \&step_elapsed,
     record  => \&step_record,
     crowd   => \&step_crowd,
@@ -1376,12 +1393,13 @@ sub step_file {
 }
 
 
-# so many seconds at least have passed since the scenario began
+# so many seconds at least have passed since the scenario began; nginx's clock
+# may be that of the last event
 sub step_elapsed {
     my ($seconds) = @_;
     my $passed = Time::HiRes::time() - $Began;
 
-    die "$passed s\n" if $passed < $seconds;
+    die "$passed s\n" if $passed < $seconds - 0.05;
 
     return 1;
 }
@@ -1828,11 +1846,27 @@ sub drained_read {
 }
 
 
+sub error_log {
+    return Test::Nginx::Socket::server_root() . '/logs/error.log';
+}
+
+
+# REGEX: no such line in the error log since the block began, where an earlier
+# block has left some that no_error_log would see
+sub step_unlogged {
+    my ($re) = @_;
+    my @lines = grep { /$re/ } split /\n/, substr slurp(error_log()), $Logged;
+
+    die "line: $lines[0]\n" if @lines;
+
+    return 1;
+}
+
+
 # N REGEX: so many lines of the error log, no more
 sub step_logged {
     my ($n, $re) = split ' ', $_[0], 2;
-    my $path = Test::Nginx::Socket::server_root() . '/logs/error.log';
-    my @lines = grep { /$re/ } split /\n/, slurp($path);
+    my @lines = grep { /$re/ } split /\n/, slurp(error_log());
 
     die scalar(@lines) . " lines:\n" . join("\n", @lines) . "\n"
         if @lines != $n;
@@ -1861,7 +1895,7 @@ sub step_exit {
 
     if ($name eq 'nginx') {
         my @pids = split ' ', $Saved{quit} || '';
-        return 1 if until_true($Limit, sub { !grep { living($_) } @pids });
+        return 1 if until_true($Limit, sub { !grep { alive($_) } @pids });
         die "still there: @pids\n";
     }
 
@@ -1872,13 +1906,6 @@ sub step_exit {
     my $status = delete($Ended{$name}) >> 8;
 
     return $status == $want || die "status $status\n";
-}
-
-
-sub living {
-    my ($pid) = @_;
-
-    return kill(0, $pid) && slurp("/proc/$pid/stat") !~ /\A\d+ \(.*\) Z/;
 }
 
 
