@@ -131,6 +131,10 @@ im_link_members_destroy(im_link_members_t *members)
 {
     im_link_asked_t  *asked;
 
+    if (members == NULL) {
+        return;
+    }
+
     while (!im_list_empty(&members->kept)) {
         asked = im_list_data(im_list_first(&members->kept), im_link_asked_t,
                              link);

@@ -32,7 +32,7 @@ typedef enum {
 
 /* NULL: no memory. */
 im_link_members_t *im_link_members_create(im_link_t *link);
-/* Its handlers have been called: the link is destroyed before. */
+/* Its handlers have been called: the link is destroyed before.  Takes NULL. */
 void im_link_members_destroy(im_link_members_t *members);
 
 /*

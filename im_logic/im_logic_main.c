@@ -176,9 +176,12 @@ im_logic_main_init(im_logic_main_t *m)
 
     if (logic->link != NULL) {
         logic->members = im_link_members_create(logic->link);
+        logic->history = im_link_history_create(logic->link);
     }
 
-    if (logic->members == NULL || im_logic_main_events(m) != IM_OK) {
+    if (logic->members == NULL || logic->history == NULL
+        || im_logic_main_events(m) != IM_OK)
+    {
         im_daemon_log(IM_LOG_ERROR, "no memory");
         return IM_ERROR;
     }
@@ -264,9 +267,8 @@ im_logic_main_cleanup(im_logic_main_t *m)
         im_daemon_link_destroy(logic->link);
     }
 
-    if (logic->members != NULL) {
-        im_link_members_destroy(logic->members);
-    }
+    im_link_members_destroy(logic->members);
+    im_link_history_destroy(logic->history);
 
     if (m->server != NULL) {
         im_logic_server_destroy(m->server);

@@ -66,6 +66,7 @@ struct ngx_im_worker_s {
     ngx_str_t           id;              /* NODE.SLOT.START */
     struct im_link_s   *link;
     struct im_link_members_s *members;
+    struct im_link_history_s *history;
     struct ngx_im_sync_s *sync;
     struct im_follow_s *follow;
     struct ngx_im_revoke_s *revoke;

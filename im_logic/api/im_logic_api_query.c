@@ -20,11 +20,6 @@ typedef struct {
     int                    reverse;
     im_logic_api_since_t   since;
     im_logic_channel_t     ch;
-    im_str_t               epoch;       /* that the topic has */
-    uint64_t               top;
-    im_uint_t              n;           /* messages so far */
-    unsigned               hole:1;
-    unsigned               failed:1;
 } im_logic_api_query_t;
 
 
@@ -38,12 +33,9 @@ static void im_logic_api_presence_handler(const im_members_t *members,
 static void im_logic_api_stats_handler(const im_members_t *members,
     void *data);
 static im_int_t im_logic_api_range(im_logic_api_query_t *q,
-    im_logic_range_t *range);
-static im_int_t im_logic_api_history_top(void *data,
-    const im_logic_top_t *top);
-static im_int_t im_logic_api_history_message(void *data,
-    const im_message_t *m);
-static void im_logic_api_history_done(void *data, const char *why);
+    im_link_range_t *range);
+static void im_logic_api_history_handler(const im_link_page_t *page,
+    void *data);
 static void im_logic_api_forget_handler(const im_link_reply_t *reply,
     void *data);
 
@@ -54,13 +46,6 @@ static const im_json_field_t  im_logic_api_query_fields[] = {
     im_json_row_as(im_logic_api_query_t, OBJECT, "since", from),
     im_json_row(im_logic_api_query_t, BOOL, reverse),
     im_json_end
-};
-
-
-static const im_logic_history_events_t  im_logic_api_history_events = {
-    im_logic_api_history_top,
-    im_logic_api_history_message,
-    im_logic_api_history_done
 };
 
 
@@ -81,7 +66,7 @@ im_logic_api_presence_stats(im_logic_command_t *c)
 void
 im_logic_api_history(im_logic_command_t *c)
 {
-    im_logic_range_t       range;
+    im_link_range_t       range;
     im_logic_api_query_t  *q;
 
     q = im_logic_api_query_history(c);
@@ -90,9 +75,7 @@ im_logic_api_history(im_logic_command_t *c)
         return;
     }
 
-    im_buf_add_z(c->result, "{\"publications\":[");
-
-    im_logic_history_read(c->r, &range, &im_logic_api_history_events, q);
+    im_logic_history_read(c->r, &range, im_logic_api_history_handler, q);
 }
 
 
@@ -267,18 +250,19 @@ im_logic_api_stats_handler(const im_members_t *members, void *data)
 
 /* On IM_ERROR the command has failed. */
 static im_int_t
-im_logic_api_range(im_logic_api_query_t *q, im_logic_range_t *range)
+im_logic_api_range(im_logic_api_query_t *q, im_link_range_t *range)
 {
     im_logic_command_t  *c;
 
     c = q->command;
 
-    memset(range, 0, sizeof(im_logic_range_t));
+    memset(range, 0, sizeof(im_link_range_t));
 
     range->topic = q->ch.topic;
     range->limit = q->limit < 0 || q->limit > IM_HISTORY_MAX
                    ? IM_HISTORY_MAX : (im_uint_t) q->limit;
-    range->reverse = q->reverse != 0;
+    range->bytes = IM_HISTORY_BYTES;
+    range->reverse = q->reverse;
 
     if (q->from.len == 0) {
         return IM_OK;
@@ -302,63 +286,40 @@ im_logic_api_range(im_logic_api_query_t *q, im_logic_range_t *range)
 }
 
 
-static im_int_t
-im_logic_api_history_top(void *data, const im_logic_top_t *top)
-{
-    im_logic_api_query_t  *q = data;
-
-    q->epoch = im_daemon_copy(q->command->r, top->epoch);
-    q->top = top->top;
-    q->failed = q->epoch.data == NULL;
-
-    q->hole = q->since.epoch.len != 0
-              && !im_str_eq(q->since.epoch, top->epoch)
-              && !im_logic_history_continues(top, q->since.epoch,
-                                             (uint64_t) q->since.offset);
-
-    return q->failed || q->hole ? IM_DECLINED : IM_OK;
-}
-
-
-static im_int_t
-im_logic_api_history_message(void *data, const im_message_t *m)
+static void
+im_logic_api_history_handler(const im_link_page_t *page, void *data)
 {
     im_buf_t              *b;
-    im_logic_api_query_t  *q = data;
-
-    b = q->command->result;
-
-    im_buf_add_z(b, q->n++ == 0 ? "" : ",");
-    im_proto_centrifuge_add_message(b, m);
-
-    return b->failed || b->len > IM_LOGIC_MAX_REPLY / 2 ? IM_DECLINED : IM_OK;
-}
-
-
-static void
-im_logic_api_history_done(void *data, const char *why)
-{
+    im_uint_t              i;
     im_logic_command_t    *c;
     im_logic_api_query_t  *q = data;
 
     c = q->command;
+    b = c->result;
 
-    if (why == NULL && q->failed) {
-        why = "no memory";
-    }
-
-    if (why != NULL) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, why);
+    if (page->why != NULL) {
+        im_logic_command_fail(c, IM_ERROR_INTERNAL, page->why);
         return;
     }
 
-    if (q->hole) {
+    if (q->since.epoch.len != 0
+        && !im_str_eq(q->since.epoch, page->epoch)
+        && !im_logic_history_continues(page, q->since.epoch,
+                                       (uint64_t) q->since.offset))
+    {
         im_logic_command_fail(c, IM_ERROR_POSITION, NULL);
         return;
     }
 
-    im_logic_print(c->result, "],\"epoch\":%j,\"offset\":%u}", q->epoch,
-                   q->top);
+    im_buf_add_z(b, "{\"publications\":[");
+
+    for (i = 0; i < page->n && b->len <= IM_LOGIC_MAX_REPLY / 2; i++) {
+        im_buf_add_z(b, i == 0 ? "" : ",");
+        im_proto_centrifuge_add_message(b, &page->messages[i]);
+    }
+
+    im_logic_print(b, "],\"epoch\":%j,\"offset\":%u}", page->epoch,
+                   page->top);
 
     im_logic_command_done(c);
 }

@@ -16,6 +16,7 @@
 #include "im_types.h"
 #include "im_buf.h"
 #include "im_key.h"
+#include "im_link_history.h"
 #include "im_link_members.h"
 #include "im_daemon_conf.h"
 #include "im_daemon_log.h"
@@ -53,6 +54,7 @@ typedef struct {
     im_logic_conf_t          conf;
     im_link_t               *link;
     im_link_members_t       *members;
+    im_link_history_t       *history;
     im_logic_pool_t         *pool;         /* hashes passwords */
     im_str_t                 prefix;
     im_buf_t                 api_keys;     /* a line each */

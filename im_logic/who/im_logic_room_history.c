@@ -21,30 +21,18 @@ typedef struct {
     im_buf_t             *b;           /* the answer */
     im_str_t              epoch;
     uint64_t              seq;         /* of the latest message */
-    uint64_t              top;
     unsigned              resumes:1;   /* since is given */
     unsigned              wanted:1;    /* messages, not only the position */
-    unsigned              messages:1;
-    unsigned              hole:1;
 } im_logic_room_history_t;
 
 
 static void im_logic_room_history_read(im_daemon_request_t *r, im_str_t name);
 static const char *im_logic_room_history_args(im_logic_room_history_t *h,
-    im_logic_range_t *range);
-static im_int_t im_logic_room_history_top(void *data,
-    const im_logic_top_t *top);
-static im_int_t im_logic_room_history_message(void *data,
-    const im_message_t *m);
+    im_link_range_t *range);
+static void im_logic_room_history_handler(const im_link_page_t *page,
+    void *data);
+static void im_logic_room_history_message(im_buf_t *b, const im_message_t *m);
 static void im_logic_room_history_data(im_buf_t *b, const im_envelope_t *e);
-static void im_logic_room_history_done(void *data, const char *why);
-
-
-static const im_logic_history_events_t  im_logic_room_history_events = {
-    im_logic_room_history_top,
-    im_logic_room_history_message,
-    im_logic_room_history_done
-};
 
 
 /* By the path as it was sent: a slash of the name itself is %2F there. */
@@ -83,7 +71,7 @@ im_logic_room_history_read(im_daemon_request_t *r, im_str_t name)
     im_logic_t               *logic;
     const char               *why;
     const im_rule_t          *rule;
-    im_logic_range_t          range;
+    im_link_range_t           range;
     im_logic_room_history_t  *h;
 
     logic = r->data;
@@ -117,19 +105,19 @@ im_logic_room_history_read(im_daemon_request_t *r, im_str_t name)
 
     im_logic_print(h->b, "{\"room\":%j", name);
 
-    im_logic_history_read(r, &range, &im_logic_room_history_events, h);
+    im_logic_history_read(r, &range, im_logic_room_history_handler, h);
 }
 
 
 /* NULL, or what is wrong with them. */
 static const char *
-im_logic_room_history_args(im_logic_room_history_t *h, im_logic_range_t *range)
+im_logic_room_history_args(im_logic_room_history_t *h, im_link_range_t *range)
 {
     im_int_t  rc;
     im_str_t  since;
     uint64_t  limit;
 
-    memset(range, 0, sizeof(im_logic_range_t));
+    memset(range, 0, sizeof(im_link_range_t));
 
     rc = im_logic_query_number(h->r, "limit", IM_HISTORY_MAX, &limit);
 
@@ -151,47 +139,67 @@ im_logic_room_history_args(im_logic_room_history_t *h, im_logic_range_t *range)
     h->resumes = rc == IM_OK;
     h->wanted = range->limit != 0;
     range->since = h->seq;
-    range->last = !h->resumes;
+    range->bytes = IM_HISTORY_BYTES;
+    range->reverse = !h->resumes;
 
     return NULL;
 }
 
 
-static im_int_t
-im_logic_room_history_top(void *data, const im_logic_top_t *top)
+/* The latest ones are read backwards, and answered in their order. */
+static void
+im_logic_room_history_handler(const im_link_page_t *page, void *data)
 {
-    im_logic_room_history_t  *h = data;
-
-    h->top = top->top;
-
-    im_logic_print(h->b, ",\"epoch\":%j,\"seq\":%u,\"messages\":[", top->epoch,
-                   top->top);
-
-    if (h->resumes && !im_logic_history_continues(top, h->epoch, h->seq)) {
-        h->hole = 1;
-        return IM_DECLINED;
-    }
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_logic_room_history_message(void *data, const im_message_t *m)
-{
+    int                       known, hole;
     im_buf_t                 *b;
-    const im_envelope_t      *e;
+    uint64_t                  seq;
+    im_uint_t                 i, n;
+    const im_message_t       *m;
     im_logic_room_history_t  *h = data;
 
     b = h->b;
-    e = m->envelope;
 
-    if (!h->messages && h->resumes && m->seq != h->seq + 1) {
-        h->hole = 1;
+    if (page->why != NULL) {
+        im_logic_reply_error(h->r, 503, page->why);
+        return;
     }
 
-    im_logic_print(b, "%z{\"seq\":%u,\"time\":%u", h->messages ? "," : "",
-                   m->seq, e->time);
+    im_logic_print(b, ",\"epoch\":%j,\"seq\":%u,\"messages\":[", page->epoch,
+                   page->top);
+
+    known = !h->resumes
+            || im_logic_history_continues(page, h->epoch, h->seq);
+    n = known ? page->n : 0;
+
+    /* or all of it has gone from the history */
+
+    hole = h->resumes && (n > 0 ? page->messages[0].seq != h->seq + 1
+                                : !known || (h->wanted && h->seq < page->top));
+    seq = page->top;
+
+    for (i = 0; i < n && b->len <= IM_LOGIC_MAX_REPLY / 2; i++) {
+        m = &page->messages[h->resumes ? i : n - 1 - i];
+        seq = m->seq;
+
+        im_buf_add_z(b, i == 0 ? "" : ",");
+        im_logic_room_history_message(b, m);
+    }
+
+    im_logic_print(b, "]%z%z}", hole ? ",\"hole\":true" : "",
+                   seq < page->top ? ",\"more\":true" : "");
+
+    im_logic_reply_data(h->r, b);
+}
+
+
+static void
+im_logic_room_history_message(im_buf_t *b, const im_message_t *m)
+{
+    const im_envelope_t  *e;
+
+    e = m->envelope;
+
+    im_logic_print(b, "{\"seq\":%u,\"time\":%u", m->seq, e->time);
 
     if (e->id.len != 0) {
         im_logic_print(b, ",\"id\":%j", e->id);
@@ -205,11 +213,6 @@ im_logic_room_history_message(void *data, const im_message_t *m)
     im_buf_add_z(b, ",\"data\":");
     im_logic_room_history_data(b, e);
     im_buf_add_z(b, "}");
-
-    h->messages = 1;
-    h->seq = m->seq;
-
-    return b->failed || b->len > IM_LOGIC_MAX_REPLY / 2 ? IM_DECLINED : IM_OK;
 }
 
 
@@ -230,27 +233,4 @@ im_logic_room_history_data(im_buf_t *b, const im_envelope_t *e)
         im_json_add_string(b, e->data);
         return;
     }
-}
-
-
-static void
-im_logic_room_history_done(void *data, const char *why)
-{
-    im_logic_room_history_t  *h = data;
-
-    if (why != NULL) {
-        im_logic_reply_error(h->r, 503, why);
-        return;
-    }
-
-    /* all of it has gone from the history */
-
-    if (h->resumes && !h->messages && h->wanted && h->seq < h->top) {
-        h->hole = 1;
-    }
-
-    im_logic_print(h->b, "]%z%z}", h->hole ? ",\"hole\":true" : "",
-                   h->messages && h->seq < h->top ? ",\"more\":true" : "");
-
-    im_logic_reply_data(h->r, h->b);
 }

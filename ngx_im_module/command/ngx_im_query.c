@@ -11,12 +11,10 @@
 
 #include "ngx_im_follow.h"
 #include "ngx_im_command.h"
-#include "ngx_im_link.h"
 #include "ngx_im_send.h"
 #include "ngx_im_reply.h"
-#include "im_key.h"
+#include "im_link_history.h"
 #include "im_link_members.h"
-#include "im_script.h"
 
 
 #define NGX_IM_QUERY_BYTES    (1024 * 1024)   /* of history, about */
@@ -51,16 +49,12 @@ static ngx_uint_t ngx_im_query_turn(ngx_im_session_t *s);
 static void ngx_im_query_next(ngx_im_worker_t *w);
 static ngx_im_query_t *ngx_im_query_create(ngx_im_session_t *s,
     const im_command_t *command);
-static ngx_int_t ngx_im_query_history(ngx_im_query_t *query,
-    const im_command_t *command, uint16_t partition);
-static void ngx_im_query_history_handler(const im_link_reply_t *reply,
+static im_int_t ngx_im_query_history(ngx_im_query_t *query,
+    const im_command_t *command);
+static void ngx_im_query_history_handler(const im_link_page_t *page,
     void *data);
-static im_error_e ngx_im_query_history_reply(ngx_im_query_t *query,
-    im_topic_t *topic, const im_link_reply_t *reply, ngx_im_session_t *s);
 static int ngx_im_query_continues(ngx_im_query_t *query, im_topic_t *topic,
     im_str_t epoch);
-static ngx_uint_t ngx_im_query_messages(const im_link_reply_t *entries,
-    im_message_t *messages, im_envelope_t *envelopes);
 static void ngx_im_query_presence_handler(const im_members_t *members,
     void *data);
 static im_error_e ngx_im_query_presence(ngx_im_session_t *s, uint32_t id,
@@ -139,7 +133,7 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
 
     if (query != NULL) {
         rc = command->type == IM_COMMAND_HISTORY
-             ? ngx_im_query_history(query, command, topic->partition)
+             ? ngx_im_query_history(query, command)
              : im_link_members_ask(w->members, command->topic,
                                    IM_LINK_MEMBERS_KEPT, ngx_current_msec,
                                    ngx_im_query_presence_handler, query);
@@ -258,48 +252,30 @@ ngx_im_query_create(ngx_im_session_t *s, const im_command_t *command)
 }
 
 
-static ngx_int_t
-ngx_im_query_history(ngx_im_query_t *query, const im_command_t *command,
-    uint16_t partition)
+static im_int_t
+ngx_im_query_history(ngx_im_query_t *query, const im_command_t *command)
 {
-    im_str_t         topic;
-    im_link_t       *link;
-    im_link_call_t  *call;
+    im_link_range_t  range;
 
-    link = ngx_im_worker->link;
-    topic = im_str_set(query->topic, query->topic_len);
+    range.topic = command->topic;
+    range.since = command->recover ? command->since.seq : 0;
+    range.limit = command->limit;
+    range.bytes = NGX_IM_QUERY_BYTES;
+    range.reverse = command->reverse;
 
-    call = im_link_script(link, &im_script_page);
-
-    im_key_topic(&call->bytes, im_link_prefix(link), partition, topic,
-                 IM_KEY_META);
-    im_link_call_key(call);
-
-    im_key_topic(&call->bytes, im_link_prefix(link), partition, topic,
-                 IM_KEY_HISTORY);
-    im_link_call_key(call);
-
-    im_link_call_z(call, command->reverse ? "1" : "");
-
-    if (command->recover) {
-        im_buf_add_uint(&call->bytes, command->since.seq);
-    }
-
-    im_link_call_arg(call);
-
-    im_link_call_uint(call, command->limit);
-    im_link_call_uint(call, NGX_IM_QUERY_BYTES);
-
-    return im_link_send(link, ngx_im_query_history_handler, query);
+    return im_link_history_read(ngx_im_worker->history, &range,
+                                ngx_im_query_history_handler, query);
 }
 
 
 static void
-ngx_im_query_history_handler(const im_link_reply_t *reply, void *data)
+ngx_im_query_history_handler(const im_link_page_t *page, void *data)
 {
     im_error_e         error;
+    im_reply_t         answer;
     im_topic_t        *topic;
     ngx_im_query_t    *query;
+    im_subscribed_t    sub;
     ngx_im_worker_t   *w;
     ngx_im_session_t  *s;
 
@@ -315,73 +291,44 @@ ngx_im_query_history_handler(const im_link_reply_t *reply, void *data)
         return;
     }
 
-    error = IM_ERROR_INTERNAL;
+    error = 0;
 
-    if (im_link_reply_is_array(reply, 4)
-        && im_link_reply_is_array(im_link_reply_at(reply, 3), 0))
-    {
-        error = topic == NULL ? IM_ERROR_PERMISSION
-                : ngx_im_query_history_reply(query, topic, reply, s);
+    if (page->why != NULL) {
+        error = IM_ERROR_INTERNAL;
+
+        if (page->error.len > 0) {
+            ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                          "im: page script failed: \"%*s\"",
+                          page->error.len, page->error.data);
+        }
+
+    } else if (topic == NULL) {
+        error = IM_ERROR_PERMISSION;
+
+    } else if (!ngx_im_query_continues(query, topic, page->epoch)) {
+        error = IM_ERROR_POSITION;
 
     } else {
-        ngx_im_link_complain(w->log, reply, "page");
+        s->ext->commands.n += page->n / NGX_IM_QUERY_SHARE;
+
+        ngx_memzero(&sub, sizeof(im_subscribed_t));
+
+        sub.topic = im_topic_name(topic);
+        sub.at.epoch = page->epoch;
+        sub.at.seq = page->top;
+        sub.messages = page->messages;
+        sub.nmessages = page->n;
+
+        ngx_im_reply_init(&answer, IM_REPLY_HISTORY, s->ext->busy_id);
+        answer.subs = &sub;
+        answer.nsubs = 1;
+
+        (void) ngx_im_reply_send(s, &answer);
     }
 
     im_free(query);
 
     ngx_im_query_done(s, error);
-}
-
-
-/* 0: it is answered. */
-static im_error_e
-ngx_im_query_history_reply(ngx_im_query_t *query, im_topic_t *topic,
-    const im_link_reply_t *reply, ngx_im_session_t *s)
-{
-    ngx_uint_t              n;
-    im_reply_t              answer;
-    im_message_t           *messages;
-    im_envelope_t          *envelopes;
-    im_subscribed_t         page;
-    const im_link_reply_t  *entries;
-
-    ngx_memzero(&page, sizeof(im_subscribed_t));
-
-    page.topic = im_topic_name(topic);
-    page.at.epoch = im_link_reply_str_at(reply, 0);
-    page.at.seq = im_link_reply_int_at(reply, 1, 0);
-
-    if (!ngx_im_query_continues(query, topic, page.at.epoch)) {
-        return IM_ERROR_POSITION;
-    }
-
-    entries = im_link_reply_at(reply, 3);
-    n = im_link_reply_len(entries);
-
-    s->ext->commands.n += n / NGX_IM_QUERY_SHARE;
-
-    messages = im_calloc((n + 1) * sizeof(im_message_t));
-    envelopes = im_calloc((n + 1) * sizeof(im_envelope_t));
-
-    if (messages == NULL || envelopes == NULL) {
-        im_free(messages);
-        im_free(envelopes);
-        return IM_ERROR_INTERNAL;
-    }
-
-    page.messages = messages;
-    page.nmessages = ngx_im_query_messages(entries, messages, envelopes);
-
-    ngx_im_reply_init(&answer, IM_REPLY_HISTORY, s->ext->busy_id);
-    answer.subs = &page;
-    answer.nsubs = 1;
-
-    (void) ngx_im_reply_send(s, &answer);
-
-    im_free(messages);
-    im_free(envelopes);
-
-    return 0;
 }
 
 
@@ -392,33 +339,6 @@ ngx_im_query_continues(ngx_im_query_t *query, im_topic_t *topic,
     return !query->recover || query->since.epoch.len == 0
            || im_str_eq(query->since.epoch, epoch)
            || im_topic_continues(topic, query->since.epoch, query->since.seq);
-}
-
-
-static ngx_uint_t
-ngx_im_query_messages(const im_link_reply_t *entries, im_message_t *messages,
-    im_envelope_t *envelopes)
-{
-    size_t           i;
-    ngx_uint_t       n;
-    im_page_entry_t  entry;
-
-    for (i = 0, n = 0; i < im_link_reply_len(entries); i++) {
-
-        if (ngx_im_follow_entry(im_link_reply_at(entries, i), &entry)
-            != NGX_OK
-            || im_envelope_decode(entry.envelope, &envelopes[n]) != IM_OK)
-        {
-            continue;
-        }
-
-        messages[n].seq = entry.seq;
-        messages[n].numbered = 1;
-        messages[n].envelope = &envelopes[n];
-        n++;
-    }
-
-    return n;
 }
 
 

@@ -6,6 +6,7 @@
  */
 
 #include "ngx_im_sync.h"
+#include "im_link_history.h"
 #include "im_link_members.h"
 
 
@@ -80,9 +81,9 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
     }
 
     w->members = im_link_members_create(w->link);
-    if (w->members == NULL) {
-        ngx_im_link_destroy(w->link);
-        w->link = NULL;
+    w->history = im_link_history_create(w->link);
+
+    if (w->members == NULL || w->history == NULL) {
         goto failed;
     }
 
@@ -93,6 +94,13 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
 
 failed:
 
+    if (w->link != NULL) {
+        ngx_im_link_destroy(w->link);
+        w->link = NULL;
+    }
+
+    im_link_members_destroy(w->members);
+    im_link_history_destroy(w->history);
     im_buf_cleanup(&sync->id);
     im_free(sync);
     w->sync = NULL;
@@ -175,6 +183,9 @@ ngx_im_follow_exit(ngx_im_worker_t *w)
 
     im_link_members_destroy(w->members);
     w->members = NULL;
+
+    im_link_history_destroy(w->history);
+    w->history = NULL;
 
     im_follow_cleanup(&sync->follow);
 
