@@ -4,6 +4,7 @@
 #                 Debian's nginx-dev installs)
 #   SAN=1         with AddressSanitizer and UBSan, in a build folder of its own
 #   V=1           shows the commands
+#   STEPS="units server"   of make test: these only; t/run has their names
 #   PORT=8080 WORKERS=2 ADDRESS=127.0.0.1   of make run
 #   COMPAT=1 PAGES=DIR   of make run: the four ports that pages of `im` use
 #                 (docs/migrating-from-im.md), and where the pages are
@@ -189,7 +190,7 @@ tests: module programs $(UNITS) $(FUZZ) $(DRILL)
 
 test: packages-build-test
 	$(MAKE_ALL) tests
-	@SAN=$(SAN) IM_BUILD="$$PWD/$(BUILD)" t/run
+	@SAN=$(SAN) IM_BUILD="$$PWD/$(BUILD)" t/run $(STEPS)
 
 $(TESTED): $(filter-out $(BUILD)/obj/im_core/im_alloc.o,$(CORE)) \
         $(filter-out %_main.o,$(LINK) $(DAEMON) $(LOGIC) $(JOB))
