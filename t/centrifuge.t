@@ -498,3 +498,37 @@ start: redis
 until: /im/health ^200
 --- no_error_log
 [alert]
+
+
+
+=== TEST 14: history behind a place that the worker has is not read again
+--- http_config
+    im_room 1          history=10 ttl=1h;
+--- config
+    location = /none { im_comet protocol=centrifuge; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /none
+a: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"1"},"id":2}
+a: like ^\{"id":1,"connect":
+a: like ^\{"id":2,"subscribe":.*"epoch":"(?<e>\w+)"
+push: room 1 {"n":1}
+push: room 1 {"n":2}
+push: room 1 {"n":3}
+a: like "offset":1\}
+a: like "offset":2\}
+a: like "offset":3\}
+a: send_lines {"unsubscribe":{"channel":"1"},"id":3} | {"subscribe":{"channel":"1","recover":true,"epoch":"$e","offset":1},"id":4}
+a: like ^\{"id":3,"unsubscribe":
+a: like ^\{"id":4,"subscribe":.*"recovered":true.*"n":2.*"n":3
+redis: DEL im:{4}:r:1:h => ^1$
+a: send {"history":{"channel":"1","limit":5,"since":{"offset":1,"epoch":"$e"}},"id":5}
+a: recv {"id":5,"history":{"publications":[{"data":{"n":2},"offset":2},{"data":{"n":3},"offset":3}],"epoch":"$e","offset":3}}
+a: send {"history":{"channel":"1","limit":1,"since":{"offset":1,"epoch":"$e"}},"id":6}
+a: recv {"id":6,"history":{"publications":[{"data":{"n":2},"offset":2}],"epoch":"$e","offset":3}}
+a: send {"history":{"channel":"1","limit":5,"since":{"offset":3,"epoch":"$e"}},"id":7}
+a: recv {"id":7,"history":{"publications":[],"epoch":"$e","offset":3}}
+a: send {"history":{"channel":"1","limit":5,"reverse":true,"since":{"offset":3,"epoch":"$e"}},"id":8}
+a: recv {"id":8,"history":{"publications":[],"epoch":"$e","offset":3}}
+--- no_error_log
+[error]

@@ -13,6 +13,7 @@
 #include "ngx_im_command.h"
 #include "ngx_im_send.h"
 #include "ngx_im_reply.h"
+#include "ngx_im_resume.h"
 #include "im_link_history.h"
 #include "im_link_members.h"
 
@@ -49,10 +50,14 @@ static ngx_uint_t ngx_im_query_turn(ngx_im_session_t *s);
 static void ngx_im_query_next(ngx_im_worker_t *w);
 static ngx_im_query_t *ngx_im_query_create(ngx_im_session_t *s,
     const im_command_t *command);
+static ngx_int_t ngx_im_query_window(ngx_im_session_t *s,
+    const im_command_t *command, im_topic_t *topic);
 static im_int_t ngx_im_query_history(ngx_im_query_t *query,
     const im_command_t *command);
 static void ngx_im_query_history_handler(const im_link_page_t *page,
     void *data);
+static void ngx_im_query_page(ngx_im_session_t *s, uint32_t id,
+    const im_subscribed_t *page);
 static int ngx_im_query_continues(ngx_im_query_t *query, im_topic_t *topic,
     im_str_t epoch);
 static void ngx_im_query_presence_handler(const im_members_t *members,
@@ -121,6 +126,12 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
 
         return error == 0 ? NGX_OK
                           : ngx_im_reply_error(s, command->id, error);
+    }
+
+    if (command->type == IM_COMMAND_HISTORY
+        && ngx_im_query_window(s, command, topic) == NGX_OK)
+    {
+        return NGX_OK;
     }
 
     if (!ngx_im_query_turn(s)) {
@@ -252,6 +263,54 @@ ngx_im_query_create(ngx_im_session_t *s, const im_command_t *command)
 }
 
 
+/*
+ * Messages behind a place, if the worker has them all: it is NGX_OK and the
+ * answer says how far this worker is.  Redis may be ahead, so it is asked where
+ * nothing is behind the place yet.
+ */
+static ngx_int_t
+ngx_im_query_window(ngx_im_session_t *s, const im_command_t *command,
+    im_topic_t *topic)
+{
+    size_t           len;
+    uint64_t         seq, n;
+    im_str_t         epoch;
+    im_subscribed_t  page;
+
+    seq = command->since.seq;
+    epoch = im_str_set(topic->epoch.data, topic->epoch.len);
+
+    if (!command->recover || command->reverse || command->limit == 0
+        || topic->state != IM_TOPIC_LIVE || seq >= topic->seq
+        || !im_str_eq(command->since.epoch, epoch)
+        || im_follow_window(topic, seq) != IM_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    n = ngx_min((uint64_t) command->limit, topic->seq - seq);
+
+    ngx_memzero(&page, sizeof(im_subscribed_t));
+
+    page.topic = im_topic_name(topic);
+    page.at.epoch = epoch;
+    page.at.seq = seq;
+
+    for (len = 0; page.nmessages < n && len < NGX_IM_QUERY_BYTES; /* void */) {
+        len += im_follow_envelope(topic, seq + ++page.nmessages).len;
+    }
+
+    if (ngx_im_resume_messages(ngx_im_worker, &page, 1) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    page.at.seq = topic->seq;
+    ngx_im_query_page(s, command->id, &page);
+
+    return NGX_OK;
+}
+
+
 static im_int_t
 ngx_im_query_history(ngx_im_query_t *query, const im_command_t *command)
 {
@@ -272,7 +331,6 @@ static void
 ngx_im_query_history_handler(const im_link_page_t *page, void *data)
 {
     im_error_e         error;
-    im_reply_t         answer;
     im_topic_t        *topic;
     ngx_im_query_t    *query;
     im_subscribed_t    sub;
@@ -309,8 +367,6 @@ ngx_im_query_history_handler(const im_link_page_t *page, void *data)
         error = IM_ERROR_POSITION;
 
     } else {
-        s->ext->commands.n += page->n / NGX_IM_QUERY_SHARE;
-
         ngx_memzero(&sub, sizeof(im_subscribed_t));
 
         sub.topic = im_topic_name(topic);
@@ -319,16 +375,28 @@ ngx_im_query_history_handler(const im_link_page_t *page, void *data)
         sub.messages = page->messages;
         sub.nmessages = page->n;
 
-        ngx_im_reply_init(&answer, IM_REPLY_HISTORY, s->ext->busy_id);
-        answer.subs = &sub;
-        answer.nsubs = 1;
-
-        (void) ngx_im_reply_send(s, &answer);
+        ngx_im_query_page(s, s->ext->busy_id, &sub);
     }
 
     im_free(query);
 
     ngx_im_query_done(s, error);
+}
+
+
+static void
+ngx_im_query_page(ngx_im_session_t *s, uint32_t id,
+    const im_subscribed_t *page)
+{
+    im_reply_t  answer;
+
+    s->ext->commands.n += page->nmessages / NGX_IM_QUERY_SHARE;
+
+    ngx_im_reply_init(&answer, IM_REPLY_HISTORY, id);
+    answer.subs = page;
+    answer.nsubs = 1;
+
+    (void) ngx_im_reply_send(s, &answer);
 }
 
 

@@ -43,8 +43,6 @@ static void ngx_im_resume_position(im_subscribed_t *begin, im_topic_t *topic,
     im_str_t epoch, uint64_t seq);
 static ngx_int_t ngx_im_resume_fits(im_topic_t *topic, uint64_t since,
     size_t *left);
-static ngx_int_t ngx_im_resume_messages(ngx_im_worker_t *w,
-    im_subscribed_t *subs, ngx_uint_t n);
 static ngx_uint_t ngx_im_resume_decode(im_subscribed_t *sub,
     im_topic_t *topic, im_message_t *m, im_envelope_t *envelope);
 static ngx_int_t ngx_im_resume_moved_log(ngx_im_worker_t *w, im_log_t *log,
@@ -674,8 +672,7 @@ ngx_im_resume_fits(im_topic_t *topic, uint64_t since, size_t *left)
 }
 
 
-/* Decodes the messages of all; they are good until the next call. */
-static ngx_int_t
+ngx_int_t
 ngx_im_resume_messages(ngx_im_worker_t *w, im_subscribed_t *subs,
     ngx_uint_t n)
 {

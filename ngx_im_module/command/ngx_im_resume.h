@@ -32,6 +32,13 @@ void ngx_im_resume_history(im_topic_t *topic, im_follow_history_e why);
 ngx_int_t ngx_im_resume_moved(ngx_im_worker_t *w, im_topic_t *topic,
     im_str_t epoch, uint64_t seq, ngx_uint_t continues);
 
+/*
+ * Fills in the messages, nmessages behind at.seq of each, that are all in the
+ * windows of their topics.  They are good until the next call.
+ */
+ngx_int_t ngx_im_resume_messages(ngx_im_worker_t *w, im_subscribed_t *subs,
+    ngx_uint_t n);
+
 /* Answers a join of worker->ready; data is the worker. */
 ngx_int_t ngx_im_resume_serve(im_list_t *q, void *data);
 
