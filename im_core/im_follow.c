@@ -19,15 +19,13 @@
 
 typedef struct {
     im_follow_t  *follow;
-    uint16_t      partition;
-    uint8_t       all;
-    uint8_t       assert;
+    int           partition;
+    int           assert;
 } im_follow_walk_t;
 
 
 static im_int_t im_follow_again(im_topic_t *topic, void *data);
-static void im_follow_settle(im_route_t *route);
-static void im_follow_settle_all(im_list_t *list);
+static im_route_t *im_follow_pop(im_list_t *queue);
 static int im_follow_over(im_route_t *route);
 static void im_follow_inherit(im_route_t *route);
 static int im_follow_wants(const im_route_t *route);
@@ -37,7 +35,6 @@ static void im_follow_fill(im_route_t *route, im_report_t *report,
 static void im_follow_sent(im_route_t *route, const im_report_t *report,
     im_call_e call);
 static void im_follow_list_all(im_route_t *route);
-static void im_follow_list(im_route_t *route, im_list_t *subs);
 static void im_follow_failed(im_route_t *route);
 static void im_follow_notified(im_route_t *route, int notified);
 static void im_follow_position(im_route_t *route, const im_reported_t *reply);
@@ -49,11 +46,12 @@ static void im_follow_refresh(im_follow_t *follow);
 void
 im_follow_init(im_follow_t *follow, uint64_t now)
 {
-    im_list_init(&follow->urgent);
-    im_list_init(&follow->due);
-    im_list_init(&follow->changed);
-    im_list_init(&follow->left);
-    im_list_init(&follow->ended);
+    im_uint_t  i;
+
+    for (i = 0; i < IM_QUEUES; i++) {
+        im_list_init(&follow->queues[i]);
+    }
+
     im_list_init(&follow->poll);
     im_list_init(&follow->aged);
     im_list_init(&follow->windows);
@@ -70,62 +68,45 @@ im_follow_init(im_follow_t *follow, uint64_t now)
 void
 im_follow_cleanup(im_follow_t *follow)
 {
-    im_list_t    all, *q;
+    im_uint_t    i;
     im_route_t  *route;
 
-    im_list_init(&all);
-    im_list_splice(&all, &follow->urgent);
-    im_list_splice(&all, &follow->due);
-    im_list_splice(&all, &follow->changed);
-    im_list_splice(&all, &follow->left);
-    im_list_splice(&all, &follow->ended);
+    for (i = 0; i < IM_QUEUES; i++) {
 
-    while (!im_list_empty(&all)) {
-        q = im_list_first(&all);
-        im_list_remove(q);
-        route = im_list_data(q, im_route_t, link);
+        while (!im_list_empty(&follow->queues[i])) {
+            route = im_follow_pop(&follow->queues[i]);
 
-        if (route->topic == NULL) {
-            im_route_destroy(route);
+            if (route->topic == NULL) {
+                im_route_destroy(route);
+            }
         }
     }
 }
 
 
-void
-im_follow_up(im_follow_t *follow, int assert)
+static im_route_t *
+im_follow_pop(im_list_t *queue)
 {
-    follow->up = 1;
+    im_list_t  *q;
 
-    im_follow_all(follow, assert);
+    q = im_list_first(queue);
+    im_list_remove(q);
+
+    return im_list_data(q, im_route_t, link);
 }
 
 
 void
-im_follow_down(im_follow_t *follow)
+im_follow_compare(im_follow_t *follow, int partition, int assert)
 {
-    follow->up = 0;
-}
-
-
-void
-im_follow_all(im_follow_t *follow, int assert)
-{
-    im_follow_walk_t  walk = { follow, 0, 1, (uint8_t) assert };
+    im_follow_walk_t  walk = { follow, partition, assert };
 
     (void) im_hub_each_topic(follow->hub, im_follow_again, &walk);
 
-    im_list_splice(&follow->ended, &follow->left);
-    im_follow_pump(follow);
-}
-
-
-void
-im_follow_partition(im_follow_t *follow, uint16_t partition)
-{
-    im_follow_walk_t  walk = { follow, partition, 0, 0 };
-
-    (void) im_hub_each_topic(follow->hub, im_follow_again, &walk);
+    if (follow->up) {
+        im_list_splice(&follow->queues[IM_QUEUE_URGENT],
+                       &follow->queues[IM_QUEUE_LEFT]);
+    }
 
     im_follow_pump(follow);
 }
@@ -142,7 +123,9 @@ im_follow_again(im_topic_t *topic, void *data)
     route = topic->data;
     follow = walk->follow;
 
-    if (route == NULL || (!walk->all && topic->partition != walk->partition)) {
+    if (route == NULL
+        || (walk->partition >= 0 && topic->partition != walk->partition))
+    {
         return IM_OK;
     }
 
@@ -155,8 +138,8 @@ im_follow_again(im_topic_t *topic, void *data)
     follow->events->members(follow->ctx, topic, IM_MEMBERS_SUSPECT);
 
     if (route->call == IM_CALL_NONE) {
-        im_route_queue(route, topic->state == IM_TOPIC_NEW ? &follow->urgent
-                                                           : &follow->due);
+        im_route_queue(route, topic->state == IM_TOPIC_NEW ? IM_QUEUE_URGENT
+                                                           : IM_QUEUE_DUE);
     }
 
     return IM_OK;
@@ -181,7 +164,7 @@ im_follow_start(im_follow_t *follow, im_topic_t *topic)
     /* it goes out in a later turn, with the members that this one brings */
 
     if (follow->up) {
-        im_route_queue(route, &follow->urgent);
+        im_route_queue(route, IM_QUEUE_URGENT);
         follow->commands->wake(follow->ctx);
     }
 
@@ -249,7 +232,7 @@ im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined)
     im_route_due(route, IM_DUE_COUNT);
 
     if (route->call == IM_CALL_NONE && im_list_empty(&route->link)) {
-        im_route_queue(route, &follow->changed);
+        im_route_queue(route, IM_QUEUE_CHANGED);
     }
 }
 
@@ -266,7 +249,7 @@ im_follow_entry(im_follow_t *follow, const im_entry_t *entry)
         return;
     }
 
-    im_history_deliver(topic->data, entry);
+    im_history_put(topic->data, entry, IM_FROM_QUEUE);
 }
 
 
@@ -337,7 +320,7 @@ im_follow_report(im_topic_t *topic)
     if (im_follow_report_state(topic) == IM_DECLINED) {
         route->hurried = 1;
 
-        im_route_queue(route, &route->follow->urgent);
+        im_route_queue(route, IM_QUEUE_URGENT);
         route->follow->commands->wake(route->follow->ctx);
     }
 }
@@ -347,78 +330,54 @@ im_follow_report(im_topic_t *topic)
 void
 im_follow_pump(im_follow_t *follow)
 {
-    im_list_t   *list;
+    im_list_t   *queues, *queue;
     im_route_t  *route;
 
-    im_follow_settle_all(&follow->ended);
+    queues = follow->queues;
+
+    while (!im_list_empty(&queues[IM_QUEUE_ENDED])) {
+        route = im_follow_pop(&queues[IM_QUEUE_ENDED]);
+
+        if (im_follow_over(route)) {
+            im_route_destroy(route);
+
+        } else {
+            im_route_queue(route, follow->up ? IM_QUEUE_URGENT
+                                             : IM_QUEUE_LEFT);
+        }
+    }
 
     while (follow->up && follow->ncalls < IM_FOLLOW_CALLS) {
 
-        list = im_list_empty(&follow->urgent) ? &follow->due : &follow->urgent;
+        queue = im_list_empty(&queues[IM_QUEUE_URGENT])
+                ? &queues[IM_QUEUE_DUE] : &queues[IM_QUEUE_URGENT];
 
-        if (im_list_empty(list)) {
+        if (im_list_empty(queue)) {
             return;
         }
 
-        route = im_list_data(im_list_first(list), im_route_t, link);
-        im_list_remove(&route->link);
+        route = im_follow_pop(queue);
 
-        if (route->topic == NULL) {
+        if (route->topic == NULL && im_follow_over(route)) {
+            im_route_destroy(route);
+            continue;
+        }
 
-            /* it is followed again, by another route */
-
-            if (im_follow_over(route)) {
-                im_route_destroy(route);
-                continue;
-            }
-
-        } else if (route->call != IM_CALL_NONE || !im_follow_wants(route)) {
+        if (route->topic != NULL
+            && (route->call != IM_CALL_NONE || !im_follow_wants(route)))
+        {
             continue;
         }
 
         if (im_follow_send(route) != IM_OK) {
-            im_route_queue(route, &follow->changed);
+            im_route_queue(route, IM_QUEUE_CHANGED);
             return;
         }
     }
 }
 
 
-static void
-im_follow_settle_all(im_list_t *list)
-{
-    im_list_t    all;
-    im_route_t  *route;
-
-    im_list_init(&all);
-    im_list_splice(&all, list);
-
-    while (!im_list_empty(&all)) {
-        route = im_list_data(im_list_first(&all), im_route_t, link);
-        im_list_remove(&route->link);
-        im_follow_settle(route);
-    }
-}
-
-
-/* Nobody follows the topic: Redis gets to know, or the route is freed. */
-static void
-im_follow_settle(im_route_t *route)
-{
-    im_follow_t  *follow;
-
-    follow = route->follow;
-
-    if (im_follow_over(route)) {
-        im_route_destroy(route);
-        return;
-    }
-
-    im_route_queue(route, follow->up ? &follow->urgent : &follow->left);
-}
-
-
-/* Redis needn't know that nobody follows the topic. */
+/* Nobody follows the topic, and Redis needn't know of it. */
 static int
 im_follow_over(im_route_t *route)
 {
@@ -454,7 +413,7 @@ im_follow_inherit(im_route_t *route)
     im_route_due(route, IM_DUE_COUNT);
 
     if (route->call == IM_CALL_NONE && im_list_empty(&route->link)) {
-        im_route_queue(route, &route->follow->changed);
+        im_route_queue(route, IM_QUEUE_CHANGED);
     }
 }
 
@@ -586,29 +545,24 @@ im_follow_sent(im_route_t *route, const im_report_t *report, im_call_e call)
 static void
 im_follow_list_all(im_route_t *route)
 {
-    im_log_t  *log;
+    im_log_t   *log;
+    im_uint_t   i;
+    im_list_t  *q, *lists[4];
 
     im_route_forget(route, route->nchanges);
 
     for (log = route->topic->logs; log != NULL; log = log->next) {
-        im_follow_list(route, &log->joining);
-        im_follow_list(route, &log->idle);
-        im_follow_list(route, &log->pending);
-        im_follow_list(route, &log->blocked);
-    }
-}
 
+        lists[0] = &log->joining;
+        lists[1] = &log->idle;
+        lists[2] = &log->pending;
+        lists[3] = &log->blocked;
 
-static void
-im_follow_list(im_route_t *route, im_list_t *subs)
-{
-    im_list_t  *q;
-
-    for (q = im_list_first(subs);
-         q != im_list_sentinel(subs);
-         q = im_list_next(q))
-    {
-        im_route_change(route, im_list_data(q, im_sub_t, link), 1);
+        for (i = 0; i < 4; i++) {
+            for (q = lists[i]->next; q != lists[i]; q = q->next) {
+                im_route_change(route, im_list_data(q, im_sub_t, link), 1);
+            }
+        }
     }
 }
 
@@ -685,7 +639,7 @@ im_follow_failed(im_route_t *route)
         im_route_end(route);
 
     } else if (route->follow->up) {
-        im_route_queue(route, &route->follow->changed);
+        im_route_queue(route, IM_QUEUE_CHANGED);
     }
 }
 
@@ -719,14 +673,14 @@ im_follow_next(im_route_t *route)
     follow = route->follow;
 
     if (route->compare || route->nchanges >= IM_FOLLOW_CHANGES) {
-        im_route_queue(route, &follow->urgent);
+        im_route_queue(route, IM_QUEUE_URGENT);
         return;
     }
 
     follow->events->reported(follow->ctx, route->topic);
 
     if (im_follow_wants(route) && im_list_empty(&route->link)) {
-        im_route_queue(route, &follow->changed);
+        im_route_queue(route, IM_QUEUE_CHANGED);
     }
 }
 
@@ -813,7 +767,8 @@ im_follow_tick(im_follow_t *follow, uint64_t now)
 
     im_follow_refresh(follow);
 
-    im_list_splice(&follow->due, &follow->changed);
+    im_list_splice(&follow->queues[IM_QUEUE_DUE],
+                   &follow->queues[IM_QUEUE_CHANGED]);
 
     im_list_init(&poll);
     im_list_splice(&poll, &follow->poll);
@@ -859,7 +814,7 @@ im_follow_refresh(im_follow_t *follow)
         im_route_due(route, IM_DUE_COUNT);
 
         if (route->call == IM_CALL_NONE && im_list_empty(&route->link)) {
-            im_route_queue(route, &follow->changed);
+            im_route_queue(route, IM_QUEUE_CHANGED);
         }
 
         follow->events->members(follow->ctx, route->topic, IM_MEMBERS_SUSPECT);

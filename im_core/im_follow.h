@@ -203,6 +203,17 @@ typedef struct {
 } im_follow_limits_t;
 
 
+/* A route waits in one of them. */
+typedef enum {
+    IM_QUEUE_URGENT = 0,         /* to be reported now, first these */
+    IM_QUEUE_DUE,                /* then these */
+    IM_QUEUE_CHANGED,            /* with the next tick */
+    IM_QUEUE_LEFT,               /* leaves, when Redis is back */
+    IM_QUEUE_ENDED,              /* topics that have ended */
+    IM_QUEUES
+} im_queue_e;
+
+
 struct im_follow_s {
     im_hub_t                    *hub;
     const im_rules_t            *rules;
@@ -212,18 +223,14 @@ struct im_follow_s {
     im_follow_limits_t           limits;
     uint64_t                     now;      /* ms, of the last tick */
     uint64_t                     version;  /* of reports */
-    im_list_t                    urgent;   /* to be reported now, first these */
-    im_list_t                    due;      /* then these */
-    im_list_t                    changed;  /* with the next tick */
-    im_list_t                    left;     /* leaves, when Redis is back */
-    im_list_t                    ended;    /* topics that have ended */
+    im_list_t                    queues[IM_QUEUES];
     im_list_t                    poll;     /* looked at by each tick */
     im_list_t                    aged;     /* reported, longest ago first */
     im_list_t                    windows;
     im_windows_t                 bytes;    /* of all windows */
     im_uint_t                    ncalls;   /* reports that are out */
     im_uint_t                    nstale;   /* entries without a topic */
-    unsigned                     up:1;
+    unsigned                     up:1;     /* the caller's: calls go out */
 };
 
 
@@ -237,17 +244,10 @@ void im_follow_init(im_follow_t *follow, uint64_t now);
 void im_follow_cleanup(im_follow_t *follow);
 
 /*
- * Redis is back: all positions are compared; assert: Redis may have missed
- * reports or lost them, and all are repeated.
+ * Messages may be lost, of a partition or (-1) of all: positions are compared.
+ * assert: Redis may have missed reports or lost them, and all are repeated.
  */
-void im_follow_up(im_follow_t *follow, int assert);
-void im_follow_down(im_follow_t *follow);
-
-/* The lease had lapsed: all is reported again. */
-void im_follow_all(im_follow_t *follow, int assert);
-
-/* Messages of a partition may be lost: positions are compared. */
-void im_follow_partition(im_follow_t *follow, uint16_t partition);
+void im_follow_compare(im_follow_t *follow, int partition, int assert);
 
 /* Each second. */
 void im_follow_tick(im_follow_t *follow, uint64_t now);

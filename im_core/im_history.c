@@ -22,21 +22,13 @@
 #define IM_HISTORY_UNUSED  60000           /* ms: a window is freed then */
 
 
-typedef enum {
-    IM_FROM_QUEUE = 0,
-    IM_FROM_HELD,          /* it came before the page was asked for */
-    IM_FROM_HISTORY
-} im_history_from_e;
-
-
-static void im_history_put(im_route_t *route, const im_entry_t *entry,
-    im_history_from_e from);
 static int im_history_passed(im_route_t *route, const im_entry_t *entry,
     im_history_from_e from);
 static im_int_t im_history_append(im_route_t *route, const im_entry_t *entry,
     int healed);
 static int im_history_held(const im_route_t *route);
 static void im_history_hold(im_route_t *route, const im_entry_t *entry);
+static void im_history_replay(im_route_t *route, int put);
 static void im_history_set(im_route_t *route, im_history_e history);
 static im_uint_t im_history_limit(const im_route_t *route);
 static void im_history_later(im_route_t *route);
@@ -45,7 +37,6 @@ static void im_history_forward(im_route_t *route, const im_page_t *page);
 static void im_history_entries(im_route_t *route, const im_page_t *page);
 static void im_history_more(im_route_t *route);
 static void im_history_hole(im_route_t *route, const im_page_t *page);
-static void im_history_prune(im_route_t *route);
 static uint64_t im_history_first_held(im_route_t *route, im_str_t epoch,
     uint64_t top);
 static im_int_t im_history_moved(im_route_t *route, im_str_t epoch,
@@ -72,18 +63,11 @@ im_follow_numbered(im_topic_t *topic)
 }
 
 
-void
-im_history_deliver(im_route_t *route, const im_entry_t *entry)
-{
-    im_history_put(route, entry, IM_FROM_QUEUE);
-}
-
-
 /*
  * An entry that doesn't follow although the page was asked for behind it is
  * one that Redis has lost: its number is given to another message.
  */
-static void
+void
 im_history_put(im_route_t *route, const im_entry_t *entry,
     im_history_from_e from)
 {
@@ -210,14 +194,30 @@ im_history_hold(im_route_t *route, const im_entry_t *entry)
 }
 
 
-/* The rest is held again if one of them begins to heal anew. */
 void
 im_history_release(im_route_t *route)
 {
-    size_t       asked;
-    im_buf_t     held;
-    im_entry_t   entry;
-    im_reader_t  reader;
+    im_history_replay(route, 1);
+
+    if (route->overflow && !im_history_held(route)) {
+        route->overflow = 0;
+        im_history_heal(route);
+    }
+}
+
+
+/*
+ * Puts the held entries again: the rest is held anew if one of them begins to
+ * heal.  Or the position goes back: what is old now stays old, and is dropped.
+ */
+static void
+im_history_replay(im_route_t *route, int put)
+{
+    size_t             asked;
+    im_buf_t           held;
+    im_entry_t         entry;
+    im_reader_t        reader;
+    im_history_from_e  from;
 
     held = route->held;
     asked = route->asked;
@@ -228,17 +228,23 @@ im_history_release(im_route_t *route)
     im_reader_init(&reader, im_buf_str(&held));
 
     while (im_entry_decode(&reader, &entry) == IM_OK) {
-        im_history_put(route, &entry,
-                       reader.p <= held.data + asked ? IM_FROM_HELD
-                                                     : IM_FROM_QUEUE);
+        from = reader.p <= held.data + asked ? IM_FROM_HELD : IM_FROM_QUEUE;
+
+        if (put) {
+            im_history_put(route, &entry, from);
+
+        } else if (im_topic_offer(route->topic, entry.epoch, entry.seq)
+                   != IM_OFFER_DROP)
+        {
+            im_history_hold(route, &entry);
+        }
+
+        if (!put && from == IM_FROM_HELD) {
+            route->asked = route->held.len;
+        }
     }
 
     im_buf_cleanup(&held);
-
-    if (route->overflow && !im_history_held(route)) {
-        route->overflow = 0;
-        im_history_heal(route);
-    }
 }
 
 
@@ -450,7 +456,7 @@ im_history_hole(im_route_t *route, const im_page_t *page)
     follow = route->follow;
 
     if (topic->seq > page->top) {
-        im_history_prune(route);
+        im_history_replay(route, 0);
     }
 
     next = im_history_first_held(route, page->epoch, page->top);
@@ -465,40 +471,6 @@ im_history_hole(im_route_t *route, const im_page_t *page)
     }
 
     im_history_release(route);
-}
-
-
-/* The position goes back: what is old now stays old. */
-static void
-im_history_prune(im_route_t *route)
-{
-    size_t       asked;
-    im_buf_t     held;
-    im_entry_t   entry;
-    im_reader_t  reader;
-
-    held = route->held;
-    asked = route->asked;
-
-    im_buf_init(&route->held, held.max);
-    route->asked = 0;
-
-    im_reader_init(&reader, im_buf_str(&held));
-
-    while (im_entry_decode(&reader, &entry) == IM_OK) {
-
-        if (im_topic_offer(route->topic, entry.epoch, entry.seq)
-            != IM_OFFER_DROP)
-        {
-            im_history_hold(route, &entry);
-        }
-
-        if (reader.p <= held.data + asked) {
-            route->asked = route->held.len;
-        }
-    }
-
-    im_buf_cleanup(&held);
 }
 
 

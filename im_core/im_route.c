@@ -57,10 +57,10 @@ im_route_broadcast(const im_route_t *route)
 
 
 void
-im_route_queue(im_route_t *route, im_list_t *queue)
+im_route_queue(im_route_t *route, im_queue_e queue)
 {
     im_list_remove(&route->link);
-    im_list_insert_tail(queue, &route->link);
+    im_list_insert_tail(&route->follow->queues[queue], &route->link);
 }
 
 
@@ -81,7 +81,7 @@ im_route_end(im_route_t *route)
         return;
     }
 
-    im_route_queue(route, &route->follow->ended);
+    im_route_queue(route, IM_QUEUE_ENDED);
     route->follow->commands->wake(route->follow->ctx);
 }
 

@@ -54,6 +54,14 @@ typedef enum {
 } im_history_e;
 
 
+/* Where an entry comes from. */
+typedef enum {
+    IM_FROM_QUEUE = 0,
+    IM_FROM_HELD,              /* it came before the page was asked for */
+    IM_FROM_HISTORY
+} im_history_from_e;
+
+
 typedef enum {
     IM_LOAD_NONE = 0,
     IM_LOAD_WANTED,            /* upper layers wait, no call is out */
@@ -118,7 +126,7 @@ void im_route_destroy(im_route_t *route);
 int im_route_broadcast(const im_route_t *route);
 
 /* Moves it to a queue. */
-void im_route_queue(im_route_t *route, im_list_t *queue);
+void im_route_queue(im_route_t *route, im_queue_e queue);
 
 /* The next tick looks at it. */
 void im_route_poll(im_route_t *route);
@@ -142,7 +150,8 @@ void im_route_forget(im_route_t *route, im_uint_t n);
  * Appends an entry in its order, or holds it until what is missing before it
  * was read.
  */
-void im_history_deliver(im_route_t *route, const im_entry_t *entry);
+void im_history_put(im_route_t *route, const im_entry_t *entry,
+    im_history_from_e from);
 
 /* Reads what follows the topic's position and delivers it. */
 void im_history_heal(im_route_t *route);

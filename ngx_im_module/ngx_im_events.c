@@ -16,16 +16,10 @@
 static void ngx_im_events_live(void *ctx, im_topic_t *topic);
 static im_int_t ngx_im_events_message(void *ctx, im_topic_t *topic,
     const im_entry_t *entry, int healed);
-static im_int_t ngx_im_events_moved(void *ctx, im_topic_t *topic,
-    im_str_t epoch, uint64_t seq, int continues);
 static void ngx_im_events_hole(void *ctx, im_topic_t *topic, uint64_t seq);
 static void ngx_im_events_flush(void *ctx);
-static void ngx_im_events_history(void *ctx, im_topic_t *topic,
-    im_follow_history_e why);
-static void ngx_im_events_reported(void *ctx, im_topic_t *topic);
 static void ngx_im_events_members(void *ctx, im_topic_t *topic,
     im_follow_members_e why);
-static void ngx_im_events_ended(void *ctx, void *data);
 static im_sub_t *ngx_im_events_find(ngx_im_worker_t *w,
     ngx_im_handle_t session, im_str_t topic);
 static void ngx_im_events_describe(im_sub_t *sub, ngx_im_followed_t *f);
@@ -35,13 +29,13 @@ static const ngx_im_follow_events_t  ngx_im_events = {
     {
         ngx_im_events_live,
         ngx_im_events_message,
-        ngx_im_events_moved,
+        ngx_im_resume_moved,
         ngx_im_events_hole,
         ngx_im_events_flush,
-        ngx_im_events_history,
-        ngx_im_events_reported,
+        ngx_im_resume_history,
+        ngx_im_info_reported,
         ngx_im_events_members,
-        ngx_im_events_ended
+        ngx_im_info_ended
     },
 
     ngx_im_control_entry,
@@ -151,14 +145,6 @@ ngx_im_events_message(void *ctx, im_topic_t *topic, const im_entry_t *entry,
 }
 
 
-static im_int_t
-ngx_im_events_moved(void *ctx, im_topic_t *topic, im_str_t epoch,
-    uint64_t seq, int continues)
-{
-    return ngx_im_resume_moved(ctx, topic, epoch, seq, continues);
-}
-
-
 /* Of a topic without history, which messages they were isn't known. */
 static void
 ngx_im_events_hole(void *ctx, im_topic_t *topic, uint64_t seq)
@@ -185,20 +171,6 @@ ngx_im_events_flush(void *ctx)
 
 
 static void
-ngx_im_events_history(void *ctx, im_topic_t *topic, im_follow_history_e why)
-{
-    ngx_im_resume_history(topic, why);
-}
-
-
-static void
-ngx_im_events_reported(void *ctx, im_topic_t *topic)
-{
-    ngx_im_info_reported(topic);
-}
-
-
-static void
 ngx_im_events_members(void *ctx, im_topic_t *topic, im_follow_members_e why)
 {
     if (why == IM_MEMBERS_CHANGED) {
@@ -207,14 +179,6 @@ ngx_im_events_members(void *ctx, im_topic_t *topic, im_follow_members_e why)
     } else {
         ngx_im_info_suspect(topic);
     }
-}
-
-
-static void
-ngx_im_events_ended(void *ctx, void *data)
-{
-    ngx_im_info_ended(data);
-    ngx_im_topic_free(data);
 }
 
 
@@ -248,5 +212,10 @@ ngx_im_events_describe(im_sub_t *sub, ngx_im_followed_t *f)
 
         f->member.ip = im_str_set(addr, ngx_im_session_addr(s, addr));
         f->member.since = s->start;
+    }
+
+    if (!im_follow_presence(sub->log->topic)) {
+        f->member.info.len = 0;
+        f->member.room_info.len = 0;
     }
 }

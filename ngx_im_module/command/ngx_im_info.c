@@ -161,7 +161,7 @@ ngx_im_info_want(ngx_im_topic_t *t, ngx_im_info_want_e want)
 
 
 void
-ngx_im_info_reported(im_topic_t *topic)
+ngx_im_info_reported(void *ctx, im_topic_t *topic)
 {
     void  **data;
 
@@ -389,12 +389,17 @@ ngx_im_info_suspect_topic(im_topic_t *topic, void *data)
 
 /* The topic has ended: the question that is out has no receiver. */
 void
-ngx_im_info_ended(ngx_im_topic_t *t)
+ngx_im_info_ended(void *ctx, void *data)
 {
+    ngx_im_topic_t  *t;
+
+    t = data;
+
     if (t->info != NULL) {
         t->info->topic = NULL;
-        t->info = NULL;
     }
+
+    ngx_im_topic_free(t);
 }
 
 

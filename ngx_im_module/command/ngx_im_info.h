@@ -24,12 +24,13 @@ void ngx_im_info_refresh(im_topic_t *topic, int force);
 void ngx_im_info_suspect(im_topic_t *topic);
 
 /* The report that was under way is answered. */
-void ngx_im_info_reported(im_topic_t *topic);
+void ngx_im_info_reported(void *ctx, im_topic_t *topic);
 
 /* n workers have died: all rooms are suspect. */
 void ngx_im_info_dead(ngx_im_worker_t *w, ngx_uint_t n);
 
-void ngx_im_info_ended(ngx_im_topic_t *t);
+/* Frees data, an ngx_im_topic_t. */
+void ngx_im_info_ended(void *ctx, void *data);
 
 
 #endif /* NGX_IM_INFO_H */

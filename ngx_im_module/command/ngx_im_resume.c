@@ -232,7 +232,7 @@ ngx_im_resume_ask(ngx_im_topic_t *t)
 
 
 void
-ngx_im_resume_history(im_topic_t *topic, im_follow_history_e why)
+ngx_im_resume_history(void *ctx, im_topic_t *topic, im_follow_history_e why)
 {
     im_list_t       *q;
     ngx_im_join_t   *join;
@@ -758,8 +758,8 @@ ngx_im_resume_decode(im_subscribed_t *sub, im_topic_t *topic,
  * the same.
  */
 ngx_int_t
-ngx_im_resume_moved(ngx_im_worker_t *w, im_topic_t *topic, im_str_t epoch,
-    uint64_t seq, ngx_uint_t continues)
+ngx_im_resume_moved(void *ctx, im_topic_t *topic, im_str_t epoch,
+    uint64_t seq, int continues)
 {
     im_log_t         *log;
     im_subscribed_t   begin;
@@ -769,7 +769,7 @@ ngx_im_resume_moved(ngx_im_worker_t *w, im_topic_t *topic, im_str_t epoch,
     begin.recovered = continues;
 
     for (log = topic->logs; log; log = log->next) {
-        if (ngx_im_resume_moved_log(w, log, &begin) != NGX_OK) {
+        if (ngx_im_resume_moved_log(ctx, log, &begin) != NGX_OK) {
             return NGX_ERROR;
         }
     }

@@ -23,14 +23,15 @@ void ngx_im_resume_left(ngx_im_session_t *s, im_sub_t *sub);
 void ngx_im_resume_cut(ngx_im_session_t *s, im_sub_t *sub);
 
 /* Judges waiting subscriptions again. */
-void ngx_im_resume_history(im_topic_t *topic, im_follow_history_e why);
+void ngx_im_resume_history(void *ctx, im_topic_t *topic,
+    im_follow_history_e why);
 
 /*
  * Followers with a position hear that the topic goes on behind (epoch, seq).
  * NGX_ERROR: no memory; frames that were appended are true all the same.
  */
-ngx_int_t ngx_im_resume_moved(ngx_im_worker_t *w, im_topic_t *topic,
-    im_str_t epoch, uint64_t seq, ngx_uint_t continues);
+ngx_int_t ngx_im_resume_moved(void *ctx, im_topic_t *topic, im_str_t epoch,
+    uint64_t seq, int continues);
 
 /*
  * Fills in the messages, nmessages behind at.seq of each, that are all in the

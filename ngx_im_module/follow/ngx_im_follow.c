@@ -334,7 +334,7 @@ ngx_im_sync_up(void *data)
     ngx_im_sync_link_state(sync);
     ngx_im_lease_renew(sync, 1);
 
-    im_follow_up(&sync->follow, sync->assert);
+    im_follow_compare(&sync->follow, -1, sync->assert);
     sync->assert = 0;
 }
 
@@ -346,7 +346,7 @@ ngx_im_sync_down(void *data)
 
     sync = ((ngx_im_worker_t *) data)->sync;
 
-    im_follow_down(&sync->follow);
+    sync->follow.up = 0;
     sync->nlost = 0;
 
     ngx_im_sync_link_state(sync);
@@ -376,7 +376,7 @@ ngx_im_sync_heartbeat(void *data, im_uint_t partition, int lost)
                           "im: all partitions have heartbeats");
         }
 
-        im_follow_partition(&sync->follow, partition);
+        im_follow_compare(&sync->follow, partition, 0);
     }
 
     ngx_im_sync_link_state(sync);

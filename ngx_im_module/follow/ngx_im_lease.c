@@ -75,7 +75,7 @@ ngx_im_lease_handler(const im_link_reply_t *reply, void *data)
                   state == 1 ? "had lapsed" : "was not there");
 
     ngx_im_lease_renew(sync, 1);
-    im_follow_all(&sync->follow, 1);
+    im_follow_compare(&sync->follow, -1, 1);
 }
 
 

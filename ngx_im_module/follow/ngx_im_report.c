@@ -26,8 +26,6 @@ static void ngx_im_report_members(ngx_im_worker_t *w, im_link_call_t *call,
     im_report_t *report);
 static ngx_int_t ngx_im_report_joined(ngx_im_worker_t *w, im_buf_t *b,
     const im_report_t *report, const im_change_t *change);
-static void ngx_im_report_describe(im_buf_t *b, const im_rule_t *rule,
-    const ngx_im_followed_t *f);
 static void ngx_im_report_handler(const im_link_reply_t *reply, void *data);
 static uint64_t ngx_im_report_version(im_str_t stored);
 static im_int_t ngx_im_report_read(void *ctx, im_route_t *route,
@@ -36,8 +34,8 @@ static void ngx_im_report_hist_handler(const im_link_reply_t *reply,
     void *data);
 static void ngx_im_report_page_handler(const im_link_reply_t *reply,
     void *data);
-static void ngx_im_report_page(im_page_t *page, const im_link_reply_t *reply,
-    ngx_uint_t first);
+static void ngx_im_report_page(im_route_t *route,
+    const im_link_reply_t *reply, int back);
 static im_int_t ngx_im_report_member(void *ctx, im_sub_t *sub, int joined,
     im_change_t **change);
 static void ngx_im_report_wake(void *ctx);
@@ -264,26 +262,9 @@ ngx_im_report_joined(ngx_im_worker_t *w, im_buf_t *b,
     }
 
     w->sync->events->describe(sub, &f);
-    ngx_im_report_describe(b, report->rule, &f);
+    im_member_encode(b, &f.member);
 
     return NGX_OK;
-}
-
-
-static void
-ngx_im_report_describe(im_buf_t *b, const im_rule_t *rule,
-    const ngx_im_followed_t *f)
-{
-    im_member_t  m;
-
-    m = f->member;
-
-    if (rule == NULL || !rule->presence) {
-        m.info.len = 0;
-        m.room_info.len = 0;
-    }
-
-    im_member_encode(b, &m);
 }
 
 
@@ -369,70 +350,54 @@ ngx_im_report_read(void *ctx, im_route_t *route, im_topic_t *topic,
 static void
 ngx_im_report_hist_handler(const im_link_reply_t *reply, void *data)
 {
-    im_page_t  page;
-
-    if (!im_link_reply_is_array(reply, 5)
-        || !im_link_reply_is_array(im_link_reply_at(reply, 4), 0))
-    {
-        ngx_im_link_complain(ngx_im_worker->log, reply, "hist");
-        im_follow_page(data, 0, NULL);
-        return;
-    }
-
-    page.status = ngx_min(im_link_reply_int_at(reply, 0, IM_PAGE_HOLE),
-                          IM_PAGE_HOLE);
-    ngx_im_report_page(&page, reply, 1);
-
-    im_follow_page(data, 0, &page);
+    ngx_im_report_page(data, reply, 0);
 }
 
 
 static void
 ngx_im_report_page_handler(const im_link_reply_t *reply, void *data)
 {
-    im_page_t  page;
-
-    if (!im_link_reply_is_array(reply, 4)
-        || !im_link_reply_is_array(im_link_reply_at(reply, 3), 0))
-    {
-        ngx_im_link_complain(ngx_im_worker->log, reply, "page");
-        im_follow_page(data, 1, NULL);
-        return;
-    }
-
-    page.status = IM_PAGE_COMPLETE;
-    ngx_im_report_page(&page, reply, 0);
-
-    im_follow_page(data, 1, &page);
+    ngx_im_report_page(data, reply, 1);
 }
 
 
-/* epoch, top, past and entries begin with the element first. */
+/* hist.lua gives a status, and then what page.lua gives. */
 static void
-ngx_im_report_page(im_page_t *page, const im_link_reply_t *reply,
-    ngx_uint_t first)
+ngx_im_report_page(im_route_t *route, const im_link_reply_t *reply, int back)
 {
-    ngx_uint_t              i;
+    im_page_t               page;
+    ngx_uint_t              i, first;
     const im_link_reply_t  *entries;
 
-    page->epoch = im_link_reply_str_at(reply, first);
-    page->top = im_link_reply_int_at(reply, first + 1, 0);
-    page->past = im_link_reply_str_at(reply, first + 2);
-
+    first = back ? 0 : 1;
     entries = im_link_reply_at(reply, first + 3);
-    page->n = ngx_min(im_link_reply_len(entries), IM_FOLLOW_ENTRIES);
 
-    for (i = 0; i < page->n; i++) {
-        if (ngx_im_follow_entry(im_link_reply_at(entries, i),
-                                &page->entries[i])
+    if (!im_link_reply_is_array(entries, 0)) {
+        ngx_im_link_complain(ngx_im_worker->log, reply, back ? "page" : "hist");
+        im_follow_page(route, back, NULL);
+        return;
+    }
+
+    page.status = back ? IM_PAGE_COMPLETE
+                       : ngx_min(im_link_reply_int_at(reply, 0, IM_PAGE_HOLE),
+                                 IM_PAGE_HOLE);
+    page.epoch = im_link_reply_str_at(reply, first);
+    page.top = im_link_reply_int_at(reply, first + 1, 0);
+    page.past = im_link_reply_str_at(reply, first + 2);
+    page.n = ngx_min(im_link_reply_len(entries), IM_FOLLOW_ENTRIES);
+
+    for (i = 0; i < page.n; i++) {
+        if (ngx_im_follow_entry(im_link_reply_at(entries, i), &page.entries[i])
             != NGX_OK)
         {
-            page->entries[i].seq = 0;
+            page.entries[i].seq = 0;
 
             ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
                           "im: malformed entry of a history");
         }
     }
+
+    im_follow_page(route, back, &page);
 }
 
 
@@ -474,23 +439,23 @@ ngx_im_report_member(void *ctx, im_sub_t *sub, int joined,
 {
     im_buf_t            b;
     im_change_t        *c;
+    ngx_uint_t          presence;
     ngx_im_worker_t    *w;
-    const im_rule_t    *rule;
     ngx_im_followed_t   f;
 
     w = ctx;
-    rule = im_rules_topic(&w->conf->rules, im_topic_name(sub->log->topic));
+    presence = im_follow_presence(sub->log->topic);
 
     w->sync->events->describe(sub, &f);
 
-    if (f.member.user.len == 0 && (rule == NULL || !rule->presence)) {
+    if (f.member.user.len == 0 && !presence) {
         return IM_DECLINED;
     }
 
     im_buf_init(&b, NGX_IM_REPORT_CHANGES);
 
-    if (!joined && rule != NULL && rule->presence) {
-        ngx_im_report_describe(&b, rule, &f);
+    if (presence && !joined) {
+        im_member_encode(&b, &f.member);
     }
 
     c = b.failed ? NULL : im_alloc(sizeof(im_change_t) + b.len);

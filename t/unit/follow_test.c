@@ -847,7 +847,7 @@ connection_lost(int all)
         call_answer(1);
     }
 
-    im_follow_down(&follow);
+    follow.up = 0;
 
     while (nentries > 0 && chance(2)) {
         entry_remove(below(nentries));
@@ -988,7 +988,7 @@ step_faults(unsigned t)
         redis_sweep();
 
         if (follow.up) {
-            im_follow_all(&follow, 1);
+            im_follow_compare(&follow, -1, 1);
         }
     }
 }
@@ -1047,10 +1047,11 @@ step(void)
 
     default:
         if (!follow.up && chance(3)) {
-            im_follow_up(&follow, 1);
+            follow.up = 1;
+            im_follow_compare(&follow, -1, 1);
 
         } else if (chance(10)) {
-            im_follow_partition(&follow, (uint16_t) below(4));
+            im_follow_compare(&follow, below(4), 0);
 
         } else {
             now += 1000;
@@ -1240,7 +1241,8 @@ sequence(const faults_t *f)
     faults = *f;
 
     im_follow_init(&follow, now);
-    im_follow_up(&follow, 1);
+    follow.up = 1;
+    im_follow_compare(&follow, -1, 1);
 
     for (i = 0; i < STEPS; i++) {
         step();
@@ -1249,10 +1251,11 @@ sequence(const faults_t *f)
     faults = calm;
 
     if (follow.up) {
-        im_follow_all(&follow, 1);
+        im_follow_compare(&follow, -1, 1);
 
     } else {
-        im_follow_up(&follow, 1);
+        follow.up = 1;
+    im_follow_compare(&follow, -1, 1);
     }
 
     settle();
