@@ -69,6 +69,12 @@ typedef struct {
 } im_job_partition_t;
 
 
+typedef struct {
+    size_t  len;
+    u_char  name[IM_WORKER_MAX];
+} im_job_suspect_t;
+
+
 struct im_job_s {
     struct event_base   *base;
     im_link_t           *link;
@@ -82,8 +88,9 @@ struct im_job_s {
     uint64_t             heartbeat;   /* of the last, monotonic ms */
     uint64_t             stop;        /* deadline; 0: goes on */
     int                  rc;          /* of the process */
-    im_str_t             suspects[IM_JOB_SUSPECTS];   /* owned */
+    im_job_suspect_t     suspects[IM_JOB_SUSPECTS];
     im_uint_t            nsuspects;
+    im_uint_t            replaced;    /* suspects */
     im_uint_t            nsweeps;     /* under way */
     char                 id[IM_JOB_ID_MAX];
 };
@@ -138,7 +145,6 @@ void im_job_sweep_heard(im_job_t *job, im_str_t worker, int receivers);
 /* Looks whether the suspects among the workers of an entry live. */
 void im_job_sweep_entry(im_job_t *job, uint16_t p, im_str_t topic,
     im_str_t workers);
-void im_job_sweep_cleanup(im_job_t *job);
 
 
 #endif /* IM_JOB_H */

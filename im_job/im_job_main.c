@@ -123,7 +123,6 @@ im_job_run(im_job_conf_t *conf)
 
     im_daemon_link_destroy(job.link);
     im_job_batch_cleanup(&job.batch);
-    im_job_sweep_cleanup(&job);
     event_free(job.tick);
     event_free(job.flush);
     event_free(term);

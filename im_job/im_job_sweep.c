@@ -20,12 +20,13 @@
 
 #define IM_JOB_SWEEPS       64        /* under way */
 #define IM_JOB_SWEEP_QUEUE  10000     /* longer: no control entry */
+#define IM_JOB_SWEEP_VALUE  64        /* bytes of a route */
 
 
 typedef struct {
     im_job_t  *job;
     uint16_t   p;
-    im_str_t   topic;      /* these three behind the struct or allocated */
+    im_str_t   topic;      /* the three are stored after the struct */
     im_str_t   worker;
     im_str_t   value;
 } im_job_sweep_t;
@@ -46,34 +47,26 @@ static void im_job_sweep_free(im_job_sweep_t *sweep);
 void
 im_job_sweep_heard(im_job_t *job, im_str_t worker, int receivers)
 {
-    im_int_t  i;
+    im_int_t           i;
+    im_job_suspect_t  *suspect;
 
     i = im_job_sweep_find(job, worker);
 
-    if (receivers != 0) {
-
-        if (i >= 0) {
-            im_free(job->suspects[i].data);
-            job->suspects[i] = job->suspects[--job->nsuspects];
-        }
-
+    if (receivers != 0 && i >= 0) {
+        job->suspects[i] = job->suspects[--job->nsuspects];
         return;
     }
 
-    if (i >= 0 || job->nsuspects == IM_JOB_SUSPECTS) {
-        return;
+    /* dead workers stay suspects: the oldest ones make room */
+
+    if (receivers == 0 && i < 0 && worker.len <= IM_WORKER_MAX) {
+        i = job->nsuspects < IM_JOB_SUSPECTS
+            ? job->nsuspects++ : job->replaced++ % IM_JOB_SUSPECTS;
+
+        suspect = &job->suspects[i];
+        suspect->len = worker.len;
+        memcpy(suspect->name, worker.data, worker.len);
     }
-
-    i = (im_int_t) job->nsuspects;
-
-    job->suspects[i].data = im_alloc(worker.len);
-    if (job->suspects[i].data == NULL) {
-        return;
-    }
-
-    memcpy(job->suspects[i].data, worker.data, worker.len);
-    job->suspects[i].len = worker.len;
-    job->nsuspects++;
 }
 
 
@@ -101,22 +94,15 @@ im_job_sweep_entry(im_job_t *job, uint16_t p, im_str_t topic,
 }
 
 
-void
-im_job_sweep_cleanup(im_job_t *job)
-{
-    while (job->nsuspects != 0) {
-        im_free(job->suspects[--job->nsuspects].data);
-    }
-}
-
-
 static im_int_t
 im_job_sweep_find(const im_job_t *job, im_str_t worker)
 {
     im_uint_t  i;
 
     for (i = 0; i < job->nsuspects; i++) {
-        if (im_str_eq(job->suspects[i], worker)) {
+        if (im_str_eq(worker, im_str_set(job->suspects[i].name,
+                                         job->suspects[i].len)))
+        {
             return (im_int_t) i;
         }
     }
@@ -133,7 +119,8 @@ im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic,
     im_job_sweep_t  *sweep;
     im_link_call_t  *call;
 
-    sweep = im_calloc(sizeof(im_job_sweep_t) + topic.len + worker.len);
+    sweep = im_calloc(sizeof(im_job_sweep_t) + topic.len + worker.len
+                      + IM_JOB_SWEEP_VALUE);
     if (sweep == NULL) {
         return;
     }
@@ -146,6 +133,7 @@ im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic,
     sweep->p = p;
     sweep->topic = im_str_set(dst, topic.len);
     sweep->worker = im_str_set(dst + topic.len, worker.len);
+    sweep->value = im_str_set(dst + topic.len + worker.len, 0);
 
     job->nsweeps++;
 
@@ -171,14 +159,9 @@ im_job_sweep_value(const im_link_reply_t *reply, void *data)
 
     value = im_link_reply_str(reply);
 
-    if (value.len == 0 || im_link_reply_is_error(reply)) {
-        im_job_sweep_free(sweep);
-        return;
-    }
-
-    sweep->value.data = im_alloc(value.len);
-
-    if (sweep->value.data == NULL) {
+    if (value.len == 0 || value.len > IM_JOB_SWEEP_VALUE
+        || im_link_reply_is_error(reply))
+    {
         im_job_sweep_free(sweep);
         return;
     }
@@ -297,7 +280,5 @@ static void
 im_job_sweep_free(im_job_sweep_t *sweep)
 {
     sweep->job->nsweeps--;
-
-    im_free(sweep->value.data);
     im_free(sweep);
 }

@@ -496,7 +496,6 @@ finish(void)
     event_free(fake.job.flush);
     event_base_free(fake.job.base);
     im_job_batch_cleanup(&fake.job.batch);
-    im_job_sweep_cleanup(&fake.job);
     im_link_call_cleanup(&building);
     free(fake.job.partitions);
 }
