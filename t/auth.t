@@ -1,4 +1,4 @@
-# Who may come in: tokens, guests, rooms allowed.
+# Which clients may connect: tokens, guests, allowed rooms.
 
 use lib 't/lib';
 use Test::Im;

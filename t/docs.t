@@ -65,8 +65,8 @@ sub jwt_key {
 sub nginx_ok {
     my ($text, $name) = @_;
 
-    # a block may be a whole file, http{}, what stands in http or a server,
-    # or what stands beside http
+    # a block may be a whole file, http{}, lines of http or of a server, or
+    # lines beside http
     if ($text =~ /^\s*events \{/m && $text !~ /^\s*http \{/m) {
         $text .= "http {}\n";
     }

@@ -1,4 +1,4 @@
-# Who is in a room: told to all who follow it, wherever they are, and not too
+# The members of a room: all its clients get the list, on any node, and not too
 # often.
 
 use lib 't/lib';

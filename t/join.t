@@ -1,4 +1,4 @@
-# Who comes to a room and goes, for clients that ask for it.
+# Joins and leaves of a room, for clients that ask for them.
 
 use lib 't/lib';
 use Test::Im;

@@ -1,4 +1,4 @@
-# Who gets a message: rooms, inboxes, everybody; in order and once.
+# Which clients get a message: rooms, inboxes, broadcast; in order and once.
 
 use lib 't/lib';
 use Test::Im;

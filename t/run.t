@@ -121,7 +121,7 @@ close $fh;
 refused('the pages\' port as PORT', qr/port $port is the pages'/, COMPAT => 1,
         COMPAT_PORTS => "$port @compat[1 .. 3]", PAGES => $dir);
 
-# four listeners beside the main one, somebody's pages
+# four listeners beside the main one, and a folder of pages
 
 ready('pages', COMPAT => 1, COMPAT_PORTS => "@compat", PAGES => $dir);
 like(slurp("$dir/log"), qr/^pages: http:\/\/localhost:$compat[0]\/ \(\Q$dir\E\)/m,
@@ -178,7 +178,7 @@ like(get($port, '/'), qr/app\.js/, 'the chat page of the odd path');
 like(get($compat[0], '/'), qr/a page of somebody's/, 'pages beside it');
 ended('an odd path');
 
-# make itself is told to end
+# SIGTERM to make
 
 ready('make run', command => [ 'make', 'run' ], MAKEFLAGS => '');
 my @pids = slurp("$dir/run/pids") =~ /^(\d+) /mg;

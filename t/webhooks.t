@@ -1,4 +1,4 @@
-# A backend of the operator's is asked about commands of clients.
+# The module asks the operator's backend about commands of clients.
 
 use lib 't/lib';
 use Test::Im;

@@ -36,7 +36,7 @@ const rules = `
 `;
 
 
-/* Runs in the page: keeps all that it is told, in order. */
+/* Runs in the page: keeps all events, in order. */
 function record({ url, rooms }) {
     const told = window.told = {};
     const centrifuge = window.centrifuge = new window.Centrifuge(url, {

@@ -326,7 +326,7 @@ async function restart(tap, stack, a, b) {
 }
 
 
-/* A connection that ends between page and server, and one that is held. */
+/* A connection that ends between page and server, and one that stalls. */
 async function resume(tap, stack, context) {
     const page = await context.newPage();
     const sockets = [];

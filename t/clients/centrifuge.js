@@ -90,7 +90,7 @@ function jwt(claims, key = secret) {
 }
 
 
-/* A client of the SDK that keeps what it is told. */
+/* A client of the SDK that keeps its events. */
 class Client {
     constructor(stack, location, options = {}, at = stack.port) {
         const sockets = this.sockets = [];

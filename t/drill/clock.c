@@ -3,7 +3,7 @@
  *
  * A wall clock that jumps, to be preloaded: the file that IM_CLOCK names holds
  * the seconds by which it is ahead, as a 64 bit number.  The monotonic clock
- * goes on as ever, as it does when a real wall clock is set.
+ * is not changed, as when a real wall clock is set.
  */
 
 #include <dlfcn.h>

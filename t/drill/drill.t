@@ -3,8 +3,8 @@
 #
 # Drills: pushes from several publishers while something dies, stalls or
 # forgets.  Each client records what it gets; each push that was accepted must
-# have reached each of its followers once and in order, but for holes that the
-# client was told of, and only where something was really lost.
+# have reached each of its followers once and in order.  Where Redis really lost
+# messages, the client must have heard of the hole.
 #
 #   prove t/drill/drill.t                    a few seconds each
 #   IM_DRILL=long perl t/drill/drill.t       long ones, and a table
@@ -126,7 +126,7 @@ my @drills = (
     [ 'redis-kill', 'kill -9 of Redis, each write is on disk', \&redis_kill,
       always => 1 ],
 
-    # a write that Redis held back while the disk was busy is lost
+    # Redis loses writes that it delayed while the disk was busy
     [ 'redis-everysec', 'kill -9 of Redis, AOF everysec', \&redis_kill,
       loss => 1, long => 1 ],
 
@@ -413,7 +413,7 @@ sub load_stop {
 }
 
 
-# Until it is told to end, but never with a push that is not accepted.
+# Pushes until SIGTERM; it ends only after its last push is accepted.
 sub publisher {
     my ($p) = @_;
     my (%n, %status, $end);

@@ -19,7 +19,7 @@
  *
  *   status             says how many are connected, and the counts up to now
  *   cut MS             cuts all connections; they are made again MS later
- *   forgotten [TOPIC]  Redis has lost all: who had something has a hole
+ *   forgotten [TOPIC]  Redis lost all: a client that had messages has a hole
  *   want TOPIC P N     N messages of publisher P to TOPIC were accepted
  *   end SECONDS        waits until all have all of them, then says its verdict
  */
@@ -402,7 +402,7 @@ start_some(void)
 }
 
 
-/* Each attempt goes to the next port: whoever was lost resumes elsewhere. */
+/* Each attempt takes the next port: a lost client resumes elsewhere. */
 static int
 start_client(client_t *c)
 {
@@ -425,7 +425,7 @@ start_client(client_t *c)
 }
 
 
-/* What time brings: silence, and subscriptions to be made again. */
+/* Ends silent connections, and subscribes again where it is time. */
 static void
 look_after(client_t *c, long now)
 {
@@ -736,7 +736,7 @@ im_position(client_t *c, slot_t *slot, yajl_val frame)
 }
 
 
-/* Without positions: nothing says what was missed meanwhile. */
+/* Without positions a client can't know what it missed. */
 static void
 plain_hello(client_t *c)
 {
@@ -1410,7 +1410,7 @@ cut_all(long ms)
 }
 
 
-/* Whoever has got anything saw what Redis lost. */
+/* A client that has a message of the topic saw what Redis lost. */
 static void
 forgotten(int topic)
 {

@@ -18,7 +18,7 @@
 #define OP_PONG     10
 
 
-/* Registered with epoll for both directions, under data.  -1: it can't be. */
+/* Registers the socket with epoll for both directions.  -1: an error. */
 int wire_connect(int port, int epoll, void *data);
 
 /* Asks for path once the socket is writable, from then on waits to read. */

@@ -2,8 +2,7 @@
  * Copyright (C) The im authors
  *
  * The allocator of unit tests, in the place of im_core/im_alloc.c: it counts,
- * and fails when it is told to.  All memory it gives is filled with 0xa5, but
- * im_calloc()'s.
+ * and fails on demand.  It fills all memory with 0xa5, except im_calloc()'s.
  */
 
 #ifndef ALLOC_H
@@ -22,7 +21,7 @@ void alloc_fail_all(void);
 /* True once an allocation has been refused since the last of these two. */
 int alloc_failed(void);
 
-/* Allocations asked for so far; those not freed yet. */
+/* Allocations up to now; those that were not freed. */
 unsigned long alloc_count(void);
 unsigned long alloc_live(void);
 

@@ -106,7 +106,7 @@ test_pool(void **state)
 }
 
 
-/* Of an ending pool, each task is told once: as done or as dropped. */
+/* A pool that ends reports each task once: as done or as dropped. */
 static void
 test_pool_end(void **state)
 {
@@ -327,7 +327,7 @@ seconds(const char *hash, im_uint_t cost)
 }
 
 
-/* Whether a name is somebody's can't be told by the time that it takes. */
+/* The time of an answer does not show whether a name has an account. */
 static void
 test_time(void **state)
 {

@@ -120,7 +120,7 @@ test_limits(void **state)
 
     (void) state;
 
-    /* the body: dropped, told, and the next request is as any other */
+    /* it drops the body and reports that; the next request is normal */
     im_logic_fcgi_init(&f, 4);
     assert_int_equal(feed(&f, request, sizeof(request) - 1), IM_OK);
     assert_true(f.too_large);

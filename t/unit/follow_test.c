@@ -3,8 +3,8 @@
  *
  * Following topics, under random operations, beside a Redis that loses,
  * delays, repeats and forgets.  After any sequence, every follower got every
- * message once and in order, or was told of a hole; Redis knows who follows,
- * and other workers know that it does.
+ * message once and in order, or got a notice of a hole.  Redis knows the
+ * followers, and other workers know that it does.
  *
  *     build/t/follow_test [SEQUENCES [SEED]]
  */
@@ -286,7 +286,7 @@ on_message(void *ctx, im_topic_t *topic, const im_entry_t *entry, int healed)
 }
 
 
-/* A hole is told only where history, read from there, has one. */
+/* A follower hears of a hole only where history has one, too. */
 static void
 check_hole(unsigned t, im_topic_t *topic)
 {
@@ -1135,8 +1135,8 @@ check_messages(void)
 
 
 /*
- * More than can be held comes while history is read: what is dropped is read
- * at once, and isn't found by chance, later.
+ * More messages come during a read of history than the buffer holds: it reads
+ * the dropped ones at once, and not by chance later.
  */
 static void
 check_overflow(void)

@@ -309,7 +309,7 @@ test_names(void **state)
     assert_null(im_hub_user_add(&hub, im_str_set(name, 256), &link, &first));
     assert_int_equal(im_hub_each_topic(&hub, topic_stop, NULL), IM_OK);
 
-    /* The number of partitions isn't known yet, then it is. */
+    /* The number of partitions is unknown at first. */
 
     assert_non_null(im_hub_join(&hub, im_str_set(name, IM_TOPIC_MAX), 0, &sub,
                                 &first));

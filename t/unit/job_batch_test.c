@@ -180,7 +180,7 @@ test_partitions(void **state)
 }
 
 
-/* "*" is all; blanks too many name nobody; a batch may be thrown away. */
+/* "*" is all workers; extra blanks name no worker; a batch can be reset. */
 static void
 test_names(void **state)
 {

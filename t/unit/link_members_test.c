@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Who is in a topic: calls that go out, replies of each form, what is kept.
+ * Members of a topic: calls, replies of each form, what is kept.
  */
 
 #include "test.h"
@@ -270,7 +270,7 @@ test_many_workers(void **state)
     test_str(im_str_z(out[0].text), "members im:{0}:r:x:w im:{0}:r:x:k:42 "
                                     "1000 1048576 2 0 42");
 
-    /* another one has a route meanwhile: it counts, without members */
+    /* now another worker has a route: it counts, without members */
 
     answer("*5\r\n*4\r\n$2\r\n42\r\n$3\r\n1:1\r\n$2\r\n43\r\n$3\r\n4:1\r\n"
            ":1\r\n:0\r\n$1\r\n0\r\n*1\r\n" ONE("2", "s1", "a"));
@@ -317,7 +317,7 @@ test_kept(void **state)
     assert_int_equal(ask(IM_LINK_MEMBERS_KEPT, 1000), IM_OK);
     answer(LIVE);
 
-    /* those that are asked meanwhile wait for the same answer */
+    /* questions during a call wait for its answer */
 
     assert_int_equal(ask(IM_LINK_MEMBERS_KEPT, 1100), IM_OK);
     assert_int_equal(ask(IM_LINK_MEMBERS_KEPT, 1499), IM_OK);

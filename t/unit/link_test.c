@@ -1357,7 +1357,7 @@ test_no_memory(void **state)
             break;
         }
 
-        /* one that couldn't be told of all is replaced */
+        /* a connection that did not get all subscriptions is replaced */
         alloc_fail_at(0);
         calls_at_ready = 0;
 

@@ -144,7 +144,7 @@ test_no_memory(void **state)
 }
 
 
-/* The blocks end where the last index that isn't NONE does. */
+/* The last index that isn't NONE is in the last block. */
 static void
 test_full(void **state)
 {

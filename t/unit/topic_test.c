@@ -620,7 +620,7 @@ test_position(void **state)
     assert_false(continues("e1", 11));
     assert_false(continues("e0", 0));
 
-    /* What isn't of the form is no match, and does no harm. */
+    /* Bytes of another form don't match, and do no harm. */
 
     position("e9", 1, " e1: :5 e2 e3:x e4:99999999999999999999 e5:3  ");
     assert_false(continues("e1", 0));
@@ -679,7 +679,7 @@ test_position_refused(void **state)
 }
 
 
-/* Nothing is kept for those who are joining. */
+/* A topic keeps nothing for subscriptions that are joining. */
 static void
 test_joining(void **state)
 {
@@ -733,7 +733,7 @@ test_joining(void **state)
 }
 
 
-/* What only one who leaves needed goes with it. */
+/* Bytes that only the leaving subscription needed are freed. */
 static void
 test_leave_frees(void **state)
 {
@@ -800,7 +800,7 @@ read_all(im_sub_t *sub, char *out)
 }
 
 
-/* Who was live then reads up to the cut; who comes later begins behind it. */
+/* Live subscriptions read up to the cut; later ones begin behind it. */
 static void
 test_cut(void **state)
 {
@@ -823,7 +823,7 @@ test_cut(void **state)
 
     assert_int_equal(im_topic_subscribe(t, 0, &sub), IM_OK);
 
-    /* with nobody live there is nothing to be cut */
+    /* without a live subscription there is nothing to cut */
 
     assert_int_equal(im_log_cut(&all, t->logs), IM_OK);
     assert_int_equal(t->logs->head, 0);

@@ -166,7 +166,7 @@ test_model(void **state)
 }
 
 
-/* What there is no memory for is missing, and nothing behind it isn't. */
+/* Without memory a message is missing, and so are all before it. */
 static void
 test_no_memory(void **state)
 {
@@ -190,7 +190,7 @@ test_no_memory(void **state)
         assert_int_equal(im_window_append(&w, i, entry(i)), IM_OK);
     }
 
-    /* the ring is full: it doesn't grow, then the copy isn't made */
+    /* the ring is full: first growing fails, then the copy */
 
     alloc_fail_at(1);
     assert_int_equal(im_window_prepend(&w, 101, entry(101)), IM_ERROR);

@@ -74,7 +74,7 @@ test_wires(void **state)
 }
 
 
-/* What followers of each form can be told. */
+/* What followers of each form can receive. */
 static void
 test_forms(void **state)
 {

@@ -101,7 +101,7 @@ begin(void)
 }
 
 
-/* Payload of a control frame or piece of a message, as it should be told. */
+/* A control frame's payload or a piece of a message, as expected. */
 static void
 expect(u_char opcode, const void *data, size_t len)
 {

@@ -46,7 +46,7 @@ BEGIN {
         unless $ENV{TEST_NGINX_LOAD_MODULES};
 }
 
-# it stands above the harness's own END, so it runs after that
+# this stands above the END of the harness, so it runs after that
 END {
     if ($$ == $Owner) {
         my $status = $?;
@@ -376,7 +376,7 @@ sub stop {
 
     unlink "$Dir/$name.sock" if $name eq 'redis';
 
-    # nobody else shall be met at its port
+    # the next test must not meet a worker at its port
     until_true(10, sub { !grep { alive($_) } @children });
 
     die sprintf("%s ended with status %d, signal %d: %s\n", $name,
@@ -759,7 +759,7 @@ sub connect_to {
 }
 
 
-# Redis may not be reached yet: 503 is asked again.
+# Where Redis is not reached yet, the answer is 503: this asks again.
 sub client_open {
     my ($who, $arg) = @_;
     my $end = deadline();
@@ -1149,7 +1149,8 @@ sub step_part {
 }
 
 
-# N: entries for nobody in each queue, one by one, or Redis is away for long
+# N: entries without a reader in each queue; one by one, as a script that adds
+# all of them keeps Redis away for long
 sub step_clog {
     my ($n) = @_;
 
@@ -1264,8 +1265,8 @@ sub client_amid {
 }
 
 
-# MAX COUNT: it takes as many frames at the most, and one for each second since
-# it came, until there are so many
+# MAX COUNT: reads until COUNT members are there; it takes at most MAX frames,
+# and one more for each second since the client joined
 sub client_infos {
     my ($client, $arg) = @_;
     my ($max, $count) = split ' ', $arg;
@@ -1300,7 +1301,7 @@ sub client_recv_any {
 }
 
 
-# What was sent before its answer would have come before it.
+# A frame that the server sent before its pong would come before the pong.
 sub client_silent {
     my ($client) = @_;
     my $mark = 'mark' . int rand 1e9;
@@ -1597,7 +1598,7 @@ sub children {
 }
 
 
-# Not so one that nobody has waited for yet.
+# A process that has ended but was not reaped is not alive.
 sub alive {
     my ($pid) = @_;
 
@@ -1628,7 +1629,7 @@ sub step_kill {
 }
 
 
-# PROGRAM | worker: it stands still, and goes on
+# PROGRAM | worker: stops it by SIGSTOP, and continues it
 sub step_pause {
     my ($signal, $name) = @_;
     my ($pid) = $name eq 'worker' ? children(nginx_pid()) : $Pids{$name};
@@ -1766,10 +1767,10 @@ sub step_storm {
 }
 
 
-# ROOM MIN MAX: the crowd is told to go (1012), between MIN and MAX seconds
-# from now for the last of it, some of it in each quarter of MIN, in no order;
-# until its turn has come each gets what is pushed to the room, all of it.
-# Nothing is pushed to room -.
+# ROOM MIN MAX: the server closes the crowd's connections with 1012: the last
+# one between MIN and MAX seconds from now, some in each quarter of MIN, in no
+# order.  Until then each client gets all messages of the room.  With room -
+# the step pushes nothing.
 sub step_drained {
     my ($room, $min, $max) = split ' ', $_[0];
     my $begin = Time::HiRes::time();
@@ -1820,7 +1821,7 @@ sub step_drained {
 }
 
 
-# What has come, in order and once; true when it was told to go.
+# Reads messages, which come in order and once; true after a close with 1012.
 sub drained_read {
     my ($client, $seen) = @_;
 

@@ -110,7 +110,7 @@ sub write {
     my $at = 0;
     my $end = Time::HiRes::time() + $self->{timeout};
 
-    # reads meanwhile, or both ends wait for each other with long messages
+    # it reads while it writes, or both ends wait for each other
     $self->{socket}->blocking(0);
 
     while ($at < length $bytes) {

@@ -4,7 +4,7 @@
 #
 # Keys are files of one folder and are made when they are first named; the name
 # says what they are: hs..., short, empty are secrets; rsNNNN, es256, es384,
-# es512, secp256k1, ed25519 are private keys, with .pub behind it public ones.
+# es512, secp256k1, ed25519 are private keys; with .pub they are public ones.
 
 package Test::Im::Jwt;
 

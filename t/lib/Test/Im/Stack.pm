@@ -33,7 +33,7 @@ my $Top = Cwd::abs_path(dirname(__FILE__) . '/../../../..');
 # workers, drain, level   of nginx.conf.example, where it has another value
 # connections, backlog, access   the same; access => 0: no access log
 # rules        instead of the example's im_room, im_inbox and im_broadcast
-# main, http, server   lines more; server's come before its locations
+# main, http, server   more lines; those of server precede its locations
 # pages, compat   folder of pages, and the four ports of im-compat.conf
 # redis, logic    options more of redis-server and im_logic
 # env          { PROGRAM => { NAME => VALUE } }
@@ -136,7 +136,7 @@ sub conf {
 }
 
 
-# The four ports, but those whose pages the first node has itself.
+# The four ports, without those that the first node serves itself.
 sub compat {
     my ($self) = @_;
     my @ports = @{$self->{compat} || []} or return '';
@@ -248,7 +248,8 @@ sub nginx {
 }
 
 
-# In a process group of its own: Ctrl-C is for us, who end it in our order.
+# In a process group of its own: Ctrl-C reaches the stack alone, which ends its
+# processes in order.
 sub run {
     my ($self, $name, @command) = @_;
     my $pid = fork();
@@ -268,7 +269,7 @@ sub run {
 }
 
 
-# Until it is so, as long as all processes live.
+# Waits until the code is true; dies when a process has ended.
 sub await {
     my ($self, $name, $seconds, $code) = @_;
     my $broken;
@@ -334,8 +335,8 @@ sub stop {
 }
 
 
-# In the order in which work flows, so that nothing is lost that has still to
-# be done: (what didn't end well).
+# Stops all in the order in which work flows, so that no work is lost; returns
+# what did not end well.
 sub stop_all {
     my ($self) = @_;
     my @faults;
@@ -363,7 +364,7 @@ sub workers {
 }
 
 
-# kill -9 of one that isn't ending; its successor is awaited
+# kill -9 of the newest worker; waits for its successor
 sub kill_worker {
     my ($self, $name) = @_;
     my %before = map { $_ => 1 } $self->workers($name);

@@ -56,7 +56,7 @@ $ENV{PATH} .= ':/usr/sbin:/sbin';
 $SIG{PIPE} = 'IGNORE';
 
 
-# a section that isn't there is an empty list, unless asked for one value
+# in list context, a missing section is an empty list
 sub each_of($$);
 sub patterns($);
 sub check_patterns($$$$$);
@@ -99,7 +99,7 @@ sub run_tests {
 }
 
 
-# nginx goes down, then what its end wrote is looked at
+# Stops nginx, then checks what it logged at its end.
 sub finish {
     my ($failed) = stop_nginx();
 
@@ -153,7 +153,7 @@ sub run_block {
                      scalar $block->shutdown_error_log, $name ];
     }
 
-    # a block that goes on with the nginx of the one before looks at all of it
+    # a block without a configuration sees what nginx logged in earlier blocks
     $Seen = 0;
 
     run_requests($block, $name, $_) for 0 .. $Repeat - 1;
@@ -271,7 +271,7 @@ sub start_nginx {
         return;
     }
 
-    # a socket of the one before may still be there for a moment
+    # a socket of the last nginx may still be there for a moment
     my $status = system(command());
     bail_out("$name: nginx doesn't start:\n"
              . slurp("$Root/logs/error.log")) if $status != 0;
@@ -293,7 +293,7 @@ sub alive {
 
     return 0 unless kill 0, $pid;
 
-    # nobody may reap an orphan where pid 1 doesn't
+    # where pid 1 reaps no orphans, an ended process stays
     return slurp("/proc/$pid/stat") !~ /\A\d+ \(.*\) Z/;
 }
 
@@ -344,7 +344,7 @@ sub check_death {
     finish();
     write_conf($block);
 
-    # SIGCHLD handlers of the tests must not steal the status
+    # a SIGCHLD handler of a test must not take the status
     my $pid = fork();
     bail_out("fork: $!") unless defined $pid;
 
