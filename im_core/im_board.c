@@ -116,8 +116,7 @@ im_board_encode(im_buf_t *b, const im_board_t *board)
 
 
 im_int_t
-im_board_decode(im_str_t text, size_t *at, uint64_t *followers,
-    im_str_t *name)
+im_board_decode(im_str_t text, size_t *at, uint64_t *followers, im_str_t *name)
 {
     u_char  *p, *start, *end, *last;
 

@@ -8,8 +8,7 @@
 #include "im_glob.h"
 
 
-static int im_glob_one(im_str_t pattern, size_t *p, im_str_t name,
-    size_t *n);
+static int im_glob_one(im_str_t pattern, size_t *p, im_str_t name, size_t *n);
 static int im_glob_set(im_str_t pattern, size_t *p, im_str_t name, size_t at,
     size_t len);
 static size_t im_glob_char(im_str_t s, size_t at);

@@ -22,8 +22,7 @@ static im_hash_node_t *im_hash_find_in(im_hash_t *h, im_hash_node_t *node,
     uint64_t hash, im_str_t name);
 static int im_hash_unlink(im_hash_node_t **link, im_hash_node_t *node);
 static im_int_t im_hash_each_in(im_hash_node_t **table, size_t from,
-    size_t size, im_int_t (*fn)(im_hash_node_t *node, void *data),
-    void *data);
+    size_t size, im_int_t (*fn)(im_hash_node_t *node, void *data), void *data);
 
 
 im_int_t

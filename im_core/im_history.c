@@ -508,8 +508,7 @@ im_history_first_held(im_route_t *route, im_str_t epoch, uint64_t top)
 
 /* Upper layers hear of it first. */
 static im_int_t
-im_history_moved(im_route_t *route, im_str_t epoch, uint64_t seq,
-    int continues)
+im_history_moved(im_route_t *route, im_str_t epoch, uint64_t seq, int continues)
 {
     im_follow_t  *follow;
 

@@ -76,23 +76,19 @@ static const im_json_field_t *im_json_field(const im_json_t *json,
     im_str_t name);
 static int im_json_fold_eq(im_str_t a, im_str_t b);
 
-static im_int_t im_json_set_string(im_json_t *json, im_str_t value,
-    void *dst);
+static im_int_t im_json_set_string(im_json_t *json, im_str_t value, void *dst);
 static im_int_t im_json_set_int(im_json_t *json, im_str_t value, void *dst);
 static im_int_t im_json_set_bool(im_json_t *json, im_str_t value, void *dst);
 static im_int_t im_json_set_raw(im_json_t *json, im_str_t value, void *dst);
-static im_int_t im_json_set_strings(im_json_t *json, im_str_t value,
-    void *dst);
-static im_int_t im_json_set_object(im_json_t *json, im_str_t value,
-    void *dst);
+static im_int_t im_json_set_strings(im_json_t *json, im_str_t value, void *dst);
+static im_int_t im_json_set_object(im_json_t *json, im_str_t value, void *dst);
 static im_int_t im_json_set_raws(im_json_t *json, im_str_t value, void *dst);
 static im_int_t im_json_list(im_json_t *json, im_str_t array,
     im_json_strings_t *list);
 static int im_json_next(im_str_t array, size_t *at, im_str_t *element);
 static size_t im_json_string_end(im_str_t text, size_t at);
 
-static im_int_t im_json_unquote(im_json_t *json, im_str_t quoted,
-    im_str_t *s);
+static im_int_t im_json_unquote(im_json_t *json, im_str_t quoted, im_str_t *s);
 static im_int_t im_json_decode_string(im_buf_t *arena, im_str_t quoted,
     im_str_t *s);
 static u_char *im_json_unescape(u_char *dst, const u_char **src);

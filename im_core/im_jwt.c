@@ -216,8 +216,7 @@ im_jwt_split(im_str_t token, im_buf_t *arena, im_jwt_parts_t *parts,
 
 
 static im_int_t
-im_jwt_decode(im_buf_t *arena, im_str_t text, im_str_t *bytes,
-    const char **why)
+im_jwt_decode(im_buf_t *arena, im_str_t text, im_str_t *bytes, const char **why)
 {
     im_int_t  rc;
 

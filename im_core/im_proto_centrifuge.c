@@ -13,31 +13,31 @@
 #include "im_key.h"
 
 
-#define IM_PROTO_CENTRIFUGE_STRICT  2      /* bit of flag */
+#define IM_CENTRIFUGE_STRICT  2      /* bit of flag */
 
 
 /* If a command has several methods, the first in this order counts. */
 typedef enum {
-    IM_PROTO_CENTRIFUGE_CONNECT = 0,
-    IM_PROTO_CENTRIFUGE_PING,
-    IM_PROTO_CENTRIFUGE_SUBSCRIBE,
-    IM_PROTO_CENTRIFUGE_UNSUBSCRIBE,
-    IM_PROTO_CENTRIFUGE_PUBLISH,
-    IM_PROTO_CENTRIFUGE_PRESENCE,
-    IM_PROTO_CENTRIFUGE_PRESENCE_STATS,
-    IM_PROTO_CENTRIFUGE_HISTORY,
-    IM_PROTO_CENTRIFUGE_RPC,
-    IM_PROTO_CENTRIFUGE_SEND,
-    IM_PROTO_CENTRIFUGE_REFRESH,
-    IM_PROTO_CENTRIFUGE_SUB_REFRESH,
-    IM_PROTO_CENTRIFUGE_METHODS
-} im_proto_centrifuge_method_e;
+    IM_CENTRIFUGE_CONNECT = 0,
+    IM_CENTRIFUGE_PING,
+    IM_CENTRIFUGE_SUBSCRIBE,
+    IM_CENTRIFUGE_UNSUBSCRIBE,
+    IM_CENTRIFUGE_PUBLISH,
+    IM_CENTRIFUGE_PRESENCE,
+    IM_CENTRIFUGE_PRESENCE_STATS,
+    IM_CENTRIFUGE_HISTORY,
+    IM_CENTRIFUGE_RPC,
+    IM_CENTRIFUGE_SEND,
+    IM_CENTRIFUGE_REFRESH,
+    IM_CENTRIFUGE_SUB_REFRESH,
+    IM_CENTRIFUGE_METHODS
+} im_centrifuge_method_e;
 
 
 typedef struct {
     int64_t   id;
-    im_str_t  methods[IM_PROTO_CENTRIFUGE_METHODS];
-} im_proto_centrifuge_frame_t;
+    im_str_t  methods[IM_CENTRIFUGE_METHODS];
+} im_centrifuge_frame_t;
 
 
 /* The parameters of all methods. */
@@ -61,208 +61,198 @@ typedef struct {
     int       positioned;
     int       join_leave;
     int       reverse;
-} im_proto_centrifuge_params_t;
+} im_centrifuge_params_t;
 
 
 /* IM_ERROR: the command says what is wrong. */
-typedef im_int_t (*im_proto_centrifuge_check_pt)(
-    im_proto_centrifuge_params_t *params, im_buf_t *arena,
+typedef im_int_t (*im_centrifuge_check_pt)(
+    im_centrifuge_params_t *params, im_buf_t *arena,
     im_command_t *command);
 
 
 typedef struct {
     im_command_e                   type;
     const im_json_field_t         *fields;
-    im_proto_centrifuge_check_pt   check;
+    im_centrifuge_check_pt   check;
     uint16_t                       own;      /* error for "#", "#USER", or 0 */
     unsigned                       channel:1;
-} im_proto_centrifuge_method_t;
+} im_centrifuge_method_t;
 
 
-static void im_proto_centrifuge_decode(im_str_t *rest, int connected,
+static void im_centrifuge_decode(im_str_t *rest, int connected,
     im_buf_t *arena, im_command_t *command);
-static im_str_t im_proto_centrifuge_line(im_str_t *rest);
-static im_int_t im_proto_centrifuge_line_decode(im_str_t line, int connected,
+static im_str_t im_centrifuge_line(im_str_t *rest);
+static im_int_t im_centrifuge_line_decode(im_str_t line, int connected,
     im_buf_t *arena, im_command_t *command);
-static im_int_t im_proto_centrifuge_method(
-    const im_proto_centrifuge_frame_t *frame, im_uint_t *method,
-    im_command_t *command);
-static im_int_t im_proto_centrifuge_params(im_str_t text,
+static im_int_t im_centrifuge_method(const im_centrifuge_frame_t *frame,
+    im_uint_t *method, im_command_t *command);
+static im_int_t im_centrifuge_params(im_str_t text,
     const im_json_field_t *fields, im_buf_t *arena,
-    im_proto_centrifuge_params_t *params, im_command_t *command);
-static im_int_t im_proto_centrifuge_set(
-    const im_proto_centrifuge_method_t *method,
-    im_proto_centrifuge_params_t *params, im_buf_t *arena,
-    im_command_t *command);
-static im_int_t im_proto_centrifuge_topic(im_str_t channel, im_buf_t *arena,
+    im_centrifuge_params_t *params, im_command_t *command);
+static im_int_t im_centrifuge_set(const im_centrifuge_method_t *method,
+    im_centrifuge_params_t *params, im_buf_t *arena, im_command_t *command);
+static im_int_t im_centrifuge_topic(im_str_t channel, im_buf_t *arena,
     im_str_t *topic);
-static im_int_t im_proto_centrifuge_fault(im_command_t *command,
-    im_reason_e fault, const char *why);
-static im_int_t im_proto_centrifuge_error(im_command_t *command,
-    im_error_e error);
+static im_int_t im_centrifuge_fault(im_command_t *command, const char *why);
+static im_int_t im_centrifuge_error(im_command_t *command, im_error_e error);
 
-static im_int_t im_proto_centrifuge_connect(
-    im_proto_centrifuge_params_t *params, im_buf_t *arena,
-    im_command_t *command);
-static im_int_t im_proto_centrifuge_resume(im_str_t channel, im_str_t text,
+static im_int_t im_centrifuge_connect(im_centrifuge_params_t *params,
     im_buf_t *arena, im_command_t *command);
-static im_int_t im_proto_centrifuge_subscribe(
-    im_proto_centrifuge_params_t *params, im_buf_t *arena,
-    im_command_t *command);
-static im_int_t im_proto_centrifuge_publish(
-    im_proto_centrifuge_params_t *params, im_buf_t *arena,
-    im_command_t *command);
-static im_int_t im_proto_centrifuge_history(
-    im_proto_centrifuge_params_t *params, im_buf_t *arena,
-    im_command_t *command);
-static im_int_t im_proto_centrifuge_refresh(
-    im_proto_centrifuge_params_t *params, im_buf_t *arena,
-    im_command_t *command);
+static im_int_t im_centrifuge_resume(im_str_t channel, im_str_t text,
+    im_buf_t *arena, im_command_t *command);
+static im_int_t im_centrifuge_subscribe(im_centrifuge_params_t *params,
+    im_buf_t *arena, im_command_t *command);
+static im_int_t im_centrifuge_publish(im_centrifuge_params_t *params,
+    im_buf_t *arena, im_command_t *command);
+static im_int_t im_centrifuge_history(im_centrifuge_params_t *params,
+    im_buf_t *arena, im_command_t *command);
+static im_int_t im_centrifuge_refresh(im_centrifuge_params_t *params,
+    im_buf_t *arena, im_command_t *command);
 
 
-#define im_proto_centrifuge_field(name, type, member)                         \
-    { im_str(name), type, offsetof(im_proto_centrifuge_params_t, member) }
+#define im_centrifuge_field(name, type, member)                         \
+    { im_str(name), type, offsetof(im_centrifuge_params_t, member) }
 
-#define im_proto_centrifuge_at(name, method)                                  \
+#define im_centrifuge_at(name, method)                                  \
     { im_str(name), IM_JSON_RAW,                                              \
-      offsetof(im_proto_centrifuge_frame_t, methods)                          \
-      + IM_PROTO_CENTRIFUGE_##method * sizeof(im_str_t) }
+      offsetof(im_centrifuge_frame_t, methods)                          \
+      + IM_CENTRIFUGE_##method * sizeof(im_str_t) }
 
 
-static const im_json_field_t  im_proto_centrifuge_frame_fields[] = {
-    { im_str("id"), IM_JSON_INT, offsetof(im_proto_centrifuge_frame_t, id) },
-    im_proto_centrifuge_at("connect", CONNECT),
-    im_proto_centrifuge_at("ping", PING),
-    im_proto_centrifuge_at("subscribe", SUBSCRIBE),
-    im_proto_centrifuge_at("unsubscribe", UNSUBSCRIBE),
-    im_proto_centrifuge_at("publish", PUBLISH),
-    im_proto_centrifuge_at("presence", PRESENCE),
-    im_proto_centrifuge_at("presence_stats", PRESENCE_STATS),
-    im_proto_centrifuge_at("history", HISTORY),
-    im_proto_centrifuge_at("rpc", RPC),
-    im_proto_centrifuge_at("send", SEND),
-    im_proto_centrifuge_at("refresh", REFRESH),
-    im_proto_centrifuge_at("sub_refresh", SUB_REFRESH),
+static const im_json_field_t  im_centrifuge_frame_fields[] = {
+    { im_str("id"), IM_JSON_INT, offsetof(im_centrifuge_frame_t, id) },
+    im_centrifuge_at("connect", CONNECT),
+    im_centrifuge_at("ping", PING),
+    im_centrifuge_at("subscribe", SUBSCRIBE),
+    im_centrifuge_at("unsubscribe", UNSUBSCRIBE),
+    im_centrifuge_at("publish", PUBLISH),
+    im_centrifuge_at("presence", PRESENCE),
+    im_centrifuge_at("presence_stats", PRESENCE_STATS),
+    im_centrifuge_at("history", HISTORY),
+    im_centrifuge_at("rpc", RPC),
+    im_centrifuge_at("send", SEND),
+    im_centrifuge_at("refresh", REFRESH),
+    im_centrifuge_at("sub_refresh", SUB_REFRESH),
     im_json_end
 };
 
 
-static const im_json_field_t  im_proto_centrifuge_connect_fields[] = {
-    im_proto_centrifuge_field("token", IM_JSON_STRING, token),
-    im_proto_centrifuge_field("data", IM_JSON_RAW, data),
-    im_proto_centrifuge_field("name", IM_JSON_STRING, name),
-    im_proto_centrifuge_field("version", IM_JSON_STRING, version),
-    im_proto_centrifuge_field("subs", IM_JSON_RAW, subs),
+static const im_json_field_t  im_centrifuge_connect_fields[] = {
+    im_centrifuge_field("token", IM_JSON_STRING, token),
+    im_centrifuge_field("data", IM_JSON_RAW, data),
+    im_centrifuge_field("name", IM_JSON_STRING, name),
+    im_centrifuge_field("version", IM_JSON_STRING, version),
+    im_centrifuge_field("subs", IM_JSON_RAW, subs),
     im_json_end
 };
 
 
-static const im_json_field_t  im_proto_centrifuge_subscribe_fields[] = {
-    im_proto_centrifuge_field("channel", IM_JSON_STRING, channel),
-    im_proto_centrifuge_field("token", IM_JSON_STRING, token),
-    im_proto_centrifuge_field("data", IM_JSON_RAW, data),
-    im_proto_centrifuge_field("recover", IM_JSON_BOOL, recover),
-    im_proto_centrifuge_field("offset", IM_JSON_INT, offset),
-    im_proto_centrifuge_field("epoch", IM_JSON_STRING, epoch),
-    im_proto_centrifuge_field("recoverable", IM_JSON_BOOL, recoverable),
-    im_proto_centrifuge_field("positioned", IM_JSON_BOOL, positioned),
-    im_proto_centrifuge_field("join_leave", IM_JSON_BOOL, join_leave),
-    im_proto_centrifuge_field("flag", IM_JSON_INT, flag),
-    im_proto_centrifuge_field("type", IM_JSON_INT, type),
-    im_proto_centrifuge_field("tf", IM_JSON_RAW, filter),
+static const im_json_field_t  im_centrifuge_subscribe_fields[] = {
+    im_centrifuge_field("channel", IM_JSON_STRING, channel),
+    im_centrifuge_field("token", IM_JSON_STRING, token),
+    im_centrifuge_field("data", IM_JSON_RAW, data),
+    im_centrifuge_field("recover", IM_JSON_BOOL, recover),
+    im_centrifuge_field("offset", IM_JSON_INT, offset),
+    im_centrifuge_field("epoch", IM_JSON_STRING, epoch),
+    im_centrifuge_field("recoverable", IM_JSON_BOOL, recoverable),
+    im_centrifuge_field("positioned", IM_JSON_BOOL, positioned),
+    im_centrifuge_field("join_leave", IM_JSON_BOOL, join_leave),
+    im_centrifuge_field("flag", IM_JSON_INT, flag),
+    im_centrifuge_field("type", IM_JSON_INT, type),
+    im_centrifuge_field("tf", IM_JSON_RAW, filter),
     im_json_end
 };
 
 
-static const im_json_field_t  im_proto_centrifuge_channel_fields[] = {
-    im_proto_centrifuge_field("channel", IM_JSON_STRING, channel),
+static const im_json_field_t  im_centrifuge_channel_fields[] = {
+    im_centrifuge_field("channel", IM_JSON_STRING, channel),
     im_json_end
 };
 
 
-static const im_json_field_t  im_proto_centrifuge_publish_fields[] = {
-    im_proto_centrifuge_field("channel", IM_JSON_STRING, channel),
-    im_proto_centrifuge_field("data", IM_JSON_RAW, data),
-    im_proto_centrifuge_field("type", IM_JSON_INT, type),
+static const im_json_field_t  im_centrifuge_publish_fields[] = {
+    im_centrifuge_field("channel", IM_JSON_STRING, channel),
+    im_centrifuge_field("data", IM_JSON_RAW, data),
+    im_centrifuge_field("type", IM_JSON_INT, type),
     im_json_end
 };
 
 
-static const im_json_field_t  im_proto_centrifuge_history_fields[] = {
-    im_proto_centrifuge_field("channel", IM_JSON_STRING, channel),
-    im_proto_centrifuge_field("limit", IM_JSON_INT, limit),
-    im_proto_centrifuge_field("since", IM_JSON_RAW, since),
-    im_proto_centrifuge_field("reverse", IM_JSON_BOOL, reverse),
+static const im_json_field_t  im_centrifuge_history_fields[] = {
+    im_centrifuge_field("channel", IM_JSON_STRING, channel),
+    im_centrifuge_field("limit", IM_JSON_INT, limit),
+    im_centrifuge_field("since", IM_JSON_RAW, since),
+    im_centrifuge_field("reverse", IM_JSON_BOOL, reverse),
     im_json_end
 };
 
 
-static const im_json_field_t  im_proto_centrifuge_since_fields[] = {
-    im_proto_centrifuge_field("offset", IM_JSON_INT, offset),
-    im_proto_centrifuge_field("epoch", IM_JSON_STRING, epoch),
+static const im_json_field_t  im_centrifuge_since_fields[] = {
+    im_centrifuge_field("offset", IM_JSON_INT, offset),
+    im_centrifuge_field("epoch", IM_JSON_STRING, epoch),
     im_json_end
 };
 
 
-static const im_json_field_t  im_proto_centrifuge_rpc_fields[] = {
-    im_proto_centrifuge_field("method", IM_JSON_STRING, method),
-    im_proto_centrifuge_field("data", IM_JSON_RAW, data),
+static const im_json_field_t  im_centrifuge_rpc_fields[] = {
+    im_centrifuge_field("method", IM_JSON_STRING, method),
+    im_centrifuge_field("data", IM_JSON_RAW, data),
     im_json_end
 };
 
 
-static const im_json_field_t  im_proto_centrifuge_refresh_fields[] = {
-    im_proto_centrifuge_field("token", IM_JSON_STRING, token),
+static const im_json_field_t  im_centrifuge_refresh_fields[] = {
+    im_centrifuge_field("token", IM_JSON_STRING, token),
     im_json_end
 };
 
 
-static const im_json_field_t  im_proto_centrifuge_sub_refresh_fields[] = {
-    im_proto_centrifuge_field("channel", IM_JSON_STRING, channel),
-    im_proto_centrifuge_field("token", IM_JSON_STRING, token),
-    im_proto_centrifuge_field("type", IM_JSON_INT, type),
+static const im_json_field_t  im_centrifuge_sub_refresh_fields[] = {
+    im_centrifuge_field("channel", IM_JSON_STRING, channel),
+    im_centrifuge_field("token", IM_JSON_STRING, token),
+    im_centrifuge_field("type", IM_JSON_INT, type),
     im_json_end
 };
 
 
-static const im_proto_centrifuge_method_t  im_proto_centrifuge_methods[] = {
+static const im_centrifuge_method_t  im_centrifuge_methods[] = {
 
-    { IM_COMMAND_CONNECT, im_proto_centrifuge_connect_fields,
-      im_proto_centrifuge_connect, 0, 0 },
+    { IM_COMMAND_CONNECT, im_centrifuge_connect_fields,
+      im_centrifuge_connect, 0, 0 },
 
     { IM_COMMAND_NONE, NULL, NULL, 0, 0 },       /* ping: a fault */
 
-    { IM_COMMAND_SUBSCRIBE, im_proto_centrifuge_subscribe_fields,
-      im_proto_centrifuge_subscribe, IM_ERROR_PERMISSION, 1 },
+    { IM_COMMAND_SUBSCRIBE, im_centrifuge_subscribe_fields,
+      im_centrifuge_subscribe, IM_ERROR_PERMISSION, 1 },
 
-    { IM_COMMAND_UNSUBSCRIBE, im_proto_centrifuge_channel_fields,
+    { IM_COMMAND_UNSUBSCRIBE, im_centrifuge_channel_fields,
       NULL, 0, 1 },
 
-    { IM_COMMAND_PUBLISH, im_proto_centrifuge_publish_fields,
-      im_proto_centrifuge_publish, IM_ERROR_PERMISSION, 1 },
+    { IM_COMMAND_PUBLISH, im_centrifuge_publish_fields,
+      im_centrifuge_publish, IM_ERROR_PERMISSION, 1 },
 
-    { IM_COMMAND_PRESENCE, im_proto_centrifuge_channel_fields,
+    { IM_COMMAND_PRESENCE, im_centrifuge_channel_fields,
       NULL, IM_ERROR_NOT_AVAILABLE, 1 },
 
-    { IM_COMMAND_PRESENCE_STATS, im_proto_centrifuge_channel_fields,
+    { IM_COMMAND_PRESENCE_STATS, im_centrifuge_channel_fields,
       NULL, IM_ERROR_NOT_AVAILABLE, 1 },
 
-    { IM_COMMAND_HISTORY, im_proto_centrifuge_history_fields,
-      im_proto_centrifuge_history, 0, 1 },
+    { IM_COMMAND_HISTORY, im_centrifuge_history_fields,
+      im_centrifuge_history, 0, 1 },
 
-    { IM_COMMAND_RPC, im_proto_centrifuge_rpc_fields, NULL, 0, 0 },
+    { IM_COMMAND_RPC, im_centrifuge_rpc_fields, NULL, 0, 0 },
 
-    { IM_COMMAND_SEND, im_proto_centrifuge_rpc_fields, NULL, 0, 0 },
+    { IM_COMMAND_SEND, im_centrifuge_rpc_fields, NULL, 0, 0 },
 
-    { IM_COMMAND_REFRESH, im_proto_centrifuge_refresh_fields,
-      im_proto_centrifuge_refresh, 0, 0 },
+    { IM_COMMAND_REFRESH, im_centrifuge_refresh_fields,
+      im_centrifuge_refresh, 0, 0 },
 
-    { IM_COMMAND_SUB_REFRESH, im_proto_centrifuge_sub_refresh_fields,
-      im_proto_centrifuge_refresh, IM_ERROR_PERMISSION, 1 }
+    { IM_COMMAND_SUB_REFRESH, im_centrifuge_sub_refresh_fields,
+      im_centrifuge_refresh, IM_ERROR_PERMISSION, 1 }
 };
 
 
-static const im_arg_t  im_proto_centrifuge_unserved[] = {
+static const im_arg_t  im_centrifuge_unserved[] = {
     { "format", "protobuf" },
     { "cf_protocol", "protobuf" },
     { NULL, NULL }
@@ -270,7 +260,7 @@ static const im_arg_t  im_proto_centrifuge_unserved[] = {
 
 
 /* With a code below 3500 a client connects again. */
-static const uint16_t  im_proto_centrifuge_codes[IM_REASON_MAX] = {
+static const uint16_t  im_centrifuge_codes[IM_REASON_MAX] = {
     [IM_REASON_DRAIN] = 3001,
     [IM_REASON_BUSY] = 3004,
     [IM_REASON_INTERNAL] = IM_WS_CLOSE_INTERNAL,
@@ -290,47 +280,47 @@ static const uint16_t  im_proto_centrifuge_codes[IM_REASON_MAX] = {
 };
 
 
-static const im_form_t  im_proto_centrifuge_plain = {
-    .message = im_proto_centrifuge_message,
-    .moved = im_proto_centrifuge_moved
+static const im_form_t  im_centrifuge_plain = {
+    .message = im_centrifuge_message,
+    .moved = im_centrifuge_moved
 };
 
 
-static const im_form_t  im_proto_centrifuge_joins = {
-    .message = im_proto_centrifuge_message,
-    .presence = im_proto_centrifuge_reply,
-    .moved = im_proto_centrifuge_moved
+static const im_form_t  im_centrifuge_joins = {
+    .message = im_centrifuge_message,
+    .presence = im_centrifuge_reply,
+    .moved = im_centrifuge_moved
 };
 
 
 const im_proto_t  im_proto_centrifuge = {
     .name = "centrifuge",
     .subprotocol = "centrifuge-json",
-    .unserved = im_proto_centrifuge_unserved,
-    .codes = im_proto_centrifuge_codes,
-    .forms = { [IM_FORM_PLAIN] = &im_proto_centrifuge_plain,
-               [IM_FORM_POSITIONS] = &im_proto_centrifuge_plain,
-               [IM_FORM_JOINS] = &im_proto_centrifuge_joins },
+    .unserved = im_centrifuge_unserved,
+    .codes = im_centrifuge_codes,
+    .forms = { [IM_FORM_PLAIN] = &im_centrifuge_plain,
+               [IM_FORM_POSITIONS] = &im_centrifuge_plain,
+               [IM_FORM_JOINS] = &im_centrifuge_joins },
     .topics = 1,
     .connects = 1,
     .pings = 1,
     .commands = 1,
-    .decode = im_proto_centrifuge_decode,
-    .reply = im_proto_centrifuge_reply
+    .decode = im_centrifuge_decode,
+    .reply = im_centrifuge_reply
 };
 
 
 static void
-im_proto_centrifuge_decode(im_str_t *rest, int connected, im_buf_t *arena,
+im_centrifuge_decode(im_str_t *rest, int connected, im_buf_t *arena,
     im_command_t *command)
 {
     im_str_t  line;
 
     memset(command, 0, sizeof(im_command_t));
 
-    line = im_proto_centrifuge_line(rest);
+    line = im_centrifuge_line(rest);
 
-    if (im_proto_centrifuge_line_decode(line, connected, arena, command)
+    if (im_centrifuge_line_decode(line, connected, arena, command)
         != IM_OK
         && command->type == IM_COMMAND_FAULT)
     {
@@ -341,7 +331,7 @@ im_proto_centrifuge_decode(im_str_t *rest, int connected, im_buf_t *arena,
 
 /* The last command may end with a newline. */
 static im_str_t
-im_proto_centrifuge_line(im_str_t *rest)
+im_centrifuge_line(im_str_t *rest)
 {
     u_char    *lf;
     im_str_t   line;
@@ -363,45 +353,41 @@ im_proto_centrifuge_line(im_str_t *rest)
 
 
 static im_int_t
-im_proto_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
+im_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
     im_command_t *command)
 {
     size_t                               len;
     im_uint_t                            i;
     const char                          *why;
-    im_proto_centrifuge_frame_t          frame;
-    im_proto_centrifuge_params_t         params;
-    const im_proto_centrifuge_method_t  *method;
+    im_centrifuge_frame_t          frame;
+    im_centrifuge_params_t         params;
+    const im_centrifuge_method_t  *method;
 
-    memset(&frame, 0, sizeof(im_proto_centrifuge_frame_t));
+    memset(&frame, 0, sizeof(im_centrifuge_frame_t));
 
-    if (im_json_decode(line, im_proto_centrifuge_frame_fields, 0, NULL, &frame,
+    if (im_json_decode(line, im_centrifuge_frame_fields, 0, NULL, &frame,
                        &why)
         != IM_OK)
     {
-        return why == im_json_no_memory
-               ? im_proto_centrifuge_fault(command, IM_REASON_BUSY, why)
-               : im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
-                                           "not a JSON object");
+        return im_centrifuge_fault(command, why == im_json_no_memory
+                                            ? why : "not a JSON object");
     }
 
-    if (im_proto_centrifuge_method(&frame, &i, command) != IM_OK) {
+    if (im_centrifuge_method(&frame, &i, command) != IM_OK) {
         return IM_ERROR;
     }
 
-    if (!connected && i != IM_PROTO_CENTRIFUGE_CONNECT) {
-        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
-                                         "the first command is not connect");
+    if (!connected && i != IM_CENTRIFUGE_CONNECT) {
+        return im_centrifuge_fault(command, "the first command is not connect");
     }
 
-    if (i == IM_PROTO_CENTRIFUGE_METHODS) {
+    if (i == IM_CENTRIFUGE_METHODS) {
         command->type = IM_COMMAND_PONG;
         return IM_OK;
     }
 
-    if (connected && i == IM_PROTO_CENTRIFUGE_CONNECT) {
-        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
-                                         "connected already");
+    if (connected && i == IM_CENTRIFUGE_CONNECT) {
+        return im_centrifuge_fault(command, "connected already");
     }
 
     /*
@@ -410,47 +396,45 @@ im_proto_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
      */
     len = 2 * line.len + sizeof("r:");
 
-    if (i == IM_PROTO_CENTRIFUGE_CONNECT) {
+    if (i == IM_CENTRIFUGE_CONNECT) {
         len += (IM_RESUMES_MAX + 1) * (sizeof(im_resume_t) + sizeof("u:"));
     }
 
     if (im_buf_reserve(arena, len) == NULL) {
-        return im_proto_centrifuge_fault(command, IM_REASON_BUSY,
-                                         im_json_no_memory);
+        return im_centrifuge_fault(command, im_json_no_memory);
     }
 
     arena->len -= len;
 
-    method = &im_proto_centrifuge_methods[i];
+    method = &im_centrifuge_methods[i];
 
-    memset(&params, 0, sizeof(im_proto_centrifuge_params_t));
+    memset(&params, 0, sizeof(im_centrifuge_params_t));
 
-    if (im_proto_centrifuge_params(frame.methods[i], method->fields, arena,
+    if (im_centrifuge_params(frame.methods[i], method->fields, arena,
                                    &params, command)
         != IM_OK)
     {
         return IM_ERROR;
     }
 
-    return im_proto_centrifuge_set(method, &params, arena, command);
+    return im_centrifuge_set(method, &params, arena, command);
 }
 
 
-/* Finds method and id; IM_PROTO_CENTRIFUGE_METHODS is a pong. */
+/* Finds method and id; IM_CENTRIFUGE_METHODS is a pong. */
 static im_int_t
-im_proto_centrifuge_method(const im_proto_centrifuge_frame_t *frame,
+im_centrifuge_method(const im_centrifuge_frame_t *frame,
     im_uint_t *method, im_command_t *command)
 {
     im_uint_t  i;
 
     if (frame->id < 0 || frame->id > UINT32_MAX) {
-        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
-                                         "id is not a 32-bit number");
+        return im_centrifuge_fault(command, "id is not a 32-bit number");
     }
 
     command->id = (uint32_t) frame->id;
 
-    for (i = 0; i < IM_PROTO_CENTRIFUGE_METHODS; i++) {
+    for (i = 0; i < IM_CENTRIFUGE_METHODS; i++) {
         if (frame->methods[i].len > 0 && frame->methods[i].data[0] != 'n') {
             break;
         }
@@ -458,21 +442,18 @@ im_proto_centrifuge_method(const im_proto_centrifuge_frame_t *frame,
 
     *method = i;
 
-    if (i == IM_PROTO_CENTRIFUGE_METHODS) {
+    if (i == IM_CENTRIFUGE_METHODS) {
         return command->id == 0
                ? IM_OK
-               : im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
-                                           "no method");
+               : im_centrifuge_fault(command, "no method");
     }
 
-    if (i == IM_PROTO_CENTRIFUGE_PING) {
-        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
-                                         "ping is not a command");
+    if (i == IM_CENTRIFUGE_PING) {
+        return im_centrifuge_fault(command, "ping is not a command");
     }
 
-    if (command->id == 0 && i != IM_PROTO_CENTRIFUGE_SEND) {
-        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
-                                         "no id");
+    if (command->id == 0 && i != IM_CENTRIFUGE_SEND) {
+        return im_centrifuge_fault(command, "no id");
     }
 
     return IM_OK;
@@ -481,22 +462,18 @@ im_proto_centrifuge_method(const im_proto_centrifuge_frame_t *frame,
 
 /* A value of the wrong type is a fault; null mostly counts as absent. */
 static im_int_t
-im_proto_centrifuge_params(im_str_t text, const im_json_field_t *fields,
-    im_buf_t *arena, im_proto_centrifuge_params_t *params,
-    im_command_t *command)
+im_centrifuge_params(im_str_t text, const im_json_field_t *fields,
+    im_buf_t *arena, im_centrifuge_params_t *params, im_command_t *command)
 {
     const char  *why;
 
     if (im_json_decode(text, fields, 0, arena, params, &why) != IM_OK) {
-        return why == im_json_no_memory
-               ? im_proto_centrifuge_fault(command, IM_REASON_BUSY, why)
-               : im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
-                                           "a field has the wrong type");
+        return im_centrifuge_fault(command, why == im_json_no_memory ? why
+                                            : "a field has the wrong type");
     }
 
     if (params->offset < 0) {
-        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
-                                         "offset is negative");
+        return im_centrifuge_fault(command, "offset is negative");
     }
 
     return IM_OK;
@@ -504,25 +481,22 @@ im_proto_centrifuge_params(im_str_t text, const im_json_field_t *fields,
 
 
 static im_int_t
-im_proto_centrifuge_set(const im_proto_centrifuge_method_t *method,
-    im_proto_centrifuge_params_t *params, im_buf_t *arena,
-    im_command_t *command)
+im_centrifuge_set(const im_centrifuge_method_t *method,
+    im_centrifuge_params_t *params, im_buf_t *arena, im_command_t *command)
 {
     if (method->channel) {
         if (params->channel.len == 0) {
-            return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
-                                             "no channel");
+            return im_centrifuge_fault(command, "no channel");
         }
 
-        if (im_proto_centrifuge_topic(params->channel, arena, &command->topic)
+        if (im_centrifuge_topic(params->channel, arena, &command->topic)
             != IM_OK)
         {
-            return im_proto_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
+            return im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
         }
 
         if (method->own != 0 && params->channel.data[0] == '#') {
-            return im_proto_centrifuge_error(command,
-                                             (im_error_e) method->own);
+            return im_centrifuge_error(command, (im_error_e) method->own);
         }
     }
 
@@ -537,10 +511,10 @@ im_proto_centrifuge_set(const im_proto_centrifuge_method_t *method,
     command->recover = params->recover;
     command->join_leave = params->join_leave;
     command->reverse = params->reverse;
-    command->strict = (params->flag & IM_PROTO_CENTRIFUGE_STRICT) != 0;
+    command->strict = (params->flag & IM_CENTRIFUGE_STRICT) != 0;
 
     if (params->type != 0) {
-        return im_proto_centrifuge_error(command, IM_ERROR_NOT_AVAILABLE);
+        return im_centrifuge_error(command, IM_ERROR_NOT_AVAILABLE);
     }
 
     return method->check != NULL ? method->check(params, arena, command)
@@ -550,7 +524,7 @@ im_proto_centrifuge_set(const im_proto_centrifuge_method_t *method,
 
 /* IM_DECLINED: not a valid name. */
 static im_int_t
-im_proto_centrifuge_topic(im_str_t channel, im_buf_t *arena, im_str_t *topic)
+im_centrifuge_topic(im_str_t channel, im_buf_t *arena, im_str_t *topic)
 {
     size_t    start;
     im_str_t  user;
@@ -584,11 +558,11 @@ im_proto_centrifuge_topic(im_str_t channel, im_buf_t *arena, im_str_t *topic)
 
 
 static im_int_t
-im_proto_centrifuge_fault(im_command_t *command, im_reason_e fault,
-    const char *why)
+im_centrifuge_fault(im_command_t *command, const char *why)
 {
     command->type = IM_COMMAND_FAULT;
-    command->fault = fault;
+    command->fault = why == im_json_no_memory ? IM_REASON_BUSY
+                                              : IM_REASON_BAD_REQUEST;
     command->why = why;
 
     return IM_ERROR;
@@ -596,7 +570,7 @@ im_proto_centrifuge_fault(im_command_t *command, im_reason_e fault,
 
 
 static im_int_t
-im_proto_centrifuge_error(im_command_t *command, im_error_e error)
+im_centrifuge_error(im_command_t *command, im_error_e error)
 {
     command->type = IM_COMMAND_ERROR;
     command->error = (uint16_t) error;
@@ -610,7 +584,7 @@ im_proto_centrifuge_error(im_command_t *command, im_error_e error)
  * It may name other channels; these are ignored.
  */
 static im_int_t
-im_proto_centrifuge_connect(im_proto_centrifuge_params_t *params,
+im_centrifuge_connect(im_centrifuge_params_t *params,
     im_buf_t *arena, im_command_t *command)
 {
     size_t    at, pad;
@@ -622,8 +596,7 @@ im_proto_centrifuge_connect(im_proto_centrifuge_params_t *params,
     }
 
     if (params->subs.data[0] != '{') {
-        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
-                                         "subs is not an object");
+        return im_centrifuge_fault(command, "subs is not an object");
     }
 
     pad = -arena->len & (sizeof(im_resume_t *) - 1);
@@ -631,8 +604,7 @@ im_proto_centrifuge_connect(im_proto_centrifuge_params_t *params,
     command->resumes = (void *) im_buf_reserve(arena,
                                   pad + IM_RESUMES_MAX * sizeof(im_resume_t));
     if (command->resumes == NULL) {
-        return im_proto_centrifuge_fault(command, IM_REASON_BUSY,
-                                         im_json_no_memory);
+        return im_centrifuge_fault(command, im_json_no_memory);
     }
 
     command->resumes = (void *) ((u_char *) command->resumes + pad);
@@ -643,7 +615,7 @@ im_proto_centrifuge_connect(im_proto_centrifuge_params_t *params,
         rc = im_json_next_member(params->subs, &at, arena, &channel, &text);
 
         if (rc == IM_OK && channel.len > 0 && channel.data[0] == '#') {
-            rc = im_proto_centrifuge_resume(channel, text, arena, command);
+            rc = im_centrifuge_resume(channel, text, arena, command);
 
             if (rc != IM_OK) {
                 return rc;
@@ -653,21 +625,20 @@ im_proto_centrifuge_connect(im_proto_centrifuge_params_t *params,
 
     return rc == IM_DECLINED
            ? IM_OK
-           : im_proto_centrifuge_fault(command, IM_REASON_BUSY,
-                                       im_json_no_memory);
+           : im_centrifuge_fault(command, im_json_no_memory);
 }
 
 
 static im_int_t
-im_proto_centrifuge_resume(im_str_t channel, im_str_t text, im_buf_t *arena,
+im_centrifuge_resume(im_str_t channel, im_str_t text, im_buf_t *arena,
     im_command_t *command)
 {
     im_resume_t                   *resume;
-    im_proto_centrifuge_params_t   params;
+    im_centrifuge_params_t   params;
 
-    memset(&params, 0, sizeof(im_proto_centrifuge_params_t));
+    memset(&params, 0, sizeof(im_centrifuge_params_t));
 
-    if (im_proto_centrifuge_params(text, im_proto_centrifuge_subscribe_fields,
+    if (im_centrifuge_params(text, im_centrifuge_subscribe_fields,
                                    arena, &params, command)
         != IM_OK)
     {
@@ -679,8 +650,7 @@ im_proto_centrifuge_resume(im_str_t channel, im_str_t text, im_buf_t *arena,
     }
 
     if (command->nresumes == IM_RESUMES_MAX) {
-        return im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
-                                         "too many subs");
+        return im_centrifuge_fault(command, "too many subs");
     }
 
     resume = &command->resumes[command->nresumes];
@@ -688,7 +658,7 @@ im_proto_centrifuge_resume(im_str_t channel, im_str_t text, im_buf_t *arena,
     resume->since.epoch = params.epoch;
     resume->since.seq = (uint64_t) params.offset;
 
-    if (im_proto_centrifuge_topic(channel, arena, &resume->topic) == IM_OK) {
+    if (im_centrifuge_topic(channel, arena, &resume->topic) == IM_OK) {
         command->nresumes++;
     }
 
@@ -697,11 +667,11 @@ im_proto_centrifuge_resume(im_str_t channel, im_str_t text, im_buf_t *arena,
 
 
 static im_int_t
-im_proto_centrifuge_subscribe(im_proto_centrifuge_params_t *params,
+im_centrifuge_subscribe(im_centrifuge_params_t *params,
     im_buf_t *arena, im_command_t *command)
 {
     if (params->filter.len > 0 && params->filter.data[0] != 'n') {
-        return im_proto_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
+        return im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
     }
 
     return IM_OK;
@@ -709,17 +679,17 @@ im_proto_centrifuge_subscribe(im_proto_centrifuge_params_t *params,
 
 
 static im_int_t
-im_proto_centrifuge_publish(im_proto_centrifuge_params_t *params,
+im_centrifuge_publish(im_centrifuge_params_t *params,
     im_buf_t *arena, im_command_t *command)
 {
     return params->data.len > 0
            ? IM_OK
-           : im_proto_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
+           : im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
 }
 
 
 static im_int_t
-im_proto_centrifuge_history(im_proto_centrifuge_params_t *params,
+im_centrifuge_history(im_centrifuge_params_t *params,
     im_buf_t *arena, im_command_t *command)
 {
     command->limit = params->limit;
@@ -732,8 +702,8 @@ im_proto_centrifuge_history(im_proto_centrifuge_params_t *params,
         return IM_OK;
     }
 
-    if (im_proto_centrifuge_params(params->since,
-                                   im_proto_centrifuge_since_fields, arena,
+    if (im_centrifuge_params(params->since,
+                                   im_centrifuge_since_fields, arena,
                                    params, command)
         != IM_OK)
     {
@@ -745,7 +715,7 @@ im_proto_centrifuge_history(im_proto_centrifuge_params_t *params,
     command->since.seq = (uint64_t) params->offset;
 
     if (command->reverse && params->offset == 0) {
-        return im_proto_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
+        return im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
     }
 
     return IM_OK;
@@ -753,7 +723,7 @@ im_proto_centrifuge_history(im_proto_centrifuge_params_t *params,
 
 
 static im_int_t
-im_proto_centrifuge_refresh(im_proto_centrifuge_params_t *params,
+im_centrifuge_refresh(im_centrifuge_params_t *params,
     im_buf_t *arena, im_command_t *command)
 {
     if (params->token.len > 0) {
@@ -761,7 +731,6 @@ im_proto_centrifuge_refresh(im_proto_centrifuge_params_t *params,
     }
 
     return command->type == IM_COMMAND_REFRESH
-           ? im_proto_centrifuge_fault(command, IM_REASON_BAD_REQUEST,
-                                       "no token")
-           : im_proto_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
+           ? im_centrifuge_fault(command, "no token")
+           : im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
 }

@@ -12,16 +12,16 @@
 #include "im_proto.h"
 
 
-void im_proto_centrifuge_message(im_buf_t *b, const im_transport_t *transport,
+void im_centrifuge_message(im_buf_t *b, const im_transport_t *transport,
     const im_message_t *m);
-im_int_t im_proto_centrifuge_moved(im_buf_t *b,
+im_int_t im_centrifuge_moved(im_buf_t *b,
     const im_transport_t *transport, const im_subscribed_t *sub);
-void im_proto_centrifuge_reply(im_buf_t *b, const im_transport_t *transport,
+void im_centrifuge_reply(im_buf_t *b, const im_transport_t *transport,
     const im_reply_t *reply);
 
 /* One publication, one client. */
-void im_proto_centrifuge_add_message(im_buf_t *b, const im_message_t *m);
-void im_proto_centrifuge_add_client(im_buf_t *b, const im_member_t *client);
+void im_centrifuge_add_message(im_buf_t *b, const im_message_t *m);
+void im_centrifuge_add_client(im_buf_t *b, const im_member_t *client);
 
 
 #endif /* IM_PROTO_CENTRIFUGE_H */

@@ -11,82 +11,63 @@
 #include "im_json.h"
 
 
-#define IM_PROTO_CENTRIFUGE_VERSION  "im"
+#define IM_CENTRIFUGE_VERSION  "im"
 
 
 typedef struct {
     const char  *name;
     void       (*add)(im_buf_t *b, const im_reply_t *reply);
     unsigned     push:1;
-} im_proto_centrifuge_reply_t;
+} im_centrifuge_reply_t;
 
 
-static void im_proto_centrifuge_add_error(im_buf_t *b,
+static void im_centrifuge_add_error(im_buf_t *b, const im_reply_t *reply);
+static void im_centrifuge_add_connect(im_buf_t *b, const im_reply_t *reply);
+static void im_centrifuge_add_subscribe(im_buf_t *b, const im_reply_t *reply);
+static void im_centrifuge_add_nothing(im_buf_t *b, const im_reply_t *reply);
+static void im_centrifuge_add_presence(im_buf_t *b, const im_reply_t *reply);
+static void im_centrifuge_add_presence_stats(im_buf_t *b,
     const im_reply_t *reply);
-static void im_proto_centrifuge_add_connect(im_buf_t *b,
-    const im_reply_t *reply);
-static void im_proto_centrifuge_add_subscribe(im_buf_t *b,
-    const im_reply_t *reply);
-static void im_proto_centrifuge_add_nothing(im_buf_t *b,
-    const im_reply_t *reply);
-static void im_proto_centrifuge_add_presence(im_buf_t *b,
-    const im_reply_t *reply);
-static void im_proto_centrifuge_add_presence_stats(im_buf_t *b,
-    const im_reply_t *reply);
-static void im_proto_centrifuge_add_history(im_buf_t *b,
-    const im_reply_t *reply);
-static void im_proto_centrifuge_add_rpc(im_buf_t *b,
-    const im_reply_t *reply);
-static void im_proto_centrifuge_add_refresh(im_buf_t *b,
-    const im_reply_t *reply);
-static void im_proto_centrifuge_add_expiry(im_buf_t *b,
-    const im_reply_t *reply);
-static void im_proto_centrifuge_add_info(im_buf_t *b,
-    const im_reply_t *reply);
-static void im_proto_centrifuge_add_unsubscribe(im_buf_t *b,
-    const im_reply_t *reply);
+static void im_centrifuge_add_history(im_buf_t *b, const im_reply_t *reply);
+static void im_centrifuge_add_rpc(im_buf_t *b, const im_reply_t *reply);
+static void im_centrifuge_add_refresh(im_buf_t *b, const im_reply_t *reply);
+static void im_centrifuge_add_expiry(im_buf_t *b, const im_reply_t *reply);
+static void im_centrifuge_add_info(im_buf_t *b, const im_reply_t *reply);
+static void im_centrifuge_add_unsubscribe(im_buf_t *b, const im_reply_t *reply);
 
-static void im_proto_centrifuge_add_sub(im_buf_t *b,
-    const im_subscribed_t *sub);
-static void im_proto_centrifuge_add_position(im_buf_t *b,
-    const im_subscribed_t *sub);
-static void im_proto_centrifuge_add_messages(im_buf_t *b,
-    const im_subscribed_t *sub);
-static void im_proto_centrifuge_add_data(im_buf_t *b,
-    const im_envelope_t *e);
-static void im_proto_centrifuge_add_channel(im_buf_t *b, im_str_t topic);
+static void im_centrifuge_add_sub(im_buf_t *b, const im_subscribed_t *sub);
+static void im_centrifuge_add_position(im_buf_t *b, const im_subscribed_t *sub);
+static void im_centrifuge_add_messages(im_buf_t *b, const im_subscribed_t *sub);
+static void im_centrifuge_add_data(im_buf_t *b, const im_envelope_t *e);
+static void im_centrifuge_add_channel(im_buf_t *b, im_str_t topic);
 
-static void im_proto_centrifuge_key(im_buf_t *b, const char *name);
-static void im_proto_centrifuge_str(im_buf_t *b, const char *name,
-    im_str_t value);
-static void im_proto_centrifuge_uint(im_buf_t *b, const char *name,
-    uint64_t value);
-static void im_proto_centrifuge_true(im_buf_t *b, const char *name,
-    im_uint_t value);
-static void im_proto_centrifuge_json(im_buf_t *b, const char *name,
-    im_str_t value);
-static void im_proto_centrifuge_add_json(im_buf_t *b, im_str_t json);
+static void im_centrifuge_key(im_buf_t *b, const char *name);
+static void im_centrifuge_str(im_buf_t *b, const char *name, im_str_t value);
+static void im_centrifuge_uint(im_buf_t *b, const char *name, uint64_t value);
+static void im_centrifuge_true(im_buf_t *b, const char *name, im_uint_t value);
+static void im_centrifuge_json(im_buf_t *b, const char *name, im_str_t value);
+static void im_centrifuge_add_json(im_buf_t *b, im_str_t json);
 
 
 /* By im_reply_e. */
-static const im_proto_centrifuge_reply_t  im_proto_centrifuge_replies[] = {
-    { "error", im_proto_centrifuge_add_error, 0 },
-    { "connect", im_proto_centrifuge_add_connect, 0 },
-    { "subscribe", im_proto_centrifuge_add_subscribe, 0 },
-    { "unsubscribe", im_proto_centrifuge_add_nothing, 0 },
-    { "publish", im_proto_centrifuge_add_nothing, 0 },
-    { "presence", im_proto_centrifuge_add_presence, 0 },
-    { "presence_stats", im_proto_centrifuge_add_presence_stats, 0 },
-    { "history", im_proto_centrifuge_add_history, 0 },
-    { "rpc", im_proto_centrifuge_add_rpc, 0 },
-    { "refresh", im_proto_centrifuge_add_refresh, 0 },
-    { "sub_refresh", im_proto_centrifuge_add_expiry, 0 },
+static const im_centrifuge_reply_t  im_centrifuge_replies[] = {
+    { "error", im_centrifuge_add_error, 0 },
+    { "connect", im_centrifuge_add_connect, 0 },
+    { "subscribe", im_centrifuge_add_subscribe, 0 },
+    { "unsubscribe", im_centrifuge_add_nothing, 0 },
+    { "publish", im_centrifuge_add_nothing, 0 },
+    { "presence", im_centrifuge_add_presence, 0 },
+    { "presence_stats", im_centrifuge_add_presence_stats, 0 },
+    { "history", im_centrifuge_add_history, 0 },
+    { "rpc", im_centrifuge_add_rpc, 0 },
+    { "refresh", im_centrifuge_add_refresh, 0 },
+    { "sub_refresh", im_centrifuge_add_expiry, 0 },
     { NULL, NULL, 0 },                           /* ping */
-    { "join", im_proto_centrifuge_add_info, 1 },
-    { "leave", im_proto_centrifuge_add_info, 1 },
-    { "subscribe", im_proto_centrifuge_add_subscribe, 1 },
-    { "unsubscribe", im_proto_centrifuge_add_unsubscribe, 1 },
-    { "refresh", im_proto_centrifuge_add_expiry, 1 }
+    { "join", im_centrifuge_add_info, 1 },
+    { "leave", im_centrifuge_add_info, 1 },
+    { "subscribe", im_centrifuge_add_subscribe, 1 },
+    { "unsubscribe", im_centrifuge_add_unsubscribe, 1 },
+    { "refresh", im_centrifuge_add_expiry, 1 }
 };
 
 
@@ -94,7 +75,7 @@ static const struct {
     im_error_e   error;
     const char  *message;
     im_uint_t    temporary;
-} im_proto_centrifuge_errors[] = {
+} im_centrifuge_errors[] = {
     { IM_ERROR_INTERNAL, "internal server error", 1 },
     { IM_ERROR_UNAUTHORIZED, "unauthorized", 0 },
     { IM_ERROR_UNKNOWN_CHANNEL, "unknown channel", 0 },
@@ -113,7 +94,7 @@ static const struct {
 
 
 void
-im_proto_centrifuge_message(im_buf_t *b, const im_transport_t *transport,
+im_centrifuge_message(im_buf_t *b, const im_transport_t *transport,
     const im_message_t *m)
 {
     size_t  start;
@@ -121,9 +102,9 @@ im_proto_centrifuge_message(im_buf_t *b, const im_transport_t *transport,
     start = im_frame_start(b, transport);
 
     im_buf_add_z(b, "{\"push\":{\"channel\":");
-    im_proto_centrifuge_add_channel(b, m->topic);
+    im_centrifuge_add_channel(b, m->topic);
     im_buf_add_z(b, ",\"pub\":");
-    im_proto_centrifuge_add_message(b, m);
+    im_centrifuge_add_message(b, m);
     im_buf_add_z(b, "}}");
 
     im_frame_end(b, transport, start, IM_KIND_TEXT);
@@ -135,7 +116,7 @@ im_proto_centrifuge_message(im_buf_t *b, const im_transport_t *transport,
  * subscribe or connect again to learn where they are.
  */
 im_int_t
-im_proto_centrifuge_moved(im_buf_t *b, const im_transport_t *transport,
+im_centrifuge_moved(im_buf_t *b, const im_transport_t *transport,
     const im_subscribed_t *sub)
 {
     im_reply_t       reply;
@@ -160,22 +141,22 @@ im_proto_centrifuge_moved(im_buf_t *b, const im_transport_t *transport,
     reply.subs = &begin;
     reply.nsubs = 1;
 
-    im_proto_centrifuge_reply(b, transport, &reply);
+    im_centrifuge_reply(b, transport, &reply);
 
     return IM_OK;
 }
 
 
 void
-im_proto_centrifuge_reply(im_buf_t *b, const im_transport_t *transport,
+im_centrifuge_reply(im_buf_t *b, const im_transport_t *transport,
     const im_reply_t *reply)
 {
     size_t                              start;
-    const im_proto_centrifuge_reply_t  *r;
+    const im_centrifuge_reply_t  *r;
 
     start = im_frame_start(b, transport);
 
-    r = &im_proto_centrifuge_replies[reply->type];
+    r = &im_centrifuge_replies[reply->type];
 
     if (r->name == NULL) {
         im_buf_add_z(b, "{}");
@@ -186,19 +167,19 @@ im_proto_centrifuge_reply(im_buf_t *b, const im_transport_t *transport,
     im_buf_add_z(b, "{");
 
     if (r->push) {
-        im_proto_centrifuge_key(b, "push");
+        im_centrifuge_key(b, "push");
         im_buf_add_z(b, "{");
 
         if (reply->topic.len > 0) {
-            im_proto_centrifuge_key(b, "channel");
-            im_proto_centrifuge_add_channel(b, reply->topic);
+            im_centrifuge_key(b, "channel");
+            im_centrifuge_add_channel(b, reply->topic);
         }
 
     } else {
-        im_proto_centrifuge_uint(b, "id", reply->id);
+        im_centrifuge_uint(b, "id", reply->id);
     }
 
-    im_proto_centrifuge_key(b, r->name);
+    im_centrifuge_key(b, r->name);
     im_buf_add_z(b, "{");
     r->add(b, reply);
     im_buf_add_z(b, r->push ? "}}}" : "}}");
@@ -208,24 +189,24 @@ im_proto_centrifuge_reply(im_buf_t *b, const im_transport_t *transport,
 
 
 static void
-im_proto_centrifuge_add_error(im_buf_t *b, const im_reply_t *reply)
+im_centrifuge_add_error(im_buf_t *b, const im_reply_t *reply)
 {
     im_uint_t  i;
 
     if (reply->error == 0) {
-        im_proto_centrifuge_uint(b, "code", reply->code);
-        im_proto_centrifuge_str(b, "message", reply->reason);
-        im_proto_centrifuge_true(b, "temporary", reply->temporary);
+        im_centrifuge_uint(b, "code", reply->code);
+        im_centrifuge_str(b, "message", reply->reason);
+        im_centrifuge_true(b, "temporary", reply->temporary);
         return;
     }
 
-    for (i = 0; im_proto_centrifuge_errors[i].message != NULL; i++) {
-        if (im_proto_centrifuge_errors[i].error == reply->error) {
-            im_proto_centrifuge_uint(b, "code", reply->error);
-            im_proto_centrifuge_str(b, "message",
-                               im_str_z(im_proto_centrifuge_errors[i].message));
-            im_proto_centrifuge_true(b, "temporary",
-                                     im_proto_centrifuge_errors[i].temporary);
+    for (i = 0; im_centrifuge_errors[i].message != NULL; i++) {
+        if (im_centrifuge_errors[i].error == reply->error) {
+            im_centrifuge_uint(b, "code", reply->error);
+            im_centrifuge_str(b, "message",
+                               im_str_z(im_centrifuge_errors[i].message));
+            im_centrifuge_true(b, "temporary",
+                                     im_centrifuge_errors[i].temporary);
             return;
         }
     }
@@ -233,59 +214,59 @@ im_proto_centrifuge_add_error(im_buf_t *b, const im_reply_t *reply)
 
 
 static void
-im_proto_centrifuge_add_connect(im_buf_t *b, const im_reply_t *reply)
+im_centrifuge_add_connect(im_buf_t *b, const im_reply_t *reply)
 {
     im_uint_t  i;
 
-    im_proto_centrifuge_add_refresh(b, reply);
-    im_proto_centrifuge_json(b, "data", reply->data);
+    im_centrifuge_add_refresh(b, reply);
+    im_centrifuge_json(b, "data", reply->data);
 
     if (reply->nsubs > 0) {
-        im_proto_centrifuge_key(b, "subs");
+        im_centrifuge_key(b, "subs");
         im_buf_add_z(b, "{");
 
         for (i = 0; i < reply->nsubs; i++) {
             im_buf_add_z(b, i > 0 ? "," : "");
-            im_proto_centrifuge_add_channel(b, reply->subs[i].topic);
+            im_centrifuge_add_channel(b, reply->subs[i].topic);
             im_buf_add_z(b, ":{");
-            im_proto_centrifuge_add_sub(b, &reply->subs[i]);
+            im_centrifuge_add_sub(b, &reply->subs[i]);
             im_buf_add_z(b, "}");
         }
 
         im_buf_add_z(b, "}");
     }
 
-    im_proto_centrifuge_uint(b, "ping", reply->ping);
-    im_proto_centrifuge_true(b, "pong", reply->pong);
+    im_centrifuge_uint(b, "ping", reply->ping);
+    im_centrifuge_true(b, "pong", reply->pong);
 }
 
 
 static void
-im_proto_centrifuge_add_subscribe(im_buf_t *b, const im_reply_t *reply)
+im_centrifuge_add_subscribe(im_buf_t *b, const im_reply_t *reply)
 {
-    im_proto_centrifuge_add_sub(b, reply->subs);
+    im_centrifuge_add_sub(b, reply->subs);
 }
 
 
 static void
-im_proto_centrifuge_add_nothing(im_buf_t *b, const im_reply_t *reply)
+im_centrifuge_add_nothing(im_buf_t *b, const im_reply_t *reply)
 {
 }
 
 
 static void
-im_proto_centrifuge_add_presence(im_buf_t *b, const im_reply_t *reply)
+im_centrifuge_add_presence(im_buf_t *b, const im_reply_t *reply)
 {
     im_uint_t  i;
 
-    im_proto_centrifuge_key(b, "presence");
+    im_centrifuge_key(b, "presence");
     im_buf_add_z(b, "{");
 
     for (i = 0; i < reply->nclients; i++) {
         im_buf_add_z(b, i > 0 ? "," : "");
         im_json_add_string(b, reply->clients[i].session);
         im_buf_add_z(b, ":");
-        im_proto_centrifuge_add_client(b, &reply->clients[i]);
+        im_centrifuge_add_client(b, &reply->clients[i]);
     }
 
     im_buf_add_z(b, "}");
@@ -293,7 +274,7 @@ im_proto_centrifuge_add_presence(im_buf_t *b, const im_reply_t *reply)
 
 
 static void
-im_proto_centrifuge_add_presence_stats(im_buf_t *b, const im_reply_t *reply)
+im_centrifuge_add_presence_stats(im_buf_t *b, const im_reply_t *reply)
 {
     im_buf_add_z(b, "\"num_clients\":");
     im_buf_add_uint(b, reply->nclients);
@@ -303,10 +284,10 @@ im_proto_centrifuge_add_presence_stats(im_buf_t *b, const im_reply_t *reply)
 
 
 static void
-im_proto_centrifuge_add_history(im_buf_t *b, const im_reply_t *reply)
+im_centrifuge_add_history(im_buf_t *b, const im_reply_t *reply)
 {
     im_buf_add_z(b, "\"publications\":");
-    im_proto_centrifuge_add_messages(b, reply->subs);
+    im_centrifuge_add_messages(b, reply->subs);
     im_buf_add_z(b, ",\"epoch\":");
     im_json_add_string(b, reply->subs->at.epoch);
     im_buf_add_z(b, ",\"offset\":");
@@ -315,83 +296,82 @@ im_proto_centrifuge_add_history(im_buf_t *b, const im_reply_t *reply)
 
 
 static void
-im_proto_centrifuge_add_rpc(im_buf_t *b, const im_reply_t *reply)
+im_centrifuge_add_rpc(im_buf_t *b, const im_reply_t *reply)
 {
-    im_proto_centrifuge_json(b, "data", reply->data);
+    im_centrifuge_json(b, "data", reply->data);
 }
 
 
 static void
-im_proto_centrifuge_add_refresh(im_buf_t *b, const im_reply_t *reply)
+im_centrifuge_add_refresh(im_buf_t *b, const im_reply_t *reply)
 {
-    im_proto_centrifuge_str(b, "client", reply->session);
-    im_proto_centrifuge_str(b, "version",
-                            im_str_z(IM_PROTO_CENTRIFUGE_VERSION));
-    im_proto_centrifuge_add_expiry(b, reply);
+    im_centrifuge_str(b, "client", reply->session);
+    im_centrifuge_str(b, "version", im_str_z(IM_CENTRIFUGE_VERSION));
+    im_centrifuge_add_expiry(b, reply);
 }
 
 
 static void
-im_proto_centrifuge_add_expiry(im_buf_t *b, const im_reply_t *reply)
+im_centrifuge_add_expiry(im_buf_t *b, const im_reply_t *reply)
 {
-    im_proto_centrifuge_true(b, "expires", reply->ttl > 0);
-    im_proto_centrifuge_uint(b, "ttl", reply->ttl);
+    im_centrifuge_true(b, "expires", reply->ttl > 0);
+    im_centrifuge_uint(b, "ttl", reply->ttl);
 }
 
 
 static void
-im_proto_centrifuge_add_info(im_buf_t *b, const im_reply_t *reply)
+im_centrifuge_add_info(im_buf_t *b, const im_reply_t *reply)
 {
     im_buf_add_z(b, "\"info\":");
-    im_proto_centrifuge_add_client(b, reply->clients);
+    im_centrifuge_add_client(b, reply->clients);
 }
 
 
 static void
-im_proto_centrifuge_add_unsubscribe(im_buf_t *b, const im_reply_t *reply)
+im_centrifuge_add_unsubscribe(im_buf_t *b, const im_reply_t *reply)
 {
-    im_proto_centrifuge_uint(b, "code", reply->code);
-    im_proto_centrifuge_str(b, "reason", reply->reason);
+    im_centrifuge_uint(b, "code", reply->code);
+    im_centrifuge_str(b, "reason", reply->reason);
 }
 
 
 static void
-im_proto_centrifuge_add_sub(im_buf_t *b, const im_subscribed_t *sub)
+im_centrifuge_add_sub(im_buf_t *b, const im_subscribed_t *sub)
 {
-    im_proto_centrifuge_true(b, "expires", sub->ttl > 0);
-    im_proto_centrifuge_uint(b, "ttl", sub->ttl);
-    im_proto_centrifuge_add_position(b, sub);
+    im_centrifuge_true(b, "expires", sub->ttl > 0);
+    im_centrifuge_uint(b, "ttl", sub->ttl);
+    im_centrifuge_add_position(b, sub);
 
     if (sub->recovering) {
-        im_proto_centrifuge_true(b, "was_recovering", 1);
-        im_proto_centrifuge_true(b, "recovered", sub->recovered);
+        im_centrifuge_true(b, "was_recovering", 1);
+        im_centrifuge_true(b, "recovered", sub->recovered);
     }
 
     if (sub->recovered && sub->nmessages > 0) {
-        im_proto_centrifuge_key(b, "publications");
-        im_proto_centrifuge_add_messages(b, sub);
+        im_centrifuge_key(b, "publications");
+        im_centrifuge_add_messages(b, sub);
     }
 
-    im_proto_centrifuge_json(b, "data", sub->data);
+    im_centrifuge_json(b, "data", sub->data);
 }
 
 
 static void
-im_proto_centrifuge_add_position(im_buf_t *b, const im_subscribed_t *sub)
+im_centrifuge_add_position(im_buf_t *b, const im_subscribed_t *sub)
 {
     if (!sub->recoverable && !sub->positioned) {
         return;
     }
 
-    im_proto_centrifuge_true(b, "recoverable", sub->recoverable);
-    im_proto_centrifuge_str(b, "epoch", sub->at.epoch);
-    im_proto_centrifuge_uint(b, "offset", sub->at.seq);
-    im_proto_centrifuge_true(b, "positioned", sub->positioned);
+    im_centrifuge_true(b, "recoverable", sub->recoverable);
+    im_centrifuge_str(b, "epoch", sub->at.epoch);
+    im_centrifuge_uint(b, "offset", sub->at.seq);
+    im_centrifuge_true(b, "positioned", sub->positioned);
 }
 
 
 static void
-im_proto_centrifuge_add_messages(im_buf_t *b, const im_subscribed_t *sub)
+im_centrifuge_add_messages(im_buf_t *b, const im_subscribed_t *sub)
 {
     im_uint_t  i;
 
@@ -399,7 +379,7 @@ im_proto_centrifuge_add_messages(im_buf_t *b, const im_subscribed_t *sub)
 
     for (i = 0; i < sub->nmessages; i++) {
         im_buf_add_z(b, i > 0 ? "," : "");
-        im_proto_centrifuge_add_message(b, &sub->messages[i]);
+        im_centrifuge_add_message(b, &sub->messages[i]);
     }
 
     im_buf_add_z(b, "]");
@@ -408,7 +388,7 @@ im_proto_centrifuge_add_messages(im_buf_t *b, const im_subscribed_t *sub)
 
 /* Only publications of clients have info. */
 void
-im_proto_centrifuge_add_message(im_buf_t *b, const im_message_t *m)
+im_centrifuge_add_message(im_buf_t *b, const im_message_t *m)
 {
     im_member_t           client;
     const im_envelope_t  *e;
@@ -416,7 +396,7 @@ im_proto_centrifuge_add_message(im_buf_t *b, const im_message_t *m)
     e = m->envelope;
 
     im_buf_add_z(b, "{\"data\":");
-    im_proto_centrifuge_add_data(b, e);
+    im_centrifuge_add_data(b, e);
 
     if (e->session.len > 0) {
         memset(&client, 0, sizeof(im_member_t));
@@ -424,12 +404,12 @@ im_proto_centrifuge_add_message(im_buf_t *b, const im_message_t *m)
         client.user = e->user;
         client.info = e->info;
 
-        im_proto_centrifuge_key(b, "info");
-        im_proto_centrifuge_add_client(b, &client);
+        im_centrifuge_key(b, "info");
+        im_centrifuge_add_client(b, &client);
     }
 
-    im_proto_centrifuge_uint(b, "offset", m->numbered ? m->seq : 0);
-    im_proto_centrifuge_json(b, "tags", e->tags);
+    im_centrifuge_uint(b, "offset", m->numbered ? m->seq : 0);
+    im_centrifuge_json(b, "tags", e->tags);
 
     im_buf_add_z(b, "}");
 }
@@ -437,7 +417,7 @@ im_proto_centrifuge_add_message(im_buf_t *b, const im_message_t *m)
 
 /* Invalid JSON must not break the frame: it is sent as a string. */
 static void
-im_proto_centrifuge_add_data(im_buf_t *b, const im_envelope_t *e)
+im_centrifuge_add_data(im_buf_t *b, const im_envelope_t *e)
 {
     im_int_t  rc;
 
@@ -452,7 +432,7 @@ im_proto_centrifuge_add_data(im_buf_t *b, const im_envelope_t *e)
         b->failed = 1;
 
     } else if (rc == IM_OK) {
-        im_proto_centrifuge_add_json(b, e->data);
+        im_centrifuge_add_json(b, e->data);
 
     } else {
         im_json_add_string(b, e->data);
@@ -461,21 +441,21 @@ im_proto_centrifuge_add_data(im_buf_t *b, const im_envelope_t *e)
 
 
 void
-im_proto_centrifuge_add_client(im_buf_t *b, const im_member_t *client)
+im_centrifuge_add_client(im_buf_t *b, const im_member_t *client)
 {
     im_buf_add_z(b, "{\"user\":");
     im_json_add_string(b, client->user);
     im_buf_add_z(b, ",\"client\":");
     im_json_add_string(b, client->session);
-    im_proto_centrifuge_json(b, "conn_info", client->info);
-    im_proto_centrifuge_json(b, "chan_info", client->room_info);
+    im_centrifuge_json(b, "conn_info", client->info);
+    im_centrifuge_json(b, "chan_info", client->room_info);
     im_buf_add_z(b, "}");
 }
 
 
 /* "r:NAME" is NAME, "u:USER" is "#USER", "b" is "#". */
 static void
-im_proto_centrifuge_add_channel(im_buf_t *b, im_str_t topic)
+im_centrifuge_add_channel(im_buf_t *b, im_str_t topic)
 {
     size_t    at;
     im_str_t  name;
@@ -506,7 +486,7 @@ im_proto_centrifuge_add_channel(im_buf_t *b, im_str_t topic)
 
 /* No value ends with '{', so '{' means that no comma is needed. */
 static void
-im_proto_centrifuge_key(im_buf_t *b, const char *name)
+im_centrifuge_key(im_buf_t *b, const char *name)
 {
     if (b->len > 0 && b->data[b->len - 1] != '{') {
         im_buf_add_z(b, ",");
@@ -519,30 +499,30 @@ im_proto_centrifuge_key(im_buf_t *b, const char *name)
 
 
 static void
-im_proto_centrifuge_str(im_buf_t *b, const char *name, im_str_t value)
+im_centrifuge_str(im_buf_t *b, const char *name, im_str_t value)
 {
     if (value.len > 0) {
-        im_proto_centrifuge_key(b, name);
+        im_centrifuge_key(b, name);
         im_json_add_string(b, value);
     }
 }
 
 
 static void
-im_proto_centrifuge_uint(im_buf_t *b, const char *name, uint64_t value)
+im_centrifuge_uint(im_buf_t *b, const char *name, uint64_t value)
 {
     if (value > 0) {
-        im_proto_centrifuge_key(b, name);
+        im_centrifuge_key(b, name);
         im_buf_add_uint(b, value);
     }
 }
 
 
 static void
-im_proto_centrifuge_true(im_buf_t *b, const char *name, im_uint_t value)
+im_centrifuge_true(im_buf_t *b, const char *name, im_uint_t value)
 {
     if (value) {
-        im_proto_centrifuge_key(b, name);
+        im_centrifuge_key(b, name);
         im_buf_add_z(b, "true");
     }
 }
@@ -550,7 +530,7 @@ im_proto_centrifuge_true(im_buf_t *b, const char *name, im_uint_t value)
 
 /* Invalid JSON is left out. */
 static void
-im_proto_centrifuge_json(im_buf_t *b, const char *name, im_str_t value)
+im_centrifuge_json(im_buf_t *b, const char *name, im_str_t value)
 {
     im_int_t  rc;
 
@@ -566,15 +546,15 @@ im_proto_centrifuge_json(im_buf_t *b, const char *name, im_str_t value)
     }
 
     if (rc == IM_OK) {
-        im_proto_centrifuge_key(b, name);
-        im_proto_centrifuge_add_json(b, value);
+        im_centrifuge_key(b, name);
+        im_centrifuge_add_json(b, value);
     }
 }
 
 
 /* In valid JSON a raw newline is white space. */
 static void
-im_proto_centrifuge_add_json(im_buf_t *b, im_str_t json)
+im_centrifuge_add_json(im_buf_t *b, im_str_t json)
 {
     u_char        *lf;
     const u_char  *p, *end;

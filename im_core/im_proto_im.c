@@ -59,8 +59,7 @@ static void im_proto_im_reply(im_buf_t *b, const im_transport_t *transport,
     const im_reply_t *reply);
 static void im_proto_im_add_at(im_buf_t *b, const im_transport_t *transport,
     const im_subscribed_t *sub);
-static void im_proto_im_add_position(im_buf_t *b, uint64_t seq,
-    im_str_t epoch);
+static void im_proto_im_add_position(im_buf_t *b, uint64_t seq, im_str_t epoch);
 static void im_proto_im_add_payload(im_buf_t *b, const im_envelope_t *e);
 static void im_proto_im_add_json(im_buf_t *b, im_str_t data);
 static void im_proto_im_add_msg(im_buf_t *b, int64_t code, im_str_t msg);
@@ -416,8 +415,7 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
         len = arena->len;
         im_buf_add_z(arena, "r:");
         im_buf_add_int(arena, first.room);
-        command->room = im_str_set(arena->data + len + 2,
-                                   arena->len - len - 2);
+        command->room = im_str_set(arena->data + len + 2, arena->len - len - 2);
     }
 
     if (im_proto_im_positions(&first, arena, command) != IM_OK) {

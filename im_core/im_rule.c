@@ -41,8 +41,7 @@ static void im_rule_merge(im_rule_t *into, const im_rule_t *from);
 static void im_rule_encode(im_buf_t *b, const im_rule_t *rule);
 static im_int_t im_rules_decode_members(const im_rules_json_t *json,
     im_buf_t *arena, im_rules_t *rules);
-static im_int_t im_rule_decode(im_str_t text, im_buf_t *arena,
-    im_rule_t *rule);
+static im_int_t im_rule_decode(im_str_t text, im_buf_t *arena, im_rule_t *rule);
 static im_int_t im_rule_word(const im_str_t *words, im_uint_t n,
     im_str_t word, im_uint_t *value);
 
@@ -126,8 +125,7 @@ im_rules_add(im_rules_t *rules, const im_rule_t *rule)
     }
 
     /* grow by one: there are few rules, and they stay */
-    rooms = im_realloc(rules->rooms,
-                       (rules->nrooms + 1) * sizeof(im_rule_t));
+    rooms = im_realloc(rules->rooms, (rules->nrooms + 1) * sizeof(im_rule_t));
     if (rooms == NULL) {
         im_free(pattern);
         return IM_ERROR;

@@ -38,8 +38,7 @@ static im_log_t *im_topic_log(im_topic_t *topic, uint8_t wire);
 static int im_log_live(const im_log_t *log);
 static im_chunk_t *im_log_room(im_logs_t *logs, im_log_t *log, size_t len);
 static uint64_t im_log_min_cursor(const im_log_t *log);
-static void im_log_free_before(im_logs_t *logs, im_log_t *log,
-    uint64_t offset);
+static void im_log_free_before(im_logs_t *logs, im_log_t *log, uint64_t offset);
 static im_chunk_t *im_log_chunk(const im_log_t *log, uint64_t offset);
 
 static im_chunk_t *im_chunk_create(im_logs_t *logs, size_t len);

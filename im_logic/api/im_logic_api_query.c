@@ -217,7 +217,7 @@ im_logic_api_presence_handler(const im_members_t *members, void *data)
     for (i = 0; i < members->n; i++) {
         im_logic_print(c->result, i == 0 ? "%j:" : ",%j:",
                        members->elts[i].session);
-        im_proto_centrifuge_add_client(c->result, &members->elts[i]);
+        im_centrifuge_add_client(c->result, &members->elts[i]);
     }
 
     im_buf_add_z(c->result, members->rest > 0 ? "},\"more\":true}" : "}}");
@@ -315,7 +315,7 @@ im_logic_api_history_handler(const im_link_page_t *page, void *data)
 
     for (i = 0; i < page->n && b->len <= IM_LOGIC_MAX_REPLY / 2; i++) {
         im_buf_add_z(b, i == 0 ? "" : ",");
-        im_proto_centrifuge_add_message(b, &page->messages[i]);
+        im_centrifuge_add_message(b, &page->messages[i]);
     }
 
     im_logic_print(b, "],\"epoch\":%j,\"offset\":%u}", page->epoch,

@@ -131,7 +131,7 @@ fuzz_push(im_str_t data, im_push_data_e type)
     m.envelope = &e;
 
     im_buf_init(&b, 1 << 24);
-    im_proto_centrifuge_message(&b, &im_transport_ws, &m);
+    im_centrifuge_message(&b, &im_transport_ws, &m);
     fuzz_frame(&b);
 }
 
@@ -170,7 +170,7 @@ fuzz_replies(im_str_t s)
         reply.type = (im_reply_e) type;
 
         im_buf_init(&b, 1 << 24);
-        im_proto_centrifuge_reply(&b, &im_transport_ws, &reply);
+        im_centrifuge_reply(&b, &im_transport_ws, &reply);
         fuzz_frame(&b);
     }
 }

@@ -676,7 +676,7 @@ test_message(void **state)
         m.envelope = &e;
 
         im_buf_reset(&b, 1 << 20);
-        im_proto_centrifuge_message(&b, &im_transport_ws, &m);
+        im_centrifuge_message(&b, &im_transport_ws, &m);
         sprintf(wanted, "{\"push\":{\"channel\":%s}}}", cases[i].wanted);
         test_str(payload(), wanted);
     }
@@ -832,15 +832,15 @@ test_reply(void **state)
 
     for (i = 0; i < test_count(replies); i++) {
         im_buf_reset(&b, 1 << 20);
-        im_proto_centrifuge_reply(&b, &im_transport_ws, &replies[i].reply);
+        im_centrifuge_reply(&b, &im_transport_ws, &replies[i].reply);
         test_str(payload(), replies[i].wanted);
     }
 
     /* behind what is in the buffer already */
     im_buf_reset(&b, 1 << 20);
-    im_proto_centrifuge_reply(&b, &im_transport_ws, &replies[5].reply);
+    im_centrifuge_reply(&b, &im_transport_ws, &replies[5].reply);
     len = b.len;
-    im_proto_centrifuge_reply(&b, &im_transport_ws, &replies[5].reply);
+    im_centrifuge_reply(&b, &im_transport_ws, &replies[5].reply);
     assert_int_equal(b.len, 2 * len);
     assert_memory_equal(b.data, b.data + len, len);
 
@@ -866,7 +866,7 @@ test_reply_errors(void **state)
         reply.error = error;
 
         im_buf_reset(&b, 1 << 20);
-        im_proto_centrifuge_reply(&b, &im_transport_ws, &reply);
+        im_centrifuge_reply(&b, &im_transport_ws, &reply);
         assert_non_null(strstr((char *) payload().data, "\"message\":\""));
     }
 
@@ -888,10 +888,10 @@ test_encode_no_memory(void **state)
         alloc_fail_at(n % 200 + 1);
 
         if (n < 200) {
-            im_proto_centrifuge_reply(&b, &im_transport_ws, &replies[5].reply);
+            im_centrifuge_reply(&b, &im_transport_ws, &replies[5].reply);
 
         } else {
-            im_proto_centrifuge_message(&b, &im_transport_ws, &messages[1]);
+            im_centrifuge_message(&b, &im_transport_ws, &messages[1]);
         }
 
         assert_int_equal(b.failed, alloc_failed());
@@ -919,13 +919,13 @@ test_encode_limit(void **state)
 
     for (i = 0; i < test_count(replies); i++) {
         im_buf_init(&b, 1 << 20);
-        im_proto_centrifuge_reply(&b, &im_transport_ws, &replies[i].reply);
+        im_centrifuge_reply(&b, &im_transport_ws, &replies[i].reply);
         len = payload().len;
         im_buf_cleanup(&b);
 
         for (max = 0; max < len; max++) {
             im_buf_init(&b, max);
-            im_proto_centrifuge_reply(&b, &im_transport_ws, &replies[i].reply);
+            im_centrifuge_reply(&b, &im_transport_ws, &replies[i].reply);
             assert_true(b.failed);
             im_buf_cleanup(&b);
         }
@@ -950,26 +950,26 @@ test_moved(void **state)
 
     im_buf_init(&b, 1024);
 
-    assert_int_equal(im_proto_centrifuge_moved(&b, &im_transport_ws, &sub),
+    assert_int_equal(im_centrifuge_moved(&b, &im_transport_ws, &sub),
                      IM_OK);
     assert_int_equal(b.len, 0);
 
     sub.recoverable = 1;
     sub.positioned = 1;
 
-    assert_int_equal(im_proto_centrifuge_moved(&b, &im_transport_ws, &sub),
+    assert_int_equal(im_centrifuge_moved(&b, &im_transport_ws, &sub),
                      IM_OK);
     test_str(payload(), "{\"push\":{\"channel\":\"#1\",\"subscribe\":{"
                         "\"recoverable\":true,\"epoch\":\"e\",\"offset\":7,"
                         "\"positioned\":true}}}");
 
     sub.topic = im_str_z("r:1");
-    assert_int_equal(im_proto_centrifuge_moved(&b, &im_transport_ws, &sub),
+    assert_int_equal(im_centrifuge_moved(&b, &im_transport_ws, &sub),
                      IM_DECLINED);
 
     sub.topic = im_str_z("u:1");
     sub.recovered = 0;
-    assert_int_equal(im_proto_centrifuge_moved(&b, &im_transport_ws, &sub),
+    assert_int_equal(im_centrifuge_moved(&b, &im_transport_ws, &sub),
                      IM_DECLINED);
 
     im_buf_cleanup(&b);
@@ -990,13 +990,13 @@ test_row(void **state)
     assert_true(proto->pings && proto->topics && proto->connects);
     assert_int_equal(proto->codes[IM_REASON_DRAIN], 3001);
     assert_int_equal(proto->codes[IM_REASON_SLOW], 3008);
-    assert_ptr_equal(proto->reply, im_proto_centrifuge_reply);
+    assert_ptr_equal(proto->reply, im_centrifuge_reply);
 
     im_buf_init(&bytes, 1024);
     im_buf_init(&b, 1024);
     proto->forms[IM_FORM_PLAIN]->message(&bytes, &im_transport_ws,
                                          &messages[0]);
-    im_proto_centrifuge_message(&b, &im_transport_ws, &messages[0]);
+    im_centrifuge_message(&b, &im_transport_ws, &messages[0]);
     assert_true(im_str_eq(im_buf_str(&bytes), im_buf_str(&b)));
     im_buf_cleanup(&bytes);
     im_buf_cleanup(&b);
