@@ -118,17 +118,17 @@ void im_job_partition_tick(im_job_partition_t *jp);
 void im_job_queue_state(im_job_partition_t *jp, im_job_state_e state);
 int im_job_queue_owned(const im_job_partition_t *jp);
 
-/* The bell has a channel now: what came before it is to be read. */
+/* The bell has a channel now: entries that came before are read. */
 void im_job_queue_subscribed(void *data, im_uint_t p);
 void im_job_queue_bell(void *data, im_uint_t p, im_str_t bell);
 
-/* What was taken may not have been published: all is read again. */
+/* Entries that were taken may not have been published: all is read again. */
 void im_job_queue_reset(void *data);
 
 /* Reads all queues: a lost bell costs a second, never a message. */
 void im_job_queue_tick(im_job_t *job);
 
-/* Publishes what was taken and trims behind it; takes no more. */
+/* Publishes the entries that were taken, trims them, and takes no more. */
 void im_job_queue_finish(im_job_partition_t *jp);
 
 void im_job_queue_flush_handler(evutil_socket_t fd, short what, void *data);

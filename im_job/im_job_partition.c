@@ -1,9 +1,9 @@
 /*
  * Copyright (C) The im authors
  *
- * The lease of a partition.  While it is ours its queue is served; an owner
- * that stood still and doesn't know that it lost the lease can only publish
- * twice, and trims only what it published.
+ * The lease of a partition.  The process that holds it serves the queue.  An
+ * owner that stood still and has lost the lease without knowing publishes
+ * entries twice at worst, and trims only entries that it has published.
  */
 
 #include "im_job.h"

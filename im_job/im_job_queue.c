@@ -5,14 +5,16 @@
  * route snapshot, in the order of the queue.
  *
  * Nothing blocks.  A script that appends an entry to a short queue rings for
- * it, with the queue's length before.  Where that is the number of entries
- * that were taken and are still there, the entry is the next one, and the bell
- * has it.  In any other case the queue is read.
+ * it: the bell carries the queue's length before, and the entry.  If that
+ * length is the number of entries that were taken and not trimmed yet, the
+ * entry is the next one and is taken from the bell.  Otherwise the queue is
+ * read.
  *
- * What was taken is published first and trimmed behind that, on one
- * connection: whatever dies, the next owner finds in the queue what was not
- * published, and perhaps a little more, which workers drop by its number.  A
- * control entry has no number, so it is trimmed at once.
+ * Entries that were taken are published first and trimmed later, on the same
+ * connection.  If a process or Redis dies, the next owner finds in the queue
+ * all entries that were not published, and at most a few more; workers drop
+ * those by their numbers.  A control entry has no number, so it is trimmed
+ * together with its PUBLISH.
  */
 
 #include <time.h>
@@ -88,7 +90,7 @@ im_job_queue_owned(const im_job_partition_t *jp)
 }
 
 
-/* What was taken is taken again. */
+/* Entries that were taken are taken again. */
 static void
 im_job_queue_forget(im_job_partition_t *jp)
 {
