@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -66,6 +67,7 @@ static void im_logic_conn_request(im_logic_conn_t *c);
 static im_int_t im_logic_conn_fill(im_logic_conn_t *c);
 static void im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status,
     im_str_t json);
+static im_int_t im_logic_conn_write(im_logic_conn_t *c, im_str_t bytes);
 static void im_logic_conn_head(im_buf_t *b, const im_daemon_request_t *r,
     im_uint_t status);
 static void im_logic_conn_add_header(void *data, const char *name,
@@ -271,13 +273,15 @@ im_logic_conn_read_handler(struct bufferevent *bev, void *data)
 static void
 im_logic_conn_timeout(im_logic_conn_t *c)
 {
+    int             idle;
     struct timeval  tv;
 
     tv.tv_sec = IM_SERVER_TIMEOUT;
     tv.tv_usec = 0;
 
-    bufferevent_set_timeouts(c->bev, im_logic_fcgi_idle(&c->fcgi) ? NULL : &tv,
-                             &tv);
+    idle = c->answering || im_logic_fcgi_idle(&c->fcgi);
+
+    bufferevent_set_timeouts(c->bev, idle ? NULL : &tv, &tv);
 }
 
 
@@ -288,9 +292,6 @@ im_logic_conn_request(im_logic_conn_t *c)
 
     server = c->server;
 
-    /* what nginx does meanwhile is seen when the answer is written */
-    (void) bufferevent_disable(c->bev, EV_READ);
-
     if (im_logic_conn_fill(c) != IM_OK) {
         im_daemon_log(IM_LOG_INFO, "malformed FastCGI parameters");
         im_logic_conn_close(c);
@@ -298,6 +299,7 @@ im_logic_conn_request(im_logic_conn_t *c)
     }
 
     c->answering = 1;
+    im_logic_conn_timeout(c);
     server->handler(&c->request);
 }
 
@@ -386,7 +388,7 @@ im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
     im_buf_cleanup(&head);
     im_daemon_end(r);
 
-    if (b.failed || bufferevent_write(c->bev, b.data, b.len) == -1) {
+    if (b.failed || im_logic_conn_write(c, im_buf_str(&b)) != IM_OK) {
         im_daemon_log(IM_LOG_ERROR, "an answer could not be written");
         im_buf_cleanup(&b);
         im_logic_conn_close(c);
@@ -399,15 +401,35 @@ im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
     im_logic_fcgi_next(&c->fcgi);
     im_logic_conn_timeout(c);
 
-    if (!c->last) {
-        (void) bufferevent_enable(c->bev, EV_READ);
-
-        /* what has been read already gives no event */
-        if (evbuffer_get_length(bufferevent_get_input(c->bev)) != 0) {
-            bufferevent_trigger(c->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS
-                                | BEV_TRIG_DEFER_CALLBACKS);
-        }
+    /* what has been read already gives no event, nor do bytes that are sent */
+    if (c->last || evbuffer_get_length(bufferevent_get_input(c->bev)) != 0) {
+        bufferevent_trigger(c->bev, c->last ? EV_WRITE : EV_READ,
+                            BEV_TRIG_IGNORE_WATERMARKS
+                            | BEV_TRIG_DEFER_CALLBACKS);
     }
+}
+
+
+/* Most answers find room in the socket, and cost no other system call. */
+static im_int_t
+im_logic_conn_write(im_logic_conn_t *c, im_str_t bytes)
+{
+    ssize_t  n;
+
+    n = 0;
+
+    if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
+        n = send(bufferevent_getfd(c->bev), bytes.data, bytes.len,
+                 MSG_NOSIGNAL);
+        n = im_max(n, 0);
+    }
+
+    if ((size_t) n == bytes.len) {
+        return IM_OK;
+    }
+
+    return bufferevent_write(c->bev, bytes.data + n, bytes.len - n) == 0
+           ? IM_OK : IM_ERROR;
 }
 
 
