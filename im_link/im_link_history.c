@@ -42,7 +42,6 @@ static void im_link_read_page(const im_link_range_t *range,
     const im_link_reply_t *reply, im_link_page_t *page);
 static im_int_t im_link_read_messages(const im_link_range_t *range,
     const im_link_reply_t *entries, im_link_page_t *page);
-static uint64_t im_link_read_seq(im_str_t id);
 static void im_link_read_done(im_link_read_t *read,
     const im_link_page_t *page);
 
@@ -258,7 +257,6 @@ im_link_read_messages(const im_link_range_t *range,
     im_uint_t               i, n;
     im_message_t           *m;
     im_envelope_t          *e;
-    const im_link_reply_t  *entry;
 
     n = im_link_reply_len(entries);
 
@@ -272,12 +270,9 @@ im_link_read_messages(const im_link_range_t *range,
     e = (im_envelope_t *) (m + n);
 
     for (i = 0; i < n; i++, m++, e++) {
-        entry = im_link_reply_at(entries, i);
-        d = im_link_reply_str_at(im_link_reply_at(entry, 1), 1);
-
         m->topic = range->topic;
         m->epoch = page->epoch;
-        m->seq = im_link_read_seq(im_link_reply_str_at(entry, 0));
+        m->seq = im_link_reply_entry(im_link_reply_at(entries, i), &d);
         m->envelope = e;
         m->numbered = 1;
 
@@ -287,25 +282,6 @@ im_link_read_messages(const im_link_range_t *range,
     }
 
     return IM_OK;
-}
-
-
-/* Of an id "SEQ-1"; 0: malformed. */
-static uint64_t
-im_link_read_seq(im_str_t id)
-{
-    size_t    i;
-    uint64_t  seq;
-
-    for (i = 0, seq = 0; i < id.len && i < 18; i++) {
-        if (id.data[i] < '0' || id.data[i] > '9') {
-            return id.data[i] == '-' ? seq : 0;
-        }
-
-        seq = seq * 10 + (uint64_t) (id.data[i] - '0');
-    }
-
-    return 0;
 }
 
 

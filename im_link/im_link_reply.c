@@ -130,3 +130,33 @@ im_link_reply_time(const im_link_reply_t *reply)
 
     return s > 0 && us >= 0 ? (uint64_t) s * 1000 + (uint64_t) us / 1000 : 0;
 }
+
+
+uint64_t
+im_link_reply_entry(const im_link_reply_t *reply, im_str_t *value)
+{
+    size_t                  i;
+    im_str_t                id;
+    uint64_t                seq;
+    const im_link_reply_t  *fields;
+
+    id = im_link_reply_str_at(reply, 0);
+    fields = im_link_reply_at(reply, 1);
+
+    if (!im_link_reply_is_array(fields, 2)) {
+        return 0;
+    }
+
+    *value = im_link_reply_str_at(fields, 1);
+
+    for (i = 0, seq = 0; i < id.len && i < 18; i++) {
+
+        if (id.data[i] < '0' || id.data[i] > '9') {
+            return id.data[i] == '-' ? seq : 0;
+        }
+
+        seq = seq * 10 + (uint64_t) (id.data[i] - '0');
+    }
+
+    return 0;
+}

@@ -38,6 +38,12 @@ im_str_t im_link_reply_str_at(const im_link_reply_t *reply, im_uint_t i);
 int64_t im_link_reply_int_at(const im_link_reply_t *reply, im_uint_t i,
     int64_t dflt);
 
+/*
+ * An entry of XRANGE "SEQ-1" with one field: its number, and the field's value.
+ * 0: it is something else.
+ */
+uint64_t im_link_reply_entry(const im_link_reply_t *reply, im_str_t *value);
+
 /* The reply of TIME in ms; 0: it is none. */
 uint64_t im_link_reply_time(const im_link_reply_t *reply);
 

@@ -10,28 +10,30 @@
 #include "im_link_members.h"
 
 
-static void ngx_im_sync_follow(ngx_im_sync_t *sync);
-static ngx_int_t ngx_im_sync_worker_id(ngx_im_sync_t *sync);
-static void ngx_im_sync_link_state(ngx_im_sync_t *sync);
-static void ngx_im_sync_connected(void *data);
-static void ngx_im_sync_channels(ngx_im_worker_t *w);
-static void ngx_im_sync_up(void *data);
-static void ngx_im_sync_down(void *data);
-static void ngx_im_sync_heartbeat(void *data, im_uint_t partition, int lost);
-static void ngx_im_sync_message(void *data, im_uint_t partition,
+static void ngx_im_follow_event(ngx_im_sync_t *sync, ngx_event_t *ev,
+    ngx_event_handler_pt handler);
+static void ngx_im_follow_core(ngx_im_sync_t *sync);
+static ngx_int_t ngx_im_follow_id(ngx_im_sync_t *sync);
+static void ngx_im_follow_link_state(ngx_im_sync_t *sync);
+static void ngx_im_follow_connected(void *data);
+static void ngx_im_follow_channels(ngx_im_worker_t *w);
+static void ngx_im_follow_up(void *data);
+static void ngx_im_follow_down(void *data);
+static void ngx_im_follow_heartbeat(void *data, im_uint_t partition, int lost);
+static void ngx_im_follow_message(void *data, im_uint_t partition,
     im_str_t batch);
-static void ngx_im_sync_tick_handler(ngx_event_t *ev);
-static void ngx_im_sync_pump_handler(ngx_event_t *ev);
-static void ngx_im_sync_renew_handler(ngx_event_t *ev);
+static void ngx_im_follow_tick_handler(ngx_event_t *ev);
+static void ngx_im_follow_pump_handler(ngx_event_t *ev);
+static void ngx_im_follow_renew_handler(ngx_event_t *ev);
 
 
-static const im_link_events_t  ngx_im_sync_events = {
-    ngx_im_sync_connected,
-    ngx_im_sync_up,
-    ngx_im_sync_down,
+static const im_link_events_t  ngx_im_follow_events = {
+    ngx_im_follow_connected,
+    ngx_im_follow_up,
+    ngx_im_follow_down,
     NULL,
-    ngx_im_sync_message,
-    ngx_im_sync_heartbeat,
+    ngx_im_follow_message,
+    ngx_im_follow_heartbeat,
     NULL
 };
 
@@ -49,32 +51,22 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
     sync->worker = w;
     sync->events = events;
 
-    ngx_im_sync_follow(sync);
+    ngx_im_follow_core(sync);
 
     im_buf_init(&sync->users, NGX_IM_RECORD_MAX);
 
-    sync->tick.handler = ngx_im_sync_tick_handler;
-    sync->tick.data = sync;
-    sync->tick.log = w->log;
-    sync->tick.cancelable = 1;
-
-    sync->renew.handler = ngx_im_sync_renew_handler;
-    sync->renew.data = sync;
-    sync->renew.log = w->log;
-    sync->renew.cancelable = 1;
-
-    sync->pump.handler = ngx_im_sync_pump_handler;
-    sync->pump.data = sync;
-    sync->pump.log = w->log;
+    ngx_im_follow_event(sync, &sync->tick, ngx_im_follow_tick_handler);
+    ngx_im_follow_event(sync, &sync->renew, ngx_im_follow_renew_handler);
+    ngx_im_follow_event(sync, &sync->pump, ngx_im_follow_pump_handler);
 
     w->sync = sync;
     w->follow = &sync->follow;
 
-    if (ngx_im_sync_worker_id(sync) != NGX_OK) {
+    if (ngx_im_follow_id(sync) != NGX_OK) {
         goto failed;
     }
 
-    w->link = ngx_im_link_create(&w->conf->redis, w->log, &ngx_im_sync_events,
+    w->link = ngx_im_link_create(&w->conf->redis, w->log, &ngx_im_follow_events,
                                  w);
     if (w->link == NULL) {
         goto failed;
@@ -111,7 +103,18 @@ failed:
 
 
 static void
-ngx_im_sync_follow(ngx_im_sync_t *sync)
+ngx_im_follow_event(ngx_im_sync_t *sync, ngx_event_t *ev,
+    ngx_event_handler_pt handler)
+{
+    ev->handler = handler;
+    ev->data = sync;
+    ev->log = sync->worker->log;
+    ev->cancelable = 1;
+}
+
+
+static void
+ngx_im_follow_core(ngx_im_sync_t *sync)
 {
     im_follow_t         *follow;
     ngx_im_main_conf_t  *conf;
@@ -136,7 +139,7 @@ ngx_im_sync_follow(ngx_im_sync_t *sync)
 
 /* Never used again: the time it started is part of it. */
 static ngx_int_t
-ngx_im_sync_worker_id(ngx_im_sync_t *sync)
+ngx_im_follow_id(ngx_im_sync_t *sync)
 {
     uint64_t          start;
     ngx_time_t       *now;
@@ -263,7 +266,7 @@ ngx_im_follow_clock(ngx_im_worker_t *w)
 
 
 static void
-ngx_im_sync_link_state(ngx_im_sync_t *sync)
+ngx_im_follow_link_state(ngx_im_sync_t *sync)
 {
     if (sync->worker->counters != NULL) {
         sync->worker->counters->link = ngx_im_follow_link(sync->worker);
@@ -273,7 +276,7 @@ ngx_im_sync_link_state(ngx_im_sync_t *sync)
 
 /* What an earlier connection has sent may not have reached Redis. */
 static void
-ngx_im_sync_connected(void *data)
+ngx_im_follow_connected(void *data)
 {
     ngx_im_worker_t  *w;
 
@@ -281,13 +284,13 @@ ngx_im_sync_connected(void *data)
     w->sync->assert = 1;
 
     im_hub_partitions(&w->hub, im_link_partitions(w->link));
-    ngx_im_sync_channels(w);
+    ngx_im_follow_channels(w);
 }
 
 
 /* Two of each partition: of this worker, and of all with the heartbeats. */
 static void
-ngx_im_sync_channels(ngx_im_worker_t *w)
+ngx_im_follow_channels(ngx_im_worker_t *w)
 {
     im_buf_t    b;
     im_int_t    rc;
@@ -321,7 +324,7 @@ ngx_im_sync_channels(ngx_im_worker_t *w)
 
 /* The lease goes first: routes of a worker without one are removed. */
 static void
-ngx_im_sync_up(void *data)
+ngx_im_follow_up(void *data)
 {
     ngx_im_sync_t  *sync;
 
@@ -331,7 +334,7 @@ ngx_im_sync_up(void *data)
     sync->ready = 1;
     sync->nlost = 0;
 
-    ngx_im_sync_link_state(sync);
+    ngx_im_follow_link_state(sync);
     ngx_im_lease_renew(sync, 1);
 
     im_follow_compare(&sync->follow, -1, sync->assert);
@@ -340,7 +343,7 @@ ngx_im_sync_up(void *data)
 
 
 static void
-ngx_im_sync_down(void *data)
+ngx_im_follow_down(void *data)
 {
     ngx_im_sync_t  *sync;
 
@@ -349,13 +352,13 @@ ngx_im_sync_down(void *data)
     sync->follow.up = 0;
     sync->nlost = 0;
 
-    ngx_im_sync_link_state(sync);
+    ngx_im_follow_link_state(sync);
 }
 
 
 /* Job is away or back.  What it had published meanwhile may be lost. */
 static void
-ngx_im_sync_heartbeat(void *data, im_uint_t partition, int lost)
+ngx_im_follow_heartbeat(void *data, im_uint_t partition, int lost)
 {
     ngx_im_sync_t    *sync;
     ngx_im_worker_t  *w;
@@ -379,12 +382,12 @@ ngx_im_sync_heartbeat(void *data, im_uint_t partition, int lost)
         im_follow_compare(&sync->follow, partition, 0);
     }
 
-    ngx_im_sync_link_state(sync);
+    ngx_im_follow_link_state(sync);
 }
 
 
 static void
-ngx_im_sync_message(void *data, im_uint_t partition, im_str_t batch)
+ngx_im_follow_message(void *data, im_uint_t partition, im_str_t batch)
 {
     im_int_t          rc;
     im_entry_t        entry;
@@ -420,7 +423,7 @@ ngx_im_sync_message(void *data, im_uint_t partition, im_str_t batch)
 
 
 static void
-ngx_im_sync_tick_handler(ngx_event_t *ev)
+ngx_im_follow_tick_handler(ngx_event_t *ev)
 {
     ngx_im_sync_t  *sync;
 
@@ -436,7 +439,7 @@ ngx_im_sync_tick_handler(ngx_event_t *ev)
 
 
 static void
-ngx_im_sync_pump_handler(ngx_event_t *ev)
+ngx_im_follow_pump_handler(ngx_event_t *ev)
 {
     ngx_im_sync_t  *sync;
 
@@ -447,7 +450,7 @@ ngx_im_sync_pump_handler(ngx_event_t *ev)
 
 
 static void
-ngx_im_sync_renew_handler(ngx_event_t *ev)
+ngx_im_follow_renew_handler(ngx_event_t *ev)
 {
     ngx_im_sync_t  *sync;
 

@@ -13,7 +13,6 @@
 #include "ngx_im_worker.h"
 #include "im_follow.h"
 #include "im_id.h"
-#include "im_link_reply.h"
 #include "im_member.h"
 
 
@@ -69,10 +68,6 @@ void ngx_im_follow_draining(ngx_im_worker_t *w);
 
 /* Redis' clock now, ms; 0: not known yet. */
 uint64_t ngx_im_follow_clock(ngx_im_worker_t *w);
-
-/* An entry of XRANGE.  NGX_ERROR: it is malformed. */
-ngx_int_t ngx_im_follow_entry(const im_link_reply_t *reply,
-    im_page_entry_t *entry);
 
 
 #endif /* NGX_IM_FOLLOW_H */

@@ -387,48 +387,15 @@ ngx_im_report_page(im_route_t *route, const im_link_reply_t *reply, int back)
     page.n = ngx_min(im_link_reply_len(entries), IM_FOLLOW_ENTRIES);
 
     for (i = 0; i < page.n; i++) {
-        if (ngx_im_follow_entry(im_link_reply_at(entries, i), &page.entries[i])
-            != NGX_OK)
-        {
-            page.entries[i].seq = 0;
-
+        page.entries[i].seq = im_link_reply_entry(im_link_reply_at(entries, i),
+                                                  &page.entries[i].envelope);
+        if (page.entries[i].seq == 0) {
             ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
                           "im: malformed entry of a history");
         }
     }
 
     im_follow_page(route, back, &page);
-}
-
-
-/* id "SEQ-1", fields "d" and the envelope */
-ngx_int_t
-ngx_im_follow_entry(const im_link_reply_t *reply, im_page_entry_t *entry)
-{
-    u_char                 *p;
-    im_str_t                id;
-    ngx_int_t               seq;
-    const im_link_reply_t  *fields;
-
-    id = im_link_reply_str_at(reply, 0);
-    fields = im_link_reply_at(reply, 1);
-
-    p = memchr(id.data, '-', id.len);
-
-    if (p == NULL || !im_link_reply_is_array(fields, 2)) {
-        return NGX_ERROR;
-    }
-
-    seq = ngx_atoi(id.data, p - id.data);
-
-    if (seq < 1) {
-        return NGX_ERROR;
-    }
-
-    entry->seq = seq;
-    entry->envelope = im_link_reply_str_at(fields, 1);
-
-    return NGX_OK;
 }
 
 

@@ -134,11 +134,52 @@ test_time(void **state)
 }
 
 
+static uint64_t
+entry(const char *bytes)
+{
+    uint64_t     seq;
+    im_str_t     value;
+    redisReply  *reply;
+
+    reply = parse(bytes);
+    seq = im_link_reply_entry(reply, &value);
+
+    if (seq != 0) {
+        test_str(value, "v");
+    }
+
+    freeReplyObject(reply);
+
+    return seq;
+}
+
+
+static void
+test_entry(void **state)
+{
+    im_str_t  value;
+
+    (void) state;
+
+    assert_int_equal(entry("*2\r\n$4\r\n17-1\r\n*2\r\n$1\r\nd\r\n$1\r\nv\r\n"),
+                     17);
+    assert_int_equal(entry("*2\r\n$4\r\nx7-1\r\n*2\r\n$1\r\nd\r\n$1\r\nv\r\n"),
+                     0);
+    assert_int_equal(entry("*2\r\n$2\r\n17\r\n*2\r\n$1\r\nd\r\n$1\r\nv\r\n"),
+                     0);
+    assert_int_equal(entry("*2\r\n$4\r\n17-1\r\n*1\r\n$1\r\nd\r\n"), 0);
+    assert_int_equal(entry("*1\r\n$4\r\n17-1\r\n"), 0);
+    assert_int_equal(entry(":7\r\n"), 0);
+    assert_int_equal(im_link_reply_entry(NULL, &value), 0);
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_none),
     alloc_test(test_scalars),
     alloc_test(test_arrays),
-    alloc_test(test_time)
+    alloc_test(test_time),
+    alloc_test(test_entry)
 };
 
 
