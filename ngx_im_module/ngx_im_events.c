@@ -18,8 +18,6 @@ static im_int_t ngx_im_events_message(void *ctx, im_topic_t *topic,
     const im_entry_t *entry, int healed);
 static void ngx_im_events_hole(void *ctx, im_topic_t *topic, uint64_t seq);
 static void ngx_im_events_flush(void *ctx);
-static void ngx_im_events_members(void *ctx, im_topic_t *topic,
-    im_follow_members_e why);
 static im_sub_t *ngx_im_events_find(ngx_im_worker_t *w,
     ngx_im_handle_t session, im_str_t topic);
 static void ngx_im_events_describe(im_sub_t *sub, ngx_im_followed_t *f);
@@ -34,7 +32,7 @@ static const ngx_im_follow_events_t  ngx_im_events = {
         ngx_im_events_flush,
         ngx_im_resume_history,
         ngx_im_info_reported,
-        ngx_im_events_members,
+        ngx_im_info_members,
         ngx_im_info_ended
     },
 
@@ -64,8 +62,6 @@ ngx_im_events_init(ngx_im_worker_t *w)
         return NGX_OK;
     }
 
-    ngx_im_info_init(w);
-
     if (ngx_im_revoke_init(w) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -82,7 +78,6 @@ ngx_im_events_exit(ngx_im_worker_t *w)
     }
 
     ngx_im_follow_exit(w);
-    ngx_im_info_exit(w);
     ngx_im_revoke_cleanup(w);
 }
 
@@ -167,18 +162,6 @@ static void
 ngx_im_events_flush(void *ctx)
 {
     ngx_im_send_flush(ctx);
-}
-
-
-static void
-ngx_im_events_members(void *ctx, im_topic_t *topic, im_follow_members_e why)
-{
-    if (why == IM_MEMBERS_CHANGED) {
-        ngx_im_info_refresh(topic, 0);
-
-    } else {
-        ngx_im_info_suspect(topic);
-    }
 }
 
 

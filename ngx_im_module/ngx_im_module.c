@@ -382,7 +382,7 @@ ngx_im_rules_free(void *data)
 static char *
 ngx_im_init_main_conf(ngx_conf_t *cf, void *conf)
 {
-    ngx_im_main_conf_t *imcf = conf;
+    ngx_im_main_conf_t  *imcf = conf;
 
     u_char     *p;
     ngx_str_t  *host;
@@ -459,8 +459,8 @@ ngx_im_create_loc_conf(ngx_conf_t *cf)
 static char *
 ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    ngx_im_loc_conf_t *prev = parent;
-    ngx_im_loc_conf_t *conf = child;
+    ngx_im_loc_conf_t  *prev = parent;
+    ngx_im_loc_conf_t  *conf = child;
 
     u_char      names[NGX_MAX_CONF_ERRSTR / 2];
     im_buf_t    b;
@@ -617,7 +617,7 @@ ngx_im_leads(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf, const char *directive,
 static char *
 ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_im_main_conf_t *imcf = conf;
+    ngx_im_main_conf_t  *imcf = conf;
 
     char                 *rv;
     ngx_str_t            *args;
@@ -669,7 +669,7 @@ ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_im_node(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_im_main_conf_t *imcf = conf;
+    ngx_im_main_conf_t  *imcf = conf;
 
     ngx_str_t  *args;
 
@@ -693,7 +693,7 @@ ngx_im_node(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_im_room(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_im_main_conf_t *imcf = conf;
+    ngx_im_main_conf_t  *imcf = conf;
 
     char       *rv;
     im_int_t    rc;
@@ -734,7 +734,7 @@ ngx_im_room(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_im_topic(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_im_main_conf_t *imcf = conf;
+    ngx_im_main_conf_t  *imcf = conf;
 
     char       *rv;
     im_rule_t   rule;
@@ -804,7 +804,7 @@ ngx_im_rule(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
 static char *
 ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_im_loc_conf_t *ilcf = conf;
+    ngx_im_loc_conf_t  *ilcf = conf;
 
     u_char                     names[NGX_MAX_CONF_ERRSTR / 2];
     im_buf_t                   b;
@@ -846,7 +846,7 @@ ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_im_loc_conf_t *ilcf = conf;
+    ngx_im_loc_conf_t  *ilcf = conf;
 
     if (ilcf->auth != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
@@ -860,7 +860,7 @@ ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_im_main_conf_t *imcf = conf;
+    ngx_im_main_conf_t  *imcf = conf;
 
     char              *rv;
     ngx_str_t         *args;
@@ -899,7 +899,7 @@ ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_im_connect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_im_loc_conf_t *ilcf = conf;
+    ngx_im_loc_conf_t  *ilcf = conf;
 
     ngx_str_t  *args;
 
@@ -916,7 +916,7 @@ ngx_im_connect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_im_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_im_loc_conf_t *ilcf = conf;
+    ngx_im_loc_conf_t  *ilcf = conf;
 
     ngx_str_t   *args;
     ngx_uint_t   i;
@@ -962,7 +962,7 @@ ngx_im_uri(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg, ngx_str_t *uri)
 static char *
 ngx_im_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_im_loc_conf_t *ilcf = conf;
+    ngx_im_loc_conf_t  *ilcf = conf;
 
     char       *rv;
     ngx_str_t  *args;
@@ -998,7 +998,7 @@ ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_im_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_im_loc_conf_t *ilcf = conf;
+    ngx_im_loc_conf_t  *ilcf = conf;
 
     ngx_str_t   *args, *origin;
     ngx_uint_t   i;

@@ -171,9 +171,9 @@ ngx_im_status_value(const ngx_im_counters_t *c,
 static ngx_int_t
 ngx_im_status_send(ngx_http_request_t *r, im_str_t body)
 {
-    ngx_int_t    rc;
-    ngx_buf_t   *b;
-    ngx_chain_t  out;
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
 
     b = ngx_create_temp_buf(r->pool, body.len);
     if (b == NULL) {

@@ -9,6 +9,7 @@
 #include "ngx_im_command.h"
 #include "ngx_im_follow.h"
 #include "ngx_im_hooks.h"
+#include "ngx_im_info.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_send.h"
 #include "ngx_im_token.h"
@@ -21,6 +22,7 @@
 #define NGX_IM_READ_SIZE       65536
 #define NGX_IM_SCRATCH_MAX     (1024 * 1024 * 1024)
 #define NGX_IM_RESUME_RETRY    50       /* ms */
+#define NGX_IM_INFO_RETRY      100      /* ms */
 
 
 static ngx_int_t ngx_im_worker_memory(ngx_im_worker_t *w);
@@ -102,8 +104,12 @@ ngx_im_worker_events(ngx_im_worker_t *w)
     ngx_im_wheel_init(&w->wheel, ngx_im_ping_due, w->log);
     ngx_im_wheel_init(&w->expiry, ngx_im_token_due, w->log);
 
-    ngx_im_turn_init(&w->ready, ngx_im_resume_serve, w, w->log);
-    w->ready.retry = NGX_IM_RESUME_RETRY;
+    ngx_im_turn_init(&w->ready, ngx_im_resume_serve, w, NGX_IM_RESUME_RETRY,
+                     w->log);
+    ngx_im_turn_init(&w->infos, ngx_im_info_serve, w, NGX_IM_INFO_RETRY,
+                     w->log);
+    ngx_im_turn_init(&w->suspects, ngx_im_info_serve_suspect, w,
+                     NGX_IM_INFO_RETRY, w->log);
 
     ngx_im_worker_event(w, &w->flush_event, ngx_im_send_flush_handler);
     ngx_im_worker_event(w, &w->close_event, ngx_im_close_handler);

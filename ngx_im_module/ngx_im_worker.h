@@ -70,9 +70,9 @@ struct ngx_im_worker_s {
     struct ngx_im_sync_s *sync;
     struct im_follow_s *follow;
     struct ngx_im_revoke_s *revoke;
-    im_list_t           infos;           /* topics whose room info is due */
-    im_list_t           lazy;            /* topics that may have changed */
-    ngx_event_t         info_event;      /* while there are such */
+    ngx_im_turn_t       infos;           /* topics whose room info is due */
+    ngx_im_turn_t       suspects;        /* topics that may have changed */
+    ngx_im_rate_t       suspected;
     struct ngx_im_backend_s *backend;
     struct ngx_im_jwt_s *jwt;
     unsigned            draining:1;

@@ -39,7 +39,7 @@ ngx_im_rate_take(ngx_im_rate_t *rate, ngx_uint_t max)
 
 void
 ngx_im_turn_init(ngx_im_turn_t *turn, ngx_im_turn_pt serve, void *data,
-    ngx_log_t *log)
+    ngx_msec_t retry, ngx_log_t *log)
 {
     ngx_memzero(turn, sizeof(ngx_im_turn_t));
 
@@ -47,6 +47,7 @@ ngx_im_turn_init(ngx_im_turn_t *turn, ngx_im_turn_pt serve, void *data,
 
     turn->serve = serve;
     turn->data = data;
+    turn->retry = retry;
     turn->event.handler = ngx_im_turn_handler;
     turn->event.data = turn;
     turn->event.log = log;
@@ -66,23 +67,39 @@ ngx_im_turn_add(ngx_im_turn_t *turn, im_list_t *q)
 }
 
 
+void
+ngx_im_turn_later(ngx_im_turn_t *turn, im_list_t *q)
+{
+    im_list_remove(q);
+    im_list_insert_tail(&turn->list, q);
+
+    if (!turn->event.posted && !turn->event.timer_set) {
+        ngx_add_timer(&turn->event, turn->retry);
+    }
+}
+
+
 static void
 ngx_im_turn_handler(ngx_event_t *ev)
 {
     uint64_t        end;
     im_list_t       later, *q;
+    ngx_int_t       rc;
     ngx_im_turn_t  *turn;
 
     turn = ev->data;
     end = ngx_im_turn_clock() + NGX_IM_TURN;
+    rc = NGX_OK;
 
     im_list_init(&later);
 
-    while (!im_list_empty(&turn->list)) {
+    while (!im_list_empty(&turn->list) && rc != NGX_BUSY) {
         q = im_list_first(&turn->list);
         im_list_remove(q);
 
-        if (turn->serve(q, turn->data) == NGX_AGAIN) {
+        rc = turn->serve(q, turn->data);
+
+        if (rc != NGX_OK) {
             im_list_insert_tail(&later, q);
 
         } else if (ngx_im_turn_clock() >= end) {
@@ -90,16 +107,14 @@ ngx_im_turn_handler(ngx_event_t *ev)
         }
     }
 
-    if (!im_list_empty(&turn->list) && !ev->posted) {
+    if (!im_list_empty(&turn->list) && rc != NGX_BUSY && !ev->posted) {
         ngx_post_event(ev, &ngx_posted_next_events);
     }
 
-    if (!im_list_empty(&later)) {
-        im_list_splice(&turn->list, &later);
+    im_list_splice(&turn->list, &later);
 
-        if (!ev->posted) {
-            ngx_add_timer(ev, turn->retry);
-        }
+    if (!im_list_empty(&turn->list) && !ev->posted) {
+        ngx_add_timer(ev, turn->retry);
     }
 }
 
@@ -127,7 +142,7 @@ ngx_im_wheel_init(ngx_im_wheel_t *wheel, ngx_im_timer_pt handler,
 
     wheel->handler = handler;
 
-    ngx_im_turn_init(&wheel->due, ngx_im_wheel_serve, wheel, log);
+    ngx_im_turn_init(&wheel->due, ngx_im_wheel_serve, wheel, 0, log);
 }
 
 

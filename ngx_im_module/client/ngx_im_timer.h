@@ -28,14 +28,14 @@ typedef struct {
 } ngx_im_rate_t;
 
 
-/* NGX_AGAIN: q can't be served now. */
+/* NGX_AGAIN: q can't be served now; NGX_BUSY: nor can others of its list. */
 typedef ngx_int_t (*ngx_im_turn_pt)(im_list_t *q, void *data);
 
 typedef struct {
     im_list_t         list;
     ngx_im_turn_pt    serve;
     void             *data;          /* for serve */
-    ngx_msec_t        retry;         /* ms, after NGX_AGAIN */
+    ngx_msec_t        retry;         /* ms, when it can't be served */
     ngx_event_t       event;
 } ngx_im_turn_t;
 
@@ -62,10 +62,11 @@ ngx_uint_t ngx_im_rate_take(ngx_im_rate_t *rate, ngx_uint_t max);
 
 /* serve gets each link after its removal from the list, and may free it. */
 void ngx_im_turn_init(ngx_im_turn_t *turn, ngx_im_turn_pt serve, void *data,
-    ngx_log_t *log);
+    ngx_msec_t retry, ngx_log_t *log);
 
-/* Moves q from the list that it is in. */
+/* Moves q from the list that it is in: to be served now, or after retry. */
 void ngx_im_turn_add(ngx_im_turn_t *turn, im_list_t *q);
+void ngx_im_turn_later(ngx_im_turn_t *turn, im_list_t *q);
 
 void ngx_im_wheel_init(ngx_im_wheel_t *wheel, ngx_im_timer_pt handler,
     ngx_log_t *log);

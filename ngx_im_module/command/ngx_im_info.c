@@ -21,8 +21,7 @@
 #define NGX_IM_INFO_RATE    8192        /* bytes a ms, of a room */
 #define NGX_IM_INFO_LOOK    5           /* sessions checked a ms */
 #define NGX_IM_INFO_ASKED   200         /* keys of workers read a ms, by all */
-#define NGX_IM_INFO_TIMER   100         /* ms */
-#define NGX_IM_INFO_LAZY    50          /* rooms each time */
+#define NGX_IM_INFO_SUSPECTS  500       /* rooms a second */
 #define NGX_IM_INFO_MAX     1000        /* users of one frame */
 #define NGX_IM_INFO_WAITING 4096        /* sessions, of one topic */
 #define NGX_IM_INFO_ROUNDS  2
@@ -47,12 +46,10 @@ static void ngx_im_info_want(ngx_im_topic_t *t, ngx_im_info_want_e want);
 static ngx_uint_t ngx_im_info_followers(im_topic_t *topic);
 static int ngx_im_info_log(im_log_t *log);
 static void ngx_im_info_start(ngx_im_topic_t *t);
+static ngx_int_t ngx_im_info_try(ngx_im_topic_t *t);
 static ngx_msec_t ngx_im_info_due(ngx_im_topic_t *t);
 static ngx_msec_t ngx_im_info_left(ngx_msec_t at);
-static void ngx_im_info_later(ngx_im_topic_t *t);
-static void ngx_im_info_timer(ngx_im_worker_t *w);
-static void ngx_im_info_handler(ngx_event_t *ev);
-static void ngx_im_info_ask(ngx_im_topic_t *t);
+static ngx_int_t ngx_im_info_ask(ngx_im_topic_t *t);
 static void ngx_im_info_answer(const im_members_t *members, void *data);
 static void ngx_im_info_failed(ngx_im_topic_t *t, ngx_im_info_t *info);
 static void ngx_im_info_destroy(ngx_im_info_t *info);
@@ -64,29 +61,7 @@ static void ngx_im_info_encode(ngx_im_info_t *info, im_buf_t *b,
 static void ngx_im_info_tell(ngx_im_info_t *info, im_buf_t *b);
 static void ngx_im_info_tell_all(ngx_im_info_t *info, im_buf_t *b);
 static void ngx_im_info_tell_some(ngx_im_info_t *info, im_buf_t *b);
-static im_int_t ngx_im_info_suspect_topic(im_topic_t *topic, void *data);
-
-
-void
-ngx_im_info_init(ngx_im_worker_t *w)
-{
-    im_list_init(&w->infos);
-    im_list_init(&w->lazy);
-
-    w->info_event.handler = ngx_im_info_handler;
-    w->info_event.data = w;
-    w->info_event.log = w->log;
-    w->info_event.cancelable = 1;
-}
-
-
-void
-ngx_im_info_exit(ngx_im_worker_t *w)
-{
-    if (w->info_event.timer_set) {
-        ngx_del_timer(&w->info_event);
-    }
-}
+static im_int_t ngx_im_info_suspect(im_topic_t *topic, void *data);
 
 
 void
@@ -208,10 +183,20 @@ ngx_im_info_log(im_log_t *log)
 static void
 ngx_im_info_start(ngx_im_topic_t *t)
 {
+    if (ngx_im_info_try(t) != NGX_OK) {
+        ngx_im_turn_later(&ngx_im_worker->infos, &t->info_link);
+    }
+}
+
+
+/* NGX_AGAIN: later. */
+static ngx_int_t
+ngx_im_info_try(ngx_im_topic_t *t)
+{
     ngx_int_t  reported;
 
     if (t->info != NULL) {
-        return;
+        return NGX_OK;
     }
 
     if (ngx_im_info_followers(t->topic) == 0) {
@@ -219,29 +204,30 @@ ngx_im_info_start(ngx_im_topic_t *t)
     }
 
     if (t->want == NGX_IM_INFO_QUIET && t->nwaiting == 0) {
-        return;
+        return NGX_OK;
     }
 
     if (ngx_im_info_due(t) > 0
         || ngx_im_follow_link(ngx_im_worker) == NGX_IM_LINK_DOWN)
     {
-        ngx_im_info_later(t);
-        return;
+        return NGX_AGAIN;
     }
+
+    /* with the report the topic comes back here */
 
     reported = im_follow_report_state(t->topic);
 
     if (reported == IM_AGAIN) {
-        return;
+        return NGX_OK;
     }
 
     if (reported == IM_DECLINED && t->rounds < NGX_IM_INFO_ROUNDS) {
         t->rounds++;
         im_follow_report(t->topic);
-        return;
+        return NGX_OK;
     }
 
-    ngx_im_info_ask(t);
+    return ngx_im_info_ask(t);
 }
 
 
@@ -285,86 +271,65 @@ ngx_im_info_left(ngx_msec_t at)
 }
 
 
-static void
-ngx_im_info_later(ngx_im_topic_t *t)
+ngx_int_t
+ngx_im_info_serve(im_list_t *q, void *data)
 {
-    im_list_remove(&t->info_link);
-    im_list_insert_tail(&ngx_im_worker->infos, &t->info_link);
-
-    ngx_im_info_timer(ngx_im_worker);
-}
-
-
-/* While the link is down the timer stands: all rooms are suspect then. */
-static void
-ngx_im_info_timer(ngx_im_worker_t *w)
-{
-    if (!w->info_event.timer_set
-        && ngx_im_follow_link(w) != NGX_IM_LINK_DOWN)
-    {
-        ngx_add_timer(&w->info_event, NGX_IM_INFO_TIMER);
+    if (ngx_im_follow_link(data) == NGX_IM_LINK_DOWN) {
+        return NGX_BUSY;
     }
+
+    return ngx_im_info_try(im_list_data(q, ngx_im_topic_t, info_link));
 }
 
 
-static void
-ngx_im_info_handler(ngx_event_t *ev)
+ngx_int_t
+ngx_im_info_serve_suspect(im_list_t *q, void *data)
 {
-    im_list_t         infos;
-    ngx_uint_t        n;
-    ngx_im_topic_t   *t;
     ngx_im_worker_t  *w;
 
-    w = ev->data;
+    w = data;
 
-    if (ngx_im_follow_link(w) == NGX_IM_LINK_DOWN) {
-        return;
+    if (ngx_im_follow_link(w) == NGX_IM_LINK_DOWN
+        || !ngx_im_rate_take(&w->suspected, NGX_IM_INFO_SUSPECTS))
+    {
+        return NGX_BUSY;
     }
 
-    im_list_init(&infos);
-    im_list_splice(&infos, &w->infos);
+    ngx_im_info_want(im_list_data(q, ngx_im_topic_t, info_link),
+                     NGX_IM_INFO_CHANGED);
 
-    while (!im_list_empty(&infos)) {
-        t = im_list_data(im_list_first(&infos), ngx_im_topic_t, info_link);
-        im_list_remove(&t->info_link);
-
-        ngx_im_info_start(t);
-    }
-
-    for (n = 0; n < NGX_IM_INFO_LAZY && !im_list_empty(&w->lazy); n++) {
-        t = im_list_data(im_list_first(&w->lazy), ngx_im_topic_t, info_link);
-        im_list_remove(&t->info_link);
-
-        ngx_im_info_want(t, NGX_IM_INFO_CHANGED);
-    }
-
-    if (!im_list_empty(&w->infos) || !im_list_empty(&w->lazy)) {
-        ngx_im_info_timer(w);
-    }
+    return NGX_OK;
 }
 
 
 void
-ngx_im_info_suspect(im_topic_t *topic)
+ngx_im_info_members(void *ctx, im_topic_t *topic, im_follow_members_e why)
+{
+    if (why == IM_MEMBERS_CHANGED) {
+        ngx_im_info_refresh(topic, 0);
+
+    } else {
+        (void) ngx_im_info_suspect(topic, NULL);
+    }
+}
+
+
+static im_int_t
+ngx_im_info_suspect(im_topic_t *topic, void *data)
 {
     ngx_im_topic_t  *t;
 
-    if (ngx_im_info_followers(topic) == 0) {
-        return;
+    t = ngx_im_info_followers(topic) > 0 ? ngx_im_topic_get(topic) : NULL;
+
+    if (t != NULL) {
+        t->suspect = 1;
+
+        if (im_list_empty(&t->info_link)) {
+            ngx_im_turn_later(&ngx_im_worker->suspects, &t->info_link);
+        }
     }
 
-    t = ngx_im_topic_get(topic);
-    if (t == NULL) {
-        return;
-    }
-
-    t->suspect = 1;
-
-    if (im_list_empty(&t->info_link)) {
-        im_list_insert_tail(&ngx_im_worker->lazy, &t->info_link);
-    }
-
-    ngx_im_info_timer(ngx_im_worker);
+    return IM_OK;
 }
 
 
@@ -374,16 +339,7 @@ ngx_im_info_dead(ngx_im_worker_t *w, ngx_uint_t n)
     ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
                   "im: %ui workers have died: rooms are looked at", n);
 
-    (void) im_hub_each_topic(&w->hub, ngx_im_info_suspect_topic, NULL);
-}
-
-
-static im_int_t
-ngx_im_info_suspect_topic(im_topic_t *topic, void *data)
-{
-    ngx_im_info_suspect(topic);
-
-    return IM_OK;
+    (void) im_hub_each_topic(&w->hub, ngx_im_info_suspect, NULL);
 }
 
 
@@ -403,7 +359,8 @@ ngx_im_info_ended(void *ctx, void *data)
 }
 
 
-static void
+/* NGX_AGAIN: later. */
+static ngx_int_t
 ngx_im_info_ask(ngx_im_topic_t *t)
 {
     ngx_im_info_t  *info;
@@ -420,8 +377,7 @@ ngx_im_info_ask(ngx_im_topic_t *t)
            != IM_OK)
     {
         im_free(info);
-        ngx_im_info_later(t);
-        return;
+        return NGX_AGAIN;
     }
 
     info->topic = t;
@@ -443,6 +399,8 @@ ngx_im_info_ask(ngx_im_topic_t *t)
         info->want = t->want;
         t->want = NGX_IM_INFO_QUIET;
     }
+
+    return NGX_OK;
 }
 
 
@@ -511,7 +469,7 @@ ngx_im_info_failed(ngx_im_topic_t *t, ngx_im_info_t *info)
 
     ngx_im_info_destroy(info);
 
-    ngx_im_info_later(t);
+    ngx_im_turn_later(&ngx_im_worker->infos, &t->info_link);
 }
 
 

@@ -11,8 +11,9 @@
 #include "ngx_im_topic.h"
 
 
-void ngx_im_info_init(ngx_im_worker_t *w);
-void ngx_im_info_exit(ngx_im_worker_t *w);
+/* Serve worker->infos and worker->suspects; data is the worker. */
+ngx_int_t ngx_im_info_serve(im_list_t *q, void *data);
+ngx_int_t ngx_im_info_serve_suspect(im_list_t *q, void *data);
 
 /* Sends one frame to the session when the members are known. */
 void ngx_im_info_session(im_topic_t *topic, ngx_im_session_t *s);
@@ -20,13 +21,12 @@ void ngx_im_info_session(im_topic_t *topic, ngx_im_session_t *s);
 /* Members may have changed, here or elsewhere: followers get a new frame. */
 void ngx_im_info_refresh(im_topic_t *topic, int force);
 
-/* A change may have been missed: the room is looked at, in time. */
-void ngx_im_info_suspect(im_topic_t *topic);
-
-/* The report that was under way is answered. */
+/* Events of following topics; ctx is the worker. */
+void ngx_im_info_members(void *ctx, im_topic_t *topic,
+    im_follow_members_e why);
 void ngx_im_info_reported(void *ctx, im_topic_t *topic);
 
-/* n workers have died: all rooms are suspect. */
+/* n workers have died: a change may have been missed in any room. */
 void ngx_im_info_dead(ngx_im_worker_t *w, ngx_uint_t n);
 
 /* Frees data, an ngx_im_topic_t. */

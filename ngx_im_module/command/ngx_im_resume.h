@@ -22,14 +22,14 @@ void ngx_im_resume_left(ngx_im_session_t *s, im_sub_t *sub);
 /* sub has read up to a cut of its log: it ends, and the client hears why. */
 void ngx_im_resume_cut(ngx_im_session_t *s, im_sub_t *sub);
 
-/* Judges waiting subscriptions again. */
+/*
+ * Events of following topics; ctx is the worker.  history: waiting
+ * subscriptions are judged again.  moved: followers with a position hear that
+ * the topic goes on behind (epoch, seq).  IM_ERROR: no memory; frames that
+ * were appended are true all the same.
+ */
 void ngx_im_resume_history(void *ctx, im_topic_t *topic,
     im_follow_history_e why);
-
-/*
- * Followers with a position hear that the topic goes on behind (epoch, seq).
- * NGX_ERROR: no memory; frames that were appended are true all the same.
- */
 ngx_int_t ngx_im_resume_moved(void *ctx, im_topic_t *topic, im_str_t epoch,
     uint64_t seq, int continues);
 

@@ -28,7 +28,7 @@ typedef struct {
     im_topic_t           *topic;
     im_list_t             joins;       /* ngx_im_join_t that wait */
     ngx_im_info_t        *info;        /* the question, or NULL */
-    im_list_t             info_link;   /* in worker->infos or worker->lazy */
+    im_list_t             info_link;   /* in worker->infos or suspects */
     ngx_im_handle_t      *waiting;     /* sessions that want room info */
     ngx_uint_t            nwaiting;
     ngx_uint_t            waiting_size;
