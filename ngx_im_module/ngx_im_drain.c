@@ -12,6 +12,7 @@
 
 #include "ngx_im_hooks.h"
 #include "ngx_im_follow.h"
+#include "ngx_im_session.h"
 #include "im_link.h"
 
 

@@ -11,7 +11,6 @@
  */
 
 #include "ngx_im_backend.h"
-#include "ngx_im_worker.h"
 
 
 #define NGX_IM_BACKEND_ATONCE   256

@@ -8,7 +8,6 @@
  */
 
 #include "ngx_im_expiry.h"
-#include "ngx_im_worker.h"
 
 
 #define NGX_IM_TOKEN_LAST  4200000000LL   /* s; more may be added to it */

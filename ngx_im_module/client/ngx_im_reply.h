@@ -8,7 +8,7 @@
 #define NGX_IM_REPLY_H
 
 
-#include "ngx_im_worker.h"
+#include "ngx_im_session.h"
 
 
 void ngx_im_reply_init(im_reply_t *reply, im_reply_e type, uint32_t id);

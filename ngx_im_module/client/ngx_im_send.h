@@ -8,7 +8,7 @@
 #define NGX_IM_SEND_H
 
 
-#include "ngx_im_worker.h"
+#include "ngx_im_session.h"
 
 
 void ngx_im_send_handler(ngx_event_t *wev);

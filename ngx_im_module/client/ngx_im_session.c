@@ -10,7 +10,6 @@
  */
 
 #include "ngx_im_session.h"
-#include "ngx_im_worker.h"
 #include "im_id.h"
 
 #include <sys/random.h>

@@ -8,8 +8,7 @@
 #define NGX_IM_SESSION_H
 
 
-#include "ngx_im_conf.h"
-#include "ngx_im_timer.h"
+#include "ngx_im_worker.h"
 #include "im_list.h"
 #include "im_buf.h"
 #include "im_wire.h"
@@ -37,10 +36,6 @@ typedef struct {
     u_char              addr[16];
     u_char              family;          /* AF_INET, AF_INET6, AF_UNIX */
 } ngx_im_peer_t;
-
-
-/* Names a session across turns; 0 is never valid. */
-typedef uint64_t  ngx_im_handle_t;       /* generation << 32 | index */
 
 
 /*
@@ -182,7 +177,7 @@ typedef struct {
 
 
 /* Events of sessions, for the layers above.  The worker brings the table. */
-typedef struct {
+typedef struct ngx_im_session_events_s {
 
     /*
      * A message.  NGX_AGAIN: rest waits until ngx_im_session_continue();

@@ -8,7 +8,7 @@
 #define NGX_IM_SUB_H
 
 
-#include "ngx_im_worker.h"
+#include "ngx_im_session.h"
 
 
 /* data is copied.  NULL: no memory. */

@@ -8,7 +8,7 @@
 #define NGX_IM_PRESENCE_H
 
 
-#include "ngx_im_worker.h"
+#include "ngx_im_session.h"
 #include "im_control.h"
 
 

@@ -8,7 +8,7 @@
 #define NGX_IM_REVOKE_H
 
 
-#include "ngx_im_worker.h"
+#include "ngx_im_session.h"
 
 
 ngx_int_t ngx_im_revoke_init(ngx_im_worker_t *w);

@@ -10,6 +10,7 @@
 
 
 #include "ngx_im_follow.h"
+#include "ngx_im_session.h"
 
 
 /* A question of members that is out. */

@@ -10,11 +10,15 @@
 
 #include "ngx_im_conf.h"
 #include "ngx_im_zone.h"
-#include "ngx_im_session.h"
+#include "ngx_im_timer.h"
 #include "im_list.h"
 #include "im_buf.h"
 #include "im_slab.h"
 #include "im_hub.h"
+
+
+/* Names a session across turns; 0 is never valid. */
+typedef uint64_t  ngx_im_handle_t;       /* generation << 32 | index */
 
 
 /* The end of a worker: sessions in the order of their closing. */
@@ -31,7 +35,7 @@ typedef struct {
 struct ngx_im_worker_s {
     ngx_im_main_conf_t *conf;
     ngx_log_t          *log;             /* cycle's */
-    const ngx_im_session_events_t *events;
+    const struct ngx_im_session_events_s *events;
     im_hub_t            hub;
     im_slab_t           sessions_slab;
     im_slab_t           subs_slab;
@@ -50,7 +54,7 @@ struct ngx_im_worker_s {
     ngx_im_rate_t       new_rooms;
     im_list_t           throttled;       /* sessions that wait for a second */
     im_list_t           queries;         /* sessions that wait to ask */
-    ngx_uint_t          nqueries; /* of presence and history that are out */
+    ngx_uint_t          nqueries;        /* of presence and history, out */
     ngx_event_t         flush_event;
     ngx_event_t         close_event;
     ngx_event_t         tick;            /* 1 s, cancelable */
