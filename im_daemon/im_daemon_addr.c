@@ -169,7 +169,7 @@ im_daemon_addr_listen(const char *text)
 }
 
 
-/* A killed process leaves its unix socket behind: nobody answers there. */
+/* A killed process leaves its unix socket behind: no process answers there. */
 static void
 im_daemon_addr_clear(const struct sockaddr_storage *ss, socklen_t len)
 {

@@ -82,7 +82,7 @@ im_daemon_log(int level, const char *fmt, ...)
 
     line[len++] = '\n';
 
-    /* a log that can't be written has nobody to tell */
+    /* a failure of the log can't be logged */
     if (write(STDERR_FILENO, line, len) < 0) {
         return;
     }

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * The log of a daemon: lines on stderr, which whoever started it keeps.
+ * The log of a daemon: lines on stderr.
  */
 
 #ifndef IM_DAEMON_LOG_H

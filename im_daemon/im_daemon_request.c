@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * The memory of a request, and what all transports say alike.
+ * The memory of a request, and what all transports share.
  */
 
 #include <stdalign.h>

@@ -36,7 +36,7 @@ typedef struct {
 
 struct im_daemon_request_s {
     im_str_t      method;
-    im_str_t      uri;         /* decoded path: what is routed by */
+    im_str_t      uri;         /* decoded path, for the routes */
     im_str_t      path;        /* the path as it was sent */
     im_str_t      query;       /* behind '?', as it was sent */
     im_str_t      type;        /* Content-Type */

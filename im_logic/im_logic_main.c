@@ -258,7 +258,7 @@ im_logic_main_cleanup(im_logic_main_t *m)
 
     logic = &m->logic;
 
-    /* what it gives back may still ask Redis, and that answer a request */
+    /* its tasks end first: they may call Redis, whose replies end requests */
     if (logic->pool != NULL) {
         im_logic_pool_destroy(logic->pool);
     }
@@ -301,7 +301,7 @@ im_logic_main_cleanup(im_logic_main_t *m)
 }
 
 
-/* What is under way is finished, within a time. */
+/* Requests under way have a time to finish. */
 static void
 im_logic_main_signal(evutil_socket_t fd, short what, void *data)
 {
@@ -380,7 +380,7 @@ im_logic_main_fatal(void *data, const char *why)
 }
 
 
-/* A connection is a descriptor: take what the system gives. */
+/* Each connection needs a descriptor: raise the limit. */
 static void
 im_logic_main_files(void)
 {

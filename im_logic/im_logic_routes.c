@@ -117,7 +117,7 @@ im_logic_handler(im_daemon_request_t *r)
 }
 
 
-/* The row of the method, where it has one; they stand together. */
+/* The row with the request's method; rows of one path stand together. */
 static const im_logic_path_t *
 im_logic_path(const im_daemon_request_t *r, const im_logic_path_t *path)
 {

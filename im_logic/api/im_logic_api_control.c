@@ -2,8 +2,8 @@
  * Copyright (C) The im authors
  *
  * The server API's subscribe, unsubscribe, disconnect and refresh: control
- * entries to every worker.  That they are queued is success, whether or not
- * there is a session that they concern.
+ * entries to every worker.  A command succeeds when its entry is queued, with
+ * or without a session that it concerns.
  */
 
 #include "im_logic_api.h"
@@ -135,7 +135,7 @@ im_logic_api_unsubscribe(im_logic_command_t *c)
         return;
     }
 
-    /* as Centrifugo has it: nothing to leave is left */
+    /* as in Centrifugo: without a channel nothing happens */
 
     if (t.channel.len == 0) {
         im_logic_command_end(c, NULL);
@@ -323,7 +323,7 @@ im_logic_api_control_position(im_logic_command_t *c,
 }
 
 
-/* What comes in base64 is JSON all the same.  On IM_ERROR c has failed. */
+/* The bytes must be JSON.  On IM_ERROR the command has failed. */
 static im_int_t
 im_logic_api_control_base64(im_logic_command_t *c, im_str_t text,
     im_str_t *json)

@@ -153,7 +153,7 @@ im_logic_api_allowed(im_daemon_request_t *r)
     at = 0;
     found = 0;
 
-    /* all of them, so that the time tells nothing */
+    /* compare all, so that the time doesn't show which one fits */
 
     while (im_logic_api_key_line(im_buf_str(&logic->api_keys), &at, &key)) {
         found |= im_logic_api_key_eq(key, sent);

@@ -338,7 +338,7 @@ im_logic_api_broadcasted(im_logic_publish_t *publish, void *data)
 }
 
 
-/* A position says something only where there is a history. */
+/* Only a topic with a history has a position. */
 static void
 im_logic_api_result(im_buf_t *b, const im_logic_target_t *t)
 {

@@ -174,7 +174,7 @@ im_logic_fcgi_header(im_logic_fcgi_t *f)
 
     default:
 
-        /* aborting is closing: nothing of the request is kept */
+        /* an aborted request ends its connection */
         return IM_ERROR;
     }
 }

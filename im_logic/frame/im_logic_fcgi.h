@@ -44,7 +44,7 @@ void im_logic_fcgi_cleanup(im_logic_fcgi_t *f);
  * Decodes from *p, at most to end, and moves *p behind what was used.
  *   IM_OK     a request is complete; answer it, then im_logic_fcgi_next()
  *   IM_AGAIN  all input is used, more is needed
- *   IM_ERROR  not FastCGI as we speak it, aborted, or no memory: close
+ *   IM_ERROR  not supported or malformed, aborted, no memory: close
  */
 im_int_t im_logic_fcgi_decode(im_logic_fcgi_t *f, const u_char **p,
     const u_char *end);

@@ -224,7 +224,7 @@ im_logic_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
 }
 
 
-/* Out of descriptors, mostly: those that close give some back. */
+/* Mostly for want of descriptors: connections that close give some back. */
 static void
 im_logic_server_accept_error(struct evconnlistener *listener, void *data)
 {
@@ -269,7 +269,7 @@ im_logic_conn_read_handler(struct bufferevent *bev, void *data)
 }
 
 
-/* Only a request that is under way has to come within a time. */
+/* Reading has a time limit only within a request. */
 static void
 im_logic_conn_timeout(im_logic_conn_t *c)
 {
@@ -401,7 +401,7 @@ im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
     im_logic_fcgi_next(&c->fcgi);
     im_logic_conn_timeout(c);
 
-    /* what has been read already gives no event, nor do bytes that are sent */
+    /* bytes that were read already give no event, nor do bytes that are sent */
     if (c->last || evbuffer_get_length(bufferevent_get_input(c->bev)) != 0) {
         bufferevent_trigger(c->bev, c->last ? EV_WRITE : EV_READ,
                             BEV_TRIG_IGNORE_WATERMARKS

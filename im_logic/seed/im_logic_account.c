@@ -40,7 +40,7 @@ typedef struct im_logic_account_s  im_logic_account_t;
 typedef void (*im_logic_account_pt)(im_logic_account_t *a);
 
 struct im_logic_account_s {
-    im_logic_crypt_t      crypt;       /* first: its task comes back */
+    im_logic_crypt_t      crypt;       /* first: a task is cast to it */
     im_logic_t           *logic;
     im_daemon_request_t  *r;
     im_logic_account_pt   next;        /* step */
@@ -499,7 +499,7 @@ im_logic_login_check_handler(im_logic_task_t *task)
         im_logic_limit_clear(logic, IM_LIMIT_NAME, a->name);
     }
 
-    /* made under another cost or by another program: if it fails, next time */
+    /* of another method or cost; a failure waits for the next login */
     if (a->crypt.renewed[0] != '\0') {
         im_logic_account_store(a, a->crypt.renewed, a->crypt.hash, NULL);
     }
@@ -794,7 +794,7 @@ im_logic_account_tokens_handler(const im_link_reply_t *reply, void *data)
 }
 
 
-/* user empty: whosever token it is; own: not those of other programs. */
+/* user empty: of any user; own: only a token that was made here. */
 static void
 im_logic_account_drop(im_logic_account_t *a, im_str_t token, im_str_t user,
     int own, im_link_reply_pt handler)

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Passwords.  yescrypt for new ones; checked is whatever libcrypt knows.
+ * Passwords.  New ones use yescrypt; a check accepts all methods of libcrypt.
  */
 
 #include <crypt.h>
@@ -65,7 +65,7 @@ im_logic_crypt_check(im_logic_crypt_t *crypt, im_str_t hash, im_uint_t cost)
 
     if (hash.len == 0 || hash.len >= IM_PASSWORD_HASH) {
 
-        /* a setting is no hash: nothing is equal to it */
+        /* no hash equals a setting */
         memcpy(crypt->hash, crypt->renewed, IM_PASSWORD_HASH);
 
     } else {
@@ -180,7 +180,7 @@ im_logic_crypt_result(im_logic_crypt_t *crypt, const char *result)
 }
 
 
-/* Of the right password only; what doesn't work now is done another time. */
+/* Only for the right password.  A failure waits for the next login. */
 static void
 im_logic_crypt_renew(im_logic_crypt_t *crypt, struct crypt_data *data)
 {

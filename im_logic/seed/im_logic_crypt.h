@@ -33,14 +33,14 @@ typedef struct {
 im_int_t im_logic_crypt_password(im_logic_crypt_t *crypt, im_str_t password);
 
 /*
- * What the task is, before it is added to a pool: its done finds rc and, made,
- * the hash.  IM_ERROR: libcrypt makes no setting.
+ * Prepare the task for a pool.  Its done finds rc, and the hash that was made.
+ * IM_ERROR: libcrypt makes no setting.
  */
 im_int_t im_logic_crypt_make(im_logic_crypt_t *crypt, im_uint_t cost);
 /*
- * Against what is stored; empty: nobody's, which takes as long and fails.
- * Where it is right and stored in another way than make would, renewed is what
- * make would store.
+ * Checks against a stored hash; an empty one takes as long and fails.  renewed
+ * is a new hash where the password is right and the stored one is of another
+ * method or cost.
  */
 im_int_t im_logic_crypt_check(im_logic_crypt_t *crypt, im_str_t hash,
     im_uint_t cost);

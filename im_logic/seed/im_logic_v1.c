@@ -9,7 +9,7 @@
 #include "im_logic_print.h"
 
 
-/* What a refusal before the handler says, of each form. */
+/* What each form says of a request that doesn't reach its handler. */
 typedef struct {
     const char                *form;
     const im_daemon_header_t  *headers;

@@ -143,7 +143,7 @@ im_logic_v1_room(im_daemon_request_t *r, im_str_t *room)
 }
 
 
-/* code and msg are kept, all else isn't. */
+/* Keeps code and msg and drops other fields. */
 static im_int_t
 im_logic_v1_message(im_logic_v1_push_t *push)
 {

@@ -159,7 +159,7 @@ im_logic_token_room(im_str_t rooms, im_str_t room)
 }
 
 
-/* What can be a login: not a room's counter, nor its set of users. */
+/* The counter of a room and its set of users are no logins. */
 int
 im_logic_token_valid(im_str_t token)
 {
@@ -190,7 +190,7 @@ im_logic_token_valid(im_str_t token)
         }
     }
 
-    /* "-1" is a room number too; as long as an int32 */
+    /* numbers of rooms have up to 10 digits; "-1" is one too */
     return digits == 0 || digits > 10
            || !(digits == token.len
                 || (digits + 1 == token.len && token.data[0] == '-'));
