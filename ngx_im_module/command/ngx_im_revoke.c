@@ -42,7 +42,7 @@ static void ngx_im_revoke_list_handler(const im_link_reply_t *reply,
 static void ngx_im_revoke_user_handler(const im_link_reply_t *reply,
     void *data);
 static ngx_im_revoked_t *ngx_im_revoke_create(im_str_t user);
-static void ngx_im_revoke_add(im_hash_t *users, ngx_im_revoked_t *r,
+static int ngx_im_revoke_add(im_hash_t *users, ngx_im_revoked_t *r,
     uint64_t end);
 static void ngx_im_revoke_close(ngx_im_worker_t *w, im_str_t user);
 
@@ -185,8 +185,8 @@ ngx_im_revoke_list_handler(const im_link_reply_t *reply, void *data)
         r = ngx_im_revoke_create(im_link_reply_str_at(reply, i));
 
         if (r != NULL) {
-            ngx_im_revoke_add(&users, r,
-                              im_link_reply_int_at(reply, i + 1, 0));
+            (void) ngx_im_revoke_add(&users, r,
+                                     im_link_reply_int_at(reply, i + 1, 0));
         }
     }
 
@@ -251,8 +251,9 @@ ngx_im_revoke_user_handler(const im_link_reply_t *reply, void *data)
         (void) ngx_im_revoke_free(node, NULL);
     }
 
-    ngx_im_revoke_add(users, r, im_link_reply_int(reply, 0));
-    ngx_im_revoke_close(w, user);
+    if (ngx_im_revoke_add(users, r, im_link_reply_int(reply, 0))) {
+        ngx_im_revoke_close(w, user);
+    }
 }
 
 
@@ -276,8 +277,8 @@ ngx_im_revoke_create(im_str_t user)
 }
 
 
-/* end is ms by Redis' clock.  What is over, or too much, is freed. */
-static void
+/* end is ms by Redis' clock.  0: it is over, or there are too many: freed. */
+static int
 ngx_im_revoke_add(im_hash_t *users, ngx_im_revoked_t *r, uint64_t end)
 {
     uint64_t  now;
@@ -286,12 +287,14 @@ ngx_im_revoke_add(im_hash_t *users, ngx_im_revoked_t *r, uint64_t end)
 
     if (end <= now || users->count >= NGX_IM_REVOKED_MAX) {
         im_free(r);
-        return;
+        return 0;
     }
 
     r->end = ngx_current_msec + (ngx_msec_t) (end - now);
 
     im_hash_add(users, &r->node);
+
+    return 1;
 }
 
 
