@@ -60,15 +60,13 @@ im_daemon_alloc(im_daemon_request_t *r, size_t size)
 {
     void  *p;
 
-    if (size > IM_REQUEST_MEMORY) {
-        return NULL;
-    }
-
+    size = im_min(size, IM_REQUEST_MEMORY + 1);
     size = (size + IM_REQUEST_ALIGN - 1) & ~(IM_REQUEST_ALIGN - 1);
 
     if ((r->blocks == NULL || r->blocks->size - r->blocks->used < size)
         && im_daemon_block(r, size) != IM_OK)
     {
+        r->failed.failed = 1;
         return NULL;
     }
 
@@ -131,7 +129,6 @@ im_daemon_buf(im_daemon_request_t *r, size_t max)
     b = im_daemon_alloc(r, sizeof(im_buf_t));
 
     if (b == NULL || im_daemon_cleanup(r, im_daemon_buf_cleanup, b) != IM_OK) {
-        r->failed.failed = 1;
         return &r->failed;
     }
 
@@ -186,6 +183,7 @@ im_daemon_end(im_daemon_request_t *r)
     }
 
     r->allocated = 0;
+    r->failed.failed = 0;
 }
 
 

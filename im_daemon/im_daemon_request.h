@@ -63,7 +63,8 @@ struct im_daemon_request_s {
     im_daemon_block_t    *blocks;
     im_daemon_cleanup_t  *cleanups;
     size_t                allocated;
-    im_buf_t              failed;     /* is returned where memory is short */
+    im_buf_t              failed;     /* is returned where memory is short,
+                                         has failed once it was */
 };
 
 

@@ -38,7 +38,7 @@ static im_int_t im_logic_api_message(im_logic_command_t *c,
     im_logic_api_message_t *m, im_envelope_t *e);
 static im_int_t im_logic_api_data(im_logic_command_t *c,
     const im_logic_api_message_t *m, im_envelope_t *e);
-static int im_logic_api_tags_valid(im_logic_command_t *c, im_str_t tags);
+static im_int_t im_logic_api_tags(im_logic_command_t *c, im_str_t tags);
 static im_logic_target_t *im_logic_api_target(im_logic_publish_t *publish,
     im_str_t channel, const im_logic_api_message_t *m);
 static void im_logic_api_published(im_logic_publish_t *publish, void *data);
@@ -176,9 +176,7 @@ im_logic_api_message(im_logic_command_t *c, im_logic_api_message_t *m,
         return IM_ERROR;
     }
 
-    if (m->tags.len != 0 && !im_logic_api_tags_valid(c, m->tags)) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
-                              "tags are an object of strings");
+    if (m->tags.len != 0 && im_logic_api_tags(c, m->tags) != IM_OK) {
         return IM_ERROR;
     }
 
@@ -233,8 +231,8 @@ im_logic_api_data(im_logic_command_t *c, const im_logic_api_message_t *m,
 }
 
 
-static int
-im_logic_api_tags_valid(im_logic_command_t *c, im_str_t tags)
+static im_int_t
+im_logic_api_tags(im_logic_command_t *c, im_str_t tags)
 {
     size_t     at;
     im_int_t   rc;
@@ -248,7 +246,19 @@ im_logic_api_tags_valid(im_logic_command_t *c, im_str_t tags)
         rc = im_json_next_member(tags, &at, names, &name, &value);
     } while (rc == IM_OK && value.data[0] == '"');
 
-    return rc == IM_DECLINED;
+    if (rc == IM_DECLINED) {
+        return IM_OK;
+    }
+
+    if (rc == IM_OK) {
+        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                              "tags are an object of strings");
+
+    } else {
+        im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
+    }
+
+    return IM_ERROR;
 }
 
 

@@ -4,6 +4,8 @@
  * What the methods of the server API share: parameters, channels, errors.
  */
 
+#include <stdio.h>
+
 #include "im_logic_command.h"
 #include "im_logic_control.h"
 #include "im_logic_nodes.h"
@@ -121,20 +123,13 @@ im_logic_api_error(im_uint_t status)
 void
 im_logic_api_add_error(im_buf_t *b, im_uint_t error, const char *why)
 {
-    im_buf_t  message;
+    char  message[1024];
 
-    im_buf_init(&message, 1024);
-    im_buf_add_z(&message, im_logic_api_row(error)->message);
+    (void) snprintf(message, sizeof(message), "%s%s%s",
+                    im_logic_api_row(error)->message,
+                    why != NULL ? ": " : "", why != NULL ? why : "");
 
-    if (why != NULL) {
-        im_buf_add_z(&message, ": ");
-        im_buf_add_z(&message, why);
-    }
-
-    im_logic_print(b, "{\"code\":%u,\"message\":%j}", error,
-                   im_buf_str(&message));
-
-    im_buf_cleanup(&message);
+    im_logic_print(b, "{\"code\":%u,\"message\":%J}", error, message);
 }
 
 

@@ -16,6 +16,7 @@
 
 
 static void im_logic_hash_cleanup(void *data);
+static void im_logic_buf(im_daemon_request_t *r, im_buf_t *b, size_t max);
 
 
 void
@@ -40,6 +41,13 @@ void
 im_logic_reply_error(im_daemon_request_t *r, im_uint_t status, const char *msg)
 {
     im_buf_t  *b;
+
+    /* what found no memory may look wrong */
+
+    if (status == 400 && r->failed.failed) {
+        status = 503;
+        msg = "no memory";
+    }
 
     if (status == 503) {
         r->retry = 1;
@@ -151,19 +159,27 @@ im_logic_json_status(const char *why)
 im_str_t
 im_logic_path_name(im_daemon_request_t *r, const char *prefix)
 {
-    im_buf_t  *b;
-    im_str_t   name;
-
-    b = im_daemon_buf(r, IM_NAME_MAX);
+    im_str_t  name = im_null_str;
 
     if (im_logic_url_behind(r->path, prefix, &name) == IM_OK) {
-        im_logic_url_decode(b, name, 0);
-
-    } else if (im_logic_url_behind(r->uri, prefix, &name) == IM_OK) {
-        im_buf_add_str(b, name);
+        return im_logic_name(r, name);
     }
 
-    return b->failed ? im_str_set(NULL, 0) : im_buf_str(b);
+    (void) im_logic_url_behind(r->uri, prefix, &name);
+
+    return name;
+}
+
+
+im_str_t
+im_logic_name(im_daemon_request_t *r, im_str_t sent)
+{
+    im_buf_t  b;
+
+    im_logic_buf(r, &b, IM_NAME_MAX);
+    im_logic_url_decode(&b, sent, 0);
+
+    return b.failed ? im_str_set(NULL, 0) : im_buf_str(&b);
 }
 
 
@@ -171,15 +187,15 @@ im_int_t
 im_logic_query(im_daemon_request_t *r, const char *name, size_t max,
     im_str_t *value)
 {
-    im_buf_t  *b;
-    im_int_t   rc;
+    im_buf_t  b;
+    im_int_t  rc;
 
-    b = im_daemon_buf(r, max);
-    rc = im_logic_url_find(r->query, name, b);
+    im_logic_buf(r, &b, max);
+    rc = im_logic_url_find(r->query, name, &b);
 
-    *value = im_buf_str(b);
+    *value = im_buf_str(&b);
 
-    return b->failed ? IM_ERROR : rc;
+    return b.failed ? IM_ERROR : rc;
 }
 
 
@@ -249,14 +265,23 @@ im_logic_topic(im_daemon_request_t *r,
 {
     im_buf_t  b;
 
-    im_buf_init(&b, name.len + 2);
-
-    b.size = b.max;
-    b.data = im_daemon_alloc(r, b.size);
-
-    if (b.data != NULL) {
-        add(&b, name);
-    }
+    im_logic_buf(r, &b, name.len + 2);
+    add(&b, name);
 
     return im_buf_str(&b);
+}
+
+
+/* In the memory of the request; never moves. */
+static void
+im_logic_buf(im_daemon_request_t *r, im_buf_t *b, size_t max)
+{
+    im_buf_init(b, max);
+
+    b->size = max;
+    b->data = im_daemon_alloc(r, im_max(max, 1));
+
+    if (b->data == NULL) {
+        b->failed = 1;
+    }
 }

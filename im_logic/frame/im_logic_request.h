@@ -42,6 +42,8 @@ im_uint_t im_logic_json_status(const char *why);
  * too long.
  */
 im_str_t im_logic_path_name(im_daemon_request_t *r, const char *prefix);
+/* A part of the path, decoded; empty: it is too long. */
+im_str_t im_logic_name(im_daemon_request_t *r, im_str_t sent);
 
 /*
  * The first argument of that name, decoded.  IM_DECLINED: there is none (it

@@ -226,9 +226,18 @@ im_logic_push_raw(im_logic_publish_t *publish)
     {
         publish->message.type = IM_PUSH_JSON;
 
-        return im_json_valid(r->body) ? IM_OK
-               : im_logic_publish_refuse(publish, 400,
-                                         "the body is not JSON");
+        switch (im_json_check(r->body)) {
+
+        case IM_OK:
+            return IM_OK;
+
+        case IM_DECLINED:
+            return im_logic_publish_refuse(publish, 400,
+                                           "the body is not JSON");
+
+        default:
+            return im_logic_publish_refuse(publish, 503, "no memory");
+        }
     }
 
     publish->message.type = IM_PUSH_TEXT;

@@ -39,8 +39,7 @@ static void im_logic_room_history_data(im_buf_t *b, const im_envelope_t *e);
 im_int_t
 im_logic_room_history(im_daemon_request_t *r)
 {
-    im_buf_t  *b;
-    im_str_t   name, end = im_str("/history");
+    im_str_t  name, end = im_str("/history");
 
     if (im_logic_url_behind(r->path, "/im/rooms/", &name) != IM_OK
         || name.len <= end.len
@@ -51,14 +50,13 @@ im_logic_room_history(im_daemon_request_t *r)
 
     name.len -= end.len;
 
-    b = im_daemon_buf(r, IM_NAME_MAX);
-    im_logic_url_decode(b, name, 0);
+    name = im_logic_name(r, name);
 
-    if (b->failed || !im_name_valid(im_buf_str(b))) {
-        im_logic_reply_error(r, 400, "the name is not valid");
+    if (im_name_valid(name)) {
+        im_logic_room_history_read(r, name);
 
     } else {
-        im_logic_room_history_read(r, im_buf_str(b));
+        im_logic_reply_error(r, 400, "the name is not valid");
     }
 
     return IM_OK;
