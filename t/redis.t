@@ -258,7 +258,7 @@ redis: GET im:{reg}:conf => ^16$
     location = /status { im_status; }
 --- services: redis
 --- redis
-ACL SETUSER im on >secret ~chat:* ~im_* &chat:* +@all -@dangerous +info +role +config|get
+ACL SETUSER im on >secret ~chat:* ~im_* &chat:* +@all -@dangerous +info +config|get
 --- not_ready
 --- websocket
 start: logic --redis-user=im --redis-password=secret --redis-db=3 --prefix=chat:
@@ -288,7 +288,7 @@ redis: DBSIZE => ^0$
     location = /status { im_status; }
 --- services: redis
 --- redis
-ACL SETUSER im on >secret ~chat:* ~im_* &chat:* +@all -@dangerous +info +role +config|get
+ACL SETUSER im on >secret ~chat:* ~im_* &chat:* +@all -@dangerous +info +config|get
 --- not_ready
 --- websocket
 a: refused 503 /(?i)Retry-After:/ /none
