@@ -561,7 +561,7 @@ im_link_ask_again(im_link_server_t *server, im_link_conn_t *conn)
 static void
 im_link_check_heartbeats(im_link_t *link)
 {
-    im_list_t          *q, *head;
+    im_list_t          *q, *next, *head;
     im_uint_t           changes;
     im_link_channel_t  *ch;
 
@@ -570,8 +570,9 @@ im_link_check_heartbeats(im_link_t *link)
 
     for (q = im_list_first(head);
          q != head && link->channels.changes == changes && !link->destroyed;
-         q = im_list_next(q))
+         q = next)
     {
+        next = im_list_next(q);
         ch = im_list_data(q, im_link_channel_t, link);
 
         if (ch->heartbeats && !ch->lost && im_link_joined(link, ch)
@@ -666,7 +667,6 @@ im_link_close(im_link_t *link, im_link_conn_t *conn)
 
     im_link_conn_close(conn, im_link_now(link),
                        link->transport->random(link->transport_data));
-
 }
 
 

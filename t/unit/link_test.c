@@ -64,6 +64,7 @@ static event_e           destroy_at;     /* the event that destroys the link */
 static event_e           break_at;
 static int               quiet_channels;  /* none at `ready` */
 static int               calls_at_ready;
+static int               drop_channel;    /* with its heartbeat */
 static im_buf_t          events;         /* what came up */
 static im_buf_t          logged;
 static int               nsent;
@@ -204,6 +205,11 @@ on_heartbeat(void *data, im_uint_t number, int lost)
 {
     assert_ptr_equal(data, &events);
     note(lost ? "lost" : "back", number, im_str_set("", 0));
+
+    if (drop_channel) {
+        im_link_unsubscribe(test_link, im_str_z("c2"));
+    }
+
     happens(HEARTBEAT);
 }
 
@@ -327,6 +333,7 @@ setup(void **state)
     break_at = NONE;
     quiet_channels = 0;
     calls_at_ready = 0;
+    drop_channel = 0;
     nsent = 0;
     nreplies = 0;
     nnull = 0;
@@ -1168,6 +1175,27 @@ test_heartbeats(void **state)
 }
 
 
+/* The event gives up the channel that it is about. */
+static void
+test_heartbeat_drops(void **state)
+{
+    (void) state;
+
+    drop_channel = 1;
+    come_up();
+    im_buf_reset(&events, 4096);
+
+    quiet_calls(5000);
+    written_any(PUBSUB);
+    (void) feed(PUBSUB, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+    quiet_calls(1500);
+    happened("lost2 ");
+    written(PUBSUB, "*2\r\n$11\r\nUNSUBSCRIBE\r\n$2\r\nc2\r\n");
+    quiet_calls(1000);
+    happened("");
+}
+
+
 static void
 test_slow(void **state)
 {
@@ -1396,6 +1424,7 @@ static const struct CMUnitTest  tests[] = {
     link_test(test_pubsub),
     link_test(test_no_channels),
     link_test(test_heartbeats),
+    link_test(test_heartbeat_drops),
     link_test(test_slow),
     link_test(test_too_many),
     link_test(test_too_much),
