@@ -50,11 +50,15 @@ typedef struct {
 } im_json_t;
 
 
-/*
- * value is not empty; its first byte gives its type.  IM_DECLINED: the wrong
- * type; IM_ERROR: json->why is set.
- */
+/* IM_DECLINED: the wrong type; IM_ERROR: json->why is set. */
 typedef im_int_t (*im_json_set_pt)(im_json_t *json, im_str_t value, void *dst);
+
+
+/* The first byte of a value gives its type. */
+typedef struct {
+    const char      *first;      /* NULL: any */
+    im_json_set_pt   set;
+} im_json_setter_t;
 
 
 static im_int_t im_json_arena_init(im_json_t *json);
@@ -81,10 +85,7 @@ static im_int_t im_json_set_int(im_json_t *json, im_str_t value, void *dst);
 static im_int_t im_json_set_bool(im_json_t *json, im_str_t value, void *dst);
 static im_int_t im_json_set_raw(im_json_t *json, im_str_t value, void *dst);
 static im_int_t im_json_set_strings(im_json_t *json, im_str_t value, void *dst);
-static im_int_t im_json_set_object(im_json_t *json, im_str_t value, void *dst);
-static im_int_t im_json_set_raws(im_json_t *json, im_str_t value, void *dst);
-static im_int_t im_json_list(im_json_t *json, im_str_t array,
-    im_json_strings_t *list);
+static im_int_t im_json_set_raws(im_json_t *json, im_str_t array, void *dst);
 static int im_json_next(im_str_t array, size_t *at, im_str_t *element);
 static size_t im_json_string_end(im_str_t text, size_t at);
 
@@ -123,14 +124,15 @@ static yajl_callbacks  im_json_callbacks = {
 };
 
 
-static const im_json_set_pt  im_json_set[] = {
-    im_json_set_string,       /* IM_JSON_STRING */
-    im_json_set_int,          /* IM_JSON_INT */
-    im_json_set_bool,         /* IM_JSON_BOOL */
-    im_json_set_raw,          /* IM_JSON_RAW */
-    im_json_set_strings,      /* IM_JSON_STRINGS */
-    im_json_set_object,       /* IM_JSON_OBJECT */
-    im_json_set_raws          /* IM_JSON_RAWS */
+/* By im_json_type_e. */
+static const im_json_setter_t  im_json_setters[] = {
+    { "\"n", im_json_set_string },
+    { "-0123456789", im_json_set_int },
+    { "tf", im_json_set_bool },
+    { NULL, im_json_set_raw },
+    { "[", im_json_set_strings },
+    { "{", im_json_set_raw },
+    { "[", im_json_set_raws }
 };
 
 
@@ -630,9 +632,10 @@ im_json_close(void *ctx)
 static int
 im_json_member(im_json_t *json)
 {
-    im_int_t                rc;
-    im_str_t                value;
-    const im_json_field_t  *field;
+    im_int_t                 rc;
+    im_str_t                 value;
+    const im_json_field_t   *field;
+    const im_json_setter_t  *setter;
 
     field = json->field;
     if (field == NULL) {
@@ -648,7 +651,11 @@ im_json_member(im_json_t *json)
     value = im_str_set(json->text.data + json->start,
                        yajl_get_bytes_consumed(json->handle) - json->start);
 
-    rc = im_json_set[field->type](json, value, json->dst + field->offset);
+    setter = &im_json_setters[field->type];
+
+    rc = setter->first == NULL || strchr(setter->first, value.data[0]) != NULL
+             ? setter->set(json, value, json->dst + field->offset)
+             : IM_DECLINED;
 
     if (rc == IM_DECLINED && !(json->flags & IM_JSON_LAX)) {
         return im_json_fail(json, "a member has the wrong type");
@@ -726,15 +733,7 @@ im_json_fold_eq(im_str_t a, im_str_t b)
 static im_int_t
 im_json_set_string(im_json_t *json, im_str_t value, void *dst)
 {
-    if (value.data[0] == 'n') {
-        return IM_OK;
-    }
-
-    if (value.data[0] != '"') {
-        return IM_DECLINED;
-    }
-
-    return im_json_unquote(json, value, dst);
+    return value.data[0] == 'n' ? IM_OK : im_json_unquote(json, value, dst);
 }
 
 
@@ -771,10 +770,6 @@ im_json_set_int(im_json_t *json, im_str_t value, void *dst)
 static im_int_t
 im_json_set_bool(im_json_t *json, im_str_t value, void *dst)
 {
-    if (value.data[0] != 't' && value.data[0] != 'f') {
-        return IM_DECLINED;
-    }
-
     *(int *) dst = value.data[0] == 't';
 
     return IM_OK;
@@ -791,17 +786,6 @@ im_json_set_raw(im_json_t *json, im_str_t value, void *dst)
 
 
 static im_int_t
-im_json_set_object(im_json_t *json, im_str_t value, void *dst)
-{
-    if (value.data[0] != '{') {
-        return IM_DECLINED;
-    }
-
-    return im_json_set_raw(json, value, dst);
-}
-
-
-static im_int_t
 im_json_set_strings(im_json_t *json, im_str_t value, void *dst)
 {
     size_t              at;
@@ -811,10 +795,6 @@ im_json_set_strings(im_json_t *json, im_str_t value, void *dst)
 
     list = dst;
 
-    if (value.data[0] != '[') {
-        return IM_DECLINED;
-    }
-
     at = 1;
 
     while (im_json_next(value, &at, &element)) {
@@ -823,7 +803,7 @@ im_json_set_strings(im_json_t *json, im_str_t value, void *dst)
         }
     }
 
-    if (im_json_list(json, value, list) != IM_OK) {
+    if (im_json_set_raws(json, value, list) != IM_OK) {
         return IM_ERROR;
     }
 
@@ -837,24 +817,14 @@ im_json_set_strings(im_json_t *json, im_str_t value, void *dst)
 }
 
 
-static im_int_t
-im_json_set_raws(im_json_t *json, im_str_t value, void *dst)
-{
-    if (value.data[0] != '[') {
-        return IM_DECLINED;
-    }
-
-    return im_json_list(json, value, dst);
-}
-
-
 /* Replaces the list by the unchanged elements of an array. */
 static im_int_t
-im_json_list(im_json_t *json, im_str_t array, im_json_strings_t *list)
+im_json_set_raws(im_json_t *json, im_str_t array, void *dst)
 {
-    size_t     at;
-    im_str_t   element;
-    im_uint_t  n;
+    size_t              at;
+    im_str_t            element;
+    im_uint_t           n;
+    im_json_strings_t  *list = dst;
 
     im_json_strings_free(list);
 
