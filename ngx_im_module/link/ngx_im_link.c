@@ -38,6 +38,7 @@ struct ngx_im_link_s {
 
 static void *ngx_im_link_connect(void *data, im_link_conn_t *conn,
     const char **why);
+static void ngx_im_link_socket_init(ngx_im_link_socket_t *s);
 static ngx_int_t ngx_im_link_get_peer(ngx_peer_connection_t *pc, void *data);
 static ngx_int_t ngx_im_link_connected(ngx_im_link_socket_t *s);
 static void ngx_im_link_close(void *data);
@@ -154,12 +155,10 @@ ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
 {
     ngx_int_t               rc;
     ngx_im_link_t          *nl;
-    ngx_connection_t       *c;
     ngx_im_link_socket_t   *s;
     ngx_peer_connection_t   pc;
 
     nl = data;
-    s = &nl->sockets[nl->sockets[0].connection != NULL];
 
     ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
 
@@ -177,10 +176,30 @@ ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
         return NULL;
     }
 
-    c = pc.connection;
+    s = &nl->sockets[nl->sockets[0].connection != NULL];
+
+    s->owner = nl;
+    s->conn = conn;
+    s->connection = pc.connection;
+    ngx_im_link_socket_init(s);
+
+    if (rc == NGX_OK) {
+        ngx_im_link_post(s);
+    }
+
+    return s;
+}
+
+
+static void
+ngx_im_link_socket_init(ngx_im_link_socket_t *s)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
 
     c->data = s;
-    c->log = nl->log;
+    c->log = s->owner->log;
     c->read->log = c->log;
     c->write->log = c->log;
     c->read->handler = ngx_im_link_read_handler;
@@ -189,18 +208,6 @@ ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
     /* a quitting worker doesn't wait for this connection */
 
     c->read->resolver = 1;
-
-    ngx_memzero(s, sizeof(ngx_im_link_socket_t));
-
-    s->owner = nl;
-    s->conn = conn;
-    s->connection = c;
-
-    if (rc == NGX_OK) {
-        ngx_post_event(c->write, &ngx_posted_events);
-    }
-
-    return s;
 }
 
 
