@@ -23,86 +23,60 @@
 #define NGX_IM_INFO_ASKED   200         /* keys of workers read a ms, by all */
 #define NGX_IM_INFO_SUSPECTS  500       /* rooms a second */
 #define NGX_IM_INFO_MAX     1000        /* users of one frame */
-#define NGX_IM_INFO_WAITING 4096        /* sessions, of one topic */
 #define NGX_IM_INFO_ROUNDS  2
 
 
 /* A question that is out. */
 struct ngx_im_info_s {
     ngx_im_topic_t   *topic;       /* NULL: it has ended */
-    ngx_im_handle_t  *sessions;
-    ngx_uint_t        nsessions;
+    size_t            waiting;     /* bytes of topic->waiting, when asked */
     im_room_info_t    room;
     const im_form_t  *form;        /* of the frame that is encoded */
     const im_transport_t *transport;
-    ngx_uint_t        looked;
-    ngx_uint_t        nworkers;
     ngx_im_info_want_e  want;      /* of all followers */
 };
 
 
-static void ngx_im_info_add(ngx_im_topic_t *t, ngx_im_session_t *s);
 static void ngx_im_info_want(ngx_im_topic_t *t, ngx_im_info_want_e want);
 static ngx_uint_t ngx_im_info_followers(im_topic_t *topic);
-static int ngx_im_info_log(im_log_t *log);
 static void ngx_im_info_start(ngx_im_topic_t *t);
 static ngx_int_t ngx_im_info_try(ngx_im_topic_t *t);
 static ngx_msec_t ngx_im_info_due(ngx_im_topic_t *t);
 static ngx_msec_t ngx_im_info_left(ngx_msec_t at);
 static ngx_int_t ngx_im_info_ask(ngx_im_topic_t *t);
 static void ngx_im_info_answer(const im_members_t *members, void *data);
-static void ngx_im_info_failed(ngx_im_topic_t *t, ngx_im_info_t *info);
-static void ngx_im_info_destroy(ngx_im_info_t *info);
-static im_member_t *ngx_im_info_room(ngx_im_info_t *info,
+static im_int_t ngx_im_info_send(ngx_im_info_t *info,
     const im_members_t *members);
 static uint64_t ngx_im_info_hash(ngx_im_info_t *info);
 static void ngx_im_info_encode(ngx_im_info_t *info, im_buf_t *b,
     const im_form_t *form, const im_transport_t *transport);
-static void ngx_im_info_tell(ngx_im_info_t *info, im_buf_t *b);
-static void ngx_im_info_tell_all(ngx_im_info_t *info, im_buf_t *b);
-static void ngx_im_info_tell_some(ngx_im_info_t *info, im_buf_t *b);
+static void ngx_im_info_send_due(ngx_im_info_t *info, im_buf_t *b,
+    const im_members_t *members);
+static void ngx_im_info_send_all(ngx_im_info_t *info, im_buf_t *b);
+static void ngx_im_info_send_some(ngx_im_info_t *info, im_buf_t *b);
 static im_int_t ngx_im_info_suspect(im_topic_t *topic, void *data);
 
 
+/* If too many sessions wait, all followers get the frame. */
 void
 ngx_im_info_session(im_topic_t *topic, ngx_im_session_t *s)
 {
-    ngx_im_topic_t  *t;
+    ngx_im_topic_t   *t;
+    ngx_im_handle_t   handle;
 
     t = ngx_im_topic_get(topic);
-
-    if (t != NULL) {
-        ngx_im_info_add(t, s);
-    }
-}
-
-
-/* If too many sessions wait, all followers get the frame. */
-static void
-ngx_im_info_add(ngx_im_topic_t *t, ngx_im_session_t *s)
-{
-    ngx_uint_t        size;
-    ngx_im_handle_t  *waiting;
-
-    if (t->nwaiting == NGX_IM_INFO_WAITING) {
-        ngx_im_info_want(t, NGX_IM_INFO_FORCED);
+    if (t == NULL) {
         return;
     }
 
-    if (t->nwaiting == t->waiting_size) {
-        size = ngx_max(t->waiting_size * 2, 4);
+    handle = ngx_im_session_handle(s);
+    im_buf_add(&t->waiting, &handle, sizeof(ngx_im_handle_t));
 
-        waiting = im_realloc(t->waiting, size * sizeof(ngx_im_handle_t));
-        if (waiting == NULL) {
-            ngx_im_info_want(t, NGX_IM_INFO_FORCED);
-            return;
-        }
-
-        t->waiting = waiting;
-        t->waiting_size = size;
+    if (t->waiting.failed) {
+        im_buf_reset(&t->waiting, 0);
+        t->want = NGX_IM_INFO_FORCED;
     }
 
-    t->waiting[t->nwaiting++] = ngx_im_session_handle(s);
     t->hurry |= s->user == NULL;
 
     ngx_im_info_start(t);
@@ -161,18 +135,12 @@ ngx_im_info_followers(im_topic_t *topic)
     n = 0;
 
     for (log = topic->logs; log != NULL; log = log->next) {
-        n += ngx_im_info_log(log) ? log->nsubs : 0;
+        if (im_wire(log->wire).form->room_info != NULL) {
+            n += log->nsubs;
+        }
     }
 
     return n;
-}
-
-
-/* The protocol of its followers has room info. */
-static int
-ngx_im_info_log(im_log_t *log)
-{
-    return im_wire(log->wire).form->room_info != NULL;
 }
 
 
@@ -203,7 +171,7 @@ ngx_im_info_try(ngx_im_topic_t *t)
         t->want = NGX_IM_INFO_QUIET;
     }
 
-    if (t->want == NGX_IM_INFO_QUIET && t->nwaiting == 0) {
+    if (t->want == NGX_IM_INFO_QUIET && t->waiting.len == 0) {
         return NGX_OK;
     }
 
@@ -250,7 +218,7 @@ ngx_im_info_due(ngx_im_topic_t *t)
         all = ngx_im_info_left(t->info_all);
     }
 
-    if (t->nwaiting > 0
+    if (t->waiting.len > 0
         && all > (t->hurry ? NGX_IM_INFO_SOON : NGX_IM_INFO_PAUSE))
     {
         some = ngx_im_info_left(t->info_some);
@@ -381,13 +349,9 @@ ngx_im_info_ask(ngx_im_topic_t *t)
     }
 
     info->topic = t;
-    info->sessions = t->waiting;
-    info->nsessions = t->nwaiting;
+    info->waiting = t->waiting.len;
 
     t->info = info;
-    t->waiting = NULL;
-    t->nwaiting = 0;
-    t->waiting_size = 0;
     t->hurry = 0;
 
     if (t->suspect) {
@@ -407,8 +371,6 @@ ngx_im_info_ask(ngx_im_topic_t *t)
 static void
 ngx_im_info_answer(const im_members_t *members, void *data)
 {
-    im_buf_t         b;
-    im_member_t     *users;
     ngx_im_info_t   *info;
     ngx_im_topic_t  *t;
 
@@ -416,107 +378,82 @@ ngx_im_info_answer(const im_members_t *members, void *data)
     t = info->topic;
 
     if (t == NULL) {
-        ngx_im_info_destroy(info);
+        im_free(info);
         return;
     }
+
+    t->info = NULL;
 
     if (members == NULL) {
-        ngx_im_info_failed(t, info);
-        return;
+        t->want = ngx_max(t->want, info->want);
+        ngx_im_turn_later(&ngx_im_worker->infos, &t->info_link);
+
+    } else {
+        if (ngx_im_info_send(info, members) != IM_OK) {
+            ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
+                          "im: no memory for room info");
+        }
+
+        /* more sessions may have come meanwhile */
+
+        ngx_im_info_start(t);
     }
 
-    im_buf_init(&b, NGX_IM_INFO_FRAME);
-
-    users = ngx_im_info_room(info, members);
-
-    if (users != NULL) {
-        ngx_im_info_tell(info, &b);
-    }
-
-    if (users == NULL || b.failed) {
-        ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
-                      "im: no memory for room info");
-    }
-
-    im_free(users);
-    im_buf_cleanup(&b);
-
-    ngx_im_info_destroy(info);
-
-    /* more sessions may have come meanwhile */
-
-    ngx_im_info_start(t);
+    im_free(info);
 
     ngx_im_send_flush(ngx_im_worker);
 }
 
 
-/* Waiting sessions go on waiting. */
-static void
-ngx_im_info_failed(ngx_im_topic_t *t, ngx_im_info_t *info)
+static im_int_t
+ngx_im_info_send(ngx_im_info_t *info, const im_members_t *members)
 {
-    if (t->waiting == NULL) {
-        t->waiting = info->sessions;
-        t->nwaiting = info->nsessions;
-        t->waiting_size = info->nsessions;
-        info->sessions = NULL;
-
-    } else if (info->nsessions > 0) {
-        info->want = ngx_max(info->want, NGX_IM_INFO_CHANGED);
-    }
-
-    t->want = ngx_max(t->want, info->want);
-
-    ngx_im_info_destroy(info);
-
-    ngx_im_turn_later(&ngx_im_worker->infos, &t->info_link);
-}
-
-
-static void
-ngx_im_info_destroy(ngx_im_info_t *info)
-{
-    if (info->topic != NULL) {
-        info->topic->info = NULL;
-    }
-
-    im_free(info->sessions);
-    im_free(info);
-}
-
-
-/* The users of the frames; NULL: no memory. */
-static im_member_t *
-ngx_im_info_room(ngx_im_info_t *info, const im_members_t *members)
-{
+    im_buf_t         b, *waiting;
     ngx_uint_t       n;
     im_member_t     *users;
     im_room_info_t  *room;
 
-    users = im_alloc((ngx_min(members->n, NGX_IM_INFO_MAX) + 1)
-                     * sizeof(im_member_t));
-    if (users == NULL) {
-        return NULL;
+    waiting = &info->topic->waiting;
+    info->waiting = ngx_min(info->waiting, waiting->len);
+
+    im_buf_init(&b, NGX_IM_INFO_FRAME);
+
+    n = ngx_min(members->n, NGX_IM_INFO_MAX);
+    users = im_alloc((n + 1) * sizeof(im_member_t));
+
+    if (users != NULL) {
+        room = &info->room;
+        room->room = im_str_set(info->topic->topic->name + 2,
+                                info->topic->topic->name_len - 2);
+        room->users = users;
+        room->count = im_members_users(members->elts, members->n, users, n);
+        room->n = ngx_min(room->count, n);
+        room->count += members->rest;
+
+        ngx_im_info_send_due(info, &b, members);
     }
 
-    info->looked = members->n;
-    info->nworkers = members->nworkers;
+    if (info->waiting == waiting->len) {
+        im_buf_reset(waiting, 0);
 
-    n = im_members_users(members->elts, members->n, users, NGX_IM_INFO_MAX);
+    } else {
+        waiting->len -= info->waiting;
+        ngx_memmove(waiting->data, waiting->data + info->waiting,
+                    waiting->len);
+    }
 
-    room = &info->room;
-    room->room = im_str_set(info->topic->topic->name + 2,
-                            info->topic->topic->name_len - 2);
-    room->count = n + members->rest;
-    room->users = users;
-    room->n = ngx_min(n, NGX_IM_INFO_MAX);
+    n = users == NULL || b.failed;
 
-    return users;
+    im_buf_cleanup(&b);
+    im_free(users);
+
+    return n ? IM_ERROR : IM_OK;
 }
 
 
 static void
-ngx_im_info_tell(ngx_im_info_t *info, im_buf_t *b)
+ngx_im_info_send_due(ngx_im_info_t *info, im_buf_t *b,
+    const im_members_t *members)
 {
     uint64_t         hash;
     ngx_msec_t       all, some, look;
@@ -525,11 +462,12 @@ ngx_im_info_tell(ngx_im_info_t *info, im_buf_t *b)
     t = info->topic;
 
     hash = ngx_im_info_hash(info);
-    look = info->looked / NGX_IM_INFO_LOOK;
+    look = members->n / NGX_IM_INFO_LOOK;
 
     /* each worker has the members of each read, by one call */
 
-    look = ngx_max(look, info->nworkers * info->nworkers / NGX_IM_INFO_ASKED);
+    look = ngx_max(look, members->nworkers * members->nworkers
+                         / NGX_IM_INFO_ASKED);
     all = 0;
     some = 0;
 
@@ -537,16 +475,17 @@ ngx_im_info_tell(ngx_im_info_t *info, im_buf_t *b)
         || (info->want == NGX_IM_INFO_CHANGED
             && (t->mixed || hash != t->info_hash)))
     {
-        ngx_im_info_tell_all(info, b);
+        ngx_im_info_send_all(info, b);
 
         all = ngx_im_info_followers(t->topic) * b->len / NGX_IM_INFO_RATE;
         t->info_hash = hash;
         t->mixed = 0;
 
-    } else if (info->nsessions > 0) {
-        ngx_im_info_tell_some(info, b);
+    } else if (info->waiting > 0) {
+        ngx_im_info_send_some(info, b);
 
-        some = info->nsessions * b->len / NGX_IM_INFO_RATE;
+        some = info->waiting / sizeof(ngx_im_handle_t) * b->len
+               / NGX_IM_INFO_RATE;
         t->mixed |= t->info_hash != 0 && hash != t->info_hash;
         t->info_hash = hash;
     }
@@ -583,7 +522,7 @@ ngx_im_info_hash(ngx_im_info_t *info)
 
 
 static void
-ngx_im_info_tell_all(ngx_im_info_t *info, im_buf_t *b)
+ngx_im_info_send_all(ngx_im_info_t *info, im_buf_t *b)
 {
     im_log_t   *log;
     im_wire_t   wire;
@@ -610,15 +549,18 @@ ngx_im_info_tell_all(ngx_im_info_t *info, im_buf_t *b)
 
 
 static void
-ngx_im_info_tell_some(ngx_im_info_t *info, im_buf_t *b)
+ngx_im_info_send_some(ngx_im_info_t *info, im_buf_t *b)
 {
-    ngx_uint_t         i;
+    size_t             i;
     const im_form_t   *form;
+    ngx_im_handle_t   *waiting;
     ngx_im_session_t  *s;
 
-    for (i = 0; i < info->nsessions; i++) {
+    waiting = (ngx_im_handle_t *) info->topic->waiting.data;
 
-        s = ngx_im_session_find(ngx_im_worker, info->sessions[i]);
+    for (i = 0; i < info->waiting / sizeof(ngx_im_handle_t); i++) {
+
+        s = ngx_im_session_find(ngx_im_worker, waiting[i]);
 
         if (s == NULL || s->phase != NGX_IM_OPEN) {
             continue;

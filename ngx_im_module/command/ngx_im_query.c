@@ -66,8 +66,6 @@ static im_error_e ngx_im_query_presence(ngx_im_session_t *s, uint32_t id,
     im_command_e type, im_topic_t *topic, const im_members_t *members);
 static void ngx_im_query_own(ngx_im_query_clients_t *clients,
     im_topic_t *topic);
-static void ngx_im_query_own_list(ngx_im_query_clients_t *clients,
-    im_list_t *subs);
 static size_t ngx_im_query_bytes(ngx_im_query_clients_t *clients);
 static ngx_uint_t ngx_im_query_users(ngx_im_query_clients_t *clients);
 static ngx_im_session_t *ngx_im_query_session(ngx_im_worker_t *w,
@@ -516,29 +514,27 @@ done:
 static void
 ngx_im_query_own(ngx_im_query_clients_t *clients, im_topic_t *topic)
 {
-    im_log_t  *log;
+    u_char      *id;
+    im_log_t    *log;
+    im_sub_t    *sub;
+    im_list_t   *q, *lists[3];
+    ngx_uint_t   i;
 
     for (log = topic->logs; log != NULL; log = log->next) {
-        ngx_im_query_own_list(clients, &log->idle);
-        ngx_im_query_own_list(clients, &log->pending);
-        ngx_im_query_own_list(clients, &log->blocked);
-    }
-}
+        lists[0] = &log->idle;
+        lists[1] = &log->pending;
+        lists[2] = &log->blocked;
 
+        for (i = 0; i < 3; i++) {
 
-static void
-ngx_im_query_own_list(ngx_im_query_clients_t *clients, im_list_t *subs)
-{
-    u_char     *id;
-    im_sub_t   *sub;
-    im_list_t  *q;
+            im_list_each(q, lists[i]) {
+                sub = im_list_data(q, im_sub_t, link);
+                id = clients->ids + clients->n * IM_UUID_LEN;
 
-    for (q = subs->next; q != subs; q = q->next) {
-        sub = im_list_data(q, im_sub_t, link);
-        id = clients->ids + clients->n * IM_UUID_LEN;
-
-        ngx_im_session_member(sub->session, sub, id,
-                              &clients->elts[clients->n++]);
+                ngx_im_session_member(sub->session, sub, id,
+                                      &clients->elts[clients->n++]);
+            }
+        }
     }
 }
 

@@ -25,6 +25,7 @@ ngx_im_topic_get(im_topic_t *topic)
 
         im_list_init(&t->joins);
         im_list_init(&t->info_link);
+        im_buf_init(&t->waiting, NGX_IM_TOPIC_WAITING);
 
         *data = t;
     }
@@ -38,6 +39,6 @@ ngx_im_topic_free(ngx_im_topic_t *t)
 {
     im_list_remove(&t->info_link);
 
-    im_free(t->waiting);
+    im_buf_cleanup(&t->waiting);
     im_free(t);
 }

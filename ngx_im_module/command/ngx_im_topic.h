@@ -11,6 +11,10 @@
 
 #include "ngx_im_follow.h"
 #include "ngx_im_session.h"
+#include "im_buf.h"
+
+
+#define NGX_IM_TOPIC_WAITING  (4096 * sizeof(ngx_im_handle_t))
 
 
 /* A question of members that is out. */
@@ -30,9 +34,8 @@ typedef struct {
     im_list_t             joins;       /* ngx_im_join_t that wait */
     ngx_im_info_t        *info;        /* the question, or NULL */
     im_list_t             info_link;   /* in worker->infos or suspects */
-    ngx_im_handle_t      *waiting;     /* sessions that want room info */
-    ngx_uint_t            nwaiting;
-    ngx_uint_t            waiting_size;
+    im_buf_t              waiting;     /* ngx_im_handle_t of sessions that want
+                                          room info, those asked for first */
     ngx_msec_t            info_all;    /* not before: to all followers */
     ngx_msec_t            info_some;   /* not before: to waiting sessions */
     uint64_t              info_hash;   /* of the last frame; 0: none */
