@@ -25,35 +25,35 @@ static const im_str_t  im_ask_calls[] = {
 
 
 static const im_json_field_t  im_ask_fields[] = {
-    { im_str("call"), IM_JSON_STRING, offsetof(im_ask_t, call) },
-    { im_str("protocol"), IM_JSON_STRING, offsetof(im_ask_t, protocol) },
-    { im_str("token"), IM_JSON_STRING, offsetof(im_ask_t, token) },
-    { im_str("room"), IM_JSON_STRING, offsetof(im_ask_t, room) },
-    { im_str("ip"), IM_JSON_STRING, offsetof(im_ask_t, ip) },
-    { im_str("node"), IM_JSON_STRING, offsetof(im_ask_t, node) },
-    { im_str("id"), IM_JSON_STRING, offsetof(im_ask_t, id) },
-    { im_str("tags"), IM_JSON_OBJECT, offsetof(im_ask_t, tags) },
-    { im_str("session"), IM_JSON_STRING, offsetof(im_ask_t, session) },
-    { im_str("user"), IM_JSON_STRING, offsetof(im_ask_t, user) },
-    { im_str("name"), IM_JSON_STRING, offsetof(im_ask_t, name) },
-    { im_str("info"), IM_JSON_RAW, offsetof(im_ask_t, info) },
-    { im_str("data"), IM_JSON_RAW, offsetof(im_ask_t, data) },
+    im_json_row(im_ask_t, STRING, call),
+    im_json_row(im_ask_t, STRING, protocol),
+    im_json_row(im_ask_t, STRING, token),
+    im_json_row(im_ask_t, STRING, room),
+    im_json_row(im_ask_t, STRING, ip),
+    im_json_row(im_ask_t, STRING, node),
+    im_json_row(im_ask_t, STRING, id),
+    im_json_row(im_ask_t, OBJECT, tags),
+    im_json_row(im_ask_t, STRING, session),
+    im_json_row(im_ask_t, STRING, user),
+    im_json_row(im_ask_t, STRING, name),
+    im_json_row(im_ask_t, RAW, info),
+    im_json_row(im_ask_t, RAW, data),
     im_json_end
 };
 
 
 static const im_json_field_t  im_ask_identity_fields[] = {
-    { im_str("user"), IM_JSON_STRING, offsetof(im_ask_identity_t, user) },
-    { im_str("name"), IM_JSON_STRING, offsetof(im_ask_identity_t, name) },
-    { im_str("info"), IM_JSON_OBJECT, offsetof(im_ask_identity_t, info) },
-    { im_str("rooms"), IM_JSON_RAW, offsetof(im_ask_identity_t, rooms) },
+    im_json_row(im_ask_identity_t, STRING, user),
+    im_json_row(im_ask_identity_t, STRING, name),
+    im_json_row(im_ask_identity_t, OBJECT, info),
+    im_json_row(im_ask_identity_t, RAW, rooms),
     im_json_end
 };
 
 
 static const im_json_field_t  im_ask_answer_fields[] = {
-    { im_str("code"), IM_JSON_INT, offsetof(im_ask_answer_t, code) },
-    { im_str("data"), IM_JSON_OBJECT, offsetof(im_ask_answer_t, data) },
+    im_json_row(im_ask_answer_t, INT, code),
+    im_json_row(im_ask_answer_t, OBJECT, data),
     im_json_end
 };
 

@@ -22,28 +22,26 @@ static im_int_t im_control_data(im_control_t *c, im_str_t json,
 
 /* No two kinds give one name to different things. */
 static const im_json_field_t  im_control_fields[] = {
-    { im_str("changes"), IM_JSON_RAWS, offsetof(im_control_t, changes) },
-    { im_str("room"), IM_JSON_STRING, offsetof(im_control_t, room) },
-    { im_str("code"), IM_JSON_INT, offsetof(im_control_t, code) },
-    { im_str("reason"), IM_JSON_STRING, offsetof(im_control_t, reason) },
-    { im_str("except"), IM_JSON_STRINGS, offsetof(im_control_t, except) },
-    { im_str("for"), IM_JSON_INT, offsetof(im_control_t, seconds) },
-    { im_str("epoch"), IM_JSON_STRING, offsetof(im_control_t, epoch) },
-    { im_str("seq"), IM_JSON_INT, offsetof(im_control_t, seq) },
-    { im_str("info"), IM_JSON_RAW, offsetof(im_control_t, info) },
-    { im_str("data"), IM_JSON_RAW, offsetof(im_control_t, data) },
-    { im_str("expired"), IM_JSON_BOOL, offsetof(im_control_t, expired) },
-    { im_str("expire_at"), IM_JSON_INT, offsetof(im_control_t, expire_at) },
+    im_json_row(im_control_t, RAWS, changes),
+    im_json_row(im_control_t, STRING, room),
+    im_json_row(im_control_t, INT, code),
+    im_json_row(im_control_t, STRING, reason),
+    im_json_row(im_control_t, STRINGS, except),
+    im_json_row_as(im_control_t, INT, "for", seconds),
+    im_json_row(im_control_t, STRING, epoch),
+    im_json_row(im_control_t, INT, seq),
+    im_json_row(im_control_t, RAW, info),
+    im_json_row(im_control_t, RAW, data),
+    im_json_row(im_control_t, BOOL, expired),
+    im_json_row(im_control_t, INT, expire_at),
     im_json_end
 };
 
 
 static const im_json_field_t  im_control_change_fields[] = {
-    { im_str("op"), IM_JSON_STRING, offsetof(im_control_change_t, op) },
-    { im_str("session"), IM_JSON_STRING,
-      offsetof(im_control_change_t, session) },
-    { im_str("member"), IM_JSON_OBJECT,
-      offsetof(im_control_change_t, member) },
+    im_json_row(im_control_change_t, STRING, op),
+    im_json_row(im_control_change_t, STRING, session),
+    im_json_row(im_control_change_t, OBJECT, member),
     im_json_end
 };
 

@@ -9,12 +9,12 @@
 
 
 static const im_json_field_t  im_member_fields[] = {
-    { im_str("user"), IM_JSON_STRING, offsetof(im_member_t, user) },
-    { im_str("name"), IM_JSON_STRING, offsetof(im_member_t, name) },
-    { im_str("info"), IM_JSON_RAW, offsetof(im_member_t, info) },
-    { im_str("room_info"), IM_JSON_RAW, offsetof(im_member_t, room_info) },
-    { im_str("ip"), IM_JSON_STRING, offsetof(im_member_t, ip) },
-    { im_str("since"), IM_JSON_INT, offsetof(im_member_t, since) },
+    im_json_row(im_member_t, STRING, user),
+    im_json_row(im_member_t, STRING, name),
+    im_json_row(im_member_t, RAW, info),
+    im_json_row(im_member_t, RAW, room_info),
+    im_json_row(im_member_t, STRING, ip),
+    im_json_row(im_member_t, INT, since),
     im_json_end
 };
 

@@ -9,8 +9,10 @@
 #include "im_members.h"
 
 
-/* JSON is copied for what borrows from it, and its strings are decoded. */
-#define im_members_room(bytes)  (2 * (bytes))
+#define IM_MEMBERS_FIRST  16
+
+
+static im_str_t im_members_copy(im_buf_t *b, im_str_t s);
 
 
 void
@@ -20,16 +22,16 @@ im_members_init(im_members_t *ms)
 }
 
 
+/* The strings of a member are one block, and the worker's name stands first. */
 void
 im_members_cleanup(im_members_t *ms)
 {
     im_uint_t  i;
 
-    for (i = 0; i < ms->npages; i++) {
-        im_buf_cleanup(&ms->pages[i]);
+    for (i = 0; i < ms->n; i++) {
+        im_free(ms->elts[i].worker.data);
     }
 
-    im_free(ms->pages);
     im_free(ms->elts);
 
     im_members_init(ms);
@@ -59,83 +61,71 @@ im_members_add_route(im_members_t *ms, im_str_t value)
 
 
 im_int_t
-im_members_add_page(im_members_t *ms, im_uint_t n, size_t bytes)
+im_members_add(im_members_t *ms, im_str_t worker, im_str_t session,
+    im_str_t json)
 {
-    im_buf_t     *page;
-    im_member_t  *elts;
+    size_t        len;
+    im_buf_t      b;
+    im_uint_t     size;
+    im_member_t  *m;
 
-    bytes = im_members_room(bytes);
+    /* JSON is copied for what borrows from it, and its strings are decoded */
 
-    if (bytes > IM_MEMBERS_BYTES - ms->bytes) {
+    len = worker.len + session.len + 2 * json.len;
+
+    if (len > IM_MEMBERS_BYTES - ms->bytes) {
         return IM_DECLINED;
     }
 
-    elts = im_realloc(ms->elts, (ms->n + n + 1) * sizeof(im_member_t));
-    if (elts == NULL) {
-        return IM_ERROR;
+    if (ms->n == ms->size) {
+        size = im_max(2 * ms->size, IM_MEMBERS_FIRST);
+
+        m = im_realloc(ms->elts, size * sizeof(im_member_t));
+        if (m == NULL) {
+            return IM_ERROR;
+        }
+
+        ms->elts = m;
+        ms->size = size;
     }
 
-    ms->elts = elts;
-    ms->size = ms->n + n;
+    im_buf_init(&b, len);
 
-    page = im_realloc(ms->pages, (ms->npages + 1) * sizeof(im_buf_t));
-    if (page == NULL) {
-        return IM_ERROR;
+    if (len == 0 || im_buf_reserve(&b, len) == NULL) {
+        return len == 0 ? IM_OK : IM_ERROR;
     }
 
-    ms->pages = page;
-    page += ms->npages;
+    b.len = 0;
+    m = &ms->elts[ms->n];
 
-    im_buf_init(page, bytes);
+    worker = im_members_copy(&b, worker);
+    session = im_members_copy(&b, session);
+    json = im_members_copy(&b, json);
 
-    if (bytes > 0 && im_buf_reserve(page, bytes) == NULL) {
-        return IM_ERROR;
+    if (im_member_decode(json, &b, m) != IM_OK) {
+        im_buf_cleanup(&b);
+        return IM_OK;
     }
 
-    page->len = 0;
-    ms->npages++;
-    ms->bytes += bytes;
+    m->worker = worker;
+    m->session = session;
+
+    ms->n++;
+    ms->bytes += len;
 
     return IM_OK;
 }
 
 
-im_str_t
-im_members_add_worker(im_members_t *ms, im_str_t worker)
+static im_str_t
+im_members_copy(im_buf_t *b, im_str_t s)
 {
-    im_buf_t  *page;
-    im_str_t   copy;
+    im_str_t  copy;
 
-    page = &ms->pages[ms->npages - 1];
-
-    copy = im_str_set(page->data + page->len, worker.len);
-    im_buf_add_str(page, worker);
+    copy = im_str_set(b->data + b->len, s.len);
+    im_buf_add_str(b, s);
 
     return copy;
-}
-
-
-void
-im_members_add(im_members_t *ms, im_str_t worker, im_str_t session,
-    im_str_t json)
-{
-    im_str_t      text, id;
-    im_member_t  *m;
-
-    if (ms->n == ms->size) {
-        return;
-    }
-
-    m = &ms->elts[ms->n];
-
-    id = im_members_add_worker(ms, session);
-    text = im_members_add_worker(ms, json);
-
-    if (im_member_decode(text, &ms->pages[ms->npages - 1], m) == IM_OK) {
-        m->session = id;
-        m->worker = worker;
-        ms->n++;
-    }
 }
 
 

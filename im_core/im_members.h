@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * The members of one topic, over all workers that live: pages of what the
- * workers have written, put together and sorted.
+ * The members of one topic, over all workers that live: what the workers
+ * have written, put together and sorted.
  */
 
 #ifndef IM_MEMBERS_H
@@ -17,18 +17,15 @@
 #define IM_MEMBERS_BYTES  (16 * 1024 * 1024)     /* of one topic */
 
 
-/* What readers use stands first; strings live as long as it does. */
+/* Strings live as long as it does. */
 typedef struct {
-    im_member_t  *elts;      /* sorted by user, then by session */
+    im_member_t  *elts;      /* sorted by user, then by session; owned */
     im_uint_t     n;
+    im_uint_t     size;      /* allocated elts */
     uint64_t      rest;      /* members that were only counted */
     uint64_t      count;     /* sessions, those that are no members too */
     im_uint_t     nworkers;  /* that live and have some */
-
-    im_uint_t     size;      /* allocated elts */
-    im_buf_t     *pages;     /* of strings, owned */
-    im_uint_t     npages;
-    size_t        bytes;     /* of all pages */
+    size_t        bytes;     /* of all strings */
 } im_members_t;
 
 
@@ -39,19 +36,13 @@ void im_members_cleanup(im_members_t *ms);
 void im_members_add_route(im_members_t *ms, im_str_t value);
 
 /*
- * Room for a page of n members with so many bytes of names, sessions and JSON.
- * IM_DECLINED: there would be too many bytes; IM_ERROR: no memory.
+ * Copies a member; what is no member is left out.  IM_DECLINED: there would be
+ * too many bytes; IM_ERROR: no memory.
  */
-im_int_t im_members_add_page(im_members_t *ms, im_uint_t n, size_t bytes);
-
-/* Copies a worker's name to the page. */
-im_str_t im_members_add_worker(im_members_t *ms, im_str_t worker);
-
-/* A member that fits the page; what is no member is left out. */
-void im_members_add(im_members_t *ms, im_str_t worker, im_str_t session,
+im_int_t im_members_add(im_members_t *ms, im_str_t worker, im_str_t session,
     im_str_t json);
 
-/* All pages are there. */
+/* All members are there. */
 void im_members_sort(im_members_t *ms);
 
 /* For arrays of members; by user, then by session.  For qsort(). */

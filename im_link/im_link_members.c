@@ -14,7 +14,7 @@
 
 
 #define IM_LINK_MEMBERS_KEEP    500          /* ms */
-#define IM_LINK_MEMBERS_TOPICS  32           /* that are kept */
+#define IM_LINK_MEMBERS_COST    (512 * 1024) /* of a topic, besides its bytes */
 #define IM_LINK_MEMBERS_PAGE    1000
 #define IM_LINK_MEMBERS_BYTES   (1024 * 1024)    /* of a page, about */
 
@@ -28,7 +28,7 @@
 
 
 typedef enum {
-    IM_LINK_ASKED_LIVE = 0,      /* waits for the workers that live */
+    IM_LINK_ASKED_LIVE = 0,      /* asks for the workers that live */
     IM_LINK_ASKED_FIRST,         /* the page with routes is out */
     IM_LINK_ASKED_NEXT,          /* another page is out */
     IM_LINK_ASKED_KEPT
@@ -51,7 +51,6 @@ typedef struct {
     im_link_asked_e      state;
     im_link_members_e    how;
     im_members_t         members;
-    im_link_names_t     *live;
     im_link_names_t     *workers;    /* whose keys are named, or NULL */
     uint64_t             asked;      /* when */
     uint64_t             total;      /* members that the keys have */
@@ -73,8 +72,7 @@ struct im_link_members_s {
     im_link_t           *link;
     im_list_t            asked;      /* under way */
     im_list_t            kept;       /* the oldest one first */
-    im_uint_t            nkept;
-    size_t               bytes;      /* of those */
+    size_t               cost;       /* of those */
     im_link_names_t     *live;       /* or NULL */
     uint64_t             live_at;    /* when they were asked for */
     int                  live_out;   /* they are asked for */
@@ -88,10 +86,9 @@ static im_link_asked_t *im_link_asked_create(im_link_members_t *members,
     im_str_t topic, im_link_members_e how, uint64_t now);
 static void im_link_asked_destroy(im_link_asked_t *asked);
 static im_int_t im_link_asked_start(im_link_asked_t *asked);
-static im_int_t im_link_members_live(im_link_members_t *members,
-    uint64_t now);
-static void im_link_members_live_handler(const im_link_reply_t *reply,
+static void im_link_asked_live_handler(const im_link_reply_t *reply,
     void *data);
+static im_int_t im_link_asked_begin(im_link_asked_t *asked);
 static im_int_t im_link_asked_page(im_link_asked_t *asked);
 static void im_link_asked_page_handler(const im_link_reply_t *reply,
     void *data);
@@ -268,55 +265,34 @@ im_link_asked_destroy(im_link_asked_t *asked)
     }
 
     if (asked->state == IM_LINK_ASKED_KEPT) {
-        asked->owner->nkept--;
-        asked->owner->bytes -= asked->members.bytes;
+        asked->owner->cost -= asked->members.bytes + IM_LINK_MEMBERS_COST;
     }
 
     im_list_remove(&asked->link);
     im_members_cleanup(&asked->members);
-    im_link_names_unref(asked->live);
     im_link_names_unref(asked->workers);
     im_free(asked);
 }
 
 
+/* While younger names are asked for, the older ones are good enough. */
 static im_int_t
 im_link_asked_start(im_link_asked_t *asked)
 {
+    im_link_call_t     *call;
     im_link_members_t  *members;
 
     members = asked->owner;
 
-    if (members->live_out) {
-        return IM_OK;
-    }
-
-    if (members->live == NULL
-        || (!members->live_given
-            && asked->asked - members->live_at >= IM_LINK_MEMBERS_KEEP))
+    if (members->live != NULL
+        && (members->live_given || members->live_out
+            || asked->asked - members->live_at < IM_LINK_MEMBERS_KEEP))
     {
-        return im_link_members_live(members, asked->asked);
+        return im_link_asked_begin(asked);
     }
 
-    asked->state = IM_LINK_ASKED_FIRST;
-    asked->live = members->live;
-    asked->live->refs++;
-
-    if (asked->live->n <= IM_LINK_MEMBERS_FEW
-        && asked->how != IM_LINK_MEMBERS_COUNTS)
-    {
-        asked->workers = asked->live;
-        asked->workers->refs++;
-    }
-
-    return im_link_asked_page(asked);
-}
-
-
-static im_int_t
-im_link_members_live(im_link_members_t *members, uint64_t now)
-{
-    im_link_call_t  *call;
+    members->live_at = asked->asked;
+    members->live_out = 1;
 
     call = im_link_script(members->link, &im_script_live);
 
@@ -327,16 +303,56 @@ im_link_members_live(im_link_members_t *members, uint64_t now)
     im_link_call_z(call, "");
     im_link_call_uint(call, IM_WORKERS_MAX);
 
-    if (im_link_send(members->link, im_link_members_live_handler, members)
+    if (im_link_send(members->link, im_link_asked_live_handler, asked)
         != IM_OK)
     {
+        members->live_out = 0;
         return IM_ERROR;
     }
 
-    members->live_at = now;
-    members->live_out = 1;
-
     return IM_OK;
+}
+
+
+static void
+im_link_asked_live_handler(const im_link_reply_t *reply, void *data)
+{
+    im_link_names_t    *live;
+    im_link_asked_t    *asked = data;
+    im_link_members_t  *members;
+
+    members = asked->owner;
+    members->live_out = 0;
+
+    live = im_link_names_create(reply, 1, NULL);
+
+    if (live != NULL) {
+        im_link_names_unref(members->live);
+        members->live = live;
+    }
+
+    if (live == NULL || im_link_asked_begin(asked) != IM_OK) {
+        im_link_asked_done(asked, 1);
+    }
+}
+
+
+static im_int_t
+im_link_asked_begin(im_link_asked_t *asked)
+{
+    im_link_names_t  *live;
+
+    live = asked->owner->live;
+    asked->state = IM_LINK_ASKED_FIRST;
+
+    if (live->n <= IM_LINK_MEMBERS_FEW
+        && asked->how != IM_LINK_MEMBERS_COUNTS)
+    {
+        asked->workers = live;
+        live->refs++;
+    }
+
+    return im_link_asked_page(asked);
 }
 
 
@@ -352,39 +368,6 @@ im_link_members_workers(im_link_members_t *members,
         im_link_names_unref(members->live);
         members->live = live;
         members->live_given = 1;
-    }
-}
-
-
-static void
-im_link_members_live_handler(const im_link_reply_t *reply, void *data)
-{
-    im_list_t           waiting;
-    im_link_asked_t    *asked;
-    im_link_members_t  *members = data;
-
-    im_link_names_unref(members->live);
-
-    members->live_out = 0;
-    members->live = im_link_names_create(reply, 1, NULL);
-
-    /* handlers may ask again: that goes behind these */
-
-    im_list_init(&waiting);
-    im_list_splice(&waiting, &members->asked);
-
-    while (!im_list_empty(&waiting)) {
-        asked = im_list_data(im_list_first(&waiting), im_link_asked_t, link);
-
-        im_list_remove(&asked->link);
-        im_list_insert_tail(&members->asked, &asked->link);
-
-        if (asked->state == IM_LINK_ASKED_LIVE
-            && (members->live == NULL
-                || im_link_asked_start(asked) != IM_OK))
-        {
-            im_link_asked_done(asked, 1);
-        }
     }
 }
 
@@ -487,7 +470,7 @@ im_link_asked_routes(im_link_asked_t *asked, const im_link_reply_t *routes)
 
     if (asked->workers == NULL && asked->how != IM_LINK_MEMBERS_COUNTS) {
 
-        asked->workers = im_link_names_create(routes, 2, asked->live);
+        asked->workers = im_link_names_create(routes, 2, asked->owner->live);
 
         if (asked->workers == NULL) {
             return IM_ERROR;
@@ -499,7 +482,9 @@ im_link_asked_routes(im_link_asked_t *asked, const im_link_reply_t *routes)
     }
 
     for (i = 0; i + 1 < im_link_reply_len(routes); i += 2) {
-        if (im_link_names_have(asked->live, im_link_reply_str_at(routes, i))) {
+        if (im_link_names_have(asked->owner->live,
+                               im_link_reply_str_at(routes, i)))
+        {
             im_members_add_route(&asked->members,
                                  im_link_reply_str_at(routes, i + 1));
         }
@@ -513,45 +498,31 @@ im_link_asked_routes(im_link_asked_t *asked, const im_link_reply_t *routes)
 static im_int_t
 im_link_asked_members(im_link_asked_t *asked, const im_link_reply_t *all)
 {
-    size_t                  bytes;
     im_int_t                rc;
-    im_str_t                name;
-    im_uint_t               i, j, n, key;
+    im_uint_t               i, j, key;
     im_members_t           *m;
     const im_link_reply_t  *list;
 
     m = &asked->members;
+    rc = IM_OK;
 
     for (i = 0; i < im_link_reply_len(all); i++) {
         list = im_link_reply_at(all, i);
         key = (im_uint_t) im_link_reply_int_at(list, 0, 0) - 2;
         list = im_link_reply_at(list, 1);
-        n = im_link_reply_len(list);
 
         if (asked->workers == NULL || key >= asked->workers->n) {
             continue;
         }
 
-        name = asked->workers->elts[key];
-
-        for (j = 0, bytes = name.len; j < n; j++) {
-            bytes += im_link_reply_str_at(list, j).len;
-        }
-
-        rc = im_members_add_page(m, n / 2, bytes);
-        if (rc != IM_OK) {
-            return rc;
-        }
-
-        name = im_members_add_worker(m, name);
-
-        for (j = 0; j + 1 < n; j += 2) {
-            im_members_add(m, name, im_link_reply_str_at(list, j),
-                           im_link_reply_str_at(list, j + 1));
+        for (j = 0; j + 1 < im_link_reply_len(list) && rc == IM_OK; j += 2) {
+            rc = im_members_add(m, asked->workers->elts[key],
+                                im_link_reply_str_at(list, j),
+                                im_link_reply_str_at(list, j + 1));
         }
     }
 
-    return IM_OK;
+    return rc;
 }
 
 
@@ -594,12 +565,9 @@ im_link_asked_keep(im_link_asked_t *asked)
     asked->state = IM_LINK_ASKED_KEPT;
     im_list_insert_tail(&members->kept, &asked->link);
 
-    members->nkept++;
-    members->bytes += asked->members.bytes;
+    members->cost += asked->members.bytes + IM_LINK_MEMBERS_COST;
 
-    while (members->nkept > IM_LINK_MEMBERS_TOPICS
-           || members->bytes > IM_MEMBERS_BYTES)
-    {
+    while (members->cost > IM_MEMBERS_BYTES) {
         im_link_asked_destroy(im_list_data(im_list_first(&members->kept),
                                            im_link_asked_t, link));
     }

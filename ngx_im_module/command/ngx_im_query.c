@@ -66,8 +66,6 @@ static im_error_e ngx_im_query_presence(ngx_im_session_t *s, uint32_t id,
     im_command_e type, im_topic_t *topic, const im_members_t *members);
 static void ngx_im_query_own(ngx_im_query_clients_t *clients,
     im_topic_t *topic);
-static size_t ngx_im_query_bytes(ngx_im_query_clients_t *clients);
-static ngx_uint_t ngx_im_query_users(ngx_im_query_clients_t *clients);
 static ngx_im_session_t *ngx_im_query_session(ngx_im_worker_t *w,
     ngx_im_query_t *query, im_topic_t **topic);
 static void ngx_im_query_done(ngx_im_session_t *s, im_error_e error);
@@ -93,26 +91,7 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
         return NGX_AGAIN;
     }
 
-    if (ngx_im_session_ext(s) == NULL) {
-        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
-    }
-
-    /* answers are long: the client reads earlier ones first */
-
-    if (ngx_im_send_waiting(s) > s->conf->max_replies) {
-        return NGX_AGAIN;
-    }
-
     w = ngx_im_worker;
-
-    if (w->reply_bytes > w->conf->logs_bytes) {
-        return ngx_im_reply_error(s, command->id, IM_ERROR_TOO_MANY);
-    }
-
-    if (ngx_im_follow_link(w) == NGX_IM_LINK_DOWN) {
-        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
-    }
-
     topic = ngx_im_session_find_sub(s, command->topic)->log->topic;
     members = command->type == IM_COMMAND_HISTORY ? NULL
               : im_link_members_kept(w->members, command->topic,
@@ -229,7 +208,25 @@ ngx_im_query_may(ngx_im_session_t *s, const im_command_t *command,
         return NGX_DECLINED;
     }
 
-    return im_sub_state(sub) == IM_SUB_JOINING ? NGX_AGAIN : NGX_OK;
+    *error = IM_ERROR_INTERNAL;
+
+    if (ngx_im_session_ext(s) == NULL
+        || ngx_im_follow_link(ngx_im_worker) == NGX_IM_LINK_DOWN)
+    {
+        return NGX_DECLINED;
+    }
+
+    *error = IM_ERROR_TOO_MANY;
+
+    if (ngx_im_worker->reply_bytes > ngx_im_worker->conf->logs_bytes) {
+        return NGX_DECLINED;
+    }
+
+    /* answers are long: the client reads earlier ones first */
+
+    return im_sub_state(sub) == IM_SUB_JOINING
+           || ngx_im_send_waiting(s) > s->conf->max_replies
+           ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -446,11 +443,13 @@ static im_error_e
 ngx_im_query_presence(ngx_im_session_t *s, uint32_t id, im_command_e type,
     im_topic_t *topic, const im_members_t *members)
 {
+    size_t                  len;
     im_str_t                own;
     uint64_t                rest;
     ngx_uint_t              i;
     im_reply_t              answer;
     im_error_e              error;
+    im_member_t            *m;
     ngx_im_query_clients_t  clients;
 
     s->ext->commands.n += members->n / NGX_IM_QUERY_SHARE;
@@ -476,6 +475,11 @@ ngx_im_query_presence(ngx_im_session_t *s, uint32_t id, im_command_e type,
         }
     }
 
+    for (len = 0, i = 0; i < clients.n; i++) {
+        m = &clients.elts[i];
+        len += m->session.len + m->user.len + m->info.len + m->room_info.len;
+    }
+
     /* our own sessions are in both, if not all could be read */
 
     rest = members->n + members->rest;
@@ -489,10 +493,17 @@ ngx_im_query_presence(ngx_im_session_t *s, uint32_t id, im_command_e type,
 
     if (type == IM_COMMAND_PRESENCE_STATS) {
         answer.nclients += rest;
-        answer.nusers = ngx_im_query_users(&clients) + rest;
+        ngx_qsort(clients.elts, clients.n, sizeof(im_member_t),
+                  im_member_compare);
+
+        /* all guests count as one user */
+
+        answer.nusers = im_members_users(clients.elts, clients.n, NULL, 0)
+                        + (clients.n > 0 && clients.elts[0].user.len == 0)
+                        + rest;
 
     } else if (clients.n + rest > NGX_IM_QUERY_CLIENTS
-               || ngx_im_query_bytes(&clients) > NGX_IM_QUERY_ANSWER)
+               || len > NGX_IM_QUERY_ANSWER)
     {
         error = IM_ERROR_LIMIT;
         goto done;
@@ -536,39 +547,6 @@ ngx_im_query_own(ngx_im_query_clients_t *clients, im_topic_t *topic)
             }
         }
     }
-}
-
-
-static size_t
-ngx_im_query_bytes(ngx_im_query_clients_t *clients)
-{
-    size_t        len;
-    ngx_uint_t    i;
-    im_member_t  *client;
-
-    for (len = 0, i = 0; i < clients->n; i++) {
-        client = &clients->elts[i];
-        len += client->session.len + client->user.len + client->info.len
-               + client->room_info.len;
-    }
-
-    return len;
-}
-
-
-/* All guests count as one user. */
-static ngx_uint_t
-ngx_im_query_users(ngx_im_query_clients_t *clients)
-{
-    if (clients->n == 0) {
-        return 0;
-    }
-
-    ngx_qsort(clients->elts, clients->n, sizeof(im_member_t),
-              im_member_compare);
-
-    return im_members_users(clients->elts, clients->n, NULL, 0)
-           + (clients->elts[0].user.len == 0);
 }
 
 

@@ -15,14 +15,9 @@ static im_members_t  ms;
 static void
 add(const char *worker, const char *session, const char *json)
 {
-    im_str_t  w;
-
-    assert_int_equal(im_members_add_page(&ms, 1, strlen(worker)
-                                         + strlen(session) + strlen(json)),
+    assert_int_equal(im_members_add(&ms, im_str_z(worker), im_str_z(session),
+                                    im_str_z(json)),
                      IM_OK);
-
-    w = im_members_add_worker(&ms, im_str_z(worker));
-    im_members_add(&ms, w, im_str_z(session), im_str_z(json));
 }
 
 
@@ -86,22 +81,33 @@ test_routes(void **state)
 static void
 test_bounds(void **state)
 {
+    u_char    *p;
+    im_str_t   big, w;
+
     (void) state;
 
     im_members_init(&ms);
+    w = im_str_z("w");
 
-    assert_int_equal(im_members_add_page(&ms, 1, IM_MEMBERS_BYTES),
-                     IM_DECLINED);
-    assert_int_equal(im_members_add_page(&ms, 1, IM_MEMBERS_BYTES / 2),
-                     IM_OK);
-    assert_int_equal(im_members_add_page(&ms, 1, 1), IM_DECLINED);
-    assert_int_equal(im_members_add_page(&ms, 0, 0), IM_OK);
+    big.len = IM_MEMBERS_BYTES / 2;
+    big.data = p = malloc(big.len);
+    assert_non_null(p);
+    memset(p, ' ', big.len);
+    memcpy(p, "{}", 2);
 
-    /* more than there is room for */
+    assert_int_equal(im_members_add(&ms, w, w, big), IM_DECLINED);
+    big.len--;
+    assert_int_equal(im_members_add(&ms, w, w, big), IM_OK);
+    assert_int_equal(ms.n, 1);
+    assert_int_equal(ms.bytes, IM_MEMBERS_BYTES);
+    assert_int_equal(im_members_add(&ms, w, w, w), IM_DECLINED);
 
-    im_members_add(&ms, im_str_z(""), im_str_z("s"), im_str_z("{}"));
+    free(p);
+    im_members_cleanup(&ms);
+
+    w.len = 0;
+    assert_int_equal(im_members_add(&ms, w, w, w), IM_OK);
     assert_int_equal(ms.n, 0);
-
     im_members_cleanup(&ms);
 }
 
@@ -161,12 +167,8 @@ test_no_memory(void **state)
         im_members_init(&ms);
         alloc_fail_at(n);
 
-        rc = im_members_add_page(&ms, 1, 20);
-
-        if (rc == IM_OK) {
-            im_members_add(&ms, im_members_add_worker(&ms, im_str_z("w")),
-                           im_str_z("s"), im_str_z("{\"user\":\"u\"}"));
-        }
+        rc = im_members_add(&ms, im_str_z("w"), im_str_z("s"),
+                            im_str_z("{\"user\":\"u\"}"));
 
         if (!alloc_failed()) {
             break;
@@ -177,6 +179,7 @@ test_no_memory(void **state)
     }
 
     alloc_fail_at(0);
+    assert_int_equal(rc, IM_OK);
     assert_int_equal(ms.n, 1);
     im_members_cleanup(&ms);
 }
