@@ -12,8 +12,6 @@
 
 
 static im_int_t im_buf_grow(im_buf_t *b, size_t need);
-static void im_buf_add_be(im_buf_t *b, uint64_t n, size_t len);
-static uint64_t im_reader_be(im_reader_t *r, size_t len);
 
 
 void
@@ -174,34 +172,6 @@ im_buf_add_uint(im_buf_t *b, uint64_t n)
 
 
 void
-im_buf_add_u8(im_buf_t *b, uint8_t n)
-{
-    im_buf_add_be(b, n, 1);
-}
-
-
-void
-im_buf_add_u16(im_buf_t *b, uint16_t n)
-{
-    im_buf_add_be(b, n, 2);
-}
-
-
-void
-im_buf_add_u32(im_buf_t *b, uint32_t n)
-{
-    im_buf_add_be(b, n, 4);
-}
-
-
-void
-im_buf_add_u64(im_buf_t *b, uint64_t n)
-{
-    im_buf_add_be(b, n, 8);
-}
-
-
-static void
 im_buf_add_be(im_buf_t *b, uint64_t n, size_t len)
 {
     u_char  *p;
@@ -236,35 +206,7 @@ im_reader_init(im_reader_t *r, im_str_t s)
 }
 
 
-uint8_t
-im_reader_u8(im_reader_t *r)
-{
-    return im_reader_be(r, 1);
-}
-
-
-uint16_t
-im_reader_u16(im_reader_t *r)
-{
-    return im_reader_be(r, 2);
-}
-
-
-uint32_t
-im_reader_u32(im_reader_t *r)
-{
-    return im_reader_be(r, 4);
-}
-
-
 uint64_t
-im_reader_u64(im_reader_t *r)
-{
-    return im_reader_be(r, 8);
-}
-
-
-static uint64_t
 im_reader_be(im_reader_t *r, size_t len)
 {
     size_t    i;

@@ -43,10 +43,12 @@ void im_buf_add_int(im_buf_t *b, int64_t n);            /* decimal */
 void im_buf_add_uint(im_buf_t *b, uint64_t n);          /* decimal */
 
 /* Big-endian integers of 1, 2, 4 and 8 bytes. */
-void im_buf_add_u8(im_buf_t *b, uint8_t n);
-void im_buf_add_u16(im_buf_t *b, uint16_t n);
-void im_buf_add_u32(im_buf_t *b, uint32_t n);
-void im_buf_add_u64(im_buf_t *b, uint64_t n);
+void im_buf_add_be(im_buf_t *b, uint64_t n, size_t len);
+
+#define im_buf_add_u8(b, n)   im_buf_add_be(b, n, 1)
+#define im_buf_add_u16(b, n)  im_buf_add_be(b, n, 2)
+#define im_buf_add_u32(b, n)  im_buf_add_be(b, n, 4)
+#define im_buf_add_u64(b, n)  im_buf_add_be(b, n, 8)
 
 /* Borrowed; valid until the next call on b. */
 im_str_t im_buf_str(const im_buf_t *b);
@@ -64,11 +66,13 @@ typedef struct {
 
 
 void im_reader_init(im_reader_t *r, im_str_t s);
-uint8_t im_reader_u8(im_reader_t *r);
-uint16_t im_reader_u16(im_reader_t *r);
-uint32_t im_reader_u32(im_reader_t *r);
-uint64_t im_reader_u64(im_reader_t *r);
 im_str_t im_reader_bytes(im_reader_t *r, size_t len);   /* borrowed */
+uint64_t im_reader_be(im_reader_t *r, size_t len);
+
+#define im_reader_u8(r)   ((uint8_t) im_reader_be(r, 1))
+#define im_reader_u16(r)  ((uint16_t) im_reader_be(r, 2))
+#define im_reader_u32(r)  ((uint32_t) im_reader_be(r, 4))
+#define im_reader_u64(r)  im_reader_be(r, 8)
 
 
 #endif /* IM_BUF_H */

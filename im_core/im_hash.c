@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * The hash table.  While it grows, a name is in the new table or in a bucket of
- * the old table that has not been moved yet.  New names go to the new table.
+ * The hash table.  While it grows, a name belongs into its bucket of the old
+ * table until that bucket has been moved, then into the new table.
  */
 
 #include <endian.h>
@@ -17,10 +17,7 @@
 static void im_hash_grow(im_hash_t *h);
 static void im_hash_move(im_hash_t *h);
 static im_hash_node_t **im_hash_bucket(im_hash_t *h, uint64_t hash);
-static im_hash_node_t **im_hash_old_bucket(im_hash_t *h, uint64_t hash);
-static im_hash_node_t *im_hash_find_in(im_hash_t *h, im_hash_node_t *node,
-    uint64_t hash, im_str_t name);
-static int im_hash_unlink(im_hash_node_t **link, im_hash_node_t *node);
+static void im_hash_insert(im_hash_node_t **bucket, im_hash_node_t *node);
 static im_int_t im_hash_each_in(im_hash_node_t **table, size_t from,
     size_t size, im_int_t (*fn)(im_hash_node_t *node, void *data), void *data);
 
@@ -57,33 +54,27 @@ im_hash_cleanup(im_hash_t *h)
 im_hash_node_t *
 im_hash_find(im_hash_t *h, im_str_t name)
 {
-    uint64_t          hash;
-    im_hash_node_t   *node;
-    im_hash_node_t  **bucket;
+    uint64_t         hash;
+    im_hash_node_t  *node;
 
     im_hash_move(h);
 
     hash = im_siphash(h->seed, name.data, name.len);
 
-    node = im_hash_find_in(h, *im_hash_bucket(h, hash), hash, name);
-    if (node != NULL) {
-        return node;
+    for (node = *im_hash_bucket(h, hash); node != NULL; node = node->next) {
+        if (node->hash == hash && im_str_eq(h->name(node), name)) {
+            return node;
+        }
     }
 
-    bucket = im_hash_old_bucket(h, hash);
-    if (bucket == NULL) {
-        return NULL;
-    }
-
-    return im_hash_find_in(h, *bucket, hash, name);
+    return NULL;
 }
 
 
 void
 im_hash_add(im_hash_t *h, im_hash_node_t *node)
 {
-    im_str_t          name;
-    im_hash_node_t  **bucket;
+    im_str_t  name;
 
     im_hash_move(h);
 
@@ -94,10 +85,7 @@ im_hash_add(im_hash_t *h, im_hash_node_t *node)
     name = h->name(node);
     node->hash = im_siphash(h->seed, name.data, name.len);
 
-    bucket = im_hash_bucket(h, node->hash);
-    node->next = *bucket;
-    *bucket = node;
-
+    im_hash_insert(im_hash_bucket(h, node->hash), node);
     h->count++;
 }
 
@@ -105,19 +93,19 @@ im_hash_add(im_hash_t *h, im_hash_node_t *node)
 void
 im_hash_remove(im_hash_t *h, im_hash_node_t *node)
 {
-    im_hash_node_t  **bucket;
+    im_hash_node_t  **link;
 
     im_hash_move(h);
 
-    if (im_hash_unlink(im_hash_bucket(h, node->hash), node)) {
-        h->count--;
-        return;
-    }
-
-    bucket = im_hash_old_bucket(h, node->hash);
-
-    if (bucket != NULL && im_hash_unlink(bucket, node)) {
-        h->count--;
+    for (link = im_hash_bucket(h, node->hash); *link != NULL;
+         link = &(*link)->next)
+    {
+        if (*link == node) {
+            *link = node->next;
+            node->next = NULL;
+            h->count--;
+            return;
+        }
     }
 }
 
@@ -163,25 +151,21 @@ im_hash_grow(im_hash_t *h)
 static void
 im_hash_move(im_hash_t *h)
 {
-    im_uint_t         i;
-    im_hash_node_t   *node, *next;
-    im_hash_node_t  **bucket;
+    im_uint_t        i;
+    im_hash_node_t  *node, *next;
 
     if (h->old == NULL) {
         return;
     }
 
     for (i = 0; i < IM_HASH_MOVE && h->moved < h->old_size; i++) {
-
-        for (node = h->old[h->moved]; node != NULL; node = next) {
-            next = node->next;
-
-            bucket = im_hash_bucket(h, node->hash);
-            node->next = *bucket;
-            *bucket = node;
-        }
-
+        node = h->old[h->moved];
         h->old[h->moved++] = NULL;
+
+        for ( /* void */ ; node != NULL; node = next) {
+            next = node->next;
+            im_hash_insert(im_hash_bucket(h, node->hash), node);
+        }
     }
 
     if (h->moved == h->old_size) {
@@ -197,53 +181,23 @@ im_hash_move(im_hash_t *h)
 static im_hash_node_t **
 im_hash_bucket(im_hash_t *h, uint64_t hash)
 {
+    size_t  n;
+
+    n = hash & (h->old_size - 1);
+
+    if (h->old != NULL && n >= h->moved) {
+        return &h->old[n];
+    }
+
     return &h->table[hash & (h->size - 1)];
 }
 
 
-/* NULL: there is no old table, or the bucket has been moved. */
-static im_hash_node_t **
-im_hash_old_bucket(im_hash_t *h, uint64_t hash)
+static void
+im_hash_insert(im_hash_node_t **bucket, im_hash_node_t *node)
 {
-    size_t  n;
-
-    if (h->old == NULL) {
-        return NULL;
-    }
-
-    n = hash & (h->old_size - 1);
-
-    return n < h->moved ? NULL : &h->old[n];
-}
-
-
-static im_hash_node_t *
-im_hash_find_in(im_hash_t *h, im_hash_node_t *node, uint64_t hash,
-    im_str_t name)
-{
-    for ( /* void */ ; node != NULL; node = node->next) {
-        if (node->hash == hash && im_str_eq(h->name(node), name)) {
-            return node;
-        }
-    }
-
-    return NULL;
-}
-
-
-static int
-im_hash_unlink(im_hash_node_t **link, im_hash_node_t *node)
-{
-    for ( /* void */ ; *link != NULL; link = &(*link)->next) {
-        if (*link == node) {
-            *link = node->next;
-            node->next = NULL;
-
-            return 1;
-        }
-    }
-
-    return 0;
+    node->next = *bucket;
+    *bucket = node;
 }
 
 

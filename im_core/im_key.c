@@ -25,9 +25,6 @@ static const uint64_t  im_key_seed[2][2] = {
 
 static uint16_t im_crc16(im_str_t s);
 static void im_key_partition(im_buf_t *b, im_str_t prefix, uint16_t p);
-static void im_key_registry(im_buf_t *b, im_str_t prefix, const char *name);
-static void im_key_of_worker(im_buf_t *b, im_str_t prefix, uint16_t p,
-    im_str_t topic, const char *what, im_str_t worker);
 static void im_key_add_hex(im_buf_t *b, uint64_t n);
 
 
@@ -130,18 +127,42 @@ im_prefix_valid(im_str_t prefix)
 
 
 void
+im_key_add(im_buf_t *b, const char *what, im_str_t name)
+{
+    im_buf_add_z(b, what);
+    im_buf_add_str(b, name);
+}
+
+
+void
 im_topic_room(im_buf_t *b, im_str_t room)
 {
-    im_buf_add(b, "r:", 2);
-    im_buf_add_str(b, room);
+    im_key_add(b, "r:", room);
 }
 
 
 void
 im_topic_user(im_buf_t *b, im_str_t user)
 {
-    im_buf_add(b, "u:", 2);
-    im_buf_add_str(b, user);
+    im_key_add(b, "u:", user);
+}
+
+
+void
+im_key_in(im_buf_t *b, im_str_t prefix, uint16_t p, const char *what,
+    im_str_t name)
+{
+    im_key_partition(b, prefix, p);
+    im_key_add(b, what, name);
+}
+
+
+void
+im_key_reg(im_buf_t *b, im_str_t prefix, const char *what, im_str_t name)
+{
+    im_buf_add_str(b, prefix);
+    im_buf_add_z(b, "{reg}:");
+    im_key_add(b, what, name);
 }
 
 
@@ -168,18 +189,12 @@ im_key_topic(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
 
 
 void
-im_key_members(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
-    im_str_t worker)
+im_key_topic_worker(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
+    const char *what, im_str_t worker)
 {
-    im_key_of_worker(b, prefix, p, topic, ":k:", worker);
-}
-
-
-void
-im_key_left(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
-    im_str_t worker)
-{
-    im_key_of_worker(b, prefix, p, topic, ":x:", worker);
+    im_key_partition(b, prefix, p);
+    im_buf_add_str(b, topic);
+    im_key_add(b, what, worker);
 }
 
 
@@ -208,15 +223,6 @@ im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
 
 
 void
-im_key_account(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t name)
-{
-    im_key_partition(b, prefix, p);
-    im_buf_add(b, "a:", 2);
-    im_buf_add_str(b, name);
-}
-
-
-void
 im_key_limit(im_buf_t *b, im_str_t prefix, uint16_t p, char kind,
     im_str_t subject)
 {
@@ -229,87 +235,16 @@ im_key_limit(im_buf_t *b, im_str_t prefix, uint16_t p, char kind,
 
 
 void
-im_key_login(im_buf_t *b, im_str_t token)
-{
-    im_buf_add(b, "im_", 3);
-    im_buf_add_str(b, token);
-}
-
-
-void
-im_key_queue(im_buf_t *b, im_str_t prefix, uint16_t p)
-{
-    im_key_partition(b, prefix, p);
-    im_buf_add(b, "q", 1);
-}
-
-
-void
-im_key_owner(im_buf_t *b, im_str_t prefix, uint16_t p)
-{
-    im_key_partition(b, prefix, p);
-    im_buf_add(b, "own", 3);
-}
-
-
-void
-im_key_channel(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t worker)
-{
-    im_key_partition(b, prefix, p);
-    im_buf_add(b, "w:", 2);
-    im_buf_add_str(b, worker);
-}
-
-
-void
-im_key_channel_all(im_buf_t *b, im_str_t prefix, uint16_t p)
-{
-    im_key_partition(b, prefix, p);
-    im_buf_add(b, "all", 3);
-}
-
-
-void
-im_key_conf(im_buf_t *b, im_str_t prefix)
-{
-    im_key_registry(b, prefix, "conf");
-}
-
-
-void
 im_key_nodes(im_buf_t *b, im_str_t prefix)
 {
-    im_key_registry(b, prefix, "nodes");
-}
-
-
-void
-im_key_record(im_buf_t *b, im_str_t prefix, im_str_t worker)
-{
-    im_key_registry(b, prefix, "n:");
-    im_buf_add_str(b, worker);
-}
-
-
-void
-im_key_tokens(im_buf_t *b, im_str_t prefix, im_str_t node)
-{
-    im_key_registry(b, prefix, "t:");
-    im_buf_add_str(b, node);
+    im_key_reg(b, prefix, "nodes", im_str_z(""));
 }
 
 
 void
 im_key_jobs(im_buf_t *b, im_str_t prefix)
 {
-    im_key_registry(b, prefix, "jobs");
-}
-
-
-void
-im_key_revoked(im_buf_t *b, im_str_t prefix)
-{
-    im_key_registry(b, prefix, "revoked");
+    im_key_reg(b, prefix, "jobs", im_str_z(""));
 }
 
 
@@ -320,26 +255,6 @@ im_key_partition(im_buf_t *b, im_str_t prefix, uint16_t p)
     im_buf_add(b, "{", 1);
     im_buf_add_uint(b, p);
     im_buf_add(b, "}:", 2);
-}
-
-
-static void
-im_key_registry(im_buf_t *b, im_str_t prefix, const char *name)
-{
-    im_buf_add_str(b, prefix);
-    im_buf_add_z(b, "{reg}:");
-    im_buf_add_z(b, name);
-}
-
-
-static void
-im_key_of_worker(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
-    const char *what, im_str_t worker)
-{
-    im_key_partition(b, prefix, p);
-    im_buf_add_str(b, topic);
-    im_buf_add_z(b, what);
-    im_buf_add_str(b, worker);
 }
 
 

@@ -33,6 +33,13 @@ int im_node_valid(im_str_t name);
 /* 1..IM_PREFIX_MAX printable ASCII without '{', '}' and spaces. */
 int im_prefix_valid(im_str_t prefix);
 
+/* WHAT and a name; WHAT without a name: im_str_z("") */
+void im_key_add(im_buf_t *b, const char *what, im_str_t name);
+/* PREFIX{p}: or PREFIX{reg}: before them */
+void im_key_in(im_buf_t *b, im_str_t prefix, uint16_t p, const char *what,
+    im_str_t name);
+void im_key_reg(im_buf_t *b, im_str_t prefix, const char *what, im_str_t name);
+
 /* "r:NAME", "u:ID" */
 void im_topic_room(im_buf_t *b, im_str_t room);
 void im_topic_user(im_buf_t *b, im_str_t user);
@@ -51,10 +58,14 @@ typedef enum {
 void im_key_topic(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
     im_key_topic_e what);
 /* PREFIX{p}:TOPIC:k:WORKER and PREFIX{p}:TOPIC:x:WORKER */
-void im_key_members(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
-    im_str_t worker);
-void im_key_left(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
-    im_str_t worker);
+void im_key_topic_worker(im_buf_t *b, im_str_t prefix, uint16_t p,
+    im_str_t topic, const char *what, im_str_t worker);
+
+#define im_key_members(b, prefix, p, topic, worker)                           \
+    im_key_topic_worker(b, prefix, p, topic, ":k:", worker)
+#define im_key_left(b, prefix, p, topic, worker)                              \
+    im_key_topic_worker(b, prefix, p, topic, ":x:", worker)
+
 /* PREFIX{p}:d:HASH32, the hash over topic and id */
 void im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
     im_str_t id);
@@ -63,31 +74,35 @@ void im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
  * PREFIX{p}:a:NAME is an account, PREFIX{p}:l:KIND:SUBJECT counts attempts.
  * The partition is that of the name or subject.
  */
-void im_key_account(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t name);
+#define im_key_account(b, prefix, p, name)  im_key_in(b, prefix, p, "a:", name)
 void im_key_limit(im_buf_t *b, im_str_t prefix, uint16_t p, char kind,
     im_str_t subject);
 /* im_TOKEN: other programs read it, so it has no prefix and partition */
-void im_key_login(im_buf_t *b, im_str_t token);
+#define im_key_login(b, token)  im_key_add(b, "im_", token)
 
 /*
  * Of a partition: PREFIX{p}:q, PREFIX{p}:own; channels PREFIX{p}:w:WORKER,
  * PREFIX{p}:all
  */
-void im_key_queue(im_buf_t *b, im_str_t prefix, uint16_t p);
-void im_key_owner(im_buf_t *b, im_str_t prefix, uint16_t p);
-void im_key_channel(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t worker);
-void im_key_channel_all(im_buf_t *b, im_str_t prefix, uint16_t p);
+#define im_key_queue(b, prefix, p)  im_key_in(b, prefix, p, "q", im_str_z(""))
+#define im_key_owner(b, prefix, p)                                            \
+    im_key_in(b, prefix, p, "own", im_str_z(""))
+#define im_key_channel(b, prefix, p, worker)                                  \
+    im_key_in(b, prefix, p, "w:", worker)
+#define im_key_channel_all(b, prefix, p)                                      \
+    im_key_in(b, prefix, p, "all", im_str_z(""))
 
 /*
  * PREFIX{reg}:conf (string: number of partitions), :nodes (zset), :n:WORKER
  * (hash), :t:NODE (zset), :jobs (zset), :revoked (zset)
  */
-void im_key_conf(im_buf_t *b, im_str_t prefix);
+#define im_key_conf(b, prefix)  im_key_reg(b, prefix, "conf", im_str_z(""))
 void im_key_nodes(im_buf_t *b, im_str_t prefix);
-void im_key_record(im_buf_t *b, im_str_t prefix, im_str_t worker);
-void im_key_tokens(im_buf_t *b, im_str_t prefix, im_str_t node);
+#define im_key_record(b, prefix, worker)  im_key_reg(b, prefix, "n:", worker)
+#define im_key_tokens(b, prefix, node)  im_key_reg(b, prefix, "t:", node)
 void im_key_jobs(im_buf_t *b, im_str_t prefix);
-void im_key_revoked(im_buf_t *b, im_str_t prefix);
+#define im_key_revoked(b, prefix)                                             \
+    im_key_reg(b, prefix, "revoked", im_str_z(""))
 
 
 #endif /* IM_KEY_H */
