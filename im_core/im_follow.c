@@ -25,9 +25,9 @@ typedef struct {
 
 
 static im_int_t im_follow_again(im_topic_t *topic, void *data);
+static void im_follow_changed(im_route_t *route);
 static im_route_t *im_follow_pop(im_list_t *queue);
 static int im_follow_over(im_route_t *route);
-static void im_follow_inherit(im_route_t *route);
 static int im_follow_wants(const im_route_t *route);
 static im_int_t im_follow_send(im_route_t *route);
 static void im_follow_fill(im_route_t *route, im_report_t *report,
@@ -229,6 +229,14 @@ im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined)
         im_route_change(route, sub, joined);
     }
 
+    im_follow_changed(route);
+}
+
+
+/* It is reported with the next tick, if not before. */
+static void
+im_follow_changed(im_route_t *route)
+{
     im_route_due(route, IM_DUE_COUNT);
 
     if (route->call == IM_CALL_NONE && im_list_empty(&route->link)) {
@@ -377,11 +385,15 @@ im_follow_pump(im_follow_t *follow)
 }
 
 
-/* Nobody follows the topic, and Redis needn't know of it. */
+/*
+ * Nobody follows the topic, and Redis needn't know of it.  Where it is followed
+ * again, by another route, that one says which members have left.
+ */
 static int
 im_follow_over(im_route_t *route)
 {
     im_topic_t  *topic;
+    im_route_t  *other;
 
     topic = im_hub_topic(route->follow->hub, im_str_set(route->name,
                                                         route->name_len));
@@ -392,29 +404,19 @@ im_follow_over(im_route_t *route)
                || im_route_broadcast(route);
     }
 
+    other = topic->data;
+
     if (route->known == IM_KNOWN_MEMBERS || route->nchanges > 0
         || route->notify != IM_NOTIFY_DONE)
     {
-        im_follow_inherit(topic->data);
+        if (other->notify == IM_NOTIFY_DONE) {
+            other->notify = IM_NOTIFY_AGAIN;
+        }
+
+        im_follow_changed(other);
     }
 
     return 1;
-}
-
-
-/* The topic is followed again: others don't know which members have left. */
-static void
-im_follow_inherit(im_route_t *route)
-{
-    if (route->notify == IM_NOTIFY_DONE) {
-        route->notify = IM_NOTIFY_AGAIN;
-    }
-
-    im_route_due(route, IM_DUE_COUNT);
-
-    if (route->call == IM_CALL_NONE && im_list_empty(&route->link)) {
-        im_route_queue(route, IM_QUEUE_CHANGED);
-    }
 }
 
 
@@ -638,8 +640,8 @@ im_follow_failed(im_route_t *route)
     if (route->topic == NULL) {
         im_route_end(route);
 
-    } else if (route->follow->up) {
-        im_route_queue(route, IM_QUEUE_CHANGED);
+    } else {
+        im_follow_changed(route);
     }
 }
 
@@ -679,8 +681,8 @@ im_follow_next(im_route_t *route)
 
     follow->events->reported(follow->ctx, route->topic);
 
-    if (im_follow_wants(route) && im_list_empty(&route->link)) {
-        im_route_queue(route, IM_QUEUE_CHANGED);
+    if (im_follow_wants(route)) {
+        im_follow_changed(route);
     }
 }
 
@@ -811,11 +813,7 @@ im_follow_refresh(im_follow_t *follow)
             continue;
         }
 
-        im_route_due(route, IM_DUE_COUNT);
-
-        if (route->call == IM_CALL_NONE && im_list_empty(&route->link)) {
-            im_route_queue(route, IM_QUEUE_CHANGED);
-        }
+        im_follow_changed(route);
 
         follow->events->members(follow->ctx, route->topic, IM_MEMBERS_SUSPECT);
     }

@@ -26,29 +26,20 @@ static int im_history_passed(im_route_t *route, const im_entry_t *entry,
     im_history_from_e from);
 static im_int_t im_history_append(im_route_t *route, const im_entry_t *entry,
     int healed);
-static int im_history_held(const im_route_t *route);
 static void im_history_hold(im_route_t *route, const im_entry_t *entry);
 static void im_history_replay(im_route_t *route, int put);
-static void im_history_set(im_route_t *route, im_history_e history);
-static im_uint_t im_history_limit(const im_route_t *route);
 static void im_history_later(im_route_t *route);
-static void im_history_healed(im_route_t *route, const im_page_t *page);
 static void im_history_forward(im_route_t *route, const im_page_t *page);
 static void im_history_entries(im_route_t *route, const im_page_t *page);
 static void im_history_more(im_route_t *route);
 static void im_history_hole(im_route_t *route, const im_page_t *page);
-static uint64_t im_history_first_held(im_route_t *route, im_str_t epoch,
-    uint64_t top);
 static im_int_t im_history_moved(im_route_t *route, im_str_t epoch,
     uint64_t seq, int continues);
 static im_str_t im_history_epoch(const im_topic_t *topic);
 
 static im_recent_t *im_recent_get(im_route_t *route);
-static void im_recent_restart(im_route_t *route, uint64_t seq);
 static void im_recent_bound(im_recent_t *recent);
 static void im_recent_destroy(im_route_t *route);
-static im_int_t im_recent_load(im_route_t *route, uint64_t seq);
-static void im_recent_loaded(im_route_t *route, const im_page_t *page);
 static void im_recent_back(im_route_t *route, const im_page_t *page);
 
 
@@ -279,8 +270,12 @@ im_history_heal(im_route_t *route)
 
     read.back = 0;
     read.seq = topic->seq;
-    read.limit = im_history_limit(route);
     read.bytes = 0;
+
+    /* about one page, judged by the largest message seen */
+
+    read.limit = im_min(im_max(IM_HISTORY_BYTES / im_max(route->largest, 1), 1),
+                        IM_FOLLOW_ENTRIES);
 
     if (follow->commands->read(follow->ctx, route, topic, &read) != IM_OK) {
         im_history_later(route);
@@ -289,18 +284,6 @@ im_history_heal(im_route_t *route)
 
     route->asked = route->held.len;
     im_history_set(route, IM_HISTORY_READING);
-}
-
-
-/* About one page, judged by the largest message seen. */
-static im_uint_t
-im_history_limit(const im_route_t *route)
-{
-    if (route->largest <= IM_HISTORY_BYTES / IM_FOLLOW_ENTRIES) {
-        return IM_FOLLOW_ENTRIES;
-    }
-
-    return im_max(IM_HISTORY_BYTES / route->largest, 1);
 }
 
 
@@ -315,31 +298,36 @@ im_history_later(im_route_t *route)
 void
 im_follow_page(im_route_t *route, int back, const im_page_t *page)
 {
-    if (back) {
-        im_recent_loaded(route, page);
-
-    } else {
-        im_history_healed(route, page);
-    }
-}
-
-
-static void
-im_history_healed(im_route_t *route, const im_page_t *page)
-{
     im_follow_t  *follow;
 
     follow = route->follow;
 
-    im_history_set(route, IM_HISTORY_WHOLE);
+    if (back) {
+        route->load = IM_LOAD_WANTED;
+
+    } else {
+        im_history_set(route, IM_HISTORY_WHOLE);
+    }
 
     if (route->topic == NULL) {
+        route->load = back ? IM_LOAD_NONE : route->load;
         im_route_end(route);
         return;
     }
 
     if (page == NULL) {
-        im_history_later(route);
+
+        if (!back) {
+            im_history_set(route, IM_HISTORY_AGAIN);
+        }
+
+        im_route_poll(route);
+        return;
+    }
+
+    if (back) {
+        im_recent_back(route, page);
+        im_history_event(route, IM_HISTORY_LOADED);
         return;
     }
 
@@ -444,22 +432,44 @@ im_history_more(im_route_t *route)
 }
 
 
-/* Held entries are still delivered: the hole ends where they begin. */
+/*
+ * Held entries are still delivered: the hole ends before the first one that is
+ * new to us.  When Redis itself has lost messages, numbers of the epoch it has
+ * now count alone.
+ */
 static void
 im_history_hole(im_route_t *route, const im_page_t *page)
 {
+    int           lost;
     uint64_t      next;
     im_topic_t   *topic;
+    im_entry_t    entry;
     im_follow_t  *follow;
+    im_reader_t   reader;
 
     topic = route->topic;
     follow = route->follow;
+    next = page->top;
+    lost = topic->seq > next;
 
-    if (topic->seq > page->top) {
+    if (lost) {
         im_history_replay(route, 0);
     }
 
-    next = im_history_first_held(route, page->epoch, page->top);
+    im_reader_init(&reader, im_buf_str(&route->held));
+
+    while (im_entry_decode(&reader, &entry) == IM_OK) {
+
+        if (lost ? !im_str_eq(entry.epoch, page->epoch)
+                 : entry.seq <= topic->seq)
+        {
+            continue;
+        }
+
+        if (entry.seq > 0 && entry.seq <= next) {
+            next = entry.seq - 1;
+        }
+    }
 
     follow->events->hole(follow->ctx, topic, next);
 
@@ -471,38 +481,6 @@ im_history_hole(im_route_t *route, const im_page_t *page)
     }
 
     im_history_release(route);
-}
-
-
-/*
- * The number before the first held entry that is new to us, at most top.  When
- * Redis itself has lost messages, numbers of the epoch it has now count alone.
- */
-static uint64_t
-im_history_first_held(im_route_t *route, im_str_t epoch, uint64_t top)
-{
-    int          lost;
-    uint64_t     seq;
-    im_entry_t   entry;
-    im_reader_t  reader;
-
-    seq = route->topic->seq;
-    lost = seq > top;
-
-    im_reader_init(&reader, im_buf_str(&route->held));
-
-    while (im_entry_decode(&reader, &entry) == IM_OK) {
-
-        if (lost ? !im_str_eq(entry.epoch, epoch) : entry.seq <= seq) {
-            continue;
-        }
-
-        if (entry.seq > 0 && entry.seq <= top) {
-            top = entry.seq - 1;
-        }
-    }
-
-    return top;
 }
 
 
@@ -521,7 +499,7 @@ im_history_moved(im_route_t *route, im_str_t epoch, uint64_t seq, int continues)
     }
 
     if (!continues) {
-        im_recent_restart(route, seq);
+        im_recent_destroy(route);
     }
 
     return IM_OK;
@@ -648,9 +626,15 @@ im_follow_envelope(im_topic_t *topic, uint64_t seq)
 void
 im_follow_load(im_topic_t *topic, uint64_t seq)
 {
-    im_route_t  *route;
+    size_t        left;
+    im_read_t     read;
+    im_route_t   *route;
+    im_follow_t  *follow;
+    im_recent_t  *recent;
 
     route = topic->data;
+    follow = route->follow;
+    recent = route->recent;
 
     if (route->load == IM_LOAD_READING) {
         return;
@@ -658,9 +642,28 @@ im_follow_load(im_topic_t *topic, uint64_t seq)
 
     route->load = IM_LOAD_WANTED;
 
-    if (!im_history_held(route) && im_recent_load(route, seq) != IM_OK) {
-        im_route_poll(route);
+    if (im_history_held(route)) {
+        return;
     }
+
+    if (recent != NULL && seq < recent->window.from && follow->up) {
+        left = follow->limits.recovery_bytes;
+        left -= im_min(left, recent->window.bytes);
+
+        read.back = 1;
+        read.seq = recent->window.from + 1;
+        read.limit = im_min(recent->window.from - seq, IM_FOLLOW_ENTRIES);
+        read.bytes = im_min(left, IM_HISTORY_BYTES);
+
+        if (follow->commands->read(follow->ctx, route, topic, &read) == IM_OK)
+        {
+            route->load = IM_LOAD_READING;
+            recent->before = recent->window.from;
+            return;
+        }
+    }
+
+    im_route_poll(route);
 }
 
 
@@ -713,7 +716,8 @@ im_recent_get(im_route_t *route)
     }
 
     if (im_window_top(&recent->window) != seq) {
-        im_recent_restart(route, seq);
+        im_window_reset(&recent->window, seq);
+        recent->floor = recent->floor > seq ? 0 : recent->floor;
     }
 
     recent->used = follow->now;
@@ -722,25 +726,6 @@ im_recent_get(im_route_t *route)
     im_list_insert_tail(&follow->windows, &recent->link);
 
     return recent;
-}
-
-
-static void
-im_recent_restart(im_route_t *route, uint64_t seq)
-{
-    im_recent_t  *recent;
-
-    recent = route->recent;
-
-    if (recent == NULL) {
-        return;
-    }
-
-    im_window_reset(&recent->window, seq);
-
-    if (recent->floor > seq) {
-        recent->floor = 0;
-    }
 }
 
 
@@ -812,63 +797,6 @@ im_history_tick(im_follow_t *follow, uint64_t now)
 
         im_recent_destroy(recent->route);
     }
-}
-
-
-static im_int_t
-im_recent_load(im_route_t *route, uint64_t seq)
-{
-    size_t        left;
-    im_read_t     read;
-    im_follow_t  *follow;
-    im_recent_t  *recent;
-
-    follow = route->follow;
-    recent = route->recent;
-
-    if (recent == NULL || seq >= recent->window.from || !follow->up) {
-        return IM_ERROR;
-    }
-
-    left = follow->limits.recovery_bytes;
-    left -= im_min(left, recent->window.bytes);
-
-    read.back = 1;
-    read.seq = recent->window.from + 1;
-    read.limit = im_min(recent->window.from - seq, IM_FOLLOW_ENTRIES);
-    read.bytes = im_min(left, IM_HISTORY_BYTES);
-
-    if (follow->commands->read(follow->ctx, route, route->topic, &read)
-        != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    route->load = IM_LOAD_READING;
-    recent->before = recent->window.from;
-
-    return IM_OK;
-}
-
-
-static void
-im_recent_loaded(im_route_t *route, const im_page_t *page)
-{
-    if (route->topic == NULL) {
-        route->load = IM_LOAD_NONE;
-        im_route_end(route);
-        return;
-    }
-
-    route->load = IM_LOAD_WANTED;
-
-    if (page == NULL) {
-        im_route_poll(route);
-        return;
-    }
-
-    im_recent_back(route, page);
-    im_history_event(route, IM_HISTORY_LOADED);
 }
 
 

@@ -10,10 +10,7 @@
 #define IM_WINDOW_MIN  16
 
 
-static im_int_t im_window_room(im_window_t *w);
 static u_char *im_window_copy(im_window_t *w, im_str_t entry);
-static void im_window_drop(im_window_t *w);
-static size_t im_window_cost(const u_char *entry);
 
 
 void
@@ -56,8 +53,7 @@ im_window_append(im_window_t *w, uint64_t seq, im_str_t entry)
         im_window_reset(w, seq - 1);
     }
 
-    copy = im_window_room(w) == IM_OK ? im_window_copy(w, entry) : NULL;
-
+    copy = im_window_copy(w, entry);
     if (copy == NULL) {
         im_window_reset(w, seq);
         return IM_ERROR;
@@ -79,10 +75,6 @@ im_window_prepend(im_window_t *w, uint64_t seq, im_str_t entry)
         return IM_DECLINED;
     }
 
-    if (im_window_room(w) != IM_OK) {
-        return IM_ERROR;
-    }
-
     copy = im_window_copy(w, entry);
     if (copy == NULL) {
         return IM_ERROR;
@@ -100,8 +92,21 @@ im_window_prepend(im_window_t *w, uint64_t seq, im_str_t entry)
 void
 im_window_trim(im_window_t *w, size_t bytes, size_t n)
 {
+    u_char    *entry;
+    uint32_t   len;
+
     while (w->n > 0 && (w->bytes > bytes || w->n > n)) {
-        im_window_drop(w);
+        entry = w->entries[w->first];
+        memcpy(&len, entry, sizeof(uint32_t));
+
+        w->bytes -= len + IM_WINDOW_OVERHEAD;
+        w->all->bytes -= len + IM_WINDOW_OVERHEAD;
+
+        im_free(entry);
+
+        w->first = (w->first + 1) & (w->size - 1);
+        w->n--;
+        w->from++;
     }
 }
 
@@ -119,95 +124,48 @@ im_window_get(const im_window_t *w, uint64_t seq)
 }
 
 
-/* Makes room for one more entry. */
-static im_int_t
-im_window_room(im_window_t *w)
-{
-    size_t    i, size;
-    u_char  **entries;
-
-    if (w->n < w->size) {
-        return IM_OK;
-    }
-
-    size = im_max(w->size * 2, IM_WINDOW_MIN);
-
-    entries = im_alloc(size * sizeof(u_char *));
-    if (entries == NULL) {
-        return IM_ERROR;
-    }
-
-    for (i = 0; i < w->n; i++) {
-        entries[i] = w->entries[(w->first + i) & (w->size - 1)];
-    }
-
-    im_free(w->entries);
-
-    w->entries = entries;
-    w->size = size;
-    w->first = 0;
-
-    return IM_OK;
-}
-
-
+/* A copy, and room for it in the ring.  NULL: no memory. */
 static u_char *
 im_window_copy(im_window_t *w, im_str_t entry)
 {
-    size_t     cost;
-    u_char    *copy;
+    size_t     i, size;
+    u_char    *copy, **entries;
     uint32_t   len;
 
-    if (entry.len > UINT32_MAX) {
-        return NULL;
+    if (w->n == w->size) {
+        size = im_max(w->size * 2, IM_WINDOW_MIN);
+
+        entries = im_alloc(size * sizeof(u_char *));
+        if (entries == NULL) {
+            return NULL;
+        }
+
+        for (i = 0; i < w->n; i++) {
+            entries[i] = w->entries[(w->first + i) & (w->size - 1)];
+        }
+
+        im_free(w->entries);
+
+        w->entries = entries;
+        w->size = size;
+        w->first = 0;
     }
 
-    copy = im_alloc(sizeof(uint32_t) + entry.len);
+    len = (uint32_t) entry.len;
+
+    copy = len == entry.len ? im_alloc(sizeof(uint32_t) + len) : NULL;
     if (copy == NULL) {
         return NULL;
     }
 
-    len = (uint32_t) entry.len;
     memcpy(copy, &len, sizeof(uint32_t));
 
     if (len > 0) {
         memcpy(copy + sizeof(uint32_t), entry.data, len);
     }
 
-    cost = im_window_cost(copy);
-    w->bytes += cost;
-    w->all->bytes += cost;
+    w->bytes += len + IM_WINDOW_OVERHEAD;
+    w->all->bytes += len + IM_WINDOW_OVERHEAD;
 
     return copy;
-}
-
-
-static void
-im_window_drop(im_window_t *w)
-{
-    size_t   cost;
-    u_char  *entry;
-
-    entry = w->entries[w->first];
-
-    cost = im_window_cost(entry);
-    w->bytes -= cost;
-    w->all->bytes -= cost;
-
-    im_free(entry);
-
-    w->first = (w->first + 1) & (w->size - 1);
-    w->n--;
-    w->from++;
-}
-
-
-static size_t
-im_window_cost(const u_char *entry)
-{
-    uint32_t  len;
-
-    memcpy(&len, entry, sizeof(uint32_t));
-
-    return len + IM_WINDOW_OVERHEAD;
 }

@@ -14,9 +14,7 @@ static void ngx_im_follow_event(ngx_im_sync_t *sync, ngx_event_t *ev,
     ngx_event_handler_pt handler);
 static void ngx_im_follow_core(ngx_im_sync_t *sync);
 static ngx_int_t ngx_im_follow_id(ngx_im_sync_t *sync);
-static void ngx_im_follow_link_state(ngx_im_sync_t *sync);
 static void ngx_im_follow_connected(void *data);
-static void ngx_im_follow_channels(ngx_im_worker_t *w);
 static void ngx_im_follow_up(void *data);
 static void ngx_im_follow_down(void *data);
 static void ngx_im_follow_heartbeat(void *data, im_uint_t partition, int lost);
@@ -175,8 +173,6 @@ ngx_im_follow_exit(ngx_im_worker_t *w)
         return;
     }
 
-    sync->exiting = 1;
-
     if (sync->follow.up) {
         ngx_im_lease_give_up(sync);
     }
@@ -274,32 +270,27 @@ ngx_im_follow_link_state(ngx_im_sync_t *sync)
 }
 
 
-/* What an earlier connection has sent may not have reached Redis. */
+/*
+ * What an earlier connection has sent may not have reached Redis.  Of each
+ * partition there is a channel of this worker, and one of all workers with the
+ * heartbeats.
+ */
 static void
 ngx_im_follow_connected(void *data)
 {
+    im_buf_t          b;
+    im_int_t          rc;
+    im_str_t          prefix;
+    ngx_uint_t        p;
     ngx_im_worker_t  *w;
 
     w = data;
     w->sync->assert = 1;
 
-    im_hub_partitions(&w->hub, im_link_partitions(w->link));
-    ngx_im_follow_channels(w);
-}
-
-
-/* Two of each partition: of this worker, and of all with the heartbeats. */
-static void
-ngx_im_follow_channels(ngx_im_worker_t *w)
-{
-    im_buf_t    b;
-    im_int_t    rc;
-    im_str_t    prefix;
-    ngx_uint_t  p;
-
     rc = IM_OK;
     prefix = im_link_prefix(w->link);
 
+    im_hub_partitions(&w->hub, im_link_partitions(w->link));
     im_buf_init(&b, IM_PREFIX_MAX + IM_WORKER_MAX + 64);
 
     for (p = 0; p < im_link_partitions(w->link); p++) {
@@ -395,10 +386,6 @@ ngx_im_follow_message(void *data, im_uint_t partition, im_str_t batch)
     ngx_im_worker_t  *w;
 
     w = data;
-
-    if (w->sync->exiting) {
-        return;
-    }
 
     im_reader_init(&reader, batch);
 

@@ -23,24 +23,39 @@ static void ngx_im_lease_tokens(ngx_im_sync_t *sync, uint64_t n);
 static im_link_call_t *ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms);
 static void ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call,
     int full);
-static void ngx_im_lease_users(ngx_im_sync_t *sync);
 static im_int_t ngx_im_lease_user(im_hash_node_t *node, void *data);
 
 
+/* A sketch can't forget, so it is made anew; less often when that is much. */
 void
 ngx_im_lease_renew(ngx_im_sync_t *sync, int full)
 {
+    im_hash_t       *users;
+    im_sketch_t      sketch;
     im_link_call_t  *call;
 
-    ngx_im_lease_users(sync);
+    users = &sync->worker->hub.users;
 
-    sync->nrenewals++;
+    if (users->count <= NGX_IM_SKETCH_OFTEN || sync->nrenewals++ % 10 == 0) {
+        im_sketch_init(&sketch);
+        im_buf_reset(&sync->users, 65536);
+
+        if (im_hash_each(users, ngx_im_lease_user, &sketch) == IM_OK) {
+            im_sketch_encode(&sync->users, &sketch);
+        }
+
+        if (sync->users.failed) {
+            im_buf_reset(&sync->users, 65536);
+        }
+
+        im_sketch_cleanup(&sketch);
+    }
 
     call = ngx_im_lease_call(sync, im_text(IM_LEASE_WORKER));
     ngx_im_lease_record(sync, call, full);
 
     if (im_link_send(sync->worker->link, full ? ngx_im_lease_full_handler
-                                               : ngx_im_lease_handler,
+                                              : ngx_im_lease_handler,
                      sync)
         != IM_OK)
     {
@@ -84,7 +99,7 @@ static uint64_t
 ngx_im_lease_renewed(ngx_im_sync_t *sync, const im_link_reply_t *reply,
     int full)
 {
-    if (reply == NULL || sync->exiting) {
+    if (reply == NULL) {
         return 0;
     }
 
@@ -265,35 +280,6 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
     im_buf_cleanup(&rules);
     im_buf_cleanup(&rooms);
     im_buf_cleanup(&numbers);
-}
-
-
-/* A sketch can't forget, so it is made anew; less often when that is much. */
-static void
-ngx_im_lease_users(ngx_im_sync_t *sync)
-{
-    im_sketch_t  sketch;
-
-    if (sync->worker->hub.users.count > NGX_IM_SKETCH_OFTEN
-        && sync->nrenewals % 10 != 0)
-    {
-        return;
-    }
-
-    im_sketch_init(&sketch);
-    im_buf_reset(&sync->users, 65536);
-
-    if (im_hash_each(&sync->worker->hub.users, ngx_im_lease_user, &sketch)
-        == IM_OK)
-    {
-        im_sketch_encode(&sync->users, &sketch);
-    }
-
-    if (sync->users.failed) {
-        im_buf_reset(&sync->users, 65536);
-    }
-
-    im_sketch_cleanup(&sketch);
 }
 
 

@@ -27,7 +27,6 @@ static void ngx_im_report_members(ngx_im_worker_t *w, im_link_call_t *call,
 static ngx_int_t ngx_im_report_joined(ngx_im_worker_t *w, im_buf_t *b,
     const im_report_t *report, const im_change_t *change);
 static void ngx_im_report_handler(const im_link_reply_t *reply, void *data);
-static uint64_t ngx_im_report_version(im_str_t stored);
 static im_int_t ngx_im_report_read(void *ctx, im_route_t *route,
     im_topic_t *topic, const im_read_t *read);
 static void ngx_im_report_hist_handler(const im_link_reply_t *reply,
@@ -271,7 +270,9 @@ ngx_im_report_joined(ngx_im_worker_t *w, im_buf_t *b,
 static void
 ngx_im_report_handler(const im_link_reply_t *reply, void *data)
 {
-    im_reported_t  r;
+    u_char         *p, *end;
+    im_str_t        stored;
+    im_reported_t   r;
 
     if (!im_link_reply_is_array(reply, 6)) {
         ngx_im_link_complain(ngx_im_worker->log, reply, "route");
@@ -283,30 +284,17 @@ ngx_im_report_handler(const im_link_reply_t *reply, void *data)
     r.epoch = im_link_reply_str_at(reply, 1);
     r.top = im_link_reply_int_at(reply, 2, 0);
     r.past = im_link_reply_str_at(reply, 3);
-    r.stored = ngx_im_report_version(im_link_reply_str_at(reply, 4));
     r.notified = im_link_reply_int_at(reply, 5, 0) != 0;
 
-    im_follow_reported(data, &r);
-}
+    /* "count:version", or "" */
 
-
-/* Of "count:version"; 0: it has none. */
-static uint64_t
-ngx_im_report_version(im_str_t stored)
-{
-    u_char     *p;
-    ngx_int_t   version;
-
+    stored = im_link_reply_str_at(reply, 4);
+    end = stored.data + stored.len;
     p = memchr(stored.data, ':', stored.len);
 
-    if (p == NULL) {
-        return 0;
-    }
+    r.stored = p != NULL ? ngx_max(ngx_atoi(p + 1, end - p - 1), 0) : 0;
 
-    p++;
-    version = ngx_atoi(p, stored.data + stored.len - p);
-
-    return version > 0 ? version : 0;
+    im_follow_reported(data, &r);
 }
 
 

@@ -42,7 +42,6 @@ struct ngx_im_sync_s {
     unsigned          ready:1;     /* was up once */
     unsigned          assert:1;    /* a new connection: report all */
     unsigned          tokens_told:1;
-    unsigned          exiting:1;
 };
 
 
