@@ -140,8 +140,7 @@ im_daemon_option_file(const char *path, const im_daemon_option_t *options,
 
 /* "name value;" or "name = value", '#' starts a comment. */
 static im_int_t
-im_daemon_option_line(char *line, const im_daemon_option_t *options,
-    void *conf)
+im_daemon_option_line(char *line, const im_daemon_option_t *options, void *conf)
 {
     char    *name, *value;
     size_t   len;
@@ -187,8 +186,7 @@ im_daemon_option_set(const im_daemon_option_t *options, const char *name,
     }
 
     if (o->name == NULL) {
-        im_daemon_log(IM_LOG_ERROR, "unknown option \"%s\", see --help",
-                      name);
+        im_daemon_log(IM_LOG_ERROR, "unknown option \"%s\", see --help", name);
         return IM_ERROR;
     }
 

@@ -130,8 +130,7 @@ im_job_queue_bell(void *data, im_uint_t p, im_str_t bell)
     rc = im_job_bell_decode(bell, &n, &e);
 
     if (rc == IM_ERROR) {
-        im_daemon_log(IM_LOG_ERROR, "partition %u: a bell is malformed",
-                      jp->p);
+        im_daemon_log(IM_LOG_ERROR, "partition %u: a bell is malformed", jp->p);
         return;
     }
 

@@ -71,8 +71,7 @@ im_job_sweep_heard(im_job_t *job, im_str_t worker, int receivers)
 
 
 void
-im_job_sweep_entry(im_job_t *job, uint16_t p, im_str_t topic,
-    im_str_t workers)
+im_job_sweep_entry(im_job_t *job, uint16_t p, im_str_t topic, im_str_t workers)
 {
     im_str_t  worker;
 
@@ -112,8 +111,7 @@ im_job_sweep_find(const im_job_t *job, im_str_t worker)
 
 
 static void
-im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic,
-    im_str_t worker)
+im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic, im_str_t worker)
 {
     u_char          *dst;
     im_job_sweep_t  *sweep;

@@ -70,12 +70,10 @@ struct im_link_s {
 static void im_link_release(im_link_t *link);
 static uint64_t im_link_now(const im_link_t *link);
 static im_link_server_t *im_link_server(im_link_t *link, im_uint_t slot);
-static im_int_t im_link_replies(im_link_server_t *server,
-    im_link_conn_t *conn);
+static im_int_t im_link_replies(im_link_server_t *server, im_link_conn_t *conn);
 
 static void im_link_check(im_link_server_t *server, im_link_conn_t *conn);
-static const char *im_link_late(im_link_server_t *server,
-    im_link_conn_t *conn);
+static const char *im_link_late(im_link_server_t *server, im_link_conn_t *conn);
 static void im_link_ask_again(im_link_server_t *server, im_link_conn_t *conn);
 static void im_link_check_heartbeats(im_link_t *link);
 static int im_link_wanted(im_link_server_t *server, im_link_conn_t *conn);
@@ -85,8 +83,7 @@ static void im_link_lost(im_link_server_t *server, im_link_conn_t *conn,
 static void im_link_close(im_link_t *link, im_link_conn_t *conn);
 static void im_link_refuse(im_link_server_t *server,
     const im_link_reply_t *reply, const char *why, int unusable);
-static im_link_log_e im_link_level(im_link_t *link,
-    im_link_trouble_e trouble);
+static im_link_log_e im_link_level(im_link_t *link, im_link_trouble_e trouble);
 static void im_link_log(im_link_t *link, im_link_log_e level, const char *fmt,
     ...) __attribute__((format(printf, 3, 4)));
 static int im_link_whole(im_link_server_t *server);
@@ -121,9 +118,8 @@ static void im_link_confirmed(im_link_server_t *server, im_str_t name,
 
 
 im_link_t *
-im_link_create(const im_link_conf_t *conf,
-    const im_link_transport_t *transport, void *transport_data,
-    const im_link_events_t *events, void *data)
+im_link_create(const im_link_conf_t *conf, const im_link_transport_t *transport,
+    void *transport_data, const im_link_events_t *events, void *data)
 {
     uint64_t           seed[2];
     im_uint_t          i;

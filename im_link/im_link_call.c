@@ -15,8 +15,7 @@
 
 
 static int im_link_call_failed(im_link_call_t *call);
-static void im_link_call_begin(im_link_call_t *call,
-    const im_script_t *script);
+static void im_link_call_begin(im_link_call_t *call, const im_script_t *script);
 static void im_link_call_count(im_buf_t *out, const char *type, size_t n);
 static void im_link_call_bulk(im_buf_t *out, im_str_t arg);
 

@@ -53,8 +53,7 @@ void im_link_call_cleanup(im_link_call_t *call);
 void im_link_call_start(im_link_call_t *call, const char *words);
 
 /* Starts a script: its keys come first. */
-void im_link_call_start_script(im_link_call_t *call,
-    const im_script_t *script);
+void im_link_call_start_script(im_link_call_t *call, const im_script_t *script);
 
 /*
  * End the argument whose bytes were appended to call->bytes.  The first key

@@ -34,8 +34,7 @@ typedef struct {
 } im_link_channels_t;
 
 
-im_int_t im_link_channels_init(im_link_channels_t *chs,
-    const uint64_t seed[2]);
+im_int_t im_link_channels_init(im_link_channels_t *chs, const uint64_t seed[2]);
 void im_link_channels_cleanup(im_link_channels_t *chs);
 
 /* NULL: not there. */
@@ -43,8 +42,7 @@ im_link_channel_t *im_link_channels_find(im_link_channels_t *chs,
     im_str_t name);
 
 /* NULL: no memory. */
-im_link_channel_t *im_link_channels_add(im_link_channels_t *chs,
-    im_str_t name);
+im_link_channel_t *im_link_channels_add(im_link_channels_t *chs, im_str_t name);
 void im_link_channels_remove(im_link_channels_t *chs, im_link_channel_t *ch);
 
 

@@ -186,8 +186,7 @@ im_link_conn_write(im_link_conn_t *conn, const im_link_call_t *call,
     before = conn->out.len;
 
     im_link_call_encode(call, &conn->out,
-                        im_str_set(conn->generation, IM_LINK_GENERATION),
-                        tail);
+                        im_str_set(conn->generation, IM_LINK_GENERATION), tail);
 
     return im_link_conn_written(conn, before);
 }

@@ -42,8 +42,7 @@ static void im_link_read_page(const im_link_range_t *range,
     const im_link_reply_t *reply, im_link_page_t *page);
 static im_int_t im_link_read_messages(const im_link_range_t *range,
     const im_link_reply_t *entries, im_link_page_t *page);
-static void im_link_read_done(im_link_read_t *read,
-    const im_link_page_t *page);
+static void im_link_read_done(im_link_read_t *read, const im_link_page_t *page);
 
 
 im_link_history_t *

@@ -121,8 +121,7 @@ main(int argc, char **argv)
     rc = im_logic_main_init(&m);
 
     if (rc == IM_OK) {
-        im_daemon_log(IM_LOG_NOTICE, "im_logic %s started",
-                      IM_DAEMON_VERSION);
+        im_daemon_log(IM_LOG_NOTICE, "im_logic %s started", IM_DAEMON_VERSION);
         (void) event_base_dispatch(m.logic.base);
         im_daemon_log(IM_LOG_NOTICE, "im_logic ended");
     }
@@ -234,8 +233,7 @@ im_logic_main_events(im_logic_main_t *m)
     tv.tv_usec = 0;
 
     m->term = evsignal_new(m->logic.base, SIGTERM, im_logic_main_signal, m);
-    m->interrupt = evsignal_new(m->logic.base, SIGINT, im_logic_main_signal,
-                                m);
+    m->interrupt = evsignal_new(m->logic.base, SIGINT, im_logic_main_signal, m);
     m->tick = event_new(m->logic.base, -1, EV_PERSIST, im_logic_main_tick,
                         &m->logic);
 

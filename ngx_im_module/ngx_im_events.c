@@ -166,8 +166,7 @@ ngx_im_events_flush(void *ctx)
 
 
 static im_sub_t *
-ngx_im_events_find(ngx_im_worker_t *w, ngx_im_handle_t session,
-    im_str_t topic)
+ngx_im_events_find(ngx_im_worker_t *w, ngx_im_handle_t session, im_str_t topic)
 {
     ngx_im_session_t  *s;
 

@@ -50,8 +50,7 @@ static void im_logic_api_match(im_logic_api_channels_t *channels,
 static void im_logic_api_found(im_logic_api_channels_t *channels,
     im_str_t name);
 static im_int_t im_logic_api_count(im_hash_node_t *node, void *data);
-static void im_logic_api_count_handler(const im_members_t *members,
-    void *data);
+static void im_logic_api_count_handler(const im_members_t *members, void *data);
 static void im_logic_api_channels_replied(im_logic_api_channels_t *channels);
 static im_int_t im_logic_api_add_channel(im_hash_node_t *node, void *data);
 static im_str_t im_logic_api_room_name(const im_hash_node_t *node);

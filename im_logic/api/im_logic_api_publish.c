@@ -209,8 +209,7 @@ im_logic_api_data(im_logic_command_t *c, const im_logic_api_message_t *m,
     rc = im_logic_command_base64(c, m->b64data, &e->data);
 
     if (rc == IM_DECLINED) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
-                              "b64data is not base64");
+        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "b64data is not base64");
         return IM_ERROR;
     }
 

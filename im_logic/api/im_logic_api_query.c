@@ -26,12 +26,10 @@ typedef struct {
 static im_logic_api_query_t *im_logic_api_query(im_logic_command_t *c);
 static void im_logic_api_query_members(im_logic_command_t *c,
     im_link_members_pt handler);
-static im_logic_api_query_t *im_logic_api_query_history(
-    im_logic_command_t *c);
+static im_logic_api_query_t *im_logic_api_query_history(im_logic_command_t *c);
 static void im_logic_api_presence_handler(const im_members_t *members,
     void *data);
-static void im_logic_api_stats_handler(const im_members_t *members,
-    void *data);
+static void im_logic_api_stats_handler(const im_members_t *members, void *data);
 static im_int_t im_logic_api_range(im_logic_api_query_t *q,
     im_link_range_t *range);
 static void im_logic_api_history_handler(const im_link_page_t *page,
@@ -318,8 +316,7 @@ im_logic_api_history_handler(const im_link_page_t *page, void *data)
         im_centrifuge_add_message(b, &page->messages[i]);
     }
 
-    im_logic_print(b, "],\"epoch\":%j,\"offset\":%u}", page->epoch,
-                   page->top);
+    im_logic_print(b, "],\"epoch\":%j,\"offset\":%u}", page->epoch, page->top);
 
     im_logic_command_done(c);
 }

@@ -91,8 +91,7 @@ im_int_t im_logic_command_ready(im_logic_command_t *c);
 void im_logic_command_end(im_logic_command_t *c, const char *why);
 
 /* The same as a handler of im_logic_control(). */
-void im_logic_command_control_handler(const im_link_reply_t *reply,
-    void *data);
+void im_logic_command_control_handler(const im_link_reply_t *reply, void *data);
 
 
 /* "since" of history, "recover_since" of subscribe. */

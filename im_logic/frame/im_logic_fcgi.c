@@ -31,8 +31,7 @@ static im_int_t im_logic_fcgi_body(im_logic_fcgi_t *f, const u_char *p,
     size_t len);
 static im_int_t im_logic_fcgi_record(im_logic_fcgi_t *f);
 static im_int_t im_logic_fcgi_begin(im_logic_fcgi_t *f);
-static im_int_t im_logic_fcgi_length(im_str_t params, size_t *at,
-    size_t *len);
+static im_int_t im_logic_fcgi_length(im_str_t params, size_t *at, size_t *len);
 static void im_logic_fcgi_add(im_buf_t *b, uint16_t id, im_str_t s);
 static void im_logic_fcgi_add_header(im_buf_t *b, uint8_t type, uint16_t id,
     size_t len);

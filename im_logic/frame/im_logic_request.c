@@ -111,8 +111,7 @@ im_logic_time(void)
 
 im_int_t
 im_logic_decode(im_daemon_request_t *r, im_str_t json,
-    const im_json_field_t *fields, im_uint_t flags, void *dst,
-    const char **why)
+    const im_json_field_t *fields, im_uint_t flags, void *dst, const char **why)
 {
     im_int_t                rc;
     im_json_strings_t      *list;

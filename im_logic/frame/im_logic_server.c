@@ -125,8 +125,7 @@ im_logic_server_create(struct event_base *base, const char *address,
         return NULL;
     }
 
-    evconnlistener_set_error_cb(server->listener,
-                                im_logic_server_accept_error);
+    evconnlistener_set_error_cb(server->listener, im_logic_server_accept_error);
 
     server->base = base;
     server->max_body = max_body;
@@ -434,8 +433,7 @@ im_logic_conn_write(im_logic_conn_t *c, im_str_t bytes)
 
 
 static void
-im_logic_conn_head(im_buf_t *b, const im_daemon_request_t *r,
-    im_uint_t status)
+im_logic_conn_head(im_buf_t *b, const im_daemon_request_t *r, im_uint_t status)
 {
     im_buf_add_z(b, "Status: ");
     im_buf_add_uint(b, status);

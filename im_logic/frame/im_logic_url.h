@@ -32,8 +32,7 @@ im_int_t im_logic_url_arg(im_str_t query, size_t *at, im_str_t *name,
 im_int_t im_logic_url_find(im_str_t query, const char *name, im_buf_t *b);
 
 /* What stands behind prefix in path; IM_DECLINED: another path. */
-im_int_t im_logic_url_behind(im_str_t path, const char *prefix,
-    im_str_t *rest);
+im_int_t im_logic_url_behind(im_str_t path, const char *prefix, im_str_t *rest);
 
 
 #endif /* IM_LOGIC_URL_H */

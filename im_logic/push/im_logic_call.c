@@ -14,8 +14,7 @@
 #include "im_ask.h"
 
 
-static void im_logic_call_publish(im_daemon_request_t *r,
-    const im_ask_t *ask);
+static void im_logic_call_publish(im_daemon_request_t *r, const im_ask_t *ask);
 static im_int_t im_logic_call_message(im_logic_publish_t *publish,
     const im_ask_t *ask);
 static void im_logic_call_published(im_logic_publish_t *publish, void *data);
@@ -46,8 +45,7 @@ im_logic_call_handler(im_daemon_request_t *r)
 
 
 static void
-im_logic_call_publish(im_daemon_request_t *r,
-    const im_ask_t *ask)
+im_logic_call_publish(im_daemon_request_t *r, const im_ask_t *ask)
 {
     im_logic_publish_t  *publish;
 
@@ -68,8 +66,7 @@ im_logic_call_publish(im_daemon_request_t *r,
 
 
 static im_int_t
-im_logic_call_message(im_logic_publish_t *publish,
-    const im_ask_t *ask)
+im_logic_call_message(im_logic_publish_t *publish, const im_ask_t *ask)
 {
     im_envelope_t  *message;
 

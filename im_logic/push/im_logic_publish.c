@@ -17,8 +17,7 @@ static im_logic_target_t *im_logic_publish_target(
 static im_int_t im_logic_publish_id(im_logic_publish_t *publish, im_str_t id);
 static im_int_t im_logic_publish_encode(im_logic_publish_t *publish);
 static void im_logic_target_send(im_logic_target_t *t);
-static void im_logic_target_call(im_logic_target_t *t,
-    const im_rule_t *rule);
+static void im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule);
 static void im_logic_target_handler(const im_link_reply_t *reply, void *data);
 static void im_logic_target_accepted(im_logic_target_t *t, im_str_t position);
 static void im_logic_target_done(im_logic_target_t *t, im_uint_t status,

@@ -40,8 +40,7 @@ static im_int_t im_logic_push_raw(im_logic_publish_t *publish);
 static im_int_t im_logic_push_json(im_logic_publish_t *publish);
 static im_int_t im_logic_push_targets(im_logic_publish_t *publish,
     const im_logic_push_body_t *body);
-static im_int_t im_logic_push_from(im_logic_publish_t *publish,
-    im_str_t from);
+static im_int_t im_logic_push_from(im_logic_publish_t *publish, im_str_t from);
 static im_int_t im_logic_push_id(im_logic_publish_t *publish, im_str_t id);
 static void im_logic_push_done(im_logic_publish_t *publish, void *data);
 static const im_logic_target_t *im_logic_push_worst(
@@ -262,8 +261,7 @@ im_logic_push_json(im_logic_publish_t *publish)
                         &body, &why)
         != IM_OK)
     {
-        return im_logic_publish_refuse(publish, im_logic_json_status(why),
-                                       why);
+        return im_logic_publish_refuse(publish, im_logic_json_status(why), why);
     }
 
     if (body.data.len == 0) {
@@ -318,8 +316,7 @@ im_logic_push_from(im_logic_publish_t *publish, im_str_t from)
                         &why)
         != IM_OK)
     {
-        return im_logic_publish_refuse(publish, im_logic_json_status(why),
-                                       why);
+        return im_logic_publish_refuse(publish, im_logic_json_status(why), why);
     }
 
     if (!im_logic_name_or_none(sender.user)

@@ -17,8 +17,7 @@
  */
 void im_logic_limit(im_logic_t *logic, char kind, im_str_t subject, uint64_t n,
     im_link_reply_pt handler, void *data);
-im_int_t im_logic_limit_read(const im_link_reply_t *reply,
-    im_uint_t *seconds);
+im_int_t im_logic_limit_read(const im_link_reply_t *reply, im_uint_t *seconds);
 /* Attempts are forgotten. */
 void im_logic_limit_clear(im_logic_t *logic, char kind, im_str_t subject);
 

@@ -193,8 +193,7 @@ im_logic_pool_thread(void *data)
             break;
         }
 
-        task = im_list_data(im_list_first(&pool->tasks), im_logic_task_t,
-                            link);
+        task = im_list_data(im_list_first(&pool->tasks), im_logic_task_t, link);
         im_list_remove(&task->link);
         pool->ntasks--;
 

@@ -149,8 +149,7 @@ im_logic_poll_nodes_handler(const im_link_reply_t *reply, void *data)
 
     n = im_link_reply_len(reply);
 
-    poll->nodes.workers = im_calloc(im_max(n, 1)
-                                    * sizeof(im_logic_worker_t *));
+    poll->nodes.workers = im_calloc(im_max(n, 1) * sizeof(im_logic_worker_t *));
 
     if (im_logic_fault(reply, "live.lua") != NULL
         || poll->nodes.workers == NULL)

@@ -307,8 +307,7 @@ ngx_im_zone_count(ngx_im_worker_t *w, ngx_im_ip_t **bucket, ngx_im_ip_t *key)
 
 
 void
-ngx_im_zone_ip_remove(ngx_im_worker_t *w, ngx_uint_t family,
-    const u_char *addr)
+ngx_im_zone_ip_remove(ngx_im_worker_t *w, ngx_uint_t family, const u_char *addr)
 {
     ngx_im_ip_t       key, **link;
     ngx_slab_pool_t  *shpool;

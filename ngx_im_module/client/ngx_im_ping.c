@@ -23,8 +23,7 @@ ngx_im_ping_due(ngx_im_timer_t *timer)
     switch (s->phase) {
 
     case NGX_IM_CONNECTING:
-        ngx_im_session_close(s, IM_REASON_STALE,
-                             "no first frame in time");
+        ngx_im_session_close(s, IM_REASON_STALE, "no first frame in time");
         break;
 
     case NGX_IM_AUTHENTICATING:
@@ -34,8 +33,7 @@ ngx_im_ping_due(ngx_im_timer_t *timer)
 
     case NGX_IM_OPEN:
         if (s->expires && ngx_im_session_left(s) == 0) {
-            ngx_im_session_close(s, IM_REASON_EXPIRED,
-                                 "the token has expired");
+            ngx_im_session_close(s, IM_REASON_EXPIRED, "the token has expired");
 
         } else if (s->conf->proto->pings) {
             ngx_im_ping_message(s);
@@ -98,8 +96,7 @@ ngx_im_ping_message(ngx_im_session_t *s)
     ext = s->ext;
 
     if (ext != NULL && ext->connecting) {
-        ngx_im_session_close(s, IM_REASON_BUSY,
-                             "topics are not ready in time");
+        ngx_im_session_close(s, IM_REASON_BUSY, "topics are not ready in time");
         return;
     }
 

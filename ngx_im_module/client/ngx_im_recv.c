@@ -25,8 +25,7 @@ typedef struct {
 } ngx_im_pieces_t;
 
 
-static ngx_int_t ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p,
-    u_char *end);
+static ngx_int_t ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end);
 static ngx_int_t ngx_im_recv_decode(ngx_im_session_t *s, u_char *p,
     u_char *end);
 static ngx_int_t ngx_im_recv_held(ngx_im_session_t *s);
@@ -290,8 +289,7 @@ ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
 
 /* The first piece stays in the read buffer; a second one makes a copy. */
 static ngx_int_t
-ngx_im_recv_piece(ngx_im_session_t *s, im_str_t piece,
-    ngx_im_pieces_t *pieces)
+ngx_im_recv_piece(ngx_im_session_t *s, im_str_t piece, ngx_im_pieces_t *pieces)
 {
     if (s->phase >= NGX_IM_ENDING) {
         return NGX_OK;

@@ -32,8 +32,7 @@ static ngx_int_t ngx_im_send_writev(ngx_connection_t *c, im_str_t *pieces,
     ngx_uint_t n, size_t *sent);
 static void ngx_im_send_advance(ngx_im_session_t *s, size_t n);
 static ngx_int_t ngx_im_send_queue(ngx_im_session_t *s, im_str_t bytes);
-static ngx_int_t ngx_im_send_queue_urgent(ngx_im_session_t *s,
-    im_str_t bytes);
+static ngx_int_t ngx_im_send_queue_urgent(ngx_im_session_t *s, im_str_t bytes);
 static ngx_int_t ngx_im_send_room(ngx_im_replies_t *replies, size_t len);
 static void ngx_im_send_block(ngx_im_session_t *s);
 static void ngx_im_send_unblock(ngx_im_session_t *s);
@@ -621,8 +620,7 @@ ngx_im_send_room(ngx_im_replies_t *replies, size_t len)
         replies->len -= replies->sent;
         replies->urgent -= ngx_min(replies->urgent, replies->sent);
 
-        ngx_memmove(replies->data, replies->data + replies->sent,
-                    replies->len);
+        ngx_memmove(replies->data, replies->data + replies->sent, replies->len);
 
         replies->sent = 0;
     }
@@ -719,8 +717,7 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
 
 
 ngx_int_t
-ngx_im_send_log(ngx_im_worker_t *w, im_log_t *log, im_str_t frame,
-    uint64_t seq)
+ngx_im_send_log(ngx_im_worker_t *w, im_log_t *log, im_str_t frame, uint64_t seq)
 {
     if (im_log_append(&w->hub.logs, log, frame, seq) != IM_OK) {
         return NGX_ERROR;

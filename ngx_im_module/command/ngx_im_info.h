@@ -22,8 +22,7 @@ void ngx_im_info_session(im_topic_t *topic, ngx_im_session_t *s);
 void ngx_im_info_refresh(im_topic_t *topic, int force);
 
 /* Events of following topics; ctx is the worker. */
-void ngx_im_info_members(void *ctx, im_topic_t *topic,
-    im_follow_members_e why);
+void ngx_im_info_members(void *ctx, im_topic_t *topic, im_follow_members_e why);
 void ngx_im_info_reported(void *ctx, im_topic_t *topic);
 
 /* n workers have died: a change may have been missed in any room. */

@@ -104,8 +104,7 @@ ngx_im_jwt_key_add(ngx_conf_t *cf, ngx_im_main_conf_t *imcf,
     if (why != NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "im_jwt_key: \"%s\" with \"file=%V\" %s",
-                           im_jwt_methods[key->alg].name.data, &key->file,
-                           why);
+                           im_jwt_methods[key->alg].name.data, &key->file, why);
         return NGX_CONF_ERROR;
     }
 

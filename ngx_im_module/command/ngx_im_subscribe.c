@@ -112,8 +112,7 @@ ngx_im_subscribe_token(ngx_im_session_t *s, const im_command_t *command)
 
 /* The error; 0: it may. */
 static ngx_uint_t
-ngx_im_subscribe_may(ngx_im_session_t *s, im_str_t room,
-    const im_rule_t *rule)
+ngx_im_subscribe_may(ngx_im_session_t *s, im_str_t room, const im_rule_t *rule)
 {
     /* a private one is for clients with a token */
 
