@@ -89,44 +89,41 @@ const im_jwt_method_t  im_jwt_methods[IM_JWT_ALGS] = {
 
 
 static const im_json_field_t  im_jwt_header_fields[] = {
-    { im_str("alg"), IM_JSON_STRING, offsetof(im_jwt_header_t, alg) },
-    { im_str("kid"), IM_JSON_STRING, offsetof(im_jwt_header_t, kid) },
-    { im_str("crit"), IM_JSON_RAW, offsetof(im_jwt_header_t, crit) },
+    im_json_row(im_jwt_header_t, STRING, alg),
+    im_json_row(im_jwt_header_t, STRING, kid),
+    im_json_row(im_jwt_header_t, RAW, crit),
     im_json_end
 };
 
 
 static const im_json_field_t  im_jwt_fields[] = {
-    { im_str("sub"), IM_JSON_STRING, offsetof(im_jwt_claims_t, user) },
-    { im_str("jti"), IM_JSON_STRING, offsetof(im_jwt_claims_t, id) },
-    { im_str("iss"), IM_JSON_STRING, offsetof(im_jwt_claims_t, issuer) },
-    { im_str("channel"), IM_JSON_STRING, offsetof(im_jwt_claims_t, channel) },
-    { im_str("client"), IM_JSON_STRING, offsetof(im_jwt_claims_t, client) },
-    { im_str("info"), IM_JSON_RAW, offsetof(im_jwt_claims_t, info) },
-    { im_str("b64info"), IM_JSON_STRING, offsetof(im_jwt_claims_t, b64info) },
-    { im_str("data"), IM_JSON_RAW, offsetof(im_jwt_claims_t, data) },
-    { im_str("b64data"), IM_JSON_STRING, offsetof(im_jwt_claims_t, b64data) },
-    { im_str("meta"), IM_JSON_RAW, offsetof(im_jwt_claims_t, meta) },
-    { im_str("override"), IM_JSON_RAW, offsetof(im_jwt_claims_t, override) },
-    { im_str("subs"), IM_JSON_RAW, offsetof(im_jwt_claims_t, subs) },
-    { im_str("channels"), IM_JSON_RAW, offsetof(im_jwt_claims_t, channels) },
-    { im_str("exp"), IM_JSON_RAW, offsetof(im_jwt_claims_t, exp) },
-    { im_str("nbf"), IM_JSON_RAW, offsetof(im_jwt_claims_t, nbf) },
-    { im_str("iat"), IM_JSON_RAW, offsetof(im_jwt_claims_t, iat) },
-    { im_str("expire_at"), IM_JSON_RAW, offsetof(im_jwt_claims_t, expire_at) },
+    im_json_row_as(im_jwt_claims_t, STRING, "sub", user),
+    im_json_row_as(im_jwt_claims_t, STRING, "jti", id),
+    im_json_row_as(im_jwt_claims_t, STRING, "iss", issuer),
+    im_json_row(im_jwt_claims_t, STRING, channel),
+    im_json_row(im_jwt_claims_t, STRING, client),
+    im_json_row(im_jwt_claims_t, RAW, info),
+    im_json_row(im_jwt_claims_t, STRING, b64info),
+    im_json_row(im_jwt_claims_t, RAW, data),
+    im_json_row(im_jwt_claims_t, STRING, b64data),
+    im_json_row(im_jwt_claims_t, RAW, meta),
+    im_json_row(im_jwt_claims_t, RAW, override),
+    im_json_row(im_jwt_claims_t, RAW, subs),
+    im_json_row(im_jwt_claims_t, RAW, channels),
+    im_json_row(im_jwt_claims_t, RAW, exp),
+    im_json_row(im_jwt_claims_t, RAW, nbf),
+    im_json_row(im_jwt_claims_t, RAW, iat),
+    im_json_row(im_jwt_claims_t, RAW, expire_at),
     im_json_end
 };
 
 
 static const im_json_field_t  im_jwt_sub_fields[] = {
-    { im_str("info"), IM_JSON_RAW, offsetof(im_jwt_sub_claims_t, info) },
-    { im_str("b64info"), IM_JSON_STRING,
-      offsetof(im_jwt_sub_claims_t, b64info) },
-    { im_str("data"), IM_JSON_RAW, offsetof(im_jwt_sub_claims_t, data) },
-    { im_str("b64data"), IM_JSON_STRING,
-      offsetof(im_jwt_sub_claims_t, b64data) },
-    { im_str("override"), IM_JSON_RAW,
-      offsetof(im_jwt_sub_claims_t, override) },
+    im_json_row(im_jwt_sub_claims_t, RAW, info),
+    im_json_row(im_jwt_sub_claims_t, STRING, b64info),
+    im_json_row(im_jwt_sub_claims_t, RAW, data),
+    im_json_row(im_jwt_sub_claims_t, STRING, b64data),
+    im_json_row(im_jwt_sub_claims_t, RAW, override),
     im_json_end
 };
 

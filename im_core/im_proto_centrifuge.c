@@ -120,7 +120,7 @@ static im_int_t im_centrifuge_refresh(im_centrifuge_params_t *params,
 
 
 static const im_json_field_t  im_centrifuge_frame_fields[] = {
-    { im_str("id"), IM_JSON_INT, offsetof(im_centrifuge_frame_t, id) },
+    im_json_row(im_centrifuge_frame_t, INT, id),
     im_centrifuge_at("connect", CONNECT),
     im_centrifuge_at("ping", PING),
     im_centrifuge_at("subscribe", SUBSCRIBE),

@@ -83,28 +83,26 @@ static int32_t im_proto_im_room_id(im_str_t room);
 
 
 static const im_json_field_t  im_proto_im_first_fields[] = {
-    { im_str("Auth"), IM_JSON_STRING, offsetof(im_proto_im_first_t, auth) },
-    { im_str("RoomId"), IM_JSON_INT, offsetof(im_proto_im_first_t, room) },
-    { im_str("Seq"), IM_JSON_INT, offsetof(im_proto_im_first_t, seq) },
-    { im_str("Epoch"), IM_JSON_STRING, offsetof(im_proto_im_first_t, epoch) },
-    { im_str("Inbox"), IM_JSON_OBJECT, offsetof(im_proto_im_first_t, inbox) },
-    { im_str("Broadcast"), IM_JSON_OBJECT,
-      offsetof(im_proto_im_first_t, broadcast) },
+    im_json_row_as(im_proto_im_first_t, STRING, "Auth", auth),
+    im_json_row_as(im_proto_im_first_t, INT, "RoomId", room),
+    im_json_row_as(im_proto_im_first_t, INT, "Seq", seq),
+    im_json_row_as(im_proto_im_first_t, STRING, "Epoch", epoch),
+    im_json_row_as(im_proto_im_first_t, OBJECT, "Inbox", inbox),
+    im_json_row_as(im_proto_im_first_t, OBJECT, "Broadcast", broadcast),
     im_json_end
 };
 
 
 static const im_json_field_t  im_proto_im_position_fields[] = {
-    { im_str("Seq"), IM_JSON_INT, offsetof(im_proto_im_position_t, seq) },
-    { im_str("Epoch"), IM_JSON_STRING,
-      offsetof(im_proto_im_position_t, epoch) },
+    im_json_row_as(im_proto_im_position_t, INT, "Seq", seq),
+    im_json_row_as(im_proto_im_position_t, STRING, "Epoch", epoch),
     im_json_end
 };
 
 
 static const im_json_field_t  im_proto_im_payload_fields[] = {
-    { im_str("code"), IM_JSON_INT, offsetof(im_proto_im_payload_t, code) },
-    { im_str("msg"), IM_JSON_RAW, offsetof(im_proto_im_payload_t, msg) },
+    im_json_row(im_proto_im_payload_t, INT, code),
+    im_json_row(im_proto_im_payload_t, RAW, msg),
     im_json_end
 };
 

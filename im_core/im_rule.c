@@ -47,21 +47,20 @@ static im_int_t im_rule_word(const im_str_t *words, im_uint_t n,
 
 
 static const im_json_field_t  im_rules_fields[] = {
-    { im_str("rooms"), IM_JSON_RAWS, offsetof(im_rules_json_t, rooms) },
-    { im_str("inbox"), IM_JSON_OBJECT, offsetof(im_rules_json_t, inbox) },
-    { im_str("broadcast"), IM_JSON_OBJECT,
-      offsetof(im_rules_json_t, broadcast) },
+    im_json_row(im_rules_json_t, RAWS, rooms),
+    im_json_row(im_rules_json_t, OBJECT, inbox),
+    im_json_row(im_rules_json_t, OBJECT, broadcast),
     im_json_end
 };
 
 
 static const im_json_field_t  im_rule_fields[] = {
-    { im_str("pattern"), IM_JSON_STRING, offsetof(im_rule_json_t, pattern) },
-    { im_str("history"), IM_JSON_INT, offsetof(im_rule_json_t, history) },
-    { im_str("ttl"), IM_JSON_INT, offsetof(im_rule_json_t, ttl) },
-    { im_str("publish"), IM_JSON_STRING, offsetof(im_rule_json_t, publish) },
-    { im_str("join"), IM_JSON_STRING, offsetof(im_rule_json_t, join) },
-    { im_str("presence"), IM_JSON_BOOL, offsetof(im_rule_json_t, presence) },
+    im_json_row(im_rule_json_t, STRING, pattern),
+    im_json_row(im_rule_json_t, INT, history),
+    im_json_row(im_rule_json_t, INT, ttl),
+    im_json_row(im_rule_json_t, STRING, publish),
+    im_json_row(im_rule_json_t, STRING, join),
+    im_json_row(im_rule_json_t, BOOL, presence),
     im_json_end
 };
 

@@ -90,33 +90,28 @@ static const im_webhook_member_t  im_webhook_members[] = {
 
 
 static const im_json_field_t  im_webhook_body_fields[] = {
-    { im_str("result"), IM_JSON_RAW, offsetof(im_webhook_body_t, result) },
-    { im_str("error"), IM_JSON_RAW, offsetof(im_webhook_body_t, error) },
-    { im_str("disconnect"), IM_JSON_RAW,
-      offsetof(im_webhook_body_t, disconnect) },
+    im_json_row(im_webhook_body_t, RAW, result),
+    im_json_row(im_webhook_body_t, RAW, error),
+    im_json_row(im_webhook_body_t, RAW, disconnect),
     im_json_end
 };
 
 
 static const im_json_field_t  im_webhook_code_fields[] = {
-    { im_str("code"), IM_JSON_INT, offsetof(im_webhook_code_t, code) },
-    { im_str("message"), IM_JSON_STRING,
-      offsetof(im_webhook_code_t, message) },
-    { im_str("reason"), IM_JSON_STRING, offsetof(im_webhook_code_t, reason) },
-    { im_str("temporary"), IM_JSON_BOOL,
-      offsetof(im_webhook_code_t, temporary) },
+    im_json_row(im_webhook_code_t, INT, code),
+    im_json_row(im_webhook_code_t, STRING, message),
+    im_json_row(im_webhook_code_t, STRING, reason),
+    im_json_row(im_webhook_code_t, BOOL, temporary),
     im_json_end
 };
 
 
 static const im_json_field_t  im_webhook_more_fields[] = {
-    { im_str("user"), IM_JSON_STRING, offsetof(im_webhook_more_t, user) },
-    { im_str("idempotency_key"), IM_JSON_STRING,
-      offsetof(im_webhook_more_t, key) },
-    { im_str("tags"), IM_JSON_RAW, offsetof(im_webhook_more_t, tags) },
-    { im_str("expired"), IM_JSON_BOOL, offsetof(im_webhook_more_t, expired) },
-    { im_str("skip_history"), IM_JSON_BOOL,
-      offsetof(im_webhook_more_t, skip_history) },
+    im_json_row(im_webhook_more_t, STRING, user),
+    im_json_row_as(im_webhook_more_t, STRING, "idempotency_key", key),
+    im_json_row(im_webhook_more_t, RAW, tags),
+    im_json_row(im_webhook_more_t, BOOL, expired),
+    im_json_row(im_webhook_more_t, BOOL, skip_history),
     im_json_end
 };
 
