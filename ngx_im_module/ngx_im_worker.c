@@ -6,7 +6,6 @@
 
 #include "ngx_im_worker.h"
 #include "ngx_im_client.h"
-#include "ngx_im_command.h"
 #include "ngx_im_follow.h"
 #include "ngx_im_hooks.h"
 #include "ngx_im_info.h"
@@ -158,7 +157,7 @@ ngx_im_worker_tick(ngx_event_t *ev)
     ngx_im_wheel_advance(&w->wheel, w->wheel.time + 1);
     ngx_im_wheel_advance(&w->expiry, ngx_time());
 
-    ngx_im_command_tick(w);
+    ngx_im_session_wake(&w->throttled, w->nsessions);
     ngx_im_send_tick(w);
 
     w->counters->log_bytes = w->hub.logs.bytes;

@@ -429,7 +429,7 @@ a: recv {"id":4,"unsubscribe":{}}
 a: recv {"id":5,"unsubscribe":{}}
 a: recv {"id":6,"unsubscribe":{}}
 a: recv {"id":7,"unsubscribe":{}}
-elapsed: 2
+elapsed: 1
 a: recv_pong late
 --- no_error_log
 [error]

@@ -119,17 +119,6 @@ ngx_im_expiry_time(int64_t when)
 }
 
 
-void
-ngx_im_expiry_renew(ngx_im_session_t *s, int64_t expires, im_str_t info)
-{
-    ngx_im_expiry_session(s, expires);
-
-    if (info.len > 0 && s->ext != NULL) {
-        (void) ngx_im_session_copy(&s->ext->info, info);
-    }
-}
-
-
 uint32_t
 ngx_im_expiry_ttl(ngx_im_session_t *s)
 {

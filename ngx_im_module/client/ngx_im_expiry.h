@@ -22,9 +22,6 @@ void ngx_im_expiry_sub(ngx_im_session_t *s, im_sub_t *sub,
  */
 void ngx_im_expiry_set(ngx_im_session_t *s, int64_t when);
 
-/* Its identity goes on until then (s; 0: for ever); info "": as it was. */
-void ngx_im_expiry_renew(ngx_im_session_t *s, int64_t expires, im_str_t info);
-
 /* Sets the timer to the next of its ends. */
 void ngx_im_expiry_schedule(ngx_im_session_t *s);
 

@@ -313,13 +313,6 @@ ngx_im_session_copy(im_str_t *to, im_str_t s)
 }
 
 
-im_str_t
-ngx_im_session_info(ngx_im_session_t *s)
-{
-    return s->ext != NULL ? s->ext->info : im_str_set("", 0);
-}
-
-
 void
 ngx_im_session_busy(ngx_im_session_t *s, uint32_t id)
 {
@@ -348,6 +341,20 @@ ngx_im_session_continue(ngx_im_session_t *s)
         && s->phase != NGX_IM_CLOSED)
     {
         ngx_post_event(s->connection->read, &ngx_posted_events);
+    }
+}
+
+
+void
+ngx_im_session_wake(im_list_t *waiting, ngx_uint_t n)
+{
+    ngx_im_ext_t  *ext;
+
+    while (n-- > 0 && !im_list_empty(waiting)) {
+        ext = im_list_data(im_list_first(waiting), ngx_im_ext_t, waiting);
+        im_list_remove(&ext->waiting);
+
+        ngx_im_session_continue(ext->session);
     }
 }
 
@@ -424,27 +431,21 @@ ngx_im_session_full(ngx_im_session_t *s)
 }
 
 
-im_str_t
-ngx_im_session_sub_info(im_sub_t *sub)
-{
-    im_str_t  *info;
-
-    info = im_list_data(sub, ngx_im_sub_t, sub)->info;
-
-    return info != NULL ? *info : im_str_set("", 0);
-}
-
-
 void
 ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
     im_member_t *m)
 {
+    im_str_t  *room_info;
+
     im_member_init(m);
 
     im_id_uuid(id, s->peer.id);
 
     m->session = im_str_set(id, IM_UUID_LEN);
-    m->info = ngx_im_session_info(s);
+
+    if (s->ext != NULL) {
+        m->info = s->ext->info;
+    }
 
     if (s->user != NULL) {
         m->user = im_str_set(s->user->id, s->user->id_len);
@@ -455,7 +456,8 @@ ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
     }
 
     if (sub != NULL) {
-        m->room_info = ngx_im_session_sub_info(sub);
+        room_info = im_list_data(sub, ngx_im_sub_t, sub)->info;
+        m->room_info = room_info != NULL ? *room_info : im_str_set("", 0);
     }
 }
 

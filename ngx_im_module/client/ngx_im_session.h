@@ -256,20 +256,23 @@ ngx_uint_t ngx_im_session_waits(ngx_im_session_t *s);
 /* Held input goes on, in a later event. */
 void ngx_im_session_continue(ngx_im_session_t *s);
 
+/* The same, for at most n sessions of a list that wait in it. */
+void ngx_im_session_wake(im_list_t *waiting, ngx_uint_t n);
+
 /* It follows as many topics as it may. */
 ngx_uint_t ngx_im_session_full(ngx_im_session_t *s);
 
 /* NULL: it does not follow that topic. */
 im_sub_t *ngx_im_session_find_sub(ngx_im_session_t *s, im_str_t topic);
 
-/* JSON of the connection for others; "" none. */
-im_str_t ngx_im_session_info(ngx_im_session_t *s);
-
-/* JSON of the subscription, for others: "" none.  Not of the broadcast. */
-im_str_t ngx_im_session_sub_info(im_sub_t *sub);
-/* The session as a member of that topic, or of none: sub NULL.  id: UUID. */
+/*
+ * The session as a member of that topic, or of none: sub NULL.  id: its UUID.
+ * sub is not of the broadcast.
+ */
 void ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
     im_member_t *m);
+
+/* JSON for others; "" none.  Not of the broadcast. */
 void ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info);
 
 /* Sets the deadline, in seconds from now. */

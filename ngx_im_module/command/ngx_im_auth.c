@@ -35,7 +35,6 @@ static const im_json_field_t  ngx_im_auth_info_fields[] = {
 static ngx_int_t ngx_im_auth_asked(ngx_im_session_t *s, ngx_int_t rc);
 static ngx_int_t ngx_im_auth_jwt(ngx_im_session_t *s,
     const im_command_t *command);
-static void ngx_im_auth_expired(ngx_im_session_t *s, const char *why);
 static void ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims,
     im_str_t room);
 static ngx_int_t ngx_im_auth_channels(ngx_im_session_t *s,
@@ -214,7 +213,15 @@ ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command)
         break;
 
     case NGX_DECLINED:
-        ngx_im_auth_expired(s, claims.why);
+        /* after an answer the client brings a fresh token, connecting anew */
+
+        if (s->ext != NULL && s->ext->connecting) {
+            ngx_im_auth_error(s, IM_ERROR_TOKEN_EXPIRED);
+
+        } else {
+            ngx_im_session_close(s, IM_REASON_FORBIDDEN, claims.why);
+        }
+
         break;
 
     case NGX_BUSY:
@@ -229,19 +236,6 @@ ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command)
     im_buf_cleanup(&arena);
 
     return NGX_OK;
-}
-
-
-/* A client that gets an answer brings a fresh token, on another connection. */
-static void
-ngx_im_auth_expired(ngx_im_session_t *s, const char *why)
-{
-    if (s->ext == NULL || !s->ext->connecting) {
-        ngx_im_session_close(s, IM_REASON_FORBIDDEN, why);
-        return;
-    }
-
-    ngx_im_auth_error(s, IM_ERROR_TOKEN_EXPIRED);
 }
 
 

@@ -33,8 +33,6 @@ static ngx_int_t ngx_im_command_refused(ngx_im_session_t *s,
     const im_command_t *command);
 static ngx_int_t ngx_im_command_pong(ngx_im_session_t *s,
     const im_command_t *command);
-static ngx_int_t ngx_im_command_unavailable(ngx_im_session_t *s,
-    const im_command_t *command);
 static ngx_int_t ngx_im_command_rpc(ngx_im_session_t *s,
     const im_command_t *command);
 static void ngx_im_command_rpc_result(ngx_im_session_t *s,
@@ -124,23 +122,6 @@ ngx_im_command_throttle(ngx_im_session_t *s)
 }
 
 
-void
-ngx_im_command_tick(ngx_im_worker_t *w)
-{
-    im_list_t     *q;
-    ngx_im_ext_t  *ext;
-
-    while (!im_list_empty(&w->throttled)) {
-        q = im_list_first(&w->throttled);
-        ext = im_list_data(q, ngx_im_ext_t, waiting);
-
-        im_list_remove(q);
-
-        ngx_im_session_continue(ext->session);
-    }
-}
-
-
 static ngx_int_t
 ngx_im_command_run(ngx_im_session_t *s, im_kind_e kind,
     const im_command_t *command, im_str_t message)
@@ -218,17 +199,10 @@ ngx_im_command_pong(ngx_im_session_t *s, const im_command_t *command)
 
 
 static ngx_int_t
-ngx_im_command_unavailable(ngx_im_session_t *s, const im_command_t *command)
-{
-    return ngx_im_reply_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
-}
-
-
-static ngx_int_t
 ngx_im_command_rpc(ngx_im_session_t *s, const im_command_t *command)
 {
     if (s->conf->webhooks[IM_WEBHOOK_RPC].len == 0) {
-        return ngx_im_command_unavailable(s, command);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
     }
 
     return ngx_im_webhook_command(s, &ngx_im_command_rpc_webhook, command);

@@ -18,9 +18,6 @@
 ngx_int_t ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind,
     im_str_t *rest);
 
-/* A second has begun: sessions with too many commands go on. */
-void ngx_im_command_tick(ngx_im_worker_t *w);
-
 
 /*
  * Handlers of commands.  NGX_AGAIN: an earlier command must be answered first;

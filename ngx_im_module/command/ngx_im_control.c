@@ -315,7 +315,11 @@ ngx_im_control_refresh(ngx_im_session_t *s, const im_control_t *control)
         return;
     }
 
-    ngx_im_expiry_renew(s, ngx_max(control->expire_at, 0), control->info);
+    ngx_im_expiry_session(s, ngx_max(control->expire_at, 0));
+
+    if (control->info.len > 0 && s->ext != NULL) {
+        (void) ngx_im_session_copy(&s->ext->info, control->info);
+    }
 
     ngx_im_reply_init(&reply, IM_REPLY_PUSH_REFRESH, 0);
     reply.ttl = ngx_im_expiry_ttl(s);

@@ -18,7 +18,6 @@ static const char *ngx_im_identity_room(ngx_im_session_t *s,
     const ngx_im_identity_t *id);
 static ngx_int_t ngx_im_identity_user(ngx_im_session_t *s, im_str_t user,
     im_str_t name);
-static ngx_uint_t ngx_im_identity_first_ping(ngx_im_session_t *s);
 static ngx_int_t ngx_im_identity_keep(ngx_im_session_t *s,
     const ngx_im_identity_t *id);
 static ngx_int_t ngx_im_identity_topics(ngx_im_session_t *s,
@@ -31,6 +30,7 @@ static const im_position_t *ngx_im_identity_since(ngx_im_session_t *s,
 void
 ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
+    ngx_uint_t   seconds;
     const char  *why;
 
     why = ngx_im_identity_room(s, id);
@@ -54,7 +54,16 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
     }
 
     ngx_im_session_phase(s, NGX_IM_OPEN);
-    ngx_im_session_deadline(s, ngx_im_identity_first_ping(s));
+
+    /* spreads the first pings of clients that connected together */
+
+    seconds = s->conf->ping / 1000;
+
+    if (s->conf->proto->pings) {
+        seconds -= (ngx_uint_t) ngx_random() % (seconds / 2 + 1);
+    }
+
+    ngx_im_session_deadline(s, seconds);
 
     if (ngx_im_identity_keep(s, id) != NGX_OK
         || ngx_im_identity_topics(s, id) != NGX_OK)
@@ -145,22 +154,6 @@ ngx_im_identity_user(ngx_im_session_t *s, im_str_t user, im_str_t name)
     }
 
     return NGX_OK;
-}
-
-
-/* Spreads the first pings of clients that connected together. */
-static ngx_uint_t
-ngx_im_identity_first_ping(ngx_im_session_t *s)
-{
-    ngx_uint_t  seconds;
-
-    seconds = s->conf->ping / 1000;
-
-    if (!s->conf->proto->pings) {
-        return seconds;
-    }
-
-    return seconds - (ngx_uint_t) ngx_random() % (seconds / 2 + 1);
 }
 
 

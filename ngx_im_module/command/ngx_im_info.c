@@ -323,7 +323,9 @@ ngx_im_info_ended(void *ctx, void *data)
         t->info->topic = NULL;
     }
 
-    ngx_im_topic_free(t);
+    im_list_remove(&t->info_link);
+    im_buf_cleanup(&t->waiting);
+    im_free(t);
 }
 
 

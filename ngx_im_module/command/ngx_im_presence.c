@@ -22,7 +22,6 @@
 static void ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
     const im_member_t *m, int joined);
 static int ngx_im_presence_wanted(im_topic_t *topic);
-static int ngx_im_presence_allowed(im_topic_t *topic);
 
 
 void
@@ -66,11 +65,14 @@ static void
 ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
     const im_member_t *m, int joined)
 {
-    im_log_t    *log;
-    im_wire_t    wire;
-    im_reply_t   reply;
+    im_log_t        *log;
+    im_wire_t        wire;
+    im_reply_t       reply;
+    ngx_im_topic_t  *t;
 
-    if (!ngx_im_presence_allowed(topic)) {
+    t = ngx_im_topic_get(topic);
+
+    if (t == NULL || !ngx_im_rate_take(&t->pushes, NGX_IM_PRESENCE_RATE)) {
         return;
     }
 
@@ -99,17 +101,6 @@ ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
     if (!w->flush_event.posted) {
         ngx_post_event(&w->flush_event, &ngx_posted_events);
     }
-}
-
-
-static int
-ngx_im_presence_allowed(im_topic_t *topic)
-{
-    ngx_im_topic_t  *t;
-
-    t = ngx_im_topic_get(topic);
-
-    return t != NULL && ngx_im_rate_take(&t->pushes, NGX_IM_PRESENCE_RATE);
 }
 
 

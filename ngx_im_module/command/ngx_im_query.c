@@ -47,7 +47,6 @@ typedef struct {
 static ngx_int_t ngx_im_query_may(ngx_im_session_t *s,
     const im_command_t *command, im_error_e *error);
 static ngx_uint_t ngx_im_query_turn(ngx_im_session_t *s);
-static void ngx_im_query_next(ngx_im_worker_t *w);
 static ngx_im_query_t *ngx_im_query_create(ngx_im_session_t *s,
     const im_command_t *command);
 static ngx_int_t ngx_im_query_window(ngx_im_session_t *s,
@@ -154,24 +153,6 @@ ngx_im_query_turn(ngx_im_session_t *s)
     im_list_insert_tail(&w->queries, &s->ext->waiting);
 
     return 0;
-}
-
-
-/* A question is answered: sessions that wait go on. */
-static void
-ngx_im_query_next(ngx_im_worker_t *w)
-{
-    ngx_uint_t     n;
-    ngx_im_ext_t  *ext;
-
-    n = --w->nqueries;
-
-    while (n++ < NGX_IM_QUERY_ATONCE && !im_list_empty(&w->queries)) {
-        ext = im_list_data(im_list_first(&w->queries), ngx_im_ext_t, waiting);
-        im_list_remove(&ext->waiting);
-
-        ngx_im_session_continue(ext->session);
-    }
 }
 
 
@@ -335,7 +316,7 @@ ngx_im_query_history_handler(const im_link_page_t *page, void *data)
     query = data;
     w = ngx_im_worker;
 
-    ngx_im_query_next(w);
+    ngx_im_session_wake(&w->queries, NGX_IM_QUERY_ATONCE - --w->nqueries);
 
     s = ngx_im_query_session(w, query, &topic);
 
@@ -411,11 +392,13 @@ ngx_im_query_presence_handler(const im_members_t *members, void *data)
     im_error_e         error;
     im_topic_t        *topic;
     ngx_im_query_t    *query;
+    ngx_im_worker_t   *w;
     ngx_im_session_t  *s;
 
     query = data;
+    w = ngx_im_worker;
 
-    ngx_im_query_next(ngx_im_worker);
+    ngx_im_session_wake(&w->queries, NGX_IM_QUERY_ATONCE - --w->nqueries);
 
     s = ngx_im_query_session(ngx_im_worker, query, &topic);
 

@@ -21,10 +21,8 @@
 
 
 static void ngx_im_resume_announce(ngx_im_session_t *s, im_sub_t *sub);
-static void ngx_im_resume_add(ngx_im_join_t *join);
 static void ngx_im_resume_forget(im_sub_t *sub);
 static ngx_int_t ngx_im_resume_judge(ngx_im_join_t *join);
-static im_str_t ngx_im_resume_epoch(ngx_im_join_t *join);
 static void ngx_im_resume_run(ngx_im_topic_t *t);
 static void ngx_im_resume_wait(ngx_im_topic_t *t, ngx_im_join_t *join);
 static void ngx_im_resume_ask(ngx_im_topic_t *t);
@@ -80,8 +78,15 @@ ngx_im_resume_opened(ngx_im_session_t *s)
 void
 ngx_im_resume_joined(ngx_im_session_t *s, im_sub_t *sub)
 {
-    if (sub->data != NULL) {
-        ngx_im_resume_add(sub->data);
+    ngx_im_join_t  *join;
+
+    join = sub->data;
+
+    if (join != NULL) {
+        if (!join->ready && ngx_im_resume_again(join) != NGX_OK) {
+            ngx_im_resume_ready(join);
+        }
+
         return;
     }
 
@@ -107,19 +112,6 @@ ngx_im_resume_announce(ngx_im_session_t *s, im_sub_t *sub)
 
     if (im_wire(sub->log->wire).form->room_info != NULL) {
         ngx_im_info_session(topic, s);
-    }
-}
-
-
-static void
-ngx_im_resume_add(ngx_im_join_t *join)
-{
-    if (join->ready) {
-        return;
-    }
-
-    if (ngx_im_resume_again(join) != NGX_OK) {
-        ngx_im_resume_ready(join);
     }
 }
 
@@ -165,6 +157,7 @@ ngx_im_resume_judge(ngx_im_join_t *join)
 {
     im_topic_t  *topic;
     ngx_uint_t   numbered;
+    im_epoch_t  *epoch;
 
     topic = join->sub->log->topic;
     numbered = im_follow_numbered(topic);
@@ -173,7 +166,13 @@ ngx_im_resume_judge(ngx_im_join_t *join)
         return NGX_OK;
     }
 
-    if (!im_topic_continues(topic, ngx_im_resume_epoch(join), join->seq)) {
+    /* a position without an epoch is of the current one */
+
+    epoch = join->epoch.len > 0 ? &join->epoch : &topic->epoch;
+
+    if (!im_topic_continues(topic, im_str_set(epoch->data, epoch->len),
+                            join->seq))
+    {
         return numbered && join->asked != NGX_IM_ANSWERED ? NGX_BUSY
                                                           : NGX_DECLINED;
     }
@@ -183,22 +182,6 @@ ngx_im_resume_judge(ngx_im_join_t *join)
     }
 
     return numbered ? im_follow_window(topic, join->seq) : NGX_DECLINED;
-}
-
-
-/* A position without an epoch is of the current one. */
-static im_str_t
-ngx_im_resume_epoch(ngx_im_join_t *join)
-{
-    im_topic_t  *topic;
-
-    if (join->epoch.len > 0) {
-        return im_str_set(join->epoch.data, join->epoch.len);
-    }
-
-    topic = join->sub->log->topic;
-
-    return im_str_set(topic->epoch.data, topic->epoch.len);
 }
 
 

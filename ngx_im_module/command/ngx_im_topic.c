@@ -32,13 +32,3 @@ ngx_im_topic_get(im_topic_t *topic)
 
     return *data;
 }
-
-
-void
-ngx_im_topic_free(ngx_im_topic_t *t)
-{
-    im_list_remove(&t->info_link);
-
-    im_buf_cleanup(&t->waiting);
-    im_free(t);
-}

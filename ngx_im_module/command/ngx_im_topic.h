@@ -50,7 +50,6 @@ typedef struct {
 
 /* NULL: no memory. */
 ngx_im_topic_t *ngx_im_topic_get(im_topic_t *topic);
-void ngx_im_topic_free(ngx_im_topic_t *t);
 
 
 #endif /* NGX_IM_TOPIC_H */
