@@ -17,8 +17,8 @@
 
 
 typedef enum {
-    IM_ASK_CONNECT = 0,      /* protocol, token, room, ip, node: whose token? */
-    IM_ASK_PUBLISH           /* room and what follows: a client publishes */
+    IM_ASK_CONNECT = 0,      /* protocol, token, room, ip, node */
+    IM_ASK_PUBLISH           /* room, and id and the rest */
 } im_ask_e;
 
 
@@ -32,7 +32,7 @@ typedef struct {
     im_str_t  node;
     im_str_t  id;            /* of idempotency */
     im_str_t  tags;          /* JSON object, "" none */
-    im_str_t  session;       /* who sends */
+    im_str_t  session;       /* of the sender, as what follows */
     im_str_t  user;
     im_str_t  name;
     im_str_t  info;          /* JSON, "" none */

@@ -14,8 +14,8 @@
 
 
 typedef struct {
-    im_str_t  session;       /* UUID; not part of the JSON, */
-    im_str_t  worker;        /* nor is who has it */
+    im_str_t  session;       /* UUID; not in the JSON */
+    im_str_t  worker;        /* that has it; not in the JSON */
     im_str_t  user;          /* "": a guest */
     im_str_t  name;
     im_str_t  info;          /* JSON of the connection, "" none */

@@ -7,31 +7,18 @@
 #include "im_record.h"
 
 
-/* Places in im_record_names[]. */
-enum {
-    IM_RECORD_NODE = 0,
-    IM_RECORD_RULES,
-    IM_RECORD_USERS,
-    IM_RECORD_ROOMS,
-    IM_RECORD_SESSIONS,
-    IM_RECORD_TOPICS,
-    IM_RECORD_SUBS,
-    IM_RECORD_DRAINING
-};
+static int64_t im_record_number(im_str_t value);
 
 
-static uint64_t im_record_number(im_str_t value);
-
-
-const im_str_t  im_record_names[IM_RECORD_FIELDS] = {
-    im_str("node"),
-    im_str("rules"),
-    im_str("users"),
-    im_str("rooms"),
-    im_str("sessions"),
-    im_str("topics"),
-    im_str("subs"),
-    im_str("draining")
+const im_json_field_t  im_record_fields[IM_RECORD_FIELDS] = {
+    im_json_row(im_record_t, STRING, node),
+    im_json_row(im_record_t, STRING, rules),
+    im_json_row(im_record_t, STRING, users),
+    im_json_row(im_record_t, STRING, rooms),
+    im_json_row(im_record_t, INT, sessions),
+    im_json_row(im_record_t, INT, topics),
+    im_json_row(im_record_t, INT, subs),
+    im_json_row(im_record_t, INT, draining)
 };
 
 
@@ -39,27 +26,27 @@ void
 im_record_encode(im_buf_t *b, const im_record_t *record,
     im_str_t values[IM_RECORD_FIELDS])
 {
-    size_t     ends[4];
-    u_char    *p;
-    im_uint_t  i;
+    size_t         at[IM_RECORD_FIELDS];
+    im_uint_t      i;
+    const u_char  *field;
 
-    values[IM_RECORD_NODE] = record->node;
-    values[IM_RECORD_RULES] = record->rules;
-    values[IM_RECORD_USERS] = record->users;
-    values[IM_RECORD_ROOMS] = record->rooms;
+    for (i = 0; i < IM_RECORD_FIELDS; i++) {
+        at[i] = b->len;
+        field = (const u_char *) record + im_record_fields[i].offset;
 
-    im_buf_add_uint(b, record->sessions);
-    ends[0] = b->len;
-    im_buf_add_uint(b, record->topics);
-    ends[1] = b->len;
-    im_buf_add_uint(b, record->subs);
-    ends[2] = b->len;
-    im_buf_add_uint(b, record->draining != 0);
-    ends[3] = b->len;
+        if (im_record_fields[i].type == IM_JSON_STRING) {
+            values[i] = *(const im_str_t *) field;
 
-    for (i = 0, p = b->data; i < 4; i++) {
-        values[IM_RECORD_SESSIONS + i] = im_str_set(p, b->data + ends[i] - p);
-        p = b->data + ends[i];
+        } else {
+            im_buf_add_int(b, *(const int64_t *) field);
+            values[i].len = b->len - at[i];
+        }
+    }
+
+    for (i = 0; i < IM_RECORD_FIELDS; i++) {
+        if (im_record_fields[i].type == IM_JSON_INT) {
+            values[i].data = b->data + at[i];
+        }
     }
 }
 
@@ -67,23 +54,28 @@ im_record_encode(im_buf_t *b, const im_record_t *record,
 void
 im_record_decode(const im_str_t values[IM_RECORD_FIELDS], im_record_t *record)
 {
-    record->node = values[IM_RECORD_NODE];
-    record->rules = values[IM_RECORD_RULES];
-    record->users = values[IM_RECORD_USERS];
-    record->rooms = values[IM_RECORD_ROOMS];
-    record->sessions = im_record_number(values[IM_RECORD_SESSIONS]);
-    record->topics = im_record_number(values[IM_RECORD_TOPICS]);
-    record->subs = im_record_number(values[IM_RECORD_SUBS]);
-    record->draining = im_record_number(values[IM_RECORD_DRAINING]) != 0;
+    u_char     *field;
+    im_uint_t   i;
+
+    for (i = 0; i < IM_RECORD_FIELDS; i++) {
+        field = (u_char *) record + im_record_fields[i].offset;
+
+        if (im_record_fields[i].type == IM_JSON_STRING) {
+            *(im_str_t *) field = values[i];
+
+        } else {
+            *(int64_t *) field = im_record_number(values[i]);
+        }
+    }
 }
 
 
 /* What is no number, or too large a one, is 0. */
-static uint64_t
+static int64_t
 im_record_number(im_str_t value)
 {
-    size_t    i;
-    uint64_t  n;
+    size_t   i;
+    int64_t  n;
 
     if (value.len > 18) {
         return 0;

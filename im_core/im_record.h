@@ -12,6 +12,7 @@
 
 #include "im_types.h"
 #include "im_buf.h"
+#include "im_json.h"
 
 
 #define IM_LEASE_WORKER   12000       /* ms */
@@ -26,15 +27,15 @@ typedef struct {
     im_str_t  rules;         /* JSON of im_rules_encode() */
     im_str_t  users;         /* of im_sketch_encode() */
     im_str_t  rooms;         /* of im_board_encode(), the largest ones */
-    uint64_t  sessions;
-    uint64_t  topics;
-    uint64_t  subs;
-    int       draining;
+    int64_t   sessions;
+    int64_t   topics;
+    int64_t   subs;
+    int64_t   draining;      /* 0 or 1 */
 } im_record_t;
 
 
-/* The fields of the hash. */
-extern const im_str_t  im_record_names[IM_RECORD_FIELDS];
+/* The fields of the hash, by name; strings and integers. */
+extern const im_json_field_t  im_record_fields[IM_RECORD_FIELDS];
 
 /*
  * The value of each field, borrowed from the record or from b, which gets the

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Who is in a topic.  Which workers live is asked first, unless that is known;
+ * The members of topics.  Live workers are read first, unless they are known;
  * then come the pages.
  */
 
@@ -462,7 +462,7 @@ im_link_asked_page_handler(const im_link_reply_t *reply, void *data)
 }
 
 
-/* IM_AGAIN: now they say whose keys to name, and another page is out. */
+/* IM_AGAIN: the routes have the keys to name, and another page is out. */
 static im_int_t
 im_link_asked_routes(im_link_asked_t *asked, const im_link_reply_t *routes)
 {

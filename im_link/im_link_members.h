@@ -1,9 +1,9 @@
 /*
  * Copyright (C) The im authors
  *
- * Who is in a topic, over all workers that live: asks Redis by members.lua, a
- * page after the other, and keeps what it has read for half a second, so that
- * many readers of a topic are one.
+ * The members of a topic, over all live workers.  They are read by members.lua,
+ * page by page, and kept for half a second, so that many readers of a topic
+ * cost one read.
  */
 
 #ifndef IM_LINK_MEMBERS_H

@@ -1,4 +1,4 @@
--- members.lua: who is in a topic: its routes, and members of the workers that the caller says live. Writes nothing.
+-- members.lua: the routes of a topic, and the members of workers that the caller names. Writes nothing.
 -- KEYS 1 routes  2.. members of one worker each
 -- ARGV 1 at most so many members  2 bytes, about  3 key to go on with (2..)  4 HSCAN cursor in it
 --      5.. the workers of keys 2..

@@ -213,7 +213,7 @@ im_logic_poll_record(im_logic_poll_t *poll, im_logic_worker_t *worker)
     im_link_call_key(call);
 
     for (i = 0; i < IM_RECORD_FIELDS; i++) {
-        im_link_call_str(call, im_record_names[i]);
+        im_link_call_str(call, im_record_fields[i].name);
     }
 
     poll->left++;

@@ -41,11 +41,14 @@ typedef struct {
     im_member_t      *elts;
     ngx_uint_t        n;
     u_char           *ids;         /* UUIDs of our own sessions */
+    size_t            bytes;       /* of an answer, about */
 } ngx_im_query_clients_t;
 
 
 static ngx_int_t ngx_im_query_may(ngx_im_session_t *s,
     const im_command_t *command, im_error_e *error);
+static ngx_int_t ngx_im_query_kept(ngx_im_session_t *s,
+    const im_command_t *command);
 static ngx_uint_t ngx_im_query_turn(ngx_im_session_t *s);
 static ngx_im_query_t *ngx_im_query_create(ngx_im_session_t *s,
     const im_command_t *command);
@@ -63,6 +66,8 @@ static void ngx_im_query_presence_handler(const im_members_t *members,
     void *data);
 static im_error_e ngx_im_query_presence(ngx_im_session_t *s, uint32_t id,
     im_command_e type, im_topic_t *topic, const im_members_t *members);
+static ngx_int_t ngx_im_query_clients(ngx_im_query_clients_t *clients,
+    im_topic_t *topic, const im_members_t *members);
 static void ngx_im_query_own(ngx_im_query_clients_t *clients,
     im_topic_t *topic);
 static ngx_im_session_t *ngx_im_query_session(ngx_im_worker_t *w,
@@ -73,12 +78,10 @@ static void ngx_im_query_done(ngx_im_session_t *s, im_error_e error);
 ngx_int_t
 ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
 {
-    ngx_int_t            rc;
-    im_error_e           error;
-    im_topic_t          *topic;
-    ngx_im_query_t      *query;
-    ngx_im_worker_t     *w;
-    const im_members_t  *members;
+    ngx_int_t         rc;
+    im_error_e        error;
+    ngx_im_query_t   *query;
+    ngx_im_worker_t  *w;
 
     rc = ngx_im_query_may(s, command, &error);
 
@@ -91,23 +94,10 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
     }
 
     w = ngx_im_worker;
-    topic = ngx_im_session_find_sub(s, command->topic)->log->topic;
-    members = command->type == IM_COMMAND_HISTORY ? NULL
-              : im_link_members_kept(w->members, command->topic,
-                                     ngx_current_msec);
+    rc = ngx_im_query_kept(s, command);
 
-    if (members != NULL) {
-        error = ngx_im_query_presence(s, command->id, command->type, topic,
-                                      members);
-
-        return error == 0 ? NGX_OK
-                          : ngx_im_reply_error(s, command->id, error);
-    }
-
-    if (command->type == IM_COMMAND_HISTORY
-        && ngx_im_query_window(s, command, topic) == NGX_OK)
-    {
-        return NGX_OK;
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     if (!ngx_im_query_turn(s)) {
@@ -136,6 +126,33 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
     ngx_im_session_busy(s, command->id);
 
     return NGX_OK;
+}
+
+
+/* Answers from what the worker has; NGX_DECLINED: it is asked of Redis. */
+static ngx_int_t
+ngx_im_query_kept(ngx_im_session_t *s, const im_command_t *command)
+{
+    im_error_e           error;
+    im_topic_t          *topic;
+    const im_members_t  *members;
+
+    topic = ngx_im_session_find_sub(s, command->topic)->log->topic;
+
+    if (command->type == IM_COMMAND_HISTORY) {
+        return ngx_im_query_window(s, command, topic);
+    }
+
+    members = im_link_members_kept(ngx_im_worker->members, command->topic,
+                                   ngx_current_msec);
+    if (members == NULL) {
+        return NGX_DECLINED;
+    }
+
+    error = ngx_im_query_presence(s, command->id, command->type, topic,
+                                  members);
+
+    return error == 0 ? NGX_OK : ngx_im_reply_error(s, command->id, error);
 }
 
 
@@ -241,7 +258,7 @@ ngx_im_query_create(ngx_im_session_t *s, const im_command_t *command)
 
 /*
  * Messages behind a place, if the worker has them all: it is NGX_OK and the
- * answer says how far this worker is.  Redis may be ahead, so it is asked where
+ * answer says how far this worker is.  Redis may be ahead: it is asked if
  * nothing is behind the place yet.
  */
 static ngx_int_t
@@ -426,41 +443,15 @@ static im_error_e
 ngx_im_query_presence(ngx_im_session_t *s, uint32_t id, im_command_e type,
     im_topic_t *topic, const im_members_t *members)
 {
-    size_t                  len;
-    im_str_t                own;
     uint64_t                rest;
-    ngx_uint_t              i;
     im_reply_t              answer;
     im_error_e              error;
-    im_member_t            *m;
     ngx_im_query_clients_t  clients;
 
     s->ext->commands.n += members->n / NGX_IM_QUERY_SHARE;
 
-    clients.n = 0;
-    clients.elts = im_alloc((members->n + topic->nsubs)
-                            * sizeof(im_member_t));
-    clients.ids = im_alloc(topic->nsubs * IM_UUID_LEN);
-
-    error = IM_ERROR_INTERNAL;
-
-    if (clients.elts == NULL || clients.ids == NULL) {
-        goto done;
-    }
-
-    ngx_im_query_own(&clients, topic);
-
-    own = im_str_set(ngx_im_worker->id.data, ngx_im_worker->id.len);
-
-    for (i = 0; i < members->n; i++) {
-        if (!im_str_eq(members->elts[i].worker, own)) {
-            clients.elts[clients.n++] = members->elts[i];
-        }
-    }
-
-    for (len = 0, i = 0; i < clients.n; i++) {
-        m = &clients.elts[i];
-        len += m->session.len + m->user.len + m->info.len + m->room_info.len;
+    if (ngx_im_query_clients(&clients, topic, members) != NGX_OK) {
+        return IM_ERROR_INTERNAL;
     }
 
     /* our own sessions are in both, if not all could be read */
@@ -473,34 +464,74 @@ ngx_im_query_presence(ngx_im_session_t *s, uint32_t id, im_command_e type,
                       id);
     answer.clients = clients.elts;
     answer.nclients = clients.n;
+    error = 0;
 
     if (type == IM_COMMAND_PRESENCE_STATS) {
-        answer.nclients += rest;
         ngx_qsort(clients.elts, clients.n, sizeof(im_member_t),
                   im_member_compare);
 
         /* all guests count as one user */
 
+        answer.nclients += rest;
         answer.nusers = im_members_users(clients.elts, clients.n, NULL, 0)
                         + (clients.n > 0 && clients.elts[0].user.len == 0)
                         + rest;
 
     } else if (clients.n + rest > NGX_IM_QUERY_CLIENTS
-               || len > NGX_IM_QUERY_ANSWER)
+               || clients.bytes > NGX_IM_QUERY_ANSWER)
     {
         error = IM_ERROR_LIMIT;
-        goto done;
     }
 
-    (void) ngx_im_reply_send(s, &answer);
-    error = 0;
-
-done:
+    if (error == 0) {
+        (void) ngx_im_reply_send(s, &answer);
+    }
 
     im_free(clients.elts);
     im_free(clients.ids);
 
     return error;
+}
+
+
+/* Our own sessions, and those of the other workers. */
+static ngx_int_t
+ngx_im_query_clients(ngx_im_query_clients_t *clients, im_topic_t *topic,
+    const im_members_t *members)
+{
+    im_str_t      own;
+    ngx_uint_t    i;
+    im_member_t  *m;
+
+    clients->n = 0;
+    clients->bytes = 0;
+    clients->elts = im_alloc((members->n + topic->nsubs)
+                             * sizeof(im_member_t));
+    clients->ids = im_alloc(topic->nsubs * IM_UUID_LEN);
+
+    if (clients->elts == NULL || clients->ids == NULL) {
+        im_free(clients->elts);
+        im_free(clients->ids);
+        return NGX_ERROR;
+    }
+
+    ngx_im_query_own(clients, topic);
+
+    own = im_str_set(ngx_im_worker->id.data, ngx_im_worker->id.len);
+
+    for (i = 0; i < members->n; i++) {
+        if (!im_str_eq(members->elts[i].worker, own)) {
+            clients->elts[clients->n++] = members->elts[i];
+        }
+    }
+
+    for (i = 0; i < clients->n; i++) {
+        m = &clients->elts[i];
+        clients->bytes += m->session.len + m->user.len + m->info.len
+                          + m->room_info.len;
+    }
+
+    return NGX_OK;
 }
 
 

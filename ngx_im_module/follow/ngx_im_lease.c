@@ -268,7 +268,7 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
 
     for (i = 0; i < IM_RECORD_FIELDS; i++) {
         if (values[i].data != NULL) {
-            im_link_call_str(call, im_record_names[i]);
+            im_link_call_str(call, im_record_fields[i].name);
             im_link_call_str(call, values[i]);
         }
     }

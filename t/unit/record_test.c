@@ -30,7 +30,7 @@ value(const char *name)
     size_t  i;
 
     for (i = 0; i < IM_RECORD_FIELDS; i++) {
-        if (im_str_eq(im_record_names[i], im_str_z(name))) {
+        if (im_str_eq(im_record_fields[i].name, im_str_z(name))) {
             return &values[i];
         }
     }
@@ -53,7 +53,7 @@ test_whole(void **state)
     record.sessions = 0;
     record.topics = 1234567890123;
     record.subs = 7;
-    record.draining = 5;
+    record.draining = 1;
 
     encode();
     assert_false(b.failed);
