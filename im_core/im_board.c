@@ -7,6 +7,9 @@
 #include "im_board.h"
 
 
+static im_uint_t im_board_least(im_board_t *board);
+
+
 void
 im_board_init(im_board_t *board)
 {
@@ -18,7 +21,7 @@ im_board_init(im_board_t *board)
 void
 im_board_joined(im_board_t *board, im_topic_t *room)
 {
-    im_uint_t  i, least;
+    im_uint_t  least;
 
     if (room->listed) {
         return;
@@ -34,15 +37,7 @@ im_board_joined(im_board_t *board, im_topic_t *room)
         return;
     }
 
-    least = 0;
-
-    for (i = 1; i < board->n; i++) {
-        if (board->topics[i]->nsubs < board->topics[least]->nsubs) {
-            least = i;
-        }
-    }
-
-    board->least = board->topics[least]->nsubs;
+    least = im_board_least(board);
 
     if (room->nsubs > board->least) {
         board->topics[least]->listed = 0;
@@ -76,18 +71,27 @@ im_board_remove(im_board_t *board, im_topic_t *room)
 void
 im_board_look(im_board_t *board)
 {
-    im_uint_t  i;
+    (void) im_board_least(board);
+}
 
-    if (board->n == 0) {
-        board->least = 0;
-        return;
-    }
 
-    board->least = board->topics[0]->nsubs;
+/* Gives the index of the least room, and sets how many followers it has. */
+static im_uint_t
+im_board_least(im_board_t *board)
+{
+    im_uint_t  i, least;
+
+    least = 0;
 
     for (i = 1; i < board->n; i++) {
-        board->least = im_min(board->least, board->topics[i]->nsubs);
+        if (board->topics[i]->nsubs < board->topics[least]->nsubs) {
+            least = i;
+        }
     }
+
+    board->least = board->n == 0 ? 0 : board->topics[least]->nsubs;
+
+    return least;
 }
 
 

@@ -11,9 +11,6 @@
 #define IM_BUF_DECIMAL   20      /* digits of the largest uint64_t */
 
 
-static im_int_t im_buf_grow(im_buf_t *b, size_t need);
-
-
 void
 im_buf_init(im_buf_t *b, size_t max)
 {
@@ -60,6 +57,7 @@ im_buf_reset(im_buf_t *b, size_t keep)
 u_char *
 im_buf_reserve(im_buf_t *b, size_t len)
 {
+    size_t   size;
     u_char  *p;
 
     if (b->failed) {
@@ -71,11 +69,21 @@ im_buf_reserve(im_buf_t *b, size_t len)
         return NULL;
     }
 
+    /* doubles, up to the limit: a full buffer has exactly that size */
+
     if (b->data == NULL || len > b->size - b->len) {
-        if (im_buf_grow(b, b->len + len) != IM_OK) {
+        size = b->size > b->max / 2 ? b->max : b->size * 2;
+        size = im_max(size, b->len + len);
+        size = im_max(size, IM_BUF_SIZE);
+
+        p = im_realloc(b->data, size);
+        if (p == NULL) {
             b->failed = 1;
             return NULL;
         }
+
+        b->data = p;
+        b->size = size;
     }
 
     p = b->data + b->len;
@@ -85,44 +93,16 @@ im_buf_reserve(im_buf_t *b, size_t len)
 }
 
 
-/* Doubles the size, up to the limit: a full buffer has exactly that size. */
-static im_int_t
-im_buf_grow(im_buf_t *b, size_t need)
-{
-    size_t   size;
-    u_char  *data;
-
-    size = b->size > b->max / 2 ? b->max : b->size * 2;
-    size = im_max(size, need);
-    size = im_max(size, IM_BUF_SIZE);
-
-    data = im_realloc(b->data, size);
-    if (data == NULL) {
-        return IM_ERROR;
-    }
-
-    b->data = data;
-    b->size = size;
-
-    return IM_OK;
-}
-
-
 void
 im_buf_add(im_buf_t *b, const void *data, size_t len)
 {
     u_char  *p;
 
-    if (len == 0) {
-        return;
-    }
+    p = len != 0 ? im_buf_reserve(b, len) : NULL;
 
-    p = im_buf_reserve(b, len);
-    if (p == NULL) {
-        return;
+    if (p != NULL) {
+        memcpy(p, data, len);
     }
-
-    memcpy(p, data, len);
 }
 
 
@@ -177,11 +157,8 @@ im_buf_add_be(im_buf_t *b, uint64_t n, size_t len)
     u_char  *p;
 
     p = im_buf_reserve(b, len);
-    if (p == NULL) {
-        return;
-    }
 
-    while (len > 0) {
+    while (p != NULL && len > 0) {
         p[--len] = (u_char) n;
         n >>= 8;
     }
@@ -238,4 +215,26 @@ im_reader_bytes(im_reader_t *r, size_t len)
     r->p += len;
 
     return bytes;
+}
+
+
+im_int_t
+im_decimal_decode(im_str_t s, uint64_t *n)
+{
+    size_t    i;
+    uint64_t  digit;
+
+    *n = 0;
+
+    for (i = 0; i < s.len; i++) {
+        digit = (uint64_t) s.data[i] - '0';
+
+        if (digit > 9 || *n > (UINT64_MAX - digit) / 10) {
+            return IM_ERROR;
+        }
+
+        *n = *n * 10 + digit;
+    }
+
+    return s.len > 0 ? IM_OK : IM_ERROR;
 }

@@ -74,5 +74,8 @@ uint64_t im_reader_be(im_reader_t *r, size_t len);
 #define im_reader_u32(r)  ((uint32_t) im_reader_be(r, 4))
 #define im_reader_u64(r)  im_reader_be(r, 8)
 
+/* The whole of s is decimal digits.  IM_ERROR: it isn't, or n overflows. */
+im_int_t im_decimal_decode(im_str_t s, uint64_t *n);
+
 
 #endif /* IM_BUF_H */

@@ -9,11 +9,8 @@
 
 
 static int im_glob_one(im_str_t pattern, size_t *p, im_str_t name, size_t *n);
-static int im_glob_set(im_str_t pattern, size_t *p, im_str_t name, size_t at,
-    size_t len);
-static size_t im_glob_char(im_str_t s, size_t at);
-static int im_glob_cmp(im_str_t a, size_t at, size_t len, im_str_t b,
-    size_t bt, size_t blen);
+static int im_glob_set(im_str_t pattern, size_t *p, im_str_t c);
+static im_str_t im_glob_char(im_str_t s, size_t at);
 
 
 int
@@ -51,7 +48,7 @@ im_glob_match(im_str_t pattern, im_str_t name)
             return 0;
         }
 
-        back += im_glob_char(name, back);
+        back += im_glob_char(name, back).len;
         p = star;
         n = back;
     }
@@ -62,7 +59,8 @@ im_glob_match(im_str_t pattern, im_str_t name)
 static int
 im_glob_one(im_str_t pattern, size_t *p, im_str_t name, size_t *n)
 {
-    size_t  at, len, plen;
+    size_t    at;
+    im_str_t  c, want;
 
     at = *p;
 
@@ -70,20 +68,20 @@ im_glob_one(im_str_t pattern, size_t *p, im_str_t name, size_t *n)
         return 0;
     }
 
-    len = im_glob_char(name, *n);
+    c = im_glob_char(name, *n);
 
     if (pattern.data[at] == '?') {
         *p = at + 1;
-        *n += len;
+        *n += c.len;
         return 1;
     }
 
     if (pattern.data[at] == '[') {
-        switch (im_glob_set(pattern, &at, name, *n, len)) {
+        switch (im_glob_set(pattern, &at, c)) {
 
         case 1:
             *p = at;
-            *n += len;
+            *n += c.len;
             return 1;
 
         case 0:
@@ -97,25 +95,29 @@ im_glob_one(im_str_t pattern, size_t *p, im_str_t name, size_t *n)
         at++;
     }
 
-    plen = im_glob_char(pattern, at);
+    want = im_glob_char(pattern, at);
 
-    if (im_glob_cmp(pattern, at, plen, name, *n, len) != 0) {
+    if (!im_str_eq(want, c)) {
         return 0;
     }
 
-    *p = at + plen;
-    *n += len;
+    *p = at + want.len;
+    *n += c.len;
 
     return 1;
 }
 
 
-/* 1: in the set, 0: not in the set, -1: not a set. */
+/*
+ * 1: in the set, 0: not in the set, -1: not a set.  The bytes of UTF-8 have the
+ * order of the code points.
+ */
 static int
-im_glob_set(im_str_t pattern, size_t *p, im_str_t name, size_t at, size_t len)
+im_glob_set(im_str_t pattern, size_t *p, im_str_t c)
 {
-    int     in, not;
-    size_t  i, first, lo, hi, lolen, hilen;
+    int       in, not;
+    size_t    i, first;
+    im_str_t  low, high;
 
     i = *p + 1;
     not = i < pattern.len && pattern.data[i] == '!';
@@ -129,23 +131,18 @@ im_glob_set(im_str_t pattern, size_t *p, im_str_t name, size_t at, size_t len)
             i++;
         }
 
-        lo = i;
-        lolen = im_glob_char(pattern, lo);
-        i += lolen;
-        hi = lo;
-        hilen = lolen;
+        low = im_glob_char(pattern, i);
+        high = low;
+        i += low.len;
 
         if (i + 1 < pattern.len && pattern.data[i] == '-'
             && pattern.data[i + 1] != ']')
         {
-            hi = i + 1;
-            hilen = im_glob_char(pattern, hi);
-            i = hi + hilen;
+            high = im_glob_char(pattern, i + 1);
+            i += 1 + high.len;
         }
 
-        if (im_glob_cmp(pattern, lo, lolen, name, at, len) <= 0
-            && im_glob_cmp(name, at, len, pattern, hi, hilen) <= 0)
-        {
+        if (im_str_compare(low, c) <= 0 && im_str_compare(c, high) <= 0) {
             in = 1;
         }
     }
@@ -160,8 +157,8 @@ im_glob_set(im_str_t pattern, size_t *p, im_str_t name, size_t at, size_t len)
 }
 
 
-/* Length of the character there; a byte that isn't UTF-8 counts as one. */
-static size_t
+/* The character there; a byte that isn't UTF-8 is one. */
+static im_str_t
 im_glob_char(im_str_t s, size_t at)
 {
     size_t  n;
@@ -174,22 +171,5 @@ im_glob_char(im_str_t s, size_t at)
         }
     }
 
-    return n;
-}
-
-
-/* The bytes of UTF-8 have the order of the code points. */
-static int
-im_glob_cmp(im_str_t a, size_t at, size_t len, im_str_t b, size_t bt,
-    size_t blen)
-{
-    int  rc;
-
-    rc = memcmp(a.data + at, b.data + bt, im_min(len, blen));
-
-    if (rc != 0) {
-        return rc;
-    }
-
-    return len < blen ? -1 : len > blen;
+    return im_str_set(s.data + at, n);
 }

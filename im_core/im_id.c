@@ -4,6 +4,8 @@
  * Identifiers as text.
  */
 
+#include <ctype.h>
+
 #include "im_id.h"
 
 
@@ -30,9 +32,14 @@ im_id_add_base36(im_buf_t *b, uint64_t n)
 void
 im_id_uuid(u_char text[IM_UUID_LEN], const u_char random[16])
 {
-    u_char      byte;
+    u_char      id[16];
     u_char     *p;
     im_uint_t   i;
+
+    memcpy(id, random, 16);
+
+    id[6] = (u_char) ((id[6] & 0x0f) | 0x40);     /* version 4 */
+    id[8] = (u_char) ((id[8] & 0x3f) | 0x80);     /* RFC 4122 */
 
     p = text;
 
@@ -41,18 +48,8 @@ im_id_uuid(u_char text[IM_UUID_LEN], const u_char random[16])
             *p++ = '-';
         }
 
-        byte = random[i];
-
-        if (i == 6) {
-            byte = (u_char) ((byte & 0x0f) | 0x40);     /* version 4 */
-        }
-
-        if (i == 8) {
-            byte = (u_char) ((byte & 0x3f) | 0x80);     /* RFC 4122 */
-        }
-
-        *p++ = (u_char) "0123456789abcdef"[byte >> 4];
-        *p++ = (u_char) "0123456789abcdef"[byte & 0x0f];
+        *p++ = (u_char) "0123456789abcdef"[id[i] >> 4];
+        *p++ = (u_char) "0123456789abcdef"[id[i] & 0x0f];
     }
 }
 
@@ -60,14 +57,12 @@ im_id_uuid(u_char text[IM_UUID_LEN], const u_char random[16])
 im_int_t
 im_id_uuid_decode(im_str_t text, u_char id[16])
 {
-    u_char     c, digit;
+    u_char     c;
     im_uint_t  i, n;
 
     if (text.len != IM_UUID_LEN) {
         return IM_ERROR;
     }
-
-    memset(id, 0, 16);
 
     for (i = 0, n = 0; i < IM_UUID_LEN; i++) {
         c = text.data[i];
@@ -80,17 +75,14 @@ im_id_uuid_decode(im_str_t text, u_char id[16])
             continue;
         }
 
-        if (c >= '0' && c <= '9') {
-            digit = (u_char) (c - '0');
-
-        } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
-            digit = (u_char) ((c | 0x20) - 'a' + 10);
-
-        } else {
+        if (!isxdigit(c)) {
             return IM_ERROR;
         }
 
-        id[n / 2] = (u_char) (id[n / 2] << 4 | digit);
+        /* letters are 0x41.. and 0x61.. */
+
+        c = (u_char) ((c & 0x0f) + (c >> 6) * 9);
+        id[n / 2] = (u_char) (n % 2 == 0 ? c << 4 : id[n / 2] | c);
         n++;
     }
 

@@ -4,6 +4,8 @@
  * Names in Redis and names from outside.
  */
 
+#include <stdio.h>
+
 #include "im_key.h"
 #include "im_hash.h"
 #include "im_id.h"
@@ -23,25 +25,9 @@ static const uint64_t  im_key_seed[2][2] = {
 };
 
 
-static uint16_t im_crc16(im_str_t s);
-static void im_key_partition(im_buf_t *b, im_str_t prefix, uint16_t p);
-static void im_key_add_hex(im_buf_t *b, uint64_t n);
-
-
+/* CRC16-XMODEM (polynomial 0x1021, initially 0), as Redis Cluster uses. */
 uint16_t
 im_partition(im_str_t topic, uint32_t n)
-{
-    if (n == 0) {
-        return 0;
-    }
-
-    return (uint16_t) (im_crc16(topic) % n);
-}
-
-
-/* CRC16-XMODEM (polynomial 0x1021, initially 0), as Redis Cluster uses. */
-static uint16_t
-im_crc16(im_str_t s)
 {
     size_t     i;
     uint16_t   crc;
@@ -49,15 +35,15 @@ im_crc16(im_str_t s)
 
     crc = 0;
 
-    for (i = 0; i < s.len; i++) {
-        crc = (uint16_t) (crc ^ (s.data[i] << 8));
+    for (i = 0; i < topic.len; i++) {
+        crc = (uint16_t) (crc ^ (topic.data[i] << 8));
 
         for (bit = 0; bit < 8; bit++) {
             crc = (uint16_t) (crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1);
         }
     }
 
-    return crc;
+    return n == 0 ? 0 : (uint16_t) (crc % n);
 }
 
 
@@ -152,7 +138,10 @@ void
 im_key_in(im_buf_t *b, im_str_t prefix, uint16_t p, const char *what,
     im_str_t name)
 {
-    im_key_partition(b, prefix, p);
+    im_buf_add_str(b, prefix);
+    im_buf_add(b, "{", 1);
+    im_buf_add_uint(b, p);
+    im_buf_add(b, "}:", 2);
     im_key_add(b, what, name);
 }
 
@@ -181,8 +170,7 @@ void
 im_key_topic(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
     im_key_topic_e what)
 {
-    im_key_partition(b, prefix, p);
-    im_buf_add_str(b, topic);
+    im_key_in(b, prefix, p, "", topic);
     im_buf_add(b, ":", 1);
     im_buf_add_u8(b, (uint8_t) what);
 }
@@ -192,8 +180,7 @@ void
 im_key_topic_worker(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
     const char *what, im_str_t worker)
 {
-    im_key_partition(b, prefix, p);
-    im_buf_add_str(b, topic);
+    im_key_in(b, prefix, p, "", topic);
     im_key_add(b, what, worker);
 }
 
@@ -207,6 +194,7 @@ void
 im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
     im_str_t id)
 {
+    char      hash[33];
     uint64_t  seed[2], swapped[2];
 
     seed[0] = im_siphash(im_key_seed[0], topic.data, topic.len);
@@ -215,10 +203,11 @@ im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
     swapped[0] = seed[1];
     swapped[1] = ~seed[0];
 
-    im_key_partition(b, prefix, p);
-    im_buf_add(b, "d:", 2);
-    im_key_add_hex(b, im_siphash(seed, id.data, id.len));
-    im_key_add_hex(b, im_siphash(swapped, id.data, id.len));
+    (void) snprintf(hash, sizeof(hash), "%016llx%016llx",
+                    (unsigned long long) im_siphash(seed, id.data, id.len),
+                    (unsigned long long) im_siphash(swapped, id.data, id.len));
+
+    im_key_in(b, prefix, p, "d:", im_str_z(hash));
 }
 
 
@@ -226,11 +215,8 @@ void
 im_key_limit(im_buf_t *b, im_str_t prefix, uint16_t p, char kind,
     im_str_t subject)
 {
-    im_key_partition(b, prefix, p);
-    im_buf_add(b, "l:", 2);
-    im_buf_add_u8(b, (uint8_t) kind);
-    im_buf_add(b, ":", 1);
-    im_buf_add_str(b, subject);
+    im_key_in(b, prefix, p, "l:", im_str_set(&kind, 1));
+    im_key_add(b, ":", subject);
 }
 
 
@@ -245,31 +231,4 @@ void
 im_key_jobs(im_buf_t *b, im_str_t prefix)
 {
     im_key_reg(b, prefix, "jobs", im_str_z(""));
-}
-
-
-static void
-im_key_partition(im_buf_t *b, im_str_t prefix, uint16_t p)
-{
-    im_buf_add_str(b, prefix);
-    im_buf_add(b, "{", 1);
-    im_buf_add_uint(b, p);
-    im_buf_add(b, "}:", 2);
-}
-
-
-static void
-im_key_add_hex(im_buf_t *b, uint64_t n)
-{
-    u_char  *p;
-    int      shift;
-
-    p = im_buf_reserve(b, 16);
-    if (p == NULL) {
-        return;
-    }
-
-    for (shift = 60; shift >= 0; shift -= 4) {
-        *p++ = (u_char) "0123456789abcdef"[(n >> shift) & 0x0f];
-    }
 }

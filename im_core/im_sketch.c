@@ -31,7 +31,6 @@ static im_uint_t im_sketch_find(const im_sketch_t *s, uint64_t hash);
 static im_int_t im_sketch_room(im_sketch_t *s);
 static im_int_t im_sketch_spread(im_sketch_t *s);
 static void im_sketch_register(im_sketch_t *s, uint64_t hash);
-static double im_sketch_sigma(double x);
 static im_int_t im_sketch_decode_exact(im_reader_t *r, im_sketch_t *s);
 static im_int_t im_sketch_decode_registers(im_reader_t *r, im_sketch_t *s);
 
@@ -92,7 +91,7 @@ im_sketch_merge(im_sketch_t *into, const im_sketch_t *from)
 uint64_t
 im_sketch_count(const im_sketch_t *s)
 {
-    double     z;
+    double     x, y, z, before;
     uint32_t   ranks[IM_SKETCH_RANK_MAX + 1];
     im_uint_t  i;
 
@@ -110,14 +109,27 @@ im_sketch_count(const im_sketch_t *s)
         return 0;
     }
 
-    z = 0;
+    /* x + sum of x^(2^k) * 2^(k-1), x < 1: the share of empty registers */
+
+    x = (double) ranks[0] / IM_SKETCH_REGISTERS;
+    y = 1;
+    z = x;
+
+    do {
+        x *= x;
+        before = z;
+        z += x * y;
+        y += y;
+    } while (z > before);
+
+    z *= IM_SKETCH_REGISTERS;
+    x = 0;
 
     for (i = IM_SKETCH_RANK_MAX; i > 0; i--) {
-        z = 0.5 * (z + ranks[i]);
+        x = 0.5 * (x + ranks[i]);
     }
 
-    z += IM_SKETCH_REGISTERS
-         * im_sketch_sigma((double) ranks[0] / IM_SKETCH_REGISTERS);
+    z += x;
 
     z = (double) IM_SKETCH_REGISTERS * IM_SKETCH_REGISTERS
         / (2 * IM_SKETCH_LN2 * z);
@@ -179,31 +191,21 @@ im_sketch_decode(im_str_t bytes, im_sketch_t *s)
 static im_int_t
 im_sketch_decode_exact(im_reader_t *r, im_sketch_t *s)
 {
-    im_uint_t  i, n;
+    im_uint_t  n;
 
     n = im_reader_u16(r);
 
-    if (n > IM_SKETCH_EXACT || (size_t) (r->end - r->p) != n * 8) {
+    if (n > IM_SKETCH_EXACT || (n > 0 && im_sketch_room(s) != IM_OK)) {
         return IM_ERROR;
     }
 
-    if (n == 0) {
-        return IM_OK;
-    }
+    for (s->n = 0; s->n < n; s->n++) {
+        s->hashes[s->n] = im_reader_u64(r);
 
-    if (im_sketch_room(s) != IM_OK) {
-        return IM_ERROR;
-    }
-
-    for (i = 0; i < n; i++) {
-        s->hashes[i] = im_reader_u64(r);
-
-        if (i > 0 && s->hashes[i] <= s->hashes[i - 1]) {
+        if (s->n > 0 && s->hashes[s->n] <= s->hashes[s->n - 1]) {
             return IM_ERROR;
         }
     }
-
-    s->n = n;
 
     return IM_OK;
 }
@@ -216,18 +218,15 @@ im_sketch_decode_registers(im_reader_t *r, im_sketch_t *s)
     im_uint_t  i;
 
     bytes = im_reader_bytes(r, IM_SKETCH_REGISTERS);
-    if (r->failed) {
-        return IM_ERROR;
-    }
 
-    for (i = 0; i < IM_SKETCH_REGISTERS; i++) {
+    for (i = 0; i < bytes.len; i++) {
         if (bytes.data[i] > IM_SKETCH_RANK_MAX) {
             return IM_ERROR;
         }
     }
 
     s->registers = im_alloc(IM_SKETCH_REGISTERS);
-    if (s->registers == NULL) {
+    if (s->registers == NULL || r->failed) {
         return IM_ERROR;
     }
 
@@ -349,24 +348,4 @@ im_sketch_register(im_sketch_t *s, uint64_t hash)
                                 : __builtin_clzll(rest) + 1);
 
     s->registers[i] = im_max(s->registers[i], rank);
-}
-
-
-/* x + sum of x^(2^k) * 2^(k-1), for x < 1: the share of empty registers. */
-static double
-im_sketch_sigma(double x)
-{
-    double  y, z, before;
-
-    y = 1;
-    z = x;
-
-    do {
-        x *= x;
-        before = z;
-        z += x * y;
-        y += y;
-    } while (z > before);
-
-    return z;
 }

@@ -78,61 +78,33 @@ static const uint8_t  im_utf8_next[IM_UTF8_STATES][IM_UTF8_CLASSES] = {
 #undef B
 
 
-static const u_char *im_utf8_skip_ascii(const u_char *p, const u_char *end);
-
-
 im_int_t
 im_utf8_feed(im_utf8_t *state, const u_char *p, size_t len)
 {
     uint8_t        s;
+    uint64_t       word;
     const u_char  *end;
-
-    if (len == 0) {
-        return *state == IM_UTF8_BAD ? IM_ERROR : IM_OK;
-    }
 
     s = *state;
     end = p + len;
 
-    while (p < end) {
+    while (p < end && s != IM_UTF8_BAD) {
 
-        if (s == IM_UTF8_OK) {
-            p = im_utf8_skip_ascii(p, end);
-            if (p == end) {
-                break;
+        if (s == IM_UTF8_OK && end - p >= 8) {
+            memcpy(&word, p, 8);
+
+            if ((word & 0x8080808080808080) == 0) {
+                p += 8;
+                continue;
             }
         }
 
         s = im_utf8_next[s][im_utf8_classes[*p++]];
-
-        if (s == IM_UTF8_BAD) {
-            break;
-        }
     }
 
     *state = s;
 
     return s == IM_UTF8_BAD ? IM_ERROR : IM_OK;
-}
-
-
-/* Skips to the first 8 bytes that are not all ASCII, or to the end. */
-static const u_char *
-im_utf8_skip_ascii(const u_char *p, const u_char *end)
-{
-    uint64_t  word;
-
-    while (end - p >= 8) {
-        memcpy(&word, p, 8);
-
-        if (word & 0x8080808080808080) {
-            return p;
-        }
-
-        p += 8;
-    }
-
-    return p;
 }
 
 
