@@ -52,37 +52,36 @@ static void ngx_im_status_worker(im_buf_t *b, const ngx_im_counters_t *c);
 static void ngx_im_status_counters(im_buf_t *b, const ngx_im_counters_t *c);
 static ngx_atomic_uint_t ngx_im_status_value(const ngx_im_counters_t *c,
     const ngx_im_status_field_t *field);
-static ngx_int_t ngx_im_status_send(ngx_http_request_t *r, im_str_t body);
 
 
 ngx_int_t
 ngx_im_status_handler(ngx_http_request_t *r)
 {
-    im_buf_t             b;
-    ngx_int_t            rc;
-    ngx_im_main_conf_t  *imcf;
+    im_buf_t                  b;
+    ngx_str_t                 type = ngx_string("application/json");
+    ngx_http_complex_value_t  cv;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
         return NGX_HTTP_NOT_ALLOWED;
     }
 
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    imcf = ngx_http_get_module_main_conf(r, ngx_im_module);
-
     im_buf_init(&b, NGX_IM_MAX_SLOTS * 2048);
 
-    ngx_im_status_body(&b, imcf);
+    ngx_im_status_body(&b, ngx_http_get_module_main_conf(r, ngx_im_module));
 
-    rc = b.failed ? NGX_HTTP_INTERNAL_SERVER_ERROR
-                  : ngx_im_status_send(r, im_buf_str(&b));
+    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
+
+    cv.value.data = b.failed ? NULL : ngx_pnalloc(r->pool, b.len);
+
+    if (cv.value.data != NULL) {
+        cv.value.len = b.len;
+        ngx_memcpy(cv.value.data, b.data, b.len);
+    }
 
     im_buf_cleanup(&b);
 
-    return rc;
+    return cv.value.len > 0 ? ngx_http_send_response(r, NGX_HTTP_OK, &type, &cv)
+                            : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
@@ -165,37 +164,4 @@ ngx_im_status_value(const ngx_im_counters_t *c,
     const ngx_im_status_field_t *field)
 {
     return *(ngx_atomic_t *) ((u_char *) c + field->offset);
-}
-
-
-static ngx_int_t
-ngx_im_status_send(ngx_http_request_t *r, im_str_t body)
-{
-    ngx_int_t     rc;
-    ngx_buf_t    *b;
-    ngx_chain_t   out;
-
-    b = ngx_create_temp_buf(r->pool, body.len);
-    if (b == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    b->last = ngx_cpymem(b->last, body.data, body.len);
-    b->last_buf = (r == r->main);
-    b->last_in_chain = 1;
-
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = body.len;
-
-    rc = ngx_http_send_header(r);
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_http_output_filter(r, &out);
 }
