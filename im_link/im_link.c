@@ -10,8 +10,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "im_hash.h"
 #include "im_key.h"
-#include "im_link_channels.h"
 #include "im_link_conn.h"
 
 
@@ -45,6 +45,20 @@ typedef struct {
 } im_link_server_t;
 
 
+/* It outlives connections. */
+typedef struct {
+    im_hash_node_t   node;
+    im_list_t        link;
+    uint64_t         heard;
+    im_uint_t        number;
+    im_uint_t        sent;           /* number of its SUBSCRIBE; 0: none */
+    unsigned         heartbeats:1;
+    unsigned         lost:1;         /* its silence has been reported */
+    size_t           len;
+    u_char           name[];
+} im_link_channel_t;
+
+
 struct im_link_s {
     im_link_conf_t              conf;
     const im_link_transport_t  *transport;
@@ -54,7 +68,11 @@ struct im_link_s {
     im_link_server_t            servers[IM_LINK_SERVERS];   /* by slot */
     im_link_call_t              call;        /* of callers */
     im_link_call_t              own;         /* of the link itself */
-    im_link_channels_t          channels;
+    im_hash_t                   names;       /* of channels */
+    im_list_t                   channels;
+    im_uint_t                   changes;     /* of that list */
+    im_uint_t                   nsent;       /* commands about channels */
+    im_uint_t                   nconfirmed;  /* of them, in their order */
     uint64_t                    ticked;
     uint64_t                    complained;
     im_uint_t                   busy;        /* it must not be freed */
@@ -74,10 +92,8 @@ static im_int_t im_link_replies(im_link_server_t *server, im_link_conn_t *conn);
 
 static void im_link_check(im_link_server_t *server, im_link_conn_t *conn);
 static const char *im_link_late(im_link_server_t *server, im_link_conn_t *conn);
-static void im_link_ask_again(im_link_server_t *server, im_link_conn_t *conn);
 static void im_link_check_heartbeats(im_link_t *link);
 static int im_link_wanted(im_link_server_t *server, im_link_conn_t *conn);
-static void im_link_open(im_link_server_t *server, im_link_conn_t *conn);
 static void im_link_lost(im_link_server_t *server, im_link_conn_t *conn,
     const char *why);
 static void im_link_close(im_link_t *link, im_link_conn_t *conn);
@@ -89,17 +105,14 @@ static void im_link_log(im_link_t *link, im_link_log_e level, const char *fmt,
 static int im_link_whole(im_link_server_t *server);
 static void im_link_check_up(im_link_server_t *server);
 
-static void im_link_prepare(im_link_server_t *server);
 static void im_link_introduce(im_link_server_t *server, im_link_conn_t *conn);
-static void im_link_ask(im_link_server_t *server, const char *words,
-    im_link_reply_pt handler);
+static void im_link_ask(im_link_server_t *server, im_link_conn_t *conn,
+    const char *words, im_link_reply_pt handler);
 static void im_link_ask_partitions(im_link_server_t *server);
 static void im_link_own(im_link_server_t *server, im_link_conn_t *conn,
     im_link_reply_pt handler);
 static void im_link_plain_handler(const im_link_reply_t *reply, void *data);
-static void im_link_run_handler(const im_link_reply_t *reply, void *data);
-static void im_link_replication_handler(const im_link_reply_t *reply,
-    void *data);
+static void im_link_info_handler(const im_link_reply_t *reply, void *data);
 static void im_link_policy_handler(const im_link_reply_t *reply, void *data);
 static void im_link_partitions_handler(const im_link_reply_t *reply,
     void *data);
@@ -110,6 +123,9 @@ static void im_link_follow(im_link_server_t *server);
 static void im_link_tell(im_link_server_t *server, const char *word,
     im_link_channel_t *ch);
 static int im_link_joined(const im_link_t *link, const im_link_channel_t *ch);
+static void im_link_remove(im_link_t *link, im_link_channel_t *ch);
+static im_link_channel_t *im_link_channel(im_link_t *link, im_str_t name);
+static im_str_t im_link_name(const im_hash_node_t *node);
 static void im_link_pubsub_reply(im_link_server_t *server,
     const im_link_reply_t *reply);
 static void im_link_message(im_link_t *link, im_str_t name, im_str_t payload);
@@ -141,11 +157,12 @@ im_link_create(const im_link_conf_t *conf, const im_link_transport_t *transport,
     seed[0] = transport->random(transport_data);
     seed[1] = transport->random(transport_data);
 
-    if (im_link_channels_init(&link->channels, seed) != IM_OK) {
+    if (im_hash_init(&link->names, im_link_name, seed) != IM_OK) {
         im_free(link);
         return NULL;
     }
 
+    im_list_init(&link->channels);
     im_link_call_init(&link->call);
     im_link_call_init(&link->own);
 
@@ -153,8 +170,10 @@ im_link_create(const im_link_conf_t *conf, const im_link_transport_t *transport,
         server = &link->servers[i];
 
         server->link = link;
-        im_link_conn_init(&server->calls, "commands", transport, server);
-        im_link_conn_init(&server->pubsub, "pub/sub", transport, server);
+        im_link_conn_init(&server->calls, "commands", IM_LINK_POLL, transport,
+                          server);
+        im_link_conn_init(&server->pubsub, "pub/sub", IM_LINK_PING, transport,
+                          server);
     }
 
     (void) snprintf(link->why, IM_LINK_WHY, "redis: not connected yet");
@@ -202,7 +221,12 @@ im_link_release(im_link_t *link)
         im_link_conn_cleanup(&link->servers[i].pubsub);
     }
 
-    im_link_channels_cleanup(&link->channels);
+    while (!im_list_empty(&link->channels)) {
+        im_link_remove(link, im_list_data(im_list_first(&link->channels),
+                                          im_link_channel_t, link));
+    }
+
+    im_hash_cleanup(&link->names);
     im_link_call_cleanup(&link->call);
     im_link_call_cleanup(&link->own);
     im_free(link);
@@ -344,8 +368,16 @@ im_link_connected(im_link_conn_t *conn)
     conn->heard = im_link_now(server->link);
     im_link_conn_enter(conn, IM_LINK_PREPARING);
 
+    im_link_introduce(server, conn);
+
+    /* all of it goes out in one write; the last reply makes it ready */
+
     if (conn == &server->calls) {
-        im_link_prepare(server);
+        im_link_ask(server, conn, "INFO server", im_link_info_handler);
+        im_link_ask(server, conn, "INFO replication", im_link_info_handler);
+        im_link_ask(server, conn, "CONFIG GET maxmemory-policy",
+                    im_link_policy_handler);
+        im_link_ask_partitions(server);
 
     } else {
         im_link_follow(server);
@@ -481,28 +513,40 @@ im_link_tick(im_link_t *link)
 static void
 im_link_check(im_link_server_t *server, im_link_conn_t *conn)
 {
+    uint64_t     now;
     const char  *why;
 
     if (server->link->destroyed) {
         return;
     }
 
-    if (im_link_wanted(server, conn)
-        && im_link_now(server->link) >= conn->retry)
-    {
-        im_link_open(server, conn);
-        return;
-    }
+    why = NULL;
+    now = im_link_now(server->link);
 
-    why = conn->state != IM_LINK_CLOSED ? im_link_late(server, conn) : NULL;
+    if (conn->state != IM_LINK_CLOSED) {
+        why = im_link_late(server, conn);
+
+    } else if (im_link_wanted(server, conn) && now >= conn->retry) {
+        why = im_link_conn_open(conn, server->link->transport_data, now);
+    }
 
     if (why != NULL) {
         im_link_lost(server, conn, why);
         return;
     }
 
-    if (conn->state == IM_LINK_READY) {
-        im_link_ask_again(server, conn);
+    if (conn->state != IM_LINK_READY || now - conn->asked < conn->period) {
+        return;
+    }
+
+    conn->asked = now;
+
+    if (conn == &server->calls) {
+        im_link_ask(server, conn, "INFO replication", im_link_info_handler);
+        im_link_ask_partitions(server);
+
+    } else {
+        im_link_ask(server, conn, "PING", NULL);
     }
 }
 
@@ -530,29 +574,6 @@ im_link_late(im_link_server_t *server, im_link_conn_t *conn)
 }
 
 
-static void
-im_link_ask_again(im_link_server_t *server, im_link_conn_t *conn)
-{
-    uint64_t  now;
-
-    now = im_link_now(server->link);
-
-    if (conn == &server->calls && now - conn->asked >= IM_LINK_POLL) {
-        conn->asked = now;
-
-        im_link_ask(server, "INFO replication", im_link_replication_handler);
-        im_link_ask_partitions(server);
-    }
-
-    if (conn == &server->pubsub && now - conn->asked >= IM_LINK_PING) {
-        conn->asked = now;
-
-        im_link_call_start(&server->link->own, "PING");
-        im_link_own(server, conn, NULL);
-    }
-}
-
-
 /* The event may change the channels: then the rest waits for the next tick. */
 static void
 im_link_check_heartbeats(im_link_t *link)
@@ -561,11 +582,11 @@ im_link_check_heartbeats(im_link_t *link)
     im_uint_t           changes;
     im_link_channel_t  *ch;
 
-    head = &link->channels.list;
-    changes = link->channels.changes;
+    head = &link->channels;
+    changes = link->changes;
 
     for (q = im_list_first(head);
-         q != head && link->channels.changes == changes && !link->destroyed;
+         q != head && link->changes == changes && !link->destroyed;
          q = next)
     {
         next = im_list_next(q);
@@ -591,21 +612,7 @@ im_link_wanted(im_link_server_t *server, im_link_conn_t *conn)
     return conn->state == IM_LINK_CLOSED
            && (conn == &server->calls
                || (server->calls.state == IM_LINK_READY
-                   && !im_list_empty(&server->link->channels.list)));
-}
-
-
-static void
-im_link_open(im_link_server_t *server, im_link_conn_t *conn)
-{
-    const char  *why;
-
-    why = im_link_conn_open(conn, server->link->transport_data,
-                            im_link_now(server->link));
-
-    if (why != NULL) {
-        im_link_lost(server, conn, why);
-    }
+                   && !im_list_empty(&server->link->channels)));
 }
 
 
@@ -650,7 +657,7 @@ im_link_whole(im_link_server_t *server)
 {
     return server->calls.state == IM_LINK_READY
            && (server->pubsub.state == IM_LINK_READY
-               || im_list_empty(&server->link->channels.list));
+               || im_list_empty(&server->link->channels));
 }
 
 
@@ -671,17 +678,12 @@ static void
 im_link_refuse(im_link_server_t *server, const im_link_reply_t *reply,
     const char *why, int unusable)
 {
-    char        text[IM_LINK_WHY];
-    im_str_t    s;
     im_link_t  *link;
 
     link = server->link;
 
     if (im_link_reply_is_error(reply)) {
-        s = im_link_reply_str(reply);
-        (void) snprintf(text, sizeof(text), "%.*s", (int) s.len,
-                        (char *) s.data);
-        why = text;
+        why = reply->str;
         unusable = 0;
     }
 
@@ -743,7 +745,7 @@ im_link_check_up(im_link_server_t *server)
     link = server->link;
 
     if (server->pubsub.state == IM_LINK_PREPARING
-        && link->channels.nconfirmed == link->channels.nsent)
+        && link->nconfirmed == link->nsent)
     {
         im_link_conn_enter(&server->pubsub, IM_LINK_READY);
     }
@@ -758,21 +760,6 @@ im_link_check_up(im_link_server_t *server)
     im_link_log(link, IM_LINK_LOG_NOTICE, "is there, %u partitions",
                 (unsigned) link->partitions);
     im_link_event(link, up);
-}
-
-
-/*
- * A new connection must answer these before it is used.  They go out in one
- * write, and the last reply makes the connection ready.
- */
-static void
-im_link_prepare(im_link_server_t *server)
-{
-    im_link_introduce(server, &server->calls);
-    im_link_ask(server, "INFO server", im_link_run_handler);
-    im_link_ask(server, "INFO replication", im_link_replication_handler);
-    im_link_ask(server, "CONFIG GET maxmemory-policy", im_link_policy_handler);
-    im_link_ask_partitions(server);
 }
 
 
@@ -806,11 +793,11 @@ im_link_introduce(im_link_server_t *server, im_link_conn_t *conn)
 
 
 static void
-im_link_ask(im_link_server_t *server, const char *words,
+im_link_ask(im_link_server_t *server, im_link_conn_t *conn, const char *words,
     im_link_reply_pt handler)
 {
     im_link_call_start(&server->link->own, words);
-    im_link_own(server, &server->calls, handler);
+    im_link_own(server, conn, handler);
 }
 
 
@@ -864,26 +851,12 @@ im_link_plain_handler(const im_link_reply_t *reply, void *data)
 }
 
 
+/*
+ * Of INFO server and INFO replication, which a connection must answer at first
+ * and every 2 s: a promotion keeps connections open.
+ */
 static void
-im_link_run_handler(const im_link_reply_t *reply, void *data)
-{
-    im_str_t           id;
-    im_link_server_t  *server = data;
-
-    id = im_link_info(reply, "run_id:");
-
-    if (id.len >= IM_LINK_RUN_ID) {
-        memcpy(server->calls.generation, id.data, IM_LINK_RUN_ID);
-
-    } else if (reply != NULL) {
-        im_link_refuse(server, reply, "no run_id in INFO", 0);
-    }
-}
-
-
-/* Checked at first and every 2 s: a promotion keeps connections open. */
-static void
-im_link_replication_handler(const im_link_reply_t *reply, void *data)
+im_link_info_handler(const im_link_reply_t *reply, void *data)
 {
     u_char            *kept;
     im_str_t           id;
@@ -893,11 +866,19 @@ im_link_replication_handler(const im_link_reply_t *reply, void *data)
         return;
     }
 
+    kept = server->calls.generation;
+    id = im_link_info(reply, "run_id:");
+
+    if (id.len >= IM_LINK_RUN_ID) {
+        memcpy(kept, id.data, IM_LINK_RUN_ID);
+        return;
+    }
+
+    kept += IM_LINK_RUN_ID;
     id = im_link_info(reply, "master_replid2:");
-    kept = server->calls.generation + IM_LINK_RUN_ID;
 
     if (id.len < IM_LINK_REPLID) {
-        im_link_refuse(server, reply, "no master_replid2 in INFO", 0);
+        im_link_refuse(server, reply, "INFO has no generation", 0);
 
     } else if (!im_str_eq(im_link_info(reply, "role:"), im_str_z("master"))) {
         im_link_refuse(server, reply, "it is a replica", 0);
@@ -1041,17 +1022,23 @@ im_link_subscribe(im_link_t *link, im_str_t channel, im_uint_t number,
     im_link_server_t   *server;
     im_link_channel_t  *ch;
 
-    if (im_link_channels_find(&link->channels, channel) != NULL) {
+    if (im_link_channel(link, channel) != NULL) {
         return IM_OK;
     }
 
-    ch = im_link_channels_add(&link->channels, channel);
+    ch = im_calloc(sizeof(im_link_channel_t) + channel.len);
     if (ch == NULL) {
         return IM_ERROR;
     }
 
     ch->number = number;
     ch->heartbeats = heartbeats;
+    ch->len = channel.len;
+    memcpy(ch->name, channel.data, channel.len);
+
+    im_hash_add(&link->names, &ch->node);
+    im_list_insert_tail(&link->channels, &ch->link);
+    link->changes++;
 
     server = im_link_server(link, im_link_slot(channel));
 
@@ -1073,7 +1060,7 @@ im_link_unsubscribe(im_link_t *link, im_str_t channel)
     im_link_channel_t  *ch;
 
     server = im_link_server(link, im_link_slot(channel));
-    ch = im_link_channels_find(&link->channels, channel);
+    ch = im_link_channel(link, channel);
 
     if (ch == NULL) {
         return;
@@ -1083,23 +1070,53 @@ im_link_unsubscribe(im_link_t *link, im_str_t channel)
         im_link_tell(server, "UNSUBSCRIBE", ch);
     }
 
-    im_link_channels_remove(&link->channels, ch);
+    im_link_remove(link, ch);
+}
+
+
+static void
+im_link_remove(im_link_t *link, im_link_channel_t *ch)
+{
+    link->changes++;
+    im_hash_remove(&link->names, &ch->node);
+    im_list_remove(&ch->link);
+    im_free(ch);
+}
+
+
+/* NULL: not there. */
+static im_link_channel_t *
+im_link_channel(im_link_t *link, im_str_t name)
+{
+    im_hash_node_t  *node;
+
+    node = im_hash_find(&link->names, name);
+
+    return node != NULL ? im_list_data(node, im_link_channel_t, node) : NULL;
+}
+
+
+static im_str_t
+im_link_name(const im_hash_node_t *node)
+{
+    const im_link_channel_t  *ch;
+
+    ch = im_list_data(node, im_link_channel_t, node);
+
+    return im_str_set(ch->name, ch->len);
 }
 
 
 static void
 im_link_follow(im_link_server_t *server)
 {
-    im_list_t           *q;
-    im_link_channels_t  *chs;
+    im_list_t  *q, *head;
 
-    chs = &server->link->channels;
-    chs->nsent = 0;
-    chs->nconfirmed = 0;
+    head = &server->link->channels;
+    server->link->nsent = 0;
+    server->link->nconfirmed = 0;
 
-    im_link_introduce(server, &server->pubsub);
-
-    for (q = im_list_first(&chs->list); q != &chs->list; q = im_list_next(q)) {
+    for (q = im_list_first(head); q != head; q = im_list_next(q)) {
         im_link_tell(server, "SUBSCRIBE",
                      im_list_data(q, im_link_channel_t, link));
     }
@@ -1120,7 +1137,7 @@ im_link_tell(im_link_server_t *server, const char *word, im_link_channel_t *ch)
     im_link_call_start(own, word);
     im_link_call_str(own, im_str_set(ch->name, ch->len));
 
-    ch->sent = ++server->link->channels.nsent;
+    ch->sent = ++server->link->nsent;
     ch->lost = 0;
 
     if (im_link_conn_write(&server->pubsub, own, &tail) != IM_OK) {
@@ -1134,7 +1151,7 @@ static int
 im_link_joined(const im_link_t *link, const im_link_channel_t *ch)
 {
     return link->servers[0].pubsub.state >= IM_LINK_PREPARING
-           && ch->sent > 0 && ch->sent <= link->channels.nconfirmed;
+           && ch->sent > 0 && ch->sent <= link->nconfirmed;
 }
 
 
@@ -1170,7 +1187,7 @@ im_link_message(im_link_t *link, im_str_t name, im_str_t payload)
 {
     im_link_channel_t  *ch;
 
-    ch = im_link_channels_find(&link->channels, name);
+    ch = im_link_channel(link, name);
 
     if (ch == NULL || !im_link_joined(link, ch)) {
         return;
@@ -1183,7 +1200,7 @@ im_link_message(im_link_t *link, im_str_t name, im_str_t payload)
         im_link_event(link, heartbeat, ch->number, 0);
 
         ch = link->destroyed ? NULL
-                             : im_link_channels_find(&link->channels, name);
+                             : im_link_channel(link, name);
     }
 
     if (ch != NULL && (payload.len > 0 || !ch->heartbeats)) {
@@ -1196,22 +1213,20 @@ im_link_message(im_link_t *link, im_str_t name, im_str_t payload)
 static void
 im_link_confirmed(im_link_server_t *server, im_str_t name, int joined)
 {
-    im_link_t           *link;
-    im_link_channel_t   *ch;
-    im_link_channels_t  *chs;
+    im_link_t          *link;
+    im_link_channel_t  *ch;
 
     link = server->link;
-    chs = &link->channels;
 
-    if (chs->nconfirmed == chs->nsent) {
+    if (link->nconfirmed == link->nsent) {
         im_link_lost(server, &server->pubsub, "unsubscribed by the server");
         return;
     }
 
-    chs->nconfirmed++;
-    ch = joined ? im_link_channels_find(chs, name) : NULL;
+    link->nconfirmed++;
+    ch = joined ? im_link_channel(link, name) : NULL;
 
-    if (ch != NULL && ch->sent == chs->nconfirmed) {
+    if (ch != NULL && ch->sent == link->nconfirmed) {
         ch->heard = im_link_now(link);
         im_link_event(link, subscribed, ch->number);
     }

@@ -44,12 +44,13 @@ static im_int_t im_link_conn_again(im_link_conn_t *conn,
 
 
 void
-im_link_conn_init(im_link_conn_t *conn, const char *name,
+im_link_conn_init(im_link_conn_t *conn, const char *name, uint64_t period,
     const im_link_transport_t *transport, void *server)
 {
     memset(conn, 0, sizeof(im_link_conn_t));
 
     conn->name = name;
+    conn->period = period;
     conn->transport = transport;
     conn->server = server;
 

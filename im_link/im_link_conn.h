@@ -55,6 +55,7 @@ struct im_link_conn_s {
     uint64_t                    start;       /* of connecting */
     uint64_t                    heard;       /* last bytes */
     uint64_t                    asked;       /* last question of the link */
+    uint64_t                    period;      /* of such questions */
     uint64_t                    retry;       /* connects again then */
     uint64_t                    backoff;
     uint64_t                    latency;     /* of replies, in ms / 8 */
@@ -64,7 +65,7 @@ struct im_link_conn_s {
 };
 
 
-void im_link_conn_init(im_link_conn_t *conn, const char *name,
+void im_link_conn_init(im_link_conn_t *conn, const char *name, uint64_t period,
     const im_link_transport_t *transport, void *server);
 void im_link_conn_cleanup(im_link_conn_t *conn);
 

@@ -39,7 +39,6 @@ struct ngx_im_link_s {
 static void *ngx_im_link_connect(void *data, im_link_conn_t *conn,
     const char **why);
 static void ngx_im_link_socket_init(ngx_im_link_socket_t *s);
-static ngx_int_t ngx_im_link_get_peer(ngx_peer_connection_t *pc, void *data);
 static ngx_int_t ngx_im_link_connected(ngx_im_link_socket_t *s);
 static void ngx_im_link_close(void *data);
 static void ngx_im_link_post(void *data);
@@ -165,7 +164,7 @@ ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
     pc.sockaddr = nl->conf->addr->sockaddr;
     pc.socklen = nl->conf->addr->socklen;
     pc.name = &nl->conf->name;
-    pc.get = ngx_im_link_get_peer;
+    pc.get = ngx_event_get_peer;
     pc.log = &nl->silent;
     pc.log_error = NGX_ERROR_ERR;
 
@@ -208,13 +207,6 @@ ngx_im_link_socket_init(ngx_im_link_socket_t *s)
     /* a quitting worker doesn't wait for this connection */
 
     c->read->resolver = 1;
-}
-
-
-static ngx_int_t
-ngx_im_link_get_peer(ngx_peer_connection_t *pc, void *data)
-{
-    return NGX_OK;
 }
 
 
