@@ -15,7 +15,6 @@ typedef struct {
 
 
 static im_int_t im_ask_rooms(im_str_t rooms, const im_str_t *room);
-static int im_ask_match(im_str_t pattern, im_str_t room);
 
 
 static const im_str_t  im_ask_calls[] = {
@@ -185,7 +184,15 @@ im_ask_rooms(im_str_t rooms, const im_str_t *room)
             break;
         }
 
-        if (room != NULL && im_ask_match(pattern, *room)) {
+        /* an exact name, or a prefix with '*' behind it */
+
+        if (room != NULL
+            && (im_str_eq(pattern, *room)
+                || (pattern.len > 0 && pattern.data[pattern.len - 1] == '*'
+                    && pattern.len - 1 <= room->len
+                    && memcmp(pattern.data, room->data, pattern.len - 1)
+                       == 0)))
+        {
             break;
         }
 
@@ -195,27 +202,6 @@ im_ask_rooms(im_str_t rooms, const im_str_t *room)
     im_buf_cleanup(&arena);
 
     return rc;
-}
-
-
-/* An exact name, or a prefix with '*' behind it. */
-static int
-im_ask_match(im_str_t pattern, im_str_t room)
-{
-    size_t  len;
-
-    if (im_str_eq(pattern, room)) {
-        return 1;
-    }
-
-    if (pattern.len == 0 || pattern.data[pattern.len - 1] != '*') {
-        return 0;
-    }
-
-    len = pattern.len - 1;
-
-    return im_str_eq(im_str_set(pattern.data, len),
-                     im_str_set(room.data, im_min(len, room.len)));
 }
 
 

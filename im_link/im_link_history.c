@@ -34,12 +34,8 @@ struct im_link_history_s {
 
 static im_link_read_t *im_link_read_find(const im_link_history_t *history,
     const im_link_range_t *range, int out);
-static im_link_read_t *im_link_read_create(im_link_history_t *history,
-    const im_link_range_t *range);
 static im_int_t im_link_read_send(im_link_read_t *read);
 static void im_link_read_handler(const im_link_reply_t *reply, void *data);
-static void im_link_read_page(const im_link_range_t *range,
-    const im_link_reply_t *reply, im_link_page_t *page);
 static im_int_t im_link_read_messages(const im_link_range_t *range,
     const im_link_reply_t *entries, im_link_page_t *page);
 static void im_link_read_done(im_link_read_t *read, const im_link_page_t *page);
@@ -86,25 +82,37 @@ im_link_history_read(im_link_history_t *history, const im_link_range_t *range,
     read = im_link_read_find(history, range, 0);
 
     if (read == NULL) {
-        read = im_link_read_create(history, range);
-
-        if (read == NULL
-            || (im_link_read_find(history, range, 1) == NULL
-                && im_link_read_send(read) != IM_OK))
-        {
-            if (read != NULL) {
-                im_list_remove(&read->link);
-            }
-
-            im_free(read);
-            im_free(reader);
-            return IM_ERROR;
+        read = im_calloc(sizeof(im_link_read_t) + range->topic.len);
+        if (read == NULL) {
+            goto failed;
         }
+
+        read->owner = history;
+        read->range = *range;
+        read->range.topic = im_str_set(read + 1, range->topic.len);
+        memcpy(read->range.topic.data, range->topic.data, range->topic.len);
+
+        im_list_init(&read->waiters);
+
+        if (im_link_read_find(history, range, 1) == NULL
+            && im_link_read_send(read) != IM_OK)
+        {
+            goto failed;
+        }
+
+        im_list_insert_tail(&history->reads, &read->link);
     }
 
     im_list_insert_tail(&read->waiters, &reader->link);
 
     return IM_OK;
+
+failed:
+
+    im_free(read);
+    im_free(reader);
+
+    return IM_ERROR;
 }
 
 
@@ -134,28 +142,6 @@ im_link_read_find(const im_link_history_t *history,
     }
 
     return NULL;
-}
-
-
-static im_link_read_t *
-im_link_read_create(im_link_history_t *history, const im_link_range_t *range)
-{
-    im_link_read_t  *read;
-
-    read = im_calloc(sizeof(im_link_read_t) + range->topic.len);
-    if (read == NULL) {
-        return NULL;
-    }
-
-    read->owner = history;
-    read->range = *range;
-    read->range.topic = im_str_set(read + 1, range->topic.len);
-    memcpy(read->range.topic.data, range->topic.data, range->topic.len);
-
-    im_list_init(&read->waiters);
-    im_list_insert_tail(&history->reads, &read->link);
-
-    return read;
 }
 
 
@@ -204,7 +190,24 @@ im_link_read_handler(const im_link_reply_t *reply, void *data)
 
     static const im_link_page_t  away = { .why = "redis is away" };
 
-    im_link_read_page(&read->range, reply, &page);
+    memset(&page, 0, sizeof(im_link_page_t));
+
+    page.epoch = im_link_reply_str_at(reply, 0);
+    page.top = (uint64_t) im_link_reply_int_at(reply, 1, 0);
+    page.past = im_link_reply_str_at(reply, 2);
+
+    if (reply == NULL || im_link_reply_is_error(reply)) {
+        page.why = reply == NULL ? "redis is away" : "redis refused it";
+        page.error = im_link_reply_str(reply);
+
+    } else if (!im_link_reply_is_array(reply, 4)
+               || im_link_read_messages(&read->range,
+                                        im_link_reply_at(reply, 3), &page)
+                  != IM_OK)
+    {
+        page.n = 0;
+        page.why = "the history holds nonsense";
+    }
 
     im_list_remove(&read->link);
     next = im_link_read_find(read->owner, &read->range, 0);
@@ -217,33 +220,6 @@ im_link_read_handler(const im_link_reply_t *reply, void *data)
     im_link_read_done(read, &page);
 
     im_free(page.messages);
-}
-
-
-static void
-im_link_read_page(const im_link_range_t *range, const im_link_reply_t *reply,
-    im_link_page_t *page)
-{
-    memset(page, 0, sizeof(im_link_page_t));
-
-    if (reply == NULL || im_link_reply_is_error(reply)) {
-        page->why = reply == NULL ? "redis is away" : "redis refused it";
-        page->error = im_link_reply_str(reply);
-        return;
-    }
-
-    page->epoch = im_link_reply_str_at(reply, 0);
-    page->top = (uint64_t) im_link_reply_int_at(reply, 1, 0);
-    page->past = im_link_reply_str_at(reply, 2);
-
-    if (!im_link_reply_is_array(reply, 4)
-        || im_link_read_messages(range, im_link_reply_at(reply, 3), page)
-           != IM_OK)
-    {
-        im_free(page->messages);
-        memset(page, 0, sizeof(im_link_page_t));
-        page->why = "the history holds nonsense";
-    }
 }
 
 

@@ -82,8 +82,6 @@ struct im_link_members_s {
 
 static im_link_asked_t *im_link_asked_find(const im_list_t *list,
     im_str_t topic, uint64_t now);
-static im_link_asked_t *im_link_asked_create(im_link_members_t *members,
-    im_str_t topic, im_link_members_e how, uint64_t now);
 static void im_link_asked_destroy(im_link_asked_t *asked);
 static im_int_t im_link_asked_start(im_link_asked_t *asked);
 static void im_link_asked_live_handler(const im_link_reply_t *reply,
@@ -97,7 +95,6 @@ static im_int_t im_link_asked_routes(im_link_asked_t *asked,
 static im_int_t im_link_asked_members(im_link_asked_t *asked,
     const im_link_reply_t *all);
 static void im_link_asked_done(im_link_asked_t *asked, int failed);
-static void im_link_asked_keep(im_link_asked_t *asked);
 static im_link_names_t *im_link_names_create(const im_link_reply_t *reply,
     im_uint_t step, const im_link_names_t *among);
 static void im_link_names_unref(im_link_names_t *names);
@@ -174,9 +171,25 @@ im_link_members_ask(im_link_members_t *members, im_str_t topic,
             ? im_link_asked_find(&members->asked, topic, now) : NULL;
 
     if (asked == NULL) {
-        asked = im_link_asked_create(members, topic, how, now);
+        asked = im_calloc(sizeof(im_link_asked_t) + topic.len);
+        if (asked == NULL) {
+            im_free(waiter);
+            return IM_ERROR;
+        }
 
-        if (asked == NULL || im_link_asked_start(asked) != IM_OK) {
+        asked->owner = members;
+        asked->how = how;
+        asked->asked = now;
+        asked->key = 2;
+        asked->cursor_len = 1;
+        asked->cursor[0] = '0';
+        asked->topic = im_str_set(asked + 1, topic.len);
+        memcpy(asked->topic.data, topic.data, topic.len);
+
+        im_list_init(&asked->waiters);
+        im_list_insert_tail(&members->asked, &asked->link);
+
+        if (im_link_asked_start(asked) != IM_OK) {
             im_link_asked_destroy(asked);
             im_free(waiter);
             return IM_ERROR;
@@ -229,41 +242,9 @@ im_link_asked_find(const im_list_t *list, im_str_t topic, uint64_t now)
 }
 
 
-static im_link_asked_t *
-im_link_asked_create(im_link_members_t *members, im_str_t topic,
-    im_link_members_e how, uint64_t now)
-{
-    im_link_asked_t  *asked;
-
-    asked = im_calloc(sizeof(im_link_asked_t) + topic.len);
-    if (asked == NULL) {
-        return NULL;
-    }
-
-    asked->owner = members;
-    asked->how = how;
-    asked->asked = now;
-    asked->key = 2;
-    asked->cursor_len = 1;
-    asked->cursor[0] = '0';
-    asked->topic = im_str_set(asked + 1, topic.len);
-    memcpy(asked->topic.data, topic.data, topic.len);
-
-    im_members_init(&asked->members);
-    im_list_init(&asked->waiters);
-    im_list_insert_tail(&members->asked, &asked->link);
-
-    return asked;
-}
-
-
 static void
 im_link_asked_destroy(im_link_asked_t *asked)
 {
-    if (asked == NULL) {
-        return;
-    }
-
     if (asked->state == IM_LINK_ASKED_KEPT) {
         asked->owner->cost -= asked->members.bytes + IM_LINK_MEMBERS_COST;
     }
@@ -529,8 +510,9 @@ im_link_asked_members(im_link_asked_t *asked, const im_link_reply_t *all)
 static void
 im_link_asked_done(im_link_asked_t *asked, int failed)
 {
-    im_list_t          waiters;
-    im_link_waiter_t  *waiter;
+    im_list_t           waiters;
+    im_link_waiter_t   *waiter;
+    im_link_members_t  *members;
 
     im_list_init(&waiters);
     im_list_splice(&waiters, &asked->waiters);
@@ -548,17 +530,8 @@ im_link_asked_done(im_link_asked_t *asked, int failed)
 
     if (failed || asked->how == IM_LINK_MEMBERS_COUNTS) {
         im_link_asked_destroy(asked);
-
-    } else {
-        im_link_asked_keep(asked);
+        return;
     }
-}
-
-
-static void
-im_link_asked_keep(im_link_asked_t *asked)
-{
-    im_link_members_t  *members;
 
     members = asked->owner;
 

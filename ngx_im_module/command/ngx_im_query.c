@@ -60,8 +60,6 @@ static void ngx_im_query_history_handler(const im_link_page_t *page,
     void *data);
 static void ngx_im_query_page(ngx_im_session_t *s, uint32_t id,
     const im_subscribed_t *page);
-static int ngx_im_query_continues(ngx_im_query_t *query, im_topic_t *topic,
-    im_str_t epoch);
 static void ngx_im_query_presence_handler(const im_members_t *members,
     void *data);
 static im_error_e ngx_im_query_presence(ngx_im_session_t *s, uint32_t id,
@@ -356,7 +354,11 @@ ngx_im_query_history_handler(const im_link_page_t *page, void *data)
     } else if (topic == NULL) {
         error = IM_ERROR_PERMISSION;
 
-    } else if (!ngx_im_query_continues(query, topic, page->epoch)) {
+    } else if (query->recover && query->since.epoch.len != 0
+               && !im_str_eq(query->since.epoch, page->epoch)
+               && !im_topic_continues(topic, query->since.epoch,
+                                      query->since.seq))
+    {
         error = IM_ERROR_POSITION;
 
     } else {
@@ -390,16 +392,6 @@ ngx_im_query_page(ngx_im_session_t *s, uint32_t id,
     answer.nsubs = 1;
 
     (void) ngx_im_reply_send(s, &answer);
-}
-
-
-static int
-ngx_im_query_continues(ngx_im_query_t *query, im_topic_t *topic,
-    im_str_t epoch)
-{
-    return !query->recover || query->since.epoch.len == 0
-           || im_str_eq(query->since.epoch, epoch)
-           || im_topic_continues(topic, query->since.epoch, query->since.seq);
 }
 
 
