@@ -415,7 +415,8 @@ until: /im/rooms/p:1 "code":0
 a: open /none
 a: send {"connect":{},"id":1}
 a: send_lines {"unsubscribe":{"channel":"open"},"id":2} | {"unsubscribe":{"channel":"open"},"id":3} | {"unsubscribe":{"channel":"open"},"id":4} | {"unsubscribe":{"channel":"open"},"id":5} | {"unsubscribe":{"channel":"open"},"id":6}
-a: send {"unsubscribe":{"channel":"open"},"id":7}
+a: send_lines {"unsubscribe":{"channel":"open"},"id":7} | {"unsubscribe":{"channel":"open"},"id":8}
+a: send {"unsubscribe":{"channel":"open"},"id":9}
 a: ping late
 a: like ^\{"id":1,"connect":
 b: open /none
@@ -429,7 +430,9 @@ a: recv {"id":4,"unsubscribe":{}}
 a: recv {"id":5,"unsubscribe":{}}
 a: recv {"id":6,"unsubscribe":{}}
 a: recv {"id":7,"unsubscribe":{}}
-elapsed: 1
+a: recv {"id":8,"unsubscribe":{}}
+a: recv {"id":9,"unsubscribe":{}}
+elapsed: 2
 a: recv_pong late
 --- no_error_log
 [error]
