@@ -131,6 +131,9 @@ void im_job_queue_tick(im_job_t *job);
 /* Publishes the entries that were taken, trims them, and takes no more. */
 void im_job_queue_finish(im_job_partition_t *jp);
 
+/* A command on the queue, that has its key. */
+im_link_call_t *im_job_queue_call(im_job_partition_t *jp, const char *word);
+
 void im_job_queue_flush_handler(evutil_socket_t fd, short what, void *data);
 
 

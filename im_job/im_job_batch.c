@@ -21,8 +21,6 @@ typedef struct {
 
 static im_int_t im_job_batch_one(im_job_batch_t *b, uint16_t p,
     im_str_t worker, const im_entry_t *e);
-static im_job_target_t *im_job_batch_create(im_job_batch_t *b, uint16_t p,
-    im_str_t worker);
 static void im_job_batch_remove(im_job_batch_t *b, im_job_target_t *t);
 static im_str_t im_job_batch_name(const im_hash_node_t *node);
 
@@ -105,39 +103,25 @@ im_job_batch_one(im_job_batch_t *b, uint16_t p, im_str_t worker,
     }
 
     if (t == NULL) {
-        t = im_job_batch_create(b, p, worker);
+        t = im_calloc(sizeof(im_job_target_t) + worker.len);
         if (t == NULL) {
             return IM_ERROR;
         }
+
+        t->p = p;
+        t->worker = im_str_set(t + 1, worker.len);
+        memcpy(t->worker.data, worker.data, worker.len);
+
+        im_buf_init(&t->bytes, 2 * (IM_PUSH_MAX_DATA + IM_PUSH_MAX_BATCH));
+
+        im_hash_add(&b->targets, &t->node);
+        im_list_insert_tail(&b->order, &t->link);
+        b->n++;
     }
 
     im_entry_encode(&t->bytes, e);
 
     return t->bytes.failed ? IM_ERROR : IM_OK;
-}
-
-
-static im_job_target_t *
-im_job_batch_create(im_job_batch_t *b, uint16_t p, im_str_t worker)
-{
-    im_job_target_t  *t;
-
-    t = im_calloc(sizeof(im_job_target_t) + worker.len);
-    if (t == NULL) {
-        return NULL;
-    }
-
-    t->p = p;
-    t->worker = im_str_set(t + 1, worker.len);
-    memcpy(t->worker.data, worker.data, worker.len);
-
-    im_buf_init(&t->bytes, 2 * (IM_PUSH_MAX_DATA + IM_PUSH_MAX_BATCH));
-
-    im_hash_add(&b->targets, &t->node);
-    im_list_insert_tail(&b->order, &t->link);
-    b->n++;
-
-    return t;
 }
 
 

@@ -7,46 +7,21 @@
 #include "im_job_entry.h"
 
 
-static im_int_t im_job_number(im_str_t *s, uint64_t *n);
-
-
 im_int_t
 im_job_id_decode(im_str_t s, im_job_id_t *id)
 {
-    if (im_job_number(&s, &id->ms) != IM_OK || s.len == 0
-        || s.data[0] != '-')
+    size_t  i;
+
+    for (i = 0; i < s.len && s.data[i] != '-'; i++) { /* void */ }
+
+    if (i == s.len
+        || im_decimal_decode(im_str_set(s.data, i), &id->ms) != IM_OK)
     {
         return IM_ERROR;
     }
 
-    s = im_str_set(s.data + 1, s.len - 1);
-
-    return im_job_number(&s, &id->n) == IM_OK && s.len == 0 ? IM_OK : IM_ERROR;
-}
-
-
-/* Takes decimal digits off s, one at least. */
-static im_int_t
-im_job_number(im_str_t *s, uint64_t *n)
-{
-    size_t    i;
-    uint64_t  digit;
-
-    *n = 0;
-
-    for (i = 0; i < s->len && s->data[i] >= '0' && s->data[i] <= '9'; i++) {
-        digit = (uint64_t) (s->data[i] - '0');
-
-        if (*n > (UINT64_MAX - digit) / 10) {
-            return IM_ERROR;
-        }
-
-        *n = *n * 10 + digit;
-    }
-
-    *s = im_str_set(s->data + i, s->len - i);
-
-    return i > 0 ? IM_OK : IM_ERROR;
+    return im_decimal_decode(im_str_set(s.data + i + 1, s.len - i - 1),
+                             &id->n);
 }
 
 

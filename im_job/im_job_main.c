@@ -52,6 +52,7 @@ static const im_link_events_t  im_job_events = {
 int
 main(int argc, char **argv)
 {
+    int            status;
     im_int_t       rc;
     im_job_conf_t  conf;
 
@@ -59,16 +60,16 @@ main(int argc, char **argv)
 
     rc = im_daemon_options(argc, argv, im_job_options, &conf);
 
-    if (rc != IM_OK) {
-        im_daemon_options_cleanup(im_job_options, &conf);
-        return rc == IM_DONE ? 0 : 2;
-    }
+    if (rc == IM_OK) {
+        status = im_job_run(&conf) == IM_OK ? 0 : 1;
 
-    rc = im_job_run(&conf);
+    } else {
+        status = rc == IM_DONE ? 0 : 2;
+    }
 
     im_daemon_options_cleanup(im_job_options, &conf);
 
-    return rc == IM_OK ? 0 : 1;
+    return status;
 }
 
 
@@ -206,9 +207,6 @@ im_job_tick(evutil_socket_t fd, short what, void *data)
     uint64_t   now;
     im_job_t  *job = data;
 
-    (void) fd;
-    (void) what;
-
     now = im_daemon_now();
 
     for (p = 0; p < job->npartitions; p++) {
@@ -239,9 +237,6 @@ im_job_signal(evutil_socket_t fd, short what, void *data)
     uint32_t        p;
     im_job_t       *job = data;
     struct timeval  tv = { 0, 50000 };
-
-    (void) fd;
-    (void) what;
 
     if (job->stop) {
         event_base_loopbreak(job->base);

@@ -65,15 +65,9 @@ im_job_partition_renew(im_job_partition_t *jp)
     jp->asked_at = im_daemon_now();
 
     if (im_job_partition_ask(jp, IM_JOB_LEASE, im_job_partition_asked)
-        == IM_OK)
+        != IM_OK)
     {
-        return;
-    }
-
-    jp->asked_at = 0;
-
-    if (jp->state == IM_JOB_ASKED) {
-        im_job_queue_state(jp, IM_JOB_FREE);
+        im_job_partition_asked(NULL, jp);
     }
 }
 
@@ -107,18 +101,17 @@ im_job_partition_asked(const im_link_reply_t *reply, void *data)
     asked_at = jp->asked_at;
     jp->asked_at = 0;
 
-    if (reply == NULL || im_link_reply_is_error(reply)) {
-
-        /* the lease goes on until its end, then tick() stops */
+    if (im_link_reply_int(reply, 0) == 1) {
+        jp->lease_end = asked_at + IM_JOB_LEASE;
 
         if (jp->state == IM_JOB_ASKED) {
-            im_job_queue_state(jp, IM_JOB_FREE);
+            im_job_partition_start(jp);
         }
 
         return;
     }
 
-    if (im_link_reply_int(reply, 0) != 1) {
+    if (reply != NULL && !im_link_reply_is_error(reply)) {
 
         if (im_job_queue_owned(jp)) {
             im_daemon_log(IM_LOG_WARN, "partition %u: another process has "
@@ -126,13 +119,12 @@ im_job_partition_asked(const im_link_reply_t *reply, void *data)
         }
 
         im_job_queue_state(jp, IM_JOB_FREE);
-        return;
-    }
 
-    jp->lease_end = asked_at + IM_JOB_LEASE;
+    } else if (jp->state == IM_JOB_ASKED) {
 
-    if (jp->state == IM_JOB_ASKED) {
-        im_job_partition_start(jp);
+        /* a lease goes on until its end, then tick() stops */
+
+        im_job_queue_state(jp, IM_JOB_FREE);
     }
 }
 
@@ -141,21 +133,15 @@ im_job_partition_asked(const im_link_reply_t *reply, void *data)
 static void
 im_job_partition_start(im_job_partition_t *jp)
 {
-    im_link_t       *link;
     im_link_call_t  *call;
-
-    link = jp->job->link;
 
     im_daemon_log(IM_LOG_INFO, "partition %u: is ours", jp->p);
     im_job_queue_state(jp, IM_JOB_WAITING);
 
-    call = im_link_command(link, "XGROUP DESTROY");
-
-    im_key_queue(&call->bytes, im_link_prefix(link), jp->p);
-    im_link_call_key(call);
+    call = im_job_queue_call(jp, "XGROUP DESTROY");
     im_link_call_z(call, IM_QUEUE_GROUP);
 
-    (void) im_link_send(link, NULL, NULL);
+    (void) im_link_send(jp->job->link, NULL, NULL);
 }
 
 

@@ -33,8 +33,6 @@
 
 
 static void im_job_queue_forget(im_job_partition_t *jp);
-static im_link_call_t *im_job_queue_call(im_job_partition_t *jp,
-    const char *word);
 static void im_job_queue_read(im_job_partition_t *jp);
 static void im_job_queue_got(const im_link_reply_t *reply, void *data);
 static void im_job_queue_decode(const im_link_reply_t *reply,
@@ -42,7 +40,6 @@ static void im_job_queue_decode(const im_link_reply_t *reply,
 static im_int_t im_job_queue_take(im_job_partition_t *jp,
     const im_job_entry_t *e);
 static void im_job_queue_flush_soon(im_job_t *job);
-static void im_job_queue_flush(im_job_t *job);
 static void im_job_queue_trim(im_job_partition_t *jp);
 static uint64_t im_job_queue_us(void);
 
@@ -199,7 +196,7 @@ im_job_queue_tick(im_job_t *job)
 void
 im_job_queue_finish(im_job_partition_t *jp)
 {
-    im_job_queue_flush(jp->job);
+    im_job_queue_flush_handler(-1, EV_TIMEOUT, jp->job);
 
     if (jp->held != 0 && im_list_empty(&jp->job->batch.order)) {
         im_job_queue_trim(jp);
@@ -209,8 +206,7 @@ im_job_queue_finish(im_job_partition_t *jp)
 }
 
 
-/* A command on the queue. */
-static im_link_call_t *
+im_link_call_t *
 im_job_queue_call(im_job_partition_t *jp, const char *word)
 {
     im_link_t       *link;
@@ -314,7 +310,7 @@ im_job_queue_got(const im_link_reply_t *reply, void *data)
                 ? im_max(jp->count / 2, 1)
                 : im_min(jp->count * 2, IM_JOB_COUNT);
 
-    im_job_queue_flush(jp->job);
+    im_job_queue_flush_handler(-1, EV_TIMEOUT, jp->job);
 }
 
 
@@ -406,22 +402,13 @@ im_job_queue_flush_soon(im_job_t *job)
 }
 
 
+/* Publishes the batch, then trims queues and goes on with reads. */
 void
 im_job_queue_flush_handler(evutil_socket_t fd, short what, void *data)
 {
-    (void) fd;
-    (void) what;
-
-    im_job_queue_flush(data);
-}
-
-
-/* Publishes the batch, then trims queues and goes on with reads. */
-static void
-im_job_queue_flush(im_job_t *job)
-{
     uint32_t             p;
     uint64_t             held;
+    im_job_t            *job = data;
     struct timeval       tv = { 0, IM_JOB_TRIM * 1000 };
     im_job_partition_t  *jp;
 

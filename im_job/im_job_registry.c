@@ -13,8 +13,6 @@
 static void im_job_registry_time(const im_link_reply_t *reply, void *data);
 static im_link_call_t *im_job_registry_call(im_job_t *job, const char *word);
 static void im_job_registry_live(const im_link_reply_t *reply, void *data);
-static int im_job_registry_mine(im_job_t *job, uint16_t p,
-    const im_link_reply_t *live);
 static uint64_t im_job_registry_weight(im_str_t id, uint16_t p);
 
 
@@ -77,34 +75,29 @@ static void
 im_job_registry_live(const im_link_reply_t *reply, void *data)
 {
     uint32_t   p;
+    uint64_t   mine;
     im_job_t  *job = data;
+    im_uint_t  i, n;
 
     if (reply == NULL || im_link_reply_is_error(reply) || job->stop) {
         return;
     }
 
+    n = im_link_reply_len(reply);
+
     for (p = 0; p < job->npartitions; p++) {
-        im_job_partition_want(&job->partitions[p],
-                              im_job_registry_mine(job, p, reply));
-    }
-}
+        mine = im_job_registry_weight(im_str_z(job->id), p);
 
-
-static int
-im_job_registry_mine(im_job_t *job, uint16_t p, const im_link_reply_t *live)
-{
-    uint64_t   mine;
-    im_uint_t  i;
-
-    mine = im_job_registry_weight(im_str_z(job->id), p);
-
-    for (i = 0; i < im_link_reply_len(live); i++) {
-        if (im_job_registry_weight(im_link_reply_str_at(live, i), p) > mine) {
-            return 0;
+        for (i = 0; i < n; i++) {
+            if (im_job_registry_weight(im_link_reply_str_at(reply, i), p)
+                > mine)
+            {
+                break;
+            }
         }
-    }
 
-    return 1;
+        im_job_partition_want(&job->partitions[p], i == n);
+    }
 }
 
 
@@ -112,10 +105,7 @@ im_job_registry_mine(im_job_t *job, uint16_t p, const im_link_reply_t *live)
 static uint64_t
 im_job_registry_weight(im_str_t id, uint16_t p)
 {
-    uint64_t  seed[2];
-
-    seed[0] = p;
-    seed[1] = 0;
+    uint64_t  seed[2] = { p, 0 };
 
     return im_siphash(seed, id.data, id.len);
 }

@@ -38,7 +38,6 @@ static void im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic,
 static void im_job_sweep_value(const im_link_reply_t *reply, void *data);
 static void im_job_sweep_lease(const im_link_reply_t *reply, void *data);
 static void im_job_sweep_done(const im_link_reply_t *reply, void *data);
-static void im_job_sweep_tell(im_job_sweep_t *sweep);
 static void im_job_sweep_key(im_job_sweep_t *sweep, im_link_call_t *call);
 static void im_job_sweep_send(im_job_sweep_t *sweep, im_link_reply_pt handler);
 static void im_job_sweep_free(im_job_sweep_t *sweep);
@@ -208,50 +207,44 @@ im_job_sweep_lease(const im_link_reply_t *reply, void *data)
 static void
 im_job_sweep_done(const im_link_reply_t *reply, void *data)
 {
+    im_link_t       *link;
+    im_control_t     control;
+    struct timeval   tv;
     im_job_sweep_t  *sweep = data;
+    im_link_call_t  *call;
+
+    link = sweep->job->link;
 
     if (im_link_reply_int(reply, 0) == 1) {
         im_daemon_log(IM_LOG_INFO, "route of the dead worker \"%.*s\" "
                       "removed", (int) sweep->worker.len,
                       (char *) sweep->worker.data);
 
+        /* the other workers of a room forget its members */
+
         if (sweep->topic.data[0] == 'r') {
-            im_job_sweep_tell(sweep);
+            (void) gettimeofday(&tv, NULL);
+
+            im_control_init(&control, IM_CONTROL_CHANGES);
+
+            call = im_link_script(link, &im_script_control);
+
+            im_key_queue(&call->bytes, im_link_prefix(link), sweep->p);
+            im_link_call_key(call);
+            im_job_sweep_key(sweep, call);
+            im_link_call_str(call, sweep->topic);
+            im_control_encode(&call->bytes, &control,
+                              (uint64_t) tv.tv_sec * 1000
+                              + (uint64_t) tv.tv_usec / 1000);
+            im_link_call_arg(call);
+            im_link_call_uint(call, IM_JOB_SWEEP_QUEUE);
+            im_link_call_z(call, "");
+
+            (void) im_link_send(link, NULL, NULL);
         }
     }
 
     im_job_sweep_free(sweep);
-}
-
-
-static void
-im_job_sweep_tell(im_job_sweep_t *sweep)
-{
-    im_link_t       *link;
-    im_link_call_t  *call;
-    im_control_t     control;
-    struct timeval   tv;
-
-    link = sweep->job->link;
-
-    (void) gettimeofday(&tv, NULL);
-
-    im_control_init(&control, IM_CONTROL_CHANGES);
-
-    call = im_link_script(link, &im_script_control);
-
-    im_key_queue(&call->bytes, im_link_prefix(link), sweep->p);
-    im_link_call_key(call);
-    im_job_sweep_key(sweep, call);
-    im_link_call_str(call, sweep->topic);
-    im_control_encode(&call->bytes, &control,
-                      (uint64_t) tv.tv_sec * 1000
-                      + (uint64_t) tv.tv_usec / 1000);
-    im_link_call_arg(call);
-    im_link_call_uint(call, IM_JOB_SWEEP_QUEUE);
-    im_link_call_z(call, "");
-
-    (void) im_link_send(link, NULL, NULL);
 }
 
 
