@@ -20,8 +20,6 @@
 #define IM_ADDR_BACKLOG  511
 
 
-static im_int_t im_daemon_addr_unix(const char *path,
-    struct sockaddr_storage *ss, socklen_t *len, const char **why);
 static im_int_t im_daemon_addr_inet(const char *text,
     struct sockaddr_storage *ss, socklen_t *len, const char **why);
 static void im_daemon_addr_clear(const struct sockaddr_storage *ss,
@@ -32,25 +30,17 @@ im_int_t
 im_daemon_addr_parse(const char *text, struct sockaddr_storage *ss,
     socklen_t *len, const char **why)
 {
-    memset(ss, 0, sizeof(struct sockaddr_storage));
-
-    if (strncmp(text, "unix:", 5) == 0) {
-        return im_daemon_addr_unix(text + 5, ss, len, why);
-    }
-
-    return im_daemon_addr_inet(text, ss, len, why);
-}
-
-
-static im_int_t
-im_daemon_addr_unix(const char *path, struct sockaddr_storage *ss,
-    socklen_t *len, const char **why)
-{
     size_t               n;
     struct sockaddr_un  *un;
 
+    memset(ss, 0, sizeof(struct sockaddr_storage));
+
+    if (strncmp(text, "unix:", 5) != 0) {
+        return im_daemon_addr_inet(text, ss, len, why);
+    }
+
     un = (struct sockaddr_un *) ss;
-    n = strlen(path);
+    n = strlen(text + 5);
 
     if (n == 0 || n >= sizeof(un->sun_path)) {
         *why = "the path is empty or too long";
@@ -58,7 +48,7 @@ im_daemon_addr_unix(const char *path, struct sockaddr_storage *ss,
     }
 
     un->sun_family = AF_UNIX;
-    memcpy(un->sun_path, path, n + 1);
+    memcpy(un->sun_path, text + 5, n + 1);
 
     *len = sizeof(struct sockaddr_un);
 

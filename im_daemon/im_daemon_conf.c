@@ -11,17 +11,11 @@
 im_int_t
 im_daemon_conf_init(im_daemon_conf_t *conf)
 {
-    int  level;
-
-    level = conf->log != NULL ? im_daemon_log_find(conf->log) : IM_LOG_NOTICE;
-
-    if (level == -1) {
+    if (conf->log != NULL && !im_daemon_log_level(conf->log)) {
         im_daemon_log(IM_LOG_ERROR, "--log=%s: there are error, warn, notice, "
                       "info and debug", conf->log);
         return IM_ERROR;
     }
-
-    im_daemon_log_level(level);
 
     conf->link.prefix = im_str_z(conf->prefix != NULL ? conf->prefix : "im:");
 

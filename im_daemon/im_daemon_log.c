@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "im_types.h"
 #include "im_daemon_log.h"
 
 
@@ -24,24 +25,18 @@ static int  im_daemon_level = IM_LOG_NOTICE;
 
 
 int
-im_daemon_log_find(const char *name)
+im_daemon_log_level(const char *name)
 {
     int  i;
 
     for (i = IM_LOG_ERROR; i <= IM_LOG_DEBUG; i++) {
         if (strcmp(im_daemon_levels[i], name) == 0) {
-            return i;
+            im_daemon_level = i;
+            return 1;
         }
     }
 
-    return -1;
-}
-
-
-void
-im_daemon_log_level(int level)
-{
-    im_daemon_level = level;
+    return 0;
 }
 
 
@@ -66,19 +61,13 @@ im_daemon_log(int level, const char *fmt, ...)
 
     n = snprintf(line + len, sizeof(line) - len, "[%s] %d: ",
                  im_daemon_levels[level], (int) getpid());
-    len += (size_t) (n > 0 ? n : 0);
+    len += (size_t) im_max(n, 0);
 
     va_start(args, fmt);
     n = vsnprintf(line + len, sizeof(line) - len - 1, fmt, args);
     va_end(args);
 
-    if (n > 0) {
-        len += (size_t) n;
-    }
-
-    if (len > sizeof(line) - 2) {
-        len = sizeof(line) - 2;
-    }
+    len = im_min(len + (size_t) im_max(n, 0), sizeof(line) - 2);
 
     line[len++] = '\n';
 

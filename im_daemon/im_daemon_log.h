@@ -17,11 +17,8 @@ typedef enum {
 } im_daemon_log_e;
 
 
-/* "error" ... "debug"; -1: unknown. */
-int im_daemon_log_find(const char *name);
-
-/* Lines above this level are dropped. */
-void im_daemon_log_level(int level);
+/* "error" ... "debug": lines above this level are dropped.  0: unknown. */
+int im_daemon_log_level(const char *name);
 
 void im_daemon_log(int level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -22,7 +22,7 @@ static im_int_t im_daemon_option_file(const char *path,
 static im_int_t im_daemon_option_line(char *line,
     const im_daemon_option_t *options, void *conf);
 static im_int_t im_daemon_option_set(const im_daemon_option_t *options,
-    const char *name, const char *value, void *conf);
+    im_str_t name, const char *value, void *conf);
 static im_int_t im_daemon_option_number(const im_daemon_option_t *o,
     const char *value, uint64_t *n);
 static void im_daemon_option_help(const char *program,
@@ -34,8 +34,7 @@ im_daemon_options(int argc, char **argv, const im_daemon_option_t *options,
     void *conf)
 {
     int                        i;
-    char                       name[64];
-    const char                *p;
+    size_t                     len;
     const im_daemon_option_t  *o;
 
     for (o = options; o->name != NULL; o++) {
@@ -69,20 +68,18 @@ im_daemon_options(int argc, char **argv, const im_daemon_option_t *options,
             continue;
         }
 
-        p = strchr(argv[i], '=');
+        len = strcspn(argv[i], "=");
 
-        if (strncmp(argv[i], "--", 2) != 0 || p == NULL
-            || (size_t) (p - argv[i]) - 2 >= sizeof(name))
-        {
+        if (strncmp(argv[i], "--", 2) != 0 || argv[i][len] == '\0') {
             im_daemon_log(IM_LOG_ERROR, "\"%s\" is not --name=value, "
                           "see --help", argv[i]);
             return IM_ERROR;
         }
 
-        memcpy(name, argv[i] + 2, (size_t) (p - argv[i]) - 2);
-        name[p - argv[i] - 2] = '\0';
-
-        if (im_daemon_option_set(options, name, p + 1, conf) != IM_OK) {
+        if (im_daemon_option_set(options, im_str_set(argv[i] + 2, len - 2),
+                                 argv[i] + len + 1, conf)
+            != IM_OK)
+        {
             return IM_ERROR;
         }
     }
@@ -100,7 +97,7 @@ im_daemon_options_cleanup(const im_daemon_option_t *options, void *conf)
     for (o = options; o->name != NULL; o++) {
         if (o->type == IM_OPTION_STRING) {
             s = (void *) ((u_char *) conf + o->offset);
-            im_free(*s);
+            free(*s);
             *s = NULL;
         }
     }
@@ -142,19 +139,19 @@ im_daemon_option_file(const char *path, const im_daemon_option_t *options,
 static im_int_t
 im_daemon_option_line(char *line, const im_daemon_option_t *options, void *conf)
 {
-    char    *name, *value;
-    size_t   len;
+    char      *value;
+    size_t     len;
+    im_str_t   name;
 
-    name = line + strspn(line, " \t\r\n");
+    line += strspn(line, " \t\r\n");
 
-    if (*name == '\0' || *name == '#') {
+    if (*line == '\0' || *line == '#') {
         return IM_OK;
     }
 
-    len = strcspn(name, " \t\r\n=;");
-    value = name + len;
+    name = im_str_set(line, strcspn(line, " \t\r\n=;"));
+    value = line + name.len;
     value += strspn(value, " \t=");
-    name[len] = '\0';
 
     len = strcspn(value, "\r\n");
 
@@ -171,22 +168,22 @@ im_daemon_option_line(char *line, const im_daemon_option_t *options, void *conf)
 
 
 static im_int_t
-im_daemon_option_set(const im_daemon_option_t *options, const char *name,
+im_daemon_option_set(const im_daemon_option_t *options, im_str_t name,
     const char *value, void *conf)
 {
-    char                      *copy, **s;
+    char                     **s;
     void                      *dst;
-    size_t                     size;
     const im_daemon_option_t  *o;
 
     for (o = options; o->name != NULL; o++) {
-        if (strcmp(o->name, name) == 0) {
+        if (im_str_eq(im_str_z(o->name), name)) {
             break;
         }
     }
 
     if (o->name == NULL) {
-        im_daemon_log(IM_LOG_ERROR, "unknown option \"%s\", see --help", name);
+        im_daemon_log(IM_LOG_ERROR, "unknown option \"%.*s\", see --help",
+                      (int) name.len, (char *) name.data);
         return IM_ERROR;
     }
 
@@ -196,19 +193,14 @@ im_daemon_option_set(const im_daemon_option_t *options, const char *name,
         return im_daemon_option_number(o, value, dst);
     }
 
-    size = strlen(value) + 1;
-    copy = im_alloc(size);
+    s = dst;
+    free(*s);
+    *s = strdup(value);
 
-    if (copy == NULL) {
+    if (*s == NULL) {
         im_daemon_log(IM_LOG_ERROR, "no memory");
         return IM_ERROR;
     }
-
-    memcpy(copy, value, size);
-
-    s = dst;
-    im_free(*s);
-    *s = copy;
 
     return IM_OK;
 }
