@@ -8,6 +8,7 @@
  */
 
 #include "im_topic.h"
+#include "im_buf.h"
 
 
 #define IM_TOPIC_MAX_PAST   4096                /* bytes */
@@ -32,7 +33,6 @@ struct im_chunk_s {
 static int im_topic_past(const im_topic_t *topic, im_str_t epoch,
     uint64_t *top);
 static int im_epoch_eq(const im_epoch_t *epoch, im_str_t s);
-static im_int_t im_topic_number(im_str_t s, uint64_t *n);
 static im_log_t *im_topic_log(im_topic_t *topic, uint8_t wire);
 
 static int im_log_live(const im_log_t *log);
@@ -285,7 +285,8 @@ im_topic_past(const im_topic_t *topic, im_str_t epoch, uint64_t *top)
 
         if (colon != NULL
             && im_str_eq(im_str_set(p, colon - p), epoch)
-            && im_topic_number(im_str_set(colon + 1, p + len - colon - 1), top)
+            && im_decimal_decode(im_str_set(colon + 1, p + len - colon - 1),
+                                 top)
                == IM_OK)
         {
             return 1;
@@ -300,37 +301,6 @@ static int
 im_epoch_eq(const im_epoch_t *epoch, im_str_t s)
 {
     return im_str_eq(im_str_set(epoch->data, epoch->len), s);
-}
-
-
-static im_int_t
-im_topic_number(im_str_t s, uint64_t *n)
-{
-    size_t    i;
-    uint64_t  digit;
-
-    if (s.len == 0) {
-        return IM_ERROR;
-    }
-
-    *n = 0;
-
-    for (i = 0; i < s.len; i++) {
-
-        if (s.data[i] < '0' || s.data[i] > '9') {
-            return IM_ERROR;
-        }
-
-        digit = s.data[i] - '0';
-
-        if (*n > (UINT64_MAX - digit) / 10) {
-            return IM_ERROR;
-        }
-
-        *n = *n * 10 + digit;
-    }
-
-    return IM_OK;
 }
 
 

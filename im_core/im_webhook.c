@@ -25,13 +25,6 @@ typedef struct {
 
 
 typedef struct {
-    im_str_t  result;
-    im_str_t  error;
-    im_str_t  disconnect;
-} im_webhook_body_t;
-
-
-typedef struct {
     int64_t   code;
     im_str_t  message;
     im_str_t  reason;
@@ -89,10 +82,12 @@ static const im_webhook_member_t  im_webhook_members[] = {
 };
 
 
+/* By the type of the answer. */
 static const im_json_field_t  im_webhook_body_fields[] = {
-    im_json_row(im_webhook_body_t, RAW, result),
-    im_json_row(im_webhook_body_t, RAW, error),
-    im_json_row(im_webhook_body_t, RAW, disconnect),
+    { im_str("result"), IM_JSON_RAW, IM_WEBHOOK_RESULT * sizeof(im_str_t) },
+    { im_str("error"), IM_JSON_RAW, IM_WEBHOOK_ERROR * sizeof(im_str_t) },
+    { im_str("disconnect"), IM_JSON_RAW,
+      IM_WEBHOOK_DISCONNECT * sizeof(im_str_t) },
     im_json_end
 };
 
@@ -155,17 +150,18 @@ im_int_t
 im_webhook_decode(im_str_t body, im_buf_t *arena, im_webhook_answer_t *answer,
     const char **why)
 {
-    im_webhook_body_t  parts;
+    im_str_t             parts[IM_WEBHOOK_DISCONNECT + 1];
+    im_webhook_answer_e  type;
 
     memset(answer, 0, sizeof(im_webhook_answer_t));
-    memset(&parts, 0, sizeof(im_webhook_body_t));
+    memset(parts, 0, sizeof(parts));
     *why = NULL;
 
     if (body.len > IM_WEBHOOK_MAX) {
         return im_webhook_fail(why, "the answer is too long");
     }
 
-    if (im_json_decode(body, im_webhook_body_fields, 0, NULL, &parts, why)
+    if (im_json_decode(body, im_webhook_body_fields, 0, NULL, parts, why)
         != IM_OK)
     {
         return im_webhook_fail(why, "the answer is not a JSON object");
@@ -180,22 +176,20 @@ im_webhook_decode(im_str_t body, im_buf_t *arena, im_webhook_answer_t *answer,
 
     arena->len -= 5 * body.len;
 
-    if (im_webhook_given(parts.disconnect)) {
-        answer->type = IM_WEBHOOK_DISCONNECT;
-        return im_webhook_code(parts.disconnect, arena, answer, why);
+    type = IM_WEBHOOK_DISCONNECT;
+
+    while (type > IM_WEBHOOK_NOTHING && !im_webhook_given(parts[type])) {
+        type--;
     }
 
-    if (im_webhook_given(parts.error)) {
-        answer->type = IM_WEBHOOK_ERROR;
-        return im_webhook_code(parts.error, arena, answer, why);
+    answer->type = type;
+
+    if (type >= IM_WEBHOOK_ERROR) {
+        return im_webhook_code(parts[type], arena, answer, why);
     }
 
-    if (im_webhook_given(parts.result)) {
-        answer->type = IM_WEBHOOK_RESULT;
-        return im_webhook_result(parts.result, arena, answer, why);
-    }
-
-    return IM_OK;
+    return type == IM_WEBHOOK_RESULT
+           ? im_webhook_result(parts[type], arena, answer, why) : IM_OK;
 }
 
 
@@ -229,7 +223,7 @@ static im_int_t
 im_webhook_code(im_str_t json, im_buf_t *arena, im_webhook_answer_t *answer,
     const char **why)
 {
-    int64_t            least, most;
+    int                disconnect;
     im_webhook_code_t  code;
 
     memset(&code, 0, sizeof(im_webhook_code_t));
@@ -240,23 +234,18 @@ im_webhook_code(im_str_t json, im_buf_t *arena, im_webhook_answer_t *answer,
         return im_webhook_fail(why, "the answer's code is not valid");
     }
 
-    least = IM_WEBHOOK_ERROR_LEAST;
-    most = IM_WEBHOOK_ERROR_MOST;
-    answer->reason = code.message;
+    disconnect = answer->type == IM_WEBHOOK_DISCONNECT;
+    answer->reason = disconnect ? code.reason : code.message;
 
-    if (answer->type == IM_WEBHOOK_DISCONNECT) {
-        least = IM_WEBHOOK_DISCONNECT_LEAST;
-        most = IM_WEBHOOK_DISCONNECT_MOST;
-        answer->reason = code.reason;
-    }
-
-    if (code.code < least || code.code > most) {
+    if (code.code < (disconnect ? IM_WEBHOOK_DISCONNECT_LEAST
+                                : IM_WEBHOOK_ERROR_LEAST)
+        || code.code > (disconnect ? IM_WEBHOOK_DISCONNECT_MOST
+                                   : IM_WEBHOOK_ERROR_MOST))
+    {
         return im_webhook_fail(why, "the answer's code is out of range");
     }
 
-    if (answer->type == IM_WEBHOOK_DISCONNECT
-        && answer->reason.len > IM_WEBHOOK_MAX_REASON)
-    {
+    if (disconnect && answer->reason.len > IM_WEBHOOK_MAX_REASON) {
         return im_webhook_fail(why, "the answer's reason is too long");
     }
 
