@@ -122,29 +122,29 @@ im_board_encode(im_buf_t *b, const im_board_t *board)
 im_int_t
 im_board_decode(im_str_t text, size_t *at, uint64_t *followers, im_str_t *name)
 {
-    u_char  *p, *start, *end, *last;
+    u_char    *p, *end;
+    im_str_t   rest;
 
     if (*at >= text.len) {
         return IM_DECLINED;
     }
 
-    start = text.data + *at;
-    p = start;
-    last = text.data + text.len;
-    end = memchr(p, '\n', (size_t) (last - p));
+    rest = im_str_set(text.data + *at, text.len - *at);
+    end = memchr(rest.data, '\n', rest.len);
 
     if (end == NULL) {
         return IM_DECLINED;
     }
 
     *at = (size_t) (end - text.data) + 1;
-    *followers = 0;
+    p = memchr(rest.data, ' ', (size_t) (end - rest.data));
 
-    while (p < end && *p >= '0' && *p <= '9' && *followers < UINT32_MAX) {
-        *followers = *followers * 10 + (uint64_t) (*p++ - '0');
-    }
-
-    if (p == start || p == end || *p != ' ' || p + 1 == end) {
+    if (p == NULL || p + 1 == end
+        || im_decimal_decode(im_str_set(rest.data, (size_t) (p - rest.data)),
+                             followers)
+           != IM_OK
+        || *followers > UINT32_MAX)
+    {
         return IM_DECLINED;
     }
 

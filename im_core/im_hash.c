@@ -14,12 +14,11 @@
 #define IM_HASH_MOVE  4       /* buckets of the old table a call moves */
 
 
-static void im_hash_grow(im_hash_t *h);
 static void im_hash_move(im_hash_t *h);
 static im_hash_node_t **im_hash_bucket(im_hash_t *h, uint64_t hash);
 static void im_hash_insert(im_hash_node_t **bucket, im_hash_node_t *node);
-static im_int_t im_hash_each_in(im_hash_node_t **table, size_t from,
-    size_t size, im_int_t (*fn)(im_hash_node_t *node, void *data), void *data);
+static im_int_t im_hash_each_in(im_hash_node_t **table, size_t size,
+    im_int_t (*fn)(im_hash_node_t *node, void *data), void *data);
 
 
 im_int_t
@@ -74,12 +73,22 @@ im_hash_find(im_hash_t *h, im_str_t name)
 void
 im_hash_add(im_hash_t *h, im_hash_node_t *node)
 {
-    im_str_t  name;
+    im_str_t          name;
+    im_hash_node_t  **table;
 
     im_hash_move(h);
 
-    if (h->count >= h->size && h->old == NULL) {
-        im_hash_grow(h);
+    if (h->count >= h->size && h->old == NULL
+        && h->size <= SIZE_MAX / 2 / sizeof(im_hash_node_t *))
+    {
+        table = im_calloc(h->size * 2 * sizeof(im_hash_node_t *));
+
+        if (table != NULL) {
+            h->old = h->table;
+            h->old_size = h->size;
+            h->table = table;
+            h->size *= 2;
+        }
     }
 
     name = h->name(node);
@@ -116,35 +125,9 @@ im_hash_each(im_hash_t *h, im_int_t (*fn)(im_hash_node_t *node, void *data),
 {
     im_int_t  rc;
 
-    rc = im_hash_each_in(h->table, 0, h->size, fn, data);
-    if (rc != IM_OK || h->old == NULL) {
-        return rc;
-    }
+    rc = im_hash_each_in(h->table, h->size, fn, data);
 
-    return im_hash_each_in(h->old, h->moved, h->old_size, fn, data);
-}
-
-
-static void
-im_hash_grow(im_hash_t *h)
-{
-    im_hash_node_t  **table;
-
-    if (h->size > SIZE_MAX / 2 / sizeof(im_hash_node_t *)) {
-        return;
-    }
-
-    table = im_calloc(h->size * 2 * sizeof(im_hash_node_t *));
-    if (table == NULL) {
-        return;
-    }
-
-    h->old = h->table;
-    h->old_size = h->size;
-    h->moved = 0;
-
-    h->table = table;
-    h->size *= 2;
+    return rc == IM_OK ? im_hash_each_in(h->old, h->old_size, fn, data) : rc;
 }
 
 
@@ -202,14 +185,14 @@ im_hash_insert(im_hash_node_t **bucket, im_hash_node_t *node)
 
 
 static im_int_t
-im_hash_each_in(im_hash_node_t **table, size_t from, size_t size,
+im_hash_each_in(im_hash_node_t **table, size_t size,
     im_int_t (*fn)(im_hash_node_t *node, void *data), void *data)
 {
     size_t           i;
     im_int_t         rc;
     im_hash_node_t  *node, *next;
 
-    for (i = from; i < size; i++) {
+    for (i = 0; i < size; i++) {
         for (node = table[i]; node != NULL; node = next) {
             next = node->next;
 
