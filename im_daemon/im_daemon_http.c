@@ -44,8 +44,7 @@ typedef struct {
 
 static void im_daemon_http_handler(struct evhttp_request *req, void *data);
 static im_int_t im_daemon_http_fill(im_daemon_http_request_t *hr);
-static im_str_t im_daemon_http_header(struct evhttp_request *req,
-    const char *name);
+static im_str_t im_daemon_http_str(const char *z);
 static const char *im_daemon_http_method(struct evhttp_request *req);
 static void im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status,
     im_str_t json);
@@ -155,35 +154,34 @@ static im_int_t
 im_daemon_http_fill(im_daemon_http_request_t *hr)
 {
     char                      *address;
-    size_t                     len;
     uint16_t                   port;
-    const char                *p;
     struct evbuffer           *body;
+    struct evkeyvalq          *headers;
     im_daemon_request_t       *r;
     const struct evhttp_uri   *uri;
 
     r = &hr->request;
     uri = evhttp_request_get_evhttp_uri(hr->req);
 
+    headers = evhttp_request_get_input_headers(hr->req);
+
     r->method = im_str_z(im_daemon_http_method(hr->req));
+    r->path = im_daemon_http_str(evhttp_uri_get_path(uri));
+    r->query = im_daemon_http_str(evhttp_uri_get_query(uri));
 
-    p = evhttp_uri_get_path(uri);
-    r->path = im_str_z(p != NULL ? p : "");
-
-    hr->uri = evhttp_uridecode(p != NULL ? p : "", 0, &len);
+    hr->uri = evhttp_uridecode((char *) r->path.data, 0, &r->uri.len);
     if (hr->uri == NULL) {
         return IM_ERROR;
     }
 
-    r->uri = im_str_set(hr->uri, len);
+    r->uri.data = (u_char *) hr->uri;
 
-    p = evhttp_uri_get_query(uri);
-    r->query = im_str_z(p != NULL ? p : "");
-
-    r->type = im_daemon_http_header(hr->req, "Content-Type");
-    r->api_key = im_daemon_http_header(hr->req, "X-API-Key");
-    r->authorization = im_daemon_http_header(hr->req, "Authorization");
-    r->error_mode = im_daemon_http_header(hr->req, "X-Centrifugo-Error-Mode");
+    r->type = im_daemon_http_str(evhttp_find_header(headers, "Content-Type"));
+    r->api_key = im_daemon_http_str(evhttp_find_header(headers, "X-API-Key"));
+    r->authorization = im_daemon_http_str(evhttp_find_header(headers,
+                                                             "Authorization"));
+    r->error_mode = im_daemon_http_str(evhttp_find_header(headers,
+                                                   "X-Centrifugo-Error-Mode"));
 
     /* of the connection, which may be gone when the answer is due */
     evhttp_connection_get_peer(evhttp_request_get_connection(hr->req),
@@ -208,13 +206,9 @@ im_daemon_http_fill(im_daemon_http_request_t *hr)
 
 
 static im_str_t
-im_daemon_http_header(struct evhttp_request *req, const char *name)
+im_daemon_http_str(const char *z)
 {
-    const char  *value;
-
-    value = evhttp_find_header(evhttp_request_get_input_headers(req), name);
-
-    return im_str_z(value != NULL ? value : "");
+    return im_str_z(z != NULL ? z : "");
 }
 
 

@@ -210,18 +210,17 @@ static im_int_t
 im_daemon_option_number(const im_daemon_option_t *o, const char *value,
     uint64_t *n)
 {
+    int        shift;
     char      *end;
     uint64_t   v;
 
     errno = 0;
     v = strtoull(value, &end, 10);
 
-    if ((*end == 'k' || *end == 'K') && v < UINT32_MAX) {
-        v *= 1024;
-        end++;
+    shift = (*end | 0x20) == 'k' ? 10 : (*end | 0x20) == 'm' ? 20 : 0;
 
-    } else if ((*end == 'm' || *end == 'M') && v < UINT32_MAX) {
-        v *= 1024 * 1024;
+    if (shift != 0 && v < UINT32_MAX) {
+        v <<= shift;
         end++;
     }
 
