@@ -27,7 +27,6 @@ static const uint64_t  im_sketch_seed[2] = {
 
 
 static im_int_t im_sketch_add_hash(im_sketch_t *s, uint64_t hash);
-static im_uint_t im_sketch_find(const im_sketch_t *s, uint64_t hash);
 static im_int_t im_sketch_room(im_sketch_t *s);
 static im_int_t im_sketch_spread(im_sketch_t *s);
 static void im_sketch_register(im_sketch_t *s, uint64_t hash);
@@ -239,43 +238,6 @@ im_sketch_decode_registers(im_reader_t *r, im_sketch_t *s)
 static im_int_t
 im_sketch_add_hash(im_sketch_t *s, uint64_t hash)
 {
-    im_uint_t  at;
-
-    if (s->registers == NULL) {
-        at = im_sketch_find(s, hash);
-
-        if (at < s->n && s->hashes[at] == hash) {
-            return IM_OK;
-        }
-
-        if (s->n < IM_SKETCH_EXACT) {
-            if (im_sketch_room(s) != IM_OK) {
-                return IM_ERROR;
-            }
-
-            memmove(s->hashes + at + 1, s->hashes + at,
-                    (s->n - at) * sizeof(uint64_t));
-            s->hashes[at] = hash;
-            s->n++;
-
-            return IM_OK;
-        }
-
-        if (im_sketch_spread(s) != IM_OK) {
-            return IM_ERROR;
-        }
-    }
-
-    im_sketch_register(s, hash);
-
-    return IM_OK;
-}
-
-
-/* Gives the place of the hash, or the place to insert it. */
-static im_uint_t
-im_sketch_find(const im_sketch_t *s, uint64_t hash)
-{
     im_uint_t  low, high, middle;
 
     low = 0;
@@ -292,7 +254,31 @@ im_sketch_find(const im_sketch_t *s, uint64_t hash)
         }
     }
 
-    return low;
+    if (low < s->n && s->hashes[low] == hash) {
+        return IM_OK;
+    }
+
+    if (s->registers != NULL || s->n == IM_SKETCH_EXACT) {
+
+        if (s->registers == NULL && im_sketch_spread(s) != IM_OK) {
+            return IM_ERROR;
+        }
+
+        im_sketch_register(s, hash);
+
+        return IM_OK;
+    }
+
+    if (im_sketch_room(s) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    memmove(s->hashes + low + 1, s->hashes + low,
+            (s->n - low) * sizeof(uint64_t));
+    s->hashes[low] = hash;
+    s->n++;
+
+    return IM_OK;
 }
 
 

@@ -310,21 +310,15 @@ im_webhook_tags(im_str_t tags, im_buf_t *arena, im_webhook_answer_t *answer,
 
     at = 0;
 
-    for ( ;; ) {
+    do {
         rc = im_json_next_member(tags, &at, arena, &name, &value);
+    } while (rc == IM_OK && value.data[0] == '"');
 
-        if (rc == IM_DECLINED) {
-            answer->tags = tags;
-            return IM_OK;
-        }
-
-        if (rc == IM_ERROR) {
-            *why = im_json_no_memory;
-            return IM_ERROR;
-        }
-
-        if (value.data[0] != '"') {
-            return IM_ERROR;
-        }
+    if (rc == IM_ERROR) {
+        *why = im_json_no_memory;
     }
+
+    answer->tags = tags;
+
+    return rc == IM_DECLINED ? IM_OK : IM_ERROR;
 }
