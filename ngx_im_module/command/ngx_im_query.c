@@ -68,9 +68,10 @@ static ngx_int_t ngx_im_query_clients(ngx_im_query_clients_t *clients,
     im_topic_t *topic, const im_members_t *members);
 static void ngx_im_query_own(ngx_im_query_clients_t *clients,
     im_topic_t *topic);
-static ngx_im_session_t *ngx_im_query_session(ngx_im_worker_t *w,
-    ngx_im_query_t *query, im_topic_t **topic);
-static void ngx_im_query_done(ngx_im_session_t *s, im_error_e error);
+static ngx_im_session_t *ngx_im_query_session(ngx_im_query_t *query,
+    im_topic_t **topic);
+static void ngx_im_query_done(ngx_im_query_t *query, ngx_im_session_t *s,
+    im_error_e error);
 
 
 ngx_int_t
@@ -325,18 +326,12 @@ ngx_im_query_history_handler(const im_link_page_t *page, void *data)
     im_topic_t        *topic;
     ngx_im_query_t    *query;
     im_subscribed_t    sub;
-    ngx_im_worker_t   *w;
     ngx_im_session_t  *s;
 
     query = data;
-    w = ngx_im_worker;
 
-    ngx_im_session_wake(&w->queries, NGX_IM_QUERY_ATONCE - --w->nqueries);
-
-    s = ngx_im_query_session(w, query, &topic);
-
+    s = ngx_im_query_session(query, &topic);
     if (s == NULL) {
-        im_free(query);
         return;
     }
 
@@ -346,7 +341,7 @@ ngx_im_query_history_handler(const im_link_page_t *page, void *data)
         error = IM_ERROR_INTERNAL;
 
         if (page->error.len > 0) {
-            ngx_log_error(NGX_LOG_ERR, w->log, 0,
+            ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
                           "im: page script failed: \"%*s\"",
                           page->error.len, page->error.data);
         }
@@ -373,9 +368,7 @@ ngx_im_query_history_handler(const im_link_page_t *page, void *data)
         ngx_im_query_page(s, s->ext->busy_id, &sub);
     }
 
-    im_free(query);
-
-    ngx_im_query_done(s, error);
+    ngx_im_query_done(query, s, error);
 }
 
 
@@ -401,18 +394,12 @@ ngx_im_query_presence_handler(const im_members_t *members, void *data)
     im_error_e         error;
     im_topic_t        *topic;
     ngx_im_query_t    *query;
-    ngx_im_worker_t   *w;
     ngx_im_session_t  *s;
 
     query = data;
-    w = ngx_im_worker;
 
-    ngx_im_session_wake(&w->queries, NGX_IM_QUERY_ATONCE - --w->nqueries);
-
-    s = ngx_im_query_session(ngx_im_worker, query, &topic);
-
+    s = ngx_im_query_session(query, &topic);
     if (s == NULL) {
-        im_free(query);
         return;
     }
 
@@ -424,9 +411,7 @@ ngx_im_query_presence_handler(const im_members_t *members, void *data)
                                         topic, members);
     }
 
-    im_free(query);
-
-    ngx_im_query_done(s, error);
+    ngx_im_query_done(query, s, error);
 }
 
 
@@ -556,17 +541,25 @@ ngx_im_query_own(ngx_im_query_clients_t *clients, im_topic_t *topic)
 }
 
 
-/* NULL: it has ended.  *topic is NULL if it does not follow that any more. */
+/*
+ * A query has its reply.  NULL: the session has ended, and the query is freed.
+ * *topic is NULL if the session does not follow that any more.
+ */
 static ngx_im_session_t *
-ngx_im_query_session(ngx_im_worker_t *w, ngx_im_query_t *query,
-    im_topic_t **topic)
+ngx_im_query_session(ngx_im_query_t *query, im_topic_t **topic)
 {
     im_sub_t          *sub;
+    ngx_im_worker_t   *w;
     ngx_im_session_t  *s;
+
+    w = ngx_im_worker;
+
+    ngx_im_session_wake(&w->queries, NGX_IM_QUERY_ATONCE - --w->nqueries);
 
     s = ngx_im_session_find(w, query->session);
 
     if (s == NULL) {
+        im_free(query);
         return NULL;
     }
 
@@ -582,8 +575,11 @@ ngx_im_query_session(ngx_im_worker_t *w, ngx_im_query_t *query,
 
 
 static void
-ngx_im_query_done(ngx_im_session_t *s, im_error_e error)
+ngx_im_query_done(ngx_im_query_t *query, ngx_im_session_t *s,
+    im_error_e error)
 {
+    im_free(query);
+
     if (error != 0
         && ngx_im_reply_error(s, s->ext->busy_id, error) != NGX_OK)
     {

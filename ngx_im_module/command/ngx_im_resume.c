@@ -39,8 +39,6 @@ static void ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin,
     size_t *left);
 static void ngx_im_resume_position(im_subscribed_t *begin, im_topic_t *topic,
     im_str_t epoch, uint64_t seq);
-static ngx_int_t ngx_im_resume_fits(im_topic_t *topic, uint64_t since,
-    size_t *left);
 static ngx_uint_t ngx_im_resume_decode(im_subscribed_t *sub,
     im_topic_t *topic, im_message_t *m, im_envelope_t *envelope);
 static ngx_int_t ngx_im_resume_moved_log(ngx_im_worker_t *w, im_log_t *log,
@@ -590,6 +588,8 @@ ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
 static void
 ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
 {
+    size_t       len;
+    uint64_t     seq;
     im_topic_t  *topic;
 
     topic = join->sub->log->topic;
@@ -605,12 +605,23 @@ ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
 
     begin->recovering = 1;
 
-    if (ngx_im_resume_judge(join) != NGX_OK
-        || ngx_im_resume_fits(topic, join->seq, left) != NGX_OK)
-    {
+    if (ngx_im_resume_judge(join) != NGX_OK) {
         ngx_im_worker->counters->unrecovered++;
         return;
     }
+
+    /* an answer is bounded */
+
+    for (len = 0, seq = join->seq + 1; seq <= topic->seq; seq++) {
+        len += im_follow_envelope(topic, seq).len;
+
+        if (len > *left) {
+            ngx_im_worker->counters->unrecovered++;
+            return;
+        }
+    }
+
+    *left -= len;
 
     ngx_im_worker->counters->recovered++;
 
@@ -631,27 +642,6 @@ ngx_im_resume_position(im_subscribed_t *begin, im_topic_t *topic,
     begin->at.seq = seq;
     begin->recoverable = im_follow_numbered(topic);
     begin->positioned = begin->recoverable;
-}
-
-
-/* An answer is bounded. */
-static ngx_int_t
-ngx_im_resume_fits(im_topic_t *topic, uint64_t since, size_t *left)
-{
-    size_t    len;
-    uint64_t  seq;
-
-    for (len = 0, seq = since + 1; seq <= topic->seq; seq++) {
-        len += im_follow_envelope(topic, seq).len;
-
-        if (len > *left) {
-            return NGX_DECLINED;
-        }
-    }
-
-    *left -= len;
-
-    return NGX_OK;
 }
 
 
