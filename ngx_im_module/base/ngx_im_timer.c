@@ -187,24 +187,10 @@ ngx_im_wheel_serve(im_list_t *q, void *data)
 
 
 void
-ngx_im_timer_init(ngx_im_timer_t *timer)
-{
-    im_list_init(&timer->link);
-}
-
-
-void
 ngx_im_timer_set(ngx_im_wheel_t *wheel, ngx_im_timer_t *timer, uint32_t at)
 {
     timer->at = at;
 
     im_list_remove(&timer->link);
     im_list_insert_tail(&wheel->slots[at % NGX_IM_WHEEL_SLOTS], &timer->link);
-}
-
-
-void
-ngx_im_timer_unset(ngx_im_timer_t *timer)
-{
-    im_list_remove(&timer->link);
 }

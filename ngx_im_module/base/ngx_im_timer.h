@@ -41,7 +41,7 @@ typedef struct {
 
 
 typedef struct {
-    im_list_t         link;          /* self: not set */
+    im_list_t         link;          /* the caller's to init; self: not set */
     uint32_t          at;            /* s of its wheel's time */
 } ngx_im_timer_t;
 
@@ -74,12 +74,9 @@ void ngx_im_wheel_init(ngx_im_wheel_t *wheel, ngx_im_timer_pt handler,
 /* Timers up to now are due.  After a jump of the time all are checked. */
 void ngx_im_wheel_advance(ngx_im_wheel_t *wheel, uint32_t now);
 
-void ngx_im_timer_init(ngx_im_timer_t *timer);
-
 /* at is later than the wheel's time. */
 void ngx_im_timer_set(ngx_im_wheel_t *wheel, ngx_im_timer_t *timer,
     uint32_t at);
-void ngx_im_timer_unset(ngx_im_timer_t *timer);
 
 
 #endif /* NGX_IM_TIMER_H */

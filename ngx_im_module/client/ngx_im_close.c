@@ -40,10 +40,17 @@ ngx_im_close_handler(ngx_event_t *ev)
 static void
 ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s)
 {
-    if (s->phase == NGX_IM_ENDING && ngx_im_close_frame(s) == NGX_AGAIN) {
+    ngx_int_t  rc;
+
+    rc = s->phase == NGX_IM_ENDING ? ngx_im_close_frame(s) : NGX_OK;
+
+    while (s->subs != NULL) {
+        ngx_im_sub_leave(s, s->subs);
+    }
+
+    if (rc == NGX_AGAIN) {
         ngx_im_close_half(s);
         ngx_im_session_phase(s, NGX_IM_CLOSING);
-        ngx_im_sub_leave_all(s);
 
         im_list_insert_tail(&w->sessions, &s->all);
 
@@ -54,8 +61,6 @@ ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s)
     }
 
     ngx_im_session_phase(s, NGX_IM_CLOSED);
-    ngx_im_sub_leave_all(s);
-
     im_list_remove(&s->blocked);
 
     ngx_im_close_free(w, s);

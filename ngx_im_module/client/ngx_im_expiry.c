@@ -4,7 +4,7 @@
  * When identities and subscriptions end.
  *
  * The wheel of these ends goes by the clock.  A client has some seconds more to
- * bring a token.  Where a webhook renews, it is asked at the end itself.
+ * bring a token.  Where a webhook renews, the worker asks it at the end itself.
  */
 
 #include "ngx_im_expiry.h"
@@ -98,7 +98,7 @@ ngx_im_expiry_schedule(ngx_im_session_t *s)
         }
     }
 
-    ngx_im_timer_unset(&ext->expiry);
+    im_list_remove(&ext->expiry.link);
 
     if (next == 0) {
         return;

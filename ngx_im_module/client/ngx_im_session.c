@@ -139,7 +139,7 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
 
     ngx_im_session_stamp(w, s->peer.id, index);
 
-    ngx_im_timer_init(&s->deadline);
+    im_list_init(&s->deadline.link);
     im_list_init(&s->blocked);
     im_list_init(&s->user_link);
     im_list_insert_tail(&w->sessions, &s->all);
@@ -253,7 +253,7 @@ ngx_im_session_ext(ngx_im_session_t *s)
         s->ext = im_calloc(sizeof(ngx_im_ext_t));
 
         if (s->ext != NULL) {
-            ngx_im_timer_init(&s->ext->expiry);
+            im_list_init(&s->ext->expiry.link);
             im_list_init(&s->ext->waiting);
             s->ext->session = s;
         }
@@ -274,7 +274,7 @@ ngx_im_session_ext_free(ngx_im_session_t *s)
         return;
     }
 
-    ngx_im_timer_unset(&ext->expiry);
+    im_list_remove(&ext->expiry.link);
     im_list_remove(&ext->waiting);
 
     im_free(ext->held);
@@ -400,7 +400,7 @@ ngx_im_session_close_code(ngx_im_session_t *s, ngx_uint_t code, im_str_t text,
         ngx_im_session_phase(s, NGX_IM_ENDING);
     }
 
-    ngx_im_timer_unset(&s->deadline);
+    im_list_remove(&s->deadline.link);
 
     im_list_remove(&s->all);
     im_list_insert_tail(&w->closed, &s->all);

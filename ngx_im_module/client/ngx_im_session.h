@@ -22,7 +22,7 @@ typedef struct ngx_im_session_s  ngx_im_session_t;
 typedef enum {
     NGX_IM_FREE = 0,
     NGX_IM_CONNECTING,       /* 101 sent, waits for the first frame */
-    NGX_IM_AUTHENTICATING,   /* logic or a webhook is asked */
+    NGX_IM_AUTHENTICATING,   /* a question is out: whose token? */
     NGX_IM_OPEN,
     NGX_IM_ENDING,           /* its close frame goes out in this turn */
     NGX_IM_CLOSING,          /* the close frame is out: waits for the peer */
@@ -76,7 +76,7 @@ typedef struct {
     im_str_t          reason;    /* of the close frame; "": s->why */
     uint32_t          connect;   /* id of the command */
     uint32_t          busy_id;   /* of the command that is under way */
-    uint32_t          refresh;   /* s: the webhook is asked then; 0: never */
+    uint32_t          refresh;   /* s: the webhook renews then; 0: never */
     uint16_t          nsubs;     /* of connect that are not ready */
     ngx_im_rate_t     commands;
     unsigned          connecting:1;  /* connect isn't answered */

@@ -211,12 +211,3 @@ ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub)
         im_follow_stop(w->follow, topic);
     }
 }
-
-
-void
-ngx_im_sub_leave_all(ngx_im_session_t *s)
-{
-    while (s->subs != NULL) {
-        ngx_im_sub_leave(s, s->subs);
-    }
-}

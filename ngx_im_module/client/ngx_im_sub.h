@@ -25,7 +25,6 @@ im_sub_t *ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic,
     ngx_im_join_t *join, ngx_uint_t flags);
 
 void ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub);
-void ngx_im_sub_leave_all(ngx_im_session_t *s);
 
 
 #endif /* NGX_IM_SUB_H */

@@ -53,12 +53,12 @@ static void ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked,
 static void ngx_im_auth_result(ngx_im_session_t *s,
     const im_command_t *command, im_webhook_answer_t *answer);
 static ngx_int_t ngx_im_auth_granted(ngx_im_session_t *s, im_jwt_t *claims);
-static void ngx_im_auth_nobody(ngx_im_session_t *s);
+static void ngx_im_auth_guest(ngx_im_session_t *s);
 static void ngx_im_auth_failed(ngx_im_session_t *s);
 
 
 static const ngx_im_webhook_t  ngx_im_auth_connect = {
-    IM_WEBHOOK_CONNECT, ngx_im_auth_result, ngx_im_auth_nobody,
+    IM_WEBHOOK_CONNECT, ngx_im_auth_result, ngx_im_auth_guest,
     ngx_im_auth_failed
 };
 
@@ -297,7 +297,7 @@ ngx_im_auth_granted(ngx_im_session_t *s, im_jwt_t *claims)
 
 /* The webhook knows no user. */
 static void
-ngx_im_auth_nobody(ngx_im_session_t *s)
+ngx_im_auth_guest(ngx_im_session_t *s)
 {
     ngx_im_identity_t  guest;
 

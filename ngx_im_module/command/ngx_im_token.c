@@ -3,8 +3,8 @@
  *
  * Tokens of an open session: tokens of subscriptions, renewals, and ends.
  *
- * A client has some seconds more to bring a token.  Where a webhook renews, it
- * is asked at the end itself.
+ * A client has some seconds more to bring a token.  Where a webhook renews, the
+ * worker asks it at the end itself.
  */
 
 #include "ngx_im_token.h"
@@ -17,7 +17,7 @@
 #include "im_id.h"
 
 
-#define NGX_IM_TOKEN_RETRY  60       /* s: until a webhook is asked again */
+#define NGX_IM_TOKEN_RETRY  60 /* s: until the next question to a webhook */
 
 
 static const char *ngx_im_token_foreign(ngx_im_session_t *s,

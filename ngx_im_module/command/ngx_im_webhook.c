@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * Webhooks: before a command of a client takes effect, a backend of the
- * operator is asked, at an internal location.
+ * Webhooks: before a command of a client takes effect, the worker asks a
+ * backend of the operator, at an internal location.
  *
  * The question keeps the command.  Input of the session waits for the answer,
  * so a session has one question out at most.
@@ -271,7 +271,7 @@ ngx_im_webhook_error(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
 {
     im_reply_t  reply;
 
-    /* no client waits for an answer, and it is asked again */
+    /* no client waits for an answer, and the worker asks again */
 
     if (wh->command.id == 0) {
         return;
