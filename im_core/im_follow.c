@@ -132,7 +132,7 @@ im_follow_again(im_topic_t *topic, void *data)
     route->compare = 1;
 
     if (walk->assert) {
-        im_route_due(route, IM_DUE_ALL);
+        route->due = IM_DUE_ALL;
     }
 
     follow->events->members(follow->ctx, topic, IM_MEMBERS_SUSPECT);
@@ -159,7 +159,7 @@ im_follow_start(im_follow_t *follow, im_topic_t *topic)
     route->topic = topic;
     topic->data = route;
 
-    im_route_due(route, IM_DUE_ALL);
+    route->due = IM_DUE_ALL;
 
     /* it goes out in a later turn, with the members that this one brings */
 
@@ -184,9 +184,9 @@ im_follow_stop(im_follow_t *follow, im_topic_t *topic)
         return;
     }
 
-    if (route->data != NULL) {
-        follow->events->ended(follow->ctx, route->data);
-        route->data = NULL;
+    if (route->upper.data != NULL) {
+        follow->events->ended(follow->ctx, route->upper.data);
+        route->upper.data = NULL;
     }
 
     im_history_end(route);
@@ -198,7 +198,7 @@ im_follow_stop(im_follow_t *follow, im_topic_t *topic)
 
     /* other workers are notified of members that left a room with presence */
 
-    if (route->rule == NULL || !route->rule->presence) {
+    if (!route->upper.presence) {
         im_route_forget(route, route->nchanges);
     }
 
@@ -221,7 +221,7 @@ im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined)
     }
 
     if (!follow->up) {
-        im_route_due(route, IM_DUE_ALL);
+        route->due = IM_DUE_ALL;
         return;
     }
 
@@ -237,7 +237,7 @@ im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined)
 static void
 im_follow_changed(im_route_t *route)
 {
-    im_route_due(route, IM_DUE_COUNT);
+    route->due = im_max(route->due, IM_DUE_COUNT);
 
     if (route->call == IM_CALL_NONE && im_list_empty(&route->link)) {
         im_route_queue(route, IM_QUEUE_CHANGED);
@@ -284,26 +284,8 @@ im_follow_stale(im_follow_t *follow, im_str_t topic)
 }
 
 
-void **
-im_follow_data(im_topic_t *topic)
-{
-    return &((im_route_t *) topic->data)->data;
-}
-
-
-int
-im_follow_presence(im_topic_t *topic)
-{
-    const im_rule_t  *rule;
-
-    rule = ((im_route_t *) topic->data)->rule;
-
-    return rule != NULL && rule->presence;
-}
-
-
 im_int_t
-im_follow_report_state(im_topic_t *topic)
+im_follow_report(im_topic_t *topic, int now)
 {
     im_route_t  *route;
 
@@ -313,24 +295,18 @@ im_follow_report_state(im_topic_t *topic)
         return IM_AGAIN;
     }
 
-    return route->nchanges > 0 || route->due == IM_DUE_ALL ? IM_DECLINED
-                                                           : IM_OK;
-}
+    if (route->nchanges == 0 && route->due != IM_DUE_ALL) {
+        return IM_OK;
+    }
 
-
-void
-im_follow_report(im_topic_t *topic)
-{
-    im_route_t  *route;
-
-    route = topic->data;
-
-    if (im_follow_report_state(topic) == IM_DECLINED) {
+    if (now) {
         route->hurried = 1;
 
         im_route_queue(route, IM_QUEUE_URGENT);
         route->follow->commands->wake(route->follow->ctx);
     }
+
+    return IM_DECLINED;
 }
 
 
@@ -386,8 +362,8 @@ im_follow_pump(im_follow_t *follow)
 
 
 /*
- * Nobody follows the topic, and Redis needn't know of it.  Where it is followed
- * again, by another route, that one says which members have left.
+ * The topic has no follower, and Redis needn't know of it.  Where it is
+ * followed again, by another route, that one says which members have left.
  */
 static int
 im_follow_over(im_route_t *route)
@@ -458,7 +434,7 @@ im_follow_send(im_route_t *route)
     if (follow->commands->report(follow->ctx, route, &report) != IM_OK) {
 
         if (call != IM_CALL_ASK) {
-            im_route_due(route, IM_DUE_ALL);
+            route->due = IM_DUE_ALL;
         }
 
         return IM_ERROR;
@@ -507,7 +483,7 @@ im_follow_fill(im_route_t *route, im_report_t *report, im_call_e call)
                          || ((all || call == IM_CALL_LEAVE)
                              && route->known == IM_KNOWN_MEMBERS));
 
-    report->each = route->rule != NULL && route->rule->presence
+    report->each = route->upper.presence
                    && route->nchanges <= IM_CONTROL_CHANGES_MAX
                    && (!all || route->known == IM_KNOWN_NOTHING);
 }
@@ -591,7 +567,7 @@ im_follow_reported(im_route_t *route, const im_reported_t *reply)
         /* Redis has a later version of ours: go on above it */
 
         follow->version = im_max(follow->version, reply->stored);
-        im_route_due(route, IM_DUE_ALL);
+        route->due = IM_DUE_ALL;
 
         if (route->notify == IM_NOTIFY_OUT) {
             route->notify = IM_NOTIFY_AGAIN;
@@ -635,7 +611,7 @@ im_follow_failed(im_route_t *route)
         route->notify = IM_NOTIFY_AGAIN;
     }
 
-    im_route_due(route, IM_DUE_ALL);
+    route->due = IM_DUE_ALL;
 
     if (route->topic == NULL) {
         im_route_end(route);
@@ -657,7 +633,7 @@ im_follow_notified(im_route_t *route, int notified)
     route->notify = notified ? IM_NOTIFY_DONE : IM_NOTIFY_AGAIN;
 
     if (!notified) {
-        im_route_due(route, IM_DUE_COUNT);
+        route->due = im_max(route->due, IM_DUE_COUNT);
     }
 
     if (route->topic != NULL) {
@@ -740,7 +716,7 @@ im_follow_begin(im_route_t *route, const im_reported_t *reply)
     if (im_topic_position(route->topic, reply->epoch, reply->top, reply->past)
         != IM_OK)
     {
-        im_route_due(route, IM_DUE_ALL);
+        route->due = IM_DUE_ALL;
         return;
     }
 

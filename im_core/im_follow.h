@@ -203,6 +203,14 @@ typedef struct {
 } im_follow_limits_t;
 
 
+/* What upper layers see of a followed topic. */
+typedef struct {
+    void                        *data;     /* theirs; NULL at first */
+    uint8_t                      numbered; /* its rule has history */
+    uint8_t                      presence; /* its rule has presence */
+} im_followed_t;
+
+
 /* A route waits in one of them. */
 typedef enum {
     IM_QUEUE_URGENT = 0,         /* to be reported now, first these */
@@ -272,27 +280,24 @@ void im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined);
 /* A message that pub/sub brought. */
 void im_follow_entry(im_follow_t *follow, const im_entry_t *entry);
 
-/* An entry came for a topic that nobody follows here: Redis gets to know. */
+/* An entry came for a topic without a follower here: Redis gets to know. */
 void im_follow_stale(im_follow_t *follow, im_str_t topic);
 
 
 /* The functions below need a topic between start and stop. */
 
-/* The upper layer's own; NULL at first. */
-void **im_follow_data(im_topic_t *topic);
-
-/* Its rule has history; presence. */
-int im_follow_numbered(im_topic_t *topic);
-int im_follow_presence(im_topic_t *topic);
+static inline im_followed_t *
+im_followed(const im_topic_t *topic)
+{
+    return topic->data;
+}
 
 /*
- * IM_OK: Redis knows all members; IM_DECLINED: it will within a second;
- * IM_AGAIN: a report is out or will be at once, event reported follows.
+ * IM_OK: Redis knows all members; IM_DECLINED: it will within a second, or at
+ * once if now; IM_AGAIN: a report is out or will be at once.  After the last
+ * two event reported follows.
  */
-im_int_t im_follow_report_state(im_topic_t *topic);
-
-/* Reports at once where that is IM_DECLINED. */
-void im_follow_report(im_topic_t *topic);
+im_int_t im_follow_report(im_topic_t *topic, int now);
 
 /*
  * IM_OK: all messages behind seq are there; IM_AGAIN: they may be once they

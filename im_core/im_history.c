@@ -22,6 +22,8 @@
 #define IM_HISTORY_UNUSED  60000           /* ms: a window is freed then */
 
 
+static im_int_t im_history_skip(im_route_t *route, im_str_t epoch,
+    uint64_t seq);
 static int im_history_passed(im_route_t *route, const im_entry_t *entry,
     im_history_from_e from);
 static im_int_t im_history_append(im_route_t *route, const im_entry_t *entry,
@@ -33,25 +35,12 @@ static void im_history_forward(im_route_t *route, const im_page_t *page);
 static void im_history_entries(im_route_t *route, const im_page_t *page);
 static void im_history_more(im_route_t *route);
 static void im_history_hole(im_route_t *route, const im_page_t *page);
-static im_int_t im_history_moved(im_route_t *route, im_str_t epoch,
-    uint64_t seq, int continues);
 static im_str_t im_history_epoch(const im_topic_t *topic);
 
 static im_recent_t *im_recent_get(im_route_t *route);
 static void im_recent_bound(im_recent_t *recent);
 static void im_recent_destroy(im_route_t *route);
 static void im_recent_back(im_route_t *route, const im_page_t *page);
-
-
-int
-im_follow_numbered(im_topic_t *topic)
-{
-    const im_rule_t  *rule;
-
-    rule = ((im_route_t *) topic->data)->rule;
-
-    return rule != NULL && rule->history > 0;
-}
 
 
 /*
@@ -82,7 +71,7 @@ im_history_put(im_route_t *route, const im_entry_t *entry,
 
     if (from == IM_FROM_HELD
         && (offer == IM_OFFER_ASK
-            || (offer == IM_OFFER_GAP && im_follow_numbered(topic))))
+            || (offer == IM_OFFER_GAP && route->upper.numbered)))
     {
         return;
     }
@@ -110,23 +99,42 @@ static int
 im_history_passed(im_route_t *route, const im_entry_t *entry,
     im_history_from_e from)
 {
-    im_topic_t   *topic;
-    im_follow_t  *follow;
+    im_topic_t  *topic;
 
     topic = route->topic;
-    follow = route->follow;
 
-    if ((from != IM_FROM_HISTORY && im_follow_numbered(topic))
-        || im_history_moved(route, im_history_epoch(topic), entry->seq - 1, 0)
+    if ((from != IM_FROM_HISTORY && route->upper.numbered)
+        || im_history_skip(route, im_history_epoch(topic), entry->seq - 1)
            != IM_OK)
     {
         return 0;
     }
 
-    follow->events->hole(follow->ctx, topic, entry->seq - 1);
     topic->seq = entry->seq - 1;
 
     return 1;
+}
+
+
+/* The messages up to seq are lost. */
+static im_int_t
+im_history_skip(im_route_t *route, im_str_t epoch, uint64_t seq)
+{
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    follow->events->hole(follow->ctx, route->topic, seq);
+
+    if (follow->events->moved(follow->ctx, route->topic, epoch, seq, 0)
+        != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    im_recent_destroy(route);
+
+    return IM_OK;
 }
 
 
@@ -344,10 +352,12 @@ im_follow_page(im_route_t *route, int back, const im_page_t *page)
 static void
 im_history_forward(im_route_t *route, const im_page_t *page)
 {
-    uint64_t     before;
-    im_topic_t  *topic;
+    uint64_t      before;
+    im_topic_t   *topic;
+    im_follow_t  *follow;
 
     topic = route->topic;
+    follow = route->follow;
 
     if (page->status == IM_PAGE_HOLE) {
         im_history_hole(route, page);
@@ -357,7 +367,8 @@ im_history_forward(im_route_t *route, const im_page_t *page)
     before = topic->seq;
 
     if ((!im_str_eq(im_history_epoch(topic), page->epoch)
-         && im_history_moved(route, page->epoch, topic->seq, 1) != IM_OK)
+         && follow->events->moved(follow->ctx, topic, page->epoch, before, 1)
+            != IM_OK)
         || im_topic_position(topic, page->epoch, topic->seq, page->past)
            != IM_OK)
     {
@@ -444,11 +455,9 @@ im_history_hole(im_route_t *route, const im_page_t *page)
     uint64_t      next;
     im_topic_t   *topic;
     im_entry_t    entry;
-    im_follow_t  *follow;
     im_reader_t   reader;
 
     topic = route->topic;
-    follow = route->follow;
     next = page->top;
     lost = topic->seq > next;
 
@@ -471,9 +480,7 @@ im_history_hole(im_route_t *route, const im_page_t *page)
         }
     }
 
-    follow->events->hole(follow->ctx, topic, next);
-
-    if (im_history_moved(route, page->epoch, next, 0) != IM_OK
+    if (im_history_skip(route, page->epoch, next) != IM_OK
         || im_topic_position(topic, page->epoch, next, page->past) != IM_OK)
     {
         im_history_later(route);
@@ -481,28 +488,6 @@ im_history_hole(im_route_t *route, const im_page_t *page)
     }
 
     im_history_release(route);
-}
-
-
-/* Upper layers hear of it first. */
-static im_int_t
-im_history_moved(im_route_t *route, im_str_t epoch, uint64_t seq, int continues)
-{
-    im_follow_t  *follow;
-
-    follow = route->follow;
-
-    if (follow->events->moved(follow->ctx, route->topic, epoch, seq, continues)
-        != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    if (!continues) {
-        im_recent_destroy(route);
-    }
-
-    return IM_OK;
 }
 
 

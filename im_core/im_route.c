@@ -23,6 +23,8 @@ im_route_create(im_follow_t *follow, im_str_t name, uint16_t partition)
     route->follow = follow;
     route->rule = im_rules_topic(follow->rules, name);
     route->partition = partition;
+    route->upper.numbered = route->rule != NULL && route->rule->history > 0;
+    route->upper.presence = route->rule != NULL && route->rule->presence;
     route->name_len = (uint8_t) name.len;
     memcpy(route->name, name.data, name.len);
 
@@ -46,13 +48,6 @@ im_route_destroy(im_route_t *route)
     im_route_forget(route, route->nchanges);
     im_buf_cleanup(&route->held);
     im_free(route);
-}
-
-
-int
-im_route_broadcast(const im_route_t *route)
-{
-    return route->name_len == 1;
 }
 
 
@@ -87,13 +82,6 @@ im_route_end(im_route_t *route)
 
 
 void
-im_route_due(im_route_t *route, im_due_e due)
-{
-    route->due = im_max(route->due, (uint8_t) due);
-}
-
-
-void
 im_route_change(im_route_t *route, im_sub_t *sub, int joined)
 {
     im_int_t      rc;
@@ -105,7 +93,7 @@ im_route_change(im_route_t *route, im_sub_t *sub, int joined)
     rc = follow->commands->change(follow->ctx, sub, joined, &change);
 
     if (rc == IM_ERROR) {
-        im_route_due(route, IM_DUE_ALL);
+        route->due = IM_DUE_ALL;
         return;
     }
 

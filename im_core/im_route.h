@@ -18,7 +18,7 @@ typedef enum {
     IM_CALL_NONE = 0,
     IM_CALL_ASK,               /* only the position */
     IM_CALL_REPORT,            /* followers and members */
-    IM_CALL_LEAVE              /* nobody follows it here any more */
+    IM_CALL_LEAVE              /* the topic has no follower here */
 } im_call_e;
 
 
@@ -86,10 +86,10 @@ typedef struct {
  * isn't confirmed, and is freed by im_follow_pump() only.
  */
 struct im_route_s {
+    im_followed_t     upper;       /* what upper layers see of it */
     im_follow_t      *follow;
-    im_topic_t       *topic;       /* NULL: nobody follows it here any more */
+    im_topic_t       *topic;       /* NULL: it has no follower here any more */
     const im_rule_t  *rule;        /* NULL: none */
-    void             *data;        /* the upper layer's */
     im_list_t         link;        /* in one of the follow's queues */
     im_list_t         poll;        /* in follow->poll */
     im_list_t         aged;        /* in follow->aged, by reported_at */
@@ -123,7 +123,8 @@ im_route_t *im_route_create(im_follow_t *follow, im_str_t name,
     uint16_t partition);
 void im_route_destroy(im_route_t *route);
 
-int im_route_broadcast(const im_route_t *route);
+/* Of the topic "b". */
+#define im_route_broadcast(route)  ((route)->name_len == 1)
 
 /* Moves it to a queue. */
 void im_route_queue(im_route_t *route, im_queue_e queue);
@@ -133,9 +134,6 @@ void im_route_poll(im_route_t *route);
 
 /* Its topic has ended: settled by the next pump, once no call is out. */
 void im_route_end(im_route_t *route);
-
-/* At least that is due. */
-void im_route_due(im_route_t *route, im_due_e due);
 
 /* Adds the change of a subscription that counts as a member. */
 void im_route_change(im_route_t *route, im_sub_t *sub, int joined);

@@ -128,7 +128,7 @@ ngx_im_events_message(void *ctx, im_topic_t *topic, const im_entry_t *entry,
     m.epoch = im_str_set(topic->epoch.data, topic->epoch.len);
     m.seq = entry->seq;
     m.envelope = &envelope;
-    m.numbered = im_follow_numbered(topic);
+    m.numbered = im_followed(topic)->numbered;
 
     if (ngx_im_send_message(w, topic, &m) != NGX_OK) {
         return IM_ERROR;
@@ -149,7 +149,7 @@ ngx_im_events_hole(void *ctx, im_topic_t *topic, uint64_t seq)
     w = ctx;
     w->counters->holes++;
 
-    if (im_follow_numbered(topic)) {
+    if (im_followed(topic)->numbered) {
         ngx_log_error(NGX_LOG_WARN, w->log, 0,
                       "im: messages of topic \"%*s\" behind %uL up to %uL "
                       "are not in history", (size_t) topic->name_len,
@@ -196,7 +196,7 @@ ngx_im_events_describe(im_sub_t *sub, ngx_im_followed_t *f)
         f->member.since = s->start;
     }
 
-    if (!im_follow_presence(sub->log->topic)) {
+    if (!im_followed(sub->log->topic)->presence) {
         f->member.info.len = 0;
         f->member.room_info.len = 0;
     }

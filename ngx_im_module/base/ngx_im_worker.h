@@ -67,7 +67,7 @@ struct ngx_im_worker_s {
     size_t              in_size;
     ngx_im_counters_t  *counters;        /* in the zone */
     ngx_uint_t          zone_slot;
-    ngx_str_t           id;              /* NODE.SLOT.START */
+    im_buf_t            id;              /* NODE.SLOT.START */
     struct im_link_s   *link;
     struct im_link_members_s *members;
     struct im_link_history_s *history;

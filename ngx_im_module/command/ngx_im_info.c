@@ -114,7 +114,7 @@ ngx_im_info_reported(void *ctx, im_topic_t *topic)
 {
     void  **data;
 
-    data = im_follow_data(topic);
+    data = &im_followed(topic)->data;
 
     if (*data != NULL) {
         ngx_im_info_start(*data);
@@ -183,7 +183,7 @@ ngx_im_info_try(ngx_im_topic_t *t)
 
     /* with the report the topic comes back here */
 
-    reported = im_follow_report_state(t->topic);
+    reported = im_follow_report(t->topic, 0);
 
     if (reported == IM_AGAIN) {
         return NGX_OK;
@@ -191,7 +191,7 @@ ngx_im_info_try(ngx_im_topic_t *t)
 
     if (reported == IM_DECLINED && t->rounds < NGX_IM_INFO_ROUNDS) {
         t->rounds++;
-        im_follow_report(t->topic);
+        (void) im_follow_report(t->topic, 1);
         return NGX_OK;
     }
 
@@ -213,7 +213,7 @@ ngx_im_info_due(ngx_im_topic_t *t)
     some = NGX_MAX_INT32_VALUE;
 
     if (t->want != NGX_IM_INFO_QUIET
-        || im_follow_report_state(t->topic) != IM_OK)
+        || im_follow_report(t->topic, 0) != IM_OK)
     {
         all = ngx_im_info_left(t->info_all);
     }

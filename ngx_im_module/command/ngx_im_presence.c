@@ -35,7 +35,7 @@ ngx_im_presence_tell(ngx_im_worker_t *w, im_sub_t *sub, int joined)
     s = sub->session;
     topic = sub->log->topic;
 
-    if (!im_follow_presence(topic) || !ngx_im_presence_wanted(topic)) {
+    if (!im_followed(topic)->presence || !ngx_im_presence_wanted(topic)) {
         return;
     }
 

@@ -494,7 +494,7 @@ ngx_im_query_clients(ngx_im_query_clients_t *clients, im_topic_t *topic,
 
     ngx_im_query_own(clients, topic);
 
-    own = im_str_set(ngx_im_worker->id.data, ngx_im_worker->id.len);
+    own = im_buf_str(&ngx_im_worker->id);
 
     for (i = 0; i < members->n; i++) {
         if (!im_str_eq(members->elts[i].worker, own)) {

@@ -158,7 +158,7 @@ ngx_im_resume_judge(ngx_im_join_t *join)
     im_epoch_t  *epoch;
 
     topic = join->sub->log->topic;
-    numbered = im_follow_numbered(topic);
+    numbered = im_followed(topic)->numbered;
 
     if (!join->recover) {
         return NGX_OK;
@@ -219,7 +219,7 @@ ngx_im_resume_history(void *ctx, im_topic_t *topic, im_follow_history_e why)
     ngx_im_join_t   *join;
     ngx_im_topic_t  *t;
 
-    t = *im_follow_data(topic);
+    t = im_followed(topic)->data;
 
     if (t == NULL || im_list_empty(&t->joins)) {
         return;
@@ -640,7 +640,7 @@ ngx_im_resume_position(im_subscribed_t *begin, im_topic_t *topic,
     begin->topic = im_topic_name(topic);
     begin->at.epoch = epoch;
     begin->at.seq = seq;
-    begin->recoverable = im_follow_numbered(topic);
+    begin->recoverable = im_followed(topic)->numbered;
     begin->positioned = begin->recoverable;
 }
 

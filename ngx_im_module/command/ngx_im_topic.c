@@ -13,7 +13,7 @@ ngx_im_topic_get(im_topic_t *topic)
     void            **data;
     ngx_im_topic_t   *t;
 
-    data = im_follow_data(topic);
+    data = &im_followed(topic)->data;
 
     if (*data == NULL) {
         t = im_calloc(sizeof(ngx_im_topic_t));

@@ -28,7 +28,7 @@ typedef enum {
 } ngx_im_info_want_e;
 
 
-/* Owned by its topic, as im_follow_data(); made when it is needed. */
+/* Owned by its topic, as im_followed()->data; made when it is needed. */
 typedef struct {
     im_topic_t           *topic;
     im_list_t             joins;       /* ngx_im_join_t that wait */

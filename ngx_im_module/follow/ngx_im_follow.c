@@ -13,7 +13,7 @@
 static void ngx_im_follow_event(ngx_im_sync_t *sync, ngx_event_t *ev,
     ngx_event_handler_pt handler);
 static void ngx_im_follow_core(ngx_im_sync_t *sync);
-static ngx_int_t ngx_im_follow_id(ngx_im_sync_t *sync);
+static ngx_int_t ngx_im_follow_id(ngx_im_worker_t *w);
 static void ngx_im_follow_connected(void *data);
 static void ngx_im_follow_up(void *data);
 static void ngx_im_follow_down(void *data);
@@ -60,43 +60,25 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
     w->sync = sync;
     w->follow = &sync->follow;
 
-    if (ngx_im_follow_id(sync) != NGX_OK) {
-        goto failed;
+    if (ngx_im_follow_id(w) == NGX_OK) {
+        w->link = ngx_im_link_create(&w->conf->redis, w->log,
+                                     &ngx_im_follow_events, w);
     }
 
-    w->link = ngx_im_link_create(&w->conf->redis, w->log, &ngx_im_follow_events,
-                                 w);
-    if (w->link == NULL) {
-        goto failed;
+    if (w->link != NULL) {
+        w->members = im_link_members_create(w->link);
+        w->history = im_link_history_create(w->link);
     }
-
-    w->members = im_link_members_create(w->link);
-    w->history = im_link_history_create(w->link);
 
     if (w->members == NULL || w->history == NULL) {
-        goto failed;
+        ngx_im_follow_exit(w);
+        return NGX_ERROR;
     }
 
     ngx_add_timer(&sync->tick, 1000);
     ngx_add_timer(&sync->renew, NGX_IM_RENEW_MS);
 
     return NGX_OK;
-
-failed:
-
-    if (w->link != NULL) {
-        ngx_im_link_destroy(w->link);
-        w->link = NULL;
-    }
-
-    im_link_members_destroy(w->members);
-    im_link_history_destroy(w->history);
-    im_buf_cleanup(&sync->id);
-    im_free(sync);
-    w->sync = NULL;
-    w->follow = NULL;
-
-    return NGX_ERROR;
 }
 
 
@@ -137,28 +119,19 @@ ngx_im_follow_core(ngx_im_sync_t *sync)
 
 /* Never used again: the time it started is part of it. */
 static ngx_int_t
-ngx_im_follow_id(ngx_im_sync_t *sync)
+ngx_im_follow_id(ngx_im_worker_t *w)
 {
-    uint64_t          start;
-    ngx_time_t       *now;
-    ngx_im_worker_t  *w;
+    uint64_t     start;
+    ngx_time_t  *now;
 
-    w = sync->worker;
     now = ngx_timeofday();
     start = (uint64_t) now->sec * 1000 + now->msec;
 
-    im_buf_init(&sync->id, IM_WORKER_MAX);
-    im_worker_id(&sync->id, im_str_set(w->conf->node.data, w->conf->node.len),
+    im_buf_init(&w->id, IM_WORKER_MAX);
+    im_worker_id(&w->id, im_str_set(w->conf->node.data, w->conf->node.len),
                  ngx_worker, start);
 
-    if (sync->id.failed) {
-        return NGX_ERROR;
-    }
-
-    w->id.data = sync->id.data;
-    w->id.len = sync->id.len;
-
-    return NGX_OK;
+    return w->id.failed ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -177,8 +150,10 @@ ngx_im_follow_exit(ngx_im_worker_t *w)
         ngx_im_lease_give_up(sync);
     }
 
-    ngx_im_link_destroy(w->link);
-    w->link = NULL;
+    if (w->link != NULL) {
+        ngx_im_link_destroy(w->link);
+        w->link = NULL;
+    }
 
     im_link_members_destroy(w->members);
     w->members = NULL;
@@ -200,9 +175,7 @@ ngx_im_follow_exit(ngx_im_worker_t *w)
         ngx_delete_posted_event(&sync->pump);
     }
 
-    ngx_str_null(&w->id);
-
-    im_buf_cleanup(&sync->id);
+    im_buf_cleanup(&w->id);
     im_buf_cleanup(&sync->users);
     im_free(sync);
 
@@ -261,15 +234,6 @@ ngx_im_follow_clock(ngx_im_worker_t *w)
 }
 
 
-static void
-ngx_im_follow_link_state(ngx_im_sync_t *sync)
-{
-    if (sync->worker->counters != NULL) {
-        sync->worker->counters->link = ngx_im_follow_link(sync->worker);
-    }
-}
-
-
 /*
  * What an earlier connection has sent may not have reached Redis.  Of each
  * partition there is a channel of this worker, and one of all workers with the
@@ -295,7 +259,7 @@ ngx_im_follow_connected(void *data)
 
     for (p = 0; p < im_link_partitions(w->link); p++) {
         im_buf_reset(&b, b.max);
-        im_key_channel(&b, prefix, p, ngx_im_sync_id(w->sync));
+        im_key_channel(&b, prefix, p, im_buf_str(&w->id));
         rc |= b.failed ? IM_ERROR
                        : im_link_subscribe(w->link, im_buf_str(&b), p, 0);
 
@@ -317,15 +281,17 @@ ngx_im_follow_connected(void *data)
 static void
 ngx_im_follow_up(void *data)
 {
-    ngx_im_sync_t  *sync;
+    ngx_im_sync_t    *sync;
+    ngx_im_worker_t  *w;
 
-    sync = ((ngx_im_worker_t *) data)->sync;
+    w = data;
+    sync = w->sync;
 
     sync->follow.up = 1;
     sync->ready = 1;
     sync->nlost = 0;
+    w->counters->link = NGX_IM_LINK_UP;
 
-    ngx_im_follow_link_state(sync);
     ngx_im_lease_renew(sync, 1);
 
     im_follow_compare(&sync->follow, -1, sync->assert);
@@ -336,14 +302,13 @@ ngx_im_follow_up(void *data)
 static void
 ngx_im_follow_down(void *data)
 {
-    ngx_im_sync_t  *sync;
+    ngx_im_worker_t  *w;
 
-    sync = ((ngx_im_worker_t *) data)->sync;
+    w = data;
 
-    sync->follow.up = 0;
-    sync->nlost = 0;
-
-    ngx_im_follow_link_state(sync);
+    w->follow->up = 0;
+    w->sync->nlost = 0;
+    w->counters->link = NGX_IM_LINK_DOWN;
 }
 
 
@@ -373,7 +338,7 @@ ngx_im_follow_heartbeat(void *data, im_uint_t partition, int lost)
         im_follow_compare(&sync->follow, partition, 0);
     }
 
-    ngx_im_follow_link_state(sync);
+    w->counters->link = ngx_im_follow_link(w);
 }
 
 

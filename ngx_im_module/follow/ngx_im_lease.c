@@ -159,29 +159,22 @@ ngx_im_lease_dead(ngx_im_sync_t *sync, const im_link_reply_t *dead, int full)
 static void
 ngx_im_lease_tokens(ngx_im_sync_t *sync, uint64_t n)
 {
-    ngx_im_worker_t  *w;
-
-    w = sync->worker;
-
     if (n <= 1) {
         sync->tokens = 0;
         sync->tokens_told = 0;
-        return;
-    }
 
-    if (sync->tokens == 0) {
+    } else if (sync->tokens == 0) {
         sync->tokens = ngx_current_msec;
-        return;
-    }
 
-    if (!sync->tokens_told
-        && ngx_current_msec - sync->tokens > IM_LEASE_WORKER)
+    } else if (!sync->tokens_told
+               && ngx_current_msec - sync->tokens > IM_LEASE_WORKER)
     {
         sync->tokens_told = 1;
 
-        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+        ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
                       "im: another nginx uses the node name \"%V\": "
-                      "give each its own by im_node", &w->conf->node);
+                      "give each its own by im_node",
+                      &sync->worker->conf->node);
     }
 }
 
@@ -210,7 +203,7 @@ ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms)
     im_key_nodes(&call->bytes, prefix);
     im_link_call_key(call);
 
-    im_key_record(&call->bytes, prefix, ngx_im_sync_id(sync));
+    im_key_record(&call->bytes, prefix, im_buf_str(&sync->worker->id));
     im_link_call_key(call);
 
     im_key_tokens(&call->bytes, prefix,
@@ -220,7 +213,7 @@ ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms)
     im_key_revoked(&call->bytes, prefix);
     im_link_call_key(call);
 
-    im_link_call_str(call, ngx_im_sync_id(sync));
+    im_link_call_str(call, im_buf_str(&sync->worker->id));
     im_link_call_z(call, ms);
     im_link_call_str(call, im_str_set(conf->token.data, conf->token.len));
 
@@ -273,9 +266,7 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
         }
     }
 
-    if (rules.failed || rooms.failed || numbers.failed) {
-        call->bytes.failed = 1;
-    }
+    call->bytes.failed |= rules.failed | rooms.failed | numbers.failed;
 
     im_buf_cleanup(&rules);
     im_buf_cleanup(&rooms);

@@ -60,7 +60,7 @@ ngx_im_report_send(void *ctx, im_route_t *route, im_report_t *report)
     ngx_im_report_keys(w, call, report);
 
     im_link_call_str(call, report->ask ? im_str_set("", 0)
-                                       : ngx_im_sync_id(w->sync));
+                                       : im_buf_str(&w->id));
     im_link_call_uint(call, report->count);
     im_link_call_uint(call, report->version);
     im_link_call_z(call, NGX_IM_REPORT_TTL);
@@ -95,7 +95,7 @@ ngx_im_report_keys(ngx_im_worker_t *w, im_link_call_t *call,
     p = report->partition;
     name = report->topic;
     prefix = im_link_prefix(w->link);
-    worker = ngx_im_sync_id(w->sync);
+    worker = im_buf_str(&w->id);
 
     im_key_topic(&call->bytes, prefix, p, name, IM_KEY_ROUTES);
     im_link_call_key(call);
@@ -399,7 +399,7 @@ ngx_im_report_member(void *ctx, im_sub_t *sub, int joined,
     ngx_im_followed_t   f;
 
     w = ctx;
-    presence = im_follow_presence(sub->log->topic);
+    presence = im_followed(sub->log->topic)->presence;
 
     w->sync->events->describe(sub, &f);
 

@@ -27,7 +27,6 @@ struct ngx_im_sync_s {
     im_follow_t       follow;
     ngx_im_worker_t  *worker;
     const ngx_im_follow_events_t  *events;
-    im_buf_t          id;          /* worker->id */
     ngx_uint_t        nlost;       /* partitions without heartbeat */
     ngx_uint_t        nrenewals;
     ngx_msec_t        tokens;      /* when a second token was first seen */
@@ -43,13 +42,6 @@ struct ngx_im_sync_s {
     unsigned          assert:1;    /* a new connection: report all */
     unsigned          tokens_told:1;
 };
-
-
-static inline im_str_t
-ngx_im_sync_id(const ngx_im_sync_t *sync)
-{
-    return im_buf_str(&sync->id);
-}
 
 
 /* ngx_im_lease.c */

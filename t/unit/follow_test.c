@@ -269,7 +269,7 @@ on_message(void *ctx, im_topic_t *topic, const im_entry_t *entry, int healed)
 
     for (i = f->next; i < v; i++) {
         if (!pubs[t][i].lost) {
-            wrong("\"%s\": message %u comes before %u, and no hole was told",
+            wrong("\"%s\": %u comes before %u, and no hole was reported",
                   names[t], v, i);
         }
     }
@@ -298,7 +298,7 @@ check_hole(unsigned t, im_topic_t *topic)
                topic->seq, IM_FOLLOW_ENTRIES, &page, &epoch);
 
     if (page.status != IM_PAGE_HOLE) {
-        wrong("\"%s\": a hole is told, but history has none", names[t]);
+        wrong("\"%s\": a hole is reported, but history has none", names[t]);
     }
 }
 
@@ -318,7 +318,7 @@ on_moved(void *ctx, im_topic_t *topic, im_str_t epoch, uint64_t seq,
         return IM_ERROR;
     }
 
-    if (!continues && faults.memory == 0 && im_follow_numbered(topic)) {
+    if (!continues && faults.memory == 0 && im_followed(topic)->numbered) {
         check_hole(topic_index(topic), topic);
     }
 
@@ -592,7 +592,7 @@ do_change(void *ctx, im_sub_t *sub, int joined, im_change_t **change)
     t = topic_index(sub->log->topic);
     s = sub - followers[t].subs;
 
-    if (s % 2 == 1 && !im_follow_presence(sub->log->topic)) {
+    if (s % 2 == 1 && !im_followed(sub->log->topic)->presence) {
         return IM_DECLINED;
     }
 
@@ -886,7 +886,7 @@ join(unsigned t, unsigned s)
     f->members |= 1u << s;
 
     if (first) {
-        *im_follow_data(f->topic) = malloc(1);
+        im_followed(f->topic)->data = malloc(1);
     }
 
     im_follow_member(&follow, sub, 1);
@@ -929,12 +929,9 @@ step_upper(unsigned t)
 
     } else if (chance(4)) {
 
-        if (im_follow_report_state(f->topic) == IM_DECLINED) {
-            im_follow_report(f->topic);
-            f->reading = 1;
-        }
+        f->reading = im_follow_report(f->topic, 1) != IM_OK;
 
-    } else if (im_follow_numbered(f->topic) && !f->waiting) {
+    } else if (im_followed(f->topic)->numbered && !f->waiting) {
         f->since = below((unsigned) f->topic->seq + 1);
         resume(t);
     }
@@ -1126,7 +1123,7 @@ check_messages(void)
              v++)
         {
             if (!pubs[t][v].lost) {
-                wrong("\"%s\": message %u is missing, and no hole was told",
+                wrong("\"%s\": message %u is missing, and no hole was reported",
                       names[t], v);
             }
         }
@@ -1146,7 +1143,7 @@ check_overflow(void)
     for (t = 0; t < NTOPICS; t++) {
 
         if (followers[t].topic == NULL
-            || !im_follow_numbered(followers[t].topic))
+            || !im_followed(followers[t].topic)->numbered)
         {
             continue;
         }
@@ -1181,7 +1178,7 @@ check_topic(unsigned t)
 
     if (f->topic == NULL) {
         if (rt->routed) {
-            wrong("\"%s\": Redis has a route of nobody", names[t]);
+            wrong("\"%s\": Redis has a route without followers", names[t]);
         }
 
         return;
@@ -1199,7 +1196,7 @@ check_topic(unsigned t)
         return;
     }
 
-    expect = im_follow_presence(f->topic) ? f->members : f->members & 0x55;
+    expect = im_followed(f->topic)->presence ? f->members : f->members & 0x55;
 
     if (!rt->routed || rt->count != f->topic->nsubs || rt->members != expect) {
         wrong("\"%s\": Redis has %llu followers, members %llx of %llx",
