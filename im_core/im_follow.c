@@ -375,9 +375,11 @@ im_follow_over(im_route_t *route)
                                                         route->name_len));
 
     if (topic == NULL || topic->data == NULL) {
-        return (route->known == IM_KNOWN_NOTHING
-                && route->notify == IM_NOTIFY_DONE)
-               || im_route_broadcast(route);
+        if (route->known != IM_KNOWN_NOTHING) {
+            return im_route_broadcast(route);
+        }
+
+        return route->notify == IM_NOTIFY_DONE || im_route_broadcast(route);
     }
 
     other = topic->data;

@@ -366,9 +366,8 @@ im_link_asked_page(im_link_asked_t *asked)
     prefix = im_link_prefix(link);
     p = im_partition(asked->topic, im_link_partitions(link));
 
-    n = asked->workers != NULL ? asked->workers->n : 0;
-    n = im_min(n, IM_LINK_MEMBERS_KEYS);
-    names = n > 0 ? asked->workers->elts : NULL;
+    names = asked->workers != NULL ? asked->workers->elts : NULL;
+    n = names != NULL ? im_min(asked->workers->n, IM_LINK_MEMBERS_KEYS) : 0;
 
     call = im_link_script(link, &im_script_members);
 

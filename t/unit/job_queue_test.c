@@ -493,6 +493,11 @@ finish(void)
     im_job_queue_state(&fake.job.partitions[0], IM_JOB_FREE);
     assert_false(fake.subscribed);
 
+    for ( /* void */ ; fake.answered < fake.sent; fake.answered++) {
+        free(fake.calls[fake.answered % CALLS].reply);
+        free(fake.calls[fake.answered % CALLS].bytes);
+    }
+
     event_free(fake.job.flush);
     event_base_free(fake.job.base);
     im_job_batch_cleanup(&fake.job.batch);
