@@ -7,12 +7,10 @@
 #include <hiredis/hiredis.h>
 
 #include "im_link_reply.h"
+#include "im_buf.h"
 
 
 #define IM_LINK_DIGITS  18      /* of a decimal that can't overflow */
-
-
-static int64_t im_link_reply_decimal(im_str_t s, int64_t dflt);
 
 
 int
@@ -54,41 +52,23 @@ im_link_reply_str(const im_link_reply_t *reply)
 int64_t
 im_link_reply_int(const im_link_reply_t *reply, int64_t dflt)
 {
-    if (reply == NULL) {
-        return dflt;
-    }
+    int       minus;
+    im_str_t  s;
+    uint64_t  n;
 
-    if (reply->type == REDIS_REPLY_INTEGER) {
+    if (reply != NULL && reply->type == REDIS_REPLY_INTEGER) {
         return reply->integer;
     }
 
-    return im_link_reply_decimal(im_link_reply_str(reply), dflt);
-}
-
-
-static int64_t
-im_link_reply_decimal(im_str_t s, int64_t dflt)
-{
-    int       minus;
-    size_t    i;
-    int64_t   n;
-
+    s = im_link_reply_str(reply);
     minus = s.len > 0 && s.data[0] == '-';
-    n = 0;
+    s = im_str_set(s.data + minus, s.len - minus);
 
-    if (s.len == (size_t) minus || s.len - minus > IM_LINK_DIGITS) {
+    if (s.len > IM_LINK_DIGITS || im_decimal_decode(s, &n) != IM_OK) {
         return dflt;
     }
 
-    for (i = minus; i < s.len; i++) {
-        if (s.data[i] < '0' || s.data[i] > '9') {
-            return dflt;
-        }
-
-        n = n * 10 + (s.data[i] - '0');
-    }
-
-    return minus ? -n : n;
+    return minus ? -(int64_t) n : (int64_t) n;
 }
 
 
@@ -149,14 +129,13 @@ im_link_reply_entry(const im_link_reply_t *reply, im_str_t *value)
 
     *value = im_link_reply_str_at(fields, 1);
 
-    for (i = 0, seq = 0; i < id.len && i < 18; i++) {
+    for (i = 0; i < id.len && id.data[i] != '-'; i++) { /* void */ }
 
-        if (id.data[i] < '0' || id.data[i] > '9') {
-            return id.data[i] == '-' ? seq : 0;
-        }
-
-        seq = seq * 10 + (uint64_t) (id.data[i] - '0');
+    if (i == id.len || i >= IM_LINK_DIGITS
+        || im_decimal_decode(im_str_set(id.data, i), &seq) != IM_OK)
+    {
+        return 0;
     }
 
-    return 0;
+    return seq;
 }

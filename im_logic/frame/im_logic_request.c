@@ -202,27 +202,14 @@ im_int_t
 im_logic_query_number(im_daemon_request_t *r, const char *name, uint64_t max,
     uint64_t *n)
 {
-    size_t    i;
     im_int_t  rc;
     im_str_t  s;
 
     *n = 0;
     rc = im_logic_query(r, name, IM_REQUEST_DIGITS, &s);
 
-    if (rc == IM_OK && s.len == 0) {
+    if (rc == IM_OK && (im_decimal_decode(s, n) != IM_OK || *n > max)) {
         return IM_ERROR;
-    }
-
-    for (i = 0; rc == IM_OK && i < s.len; i++) {
-        if (s.data[i] < '0' || s.data[i] > '9') {
-            return IM_ERROR;
-        }
-
-        *n = *n * 10 + (uint64_t) (s.data[i] - '0');
-
-        if (*n > max) {
-            return IM_ERROR;
-        }
     }
 
     return rc;
