@@ -554,28 +554,18 @@ im_proto_im_room_info(im_buf_t *b, const im_transport_t *transport,
 static int32_t
 im_proto_im_room_id(im_str_t room)
 {
-    size_t   i, first;
-    int64_t  n;
+    size_t    minus;
+    im_str_t  digits;
+    uint64_t  n;
 
-    first = room.len > 0 && room.data[0] == '-';
+    minus = room.len > 0 && room.data[0] == '-';
+    digits = im_str_set(room.data + minus, room.len - minus);
 
-    if (room.len == first || room.len > IM_PROTO_IM_ROOM_LEN
-        || (room.data[first] == '0' && room.len > 1))
+    if (im_decimal_decode(digits, &n) != IM_OK || n > INT32_MAX + minus
+        || (digits.data[0] == '0' && room.len > 1))
     {
         return IM_PROTO_IM_NO_ROOM;
     }
 
-    n = 0;
-
-    for (i = first; i < room.len; i++) {
-        if (room.data[i] < '0' || room.data[i] > '9') {
-            return IM_PROTO_IM_NO_ROOM;
-        }
-
-        n = n * 10 + (room.data[i] - '0');
-    }
-
-    n = first ? -n : n;
-
-    return n < INT32_MIN || n > INT32_MAX ? IM_PROTO_IM_NO_ROOM : (int32_t) n;
+    return (int32_t) (minus ? -(int64_t) n : (int64_t) n);
 }
