@@ -15,7 +15,6 @@ static void im_job_partition_renew(im_job_partition_t *jp);
 static im_int_t im_job_partition_ask(im_job_partition_t *jp, uint64_t length,
     im_link_reply_pt handler);
 static void im_job_partition_asked(const im_link_reply_t *reply, void *data);
-static void im_job_partition_start(im_job_partition_t *jp);
 static void im_job_partition_left(const im_link_reply_t *reply, void *data);
 
 
@@ -96,6 +95,7 @@ static void
 im_job_partition_asked(const im_link_reply_t *reply, void *data)
 {
     uint64_t             asked_at;
+    im_link_call_t      *call;
     im_job_partition_t  *jp = data;
 
     asked_at = jp->asked_at;
@@ -105,7 +105,14 @@ im_job_partition_asked(const im_link_reply_t *reply, void *data)
         jp->lease_end = asked_at + IM_JOB_LEASE;
 
         if (jp->state == IM_JOB_ASKED) {
-            im_job_partition_start(jp);
+            im_daemon_log(IM_LOG_INFO, "partition %u: is ours", jp->p);
+            im_job_queue_state(jp, IM_JOB_WAITING);
+
+            /* earlier versions had a group, which keeps memory in the stream */
+
+            call = im_job_queue_call(jp, "XGROUP DESTROY");
+            im_link_call_z(call, IM_QUEUE_GROUP);
+            (void) im_link_send(jp->job->link, NULL, NULL);
         }
 
         return;
@@ -126,22 +133,6 @@ im_job_partition_asked(const im_link_reply_t *reply, void *data)
 
         im_job_queue_state(jp, IM_JOB_FREE);
     }
-}
-
-
-/* Versions before had a consumer group, which keeps memory in the stream. */
-static void
-im_job_partition_start(im_job_partition_t *jp)
-{
-    im_link_call_t  *call;
-
-    im_daemon_log(IM_LOG_INFO, "partition %u: is ours", jp->p);
-    im_job_queue_state(jp, IM_JOB_WAITING);
-
-    call = im_job_queue_call(jp, "XGROUP DESTROY");
-    im_link_call_z(call, IM_QUEUE_GROUP);
-
-    (void) im_link_send(jp->job->link, NULL, NULL);
 }
 
 
