@@ -30,7 +30,6 @@ struct im_daemon_cleanup_s {
 };
 
 
-static im_int_t im_daemon_block(im_daemon_request_t *r, size_t size);
 static void im_daemon_buf_cleanup(void *data);
 
 
@@ -58,48 +57,34 @@ static const struct {
 void *
 im_daemon_alloc(im_daemon_request_t *r, size_t size)
 {
-    void  *p;
+    void               *p;
+    size_t              room;
+    im_daemon_block_t  *block;
 
     size = im_min(size, IM_REQUEST_MEMORY + 1);
     size = (size + IM_REQUEST_ALIGN - 1) & ~(IM_REQUEST_ALIGN - 1);
 
-    if ((r->blocks == NULL || r->blocks->size - r->blocks->used < size)
-        && im_daemon_block(r, size) != IM_OK)
-    {
-        r->failed.failed = 1;
-        return NULL;
+    if (r->blocks == NULL || r->blocks->size - r->blocks->used < size) {
+        room = im_max(size, IM_REQUEST_BLOCK - sizeof(im_daemon_block_t));
+
+        block = r->allocated + room <= IM_REQUEST_MEMORY
+                ? im_calloc(sizeof(im_daemon_block_t) + room) : NULL;
+
+        if (block == NULL) {
+            return NULL;
+        }
+
+        block->size = room;
+        block->next = r->blocks;
+
+        r->blocks = block;
+        r->allocated += room;
     }
 
     p = r->blocks->data + r->blocks->used;
     r->blocks->used += size;
 
     return p;
-}
-
-
-static im_int_t
-im_daemon_block(im_daemon_request_t *r, size_t size)
-{
-    im_daemon_block_t  *block;
-
-    size = im_max(size, IM_REQUEST_BLOCK - sizeof(im_daemon_block_t));
-
-    if (r->allocated + size > IM_REQUEST_MEMORY) {
-        return IM_ERROR;
-    }
-
-    block = im_calloc(sizeof(im_daemon_block_t) + size);
-    if (block == NULL) {
-        return IM_ERROR;
-    }
-
-    block->size = size;
-    block->next = r->blocks;
-
-    r->blocks = block;
-    r->allocated += size;
-
-    return IM_OK;
 }
 
 
