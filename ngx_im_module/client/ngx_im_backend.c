@@ -18,6 +18,7 @@
 #define NGX_IM_BACKEND_BODY     (2 * IM_PUSH_MAX_DATA)
 #define NGX_IM_BACKEND_BYTES    (64 * 1024 * 1024)
 #define NGX_IM_BACKEND_POOL     4096
+#define NGX_IM_BACKEND_ASK      65536    /* besides the data */
 
 
 typedef struct {
@@ -212,6 +213,27 @@ failed:
     im_free(data);
 
     return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_im_backend_logic(ngx_im_session_t *s, const im_ask_t *ask,
+    ngx_im_backend_pt handler)
+{
+    im_buf_t   b;
+    ngx_int_t  rc;
+
+    im_buf_init(&b, ask->data.len + NGX_IM_BACKEND_ASK);
+    im_ask_encode(&b, ask);
+
+    rc = b.failed ? NGX_ERROR
+                  : ngx_im_backend_ask(ngx_im_worker, s->conf,
+                                       &s->conf->connect, im_buf_str(&b),
+                                       handler, ngx_im_session_handle(s),
+                                       NULL);
+    im_buf_cleanup(&b);
+
+    return rc;
 }
 
 

@@ -9,6 +9,7 @@
 
 
 #include "ngx_im_session.h"
+#include "im_ask.h"
 
 
 /*
@@ -35,6 +36,10 @@ typedef void (*ngx_im_backend_pt)(ngx_im_worker_t *w, ngx_im_handle_t h,
 ngx_int_t ngx_im_backend_ask(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf,
     const ngx_str_t *uri, im_str_t body, ngx_im_backend_pt handler,
     ngx_im_handle_t h, void *data);
+
+/* Asks logic about the session; as above. */
+ngx_int_t ngx_im_backend_logic(ngx_im_session_t *s, const im_ask_t *ask,
+    ngx_im_backend_pt handler);
 
 
 #endif /* NGX_IM_BACKEND_H */

@@ -20,7 +20,6 @@
 
 
 #define NGX_IM_AUTH_TOKEN_MAX  255   /* of a token for logic */
-#define NGX_IM_AUTH_ASK     4096
 #define NGX_IM_AUTH_ANSWER  65536
 
 #define NGX_IM_AUTH_REFUSED  403
@@ -411,15 +410,11 @@ ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims)
 static ngx_int_t
 ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
 {
-    u_char               addr[NGX_SOCKADDR_STRLEN];
-    im_buf_t             b;
-    im_ask_t             ask;
-    ngx_int_t            rc;
-    ngx_im_worker_t     *w;
-    ngx_im_main_conf_t  *imcf;
+    u_char     addr[NGX_SOCKADDR_STRLEN];
+    im_ask_t   ask;
+    ngx_str_t  node;
 
-    w = ngx_im_worker;
-    imcf = w->conf;
+    node = s->conf->main->node;
 
     ngx_memzero(&ask, sizeof(im_ask_t));
 
@@ -427,22 +422,9 @@ ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
     ask.token = command->token;
     ask.room = command->room;
     ask.ip = im_str_set(addr, ngx_im_session_addr(s, addr));
-    ask.node = im_str_set(imcf->node.data, imcf->node.len);
+    ask.node = im_str_set(node.data, node.len);
 
-    im_buf_init(&b, NGX_IM_AUTH_ASK);
-    im_ask_encode(&b, &ask);
-
-    rc = NGX_ERROR;
-
-    if (!b.failed) {
-        rc = ngx_im_backend_ask(w, s->conf, &s->conf->connect, im_buf_str(&b),
-                                ngx_im_auth_handler,
-                                ngx_im_session_handle(s), NULL);
-    }
-
-    im_buf_cleanup(&b);
-
-    return rc;
+    return ngx_im_backend_logic(s, &ask, ngx_im_auth_handler);
 }
 
 

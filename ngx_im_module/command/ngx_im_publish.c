@@ -14,9 +14,6 @@
 #include "im_ask.h"
 
 
-#define NGX_IM_PUBLISH_MORE  65536   /* bytes besides the data */
-
-
 static const struct {
     ngx_uint_t  status;
     im_error_e  error;
@@ -172,9 +169,7 @@ ngx_im_publish_ask(ngx_im_session_t *s, const im_command_t *command,
     const im_webhook_answer_t *answer)
 {
     u_char       id[IM_UUID_LEN];
-    im_buf_t     b;
     im_ask_t     ask;
-    ngx_int_t    rc;
     im_member_t  m;
 
     ngx_im_session_member(s, NULL, id, &m);
@@ -197,20 +192,7 @@ ngx_im_publish_ask(ngx_im_session_t *s, const im_command_t *command,
         ask.tags = answer->tags;
     }
 
-    im_buf_init(&b, command->data.len + NGX_IM_PUBLISH_MORE);
-    im_ask_encode(&b, &ask);
-
-    rc = NGX_ERROR;
-
-    if (!b.failed) {
-        rc = ngx_im_backend_ask(ngx_im_worker, s->conf, &s->conf->connect,
-                                im_buf_str(&b), ngx_im_publish_handler,
-                                ngx_im_session_handle(s), NULL);
-    }
-
-    im_buf_cleanup(&b);
-
-    return rc;
+    return ngx_im_backend_logic(s, &ask, ngx_im_publish_handler);
 }
 
 

@@ -69,10 +69,7 @@ ngx_im_token_sub_refresh(ngx_im_session_t *s, const im_command_t *command)
     if (rc == NGX_DONE) {
         ngx_im_expiry_sub(s, sub, claims.expires);
 
-        ngx_memzero(&reply, sizeof(im_reply_t));
-
-        reply.type = IM_REPLY_SUB_REFRESH;
-        reply.id = command->id;
+        ngx_im_reply_init(&reply, IM_REPLY_SUB_REFRESH, command->id);
         reply.ttl = ngx_im_expiry_sub_ttl(s, sub);
 
         rc = ngx_im_reply_send(s, &reply);
