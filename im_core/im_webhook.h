@@ -61,11 +61,11 @@ typedef enum {
 typedef struct {
     im_webhook_answer_e  type;
     uint32_t             code;
-    im_str_t      reason;
+    im_str_t             reason;
     im_jwt_t             result;     /* user, info, data, meta, subs, expires,
                                         override as a token has them */
-    im_str_t      tags;       /* JSON object, "" none */
-    im_str_t      key;        /* of idempotency */
+    im_str_t             tags;       /* JSON object, "" none */
+    im_str_t             key;        /* of idempotency */
     unsigned             temporary:1;
     unsigned             expired:1;
     unsigned             skip_history:1;

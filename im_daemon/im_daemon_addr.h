@@ -19,8 +19,8 @@ im_int_t im_daemon_addr_parse(const char *text, struct sockaddr_storage *ss,
 
 /*
  * A listening, non-blocking socket; -1: the fault is logged.  TCP sockets let
- * other processes listen beside this one; a unix socket that nobody answers on
- * any more is replaced.
+ * other processes listen beside this one.  A unix socket that refuses clients
+ * is replaced.
  */
 int im_daemon_addr_listen(const char *text);
 

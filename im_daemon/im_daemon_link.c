@@ -3,7 +3,7 @@
  *
  * The link to Redis on libevent: sockets and a timer.
  *
- * Output is written at the end of a turn, before epoll is asked: most writes
+ * Output is written at the end of a turn, before epoll_wait(): most writes
  * find room, and cost no other system call.
  */
 

@@ -137,7 +137,7 @@ im_link_call_t *im_job_queue_call(im_job_partition_t *jp, const char *word);
 void im_job_queue_flush_handler(evutil_socket_t fd, short what, void *data);
 
 
-/* im_job_publish.c: an im_job_publish_pt whose data is the job */
+/* im_job_publish.c: an im_job_publish_pt; its data is the job */
 im_int_t im_job_publish(void *data, uint16_t p, im_str_t worker,
     im_str_t bytes);
 void im_job_publish_heartbeats(im_job_t *job);

@@ -13,7 +13,7 @@
 #include "im_push.h"
 
 
-/* A queue of so many entries rings no more. */
+/* A queue with this many entries does not ring. */
 #define IM_JOB_RINGS  64
 
 

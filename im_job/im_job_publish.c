@@ -8,7 +8,7 @@
 #include "im_daemon_log.h"
 
 
-/* Whose PUBLISH is under way. */
+/* A PUBLISH that is under way. */
 typedef struct {
     im_job_t  *job;
     im_str_t   worker;      /* behind the struct */
