@@ -32,9 +32,7 @@ typedef struct {
     im_logic_t          logic;
     im_logic_server_t  *server;
     im_daemon_http_t   *http;
-    struct event       *term;
-    struct event       *interrupt;
-    struct event       *tick;
+    struct event       *events[3];     /* two signals, a tick */
 } im_logic_main_t;
 
 
@@ -53,7 +51,6 @@ static void im_logic_main_tick(evutil_socket_t fd, short what, void *data);
 static void im_logic_main_up(void *data);
 static void im_logic_main_down(void *data);
 static void im_logic_main_fatal(void *data, const char *why);
-static void im_logic_main_files(void);
 
 
 static const im_daemon_option_t  im_logic_options[] = {
@@ -136,6 +133,7 @@ static im_int_t
 im_logic_main_init(im_logic_main_t *m)
 {
     im_logic_t       *logic;
+    struct rlimit     limit;
     im_logic_conf_t  *conf;
 
     logic = &m->logic;
@@ -161,7 +159,13 @@ im_logic_main_init(im_logic_main_t *m)
         return IM_ERROR;
     }
 
-    im_logic_main_files();
+    /* each connection needs a descriptor */
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void) setrlimit(RLIMIT_NOFILE, &limit);
+    }
+
     (void) signal(SIGPIPE, SIG_IGN);
 
     logic->base = event_base_new();
@@ -227,22 +231,24 @@ im_logic_main_listen(im_logic_main_t *m)
 static im_int_t
 im_logic_main_events(im_logic_main_t *m)
 {
+    im_uint_t       i;
     struct timeval  tv;
 
     tv.tv_sec = 1;
     tv.tv_usec = 0;
 
-    m->term = evsignal_new(m->logic.base, SIGTERM, im_logic_main_signal, m);
-    m->interrupt = evsignal_new(m->logic.base, SIGINT, im_logic_main_signal, m);
-    m->tick = event_new(m->logic.base, -1, EV_PERSIST, im_logic_main_tick,
-                        &m->logic);
+    m->events[0] = evsignal_new(m->logic.base, SIGTERM, im_logic_main_signal,
+                                m);
+    m->events[1] = evsignal_new(m->logic.base, SIGINT, im_logic_main_signal, m);
+    m->events[2] = event_new(m->logic.base, -1, EV_PERSIST, im_logic_main_tick,
+                             &m->logic);
 
-    if (m->term == NULL || m->interrupt == NULL || m->tick == NULL
-        || event_add(m->term, NULL) == -1
-        || event_add(m->interrupt, NULL) == -1
-        || event_add(m->tick, &tv) == -1)
-    {
-        return IM_ERROR;
+    for (i = 0; i < 3; i++) {
+        if (m->events[i] == NULL
+            || event_add(m->events[i], i == 2 ? &tv : NULL) == -1)
+        {
+            return IM_ERROR;
+        }
     }
 
     return IM_OK;
@@ -252,6 +258,7 @@ im_logic_main_events(im_logic_main_t *m)
 static void
 im_logic_main_cleanup(im_logic_main_t *m)
 {
+    im_uint_t    i;
     im_logic_t  *logic;
 
     logic = &m->logic;
@@ -276,16 +283,10 @@ im_logic_main_cleanup(im_logic_main_t *m)
         im_daemon_http_destroy(m->http);
     }
 
-    if (m->term != NULL) {
-        event_free(m->term);
-    }
-
-    if (m->interrupt != NULL) {
-        event_free(m->interrupt);
-    }
-
-    if (m->tick != NULL) {
-        event_free(m->tick);
+    for (i = 0; i < 3; i++) {
+        if (m->events[i] != NULL) {
+            event_free(m->events[i]);
+        }
     }
 
     if (logic->base != NULL) {
@@ -375,17 +376,4 @@ im_logic_main_fatal(void *data, const char *why)
 
     logic->failed = 1;
     (void) event_base_loopbreak(logic->base);
-}
-
-
-/* Each connection needs a descriptor: raise the limit. */
-static void
-im_logic_main_files(void)
-{
-    struct rlimit  limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void) setrlimit(RLIMIT_NOFILE, &limit);
-    }
 }

@@ -13,22 +13,17 @@
 #include "im_logic_who.h"
 
 
-typedef void (*im_logic_handler_pt)(im_daemon_request_t *r);
-
-
 typedef struct {
-    const char           *path;
-    const char           *method;
-    im_logic_handler_pt   handler;
-    unsigned              prefix:1;       /* something follows */
-    unsigned              internal:1;     /* by nginx only */
-    im_logic_form_e       form;           /* of the answers */
+    const char            *path;
+    const char            *method;
+    im_daemon_request_pt   handler;
+    unsigned               prefix:1;      /* something follows */
+    unsigned               internal:1;    /* by nginx only */
+    im_logic_form_e        form;          /* of the answers */
 } im_logic_path_t;
 
 
-static const im_logic_path_t *im_logic_path(const im_daemon_request_t *r,
-    const im_logic_path_t *path);
-static const char *im_logic_allow(const im_logic_path_t *path);
+static const im_logic_path_t *im_logic_path(const im_daemon_request_t *r);
 static void im_logic_refuse(im_daemon_request_t *r,
     const im_logic_path_t *path, im_uint_t status, const char *msg);
 
@@ -40,10 +35,8 @@ static const im_logic_path_t  im_logic_paths[] = {
     { "/im/health", "GET", im_logic_health_handler, 0, 0, IM_FORM_OWN },
     { "/im/rooms/", "GET", im_logic_room_handler, 1, 0, IM_FORM_OWN },
     { "/im/users/", "GET", im_logic_user_handler, 1, 0, IM_FORM_OWN },
-    { "/im/users/", "DELETE", im_logic_kick_user_handler, 1, 0,
-      IM_FORM_OWN },
-    { "/im/sessions/", "DELETE", im_logic_kick_session_handler, 1, 0,
-      IM_FORM_OWN },
+    { "/im/users/", "DELETE", im_logic_kick_handler, 1, 0, IM_FORM_OWN },
+    { "/im/sessions/", "DELETE", im_logic_kick_handler, 1, 0, IM_FORM_OWN },
     { "/api/v1/push", "POST", im_logic_v1_push_handler, 0, 0, IM_FORM_V1 },
     { "/api/v1/pushRoom", "POST", im_logic_v1_room_handler, 0, 0,
       IM_FORM_V1 },
@@ -67,21 +60,14 @@ static const im_logic_path_t  im_logic_paths[] = {
 void
 im_logic_handler(im_daemon_request_t *r)
 {
-    im_str_t                rest = im_null_str, options = im_str("OPTIONS");
+    int                     two;
     im_logic_t             *logic;
     const im_logic_path_t  *path;
 
     logic = r->data;
     logic->nrequests++;
 
-    for (path = im_logic_paths; path->path != NULL; path++) {
-        if ((!path->internal || r->internal)
-            && im_logic_url_behind(r->uri, path->path, &rest) == IM_OK
-            && (rest.len == 0) == !path->prefix)
-        {
-            break;
-        }
-    }
+    path = im_logic_path(r);
 
     im_logic_v1_headers(r, path->form);
 
@@ -95,15 +81,21 @@ im_logic_handler(im_daemon_request_t *r)
         return;
     }
 
-    if (path->form != IM_FORM_OWN && im_str_eq(r->method, options)) {
+    if (path->form != IM_FORM_OWN
+        && im_str_eq(r->method, im_str_z("OPTIONS")))
+    {
         im_logic_v1_preflight(r, path->form);
         return;
     }
 
-    path = im_logic_path(r, path);
+    /* rows of one path stand together */
+    two = path[1].path != NULL && strcmp(path[1].path, path->path) == 0;
 
-    if (!im_str_eq(r->method, im_str_z(path->method))) {
-        r->allow = im_logic_allow(path);
+    if (two && im_str_eq(r->method, im_str_z(path[1].method))) {
+        path++;
+
+    } else if (!im_str_eq(r->method, im_str_z(path->method))) {
+        r->allow = two ? "GET, DELETE" : path->method;
         im_logic_refuse(r, path, 405, "wrong method");
         return;
     }
@@ -117,30 +109,23 @@ im_logic_handler(im_daemon_request_t *r)
 }
 
 
-/* The row with the request's method; rows of one path stand together. */
+/* The first row of the request's path. */
 static const im_logic_path_t *
-im_logic_path(const im_daemon_request_t *r, const im_logic_path_t *path)
+im_logic_path(const im_daemon_request_t *r)
 {
-    const im_logic_path_t  *p;
+    im_str_t                rest = im_null_str;
+    const im_logic_path_t  *path;
 
-    for (p = path; p->path != NULL && strcmp(p->path, path->path) == 0; p++) {
-        if (im_str_eq(r->method, im_str_z(p->method))) {
-            return p;
+    for (path = im_logic_paths; path->path != NULL; path++) {
+        if ((!path->internal || r->internal)
+            && im_logic_url_behind(r->uri, path->path, &rest) == IM_OK
+            && (rest.len == 0) == !path->prefix)
+        {
+            break;
         }
     }
 
     return path;
-}
-
-
-static const char *
-im_logic_allow(const im_logic_path_t *path)
-{
-    if (path[1].path != NULL && strcmp(path[1].path, path->path) == 0) {
-        return "GET, DELETE";
-    }
-
-    return path->method;
 }
 
 

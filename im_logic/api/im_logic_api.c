@@ -40,7 +40,6 @@ typedef struct {
 } im_logic_batch_t;
 
 
-static void im_logic_api_start(im_logic_api_t *api, im_str_t method);
 static im_int_t im_logic_api_commands(im_logic_api_t *api, im_uint_t n);
 static im_int_t im_logic_api_batch(im_logic_api_t *api);
 static im_int_t im_logic_api_batched(im_logic_command_t *c, im_str_t text);
@@ -48,7 +47,6 @@ static const im_logic_method_t *im_logic_api_method(im_str_t name);
 static void im_logic_api_run(im_logic_api_t *api);
 static void im_logic_api_done(im_logic_command_t *c);
 static void im_logic_api_finish(im_logic_api_t *api);
-static void im_logic_api_answer(const im_logic_api_t *api, im_buf_t *b);
 
 
 static const im_logic_method_t  im_logic_methods[] = {
@@ -79,7 +77,8 @@ void
 im_logic_api_handler(im_daemon_request_t *r)
 {
     im_buf_t         nothing;
-    im_str_t         method, transport = im_str("transport");
+    im_int_t         rc;
+    im_str_t         method;
     im_logic_api_t  *api;
 
     if (im_logic_url_behind(r->uri, "/api/", &method) != IM_OK
@@ -104,33 +103,18 @@ im_logic_api_handler(im_daemon_request_t *r)
     api->logic = r->data;
     api->r = r;
     api->width = 1;
-    api->transport = im_str_eq(r->error_mode, transport);
+    api->transport = im_str_eq(r->error_mode, im_str_z("transport"));
+    api->batch = im_str_eq(method, im_str_z("batch"));
 
-    im_logic_api_start(api, method);
-}
-
-
-static void
-im_logic_api_start(im_logic_api_t *api, im_str_t method)
-{
-    im_int_t  rc;
-    im_str_t  batch = im_str("batch");
-
-    if (im_str_eq(method, batch)) {
-        api->batch = 1;
-        rc = im_logic_api_batch(api);
-
-    } else {
-        rc = im_logic_api_commands(api, 1);
-
-        if (rc == IM_OK) {
-            api->commands[0].method = im_logic_api_method(method);
-            api->commands[0].params = api->r->body;
-        }
-    }
+    rc = api->batch ? im_logic_api_batch(api) : im_logic_api_commands(api, 1);
 
     if (rc != IM_OK && api->bad == NULL) {
         api->bad = im_json_no_memory;
+    }
+
+    if (rc == IM_OK && !api->batch) {
+        api->commands[0].method = im_logic_api_method(method);
+        api->commands[0].params = r->body;
     }
 
     im_logic_api_run(api);
@@ -295,14 +279,16 @@ im_logic_api_done(im_logic_command_t *c)
 static void
 im_logic_api_finish(im_logic_api_t *api)
 {
-    im_buf_t    *b;
-    im_uint_t    status;
-    const char  *bad;
+    im_buf_t            *b;
+    im_uint_t            i;
+    const char          *bad;
+    im_logic_command_t  *c;
 
+    c = api->commands;
     bad = api->bad;
 
     if (bad == NULL && !api->batch) {
-        bad = api->commands[0].bad;
+        bad = c->bad;
     }
 
     if (bad != NULL) {
@@ -310,39 +296,22 @@ im_logic_api_finish(im_logic_api_t *api)
         return;
     }
 
-    status = api->transport && !api->batch
-             ? im_logic_command_status(&api->commands[0]) : 200;
-
     b = im_daemon_buf(api->r, 2 * IM_LOGIC_MAX_REPLY);
 
-    im_logic_api_answer(api, b);
-    im_logic_reply(api->r, status, b);
-}
-
-
-static void
-im_logic_api_answer(const im_logic_api_t *api, im_buf_t *b)
-{
-    im_str_t                   error = im_str("error");
-    im_str_t                   result = im_str("result");
-    im_uint_t                  i;
-    const im_logic_command_t  *c;
-
-    if (api->transport && !api->batch && api->commands[0].error != 0) {
-        im_logic_print(b, "%s\n", im_buf_str(api->commands[0].result));
+    if (api->transport && !api->batch && c->error != 0) {
+        im_logic_print(b, "%s\n", im_buf_str(c->result));
+        im_logic_reply(api->r, im_logic_command_status(c), b);
         return;
     }
 
-    if (api->batch) {
-        im_buf_add_z(b, "{\"replies\":[");
-    }
+    im_buf_add_z(b, api->batch ? "{\"replies\":[" : "");
 
     for (i = 0; i < api->n; i++) {
         c = &api->commands[i];
 
-        im_logic_print(b, "%z{\"%s\":%s}", i == 0 ? "" : ",",
-                       c->error != 0 ? error
-                       : api->batch ? c->method->name : result,
+        im_logic_print(b, i == 0 ? "{\"%s\":%s}" : ",{\"%s\":%s}",
+                       c->error != 0 ? im_str_z("error")
+                       : api->batch ? c->method->name : im_str_z("result"),
                        im_buf_str(c->result));
 
         if (c->result->failed) {
@@ -351,4 +320,5 @@ im_logic_api_answer(const im_logic_api_t *api, im_buf_t *b)
     }
 
     im_buf_add_z(b, api->batch ? "]}\n" : "\n");
+    im_logic_reply(api->r, 200, b);
 }

@@ -8,6 +8,8 @@
 
 #include "im_logic_api.h"
 #include "im_logic_control.h"
+#include "im_logic_nodes.h"
+#include "im_base64.h"
 
 
 #define IM_API_DISCONNECT   3503
@@ -159,7 +161,6 @@ im_logic_api_unsubscribe(im_logic_command_t *c)
 void
 im_logic_api_disconnect(im_logic_command_t *c)
 {
-    im_str_t                force = im_str("force disconnect");
     im_control_t            control;
     im_logic_api_reason_t   reason;
     im_logic_api_target_t   t;
@@ -174,7 +175,7 @@ im_logic_api_disconnect(im_logic_command_t *c)
 
     if (t.disconnect.len == 0) {
         reason.code = IM_API_DISCONNECT;
-        reason.reason = force;
+        reason.reason = im_str_z("force disconnect");
 
     } else if (im_logic_command_decode(c, t.disconnect,
                                        im_logic_api_reason_fields, &reason)
@@ -234,8 +235,6 @@ static im_int_t
 im_logic_api_control_params(im_logic_command_t *c,
     const im_json_field_t *fields, im_logic_api_target_t *t)
 {
-    im_str_t  null = im_str("null");
-
     memset(t, 0, sizeof(im_logic_api_target_t));
 
     t->whitelist.max = IM_CONTROL_EXCEPT_MAX;
@@ -248,11 +247,11 @@ im_logic_api_control_params(im_logic_command_t *c,
         t->client = t->session;
     }
 
-    if (im_str_eq(t->info, null)) {
+    if (im_str_eq(t->info, im_str_z("null"))) {
         t->info.len = 0;
     }
 
-    if (im_str_eq(t->data, null)) {
+    if (im_str_eq(t->data, im_str_z("null"))) {
         t->data.len = 0;
     }
 
@@ -334,7 +333,7 @@ im_logic_api_control_base64(im_logic_command_t *c, im_str_t text,
         return IM_OK;
     }
 
-    rc = im_logic_command_base64(c, text, json);
+    rc = im_base64_decode(im_daemon_buf(c->r, text.len), text, 0, json);
 
     if (rc == IM_OK) {
         rc = im_json_check(*json);
@@ -346,11 +345,7 @@ im_logic_api_control_base64(im_logic_command_t *c, im_str_t text,
         return IM_ERROR;
     }
 
-    if (rc == IM_ERROR) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
-    }
-
-    return rc;
+    return im_logic_command_check(c, rc == IM_OK ? NULL : "no memory");
 }
 
 
@@ -358,7 +353,7 @@ static void
 im_logic_api_control(im_logic_command_t *c, const im_logic_api_target_t *t,
     im_control_t *control)
 {
-    if (im_logic_command_ready(c) == IM_OK) {
+    if (im_logic_command_check(c, im_logic_unready(c->logic)) == IM_OK) {
         control->user = t->user;
         control->session = t->client;
 

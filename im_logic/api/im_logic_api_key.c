@@ -21,7 +21,6 @@
 static int im_logic_api_key_line(im_str_t file, size_t *at, im_str_t *key);
 static im_int_t im_logic_api_keys_check(im_str_t file, const char *path);
 static im_str_t im_logic_api_key_sent(im_daemon_request_t *r);
-static int im_logic_api_key_eq(im_str_t key, im_str_t sent);
 
 
 im_int_t
@@ -138,10 +137,11 @@ im_logic_api_key_line(im_str_t file, size_t *at, im_str_t *key)
 int
 im_logic_api_allowed(im_daemon_request_t *r)
 {
-    int          found;
-    size_t       at;
-    im_str_t     key, sent;
-    im_logic_t  *logic;
+    int               found;
+    size_t            at, i;
+    im_str_t          key, sent;
+    im_logic_t       *logic;
+    volatile u_char   diff;
 
     logic = r->data;
 
@@ -153,10 +153,16 @@ im_logic_api_allowed(im_daemon_request_t *r)
     at = 0;
     found = 0;
 
-    /* compare all, so that the time doesn't show which one fits */
+    /* compare all, so that the time doesn't show which one fits, nor where */
 
     while (im_logic_api_key_line(im_buf_str(&logic->api_keys), &at, &key)) {
-        found |= im_logic_api_key_eq(key, sent);
+        diff = key.len != sent.len;
+
+        for (i = 0; i < key.len && key.len == sent.len; i++) {
+            diff |= key.data[i] ^ sent.data[i];
+        }
+
+        found |= diff == 0;
     }
 
     return found;
@@ -183,25 +189,4 @@ im_logic_api_key_sent(im_daemon_request_t *r)
 
     return im_logic_query(r, "api_key", IM_API_KEY_MAX, &value) == IM_OK
            ? value : none;
-}
-
-
-/* Takes the same time wherever they differ. */
-static int
-im_logic_api_key_eq(im_str_t key, im_str_t sent)
-{
-    size_t            i;
-    volatile u_char   diff;
-
-    if (key.len != sent.len) {
-        return 0;
-    }
-
-    diff = 0;
-
-    for (i = 0; i < key.len; i++) {
-        diff |= key.data[i] ^ sent.data[i];
-    }
-
-    return diff == 0;
 }

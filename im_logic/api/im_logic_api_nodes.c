@@ -41,14 +41,9 @@ typedef struct {
 } im_logic_api_room_t;
 
 
-static im_int_t im_logic_api_known(im_logic_command_t *c);
-static void im_logic_api_add_node(im_buf_t *b, const im_logic_worker_t *worker,
-    uint64_t now);
 static uint64_t im_logic_api_uptime(im_str_t worker, uint64_t now);
 static void im_logic_api_match(im_logic_api_channels_t *channels,
     im_str_t rooms);
-static void im_logic_api_found(im_logic_api_channels_t *channels,
-    im_str_t name);
 static im_int_t im_logic_api_count(im_hash_node_t *node, void *data);
 static void im_logic_api_count_handler(const im_members_t *members, void *data);
 static void im_logic_api_channels_replied(im_logic_api_channels_t *channels);
@@ -70,13 +65,14 @@ static const im_json_field_t  im_logic_api_no_fields[] = {
 void
 im_logic_api_info(im_logic_command_t *c)
 {
-    uint64_t                 now;
-    im_uint_t                i, n;
-    const im_logic_nodes_t  *nodes;
+    uint64_t                  now;
+    im_uint_t                 i, n;
+    const im_logic_nodes_t   *nodes;
+    const im_logic_worker_t  *worker;
 
     if (im_logic_command_decode(c, c->params, im_logic_api_no_fields, NULL)
         != IM_OK
-        || im_logic_api_known(c) != IM_OK)
+        || im_logic_command_check(c, im_logic_unknown(c->logic)) != IM_OK)
     {
         return;
     }
@@ -88,44 +84,24 @@ im_logic_api_info(im_logic_command_t *c)
     im_buf_add_z(c->result, "{\"nodes\":[");
 
     for (i = 0; i < nodes->nworkers; i++) {
-        if (nodes->workers[i]->node.len != 0) {
-            im_buf_add_z(c->result, n++ == 0 ? "" : ",");
-            im_logic_api_add_node(c->result, nodes->workers[i], now);
+        worker = nodes->workers[i];
+
+        if (worker->node.len == 0) {
+            continue;
         }
+
+        im_logic_print(c->result, "%z{\"uid\":%j,\"name\":%j,\"version\":\"im "
+                       IM_DAEMON_VERSION "\",\"num_clients\":%u,"
+                       "\"num_users\":%u,\"num_channels\":%u,"
+                       "\"num_subs\":%u,\"uptime\":%u}",
+                       n++ == 0 ? "" : ",", worker->id, worker->node,
+                       worker->sessions, worker->users, worker->topics,
+                       worker->subs, im_logic_api_uptime(worker->id, now));
     }
 
     im_buf_add_z(c->result, "]}");
 
     im_logic_command_done(c);
-}
-
-
-static im_int_t
-im_logic_api_known(im_logic_command_t *c)
-{
-    const char  *why;
-
-    why = im_logic_unknown(c->logic);
-
-    if (why != NULL) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, why);
-        return IM_ERROR;
-    }
-
-    return IM_OK;
-}
-
-
-static void
-im_logic_api_add_node(im_buf_t *b, const im_logic_worker_t *worker,
-    uint64_t now)
-{
-    im_logic_print(b, "{\"uid\":%j,\"name\":%j,\"version\":\"im "
-                   IM_DAEMON_VERSION "\",\"num_clients\":%u,\"num_users\":%u,"
-                   "\"num_channels\":%u,\"num_subs\":%u,\"uptime\":%u}",
-                   worker->id, worker->node, worker->sessions, worker->users,
-                   worker->topics, worker->subs,
-                   im_logic_api_uptime(worker->id, now));
 }
 
 
@@ -174,7 +150,7 @@ im_logic_api_channels(im_logic_command_t *c)
     if (im_logic_command_decode(c, c->params, im_logic_api_channels_fields,
                                 channels)
         != IM_OK
-        || im_logic_api_known(c) != IM_OK)
+        || im_logic_command_check(c, im_logic_unknown(c->logic)) != IM_OK)
     {
         return;
     }
@@ -202,57 +178,46 @@ im_logic_api_channels(im_logic_command_t *c)
 static void
 im_logic_api_match(im_logic_api_channels_t *channels, im_str_t rooms)
 {
-    size_t     at;
-    uint64_t   followers;
-    im_str_t   name;
-    im_uint_t  n;
+    size_t                at;
+    uint64_t              followers;
+    im_str_t              name;
+    im_uint_t             n;
+    im_logic_api_room_t  *room;
 
     at = 0;
-    n = 0;
 
-    while (im_board_decode(rooms, &at, &followers, &name) == IM_OK) {
-        n++;
-
-        if (channels->pattern.len == 0
-            || im_glob_match(channels->pattern, name))
+    for (n = 0; im_board_decode(rooms, &at, &followers, &name) == IM_OK; n++) {
+        if ((channels->pattern.len != 0
+             && !im_glob_match(channels->pattern, name))
+            || im_hash_find(&channels->rooms, name) != NULL)
         {
-            im_logic_api_found(channels, name);
+            continue;
         }
+
+        if (channels->rooms.count == IM_API_CHANNELS) {
+            channels->more = 1;
+            continue;
+        }
+
+        room = im_daemon_alloc(channels->command->r,
+                               sizeof(im_logic_api_room_t));
+
+        if (room != NULL) {
+            room->channels = channels;
+            room->name = im_daemon_copy(channels->command->r, name);
+        }
+
+        if (room == NULL || room->name.data == NULL) {
+            channels->failed = 1;
+            return;
+        }
+
+        im_hash_add(&channels->rooms, &room->node);
     }
 
     if (n == IM_BOARD_MAX) {
         channels->more = 1;
     }
-}
-
-
-static void
-im_logic_api_found(im_logic_api_channels_t *channels, im_str_t name)
-{
-    im_logic_api_room_t  *room;
-
-    if (im_hash_find(&channels->rooms, name) != NULL) {
-        return;
-    }
-
-    if (channels->rooms.count == IM_API_CHANNELS) {
-        channels->more = 1;
-        return;
-    }
-
-    room = im_daemon_alloc(channels->command->r, sizeof(im_logic_api_room_t));
-
-    if (room != NULL) {
-        room->channels = channels;
-        room->name = im_daemon_copy(channels->command->r, name);
-    }
-
-    if (room == NULL || room->name.data == NULL) {
-        channels->failed = 1;
-        return;
-    }
-
-    im_hash_add(&channels->rooms, &room->node);
 }
 
 

@@ -10,6 +10,7 @@
 #include "im_logic_api.h"
 #include "im_logic_print.h"
 #include "im_logic_publish.h"
+#include "im_base64.h"
 
 
 typedef struct {
@@ -26,14 +27,12 @@ typedef struct {
 
 /* A broadcast under way. */
 typedef struct {
-    im_logic_command_t   *command;
-    im_uint_t             n;
-    im_logic_target_t   **targets;      /* of each channel; NULL: refused */
+    im_logic_command_t  *command;
+    im_uint_t            n;
+    im_logic_target_t   *targets[];     /* of each channel; NULL: refused */
 } im_logic_broadcast_t;
 
 
-static im_logic_broadcast_t *im_logic_broadcast_create(im_logic_command_t *c,
-    im_uint_t n);
 static im_int_t im_logic_api_message(im_logic_command_t *c,
     im_logic_api_message_t *m, im_envelope_t *e);
 static im_int_t im_logic_api_data(im_logic_command_t *c,
@@ -109,7 +108,8 @@ im_logic_api_broadcast(im_logic_command_t *c)
     }
 
     publish = im_logic_publish_create(c->r, n);
-    broadcast = im_logic_broadcast_create(c, n);
+    broadcast = im_daemon_alloc(c->r, sizeof(im_logic_broadcast_t)
+                                      + n * sizeof(im_logic_target_t *));
 
     if (publish == NULL || broadcast == NULL) {
         im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
@@ -117,6 +117,8 @@ im_logic_api_broadcast(im_logic_command_t *c)
     }
 
     publish->message = e;
+    broadcast->command = c;
+    broadcast->n = n;
 
     for (i = 0; i < n; i++) {
         broadcast->targets[i] = im_logic_api_target(publish,
@@ -133,25 +135,6 @@ im_logic_api_broadcast(im_logic_command_t *c)
     {
         im_logic_command_fail_status(c, publish->status, publish->msg);
     }
-}
-
-
-static im_logic_broadcast_t *
-im_logic_broadcast_create(im_logic_command_t *c, im_uint_t n)
-{
-    im_logic_broadcast_t  *broadcast;
-
-    broadcast = im_daemon_alloc(c->r, sizeof(im_logic_broadcast_t));
-    if (broadcast == NULL) {
-        return NULL;
-    }
-
-    broadcast->command = c;
-    broadcast->n = n;
-    broadcast->targets = im_daemon_alloc(c->r, n
-                                               * sizeof(im_logic_target_t *));
-
-    return broadcast->targets != NULL ? broadcast : NULL;
 }
 
 
@@ -196,17 +179,17 @@ im_logic_api_data(im_logic_command_t *c, const im_logic_api_message_t *m,
     e->type = IM_PUSH_JSON;
     e->data = m->data;
 
+    if (m->b64data.len == 0 && m->data.len == 0) {
+        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "no data");
+        return IM_ERROR;
+    }
+
     if (m->b64data.len == 0) {
-
-        if (m->data.len == 0) {
-            im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "no data");
-            return IM_ERROR;
-        }
-
         return IM_OK;
     }
 
-    rc = im_logic_command_base64(c, m->b64data, &e->data);
+    rc = im_base64_decode(im_daemon_buf(c->r, m->b64data.len), m->b64data, 0,
+                          &e->data);
 
     if (rc == IM_DECLINED) {
         im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "b64data is not base64");
@@ -217,16 +200,11 @@ im_logic_api_data(im_logic_command_t *c, const im_logic_api_message_t *m,
         rc = im_json_check(e->data);
     }
 
-    if (rc == IM_ERROR) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
-        return IM_ERROR;
-    }
-
     if (rc == IM_DECLINED) {
         e->type = IM_PUSH_BINARY;
     }
 
-    return IM_OK;
+    return im_logic_command_check(c, rc == IM_ERROR ? "no memory" : NULL);
 }
 
 
@@ -245,19 +223,13 @@ im_logic_api_tags(im_logic_command_t *c, im_str_t tags)
         rc = im_json_next_member(tags, &at, names, &name, &value);
     } while (rc == IM_OK && value.data[0] == '"');
 
-    if (rc == IM_DECLINED) {
-        return IM_OK;
-    }
-
     if (rc == IM_OK) {
         im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
                               "tags are an object of strings");
-
-    } else {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
+        return IM_ERROR;
     }
 
-    return IM_ERROR;
+    return im_logic_command_check(c, rc == IM_ERROR ? "no memory" : NULL);
 }
 
 

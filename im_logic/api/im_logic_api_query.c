@@ -7,6 +7,7 @@
 #include "im_logic_api.h"
 #include "im_logic_control.h"
 #include "im_logic_history.h"
+#include "im_logic_nodes.h"
 #include "im_logic_print.h"
 #include "im_proto_centrifuge.h"
 
@@ -23,15 +24,13 @@ typedef struct {
 } im_logic_api_query_t;
 
 
-static im_logic_api_query_t *im_logic_api_query(im_logic_command_t *c);
+static im_logic_api_query_t *im_logic_api_query(im_logic_command_t *c,
+    int history);
 static void im_logic_api_query_members(im_logic_command_t *c,
     im_link_members_pt handler);
-static im_logic_api_query_t *im_logic_api_query_history(im_logic_command_t *c);
 static void im_logic_api_presence_handler(const im_members_t *members,
     void *data);
 static void im_logic_api_stats_handler(const im_members_t *members, void *data);
-static im_int_t im_logic_api_range(im_logic_api_query_t *q,
-    im_link_range_t *range);
 static void im_logic_api_history_handler(const im_link_page_t *page,
     void *data);
 static void im_logic_api_forget_handler(const im_link_reply_t *reply,
@@ -64,14 +63,35 @@ im_logic_api_presence_stats(im_logic_command_t *c)
 void
 im_logic_api_history(im_logic_command_t *c)
 {
-    im_link_range_t       range;
+    im_link_range_t        range;
     im_logic_api_query_t  *q;
 
-    q = im_logic_api_query_history(c);
+    q = im_logic_api_query(c, 1);
 
-    if (q == NULL || im_logic_api_range(q, &range) != IM_OK) {
+    if (q == NULL
+        || (q->from.len != 0
+            && im_logic_command_decode(c, q->from, im_logic_api_since_fields,
+                                       &q->since)
+               != IM_OK))
+    {
         return;
     }
+
+    if (q->since.offset < 0
+        || (q->from.len != 0 && q->reverse && q->since.offset == 0))
+    {
+        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "since");
+        return;
+    }
+
+    memset(&range, 0, sizeof(im_link_range_t));
+
+    range.topic = q->ch.topic;
+    range.limit = q->limit < 0 || q->limit > IM_HISTORY_MAX
+                  ? IM_HISTORY_MAX : (im_uint_t) q->limit;
+    range.bytes = IM_HISTORY_BYTES;
+    range.reverse = q->reverse;
+    range.since = (uint64_t) q->since.offset;
 
     im_logic_history_read(c->r, &range, im_logic_api_history_handler, q);
 }
@@ -88,7 +108,7 @@ im_logic_api_history_remove(im_logic_command_t *c)
     im_link_call_t        *call;
     im_logic_api_query_t  *q;
 
-    q = im_logic_api_query_history(c);
+    q = im_logic_api_query(c, 1);
     if (q == NULL) {
         return;
     }
@@ -129,7 +149,7 @@ im_logic_api_forget_handler(const im_link_reply_t *reply, void *data)
 
 /* Parameters, channel and rule.  NULL: the command has failed. */
 static im_logic_api_query_t *
-im_logic_api_query(im_logic_command_t *c)
+im_logic_api_query(im_logic_command_t *c, int history)
 {
     im_logic_api_query_t  *q;
 
@@ -144,13 +164,19 @@ im_logic_api_query(im_logic_command_t *c)
     if (im_logic_command_decode(c, c->params, im_logic_api_query_fields, q)
         != IM_OK
         || im_logic_command_channel(c, q->channel, &q->ch) != IM_OK
-        || im_logic_command_ready(c) != IM_OK)
+        || im_logic_command_check(c, im_logic_unready(c->logic)) != IM_OK)
     {
         return NULL;
     }
 
     if (q->ch.rule == NULL && q->ch.topic.data[0] == 'r') {
         im_logic_command_fail(c, IM_ERROR_UNKNOWN_CHANNEL, NULL);
+        return NULL;
+    }
+
+    if (history && (q->ch.rule == NULL || q->ch.rule->history == 0)) {
+        im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
+                              "the channel keeps no history");
         return NULL;
     }
 
@@ -164,7 +190,7 @@ im_logic_api_query_members(im_logic_command_t *c, im_link_members_pt handler)
 {
     im_logic_api_query_t  *q;
 
-    q = im_logic_api_query(c);
+    q = im_logic_api_query(c, 0);
     if (q == NULL) {
         return;
     }
@@ -179,23 +205,6 @@ im_logic_api_query_members(im_logic_command_t *c, im_link_members_pt handler)
         im_logic_members(c->logic, q->ch.topic, IM_LINK_MEMBERS_KEPT, handler,
                          c);
     }
-}
-
-
-static im_logic_api_query_t *
-im_logic_api_query_history(im_logic_command_t *c)
-{
-    im_logic_api_query_t  *q;
-
-    q = im_logic_api_query(c);
-
-    if (q != NULL && (q->ch.rule == NULL || q->ch.rule->history == 0)) {
-        im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
-                              "the channel keeps no history");
-        return NULL;
-    }
-
-    return q;
 }
 
 
@@ -243,44 +252,6 @@ im_logic_api_stats_handler(const im_members_t *members, void *data)
                    members->rest > 0 ? ",\"more\":true" : "");
 
     im_logic_command_done(c);
-}
-
-
-/* On IM_ERROR the command has failed. */
-static im_int_t
-im_logic_api_range(im_logic_api_query_t *q, im_link_range_t *range)
-{
-    im_logic_command_t  *c;
-
-    c = q->command;
-
-    memset(range, 0, sizeof(im_link_range_t));
-
-    range->topic = q->ch.topic;
-    range->limit = q->limit < 0 || q->limit > IM_HISTORY_MAX
-                   ? IM_HISTORY_MAX : (im_uint_t) q->limit;
-    range->bytes = IM_HISTORY_BYTES;
-    range->reverse = q->reverse;
-
-    if (q->from.len == 0) {
-        return IM_OK;
-    }
-
-    if (im_logic_command_decode(c, q->from, im_logic_api_since_fields,
-                                &q->since)
-        != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    if (q->since.offset < 0 || (q->reverse && q->since.offset == 0)) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "since");
-        return IM_ERROR;
-    }
-
-    range->since = (uint64_t) q->since.offset;
-
-    return IM_OK;
 }
 
 

@@ -10,7 +10,6 @@
 #include "im_logic_control.h"
 #include "im_logic_nodes.h"
 #include "im_logic_print.h"
-#include "im_base64.h"
 
 
 typedef struct {
@@ -153,13 +152,6 @@ im_logic_command_decode(im_logic_command_t *c, im_str_t json,
 }
 
 
-im_int_t
-im_logic_command_base64(im_logic_command_t *c, im_str_t text, im_str_t *bytes)
-{
-    return im_base64_decode(im_daemon_buf(c->r, text.len), text, 0, bytes);
-}
-
-
 im_str_t
 im_logic_command_id(im_logic_command_t *c)
 {
@@ -223,31 +215,25 @@ im_logic_command_channel(im_logic_command_t *c, im_str_t channel,
 
 
 im_int_t
-im_logic_command_ready(im_logic_command_t *c)
+im_logic_command_check(im_logic_command_t *c, const char *why)
 {
-    const char  *why;
-
-    why = im_logic_unready(c->logic);
-
-    if (why != NULL) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, why);
-        return IM_ERROR;
+    if (why == NULL) {
+        return IM_OK;
     }
 
-    return IM_OK;
+    im_logic_command_fail(c, IM_ERROR_INTERNAL, why);
+
+    return IM_ERROR;
 }
 
 
 void
 im_logic_command_end(im_logic_command_t *c, const char *why)
 {
-    if (why != NULL) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, why);
-        return;
+    if (im_logic_command_check(c, why) == IM_OK) {
+        im_buf_add_z(c->result, "{}");
+        im_logic_command_done(c);
     }
-
-    im_buf_add_z(c->result, "{}");
-    im_logic_command_done(c);
 }
 
 

@@ -72,9 +72,6 @@ void im_logic_api_add_error(im_buf_t *b, im_uint_t error, const char *why);
 /* Decodes c->params or a part of it.  IM_ERROR: the command has failed. */
 im_int_t im_logic_command_decode(im_logic_command_t *c, im_str_t json,
     const im_json_field_t *fields, void *dst);
-/* Decodes base64.  IM_OK; IM_DECLINED: it isn't; IM_ERROR: no memory. */
-im_int_t im_logic_command_base64(im_logic_command_t *c, im_str_t text,
-    im_str_t *bytes);
 
 /* The idempotency key of a command that has none: the request's and its place
    in the batch.  Empty: none. */
@@ -84,8 +81,8 @@ im_str_t im_logic_command_id(im_logic_command_t *c);
 im_int_t im_logic_command_channel(im_logic_command_t *c, im_str_t channel,
     im_logic_channel_t *ch);
 
-/* Whether workers are known.  IM_ERROR: the command has failed. */
-im_int_t im_logic_command_ready(im_logic_command_t *c);
+/* why is NULL: IM_OK.  Else the command has failed by it: IM_ERROR. */
+im_int_t im_logic_command_check(im_logic_command_t *c, const char *why);
 
 /* why is NULL: an empty result; else the error. */
 void im_logic_command_end(im_logic_command_t *c, const char *why);

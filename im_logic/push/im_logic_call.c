@@ -14,7 +14,6 @@
 #include "im_ask.h"
 
 
-static void im_logic_call_publish(im_daemon_request_t *r, const im_ask_t *ask);
 static im_int_t im_logic_call_message(im_logic_publish_t *publish,
     const im_ask_t *ask);
 static void im_logic_call_published(im_logic_publish_t *publish, void *data);
@@ -23,42 +22,38 @@ static void im_logic_call_published(im_logic_publish_t *publish, void *data);
 void
 im_logic_call_handler(im_daemon_request_t *r)
 {
-    im_ask_t     ask;
-    im_int_t     rc;
-    const char  *why;
+    im_ask_t             ask;
+    im_int_t             rc;
+    const char          *why;
+    im_logic_publish_t  *publish;
 
     rc = im_ask_decode(r->body, im_daemon_buf(r, r->body.len), &ask, &why);
 
     if (rc == IM_ERROR) {
         im_logic_reply_error(r, im_logic_json_status(why), why);
-
-    } else if (rc == IM_DECLINED) {
-        im_logic_reply_error(r, 400, "no such call");
-
-    } else if (ask.kind == IM_ASK_PUBLISH) {
-        im_logic_call_publish(r, &ask);
-
-    } else {
-        im_logic_connect(r, ask.token);
-    }
-}
-
-
-static void
-im_logic_call_publish(im_daemon_request_t *r, const im_ask_t *ask)
-{
-    im_logic_publish_t  *publish;
-
-    publish = im_logic_publish_create(r, 1);
-    if (publish == NULL) {
-        im_logic_reply_error(r, 503, "no memory");
         return;
     }
 
-    if (im_logic_call_message(publish, ask) != IM_OK
-        || im_logic_publish_room(publish, ask->room) == NULL
-        || im_logic_publish_start(publish, r->id, im_logic_call_published, r)
-           != IM_OK)
+    if (rc == IM_DECLINED) {
+        im_logic_reply_error(r, 400, "no such call");
+        return;
+    }
+
+    if (ask.kind != IM_ASK_PUBLISH) {
+        im_logic_connect(r, ask.token);
+        return;
+    }
+
+    publish = im_logic_publish_create(r, 1);
+
+    if (publish == NULL) {
+        im_logic_reply_error(r, 503, "no memory");
+
+    } else if (im_logic_call_message(publish, &ask) != IM_OK
+               || im_logic_publish_room(publish, ask.room) == NULL
+               || im_logic_publish_start(publish, r->id,
+                                         im_logic_call_published, r)
+                  != IM_OK)
     {
         im_logic_reply_error(r, publish->status, publish->msg);
     }

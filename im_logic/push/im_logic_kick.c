@@ -11,6 +11,7 @@
 #include "im_logic_push.h"
 #include "im_logic_control.h"
 #include "im_logic_nodes.h"
+#include "im_logic_url.h"
 #include "im_id.h"
 #include "im_utf8.h"
 
@@ -31,39 +32,20 @@ typedef struct {
 } im_logic_kick_t;
 
 
-static void im_logic_kick(im_logic_kick_t *kick, const char *why);
 static const char *im_logic_kick_args(im_logic_kick_t *kick);
-static const char *im_logic_kick_reason(im_logic_kick_t *kick);
 static void im_logic_kick_revoke(im_logic_kick_t *kick);
 static void im_logic_kick_revoke_handler(const im_link_reply_t *reply,
     void *data);
 static void im_logic_kick_send(im_logic_kick_t *kick);
-static void im_logic_kick_handler(const im_link_reply_t *reply, void *data);
+static void im_logic_kick_sent(const im_link_reply_t *reply, void *data);
 
 
 void
-im_logic_kick_user_handler(im_daemon_request_t *r)
-{
-    im_logic_kick_t  *kick;
-
-    kick = im_daemon_alloc(r, sizeof(im_logic_kick_t));
-    if (kick == NULL) {
-        im_logic_reply_error(r, 503, "no memory");
-        return;
-    }
-
-    kick->r = r;
-    kick->user = im_logic_path_name(r, "/im/users/");
-
-    im_logic_kick(kick, im_name_valid(kick->user) ? NULL
-                        : "the user is not valid");
-}
-
-
-void
-im_logic_kick_session_handler(im_daemon_request_t *r)
+im_logic_kick_handler(im_daemon_request_t *r)
 {
     u_char            id[16];
+    im_str_t          name;
+    const char       *why;
     im_logic_kick_t  *kick;
 
     kick = im_daemon_alloc(r, sizeof(im_logic_kick_t));
@@ -73,33 +55,29 @@ im_logic_kick_session_handler(im_daemon_request_t *r)
     }
 
     kick->r = r;
-    kick->session = im_logic_path_name(r, "/im/sessions/");
 
-    im_logic_kick(kick, im_id_uuid_decode(kick->session, id) == IM_OK ? NULL
-                        : "the session is not valid");
-}
+    if (im_logic_url_behind(r->uri, "/im/users/", &name) == IM_OK) {
+        kick->user = im_logic_path_name(r, "/im/users/");
+        why = im_name_valid(kick->user) ? im_logic_kick_args(kick)
+                                        : "the user is not valid";
 
-
-static void
-im_logic_kick(im_logic_kick_t *kick, const char *why)
-{
-    if (why == NULL) {
-        why = im_logic_kick_args(kick);
+    } else {
+        kick->session = im_logic_path_name(r, "/im/sessions/");
+        why = im_id_uuid_decode(kick->session, id) == IM_OK
+              ? im_logic_kick_args(kick) : "the session is not valid";
     }
 
     if (why != NULL) {
-        im_logic_reply_error(kick->r, 400, why);
+        im_logic_reply_error(r, 400, why);
         return;
     }
 
-    why = im_logic_unready(kick->r->data);
+    why = im_logic_unready(r->data);
 
     if (why != NULL) {
-        im_logic_reply_error(kick->r, 503, why);
-        return;
-    }
+        im_logic_reply_error(r, 503, why);
 
-    if (kick->revoke) {
+    } else if (kick->revoke) {
         im_logic_kick_revoke(kick);
 
     } else {
@@ -111,7 +89,8 @@ im_logic_kick(im_logic_kick_t *kick, const char *why)
 static const char *
 im_logic_kick_args(im_logic_kick_t *kick)
 {
-    im_int_t  rc;
+    im_int_t   rc;
+    im_uint_t  i;
 
     rc = im_logic_query_number(kick->r, "code", 4999, &kick->code);
 
@@ -132,15 +111,6 @@ im_logic_kick_args(im_logic_kick_t *kick)
     if (kick->revoke && kick->user.len == 0) {
         return "for is for users";
     }
-
-    return im_logic_kick_reason(kick);
-}
-
-
-static const char *
-im_logic_kick_reason(im_logic_kick_t *kick)
-{
-    im_uint_t  i;
 
     if (im_logic_query(kick->r, "reason", IM_KICK_REASON, &kick->reason)
         == IM_ERROR)
@@ -218,12 +188,12 @@ im_logic_kick_send(im_logic_kick_t *kick)
         control.seconds = (int64_t) kick->seconds;
     }
 
-    im_logic_control(kick->r, &control, im_logic_kick_handler, kick->r);
+    im_logic_control(kick->r, &control, im_logic_kick_sent, kick->r);
 }
 
 
 static void
-im_logic_kick_handler(const im_link_reply_t *reply, void *data)
+im_logic_kick_sent(const im_link_reply_t *reply, void *data)
 {
     im_buf_t             *b;
     const char           *why;

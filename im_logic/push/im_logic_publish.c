@@ -13,13 +13,13 @@
 
 
 static im_logic_target_t *im_logic_publish_target(
-    im_logic_publish_t *publish, im_str_t topic);
-static im_int_t im_logic_publish_id(im_logic_publish_t *publish, im_str_t id);
-static im_int_t im_logic_publish_encode(im_logic_publish_t *publish);
+    im_logic_publish_t *publish, void (*add)(im_buf_t *b, im_str_t name),
+    im_str_t name, const char *why);
+static im_int_t im_logic_publish_encode(im_logic_publish_t *publish,
+    im_str_t id);
 static void im_logic_target_send(im_logic_target_t *t);
 static void im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule);
 static void im_logic_target_handler(const im_link_reply_t *reply, void *data);
-static void im_logic_target_accepted(im_logic_target_t *t, im_str_t position);
 static void im_logic_target_done(im_logic_target_t *t, im_uint_t status,
     const char *msg);
 static im_str_t im_logic_target_name(const im_hash_node_t *node);
@@ -66,45 +66,41 @@ im_logic_publish_refuse(im_logic_publish_t *publish, im_uint_t status,
 im_logic_target_t *
 im_logic_publish_room(im_logic_publish_t *publish, im_str_t name)
 {
-    if (!im_name_valid(name)) {
-        (void) im_logic_publish_refuse(publish, 400,
-                                       "a room name is not valid");
-        return NULL;
-    }
-
-    return im_logic_publish_target(publish,
-                                   im_logic_topic(publish->r, im_topic_room,
-                                                  name));
+    return im_logic_publish_target(publish, im_topic_room, name,
+                                   "a room name is not valid");
 }
 
 
 im_logic_target_t *
 im_logic_publish_user(im_logic_publish_t *publish, im_str_t id)
 {
-    if (!im_name_valid(id)) {
-        (void) im_logic_publish_refuse(publish, 400,
-                                       "a user id is not valid");
-        return NULL;
-    }
-
-    return im_logic_publish_target(publish,
-                                   im_logic_topic(publish->r, im_topic_user,
-                                                  id));
+    return im_logic_publish_target(publish, im_topic_user, id,
+                                   "a user id is not valid");
 }
 
 
 im_logic_target_t *
 im_logic_publish_all(im_logic_publish_t *publish)
 {
-    return im_logic_publish_target(publish, im_str_z("b"));
+    return im_logic_publish_target(publish, NULL, im_str_z("b"), NULL);
 }
 
 
+/* add is NULL: the name is the topic. */
 static im_logic_target_t *
-im_logic_publish_target(im_logic_publish_t *publish, im_str_t topic)
+im_logic_publish_target(im_logic_publish_t *publish,
+    void (*add)(im_buf_t *b, im_str_t name), im_str_t name, const char *why)
 {
+    im_str_t            topic;
     im_hash_node_t     *node;
     im_logic_target_t  *t;
+
+    if (add != NULL && !im_name_valid(name)) {
+        (void) im_logic_publish_refuse(publish, 400, why);
+        return NULL;
+    }
+
+    topic = add != NULL ? im_logic_topic(publish->r, add, name) : name;
 
     if (topic.data == NULL) {
         (void) im_logic_publish_refuse(publish, 503, "no memory");
@@ -139,9 +135,7 @@ im_logic_publish_start(im_logic_publish_t *publish, im_str_t id,
     im_uint_t    i;
     const char  *why;
 
-    if (im_logic_publish_id(publish, id) != IM_OK
-        || im_logic_publish_encode(publish) != IM_OK)
-    {
+    if (im_logic_publish_encode(publish, id) != IM_OK) {
         return IM_ERROR;
     }
 
@@ -169,46 +163,32 @@ im_logic_publish_start(im_logic_publish_t *publish, im_str_t id,
 }
 
 
-/* The message's own, else the caller's, else a new one. */
+/* Its id is the message's own, else the caller's, else a new one. */
 static im_int_t
-im_logic_publish_id(im_logic_publish_t *publish, im_str_t id)
+im_logic_publish_encode(im_logic_publish_t *publish, im_str_t id)
 {
-    u_char    random[16];
-    im_str_t  own;
-
-    own = publish->message.id;
-
-    if (own.len != 0) {
-        if (own.len > IM_PUSH_MAX_ID || !im_name_valid(own)) {
-            return im_logic_publish_refuse(publish, 400, "an id has 1 to 64 "
-                                           "bytes and no control characters");
-        }
-
-        publish->id = own;
-
-        return IM_OK;
-    }
-
-    if (id.len != 0 && id.len <= IM_PUSH_MAX_ID) {
-        publish->id = id;
-        return IM_OK;
-    }
-
-    im_daemon_random(random, sizeof(random));
-    im_id_uuid(publish->uuid, random);
-
-    publish->id = im_str_set(publish->uuid, IM_UUID_LEN);
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_logic_publish_encode(im_logic_publish_t *publish)
-{
+    u_char          random[16];
     im_envelope_t  *message;
 
     message = &publish->message;
+    publish->id = message->id;
+
+    if (publish->id.len > IM_PUSH_MAX_ID
+        || (publish->id.len != 0 && !im_name_valid(publish->id)))
+    {
+        return im_logic_publish_refuse(publish, 400, "an id has 1 to 64 "
+                                       "bytes and no control characters");
+    }
+
+    if (publish->id.len == 0 && id.len <= IM_PUSH_MAX_ID) {
+        publish->id = id;
+    }
+
+    if (publish->id.len == 0) {
+        im_daemon_random(random, sizeof(random));
+        im_id_uuid(publish->uuid, random);
+        publish->id = im_str_set(publish->uuid, IM_UUID_LEN);
+    }
 
     if (message->data.len > IM_PUSH_MAX_DATA) {
         return im_logic_publish_refuse(publish, 413,
@@ -302,6 +282,7 @@ im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule)
 static void
 im_logic_target_handler(const im_link_reply_t *reply, void *data)
 {
+    im_str_t            position;
     const char         *why;
     im_logic_target_t  *t = data;
 
@@ -316,8 +297,18 @@ im_logic_target_handler(const im_link_reply_t *reply, void *data)
 
     case 0:
     case 1:
-        im_logic_target_accepted(t, im_link_reply_str_at(reply, 1));
-        return;
+        position = im_link_reply_str_at(reply, 1);
+        position.len = im_min(position.len, sizeof(t->position));
+        memcpy(t->position, position.data, position.len);
+        position.data = (u_char *) t->position;
+
+        if (im_position_decode(position, &t->epoch, &t->seq) == IM_OK) {
+            im_logic_target_done(t, 200, NULL);
+            return;
+        }
+
+        why = "position";
+        break;
 
     case 2:
         im_logic_target_done(t, 503, "the queue is full");
@@ -328,28 +319,11 @@ im_logic_target_handler(const im_link_reply_t *reply, void *data)
         return;
 
     default:
-        im_daemon_log(IM_LOG_ERROR, "pub.lua: unknown reply");
-        im_logic_target_done(t, 503, "redis answered nonsense");
-        return;
-    }
-}
-
-
-static void
-im_logic_target_accepted(im_logic_target_t *t, im_str_t position)
-{
-    im_str_t  s;
-
-    s = im_str_set(t->position, im_min(position.len, sizeof(t->position)));
-    memcpy(t->position, position.data, s.len);
-
-    if (im_position_decode(s, &t->epoch, &t->seq) != IM_OK) {
-        im_daemon_log(IM_LOG_ERROR, "pub.lua: unknown position");
-        im_logic_target_done(t, 503, "redis answered nonsense");
-        return;
+        why = "reply";
     }
 
-    im_logic_target_done(t, 200, NULL);
+    im_daemon_log(IM_LOG_ERROR, "pub.lua: unknown %s", why);
+    im_logic_target_done(t, 503, "redis answered nonsense");
 }
 
 

@@ -30,23 +30,15 @@ typedef struct {
 } im_logic_push_from_t;
 
 
-static im_uint_t im_logic_push_max(const im_daemon_request_t *r);
 static im_int_t im_logic_push_read(im_logic_publish_t *publish);
-static int im_logic_push_by_query(im_str_t query);
 static im_int_t im_logic_push_query(im_logic_publish_t *publish);
 static im_int_t im_logic_push_query_arg(im_logic_publish_t *publish,
     im_str_t name, im_str_t value);
 static im_int_t im_logic_push_raw(im_logic_publish_t *publish);
 static im_int_t im_logic_push_json(im_logic_publish_t *publish);
-static im_int_t im_logic_push_targets(im_logic_publish_t *publish,
-    const im_logic_push_body_t *body);
 static im_int_t im_logic_push_from(im_logic_publish_t *publish, im_str_t from);
 static im_int_t im_logic_push_id(im_logic_publish_t *publish, im_str_t id);
 static void im_logic_push_done(im_logic_publish_t *publish, void *data);
-static const im_logic_target_t *im_logic_push_worst(
-    const im_logic_publish_t *publish);
-static void im_logic_push_results(const im_logic_publish_t *publish,
-    im_buf_t *b);
 
 
 static const im_json_field_t  im_logic_push_fields[] = {
@@ -70,9 +62,16 @@ static const im_json_field_t  im_logic_from_fields[] = {
 void
 im_logic_push_handler(im_daemon_request_t *r)
 {
+    im_uint_t            max;
+    im_logic_t          *logic;
     im_logic_publish_t  *publish;
 
-    publish = im_logic_publish_create(r, im_logic_push_max(r));
+    logic = r->data;
+
+    /* a target is 3 bytes of a body, or 6 of a query, at least */
+    max = 2 + (im_uint_t) (r->body.len / 3 + r->query.len / 6);
+
+    publish = im_logic_publish_create(r, im_min(max, logic->conf.max_targets));
     if (publish == NULL) {
         im_logic_reply_error(r, 503, "no memory");
         return;
@@ -87,29 +86,27 @@ im_logic_push_handler(im_daemon_request_t *r)
 }
 
 
-/* A target is 3 bytes of a body, or 6 of a query, at least. */
-static im_uint_t
-im_logic_push_max(const im_daemon_request_t *r)
-{
-    im_uint_t    max;
-    im_logic_t  *logic;
-
-    logic = r->data;
-    max = 2 + (im_uint_t) (r->body.len / 3 + r->query.len / 6);
-
-    return im_min(max, logic->conf.max_targets);
-}
-
-
 static im_int_t
 im_logic_push_read(im_logic_publish_t *publish)
 {
-    im_int_t  rc;
+    int       query;
+    size_t    at;
+    im_str_t  name, value;
 
-    rc = im_logic_push_by_query(publish->r->query)
-         ? im_logic_push_query(publish) : im_logic_push_json(publish);
+    at = 0;
+    query = 0;
 
-    if (rc != IM_OK) {
+    /* targets in the query say that the body is the message itself */
+
+    while (im_logic_url_arg(publish->r->query, &at, &name, &value) == IM_OK) {
+        query |= im_str_eq(name, im_str_z("room"))
+                 || im_str_eq(name, im_str_z("user"))
+                 || im_str_eq(name, im_str_z("all"));
+    }
+
+    if ((query ? im_logic_push_query(publish) : im_logic_push_json(publish))
+        != IM_OK)
+    {
         return IM_ERROR;
     }
 
@@ -119,28 +116,6 @@ im_logic_push_read(im_logic_publish_t *publish)
     }
 
     return IM_OK;
-}
-
-
-/* Targets in the query say that the body is the message itself. */
-static int
-im_logic_push_by_query(im_str_t query)
-{
-    size_t    at;
-    im_str_t  name, value, room = im_str("room"), user = im_str("user");
-    im_str_t  all = im_str("all");
-
-    at = 0;
-
-    while (im_logic_url_arg(query, &at, &name, &value) == IM_OK) {
-        if (im_str_eq(name, room) || im_str_eq(name, user)
-            || im_str_eq(name, all))
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
@@ -176,29 +151,31 @@ static im_int_t
 im_logic_push_query_arg(im_logic_publish_t *publish, im_str_t name,
     im_str_t value)
 {
-    im_str_t  room = im_str("room"), user = im_str("user"), id = im_str("id");
-    im_str_t  all = im_str("all"), one = im_str("1"), yes = im_str("true");
+    im_logic_target_t  *t;
 
-    if (im_str_eq(name, room)) {
-        return im_logic_publish_room(publish, value) != NULL ? IM_OK
-                                                             : IM_ERROR;
+    if (im_str_eq(name, im_str_z("id"))) {
+        return im_logic_push_id(publish, value);
     }
 
-    if (im_str_eq(name, user)) {
-        return im_logic_publish_user(publish, value) != NULL ? IM_OK
-                                                             : IM_ERROR;
+    if (im_str_eq(name, im_str_z("room"))) {
+        t = im_logic_publish_room(publish, value);
+
+    } else if (im_str_eq(name, im_str_z("user"))) {
+        t = im_logic_publish_user(publish, value);
+
+    } else if (!im_str_eq(name, im_str_z("all"))) {
+        return IM_OK;
+
+    } else if (im_str_eq(value, im_str_z("1"))
+               || im_str_eq(value, im_str_z("true")))
+    {
+        t = im_logic_publish_all(publish);
+
+    } else {
+        return im_logic_publish_refuse(publish, 400, "all is 1 or not there");
     }
 
-    if (im_str_eq(name, all)) {
-        if (!im_str_eq(value, one) && !im_str_eq(value, yes)) {
-            return im_logic_publish_refuse(publish, 400,
-                                           "all is 1 or not there");
-        }
-
-        return im_logic_publish_all(publish) != NULL ? IM_OK : IM_ERROR;
-    }
-
-    return im_str_eq(name, id) ? im_logic_push_id(publish, value) : IM_OK;
+    return t != NULL ? IM_OK : IM_ERROR;
 }
 
 
@@ -249,6 +226,7 @@ im_logic_push_raw(im_logic_publish_t *publish)
 static im_int_t
 im_logic_push_json(im_logic_publish_t *publish)
 {
+    im_uint_t              i;
     const char            *why;
     im_logic_push_body_t   body;
 
@@ -271,36 +249,27 @@ im_logic_push_json(im_logic_publish_t *publish)
     publish->message.type = IM_PUSH_JSON;
     publish->message.data = body.data;
 
-    if ((body.id.data != NULL && im_logic_push_id(publish, body.id) != IM_OK)
-        || im_logic_push_targets(publish, &body) != IM_OK)
-    {
+    if (body.id.data != NULL && im_logic_push_id(publish, body.id) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    for (i = 0; i < body.rooms.n; i++) {
+        if (im_logic_publish_room(publish, body.rooms.elts[i]) == NULL) {
+            return IM_ERROR;
+        }
+    }
+
+    for (i = 0; i < body.users.n; i++) {
+        if (im_logic_publish_user(publish, body.users.elts[i]) == NULL) {
+            return IM_ERROR;
+        }
+    }
+
+    if (body.all && im_logic_publish_all(publish) == NULL) {
         return IM_ERROR;
     }
 
     return body.from.len != 0 ? im_logic_push_from(publish, body.from) : IM_OK;
-}
-
-
-static im_int_t
-im_logic_push_targets(im_logic_publish_t *publish,
-    const im_logic_push_body_t *body)
-{
-    im_uint_t  i;
-
-    for (i = 0; i < body->rooms.n; i++) {
-        if (im_logic_publish_room(publish, body->rooms.elts[i]) == NULL) {
-            return IM_ERROR;
-        }
-    }
-
-    for (i = 0; i < body->users.n; i++) {
-        if (im_logic_publish_user(publish, body->users.elts[i]) == NULL) {
-            return IM_ERROR;
-        }
-    }
-
-    return body->all && im_logic_publish_all(publish) == NULL ? IM_ERROR
-                                                              : IM_OK;
 }
 
 
@@ -343,69 +312,40 @@ im_logic_push_id(im_logic_publish_t *publish, im_str_t id)
 }
 
 
+/* Where none was accepted, a 503 counts most: trying again may help. */
 static void
 im_logic_push_done(im_logic_publish_t *publish, void *data)
 {
     im_buf_t                 *b;
+    im_uint_t                 i, status;
     im_daemon_request_t      *r = data;
-    const im_logic_target_t  *worst;
-
-    worst = im_logic_push_worst(publish);
-    b = im_daemon_buf(r, IM_LOGIC_MAX_REPLY);
-
-    if (worst == NULL) {
-        im_buf_add_z(b, "{\"results\":[");
-        im_logic_push_results(publish, b);
-        im_buf_add_z(b, "]}");
-
-        im_logic_reply_data(r, b);
-
-    } else if (publish->ntargets == 1) {
-        im_logic_reply_error(r, worst->status, worst->msg);
-
-    } else {
-        r->retry = worst->status == 503;
-
-        im_logic_print(b, "{\"code\":%u,\"msg\":%J,\"data\":{\"results\":[",
-                       worst->status, worst->msg);
-        im_logic_push_results(publish, b);
-        im_buf_add_z(b, "]}}\n");
-
-        im_logic_reply(r, worst->status, b);
-    }
-}
-
-
-/* NULL: one was accepted.  A 503 counts most: trying again may help. */
-static const im_logic_target_t *
-im_logic_push_worst(const im_logic_publish_t *publish)
-{
-    im_uint_t                 i;
     const im_logic_target_t  *t, *worst;
 
     worst = &publish->targets[0];
+    status = 0;
 
-    for (i = 0; i < publish->ntargets; i++) {
+    for (i = 0; i < publish->ntargets && status != 200; i++) {
         t = &publish->targets[i];
+        status = t->status;
 
-        if (t->status == 200) {
-            return NULL;
-        }
-
-        if (t->status > worst->status) {
+        if (status == 200 || status > worst->status) {
             worst = t;
         }
     }
 
-    return worst;
-}
+    status = worst->status;
 
+    if (status != 200 && publish->ntargets == 1) {
+        im_logic_reply_error(r, status, worst->msg);
+        return;
+    }
 
-static void
-im_logic_push_results(const im_logic_publish_t *publish, im_buf_t *b)
-{
-    im_uint_t                 i;
-    const im_logic_target_t  *t;
+    r->retry = status == 503;
+    b = im_daemon_buf(r, IM_LOGIC_MAX_REPLY + 64);
+
+    im_logic_print(b, "{\"code\":%u,\"msg\":%J,\"data\":{\"results\":[",
+                   status == 200 ? 0 : status,
+                   status == 200 ? "success" : worst->msg);
 
     for (i = 0; i < publish->ntargets; i++) {
         t = &publish->targets[i];
@@ -419,4 +359,7 @@ im_logic_push_results(const im_logic_publish_t *publish, im_buf_t *b)
             im_logic_print(b, ",\"code\":%u,\"msg\":%J}", t->status, t->msg);
         }
     }
+
+    im_buf_add_z(b, "]}}\n");
+    im_logic_reply(r, status, b);
 }
