@@ -104,6 +104,7 @@ int
 main(int argc, char **argv)
 {
     im_int_t         rc;
+    struct rlimit    limit;
     im_logic_main_t  m;
 
     memset(&m, 0, sizeof(im_logic_main_t));
@@ -113,6 +114,13 @@ main(int argc, char **argv)
     if (rc != IM_OK) {
         im_daemon_options_cleanup(im_logic_options, &m.logic.conf);
         return rc == IM_DONE ? 0 : 1;
+    }
+
+    /* each connection needs a descriptor */
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void) setrlimit(RLIMIT_NOFILE, &limit);
     }
 
     rc = im_logic_main_init(&m);
@@ -133,7 +141,6 @@ static im_int_t
 im_logic_main_init(im_logic_main_t *m)
 {
     im_logic_t       *logic;
-    struct rlimit     limit;
     im_logic_conf_t  *conf;
 
     logic = &m->logic;
@@ -157,13 +164,6 @@ im_logic_main_init(im_logic_main_t *m)
         || im_logic_api_keys_load(logic) != IM_OK)
     {
         return IM_ERROR;
-    }
-
-    /* each connection needs a descriptor */
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void) setrlimit(RLIMIT_NOFILE, &limit);
     }
 
     (void) signal(SIGPIPE, SIG_IGN);

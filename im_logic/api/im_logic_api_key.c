@@ -27,7 +27,6 @@ im_int_t
 im_logic_api_keys_load(im_logic_t *logic)
 {
     FILE        *file;
-    size_t       n;
     u_char      *p;
     const char  *path;
 
@@ -46,15 +45,13 @@ im_logic_api_keys_load(im_logic_t *logic)
         return IM_ERROR;
     }
 
-    n = 0;
     p = im_buf_reserve(&logic->api_keys, IM_API_KEY_FILE);
 
     if (p != NULL) {
-        n = fread(p, 1, IM_API_KEY_FILE, file);
-        logic->api_keys.len = n;
+        logic->api_keys.len = fread(p, 1, IM_API_KEY_FILE, file);
     }
 
-    if (n == IM_API_KEY_FILE || ferror(file)) {
+    if (logic->api_keys.len == IM_API_KEY_FILE || ferror(file)) {
         im_daemon_log(IM_LOG_ERROR, "--api-key-file=%s can't be read or is "
                       "longer than 8 kB", path);
         (void) fclose(file);

@@ -23,20 +23,15 @@
 
 typedef struct {
     im_daemon_request_t  *r;
-    im_str_t              user;       /* this or */
-    im_str_t              session;
-    im_str_t              reason;
-    uint64_t              code;       /* 0: the protocol's own */
-    uint64_t              seconds;
-    unsigned              revoke:1;   /* seconds are given */
+    im_control_t          control;    /* code is 0: the protocol's own */
 } im_logic_kick_t;
 
 
-static const char *im_logic_kick_args(im_logic_kick_t *kick);
+static const char *im_logic_kick_args(im_daemon_request_t *r,
+    im_control_t *control);
 static void im_logic_kick_revoke(im_logic_kick_t *kick);
 static void im_logic_kick_revoke_handler(const im_link_reply_t *reply,
     void *data);
-static void im_logic_kick_send(im_logic_kick_t *kick);
 static void im_logic_kick_sent(const im_link_reply_t *reply, void *data);
 
 
@@ -55,16 +50,19 @@ im_logic_kick_handler(im_daemon_request_t *r)
     }
 
     kick->r = r;
+    im_control_init(&kick->control, IM_CONTROL_DISCONNECT);
 
     if (im_logic_url_behind(r->uri, "/im/users/", &name) == IM_OK) {
-        kick->user = im_logic_path_name(r, "/im/users/");
-        why = im_name_valid(kick->user) ? im_logic_kick_args(kick)
-                                        : "the user is not valid";
+        kick->control.user = im_logic_path_name(r, "/im/users/");
+        why = im_name_valid(kick->control.user)
+              ? im_logic_kick_args(r, &kick->control)
+              : "the user is not valid";
 
     } else {
-        kick->session = im_logic_path_name(r, "/im/sessions/");
-        why = im_id_uuid_decode(kick->session, id) == IM_OK
-              ? im_logic_kick_args(kick) : "the session is not valid";
+        kick->control.session = im_logic_path_name(r, "/im/sessions/");
+        why = im_id_uuid_decode(kick->control.session, id) == IM_OK
+              ? im_logic_kick_args(r, &kick->control)
+              : "the session is not valid";
     }
 
     if (why != NULL) {
@@ -77,54 +75,56 @@ im_logic_kick_handler(im_daemon_request_t *r)
     if (why != NULL) {
         im_logic_reply_error(r, 503, why);
 
-    } else if (kick->revoke) {
+    } else if (kick->control.seconds >= 0) {
         im_logic_kick_revoke(kick);
 
     } else {
-        im_logic_kick_send(kick);
+        im_logic_control(r, &kick->control, im_logic_kick_sent, r);
     }
 }
 
 
 static const char *
-im_logic_kick_args(im_logic_kick_t *kick)
+im_logic_kick_args(im_daemon_request_t *r, im_control_t *control)
 {
     im_int_t   rc;
+    uint64_t   n;
     im_uint_t  i;
 
-    rc = im_logic_query_number(kick->r, "code", 4999, &kick->code);
+    rc = im_logic_query_number(r, "code", 4999, &n);
 
-    if (rc == IM_ERROR
-        || (rc == IM_OK && kick->code != 1000 && kick->code < 3000))
-    {
+    if (rc == IM_ERROR || (rc == IM_OK && n != 1000 && n < 3000)) {
         return "code is 1000 or 3000 to 4999";
     }
 
-    rc = im_logic_query_number(kick->r, "for", IM_KICK_MAX, &kick->seconds);
+    control->code = (int64_t) n;
+    rc = im_logic_query_number(r, "for", IM_KICK_MAX, &n);
 
     if (rc == IM_ERROR) {
         return "for is 0 to 3600 seconds";
     }
 
-    kick->revoke = rc == IM_OK;
-
-    if (kick->revoke && kick->user.len == 0) {
+    if (rc == IM_OK && control->user.len == 0) {
         return "for is for users";
     }
 
-    if (im_logic_query(kick->r, "reason", IM_KICK_REASON, &kick->reason)
+    if (rc == IM_OK) {
+        control->seconds = (int64_t) n;
+    }
+
+    if (im_logic_query(r, "reason", IM_KICK_REASON, &control->reason)
         == IM_ERROR)
     {
         return "reason is at most 123 bytes";
     }
 
-    for (i = 0; i < kick->reason.len; i++) {
-        if (kick->reason.data[i] < 0x20) {
+    for (i = 0; i < control->reason.len; i++) {
+        if (control->reason.data[i] < 0x20) {
             return "reason is text";
         }
     }
 
-    return im_utf8_valid(kick->reason) ? NULL : "reason is text";
+    return im_utf8_valid(control->reason) ? NULL : "reason is text";
 }
 
 
@@ -139,8 +139,8 @@ im_logic_kick_revoke(im_logic_kick_t *kick)
 
     im_key_revoked(&call->bytes, logic->prefix);
     im_link_call_key(call);
-    im_link_call_str(call, kick->user);
-    im_link_call_uint(call, kick->seconds);
+    im_link_call_str(call, kick->control.user);
+    im_link_call_uint(call, (uint64_t) kick->control.seconds);
     im_link_call_uint(call, IM_KICK_REVOKED);
 
     im_logic_send(logic, im_logic_kick_revoke_handler, kick);
@@ -168,27 +168,7 @@ im_logic_kick_revoke_handler(const im_link_reply_t *reply, void *data)
     logic = kick->r->data;
     logic->revoked = 1;
 
-    im_logic_kick_send(kick);
-}
-
-
-static void
-im_logic_kick_send(im_logic_kick_t *kick)
-{
-    im_control_t  control;
-
-    im_control_init(&control, IM_CONTROL_DISCONNECT);
-
-    control.user = kick->user;
-    control.session = kick->session;
-    control.code = (int64_t) kick->code;
-    control.reason = kick->reason;
-
-    if (kick->revoke) {
-        control.seconds = (int64_t) kick->seconds;
-    }
-
-    im_logic_control(kick->r, &control, im_logic_kick_sent, kick->r);
+    im_logic_control(kick->r, &kick->control, im_logic_kick_sent, kick->r);
 }
 
 

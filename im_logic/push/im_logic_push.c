@@ -183,6 +183,7 @@ static im_int_t
 im_logic_push_raw(im_logic_publish_t *publish)
 {
     size_t                n;
+    im_int_t              rc;
     im_str_t              type, json = im_str("application/json");
     im_daemon_request_t  *r;
 
@@ -202,18 +203,15 @@ im_logic_push_raw(im_logic_publish_t *publish)
     {
         publish->message.type = IM_PUSH_JSON;
 
-        switch (im_json_check(r->body)) {
+        rc = im_json_check(r->body);
 
-        case IM_OK:
-            return IM_OK;
-
-        case IM_DECLINED:
+        if (rc == IM_DECLINED) {
             return im_logic_publish_refuse(publish, 400,
                                            "the body is not JSON");
-
-        default:
-            return im_logic_publish_refuse(publish, 503, "no memory");
         }
+
+        return rc == IM_OK ? IM_OK
+               : im_logic_publish_refuse(publish, 503, "no memory");
     }
 
     publish->message.type = IM_PUSH_TEXT;
