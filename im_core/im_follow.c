@@ -472,7 +472,7 @@ im_follow_fill(im_route_t *route, im_report_t *report, im_call_e call)
         return;
     }
 
-    if (call == IM_CALL_REPORT) {
+    if (call == IM_CALL_REPORT && route->topic != NULL) {
         report->count = route->topic->nsubs;
         report->all = all;
     }

@@ -97,7 +97,7 @@ im_daemon_options_cleanup(const im_daemon_option_t *options, void *conf)
     for (o = options; o->name != NULL; o++) {
         if (o->type == IM_OPTION_STRING) {
             s = (void *) ((u_char *) conf + o->offset);
-            free(*s);
+            im_free(*s);
             *s = NULL;
         }
     }
@@ -171,8 +171,9 @@ static im_int_t
 im_daemon_option_set(const im_daemon_option_t *options, im_str_t name,
     const char *value, void *conf)
 {
-    char                     **s;
+    char                      *copy, **s;
     void                      *dst;
+    size_t                     size;
     const im_daemon_option_t  *o;
 
     for (o = options; o->name != NULL; o++) {
@@ -193,14 +194,19 @@ im_daemon_option_set(const im_daemon_option_t *options, im_str_t name,
         return im_daemon_option_number(o, value, dst);
     }
 
-    s = dst;
-    free(*s);
-    *s = strdup(value);
+    size = strlen(value) + 1;
 
-    if (*s == NULL) {
+    copy = im_alloc(size);
+    if (copy == NULL) {
         im_daemon_log(IM_LOG_ERROR, "no memory");
         return IM_ERROR;
     }
+
+    memcpy(copy, value, size);
+
+    s = dst;
+    im_free(*s);
+    *s = copy;
 
     return IM_OK;
 }
