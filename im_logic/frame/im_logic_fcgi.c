@@ -27,10 +27,7 @@
 static im_int_t im_logic_fcgi_header(im_logic_fcgi_t *f);
 static im_int_t im_logic_fcgi_content(im_logic_fcgi_t *f, const u_char *p,
     size_t len);
-static im_int_t im_logic_fcgi_body(im_logic_fcgi_t *f, const u_char *p,
-    size_t len);
 static im_int_t im_logic_fcgi_record(im_logic_fcgi_t *f);
-static im_int_t im_logic_fcgi_begin(im_logic_fcgi_t *f);
 static im_int_t im_logic_fcgi_length(im_str_t params, size_t *at, size_t *len);
 static void im_logic_fcgi_add(im_buf_t *b, uint16_t id, im_str_t s);
 static void im_logic_fcgi_add_header(im_buf_t *b, uint8_t type, uint16_t id,
@@ -64,11 +61,21 @@ im_logic_fcgi_decode(im_logic_fcgi_t *f, const u_char **p, const u_char *end)
 
     while (!f->done) {
 
-        if (f->nheader < IM_FCGI_HEADER) {
-            if (*p == end) {
-                return IM_AGAIN;
+        if (f->nheader == IM_FCGI_HEADER && f->left == 0 && f->padding == 0) {
+            f->nheader = 0;
+
+            if (im_logic_fcgi_record(f) != IM_OK) {
+                return IM_ERROR;
             }
 
+            continue;
+        }
+
+        if (*p == end) {
+            return IM_AGAIN;
+        }
+
+        if (f->nheader < IM_FCGI_HEADER) {
             f->header[f->nheader++] = *(*p)++;
 
             if (f->nheader == IM_FCGI_HEADER
@@ -77,14 +84,7 @@ im_logic_fcgi_decode(im_logic_fcgi_t *f, const u_char **p, const u_char *end)
                 return IM_ERROR;
             }
 
-            continue;
-        }
-
-        if (f->left != 0) {
-            if (*p == end) {
-                return IM_AGAIN;
-            }
-
+        } else if (f->left != 0) {
             n = im_min((size_t) (end - *p), f->left);
 
             if (im_logic_fcgi_content(f, *p, n) != IM_OK) {
@@ -93,24 +93,11 @@ im_logic_fcgi_decode(im_logic_fcgi_t *f, const u_char **p, const u_char *end)
 
             *p += n;
             f->left -= (uint32_t) n;
-            continue;
-        }
 
-        if (f->padding != 0) {
-            if (*p == end) {
-                return IM_AGAIN;
-            }
-
+        } else {
             n = im_min((size_t) (end - *p), f->padding);
             *p += n;
             f->padding -= (uint8_t) n;
-            continue;
-        }
-
-        f->nheader = 0;
-
-        if (im_logic_fcgi_record(f) != IM_OK) {
-            return IM_ERROR;
         }
     }
 
@@ -194,27 +181,18 @@ im_logic_fcgi_content(im_logic_fcgi_t *f, const u_char *p, size_t len)
         return f->params.failed ? IM_ERROR : IM_OK;
 
     default:
-        return im_logic_fcgi_body(f, p, len);
+
+        if (len > f->max_body - f->body.len) {
+            f->too_large = 1;
+            im_buf_reset(&f->body, IM_FCGI_KEPT);
+        }
+
+        if (!f->too_large) {
+            im_buf_add(&f->body, p, len);
+        }
+
+        return f->body.failed ? IM_ERROR : IM_OK;
     }
-}
-
-
-static im_int_t
-im_logic_fcgi_body(im_logic_fcgi_t *f, const u_char *p, size_t len)
-{
-    if (f->too_large) {
-        return IM_OK;
-    }
-
-    if (len > f->max_body - f->body.len) {
-        f->too_large = 1;
-        im_buf_reset(&f->body, IM_FCGI_KEPT);
-        return IM_OK;
-    }
-
-    im_buf_add(&f->body, p, len);
-
-    return f->body.failed ? IM_ERROR : IM_OK;
 }
 
 
@@ -223,31 +201,18 @@ static im_int_t
 im_logic_fcgi_record(im_logic_fcgi_t *f)
 {
     if (f->type == IM_FCGI_BEGIN) {
-        return im_logic_fcgi_begin(f);
+        f->keep = f->begin[2] & IM_FCGI_KEEP;
+
+        return f->begin[0] == 0 && f->begin[1] == IM_FCGI_RESPONDER
+               ? IM_OK : IM_ERROR;
     }
 
-    if (f->header[4] != 0 || f->header[5] != 0) {
-        return IM_OK;
-    }
-
-    if (f->type == IM_FCGI_PARAMS) {
+    if (f->header[4] == 0 && f->header[5] == 0) {
+        f->done = f->type == IM_FCGI_STDIN;
         f->got_params = 1;
-
-    } else {
-        f->done = 1;
     }
 
     return IM_OK;
-}
-
-
-static im_int_t
-im_logic_fcgi_begin(im_logic_fcgi_t *f)
-{
-    f->keep = f->begin[2] & IM_FCGI_KEEP;
-
-    return f->begin[0] == 0 && f->begin[1] == IM_FCGI_RESPONDER ? IM_OK
-                                                                : IM_ERROR;
 }
 
 

@@ -87,12 +87,9 @@ im_logic_reply(im_daemon_request_t *r, im_uint_t status, const im_buf_t *json)
 void
 im_logic_stop(im_logic_t *logic)
 {
-    struct timeval  tv;
+    struct timeval  tv = { 0, 100000 };
 
     if (logic->stopping && logic->nrequests == 0) {
-        tv.tv_sec = 0;
-        tv.tv_usec = 100000;
-
         (void) event_base_loopexit(logic->base, &tv);
     }
 }
@@ -127,13 +124,11 @@ im_logic_decode(im_daemon_request_t *r, im_str_t json,
     rc = IM_OK;
 
     for (f = fields; f->name.data != NULL; f++) {
-        if (f->type != IM_JSON_STRINGS && f->type != IM_JSON_RAWS) {
-            continue;
-        }
-
         list = (void *) ((u_char *) dst + f->offset);
 
-        if (im_daemon_cleanup(r, im_free, list->elts) != IM_OK) {
+        if ((f->type == IM_JSON_STRINGS || f->type == IM_JSON_RAWS)
+            && im_daemon_cleanup(r, im_free, list->elts) != IM_OK)
+        {
             *why = im_json_no_memory;
             rc = IM_ERROR;
         }

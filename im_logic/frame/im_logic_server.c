@@ -7,20 +7,16 @@
  * frees the socket at once and the rest when the request is answered.
  */
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/event.h>
 #include <event2/listener.h>
 
 #include "im_logic_server.h"
 #include "im_logic_fcgi.h"
+#include "im_logic_print.h"
 #include "im_daemon_addr.h"
 #include "im_daemon_log.h"
 #include "im_list.h"
@@ -63,13 +59,10 @@ static void im_logic_conn_read_handler(struct bufferevent *bev, void *data);
 static void im_logic_conn_write_handler(struct bufferevent *bev, void *data);
 static void im_logic_conn_event_handler(struct bufferevent *bev, short what,
     void *data);
-static void im_logic_conn_request(im_logic_conn_t *c);
 static im_int_t im_logic_conn_fill(im_logic_conn_t *c);
 static void im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status,
     im_str_t json);
 static im_int_t im_logic_conn_write(im_logic_conn_t *c, im_str_t bytes);
-static void im_logic_conn_head(im_buf_t *b, const im_daemon_request_t *r,
-    im_uint_t status);
 static void im_logic_conn_add_header(void *data, const char *name,
     const char *value);
 static void im_logic_conn_timeout(im_logic_conn_t *c);
@@ -151,17 +144,16 @@ im_logic_server_close(im_logic_server_t *server)
         server->listener = NULL;
     }
 
-    q = im_list_first(&server->connections);
-
-    while (q != im_list_sentinel(&server->connections)) {
+    for (q = im_list_first(&server->connections);
+         q != im_list_sentinel(&server->connections);
+         q = next)
+    {
         next = im_list_next(q);
         c = im_list_data(q, im_logic_conn_t, link);
 
         if (!c->answering && !c->last && im_logic_fcgi_idle(&c->fcgi)) {
             im_logic_conn_close(c);
         }
-
-        q = next;
     }
 }
 
@@ -192,20 +184,19 @@ im_logic_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
     im_logic_server_t  *server = data;
 
     c = im_calloc(sizeof(im_logic_conn_t));
-    if (c == NULL) {
-        (void) close(fd);
-        return;
+
+    if (c != NULL) {
+        c->bev = bufferevent_socket_new(server->base, fd,
+                                        BEV_OPT_CLOSE_ON_FREE);
     }
 
-    c->bev = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
-    if (c->bev == NULL) {
+    if (c == NULL || c->bev == NULL) {
         (void) close(fd);
         im_free(c);
         return;
     }
 
     c->server = server;
-    c->request.reply = im_logic_conn_reply;
     im_logic_fcgi_init(&c->fcgi, server->max_body);
 
     im_list_insert_tail(&server->connections, &c->link);
@@ -254,12 +245,20 @@ im_logic_conn_read_handler(struct bufferevent *bev, void *data)
         if (rc == IM_ERROR) {
             im_daemon_log(IM_LOG_INFO, "a FastCGI connection broke the "
                           "protocol, asked too much or gave up");
+
+        } else if (rc == IM_OK) {
+            rc = im_logic_conn_fill(c);
+        }
+
+        if (rc == IM_ERROR) {
             im_logic_conn_close(c);
             return;
         }
 
         if (rc == IM_OK) {
-            im_logic_conn_request(c);
+            c->answering = 1;
+            im_logic_conn_timeout(c);
+            c->server->handler(&c->request);
             return;
         }
     }
@@ -273,33 +272,11 @@ static void
 im_logic_conn_timeout(im_logic_conn_t *c)
 {
     int             idle;
-    struct timeval  tv;
-
-    tv.tv_sec = IM_SERVER_TIMEOUT;
-    tv.tv_usec = 0;
+    struct timeval  tv = { IM_SERVER_TIMEOUT, 0 };
 
     idle = c->answering || im_logic_fcgi_idle(&c->fcgi);
 
     bufferevent_set_timeouts(c->bev, idle ? NULL : &tv, &tv);
-}
-
-
-static void
-im_logic_conn_request(im_logic_conn_t *c)
-{
-    im_logic_server_t  *server;
-
-    server = c->server;
-
-    if (im_logic_conn_fill(c) != IM_OK) {
-        im_daemon_log(IM_LOG_INFO, "malformed FastCGI parameters");
-        im_logic_conn_close(c);
-        return;
-    }
-
-    c->answering = 1;
-    im_logic_conn_timeout(c);
-    server->handler(&c->request);
 }
 
 
@@ -326,16 +303,7 @@ im_logic_conn_fill(im_logic_conn_t *c)
     at = 0;
     params = im_buf_str(&c->fcgi.params);
 
-    for ( ;; ) {
-        rc = im_logic_fcgi_param(params, &at, &name, &value);
-
-        if (rc == IM_DECLINED) {
-            break;
-        }
-
-        if (rc != IM_OK) {
-            return IM_ERROR;
-        }
+    while ((rc = im_logic_fcgi_param(params, &at, &name, &value)) == IM_OK) {
 
         for (i = 0; im_logic_params[i].name.data != NULL; i++) {
             if (im_str_eq(name, im_logic_params[i].name)) {
@@ -344,6 +312,11 @@ im_logic_conn_fill(im_logic_conn_t *c)
                 break;
             }
         }
+    }
+
+    if (rc == IM_ERROR) {
+        im_daemon_log(IM_LOG_INFO, "malformed FastCGI parameters");
+        return IM_ERROR;
     }
 
     p = r->path.len != 0 ? memchr(r->path.data, '?', r->path.len) : NULL;
@@ -375,7 +348,10 @@ im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
     }
 
     im_buf_init(&head, IM_SERVER_MAX_HEAD);
-    im_logic_conn_head(&head, r, status);
+    im_logic_print(&head, "Status: %u %z\r\n", status,
+                   im_daemon_status(status));
+    im_daemon_headers(r, im_logic_conn_add_header, &head);
+    im_buf_add_z(&head, "\r\n");
 
     im_buf_init(&b, IM_SERVER_MAX_REPLY);
     im_logic_fcgi_encode(&b, c->fcgi.id, im_buf_str(&head), json);
@@ -433,27 +409,9 @@ im_logic_conn_write(im_logic_conn_t *c, im_str_t bytes)
 
 
 static void
-im_logic_conn_head(im_buf_t *b, const im_daemon_request_t *r, im_uint_t status)
-{
-    im_buf_add_z(b, "Status: ");
-    im_buf_add_uint(b, status);
-    im_buf_add_z(b, " ");
-    im_buf_add_z(b, im_daemon_status(status));
-    im_buf_add_z(b, "\r\n");
-    im_daemon_headers(r, im_logic_conn_add_header, b);
-    im_buf_add_z(b, "\r\n");
-}
-
-
-static void
 im_logic_conn_add_header(void *data, const char *name, const char *value)
 {
-    im_buf_t  *b = data;
-
-    im_buf_add_z(b, name);
-    im_buf_add_z(b, ": ");
-    im_buf_add_z(b, value);
-    im_buf_add_z(b, "\r\n");
+    im_logic_print(data, "%z: %z\r\n", name, value);
 }
 
 
@@ -471,11 +429,7 @@ im_logic_conn_write_handler(struct bufferevent *bev, void *data)
 static void
 im_logic_conn_event_handler(struct bufferevent *bev, short what, void *data)
 {
-    im_logic_conn_t  *c = data;
-
-    if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) {
-        im_logic_conn_close(c);
-    }
+    im_logic_conn_close(data);
 }
 
 

@@ -58,7 +58,7 @@ im_logic_url_hex(u_char c)
 im_int_t
 im_logic_url_arg(im_str_t query, size_t *at, im_str_t *name, im_str_t *value)
 {
-    size_t         len;
+    size_t         len, nlen;
     const u_char  *p, *eq;
 
     while (*at < query.len && query.data[*at] == '&') {
@@ -82,14 +82,11 @@ im_logic_url_arg(im_str_t query, size_t *at, im_str_t *name, im_str_t *value)
 
     eq = memchr(p, '=', len);
 
-    if (eq == NULL) {
-        *name = im_str_set(p, len);
-        *value = im_str_set(p + len, 0);
-        return IM_OK;
-    }
+    nlen = eq != NULL ? (size_t) (eq - p) : len;
 
-    *name = im_str_set(p, (size_t) (eq - p));
-    *value = im_str_set(eq + 1, (size_t) (p + len - eq) - 1);
+    *name = im_str_set(p, nlen);
+    nlen += eq != NULL;
+    *value = im_str_set(p + nlen, len - nlen);
 
     return IM_OK;
 }

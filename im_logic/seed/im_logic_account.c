@@ -63,11 +63,9 @@ typedef struct {
 } im_logic_account_body_t;
 
 
-static im_logic_account_t *im_logic_account_create(im_daemon_request_t *r);
+static void im_logic_account_start(im_daemon_request_t *r, char kind,
+    uint64_t n, im_logic_account_pt next);
 static im_logic_account_t *im_logic_account_new(im_daemon_request_t *r);
-static void im_logic_account_wipe(void *data);
-static im_int_t im_logic_account_read(im_logic_account_t *a, im_buf_t *strings,
-    const char **why);
 static const char *im_logic_account_fault(im_str_t name, im_str_t password);
 static void im_logic_account_limit(im_logic_account_t *a, char kind,
     uint64_t n, im_logic_account_pt next);
@@ -90,7 +88,6 @@ static void im_logic_login_token(im_logic_account_t *a);
 static void im_logic_login_token_handler(const im_link_reply_t *reply,
     void *data);
 
-static const char *im_logic_check_auth_fault(im_logic_account_t *a);
 static void im_logic_check_auth_token_handler(const im_link_reply_t *reply,
     void *data);
 
@@ -113,9 +110,9 @@ static void im_logic_account_store(im_logic_account_t *a, const char *hash,
 static void im_logic_account_key(im_logic_account_t *a, im_link_call_t *call);
 static void im_logic_account_tokens_key(im_logic_account_t *a,
     im_link_call_t *call);
-static void im_logic_account_identity(im_logic_account_t *a);
+static void im_logic_account_identity(im_logic_account_t *a, int code);
 static void im_logic_account_end(im_logic_account_t *a, int code);
-static void im_logic_account_random(u_char *dst);
+static im_str_t im_logic_account_random(u_char *id);
 
 
 static const im_json_field_t  im_logic_account_fields[] = {
@@ -126,22 +123,40 @@ static const im_json_field_t  im_logic_account_fields[] = {
 };
 
 
-/* A name and a password.  NULL: answered. */
-static im_logic_account_t *
-im_logic_account_create(im_daemon_request_t *r)
+/* Reads a name and a password.  The next step follows within the limit. */
+static void
+im_logic_account_start(im_daemon_request_t *r, char kind, uint64_t n,
+    im_logic_account_pt next)
 {
-    im_buf_t            *strings;
-    im_int_t             rc;
-    const char          *why;
-    im_logic_account_t  *a;
+    im_buf_t                 *strings;
+    const char               *why;
+    im_logic_account_t       *a;
+    im_logic_account_body_t   body;
 
     a = im_logic_account_new(r);
     if (a == NULL) {
-        return NULL;
+        return;
     }
 
     strings = im_daemon_buf(r, r->body.len + 1);
-    rc = im_logic_account_read(a, strings, &why);
+    memset(&body, 0, sizeof(im_logic_account_body_t));
+
+    if (r->body.len > IM_ACCOUNT_BODY
+        || im_json_decode(r->body, im_logic_account_fields,
+                          IM_JSON_ANY_CASE | IM_JSON_LAX, strings, &body, &why)
+           != IM_OK)
+    {
+        why = NULL;
+
+    } else {
+        why = im_logic_account_fault(body.name, body.password);
+
+        if (why == NULL
+            && im_logic_crypt_password(&a->crypt, body.password) == IM_OK)
+        {
+            a->name = im_daemon_copy(r, body.name);
+        }
+    }
 
     /* no password stays in memory */
 
@@ -153,17 +168,12 @@ im_logic_account_create(im_daemon_request_t *r)
         explicit_bzero(r->body.data, r->body.len);
     }
 
-    if (rc != IM_OK) {
+    if (a->name.data == NULL) {
         im_logic_account_reply(r, 200, IM_ACCOUNT_INVALID, why, NULL);
-        return NULL;
-    }
 
-    if (!im_link_ready(a->logic->link)) {
-        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
-        return NULL;
+    } else {
+        im_logic_account_limit(a, kind, n, next);
     }
-
-    return a;
 }
 
 
@@ -174,7 +184,9 @@ im_logic_account_new(im_daemon_request_t *r)
 
     a = im_daemon_alloc(r, sizeof(im_logic_account_t));
 
-    if (a == NULL || im_daemon_cleanup(r, im_logic_account_wipe, a) != IM_OK) {
+    if (a == NULL
+        || im_daemon_cleanup(r, im_logic_crypt_wipe, &a->crypt) != IM_OK)
+    {
         im_logic_account_reply(r, 200, IM_ACCOUNT_SYSTEM, NULL, NULL);
         return NULL;
     }
@@ -183,47 +195,6 @@ im_logic_account_new(im_daemon_request_t *r)
     a->r = r;
 
     return a;
-}
-
-
-static void
-im_logic_account_wipe(void *data)
-{
-    im_logic_account_t  *a = data;
-
-    im_logic_crypt_wipe(&a->crypt);
-}
-
-
-/* *why NULL: the code's own text. */
-static im_int_t
-im_logic_account_read(im_logic_account_t *a, im_buf_t *strings,
-    const char **why)
-{
-    im_logic_account_body_t  body;
-
-    memset(&body, 0, sizeof(im_logic_account_body_t));
-
-    if (a->r->body.len > IM_ACCOUNT_BODY
-        || im_json_decode(a->r->body, im_logic_account_fields,
-                          IM_JSON_ANY_CASE | IM_JSON_LAX, strings, &body, why)
-           != IM_OK)
-    {
-        *why = NULL;
-        return IM_ERROR;
-    }
-
-    *why = im_logic_account_fault(body.name, body.password);
-
-    if (*why != NULL
-        || im_logic_crypt_password(&a->crypt, body.password) != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    a->name = im_daemon_copy(a->r, body.name);
-
-    return a->name.data != NULL ? IM_OK : IM_ERROR;
 }
 
 
@@ -280,6 +251,11 @@ im_logic_account_limit(im_logic_account_t *a, char kind, uint64_t n,
     im_buf_t  *subject;
 
     a->next = next;
+
+    if (!im_link_ready(a->logic->link)) {
+        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
+        return;
+    }
 
     if (n == 0) {
         next(a);
@@ -347,15 +323,10 @@ im_logic_account_hash(im_logic_account_t *a,
 void
 im_logic_register_handler(im_daemon_request_t *r)
 {
-    im_logic_account_t  *a;
+    im_logic_t  *logic = r->data;
 
-    a = im_logic_account_create(r);
-
-    if (a != NULL) {
-        im_logic_account_limit(a, IM_LIMIT_REGISTER,
-                               a->logic->conf.register_limit,
-                               im_logic_register_hash);
-    }
+    im_logic_account_start(r, IM_LIMIT_REGISTER, logic->conf.register_limit,
+                           im_logic_register_hash);
 }
 
 
@@ -381,8 +352,7 @@ im_logic_register_hash_handler(im_logic_task_t *task)
         return;
     }
 
-    im_logic_account_random(a->user_data);
-    a->user = im_str_set(a->user_data, IM_ACCOUNT_ID);
+    a->user = im_logic_account_random(a->user_data);
 
     im_logic_account_store(a, a->crypt.hash, "",
                            im_logic_register_store_handler);
@@ -392,15 +362,13 @@ im_logic_register_hash_handler(im_logic_task_t *task)
 static void
 im_logic_register_store_handler(const im_link_reply_t *reply, void *data)
 {
-    im_logic_account_t  *a = data;
-
     if (im_logic_fault(reply, "register.lua") != NULL) {
-        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
+        im_logic_account_end(data, IM_ACCOUNT_DATABASE);
         return;
     }
 
-    im_logic_account_end(a, im_link_reply_int(reply, 0) == 1
-                            ? IM_ACCOUNT_OK : IM_ACCOUNT_EXISTS);
+    im_logic_account_end(data, im_link_reply_int(reply, 0) == 1
+                               ? IM_ACCOUNT_OK : IM_ACCOUNT_EXISTS);
 }
 
 
@@ -408,15 +376,10 @@ im_logic_register_store_handler(const im_link_reply_t *reply, void *data)
 void
 im_logic_login_handler(im_daemon_request_t *r)
 {
-    im_logic_account_t  *a;
+    im_logic_t  *logic = r->data;
 
-    a = im_logic_account_create(r);
-
-    if (a != NULL) {
-        im_logic_account_limit(a, IM_LIMIT_ADDRESS,
-                               a->logic->conf.address_limit,
-                               im_logic_login_name);
-    }
+    im_logic_account_start(r, IM_LIMIT_ADDRESS, logic->conf.address_limit,
+                           im_logic_login_name);
 }
 
 
@@ -504,8 +467,7 @@ im_logic_login_check_handler(im_logic_task_t *task)
         im_logic_account_store(a, a->crypt.renewed, a->crypt.hash, NULL);
     }
 
-    im_logic_account_random(a->token_data);
-    a->token = im_str_set(a->token_data, IM_ACCOUNT_ID);
+    a->token = im_logic_account_random(a->token_data);
 
     im_logic_account_tokens(a, a->token, logic->conf.token_life * 1000,
                             logic->conf.user_tokens, im_logic_login_token);
@@ -537,7 +499,6 @@ im_logic_login_token(im_logic_account_t *a)
 static void
 im_logic_login_token_handler(const im_link_reply_t *reply, void *data)
 {
-    uint64_t             life;
     im_logic_account_t  *a = data;
 
     if (im_logic_fault(reply, "token.lua") != NULL
@@ -547,80 +508,58 @@ im_logic_login_token_handler(const im_link_reply_t *reply, void *data)
         return;
     }
 
-    life = im_min(a->logic->conf.token_life, IM_ACCOUNT_COOKIE);
-
     (void) snprintf(a->cookie, sizeof(a->cookie),
                     "auth=%.*s; Max-Age=%u; Path=/; HttpOnly; SameSite=Lax",
                     (int) a->token.len, (char *) a->token.data,
-                    (unsigned) life);
+                    (unsigned) im_min(a->logic->conf.token_life,
+                                      IM_ACCOUNT_COOKIE));
     a->r->cookie = a->cookie;
 
-    im_logic_account_identity(a);
+    im_logic_account_identity(a, IM_ACCOUNT_OK);
 }
 
 
 void
 im_logic_check_auth_handler(im_daemon_request_t *r)
 {
-    const char          *why;
-    im_logic_account_t  *a;
+    size_t                    len;
+    const char               *why;
+    im_logic_account_t       *a;
+    im_logic_account_body_t   body;
 
     a = im_logic_account_new(r);
     if (a == NULL) {
         return;
     }
 
-    why = im_logic_check_auth_fault(a);
+    memset(&body, 0, sizeof(im_logic_account_body_t));
 
-    if (a->token.len == 0) {
+    if (r->body.len > IM_ACCOUNT_BODY
+        || im_logic_decode(r, r->body, im_logic_account_fields,
+                           IM_JSON_ANY_CASE | IM_JSON_LAX, &body, &why)
+           != IM_OK)
+    {
+        im_logic_account_end(a, IM_ACCOUNT_INVALID);
+        return;
+    }
+
+    len = body.auth.len;
+    why = len == 0 ? "Auth.Required:Can not be empty"
+          : len < 3 ? "Auth.MinSize:Minimum size is 3"
+          : len > IM_TOKEN_MAX ? "Auth.MaxSize:Maximum size is 128" : NULL;
+
+    if (why != NULL) {
         im_logic_account_reply(r, 200, IM_ACCOUNT_INVALID, why, NULL);
         return;
     }
 
-    if (!im_logic_token_valid(a->token)) {
-        im_logic_account_end(a, IM_ACCOUNT_NO_AUTH);
+    if (!im_logic_token_valid(body.auth)) {
+        im_logic_account_identity(a, IM_ACCOUNT_NO_AUTH);
         return;
     }
 
+    a->token = body.auth;
     im_logic_token_find(r, a->token, im_logic_check_auth_token_handler, a);
-}
-
-
-/* NULL: the token is there, or the code's own text says it. */
-static const char *
-im_logic_check_auth_fault(im_logic_account_t *a)
-{
-    im_str_t                  auth;
-    const char               *why;
-    im_logic_account_body_t   body;
-
-    memset(&body, 0, sizeof(im_logic_account_body_t));
-
-    if (a->r->body.len > IM_ACCOUNT_BODY
-        || im_logic_decode(a->r, a->r->body, im_logic_account_fields,
-                           IM_JSON_ANY_CASE | IM_JSON_LAX, &body, &why)
-           != IM_OK)
-    {
-        return NULL;
-    }
-
-    auth = body.auth;
-
-    if (auth.len == 0) {
-        return "Auth.Required:Can not be empty";
-    }
-
-    if (auth.len < 3) {
-        return "Auth.MinSize:Minimum size is 3";
-    }
-
-    if (auth.len > IM_TOKEN_MAX) {
-        return "Auth.MaxSize:Maximum size is 128";
-    }
-
-    a->token = auth;
-
-    return NULL;
 }
 
 
@@ -635,11 +574,12 @@ im_logic_check_auth_token_handler(const im_link_reply_t *reply, void *data)
     case IM_OK:
         a->user = login.user;
         a->name = login.name;
-        im_logic_account_identity(a);
+        im_logic_account_identity(a, IM_ACCOUNT_OK);
         return;
 
     case IM_DECLINED:
-        im_logic_account_end(a, IM_ACCOUNT_NO_AUTH);
+        a->token.len = 0;
+        im_logic_account_identity(a, IM_ACCOUNT_NO_AUTH);
         return;
 
     default:
@@ -872,7 +812,7 @@ im_logic_account_tokens_key(im_logic_account_t *a, im_link_call_t *call)
 
 
 static void
-im_logic_account_identity(im_logic_account_t *a)
+im_logic_account_identity(im_logic_account_t *a, int code)
 {
     im_buf_t  *b;
 
@@ -881,38 +821,30 @@ im_logic_account_identity(im_logic_account_t *a)
     im_logic_print(b, "{\"Auth\":%j,\"UserId\":%j,\"UserName\":%j}", a->token,
                    a->user, a->name);
 
-    im_logic_account_reply(a->r, 200, IM_ACCOUNT_OK, NULL, b);
+    im_logic_account_reply(a->r, 200, code, NULL, b);
 }
 
 
 static void
 im_logic_account_end(im_logic_account_t *a, int code)
 {
-    im_buf_t  *b;
-
-    if (code == IM_ACCOUNT_NO_AUTH) {
-        b = im_daemon_buf(a->r, 128);
-        im_buf_add_z(b, "{\"Auth\":\"\",\"UserId\":\"\",\"UserName\":\"\"}");
-
-    } else {
-        b = NULL;
-    }
-
-    im_logic_account_reply(a->r, 200, code, NULL, b);
+    im_logic_account_reply(a->r, 200, code, NULL, NULL);
 }
 
 
 /* 16 hex digits: 64 random bits. */
-static void
-im_logic_account_random(u_char *dst)
+static im_str_t
+im_logic_account_random(u_char *id)
 {
     u_char      random[IM_ACCOUNT_ID / 2];
     im_uint_t   i;
 
     im_daemon_random(random, sizeof(random));
 
-    for (i = 0; i < sizeof(random); i++) {
-        *dst++ = (u_char) "0123456789abcdef"[random[i] >> 4];
-        *dst++ = (u_char) "0123456789abcdef"[random[i] & 0x0f];
+    for (i = 0; i < IM_ACCOUNT_ID; i++) {
+        id[i] = (u_char) "0123456789abcdef"[random[i / 2] >> (i % 2 ? 0 : 4)
+                                            & 0x0f];
     }
+
+    return im_str_set(id, IM_ACCOUNT_ID);
 }

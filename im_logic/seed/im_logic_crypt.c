@@ -7,7 +7,6 @@
 #include <crypt.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "im_logic_crypt.h"
 #include "im_daemon_time.h"
@@ -18,12 +17,9 @@
 
 
 static im_int_t im_logic_crypt_setting(char *dst, im_uint_t cost);
-static int im_logic_crypt_alike(const char *hash, const char *setting);
 static void im_logic_crypt_work(im_logic_task_t *task);
 static im_int_t im_logic_crypt_result(im_logic_crypt_t *crypt,
     const char *result);
-static void im_logic_crypt_renew(im_logic_crypt_t *crypt,
-    struct crypt_data *data);
 
 
 im_int_t
@@ -55,6 +51,9 @@ im_logic_crypt_make(im_logic_crypt_t *crypt, im_uint_t cost)
 im_int_t
 im_logic_crypt_check(im_logic_crypt_t *crypt, im_str_t hash, im_uint_t cost)
 {
+    size_t       len;
+    const char  *salt;
+
     crypt->check = 1;
     crypt->rc = IM_ERROR;
     crypt->task.work = im_logic_crypt_work;
@@ -73,7 +72,13 @@ im_logic_crypt_check(im_logic_crypt_t *crypt, im_str_t hash, im_uint_t cost)
         crypt->hash[hash.len] = '\0';
     }
 
-    if (im_logic_crypt_alike(crypt->hash, crypt->renewed)) {
+    /* the same method and cost: "$y$j9T$", what stands before the salt */
+
+    salt = strchr(crypt->renewed + sizeof(IM_CRYPT_METHOD) - 1, '$');
+    len = salt != NULL ? (size_t) (salt - crypt->renewed) + 1
+                       : IM_PASSWORD_HASH;
+
+    if (strncmp(crypt->hash, crypt->renewed, len) == 0) {
         crypt->renewed[0] = '\0';
     }
 
@@ -95,24 +100,11 @@ im_logic_crypt_setting(char *dst, im_uint_t cost)
 }
 
 
-/* The same method and cost: "$y$j9T$", what stands before the salt. */
-static int
-im_logic_crypt_alike(const char *hash, const char *setting)
-{
-    size_t       len;
-    const char  *cost, *salt;
-
-    cost = setting + sizeof(IM_CRYPT_METHOD) - 1;
-    salt = strchr(cost, '$');
-    len = salt != NULL ? (size_t) (salt - setting) + 1 : strlen(setting);
-
-    return strncmp(hash, setting, len) == 0;
-}
-
-
 void
-im_logic_crypt_wipe(im_logic_crypt_t *crypt)
+im_logic_crypt_wipe(void *data)
 {
+    im_logic_crypt_t  *crypt = data;
+
     explicit_bzero(crypt->password, sizeof(crypt->password));
 }
 
@@ -132,7 +124,20 @@ im_logic_crypt_work(im_logic_task_t *task)
                           sizeof(struct crypt_data));
 
         crypt->rc = im_logic_crypt_result(crypt, result);
-        im_logic_crypt_renew(crypt, data);
+
+        /* only for the right password; a failure waits for the next login */
+
+        result = crypt->rc == IM_OK && crypt->renewed[0] != '\0'
+                 ? crypt_rn(crypt->password, crypt->renewed, data,
+                            sizeof(struct crypt_data))
+                 : NULL;
+
+        if (result != NULL && strlen(result) < IM_PASSWORD_HASH) {
+            memcpy(crypt->renewed, result, strlen(result) + 1);
+
+        } else {
+            crypt->renewed[0] = '\0';
+        }
 
         explicit_bzero(data, sizeof(struct crypt_data));
         free(data);
@@ -177,28 +182,4 @@ im_logic_crypt_result(im_logic_crypt_t *crypt, const char *result)
     }
 
     return diff == 0 ? IM_OK : IM_DECLINED;
-}
-
-
-/* Only for the right password.  A failure waits for the next login. */
-static void
-im_logic_crypt_renew(im_logic_crypt_t *crypt, struct crypt_data *data)
-{
-    char  *result;
-
-    if (crypt->renewed[0] == '\0') {
-        return;
-    }
-
-    result = crypt->rc == IM_OK
-             ? crypt_rn(crypt->password, crypt->renewed, data,
-                        sizeof(struct crypt_data))
-             : NULL;
-
-    if (result == NULL || strlen(result) >= IM_PASSWORD_HASH) {
-        crypt->renewed[0] = '\0';
-        return;
-    }
-
-    memcpy(crypt->renewed, result, strlen(result) + 1);
 }

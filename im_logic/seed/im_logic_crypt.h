@@ -45,7 +45,8 @@ im_int_t im_logic_crypt_make(im_logic_crypt_t *crypt, im_uint_t cost);
 im_int_t im_logic_crypt_check(im_logic_crypt_t *crypt, im_str_t hash,
     im_uint_t cost);
 
-void im_logic_crypt_wipe(im_logic_crypt_t *crypt);
+/* data: an im_logic_crypt_t. */
+void im_logic_crypt_wipe(void *data);
 
 
 #endif /* IM_LOGIC_CRYPT_H */

@@ -95,16 +95,12 @@ im_logic_limit_address(im_buf_t *b, im_str_t address)
     }
 
     if (memcmp(in6.s6_addr, mapped, sizeof(mapped)) == 0) {
-        if (inet_ntop(AF_INET, in6.s6_addr + 12, text, sizeof(text)) != NULL) {
-            im_buf_add_z(b, text);
-        }
+        (void) inet_ntop(AF_INET, in6.s6_addr + 12, text, sizeof(text));
 
-        return;
+    } else {
+        memset(in6.s6_addr + 8, 0, 8);
+        (void) inet_ntop(AF_INET6, &in6, text, sizeof(text));
     }
 
-    memset(in6.s6_addr + 8, 0, 8);
-
-    if (inet_ntop(AF_INET6, &in6, text, sizeof(text)) != NULL) {
-        im_buf_add_z(b, text);
-    }
+    im_buf_add_z(b, text);
 }

@@ -110,9 +110,8 @@ im_logic_pool_start(im_logic_pool_t *pool, im_uint_t n)
 void
 im_logic_pool_destroy(im_logic_pool_t *pool)
 {
-    im_uint_t         i;
-    im_list_t        *q;
-    im_logic_task_t  *task;
+    im_uint_t   i;
+    im_list_t  *q;
 
     (void) pthread_mutex_lock(&pool->mutex);
     pool->ending = 1;
@@ -127,8 +126,7 @@ im_logic_pool_destroy(im_logic_pool_t *pool)
          q != im_list_sentinel(&pool->tasks);
          q = im_list_next(q))
     {
-        task = im_list_data(q, im_logic_task_t, link);
-        task->dropped = 1;
+        im_list_data(q, im_logic_task_t, link)->dropped = 1;
     }
 
     im_list_splice(&pool->finished, &pool->tasks);

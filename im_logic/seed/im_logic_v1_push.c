@@ -34,10 +34,8 @@ typedef struct {
 static void im_logic_v1_push(im_daemon_request_t *r, int room);
 static int im_logic_v1_read(im_logic_v1_push_t *push, im_str_t *token);
 static im_int_t im_logic_v1_room(im_daemon_request_t *r, im_str_t *room);
-static im_int_t im_logic_v1_message(im_logic_v1_push_t *push);
 static void im_logic_v1_sender_handler(const im_link_reply_t *reply,
     void *data);
-static void im_logic_v1_receiver(im_logic_v1_push_t *push);
 static void im_logic_v1_receiver_handler(const im_members_t *members,
     void *data);
 static void im_logic_v1_publish(im_logic_v1_push_t *push);
@@ -96,16 +94,27 @@ im_logic_v1_push(im_daemon_request_t *r, int room)
 }
 
 
-/* A code of /api/v1/. */
+/* A code of /api/v1/.  Of the body, code and msg are kept. */
 static int
 im_logic_v1_read(im_logic_v1_push_t *push, im_str_t *token)
 {
     im_int_t              rc;
+    const char           *why;
+    im_logic_v1_body_t    body;
     im_daemon_request_t  *r;
 
     r = push->r;
+    push->message = im_daemon_buf(r, IM_PUSH_MAX_DATA);
 
-    if (im_logic_v1_message(push) != IM_OK) {
+    memset(&body, 0, sizeof(im_logic_v1_body_t));
+
+    rc = im_logic_decode(r, r->body, im_logic_v1_fields, IM_JSON_ANY_CASE,
+                         &body, &why);
+
+    im_logic_print(push->message, "{\"code\":%d,\"msg\":%j}", body.code,
+                   body.msg);
+
+    if (rc != IM_OK || push->message->failed) {
         return IM_V1_NETWORK;
     }
 
@@ -143,67 +152,33 @@ im_logic_v1_room(im_daemon_request_t *r, im_str_t *room)
 }
 
 
-/* Keeps code and msg and drops other fields. */
-static im_int_t
-im_logic_v1_message(im_logic_v1_push_t *push)
-{
-    const char          *why;
-    im_logic_v1_body_t   body;
-
-    memset(&body, 0, sizeof(im_logic_v1_body_t));
-
-    if (im_logic_decode(push->r, push->r->body, im_logic_v1_fields,
-                        IM_JSON_ANY_CASE, &body, &why)
-        != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    push->message = im_daemon_buf(push->r, IM_PUSH_MAX_DATA);
-
-    im_logic_print(push->message, "{\"code\":%d,\"msg\":%j}", body.code,
-                   body.msg);
-
-    return push->message->failed ? IM_ERROR : IM_OK;
-}
-
-
+/* A user without a session gets nothing, and the sender an error. */
 static void
 im_logic_v1_sender_handler(const im_link_reply_t *reply, void *data)
 {
-    im_int_t             rc;
-    im_logic_v1_push_t  *push = data;
+    im_int_t              rc;
+    im_logic_v1_push_t   *push = data;
+    im_daemon_request_t  *r;
 
-    rc = im_logic_token_read(push->r, reply, &push->sender);
+    r = push->r;
+    rc = im_logic_token_read(r, reply, &push->sender);
 
     if (rc != IM_OK
         || (push->room && !im_logic_token_room(push->sender.rooms, push->to)))
     {
-        im_logic_v1_reply(push->r, 200, rc == IM_ERROR ? IM_V1_AWAY
-                                                       : IM_V1_SEND);
+        im_logic_v1_reply(r, 200, rc == IM_ERROR ? IM_V1_AWAY : IM_V1_SEND);
 
     } else if (push->room) {
         im_logic_v1_publish(push);
 
+    } else if (im_logic_unknown(r->data) != NULL) {
+        im_logic_v1_reply(r, 200, IM_V1_AWAY);
+
     } else {
-        im_logic_v1_receiver(push);
+        im_logic_members(r->data, im_logic_topic(r, im_topic_user, push->to),
+                         IM_LINK_MEMBERS_COUNTS, im_logic_v1_receiver_handler,
+                         push);
     }
-}
-
-
-/* A user without a session gets nothing, and the sender an error. */
-static void
-im_logic_v1_receiver(im_logic_v1_push_t *push)
-{
-    if (im_logic_unknown(push->r->data) != NULL) {
-        im_logic_v1_reply(push->r, 200, IM_V1_AWAY);
-        return;
-    }
-
-    im_logic_members(push->r->data,
-                     im_logic_topic(push->r, im_topic_user, push->to),
-                     IM_LINK_MEMBERS_COUNTS, im_logic_v1_receiver_handler,
-                     push);
 }
 
 
@@ -305,9 +280,6 @@ im_logic_v1_info_control_handler(const im_link_reply_t *reply, void *data)
 static int
 im_logic_v1_code(im_uint_t status)
 {
-    if (status == 200) {
-        return IM_V1_OK;
-    }
-
-    return status == 503 ? IM_V1_AWAY : IM_V1_SEND;
+    return status == 200 ? IM_V1_OK
+                         : status == 503 ? IM_V1_AWAY : IM_V1_SEND;
 }

@@ -79,21 +79,18 @@ im_logic_connect_login_handler(const im_link_reply_t *reply, void *data)
 static void
 im_logic_connect_revoked_handler(const im_link_reply_t *reply, void *data)
 {
+    int                  out;
     im_logic_connect_t  *connect = data;
 
-    switch (im_logic_revoked_read(reply)) {
+    out = im_logic_revoked_read(reply);
 
-    case 0:
+    if (out == 0) {
         im_logic_connect_reply(connect);
-        return;
 
-    case 1:
-        im_logic_reply_error(connect->r, 403, "the user is kept out");
-        return;
-
-    default:
-        im_logic_reply_error(connect->r, 503, "redis is away");
-        return;
+    } else {
+        im_logic_reply_error(connect->r, out == 1 ? 403 : 503,
+                             out == 1 ? "the user is kept out"
+                                      : "redis is away");
     }
 }
 

@@ -21,7 +21,6 @@ typedef struct {
 
 
 static void im_logic_history_handler(const im_link_page_t *page, void *data);
-static void im_logic_history_begin(im_logic_history_t *h);
 static void im_logic_history_begin_handler(const im_link_reply_t *reply,
     void *data);
 
@@ -56,9 +55,17 @@ im_logic_history_read(im_daemon_request_t *r, const im_link_range_t *range,
 }
 
 
+/*
+ * Where Redis knows nothing of the topic, the position in the answer must stay
+ * good: it is written down, as a join does.  Members and the mark of a leave,
+ * whose keys stand first and last, are not read.
+ */
 static void
 im_logic_history_handler(const im_link_page_t *page, void *data)
 {
+    im_logic_t          *logic;
+    im_link_call_t      *call;
+    const im_rule_t     *rule;
     im_logic_history_t  *h = data;
 
     if (page->error.len > 0) {
@@ -66,39 +73,21 @@ im_logic_history_handler(const im_link_page_t *page, void *data)
                       (int) page->error.len, (char *) page->error.data);
     }
 
-    if (page->why == NULL && page->epoch.len == 0) {
-        im_logic_history_begin(h);
-
-    } else {
+    if (page->why != NULL || page->epoch.len > 0) {
         h->handler(page, h->data);
+        return;
     }
-}
-
-
-/*
- * Redis knows nothing of the topic.  The position in the answer must stay
- * good, so it is written down, as a join does.  Members and the mark of a
- * leave, whose keys stand first and last, are not read.
- */
-static void
-im_logic_history_begin(im_logic_history_t *h)
-{
-    im_str_t          topic;
-    im_logic_t       *logic;
-    im_link_call_t   *call;
-    const im_rule_t  *rule;
 
     logic = h->logic;
-    topic = h->topic;
-    rule = im_rules_topic(&logic->nodes->rules, topic);
+    rule = im_rules_topic(&logic->nodes->rules, h->topic);
 
     call = im_link_script(logic->link, &im_script_route);
 
-    im_logic_key(logic, call, topic, IM_KEY_ROUTES);
-    im_logic_key(logic, call, topic, IM_KEY_ROUTES);
-    im_logic_key(logic, call, topic, IM_KEY_META);
-    im_logic_key(logic, call, topic, IM_KEY_HISTORY);
-    im_logic_key(logic, call, topic, IM_KEY_ROUTES);
+    im_logic_key(logic, call, h->topic, IM_KEY_ROUTES);
+    im_logic_key(logic, call, h->topic, IM_KEY_ROUTES);
+    im_logic_key(logic, call, h->topic, IM_KEY_META);
+    im_logic_key(logic, call, h->topic, IM_KEY_HISTORY);
+    im_logic_key(logic, call, h->topic, IM_KEY_ROUTES);
     im_link_call_z(call, "");
     im_link_call_z(call, "0");
     im_link_call_z(call, "0");

@@ -32,15 +32,10 @@ static void im_logic_poll_jobs_handler(const im_link_reply_t *reply,
 static void im_logic_poll_nodes_handler(const im_link_reply_t *reply,
     void *data);
 static im_int_t im_logic_poll_worker(im_logic_poll_t *poll, im_str_t id);
-static void im_logic_poll_record(im_logic_poll_t *poll,
-    im_logic_worker_t *worker);
 static void im_logic_poll_record_handler(const im_link_reply_t *reply,
     void *data);
-static im_int_t im_logic_worker_read(im_logic_worker_t *worker,
+static void im_logic_poll_merge(im_logic_worker_t *worker,
     const im_record_t *record);
-static void im_logic_poll_users(im_logic_poll_t *poll,
-    im_logic_worker_t *worker, im_str_t bytes);
-static void im_logic_poll_rules(im_logic_poll_t *poll, im_str_t json);
 static void im_logic_poll_replied(im_logic_poll_t *poll);
 static void im_logic_nodes_clear(im_logic_nodes_t *nodes);
 static int im_logic_worker_cmp(const void *a, const void *b);
@@ -175,6 +170,9 @@ im_logic_poll_nodes_handler(const im_link_reply_t *reply, void *data)
 static im_int_t
 im_logic_poll_worker(im_logic_poll_t *poll, im_str_t id)
 {
+    im_uint_t           i;
+    im_logic_t         *logic;
+    im_link_call_t     *call;
     im_logic_worker_t  *worker;
 
     if (id.len == 0 || id.len > IM_WORKER_MAX) {
@@ -192,21 +190,7 @@ im_logic_poll_worker(im_logic_poll_t *poll, im_str_t id)
 
     poll->nodes.workers[poll->nodes.nworkers++] = worker;
 
-    im_logic_poll_record(poll, worker);
-
-    return IM_OK;
-}
-
-
-static void
-im_logic_poll_record(im_logic_poll_t *poll, im_logic_worker_t *worker)
-{
-    im_uint_t        i;
-    im_logic_t      *logic;
-    im_link_call_t  *call;
-
     logic = poll->logic;
-
     call = im_link_command(logic->link, "HMGET");
 
     im_key_record(&call->bytes, logic->prefix, worker->id);
@@ -218,6 +202,8 @@ im_logic_poll_record(im_logic_poll_t *poll, im_logic_worker_t *worker)
 
     poll->left++;
     im_logic_send(logic, im_logic_poll_record_handler, worker);
+
+    return IM_OK;
 }
 
 
@@ -238,87 +224,59 @@ im_logic_poll_record_handler(const im_link_reply_t *reply, void *data)
 
     im_record_decode(values, &record);
 
-    if (im_link_reply_len(reply) != IM_RECORD_FIELDS
-        || im_logic_worker_read(worker, &record) != IM_OK)
-    {
+    worker->sessions = record.sessions;
+    worker->topics = record.topics;
+    worker->subs = record.subs;
+
+    im_buf_init(&worker->text, record.node.len + record.rooms.len);
+    im_buf_add_str(&worker->text, record.node);
+    im_buf_add_str(&worker->text, record.rooms);
+
+    if (im_link_reply_len(reply) != IM_RECORD_FIELDS || worker->text.failed) {
         poll->failed = 1;
 
     } else {
-        poll->nodes.sessions += worker->sessions;
+        if (worker->text.len != 0) {
+            worker->node = im_str_set(worker->text.data, record.node.len);
+            worker->rooms = im_str_set(worker->text.data + record.node.len,
+                                       record.rooms.len);
+        }
 
-        im_logic_poll_users(poll, worker, record.users);
-        im_logic_poll_rules(poll, record.rules);
+        im_logic_poll_merge(worker, &record);
     }
 
     im_logic_poll_replied(poll);
 }
 
 
-static im_int_t
-im_logic_worker_read(im_logic_worker_t *worker, const im_record_t *record)
-{
-    im_str_t  node, rooms;
-
-    node = record->node;
-    rooms = record->rooms;
-
-    worker->sessions = record->sessions;
-    worker->topics = record->topics;
-    worker->subs = record->subs;
-
-    if (node.len + rooms.len == 0) {
-        return IM_OK;
-    }
-
-    worker->text = im_alloc(node.len + rooms.len);
-    if (worker->text == NULL) {
-        return IM_ERROR;
-    }
-
-    worker->node = im_str_set(worker->text, node.len);
-    worker->rooms = im_str_set(worker->text + node.len, rooms.len);
-
-    if (node.len != 0) {
-        memcpy(worker->node.data, node.data, node.len);
-    }
-
-    if (rooms.len != 0) {
-        memcpy(worker->rooms.data, rooms.data, rooms.len);
-    }
-
-    return IM_OK;
-}
-
-
+/* Workers of one configuration publish the same rules: these merge once. */
 static void
-im_logic_poll_users(im_logic_poll_t *poll, im_logic_worker_t *worker,
-    im_str_t bytes)
+im_logic_poll_merge(im_logic_worker_t *worker, const im_record_t *record)
 {
-    im_sketch_t  users;
+    im_str_t          json;
+    uint64_t          hash;
+    im_rules_t        rules;
+    im_sketch_t       users;
+    im_logic_poll_t  *poll;
+
+    poll = worker->poll;
+    json = record->rules;
+
+    poll->nodes.sessions += worker->sessions;
 
     im_sketch_init(&users);
 
-    if (bytes.len != 0 && im_sketch_decode(bytes, &users) == IM_OK) {
+    if (record->users.len != 0
+        && im_sketch_decode(record->users, &users) == IM_OK)
+    {
         worker->users = im_sketch_count(&users);
         (void) im_sketch_merge(&poll->users, &users);
     }
 
     im_sketch_cleanup(&users);
-}
 
-
-/* Workers of one configuration publish the same rules: these merge once. */
-static void
-im_logic_poll_rules(im_logic_poll_t *poll, im_str_t json)
-{
-    uint64_t    hash;
-    im_rules_t  rules;
-
-    if (json.len == 0) {
-        return;
-    }
-
-    hash = im_siphash(poll->logic->seed, json.data, json.len);
+    hash = json.len != 0
+           ? im_siphash(poll->logic->seed, json.data, json.len) : poll->last;
 
     if (hash == poll->last) {
         return;
@@ -379,7 +337,7 @@ im_logic_nodes_clear(im_logic_nodes_t *nodes)
     im_uint_t  i;
 
     for (i = 0; i < nodes->nworkers; i++) {
-        im_free(nodes->workers[i]->text);
+        im_buf_cleanup(&nodes->workers[i]->text);
         im_free(nodes->workers[i]);
     }
 
@@ -412,11 +370,8 @@ im_logic_unready(const im_logic_t *logic)
 
     why = im_logic_unknown(logic);
 
-    if (why != NULL) {
-        return why;
-    }
-
-    return logic->nodes->nworkers != 0 ? NULL : "no nginx worker lives";
+    return why != NULL || logic->nodes->nworkers != 0
+           ? why : "no nginx worker lives";
 }
 
 

@@ -25,7 +25,7 @@ typedef struct {
     uint64_t          users;
     uint64_t          topics;
     uint64_t          subs;
-    u_char           *text;       /* node and rooms */
+    im_buf_t          text;       /* node and rooms */
     u_char            id_data[1];
 } im_logic_worker_t;
 

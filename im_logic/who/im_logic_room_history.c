@@ -32,7 +32,6 @@ static const char *im_logic_room_history_args(im_logic_room_history_t *h,
 static void im_logic_room_history_handler(const im_link_page_t *page,
     void *data);
 static void im_logic_room_history_message(im_buf_t *b, const im_message_t *m);
-static void im_logic_room_history_data(im_buf_t *b, const im_envelope_t *e);
 
 
 /* By the path as it was sent: a slash of the name itself is %2F there. */
@@ -209,26 +208,16 @@ im_logic_room_history_message(im_buf_t *b, const im_message_t *m)
     }
 
     im_buf_add_z(b, ",\"data\":");
-    im_logic_room_history_data(b, e);
-    im_buf_add_z(b, "}");
-}
 
-
-static void
-im_logic_room_history_data(im_buf_t *b, const im_envelope_t *e)
-{
-    switch (e->type) {
-
-    case IM_PUSH_JSON:
+    if (e->type == IM_PUSH_JSON) {
         im_buf_add_str(b, e->data);
-        return;
 
-    case IM_PUSH_BINARY:
+    } else if (e->type == IM_PUSH_BINARY) {
         im_json_add_base64(b, e->data);
-        return;
 
-    default:
+    } else {
         im_json_add_string(b, e->data);
-        return;
     }
+
+    im_buf_add_z(b, "}");
 }
