@@ -1647,8 +1647,11 @@ sub step_reload {
     kill 'HUP', $pid;
 
     if (defined $re && $re ne '') {
+        my %were = map { $_ => 1 } @workers;
+
+        # no new ones; an older one may end meanwhile
         step_log('error.log', 1, $re);
-        return "@workers" eq join ' ', children($pid);
+        return !grep { !$were{$_} } children($pid);
     }
 
     until_true($Limit, sub {
