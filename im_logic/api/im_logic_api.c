@@ -244,7 +244,7 @@ im_logic_api_run(im_logic_api_t *api)
             c->method->handler(c);
 
         } else {
-            im_logic_command_fail(c, IM_ERROR_METHOD, NULL);
+            (void) im_logic_command_fail(c, IM_ERROR_METHOD, NULL);
         }
     }
 
@@ -264,8 +264,8 @@ im_logic_api_done(im_logic_command_t *c)
     api = c->api;
 
     if (c->error == 0 && api->bytes + c->result->len > IM_LOGIC_MAX_REPLY) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "the answers are too "
-                              "large");
+        (void) im_logic_command_fail(c, IM_ERROR_INTERNAL,
+                                     "the answers are too large");
         return;
     }
 

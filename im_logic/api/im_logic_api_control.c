@@ -105,7 +105,8 @@ im_logic_api_subscribe(im_logic_command_t *c)
     }
 
     if (t.info.len > UINT16_MAX) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "info is too large");
+        (void) im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                                     "info is too large");
         return;
     }
 
@@ -187,8 +188,9 @@ im_logic_api_disconnect(im_logic_command_t *c)
     if (reason.code < 3000 || reason.code > 4999
         || reason.reason.len > IM_API_REASON)
     {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "a disconnect's code "
-                              "is 3000 to 4999, its reason 123 bytes");
+        (void) im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "a disconnect's "
+                                     "code is 3000 to 4999, its reason 123 "
+                                     "bytes");
         return;
     }
 
@@ -215,8 +217,8 @@ im_logic_api_refresh(im_logic_command_t *c)
     }
 
     if (t.expire_at < 0 || t.info.len > UINT16_MAX) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, t.expire_at < 0
-                              ? "expire_at" : "info is too large");
+        (void) im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, t.expire_at < 0
+                                     ? "expire_at" : "info is too large");
         return;
     }
 
@@ -261,10 +263,8 @@ im_logic_api_control_params(im_logic_command_t *c,
         return IM_OK;
     }
 
-    im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
-                          "no user, or one that is not valid");
-
-    return IM_ERROR;
+    return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                                 "no user, or one that is not valid");
 }
 
 
@@ -279,14 +279,12 @@ im_logic_api_control_room(im_logic_command_t *c, im_str_t channel)
     }
 
     if (channel.data[0] == '#') {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
-                              "the channel is not a room");
-        return IM_ERROR;
+        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                                     "the channel is not a room");
     }
 
     if (ch.rule == NULL) {
-        im_logic_command_fail(c, IM_ERROR_UNKNOWN_CHANNEL, NULL);
-        return IM_ERROR;
+        return im_logic_command_fail(c, IM_ERROR_UNKNOWN_CHANNEL, NULL);
     }
 
     return IM_OK;
@@ -298,8 +296,7 @@ im_logic_api_control_position(im_logic_command_t *c,
     const im_logic_api_target_t *t, im_logic_api_since_t *since)
 {
     if (t->override.len != 0) {
-        im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE, "override");
-        return IM_ERROR;
+        return im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE, "override");
     }
 
     memset(since, 0, sizeof(im_logic_api_since_t));
@@ -313,9 +310,8 @@ im_logic_api_control_position(im_logic_command_t *c,
     }
 
     if (since->offset < 0 || t->expire_at < 0) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
-                              "recover_since, expire_at");
-        return IM_ERROR;
+        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                                     "recover_since, expire_at");
     }
 
     return IM_OK;
@@ -340,9 +336,8 @@ im_logic_api_control_base64(im_logic_command_t *c, im_str_t text,
     }
 
     if (rc == IM_DECLINED) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
-                              "b64info and b64data are JSON in base64");
-        return IM_ERROR;
+        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                                     "b64info and b64data are JSON in base64");
     }
 
     return im_logic_command_check(c, rc == IM_OK ? NULL : "no memory");

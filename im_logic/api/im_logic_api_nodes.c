@@ -141,7 +141,7 @@ im_logic_api_channels(im_logic_command_t *c)
         || im_logic_hash(c->r, &channels->rooms, im_logic_api_room_name)
            != IM_OK)
     {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
+        (void) im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
         return;
     }
 
@@ -156,8 +156,8 @@ im_logic_api_channels(im_logic_command_t *c)
     }
 
     if (channels->pattern.len > IM_API_PATTERN) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
-                              "the pattern is too long");
+        (void) im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                                     "the pattern is too long");
         return;
     }
 
@@ -267,7 +267,7 @@ im_logic_api_channels_replied(im_logic_api_channels_t *channels)
     c = channels->command;
 
     if (channels->failed) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "redis is away");
+        (void) im_logic_command_fail(c, IM_ERROR_INTERNAL, "redis is away");
         return;
     }
 

@@ -71,7 +71,7 @@ im_logic_api_publish(im_logic_command_t *c)
 
     publish = im_logic_publish_create(c->r, 1);
     if (publish == NULL) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
+        (void) im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
         return;
     }
 
@@ -103,7 +103,7 @@ im_logic_api_broadcast(im_logic_command_t *c)
     n = m.channels.n;
 
     if (n == 0) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "no channels");
+        (void) im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "no channels");
         return;
     }
 
@@ -112,7 +112,7 @@ im_logic_api_broadcast(im_logic_command_t *c)
                                       + n * sizeof(im_logic_target_t *));
 
     if (publish == NULL || broadcast == NULL) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
+        (void) im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
         return;
     }
 
@@ -124,7 +124,7 @@ im_logic_api_broadcast(im_logic_command_t *c)
         broadcast->targets[i] = im_logic_api_target(publish,
                                                     m.channels.elts[i], &m);
         if (broadcast->targets[i] == NULL && publish->status == 503) {
-            im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
+            (void) im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
             return;
         }
     }
@@ -155,8 +155,7 @@ im_logic_api_message(im_logic_command_t *c, im_logic_api_message_t *m,
     }
 
     if (m->version != 0) {
-        im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE, "version");
-        return IM_ERROR;
+        return im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE, "version");
     }
 
     if (m->tags.len != 0 && im_logic_api_tags(c, m->tags) != IM_OK) {
@@ -180,8 +179,7 @@ im_logic_api_data(im_logic_command_t *c, const im_logic_api_message_t *m,
     e->data = m->data;
 
     if (m->b64data.len == 0 && m->data.len == 0) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "no data");
-        return IM_ERROR;
+        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "no data");
     }
 
     if (m->b64data.len == 0) {
@@ -192,8 +190,8 @@ im_logic_api_data(im_logic_command_t *c, const im_logic_api_message_t *m,
                           &e->data);
 
     if (rc == IM_DECLINED) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "b64data is not base64");
-        return IM_ERROR;
+        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                                     "b64data is not base64");
     }
 
     if (rc == IM_OK) {
@@ -224,9 +222,8 @@ im_logic_api_tags(im_logic_command_t *c, im_str_t tags)
     } while (rc == IM_OK && value.data[0] == '"');
 
     if (rc == IM_OK) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
-                              "tags are an object of strings");
-        return IM_ERROR;
+        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                                     "tags are an object of strings");
     }
 
     return im_logic_command_check(c, rc == IM_ERROR ? "no memory" : NULL);

@@ -80,7 +80,7 @@ im_logic_api_history(im_logic_command_t *c)
     if (q->since.offset < 0
         || (q->from.len != 0 && q->reverse && q->since.offset == 0))
     {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "since");
+        (void) im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "since");
         return;
     }
 
@@ -155,7 +155,7 @@ im_logic_api_query(im_logic_command_t *c, int history)
 
     q = im_daemon_alloc(c->r, sizeof(im_logic_api_query_t));
     if (q == NULL) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
+        (void) im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
         return NULL;
     }
 
@@ -170,13 +170,13 @@ im_logic_api_query(im_logic_command_t *c, int history)
     }
 
     if (q->ch.rule == NULL && q->ch.topic.data[0] == 'r') {
-        im_logic_command_fail(c, IM_ERROR_UNKNOWN_CHANNEL, NULL);
+        (void) im_logic_command_fail(c, IM_ERROR_UNKNOWN_CHANNEL, NULL);
         return NULL;
     }
 
     if (history && (q->ch.rule == NULL || q->ch.rule->history == 0)) {
-        im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
-                              "the channel keeps no history");
+        (void) im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
+                                     "the channel keeps no history");
         return NULL;
     }
 
@@ -198,8 +198,8 @@ im_logic_api_query_members(im_logic_command_t *c, im_link_members_pt handler)
     if (q->ch.topic.data[0] == 'b'
         || (q->ch.topic.data[0] == 'r' && !q->ch.rule->presence))
     {
-        im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
-                              "the channel has no presence");
+        (void) im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
+                                     "the channel has no presence");
 
     } else {
         im_logic_members(c->logic, q->ch.topic, IM_LINK_MEMBERS_KEPT, handler,
@@ -215,7 +215,7 @@ im_logic_api_presence_handler(const im_members_t *members, void *data)
     im_logic_command_t  *c = data;
 
     if (members == NULL) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "redis is away");
+        (void) im_logic_command_fail(c, IM_ERROR_INTERNAL, "redis is away");
         return;
     }
 
@@ -240,7 +240,7 @@ im_logic_api_stats_handler(const im_members_t *members, void *data)
     im_logic_command_t  *c = data;
 
     if (members == NULL) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "redis is away");
+        (void) im_logic_command_fail(c, IM_ERROR_INTERNAL, "redis is away");
         return;
     }
 
@@ -267,7 +267,7 @@ im_logic_api_history_handler(const im_link_page_t *page, void *data)
     b = c->result;
 
     if (page->why != NULL) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, page->why);
+        (void) im_logic_command_fail(c, IM_ERROR_INTERNAL, page->why);
         return;
     }
 
@@ -276,7 +276,7 @@ im_logic_api_history_handler(const im_link_page_t *page, void *data)
         && !im_logic_history_continues(page, q->since.epoch,
                                        (uint64_t) q->since.offset))
     {
-        im_logic_command_fail(c, IM_ERROR_POSITION, NULL);
+        (void) im_logic_command_fail(c, IM_ERROR_POSITION, NULL);
         return;
     }
 

@@ -45,7 +45,7 @@ void
 im_logic_command_done(im_logic_command_t *c)
 {
     if (c->result->failed && c->error == 0) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
+        (void) im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
         return;
     }
 
@@ -53,7 +53,7 @@ im_logic_command_done(im_logic_command_t *c)
 }
 
 
-void
+im_int_t
 im_logic_command_fail(im_logic_command_t *c, im_uint_t error, const char *why)
 {
     c->error = error;
@@ -62,6 +62,8 @@ im_logic_command_fail(im_logic_command_t *c, im_uint_t error, const char *why)
     im_logic_api_add_error(c->result, error, why);
 
     im_logic_command_done(c);
+
+    return IM_ERROR;
 }
 
 
@@ -69,7 +71,7 @@ void
 im_logic_command_fail_status(im_logic_command_t *c, im_uint_t status,
     const char *why)
 {
-    im_logic_command_fail(c, im_logic_api_error(status), why);
+    (void) im_logic_command_fail(c, im_logic_api_error(status), why);
 }
 
 
@@ -180,8 +182,7 @@ im_logic_command_channel(im_logic_command_t *c, im_str_t channel,
     ch->rule = NULL;
 
     if (channel.len == 0) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "no channel");
-        return IM_ERROR;
+        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "no channel");
     }
 
     name = channel;
@@ -198,14 +199,12 @@ im_logic_command_channel(im_logic_command_t *c, im_str_t channel,
     }
 
     if (!im_logic_name_or_none(name)) {
-        im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "a channel's name is "
-                              "not valid");
-        return IM_ERROR;
+        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                                     "a channel's name is not valid");
     }
 
     if (ch->topic.data == NULL) {
-        im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
-        return IM_ERROR;
+        return im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
     }
 
     ch->rule = im_rules_topic(&c->logic->nodes->rules, ch->topic);
@@ -217,13 +216,8 @@ im_logic_command_channel(im_logic_command_t *c, im_str_t channel,
 im_int_t
 im_logic_command_check(im_logic_command_t *c, const char *why)
 {
-    if (why == NULL) {
-        return IM_OK;
-    }
-
-    im_logic_command_fail(c, IM_ERROR_INTERNAL, why);
-
-    return IM_ERROR;
+    return why == NULL ? IM_OK
+                       : im_logic_command_fail(c, IM_ERROR_INTERNAL, why);
 }
 
 

@@ -55,8 +55,8 @@ typedef struct {
 
 /* c->result is the answer. */
 void im_logic_command_done(im_logic_command_t *c);
-/* why may be NULL. */
-void im_logic_command_fail(im_logic_command_t *c, im_uint_t error,
+/* why may be NULL.  IM_ERROR, so that it can be returned. */
+im_int_t im_logic_command_fail(im_logic_command_t *c, im_uint_t error,
     const char *why);
 /* By a status of im_logic_publish_t and the like. */
 void im_logic_command_fail_status(im_logic_command_t *c, im_uint_t status,
