@@ -245,9 +245,7 @@ im_daemon_link_write_handler(evutil_socket_t fd, short what, void *data)
 
     s->full = 0;
 
-    for (out = im_link_output(s->conn); out.len > 0;
-         out = im_link_output(s->conn))
-    {
+    while ((out = im_link_output(s->conn)).len > 0) {
         n = send(fd, out.data, out.len, MSG_NOSIGNAL);
 
         if (n >= 0) {

@@ -70,7 +70,6 @@ struct im_link_s {
     im_link_call_t              own;         /* of the link itself */
     im_hash_t                   names;       /* of channels */
     im_list_t                   channels;
-    im_uint_t                   changes;     /* of that list */
     im_uint_t                   nsent;       /* commands about channels */
     im_uint_t                   nconfirmed;  /* of them, in their order */
     uint64_t                    ticked;
@@ -88,20 +87,16 @@ struct im_link_s {
 static void im_link_release(im_link_t *link);
 static uint64_t im_link_now(const im_link_t *link);
 static im_link_server_t *im_link_server(im_link_t *link, im_uint_t slot);
-static im_int_t im_link_replies(im_link_server_t *server, im_link_conn_t *conn);
 
 static void im_link_check(im_link_server_t *server, im_link_conn_t *conn);
-static const char *im_link_late(im_link_server_t *server, im_link_conn_t *conn);
 static void im_link_check_heartbeats(im_link_t *link);
 static int im_link_wanted(im_link_server_t *server, im_link_conn_t *conn);
 static void im_link_lost(im_link_server_t *server, im_link_conn_t *conn,
     const char *why);
-static void im_link_close(im_link_t *link, im_link_conn_t *conn);
 static void im_link_refuse(im_link_server_t *server,
     const im_link_reply_t *reply, const char *why, int unusable);
-static im_link_log_e im_link_level(im_link_t *link, im_link_trouble_e trouble);
-static void im_link_log(im_link_t *link, im_link_log_e level, const char *fmt,
-    ...) __attribute__((format(printf, 3, 4)));
+static void im_link_log(im_link_t *link, im_link_trouble_e trouble,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static int im_link_whole(im_link_server_t *server);
 static void im_link_check_up(im_link_server_t *server);
 
@@ -119,7 +114,6 @@ static void im_link_partitions_handler(const im_link_reply_t *reply,
 static void im_link_prepared(im_link_server_t *server);
 static im_str_t im_link_info(const im_link_reply_t *reply, const char *field);
 
-static void im_link_follow(im_link_server_t *server);
 static void im_link_tell(im_link_server_t *server, const char *word,
     im_link_channel_t *ch);
 static int im_link_joined(const im_link_t *link, const im_link_channel_t *ch);
@@ -129,8 +123,7 @@ static im_str_t im_link_name(const im_hash_node_t *node);
 static void im_link_pubsub_reply(im_link_server_t *server,
     const im_link_reply_t *reply);
 static void im_link_message(im_link_t *link, im_str_t name, im_str_t payload);
-static void im_link_confirmed(im_link_server_t *server, im_str_t name,
-    int joined);
+static void im_link_confirmed(im_link_server_t *server, im_str_t name);
 
 
 im_link_t *
@@ -171,9 +164,9 @@ im_link_create(const im_link_conf_t *conf, const im_link_transport_t *transport,
 
         server->link = link;
         im_link_conn_init(&server->calls, "commands", IM_LINK_POLL, transport,
-                          server);
+                          transport_data, server);
         im_link_conn_init(&server->pubsub, "pub/sub", IM_LINK_PING, transport,
-                          server);
+                          transport_data, server);
     }
 
     (void) snprintf(link->why, IM_LINK_WHY, "redis: not connected yet");
@@ -196,8 +189,8 @@ im_link_destroy(im_link_t *link)
     for (i = 0; i < IM_LINK_SERVERS; i++) {
         server = &link->servers[i];
 
-        im_link_close(link, &server->pubsub);
-        im_link_close(link, &server->calls);
+        im_link_conn_close(&server->pubsub);
+        im_link_conn_close(&server->calls);
         im_link_conn_fail(&server->pubsub);
         im_link_conn_fail(&server->calls);
     }
@@ -217,8 +210,8 @@ im_link_release(im_link_t *link)
     }
 
     for (i = 0; i < IM_LINK_SERVERS; i++) {
-        im_link_conn_cleanup(&link->servers[i].calls);
-        im_link_conn_cleanup(&link->servers[i].pubsub);
+        im_buf_cleanup(&link->servers[i].calls.out);
+        im_buf_cleanup(&link->servers[i].pubsub.out);
     }
 
     while (!im_list_empty(&link->channels)) {
@@ -270,14 +263,13 @@ im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
 {
     im_link_conn_t  *conn;
 
-    conn = &im_link_server(link, im_link_call_slot(&link->call))->calls;
+    conn = &im_link_server(link, link->call.slot)->calls;
 
     if (conn->state != IM_LINK_READY) {
         return IM_ERROR;
     }
 
-    return im_link_conn_send(conn, &link->call, handler, data,
-                             im_link_now(link));
+    return im_link_conn_send(conn, &link->call, handler, data);
 }
 
 
@@ -318,7 +310,7 @@ im_link_slow(const im_link_t *link)
 
     return conn->state != IM_LINK_READY
            || conn->latency / 8 > IM_LINK_SLOW
-           || im_link_conn_waits(conn, im_link_now(link)) > IM_LINK_SLOW;
+           || im_link_conn_waits(conn) > IM_LINK_SLOW;
 }
 
 
@@ -357,6 +349,7 @@ im_int_t
 im_link_connected(im_link_conn_t *conn)
 {
     im_int_t           rc;
+    im_list_t         *q, *head;
     im_uint_t          closes;
     im_link_server_t  *server;
 
@@ -380,7 +373,16 @@ im_link_connected(im_link_conn_t *conn)
         im_link_ask_partitions(server);
 
     } else {
-        im_link_follow(server);
+        head = &server->link->channels;
+        server->link->nsent = 0;
+        server->link->nconfirmed = 0;
+
+        for (q = im_list_first(head); q != head; q = im_list_next(q)) {
+            im_link_tell(server, "SUBSCRIBE",
+                         im_list_data(q, im_link_channel_t, link));
+        }
+
+        im_link_check_up(server);
     }
 
     rc = conn->closes == closes ? IM_OK : IM_ERROR;
@@ -391,68 +393,47 @@ im_link_connected(im_link_conn_t *conn)
 }
 
 
+/* A reply may close the connection: then the reader is gone too. */
 im_int_t
 im_link_received(im_link_conn_t *conn, const void *bytes, size_t n)
 {
     im_int_t           rc;
+    im_uint_t          closes;
     const char        *why;
+    im_link_reply_t   *reply;
     im_link_server_t  *server;
 
     server = conn->server;
+
+    closes = conn->closes;
 
     server->link->busy++;
 
     conn->heard = im_link_now(server->link);
     why = im_link_conn_feed(conn, bytes, n);
-    rc = IM_ERROR;
 
-    if (why != NULL) {
-        im_link_lost(server, conn, why);
-
-    } else {
-        rc = im_link_replies(server, conn);
-    }
-
-    im_link_release(server->link);
-
-    return rc;
-}
-
-
-/* A reply may close the connection: then the reader is gone too. */
-static im_int_t
-im_link_replies(im_link_server_t *server, im_link_conn_t *conn)
-{
-    im_uint_t         closes;
-    const char       *why;
-    im_link_reply_t  *reply;
-
-    why = NULL;
-    closes = conn->closes;
-
-    while (conn->closes == closes
+    while (why == NULL && conn->closes == closes
            && (reply = im_link_conn_next(conn, &why)) != NULL)
     {
         if (conn == &server->pubsub) {
             im_link_pubsub_reply(server, reply);
 
-        } else if (!im_link_conn_answer(conn, reply, im_link_now(server->link)))
-        {
+        } else if (!im_link_conn_answer(conn, reply)) {
             why = "reply without a command";
         }
 
         freeReplyObject(reply);
-
-        if (why != NULL) {
-            break;
-        }
     }
 
     if (why != NULL) {
         im_link_lost(server, conn, why);
     }
 
-    return conn->closes == closes ? IM_OK : IM_ERROR;
+    rc = conn->closes == closes ? IM_OK : IM_ERROR;
+
+    im_link_release(server->link);
+
+    return rc;
 }
 
 
@@ -489,7 +470,7 @@ im_link_tick(im_link_t *link)
     idle = 1;
     link->busy++;
 
-    for (i = 0; i < IM_LINK_SERVERS && !link->destroyed; i++) {
+    for (i = 0; i < IM_LINK_SERVERS; i++) {
         server = &link->servers[i];
 
         im_link_check(server, &server->calls);
@@ -510,92 +491,71 @@ im_link_tick(im_link_t *link)
 }
 
 
+/* Replies that come, however slowly, are not late. */
 static void
 im_link_check(im_link_server_t *server, im_link_conn_t *conn)
 {
-    uint64_t     now;
+    uint64_t     now, timeout;
     const char  *why;
-
-    if (server->link->destroyed) {
-        return;
-    }
 
     why = NULL;
     now = im_link_now(server->link);
+    timeout = server->link->conf.timeout;
 
-    if (conn->state != IM_LINK_CLOSED) {
-        why = im_link_late(server, conn);
+    if (conn->state == IM_LINK_CLOSED) {
 
-    } else if (im_link_wanted(server, conn) && now >= conn->retry) {
-        why = im_link_conn_open(conn, server->link->transport_data, now);
+        if (im_link_wanted(server, conn) && now >= conn->retry) {
+            why = im_link_conn_open(conn);
+        }
+
+    } else if (conn->failed) {
+        why = "no memory";
+
+    } else if (conn->state < IM_LINK_READY && now - conn->start > timeout) {
+        why = "timed out while connecting";
+
+    } else if (now - conn->heard > timeout
+               && im_link_conn_waits(conn) > timeout)
+    {
+        why = "no answer in time";
+
+    } else if (conn->state == IM_LINK_READY
+               && now - conn->asked >= conn->period)
+    {
+        conn->asked = now;
+
+        if (conn == &server->calls) {
+            im_link_ask(server, conn, "INFO replication", im_link_info_handler);
+            im_link_ask_partitions(server);
+
+        } else {
+            im_link_ask(server, conn, "PING", NULL);
+        }
     }
 
     if (why != NULL) {
         im_link_lost(server, conn, why);
-        return;
-    }
-
-    if (conn->state != IM_LINK_READY || now - conn->asked < conn->period) {
-        return;
-    }
-
-    conn->asked = now;
-
-    if (conn == &server->calls) {
-        im_link_ask(server, conn, "INFO replication", im_link_info_handler);
-        im_link_ask_partitions(server);
-
-    } else {
-        im_link_ask(server, conn, "PING", NULL);
     }
 }
 
 
-/* Replies that come, however slowly, are not late. */
-static const char *
-im_link_late(im_link_server_t *server, im_link_conn_t *conn)
-{
-    uint64_t  now, timeout;
-
-    now = im_link_now(server->link);
-    timeout = server->link->conf.timeout;
-
-    if (conn->failed) {
-        return "no memory";
-    }
-
-    if (conn->state < IM_LINK_READY && now - conn->start > timeout) {
-        return "timed out while connecting";
-    }
-
-    return now - conn->heard > timeout
-           && im_link_conn_waits(conn, now) > timeout
-           ? "no answer in time" : NULL;
-}
-
-
-/* The event may change the channels: then the rest waits for the next tick. */
+/* The event may change the channels: the list is read anew. */
 static void
 im_link_check_heartbeats(im_link_t *link)
 {
-    im_list_t          *q, *next, *head;
-    im_uint_t           changes;
+    im_list_t          *q;
     im_link_channel_t  *ch;
 
-    head = &link->channels;
-    changes = link->changes;
+    q = &link->channels;
 
-    for (q = im_list_first(head);
-         q != head && link->changes == changes && !link->destroyed;
-         q = next)
-    {
-        next = im_list_next(q);
+    while ((q = im_list_next(q)) != &link->channels) {
         ch = im_list_data(q, im_link_channel_t, link);
 
         if (ch->heartbeats && !ch->lost && im_link_joined(link, ch)
             && im_link_now(link) - ch->heard > IM_LINK_HEARTBEAT)
         {
             ch->lost = 1;
+            q = &link->channels;
             im_link_event(link, heartbeat, ch->number, 1);
         }
     }
@@ -610,6 +570,7 @@ static int
 im_link_wanted(im_link_server_t *server, im_link_conn_t *conn)
 {
     return conn->state == IM_LINK_CLOSED
+           && !server->link->destroyed
            && (conn == &server->calls
                || (server->calls.state == IM_LINK_READY
                    && !im_list_empty(&server->link->channels)));
@@ -625,13 +586,12 @@ im_link_lost(im_link_server_t *server, im_link_conn_t *conn, const char *why)
     link = server->link;
     link->busy++;
 
-    im_link_log(link, im_link_level(link, IM_LINK_AWAY), "is away (%s): %s",
-                conn->name, why);
-    im_link_close(link, &server->pubsub);
+    im_link_log(link, IM_LINK_AWAY, "is away (%s): %s", conn->name, why);
+    im_link_conn_close(&server->pubsub);
 
     if (conn == &server->calls) {
         (void) snprintf(link->why, IM_LINK_WHY, "redis: %s", why);
-        im_link_close(link, conn);
+        im_link_conn_close(conn);
     }
 
     link->transport->timer(link->transport_data, IM_LINK_RETRY);
@@ -661,18 +621,6 @@ im_link_whole(im_link_server_t *server)
 }
 
 
-static void
-im_link_close(im_link_t *link, im_link_conn_t *conn)
-{
-    if (conn->state == IM_LINK_CLOSED) {
-        return;
-    }
-
-    im_link_conn_close(conn, im_link_now(link),
-                       link->transport->random(link->transport_data));
-}
-
-
 /* The server answers but can't be used.  An error in the reply says why. */
 static void
 im_link_refuse(im_link_server_t *server, const im_link_reply_t *reply,
@@ -689,8 +637,7 @@ im_link_refuse(im_link_server_t *server, const im_link_reply_t *reply,
 
     link->unusable = unusable;
 
-    im_link_log(link, im_link_level(link, IM_LINK_REFUSED),
-                "can't be used: %s", why);
+    im_link_log(link, IM_LINK_REFUSED, "can't be used: %s", why);
     im_link_lost(server, &server->calls, why);
 
     if (unusable && link->partitions == 0 && !link->destroyed) {
@@ -700,30 +647,31 @@ im_link_refuse(im_link_server_t *server, const im_link_reply_t *reply,
 
 
 /* A trouble is an error at first and again each minute. */
-static im_link_log_e
-im_link_level(im_link_t *link, im_link_trouble_e trouble)
+static void
+im_link_log(im_link_t *link, im_link_trouble_e trouble, const char *fmt, ...)
 {
-    uint64_t  now;
+    int            n;
+    char           text[3 * IM_LINK_WHY];
+    va_list        args;
+    uint64_t       now;
+    im_link_log_e  level;
 
     now = im_link_now(link);
+    level = IM_LINK_LOG_ERROR;
 
-    if (trouble <= link->trouble && now - link->complained < IM_LINK_COMPLAIN) {
-        return IM_LINK_LOG_DEBUG;
+    if (trouble == IM_LINK_FINE) {
+        level = IM_LINK_LOG_NOTICE;
+        link->trouble = trouble;
+
+    } else if (trouble > link->trouble
+               || now - link->complained >= IM_LINK_COMPLAIN)
+    {
+        link->trouble = im_max(link->trouble, trouble);
+        link->complained = now;
+
+    } else {
+        level = IM_LINK_LOG_DEBUG;
     }
-
-    link->trouble = im_max(link->trouble, trouble);
-    link->complained = now;
-
-    return IM_LINK_LOG_ERROR;
-}
-
-
-static void
-im_link_log(im_link_t *link, im_link_log_e level, const char *fmt, ...)
-{
-    int      n;
-    char     text[3 * IM_LINK_WHY];
-    va_list  args;
 
     n = snprintf(text, IM_LINK_WHY, "Redis at \"%.*s\" ",
                  (int) link->conf.name.len, (char *) link->conf.name.data);
@@ -755,9 +703,8 @@ im_link_check_up(im_link_server_t *server)
     }
 
     link->up = 1;
-    link->trouble = IM_LINK_FINE;
 
-    im_link_log(link, IM_LINK_LOG_NOTICE, "is there, %u partitions",
+    im_link_log(link, IM_LINK_FINE, "is there, %u partitions",
                 (unsigned) link->partitions);
     im_link_event(link, up);
 }
@@ -832,9 +779,8 @@ static void
 im_link_own(im_link_server_t *server, im_link_conn_t *conn,
     im_link_reply_pt handler)
 {
-    if (im_link_conn_send(conn, &server->link->own, handler, server,
-                          im_link_now(server->link))
-        != IM_OK && conn->state == IM_LINK_PREPARING)
+    if (im_link_conn_send(conn, &server->link->own, handler, server) != IM_OK
+        && conn->state == IM_LINK_PREPARING)
     {
         conn->failed = 1;
     }
@@ -1038,7 +984,6 @@ im_link_subscribe(im_link_t *link, im_str_t channel, im_uint_t number,
 
     im_hash_add(&link->names, &ch->node);
     im_list_insert_tail(&link->channels, &ch->link);
-    link->changes++;
 
     server = im_link_server(link, im_link_slot(channel));
 
@@ -1077,7 +1022,6 @@ im_link_unsubscribe(im_link_t *link, im_str_t channel)
 static void
 im_link_remove(im_link_t *link, im_link_channel_t *ch)
 {
-    link->changes++;
     im_hash_remove(&link->names, &ch->node);
     im_list_remove(&ch->link);
     im_free(ch);
@@ -1104,24 +1048,6 @@ im_link_name(const im_hash_node_t *node)
     ch = im_list_data(node, im_link_channel_t, node);
 
     return im_str_set(ch->name, ch->len);
-}
-
-
-static void
-im_link_follow(im_link_server_t *server)
-{
-    im_list_t  *q, *head;
-
-    head = &server->link->channels;
-    server->link->nsent = 0;
-    server->link->nconfirmed = 0;
-
-    for (q = im_list_first(head); q != head; q = im_list_next(q)) {
-        im_link_tell(server, "SUBSCRIBE",
-                     im_list_data(q, im_link_channel_t, link));
-    }
-
-    im_link_check_up(server);
 }
 
 
@@ -1166,16 +1092,14 @@ im_link_pubsub_reply(im_link_server_t *server, const im_link_reply_t *reply)
     if (im_str_eq(word, im_str_z("message"))) {
         im_link_message(server->link, name, im_link_reply_str_at(reply, 2));
 
-    } else if (im_str_eq(word, im_str_z("subscribe"))) {
-        im_link_confirmed(server, name, 1);
-
-    } else if (im_str_eq(word, im_str_z("unsubscribe"))) {
-        im_link_confirmed(server, name, 0);
+    } else if (im_str_eq(word, im_str_z("subscribe"))
+               || im_str_eq(word, im_str_z("unsubscribe")))
+    {
+        im_link_confirmed(server, name);
 
     } else if ((server->pubsub.state == IM_LINK_READY
                 && im_link_reply_is_error(reply))
-               || !im_link_conn_answer(&server->pubsub, reply,
-                                       im_link_now(server->link)))
+               || !im_link_conn_answer(&server->pubsub, reply))
     {
         im_link_lost(server, &server->pubsub, "unexpected reply");
     }
@@ -1199,8 +1123,7 @@ im_link_message(im_link_t *link, im_str_t name, im_str_t payload)
         ch->lost = 0;
         im_link_event(link, heartbeat, ch->number, 0);
 
-        ch = link->destroyed ? NULL
-                             : im_link_channel(link, name);
+        ch = link->destroyed ? NULL : im_link_channel(link, name);
     }
 
     if (ch != NULL && (payload.len > 0 || !ch->heartbeats)) {
@@ -1211,7 +1134,7 @@ im_link_message(im_link_t *link, im_str_t name, im_str_t payload)
 
 /* A channel that left and came back is joined by its last confirmation. */
 static void
-im_link_confirmed(im_link_server_t *server, im_str_t name, int joined)
+im_link_confirmed(im_link_server_t *server, im_str_t name)
 {
     im_link_t          *link;
     im_link_channel_t  *ch;
@@ -1224,7 +1147,7 @@ im_link_confirmed(im_link_server_t *server, im_str_t name, int joined)
     }
 
     link->nconfirmed++;
-    ch = joined ? im_link_channel(link, name) : NULL;
+    ch = im_link_channel(link, name);
 
     if (ch != NULL && ch->sent == link->nconfirmed) {
         ch->heard = im_link_now(link);

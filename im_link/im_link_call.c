@@ -14,8 +14,6 @@
 #define IM_LINK_CALL_KEEP  65536
 
 
-static int im_link_call_failed(im_link_call_t *call);
-static void im_link_call_begin(im_link_call_t *call, const im_script_t *script);
 static void im_link_call_count(im_buf_t *out, const char *type, size_t n);
 static void im_link_call_bulk(im_buf_t *out, im_str_t arg);
 
@@ -26,6 +24,7 @@ im_link_call_init(im_link_call_t *call)
     memset(call, 0, sizeof(im_link_call_t));
 
     im_buf_init(&call->bytes, IM_LINK_CALL_MAX_BYTES);
+    im_buf_init(&call->lens, IM_LINK_CALL_MAX_ARGS * sizeof(uint32_t));
 }
 
 
@@ -33,9 +32,7 @@ void
 im_link_call_cleanup(im_link_call_t *call)
 {
     im_buf_cleanup(&call->bytes);
-    im_free(call->lens);
-
-    im_link_call_init(call);
+    im_buf_cleanup(&call->lens);
 }
 
 
@@ -44,7 +41,7 @@ im_link_call_start(im_link_call_t *call, const char *words)
 {
     size_t  len;
 
-    im_link_call_begin(call, NULL);
+    im_link_call_start_script(call, NULL);
 
     while (*words != '\0') {
         len = strcspn(words, " ");
@@ -58,21 +55,14 @@ im_link_call_start(im_link_call_t *call, const char *words)
 void
 im_link_call_start_script(im_link_call_t *call, const im_script_t *script)
 {
-    im_link_call_begin(call, script);
-}
-
-
-static void
-im_link_call_begin(im_link_call_t *call, const im_script_t *script)
-{
     im_buf_reset(&call->bytes, IM_LINK_CALL_KEEP);
+    im_buf_reset(&call->lens, IM_LINK_CALL_KEEP);
 
     call->nargs = 0;
     call->nkeys = 0;
     call->generation = 0;
     call->start = 0;
-    call->key = 0;
-    call->key_len = 0;
+    call->slot = 0;
     call->script = script;
 }
 
@@ -81,8 +71,8 @@ void
 im_link_call_key(im_link_call_t *call)
 {
     if (call->nkeys == 0) {
-        call->key = call->start;
-        call->key_len = call->bytes.len - call->start;
+        call->slot = im_link_slot(im_str_set(call->bytes.data + call->start,
+                                             call->bytes.len - call->start));
     }
 
     call->nkeys++;
@@ -94,46 +84,17 @@ im_link_call_key(im_link_call_t *call)
 void
 im_link_call_arg(im_link_call_t *call)
 {
-    if (im_link_call_failed(call)) {
+    uint32_t  *len;
+
+    len = (uint32_t *) im_buf_reserve(&call->lens, sizeof(uint32_t));
+    if (len == NULL) {
+        call->bytes.failed = 1;
         return;
     }
 
-    call->lens[call->nargs++] = call->bytes.len - call->start;
+    *len = call->bytes.len - call->start;
     call->start = call->bytes.len;
-}
-
-
-/* Makes room for one length more. */
-static int
-im_link_call_failed(im_link_call_t *call)
-{
-    uint32_t   *lens;
-    im_uint_t   size;
-
-    if (call->bytes.failed) {
-        return 1;
-    }
-
-    if (call->nargs < call->size) {
-        return 0;
-    }
-
-    lens = NULL;
-
-    if (call->nargs < IM_LINK_CALL_MAX_ARGS) {
-        size = im_max(call->size * 2, 16);
-        lens = im_realloc(call->lens, size * sizeof(uint32_t));
-    }
-
-    if (lens == NULL) {
-        call->bytes.failed = 1;
-        return 1;
-    }
-
-    call->lens = lens;
-    call->size = size;
-
-    return 0;
+    call->nargs++;
 }
 
 
@@ -173,9 +134,10 @@ void
 im_link_call_encode(const im_link_call_t *call, im_buf_t *out,
     im_str_t generation, size_t *tail)
 {
-    char        nkeys[16];
-    u_char     *p;
-    im_uint_t   i;
+    char             nkeys[16];
+    u_char          *p;
+    im_uint_t        i;
+    const uint32_t  *lens;
 
     out->failed |= call->bytes.failed;
 
@@ -192,11 +154,12 @@ im_link_call_encode(const im_link_call_t *call, im_buf_t *out,
     }
 
     p = call->bytes.data;
+    lens = (const uint32_t *) call->lens.data;
 
     for (i = 0; i < call->nargs; i++) {
         im_link_call_bulk(out, i + 1 == call->generation
-                               ? generation : im_str_set(p, call->lens[i]));
-        p += call->lens[i];
+                               ? generation : im_str_set(p, lens[i]));
+        p += lens[i];
     }
 }
 
@@ -227,18 +190,6 @@ im_link_call_bulk(im_buf_t *out, im_str_t arg)
     im_link_call_count(out, "$", arg.len);
     im_buf_add_str(out, arg);
     im_buf_add(out, "\r\n", 2);
-}
-
-
-im_uint_t
-im_link_call_slot(const im_link_call_t *call)
-{
-    if (call->nkeys == 0 || call->bytes.failed) {
-        return 0;
-    }
-
-    return im_link_slot(im_str_set(call->bytes.data + call->key,
-                                   call->key_len));
 }
 
 

@@ -33,14 +33,12 @@
 
 typedef struct {
     im_buf_t            bytes;       /* of all arguments, without separators */
-    uint32_t           *lens;        /* of nargs arguments */
+    im_buf_t            lens;        /* uint32_t of each argument */
     im_uint_t           nargs;       /* words of a plain command are some */
-    im_uint_t           size;        /* allocated lens */
     im_uint_t           nkeys;
     im_uint_t           generation;  /* 1 + index of its argument; 0: none */
     size_t              start;       /* where the current argument begins */
-    size_t              key;         /* where the first key begins */
-    size_t              key_len;
+    im_uint_t           slot;        /* of the first key; 0: there is none */
     const im_script_t  *script;      /* NULL: a plain command */
 } im_link_call_t;
 
@@ -52,7 +50,7 @@ void im_link_call_cleanup(im_link_call_t *call);
 /* Starts a plain command: one or more words, "PING" or "INFO server". */
 void im_link_call_start(im_link_call_t *call, const char *words);
 
-/* Starts a script: its keys come first. */
+/* Starts a script: its keys come first.  NULL: a plain command. */
 void im_link_call_start_script(im_link_call_t *call, const im_script_t *script);
 
 /*
@@ -81,10 +79,10 @@ void im_link_call_encode(const im_link_call_t *call, im_buf_t *out,
 void im_link_call_encode_text(const im_script_t *script, im_uint_t nargs,
     im_str_t tail, im_buf_t *out);
 
-/* The slot of the first key, as Redis computes it; 0: there is no key. */
-im_uint_t im_link_call_slot(const im_link_call_t *call);
-
-/* CRC16 of the key, or of what is between its first "{" and the next "}". */
+/*
+ * The slot as Redis computes it: CRC16 of the key, or of what is between its
+ * first "{" and the next "}".
+ */
 im_uint_t im_link_slot(im_str_t key);
 
 

@@ -36,22 +36,20 @@ typedef struct {
 static void *im_link_conn_array(const redisReadTask *task,
     im_link_elements_t n);
 static im_int_t im_link_conn_written(im_link_conn_t *conn, size_t before);
-static void im_link_conn_wait(im_link_conn_t *conn, im_link_waiting_t *waiting,
-    uint64_t now);
+static uint64_t im_link_conn_now(const im_link_conn_t *conn);
 static im_link_waiting_t *im_link_conn_first(im_link_conn_t *conn);
-static im_int_t im_link_conn_again(im_link_conn_t *conn,
-    im_link_waiting_t *waiting, const im_link_reply_t *reply, uint64_t now);
 
 
 void
 im_link_conn_init(im_link_conn_t *conn, const char *name, uint64_t period,
-    const im_link_transport_t *transport, void *server)
+    const im_link_transport_t *transport, void *data, void *server)
 {
     memset(conn, 0, sizeof(im_link_conn_t));
 
     conn->name = name;
     conn->period = period;
     conn->transport = transport;
+    conn->data = data;
     conn->server = server;
 
     im_list_init(&conn->calls);
@@ -59,21 +57,14 @@ im_link_conn_init(im_link_conn_t *conn, const char *name, uint64_t period,
 }
 
 
-void
-im_link_conn_cleanup(im_link_conn_t *conn)
-{
-    im_buf_cleanup(&conn->out);
-}
-
-
 const char *
-im_link_conn_open(im_link_conn_t *conn, void *data, uint64_t now)
+im_link_conn_open(im_link_conn_t *conn)
 {
     const char  *why;
 
-    conn->start = now;
-    conn->heard = now;
-    conn->asked = now;
+    conn->start = im_link_conn_now(conn);
+    conn->heard = conn->start;
+    conn->asked = conn->start;
     conn->latency = 0;
     conn->failed = 0;
 
@@ -93,7 +84,7 @@ im_link_conn_open(im_link_conn_t *conn, void *data, uint64_t now)
     conn->reader->privdata = conn;
 
     why = NULL;
-    conn->socket = conn->transport->connect(data, conn, &why);
+    conn->socket = conn->transport->connect(conn->data, conn, &why);
 
     return conn->socket != NULL ? NULL : why;
 }
@@ -111,8 +102,14 @@ im_link_conn_array(const redisReadTask *task, im_link_elements_t n)
 
 /* Half of the wait is random: programs must not come back in one moment. */
 void
-im_link_conn_close(im_link_conn_t *conn, uint64_t now, uint32_t random)
+im_link_conn_close(im_link_conn_t *conn)
 {
+    uint64_t  half;
+
+    if (conn->state == IM_LINK_CLOSED) {
+        return;
+    }
+
     if (conn->socket != NULL) {
         conn->transport->close(conn->socket);
         conn->socket = NULL;
@@ -129,7 +126,9 @@ im_link_conn_close(im_link_conn_t *conn, uint64_t now, uint32_t random)
 
     conn->backoff = im_min(im_max(conn->backoff * 2, IM_LINK_BACKOFF),
                            IM_LINK_BACKOFF_MAX);
-    conn->retry = now + conn->backoff / 2 + random % (conn->backoff / 2 + 1);
+    half = conn->backoff / 2;
+    conn->retry = im_link_conn_now(conn) + half
+                  + conn->transport->random(conn->data) % (half + 1);
 
     im_link_conn_enter(conn, IM_LINK_CLOSED);
 }
@@ -211,7 +210,7 @@ im_link_conn_written(im_link_conn_t *conn, size_t before)
 
 im_int_t
 im_link_conn_send(im_link_conn_t *conn, const im_link_call_t *call,
-    im_link_reply_pt handler, void *data, uint64_t now)
+    im_link_reply_pt handler, void *data)
 {
     size_t              before, tail;
     im_link_waiting_t  *waiting;
@@ -234,25 +233,16 @@ im_link_conn_send(im_link_conn_t *conn, const im_link_call_t *call,
 
     waiting->handler = handler;
     waiting->data = data;
+    waiting->time = im_link_conn_now(conn);
     waiting->script = call->script;
     waiting->nargs = call->nargs;
     waiting->len = conn->out.len - tail;
     memcpy(waiting->tail, conn->out.data + tail, waiting->len);
 
-    im_link_conn_wait(conn, waiting, now);
-
-    return IM_OK;
-}
-
-
-static void
-im_link_conn_wait(im_link_conn_t *conn, im_link_waiting_t *waiting,
-    uint64_t now)
-{
-    waiting->time = now;
-
     im_list_insert_tail(&conn->calls, &waiting->link);
     conn->ncalls++;
+
+    return IM_OK;
 }
 
 
@@ -290,22 +280,39 @@ im_link_conn_next(im_link_conn_t *conn, const char **why)
 }
 
 
+/* A server that does not know a script gets its text. */
 int
-im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply,
-    uint64_t now)
+im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply)
 {
+    size_t              before;
+    uint64_t            now;
     im_link_waiting_t  *waiting;
 
     if (im_list_empty(&conn->calls)) {
         return 0;
     }
 
+    now = im_link_conn_now(conn);
     waiting = im_link_conn_first(conn);
 
     conn->latency += now - waiting->time - conn->latency / 8;
 
-    if (im_link_conn_again(conn, waiting, reply, now) == IM_OK) {
-        return 1;
+    if (waiting->script != NULL && im_link_reply_is_error(reply)
+        && strncmp(reply->str, "NOSCRIPT", 8) == 0)
+    {
+        before = conn->out.len;
+
+        im_link_call_encode_text(waiting->script, waiting->nargs,
+                                 im_str_set(waiting->tail, waiting->len),
+                                 &conn->out);
+
+        if (im_link_conn_written(conn, before) == IM_OK) {
+            waiting->time = now;
+            im_list_insert_tail(&conn->calls, &waiting->link);
+            conn->ncalls++;
+
+            return 1;
+        }
     }
 
     if (waiting->handler != NULL) {
@@ -318,44 +325,23 @@ im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply,
 }
 
 
-/* A server that does not know a script gets its text. */
-static im_int_t
-im_link_conn_again(im_link_conn_t *conn, im_link_waiting_t *waiting,
-    const im_link_reply_t *reply, uint64_t now)
-{
-    size_t  before;
-
-    if (waiting->script == NULL || !im_link_reply_is_error(reply)
-        || strncmp(reply->str, "NOSCRIPT", 8) != 0)
-    {
-        return IM_DECLINED;
-    }
-
-    before = conn->out.len;
-
-    im_link_call_encode_text(waiting->script, waiting->nargs,
-                             im_str_set(waiting->tail, waiting->len),
-                             &conn->out);
-
-    if (im_link_conn_written(conn, before) != IM_OK) {
-        return IM_ERROR;
-    }
-
-    im_link_conn_wait(conn, waiting, now);
-
-    return IM_OK;
-}
-
-
 uint64_t
-im_link_conn_waits(const im_link_conn_t *conn, uint64_t now)
+im_link_conn_waits(const im_link_conn_t *conn)
 {
     if (im_list_empty(&conn->calls)) {
         return 0;
     }
 
-    return now - im_list_data(im_list_first(&conn->calls), im_link_waiting_t,
-                              link)->time;
+    return im_link_conn_now(conn)
+           - im_list_data(im_list_first(&conn->calls), im_link_waiting_t,
+                          link)->time;
+}
+
+
+static uint64_t
+im_link_conn_now(const im_link_conn_t *conn)
+{
+    return conn->transport->now(conn->data);
 }
 
 

@@ -41,6 +41,7 @@ typedef enum {
 struct im_link_conn_s {
     void                       *server;      /* the owner's */
     const im_link_transport_t  *transport;
+    void                       *data;        /* the transport's */
     const char                 *name;        /* for the log */
     void                       *socket;      /* the transport's */
     redisReader                *reader;
@@ -66,14 +67,16 @@ struct im_link_conn_s {
 
 
 void im_link_conn_init(im_link_conn_t *conn, const char *name, uint64_t period,
-    const im_link_transport_t *transport, void *server);
-void im_link_conn_cleanup(im_link_conn_t *conn);
+    const im_link_transport_t *transport, void *data, void *server);
 
 /* NULL: it connects; else the reason why not. */
-const char *im_link_conn_open(im_link_conn_t *conn, void *data, uint64_t now);
+const char *im_link_conn_open(im_link_conn_t *conn);
 
-/* Forgets what is unsent and unread, and says when to connect again. */
-void im_link_conn_close(im_link_conn_t *conn, uint64_t now, uint32_t random);
+/*
+ * Forgets what is unsent and unread, and says when to connect again.  A closed
+ * one stays as it is.
+ */
+void im_link_conn_close(im_link_conn_t *conn);
 
 /* The setter of the state. */
 void im_link_conn_enter(im_link_conn_t *conn, im_link_conn_e state);
@@ -85,7 +88,7 @@ void im_link_conn_fail(im_link_conn_t *conn);
 im_int_t im_link_conn_write(im_link_conn_t *conn, const im_link_call_t *call,
     size_t *tail);
 im_int_t im_link_conn_send(im_link_conn_t *conn, const im_link_call_t *call,
-    im_link_reply_pt handler, void *data, uint64_t now);
+    im_link_reply_pt handler, void *data);
 
 /* NULL: taken; else the reason to close the connection. */
 const char *im_link_conn_feed(im_link_conn_t *conn, const void *bytes,
@@ -95,11 +98,10 @@ const char *im_link_conn_feed(im_link_conn_t *conn, const void *bytes,
 im_link_reply_t *im_link_conn_next(im_link_conn_t *conn, const char **why);
 
 /* Gives a reply to the call that has waited longest; 0: none waits. */
-int im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply,
-    uint64_t now);
+int im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply);
 
 /* How long the oldest call waits; 0: there is none. */
-uint64_t im_link_conn_waits(const im_link_conn_t *conn, uint64_t now);
+uint64_t im_link_conn_waits(const im_link_conn_t *conn);
 
 
 #endif /* IM_LINK_CONN_H */

@@ -52,7 +52,7 @@ im_link_reply_str(const im_link_reply_t *reply)
 int64_t
 im_link_reply_int(const im_link_reply_t *reply, int64_t dflt)
 {
-    int       minus;
+    size_t    minus;
     im_str_t  s;
     uint64_t  n;
 
@@ -115,24 +115,19 @@ im_link_reply_time(const im_link_reply_t *reply)
 uint64_t
 im_link_reply_entry(const im_link_reply_t *reply, im_str_t *value)
 {
-    size_t                  i;
+    u_char                 *dash;
     im_str_t                id;
     uint64_t                seq;
     const im_link_reply_t  *fields;
 
     id = im_link_reply_str_at(reply, 0);
+    dash = memchr(id.data, '-', im_min(id.len, IM_LINK_DIGITS));
     fields = im_link_reply_at(reply, 1);
-
-    if (!im_link_reply_is_array(fields, 2)) {
-        return 0;
-    }
-
     *value = im_link_reply_str_at(fields, 1);
 
-    for (i = 0; i < id.len && id.data[i] != '-'; i++) { /* void */ }
-
-    if (i == id.len || i >= IM_LINK_DIGITS
-        || im_decimal_decode(im_str_set(id.data, i), &seq) != IM_OK)
+    if (!im_link_reply_is_array(fields, 2) || dash == NULL
+        || im_decimal_decode(im_str_set(id.data, dash - id.data), &seq)
+           != IM_OK)
     {
         return 0;
     }

@@ -153,11 +153,9 @@ static void *
 ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
 {
     ngx_int_t               rc;
-    ngx_im_link_t          *nl;
+    ngx_im_link_t          *nl = data;
     ngx_im_link_socket_t   *s;
     ngx_peer_connection_t   pc;
-
-    nl = data;
 
     ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
 
@@ -244,9 +242,7 @@ ngx_im_link_connected(ngx_im_link_socket_t *s)
 static void
 ngx_im_link_close(void *data)
 {
-    ngx_im_link_socket_t  *s;
-
-    s = data;
+    ngx_im_link_socket_t  *s = data;
 
     ngx_close_connection(s->connection);
 
@@ -258,9 +254,7 @@ ngx_im_link_close(void *data)
 static void
 ngx_im_link_post(void *data)
 {
-    ngx_im_link_socket_t  *s;
-
-    s = data;
+    ngx_im_link_socket_t  *s = data;
 
     ngx_post_event(s->connection->write, &ngx_posted_events);
 }
@@ -293,10 +287,7 @@ ngx_im_link_write(ngx_im_link_socket_t *s)
 
     c = s->connection;
 
-    for (out = im_link_output(s->conn);
-         out.len > 0;
-         out = im_link_output(s->conn))
-    {
+    while ((out = im_link_output(s->conn)).len > 0) {
         n = c->send(c, out.data, out.len);
 
         if (n == NGX_ERROR) {
@@ -370,9 +361,7 @@ ngx_im_link_timer_handler(ngx_event_t *ev)
 static void
 ngx_im_link_timer(void *data, im_uint_t ms)
 {
-    ngx_im_link_t  *nl;
-
-    nl = data;
+    ngx_im_link_t  *nl = data;
 
     /* a timer that is set isn't moved by less than 300 ms */
 
@@ -402,9 +391,7 @@ static void
 ngx_im_link_log(void *data, im_link_log_e level, const char *text)
 {
     ngx_uint_t      n;
-    ngx_im_link_t  *nl;
-
-    nl = data;
+    ngx_im_link_t  *nl = data;
 
     if (level == IM_LINK_LOG_DEBUG) {
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, nl->log, 0, "im %s", text);

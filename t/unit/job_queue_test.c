@@ -79,6 +79,7 @@ im_int_t
 im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
 {
     size_t        at;
+    uint32_t     *lens;
     im_uint_t     i;
     fake_call_t  *call;
 
@@ -105,9 +106,11 @@ im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
     assert_true(call->n <= test_count(call->args));
     memcpy(call->bytes, building.bytes.data, building.bytes.len);
 
+    lens = (uint32_t *) building.lens.data;
+
     for (i = 0, at = 0; i < call->n; i++) {
-        call->args[i] = im_str_set(call->bytes + at, building.lens[i]);
-        at += building.lens[i];
+        call->args[i] = im_str_set(call->bytes + at, lens[i]);
+        at += lens[i];
     }
 
     return IM_OK;

@@ -45,6 +45,7 @@ im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
     char       *p;
     out_t      *o;
     size_t      at;
+    uint32_t   *lens;
     im_uint_t   i;
 
     (void) link;
@@ -57,12 +58,13 @@ im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
     o->handler = handler;
     o->data = data;
 
+    lens = (uint32_t *) call.lens.data;
     p = o->text + sprintf(o->text, "%s", call.script->name);
 
     for (i = 0, at = 0; i < call.nargs; i++) {
-        p += sprintf(p, " %.*s", (int) call.lens[i],
+        p += sprintf(p, " %.*s", (int) lens[i],
                      (char *) call.bytes.data + at);
-        at += call.lens[i];
+        at += lens[i];
     }
 
     return IM_OK;
