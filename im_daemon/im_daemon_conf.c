@@ -17,6 +17,12 @@ im_daemon_conf_init(im_daemon_conf_t *conf)
         return IM_ERROR;
     }
 
+    conf->link.name = im_str_z(conf->redis != NULL ? conf->redis
+                                                   : IM_DAEMON_LINK_ADDRESS);
+    conf->link.user = im_str_z(conf->user != NULL ? conf->user : "");
+    conf->link.password = im_str_z(conf->password != NULL ? conf->password
+                                                          : "");
+    conf->link.timeout = IM_DAEMON_LINK_TIMEOUT;
     conf->link.prefix = im_str_z(conf->prefix != NULL ? conf->prefix : "im:");
 
     if (!im_prefix_valid(conf->link.prefix)) {

@@ -18,7 +18,6 @@
 #include "im_daemon_addr.h"
 #include "im_daemon_log.h"
 #include "im_daemon_time.h"
-#include "im_link_transport.h"
 
 
 #define IM_DAEMON_LINK_READ   16384
@@ -75,23 +74,10 @@ static const im_link_transport_t  im_daemon_link_transport = {
 
 
 im_link_t *
-im_daemon_link_create(struct event_base *base,
-    const im_daemon_link_conf_t *conf, const im_link_events_t *events,
-    void *data)
+im_daemon_link_create(struct event_base *base, const im_link_conf_t *conf,
+    const im_link_events_t *events, void *data)
 {
-    im_link_conf_t     lc;
     im_daemon_link_t  *dl;
-
-    memset(&lc, 0, sizeof(im_link_conf_t));
-
-    lc.name = im_str_z(conf->address != NULL ? conf->address
-                                             : IM_DAEMON_LINK_ADDRESS);
-    lc.user = im_str_z(conf->user != NULL ? conf->user : "");
-    lc.password = im_str_z(conf->password != NULL ? conf->password : "");
-    lc.prefix = conf->prefix;
-    lc.db = conf->db;
-    lc.partitions = conf->partitions;
-    lc.timeout = IM_DAEMON_LINK_TIMEOUT;
 
     dl = im_calloc(sizeof(im_daemon_link_t));
     if (dl == NULL) {
@@ -99,11 +85,11 @@ im_daemon_link_create(struct event_base *base,
     }
 
     dl->base = base;
-    dl->address = (const char *) lc.name.data;
+    dl->address = (const char *) conf->name.data;
     dl->timer = event_new(base, -1, 0, im_daemon_link_tick_handler, dl);
 
     if (dl->timer != NULL) {
-        dl->link = im_link_create(&lc, &im_daemon_link_transport, dl, events,
+        dl->link = im_link_create(conf, &im_daemon_link_transport, dl, events,
                                   data);
         if (dl->link != NULL) {
             return dl->link;

@@ -107,13 +107,6 @@ im_link_call_str(im_link_call_t *call, im_str_t s)
 
 
 void
-im_link_call_z(im_link_call_t *call, const char *z)
-{
-    im_link_call_str(call, im_str_z(z));
-}
-
-
-void
 im_link_call_uint(im_link_call_t *call, uint64_t n)
 {
     im_buf_add_uint(&call->bytes, n);

@@ -62,8 +62,9 @@ void im_link_call_arg(im_link_call_t *call);
 
 /* Append one whole argument. */
 void im_link_call_str(im_link_call_t *call, im_str_t s);
-void im_link_call_z(im_link_call_t *call, const char *z);
 void im_link_call_uint(im_link_call_t *call, uint64_t n);
+
+#define im_link_call_z(call, z)  im_link_call_str(call, im_str_z(z))
 
 /* The generation of the connection that carries the call; once at most. */
 void im_link_call_generation(im_link_call_t *call);

@@ -360,10 +360,8 @@ im_link_sent(im_link_conn_t *conn, size_t n)
     if (conn->sent == conn->out.len) {
         im_buf_reset(&conn->out, IM_LINK_KEEP);
         conn->sent = 0;
-        return;
-    }
 
-    if (conn->sent > IM_LINK_KEEP && conn->sent > conn->out.len / 2) {
+    } else if (conn->sent > IM_LINK_KEEP && conn->sent > conn->out.len / 2) {
         conn->out.len -= conn->sent;
         memmove(conn->out.data, conn->out.data + conn->sent, conn->out.len);
         conn->sent = 0;

@@ -86,20 +86,6 @@ im_link_reply_at(const im_link_reply_t *reply, im_uint_t i)
 }
 
 
-im_str_t
-im_link_reply_str_at(const im_link_reply_t *reply, im_uint_t i)
-{
-    return im_link_reply_str(im_link_reply_at(reply, i));
-}
-
-
-int64_t
-im_link_reply_int_at(const im_link_reply_t *reply, im_uint_t i, int64_t dflt)
-{
-    return im_link_reply_int(im_link_reply_at(reply, i), dflt);
-}
-
-
 uint64_t
 im_link_reply_time(const im_link_reply_t *reply)
 {

@@ -33,10 +33,11 @@ im_uint_t im_link_reply_len(const im_link_reply_t *reply);
 const im_link_reply_t *im_link_reply_at(const im_link_reply_t *reply,
     im_uint_t i);
 
-/* The same of an element: im_link_reply_str(im_link_reply_at(reply, i)). */
-im_str_t im_link_reply_str_at(const im_link_reply_t *reply, im_uint_t i);
-int64_t im_link_reply_int_at(const im_link_reply_t *reply, im_uint_t i,
-    int64_t dflt);
+/* The same of an element. */
+#define im_link_reply_str_at(reply, i)                                        \
+    im_link_reply_str(im_link_reply_at(reply, i))
+#define im_link_reply_int_at(reply, i, dflt)                                  \
+    im_link_reply_int(im_link_reply_at(reply, i), dflt)
 
 /*
  * An entry of XRANGE "SEQ-1" with one field: its number, and the field's value.

@@ -38,7 +38,6 @@ struct ngx_im_link_s {
 
 static void *ngx_im_link_connect(void *data, im_link_conn_t *conn,
     const char **why);
-static void ngx_im_link_socket_init(ngx_im_link_socket_t *s);
 static ngx_int_t ngx_im_link_connected(ngx_im_link_socket_t *s);
 static void ngx_im_link_close(void *data);
 static void ngx_im_link_post(void *data);
@@ -154,6 +153,7 @@ ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
 {
     ngx_int_t               rc;
     ngx_im_link_t          *nl = data;
+    ngx_connection_t       *c;
     ngx_im_link_socket_t   *s;
     ngx_peer_connection_t   pc;
 
@@ -178,25 +178,10 @@ ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
     s->owner = nl;
     s->conn = conn;
     s->connection = pc.connection;
-    ngx_im_link_socket_init(s);
 
-    if (rc == NGX_OK) {
-        ngx_im_link_post(s);
-    }
-
-    return s;
-}
-
-
-static void
-ngx_im_link_socket_init(ngx_im_link_socket_t *s)
-{
-    ngx_connection_t  *c;
-
-    c = s->connection;
-
+    c = pc.connection;
     c->data = s;
-    c->log = s->owner->log;
+    c->log = nl->log;
     c->read->log = c->log;
     c->write->log = c->log;
     c->read->handler = ngx_im_link_read_handler;
@@ -205,6 +190,12 @@ ngx_im_link_socket_init(ngx_im_link_socket_t *s)
     /* a quitting worker doesn't wait for this connection */
 
     c->read->resolver = 1;
+
+    if (rc == NGX_OK) {
+        ngx_im_link_post(s);
+    }
+
+    return s;
 }
 
 
