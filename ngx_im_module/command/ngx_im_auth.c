@@ -41,8 +41,6 @@ static ngx_int_t ngx_im_auth_channels(ngx_im_session_t *s,
 static void ngx_im_auth_error(ngx_im_session_t *s, im_error_e error);
 static ngx_int_t ngx_im_auth_keep(ngx_im_session_t *s,
     const im_command_t *command);
-static ngx_int_t ngx_im_auth_keep_resumes(ngx_im_ext_t *ext,
-    const im_command_t *command);
 static ngx_int_t ngx_im_auth_ask(ngx_im_session_t *s,
     const im_command_t *command);
 static void ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
@@ -51,7 +49,6 @@ static void ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked,
     im_str_t data);
 static void ngx_im_auth_result(ngx_im_session_t *s,
     const im_command_t *command, im_webhook_answer_t *answer);
-static ngx_int_t ngx_im_auth_granted(ngx_im_session_t *s, im_jwt_t *claims);
 static void ngx_im_auth_guest(ngx_im_session_t *s);
 static void ngx_im_auth_failed(ngx_im_session_t *s);
 
@@ -75,9 +72,6 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
     }
 
-    ngx_memzero(&guest, sizeof(ngx_im_identity_t));
-    guest.room = command->room;
-
     if (s->conf->webhooks[IM_WEBHOOK_CONNECT].len
         && (s->conf->auth == NGX_IM_AUTH_NONE || command->token.len == 0))
     {
@@ -85,18 +79,18 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
                                                        command));
     }
 
-    if (s->conf->auth == NGX_IM_AUTH_NONE) {
+    if (s->conf->auth == NGX_IM_AUTH_NONE
+        || (command->token.len == 0 && s->conf->proto->guests))
+    {
+        ngx_memzero(&guest, sizeof(ngx_im_identity_t));
+        guest.room = command->room;
+
         ngx_im_identity_open(s, &guest);
         return NGX_OK;
     }
 
     if (command->token.len == 0) {
-        if (!s->conf->proto->guests) {
-            return ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
-        }
-
-        ngx_im_identity_open(s, &guest);
-        return NGX_OK;
+        return ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
     }
 
     if (s->conf->auth == NGX_IM_AUTH_JWT) {
@@ -130,6 +124,10 @@ ngx_im_auth_asked(ngx_im_session_t *s, ngx_int_t rc)
 static ngx_int_t
 ngx_im_auth_keep(ngx_im_session_t *s, const im_command_t *command)
 {
+    size_t         len;
+    u_char        *p;
+    ngx_uint_t     i, n;
+    im_resume_t   *resume;
     ngx_im_ext_t  *ext;
 
     if (command->id == 0 && !command->positions) {
@@ -147,31 +145,17 @@ ngx_im_auth_keep(ngx_im_session_t *s, const im_command_t *command)
     ext->connecting = command->id != 0;
     ext->nsubs = 1;
 
-    return ngx_im_auth_keep_resumes(ext, command);
-}
-
-
-static ngx_int_t
-ngx_im_auth_keep_resumes(ngx_im_ext_t *ext, const im_command_t *command)
-{
-    size_t        len;
-    u_char       *p;
-    ngx_uint_t    i, n;
-    im_resume_t  *resume;
-
     n = ngx_min(command->nresumes, IM_RESUMES_MAX);
-    len = 0;
-
-    for (i = 0; i < n; i++) {
-        len += command->resumes[i].topic.len
-               + command->resumes[i].since.epoch.len;
-    }
-
     if (n == 0) {
         return NGX_OK;
     }
 
-    ext->resumes = im_alloc(n * sizeof(im_resume_t) + len);
+    for (i = 0, len = n * sizeof(im_resume_t); i < n; i++) {
+        len += command->resumes[i].topic.len
+               + command->resumes[i].since.epoch.len;
+    }
+
+    ext->resumes = im_alloc(len);
     if (ext->resumes == NULL) {
         return NGX_ERROR;
     }
@@ -182,10 +166,8 @@ ngx_im_auth_keep_resumes(ngx_im_ext_t *ext, const im_command_t *command)
     for (i = 0; i < n; i++) {
         resume = &ext->resumes[i];
         *resume = command->resumes[i];
-
         resume->topic.data = p;
         p = ngx_cpymem(p, command->resumes[i].topic.data, resume->topic.len);
-
         resume->since.epoch.data = p;
         p = ngx_cpymem(p, command->resumes[i].since.epoch.data,
                        resume->since.epoch.len);
@@ -262,35 +244,25 @@ static void
 ngx_im_auth_result(ngx_im_session_t *s, const im_command_t *command,
     im_webhook_answer_t *answer)
 {
-    if (ngx_im_auth_granted(s, &answer->result) == NGX_OK) {
-        return;
-    }
+    im_jwt_t  *claims;
 
-    ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
-                  "im: the webhook \"%V\" gave an invalid identity",
-                  &s->conf->webhooks[IM_WEBHOOK_CONNECT]);
+    claims = &answer->result;
 
-    ngx_im_auth_error(s, IM_ERROR_INTERNAL);
-}
-
-
-/* NGX_ERROR: an impossible identity. */
-static ngx_int_t
-ngx_im_auth_granted(ngx_im_session_t *s, im_jwt_t *claims)
-{
     if ((claims->user.len > 0 && !im_name_valid(claims->user))
         || claims->info.len > UINT16_MAX)
     {
-        return NGX_ERROR;
+        ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
+                      "im: the webhook \"%V\" gave an invalid identity",
+                      &s->conf->webhooks[IM_WEBHOOK_CONNECT]);
+
+        ngx_im_auth_error(s, IM_ERROR_INTERNAL);
+        return;
     }
 
     /* a channel is only for tokens of subscriptions */
-
     ngx_memzero(&claims->channel, sizeof(im_str_t));
 
     ngx_im_auth_claims(s, claims, im_str_set(NULL, 0));
-
-    return NGX_OK;
 }
 
 
@@ -410,11 +382,8 @@ ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims)
 static ngx_int_t
 ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
 {
-    u_char     addr[NGX_SOCKADDR_STRLEN];
-    im_ask_t   ask;
-    ngx_str_t  node;
-
-    node = s->conf->main->node;
+    u_char    addr[NGX_SOCKADDR_STRLEN];
+    im_ask_t  ask;
 
     ngx_memzero(&ask, sizeof(im_ask_t));
 
@@ -422,7 +391,7 @@ ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
     ask.token = command->token;
     ask.room = command->room;
     ask.ip = im_str_set(addr, ngx_im_session_addr(s, addr));
-    ask.node = im_str_set(node.data, node.len);
+    ask.node = ngx_im_str(s->conf->main->node);
 
     return ngx_im_backend_logic(s, &ask, ngx_im_auth_handler);
 }

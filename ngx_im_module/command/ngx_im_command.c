@@ -20,11 +20,8 @@ typedef ngx_int_t (*ngx_im_command_pt)(ngx_im_session_t *s,
     const im_command_t *command);
 
 
-static ngx_uint_t ngx_im_command_throttle(ngx_im_session_t *s);
 static ngx_int_t ngx_im_command_run(ngx_im_session_t *s, im_kind_e kind,
     const im_command_t *command, im_str_t message);
-static ngx_int_t ngx_im_command_echo(ngx_im_session_t *s, im_kind_e kind,
-    im_str_t message);
 static ngx_int_t ngx_im_command_none(ngx_im_session_t *s,
     const im_command_t *command);
 static ngx_int_t ngx_im_command_fault(ngx_im_session_t *s,
@@ -78,7 +75,16 @@ ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
     w = ngx_im_worker;
 
     do {
-        if (ngx_im_session_waits(s) || ngx_im_command_throttle(s)) {
+        if (ngx_im_session_waits(s)) {
+            return NGX_AGAIN;
+        }
+
+        /* some commands a second run, and the others in the next second */
+
+        if (s->ext != NULL
+            && !ngx_im_rate_take(&s->ext->commands, s->conf->main->commands))
+        {
+            im_list_insert_tail(&w->throttled, &s->ext->waiting);
             return NGX_AGAIN;
         }
 
@@ -106,44 +112,19 @@ ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
 }
 
 
-/* Some commands a second run, and the others in the next second. */
-static ngx_uint_t
-ngx_im_command_throttle(ngx_im_session_t *s)
-{
-    if (s->ext == NULL
-        || ngx_im_rate_take(&s->ext->commands, s->conf->main->commands))
-    {
-        return 0;
-    }
-
-    im_list_insert_tail(&ngx_im_worker->throttled, &s->ext->waiting);
-
-    return 1;
-}
-
-
 static ngx_int_t
 ngx_im_command_run(ngx_im_session_t *s, im_kind_e kind,
     const im_command_t *command, im_str_t message)
 {
-    if (command->type == IM_COMMAND_ECHO) {
-        return ngx_im_command_echo(s, kind, message);
-    }
-
-    if (s->ext != NULL && s->ext->failed) {
-        return ngx_im_session_close(s, IM_REASON_BAD_REQUEST,
-                                    "connect was refused");
-    }
-
-    return ngx_im_commands[command->type](s, command);
-}
-
-
-static ngx_int_t
-ngx_im_command_echo(ngx_im_session_t *s, im_kind_e kind, im_str_t message)
-{
     size_t     start;
     im_buf_t  *b;
+
+    if (command->type != IM_COMMAND_ECHO) {
+        return s->ext != NULL && s->ext->failed
+               ? ngx_im_session_close(s, IM_REASON_BAD_REQUEST,
+                                      "connect was refused")
+               : ngx_im_commands[command->type](s, command);
+    }
 
     b = &ngx_im_worker->scratch;
 

@@ -46,12 +46,8 @@ static void ngx_im_control_unsubscribe(ngx_im_session_t *s,
     const im_control_t *control);
 static void ngx_im_control_refresh(ngx_im_session_t *s,
     const im_control_t *control);
-static void ngx_im_control_topic(ngx_im_worker_t *w,
-    const im_control_t *control);
 static void ngx_im_control_sessions(ngx_im_worker_t *w,
-    const im_control_t *control, ngx_int_t age);
-static ngx_int_t ngx_im_control_age(ngx_im_worker_t *w,
-    const im_entry_t *entry);
+    const im_control_t *control, const im_entry_t *entry);
 
 
 static const ngx_im_control_t  ngx_im_controls[] = {
@@ -69,6 +65,7 @@ void
 ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry)
 {
     im_int_t       rc;
+    im_topic_t    *topic;
     const char    *why;
     im_control_t   control;
 
@@ -96,43 +93,36 @@ ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry)
         return;
     }
 
-    if (ngx_im_controls[control.kind].topic != NULL) {
-        ngx_im_control_topic(w, &control);
+    if (ngx_im_controls[control.kind].topic == NULL) {
+        ngx_im_control_sessions(w, &control, entry);
 
     } else {
-        ngx_im_control_sessions(w, &control, ngx_im_control_age(w, entry));
+        topic = im_hub_topic(&w->hub, control.topic);
+
+        if (topic != NULL) {
+            ngx_im_controls[control.kind].topic(w, topic, &control);
+
+        } else {
+            im_follow_stale(w->follow, control.topic);
+        }
     }
 
     im_control_cleanup(&control);
 }
 
 
-static void
-ngx_im_control_topic(ngx_im_worker_t *w, const im_control_t *control)
-{
-    im_topic_t  *topic;
-
-    topic = im_hub_topic(&w->hub, control->topic);
-
-    if (topic == NULL) {
-        im_follow_stale(w->follow, control->topic);
-        return;
-    }
-
-    ngx_im_controls[control->kind].topic(w, topic, control);
-}
-
-
 /*
  * The named session, if it is one of the named user, or all sessions of the
- * user that were there when the entry was queued.  age: s since then.
+ * user that were there when the entry was queued: im_job may have been away.
  */
 static void
 ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
-    ngx_int_t age)
+    const im_entry_t *entry)
 {
     u_char                      id[16];
+    uint64_t                    now;
     im_list_t                  *q;
+    ngx_int_t                   age;
     im_user_t                  *user;
     ngx_im_session_t           *s;
     ngx_im_control_session_pt   fn;
@@ -163,6 +153,9 @@ ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
     if (user == NULL) {
         return;
     }
+
+    now = entry->seq > 0 ? ngx_im_follow_clock(w) : 0;
+    age = now > entry->seq ? (ngx_int_t) ((now - entry->seq) / 1000) : 0;
 
     im_list_each(q, &user->sessions) {
         s = im_list_data(q, ngx_im_session_t, user_link);
@@ -325,20 +318,4 @@ ngx_im_control_refresh(ngx_im_session_t *s, const im_control_t *control)
     reply.ttl = ngx_im_expiry_ttl(s);
 
     (void) ngx_im_reply_send(s, &reply);
-}
-
-
-/* Seconds that it spent in the queue: im_job may have been away. */
-static ngx_int_t
-ngx_im_control_age(ngx_im_worker_t *w, const im_entry_t *entry)
-{
-    uint64_t  now;
-
-    if (entry->seq == 0) {
-        return 0;
-    }
-
-    now = ngx_im_follow_clock(w);
-
-    return now > entry->seq ? (ngx_int_t) ((now - entry->seq) / 1000) : 0;
 }

@@ -86,11 +86,8 @@ ngx_im_identity_room(ngx_im_session_t *s, const ngx_im_identity_t *id)
         return NULL;
     }
 
-    rule = NULL;
-
-    if (im_name_valid(id->room)) {
-        rule = im_rules_room(&s->conf->main->rules, id->room);
-    }
+    rule = im_name_valid(id->room)
+           ? im_rules_room(&s->conf->main->rules, id->room) : NULL;
 
     if (rule == NULL) {
         return "no such room";
@@ -111,25 +108,21 @@ ngx_im_identity_room(ngx_im_session_t *s, const ngx_im_identity_t *id)
 static ngx_int_t
 ngx_im_identity_user(ngx_im_session_t *s, im_str_t user, im_str_t name)
 {
-    int                  first;
-    im_user_t           *u;
-    ngx_im_worker_t     *w;
-    ngx_im_main_conf_t  *imcf;
+    int               first;
+    im_user_t        *u;
+    ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
-    imcf = w->conf;
 
     u = im_hub_user(&w->hub, user);
 
-    if (u != NULL && imcf->max_sessions_per_user
-        && u->nsessions >= imcf->max_sessions_per_user)
+    if (u != NULL && w->conf->max_sessions_per_user
+        && u->nsessions >= w->conf->max_sessions_per_user)
     {
         return NGX_BUSY;
     }
 
-    if (name.len > 255) {
-        name.len = 255;
-    }
+    name.len = ngx_min(name.len, 255);
 
     s->name = im_alloc(1 + name.len);
     if (s->name == NULL) {
@@ -168,19 +161,12 @@ ngx_im_identity_keep(ngx_im_session_t *s, const ngx_im_identity_t *id)
         ngx_im_expiry_session(s, id->expires);
     }
 
-    if (ext == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_im_session_copy(&ext->info, id->info) != NGX_OK
-        || ngx_im_session_copy(&ext->data, id->data) != NGX_OK
-        || ngx_im_session_copy(&ext->meta, id->meta) != NGX_OK
-        || ngx_im_session_copy(&ext->rooms, id->rooms) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return ext == NULL
+           || (ngx_im_session_copy(&ext->info, id->info) == NGX_OK
+               && ngx_im_session_copy(&ext->data, id->data) == NGX_OK
+               && ngx_im_session_copy(&ext->meta, id->meta) == NGX_OK
+               && ngx_im_session_copy(&ext->rooms, id->rooms) == NGX_OK)
+               ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -188,13 +174,12 @@ static ngx_int_t
 ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
     im_buf_t    b;
-    im_str_t    everybody = im_str("b");
     ngx_int_t   rc;
     ngx_uint_t  i;
 
     im_buf_init(&b, IM_TOPIC_MAX);
 
-    rc = ngx_im_identity_follow(s, everybody);
+    rc = ngx_im_identity_follow(s, im_str_z("b"));
 
     if (rc == NGX_OK && s->user != NULL) {
         im_topic_user(&b, id->user);

@@ -554,7 +554,6 @@ static void
 ngx_im_info_send_some(ngx_im_info_t *info, im_buf_t *b)
 {
     size_t             i;
-    const im_form_t   *form;
     ngx_im_handle_t   *waiting;
     ngx_im_session_t  *s;
 
@@ -568,9 +567,8 @@ ngx_im_info_send_some(ngx_im_info_t *info, im_buf_t *b)
             continue;
         }
 
-        form = s->conf->proto->forms[IM_FORM_PLAIN];
-
-        ngx_im_info_encode(info, b, form, s->transport);
+        ngx_im_info_encode(info, b, s->conf->proto->forms[IM_FORM_PLAIN],
+                           s->transport);
 
         if (!b->failed) {
             (void) ngx_im_send_reply(s, im_buf_str(b));

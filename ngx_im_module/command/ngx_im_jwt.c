@@ -60,7 +60,6 @@ static ngx_int_t ngx_im_jwt_signature(ngx_im_worker_t *w,
     const char **why);
 static ngx_int_t ngx_im_jwt_verified(const ngx_im_jwt_key_t *key,
     im_jwt_parts_t *parts, const char **why);
-static ngx_im_jwt_t *ngx_im_jwt_get(ngx_im_worker_t *w);
 static const EVP_MD *ngx_im_jwt_md(const ngx_im_jwt_key_t *key);
 
 
@@ -450,31 +449,29 @@ static ngx_int_t
 ngx_im_jwt_signature(ngx_im_worker_t *w, const ngx_im_jwt_key_t *key,
     im_str_t token, im_jwt_parts_t *parts, const char **why)
 {
-    u_char              *seen;
-    u_char               digest[SHA256_DIGEST_LENGTH];
-    uint32_t             slot;
-    ngx_int_t            rc;
-    ngx_im_jwt_t        *jwt;
-    ngx_im_main_conf_t  *imcf;
+    u_char     *seen;
+    u_char      digest[SHA256_DIGEST_LENGTH];
+    uint32_t    slot;
+    ngx_int_t   rc;
 
-    imcf = w->conf;
-
-    jwt = ngx_im_jwt_get(w);
-    if (jwt == NULL) {
-        *why = im_json_no_memory;
-        return NGX_BUSY;
+    if (w->jwt == NULL) {
+        w->jwt = im_calloc(sizeof(ngx_im_jwt_t));
+        if (w->jwt == NULL) {
+            *why = im_json_no_memory;
+            return NGX_BUSY;
+        }
     }
 
     (void) SHA256(token.data, token.len, digest);
 
     ngx_memcpy(&slot, digest, sizeof(uint32_t));
-    seen = jwt->seen[slot % NGX_IM_JWT_SEEN];
+    seen = w->jwt->seen[slot % NGX_IM_JWT_SEEN];
 
     if (ngx_memcmp(seen, digest, SHA256_DIGEST_LENGTH) == 0) {
         return NGX_OK;
     }
 
-    if (!ngx_im_rate_take(&jwt->checks, imcf->signatures)) {
+    if (!ngx_im_rate_take(&w->jwt->checks, w->conf->signatures)) {
         *why = "im_limit signatures= is reached";
         return NGX_BUSY;
     }
@@ -543,17 +540,6 @@ ngx_im_jwt_verified(const ngx_im_jwt_key_t *key, im_jwt_parts_t *parts,
     }
 
     return NGX_OK;
-}
-
-
-static ngx_im_jwt_t *
-ngx_im_jwt_get(ngx_im_worker_t *w)
-{
-    if (w->jwt == NULL) {
-        w->jwt = im_calloc(sizeof(ngx_im_jwt_t));
-    }
-
-    return w->jwt;
 }
 
 

@@ -27,19 +27,16 @@ static int ngx_im_presence_wanted(im_topic_t *topic);
 void
 ngx_im_presence_tell(ngx_im_worker_t *w, im_sub_t *sub, int joined)
 {
-    u_char             id[IM_UUID_LEN];
-    im_topic_t        *topic;
-    im_member_t        m;
-    ngx_im_session_t  *s;
-
-    s = sub->session;
+    u_char        id[IM_UUID_LEN];
+    im_topic_t   *topic;
+    im_member_t   m;
     topic = sub->log->topic;
 
     if (!im_followed(topic)->presence || !ngx_im_presence_wanted(topic)) {
         return;
     }
 
-    ngx_im_session_member(s, sub, id, &m);
+    ngx_im_session_member(sub->session, sub, id, &m);
     ngx_im_presence_push(w, topic, &m, joined);
 }
 

@@ -29,11 +29,8 @@ static const struct {
 
 static ngx_int_t ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic,
     const im_rule_t *rule, im_error_e *error);
-static ngx_int_t ngx_im_publish_ask(ngx_im_session_t *s,
-    const im_command_t *command, const im_webhook_answer_t *answer);
 static void ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
     im_str_t asked, ngx_uint_t status, im_str_t body, void *data);
-static im_error_e ngx_im_publish_error(ngx_uint_t status);
 static void ngx_im_publish_result(ngx_im_session_t *s,
     const im_command_t *command, im_webhook_answer_t *answer);
 static ngx_int_t ngx_im_publish_granted(ngx_im_session_t *s,
@@ -63,12 +60,9 @@ ngx_im_publish_command(ngx_im_session_t *s, const im_command_t *command)
 
     rc = ngx_im_publish_may(s, command->topic, rule, &error);
 
-    if (rc == NGX_DECLINED) {
-        return ngx_im_reply_error(s, command->id, error);
-    }
-
-    if (rc == NGX_AGAIN) {
-        return NGX_AGAIN;
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? ngx_im_reply_error(s, command->id, error)
+                                  : rc;
     }
 
     if (s->conf->webhooks[IM_WEBHOOK_PUBLISH].len) {
@@ -109,9 +103,34 @@ static ngx_int_t
 ngx_im_publish_granted(ngx_im_session_t *s, const im_command_t *command,
     const im_webhook_answer_t *answer)
 {
-    if (ngx_im_session_ext(s) == NULL
-        || ngx_im_publish_ask(s, command, answer) != NGX_OK)
-    {
+    u_char       id[IM_UUID_LEN];
+    im_ask_t     ask;
+    im_member_t  m;
+
+    if (ngx_im_session_ext(s) == NULL) {
+        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
+    }
+
+    ngx_im_session_member(s, NULL, id, &m);
+
+    ngx_memzero(&ask, sizeof(im_ask_t));
+    ask.kind = IM_ASK_PUBLISH;
+    ask.room = im_str_set(command->topic.data + 2, command->topic.len - 2);
+    ask.session = m.session;
+    ask.user = m.user;
+    ask.name = m.name;
+    ask.info = m.info;
+    ask.data = command->data;
+
+    if (answer != NULL) {
+        ask.tags = answer->tags;
+
+        if (answer->key.len > 0) {
+            ask.id = answer->key;
+        }
+    }
+
+    if (ngx_im_backend_logic(s, &ask, ngx_im_publish_handler) != NGX_OK) {
         return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
     }
 
@@ -164,38 +183,6 @@ ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
 }
 
 
-static ngx_int_t
-ngx_im_publish_ask(ngx_im_session_t *s, const im_command_t *command,
-    const im_webhook_answer_t *answer)
-{
-    u_char       id[IM_UUID_LEN];
-    im_ask_t     ask;
-    im_member_t  m;
-
-    ngx_im_session_member(s, NULL, id, &m);
-
-    ngx_memzero(&ask, sizeof(im_ask_t));
-
-    ask.kind = IM_ASK_PUBLISH;
-    ask.room = im_str_set(command->topic.data + 2, command->topic.len - 2);
-    ask.session = m.session;
-    ask.user = m.user;
-    ask.name = m.name;
-    ask.info = m.info;
-    ask.data = command->data;
-
-    if (answer != NULL && answer->key.len > 0) {
-        ask.id = answer->key;
-    }
-
-    if (answer != NULL) {
-        ask.tags = answer->tags;
-    }
-
-    return ngx_im_backend_logic(s, &ask, ngx_im_publish_handler);
-}
-
-
 static void
 ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     ngx_uint_t status, im_str_t body, void *data)
@@ -203,6 +190,7 @@ ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     int64_t            code;
     im_str_t           position;
     im_reply_t         reply;
+    ngx_uint_t         i;
     ngx_im_session_t  *s;
 
     s = ngx_im_session_find(w, h);
@@ -219,7 +207,13 @@ ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
 
     if (status != NGX_HTTP_OK || code != 0) {
         reply.type = IM_REPLY_ERROR;
-        reply.error = ngx_im_publish_error(status);
+        for (i = 0; ngx_im_publish_errors[i].status != 0; i++) {
+            if (ngx_im_publish_errors[i].status == status) {
+                break;
+            }
+        }
+
+        reply.error = ngx_im_publish_errors[i].error;
 
         if (reply.error == IM_ERROR_INTERNAL) {
             ngx_log_error(NGX_LOG_ERR, w->log, 0,
@@ -231,19 +225,4 @@ ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     if (ngx_im_reply_send(s, &reply) == NGX_OK) {
         ngx_im_session_continue(s);
     }
-}
-
-
-static im_error_e
-ngx_im_publish_error(ngx_uint_t status)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; ngx_im_publish_errors[i].status != 0; i++) {
-        if (ngx_im_publish_errors[i].status == status) {
-            break;
-        }
-    }
-
-    return ngx_im_publish_errors[i].error;
 }

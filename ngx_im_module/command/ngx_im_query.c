@@ -49,7 +49,6 @@ static ngx_int_t ngx_im_query_may(ngx_im_session_t *s,
     const im_command_t *command, im_error_e *error);
 static ngx_int_t ngx_im_query_kept(ngx_im_session_t *s,
     const im_command_t *command);
-static ngx_uint_t ngx_im_query_turn(ngx_im_session_t *s);
 static ngx_im_query_t *ngx_im_query_create(ngx_im_session_t *s,
     const im_command_t *command);
 static ngx_int_t ngx_im_query_window(ngx_im_session_t *s,
@@ -84,12 +83,9 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
 
     rc = ngx_im_query_may(s, command, &error);
 
-    if (rc == NGX_DECLINED) {
-        return ngx_im_reply_error(s, command->id, error);
-    }
-
-    if (rc == NGX_AGAIN) {
-        return NGX_AGAIN;
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? ngx_im_reply_error(s, command->id, error)
+                                  : rc;
     }
 
     w = ngx_im_worker;
@@ -99,7 +95,8 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
         return rc;
     }
 
-    if (!ngx_im_query_turn(s)) {
+    if (w->nqueries >= NGX_IM_QUERY_ATONCE) {
+        im_list_insert_tail(&w->queries, &s->ext->waiting);
         return NGX_AGAIN;
     }
 
@@ -152,23 +149,6 @@ ngx_im_query_kept(ngx_im_session_t *s, const im_command_t *command)
                                   members);
 
     return error == 0 ? NGX_OK : ngx_im_reply_error(s, command->id, error);
-}
-
-
-static ngx_uint_t
-ngx_im_query_turn(ngx_im_session_t *s)
-{
-    ngx_im_worker_t  *w;
-
-    w = ngx_im_worker;
-
-    if (w->nqueries < NGX_IM_QUERY_ATONCE) {
-        return 1;
-    }
-
-    im_list_insert_tail(&w->queries, &s->ext->waiting);
-
-    return 0;
 }
 
 

@@ -24,7 +24,6 @@ static void ngx_im_resume_announce(ngx_im_session_t *s, im_sub_t *sub);
 static void ngx_im_resume_forget(im_sub_t *sub);
 static ngx_int_t ngx_im_resume_judge(ngx_im_join_t *join);
 static void ngx_im_resume_run(ngx_im_topic_t *t);
-static void ngx_im_resume_wait(ngx_im_topic_t *t, ngx_im_join_t *join);
 static void ngx_im_resume_ask(ngx_im_topic_t *t);
 static void ngx_im_resume_ready(ngx_im_join_t *join);
 static ngx_int_t ngx_im_resume_again(ngx_im_join_t *join);
@@ -41,8 +40,6 @@ static void ngx_im_resume_position(im_subscribed_t *begin, im_topic_t *topic,
     im_str_t epoch, uint64_t seq);
 static ngx_uint_t ngx_im_resume_decode(im_subscribed_t *sub,
     im_topic_t *topic, im_message_t *m, im_envelope_t *envelope);
-static ngx_int_t ngx_im_resume_moved_log(ngx_im_worker_t *w, im_log_t *log,
-    const im_subscribed_t *begin);
 
 
 void
@@ -132,7 +129,8 @@ ngx_im_resume_again(ngx_im_join_t *join)
         return NGX_DECLINED;
     }
 
-    ngx_im_resume_wait(t, join);
+    im_list_remove(&join->link);
+    im_list_insert_tail(&t->joins, &join->link);
 
     if (rc == NGX_BUSY) {
         ngx_im_resume_ask(t);
@@ -180,14 +178,6 @@ ngx_im_resume_judge(ngx_im_join_t *join)
     }
 
     return numbered ? im_follow_window(topic, join->seq) : NGX_DECLINED;
-}
-
-
-static void
-ngx_im_resume_wait(ngx_im_topic_t *t, ngx_im_join_t *join)
-{
-    im_list_remove(&join->link);
-    im_list_insert_tail(&t->joins, &join->link);
 }
 
 
@@ -265,7 +255,8 @@ ngx_im_resume_run(ngx_im_topic_t *t)
             continue;
         }
 
-        ngx_im_resume_wait(t, join);
+        im_list_remove(&join->link);
+        im_list_insert_tail(&t->joins, &join->link);
 
         if (rc == NGX_BUSY) {
             ask = 1;
@@ -734,57 +725,47 @@ ngx_int_t
 ngx_im_resume_moved(void *ctx, im_topic_t *topic, im_str_t epoch,
     uint64_t seq, int continues)
 {
+    im_buf_t         *b;
     im_log_t         *log;
+    im_wire_t         wire;
     im_subscribed_t   begin;
+    ngx_im_worker_t  *w;
+
+    w = ctx;
+    b = &w->scratch;
 
     ngx_im_resume_position(&begin, topic, epoch, seq);
+
     begin.recovering = 1;
     begin.recovered = continues;
 
     for (log = topic->logs; log; log = log->next) {
-        if (ngx_im_resume_moved_log(ctx, log, &begin) != NGX_OK) {
+        wire = im_wire(log->wire);
+
+        if (wire.form->moved == NULL) {
+            continue;
+        }
+
+        im_buf_reset(b, 65536);
+
+        if (wire.form->moved(b, wire.transport, &begin) == IM_DECLINED) {
+            if (im_log_cut(&w->hub.logs, log) != IM_OK) {
+                return NGX_ERROR;
+            }
+
+            ngx_im_send_flushed(w, log);
+            continue;
+        }
+
+        if (b->failed
+            || (b->len > 0
+                && ngx_im_send_log(w, log, im_buf_str(b), 0) != NGX_OK))
+        {
             return NGX_ERROR;
         }
     }
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_im_resume_moved_log(ngx_im_worker_t *w, im_log_t *log,
-    const im_subscribed_t *begin)
-{
-    im_buf_t   *b;
-    im_int_t    rc;
-    im_wire_t   wire;
-
-    wire = im_wire(log->wire);
-
-    if (wire.form->moved == NULL) {
-        return NGX_OK;
-    }
-
-    b = &w->scratch;
-
-    im_buf_reset(b, 65536);
-
-    rc = wire.form->moved(b, wire.transport, begin);
-
-    if (rc == IM_DECLINED) {
-        if (im_log_cut(&w->hub.logs, log) != IM_OK) {
-            return NGX_ERROR;
-        }
-
-        ngx_im_send_flushed(w, log);
-        return NGX_OK;
-    }
-
-    if (b->failed) {
-        return NGX_ERROR;
-    }
-
-    return b->len > 0 ? ngx_im_send_log(w, log, im_buf_str(b), 0) : NGX_OK;
 }
 
 

@@ -18,8 +18,6 @@
 
 static ngx_int_t ngx_im_subscribe_token(ngx_im_session_t *s,
     const im_command_t *command);
-static ngx_uint_t ngx_im_subscribe_may(ngx_im_session_t *s, im_str_t room,
-    const im_rule_t *rule);
 static void ngx_im_subscribe_result(ngx_im_session_t *s,
     const im_command_t *command, im_webhook_answer_t *answer);
 static ngx_int_t ngx_im_subscribe_granted(ngx_im_session_t *s,
@@ -35,18 +33,14 @@ ngx_int_t
 ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
 {
     im_str_t          room;
-    ngx_uint_t        error;
     im_jwt_t          nothing;
     const im_rule_t  *rule;
 
-    room = command->topic;
-
-    if (room.len < 2 || room.data[0] != 'r') {
+    if (command->topic.len < 2 || command->topic.data[0] != 'r') {
         return ngx_im_reply_error(s, command->id, IM_ERROR_PERMISSION);
     }
 
-    room.data += 2;
-    room.len -= 2;
+    room = im_str_set(command->topic.data + 2, command->topic.len - 2);
 
     if (!im_name_valid(room)) {
         return ngx_im_reply_error(s, command->id, IM_ERROR_BAD_REQUEST);
@@ -72,10 +66,11 @@ ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_subscribe_token(s, command);
     }
 
-    error = ngx_im_subscribe_may(s, room, rule);
-
-    if (error) {
-        return ngx_im_reply_error(s, command->id, error);
+    /* a private one is for clients with a token */
+    if (room.data[0] == '$' || (rule->join_user && s->user == NULL)
+        || !ngx_im_identity_may(s, room))
+    {
+        return ngx_im_reply_error(s, command->id, IM_ERROR_PERMISSION);
     }
 
     if (s->conf->webhooks[IM_WEBHOOK_SUBSCRIBE].len) {
@@ -107,24 +102,6 @@ ngx_im_subscribe_token(ngx_im_session_t *s, const im_command_t *command)
     im_buf_cleanup(&arena);
 
     return rc;
-}
-
-
-/* The error; 0: it may. */
-static ngx_uint_t
-ngx_im_subscribe_may(ngx_im_session_t *s, im_str_t room, const im_rule_t *rule)
-{
-    /* a private one is for clients with a token */
-
-    if (room.data[0] == '$') {
-        return IM_ERROR_PERMISSION;
-    }
-
-    if (rule->join_user && s->user == NULL) {
-        return IM_ERROR_PERMISSION;
-    }
-
-    return ngx_im_identity_may(s, room) ? 0 : IM_ERROR_PERMISSION;
 }
 
 

@@ -131,11 +131,9 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
     u_char             id[IM_UUID_LEN];
     im_buf_t          *b;
     im_command_t      *command;
-    const ngx_str_t   *uri;
     im_webhook_ask_t   ask;
 
     command = &wh->command;
-    uri = &s->conf->webhooks[wh->webhook->kind];
 
     im_id_uuid(id, s->peer.id);
 
@@ -173,7 +171,8 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
         return NGX_ERROR;
     }
 
-    return ngx_im_backend_ask(ngx_im_worker, s->conf, uri, im_buf_str(b),
+    return ngx_im_backend_ask(ngx_im_worker, s->conf,
+                              &s->conf->webhooks[ask.kind], im_buf_str(b),
                               ngx_im_webhook_handler,
                               ngx_im_session_handle(s), wh);
 }

@@ -19,7 +19,6 @@ static uint64_t ngx_im_lease_renewed(ngx_im_sync_t *sync,
     const im_link_reply_t *reply, int full);
 static void ngx_im_lease_dead(ngx_im_sync_t *sync, const im_link_reply_t *dead,
     int full);
-static void ngx_im_lease_tokens(ngx_im_sync_t *sync, uint64_t n);
 static im_link_call_t *ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms);
 static void ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call,
     int full);
@@ -111,7 +110,25 @@ ngx_im_lease_renewed(ngx_im_sync_t *sync, const im_link_reply_t *reply,
     sync->redis_ms = im_link_reply_int_at(reply, 1, 0);
     sync->redis_at = ngx_current_msec;
 
-    ngx_im_lease_tokens(sync, im_link_reply_int_at(reply, 2, 0));
+    /* an old token is over within a lease: then it was only a restart */
+
+    if (im_link_reply_int_at(reply, 2, 0) <= 1) {
+        sync->tokens = 0;
+        sync->tokens_told = 0;
+
+    } else if (sync->tokens == 0) {
+        sync->tokens = ngx_current_msec;
+
+    } else if (!sync->tokens_told
+               && ngx_current_msec - sync->tokens > IM_LEASE_WORKER)
+    {
+        sync->tokens_told = 1;
+
+        ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
+                      "im: another nginx uses the node name \"%V\": "
+                      "give each its own by im_node",
+                      &sync->worker->conf->node);
+    }
     ngx_im_lease_dead(sync, im_link_reply_at(reply, 3), full);
     sync->events->revoked(sync->worker, im_link_reply_str_at(reply, 4));
 
@@ -155,30 +172,6 @@ ngx_im_lease_dead(ngx_im_sync_t *sync, const im_link_reply_t *dead, int full)
 }
 
 
-/* An old token is over within a lease: then it was only a restart. */
-static void
-ngx_im_lease_tokens(ngx_im_sync_t *sync, uint64_t n)
-{
-    if (n <= 1) {
-        sync->tokens = 0;
-        sync->tokens_told = 0;
-
-    } else if (sync->tokens == 0) {
-        sync->tokens = ngx_current_msec;
-
-    } else if (!sync->tokens_told
-               && ngx_current_msec - sync->tokens > IM_LEASE_WORKER)
-    {
-        sync->tokens_told = 1;
-
-        ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
-                      "im: another nginx uses the node name \"%V\": "
-                      "give each its own by im_node",
-                      &sync->worker->conf->node);
-    }
-}
-
-
 void
 ngx_im_lease_give_up(ngx_im_sync_t *sync)
 {
@@ -206,8 +199,7 @@ ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms)
     im_key_record(&call->bytes, prefix, im_buf_str(&sync->worker->id));
     im_link_call_key(call);
 
-    im_key_tokens(&call->bytes, prefix,
-                  im_str_set(conf->node.data, conf->node.len));
+    im_key_tokens(&call->bytes, prefix, ngx_im_str(conf->node));
     im_link_call_key(call);
 
     im_key_revoked(&call->bytes, prefix);
@@ -215,7 +207,7 @@ ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms)
 
     im_link_call_str(call, im_buf_str(&sync->worker->id));
     im_link_call_z(call, ms);
-    im_link_call_str(call, im_str_set(conf->token.data, conf->token.len));
+    im_link_call_str(call, ngx_im_str(conf->token));
 
     return call;
 }
