@@ -425,11 +425,7 @@ ngx_im_init_main_conf(ngx_conf_t *cf, void *conf)
                        (uint32_t) ngx_random() ^ (uint32_t) ngx_pid,
                        (uint32_t) ngx_random() ^ (uint32_t) ngx_time());
 
-    if (ngx_im_zone_init(cf, imcf) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return ngx_im_zone_init(cf, imcf) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -924,9 +920,7 @@ ngx_im_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     args = cf->args->elts;
 
     for (i = 0; i < IM_WEBHOOKS; i++) {
-        if (im_str_eq(ngx_im_str(args[1]),
-                      im_webhook_names[i]))
-        {
+        if (im_str_eq(ngx_im_str(args[1]), im_webhook_names[i])) {
             break;
         }
     }
@@ -974,12 +968,11 @@ ngx_im_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     args = cf->args->elts;
 
     rv = ngx_im_option_set(cf, cmd, &ngx_im_ping_options[1], &args[1], conf);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
 
-    return ngx_im_options(cf, cmd, 2, ngx_im_ping_options, conf,
-                          "must be timeout=TIME");
+    return rv == NGX_CONF_OK
+           ? ngx_im_options(cf, cmd, 2, ngx_im_ping_options, conf,
+                            "must be timeout=TIME")
+           : rv;
 }
 
 
@@ -1164,9 +1157,5 @@ ngx_im_init_process(ngx_cycle_t *cycle)
 
     imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_im_module);
 
-    if (imcf == NULL) {
-        return NGX_OK;
-    }
-
-    return ngx_im_worker_init(cycle, imcf);
+    return imcf != NULL ? ngx_im_worker_init(cycle, imcf) : NGX_OK;
 }

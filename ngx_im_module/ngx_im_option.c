@@ -8,8 +8,6 @@
 #include "ngx_im_conf.h"
 
 
-static ngx_uint_t ngx_im_option_match(const ngx_im_option_t *option,
-    ngx_str_t *arg);
 static ngx_int_t ngx_im_option_value(const ngx_im_option_t *option,
     ngx_str_t *value);
 
@@ -28,10 +26,16 @@ ngx_im_options(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
 
     for (i = first; i < cf->args->nelts && rv == NGX_CONF_OK; i++) {
 
-        option = options;
-
-        while (option->name.len > 0 && !ngx_im_option_match(option, &args[i])) {
-            option++;
+        for (option = options; option->name.len > 0; option++) {
+            if (args[i].len >= option->name.len
+                && (args[i].len == option->name.len
+                    || option->type != NGX_IM_OPTION_WORD)
+                && ngx_strncmp(args[i].data, option->name.data,
+                               option->name.len)
+                   == 0)
+            {
+                break;
+            }
         }
 
         rv = option->name.len > 0
@@ -40,19 +44,6 @@ ngx_im_options(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
     }
 
     return rv;
-}
-
-
-static ngx_uint_t
-ngx_im_option_match(const ngx_im_option_t *option, ngx_str_t *arg)
-{
-    const ngx_str_t  *name;
-
-    name = &option->name;
-
-    return arg->len >= name->len
-           && (arg->len == name->len || option->type != NGX_IM_OPTION_WORD)
-           && ngx_strncmp(arg->data, name->data, name->len) == 0;
 }
 
 

@@ -99,7 +99,7 @@ ngx_im_status_body(im_buf_t *b, ngx_im_main_conf_t *imcf)
     ngx_memzero(&sum, sizeof(ngx_im_counters_t));
 
     im_buf_add_z(b, "{\"node\":");
-    im_json_add_string(b, im_str_set(imcf->node.data, imcf->node.len));
+    im_json_add_string(b, ngx_im_str(imcf->node));
     im_buf_add_z(b, ",\"workers\":[");
 
     for (i = 0, n = 0; i < NGX_IM_MAX_SLOTS; i++) {

@@ -25,7 +25,6 @@
 
 
 static ngx_int_t ngx_im_worker_memory(ngx_im_worker_t *w);
-static void ngx_im_worker_events(ngx_im_worker_t *w);
 static void ngx_im_worker_event(ngx_im_worker_t *w, ngx_event_t *ev,
     ngx_event_handler_pt handler);
 static void ngx_im_worker_tick(ngx_event_t *ev);
@@ -51,7 +50,22 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
         return NGX_ERROR;
     }
 
-    ngx_im_worker_events(w);
+    ngx_im_wheel_init(&w->wheel, ngx_im_ping_due, w->log);
+    ngx_im_wheel_init(&w->expiry, ngx_im_token_due, w->log);
+
+    ngx_im_turn_init(&w->ready, ngx_im_resume_serve, w, NGX_IM_RESUME_RETRY,
+                     w->log);
+    ngx_im_turn_init(&w->infos, ngx_im_info_serve, w, NGX_IM_INFO_RETRY,
+                     w->log);
+    ngx_im_turn_init(&w->suspects, ngx_im_info_serve_suspect, w,
+                     NGX_IM_INFO_RETRY, w->log);
+
+    ngx_im_worker_event(w, &w->flush_event, ngx_im_send_flush_handler);
+    ngx_im_worker_event(w, &w->close_event, ngx_im_close_handler);
+    ngx_im_worker_event(w, &w->tick, ngx_im_worker_tick);
+
+    w->tick.cancelable = 1;
+    ngx_add_timer(&w->tick, 1000);
 
     ngx_im_worker = w;
 
@@ -62,8 +76,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
 static ngx_int_t
 ngx_im_worker_memory(ngx_im_worker_t *w)
 {
-    u_char      seed[16];
-    uint64_t    words[2];
+    uint64_t    seed[2];
     ngx_uint_t  partitions;
 
     im_list_init(&w->sessions);
@@ -87,35 +100,12 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
         return NGX_ERROR;
     }
 
-    ngx_im_session_random(seed);
-    ngx_memcpy(words, seed, sizeof(words));
+    ngx_im_session_random((u_char *) seed);
 
     partitions = w->conf->redis.partitions;
 
-    return im_hub_init(&w->hub, words, partitions ? partitions : IM_PARTITIONS,
+    return im_hub_init(&w->hub, seed, partitions ? partitions : IM_PARTITIONS,
                        NGX_IM_CHUNK_SIZE);
-}
-
-
-static void
-ngx_im_worker_events(ngx_im_worker_t *w)
-{
-    ngx_im_wheel_init(&w->wheel, ngx_im_ping_due, w->log);
-    ngx_im_wheel_init(&w->expiry, ngx_im_token_due, w->log);
-
-    ngx_im_turn_init(&w->ready, ngx_im_resume_serve, w, NGX_IM_RESUME_RETRY,
-                     w->log);
-    ngx_im_turn_init(&w->infos, ngx_im_info_serve, w, NGX_IM_INFO_RETRY,
-                     w->log);
-    ngx_im_turn_init(&w->suspects, ngx_im_info_serve_suspect, w,
-                     NGX_IM_INFO_RETRY, w->log);
-
-    ngx_im_worker_event(w, &w->flush_event, ngx_im_send_flush_handler);
-    ngx_im_worker_event(w, &w->close_event, ngx_im_close_handler);
-    ngx_im_worker_event(w, &w->tick, ngx_im_worker_tick);
-
-    w->tick.cancelable = 1;
-    ngx_add_timer(&w->tick, 1000);
 }
 
 

@@ -45,13 +45,10 @@ typedef struct {
 
 static ngx_int_t ngx_im_zone_init_zone(ngx_shm_zone_t *zone, void *data);
 static ngx_uint_t ngx_im_zone_claim(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool);
-static ngx_uint_t ngx_im_zone_dead(ngx_pid_t pid);
 static void ngx_im_zone_forget(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool,
     ngx_uint_t slot);
-static ngx_int_t ngx_im_zone_count(ngx_im_worker_t *w, ngx_im_ip_t **bucket,
-    ngx_im_ip_t *key);
-static ngx_im_ip_t **ngx_im_zone_bucket(ngx_im_zone_t *iz, ngx_im_ip_t *key);
-static ngx_im_ip_t **ngx_im_zone_lookup(ngx_im_ip_t **link, ngx_im_ip_t *key);
+static ngx_int_t ngx_im_zone_count(ngx_im_worker_t *w, ngx_im_ip_t *key);
+static ngx_im_ip_t **ngx_im_zone_lookup(ngx_im_zone_t *iz, ngx_im_ip_t *key);
 static void ngx_im_zone_key(ngx_im_ip_t *key, ngx_uint_t family,
     const u_char *addr);
 static void ngx_im_zone_drop(ngx_slab_pool_t *shpool, ngx_im_ip_t **link,
@@ -184,7 +181,9 @@ ngx_im_zone_claim(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool)
     for (i = 0; i < NGX_IM_MAX_SLOTS; i++) {
         pid = (ngx_pid_t) iz->slots[i].pid;
 
-        if (pid != 0 && ngx_im_zone_dead(pid)) {
+        /* its worker was killed */
+
+        if (pid != 0 && kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH) {
             ngx_im_zone_forget(iz, shpool, i);
             iz->slots[i].pid = 0;
             pid = 0;
@@ -196,13 +195,6 @@ ngx_im_zone_claim(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool)
     }
 
     return slot;
-}
-
-
-static ngx_uint_t
-ngx_im_zone_dead(ngx_pid_t pid)
-{
-    return kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH;
 }
 
 
@@ -245,7 +237,7 @@ ngx_im_zone_ip_add(ngx_im_worker_t *w, ngx_uint_t family, const u_char *addr)
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    rc = ngx_im_zone_count(w, ngx_im_zone_bucket(shpool->data, &key), &key);
+    rc = ngx_im_zone_count(w, &key);
 
     ngx_shmtx_unlock(&shpool->mutex);
 
@@ -255,7 +247,7 @@ ngx_im_zone_ip_add(ngx_im_worker_t *w, ngx_uint_t family, const u_char *addr)
 
 /* Under the mutex. */
 static ngx_int_t
-ngx_im_zone_count(ngx_im_worker_t *w, ngx_im_ip_t **bucket, ngx_im_ip_t *key)
+ngx_im_zone_count(ngx_im_worker_t *w, ngx_im_ip_t *key)
 {
     ngx_im_ip_t      **link, *ip;
     ngx_slab_pool_t   *shpool;
@@ -263,7 +255,7 @@ ngx_im_zone_count(ngx_im_worker_t *w, ngx_im_ip_t **bucket, ngx_im_ip_t *key)
 
     shpool = (ngx_slab_pool_t *) w->conf->zone->shm.addr;
 
-    link = ngx_im_zone_lookup(bucket, key);
+    link = ngx_im_zone_lookup(shpool->data, key);
     ip = *link;
 
     if (ip == NULL) {
@@ -322,7 +314,7 @@ ngx_im_zone_ip_remove(ngx_im_worker_t *w, ngx_uint_t family, const u_char *addr)
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    link = ngx_im_zone_lookup(ngx_im_zone_bucket(shpool->data, &key), &key);
+    link = ngx_im_zone_lookup(shpool->data, &key);
 
     if (*link != NULL) {
         ngx_im_zone_drop(shpool, link, w->zone_slot, 1);
@@ -332,21 +324,16 @@ ngx_im_zone_ip_remove(ngx_im_worker_t *w, ngx_uint_t family, const u_char *addr)
 }
 
 
-static ngx_im_ip_t **
-ngx_im_zone_bucket(ngx_im_zone_t *iz, ngx_im_ip_t *key)
-{
-    uint32_t  hash;
-
-    hash = ngx_murmur_hash2(key->addr, sizeof(key->addr));
-
-    return &iz->buckets[hash % NGX_IM_ZONE_BUCKETS];
-}
-
-
 /* The link that points to the entry, or the last one, which points to NULL. */
 static ngx_im_ip_t **
-ngx_im_zone_lookup(ngx_im_ip_t **link, ngx_im_ip_t *key)
+ngx_im_zone_lookup(ngx_im_zone_t *iz, ngx_im_ip_t *key)
 {
+    uint32_t       hash;
+    ngx_im_ip_t  **link;
+
+    hash = ngx_murmur_hash2(key->addr, sizeof(key->addr));
+    link = &iz->buckets[hash % NGX_IM_ZONE_BUCKETS];
+
     while (*link != NULL) {
         if ((*link)->family == key->family
             && ngx_memcmp((*link)->addr, key->addr, sizeof(key->addr)) == 0)

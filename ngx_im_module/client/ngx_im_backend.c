@@ -71,7 +71,6 @@ static ngx_int_t ngx_im_backend_start(ngx_im_backend_call_t *call);
 static ngx_int_t ngx_im_backend_connection(ngx_im_backend_call_t *call);
 static void ngx_im_backend_address(ngx_im_backend_call_t *call);
 static ngx_int_t ngx_im_backend_request(ngx_im_backend_call_t *call);
-static ngx_int_t ngx_im_backend_subrequest(ngx_im_backend_call_t *call);
 static ngx_int_t ngx_im_backend_done(ngx_http_request_t *r, void *data,
     ngx_int_t rc);
 static void ngx_im_backend_answered(ngx_im_backend_call_t *call);
@@ -107,20 +106,14 @@ ngx_im_backend_location(ngx_http_core_srv_conf_t *cscf, ngx_str_t *uri)
 
     } while (clcf != NULL && !clcf->exact_match);
 
-    if (found == NULL) {
-        return NGX_DECLINED;
-    }
-
     /*
      * a location with this very name may do without a handler, by "return" or
      * the like
      */
 
-    if (found->handler != NULL || found->name.len == uri->len) {
-        return NGX_OK;
-    }
-
-    return NGX_DECLINED;
+    return found != NULL
+           && (found->handler != NULL || found->name.len == uri->len)
+           ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -300,23 +293,20 @@ ngx_im_backend_run(ngx_im_backend_t *be)
 {
     ngx_im_backend_call_t  *call;
 
-    while (be->nasked < NGX_IM_BACKEND_ATONCE
-           && !im_list_empty(&be->waiting))
-    {
+    while (be->nasked < NGX_IM_BACKEND_ATONCE && !im_list_empty(&be->waiting)) {
         call = im_list_data(im_list_first(&be->waiting), ngx_im_backend_call_t,
                             link);
         im_list_remove(&call->link);
-
         be->nwaiting--;
-        be->nasked++;
 
         /* its session has ended */
 
         if (ngx_im_session_find(call->worker, call->session) == NULL) {
-            be->nasked--;
             ngx_im_backend_free(call);
             continue;
         }
+
+        be->nasked++;
 
         if (ngx_im_backend_start(call) != NGX_OK) {
             ngx_im_backend_answered(call);
@@ -328,12 +318,28 @@ ngx_im_backend_run(ngx_im_backend_t *be)
 static ngx_int_t
 ngx_im_backend_start(ngx_im_backend_call_t *call)
 {
+    ngx_http_request_t  *r, *sr;
+
     if (ngx_im_backend_connection(call) != NGX_OK
-        || ngx_im_backend_request(call) != NGX_OK
-        || ngx_im_backend_subrequest(call) != NGX_OK)
+        || ngx_im_backend_request(call) != NGX_OK)
     {
         return NGX_ERROR;
     }
+
+    r = call->request;
+
+    call->post.handler = ngx_im_backend_done;
+    call->post.data = call;
+
+    if (ngx_http_subrequest(r, &r->uri, NULL, &sr, &call->post,
+                            NGX_HTTP_SUBREQUEST_IN_MEMORY)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    sr->method = r->method;
+    sr->method_name = r->method_name;
 
     ngx_http_run_posted_requests(&call->connection);
 
@@ -432,8 +438,6 @@ static ngx_int_t
 ngx_im_backend_request(ngx_im_backend_call_t *call)
 {
     ngx_buf_t           *b;
-    ngx_str_t            post = ngx_string("POST");
-    ngx_str_t            protocol = ngx_string("HTTP/1.1");
     ngx_table_elt_t     *h;
     ngx_http_request_t  *r;
 
@@ -447,9 +451,9 @@ ngx_im_backend_request(ngx_im_backend_call_t *call)
 
     r->logged = 1;
     r->method = NGX_HTTP_POST;
-    r->method_name = post;
+    ngx_str_set(&r->method_name, "POST");
     r->http_version = NGX_HTTP_VERSION_11;
-    r->http_protocol = protocol;
+    ngx_str_set(&r->http_protocol, "HTTP/1.1");
     r->uri = call->uri;
     r->unparsed_uri = r->uri;
     r->headers_in.server = call->conf->cscf->server_name;
@@ -505,30 +509,6 @@ ngx_im_backend_request(ngx_im_backend_call_t *call)
     call->chain.buf = b;
     call->request_body.bufs = &call->chain;
     r->request_body = &call->request_body;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_im_backend_subrequest(ngx_im_backend_call_t *call)
-{
-    ngx_http_request_t  *r, *sr;
-
-    r = call->request;
-
-    call->post.handler = ngx_im_backend_done;
-    call->post.data = call;
-
-    if (ngx_http_subrequest(r, &r->uri, NULL, &sr, &call->post,
-                            NGX_HTTP_SUBREQUEST_IN_MEMORY)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    sr->method = r->method;
-    sr->method_name = r->method_name;
 
     return NGX_OK;
 }

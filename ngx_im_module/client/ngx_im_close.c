@@ -14,10 +14,8 @@
 
 static void ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s);
 static ngx_int_t ngx_im_close_frame(ngx_im_session_t *s);
-static void ngx_im_close_half(ngx_im_session_t *s);
 static void ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s);
 static void ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s);
-static void ngx_im_close_connection(ngx_connection_t *c);
 
 
 void
@@ -40,8 +38,10 @@ ngx_im_close_handler(ngx_event_t *ev)
 static void
 ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s)
 {
-    ngx_int_t  rc;
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
 
+    c = s->connection;
     rc = s->phase == NGX_IM_ENDING ? ngx_im_close_frame(s) : NGX_OK;
 
     while (s->subs != NULL) {
@@ -49,7 +49,17 @@ ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s)
     }
 
     if (rc == NGX_AGAIN) {
-        ngx_im_close_half(s);
+
+        /*
+         * Behind a broken frame the close frame of the peer can not be read.
+         * After an end of file the peer hangs up without one.  TLS has no half
+         * close.
+         */
+
+        if (s->input.failed && !ngx_im_tls(c) && s->replies == NULL) {
+            (void) ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN);
+        }
+
         ngx_im_session_phase(s, NGX_IM_CLOSING);
 
         im_list_insert_tail(&w->sessions, &s->all);
@@ -97,27 +107,13 @@ ngx_im_close_frame(ngx_im_session_t *s)
 }
 
 
-/*
- * Behind a broken frame the close frame of the peer can not be read.  After an
- * end of file the peer hangs up without one.  TLS has no half close.
- */
-static void
-ngx_im_close_half(ngx_im_session_t *s)
-{
-    ngx_connection_t  *c;
-
-    c = s->connection;
-
-    if (s->input.failed && !ngx_im_tls(c) && s->replies == NULL) {
-        (void) ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN);
-    }
-}
-
-
 static void
 ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
 {
-    int  last;
+    int                last;
+    ngx_connection_t  *c;
+
+    c = s->connection;
 
     ngx_im_close_log(w, s);
 
@@ -128,7 +124,16 @@ ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
     }
 
     ngx_im_zone_ip_remove(w, s->peer.family, s->peer.addr);
-    ngx_im_close_connection(s->connection);
+
+    if (c->pool != NULL) {
+        ngx_http_close_connection(c);
+
+    } else {
+#if (NGX_STAT_STUB)
+        (void) ngx_atomic_fetch_add(ngx_stat_active, -1);
+#endif
+        ngx_close_connection(c);
+    }
 
     if (s->message != NULL) {
         im_buf_cleanup(s->message);
@@ -154,7 +159,6 @@ ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
 static void
 ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
 {
-    size_t     len;
     u_char     addr[NGX_SOCKADDR_STRLEN];
     ngx_str_t  user;
 
@@ -165,30 +169,12 @@ ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
         user.len = s->user->id_len;
     }
 
-    len = ngx_im_session_addr(s, addr);
-
     ngx_log_error(NGX_LOG_INFO, w->log, 0,
                   "im: session ended: client: %*s, user: \"%V\", "
                   "protocol: %s, rooms: %ui, seconds: %uD, in: %uL, out: %uL, "
                   "code: %ui, why: %s",
-                  len, addr, &user, s->conf->proto->name,
-                  (ngx_uint_t) s->nrooms, (uint32_t) ngx_time() - s->start,
-                  s->bytes_in, s->bytes_out, (ngx_uint_t) s->close_code,
-                  s->why);
-}
-
-
-static void
-ngx_im_close_connection(ngx_connection_t *c)
-{
-    if (c->pool != NULL) {
-        ngx_http_close_connection(c);
-        return;
-    }
-
-#if (NGX_STAT_STUB)
-    (void) ngx_atomic_fetch_add(ngx_stat_active, -1);
-#endif
-
-    ngx_close_connection(c);
+                  ngx_im_session_addr(s, addr), addr, &user,
+                  s->conf->proto->name, (ngx_uint_t) s->nrooms,
+                  (uint32_t) ngx_time() - s->start, s->bytes_in, s->bytes_out,
+                  (ngx_uint_t) s->close_code, s->why);
 }

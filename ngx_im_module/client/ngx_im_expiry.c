@@ -19,14 +19,12 @@ static uint32_t ngx_im_expiry_time(int64_t when);
 void
 ngx_im_expiry_session(ngx_im_session_t *s, int64_t when)
 {
-    uint32_t       end;
-    ngx_im_ext_t  *ext;
+    uint32_t  end;
 
     end = ngx_im_expiry_time(when);
-    ext = s->ext;
 
-    if (ext != NULL && s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
-        ext->refresh = end;
+    if (s->ext != NULL && s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
+        s->ext->refresh = end;
     }
 
     if (s->conf->proto->commands && end != 0) {
@@ -76,7 +74,7 @@ ngx_im_expiry_sub(ngx_im_session_t *s, im_sub_t *sub, int64_t when)
 void
 ngx_im_expiry_schedule(ngx_im_session_t *s)
 {
-    uint32_t       next, now;
+    uint32_t       next;
     im_sub_t      *sub;
     ngx_im_ext_t  *ext;
 
@@ -104,10 +102,8 @@ ngx_im_expiry_schedule(ngx_im_session_t *s)
         return;
     }
 
-    now = ngx_time();
-
     ngx_im_timer_set(&ngx_im_worker->expiry, &ext->expiry,
-                     ngx_max(next, now + 1));
+                     ngx_max(next, (uint32_t) ngx_time() + 1));
 }
 
 
@@ -139,18 +135,15 @@ ngx_im_expiry_ttl(ngx_im_session_t *s)
 uint32_t
 ngx_im_expiry_sub_ttl(ngx_im_session_t *s, im_sub_t *sub)
 {
-    uint32_t  end, now;
+    uint32_t  end;
 
     /* where a webhook renews it, the client has nothing to do */
 
-    if (sub->expires == 0
-        || s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len)
-    {
+    if (sub->expires == 0 || s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len) {
         return 0;
     }
 
-    now = ngx_time();
     end = sub->expires - s->conf->grace;
 
-    return end > now ? end - now : 1;
+    return end > ngx_time() ? end - ngx_time() : 1;
 }

@@ -51,7 +51,6 @@ static ngx_uint_t ngx_im_handshake_origin(ngx_im_loc_conf_t *ilcf,
 static ngx_int_t ngx_im_handshake_limit(ngx_http_request_t *r,
     ngx_im_loc_conf_t *ilcf);
 static ngx_im_ctx_t *ngx_im_handshake_ctx(ngx_http_request_t *r);
-static void ngx_im_handshake_peer(ngx_connection_t *c, ngx_im_peer_t *peer);
 static void ngx_im_handshake_cleanup(void *data);
 static ngx_int_t ngx_im_handshake_refuse(ngx_http_request_t *r,
     ngx_int_t status, const char *name, const char *value, const char *why);
@@ -61,10 +60,9 @@ static ngx_int_t ngx_im_handshake_accept(ngx_http_request_t *r,
     ngx_str_t *key, const char *subprotocol);
 static void ngx_im_detach_handler(ngx_event_t *rev);
 static void ngx_im_detach(ngx_http_request_t *r, ngx_im_session_t *s);
-static void ngx_im_detach_pool(ngx_im_worker_t *w, ngx_connection_t *c);
+static void ngx_im_detach_connection(ngx_connection_t *c);
 static void ngx_im_detach_buffers(ngx_connection_t *c,
     ngx_http_connection_t *hc);
-static void ngx_im_detach_ssl(ngx_connection_t *c);
 
 
 ngx_int_t
@@ -410,6 +408,8 @@ static ngx_im_ctx_t *
 ngx_im_handshake_ctx(ngx_http_request_t *r)
 {
     ngx_im_ctx_t        *ctx;
+    ngx_im_peer_t       *peer;
+    struct sockaddr     *sa;
     ngx_pool_cleanup_t  *cln;
 
     cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_im_ctx_t));
@@ -420,44 +420,34 @@ ngx_im_handshake_ctx(ngx_http_request_t *r)
     ctx = cln->data;
     ngx_memzero(ctx, sizeof(ngx_im_ctx_t));
 
-    ngx_im_session_random(ctx->peer.id);
-    ngx_im_handshake_peer(r->connection, &ctx->peer);
-
     cln->handler = ngx_im_handshake_cleanup;
     ngx_http_set_ctx(r, ctx, ngx_im_module);
 
-    return ctx;
-}
+    peer = &ctx->peer;
+    ngx_im_session_random(peer->id);
 
+    /* the address after realip, where that is on */
 
-/* The address after realip, where that is on. */
-static void
-ngx_im_handshake_peer(ngx_connection_t *c, ngx_im_peer_t *peer)
-{
-    struct sockaddr_in   *sin;
-#if (NGX_HAVE_INET6)
-    struct sockaddr_in6  *sin6;
-#endif
-
-    peer->family = (u_char) c->sockaddr->sa_family;
+    sa = r->connection->sockaddr;
+    peer->family = (u_char) sa->sa_family;
 
     switch (peer->family) {
 
     case AF_INET:
-        sin = (struct sockaddr_in *) c->sockaddr;
-        ngx_memcpy(peer->addr, &sin->sin_addr, 4);
+        ngx_memcpy(peer->addr, &((struct sockaddr_in *) sa)->sin_addr, 4);
         break;
 
 #if (NGX_HAVE_INET6)
     case AF_INET6:
-        sin6 = (struct sockaddr_in6 *) c->sockaddr;
-        ngx_memcpy(peer->addr, &sin6->sin6_addr, 16);
+        ngx_memcpy(peer->addr, &((struct sockaddr_in6 *) sa)->sin6_addr, 16);
         break;
 #endif
 
     default:
         peer->family = AF_UNIX;
     }
+
+    return ctx;
 }
 
 
@@ -533,15 +523,15 @@ static ngx_int_t
 ngx_im_handshake_accept(ngx_http_request_t *r, ngx_str_t *key,
     const char *subprotocol)
 {
-    u_char      digest[20], *p;
+    u_char      digest[20];
     ngx_int_t   rc;
     ngx_str_t   src, dst;
     ngx_sha1_t  sha1;
 
     static const char  guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-    p = ngx_pnalloc(r->pool, ngx_base64_encoded_length(20));
-    if (p == NULL) {
+    dst.data = ngx_pnalloc(r->pool, ngx_base64_encoded_length(20));
+    if (dst.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -552,7 +542,6 @@ ngx_im_handshake_accept(ngx_http_request_t *r, ngx_str_t *key,
 
     src.data = digest;
     src.len = 20;
-    dst.data = p;
 
     ngx_encode_base64(&dst, &src);
 
@@ -578,11 +567,10 @@ ngx_im_handshake_accept(ngx_http_request_t *r, ngx_str_t *key,
     }
 
     rc = ngx_http_send_header(r);
-    if (rc == NGX_ERROR || rc > NGX_OK) {
-        return NGX_ERROR;
-    }
 
-    if (ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR) {
+    if (rc == NGX_ERROR || rc > NGX_OK
+        || ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR)
+    {
         return NGX_ERROR;
     }
 
@@ -672,12 +660,7 @@ ngx_im_detach(ngx_http_request_t *r, ngx_im_session_t *s)
 
     ngx_im_detach_buffers(c, hc);
 
-    if (ngx_im_tls(c)) {
-        ngx_im_detach_ssl(c);
-
-    } else {
-        ngx_im_detach_pool(ngx_im_worker, c);
-    }
+    ngx_im_detach_connection(c);
 
     c->read->handler = ngx_im_recv_handler;
     c->write->handler = ngx_im_send_handler;
@@ -725,46 +708,38 @@ ngx_im_detach_buffers(ngx_connection_t *c, ngx_http_connection_t *hc)
 }
 
 
-#if (NGX_HTTP_SSL)
-
-/*
- * Bytes that TLS refused are offered again from the replies of the session:
- * from another address, and with more bytes behind them.
- */
-static void
-ngx_im_detach_ssl(ngx_connection_t *c)
-{
-    ngx_ssl_free_buffer(c);
-
-    (void) SSL_set_mode(c->ssl->connection,
-                        SSL_MODE_ENABLE_PARTIAL_WRITE
-                        |SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-}
-
-#else
-
-static void
-ngx_im_detach_ssl(ngx_connection_t *c)
-{
-}
-
-#endif
-
-
 /*
  * A plain connection needs nothing of its pool: without it a client takes half
  * a kilobyte less.  TLS keeps ngx_ssl_connection_t there.
  */
 static void
-ngx_im_detach_pool(ngx_im_worker_t *w, ngx_connection_t *c)
+ngx_im_detach_connection(ngx_connection_t *c)
 {
     ngx_pool_t  *pool;
 
+#if (NGX_HTTP_SSL)
+
+    /*
+     * Bytes that TLS refused are offered again from the replies of the session:
+     * from another address, and with more bytes behind them.
+     */
+
+    if (c->ssl != NULL) {
+        ngx_ssl_free_buffer(c);
+
+        (void) SSL_set_mode(c->ssl->connection,
+                            SSL_MODE_ENABLE_PARTIAL_WRITE
+                            |SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+        return;
+    }
+
+#endif
+
     pool = c->pool;
 
-    c->log = w->log;
-    c->read->log = w->log;
-    c->write->log = w->log;
+    c->log = ngx_im_worker->log;
+    c->read->log = c->log;
+    c->write->log = c->log;
 
     c->pool = NULL;
     c->sockaddr = NULL;

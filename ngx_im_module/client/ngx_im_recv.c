@@ -29,8 +29,6 @@ static ngx_int_t ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end);
 static ngx_int_t ngx_im_recv_decode(ngx_im_session_t *s, u_char *p,
     u_char *end);
 static ngx_int_t ngx_im_recv_held(ngx_im_session_t *s);
-static ngx_int_t ngx_im_recv_hold(ngx_im_session_t *s, im_kind_e kind,
-    im_str_t message, u_char *p, u_char *end);
 static ngx_int_t ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
     ngx_im_pieces_t *pieces);
 static ngx_int_t ngx_im_recv_piece(ngx_im_session_t *s, im_str_t piece,
@@ -40,7 +38,6 @@ static ngx_int_t ngx_im_recv_end(ngx_im_session_t *s, im_kind_e kind,
 static ngx_int_t ngx_im_recv_keep(ngx_im_session_t *s, im_str_t piece);
 static ngx_int_t ngx_im_recv_message(ngx_im_session_t *s, im_kind_e kind,
     im_str_t message, u_char *p, u_char *end);
-static void ngx_im_recv_ping(ngx_im_session_t *s, im_str_t data);
 
 
 void
@@ -224,44 +221,13 @@ ngx_im_recv_held(ngx_im_session_t *s)
 }
 
 
-/* Keeps the message and the bytes behind it for later. */
-static ngx_int_t
-ngx_im_recv_hold(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
-    u_char *p, u_char *end)
-{
-    ngx_im_ext_t   *ext;
-    ngx_im_held_t  *held;
-
-    ext = ngx_im_session_ext(s);
-    held = im_alloc(sizeof(ngx_im_held_t) + message.len + (end - p));
-
-    if (ext == NULL || held == NULL) {
-        im_free(held);
-        return ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
-    }
-
-    held->kind = kind;
-    held->len = message.len;
-    held->rest = end - p;
-
-    if (message.len > 0) {
-        ngx_memcpy(held->bytes, message.data, message.len);
-    }
-
-    if (end > p) {
-        ngx_memcpy(held->bytes + message.len, p, end - p);
-    }
-
-    ext->held = held;
-
-    return NGX_AGAIN;
-}
-
-
 static ngx_int_t
 ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
     ngx_im_pieces_t *pieces)
 {
+    u_char    bytes[IM_CONTROL_MAX];
+    im_buf_t  b;
+
     switch (ev->type) {
 
     case IM_INPUT_PIECE:
@@ -271,7 +237,9 @@ ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
         return ngx_im_recv_end(s, ev->kind, pieces);
 
     case IM_INPUT_PING:
-        ngx_im_recv_ping(s, ev->data);
+        im_buf_fixed(&b, bytes, sizeof(bytes));
+        s->transport->pong(&b, ev->data);
+        (void) ngx_im_send_reply(s, im_buf_str(&b));
         break;
 
     case IM_INPUT_CLOSE:
@@ -375,31 +343,40 @@ static ngx_int_t
 ngx_im_recv_message(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
     u_char *p, u_char *end)
 {
-    ngx_int_t  rc;
+    ngx_int_t       rc;
+    ngx_im_ext_t   *ext;
+    ngx_im_held_t  *held;
 
     rc = ngx_im_worker->events->message(s, kind, &message);
 
-    if (rc == NGX_AGAIN) {
-        return ngx_im_recv_hold(s, kind, message, p, end);
+    if (rc != NGX_AGAIN) {
+        return rc == NGX_ERROR || s->phase == NGX_IM_CLOSED ? NGX_ERROR
+                                                            : NGX_OK;
     }
 
-    if (rc == NGX_ERROR || s->phase == NGX_IM_CLOSED) {
-        return NGX_ERROR;
+    /* the rest of the message and the bytes behind it are kept for later */
+
+    ext = ngx_im_session_ext(s);
+    held = im_alloc(sizeof(ngx_im_held_t) + message.len + (end - p));
+
+    if (ext == NULL || held == NULL) {
+        im_free(held);
+        return ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
     }
 
-    return NGX_OK;
-}
+    held->kind = kind;
+    held->len = message.len;
+    held->rest = end - p;
 
+    if (message.len > 0) {
+        ngx_memcpy(held->bytes, message.data, message.len);
+    }
 
-static void
-ngx_im_recv_ping(ngx_im_session_t *s, im_str_t data)
-{
-    u_char    bytes[IM_CONTROL_MAX];
-    im_buf_t  b;
+    if (end > p) {
+        ngx_memcpy(held->bytes + message.len, p, end - p);
+    }
 
-    im_buf_fixed(&b, bytes, sizeof(bytes));
+    ext->held = held;
 
-    s->transport->pong(&b, data);
-
-    (void) ngx_im_send_reply(s, im_buf_str(&b));
+    return NGX_AGAIN;
 }

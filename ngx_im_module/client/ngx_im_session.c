@@ -20,7 +20,6 @@
 
 static void ngx_im_session_stamp(ngx_im_worker_t *w, u_char *id,
     uint32_t index);
-static uint32_t ngx_im_session_obfuscate(ngx_im_worker_t *w, const u_char *id);
 
 
 void
@@ -195,16 +194,9 @@ ngx_im_session_stamp(ngx_im_worker_t *w, u_char *id, uint32_t index)
     id[6] = (id[6] & 0x0f) | 0x40;
     id[8] = (id[8] & 0x3f) | 0x80;
 
-    index ^= ngx_im_session_obfuscate(w, id);
+    index ^= (uint32_t) im_siphash(w->hub.users.seed, id, 12);
 
     ngx_memcpy(id + 12, &index, 4);
-}
-
-
-static uint32_t
-ngx_im_session_obfuscate(ngx_im_worker_t *w, const u_char *id)
-{
-    return (uint32_t) im_siphash(w->hub.users.seed, id, 12);
 }
 
 
@@ -215,8 +207,9 @@ ngx_im_session_by_id(ngx_im_worker_t *w, const u_char id[16])
     ngx_im_session_t  *s;
 
     ngx_memcpy(&index, id + 12, 4);
+    index ^= (uint32_t) im_siphash(w->hub.users.seed, id, 12);
 
-    s = im_slab_get(&w->sessions_slab, index ^ ngx_im_session_obfuscate(w, id));
+    s = im_slab_get(&w->sessions_slab, index);
 
     if (s == NULL || s->phase == NGX_IM_FREE || s->phase == NGX_IM_CLOSED
         || ngx_memcmp(s->peer.id, id, 16) != 0)
@@ -374,10 +367,6 @@ void
 ngx_im_session_close_code(ngx_im_session_t *s, ngx_uint_t code, im_str_t text,
     const char *why)
 {
-    ngx_im_worker_t  *w;
-
-    w = ngx_im_worker;
-
     if (s->phase == NGX_IM_ENDING || s->phase == NGX_IM_CLOSED) {
         return;
     }
@@ -403,9 +392,9 @@ ngx_im_session_close_code(ngx_im_session_t *s, ngx_uint_t code, im_str_t text,
     im_list_remove(&s->deadline.link);
 
     im_list_remove(&s->all);
-    im_list_insert_tail(&w->closed, &s->all);
+    im_list_insert_tail(&ngx_im_worker->closed, &s->all);
 
-    ngx_post_event(&w->close_event, &ngx_posted_events);
+    ngx_post_event(&ngx_im_worker->close_event, &ngx_posted_events);
 }
 
 
@@ -482,20 +471,12 @@ ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info)
 size_t
 ngx_im_session_addr(ngx_im_session_t *s, u_char *buf)
 {
-    switch (s->peer.family) {
-
-    case AF_INET:
-        return ngx_inet_ntop(AF_INET, s->peer.addr, buf, NGX_SOCKADDR_STRLEN);
-
-#if (NGX_HAVE_INET6)
-    case AF_INET6:
-        return ngx_inet_ntop(AF_INET6, s->peer.addr, buf,
-                             NGX_SOCKADDR_STRLEN);
-#endif
-
-    default:
+    if (s->peer.family == AF_UNIX) {
         return ngx_sprintf(buf, "unix:") - buf;
     }
+
+    return ngx_inet_ntop(s->peer.family, s->peer.addr, buf,
+                         NGX_SOCKADDR_STRLEN);
 }
 
 
@@ -519,9 +500,5 @@ ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds)
 ngx_uint_t
 ngx_im_session_left(ngx_im_session_t *s)
 {
-    uint32_t  now;
-
-    now = ngx_time();
-
-    return s->expires > now ? s->expires - now : 0;
+    return s->expires > ngx_time() ? s->expires - ngx_time() : 0;
 }

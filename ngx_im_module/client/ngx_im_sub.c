@@ -133,11 +133,8 @@ ngx_im_sub_wire(ngx_im_session_t *s, ngx_uint_t flags)
 static im_sub_t *
 ngx_im_sub_create(ngx_im_session_t *s, im_str_t topic)
 {
-    uint32_t          index;
-    ngx_im_sub_t     *is;
-    ngx_im_worker_t  *w;
-
-    w = ngx_im_worker;
+    uint32_t       index;
+    ngx_im_sub_t  *is;
 
     if (topic.len == 1) {
         ngx_memzero(&s->everybody, sizeof(im_sub_t));
@@ -149,7 +146,7 @@ ngx_im_sub_create(ngx_im_session_t *s, im_str_t topic)
         return NULL;
     }
 
-    is = im_slab_alloc(&w->subs_slab, &index);
+    is = im_slab_alloc(&ngx_im_worker->subs_slab, &index);
     if (is == NULL) {
         return NULL;
     }
