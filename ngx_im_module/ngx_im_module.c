@@ -205,29 +205,30 @@ ngx_module_t  ngx_im_module = {
 
 
 /* im_limit: the least is 0 if 0 means "no limit". */
-#define ngx_im_main_limit(n, kind, least, member)                             \
-    ngx_im_option(n "=", kind, least, NGX_IM_MAX, ngx_im_main_conf_t,         \
-                  member, NULL, NGX_IM_OPTION_ONCE|NGX_IM_OPTION_MAIN)
+#define ngx_im_main_limit(n, kind, least, value, member)                      \
+    { ngx_string(n "="), NGX_IM_OPTION_##kind, least, NGX_IM_MAX,             \
+      offsetof(ngx_im_main_conf_t, member), NULL,                             \
+      NGX_IM_OPTION_ONCE|NGX_IM_OPTION_MAIN, value }
 #define ngx_im_loc_limit(n, kind, least, member)                              \
     ngx_im_option(n "=", kind, least, NGX_IM_MAX, ngx_im_loc_conf_t,          \
                   member, NULL, NGX_IM_OPTION_ONCE)
 
 
 static const ngx_im_option_t  ngx_im_limit_options[] = {
-    ngx_im_main_limit("sessions", NUMBER, 0, max_sessions),
-    ngx_im_main_limit("per_ip", NUMBER, 0, max_sessions_per_ip),
-    ngx_im_main_limit("per_user", NUMBER, 0, max_sessions_per_user),
-    ngx_im_main_limit("unauthenticated", NUMBER, 0, max_unauthenticated),
-    ngx_im_main_limit("handshakes", NUMBER, 0, handshakes),
-    ngx_im_main_limit("signatures", NUMBER, 0, signatures),
-    ngx_im_main_limit("commands", NUMBER, 0, commands),
-    ngx_im_main_limit("topics", NUMBER, 1, topics_per_session),
-    ngx_im_main_limit("new_rooms", NUMBER, 0, new_rooms),
-    ngx_im_main_limit("budget", NUMBER, 1, budget),
-    ngx_im_main_limit("topic_log", SIZE, 16384, log_bytes),
-    ngx_im_main_limit("logs", SIZE, 1048576, logs_bytes),
-    ngx_im_main_limit("recovery", SIZE, 1024, recovery_bytes),
-    ngx_im_main_limit("windows", SIZE, 65536, windows_bytes),
+    ngx_im_main_limit("sessions", NUMBER, 0, 0, max_sessions),
+    ngx_im_main_limit("per_ip", NUMBER, 0, 0, max_sessions_per_ip),
+    ngx_im_main_limit("per_user", NUMBER, 0, 32, max_sessions_per_user),
+    ngx_im_main_limit("unauthenticated", NUMBER, 0, 1024, max_unauthenticated),
+    ngx_im_main_limit("handshakes", NUMBER, 0, 2000, handshakes),
+    ngx_im_main_limit("signatures", NUMBER, 0, 1000, signatures),
+    ngx_im_main_limit("commands", NUMBER, 0, 200, commands),
+    ngx_im_main_limit("topics", NUMBER, 1, 128, topics_per_session),
+    ngx_im_main_limit("new_rooms", NUMBER, 0, 2000, new_rooms),
+    ngx_im_main_limit("budget", NUMBER, 1, 256, budget),
+    ngx_im_main_limit("topic_log", SIZE, 16384, 1024 * 1024, log_bytes),
+    ngx_im_main_limit("logs", SIZE, 1048576, 256 * 1024 * 1024, logs_bytes),
+    ngx_im_main_limit("recovery", SIZE, 1024, 1024 * 1024, recovery_bytes),
+    ngx_im_main_limit("windows", SIZE, 65536, 64 * 1024 * 1024, windows_bytes),
     ngx_im_loc_limit("message", SIZE, 1, max_message),
     ngx_im_loc_limit("replies", SIZE, 1, max_replies),
     ngx_im_loc_limit("auth_timeout", MSEC, 1000, auth_timeout),
@@ -330,8 +331,9 @@ static ngx_http_variable_t  ngx_im_vars[] = {
 static void *
 ngx_im_create_main_conf(ngx_conf_t *cf)
 {
-    ngx_im_main_conf_t  *imcf;
-    ngx_pool_cleanup_t  *cln;
+    ngx_im_main_conf_t     *imcf;
+    ngx_pool_cleanup_t     *cln;
+    const ngx_im_option_t  *option;
 
     imcf = ngx_pcalloc(cf->pool, sizeof(ngx_im_main_conf_t));
     if (imcf == NULL) {
@@ -352,21 +354,13 @@ ngx_im_create_main_conf(ngx_conf_t *cf)
     cln->handler = ngx_im_rules_free;
     cln->data = &imcf->rules;
 
-    imcf->max_sessions = NGX_CONF_UNSET_UINT;
-    imcf->max_sessions_per_ip = NGX_CONF_UNSET_UINT;
-    imcf->max_sessions_per_user = NGX_CONF_UNSET_UINT;
-    imcf->max_unauthenticated = NGX_CONF_UNSET_UINT;
-    imcf->handshakes = NGX_CONF_UNSET_UINT;
-    imcf->signatures = NGX_CONF_UNSET_UINT;
-    imcf->commands = NGX_CONF_UNSET_UINT;
-    imcf->topics_per_session = NGX_CONF_UNSET_UINT;
-    imcf->new_rooms = NGX_CONF_UNSET_UINT;
-    imcf->budget = NGX_CONF_UNSET_UINT;
-    imcf->log_bytes = NGX_CONF_UNSET_SIZE;
-    imcf->logs_bytes = NGX_CONF_UNSET_SIZE;
-    imcf->recovery_bytes = NGX_CONF_UNSET_SIZE;
-    imcf->windows_bytes = NGX_CONF_UNSET_SIZE;
     imcf->drain = NGX_CONF_UNSET_MSEC;
+
+    for (option = ngx_im_limit_options; option->name.len > 0; option++) {
+        if (option->flags & NGX_IM_OPTION_MAIN) {
+            *ngx_im_option_field(imcf, option) = NGX_CONF_UNSET_UINT;
+        }
+    }
 
     return imcf;
 }
@@ -384,24 +378,18 @@ ngx_im_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_im_main_conf_t  *imcf = conf;
 
-    u_char     *p;
-    ngx_str_t  *host;
+    u_char                 *p;
+    ngx_str_t              *host;
+    const ngx_im_option_t  *option;
 
-    ngx_conf_init_uint_value(imcf->max_sessions, 0);
-    ngx_conf_init_uint_value(imcf->max_sessions_per_ip, 0);
-    ngx_conf_init_uint_value(imcf->max_sessions_per_user, 32);
-    ngx_conf_init_uint_value(imcf->max_unauthenticated, 1024);
-    ngx_conf_init_uint_value(imcf->handshakes, 2000);
-    ngx_conf_init_uint_value(imcf->signatures, 1000);
-    ngx_conf_init_uint_value(imcf->commands, 200);
-    ngx_conf_init_uint_value(imcf->topics_per_session, 128);
-    ngx_conf_init_uint_value(imcf->new_rooms, 2000);
-    ngx_conf_init_uint_value(imcf->budget, 256);
-    ngx_conf_init_size_value(imcf->log_bytes, 1024 * 1024);
-    ngx_conf_init_size_value(imcf->logs_bytes, 256 * 1024 * 1024);
-    ngx_conf_init_size_value(imcf->recovery_bytes, 1024 * 1024);
-    ngx_conf_init_size_value(imcf->windows_bytes, 64 * 1024 * 1024);
     ngx_conf_init_msec_value(imcf->drain, 30000);
+
+    for (option = ngx_im_limit_options; option->name.len > 0; option++) {
+        if (option->flags & NGX_IM_OPTION_MAIN) {
+            ngx_conf_init_uint_value(*ngx_im_option_field(imcf, option),
+                                     option->value);
+        }
+    }
 
     if (imcf->node.len == 0) {
         host = &cf->cycle->hostname;

@@ -33,12 +33,16 @@ typedef struct {
     size_t            offset;
     const char       *cure;      /* NULL: the parser says what is wrong */
     ngx_uint_t        flags;
+    ngx_uint_t        value;     /* the default of a limit in http{} */
 } ngx_im_option_t;
 
 #define ngx_im_option(n, kind, least, most, conf, member, why, flags)         \
     { ngx_string(n), NGX_IM_OPTION_##kind, least, most,                       \
-      offsetof(conf, member), why, flags }
-#define ngx_im_option_end  { ngx_null_string, 0, 0, 0, 0, NULL, 0 }
+      offsetof(conf, member), why, flags, 0 }
+#define ngx_im_option_end  { ngx_null_string, 0, 0, 0, 0, NULL, 0, 0 }
+
+#define ngx_im_option_field(conf, option)                                     \
+    ((ngx_uint_t *) ((u_char *) (conf) + (option)->offset))
 
 #define NGX_IM_OPTION_ONCE  1    /* the field is unset before */
 #define NGX_IM_OPTION_MAIN  2    /* http{} only, in the main conf */
