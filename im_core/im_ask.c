@@ -14,9 +14,6 @@ typedef struct {
 } im_ask_answer_t;
 
 
-static im_int_t im_ask_rooms(im_str_t rooms, const im_str_t *room);
-
-
 static const im_str_t  im_ask_calls[] = {
     im_str("connect"),
     im_str("publish")
@@ -124,44 +121,6 @@ im_ask_identity_encode(im_buf_t *b, const im_ask_identity_t *identity)
 }
 
 
-im_int_t
-im_ask_identity_decode(im_str_t json, im_buf_t *arena,
-    im_ask_identity_t *identity, const char **why)
-{
-    im_str_t  *rooms;
-
-    rooms = &identity->rooms;
-
-    memset(identity, 0, sizeof(im_ask_identity_t));
-
-    if (im_json_decode(json, im_ask_identity_fields, 0, arena, identity, why)
-        != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    if (im_str_eq(*rooms, im_str_z("null"))) {
-        rooms->len = 0;
-    }
-
-    if (rooms->len > 0
-        && (rooms->data[0] != '[' || im_ask_rooms(*rooms, NULL) == IM_ERROR))
-    {
-        *why = "rooms is not a list of patterns";
-        return IM_ERROR;
-    }
-
-    return IM_OK;
-}
-
-
-int
-im_ask_room_allowed(im_str_t rooms, im_str_t room)
-{
-    return rooms.len == 0 || im_ask_rooms(rooms, &room) == IM_OK;
-}
-
-
 /* IM_OK: a pattern matches; IM_DECLINED: none; IM_ERROR: not such a list. */
 static im_int_t
 im_ask_rooms(im_str_t rooms, const im_str_t *room)
@@ -202,6 +161,44 @@ im_ask_rooms(im_str_t rooms, const im_str_t *room)
     im_buf_cleanup(&arena);
 
     return rc;
+}
+
+
+im_int_t
+im_ask_identity_decode(im_str_t json, im_buf_t *arena,
+    im_ask_identity_t *identity, const char **why)
+{
+    im_str_t  *rooms;
+
+    rooms = &identity->rooms;
+
+    memset(identity, 0, sizeof(im_ask_identity_t));
+
+    if (im_json_decode(json, im_ask_identity_fields, 0, arena, identity, why)
+        != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    if (im_str_eq(*rooms, im_str_z("null"))) {
+        rooms->len = 0;
+    }
+
+    if (rooms->len > 0
+        && (rooms->data[0] != '[' || im_ask_rooms(*rooms, NULL) == IM_ERROR))
+    {
+        *why = "rooms is not a list of patterns";
+        return IM_ERROR;
+    }
+
+    return IM_OK;
+}
+
+
+int
+im_ask_room_allowed(im_str_t rooms, im_str_t room)
+{
+    return rooms.len == 0 || im_ask_rooms(rooms, &room) == IM_OK;
 }
 
 

@@ -10,9 +10,6 @@
 #define IM_BASE64_BAD  64
 
 
-static u_char im_base64_digit(u_char c, im_uint_t flags);
-
-
 void
 im_base64_encode(im_buf_t *b, im_str_t bytes)
 {
@@ -40,6 +37,33 @@ im_base64_encode(im_buf_t *b, im_str_t bytes)
         *p++ = (u_char) (n > 1 ? digits[bits >> 6 & 0x3f] : '=');
         *p++ = (u_char) (n > 2 ? digits[bits & 0x3f] : '=');
     }
+}
+
+
+static u_char
+im_base64_digit(u_char c, im_uint_t flags)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return (u_char) (c - 'A');
+    }
+
+    if (c >= 'a' && c <= 'z') {
+        return (u_char) (c - 'a' + 26);
+    }
+
+    if (c >= '0' && c <= '9') {
+        return (u_char) (c - '0' + 52);
+    }
+
+    if (c == (flags & IM_BASE64_URL ? '-' : '+')) {
+        return 62;
+    }
+
+    if (c == (flags & IM_BASE64_URL ? '_' : '/')) {
+        return 63;
+    }
+
+    return IM_BASE64_BAD;
 }
 
 
@@ -99,31 +123,4 @@ im_base64_decode(im_buf_t *b, im_str_t text, im_uint_t flags, im_str_t *bytes)
     *bytes = im_str_set(start, len);
 
     return IM_OK;
-}
-
-
-static u_char
-im_base64_digit(u_char c, im_uint_t flags)
-{
-    if (c >= 'A' && c <= 'Z') {
-        return (u_char) (c - 'A');
-    }
-
-    if (c >= 'a' && c <= 'z') {
-        return (u_char) (c - 'a' + 26);
-    }
-
-    if (c >= '0' && c <= '9') {
-        return (u_char) (c - '0' + 52);
-    }
-
-    if (c == (flags & IM_BASE64_URL ? '-' : '+')) {
-        return 62;
-    }
-
-    if (c == (flags & IM_BASE64_URL ? '_' : '/')) {
-        return 63;
-    }
-
-    return IM_BASE64_BAD;
 }

@@ -7,14 +7,31 @@
 #include "im_board.h"
 
 
-static im_uint_t im_board_least(im_board_t *board);
-
-
 void
 im_board_init(im_board_t *board)
 {
     board->n = 0;
     board->least = 0;
+}
+
+
+/* Gives the index of the least room, and sets how many followers it has. */
+static im_uint_t
+im_board_least(im_board_t *board)
+{
+    im_uint_t  i, least;
+
+    least = 0;
+
+    for (i = 1; i < board->n; i++) {
+        if (board->topics[i]->nsubs < board->topics[least]->nsubs) {
+            least = i;
+        }
+    }
+
+    board->least = board->n == 0 ? 0 : board->topics[least]->nsubs;
+
+    return least;
 }
 
 
@@ -72,26 +89,6 @@ void
 im_board_look(im_board_t *board)
 {
     (void) im_board_least(board);
-}
-
-
-/* Gives the index of the least room, and sets how many followers it has. */
-static im_uint_t
-im_board_least(im_board_t *board)
-{
-    im_uint_t  i, least;
-
-    least = 0;
-
-    for (i = 1; i < board->n; i++) {
-        if (board->topics[i]->nsubs < board->topics[least]->nsubs) {
-            least = i;
-        }
-    }
-
-    board->least = board->n == 0 ? 0 : board->topics[least]->nsubs;
-
-    return least;
 }
 
 

@@ -16,10 +16,6 @@ typedef struct {
 } im_control_change_t;
 
 
-static im_int_t im_control_data(im_control_t *c, im_str_t json,
-    const char **why);
-
-
 /* No two kinds give one name to different things. */
 static const im_json_field_t  im_control_fields[] = {
     im_json_row(im_control_t, RAWS, changes),
@@ -123,41 +119,6 @@ im_control_encode(im_buf_t *b, const im_control_t *c, uint64_t now)
 }
 
 
-im_int_t
-im_control_decode(im_str_t topic, im_str_t envelope, im_control_t *c,
-    const char **why)
-{
-    im_envelope_t  e;
-
-    *why = "not an envelope";
-    c->kind = 0;
-
-    if (im_envelope_decode(envelope, &e) != IM_OK
-        || e.kind != IM_PUSH_CONTROL)
-    {
-        return IM_ERROR;
-    }
-
-    if (e.operation < IM_CONTROL_CHANGES || e.operation > IM_CONTROL_FORGET) {
-        return IM_DECLINED;
-    }
-
-    im_control_init(c, (im_control_e) e.operation);
-
-    c->topic = topic;
-    c->user = e.user;
-    c->session = e.session;
-
-    if (im_control_data(c, e.data, why) == IM_OK) {
-        return IM_OK;
-    }
-
-    im_control_cleanup(c);
-
-    return IM_ERROR;
-}
-
-
 static im_int_t
 im_control_data(im_control_t *c, im_str_t json, const char **why)
 {
@@ -199,6 +160,41 @@ im_control_data(im_control_t *c, im_str_t json, const char **why)
     im_topic_room(arena, c->room);
 
     return IM_OK;
+}
+
+
+im_int_t
+im_control_decode(im_str_t topic, im_str_t envelope, im_control_t *c,
+    const char **why)
+{
+    im_envelope_t  e;
+
+    *why = "not an envelope";
+    c->kind = 0;
+
+    if (im_envelope_decode(envelope, &e) != IM_OK
+        || e.kind != IM_PUSH_CONTROL)
+    {
+        return IM_ERROR;
+    }
+
+    if (e.operation < IM_CONTROL_CHANGES || e.operation > IM_CONTROL_FORGET) {
+        return IM_DECLINED;
+    }
+
+    im_control_init(c, (im_control_e) e.operation);
+
+    c->topic = topic;
+    c->user = e.user;
+    c->session = e.session;
+
+    if (im_control_data(c, e.data, why) == IM_OK) {
+        return IM_OK;
+    }
+
+    im_control_cleanup(c);
+
+    return IM_ERROR;
 }
 
 

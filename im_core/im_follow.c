@@ -24,25 +24,6 @@ typedef struct {
 } im_follow_walk_t;
 
 
-static im_int_t im_follow_again(im_topic_t *topic, void *data);
-static void im_follow_changed(im_route_t *route);
-static im_route_t *im_follow_pop(im_list_t *queue);
-static int im_follow_over(im_route_t *route);
-static int im_follow_wants(const im_route_t *route);
-static im_int_t im_follow_send(im_route_t *route);
-static void im_follow_fill(im_route_t *route, im_report_t *report,
-    im_call_e call);
-static void im_follow_sent(im_route_t *route, const im_report_t *report,
-    im_call_e call);
-static void im_follow_list_all(im_route_t *route);
-static void im_follow_failed(im_route_t *route);
-static void im_follow_notified(im_route_t *route, int notified);
-static void im_follow_position(im_route_t *route, const im_reported_t *reply);
-static void im_follow_begin(im_route_t *route, const im_reported_t *reply);
-static void im_follow_next(im_route_t *route);
-static void im_follow_refresh(im_follow_t *follow);
-
-
 void
 im_follow_init(im_follow_t *follow, uint64_t now)
 {
@@ -65,6 +46,18 @@ im_follow_init(im_follow_t *follow, uint64_t now)
 }
 
 
+static im_route_t *
+im_follow_pop(im_list_t *queue)
+{
+    im_list_t  *q;
+
+    q = im_list_first(queue);
+    im_list_remove(q);
+
+    return im_list_data(q, im_route_t, link);
+}
+
+
 void
 im_follow_cleanup(im_follow_t *follow)
 {
@@ -81,34 +74,6 @@ im_follow_cleanup(im_follow_t *follow)
             }
         }
     }
-}
-
-
-static im_route_t *
-im_follow_pop(im_list_t *queue)
-{
-    im_list_t  *q;
-
-    q = im_list_first(queue);
-    im_list_remove(q);
-
-    return im_list_data(q, im_route_t, link);
-}
-
-
-void
-im_follow_compare(im_follow_t *follow, int partition, int assert)
-{
-    im_follow_walk_t  walk = { follow, partition, assert };
-
-    (void) im_hub_each_topic(follow->hub, im_follow_again, &walk);
-
-    if (follow->up) {
-        im_list_splice(&follow->queues[IM_QUEUE_URGENT],
-                       &follow->queues[IM_QUEUE_LEFT]);
-    }
-
-    im_follow_pump(follow);
 }
 
 
@@ -143,6 +108,22 @@ im_follow_again(im_topic_t *topic, void *data)
     }
 
     return IM_OK;
+}
+
+
+void
+im_follow_compare(im_follow_t *follow, int partition, int assert)
+{
+    im_follow_walk_t  walk = { follow, partition, assert };
+
+    (void) im_hub_each_topic(follow->hub, im_follow_again, &walk);
+
+    if (follow->up) {
+        im_list_splice(&follow->queues[IM_QUEUE_URGENT],
+                       &follow->queues[IM_QUEUE_LEFT]);
+    }
+
+    im_follow_pump(follow);
 }
 
 
@@ -209,6 +190,18 @@ im_follow_stop(im_follow_t *follow, im_topic_t *topic)
 }
 
 
+/* It is reported with the next tick, if not before. */
+static void
+im_follow_changed(im_route_t *route)
+{
+    route->due = im_max(route->due, IM_DUE_COUNT);
+
+    if (route->call == IM_CALL_NONE && im_list_empty(&route->link)) {
+        im_route_queue(route, IM_QUEUE_CHANGED);
+    }
+}
+
+
 void
 im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined)
 {
@@ -230,18 +223,6 @@ im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined)
     }
 
     im_follow_changed(route);
-}
-
-
-/* It is reported with the next tick, if not before. */
-static void
-im_follow_changed(im_route_t *route)
-{
-    route->due = im_max(route->due, IM_DUE_COUNT);
-
-    if (route->call == IM_CALL_NONE && im_list_empty(&route->link)) {
-        im_route_queue(route, IM_QUEUE_CHANGED);
-    }
 }
 
 
@@ -310,57 +291,6 @@ im_follow_report(im_topic_t *topic, int now)
 }
 
 
-/* Only here routes are freed. */
-void
-im_follow_pump(im_follow_t *follow)
-{
-    im_list_t   *queues, *queue;
-    im_route_t  *route;
-
-    queues = follow->queues;
-
-    while (!im_list_empty(&queues[IM_QUEUE_ENDED])) {
-        route = im_follow_pop(&queues[IM_QUEUE_ENDED]);
-
-        if (im_follow_over(route)) {
-            im_route_destroy(route);
-
-        } else {
-            im_route_queue(route, follow->up ? IM_QUEUE_URGENT
-                                             : IM_QUEUE_LEFT);
-        }
-    }
-
-    while (follow->up && follow->ncalls < IM_FOLLOW_CALLS) {
-
-        queue = im_list_empty(&queues[IM_QUEUE_URGENT])
-                ? &queues[IM_QUEUE_DUE] : &queues[IM_QUEUE_URGENT];
-
-        if (im_list_empty(queue)) {
-            return;
-        }
-
-        route = im_follow_pop(queue);
-
-        if (route->topic == NULL && im_follow_over(route)) {
-            im_route_destroy(route);
-            continue;
-        }
-
-        if (route->topic != NULL
-            && (route->call != IM_CALL_NONE || !im_follow_wants(route)))
-        {
-            continue;
-        }
-
-        if (im_follow_send(route) != IM_OK) {
-            im_route_queue(route, IM_QUEUE_CHANGED);
-            return;
-        }
-    }
-}
-
-
 /*
  * The topic has no follower, and Redis needn't know of it.  Where it is
  * followed again, by another route, that one says which members have left.
@@ -406,45 +336,28 @@ im_follow_wants(const im_route_t *route)
 }
 
 
-static im_int_t
-im_follow_send(im_route_t *route)
+static void
+im_follow_list_all(im_route_t *route)
 {
-    im_call_e     call;
-    im_report_t   report;
-    im_follow_t  *follow;
+    im_log_t   *log;
+    im_uint_t   i;
+    im_list_t  *q, *lists[4];
 
-    follow = route->follow;
-    call = IM_CALL_REPORT;
+    im_route_forget(route, route->nchanges);
 
-    if (im_route_broadcast(route)
-        || (route->topic != NULL && route->due == IM_DUE_NOTHING
-            && route->nchanges == 0))
-    {
-        call = IM_CALL_ASK;
+    for (log = route->topic->logs; log != NULL; log = log->next) {
 
-    } else if (route->topic == NULL) {
-        call = IM_CALL_LEAVE;
+        lists[0] = &log->joining;
+        lists[1] = &log->idle;
+        lists[2] = &log->pending;
+        lists[3] = &log->blocked;
 
-    } else if (route->due == IM_DUE_ALL) {
-        im_follow_list_all(route);
-    }
-
-    route->hurried = 0;
-
-    im_follow_fill(route, &report, call);
-
-    if (follow->commands->report(follow->ctx, route, &report) != IM_OK) {
-
-        if (call != IM_CALL_ASK) {
-            route->due = IM_DUE_ALL;
+        for (i = 0; i < 4; i++) {
+            for (q = lists[i]->next; q != lists[i]; q = q->next) {
+                im_route_change(route, im_list_data(q, im_sub_t, link), 1);
+            }
         }
-
-        return IM_ERROR;
     }
-
-    im_follow_sent(route, &report, call);
-
-    return IM_OK;
 }
 
 
@@ -522,27 +435,221 @@ im_follow_sent(im_route_t *route, const im_report_t *report, im_call_e call)
 }
 
 
-static void
-im_follow_list_all(im_route_t *route)
+static im_int_t
+im_follow_send(im_route_t *route)
 {
-    im_log_t   *log;
-    im_uint_t   i;
-    im_list_t  *q, *lists[4];
+    im_call_e     call;
+    im_report_t   report;
+    im_follow_t  *follow;
 
-    im_route_forget(route, route->nchanges);
+    follow = route->follow;
+    call = IM_CALL_REPORT;
 
-    for (log = route->topic->logs; log != NULL; log = log->next) {
+    if (im_route_broadcast(route)
+        || (route->topic != NULL && route->due == IM_DUE_NOTHING
+            && route->nchanges == 0))
+    {
+        call = IM_CALL_ASK;
 
-        lists[0] = &log->joining;
-        lists[1] = &log->idle;
-        lists[2] = &log->pending;
-        lists[3] = &log->blocked;
+    } else if (route->topic == NULL) {
+        call = IM_CALL_LEAVE;
 
-        for (i = 0; i < 4; i++) {
-            for (q = lists[i]->next; q != lists[i]; q = q->next) {
-                im_route_change(route, im_list_data(q, im_sub_t, link), 1);
-            }
+    } else if (route->due == IM_DUE_ALL) {
+        im_follow_list_all(route);
+    }
+
+    route->hurried = 0;
+
+    im_follow_fill(route, &report, call);
+
+    if (follow->commands->report(follow->ctx, route, &report) != IM_OK) {
+
+        if (call != IM_CALL_ASK) {
+            route->due = IM_DUE_ALL;
         }
+
+        return IM_ERROR;
+    }
+
+    im_follow_sent(route, &report, call);
+
+    return IM_OK;
+}
+
+
+/* Only here routes are freed. */
+void
+im_follow_pump(im_follow_t *follow)
+{
+    im_list_t   *queues, *queue;
+    im_route_t  *route;
+
+    queues = follow->queues;
+
+    while (!im_list_empty(&queues[IM_QUEUE_ENDED])) {
+        route = im_follow_pop(&queues[IM_QUEUE_ENDED]);
+
+        if (im_follow_over(route)) {
+            im_route_destroy(route);
+
+        } else {
+            im_route_queue(route, follow->up ? IM_QUEUE_URGENT
+                                             : IM_QUEUE_LEFT);
+        }
+    }
+
+    while (follow->up && follow->ncalls < IM_FOLLOW_CALLS) {
+
+        queue = im_list_empty(&queues[IM_QUEUE_URGENT])
+                ? &queues[IM_QUEUE_DUE] : &queues[IM_QUEUE_URGENT];
+
+        if (im_list_empty(queue)) {
+            return;
+        }
+
+        route = im_follow_pop(queue);
+
+        if (route->topic == NULL && im_follow_over(route)) {
+            im_route_destroy(route);
+            continue;
+        }
+
+        if (route->topic != NULL
+            && (route->call != IM_CALL_NONE || !im_follow_wants(route)))
+        {
+            continue;
+        }
+
+        if (im_follow_send(route) != IM_OK) {
+            im_route_queue(route, IM_QUEUE_CHANGED);
+            return;
+        }
+    }
+}
+
+
+static void
+im_follow_failed(im_route_t *route)
+{
+    route->call = IM_CALL_NONE;
+
+    if (route->notify == IM_NOTIFY_OUT) {
+        route->notify = IM_NOTIFY_AGAIN;
+    }
+
+    route->due = IM_DUE_ALL;
+
+    if (route->topic == NULL) {
+        im_route_end(route);
+
+    } else {
+        im_follow_changed(route);
+    }
+}
+
+
+/* Other workers know of the change, or will with the next report. */
+static void
+im_follow_notified(im_route_t *route, int notified)
+{
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    route->notify = notified ? IM_NOTIFY_DONE : IM_NOTIFY_AGAIN;
+
+    if (!notified) {
+        route->due = im_max(route->due, IM_DUE_COUNT);
+    }
+
+    if (route->topic != NULL) {
+        follow->events->members(follow->ctx, route->topic, IM_MEMBERS_CHANGED);
+    }
+}
+
+
+static void
+im_follow_begin(im_route_t *route, const im_reported_t *reply)
+{
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    if (im_topic_position(route->topic, reply->epoch, reply->top, reply->past)
+        != IM_OK)
+    {
+        route->due = IM_DUE_ALL;
+        return;
+    }
+
+    follow->events->live(follow->ctx, route->topic);
+
+    im_history_release(route);
+
+    follow->events->flush(follow->ctx);
+}
+
+
+/* Each reply has the topic's position: it is compared with ours. */
+static void
+im_follow_position(im_route_t *route, const im_reported_t *reply)
+{
+    im_topic_t  *topic;
+
+    topic = route->topic;
+
+    if (topic->state == IM_TOPIC_NEW) {
+        im_follow_begin(route, reply);
+        return;
+    }
+
+    if (!im_str_eq(im_str_set(topic->epoch.data, topic->epoch.len),
+                   reply->epoch))
+    {
+        im_history_heal(route);
+        return;
+    }
+
+    if (reply->top <= topic->seq) {
+        return;
+    }
+
+    if (route->comparing) {
+        im_history_heal(route);
+        return;
+    }
+
+    /*
+     * Most likely these messages are on their way: look again in a second.  A
+     * topic that still waits for earlier ones doesn't begin anew.
+     */
+
+    if (route->expect <= topic->seq) {
+        route->waited = 0;
+    }
+
+    route->expect = reply->top;
+    im_route_poll(route);
+}
+
+
+/* What is left to report, and upper layers that wait for the report. */
+static void
+im_follow_next(im_route_t *route)
+{
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    if (route->compare || route->nchanges >= IM_FOLLOW_CHANGES) {
+        im_route_queue(route, IM_QUEUE_URGENT);
+        return;
+    }
+
+    follow->events->reported(follow->ctx, route->topic);
+
+    if (im_follow_wants(route)) {
+        im_follow_changed(route);
     }
 }
 
@@ -604,129 +711,37 @@ im_follow_reported(im_route_t *route, const im_reported_t *reply)
 }
 
 
+/*
+ * Old reports are repeated, some in each second: so they don't expire, and
+ * what went wrong without a sign is right again.
+ */
 static void
-im_follow_failed(im_route_t *route)
+im_follow_refresh(im_follow_t *follow)
 {
-    route->call = IM_CALL_NONE;
+    im_uint_t    n;
+    im_route_t  *route;
 
-    if (route->notify == IM_NOTIFY_OUT) {
-        route->notify = IM_NOTIFY_AGAIN;
-    }
-
-    route->due = IM_DUE_ALL;
-
-    if (route->topic == NULL) {
-        im_route_end(route);
-
-    } else {
-        im_follow_changed(route);
-    }
-}
-
-
-/* Other workers know of the change, or will with the next report. */
-static void
-im_follow_notified(im_route_t *route, int notified)
-{
-    im_follow_t  *follow;
-
-    follow = route->follow;
-
-    route->notify = notified ? IM_NOTIFY_DONE : IM_NOTIFY_AGAIN;
-
-    if (!notified) {
-        route->due = im_max(route->due, IM_DUE_COUNT);
-    }
-
-    if (route->topic != NULL) {
-        follow->events->members(follow->ctx, route->topic, IM_MEMBERS_CHANGED);
-    }
-}
-
-
-/* What is left to report, and upper layers that wait for the report. */
-static void
-im_follow_next(im_route_t *route)
-{
-    im_follow_t  *follow;
-
-    follow = route->follow;
-
-    if (route->compare || route->nchanges >= IM_FOLLOW_CHANGES) {
-        im_route_queue(route, IM_QUEUE_URGENT);
-        return;
-    }
-
-    follow->events->reported(follow->ctx, route->topic);
-
-    if (im_follow_wants(route)) {
-        im_follow_changed(route);
-    }
-}
-
-
-/* Each reply has the topic's position: it is compared with ours. */
-static void
-im_follow_position(im_route_t *route, const im_reported_t *reply)
-{
-    im_topic_t  *topic;
-
-    topic = route->topic;
-
-    if (topic->state == IM_TOPIC_NEW) {
-        im_follow_begin(route, reply);
-        return;
-    }
-
-    if (!im_str_eq(im_str_set(topic->epoch.data, topic->epoch.len),
-                   reply->epoch))
+    for (n = IM_FOLLOW_REPEATED
+             + follow->hub->topics.count / IM_FOLLOW_REPEATED;
+         n > 0 && !im_list_empty(&follow->aged);
+         n--)
     {
-        im_history_heal(route);
-        return;
+        route = im_list_data(im_list_first(&follow->aged), im_route_t, aged);
+
+        if (follow->now - route->reported_at < follow->limits.refresh) {
+            return;
+        }
+
+        im_list_remove(&route->aged);
+
+        if (route->topic == NULL) {
+            continue;
+        }
+
+        im_follow_changed(route);
+
+        follow->events->members(follow->ctx, route->topic, IM_MEMBERS_SUSPECT);
     }
-
-    if (reply->top <= topic->seq) {
-        return;
-    }
-
-    if (route->comparing) {
-        im_history_heal(route);
-        return;
-    }
-
-    /*
-     * Most likely these messages are on their way: look again in a second.  A
-     * topic that still waits for earlier ones doesn't begin anew.
-     */
-
-    if (route->expect <= topic->seq) {
-        route->waited = 0;
-    }
-
-    route->expect = reply->top;
-    im_route_poll(route);
-}
-
-
-static void
-im_follow_begin(im_route_t *route, const im_reported_t *reply)
-{
-    im_follow_t  *follow;
-
-    follow = route->follow;
-
-    if (im_topic_position(route->topic, reply->epoch, reply->top, reply->past)
-        != IM_OK)
-    {
-        route->due = IM_DUE_ALL;
-        return;
-    }
-
-    follow->events->live(follow->ctx, route->topic);
-
-    im_history_release(route);
-
-    follow->events->flush(follow->ctx);
 }
 
 
@@ -761,38 +776,4 @@ im_follow_tick(im_follow_t *follow, uint64_t now)
     }
 
     im_follow_pump(follow);
-}
-
-
-/*
- * Old reports are repeated, some in each second: so they don't expire, and
- * what went wrong without a sign is right again.
- */
-static void
-im_follow_refresh(im_follow_t *follow)
-{
-    im_uint_t    n;
-    im_route_t  *route;
-
-    for (n = IM_FOLLOW_REPEATED
-             + follow->hub->topics.count / IM_FOLLOW_REPEATED;
-         n > 0 && !im_list_empty(&follow->aged);
-         n--)
-    {
-        route = im_list_data(im_list_first(&follow->aged), im_route_t, aged);
-
-        if (follow->now - route->reported_at < follow->limits.refresh) {
-            return;
-        }
-
-        im_list_remove(&route->aged);
-
-        if (route->topic == NULL) {
-            continue;
-        }
-
-        im_follow_changed(route);
-
-        follow->events->members(follow->ctx, route->topic, IM_MEMBERS_SUSPECT);
-    }
 }

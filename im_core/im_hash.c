@@ -14,13 +14,6 @@
 #define IM_HASH_MOVE  4       /* buckets of the old table a call moves */
 
 
-static void im_hash_move(im_hash_t *h);
-static im_hash_node_t **im_hash_bucket(im_hash_t *h, uint64_t hash);
-static void im_hash_insert(im_hash_node_t **bucket, im_hash_node_t *node);
-static im_int_t im_hash_each_in(im_hash_node_t **table, size_t size,
-    im_int_t (*fn)(im_hash_node_t *node, void *data), void *data);
-
-
 im_int_t
 im_hash_init(im_hash_t *h, im_hash_name_pt name, const uint64_t seed[2])
 {
@@ -47,6 +40,59 @@ im_hash_cleanup(im_hash_t *h)
     im_free(h->table);
 
     memset(h, 0, sizeof(im_hash_t));
+}
+
+
+static void
+im_hash_insert(im_hash_node_t **bucket, im_hash_node_t *node)
+{
+    node->next = *bucket;
+    *bucket = node;
+}
+
+
+static im_hash_node_t **
+im_hash_bucket(im_hash_t *h, uint64_t hash)
+{
+    size_t  n;
+
+    n = hash & (h->old_size - 1);
+
+    if (h->old != NULL && n >= h->moved) {
+        return &h->old[n];
+    }
+
+    return &h->table[hash & (h->size - 1)];
+}
+
+
+static void
+im_hash_move(im_hash_t *h)
+{
+    im_uint_t        i;
+    im_hash_node_t  *node, *next;
+
+    if (h->old == NULL) {
+        return;
+    }
+
+    for (i = 0; i < IM_HASH_MOVE && h->moved < h->old_size; i++) {
+        node = h->old[h->moved];
+        h->old[h->moved++] = NULL;
+
+        for ( /* void */ ; node != NULL; node = next) {
+            next = node->next;
+            im_hash_insert(im_hash_bucket(h, node->hash), node);
+        }
+    }
+
+    if (h->moved == h->old_size) {
+        im_free(h->old);
+
+        h->old = NULL;
+        h->old_size = 0;
+        h->moved = 0;
+    }
 }
 
 
@@ -119,71 +165,6 @@ im_hash_remove(im_hash_t *h, im_hash_node_t *node)
 }
 
 
-im_int_t
-im_hash_each(im_hash_t *h, im_int_t (*fn)(im_hash_node_t *node, void *data),
-    void *data)
-{
-    im_int_t  rc;
-
-    rc = im_hash_each_in(h->table, h->size, fn, data);
-
-    return rc == IM_OK ? im_hash_each_in(h->old, h->old_size, fn, data) : rc;
-}
-
-
-static void
-im_hash_move(im_hash_t *h)
-{
-    im_uint_t        i;
-    im_hash_node_t  *node, *next;
-
-    if (h->old == NULL) {
-        return;
-    }
-
-    for (i = 0; i < IM_HASH_MOVE && h->moved < h->old_size; i++) {
-        node = h->old[h->moved];
-        h->old[h->moved++] = NULL;
-
-        for ( /* void */ ; node != NULL; node = next) {
-            next = node->next;
-            im_hash_insert(im_hash_bucket(h, node->hash), node);
-        }
-    }
-
-    if (h->moved == h->old_size) {
-        im_free(h->old);
-
-        h->old = NULL;
-        h->old_size = 0;
-        h->moved = 0;
-    }
-}
-
-
-static im_hash_node_t **
-im_hash_bucket(im_hash_t *h, uint64_t hash)
-{
-    size_t  n;
-
-    n = hash & (h->old_size - 1);
-
-    if (h->old != NULL && n >= h->moved) {
-        return &h->old[n];
-    }
-
-    return &h->table[hash & (h->size - 1)];
-}
-
-
-static void
-im_hash_insert(im_hash_node_t **bucket, im_hash_node_t *node)
-{
-    node->next = *bucket;
-    *bucket = node;
-}
-
-
 static im_int_t
 im_hash_each_in(im_hash_node_t **table, size_t size,
     im_int_t (*fn)(im_hash_node_t *node, void *data), void *data)
@@ -204,6 +185,18 @@ im_hash_each_in(im_hash_node_t **table, size_t size,
     }
 
     return IM_OK;
+}
+
+
+im_int_t
+im_hash_each(im_hash_t *h, im_int_t (*fn)(im_hash_node_t *node, void *data),
+    void *data)
+{
+    im_int_t  rc;
+
+    rc = im_hash_each_in(h->table, h->size, fn, data);
+
+    return rc == IM_OK ? im_hash_each_in(h->old, h->old_size, fn, data) : rc;
 }
 
 

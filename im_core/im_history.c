@@ -22,25 +22,158 @@
 #define IM_HISTORY_UNUSED  60000           /* ms: a window is freed then */
 
 
-static im_int_t im_history_skip(im_route_t *route, im_str_t epoch,
-    uint64_t seq);
-static int im_history_passed(im_route_t *route, const im_entry_t *entry,
-    im_history_from_e from);
-static im_int_t im_history_append(im_route_t *route, const im_entry_t *entry,
-    int healed);
-static void im_history_hold(im_route_t *route, const im_entry_t *entry);
-static void im_history_replay(im_route_t *route, int put);
-static void im_history_later(im_route_t *route);
-static void im_history_forward(im_route_t *route, const im_page_t *page);
-static void im_history_entries(im_route_t *route, const im_page_t *page);
-static void im_history_more(im_route_t *route);
-static void im_history_hole(im_route_t *route, const im_page_t *page);
-static im_str_t im_history_epoch(const im_topic_t *topic);
+static void
+im_history_hold(im_route_t *route, const im_entry_t *entry)
+{
+    size_t  len;
 
-static im_recent_t *im_recent_get(im_route_t *route);
-static void im_recent_bound(im_recent_t *recent);
-static void im_recent_destroy(im_route_t *route);
-static void im_recent_back(im_route_t *route, const im_page_t *page);
+    len = route->held.len;
+
+    im_entry_encode(&route->held, entry);
+
+    if (route->held.failed) {
+        route->held.failed = 0;
+        route->held.len = len;
+        route->overflow = 1;
+    }
+}
+
+
+static void
+im_recent_destroy(im_route_t *route)
+{
+    im_recent_t  *recent;
+
+    recent = route->recent;
+
+    if (recent == NULL) {
+        return;
+    }
+
+    route->recent = NULL;
+
+    im_list_remove(&recent->link);
+    im_window_cleanup(&recent->window);
+    im_free(recent);
+}
+
+
+/* The messages up to seq are lost. */
+static im_int_t
+im_history_skip(im_route_t *route, im_str_t epoch, uint64_t seq)
+{
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    follow->events->hole(follow->ctx, route->topic, seq);
+
+    if (follow->events->moved(follow->ctx, route->topic, epoch, seq, 0)
+        != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    im_recent_destroy(route);
+
+    return IM_OK;
+}
+
+
+static im_str_t
+im_history_epoch(const im_topic_t *topic)
+{
+    return im_str_set(topic->epoch.data, topic->epoch.len);
+}
+
+
+/*
+ * History has nothing before this entry of its own, and a topic without
+ * history never has: the gap is passed over.
+ */
+static int
+im_history_passed(im_route_t *route, const im_entry_t *entry,
+    im_history_from_e from)
+{
+    im_topic_t  *topic;
+
+    topic = route->topic;
+
+    if ((from != IM_FROM_HISTORY && route->upper.numbered)
+        || im_history_skip(route, im_history_epoch(topic), entry->seq - 1)
+           != IM_OK)
+    {
+        return 0;
+    }
+
+    topic->seq = entry->seq - 1;
+
+    return 1;
+}
+
+
+/*
+ * All windows together are too long: those not used for longest go first, but
+ * for those that upper layers wait for.
+ */
+static void
+im_recent_bound(im_recent_t *recent)
+{
+    size_t        max;
+    im_list_t    *q;
+    im_follow_t  *follow;
+    im_recent_t  *old;
+
+    follow = recent->route->follow;
+    max = follow->limits.windows_bytes;
+
+    q = im_list_first(&follow->windows);
+
+    while (follow->bytes.bytes > max && q != im_list_sentinel(&follow->windows))
+    {
+        old = im_list_data(q, im_recent_t, link);
+        q = im_list_next(q);
+
+        if (old != recent && old->route->load == IM_LOAD_NONE) {
+            im_recent_destroy(old->route);
+        }
+    }
+
+    if (follow->bytes.bytes > max) {
+        im_window_trim(&recent->window, recent->window.bytes / 2, recent->max);
+        recent->floor = im_max(recent->floor, recent->window.from);
+    }
+}
+
+
+static im_int_t
+im_history_append(im_route_t *route, const im_entry_t *entry, int healed)
+{
+    im_int_t      rc;
+    im_follow_t  *follow;
+    im_recent_t  *recent;
+
+    follow = route->follow;
+    recent = route->recent;
+
+    rc = follow->events->message(follow->ctx, route->topic, entry, healed);
+
+    if (rc == IM_ERROR) {
+        return IM_ERROR;
+    }
+
+    route->topic->seq = entry->seq;
+
+    if (rc == IM_OK && recent != NULL) {
+        (void) im_window_append(&recent->window, entry->seq, entry->envelope);
+
+        im_window_trim(&recent->window, follow->limits.recovery_bytes,
+                       recent->max);
+        im_recent_bound(recent);
+    }
+
+    return IM_OK;
+}
 
 
 /*
@@ -92,120 +225,6 @@ im_history_put(im_route_t *route, const im_entry_t *entry,
 
 
 /*
- * History has nothing before this entry of its own, and a topic without
- * history never has: the gap is passed over.
- */
-static int
-im_history_passed(im_route_t *route, const im_entry_t *entry,
-    im_history_from_e from)
-{
-    im_topic_t  *topic;
-
-    topic = route->topic;
-
-    if ((from != IM_FROM_HISTORY && route->upper.numbered)
-        || im_history_skip(route, im_history_epoch(topic), entry->seq - 1)
-           != IM_OK)
-    {
-        return 0;
-    }
-
-    topic->seq = entry->seq - 1;
-
-    return 1;
-}
-
-
-/* The messages up to seq are lost. */
-static im_int_t
-im_history_skip(im_route_t *route, im_str_t epoch, uint64_t seq)
-{
-    im_follow_t  *follow;
-
-    follow = route->follow;
-
-    follow->events->hole(follow->ctx, route->topic, seq);
-
-    if (follow->events->moved(follow->ctx, route->topic, epoch, seq, 0)
-        != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    im_recent_destroy(route);
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_history_append(im_route_t *route, const im_entry_t *entry, int healed)
-{
-    im_int_t      rc;
-    im_follow_t  *follow;
-    im_recent_t  *recent;
-
-    follow = route->follow;
-    recent = route->recent;
-
-    rc = follow->events->message(follow->ctx, route->topic, entry, healed);
-
-    if (rc == IM_ERROR) {
-        return IM_ERROR;
-    }
-
-    route->topic->seq = entry->seq;
-
-    if (rc == IM_OK && recent != NULL) {
-        (void) im_window_append(&recent->window, entry->seq, entry->envelope);
-
-        im_window_trim(&recent->window, follow->limits.recovery_bytes,
-                       recent->max);
-        im_recent_bound(recent);
-    }
-
-    return IM_OK;
-}
-
-
-/* Entries wait for a page. */
-static int
-im_history_held(const im_route_t *route)
-{
-    return route->history >= IM_HISTORY_READING;
-}
-
-
-static void
-im_history_hold(im_route_t *route, const im_entry_t *entry)
-{
-    size_t  len;
-
-    len = route->held.len;
-
-    im_entry_encode(&route->held, entry);
-
-    if (route->held.failed) {
-        route->held.failed = 0;
-        route->held.len = len;
-        route->overflow = 1;
-    }
-}
-
-
-void
-im_history_release(im_route_t *route)
-{
-    im_history_replay(route, 1);
-
-    if (route->overflow && !im_history_held(route)) {
-        route->overflow = 0;
-        im_history_heal(route);
-    }
-}
-
-
-/*
  * Puts the held entries again: the rest is held anew if one of them begins to
  * heal.  Or the position goes back: what is old now stays old, and is dropped.
  */
@@ -247,6 +266,26 @@ im_history_replay(im_route_t *route, int put)
 }
 
 
+/* Entries wait for a page. */
+static int
+im_history_held(const im_route_t *route)
+{
+    return route->history >= IM_HISTORY_READING;
+}
+
+
+void
+im_history_release(im_route_t *route)
+{
+    im_history_replay(route, 1);
+
+    if (route->overflow && !im_history_held(route)) {
+        route->overflow = 0;
+        im_history_heal(route);
+    }
+}
+
+
 /* The only setter: a topic that reads history holds its entries. */
 static void
 im_history_set(im_route_t *route, im_history_e history)
@@ -257,6 +296,14 @@ im_history_set(im_route_t *route, im_history_e history)
         route->topic->state = im_history_held(route) ? IM_TOPIC_HEALING
                                                      : IM_TOPIC_LIVE;
     }
+}
+
+
+static void
+im_history_later(im_route_t *route)
+{
+    im_history_set(route, IM_HISTORY_AGAIN);
+    im_route_poll(route);
 }
 
 
@@ -295,95 +342,89 @@ im_history_heal(im_route_t *route)
 }
 
 
+/* A jump in history is where the window begins. */
 static void
-im_history_later(im_route_t *route)
+im_recent_back(im_route_t *route, const im_page_t *page)
 {
-    im_history_set(route, IM_HISTORY_AGAIN);
-    im_route_poll(route);
-}
+    size_t        max;
+    im_uint_t     i;
+    im_recent_t  *recent;
 
+    recent = route->recent;
+    max = route->follow->limits.recovery_bytes;
 
-void
-im_follow_page(im_route_t *route, int back, const im_page_t *page)
-{
-    im_follow_t  *follow;
+    /* another epoch has begun, which isn't known here yet */
 
-    follow = route->follow;
-
-    if (back) {
-        route->load = IM_LOAD_WANTED;
-
-    } else {
-        im_history_set(route, IM_HISTORY_WHOLE);
-    }
-
-    if (route->topic == NULL) {
-        route->load = back ? IM_LOAD_NONE : route->load;
-        im_route_end(route);
+    if (!im_str_eq(page->epoch, im_history_epoch(route->topic))) {
+        im_history_heal(route);
         return;
     }
 
-    if (page == NULL) {
+    if (recent == NULL || recent->window.from != recent->before) {
+        return;
+    }
 
-        if (!back) {
-            im_history_set(route, IM_HISTORY_AGAIN);
+    if (page->n == 0) {
+        recent->floor = recent->window.from;
+    }
+
+    for (i = 0; i < page->n && recent->window.bytes < max; i++) {
+
+        if (page->entries[i].seq == 0
+            || im_window_prepend(&recent->window, page->entries[i].seq,
+                                 page->entries[i].envelope)
+               != IM_OK)
+        {
+            recent->floor = recent->window.from;
+            break;
         }
-
-        im_route_poll(route);
-        return;
     }
 
-    if (back) {
-        im_recent_back(route, page);
-        im_history_event(route, IM_HISTORY_LOADED);
-        return;
-    }
-
-    im_history_forward(route, page);
-
-    if (route->topic != NULL && route->history == IM_HISTORY_WHOLE) {
-        im_history_event(route, IM_HISTORY_POSITION);
-    }
-
-    follow->events->flush(follow->ctx);
+    im_recent_bound(recent);
 }
 
 
+/*
+ * Held entries are still delivered: the hole ends before the first one that is
+ * new to us.  When Redis itself has lost messages, numbers of the epoch it has
+ * now count alone.
+ */
 static void
-im_history_forward(im_route_t *route, const im_page_t *page)
+im_history_hole(im_route_t *route, const im_page_t *page)
 {
-    uint64_t      before;
+    int           lost;
+    uint64_t      next;
     im_topic_t   *topic;
-    im_follow_t  *follow;
+    im_entry_t    entry;
+    im_reader_t   reader;
 
     topic = route->topic;
-    follow = route->follow;
+    next = page->top;
+    lost = topic->seq > next;
 
-    if (page->status == IM_PAGE_HOLE) {
-        im_history_hole(route, page);
-        return;
+    if (lost) {
+        im_history_replay(route, 0);
     }
 
-    before = topic->seq;
+    im_reader_init(&reader, im_buf_str(&route->held));
 
-    if ((!im_str_eq(im_history_epoch(topic), page->epoch)
-         && follow->events->moved(follow->ctx, topic, page->epoch, before, 1)
-            != IM_OK)
-        || im_topic_position(topic, page->epoch, topic->seq, page->past)
-           != IM_OK)
+    while (im_entry_decode(&reader, &entry) == IM_OK) {
+
+        if (lost ? !im_str_eq(entry.epoch, page->epoch)
+                 : entry.seq <= topic->seq)
+        {
+            continue;
+        }
+
+        if (entry.seq > 0 && entry.seq <= next) {
+            next = entry.seq - 1;
+        }
+    }
+
+    if (im_history_skip(route, page->epoch, next) != IM_OK
+        || im_topic_position(topic, page->epoch, next, page->past) != IM_OK)
     {
         im_history_later(route);
-        return;
-    }
-
-    im_history_entries(route, page);
-
-    if (route->history != IM_HISTORY_WHOLE) {
-        return;
-    }
-
-    if (page->status == IM_PAGE_MORE && topic->seq > before) {
-        im_history_more(route);
         return;
     }
 
@@ -443,47 +484,41 @@ im_history_more(im_route_t *route)
 }
 
 
-/*
- * Held entries are still delivered: the hole ends before the first one that is
- * new to us.  When Redis itself has lost messages, numbers of the epoch it has
- * now count alone.
- */
 static void
-im_history_hole(im_route_t *route, const im_page_t *page)
+im_history_forward(im_route_t *route, const im_page_t *page)
 {
-    int           lost;
-    uint64_t      next;
+    uint64_t      before;
     im_topic_t   *topic;
-    im_entry_t    entry;
-    im_reader_t   reader;
+    im_follow_t  *follow;
 
     topic = route->topic;
-    next = page->top;
-    lost = topic->seq > next;
+    follow = route->follow;
 
-    if (lost) {
-        im_history_replay(route, 0);
+    if (page->status == IM_PAGE_HOLE) {
+        im_history_hole(route, page);
+        return;
     }
 
-    im_reader_init(&reader, im_buf_str(&route->held));
+    before = topic->seq;
 
-    while (im_entry_decode(&reader, &entry) == IM_OK) {
-
-        if (lost ? !im_str_eq(entry.epoch, page->epoch)
-                 : entry.seq <= topic->seq)
-        {
-            continue;
-        }
-
-        if (entry.seq > 0 && entry.seq <= next) {
-            next = entry.seq - 1;
-        }
-    }
-
-    if (im_history_skip(route, page->epoch, next) != IM_OK
-        || im_topic_position(topic, page->epoch, next, page->past) != IM_OK)
+    if ((!im_str_eq(im_history_epoch(topic), page->epoch)
+         && follow->events->moved(follow->ctx, topic, page->epoch, before, 1)
+            != IM_OK)
+        || im_topic_position(topic, page->epoch, topic->seq, page->past)
+           != IM_OK)
     {
         im_history_later(route);
+        return;
+    }
+
+    im_history_entries(route, page);
+
+    if (route->history != IM_HISTORY_WHOLE) {
+        return;
+    }
+
+    if (page->status == IM_PAGE_MORE && topic->seq > before) {
+        im_history_more(route);
         return;
     }
 
@@ -491,10 +526,49 @@ im_history_hole(im_route_t *route, const im_page_t *page)
 }
 
 
-static im_str_t
-im_history_epoch(const im_topic_t *topic)
+void
+im_follow_page(im_route_t *route, int back, const im_page_t *page)
 {
-    return im_str_set(topic->epoch.data, topic->epoch.len);
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    if (back) {
+        route->load = IM_LOAD_WANTED;
+
+    } else {
+        im_history_set(route, IM_HISTORY_WHOLE);
+    }
+
+    if (route->topic == NULL) {
+        route->load = back ? IM_LOAD_NONE : route->load;
+        im_route_end(route);
+        return;
+    }
+
+    if (page == NULL) {
+
+        if (!back) {
+            im_history_set(route, IM_HISTORY_AGAIN);
+        }
+
+        im_route_poll(route);
+        return;
+    }
+
+    if (back) {
+        im_recent_back(route, page);
+        im_history_event(route, IM_HISTORY_LOADED);
+        return;
+    }
+
+    im_history_forward(route, page);
+
+    if (route->topic != NULL && route->history == IM_HISTORY_WHOLE) {
+        im_history_event(route, IM_HISTORY_POSITION);
+    }
+
+    follow->events->flush(follow->ctx);
 }
 
 
@@ -571,6 +645,46 @@ im_follow_ask(im_topic_t *topic)
     }
 
     return IM_OK;
+}
+
+
+/* Up to the topic's position, and used now.  NULL: no memory. */
+static im_recent_t *
+im_recent_get(im_route_t *route)
+{
+    uint64_t      seq;
+    im_follow_t  *follow;
+    im_recent_t  *recent;
+
+    follow = route->follow;
+    recent = route->recent;
+    seq = route->topic->seq;
+
+    if (recent == NULL) {
+        recent = im_calloc(sizeof(im_recent_t));
+        if (recent == NULL) {
+            return NULL;
+        }
+
+        im_window_init(&recent->window, &follow->bytes, seq);
+        im_list_init(&recent->link);
+
+        recent->route = route;
+        recent->max = route->rule != NULL ? route->rule->history : 0;
+        route->recent = recent;
+    }
+
+    if (im_window_top(&recent->window) != seq) {
+        im_window_reset(&recent->window, seq);
+        recent->floor = recent->floor > seq ? 0 : recent->floor;
+    }
+
+    recent->used = follow->now;
+
+    im_list_remove(&recent->link);
+    im_list_insert_tail(&follow->windows, &recent->link);
+
+    return recent;
 }
 
 
@@ -674,99 +788,6 @@ im_follow_forget(im_topic_t *topic, uint64_t seq)
 }
 
 
-/* Up to the topic's position, and used now.  NULL: no memory. */
-static im_recent_t *
-im_recent_get(im_route_t *route)
-{
-    uint64_t      seq;
-    im_follow_t  *follow;
-    im_recent_t  *recent;
-
-    follow = route->follow;
-    recent = route->recent;
-    seq = route->topic->seq;
-
-    if (recent == NULL) {
-        recent = im_calloc(sizeof(im_recent_t));
-        if (recent == NULL) {
-            return NULL;
-        }
-
-        im_window_init(&recent->window, &follow->bytes, seq);
-        im_list_init(&recent->link);
-
-        recent->route = route;
-        recent->max = route->rule != NULL ? route->rule->history : 0;
-        route->recent = recent;
-    }
-
-    if (im_window_top(&recent->window) != seq) {
-        im_window_reset(&recent->window, seq);
-        recent->floor = recent->floor > seq ? 0 : recent->floor;
-    }
-
-    recent->used = follow->now;
-
-    im_list_remove(&recent->link);
-    im_list_insert_tail(&follow->windows, &recent->link);
-
-    return recent;
-}
-
-
-/*
- * All windows together are too long: those not used for longest go first, but
- * for those that upper layers wait for.
- */
-static void
-im_recent_bound(im_recent_t *recent)
-{
-    size_t        max;
-    im_list_t    *q;
-    im_follow_t  *follow;
-    im_recent_t  *old;
-
-    follow = recent->route->follow;
-    max = follow->limits.windows_bytes;
-
-    q = im_list_first(&follow->windows);
-
-    while (follow->bytes.bytes > max && q != im_list_sentinel(&follow->windows))
-    {
-        old = im_list_data(q, im_recent_t, link);
-        q = im_list_next(q);
-
-        if (old != recent && old->route->load == IM_LOAD_NONE) {
-            im_recent_destroy(old->route);
-        }
-    }
-
-    if (follow->bytes.bytes > max) {
-        im_window_trim(&recent->window, recent->window.bytes / 2, recent->max);
-        recent->floor = im_max(recent->floor, recent->window.from);
-    }
-}
-
-
-static void
-im_recent_destroy(im_route_t *route)
-{
-    im_recent_t  *recent;
-
-    recent = route->recent;
-
-    if (recent == NULL) {
-        return;
-    }
-
-    route->recent = NULL;
-
-    im_list_remove(&recent->link);
-    im_window_cleanup(&recent->window);
-    im_free(recent);
-}
-
-
 void
 im_history_tick(im_follow_t *follow, uint64_t now)
 {
@@ -782,46 +803,4 @@ im_history_tick(im_follow_t *follow, uint64_t now)
 
         im_recent_destroy(recent->route);
     }
-}
-
-
-/* A jump in history is where the window begins. */
-static void
-im_recent_back(im_route_t *route, const im_page_t *page)
-{
-    size_t        max;
-    im_uint_t     i;
-    im_recent_t  *recent;
-
-    recent = route->recent;
-    max = route->follow->limits.recovery_bytes;
-
-    /* another epoch has begun, which isn't known here yet */
-
-    if (!im_str_eq(page->epoch, im_history_epoch(route->topic))) {
-        im_history_heal(route);
-        return;
-    }
-
-    if (recent == NULL || recent->window.from != recent->before) {
-        return;
-    }
-
-    if (page->n == 0) {
-        recent->floor = recent->window.from;
-    }
-
-    for (i = 0; i < page->n && recent->window.bytes < max; i++) {
-
-        if (page->entries[i].seq == 0
-            || im_window_prepend(&recent->window, page->entries[i].seq,
-                                 page->entries[i].envelope)
-               != IM_OK)
-        {
-            recent->floor = recent->window.from;
-            break;
-        }
-    }
-
-    im_recent_bound(recent);
 }

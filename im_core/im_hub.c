@@ -17,15 +17,22 @@ typedef struct {
 } im_hub_walk_t;
 
 
-static im_topic_t *im_hub_topic_create(im_hub_t *hub, im_str_t name);
-static uint16_t im_hub_partition(const im_hub_t *hub, im_str_t name);
-static im_str_t im_hub_topic_name(const im_hash_node_t *node);
-static im_str_t im_hub_user_name(const im_hash_node_t *node);
-static im_user_t *im_hub_user_create(im_hub_t *hub, im_str_t id);
-static im_int_t im_hub_walk(im_hash_node_t *node, void *data);
-static im_int_t im_hub_set_partition(im_topic_t *topic, void *data);
-static im_int_t im_hub_free_topic(im_hash_node_t *node, void *data);
-static im_int_t im_hub_free_user(im_hash_node_t *node, void *data);
+static im_str_t
+im_hub_topic_name(const im_hash_node_t *node)
+{
+    return im_topic_name(im_list_data(node, im_topic_t, node));
+}
+
+
+static im_str_t
+im_hub_user_name(const im_hash_node_t *node)
+{
+    im_user_t  *user;
+
+    user = im_list_data(node, im_user_t, node);
+
+    return im_str_set(user->id, user->id_len);
+}
 
 
 im_int_t
@@ -55,6 +62,28 @@ failed:
 }
 
 
+static im_int_t
+im_hub_free_topic(im_hash_node_t *node, void *data)
+{
+    im_hub_t  *hub;
+
+    hub = data;
+
+    im_topic_destroy(&hub->logs, im_list_data(node, im_topic_t, node));
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_hub_free_user(im_hash_node_t *node, void *data)
+{
+    im_free(im_list_data(node, im_user_t, node));
+
+    return IM_OK;
+}
+
+
 void
 im_hub_cleanup(im_hub_t *hub)
 {
@@ -65,6 +94,23 @@ im_hub_cleanup(im_hub_t *hub)
     im_hash_cleanup(&hub->users);
 
     im_logs_cleanup(&hub->logs);
+}
+
+
+/* 0 until the number of partitions is known */
+static uint16_t
+im_hub_partition(const im_hub_t *hub, im_str_t name)
+{
+    return hub->npartitions != 0 ? im_partition(name, hub->npartitions) : 0;
+}
+
+
+static im_int_t
+im_hub_set_partition(im_topic_t *topic, void *data)
+{
+    topic->partition = im_hub_partition(data, im_topic_name(topic));
+
+    return IM_OK;
 }
 
 
@@ -85,6 +131,21 @@ im_hub_topic(im_hub_t *hub, im_str_t name)
     node = im_hash_find(&hub->topics, name);
 
     return node != NULL ? im_list_data(node, im_topic_t, node) : NULL;
+}
+
+
+static im_topic_t *
+im_hub_topic_create(im_hub_t *hub, im_str_t name)
+{
+    im_topic_t  *topic;
+
+    topic = im_topic_create(name, im_hub_partition(hub, name));
+
+    if (topic != NULL) {
+        im_hash_add(&hub->topics, &topic->node);
+    }
+
+    return topic;
 }
 
 
@@ -151,6 +212,17 @@ im_hub_topic_destroy(im_hub_t *hub, im_topic_t *topic)
 }
 
 
+static im_int_t
+im_hub_walk(im_hash_node_t *node, void *data)
+{
+    im_hub_walk_t  *walk;
+
+    walk = data;
+
+    return walk->fn(im_list_data(node, im_topic_t, node), walk->data);
+}
+
+
 im_int_t
 im_hub_each_topic(im_hub_t *hub, im_int_t (*fn)(im_topic_t *topic, void *data),
     void *data)
@@ -172,6 +244,30 @@ im_hub_user(im_hub_t *hub, im_str_t id)
     node = im_hash_find(&hub->users, id);
 
     return node != NULL ? im_list_data(node, im_user_t, node) : NULL;
+}
+
+
+static im_user_t *
+im_hub_user_create(im_hub_t *hub, im_str_t id)
+{
+    im_user_t  *user;
+
+    if (id.len == 0 || id.len > IM_USER_MAX) {
+        return NULL;
+    }
+
+    user = im_calloc(sizeof(im_user_t) + id.len);
+    if (user == NULL) {
+        return NULL;
+    }
+
+    im_list_init(&user->sessions);
+    user->id_len = id.len;
+    memcpy(user->id, id.data, id.len);
+
+    im_hash_add(&hub->users, &user->node);
+
+    return user;
 }
 
 
@@ -211,111 +307,4 @@ im_hub_user_remove(im_hub_t *hub, im_user_t *user, im_list_t *link, int *last)
         im_hash_remove(&hub->users, &user->node);
         im_free(user);
     }
-}
-
-
-static im_topic_t *
-im_hub_topic_create(im_hub_t *hub, im_str_t name)
-{
-    im_topic_t  *topic;
-
-    topic = im_topic_create(name, im_hub_partition(hub, name));
-
-    if (topic != NULL) {
-        im_hash_add(&hub->topics, &topic->node);
-    }
-
-    return topic;
-}
-
-
-/* 0 until the number of partitions is known */
-static uint16_t
-im_hub_partition(const im_hub_t *hub, im_str_t name)
-{
-    return hub->npartitions != 0 ? im_partition(name, hub->npartitions) : 0;
-}
-
-
-static im_str_t
-im_hub_topic_name(const im_hash_node_t *node)
-{
-    return im_topic_name(im_list_data(node, im_topic_t, node));
-}
-
-
-static im_str_t
-im_hub_user_name(const im_hash_node_t *node)
-{
-    im_user_t  *user;
-
-    user = im_list_data(node, im_user_t, node);
-
-    return im_str_set(user->id, user->id_len);
-}
-
-
-static im_user_t *
-im_hub_user_create(im_hub_t *hub, im_str_t id)
-{
-    im_user_t  *user;
-
-    if (id.len == 0 || id.len > IM_USER_MAX) {
-        return NULL;
-    }
-
-    user = im_calloc(sizeof(im_user_t) + id.len);
-    if (user == NULL) {
-        return NULL;
-    }
-
-    im_list_init(&user->sessions);
-    user->id_len = id.len;
-    memcpy(user->id, id.data, id.len);
-
-    im_hash_add(&hub->users, &user->node);
-
-    return user;
-}
-
-
-static im_int_t
-im_hub_walk(im_hash_node_t *node, void *data)
-{
-    im_hub_walk_t  *walk;
-
-    walk = data;
-
-    return walk->fn(im_list_data(node, im_topic_t, node), walk->data);
-}
-
-
-static im_int_t
-im_hub_set_partition(im_topic_t *topic, void *data)
-{
-    topic->partition = im_hub_partition(data, im_topic_name(topic));
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_hub_free_topic(im_hash_node_t *node, void *data)
-{
-    im_hub_t  *hub;
-
-    hub = data;
-
-    im_topic_destroy(&hub->logs, im_list_data(node, im_topic_t, node));
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_hub_free_user(im_hash_node_t *node, void *data)
-{
-    im_free(im_list_data(node, im_user_t, node));
-
-    return IM_OK;
 }

@@ -53,28 +53,6 @@ typedef struct {
 } im_jwt_sub_claims_t;
 
 
-static im_int_t im_jwt_header(im_str_t text, im_buf_t *arena,
-    im_jwt_parts_t *parts, const char **why);
-static im_int_t im_jwt_decode(im_buf_t *arena, im_str_t text,
-    im_str_t *bytes, const char **why);
-
-static im_int_t im_jwt_times(im_jwt_t *jwt, im_jwt_claims_t *claims);
-static im_int_t im_jwt_time(im_jwt_t *jwt, im_str_t text, int64_t *time);
-static im_int_t im_jwt_json(im_jwt_t *jwt, im_buf_t *arena, im_str_t json,
-    im_str_t base64, im_str_t *value);
-static im_int_t im_jwt_object(im_jwt_t *jwt, im_str_t json, im_str_t *value);
-static im_int_t im_jwt_subs(im_jwt_t *jwt, im_buf_t *arena, im_str_t subs);
-static im_int_t im_jwt_sub(im_jwt_t *jwt, im_buf_t *arena, im_str_t claims,
-    im_jwt_sub_t *sub);
-static im_int_t im_jwt_channels(im_jwt_t *jwt, im_buf_t *arena);
-static im_jwt_sub_t *im_jwt_sub_add(im_jwt_t *jwt, im_str_t channel);
-static im_int_t im_jwt_fail(im_jwt_t *jwt, const char *why);
-static int im_jwt_given(im_str_t json);
-
-static im_int_t im_jwt_audience(im_jwt_t *jwt, im_str_t audience);
-static u_char *im_jwt_der_number(u_char *p, im_str_t number);
-
-
 const im_jwt_method_t  im_jwt_methods[IM_JWT_ALGS] = {
     { im_str("HS256"), IM_JWT_HMAC, 256, 32 },
     { im_str("HS384"), IM_JWT_HMAC, 384, 48 },
@@ -161,57 +139,6 @@ im_jwt_alg(im_str_t name)
 }
 
 
-im_int_t
-im_jwt_split(im_str_t token, im_buf_t *arena, im_jwt_parts_t *parts,
-    const char **why)
-{
-    u_char    *first, *second, *end;
-    im_str_t   header;
-
-    memset(parts, 0, sizeof(im_jwt_parts_t));
-
-    if (token.len > IM_JWT_MAX) {
-        *why = "the token is too long";
-        return IM_ERROR;
-    }
-
-    first = token.len ? memchr(token.data, '.', token.len) : NULL;
-    end = token.data + token.len;
-    second = first ? memchr(first + 1, '.', end - (first + 1)) : NULL;
-
-    if (second == NULL) {
-        *why = "the token has not three parts";
-        return IM_ERROR;
-    }
-
-    /* each byte gives at most four, whatever it encodes */
-
-    if (im_buf_reserve(arena, 4 * token.len) == NULL) {
-        *why = im_json_no_memory;
-        return IM_ERROR;
-    }
-
-    arena->len -= 4 * token.len;
-
-    parts->signing = im_str_set(token.data, second - token.data);
-
-    if (im_jwt_decode(arena, im_str_set(token.data, first - token.data),
-                      &header, why)
-        != IM_OK
-        || im_jwt_decode(arena, im_str_set(first + 1, second - (first + 1)),
-                         &parts->claims, why)
-           != IM_OK
-        || im_jwt_decode(arena, im_str_set(second + 1, end - (second + 1)),
-                         &parts->signature, why)
-           != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    return im_jwt_header(header, arena, parts, why);
-}
-
-
 static im_int_t
 im_jwt_decode(im_buf_t *arena, im_str_t text, im_str_t *bytes, const char **why)
 {
@@ -267,6 +194,297 @@ im_jwt_header(im_str_t text, im_buf_t *arena, im_jwt_parts_t *parts,
     parts->kid = header.kid;
 
     return IM_OK;
+}
+
+
+im_int_t
+im_jwt_split(im_str_t token, im_buf_t *arena, im_jwt_parts_t *parts,
+    const char **why)
+{
+    u_char    *first, *second, *end;
+    im_str_t   header;
+
+    memset(parts, 0, sizeof(im_jwt_parts_t));
+
+    if (token.len > IM_JWT_MAX) {
+        *why = "the token is too long";
+        return IM_ERROR;
+    }
+
+    first = token.len ? memchr(token.data, '.', token.len) : NULL;
+    end = token.data + token.len;
+    second = first ? memchr(first + 1, '.', end - (first + 1)) : NULL;
+
+    if (second == NULL) {
+        *why = "the token has not three parts";
+        return IM_ERROR;
+    }
+
+    /* each byte gives at most four, whatever it encodes */
+
+    if (im_buf_reserve(arena, 4 * token.len) == NULL) {
+        *why = im_json_no_memory;
+        return IM_ERROR;
+    }
+
+    arena->len -= 4 * token.len;
+
+    parts->signing = im_str_set(token.data, second - token.data);
+
+    if (im_jwt_decode(arena, im_str_set(token.data, first - token.data),
+                      &header, why)
+        != IM_OK
+        || im_jwt_decode(arena, im_str_set(first + 1, second - (first + 1)),
+                         &parts->claims, why)
+           != IM_OK
+        || im_jwt_decode(arena, im_str_set(second + 1, end - (second + 1)),
+                         &parts->signature, why)
+           != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    return im_jwt_header(header, arena, parts, why);
+}
+
+
+static im_int_t
+im_jwt_fail(im_jwt_t *jwt, const char *why)
+{
+    im_jwt_cleanup(jwt);
+    jwt->why = why;
+
+    return IM_ERROR;
+}
+
+
+static int
+im_jwt_given(im_str_t json)
+{
+    return json.len != 0 && !im_str_eq(json, im_str_z("null"));
+}
+
+
+/* A number of seconds; it may have a fraction or an exponent. */
+static im_int_t
+im_jwt_time(im_jwt_t *jwt, im_str_t text, int64_t *time)
+{
+    char    *end;
+    char     number[IM_JWT_NUMBER];
+    double   value;
+
+    if (!im_jwt_given(text)) {
+        return IM_OK;
+    }
+
+    /* no other JSON value starts like this */
+
+    if (text.len < IM_JWT_NUMBER
+        && (text.data[0] == '-' || (text.data[0] >= '0'
+                                    && text.data[0] <= '9')))
+    {
+        memcpy(number, text.data, text.len);
+        number[text.len] = '\0';
+
+        value = strtod(number, &end);
+
+        if (*end == '\0' && value > -IM_JWT_TIME_MAX
+            && value < IM_JWT_TIME_MAX)
+        {
+            *time = (int64_t) value;
+            return IM_OK;
+        }
+    }
+
+    return im_jwt_fail(jwt, "a time of the token is not valid");
+}
+
+
+static im_int_t
+im_jwt_times(im_jwt_t *jwt, im_jwt_claims_t *claims)
+{
+    jwt->exp = INT64_MAX;
+    jwt->nbf = INT64_MIN;
+    jwt->iat = INT64_MIN;
+
+    if (im_jwt_time(jwt, claims->exp, &jwt->exp) != IM_OK
+        || im_jwt_time(jwt, claims->nbf, &jwt->nbf) != IM_OK
+        || im_jwt_time(jwt, claims->iat, &jwt->iat) != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    jwt->expires = jwt->exp == INT64_MAX ? 0 : jwt->exp;
+
+    return im_jwt_time(jwt, claims->expire_at, &jwt->expires);
+}
+
+
+/* JSON is given in one of two ways; the direct one wins. */
+static im_int_t
+im_jwt_json(im_jwt_t *jwt, im_buf_t *arena, im_str_t json, im_str_t base64,
+    im_str_t *value)
+{
+    im_int_t  rc;
+
+    if (im_jwt_given(json)) {
+        *value = json;
+        return IM_OK;
+    }
+
+    if (base64.len == 0) {
+        return IM_OK;
+    }
+
+    rc = im_base64_decode(arena, base64, 0, value);
+
+    if (rc == IM_OK) {
+        rc = im_json_check(*value);
+    }
+
+    if (rc != IM_OK) {
+        return im_jwt_fail(jwt, rc == IM_ERROR
+                                    ? im_json_no_memory
+                                    : "the token has what is not JSON in "
+                                      "base64");
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_jwt_object(im_jwt_t *jwt, im_str_t json, im_str_t *value)
+{
+    if (!im_jwt_given(json)) {
+        return IM_OK;
+    }
+
+    if (json.data[0] != '{') {
+        return im_jwt_fail(jwt, "the token's claims are not valid");
+    }
+
+    *value = json;
+
+    return IM_OK;
+}
+
+
+/* Allocates for all at once: a token has few of them. */
+static im_jwt_sub_t *
+im_jwt_sub_add(im_jwt_t *jwt, im_str_t channel)
+{
+    im_jwt_sub_t  *sub;
+
+    if (jwt->subs == NULL) {
+        jwt->subs = im_calloc(IM_JWT_MAX_SUBS * sizeof(im_jwt_sub_t));
+
+        if (jwt->subs == NULL) {
+            (void) im_jwt_fail(jwt, im_json_no_memory);
+            return NULL;
+        }
+    }
+
+    if (jwt->nsubs == IM_JWT_MAX_SUBS) {
+        (void) im_jwt_fail(jwt, "the token has too many channels");
+        return NULL;
+    }
+
+    sub = &jwt->subs[jwt->nsubs++];
+    sub->channel = channel;
+
+    return sub;
+}
+
+
+static im_int_t
+im_jwt_sub(im_jwt_t *jwt, im_buf_t *arena, im_str_t claims, im_jwt_sub_t *sub)
+{
+    const char           *why;
+    im_jwt_sub_claims_t   c;
+
+    memset(&c, 0, sizeof(im_jwt_sub_claims_t));
+
+    if (im_json_decode(claims, im_jwt_sub_fields, 0, arena, &c, &why)
+        != IM_OK)
+    {
+        return im_jwt_fail(jwt, why == im_json_no_memory
+                                    ? why : "the token's subs are not valid");
+    }
+
+    if (im_jwt_json(jwt, arena, c.info, c.b64info, &sub->info) != IM_OK
+        || im_jwt_json(jwt, arena, c.data, c.b64data, &sub->data) != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    return im_jwt_object(jwt, c.override, &sub->override);
+}
+
+
+static im_int_t
+im_jwt_subs(im_jwt_t *jwt, im_buf_t *arena, im_str_t subs)
+{
+    size_t         at;
+    im_int_t       rc;
+    im_str_t       channel, claims;
+    im_jwt_sub_t  *sub;
+
+    if (im_jwt_object(jwt, subs, &subs) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    at = 0;
+
+    for ( ;; ) {
+        rc = im_json_next_member(subs, &at, arena, &channel, &claims);
+
+        if (rc == IM_DECLINED) {
+            return IM_OK;
+        }
+
+        if (rc != IM_OK) {
+            return im_jwt_fail(jwt, im_json_no_memory);
+        }
+
+        sub = im_jwt_sub_add(jwt, channel);
+
+        if (sub == NULL || im_jwt_sub(jwt, arena, claims, sub) != IM_OK) {
+            return IM_ERROR;
+        }
+    }
+}
+
+
+static im_int_t
+im_jwt_channels(im_jwt_t *jwt, im_buf_t *arena)
+{
+    im_int_t            rc;
+    im_uint_t           i;
+    const char         *why;
+    im_json_strings_t   channels;
+
+    memset(&channels, 0, sizeof(im_json_strings_t));
+    channels.max = IM_JWT_MAX_SUBS;
+
+    if (im_json_decode(jwt->claims, im_jwt_channels_fields, 0, arena,
+                       &channels, &why)
+        != IM_OK)
+    {
+        return im_jwt_fail(jwt, why == im_json_no_memory
+                                    ? why
+                                    : "the token's channels are not valid");
+    }
+
+    rc = IM_OK;
+
+    for (i = 0; i < channels.n && rc == IM_OK; i++) {
+        rc = im_jwt_sub_add(jwt, channels.elts[i]) ? IM_OK : IM_ERROR;
+    }
+
+    im_json_strings_free(&channels);
+
+    return rc;
 }
 
 
@@ -329,272 +547,6 @@ im_jwt_cleanup(im_jwt_t *jwt)
 }
 
 
-static im_int_t
-im_jwt_fail(im_jwt_t *jwt, const char *why)
-{
-    im_jwt_cleanup(jwt);
-    jwt->why = why;
-
-    return IM_ERROR;
-}
-
-
-static int
-im_jwt_given(im_str_t json)
-{
-    return json.len != 0 && !im_str_eq(json, im_str_z("null"));
-}
-
-
-static im_int_t
-im_jwt_times(im_jwt_t *jwt, im_jwt_claims_t *claims)
-{
-    jwt->exp = INT64_MAX;
-    jwt->nbf = INT64_MIN;
-    jwt->iat = INT64_MIN;
-
-    if (im_jwt_time(jwt, claims->exp, &jwt->exp) != IM_OK
-        || im_jwt_time(jwt, claims->nbf, &jwt->nbf) != IM_OK
-        || im_jwt_time(jwt, claims->iat, &jwt->iat) != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    jwt->expires = jwt->exp == INT64_MAX ? 0 : jwt->exp;
-
-    return im_jwt_time(jwt, claims->expire_at, &jwt->expires);
-}
-
-
-/* A number of seconds; it may have a fraction or an exponent. */
-static im_int_t
-im_jwt_time(im_jwt_t *jwt, im_str_t text, int64_t *time)
-{
-    char    *end;
-    char     number[IM_JWT_NUMBER];
-    double   value;
-
-    if (!im_jwt_given(text)) {
-        return IM_OK;
-    }
-
-    /* no other JSON value starts like this */
-
-    if (text.len < IM_JWT_NUMBER
-        && (text.data[0] == '-' || (text.data[0] >= '0'
-                                    && text.data[0] <= '9')))
-    {
-        memcpy(number, text.data, text.len);
-        number[text.len] = '\0';
-
-        value = strtod(number, &end);
-
-        if (*end == '\0' && value > -IM_JWT_TIME_MAX
-            && value < IM_JWT_TIME_MAX)
-        {
-            *time = (int64_t) value;
-            return IM_OK;
-        }
-    }
-
-    return im_jwt_fail(jwt, "a time of the token is not valid");
-}
-
-
-/* JSON is given in one of two ways; the direct one wins. */
-static im_int_t
-im_jwt_json(im_jwt_t *jwt, im_buf_t *arena, im_str_t json, im_str_t base64,
-    im_str_t *value)
-{
-    im_int_t  rc;
-
-    if (im_jwt_given(json)) {
-        *value = json;
-        return IM_OK;
-    }
-
-    if (base64.len == 0) {
-        return IM_OK;
-    }
-
-    rc = im_base64_decode(arena, base64, 0, value);
-
-    if (rc == IM_OK) {
-        rc = im_json_check(*value);
-    }
-
-    if (rc != IM_OK) {
-        return im_jwt_fail(jwt, rc == IM_ERROR
-                                    ? im_json_no_memory
-                                    : "the token has what is not JSON in "
-                                      "base64");
-    }
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_jwt_object(im_jwt_t *jwt, im_str_t json, im_str_t *value)
-{
-    if (!im_jwt_given(json)) {
-        return IM_OK;
-    }
-
-    if (json.data[0] != '{') {
-        return im_jwt_fail(jwt, "the token's claims are not valid");
-    }
-
-    *value = json;
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_jwt_subs(im_jwt_t *jwt, im_buf_t *arena, im_str_t subs)
-{
-    size_t         at;
-    im_int_t       rc;
-    im_str_t       channel, claims;
-    im_jwt_sub_t  *sub;
-
-    if (im_jwt_object(jwt, subs, &subs) != IM_OK) {
-        return IM_ERROR;
-    }
-
-    at = 0;
-
-    for ( ;; ) {
-        rc = im_json_next_member(subs, &at, arena, &channel, &claims);
-
-        if (rc == IM_DECLINED) {
-            return IM_OK;
-        }
-
-        if (rc != IM_OK) {
-            return im_jwt_fail(jwt, im_json_no_memory);
-        }
-
-        sub = im_jwt_sub_add(jwt, channel);
-
-        if (sub == NULL || im_jwt_sub(jwt, arena, claims, sub) != IM_OK) {
-            return IM_ERROR;
-        }
-    }
-}
-
-
-static im_int_t
-im_jwt_sub(im_jwt_t *jwt, im_buf_t *arena, im_str_t claims, im_jwt_sub_t *sub)
-{
-    const char           *why;
-    im_jwt_sub_claims_t   c;
-
-    memset(&c, 0, sizeof(im_jwt_sub_claims_t));
-
-    if (im_json_decode(claims, im_jwt_sub_fields, 0, arena, &c, &why)
-        != IM_OK)
-    {
-        return im_jwt_fail(jwt, why == im_json_no_memory
-                                    ? why : "the token's subs are not valid");
-    }
-
-    if (im_jwt_json(jwt, arena, c.info, c.b64info, &sub->info) != IM_OK
-        || im_jwt_json(jwt, arena, c.data, c.b64data, &sub->data) != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    return im_jwt_object(jwt, c.override, &sub->override);
-}
-
-
-static im_int_t
-im_jwt_channels(im_jwt_t *jwt, im_buf_t *arena)
-{
-    im_int_t            rc;
-    im_uint_t           i;
-    const char         *why;
-    im_json_strings_t   channels;
-
-    memset(&channels, 0, sizeof(im_json_strings_t));
-    channels.max = IM_JWT_MAX_SUBS;
-
-    if (im_json_decode(jwt->claims, im_jwt_channels_fields, 0, arena,
-                       &channels, &why)
-        != IM_OK)
-    {
-        return im_jwt_fail(jwt, why == im_json_no_memory
-                                    ? why
-                                    : "the token's channels are not valid");
-    }
-
-    rc = IM_OK;
-
-    for (i = 0; i < channels.n && rc == IM_OK; i++) {
-        rc = im_jwt_sub_add(jwt, channels.elts[i]) ? IM_OK : IM_ERROR;
-    }
-
-    im_json_strings_free(&channels);
-
-    return rc;
-}
-
-
-/* Allocates for all at once: a token has few of them. */
-static im_jwt_sub_t *
-im_jwt_sub_add(im_jwt_t *jwt, im_str_t channel)
-{
-    im_jwt_sub_t  *sub;
-
-    if (jwt->subs == NULL) {
-        jwt->subs = im_calloc(IM_JWT_MAX_SUBS * sizeof(im_jwt_sub_t));
-
-        if (jwt->subs == NULL) {
-            (void) im_jwt_fail(jwt, im_json_no_memory);
-            return NULL;
-        }
-    }
-
-    if (jwt->nsubs == IM_JWT_MAX_SUBS) {
-        (void) im_jwt_fail(jwt, "the token has too many channels");
-        return NULL;
-    }
-
-    sub = &jwt->subs[jwt->nsubs++];
-    sub->channel = channel;
-
-    return sub;
-}
-
-
-im_int_t
-im_jwt_check(im_jwt_t *jwt, int64_t now, im_str_t audience, im_str_t issuer)
-{
-    if (issuer.len && !im_str_eq(jwt->issuer, issuer)) {
-        jwt->why = "the token is from another issuer";
-        return IM_ERROR;
-    }
-
-    if (audience.len && im_jwt_audience(jwt, audience) != IM_OK) {
-        return IM_ERROR;
-    }
-
-    if (now < jwt->nbf) {
-        jwt->why = "the token is not valid yet";
-        return IM_ERROR;
-    }
-
-    if (now >= jwt->exp || (jwt->expires != 0 && now >= jwt->expires)) {
-        jwt->why = "the token has expired";
-        return IM_DECLINED;
-    }
-
-    return IM_OK;
-}
-
-
 /* aud is a string or a list of them. */
 static im_int_t
 im_jwt_audience(im_jwt_t *jwt, im_str_t audience)
@@ -645,30 +597,29 @@ im_jwt_audience(im_jwt_t *jwt, im_str_t audience)
 }
 
 
-size_t
-im_jwt_der(im_str_t signature, u_char der[IM_JWT_MAX_DER])
+im_int_t
+im_jwt_check(im_jwt_t *jwt, int64_t now, im_str_t audience, im_str_t issuer)
 {
-    size_t   len, half;
-    u_char  *p, *start;
-    u_char   numbers[IM_JWT_MAX_DER];
-
-    half = signature.len / 2;
-
-    p = im_jwt_der_number(numbers, im_str_set(signature.data, half));
-    p = im_jwt_der_number(p, im_str_set(signature.data + half, half));
-    len = p - numbers;
-
-    start = der;
-    *der++ = 0x30;                       /* SEQUENCE */
-
-    if (len > 0x7f) {
-        *der++ = 0x81;
+    if (issuer.len && !im_str_eq(jwt->issuer, issuer)) {
+        jwt->why = "the token is from another issuer";
+        return IM_ERROR;
     }
 
-    *der++ = (u_char) len;
-    memcpy(der, numbers, len);
+    if (audience.len && im_jwt_audience(jwt, audience) != IM_OK) {
+        return IM_ERROR;
+    }
 
-    return der + len - start;
+    if (now < jwt->nbf) {
+        jwt->why = "the token is not valid yet";
+        return IM_ERROR;
+    }
+
+    if (now >= jwt->exp || (jwt->expires != 0 && now >= jwt->expires)) {
+        jwt->why = "the token has expired";
+        return IM_DECLINED;
+    }
+
+    return IM_OK;
 }
 
 
@@ -695,4 +646,31 @@ im_jwt_der_number(u_char *p, im_str_t number)
     memcpy(p, number.data, number.len);
 
     return p + number.len;
+}
+
+
+size_t
+im_jwt_der(im_str_t signature, u_char der[IM_JWT_MAX_DER])
+{
+    size_t   len, half;
+    u_char  *p, *start;
+    u_char   numbers[IM_JWT_MAX_DER];
+
+    half = signature.len / 2;
+
+    p = im_jwt_der_number(numbers, im_str_set(signature.data, half));
+    p = im_jwt_der_number(p, im_str_set(signature.data + half, half));
+    len = p - numbers;
+
+    start = der;
+    *der++ = 0x30;                       /* SEQUENCE */
+
+    if (len > 0x7f) {
+        *der++ = 0x81;
+    }
+
+    *der++ = (u_char) len;
+    memcpy(der, numbers, len);
+
+    return der + len - start;
 }

@@ -12,9 +12,6 @@
 #define IM_MEMBERS_FIRST  16
 
 
-static im_str_t im_members_copy(im_buf_t *b, im_str_t s);
-
-
 void
 im_members_init(im_members_t *ms)
 {
@@ -57,6 +54,18 @@ im_members_add_route(im_members_t *ms, im_str_t value)
 
     ms->count += count;
     ms->nworkers++;
+}
+
+
+static im_str_t
+im_members_copy(im_buf_t *b, im_str_t s)
+{
+    im_str_t  copy;
+
+    copy = im_str_set(b->data + b->len, s.len);
+    im_buf_add_str(b, s);
+
+    return copy;
 }
 
 
@@ -114,18 +123,6 @@ im_members_add(im_members_t *ms, im_str_t worker, im_str_t session,
     ms->bytes += len;
 
     return IM_OK;
-}
-
-
-static im_str_t
-im_members_copy(im_buf_t *b, im_str_t s)
-{
-    im_str_t  copy;
-
-    copy = im_str_set(b->data + b->len, s.len);
-    im_buf_add_str(b, s);
-
-    return copy;
 }
 
 

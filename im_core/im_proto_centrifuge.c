@@ -79,37 +79,6 @@ typedef struct {
 } im_centrifuge_method_t;
 
 
-static void im_centrifuge_decode(im_str_t *rest, int connected,
-    im_buf_t *arena, im_command_t *command);
-static im_str_t im_centrifuge_line(im_str_t *rest);
-static im_int_t im_centrifuge_line_decode(im_str_t line, int connected,
-    im_buf_t *arena, im_command_t *command);
-static im_int_t im_centrifuge_method(const im_centrifuge_frame_t *frame,
-    im_uint_t *method, im_command_t *command);
-static im_int_t im_centrifuge_params(im_str_t text,
-    const im_json_field_t *fields, im_buf_t *arena,
-    im_centrifuge_params_t *params, im_command_t *command);
-static im_int_t im_centrifuge_set(const im_centrifuge_method_t *method,
-    im_centrifuge_params_t *params, im_buf_t *arena, im_command_t *command);
-static im_int_t im_centrifuge_topic(im_str_t channel, im_buf_t *arena,
-    im_str_t *topic);
-static im_int_t im_centrifuge_fault(im_command_t *command, const char *why);
-static im_int_t im_centrifuge_error(im_command_t *command, im_error_e error);
-
-static im_int_t im_centrifuge_connect(im_centrifuge_params_t *params,
-    im_buf_t *arena, im_command_t *command);
-static im_int_t im_centrifuge_resume(im_str_t channel, im_str_t text,
-    im_buf_t *arena, im_command_t *command);
-static im_int_t im_centrifuge_subscribe(im_centrifuge_params_t *params,
-    im_buf_t *arena, im_command_t *command);
-static im_int_t im_centrifuge_publish(im_centrifuge_params_t *params,
-    im_buf_t *arena, im_command_t *command);
-static im_int_t im_centrifuge_history(im_centrifuge_params_t *params,
-    im_buf_t *arena, im_command_t *command);
-static im_int_t im_centrifuge_refresh(im_centrifuge_params_t *params,
-    im_buf_t *arena, im_command_t *command);
-
-
 #define im_centrifuge_field(name, type, member)                         \
     { im_str(name), type, offsetof(im_centrifuge_params_t, member) }
 
@@ -215,43 +184,6 @@ static const im_json_field_t  im_centrifuge_sub_refresh_fields[] = {
 };
 
 
-static const im_centrifuge_method_t  im_centrifuge_methods[] = {
-
-    { IM_COMMAND_CONNECT, im_centrifuge_connect_fields,
-      im_centrifuge_connect, 0, 0 },
-
-    { IM_COMMAND_NONE, NULL, NULL, 0, 0 },       /* ping: a fault */
-
-    { IM_COMMAND_SUBSCRIBE, im_centrifuge_subscribe_fields,
-      im_centrifuge_subscribe, IM_ERROR_PERMISSION, 1 },
-
-    { IM_COMMAND_UNSUBSCRIBE, im_centrifuge_channel_fields,
-      NULL, 0, 1 },
-
-    { IM_COMMAND_PUBLISH, im_centrifuge_publish_fields,
-      im_centrifuge_publish, IM_ERROR_PERMISSION, 1 },
-
-    { IM_COMMAND_PRESENCE, im_centrifuge_channel_fields,
-      NULL, IM_ERROR_NOT_AVAILABLE, 1 },
-
-    { IM_COMMAND_PRESENCE_STATS, im_centrifuge_channel_fields,
-      NULL, IM_ERROR_NOT_AVAILABLE, 1 },
-
-    { IM_COMMAND_HISTORY, im_centrifuge_history_fields,
-      im_centrifuge_history, 0, 1 },
-
-    { IM_COMMAND_RPC, im_centrifuge_rpc_fields, NULL, 0, 0 },
-
-    { IM_COMMAND_SEND, im_centrifuge_rpc_fields, NULL, 0, 0 },
-
-    { IM_COMMAND_REFRESH, im_centrifuge_refresh_fields,
-      im_centrifuge_refresh, 0, 0 },
-
-    { IM_COMMAND_SUB_REFRESH, im_centrifuge_sub_refresh_fields,
-      im_centrifuge_refresh, IM_ERROR_PERMISSION, 1 }
-};
-
-
 static const im_arg_t  im_centrifuge_unserved[] = {
     { "format", "protobuf" },
     { "cf_protocol", "protobuf" },
@@ -293,40 +225,275 @@ static const im_form_t  im_centrifuge_joins = {
 };
 
 
-const im_proto_t  im_proto_centrifuge = {
-    .name = "centrifuge",
-    .subprotocol = "centrifuge-json",
-    .unserved = im_centrifuge_unserved,
-    .codes = im_centrifuge_codes,
-    .forms = { [IM_FORM_PLAIN] = &im_centrifuge_plain,
-               [IM_FORM_POSITIONS] = &im_centrifuge_plain,
-               [IM_FORM_JOINS] = &im_centrifuge_joins },
-    .topics = 1,
-    .connects = 1,
-    .pings = 1,
-    .commands = 1,
-    .decode = im_centrifuge_decode,
-    .reply = im_centrifuge_reply
-};
+static im_int_t
+im_centrifuge_fault(im_command_t *command, const char *why)
+{
+    command->type = IM_COMMAND_FAULT;
+    command->fault = why == im_json_no_memory ? IM_REASON_BUSY
+                                              : IM_REASON_BAD_REQUEST;
+    command->why = why;
+
+    return IM_ERROR;
+}
 
 
-static void
-im_centrifuge_decode(im_str_t *rest, int connected, im_buf_t *arena,
+/* A value of the wrong type is a fault; null mostly counts as absent. */
+static im_int_t
+im_centrifuge_params(im_str_t text, const im_json_field_t *fields,
+    im_buf_t *arena, im_centrifuge_params_t *params, im_command_t *command)
+{
+    const char  *why;
+
+    if (im_json_decode(text, fields, 0, arena, params, &why) != IM_OK) {
+        return im_centrifuge_fault(command, why == im_json_no_memory ? why
+                                            : "a field has the wrong type");
+    }
+
+    if (params->offset < 0) {
+        return im_centrifuge_fault(command, "offset is negative");
+    }
+
+    return IM_OK;
+}
+
+
+/* IM_DECLINED: not a valid name. */
+static im_int_t
+im_centrifuge_topic(im_str_t channel, im_buf_t *arena, im_str_t *topic)
+{
+    size_t    start;
+    im_str_t  user;
+
+    start = arena->len;
+
+    if (channel.data[0] != '#') {
+        if (!im_name_valid(channel)) {
+            return IM_DECLINED;
+        }
+
+        im_topic_room(arena, channel);
+
+    } else if (channel.len == 1) {
+        im_buf_add_z(arena, "b");
+
+    } else {
+        user = im_str_set(channel.data + 1, channel.len - 1);
+
+        if (!im_name_valid(user)) {
+            return IM_DECLINED;
+        }
+
+        im_topic_user(arena, user);
+    }
+
+    *topic = im_str_set(arena->data + start, arena->len - start);
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_centrifuge_resume(im_str_t channel, im_str_t text, im_buf_t *arena,
     im_command_t *command)
 {
-    im_str_t  line;
+    im_resume_t                   *resume;
+    im_centrifuge_params_t   params;
 
-    memset(command, 0, sizeof(im_command_t));
+    memset(&params, 0, sizeof(im_centrifuge_params_t));
 
-    line = im_centrifuge_line(rest);
-
-    if (im_centrifuge_line_decode(line, connected, arena, command)
-        != IM_OK
-        && command->type == IM_COMMAND_FAULT)
+    if (im_centrifuge_params(text, im_centrifuge_subscribe_fields,
+                                   arena, &params, command)
+        != IM_OK)
     {
-        rest->len = 0;
+        return IM_ERROR;
     }
+
+    if (!params.recover) {
+        return IM_OK;
+    }
+
+    if (command->nresumes == IM_RESUMES_MAX) {
+        return im_centrifuge_fault(command, "too many subs");
+    }
+
+    resume = &command->resumes[command->nresumes];
+
+    resume->since.epoch = params.epoch;
+    resume->since.seq = (uint64_t) params.offset;
+
+    if (im_centrifuge_topic(channel, arena, &resume->topic) == IM_OK) {
+        command->nresumes++;
+    }
+
+    return IM_OK;
 }
+
+
+/*
+ * subs has the client's positions in channels that the server subscribes it to.
+ * It may name other channels; these are ignored.
+ */
+static im_int_t
+im_centrifuge_connect(im_centrifuge_params_t *params,
+    im_buf_t *arena, im_command_t *command)
+{
+    size_t    at, pad;
+    im_int_t  rc;
+    im_str_t  channel, text;
+
+    if (params->subs.len == 0 || params->subs.data[0] == 'n') {
+        return IM_OK;
+    }
+
+    if (params->subs.data[0] != '{') {
+        return im_centrifuge_fault(command, "subs is not an object");
+    }
+
+    pad = -arena->len & (sizeof(im_resume_t *) - 1);
+
+    command->resumes = (void *) im_buf_reserve(arena,
+                                  pad + IM_RESUMES_MAX * sizeof(im_resume_t));
+    if (command->resumes == NULL) {
+        return im_centrifuge_fault(command, im_json_no_memory);
+    }
+
+    command->resumes = (void *) ((u_char *) command->resumes + pad);
+
+    at = 0;
+
+    do {
+        rc = im_json_next_member(params->subs, &at, arena, &channel, &text);
+
+        if (rc == IM_OK && channel.len > 0 && channel.data[0] == '#') {
+            rc = im_centrifuge_resume(channel, text, arena, command);
+
+            if (rc != IM_OK) {
+                return rc;
+            }
+        }
+    } while (rc == IM_OK);
+
+    return rc == IM_DECLINED
+           ? IM_OK
+           : im_centrifuge_fault(command, im_json_no_memory);
+}
+
+
+static im_int_t
+im_centrifuge_error(im_command_t *command, im_error_e error)
+{
+    command->type = IM_COMMAND_ERROR;
+    command->error = (uint16_t) error;
+
+    return IM_ERROR;
+}
+
+
+static im_int_t
+im_centrifuge_subscribe(im_centrifuge_params_t *params,
+    im_buf_t *arena, im_command_t *command)
+{
+    if (params->filter.len > 0 && params->filter.data[0] != 'n') {
+        return im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_centrifuge_publish(im_centrifuge_params_t *params,
+    im_buf_t *arena, im_command_t *command)
+{
+    return params->data.len > 0
+           ? IM_OK
+           : im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
+}
+
+
+static im_int_t
+im_centrifuge_history(im_centrifuge_params_t *params,
+    im_buf_t *arena, im_command_t *command)
+{
+    command->limit = params->limit;
+
+    if (params->limit < 0 || params->limit > IM_HISTORY_MAX) {
+        command->limit = IM_HISTORY_MAX;
+    }
+
+    if (params->since.len == 0 || params->since.data[0] == 'n') {
+        return IM_OK;
+    }
+
+    if (im_centrifuge_params(params->since,
+                                   im_centrifuge_since_fields, arena,
+                                   params, command)
+        != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    command->recover = 1;
+    command->since.epoch = params->epoch;
+    command->since.seq = (uint64_t) params->offset;
+
+    if (command->reverse && params->offset == 0) {
+        return im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_centrifuge_refresh(im_centrifuge_params_t *params,
+    im_buf_t *arena, im_command_t *command)
+{
+    if (params->token.len > 0) {
+        return IM_OK;
+    }
+
+    return command->type == IM_COMMAND_REFRESH
+           ? im_centrifuge_fault(command, "no token")
+           : im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
+}
+
+
+static const im_centrifuge_method_t  im_centrifuge_methods[] = {
+
+    { IM_COMMAND_CONNECT, im_centrifuge_connect_fields,
+      im_centrifuge_connect, 0, 0 },
+
+    { IM_COMMAND_NONE, NULL, NULL, 0, 0 },       /* ping: a fault */
+
+    { IM_COMMAND_SUBSCRIBE, im_centrifuge_subscribe_fields,
+      im_centrifuge_subscribe, IM_ERROR_PERMISSION, 1 },
+
+    { IM_COMMAND_UNSUBSCRIBE, im_centrifuge_channel_fields,
+      NULL, 0, 1 },
+
+    { IM_COMMAND_PUBLISH, im_centrifuge_publish_fields,
+      im_centrifuge_publish, IM_ERROR_PERMISSION, 1 },
+
+    { IM_COMMAND_PRESENCE, im_centrifuge_channel_fields,
+      NULL, IM_ERROR_NOT_AVAILABLE, 1 },
+
+    { IM_COMMAND_PRESENCE_STATS, im_centrifuge_channel_fields,
+      NULL, IM_ERROR_NOT_AVAILABLE, 1 },
+
+    { IM_COMMAND_HISTORY, im_centrifuge_history_fields,
+      im_centrifuge_history, 0, 1 },
+
+    { IM_COMMAND_RPC, im_centrifuge_rpc_fields, NULL, 0, 0 },
+
+    { IM_COMMAND_SEND, im_centrifuge_rpc_fields, NULL, 0, 0 },
+
+    { IM_COMMAND_REFRESH, im_centrifuge_refresh_fields,
+      im_centrifuge_refresh, 0, 0 },
+
+    { IM_COMMAND_SUB_REFRESH, im_centrifuge_sub_refresh_fields,
+      im_centrifuge_refresh, IM_ERROR_PERMISSION, 1 }
+};
 
 
 /* The last command may end with a newline. */
@@ -349,6 +516,87 @@ im_centrifuge_line(im_str_t *rest)
     *rest = im_str_set(lf + 1, rest->len - line.len - 1);
 
     return line;
+}
+
+
+/* Finds method and id; IM_CENTRIFUGE_METHODS is a pong. */
+static im_int_t
+im_centrifuge_method(const im_centrifuge_frame_t *frame,
+    im_uint_t *method, im_command_t *command)
+{
+    im_uint_t  i;
+
+    if (frame->id < 0 || frame->id > UINT32_MAX) {
+        return im_centrifuge_fault(command, "id is not a 32-bit number");
+    }
+
+    command->id = (uint32_t) frame->id;
+
+    for (i = 0; i < IM_CENTRIFUGE_METHODS; i++) {
+        if (frame->methods[i].len > 0 && frame->methods[i].data[0] != 'n') {
+            break;
+        }
+    }
+
+    *method = i;
+
+    if (i == IM_CENTRIFUGE_METHODS) {
+        return command->id == 0
+               ? IM_OK
+               : im_centrifuge_fault(command, "no method");
+    }
+
+    if (i == IM_CENTRIFUGE_PING) {
+        return im_centrifuge_fault(command, "ping is not a command");
+    }
+
+    if (command->id == 0 && i != IM_CENTRIFUGE_SEND) {
+        return im_centrifuge_fault(command, "no id");
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_centrifuge_set(const im_centrifuge_method_t *method,
+    im_centrifuge_params_t *params, im_buf_t *arena, im_command_t *command)
+{
+    if (method->channel) {
+        if (params->channel.len == 0) {
+            return im_centrifuge_fault(command, "no channel");
+        }
+
+        if (im_centrifuge_topic(params->channel, arena, &command->topic)
+            != IM_OK)
+        {
+            return im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
+        }
+
+        if (method->own != 0 && params->channel.data[0] == '#') {
+            return im_centrifuge_error(command, (im_error_e) method->own);
+        }
+    }
+
+    command->type = method->type;
+    command->token = params->token;
+    command->data = params->data;
+    command->name = params->name;
+    command->version = params->version;
+    command->method = params->method;
+    command->since.epoch = params->epoch;
+    command->since.seq = (uint64_t) params->offset;
+    command->recover = params->recover;
+    command->join_leave = params->join_leave;
+    command->reverse = params->reverse;
+    command->strict = (params->flag & IM_CENTRIFUGE_STRICT) != 0;
+
+    if (params->type != 0) {
+        return im_centrifuge_error(command, IM_ERROR_NOT_AVAILABLE);
+    }
+
+    return method->check != NULL ? method->check(params, arena, command)
+                                 : IM_OK;
 }
 
 
@@ -421,316 +669,37 @@ im_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
 }
 
 
-/* Finds method and id; IM_CENTRIFUGE_METHODS is a pong. */
-static im_int_t
-im_centrifuge_method(const im_centrifuge_frame_t *frame,
-    im_uint_t *method, im_command_t *command)
-{
-    im_uint_t  i;
-
-    if (frame->id < 0 || frame->id > UINT32_MAX) {
-        return im_centrifuge_fault(command, "id is not a 32-bit number");
-    }
-
-    command->id = (uint32_t) frame->id;
-
-    for (i = 0; i < IM_CENTRIFUGE_METHODS; i++) {
-        if (frame->methods[i].len > 0 && frame->methods[i].data[0] != 'n') {
-            break;
-        }
-    }
-
-    *method = i;
-
-    if (i == IM_CENTRIFUGE_METHODS) {
-        return command->id == 0
-               ? IM_OK
-               : im_centrifuge_fault(command, "no method");
-    }
-
-    if (i == IM_CENTRIFUGE_PING) {
-        return im_centrifuge_fault(command, "ping is not a command");
-    }
-
-    if (command->id == 0 && i != IM_CENTRIFUGE_SEND) {
-        return im_centrifuge_fault(command, "no id");
-    }
-
-    return IM_OK;
-}
-
-
-/* A value of the wrong type is a fault; null mostly counts as absent. */
-static im_int_t
-im_centrifuge_params(im_str_t text, const im_json_field_t *fields,
-    im_buf_t *arena, im_centrifuge_params_t *params, im_command_t *command)
-{
-    const char  *why;
-
-    if (im_json_decode(text, fields, 0, arena, params, &why) != IM_OK) {
-        return im_centrifuge_fault(command, why == im_json_no_memory ? why
-                                            : "a field has the wrong type");
-    }
-
-    if (params->offset < 0) {
-        return im_centrifuge_fault(command, "offset is negative");
-    }
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_centrifuge_set(const im_centrifuge_method_t *method,
-    im_centrifuge_params_t *params, im_buf_t *arena, im_command_t *command)
-{
-    if (method->channel) {
-        if (params->channel.len == 0) {
-            return im_centrifuge_fault(command, "no channel");
-        }
-
-        if (im_centrifuge_topic(params->channel, arena, &command->topic)
-            != IM_OK)
-        {
-            return im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
-        }
-
-        if (method->own != 0 && params->channel.data[0] == '#') {
-            return im_centrifuge_error(command, (im_error_e) method->own);
-        }
-    }
-
-    command->type = method->type;
-    command->token = params->token;
-    command->data = params->data;
-    command->name = params->name;
-    command->version = params->version;
-    command->method = params->method;
-    command->since.epoch = params->epoch;
-    command->since.seq = (uint64_t) params->offset;
-    command->recover = params->recover;
-    command->join_leave = params->join_leave;
-    command->reverse = params->reverse;
-    command->strict = (params->flag & IM_CENTRIFUGE_STRICT) != 0;
-
-    if (params->type != 0) {
-        return im_centrifuge_error(command, IM_ERROR_NOT_AVAILABLE);
-    }
-
-    return method->check != NULL ? method->check(params, arena, command)
-                                 : IM_OK;
-}
-
-
-/* IM_DECLINED: not a valid name. */
-static im_int_t
-im_centrifuge_topic(im_str_t channel, im_buf_t *arena, im_str_t *topic)
-{
-    size_t    start;
-    im_str_t  user;
-
-    start = arena->len;
-
-    if (channel.data[0] != '#') {
-        if (!im_name_valid(channel)) {
-            return IM_DECLINED;
-        }
-
-        im_topic_room(arena, channel);
-
-    } else if (channel.len == 1) {
-        im_buf_add_z(arena, "b");
-
-    } else {
-        user = im_str_set(channel.data + 1, channel.len - 1);
-
-        if (!im_name_valid(user)) {
-            return IM_DECLINED;
-        }
-
-        im_topic_user(arena, user);
-    }
-
-    *topic = im_str_set(arena->data + start, arena->len - start);
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_centrifuge_fault(im_command_t *command, const char *why)
-{
-    command->type = IM_COMMAND_FAULT;
-    command->fault = why == im_json_no_memory ? IM_REASON_BUSY
-                                              : IM_REASON_BAD_REQUEST;
-    command->why = why;
-
-    return IM_ERROR;
-}
-
-
-static im_int_t
-im_centrifuge_error(im_command_t *command, im_error_e error)
-{
-    command->type = IM_COMMAND_ERROR;
-    command->error = (uint16_t) error;
-
-    return IM_ERROR;
-}
-
-
-/*
- * subs has the client's positions in channels that the server subscribes it to.
- * It may name other channels; these are ignored.
- */
-static im_int_t
-im_centrifuge_connect(im_centrifuge_params_t *params,
-    im_buf_t *arena, im_command_t *command)
-{
-    size_t    at, pad;
-    im_int_t  rc;
-    im_str_t  channel, text;
-
-    if (params->subs.len == 0 || params->subs.data[0] == 'n') {
-        return IM_OK;
-    }
-
-    if (params->subs.data[0] != '{') {
-        return im_centrifuge_fault(command, "subs is not an object");
-    }
-
-    pad = -arena->len & (sizeof(im_resume_t *) - 1);
-
-    command->resumes = (void *) im_buf_reserve(arena,
-                                  pad + IM_RESUMES_MAX * sizeof(im_resume_t));
-    if (command->resumes == NULL) {
-        return im_centrifuge_fault(command, im_json_no_memory);
-    }
-
-    command->resumes = (void *) ((u_char *) command->resumes + pad);
-
-    at = 0;
-
-    do {
-        rc = im_json_next_member(params->subs, &at, arena, &channel, &text);
-
-        if (rc == IM_OK && channel.len > 0 && channel.data[0] == '#') {
-            rc = im_centrifuge_resume(channel, text, arena, command);
-
-            if (rc != IM_OK) {
-                return rc;
-            }
-        }
-    } while (rc == IM_OK);
-
-    return rc == IM_DECLINED
-           ? IM_OK
-           : im_centrifuge_fault(command, im_json_no_memory);
-}
-
-
-static im_int_t
-im_centrifuge_resume(im_str_t channel, im_str_t text, im_buf_t *arena,
+static void
+im_centrifuge_decode(im_str_t *rest, int connected, im_buf_t *arena,
     im_command_t *command)
 {
-    im_resume_t                   *resume;
-    im_centrifuge_params_t   params;
+    im_str_t  line;
 
-    memset(&params, 0, sizeof(im_centrifuge_params_t));
+    memset(command, 0, sizeof(im_command_t));
 
-    if (im_centrifuge_params(text, im_centrifuge_subscribe_fields,
-                                   arena, &params, command)
-        != IM_OK)
+    line = im_centrifuge_line(rest);
+
+    if (im_centrifuge_line_decode(line, connected, arena, command)
+        != IM_OK
+        && command->type == IM_COMMAND_FAULT)
     {
-        return IM_ERROR;
+        rest->len = 0;
     }
-
-    if (!params.recover) {
-        return IM_OK;
-    }
-
-    if (command->nresumes == IM_RESUMES_MAX) {
-        return im_centrifuge_fault(command, "too many subs");
-    }
-
-    resume = &command->resumes[command->nresumes];
-
-    resume->since.epoch = params.epoch;
-    resume->since.seq = (uint64_t) params.offset;
-
-    if (im_centrifuge_topic(channel, arena, &resume->topic) == IM_OK) {
-        command->nresumes++;
-    }
-
-    return IM_OK;
 }
 
 
-static im_int_t
-im_centrifuge_subscribe(im_centrifuge_params_t *params,
-    im_buf_t *arena, im_command_t *command)
-{
-    if (params->filter.len > 0 && params->filter.data[0] != 'n') {
-        return im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
-    }
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_centrifuge_publish(im_centrifuge_params_t *params,
-    im_buf_t *arena, im_command_t *command)
-{
-    return params->data.len > 0
-           ? IM_OK
-           : im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
-}
-
-
-static im_int_t
-im_centrifuge_history(im_centrifuge_params_t *params,
-    im_buf_t *arena, im_command_t *command)
-{
-    command->limit = params->limit;
-
-    if (params->limit < 0 || params->limit > IM_HISTORY_MAX) {
-        command->limit = IM_HISTORY_MAX;
-    }
-
-    if (params->since.len == 0 || params->since.data[0] == 'n') {
-        return IM_OK;
-    }
-
-    if (im_centrifuge_params(params->since,
-                                   im_centrifuge_since_fields, arena,
-                                   params, command)
-        != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    command->recover = 1;
-    command->since.epoch = params->epoch;
-    command->since.seq = (uint64_t) params->offset;
-
-    if (command->reverse && params->offset == 0) {
-        return im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
-    }
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_centrifuge_refresh(im_centrifuge_params_t *params,
-    im_buf_t *arena, im_command_t *command)
-{
-    if (params->token.len > 0) {
-        return IM_OK;
-    }
-
-    return command->type == IM_COMMAND_REFRESH
-           ? im_centrifuge_fault(command, "no token")
-           : im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
-}
+const im_proto_t  im_proto_centrifuge = {
+    .name = "centrifuge",
+    .subprotocol = "centrifuge-json",
+    .unserved = im_centrifuge_unserved,
+    .codes = im_centrifuge_codes,
+    .forms = { [IM_FORM_PLAIN] = &im_centrifuge_plain,
+               [IM_FORM_POSITIONS] = &im_centrifuge_plain,
+               [IM_FORM_JOINS] = &im_centrifuge_joins },
+    .topics = 1,
+    .connects = 1,
+    .pings = 1,
+    .commands = 1,
+    .decode = im_centrifuge_decode,
+    .reply = im_centrifuge_reply
+};

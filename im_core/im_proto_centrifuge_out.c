@@ -21,32 +21,347 @@ typedef struct {
 } im_centrifuge_reply_t;
 
 
-static void im_centrifuge_add_error(im_buf_t *b, const im_reply_t *reply);
-static void im_centrifuge_add_connect(im_buf_t *b, const im_reply_t *reply);
-static void im_centrifuge_add_subscribe(im_buf_t *b, const im_reply_t *reply);
-static void im_centrifuge_add_nothing(im_buf_t *b, const im_reply_t *reply);
-static void im_centrifuge_add_presence(im_buf_t *b, const im_reply_t *reply);
-static void im_centrifuge_add_presence_stats(im_buf_t *b,
-    const im_reply_t *reply);
-static void im_centrifuge_add_history(im_buf_t *b, const im_reply_t *reply);
-static void im_centrifuge_add_rpc(im_buf_t *b, const im_reply_t *reply);
-static void im_centrifuge_add_refresh(im_buf_t *b, const im_reply_t *reply);
-static void im_centrifuge_add_expiry(im_buf_t *b, const im_reply_t *reply);
-static void im_centrifuge_add_info(im_buf_t *b, const im_reply_t *reply);
-static void im_centrifuge_add_unsubscribe(im_buf_t *b, const im_reply_t *reply);
+static const struct {
+    im_error_e   error;
+    const char  *message;
+    im_uint_t    temporary;
+} im_centrifuge_errors[] = {
+    { IM_ERROR_INTERNAL, "internal server error", 1 },
+    { IM_ERROR_UNAUTHORIZED, "unauthorized", 0 },
+    { IM_ERROR_UNKNOWN_CHANNEL, "unknown channel", 0 },
+    { IM_ERROR_PERMISSION, "permission denied", 0 },
+    { IM_ERROR_METHOD, "method not found", 0 },
+    { IM_ERROR_ALREADY, "already subscribed", 0 },
+    { IM_ERROR_LIMIT, "limit exceeded", 0 },
+    { IM_ERROR_BAD_REQUEST, "bad request", 0 },
+    { IM_ERROR_NOT_AVAILABLE, "not available", 0 },
+    { IM_ERROR_TOKEN_EXPIRED, "token expired", 0 },
+    { IM_ERROR_EXPIRED, "expired", 0 },
+    { IM_ERROR_TOO_MANY, "too many requests", 1 },
+    { IM_ERROR_POSITION, "unrecoverable position", 0 },
+    { 0, NULL, 0 }
+};
 
-static void im_centrifuge_add_sub(im_buf_t *b, const im_subscribed_t *sub);
-static void im_centrifuge_add_position(im_buf_t *b, const im_subscribed_t *sub);
-static void im_centrifuge_add_messages(im_buf_t *b, const im_subscribed_t *sub);
-static void im_centrifuge_add_data(im_buf_t *b, const im_envelope_t *e);
-static void im_centrifuge_add_channel(im_buf_t *b, im_str_t topic);
 
-static void im_centrifuge_key(im_buf_t *b, const char *name);
-static void im_centrifuge_str(im_buf_t *b, const char *name, im_str_t value);
-static void im_centrifuge_uint(im_buf_t *b, const char *name, uint64_t value);
-static void im_centrifuge_true(im_buf_t *b, const char *name, im_uint_t value);
-static void im_centrifuge_json(im_buf_t *b, const char *name, im_str_t value);
-static void im_centrifuge_add_json(im_buf_t *b, im_str_t json);
+/* No value ends with '{', so '{' means that no comma is needed. */
+static void
+im_centrifuge_key(im_buf_t *b, const char *name)
+{
+    if (b->len > 0 && b->data[b->len - 1] != '{') {
+        im_buf_add_z(b, ",");
+    }
+
+    im_buf_add_z(b, "\"");
+    im_buf_add_z(b, name);
+    im_buf_add_z(b, "\":");
+}
+
+
+static void
+im_centrifuge_uint(im_buf_t *b, const char *name, uint64_t value)
+{
+    if (value > 0) {
+        im_centrifuge_key(b, name);
+        im_buf_add_uint(b, value);
+    }
+}
+
+
+static void
+im_centrifuge_str(im_buf_t *b, const char *name, im_str_t value)
+{
+    if (value.len > 0) {
+        im_centrifuge_key(b, name);
+        im_json_add_string(b, value);
+    }
+}
+
+
+static void
+im_centrifuge_true(im_buf_t *b, const char *name, im_uint_t value)
+{
+    if (value) {
+        im_centrifuge_key(b, name);
+        im_buf_add_z(b, "true");
+    }
+}
+
+
+static void
+im_centrifuge_add_error(im_buf_t *b, const im_reply_t *reply)
+{
+    im_uint_t  i;
+
+    if (reply->error == 0) {
+        im_centrifuge_uint(b, "code", reply->code);
+        im_centrifuge_str(b, "message", reply->reason);
+        im_centrifuge_true(b, "temporary", reply->temporary);
+        return;
+    }
+
+    for (i = 0; im_centrifuge_errors[i].message != NULL; i++) {
+        if (im_centrifuge_errors[i].error == reply->error) {
+            im_centrifuge_uint(b, "code", reply->error);
+            im_centrifuge_str(b, "message",
+                               im_str_z(im_centrifuge_errors[i].message));
+            im_centrifuge_true(b, "temporary",
+                                     im_centrifuge_errors[i].temporary);
+            return;
+        }
+    }
+}
+
+
+static void
+im_centrifuge_add_expiry(im_buf_t *b, const im_reply_t *reply)
+{
+    im_centrifuge_true(b, "expires", reply->ttl > 0);
+    im_centrifuge_uint(b, "ttl", reply->ttl);
+}
+
+
+static void
+im_centrifuge_add_refresh(im_buf_t *b, const im_reply_t *reply)
+{
+    im_centrifuge_str(b, "client", reply->session);
+    im_centrifuge_str(b, "version", im_str_z(IM_CENTRIFUGE_VERSION));
+    im_centrifuge_add_expiry(b, reply);
+}
+
+
+/* In valid JSON a raw newline is white space. */
+static void
+im_centrifuge_add_json(im_buf_t *b, im_str_t json)
+{
+    u_char        *lf;
+    const u_char  *p, *end;
+
+    p = json.data;
+    end = p + json.len;
+
+    for ( ;; ) {
+        lf = memchr(p, '\n', (size_t) (end - p));
+
+        if (lf == NULL) {
+            im_buf_add(b, p, (size_t) (end - p));
+            return;
+        }
+
+        im_buf_add(b, p, (size_t) (lf - p));
+        p = lf + 1;
+    }
+}
+
+
+/* Invalid JSON is left out. */
+static void
+im_centrifuge_json(im_buf_t *b, const char *name, im_str_t value)
+{
+    im_int_t  rc;
+
+    if (value.len == 0) {
+        return;
+    }
+
+    rc = im_json_check(value);
+
+    if (rc == IM_ERROR) {
+        b->failed = 1;
+        return;
+    }
+
+    if (rc == IM_OK) {
+        im_centrifuge_key(b, name);
+        im_centrifuge_add_json(b, value);
+    }
+}
+
+
+/* "r:NAME" is NAME, "u:USER" is "#USER", "b" is "#". */
+static void
+im_centrifuge_add_channel(im_buf_t *b, im_str_t topic)
+{
+    size_t    at;
+    im_str_t  name;
+
+    if (topic.len < 2) {
+        im_json_add_string(b, im_str_z("#"));
+        return;
+    }
+
+    name = im_str_set(topic.data + 2, topic.len - 2);
+
+    if (topic.data[0] == 'r') {
+        im_json_add_string(b, name);
+        return;
+    }
+
+    at = b->len;
+
+    im_buf_add_z(b, "#");
+    im_json_add_string(b, name);
+
+    if (!b->failed) {
+        b->data[at] = '"';
+        b->data[at + 1] = '#';
+    }
+}
+
+
+static void
+im_centrifuge_add_position(im_buf_t *b, const im_subscribed_t *sub)
+{
+    if (!sub->recoverable && !sub->positioned) {
+        return;
+    }
+
+    im_centrifuge_true(b, "recoverable", sub->recoverable);
+    im_centrifuge_str(b, "epoch", sub->at.epoch);
+    im_centrifuge_uint(b, "offset", sub->at.seq);
+    im_centrifuge_true(b, "positioned", sub->positioned);
+}
+
+
+static void
+im_centrifuge_add_messages(im_buf_t *b, const im_subscribed_t *sub)
+{
+    im_uint_t  i;
+
+    im_buf_add_z(b, "[");
+
+    for (i = 0; i < sub->nmessages; i++) {
+        im_buf_add_z(b, i > 0 ? "," : "");
+        im_centrifuge_add_message(b, &sub->messages[i]);
+    }
+
+    im_buf_add_z(b, "]");
+}
+
+
+static void
+im_centrifuge_add_sub(im_buf_t *b, const im_subscribed_t *sub)
+{
+    im_centrifuge_true(b, "expires", sub->ttl > 0);
+    im_centrifuge_uint(b, "ttl", sub->ttl);
+    im_centrifuge_add_position(b, sub);
+
+    if (sub->recovering) {
+        im_centrifuge_true(b, "was_recovering", 1);
+        im_centrifuge_true(b, "recovered", sub->recovered);
+    }
+
+    if (sub->recovered && sub->nmessages > 0) {
+        im_centrifuge_key(b, "publications");
+        im_centrifuge_add_messages(b, sub);
+    }
+
+    im_centrifuge_json(b, "data", sub->data);
+}
+
+
+static void
+im_centrifuge_add_connect(im_buf_t *b, const im_reply_t *reply)
+{
+    im_uint_t  i;
+
+    im_centrifuge_add_refresh(b, reply);
+    im_centrifuge_json(b, "data", reply->data);
+
+    if (reply->nsubs > 0) {
+        im_centrifuge_key(b, "subs");
+        im_buf_add_z(b, "{");
+
+        for (i = 0; i < reply->nsubs; i++) {
+            im_buf_add_z(b, i > 0 ? "," : "");
+            im_centrifuge_add_channel(b, reply->subs[i].topic);
+            im_buf_add_z(b, ":{");
+            im_centrifuge_add_sub(b, &reply->subs[i]);
+            im_buf_add_z(b, "}");
+        }
+
+        im_buf_add_z(b, "}");
+    }
+
+    im_centrifuge_uint(b, "ping", reply->ping);
+    im_centrifuge_true(b, "pong", reply->pong);
+}
+
+
+static void
+im_centrifuge_add_subscribe(im_buf_t *b, const im_reply_t *reply)
+{
+    im_centrifuge_add_sub(b, reply->subs);
+}
+
+
+static void
+im_centrifuge_add_nothing(im_buf_t *b, const im_reply_t *reply)
+{
+}
+
+
+static void
+im_centrifuge_add_presence(im_buf_t *b, const im_reply_t *reply)
+{
+    im_uint_t  i;
+
+    im_centrifuge_key(b, "presence");
+    im_buf_add_z(b, "{");
+
+    for (i = 0; i < reply->nclients; i++) {
+        im_buf_add_z(b, i > 0 ? "," : "");
+        im_json_add_string(b, reply->clients[i].session);
+        im_buf_add_z(b, ":");
+        im_centrifuge_add_client(b, &reply->clients[i]);
+    }
+
+    im_buf_add_z(b, "}");
+}
+
+
+static void
+im_centrifuge_add_presence_stats(im_buf_t *b, const im_reply_t *reply)
+{
+    im_buf_add_z(b, "\"num_clients\":");
+    im_buf_add_uint(b, reply->nclients);
+    im_buf_add_z(b, ",\"num_users\":");
+    im_buf_add_uint(b, reply->nusers);
+}
+
+
+static void
+im_centrifuge_add_history(im_buf_t *b, const im_reply_t *reply)
+{
+    im_buf_add_z(b, "\"publications\":");
+    im_centrifuge_add_messages(b, reply->subs);
+    im_buf_add_z(b, ",\"epoch\":");
+    im_json_add_string(b, reply->subs->at.epoch);
+    im_buf_add_z(b, ",\"offset\":");
+    im_buf_add_uint(b, reply->subs->at.seq);
+}
+
+
+static void
+im_centrifuge_add_rpc(im_buf_t *b, const im_reply_t *reply)
+{
+    im_centrifuge_json(b, "data", reply->data);
+}
+
+
+static void
+im_centrifuge_add_info(im_buf_t *b, const im_reply_t *reply)
+{
+    im_buf_add_z(b, "\"info\":");
+    im_centrifuge_add_client(b, reply->clients);
+}
+
+
+static void
+im_centrifuge_add_unsubscribe(im_buf_t *b, const im_reply_t *reply)
+{
+    im_centrifuge_uint(b, "code", reply->code);
+    im_centrifuge_str(b, "reason", reply->reason);
+}
 
 
 /* By im_reply_e. */
@@ -68,28 +383,6 @@ static const im_centrifuge_reply_t  im_centrifuge_replies[] = {
     { "subscribe", im_centrifuge_add_subscribe, 1 },
     { "unsubscribe", im_centrifuge_add_unsubscribe, 1 },
     { "refresh", im_centrifuge_add_expiry, 1 }
-};
-
-
-static const struct {
-    im_error_e   error;
-    const char  *message;
-    im_uint_t    temporary;
-} im_centrifuge_errors[] = {
-    { IM_ERROR_INTERNAL, "internal server error", 1 },
-    { IM_ERROR_UNAUTHORIZED, "unauthorized", 0 },
-    { IM_ERROR_UNKNOWN_CHANNEL, "unknown channel", 0 },
-    { IM_ERROR_PERMISSION, "permission denied", 0 },
-    { IM_ERROR_METHOD, "method not found", 0 },
-    { IM_ERROR_ALREADY, "already subscribed", 0 },
-    { IM_ERROR_LIMIT, "limit exceeded", 0 },
-    { IM_ERROR_BAD_REQUEST, "bad request", 0 },
-    { IM_ERROR_NOT_AVAILABLE, "not available", 0 },
-    { IM_ERROR_TOKEN_EXPIRED, "token expired", 0 },
-    { IM_ERROR_EXPIRED, "expired", 0 },
-    { IM_ERROR_TOO_MANY, "too many requests", 1 },
-    { IM_ERROR_POSITION, "unrecoverable position", 0 },
-    { 0, NULL, 0 }
 };
 
 
@@ -188,201 +481,28 @@ im_centrifuge_reply(im_buf_t *b, const im_transport_t *transport,
 }
 
 
+/* Invalid JSON must not break the frame: it is sent as a string. */
 static void
-im_centrifuge_add_error(im_buf_t *b, const im_reply_t *reply)
+im_centrifuge_add_data(im_buf_t *b, const im_envelope_t *e)
 {
-    im_uint_t  i;
+    im_int_t  rc;
 
-    if (reply->error == 0) {
-        im_centrifuge_uint(b, "code", reply->code);
-        im_centrifuge_str(b, "message", reply->reason);
-        im_centrifuge_true(b, "temporary", reply->temporary);
+    if (e->type == IM_PUSH_BINARY) {
+        im_json_add_base64(b, e->data);
         return;
     }
 
-    for (i = 0; im_centrifuge_errors[i].message != NULL; i++) {
-        if (im_centrifuge_errors[i].error == reply->error) {
-            im_centrifuge_uint(b, "code", reply->error);
-            im_centrifuge_str(b, "message",
-                               im_str_z(im_centrifuge_errors[i].message));
-            im_centrifuge_true(b, "temporary",
-                                     im_centrifuge_errors[i].temporary);
-            return;
-        }
+    rc = e->type == IM_PUSH_JSON ? im_json_check(e->data) : IM_DECLINED;
+
+    if (rc == IM_ERROR) {
+        b->failed = 1;
+
+    } else if (rc == IM_OK) {
+        im_centrifuge_add_json(b, e->data);
+
+    } else {
+        im_json_add_string(b, e->data);
     }
-}
-
-
-static void
-im_centrifuge_add_connect(im_buf_t *b, const im_reply_t *reply)
-{
-    im_uint_t  i;
-
-    im_centrifuge_add_refresh(b, reply);
-    im_centrifuge_json(b, "data", reply->data);
-
-    if (reply->nsubs > 0) {
-        im_centrifuge_key(b, "subs");
-        im_buf_add_z(b, "{");
-
-        for (i = 0; i < reply->nsubs; i++) {
-            im_buf_add_z(b, i > 0 ? "," : "");
-            im_centrifuge_add_channel(b, reply->subs[i].topic);
-            im_buf_add_z(b, ":{");
-            im_centrifuge_add_sub(b, &reply->subs[i]);
-            im_buf_add_z(b, "}");
-        }
-
-        im_buf_add_z(b, "}");
-    }
-
-    im_centrifuge_uint(b, "ping", reply->ping);
-    im_centrifuge_true(b, "pong", reply->pong);
-}
-
-
-static void
-im_centrifuge_add_subscribe(im_buf_t *b, const im_reply_t *reply)
-{
-    im_centrifuge_add_sub(b, reply->subs);
-}
-
-
-static void
-im_centrifuge_add_nothing(im_buf_t *b, const im_reply_t *reply)
-{
-}
-
-
-static void
-im_centrifuge_add_presence(im_buf_t *b, const im_reply_t *reply)
-{
-    im_uint_t  i;
-
-    im_centrifuge_key(b, "presence");
-    im_buf_add_z(b, "{");
-
-    for (i = 0; i < reply->nclients; i++) {
-        im_buf_add_z(b, i > 0 ? "," : "");
-        im_json_add_string(b, reply->clients[i].session);
-        im_buf_add_z(b, ":");
-        im_centrifuge_add_client(b, &reply->clients[i]);
-    }
-
-    im_buf_add_z(b, "}");
-}
-
-
-static void
-im_centrifuge_add_presence_stats(im_buf_t *b, const im_reply_t *reply)
-{
-    im_buf_add_z(b, "\"num_clients\":");
-    im_buf_add_uint(b, reply->nclients);
-    im_buf_add_z(b, ",\"num_users\":");
-    im_buf_add_uint(b, reply->nusers);
-}
-
-
-static void
-im_centrifuge_add_history(im_buf_t *b, const im_reply_t *reply)
-{
-    im_buf_add_z(b, "\"publications\":");
-    im_centrifuge_add_messages(b, reply->subs);
-    im_buf_add_z(b, ",\"epoch\":");
-    im_json_add_string(b, reply->subs->at.epoch);
-    im_buf_add_z(b, ",\"offset\":");
-    im_buf_add_uint(b, reply->subs->at.seq);
-}
-
-
-static void
-im_centrifuge_add_rpc(im_buf_t *b, const im_reply_t *reply)
-{
-    im_centrifuge_json(b, "data", reply->data);
-}
-
-
-static void
-im_centrifuge_add_refresh(im_buf_t *b, const im_reply_t *reply)
-{
-    im_centrifuge_str(b, "client", reply->session);
-    im_centrifuge_str(b, "version", im_str_z(IM_CENTRIFUGE_VERSION));
-    im_centrifuge_add_expiry(b, reply);
-}
-
-
-static void
-im_centrifuge_add_expiry(im_buf_t *b, const im_reply_t *reply)
-{
-    im_centrifuge_true(b, "expires", reply->ttl > 0);
-    im_centrifuge_uint(b, "ttl", reply->ttl);
-}
-
-
-static void
-im_centrifuge_add_info(im_buf_t *b, const im_reply_t *reply)
-{
-    im_buf_add_z(b, "\"info\":");
-    im_centrifuge_add_client(b, reply->clients);
-}
-
-
-static void
-im_centrifuge_add_unsubscribe(im_buf_t *b, const im_reply_t *reply)
-{
-    im_centrifuge_uint(b, "code", reply->code);
-    im_centrifuge_str(b, "reason", reply->reason);
-}
-
-
-static void
-im_centrifuge_add_sub(im_buf_t *b, const im_subscribed_t *sub)
-{
-    im_centrifuge_true(b, "expires", sub->ttl > 0);
-    im_centrifuge_uint(b, "ttl", sub->ttl);
-    im_centrifuge_add_position(b, sub);
-
-    if (sub->recovering) {
-        im_centrifuge_true(b, "was_recovering", 1);
-        im_centrifuge_true(b, "recovered", sub->recovered);
-    }
-
-    if (sub->recovered && sub->nmessages > 0) {
-        im_centrifuge_key(b, "publications");
-        im_centrifuge_add_messages(b, sub);
-    }
-
-    im_centrifuge_json(b, "data", sub->data);
-}
-
-
-static void
-im_centrifuge_add_position(im_buf_t *b, const im_subscribed_t *sub)
-{
-    if (!sub->recoverable && !sub->positioned) {
-        return;
-    }
-
-    im_centrifuge_true(b, "recoverable", sub->recoverable);
-    im_centrifuge_str(b, "epoch", sub->at.epoch);
-    im_centrifuge_uint(b, "offset", sub->at.seq);
-    im_centrifuge_true(b, "positioned", sub->positioned);
-}
-
-
-static void
-im_centrifuge_add_messages(im_buf_t *b, const im_subscribed_t *sub)
-{
-    im_uint_t  i;
-
-    im_buf_add_z(b, "[");
-
-    for (i = 0; i < sub->nmessages; i++) {
-        im_buf_add_z(b, i > 0 ? "," : "");
-        im_centrifuge_add_message(b, &sub->messages[i]);
-    }
-
-    im_buf_add_z(b, "]");
 }
 
 
@@ -415,31 +535,6 @@ im_centrifuge_add_message(im_buf_t *b, const im_message_t *m)
 }
 
 
-/* Invalid JSON must not break the frame: it is sent as a string. */
-static void
-im_centrifuge_add_data(im_buf_t *b, const im_envelope_t *e)
-{
-    im_int_t  rc;
-
-    if (e->type == IM_PUSH_BINARY) {
-        im_json_add_base64(b, e->data);
-        return;
-    }
-
-    rc = e->type == IM_PUSH_JSON ? im_json_check(e->data) : IM_DECLINED;
-
-    if (rc == IM_ERROR) {
-        b->failed = 1;
-
-    } else if (rc == IM_OK) {
-        im_centrifuge_add_json(b, e->data);
-
-    } else {
-        im_json_add_string(b, e->data);
-    }
-}
-
-
 void
 im_centrifuge_add_client(im_buf_t *b, const im_member_t *client)
 {
@@ -450,127 +545,4 @@ im_centrifuge_add_client(im_buf_t *b, const im_member_t *client)
     im_centrifuge_json(b, "conn_info", client->info);
     im_centrifuge_json(b, "chan_info", client->room_info);
     im_buf_add_z(b, "}");
-}
-
-
-/* "r:NAME" is NAME, "u:USER" is "#USER", "b" is "#". */
-static void
-im_centrifuge_add_channel(im_buf_t *b, im_str_t topic)
-{
-    size_t    at;
-    im_str_t  name;
-
-    if (topic.len < 2) {
-        im_json_add_string(b, im_str_z("#"));
-        return;
-    }
-
-    name = im_str_set(topic.data + 2, topic.len - 2);
-
-    if (topic.data[0] == 'r') {
-        im_json_add_string(b, name);
-        return;
-    }
-
-    at = b->len;
-
-    im_buf_add_z(b, "#");
-    im_json_add_string(b, name);
-
-    if (!b->failed) {
-        b->data[at] = '"';
-        b->data[at + 1] = '#';
-    }
-}
-
-
-/* No value ends with '{', so '{' means that no comma is needed. */
-static void
-im_centrifuge_key(im_buf_t *b, const char *name)
-{
-    if (b->len > 0 && b->data[b->len - 1] != '{') {
-        im_buf_add_z(b, ",");
-    }
-
-    im_buf_add_z(b, "\"");
-    im_buf_add_z(b, name);
-    im_buf_add_z(b, "\":");
-}
-
-
-static void
-im_centrifuge_str(im_buf_t *b, const char *name, im_str_t value)
-{
-    if (value.len > 0) {
-        im_centrifuge_key(b, name);
-        im_json_add_string(b, value);
-    }
-}
-
-
-static void
-im_centrifuge_uint(im_buf_t *b, const char *name, uint64_t value)
-{
-    if (value > 0) {
-        im_centrifuge_key(b, name);
-        im_buf_add_uint(b, value);
-    }
-}
-
-
-static void
-im_centrifuge_true(im_buf_t *b, const char *name, im_uint_t value)
-{
-    if (value) {
-        im_centrifuge_key(b, name);
-        im_buf_add_z(b, "true");
-    }
-}
-
-
-/* Invalid JSON is left out. */
-static void
-im_centrifuge_json(im_buf_t *b, const char *name, im_str_t value)
-{
-    im_int_t  rc;
-
-    if (value.len == 0) {
-        return;
-    }
-
-    rc = im_json_check(value);
-
-    if (rc == IM_ERROR) {
-        b->failed = 1;
-        return;
-    }
-
-    if (rc == IM_OK) {
-        im_centrifuge_key(b, name);
-        im_centrifuge_add_json(b, value);
-    }
-}
-
-
-/* In valid JSON a raw newline is white space. */
-static void
-im_centrifuge_add_json(im_buf_t *b, im_str_t json)
-{
-    u_char        *lf;
-    const u_char  *p, *end;
-
-    p = json.data;
-    end = p + json.len;
-
-    for ( ;; ) {
-        lf = memchr(p, '\n', (size_t) (end - p));
-
-        if (lf == NULL) {
-            im_buf_add(b, p, (size_t) (end - p));
-            return;
-        }
-
-        im_buf_add(b, p, (size_t) (lf - p));
-        p = lf + 1;
-    }
 }

@@ -8,16 +8,6 @@
 #include "im_proto.h"
 
 
-static void im_proto_echo_decode(im_str_t *rest, int connected,
-    im_buf_t *arena, im_command_t *command);
-
-
-const im_proto_t  im_proto_echo = {
-    .name = "echo",
-    .decode = im_proto_echo_decode
-};
-
-
 static void
 im_proto_echo_decode(im_str_t *rest, int connected, im_buf_t *arena,
     im_command_t *command)
@@ -26,3 +16,9 @@ im_proto_echo_decode(im_str_t *rest, int connected, im_buf_t *arena,
     command->type = IM_COMMAND_ECHO;
     rest->len = 0;
 }
+
+
+const im_proto_t  im_proto_echo = {
+    .name = "echo",
+    .decode = im_proto_echo_decode
+};

@@ -46,42 +46,6 @@ typedef struct {
 } im_proto_im_payload_t;
 
 
-static void im_proto_im_message(im_buf_t *b, const im_transport_t *transport,
-    const im_message_t *m);
-static void im_proto_im_message_at(im_buf_t *b,
-    const im_transport_t *transport, const im_message_t *m);
-static void im_proto_im_add_message(im_buf_t *b,
-    const im_transport_t *transport, const im_message_t *m,
-    im_uint_t positions);
-static im_int_t im_proto_im_moved(im_buf_t *b,
-    const im_transport_t *transport, const im_subscribed_t *sub);
-static void im_proto_im_reply(im_buf_t *b, const im_transport_t *transport,
-    const im_reply_t *reply);
-static void im_proto_im_add_at(im_buf_t *b, const im_transport_t *transport,
-    const im_subscribed_t *sub);
-static void im_proto_im_add_position(im_buf_t *b, uint64_t seq, im_str_t epoch);
-static void im_proto_im_add_payload(im_buf_t *b, const im_envelope_t *e);
-static void im_proto_im_add_json(im_buf_t *b, im_str_t data);
-static void im_proto_im_add_msg(im_buf_t *b, int64_t code, im_str_t msg);
-
-static void im_proto_im_decode(im_str_t *rest, int connected,
-    im_buf_t *arena, im_command_t *command);
-static void im_proto_im_first(im_str_t message, im_buf_t *arena,
-    im_command_t *command);
-static im_int_t im_proto_im_positions(im_proto_im_first_t *first,
-    im_buf_t *arena, im_command_t *command);
-static im_int_t im_proto_im_position(im_str_t text, im_str_t topic,
-    im_buf_t *arena, im_command_t *command);
-static void im_proto_im_resume(im_str_t topic, int64_t seq, im_str_t epoch,
-    im_command_t *command);
-static void im_proto_im_fault(im_command_t *command, im_reason_e fault,
-    const char *why);
-
-static void im_proto_im_room_info(im_buf_t *b,
-    const im_transport_t *transport, const im_room_info_t *info);
-static int32_t im_proto_im_room_id(im_str_t room);
-
-
 static const im_json_field_t  im_proto_im_first_fields[] = {
     im_json_row_as(im_proto_im_first_t, STRING, "Auth", auth),
     im_json_row_as(im_proto_im_first_t, INT, "RoomId", room),
@@ -107,45 +71,84 @@ static const im_json_field_t  im_proto_im_payload_fields[] = {
 };
 
 
-static const im_form_t  im_proto_im_plain = {
-    .message = im_proto_im_message,
-    .room_info = im_proto_im_room_info
-};
-
-
-static const im_form_t  im_proto_im_positioned = {
-    .message = im_proto_im_message_at,
-    .moved = im_proto_im_moved,
-    .room_info = im_proto_im_room_info
-};
-
-
-const im_proto_t  im_proto_im = {
-    .name = "im",
-    .forms = { [IM_FORM_PLAIN] = &im_proto_im_plain,
-               [IM_FORM_POSITIONS] = &im_proto_im_positioned,
-               [IM_FORM_JOINS] = &im_proto_im_plain },
-    .topics = 1,
-    .connects = 1,
-    .guests = 1,
-    .decode = im_proto_im_decode,
-    .reply = im_proto_im_reply
-};
-
-
 static void
-im_proto_im_message(im_buf_t *b, const im_transport_t *transport,
-    const im_message_t *m)
+im_proto_im_add_msg(im_buf_t *b, int64_t code, im_str_t msg)
 {
-    im_proto_im_add_message(b, transport, m, 0);
+    im_buf_add_z(b, "{\"code\":");
+    im_buf_add_int(b, code);
+    im_buf_add_z(b, ",\"msg\":");
+    im_buf_add_str(b, msg);
+}
+
+
+/* Invalid JSON must not break the frame: it is sent as a string. */
+static void
+im_proto_im_add_json(im_buf_t *b, im_str_t data)
+{
+    im_int_t                rc;
+    const char             *why;
+    im_proto_im_payload_t   payload;
+
+    memset(&payload, 0, sizeof(im_proto_im_payload_t));
+
+    if (im_json_decode(data, im_proto_im_payload_fields, IM_JSON_LAX, NULL,
+                       &payload, &why)
+        == IM_OK)
+    {
+        if (payload.msg.data == NULL) {
+            im_proto_im_add_msg(b, 0, data);
+
+        } else {
+            im_proto_im_add_msg(b, payload.code, payload.msg);
+        }
+
+        return;
+    }
+
+    rc = why == im_json_no_memory ? IM_ERROR : im_json_check(data);
+
+    if (rc == IM_ERROR) {
+        b->failed = 1;
+        return;
+    }
+
+    if (rc == IM_OK) {
+        im_proto_im_add_msg(b, 0, data);
+        return;
+    }
+
+    im_buf_add_z(b, "{\"code\":0,\"msg\":");
+    im_json_add_string(b, data);
+}
+
+
+/* {"code":..,"msg":.. */
+static void
+im_proto_im_add_payload(im_buf_t *b, const im_envelope_t *e)
+{
+    if (e->type == IM_PUSH_JSON) {
+        im_proto_im_add_json(b, e->data);
+        return;
+    }
+
+    im_buf_add_z(b, "{\"code\":0,\"msg\":");
+
+    if (e->type == IM_PUSH_BINARY) {
+        im_json_add_base64(b, e->data);
+
+    } else {
+        im_json_add_string(b, e->data);
+    }
 }
 
 
 static void
-im_proto_im_message_at(im_buf_t *b, const im_transport_t *transport,
-    const im_message_t *m)
+im_proto_im_add_position(im_buf_t *b, uint64_t seq, im_str_t epoch)
 {
-    im_proto_im_add_message(b, transport, m, 1);
+    im_buf_add_z(b, ",\"seq\":");
+    im_buf_add_uint(b, seq);
+    im_buf_add_z(b, ",\"epoch\":");
+    im_json_add_string(b, epoch);
 }
 
 
@@ -187,33 +190,77 @@ im_proto_im_add_message(im_buf_t *b, const im_transport_t *transport,
 }
 
 
-static im_int_t
-im_proto_im_moved(im_buf_t *b, const im_transport_t *transport,
-    const im_subscribed_t *sub)
+static void
+im_proto_im_message(im_buf_t *b, const im_transport_t *transport,
+    const im_message_t *m)
 {
-    im_proto_im_add_at(b, transport, sub);
-
-    return IM_OK;
+    im_proto_im_add_message(b, transport, m, 0);
 }
 
 
-/* Sends the position in each topic, and the messages after it. */
-static void
-im_proto_im_reply(im_buf_t *b, const im_transport_t *transport,
-    const im_reply_t *reply)
+/* Only a name that a roomId of a client gives: not "01" or "+1". */
+static int32_t
+im_proto_im_room_id(im_str_t room)
 {
-    im_uint_t               i, k;
-    const im_subscribed_t  *sub;
+    size_t    minus;
+    im_str_t  digits;
+    uint64_t  n;
 
-    for (i = 0; i < reply->nsubs; i++) {
-        sub = &reply->subs[i];
+    minus = room.len > 0 && room.data[0] == '-';
+    digits = im_str_set(room.data + minus, room.len - minus);
 
-        im_proto_im_add_at(b, transport, sub);
-
-        for (k = 0; k < sub->nmessages; k++) {
-            im_proto_im_add_message(b, transport, &sub->messages[k], 1);
-        }
+    if (im_decimal_decode(digits, &n) != IM_OK || n > INT32_MAX + minus
+        || (digits.data[0] == '0' && room.len > 1))
+    {
+        return IM_PROTO_IM_NO_ROOM;
     }
+
+    return (int32_t) (minus ? -(int64_t) n : (int64_t) n);
+}
+
+
+/* roomId is -1 if the name is not a decimal int32. */
+static void
+im_proto_im_room_info(im_buf_t *b, const im_transport_t *transport,
+    const im_room_info_t *info)
+{
+    size_t     start;
+    im_uint_t  i;
+
+    start = im_frame_start(b, transport);
+
+    im_buf_add_z(b, "{\"op\":");
+    im_buf_add_int(b, IM_PROTO_IM_OP_INFO);
+    im_buf_add_z(b, ",\"roomId\":");
+    im_buf_add_int(b, im_proto_im_room_id(info->room));
+    im_buf_add_z(b, ",\"count\":");
+    im_buf_add_uint(b, info->count);
+    im_buf_add_z(b, ",\"roomUserInfo\":{");
+
+    for (i = 0; i < info->n; i++) {
+        im_buf_add_z(b, i == 0 ? "" : ",");
+        im_json_add_string(b, info->users[i].user);
+        im_buf_add_z(b, ":");
+        im_json_add_string(b, info->users[i].name);
+    }
+
+    im_buf_add_z(b, "}}");
+
+    im_frame_end(b, transport, start, IM_KIND_TEXT);
+}
+
+
+static const im_form_t  im_proto_im_plain = {
+    .message = im_proto_im_message,
+    .room_info = im_proto_im_room_info
+};
+
+
+static void
+im_proto_im_message_at(im_buf_t *b, const im_transport_t *transport,
+    const im_message_t *m)
+{
+    im_proto_im_add_message(b, transport, m, 1);
 }
 
 
@@ -259,99 +306,117 @@ im_proto_im_add_at(im_buf_t *b, const im_transport_t *transport,
 }
 
 
-static void
-im_proto_im_add_position(im_buf_t *b, uint64_t seq, im_str_t epoch)
+static im_int_t
+im_proto_im_moved(im_buf_t *b, const im_transport_t *transport,
+    const im_subscribed_t *sub)
 {
-    im_buf_add_z(b, ",\"seq\":");
-    im_buf_add_uint(b, seq);
-    im_buf_add_z(b, ",\"epoch\":");
-    im_json_add_string(b, epoch);
+    im_proto_im_add_at(b, transport, sub);
+
+    return IM_OK;
 }
 
 
-/* {"code":..,"msg":.. */
+static const im_form_t  im_proto_im_positioned = {
+    .message = im_proto_im_message_at,
+    .moved = im_proto_im_moved,
+    .room_info = im_proto_im_room_info
+};
+
+
 static void
-im_proto_im_add_payload(im_buf_t *b, const im_envelope_t *e)
+im_proto_im_fault(im_command_t *command, im_reason_e fault, const char *why)
 {
-    if (e->type == IM_PUSH_JSON) {
-        im_proto_im_add_json(b, e->data);
-        return;
-    }
-
-    im_buf_add_z(b, "{\"code\":0,\"msg\":");
-
-    if (e->type == IM_PUSH_BINARY) {
-        im_json_add_base64(b, e->data);
-
-    } else {
-        im_json_add_string(b, e->data);
-    }
+    command->type = IM_COMMAND_FAULT;
+    command->fault = fault;
+    command->why = why;
 }
 
 
-/* Invalid JSON must not break the frame: it is sent as a string. */
+/* Without a number and an epoch, the client starts here. */
 static void
-im_proto_im_add_json(im_buf_t *b, im_str_t data)
-{
-    im_int_t                rc;
-    const char             *why;
-    im_proto_im_payload_t   payload;
-
-    memset(&payload, 0, sizeof(im_proto_im_payload_t));
-
-    if (im_json_decode(data, im_proto_im_payload_fields, IM_JSON_LAX, NULL,
-                       &payload, &why)
-        == IM_OK)
-    {
-        if (payload.msg.data == NULL) {
-            im_proto_im_add_msg(b, 0, data);
-
-        } else {
-            im_proto_im_add_msg(b, payload.code, payload.msg);
-        }
-
-        return;
-    }
-
-    rc = why == im_json_no_memory ? IM_ERROR : im_json_check(data);
-
-    if (rc == IM_ERROR) {
-        b->failed = 1;
-        return;
-    }
-
-    if (rc == IM_OK) {
-        im_proto_im_add_msg(b, 0, data);
-        return;
-    }
-
-    im_buf_add_z(b, "{\"code\":0,\"msg\":");
-    im_json_add_string(b, data);
-}
-
-
-static void
-im_proto_im_add_msg(im_buf_t *b, int64_t code, im_str_t msg)
-{
-    im_buf_add_z(b, "{\"code\":");
-    im_buf_add_int(b, code);
-    im_buf_add_z(b, ",\"msg\":");
-    im_buf_add_str(b, msg);
-}
-
-
-static void
-im_proto_im_decode(im_str_t *rest, int connected, im_buf_t *arena,
+im_proto_im_resume(im_str_t topic, int64_t seq, im_str_t epoch,
     im_command_t *command)
 {
-    memset(command, 0, sizeof(im_command_t));
+    im_resume_t  *resume;
 
-    /* later frames have no meaning */
-    if (!connected) {
-        im_proto_im_first(*rest, arena, command);
+    if (seq <= 0 && epoch.len == 0) {
+        return;
     }
 
-    rest->len = 0;
+    resume = &command->resumes[command->nresumes++];
+
+    resume->topic = topic;
+    resume->since.seq = (uint64_t) im_max(seq, 0);
+    resume->since.epoch = epoch;
+}
+
+
+/* IM_ERROR: no memory. */
+static im_int_t
+im_proto_im_position(im_str_t text, im_str_t topic, im_buf_t *arena,
+    im_command_t *command)
+{
+    const char              *why;
+    im_proto_im_position_t   position;
+
+    if (text.len == 0) {
+        return IM_OK;
+    }
+
+    memset(&position, 0, sizeof(im_proto_im_position_t));
+
+    if (im_json_decode(text, im_proto_im_position_fields,
+                       IM_JSON_ANY_CASE|IM_JSON_LAX, arena, &position, &why)
+        != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    im_proto_im_resume(topic, position.seq, position.epoch, command);
+
+    return IM_OK;
+}
+
+
+/* Our extension: with one of its fields, the client gets positions. */
+static im_int_t
+im_proto_im_positions(im_proto_im_first_t *first, im_buf_t *arena,
+    im_command_t *command)
+{
+    size_t    pad;
+    u_char   *p;
+    im_str_t  room;
+
+    if (first->seq < 0 && first->epoch.data == NULL
+        && first->inbox.len == 0 && first->broadcast.len == 0)
+    {
+        return IM_OK;
+    }
+
+    command->positions = 1;
+
+    pad = -arena->len & (sizeof(void *) - 1);
+
+    p = im_buf_reserve(arena, pad + IM_PROTO_IM_RESUMES * sizeof(im_resume_t));
+    if (p == NULL) {
+        return IM_ERROR;
+    }
+
+    command->resumes = (void *) (p + pad);
+
+    if (command->room.len > 0) {
+        room = im_str_set(command->room.data - 2, command->room.len + 2);
+        im_proto_im_resume(room, first->seq, first->epoch, command);
+    }
+
+    if (im_proto_im_position(first->inbox, im_str_z("u:"), arena, command)
+        != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    return im_proto_im_position(first->broadcast, im_str_z("b"), arena,
+                                command);
 }
 
 
@@ -422,150 +487,49 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
 }
 
 
-/* Our extension: with one of its fields, the client gets positions. */
-static im_int_t
-im_proto_im_positions(im_proto_im_first_t *first, im_buf_t *arena,
+static void
+im_proto_im_decode(im_str_t *rest, int connected, im_buf_t *arena,
     im_command_t *command)
 {
-    size_t    pad;
-    u_char   *p;
-    im_str_t  room;
+    memset(command, 0, sizeof(im_command_t));
 
-    if (first->seq < 0 && first->epoch.data == NULL
-        && first->inbox.len == 0 && first->broadcast.len == 0)
-    {
-        return IM_OK;
+    /* later frames have no meaning */
+    if (!connected) {
+        im_proto_im_first(*rest, arena, command);
     }
 
-    command->positions = 1;
-
-    pad = -arena->len & (sizeof(void *) - 1);
-
-    p = im_buf_reserve(arena, pad + IM_PROTO_IM_RESUMES * sizeof(im_resume_t));
-    if (p == NULL) {
-        return IM_ERROR;
-    }
-
-    command->resumes = (void *) (p + pad);
-
-    if (command->room.len > 0) {
-        room = im_str_set(command->room.data - 2, command->room.len + 2);
-        im_proto_im_resume(room, first->seq, first->epoch, command);
-    }
-
-    if (im_proto_im_position(first->inbox, im_str_z("u:"), arena, command)
-        != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    return im_proto_im_position(first->broadcast, im_str_z("b"), arena,
-                                command);
+    rest->len = 0;
 }
 
 
-/* IM_ERROR: no memory. */
-static im_int_t
-im_proto_im_position(im_str_t text, im_str_t topic, im_buf_t *arena,
-    im_command_t *command)
-{
-    const char              *why;
-    im_proto_im_position_t   position;
-
-    if (text.len == 0) {
-        return IM_OK;
-    }
-
-    memset(&position, 0, sizeof(im_proto_im_position_t));
-
-    if (im_json_decode(text, im_proto_im_position_fields,
-                       IM_JSON_ANY_CASE|IM_JSON_LAX, arena, &position, &why)
-        != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    im_proto_im_resume(topic, position.seq, position.epoch, command);
-
-    return IM_OK;
-}
-
-
-/* Without a number and an epoch, the client starts here. */
+/* Sends the position in each topic, and the messages after it. */
 static void
-im_proto_im_resume(im_str_t topic, int64_t seq, im_str_t epoch,
-    im_command_t *command)
+im_proto_im_reply(im_buf_t *b, const im_transport_t *transport,
+    const im_reply_t *reply)
 {
-    im_resume_t  *resume;
+    im_uint_t               i, k;
+    const im_subscribed_t  *sub;
 
-    if (seq <= 0 && epoch.len == 0) {
-        return;
+    for (i = 0; i < reply->nsubs; i++) {
+        sub = &reply->subs[i];
+
+        im_proto_im_add_at(b, transport, sub);
+
+        for (k = 0; k < sub->nmessages; k++) {
+            im_proto_im_add_message(b, transport, &sub->messages[k], 1);
+        }
     }
-
-    resume = &command->resumes[command->nresumes++];
-
-    resume->topic = topic;
-    resume->since.seq = (uint64_t) im_max(seq, 0);
-    resume->since.epoch = epoch;
 }
 
 
-static void
-im_proto_im_fault(im_command_t *command, im_reason_e fault, const char *why)
-{
-    command->type = IM_COMMAND_FAULT;
-    command->fault = fault;
-    command->why = why;
-}
-
-
-/* roomId is -1 if the name is not a decimal int32. */
-static void
-im_proto_im_room_info(im_buf_t *b, const im_transport_t *transport,
-    const im_room_info_t *info)
-{
-    size_t     start;
-    im_uint_t  i;
-
-    start = im_frame_start(b, transport);
-
-    im_buf_add_z(b, "{\"op\":");
-    im_buf_add_int(b, IM_PROTO_IM_OP_INFO);
-    im_buf_add_z(b, ",\"roomId\":");
-    im_buf_add_int(b, im_proto_im_room_id(info->room));
-    im_buf_add_z(b, ",\"count\":");
-    im_buf_add_uint(b, info->count);
-    im_buf_add_z(b, ",\"roomUserInfo\":{");
-
-    for (i = 0; i < info->n; i++) {
-        im_buf_add_z(b, i == 0 ? "" : ",");
-        im_json_add_string(b, info->users[i].user);
-        im_buf_add_z(b, ":");
-        im_json_add_string(b, info->users[i].name);
-    }
-
-    im_buf_add_z(b, "}}");
-
-    im_frame_end(b, transport, start, IM_KIND_TEXT);
-}
-
-
-/* Only a name that a roomId of a client gives: not "01" or "+1". */
-static int32_t
-im_proto_im_room_id(im_str_t room)
-{
-    size_t    minus;
-    im_str_t  digits;
-    uint64_t  n;
-
-    minus = room.len > 0 && room.data[0] == '-';
-    digits = im_str_set(room.data + minus, room.len - minus);
-
-    if (im_decimal_decode(digits, &n) != IM_OK || n > INT32_MAX + minus
-        || (digits.data[0] == '0' && room.len > 1))
-    {
-        return IM_PROTO_IM_NO_ROOM;
-    }
-
-    return (int32_t) (minus ? -(int64_t) n : (int64_t) n);
-}
+const im_proto_t  im_proto_im = {
+    .name = "im",
+    .forms = { [IM_FORM_PLAIN] = &im_proto_im_plain,
+               [IM_FORM_POSITIONS] = &im_proto_im_positioned,
+               [IM_FORM_JOINS] = &im_proto_im_plain },
+    .topics = 1,
+    .connects = 1,
+    .guests = 1,
+    .decode = im_proto_im_decode,
+    .reply = im_proto_im_reply
+};

@@ -8,8 +8,13 @@
 #include "im_hash.h"
 
 
-static void im_push_add(im_buf_t *b, im_str_t s, size_t length);
-static im_str_t im_push_read_short(im_reader_t *r);
+/* length: bytes of the string's length. */
+static void
+im_push_add(im_buf_t *b, im_str_t s, size_t length)
+{
+    im_buf_add_be(b, s.len, length);
+    im_buf_add_str(b, s);
+}
 
 
 void
@@ -36,6 +41,13 @@ im_envelope_encode(im_buf_t *b, const im_envelope_t *e)
     im_push_add(b, e->tags, 2);
     im_buf_add_u8(b, e->type);
     im_push_add(b, e->data, 4);
+}
+
+
+static im_str_t
+im_push_read_short(im_reader_t *r)
+{
+    return im_reader_bytes(r, im_reader_u8(r));
 }
 
 
@@ -194,20 +206,4 @@ im_position_decode(im_str_t s, im_str_t *epoch, uint64_t *seq)
     *epoch = im_str_set(s.data, colon - 1);
 
     return IM_OK;
-}
-
-
-/* length: bytes of the string's length. */
-static void
-im_push_add(im_buf_t *b, im_str_t s, size_t length)
-{
-    im_buf_add_be(b, s.len, length);
-    im_buf_add_str(b, s);
-}
-
-
-static im_str_t
-im_push_read_short(im_reader_t *r)
-{
-    return im_reader_bytes(r, im_reader_u8(r));
 }

@@ -7,9 +7,6 @@
 #include "im_record.h"
 
 
-static int64_t im_record_number(im_str_t value);
-
-
 const im_json_field_t  im_record_fields[IM_RECORD_FIELDS] = {
     im_json_row(im_record_t, STRING, node),
     im_json_row(im_record_t, STRING, rules),
@@ -51,25 +48,6 @@ im_record_encode(im_buf_t *b, const im_record_t *record,
 }
 
 
-void
-im_record_decode(const im_str_t values[IM_RECORD_FIELDS], im_record_t *record)
-{
-    u_char     *field;
-    im_uint_t   i;
-
-    for (i = 0; i < IM_RECORD_FIELDS; i++) {
-        field = (u_char *) record + im_record_fields[i].offset;
-
-        if (im_record_fields[i].type == IM_JSON_STRING) {
-            *(im_str_t *) field = values[i];
-
-        } else {
-            *(int64_t *) field = im_record_number(values[i]);
-        }
-    }
-}
-
-
 /* What is no number, or too large a one, is 0. */
 static int64_t
 im_record_number(im_str_t value)
@@ -91,4 +69,23 @@ im_record_number(im_str_t value)
     }
 
     return n;
+}
+
+
+void
+im_record_decode(const im_str_t values[IM_RECORD_FIELDS], im_record_t *record)
+{
+    u_char     *field;
+    im_uint_t   i;
+
+    for (i = 0; i < IM_RECORD_FIELDS; i++) {
+        field = (u_char *) record + im_record_fields[i].offset;
+
+        if (im_record_fields[i].type == IM_JSON_STRING) {
+            *(im_str_t *) field = values[i];
+
+        } else {
+            *(int64_t *) field = im_record_number(values[i]);
+        }
+    }
 }

@@ -33,19 +33,6 @@ typedef struct {
 } im_rules_json_t;
 
 
-static int im_rule_pattern_valid(im_str_t pattern);
-static im_rule_t *im_rules_find(const im_rules_t *rules, im_str_t pattern);
-static int im_rule_is_prefix(const im_rule_t *rule);
-static int im_rule_match(const im_rule_t *rule, im_str_t room);
-static void im_rule_merge(im_rule_t *into, const im_rule_t *from);
-static void im_rule_encode(im_buf_t *b, const im_rule_t *rule);
-static im_int_t im_rules_decode_members(const im_rules_json_t *json,
-    im_buf_t *arena, im_rules_t *rules);
-static im_int_t im_rule_decode(im_str_t text, im_buf_t *arena, im_rule_t *rule);
-static im_int_t im_rule_word(const im_str_t *words, im_uint_t n,
-    im_str_t word, im_uint_t *value);
-
-
 static const im_json_field_t  im_rules_fields[] = {
     im_json_row(im_rules_json_t, RAWS, rooms),
     im_json_row(im_rules_json_t, OBJECT, inbox),
@@ -101,6 +88,36 @@ im_rules_cleanup(im_rules_t *rules)
 }
 
 
+static int
+im_rule_pattern_valid(im_str_t pattern)
+{
+    u_char  *star;
+
+    if (!im_name_valid(pattern)) {
+        return 0;
+    }
+
+    star = memchr(pattern.data, '*', pattern.len);
+
+    return star == NULL || star == pattern.data + pattern.len - 1;
+}
+
+
+static im_rule_t *
+im_rules_find(const im_rules_t *rules, im_str_t pattern)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < rules->nrooms; i++) {
+        if (im_str_eq(rules->rooms[i].pattern, pattern)) {
+            return &rules->rooms[i];
+        }
+    }
+
+    return NULL;
+}
+
+
 im_int_t
 im_rules_add(im_rules_t *rules, const im_rule_t *rule)
 {
@@ -144,17 +161,25 @@ im_rules_add(im_rules_t *rules, const im_rule_t *rule)
 
 
 static int
-im_rule_pattern_valid(im_str_t pattern)
+im_rule_is_prefix(const im_rule_t *rule)
 {
-    u_char  *star;
+    return rule->pattern.data[rule->pattern.len - 1] == '*';
+}
 
-    if (!im_name_valid(pattern)) {
-        return 0;
+
+static int
+im_rule_match(const im_rule_t *rule, im_str_t room)
+{
+    size_t  len;
+
+    if (!im_rule_is_prefix(rule)) {
+        return im_str_eq(rule->pattern, room);
     }
 
-    star = memchr(pattern.data, '*', pattern.len);
+    len = rule->pattern.len - 1;
 
-    return star == NULL || star == pattern.data + pattern.len - 1;
+    return room.len >= len
+           && (len == 0 || memcmp(room.data, rule->pattern.data, len) == 0);
 }
 
 
@@ -210,41 +235,21 @@ im_rules_topic(const im_rules_t *rules, im_str_t topic)
 }
 
 
-static im_rule_t *
-im_rules_find(const im_rules_t *rules, im_str_t pattern)
+/* presence is a permission, too */
+static void
+im_rule_merge(im_rule_t *into, const im_rule_t *from)
 {
-    im_uint_t  i;
+    into->history = im_max(into->history, from->history);
+    into->ttl = im_max(into->ttl, from->ttl);
+    into->join_user = into->join_user || from->join_user;
+    into->presence = into->presence && from->presence;
 
-    for (i = 0; i < rules->nrooms; i++) {
-        if (im_str_eq(rules->rooms[i].pattern, pattern)) {
-            return &rules->rooms[i];
-        }
+    if (into->publish == IM_RULE_NONE || from->publish == IM_RULE_NONE) {
+        into->publish = IM_RULE_NONE;
+
+    } else {
+        into->publish = im_max(into->publish, from->publish);
     }
-
-    return NULL;
-}
-
-
-static int
-im_rule_is_prefix(const im_rule_t *rule)
-{
-    return rule->pattern.data[rule->pattern.len - 1] == '*';
-}
-
-
-static int
-im_rule_match(const im_rule_t *rule, im_str_t room)
-{
-    size_t  len;
-
-    if (!im_rule_is_prefix(rule)) {
-        return im_str_eq(rule->pattern, room);
-    }
-
-    len = rule->pattern.len - 1;
-
-    return room.len >= len
-           && (len == 0 || memcmp(room.data, rule->pattern.data, len) == 0);
 }
 
 
@@ -287,24 +292,6 @@ im_rules_merge(im_rules_t *into, const im_rules_t *from)
 }
 
 
-/* presence is a permission, too */
-static void
-im_rule_merge(im_rule_t *into, const im_rule_t *from)
-{
-    into->history = im_max(into->history, from->history);
-    into->ttl = im_max(into->ttl, from->ttl);
-    into->join_user = into->join_user || from->join_user;
-    into->presence = into->presence && from->presence;
-
-    if (into->publish == IM_RULE_NONE || from->publish == IM_RULE_NONE) {
-        into->publish = IM_RULE_NONE;
-
-    } else {
-        into->publish = im_max(into->publish, from->publish);
-    }
-}
-
-
 uint32_t
 im_rule_meta_ttl(const im_rule_t *rule)
 {
@@ -314,6 +301,22 @@ im_rule_meta_ttl(const im_rule_t *rule)
     ttl = im_max(30 * IM_RULE_DAY, ttl + IM_RULE_DAY);
 
     return (uint32_t) im_min(ttl, UINT32_MAX);
+}
+
+
+static void
+im_rule_encode(im_buf_t *b, const im_rule_t *rule)
+{
+    im_rule_json_t  json;
+
+    json.pattern = rule->pattern;
+    json.history = (int64_t) rule->history;
+    json.ttl = (int64_t) rule->ttl;
+    json.publish = im_rule_publish[rule->publish];
+    json.join = im_rule_join[rule->join_user != 0];
+    json.presence = rule->presence != 0;
+
+    im_json_encode(b, im_rule_fields, &json);
 }
 
 
@@ -348,91 +351,20 @@ im_rules_encode(im_buf_t *b, const im_rules_t *rules)
 }
 
 
-static void
-im_rule_encode(im_buf_t *b, const im_rule_t *rule)
-{
-    im_rule_json_t  json;
-
-    json.pattern = rule->pattern;
-    json.history = (int64_t) rule->history;
-    json.ttl = (int64_t) rule->ttl;
-    json.publish = im_rule_publish[rule->publish];
-    json.join = im_rule_join[rule->join_user != 0];
-    json.presence = rule->presence != 0;
-
-    im_json_encode(b, im_rule_fields, &json);
-}
-
-
-im_int_t
-im_rules_decode(im_str_t text, im_rules_t *rules)
-{
-    im_int_t         rc;
-    im_buf_t         arena;
-    const char      *why;
-    im_rules_json_t  json;
-
-    memset(&json, 0, sizeof(im_rules_json_t));
-    json.rooms.max = IM_RULES_MAX;
-
-    im_rules_init(rules);
-
-    if (im_json_decode(text, im_rules_fields, 0, NULL, &json, &why) != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    im_buf_init(&arena, text.len);
-
-    rc = im_rules_decode_members(&json, &arena, rules);
-
-    im_buf_cleanup(&arena);
-    im_json_strings_free(&json.rooms);
-
-    if (rc != IM_OK) {
-        im_rules_cleanup(rules);
-    }
-
-    return rc;
-}
-
-
 static im_int_t
-im_rules_decode_members(const im_rules_json_t *json, im_buf_t *arena,
-    im_rules_t *rules)
+im_rule_word(const im_str_t *words, im_uint_t n, im_str_t word,
+    im_uint_t *value)
 {
-    im_rule_t  rule;
     im_uint_t  i;
 
-    for (i = 0; i < json->rooms.n; i++) {
-        if (im_rule_decode(json->rooms.elts[i], arena, &rule) != IM_OK
-            || im_rules_add(rules, &rule) != IM_OK)
-        {
-            return IM_ERROR;
+    for (i = 0; i < n; i++) {
+        if (im_str_eq(words[i], word)) {
+            *value = i;
+            return IM_OK;
         }
     }
 
-    if (json->inbox.data != NULL) {
-        if (im_rule_decode(json->inbox, arena, &rules->inbox) != IM_OK) {
-            return IM_ERROR;
-        }
-
-        rules->inbox.pattern = im_str_set(NULL, 0);
-        rules->has_inbox = 1;
-    }
-
-    if (json->broadcast.data != NULL) {
-        if (im_rule_decode(json->broadcast, arena, &rules->broadcast)
-            != IM_OK)
-        {
-            return IM_ERROR;
-        }
-
-        rules->broadcast.pattern = im_str_set(NULL, 0);
-        rules->has_broadcast = 1;
-    }
-
-    return IM_OK;
+    return IM_ERROR;
 }
 
 
@@ -475,17 +407,72 @@ im_rule_decode(im_str_t text, im_buf_t *arena, im_rule_t *rule)
 
 
 static im_int_t
-im_rule_word(const im_str_t *words, im_uint_t n, im_str_t word,
-    im_uint_t *value)
+im_rules_decode_members(const im_rules_json_t *json, im_buf_t *arena,
+    im_rules_t *rules)
 {
+    im_rule_t  rule;
     im_uint_t  i;
 
-    for (i = 0; i < n; i++) {
-        if (im_str_eq(words[i], word)) {
-            *value = i;
-            return IM_OK;
+    for (i = 0; i < json->rooms.n; i++) {
+        if (im_rule_decode(json->rooms.elts[i], arena, &rule) != IM_OK
+            || im_rules_add(rules, &rule) != IM_OK)
+        {
+            return IM_ERROR;
         }
     }
 
-    return IM_ERROR;
+    if (json->inbox.data != NULL) {
+        if (im_rule_decode(json->inbox, arena, &rules->inbox) != IM_OK) {
+            return IM_ERROR;
+        }
+
+        rules->inbox.pattern = im_str_set(NULL, 0);
+        rules->has_inbox = 1;
+    }
+
+    if (json->broadcast.data != NULL) {
+        if (im_rule_decode(json->broadcast, arena, &rules->broadcast)
+            != IM_OK)
+        {
+            return IM_ERROR;
+        }
+
+        rules->broadcast.pattern = im_str_set(NULL, 0);
+        rules->has_broadcast = 1;
+    }
+
+    return IM_OK;
+}
+
+
+im_int_t
+im_rules_decode(im_str_t text, im_rules_t *rules)
+{
+    im_int_t         rc;
+    im_buf_t         arena;
+    const char      *why;
+    im_rules_json_t  json;
+
+    memset(&json, 0, sizeof(im_rules_json_t));
+    json.rooms.max = IM_RULES_MAX;
+
+    im_rules_init(rules);
+
+    if (im_json_decode(text, im_rules_fields, 0, NULL, &json, &why) != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    im_buf_init(&arena, text.len);
+
+    rc = im_rules_decode_members(&json, &arena, rules);
+
+    im_buf_cleanup(&arena);
+    im_json_strings_free(&json.rooms);
+
+    if (rc != IM_OK) {
+        im_rules_cleanup(rules);
+    }
+
+    return rc;
 }

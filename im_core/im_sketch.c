@@ -26,14 +26,6 @@ static const uint64_t  im_sketch_seed[2] = {
 };
 
 
-static im_int_t im_sketch_add_hash(im_sketch_t *s, uint64_t hash);
-static im_int_t im_sketch_room(im_sketch_t *s);
-static im_int_t im_sketch_spread(im_sketch_t *s);
-static void im_sketch_register(im_sketch_t *s, uint64_t hash);
-static im_int_t im_sketch_decode_exact(im_reader_t *r, im_sketch_t *s);
-static im_int_t im_sketch_decode_registers(im_reader_t *r, im_sketch_t *s);
-
-
 void
 im_sketch_init(im_sketch_t *s)
 {
@@ -48,6 +40,108 @@ im_sketch_cleanup(im_sketch_t *s)
     im_free(s->registers);
 
     im_sketch_init(s);
+}
+
+
+/* A register holds 1 plus the longest run of zeros in the other bits. */
+static void
+im_sketch_register(im_sketch_t *s, uint64_t hash)
+{
+    uint8_t    rank;
+    uint64_t   rest;
+    im_uint_t  i;
+
+    i = hash >> (64 - IM_SKETCH_BITS);
+    rest = hash << IM_SKETCH_BITS;
+
+    rank = (uint8_t) (rest == 0 ? IM_SKETCH_RANK_MAX
+                                : __builtin_clzll(rest) + 1);
+
+    s->registers[i] = im_max(s->registers[i], rank);
+}
+
+
+/* Converts hashes to registers. */
+static im_int_t
+im_sketch_spread(im_sketch_t *s)
+{
+    im_uint_t  i;
+
+    s->registers = im_calloc(IM_SKETCH_REGISTERS);
+    if (s->registers == NULL) {
+        return IM_ERROR;
+    }
+
+    for (i = 0; i < s->n; i++) {
+        im_sketch_register(s, s->hashes[i]);
+    }
+
+    im_free(s->hashes);
+    s->hashes = NULL;
+    s->n = 0;
+
+    return IM_OK;
+}
+
+
+/* Makes room for one more hash; the whole array is small: allocate it once. */
+static im_int_t
+im_sketch_room(im_sketch_t *s)
+{
+    if (s->hashes != NULL) {
+        return IM_OK;
+    }
+
+    s->hashes = im_alloc(IM_SKETCH_EXACT * sizeof(uint64_t));
+
+    return s->hashes == NULL ? IM_ERROR : IM_OK;
+}
+
+
+static im_int_t
+im_sketch_add_hash(im_sketch_t *s, uint64_t hash)
+{
+    im_uint_t  low, high, middle;
+
+    low = 0;
+    high = s->n;
+
+    while (low < high) {
+        middle = low + (high - low) / 2;
+
+        if (s->hashes[middle] < hash) {
+            low = middle + 1;
+
+        } else {
+            high = middle;
+        }
+    }
+
+    if (low < s->n && s->hashes[low] == hash) {
+        return IM_OK;
+    }
+
+    if (s->registers != NULL || s->n == IM_SKETCH_EXACT) {
+
+        if (s->registers == NULL && im_sketch_spread(s) != IM_OK) {
+            return IM_ERROR;
+        }
+
+        im_sketch_register(s, hash);
+
+        return IM_OK;
+    }
+
+    if (im_sketch_room(s) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    memmove(s->hashes + low + 1, s->hashes + low,
+            (s->n - low) * sizeof(uint64_t));
+    s->hashes[low] = hash;
+    s->n++;
+
+    return IM_OK;
 }
 
 
@@ -158,35 +252,6 @@ im_sketch_encode(im_buf_t *b, const im_sketch_t *s)
 }
 
 
-im_int_t
-im_sketch_decode(im_str_t bytes, im_sketch_t *s)
-{
-    uint8_t      form;
-    im_int_t     rc;
-    im_reader_t  r;
-
-    im_sketch_init(s);
-    im_reader_init(&r, bytes);
-
-    rc = IM_ERROR;
-    form = im_reader_u8(&r);
-
-    if (form == IM_SKETCH_FORM_EXACT) {
-        rc = im_sketch_decode_exact(&r, s);
-
-    } else if (form == IM_SKETCH_FORM_REGISTERS) {
-        rc = im_sketch_decode_registers(&r, s);
-    }
-
-    if (rc != IM_OK || r.failed || r.p != r.end) {
-        im_sketch_cleanup(s);
-        return IM_ERROR;
-    }
-
-    return IM_OK;
-}
-
-
 static im_int_t
 im_sketch_decode_exact(im_reader_t *r, im_sketch_t *s)
 {
@@ -235,103 +300,30 @@ im_sketch_decode_registers(im_reader_t *r, im_sketch_t *s)
 }
 
 
-static im_int_t
-im_sketch_add_hash(im_sketch_t *s, uint64_t hash)
+im_int_t
+im_sketch_decode(im_str_t bytes, im_sketch_t *s)
 {
-    im_uint_t  low, high, middle;
+    uint8_t      form;
+    im_int_t     rc;
+    im_reader_t  r;
 
-    low = 0;
-    high = s->n;
+    im_sketch_init(s);
+    im_reader_init(&r, bytes);
 
-    while (low < high) {
-        middle = low + (high - low) / 2;
+    rc = IM_ERROR;
+    form = im_reader_u8(&r);
 
-        if (s->hashes[middle] < hash) {
-            low = middle + 1;
+    if (form == IM_SKETCH_FORM_EXACT) {
+        rc = im_sketch_decode_exact(&r, s);
 
-        } else {
-            high = middle;
-        }
+    } else if (form == IM_SKETCH_FORM_REGISTERS) {
+        rc = im_sketch_decode_registers(&r, s);
     }
 
-    if (low < s->n && s->hashes[low] == hash) {
-        return IM_OK;
-    }
-
-    if (s->registers != NULL || s->n == IM_SKETCH_EXACT) {
-
-        if (s->registers == NULL && im_sketch_spread(s) != IM_OK) {
-            return IM_ERROR;
-        }
-
-        im_sketch_register(s, hash);
-
-        return IM_OK;
-    }
-
-    if (im_sketch_room(s) != IM_OK) {
+    if (rc != IM_OK || r.failed || r.p != r.end) {
+        im_sketch_cleanup(s);
         return IM_ERROR;
     }
 
-    memmove(s->hashes + low + 1, s->hashes + low,
-            (s->n - low) * sizeof(uint64_t));
-    s->hashes[low] = hash;
-    s->n++;
-
     return IM_OK;
-}
-
-
-/* Makes room for one more hash; the whole array is small: allocate it once. */
-static im_int_t
-im_sketch_room(im_sketch_t *s)
-{
-    if (s->hashes != NULL) {
-        return IM_OK;
-    }
-
-    s->hashes = im_alloc(IM_SKETCH_EXACT * sizeof(uint64_t));
-
-    return s->hashes == NULL ? IM_ERROR : IM_OK;
-}
-
-
-/* Converts hashes to registers. */
-static im_int_t
-im_sketch_spread(im_sketch_t *s)
-{
-    im_uint_t  i;
-
-    s->registers = im_calloc(IM_SKETCH_REGISTERS);
-    if (s->registers == NULL) {
-        return IM_ERROR;
-    }
-
-    for (i = 0; i < s->n; i++) {
-        im_sketch_register(s, s->hashes[i]);
-    }
-
-    im_free(s->hashes);
-    s->hashes = NULL;
-    s->n = 0;
-
-    return IM_OK;
-}
-
-
-/* A register holds 1 plus the longest run of zeros in the other bits. */
-static void
-im_sketch_register(im_sketch_t *s, uint64_t hash)
-{
-    uint8_t    rank;
-    uint64_t   rest;
-    im_uint_t  i;
-
-    i = hash >> (64 - IM_SKETCH_BITS);
-    rest = hash << IM_SKETCH_BITS;
-
-    rank = (uint8_t) (rest == 0 ? IM_SKETCH_RANK_MAX
-                                : __builtin_clzll(rest) + 1);
-
-    s->registers[i] = im_max(s->registers[i], rank);
 }

@@ -8,10 +8,6 @@
 #include "im_slab.h"
 
 
-static im_int_t im_slab_grow(im_slab_t *slab);
-static u_char *im_slab_object(const im_slab_t *slab, uint32_t index);
-
-
 void
 im_slab_init(im_slab_t *slab, size_t size, size_t per_block)
 {
@@ -38,30 +34,11 @@ im_slab_cleanup(im_slab_t *slab)
 }
 
 
-void *
-im_slab_alloc(im_slab_t *slab, uint32_t *index)
+static u_char *
+im_slab_object(const im_slab_t *slab, uint32_t index)
 {
-    u_char  *object;
-
-    if (slab->free != IM_SLAB_NONE) {
-        *index = slab->free;
-        object = im_slab_object(slab, *index);
-        memcpy(&slab->free, object, sizeof(uint32_t));
-        slab->used++;
-
-        return object;
-    }
-
-    if (slab->given == slab->nblocks * slab->per_block
-        && im_slab_grow(slab) != IM_OK)
-    {
-        return NULL;
-    }
-
-    *index = slab->given++;
-    slab->used++;
-
-    return im_slab_object(slab, *index);
+    return slab->blocks[index / slab->per_block]
+           + index % slab->per_block * slab->size;
 }
 
 
@@ -94,6 +71,33 @@ im_slab_grow(im_slab_t *slab)
 }
 
 
+void *
+im_slab_alloc(im_slab_t *slab, uint32_t *index)
+{
+    u_char  *object;
+
+    if (slab->free != IM_SLAB_NONE) {
+        *index = slab->free;
+        object = im_slab_object(slab, *index);
+        memcpy(&slab->free, object, sizeof(uint32_t));
+        slab->used++;
+
+        return object;
+    }
+
+    if (slab->given == slab->nblocks * slab->per_block
+        && im_slab_grow(slab) != IM_OK)
+    {
+        return NULL;
+    }
+
+    *index = slab->given++;
+    slab->used++;
+
+    return im_slab_object(slab, *index);
+}
+
+
 void
 im_slab_free(im_slab_t *slab, uint32_t index)
 {
@@ -108,12 +112,4 @@ void *
 im_slab_get(const im_slab_t *slab, uint32_t index)
 {
     return index < slab->given ? im_slab_object(slab, index) : NULL;
-}
-
-
-static u_char *
-im_slab_object(const im_slab_t *slab, uint32_t index)
-{
-    return slab->blocks[index / slab->per_block]
-           + index % slab->per_block * slab->size;
 }

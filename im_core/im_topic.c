@@ -30,27 +30,6 @@ struct im_chunk_s {
 };
 
 
-static int im_topic_past(const im_topic_t *topic, im_str_t epoch,
-    uint64_t *top);
-static int im_epoch_eq(const im_epoch_t *epoch, im_str_t s);
-static im_log_t *im_topic_log(im_topic_t *topic, uint8_t wire);
-
-static int im_log_live(const im_log_t *log);
-static im_chunk_t *im_log_room(im_logs_t *logs, im_log_t *log, size_t len);
-static uint64_t im_log_min_cursor(const im_log_t *log);
-static void im_log_free_before(im_logs_t *logs, im_log_t *log, uint64_t offset);
-static im_chunk_t *im_log_chunk(const im_log_t *log, uint64_t offset);
-
-static im_chunk_t *im_chunk_create(im_logs_t *logs, size_t len);
-static void im_chunk_free(im_logs_t *logs, im_chunk_t *chunk);
-static uint32_t *im_chunk_end(im_chunk_t *chunk, uint32_t frame);
-static uint32_t im_chunk_frame(im_chunk_t *chunk, uint32_t offset);
-static uint32_t im_chunk_cut(im_chunk_t *chunk, uint32_t offset, size_t max);
-static int im_chunk_is_cut(im_chunk_t *chunk, uint32_t frame);
-static uint32_t im_chunk_before_cut(im_chunk_t *chunk, uint32_t offset,
-    uint32_t end);
-
-
 im_topic_t *
 im_topic_create(im_str_t name, uint16_t partition)
 {
@@ -74,6 +53,47 @@ im_topic_create(im_str_t name, uint16_t partition)
 }
 
 
+static void
+im_chunk_free(im_logs_t *logs, im_chunk_t *chunk)
+{
+    if (chunk->size == logs->chunk_size && logs->nspare < IM_LOGS_SPARE) {
+        chunk->next = logs->spare;
+        logs->spare = chunk;
+        logs->nspare++;
+        return;
+    }
+
+    logs->bytes -= chunk->size;
+    im_free(chunk);
+}
+
+
+/* Frees the chunks that end at or before an offset. */
+static void
+im_log_free_before(im_logs_t *logs, im_log_t *log, uint64_t offset)
+{
+    im_chunk_t  *chunk;
+
+    while (log->first != NULL && log->first->start + log->first->len <= offset)
+    {
+        chunk = log->first;
+        log->first = chunk->next;
+        log->bytes -= chunk->size;
+
+        im_chunk_free(logs, chunk);
+    }
+
+    if (log->first == NULL) {
+        log->last = NULL;
+        log->tail = log->head;
+        log->ncuts = 0;
+        return;
+    }
+
+    log->tail = log->first->start;
+}
+
+
 void
 im_topic_destroy(im_logs_t *logs, im_topic_t *topic)
 {
@@ -89,54 +109,6 @@ im_topic_destroy(im_logs_t *logs, im_topic_t *topic)
 
     im_free(topic->past);
     im_free(topic);
-}
-
-
-im_int_t
-im_topic_subscribe(im_topic_t *topic, uint8_t wire, im_sub_t *sub)
-{
-    im_log_t  *log;
-
-    log = im_topic_log(topic, wire);
-    if (log == NULL) {
-        return IM_ERROR;
-    }
-
-    sub->log = log;
-    sub->cursor = log->head;
-    sub->state = IM_SUB_JOINING;
-
-    im_list_insert_tail(&log->joining, &sub->link);
-
-    log->nsubs++;
-    topic->nsubs++;
-
-    return IM_OK;
-}
-
-
-void
-im_topic_unsubscribe(im_logs_t *logs, im_sub_t *sub)
-{
-    int        needed;
-    im_log_t  *log;
-
-    log = sub->log;
-
-    /* Only a cursor in the first chunk can be the last that needed it. */
-
-    needed = im_sub_state(sub) >= IM_SUB_PENDING
-             && im_log_chunk(log, sub->cursor) == log->first;
-
-    im_list_remove(&sub->link);
-
-    sub->log = NULL;
-    sub->state = IM_SUB_NONE;
-
-    log->nsubs--;
-    log->topic->nsubs--;
-
-    im_log_trim(logs, log, needed);
 }
 
 
@@ -172,10 +144,120 @@ im_topic_log(im_topic_t *topic, uint8_t wire)
 }
 
 
+im_int_t
+im_topic_subscribe(im_topic_t *topic, uint8_t wire, im_sub_t *sub)
+{
+    im_log_t  *log;
+
+    log = im_topic_log(topic, wire);
+    if (log == NULL) {
+        return IM_ERROR;
+    }
+
+    sub->log = log;
+    sub->cursor = log->head;
+    sub->state = IM_SUB_JOINING;
+
+    im_list_insert_tail(&log->joining, &sub->link);
+
+    log->nsubs++;
+    topic->nsubs++;
+
+    return IM_OK;
+}
+
+
+/* Finds the chunk of an offset; tail <= offset < head. */
+static im_chunk_t *
+im_log_chunk(const im_log_t *log, uint64_t offset)
+{
+    im_chunk_t  *chunk;
+
+    if (offset >= log->last->start) {
+        return log->last;
+    }
+
+    chunk = log->first;
+
+    while (offset >= chunk->start + chunk->len) {
+        chunk = chunk->next;
+    }
+
+    return chunk;
+}
+
+
+void
+im_topic_unsubscribe(im_logs_t *logs, im_sub_t *sub)
+{
+    int        needed;
+    im_log_t  *log;
+
+    log = sub->log;
+
+    /* Only a cursor in the first chunk can be the last that needed it. */
+
+    needed = im_sub_state(sub) >= IM_SUB_PENDING
+             && im_log_chunk(log, sub->cursor) == log->first;
+
+    im_list_remove(&sub->link);
+
+    sub->log = NULL;
+    sub->state = IM_SUB_NONE;
+
+    log->nsubs--;
+    log->topic->nsubs--;
+
+    im_log_trim(logs, log, needed);
+}
+
+
 im_str_t
 im_topic_name(const im_topic_t *topic)
 {
     return im_str_set(topic->name, topic->name_len);
+}
+
+
+static int
+im_epoch_eq(const im_epoch_t *epoch, im_str_t s)
+{
+    return im_str_eq(im_str_set(epoch->data, epoch->len), s);
+}
+
+
+/* Finds an epoch in "epoch:top epoch:top ..."; other forms match nothing. */
+static int
+im_topic_past(const im_topic_t *topic, im_str_t epoch, uint64_t *top)
+{
+    size_t       len;
+    const char  *p, *colon;
+
+    if (topic->past == NULL || epoch.len == 0) {
+        return 0;
+    }
+
+    for (p = topic->past; *p != '\0'; p += len) {
+
+        if (*p == ' ') {
+            len = 1;
+            continue;
+        }
+
+        len = strcspn(p, " ");
+        colon = memchr(p, ':', len);
+
+        if (colon != NULL
+            && im_str_eq(im_str_set(p, colon - p), epoch)
+            && im_decimal_decode(im_str_set(colon + 1, p + len - colon - 1),
+                                 top)
+               == IM_OK)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -262,48 +344,6 @@ im_topic_continues(const im_topic_t *topic, im_str_t epoch, uint64_t seq)
 }
 
 
-/* Finds an epoch in "epoch:top epoch:top ..."; other forms match nothing. */
-static int
-im_topic_past(const im_topic_t *topic, im_str_t epoch, uint64_t *top)
-{
-    size_t       len;
-    const char  *p, *colon;
-
-    if (topic->past == NULL || epoch.len == 0) {
-        return 0;
-    }
-
-    for (p = topic->past; *p != '\0'; p += len) {
-
-        if (*p == ' ') {
-            len = 1;
-            continue;
-        }
-
-        len = strcspn(p, " ");
-        colon = memchr(p, ':', len);
-
-        if (colon != NULL
-            && im_str_eq(im_str_set(p, colon - p), epoch)
-            && im_decimal_decode(im_str_set(colon + 1, p + len - colon - 1),
-                                 top)
-               == IM_OK)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static int
-im_epoch_eq(const im_epoch_t *epoch, im_str_t s)
-{
-    return im_str_eq(im_str_set(epoch->data, epoch->len), s);
-}
-
-
 void
 im_logs_init(im_logs_t *logs, size_t chunk_size)
 {
@@ -327,6 +367,97 @@ im_logs_cleanup(im_logs_t *logs)
     }
 
     logs->nspare = 0;
+}
+
+
+static int
+im_log_live(const im_log_t *log)
+{
+    return !im_list_empty(&log->idle)
+           || !im_list_empty(&log->pending)
+           || !im_list_empty(&log->blocked);
+}
+
+
+/* Allocates an ordinary chunk, or a bigger one for a bigger frame. */
+static im_chunk_t *
+im_chunk_create(im_logs_t *logs, size_t len)
+{
+    size_t       size;
+    im_chunk_t  *chunk;
+
+    size = sizeof(im_chunk_t) + ((len + 3) & ~(size_t) 3) + sizeof(uint32_t);
+    size = im_max(size, logs->chunk_size);
+
+    if (size == logs->chunk_size && logs->spare != NULL) {
+        chunk = logs->spare;
+        logs->spare = chunk->next;
+        logs->nspare--;
+
+    } else {
+        chunk = im_alloc(size);
+        if (chunk == NULL) {
+            return NULL;
+        }
+
+        logs->bytes += size;
+    }
+
+    chunk->next = NULL;
+    chunk->start = 0;
+    chunk->size = size;
+    chunk->len = 0;
+    chunk->nframes = 0;
+
+    return chunk;
+}
+
+
+/* Gives the last chunk, with room for a frame of len bytes; NULL: no memory. */
+static im_chunk_t *
+im_log_room(im_logs_t *logs, im_log_t *log, size_t len)
+{
+    im_chunk_t  *chunk;
+
+    if (len > IM_LOG_MAX_FRAME) {
+        return NULL;
+    }
+
+    chunk = log->last;
+
+    if (chunk != NULL
+        && chunk->len + len + (chunk->nframes + 1) * sizeof(uint32_t)
+           <= chunk->size - sizeof(im_chunk_t))
+    {
+        return chunk;
+    }
+
+    chunk = im_chunk_create(logs, len);
+    if (chunk == NULL) {
+        return NULL;
+    }
+
+    chunk->start = log->head;
+    log->bytes += chunk->size;
+
+    if (log->last != NULL) {
+        log->last->next = chunk;
+
+    } else {
+        log->first = chunk;
+    }
+
+    log->last = chunk;
+
+    return chunk;
+}
+
+
+/* The slot that holds the end of a frame of the chunk. */
+static uint32_t *
+im_chunk_end(im_chunk_t *chunk, uint32_t frame)
+{
+    return (uint32_t *) ((u_char *) chunk + chunk->size) - 1 - frame;
 }
 
 
@@ -378,6 +509,41 @@ im_log_cut(im_logs_t *logs, im_log_t *log)
 }
 
 
+/* Finds the frame of an offset; offset < len. */
+static uint32_t
+im_chunk_frame(im_chunk_t *chunk, uint32_t offset)
+{
+    uint32_t  low, high, middle;
+
+    low = 0;
+    high = chunk->nframes - 1;
+
+    while (low < high) {
+        middle = low + (high - low) / 2;
+
+        if (*im_chunk_end(chunk, middle) <= offset) {
+            low = middle + 1;
+
+        } else {
+            high = middle;
+        }
+    }
+
+    return low;
+}
+
+
+static int
+im_chunk_is_cut(im_chunk_t *chunk, uint32_t frame)
+{
+    uint32_t  start;
+
+    start = frame == 0 ? 0 : *im_chunk_end(chunk, frame - 1);
+
+    return *im_chunk_end(chunk, frame) - start == IM_LOG_CUT;
+}
+
+
 int
 im_sub_cut(const im_sub_t *sub)
 {
@@ -398,52 +564,14 @@ im_sub_cut(const im_sub_t *sub)
 }
 
 
-static int
-im_log_live(const im_log_t *log)
+static uint64_t
+im_log_min_cursor(const im_log_t *log)
 {
-    return !im_list_empty(&log->idle)
-           || !im_list_empty(&log->pending)
-           || !im_list_empty(&log->blocked);
-}
+    im_sub_t  *sub;
 
+    sub = im_log_slowest(log);
 
-/* Gives the last chunk, with room for a frame of len bytes; NULL: no memory. */
-static im_chunk_t *
-im_log_room(im_logs_t *logs, im_log_t *log, size_t len)
-{
-    im_chunk_t  *chunk;
-
-    if (len > IM_LOG_MAX_FRAME) {
-        return NULL;
-    }
-
-    chunk = log->last;
-
-    if (chunk != NULL
-        && chunk->len + len + (chunk->nframes + 1) * sizeof(uint32_t)
-           <= chunk->size - sizeof(im_chunk_t))
-    {
-        return chunk;
-    }
-
-    chunk = im_chunk_create(logs, len);
-    if (chunk == NULL) {
-        return NULL;
-    }
-
-    chunk->start = log->head;
-    log->bytes += chunk->size;
-
-    if (log->last != NULL) {
-        log->last->next = chunk;
-
-    } else {
-        log->first = chunk;
-    }
-
-    log->last = chunk;
-
-    return chunk;
+    return sub != NULL ? sub->cursor : log->head;
 }
 
 
@@ -458,43 +586,6 @@ im_log_trim(im_logs_t *logs, im_log_t *log, int scan)
     if (scan) {
         im_log_free_before(logs, log, im_log_min_cursor(log));
     }
-}
-
-
-static uint64_t
-im_log_min_cursor(const im_log_t *log)
-{
-    im_sub_t  *sub;
-
-    sub = im_log_slowest(log);
-
-    return sub != NULL ? sub->cursor : log->head;
-}
-
-
-/* Frees the chunks that end at or before an offset. */
-static void
-im_log_free_before(im_logs_t *logs, im_log_t *log, uint64_t offset)
-{
-    im_chunk_t  *chunk;
-
-    while (log->first != NULL && log->first->start + log->first->len <= offset)
-    {
-        chunk = log->first;
-        log->first = chunk->next;
-        log->bytes -= chunk->size;
-
-        im_chunk_free(logs, chunk);
-    }
-
-    if (log->first == NULL) {
-        log->last = NULL;
-        log->tail = log->head;
-        log->ncuts = 0;
-        return;
-    }
-
-    log->tail = log->first->start;
 }
 
 
@@ -526,26 +617,6 @@ im_log_slowest(const im_log_t *log)
 }
 
 
-/* Finds the chunk of an offset; tail <= offset < head. */
-static im_chunk_t *
-im_log_chunk(const im_log_t *log, uint64_t offset)
-{
-    im_chunk_t  *chunk;
-
-    if (offset >= log->last->start) {
-        return log->last;
-    }
-
-    chunk = log->first;
-
-    while (offset >= chunk->start + chunk->len) {
-        chunk = chunk->next;
-    }
-
-    return chunk;
-}
-
-
 void
 im_sub_live(im_sub_t *sub)
 {
@@ -558,6 +629,52 @@ im_sub_live(im_sub_t *sub)
 
     sub->cursor = sub->log->head;
     sub->state = IM_SUB_IDLE;
+}
+
+
+/* Finds the last frame end within max bytes after offset, or offset. */
+static uint32_t
+im_chunk_cut(im_chunk_t *chunk, uint32_t offset, size_t max)
+{
+    uint32_t  frame, end;
+
+    if (max >= chunk->len - offset) {
+        return chunk->len;
+    }
+
+    frame = im_chunk_frame(chunk, offset + max);
+
+    if (frame == 0) {
+        return offset;
+    }
+
+    end = *im_chunk_end(chunk, frame - 1);
+
+    return im_max(end, offset);
+}
+
+
+/* Finds the first cut in [offset, end); end: there is none. */
+static uint32_t
+im_chunk_before_cut(im_chunk_t *chunk, uint32_t offset, uint32_t end)
+{
+    uint32_t  frame, last;
+
+    frame = im_chunk_frame(chunk, offset);
+
+    for ( ;; ) {
+        last = *im_chunk_end(chunk, frame);
+
+        if (im_chunk_is_cut(chunk, frame)) {
+            return last - IM_LOG_CUT;
+        }
+
+        if (last >= end) {
+            return end;
+        }
+
+        frame++;
+    }
 }
 
 
@@ -686,142 +803,4 @@ im_sub_unfinished(const im_sub_t *sub)
     }
 
     return *im_chunk_end(chunk, frame) - offset;
-}
-
-
-/* Allocates an ordinary chunk, or a bigger one for a bigger frame. */
-static im_chunk_t *
-im_chunk_create(im_logs_t *logs, size_t len)
-{
-    size_t       size;
-    im_chunk_t  *chunk;
-
-    size = sizeof(im_chunk_t) + ((len + 3) & ~(size_t) 3) + sizeof(uint32_t);
-    size = im_max(size, logs->chunk_size);
-
-    if (size == logs->chunk_size && logs->spare != NULL) {
-        chunk = logs->spare;
-        logs->spare = chunk->next;
-        logs->nspare--;
-
-    } else {
-        chunk = im_alloc(size);
-        if (chunk == NULL) {
-            return NULL;
-        }
-
-        logs->bytes += size;
-    }
-
-    chunk->next = NULL;
-    chunk->start = 0;
-    chunk->size = size;
-    chunk->len = 0;
-    chunk->nframes = 0;
-
-    return chunk;
-}
-
-
-static void
-im_chunk_free(im_logs_t *logs, im_chunk_t *chunk)
-{
-    if (chunk->size == logs->chunk_size && logs->nspare < IM_LOGS_SPARE) {
-        chunk->next = logs->spare;
-        logs->spare = chunk;
-        logs->nspare++;
-        return;
-    }
-
-    logs->bytes -= chunk->size;
-    im_free(chunk);
-}
-
-
-/* The slot that holds the end of a frame of the chunk. */
-static uint32_t *
-im_chunk_end(im_chunk_t *chunk, uint32_t frame)
-{
-    return (uint32_t *) ((u_char *) chunk + chunk->size) - 1 - frame;
-}
-
-
-/* Finds the frame of an offset; offset < len. */
-static uint32_t
-im_chunk_frame(im_chunk_t *chunk, uint32_t offset)
-{
-    uint32_t  low, high, middle;
-
-    low = 0;
-    high = chunk->nframes - 1;
-
-    while (low < high) {
-        middle = low + (high - low) / 2;
-
-        if (*im_chunk_end(chunk, middle) <= offset) {
-            low = middle + 1;
-
-        } else {
-            high = middle;
-        }
-    }
-
-    return low;
-}
-
-
-/* Finds the last frame end within max bytes after offset, or offset. */
-static uint32_t
-im_chunk_cut(im_chunk_t *chunk, uint32_t offset, size_t max)
-{
-    uint32_t  frame, end;
-
-    if (max >= chunk->len - offset) {
-        return chunk->len;
-    }
-
-    frame = im_chunk_frame(chunk, offset + max);
-
-    if (frame == 0) {
-        return offset;
-    }
-
-    end = *im_chunk_end(chunk, frame - 1);
-
-    return im_max(end, offset);
-}
-
-
-static int
-im_chunk_is_cut(im_chunk_t *chunk, uint32_t frame)
-{
-    uint32_t  start;
-
-    start = frame == 0 ? 0 : *im_chunk_end(chunk, frame - 1);
-
-    return *im_chunk_end(chunk, frame) - start == IM_LOG_CUT;
-}
-
-
-/* Finds the first cut in [offset, end); end: there is none. */
-static uint32_t
-im_chunk_before_cut(im_chunk_t *chunk, uint32_t offset, uint32_t end)
-{
-    uint32_t  frame, last;
-
-    frame = im_chunk_frame(chunk, offset);
-
-    for ( ;; ) {
-        last = *im_chunk_end(chunk, frame);
-
-        if (im_chunk_is_cut(chunk, frame)) {
-            return last - IM_LOG_CUT;
-        }
-
-        if (last >= end) {
-            return end;
-        }
-
-        frame++;
-    }
 }

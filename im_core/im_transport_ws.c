@@ -9,20 +9,6 @@
 #include "im_ws.h"
 
 
-static void im_transport_ws_frame(im_buf_t *b, size_t start, im_kind_e kind);
-static im_int_t im_transport_ws_decode(im_input_t *input, u_char **p,
-    u_char *end, uint64_t max, im_input_event_t *ev);
-static im_int_t im_transport_ws_control(im_input_t *input, uint8_t opcode,
-    im_str_t payload, im_input_event_t *ev);
-static im_int_t im_transport_ws_keep(im_input_t *input, im_str_t piece,
-    im_input_event_t *ev);
-static im_int_t im_transport_ws_fail(im_input_t *input, uint16_t code,
-    const char *why, im_input_event_t *ev);
-static void im_transport_ws_close(im_buf_t *b, uint16_t code, im_str_t why);
-static void im_transport_ws_ping(im_buf_t *b);
-static void im_transport_ws_pong(im_buf_t *b, im_str_t data);
-
-
 static const uint16_t  im_transport_ws_codes[IM_REASON_MAX] = {
     [IM_REASON_DRAIN] = IM_WS_CLOSE_RESTART,
     [IM_REASON_BUSY] = IM_WS_CLOSE_TRY_LATER,
@@ -42,18 +28,6 @@ static const uint16_t  im_transport_ws_codes[IM_REASON_MAX] = {
 };
 
 
-const im_transport_t  im_transport_ws = {
-    .name = "websocket",
-    .codes = im_transport_ws_codes,
-    .header = IM_WS_MAX_HEADER,
-    .frame = im_transport_ws_frame,
-    .decode = im_transport_ws_decode,
-    .close = im_transport_ws_close,
-    .ping = im_transport_ws_ping,
-    .pong = im_transport_ws_pong
-};
-
-
 static void
 im_transport_ws_frame(im_buf_t *b, size_t start, im_kind_e kind)
 {
@@ -67,6 +41,81 @@ im_transport_ws_frame(im_buf_t *b, size_t start, im_kind_e kind)
 
     memmove(p + header, p + IM_WS_MAX_HEADER, len);
     b->len = start + header + len;
+}
+
+
+static im_int_t
+im_transport_ws_fail(im_input_t *input, uint16_t code, const char *why,
+    im_input_event_t *ev)
+{
+    input->failed = 1;
+    ev->code = code;
+    ev->why = why;
+
+    return IM_ERROR;
+}
+
+
+/* IM_AGAIN: kept.  The decoder lets no more than IM_WS_MAX_CONTROL through. */
+static im_int_t
+im_transport_ws_keep(im_input_t *input, im_str_t piece, im_input_event_t *ev)
+{
+    if (piece.len == 0) {
+        return IM_AGAIN;
+    }
+
+    if (input->control == NULL) {
+        input->control = im_alloc(IM_WS_MAX_CONTROL);
+
+        if (input->control == NULL) {
+            return im_transport_ws_fail(input, IM_WS_CLOSE_INTERNAL,
+                                        "no memory", ev);
+        }
+    }
+
+    memcpy(input->control + input->ncontrol, piece.data, piece.len);
+    input->ncontrol += piece.len;
+
+    return IM_AGAIN;
+}
+
+
+/* A control frame is complete. */
+static im_int_t
+im_transport_ws_control(im_input_t *input, uint8_t opcode, im_str_t payload,
+    im_input_event_t *ev)
+{
+    im_str_t  reason;
+
+    if (input->ncontrol > 0) {
+        if (im_transport_ws_keep(input, payload, ev) != IM_AGAIN) {
+            return IM_ERROR;
+        }
+
+        payload = im_str_set(input->control, input->ncontrol);
+        input->ncontrol = 0;
+    }
+
+    ev->data = payload;
+
+    switch (opcode) {
+
+    case IM_WS_CLOSE:
+        ev->type = IM_INPUT_CLOSE;
+        ev->why = im_ws_close_decode(payload, &ev->code, &reason) == IM_OK
+                      ? "closed by client" : "invalid close frame";
+        break;
+
+    case IM_WS_PING:
+        ev->type = IM_INPUT_PING;
+        break;
+
+    default:
+        ev->type = IM_INPUT_PONG;
+        break;
+    }
+
+    return IM_OK;
 }
 
 
@@ -117,81 +166,6 @@ im_transport_ws_decode(im_input_t *input, u_char **p, u_char *end,
 }
 
 
-/* A control frame is complete. */
-static im_int_t
-im_transport_ws_control(im_input_t *input, uint8_t opcode, im_str_t payload,
-    im_input_event_t *ev)
-{
-    im_str_t  reason;
-
-    if (input->ncontrol > 0) {
-        if (im_transport_ws_keep(input, payload, ev) != IM_AGAIN) {
-            return IM_ERROR;
-        }
-
-        payload = im_str_set(input->control, input->ncontrol);
-        input->ncontrol = 0;
-    }
-
-    ev->data = payload;
-
-    switch (opcode) {
-
-    case IM_WS_CLOSE:
-        ev->type = IM_INPUT_CLOSE;
-        ev->why = im_ws_close_decode(payload, &ev->code, &reason) == IM_OK
-                      ? "closed by client" : "invalid close frame";
-        break;
-
-    case IM_WS_PING:
-        ev->type = IM_INPUT_PING;
-        break;
-
-    default:
-        ev->type = IM_INPUT_PONG;
-        break;
-    }
-
-    return IM_OK;
-}
-
-
-/* IM_AGAIN: kept.  The decoder lets no more than IM_WS_MAX_CONTROL through. */
-static im_int_t
-im_transport_ws_keep(im_input_t *input, im_str_t piece, im_input_event_t *ev)
-{
-    if (piece.len == 0) {
-        return IM_AGAIN;
-    }
-
-    if (input->control == NULL) {
-        input->control = im_alloc(IM_WS_MAX_CONTROL);
-
-        if (input->control == NULL) {
-            return im_transport_ws_fail(input, IM_WS_CLOSE_INTERNAL,
-                                        "no memory", ev);
-        }
-    }
-
-    memcpy(input->control + input->ncontrol, piece.data, piece.len);
-    input->ncontrol += piece.len;
-
-    return IM_AGAIN;
-}
-
-
-static im_int_t
-im_transport_ws_fail(im_input_t *input, uint16_t code, const char *why,
-    im_input_event_t *ev)
-{
-    input->failed = 1;
-    ev->code = code;
-    ev->why = why;
-
-    return IM_ERROR;
-}
-
-
 static void
 im_transport_ws_close(im_buf_t *b, uint16_t code, im_str_t why)
 {
@@ -231,3 +205,15 @@ im_transport_ws_pong(im_buf_t *b, im_str_t data)
     im_buf_add_u8(b, (uint8_t) data.len);
     im_buf_add_str(b, data);
 }
+
+
+const im_transport_t  im_transport_ws = {
+    .name = "websocket",
+    .codes = im_transport_ws_codes,
+    .header = IM_WS_MAX_HEADER,
+    .frame = im_transport_ws_frame,
+    .decode = im_transport_ws_decode,
+    .close = im_transport_ws_close,
+    .ping = im_transport_ws_ping,
+    .pong = im_transport_ws_pong
+};

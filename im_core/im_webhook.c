@@ -41,16 +41,6 @@ typedef struct {
 } im_webhook_more_t;
 
 
-static im_int_t im_webhook_code(im_str_t json, im_buf_t *arena,
-    im_webhook_answer_t *answer, const char **why);
-static im_int_t im_webhook_result(im_str_t json, im_buf_t *arena,
-    im_webhook_answer_t *answer, const char **why);
-static im_int_t im_webhook_tags(im_str_t tags, im_buf_t *arena,
-    im_webhook_answer_t *answer, const char **why);
-static im_int_t im_webhook_fail(const char **why, const char *text);
-static int im_webhook_given(im_str_t json);
-
-
 const im_str_t  im_webhook_names[IM_WEBHOOKS] = {
     im_str("connect"),
     im_str("subscribe"),
@@ -146,60 +136,6 @@ im_webhook_encode(im_buf_t *b, const im_webhook_ask_t *ask)
 }
 
 
-im_int_t
-im_webhook_decode(im_str_t body, im_buf_t *arena, im_webhook_answer_t *answer,
-    const char **why)
-{
-    im_str_t             parts[IM_WEBHOOK_DISCONNECT + 1];
-    im_webhook_answer_e  type;
-
-    memset(answer, 0, sizeof(im_webhook_answer_t));
-    memset(parts, 0, sizeof(parts));
-    *why = NULL;
-
-    if (body.len > IM_WEBHOOK_MAX) {
-        return im_webhook_fail(why, "the answer is too long");
-    }
-
-    if (im_json_decode(body, im_webhook_body_fields, 0, NULL, parts, why)
-        != IM_OK)
-    {
-        return im_webhook_fail(why, "the answer is not a JSON object");
-    }
-
-    /* reserve all at once, so that decoded strings do not move */
-
-    if (im_buf_reserve(arena, 5 * body.len) == NULL) {
-        *why = im_json_no_memory;
-        return IM_ERROR;
-    }
-
-    arena->len -= 5 * body.len;
-
-    type = IM_WEBHOOK_DISCONNECT;
-
-    while (type > IM_WEBHOOK_NOTHING && !im_webhook_given(parts[type])) {
-        type--;
-    }
-
-    answer->type = type;
-
-    if (type >= IM_WEBHOOK_ERROR) {
-        return im_webhook_code(parts[type], arena, answer, why);
-    }
-
-    return type == IM_WEBHOOK_RESULT
-           ? im_webhook_result(parts[type], arena, answer, why) : IM_OK;
-}
-
-
-void
-im_webhook_cleanup(im_webhook_answer_t *answer)
-{
-    im_jwt_cleanup(&answer->result);
-}
-
-
 static im_int_t
 im_webhook_fail(const char **why, const char *text)
 {
@@ -256,6 +192,39 @@ im_webhook_code(im_str_t json, im_buf_t *arena, im_webhook_answer_t *answer,
 }
 
 
+/* An object of strings. */
+static im_int_t
+im_webhook_tags(im_str_t tags, im_buf_t *arena, im_webhook_answer_t *answer,
+    const char **why)
+{
+    size_t    at;
+    im_int_t  rc;
+    im_str_t  name, value;
+
+    if (!im_webhook_given(tags)) {
+        return IM_OK;
+    }
+
+    if (tags.data[0] != '{') {
+        return IM_ERROR;
+    }
+
+    at = 0;
+
+    do {
+        rc = im_json_next_member(tags, &at, arena, &name, &value);
+    } while (rc == IM_OK && value.data[0] == '"');
+
+    if (rc == IM_ERROR) {
+        *why = im_json_no_memory;
+    }
+
+    answer->tags = tags;
+
+    return rc == IM_DECLINED ? IM_OK : IM_ERROR;
+}
+
+
 /* Most members of a result are claims of a token, too. */
 static im_int_t
 im_webhook_result(im_str_t json, im_buf_t *arena, im_webhook_answer_t *answer,
@@ -291,34 +260,55 @@ im_webhook_result(im_str_t json, im_buf_t *arena, im_webhook_answer_t *answer,
 }
 
 
-/* An object of strings. */
-static im_int_t
-im_webhook_tags(im_str_t tags, im_buf_t *arena, im_webhook_answer_t *answer,
+im_int_t
+im_webhook_decode(im_str_t body, im_buf_t *arena, im_webhook_answer_t *answer,
     const char **why)
 {
-    size_t    at;
-    im_int_t  rc;
-    im_str_t  name, value;
+    im_str_t             parts[IM_WEBHOOK_DISCONNECT + 1];
+    im_webhook_answer_e  type;
 
-    if (!im_webhook_given(tags)) {
-        return IM_OK;
+    memset(answer, 0, sizeof(im_webhook_answer_t));
+    memset(parts, 0, sizeof(parts));
+    *why = NULL;
+
+    if (body.len > IM_WEBHOOK_MAX) {
+        return im_webhook_fail(why, "the answer is too long");
     }
 
-    if (tags.data[0] != '{') {
+    if (im_json_decode(body, im_webhook_body_fields, 0, NULL, parts, why)
+        != IM_OK)
+    {
+        return im_webhook_fail(why, "the answer is not a JSON object");
+    }
+
+    /* reserve all at once, so that decoded strings do not move */
+
+    if (im_buf_reserve(arena, 5 * body.len) == NULL) {
+        *why = im_json_no_memory;
         return IM_ERROR;
     }
 
-    at = 0;
+    arena->len -= 5 * body.len;
 
-    do {
-        rc = im_json_next_member(tags, &at, arena, &name, &value);
-    } while (rc == IM_OK && value.data[0] == '"');
+    type = IM_WEBHOOK_DISCONNECT;
 
-    if (rc == IM_ERROR) {
-        *why = im_json_no_memory;
+    while (type > IM_WEBHOOK_NOTHING && !im_webhook_given(parts[type])) {
+        type--;
     }
 
-    answer->tags = tags;
+    answer->type = type;
 
-    return rc == IM_DECLINED ? IM_OK : IM_ERROR;
+    if (type >= IM_WEBHOOK_ERROR) {
+        return im_webhook_code(parts[type], arena, answer, why);
+    }
+
+    return type == IM_WEBHOOK_RESULT
+           ? im_webhook_result(parts[type], arena, answer, why) : IM_OK;
+}
+
+
+void
+im_webhook_cleanup(im_webhook_answer_t *answer)
+{
+    im_jwt_cleanup(&answer->result);
 }

@@ -10,9 +10,6 @@
 #define IM_WINDOW_MIN  16
 
 
-static u_char *im_window_copy(im_window_t *w, im_str_t entry);
-
-
 void
 im_window_init(im_window_t *w, im_windows_t *all, uint64_t seq)
 {
@@ -41,6 +38,53 @@ im_window_cleanup(im_window_t *w)
     w->entries = NULL;
     w->size = 0;
     w->first = 0;
+}
+
+
+/* A copy, and room for it in the ring.  NULL: no memory. */
+static u_char *
+im_window_copy(im_window_t *w, im_str_t entry)
+{
+    size_t     i, size;
+    u_char    *copy, **entries;
+    uint32_t   len;
+
+    if (w->n == w->size) {
+        size = im_max(w->size * 2, IM_WINDOW_MIN);
+
+        entries = im_alloc(size * sizeof(u_char *));
+        if (entries == NULL) {
+            return NULL;
+        }
+
+        for (i = 0; i < w->n; i++) {
+            entries[i] = w->entries[(w->first + i) & (w->size - 1)];
+        }
+
+        im_free(w->entries);
+
+        w->entries = entries;
+        w->size = size;
+        w->first = 0;
+    }
+
+    len = (uint32_t) entry.len;
+
+    copy = len == entry.len ? im_alloc(sizeof(uint32_t) + len) : NULL;
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    memcpy(copy, &len, sizeof(uint32_t));
+
+    if (len > 0) {
+        memcpy(copy + sizeof(uint32_t), entry.data, len);
+    }
+
+    w->bytes += len + IM_WINDOW_OVERHEAD;
+    w->all->bytes += len + IM_WINDOW_OVERHEAD;
+
+    return copy;
 }
 
 
@@ -121,51 +165,4 @@ im_window_get(const im_window_t *w, uint64_t seq)
     memcpy(&len, entry, sizeof(uint32_t));
 
     return im_str_set(entry + sizeof(uint32_t), len);
-}
-
-
-/* A copy, and room for it in the ring.  NULL: no memory. */
-static u_char *
-im_window_copy(im_window_t *w, im_str_t entry)
-{
-    size_t     i, size;
-    u_char    *copy, **entries;
-    uint32_t   len;
-
-    if (w->n == w->size) {
-        size = im_max(w->size * 2, IM_WINDOW_MIN);
-
-        entries = im_alloc(size * sizeof(u_char *));
-        if (entries == NULL) {
-            return NULL;
-        }
-
-        for (i = 0; i < w->n; i++) {
-            entries[i] = w->entries[(w->first + i) & (w->size - 1)];
-        }
-
-        im_free(w->entries);
-
-        w->entries = entries;
-        w->size = size;
-        w->first = 0;
-    }
-
-    len = (uint32_t) entry.len;
-
-    copy = len == entry.len ? im_alloc(sizeof(uint32_t) + len) : NULL;
-    if (copy == NULL) {
-        return NULL;
-    }
-
-    memcpy(copy, &len, sizeof(uint32_t));
-
-    if (len > 0) {
-        memcpy(copy + sizeof(uint32_t), entry.data, len);
-    }
-
-    w->bytes += len + IM_WINDOW_OVERHEAD;
-    w->all->bytes += len + IM_WINDOW_OVERHEAD;
-
-    return copy;
 }

@@ -41,21 +41,6 @@ typedef struct {
 } im_ws_fault_t;
 
 
-static im_int_t im_ws_read_header(im_ws_t *ws, u_char **p, u_char *end,
-    uint64_t max);
-static im_ws_fault_e im_ws_check(const im_ws_t *ws);
-static im_ws_fault_e im_ws_check_opcode(const im_ws_t *ws);
-static im_ws_fault_e im_ws_check_len(const im_ws_t *ws);
-static size_t im_ws_header_size(u_char len);
-static im_ws_fault_e im_ws_begin(im_ws_t *ws, uint64_t max);
-static im_int_t im_ws_read_payload(im_ws_t *ws, u_char **p, u_char *end,
-    im_ws_event_t *ev);
-static im_int_t im_ws_finish(im_ws_t *ws, im_ws_event_t *ev);
-static uint64_t im_ws_be(const u_char *p, size_t n);
-static void im_ws_unmask(im_ws_t *ws, u_char *p, size_t len);
-static int im_ws_code_valid(uint16_t code);
-
-
 static const im_ws_fault_t  im_ws_faults[] = {
     [IM_WS_FAULT_RSV] =
         { IM_WS_CLOSE_PROTOCOL, "reserved bit set" },
@@ -84,88 +69,6 @@ void
 im_ws_init(im_ws_t *ws)
 {
     memset(ws, 0, sizeof(im_ws_t));
-}
-
-
-im_int_t
-im_ws_decode(im_ws_t *ws, u_char **p, u_char *end, uint64_t max,
-    im_ws_event_t *ev)
-{
-    im_int_t  rc;
-
-    memset(ev, 0, sizeof(im_ws_event_t));
-
-    /* One iteration a frame; a fragment may end without an event. */
-
-    do {
-        rc = IM_OK;
-
-        if (!ws->failed && !ws->in_payload) {
-            rc = im_ws_read_header(ws, p, end, max);
-        }
-
-        if (rc == IM_OK && !ws->failed) {
-            rc = im_ws_read_payload(ws, p, end, ev);
-        }
-
-        if (ws->failed) {
-            ev->close_code = im_ws_faults[ws->failed].close_code;
-            ev->reason = im_ws_faults[ws->failed].reason;
-
-            return IM_ERROR;
-        }
-
-    } while (rc == IM_DECLINED);
-
-    return rc;
-}
-
-
-int
-im_ws_idle(const im_ws_t *ws)
-{
-    return ws->nheader == 0 && !ws->in_payload && ws->message_opcode == 0;
-}
-
-
-static im_int_t
-im_ws_read_header(im_ws_t *ws, u_char **p, u_char *end, uint64_t max)
-{
-    while (*p < end) {
-        ws->header[ws->nheader++] = *(*p)++;
-
-        ws->failed = im_ws_check(ws);
-        if (ws->failed) {
-            return IM_ERROR;
-        }
-
-        if (ws->nheader >= 2
-            && ws->nheader == im_ws_header_size(ws->header[1]))
-        {
-            ws->failed = im_ws_begin(ws, max);
-            return ws->failed ? IM_ERROR : IM_OK;
-        }
-    }
-
-    return IM_AGAIN;
-}
-
-
-/* Checks the last byte of the header so far. */
-static im_ws_fault_e
-im_ws_check(const im_ws_t *ws)
-{
-    switch (ws->nheader) {
-
-    case 1:
-        return im_ws_check_opcode(ws);
-
-    case 2:
-        return im_ws_check_len(ws);
-
-    default:
-        return IM_WS_FAULT_NONE;
-    }
 }
 
 
@@ -215,6 +118,24 @@ im_ws_check_len(const im_ws_t *ws)
 }
 
 
+/* Checks the last byte of the header so far. */
+static im_ws_fault_e
+im_ws_check(const im_ws_t *ws)
+{
+    switch (ws->nheader) {
+
+    case 1:
+        return im_ws_check_opcode(ws);
+
+    case 2:
+        return im_ws_check_len(ws);
+
+    default:
+        return IM_WS_FAULT_NONE;
+    }
+}
+
+
 /* The size of a masked header, by its second byte. */
 static size_t
 im_ws_header_size(u_char len)
@@ -230,6 +151,19 @@ im_ws_header_size(u_char len)
     default:
         return 2 + 4;
     }
+}
+
+
+static uint64_t
+im_ws_be(const u_char *p, size_t n)
+{
+    uint64_t  v;
+
+    for (v = 0; n > 0; n--) {
+        v = v << 8 | *p++;
+    }
+
+    return v;
 }
 
 
@@ -278,6 +212,90 @@ im_ws_begin(im_ws_t *ws, uint64_t max)
 }
 
 
+static im_int_t
+im_ws_read_header(im_ws_t *ws, u_char **p, u_char *end, uint64_t max)
+{
+    while (*p < end) {
+        ws->header[ws->nheader++] = *(*p)++;
+
+        ws->failed = im_ws_check(ws);
+        if (ws->failed) {
+            return IM_ERROR;
+        }
+
+        if (ws->nheader >= 2
+            && ws->nheader == im_ws_header_size(ws->header[1]))
+        {
+            ws->failed = im_ws_begin(ws, max);
+            return ws->failed ? IM_ERROR : IM_OK;
+        }
+    }
+
+    return IM_AGAIN;
+}
+
+
+static im_int_t
+im_ws_finish(im_ws_t *ws, im_ws_event_t *ev)
+{
+    ws->in_payload = 0;
+    ws->nheader = 0;
+
+    if (!ws->fin) {
+        return IM_DECLINED;
+    }
+
+    ev->type = IM_WS_EVENT_END;
+    ev->opcode = ws->opcode;
+
+    if (ws->opcode & IM_WS_CONTROL) {
+        return IM_OK;
+    }
+
+    ev->opcode = ws->message_opcode;
+
+    if (ev->opcode == IM_WS_TEXT && ws->utf8 != 0) {
+        ws->failed = IM_WS_FAULT_UTF8;
+        return IM_ERROR;
+    }
+
+    ws->message_opcode = 0;
+    ws->message = 0;
+
+    return IM_OK;
+}
+
+
+static void
+im_ws_unmask(im_ws_t *ws, u_char *p, size_t len)
+{
+    size_t    i;
+    u_char    mask[8] = { 0 };
+    uint64_t  word, bytes;
+
+    /* The mask ends the header; rotate it to where the last piece ended. */
+
+    for (i = 0; i < sizeof(mask); i++) {
+        mask[i] = ws->header[ws->nheader - 4 + ((ws->mask_at + i) & 3)];
+    }
+
+    ws->mask_at = (ws->mask_at + len) & 3;
+
+    memcpy(&word, mask, sizeof(mask));
+
+    for ( /* void */ ; len >= sizeof(mask); len -= sizeof(mask)) {
+        memcpy(&bytes, p, sizeof(mask));
+        bytes ^= word;
+        memcpy(p, &bytes, sizeof(mask));
+        p += sizeof(mask);
+    }
+
+    for (i = 0; i < len; i++) {
+        p[i] ^= mask[i];
+    }
+}
+
+
 /* IM_DECLINED: the frame is over without an event. */
 static im_int_t
 im_ws_read_payload(im_ws_t *ws, u_char **p, u_char *end, im_ws_event_t *ev)
@@ -317,77 +335,54 @@ im_ws_read_payload(im_ws_t *ws, u_char **p, u_char *end, im_ws_event_t *ev)
 }
 
 
-static im_int_t
-im_ws_finish(im_ws_t *ws, im_ws_event_t *ev)
+im_int_t
+im_ws_decode(im_ws_t *ws, u_char **p, u_char *end, uint64_t max,
+    im_ws_event_t *ev)
 {
-    ws->in_payload = 0;
-    ws->nheader = 0;
+    im_int_t  rc;
 
-    if (!ws->fin) {
-        return IM_DECLINED;
-    }
+    memset(ev, 0, sizeof(im_ws_event_t));
 
-    ev->type = IM_WS_EVENT_END;
-    ev->opcode = ws->opcode;
+    /* One iteration a frame; a fragment may end without an event. */
 
-    if (ws->opcode & IM_WS_CONTROL) {
-        return IM_OK;
-    }
+    do {
+        rc = IM_OK;
 
-    ev->opcode = ws->message_opcode;
+        if (!ws->failed && !ws->in_payload) {
+            rc = im_ws_read_header(ws, p, end, max);
+        }
 
-    if (ev->opcode == IM_WS_TEXT && ws->utf8 != 0) {
-        ws->failed = IM_WS_FAULT_UTF8;
-        return IM_ERROR;
-    }
+        if (rc == IM_OK && !ws->failed) {
+            rc = im_ws_read_payload(ws, p, end, ev);
+        }
 
-    ws->message_opcode = 0;
-    ws->message = 0;
+        if (ws->failed) {
+            ev->close_code = im_ws_faults[ws->failed].close_code;
+            ev->reason = im_ws_faults[ws->failed].reason;
 
-    return IM_OK;
+            return IM_ERROR;
+        }
+
+    } while (rc == IM_DECLINED);
+
+    return rc;
 }
 
 
-static uint64_t
-im_ws_be(const u_char *p, size_t n)
+int
+im_ws_idle(const im_ws_t *ws)
 {
-    uint64_t  v;
-
-    for (v = 0; n > 0; n--) {
-        v = v << 8 | *p++;
-    }
-
-    return v;
+    return ws->nheader == 0 && !ws->in_payload && ws->message_opcode == 0;
 }
 
 
-static void
-im_ws_unmask(im_ws_t *ws, u_char *p, size_t len)
+/* A code that a peer may send: registered ones, and 3000..4999. */
+static int
+im_ws_code_valid(uint16_t code)
 {
-    size_t    i;
-    u_char    mask[8] = { 0 };
-    uint64_t  word, bytes;
-
-    /* The mask ends the header; rotate it to where the last piece ended. */
-
-    for (i = 0; i < sizeof(mask); i++) {
-        mask[i] = ws->header[ws->nheader - 4 + ((ws->mask_at + i) & 3)];
-    }
-
-    ws->mask_at = (ws->mask_at + len) & 3;
-
-    memcpy(&word, mask, sizeof(mask));
-
-    for ( /* void */ ; len >= sizeof(mask); len -= sizeof(mask)) {
-        memcpy(&bytes, p, sizeof(mask));
-        bytes ^= word;
-        memcpy(p, &bytes, sizeof(mask));
-        p += sizeof(mask);
-    }
-
-    for (i = 0; i < len; i++) {
-        p[i] ^= mask[i];
-    }
+    return (code >= IM_WS_CLOSE_NORMAL && code <= IM_WS_CLOSE_UNSUPPORTED)
+           || (code >= IM_WS_CLOSE_INVALID && code <= 1014)
+           || (code >= 3000 && code <= 4999);
 }
 
 
@@ -424,16 +419,6 @@ im_ws_close_decode(im_str_t payload, uint16_t *code, im_str_t *reason)
     *reason = text;
 
     return IM_OK;
-}
-
-
-/* A code that a peer may send: registered ones, and 3000..4999. */
-static int
-im_ws_code_valid(uint16_t code)
-{
-    return (code >= IM_WS_CLOSE_NORMAL && code <= IM_WS_CLOSE_UNSUPPORTED)
-           || (code >= IM_WS_CLOSE_INVALID && code <= 1014)
-           || (code >= 3000 && code <= 4999);
 }
 
 

@@ -20,42 +20,6 @@
 #define IM_ADDR_BACKLOG  511
 
 
-static im_int_t im_daemon_addr_inet(const char *text,
-    struct sockaddr_storage *ss, socklen_t *len, const char **why);
-static void im_daemon_addr_clear(const struct sockaddr_storage *ss,
-    socklen_t len);
-
-
-im_int_t
-im_daemon_addr_parse(const char *text, struct sockaddr_storage *ss,
-    socklen_t *len, const char **why)
-{
-    size_t               n;
-    struct sockaddr_un  *un;
-
-    memset(ss, 0, sizeof(struct sockaddr_storage));
-
-    if (strncmp(text, "unix:", 5) != 0) {
-        return im_daemon_addr_inet(text, ss, len, why);
-    }
-
-    un = (struct sockaddr_un *) ss;
-    n = strlen(text + 5);
-
-    if (n == 0 || n >= sizeof(un->sun_path)) {
-        *why = "the path is empty or too long";
-        return IM_ERROR;
-    }
-
-    un->sun_family = AF_UNIX;
-    memcpy(un->sun_path, text + 5, n + 1);
-
-    *len = sizeof(struct sockaddr_un);
-
-    return IM_OK;
-}
-
-
 static im_int_t
 im_daemon_addr_inet(const char *text, struct sockaddr_storage *ss,
     socklen_t *len, const char **why)
@@ -109,6 +73,65 @@ im_daemon_addr_inet(const char *text, struct sockaddr_storage *ss,
 }
 
 
+im_int_t
+im_daemon_addr_parse(const char *text, struct sockaddr_storage *ss,
+    socklen_t *len, const char **why)
+{
+    size_t               n;
+    struct sockaddr_un  *un;
+
+    memset(ss, 0, sizeof(struct sockaddr_storage));
+
+    if (strncmp(text, "unix:", 5) != 0) {
+        return im_daemon_addr_inet(text, ss, len, why);
+    }
+
+    un = (struct sockaddr_un *) ss;
+    n = strlen(text + 5);
+
+    if (n == 0 || n >= sizeof(un->sun_path)) {
+        *why = "the path is empty or too long";
+        return IM_ERROR;
+    }
+
+    un->sun_family = AF_UNIX;
+    memcpy(un->sun_path, text + 5, n + 1);
+
+    *len = sizeof(struct sockaddr_un);
+
+    return IM_OK;
+}
+
+
+/* A killed process leaves its unix socket behind: no process answers there. */
+static void
+im_daemon_addr_clear(const struct sockaddr_storage *ss, socklen_t len)
+{
+    int          fd;
+    struct stat  st;
+    const char  *path;
+
+    path = ((const struct sockaddr_un *) ss)->sun_path;
+
+    if (stat(path, &st) == -1 || !S_ISSOCK(st.st_mode)) {
+        return;
+    }
+
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd == -1) {
+        return;
+    }
+
+    if (connect(fd, (const struct sockaddr *) ss, len) == -1
+        && errno == ECONNREFUSED)
+    {
+        (void) unlink(path);
+    }
+
+    (void) close(fd);
+}
+
+
 int
 im_daemon_addr_listen(const char *text)
 {
@@ -156,33 +179,4 @@ im_daemon_addr_listen(const char *text)
     }
 
     return fd;
-}
-
-
-/* A killed process leaves its unix socket behind: no process answers there. */
-static void
-im_daemon_addr_clear(const struct sockaddr_storage *ss, socklen_t len)
-{
-    int          fd;
-    struct stat  st;
-    const char  *path;
-
-    path = ((const struct sockaddr_un *) ss)->sun_path;
-
-    if (stat(path, &st) == -1 || !S_ISSOCK(st.st_mode)) {
-        return;
-    }
-
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd == -1) {
-        return;
-    }
-
-    if (connect(fd, (const struct sockaddr *) ss, len) == -1
-        && errno == ECONNREFUSED)
-    {
-        (void) unlink(path);
-    }
-
-    (void) close(fd);
 }

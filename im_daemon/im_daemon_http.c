@@ -42,15 +42,170 @@ typedef struct {
 } im_daemon_http_request_t;
 
 
-static void im_daemon_http_handler(struct evhttp_request *req, void *data);
-static im_int_t im_daemon_http_fill(im_daemon_http_request_t *hr);
-static im_str_t im_daemon_http_str(const char *z);
-static const char *im_daemon_http_method(struct evhttp_request *req);
-static void im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status,
-    im_str_t json);
-static void im_daemon_http_free(im_daemon_http_request_t *hr);
-static void im_daemon_http_add_header(void *data, const char *name,
-    const char *value);
+static void
+im_daemon_http_free(im_daemon_http_request_t *hr)
+{
+    im_daemon_end(&hr->request);
+    free(hr->uri);
+    free(hr);
+}
+
+
+static void
+im_daemon_http_add_header(void *data, const char *name, const char *value)
+{
+    (void) evhttp_add_header(data, name, value);
+}
+
+
+static void
+im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
+{
+    struct evbuffer           *out;
+    struct evhttp_request     *req;
+    im_daemon_http_request_t  *hr;
+
+    hr = (im_daemon_http_request_t *) r;
+    req = hr->req;
+
+    /* the peer has gone: what is left of the request is ours to free */
+    if (evhttp_request_get_connection(req) == NULL) {
+        evhttp_request_free(req);
+        im_daemon_http_free(hr);
+        return;
+    }
+
+    im_daemon_headers(r, im_daemon_http_add_header,
+                      evhttp_request_get_output_headers(req));
+
+    out = evbuffer_new();
+
+    if (out != NULL) {
+        (void) evbuffer_add(out, json.data, json.len);
+    }
+
+    evhttp_send_reply(req, (int) status, im_daemon_status(status), out);
+
+    if (out != NULL) {
+        evbuffer_free(out);
+    }
+
+    im_daemon_http_free(hr);
+}
+
+
+static const char *
+im_daemon_http_method(struct evhttp_request *req)
+{
+    switch (evhttp_request_get_command(req)) {
+
+    case EVHTTP_REQ_GET:
+        return "GET";
+
+    case EVHTTP_REQ_POST:
+        return "POST";
+
+    case EVHTTP_REQ_HEAD:
+        return "HEAD";
+
+    case EVHTTP_REQ_OPTIONS:
+        return "OPTIONS";
+
+    default:
+        return "OTHER";
+    }
+}
+
+
+static im_str_t
+im_daemon_http_str(const char *z)
+{
+    return im_str_z(z != NULL ? z : "");
+}
+
+
+static im_int_t
+im_daemon_http_fill(im_daemon_http_request_t *hr)
+{
+    char                      *address;
+    uint16_t                   port;
+    struct evbuffer           *body;
+    struct evkeyvalq          *headers;
+    im_daemon_request_t       *r;
+    const struct evhttp_uri   *uri;
+
+    r = &hr->request;
+    uri = evhttp_request_get_evhttp_uri(hr->req);
+
+    headers = evhttp_request_get_input_headers(hr->req);
+
+    r->method = im_str_z(im_daemon_http_method(hr->req));
+    r->path = im_daemon_http_str(evhttp_uri_get_path(uri));
+    r->query = im_daemon_http_str(evhttp_uri_get_query(uri));
+
+    hr->uri = evhttp_uridecode((char *) r->path.data, 0, &r->uri.len);
+    if (hr->uri == NULL) {
+        return IM_ERROR;
+    }
+
+    r->uri.data = (u_char *) hr->uri;
+
+    r->type = im_daemon_http_str(evhttp_find_header(headers, "Content-Type"));
+    r->api_key = im_daemon_http_str(evhttp_find_header(headers, "X-API-Key"));
+    r->authorization = im_daemon_http_str(evhttp_find_header(headers,
+                                                             "Authorization"));
+    r->error_mode = im_daemon_http_str(evhttp_find_header(headers,
+                                                   "X-Centrifugo-Error-Mode"));
+
+    /* of the connection, which may be gone when the answer is due */
+    evhttp_connection_get_peer(evhttp_request_get_connection(hr->req),
+                               &address, &port);
+    (void) snprintf(hr->address, sizeof(hr->address), "%s",
+                    address != NULL ? address : "");
+    r->address = im_str_z(hr->address);
+
+    body = evhttp_request_get_input_buffer(hr->req);
+    r->body.len = evbuffer_get_length(body);
+
+    if (r->body.len != 0) {
+        r->body.data = evbuffer_pullup(body, -1);
+
+        if (r->body.data == NULL) {
+            return IM_ERROR;
+        }
+    }
+
+    return IM_OK;
+}
+
+
+static void
+im_daemon_http_handler(struct evhttp_request *req, void *data)
+{
+    im_daemon_http_t          *http = data;
+    im_daemon_http_request_t  *hr;
+
+    hr = calloc(1, sizeof(im_daemon_http_request_t));
+    if (hr == NULL) {
+        evhttp_send_error(req, 503, NULL);
+        return;
+    }
+
+    hr->req = req;
+    hr->request.reply = im_daemon_http_reply;
+    hr->request.data = http->data;
+
+    if (im_daemon_http_fill(hr) != IM_OK) {
+        im_daemon_http_free(hr);
+        evhttp_send_error(req, 400, NULL);
+        return;
+    }
+
+    /* evhttp would free an unanswered request with its connection */
+    evhttp_request_own(req);
+
+    http->handler(&hr->request);
+}
 
 
 im_daemon_http_t *
@@ -118,170 +273,4 @@ im_daemon_http_destroy(im_daemon_http_t *http)
     }
 
     free(http);
-}
-
-
-static void
-im_daemon_http_handler(struct evhttp_request *req, void *data)
-{
-    im_daemon_http_t          *http = data;
-    im_daemon_http_request_t  *hr;
-
-    hr = calloc(1, sizeof(im_daemon_http_request_t));
-    if (hr == NULL) {
-        evhttp_send_error(req, 503, NULL);
-        return;
-    }
-
-    hr->req = req;
-    hr->request.reply = im_daemon_http_reply;
-    hr->request.data = http->data;
-
-    if (im_daemon_http_fill(hr) != IM_OK) {
-        im_daemon_http_free(hr);
-        evhttp_send_error(req, 400, NULL);
-        return;
-    }
-
-    /* evhttp would free an unanswered request with its connection */
-    evhttp_request_own(req);
-
-    http->handler(&hr->request);
-}
-
-
-static im_int_t
-im_daemon_http_fill(im_daemon_http_request_t *hr)
-{
-    char                      *address;
-    uint16_t                   port;
-    struct evbuffer           *body;
-    struct evkeyvalq          *headers;
-    im_daemon_request_t       *r;
-    const struct evhttp_uri   *uri;
-
-    r = &hr->request;
-    uri = evhttp_request_get_evhttp_uri(hr->req);
-
-    headers = evhttp_request_get_input_headers(hr->req);
-
-    r->method = im_str_z(im_daemon_http_method(hr->req));
-    r->path = im_daemon_http_str(evhttp_uri_get_path(uri));
-    r->query = im_daemon_http_str(evhttp_uri_get_query(uri));
-
-    hr->uri = evhttp_uridecode((char *) r->path.data, 0, &r->uri.len);
-    if (hr->uri == NULL) {
-        return IM_ERROR;
-    }
-
-    r->uri.data = (u_char *) hr->uri;
-
-    r->type = im_daemon_http_str(evhttp_find_header(headers, "Content-Type"));
-    r->api_key = im_daemon_http_str(evhttp_find_header(headers, "X-API-Key"));
-    r->authorization = im_daemon_http_str(evhttp_find_header(headers,
-                                                             "Authorization"));
-    r->error_mode = im_daemon_http_str(evhttp_find_header(headers,
-                                                   "X-Centrifugo-Error-Mode"));
-
-    /* of the connection, which may be gone when the answer is due */
-    evhttp_connection_get_peer(evhttp_request_get_connection(hr->req),
-                               &address, &port);
-    (void) snprintf(hr->address, sizeof(hr->address), "%s",
-                    address != NULL ? address : "");
-    r->address = im_str_z(hr->address);
-
-    body = evhttp_request_get_input_buffer(hr->req);
-    r->body.len = evbuffer_get_length(body);
-
-    if (r->body.len != 0) {
-        r->body.data = evbuffer_pullup(body, -1);
-
-        if (r->body.data == NULL) {
-            return IM_ERROR;
-        }
-    }
-
-    return IM_OK;
-}
-
-
-static im_str_t
-im_daemon_http_str(const char *z)
-{
-    return im_str_z(z != NULL ? z : "");
-}
-
-
-static const char *
-im_daemon_http_method(struct evhttp_request *req)
-{
-    switch (evhttp_request_get_command(req)) {
-
-    case EVHTTP_REQ_GET:
-        return "GET";
-
-    case EVHTTP_REQ_POST:
-        return "POST";
-
-    case EVHTTP_REQ_HEAD:
-        return "HEAD";
-
-    case EVHTTP_REQ_OPTIONS:
-        return "OPTIONS";
-
-    default:
-        return "OTHER";
-    }
-}
-
-
-static void
-im_daemon_http_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
-{
-    struct evbuffer           *out;
-    struct evhttp_request     *req;
-    im_daemon_http_request_t  *hr;
-
-    hr = (im_daemon_http_request_t *) r;
-    req = hr->req;
-
-    /* the peer has gone: what is left of the request is ours to free */
-    if (evhttp_request_get_connection(req) == NULL) {
-        evhttp_request_free(req);
-        im_daemon_http_free(hr);
-        return;
-    }
-
-    im_daemon_headers(r, im_daemon_http_add_header,
-                      evhttp_request_get_output_headers(req));
-
-    out = evbuffer_new();
-
-    if (out != NULL) {
-        (void) evbuffer_add(out, json.data, json.len);
-    }
-
-    evhttp_send_reply(req, (int) status, im_daemon_status(status), out);
-
-    if (out != NULL) {
-        evbuffer_free(out);
-    }
-
-    im_daemon_http_free(hr);
-}
-
-
-static void
-im_daemon_http_free(im_daemon_http_request_t *hr)
-{
-    im_daemon_end(&hr->request);
-    free(hr->uri);
-    free(hr);
-}
-
-
-static void
-im_daemon_http_add_header(void *data, const char *name, const char *value)
-{
-    (void) evhttp_add_header(data, name, value);
 }

@@ -42,24 +42,236 @@ typedef struct {
 } im_daemon_socket_t;
 
 
-static void *im_daemon_link_connect(void *data, im_link_conn_t *conn,
-    const char **why);
-static int im_daemon_link_socket(const char *address, const char **why);
-static void im_daemon_link_close(void *data);
-static void im_daemon_link_write(void *data);
-static void im_daemon_link_timer(void *data, im_uint_t ms);
-static uint64_t im_daemon_link_now(void *data);
-static uint32_t im_daemon_link_random(void *data);
-static void im_daemon_link_log(void *data, im_link_log_e level,
-    const char *text);
+static int
+im_daemon_link_socket(const char *address, const char **why)
+{
+    int                      fd, on;
+    socklen_t                len;
+    struct sockaddr_storage  ss;
 
-static void im_daemon_link_tick_handler(evutil_socket_t fd, short what,
-    void *data);
-static void im_daemon_link_write_handler(evutil_socket_t fd, short what,
-    void *data);
-static void im_daemon_link_connect_handler(im_daemon_socket_t *s);
-static void im_daemon_link_read_handler(evutil_socket_t fd, short what,
-    void *data);
+    if (im_daemon_addr_parse(address, &ss, &len, why) != IM_OK) {
+        return -1;
+    }
+
+    fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd == -1) {
+        *why = strerror(errno);
+        return -1;
+    }
+
+    if (ss.ss_family != AF_UNIX) {
+        on = 1;
+        (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    }
+
+    if (connect(fd, (struct sockaddr *) &ss, len) == -1
+        && errno != EINPROGRESS)
+    {
+        *why = strerror(errno);
+        (void) close(fd);
+        return -1;
+    }
+
+    return fd;
+}
+
+
+static void
+im_daemon_link_read_handler(evutil_socket_t fd, short what, void *data)
+{
+    u_char               buf[IM_DAEMON_LINK_READ];
+    ssize_t              n;
+    im_uint_t            i;
+    im_daemon_socket_t  *s = data;
+
+    for (i = 0; i < IM_DAEMON_LINK_READS; i++) {
+        n = recv(fd, buf, sizeof(buf), 0);
+
+        if (n == -1) {
+            if (errno != EAGAIN && errno != EINTR) {
+                im_link_closed(s->conn, strerror(errno));
+            }
+
+            return;
+        }
+
+        if (n == 0) {
+            im_link_closed(s->conn, "connection closed");
+            return;
+        }
+
+        if (im_link_received(s->conn, buf, n) != IM_OK
+            || (size_t) n < sizeof(buf))
+        {
+            return;
+        }
+    }
+}
+
+
+static void
+im_daemon_link_connect_handler(im_daemon_socket_t *s)
+{
+    int        err;
+    socklen_t  len;
+
+    err = 0;
+    len = sizeof(err);
+
+    if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) == -1) {
+        err = errno;
+    }
+
+    if (err == 0 && event_add(s->read, NULL) == -1) {
+        err = ENOMEM;
+    }
+
+    if (err != 0) {
+        im_link_closed(s->conn, strerror(err));
+        return;
+    }
+
+    s->connecting = 0;
+
+    (void) im_link_connected(s->conn);
+}
+
+
+static void
+im_daemon_link_write_handler(evutil_socket_t fd, short what, void *data)
+{
+    ssize_t              n;
+    im_str_t             out;
+    im_daemon_socket_t  *s = data;
+
+    if (s->connecting) {
+        im_daemon_link_connect_handler(s);
+        return;
+    }
+
+    s->full = 0;
+
+    while ((out = im_link_output(s->conn)).len > 0) {
+        n = send(fd, out.data, out.len, MSG_NOSIGNAL);
+
+        if (n >= 0) {
+            im_link_sent(s->conn, n);
+
+        } else if (errno == EAGAIN) {
+            s->full = event_add(s->write, NULL) == 0;
+            break;
+
+        } else if (errno != EINTR) {
+            im_link_closed(s->conn, strerror(errno));
+            return;
+        }
+    }
+}
+
+
+static void
+im_daemon_link_close(void *data)
+{
+    im_daemon_socket_t  *s = data;
+
+    if (s->read != NULL) {
+        event_free(s->read);
+    }
+
+    if (s->write != NULL) {
+        event_free(s->write);
+    }
+
+    (void) close(s->fd);
+    im_free(s);
+}
+
+
+static void *
+im_daemon_link_connect(void *data, im_link_conn_t *conn, const char **why)
+{
+    im_daemon_link_t    *dl = data;
+    im_daemon_socket_t  *s;
+
+    s = im_calloc(sizeof(im_daemon_socket_t));
+    if (s == NULL) {
+        *why = "no memory";
+        return NULL;
+    }
+
+    s->fd = im_daemon_link_socket(dl->address, why);
+    if (s->fd == -1) {
+        im_free(s);
+        return NULL;
+    }
+
+    s->conn = conn;
+    s->connecting = 1;
+    s->read = event_new(dl->base, s->fd, EV_READ|EV_PERSIST,
+                        im_daemon_link_read_handler, s);
+    s->write = event_new(dl->base, s->fd, EV_WRITE,
+                         im_daemon_link_write_handler, s);
+
+    if (s->read == NULL || s->write == NULL || event_add(s->write, NULL) == -1)
+    {
+        *why = "no memory";
+        im_daemon_link_close(s);
+        return NULL;
+    }
+
+    return s;
+}
+
+
+static void
+im_daemon_link_write(void *data)
+{
+    im_daemon_socket_t  *s = data;
+
+    if (!s->full) {
+        event_active(s->write, EV_WRITE, 0);
+    }
+}
+
+
+static void
+im_daemon_link_timer(void *data, im_uint_t ms)
+{
+    struct timeval     tv;
+    im_daemon_link_t  *dl = data;
+
+    tv.tv_sec = ms / 1000;
+    tv.tv_usec = ms % 1000 * 1000;
+
+    (void) event_add(dl->timer, &tv);
+}
+
+
+static uint64_t
+im_daemon_link_now(void *data)
+{
+    return im_daemon_now();
+}
+
+
+static uint32_t
+im_daemon_link_random(void *data)
+{
+    uint32_t  n;
+
+    im_daemon_random(&n, sizeof(n));
+
+    return n;
+}
+
+
+static void
+im_daemon_link_log(void *data, im_link_log_e level, const char *text)
+{
+    static const int  levels[] = { IM_LOG_ERROR, IM_LOG_NOTICE, IM_LOG_DEBUG };
+
+    im_daemon_log(levels[level], "%s", text);
+}
 
 
 static const im_link_transport_t  im_daemon_link_transport = {
@@ -71,6 +283,15 @@ static const im_link_transport_t  im_daemon_link_transport = {
     im_daemon_link_random,
     im_daemon_link_log
 };
+
+
+static void
+im_daemon_link_tick_handler(evutil_socket_t fd, short what, void *data)
+{
+    im_daemon_link_t  *dl = data;
+
+    im_link_tick(dl->link);
+}
 
 
 im_link_t *
@@ -115,245 +336,4 @@ im_daemon_link_destroy(im_link_t *link)
 
     event_free(dl->timer);
     im_free(dl);
-}
-
-
-static void *
-im_daemon_link_connect(void *data, im_link_conn_t *conn, const char **why)
-{
-    im_daemon_link_t    *dl = data;
-    im_daemon_socket_t  *s;
-
-    s = im_calloc(sizeof(im_daemon_socket_t));
-    if (s == NULL) {
-        *why = "no memory";
-        return NULL;
-    }
-
-    s->fd = im_daemon_link_socket(dl->address, why);
-    if (s->fd == -1) {
-        im_free(s);
-        return NULL;
-    }
-
-    s->conn = conn;
-    s->connecting = 1;
-    s->read = event_new(dl->base, s->fd, EV_READ|EV_PERSIST,
-                        im_daemon_link_read_handler, s);
-    s->write = event_new(dl->base, s->fd, EV_WRITE,
-                         im_daemon_link_write_handler, s);
-
-    if (s->read == NULL || s->write == NULL || event_add(s->write, NULL) == -1)
-    {
-        *why = "no memory";
-        im_daemon_link_close(s);
-        return NULL;
-    }
-
-    return s;
-}
-
-
-static int
-im_daemon_link_socket(const char *address, const char **why)
-{
-    int                      fd, on;
-    socklen_t                len;
-    struct sockaddr_storage  ss;
-
-    if (im_daemon_addr_parse(address, &ss, &len, why) != IM_OK) {
-        return -1;
-    }
-
-    fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd == -1) {
-        *why = strerror(errno);
-        return -1;
-    }
-
-    if (ss.ss_family != AF_UNIX) {
-        on = 1;
-        (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    }
-
-    if (connect(fd, (struct sockaddr *) &ss, len) == -1
-        && errno != EINPROGRESS)
-    {
-        *why = strerror(errno);
-        (void) close(fd);
-        return -1;
-    }
-
-    return fd;
-}
-
-
-static void
-im_daemon_link_close(void *data)
-{
-    im_daemon_socket_t  *s = data;
-
-    if (s->read != NULL) {
-        event_free(s->read);
-    }
-
-    if (s->write != NULL) {
-        event_free(s->write);
-    }
-
-    (void) close(s->fd);
-    im_free(s);
-}
-
-
-static void
-im_daemon_link_write(void *data)
-{
-    im_daemon_socket_t  *s = data;
-
-    if (!s->full) {
-        event_active(s->write, EV_WRITE, 0);
-    }
-}
-
-
-static void
-im_daemon_link_write_handler(evutil_socket_t fd, short what, void *data)
-{
-    ssize_t              n;
-    im_str_t             out;
-    im_daemon_socket_t  *s = data;
-
-    if (s->connecting) {
-        im_daemon_link_connect_handler(s);
-        return;
-    }
-
-    s->full = 0;
-
-    while ((out = im_link_output(s->conn)).len > 0) {
-        n = send(fd, out.data, out.len, MSG_NOSIGNAL);
-
-        if (n >= 0) {
-            im_link_sent(s->conn, n);
-
-        } else if (errno == EAGAIN) {
-            s->full = event_add(s->write, NULL) == 0;
-            break;
-
-        } else if (errno != EINTR) {
-            im_link_closed(s->conn, strerror(errno));
-            return;
-        }
-    }
-}
-
-
-static void
-im_daemon_link_connect_handler(im_daemon_socket_t *s)
-{
-    int        err;
-    socklen_t  len;
-
-    err = 0;
-    len = sizeof(err);
-
-    if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) == -1) {
-        err = errno;
-    }
-
-    if (err == 0 && event_add(s->read, NULL) == -1) {
-        err = ENOMEM;
-    }
-
-    if (err != 0) {
-        im_link_closed(s->conn, strerror(err));
-        return;
-    }
-
-    s->connecting = 0;
-
-    (void) im_link_connected(s->conn);
-}
-
-
-static void
-im_daemon_link_read_handler(evutil_socket_t fd, short what, void *data)
-{
-    u_char               buf[IM_DAEMON_LINK_READ];
-    ssize_t              n;
-    im_uint_t            i;
-    im_daemon_socket_t  *s = data;
-
-    for (i = 0; i < IM_DAEMON_LINK_READS; i++) {
-        n = recv(fd, buf, sizeof(buf), 0);
-
-        if (n == -1) {
-            if (errno != EAGAIN && errno != EINTR) {
-                im_link_closed(s->conn, strerror(errno));
-            }
-
-            return;
-        }
-
-        if (n == 0) {
-            im_link_closed(s->conn, "connection closed");
-            return;
-        }
-
-        if (im_link_received(s->conn, buf, n) != IM_OK
-            || (size_t) n < sizeof(buf))
-        {
-            return;
-        }
-    }
-}
-
-
-static void
-im_daemon_link_tick_handler(evutil_socket_t fd, short what, void *data)
-{
-    im_daemon_link_t  *dl = data;
-
-    im_link_tick(dl->link);
-}
-
-
-static void
-im_daemon_link_timer(void *data, im_uint_t ms)
-{
-    struct timeval     tv;
-    im_daemon_link_t  *dl = data;
-
-    tv.tv_sec = ms / 1000;
-    tv.tv_usec = ms % 1000 * 1000;
-
-    (void) event_add(dl->timer, &tv);
-}
-
-
-static uint64_t
-im_daemon_link_now(void *data)
-{
-    return im_daemon_now();
-}
-
-
-static uint32_t
-im_daemon_link_random(void *data)
-{
-    uint32_t  n;
-
-    im_daemon_random(&n, sizeof(n));
-
-    return n;
-}
-
-
-static void
-im_daemon_link_log(void *data, im_link_log_e level, const char *text)
-{
-    static const int  levels[] = { IM_LOG_ERROR, IM_LOG_NOTICE, IM_LOG_DEBUG };
-
-    im_daemon_log(levels[level], "%s", text);
 }

@@ -17,16 +17,161 @@
 #define IM_OPTION_LINE  1024
 
 
-static im_int_t im_daemon_option_file(const char *path,
-    const im_daemon_option_t *options, void *conf);
-static im_int_t im_daemon_option_line(char *line,
-    const im_daemon_option_t *options, void *conf);
-static im_int_t im_daemon_option_set(const im_daemon_option_t *options,
-    im_str_t name, const char *value, void *conf);
-static im_int_t im_daemon_option_number(const im_daemon_option_t *o,
-    const char *value, uint64_t *n);
-static void im_daemon_option_help(const char *program,
-    const im_daemon_option_t *options);
+static void
+im_daemon_option_help(const char *program, const im_daemon_option_t *options)
+{
+    const im_daemon_option_t  *o;
+
+    printf("usage: %s [--name=value ...]\n\n", program);
+    printf("  --conf=FILE  lines \"name value;\"; the command line wins\n");
+
+    for (o = options; o->name != NULL; o++) {
+        printf("  --%s=%s\n", o->name, o->help);
+    }
+
+    printf("  --help\n  --version\n");
+}
+
+
+static im_int_t
+im_daemon_option_number(const im_daemon_option_t *o, const char *value,
+    uint64_t *n)
+{
+    int        shift;
+    char      *end;
+    uint64_t   v;
+
+    errno = 0;
+    v = strtoull(value, &end, 10);
+
+    shift = (*end | 0x20) == 'k' ? 10 : (*end | 0x20) == 'm' ? 20 : 0;
+
+    if (shift != 0 && v < UINT32_MAX) {
+        v <<= shift;
+        end++;
+    }
+
+    if (!isdigit((u_char) *value) || *end != '\0' || errno != 0
+        || v < o->min || v > o->max)
+    {
+        im_daemon_log(IM_LOG_ERROR, "--%s=%s is not a number from %llu to "
+                      "%llu", o->name, value, (unsigned long long) o->min,
+                      (unsigned long long) o->max);
+        return IM_ERROR;
+    }
+
+    *n = v;
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_daemon_option_set(const im_daemon_option_t *options, im_str_t name,
+    const char *value, void *conf)
+{
+    char                      *copy, **s;
+    void                      *dst;
+    size_t                     size;
+    const im_daemon_option_t  *o;
+
+    for (o = options; o->name != NULL; o++) {
+        if (im_str_eq(im_str_z(o->name), name)) {
+            break;
+        }
+    }
+
+    if (o->name == NULL) {
+        im_daemon_log(IM_LOG_ERROR, "unknown option \"%.*s\", see --help",
+                      (int) name.len, (char *) name.data);
+        return IM_ERROR;
+    }
+
+    dst = (u_char *) conf + o->offset;
+
+    if (o->type == IM_OPTION_NUMBER) {
+        return im_daemon_option_number(o, value, dst);
+    }
+
+    size = strlen(value) + 1;
+
+    copy = im_alloc(size);
+    if (copy == NULL) {
+        im_daemon_log(IM_LOG_ERROR, "no memory");
+        return IM_ERROR;
+    }
+
+    memcpy(copy, value, size);
+
+    s = dst;
+    im_free(*s);
+    *s = copy;
+
+    return IM_OK;
+}
+
+
+/* "name value;" or "name = value", '#' starts a comment. */
+static im_int_t
+im_daemon_option_line(char *line, const im_daemon_option_t *options, void *conf)
+{
+    char      *value;
+    size_t     len;
+    im_str_t   name;
+
+    line += strspn(line, " \t\r\n");
+
+    if (*line == '\0' || *line == '#') {
+        return IM_OK;
+    }
+
+    name = im_str_set(line, strcspn(line, " \t\r\n=;"));
+    value = line + name.len;
+    value += strspn(value, " \t=");
+
+    len = strcspn(value, "\r\n");
+
+    while (len > 0 && (value[len - 1] == ';'
+                       || isspace((u_char) value[len - 1])))
+    {
+        len--;
+    }
+
+    value[len] = '\0';
+
+    return im_daemon_option_set(options, name, value, conf);
+}
+
+
+static im_int_t
+im_daemon_option_file(const char *path, const im_daemon_option_t *options,
+    void *conf)
+{
+    char      line[IM_OPTION_LINE];
+    FILE     *f;
+    im_int_t  rc;
+
+    f = fopen(path, "r");
+    if (f == NULL) {
+        im_daemon_log(IM_LOG_ERROR, "can't read \"%s\": %s", path,
+                      strerror(errno));
+        return IM_ERROR;
+    }
+
+    rc = IM_OK;
+
+    while (rc == IM_OK && fgets(line, sizeof(line), f) != NULL) {
+        rc = im_daemon_option_line(line, options, conf);
+    }
+
+    (void) fclose(f);
+
+    if (rc != IM_OK) {
+        im_daemon_log(IM_LOG_ERROR, "\"%s\" is not usable", path);
+    }
+
+    return rc;
+}
 
 
 im_int_t
@@ -101,161 +246,4 @@ im_daemon_options_cleanup(const im_daemon_option_t *options, void *conf)
             *s = NULL;
         }
     }
-}
-
-
-static im_int_t
-im_daemon_option_file(const char *path, const im_daemon_option_t *options,
-    void *conf)
-{
-    char      line[IM_OPTION_LINE];
-    FILE     *f;
-    im_int_t  rc;
-
-    f = fopen(path, "r");
-    if (f == NULL) {
-        im_daemon_log(IM_LOG_ERROR, "can't read \"%s\": %s", path,
-                      strerror(errno));
-        return IM_ERROR;
-    }
-
-    rc = IM_OK;
-
-    while (rc == IM_OK && fgets(line, sizeof(line), f) != NULL) {
-        rc = im_daemon_option_line(line, options, conf);
-    }
-
-    (void) fclose(f);
-
-    if (rc != IM_OK) {
-        im_daemon_log(IM_LOG_ERROR, "\"%s\" is not usable", path);
-    }
-
-    return rc;
-}
-
-
-/* "name value;" or "name = value", '#' starts a comment. */
-static im_int_t
-im_daemon_option_line(char *line, const im_daemon_option_t *options, void *conf)
-{
-    char      *value;
-    size_t     len;
-    im_str_t   name;
-
-    line += strspn(line, " \t\r\n");
-
-    if (*line == '\0' || *line == '#') {
-        return IM_OK;
-    }
-
-    name = im_str_set(line, strcspn(line, " \t\r\n=;"));
-    value = line + name.len;
-    value += strspn(value, " \t=");
-
-    len = strcspn(value, "\r\n");
-
-    while (len > 0 && (value[len - 1] == ';'
-                       || isspace((u_char) value[len - 1])))
-    {
-        len--;
-    }
-
-    value[len] = '\0';
-
-    return im_daemon_option_set(options, name, value, conf);
-}
-
-
-static im_int_t
-im_daemon_option_set(const im_daemon_option_t *options, im_str_t name,
-    const char *value, void *conf)
-{
-    char                      *copy, **s;
-    void                      *dst;
-    size_t                     size;
-    const im_daemon_option_t  *o;
-
-    for (o = options; o->name != NULL; o++) {
-        if (im_str_eq(im_str_z(o->name), name)) {
-            break;
-        }
-    }
-
-    if (o->name == NULL) {
-        im_daemon_log(IM_LOG_ERROR, "unknown option \"%.*s\", see --help",
-                      (int) name.len, (char *) name.data);
-        return IM_ERROR;
-    }
-
-    dst = (u_char *) conf + o->offset;
-
-    if (o->type == IM_OPTION_NUMBER) {
-        return im_daemon_option_number(o, value, dst);
-    }
-
-    size = strlen(value) + 1;
-
-    copy = im_alloc(size);
-    if (copy == NULL) {
-        im_daemon_log(IM_LOG_ERROR, "no memory");
-        return IM_ERROR;
-    }
-
-    memcpy(copy, value, size);
-
-    s = dst;
-    im_free(*s);
-    *s = copy;
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_daemon_option_number(const im_daemon_option_t *o, const char *value,
-    uint64_t *n)
-{
-    int        shift;
-    char      *end;
-    uint64_t   v;
-
-    errno = 0;
-    v = strtoull(value, &end, 10);
-
-    shift = (*end | 0x20) == 'k' ? 10 : (*end | 0x20) == 'm' ? 20 : 0;
-
-    if (shift != 0 && v < UINT32_MAX) {
-        v <<= shift;
-        end++;
-    }
-
-    if (!isdigit((u_char) *value) || *end != '\0' || errno != 0
-        || v < o->min || v > o->max)
-    {
-        im_daemon_log(IM_LOG_ERROR, "--%s=%s is not a number from %llu to "
-                      "%llu", o->name, value, (unsigned long long) o->min,
-                      (unsigned long long) o->max);
-        return IM_ERROR;
-    }
-
-    *n = v;
-
-    return IM_OK;
-}
-
-
-static void
-im_daemon_option_help(const char *program, const im_daemon_option_t *options)
-{
-    const im_daemon_option_t  *o;
-
-    printf("usage: %s [--name=value ...]\n\n", program);
-    printf("  --conf=FILE  lines \"name value;\"; the command line wins\n");
-
-    for (o = options; o->name != NULL; o++) {
-        printf("  --%s=%s\n", o->name, o->help);
-    }
-
-    printf("  --help\n  --version\n");
 }

@@ -30,9 +30,6 @@ struct im_daemon_cleanup_s {
 };
 
 
-static void im_daemon_buf_cleanup(void *data);
-
-
 static const struct {
     im_uint_t    status;
     const char  *reason;
@@ -106,6 +103,13 @@ im_daemon_copy(im_daemon_request_t *r, im_str_t s)
 }
 
 
+static void
+im_daemon_buf_cleanup(void *data)
+{
+    im_buf_cleanup(data);
+}
+
+
 im_buf_t *
 im_daemon_buf(im_daemon_request_t *r, size_t max)
 {
@@ -120,13 +124,6 @@ im_daemon_buf(im_daemon_request_t *r, size_t max)
     im_buf_init(b, max);
 
     return b;
-}
-
-
-static void
-im_daemon_buf_cleanup(void *data)
-{
-    im_buf_cleanup(data);
 }
 
 

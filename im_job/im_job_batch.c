@@ -19,10 +19,11 @@ typedef struct {
 } im_job_target_t;
 
 
-static im_int_t im_job_batch_one(im_job_batch_t *b, uint16_t p,
-    im_str_t worker, const im_entry_t *e);
-static void im_job_batch_remove(im_job_batch_t *b, im_job_target_t *t);
-static im_str_t im_job_batch_name(const im_hash_node_t *node);
+static im_str_t
+im_job_batch_name(const im_hash_node_t *node)
+{
+    return im_list_data(node, im_job_target_t, node)->worker;
+}
 
 
 im_int_t
@@ -35,18 +36,25 @@ im_job_batch_init(im_job_batch_t *b, const uint64_t seed[2])
 }
 
 
-static im_str_t
-im_job_batch_name(const im_hash_node_t *node)
-{
-    return im_list_data(node, im_job_target_t, node)->worker;
-}
-
-
 void
 im_job_batch_cleanup(im_job_batch_t *b)
 {
     im_job_batch_clear(b);
     im_hash_cleanup(&b->targets);
+}
+
+
+static void
+im_job_batch_remove(im_job_batch_t *b, im_job_target_t *t)
+{
+    if (!t->full) {
+        im_hash_remove(&b->targets, &t->node);
+    }
+
+    im_list_remove(&t->link);
+    im_buf_cleanup(&t->bytes);
+    im_free(t);
+    b->n--;
 }
 
 
@@ -56,30 +64,6 @@ im_job_batch_clear(im_job_batch_t *b)
     while (!im_list_empty(&b->order)) {
         im_job_batch_remove(b, im_list_data(im_list_first(&b->order),
                                             im_job_target_t, link));
-    }
-}
-
-
-im_int_t
-im_job_batch_add(im_job_batch_t *b, uint16_t p, im_str_t workers,
-    const im_entry_t *e)
-{
-    im_str_t  worker;
-
-    if (e->topic.len == 1 || (workers.len == 1 && workers.data[0] == '*')) {
-        return im_job_batch_one(b, p, im_str_z(""), e);
-    }
-
-    for ( ;; ) {
-        worker = im_job_name_next(&workers);
-
-        if (worker.len == 0) {
-            return IM_OK;
-        }
-
-        if (im_job_batch_one(b, p, worker, e) != IM_OK) {
-            return IM_ERROR;
-        }
     }
 }
 
@@ -125,17 +109,27 @@ im_job_batch_one(im_job_batch_t *b, uint16_t p, im_str_t worker,
 }
 
 
-static void
-im_job_batch_remove(im_job_batch_t *b, im_job_target_t *t)
+im_int_t
+im_job_batch_add(im_job_batch_t *b, uint16_t p, im_str_t workers,
+    const im_entry_t *e)
 {
-    if (!t->full) {
-        im_hash_remove(&b->targets, &t->node);
+    im_str_t  worker;
+
+    if (e->topic.len == 1 || (workers.len == 1 && workers.data[0] == '*')) {
+        return im_job_batch_one(b, p, im_str_z(""), e);
     }
 
-    im_list_remove(&t->link);
-    im_buf_cleanup(&t->bytes);
-    im_free(t);
-    b->n--;
+    for ( ;; ) {
+        worker = im_job_name_next(&workers);
+
+        if (worker.len == 0) {
+            return IM_OK;
+        }
+
+        if (im_job_batch_one(b, p, worker, e) != IM_OK) {
+            return IM_ERROR;
+        }
+    }
 }
 
 

@@ -30,13 +30,46 @@ static const im_daemon_option_t  im_job_options[] = {
 };
 
 
-static im_int_t im_job_run(im_job_conf_t *conf);
-static struct event_base *im_job_base(void);
-static void im_job_ready(void *data);
-static void im_job_fatal(void *data, const char *why);
-static void im_job_tick(evutil_socket_t fd, short what, void *data);
-static void im_job_signal(evutil_socket_t fd, short what, void *data);
-static void im_job_stopping(im_job_t *job);
+static void
+im_job_fatal(void *data, const char *why)
+{
+    im_job_t  *job = data;
+
+    im_daemon_log(IM_LOG_ERROR, "%s", why);
+
+    job->rc = 1;
+    event_base_loopbreak(job->base);
+}
+
+
+/* What was published over an earlier connection may be lost. */
+static void
+im_job_ready(void *data)
+{
+    uint32_t   p, n;
+    im_job_t  *job = data;
+
+    if (job->partitions != NULL) {
+        im_job_queue_reset(job);
+        return;
+    }
+
+    n = im_link_partitions(job->link);
+
+    job->partitions = im_calloc(n * sizeof(im_job_partition_t));
+    if (job->partitions == NULL) {
+        im_job_fatal(job, "no memory");
+        return;
+    }
+
+    for (p = 0; p < n; p++) {
+        job->partitions[p].job = job;
+        job->partitions[p].p = p;
+        job->partitions[p].count = IM_JOB_COUNT_FIRST;
+    }
+
+    job->npartitions = n;
+}
 
 
 static const im_link_events_t  im_job_events = {
@@ -49,27 +82,101 @@ static const im_link_events_t  im_job_events = {
 };
 
 
-int
-main(int argc, char **argv)
+/* Batches wait for less than a millisecond. */
+static struct event_base *
+im_job_base(void)
 {
-    int            status;
-    im_int_t       rc;
-    im_job_conf_t  conf;
+    struct event_base    *base;
+    struct event_config  *config;
 
-    memset(&conf, 0, sizeof(conf));
-
-    rc = im_daemon_options(argc, argv, im_job_options, &conf);
-
-    if (rc == IM_OK) {
-        status = im_job_run(&conf) == IM_OK ? 0 : 1;
-
-    } else {
-        status = rc == IM_DONE ? 0 : 2;
+    config = event_config_new();
+    if (config == NULL) {
+        return NULL;
     }
 
-    im_daemon_options_cleanup(im_job_options, &conf);
+    (void) event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+    base = event_base_new_with_config(config);
 
-    return status;
+    event_config_free(config);
+
+    return base;
+}
+
+
+/* Ends when all is handed over, or after a bounded time. */
+static void
+im_job_stopping(im_job_t *job)
+{
+    uint32_t  p;
+
+    if (im_daemon_now() < job->stop && im_link_ready(job->link)) {
+
+        for (p = 0; p < job->npartitions; p++) {
+            if (job->partitions[p].state != IM_JOB_FREE) {
+                return;
+            }
+        }
+    }
+
+    event_base_loopexit(job->base, NULL);
+}
+
+
+static void
+im_job_tick(evutil_socket_t fd, short what, void *data)
+{
+    uint32_t   p;
+    uint64_t   now;
+    im_job_t  *job = data;
+
+    now = im_daemon_now();
+
+    for (p = 0; p < job->npartitions; p++) {
+        im_job_partition_tick(&job->partitions[p]);
+    }
+
+    im_job_queue_tick(job);
+
+    if (now - job->heartbeat >= IM_JOB_HEARTBEAT) {
+        job->heartbeat = now;
+        im_job_publish_heartbeats(job);
+    }
+
+    if (job->stop) {
+        im_job_stopping(job);
+        return;
+    }
+
+    if (im_link_ready(job->link)) {
+        im_job_registry_tick(job);
+    }
+}
+
+
+static void
+im_job_signal(evutil_socket_t fd, short what, void *data)
+{
+    uint32_t        p;
+    im_job_t       *job = data;
+    struct timeval  tv = { 0, 50000 };
+
+    if (job->stop) {
+        event_base_loopbreak(job->base);
+        return;
+    }
+
+    im_daemon_log(IM_LOG_NOTICE, "hands its partitions over");
+
+    job->stop = im_daemon_now() + IM_JOB_STOP;
+
+    im_job_registry_leave(job);
+
+    for (p = 0; p < job->npartitions; p++) {
+        im_job_partition_want(&job->partitions[p], 0);
+    }
+
+    event_add(job->tick, &tv);
+    im_job_stopping(job);
 }
 
 
@@ -137,141 +244,25 @@ im_job_run(im_job_conf_t *conf)
 }
 
 
-/* Batches wait for less than a millisecond. */
-static struct event_base *
-im_job_base(void)
+int
+main(int argc, char **argv)
 {
-    struct event_base    *base;
-    struct event_config  *config;
+    int            status;
+    im_int_t       rc;
+    im_job_conf_t  conf;
 
-    config = event_config_new();
-    if (config == NULL) {
-        return NULL;
+    memset(&conf, 0, sizeof(conf));
+
+    rc = im_daemon_options(argc, argv, im_job_options, &conf);
+
+    if (rc == IM_OK) {
+        status = im_job_run(&conf) == IM_OK ? 0 : 1;
+
+    } else {
+        status = rc == IM_DONE ? 0 : 2;
     }
 
-    (void) event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
-    base = event_base_new_with_config(config);
+    im_daemon_options_cleanup(im_job_options, &conf);
 
-    event_config_free(config);
-
-    return base;
-}
-
-
-/* What was published over an earlier connection may be lost. */
-static void
-im_job_ready(void *data)
-{
-    uint32_t   p, n;
-    im_job_t  *job = data;
-
-    if (job->partitions != NULL) {
-        im_job_queue_reset(job);
-        return;
-    }
-
-    n = im_link_partitions(job->link);
-
-    job->partitions = im_calloc(n * sizeof(im_job_partition_t));
-    if (job->partitions == NULL) {
-        im_job_fatal(job, "no memory");
-        return;
-    }
-
-    for (p = 0; p < n; p++) {
-        job->partitions[p].job = job;
-        job->partitions[p].p = p;
-        job->partitions[p].count = IM_JOB_COUNT_FIRST;
-    }
-
-    job->npartitions = n;
-}
-
-
-static void
-im_job_fatal(void *data, const char *why)
-{
-    im_job_t  *job = data;
-
-    im_daemon_log(IM_LOG_ERROR, "%s", why);
-
-    job->rc = 1;
-    event_base_loopbreak(job->base);
-}
-
-
-static void
-im_job_tick(evutil_socket_t fd, short what, void *data)
-{
-    uint32_t   p;
-    uint64_t   now;
-    im_job_t  *job = data;
-
-    now = im_daemon_now();
-
-    for (p = 0; p < job->npartitions; p++) {
-        im_job_partition_tick(&job->partitions[p]);
-    }
-
-    im_job_queue_tick(job);
-
-    if (now - job->heartbeat >= IM_JOB_HEARTBEAT) {
-        job->heartbeat = now;
-        im_job_publish_heartbeats(job);
-    }
-
-    if (job->stop) {
-        im_job_stopping(job);
-        return;
-    }
-
-    if (im_link_ready(job->link)) {
-        im_job_registry_tick(job);
-    }
-}
-
-
-static void
-im_job_signal(evutil_socket_t fd, short what, void *data)
-{
-    uint32_t        p;
-    im_job_t       *job = data;
-    struct timeval  tv = { 0, 50000 };
-
-    if (job->stop) {
-        event_base_loopbreak(job->base);
-        return;
-    }
-
-    im_daemon_log(IM_LOG_NOTICE, "hands its partitions over");
-
-    job->stop = im_daemon_now() + IM_JOB_STOP;
-
-    im_job_registry_leave(job);
-
-    for (p = 0; p < job->npartitions; p++) {
-        im_job_partition_want(&job->partitions[p], 0);
-    }
-
-    event_add(job->tick, &tv);
-    im_job_stopping(job);
-}
-
-
-/* Ends when all is handed over, or after a bounded time. */
-static void
-im_job_stopping(im_job_t *job)
-{
-    uint32_t  p;
-
-    if (im_daemon_now() < job->stop && im_link_ready(job->link)) {
-
-        for (p = 0; p < job->npartitions; p++) {
-            if (job->partitions[p].state != IM_JOB_FREE) {
-                return;
-            }
-        }
-    }
-
-    event_base_loopexit(job->base, NULL);
+    return status;
 }

@@ -11,66 +11,6 @@
 #include "im_daemon_time.h"
 
 
-static void im_job_partition_renew(im_job_partition_t *jp);
-static im_int_t im_job_partition_ask(im_job_partition_t *jp, uint64_t length,
-    im_link_reply_pt handler);
-static void im_job_partition_asked(const im_link_reply_t *reply, void *data);
-static void im_job_partition_left(const im_link_reply_t *reply, void *data);
-
-
-void
-im_job_partition_want(im_job_partition_t *jp, int mine)
-{
-    if (mine && jp->state == IM_JOB_FREE && jp->asked_at == 0) {
-        im_job_queue_state(jp, IM_JOB_ASKED);
-        im_job_partition_renew(jp);
-        return;
-    }
-
-    if (!mine && im_job_queue_owned(jp)) {
-        im_job_queue_finish(jp);
-
-        if (im_job_partition_ask(jp, 0, im_job_partition_left) != IM_OK) {
-            im_job_queue_state(jp, IM_JOB_FREE);
-        }
-    }
-}
-
-
-void
-im_job_partition_tick(im_job_partition_t *jp)
-{
-    if (!im_job_queue_owned(jp)) {
-        return;
-    }
-
-    if (im_daemon_now() >= jp->lease_end) {
-        im_daemon_log(IM_LOG_WARN, "partition %u: the lease is over, it could "
-                      "not be renewed", jp->p);
-        im_job_queue_state(jp, IM_JOB_FREE);
-        return;
-    }
-
-    if (jp->asked_at == 0) {
-        im_job_partition_renew(jp);
-    }
-}
-
-
-/* It lasts from now at the least: Redis gets the request later. */
-static void
-im_job_partition_renew(im_job_partition_t *jp)
-{
-    jp->asked_at = im_daemon_now();
-
-    if (im_job_partition_ask(jp, IM_JOB_LEASE, im_job_partition_asked)
-        != IM_OK)
-    {
-        im_job_partition_asked(NULL, jp);
-    }
-}
-
-
 /* length 0 gives the lease up. */
 static im_int_t
 im_job_partition_ask(im_job_partition_t *jp, uint64_t length,
@@ -136,6 +76,20 @@ im_job_partition_asked(const im_link_reply_t *reply, void *data)
 }
 
 
+/* It lasts from now at the least: Redis gets the request later. */
+static void
+im_job_partition_renew(im_job_partition_t *jp)
+{
+    jp->asked_at = im_daemon_now();
+
+    if (im_job_partition_ask(jp, IM_JOB_LEASE, im_job_partition_asked)
+        != IM_OK)
+    {
+        im_job_partition_asked(NULL, jp);
+    }
+}
+
+
 /* The lease is given up behind the last batch: the next owner starts now. */
 static void
 im_job_partition_left(const im_link_reply_t *reply, void *data)
@@ -146,5 +100,44 @@ im_job_partition_left(const im_link_reply_t *reply, void *data)
         im_daemon_log(IM_LOG_INFO, "partition %u: handed over after %llu "
                       "entries", jp->p, (unsigned long long) jp->entries);
         im_job_queue_state(jp, IM_JOB_FREE);
+    }
+}
+
+
+void
+im_job_partition_want(im_job_partition_t *jp, int mine)
+{
+    if (mine && jp->state == IM_JOB_FREE && jp->asked_at == 0) {
+        im_job_queue_state(jp, IM_JOB_ASKED);
+        im_job_partition_renew(jp);
+        return;
+    }
+
+    if (!mine && im_job_queue_owned(jp)) {
+        im_job_queue_finish(jp);
+
+        if (im_job_partition_ask(jp, 0, im_job_partition_left) != IM_OK) {
+            im_job_queue_state(jp, IM_JOB_FREE);
+        }
+    }
+}
+
+
+void
+im_job_partition_tick(im_job_partition_t *jp)
+{
+    if (!im_job_queue_owned(jp)) {
+        return;
+    }
+
+    if (im_daemon_now() >= jp->lease_end) {
+        im_daemon_log(IM_LOG_WARN, "partition %u: the lease is over, it could "
+                      "not be renewed", jp->p);
+        im_job_queue_state(jp, IM_JOB_FREE);
+        return;
+    }
+
+    if (jp->asked_at == 0) {
+        im_job_partition_renew(jp);
     }
 }

@@ -15,7 +15,24 @@ typedef struct {
 } im_job_sent_t;
 
 
-static void im_job_publish_sent(const im_link_reply_t *reply, void *data);
+static void
+im_job_publish_sent(const im_link_reply_t *reply, void *data)
+{
+    im_str_t        why;
+    im_job_sent_t  *sent = data;
+
+    if (im_link_reply_is_error(reply)) {
+        why = im_link_reply_str(reply);
+        im_daemon_log(IM_LOG_ERROR, "PUBLISH: %.*s", (int) why.len,
+                      (char *) why.data);
+
+    } else if (reply != NULL && sent->worker.len != 0) {
+        im_job_sweep_heard(sent->job, sent->worker,
+                           im_link_reply_int(reply, 0) > 0);
+    }
+
+    im_free(sent);
+}
 
 
 im_int_t
@@ -54,26 +71,6 @@ im_job_publish(void *data, uint16_t p, im_str_t worker, im_str_t bytes)
     }
 
     return rc;
-}
-
-
-static void
-im_job_publish_sent(const im_link_reply_t *reply, void *data)
-{
-    im_str_t        why;
-    im_job_sent_t  *sent = data;
-
-    if (im_link_reply_is_error(reply)) {
-        why = im_link_reply_str(reply);
-        im_daemon_log(IM_LOG_ERROR, "PUBLISH: %.*s", (int) why.len,
-                      (char *) why.data);
-
-    } else if (reply != NULL && sent->worker.len != 0) {
-        im_job_sweep_heard(sent->job, sent->worker,
-                           im_link_reply_int(reply, 0) > 0);
-    }
-
-    im_free(sent);
 }
 
 

@@ -32,16 +32,14 @@
 #define IM_JOB_READ_BYTES    (4 * 1024 * 1024)
 
 
-static void im_job_queue_forget(im_job_partition_t *jp);
-static void im_job_queue_read(im_job_partition_t *jp);
-static void im_job_queue_got(const im_link_reply_t *reply, void *data);
-static void im_job_queue_decode(const im_link_reply_t *reply,
-    im_job_entry_t *e);
-static im_int_t im_job_queue_take(im_job_partition_t *jp,
-    const im_job_entry_t *e);
-static void im_job_queue_flush_soon(im_job_t *job);
-static void im_job_queue_trim(im_job_partition_t *jp);
-static uint64_t im_job_queue_us(void);
+/* Entries that were taken are taken again. */
+static void
+im_job_queue_forget(im_job_partition_t *jp)
+{
+    jp->held = 0;
+    jp->bytes = 0;
+    memset(&jp->last, 0, sizeof(im_job_id_t));
+}
 
 
 /* The bell's channel is subscribed while the lease is ours. */
@@ -87,13 +85,194 @@ im_job_queue_owned(const im_job_partition_t *jp)
 }
 
 
-/* Entries that were taken are taken again. */
+/* {id, {name, value, ..}}.  What isn't there is empty. */
 static void
-im_job_queue_forget(im_job_partition_t *jp)
+im_job_queue_decode(const im_link_reply_t *reply, im_job_entry_t *e)
 {
-    jp->held = 0;
-    jp->bytes = 0;
-    memset(&jp->last, 0, sizeof(im_job_id_t));
+    im_str_t                name;
+    im_uint_t               i, k;
+    const im_link_reply_t  *fields;
+
+    im_str_t  *values[] = { &e->topic, &e->position, &e->workers,
+                            &e->envelope };
+
+    memset(e, 0, sizeof(im_job_entry_t));
+
+    (void) im_job_id_decode(im_link_reply_str_at(reply, 0), &e->id);
+
+    fields = im_link_reply_at(reply, 1);
+
+    for (i = 0; i + 1 < im_link_reply_len(fields); i += 2) {
+        name = im_link_reply_str_at(fields, i);
+
+        for (k = 0; k < 4; k++) {
+            if (name.len == 1 && name.data[0] == "tiwd"[k]) {
+                *values[k] = im_link_reply_str_at(fields, i + 1);
+            }
+        }
+    }
+}
+
+
+static im_int_t
+im_job_queue_take(im_job_partition_t *jp, const im_job_entry_t *e)
+{
+    im_job_t    *job;
+    im_entry_t   push;
+
+    job = jp->job;
+
+    jp->last = e->id;
+    jp->held++;
+    jp->bytes += e->envelope.len + e->workers.len;
+    jp->entries++;
+
+    if (im_job_entry_push(e, &push) != IM_OK) {
+        im_daemon_log(IM_LOG_ERROR, "partition %u: entry is not a push, "
+                      "skipped", jp->p);
+        return IM_OK;
+    }
+
+    if (push.kind == IM_PUSH_CONTROL) {
+        jp->bytes += IM_JOB_TRIM_BYTES;
+    }
+
+    im_job_sweep_entry(job, jp->p, push.topic, e->workers);
+
+    if (im_job_batch_add(&job->batch, jp->p, e->workers, &push) != IM_OK) {
+        im_daemon_log(IM_LOG_ERROR, "partition %u: no memory", jp->p);
+        im_job_queue_reset(job);
+        return IM_ERROR;
+    }
+
+    return IM_OK;
+}
+
+
+static uint64_t
+im_job_queue_us(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
+}
+
+
+/* A lone entry goes at once; under load those of a millisecond go together. */
+static void
+im_job_queue_flush_soon(im_job_t *job)
+{
+    uint64_t        since;
+    struct timeval  tv = { 0, 0 };
+
+    if (job->due) {
+        return;
+    }
+
+    job->due = 1;
+    since = im_job_queue_us() - job->flushed;
+
+    if (since >= IM_JOB_PACE) {
+        event_active(job->flush, EV_TIMEOUT, 0);
+        return;
+    }
+
+    tv.tv_usec = IM_JOB_PACE - since;
+    evtimer_add(job->flush, &tv);
+}
+
+
+static void
+im_job_queue_got(const im_link_reply_t *reply, void *data)
+{
+    uint64_t             bytes;
+    im_str_t             why;
+    im_uint_t            i, n;
+    im_job_entry_t       e;
+    im_job_partition_t  *jp = data;
+
+    if (--jp->reads != 0 || jp->state != IM_JOB_READING || reply == NULL) {
+        return;
+    }
+
+    if (im_link_reply_is_error(reply)) {
+        why = im_link_reply_str(reply);
+        im_daemon_log(IM_LOG_WARN, "partition %u: XRANGE: %.*s", jp->p,
+                      (int) why.len, (char *) why.data);
+        im_job_queue_state(jp, IM_JOB_WAITING);
+        return;
+    }
+
+    n = im_link_reply_len(reply);
+    bytes = 0;
+
+    for (i = 0; i < n; i++) {
+        im_job_queue_decode(im_link_reply_at(reply, i), &e);
+        bytes += e.envelope.len + e.workers.len;
+
+        if (im_job_queue_take(jp, &e) != IM_OK) {
+            return;
+        }
+    }
+
+    /* where there may be more it is read again, after the batch */
+
+    if (n < jp->count) {
+
+        if (im_job_id_compare(jp->heard, jp->last) <= 0) {
+            im_job_queue_state(jp, IM_JOB_FOLLOWING);
+        }
+
+        im_job_queue_flush_soon(jp->job);
+        return;
+    }
+
+    /* the next read is as long as memory allows */
+
+    jp->count = bytes > IM_JOB_READ_BYTES
+                ? im_max(jp->count / 2, 1)
+                : im_min(jp->count * 2, IM_JOB_COUNT);
+
+    im_job_queue_flush_handler(-1, EV_TIMEOUT, jp->job);
+}
+
+
+/* After a stall the lease may be another's: then it waits for the tick. */
+static void
+im_job_queue_read(im_job_partition_t *jp)
+{
+    im_link_call_t  *call;
+
+    im_job_queue_state(jp, IM_JOB_READING);
+    memset(&jp->heard, 0, sizeof(im_job_id_t));
+
+    call = im_job_queue_call(jp, "XRANGE");
+
+    if (jp->held == 0) {
+        im_link_call_z(call, "-");
+
+    } else {
+        im_buf_add_z(&call->bytes, "(");
+        im_buf_add_uint(&call->bytes, jp->last.ms);
+        im_buf_add_z(&call->bytes, "-");
+        im_buf_add_uint(&call->bytes, jp->last.n);
+        im_link_call_arg(call);
+    }
+
+    im_link_call_z(call, "+");
+    im_link_call_z(call, "COUNT");
+    im_link_call_uint(call, jp->count);
+
+    if (im_daemon_now() >= jp->lease_end
+        || im_link_send(jp->job->link, im_job_queue_got, jp) != IM_OK)
+    {
+        im_job_queue_state(jp, IM_JOB_WAITING);
+        return;
+    }
+
+    jp->reads++;
 }
 
 
@@ -193,6 +372,37 @@ im_job_queue_tick(im_job_t *job)
 }
 
 
+static void
+im_job_queue_trim(im_job_partition_t *jp)
+{
+    im_link_call_t  *call;
+
+    call = im_job_queue_call(jp, "XTRIM");
+
+    im_link_call_z(call, "MINID");
+    im_buf_add_uint(&call->bytes, jp->last.ms);
+    im_buf_add_z(&call->bytes, "-");
+    im_buf_add_uint(&call->bytes, jp->last.n + 1);
+    im_link_call_arg(call);
+
+    if (im_daemon_now() >= jp->lease_end
+        || im_link_send(jp->job->link, NULL, NULL) != IM_OK)
+    {
+        return;
+    }
+
+    /* so long a queue didn't ring */
+
+    if (jp->held >= IM_JOB_RINGS) {
+        im_job_queue_state(jp, IM_JOB_READING);
+    }
+
+    jp->held = 0;
+    jp->bytes = 0;
+    jp->trimmed = jp->job->flushed / 1000;
+}
+
+
 void
 im_job_queue_finish(im_job_partition_t *jp)
 {
@@ -219,186 +429,6 @@ im_job_queue_call(im_job_partition_t *jp, const char *word)
     im_link_call_key(call);
 
     return call;
-}
-
-
-/* After a stall the lease may be another's: then it waits for the tick. */
-static void
-im_job_queue_read(im_job_partition_t *jp)
-{
-    im_link_call_t  *call;
-
-    im_job_queue_state(jp, IM_JOB_READING);
-    memset(&jp->heard, 0, sizeof(im_job_id_t));
-
-    call = im_job_queue_call(jp, "XRANGE");
-
-    if (jp->held == 0) {
-        im_link_call_z(call, "-");
-
-    } else {
-        im_buf_add_z(&call->bytes, "(");
-        im_buf_add_uint(&call->bytes, jp->last.ms);
-        im_buf_add_z(&call->bytes, "-");
-        im_buf_add_uint(&call->bytes, jp->last.n);
-        im_link_call_arg(call);
-    }
-
-    im_link_call_z(call, "+");
-    im_link_call_z(call, "COUNT");
-    im_link_call_uint(call, jp->count);
-
-    if (im_daemon_now() >= jp->lease_end
-        || im_link_send(jp->job->link, im_job_queue_got, jp) != IM_OK)
-    {
-        im_job_queue_state(jp, IM_JOB_WAITING);
-        return;
-    }
-
-    jp->reads++;
-}
-
-
-static void
-im_job_queue_got(const im_link_reply_t *reply, void *data)
-{
-    uint64_t             bytes;
-    im_str_t             why;
-    im_uint_t            i, n;
-    im_job_entry_t       e;
-    im_job_partition_t  *jp = data;
-
-    if (--jp->reads != 0 || jp->state != IM_JOB_READING || reply == NULL) {
-        return;
-    }
-
-    if (im_link_reply_is_error(reply)) {
-        why = im_link_reply_str(reply);
-        im_daemon_log(IM_LOG_WARN, "partition %u: XRANGE: %.*s", jp->p,
-                      (int) why.len, (char *) why.data);
-        im_job_queue_state(jp, IM_JOB_WAITING);
-        return;
-    }
-
-    n = im_link_reply_len(reply);
-    bytes = 0;
-
-    for (i = 0; i < n; i++) {
-        im_job_queue_decode(im_link_reply_at(reply, i), &e);
-        bytes += e.envelope.len + e.workers.len;
-
-        if (im_job_queue_take(jp, &e) != IM_OK) {
-            return;
-        }
-    }
-
-    /* where there may be more it is read again, after the batch */
-
-    if (n < jp->count) {
-
-        if (im_job_id_compare(jp->heard, jp->last) <= 0) {
-            im_job_queue_state(jp, IM_JOB_FOLLOWING);
-        }
-
-        im_job_queue_flush_soon(jp->job);
-        return;
-    }
-
-    /* the next read is as long as memory allows */
-
-    jp->count = bytes > IM_JOB_READ_BYTES
-                ? im_max(jp->count / 2, 1)
-                : im_min(jp->count * 2, IM_JOB_COUNT);
-
-    im_job_queue_flush_handler(-1, EV_TIMEOUT, jp->job);
-}
-
-
-/* {id, {name, value, ..}}.  What isn't there is empty. */
-static void
-im_job_queue_decode(const im_link_reply_t *reply, im_job_entry_t *e)
-{
-    im_str_t                name;
-    im_uint_t               i, k;
-    const im_link_reply_t  *fields;
-
-    im_str_t  *values[] = { &e->topic, &e->position, &e->workers,
-                            &e->envelope };
-
-    memset(e, 0, sizeof(im_job_entry_t));
-
-    (void) im_job_id_decode(im_link_reply_str_at(reply, 0), &e->id);
-
-    fields = im_link_reply_at(reply, 1);
-
-    for (i = 0; i + 1 < im_link_reply_len(fields); i += 2) {
-        name = im_link_reply_str_at(fields, i);
-
-        for (k = 0; k < 4; k++) {
-            if (name.len == 1 && name.data[0] == "tiwd"[k]) {
-                *values[k] = im_link_reply_str_at(fields, i + 1);
-            }
-        }
-    }
-}
-
-
-static im_int_t
-im_job_queue_take(im_job_partition_t *jp, const im_job_entry_t *e)
-{
-    im_job_t    *job;
-    im_entry_t   push;
-
-    job = jp->job;
-
-    jp->last = e->id;
-    jp->held++;
-    jp->bytes += e->envelope.len + e->workers.len;
-    jp->entries++;
-
-    if (im_job_entry_push(e, &push) != IM_OK) {
-        im_daemon_log(IM_LOG_ERROR, "partition %u: entry is not a push, "
-                      "skipped", jp->p);
-        return IM_OK;
-    }
-
-    if (push.kind == IM_PUSH_CONTROL) {
-        jp->bytes += IM_JOB_TRIM_BYTES;
-    }
-
-    im_job_sweep_entry(job, jp->p, push.topic, e->workers);
-
-    if (im_job_batch_add(&job->batch, jp->p, e->workers, &push) != IM_OK) {
-        im_daemon_log(IM_LOG_ERROR, "partition %u: no memory", jp->p);
-        im_job_queue_reset(job);
-        return IM_ERROR;
-    }
-
-    return IM_OK;
-}
-
-
-/* A lone entry goes at once; under load those of a millisecond go together. */
-static void
-im_job_queue_flush_soon(im_job_t *job)
-{
-    uint64_t        since;
-    struct timeval  tv = { 0, 0 };
-
-    if (job->due) {
-        return;
-    }
-
-    job->due = 1;
-    since = im_job_queue_us() - job->flushed;
-
-    if (since >= IM_JOB_PACE) {
-        event_active(job->flush, EV_TIMEOUT, 0);
-        return;
-    }
-
-    tv.tv_usec = IM_JOB_PACE - since;
-    evtimer_add(job->flush, &tv);
 }
 
 
@@ -446,46 +476,4 @@ im_job_queue_flush_handler(evutil_socket_t fd, short what, void *data)
     if (held != 0 && !job->due) {
         evtimer_add(job->flush, &tv);
     }
-}
-
-
-static void
-im_job_queue_trim(im_job_partition_t *jp)
-{
-    im_link_call_t  *call;
-
-    call = im_job_queue_call(jp, "XTRIM");
-
-    im_link_call_z(call, "MINID");
-    im_buf_add_uint(&call->bytes, jp->last.ms);
-    im_buf_add_z(&call->bytes, "-");
-    im_buf_add_uint(&call->bytes, jp->last.n + 1);
-    im_link_call_arg(call);
-
-    if (im_daemon_now() >= jp->lease_end
-        || im_link_send(jp->job->link, NULL, NULL) != IM_OK)
-    {
-        return;
-    }
-
-    /* so long a queue didn't ring */
-
-    if (jp->held >= IM_JOB_RINGS) {
-        im_job_queue_state(jp, IM_JOB_READING);
-    }
-
-    jp->held = 0;
-    jp->bytes = 0;
-    jp->trimmed = jp->job->flushed / 1000;
-}
-
-
-static uint64_t
-im_job_queue_us(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
 }

@@ -10,52 +10,6 @@
 #include "im_record.h"
 
 
-static void im_job_registry_time(const im_link_reply_t *reply, void *data);
-static im_link_call_t *im_job_registry_call(im_job_t *job, const char *word);
-static void im_job_registry_live(const im_link_reply_t *reply, void *data);
-static uint64_t im_job_registry_weight(im_str_t id, uint16_t p);
-
-
-void
-im_job_registry_tick(void *data)
-{
-    im_job_t  *job = data;
-
-    (void) im_link_command(job->link, "TIME");
-    (void) im_link_send(job->link, im_job_registry_time, job);
-}
-
-
-static void
-im_job_registry_time(const im_link_reply_t *reply, void *data)
-{
-    uint64_t         now;
-    im_job_t        *job = data;
-    im_link_call_t  *call;
-
-    now = im_link_reply_time(reply);
-
-    if (now == 0 || job->stop) {
-        return;
-    }
-
-    call = im_job_registry_call(job, "ZADD");
-    im_link_call_uint(call, now + IM_LEASE_JOB);
-    im_link_call_z(call, job->id);
-    (void) im_link_send(job->link, NULL, NULL);
-
-    call = im_job_registry_call(job, "ZREMRANGEBYSCORE");
-    im_link_call_z(call, "-inf");
-    im_link_call_uint(call, now);
-    (void) im_link_send(job->link, NULL, NULL);
-
-    call = im_job_registry_call(job, "ZRANGE");
-    im_link_call_z(call, "0");
-    im_link_call_z(call, "-1");
-    (void) im_link_send(job->link, im_job_registry_live, job);
-}
-
-
 /* On the set of processes. */
 static im_link_call_t *
 im_job_registry_call(im_job_t *job, const char *word)
@@ -68,6 +22,16 @@ im_job_registry_call(im_job_t *job, const char *word)
     im_link_call_key(call);
 
     return call;
+}
+
+
+/* Every process must come to the same result: no secret seed. */
+static uint64_t
+im_job_registry_weight(im_str_t id, uint16_t p)
+{
+    uint64_t  seed[2] = { p, 0 };
+
+    return im_siphash(seed, id.data, id.len);
 }
 
 
@@ -101,13 +65,43 @@ im_job_registry_live(const im_link_reply_t *reply, void *data)
 }
 
 
-/* Every process must come to the same result: no secret seed. */
-static uint64_t
-im_job_registry_weight(im_str_t id, uint16_t p)
+static void
+im_job_registry_time(const im_link_reply_t *reply, void *data)
 {
-    uint64_t  seed[2] = { p, 0 };
+    uint64_t         now;
+    im_job_t        *job = data;
+    im_link_call_t  *call;
 
-    return im_siphash(seed, id.data, id.len);
+    now = im_link_reply_time(reply);
+
+    if (now == 0 || job->stop) {
+        return;
+    }
+
+    call = im_job_registry_call(job, "ZADD");
+    im_link_call_uint(call, now + IM_LEASE_JOB);
+    im_link_call_z(call, job->id);
+    (void) im_link_send(job->link, NULL, NULL);
+
+    call = im_job_registry_call(job, "ZREMRANGEBYSCORE");
+    im_link_call_z(call, "-inf");
+    im_link_call_uint(call, now);
+    (void) im_link_send(job->link, NULL, NULL);
+
+    call = im_job_registry_call(job, "ZRANGE");
+    im_link_call_z(call, "0");
+    im_link_call_z(call, "-1");
+    (void) im_link_send(job->link, im_job_registry_live, job);
+}
+
+
+void
+im_job_registry_tick(void *data)
+{
+    im_job_t  *job = data;
+
+    (void) im_link_command(job->link, "TIME");
+    (void) im_link_send(job->link, im_job_registry_time, job);
 }
 
 

@@ -32,15 +32,21 @@ typedef struct {
 } im_job_sweep_t;
 
 
-static im_int_t im_job_sweep_find(const im_job_t *job, im_str_t worker);
-static void im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic,
-    im_str_t worker);
-static void im_job_sweep_value(const im_link_reply_t *reply, void *data);
-static void im_job_sweep_lease(const im_link_reply_t *reply, void *data);
-static void im_job_sweep_done(const im_link_reply_t *reply, void *data);
-static void im_job_sweep_key(im_job_sweep_t *sweep, im_link_call_t *call);
-static void im_job_sweep_send(im_job_sweep_t *sweep, im_link_reply_pt handler);
-static void im_job_sweep_free(im_job_sweep_t *sweep);
+static im_int_t
+im_job_sweep_find(const im_job_t *job, im_str_t worker)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < job->nsuspects; i++) {
+        if (im_str_eq(worker, im_str_set(job->suspects[i].name,
+                                         job->suspects[i].len)))
+        {
+            return (im_int_t) i;
+        }
+    }
+
+    return -1;
+}
 
 
 void
@@ -69,138 +75,30 @@ im_job_sweep_heard(im_job_t *job, im_str_t worker, int receivers)
 }
 
 
-void
-im_job_sweep_entry(im_job_t *job, uint16_t p, im_str_t topic, im_str_t workers)
-{
-    im_str_t  worker;
-
-    if (job->nsuspects == 0) {
-        return;
-    }
-
-    for ( ;; ) {
-        worker = im_job_name_next(&workers);
-
-        if (worker.len == 0 || job->nsweeps == IM_JOB_SWEEPS) {
-            return;
-        }
-
-        if (im_job_sweep_find(job, worker) >= 0) {
-            im_job_sweep_start(job, p, topic, worker);
-        }
-    }
-}
-
-
-static im_int_t
-im_job_sweep_find(const im_job_t *job, im_str_t worker)
-{
-    im_uint_t  i;
-
-    for (i = 0; i < job->nsuspects; i++) {
-        if (im_str_eq(worker, im_str_set(job->suspects[i].name,
-                                         job->suspects[i].len)))
-        {
-            return (im_int_t) i;
-        }
-    }
-
-    return -1;
-}
-
-
+/* The routes of the topic. */
 static void
-im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic, im_str_t worker)
+im_job_sweep_key(im_job_sweep_t *sweep, im_link_call_t *call)
 {
-    u_char          *dst;
-    im_job_sweep_t  *sweep;
-    im_link_call_t  *call;
-
-    sweep = im_calloc(sizeof(im_job_sweep_t) + topic.len + worker.len
-                      + IM_JOB_SWEEP_VALUE);
-    if (sweep == NULL) {
-        return;
-    }
-
-    dst = (u_char *) (sweep + 1);
-    memcpy(dst, topic.data, topic.len);
-    memcpy(dst + topic.len, worker.data, worker.len);
-
-    sweep->job = job;
-    sweep->p = p;
-    sweep->topic = im_str_set(dst, topic.len);
-    sweep->worker = im_str_set(dst + topic.len, worker.len);
-    sweep->value = im_str_set(dst + topic.len + worker.len, 0);
-
-    job->nsweeps++;
-
-    call = im_link_command(job->link, "HGET");
-
-    im_job_sweep_key(sweep, call);
-    im_link_call_str(call, sweep->worker);
-
-    im_job_sweep_send(sweep, im_job_sweep_value);
-}
-
-
-/*
- * live.lua reads clock and lease as one.  A worker that renews its lease after
- * that had let it lapse: it writes all of its routes again, with other values.
- */
-static void
-im_job_sweep_value(const im_link_reply_t *reply, void *data)
-{
-    im_str_t         value;
-    im_job_sweep_t  *sweep = data;
-    im_link_call_t  *call;
-
-    value = im_link_reply_str(reply);
-
-    if (value.len == 0 || value.len > IM_JOB_SWEEP_VALUE
-        || im_link_reply_is_error(reply))
-    {
-        im_job_sweep_free(sweep);
-        return;
-    }
-
-    memcpy(sweep->value.data, value.data, value.len);
-    sweep->value.len = value.len;
-
-    call = im_link_script(sweep->job->link, &im_script_live);
-
-    im_key_nodes(&call->bytes, im_link_prefix(sweep->job->link));
+    im_key_topic(&call->bytes, im_link_prefix(sweep->job->link), sweep->p,
+                 sweep->topic, IM_KEY_ROUTES);
     im_link_call_key(call);
-    im_link_call_uint(call, IM_LEASE_WORKER);
-    im_link_call_str(call, sweep->worker);
-    im_link_call_uint(call, 1);
-
-    im_job_sweep_send(sweep, im_job_sweep_lease);
 }
 
 
 static void
-im_job_sweep_lease(const im_link_reply_t *reply, void *data)
+im_job_sweep_free(im_job_sweep_t *sweep)
 {
-    im_job_sweep_t  *sweep = data;
-    im_link_call_t  *call;
+    sweep->job->nsweeps--;
+    im_free(sweep);
+}
 
-    if (reply == NULL || im_link_reply_is_error(reply)
-        || im_link_reply_len(reply) != 0)
-    {
+
+static void
+im_job_sweep_send(im_job_sweep_t *sweep, im_link_reply_pt handler)
+{
+    if (im_link_send(sweep->job->link, handler, sweep) != IM_OK) {
         im_job_sweep_free(sweep);
-        return;
     }
-
-    call = im_link_script(sweep->job->link, &im_script_sweep);
-
-    im_job_sweep_key(sweep, call);
-    im_key_members(&call->bytes, im_link_prefix(sweep->job->link), sweep->p,
-                   sweep->topic, sweep->worker);
-    im_link_call_key(call);
-    im_link_call_str(call, sweep->worker);
-    im_link_call_str(call, sweep->value);
-
-    im_job_sweep_send(sweep, im_job_sweep_done);
 }
 
 
@@ -248,28 +146,119 @@ im_job_sweep_done(const im_link_reply_t *reply, void *data)
 }
 
 
-/* The routes of the topic. */
 static void
-im_job_sweep_key(im_job_sweep_t *sweep, im_link_call_t *call)
+im_job_sweep_lease(const im_link_reply_t *reply, void *data)
 {
-    im_key_topic(&call->bytes, im_link_prefix(sweep->job->link), sweep->p,
-                 sweep->topic, IM_KEY_ROUTES);
-    im_link_call_key(call);
-}
+    im_job_sweep_t  *sweep = data;
+    im_link_call_t  *call;
 
-
-static void
-im_job_sweep_send(im_job_sweep_t *sweep, im_link_reply_pt handler)
-{
-    if (im_link_send(sweep->job->link, handler, sweep) != IM_OK) {
+    if (reply == NULL || im_link_reply_is_error(reply)
+        || im_link_reply_len(reply) != 0)
+    {
         im_job_sweep_free(sweep);
+        return;
     }
+
+    call = im_link_script(sweep->job->link, &im_script_sweep);
+
+    im_job_sweep_key(sweep, call);
+    im_key_members(&call->bytes, im_link_prefix(sweep->job->link), sweep->p,
+                   sweep->topic, sweep->worker);
+    im_link_call_key(call);
+    im_link_call_str(call, sweep->worker);
+    im_link_call_str(call, sweep->value);
+
+    im_job_sweep_send(sweep, im_job_sweep_done);
+}
+
+
+/*
+ * live.lua reads clock and lease as one.  A worker that renews its lease after
+ * that had let it lapse: it writes all of its routes again, with other values.
+ */
+static void
+im_job_sweep_value(const im_link_reply_t *reply, void *data)
+{
+    im_str_t         value;
+    im_job_sweep_t  *sweep = data;
+    im_link_call_t  *call;
+
+    value = im_link_reply_str(reply);
+
+    if (value.len == 0 || value.len > IM_JOB_SWEEP_VALUE
+        || im_link_reply_is_error(reply))
+    {
+        im_job_sweep_free(sweep);
+        return;
+    }
+
+    memcpy(sweep->value.data, value.data, value.len);
+    sweep->value.len = value.len;
+
+    call = im_link_script(sweep->job->link, &im_script_live);
+
+    im_key_nodes(&call->bytes, im_link_prefix(sweep->job->link));
+    im_link_call_key(call);
+    im_link_call_uint(call, IM_LEASE_WORKER);
+    im_link_call_str(call, sweep->worker);
+    im_link_call_uint(call, 1);
+
+    im_job_sweep_send(sweep, im_job_sweep_lease);
 }
 
 
 static void
-im_job_sweep_free(im_job_sweep_t *sweep)
+im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic, im_str_t worker)
 {
-    sweep->job->nsweeps--;
-    im_free(sweep);
+    u_char          *dst;
+    im_job_sweep_t  *sweep;
+    im_link_call_t  *call;
+
+    sweep = im_calloc(sizeof(im_job_sweep_t) + topic.len + worker.len
+                      + IM_JOB_SWEEP_VALUE);
+    if (sweep == NULL) {
+        return;
+    }
+
+    dst = (u_char *) (sweep + 1);
+    memcpy(dst, topic.data, topic.len);
+    memcpy(dst + topic.len, worker.data, worker.len);
+
+    sweep->job = job;
+    sweep->p = p;
+    sweep->topic = im_str_set(dst, topic.len);
+    sweep->worker = im_str_set(dst + topic.len, worker.len);
+    sweep->value = im_str_set(dst + topic.len + worker.len, 0);
+
+    job->nsweeps++;
+
+    call = im_link_command(job->link, "HGET");
+
+    im_job_sweep_key(sweep, call);
+    im_link_call_str(call, sweep->worker);
+
+    im_job_sweep_send(sweep, im_job_sweep_value);
+}
+
+
+void
+im_job_sweep_entry(im_job_t *job, uint16_t p, im_str_t topic, im_str_t workers)
+{
+    im_str_t  worker;
+
+    if (job->nsuspects == 0) {
+        return;
+    }
+
+    for ( ;; ) {
+        worker = im_job_name_next(&workers);
+
+        if (worker.len == 0 || job->nsweeps == IM_JOB_SWEEPS) {
+            return;
+        }
+
+        if (im_job_sweep_find(job, worker) >= 0) {
+            im_job_sweep_start(job, p, topic, worker);
+        }
+    }
 }

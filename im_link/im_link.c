@@ -84,46 +84,25 @@ struct im_link_s {
 };
 
 
-static void im_link_release(im_link_t *link);
-static uint64_t im_link_now(const im_link_t *link);
-static im_link_server_t *im_link_server(im_link_t *link, im_uint_t slot);
-
-static void im_link_check(im_link_server_t *server, im_link_conn_t *conn);
-static void im_link_check_heartbeats(im_link_t *link);
-static int im_link_wanted(im_link_server_t *server, im_link_conn_t *conn);
-static void im_link_lost(im_link_server_t *server, im_link_conn_t *conn,
-    const char *why);
-static void im_link_refuse(im_link_server_t *server,
-    const im_link_reply_t *reply, const char *why, int unusable);
-static void im_link_log(im_link_t *link, im_link_trouble_e trouble,
-    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static int im_link_whole(im_link_server_t *server);
-static void im_link_check_up(im_link_server_t *server);
-
-static void im_link_introduce(im_link_server_t *server, im_link_conn_t *conn);
-static void im_link_ask(im_link_server_t *server, im_link_conn_t *conn,
-    const char *words, im_link_reply_pt handler);
 static void im_link_ask_partitions(im_link_server_t *server);
-static void im_link_own(im_link_server_t *server, im_link_conn_t *conn,
-    im_link_reply_pt handler);
-static void im_link_plain_handler(const im_link_reply_t *reply, void *data);
-static void im_link_info_handler(const im_link_reply_t *reply, void *data);
-static void im_link_policy_handler(const im_link_reply_t *reply, void *data);
-static void im_link_partitions_handler(const im_link_reply_t *reply,
-    void *data);
-static void im_link_prepared(im_link_server_t *server);
-static im_str_t im_link_info(const im_link_reply_t *reply, const char *field);
 
-static void im_link_tell(im_link_server_t *server, const char *word,
-    im_link_channel_t *ch);
-static int im_link_joined(const im_link_t *link, const im_link_channel_t *ch);
-static void im_link_remove(im_link_t *link, im_link_channel_t *ch);
-static im_link_channel_t *im_link_channel(im_link_t *link, im_str_t name);
-static im_str_t im_link_name(const im_hash_node_t *node);
-static void im_link_pubsub_reply(im_link_server_t *server,
-    const im_link_reply_t *reply);
-static void im_link_message(im_link_t *link, im_str_t name, im_str_t payload);
-static void im_link_confirmed(im_link_server_t *server, im_str_t name);
+
+static uint64_t
+im_link_now(const im_link_t *link)
+{
+    return link->transport->now(link->transport_data);
+}
+
+
+static im_str_t
+im_link_name(const im_hash_node_t *node)
+{
+    const im_link_channel_t  *ch;
+
+    ch = im_list_data(node, im_link_channel_t, node);
+
+    return im_str_set(ch->name, ch->len);
+}
 
 
 im_link_t *
@@ -177,25 +156,12 @@ im_link_create(const im_link_conf_t *conf, const im_link_transport_t *transport,
 }
 
 
-void
-im_link_destroy(im_link_t *link)
+static void
+im_link_remove(im_link_t *link, im_link_channel_t *ch)
 {
-    im_uint_t          i;
-    im_link_server_t  *server;
-
-    link->busy++;
-    link->destroyed = 1;
-
-    for (i = 0; i < IM_LINK_SERVERS; i++) {
-        server = &link->servers[i];
-
-        im_link_conn_close(&server->pubsub);
-        im_link_conn_close(&server->calls);
-        im_link_conn_fail(&server->pubsub);
-        im_link_conn_fail(&server->calls);
-    }
-
-    im_link_release(link);
+    im_hash_remove(&link->names, &ch->node);
+    im_list_remove(&ch->link);
+    im_free(ch);
 }
 
 
@@ -226,10 +192,25 @@ im_link_release(im_link_t *link)
 }
 
 
-static uint64_t
-im_link_now(const im_link_t *link)
+void
+im_link_destroy(im_link_t *link)
 {
-    return link->transport->now(link->transport_data);
+    im_uint_t          i;
+    im_link_server_t  *server;
+
+    link->busy++;
+    link->destroyed = 1;
+
+    for (i = 0; i < IM_LINK_SERVERS; i++) {
+        server = &link->servers[i];
+
+        im_link_conn_close(&server->pubsub);
+        im_link_conn_close(&server->calls);
+        im_link_conn_fail(&server->pubsub);
+        im_link_conn_fail(&server->calls);
+    }
+
+    im_link_release(link);
 }
 
 
@@ -258,6 +239,13 @@ im_link_script(im_link_t *link, const im_script_t *script)
 }
 
 
+static im_link_server_t *
+im_link_server(im_link_t *link, im_uint_t slot)
+{
+    return &link->servers[slot * IM_LINK_SERVERS / IM_LINK_SLOTS];
+}
+
+
 im_int_t
 im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
 {
@@ -270,13 +258,6 @@ im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
     }
 
     return im_link_conn_send(conn, &link->call, handler, data);
-}
-
-
-static im_link_server_t *
-im_link_server(im_link_t *link, im_uint_t slot)
-{
-    return &link->servers[slot * IM_LINK_SERVERS / IM_LINK_SLOTS];
 }
 
 
@@ -328,324 +309,6 @@ im_link_prefix(const im_link_t *link)
 }
 
 
-void
-im_link_break(im_link_t *link, const char *why)
-{
-    im_uint_t  i;
-
-    link->busy++;
-
-    for (i = 0; i < IM_LINK_SERVERS && !link->destroyed; i++) {
-        if (link->servers[i].calls.state != IM_LINK_CLOSED) {
-            im_link_lost(&link->servers[i], &link->servers[i].calls, why);
-        }
-    }
-
-    im_link_release(link);
-}
-
-
-im_int_t
-im_link_connected(im_link_conn_t *conn)
-{
-    im_int_t           rc;
-    im_list_t         *q, *head;
-    im_uint_t          closes;
-    im_link_server_t  *server;
-
-    server = conn->server;
-    closes = conn->closes;
-
-    server->link->busy++;
-
-    conn->heard = im_link_now(server->link);
-    im_link_conn_enter(conn, IM_LINK_PREPARING);
-
-    im_link_introduce(server, conn);
-
-    /* all of it goes out in one write; the last reply makes it ready */
-
-    if (conn == &server->calls) {
-        im_link_ask(server, conn, "INFO server", im_link_info_handler);
-        im_link_ask(server, conn, "INFO replication", im_link_info_handler);
-        im_link_ask(server, conn, "CONFIG GET maxmemory-policy",
-                    im_link_policy_handler);
-        im_link_ask_partitions(server);
-
-    } else {
-        head = &server->link->channels;
-        server->link->nsent = 0;
-        server->link->nconfirmed = 0;
-
-        for (q = im_list_first(head); q != head; q = im_list_next(q)) {
-            im_link_tell(server, "SUBSCRIBE",
-                         im_list_data(q, im_link_channel_t, link));
-        }
-
-        im_link_check_up(server);
-    }
-
-    rc = conn->closes == closes ? IM_OK : IM_ERROR;
-
-    im_link_release(server->link);
-
-    return rc;
-}
-
-
-/* A reply may close the connection: then the reader is gone too. */
-im_int_t
-im_link_received(im_link_conn_t *conn, const void *bytes, size_t n)
-{
-    im_int_t           rc;
-    im_uint_t          closes;
-    const char        *why;
-    im_link_reply_t   *reply;
-    im_link_server_t  *server;
-
-    server = conn->server;
-
-    closes = conn->closes;
-
-    server->link->busy++;
-
-    conn->heard = im_link_now(server->link);
-    why = im_link_conn_feed(conn, bytes, n);
-
-    while (why == NULL && conn->closes == closes
-           && (reply = im_link_conn_next(conn, &why)) != NULL)
-    {
-        if (conn == &server->pubsub) {
-            im_link_pubsub_reply(server, reply);
-
-        } else if (!im_link_conn_answer(conn, reply)) {
-            why = "reply without a command";
-        }
-
-        freeReplyObject(reply);
-    }
-
-    if (why != NULL) {
-        im_link_lost(server, conn, why);
-    }
-
-    rc = conn->closes == closes ? IM_OK : IM_ERROR;
-
-    im_link_release(server->link);
-
-    return rc;
-}
-
-
-void
-im_link_closed(im_link_conn_t *conn, const char *why)
-{
-    im_link_server_t  *server;
-
-    server = conn->server;
-
-    server->link->busy++;
-    im_link_lost(server, conn, why);
-    im_link_release(server->link);
-}
-
-
-/* After a standstill, the replies that came meanwhile are read first. */
-void
-im_link_tick(im_link_t *link)
-{
-    int                idle;
-    uint64_t           late;
-    im_uint_t          i;
-    im_link_server_t  *server;
-
-    late = im_link_now(link) - link->ticked;
-    link->ticked += late;
-
-    if (late > 2 * IM_LINK_TICK) {
-        link->transport->timer(link->transport_data, 1);
-        return;
-    }
-
-    idle = 1;
-    link->busy++;
-
-    for (i = 0; i < IM_LINK_SERVERS; i++) {
-        server = &link->servers[i];
-
-        im_link_check(server, &server->calls);
-        im_link_check(server, &server->pubsub);
-
-        idle = idle && !im_link_wanted(server, &server->calls)
-               && !im_link_wanted(server, &server->pubsub);
-    }
-
-    im_link_check_heartbeats(link);
-
-    if (!link->destroyed) {
-        link->transport->timer(link->transport_data,
-                               idle ? IM_LINK_TICK : IM_LINK_RETRY);
-    }
-
-    im_link_release(link);
-}
-
-
-/* Replies that come, however slowly, are not late. */
-static void
-im_link_check(im_link_server_t *server, im_link_conn_t *conn)
-{
-    uint64_t     now, timeout;
-    const char  *why;
-
-    why = NULL;
-    now = im_link_now(server->link);
-    timeout = server->link->conf.timeout;
-
-    if (conn->state == IM_LINK_CLOSED) {
-
-        if (im_link_wanted(server, conn) && now >= conn->retry) {
-            why = im_link_conn_open(conn);
-        }
-
-    } else if (conn->failed) {
-        why = "no memory";
-
-    } else if (conn->state < IM_LINK_READY && now - conn->start > timeout) {
-        why = "timed out while connecting";
-
-    } else if (now - conn->heard > timeout
-               && im_link_conn_waits(conn) > timeout)
-    {
-        why = "no answer in time";
-
-    } else if (conn->state == IM_LINK_READY
-               && now - conn->asked >= conn->period)
-    {
-        conn->asked = now;
-
-        if (conn == &server->calls) {
-            im_link_ask(server, conn, "INFO replication", im_link_info_handler);
-            im_link_ask_partitions(server);
-
-        } else {
-            im_link_ask(server, conn, "PING", NULL);
-        }
-    }
-
-    if (why != NULL) {
-        im_link_lost(server, conn, why);
-    }
-}
-
-
-/* The event may change the channels: the list is read anew. */
-static void
-im_link_check_heartbeats(im_link_t *link)
-{
-    im_list_t          *q;
-    im_link_channel_t  *ch;
-
-    q = &link->channels;
-
-    while ((q = im_list_next(q)) != &link->channels) {
-        ch = im_list_data(q, im_link_channel_t, link);
-
-        if (ch->heartbeats && !ch->lost && im_link_joined(link, ch)
-            && im_link_now(link) - ch->heard > IM_LINK_HEARTBEAT)
-        {
-            ch->lost = 1;
-            q = &link->channels;
-            im_link_event(link, heartbeat, ch->number, 1);
-        }
-    }
-}
-
-
-/*
- * The connection is closed and is needed.  Pub/sub follows the connection for
- * calls, so that both have the same server.
- */
-static int
-im_link_wanted(im_link_server_t *server, im_link_conn_t *conn)
-{
-    return conn->state == IM_LINK_CLOSED
-           && !server->link->destroyed
-           && (conn == &server->calls
-               || (server->calls.state == IM_LINK_READY
-                   && !im_list_empty(&server->link->channels)));
-}
-
-
-/* A lost connection for calls closes pub/sub too. */
-static void
-im_link_lost(im_link_server_t *server, im_link_conn_t *conn, const char *why)
-{
-    im_link_t  *link;
-
-    link = server->link;
-    link->busy++;
-
-    im_link_log(link, IM_LINK_AWAY, "is away (%s): %s", conn->name, why);
-    im_link_conn_close(&server->pubsub);
-
-    if (conn == &server->calls) {
-        (void) snprintf(link->why, IM_LINK_WHY, "redis: %s", why);
-        im_link_conn_close(conn);
-    }
-
-    link->transport->timer(link->transport_data, IM_LINK_RETRY);
-
-    if (link->up && !im_link_whole(server)) {
-        link->up = 0;
-        im_link_event(link, down);
-    }
-
-    im_link_conn_fail(&server->pubsub);
-
-    if (conn == &server->calls) {
-        im_link_conn_fail(conn);
-    }
-
-    im_link_release(link);
-}
-
-
-/* It takes calls, and all channels are subscribed. */
-static int
-im_link_whole(im_link_server_t *server)
-{
-    return server->calls.state == IM_LINK_READY
-           && (server->pubsub.state == IM_LINK_READY
-               || im_list_empty(&server->link->channels));
-}
-
-
-/* The server answers but can't be used.  An error in the reply says why. */
-static void
-im_link_refuse(im_link_server_t *server, const im_link_reply_t *reply,
-    const char *why, int unusable)
-{
-    im_link_t  *link;
-
-    link = server->link;
-
-    if (im_link_reply_is_error(reply)) {
-        why = reply->str;
-        unusable = 0;
-    }
-
-    link->unusable = unusable;
-
-    im_link_log(link, IM_LINK_REFUSED, "can't be used: %s", why);
-    im_link_lost(server, &server->calls, why);
-
-    if (unusable && link->partitions == 0 && !link->destroyed) {
-        im_link_event(link, fatal, why);
-    }
-}
-
-
 /* A trouble is an error at first and again each minute. */
 static void
 im_link_log(im_link_t *link, im_link_trouble_e trouble, const char *fmt, ...)
@@ -685,28 +348,112 @@ im_link_log(im_link_t *link, im_link_trouble_e trouble, const char *fmt, ...)
 }
 
 
+/* It takes calls, and all channels are subscribed. */
+static int
+im_link_whole(im_link_server_t *server)
+{
+    return server->calls.state == IM_LINK_READY
+           && (server->pubsub.state == IM_LINK_READY
+               || im_list_empty(&server->link->channels));
+}
+
+
+/* A lost connection for calls closes pub/sub too. */
 static void
-im_link_check_up(im_link_server_t *server)
+im_link_lost(im_link_server_t *server, im_link_conn_t *conn, const char *why)
+{
+    im_link_t  *link;
+
+    link = server->link;
+    link->busy++;
+
+    im_link_log(link, IM_LINK_AWAY, "is away (%s): %s", conn->name, why);
+    im_link_conn_close(&server->pubsub);
+
+    if (conn == &server->calls) {
+        (void) snprintf(link->why, IM_LINK_WHY, "redis: %s", why);
+        im_link_conn_close(conn);
+    }
+
+    link->transport->timer(link->transport_data, IM_LINK_RETRY);
+
+    if (link->up && !im_link_whole(server)) {
+        link->up = 0;
+        im_link_event(link, down);
+    }
+
+    im_link_conn_fail(&server->pubsub);
+
+    if (conn == &server->calls) {
+        im_link_conn_fail(conn);
+    }
+
+    im_link_release(link);
+}
+
+
+void
+im_link_break(im_link_t *link, const char *why)
+{
+    im_uint_t  i;
+
+    link->busy++;
+
+    for (i = 0; i < IM_LINK_SERVERS && !link->destroyed; i++) {
+        if (link->servers[i].calls.state != IM_LINK_CLOSED) {
+            im_link_lost(&link->servers[i], &link->servers[i].calls, why);
+        }
+    }
+
+    im_link_release(link);
+}
+
+
+/* A connection that can't be prepared is replaced with the next tick. */
+static void
+im_link_own(im_link_server_t *server, im_link_conn_t *conn,
+    im_link_reply_pt handler)
+{
+    if (im_link_conn_send(conn, &server->link->own, handler, server) != IM_OK
+        && conn->state == IM_LINK_PREPARING)
+    {
+        conn->failed = 1;
+    }
+}
+
+
+/* The server answers but can't be used.  An error in the reply says why. */
+static void
+im_link_refuse(im_link_server_t *server, const im_link_reply_t *reply,
+    const char *why, int unusable)
 {
     im_link_t  *link;
 
     link = server->link;
 
-    if (server->pubsub.state == IM_LINK_PREPARING
-        && link->nconfirmed == link->nsent)
-    {
-        im_link_conn_enter(&server->pubsub, IM_LINK_READY);
+    if (im_link_reply_is_error(reply)) {
+        why = reply->str;
+        unusable = 0;
     }
 
-    if (link->up || !im_link_whole(server)) {
-        return;
+    link->unusable = unusable;
+
+    im_link_log(link, IM_LINK_REFUSED, "can't be used: %s", why);
+    im_link_lost(server, &server->calls, why);
+
+    if (unusable && link->partitions == 0 && !link->destroyed) {
+        im_link_event(link, fatal, why);
     }
+}
 
-    link->up = 1;
 
-    im_link_log(link, IM_LINK_FINE, "is there, %u partitions",
-                (unsigned) link->partitions);
-    im_link_event(link, up);
+/* Any reply is good, but an error. */
+static void
+im_link_plain_handler(const im_link_reply_t *reply, void *data)
+{
+    if (im_link_reply_is_error(reply)) {
+        im_link_refuse(data, reply, NULL, 0);
+    }
 }
 
 
@@ -748,52 +495,28 @@ im_link_ask(im_link_server_t *server, im_link_conn_t *conn, const char *words,
 }
 
 
-/* The first program that ever came sets the number; again after a FLUSHALL. */
-static void
-im_link_ask_partitions(im_link_server_t *server)
+/* The value of a line of INFO; field ends in ':'. */
+static im_str_t
+im_link_info(const im_link_reply_t *reply, const char *field)
 {
-    uint64_t         n;
-    im_link_t       *link;
-    im_link_call_t  *own;
+    size_t    len;
+    u_char   *p, *end, *eol;
+    im_str_t  s;
 
-    link = server->link;
-    own = &link->own;
-    n = link->partitions ? link->partitions : link->conf.partitions;
+    s = im_link_reply_str(reply);
+    len = strlen(field);
 
-    im_link_call_start(own, "SET");
-    im_key_conf(&own->bytes, link->conf.prefix);
-    im_link_call_key(own);
-    im_link_call_uint(own, n ? n : IM_PARTITIONS);
-    im_link_call_z(own, "NX");
-    im_link_own(server, &server->calls, NULL);
+    for (p = s.data, end = s.data + s.len; p < end; p = eol + 1) {
+        eol = memchr(p, '\n', end - p);
+        eol = eol != NULL ? eol : end;
 
-    im_link_call_start(own, "GET");
-    im_key_conf(&own->bytes, link->conf.prefix);
-    im_link_call_key(own);
-    im_link_own(server, &server->calls, im_link_partitions_handler);
-}
-
-
-/* A connection that can't be prepared is replaced with the next tick. */
-static void
-im_link_own(im_link_server_t *server, im_link_conn_t *conn,
-    im_link_reply_pt handler)
-{
-    if (im_link_conn_send(conn, &server->link->own, handler, server) != IM_OK
-        && conn->state == IM_LINK_PREPARING)
-    {
-        conn->failed = 1;
+        if ((size_t) (eol - p) > len && memcmp(p, field, len) == 0) {
+            eol -= eol[-1] == '\r';
+            return im_str_set(p + len, eol - p - len);
+        }
     }
-}
 
-
-/* Any reply is good, but an error. */
-static void
-im_link_plain_handler(const im_link_reply_t *reply, void *data)
-{
-    if (im_link_reply_is_error(reply)) {
-        im_link_refuse(data, reply, NULL, 0);
-    }
+    return im_str_set("", 0);
 }
 
 
@@ -861,6 +584,119 @@ im_link_policy_handler(const im_link_reply_t *reply, void *data)
 }
 
 
+/*
+ * The connection is closed and is needed.  Pub/sub follows the connection for
+ * calls, so that both have the same server.
+ */
+static int
+im_link_wanted(im_link_server_t *server, im_link_conn_t *conn)
+{
+    return conn->state == IM_LINK_CLOSED
+           && !server->link->destroyed
+           && (conn == &server->calls
+               || (server->calls.state == IM_LINK_READY
+                   && !im_list_empty(&server->link->channels)));
+}
+
+
+/* Replies that come, however slowly, are not late. */
+static void
+im_link_check(im_link_server_t *server, im_link_conn_t *conn)
+{
+    uint64_t     now, timeout;
+    const char  *why;
+
+    why = NULL;
+    now = im_link_now(server->link);
+    timeout = server->link->conf.timeout;
+
+    if (conn->state == IM_LINK_CLOSED) {
+
+        if (im_link_wanted(server, conn) && now >= conn->retry) {
+            why = im_link_conn_open(conn);
+        }
+
+    } else if (conn->failed) {
+        why = "no memory";
+
+    } else if (conn->state < IM_LINK_READY && now - conn->start > timeout) {
+        why = "timed out while connecting";
+
+    } else if (now - conn->heard > timeout
+               && im_link_conn_waits(conn) > timeout)
+    {
+        why = "no answer in time";
+
+    } else if (conn->state == IM_LINK_READY
+               && now - conn->asked >= conn->period)
+    {
+        conn->asked = now;
+
+        if (conn == &server->calls) {
+            im_link_ask(server, conn, "INFO replication", im_link_info_handler);
+            im_link_ask_partitions(server);
+
+        } else {
+            im_link_ask(server, conn, "PING", NULL);
+        }
+    }
+
+    if (why != NULL) {
+        im_link_lost(server, conn, why);
+    }
+}
+
+
+static void
+im_link_check_up(im_link_server_t *server)
+{
+    im_link_t  *link;
+
+    link = server->link;
+
+    if (server->pubsub.state == IM_LINK_PREPARING
+        && link->nconfirmed == link->nsent)
+    {
+        im_link_conn_enter(&server->pubsub, IM_LINK_READY);
+    }
+
+    if (link->up || !im_link_whole(server)) {
+        return;
+    }
+
+    link->up = 1;
+
+    im_link_log(link, IM_LINK_FINE, "is there, %u partitions",
+                (unsigned) link->partitions);
+    im_link_event(link, up);
+}
+
+
+static void
+im_link_prepared(im_link_server_t *server)
+{
+    im_link_t  *link;
+
+    link = server->link;
+
+    link->unusable = 0;
+    link->why[0] = '\0';
+    server->calls.asked = im_link_now(link);
+
+    im_link_conn_enter(&server->calls, IM_LINK_READY);
+
+    server->pubsub.backoff = 0;
+    server->pubsub.retry = 0;
+
+    im_link_event(link, ready);
+
+    if (server->calls.state == IM_LINK_READY) {
+        im_link_check(server, &server->pubsub);
+        im_link_check_up(server);
+    }
+}
+
+
 /* Nil on a connection in use changes nothing. */
 static void
 im_link_partitions_handler(const im_link_reply_t *reply, void *data)
@@ -911,53 +747,317 @@ im_link_partitions_handler(const im_link_reply_t *reply, void *data)
 }
 
 
+/* The first program that ever came sets the number; again after a FLUSHALL. */
 static void
-im_link_prepared(im_link_server_t *server)
+im_link_ask_partitions(im_link_server_t *server)
 {
-    im_link_t  *link;
+    uint64_t         n;
+    im_link_t       *link;
+    im_link_call_t  *own;
 
     link = server->link;
+    own = &link->own;
+    n = link->partitions ? link->partitions : link->conf.partitions;
 
-    link->unusable = 0;
-    link->why[0] = '\0';
-    server->calls.asked = im_link_now(link);
+    im_link_call_start(own, "SET");
+    im_key_conf(&own->bytes, link->conf.prefix);
+    im_link_call_key(own);
+    im_link_call_uint(own, n ? n : IM_PARTITIONS);
+    im_link_call_z(own, "NX");
+    im_link_own(server, &server->calls, NULL);
 
-    im_link_conn_enter(&server->calls, IM_LINK_READY);
+    im_link_call_start(own, "GET");
+    im_key_conf(&own->bytes, link->conf.prefix);
+    im_link_call_key(own);
+    im_link_own(server, &server->calls, im_link_partitions_handler);
+}
 
-    server->pubsub.backoff = 0;
-    server->pubsub.retry = 0;
 
-    im_link_event(link, ready);
+/* One command for each channel: in a cluster their slots differ. */
+static void
+im_link_tell(im_link_server_t *server, const char *word, im_link_channel_t *ch)
+{
+    size_t           tail;
+    im_link_call_t  *own;
 
-    if (server->calls.state == IM_LINK_READY) {
-        im_link_check(server, &server->pubsub);
-        im_link_check_up(server);
+    own = &server->link->own;
+
+    im_link_call_start(own, word);
+    im_link_call_str(own, im_str_set(ch->name, ch->len));
+
+    ch->sent = ++server->link->nsent;
+    ch->lost = 0;
+
+    if (im_link_conn_write(&server->pubsub, own, &tail) != IM_OK) {
+        server->pubsub.failed = 1;
     }
 }
 
 
-/* The value of a line of INFO; field ends in ':'. */
-static im_str_t
-im_link_info(const im_link_reply_t *reply, const char *field)
+im_int_t
+im_link_connected(im_link_conn_t *conn)
 {
-    size_t    len;
-    u_char   *p, *end, *eol;
-    im_str_t  s;
+    im_int_t           rc;
+    im_list_t         *q, *head;
+    im_uint_t          closes;
+    im_link_server_t  *server;
 
-    s = im_link_reply_str(reply);
-    len = strlen(field);
+    server = conn->server;
+    closes = conn->closes;
 
-    for (p = s.data, end = s.data + s.len; p < end; p = eol + 1) {
-        eol = memchr(p, '\n', end - p);
-        eol = eol != NULL ? eol : end;
+    server->link->busy++;
 
-        if ((size_t) (eol - p) > len && memcmp(p, field, len) == 0) {
-            eol -= eol[-1] == '\r';
-            return im_str_set(p + len, eol - p - len);
+    conn->heard = im_link_now(server->link);
+    im_link_conn_enter(conn, IM_LINK_PREPARING);
+
+    im_link_introduce(server, conn);
+
+    /* all of it goes out in one write; the last reply makes it ready */
+
+    if (conn == &server->calls) {
+        im_link_ask(server, conn, "INFO server", im_link_info_handler);
+        im_link_ask(server, conn, "INFO replication", im_link_info_handler);
+        im_link_ask(server, conn, "CONFIG GET maxmemory-policy",
+                    im_link_policy_handler);
+        im_link_ask_partitions(server);
+
+    } else {
+        head = &server->link->channels;
+        server->link->nsent = 0;
+        server->link->nconfirmed = 0;
+
+        for (q = im_list_first(head); q != head; q = im_list_next(q)) {
+            im_link_tell(server, "SUBSCRIBE",
+                         im_list_data(q, im_link_channel_t, link));
         }
+
+        im_link_check_up(server);
     }
 
-    return im_str_set("", 0);
+    rc = conn->closes == closes ? IM_OK : IM_ERROR;
+
+    im_link_release(server->link);
+
+    return rc;
+}
+
+
+/* NULL: not there. */
+static im_link_channel_t *
+im_link_channel(im_link_t *link, im_str_t name)
+{
+    im_hash_node_t  *node;
+
+    node = im_hash_find(&link->names, name);
+
+    return node != NULL ? im_list_data(node, im_link_channel_t, node) : NULL;
+}
+
+
+/* Confirmations come in the order of commands. */
+static int
+im_link_joined(const im_link_t *link, const im_link_channel_t *ch)
+{
+    return link->servers[0].pubsub.state >= IM_LINK_PREPARING
+           && ch->sent > 0 && ch->sent <= link->nconfirmed;
+}
+
+
+static void
+im_link_message(im_link_t *link, im_str_t name, im_str_t payload)
+{
+    im_link_channel_t  *ch;
+
+    ch = im_link_channel(link, name);
+
+    if (ch == NULL || !im_link_joined(link, ch)) {
+        return;
+    }
+
+    ch->heard = im_link_now(link);
+
+    if (ch->lost) {
+        ch->lost = 0;
+        im_link_event(link, heartbeat, ch->number, 0);
+
+        ch = link->destroyed ? NULL : im_link_channel(link, name);
+    }
+
+    if (ch != NULL && (payload.len > 0 || !ch->heartbeats)) {
+        im_link_event(link, message, ch->number, payload);
+    }
+}
+
+
+/* A channel that left and came back is joined by its last confirmation. */
+static void
+im_link_confirmed(im_link_server_t *server, im_str_t name)
+{
+    im_link_t          *link;
+    im_link_channel_t  *ch;
+
+    link = server->link;
+
+    if (link->nconfirmed == link->nsent) {
+        im_link_lost(server, &server->pubsub, "unsubscribed by the server");
+        return;
+    }
+
+    link->nconfirmed++;
+    ch = im_link_channel(link, name);
+
+    if (ch != NULL && ch->sent == link->nconfirmed) {
+        ch->heard = im_link_now(link);
+        im_link_event(link, subscribed, ch->number);
+    }
+
+    im_link_check_up(server);
+}
+
+
+static void
+im_link_pubsub_reply(im_link_server_t *server, const im_link_reply_t *reply)
+{
+    im_str_t  word, name;
+
+    word = im_link_reply_str_at(reply, 0);
+    name = im_link_reply_str_at(reply, 1);
+
+    if (im_str_eq(word, im_str_z("message"))) {
+        im_link_message(server->link, name, im_link_reply_str_at(reply, 2));
+
+    } else if (im_str_eq(word, im_str_z("subscribe"))
+               || im_str_eq(word, im_str_z("unsubscribe")))
+    {
+        im_link_confirmed(server, name);
+
+    } else if ((server->pubsub.state == IM_LINK_READY
+                && im_link_reply_is_error(reply))
+               || !im_link_conn_answer(&server->pubsub, reply))
+    {
+        im_link_lost(server, &server->pubsub, "unexpected reply");
+    }
+}
+
+
+/* A reply may close the connection: then the reader is gone too. */
+im_int_t
+im_link_received(im_link_conn_t *conn, const void *bytes, size_t n)
+{
+    im_int_t           rc;
+    im_uint_t          closes;
+    const char        *why;
+    im_link_reply_t   *reply;
+    im_link_server_t  *server;
+
+    server = conn->server;
+
+    closes = conn->closes;
+
+    server->link->busy++;
+
+    conn->heard = im_link_now(server->link);
+    why = im_link_conn_feed(conn, bytes, n);
+
+    while (why == NULL && conn->closes == closes
+           && (reply = im_link_conn_next(conn, &why)) != NULL)
+    {
+        if (conn == &server->pubsub) {
+            im_link_pubsub_reply(server, reply);
+
+        } else if (!im_link_conn_answer(conn, reply)) {
+            why = "reply without a command";
+        }
+
+        freeReplyObject(reply);
+    }
+
+    if (why != NULL) {
+        im_link_lost(server, conn, why);
+    }
+
+    rc = conn->closes == closes ? IM_OK : IM_ERROR;
+
+    im_link_release(server->link);
+
+    return rc;
+}
+
+
+void
+im_link_closed(im_link_conn_t *conn, const char *why)
+{
+    im_link_server_t  *server;
+
+    server = conn->server;
+
+    server->link->busy++;
+    im_link_lost(server, conn, why);
+    im_link_release(server->link);
+}
+
+
+/* The event may change the channels: the list is read anew. */
+static void
+im_link_check_heartbeats(im_link_t *link)
+{
+    im_list_t          *q;
+    im_link_channel_t  *ch;
+
+    q = &link->channels;
+
+    while ((q = im_list_next(q)) != &link->channels) {
+        ch = im_list_data(q, im_link_channel_t, link);
+
+        if (ch->heartbeats && !ch->lost && im_link_joined(link, ch)
+            && im_link_now(link) - ch->heard > IM_LINK_HEARTBEAT)
+        {
+            ch->lost = 1;
+            q = &link->channels;
+            im_link_event(link, heartbeat, ch->number, 1);
+        }
+    }
+}
+
+
+/* After a standstill, the replies that came meanwhile are read first. */
+void
+im_link_tick(im_link_t *link)
+{
+    int                idle;
+    uint64_t           late;
+    im_uint_t          i;
+    im_link_server_t  *server;
+
+    late = im_link_now(link) - link->ticked;
+    link->ticked += late;
+
+    if (late > 2 * IM_LINK_TICK) {
+        link->transport->timer(link->transport_data, 1);
+        return;
+    }
+
+    idle = 1;
+    link->busy++;
+
+    for (i = 0; i < IM_LINK_SERVERS; i++) {
+        server = &link->servers[i];
+
+        im_link_check(server, &server->calls);
+        im_link_check(server, &server->pubsub);
+
+        idle = idle && !im_link_wanted(server, &server->calls)
+               && !im_link_wanted(server, &server->pubsub);
+    }
+
+    im_link_check_heartbeats(link);
+
+    if (!link->destroyed) {
+        link->transport->timer(link->transport_data,
+                               idle ? IM_LINK_TICK : IM_LINK_RETRY);
+    }
+
+    im_link_release(link);
 }
 
 
@@ -1016,143 +1116,4 @@ im_link_unsubscribe(im_link_t *link, im_str_t channel)
     }
 
     im_link_remove(link, ch);
-}
-
-
-static void
-im_link_remove(im_link_t *link, im_link_channel_t *ch)
-{
-    im_hash_remove(&link->names, &ch->node);
-    im_list_remove(&ch->link);
-    im_free(ch);
-}
-
-
-/* NULL: not there. */
-static im_link_channel_t *
-im_link_channel(im_link_t *link, im_str_t name)
-{
-    im_hash_node_t  *node;
-
-    node = im_hash_find(&link->names, name);
-
-    return node != NULL ? im_list_data(node, im_link_channel_t, node) : NULL;
-}
-
-
-static im_str_t
-im_link_name(const im_hash_node_t *node)
-{
-    const im_link_channel_t  *ch;
-
-    ch = im_list_data(node, im_link_channel_t, node);
-
-    return im_str_set(ch->name, ch->len);
-}
-
-
-/* One command for each channel: in a cluster their slots differ. */
-static void
-im_link_tell(im_link_server_t *server, const char *word, im_link_channel_t *ch)
-{
-    size_t           tail;
-    im_link_call_t  *own;
-
-    own = &server->link->own;
-
-    im_link_call_start(own, word);
-    im_link_call_str(own, im_str_set(ch->name, ch->len));
-
-    ch->sent = ++server->link->nsent;
-    ch->lost = 0;
-
-    if (im_link_conn_write(&server->pubsub, own, &tail) != IM_OK) {
-        server->pubsub.failed = 1;
-    }
-}
-
-
-/* Confirmations come in the order of commands. */
-static int
-im_link_joined(const im_link_t *link, const im_link_channel_t *ch)
-{
-    return link->servers[0].pubsub.state >= IM_LINK_PREPARING
-           && ch->sent > 0 && ch->sent <= link->nconfirmed;
-}
-
-
-static void
-im_link_pubsub_reply(im_link_server_t *server, const im_link_reply_t *reply)
-{
-    im_str_t  word, name;
-
-    word = im_link_reply_str_at(reply, 0);
-    name = im_link_reply_str_at(reply, 1);
-
-    if (im_str_eq(word, im_str_z("message"))) {
-        im_link_message(server->link, name, im_link_reply_str_at(reply, 2));
-
-    } else if (im_str_eq(word, im_str_z("subscribe"))
-               || im_str_eq(word, im_str_z("unsubscribe")))
-    {
-        im_link_confirmed(server, name);
-
-    } else if ((server->pubsub.state == IM_LINK_READY
-                && im_link_reply_is_error(reply))
-               || !im_link_conn_answer(&server->pubsub, reply))
-    {
-        im_link_lost(server, &server->pubsub, "unexpected reply");
-    }
-}
-
-
-static void
-im_link_message(im_link_t *link, im_str_t name, im_str_t payload)
-{
-    im_link_channel_t  *ch;
-
-    ch = im_link_channel(link, name);
-
-    if (ch == NULL || !im_link_joined(link, ch)) {
-        return;
-    }
-
-    ch->heard = im_link_now(link);
-
-    if (ch->lost) {
-        ch->lost = 0;
-        im_link_event(link, heartbeat, ch->number, 0);
-
-        ch = link->destroyed ? NULL : im_link_channel(link, name);
-    }
-
-    if (ch != NULL && (payload.len > 0 || !ch->heartbeats)) {
-        im_link_event(link, message, ch->number, payload);
-    }
-}
-
-
-/* A channel that left and came back is joined by its last confirmation. */
-static void
-im_link_confirmed(im_link_server_t *server, im_str_t name)
-{
-    im_link_t          *link;
-    im_link_channel_t  *ch;
-
-    link = server->link;
-
-    if (link->nconfirmed == link->nsent) {
-        im_link_lost(server, &server->pubsub, "unsubscribed by the server");
-        return;
-    }
-
-    link->nconfirmed++;
-    ch = im_link_channel(link, name);
-
-    if (ch != NULL && ch->sent == link->nconfirmed) {
-        ch->heard = im_link_now(link);
-        im_link_event(link, subscribed, ch->number);
-    }
-
-    im_link_check_up(server);
 }

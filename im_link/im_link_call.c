@@ -14,10 +14,6 @@
 #define IM_LINK_CALL_KEEP  65536
 
 
-static void im_link_call_count(im_buf_t *out, const char *type, size_t n);
-static void im_link_call_bulk(im_buf_t *out, im_str_t arg);
-
-
 void
 im_link_call_init(im_link_call_t *call)
 {
@@ -123,6 +119,24 @@ im_link_call_generation(im_link_call_t *call)
 }
 
 
+static void
+im_link_call_count(im_buf_t *out, const char *type, size_t n)
+{
+    im_buf_add_z(out, type);
+    im_buf_add_uint(out, n);
+    im_buf_add(out, "\r\n", 2);
+}
+
+
+static void
+im_link_call_bulk(im_buf_t *out, im_str_t arg)
+{
+    im_link_call_count(out, "$", arg.len);
+    im_buf_add_str(out, arg);
+    im_buf_add(out, "\r\n", 2);
+}
+
+
 void
 im_link_call_encode(const im_link_call_t *call, im_buf_t *out,
     im_str_t generation, size_t *tail)
@@ -165,24 +179,6 @@ im_link_call_encode_text(const im_script_t *script, im_uint_t nargs,
     im_link_call_bulk(out, im_str_z("EVAL"));
     im_link_call_bulk(out, script->text);
     im_buf_add_str(out, tail);
-}
-
-
-static void
-im_link_call_count(im_buf_t *out, const char *type, size_t n)
-{
-    im_buf_add_z(out, type);
-    im_buf_add_uint(out, n);
-    im_buf_add(out, "\r\n", 2);
-}
-
-
-static void
-im_link_call_bulk(im_buf_t *out, im_str_t arg)
-{
-    im_link_call_count(out, "$", arg.len);
-    im_buf_add_str(out, arg);
-    im_buf_add(out, "\r\n", 2);
 }
 
 

@@ -33,13 +33,6 @@ typedef struct {
 } im_link_waiting_t;
 
 
-static void *im_link_conn_array(const redisReadTask *task,
-    im_link_elements_t n);
-static im_int_t im_link_conn_written(im_link_conn_t *conn, size_t before);
-static uint64_t im_link_conn_now(const im_link_conn_t *conn);
-static im_link_waiting_t *im_link_conn_first(im_link_conn_t *conn);
-
-
 void
 im_link_conn_init(im_link_conn_t *conn, const char *name, uint64_t period,
     const im_link_transport_t *transport, void *data, void *server)
@@ -54,6 +47,23 @@ im_link_conn_init(im_link_conn_t *conn, const char *name, uint64_t period,
 
     im_list_init(&conn->calls);
     im_buf_init(&conn->out, IM_LINK_MAX_OUT);
+}
+
+
+static uint64_t
+im_link_conn_now(const im_link_conn_t *conn)
+{
+    return conn->transport->now(conn->data);
+}
+
+
+/* As hiredis does, up to a limit. */
+static void *
+im_link_conn_array(const redisReadTask *task, im_link_elements_t n)
+{
+    im_link_conn_t  *conn = task->privdata;
+
+    return (size_t) n <= IM_LINK_MAX_ARRAY ? conn->array(task, n) : NULL;
 }
 
 
@@ -87,16 +97,6 @@ im_link_conn_open(im_link_conn_t *conn)
     conn->socket = conn->transport->connect(conn->data, conn, &why);
 
     return conn->socket != NULL ? NULL : why;
-}
-
-
-/* As hiredis does, up to a limit. */
-static void *
-im_link_conn_array(const redisReadTask *task, im_link_elements_t n)
-{
-    im_link_conn_t  *conn = task->privdata;
-
-    return (size_t) n <= IM_LINK_MAX_ARRAY ? conn->array(task, n) : NULL;
 }
 
 
@@ -145,6 +145,20 @@ im_link_conn_enter(im_link_conn_t *conn, im_link_conn_e state)
 }
 
 
+static im_link_waiting_t *
+im_link_conn_first(im_link_conn_t *conn)
+{
+    im_list_t  *q;
+
+    q = im_list_first(&conn->calls);
+
+    im_list_remove(q);
+    conn->ncalls--;
+
+    return im_list_data(q, im_link_waiting_t, link);
+}
+
+
 /* A handler may destroy the link, which fails the rest. */
 void
 im_link_conn_fail(im_link_conn_t *conn)
@@ -163,17 +177,19 @@ im_link_conn_fail(im_link_conn_t *conn)
 }
 
 
-static im_link_waiting_t *
-im_link_conn_first(im_link_conn_t *conn)
+/* A call that finds no room leaves no bytes. */
+static im_int_t
+im_link_conn_written(im_link_conn_t *conn, size_t before)
 {
-    im_list_t  *q;
+    if (conn->out.failed) {
+        conn->out.failed = 0;
+        conn->out.len = before;
+        return IM_ERROR;
+    }
 
-    q = im_list_first(&conn->calls);
+    conn->transport->write(conn->socket);
 
-    im_list_remove(q);
-    conn->ncalls--;
-
-    return im_list_data(q, im_link_waiting_t, link);
+    return IM_OK;
 }
 
 
@@ -189,22 +205,6 @@ im_link_conn_write(im_link_conn_t *conn, const im_link_call_t *call,
                         im_str_set(conn->generation, IM_LINK_GENERATION), tail);
 
     return im_link_conn_written(conn, before);
-}
-
-
-/* A call that finds no room leaves no bytes. */
-static im_int_t
-im_link_conn_written(im_link_conn_t *conn, size_t before)
-{
-    if (conn->out.failed) {
-        conn->out.failed = 0;
-        conn->out.len = before;
-        return IM_ERROR;
-    }
-
-    conn->transport->write(conn->socket);
-
-    return IM_OK;
 }
 
 
@@ -335,13 +335,6 @@ im_link_conn_waits(const im_link_conn_t *conn)
     return im_link_conn_now(conn)
            - im_list_data(im_list_first(&conn->calls), im_link_waiting_t,
                           link)->time;
-}
-
-
-static uint64_t
-im_link_conn_now(const im_link_conn_t *conn)
-{
-    return conn->transport->now(conn->data);
 }
 
 

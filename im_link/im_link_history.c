@@ -32,13 +32,7 @@ struct im_link_history_s {
 };
 
 
-static im_link_read_t *im_link_read_find(const im_link_history_t *history,
-    const im_link_range_t *range, int out);
 static im_int_t im_link_read_send(im_link_read_t *read);
-static void im_link_read_handler(const im_link_reply_t *reply, void *data);
-static im_int_t im_link_read_messages(const im_link_range_t *range,
-    const im_link_reply_t *entries, im_link_page_t *page);
-static void im_link_read_done(im_link_read_t *read, const im_link_page_t *page);
 
 
 im_link_history_t *
@@ -61,58 +55,6 @@ void
 im_link_history_destroy(im_link_history_t *history)
 {
     im_free(history);
-}
-
-
-im_int_t
-im_link_history_read(im_link_history_t *history, const im_link_range_t *range,
-    im_link_page_pt handler, void *data)
-{
-    im_link_read_t    *read;
-    im_link_reader_t  *reader;
-
-    reader = im_alloc(sizeof(im_link_reader_t));
-    if (reader == NULL) {
-        return IM_ERROR;
-    }
-
-    reader->handler = handler;
-    reader->data = data;
-
-    read = im_link_read_find(history, range, 0);
-
-    if (read == NULL) {
-        read = im_calloc(sizeof(im_link_read_t) + range->topic.len);
-        if (read == NULL) {
-            goto failed;
-        }
-
-        read->owner = history;
-        read->range = *range;
-        read->range.topic = im_str_set(read + 1, range->topic.len);
-        memcpy(read->range.topic.data, range->topic.data, range->topic.len);
-
-        im_list_init(&read->waiters);
-
-        if (im_link_read_find(history, range, 1) == NULL
-            && im_link_read_send(read) != IM_OK)
-        {
-            goto failed;
-        }
-
-        im_list_insert_tail(&history->reads, &read->link);
-    }
-
-    im_list_insert_tail(&read->waiters, &reader->link);
-
-    return IM_OK;
-
-failed:
-
-    im_free(read);
-    im_free(reader);
-
-    return IM_ERROR;
 }
 
 
@@ -142,84 +84,6 @@ im_link_read_find(const im_link_history_t *history,
     }
 
     return NULL;
-}
-
-
-static im_int_t
-im_link_read_send(im_link_read_t *read)
-{
-    uint16_t          p;
-    im_str_t          prefix;
-    im_link_t        *link;
-    im_link_call_t   *call;
-    im_link_range_t  *range;
-
-    link = read->owner->link;
-    range = &read->range;
-    prefix = im_link_prefix(link);
-    p = im_partition(range->topic, im_max(im_link_partitions(link), 1));
-
-    call = im_link_script(link, &im_script_page);
-
-    im_key_topic(&call->bytes, prefix, p, range->topic, IM_KEY_META);
-    im_link_call_key(call);
-    im_key_topic(&call->bytes, prefix, p, range->topic, IM_KEY_HISTORY);
-    im_link_call_key(call);
-
-    im_link_call_z(call, range->reverse ? "1" : "");
-
-    if (range->since != 0) {
-        im_buf_add_uint(&call->bytes, range->since);
-    }
-
-    im_link_call_arg(call);
-    im_link_call_uint(call, range->limit);
-    im_link_call_uint(call, range->bytes);
-
-    read->out = 1;
-
-    return im_link_send(link, im_link_read_handler, read);
-}
-
-
-static void
-im_link_read_handler(const im_link_reply_t *reply, void *data)
-{
-    im_link_page_t   page;
-    im_link_read_t  *read = data, *next;
-
-    static const im_link_page_t  away = { .why = "redis is away" };
-
-    memset(&page, 0, sizeof(im_link_page_t));
-
-    page.epoch = im_link_reply_str_at(reply, 0);
-    page.top = (uint64_t) im_link_reply_int_at(reply, 1, 0);
-    page.past = im_link_reply_str_at(reply, 2);
-
-    if (reply == NULL || im_link_reply_is_error(reply)) {
-        page.why = reply == NULL ? "redis is away" : "redis refused it";
-        page.error = im_link_reply_str(reply);
-
-    } else if (!im_link_reply_is_array(reply, 4)
-               || im_link_read_messages(&read->range,
-                                        im_link_reply_at(reply, 3), &page)
-                  != IM_OK)
-    {
-        page.n = 0;
-        page.why = "the history holds nonsense";
-    }
-
-    im_list_remove(&read->link);
-    next = im_link_read_find(read->owner, &read->range, 0);
-
-    if (next != NULL && im_link_read_send(next) != IM_OK) {
-        im_list_remove(&next->link);
-        im_link_read_done(next, &away);
-    }
-
-    im_link_read_done(read, &page);
-
-    im_free(page.messages);
 }
 
 
@@ -275,4 +139,134 @@ im_link_read_done(im_link_read_t *read, const im_link_page_t *page)
     }
 
     im_free(read);
+}
+
+
+static void
+im_link_read_handler(const im_link_reply_t *reply, void *data)
+{
+    im_link_page_t   page;
+    im_link_read_t  *read = data, *next;
+
+    static const im_link_page_t  away = { .why = "redis is away" };
+
+    memset(&page, 0, sizeof(im_link_page_t));
+
+    page.epoch = im_link_reply_str_at(reply, 0);
+    page.top = (uint64_t) im_link_reply_int_at(reply, 1, 0);
+    page.past = im_link_reply_str_at(reply, 2);
+
+    if (reply == NULL || im_link_reply_is_error(reply)) {
+        page.why = reply == NULL ? "redis is away" : "redis refused it";
+        page.error = im_link_reply_str(reply);
+
+    } else if (!im_link_reply_is_array(reply, 4)
+               || im_link_read_messages(&read->range,
+                                        im_link_reply_at(reply, 3), &page)
+                  != IM_OK)
+    {
+        page.n = 0;
+        page.why = "the history holds nonsense";
+    }
+
+    im_list_remove(&read->link);
+    next = im_link_read_find(read->owner, &read->range, 0);
+
+    if (next != NULL && im_link_read_send(next) != IM_OK) {
+        im_list_remove(&next->link);
+        im_link_read_done(next, &away);
+    }
+
+    im_link_read_done(read, &page);
+
+    im_free(page.messages);
+}
+
+
+static im_int_t
+im_link_read_send(im_link_read_t *read)
+{
+    uint16_t          p;
+    im_str_t          prefix;
+    im_link_t        *link;
+    im_link_call_t   *call;
+    im_link_range_t  *range;
+
+    link = read->owner->link;
+    range = &read->range;
+    prefix = im_link_prefix(link);
+    p = im_partition(range->topic, im_max(im_link_partitions(link), 1));
+
+    call = im_link_script(link, &im_script_page);
+
+    im_key_topic(&call->bytes, prefix, p, range->topic, IM_KEY_META);
+    im_link_call_key(call);
+    im_key_topic(&call->bytes, prefix, p, range->topic, IM_KEY_HISTORY);
+    im_link_call_key(call);
+
+    im_link_call_z(call, range->reverse ? "1" : "");
+
+    if (range->since != 0) {
+        im_buf_add_uint(&call->bytes, range->since);
+    }
+
+    im_link_call_arg(call);
+    im_link_call_uint(call, range->limit);
+    im_link_call_uint(call, range->bytes);
+
+    read->out = 1;
+
+    return im_link_send(link, im_link_read_handler, read);
+}
+
+
+im_int_t
+im_link_history_read(im_link_history_t *history, const im_link_range_t *range,
+    im_link_page_pt handler, void *data)
+{
+    im_link_read_t    *read;
+    im_link_reader_t  *reader;
+
+    reader = im_alloc(sizeof(im_link_reader_t));
+    if (reader == NULL) {
+        return IM_ERROR;
+    }
+
+    reader->handler = handler;
+    reader->data = data;
+
+    read = im_link_read_find(history, range, 0);
+
+    if (read == NULL) {
+        read = im_calloc(sizeof(im_link_read_t) + range->topic.len);
+        if (read == NULL) {
+            goto failed;
+        }
+
+        read->owner = history;
+        read->range = *range;
+        read->range.topic = im_str_set(read + 1, range->topic.len);
+        memcpy(read->range.topic.data, range->topic.data, range->topic.len);
+
+        im_list_init(&read->waiters);
+
+        if (im_link_read_find(history, range, 1) == NULL
+            && im_link_read_send(read) != IM_OK)
+        {
+            goto failed;
+        }
+
+        im_list_insert_tail(&history->reads, &read->link);
+    }
+
+    im_list_insert_tail(&read->waiters, &reader->link);
+
+    return IM_OK;
+
+failed:
+
+    im_free(read);
+    im_free(reader);
+
+    return IM_ERROR;
 }

@@ -80,26 +80,7 @@ struct im_link_members_s {
 };
 
 
-static im_link_asked_t *im_link_asked_find(const im_list_t *list,
-    im_str_t topic, uint64_t now);
-static void im_link_asked_destroy(im_link_asked_t *asked);
-static im_int_t im_link_asked_start(im_link_asked_t *asked);
-static void im_link_asked_live_handler(const im_link_reply_t *reply,
-    void *data);
-static im_int_t im_link_asked_begin(im_link_asked_t *asked);
 static im_int_t im_link_asked_page(im_link_asked_t *asked);
-static void im_link_asked_page_handler(const im_link_reply_t *reply,
-    void *data);
-static im_int_t im_link_asked_routes(im_link_asked_t *asked,
-    const im_link_reply_t *routes);
-static im_int_t im_link_asked_members(im_link_asked_t *asked,
-    const im_link_reply_t *all);
-static void im_link_asked_done(im_link_asked_t *asked, int failed);
-static im_link_names_t *im_link_names_create(const im_link_reply_t *reply,
-    im_uint_t step, const im_link_names_t *among);
-static void im_link_names_unref(im_link_names_t *names);
-static int im_link_names_have(const im_link_names_t *names, im_str_t name);
-static int im_link_names_compare(const void *one, const void *two);
 
 
 im_link_members_t *
@@ -120,6 +101,29 @@ im_link_members_create(im_link_t *link)
 }
 
 
+static void
+im_link_names_unref(im_link_names_t *names)
+{
+    if (names != NULL && --names->refs == 0) {
+        im_free(names);
+    }
+}
+
+
+static void
+im_link_asked_destroy(im_link_asked_t *asked)
+{
+    if (asked->state == IM_LINK_ASKED_KEPT) {
+        asked->owner->cost -= asked->members.bytes + IM_LINK_MEMBERS_COST;
+    }
+
+    im_list_remove(&asked->link);
+    im_members_cleanup(&asked->members);
+    im_link_names_unref(asked->workers);
+    im_free(asked);
+}
+
+
 void
 im_link_members_destroy(im_link_members_t *members)
 {
@@ -137,86 +141,6 @@ im_link_members_destroy(im_link_members_t *members)
 
     im_link_names_unref(members->live);
     im_free(members);
-}
-
-
-const im_members_t *
-im_link_members_kept(im_link_members_t *members, im_str_t topic, uint64_t now)
-{
-    im_link_asked_t  *asked;
-
-    asked = im_link_asked_find(&members->kept, topic, now);
-
-    return asked != NULL ? &asked->members : NULL;
-}
-
-
-im_int_t
-im_link_members_ask(im_link_members_t *members, im_str_t topic,
-    im_link_members_e how, uint64_t now, im_link_members_pt handler,
-    void *data)
-{
-    im_link_asked_t   *asked;
-    im_link_waiter_t  *waiter;
-
-    waiter = im_alloc(sizeof(im_link_waiter_t));
-    if (waiter == NULL) {
-        return IM_ERROR;
-    }
-
-    waiter->handler = handler;
-    waiter->data = data;
-
-    asked = how == IM_LINK_MEMBERS_KEPT
-            ? im_link_asked_find(&members->asked, topic, now) : NULL;
-
-    if (asked == NULL) {
-        asked = im_calloc(sizeof(im_link_asked_t) + topic.len);
-        if (asked == NULL) {
-            im_free(waiter);
-            return IM_ERROR;
-        }
-
-        asked->owner = members;
-        asked->how = how;
-        asked->asked = now;
-        asked->key = 2;
-        asked->cursor_len = 1;
-        asked->cursor[0] = '0';
-        asked->topic = im_str_set(asked + 1, topic.len);
-        memcpy(asked->topic.data, topic.data, topic.len);
-
-        im_list_init(&asked->waiters);
-        im_list_insert_tail(&members->asked, &asked->link);
-
-        if (im_link_asked_start(asked) != IM_OK) {
-            im_link_asked_destroy(asked);
-            im_free(waiter);
-            return IM_ERROR;
-        }
-    }
-
-    im_list_insert_tail(&asked->waiters, &waiter->link);
-
-    return IM_OK;
-}
-
-
-void
-im_link_members_tick(im_link_members_t *members, uint64_t now)
-{
-    im_link_asked_t  *asked;
-
-    while (!im_list_empty(&members->kept)) {
-        asked = im_list_data(im_list_first(&members->kept), im_link_asked_t,
-                             link);
-
-        if (now - asked->asked < IM_LINK_MEMBERS_KEEP) {
-            break;
-        }
-
-        im_link_asked_destroy(asked);
-    }
 }
 
 
@@ -242,203 +166,78 @@ im_link_asked_find(const im_list_t *list, im_str_t topic, uint64_t now)
 }
 
 
-static void
-im_link_asked_destroy(im_link_asked_t *asked)
+const im_members_t *
+im_link_members_kept(im_link_members_t *members, im_str_t topic, uint64_t now)
 {
-    if (asked->state == IM_LINK_ASKED_KEPT) {
-        asked->owner->cost -= asked->members.bytes + IM_LINK_MEMBERS_COST;
-    }
+    im_link_asked_t  *asked;
 
-    im_list_remove(&asked->link);
-    im_members_cleanup(&asked->members);
-    im_link_names_unref(asked->workers);
-    im_free(asked);
+    asked = im_link_asked_find(&members->kept, topic, now);
+
+    return asked != NULL ? &asked->members : NULL;
 }
 
 
-/* While younger names are asked for, the older ones are good enough. */
-static im_int_t
-im_link_asked_start(im_link_asked_t *asked)
+static int
+im_link_names_compare(const void *one, const void *two)
 {
-    im_link_call_t     *call;
-    im_link_members_t  *members;
-
-    members = asked->owner;
-
-    if (members->live != NULL
-        && (members->live_given || members->live_out
-            || asked->asked - members->live_at < IM_LINK_MEMBERS_KEEP))
-    {
-        return im_link_asked_begin(asked);
-    }
-
-    members->live_at = asked->asked;
-    members->live_out = 1;
-
-    call = im_link_script(members->link, &im_script_live);
-
-    im_key_nodes(&call->bytes, im_link_prefix(members->link));
-    im_link_call_key(call);
-
-    im_link_call_uint(call, IM_LEASE_WORKER);
-    im_link_call_z(call, "");
-    im_link_call_uint(call, IM_WORKERS_MAX);
-
-    if (im_link_send(members->link, im_link_asked_live_handler, asked)
-        != IM_OK)
-    {
-        members->live_out = 0;
-        return IM_ERROR;
-    }
-
-    return IM_OK;
+    return im_str_compare(*(const im_str_t *) one, *(const im_str_t *) two);
 }
 
 
-static void
-im_link_asked_live_handler(const im_link_reply_t *reply, void *data)
+static int
+im_link_names_have(const im_link_names_t *names, im_str_t name)
 {
-    im_link_names_t    *live;
-    im_link_asked_t    *asked = data;
-    im_link_members_t  *members;
-
-    members = asked->owner;
-    members->live_out = 0;
-
-    live = im_link_names_create(reply, 1, NULL);
-
-    if (live != NULL) {
-        im_link_names_unref(members->live);
-        members->live = live;
-    }
-
-    if (live == NULL || im_link_asked_begin(asked) != IM_OK) {
-        im_link_asked_done(asked, 1);
-    }
+    return bsearch(&name, names->elts, names->n, sizeof(im_str_t),
+                   im_link_names_compare)
+           != NULL;
 }
 
 
-static im_int_t
-im_link_asked_begin(im_link_asked_t *asked)
+/* Of each step'th string of a reply, those that are among the others. */
+static im_link_names_t *
+im_link_names_create(const im_link_reply_t *reply, im_uint_t step,
+    const im_link_names_t *among)
 {
-    im_link_names_t  *live;
+    size_t            bytes;
+    u_char           *p;
+    im_str_t          name;
+    im_uint_t         i, n;
+    im_link_names_t  *names;
 
-    live = asked->owner->live;
-    asked->state = IM_LINK_ASKED_FIRST;
-
-    if (live->n <= IM_LINK_MEMBERS_FEW
-        && asked->how != IM_LINK_MEMBERS_COUNTS)
-    {
-        asked->workers = live;
-        live->refs++;
+    if (!im_link_reply_is_array(reply, 0)) {
+        return NULL;
     }
 
-    return im_link_asked_page(asked);
-}
+    n = im_link_reply_len(reply);
 
-
-void
-im_link_members_workers(im_link_members_t *members,
-    const im_link_reply_t *reply)
-{
-    im_link_names_t  *live;
-
-    live = im_link_names_create(reply, 1, NULL);
-
-    if (live != NULL) {
-        im_link_names_unref(members->live);
-        members->live = live;
-        members->live_given = 1;
-    }
-}
-
-
-static im_int_t
-im_link_asked_page(im_link_asked_t *asked)
-{
-    uint16_t         p;
-    im_str_t        *names, prefix;
-    im_uint_t        i, n;
-    im_link_t       *link;
-    im_link_call_t  *call;
-
-    link = asked->owner->link;
-    prefix = im_link_prefix(link);
-    p = im_partition(asked->topic, im_link_partitions(link));
-
-    names = asked->workers != NULL ? asked->workers->elts : NULL;
-    n = names != NULL ? im_min(asked->workers->n, IM_LINK_MEMBERS_KEYS) : 0;
-
-    call = im_link_script(link, &im_script_members);
-
-    im_key_topic(&call->bytes, prefix, p, asked->topic, IM_KEY_ROUTES);
-    im_link_call_key(call);
-
-    for (i = 0; i < n; i++) {
-        im_key_members(&call->bytes, prefix, p, asked->topic, names[i]);
-        im_link_call_key(call);
+    for (i = 0, bytes = 0; i < n; i += step) {
+        bytes += im_link_reply_str_at(reply, i).len;
     }
 
-    im_link_call_uint(call, im_min(IM_LINK_MEMBERS_PAGE,
-                                   IM_LINK_MEMBERS_MAX - asked->members.n));
-    im_link_call_uint(call, IM_LINK_MEMBERS_BYTES);
-    im_link_call_uint(call, asked->key);
-    im_link_call_str(call, im_str_set(asked->cursor, asked->cursor_len));
-
-    for (i = 0; i < n; i++) {
-        im_link_call_str(call, names[i]);
+    names = im_alloc(sizeof(im_link_names_t) + n * sizeof(im_str_t) + bytes);
+    if (names == NULL) {
+        return NULL;
     }
 
-    return im_link_send(link, im_link_asked_page_handler, asked);
-}
+    names->refs = 1;
+    names->n = 0;
+    p = (u_char *) &names->elts[n];
 
+    for (i = 0; i < n; i += step) {
+        name = im_link_reply_str_at(reply, i);
 
-static void
-im_link_asked_page_handler(const im_link_reply_t *reply, void *data)
-{
-    im_int_t          rc;
-    im_str_t          cursor;
-    im_members_t     *m;
-    im_link_asked_t  *asked = data;
-
-    m = &asked->members;
-    rc = im_link_reply_is_array(reply, 5) ? IM_OK : IM_ERROR;
-
-    if (rc == IM_OK && asked->state == IM_LINK_ASKED_FIRST) {
-        asked->total = (uint64_t) im_link_reply_int_at(reply, 1, 0);
-        rc = im_link_asked_routes(asked, im_link_reply_at(reply, 0));
-    }
-
-    if (rc == IM_AGAIN) {
-        return;
-    }
-
-    if (rc == IM_OK) {
-        rc = im_link_asked_members(asked, im_link_reply_at(reply, 4));
-    }
-
-    asked->key = (im_uint_t) im_link_reply_int_at(reply, 2, 0);
-    cursor = im_link_reply_str_at(reply, 3);
-
-    if (rc == IM_OK && asked->key >= 2 && m->n < IM_LINK_MEMBERS_MAX
-        && cursor.len <= IM_LINK_MEMBERS_CURSOR)
-    {
-        memcpy(asked->cursor, cursor.data, cursor.len);
-        asked->cursor_len = (uint8_t) cursor.len;
-        asked->state = IM_LINK_ASKED_NEXT;
-
-        if (im_link_asked_page(asked) == IM_OK) {
-            return;
+        if (name.len > 0
+            && (among == NULL || im_link_names_have(among, name)))
+        {
+            memcpy(p, name.data, name.len);
+            names->elts[names->n++] = im_str_set(p, name.len);
+            p += name.len;
         }
-
-        rc = IM_ERROR;
     }
 
-    if ((asked->key != 0 || rc == IM_DECLINED) && asked->total > m->n) {
-        m->rest = asked->total - m->n;
-    }
+    qsort(names->elts, names->n, sizeof(im_str_t), im_link_names_compare);
 
-    im_link_asked_done(asked, rc == IM_ERROR);
+    return names;
 }
 
 
@@ -546,74 +345,256 @@ im_link_asked_done(im_link_asked_t *asked, int failed)
 }
 
 
-/* Of each step'th string of a reply, those that are among the others. */
-static im_link_names_t *
-im_link_names_create(const im_link_reply_t *reply, im_uint_t step,
-    const im_link_names_t *among)
+static void
+im_link_asked_page_handler(const im_link_reply_t *reply, void *data)
 {
-    size_t            bytes;
-    u_char           *p;
-    im_str_t          name;
-    im_uint_t         i, n;
-    im_link_names_t  *names;
+    im_int_t          rc;
+    im_str_t          cursor;
+    im_members_t     *m;
+    im_link_asked_t  *asked = data;
 
-    if (!im_link_reply_is_array(reply, 0)) {
-        return NULL;
+    m = &asked->members;
+    rc = im_link_reply_is_array(reply, 5) ? IM_OK : IM_ERROR;
+
+    if (rc == IM_OK && asked->state == IM_LINK_ASKED_FIRST) {
+        asked->total = (uint64_t) im_link_reply_int_at(reply, 1, 0);
+        rc = im_link_asked_routes(asked, im_link_reply_at(reply, 0));
     }
 
-    n = im_link_reply_len(reply);
-
-    for (i = 0, bytes = 0; i < n; i += step) {
-        bytes += im_link_reply_str_at(reply, i).len;
+    if (rc == IM_AGAIN) {
+        return;
     }
 
-    names = im_alloc(sizeof(im_link_names_t) + n * sizeof(im_str_t) + bytes);
-    if (names == NULL) {
-        return NULL;
+    if (rc == IM_OK) {
+        rc = im_link_asked_members(asked, im_link_reply_at(reply, 4));
     }
 
-    names->refs = 1;
-    names->n = 0;
-    p = (u_char *) &names->elts[n];
+    asked->key = (im_uint_t) im_link_reply_int_at(reply, 2, 0);
+    cursor = im_link_reply_str_at(reply, 3);
 
-    for (i = 0; i < n; i += step) {
-        name = im_link_reply_str_at(reply, i);
+    if (rc == IM_OK && asked->key >= 2 && m->n < IM_LINK_MEMBERS_MAX
+        && cursor.len <= IM_LINK_MEMBERS_CURSOR)
+    {
+        memcpy(asked->cursor, cursor.data, cursor.len);
+        asked->cursor_len = (uint8_t) cursor.len;
+        asked->state = IM_LINK_ASKED_NEXT;
 
-        if (name.len > 0
-            && (among == NULL || im_link_names_have(among, name)))
-        {
-            memcpy(p, name.data, name.len);
-            names->elts[names->n++] = im_str_set(p, name.len);
-            p += name.len;
+        if (im_link_asked_page(asked) == IM_OK) {
+            return;
         }
+
+        rc = IM_ERROR;
     }
 
-    qsort(names->elts, names->n, sizeof(im_str_t), im_link_names_compare);
+    if ((asked->key != 0 || rc == IM_DECLINED) && asked->total > m->n) {
+        m->rest = asked->total - m->n;
+    }
 
-    return names;
+    im_link_asked_done(asked, rc == IM_ERROR);
+}
+
+
+static im_int_t
+im_link_asked_page(im_link_asked_t *asked)
+{
+    uint16_t         p;
+    im_str_t        *names, prefix;
+    im_uint_t        i, n;
+    im_link_t       *link;
+    im_link_call_t  *call;
+
+    link = asked->owner->link;
+    prefix = im_link_prefix(link);
+    p = im_partition(asked->topic, im_link_partitions(link));
+
+    names = asked->workers != NULL ? asked->workers->elts : NULL;
+    n = names != NULL ? im_min(asked->workers->n, IM_LINK_MEMBERS_KEYS) : 0;
+
+    call = im_link_script(link, &im_script_members);
+
+    im_key_topic(&call->bytes, prefix, p, asked->topic, IM_KEY_ROUTES);
+    im_link_call_key(call);
+
+    for (i = 0; i < n; i++) {
+        im_key_members(&call->bytes, prefix, p, asked->topic, names[i]);
+        im_link_call_key(call);
+    }
+
+    im_link_call_uint(call, im_min(IM_LINK_MEMBERS_PAGE,
+                                   IM_LINK_MEMBERS_MAX - asked->members.n));
+    im_link_call_uint(call, IM_LINK_MEMBERS_BYTES);
+    im_link_call_uint(call, asked->key);
+    im_link_call_str(call, im_str_set(asked->cursor, asked->cursor_len));
+
+    for (i = 0; i < n; i++) {
+        im_link_call_str(call, names[i]);
+    }
+
+    return im_link_send(link, im_link_asked_page_handler, asked);
+}
+
+
+static im_int_t
+im_link_asked_begin(im_link_asked_t *asked)
+{
+    im_link_names_t  *live;
+
+    live = asked->owner->live;
+    asked->state = IM_LINK_ASKED_FIRST;
+
+    if (live->n <= IM_LINK_MEMBERS_FEW
+        && asked->how != IM_LINK_MEMBERS_COUNTS)
+    {
+        asked->workers = live;
+        live->refs++;
+    }
+
+    return im_link_asked_page(asked);
 }
 
 
 static void
-im_link_names_unref(im_link_names_t *names)
+im_link_asked_live_handler(const im_link_reply_t *reply, void *data)
 {
-    if (names != NULL && --names->refs == 0) {
-        im_free(names);
+    im_link_names_t    *live;
+    im_link_asked_t    *asked = data;
+    im_link_members_t  *members;
+
+    members = asked->owner;
+    members->live_out = 0;
+
+    live = im_link_names_create(reply, 1, NULL);
+
+    if (live != NULL) {
+        im_link_names_unref(members->live);
+        members->live = live;
+    }
+
+    if (live == NULL || im_link_asked_begin(asked) != IM_OK) {
+        im_link_asked_done(asked, 1);
     }
 }
 
 
-static int
-im_link_names_have(const im_link_names_t *names, im_str_t name)
+/* While younger names are asked for, the older ones are good enough. */
+static im_int_t
+im_link_asked_start(im_link_asked_t *asked)
 {
-    return bsearch(&name, names->elts, names->n, sizeof(im_str_t),
-                   im_link_names_compare)
-           != NULL;
+    im_link_call_t     *call;
+    im_link_members_t  *members;
+
+    members = asked->owner;
+
+    if (members->live != NULL
+        && (members->live_given || members->live_out
+            || asked->asked - members->live_at < IM_LINK_MEMBERS_KEEP))
+    {
+        return im_link_asked_begin(asked);
+    }
+
+    members->live_at = asked->asked;
+    members->live_out = 1;
+
+    call = im_link_script(members->link, &im_script_live);
+
+    im_key_nodes(&call->bytes, im_link_prefix(members->link));
+    im_link_call_key(call);
+
+    im_link_call_uint(call, IM_LEASE_WORKER);
+    im_link_call_z(call, "");
+    im_link_call_uint(call, IM_WORKERS_MAX);
+
+    if (im_link_send(members->link, im_link_asked_live_handler, asked)
+        != IM_OK)
+    {
+        members->live_out = 0;
+        return IM_ERROR;
+    }
+
+    return IM_OK;
 }
 
 
-static int
-im_link_names_compare(const void *one, const void *two)
+im_int_t
+im_link_members_ask(im_link_members_t *members, im_str_t topic,
+    im_link_members_e how, uint64_t now, im_link_members_pt handler,
+    void *data)
 {
-    return im_str_compare(*(const im_str_t *) one, *(const im_str_t *) two);
+    im_link_asked_t   *asked;
+    im_link_waiter_t  *waiter;
+
+    waiter = im_alloc(sizeof(im_link_waiter_t));
+    if (waiter == NULL) {
+        return IM_ERROR;
+    }
+
+    waiter->handler = handler;
+    waiter->data = data;
+
+    asked = how == IM_LINK_MEMBERS_KEPT
+            ? im_link_asked_find(&members->asked, topic, now) : NULL;
+
+    if (asked == NULL) {
+        asked = im_calloc(sizeof(im_link_asked_t) + topic.len);
+        if (asked == NULL) {
+            im_free(waiter);
+            return IM_ERROR;
+        }
+
+        asked->owner = members;
+        asked->how = how;
+        asked->asked = now;
+        asked->key = 2;
+        asked->cursor_len = 1;
+        asked->cursor[0] = '0';
+        asked->topic = im_str_set(asked + 1, topic.len);
+        memcpy(asked->topic.data, topic.data, topic.len);
+
+        im_list_init(&asked->waiters);
+        im_list_insert_tail(&members->asked, &asked->link);
+
+        if (im_link_asked_start(asked) != IM_OK) {
+            im_link_asked_destroy(asked);
+            im_free(waiter);
+            return IM_ERROR;
+        }
+    }
+
+    im_list_insert_tail(&asked->waiters, &waiter->link);
+
+    return IM_OK;
+}
+
+
+void
+im_link_members_tick(im_link_members_t *members, uint64_t now)
+{
+    im_link_asked_t  *asked;
+
+    while (!im_list_empty(&members->kept)) {
+        asked = im_list_data(im_list_first(&members->kept), im_link_asked_t,
+                             link);
+
+        if (now - asked->asked < IM_LINK_MEMBERS_KEEP) {
+            break;
+        }
+
+        im_link_asked_destroy(asked);
+    }
+}
+
+
+void
+im_link_members_workers(im_link_members_t *members,
+    const im_link_reply_t *reply)
+{
+    im_link_names_t  *live;
+
+    live = im_link_names_create(reply, 1, NULL);
+
+    if (live != NULL) {
+        im_link_names_unref(members->live);
+        members->live = live;
+        members->live_given = 1;
+    }
 }

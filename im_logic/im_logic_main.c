@@ -42,17 +42,6 @@ typedef struct {
     im_daemon_number(name, im_logic_conf_t, member, value, min, max, help)
 
 
-static im_int_t im_logic_main_init(im_logic_main_t *m);
-static im_int_t im_logic_main_listen(im_logic_main_t *m);
-static im_int_t im_logic_main_events(im_logic_main_t *m);
-static void im_logic_main_cleanup(im_logic_main_t *m);
-static void im_logic_main_signal(evutil_socket_t fd, short what, void *data);
-static void im_logic_main_tick(evutil_socket_t fd, short what, void *data);
-static void im_logic_main_up(void *data);
-static void im_logic_main_down(void *data);
-static void im_logic_main_fatal(void *data, const char *why);
-
-
 static const im_daemon_option_t  im_logic_options[] = {
     im_daemon_conf_options(im_logic_conf_t),
     im_logic_string("fcgi", fcgi, "HOST:PORT|unix:PATH  FastCGI"),
@@ -93,6 +82,32 @@ static const im_daemon_option_t  im_logic_options[] = {
 };
 
 
+static void
+im_logic_main_up(void *data)
+{
+    im_logic_nodes_poll(data);
+}
+
+
+static void
+im_logic_main_down(void *data)
+{
+    im_logic_nodes_forget(data);
+}
+
+
+static void
+im_logic_main_fatal(void *data, const char *why)
+{
+    im_logic_t  *logic = data;
+
+    im_daemon_log(IM_LOG_ERROR, "this redis can't be used: %s", why);
+
+    logic->failed = 1;
+    (void) event_base_loopbreak(logic->base);
+}
+
+
 static const im_link_events_t  im_logic_link_events = {
     .up = im_logic_main_up,
     .down = im_logic_main_down,
@@ -100,40 +115,112 @@ static const im_link_events_t  im_logic_link_events = {
 };
 
 
-int
-main(int argc, char **argv)
+/* Requests under way have a time to finish. */
+static void
+im_logic_main_signal(evutil_socket_t fd, short what, void *data)
 {
-    im_int_t         rc;
-    struct rlimit    limit;
-    im_logic_main_t  m;
+    im_logic_t       *logic;
+    struct timeval    tv;
+    im_logic_main_t  *m = data;
 
-    memset(&m, 0, sizeof(im_logic_main_t));
+    (void) fd;
+    (void) what;
 
-    rc = im_daemon_options(argc, argv, im_logic_options, &m.logic.conf);
+    logic = &m->logic;
 
-    if (rc != IM_OK) {
-        im_daemon_options_cleanup(im_logic_options, &m.logic.conf);
-        return rc == IM_DONE ? 0 : 1;
+    if (logic->stopping) {
+        (void) event_base_loopbreak(logic->base);
+        return;
     }
 
-    /* each connection needs a descriptor */
+    im_daemon_log(IM_LOG_NOTICE, "stopping, %u requests under way",
+                  (unsigned) logic->nrequests);
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void) setrlimit(RLIMIT_NOFILE, &limit);
+    logic->stopping = 1;
+
+    if (m->server != NULL) {
+        im_logic_server_close(m->server);
     }
 
-    rc = im_logic_main_init(&m);
-
-    if (rc == IM_OK) {
-        im_daemon_log(IM_LOG_NOTICE, "im_logic %s started", IM_DAEMON_VERSION);
-        (void) event_base_dispatch(m.logic.base);
-        im_daemon_log(IM_LOG_NOTICE, "im_logic ended");
+    if (m->http != NULL) {
+        im_daemon_http_close(m->http);
     }
 
-    im_logic_main_cleanup(&m);
+    tv.tv_sec = IM_LOGIC_DRAIN;
+    tv.tv_usec = 0;
+    (void) event_base_loopexit(logic->base, &tv);
 
-    return rc != IM_OK || m.logic.failed;
+    im_logic_stop(logic);
+}
+
+
+static void
+im_logic_main_tick(evutil_socket_t fd, short what, void *data)
+{
+    im_logic_t  *logic = data;
+
+    (void) fd;
+    (void) what;
+
+    im_logic_nodes_poll(logic);
+    im_logic_revoked_poll(logic);
+    im_link_members_tick(logic->members, im_daemon_now());
+}
+
+
+static im_int_t
+im_logic_main_events(im_logic_main_t *m)
+{
+    im_uint_t       i;
+    struct timeval  tv;
+
+    tv.tv_sec = 1;
+    tv.tv_usec = 0;
+
+    m->events[0] = evsignal_new(m->logic.base, SIGTERM, im_logic_main_signal,
+                                m);
+    m->events[1] = evsignal_new(m->logic.base, SIGINT, im_logic_main_signal, m);
+    m->events[2] = event_new(m->logic.base, -1, EV_PERSIST, im_logic_main_tick,
+                             &m->logic);
+
+    for (i = 0; i < 3; i++) {
+        if (m->events[i] == NULL
+            || event_add(m->events[i], i == 2 ? &tv : NULL) == -1)
+        {
+            return IM_ERROR;
+        }
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_logic_main_listen(im_logic_main_t *m)
+{
+    im_logic_t  *logic;
+
+    logic = &m->logic;
+
+    if (logic->conf.fcgi != NULL) {
+        m->server = im_logic_server_create(logic->base, logic->conf.fcgi,
+                                           logic->conf.max_body,
+                                           im_logic_handler, logic);
+        if (m->server == NULL) {
+            return IM_ERROR;
+        }
+    }
+
+    if (logic->conf.http != NULL) {
+        m->http = im_daemon_http_create(logic->base, logic->conf.http,
+                                        logic->conf.max_body,
+                                        im_logic_handler, logic);
+        if (m->http == NULL) {
+            return IM_ERROR;
+        }
+    }
+
+    return IM_OK;
 }
 
 
@@ -199,62 +286,6 @@ im_logic_main_init(im_logic_main_t *m)
 }
 
 
-static im_int_t
-im_logic_main_listen(im_logic_main_t *m)
-{
-    im_logic_t  *logic;
-
-    logic = &m->logic;
-
-    if (logic->conf.fcgi != NULL) {
-        m->server = im_logic_server_create(logic->base, logic->conf.fcgi,
-                                           logic->conf.max_body,
-                                           im_logic_handler, logic);
-        if (m->server == NULL) {
-            return IM_ERROR;
-        }
-    }
-
-    if (logic->conf.http != NULL) {
-        m->http = im_daemon_http_create(logic->base, logic->conf.http,
-                                        logic->conf.max_body,
-                                        im_logic_handler, logic);
-        if (m->http == NULL) {
-            return IM_ERROR;
-        }
-    }
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_logic_main_events(im_logic_main_t *m)
-{
-    im_uint_t       i;
-    struct timeval  tv;
-
-    tv.tv_sec = 1;
-    tv.tv_usec = 0;
-
-    m->events[0] = evsignal_new(m->logic.base, SIGTERM, im_logic_main_signal,
-                                m);
-    m->events[1] = evsignal_new(m->logic.base, SIGINT, im_logic_main_signal, m);
-    m->events[2] = event_new(m->logic.base, -1, EV_PERSIST, im_logic_main_tick,
-                             &m->logic);
-
-    for (i = 0; i < 3; i++) {
-        if (m->events[i] == NULL
-            || event_add(m->events[i], i == 2 ? &tv : NULL) == -1)
-        {
-            return IM_ERROR;
-        }
-    }
-
-    return IM_OK;
-}
-
-
 static void
 im_logic_main_cleanup(im_logic_main_t *m)
 {
@@ -300,80 +331,38 @@ im_logic_main_cleanup(im_logic_main_t *m)
 }
 
 
-/* Requests under way have a time to finish. */
-static void
-im_logic_main_signal(evutil_socket_t fd, short what, void *data)
+int
+main(int argc, char **argv)
 {
-    im_logic_t       *logic;
-    struct timeval    tv;
-    im_logic_main_t  *m = data;
+    im_int_t         rc;
+    struct rlimit    limit;
+    im_logic_main_t  m;
 
-    (void) fd;
-    (void) what;
+    memset(&m, 0, sizeof(im_logic_main_t));
 
-    logic = &m->logic;
+    rc = im_daemon_options(argc, argv, im_logic_options, &m.logic.conf);
 
-    if (logic->stopping) {
-        (void) event_base_loopbreak(logic->base);
-        return;
+    if (rc != IM_OK) {
+        im_daemon_options_cleanup(im_logic_options, &m.logic.conf);
+        return rc == IM_DONE ? 0 : 1;
     }
 
-    im_daemon_log(IM_LOG_NOTICE, "stopping, %u requests under way",
-                  (unsigned) logic->nrequests);
+    /* each connection needs a descriptor */
 
-    logic->stopping = 1;
-
-    if (m->server != NULL) {
-        im_logic_server_close(m->server);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void) setrlimit(RLIMIT_NOFILE, &limit);
     }
 
-    if (m->http != NULL) {
-        im_daemon_http_close(m->http);
+    rc = im_logic_main_init(&m);
+
+    if (rc == IM_OK) {
+        im_daemon_log(IM_LOG_NOTICE, "im_logic %s started", IM_DAEMON_VERSION);
+        (void) event_base_dispatch(m.logic.base);
+        im_daemon_log(IM_LOG_NOTICE, "im_logic ended");
     }
 
-    tv.tv_sec = IM_LOGIC_DRAIN;
-    tv.tv_usec = 0;
-    (void) event_base_loopexit(logic->base, &tv);
+    im_logic_main_cleanup(&m);
 
-    im_logic_stop(logic);
-}
-
-
-static void
-im_logic_main_tick(evutil_socket_t fd, short what, void *data)
-{
-    im_logic_t  *logic = data;
-
-    (void) fd;
-    (void) what;
-
-    im_logic_nodes_poll(logic);
-    im_logic_revoked_poll(logic);
-    im_link_members_tick(logic->members, im_daemon_now());
-}
-
-
-static void
-im_logic_main_up(void *data)
-{
-    im_logic_nodes_poll(data);
-}
-
-
-static void
-im_logic_main_down(void *data)
-{
-    im_logic_nodes_forget(data);
-}
-
-
-static void
-im_logic_main_fatal(void *data, const char *why)
-{
-    im_logic_t  *logic = data;
-
-    im_daemon_log(IM_LOG_ERROR, "this redis can't be used: %s", why);
-
-    logic->failed = 1;
-    (void) event_base_loopbreak(logic->base);
+    return rc != IM_OK || m.logic.failed;
 }

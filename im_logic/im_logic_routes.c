@@ -23,11 +23,6 @@ typedef struct {
 } im_logic_path_t;
 
 
-static const im_logic_path_t *im_logic_path(const im_daemon_request_t *r);
-static void im_logic_refuse(im_daemon_request_t *r,
-    const im_logic_path_t *path, im_uint_t status, const char *msg);
-
-
 static const im_logic_path_t  im_logic_paths[] = {
     { "/im/push", "POST", im_logic_push_handler, 0, 0, IM_FORM_OWN },
     { "/im_connect", "POST", im_logic_call_handler, 0, 1, IM_FORM_OWN },
@@ -55,6 +50,39 @@ static const im_logic_path_t  im_logic_paths[] = {
     { "/api/", "POST", im_logic_api_handler, 1, 0, IM_FORM_OWN },
     { NULL, NULL, NULL, 0, 0, IM_FORM_OWN }
 };
+
+
+/* The first row of the request's path. */
+static const im_logic_path_t *
+im_logic_path(const im_daemon_request_t *r)
+{
+    im_str_t                rest = im_null_str;
+    const im_logic_path_t  *path;
+
+    for (path = im_logic_paths; path->path != NULL; path++) {
+        if ((!path->internal || r->internal)
+            && im_logic_url_behind(r->uri, path->path, &rest) == IM_OK
+            && (rest.len == 0) == !path->prefix)
+        {
+            break;
+        }
+    }
+
+    return path;
+}
+
+
+static void
+im_logic_refuse(im_daemon_request_t *r, const im_logic_path_t *path,
+    im_uint_t status, const char *msg)
+{
+    if (path->form == IM_FORM_OWN) {
+        im_logic_reply_error(r, status, msg);
+        return;
+    }
+
+    im_logic_v1_refuse(r, path->form, status);
+}
 
 
 void
@@ -106,37 +134,4 @@ im_logic_handler(im_daemon_request_t *r)
     }
 
     path->handler(r);
-}
-
-
-/* The first row of the request's path. */
-static const im_logic_path_t *
-im_logic_path(const im_daemon_request_t *r)
-{
-    im_str_t                rest = im_null_str;
-    const im_logic_path_t  *path;
-
-    for (path = im_logic_paths; path->path != NULL; path++) {
-        if ((!path->internal || r->internal)
-            && im_logic_url_behind(r->uri, path->path, &rest) == IM_OK
-            && (rest.len == 0) == !path->prefix)
-        {
-            break;
-        }
-    }
-
-    return path;
-}
-
-
-static void
-im_logic_refuse(im_daemon_request_t *r, const im_logic_path_t *path,
-    im_uint_t status, const char *msg)
-{
-    if (path->form == IM_FORM_OWN) {
-        im_logic_reply_error(r, status, msg);
-        return;
-    }
-
-    im_logic_v1_refuse(r, path->form, status);
 }

@@ -40,15 +40,6 @@ typedef struct {
 } im_logic_batch_t;
 
 
-static im_int_t im_logic_api_commands(im_logic_api_t *api, im_uint_t n);
-static im_int_t im_logic_api_batch(im_logic_api_t *api);
-static im_int_t im_logic_api_batched(im_logic_command_t *c, im_str_t text);
-static const im_logic_method_t *im_logic_api_method(im_str_t name);
-static void im_logic_api_run(im_logic_api_t *api);
-static void im_logic_api_done(im_logic_command_t *c);
-static void im_logic_api_finish(im_logic_api_t *api);
-
-
 static const im_logic_method_t  im_logic_methods[] = {
     { im_str("publish"), im_logic_api_publish },
     { im_str("broadcast"), im_logic_api_broadcast },
@@ -73,155 +64,51 @@ static const im_json_field_t  im_logic_batch_fields[] = {
 };
 
 
-void
-im_logic_api_handler(im_daemon_request_t *r)
+static void
+im_logic_api_finish(im_logic_api_t *api)
 {
-    im_buf_t         nothing;
-    im_int_t         rc;
-    im_str_t         method;
-    im_logic_api_t  *api;
-
-    if (im_logic_url_behind(r->uri, "/api/", &method) != IM_OK
-        || memchr(method.data, '/', method.len) != NULL)
-    {
-        im_logic_reply_error(r, 404, "no such path");
-        return;
-    }
-
-    if (!im_logic_api_allowed(r)) {
-        im_buf_init(&nothing, 0);
-        im_logic_reply(r, 401, &nothing);
-        return;
-    }
-
-    api = im_daemon_alloc(r, sizeof(im_logic_api_t));
-    if (api == NULL) {
-        im_logic_reply_error(r, 503, "no memory");
-        return;
-    }
-
-    api->logic = r->data;
-    api->r = r;
-    api->width = 1;
-    api->transport = im_str_eq(r->error_mode, im_str_z("transport"));
-    api->batch = im_str_eq(method, im_str_z("batch"));
-
-    rc = api->batch ? im_logic_api_batch(api) : im_logic_api_commands(api, 1);
-
-    if (rc != IM_OK && api->bad == NULL) {
-        api->bad = im_json_no_memory;
-    }
-
-    if (rc == IM_OK && !api->batch) {
-        api->commands[0].method = im_logic_api_method(method);
-        api->commands[0].params = r->body;
-    }
-
-    im_logic_api_run(api);
-}
-
-
-static im_int_t
-im_logic_api_commands(im_logic_api_t *api, im_uint_t n)
-{
+    im_buf_t            *b;
     im_uint_t            i;
+    const char          *bad;
     im_logic_command_t  *c;
 
-    api->commands = im_daemon_alloc(api->r, n * sizeof(im_logic_command_t));
-    if (api->commands == NULL) {
-        return IM_ERROR;
+    c = api->commands;
+    bad = api->bad;
+
+    if (bad == NULL && !api->batch) {
+        bad = c->bad;
     }
 
-    api->n = n;
-
-    for (i = 0; i < n; i++) {
-        c = &api->commands[i];
-        c->r = api->r;
-        c->logic = api->logic;
-        c->result = im_daemon_buf(api->r, IM_LOGIC_MAX_REPLY);
-        c->place = i;
-        c->done = im_logic_api_done;
-        c->api = api;
-        c->batch = api->batch;
+    if (bad != NULL) {
+        im_logic_reply_error(api->r, im_logic_json_status(bad), bad);
+        return;
     }
 
-    return IM_OK;
-}
+    b = im_daemon_buf(api->r, 2 * IM_LOGIC_MAX_REPLY);
 
-
-static im_int_t
-im_logic_api_batch(im_logic_api_t *api)
-{
-    im_uint_t         i;
-    im_logic_batch_t  batch;
-
-    memset(&batch, 0, sizeof(im_logic_batch_t));
-    batch.commands.max = api->logic->conf.max_targets;
-
-    if (im_logic_decode(api->r, api->r->body, im_logic_batch_fields, 0, &batch,
-                        &api->bad)
-        != IM_OK
-        || im_logic_api_commands(api, batch.commands.n) != IM_OK)
-    {
-        return IM_ERROR;
+    if (api->transport && !api->batch && c->error != 0) {
+        im_logic_print(b, "%s\n", im_buf_str(c->result));
+        im_logic_reply(api->r, im_logic_command_status(c), b);
+        return;
     }
 
-    api->width = batch.parallel ? IM_API_AT_ONCE : 1;
+    im_buf_add_z(b, api->batch ? "{\"replies\":[" : "");
 
     for (i = 0; i < api->n; i++) {
-        if (im_logic_api_batched(&api->commands[i], batch.commands.elts[i])
-            != IM_OK)
-        {
-            return IM_ERROR;
+        c = &api->commands[i];
+
+        im_logic_print(b, i == 0 ? "{\"%s\":%s}" : ",{\"%s\":%s}",
+                       c->error != 0 ? im_str_z("error")
+                       : api->batch ? c->method->name : im_str_z("result"),
+                       im_buf_str(c->result));
+
+        if (c->result->failed) {
+            b->failed = 1;
         }
     }
 
-    return IM_OK;
-}
-
-
-/* {"METHOD":{..}}; without such a member, it stays without a method. */
-static im_int_t
-im_logic_api_batched(im_logic_command_t *c, im_str_t text)
-{
-    size_t     at;
-    im_int_t   rc;
-    im_str_t   name, value;
-    im_buf_t  *strings;
-
-    if (text.data[0] != '{') {
-        return IM_OK;
-    }
-
-    at = 0;
-    rc = IM_OK;
-    strings = im_daemon_buf(c->r, text.len);
-
-    while (c->method == NULL && rc == IM_OK) {
-        rc = im_json_next_member(text, &at, strings, &name, &value);
-
-        if (rc == IM_OK && value.data[0] == '{') {
-            c->method = im_logic_api_method(name);
-            c->params = value;
-        }
-    }
-
-    return rc == IM_ERROR ? IM_ERROR : IM_OK;
-}
-
-
-static const im_logic_method_t *
-im_logic_api_method(im_str_t name)
-{
-    const im_logic_method_t  *method;
-
-    for (method = im_logic_methods; method->handler != NULL; method++) {
-        if (im_str_eq(method->name, name)) {
-            return method;
-        }
-    }
-
-    return NULL;
+    im_buf_add_z(b, api->batch ? "]}\n" : "\n");
+    im_logic_reply(api->r, 200, b);
 }
 
 
@@ -276,49 +163,153 @@ im_logic_api_done(im_logic_command_t *c)
 }
 
 
-static void
-im_logic_api_finish(im_logic_api_t *api)
+static im_int_t
+im_logic_api_commands(im_logic_api_t *api, im_uint_t n)
 {
-    im_buf_t            *b;
     im_uint_t            i;
-    const char          *bad;
     im_logic_command_t  *c;
 
-    c = api->commands;
-    bad = api->bad;
-
-    if (bad == NULL && !api->batch) {
-        bad = c->bad;
+    api->commands = im_daemon_alloc(api->r, n * sizeof(im_logic_command_t));
+    if (api->commands == NULL) {
+        return IM_ERROR;
     }
 
-    if (bad != NULL) {
-        im_logic_reply_error(api->r, im_logic_json_status(bad), bad);
-        return;
-    }
+    api->n = n;
 
-    b = im_daemon_buf(api->r, 2 * IM_LOGIC_MAX_REPLY);
-
-    if (api->transport && !api->batch && c->error != 0) {
-        im_logic_print(b, "%s\n", im_buf_str(c->result));
-        im_logic_reply(api->r, im_logic_command_status(c), b);
-        return;
-    }
-
-    im_buf_add_z(b, api->batch ? "{\"replies\":[" : "");
-
-    for (i = 0; i < api->n; i++) {
+    for (i = 0; i < n; i++) {
         c = &api->commands[i];
+        c->r = api->r;
+        c->logic = api->logic;
+        c->result = im_daemon_buf(api->r, IM_LOGIC_MAX_REPLY);
+        c->place = i;
+        c->done = im_logic_api_done;
+        c->api = api;
+        c->batch = api->batch;
+    }
 
-        im_logic_print(b, i == 0 ? "{\"%s\":%s}" : ",{\"%s\":%s}",
-                       c->error != 0 ? im_str_z("error")
-                       : api->batch ? c->method->name : im_str_z("result"),
-                       im_buf_str(c->result));
+    return IM_OK;
+}
 
-        if (c->result->failed) {
-            b->failed = 1;
+
+static const im_logic_method_t *
+im_logic_api_method(im_str_t name)
+{
+    const im_logic_method_t  *method;
+
+    for (method = im_logic_methods; method->handler != NULL; method++) {
+        if (im_str_eq(method->name, name)) {
+            return method;
         }
     }
 
-    im_buf_add_z(b, api->batch ? "]}\n" : "\n");
-    im_logic_reply(api->r, 200, b);
+    return NULL;
+}
+
+
+/* {"METHOD":{..}}; without such a member, it stays without a method. */
+static im_int_t
+im_logic_api_batched(im_logic_command_t *c, im_str_t text)
+{
+    size_t     at;
+    im_int_t   rc;
+    im_str_t   name, value;
+    im_buf_t  *strings;
+
+    if (text.data[0] != '{') {
+        return IM_OK;
+    }
+
+    at = 0;
+    rc = IM_OK;
+    strings = im_daemon_buf(c->r, text.len);
+
+    while (c->method == NULL && rc == IM_OK) {
+        rc = im_json_next_member(text, &at, strings, &name, &value);
+
+        if (rc == IM_OK && value.data[0] == '{') {
+            c->method = im_logic_api_method(name);
+            c->params = value;
+        }
+    }
+
+    return rc == IM_ERROR ? IM_ERROR : IM_OK;
+}
+
+
+static im_int_t
+im_logic_api_batch(im_logic_api_t *api)
+{
+    im_uint_t         i;
+    im_logic_batch_t  batch;
+
+    memset(&batch, 0, sizeof(im_logic_batch_t));
+    batch.commands.max = api->logic->conf.max_targets;
+
+    if (im_logic_decode(api->r, api->r->body, im_logic_batch_fields, 0, &batch,
+                        &api->bad)
+        != IM_OK
+        || im_logic_api_commands(api, batch.commands.n) != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    api->width = batch.parallel ? IM_API_AT_ONCE : 1;
+
+    for (i = 0; i < api->n; i++) {
+        if (im_logic_api_batched(&api->commands[i], batch.commands.elts[i])
+            != IM_OK)
+        {
+            return IM_ERROR;
+        }
+    }
+
+    return IM_OK;
+}
+
+
+void
+im_logic_api_handler(im_daemon_request_t *r)
+{
+    im_buf_t         nothing;
+    im_int_t         rc;
+    im_str_t         method;
+    im_logic_api_t  *api;
+
+    if (im_logic_url_behind(r->uri, "/api/", &method) != IM_OK
+        || memchr(method.data, '/', method.len) != NULL)
+    {
+        im_logic_reply_error(r, 404, "no such path");
+        return;
+    }
+
+    if (!im_logic_api_allowed(r)) {
+        im_buf_init(&nothing, 0);
+        im_logic_reply(r, 401, &nothing);
+        return;
+    }
+
+    api = im_daemon_alloc(r, sizeof(im_logic_api_t));
+    if (api == NULL) {
+        im_logic_reply_error(r, 503, "no memory");
+        return;
+    }
+
+    api->logic = r->data;
+    api->r = r;
+    api->width = 1;
+    api->transport = im_str_eq(r->error_mode, im_str_z("transport"));
+    api->batch = im_str_eq(method, im_str_z("batch"));
+
+    rc = api->batch ? im_logic_api_batch(api) : im_logic_api_commands(api, 1);
+
+    if (rc != IM_OK && api->bad == NULL) {
+        api->bad = im_json_no_memory;
+    }
+
+    if (rc == IM_OK && !api->batch) {
+        api->commands[0].method = im_logic_api_method(method);
+        api->commands[0].params = r->body;
+    }
+
+    im_logic_api_run(api);
 }

@@ -41,18 +41,6 @@ typedef struct {
 } im_logic_api_reason_t;
 
 
-static im_int_t im_logic_api_control_params(im_logic_command_t *c,
-    const im_json_field_t *fields, im_logic_api_target_t *t);
-static im_int_t im_logic_api_control_room(im_logic_command_t *c,
-    im_str_t channel);
-static im_int_t im_logic_api_control_position(im_logic_command_t *c,
-    const im_logic_api_target_t *t, im_logic_api_since_t *since);
-static im_int_t im_logic_api_control_base64(im_logic_command_t *c,
-    im_str_t text, im_str_t *json);
-static void im_logic_api_control(im_logic_command_t *c,
-    const im_logic_api_target_t *t, im_control_t *control);
-
-
 static const im_json_field_t  im_logic_api_target_fields[] = {
     im_json_row(im_logic_api_target_t, STRING, user),
     im_json_row(im_logic_api_target_t, STRING, client),
@@ -85,6 +73,131 @@ static const im_json_field_t  im_logic_api_reason_fields[] = {
     im_json_row(im_logic_api_reason_t, STRING, reason),
     im_json_end
 };
+
+
+/* The user or session that a command concerns.  On IM_ERROR it has failed. */
+static im_int_t
+im_logic_api_control_params(im_logic_command_t *c,
+    const im_json_field_t *fields, im_logic_api_target_t *t)
+{
+    memset(t, 0, sizeof(im_logic_api_target_t));
+
+    t->whitelist.max = IM_CONTROL_EXCEPT_MAX;
+
+    if (im_logic_command_decode(c, c->params, fields, t) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    if (t->client.len == 0) {
+        t->client = t->session;
+    }
+
+    if (im_str_eq(t->info, im_str_z("null"))) {
+        t->info.len = 0;
+    }
+
+    if (im_str_eq(t->data, im_str_z("null"))) {
+        t->data.len = 0;
+    }
+
+    if ((t->user.len != 0 || t->client.len != 0)
+        && im_logic_name_or_none(t->user) && im_logic_name_or_none(t->client))
+    {
+        return IM_OK;
+    }
+
+    return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                                 "no user, or one that is not valid");
+}
+
+
+/* Sessions follow inboxes and the broadcast always. */
+static im_int_t
+im_logic_api_control_room(im_logic_command_t *c, im_str_t channel)
+{
+    im_logic_channel_t  ch;
+
+    if (im_logic_command_channel(c, channel, &ch) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    if (channel.data[0] == '#') {
+        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                                     "the channel is not a room");
+    }
+
+    if (ch.rule == NULL) {
+        return im_logic_command_fail(c, IM_ERROR_UNKNOWN_CHANNEL, NULL);
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_logic_api_control_position(im_logic_command_t *c,
+    const im_logic_api_target_t *t, im_logic_api_since_t *since)
+{
+    if (t->override.len != 0) {
+        return im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE, "override");
+    }
+
+    memset(since, 0, sizeof(im_logic_api_since_t));
+
+    if (t->since.len != 0
+        && im_logic_command_decode(c, t->since, im_logic_api_since_fields,
+                                   since)
+           != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    if (since->offset < 0 || t->expire_at < 0) {
+        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                                     "recover_since, expire_at");
+    }
+
+    return IM_OK;
+}
+
+
+/* The bytes must be JSON.  On IM_ERROR the command has failed. */
+static im_int_t
+im_logic_api_control_base64(im_logic_command_t *c, im_str_t text,
+    im_str_t *json)
+{
+    im_int_t  rc;
+
+    if (text.len == 0) {
+        return IM_OK;
+    }
+
+    rc = im_base64_decode(im_daemon_buf(c->r, text.len), text, 0, json);
+
+    if (rc == IM_OK) {
+        rc = im_json_check(*json);
+    }
+
+    if (rc == IM_DECLINED) {
+        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                                     "b64info and b64data are JSON in base64");
+    }
+
+    return im_logic_command_check(c, rc == IM_OK ? NULL : "no memory");
+}
+
+
+static void
+im_logic_api_control(im_logic_command_t *c, const im_logic_api_target_t *t,
+    im_control_t *control)
+{
+    if (im_logic_command_check(c, im_logic_unready(c->logic)) == IM_OK) {
+        control->user = t->user;
+        control->session = t->client;
+
+        im_logic_control(c->r, control, im_logic_command_control_handler, c);
+    }
+}
 
 
 void
@@ -229,129 +342,4 @@ im_logic_api_refresh(im_logic_command_t *c)
     control.info = t.info;
 
     im_logic_api_control(c, &t, &control);
-}
-
-
-/* The user or session that a command concerns.  On IM_ERROR it has failed. */
-static im_int_t
-im_logic_api_control_params(im_logic_command_t *c,
-    const im_json_field_t *fields, im_logic_api_target_t *t)
-{
-    memset(t, 0, sizeof(im_logic_api_target_t));
-
-    t->whitelist.max = IM_CONTROL_EXCEPT_MAX;
-
-    if (im_logic_command_decode(c, c->params, fields, t) != IM_OK) {
-        return IM_ERROR;
-    }
-
-    if (t->client.len == 0) {
-        t->client = t->session;
-    }
-
-    if (im_str_eq(t->info, im_str_z("null"))) {
-        t->info.len = 0;
-    }
-
-    if (im_str_eq(t->data, im_str_z("null"))) {
-        t->data.len = 0;
-    }
-
-    if ((t->user.len != 0 || t->client.len != 0)
-        && im_logic_name_or_none(t->user) && im_logic_name_or_none(t->client))
-    {
-        return IM_OK;
-    }
-
-    return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
-                                 "no user, or one that is not valid");
-}
-
-
-/* Sessions follow inboxes and the broadcast always. */
-static im_int_t
-im_logic_api_control_room(im_logic_command_t *c, im_str_t channel)
-{
-    im_logic_channel_t  ch;
-
-    if (im_logic_command_channel(c, channel, &ch) != IM_OK) {
-        return IM_ERROR;
-    }
-
-    if (channel.data[0] == '#') {
-        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
-                                     "the channel is not a room");
-    }
-
-    if (ch.rule == NULL) {
-        return im_logic_command_fail(c, IM_ERROR_UNKNOWN_CHANNEL, NULL);
-    }
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_logic_api_control_position(im_logic_command_t *c,
-    const im_logic_api_target_t *t, im_logic_api_since_t *since)
-{
-    if (t->override.len != 0) {
-        return im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE, "override");
-    }
-
-    memset(since, 0, sizeof(im_logic_api_since_t));
-
-    if (t->since.len != 0
-        && im_logic_command_decode(c, t->since, im_logic_api_since_fields,
-                                   since)
-           != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    if (since->offset < 0 || t->expire_at < 0) {
-        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
-                                     "recover_since, expire_at");
-    }
-
-    return IM_OK;
-}
-
-
-/* The bytes must be JSON.  On IM_ERROR the command has failed. */
-static im_int_t
-im_logic_api_control_base64(im_logic_command_t *c, im_str_t text,
-    im_str_t *json)
-{
-    im_int_t  rc;
-
-    if (text.len == 0) {
-        return IM_OK;
-    }
-
-    rc = im_base64_decode(im_daemon_buf(c->r, text.len), text, 0, json);
-
-    if (rc == IM_OK) {
-        rc = im_json_check(*json);
-    }
-
-    if (rc == IM_DECLINED) {
-        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
-                                     "b64info and b64data are JSON in base64");
-    }
-
-    return im_logic_command_check(c, rc == IM_OK ? NULL : "no memory");
-}
-
-
-static void
-im_logic_api_control(im_logic_command_t *c, const im_logic_api_target_t *t,
-    im_control_t *control)
-{
-    if (im_logic_command_check(c, im_logic_unready(c->logic)) == IM_OK) {
-        control->user = t->user;
-        control->session = t->client;
-
-        im_logic_control(c->r, control, im_logic_command_control_handler, c);
-    }
 }

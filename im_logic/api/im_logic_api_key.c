@@ -18,9 +18,71 @@
 #define IM_API_KEY_MAX   256
 
 
-static int im_logic_api_key_line(im_str_t file, size_t *at, im_str_t *key);
-static im_int_t im_logic_api_keys_check(im_str_t file, const char *path);
-static im_str_t im_logic_api_key_sent(im_daemon_request_t *r);
+/* The next line that isn't empty. */
+static int
+im_logic_api_key_line(im_str_t file, size_t *at, im_str_t *key)
+{
+    u_char  *p, *end;
+
+    while (*at < file.len) {
+        p = file.data + *at;
+        end = memchr(p, '\n', file.len - *at);
+
+        if (end == NULL) {
+            end = file.data + file.len;
+        }
+
+        *at = (size_t) (end - file.data) + 1;
+
+        if (end > p && end[-1] == '\r') {
+            end--;
+        }
+
+        if (end > p) {
+            *key = im_str_set(p, (size_t) (end - p));
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static im_int_t
+im_logic_api_keys_check(im_str_t file, const char *path)
+{
+    size_t     at, i;
+    im_str_t   key;
+    im_uint_t  n;
+
+    at = 0;
+    n = 0;
+
+    while (im_logic_api_key_line(file, &at, &key)) {
+        for (i = 0; i < key.len; i++) {
+            if (key.data[i] <= 0x20 || key.data[i] >= 0x7f) {
+                break;
+            }
+        }
+
+        if (i < key.len || key.len < IM_API_KEY_MIN
+            || key.len > IM_API_KEY_MAX)
+        {
+            im_daemon_log(IM_LOG_ERROR, "--api-key-file=%s: a key is 16 to "
+                          "256 characters of ASCII without spaces", path);
+            return IM_ERROR;
+        }
+
+        n++;
+    }
+
+    if (n == 0) {
+        im_daemon_log(IM_LOG_ERROR, "--api-key-file=%s holds no key", path);
+        return IM_ERROR;
+    }
+
+    return IM_OK;
+}
 
 
 im_int_t
@@ -64,70 +126,26 @@ im_logic_api_keys_load(im_logic_t *logic)
 }
 
 
-static im_int_t
-im_logic_api_keys_check(im_str_t file, const char *path)
+static im_str_t
+im_logic_api_key_sent(im_daemon_request_t *r)
 {
-    size_t     at, i;
-    im_str_t   key;
-    im_uint_t  n;
+    im_str_t  value, none = im_null_str, scheme = im_str("apikey ");
 
-    at = 0;
-    n = 0;
-
-    while (im_logic_api_key_line(file, &at, &key)) {
-        for (i = 0; i < key.len; i++) {
-            if (key.data[i] <= 0x20 || key.data[i] >= 0x7f) {
-                break;
-            }
-        }
-
-        if (i < key.len || key.len < IM_API_KEY_MIN
-            || key.len > IM_API_KEY_MAX)
-        {
-            im_daemon_log(IM_LOG_ERROR, "--api-key-file=%s: a key is 16 to "
-                          "256 characters of ASCII without spaces", path);
-            return IM_ERROR;
-        }
-
-        n++;
+    if (r->api_key.len != 0) {
+        return r->api_key;
     }
 
-    if (n == 0) {
-        im_daemon_log(IM_LOG_ERROR, "--api-key-file=%s holds no key", path);
-        return IM_ERROR;
+    value = r->authorization;
+
+    if (value.len > scheme.len
+        && strncasecmp((char *) value.data, (char *) scheme.data, scheme.len)
+           == 0)
+    {
+        return im_str_set(value.data + scheme.len, value.len - scheme.len);
     }
 
-    return IM_OK;
-}
-
-
-/* The next line that isn't empty. */
-static int
-im_logic_api_key_line(im_str_t file, size_t *at, im_str_t *key)
-{
-    u_char  *p, *end;
-
-    while (*at < file.len) {
-        p = file.data + *at;
-        end = memchr(p, '\n', file.len - *at);
-
-        if (end == NULL) {
-            end = file.data + file.len;
-        }
-
-        *at = (size_t) (end - file.data) + 1;
-
-        if (end > p && end[-1] == '\r') {
-            end--;
-        }
-
-        if (end > p) {
-            *key = im_str_set(p, (size_t) (end - p));
-            return 1;
-        }
-    }
-
-    return 0;
+    return im_logic_query(r, "api_key", IM_API_KEY_MAX, &value) == IM_OK
+           ? value : none;
 }
 
 
@@ -163,27 +181,4 @@ im_logic_api_allowed(im_daemon_request_t *r)
     }
 
     return found;
-}
-
-
-static im_str_t
-im_logic_api_key_sent(im_daemon_request_t *r)
-{
-    im_str_t  value, none = im_null_str, scheme = im_str("apikey ");
-
-    if (r->api_key.len != 0) {
-        return r->api_key;
-    }
-
-    value = r->authorization;
-
-    if (value.len > scheme.len
-        && strncasecmp((char *) value.data, (char *) scheme.data, scheme.len)
-           == 0)
-    {
-        return im_str_set(value.data + scheme.len, value.len - scheme.len);
-    }
-
-    return im_logic_query(r, "api_key", IM_API_KEY_MAX, &value) == IM_OK
-           ? value : none;
 }

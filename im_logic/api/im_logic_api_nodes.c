@@ -41,16 +41,6 @@ typedef struct {
 } im_logic_api_room_t;
 
 
-static uint64_t im_logic_api_uptime(im_str_t worker, uint64_t now);
-static void im_logic_api_match(im_logic_api_channels_t *channels,
-    im_str_t rooms);
-static im_int_t im_logic_api_count(im_hash_node_t *node, void *data);
-static void im_logic_api_count_handler(const im_members_t *members, void *data);
-static void im_logic_api_channels_replied(im_logic_api_channels_t *channels);
-static im_int_t im_logic_api_add_channel(im_hash_node_t *node, void *data);
-static im_str_t im_logic_api_room_name(const im_hash_node_t *node);
-
-
 static const im_json_field_t  im_logic_api_channels_fields[] = {
     im_json_row(im_logic_api_channels_t, STRING, pattern),
     im_json_end
@@ -60,6 +50,29 @@ static const im_json_field_t  im_logic_api_channels_fields[] = {
 static const im_json_field_t  im_logic_api_no_fields[] = {
     im_json_end
 };
+
+
+/* In s; a worker's id ends in its start, ms in base 36. */
+static uint64_t
+im_logic_api_uptime(im_str_t worker, uint64_t now)
+{
+    u_char    c;
+    size_t    i;
+    uint64_t  start;
+
+    for (i = worker.len; i > 0 && worker.data[i - 1] != '.'; i--) {
+        /* void */
+    }
+
+    start = 0;
+
+    for ( /* void */ ; i < worker.len && start < UINT64_MAX / 64; i++) {
+        c = worker.data[i];
+        start = start * 36 + (uint64_t) (c >= 'a' ? c - 'a' + 10 : c - '0');
+    }
+
+    return start > 0 && start < now ? (now - start) / 1000 : 0;
+}
 
 
 void
@@ -105,73 +118,10 @@ im_logic_api_info(im_logic_command_t *c)
 }
 
 
-/* In s; a worker's id ends in its start, ms in base 36. */
-static uint64_t
-im_logic_api_uptime(im_str_t worker, uint64_t now)
+static im_str_t
+im_logic_api_room_name(const im_hash_node_t *node)
 {
-    u_char    c;
-    size_t    i;
-    uint64_t  start;
-
-    for (i = worker.len; i > 0 && worker.data[i - 1] != '.'; i--) {
-        /* void */
-    }
-
-    start = 0;
-
-    for ( /* void */ ; i < worker.len && start < UINT64_MAX / 64; i++) {
-        c = worker.data[i];
-        start = start * 36 + (uint64_t) (c >= 'a' ? c - 'a' + 10 : c - '0');
-    }
-
-    return start > 0 && start < now ? (now - start) / 1000 : 0;
-}
-
-
-void
-im_logic_api_channels(im_logic_command_t *c)
-{
-    im_uint_t                 i;
-    im_logic_nodes_t         *nodes;
-    im_logic_api_channels_t  *channels;
-
-    channels = im_daemon_alloc(c->r, sizeof(im_logic_api_channels_t));
-
-    if (channels == NULL
-        || im_logic_hash(c->r, &channels->rooms, im_logic_api_room_name)
-           != IM_OK)
-    {
-        (void) im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
-        return;
-    }
-
-    channels->command = c;
-
-    if (im_logic_command_decode(c, c->params, im_logic_api_channels_fields,
-                                channels)
-        != IM_OK
-        || im_logic_command_check(c, im_logic_unknown(c->logic)) != IM_OK)
-    {
-        return;
-    }
-
-    if (channels->pattern.len > IM_API_PATTERN) {
-        (void) im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
-                                     "the pattern is too long");
-        return;
-    }
-
-    nodes = c->logic->nodes;
-
-    for (i = 0; i < nodes->nworkers; i++) {
-        im_logic_api_match(channels, nodes->workers[i]->rooms);
-    }
-
-    /* one more, so that it doesn't end before all are asked */
-    channels->left = 1;
-
-    (void) im_hash_each(&channels->rooms, im_logic_api_count, channels);
-    im_logic_api_channels_replied(channels);
+    return ((const im_logic_api_room_t *) node)->name;
 }
 
 
@@ -221,37 +171,20 @@ im_logic_api_match(im_logic_api_channels_t *channels, im_str_t rooms)
 }
 
 
+/* All followers may have left meanwhile. */
 static im_int_t
-im_logic_api_count(im_hash_node_t *node, void *data)
+im_logic_api_add_channel(im_hash_node_t *node, void *data)
 {
-    im_logic_command_t       *c;
     im_logic_api_room_t      *room = (im_logic_api_room_t *) node;
     im_logic_api_channels_t  *channels = data;
 
-    c = channels->command;
-
-    channels->left++;
-
-    im_logic_members(c->logic, im_logic_topic(c->r, im_topic_room, room->name),
-                     IM_LINK_MEMBERS_COUNTS, im_logic_api_count_handler, room);
-
-    return IM_OK;
-}
-
-
-static void
-im_logic_api_count_handler(const im_members_t *members, void *data)
-{
-    im_logic_api_room_t  *room = data;
-
-    if (members != NULL) {
-        room->count = members->count;
-
-    } else {
-        room->channels->failed = 1;
+    if (room->count > 0) {
+        im_logic_print(channels->command->result,
+                       "%z%j:{\"num_clients\":%u}",
+                       channels->n++ == 0 ? "" : ",", room->name, room->count);
     }
 
-    im_logic_api_channels_replied(room->channels);
+    return IM_OK;
 }
 
 
@@ -279,25 +212,82 @@ im_logic_api_channels_replied(im_logic_api_channels_t *channels)
 }
 
 
-/* All followers may have left meanwhile. */
-static im_int_t
-im_logic_api_add_channel(im_hash_node_t *node, void *data)
+static void
+im_logic_api_count_handler(const im_members_t *members, void *data)
 {
+    im_logic_api_room_t  *room = data;
+
+    if (members != NULL) {
+        room->count = members->count;
+
+    } else {
+        room->channels->failed = 1;
+    }
+
+    im_logic_api_channels_replied(room->channels);
+}
+
+
+static im_int_t
+im_logic_api_count(im_hash_node_t *node, void *data)
+{
+    im_logic_command_t       *c;
     im_logic_api_room_t      *room = (im_logic_api_room_t *) node;
     im_logic_api_channels_t  *channels = data;
 
-    if (room->count > 0) {
-        im_logic_print(channels->command->result,
-                       "%z%j:{\"num_clients\":%u}",
-                       channels->n++ == 0 ? "" : ",", room->name, room->count);
-    }
+    c = channels->command;
+
+    channels->left++;
+
+    im_logic_members(c->logic, im_logic_topic(c->r, im_topic_room, room->name),
+                     IM_LINK_MEMBERS_COUNTS, im_logic_api_count_handler, room);
 
     return IM_OK;
 }
 
 
-static im_str_t
-im_logic_api_room_name(const im_hash_node_t *node)
+void
+im_logic_api_channels(im_logic_command_t *c)
 {
-    return ((const im_logic_api_room_t *) node)->name;
+    im_uint_t                 i;
+    im_logic_nodes_t         *nodes;
+    im_logic_api_channels_t  *channels;
+
+    channels = im_daemon_alloc(c->r, sizeof(im_logic_api_channels_t));
+
+    if (channels == NULL
+        || im_logic_hash(c->r, &channels->rooms, im_logic_api_room_name)
+           != IM_OK)
+    {
+        (void) im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
+        return;
+    }
+
+    channels->command = c;
+
+    if (im_logic_command_decode(c, c->params, im_logic_api_channels_fields,
+                                channels)
+        != IM_OK
+        || im_logic_command_check(c, im_logic_unknown(c->logic)) != IM_OK)
+    {
+        return;
+    }
+
+    if (channels->pattern.len > IM_API_PATTERN) {
+        (void) im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                                     "the pattern is too long");
+        return;
+    }
+
+    nodes = c->logic->nodes;
+
+    for (i = 0; i < nodes->nworkers; i++) {
+        im_logic_api_match(channels, nodes->workers[i]->rooms);
+    }
+
+    /* one more, so that it doesn't end before all are asked */
+    channels->left = 1;
+
+    (void) im_hash_each(&channels->rooms, im_logic_api_count, channels);
+    im_logic_api_channels_replied(channels);
 }

@@ -24,19 +24,6 @@ typedef struct {
 } im_logic_api_query_t;
 
 
-static im_logic_api_query_t *im_logic_api_query(im_logic_command_t *c,
-    int history);
-static void im_logic_api_query_members(im_logic_command_t *c,
-    im_link_members_pt handler);
-static void im_logic_api_presence_handler(const im_members_t *members,
-    void *data);
-static void im_logic_api_stats_handler(const im_members_t *members, void *data);
-static void im_logic_api_history_handler(const im_link_page_t *page,
-    void *data);
-static void im_logic_api_forget_handler(const im_link_reply_t *reply,
-    void *data);
-
-
 static const im_json_field_t  im_logic_api_query_fields[] = {
     im_json_row(im_logic_api_query_t, STRING, channel),
     im_json_row(im_logic_api_query_t, INT, limit),
@@ -44,107 +31,6 @@ static const im_json_field_t  im_logic_api_query_fields[] = {
     im_json_row(im_logic_api_query_t, BOOL, reverse),
     im_json_end
 };
-
-
-void
-im_logic_api_presence(im_logic_command_t *c)
-{
-    im_logic_api_query_members(c, im_logic_api_presence_handler);
-}
-
-
-void
-im_logic_api_presence_stats(im_logic_command_t *c)
-{
-    im_logic_api_query_members(c, im_logic_api_stats_handler);
-}
-
-
-void
-im_logic_api_history(im_logic_command_t *c)
-{
-    im_link_range_t        range;
-    im_logic_api_query_t  *q;
-
-    q = im_logic_api_query(c, 1);
-
-    if (q == NULL
-        || (q->from.len != 0
-            && im_logic_command_decode(c, q->from, im_logic_api_since_fields,
-                                       &q->since)
-               != IM_OK))
-    {
-        return;
-    }
-
-    if (q->since.offset < 0
-        || (q->from.len != 0 && q->reverse && q->since.offset == 0))
-    {
-        (void) im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "since");
-        return;
-    }
-
-    memset(&range, 0, sizeof(im_link_range_t));
-
-    range.topic = q->ch.topic;
-    range.limit = q->limit < 0 || q->limit > IM_HISTORY_MAX
-                  ? IM_HISTORY_MAX : (im_uint_t) q->limit;
-    range.bytes = IM_HISTORY_BYTES;
-    range.reverse = q->reverse;
-    range.since = (uint64_t) q->since.offset;
-
-    im_logic_history_read(c->r, &range, im_logic_api_history_handler, q);
-}
-
-
-/*
- * The epoch and the numbers go on; a reader that was behind has a hole.
- * Workers that hold the topic forget what they keep for clients that come
- * back.
- */
-void
-im_logic_api_history_remove(im_logic_command_t *c)
-{
-    im_link_call_t        *call;
-    im_logic_api_query_t  *q;
-
-    q = im_logic_api_query(c, 1);
-    if (q == NULL) {
-        return;
-    }
-
-    call = im_link_script(c->logic->link, &im_script_forget);
-
-    im_logic_key(c->logic, call, q->ch.topic, IM_KEY_META);
-    im_logic_key(c->logic, call, q->ch.topic, IM_KEY_HISTORY);
-
-    im_logic_send(c->logic, im_logic_api_forget_handler, q);
-}
-
-
-static void
-im_logic_api_forget_handler(const im_link_reply_t *reply, void *data)
-{
-    int64_t                top;
-    im_control_t           control;
-    im_logic_command_t    *c;
-    im_logic_api_query_t  *q = data;
-
-    c = q->command;
-    top = im_link_reply_int_at(reply, 0, -1);
-
-    if (top <= 0) {
-        im_logic_command_end(c, top == 0 ? NULL : "redis is away");
-        return;
-    }
-
-    im_control_init(&control, IM_CONTROL_FORGET);
-
-    control.topic = q->ch.topic;
-    control.seq = top;
-
-    im_logic_control(c->r, &control, im_logic_command_control_handler, c);
-}
 
 
 /* Parameters, channel and rule.  NULL: the command has failed. */
@@ -232,6 +118,13 @@ im_logic_api_presence_handler(const im_members_t *members, void *data)
 }
 
 
+void
+im_logic_api_presence(im_logic_command_t *c)
+{
+    im_logic_api_query_members(c, im_logic_api_presence_handler);
+}
+
+
 /* All guests are one user. */
 static void
 im_logic_api_stats_handler(const im_members_t *members, void *data)
@@ -252,6 +145,13 @@ im_logic_api_stats_handler(const im_members_t *members, void *data)
                    members->rest > 0 ? ",\"more\":true" : "");
 
     im_logic_command_done(c);
+}
+
+
+void
+im_logic_api_presence_stats(im_logic_command_t *c)
+{
+    im_logic_api_query_members(c, im_logic_api_stats_handler);
 }
 
 
@@ -290,4 +190,91 @@ im_logic_api_history_handler(const im_link_page_t *page, void *data)
     im_logic_print(b, "],\"epoch\":%j,\"offset\":%u}", page->epoch, page->top);
 
     im_logic_command_done(c);
+}
+
+
+void
+im_logic_api_history(im_logic_command_t *c)
+{
+    im_link_range_t        range;
+    im_logic_api_query_t  *q;
+
+    q = im_logic_api_query(c, 1);
+
+    if (q == NULL
+        || (q->from.len != 0
+            && im_logic_command_decode(c, q->from, im_logic_api_since_fields,
+                                       &q->since)
+               != IM_OK))
+    {
+        return;
+    }
+
+    if (q->since.offset < 0
+        || (q->from.len != 0 && q->reverse && q->since.offset == 0))
+    {
+        (void) im_logic_command_fail(c, IM_ERROR_BAD_REQUEST, "since");
+        return;
+    }
+
+    memset(&range, 0, sizeof(im_link_range_t));
+
+    range.topic = q->ch.topic;
+    range.limit = q->limit < 0 || q->limit > IM_HISTORY_MAX
+                  ? IM_HISTORY_MAX : (im_uint_t) q->limit;
+    range.bytes = IM_HISTORY_BYTES;
+    range.reverse = q->reverse;
+    range.since = (uint64_t) q->since.offset;
+
+    im_logic_history_read(c->r, &range, im_logic_api_history_handler, q);
+}
+
+
+static void
+im_logic_api_forget_handler(const im_link_reply_t *reply, void *data)
+{
+    int64_t                top;
+    im_control_t           control;
+    im_logic_command_t    *c;
+    im_logic_api_query_t  *q = data;
+
+    c = q->command;
+    top = im_link_reply_int_at(reply, 0, -1);
+
+    if (top <= 0) {
+        im_logic_command_end(c, top == 0 ? NULL : "redis is away");
+        return;
+    }
+
+    im_control_init(&control, IM_CONTROL_FORGET);
+
+    control.topic = q->ch.topic;
+    control.seq = top;
+
+    im_logic_control(c->r, &control, im_logic_command_control_handler, c);
+}
+
+
+/*
+ * The epoch and the numbers go on; a reader that was behind has a hole.
+ * Workers that hold the topic forget what they keep for clients that come
+ * back.
+ */
+void
+im_logic_api_history_remove(im_logic_command_t *c)
+{
+    im_link_call_t        *call;
+    im_logic_api_query_t  *q;
+
+    q = im_logic_api_query(c, 1);
+    if (q == NULL) {
+        return;
+    }
+
+    call = im_link_script(c->logic->link, &im_script_forget);
+
+    im_logic_key(c->logic, call, q->ch.topic, IM_KEY_META);
+    im_logic_key(c->logic, call, q->ch.topic, IM_KEY_HISTORY);
+
+    im_logic_send(c->logic, im_logic_api_forget_handler, q);
 }

@@ -19,9 +19,6 @@ typedef struct {
 } im_logic_api_error_t;
 
 
-static const im_logic_api_error_t *im_logic_api_row(im_uint_t error);
-
-
 const im_json_field_t  im_logic_api_since_fields[] = {
     im_json_row(im_logic_api_since_t, INT, offset),
     im_json_row(im_logic_api_since_t, STRING, epoch),
@@ -75,13 +72,6 @@ im_logic_command_fail_status(im_logic_command_t *c, im_uint_t status,
 }
 
 
-im_uint_t
-im_logic_command_status(const im_logic_command_t *c)
-{
-    return c->error == 0 ? 200 : im_logic_api_row(c->error)->status;
-}
-
-
 static const im_logic_api_error_t *
 im_logic_api_row(im_uint_t error)
 {
@@ -94,6 +84,13 @@ im_logic_api_row(im_uint_t error)
     }
 
     return row;
+}
+
+
+im_uint_t
+im_logic_command_status(const im_logic_command_t *c)
+{
+    return c->error == 0 ? 200 : im_logic_api_row(c->error)->status;
 }
 
 

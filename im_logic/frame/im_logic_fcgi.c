@@ -24,16 +24,6 @@
 #define IM_FCGI_KEPT        4096
 
 
-static im_int_t im_logic_fcgi_header(im_logic_fcgi_t *f);
-static im_int_t im_logic_fcgi_content(im_logic_fcgi_t *f, const u_char *p,
-    size_t len);
-static im_int_t im_logic_fcgi_record(im_logic_fcgi_t *f);
-static im_int_t im_logic_fcgi_length(im_str_t params, size_t *at, size_t *len);
-static void im_logic_fcgi_add(im_buf_t *b, uint16_t id, im_str_t s);
-static void im_logic_fcgi_add_header(im_buf_t *b, uint8_t type, uint16_t id,
-    size_t len);
-
-
 void
 im_logic_fcgi_init(im_logic_fcgi_t *f, size_t max_body)
 {
@@ -51,6 +41,96 @@ im_logic_fcgi_cleanup(im_logic_fcgi_t *f)
 {
     im_buf_cleanup(&f->params);
     im_buf_cleanup(&f->body);
+}
+
+
+/* A record is complete; empty ones end their stream. */
+static im_int_t
+im_logic_fcgi_record(im_logic_fcgi_t *f)
+{
+    if (f->type == IM_FCGI_BEGIN) {
+        f->keep = f->begin[2] & IM_FCGI_KEEP;
+
+        return f->begin[0] == 0 && f->begin[1] == IM_FCGI_RESPONDER
+               ? IM_OK : IM_ERROR;
+    }
+
+    if (f->header[4] == 0 && f->header[5] == 0) {
+        f->done = f->type == IM_FCGI_STDIN;
+        f->got_params = 1;
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_logic_fcgi_header(im_logic_fcgi_t *f)
+{
+    uint16_t  id;
+
+    f->type = f->header[1];
+    id = (uint16_t) (f->header[2] << 8 | f->header[3]);
+    f->left = (uint32_t) (f->header[4] << 8 | f->header[5]);
+    f->padding = f->header[6];
+
+    if (f->header[0] != IM_FCGI_VERSION || id == 0) {
+        return IM_ERROR;
+    }
+
+    switch (f->type) {
+
+    case IM_FCGI_BEGIN:
+
+        if (f->id != 0 || f->left != sizeof(f->begin)) {
+            return IM_ERROR;
+        }
+
+        f->id = id;
+
+        return IM_OK;
+
+    case IM_FCGI_PARAMS:
+        return id == f->id && !f->got_params ? IM_OK : IM_ERROR;
+
+    case IM_FCGI_STDIN:
+        return id == f->id && f->got_params ? IM_OK : IM_ERROR;
+
+    default:
+
+        /* an aborted request ends its connection */
+        return IM_ERROR;
+    }
+}
+
+
+static im_int_t
+im_logic_fcgi_content(im_logic_fcgi_t *f, const u_char *p, size_t len)
+{
+    switch (f->type) {
+
+    case IM_FCGI_BEGIN:
+        memcpy(f->begin + f->nbegin, p, len);
+        f->nbegin += (uint8_t) len;
+        return IM_OK;
+
+    case IM_FCGI_PARAMS:
+        im_buf_add(&f->params, p, len);
+        return f->params.failed ? IM_ERROR : IM_OK;
+
+    default:
+
+        if (len > f->max_body - f->body.len) {
+            f->too_large = 1;
+            im_buf_reset(&f->body, IM_FCGI_KEPT);
+        }
+
+        if (!f->too_large) {
+            im_buf_add(&f->body, p, len);
+        }
+
+        return f->body.failed ? IM_ERROR : IM_OK;
+    }
 }
 
 
@@ -127,90 +207,29 @@ im_logic_fcgi_idle(const im_logic_fcgi_t *f)
 
 
 static im_int_t
-im_logic_fcgi_header(im_logic_fcgi_t *f)
+im_logic_fcgi_length(im_str_t params, size_t *at, size_t *len)
 {
-    uint16_t  id;
+    const u_char  *p;
 
-    f->type = f->header[1];
-    id = (uint16_t) (f->header[2] << 8 | f->header[3]);
-    f->left = (uint32_t) (f->header[4] << 8 | f->header[5]);
-    f->padding = f->header[6];
-
-    if (f->header[0] != IM_FCGI_VERSION || id == 0) {
+    if (*at == params.len) {
         return IM_ERROR;
     }
 
-    switch (f->type) {
+    p = params.data + *at;
 
-    case IM_FCGI_BEGIN:
-
-        if (f->id != 0 || f->left != sizeof(f->begin)) {
-            return IM_ERROR;
-        }
-
-        f->id = id;
-
+    if (p[0] < 0x80) {
+        *len = p[0];
+        *at += 1;
         return IM_OK;
+    }
 
-    case IM_FCGI_PARAMS:
-        return id == f->id && !f->got_params ? IM_OK : IM_ERROR;
-
-    case IM_FCGI_STDIN:
-        return id == f->id && f->got_params ? IM_OK : IM_ERROR;
-
-    default:
-
-        /* an aborted request ends its connection */
+    if (params.len - *at < 4) {
         return IM_ERROR;
     }
-}
 
-
-static im_int_t
-im_logic_fcgi_content(im_logic_fcgi_t *f, const u_char *p, size_t len)
-{
-    switch (f->type) {
-
-    case IM_FCGI_BEGIN:
-        memcpy(f->begin + f->nbegin, p, len);
-        f->nbegin += (uint8_t) len;
-        return IM_OK;
-
-    case IM_FCGI_PARAMS:
-        im_buf_add(&f->params, p, len);
-        return f->params.failed ? IM_ERROR : IM_OK;
-
-    default:
-
-        if (len > f->max_body - f->body.len) {
-            f->too_large = 1;
-            im_buf_reset(&f->body, IM_FCGI_KEPT);
-        }
-
-        if (!f->too_large) {
-            im_buf_add(&f->body, p, len);
-        }
-
-        return f->body.failed ? IM_ERROR : IM_OK;
-    }
-}
-
-
-/* A record is complete; empty ones end their stream. */
-static im_int_t
-im_logic_fcgi_record(im_logic_fcgi_t *f)
-{
-    if (f->type == IM_FCGI_BEGIN) {
-        f->keep = f->begin[2] & IM_FCGI_KEEP;
-
-        return f->begin[0] == 0 && f->begin[1] == IM_FCGI_RESPONDER
-               ? IM_OK : IM_ERROR;
-    }
-
-    if (f->header[4] == 0 && f->header[5] == 0) {
-        f->done = f->type == IM_FCGI_STDIN;
-        f->got_params = 1;
-    }
+    *len = (size_t) (p[0] & 0x7f) << 24 | (size_t) p[1] << 16
+           | (size_t) p[2] << 8 | p[3];
+    *at += 4;
 
     return IM_OK;
 }
@@ -241,45 +260,14 @@ im_logic_fcgi_param(im_str_t params, size_t *at, im_str_t *name,
 }
 
 
-static im_int_t
-im_logic_fcgi_length(im_str_t params, size_t *at, size_t *len)
+static void
+im_logic_fcgi_add_header(im_buf_t *b, uint8_t type, uint16_t id, size_t len)
 {
-    const u_char  *p;
-
-    if (*at == params.len) {
-        return IM_ERROR;
-    }
-
-    p = params.data + *at;
-
-    if (p[0] < 0x80) {
-        *len = p[0];
-        *at += 1;
-        return IM_OK;
-    }
-
-    if (params.len - *at < 4) {
-        return IM_ERROR;
-    }
-
-    *len = (size_t) (p[0] & 0x7f) << 24 | (size_t) p[1] << 16
-           | (size_t) p[2] << 8 | p[3];
-    *at += 4;
-
-    return IM_OK;
-}
-
-
-void
-im_logic_fcgi_encode(im_buf_t *b, uint16_t id, im_str_t head, im_str_t body)
-{
-    im_logic_fcgi_add(b, id, head);
-    im_logic_fcgi_add(b, id, body);
-
-    im_logic_fcgi_add_header(b, IM_FCGI_STDOUT, id, 0);
-
-    im_logic_fcgi_add_header(b, IM_FCGI_END, id, 8);
-    im_buf_add(b, "\0\0\0\0\0\0\0\0", 8);
+    im_buf_add_u8(b, IM_FCGI_VERSION);
+    im_buf_add_u8(b, type);
+    im_buf_add_u16(b, id);
+    im_buf_add_u16(b, (uint16_t) len);
+    im_buf_add_u16(b, 0);
 }
 
 
@@ -300,12 +288,14 @@ im_logic_fcgi_add(im_buf_t *b, uint16_t id, im_str_t s)
 }
 
 
-static void
-im_logic_fcgi_add_header(im_buf_t *b, uint8_t type, uint16_t id, size_t len)
+void
+im_logic_fcgi_encode(im_buf_t *b, uint16_t id, im_str_t head, im_str_t body)
 {
-    im_buf_add_u8(b, IM_FCGI_VERSION);
-    im_buf_add_u8(b, type);
-    im_buf_add_u16(b, id);
-    im_buf_add_u16(b, (uint16_t) len);
-    im_buf_add_u16(b, 0);
+    im_logic_fcgi_add(b, id, head);
+    im_logic_fcgi_add(b, id, body);
+
+    im_logic_fcgi_add_header(b, IM_FCGI_STDOUT, id, 0);
+
+    im_logic_fcgi_add_header(b, IM_FCGI_END, id, 8);
+    im_buf_add(b, "\0\0\0\0\0\0\0\0", 8);
 }

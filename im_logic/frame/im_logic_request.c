@@ -15,10 +15,6 @@
 #define IM_REQUEST_DIGITS  20
 
 
-static void im_logic_hash_cleanup(void *data);
-static void im_logic_buf(im_daemon_request_t *r, im_buf_t *b, size_t max);
-
-
 void
 im_logic_reply_data(im_daemon_request_t *r, const im_buf_t *data)
 {
@@ -165,6 +161,21 @@ im_logic_path_name(im_daemon_request_t *r, const char *prefix)
 }
 
 
+/* In the memory of the request; never moves. */
+static void
+im_logic_buf(im_daemon_request_t *r, im_buf_t *b, size_t max)
+{
+    im_buf_init(b, max);
+
+    b->size = max;
+    b->data = im_daemon_alloc(r, im_max(max, 1));
+
+    if (b->data == NULL) {
+        b->failed = 1;
+    }
+}
+
+
 im_str_t
 im_logic_name(im_daemon_request_t *r, im_str_t sent)
 {
@@ -211,6 +222,13 @@ im_logic_query_number(im_daemon_request_t *r, const char *name, uint64_t max,
 }
 
 
+static void
+im_logic_hash_cleanup(void *data)
+{
+    im_hash_cleanup(data);
+}
+
+
 im_int_t
 im_logic_hash(im_daemon_request_t *r, im_hash_t *h, im_hash_name_pt name)
 {
@@ -223,13 +241,6 @@ im_logic_hash(im_daemon_request_t *r, im_hash_t *h, im_hash_name_pt name)
     }
 
     return im_daemon_cleanup(r, im_logic_hash_cleanup, h);
-}
-
-
-static void
-im_logic_hash_cleanup(void *data)
-{
-    im_hash_cleanup(data);
 }
 
 
@@ -250,19 +261,4 @@ im_logic_topic(im_daemon_request_t *r,
     add(&b, name);
 
     return im_buf_str(&b);
-}
-
-
-/* In the memory of the request; never moves. */
-static void
-im_logic_buf(im_daemon_request_t *r, im_buf_t *b, size_t max)
-{
-    im_buf_init(b, max);
-
-    b->size = max;
-    b->data = im_daemon_alloc(r, im_max(max, 1));
-
-    if (b->data == NULL) {
-        b->failed = 1;
-    }
 }

@@ -51,25 +51,6 @@ typedef struct {
 } im_logic_conn_t;
 
 
-static void im_logic_server_accept(struct evconnlistener *listener,
-    evutil_socket_t fd, struct sockaddr *addr, int len, void *data);
-static void im_logic_server_accept_error(struct evconnlistener *listener,
-    void *data);
-static void im_logic_conn_read_handler(struct bufferevent *bev, void *data);
-static void im_logic_conn_write_handler(struct bufferevent *bev, void *data);
-static void im_logic_conn_event_handler(struct bufferevent *bev, short what,
-    void *data);
-static im_int_t im_logic_conn_fill(im_logic_conn_t *c);
-static void im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status,
-    im_str_t json);
-static im_int_t im_logic_conn_write(im_logic_conn_t *c, im_str_t bytes);
-static void im_logic_conn_add_header(void *data, const char *name,
-    const char *value);
-static void im_logic_conn_timeout(im_logic_conn_t *c);
-static void im_logic_conn_close(im_logic_conn_t *c);
-static void im_logic_conn_free(im_logic_conn_t *c);
-
-
 static const struct {
     im_str_t  name;
     size_t    offset;
@@ -88,6 +69,297 @@ static const struct {
     { im_str("REMOTE_ADDR"), offsetof(im_daemon_request_t, address) },
     { im_null_str, 0 }
 };
+
+
+static void
+im_logic_conn_free(im_logic_conn_t *c)
+{
+    im_logic_server_t  *server;
+
+    server = c->server;
+
+    im_list_remove(&c->link);
+    im_daemon_end(&c->request);
+    im_logic_fcgi_cleanup(&c->fcgi);
+    im_free(c);
+
+    if (server->nconnections-- == IM_SERVER_MAX_CONNECTIONS
+        && server->listener != NULL)
+    {
+        (void) evconnlistener_enable(server->listener);
+    }
+}
+
+
+static void
+im_logic_conn_add_header(void *data, const char *name, const char *value)
+{
+    im_logic_print(data, "%z: %z\r\n", name, value);
+}
+
+
+/* Most answers find room in the socket, and cost no other system call. */
+static im_int_t
+im_logic_conn_write(im_logic_conn_t *c, im_str_t bytes)
+{
+    ssize_t  n;
+
+    n = 0;
+
+    if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
+        n = send(bufferevent_getfd(c->bev), bytes.data, bytes.len,
+                 MSG_NOSIGNAL);
+        n = im_max(n, 0);
+    }
+
+    if ((size_t) n == bytes.len) {
+        return IM_OK;
+    }
+
+    return bufferevent_write(c->bev, bytes.data + n, bytes.len - n) == 0
+           ? IM_OK : IM_ERROR;
+}
+
+
+static void
+im_logic_conn_close(im_logic_conn_t *c)
+{
+    if (c->bev != NULL) {
+        bufferevent_free(c->bev);
+        c->bev = NULL;
+    }
+
+    if (!c->answering) {
+        im_logic_conn_free(c);
+    }
+}
+
+
+/* Reading has a time limit only within a request. */
+static void
+im_logic_conn_timeout(im_logic_conn_t *c)
+{
+    int             idle;
+    struct timeval  tv = { IM_SERVER_TIMEOUT, 0 };
+
+    idle = c->answering || im_logic_fcgi_idle(&c->fcgi);
+
+    bufferevent_set_timeouts(c->bev, idle ? NULL : &tv, &tv);
+}
+
+
+static void
+im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
+{
+    im_buf_t          b, head;
+    im_logic_conn_t  *c;
+
+    c = (im_logic_conn_t *) r;
+    c->answering = 0;
+
+    if (c->bev == NULL) {
+        im_logic_conn_free(c);
+        return;
+    }
+
+    im_buf_init(&head, IM_SERVER_MAX_HEAD);
+    im_logic_print(&head, "Status: %u %z\r\n", status,
+                   im_daemon_status(status));
+    im_daemon_headers(r, im_logic_conn_add_header, &head);
+    im_buf_add_z(&head, "\r\n");
+
+    im_buf_init(&b, IM_SERVER_MAX_REPLY);
+    im_logic_fcgi_encode(&b, c->fcgi.id, im_buf_str(&head), json);
+
+    if (head.failed) {
+        b.failed = 1;
+    }
+
+    im_buf_cleanup(&head);
+    im_daemon_end(r);
+
+    if (b.failed || im_logic_conn_write(c, im_buf_str(&b)) != IM_OK) {
+        im_daemon_log(IM_LOG_ERROR, "an answer could not be written");
+        im_buf_cleanup(&b);
+        im_logic_conn_close(c);
+        return;
+    }
+
+    c->last = !c->fcgi.keep || c->server->closing;
+
+    im_buf_cleanup(&b);
+    im_logic_fcgi_next(&c->fcgi);
+    im_logic_conn_timeout(c);
+
+    /* bytes that were read already give no event, nor do bytes that are sent */
+    if (c->last || evbuffer_get_length(bufferevent_get_input(c->bev)) != 0) {
+        bufferevent_trigger(c->bev, c->last ? EV_WRITE : EV_READ,
+                            BEV_TRIG_IGNORE_WATERMARKS
+                            | BEV_TRIG_DEFER_CALLBACKS);
+    }
+}
+
+
+static im_int_t
+im_logic_conn_fill(im_logic_conn_t *c)
+{
+    size_t                at;
+    u_char               *p;
+    im_int_t              rc;
+    im_str_t              name, value, params, *dst;
+    im_uint_t             i;
+    im_daemon_request_t  *r;
+
+    r = &c->request;
+
+    memset(r, 0, sizeof(im_daemon_request_t));
+
+    r->reply = im_logic_conn_reply;
+    r->data = c->server->data;
+    r->internal = 1;
+    r->too_large = c->fcgi.too_large;
+    r->body = im_buf_str(&c->fcgi.body);
+
+    at = 0;
+    params = im_buf_str(&c->fcgi.params);
+
+    while ((rc = im_logic_fcgi_param(params, &at, &name, &value)) == IM_OK) {
+
+        for (i = 0; im_logic_params[i].name.data != NULL; i++) {
+            if (im_str_eq(name, im_logic_params[i].name)) {
+                dst = (void *) ((u_char *) r + im_logic_params[i].offset);
+                *dst = value;
+                break;
+            }
+        }
+    }
+
+    if (rc == IM_ERROR) {
+        im_daemon_log(IM_LOG_INFO, "malformed FastCGI parameters");
+        return IM_ERROR;
+    }
+
+    p = r->path.len != 0 ? memchr(r->path.data, '?', r->path.len) : NULL;
+
+    if (p != NULL) {
+        r->path.len = (size_t) (p - r->path.data);
+    }
+
+    if (r->uri.len == 0) {
+        r->uri = r->path;
+    }
+
+    return IM_OK;
+}
+
+
+static void
+im_logic_conn_read_handler(struct bufferevent *bev, void *data)
+{
+    size_t            len;
+    im_int_t          rc;
+    const u_char     *p, *start;
+    im_logic_conn_t  *c = data;
+    struct evbuffer  *in;
+
+    in = bufferevent_get_input(bev);
+
+    while (!c->answering && !c->last && evbuffer_get_length(in) != 0) {
+        len = evbuffer_get_contiguous_space(in);
+        start = evbuffer_pullup(in, (ev_ssize_t) len);
+        p = start;
+
+        rc = im_logic_fcgi_decode(&c->fcgi, &p, start + len);
+        (void) evbuffer_drain(in, (size_t) (p - start));
+
+        if (rc == IM_ERROR) {
+            im_daemon_log(IM_LOG_INFO, "a FastCGI connection broke the "
+                          "protocol, asked too much or gave up");
+
+        } else if (rc == IM_OK) {
+            rc = im_logic_conn_fill(c);
+        }
+
+        if (rc == IM_ERROR) {
+            im_logic_conn_close(c);
+            return;
+        }
+
+        if (rc == IM_OK) {
+            c->answering = 1;
+            im_logic_conn_timeout(c);
+            c->server->handler(&c->request);
+            return;
+        }
+    }
+
+    im_logic_conn_timeout(c);
+}
+
+
+static void
+im_logic_conn_write_handler(struct bufferevent *bev, void *data)
+{
+    im_logic_conn_t  *c = data;
+
+    if (c->last && evbuffer_get_length(bufferevent_get_output(bev)) == 0) {
+        im_logic_conn_close(c);
+    }
+}
+
+
+static void
+im_logic_conn_event_handler(struct bufferevent *bev, short what, void *data)
+{
+    im_logic_conn_close(data);
+}
+
+
+static void
+im_logic_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
+    struct sockaddr *addr, int len, void *data)
+{
+    im_logic_conn_t    *c;
+    im_logic_server_t  *server = data;
+
+    c = im_calloc(sizeof(im_logic_conn_t));
+
+    if (c != NULL) {
+        c->bev = bufferevent_socket_new(server->base, fd,
+                                        BEV_OPT_CLOSE_ON_FREE);
+    }
+
+    if (c == NULL || c->bev == NULL) {
+        (void) close(fd);
+        im_free(c);
+        return;
+    }
+
+    c->server = server;
+    im_logic_fcgi_init(&c->fcgi, server->max_body);
+
+    im_list_insert_tail(&server->connections, &c->link);
+
+    if (++server->nconnections == IM_SERVER_MAX_CONNECTIONS) {
+        (void) evconnlistener_disable(listener);
+    }
+
+    bufferevent_setwatermark(c->bev, EV_READ, 0, IM_SERVER_READ);
+    bufferevent_setcb(c->bev, im_logic_conn_read_handler,
+                      im_logic_conn_write_handler,
+                      im_logic_conn_event_handler, c);
+
+    (void) bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+
+/* Mostly for want of descriptors: connections that close give some back. */
+static void
+im_logic_server_accept_error(struct evconnlistener *listener, void *data)
+{
+    im_daemon_log(IM_LOG_ERROR, "accept() failed: %s",
+                  evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+}
 
 
 im_logic_server_t *
@@ -173,295 +445,4 @@ im_logic_server_destroy(im_logic_server_t *server)
     }
 
     im_free(server);
-}
-
-
-static void
-im_logic_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
-    struct sockaddr *addr, int len, void *data)
-{
-    im_logic_conn_t    *c;
-    im_logic_server_t  *server = data;
-
-    c = im_calloc(sizeof(im_logic_conn_t));
-
-    if (c != NULL) {
-        c->bev = bufferevent_socket_new(server->base, fd,
-                                        BEV_OPT_CLOSE_ON_FREE);
-    }
-
-    if (c == NULL || c->bev == NULL) {
-        (void) close(fd);
-        im_free(c);
-        return;
-    }
-
-    c->server = server;
-    im_logic_fcgi_init(&c->fcgi, server->max_body);
-
-    im_list_insert_tail(&server->connections, &c->link);
-
-    if (++server->nconnections == IM_SERVER_MAX_CONNECTIONS) {
-        (void) evconnlistener_disable(listener);
-    }
-
-    bufferevent_setwatermark(c->bev, EV_READ, 0, IM_SERVER_READ);
-    bufferevent_setcb(c->bev, im_logic_conn_read_handler,
-                      im_logic_conn_write_handler,
-                      im_logic_conn_event_handler, c);
-
-    (void) bufferevent_enable(c->bev, EV_READ | EV_WRITE);
-}
-
-
-/* Mostly for want of descriptors: connections that close give some back. */
-static void
-im_logic_server_accept_error(struct evconnlistener *listener, void *data)
-{
-    im_daemon_log(IM_LOG_ERROR, "accept() failed: %s",
-                  evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
-}
-
-
-static void
-im_logic_conn_read_handler(struct bufferevent *bev, void *data)
-{
-    size_t            len;
-    im_int_t          rc;
-    const u_char     *p, *start;
-    im_logic_conn_t  *c = data;
-    struct evbuffer  *in;
-
-    in = bufferevent_get_input(bev);
-
-    while (!c->answering && !c->last && evbuffer_get_length(in) != 0) {
-        len = evbuffer_get_contiguous_space(in);
-        start = evbuffer_pullup(in, (ev_ssize_t) len);
-        p = start;
-
-        rc = im_logic_fcgi_decode(&c->fcgi, &p, start + len);
-        (void) evbuffer_drain(in, (size_t) (p - start));
-
-        if (rc == IM_ERROR) {
-            im_daemon_log(IM_LOG_INFO, "a FastCGI connection broke the "
-                          "protocol, asked too much or gave up");
-
-        } else if (rc == IM_OK) {
-            rc = im_logic_conn_fill(c);
-        }
-
-        if (rc == IM_ERROR) {
-            im_logic_conn_close(c);
-            return;
-        }
-
-        if (rc == IM_OK) {
-            c->answering = 1;
-            im_logic_conn_timeout(c);
-            c->server->handler(&c->request);
-            return;
-        }
-    }
-
-    im_logic_conn_timeout(c);
-}
-
-
-/* Reading has a time limit only within a request. */
-static void
-im_logic_conn_timeout(im_logic_conn_t *c)
-{
-    int             idle;
-    struct timeval  tv = { IM_SERVER_TIMEOUT, 0 };
-
-    idle = c->answering || im_logic_fcgi_idle(&c->fcgi);
-
-    bufferevent_set_timeouts(c->bev, idle ? NULL : &tv, &tv);
-}
-
-
-static im_int_t
-im_logic_conn_fill(im_logic_conn_t *c)
-{
-    size_t                at;
-    u_char               *p;
-    im_int_t              rc;
-    im_str_t              name, value, params, *dst;
-    im_uint_t             i;
-    im_daemon_request_t  *r;
-
-    r = &c->request;
-
-    memset(r, 0, sizeof(im_daemon_request_t));
-
-    r->reply = im_logic_conn_reply;
-    r->data = c->server->data;
-    r->internal = 1;
-    r->too_large = c->fcgi.too_large;
-    r->body = im_buf_str(&c->fcgi.body);
-
-    at = 0;
-    params = im_buf_str(&c->fcgi.params);
-
-    while ((rc = im_logic_fcgi_param(params, &at, &name, &value)) == IM_OK) {
-
-        for (i = 0; im_logic_params[i].name.data != NULL; i++) {
-            if (im_str_eq(name, im_logic_params[i].name)) {
-                dst = (void *) ((u_char *) r + im_logic_params[i].offset);
-                *dst = value;
-                break;
-            }
-        }
-    }
-
-    if (rc == IM_ERROR) {
-        im_daemon_log(IM_LOG_INFO, "malformed FastCGI parameters");
-        return IM_ERROR;
-    }
-
-    p = r->path.len != 0 ? memchr(r->path.data, '?', r->path.len) : NULL;
-
-    if (p != NULL) {
-        r->path.len = (size_t) (p - r->path.data);
-    }
-
-    if (r->uri.len == 0) {
-        r->uri = r->path;
-    }
-
-    return IM_OK;
-}
-
-
-static void
-im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
-{
-    im_buf_t          b, head;
-    im_logic_conn_t  *c;
-
-    c = (im_logic_conn_t *) r;
-    c->answering = 0;
-
-    if (c->bev == NULL) {
-        im_logic_conn_free(c);
-        return;
-    }
-
-    im_buf_init(&head, IM_SERVER_MAX_HEAD);
-    im_logic_print(&head, "Status: %u %z\r\n", status,
-                   im_daemon_status(status));
-    im_daemon_headers(r, im_logic_conn_add_header, &head);
-    im_buf_add_z(&head, "\r\n");
-
-    im_buf_init(&b, IM_SERVER_MAX_REPLY);
-    im_logic_fcgi_encode(&b, c->fcgi.id, im_buf_str(&head), json);
-
-    if (head.failed) {
-        b.failed = 1;
-    }
-
-    im_buf_cleanup(&head);
-    im_daemon_end(r);
-
-    if (b.failed || im_logic_conn_write(c, im_buf_str(&b)) != IM_OK) {
-        im_daemon_log(IM_LOG_ERROR, "an answer could not be written");
-        im_buf_cleanup(&b);
-        im_logic_conn_close(c);
-        return;
-    }
-
-    c->last = !c->fcgi.keep || c->server->closing;
-
-    im_buf_cleanup(&b);
-    im_logic_fcgi_next(&c->fcgi);
-    im_logic_conn_timeout(c);
-
-    /* bytes that were read already give no event, nor do bytes that are sent */
-    if (c->last || evbuffer_get_length(bufferevent_get_input(c->bev)) != 0) {
-        bufferevent_trigger(c->bev, c->last ? EV_WRITE : EV_READ,
-                            BEV_TRIG_IGNORE_WATERMARKS
-                            | BEV_TRIG_DEFER_CALLBACKS);
-    }
-}
-
-
-/* Most answers find room in the socket, and cost no other system call. */
-static im_int_t
-im_logic_conn_write(im_logic_conn_t *c, im_str_t bytes)
-{
-    ssize_t  n;
-
-    n = 0;
-
-    if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
-        n = send(bufferevent_getfd(c->bev), bytes.data, bytes.len,
-                 MSG_NOSIGNAL);
-        n = im_max(n, 0);
-    }
-
-    if ((size_t) n == bytes.len) {
-        return IM_OK;
-    }
-
-    return bufferevent_write(c->bev, bytes.data + n, bytes.len - n) == 0
-           ? IM_OK : IM_ERROR;
-}
-
-
-static void
-im_logic_conn_add_header(void *data, const char *name, const char *value)
-{
-    im_logic_print(data, "%z: %z\r\n", name, value);
-}
-
-
-static void
-im_logic_conn_write_handler(struct bufferevent *bev, void *data)
-{
-    im_logic_conn_t  *c = data;
-
-    if (c->last && evbuffer_get_length(bufferevent_get_output(bev)) == 0) {
-        im_logic_conn_close(c);
-    }
-}
-
-
-static void
-im_logic_conn_event_handler(struct bufferevent *bev, short what, void *data)
-{
-    im_logic_conn_close(data);
-}
-
-
-static void
-im_logic_conn_close(im_logic_conn_t *c)
-{
-    if (c->bev != NULL) {
-        bufferevent_free(c->bev);
-        c->bev = NULL;
-    }
-
-    if (!c->answering) {
-        im_logic_conn_free(c);
-    }
-}
-
-
-static void
-im_logic_conn_free(im_logic_conn_t *c)
-{
-    im_logic_server_t  *server;
-
-    server = c->server;
-
-    im_list_remove(&c->link);
-    im_daemon_end(&c->request);
-    im_logic_fcgi_cleanup(&c->fcgi);
-    im_free(c);
-
-    if (server->nconnections-- == IM_SERVER_MAX_CONNECTIONS
-        && server->listener != NULL)
-    {
-        (void) evconnlistener_enable(server->listener);
-    }
 }

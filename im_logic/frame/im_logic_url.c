@@ -7,7 +7,21 @@
 #include "im_logic_url.h"
 
 
-static int im_logic_url_hex(u_char c);
+static int
+im_logic_url_hex(u_char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+
+    return -1;
+}
 
 
 void
@@ -35,23 +49,6 @@ im_logic_url_decode(im_buf_t *b, im_str_t s, int plus)
 
         im_buf_add_u8(b, c);
     }
-}
-
-
-static int
-im_logic_url_hex(u_char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c |= 0x20;
-
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-
-    return -1;
 }
 
 

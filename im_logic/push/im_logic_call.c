@@ -14,52 +14,6 @@
 #include "im_ask.h"
 
 
-static im_int_t im_logic_call_message(im_logic_publish_t *publish,
-    const im_ask_t *ask);
-static void im_logic_call_published(im_logic_publish_t *publish, void *data);
-
-
-void
-im_logic_call_handler(im_daemon_request_t *r)
-{
-    im_ask_t             ask;
-    im_int_t             rc;
-    const char          *why;
-    im_logic_publish_t  *publish;
-
-    rc = im_ask_decode(r->body, im_daemon_buf(r, r->body.len), &ask, &why);
-
-    if (rc == IM_ERROR) {
-        im_logic_reply_error(r, im_logic_json_status(why), why);
-        return;
-    }
-
-    if (rc == IM_DECLINED) {
-        im_logic_reply_error(r, 400, "no such call");
-        return;
-    }
-
-    if (ask.kind != IM_ASK_PUBLISH) {
-        im_logic_connect(r, ask.token);
-        return;
-    }
-
-    publish = im_logic_publish_create(r, 1);
-
-    if (publish == NULL) {
-        im_logic_reply_error(r, 503, "no memory");
-
-    } else if (im_logic_call_message(publish, &ask) != IM_OK
-               || im_logic_publish_room(publish, ask.room) == NULL
-               || im_logic_publish_start(publish, r->id,
-                                         im_logic_call_published, r)
-                  != IM_OK)
-    {
-        im_logic_reply_error(r, publish->status, publish->msg);
-    }
-}
-
-
 static im_int_t
 im_logic_call_message(im_logic_publish_t *publish, const im_ask_t *ask)
 {
@@ -110,4 +64,45 @@ im_logic_call_published(im_logic_publish_t *publish, void *data)
 
     im_logic_print(b, "{\"epoch\":%j,\"seq\":%u}", t->epoch, t->seq);
     im_logic_reply_data(r, b);
+}
+
+
+void
+im_logic_call_handler(im_daemon_request_t *r)
+{
+    im_ask_t             ask;
+    im_int_t             rc;
+    const char          *why;
+    im_logic_publish_t  *publish;
+
+    rc = im_ask_decode(r->body, im_daemon_buf(r, r->body.len), &ask, &why);
+
+    if (rc == IM_ERROR) {
+        im_logic_reply_error(r, im_logic_json_status(why), why);
+        return;
+    }
+
+    if (rc == IM_DECLINED) {
+        im_logic_reply_error(r, 400, "no such call");
+        return;
+    }
+
+    if (ask.kind != IM_ASK_PUBLISH) {
+        im_logic_connect(r, ask.token);
+        return;
+    }
+
+    publish = im_logic_publish_create(r, 1);
+
+    if (publish == NULL) {
+        im_logic_reply_error(r, 503, "no memory");
+
+    } else if (im_logic_call_message(publish, &ask) != IM_OK
+               || im_logic_publish_room(publish, ask.room) == NULL
+               || im_logic_publish_start(publish, r->id,
+                                         im_logic_call_published, r)
+                  != IM_OK)
+    {
+        im_logic_reply_error(r, publish->status, publish->msg);
+    }
 }

@@ -27,12 +27,113 @@ typedef struct {
 } im_logic_kick_t;
 
 
-static const char *im_logic_kick_args(im_daemon_request_t *r,
-    im_control_t *control);
-static void im_logic_kick_revoke(im_logic_kick_t *kick);
-static void im_logic_kick_revoke_handler(const im_link_reply_t *reply,
-    void *data);
-static void im_logic_kick_sent(const im_link_reply_t *reply, void *data);
+static const char *
+im_logic_kick_args(im_daemon_request_t *r, im_control_t *control)
+{
+    im_int_t   rc;
+    uint64_t   n;
+    im_uint_t  i;
+
+    rc = im_logic_query_number(r, "code", 4999, &n);
+
+    if (rc == IM_ERROR || (rc == IM_OK && n != 1000 && n < 3000)) {
+        return "code is 1000 or 3000 to 4999";
+    }
+
+    control->code = (int64_t) n;
+    rc = im_logic_query_number(r, "for", IM_KICK_MAX, &n);
+
+    if (rc == IM_ERROR) {
+        return "for is 0 to 3600 seconds";
+    }
+
+    if (rc == IM_OK && control->user.len == 0) {
+        return "for is for users";
+    }
+
+    if (rc == IM_OK) {
+        control->seconds = (int64_t) n;
+    }
+
+    if (im_logic_query(r, "reason", IM_KICK_REASON, &control->reason)
+        == IM_ERROR)
+    {
+        return "reason is at most 123 bytes";
+    }
+
+    for (i = 0; i < control->reason.len; i++) {
+        if (control->reason.data[i] < 0x20) {
+            return "reason is text";
+        }
+    }
+
+    return im_utf8_valid(control->reason) ? NULL : "reason is text";
+}
+
+
+static void
+im_logic_kick_sent(const im_link_reply_t *reply, void *data)
+{
+    im_buf_t             *b;
+    const char           *why;
+    im_daemon_request_t  *r = data;
+
+    why = im_logic_control_read(reply);
+
+    if (why != NULL) {
+        im_logic_reply_error(r, 503, why);
+        return;
+    }
+
+    b = im_daemon_buf(r, 16);
+
+    im_buf_add_z(b, "{}");
+    im_logic_reply_data(r, b);
+}
+
+
+static void
+im_logic_kick_revoke_handler(const im_link_reply_t *reply, void *data)
+{
+    const char       *why;
+    im_logic_t       *logic;
+    im_logic_kick_t  *kick = data;
+
+    why = im_logic_fault(reply, "revoke.lua");
+
+    if (why == NULL && im_link_reply_int(reply, 0) != 1) {
+        why = "too many users are kept out";
+    }
+
+    if (why != NULL) {
+        im_logic_reply_error(kick->r, 503, why);
+        return;
+    }
+
+    logic = kick->r->data;
+    logic->revoked = 1;
+
+    im_logic_control(kick->r, &kick->control, im_logic_kick_sent, kick->r);
+}
+
+
+static void
+im_logic_kick_revoke(im_logic_kick_t *kick)
+{
+    im_logic_t      *logic;
+    im_link_call_t  *call;
+
+    logic = kick->r->data;
+    call = im_link_script(logic->link, &im_script_revoke);
+
+    im_key_revoked(&call->bytes, logic->prefix);
+    im_link_call_key(call);
+    im_link_call_str(call, kick->control.user);
+    im_link_call_uint(call, (uint64_t) kick->control.seconds);
+    im_link_call_uint(call, IM_KICK_REVOKED);
+
+    im_logic_send(logic, im_logic_kick_revoke_handler, kick);
+}
 
 
 void
@@ -81,113 +182,4 @@ im_logic_kick_handler(im_daemon_request_t *r)
     } else {
         im_logic_control(r, &kick->control, im_logic_kick_sent, r);
     }
-}
-
-
-static const char *
-im_logic_kick_args(im_daemon_request_t *r, im_control_t *control)
-{
-    im_int_t   rc;
-    uint64_t   n;
-    im_uint_t  i;
-
-    rc = im_logic_query_number(r, "code", 4999, &n);
-
-    if (rc == IM_ERROR || (rc == IM_OK && n != 1000 && n < 3000)) {
-        return "code is 1000 or 3000 to 4999";
-    }
-
-    control->code = (int64_t) n;
-    rc = im_logic_query_number(r, "for", IM_KICK_MAX, &n);
-
-    if (rc == IM_ERROR) {
-        return "for is 0 to 3600 seconds";
-    }
-
-    if (rc == IM_OK && control->user.len == 0) {
-        return "for is for users";
-    }
-
-    if (rc == IM_OK) {
-        control->seconds = (int64_t) n;
-    }
-
-    if (im_logic_query(r, "reason", IM_KICK_REASON, &control->reason)
-        == IM_ERROR)
-    {
-        return "reason is at most 123 bytes";
-    }
-
-    for (i = 0; i < control->reason.len; i++) {
-        if (control->reason.data[i] < 0x20) {
-            return "reason is text";
-        }
-    }
-
-    return im_utf8_valid(control->reason) ? NULL : "reason is text";
-}
-
-
-static void
-im_logic_kick_revoke(im_logic_kick_t *kick)
-{
-    im_logic_t      *logic;
-    im_link_call_t  *call;
-
-    logic = kick->r->data;
-    call = im_link_script(logic->link, &im_script_revoke);
-
-    im_key_revoked(&call->bytes, logic->prefix);
-    im_link_call_key(call);
-    im_link_call_str(call, kick->control.user);
-    im_link_call_uint(call, (uint64_t) kick->control.seconds);
-    im_link_call_uint(call, IM_KICK_REVOKED);
-
-    im_logic_send(logic, im_logic_kick_revoke_handler, kick);
-}
-
-
-static void
-im_logic_kick_revoke_handler(const im_link_reply_t *reply, void *data)
-{
-    const char       *why;
-    im_logic_t       *logic;
-    im_logic_kick_t  *kick = data;
-
-    why = im_logic_fault(reply, "revoke.lua");
-
-    if (why == NULL && im_link_reply_int(reply, 0) != 1) {
-        why = "too many users are kept out";
-    }
-
-    if (why != NULL) {
-        im_logic_reply_error(kick->r, 503, why);
-        return;
-    }
-
-    logic = kick->r->data;
-    logic->revoked = 1;
-
-    im_logic_control(kick->r, &kick->control, im_logic_kick_sent, kick->r);
-}
-
-
-static void
-im_logic_kick_sent(const im_link_reply_t *reply, void *data)
-{
-    im_buf_t             *b;
-    const char           *why;
-    im_daemon_request_t  *r = data;
-
-    why = im_logic_control_read(reply);
-
-    if (why != NULL) {
-        im_logic_reply_error(r, 503, why);
-        return;
-    }
-
-    b = im_daemon_buf(r, 16);
-
-    im_buf_add_z(b, "{}");
-    im_logic_reply_data(r, b);
 }

@@ -12,17 +12,11 @@
 #define IM_PUBLISH_TTL  86400
 
 
-static im_logic_target_t *im_logic_publish_target(
-    im_logic_publish_t *publish, void (*add)(im_buf_t *b, im_str_t name),
-    im_str_t name, const char *why);
-static im_int_t im_logic_publish_encode(im_logic_publish_t *publish,
-    im_str_t id);
-static void im_logic_target_send(im_logic_target_t *t);
-static void im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule);
-static void im_logic_target_handler(const im_link_reply_t *reply, void *data);
-static void im_logic_target_done(im_logic_target_t *t, im_uint_t status,
-    const char *msg);
-static im_str_t im_logic_target_name(const im_hash_node_t *node);
+static im_str_t
+im_logic_target_name(const im_hash_node_t *node)
+{
+    return ((const im_logic_target_t *) node)->topic;
+}
 
 
 im_logic_publish_t *
@@ -60,29 +54,6 @@ im_logic_publish_refuse(im_logic_publish_t *publish, im_uint_t status,
     publish->msg = msg;
 
     return IM_ERROR;
-}
-
-
-im_logic_target_t *
-im_logic_publish_room(im_logic_publish_t *publish, im_str_t name)
-{
-    return im_logic_publish_target(publish, im_topic_room, name,
-                                   "a room name is not valid");
-}
-
-
-im_logic_target_t *
-im_logic_publish_user(im_logic_publish_t *publish, im_str_t id)
-{
-    return im_logic_publish_target(publish, im_topic_user, id,
-                                   "a user id is not valid");
-}
-
-
-im_logic_target_t *
-im_logic_publish_all(im_logic_publish_t *publish)
-{
-    return im_logic_publish_target(publish, NULL, im_str_z("b"), NULL);
 }
 
 
@@ -128,38 +99,26 @@ im_logic_publish_target(im_logic_publish_t *publish,
 }
 
 
-im_int_t
-im_logic_publish_start(im_logic_publish_t *publish, im_str_t id,
-    im_logic_publish_pt handler, void *data)
+im_logic_target_t *
+im_logic_publish_room(im_logic_publish_t *publish, im_str_t name)
 {
-    im_uint_t    i;
-    const char  *why;
+    return im_logic_publish_target(publish, im_topic_room, name,
+                                   "a room name is not valid");
+}
 
-    if (im_logic_publish_encode(publish, id) != IM_OK) {
-        return IM_ERROR;
-    }
 
-    why = im_logic_unready(publish->logic);
+im_logic_target_t *
+im_logic_publish_user(im_logic_publish_t *publish, im_str_t id)
+{
+    return im_logic_publish_target(publish, im_topic_user, id,
+                                   "a user id is not valid");
+}
 
-    if (why != NULL) {
-        return im_logic_publish_refuse(publish, 503, why);
-    }
 
-    publish->handler = handler;
-    publish->data = data;
-
-    /* one more, so that it doesn't finish before all are sent */
-    publish->left = publish->ntargets + 1;
-
-    for (i = 0; i < publish->ntargets; i++) {
-        im_logic_target_send(&publish->targets[i]);
-    }
-
-    if (--publish->left == 0) {
-        handler(publish, data);
-    }
-
-    return IM_OK;
+im_logic_target_t *
+im_logic_publish_all(im_logic_publish_t *publish)
+{
+    return im_logic_publish_target(publish, NULL, im_str_z("b"), NULL);
 }
 
 
@@ -216,66 +175,18 @@ im_logic_publish_encode(im_logic_publish_t *publish, im_str_t id)
 
 
 static void
-im_logic_target_send(im_logic_target_t *t)
+im_logic_target_done(im_logic_target_t *t, im_uint_t status, const char *msg)
 {
-    const im_rule_t  *rule;
-
-    static const im_rule_t  live = { .ttl = IM_PUBLISH_TTL };
-
-    rule = im_rules_topic(&t->publish->logic->nodes->rules, t->topic);
-
-    if (rule == NULL && t->topic.data[0] == 'r') {
-        im_logic_target_done(t, 404, "no im_room rule");
-        return;
-    }
-
-    if (rule == NULL) {
-        rule = &live;
-    }
-
-    t->numbered = rule->history != 0;
-
-    if (t->numbered && t->unnumbered) {
-        im_logic_target_done(t, 501, "the topic keeps a history");
-
-    } else {
-        im_logic_target_call(t, rule);
-    }
-}
-
-
-static void
-im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule)
-{
-    uint16_t             p;
-    im_logic_t          *logic;
-    im_link_call_t      *call;
     im_logic_publish_t  *publish;
 
     publish = t->publish;
-    logic = publish->logic;
-    p = im_logic_partition(logic, t->topic);
 
-    call = im_link_script(logic->link, &im_script_pub);
+    t->status = status;
+    t->msg = msg;
 
-    im_logic_key(logic, call, t->topic, IM_KEY_META);
-    im_logic_key(logic, call, t->topic, IM_KEY_HISTORY);
-    im_key_queue(&call->bytes, logic->prefix, p);
-    im_link_call_key(call);
-    im_key_idem(&call->bytes, logic->prefix, p, t->topic, publish->id);
-    im_link_call_key(call);
-    im_logic_key(logic, call, t->topic, IM_KEY_ROUTES);
-    im_link_call_str(call, t->topic);
-    im_link_call_str(call, im_buf_str(publish->envelope));
-    im_link_call_str(call, im_str_set(publish->hash, IM_PUSH_HASH));
-    im_link_call_generation(call);
-    im_link_call_uint(call, rule->history);
-    im_link_call_uint(call, im_max(rule->ttl, 1));
-    im_link_call_uint(call, im_rule_meta_ttl(rule));
-    im_link_call_uint(call, logic->conf.idem_ttl);
-    im_link_call_uint(call, logic->conf.queue_cap);
-
-    im_logic_send(logic, im_logic_target_handler, t);
+    if (--publish->left == 0) {
+        publish->handler(publish, publish->data);
+    }
 }
 
 
@@ -328,23 +239,99 @@ im_logic_target_handler(const im_link_reply_t *reply, void *data)
 
 
 static void
-im_logic_target_done(im_logic_target_t *t, im_uint_t status, const char *msg)
+im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule)
 {
+    uint16_t             p;
+    im_logic_t          *logic;
+    im_link_call_t      *call;
     im_logic_publish_t  *publish;
 
     publish = t->publish;
+    logic = publish->logic;
+    p = im_logic_partition(logic, t->topic);
 
-    t->status = status;
-    t->msg = msg;
+    call = im_link_script(logic->link, &im_script_pub);
 
-    if (--publish->left == 0) {
-        publish->handler(publish, publish->data);
+    im_logic_key(logic, call, t->topic, IM_KEY_META);
+    im_logic_key(logic, call, t->topic, IM_KEY_HISTORY);
+    im_key_queue(&call->bytes, logic->prefix, p);
+    im_link_call_key(call);
+    im_key_idem(&call->bytes, logic->prefix, p, t->topic, publish->id);
+    im_link_call_key(call);
+    im_logic_key(logic, call, t->topic, IM_KEY_ROUTES);
+    im_link_call_str(call, t->topic);
+    im_link_call_str(call, im_buf_str(publish->envelope));
+    im_link_call_str(call, im_str_set(publish->hash, IM_PUSH_HASH));
+    im_link_call_generation(call);
+    im_link_call_uint(call, rule->history);
+    im_link_call_uint(call, im_max(rule->ttl, 1));
+    im_link_call_uint(call, im_rule_meta_ttl(rule));
+    im_link_call_uint(call, logic->conf.idem_ttl);
+    im_link_call_uint(call, logic->conf.queue_cap);
+
+    im_logic_send(logic, im_logic_target_handler, t);
+}
+
+
+static void
+im_logic_target_send(im_logic_target_t *t)
+{
+    const im_rule_t  *rule;
+
+    static const im_rule_t  live = { .ttl = IM_PUBLISH_TTL };
+
+    rule = im_rules_topic(&t->publish->logic->nodes->rules, t->topic);
+
+    if (rule == NULL && t->topic.data[0] == 'r') {
+        im_logic_target_done(t, 404, "no im_room rule");
+        return;
+    }
+
+    if (rule == NULL) {
+        rule = &live;
+    }
+
+    t->numbered = rule->history != 0;
+
+    if (t->numbered && t->unnumbered) {
+        im_logic_target_done(t, 501, "the topic keeps a history");
+
+    } else {
+        im_logic_target_call(t, rule);
     }
 }
 
 
-static im_str_t
-im_logic_target_name(const im_hash_node_t *node)
+im_int_t
+im_logic_publish_start(im_logic_publish_t *publish, im_str_t id,
+    im_logic_publish_pt handler, void *data)
 {
-    return ((const im_logic_target_t *) node)->topic;
+    im_uint_t    i;
+    const char  *why;
+
+    if (im_logic_publish_encode(publish, id) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    why = im_logic_unready(publish->logic);
+
+    if (why != NULL) {
+        return im_logic_publish_refuse(publish, 503, why);
+    }
+
+    publish->handler = handler;
+    publish->data = data;
+
+    /* one more, so that it doesn't finish before all are sent */
+    publish->left = publish->ntargets + 1;
+
+    for (i = 0; i < publish->ntargets; i++) {
+        im_logic_target_send(&publish->targets[i]);
+    }
+
+    if (--publish->left == 0) {
+        handler(publish, data);
+    }
+
+    return IM_OK;
 }

@@ -30,17 +30,6 @@ typedef struct {
 } im_logic_push_from_t;
 
 
-static im_int_t im_logic_push_read(im_logic_publish_t *publish);
-static im_int_t im_logic_push_query(im_logic_publish_t *publish);
-static im_int_t im_logic_push_query_arg(im_logic_publish_t *publish,
-    im_str_t name, im_str_t value);
-static im_int_t im_logic_push_raw(im_logic_publish_t *publish);
-static im_int_t im_logic_push_json(im_logic_publish_t *publish);
-static im_int_t im_logic_push_from(im_logic_publish_t *publish, im_str_t from);
-static im_int_t im_logic_push_id(im_logic_publish_t *publish, im_str_t id);
-static void im_logic_push_done(im_logic_publish_t *publish, void *data);
-
-
 static const im_json_field_t  im_logic_push_fields[] = {
     im_json_row(im_logic_push_body_t, STRING, id),
     im_json_row(im_logic_push_body_t, STRINGS, rooms),
@@ -59,91 +48,13 @@ static const im_json_field_t  im_logic_from_fields[] = {
 };
 
 
-void
-im_logic_push_handler(im_daemon_request_t *r)
-{
-    im_uint_t            max;
-    im_logic_t          *logic;
-    im_logic_publish_t  *publish;
-
-    logic = r->data;
-
-    /* a target is 3 bytes of a body, or 6 of a query, at least */
-    max = 2 + (im_uint_t) (r->body.len / 3 + r->query.len / 6);
-
-    publish = im_logic_publish_create(r, im_min(max, logic->conf.max_targets));
-    if (publish == NULL) {
-        im_logic_reply_error(r, 503, "no memory");
-        return;
-    }
-
-    if (im_logic_push_read(publish) != IM_OK
-        || im_logic_publish_start(publish, r->id, im_logic_push_done, r)
-           != IM_OK)
-    {
-        im_logic_reply_error(r, publish->status, publish->msg);
-    }
-}
-
-
 static im_int_t
-im_logic_push_read(im_logic_publish_t *publish)
+im_logic_push_id(im_logic_publish_t *publish, im_str_t id)
 {
-    int       query;
-    size_t    at;
-    im_str_t  name, value;
+    publish->message.id = id;
 
-    at = 0;
-    query = 0;
-
-    /* targets in the query say that the body is the message itself */
-
-    while (im_logic_url_arg(publish->r->query, &at, &name, &value) == IM_OK) {
-        query |= im_str_eq(name, im_str_z("room"))
-                 || im_str_eq(name, im_str_z("user"))
-                 || im_str_eq(name, im_str_z("all"));
-    }
-
-    if ((query ? im_logic_push_query(publish) : im_logic_push_json(publish))
-        != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    if (publish->ntargets == 0) {
-        return im_logic_publish_refuse(publish, 400, "no target: name rooms, "
-                                       "users or all");
-    }
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_logic_push_query(im_logic_publish_t *publish)
-{
-    size_t                at;
-    im_buf_t             *b;
-    im_str_t              name, value;
-    im_daemon_request_t  *r;
-
-    r = publish->r;
-    at = 0;
-
-    while (im_logic_url_arg(r->query, &at, &name, &value) == IM_OK) {
-        b = im_daemon_buf(r, value.len);
-        im_logic_url_decode(b, value, 1);
-
-        if (b->failed) {
-            return im_logic_publish_refuse(publish, 503, "no memory");
-        }
-
-        if (im_logic_push_query_arg(publish, name, im_buf_str(b)) != IM_OK) {
-            return IM_ERROR;
-        }
-    }
-
-    return im_logic_push_raw(publish);
+    return id.len != 0 ? IM_OK
+           : im_logic_publish_refuse(publish, 400, "an id has 1 to 64 bytes");
 }
 
 
@@ -222,6 +133,63 @@ im_logic_push_raw(im_logic_publish_t *publish)
 
 
 static im_int_t
+im_logic_push_query(im_logic_publish_t *publish)
+{
+    size_t                at;
+    im_buf_t             *b;
+    im_str_t              name, value;
+    im_daemon_request_t  *r;
+
+    r = publish->r;
+    at = 0;
+
+    while (im_logic_url_arg(r->query, &at, &name, &value) == IM_OK) {
+        b = im_daemon_buf(r, value.len);
+        im_logic_url_decode(b, value, 1);
+
+        if (b->failed) {
+            return im_logic_publish_refuse(publish, 503, "no memory");
+        }
+
+        if (im_logic_push_query_arg(publish, name, im_buf_str(b)) != IM_OK) {
+            return IM_ERROR;
+        }
+    }
+
+    return im_logic_push_raw(publish);
+}
+
+
+static im_int_t
+im_logic_push_from(im_logic_publish_t *publish, im_str_t from)
+{
+    const char            *why;
+    im_logic_push_from_t   sender;
+
+    memset(&sender, 0, sizeof(im_logic_push_from_t));
+
+    if (im_logic_decode(publish->r, from, im_logic_from_fields, 0, &sender,
+                        &why)
+        != IM_OK)
+    {
+        return im_logic_publish_refuse(publish, im_logic_json_status(why), why);
+    }
+
+    if (!im_logic_name_or_none(sender.user)
+        || !im_logic_name_or_none(sender.name))
+    {
+        return im_logic_publish_refuse(publish, 400, "from holds a name that "
+                                       "is not valid");
+    }
+
+    publish->message.user = sender.user;
+    publish->message.name = sender.name;
+
+    return IM_OK;
+}
+
+
+static im_int_t
 im_logic_push_json(im_logic_publish_t *publish)
 {
     im_uint_t              i;
@@ -272,41 +240,35 @@ im_logic_push_json(im_logic_publish_t *publish)
 
 
 static im_int_t
-im_logic_push_from(im_logic_publish_t *publish, im_str_t from)
+im_logic_push_read(im_logic_publish_t *publish)
 {
-    const char            *why;
-    im_logic_push_from_t   sender;
+    int       query;
+    size_t    at;
+    im_str_t  name, value;
 
-    memset(&sender, 0, sizeof(im_logic_push_from_t));
+    at = 0;
+    query = 0;
 
-    if (im_logic_decode(publish->r, from, im_logic_from_fields, 0, &sender,
-                        &why)
+    /* targets in the query say that the body is the message itself */
+
+    while (im_logic_url_arg(publish->r->query, &at, &name, &value) == IM_OK) {
+        query |= im_str_eq(name, im_str_z("room"))
+                 || im_str_eq(name, im_str_z("user"))
+                 || im_str_eq(name, im_str_z("all"));
+    }
+
+    if ((query ? im_logic_push_query(publish) : im_logic_push_json(publish))
         != IM_OK)
     {
-        return im_logic_publish_refuse(publish, im_logic_json_status(why), why);
+        return IM_ERROR;
     }
 
-    if (!im_logic_name_or_none(sender.user)
-        || !im_logic_name_or_none(sender.name))
-    {
-        return im_logic_publish_refuse(publish, 400, "from holds a name that "
-                                       "is not valid");
+    if (publish->ntargets == 0) {
+        return im_logic_publish_refuse(publish, 400, "no target: name rooms, "
+                                       "users or all");
     }
-
-    publish->message.user = sender.user;
-    publish->message.name = sender.name;
 
     return IM_OK;
-}
-
-
-static im_int_t
-im_logic_push_id(im_logic_publish_t *publish, im_str_t id)
-{
-    publish->message.id = id;
-
-    return id.len != 0 ? IM_OK
-           : im_logic_publish_refuse(publish, 400, "an id has 1 to 64 bytes");
 }
 
 
@@ -360,4 +322,31 @@ im_logic_push_done(im_logic_publish_t *publish, void *data)
 
     im_buf_add_z(b, "]}}\n");
     im_logic_reply(r, status, b);
+}
+
+
+void
+im_logic_push_handler(im_daemon_request_t *r)
+{
+    im_uint_t            max;
+    im_logic_t          *logic;
+    im_logic_publish_t  *publish;
+
+    logic = r->data;
+
+    /* a target is 3 bytes of a body, or 6 of a query, at least */
+    max = 2 + (im_uint_t) (r->body.len / 3 + r->query.len / 6);
+
+    publish = im_logic_publish_create(r, im_min(max, logic->conf.max_targets));
+    if (publish == NULL) {
+        im_logic_reply_error(r, 503, "no memory");
+        return;
+    }
+
+    if (im_logic_push_read(publish) != IM_OK
+        || im_logic_publish_start(publish, r->id, im_logic_push_done, r)
+           != IM_OK)
+    {
+        im_logic_reply_error(r, publish->status, publish->msg);
+    }
 }

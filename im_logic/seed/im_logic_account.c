@@ -63,118 +63,12 @@ typedef struct {
 } im_logic_account_body_t;
 
 
-static void im_logic_account_start(im_daemon_request_t *r, char kind,
-    uint64_t n, im_logic_account_pt next);
-static im_logic_account_t *im_logic_account_new(im_daemon_request_t *r);
-static const char *im_logic_account_fault(im_str_t name, im_str_t password);
-static void im_logic_account_limit(im_logic_account_t *a, char kind,
-    uint64_t n, im_logic_account_pt next);
-static void im_logic_account_limit_handler(const im_link_reply_t *reply,
-    void *data);
-static void im_logic_account_hash(im_logic_account_t *a,
-    void (*done)(im_logic_task_t *task));
-
-static void im_logic_register_hash(im_logic_account_t *a);
-static void im_logic_register_hash_handler(im_logic_task_t *task);
-static void im_logic_register_store_handler(const im_link_reply_t *reply,
-    void *data);
-
-static void im_logic_login_name(im_logic_account_t *a);
-static void im_logic_login_find(im_logic_account_t *a);
-static void im_logic_login_find_handler(const im_link_reply_t *reply,
-    void *data);
-static void im_logic_login_check_handler(im_logic_task_t *task);
-static void im_logic_login_token(im_logic_account_t *a);
-static void im_logic_login_token_handler(const im_link_reply_t *reply,
-    void *data);
-
-static void im_logic_check_auth_token_handler(const im_link_reply_t *reply,
-    void *data);
-
-static void im_logic_logout_token_handler(const im_link_reply_t *reply,
-    void *data);
-static void im_logic_logout_close(im_logic_account_t *a);
-static void im_logic_logout_close_handler(const im_link_reply_t *reply,
-    void *data);
-
-static void im_logic_account_tokens(im_logic_account_t *a, im_str_t token,
-    uint64_t life, uint64_t max, im_logic_account_pt next);
-static void im_logic_account_tokens_handler(const im_link_reply_t *reply,
-    void *data);
-static void im_logic_account_drop(im_logic_account_t *a, im_str_t token,
-    im_str_t user, int own, im_link_reply_pt handler);
-static void im_logic_account_drop_handler(const im_link_reply_t *reply,
-    void *data);
-static void im_logic_account_store(im_logic_account_t *a, const char *hash,
-    const char *old, im_link_reply_pt handler);
-static void im_logic_account_key(im_logic_account_t *a, im_link_call_t *call);
-static void im_logic_account_tokens_key(im_logic_account_t *a,
-    im_link_call_t *call);
-static void im_logic_account_identity(im_logic_account_t *a, int code);
-static void im_logic_account_end(im_logic_account_t *a, int code);
-static im_str_t im_logic_account_random(u_char *id);
-
-
 static const im_json_field_t  im_logic_account_fields[] = {
     im_json_row_as(im_logic_account_body_t, STRING, "UserName", name),
     im_json_row_as(im_logic_account_body_t, STRING, "Password", password),
     im_json_row_as(im_logic_account_body_t, STRING, "Auth", auth),
     im_json_end
 };
-
-
-/* Reads a name and a password.  The next step follows within the limit. */
-static void
-im_logic_account_start(im_daemon_request_t *r, char kind, uint64_t n,
-    im_logic_account_pt next)
-{
-    im_buf_t                 *strings;
-    const char               *why;
-    im_logic_account_t       *a;
-    im_logic_account_body_t   body;
-
-    a = im_logic_account_new(r);
-    if (a == NULL) {
-        return;
-    }
-
-    strings = im_daemon_buf(r, r->body.len + 1);
-    memset(&body, 0, sizeof(im_logic_account_body_t));
-
-    if (r->body.len > IM_ACCOUNT_BODY
-        || im_json_decode(r->body, im_logic_account_fields,
-                          IM_JSON_ANY_CASE | IM_JSON_LAX, strings, &body, &why)
-           != IM_OK)
-    {
-        why = NULL;
-
-    } else {
-        why = im_logic_account_fault(body.name, body.password);
-
-        if (why == NULL
-            && im_logic_crypt_password(&a->crypt, body.password) == IM_OK)
-        {
-            a->name = im_daemon_copy(r, body.name);
-        }
-    }
-
-    /* no password stays in memory */
-
-    if (strings->data != NULL) {
-        explicit_bzero(strings->data, strings->size);
-    }
-
-    if (r->body.len != 0) {
-        explicit_bzero(r->body.data, r->body.len);
-    }
-
-    if (a->name.data == NULL) {
-        im_logic_account_reply(r, 200, IM_ACCOUNT_INVALID, why, NULL);
-
-    } else {
-        im_logic_account_limit(a, kind, n, next);
-    }
-}
 
 
 static im_logic_account_t *
@@ -243,6 +137,39 @@ im_logic_account_fault(im_str_t name, im_str_t password)
 }
 
 
+static void
+im_logic_account_end(im_logic_account_t *a, int code)
+{
+    im_logic_account_reply(a->r, 200, code, NULL, NULL);
+}
+
+
+static void
+im_logic_account_limit_handler(const im_link_reply_t *reply, void *data)
+{
+    im_str_t             address;
+    im_logic_account_t  *a = data;
+
+    switch (im_logic_limit_read(reply, &a->r->retry)) {
+
+    case IM_OK:
+        a->next(a);
+        return;
+
+    case IM_DECLINED:
+        address = a->r->address;
+        im_daemon_log(IM_LOG_INFO, "%.*s: too many attempts",
+                      (int) address.len, (char *) address.data);
+        im_logic_account_end(a, IM_ACCOUNT_OFTEN);
+        return;
+
+    default:
+        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
+        return;
+    }
+}
+
+
 /* n = 0: no limit.  Of the client's address, or of the name. */
 static void
 im_logic_account_limit(im_logic_account_t *a, char kind, uint64_t n,
@@ -281,28 +208,56 @@ im_logic_account_limit(im_logic_account_t *a, char kind, uint64_t n,
 }
 
 
+/* Reads a name and a password.  The next step follows within the limit. */
 static void
-im_logic_account_limit_handler(const im_link_reply_t *reply, void *data)
+im_logic_account_start(im_daemon_request_t *r, char kind, uint64_t n,
+    im_logic_account_pt next)
 {
-    im_str_t             address;
-    im_logic_account_t  *a = data;
+    im_buf_t                 *strings;
+    const char               *why;
+    im_logic_account_t       *a;
+    im_logic_account_body_t   body;
 
-    switch (im_logic_limit_read(reply, &a->r->retry)) {
-
-    case IM_OK:
-        a->next(a);
+    a = im_logic_account_new(r);
+    if (a == NULL) {
         return;
+    }
 
-    case IM_DECLINED:
-        address = a->r->address;
-        im_daemon_log(IM_LOG_INFO, "%.*s: too many attempts",
-                      (int) address.len, (char *) address.data);
-        im_logic_account_end(a, IM_ACCOUNT_OFTEN);
-        return;
+    strings = im_daemon_buf(r, r->body.len + 1);
+    memset(&body, 0, sizeof(im_logic_account_body_t));
 
-    default:
-        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
-        return;
+    if (r->body.len > IM_ACCOUNT_BODY
+        || im_json_decode(r->body, im_logic_account_fields,
+                          IM_JSON_ANY_CASE | IM_JSON_LAX, strings, &body, &why)
+           != IM_OK)
+    {
+        why = NULL;
+
+    } else {
+        why = im_logic_account_fault(body.name, body.password);
+
+        if (why == NULL
+            && im_logic_crypt_password(&a->crypt, body.password) == IM_OK)
+        {
+            a->name = im_daemon_copy(r, body.name);
+        }
+    }
+
+    /* no password stays in memory */
+
+    if (strings->data != NULL) {
+        explicit_bzero(strings->data, strings->size);
+    }
+
+    if (r->body.len != 0) {
+        explicit_bzero(r->body.data, r->body.len);
+    }
+
+    if (a->name.data == NULL) {
+        im_logic_account_reply(r, 200, IM_ACCOUNT_INVALID, why, NULL);
+
+    } else {
+        im_logic_account_limit(a, kind, n, next);
     }
 }
 
@@ -320,25 +275,63 @@ im_logic_account_hash(im_logic_account_t *a,
 }
 
 
-void
-im_logic_register_handler(im_daemon_request_t *r)
+/* 16 hex digits: 64 random bits. */
+static im_str_t
+im_logic_account_random(u_char *id)
 {
-    im_logic_t  *logic = r->data;
+    u_char      random[IM_ACCOUNT_ID / 2];
+    im_uint_t   i;
 
-    im_logic_account_start(r, IM_LIMIT_REGISTER, logic->conf.register_limit,
-                           im_logic_register_hash);
+    im_daemon_random(random, sizeof(random));
+
+    for (i = 0; i < IM_ACCOUNT_ID; i++) {
+        id[i] = (u_char) "0123456789abcdef"[random[i / 2] >> (i % 2 ? 0 : 4)
+                                            & 0x0f];
+    }
+
+    return im_str_set(id, IM_ACCOUNT_ID);
 }
 
 
 static void
-im_logic_register_hash(im_logic_account_t *a)
+im_logic_account_key(im_logic_account_t *a, im_link_call_t *call)
 {
-    if (im_logic_crypt_make(&a->crypt, a->logic->conf.hash_cost) != IM_OK) {
-        im_logic_account_end(a, IM_ACCOUNT_SYSTEM);
+    im_key_account(&call->bytes, a->logic->prefix,
+                   im_logic_partition(a->logic, a->name), a->name);
+    im_link_call_key(call);
+}
+
+
+/* A new account, or another hash of one. */
+static void
+im_logic_account_store(im_logic_account_t *a, const char *hash,
+    const char *old, im_link_reply_pt handler)
+{
+    im_link_call_t  *call;
+
+    call = im_link_script(a->logic->link, &im_script_register);
+
+    im_logic_account_key(a, call);
+    im_link_call_str(call, a->user);
+    im_link_call_str(call, a->name);
+    im_link_call_z(call, hash);
+    im_link_call_uint(call, im_logic_time());
+    im_link_call_z(call, old);
+
+    im_logic_send(a->logic, handler, a);
+}
+
+
+static void
+im_logic_register_store_handler(const im_link_reply_t *reply, void *data)
+{
+    if (im_logic_fault(reply, "register.lua") != NULL) {
+        im_logic_account_end(data, IM_ACCOUNT_DATABASE);
         return;
     }
 
-    im_logic_account_hash(a, im_logic_register_hash_handler);
+    im_logic_account_end(data, im_link_reply_int(reply, 0) == 1
+                               ? IM_ACCOUNT_OK : IM_ACCOUNT_EXISTS);
 }
 
 
@@ -360,49 +353,214 @@ im_logic_register_hash_handler(im_logic_task_t *task)
 
 
 static void
-im_logic_register_store_handler(const im_link_reply_t *reply, void *data)
+im_logic_register_hash(im_logic_account_t *a)
 {
-    if (im_logic_fault(reply, "register.lua") != NULL) {
-        im_logic_account_end(data, IM_ACCOUNT_DATABASE);
+    if (im_logic_crypt_make(&a->crypt, a->logic->conf.hash_cost) != IM_OK) {
+        im_logic_account_end(a, IM_ACCOUNT_SYSTEM);
         return;
     }
 
-    im_logic_account_end(data, im_link_reply_int(reply, 0) == 1
-                               ? IM_ACCOUNT_OK : IM_ACCOUNT_EXISTS);
+    im_logic_account_hash(a, im_logic_register_hash_handler);
 }
 
 
-/* The address first: one over its limit uses up no attempts of a name. */
 void
-im_logic_login_handler(im_daemon_request_t *r)
+im_logic_register_handler(im_daemon_request_t *r)
 {
     im_logic_t  *logic = r->data;
 
-    im_logic_account_start(r, IM_LIMIT_ADDRESS, logic->conf.address_limit,
-                           im_logic_login_name);
+    im_logic_account_start(r, IM_LIMIT_REGISTER, logic->conf.register_limit,
+                           im_logic_register_hash);
 }
 
 
 static void
-im_logic_login_name(im_logic_account_t *a)
+im_logic_account_tokens_key(im_logic_account_t *a, im_link_call_t *call)
 {
-    im_logic_account_limit(a, IM_LIMIT_NAME, a->logic->conf.login_limit,
-                           im_logic_login_find);
+    im_str_t  topic;
+
+    topic = im_logic_topic(a->r, im_topic_user, a->user);
+
+    if (topic.data == NULL) {
+        call->bytes.failed = 1;
+    }
+
+    im_logic_key(a->logic, call, topic, IM_KEY_LOGINS);
 }
 
 
+/* user empty: of any user; own: only a token that was made here. */
 static void
-im_logic_login_find(im_logic_account_t *a)
+im_logic_account_drop(im_logic_account_t *a, im_str_t token, im_str_t user,
+    int own, im_link_reply_pt handler)
 {
     im_link_call_t  *call;
 
-    call = im_link_command(a->logic->link, "HMGET");
+    call = im_link_script(a->logic->link, &im_script_token);
 
-    im_logic_account_key(a, call);
-    im_link_call_z(call, "id");
-    im_link_call_z(call, "hash");
+    im_logic_token_key(call, token);
+    im_link_call_z(call, "del");
+    im_link_call_str(call, user);
+    im_link_call_z(call, own ? "1" : "0");
 
-    im_logic_send(a->logic, im_logic_login_find_handler, a);
+    im_logic_send(a->logic, handler, a);
+}
+
+
+static void
+im_logic_account_drop_handler(const im_link_reply_t *reply, void *data)
+{
+    im_logic_account_t  *a = data;
+
+    if (im_logic_fault(reply, "token.lua") != NULL) {
+        a->failed = 1;
+    }
+
+    if (--a->left == 0) {
+        a->next(a);
+    }
+}
+
+
+static void
+im_logic_account_tokens_handler(const im_link_reply_t *reply, void *data)
+{
+    im_uint_t            i;
+    im_logic_account_t  *a = data;
+
+    if (im_logic_fault(reply, "login.lua") != NULL) {
+        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
+        return;
+    }
+
+    /* one more, so that it doesn't end before all are sent */
+    a->left = 1;
+
+    for (i = 0; i < im_link_reply_len(reply); i++) {
+        a->left++;
+        im_logic_account_drop(a, im_link_reply_str_at(reply, i), a->user, 1,
+                              im_logic_account_drop_handler);
+    }
+
+    if (--a->left == 0) {
+        a->next(a);
+    }
+}
+
+
+/*
+ * Adds a token to those of the user, and deletes those that are too many
+ * before the next step.
+ */
+static void
+im_logic_account_tokens(im_logic_account_t *a, im_str_t token, uint64_t life,
+    uint64_t max, im_logic_account_pt next)
+{
+    im_link_call_t  *call;
+
+    a->next = next;
+
+    call = im_link_script(a->logic->link, &im_script_login);
+
+    im_logic_account_tokens_key(a, call);
+    im_link_call_str(call, token);
+    im_link_call_uint(call, life);
+    im_link_call_uint(call, max);
+
+    im_logic_send(a->logic, im_logic_account_tokens_handler, a);
+}
+
+
+static void
+im_logic_account_identity(im_logic_account_t *a, int code)
+{
+    im_buf_t  *b;
+
+    b = im_daemon_buf(a->r, 4096);
+
+    im_logic_print(b, "{\"Auth\":%j,\"UserId\":%j,\"UserName\":%j}", a->token,
+                   a->user, a->name);
+
+    im_logic_account_reply(a->r, 200, code, NULL, b);
+}
+
+
+static void
+im_logic_login_token_handler(const im_link_reply_t *reply, void *data)
+{
+    im_logic_account_t  *a = data;
+
+    if (im_logic_fault(reply, "token.lua") != NULL
+        || im_link_reply_int(reply, -1) != 1)
+    {
+        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
+        return;
+    }
+
+    (void) snprintf(a->cookie, sizeof(a->cookie),
+                    "auth=%.*s; Max-Age=%u; Path=/; HttpOnly; SameSite=Lax",
+                    (int) a->token.len, (char *) a->token.data,
+                    (unsigned) im_min(a->logic->conf.token_life,
+                                      IM_ACCOUNT_COOKIE));
+    a->r->cookie = a->cookie;
+
+    im_logic_account_identity(a, IM_ACCOUNT_OK);
+}
+
+
+static void
+im_logic_login_token(im_logic_account_t *a)
+{
+    im_link_call_t  *call;
+
+    if (a->failed) {
+        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
+        return;
+    }
+
+    call = im_link_script(a->logic->link, &im_script_token);
+
+    im_logic_token_key(call, a->token);
+    im_link_call_z(call, "set");
+    im_link_call_str(call, a->user);
+    im_link_call_str(call, a->name);
+    im_link_call_uint(call, a->logic->conf.token_life * 1000);
+
+    im_logic_send(a->logic, im_logic_login_token_handler, a);
+}
+
+
+static void
+im_logic_login_check_handler(im_logic_task_t *task)
+{
+    im_logic_t          *logic;
+    im_logic_account_t  *a = (im_logic_account_t *) task;
+
+    logic = a->logic;
+
+    if (task->dropped || a->crypt.rc == IM_ERROR) {
+        im_logic_account_end(a, IM_ACCOUNT_SYSTEM);
+        return;
+    }
+
+    if (a->crypt.rc == IM_DECLINED || a->user.len == 0) {
+        im_logic_account_end(a, IM_ACCOUNT_WRONG);
+        return;
+    }
+
+    if (logic->conf.login_limit != 0) {
+        im_logic_limit_clear(logic, IM_LIMIT_NAME, a->name);
+    }
+
+    /* of another method or cost; a failure waits for the next login */
+    if (a->crypt.renewed[0] != '\0') {
+        im_logic_account_store(a, a->crypt.renewed, a->crypt.hash, NULL);
+    }
+
+    a->token = im_logic_account_random(a->token_data);
+
+    im_logic_account_tokens(a, a->token, logic->conf.token_life * 1000,
+                            logic->conf.user_tokens, im_logic_login_token);
 }
 
 
@@ -441,81 +599,63 @@ im_logic_login_find_handler(const im_link_reply_t *reply, void *data)
 
 
 static void
-im_logic_login_check_handler(im_logic_task_t *task)
-{
-    im_logic_t          *logic;
-    im_logic_account_t  *a = (im_logic_account_t *) task;
-
-    logic = a->logic;
-
-    if (task->dropped || a->crypt.rc == IM_ERROR) {
-        im_logic_account_end(a, IM_ACCOUNT_SYSTEM);
-        return;
-    }
-
-    if (a->crypt.rc == IM_DECLINED || a->user.len == 0) {
-        im_logic_account_end(a, IM_ACCOUNT_WRONG);
-        return;
-    }
-
-    if (logic->conf.login_limit != 0) {
-        im_logic_limit_clear(logic, IM_LIMIT_NAME, a->name);
-    }
-
-    /* of another method or cost; a failure waits for the next login */
-    if (a->crypt.renewed[0] != '\0') {
-        im_logic_account_store(a, a->crypt.renewed, a->crypt.hash, NULL);
-    }
-
-    a->token = im_logic_account_random(a->token_data);
-
-    im_logic_account_tokens(a, a->token, logic->conf.token_life * 1000,
-                            logic->conf.user_tokens, im_logic_login_token);
-}
-
-
-static void
-im_logic_login_token(im_logic_account_t *a)
+im_logic_login_find(im_logic_account_t *a)
 {
     im_link_call_t  *call;
 
-    if (a->failed) {
-        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
-        return;
-    }
+    call = im_link_command(a->logic->link, "HMGET");
 
-    call = im_link_script(a->logic->link, &im_script_token);
+    im_logic_account_key(a, call);
+    im_link_call_z(call, "id");
+    im_link_call_z(call, "hash");
 
-    im_logic_token_key(call, a->token);
-    im_link_call_z(call, "set");
-    im_link_call_str(call, a->user);
-    im_link_call_str(call, a->name);
-    im_link_call_uint(call, a->logic->conf.token_life * 1000);
-
-    im_logic_send(a->logic, im_logic_login_token_handler, a);
+    im_logic_send(a->logic, im_logic_login_find_handler, a);
 }
 
 
 static void
-im_logic_login_token_handler(const im_link_reply_t *reply, void *data)
+im_logic_login_name(im_logic_account_t *a)
 {
+    im_logic_account_limit(a, IM_LIMIT_NAME, a->logic->conf.login_limit,
+                           im_logic_login_find);
+}
+
+
+/* The address first: one over its limit uses up no attempts of a name. */
+void
+im_logic_login_handler(im_daemon_request_t *r)
+{
+    im_logic_t  *logic = r->data;
+
+    im_logic_account_start(r, IM_LIMIT_ADDRESS, logic->conf.address_limit,
+                           im_logic_login_name);
+}
+
+
+static void
+im_logic_check_auth_token_handler(const im_link_reply_t *reply, void *data)
+{
+    im_logic_login_t     login;
     im_logic_account_t  *a = data;
 
-    if (im_logic_fault(reply, "token.lua") != NULL
-        || im_link_reply_int(reply, -1) != 1)
-    {
-        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
+    switch (im_logic_token_read(a->r, reply, &login)) {
+
+    case IM_OK:
+        a->user = login.user;
+        a->name = login.name;
+        im_logic_account_identity(a, IM_ACCOUNT_OK);
+        return;
+
+    case IM_DECLINED:
+        a->token.len = 0;
+        im_logic_account_identity(a, IM_ACCOUNT_NO_AUTH);
+        return;
+
+    default:
+        a->r->retry = 1;
+        im_logic_account_end(a, IM_ACCOUNT_NO_USER);
         return;
     }
-
-    (void) snprintf(a->cookie, sizeof(a->cookie),
-                    "auth=%.*s; Max-Age=%u; Path=/; HttpOnly; SameSite=Lax",
-                    (int) a->token.len, (char *) a->token.data,
-                    (unsigned) im_min(a->logic->conf.token_life,
-                                      IM_ACCOUNT_COOKIE));
-    a->r->cookie = a->cookie;
-
-    im_logic_account_identity(a, IM_ACCOUNT_OK);
 }
 
 
@@ -564,60 +704,30 @@ im_logic_check_auth_handler(im_daemon_request_t *r)
 
 
 static void
-im_logic_check_auth_token_handler(const im_link_reply_t *reply, void *data)
+im_logic_logout_close_handler(const im_link_reply_t *reply, void *data)
 {
-    im_logic_login_t     login;
-    im_logic_account_t  *a = data;
-
-    switch (im_logic_token_read(a->r, reply, &login)) {
-
-    case IM_OK:
-        a->user = login.user;
-        a->name = login.name;
-        im_logic_account_identity(a, IM_ACCOUNT_OK);
-        return;
-
-    case IM_DECLINED:
-        a->token.len = 0;
-        im_logic_account_identity(a, IM_ACCOUNT_NO_AUTH);
-        return;
-
-    default:
-        a->r->retry = 1;
-        im_logic_account_end(a, IM_ACCOUNT_NO_USER);
-        return;
-    }
+    im_logic_account_end(data, im_logic_control_read(reply) == NULL
+                               ? IM_ACCOUNT_OK : IM_ACCOUNT_DATABASE);
 }
 
 
-void
-im_logic_logout_handler(im_daemon_request_t *r)
+/* The connections that were opened with the tokens end too. */
+static void
+im_logic_logout_close(im_logic_account_t *a)
 {
-    im_str_t             all, none = im_null_str, one = im_str("1");
-    im_logic_account_t  *a;
+    im_control_t  control;
 
-    a = im_logic_account_new(r);
-    if (a == NULL) {
+    if (a->failed) {
+        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
         return;
     }
 
-    if (im_logic_query(r, "auth", r->query.len, &a->token) != IM_OK
-        || a->token.len == 0)
-    {
-        im_logic_account_end(a, IM_ACCOUNT_INVALID);
-        return;
-    }
+    im_control_init(&control, IM_CONTROL_DISCONNECT);
 
-    a->all = im_logic_query(r, "all", r->query.len, &all) == IM_OK
-             && im_str_eq(all, one);
+    control.user = a->user;
+    control.reason = im_str_z("logged out");
 
-    if (!im_logic_token_valid(a->token)) {
-        im_logic_account_end(a, IM_ACCOUNT_OK);
-        return;
-    }
-
-    im_logic_account_drop(a, a->token, none, !a->logic->conf.foreign_tokens,
-                          im_logic_logout_token_handler);
+    im_logic_control(a->r, &control, im_logic_logout_close_handler, a);
 }
 
 
@@ -657,194 +767,32 @@ im_logic_logout_token_handler(const im_link_reply_t *reply, void *data)
 }
 
 
-/* The connections that were opened with the tokens end too. */
-static void
-im_logic_logout_close(im_logic_account_t *a)
+void
+im_logic_logout_handler(im_daemon_request_t *r)
 {
-    im_control_t  control;
+    im_str_t             all, none = im_null_str, one = im_str("1");
+    im_logic_account_t  *a;
 
-    if (a->failed) {
-        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
+    a = im_logic_account_new(r);
+    if (a == NULL) {
         return;
     }
 
-    im_control_init(&control, IM_CONTROL_DISCONNECT);
-
-    control.user = a->user;
-    control.reason = im_str_z("logged out");
-
-    im_logic_control(a->r, &control, im_logic_logout_close_handler, a);
-}
-
-
-static void
-im_logic_logout_close_handler(const im_link_reply_t *reply, void *data)
-{
-    im_logic_account_end(data, im_logic_control_read(reply) == NULL
-                               ? IM_ACCOUNT_OK : IM_ACCOUNT_DATABASE);
-}
-
-
-/*
- * Adds a token to those of the user, and deletes those that are too many
- * before the next step.
- */
-static void
-im_logic_account_tokens(im_logic_account_t *a, im_str_t token, uint64_t life,
-    uint64_t max, im_logic_account_pt next)
-{
-    im_link_call_t  *call;
-
-    a->next = next;
-
-    call = im_link_script(a->logic->link, &im_script_login);
-
-    im_logic_account_tokens_key(a, call);
-    im_link_call_str(call, token);
-    im_link_call_uint(call, life);
-    im_link_call_uint(call, max);
-
-    im_logic_send(a->logic, im_logic_account_tokens_handler, a);
-}
-
-
-static void
-im_logic_account_tokens_handler(const im_link_reply_t *reply, void *data)
-{
-    im_uint_t            i;
-    im_logic_account_t  *a = data;
-
-    if (im_logic_fault(reply, "login.lua") != NULL) {
-        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
+    if (im_logic_query(r, "auth", r->query.len, &a->token) != IM_OK
+        || a->token.len == 0)
+    {
+        im_logic_account_end(a, IM_ACCOUNT_INVALID);
         return;
     }
 
-    /* one more, so that it doesn't end before all are sent */
-    a->left = 1;
+    a->all = im_logic_query(r, "all", r->query.len, &all) == IM_OK
+             && im_str_eq(all, one);
 
-    for (i = 0; i < im_link_reply_len(reply); i++) {
-        a->left++;
-        im_logic_account_drop(a, im_link_reply_str_at(reply, i), a->user, 1,
-                              im_logic_account_drop_handler);
+    if (!im_logic_token_valid(a->token)) {
+        im_logic_account_end(a, IM_ACCOUNT_OK);
+        return;
     }
 
-    if (--a->left == 0) {
-        a->next(a);
-    }
-}
-
-
-/* user empty: of any user; own: only a token that was made here. */
-static void
-im_logic_account_drop(im_logic_account_t *a, im_str_t token, im_str_t user,
-    int own, im_link_reply_pt handler)
-{
-    im_link_call_t  *call;
-
-    call = im_link_script(a->logic->link, &im_script_token);
-
-    im_logic_token_key(call, token);
-    im_link_call_z(call, "del");
-    im_link_call_str(call, user);
-    im_link_call_z(call, own ? "1" : "0");
-
-    im_logic_send(a->logic, handler, a);
-}
-
-
-static void
-im_logic_account_drop_handler(const im_link_reply_t *reply, void *data)
-{
-    im_logic_account_t  *a = data;
-
-    if (im_logic_fault(reply, "token.lua") != NULL) {
-        a->failed = 1;
-    }
-
-    if (--a->left == 0) {
-        a->next(a);
-    }
-}
-
-
-/* A new account, or another hash of one. */
-static void
-im_logic_account_store(im_logic_account_t *a, const char *hash,
-    const char *old, im_link_reply_pt handler)
-{
-    im_link_call_t  *call;
-
-    call = im_link_script(a->logic->link, &im_script_register);
-
-    im_logic_account_key(a, call);
-    im_link_call_str(call, a->user);
-    im_link_call_str(call, a->name);
-    im_link_call_z(call, hash);
-    im_link_call_uint(call, im_logic_time());
-    im_link_call_z(call, old);
-
-    im_logic_send(a->logic, handler, a);
-}
-
-
-static void
-im_logic_account_key(im_logic_account_t *a, im_link_call_t *call)
-{
-    im_key_account(&call->bytes, a->logic->prefix,
-                   im_logic_partition(a->logic, a->name), a->name);
-    im_link_call_key(call);
-}
-
-
-static void
-im_logic_account_tokens_key(im_logic_account_t *a, im_link_call_t *call)
-{
-    im_str_t  topic;
-
-    topic = im_logic_topic(a->r, im_topic_user, a->user);
-
-    if (topic.data == NULL) {
-        call->bytes.failed = 1;
-    }
-
-    im_logic_key(a->logic, call, topic, IM_KEY_LOGINS);
-}
-
-
-static void
-im_logic_account_identity(im_logic_account_t *a, int code)
-{
-    im_buf_t  *b;
-
-    b = im_daemon_buf(a->r, 4096);
-
-    im_logic_print(b, "{\"Auth\":%j,\"UserId\":%j,\"UserName\":%j}", a->token,
-                   a->user, a->name);
-
-    im_logic_account_reply(a->r, 200, code, NULL, b);
-}
-
-
-static void
-im_logic_account_end(im_logic_account_t *a, int code)
-{
-    im_logic_account_reply(a->r, 200, code, NULL, NULL);
-}
-
-
-/* 16 hex digits: 64 random bits. */
-static im_str_t
-im_logic_account_random(u_char *id)
-{
-    u_char      random[IM_ACCOUNT_ID / 2];
-    im_uint_t   i;
-
-    im_daemon_random(random, sizeof(random));
-
-    for (i = 0; i < IM_ACCOUNT_ID; i++) {
-        id[i] = (u_char) "0123456789abcdef"[random[i / 2] >> (i % 2 ? 0 : 4)
-                                            & 0x0f];
-    }
-
-    return im_str_set(id, IM_ACCOUNT_ID);
+    im_logic_account_drop(a, a->token, none, !a->logic->conf.foreign_tokens,
+                          im_logic_logout_token_handler);
 }

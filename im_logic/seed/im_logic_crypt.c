@@ -16,12 +16,6 @@
 #define IM_CRYPT_SALT    16
 
 
-static im_int_t im_logic_crypt_setting(char *dst, im_uint_t cost);
-static void im_logic_crypt_work(im_logic_task_t *task);
-static im_int_t im_logic_crypt_result(im_logic_crypt_t *crypt,
-    const char *result);
-
-
 im_int_t
 im_logic_crypt_password(im_logic_crypt_t *crypt, im_str_t password)
 {
@@ -33,6 +27,96 @@ im_logic_crypt_password(im_logic_crypt_t *crypt, im_str_t password)
     crypt->password[password.len] = '\0';
 
     return IM_OK;
+}
+
+
+static im_int_t
+im_logic_crypt_result(im_logic_crypt_t *crypt, const char *result)
+{
+    u_char  diff;
+    size_t  i, len;
+
+    if (result == NULL) {
+
+        /* a stored hash that libcrypt doesn't know fits no password */
+        return crypt->check && errno != ENOMEM ? IM_DECLINED : IM_ERROR;
+    }
+
+    len = strlen(result);
+
+    if (!crypt->check) {
+        if (len >= sizeof(crypt->hash)) {
+            return IM_ERROR;
+        }
+
+        memcpy(crypt->hash, result, len + 1);
+
+        return IM_OK;
+    }
+
+    if (len != strlen(crypt->hash)) {
+        return IM_DECLINED;
+    }
+
+    diff = 0;
+
+    for (i = 0; i < len; i++) {
+        diff |= (u_char) (result[i] ^ crypt->hash[i]);
+    }
+
+    return diff == 0 ? IM_OK : IM_DECLINED;
+}
+
+
+static void
+im_logic_crypt_work(im_logic_task_t *task)
+{
+    char               *result;
+    im_logic_crypt_t   *crypt = (im_logic_crypt_t *) task;
+    struct crypt_data  *data;
+
+    data = calloc(1, sizeof(struct crypt_data));
+
+    if (data != NULL) {
+        errno = 0;
+        result = crypt_rn(crypt->password, crypt->hash, data,
+                          sizeof(struct crypt_data));
+
+        crypt->rc = im_logic_crypt_result(crypt, result);
+
+        /* only for the right password; a failure waits for the next login */
+
+        result = crypt->rc == IM_OK && crypt->renewed[0] != '\0'
+                 ? crypt_rn(crypt->password, crypt->renewed, data,
+                            sizeof(struct crypt_data))
+                 : NULL;
+
+        if (result != NULL && strlen(result) < IM_PASSWORD_HASH) {
+            memcpy(crypt->renewed, result, strlen(result) + 1);
+
+        } else {
+            crypt->renewed[0] = '\0';
+        }
+
+        explicit_bzero(data, sizeof(struct crypt_data));
+        free(data);
+    }
+
+    im_logic_crypt_wipe(crypt);
+}
+
+
+/* dst has IM_PASSWORD_HASH bytes. */
+static im_int_t
+im_logic_crypt_setting(char *dst, im_uint_t cost)
+{
+    char  salt[IM_CRYPT_SALT];
+
+    im_daemon_random(salt, sizeof(salt));
+
+    return crypt_gensalt_rn(IM_CRYPT_METHOD, cost, salt, sizeof(salt), dst,
+                            IM_PASSWORD_HASH)
+           != NULL ? IM_OK : IM_ERROR;
 }
 
 
@@ -86,100 +170,10 @@ im_logic_crypt_check(im_logic_crypt_t *crypt, im_str_t hash, im_uint_t cost)
 }
 
 
-/* dst has IM_PASSWORD_HASH bytes. */
-static im_int_t
-im_logic_crypt_setting(char *dst, im_uint_t cost)
-{
-    char  salt[IM_CRYPT_SALT];
-
-    im_daemon_random(salt, sizeof(salt));
-
-    return crypt_gensalt_rn(IM_CRYPT_METHOD, cost, salt, sizeof(salt), dst,
-                            IM_PASSWORD_HASH)
-           != NULL ? IM_OK : IM_ERROR;
-}
-
-
 void
 im_logic_crypt_wipe(void *data)
 {
     im_logic_crypt_t  *crypt = data;
 
     explicit_bzero(crypt->password, sizeof(crypt->password));
-}
-
-
-static void
-im_logic_crypt_work(im_logic_task_t *task)
-{
-    char               *result;
-    im_logic_crypt_t   *crypt = (im_logic_crypt_t *) task;
-    struct crypt_data  *data;
-
-    data = calloc(1, sizeof(struct crypt_data));
-
-    if (data != NULL) {
-        errno = 0;
-        result = crypt_rn(crypt->password, crypt->hash, data,
-                          sizeof(struct crypt_data));
-
-        crypt->rc = im_logic_crypt_result(crypt, result);
-
-        /* only for the right password; a failure waits for the next login */
-
-        result = crypt->rc == IM_OK && crypt->renewed[0] != '\0'
-                 ? crypt_rn(crypt->password, crypt->renewed, data,
-                            sizeof(struct crypt_data))
-                 : NULL;
-
-        if (result != NULL && strlen(result) < IM_PASSWORD_HASH) {
-            memcpy(crypt->renewed, result, strlen(result) + 1);
-
-        } else {
-            crypt->renewed[0] = '\0';
-        }
-
-        explicit_bzero(data, sizeof(struct crypt_data));
-        free(data);
-    }
-
-    im_logic_crypt_wipe(crypt);
-}
-
-
-static im_int_t
-im_logic_crypt_result(im_logic_crypt_t *crypt, const char *result)
-{
-    u_char  diff;
-    size_t  i, len;
-
-    if (result == NULL) {
-
-        /* a stored hash that libcrypt doesn't know fits no password */
-        return crypt->check && errno != ENOMEM ? IM_DECLINED : IM_ERROR;
-    }
-
-    len = strlen(result);
-
-    if (!crypt->check) {
-        if (len >= sizeof(crypt->hash)) {
-            return IM_ERROR;
-        }
-
-        memcpy(crypt->hash, result, len + 1);
-
-        return IM_OK;
-    }
-
-    if (len != strlen(crypt->hash)) {
-        return IM_DECLINED;
-    }
-
-    diff = 0;
-
-    for (i = 0; i < len; i++) {
-        diff |= (u_char) (result[i] ^ crypt->hash[i]);
-    }
-
-    return diff == 0 ? IM_OK : IM_DECLINED;
 }

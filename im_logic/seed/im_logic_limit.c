@@ -12,8 +12,14 @@
 #define IM_LIMIT_ADDRESS  64
 
 
-static void im_logic_limit_key(im_logic_t *logic, im_link_call_t *call,
-    char kind, im_str_t subject);
+static void
+im_logic_limit_key(im_logic_t *logic, im_link_call_t *call, char kind,
+    im_str_t subject)
+{
+    im_key_limit(&call->bytes, logic->prefix,
+                 im_logic_partition(logic, subject), kind, subject);
+    im_link_call_key(call);
+}
 
 
 void
@@ -59,16 +65,6 @@ im_logic_limit_clear(im_logic_t *logic, char kind, im_str_t subject)
 
     /* if it fails, attempts count a while longer */
     im_logic_send(logic, NULL, NULL);
-}
-
-
-static void
-im_logic_limit_key(im_logic_t *logic, im_link_call_t *call, char kind,
-    im_str_t subject)
-{
-    im_key_limit(&call->bytes, logic->prefix,
-                 im_logic_partition(logic, subject), kind, subject);
-    im_link_call_key(call);
 }
 
 

@@ -38,10 +38,108 @@ struct im_logic_pool_s {
 };
 
 
-static im_int_t im_logic_pool_start(im_logic_pool_t *pool, im_uint_t n);
-static void *im_logic_pool_thread(void *data);
-static void im_logic_pool_handler(evutil_socket_t fd, short what, void *data);
-static void im_logic_pool_finish(im_logic_pool_t *pool);
+/* One by one: done may add another task. */
+static void
+im_logic_pool_finish(im_logic_pool_t *pool)
+{
+    im_list_t        *q;
+    im_logic_task_t  *task;
+
+    for ( ;; ) {
+        (void) pthread_mutex_lock(&pool->mutex);
+
+        if (im_list_empty(&pool->finished)) {
+            (void) pthread_mutex_unlock(&pool->mutex);
+            return;
+        }
+
+        q = im_list_first(&pool->finished);
+        im_list_remove(q);
+
+        (void) pthread_mutex_unlock(&pool->mutex);
+
+        task = im_list_data(q, im_logic_task_t, link);
+        task->done(task);
+    }
+}
+
+
+static void
+im_logic_pool_handler(evutil_socket_t fd, short what, void *data)
+{
+    eventfd_t  n;
+
+    if (eventfd_read(fd, &n) == -1 && errno != EAGAIN) {
+        im_daemon_log(IM_LOG_ERROR, "reading an eventfd failed");
+    }
+
+    im_logic_pool_finish(data);
+}
+
+
+static void *
+im_logic_pool_thread(void *data)
+{
+    im_logic_pool_t  *pool = data;
+    im_logic_task_t  *task;
+
+    /* of this thread alone: Linux counts threads as processes here */
+    (void) setpriority(PRIO_PROCESS, (id_t) gettid(), IM_POOL_NICE);
+
+    (void) pthread_mutex_lock(&pool->mutex);
+
+    for ( ;; ) {
+        while (im_list_empty(&pool->tasks) && !pool->ending) {
+            (void) pthread_cond_wait(&pool->cond, &pool->mutex);
+        }
+
+        if (pool->ending) {
+            break;
+        }
+
+        task = im_list_data(im_list_first(&pool->tasks), im_logic_task_t, link);
+        im_list_remove(&task->link);
+        pool->ntasks--;
+
+        (void) pthread_mutex_unlock(&pool->mutex);
+        task->work(task);
+        (void) pthread_mutex_lock(&pool->mutex);
+
+        im_list_insert_tail(&pool->finished, &task->link);
+
+        /* fails only when it is readable already */
+        (void) eventfd_write(pool->fd, 1);
+    }
+
+    (void) pthread_mutex_unlock(&pool->mutex);
+
+    return NULL;
+}
+
+
+/* Signals are for the loop. */
+static im_int_t
+im_logic_pool_start(im_logic_pool_t *pool, im_uint_t n)
+{
+    int        rc;
+    sigset_t   all, old;
+    im_uint_t  i;
+
+    rc = 0;
+
+    (void) sigfillset(&all);
+    (void) pthread_sigmask(SIG_SETMASK, &all, &old);
+
+    for (i = 0; i < n && rc == 0; i++) {
+        rc = pthread_create(&pool->threads[i], NULL, im_logic_pool_thread,
+                            pool);
+        pool->nthreads += rc == 0;
+    }
+
+    (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
+
+    return rc == 0 ? IM_OK : IM_ERROR;
+}
 
 
 im_logic_pool_t *
@@ -79,31 +177,6 @@ im_logic_pool_create(struct event_base *base, im_uint_t threads, im_uint_t max)
     }
 
     return pool;
-}
-
-
-/* Signals are for the loop. */
-static im_int_t
-im_logic_pool_start(im_logic_pool_t *pool, im_uint_t n)
-{
-    int        rc;
-    sigset_t   all, old;
-    im_uint_t  i;
-
-    rc = 0;
-
-    (void) sigfillset(&all);
-    (void) pthread_sigmask(SIG_SETMASK, &all, &old);
-
-    for (i = 0; i < n && rc == 0; i++) {
-        rc = pthread_create(&pool->threads[i], NULL, im_logic_pool_thread,
-                            pool);
-        pool->nthreads += rc == 0;
-    }
-
-    (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
-
-    return rc == 0 ? IM_OK : IM_ERROR;
 }
 
 
@@ -168,83 +241,4 @@ im_logic_pool_add(im_logic_pool_t *pool, im_logic_task_t *task)
     (void) pthread_mutex_unlock(&pool->mutex);
 
     return rc;
-}
-
-
-static void *
-im_logic_pool_thread(void *data)
-{
-    im_logic_pool_t  *pool = data;
-    im_logic_task_t  *task;
-
-    /* of this thread alone: Linux counts threads as processes here */
-    (void) setpriority(PRIO_PROCESS, (id_t) gettid(), IM_POOL_NICE);
-
-    (void) pthread_mutex_lock(&pool->mutex);
-
-    for ( ;; ) {
-        while (im_list_empty(&pool->tasks) && !pool->ending) {
-            (void) pthread_cond_wait(&pool->cond, &pool->mutex);
-        }
-
-        if (pool->ending) {
-            break;
-        }
-
-        task = im_list_data(im_list_first(&pool->tasks), im_logic_task_t, link);
-        im_list_remove(&task->link);
-        pool->ntasks--;
-
-        (void) pthread_mutex_unlock(&pool->mutex);
-        task->work(task);
-        (void) pthread_mutex_lock(&pool->mutex);
-
-        im_list_insert_tail(&pool->finished, &task->link);
-
-        /* fails only when it is readable already */
-        (void) eventfd_write(pool->fd, 1);
-    }
-
-    (void) pthread_mutex_unlock(&pool->mutex);
-
-    return NULL;
-}
-
-
-static void
-im_logic_pool_handler(evutil_socket_t fd, short what, void *data)
-{
-    eventfd_t  n;
-
-    if (eventfd_read(fd, &n) == -1 && errno != EAGAIN) {
-        im_daemon_log(IM_LOG_ERROR, "reading an eventfd failed");
-    }
-
-    im_logic_pool_finish(data);
-}
-
-
-/* One by one: done may add another task. */
-static void
-im_logic_pool_finish(im_logic_pool_t *pool)
-{
-    im_list_t        *q;
-    im_logic_task_t  *task;
-
-    for ( ;; ) {
-        (void) pthread_mutex_lock(&pool->mutex);
-
-        if (im_list_empty(&pool->finished)) {
-            (void) pthread_mutex_unlock(&pool->mutex);
-            return;
-        }
-
-        q = im_list_first(&pool->finished);
-        im_list_remove(q);
-
-        (void) pthread_mutex_unlock(&pool->mutex);
-
-        task = im_list_data(q, im_logic_task_t, link);
-        task->done(task);
-    }
 }

@@ -26,9 +26,6 @@ typedef struct {
 } im_logic_v1_code_t;
 
 
-static const char *im_logic_v1_msg(const im_logic_v1_code_t *codes, int code);
-
-
 #define IM_V1_HEADERS  "Origin, Authorization, Access-Control-Allow-Origin, " \
                        "Access-Control-Allow-Headers, Content-Type"
 #define IM_V1_EXPOSED  "Content-Length, Access-Control-Allow-Origin, "        \
@@ -143,6 +140,19 @@ im_logic_v1_refuse(im_daemon_request_t *r, im_logic_form_e form,
 }
 
 
+static const char *
+im_logic_v1_msg(const im_logic_v1_code_t *codes, int code)
+{
+    for ( /* void */ ; codes->msg != NULL; codes++) {
+        if (codes->code == code) {
+            return codes->msg;
+        }
+    }
+
+    return "";
+}
+
+
 void
 im_logic_v1_reply(im_daemon_request_t *r, im_uint_t status, int code)
 {
@@ -187,17 +197,4 @@ im_logic_account_reply(im_daemon_request_t *r, im_uint_t status, int code,
     }
 
     im_logic_reply(r, status, b);
-}
-
-
-static const char *
-im_logic_v1_msg(const im_logic_v1_code_t *codes, int code)
-{
-    for ( /* void */ ; codes->msg != NULL; codes++) {
-        if (codes->code == code) {
-            return codes->msg;
-        }
-    }
-
-    return "";
 }

@@ -31,20 +31,6 @@ typedef struct {
 } im_logic_v1_body_t;
 
 
-static void im_logic_v1_push(im_daemon_request_t *r, int room);
-static int im_logic_v1_read(im_logic_v1_push_t *push, im_str_t *token);
-static im_int_t im_logic_v1_room(im_daemon_request_t *r, im_str_t *room);
-static void im_logic_v1_sender_handler(const im_link_reply_t *reply,
-    void *data);
-static void im_logic_v1_receiver_handler(const im_members_t *members,
-    void *data);
-static void im_logic_v1_publish(im_logic_v1_push_t *push);
-static void im_logic_v1_published(im_logic_publish_t *publish, void *data);
-static void im_logic_v1_info_control_handler(const im_link_reply_t *reply,
-    void *data);
-static int im_logic_v1_code(im_uint_t status);
-
-
 /* Go's decoder, which the pages were written for, takes any case. */
 static const im_json_field_t  im_logic_v1_fields[] = {
     im_json_row(im_logic_v1_body_t, INT, code),
@@ -53,44 +39,23 @@ static const im_json_field_t  im_logic_v1_fields[] = {
 };
 
 
-void
-im_logic_v1_push_handler(im_daemon_request_t *r)
+/* "rid": a room's number, as the name that it has; -1 is no room. */
+static im_int_t
+im_logic_v1_room(im_daemon_request_t *r, im_str_t *room)
 {
-    im_logic_v1_push(r, 0);
-}
+    im_buf_t  *b;
+    uint64_t   n;
 
-
-void
-im_logic_v1_room_handler(im_daemon_request_t *r)
-{
-    im_logic_v1_push(r, 1);
-}
-
-
-static void
-im_logic_v1_push(im_daemon_request_t *r, int room)
-{
-    int                  code;
-    im_str_t             token;
-    im_logic_v1_push_t  *push;
-
-    push = im_daemon_alloc(r, sizeof(im_logic_v1_push_t));
-    if (push == NULL) {
-        im_logic_v1_reply(r, 200, IM_V1_AWAY);
-        return;
+    if (im_logic_query_number(r, "rid", INT32_MAX, &n) != IM_OK) {
+        return IM_ERROR;
     }
 
-    push->r = r;
-    push->room = room != 0;
+    b = im_daemon_buf(r, 16);
+    im_buf_add_uint(b, n);
 
-    code = im_logic_v1_read(push, &token);
+    *room = im_buf_str(b);
 
-    if (code == IM_V1_OK) {
-        im_logic_token_find(r, token, im_logic_v1_sender_handler, push);
-
-    } else {
-        im_logic_v1_reply(r, 200, code);
-    }
+    return b->failed ? IM_ERROR : IM_OK;
 }
 
 
@@ -132,68 +97,19 @@ im_logic_v1_read(im_logic_v1_push_t *push, im_str_t *token)
 }
 
 
-/* "rid": a room's number, as the name that it has; -1 is no room. */
-static im_int_t
-im_logic_v1_room(im_daemon_request_t *r, im_str_t *room)
+/* What may succeed the next time isn't refused. */
+static int
+im_logic_v1_code(im_uint_t status)
 {
-    im_buf_t  *b;
-    uint64_t   n;
-
-    if (im_logic_query_number(r, "rid", INT32_MAX, &n) != IM_OK) {
-        return IM_ERROR;
-    }
-
-    b = im_daemon_buf(r, 16);
-    im_buf_add_uint(b, n);
-
-    *room = im_buf_str(b);
-
-    return b->failed ? IM_ERROR : IM_OK;
-}
-
-
-/* A user without a session gets nothing, and the sender an error. */
-static void
-im_logic_v1_sender_handler(const im_link_reply_t *reply, void *data)
-{
-    im_int_t              rc;
-    im_logic_v1_push_t   *push = data;
-    im_daemon_request_t  *r;
-
-    r = push->r;
-    rc = im_logic_token_read(r, reply, &push->sender);
-
-    if (rc != IM_OK
-        || (push->room && !im_logic_token_room(push->sender.rooms, push->to)))
-    {
-        im_logic_v1_reply(r, 200, rc == IM_ERROR ? IM_V1_AWAY : IM_V1_SEND);
-
-    } else if (push->room) {
-        im_logic_v1_publish(push);
-
-    } else if (im_logic_unknown(r->data) != NULL) {
-        im_logic_v1_reply(r, 200, IM_V1_AWAY);
-
-    } else {
-        im_logic_members(r->data, im_logic_topic(r, im_topic_user, push->to),
-                         IM_LINK_MEMBERS_COUNTS, im_logic_v1_receiver_handler,
-                         push);
-    }
+    return status == 200 ? IM_V1_OK
+                         : status == 503 ? IM_V1_AWAY : IM_V1_SEND;
 }
 
 
 static void
-im_logic_v1_receiver_handler(const im_members_t *members, void *data)
+im_logic_v1_published(im_logic_publish_t *publish, void *data)
 {
-    im_logic_v1_push_t  *push = data;
-
-    if (members != NULL && members->nworkers > 0) {
-        im_logic_v1_publish(push);
-        return;
-    }
-
-    im_logic_v1_reply(push->r, 200, members == NULL ? IM_V1_AWAY
-                                                    : IM_V1_SEND);
+    im_logic_v1_reply(data, 200, im_logic_v1_code(publish->targets[0].status));
 }
 
 
@@ -228,9 +144,96 @@ im_logic_v1_publish(im_logic_v1_push_t *push)
 
 
 static void
-im_logic_v1_published(im_logic_publish_t *publish, void *data)
+im_logic_v1_receiver_handler(const im_members_t *members, void *data)
 {
-    im_logic_v1_reply(data, 200, im_logic_v1_code(publish->targets[0].status));
+    im_logic_v1_push_t  *push = data;
+
+    if (members != NULL && members->nworkers > 0) {
+        im_logic_v1_publish(push);
+        return;
+    }
+
+    im_logic_v1_reply(push->r, 200, members == NULL ? IM_V1_AWAY
+                                                    : IM_V1_SEND);
+}
+
+
+/* A user without a session gets nothing, and the sender an error. */
+static void
+im_logic_v1_sender_handler(const im_link_reply_t *reply, void *data)
+{
+    im_int_t              rc;
+    im_logic_v1_push_t   *push = data;
+    im_daemon_request_t  *r;
+
+    r = push->r;
+    rc = im_logic_token_read(r, reply, &push->sender);
+
+    if (rc != IM_OK
+        || (push->room && !im_logic_token_room(push->sender.rooms, push->to)))
+    {
+        im_logic_v1_reply(r, 200, rc == IM_ERROR ? IM_V1_AWAY : IM_V1_SEND);
+
+    } else if (push->room) {
+        im_logic_v1_publish(push);
+
+    } else if (im_logic_unknown(r->data) != NULL) {
+        im_logic_v1_reply(r, 200, IM_V1_AWAY);
+
+    } else {
+        im_logic_members(r->data, im_logic_topic(r, im_topic_user, push->to),
+                         IM_LINK_MEMBERS_COUNTS, im_logic_v1_receiver_handler,
+                         push);
+    }
+}
+
+
+static void
+im_logic_v1_push(im_daemon_request_t *r, int room)
+{
+    int                  code;
+    im_str_t             token;
+    im_logic_v1_push_t  *push;
+
+    push = im_daemon_alloc(r, sizeof(im_logic_v1_push_t));
+    if (push == NULL) {
+        im_logic_v1_reply(r, 200, IM_V1_AWAY);
+        return;
+    }
+
+    push->r = r;
+    push->room = room != 0;
+
+    code = im_logic_v1_read(push, &token);
+
+    if (code == IM_V1_OK) {
+        im_logic_token_find(r, token, im_logic_v1_sender_handler, push);
+
+    } else {
+        im_logic_v1_reply(r, 200, code);
+    }
+}
+
+
+void
+im_logic_v1_push_handler(im_daemon_request_t *r)
+{
+    im_logic_v1_push(r, 0);
+}
+
+
+void
+im_logic_v1_room_handler(im_daemon_request_t *r)
+{
+    im_logic_v1_push(r, 1);
+}
+
+
+static void
+im_logic_v1_info_control_handler(const im_link_reply_t *reply, void *data)
+{
+    im_logic_v1_reply(data, 200, im_logic_control_read(reply) == NULL
+                                 ? IM_V1_OK : IM_V1_AWAY);
 }
 
 
@@ -265,21 +268,4 @@ im_logic_v1_info_handler(im_daemon_request_t *r)
     }
 
     im_logic_control(r, &control, im_logic_v1_info_control_handler, r);
-}
-
-
-static void
-im_logic_v1_info_control_handler(const im_link_reply_t *reply, void *data)
-{
-    im_logic_v1_reply(data, 200, im_logic_control_read(reply) == NULL
-                                 ? IM_V1_OK : IM_V1_AWAY);
-}
-
-
-/* What may succeed the next time isn't refused. */
-static int
-im_logic_v1_code(im_uint_t status)
-{
-    return status == 200 ? IM_V1_OK
-                         : status == 503 ? IM_V1_AWAY : IM_V1_SEND;
 }

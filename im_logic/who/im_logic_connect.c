@@ -20,81 +20,6 @@ typedef struct {
 } im_logic_connect_t;
 
 
-static void im_logic_connect_login_handler(const im_link_reply_t *reply,
-    void *data);
-static void im_logic_connect_revoked_handler(const im_link_reply_t *reply,
-    void *data);
-static void im_logic_connect_reply(const im_logic_connect_t *connect);
-
-
-void
-im_logic_connect(im_daemon_request_t *r, im_str_t token)
-{
-    im_logic_connect_t  *connect;
-
-    if (r->body.len > IM_CONNECT_MAX) {
-        im_logic_reply_error(r, 413, "the body is too large");
-        return;
-    }
-
-    connect = im_daemon_alloc(r, sizeof(im_logic_connect_t));
-    if (connect == NULL) {
-        im_logic_reply_error(r, 503, "no memory");
-        return;
-    }
-
-    connect->r = r;
-
-    if (!im_logic_token_valid(token)) {
-        im_logic_connect_reply(connect);
-        return;
-    }
-
-    im_logic_token_find(r, token, im_logic_connect_login_handler, connect);
-}
-
-
-static void
-im_logic_connect_login_handler(const im_link_reply_t *reply, void *data)
-{
-    im_logic_connect_t   *connect = data;
-    im_daemon_request_t  *r;
-
-    r = connect->r;
-
-    if (im_logic_token_read(r, reply, &connect->login) == IM_ERROR) {
-        im_logic_reply_error(r, 503, "redis is away");
-        return;
-    }
-
-    if (im_logic_revoked(r->data, connect->login.user,
-                         im_logic_connect_revoked_handler, connect)
-        != IM_OK)
-    {
-        im_logic_connect_reply(connect);
-    }
-}
-
-
-static void
-im_logic_connect_revoked_handler(const im_link_reply_t *reply, void *data)
-{
-    int                  out;
-    im_logic_connect_t  *connect = data;
-
-    out = im_logic_revoked_read(reply);
-
-    if (out == 0) {
-        im_logic_connect_reply(connect);
-
-    } else {
-        im_logic_reply_error(connect->r, out == 1 ? 403 : 503,
-                             out == 1 ? "the user is kept out"
-                                      : "redis is away");
-    }
-}
-
-
 static void
 im_logic_connect_reply(const im_logic_connect_t *connect)
 {
@@ -132,4 +57,72 @@ im_logic_connect_reply(const im_logic_connect_t *connect)
     }
 
     im_logic_reply_data(connect->r, b);
+}
+
+
+static void
+im_logic_connect_revoked_handler(const im_link_reply_t *reply, void *data)
+{
+    int                  out;
+    im_logic_connect_t  *connect = data;
+
+    out = im_logic_revoked_read(reply);
+
+    if (out == 0) {
+        im_logic_connect_reply(connect);
+
+    } else {
+        im_logic_reply_error(connect->r, out == 1 ? 403 : 503,
+                             out == 1 ? "the user is kept out"
+                                      : "redis is away");
+    }
+}
+
+
+static void
+im_logic_connect_login_handler(const im_link_reply_t *reply, void *data)
+{
+    im_logic_connect_t   *connect = data;
+    im_daemon_request_t  *r;
+
+    r = connect->r;
+
+    if (im_logic_token_read(r, reply, &connect->login) == IM_ERROR) {
+        im_logic_reply_error(r, 503, "redis is away");
+        return;
+    }
+
+    if (im_logic_revoked(r->data, connect->login.user,
+                         im_logic_connect_revoked_handler, connect)
+        != IM_OK)
+    {
+        im_logic_connect_reply(connect);
+    }
+}
+
+
+void
+im_logic_connect(im_daemon_request_t *r, im_str_t token)
+{
+    im_logic_connect_t  *connect;
+
+    if (r->body.len > IM_CONNECT_MAX) {
+        im_logic_reply_error(r, 413, "the body is too large");
+        return;
+    }
+
+    connect = im_daemon_alloc(r, sizeof(im_logic_connect_t));
+    if (connect == NULL) {
+        im_logic_reply_error(r, 503, "no memory");
+        return;
+    }
+
+    connect->r = r;
+
+    if (!im_logic_token_valid(token)) {
+        im_logic_connect_reply(connect);
+        return;
+    }
+
+    im_logic_token_find(r, token, im_logic_connect_login_handler, connect);
 }

@@ -20,38 +20,24 @@ typedef struct {
 } im_logic_history_t;
 
 
-static void im_logic_history_handler(const im_link_page_t *page, void *data);
-static void im_logic_history_begin_handler(const im_link_reply_t *reply,
-    void *data);
-
-
-void
-im_logic_history_read(im_daemon_request_t *r, const im_link_range_t *range,
-    im_link_page_pt handler, void *data)
+/* The reply is {applied, epoch, top, past, ...}. */
+static void
+im_logic_history_begin_handler(const im_link_reply_t *reply, void *data)
 {
     im_link_page_t       page;
-    im_logic_history_t  *h;
-
-    h = im_daemon_alloc(r, sizeof(im_logic_history_t));
-
-    if (h != NULL && range->topic.data != NULL) {
-        h->logic = r->data;
-        h->handler = handler;
-        h->data = data;
-        h->topic = range->topic;
-
-        if (im_link_history_read(h->logic->history, range,
-                                 im_logic_history_handler, h)
-            == IM_OK)
-        {
-            return;
-        }
-    }
+    im_logic_history_t  *h = data;
 
     memset(&page, 0, sizeof(im_link_page_t));
 
-    page.why = "redis is away";
-    handler(&page, data);
+    page.why = im_logic_fault(reply, "route.lua");
+
+    if (page.why == NULL) {
+        page.epoch = im_link_reply_str_at(reply, 1);
+        page.top = (uint64_t) im_link_reply_int_at(reply, 2, 0);
+        page.past = im_link_reply_str_at(reply, 3);
+    }
+
+    h->handler(&page, h->data);
 }
 
 
@@ -100,24 +86,33 @@ im_logic_history_handler(const im_link_page_t *page, void *data)
 }
 
 
-/* The reply is {applied, epoch, top, past, ...}. */
-static void
-im_logic_history_begin_handler(const im_link_reply_t *reply, void *data)
+void
+im_logic_history_read(im_daemon_request_t *r, const im_link_range_t *range,
+    im_link_page_pt handler, void *data)
 {
     im_link_page_t       page;
-    im_logic_history_t  *h = data;
+    im_logic_history_t  *h;
+
+    h = im_daemon_alloc(r, sizeof(im_logic_history_t));
+
+    if (h != NULL && range->topic.data != NULL) {
+        h->logic = r->data;
+        h->handler = handler;
+        h->data = data;
+        h->topic = range->topic;
+
+        if (im_link_history_read(h->logic->history, range,
+                                 im_logic_history_handler, h)
+            == IM_OK)
+        {
+            return;
+        }
+    }
 
     memset(&page, 0, sizeof(im_link_page_t));
 
-    page.why = im_logic_fault(reply, "route.lua");
-
-    if (page.why == NULL) {
-        page.epoch = im_link_reply_str_at(reply, 1);
-        page.top = (uint64_t) im_link_reply_int_at(reply, 2, 0);
-        page.past = im_link_reply_str_at(reply, 3);
-    }
-
-    h->handler(&page, h->data);
+    page.why = "redis is away";
+    handler(&page, data);
 }
 
 

@@ -24,23 +24,6 @@ struct im_logic_poll_s {
 };
 
 
-static void im_logic_poll_leases(im_logic_poll_t *poll,
-    void (*key)(im_buf_t *b, im_str_t prefix), uint64_t length,
-    im_link_reply_pt handler);
-static void im_logic_poll_jobs_handler(const im_link_reply_t *reply,
-    void *data);
-static void im_logic_poll_nodes_handler(const im_link_reply_t *reply,
-    void *data);
-static im_int_t im_logic_poll_worker(im_logic_poll_t *poll, im_str_t id);
-static void im_logic_poll_record_handler(const im_link_reply_t *reply,
-    void *data);
-static void im_logic_poll_merge(im_logic_worker_t *worker,
-    const im_record_t *record);
-static void im_logic_poll_replied(im_logic_poll_t *poll);
-static void im_logic_nodes_clear(im_logic_nodes_t *nodes);
-static int im_logic_worker_cmp(const void *a, const void *b);
-
-
 im_int_t
 im_logic_nodes_init(im_logic_t *logic)
 {
@@ -56,6 +39,22 @@ im_logic_nodes_init(im_logic_t *logic)
 }
 
 
+static void
+im_logic_nodes_clear(im_logic_nodes_t *nodes)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < nodes->nworkers; i++) {
+        im_buf_cleanup(&nodes->workers[i]->text);
+        im_free(nodes->workers[i]);
+    }
+
+    im_free(nodes->workers);
+    im_rules_cleanup(&nodes->rules);
+    memset(nodes, 0, sizeof(im_logic_nodes_t));
+}
+
+
 void
 im_logic_nodes_cleanup(im_logic_t *logic)
 {
@@ -63,38 +62,6 @@ im_logic_nodes_cleanup(im_logic_t *logic)
         im_logic_nodes_clear(logic->nodes);
         im_free(logic->nodes);
     }
-}
-
-
-void
-im_logic_nodes_poll(im_logic_t *logic)
-{
-    im_logic_poll_t  *poll;
-
-    if (logic->nodes->poll != NULL || !im_link_ready(logic->link)) {
-        return;
-    }
-
-    poll = im_calloc(sizeof(im_logic_poll_t));
-    if (poll == NULL) {
-        return;
-    }
-
-    poll->logic = logic;
-    im_sketch_init(&poll->users);
-    im_rules_init(&poll->nodes.rules);
-
-    logic->nodes->poll = poll;
-
-    /* one more, so that it doesn't end before both are sent */
-    poll->left = 1;
-
-    im_logic_poll_leases(poll, im_key_jobs, IM_LEASE_JOB,
-                         im_logic_poll_jobs_handler);
-    im_logic_poll_leases(poll, im_key_nodes, IM_LEASE_WORKER,
-                         im_logic_poll_nodes_handler);
-
-    im_logic_poll_replied(poll);
 }
 
 
@@ -122,6 +89,48 @@ im_logic_poll_leases(im_logic_poll_t *poll,
 }
 
 
+static int
+im_logic_worker_cmp(const void *a, const void *b)
+{
+    im_logic_worker_t  *const *one = a, *const *two = b;
+
+    return im_str_compare((*one)->id, (*two)->id);
+}
+
+
+static void
+im_logic_poll_replied(im_logic_poll_t *poll)
+{
+    im_logic_t        *logic;
+    im_logic_nodes_t  *nodes;
+
+    if (--poll->left > 0) {
+        return;
+    }
+
+    logic = poll->logic;
+    nodes = &poll->nodes;
+
+    logic->nodes->poll = NULL;
+
+    if (!poll->failed && im_link_ready(logic->link)) {
+        nodes->users = im_sketch_count(&poll->users);
+        nodes->known = 1;
+
+        qsort(nodes->workers, nodes->nworkers, sizeof(im_logic_worker_t *),
+              im_logic_worker_cmp);
+
+        im_logic_nodes_clear(logic->nodes);
+        *logic->nodes = *nodes;
+        memset(nodes, 0, sizeof(im_logic_nodes_t));
+    }
+
+    im_sketch_cleanup(&poll->users);
+    im_logic_nodes_clear(nodes);
+    im_free(poll);
+}
+
+
 static void
 im_logic_poll_jobs_handler(const im_link_reply_t *reply, void *data)
 {
@@ -132,119 +141,6 @@ im_logic_poll_jobs_handler(const im_link_reply_t *reply, void *data)
     }
 
     poll->nodes.jobs = im_link_reply_len(reply);
-    im_logic_poll_replied(poll);
-}
-
-
-static void
-im_logic_poll_nodes_handler(const im_link_reply_t *reply, void *data)
-{
-    im_uint_t         i, n;
-    im_logic_poll_t  *poll = data;
-
-    n = im_link_reply_len(reply);
-
-    poll->nodes.workers = im_calloc(im_max(n, 1) * sizeof(im_logic_worker_t *));
-
-    if (im_logic_fault(reply, "live.lua") != NULL
-        || poll->nodes.workers == NULL)
-    {
-        poll->failed = 1;
-    }
-
-    for (i = 0; i < n && !poll->failed; i++) {
-        if (im_logic_poll_worker(poll, im_link_reply_str_at(reply, i))
-            != IM_OK)
-        {
-            poll->failed = 1;
-        }
-    }
-
-    /* behind the records: what is read by these workers comes later */
-    im_link_members_workers(poll->logic->members, reply);
-
-    im_logic_poll_replied(poll);
-}
-
-
-static im_int_t
-im_logic_poll_worker(im_logic_poll_t *poll, im_str_t id)
-{
-    im_uint_t           i;
-    im_logic_t         *logic;
-    im_link_call_t     *call;
-    im_logic_worker_t  *worker;
-
-    if (id.len == 0 || id.len > IM_WORKER_MAX) {
-        return IM_OK;
-    }
-
-    worker = im_calloc(sizeof(im_logic_worker_t) + id.len);
-    if (worker == NULL) {
-        return IM_ERROR;
-    }
-
-    worker->poll = poll;
-    worker->id = im_str_set(worker->id_data, id.len);
-    memcpy(worker->id_data, id.data, id.len);
-
-    poll->nodes.workers[poll->nodes.nworkers++] = worker;
-
-    logic = poll->logic;
-    call = im_link_command(logic->link, "HMGET");
-
-    im_key_record(&call->bytes, logic->prefix, worker->id);
-    im_link_call_key(call);
-
-    for (i = 0; i < IM_RECORD_FIELDS; i++) {
-        im_link_call_str(call, im_record_fields[i].name);
-    }
-
-    poll->left++;
-    im_logic_send(logic, im_logic_poll_record_handler, worker);
-
-    return IM_OK;
-}
-
-
-static void
-im_logic_poll_record_handler(const im_link_reply_t *reply, void *data)
-{
-    im_str_t            values[IM_RECORD_FIELDS];
-    im_uint_t           i;
-    im_record_t         record;
-    im_logic_poll_t    *poll;
-    im_logic_worker_t  *worker = data;
-
-    poll = worker->poll;
-
-    for (i = 0; i < IM_RECORD_FIELDS; i++) {
-        values[i] = im_link_reply_str_at(reply, i);
-    }
-
-    im_record_decode(values, &record);
-
-    worker->sessions = record.sessions;
-    worker->topics = record.topics;
-    worker->subs = record.subs;
-
-    im_buf_init(&worker->text, record.node.len + record.rooms.len);
-    im_buf_add_str(&worker->text, record.node);
-    im_buf_add_str(&worker->text, record.rooms);
-
-    if (im_link_reply_len(reply) != IM_RECORD_FIELDS || worker->text.failed) {
-        poll->failed = 1;
-
-    } else {
-        if (worker->text.len != 0) {
-            worker->node = im_str_set(worker->text.data, record.node.len);
-            worker->rooms = im_str_set(worker->text.data + record.node.len,
-                                       record.rooms.len);
-        }
-
-        im_logic_poll_merge(worker, &record);
-    }
-
     im_logic_poll_replied(poll);
 }
 
@@ -299,51 +195,147 @@ im_logic_poll_merge(im_logic_worker_t *worker, const im_record_t *record)
 
 
 static void
-im_logic_poll_replied(im_logic_poll_t *poll)
+im_logic_poll_record_handler(const im_link_reply_t *reply, void *data)
 {
-    im_logic_t        *logic;
-    im_logic_nodes_t  *nodes;
+    im_str_t            values[IM_RECORD_FIELDS];
+    im_uint_t           i;
+    im_record_t         record;
+    im_logic_poll_t    *poll;
+    im_logic_worker_t  *worker = data;
 
-    if (--poll->left > 0) {
-        return;
+    poll = worker->poll;
+
+    for (i = 0; i < IM_RECORD_FIELDS; i++) {
+        values[i] = im_link_reply_str_at(reply, i);
     }
+
+    im_record_decode(values, &record);
+
+    worker->sessions = record.sessions;
+    worker->topics = record.topics;
+    worker->subs = record.subs;
+
+    im_buf_init(&worker->text, record.node.len + record.rooms.len);
+    im_buf_add_str(&worker->text, record.node);
+    im_buf_add_str(&worker->text, record.rooms);
+
+    if (im_link_reply_len(reply) != IM_RECORD_FIELDS || worker->text.failed) {
+        poll->failed = 1;
+
+    } else {
+        if (worker->text.len != 0) {
+            worker->node = im_str_set(worker->text.data, record.node.len);
+            worker->rooms = im_str_set(worker->text.data + record.node.len,
+                                       record.rooms.len);
+        }
+
+        im_logic_poll_merge(worker, &record);
+    }
+
+    im_logic_poll_replied(poll);
+}
+
+
+static im_int_t
+im_logic_poll_worker(im_logic_poll_t *poll, im_str_t id)
+{
+    im_uint_t           i;
+    im_logic_t         *logic;
+    im_link_call_t     *call;
+    im_logic_worker_t  *worker;
+
+    if (id.len == 0 || id.len > IM_WORKER_MAX) {
+        return IM_OK;
+    }
+
+    worker = im_calloc(sizeof(im_logic_worker_t) + id.len);
+    if (worker == NULL) {
+        return IM_ERROR;
+    }
+
+    worker->poll = poll;
+    worker->id = im_str_set(worker->id_data, id.len);
+    memcpy(worker->id_data, id.data, id.len);
+
+    poll->nodes.workers[poll->nodes.nworkers++] = worker;
 
     logic = poll->logic;
-    nodes = &poll->nodes;
+    call = im_link_command(logic->link, "HMGET");
 
-    logic->nodes->poll = NULL;
+    im_key_record(&call->bytes, logic->prefix, worker->id);
+    im_link_call_key(call);
 
-    if (!poll->failed && im_link_ready(logic->link)) {
-        nodes->users = im_sketch_count(&poll->users);
-        nodes->known = 1;
-
-        qsort(nodes->workers, nodes->nworkers, sizeof(im_logic_worker_t *),
-              im_logic_worker_cmp);
-
-        im_logic_nodes_clear(logic->nodes);
-        *logic->nodes = *nodes;
-        memset(nodes, 0, sizeof(im_logic_nodes_t));
+    for (i = 0; i < IM_RECORD_FIELDS; i++) {
+        im_link_call_str(call, im_record_fields[i].name);
     }
 
-    im_sketch_cleanup(&poll->users);
-    im_logic_nodes_clear(nodes);
-    im_free(poll);
+    poll->left++;
+    im_logic_send(logic, im_logic_poll_record_handler, worker);
+
+    return IM_OK;
 }
 
 
 static void
-im_logic_nodes_clear(im_logic_nodes_t *nodes)
+im_logic_poll_nodes_handler(const im_link_reply_t *reply, void *data)
 {
-    im_uint_t  i;
+    im_uint_t         i, n;
+    im_logic_poll_t  *poll = data;
 
-    for (i = 0; i < nodes->nworkers; i++) {
-        im_buf_cleanup(&nodes->workers[i]->text);
-        im_free(nodes->workers[i]);
+    n = im_link_reply_len(reply);
+
+    poll->nodes.workers = im_calloc(im_max(n, 1) * sizeof(im_logic_worker_t *));
+
+    if (im_logic_fault(reply, "live.lua") != NULL
+        || poll->nodes.workers == NULL)
+    {
+        poll->failed = 1;
     }
 
-    im_free(nodes->workers);
-    im_rules_cleanup(&nodes->rules);
-    memset(nodes, 0, sizeof(im_logic_nodes_t));
+    for (i = 0; i < n && !poll->failed; i++) {
+        if (im_logic_poll_worker(poll, im_link_reply_str_at(reply, i))
+            != IM_OK)
+        {
+            poll->failed = 1;
+        }
+    }
+
+    /* behind the records: what is read by these workers comes later */
+    im_link_members_workers(poll->logic->members, reply);
+
+    im_logic_poll_replied(poll);
+}
+
+
+void
+im_logic_nodes_poll(im_logic_t *logic)
+{
+    im_logic_poll_t  *poll;
+
+    if (logic->nodes->poll != NULL || !im_link_ready(logic->link)) {
+        return;
+    }
+
+    poll = im_calloc(sizeof(im_logic_poll_t));
+    if (poll == NULL) {
+        return;
+    }
+
+    poll->logic = logic;
+    im_sketch_init(&poll->users);
+    im_rules_init(&poll->nodes.rules);
+
+    logic->nodes->poll = poll;
+
+    /* one more, so that it doesn't end before both are sent */
+    poll->left = 1;
+
+    im_logic_poll_leases(poll, im_key_jobs, IM_LEASE_JOB,
+                         im_logic_poll_jobs_handler);
+    im_logic_poll_leases(poll, im_key_nodes, IM_LEASE_WORKER,
+                         im_logic_poll_nodes_handler);
+
+    im_logic_poll_replied(poll);
 }
 
 
@@ -351,15 +343,6 @@ void
 im_logic_nodes_forget(im_logic_t *logic)
 {
     logic->nodes->known = 0;
-}
-
-
-static int
-im_logic_worker_cmp(const void *a, const void *b)
-{
-    im_logic_worker_t  *const *one = a, *const *two = b;
-
-    return im_str_compare((*one)->id, (*two)->id);
 }
 
 

@@ -7,8 +7,15 @@
 #include "im_logic_revoked.h"
 
 
-static void im_logic_revoked_poll_handler(const im_link_reply_t *reply,
-    void *data);
+static void
+im_logic_revoked_poll_handler(const im_link_reply_t *reply, void *data)
+{
+    im_logic_t  *logic = data;
+
+    if (im_logic_fault(reply, "reading revoked users") == NULL) {
+        logic->revoked = im_link_reply_int(reply, 0) != 0;
+    }
+}
 
 
 void
@@ -22,17 +29,6 @@ im_logic_revoked_poll(im_logic_t *logic)
     im_link_call_key(call);
 
     im_logic_send(logic, im_logic_revoked_poll_handler, logic);
-}
-
-
-static void
-im_logic_revoked_poll_handler(const im_link_reply_t *reply, void *data)
-{
-    im_logic_t  *logic = data;
-
-    if (im_logic_fault(reply, "reading revoked users") == NULL) {
-        logic->revoked = im_link_reply_int(reply, 0) != 0;
-    }
 }
 
 

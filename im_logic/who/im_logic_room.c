@@ -22,92 +22,6 @@ typedef struct {
 } im_logic_room_t;
 
 
-static void im_logic_room_read(im_daemon_request_t *r, const char *prefix,
-    int room);
-static void im_logic_room_members_handler(const im_members_t *members,
-    void *data);
-static im_uint_t im_logic_room_users(im_buf_t *b, const im_members_t *members);
-static im_uint_t im_logic_room_sessions(im_buf_t *b,
-    const im_members_t *members);
-
-
-void
-im_logic_room_handler(im_daemon_request_t *r)
-{
-    if (im_logic_room_history(r) != IM_OK) {
-        im_logic_room_read(r, "/im/rooms/", 1);
-    }
-}
-
-
-void
-im_logic_user_handler(im_daemon_request_t *r)
-{
-    im_logic_room_read(r, "/im/users/", 0);
-}
-
-
-static void
-im_logic_room_read(im_daemon_request_t *r, const char *prefix, int room)
-{
-    const char       *why;
-    im_logic_room_t  *q;
-
-    why = im_logic_unknown(r->data);
-    q = im_daemon_alloc(r, sizeof(im_logic_room_t));
-
-    if (why != NULL || q == NULL) {
-        im_logic_reply_error(r, 503, why != NULL ? why : "no memory");
-        return;
-    }
-
-    q->r = r;
-    q->room = room;
-    q->name = im_logic_path_name(r, prefix);
-
-    if (!im_name_valid(q->name)) {
-        im_logic_reply_error(r, 400, "the name is not valid");
-        return;
-    }
-
-    im_logic_members(r->data, im_logic_topic(r, room ? im_topic_room
-                                                     : im_topic_user, q->name),
-                     IM_LINK_MEMBERS_KEPT, im_logic_room_members_handler, q);
-}
-
-
-static void
-im_logic_room_members_handler(const im_members_t *members, void *data)
-{
-    im_buf_t         *b;
-    im_uint_t         n;
-    im_logic_room_t  *q = data;
-
-    if (members == NULL) {
-        im_logic_reply_error(q->r, 503, "redis is away");
-        return;
-    }
-
-    b = im_daemon_buf(q->r, IM_LOGIC_MAX_REPLY);
-
-    if (q->room) {
-        im_logic_print(b, "{\"room\":%j,\"count\":%u,\"users\":[", q->name,
-                       members->count);
-        n = im_logic_room_users(b, members);
-
-    } else {
-        im_logic_print(b, "{\"user\":%j,\"online\":%z,\"sessions\":[",
-                       q->name, members->count != 0 ? "true" : "false");
-        n = im_logic_room_sessions(b, members);
-    }
-
-    im_buf_add_z(b, n > IM_ROOM_MAX || members->rest > 0
-                    ? "],\"more\":true}" : "]}");
-
-    im_logic_reply_data(q->r, b);
-}
-
-
 /* How many there are; the first IM_ROOM_MAX are in the answer. */
 static im_uint_t
 im_logic_room_users(im_buf_t *b, const im_members_t *members)
@@ -168,4 +82,81 @@ im_logic_room_sessions(im_buf_t *b, const im_members_t *members)
     }
 
     return members->n;
+}
+
+
+static void
+im_logic_room_members_handler(const im_members_t *members, void *data)
+{
+    im_buf_t         *b;
+    im_uint_t         n;
+    im_logic_room_t  *q = data;
+
+    if (members == NULL) {
+        im_logic_reply_error(q->r, 503, "redis is away");
+        return;
+    }
+
+    b = im_daemon_buf(q->r, IM_LOGIC_MAX_REPLY);
+
+    if (q->room) {
+        im_logic_print(b, "{\"room\":%j,\"count\":%u,\"users\":[", q->name,
+                       members->count);
+        n = im_logic_room_users(b, members);
+
+    } else {
+        im_logic_print(b, "{\"user\":%j,\"online\":%z,\"sessions\":[",
+                       q->name, members->count != 0 ? "true" : "false");
+        n = im_logic_room_sessions(b, members);
+    }
+
+    im_buf_add_z(b, n > IM_ROOM_MAX || members->rest > 0
+                    ? "],\"more\":true}" : "]}");
+
+    im_logic_reply_data(q->r, b);
+}
+
+
+static void
+im_logic_room_read(im_daemon_request_t *r, const char *prefix, int room)
+{
+    const char       *why;
+    im_logic_room_t  *q;
+
+    why = im_logic_unknown(r->data);
+    q = im_daemon_alloc(r, sizeof(im_logic_room_t));
+
+    if (why != NULL || q == NULL) {
+        im_logic_reply_error(r, 503, why != NULL ? why : "no memory");
+        return;
+    }
+
+    q->r = r;
+    q->room = room;
+    q->name = im_logic_path_name(r, prefix);
+
+    if (!im_name_valid(q->name)) {
+        im_logic_reply_error(r, 400, "the name is not valid");
+        return;
+    }
+
+    im_logic_members(r->data, im_logic_topic(r, room ? im_topic_room
+                                                     : im_topic_user, q->name),
+                     IM_LINK_MEMBERS_KEPT, im_logic_room_members_handler, q);
+}
+
+
+void
+im_logic_room_handler(im_daemon_request_t *r)
+{
+    if (im_logic_room_history(r) != IM_OK) {
+        im_logic_room_read(r, "/im/rooms/", 1);
+    }
+}
+
+
+void
+im_logic_user_handler(im_daemon_request_t *r)
+{
+    im_logic_room_read(r, "/im/users/", 0);
 }

@@ -26,86 +26,6 @@ typedef struct {
 } im_logic_room_history_t;
 
 
-static void im_logic_room_history_read(im_daemon_request_t *r, im_str_t name);
-static const char *im_logic_room_history_args(im_logic_room_history_t *h,
-    im_link_range_t *range);
-static void im_logic_room_history_handler(const im_link_page_t *page,
-    void *data);
-static void im_logic_room_history_message(im_buf_t *b, const im_message_t *m);
-
-
-/* By the path as it was sent: a slash of the name itself is %2F there. */
-im_int_t
-im_logic_room_history(im_daemon_request_t *r)
-{
-    im_str_t  name, end = im_str("/history");
-
-    if (im_logic_url_behind(r->path, "/im/rooms/", &name) != IM_OK
-        || name.len <= end.len
-        || memcmp(name.data + name.len - end.len, end.data, end.len) != 0)
-    {
-        return IM_DECLINED;
-    }
-
-    name.len -= end.len;
-
-    name = im_logic_name(r, name);
-
-    if (im_name_valid(name)) {
-        im_logic_room_history_read(r, name);
-
-    } else {
-        im_logic_reply_error(r, 400, "the name is not valid");
-    }
-
-    return IM_OK;
-}
-
-
-static void
-im_logic_room_history_read(im_daemon_request_t *r, im_str_t name)
-{
-    im_logic_t               *logic;
-    const char               *why;
-    const im_rule_t          *rule;
-    im_link_range_t           range;
-    im_logic_room_history_t  *h;
-
-    logic = r->data;
-    why = im_logic_unready(logic);
-    h = im_daemon_alloc(r, sizeof(im_logic_room_history_t));
-
-    if (why != NULL || h == NULL) {
-        im_logic_reply_error(r, 503, why != NULL ? why : "no memory");
-        return;
-    }
-
-    rule = im_rules_room(&logic->nodes->rules, name);
-
-    if (rule == NULL || rule->history == 0) {
-        im_logic_reply_error(r, 404, rule == NULL ? "no im_room rule"
-                             : "the room keeps no history");
-        return;
-    }
-
-    h->r = r;
-    h->b = im_daemon_buf(r, IM_LOGIC_MAX_REPLY);
-
-    why = im_logic_room_history_args(h, &range);
-
-    if (why != NULL) {
-        im_logic_reply_error(r, 400, why);
-        return;
-    }
-
-    range.topic = im_logic_topic(r, im_topic_room, name);
-
-    im_logic_print(h->b, "{\"room\":%j", name);
-
-    im_logic_history_read(r, &range, im_logic_room_history_handler, h);
-}
-
-
 /* NULL, or what is wrong with them. */
 static const char *
 im_logic_room_history_args(im_logic_room_history_t *h, im_link_range_t *range)
@@ -140,6 +60,40 @@ im_logic_room_history_args(im_logic_room_history_t *h, im_link_range_t *range)
     range->reverse = !h->resumes;
 
     return NULL;
+}
+
+
+static void
+im_logic_room_history_message(im_buf_t *b, const im_message_t *m)
+{
+    const im_envelope_t  *e;
+
+    e = m->envelope;
+
+    im_logic_print(b, "{\"seq\":%u,\"time\":%u", m->seq, e->time);
+
+    if (e->id.len != 0) {
+        im_logic_print(b, ",\"id\":%j", e->id);
+    }
+
+    if (e->user.len != 0 || e->name.len != 0) {
+        im_logic_print(b, ",\"from\":{\"user\":%j,\"name\":%j}", e->user,
+                       e->name);
+    }
+
+    im_buf_add_z(b, ",\"data\":");
+
+    if (e->type == IM_PUSH_JSON) {
+        im_buf_add_str(b, e->data);
+
+    } else if (e->type == IM_PUSH_BINARY) {
+        im_json_add_base64(b, e->data);
+
+    } else {
+        im_json_add_string(b, e->data);
+    }
+
+    im_buf_add_z(b, "}");
 }
 
 
@@ -190,34 +144,72 @@ im_logic_room_history_handler(const im_link_page_t *page, void *data)
 
 
 static void
-im_logic_room_history_message(im_buf_t *b, const im_message_t *m)
+im_logic_room_history_read(im_daemon_request_t *r, im_str_t name)
 {
-    const im_envelope_t  *e;
+    im_logic_t               *logic;
+    const char               *why;
+    const im_rule_t          *rule;
+    im_link_range_t           range;
+    im_logic_room_history_t  *h;
 
-    e = m->envelope;
+    logic = r->data;
+    why = im_logic_unready(logic);
+    h = im_daemon_alloc(r, sizeof(im_logic_room_history_t));
 
-    im_logic_print(b, "{\"seq\":%u,\"time\":%u", m->seq, e->time);
-
-    if (e->id.len != 0) {
-        im_logic_print(b, ",\"id\":%j", e->id);
+    if (why != NULL || h == NULL) {
+        im_logic_reply_error(r, 503, why != NULL ? why : "no memory");
+        return;
     }
 
-    if (e->user.len != 0 || e->name.len != 0) {
-        im_logic_print(b, ",\"from\":{\"user\":%j,\"name\":%j}", e->user,
-                       e->name);
+    rule = im_rules_room(&logic->nodes->rules, name);
+
+    if (rule == NULL || rule->history == 0) {
+        im_logic_reply_error(r, 404, rule == NULL ? "no im_room rule"
+                             : "the room keeps no history");
+        return;
     }
 
-    im_buf_add_z(b, ",\"data\":");
+    h->r = r;
+    h->b = im_daemon_buf(r, IM_LOGIC_MAX_REPLY);
 
-    if (e->type == IM_PUSH_JSON) {
-        im_buf_add_str(b, e->data);
+    why = im_logic_room_history_args(h, &range);
 
-    } else if (e->type == IM_PUSH_BINARY) {
-        im_json_add_base64(b, e->data);
+    if (why != NULL) {
+        im_logic_reply_error(r, 400, why);
+        return;
+    }
+
+    range.topic = im_logic_topic(r, im_topic_room, name);
+
+    im_logic_print(h->b, "{\"room\":%j", name);
+
+    im_logic_history_read(r, &range, im_logic_room_history_handler, h);
+}
+
+
+/* By the path as it was sent: a slash of the name itself is %2F there. */
+im_int_t
+im_logic_room_history(im_daemon_request_t *r)
+{
+    im_str_t  name, end = im_str("/history");
+
+    if (im_logic_url_behind(r->path, "/im/rooms/", &name) != IM_OK
+        || name.len <= end.len
+        || memcmp(name.data + name.len - end.len, end.data, end.len) != 0)
+    {
+        return IM_DECLINED;
+    }
+
+    name.len -= end.len;
+
+    name = im_logic_name(r, name);
+
+    if (im_name_valid(name)) {
+        im_logic_room_history_read(r, name);
 
     } else {
-        im_json_add_string(b, e->data);
+        im_logic_reply_error(r, 400, "the name is not valid");
     }
 
-    im_buf_add_z(b, "}");
+    return IM_OK;
 }
