@@ -64,15 +64,6 @@ typedef struct {
 const char  im_json_no_memory[] = "no memory";
 
 
-static int
-im_json_fail(im_json_t *json, const char *why)
-{
-    json->why = why;
-
-    return 0;
-}
-
-
 static u_char *
 im_json_utf8(u_char *dst, uint32_t c)
 {
@@ -427,6 +418,15 @@ static const im_json_setter_t  im_json_setters[] = {
     { "{", im_json_set_raw },
     { "[", im_json_set_raws }
 };
+
+
+static int
+im_json_fail(im_json_t *json, const char *why)
+{
+    json->why = why;
+
+    return 0;
+}
 
 
 /* The value of a member of the decoded object is complete. */

@@ -23,43 +23,6 @@
 #define NGX_IM_DRAIN_BLOCKED  2000    /* ms for sessions with a full socket */
 
 
-static void ngx_im_drain_shuffle(ngx_im_worker_t *w);
-static void ngx_im_drain_handler(ngx_event_t *ev);
-static void ngx_im_drain_clock(ngx_im_worker_t *w);
-static void ngx_im_drain_some(ngx_im_worker_t *w);
-static void ngx_im_drain_rest(ngx_im_worker_t *w);
-
-
-void
-ngx_im_drain_start(ngx_im_worker_t *w)
-{
-    if (w->draining) {
-        return;
-    }
-
-    w->draining = 1;
-    w->counters->draining = 1;
-    w->drain.time = ngx_current_msec;
-
-    ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
-                  "im: closing %ui sessions in %M ms, this worker ends",
-                  w->nsessions, w->conf->drain);
-
-    ngx_im_follow_draining(w);
-
-    if (w->conf->drain > 0) {
-        ngx_im_drain_shuffle(w);
-    }
-
-    w->drain.event.handler = ngx_im_drain_handler;
-    w->drain.event.data = w;
-    w->drain.event.log = w->log;
-    w->drain.event.cancelable = 0;
-
-    ngx_add_timer(&w->drain.event, 1);
-}
-
-
 /* Without memory for the order all sessions are closed at once. */
 static void
 ngx_im_drain_shuffle(ngx_im_worker_t *w)
@@ -88,36 +51,6 @@ ngx_im_drain_shuffle(ngx_im_worker_t *w)
 
     w->drain.order = order;
     w->drain.n = n;
-}
-
-
-/*
- * The timer goes on until all sessions have ended: closing waits a moment for
- * the peer.
- */
-static void
-ngx_im_drain_handler(ngx_event_t *ev)
-{
-    ngx_im_worker_t  *w;
-
-    w = ev->data;
-
-    ngx_im_drain_clock(w);
-
-    if (w->drain.done < w->conf->drain) {
-        ngx_im_drain_some(w);
-
-    } else {
-        ngx_im_drain_rest(w);
-    }
-
-    if (w->nsessions > 0) {
-        ngx_add_timer(ev, NGX_IM_DRAIN_STEP);
-        return;
-    }
-
-    im_free(w->drain.order);
-    w->drain.order = NULL;
 }
 
 
@@ -196,4 +129,64 @@ ngx_im_drain_rest(ngx_im_worker_t *w)
         ngx_im_session_close(s, IM_REASON_DRAIN, "worker ends");
         n--;
     }
+}
+
+
+/*
+ * The timer goes on until all sessions have ended: closing waits a moment for
+ * the peer.
+ */
+static void
+ngx_im_drain_handler(ngx_event_t *ev)
+{
+    ngx_im_worker_t  *w;
+
+    w = ev->data;
+
+    ngx_im_drain_clock(w);
+
+    if (w->drain.done < w->conf->drain) {
+        ngx_im_drain_some(w);
+
+    } else {
+        ngx_im_drain_rest(w);
+    }
+
+    if (w->nsessions > 0) {
+        ngx_add_timer(ev, NGX_IM_DRAIN_STEP);
+        return;
+    }
+
+    im_free(w->drain.order);
+    w->drain.order = NULL;
+}
+
+
+void
+ngx_im_drain_start(ngx_im_worker_t *w)
+{
+    if (w->draining) {
+        return;
+    }
+
+    w->draining = 1;
+    w->counters->draining = 1;
+    w->drain.time = ngx_current_msec;
+
+    ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
+                  "im: closing %ui sessions in %M ms, this worker ends",
+                  w->nsessions, w->conf->drain);
+
+    ngx_im_follow_draining(w);
+
+    if (w->conf->drain > 0) {
+        ngx_im_drain_shuffle(w);
+    }
+
+    w->drain.event.handler = ngx_im_drain_handler;
+    w->drain.event.data = w;
+    w->drain.event.log = w->log;
+    w->drain.event.cancelable = 0;
+
+    ngx_add_timer(&w->drain.event, 1);
 }

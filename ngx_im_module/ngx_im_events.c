@@ -13,37 +13,6 @@
 #include "ngx_im_send.h"
 
 
-static void ngx_im_events_live(void *ctx, im_topic_t *topic);
-static im_int_t ngx_im_events_message(void *ctx, im_topic_t *topic,
-    const im_entry_t *entry, int healed);
-static void ngx_im_events_hole(void *ctx, im_topic_t *topic, uint64_t seq);
-static void ngx_im_events_flush(void *ctx);
-static im_sub_t *ngx_im_events_find(ngx_im_worker_t *w,
-    ngx_im_handle_t session, im_str_t topic);
-static void ngx_im_events_describe(im_sub_t *sub, ngx_im_followed_t *f);
-
-
-static const ngx_im_follow_events_t  ngx_im_events = {
-    {
-        ngx_im_events_live,
-        ngx_im_events_message,
-        ngx_im_resume_moved,
-        ngx_im_events_hole,
-        ngx_im_events_flush,
-        ngx_im_resume_history,
-        ngx_im_info_reported,
-        ngx_im_info_members,
-        ngx_im_info_ended
-    },
-
-    ngx_im_control_entry,
-    ngx_im_info_dead,
-    ngx_im_revoke_revision,
-    ngx_im_events_find,
-    ngx_im_events_describe
-};
-
-
 static const ngx_im_session_events_t  ngx_im_session_events = {
     ngx_im_command_message,
     ngx_im_resume_joined,
@@ -51,35 +20,6 @@ static const ngx_im_session_events_t  ngx_im_session_events = {
     ngx_im_resume_cut,
     ngx_im_drain_start
 };
-
-
-ngx_int_t
-ngx_im_events_init(ngx_im_worker_t *w)
-{
-    w->events = &ngx_im_session_events;
-
-    if (!w->conf->enabled) {
-        return NGX_OK;
-    }
-
-    if (ngx_im_revoke_init(w) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_im_follow_init(w, &ngx_im_events);
-}
-
-
-void
-ngx_im_events_exit(ngx_im_worker_t *w)
-{
-    if (w->sync == NULL) {
-        return;
-    }
-
-    ngx_im_follow_exit(w);
-    ngx_im_revoke_cleanup(w);
-}
 
 
 static void
@@ -200,4 +140,54 @@ ngx_im_events_describe(im_sub_t *sub, ngx_im_followed_t *f)
         f->member.info.len = 0;
         f->member.room_info.len = 0;
     }
+}
+
+
+static const ngx_im_follow_events_t  ngx_im_events = {
+    {
+        ngx_im_events_live,
+        ngx_im_events_message,
+        ngx_im_resume_moved,
+        ngx_im_events_hole,
+        ngx_im_events_flush,
+        ngx_im_resume_history,
+        ngx_im_info_reported,
+        ngx_im_info_members,
+        ngx_im_info_ended
+    },
+
+    ngx_im_control_entry,
+    ngx_im_info_dead,
+    ngx_im_revoke_revision,
+    ngx_im_events_find,
+    ngx_im_events_describe
+};
+
+
+ngx_int_t
+ngx_im_events_init(ngx_im_worker_t *w)
+{
+    w->events = &ngx_im_session_events;
+
+    if (!w->conf->enabled) {
+        return NGX_OK;
+    }
+
+    if (ngx_im_revoke_init(w) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_im_follow_init(w, &ngx_im_events);
+}
+
+
+void
+ngx_im_events_exit(ngx_im_worker_t *w)
+{
+    if (w->sync == NULL) {
+        return;
+    }
+
+    ngx_im_follow_exit(w);
+    ngx_im_revoke_cleanup(w);
 }

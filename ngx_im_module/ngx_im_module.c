@@ -18,48 +18,560 @@
 #include "im_wire.h"
 
 
-static void *ngx_im_create_main_conf(ngx_conf_t *cf);
-static char *ngx_im_init_main_conf(ngx_conf_t *cf, void *conf);
-static void *ngx_im_create_loc_conf(ngx_conf_t *cf);
-static char *ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
-static char *ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf);
-static char *ngx_im_check_topics(ngx_conf_t *cf, ngx_im_loc_conf_t *conf);
-static ngx_int_t ngx_im_add_variables(ngx_conf_t *cf);
-static ngx_int_t ngx_im_postconfiguration(ngx_conf_t *cf);
-static ngx_int_t ngx_im_leads(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf,
-    const char *directive, ngx_str_t *uri, const char *cure);
-static ngx_int_t ngx_im_init_process(ngx_cycle_t *cycle);
+/* im_limit: the least is 0 if 0 means "no limit". */
+#define ngx_im_main_limit(n, kind, least, value, member)                      \
+    { ngx_string(n "="), NGX_IM_OPTION_##kind, least, NGX_IM_MAX,             \
+      offsetof(ngx_im_main_conf_t, member), NULL,                             \
+      NGX_IM_OPTION_ONCE|NGX_IM_OPTION_MAIN, value }
+#define ngx_im_loc_limit(n, kind, least, member)                              \
+    ngx_im_option(n "=", kind, least, NGX_IM_MAX, ngx_im_loc_conf_t,          \
+                  member, NULL, NGX_IM_OPTION_ONCE)
 
-static char *ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_im_node(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_im_room(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_im_topic(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_im_rule(ngx_conf_t *cf, ngx_command_t *cmd,
-    ngx_uint_t first, im_rule_t *rule);
-static char *ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_im_connect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_im_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_im_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_im_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_im_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-static ngx_uint_t ngx_im_origin_valid(ngx_str_t *origin);
-static char *ngx_im_uri(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg,
-    ngx_str_t *uri);
-static void ngx_im_rules_free(void *data);
+static const ngx_im_option_t  ngx_im_limit_options[] = {
+    ngx_im_main_limit("sessions", NUMBER, 0, 0, max_sessions),
+    ngx_im_main_limit("per_ip", NUMBER, 0, 0, max_sessions_per_ip),
+    ngx_im_main_limit("per_user", NUMBER, 0, 32, max_sessions_per_user),
+    ngx_im_main_limit("unauthenticated", NUMBER, 0, 1024, max_unauthenticated),
+    ngx_im_main_limit("handshakes", NUMBER, 0, 2000, handshakes),
+    ngx_im_main_limit("signatures", NUMBER, 0, 1000, signatures),
+    ngx_im_main_limit("commands", NUMBER, 0, 200, commands),
+    ngx_im_main_limit("topics", NUMBER, 1, 128, topics_per_session),
+    ngx_im_main_limit("new_rooms", NUMBER, 0, 2000, new_rooms),
+    ngx_im_main_limit("budget", NUMBER, 1, 256, budget),
+    ngx_im_main_limit("topic_log", SIZE, 16384, 1024 * 1024, log_bytes),
+    ngx_im_main_limit("logs", SIZE, 1048576, 256 * 1024 * 1024, logs_bytes),
+    ngx_im_main_limit("recovery", SIZE, 1024, 1024 * 1024, recovery_bytes),
+    ngx_im_main_limit("windows", SIZE, 65536, 64 * 1024 * 1024, windows_bytes),
+    ngx_im_loc_limit("message", SIZE, 1, max_message),
+    ngx_im_loc_limit("replies", SIZE, 1, max_replies),
+    ngx_im_loc_limit("auth_timeout", MSEC, 1000, auth_timeout),
+    ngx_im_loc_limit("refresh", MSEC, 1000, refresh),
+    ngx_im_option_end
+};
 
-static ngx_int_t ngx_im_node_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_im_sessions_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_im_session_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_im_variable(ngx_http_variable_value_t *v, u_char *data,
-    size_t len);
+
+/* The interval of im_ping has no name. */
+#define ngx_im_ping_option(n, member)                                         \
+    ngx_im_option(n, MSEC, 1000, NGX_IM_MAX, ngx_im_loc_conf_t, member,       \
+                  "must be a time of at least 1s", 0)
+
+
+static const ngx_im_option_t  ngx_im_ping_options[] = {
+    ngx_im_ping_option("timeout=", pong),
+    ngx_im_ping_option("", ping),
+    ngx_im_option_end
+};
+
+
+#define ngx_im_redis_option(n, kind, least, most, member, cure)               \
+    ngx_im_option(n, kind, least, most, ngx_im_redis_conf_t, member, cure, 0)
+
+
+static const ngx_im_option_t  ngx_im_redis_options[] = {
+    ngx_im_redis_option("user=", STRING, 0, NGX_IM_MAX, user, NULL),
+    ngx_im_redis_option("password=", STRING, 0, NGX_IM_MAX, password, NULL),
+    ngx_im_redis_option("prefix=", STRING, 0, NGX_IM_MAX, prefix, NULL),
+    ngx_im_redis_option("db=", NUMBER, 0, NGX_IM_MAX, db, "is not a number"),
+    ngx_im_redis_option("partitions=", NUMBER, 1, IM_PARTITIONS_MAX,
+                        partitions, "must be from 1 to 1024"),
+    ngx_im_redis_option("timeout=", MSEC, 1, NGX_IM_MAX, timeout,
+                        "is not a time"),
+    ngx_im_redis_option("refresh=", MSEC, 1000, 86400000, refresh,
+                        "must be a time from 1s to 24h"),
+    ngx_im_redis_option("tls=", REFUSED, 0, 0, name, "is not available: use a "
+                        "unix socket, or a TLS proxy on this machine"),
+    ngx_im_option_end
+};
+
+
+#define ngx_im_word(n, conf, member, is)                                      \
+    ngx_im_option(n, WORD, is, is, conf, member, NULL, 0)
+
+
+/* im_room has all of them, im_inbox and im_broadcast the last ones. */
+static const ngx_im_option_t  ngx_im_rule_options[] = {
+    ngx_im_word("presence", im_rule_t, presence, 1),
+    ngx_im_word("join=anyone", im_rule_t, join_user, 0),
+    ngx_im_word("join=user", im_rule_t, join_user, 1),
+    ngx_im_word("publish=none", im_rule_t, publish, IM_RULE_NONE),
+    ngx_im_word("publish=member", im_rule_t, publish, IM_RULE_MEMBER),
+    ngx_im_word("publish=user", im_rule_t, publish, IM_RULE_USER),
+#define NGX_IM_TOPIC_OPTIONS  6
+    ngx_im_option("history=", NUMBER, 0, IM_RULE_HISTORY_MAX, im_rule_t,
+                  history, "must be from 0 to 100000 messages", 0),
+    ngx_im_option("ttl=", SEC, 1, 366 * 86400, im_rule_t, ttl,
+                  "must be a time from 1s to 366d", 0),
+    ngx_im_option_end
+};
+
+
+static const ngx_im_option_t  ngx_im_auth_options[] = {
+    ngx_im_word("none", ngx_im_loc_conf_t, auth, NGX_IM_AUTH_NONE),
+    ngx_im_word("token", ngx_im_loc_conf_t, auth, NGX_IM_AUTH_TOKEN),
+    ngx_im_word("jwt", ngx_im_loc_conf_t, auth, NGX_IM_AUTH_JWT),
+    ngx_im_option_end
+};
+
+
+#define ngx_im_jwt_key_option(n, member)                                      \
+    ngx_im_option(n, STRING, 1, IM_JWT_MAX_KID, ngx_im_jwt_key_t, member,     \
+                  "must have a value of 1 to 255 bytes", 0)
+
+
+static const ngx_im_option_t  ngx_im_jwt_key_options[] = {
+    ngx_im_jwt_key_option("file=", file),
+    ngx_im_jwt_key_option("kid=", kid),
+    ngx_im_jwt_key_option("aud=", audience),
+    ngx_im_jwt_key_option("iss=", issuer),
+    ngx_im_word("weak", ngx_im_jwt_key_t, weak, 1),
+    ngx_im_option_end
+};
+
+
+static char *
+ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_main_conf_t  *imcf = conf;
+
+    char                 *rv;
+    ngx_str_t            *args;
+    ngx_url_t             u;
+    ngx_im_redis_conf_t  *rcf;
+
+    rcf = &imcf->redis;
+
+    if (rcf->addr != NULL) {
+        return "is duplicate";
+    }
+
+    args = cf->args->elts;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.url = args[1];
+    u.default_port = 6379;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+        return ngx_im_refuse(cf, "im_redis: %s in \"%V\"; use HOST:PORT or "
+                             "unix:/PATH", u.err ? u.err : "error", &args[1]);
+    }
+
+    rcf->addr = u.addrs;
+    rcf->name = args[1];
+    rcf->timeout = 5000;
+    rcf->refresh = 600000;
+    ngx_str_set(&rcf->prefix, "im:");
+
+    rv = ngx_im_options(cf, cmd, 2, ngx_im_redis_options, rcf,
+                        "is unknown; there are user= password= db= prefix= "
+                        "partitions= timeout= refresh=");
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (!im_prefix_valid(ngx_im_str(rcf->prefix))) {
+        return ngx_im_refuse(cf, "im_redis: \"prefix=%V\" must be 1 to 32 "
+                             "printable bytes without \"{}\" and spaces",
+                             &rcf->prefix);
+    }
+
+    return rcf->user.len && rcf->password.len == 0
+           ? "has user= but no password=" : NGX_CONF_OK;
+}
+
+
+static char *
+ngx_im_node(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_main_conf_t  *imcf = conf;
+
+    ngx_str_t  *args;
+
+    if (imcf->node.len) {
+        return "is duplicate";
+    }
+
+    args = cf->args->elts;
+
+    if (!im_node_valid(ngx_im_str(args[1]))) {
+        return ngx_im_invalid(cf, cmd, &args[1], "must be 1 to 200 bytes of "
+                              "UTF-8 without \".:{}\" and spaces");
+    }
+
+    imcf->node = args[1];
+
+    return NGX_CONF_OK;
+}
+
+
+/* The options of a rule, from argument first on. */
+static char *
+ngx_im_rule(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
+    im_rule_t *rule)
+{
+    char  *rv;
+
+    ngx_memzero(rule, sizeof(im_rule_t));
+
+    rv = first == 2
+         ? ngx_im_options(cf, cmd, 2, ngx_im_rule_options, rule,
+                          "is unknown; there are history= ttl= presence "
+                          "join=anyone|user publish=none|member|user")
+         : ngx_im_options(cf, cmd, 1,
+                          ngx_im_rule_options + NGX_IM_TOPIC_OPTIONS, rule,
+                          "is unknown; there are history= ttl=");
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (rule->history && rule->ttl == 0) {
+        return "has history= without ttl=: say how long messages are kept, "
+               "for example ttl=24h";
+    }
+
+    if (rule->ttl && rule->history == 0) {
+        return "has ttl= without history=: say how many messages are kept, "
+               "for example history=100";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_im_room(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_main_conf_t  *imcf = conf;
+
+    char       *rv;
+    im_int_t    rc;
+    im_rule_t   rule;
+    ngx_str_t  *args;
+
+    args = cf->args->elts;
+
+    rv = ngx_im_rule(cf, cmd, 2, &rule);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    rule.pattern = ngx_im_str(args[1]);
+
+    if (!im_name_valid(rule.pattern)) {
+        return ngx_im_invalid(cf, cmd, &args[1], "must be 1 to 253 bytes of "
+                              "UTF-8 without control characters");
+    }
+
+    rc = im_rules_add(&imcf->rules, &rule);
+
+    if (rc == IM_DECLINED) {
+        return ngx_im_invalid(cf, cmd, &args[1], "is there twice, or has a "
+                              "\"*\" that is not its last byte");
+    }
+
+    if (rc != IM_OK) {
+        return ngx_im_invalid(cf, cmd, &args[1], "does not fit: at most 1024 "
+                              "rules");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* im_inbox and im_broadcast: rules without a pattern. */
+static char *
+ngx_im_topic(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_main_conf_t  *imcf = conf;
+
+    char       *rv;
+    im_rule_t   rule;
+
+    rv = ngx_im_rule(cf, cmd, 1, &rule);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (ngx_strcmp(cmd->name.data, "im_inbox") == 0) {
+        if (imcf->rules.has_inbox) {
+            return "is duplicate";
+        }
+
+        imcf->rules.inbox = rule;
+        imcf->rules.has_inbox = 1;
+
+        return NGX_CONF_OK;
+    }
+
+    if (imcf->rules.has_broadcast) {
+        return "is duplicate";
+    }
+
+    imcf->rules.broadcast = rule;
+    imcf->rules.has_broadcast = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_main_conf_t  *imcf = conf;
+
+    char              *rv;
+    ngx_str_t         *args;
+    ngx_im_jwt_key_t  *key;
+
+    args = cf->args->elts;
+
+    key = ngx_pcalloc(cf->pool, sizeof(ngx_im_jwt_key_t));
+    if (key == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    key->alg = im_jwt_alg(ngx_im_str(args[1]));
+
+    if (key->alg == IM_JWT_ALGS) {
+        return ngx_im_invalid(cf, cmd, &args[1], "is no algorithm; there are "
+                              "HS256 HS384 HS512 RS256 RS384 RS512 ES256 "
+                              "ES384 ES512");
+    }
+
+    rv = ngx_im_options(cf, cmd, 2, ngx_im_jwt_key_options, key,
+                        "is unknown; there are file= kid= aud= iss= weak");
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (key->file.len == 0) {
+        return ngx_im_invalid(cf, cmd, &args[1], "has no key: name the file "
+                              "that holds it by file=");
+    }
+
+    return ngx_im_jwt_key_add(cf, imcf, key);
+}
+
+
+static char *
+ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_loc_conf_t  *ilcf = conf;
+
+    u_char                     names[NGX_MAX_CONF_ERRSTR / 2];
+    im_buf_t                   b;
+    ngx_str_t                 *args;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (ilcf->proto != NULL) {
+        return "is duplicate";
+    }
+
+    args = cf->args->elts;
+
+    if (ngx_strncmp(args[1].data, "protocol=", 9) == 0) {
+        ilcf->proto = im_proto_find(im_str_set(args[1].data + 9,
+                                               args[1].len - 9));
+    }
+
+    if (ilcf->proto == NULL) {
+        im_buf_fixed(&b, names, sizeof(names));
+        im_proto_names(&b, 0);
+
+        return ngx_im_refuse(cf, "im_comet: \"%V\" must be %*s", &args[1],
+                             b.len, b.data);
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler != NULL) {
+        return "shares its location with proxy_pass or the like: give it a "
+               "location of its own";
+    }
+
+    clcf->handler = ngx_im_handshake_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_loc_conf_t  *ilcf = conf;
+
+    if (ilcf->auth != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    return ngx_im_options(cf, cmd, 1, ngx_im_auth_options, ilcf,
+                          "must be none, token or jwt");
+}
+
+
+static char *
+ngx_im_uri(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg, ngx_str_t *uri)
+{
+    if (arg->len == 0 || arg->data[0] != '/') {
+        return ngx_im_invalid(cf, cmd, arg,
+                              "must be the URI of an internal location");
+    }
+
+    *uri = *arg;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_im_connect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_loc_conf_t  *ilcf = conf;
+
+    ngx_str_t  *args;
+
+    if (ilcf->connect.data != NULL) {
+        return "is duplicate";
+    }
+
+    args = cf->args->elts;
+
+    return ngx_im_uri(cf, cmd, &args[1], &ilcf->connect);
+}
+
+
+static char *
+ngx_im_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_loc_conf_t  *ilcf = conf;
+
+    ngx_str_t   *args;
+    ngx_uint_t   i;
+
+    args = cf->args->elts;
+
+    for (i = 0; i < IM_WEBHOOKS; i++) {
+        if (im_str_eq(ngx_im_str(args[1]), im_webhook_names[i])) {
+            break;
+        }
+    }
+
+    if (i == IM_WEBHOOKS) {
+        return ngx_im_invalid(cf, cmd, &args[1], "is no event; there are "
+                              "connect subscribe publish rpc refresh "
+                              "sub_refresh");
+    }
+
+    if (ilcf->webhooks[i].data != NULL) {
+        return ngx_im_invalid(cf, cmd, &args[1], "is there twice");
+    }
+
+    return ngx_im_uri(cf, cmd, &args[2], &ilcf->webhooks[i]);
+}
+
+
+static char *
+ngx_im_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_loc_conf_t  *ilcf = conf;
+
+    char       *rv;
+    ngx_str_t  *args;
+
+    if (ilcf->ping != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    args = cf->args->elts;
+
+    rv = ngx_im_option_set(cf, cmd, &ngx_im_ping_options[1], &args[1], conf);
+
+    return rv == NGX_CONF_OK
+           ? ngx_im_options(cf, cmd, 2, ngx_im_ping_options, conf,
+                            "must be timeout=TIME")
+           : rv;
+}
+
+
+static char *
+ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_im_options(cf, cmd, 1, ngx_im_limit_options, conf,
+                          "is unknown; there are sessions= per_ip= per_user= "
+                          "unauthenticated= handshakes= signatures= commands= "
+                          "topics= new_rooms= budget= topic_log= logs= "
+                          "recovery= windows= message= replies= "
+                          "auth_timeout= refresh=");
+}
+
+
+/* A scheme and an authority, as browsers send it (RFC 6454, section 7). */
+static ngx_uint_t
+ngx_im_origin_valid(ngx_str_t *origin)
+{
+    u_char  *p;
+
+    if (ngx_strcmp(origin->data, "*") == 0
+        || ngx_strcmp(origin->data, "null") == 0)
+    {
+        return 1;
+    }
+
+    p = (u_char *) ngx_strstr(origin->data, "://");
+
+    return p != NULL && p != origin->data && p[3] != '\0'
+           && ngx_strchr(p + 3, '/') == NULL;
+}
+
+
+static char *
+ngx_im_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_loc_conf_t  *ilcf = conf;
+
+    ngx_str_t   *args, *origin;
+    ngx_uint_t   i;
+
+    args = cf->args->elts;
+
+    if (ilcf->origins == NGX_CONF_UNSET_PTR) {
+        ilcf->origins = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
+        if (ilcf->origins == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (!ngx_im_origin_valid(&args[i])) {
+            return ngx_im_invalid(cf, cmd, &args[i], "must look like "
+                                  "https://example.com (no path), or be *");
+        }
+
+        origin = ngx_array_push(ilcf->origins);
+        if (origin == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *origin = args[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_im_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_im_status_handler;
+
+    return NGX_CONF_OK;
+}
 
 
 static ngx_command_t  ngx_im_commands[] = {
@@ -173,146 +685,74 @@ static ngx_command_t  ngx_im_commands[] = {
 };
 
 
-static ngx_http_module_t  ngx_im_module_ctx = {
-    ngx_im_add_variables,          /* preconfiguration */
-    ngx_im_postconfiguration,      /* postconfiguration */
+/* nginx sets no_cacheable by the flags of the variable. */
+static ngx_int_t
+ngx_im_variable(ngx_http_variable_value_t *v, u_char *data, size_t len)
+{
+    v->data = data;
+    v->len = len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
 
-    ngx_im_create_main_conf,       /* create main configuration */
-    ngx_im_init_main_conf,         /* init main configuration */
-
-    NULL,                          /* create server configuration */
-    NULL,                          /* merge server configuration */
-
-    ngx_im_create_loc_conf,        /* create location configuration */
-    ngx_im_merge_loc_conf          /* merge location configuration */
-};
-
-
-ngx_module_t  ngx_im_module = {
-    NGX_MODULE_V1,
-    &ngx_im_module_ctx,            /* module context */
-    ngx_im_commands,               /* module directives */
-    NGX_HTTP_MODULE,               /* module type */
-    NULL,                          /* init master */
-    NULL,                          /* init module */
-    ngx_im_init_process,           /* init process */
-    NULL,                          /* init thread */
-    NULL,                          /* exit thread */
-    ngx_im_worker_exit,            /* exit process */
-    NULL,                          /* exit master */
-    NGX_MODULE_V1_PADDING
-};
+    return NGX_OK;
+}
 
 
-/* im_limit: the least is 0 if 0 means "no limit". */
-#define ngx_im_main_limit(n, kind, least, value, member)                      \
-    { ngx_string(n "="), NGX_IM_OPTION_##kind, least, NGX_IM_MAX,             \
-      offsetof(ngx_im_main_conf_t, member), NULL,                             \
-      NGX_IM_OPTION_ONCE|NGX_IM_OPTION_MAIN, value }
-#define ngx_im_loc_limit(n, kind, least, member)                              \
-    ngx_im_option(n "=", kind, least, NGX_IM_MAX, ngx_im_loc_conf_t,          \
-                  member, NULL, NGX_IM_OPTION_ONCE)
+static ngx_int_t
+ngx_im_node_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_im_main_conf_t  *imcf;
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_im_module);
+
+    return ngx_im_variable(v, imcf->node.data, imcf->node.len);
+}
 
 
-static const ngx_im_option_t  ngx_im_limit_options[] = {
-    ngx_im_main_limit("sessions", NUMBER, 0, 0, max_sessions),
-    ngx_im_main_limit("per_ip", NUMBER, 0, 0, max_sessions_per_ip),
-    ngx_im_main_limit("per_user", NUMBER, 0, 32, max_sessions_per_user),
-    ngx_im_main_limit("unauthenticated", NUMBER, 0, 1024, max_unauthenticated),
-    ngx_im_main_limit("handshakes", NUMBER, 0, 2000, handshakes),
-    ngx_im_main_limit("signatures", NUMBER, 0, 1000, signatures),
-    ngx_im_main_limit("commands", NUMBER, 0, 200, commands),
-    ngx_im_main_limit("topics", NUMBER, 1, 128, topics_per_session),
-    ngx_im_main_limit("new_rooms", NUMBER, 0, 2000, new_rooms),
-    ngx_im_main_limit("budget", NUMBER, 1, 256, budget),
-    ngx_im_main_limit("topic_log", SIZE, 16384, 1024 * 1024, log_bytes),
-    ngx_im_main_limit("logs", SIZE, 1048576, 256 * 1024 * 1024, logs_bytes),
-    ngx_im_main_limit("recovery", SIZE, 1024, 1024 * 1024, recovery_bytes),
-    ngx_im_main_limit("windows", SIZE, 65536, 64 * 1024 * 1024, windows_bytes),
-    ngx_im_loc_limit("message", SIZE, 1, max_message),
-    ngx_im_loc_limit("replies", SIZE, 1, max_replies),
-    ngx_im_loc_limit("auth_timeout", MSEC, 1000, auth_timeout),
-    ngx_im_loc_limit("refresh", MSEC, 1000, refresh),
-    ngx_im_option_end
-};
+/* The number of sessions of this worker. */
+static ngx_int_t
+ngx_im_sessions_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_im_variable(v, p, ngx_sprintf(p, "%ui", ngx_im_worker
+                                                  ? ngx_im_worker->nsessions
+                                                  : 0)
+                                 - p);
+}
 
 
-/* The interval of im_ping has no name. */
-#define ngx_im_ping_option(n, member)                                         \
-    ngx_im_option(n, MSEC, 1000, NGX_IM_MAX, ngx_im_loc_conf_t, member,       \
-                  "must be a time of at least 1s", 0)
+/* The id of the session that this request became. */
+static ngx_int_t
+ngx_im_session_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    u_char  *p, *id;
 
+    id = ngx_http_get_module_ctx(r, ngx_im_module);
 
-static const ngx_im_option_t  ngx_im_ping_options[] = {
-    ngx_im_ping_option("timeout=", pong),
-    ngx_im_ping_option("", ping),
-    ngx_im_option_end
-};
+    if (id == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
 
+    p = ngx_pnalloc(r->pool, IM_UUID_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
 
-#define ngx_im_redis_option(n, kind, least, most, member, cure)               \
-    ngx_im_option(n, kind, least, most, ngx_im_redis_conf_t, member, cure, 0)
+    im_id_uuid(p, id);
 
-
-static const ngx_im_option_t  ngx_im_redis_options[] = {
-    ngx_im_redis_option("user=", STRING, 0, NGX_IM_MAX, user, NULL),
-    ngx_im_redis_option("password=", STRING, 0, NGX_IM_MAX, password, NULL),
-    ngx_im_redis_option("prefix=", STRING, 0, NGX_IM_MAX, prefix, NULL),
-    ngx_im_redis_option("db=", NUMBER, 0, NGX_IM_MAX, db, "is not a number"),
-    ngx_im_redis_option("partitions=", NUMBER, 1, IM_PARTITIONS_MAX,
-                        partitions, "must be from 1 to 1024"),
-    ngx_im_redis_option("timeout=", MSEC, 1, NGX_IM_MAX, timeout,
-                        "is not a time"),
-    ngx_im_redis_option("refresh=", MSEC, 1000, 86400000, refresh,
-                        "must be a time from 1s to 24h"),
-    ngx_im_redis_option("tls=", REFUSED, 0, 0, name, "is not available: use a "
-                        "unix socket, or a TLS proxy on this machine"),
-    ngx_im_option_end
-};
-
-
-#define ngx_im_word(n, conf, member, is)                                      \
-    ngx_im_option(n, WORD, is, is, conf, member, NULL, 0)
-
-
-/* im_room has all of them, im_inbox and im_broadcast the last ones. */
-static const ngx_im_option_t  ngx_im_rule_options[] = {
-    ngx_im_word("presence", im_rule_t, presence, 1),
-    ngx_im_word("join=anyone", im_rule_t, join_user, 0),
-    ngx_im_word("join=user", im_rule_t, join_user, 1),
-    ngx_im_word("publish=none", im_rule_t, publish, IM_RULE_NONE),
-    ngx_im_word("publish=member", im_rule_t, publish, IM_RULE_MEMBER),
-    ngx_im_word("publish=user", im_rule_t, publish, IM_RULE_USER),
-#define NGX_IM_TOPIC_OPTIONS  6
-    ngx_im_option("history=", NUMBER, 0, IM_RULE_HISTORY_MAX, im_rule_t,
-                  history, "must be from 0 to 100000 messages", 0),
-    ngx_im_option("ttl=", SEC, 1, 366 * 86400, im_rule_t, ttl,
-                  "must be a time from 1s to 366d", 0),
-    ngx_im_option_end
-};
-
-
-static const ngx_im_option_t  ngx_im_auth_options[] = {
-    ngx_im_word("none", ngx_im_loc_conf_t, auth, NGX_IM_AUTH_NONE),
-    ngx_im_word("token", ngx_im_loc_conf_t, auth, NGX_IM_AUTH_TOKEN),
-    ngx_im_word("jwt", ngx_im_loc_conf_t, auth, NGX_IM_AUTH_JWT),
-    ngx_im_option_end
-};
-
-
-#define ngx_im_jwt_key_option(n, member)                                      \
-    ngx_im_option(n, STRING, 1, IM_JWT_MAX_KID, ngx_im_jwt_key_t, member,     \
-                  "must have a value of 1 to 255 bytes", 0)
-
-
-static const ngx_im_option_t  ngx_im_jwt_key_options[] = {
-    ngx_im_jwt_key_option("file=", file),
-    ngx_im_jwt_key_option("kid=", kid),
-    ngx_im_jwt_key_option("aud=", audience),
-    ngx_im_jwt_key_option("iss=", issuer),
-    ngx_im_word("weak", ngx_im_jwt_key_t, weak, 1),
-    ngx_im_option_end
-};
+    return ngx_im_variable(v, p, IM_UUID_LEN);
+}
 
 
 static ngx_http_variable_t  ngx_im_vars[] = {
@@ -326,6 +766,84 @@ static ngx_http_variable_t  ngx_im_vars[] = {
 
       ngx_http_null_variable
 };
+
+
+static ngx_int_t
+ngx_im_add_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_im_vars; v->name.len; v++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_leads(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf, const char *directive,
+    ngx_str_t *uri, const char *cure)
+{
+    if (uri->len == 0 || ngx_im_backend_location(ilcf->cscf, uri) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    (void) ngx_im_refuse(cf, "%s: \"%V\" leads to no location that answers: "
+                         "add \"location = %V { internal; %s }\" to the "
+                         "server that has \"location %V\"",
+                         directive, uri, uri, cure, &ilcf->clcf->name);
+
+    return NGX_ERROR;
+}
+
+
+/* All locations are known now: check the URIs of im_connect and im_webhook. */
+static ngx_int_t
+ngx_im_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_uint_t            i, k;
+    ngx_im_loc_conf_t   **comets, *ilcf;
+    ngx_im_main_conf_t   *imcf;
+
+    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
+    comets = imcf->comets.elts;
+
+    for (i = 0; i < imcf->comets.nelts; i++) {
+        ilcf = comets[i];
+
+        if (ngx_im_leads(cf, ilcf, "im_connect", &ilcf->connect,
+                         "fastcgi_pass im_logic; include im_params;")
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        for (k = 0; k < IM_WEBHOOKS; k++) {
+            if (ngx_im_leads(cf, ilcf, "im_webhook", &ilcf->webhooks[k],
+                             "proxy_pass http://backend;")
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_im_rules_free(void *data)
+{
+    im_rules_cleanup(data);
+}
 
 
 static void *
@@ -363,13 +881,6 @@ ngx_im_create_main_conf(ngx_conf_t *cf)
     }
 
     return imcf;
-}
-
-
-static void
-ngx_im_rules_free(void *data)
-{
-    im_rules_cleanup(data);
 }
 
 
@@ -441,68 +952,6 @@ ngx_im_create_loc_conf(ngx_conf_t *cf)
 
 
 static char *
-ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
-{
-    ngx_im_loc_conf_t  *prev = parent;
-    ngx_im_loc_conf_t  *conf = child;
-
-    u_char      names[NGX_MAX_CONF_ERRSTR / 2];
-    im_buf_t    b;
-    ngx_uint_t  i;
-
-    ngx_conf_merge_uint_value(conf->auth, prev->auth, NGX_IM_AUTH_NONE);
-    ngx_conf_merge_msec_value(conf->ping, prev->ping, 25000);
-    ngx_conf_merge_msec_value(conf->pong, prev->pong, 60000);
-    ngx_conf_merge_msec_value(conf->auth_timeout, prev->auth_timeout, 10000);
-    ngx_conf_merge_msec_value(conf->refresh, prev->refresh, 25000);
-    ngx_conf_merge_size_value(conf->max_message, prev->max_message, 64 * 1024);
-    ngx_conf_merge_size_value(conf->max_replies, prev->max_replies, 64 * 1024);
-    ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
-    ngx_conf_merge_str_value(conf->connect, prev->connect, "");
-
-    for (i = 0; i < IM_WEBHOOKS; i++) {
-        if (conf->webhooks[i].len && conf->proto && !conf->proto->commands) {
-            im_buf_fixed(&b, names, sizeof(names));
-            im_proto_names(&b, 1);
-
-            return ngx_im_refuse(cf, "im_webhook: \"%s\" is of no use to "
-                                 "\"im_comet protocol=%s\", which has no such "
-                                 "command: it is for %*s",
-                                 im_webhook_names[i].data, conf->proto->name,
-                                 b.len, b.data);
-        }
-
-        ngx_conf_merge_str_value(conf->webhooks[i], prev->webhooks[i], "");
-    }
-
-    return conf->proto != NULL ? ngx_im_check_comet(cf, conf) : NGX_CONF_OK;
-}
-
-
-static char *
-ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
-{
-    conf->main = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
-    conf->grace = conf->refresh / 1000;
-    conf->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    conf->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
-
-    if (conf->clcf->handler != ngx_im_handshake_handler) {
-        return ngx_im_refuse(cf, "\"im_comet protocol=%s\" shares its location "
-                             "with proxy_pass or the like: give it a location "
-                             "of its own", conf->proto->name);
-    }
-
-    if (conf->pong <= conf->ping) {
-        return ngx_im_refuse(cf, "im_ping: the timeout %M ms must be longer "
-                             "than the interval %M ms", conf->pong, conf->ping);
-    }
-
-    return conf->proto->topics ? ngx_im_check_topics(cf, conf) : NGX_CONF_OK;
-}
-
-
-static char *
 ngx_im_check_topics(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 {
     ngx_im_loc_conf_t   **comet;
@@ -546,590 +995,81 @@ ngx_im_check_topics(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 }
 
 
-/* All locations are known now: check the URIs of im_connect and im_webhook. */
-static ngx_int_t
-ngx_im_postconfiguration(ngx_conf_t *cf)
+static char *
+ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 {
-    ngx_uint_t            i, k;
-    ngx_im_loc_conf_t   **comets, *ilcf;
-    ngx_im_main_conf_t   *imcf;
+    conf->main = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
+    conf->grace = conf->refresh / 1000;
+    conf->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    conf->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
 
-    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
-    comets = imcf->comets.elts;
-
-    for (i = 0; i < imcf->comets.nelts; i++) {
-        ilcf = comets[i];
-
-        if (ngx_im_leads(cf, ilcf, "im_connect", &ilcf->connect,
-                         "fastcgi_pass im_logic; include im_params;")
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        for (k = 0; k < IM_WEBHOOKS; k++) {
-            if (ngx_im_leads(cf, ilcf, "im_webhook", &ilcf->webhooks[k],
-                             "proxy_pass http://backend;")
-                != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-        }
+    if (conf->clcf->handler != ngx_im_handshake_handler) {
+        return ngx_im_refuse(cf, "\"im_comet protocol=%s\" shares its location "
+                             "with proxy_pass or the like: give it a location "
+                             "of its own", conf->proto->name);
     }
 
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_im_leads(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf, const char *directive,
-    ngx_str_t *uri, const char *cure)
-{
-    if (uri->len == 0 || ngx_im_backend_location(ilcf->cscf, uri) == NGX_OK) {
-        return NGX_OK;
+    if (conf->pong <= conf->ping) {
+        return ngx_im_refuse(cf, "im_ping: the timeout %M ms must be longer "
+                             "than the interval %M ms", conf->pong, conf->ping);
     }
 
-    (void) ngx_im_refuse(cf, "%s: \"%V\" leads to no location that answers: "
-                         "add \"location = %V { internal; %s }\" to the "
-                         "server that has \"location %V\"",
-                         directive, uri, uri, cure, &ilcf->clcf->name);
-
-    return NGX_ERROR;
+    return conf->proto->topics ? ngx_im_check_topics(cf, conf) : NGX_CONF_OK;
 }
 
 
 static char *
-ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    ngx_im_main_conf_t  *imcf = conf;
-
-    char                 *rv;
-    ngx_str_t            *args;
-    ngx_url_t             u;
-    ngx_im_redis_conf_t  *rcf;
-
-    rcf = &imcf->redis;
-
-    if (rcf->addr != NULL) {
-        return "is duplicate";
-    }
-
-    args = cf->args->elts;
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-    u.url = args[1];
-    u.default_port = 6379;
-
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
-        return ngx_im_refuse(cf, "im_redis: %s in \"%V\"; use HOST:PORT or "
-                             "unix:/PATH", u.err ? u.err : "error", &args[1]);
-    }
-
-    rcf->addr = u.addrs;
-    rcf->name = args[1];
-    rcf->timeout = 5000;
-    rcf->refresh = 600000;
-    ngx_str_set(&rcf->prefix, "im:");
-
-    rv = ngx_im_options(cf, cmd, 2, ngx_im_redis_options, rcf,
-                        "is unknown; there are user= password= db= prefix= "
-                        "partitions= timeout= refresh=");
-
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    if (!im_prefix_valid(ngx_im_str(rcf->prefix))) {
-        return ngx_im_refuse(cf, "im_redis: \"prefix=%V\" must be 1 to 32 "
-                             "printable bytes without \"{}\" and spaces",
-                             &rcf->prefix);
-    }
-
-    return rcf->user.len && rcf->password.len == 0
-           ? "has user= but no password=" : NGX_CONF_OK;
-}
-
-
-static char *
-ngx_im_node(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_im_main_conf_t  *imcf = conf;
-
-    ngx_str_t  *args;
-
-    if (imcf->node.len) {
-        return "is duplicate";
-    }
-
-    args = cf->args->elts;
-
-    if (!im_node_valid(ngx_im_str(args[1]))) {
-        return ngx_im_invalid(cf, cmd, &args[1], "must be 1 to 200 bytes of "
-                              "UTF-8 without \".:{}\" and spaces");
-    }
-
-    imcf->node = args[1];
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_im_room(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_im_main_conf_t  *imcf = conf;
-
-    char       *rv;
-    im_int_t    rc;
-    im_rule_t   rule;
-    ngx_str_t  *args;
-
-    args = cf->args->elts;
-
-    rv = ngx_im_rule(cf, cmd, 2, &rule);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    rule.pattern = ngx_im_str(args[1]);
-
-    if (!im_name_valid(rule.pattern)) {
-        return ngx_im_invalid(cf, cmd, &args[1], "must be 1 to 253 bytes of "
-                              "UTF-8 without control characters");
-    }
-
-    rc = im_rules_add(&imcf->rules, &rule);
-
-    if (rc == IM_DECLINED) {
-        return ngx_im_invalid(cf, cmd, &args[1], "is there twice, or has a "
-                              "\"*\" that is not its last byte");
-    }
-
-    if (rc != IM_OK) {
-        return ngx_im_invalid(cf, cmd, &args[1], "does not fit: at most 1024 "
-                              "rules");
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* im_inbox and im_broadcast: rules without a pattern. */
-static char *
-ngx_im_topic(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_im_main_conf_t  *imcf = conf;
-
-    char       *rv;
-    im_rule_t   rule;
-
-    rv = ngx_im_rule(cf, cmd, 1, &rule);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    if (ngx_strcmp(cmd->name.data, "im_inbox") == 0) {
-        if (imcf->rules.has_inbox) {
-            return "is duplicate";
-        }
-
-        imcf->rules.inbox = rule;
-        imcf->rules.has_inbox = 1;
-
-        return NGX_CONF_OK;
-    }
-
-    if (imcf->rules.has_broadcast) {
-        return "is duplicate";
-    }
-
-    imcf->rules.broadcast = rule;
-    imcf->rules.has_broadcast = 1;
-
-    return NGX_CONF_OK;
-}
-
-
-/* The options of a rule, from argument first on. */
-static char *
-ngx_im_rule(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
-    im_rule_t *rule)
-{
-    char  *rv;
-
-    ngx_memzero(rule, sizeof(im_rule_t));
-
-    rv = first == 2
-         ? ngx_im_options(cf, cmd, 2, ngx_im_rule_options, rule,
-                          "is unknown; there are history= ttl= presence "
-                          "join=anyone|user publish=none|member|user")
-         : ngx_im_options(cf, cmd, 1,
-                          ngx_im_rule_options + NGX_IM_TOPIC_OPTIONS, rule,
-                          "is unknown; there are history= ttl=");
-
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    if (rule->history && rule->ttl == 0) {
-        return "has history= without ttl=: say how long messages are kept, "
-               "for example ttl=24h";
-    }
-
-    if (rule->ttl && rule->history == 0) {
-        return "has ttl= without history=: say how many messages are kept, "
-               "for example history=100";
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_im_loc_conf_t  *ilcf = conf;
-
-    u_char                     names[NGX_MAX_CONF_ERRSTR / 2];
-    im_buf_t                   b;
-    ngx_str_t                 *args;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    if (ilcf->proto != NULL) {
-        return "is duplicate";
-    }
-
-    args = cf->args->elts;
-
-    if (ngx_strncmp(args[1].data, "protocol=", 9) == 0) {
-        ilcf->proto = im_proto_find(im_str_set(args[1].data + 9,
-                                               args[1].len - 9));
-    }
-
-    if (ilcf->proto == NULL) {
-        im_buf_fixed(&b, names, sizeof(names));
-        im_proto_names(&b, 0);
-
-        return ngx_im_refuse(cf, "im_comet: \"%V\" must be %*s", &args[1],
-                             b.len, b.data);
-    }
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (clcf->handler != NULL) {
-        return "shares its location with proxy_pass or the like: give it a "
-               "location of its own";
-    }
-
-    clcf->handler = ngx_im_handshake_handler;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_im_loc_conf_t  *ilcf = conf;
-
-    if (ilcf->auth != NGX_CONF_UNSET_UINT) {
-        return "is duplicate";
-    }
-
-    return ngx_im_options(cf, cmd, 1, ngx_im_auth_options, ilcf,
-                          "must be none, token or jwt");
-}
-
-
-static char *
-ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_im_main_conf_t  *imcf = conf;
-
-    char              *rv;
-    ngx_str_t         *args;
-    ngx_im_jwt_key_t  *key;
-
-    args = cf->args->elts;
-
-    key = ngx_pcalloc(cf->pool, sizeof(ngx_im_jwt_key_t));
-    if (key == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    key->alg = im_jwt_alg(ngx_im_str(args[1]));
-
-    if (key->alg == IM_JWT_ALGS) {
-        return ngx_im_invalid(cf, cmd, &args[1], "is no algorithm; there are "
-                              "HS256 HS384 HS512 RS256 RS384 RS512 ES256 "
-                              "ES384 ES512");
-    }
-
-    rv = ngx_im_options(cf, cmd, 2, ngx_im_jwt_key_options, key,
-                        "is unknown; there are file= kid= aud= iss= weak");
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    if (key->file.len == 0) {
-        return ngx_im_invalid(cf, cmd, &args[1], "has no key: name the file "
-                              "that holds it by file=");
-    }
-
-    return ngx_im_jwt_key_add(cf, imcf, key);
-}
-
-
-static char *
-ngx_im_connect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_im_loc_conf_t  *ilcf = conf;
-
-    ngx_str_t  *args;
-
-    if (ilcf->connect.data != NULL) {
-        return "is duplicate";
-    }
-
-    args = cf->args->elts;
-
-    return ngx_im_uri(cf, cmd, &args[1], &ilcf->connect);
-}
-
-
-static char *
-ngx_im_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_im_loc_conf_t  *ilcf = conf;
-
-    ngx_str_t   *args;
-    ngx_uint_t   i;
-
-    args = cf->args->elts;
+    ngx_im_loc_conf_t  *prev = parent;
+    ngx_im_loc_conf_t  *conf = child;
+
+    u_char      names[NGX_MAX_CONF_ERRSTR / 2];
+    im_buf_t    b;
+    ngx_uint_t  i;
+
+    ngx_conf_merge_uint_value(conf->auth, prev->auth, NGX_IM_AUTH_NONE);
+    ngx_conf_merge_msec_value(conf->ping, prev->ping, 25000);
+    ngx_conf_merge_msec_value(conf->pong, prev->pong, 60000);
+    ngx_conf_merge_msec_value(conf->auth_timeout, prev->auth_timeout, 10000);
+    ngx_conf_merge_msec_value(conf->refresh, prev->refresh, 25000);
+    ngx_conf_merge_size_value(conf->max_message, prev->max_message, 64 * 1024);
+    ngx_conf_merge_size_value(conf->max_replies, prev->max_replies, 64 * 1024);
+    ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
+    ngx_conf_merge_str_value(conf->connect, prev->connect, "");
 
     for (i = 0; i < IM_WEBHOOKS; i++) {
-        if (im_str_eq(ngx_im_str(args[1]), im_webhook_names[i])) {
-            break;
-        }
-    }
+        if (conf->webhooks[i].len && conf->proto && !conf->proto->commands) {
+            im_buf_fixed(&b, names, sizeof(names));
+            im_proto_names(&b, 1);
 
-    if (i == IM_WEBHOOKS) {
-        return ngx_im_invalid(cf, cmd, &args[1], "is no event; there are "
-                              "connect subscribe publish rpc refresh "
-                              "sub_refresh");
-    }
-
-    if (ilcf->webhooks[i].data != NULL) {
-        return ngx_im_invalid(cf, cmd, &args[1], "is there twice");
-    }
-
-    return ngx_im_uri(cf, cmd, &args[2], &ilcf->webhooks[i]);
-}
-
-
-static char *
-ngx_im_uri(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg, ngx_str_t *uri)
-{
-    if (arg->len == 0 || arg->data[0] != '/') {
-        return ngx_im_invalid(cf, cmd, arg,
-                              "must be the URI of an internal location");
-    }
-
-    *uri = *arg;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_im_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_im_loc_conf_t  *ilcf = conf;
-
-    char       *rv;
-    ngx_str_t  *args;
-
-    if (ilcf->ping != NGX_CONF_UNSET_MSEC) {
-        return "is duplicate";
-    }
-
-    args = cf->args->elts;
-
-    rv = ngx_im_option_set(cf, cmd, &ngx_im_ping_options[1], &args[1], conf);
-
-    return rv == NGX_CONF_OK
-           ? ngx_im_options(cf, cmd, 2, ngx_im_ping_options, conf,
-                            "must be timeout=TIME")
-           : rv;
-}
-
-
-static char *
-ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    return ngx_im_options(cf, cmd, 1, ngx_im_limit_options, conf,
-                          "is unknown; there are sessions= per_ip= per_user= "
-                          "unauthenticated= handshakes= signatures= commands= "
-                          "topics= new_rooms= budget= topic_log= logs= "
-                          "recovery= windows= message= replies= "
-                          "auth_timeout= refresh=");
-}
-
-
-static char *
-ngx_im_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_im_loc_conf_t  *ilcf = conf;
-
-    ngx_str_t   *args, *origin;
-    ngx_uint_t   i;
-
-    args = cf->args->elts;
-
-    if (ilcf->origins == NGX_CONF_UNSET_PTR) {
-        ilcf->origins = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
-        if (ilcf->origins == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (!ngx_im_origin_valid(&args[i])) {
-            return ngx_im_invalid(cf, cmd, &args[i], "must look like "
-                                  "https://example.com (no path), or be *");
+            return ngx_im_refuse(cf, "im_webhook: \"%s\" is of no use to "
+                                 "\"im_comet protocol=%s\", which has no such "
+                                 "command: it is for %*s",
+                                 im_webhook_names[i].data, conf->proto->name,
+                                 b.len, b.data);
         }
 
-        origin = ngx_array_push(ilcf->origins);
-        if (origin == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        *origin = args[i];
+        ngx_conf_merge_str_value(conf->webhooks[i], prev->webhooks[i], "");
     }
 
-    return NGX_CONF_OK;
+    return conf->proto != NULL ? ngx_im_check_comet(cf, conf) : NGX_CONF_OK;
 }
 
 
-/* A scheme and an authority, as browsers send it (RFC 6454, section 7). */
-static ngx_uint_t
-ngx_im_origin_valid(ngx_str_t *origin)
-{
-    u_char  *p;
+static ngx_http_module_t  ngx_im_module_ctx = {
+    ngx_im_add_variables,          /* preconfiguration */
+    ngx_im_postconfiguration,      /* postconfiguration */
 
-    if (ngx_strcmp(origin->data, "*") == 0
-        || ngx_strcmp(origin->data, "null") == 0)
-    {
-        return 1;
-    }
+    ngx_im_create_main_conf,       /* create main configuration */
+    ngx_im_init_main_conf,         /* init main configuration */
 
-    p = (u_char *) ngx_strstr(origin->data, "://");
+    NULL,                          /* create server configuration */
+    NULL,                          /* merge server configuration */
 
-    return p != NULL && p != origin->data && p[3] != '\0'
-           && ngx_strchr(p + 3, '/') == NULL;
-}
-
-
-static char *
-ngx_im_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_im_status_handler;
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
-ngx_im_add_variables(ngx_conf_t *cf)
-{
-    ngx_http_variable_t  *var, *v;
-
-    for (v = ngx_im_vars; v->name.len; v++) {
-        var = ngx_http_add_variable(cf, &v->name, v->flags);
-        if (var == NULL) {
-            return NGX_ERROR;
-        }
-
-        var->get_handler = v->get_handler;
-        var->data = v->data;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_im_node_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t data)
-{
-    ngx_im_main_conf_t  *imcf;
-
-    imcf = ngx_http_get_module_main_conf(r, ngx_im_module);
-
-    return ngx_im_variable(v, imcf->node.data, imcf->node.len);
-}
-
-
-/* The number of sessions of this worker. */
-static ngx_int_t
-ngx_im_sessions_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t data)
-{
-    u_char  *p;
-
-    p = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    return ngx_im_variable(v, p, ngx_sprintf(p, "%ui", ngx_im_worker
-                                                  ? ngx_im_worker->nsessions
-                                                  : 0)
-                                 - p);
-}
-
-
-/* The id of the session that this request became. */
-static ngx_int_t
-ngx_im_session_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t data)
-{
-    u_char  *p, *id;
-
-    id = ngx_http_get_module_ctx(r, ngx_im_module);
-
-    if (id == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(r->pool, IM_UUID_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    im_id_uuid(p, id);
-
-    return ngx_im_variable(v, p, IM_UUID_LEN);
-}
-
-
-/* nginx sets no_cacheable by the flags of the variable. */
-static ngx_int_t
-ngx_im_variable(ngx_http_variable_value_t *v, u_char *data, size_t len)
-{
-    v->data = data;
-    v->len = len;
-    v->valid = 1;
-    v->no_cacheable = 0;
-    v->not_found = 0;
-
-    return NGX_OK;
-}
+    ngx_im_create_loc_conf,        /* create location configuration */
+    ngx_im_merge_loc_conf          /* merge location configuration */
+};
 
 
 /* Cache processes and configurations without http{} have no worker. */
@@ -1147,3 +1087,19 @@ ngx_im_init_process(ngx_cycle_t *cycle)
 
     return imcf != NULL ? ngx_im_worker_init(cycle, imcf) : NGX_OK;
 }
+
+
+ngx_module_t  ngx_im_module = {
+    NGX_MODULE_V1,
+    &ngx_im_module_ctx,            /* module context */
+    ngx_im_commands,               /* module directives */
+    NGX_HTTP_MODULE,               /* module type */
+    NULL,                          /* init master */
+    NULL,                          /* init module */
+    ngx_im_init_process,           /* init process */
+    NULL,                          /* init thread */
+    NULL,                          /* exit thread */
+    ngx_im_worker_exit,            /* exit process */
+    NULL,                          /* exit master */
+    NGX_MODULE_V1_PADDING
+};

@@ -8,10 +8,6 @@
 #include "ngx_im_conf.h"
 
 
-static ngx_int_t ngx_im_option_value(const ngx_im_option_t *option,
-    ngx_str_t *value);
-
-
 char *
 ngx_im_options(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
     const ngx_im_option_t *options, void *conf, const char *unknown)
@@ -44,6 +40,36 @@ ngx_im_options(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
     }
 
     return rv;
+}
+
+
+/* A number, or a string's length; NGX_ERROR: not valid. */
+static ngx_int_t
+ngx_im_option_value(const ngx_im_option_t *option, ngx_str_t *value)
+{
+    switch (option->type) {
+
+    case NGX_IM_OPTION_STRING:
+        return value->len;
+
+    case NGX_IM_OPTION_NUMBER:
+        return ngx_atoi(value->data, value->len);
+
+    case NGX_IM_OPTION_SIZE:
+        return ngx_parse_size(value);
+
+    case NGX_IM_OPTION_MSEC:
+        return ngx_parse_time(value, 0);
+
+    case NGX_IM_OPTION_SEC:
+        return ngx_parse_time(value, 1);
+
+    case NGX_IM_OPTION_WORD:
+        return option->min;
+
+    default:
+        return NGX_ERROR;
+    }
 }
 
 
@@ -95,36 +121,6 @@ ngx_im_option_set(ngx_conf_t *cf, ngx_command_t *cmd,
     *(ngx_uint_t *) field = n;
 
     return NGX_CONF_OK;
-}
-
-
-/* A number, or a string's length; NGX_ERROR: not valid. */
-static ngx_int_t
-ngx_im_option_value(const ngx_im_option_t *option, ngx_str_t *value)
-{
-    switch (option->type) {
-
-    case NGX_IM_OPTION_STRING:
-        return value->len;
-
-    case NGX_IM_OPTION_NUMBER:
-        return ngx_atoi(value->data, value->len);
-
-    case NGX_IM_OPTION_SIZE:
-        return ngx_parse_size(value);
-
-    case NGX_IM_OPTION_MSEC:
-        return ngx_parse_time(value, 0);
-
-    case NGX_IM_OPTION_SEC:
-        return ngx_parse_time(value, 1);
-
-    case NGX_IM_OPTION_WORD:
-        return option->min;
-
-    default:
-        return NGX_ERROR;
-    }
 }
 
 

@@ -47,41 +47,44 @@ static ngx_im_status_field_t  ngx_im_status_fields[] = {
 static const char  *ngx_im_status_links[] = { "down", "up", "degraded" };
 
 
-static void ngx_im_status_body(im_buf_t *b, ngx_im_main_conf_t *imcf);
-static void ngx_im_status_worker(im_buf_t *b, const ngx_im_counters_t *c);
-static void ngx_im_status_counters(im_buf_t *b, const ngx_im_counters_t *c);
-static ngx_atomic_uint_t ngx_im_status_value(const ngx_im_counters_t *c,
-    const ngx_im_status_field_t *field);
-
-
-ngx_int_t
-ngx_im_status_handler(ngx_http_request_t *r)
+static ngx_atomic_uint_t
+ngx_im_status_value(const ngx_im_counters_t *c,
+    const ngx_im_status_field_t *field)
 {
-    im_buf_t                  b;
-    ngx_str_t                 type = ngx_string("application/json");
-    ngx_http_complex_value_t  cv;
+    return *(ngx_atomic_t *) ((u_char *) c + field->offset);
+}
 
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        return NGX_HTTP_NOT_ALLOWED;
+
+static void
+ngx_im_status_counters(im_buf_t *b, const ngx_im_counters_t *c)
+{
+    const ngx_im_status_field_t  *field;
+
+    for (field = ngx_im_status_fields; field->name.len; field++) {
+        im_buf_add_z(b, ",\"");
+        im_buf_add(b, field->name.data, field->name.len);
+        im_buf_add_z(b, "\":");
+        im_buf_add_uint(b, ngx_im_status_value(c, field));
     }
+}
 
-    im_buf_init(&b, NGX_IM_MAX_SLOTS * 2048);
 
-    ngx_im_status_body(&b, ngx_http_get_module_main_conf(r, ngx_im_module));
-
-    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
-
-    cv.value.data = b.failed ? NULL : ngx_pnalloc(r->pool, b.len);
-
-    if (cv.value.data != NULL) {
-        cv.value.len = b.len;
-        ngx_memcpy(cv.value.data, b.data, b.len);
-    }
-
-    im_buf_cleanup(&b);
-
-    return cv.value.len > 0 ? ngx_http_send_response(r, NGX_HTTP_OK, &type, &cv)
-                            : NGX_HTTP_INTERNAL_SERVER_ERROR;
+static void
+ngx_im_status_worker(im_buf_t *b, const ngx_im_counters_t *c)
+{
+    im_buf_add_z(b, "{\"pid\":");
+    im_buf_add_uint(b, c->pid);
+    im_buf_add_z(b, ",\"slot\":");
+    im_buf_add_uint(b, c->slot);
+    im_buf_add_z(b, ",\"start\":");
+    im_buf_add_uint(b, c->start);
+    im_buf_add_z(b, c->draining ? ",\"draining\":true" : ",\"draining\":false");
+    im_buf_add_z(b, ",\"link\":\"");
+    im_buf_add_z(b, ngx_im_status_links[ngx_min(c->link,
+                                                NGX_IM_LINK_DEGRADED)]);
+    im_buf_add_z(b, "\"");
+    ngx_im_status_counters(b, c);
+    im_buf_add_z(b, "}");
 }
 
 
@@ -126,42 +129,32 @@ ngx_im_status_body(im_buf_t *b, ngx_im_main_conf_t *imcf)
 }
 
 
-static void
-ngx_im_status_worker(im_buf_t *b, const ngx_im_counters_t *c)
+ngx_int_t
+ngx_im_status_handler(ngx_http_request_t *r)
 {
-    im_buf_add_z(b, "{\"pid\":");
-    im_buf_add_uint(b, c->pid);
-    im_buf_add_z(b, ",\"slot\":");
-    im_buf_add_uint(b, c->slot);
-    im_buf_add_z(b, ",\"start\":");
-    im_buf_add_uint(b, c->start);
-    im_buf_add_z(b, c->draining ? ",\"draining\":true" : ",\"draining\":false");
-    im_buf_add_z(b, ",\"link\":\"");
-    im_buf_add_z(b, ngx_im_status_links[ngx_min(c->link,
-                                                NGX_IM_LINK_DEGRADED)]);
-    im_buf_add_z(b, "\"");
-    ngx_im_status_counters(b, c);
-    im_buf_add_z(b, "}");
-}
+    im_buf_t                  b;
+    ngx_str_t                 type = ngx_string("application/json");
+    ngx_http_complex_value_t  cv;
 
-
-static void
-ngx_im_status_counters(im_buf_t *b, const ngx_im_counters_t *c)
-{
-    const ngx_im_status_field_t  *field;
-
-    for (field = ngx_im_status_fields; field->name.len; field++) {
-        im_buf_add_z(b, ",\"");
-        im_buf_add(b, field->name.data, field->name.len);
-        im_buf_add_z(b, "\":");
-        im_buf_add_uint(b, ngx_im_status_value(c, field));
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return NGX_HTTP_NOT_ALLOWED;
     }
-}
 
+    im_buf_init(&b, NGX_IM_MAX_SLOTS * 2048);
 
-static ngx_atomic_uint_t
-ngx_im_status_value(const ngx_im_counters_t *c,
-    const ngx_im_status_field_t *field)
-{
-    return *(ngx_atomic_t *) ((u_char *) c + field->offset);
+    ngx_im_status_body(&b, ngx_http_get_module_main_conf(r, ngx_im_module));
+
+    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
+
+    cv.value.data = b.failed ? NULL : ngx_pnalloc(r->pool, b.len);
+
+    if (cv.value.data != NULL) {
+        cv.value.len = b.len;
+        ngx_memcpy(cv.value.data, b.data, b.len);
+    }
+
+    im_buf_cleanup(&b);
+
+    return cv.value.len > 0 ? ngx_http_send_response(r, NGX_HTTP_OK, &type, &cv)
+                            : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }

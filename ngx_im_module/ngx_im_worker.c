@@ -24,53 +24,7 @@
 #define NGX_IM_INFO_RETRY      100      /* ms */
 
 
-static ngx_int_t ngx_im_worker_memory(ngx_im_worker_t *w);
-static void ngx_im_worker_event(ngx_im_worker_t *w, ngx_event_t *ev,
-    ngx_event_handler_pt handler);
-static void ngx_im_worker_tick(ngx_event_t *ev);
-
-
 ngx_im_worker_t  *ngx_im_worker;
-
-
-ngx_int_t
-ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
-{
-    ngx_im_worker_t  *w;
-
-    w = im_calloc(sizeof(ngx_im_worker_t));
-    if (w == NULL) {
-        return NGX_ERROR;
-    }
-
-    w->conf = imcf;
-    w->log = cycle->log;
-
-    if (ngx_im_worker_memory(w) != NGX_OK || ngx_im_zone_attach(w) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ngx_im_wheel_init(&w->wheel, ngx_im_ping_due, w->log);
-    ngx_im_wheel_init(&w->expiry, ngx_im_token_due, w->log);
-
-    ngx_im_turn_init(&w->ready, ngx_im_resume_serve, w, NGX_IM_RESUME_RETRY,
-                     w->log);
-    ngx_im_turn_init(&w->infos, ngx_im_info_serve, w, NGX_IM_INFO_RETRY,
-                     w->log);
-    ngx_im_turn_init(&w->suspects, ngx_im_info_serve_suspect, w,
-                     NGX_IM_INFO_RETRY, w->log);
-
-    ngx_im_worker_event(w, &w->flush_event, ngx_im_send_flush_handler);
-    ngx_im_worker_event(w, &w->close_event, ngx_im_close_handler);
-    ngx_im_worker_event(w, &w->tick, ngx_im_worker_tick);
-
-    w->tick.cancelable = 1;
-    ngx_add_timer(&w->tick, 1000);
-
-    ngx_im_worker = w;
-
-    return ngx_im_events_init(w);
-}
 
 
 static ngx_int_t
@@ -119,24 +73,6 @@ ngx_im_worker_event(ngx_im_worker_t *w, ngx_event_t *ev,
 }
 
 
-void
-ngx_im_worker_exit(ngx_cycle_t *cycle)
-{
-    ngx_im_worker_t  *w;
-
-    w = ngx_im_worker;
-
-    if (w == NULL) {
-        return;
-    }
-
-    ngx_im_events_exit(w);
-    ngx_im_zone_detach(w);
-
-    ngx_im_worker = NULL;
-}
-
-
 static void
 ngx_im_worker_tick(ngx_event_t *ev)
 {
@@ -156,4 +92,62 @@ ngx_im_worker_tick(ngx_event_t *ev)
     if (!ngx_exiting || w->nsessions) {
         ngx_add_timer(ev, 1000);
     }
+}
+
+
+ngx_int_t
+ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
+{
+    ngx_im_worker_t  *w;
+
+    w = im_calloc(sizeof(ngx_im_worker_t));
+    if (w == NULL) {
+        return NGX_ERROR;
+    }
+
+    w->conf = imcf;
+    w->log = cycle->log;
+
+    if (ngx_im_worker_memory(w) != NGX_OK || ngx_im_zone_attach(w) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_im_wheel_init(&w->wheel, ngx_im_ping_due, w->log);
+    ngx_im_wheel_init(&w->expiry, ngx_im_token_due, w->log);
+
+    ngx_im_turn_init(&w->ready, ngx_im_resume_serve, w, NGX_IM_RESUME_RETRY,
+                     w->log);
+    ngx_im_turn_init(&w->infos, ngx_im_info_serve, w, NGX_IM_INFO_RETRY,
+                     w->log);
+    ngx_im_turn_init(&w->suspects, ngx_im_info_serve_suspect, w,
+                     NGX_IM_INFO_RETRY, w->log);
+
+    ngx_im_worker_event(w, &w->flush_event, ngx_im_send_flush_handler);
+    ngx_im_worker_event(w, &w->close_event, ngx_im_close_handler);
+    ngx_im_worker_event(w, &w->tick, ngx_im_worker_tick);
+
+    w->tick.cancelable = 1;
+    ngx_add_timer(&w->tick, 1000);
+
+    ngx_im_worker = w;
+
+    return ngx_im_events_init(w);
+}
+
+
+void
+ngx_im_worker_exit(ngx_cycle_t *cycle)
+{
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    if (w == NULL) {
+        return;
+    }
+
+    ngx_im_events_exit(w);
+    ngx_im_zone_detach(w);
+
+    ngx_im_worker = NULL;
 }

@@ -10,11 +10,6 @@
 #define NGX_IM_TURN  5000            /* us */
 
 
-static void ngx_im_turn_handler(ngx_event_t *ev);
-static uint64_t ngx_im_turn_clock(void);
-static ngx_int_t ngx_im_wheel_serve(im_list_t *q, void *data);
-
-
 ngx_uint_t
 ngx_im_rate_take(ngx_im_rate_t *rate, ngx_uint_t max)
 {
@@ -34,6 +29,57 @@ ngx_im_rate_take(ngx_im_rate_t *rate, ngx_uint_t max)
     rate->n++;
 
     return 1;
+}
+
+
+static uint64_t
+ngx_im_turn_clock(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+
+static void
+ngx_im_turn_handler(ngx_event_t *ev)
+{
+    uint64_t        end;
+    im_list_t       later, *q;
+    ngx_int_t       rc;
+    ngx_im_turn_t  *turn;
+
+    turn = ev->data;
+    end = ngx_im_turn_clock() + NGX_IM_TURN;
+    rc = NGX_OK;
+
+    im_list_init(&later);
+
+    while (!im_list_empty(&turn->list) && rc != NGX_BUSY) {
+        q = im_list_first(&turn->list);
+        im_list_remove(q);
+
+        rc = turn->serve(q, turn->data);
+
+        if (rc != NGX_OK) {
+            im_list_insert_tail(&later, q);
+
+        } else if (ngx_im_turn_clock() >= end) {
+            break;
+        }
+    }
+
+    if (!im_list_empty(&turn->list) && rc != NGX_BUSY && !ev->posted) {
+        ngx_post_event(ev, &ngx_posted_next_events);
+    }
+
+    im_list_splice(&turn->list, &later);
+
+    if (!im_list_empty(&turn->list) && !ev->posted) {
+        ngx_add_timer(ev, turn->retry);
+    }
 }
 
 
@@ -79,54 +125,24 @@ ngx_im_turn_later(ngx_im_turn_t *turn, im_list_t *q)
 }
 
 
-static void
-ngx_im_turn_handler(ngx_event_t *ev)
+/* A timer beyond one revolution waits for another one. */
+static ngx_int_t
+ngx_im_wheel_serve(im_list_t *q, void *data)
 {
-    uint64_t        end;
-    im_list_t       later, *q;
-    ngx_int_t       rc;
-    ngx_im_turn_t  *turn;
+    ngx_im_timer_t  *timer;
+    ngx_im_wheel_t  *wheel;
 
-    turn = ev->data;
-    end = ngx_im_turn_clock() + NGX_IM_TURN;
-    rc = NGX_OK;
+    wheel = data;
+    timer = im_list_data(q, ngx_im_timer_t, link);
 
-    im_list_init(&later);
+    if (timer->at > wheel->time) {
+        ngx_im_timer_set(wheel, timer, timer->at);
 
-    while (!im_list_empty(&turn->list) && rc != NGX_BUSY) {
-        q = im_list_first(&turn->list);
-        im_list_remove(q);
-
-        rc = turn->serve(q, turn->data);
-
-        if (rc != NGX_OK) {
-            im_list_insert_tail(&later, q);
-
-        } else if (ngx_im_turn_clock() >= end) {
-            break;
-        }
+    } else {
+        wheel->handler(timer);
     }
 
-    if (!im_list_empty(&turn->list) && rc != NGX_BUSY && !ev->posted) {
-        ngx_post_event(ev, &ngx_posted_next_events);
-    }
-
-    im_list_splice(&turn->list, &later);
-
-    if (!im_list_empty(&turn->list) && !ev->posted) {
-        ngx_add_timer(ev, turn->retry);
-    }
-}
-
-
-static uint64_t
-ngx_im_turn_clock(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+    return NGX_OK;
 }
 
 
@@ -162,27 +178,6 @@ ngx_im_wheel_advance(ngx_im_wheel_t *wheel, uint32_t now)
     if (!im_list_empty(&wheel->due.list) && !wheel->due.event.posted) {
         ngx_post_event(&wheel->due.event, &ngx_posted_events);
     }
-}
-
-
-/* A timer beyond one revolution waits for another one. */
-static ngx_int_t
-ngx_im_wheel_serve(im_list_t *q, void *data)
-{
-    ngx_im_timer_t  *timer;
-    ngx_im_wheel_t  *wheel;
-
-    wheel = data;
-    timer = im_list_data(q, ngx_im_timer_t, link);
-
-    if (timer->at > wheel->time) {
-        ngx_im_timer_set(wheel, timer, timer->at);
-
-    } else {
-        wheel->handler(timer);
-    }
-
-    return NGX_OK;
 }
 
 

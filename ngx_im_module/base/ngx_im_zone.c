@@ -43,36 +43,6 @@ typedef struct {
 } ngx_im_zone_t;
 
 
-static ngx_int_t ngx_im_zone_init_zone(ngx_shm_zone_t *zone, void *data);
-static ngx_uint_t ngx_im_zone_claim(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool);
-static void ngx_im_zone_forget(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool,
-    ngx_uint_t slot);
-static ngx_int_t ngx_im_zone_count(ngx_im_worker_t *w, ngx_im_ip_t *key);
-static ngx_im_ip_t **ngx_im_zone_lookup(ngx_im_zone_t *iz, ngx_im_ip_t *key);
-static void ngx_im_zone_key(ngx_im_ip_t *key, ngx_uint_t family,
-    const u_char *addr);
-static void ngx_im_zone_drop(ngx_slab_pool_t *shpool, ngx_im_ip_t **link,
-    ngx_uint_t slot, uint32_t count);
-
-
-ngx_int_t
-ngx_im_zone_init(ngx_conf_t *cf, ngx_im_main_conf_t *imcf)
-{
-    ngx_str_t  name = ngx_string("im");
-
-    imcf->zone = ngx_shared_memory_add(cf, &name, NGX_IM_ZONE_SIZE,
-                                       &ngx_im_module);
-    if (imcf->zone == NULL) {
-        return NGX_ERROR;
-    }
-
-    imcf->zone->init = ngx_im_zone_init_zone;
-    imcf->zone->data = imcf;
-
-    return NGX_OK;
-}
-
-
 static ngx_int_t
 ngx_im_zone_init_zone(ngx_shm_zone_t *zone, void *data)
 {
@@ -103,6 +73,110 @@ ngx_im_zone_init_zone(ngx_shm_zone_t *zone, void *data)
     shpool->log_nomem = 0;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_im_zone_init(ngx_conf_t *cf, ngx_im_main_conf_t *imcf)
+{
+    ngx_str_t  name = ngx_string("im");
+
+    imcf->zone = ngx_shared_memory_add(cf, &name, NGX_IM_ZONE_SIZE,
+                                       &ngx_im_module);
+    if (imcf->zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    imcf->zone->init = ngx_im_zone_init_zone;
+    imcf->zone->data = imcf;
+
+    return NGX_OK;
+}
+
+
+/* Takes off up to count sessions of a slot; frees empty entries. */
+static void
+ngx_im_zone_drop(ngx_slab_pool_t *shpool, ngx_im_ip_t **link, ngx_uint_t slot,
+    uint32_t count)
+{
+    ngx_im_ip_t       *ip;
+    ngx_im_ip_use_t  **at, *use;
+
+    ip = *link;
+
+    for (at = &ip->uses; *at != NULL; at = &(*at)->next) {
+        use = *at;
+
+        if (use->slot != slot) {
+            continue;
+        }
+
+        count = ngx_min(count, use->count);
+        use->count -= count;
+        ip->total -= count;
+
+        if (use->count == 0) {
+            *at = use->next;
+            ngx_slab_free_locked(shpool, use);
+        }
+
+        break;
+    }
+
+    if (ip->uses == NULL) {
+        *link = ip->next;
+        ngx_slab_free_locked(shpool, ip);
+    }
+}
+
+
+static void
+ngx_im_zone_forget(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool, ngx_uint_t slot)
+{
+    ngx_uint_t     i;
+    ngx_im_ip_t  **link, *ip;
+
+    for (i = 0; i < NGX_IM_ZONE_BUCKETS; i++) {
+        link = &iz->buckets[i];
+
+        while (*link != NULL) {
+            ip = *link;
+
+            ngx_im_zone_drop(shpool, link, slot, (uint32_t) -1);
+
+            if (*link == ip) {
+                link = &ip->next;
+            }
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_im_zone_claim(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool)
+{
+    ngx_pid_t   pid;
+    ngx_uint_t  i, slot;
+
+    slot = NGX_IM_MAX_SLOTS;
+
+    for (i = 0; i < NGX_IM_MAX_SLOTS; i++) {
+        pid = (ngx_pid_t) iz->slots[i].pid;
+
+        /* its worker was killed */
+
+        if (pid != 0 && kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH) {
+            ngx_im_zone_forget(iz, shpool, i);
+            iz->slots[i].pid = 0;
+            pid = 0;
+        }
+
+        if (pid == 0 && slot == NGX_IM_MAX_SLOTS) {
+            slot = i;
+        }
+    }
+
+    return slot;
 }
 
 
@@ -170,78 +244,38 @@ ngx_im_zone_detach(ngx_im_worker_t *w)
 }
 
 
-static ngx_uint_t
-ngx_im_zone_claim(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool)
-{
-    ngx_pid_t   pid;
-    ngx_uint_t  i, slot;
-
-    slot = NGX_IM_MAX_SLOTS;
-
-    for (i = 0; i < NGX_IM_MAX_SLOTS; i++) {
-        pid = (ngx_pid_t) iz->slots[i].pid;
-
-        /* its worker was killed */
-
-        if (pid != 0 && kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH) {
-            ngx_im_zone_forget(iz, shpool, i);
-            iz->slots[i].pid = 0;
-            pid = 0;
-        }
-
-        if (pid == 0 && slot == NGX_IM_MAX_SLOTS) {
-            slot = i;
-        }
-    }
-
-    return slot;
-}
-
-
+/* One host usually has a whole IPv6 /64: it counts as one address. */
 static void
-ngx_im_zone_forget(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool, ngx_uint_t slot)
+ngx_im_zone_key(ngx_im_ip_t *key, ngx_uint_t family, const u_char *addr)
 {
-    ngx_uint_t     i;
-    ngx_im_ip_t  **link, *ip;
+    ngx_memzero(key, sizeof(ngx_im_ip_t));
 
-    for (i = 0; i < NGX_IM_ZONE_BUCKETS; i++) {
-        link = &iz->buckets[i];
-
-        while (*link != NULL) {
-            ip = *link;
-
-            ngx_im_zone_drop(shpool, link, slot, (uint32_t) -1);
-
-            if (*link == ip) {
-                link = &ip->next;
-            }
-        }
-    }
+    key->family = (u_char) family;
+    ngx_memcpy(key->addr, addr, family == AF_INET ? 4 : 8);
 }
 
 
-ngx_int_t
-ngx_im_zone_ip_add(ngx_im_worker_t *w, ngx_uint_t family, const u_char *addr)
+/* The link that points to the entry, or the last one, which points to NULL. */
+static ngx_im_ip_t **
+ngx_im_zone_lookup(ngx_im_zone_t *iz, ngx_im_ip_t *key)
 {
-    ngx_int_t         rc;
-    ngx_im_ip_t       key;
-    ngx_slab_pool_t  *shpool;
+    uint32_t       hash;
+    ngx_im_ip_t  **link;
 
-    if (w->conf->max_sessions_per_ip == 0 || family == AF_UNIX) {
-        return NGX_OK;
+    hash = ngx_murmur_hash2(key->addr, sizeof(key->addr));
+    link = &iz->buckets[hash % NGX_IM_ZONE_BUCKETS];
+
+    while (*link != NULL) {
+        if ((*link)->family == key->family
+            && ngx_memcmp((*link)->addr, key->addr, sizeof(key->addr)) == 0)
+        {
+            break;
+        }
+
+        link = &(*link)->next;
     }
 
-    ngx_im_zone_key(&key, family, addr);
-
-    shpool = (ngx_slab_pool_t *) w->conf->zone->shm.addr;
-
-    ngx_shmtx_lock(&shpool->mutex);
-
-    rc = ngx_im_zone_count(w, &key);
-
-    ngx_shmtx_unlock(&shpool->mutex);
-
-    return rc;
+    return link;
 }
 
 
@@ -298,6 +332,31 @@ ngx_im_zone_count(ngx_im_worker_t *w, ngx_im_ip_t *key)
 }
 
 
+ngx_int_t
+ngx_im_zone_ip_add(ngx_im_worker_t *w, ngx_uint_t family, const u_char *addr)
+{
+    ngx_int_t         rc;
+    ngx_im_ip_t       key;
+    ngx_slab_pool_t  *shpool;
+
+    if (w->conf->max_sessions_per_ip == 0 || family == AF_UNIX) {
+        return NGX_OK;
+    }
+
+    ngx_im_zone_key(&key, family, addr);
+
+    shpool = (ngx_slab_pool_t *) w->conf->zone->shm.addr;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    rc = ngx_im_zone_count(w, &key);
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    return rc;
+}
+
+
 void
 ngx_im_zone_ip_remove(ngx_im_worker_t *w, ngx_uint_t family, const u_char *addr)
 {
@@ -321,77 +380,6 @@ ngx_im_zone_ip_remove(ngx_im_worker_t *w, ngx_uint_t family, const u_char *addr)
     }
 
     ngx_shmtx_unlock(&shpool->mutex);
-}
-
-
-/* The link that points to the entry, or the last one, which points to NULL. */
-static ngx_im_ip_t **
-ngx_im_zone_lookup(ngx_im_zone_t *iz, ngx_im_ip_t *key)
-{
-    uint32_t       hash;
-    ngx_im_ip_t  **link;
-
-    hash = ngx_murmur_hash2(key->addr, sizeof(key->addr));
-    link = &iz->buckets[hash % NGX_IM_ZONE_BUCKETS];
-
-    while (*link != NULL) {
-        if ((*link)->family == key->family
-            && ngx_memcmp((*link)->addr, key->addr, sizeof(key->addr)) == 0)
-        {
-            break;
-        }
-
-        link = &(*link)->next;
-    }
-
-    return link;
-}
-
-
-/* One host usually has a whole IPv6 /64: it counts as one address. */
-static void
-ngx_im_zone_key(ngx_im_ip_t *key, ngx_uint_t family, const u_char *addr)
-{
-    ngx_memzero(key, sizeof(ngx_im_ip_t));
-
-    key->family = (u_char) family;
-    ngx_memcpy(key->addr, addr, family == AF_INET ? 4 : 8);
-}
-
-
-/* Takes off up to count sessions of a slot; frees empty entries. */
-static void
-ngx_im_zone_drop(ngx_slab_pool_t *shpool, ngx_im_ip_t **link, ngx_uint_t slot,
-    uint32_t count)
-{
-    ngx_im_ip_t       *ip;
-    ngx_im_ip_use_t  **at, *use;
-
-    ip = *link;
-
-    for (at = &ip->uses; *at != NULL; at = &(*at)->next) {
-        use = *at;
-
-        if (use->slot != slot) {
-            continue;
-        }
-
-        count = ngx_min(count, use->count);
-        use->count -= count;
-        ip->total -= count;
-
-        if (use->count == 0) {
-            *at = use->next;
-            ngx_slab_free_locked(shpool, use);
-        }
-
-        break;
-    }
-
-    if (ip->uses == NULL) {
-        *link = ip->next;
-        ngx_slab_free_locked(shpool, ip);
-    }
 }
 
 

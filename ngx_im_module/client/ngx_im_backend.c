@@ -63,60 +63,6 @@ struct ngx_im_backend_s {
 };
 
 
-static ngx_http_core_loc_conf_t *ngx_im_backend_static(
-    ngx_http_location_tree_node_t *node, ngx_str_t *uri);
-static ngx_im_backend_t *ngx_im_backend_get(ngx_im_worker_t *w);
-static void ngx_im_backend_run(ngx_im_backend_t *be);
-static ngx_int_t ngx_im_backend_start(ngx_im_backend_call_t *call);
-static ngx_int_t ngx_im_backend_connection(ngx_im_backend_call_t *call);
-static void ngx_im_backend_address(ngx_im_backend_call_t *call);
-static ngx_int_t ngx_im_backend_request(ngx_im_backend_call_t *call);
-static ngx_int_t ngx_im_backend_done(ngx_http_request_t *r, void *data,
-    ngx_int_t rc);
-static void ngx_im_backend_answered(ngx_im_backend_call_t *call);
-static void ngx_im_backend_handler(ngx_event_t *ev);
-static void ngx_im_backend_free(ngx_im_backend_call_t *call);
-static ngx_chain_t *ngx_im_backend_sink(ngx_connection_t *c, ngx_chain_t *in,
-    off_t limit);
-static ssize_t ngx_im_backend_no_recv(ngx_connection_t *c, u_char *buf,
-    size_t size);
-
-
-ngx_int_t
-ngx_im_backend_location(ngx_http_core_srv_conf_t *cscf, ngx_str_t *uri)
-{
-    ngx_http_core_loc_conf_t  *clcf, *found;
-
-    clcf = cscf->ctx->loc_conf[ngx_http_core_module.ctx_index];
-    found = NULL;
-
-    do {
-
-#if (NGX_PCRE)
-        if (clcf->regex_locations != NULL) {
-            return NGX_OK;
-        }
-#endif
-
-        clcf = ngx_im_backend_static(clcf->static_locations, uri);
-
-        if (clcf != NULL) {
-            found = clcf;
-        }
-
-    } while (clcf != NULL && !clcf->exact_match);
-
-    /*
-     * a location with this very name may do without a handler, by "return" or
-     * the like
-     */
-
-    return found != NULL
-           && (found->handler != NULL || found->name.len == uri->len)
-           ? NGX_OK : NGX_DECLINED;
-}
-
-
 /* Like ngx_http_core_find_static_location(), which needs a request. */
 static ngx_http_core_loc_conf_t *
 ngx_im_backend_static(ngx_http_location_tree_node_t *node, ngx_str_t *uri)
@@ -161,189 +107,126 @@ ngx_im_backend_static(ngx_http_location_tree_node_t *node, ngx_str_t *uri)
 
 
 ngx_int_t
-ngx_im_backend_ask(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf,
-    const ngx_str_t *uri, im_str_t body, ngx_im_backend_pt handler,
-    ngx_im_handle_t h, void *data)
+ngx_im_backend_location(ngx_http_core_srv_conf_t *cscf, ngx_str_t *uri)
 {
-    ngx_im_backend_t       *be;
-    ngx_im_backend_call_t  *call;
+    ngx_http_core_loc_conf_t  *clcf, *found;
 
-    be = ngx_im_backend_get(w);
+    clcf = cscf->ctx->loc_conf[ngx_http_core_module.ctx_index];
+    found = NULL;
 
-    if (be == NULL || be->nwaiting == NGX_IM_BACKEND_WAITING
-        || body.len > NGX_IM_BACKEND_BODY
-        || body.len > NGX_IM_BACKEND_BYTES - be->bytes || uri->len == 0)
-    {
-        goto failed;
-    }
+    do {
 
-    call = im_calloc(sizeof(ngx_im_backend_call_t) + body.len);
-    if (call == NULL) {
-        goto failed;
-    }
+#if (NGX_PCRE)
+        if (clcf->regex_locations != NULL) {
+            return NGX_OK;
+        }
+#endif
 
-    im_list_init(&call->link);
+        clcf = ngx_im_backend_static(clcf->static_locations, uri);
 
-    call->worker = w;
-    call->conf = ilcf;
-    call->uri = *uri;
-    call->handler = handler;
-    call->session = h;
-    call->data = data;
-    call->body = im_str_set(call->bytes, body.len);
-    ngx_memcpy(call->bytes, body.data, body.len);
-
-    im_list_insert_tail(&be->waiting, &call->link);
-    be->nwaiting++;
-    be->bytes += body.len;
-
-    ngx_post_event(&be->event, &ngx_posted_events);
-
-    return NGX_OK;
-
-failed:
-
-    im_free(data);
-
-    return NGX_ERROR;
-}
-
-
-ngx_int_t
-ngx_im_backend_logic(ngx_im_session_t *s, const im_ask_t *ask,
-    ngx_im_backend_pt handler)
-{
-    im_buf_t   b;
-    ngx_int_t  rc;
-
-    im_buf_init(&b, ask->data.len + NGX_IM_BACKEND_ASK);
-    im_ask_encode(&b, ask);
-
-    rc = b.failed ? NGX_ERROR
-                  : ngx_im_backend_ask(ngx_im_worker, s->conf,
-                                       &s->conf->connect, im_buf_str(&b),
-                                       handler, ngx_im_session_handle(s),
-                                       NULL);
-    im_buf_cleanup(&b);
-
-    return rc;
-}
-
-
-static ngx_im_backend_t *
-ngx_im_backend_get(ngx_im_worker_t *w)
-{
-    ngx_im_backend_t  *be;
-
-    if (w->backend != NULL) {
-        return w->backend;
-    }
-
-    be = im_calloc(sizeof(ngx_im_backend_t));
-    if (be == NULL) {
-        return NULL;
-    }
-
-    im_list_init(&be->waiting);
-    im_list_init(&be->answered);
-
-    be->event.handler = ngx_im_backend_handler;
-    be->event.data = be;
-    be->event.log = w->log;
-
-    w->backend = be;
-
-    return be;
-}
-
-
-/* In a posted event: no caller is called back from within its call. */
-static void
-ngx_im_backend_handler(ngx_event_t *ev)
-{
-    im_list_t               answered;
-    ngx_im_backend_t       *be;
-    ngx_im_backend_call_t  *call;
-
-    be = ev->data;
-
-    im_list_init(&answered);
-    im_list_splice(&answered, &be->answered);
-
-    while (!im_list_empty(&answered)) {
-        call = im_list_data(im_list_first(&answered), ngx_im_backend_call_t,
-                            link);
-        im_list_remove(&call->link);
-        be->nasked--;
-
-        if (ngx_im_worker == call->worker) {
-            call->handler(call->worker, call->session, call->body,
-                          call->status, call->answer, call->data);
+        if (clcf != NULL) {
+            found = clcf;
         }
 
-        ngx_im_backend_free(call);
-    }
+    } while (clcf != NULL && !clcf->exact_match);
 
-    ngx_im_backend_run(be);
+    /*
+     * a location with this very name may do without a handler, by "return" or
+     * the like
+     */
+
+    return found != NULL
+           && (found->handler != NULL || found->name.len == uri->len)
+           ? NGX_OK : NGX_DECLINED;
 }
 
 
 static void
-ngx_im_backend_run(ngx_im_backend_t *be)
+ngx_im_backend_free(ngx_im_backend_call_t *call)
 {
-    ngx_im_backend_call_t  *call;
-
-    while (be->nasked < NGX_IM_BACKEND_ATONCE && !im_list_empty(&be->waiting)) {
-        call = im_list_data(im_list_first(&be->waiting), ngx_im_backend_call_t,
-                            link);
-        im_list_remove(&call->link);
-        be->nwaiting--;
-
-        /* its session has ended */
-
-        if (ngx_im_session_find(call->worker, call->session) == NULL) {
-            ngx_im_backend_free(call);
-            continue;
-        }
-
-        be->nasked++;
-
-        if (ngx_im_backend_start(call) != NGX_OK) {
-            ngx_im_backend_answered(call);
-        }
+    if (call->request != NULL) {
+        call->request->logged = 1;
+        ngx_http_free_request(call->request, 0);
     }
+
+    if (call->read.posted) {
+        ngx_delete_posted_event(&call->read);
+    }
+
+    if (call->write.posted) {
+        ngx_delete_posted_event(&call->write);
+    }
+
+    if (call->read.timer_set) {
+        ngx_del_timer(&call->read);
+    }
+
+    if (call->write.timer_set) {
+        ngx_del_timer(&call->write);
+    }
+
+    if (call->connection.pool != NULL) {
+        ngx_destroy_pool(call->connection.pool);
+    }
+
+    call->worker->backend->bytes -= call->body.len;
+
+    im_free(call->data);
+    im_free(call);
 }
 
 
-static ngx_int_t
-ngx_im_backend_start(ngx_im_backend_call_t *call)
+static ssize_t
+ngx_im_backend_no_recv(ngx_connection_t *c, u_char *buf, size_t size)
 {
-    ngx_http_request_t  *r, *sr;
+    return NGX_AGAIN;
+}
 
-    if (ngx_im_backend_connection(call) != NGX_OK
-        || ngx_im_backend_request(call) != NGX_OK)
-    {
-        return NGX_ERROR;
+
+static ngx_chain_t *
+ngx_im_backend_sink(ngx_connection_t *c, ngx_chain_t *in, off_t limit)
+{
+    for ( /* void */ ; in != NULL; in = in->next) {
+        c->sent += ngx_buf_size(in->buf);
+        in->buf->pos = in->buf->last;
+        in->buf->file_pos = in->buf->file_last;
     }
 
-    r = call->request;
+    return NULL;
+}
 
-    call->post.handler = ngx_im_backend_done;
-    call->post.data = call;
 
-    if (ngx_http_subrequest(r, &r->uri, NULL, &sr, &call->post,
-                            NGX_HTTP_SUBREQUEST_IN_MEMORY)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
+/* The address of the client, for $remote_addr. */
+static void
+ngx_im_backend_address(ngx_im_backend_call_t *call)
+{
+    ngx_connection_t  *c;
+    ngx_im_session_t  *s;
+
+    c = &call->connection;
+    s = ngx_im_session_find(call->worker, call->session);
+
+    c->addr_text.len = ngx_im_session_addr(s, call->addr);
+    c->addr_text.data = call->addr;
+
+    call->sockaddr.sockaddr.sa_family = s->peer.family;
+    c->socklen = sizeof(struct sockaddr);
+
+    if (s->peer.family == AF_INET) {
+        ngx_memcpy(&call->sockaddr.sockaddr_in.sin_addr, s->peer.addr, 4);
+        c->socklen = sizeof(struct sockaddr_in);
     }
 
-    sr->method = r->method;
-    sr->method_name = r->method_name;
+#if (NGX_HAVE_INET6)
+    if (s->peer.family == AF_INET6) {
+        ngx_memcpy(&call->sockaddr.sockaddr_in6.sin6_addr, s->peer.addr, 16);
+        c->socklen = sizeof(struct sockaddr_in6);
+    }
+#endif
 
-    ngx_http_run_posted_requests(&call->connection);
-
-    return NGX_OK;
+    c->sockaddr = &call->sockaddr.sockaddr;
+    c->local_sockaddr = c->sockaddr;
+    c->local_socklen = c->socklen;
 }
 
 
@@ -397,40 +280,6 @@ ngx_im_backend_connection(ngx_im_backend_call_t *call)
     c->data = &call->hc;
 
     return NGX_OK;
-}
-
-
-/* The address of the client, for $remote_addr. */
-static void
-ngx_im_backend_address(ngx_im_backend_call_t *call)
-{
-    ngx_connection_t  *c;
-    ngx_im_session_t  *s;
-
-    c = &call->connection;
-    s = ngx_im_session_find(call->worker, call->session);
-
-    c->addr_text.len = ngx_im_session_addr(s, call->addr);
-    c->addr_text.data = call->addr;
-
-    call->sockaddr.sockaddr.sa_family = s->peer.family;
-    c->socklen = sizeof(struct sockaddr);
-
-    if (s->peer.family == AF_INET) {
-        ngx_memcpy(&call->sockaddr.sockaddr_in.sin_addr, s->peer.addr, 4);
-        c->socklen = sizeof(struct sockaddr_in);
-    }
-
-#if (NGX_HAVE_INET6)
-    if (s->peer.family == AF_INET6) {
-        ngx_memcpy(&call->sockaddr.sockaddr_in6.sin6_addr, s->peer.addr, 16);
-        c->socklen = sizeof(struct sockaddr_in6);
-    }
-#endif
-
-    c->sockaddr = &call->sockaddr.sockaddr;
-    c->local_sockaddr = c->sockaddr;
-    c->local_socklen = c->socklen;
 }
 
 
@@ -514,6 +363,19 @@ ngx_im_backend_request(ngx_im_backend_call_t *call)
 }
 
 
+static void
+ngx_im_backend_answered(ngx_im_backend_call_t *call)
+{
+    ngx_im_backend_t  *be;
+
+    be = call->worker->backend;
+
+    im_list_insert_tail(&be->answered, &call->link);
+
+    ngx_post_event(&be->event, &ngx_posted_events);
+}
+
+
 /*
  * Always NGX_OK: an error would close our connection.  So would an error of a
  * filter, such as an answer that is too long: it is taken back.
@@ -550,69 +412,188 @@ ngx_im_backend_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
 }
 
 
+static ngx_int_t
+ngx_im_backend_start(ngx_im_backend_call_t *call)
+{
+    ngx_http_request_t  *r, *sr;
+
+    if (ngx_im_backend_connection(call) != NGX_OK
+        || ngx_im_backend_request(call) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    r = call->request;
+
+    call->post.handler = ngx_im_backend_done;
+    call->post.data = call;
+
+    if (ngx_http_subrequest(r, &r->uri, NULL, &sr, &call->post,
+                            NGX_HTTP_SUBREQUEST_IN_MEMORY)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    sr->method = r->method;
+    sr->method_name = r->method_name;
+
+    ngx_http_run_posted_requests(&call->connection);
+
+    return NGX_OK;
+}
+
+
 static void
-ngx_im_backend_answered(ngx_im_backend_call_t *call)
+ngx_im_backend_run(ngx_im_backend_t *be)
+{
+    ngx_im_backend_call_t  *call;
+
+    while (be->nasked < NGX_IM_BACKEND_ATONCE && !im_list_empty(&be->waiting)) {
+        call = im_list_data(im_list_first(&be->waiting), ngx_im_backend_call_t,
+                            link);
+        im_list_remove(&call->link);
+        be->nwaiting--;
+
+        /* its session has ended */
+
+        if (ngx_im_session_find(call->worker, call->session) == NULL) {
+            ngx_im_backend_free(call);
+            continue;
+        }
+
+        be->nasked++;
+
+        if (ngx_im_backend_start(call) != NGX_OK) {
+            ngx_im_backend_answered(call);
+        }
+    }
+}
+
+
+/* In a posted event: no caller is called back from within its call. */
+static void
+ngx_im_backend_handler(ngx_event_t *ev)
+{
+    im_list_t               answered;
+    ngx_im_backend_t       *be;
+    ngx_im_backend_call_t  *call;
+
+    be = ev->data;
+
+    im_list_init(&answered);
+    im_list_splice(&answered, &be->answered);
+
+    while (!im_list_empty(&answered)) {
+        call = im_list_data(im_list_first(&answered), ngx_im_backend_call_t,
+                            link);
+        im_list_remove(&call->link);
+        be->nasked--;
+
+        if (ngx_im_worker == call->worker) {
+            call->handler(call->worker, call->session, call->body,
+                          call->status, call->answer, call->data);
+        }
+
+        ngx_im_backend_free(call);
+    }
+
+    ngx_im_backend_run(be);
+}
+
+
+static ngx_im_backend_t *
+ngx_im_backend_get(ngx_im_worker_t *w)
 {
     ngx_im_backend_t  *be;
 
-    be = call->worker->backend;
+    if (w->backend != NULL) {
+        return w->backend;
+    }
 
-    im_list_insert_tail(&be->answered, &call->link);
+    be = im_calloc(sizeof(ngx_im_backend_t));
+    if (be == NULL) {
+        return NULL;
+    }
+
+    im_list_init(&be->waiting);
+    im_list_init(&be->answered);
+
+    be->event.handler = ngx_im_backend_handler;
+    be->event.data = be;
+    be->event.log = w->log;
+
+    w->backend = be;
+
+    return be;
+}
+
+
+ngx_int_t
+ngx_im_backend_ask(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf,
+    const ngx_str_t *uri, im_str_t body, ngx_im_backend_pt handler,
+    ngx_im_handle_t h, void *data)
+{
+    ngx_im_backend_t       *be;
+    ngx_im_backend_call_t  *call;
+
+    be = ngx_im_backend_get(w);
+
+    if (be == NULL || be->nwaiting == NGX_IM_BACKEND_WAITING
+        || body.len > NGX_IM_BACKEND_BODY
+        || body.len > NGX_IM_BACKEND_BYTES - be->bytes || uri->len == 0)
+    {
+        goto failed;
+    }
+
+    call = im_calloc(sizeof(ngx_im_backend_call_t) + body.len);
+    if (call == NULL) {
+        goto failed;
+    }
+
+    im_list_init(&call->link);
+
+    call->worker = w;
+    call->conf = ilcf;
+    call->uri = *uri;
+    call->handler = handler;
+    call->session = h;
+    call->data = data;
+    call->body = im_str_set(call->bytes, body.len);
+    ngx_memcpy(call->bytes, body.data, body.len);
+
+    im_list_insert_tail(&be->waiting, &call->link);
+    be->nwaiting++;
+    be->bytes += body.len;
 
     ngx_post_event(&be->event, &ngx_posted_events);
+
+    return NGX_OK;
+
+failed:
+
+    im_free(data);
+
+    return NGX_ERROR;
 }
 
 
-static void
-ngx_im_backend_free(ngx_im_backend_call_t *call)
+ngx_int_t
+ngx_im_backend_logic(ngx_im_session_t *s, const im_ask_t *ask,
+    ngx_im_backend_pt handler)
 {
-    if (call->request != NULL) {
-        call->request->logged = 1;
-        ngx_http_free_request(call->request, 0);
-    }
+    im_buf_t   b;
+    ngx_int_t  rc;
 
-    if (call->read.posted) {
-        ngx_delete_posted_event(&call->read);
-    }
+    im_buf_init(&b, ask->data.len + NGX_IM_BACKEND_ASK);
+    im_ask_encode(&b, ask);
 
-    if (call->write.posted) {
-        ngx_delete_posted_event(&call->write);
-    }
+    rc = b.failed ? NGX_ERROR
+                  : ngx_im_backend_ask(ngx_im_worker, s->conf,
+                                       &s->conf->connect, im_buf_str(&b),
+                                       handler, ngx_im_session_handle(s),
+                                       NULL);
+    im_buf_cleanup(&b);
 
-    if (call->read.timer_set) {
-        ngx_del_timer(&call->read);
-    }
-
-    if (call->write.timer_set) {
-        ngx_del_timer(&call->write);
-    }
-
-    if (call->connection.pool != NULL) {
-        ngx_destroy_pool(call->connection.pool);
-    }
-
-    call->worker->backend->bytes -= call->body.len;
-
-    im_free(call->data);
-    im_free(call);
-}
-
-
-static ngx_chain_t *
-ngx_im_backend_sink(ngx_connection_t *c, ngx_chain_t *in, off_t limit)
-{
-    for ( /* void */ ; in != NULL; in = in->next) {
-        c->sent += ngx_buf_size(in->buf);
-        in->buf->pos = in->buf->last;
-        in->buf->file_pos = in->buf->file_last;
-    }
-
-    return NULL;
-}
-
-
-static ssize_t
-ngx_im_backend_no_recv(ngx_connection_t *c, u_char *buf, size_t size)
-{
-    return NGX_AGAIN;
+    return rc;
 }

@@ -12,71 +12,6 @@
 #define NGX_IM_LINGER  2             /* s: for the peer's close frame */
 
 
-static void ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s);
-static ngx_int_t ngx_im_close_frame(ngx_im_session_t *s);
-static void ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s);
-static void ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s);
-
-
-void
-ngx_im_close_handler(ngx_event_t *ev)
-{
-    im_list_t        *q;
-    ngx_im_worker_t  *w;
-
-    w = ev->data;
-
-    while (!im_list_empty(&w->closed)) {
-        q = im_list_first(&w->closed);
-        im_list_remove(q);
-
-        ngx_im_close_session(w, im_list_data(q, ngx_im_session_t, all));
-    }
-}
-
-
-static void
-ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s)
-{
-    ngx_int_t          rc;
-    ngx_connection_t  *c;
-
-    c = s->connection;
-    rc = s->phase == NGX_IM_ENDING ? ngx_im_close_frame(s) : NGX_OK;
-
-    while (s->subs != NULL) {
-        ngx_im_sub_leave(s, s->subs);
-    }
-
-    if (rc == NGX_AGAIN) {
-
-        /*
-         * Behind a broken frame the close frame of the peer can not be read.
-         * After an end of file the peer hangs up without one.  TLS has no half
-         * close.
-         */
-
-        if (s->input.failed && !ngx_im_tls(c) && s->replies == NULL) {
-            (void) ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN);
-        }
-
-        ngx_im_session_phase(s, NGX_IM_CLOSING);
-
-        im_list_insert_tail(&w->sessions, &s->all);
-
-        ngx_im_session_deadline(s, NGX_IM_LINGER);
-        ngx_im_session_continue(s);
-
-        return;
-    }
-
-    ngx_im_session_phase(s, NGX_IM_CLOSED);
-    im_list_remove(&s->blocked);
-
-    ngx_im_close_free(w, s);
-}
-
-
 /* NGX_AGAIN: the frame is out, the peer answers it. */
 static ngx_int_t
 ngx_im_close_frame(ngx_im_session_t *s)
@@ -104,6 +39,30 @@ ngx_im_close_frame(ngx_im_session_t *s)
     s->transport->close(&b, s->close_code, text);
 
     return ngx_im_send_close(s, im_buf_str(&b));
+}
+
+
+static void
+ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
+{
+    u_char     addr[NGX_SOCKADDR_STRLEN];
+    ngx_str_t  user;
+
+    ngx_str_set(&user, "guest");
+
+    if (s->user != NULL) {
+        user.data = s->user->id;
+        user.len = s->user->id_len;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, w->log, 0,
+                  "im: session ended: client: %*s, user: \"%V\", "
+                  "protocol: %s, rooms: %ui, seconds: %uD, in: %uL, out: %uL, "
+                  "code: %ui, why: %s",
+                  ngx_im_session_addr(s, addr), addr, &user,
+                  s->conf->proto->name, (ngx_uint_t) s->nrooms,
+                  (uint32_t) ngx_time() - s->start, s->bytes_in, s->bytes_out,
+                  (ngx_uint_t) s->close_code, s->why);
 }
 
 
@@ -157,24 +116,59 @@ ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
 
 
 static void
-ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
+ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s)
 {
-    u_char     addr[NGX_SOCKADDR_STRLEN];
-    ngx_str_t  user;
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
 
-    ngx_str_set(&user, "guest");
+    c = s->connection;
+    rc = s->phase == NGX_IM_ENDING ? ngx_im_close_frame(s) : NGX_OK;
 
-    if (s->user != NULL) {
-        user.data = s->user->id;
-        user.len = s->user->id_len;
+    while (s->subs != NULL) {
+        ngx_im_sub_leave(s, s->subs);
     }
 
-    ngx_log_error(NGX_LOG_INFO, w->log, 0,
-                  "im: session ended: client: %*s, user: \"%V\", "
-                  "protocol: %s, rooms: %ui, seconds: %uD, in: %uL, out: %uL, "
-                  "code: %ui, why: %s",
-                  ngx_im_session_addr(s, addr), addr, &user,
-                  s->conf->proto->name, (ngx_uint_t) s->nrooms,
-                  (uint32_t) ngx_time() - s->start, s->bytes_in, s->bytes_out,
-                  (ngx_uint_t) s->close_code, s->why);
+    if (rc == NGX_AGAIN) {
+
+        /*
+         * Behind a broken frame the close frame of the peer can not be read.
+         * After an end of file the peer hangs up without one.  TLS has no half
+         * close.
+         */
+
+        if (s->input.failed && !ngx_im_tls(c) && s->replies == NULL) {
+            (void) ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN);
+        }
+
+        ngx_im_session_phase(s, NGX_IM_CLOSING);
+
+        im_list_insert_tail(&w->sessions, &s->all);
+
+        ngx_im_session_deadline(s, NGX_IM_LINGER);
+        ngx_im_session_continue(s);
+
+        return;
+    }
+
+    ngx_im_session_phase(s, NGX_IM_CLOSED);
+    im_list_remove(&s->blocked);
+
+    ngx_im_close_free(w, s);
+}
+
+
+void
+ngx_im_close_handler(ngx_event_t *ev)
+{
+    im_list_t        *q;
+    ngx_im_worker_t  *w;
+
+    w = ev->data;
+
+    while (!im_list_empty(&w->closed)) {
+        q = im_list_first(&w->closed);
+        im_list_remove(q);
+
+        ngx_im_close_session(w, im_list_data(q, ngx_im_session_t, all));
+    }
 }

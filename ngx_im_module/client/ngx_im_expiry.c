@@ -13,7 +13,12 @@
 #define NGX_IM_TOKEN_LAST  4200000000LL   /* s; more may be added to it */
 
 
-static uint32_t ngx_im_expiry_time(int64_t when);
+/* An end that is too far away never comes. */
+static uint32_t
+ngx_im_expiry_time(int64_t when)
+{
+    return when > 0 && when < NGX_IM_TOKEN_LAST ? (uint32_t) when : 0;
+}
 
 
 void
@@ -104,14 +109,6 @@ ngx_im_expiry_schedule(ngx_im_session_t *s)
 
     ngx_im_timer_set(&ngx_im_worker->expiry, &ext->expiry,
                      ngx_max(next, (uint32_t) ngx_time() + 1));
-}
-
-
-/* An end that is too far away never comes. */
-static uint32_t
-ngx_im_expiry_time(int64_t when)
-{
-    return when > 0 && when < NGX_IM_TOKEN_LAST ? (uint32_t) when : 0;
 }
 
 

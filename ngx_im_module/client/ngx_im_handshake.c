@@ -38,161 +38,46 @@ typedef struct {
 } ngx_im_ctx_t;
 
 
-static ngx_int_t ngx_im_handshake_check(ngx_http_request_t *r,
-    ngx_im_loc_conf_t *ilcf, ngx_im_headers_t *h);
-static void ngx_im_handshake_headers(ngx_http_request_t *r,
-    ngx_im_headers_t *h);
-static ngx_uint_t ngx_im_handshake_token(ngx_str_t *value, const char *token);
-static ngx_uint_t ngx_im_handshake_key(ngx_str_t *key);
-static ngx_uint_t ngx_im_handshake_form(ngx_http_request_t *r,
-    const im_proto_t *proto, ngx_table_elt_t *protocol);
-static ngx_uint_t ngx_im_handshake_origin(ngx_im_loc_conf_t *ilcf,
-    ngx_table_elt_t *origin);
-static ngx_int_t ngx_im_handshake_limit(ngx_http_request_t *r,
-    ngx_im_loc_conf_t *ilcf);
-static ngx_im_ctx_t *ngx_im_handshake_ctx(ngx_http_request_t *r);
-static void ngx_im_handshake_cleanup(void *data);
-static ngx_int_t ngx_im_handshake_refuse(ngx_http_request_t *r,
-    ngx_int_t status, const char *name, const char *value, const char *why);
-static ngx_int_t ngx_im_handshake_header(ngx_http_request_t *r,
-    const char *name, u_char *value, size_t len);
-static ngx_int_t ngx_im_handshake_accept(ngx_http_request_t *r,
-    ngx_str_t *key, const char *subprotocol);
-static void ngx_im_detach_handler(ngx_event_t *rev);
-static void ngx_im_detach(ngx_http_request_t *r, ngx_im_session_t *s);
-static void ngx_im_detach_connection(ngx_connection_t *c);
-static void ngx_im_detach_buffers(ngx_connection_t *c,
-    ngx_http_connection_t *hc);
-
-
-ngx_int_t
-ngx_im_handshake_handler(ngx_http_request_t *r)
+/* A comma-separated list has this token, in any case. */
+static ngx_uint_t
+ngx_im_handshake_token(ngx_str_t *value, const char *token)
 {
-    ngx_int_t           rc;
-    ngx_im_ctx_t       *ctx;
-    ngx_im_headers_t    h;
-    ngx_connection_t   *c;
-    ngx_im_loc_conf_t  *ilcf;
+    size_t   len;
+    u_char  *p, *last, *end;
 
-    ilcf = ngx_http_get_module_loc_conf(r, ngx_im_module);
+    len = ngx_strlen(token);
+    p = value->data;
+    end = value->data + value->len;
 
-    ngx_im_handshake_headers(r, &h);
+    while (p < end) {
+        last = ngx_strlchr(p, end, ',');
 
-    rc = ngx_im_handshake_check(r, ilcf, &h);
-    if (rc != NGX_DECLINED) {
-        return rc;
+        if (last == NULL) {
+            last = end;
+        }
+
+        while (p < last && (*p == ' ' || *p == '\t')) {
+            p++;
+        }
+
+        if ((size_t) (last - p) >= len
+            && ngx_strncasecmp(p, (u_char *) token, len) == 0)
+        {
+            p += len;
+
+            while (p < last && (*p == ' ' || *p == '\t')) {
+                p++;
+            }
+
+            if (p == last) {
+                return 1;
+            }
+        }
+
+        p = last + 1;
     }
 
-    rc = ngx_im_handshake_limit(r, ilcf);
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    ctx = ngx_im_handshake_ctx(r);
-    if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    rc = ngx_im_zone_ip_add(ngx_im_worker, ctx->peer.family, ctx->peer.addr);
-
-    if (rc != NGX_OK) {
-        ngx_im_worker->counters->refused++;
-
-        return ngx_im_handshake_refuse(r,
-                                       rc == NGX_BUSY
-                                           ? NGX_HTTP_TOO_MANY_REQUESTS
-                                           : NGX_HTTP_SERVICE_UNAVAILABLE,
-                                       "Retry-After", "5",
-                                       "too many sessions from this address");
-    }
-
-    ctx->counted = 1;
-
-    rc = ngx_im_handshake_accept(r, &h.key->value,
-                                 h.protocol != NULL ? ilcf->proto->subprotocol
-                                                    : NULL);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    /*
-     * NGX_AGAIN: an earlier response is still on its way.  This is rare: the
-     * client may come again.
-     */
-
-    if (r->connection->buffered || r->buffered) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "im: client doesn't read the answer to its upgrade");
-        return NGX_ERROR;
-    }
-
-    c = r->connection;
-
-    r->main->count++;
-    r->read_event_handler = ngx_http_request_empty_handler;
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    c->read->handler = ngx_im_detach_handler;
-    c->write->handler = ngx_http_empty_handler;
-
-    ngx_post_event(c->read, &ngx_posted_events);
-
-    return NGX_DONE;
-}
-
-
-/* NGX_DECLINED: the upgrade is valid; else the status of the refusal. */
-static ngx_int_t
-ngx_im_handshake_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
-    ngx_im_headers_t *h)
-{
-    if (r != r->main || ilcf->proto == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (r->method != NGX_HTTP_GET) {
-        return ngx_im_handshake_refuse(r, NGX_HTTP_NOT_ALLOWED, "Allow", "GET",
-                                       "method is not GET");
-    }
-
-    if (r->http_version != NGX_HTTP_VERSION_11) {
-        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
-                                       "not HTTP/1.1");
-    }
-
-    if (r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
-        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
-                                       "upgrade with a body");
-    }
-
-    if (!h->upgrade || !h->connection) {
-        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, "Upgrade",
-                                       "websocket", "no upgrade to websocket");
-    }
-
-    if (h->version == NULL || h->version->value.len != 2
-        || ngx_memcmp(h->version->value.data, "13", 2) != 0)
-    {
-        return ngx_im_handshake_refuse(r, 426, "Sec-WebSocket-Version", "13",
-                                       "websocket version is not 13");
-    }
-
-    if (h->key == NULL || !ngx_im_handshake_key(&h->key->value)) {
-        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
-                                       "invalid Sec-WebSocket-Key");
-    }
-
-    if (!ngx_im_handshake_form(r, ilcf->proto, h->protocol)) {
-        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
-                                       "subprotocol is not served");
-    }
-
-    if (!ngx_im_handshake_origin(ilcf, h->origin)) {
-        return ngx_im_handshake_refuse(r, NGX_HTTP_FORBIDDEN, NULL, NULL,
-                                       "origin is not allowed");
-    }
-
-    return NGX_DECLINED;
+    return 0;
 }
 
 
@@ -250,46 +135,59 @@ ngx_im_handshake_headers(ngx_http_request_t *r, ngx_im_headers_t *h)
 }
 
 
-/* A comma-separated list has this token, in any case. */
-static ngx_uint_t
-ngx_im_handshake_token(ngx_str_t *value, const char *token)
+static ngx_int_t
+ngx_im_handshake_header(ngx_http_request_t *r, const char *name,
+    u_char *value, size_t len)
 {
-    size_t   len;
-    u_char  *p, *last, *end;
+    ngx_table_elt_t  *h;
 
-    len = ngx_strlen(token);
-    p = value->data;
-    end = value->data + value->len;
-
-    while (p < end) {
-        last = ngx_strlchr(p, end, ',');
-
-        if (last == NULL) {
-            last = end;
-        }
-
-        while (p < last && (*p == ' ' || *p == '\t')) {
-            p++;
-        }
-
-        if ((size_t) (last - p) >= len
-            && ngx_strncasecmp(p, (u_char *) token, len) == 0)
-        {
-            p += len;
-
-            while (p < last && (*p == ' ' || *p == '\t')) {
-                p++;
-            }
-
-            if (p == last) {
-                return 1;
-            }
-        }
-
-        p = last + 1;
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
     }
 
-    return 0;
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value.data = value;
+    h->value.len = len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_handshake_refuse(ngx_http_request_t *r, ngx_int_t status,
+    const char *name, const char *value, const char *why)
+{
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "im: handshake refused with %i: %s", status, why);
+
+    if (name != NULL
+        && ngx_im_handshake_header(r, name, (u_char *) value,
+                                   ngx_strlen(value)) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_discard_request_body(r) != NGX_OK) {
+        r->keepalive = 0;
+    }
+
+    if (status != 426) {
+        return status;
+    }
+
+    /* nginx has no page for 426 */
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = 0;
+    ngx_str_set(&r->headers_out.status_line, "426 Upgrade Required");
+    r->header_only = 1;
+
+    return ngx_http_send_header(r);
 }
 
 
@@ -367,6 +265,61 @@ ngx_im_handshake_origin(ngx_im_loc_conf_t *ilcf, ngx_table_elt_t *origin)
 }
 
 
+/* NGX_DECLINED: the upgrade is valid; else the status of the refusal. */
+static ngx_int_t
+ngx_im_handshake_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
+    ngx_im_headers_t *h)
+{
+    if (r != r->main || ilcf->proto == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r->method != NGX_HTTP_GET) {
+        return ngx_im_handshake_refuse(r, NGX_HTTP_NOT_ALLOWED, "Allow", "GET",
+                                       "method is not GET");
+    }
+
+    if (r->http_version != NGX_HTTP_VERSION_11) {
+        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
+                                       "not HTTP/1.1");
+    }
+
+    if (r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
+        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
+                                       "upgrade with a body");
+    }
+
+    if (!h->upgrade || !h->connection) {
+        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, "Upgrade",
+                                       "websocket", "no upgrade to websocket");
+    }
+
+    if (h->version == NULL || h->version->value.len != 2
+        || ngx_memcmp(h->version->value.data, "13", 2) != 0)
+    {
+        return ngx_im_handshake_refuse(r, 426, "Sec-WebSocket-Version", "13",
+                                       "websocket version is not 13");
+    }
+
+    if (h->key == NULL || !ngx_im_handshake_key(&h->key->value)) {
+        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
+                                       "invalid Sec-WebSocket-Key");
+    }
+
+    if (!ngx_im_handshake_form(r, ilcf->proto, h->protocol)) {
+        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
+                                       "subprotocol is not served");
+    }
+
+    if (!ngx_im_handshake_origin(ilcf, h->origin)) {
+        return ngx_im_handshake_refuse(r, NGX_HTTP_FORBIDDEN, NULL, NULL,
+                                       "origin is not allowed");
+    }
+
+    return NGX_DECLINED;
+}
+
+
 static ngx_int_t
 ngx_im_handshake_limit(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf)
 {
@@ -401,6 +354,18 @@ ngx_im_handshake_limit(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf)
 
     return ngx_im_handshake_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                    "Retry-After", "2", why);
+}
+
+
+/* The request ended before it became a session. */
+static void
+ngx_im_handshake_cleanup(void *data)
+{
+    ngx_im_ctx_t  *ctx = data;
+
+    if (ctx->counted) {
+        ngx_im_zone_ip_remove(ngx_im_worker, ctx->peer.family, ctx->peer.addr);
+    }
 }
 
 
@@ -448,74 +413,6 @@ ngx_im_handshake_ctx(ngx_http_request_t *r)
     }
 
     return ctx;
-}
-
-
-/* The request ended before it became a session. */
-static void
-ngx_im_handshake_cleanup(void *data)
-{
-    ngx_im_ctx_t  *ctx = data;
-
-    if (ctx->counted) {
-        ngx_im_zone_ip_remove(ngx_im_worker, ctx->peer.family, ctx->peer.addr);
-    }
-}
-
-
-static ngx_int_t
-ngx_im_handshake_refuse(ngx_http_request_t *r, ngx_int_t status,
-    const char *name, const char *value, const char *why)
-{
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "im: handshake refused with %i: %s", status, why);
-
-    if (name != NULL
-        && ngx_im_handshake_header(r, name, (u_char *) value,
-                                   ngx_strlen(value)) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (ngx_http_discard_request_body(r) != NGX_OK) {
-        r->keepalive = 0;
-    }
-
-    if (status != 426) {
-        return status;
-    }
-
-    /* nginx has no page for 426 */
-
-    r->headers_out.status = status;
-    r->headers_out.content_length_n = 0;
-    ngx_str_set(&r->headers_out.status_line, "426 Upgrade Required");
-    r->header_only = 1;
-
-    return ngx_http_send_header(r);
-}
-
-
-static ngx_int_t
-ngx_im_handshake_header(ngx_http_request_t *r, const char *name,
-    u_char *value, size_t len)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->value.data = value;
-    h->value.len = len;
-
-    return NGX_OK;
 }
 
 
@@ -575,108 +472,6 @@ ngx_im_handshake_accept(ngx_http_request_t *r, ngx_str_t *key,
     }
 
     return NGX_OK;
-}
-
-
-static void
-ngx_im_detach_handler(ngx_event_t *rev)
-{
-    ngx_im_ctx_t        *ctx;
-    ngx_connection_t    *c;
-    ngx_im_session_t    *s;
-    ngx_im_loc_conf_t   *ilcf;
-    ngx_http_request_t  *r;
-
-    c = rev->data;
-    r = c->data;
-    ctx = ngx_http_get_module_ctx(r, ngx_im_module);
-    ilcf = ngx_http_get_module_loc_conf(r, ngx_im_module);
-
-    if (c->close || ngx_terminate || c->error) {
-        ngx_http_finalize_request(r, NGX_ERROR);
-        return;
-    }
-
-    if (r->count != 1 || r->blocked || r->postponed || r->buffered
-        || c->buffered)
-    {
-        if (ctx->tries++ < NGX_IM_DETACH_TRIES) {
-            ngx_add_timer(rev, 100);
-            return;
-        }
-
-        ngx_log_error(NGX_LOG_ERR, c->log, 0,
-                      "im: request is still in use 5 s after its upgrade");
-        ngx_http_finalize_request(r, NGX_ERROR);
-        return;
-    }
-
-    if (rev->timer_set) {
-        ngx_del_timer(rev);
-    }
-
-    s = ngx_im_session_create(ngx_im_worker, c, ilcf, &im_transport_ws,
-                              &ctx->peer);
-    if (s == NULL) {
-        ngx_http_finalize_request(r, NGX_ERROR);
-        return;
-    }
-
-    ctx->counted = 0;
-
-    ngx_im_detach(r, s);
-}
-
-
-static void
-ngx_im_detach(ngx_http_request_t *r, ngx_im_session_t *s)
-{
-    size_t                  len;
-    u_char                 *early;
-    ngx_connection_t       *c;
-    ngx_http_connection_t  *hc;
-
-    c = r->connection;
-    hc = r->http_connection;
-    early = NULL;
-
-    /* frames that came with the upgrade */
-
-    len = r->header_in->last - r->header_in->pos;
-
-    if (len > 0) {
-        early = im_alloc(len);
-        if (early != NULL) {
-            ngx_memcpy(early, r->header_in->pos, len);
-        }
-    }
-
-    ngx_http_free_request(r, 0);
-
-    c->destroyed = 0;
-    c->data = s;
-    c->idle = 1;
-    c->log->action = "in a websocket session";
-
-    ngx_im_detach_buffers(c, hc);
-
-    ngx_im_detach_connection(c);
-
-    c->read->handler = ngx_im_recv_handler;
-    c->write->handler = ngx_im_send_handler;
-
-    if (ngx_tcp_nodelay(c) != NGX_OK
-        || ngx_handle_read_event(c->read, 0) != NGX_OK
-        || (len > 0 && early == NULL))
-    {
-        im_free(early);
-        ngx_im_session_close(s, IM_REASON_LOST, "no memory or socket error");
-        return;
-    }
-
-    ngx_im_recv_start(s, early, len);
-
-    im_free(early);
 }
 
 
@@ -751,4 +546,182 @@ ngx_im_detach_connection(ngx_connection_t *c)
     ngx_str_null(&c->addr_text);
 
     ngx_destroy_pool(pool);
+}
+
+
+static void
+ngx_im_detach(ngx_http_request_t *r, ngx_im_session_t *s)
+{
+    size_t                  len;
+    u_char                 *early;
+    ngx_connection_t       *c;
+    ngx_http_connection_t  *hc;
+
+    c = r->connection;
+    hc = r->http_connection;
+    early = NULL;
+
+    /* frames that came with the upgrade */
+
+    len = r->header_in->last - r->header_in->pos;
+
+    if (len > 0) {
+        early = im_alloc(len);
+        if (early != NULL) {
+            ngx_memcpy(early, r->header_in->pos, len);
+        }
+    }
+
+    ngx_http_free_request(r, 0);
+
+    c->destroyed = 0;
+    c->data = s;
+    c->idle = 1;
+    c->log->action = "in a websocket session";
+
+    ngx_im_detach_buffers(c, hc);
+
+    ngx_im_detach_connection(c);
+
+    c->read->handler = ngx_im_recv_handler;
+    c->write->handler = ngx_im_send_handler;
+
+    if (ngx_tcp_nodelay(c) != NGX_OK
+        || ngx_handle_read_event(c->read, 0) != NGX_OK
+        || (len > 0 && early == NULL))
+    {
+        im_free(early);
+        ngx_im_session_close(s, IM_REASON_LOST, "no memory or socket error");
+        return;
+    }
+
+    ngx_im_recv_start(s, early, len);
+
+    im_free(early);
+}
+
+
+static void
+ngx_im_detach_handler(ngx_event_t *rev)
+{
+    ngx_im_ctx_t        *ctx;
+    ngx_connection_t    *c;
+    ngx_im_session_t    *s;
+    ngx_im_loc_conf_t   *ilcf;
+    ngx_http_request_t  *r;
+
+    c = rev->data;
+    r = c->data;
+    ctx = ngx_http_get_module_ctx(r, ngx_im_module);
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_im_module);
+
+    if (c->close || ngx_terminate || c->error) {
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return;
+    }
+
+    if (r->count != 1 || r->blocked || r->postponed || r->buffered
+        || c->buffered)
+    {
+        if (ctx->tries++ < NGX_IM_DETACH_TRIES) {
+            ngx_add_timer(rev, 100);
+            return;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, c->log, 0,
+                      "im: request is still in use 5 s after its upgrade");
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return;
+    }
+
+    if (rev->timer_set) {
+        ngx_del_timer(rev);
+    }
+
+    s = ngx_im_session_create(ngx_im_worker, c, ilcf, &im_transport_ws,
+                              &ctx->peer);
+    if (s == NULL) {
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return;
+    }
+
+    ctx->counted = 0;
+
+    ngx_im_detach(r, s);
+}
+
+
+ngx_int_t
+ngx_im_handshake_handler(ngx_http_request_t *r)
+{
+    ngx_int_t           rc;
+    ngx_im_ctx_t       *ctx;
+    ngx_im_headers_t    h;
+    ngx_connection_t   *c;
+    ngx_im_loc_conf_t  *ilcf;
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_im_module);
+
+    ngx_im_handshake_headers(r, &h);
+
+    rc = ngx_im_handshake_check(r, ilcf, &h);
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_im_handshake_limit(r, ilcf);
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    ctx = ngx_im_handshake_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_im_zone_ip_add(ngx_im_worker, ctx->peer.family, ctx->peer.addr);
+
+    if (rc != NGX_OK) {
+        ngx_im_worker->counters->refused++;
+
+        return ngx_im_handshake_refuse(r,
+                                       rc == NGX_BUSY
+                                           ? NGX_HTTP_TOO_MANY_REQUESTS
+                                           : NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       "Retry-After", "5",
+                                       "too many sessions from this address");
+    }
+
+    ctx->counted = 1;
+
+    rc = ngx_im_handshake_accept(r, &h.key->value,
+                                 h.protocol != NULL ? ilcf->proto->subprotocol
+                                                    : NULL);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /*
+     * NGX_AGAIN: an earlier response is still on its way.  This is rare: the
+     * client may come again.
+     */
+
+    if (r->connection->buffered || r->buffered) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "im: client doesn't read the answer to its upgrade");
+        return NGX_ERROR;
+    }
+
+    c = r->connection;
+
+    r->main->count++;
+    r->read_event_handler = ngx_http_request_empty_handler;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    c->read->handler = ngx_im_detach_handler;
+    c->write->handler = ngx_http_empty_handler;
+
+    ngx_post_event(c->read, &ngx_posted_events);
+
+    return NGX_DONE;
 }

@@ -9,79 +9,6 @@
 #include "ngx_im_send.h"
 
 
-static void ngx_im_ping_frame(ngx_im_session_t *s);
-static void ngx_im_ping_message(ngx_im_session_t *s);
-
-
-void
-ngx_im_ping_due(ngx_im_timer_t *timer)
-{
-    ngx_im_session_t  *s;
-
-    s = im_list_data(timer, ngx_im_session_t, deadline);
-
-    switch (s->phase) {
-
-    case NGX_IM_CONNECTING:
-        ngx_im_session_close(s, IM_REASON_STALE, "no first frame in time");
-        break;
-
-    case NGX_IM_AUTHENTICATING:
-        ngx_im_session_close(s, IM_REASON_BUSY,
-                             "identity is not known in time");
-        break;
-
-    case NGX_IM_OPEN:
-        if (s->expires && ngx_im_session_left(s) == 0) {
-            ngx_im_session_close(s, IM_REASON_EXPIRED, "the token has expired");
-
-        } else if (s->conf->proto->pings) {
-            ngx_im_ping_message(s);
-
-        } else {
-            ngx_im_ping_frame(s);
-        }
-
-        break;
-
-    default:
-        ngx_im_session_close(s, IM_REASON_LOST, s->why);
-    }
-}
-
-
-/* The transport's ping: any bytes of the client are an answer. */
-static void
-ngx_im_ping_frame(ngx_im_session_t *s)
-{
-    u_char      bytes[IM_CONTROL_MAX];
-    im_buf_t    b;
-    ngx_uint_t  silent, ping, pong;
-
-    silent = ngx_im_worker->wheel.time - s->seen;
-    ping = s->conf->ping / 1000;
-    pong = s->conf->pong / 1000;
-
-    if (silent >= pong) {
-        ngx_im_session_close(s, IM_REASON_NO_PONG, "no answer to ping");
-        return;
-    }
-
-    if (silent < ping) {
-        ngx_im_session_deadline(s, ping - silent);
-        return;
-    }
-
-    im_buf_fixed(&b, bytes, sizeof(bytes));
-
-    s->transport->ping(&b);
-
-    if (ngx_im_send_reply(s, im_buf_str(&b)) == NGX_OK) {
-        ngx_im_session_deadline(s, ngx_min(pong - silent, ping));
-    }
-}
-
-
 /*
  * The ping of a protocol is a message, and the pong must come in time.  A
  * client whose input is held can't answer: nothing is read from it.
@@ -122,5 +49,74 @@ ngx_im_ping_message(ngx_im_session_t *s)
         && s->phase == NGX_IM_OPEN)
     {
         ngx_im_session_deadline(s, wait);
+    }
+}
+
+
+/* The transport's ping: any bytes of the client are an answer. */
+static void
+ngx_im_ping_frame(ngx_im_session_t *s)
+{
+    u_char      bytes[IM_CONTROL_MAX];
+    im_buf_t    b;
+    ngx_uint_t  silent, ping, pong;
+
+    silent = ngx_im_worker->wheel.time - s->seen;
+    ping = s->conf->ping / 1000;
+    pong = s->conf->pong / 1000;
+
+    if (silent >= pong) {
+        ngx_im_session_close(s, IM_REASON_NO_PONG, "no answer to ping");
+        return;
+    }
+
+    if (silent < ping) {
+        ngx_im_session_deadline(s, ping - silent);
+        return;
+    }
+
+    im_buf_fixed(&b, bytes, sizeof(bytes));
+
+    s->transport->ping(&b);
+
+    if (ngx_im_send_reply(s, im_buf_str(&b)) == NGX_OK) {
+        ngx_im_session_deadline(s, ngx_min(pong - silent, ping));
+    }
+}
+
+
+void
+ngx_im_ping_due(ngx_im_timer_t *timer)
+{
+    ngx_im_session_t  *s;
+
+    s = im_list_data(timer, ngx_im_session_t, deadline);
+
+    switch (s->phase) {
+
+    case NGX_IM_CONNECTING:
+        ngx_im_session_close(s, IM_REASON_STALE, "no first frame in time");
+        break;
+
+    case NGX_IM_AUTHENTICATING:
+        ngx_im_session_close(s, IM_REASON_BUSY,
+                             "identity is not known in time");
+        break;
+
+    case NGX_IM_OPEN:
+        if (s->expires && ngx_im_session_left(s) == 0) {
+            ngx_im_session_close(s, IM_REASON_EXPIRED, "the token has expired");
+
+        } else if (s->conf->proto->pings) {
+            ngx_im_ping_message(s);
+
+        } else {
+            ngx_im_ping_frame(s);
+        }
+
+        break;
+
+    default:
+        ngx_im_session_close(s, IM_REASON_LOST, s->why);
     }
 }

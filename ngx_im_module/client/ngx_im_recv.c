@@ -25,19 +25,222 @@ typedef struct {
 } ngx_im_pieces_t;
 
 
-static ngx_int_t ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end);
-static ngx_int_t ngx_im_recv_decode(ngx_im_session_t *s, u_char *p,
-    u_char *end);
-static ngx_int_t ngx_im_recv_held(ngx_im_session_t *s);
-static ngx_int_t ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
-    ngx_im_pieces_t *pieces);
-static ngx_int_t ngx_im_recv_piece(ngx_im_session_t *s, im_str_t piece,
-    ngx_im_pieces_t *pieces);
-static ngx_int_t ngx_im_recv_end(ngx_im_session_t *s, im_kind_e kind,
-    ngx_im_pieces_t *pieces);
-static ngx_int_t ngx_im_recv_keep(ngx_im_session_t *s, im_str_t piece);
-static ngx_int_t ngx_im_recv_message(ngx_im_session_t *s, im_kind_e kind,
-    im_str_t message, u_char *p, u_char *end);
+/* The read buffer serves another session next. */
+static ngx_int_t
+ngx_im_recv_keep(ngx_im_session_t *s, im_str_t piece)
+{
+    if (piece.len == 0) {
+        return NGX_OK;
+    }
+
+    if (s->message == NULL) {
+        s->message = im_alloc(sizeof(im_buf_t));
+
+        if (s->message == NULL) {
+            goto failed;
+        }
+
+        im_buf_init(s->message, s->conf->max_message);
+    }
+
+    im_buf_add_str(s->message, piece);
+
+    if (!s->message->failed) {
+        return NGX_OK;
+    }
+
+failed:
+
+    return ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
+}
+
+
+/* The first piece stays in the read buffer; a second one makes a copy. */
+static ngx_int_t
+ngx_im_recv_piece(ngx_im_session_t *s, im_str_t piece, ngx_im_pieces_t *pieces)
+{
+    if (s->phase >= NGX_IM_ENDING) {
+        return NGX_OK;
+    }
+
+    if (s->message == NULL && pieces->message.len == 0) {
+        pieces->message = piece;
+        return NGX_OK;
+    }
+
+    if (ngx_im_recv_keep(s, pieces->message) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    pieces->message.len = 0;
+
+    return ngx_im_recv_keep(s, piece);
+}
+
+
+/* p, end: the bytes behind the message. */
+static ngx_int_t
+ngx_im_recv_message(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
+    u_char *p, u_char *end)
+{
+    ngx_int_t       rc;
+    ngx_im_ext_t   *ext;
+    ngx_im_held_t  *held;
+
+    rc = ngx_im_worker->events->message(s, kind, &message);
+
+    if (rc != NGX_AGAIN) {
+        return rc == NGX_ERROR || s->phase == NGX_IM_CLOSED ? NGX_ERROR
+                                                            : NGX_OK;
+    }
+
+    /* the rest of the message and the bytes behind it are kept for later */
+
+    ext = ngx_im_session_ext(s);
+    held = im_alloc(sizeof(ngx_im_held_t) + message.len + (end - p));
+
+    if (ext == NULL || held == NULL) {
+        im_free(held);
+        return ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
+    }
+
+    held->kind = kind;
+    held->len = message.len;
+    held->rest = end - p;
+
+    if (message.len > 0) {
+        ngx_memcpy(held->bytes, message.data, message.len);
+    }
+
+    if (end > p) {
+        ngx_memcpy(held->bytes + message.len, p, end - p);
+    }
+
+    ext->held = held;
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_im_recv_end(ngx_im_session_t *s, im_kind_e kind, ngx_im_pieces_t *pieces)
+{
+    im_buf_t   *message;
+    im_str_t    piece;
+    ngx_int_t   rc;
+
+    message = s->message;
+    piece = message ? im_buf_str(message) : pieces->message;
+
+    s->message = NULL;
+    pieces->message.len = 0;
+
+    rc = NGX_OK;
+
+    if (s->phase < NGX_IM_ENDING) {
+        ngx_im_worker->counters->messages_in++;
+
+        rc = ngx_im_recv_message(s, kind, piece, pieces->p, pieces->end);
+    }
+
+    if (message != NULL) {
+        im_buf_cleanup(message);
+        im_free(message);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
+    ngx_im_pieces_t *pieces)
+{
+    u_char    bytes[IM_CONTROL_MAX];
+    im_buf_t  b;
+
+    switch (ev->type) {
+
+    case IM_INPUT_PIECE:
+        return ngx_im_recv_piece(s, ev->data, pieces);
+
+    case IM_INPUT_MESSAGE:
+        return ngx_im_recv_end(s, ev->kind, pieces);
+
+    case IM_INPUT_PING:
+        im_buf_fixed(&b, bytes, sizeof(bytes));
+        s->transport->pong(&b, ev->data);
+        (void) ngx_im_send_reply(s, im_buf_str(&b));
+        break;
+
+    case IM_INPUT_CLOSE:
+        s->close_received = 1;
+        ngx_im_session_close_code(s, ev->code, im_str_set("", 0), ev->why);
+        break;
+
+    default:
+        break;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end)
+{
+    ngx_int_t         rc;
+    ngx_im_pieces_t   pieces;
+    im_input_event_t  ev;
+
+    ngx_memzero(&pieces, sizeof(ngx_im_pieces_t));
+    pieces.end = end;
+
+    for ( ;; ) {
+        rc = s->transport->decode(&s->input, &p, end, s->conf->max_message,
+                                  &ev);
+
+        if (rc == IM_AGAIN) {
+            return ngx_im_recv_keep(s, pieces.message);
+        }
+
+        if (rc == IM_ERROR) {
+
+            /* a session that ends only waits for the peer to hang up */
+
+            if (s->phase < NGX_IM_ENDING) {
+                ngx_im_session_close_code(s, ev.code, im_str_set("", 0),
+                                          ev.why);
+            }
+
+            return s->phase == NGX_IM_CLOSED ? NGX_ERROR : NGX_OK;
+        }
+
+        pieces.p = p;
+
+        rc = ngx_im_recv_event(s, &ev, &pieces);
+
+        if (s->phase == NGX_IM_CLOSED) {
+            return NGX_ERROR;
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+}
+
+
+/* NGX_ERROR: the session is closed; NGX_AGAIN: nothing more may be read now. */
+static ngx_int_t
+ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
+{
+    s->seen = ngx_im_worker->wheel.time;
+    s->bytes_in += end - p;
+    ngx_im_worker->counters->bytes_in += end - p;
+
+    return ngx_im_recv_decode(s, p, end);
+}
 
 
 void
@@ -56,6 +259,43 @@ ngx_im_recv_start(ngx_im_session_t *s, u_char *early, size_t len)
     if (s->connection->read->ready || s->connection->close) {
         ngx_im_recv_handler(s->connection->read);
     }
+}
+
+
+static ngx_int_t
+ngx_im_recv_held(ngx_im_session_t *s)
+{
+    u_char         *p;
+    im_str_t        message;
+    ngx_int_t       rc;
+    ngx_im_held_t  *held;
+
+    if (s->ext == NULL || s->ext->held == NULL) {
+        return NGX_OK;
+    }
+
+    if (s->phase < NGX_IM_ENDING && ngx_im_session_waits(s)) {
+        return NGX_AGAIN;
+    }
+
+    held = s->ext->held;
+    s->ext->held = NULL;
+
+    p = held->bytes + held->len;
+    rc = NGX_OK;
+
+    if (s->phase < NGX_IM_ENDING) {
+        message = im_str_set(held->bytes, held->len);
+        rc = ngx_im_recv_message(s, held->kind, message, p, p + held->rest);
+    }
+
+    if (rc == NGX_OK && held->rest > 0) {
+        rc = ngx_im_recv_decode(s, p, p + held->rest);
+    }
+
+    im_free(held);
+
+    return s->phase == NGX_IM_CLOSED ? NGX_ERROR : rc;
 }
 
 
@@ -124,259 +364,4 @@ ngx_im_recv_handler(ngx_event_t *rev)
     if (ngx_handle_read_event(rev, 0) != NGX_OK) {
         ngx_im_session_close(s, IM_REASON_LOST, "socket error");
     }
-}
-
-
-/* NGX_ERROR: the session is closed; NGX_AGAIN: nothing more may be read now. */
-static ngx_int_t
-ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
-{
-    s->seen = ngx_im_worker->wheel.time;
-    s->bytes_in += end - p;
-    ngx_im_worker->counters->bytes_in += end - p;
-
-    return ngx_im_recv_decode(s, p, end);
-}
-
-
-static ngx_int_t
-ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end)
-{
-    ngx_int_t         rc;
-    ngx_im_pieces_t   pieces;
-    im_input_event_t  ev;
-
-    ngx_memzero(&pieces, sizeof(ngx_im_pieces_t));
-    pieces.end = end;
-
-    for ( ;; ) {
-        rc = s->transport->decode(&s->input, &p, end, s->conf->max_message,
-                                  &ev);
-
-        if (rc == IM_AGAIN) {
-            return ngx_im_recv_keep(s, pieces.message);
-        }
-
-        if (rc == IM_ERROR) {
-
-            /* a session that ends only waits for the peer to hang up */
-
-            if (s->phase < NGX_IM_ENDING) {
-                ngx_im_session_close_code(s, ev.code, im_str_set("", 0),
-                                          ev.why);
-            }
-
-            return s->phase == NGX_IM_CLOSED ? NGX_ERROR : NGX_OK;
-        }
-
-        pieces.p = p;
-
-        rc = ngx_im_recv_event(s, &ev, &pieces);
-
-        if (s->phase == NGX_IM_CLOSED) {
-            return NGX_ERROR;
-        }
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-}
-
-
-static ngx_int_t
-ngx_im_recv_held(ngx_im_session_t *s)
-{
-    u_char         *p;
-    im_str_t        message;
-    ngx_int_t       rc;
-    ngx_im_held_t  *held;
-
-    if (s->ext == NULL || s->ext->held == NULL) {
-        return NGX_OK;
-    }
-
-    if (s->phase < NGX_IM_ENDING && ngx_im_session_waits(s)) {
-        return NGX_AGAIN;
-    }
-
-    held = s->ext->held;
-    s->ext->held = NULL;
-
-    p = held->bytes + held->len;
-    rc = NGX_OK;
-
-    if (s->phase < NGX_IM_ENDING) {
-        message = im_str_set(held->bytes, held->len);
-        rc = ngx_im_recv_message(s, held->kind, message, p, p + held->rest);
-    }
-
-    if (rc == NGX_OK && held->rest > 0) {
-        rc = ngx_im_recv_decode(s, p, p + held->rest);
-    }
-
-    im_free(held);
-
-    return s->phase == NGX_IM_CLOSED ? NGX_ERROR : rc;
-}
-
-
-static ngx_int_t
-ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
-    ngx_im_pieces_t *pieces)
-{
-    u_char    bytes[IM_CONTROL_MAX];
-    im_buf_t  b;
-
-    switch (ev->type) {
-
-    case IM_INPUT_PIECE:
-        return ngx_im_recv_piece(s, ev->data, pieces);
-
-    case IM_INPUT_MESSAGE:
-        return ngx_im_recv_end(s, ev->kind, pieces);
-
-    case IM_INPUT_PING:
-        im_buf_fixed(&b, bytes, sizeof(bytes));
-        s->transport->pong(&b, ev->data);
-        (void) ngx_im_send_reply(s, im_buf_str(&b));
-        break;
-
-    case IM_INPUT_CLOSE:
-        s->close_received = 1;
-        ngx_im_session_close_code(s, ev->code, im_str_set("", 0), ev->why);
-        break;
-
-    default:
-        break;
-    }
-
-    return NGX_OK;
-}
-
-
-/* The first piece stays in the read buffer; a second one makes a copy. */
-static ngx_int_t
-ngx_im_recv_piece(ngx_im_session_t *s, im_str_t piece, ngx_im_pieces_t *pieces)
-{
-    if (s->phase >= NGX_IM_ENDING) {
-        return NGX_OK;
-    }
-
-    if (s->message == NULL && pieces->message.len == 0) {
-        pieces->message = piece;
-        return NGX_OK;
-    }
-
-    if (ngx_im_recv_keep(s, pieces->message) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    pieces->message.len = 0;
-
-    return ngx_im_recv_keep(s, piece);
-}
-
-
-static ngx_int_t
-ngx_im_recv_end(ngx_im_session_t *s, im_kind_e kind, ngx_im_pieces_t *pieces)
-{
-    im_buf_t   *message;
-    im_str_t    piece;
-    ngx_int_t   rc;
-
-    message = s->message;
-    piece = message ? im_buf_str(message) : pieces->message;
-
-    s->message = NULL;
-    pieces->message.len = 0;
-
-    rc = NGX_OK;
-
-    if (s->phase < NGX_IM_ENDING) {
-        ngx_im_worker->counters->messages_in++;
-
-        rc = ngx_im_recv_message(s, kind, piece, pieces->p, pieces->end);
-    }
-
-    if (message != NULL) {
-        im_buf_cleanup(message);
-        im_free(message);
-    }
-
-    return rc;
-}
-
-
-/* The read buffer serves another session next. */
-static ngx_int_t
-ngx_im_recv_keep(ngx_im_session_t *s, im_str_t piece)
-{
-    if (piece.len == 0) {
-        return NGX_OK;
-    }
-
-    if (s->message == NULL) {
-        s->message = im_alloc(sizeof(im_buf_t));
-
-        if (s->message == NULL) {
-            goto failed;
-        }
-
-        im_buf_init(s->message, s->conf->max_message);
-    }
-
-    im_buf_add_str(s->message, piece);
-
-    if (!s->message->failed) {
-        return NGX_OK;
-    }
-
-failed:
-
-    return ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
-}
-
-
-/* p, end: the bytes behind the message. */
-static ngx_int_t
-ngx_im_recv_message(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
-    u_char *p, u_char *end)
-{
-    ngx_int_t       rc;
-    ngx_im_ext_t   *ext;
-    ngx_im_held_t  *held;
-
-    rc = ngx_im_worker->events->message(s, kind, &message);
-
-    if (rc != NGX_AGAIN) {
-        return rc == NGX_ERROR || s->phase == NGX_IM_CLOSED ? NGX_ERROR
-                                                            : NGX_OK;
-    }
-
-    /* the rest of the message and the bytes behind it are kept for later */
-
-    ext = ngx_im_session_ext(s);
-    held = im_alloc(sizeof(ngx_im_held_t) + message.len + (end - p));
-
-    if (ext == NULL || held == NULL) {
-        im_free(held);
-        return ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
-    }
-
-    held->kind = kind;
-    held->len = message.len;
-    held->rest = end - p;
-
-    if (message.len > 0) {
-        ngx_memcpy(held->bytes, message.data, message.len);
-    }
-
-    if (end > p) {
-        ngx_memcpy(held->bytes + message.len, p, end - p);
-    }
-
-    ext->held = held;
-
-    return NGX_AGAIN;
 }

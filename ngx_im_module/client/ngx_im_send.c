@@ -18,28 +18,60 @@
 #define NGX_IM_SLOW        5000      /* ms in which a socket took nothing */
 
 
-static void ngx_im_send_due(ngx_im_session_t *s);
-static ngx_int_t ngx_im_send_step(ngx_im_session_t *s);
-static ngx_int_t ngx_im_send_replies(ngx_im_session_t *s, size_t end);
-static ngx_int_t ngx_im_send_unfinished(ngx_im_session_t *s);
-static ngx_int_t ngx_im_send_topics(ngx_im_session_t *s);
-static im_sub_t *ngx_im_send_cut(ngx_im_session_t *s);
-static ngx_int_t ngx_im_send_pieces(ngx_im_session_t *s, im_str_t *pieces,
-    ngx_uint_t n, size_t *sent);
-static ngx_int_t ngx_im_send_tls(ngx_im_session_t *s, im_str_t *pieces,
-    ngx_uint_t n, size_t *sent);
-static ngx_int_t ngx_im_send_writev(ngx_connection_t *c, im_str_t *pieces,
-    ngx_uint_t n, size_t *sent);
-static void ngx_im_send_advance(ngx_im_session_t *s, size_t n);
-static ngx_int_t ngx_im_send_queue(ngx_im_session_t *s, im_str_t bytes);
-static ngx_int_t ngx_im_send_queue_urgent(ngx_im_session_t *s, im_str_t bytes);
-static ngx_int_t ngx_im_send_room(ngx_im_replies_t *replies, size_t len);
-static void ngx_im_send_block(ngx_im_session_t *s);
-static void ngx_im_send_unblock(ngx_im_session_t *s);
-static uint64_t ngx_im_send_behind(ngx_im_session_t *s);
-static void ngx_im_send_relieve(ngx_im_worker_t *w);
-static void ngx_im_send_drop(ngx_im_worker_t *w, ngx_im_session_t *s);
-static void ngx_im_send_slow(ngx_im_session_t *s);
+static void
+ngx_im_send_unblock(ngx_im_session_t *s)
+{
+    im_sub_t  *sub;
+
+    im_list_remove(&s->blocked);
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        im_sub_unblock(sub);
+    }
+}
+
+
+static im_sub_t *
+ngx_im_send_cut(ngx_im_session_t *s)
+{
+    im_sub_t  *sub;
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        if (im_sub_cut(sub)) {
+            return sub;
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Sends to a session whose turn it is.  Subscriptions that have got to a cut of
+ * their log end here and nowhere else, so that callers that walk subscriptions
+ * may send.
+ */
+static void
+ngx_im_send_due(ngx_im_session_t *s)
+{
+    im_sub_t  *sub;
+
+    for ( ;; ) {
+        ngx_im_send_session(s);
+
+        if (s->phase != NGX_IM_OPEN || !im_list_empty(&s->blocked)) {
+            return;
+        }
+
+        sub = ngx_im_send_cut(s);
+
+        if (sub == NULL) {
+            return;
+        }
+
+        ngx_im_worker->events->cut(s, sub);
+    }
+}
 
 
 void
@@ -68,6 +100,85 @@ ngx_im_send_handler(ngx_event_t *wev)
 
         ngx_im_session_continue(s);
     }
+}
+
+
+static void
+ngx_im_send_slow(ngx_im_session_t *s)
+{
+    ngx_im_worker->counters->slow++;
+
+    ngx_im_session_close(s, im_list_empty(&s->blocked)
+                                ? IM_REASON_SLOW : IM_REASON_LOST,
+                         "too slow");
+}
+
+
+/*
+ * Makes room for len bytes.  Bytes that have been sent go first, else a queue
+ * that never runs empty would grow for ever.
+ */
+static ngx_int_t
+ngx_im_send_room(ngx_im_replies_t *replies, size_t len)
+{
+    size_t   size;
+    u_char  *data;
+
+    if (replies->sent > 0 && replies->sent >= replies->len - replies->sent) {
+        replies->len -= replies->sent;
+        replies->urgent -= ngx_min(replies->urgent, replies->sent);
+
+        ngx_memmove(replies->data, replies->data + replies->sent, replies->len);
+
+        replies->sent = 0;
+    }
+
+    if (len <= replies->size - replies->len) {
+        return NGX_OK;
+    }
+
+    size = ngx_max(replies->len + len, replies->size * 2);
+
+    data = im_realloc(replies->data, size);
+    if (data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_im_worker->reply_bytes += size - replies->size;
+
+    replies->data = data;
+    replies->size = size;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_send_queue(ngx_im_session_t *s, im_str_t bytes)
+{
+    ngx_im_replies_t  *replies;
+
+    replies = s->replies;
+
+    if (replies == NULL) {
+        replies = im_calloc(sizeof(ngx_im_replies_t));
+        if (replies == NULL) {
+            return NGX_ERROR;
+        }
+
+        s->replies = replies;
+    }
+
+    if (bytes.len > replies->size - replies->len
+        && ngx_im_send_room(replies, bytes.len) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(replies->data + replies->len, bytes.data, bytes.len);
+    replies->len += bytes.len;
+
+    return NGX_OK;
 }
 
 
@@ -159,97 +270,6 @@ ngx_im_send_close(ngx_im_session_t *s, im_str_t frame)
 }
 
 
-void
-ngx_im_send_session(ngx_im_session_t *s)
-{
-    ngx_int_t  rc;
-
-    do {
-        rc = ngx_im_send_step(s);
-    } while (rc == NGX_OK);
-
-    if (rc == NGX_AGAIN) {
-        ngx_im_send_block(s);
-        return;
-    }
-
-    if (rc == NGX_ERROR) {
-        s->connection->error = 1;
-        ngx_im_session_close(s, IM_REASON_LOST, "connection lost");
-    }
-}
-
-
-/*
- * Sends to a session whose turn it is.  Subscriptions that have got to a cut of
- * their log end here and nowhere else, so that callers that walk subscriptions
- * may send.
- */
-static void
-ngx_im_send_due(ngx_im_session_t *s)
-{
-    im_sub_t  *sub;
-
-    for ( ;; ) {
-        ngx_im_send_session(s);
-
-        if (s->phase != NGX_IM_OPEN || !im_list_empty(&s->blocked)) {
-            return;
-        }
-
-        sub = ngx_im_send_cut(s);
-
-        if (sub == NULL) {
-            return;
-        }
-
-        ngx_im_worker->events->cut(s, sub);
-    }
-}
-
-
-/*
- * One send call.  NGX_OK: go on; NGX_DONE: all is sent; NGX_AGAIN: the socket
- * is full; NGX_ERROR: the connection is lost.
- */
-static ngx_int_t
-ngx_im_send_step(ngx_im_session_t *s)
-{
-    ngx_im_replies_t  *replies;
-
-    replies = s->replies;
-
-    if (s->unfinished != NULL) {
-        if (replies != NULL && replies->sent < replies->urgent) {
-            return ngx_im_send_replies(s, replies->urgent);
-        }
-
-        return ngx_im_send_unfinished(s);
-    }
-
-    if (replies != NULL) {
-        return ngx_im_send_replies(s, replies->len);
-    }
-
-    return ngx_im_send_topics(s);
-}
-
-
-static im_sub_t *
-ngx_im_send_cut(ngx_im_session_t *s)
-{
-    im_sub_t  *sub;
-
-    for (sub = s->subs; sub; sub = sub->next) {
-        if (im_sub_cut(sub)) {
-            return sub;
-        }
-    }
-
-    return NULL;
-}
-
-
 static ngx_int_t
 ngx_im_send_replies(ngx_im_session_t *s, size_t end)
 {
@@ -281,193 +301,36 @@ ngx_im_send_replies(ngx_im_session_t *s, size_t end)
 }
 
 
-void
-ngx_im_send_forget(ngx_im_session_t *s)
-{
-    if (s->replies == NULL) {
-        return;
-    }
-
-    ngx_im_worker->reply_bytes -= s->replies->size;
-
-    im_free(s->replies->data);
-    im_free(s->replies);
-    s->replies = NULL;
-}
-
-
+/* Bytes of a frame that has begun go before the replies that wait for it. */
 static ngx_int_t
-ngx_im_send_unfinished(ngx_im_session_t *s)
+ngx_im_send_queue_urgent(ngx_im_session_t *s, im_str_t bytes)
 {
-    size_t      rest, sent, total;
-    im_str_t    pieces[NGX_IM_PIECES];
-    ngx_int_t   rc;
-    ngx_uint_t  i, n;
+    size_t             at, waiting;
+    u_char            *p;
+    ngx_im_replies_t  *replies;
 
-    rest = im_sub_unfinished(s->unfinished);
+    replies = s->replies;
+    at = 0;
+    waiting = 0;
 
-    if (rest == 0) {
-        s->unfinished = NULL;
-        return NGX_OK;
+    if (replies != NULL) {
+        at = ngx_max(replies->sent, replies->urgent) - replies->sent;
+        waiting = replies->len - replies->sent - at;
     }
 
-    n = im_sub_read(s->unfinished, pieces, NGX_IM_PIECES, rest, &total);
-
-    for (i = 0, total = 0; i < n; i++) {
-        pieces[i].len = ngx_min(pieces[i].len, rest - total);
-        total += pieces[i].len;
+    if (ngx_im_send_queue(s, bytes) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    rc = ngx_im_send_pieces(s, pieces, n, &sent);
+    replies = s->replies;
+    p = replies->data + replies->sent + at;
 
-    if (sent > 0) {
-        im_sub_advance(s->unfinished, sent);
+    ngx_memmove(p + bytes.len, p, waiting);
+    ngx_memcpy(p, bytes.data, bytes.len);
 
-        if (sent == rest) {
-            s->unfinished = NULL;
-        }
-    }
-
-    return rc;
-}
-
-
-/*
- * The rest of the frame goes behind the bytes that TLS has refused and before
- * all other replies.
- */
-ngx_int_t
-ngx_im_send_leave(ngx_im_session_t *s, im_sub_t *sub)
-{
-    size_t      rest, total;
-    im_str_t    pieces[NGX_IM_PIECES];
-    ngx_uint_t  i, n;
-
-    if (s->unfinished != sub) {
-        return NGX_OK;
-    }
-
-    s->unfinished = NULL;
-    rest = im_sub_unfinished(sub);
-
-    if (rest == 0 || s->phase == NGX_IM_CLOSED) {
-        return NGX_OK;
-    }
-
-    n = im_sub_read(sub, pieces, NGX_IM_PIECES, rest, &total);
-
-    for (i = 0; i < n && rest > 0; i++) {
-        pieces[i].len = ngx_min(pieces[i].len, rest);
-        rest -= pieces[i].len;
-
-        if (ngx_im_send_queue_urgent(s, pieces[i]) != NGX_OK) {
-            return ngx_im_session_close(s, IM_REASON_LOST, "no memory");
-        }
-
-        s->replies->history += pieces[i].len;
-    }
+    replies->urgent = replies->sent + at + bytes.len;
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_im_send_topics(ngx_im_session_t *s)
-{
-    size_t       sent, total, all, max;
-    im_str_t     pieces[NGX_IM_PIECES];
-    im_sub_t    *sub;
-    ngx_int_t    rc;
-    ngx_uint_t   n;
-
-    n = 0;
-    all = 0;
-    max = ngx_im_tls(s->connection) ? NGX_IM_TLS_MAX : NGX_IM_SEND_MAX;
-
-    for (sub = s->subs; sub && n < NGX_IM_PIECES && all < max; sub = sub->next)
-    {
-        if (im_sub_state(sub) == IM_SUB_JOINING || im_sub_behind(sub) == 0) {
-            continue;
-        }
-
-        n += im_sub_read(sub, pieces + n, NGX_IM_PIECES - n, max - all,
-                         &total);
-        all += total;
-    }
-
-    if (n == 0) {
-        return NGX_DONE;
-    }
-
-    rc = ngx_im_send_pieces(s, pieces, n, &sent);
-
-    ngx_im_send_advance(s, sent);
-
-    return rc;
-}
-
-
-/* Moves the cursors in the order in which the pieces were taken. */
-static void
-ngx_im_send_advance(ngx_im_session_t *s, size_t n)
-{
-    size_t     part, max, total;
-    im_str_t   pieces[NGX_IM_PIECES];
-    im_sub_t  *sub;
-
-    max = ngx_im_tls(s->connection) ? NGX_IM_TLS_MAX : NGX_IM_SEND_MAX;
-
-    for (sub = s->subs; sub && n > 0; sub = sub->next) {
-
-        if (im_sub_state(sub) == IM_SUB_JOINING || im_sub_behind(sub) == 0) {
-            continue;
-        }
-
-        (void) im_sub_read(sub, pieces, NGX_IM_PIECES, max, &total);
-
-        part = ngx_min(n, total);
-
-        im_sub_advance(sub, part);
-
-        n -= part;
-        max -= part;
-
-        if (im_sub_unfinished(sub) > 0) {
-            s->unfinished = sub;
-            return;
-        }
-    }
-}
-
-
-static ngx_int_t
-ngx_im_send_pieces(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t n,
-    size_t *sent)
-{
-    ssize_t            size;
-    ngx_int_t          rc;
-    ngx_connection_t  *c;
-
-    c = s->connection;
-    *sent = 0;
-
-    if (ngx_im_tls(c)) {
-        rc = ngx_im_send_tls(s, pieces, n, sent);
-
-    } else if (n == 1) {
-        size = c->send(c, pieces[0].data, pieces[0].len);
-        rc = size < 0 ? size : NGX_OK;
-        *sent = size < 0 ? 0 : size;
-
-    } else {
-        rc = ngx_im_send_writev(c, pieces, n, sent);
-    }
-
-    s->bytes_out += *sent;
-    ngx_im_worker->counters->sends++;
-    ngx_im_worker->counters->bytes_out += *sent;
-
-    return rc;
 }
 
 
@@ -545,103 +408,165 @@ ngx_im_send_writev(ngx_connection_t *c, im_str_t *pieces, ngx_uint_t n,
 
 
 static ngx_int_t
-ngx_im_send_queue(ngx_im_session_t *s, im_str_t bytes)
+ngx_im_send_pieces(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t n,
+    size_t *sent)
 {
-    ngx_im_replies_t  *replies;
+    ssize_t            size;
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
 
-    replies = s->replies;
+    c = s->connection;
+    *sent = 0;
 
-    if (replies == NULL) {
-        replies = im_calloc(sizeof(ngx_im_replies_t));
-        if (replies == NULL) {
-            return NGX_ERROR;
-        }
+    if (ngx_im_tls(c)) {
+        rc = ngx_im_send_tls(s, pieces, n, sent);
 
-        s->replies = replies;
+    } else if (n == 1) {
+        size = c->send(c, pieces[0].data, pieces[0].len);
+        rc = size < 0 ? size : NGX_OK;
+        *sent = size < 0 ? 0 : size;
+
+    } else {
+        rc = ngx_im_send_writev(c, pieces, n, sent);
     }
 
-    if (bytes.len > replies->size - replies->len
-        && ngx_im_send_room(replies, bytes.len) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    s->bytes_out += *sent;
+    ngx_im_worker->counters->sends++;
+    ngx_im_worker->counters->bytes_out += *sent;
 
-    ngx_memcpy(replies->data + replies->len, bytes.data, bytes.len);
-    replies->len += bytes.len;
-
-    return NGX_OK;
+    return rc;
 }
 
 
-/* Bytes of a frame that has begun go before the replies that wait for it. */
 static ngx_int_t
-ngx_im_send_queue_urgent(ngx_im_session_t *s, im_str_t bytes)
+ngx_im_send_unfinished(ngx_im_session_t *s)
 {
-    size_t             at, waiting;
-    u_char            *p;
-    ngx_im_replies_t  *replies;
+    size_t      rest, sent, total;
+    im_str_t    pieces[NGX_IM_PIECES];
+    ngx_int_t   rc;
+    ngx_uint_t  i, n;
 
-    replies = s->replies;
-    at = 0;
-    waiting = 0;
+    rest = im_sub_unfinished(s->unfinished);
 
-    if (replies != NULL) {
-        at = ngx_max(replies->sent, replies->urgent) - replies->sent;
-        waiting = replies->len - replies->sent - at;
+    if (rest == 0) {
+        s->unfinished = NULL;
+        return NGX_OK;
     }
 
-    if (ngx_im_send_queue(s, bytes) != NGX_OK) {
-        return NGX_ERROR;
+    n = im_sub_read(s->unfinished, pieces, NGX_IM_PIECES, rest, &total);
+
+    for (i = 0, total = 0; i < n; i++) {
+        pieces[i].len = ngx_min(pieces[i].len, rest - total);
+        total += pieces[i].len;
     }
 
-    replies = s->replies;
-    p = replies->data + replies->sent + at;
+    rc = ngx_im_send_pieces(s, pieces, n, &sent);
 
-    ngx_memmove(p + bytes.len, p, waiting);
-    ngx_memcpy(p, bytes.data, bytes.len);
+    if (sent > 0) {
+        im_sub_advance(s->unfinished, sent);
 
-    replies->urgent = replies->sent + at + bytes.len;
+        if (sent == rest) {
+            s->unfinished = NULL;
+        }
+    }
 
-    return NGX_OK;
+    return rc;
+}
+
+
+/* Moves the cursors in the order in which the pieces were taken. */
+static void
+ngx_im_send_advance(ngx_im_session_t *s, size_t n)
+{
+    size_t     part, max, total;
+    im_str_t   pieces[NGX_IM_PIECES];
+    im_sub_t  *sub;
+
+    max = ngx_im_tls(s->connection) ? NGX_IM_TLS_MAX : NGX_IM_SEND_MAX;
+
+    for (sub = s->subs; sub && n > 0; sub = sub->next) {
+
+        if (im_sub_state(sub) == IM_SUB_JOINING || im_sub_behind(sub) == 0) {
+            continue;
+        }
+
+        (void) im_sub_read(sub, pieces, NGX_IM_PIECES, max, &total);
+
+        part = ngx_min(n, total);
+
+        im_sub_advance(sub, part);
+
+        n -= part;
+        max -= part;
+
+        if (im_sub_unfinished(sub) > 0) {
+            s->unfinished = sub;
+            return;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_im_send_topics(ngx_im_session_t *s)
+{
+    size_t       sent, total, all, max;
+    im_str_t     pieces[NGX_IM_PIECES];
+    im_sub_t    *sub;
+    ngx_int_t    rc;
+    ngx_uint_t   n;
+
+    n = 0;
+    all = 0;
+    max = ngx_im_tls(s->connection) ? NGX_IM_TLS_MAX : NGX_IM_SEND_MAX;
+
+    for (sub = s->subs; sub && n < NGX_IM_PIECES && all < max; sub = sub->next)
+    {
+        if (im_sub_state(sub) == IM_SUB_JOINING || im_sub_behind(sub) == 0) {
+            continue;
+        }
+
+        n += im_sub_read(sub, pieces + n, NGX_IM_PIECES - n, max - all,
+                         &total);
+        all += total;
+    }
+
+    if (n == 0) {
+        return NGX_DONE;
+    }
+
+    rc = ngx_im_send_pieces(s, pieces, n, &sent);
+
+    ngx_im_send_advance(s, sent);
+
+    return rc;
 }
 
 
 /*
- * Makes room for len bytes.  Bytes that have been sent go first, else a queue
- * that never runs empty would grow for ever.
+ * One send call.  NGX_OK: go on; NGX_DONE: all is sent; NGX_AGAIN: the socket
+ * is full; NGX_ERROR: the connection is lost.
  */
 static ngx_int_t
-ngx_im_send_room(ngx_im_replies_t *replies, size_t len)
+ngx_im_send_step(ngx_im_session_t *s)
 {
-    size_t   size;
-    u_char  *data;
+    ngx_im_replies_t  *replies;
 
-    if (replies->sent > 0 && replies->sent >= replies->len - replies->sent) {
-        replies->len -= replies->sent;
-        replies->urgent -= ngx_min(replies->urgent, replies->sent);
+    replies = s->replies;
 
-        ngx_memmove(replies->data, replies->data + replies->sent, replies->len);
+    if (s->unfinished != NULL) {
+        if (replies != NULL && replies->sent < replies->urgent) {
+            return ngx_im_send_replies(s, replies->urgent);
+        }
 
-        replies->sent = 0;
+        return ngx_im_send_unfinished(s);
     }
 
-    if (len <= replies->size - replies->len) {
-        return NGX_OK;
+    if (replies != NULL) {
+        return ngx_im_send_replies(s, replies->len);
     }
 
-    size = ngx_max(replies->len + len, replies->size * 2);
-
-    data = im_realloc(replies->data, size);
-    if (data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_im_worker->reply_bytes += size - replies->size;
-
-    replies->data = data;
-    replies->size = size;
-
-    return NGX_OK;
+    return ngx_im_send_topics(s);
 }
 
 
@@ -666,16 +591,78 @@ ngx_im_send_block(ngx_im_session_t *s)
 }
 
 
-static void
-ngx_im_send_unblock(ngx_im_session_t *s)
+void
+ngx_im_send_session(ngx_im_session_t *s)
 {
-    im_sub_t  *sub;
+    ngx_int_t  rc;
 
-    im_list_remove(&s->blocked);
+    do {
+        rc = ngx_im_send_step(s);
+    } while (rc == NGX_OK);
 
-    for (sub = s->subs; sub; sub = sub->next) {
-        im_sub_unblock(sub);
+    if (rc == NGX_AGAIN) {
+        ngx_im_send_block(s);
+        return;
     }
+
+    if (rc == NGX_ERROR) {
+        s->connection->error = 1;
+        ngx_im_session_close(s, IM_REASON_LOST, "connection lost");
+    }
+}
+
+
+void
+ngx_im_send_forget(ngx_im_session_t *s)
+{
+    if (s->replies == NULL) {
+        return;
+    }
+
+    ngx_im_worker->reply_bytes -= s->replies->size;
+
+    im_free(s->replies->data);
+    im_free(s->replies);
+    s->replies = NULL;
+}
+
+
+/*
+ * The rest of the frame goes behind the bytes that TLS has refused and before
+ * all other replies.
+ */
+ngx_int_t
+ngx_im_send_leave(ngx_im_session_t *s, im_sub_t *sub)
+{
+    size_t      rest, total;
+    im_str_t    pieces[NGX_IM_PIECES];
+    ngx_uint_t  i, n;
+
+    if (s->unfinished != sub) {
+        return NGX_OK;
+    }
+
+    s->unfinished = NULL;
+    rest = im_sub_unfinished(sub);
+
+    if (rest == 0 || s->phase == NGX_IM_CLOSED) {
+        return NGX_OK;
+    }
+
+    n = im_sub_read(sub, pieces, NGX_IM_PIECES, rest, &total);
+
+    for (i = 0; i < n && rest > 0; i++) {
+        pieces[i].len = ngx_min(pieces[i].len, rest);
+        rest -= pieces[i].len;
+
+        if (ngx_im_send_queue_urgent(s, pieces[i]) != NGX_OK) {
+            return ngx_im_session_close(s, IM_REASON_LOST, "no memory");
+        }
+
+        s->replies->history += pieces[i].len;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -745,6 +732,83 @@ ngx_im_send_flush(ngx_im_worker_t *w)
 {
     if (!w->flush_event.posted) {
         ngx_im_send_flush_handler(&w->flush_event);
+    }
+}
+
+
+/* How far it is behind, in the topic where that is most. */
+static uint64_t
+ngx_im_send_behind(ngx_im_session_t *s)
+{
+    uint64_t   behind;
+    im_sub_t  *sub;
+
+    behind = 0;
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        if (im_sub_state(sub) != IM_SUB_JOINING) {
+            behind = ngx_max(behind, im_sub_behind(sub));
+        }
+    }
+
+    return behind;
+}
+
+
+/* A closed session gets nothing more: logs keep nothing for it. */
+static void
+ngx_im_send_drop(ngx_im_worker_t *w, ngx_im_session_t *s)
+{
+    im_sub_t  *sub;
+
+    s->unfinished = NULL;
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        if (im_sub_state(sub) != IM_SUB_JOINING) {
+            im_sub_advance(sub, im_sub_behind(sub));
+            im_log_trim(&w->hub.logs, sub->log, 1);
+        }
+    }
+}
+
+
+/*
+ * All sessions had their turn: what the logs keep is for full sockets.  If that
+ * is too much for the worker, the session that is furthest behind is closed,
+ * and with it those that are nearly as far behind: else a long list would be
+ * searched very often.
+ */
+static void
+ngx_im_send_relieve(ngx_im_worker_t *w)
+{
+    uint64_t           behind, most;
+    im_list_t         *q;
+    ngx_im_session_t  *s;
+
+    while (w->hub.logs.bytes > w->conf->logs_bytes
+           && !im_list_empty(&w->blocked))
+    {
+        most = 0;
+
+        im_list_each(q, &w->blocked) {
+            s = im_list_data(q, ngx_im_session_t, blocked);
+            behind = ngx_im_send_behind(s);
+            most = ngx_max(most, behind);
+        }
+
+        q = im_list_first(&w->blocked);
+
+        while (q != im_list_sentinel(&w->blocked)
+               && w->hub.logs.bytes > w->conf->logs_bytes)
+        {
+            s = im_list_data(q, ngx_im_session_t, blocked);
+            q = im_list_next(q);
+
+            if (ngx_im_send_behind(s) >= most - most / 8) {
+                ngx_im_send_slow(s);
+                ngx_im_send_drop(w, s);
+            }
+        }
     }
 }
 
@@ -819,92 +883,4 @@ ngx_im_send_tick(ngx_im_worker_t *w)
             ngx_im_send_slow(s);
         }
     }
-}
-
-
-/* How far it is behind, in the topic where that is most. */
-static uint64_t
-ngx_im_send_behind(ngx_im_session_t *s)
-{
-    uint64_t   behind;
-    im_sub_t  *sub;
-
-    behind = 0;
-
-    for (sub = s->subs; sub; sub = sub->next) {
-        if (im_sub_state(sub) != IM_SUB_JOINING) {
-            behind = ngx_max(behind, im_sub_behind(sub));
-        }
-    }
-
-    return behind;
-}
-
-
-/*
- * All sessions had their turn: what the logs keep is for full sockets.  If that
- * is too much for the worker, the session that is furthest behind is closed,
- * and with it those that are nearly as far behind: else a long list would be
- * searched very often.
- */
-static void
-ngx_im_send_relieve(ngx_im_worker_t *w)
-{
-    uint64_t           behind, most;
-    im_list_t         *q;
-    ngx_im_session_t  *s;
-
-    while (w->hub.logs.bytes > w->conf->logs_bytes
-           && !im_list_empty(&w->blocked))
-    {
-        most = 0;
-
-        im_list_each(q, &w->blocked) {
-            s = im_list_data(q, ngx_im_session_t, blocked);
-            behind = ngx_im_send_behind(s);
-            most = ngx_max(most, behind);
-        }
-
-        q = im_list_first(&w->blocked);
-
-        while (q != im_list_sentinel(&w->blocked)
-               && w->hub.logs.bytes > w->conf->logs_bytes)
-        {
-            s = im_list_data(q, ngx_im_session_t, blocked);
-            q = im_list_next(q);
-
-            if (ngx_im_send_behind(s) >= most - most / 8) {
-                ngx_im_send_slow(s);
-                ngx_im_send_drop(w, s);
-            }
-        }
-    }
-}
-
-
-/* A closed session gets nothing more: logs keep nothing for it. */
-static void
-ngx_im_send_drop(ngx_im_worker_t *w, ngx_im_session_t *s)
-{
-    im_sub_t  *sub;
-
-    s->unfinished = NULL;
-
-    for (sub = s->subs; sub; sub = sub->next) {
-        if (im_sub_state(sub) != IM_SUB_JOINING) {
-            im_sub_advance(sub, im_sub_behind(sub));
-            im_log_trim(&w->hub.logs, sub->log, 1);
-        }
-    }
-}
-
-
-static void
-ngx_im_send_slow(ngx_im_session_t *s)
-{
-    ngx_im_worker->counters->slow++;
-
-    ngx_im_session_close(s, im_list_empty(&s->blocked)
-                                ? IM_REASON_SLOW : IM_REASON_LOST,
-                         "too slow");
 }

@@ -18,10 +18,6 @@
 #define NGX_IM_NEW_PERIOD  10        /* s: topics= new rooms in it */
 
 
-static void ngx_im_session_stamp(ngx_im_worker_t *w, u_char *id,
-    uint32_t index);
-
-
 void
 ngx_im_session_random(u_char *id)
 {
@@ -110,6 +106,22 @@ ngx_im_session_new_room(ngx_im_session_t *s, im_str_t topic)
 }
 
 
+/*
+ * The last bytes of the UUID are the index of the session, obfuscated by a hash
+ * of the other bytes: no table is needed to find it.
+ */
+static void
+ngx_im_session_stamp(ngx_im_worker_t *w, u_char *id, uint32_t index)
+{
+    id[6] = (id[6] & 0x0f) | 0x40;
+    id[8] = (id[8] & 0x3f) | 0x80;
+
+    index ^= (uint32_t) im_siphash(w->hub.users.seed, id, 12);
+
+    ngx_memcpy(id + 12, &index, 4);
+}
+
+
 ngx_im_session_t *
 ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     ngx_im_loc_conf_t *ilcf, const im_transport_t *transport,
@@ -181,22 +193,6 @@ ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h)
     }
 
     return s;
-}
-
-
-/*
- * The last bytes of the UUID are the index of the session, obfuscated by a hash
- * of the other bytes: no table is needed to find it.
- */
-static void
-ngx_im_session_stamp(ngx_im_worker_t *w, u_char *id, uint32_t index)
-{
-    id[6] = (id[6] & 0x0f) | 0x40;
-    id[8] = (id[8] & 0x3f) | 0x80;
-
-    index ^= (uint32_t) im_siphash(w->hub.users.seed, id, 12);
-
-    ngx_memcpy(id + 12, &index, 4);
 }
 
 

@@ -9,11 +9,6 @@
 #include "ngx_im_send.h"
 
 
-static uint8_t ngx_im_sub_wire(ngx_im_session_t *s, ngx_uint_t flags);
-static im_sub_t *ngx_im_sub_create(ngx_im_session_t *s, im_str_t topic);
-static void ngx_im_sub_free(ngx_im_session_t *s, im_sub_t *sub);
-
-
 ngx_im_join_t *
 ngx_im_sub_create_join(ngx_im_join_e kind, im_str_t data)
 {
@@ -52,6 +47,68 @@ ngx_im_sub_since(ngx_im_join_t *join, const im_position_t *since)
     if (since->epoch.len > 0) {
         ngx_memcpy(join->epoch.data, since->epoch.data, since->epoch.len);
     }
+}
+
+
+/* That of the broadcast is part of the session: each session has it. */
+static im_sub_t *
+ngx_im_sub_create(ngx_im_session_t *s, im_str_t topic)
+{
+    uint32_t       index;
+    ngx_im_sub_t  *is;
+
+    if (topic.len == 1) {
+        ngx_memzero(&s->everybody, sizeof(im_sub_t));
+        s->everybody.session = s;
+        return &s->everybody;
+    }
+
+    if (ngx_im_session_full(s)) {
+        return NULL;
+    }
+
+    is = im_slab_alloc(&ngx_im_worker->subs_slab, &index);
+    if (is == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(is, sizeof(ngx_im_sub_t));
+
+    is->sub.session = s;
+    is->index = index;
+
+    return &is->sub;
+}
+
+
+static uint8_t
+ngx_im_sub_wire(ngx_im_session_t *s, ngx_uint_t flags)
+{
+    im_form_e  form;
+
+    form = s->positions ? IM_FORM_POSITIONS : IM_FORM_PLAIN;
+
+    if (flags & NGX_IM_SUB_JOIN_LEAVE) {
+        form = IM_FORM_JOINS;
+    }
+
+    return im_wire_id(s->conf->proto, form, s->transport);
+}
+
+
+static void
+ngx_im_sub_free(ngx_im_session_t *s, im_sub_t *sub)
+{
+    ngx_im_sub_t  *is;
+
+    if (sub == &s->everybody) {
+        return;
+    }
+
+    is = im_list_data(sub, ngx_im_sub_t, sub);
+
+    im_free(is->info);
+    im_slab_free(&ngx_im_worker->subs_slab, is->index);
 }
 
 
@@ -111,68 +168,6 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
     }
 
     return sub;
-}
-
-
-static uint8_t
-ngx_im_sub_wire(ngx_im_session_t *s, ngx_uint_t flags)
-{
-    im_form_e  form;
-
-    form = s->positions ? IM_FORM_POSITIONS : IM_FORM_PLAIN;
-
-    if (flags & NGX_IM_SUB_JOIN_LEAVE) {
-        form = IM_FORM_JOINS;
-    }
-
-    return im_wire_id(s->conf->proto, form, s->transport);
-}
-
-
-/* That of the broadcast is part of the session: each session has it. */
-static im_sub_t *
-ngx_im_sub_create(ngx_im_session_t *s, im_str_t topic)
-{
-    uint32_t       index;
-    ngx_im_sub_t  *is;
-
-    if (topic.len == 1) {
-        ngx_memzero(&s->everybody, sizeof(im_sub_t));
-        s->everybody.session = s;
-        return &s->everybody;
-    }
-
-    if (ngx_im_session_full(s)) {
-        return NULL;
-    }
-
-    is = im_slab_alloc(&ngx_im_worker->subs_slab, &index);
-    if (is == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(is, sizeof(ngx_im_sub_t));
-
-    is->sub.session = s;
-    is->index = index;
-
-    return &is->sub;
-}
-
-
-static void
-ngx_im_sub_free(ngx_im_session_t *s, im_sub_t *sub)
-{
-    ngx_im_sub_t  *is;
-
-    if (sub == &s->everybody) {
-        return;
-    }
-
-    is = im_list_data(sub, ngx_im_sub_t, sub);
-
-    im_free(is->info);
-    im_slab_free(&ngx_im_worker->subs_slab, is->index);
 }
 
 

@@ -31,204 +31,6 @@ static const im_json_field_t  ngx_im_auth_info_fields[] = {
 };
 
 
-static ngx_int_t ngx_im_auth_asked(ngx_im_session_t *s, ngx_int_t rc);
-static ngx_int_t ngx_im_auth_jwt(ngx_im_session_t *s,
-    const im_command_t *command);
-static void ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims,
-    im_str_t room);
-static ngx_int_t ngx_im_auth_channels(ngx_im_session_t *s,
-    const im_jwt_t *claims);
-static void ngx_im_auth_error(ngx_im_session_t *s, im_error_e error);
-static ngx_int_t ngx_im_auth_keep(ngx_im_session_t *s,
-    const im_command_t *command);
-static ngx_int_t ngx_im_auth_ask(ngx_im_session_t *s,
-    const im_command_t *command);
-static void ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
-    im_str_t asked, ngx_uint_t status, im_str_t body, void *data);
-static void ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked,
-    im_str_t data);
-static void ngx_im_auth_result(ngx_im_session_t *s,
-    const im_command_t *command, im_webhook_answer_t *answer);
-static void ngx_im_auth_guest(ngx_im_session_t *s);
-static void ngx_im_auth_failed(ngx_im_session_t *s);
-
-
-static const ngx_im_webhook_t  ngx_im_auth_connect = {
-    IM_WEBHOOK_CONNECT, ngx_im_auth_result, ngx_im_auth_guest,
-    ngx_im_auth_failed
-};
-
-
-ngx_int_t
-ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
-{
-    ngx_im_identity_t  guest;
-
-    if (s->phase != NGX_IM_CONNECTING) {
-        return NGX_OK;
-    }
-
-    if (ngx_im_auth_keep(s, command) != NGX_OK) {
-        return ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
-    }
-
-    if (s->conf->webhooks[IM_WEBHOOK_CONNECT].len
-        && (s->conf->auth == NGX_IM_AUTH_NONE || command->token.len == 0))
-    {
-        return ngx_im_auth_asked(s, ngx_im_webhook_ask(s, &ngx_im_auth_connect,
-                                                       command));
-    }
-
-    if (s->conf->auth == NGX_IM_AUTH_NONE
-        || (command->token.len == 0 && s->conf->proto->guests))
-    {
-        ngx_memzero(&guest, sizeof(ngx_im_identity_t));
-        guest.room = command->room;
-
-        ngx_im_identity_open(s, &guest);
-        return NGX_OK;
-    }
-
-    if (command->token.len == 0) {
-        return ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
-    }
-
-    if (s->conf->auth == NGX_IM_AUTH_JWT) {
-        return ngx_im_auth_jwt(s, command);
-    }
-
-    if (command->token.len > NGX_IM_AUTH_TOKEN_MAX) {
-        return ngx_im_session_close(s, IM_REASON_TOKEN, "auth is too long");
-    }
-
-    return ngx_im_auth_asked(s, ngx_im_auth_ask(s, command));
-}
-
-
-/* The answer comes in a later turn. */
-static ngx_int_t
-ngx_im_auth_asked(ngx_im_session_t *s, ngx_int_t rc)
-{
-    if (rc != NGX_OK) {
-        return ngx_im_session_close(s, IM_REASON_BUSY,
-                                    "the backend has too much to do");
-    }
-
-    ngx_im_session_phase(s, NGX_IM_AUTHENTICATING);
-
-    return NGX_OK;
-}
-
-
-/* Keeps what the answer to connect needs. */
-static ngx_int_t
-ngx_im_auth_keep(ngx_im_session_t *s, const im_command_t *command)
-{
-    size_t         len;
-    u_char        *p;
-    ngx_uint_t     i, n;
-    im_resume_t   *resume;
-    ngx_im_ext_t  *ext;
-
-    if (command->id == 0 && !command->positions) {
-        return NGX_OK;
-    }
-
-    ext = ngx_im_session_ext(s);
-    if (ext == NULL) {
-        return NGX_ERROR;
-    }
-
-    s->positions = command->positions;
-
-    ext->connect = command->id;
-    ext->connecting = command->id != 0;
-    ext->nsubs = 1;
-
-    n = ngx_min(command->nresumes, IM_RESUMES_MAX);
-    if (n == 0) {
-        return NGX_OK;
-    }
-
-    for (i = 0, len = n * sizeof(im_resume_t); i < n; i++) {
-        len += command->resumes[i].topic.len
-               + command->resumes[i].since.epoch.len;
-    }
-
-    ext->resumes = im_alloc(len);
-    if (ext->resumes == NULL) {
-        return NGX_ERROR;
-    }
-
-    ext->nresumes = n;
-    p = (u_char *) (ext->resumes + n);
-
-    for (i = 0; i < n; i++) {
-        resume = &ext->resumes[i];
-        *resume = command->resumes[i];
-        resume->topic.data = p;
-        p = ngx_cpymem(p, command->resumes[i].topic.data, resume->topic.len);
-        resume->since.epoch.data = p;
-        p = ngx_cpymem(p, command->resumes[i].since.epoch.data,
-                       resume->since.epoch.len);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command)
-{
-    im_buf_t  arena;
-    im_jwt_t  claims;
-
-    im_buf_init(&arena, IM_JWT_ARENA);
-
-    switch (ngx_im_jwt_verify(ngx_im_worker, command->token, &arena, &claims))
-    {
-
-    case NGX_OK:
-        ngx_im_auth_claims(s, &claims, command->room);
-        im_jwt_cleanup(&claims);
-        break;
-
-    case NGX_DECLINED:
-        /* after an answer the client brings a fresh token, connecting anew */
-
-        if (s->ext != NULL && s->ext->connecting) {
-            ngx_im_auth_error(s, IM_ERROR_TOKEN_EXPIRED);
-
-        } else {
-            ngx_im_session_close(s, IM_REASON_FORBIDDEN, claims.why);
-        }
-
-        break;
-
-    case NGX_BUSY:
-        ngx_im_session_close(s, IM_REASON_BUSY, claims.why);
-        break;
-
-    default:
-        ngx_im_session_close(s, IM_REASON_TOKEN, claims.why);
-        break;
-    }
-
-    im_buf_cleanup(&arena);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_im_auth_error(ngx_im_session_t *s, im_error_e error)
-{
-    ngx_im_auth_failed(s);
-
-    (void) ngx_im_reply_error(s, s->ext->connect, error);
-}
-
-
 /* connect gets an error: any later command closes the session. */
 static void
 ngx_im_auth_failed(ngx_im_session_t *s)
@@ -241,45 +43,46 @@ ngx_im_auth_failed(ngx_im_session_t *s)
 
 
 static void
-ngx_im_auth_result(ngx_im_session_t *s, const im_command_t *command,
-    im_webhook_answer_t *answer)
+ngx_im_auth_error(ngx_im_session_t *s, im_error_e error)
 {
-    im_jwt_t  *claims;
+    ngx_im_auth_failed(s);
 
-    claims = &answer->result;
-
-    if ((claims->user.len > 0 && !im_name_valid(claims->user))
-        || claims->info.len > UINT16_MAX)
-    {
-        ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
-                      "im: the webhook \"%V\" gave an invalid identity",
-                      &s->conf->webhooks[IM_WEBHOOK_CONNECT]);
-
-        ngx_im_auth_error(s, IM_ERROR_INTERNAL);
-        return;
-    }
-
-    /* a channel is only for tokens of subscriptions */
-    ngx_memzero(&claims->channel, sizeof(im_str_t));
-
-    ngx_im_auth_claims(s, claims, im_str_set(NULL, 0));
+    (void) ngx_im_reply_error(s, s->ext->connect, error);
 }
 
 
-/* The webhook knows no user. */
-static void
-ngx_im_auth_guest(ngx_im_session_t *s)
+/*
+ * The channels of a token.  NGX_DECLINED: there is no rule for one; NGX_BUSY:
+ * too many, with the inbox and the broadcast.  im has one room and no place for
+ * them.
+ */
+static ngx_int_t
+ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims)
 {
-    ngx_im_identity_t  guest;
+    im_str_t    name;
+    ngx_uint_t  i;
 
-    if (s->conf->auth != NGX_IM_AUTH_NONE) {
-        ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
-        return;
+    if (claims->nsubs == 0 || s->ext == NULL || !s->ext->connecting) {
+        return NGX_OK;
     }
 
-    ngx_memzero(&guest, sizeof(ngx_im_identity_t));
+    if (claims->nsubs + 2 > s->conf->main->topics_per_session) {
+        return NGX_BUSY;
+    }
 
-    ngx_im_identity_open(s, &guest);
+    for (i = 0; i < claims->nsubs; i++) {
+        name = claims->subs[i].channel;
+
+        /* to a client, "#.." is an inbox or the broadcast */
+
+        if (!im_name_valid(name) || name.data[0] == '#'
+            || im_rules_room(&s->conf->main->rules, name) == NULL)
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -344,89 +147,167 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
 }
 
 
-/*
- * The channels of a token.  NGX_DECLINED: there is no rule for one; NGX_BUSY:
- * too many, with the inbox and the broadcast.  im has one room and no place for
- * them.
- */
-static ngx_int_t
-ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims)
+static void
+ngx_im_auth_result(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
 {
-    im_str_t    name;
-    ngx_uint_t  i;
+    im_jwt_t  *claims;
 
-    if (claims->nsubs == 0 || s->ext == NULL || !s->ext->connecting) {
+    claims = &answer->result;
+
+    if ((claims->user.len > 0 && !im_name_valid(claims->user))
+        || claims->info.len > UINT16_MAX)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
+                      "im: the webhook \"%V\" gave an invalid identity",
+                      &s->conf->webhooks[IM_WEBHOOK_CONNECT]);
+
+        ngx_im_auth_error(s, IM_ERROR_INTERNAL);
+        return;
+    }
+
+    /* a channel is only for tokens of subscriptions */
+    ngx_memzero(&claims->channel, sizeof(im_str_t));
+
+    ngx_im_auth_claims(s, claims, im_str_set(NULL, 0));
+}
+
+
+/* The webhook knows no user. */
+static void
+ngx_im_auth_guest(ngx_im_session_t *s)
+{
+    ngx_im_identity_t  guest;
+
+    if (s->conf->auth != NGX_IM_AUTH_NONE) {
+        ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
+        return;
+    }
+
+    ngx_memzero(&guest, sizeof(ngx_im_identity_t));
+
+    ngx_im_identity_open(s, &guest);
+}
+
+
+static const ngx_im_webhook_t  ngx_im_auth_connect = {
+    IM_WEBHOOK_CONNECT, ngx_im_auth_result, ngx_im_auth_guest,
+    ngx_im_auth_failed
+};
+
+
+/* Keeps what the answer to connect needs. */
+static ngx_int_t
+ngx_im_auth_keep(ngx_im_session_t *s, const im_command_t *command)
+{
+    size_t         len;
+    u_char        *p;
+    ngx_uint_t     i, n;
+    im_resume_t   *resume;
+    ngx_im_ext_t  *ext;
+
+    if (command->id == 0 && !command->positions) {
         return NGX_OK;
     }
 
-    if (claims->nsubs + 2 > s->conf->main->topics_per_session) {
-        return NGX_BUSY;
+    ext = ngx_im_session_ext(s);
+    if (ext == NULL) {
+        return NGX_ERROR;
     }
 
-    for (i = 0; i < claims->nsubs; i++) {
-        name = claims->subs[i].channel;
+    s->positions = command->positions;
 
-        /* to a client, "#.." is an inbox or the broadcast */
+    ext->connect = command->id;
+    ext->connecting = command->id != 0;
+    ext->nsubs = 1;
 
-        if (!im_name_valid(name) || name.data[0] == '#'
-            || im_rules_room(&s->conf->main->rules, name) == NULL)
-        {
-            return NGX_DECLINED;
-        }
+    n = ngx_min(command->nresumes, IM_RESUMES_MAX);
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    for (i = 0, len = n * sizeof(im_resume_t); i < n; i++) {
+        len += command->resumes[i].topic.len
+               + command->resumes[i].since.epoch.len;
+    }
+
+    ext->resumes = im_alloc(len);
+    if (ext->resumes == NULL) {
+        return NGX_ERROR;
+    }
+
+    ext->nresumes = n;
+    p = (u_char *) (ext->resumes + n);
+
+    for (i = 0; i < n; i++) {
+        resume = &ext->resumes[i];
+        *resume = command->resumes[i];
+        resume->topic.data = p;
+        p = ngx_cpymem(p, command->resumes[i].topic.data, resume->topic.len);
+        resume->since.epoch.data = p;
+        p = ngx_cpymem(p, command->resumes[i].since.epoch.data,
+                       resume->since.epoch.len);
     }
 
     return NGX_OK;
 }
 
 
+/* The answer comes in a later turn. */
 static ngx_int_t
-ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
+ngx_im_auth_asked(ngx_im_session_t *s, ngx_int_t rc)
 {
-    u_char    addr[NGX_SOCKADDR_STRLEN];
-    im_ask_t  ask;
+    if (rc != NGX_OK) {
+        return ngx_im_session_close(s, IM_REASON_BUSY,
+                                    "the backend has too much to do");
+    }
 
-    ngx_memzero(&ask, sizeof(im_ask_t));
+    ngx_im_session_phase(s, NGX_IM_AUTHENTICATING);
 
-    ask.protocol = im_str_z(s->conf->proto->name);
-    ask.token = command->token;
-    ask.room = command->room;
-    ask.ip = im_str_set(addr, ngx_im_session_addr(s, addr));
-    ask.node = ngx_im_str(s->conf->main->node);
-
-    return ngx_im_backend_logic(s, &ask, ngx_im_auth_handler);
+    return NGX_OK;
 }
 
 
-static void
-ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
-    ngx_uint_t status, im_str_t body, void *data)
+static ngx_int_t
+ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command)
 {
-    int64_t            code;
-    im_str_t           identity;
-    ngx_im_session_t  *s;
+    im_buf_t  arena;
+    im_jwt_t  claims;
 
-    s = ngx_im_session_find(w, h);
+    im_buf_init(&arena, IM_JWT_ARENA);
 
-    if (s == NULL || s->phase != NGX_IM_AUTHENTICATING) {
-        return;
+    switch (ngx_im_jwt_verify(ngx_im_worker, command->token, &arena, &claims))
+    {
+
+    case NGX_OK:
+        ngx_im_auth_claims(s, &claims, command->room);
+        im_jwt_cleanup(&claims);
+        break;
+
+    case NGX_DECLINED:
+        /* after an answer the client brings a fresh token, connecting anew */
+
+        if (s->ext != NULL && s->ext->connecting) {
+            ngx_im_auth_error(s, IM_ERROR_TOKEN_EXPIRED);
+
+        } else {
+            ngx_im_session_close(s, IM_REASON_FORBIDDEN, claims.why);
+        }
+
+        break;
+
+    case NGX_BUSY:
+        ngx_im_session_close(s, IM_REASON_BUSY, claims.why);
+        break;
+
+    default:
+        ngx_im_session_close(s, IM_REASON_TOKEN, claims.why);
+        break;
     }
 
-    code = im_ask_answer_decode(body, &identity);
+    im_buf_cleanup(&arena);
 
-    if (status == NGX_IM_AUTH_REFUSED || code == NGX_IM_AUTH_REFUSED) {
-        ngx_im_session_close(s, IM_REASON_FORBIDDEN, "refused by the backend");
-        return;
-    }
-
-    if (status != NGX_HTTP_OK || code != 0) {
-        ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                      "im: the backend \"%V\" can't tell who a token is: "
-                      "status %ui", &s->conf->connect, status);
-        ngx_im_session_close(s, IM_REASON_BUSY, "the backend can't be reached");
-        return;
-    }
-
-    ngx_im_auth_identity(s, asked, identity);
+    return NGX_OK;
 }
 
 
@@ -470,4 +351,101 @@ ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
 
     im_buf_cleanup(&arena);
     im_buf_cleanup(&other);
+}
+
+
+static void
+ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
+    ngx_uint_t status, im_str_t body, void *data)
+{
+    int64_t            code;
+    im_str_t           identity;
+    ngx_im_session_t  *s;
+
+    s = ngx_im_session_find(w, h);
+
+    if (s == NULL || s->phase != NGX_IM_AUTHENTICATING) {
+        return;
+    }
+
+    code = im_ask_answer_decode(body, &identity);
+
+    if (status == NGX_IM_AUTH_REFUSED || code == NGX_IM_AUTH_REFUSED) {
+        ngx_im_session_close(s, IM_REASON_FORBIDDEN, "refused by the backend");
+        return;
+    }
+
+    if (status != NGX_HTTP_OK || code != 0) {
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "im: the backend \"%V\" can't tell who a token is: "
+                      "status %ui", &s->conf->connect, status);
+        ngx_im_session_close(s, IM_REASON_BUSY, "the backend can't be reached");
+        return;
+    }
+
+    ngx_im_auth_identity(s, asked, identity);
+}
+
+
+static ngx_int_t
+ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
+{
+    u_char    addr[NGX_SOCKADDR_STRLEN];
+    im_ask_t  ask;
+
+    ngx_memzero(&ask, sizeof(im_ask_t));
+
+    ask.protocol = im_str_z(s->conf->proto->name);
+    ask.token = command->token;
+    ask.room = command->room;
+    ask.ip = im_str_set(addr, ngx_im_session_addr(s, addr));
+    ask.node = ngx_im_str(s->conf->main->node);
+
+    return ngx_im_backend_logic(s, &ask, ngx_im_auth_handler);
+}
+
+
+ngx_int_t
+ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
+{
+    ngx_im_identity_t  guest;
+
+    if (s->phase != NGX_IM_CONNECTING) {
+        return NGX_OK;
+    }
+
+    if (ngx_im_auth_keep(s, command) != NGX_OK) {
+        return ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
+    }
+
+    if (s->conf->webhooks[IM_WEBHOOK_CONNECT].len
+        && (s->conf->auth == NGX_IM_AUTH_NONE || command->token.len == 0))
+    {
+        return ngx_im_auth_asked(s, ngx_im_webhook_ask(s, &ngx_im_auth_connect,
+                                                       command));
+    }
+
+    if (s->conf->auth == NGX_IM_AUTH_NONE
+        || (command->token.len == 0 && s->conf->proto->guests))
+    {
+        ngx_memzero(&guest, sizeof(ngx_im_identity_t));
+        guest.room = command->room;
+
+        ngx_im_identity_open(s, &guest);
+        return NGX_OK;
+    }
+
+    if (command->token.len == 0) {
+        return ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
+    }
+
+    if (s->conf->auth == NGX_IM_AUTH_JWT) {
+        return ngx_im_auth_jwt(s, command);
+    }
+
+    if (command->token.len > NGX_IM_AUTH_TOKEN_MAX) {
+        return ngx_im_session_close(s, IM_REASON_TOKEN, "auth is too long");
+    }
+
+    return ngx_im_auth_asked(s, ngx_im_auth_ask(s, command));
 }

@@ -20,128 +20,22 @@ typedef ngx_int_t (*ngx_im_command_pt)(ngx_im_session_t *s,
     const im_command_t *command);
 
 
-static ngx_int_t ngx_im_command_run(ngx_im_session_t *s, im_kind_e kind,
-    const im_command_t *command, im_str_t message);
-static ngx_int_t ngx_im_command_none(ngx_im_session_t *s,
-    const im_command_t *command);
-static ngx_int_t ngx_im_command_fault(ngx_im_session_t *s,
-    const im_command_t *command);
-static ngx_int_t ngx_im_command_refused(ngx_im_session_t *s,
-    const im_command_t *command);
-static ngx_int_t ngx_im_command_pong(ngx_im_session_t *s,
-    const im_command_t *command);
-static ngx_int_t ngx_im_command_rpc(ngx_im_session_t *s,
-    const im_command_t *command);
-static void ngx_im_command_rpc_result(ngx_im_session_t *s,
-    const im_command_t *command, im_webhook_answer_t *answer);
-static ngx_int_t ngx_im_command_send(ngx_im_session_t *s,
-    const im_command_t *command);
+static void
+ngx_im_command_rpc_result(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    im_reply_t  reply;
+
+    ngx_im_reply_init(&reply, IM_REPLY_RPC, command->id);
+    reply.data = answer->result.data;
+
+    (void) ngx_im_reply_send(s, &reply);
+}
 
 
 static const ngx_im_webhook_t  ngx_im_command_rpc_webhook = {
     IM_WEBHOOK_RPC, ngx_im_command_rpc_result, NULL, NULL
 };
-
-
-/* By im_command_e; ECHO needs more than its command. */
-static const ngx_im_command_pt  ngx_im_commands[] = {
-    ngx_im_command_none,
-    ngx_im_auth_command,
-    NULL,
-    ngx_im_command_fault,
-    ngx_im_command_refused,
-    ngx_im_command_pong,
-    ngx_im_subscribe_command,
-    ngx_im_subscribe_end,
-    ngx_im_publish_command,
-    ngx_im_query_command,            /* presence */
-    ngx_im_query_command,            /* presence_stats */
-    ngx_im_query_command,            /* history */
-    ngx_im_command_rpc,
-    ngx_im_command_send,
-    ngx_im_token_refresh,
-    ngx_im_token_sub_refresh
-};
-
-
-ngx_int_t
-ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
-{
-    im_str_t          message;
-    ngx_int_t         rc;
-    im_command_t      command;
-    ngx_im_worker_t  *w;
-
-    w = ngx_im_worker;
-
-    do {
-        if (ngx_im_session_waits(s)) {
-            return NGX_AGAIN;
-        }
-
-        /* some commands a second run, and the others in the next second */
-
-        if (s->ext != NULL
-            && !ngx_im_rate_take(&s->ext->commands, s->conf->main->commands))
-        {
-            im_list_insert_tail(&w->throttled, &s->ext->waiting);
-            return NGX_AGAIN;
-        }
-
-        message = *rest;
-
-        im_buf_reset(&w->arena, 65536);
-
-        s->conf->proto->decode(rest, s->phase != NGX_IM_CONNECTING, &w->arena,
-                               &command);
-
-        rc = ngx_im_command_run(s, kind, &command, message);
-
-        if (s->phase == NGX_IM_CLOSED) {
-            return NGX_ERROR;
-        }
-
-        if (rc == NGX_AGAIN) {
-            *rest = message;
-            return NGX_AGAIN;
-        }
-
-    } while (rest->len > 0 && s->phase < NGX_IM_ENDING);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_im_command_run(ngx_im_session_t *s, im_kind_e kind,
-    const im_command_t *command, im_str_t message)
-{
-    size_t     start;
-    im_buf_t  *b;
-
-    if (command->type != IM_COMMAND_ECHO) {
-        return s->ext != NULL && s->ext->failed
-               ? ngx_im_session_close(s, IM_REASON_BAD_REQUEST,
-                                      "connect was refused")
-               : ngx_im_commands[command->type](s, command);
-    }
-
-    b = &ngx_im_worker->scratch;
-
-    im_buf_reset(b, 65536);
-
-    start = im_frame_start(b, s->transport);
-    im_buf_add_str(b, message);
-    im_frame_end(b, s->transport, start, kind);
-
-    if (b->failed) {
-        return ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
-    }
-
-    ngx_im_worker->counters->messages_out++;
-
-    return ngx_im_send_reply(s, im_buf_str(b));
-}
 
 
 static ngx_int_t
@@ -190,21 +84,109 @@ ngx_im_command_rpc(ngx_im_session_t *s, const im_command_t *command)
 }
 
 
-static void
-ngx_im_command_rpc_result(ngx_im_session_t *s, const im_command_t *command,
-    im_webhook_answer_t *answer)
-{
-    im_reply_t  reply;
-
-    ngx_im_reply_init(&reply, IM_REPLY_RPC, command->id);
-    reply.data = answer->result.data;
-
-    (void) ngx_im_reply_send(s, &reply);
-}
-
-
 static ngx_int_t
 ngx_im_command_send(ngx_im_session_t *s, const im_command_t *command)
 {
     return ngx_im_session_close(s, IM_REASON_NOT_AVAILABLE, "not available");
+}
+
+
+/* By im_command_e; ECHO needs more than its command. */
+static const ngx_im_command_pt  ngx_im_commands[] = {
+    ngx_im_command_none,
+    ngx_im_auth_command,
+    NULL,
+    ngx_im_command_fault,
+    ngx_im_command_refused,
+    ngx_im_command_pong,
+    ngx_im_subscribe_command,
+    ngx_im_subscribe_end,
+    ngx_im_publish_command,
+    ngx_im_query_command,            /* presence */
+    ngx_im_query_command,            /* presence_stats */
+    ngx_im_query_command,            /* history */
+    ngx_im_command_rpc,
+    ngx_im_command_send,
+    ngx_im_token_refresh,
+    ngx_im_token_sub_refresh
+};
+
+
+static ngx_int_t
+ngx_im_command_run(ngx_im_session_t *s, im_kind_e kind,
+    const im_command_t *command, im_str_t message)
+{
+    size_t     start;
+    im_buf_t  *b;
+
+    if (command->type != IM_COMMAND_ECHO) {
+        return s->ext != NULL && s->ext->failed
+               ? ngx_im_session_close(s, IM_REASON_BAD_REQUEST,
+                                      "connect was refused")
+               : ngx_im_commands[command->type](s, command);
+    }
+
+    b = &ngx_im_worker->scratch;
+
+    im_buf_reset(b, 65536);
+
+    start = im_frame_start(b, s->transport);
+    im_buf_add_str(b, message);
+    im_frame_end(b, s->transport, start, kind);
+
+    if (b->failed) {
+        return ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
+    }
+
+    ngx_im_worker->counters->messages_out++;
+
+    return ngx_im_send_reply(s, im_buf_str(b));
+}
+
+
+ngx_int_t
+ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
+{
+    im_str_t          message;
+    ngx_int_t         rc;
+    im_command_t      command;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    do {
+        if (ngx_im_session_waits(s)) {
+            return NGX_AGAIN;
+        }
+
+        /* some commands a second run, and the others in the next second */
+
+        if (s->ext != NULL
+            && !ngx_im_rate_take(&s->ext->commands, s->conf->main->commands))
+        {
+            im_list_insert_tail(&w->throttled, &s->ext->waiting);
+            return NGX_AGAIN;
+        }
+
+        message = *rest;
+
+        im_buf_reset(&w->arena, 65536);
+
+        s->conf->proto->decode(rest, s->phase != NGX_IM_CONNECTING, &w->arena,
+                               &command);
+
+        rc = ngx_im_command_run(s, kind, &command, message);
+
+        if (s->phase == NGX_IM_CLOSED) {
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_AGAIN) {
+            *rest = message;
+            return NGX_AGAIN;
+        }
+
+    } while (rest->len > 0 && s->phase < NGX_IM_ENDING);
+
+    return NGX_OK;
 }

@@ -34,155 +34,12 @@ typedef struct {
 } ngx_im_control_t;
 
 
-static void ngx_im_control_members(ngx_im_worker_t *w, im_topic_t *topic,
-    const im_control_t *control);
-static void ngx_im_control_forget(ngx_im_worker_t *w, im_topic_t *topic,
-    const im_control_t *control);
-static void ngx_im_control_disconnect(ngx_im_session_t *s,
-    const im_control_t *control);
-static void ngx_im_control_subscribe(ngx_im_session_t *s,
-    const im_control_t *control);
-static void ngx_im_control_unsubscribe(ngx_im_session_t *s,
-    const im_control_t *control);
-static void ngx_im_control_refresh(ngx_im_session_t *s,
-    const im_control_t *control);
-static void ngx_im_control_sessions(ngx_im_worker_t *w,
-    const im_control_t *control, const im_entry_t *entry);
-
-
-static const ngx_im_control_t  ngx_im_controls[] = {
-    [IM_CONTROL_CHANGES] = { ngx_im_control_members, NULL },
-    [IM_CONTROL_ROOM_INFO] = { ngx_im_control_members, NULL },
-    [IM_CONTROL_DISCONNECT] = { NULL, ngx_im_control_disconnect },
-    [IM_CONTROL_SUBSCRIBE] = { NULL, ngx_im_control_subscribe },
-    [IM_CONTROL_UNSUBSCRIBE] = { NULL, ngx_im_control_unsubscribe },
-    [IM_CONTROL_REFRESH] = { NULL, ngx_im_control_refresh },
-    [IM_CONTROL_FORGET] = { ngx_im_control_forget, NULL }
-};
-
-
-void
-ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry)
-{
-    im_int_t       rc;
-    im_topic_t    *topic;
-    const char    *why;
-    im_control_t   control;
-
-    rc = im_control_decode(entry->topic, entry->envelope, &control, &why);
-
-    if (rc == IM_ERROR) {
-        if (control.kind == 0) {
-            ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                          "im: malformed control entry of topic \"%*s\"",
-                          entry->topic.len, entry->topic.data);
-            return;
-        }
-
-        ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                      "im: control entry %ui of topic \"%*s\" is not valid: "
-                      "%s", (ngx_uint_t) control.kind, entry->topic.len,
-                      entry->topic.data, why);
-        return;
-    }
-
-    if (rc == IM_DECLINED) {
-        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, w->log, 0,
-                       "im control of an unknown kind, topic of %uz bytes",
-                       entry->topic.len);
-        return;
-    }
-
-    if (ngx_im_controls[control.kind].topic == NULL) {
-        ngx_im_control_sessions(w, &control, entry);
-
-    } else {
-        topic = im_hub_topic(&w->hub, control.topic);
-
-        if (topic != NULL) {
-            ngx_im_controls[control.kind].topic(w, topic, &control);
-
-        } else {
-            im_follow_stale(w->follow, control.topic);
-        }
-    }
-
-    im_control_cleanup(&control);
-}
-
-
-/*
- * The named session, if it is one of the named user, or all sessions of the
- * user that were there when the entry was queued: im_job may have been away.
- */
-static void
-ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
-    const im_entry_t *entry)
-{
-    u_char                      id[16];
-    uint64_t                    now;
-    im_list_t                  *q;
-    ngx_int_t                   age;
-    im_user_t                  *user;
-    ngx_im_session_t           *s;
-    ngx_im_control_session_pt   fn;
-
-    fn = ngx_im_controls[control->kind].session;
-    user = control->user.len ? im_hub_user(&w->hub, control->user) : NULL;
-
-    /* first, since clients come back at once */
-
-    if (control->kind == IM_CONTROL_DISCONNECT && control->seconds >= 0) {
-        ngx_im_revoke_look(w, control->user);
-    }
-
-    if (control->session.len) {
-
-        s = im_id_uuid_decode(control->session, id) == IM_OK
-            ? ngx_im_session_by_id(w, id) : NULL;
-
-        if (s != NULL
-            && (control->user.len == 0 || (user != NULL && s->user == user)))
-        {
-            fn(s, control);
-        }
-
-        return;
-    }
-
-    if (user == NULL) {
-        return;
-    }
-
-    now = entry->seq > 0 ? ngx_im_follow_clock(w) : 0;
-    age = now > entry->seq ? (ngx_int_t) ((now - entry->seq) / 1000) : 0;
-
-    im_list_each(q, &user->sessions) {
-        s = im_list_data(q, ngx_im_session_t, user_link);
-
-        if (ngx_time() - (time_t) s->start + NGX_IM_CONTROL_SLACK >= age) {
-            fn(s, control);
-        }
-    }
-}
-
-
 static void
 ngx_im_control_members(ngx_im_worker_t *w, im_topic_t *topic,
     const im_control_t *control)
 {
     ngx_im_presence_changed(w, topic, control);
     ngx_im_info_refresh(topic, control->kind == IM_CONTROL_ROOM_INFO);
-}
-
-
-static void
-ngx_im_control_forget(ngx_im_worker_t *w, im_topic_t *topic,
-    const im_control_t *control)
-{
-    if (control->seq > 0) {
-        im_follow_forget(topic, control->seq);
-    }
 }
 
 
@@ -318,4 +175,131 @@ ngx_im_control_refresh(ngx_im_session_t *s, const im_control_t *control)
     reply.ttl = ngx_im_expiry_ttl(s);
 
     (void) ngx_im_reply_send(s, &reply);
+}
+
+
+static void
+ngx_im_control_forget(ngx_im_worker_t *w, im_topic_t *topic,
+    const im_control_t *control)
+{
+    if (control->seq > 0) {
+        im_follow_forget(topic, control->seq);
+    }
+}
+
+
+static const ngx_im_control_t  ngx_im_controls[] = {
+    [IM_CONTROL_CHANGES] = { ngx_im_control_members, NULL },
+    [IM_CONTROL_ROOM_INFO] = { ngx_im_control_members, NULL },
+    [IM_CONTROL_DISCONNECT] = { NULL, ngx_im_control_disconnect },
+    [IM_CONTROL_SUBSCRIBE] = { NULL, ngx_im_control_subscribe },
+    [IM_CONTROL_UNSUBSCRIBE] = { NULL, ngx_im_control_unsubscribe },
+    [IM_CONTROL_REFRESH] = { NULL, ngx_im_control_refresh },
+    [IM_CONTROL_FORGET] = { ngx_im_control_forget, NULL }
+};
+
+
+/*
+ * The named session, if it is one of the named user, or all sessions of the
+ * user that were there when the entry was queued: im_job may have been away.
+ */
+static void
+ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
+    const im_entry_t *entry)
+{
+    u_char                      id[16];
+    uint64_t                    now;
+    im_list_t                  *q;
+    ngx_int_t                   age;
+    im_user_t                  *user;
+    ngx_im_session_t           *s;
+    ngx_im_control_session_pt   fn;
+
+    fn = ngx_im_controls[control->kind].session;
+    user = control->user.len ? im_hub_user(&w->hub, control->user) : NULL;
+
+    /* first, since clients come back at once */
+
+    if (control->kind == IM_CONTROL_DISCONNECT && control->seconds >= 0) {
+        ngx_im_revoke_look(w, control->user);
+    }
+
+    if (control->session.len) {
+
+        s = im_id_uuid_decode(control->session, id) == IM_OK
+            ? ngx_im_session_by_id(w, id) : NULL;
+
+        if (s != NULL
+            && (control->user.len == 0 || (user != NULL && s->user == user)))
+        {
+            fn(s, control);
+        }
+
+        return;
+    }
+
+    if (user == NULL) {
+        return;
+    }
+
+    now = entry->seq > 0 ? ngx_im_follow_clock(w) : 0;
+    age = now > entry->seq ? (ngx_int_t) ((now - entry->seq) / 1000) : 0;
+
+    im_list_each(q, &user->sessions) {
+        s = im_list_data(q, ngx_im_session_t, user_link);
+
+        if (ngx_time() - (time_t) s->start + NGX_IM_CONTROL_SLACK >= age) {
+            fn(s, control);
+        }
+    }
+}
+
+
+void
+ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry)
+{
+    im_int_t       rc;
+    im_topic_t    *topic;
+    const char    *why;
+    im_control_t   control;
+
+    rc = im_control_decode(entry->topic, entry->envelope, &control, &why);
+
+    if (rc == IM_ERROR) {
+        if (control.kind == 0) {
+            ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                          "im: malformed control entry of topic \"%*s\"",
+                          entry->topic.len, entry->topic.data);
+            return;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "im: control entry %ui of topic \"%*s\" is not valid: "
+                      "%s", (ngx_uint_t) control.kind, entry->topic.len,
+                      entry->topic.data, why);
+        return;
+    }
+
+    if (rc == IM_DECLINED) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, w->log, 0,
+                       "im control of an unknown kind, topic of %uz bytes",
+                       entry->topic.len);
+        return;
+    }
+
+    if (ngx_im_controls[control.kind].topic == NULL) {
+        ngx_im_control_sessions(w, &control, entry);
+
+    } else {
+        topic = im_hub_topic(&w->hub, control.topic);
+
+        if (topic != NULL) {
+            ngx_im_controls[control.kind].topic(w, topic, &control);
+
+        } else {
+            im_follow_stale(w->follow, control.topic);
+        }
+    }
+
+    im_control_cleanup(&control);
 }

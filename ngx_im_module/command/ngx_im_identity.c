@@ -14,68 +14,6 @@
 #include "im_key.h"
 
 
-static const char *ngx_im_identity_room(ngx_im_session_t *s,
-    const ngx_im_identity_t *id);
-static ngx_int_t ngx_im_identity_user(ngx_im_session_t *s, im_str_t user,
-    im_str_t name);
-static ngx_int_t ngx_im_identity_keep(ngx_im_session_t *s,
-    const ngx_im_identity_t *id);
-static ngx_int_t ngx_im_identity_topics(ngx_im_session_t *s,
-    const ngx_im_identity_t *id);
-static ngx_int_t ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic);
-static const im_position_t *ngx_im_identity_since(ngx_im_session_t *s,
-    im_str_t topic);
-
-
-void
-ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
-{
-    ngx_uint_t   seconds;
-    const char  *why;
-
-    why = ngx_im_identity_room(s, id);
-
-    if (why != NULL) {
-        ngx_im_session_close(s, IM_REASON_FORBIDDEN, why);
-        return;
-    }
-
-    if (id->user.len && ngx_im_revoked(ngx_im_worker, id->user)) {
-        ngx_im_session_close(s, IM_REASON_KICKED, "the user is kept out");
-        return;
-    }
-
-    if (id->user.len
-        && ngx_im_identity_user(s, id->user, id->name) != NGX_OK)
-    {
-        ngx_im_session_close(s, IM_REASON_LIMIT,
-                             "too many sessions of this user");
-        return;
-    }
-
-    ngx_im_session_phase(s, NGX_IM_OPEN);
-
-    /* spreads the first pings of clients that connected together */
-
-    seconds = s->conf->ping / 1000;
-
-    if (s->conf->proto->pings) {
-        seconds -= (ngx_uint_t) ngx_random() % (seconds / 2 + 1);
-    }
-
-    ngx_im_session_deadline(s, seconds);
-
-    if (ngx_im_identity_keep(s, id) != NGX_OK
-        || ngx_im_identity_topics(s, id) != NGX_OK)
-    {
-        ngx_im_session_close(s, IM_REASON_BUSY, "can't join now");
-        return;
-    }
-
-    ngx_im_resume_opened(s);
-}
-
-
 /* Why the room can't be joined; NULL: it can. */
 static const char *
 ngx_im_identity_room(ngx_im_session_t *s, const ngx_im_identity_t *id)
@@ -170,37 +108,27 @@ ngx_im_identity_keep(ngx_im_session_t *s, const ngx_im_identity_t *id)
 }
 
 
-static ngx_int_t
-ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
+/* "u:" is the inbox of any user. */
+static const im_position_t *
+ngx_im_identity_since(ngx_im_session_t *s, im_str_t topic)
 {
-    im_buf_t    b;
-    ngx_int_t   rc;
-    ngx_uint_t  i;
+    im_str_t       name;
+    ngx_uint_t     i;
+    ngx_im_ext_t  *ext;
 
-    im_buf_init(&b, IM_TOPIC_MAX);
+    ext = s->ext;
 
-    rc = ngx_im_identity_follow(s, im_str_z("b"));
+    for (i = 0; i < ext->nresumes; i++) {
+        name = ext->resumes[i].topic;
 
-    if (rc == NGX_OK && s->user != NULL) {
-        im_topic_user(&b, id->user);
-        rc = ngx_im_identity_follow(s, im_buf_str(&b));
+        if (im_str_eq(name, topic)
+            || (name.len == 2 && topic.data[0] == 'u' && name.data[0] == 'u'))
+        {
+            return &ext->resumes[i].since;
+        }
     }
 
-    if (rc == NGX_OK && id->room.len > 0) {
-        im_buf_reset(&b, b.size);
-        im_topic_room(&b, id->room);
-        rc = ngx_im_identity_follow(s, im_buf_str(&b));
-    }
-
-    for (i = 0; rc == NGX_OK && i < id->nsubs; i++) {
-        im_buf_reset(&b, b.size);
-        im_topic_room(&b, id->subs[i].channel);
-        rc = ngx_im_identity_follow(s, im_buf_str(&b));
-    }
-
-    im_buf_cleanup(&b);
-
-    return rc;
+    return NULL;
 }
 
 
@@ -250,27 +178,86 @@ ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic)
 }
 
 
-/* "u:" is the inbox of any user. */
-static const im_position_t *
-ngx_im_identity_since(ngx_im_session_t *s, im_str_t topic)
+static ngx_int_t
+ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
-    im_str_t       name;
-    ngx_uint_t     i;
-    ngx_im_ext_t  *ext;
+    im_buf_t    b;
+    ngx_int_t   rc;
+    ngx_uint_t  i;
 
-    ext = s->ext;
+    im_buf_init(&b, IM_TOPIC_MAX);
 
-    for (i = 0; i < ext->nresumes; i++) {
-        name = ext->resumes[i].topic;
+    rc = ngx_im_identity_follow(s, im_str_z("b"));
 
-        if (im_str_eq(name, topic)
-            || (name.len == 2 && topic.data[0] == 'u' && name.data[0] == 'u'))
-        {
-            return &ext->resumes[i].since;
-        }
+    if (rc == NGX_OK && s->user != NULL) {
+        im_topic_user(&b, id->user);
+        rc = ngx_im_identity_follow(s, im_buf_str(&b));
     }
 
-    return NULL;
+    if (rc == NGX_OK && id->room.len > 0) {
+        im_buf_reset(&b, b.size);
+        im_topic_room(&b, id->room);
+        rc = ngx_im_identity_follow(s, im_buf_str(&b));
+    }
+
+    for (i = 0; rc == NGX_OK && i < id->nsubs; i++) {
+        im_buf_reset(&b, b.size);
+        im_topic_room(&b, id->subs[i].channel);
+        rc = ngx_im_identity_follow(s, im_buf_str(&b));
+    }
+
+    im_buf_cleanup(&b);
+
+    return rc;
+}
+
+
+void
+ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
+{
+    ngx_uint_t   seconds;
+    const char  *why;
+
+    why = ngx_im_identity_room(s, id);
+
+    if (why != NULL) {
+        ngx_im_session_close(s, IM_REASON_FORBIDDEN, why);
+        return;
+    }
+
+    if (id->user.len && ngx_im_revoked(ngx_im_worker, id->user)) {
+        ngx_im_session_close(s, IM_REASON_KICKED, "the user is kept out");
+        return;
+    }
+
+    if (id->user.len
+        && ngx_im_identity_user(s, id->user, id->name) != NGX_OK)
+    {
+        ngx_im_session_close(s, IM_REASON_LIMIT,
+                             "too many sessions of this user");
+        return;
+    }
+
+    ngx_im_session_phase(s, NGX_IM_OPEN);
+
+    /* spreads the first pings of clients that connected together */
+
+    seconds = s->conf->ping / 1000;
+
+    if (s->conf->proto->pings) {
+        seconds -= (ngx_uint_t) ngx_random() % (seconds / 2 + 1);
+    }
+
+    ngx_im_session_deadline(s, seconds);
+
+    if (ngx_im_identity_keep(s, id) != NGX_OK
+        || ngx_im_identity_topics(s, id) != NGX_OK)
+    {
+        ngx_im_session_close(s, IM_REASON_BUSY, "can't join now");
+        return;
+    }
+
+    ngx_im_resume_opened(s);
 }
 
 

@@ -37,89 +37,7 @@ struct ngx_im_info_s {
 };
 
 
-static void ngx_im_info_want(ngx_im_topic_t *t, ngx_im_info_want_e want);
-static ngx_uint_t ngx_im_info_followers(im_topic_t *topic);
 static void ngx_im_info_start(ngx_im_topic_t *t);
-static ngx_int_t ngx_im_info_try(ngx_im_topic_t *t);
-static ngx_msec_t ngx_im_info_due(ngx_im_topic_t *t);
-static ngx_msec_t ngx_im_info_left(ngx_msec_t at);
-static ngx_int_t ngx_im_info_ask(ngx_im_topic_t *t);
-static void ngx_im_info_answer(const im_members_t *members, void *data);
-static im_int_t ngx_im_info_send(ngx_im_info_t *info,
-    const im_members_t *members);
-static uint64_t ngx_im_info_hash(ngx_im_info_t *info);
-static void ngx_im_info_encode(ngx_im_info_t *info, im_buf_t *b,
-    const im_form_t *form, const im_transport_t *transport);
-static void ngx_im_info_send_due(ngx_im_info_t *info, im_buf_t *b,
-    const im_members_t *members);
-static void ngx_im_info_send_all(ngx_im_info_t *info, im_buf_t *b);
-static void ngx_im_info_send_some(ngx_im_info_t *info, im_buf_t *b);
-static im_int_t ngx_im_info_suspect(im_topic_t *topic, void *data);
-
-
-/* If too many sessions wait, all followers get the frame. */
-void
-ngx_im_info_session(im_topic_t *topic, ngx_im_session_t *s)
-{
-    ngx_im_topic_t   *t;
-    ngx_im_handle_t   handle;
-
-    t = ngx_im_topic_get(topic);
-    if (t == NULL) {
-        return;
-    }
-
-    handle = ngx_im_session_handle(s);
-    im_buf_add(&t->waiting, &handle, sizeof(ngx_im_handle_t));
-
-    if (t->waiting.failed) {
-        im_buf_reset(&t->waiting, 0);
-        t->want = NGX_IM_INFO_FORCED;
-    }
-
-    t->hurry |= s->user == NULL;
-
-    ngx_im_info_start(t);
-}
-
-
-void
-ngx_im_info_refresh(im_topic_t *topic, int force)
-{
-    ngx_im_topic_t  *t;
-
-    if (ngx_im_info_followers(topic) == 0) {
-        return;
-    }
-
-    t = ngx_im_topic_get(topic);
-
-    if (t != NULL) {
-        ngx_im_info_want(t, force ? NGX_IM_INFO_FORCED : NGX_IM_INFO_CHANGED);
-    }
-}
-
-
-static void
-ngx_im_info_want(ngx_im_topic_t *t, ngx_im_info_want_e want)
-{
-    t->want = ngx_max(t->want, want);
-
-    ngx_im_info_start(t);
-}
-
-
-void
-ngx_im_info_reported(void *ctx, im_topic_t *topic)
-{
-    void  **data;
-
-    data = &im_followed(topic)->data;
-
-    if (*data != NULL) {
-        ngx_im_info_start(*data);
-    }
-}
 
 
 static ngx_uint_t
@@ -144,58 +62,14 @@ ngx_im_info_followers(im_topic_t *topic)
 }
 
 
-/*
- * Asks for the members when they are due.  Changes that Redis doesn't know yet
- * go first, in two rounds at most: in a busy room there are always some.
- */
-static void
-ngx_im_info_start(ngx_im_topic_t *t)
+static ngx_msec_t
+ngx_im_info_left(ngx_msec_t at)
 {
-    if (ngx_im_info_try(t) != NGX_OK) {
-        ngx_im_turn_later(&ngx_im_worker->infos, &t->info_link);
-    }
-}
+    ngx_msec_int_t  left;
 
+    left = (ngx_msec_int_t) (at - ngx_current_msec);
 
-/* NGX_AGAIN: later. */
-static ngx_int_t
-ngx_im_info_try(ngx_im_topic_t *t)
-{
-    ngx_int_t  reported;
-
-    if (t->info != NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_im_info_followers(t->topic) == 0) {
-        t->want = NGX_IM_INFO_QUIET;
-    }
-
-    if (t->want == NGX_IM_INFO_QUIET && t->waiting.len == 0) {
-        return NGX_OK;
-    }
-
-    if (ngx_im_info_due(t) > 0
-        || ngx_im_follow_link(ngx_im_worker) == NGX_IM_LINK_DOWN)
-    {
-        return NGX_AGAIN;
-    }
-
-    /* with the report the topic comes back here */
-
-    reported = im_follow_report(t->topic, 0);
-
-    if (reported == IM_AGAIN) {
-        return NGX_OK;
-    }
-
-    if (reported == IM_DECLINED && t->rounds < NGX_IM_INFO_ROUNDS) {
-        t->rounds++;
-        (void) im_follow_report(t->topic, 1);
-        return NGX_OK;
-    }
-
-    return ngx_im_info_ask(t);
+    return left > 0 ? left : 0;
 }
 
 
@@ -228,279 +102,6 @@ ngx_im_info_due(ngx_im_topic_t *t)
 }
 
 
-static ngx_msec_t
-ngx_im_info_left(ngx_msec_t at)
-{
-    ngx_msec_int_t  left;
-
-    left = (ngx_msec_int_t) (at - ngx_current_msec);
-
-    return left > 0 ? left : 0;
-}
-
-
-ngx_int_t
-ngx_im_info_serve(im_list_t *q, void *data)
-{
-    if (ngx_im_follow_link(data) == NGX_IM_LINK_DOWN) {
-        return NGX_BUSY;
-    }
-
-    return ngx_im_info_try(im_list_data(q, ngx_im_topic_t, info_link));
-}
-
-
-ngx_int_t
-ngx_im_info_serve_suspect(im_list_t *q, void *data)
-{
-    ngx_im_worker_t  *w;
-
-    w = data;
-
-    if (ngx_im_follow_link(w) == NGX_IM_LINK_DOWN
-        || !ngx_im_rate_take(&w->suspected, NGX_IM_INFO_SUSPECTS))
-    {
-        return NGX_BUSY;
-    }
-
-    ngx_im_info_want(im_list_data(q, ngx_im_topic_t, info_link),
-                     NGX_IM_INFO_CHANGED);
-
-    return NGX_OK;
-}
-
-
-void
-ngx_im_info_members(void *ctx, im_topic_t *topic, im_follow_members_e why)
-{
-    if (why == IM_MEMBERS_CHANGED) {
-        ngx_im_info_refresh(topic, 0);
-
-    } else {
-        (void) ngx_im_info_suspect(topic, NULL);
-    }
-}
-
-
-static im_int_t
-ngx_im_info_suspect(im_topic_t *topic, void *data)
-{
-    ngx_im_topic_t  *t;
-
-    t = ngx_im_info_followers(topic) > 0 ? ngx_im_topic_get(topic) : NULL;
-
-    if (t != NULL) {
-        t->suspect = 1;
-
-        if (im_list_empty(&t->info_link)) {
-            ngx_im_turn_later(&ngx_im_worker->suspects, &t->info_link);
-        }
-    }
-
-    return IM_OK;
-}
-
-
-void
-ngx_im_info_dead(ngx_im_worker_t *w, ngx_uint_t n)
-{
-    ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
-                  "im: %ui workers have died: rooms are looked at", n);
-
-    (void) im_hub_each_topic(&w->hub, ngx_im_info_suspect, NULL);
-}
-
-
-/* The topic has ended: the question that is out has no receiver. */
-void
-ngx_im_info_ended(void *ctx, void *data)
-{
-    ngx_im_topic_t  *t;
-
-    t = data;
-
-    if (t->info != NULL) {
-        t->info->topic = NULL;
-    }
-
-    im_list_remove(&t->info_link);
-    im_buf_cleanup(&t->waiting);
-    im_free(t);
-}
-
-
-/* NGX_AGAIN: later. */
-static ngx_int_t
-ngx_im_info_ask(ngx_im_topic_t *t)
-{
-    ngx_im_info_t  *info;
-
-    t->rounds = 0;
-    im_list_remove(&t->info_link);
-
-    info = im_calloc(sizeof(ngx_im_info_t));
-
-    if (info == NULL
-        || im_link_members_ask(ngx_im_worker->members,
-                               im_topic_name(t->topic), IM_LINK_MEMBERS_FRESH,
-                               ngx_current_msec, ngx_im_info_answer, info)
-           != IM_OK)
-    {
-        im_free(info);
-        return NGX_AGAIN;
-    }
-
-    info->topic = t;
-    info->waiting = t->waiting.len;
-
-    t->info = info;
-    t->hurry = 0;
-
-    if (t->suspect) {
-        t->want = ngx_max(t->want, NGX_IM_INFO_CHANGED);
-        t->suspect = 0;
-    }
-
-    if (ngx_im_info_left(t->info_all) == 0) {
-        info->want = t->want;
-        t->want = NGX_IM_INFO_QUIET;
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_im_info_answer(const im_members_t *members, void *data)
-{
-    ngx_im_info_t   *info;
-    ngx_im_topic_t  *t;
-
-    info = data;
-    t = info->topic;
-
-    if (t == NULL) {
-        im_free(info);
-        return;
-    }
-
-    t->info = NULL;
-
-    if (members == NULL) {
-        t->want = ngx_max(t->want, info->want);
-        ngx_im_turn_later(&ngx_im_worker->infos, &t->info_link);
-
-    } else {
-        if (ngx_im_info_send(info, members) != IM_OK) {
-            ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
-                          "im: no memory for room info");
-        }
-
-        /* more sessions may have come meanwhile */
-
-        ngx_im_info_start(t);
-    }
-
-    im_free(info);
-
-    ngx_im_send_flush(ngx_im_worker);
-}
-
-
-static im_int_t
-ngx_im_info_send(ngx_im_info_t *info, const im_members_t *members)
-{
-    im_buf_t         b, *waiting;
-    ngx_uint_t       n;
-    im_member_t     *users;
-    im_room_info_t  *room;
-
-    waiting = &info->topic->waiting;
-    info->waiting = ngx_min(info->waiting, waiting->len);
-
-    im_buf_init(&b, NGX_IM_INFO_FRAME);
-
-    n = ngx_min(members->n, NGX_IM_INFO_MAX);
-    users = im_alloc((n + 1) * sizeof(im_member_t));
-
-    if (users != NULL) {
-        room = &info->room;
-        room->room = im_str_set(info->topic->topic->name + 2,
-                                info->topic->topic->name_len - 2);
-        room->users = users;
-        room->count = im_members_users(members->elts, members->n, users, n);
-        room->n = ngx_min(room->count, n);
-        room->count += members->rest;
-
-        ngx_im_info_send_due(info, &b, members);
-    }
-
-    if (info->waiting == waiting->len) {
-        im_buf_reset(waiting, 0);
-
-    } else {
-        waiting->len -= info->waiting;
-        ngx_memmove(waiting->data, waiting->data + info->waiting,
-                    waiting->len);
-    }
-
-    n = users == NULL || b.failed;
-
-    im_buf_cleanup(&b);
-    im_free(users);
-
-    return n ? IM_ERROR : IM_OK;
-}
-
-
-static void
-ngx_im_info_send_due(ngx_im_info_t *info, im_buf_t *b,
-    const im_members_t *members)
-{
-    uint64_t         hash;
-    ngx_msec_t       all, some, look;
-    ngx_im_topic_t  *t;
-
-    t = info->topic;
-
-    hash = ngx_im_info_hash(info);
-    look = members->n / NGX_IM_INFO_LOOK;
-
-    /* each worker has the members of each read, by one call */
-
-    look = ngx_max(look, members->nworkers * members->nworkers
-                         / NGX_IM_INFO_ASKED);
-    all = 0;
-    some = 0;
-
-    if (info->want == NGX_IM_INFO_FORCED
-        || (info->want == NGX_IM_INFO_CHANGED
-            && (t->mixed || hash != t->info_hash)))
-    {
-        ngx_im_info_send_all(info, b);
-
-        all = ngx_im_info_followers(t->topic) * b->len / NGX_IM_INFO_RATE;
-        t->info_hash = hash;
-        t->mixed = 0;
-
-    } else if (info->waiting > 0) {
-        ngx_im_info_send_some(info, b);
-
-        some = info->waiting / sizeof(ngx_im_handle_t) * b->len
-               / NGX_IM_INFO_RATE;
-        t->mixed |= t->info_hash != 0 && hash != t->info_hash;
-        t->info_hash = hash;
-    }
-
-    if (info->want != NGX_IM_INFO_QUIET) {
-        all = ngx_max(all, look);
-        t->info_all = ngx_current_msec + ngx_max(all, NGX_IM_INFO_PAUSE);
-    }
-
-    t->info_some = ngx_current_msec + ngx_max(some, look);
-}
-
-
 /* Hashes the content of the frames, in any form. */
 static uint64_t
 ngx_im_info_hash(ngx_im_info_t *info)
@@ -520,6 +121,25 @@ ngx_im_info_hash(ngx_im_info_t *info)
     }
 
     return hash[0] | 1;
+}
+
+
+/* Forms with the same callback share a frame. */
+static void
+ngx_im_info_encode(ngx_im_info_t *info, im_buf_t *b, const im_form_t *form,
+    const im_transport_t *transport)
+{
+    if (info->form != NULL && info->form->room_info == form->room_info
+        && info->transport == transport)
+    {
+        return;
+    }
+
+    info->form = form;
+    info->transport = transport;
+
+    im_buf_reset(b, b->size);
+    form->room_info(b, transport, &info->room);
 }
 
 
@@ -577,20 +197,383 @@ ngx_im_info_send_some(ngx_im_info_t *info, im_buf_t *b)
 }
 
 
-/* Forms with the same callback share a frame. */
 static void
-ngx_im_info_encode(ngx_im_info_t *info, im_buf_t *b, const im_form_t *form,
-    const im_transport_t *transport)
+ngx_im_info_send_due(ngx_im_info_t *info, im_buf_t *b,
+    const im_members_t *members)
 {
-    if (info->form != NULL && info->form->room_info == form->room_info
-        && info->transport == transport)
+    uint64_t         hash;
+    ngx_msec_t       all, some, look;
+    ngx_im_topic_t  *t;
+
+    t = info->topic;
+
+    hash = ngx_im_info_hash(info);
+    look = members->n / NGX_IM_INFO_LOOK;
+
+    /* each worker has the members of each read, by one call */
+
+    look = ngx_max(look, members->nworkers * members->nworkers
+                         / NGX_IM_INFO_ASKED);
+    all = 0;
+    some = 0;
+
+    if (info->want == NGX_IM_INFO_FORCED
+        || (info->want == NGX_IM_INFO_CHANGED
+            && (t->mixed || hash != t->info_hash)))
     {
+        ngx_im_info_send_all(info, b);
+
+        all = ngx_im_info_followers(t->topic) * b->len / NGX_IM_INFO_RATE;
+        t->info_hash = hash;
+        t->mixed = 0;
+
+    } else if (info->waiting > 0) {
+        ngx_im_info_send_some(info, b);
+
+        some = info->waiting / sizeof(ngx_im_handle_t) * b->len
+               / NGX_IM_INFO_RATE;
+        t->mixed |= t->info_hash != 0 && hash != t->info_hash;
+        t->info_hash = hash;
+    }
+
+    if (info->want != NGX_IM_INFO_QUIET) {
+        all = ngx_max(all, look);
+        t->info_all = ngx_current_msec + ngx_max(all, NGX_IM_INFO_PAUSE);
+    }
+
+    t->info_some = ngx_current_msec + ngx_max(some, look);
+}
+
+
+static im_int_t
+ngx_im_info_send(ngx_im_info_t *info, const im_members_t *members)
+{
+    im_buf_t         b, *waiting;
+    ngx_uint_t       n;
+    im_member_t     *users;
+    im_room_info_t  *room;
+
+    waiting = &info->topic->waiting;
+    info->waiting = ngx_min(info->waiting, waiting->len);
+
+    im_buf_init(&b, NGX_IM_INFO_FRAME);
+
+    n = ngx_min(members->n, NGX_IM_INFO_MAX);
+    users = im_alloc((n + 1) * sizeof(im_member_t));
+
+    if (users != NULL) {
+        room = &info->room;
+        room->room = im_str_set(info->topic->topic->name + 2,
+                                info->topic->topic->name_len - 2);
+        room->users = users;
+        room->count = im_members_users(members->elts, members->n, users, n);
+        room->n = ngx_min(room->count, n);
+        room->count += members->rest;
+
+        ngx_im_info_send_due(info, &b, members);
+    }
+
+    if (info->waiting == waiting->len) {
+        im_buf_reset(waiting, 0);
+
+    } else {
+        waiting->len -= info->waiting;
+        ngx_memmove(waiting->data, waiting->data + info->waiting,
+                    waiting->len);
+    }
+
+    n = users == NULL || b.failed;
+
+    im_buf_cleanup(&b);
+    im_free(users);
+
+    return n ? IM_ERROR : IM_OK;
+}
+
+
+static void
+ngx_im_info_answer(const im_members_t *members, void *data)
+{
+    ngx_im_info_t   *info;
+    ngx_im_topic_t  *t;
+
+    info = data;
+    t = info->topic;
+
+    if (t == NULL) {
+        im_free(info);
         return;
     }
 
-    info->form = form;
-    info->transport = transport;
+    t->info = NULL;
 
-    im_buf_reset(b, b->size);
-    form->room_info(b, transport, &info->room);
+    if (members == NULL) {
+        t->want = ngx_max(t->want, info->want);
+        ngx_im_turn_later(&ngx_im_worker->infos, &t->info_link);
+
+    } else {
+        if (ngx_im_info_send(info, members) != IM_OK) {
+            ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
+                          "im: no memory for room info");
+        }
+
+        /* more sessions may have come meanwhile */
+
+        ngx_im_info_start(t);
+    }
+
+    im_free(info);
+
+    ngx_im_send_flush(ngx_im_worker);
+}
+
+
+/* NGX_AGAIN: later. */
+static ngx_int_t
+ngx_im_info_ask(ngx_im_topic_t *t)
+{
+    ngx_im_info_t  *info;
+
+    t->rounds = 0;
+    im_list_remove(&t->info_link);
+
+    info = im_calloc(sizeof(ngx_im_info_t));
+
+    if (info == NULL
+        || im_link_members_ask(ngx_im_worker->members,
+                               im_topic_name(t->topic), IM_LINK_MEMBERS_FRESH,
+                               ngx_current_msec, ngx_im_info_answer, info)
+           != IM_OK)
+    {
+        im_free(info);
+        return NGX_AGAIN;
+    }
+
+    info->topic = t;
+    info->waiting = t->waiting.len;
+
+    t->info = info;
+    t->hurry = 0;
+
+    if (t->suspect) {
+        t->want = ngx_max(t->want, NGX_IM_INFO_CHANGED);
+        t->suspect = 0;
+    }
+
+    if (ngx_im_info_left(t->info_all) == 0) {
+        info->want = t->want;
+        t->want = NGX_IM_INFO_QUIET;
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_AGAIN: later. */
+static ngx_int_t
+ngx_im_info_try(ngx_im_topic_t *t)
+{
+    ngx_int_t  reported;
+
+    if (t->info != NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_im_info_followers(t->topic) == 0) {
+        t->want = NGX_IM_INFO_QUIET;
+    }
+
+    if (t->want == NGX_IM_INFO_QUIET && t->waiting.len == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_im_info_due(t) > 0
+        || ngx_im_follow_link(ngx_im_worker) == NGX_IM_LINK_DOWN)
+    {
+        return NGX_AGAIN;
+    }
+
+    /* with the report the topic comes back here */
+
+    reported = im_follow_report(t->topic, 0);
+
+    if (reported == IM_AGAIN) {
+        return NGX_OK;
+    }
+
+    if (reported == IM_DECLINED && t->rounds < NGX_IM_INFO_ROUNDS) {
+        t->rounds++;
+        (void) im_follow_report(t->topic, 1);
+        return NGX_OK;
+    }
+
+    return ngx_im_info_ask(t);
+}
+
+
+/*
+ * Asks for the members when they are due.  Changes that Redis doesn't know yet
+ * go first, in two rounds at most: in a busy room there are always some.
+ */
+static void
+ngx_im_info_start(ngx_im_topic_t *t)
+{
+    if (ngx_im_info_try(t) != NGX_OK) {
+        ngx_im_turn_later(&ngx_im_worker->infos, &t->info_link);
+    }
+}
+
+
+/* If too many sessions wait, all followers get the frame. */
+void
+ngx_im_info_session(im_topic_t *topic, ngx_im_session_t *s)
+{
+    ngx_im_topic_t   *t;
+    ngx_im_handle_t   handle;
+
+    t = ngx_im_topic_get(topic);
+    if (t == NULL) {
+        return;
+    }
+
+    handle = ngx_im_session_handle(s);
+    im_buf_add(&t->waiting, &handle, sizeof(ngx_im_handle_t));
+
+    if (t->waiting.failed) {
+        im_buf_reset(&t->waiting, 0);
+        t->want = NGX_IM_INFO_FORCED;
+    }
+
+    t->hurry |= s->user == NULL;
+
+    ngx_im_info_start(t);
+}
+
+
+static void
+ngx_im_info_want(ngx_im_topic_t *t, ngx_im_info_want_e want)
+{
+    t->want = ngx_max(t->want, want);
+
+    ngx_im_info_start(t);
+}
+
+
+void
+ngx_im_info_refresh(im_topic_t *topic, int force)
+{
+    ngx_im_topic_t  *t;
+
+    if (ngx_im_info_followers(topic) == 0) {
+        return;
+    }
+
+    t = ngx_im_topic_get(topic);
+
+    if (t != NULL) {
+        ngx_im_info_want(t, force ? NGX_IM_INFO_FORCED : NGX_IM_INFO_CHANGED);
+    }
+}
+
+
+void
+ngx_im_info_reported(void *ctx, im_topic_t *topic)
+{
+    void  **data;
+
+    data = &im_followed(topic)->data;
+
+    if (*data != NULL) {
+        ngx_im_info_start(*data);
+    }
+}
+
+
+ngx_int_t
+ngx_im_info_serve(im_list_t *q, void *data)
+{
+    if (ngx_im_follow_link(data) == NGX_IM_LINK_DOWN) {
+        return NGX_BUSY;
+    }
+
+    return ngx_im_info_try(im_list_data(q, ngx_im_topic_t, info_link));
+}
+
+
+ngx_int_t
+ngx_im_info_serve_suspect(im_list_t *q, void *data)
+{
+    ngx_im_worker_t  *w;
+
+    w = data;
+
+    if (ngx_im_follow_link(w) == NGX_IM_LINK_DOWN
+        || !ngx_im_rate_take(&w->suspected, NGX_IM_INFO_SUSPECTS))
+    {
+        return NGX_BUSY;
+    }
+
+    ngx_im_info_want(im_list_data(q, ngx_im_topic_t, info_link),
+                     NGX_IM_INFO_CHANGED);
+
+    return NGX_OK;
+}
+
+
+static im_int_t
+ngx_im_info_suspect(im_topic_t *topic, void *data)
+{
+    ngx_im_topic_t  *t;
+
+    t = ngx_im_info_followers(topic) > 0 ? ngx_im_topic_get(topic) : NULL;
+
+    if (t != NULL) {
+        t->suspect = 1;
+
+        if (im_list_empty(&t->info_link)) {
+            ngx_im_turn_later(&ngx_im_worker->suspects, &t->info_link);
+        }
+    }
+
+    return IM_OK;
+}
+
+
+void
+ngx_im_info_members(void *ctx, im_topic_t *topic, im_follow_members_e why)
+{
+    if (why == IM_MEMBERS_CHANGED) {
+        ngx_im_info_refresh(topic, 0);
+
+    } else {
+        (void) ngx_im_info_suspect(topic, NULL);
+    }
+}
+
+
+void
+ngx_im_info_dead(ngx_im_worker_t *w, ngx_uint_t n)
+{
+    ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
+                  "im: %ui workers have died: rooms are looked at", n);
+
+    (void) im_hub_each_topic(&w->hub, ngx_im_info_suspect, NULL);
+}
+
+
+/* The topic has ended: the question that is out has no receiver. */
+void
+ngx_im_info_ended(void *ctx, void *data)
+{
+    ngx_im_topic_t  *t;
+
+    t = data;
+
+    if (t->info != NULL) {
+        t->info->topic = NULL;
+    }
+
+    im_list_remove(&t->info_link);
+    im_buf_cleanup(&t->waiting);
+    im_free(t);
 }

@@ -41,80 +41,16 @@ struct ngx_im_jwt_s {
 };
 
 
-static const char *ngx_im_jwt_conflict(ngx_im_main_conf_t *imcf,
-    ngx_im_jwt_key_t *key);
-static ngx_int_t ngx_im_jwt_read(ngx_conf_t *cf, ngx_im_jwt_key_t *key,
-    ngx_str_t *text);
-static const char *ngx_im_jwt_secret(ngx_im_jwt_key_t *key, ngx_str_t *text);
-static const char *ngx_im_jwt_public(ngx_im_jwt_key_t *key, ngx_str_t *text);
-static const char *ngx_im_jwt_rsa(ngx_im_jwt_key_t *key);
-static const char *ngx_im_jwt_curve(ngx_im_jwt_key_t *key);
-static void ngx_im_jwt_key_cleanup(void *data);
-
-static const ngx_im_jwt_key_t *ngx_im_jwt_find(ngx_im_main_conf_t *imcf,
-    im_jwt_parts_t *parts, const char **why);
-static ngx_int_t ngx_im_jwt_hmac(const ngx_im_jwt_key_t *key,
-    im_jwt_parts_t *parts, const char **why);
-static ngx_int_t ngx_im_jwt_signature(ngx_im_worker_t *w,
-    const ngx_im_jwt_key_t *key, im_str_t token, im_jwt_parts_t *parts,
-    const char **why);
-static ngx_int_t ngx_im_jwt_verified(const ngx_im_jwt_key_t *key,
-    im_jwt_parts_t *parts, const char **why);
-static const EVP_MD *ngx_im_jwt_md(const ngx_im_jwt_key_t *key);
-
-
-char *
-ngx_im_jwt_key_add(ngx_conf_t *cf, ngx_im_main_conf_t *imcf,
-    ngx_im_jwt_key_t *key)
+static void
+ngx_im_jwt_key_cleanup(void *data)
 {
-    ngx_str_t             text;
-    const char           *why;
-    ngx_im_jwt_key_t    **slot;
-    ngx_pool_cleanup_t   *cln;
+    ngx_im_jwt_key_t  *key = data;
 
-    if (imcf->jwt_keys == NULL) {
-        imcf->jwt_keys = ngx_array_create(cf->pool, 4,
-                                          sizeof(ngx_im_jwt_key_t *));
-        if (imcf->jwt_keys == NULL) {
-            return NGX_CONF_ERROR;
-        }
+    EVP_PKEY_free(key->public);
+
+    if (key->secret.len) {
+        ngx_explicit_memzero(key->secret.data, key->secret.len);
     }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    cln->handler = ngx_im_jwt_key_cleanup;
-    cln->data = key;
-
-    why = ngx_im_jwt_conflict(imcf, key);
-
-    if (why == NULL) {
-        if (ngx_im_jwt_read(cf, key, &text) != NGX_OK) {
-            return NGX_CONF_ERROR;
-        }
-
-        why = im_jwt_methods[key->alg].family == IM_JWT_HMAC
-                  ? ngx_im_jwt_secret(key, &text)
-                  : ngx_im_jwt_public(key, &text);
-    }
-
-    if (why != NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "im_jwt_key: \"%s\" with \"file=%V\" %s",
-                           im_jwt_methods[key->alg].name.data, &key->file, why);
-        return NGX_CONF_ERROR;
-    }
-
-    slot = ngx_array_push(imcf->jwt_keys);
-    if (slot == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    *slot = key;
-
-    return NGX_CONF_OK;
 }
 
 
@@ -234,40 +170,6 @@ ngx_im_jwt_secret(ngx_im_jwt_key_t *key, ngx_str_t *text)
 
 
 static const char *
-ngx_im_jwt_public(ngx_im_jwt_key_t *key, ngx_str_t *text)
-{
-    BIO  *bio;
-
-    if (key->weak) {
-        return "can't be weak: that is for secrets";
-    }
-
-    if (ngx_strstr(text->data, "PRIVATE KEY-----") != NULL) {
-        ngx_explicit_memzero(text->data, text->len);
-        return "is a private key: only its owner may have that; give the "
-               "public one";
-    }
-
-    bio = BIO_new_mem_buf(text->data, (int) text->len);
-
-    if (bio != NULL) {
-        key->public = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
-        BIO_free(bio);
-    }
-
-    ERR_clear_error();
-
-    if (key->public == NULL) {
-        return "is not a public key in PEM, \"-----BEGIN PUBLIC KEY-----\"";
-    }
-
-    return im_jwt_methods[key->alg].family == IM_JWT_RSA
-               ? ngx_im_jwt_rsa(key)
-               : ngx_im_jwt_curve(key);
-}
-
-
-static const char *
 ngx_im_jwt_rsa(ngx_im_jwt_key_t *key)
 {
     int  bits;
@@ -316,66 +218,92 @@ ngx_im_jwt_curve(ngx_im_jwt_key_t *key)
 }
 
 
-static void
-ngx_im_jwt_key_cleanup(void *data)
+static const char *
+ngx_im_jwt_public(ngx_im_jwt_key_t *key, ngx_str_t *text)
 {
-    ngx_im_jwt_key_t  *key = data;
+    BIO  *bio;
 
-    EVP_PKEY_free(key->public);
-
-    if (key->secret.len) {
-        ngx_explicit_memzero(key->secret.data, key->secret.len);
+    if (key->weak) {
+        return "can't be weak: that is for secrets";
     }
+
+    if (ngx_strstr(text->data, "PRIVATE KEY-----") != NULL) {
+        ngx_explicit_memzero(text->data, text->len);
+        return "is a private key: only its owner may have that; give the "
+               "public one";
+    }
+
+    bio = BIO_new_mem_buf(text->data, (int) text->len);
+
+    if (bio != NULL) {
+        key->public = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+        BIO_free(bio);
+    }
+
+    ERR_clear_error();
+
+    if (key->public == NULL) {
+        return "is not a public key in PEM, \"-----BEGIN PUBLIC KEY-----\"";
+    }
+
+    return im_jwt_methods[key->alg].family == IM_JWT_RSA
+               ? ngx_im_jwt_rsa(key)
+               : ngx_im_jwt_curve(key);
 }
 
 
-ngx_int_t
-ngx_im_jwt_verify(ngx_im_worker_t *w, im_str_t token, im_buf_t *arena,
-    im_jwt_t *claims)
+char *
+ngx_im_jwt_key_add(ngx_conf_t *cf, ngx_im_main_conf_t *imcf,
+    ngx_im_jwt_key_t *key)
 {
-    ngx_int_t                rc;
-    im_jwt_parts_t           parts;
-    const ngx_im_jwt_key_t  *key;
+    ngx_str_t             text;
+    const char           *why;
+    ngx_im_jwt_key_t    **slot;
+    ngx_pool_cleanup_t   *cln;
 
-    ngx_memzero(claims, sizeof(im_jwt_t));
-
-    if (im_jwt_split(token, arena, &parts, &claims->why) != IM_OK) {
-        goto failed;
+    if (imcf->jwt_keys == NULL) {
+        imcf->jwt_keys = ngx_array_create(cf->pool, 4,
+                                          sizeof(ngx_im_jwt_key_t *));
+        if (imcf->jwt_keys == NULL) {
+            return NGX_CONF_ERROR;
+        }
     }
 
-    key = ngx_im_jwt_find(w->conf, &parts, &claims->why);
-    if (key == NULL) {
-        goto failed;
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_CONF_ERROR;
     }
 
-    rc = key->public != NULL
-             ? ngx_im_jwt_signature(w, key, token, &parts, &claims->why)
-             : ngx_im_jwt_hmac(key, &parts, &claims->why);
+    cln->handler = ngx_im_jwt_key_cleanup;
+    cln->data = key;
 
-    if (rc != NGX_OK) {
-        return rc;
+    why = ngx_im_jwt_conflict(imcf, key);
+
+    if (why == NULL) {
+        if (ngx_im_jwt_read(cf, key, &text) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+
+        why = im_jwt_methods[key->alg].family == IM_JWT_HMAC
+                  ? ngx_im_jwt_secret(key, &text)
+                  : ngx_im_jwt_public(key, &text);
     }
 
-    if (im_jwt_claims(&parts, arena, claims) != IM_OK) {
-        goto failed;
+    if (why != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "im_jwt_key: \"%s\" with \"file=%V\" %s",
+                           im_jwt_methods[key->alg].name.data, &key->file, why);
+        return NGX_CONF_ERROR;
     }
 
-    rc = im_jwt_check(claims, ngx_time(), ngx_im_str(key->audience),
-                      ngx_im_str(key->issuer));
-
-    if (rc == IM_OK) {
-        return NGX_OK;
+    slot = ngx_array_push(imcf->jwt_keys);
+    if (slot == NULL) {
+        return NGX_CONF_ERROR;
     }
 
-    im_jwt_cleanup(claims);
+    *slot = key;
 
-    if (rc == IM_DECLINED) {
-        return NGX_DECLINED;
-    }
-
-failed:
-
-    return claims->why == im_json_no_memory ? NGX_BUSY : NGX_ERROR;
+    return NGX_CONF_OK;
 }
 
 
@@ -413,76 +341,20 @@ ngx_im_jwt_find(ngx_im_main_conf_t *imcf, im_jwt_parts_t *parts,
 }
 
 
-static ngx_int_t
-ngx_im_jwt_hmac(const ngx_im_jwt_key_t *key, im_jwt_parts_t *parts,
-    const char **why)
+static const EVP_MD *
+ngx_im_jwt_md(const ngx_im_jwt_key_t *key)
 {
-    unsigned  len;
-    u_char    mac[EVP_MAX_MD_SIZE];
+    switch (im_jwt_methods[key->alg].bits) {
 
-    if (HMAC(ngx_im_jwt_md(key), key->secret.data, (int) key->secret.len,
-             parts->signing.data, parts->signing.len, mac, &len)
-        == NULL)
-    {
-        ERR_clear_error();
-        *why = im_json_no_memory;
-        return NGX_BUSY;
+    case 256:
+        return EVP_sha256();
+
+    case 384:
+        return EVP_sha384();
+
+    default:
+        return EVP_sha512();
     }
-
-    if (parts->signature.len != len
-        || CRYPTO_memcmp(mac, parts->signature.data, len) != 0)
-    {
-        *why = "the token's signature is wrong";
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * Equal bytes have the same key while the worker lives: a good token stays
- * good.  Only good tokens are remembered, so that bad ones can't drive them
- * out.
- */
-static ngx_int_t
-ngx_im_jwt_signature(ngx_im_worker_t *w, const ngx_im_jwt_key_t *key,
-    im_str_t token, im_jwt_parts_t *parts, const char **why)
-{
-    u_char     *seen;
-    u_char      digest[SHA256_DIGEST_LENGTH];
-    uint32_t    slot;
-    ngx_int_t   rc;
-
-    if (w->jwt == NULL) {
-        w->jwt = im_calloc(sizeof(ngx_im_jwt_t));
-        if (w->jwt == NULL) {
-            *why = im_json_no_memory;
-            return NGX_BUSY;
-        }
-    }
-
-    (void) SHA256(token.data, token.len, digest);
-
-    ngx_memcpy(&slot, digest, sizeof(uint32_t));
-    seen = w->jwt->seen[slot % NGX_IM_JWT_SEEN];
-
-    if (ngx_memcmp(seen, digest, SHA256_DIGEST_LENGTH) == 0) {
-        return NGX_OK;
-    }
-
-    if (!ngx_im_rate_take(&w->jwt->checks, w->conf->signatures)) {
-        *why = "im_limit signatures= is reached";
-        return NGX_BUSY;
-    }
-
-    rc = ngx_im_jwt_verified(key, parts, why);
-
-    if (rc == NGX_OK) {
-        ngx_memcpy(seen, digest, SHA256_DIGEST_LENGTH);
-    }
-
-    return rc;
 }
 
 
@@ -543,18 +415,124 @@ ngx_im_jwt_verified(const ngx_im_jwt_key_t *key, im_jwt_parts_t *parts,
 }
 
 
-static const EVP_MD *
-ngx_im_jwt_md(const ngx_im_jwt_key_t *key)
+/*
+ * Equal bytes have the same key while the worker lives: a good token stays
+ * good.  Only good tokens are remembered, so that bad ones can't drive them
+ * out.
+ */
+static ngx_int_t
+ngx_im_jwt_signature(ngx_im_worker_t *w, const ngx_im_jwt_key_t *key,
+    im_str_t token, im_jwt_parts_t *parts, const char **why)
 {
-    switch (im_jwt_methods[key->alg].bits) {
+    u_char     *seen;
+    u_char      digest[SHA256_DIGEST_LENGTH];
+    uint32_t    slot;
+    ngx_int_t   rc;
 
-    case 256:
-        return EVP_sha256();
-
-    case 384:
-        return EVP_sha384();
-
-    default:
-        return EVP_sha512();
+    if (w->jwt == NULL) {
+        w->jwt = im_calloc(sizeof(ngx_im_jwt_t));
+        if (w->jwt == NULL) {
+            *why = im_json_no_memory;
+            return NGX_BUSY;
+        }
     }
+
+    (void) SHA256(token.data, token.len, digest);
+
+    ngx_memcpy(&slot, digest, sizeof(uint32_t));
+    seen = w->jwt->seen[slot % NGX_IM_JWT_SEEN];
+
+    if (ngx_memcmp(seen, digest, SHA256_DIGEST_LENGTH) == 0) {
+        return NGX_OK;
+    }
+
+    if (!ngx_im_rate_take(&w->jwt->checks, w->conf->signatures)) {
+        *why = "im_limit signatures= is reached";
+        return NGX_BUSY;
+    }
+
+    rc = ngx_im_jwt_verified(key, parts, why);
+
+    if (rc == NGX_OK) {
+        ngx_memcpy(seen, digest, SHA256_DIGEST_LENGTH);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_im_jwt_hmac(const ngx_im_jwt_key_t *key, im_jwt_parts_t *parts,
+    const char **why)
+{
+    unsigned  len;
+    u_char    mac[EVP_MAX_MD_SIZE];
+
+    if (HMAC(ngx_im_jwt_md(key), key->secret.data, (int) key->secret.len,
+             parts->signing.data, parts->signing.len, mac, &len)
+        == NULL)
+    {
+        ERR_clear_error();
+        *why = im_json_no_memory;
+        return NGX_BUSY;
+    }
+
+    if (parts->signature.len != len
+        || CRYPTO_memcmp(mac, parts->signature.data, len) != 0)
+    {
+        *why = "the token's signature is wrong";
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_im_jwt_verify(ngx_im_worker_t *w, im_str_t token, im_buf_t *arena,
+    im_jwt_t *claims)
+{
+    ngx_int_t                rc;
+    im_jwt_parts_t           parts;
+    const ngx_im_jwt_key_t  *key;
+
+    ngx_memzero(claims, sizeof(im_jwt_t));
+
+    if (im_jwt_split(token, arena, &parts, &claims->why) != IM_OK) {
+        goto failed;
+    }
+
+    key = ngx_im_jwt_find(w->conf, &parts, &claims->why);
+    if (key == NULL) {
+        goto failed;
+    }
+
+    rc = key->public != NULL
+             ? ngx_im_jwt_signature(w, key, token, &parts, &claims->why)
+             : ngx_im_jwt_hmac(key, &parts, &claims->why);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (im_jwt_claims(&parts, arena, claims) != IM_OK) {
+        goto failed;
+    }
+
+    rc = im_jwt_check(claims, ngx_time(), ngx_im_str(key->audience),
+                      ngx_im_str(key->issuer));
+
+    if (rc == IM_OK) {
+        return NGX_OK;
+    }
+
+    im_jwt_cleanup(claims);
+
+    if (rc == IM_DECLINED) {
+        return NGX_DECLINED;
+    }
+
+failed:
+
+    return claims->why == im_json_no_memory ? NGX_BUSY : NGX_ERROR;
 }

@@ -19,28 +19,6 @@
 #define NGX_IM_PRESENCE_RATE  200            /* pushes a second, of a room */
 
 
-static void ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
-    const im_member_t *m, int joined);
-static int ngx_im_presence_wanted(im_topic_t *topic);
-
-
-void
-ngx_im_presence_tell(ngx_im_worker_t *w, im_sub_t *sub, int joined)
-{
-    u_char        id[IM_UUID_LEN];
-    im_topic_t   *topic;
-    im_member_t   m;
-    topic = sub->log->topic;
-
-    if (!im_followed(topic)->presence || !ngx_im_presence_wanted(topic)) {
-        return;
-    }
-
-    ngx_im_session_member(sub->session, sub, id, &m);
-    ngx_im_presence_push(w, topic, &m, joined);
-}
-
-
 /* Some followers asked for joins and leaves. */
 static int
 ngx_im_presence_wanted(im_topic_t *topic)
@@ -98,6 +76,23 @@ ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
     if (!w->flush_event.posted) {
         ngx_post_event(&w->flush_event, &ngx_posted_events);
     }
+}
+
+
+void
+ngx_im_presence_tell(ngx_im_worker_t *w, im_sub_t *sub, int joined)
+{
+    u_char        id[IM_UUID_LEN];
+    im_topic_t   *topic;
+    im_member_t   m;
+    topic = sub->log->topic;
+
+    if (!im_followed(topic)->presence || !ngx_im_presence_wanted(topic)) {
+        return;
+    }
+
+    ngx_im_session_member(sub->session, sub, id, &m);
+    ngx_im_presence_push(w, topic, &m, joined);
 }
 
 

@@ -27,74 +27,48 @@ static const struct {
 };
 
 
-static ngx_int_t ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic,
-    const im_rule_t *rule, im_error_e *error);
-static void ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
-    im_str_t asked, ngx_uint_t status, im_str_t body, void *data);
-static void ngx_im_publish_result(ngx_im_session_t *s,
-    const im_command_t *command, im_webhook_answer_t *answer);
-static ngx_int_t ngx_im_publish_granted(ngx_im_session_t *s,
-    const im_command_t *command, const im_webhook_answer_t *answer);
-
-
-static const ngx_im_webhook_t  ngx_im_publish_webhook = {
-    IM_WEBHOOK_PUBLISH, ngx_im_publish_result, NULL, NULL
-};
-
-
-ngx_int_t
-ngx_im_publish_command(ngx_im_session_t *s, const im_command_t *command)
-{
-    im_str_t          room;
-    ngx_int_t         rc;
-    im_error_e        error;
-    const im_rule_t  *rule;
-
-    room = im_str_set(command->topic.data + 2, command->topic.len - 2);
-
-    rule = im_rules_room(&s->conf->main->rules, room);
-
-    if (rule == NULL) {
-        return ngx_im_reply_error(s, command->id, IM_ERROR_UNKNOWN_CHANNEL);
-    }
-
-    rc = ngx_im_publish_may(s, command->topic, rule, &error);
-
-    if (rc != NGX_OK) {
-        return rc == NGX_DECLINED ? ngx_im_reply_error(s, command->id, error)
-                                  : rc;
-    }
-
-    if (s->conf->webhooks[IM_WEBHOOK_PUBLISH].len) {
-        return ngx_im_webhook_command(s, &ngx_im_publish_webhook, command);
-    }
-
-    return ngx_im_publish_granted(s, command, NULL);
-}
-
-
-/* A message outside of the history can't have a number. */
 static void
-ngx_im_publish_result(ngx_im_session_t *s, const im_command_t *command,
-    im_webhook_answer_t *answer)
+ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
+    ngx_uint_t status, im_str_t body, void *data)
 {
-    im_command_t      publish;
-    const im_rule_t  *rule;
+    int64_t            code;
+    im_str_t           position;
+    im_reply_t         reply;
+    ngx_uint_t         i;
+    ngx_im_session_t  *s;
 
-    rule = im_rules_topic(&s->conf->main->rules, command->topic);
+    s = ngx_im_session_find(w, h);
 
-    if (answer->skip_history && rule != NULL && rule->history > 0) {
-        (void) ngx_im_reply_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
+    if (s == NULL) {
         return;
     }
 
-    publish = *command;
+    s->ext->busy = 0;
 
-    if (answer->result.data.len > 0) {
-        publish.data = answer->result.data;
+    code = im_ask_answer_decode(body, &position);
+
+    ngx_im_reply_init(&reply, IM_REPLY_PUBLISH, s->ext->busy_id);
+
+    if (status != NGX_HTTP_OK || code != 0) {
+        reply.type = IM_REPLY_ERROR;
+        for (i = 0; ngx_im_publish_errors[i].status != 0; i++) {
+            if (ngx_im_publish_errors[i].status == status) {
+                break;
+            }
+        }
+
+        reply.error = ngx_im_publish_errors[i].error;
+
+        if (reply.error == IM_ERROR_INTERNAL) {
+            ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                          "im: the backend \"%V\" can't publish: status %ui",
+                          &s->conf->connect, status);
+        }
     }
 
-    (void) ngx_im_publish_granted(s, &publish, answer);
+    if (ngx_im_reply_send(s, &reply) == NGX_OK) {
+        ngx_im_session_continue(s);
+    }
 }
 
 
@@ -140,6 +114,36 @@ ngx_im_publish_granted(ngx_im_session_t *s, const im_command_t *command,
 }
 
 
+/* A message outside of the history can't have a number. */
+static void
+ngx_im_publish_result(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    im_command_t      publish;
+    const im_rule_t  *rule;
+
+    rule = im_rules_topic(&s->conf->main->rules, command->topic);
+
+    if (answer->skip_history && rule != NULL && rule->history > 0) {
+        (void) ngx_im_reply_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
+        return;
+    }
+
+    publish = *command;
+
+    if (answer->result.data.len > 0) {
+        publish.data = answer->result.data;
+    }
+
+    (void) ngx_im_publish_granted(s, &publish, answer);
+}
+
+
+static const ngx_im_webhook_t  ngx_im_publish_webhook = {
+    IM_WEBHOOK_PUBLISH, ngx_im_publish_result, NULL, NULL
+};
+
+
 /* It waits while the subscription is not answered yet. */
 static ngx_int_t
 ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
@@ -183,46 +187,32 @@ ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
 }
 
 
-static void
-ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
-    ngx_uint_t status, im_str_t body, void *data)
+ngx_int_t
+ngx_im_publish_command(ngx_im_session_t *s, const im_command_t *command)
 {
-    int64_t            code;
-    im_str_t           position;
-    im_reply_t         reply;
-    ngx_uint_t         i;
-    ngx_im_session_t  *s;
+    im_str_t          room;
+    ngx_int_t         rc;
+    im_error_e        error;
+    const im_rule_t  *rule;
 
-    s = ngx_im_session_find(w, h);
+    room = im_str_set(command->topic.data + 2, command->topic.len - 2);
 
-    if (s == NULL) {
-        return;
+    rule = im_rules_room(&s->conf->main->rules, room);
+
+    if (rule == NULL) {
+        return ngx_im_reply_error(s, command->id, IM_ERROR_UNKNOWN_CHANNEL);
     }
 
-    s->ext->busy = 0;
+    rc = ngx_im_publish_may(s, command->topic, rule, &error);
 
-    code = im_ask_answer_decode(body, &position);
-
-    ngx_im_reply_init(&reply, IM_REPLY_PUBLISH, s->ext->busy_id);
-
-    if (status != NGX_HTTP_OK || code != 0) {
-        reply.type = IM_REPLY_ERROR;
-        for (i = 0; ngx_im_publish_errors[i].status != 0; i++) {
-            if (ngx_im_publish_errors[i].status == status) {
-                break;
-            }
-        }
-
-        reply.error = ngx_im_publish_errors[i].error;
-
-        if (reply.error == IM_ERROR_INTERNAL) {
-            ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                          "im: the backend \"%V\" can't publish: status %ui",
-                          &s->conf->connect, status);
-        }
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? ngx_im_reply_error(s, command->id, error)
+                                  : rc;
     }
 
-    if (ngx_im_reply_send(s, &reply) == NGX_OK) {
-        ngx_im_session_continue(s);
+    if (s->conf->webhooks[IM_WEBHOOK_PUBLISH].len) {
+        return ngx_im_webhook_command(s, &ngx_im_publish_webhook, command);
     }
+
+    return ngx_im_publish_granted(s, command, NULL);
 }

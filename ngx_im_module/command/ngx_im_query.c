@@ -45,113 +45,6 @@ typedef struct {
 } ngx_im_query_clients_t;
 
 
-static ngx_int_t ngx_im_query_may(ngx_im_session_t *s,
-    const im_command_t *command, im_error_e *error);
-static ngx_int_t ngx_im_query_kept(ngx_im_session_t *s,
-    const im_command_t *command);
-static ngx_im_query_t *ngx_im_query_create(ngx_im_session_t *s,
-    const im_command_t *command);
-static ngx_int_t ngx_im_query_window(ngx_im_session_t *s,
-    const im_command_t *command, im_topic_t *topic);
-static im_int_t ngx_im_query_history(ngx_im_query_t *query,
-    const im_command_t *command);
-static void ngx_im_query_history_handler(const im_link_page_t *page,
-    void *data);
-static void ngx_im_query_page(ngx_im_session_t *s, uint32_t id,
-    const im_subscribed_t *page);
-static void ngx_im_query_presence_handler(const im_members_t *members,
-    void *data);
-static im_error_e ngx_im_query_presence(ngx_im_session_t *s, uint32_t id,
-    im_command_e type, im_topic_t *topic, const im_members_t *members);
-static ngx_int_t ngx_im_query_clients(ngx_im_query_clients_t *clients,
-    im_topic_t *topic, const im_members_t *members);
-static void ngx_im_query_own(ngx_im_query_clients_t *clients,
-    im_topic_t *topic);
-static ngx_im_session_t *ngx_im_query_session(ngx_im_query_t *query,
-    im_topic_t **topic);
-static void ngx_im_query_done(ngx_im_query_t *query, ngx_im_session_t *s,
-    im_error_e error);
-
-
-ngx_int_t
-ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
-{
-    ngx_int_t         rc;
-    im_error_e        error;
-    ngx_im_query_t   *query;
-    ngx_im_worker_t  *w;
-
-    rc = ngx_im_query_may(s, command, &error);
-
-    if (rc != NGX_OK) {
-        return rc == NGX_DECLINED ? ngx_im_reply_error(s, command->id, error)
-                                  : rc;
-    }
-
-    w = ngx_im_worker;
-    rc = ngx_im_query_kept(s, command);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    if (w->nqueries >= NGX_IM_QUERY_ATONCE) {
-        im_list_insert_tail(&w->queries, &s->ext->waiting);
-        return NGX_AGAIN;
-    }
-
-    query = ngx_im_query_create(s, command);
-
-    rc = NGX_ERROR;
-
-    if (query != NULL) {
-        rc = command->type == IM_COMMAND_HISTORY
-             ? ngx_im_query_history(query, command)
-             : im_link_members_ask(w->members, command->topic,
-                                   IM_LINK_MEMBERS_KEPT, ngx_current_msec,
-                                   ngx_im_query_presence_handler, query);
-    }
-
-    if (rc != NGX_OK) {
-        im_free(query);
-        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
-    }
-
-    w->nqueries++;
-
-    ngx_im_session_busy(s, command->id);
-
-    return NGX_OK;
-}
-
-
-/* Answers from what the worker has; NGX_DECLINED: it is asked of Redis. */
-static ngx_int_t
-ngx_im_query_kept(ngx_im_session_t *s, const im_command_t *command)
-{
-    im_error_e           error;
-    im_topic_t          *topic;
-    const im_members_t  *members;
-
-    topic = ngx_im_session_find_sub(s, command->topic)->log->topic;
-
-    if (command->type == IM_COMMAND_HISTORY) {
-        return ngx_im_query_window(s, command, topic);
-    }
-
-    members = im_link_members_kept(ngx_im_worker->members, command->topic,
-                                   ngx_current_msec);
-    if (members == NULL) {
-        return NGX_DECLINED;
-    }
-
-    error = ngx_im_query_presence(s, command->id, command->type, topic,
-                                  members);
-
-    return error == 0 ? NGX_OK : ngx_im_reply_error(s, command->id, error);
-}
-
-
 /* Followers may.  It waits while the subscription is not answered yet. */
 static ngx_int_t
 ngx_im_query_may(ngx_im_session_t *s, const im_command_t *command,
@@ -207,31 +100,19 @@ ngx_im_query_may(ngx_im_session_t *s, const im_command_t *command,
 }
 
 
-static ngx_im_query_t *
-ngx_im_query_create(ngx_im_session_t *s, const im_command_t *command)
+static void
+ngx_im_query_page(ngx_im_session_t *s, uint32_t id,
+    const im_subscribed_t *page)
 {
-    ngx_im_query_t  *query;
+    im_reply_t  answer;
 
-    query = im_alloc(sizeof(ngx_im_query_t) + command->since.epoch.len);
-    if (query == NULL) {
-        return NULL;
-    }
+    s->ext->commands.n += page->nmessages / NGX_IM_QUERY_SHARE;
 
-    query->session = ngx_im_session_handle(s);
-    query->type = command->type;
-    query->recover = command->recover;
-    query->since.seq = command->since.seq;
-    query->since.epoch = im_str_set(query->epoch, command->since.epoch.len);
+    ngx_im_reply_init(&answer, IM_REPLY_HISTORY, id);
+    answer.subs = page;
+    answer.nsubs = 1;
 
-    if (command->since.epoch.len > 0) {
-        ngx_memcpy(query->epoch, command->since.epoch.data,
-                   command->since.epoch.len);
-    }
-
-    query->topic_len = command->topic.len;
-    ngx_memcpy(query->topic, command->topic.data, command->topic.len);
-
-    return query;
+    (void) ngx_im_reply_send(s, &answer);
 }
 
 
@@ -283,115 +164,73 @@ ngx_im_query_window(ngx_im_session_t *s, const im_command_t *command,
 }
 
 
-static im_int_t
-ngx_im_query_history(ngx_im_query_t *query, const im_command_t *command)
-{
-    im_link_range_t  range;
-
-    range.topic = command->topic;
-    range.since = command->recover ? command->since.seq : 0;
-    range.limit = command->limit;
-    range.bytes = NGX_IM_QUERY_BYTES;
-    range.reverse = command->reverse;
-
-    return im_link_history_read(ngx_im_worker->history, &range,
-                                ngx_im_query_history_handler, query);
-}
-
-
+/* Sessions whose subscription has begun. */
 static void
-ngx_im_query_history_handler(const im_link_page_t *page, void *data)
+ngx_im_query_own(ngx_im_query_clients_t *clients, im_topic_t *topic)
 {
-    im_error_e         error;
-    im_topic_t        *topic;
-    ngx_im_query_t    *query;
-    im_subscribed_t    sub;
-    ngx_im_session_t  *s;
+    u_char      *id;
+    im_log_t    *log;
+    im_sub_t    *sub;
+    im_list_t   *q, *lists[3];
+    ngx_uint_t   i;
 
-    query = data;
+    for (log = topic->logs; log != NULL; log = log->next) {
+        lists[0] = &log->idle;
+        lists[1] = &log->pending;
+        lists[2] = &log->blocked;
 
-    s = ngx_im_query_session(query, &topic);
-    if (s == NULL) {
-        return;
-    }
+        for (i = 0; i < 3; i++) {
 
-    error = 0;
+            im_list_each(q, lists[i]) {
+                sub = im_list_data(q, im_sub_t, link);
+                id = clients->ids + clients->n * IM_UUID_LEN;
 
-    if (page->why != NULL) {
-        error = IM_ERROR_INTERNAL;
-
-        if (page->error.len > 0) {
-            ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
-                          "im: page script failed: \"%*s\"",
-                          page->error.len, page->error.data);
+                ngx_im_session_member(sub->session, sub, id,
+                                      &clients->elts[clients->n++]);
+            }
         }
-
-    } else if (topic == NULL) {
-        error = IM_ERROR_PERMISSION;
-
-    } else if (query->recover && query->since.epoch.len != 0
-               && !im_str_eq(query->since.epoch, page->epoch)
-               && !im_topic_continues(topic, query->since.epoch,
-                                      query->since.seq))
-    {
-        error = IM_ERROR_POSITION;
-
-    } else {
-        ngx_memzero(&sub, sizeof(im_subscribed_t));
-
-        sub.topic = im_topic_name(topic);
-        sub.at.epoch = page->epoch;
-        sub.at.seq = page->top;
-        sub.messages = page->messages;
-        sub.nmessages = page->n;
-
-        ngx_im_query_page(s, s->ext->busy_id, &sub);
     }
-
-    ngx_im_query_done(query, s, error);
 }
 
 
-static void
-ngx_im_query_page(ngx_im_session_t *s, uint32_t id,
-    const im_subscribed_t *page)
+/* Our own sessions, and those of the other workers. */
+static ngx_int_t
+ngx_im_query_clients(ngx_im_query_clients_t *clients, im_topic_t *topic,
+    const im_members_t *members)
 {
-    im_reply_t  answer;
+    im_str_t      own;
+    ngx_uint_t    i;
+    im_member_t  *m;
 
-    s->ext->commands.n += page->nmessages / NGX_IM_QUERY_SHARE;
+    clients->n = 0;
+    clients->bytes = 0;
+    clients->elts = im_alloc((members->n + topic->nsubs)
+                             * sizeof(im_member_t));
+    clients->ids = im_alloc(topic->nsubs * IM_UUID_LEN);
 
-    ngx_im_reply_init(&answer, IM_REPLY_HISTORY, id);
-    answer.subs = page;
-    answer.nsubs = 1;
-
-    (void) ngx_im_reply_send(s, &answer);
-}
-
-
-static void
-ngx_im_query_presence_handler(const im_members_t *members, void *data)
-{
-    im_error_e         error;
-    im_topic_t        *topic;
-    ngx_im_query_t    *query;
-    ngx_im_session_t  *s;
-
-    query = data;
-
-    s = ngx_im_query_session(query, &topic);
-    if (s == NULL) {
-        return;
+    if (clients->elts == NULL || clients->ids == NULL) {
+        im_free(clients->elts);
+        im_free(clients->ids);
+        return NGX_ERROR;
     }
 
-    error = IM_ERROR_INTERNAL;
+    ngx_im_query_own(clients, topic);
 
-    if (members != NULL) {
-        error = topic == NULL ? IM_ERROR_PERMISSION
-                : ngx_im_query_presence(s, s->ext->busy_id, query->type,
-                                        topic, members);
+    own = im_buf_str(&ngx_im_worker->id);
+
+    for (i = 0; i < members->n; i++) {
+        if (!im_str_eq(members->elts[i].worker, own)) {
+            clients->elts[clients->n++] = members->elts[i];
+        }
     }
 
-    ngx_im_query_done(query, s, error);
+    for (i = 0; i < clients->n; i++) {
+        m = &clients->elts[i];
+        clients->bytes += m->session.len + m->user.len + m->info.len
+                          + m->room_info.len;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -451,73 +290,58 @@ ngx_im_query_presence(ngx_im_session_t *s, uint32_t id, im_command_e type,
 }
 
 
-/* Our own sessions, and those of the other workers. */
+/* Answers from what the worker has; NGX_DECLINED: it is asked of Redis. */
 static ngx_int_t
-ngx_im_query_clients(ngx_im_query_clients_t *clients, im_topic_t *topic,
-    const im_members_t *members)
+ngx_im_query_kept(ngx_im_session_t *s, const im_command_t *command)
 {
-    im_str_t      own;
-    ngx_uint_t    i;
-    im_member_t  *m;
+    im_error_e           error;
+    im_topic_t          *topic;
+    const im_members_t  *members;
 
-    clients->n = 0;
-    clients->bytes = 0;
-    clients->elts = im_alloc((members->n + topic->nsubs)
-                             * sizeof(im_member_t));
-    clients->ids = im_alloc(topic->nsubs * IM_UUID_LEN);
+    topic = ngx_im_session_find_sub(s, command->topic)->log->topic;
 
-    if (clients->elts == NULL || clients->ids == NULL) {
-        im_free(clients->elts);
-        im_free(clients->ids);
-        return NGX_ERROR;
+    if (command->type == IM_COMMAND_HISTORY) {
+        return ngx_im_query_window(s, command, topic);
     }
 
-    ngx_im_query_own(clients, topic);
-
-    own = im_buf_str(&ngx_im_worker->id);
-
-    for (i = 0; i < members->n; i++) {
-        if (!im_str_eq(members->elts[i].worker, own)) {
-            clients->elts[clients->n++] = members->elts[i];
-        }
+    members = im_link_members_kept(ngx_im_worker->members, command->topic,
+                                   ngx_current_msec);
+    if (members == NULL) {
+        return NGX_DECLINED;
     }
 
-    for (i = 0; i < clients->n; i++) {
-        m = &clients->elts[i];
-        clients->bytes += m->session.len + m->user.len + m->info.len
-                          + m->room_info.len;
-    }
+    error = ngx_im_query_presence(s, command->id, command->type, topic,
+                                  members);
 
-    return NGX_OK;
+    return error == 0 ? NGX_OK : ngx_im_reply_error(s, command->id, error);
 }
 
 
-/* Sessions whose subscription has begun. */
-static void
-ngx_im_query_own(ngx_im_query_clients_t *clients, im_topic_t *topic)
+static ngx_im_query_t *
+ngx_im_query_create(ngx_im_session_t *s, const im_command_t *command)
 {
-    u_char      *id;
-    im_log_t    *log;
-    im_sub_t    *sub;
-    im_list_t   *q, *lists[3];
-    ngx_uint_t   i;
+    ngx_im_query_t  *query;
 
-    for (log = topic->logs; log != NULL; log = log->next) {
-        lists[0] = &log->idle;
-        lists[1] = &log->pending;
-        lists[2] = &log->blocked;
-
-        for (i = 0; i < 3; i++) {
-
-            im_list_each(q, lists[i]) {
-                sub = im_list_data(q, im_sub_t, link);
-                id = clients->ids + clients->n * IM_UUID_LEN;
-
-                ngx_im_session_member(sub->session, sub, id,
-                                      &clients->elts[clients->n++]);
-            }
-        }
+    query = im_alloc(sizeof(ngx_im_query_t) + command->since.epoch.len);
+    if (query == NULL) {
+        return NULL;
     }
+
+    query->session = ngx_im_session_handle(s);
+    query->type = command->type;
+    query->recover = command->recover;
+    query->since.seq = command->since.seq;
+    query->since.epoch = im_str_set(query->epoch, command->since.epoch.len);
+
+    if (command->since.epoch.len > 0) {
+        ngx_memcpy(query->epoch, command->since.epoch.data,
+                   command->since.epoch.len);
+    }
+
+    query->topic_len = command->topic.len;
+    ngx_memcpy(query->topic, command->topic.data, command->topic.len);
+
+    return query;
 }
 
 
@@ -567,4 +391,152 @@ ngx_im_query_done(ngx_im_query_t *query, ngx_im_session_t *s,
     }
 
     ngx_im_session_continue(s);
+}
+
+
+static void
+ngx_im_query_history_handler(const im_link_page_t *page, void *data)
+{
+    im_error_e         error;
+    im_topic_t        *topic;
+    ngx_im_query_t    *query;
+    im_subscribed_t    sub;
+    ngx_im_session_t  *s;
+
+    query = data;
+
+    s = ngx_im_query_session(query, &topic);
+    if (s == NULL) {
+        return;
+    }
+
+    error = 0;
+
+    if (page->why != NULL) {
+        error = IM_ERROR_INTERNAL;
+
+        if (page->error.len > 0) {
+            ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
+                          "im: page script failed: \"%*s\"",
+                          page->error.len, page->error.data);
+        }
+
+    } else if (topic == NULL) {
+        error = IM_ERROR_PERMISSION;
+
+    } else if (query->recover && query->since.epoch.len != 0
+               && !im_str_eq(query->since.epoch, page->epoch)
+               && !im_topic_continues(topic, query->since.epoch,
+                                      query->since.seq))
+    {
+        error = IM_ERROR_POSITION;
+
+    } else {
+        ngx_memzero(&sub, sizeof(im_subscribed_t));
+
+        sub.topic = im_topic_name(topic);
+        sub.at.epoch = page->epoch;
+        sub.at.seq = page->top;
+        sub.messages = page->messages;
+        sub.nmessages = page->n;
+
+        ngx_im_query_page(s, s->ext->busy_id, &sub);
+    }
+
+    ngx_im_query_done(query, s, error);
+}
+
+
+static im_int_t
+ngx_im_query_history(ngx_im_query_t *query, const im_command_t *command)
+{
+    im_link_range_t  range;
+
+    range.topic = command->topic;
+    range.since = command->recover ? command->since.seq : 0;
+    range.limit = command->limit;
+    range.bytes = NGX_IM_QUERY_BYTES;
+    range.reverse = command->reverse;
+
+    return im_link_history_read(ngx_im_worker->history, &range,
+                                ngx_im_query_history_handler, query);
+}
+
+
+static void
+ngx_im_query_presence_handler(const im_members_t *members, void *data)
+{
+    im_error_e         error;
+    im_topic_t        *topic;
+    ngx_im_query_t    *query;
+    ngx_im_session_t  *s;
+
+    query = data;
+
+    s = ngx_im_query_session(query, &topic);
+    if (s == NULL) {
+        return;
+    }
+
+    error = IM_ERROR_INTERNAL;
+
+    if (members != NULL) {
+        error = topic == NULL ? IM_ERROR_PERMISSION
+                : ngx_im_query_presence(s, s->ext->busy_id, query->type,
+                                        topic, members);
+    }
+
+    ngx_im_query_done(query, s, error);
+}
+
+
+ngx_int_t
+ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
+{
+    ngx_int_t         rc;
+    im_error_e        error;
+    ngx_im_query_t   *query;
+    ngx_im_worker_t  *w;
+
+    rc = ngx_im_query_may(s, command, &error);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? ngx_im_reply_error(s, command->id, error)
+                                  : rc;
+    }
+
+    w = ngx_im_worker;
+    rc = ngx_im_query_kept(s, command);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    if (w->nqueries >= NGX_IM_QUERY_ATONCE) {
+        im_list_insert_tail(&w->queries, &s->ext->waiting);
+        return NGX_AGAIN;
+    }
+
+    query = ngx_im_query_create(s, command);
+
+    rc = NGX_ERROR;
+
+    if (query != NULL) {
+        rc = command->type == IM_COMMAND_HISTORY
+             ? ngx_im_query_history(query, command)
+             : im_link_members_ask(w->members, command->topic,
+                                   IM_LINK_MEMBERS_KEPT, ngx_current_msec,
+                                   ngx_im_query_presence_handler, query);
+    }
+
+    if (rc != NGX_OK) {
+        im_free(query);
+        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
+    }
+
+    w->nqueries++;
+
+    ngx_im_session_busy(s, command->id);
+
+    return NGX_OK;
 }

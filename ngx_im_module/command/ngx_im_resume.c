@@ -20,28 +20,6 @@
 #include "im_id.h"
 
 
-static void ngx_im_resume_announce(ngx_im_session_t *s, im_sub_t *sub);
-static void ngx_im_resume_forget(im_sub_t *sub);
-static ngx_int_t ngx_im_resume_judge(ngx_im_join_t *join);
-static void ngx_im_resume_run(ngx_im_topic_t *t);
-static void ngx_im_resume_ask(ngx_im_topic_t *t);
-static void ngx_im_resume_ready(ngx_im_join_t *join);
-static ngx_int_t ngx_im_resume_again(ngx_im_join_t *join);
-static void ngx_im_resume_connect(ngx_im_session_t *s);
-static ngx_int_t ngx_im_resume_all_again(ngx_im_session_t *s);
-static im_subscribed_t *ngx_im_resume_subs(ngx_im_session_t *s,
-    ngx_uint_t *n);
-static void ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join);
-static ngx_int_t ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
-    im_subscribed_t *begin);
-static void ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin,
-    size_t *left);
-static void ngx_im_resume_position(im_subscribed_t *begin, im_topic_t *topic,
-    im_str_t epoch, uint64_t seq);
-static ngx_uint_t ngx_im_resume_decode(im_subscribed_t *sub,
-    im_topic_t *topic, im_message_t *m, im_envelope_t *envelope);
-
-
 void
 ngx_im_resume_opened(ngx_im_session_t *s)
 {
@@ -67,79 +45,6 @@ ngx_im_resume_opened(ngx_im_session_t *s)
             return;
         }
     }
-}
-
-
-void
-ngx_im_resume_joined(ngx_im_session_t *s, im_sub_t *sub)
-{
-    ngx_im_join_t  *join;
-
-    join = sub->data;
-
-    if (join != NULL) {
-        if (!join->ready && ngx_im_resume_again(join) != NGX_OK) {
-            ngx_im_resume_ready(join);
-        }
-
-        return;
-    }
-
-    im_sub_live(sub);
-
-    ngx_im_resume_announce(s, sub);
-}
-
-
-/* Other members get a join, and the session gets the room info. */
-static void
-ngx_im_resume_announce(ngx_im_session_t *s, im_sub_t *sub)
-{
-    im_topic_t  *topic;
-
-    topic = sub->log->topic;
-
-    if (topic->name[0] != 'r') {
-        return;
-    }
-
-    ngx_im_presence_tell(ngx_im_worker, sub, 1);
-
-    if (im_wire(sub->log->wire).form->room_info != NULL) {
-        ngx_im_info_session(topic, s);
-    }
-}
-
-
-/* NGX_OK: it waits for history or for the position. */
-static ngx_int_t
-ngx_im_resume_again(ngx_im_join_t *join)
-{
-    ngx_int_t        rc;
-    ngx_im_topic_t  *t;
-
-    rc = ngx_im_resume_judge(join);
-
-    if (rc == NGX_OK || rc == NGX_DECLINED) {
-        return NGX_DECLINED;
-    }
-
-    t = ngx_im_topic_get(join->sub->log->topic);
-    if (t == NULL) {
-        return NGX_DECLINED;
-    }
-
-    im_list_remove(&join->link);
-    im_list_insert_tail(&t->joins, &join->link);
-
-    if (rc == NGX_BUSY) {
-        ngx_im_resume_ask(t);
-
-    } else {
-        im_follow_load(t->topic, join->seq);
-    }
-
-    return NGX_OK;
 }
 
 
@@ -202,31 +107,92 @@ ngx_im_resume_ask(ngx_im_topic_t *t)
 }
 
 
-void
-ngx_im_resume_history(void *ctx, im_topic_t *topic, im_follow_history_e why)
+/* NGX_OK: it waits for history or for the position. */
+static ngx_int_t
+ngx_im_resume_again(ngx_im_join_t *join)
 {
-    im_list_t       *q;
-    ngx_im_join_t   *join;
+    ngx_int_t        rc;
     ngx_im_topic_t  *t;
 
-    t = im_followed(topic)->data;
+    rc = ngx_im_resume_judge(join);
 
-    if (t == NULL || im_list_empty(&t->joins)) {
+    if (rc == NGX_OK || rc == NGX_DECLINED) {
+        return NGX_DECLINED;
+    }
+
+    t = ngx_im_topic_get(join->sub->log->topic);
+    if (t == NULL) {
+        return NGX_DECLINED;
+    }
+
+    im_list_remove(&join->link);
+    im_list_insert_tail(&t->joins, &join->link);
+
+    if (rc == NGX_BUSY) {
+        ngx_im_resume_ask(t);
+
+    } else {
+        im_follow_load(t->topic, join->seq);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_im_resume_ready(ngx_im_join_t *join)
+{
+    join->ready = 1;
+
+    im_list_remove(&join->link);
+
+    if (join->kind == NGX_IM_JOIN_CONNECT) {
+        ngx_im_resume_opened(join->sub->session);
         return;
     }
 
-    for (q = im_list_first(&t->joins);
-         why == IM_HISTORY_POSITION && q != im_list_sentinel(&t->joins);
-         q = im_list_next(q))
-    {
-        join = im_list_data(q, ngx_im_join_t, link);
+    ngx_im_turn_add(&ngx_im_worker->ready, &join->link);
+}
 
-        if (join->asked == NGX_IM_ASKED) {
-            join->asked = NGX_IM_ANSWERED;
-        }
+
+/* Other members get a join, and the session gets the room info. */
+static void
+ngx_im_resume_announce(ngx_im_session_t *s, im_sub_t *sub)
+{
+    im_topic_t  *topic;
+
+    topic = sub->log->topic;
+
+    if (topic->name[0] != 'r') {
+        return;
     }
 
-    ngx_im_resume_run(t);
+    ngx_im_presence_tell(ngx_im_worker, sub, 1);
+
+    if (im_wire(sub->log->wire).form->room_info != NULL) {
+        ngx_im_info_session(topic, s);
+    }
+}
+
+
+void
+ngx_im_resume_joined(ngx_im_session_t *s, im_sub_t *sub)
+{
+    ngx_im_join_t  *join;
+
+    join = sub->data;
+
+    if (join != NULL) {
+        if (!join->ready && ngx_im_resume_again(join) != NGX_OK) {
+            ngx_im_resume_ready(join);
+        }
+
+        return;
+    }
+
+    im_sub_live(sub);
+
+    ngx_im_resume_announce(s, sub);
 }
 
 
@@ -276,30 +242,31 @@ ngx_im_resume_run(ngx_im_topic_t *t)
 }
 
 
-static void
-ngx_im_resume_ready(ngx_im_join_t *join)
+void
+ngx_im_resume_history(void *ctx, im_topic_t *topic, im_follow_history_e why)
 {
-    join->ready = 1;
+    im_list_t       *q;
+    ngx_im_join_t   *join;
+    ngx_im_topic_t  *t;
 
-    im_list_remove(&join->link);
+    t = im_followed(topic)->data;
 
-    if (join->kind == NGX_IM_JOIN_CONNECT) {
-        ngx_im_resume_opened(join->sub->session);
+    if (t == NULL || im_list_empty(&t->joins)) {
         return;
     }
 
-    ngx_im_turn_add(&ngx_im_worker->ready, &join->link);
-}
+    for (q = im_list_first(&t->joins);
+         why == IM_HISTORY_POSITION && q != im_list_sentinel(&t->joins);
+         q = im_list_next(q))
+    {
+        join = im_list_data(q, ngx_im_join_t, link);
 
-
-void
-ngx_im_resume_left(ngx_im_session_t *s, im_sub_t *sub)
-{
-    if (im_sub_state(sub) != IM_SUB_JOINING) {
-        ngx_im_presence_tell(ngx_im_worker, sub, 0);
+        if (join->asked == NGX_IM_ASKED) {
+            join->asked = NGX_IM_ANSWERED;
+        }
     }
 
-    ngx_im_resume_forget(sub);
+    ngx_im_resume_run(t);
 }
 
 
@@ -336,42 +303,127 @@ ngx_im_resume_forget(im_sub_t *sub)
 }
 
 
-/* NGX_AGAIN: the client, or other clients, must first read what is queued. */
-ngx_int_t
-ngx_im_resume_serve(im_list_t *q, void *data)
+void
+ngx_im_resume_left(ngx_im_session_t *s, im_sub_t *sub)
 {
-    ngx_im_join_t     *join;
-    ngx_im_worker_t   *w;
-    ngx_im_session_t  *s;
-
-    w = data;
-    join = im_list_data(q, ngx_im_join_t, link);
-    s = join->sub->session;
-
-    if (s->phase != NGX_IM_OPEN) {
-        return NGX_OK;
+    if (im_sub_state(sub) != IM_SUB_JOINING) {
+        ngx_im_presence_tell(ngx_im_worker, sub, 0);
     }
 
-    if (ngx_im_send_waiting(s) > s->conf->max_replies
-        || (join->recover && w->reply_bytes > w->conf->logs_bytes))
-    {
-        return NGX_AGAIN;
+    ngx_im_resume_forget(sub);
+}
+
+
+/* NGX_OK: some of them wait again. */
+static ngx_int_t
+ngx_im_resume_all_again(ngx_im_session_t *s)
+{
+    im_sub_t       *sub;
+    ngx_im_join_t  *join;
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        join = sub->data;
+
+        im_list_remove(&join->link);
+
+        if (ngx_im_resume_again(join) == NGX_OK) {
+            join->ready = 0;
+            s->ext->nsubs++;
+        }
     }
 
-    if (join->kind == NGX_IM_JOIN_CONNECT) {
-        ngx_im_resume_connect(s);
+    return s->ext->nsubs > 0 ? NGX_OK : NGX_DECLINED;
+}
 
-    } else if (ngx_im_resume_again(join) != NGX_OK) {
-        ngx_im_resume_subscribe(s, join);
 
-    } else {
-        join->ready = 0;
-        return NGX_OK;
+static void
+ngx_im_resume_position(im_subscribed_t *begin, im_topic_t *topic,
+    im_str_t epoch, uint64_t seq)
+{
+    ngx_memzero(begin, sizeof(im_subscribed_t));
+
+    begin->topic = im_topic_name(topic);
+    begin->at.epoch = epoch;
+    begin->at.seq = seq;
+    begin->recoverable = im_followed(topic)->numbered;
+    begin->positioned = begin->recoverable;
+}
+
+
+/* The position where the client begins. */
+static void
+ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
+{
+    size_t       len;
+    uint64_t     seq;
+    im_topic_t  *topic;
+
+    topic = join->sub->log->topic;
+
+    ngx_im_resume_position(begin, topic,
+                           im_str_set(topic->epoch.data, topic->epoch.len),
+                           topic->seq);
+    begin->ttl = ngx_im_expiry_sub_ttl(join->sub->session, join->sub);
+
+    if (!join->recover) {
+        return;
     }
 
-    ngx_im_session_continue(s);
+    begin->recovering = 1;
 
-    return NGX_OK;
+    if (ngx_im_resume_judge(join) != NGX_OK) {
+        ngx_im_worker->counters->unrecovered++;
+        return;
+    }
+
+    /* an answer is bounded */
+
+    for (len = 0, seq = join->seq + 1; seq <= topic->seq; seq++) {
+        len += im_follow_envelope(topic, seq).len;
+
+        if (len > *left) {
+            ngx_im_worker->counters->unrecovered++;
+            return;
+        }
+    }
+
+    *left -= len;
+
+    ngx_im_worker->counters->recovered++;
+
+    begin->recovered = 1;
+    begin->at.seq = join->seq;
+    begin->nmessages = topic->seq - join->seq;
+}
+
+
+static im_subscribed_t *
+ngx_im_resume_subs(ngx_im_session_t *s, ngx_uint_t *n)
+{
+    size_t            left;
+    im_sub_t         *sub;
+    ngx_im_worker_t  *w;
+    im_subscribed_t  *subs;
+
+    w = ngx_im_worker;
+
+    subs = im_calloc(s->nsubs * sizeof(im_subscribed_t));
+    if (subs == NULL) {
+        return NULL;
+    }
+
+    left = w->conf->recovery_bytes;
+
+    for (*n = 0, sub = s->subs; sub; sub = sub->next) {
+        ngx_im_resume_begin(sub->data, &subs[(*n)++], &left);
+    }
+
+    if (ngx_im_resume_messages(w, subs, *n) != NGX_OK) {
+        im_free(subs);
+        return NULL;
+    }
+
+    return subs;
 }
 
 
@@ -432,55 +484,44 @@ ngx_im_resume_connect(ngx_im_session_t *s)
 }
 
 
-/* NGX_OK: some of them wait again. */
+/* A push can not contain messages: they follow it. */
 static ngx_int_t
-ngx_im_resume_all_again(ngx_im_session_t *s)
+ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
+    im_subscribed_t *begin)
 {
-    im_sub_t       *sub;
-    ngx_im_join_t  *join;
+    im_buf_t          b;
+    ngx_int_t         rc;
+    ngx_uint_t        i, n;
+    const im_form_t  *form;
 
-    for (sub = s->subs; sub; sub = sub->next) {
-        join = sub->data;
+    n = begin->nmessages;
 
-        im_list_remove(&join->link);
+    begin->nmessages = 0;
+    begin->recovering = 0;
+    begin->recovered = 0;
 
-        if (ngx_im_resume_again(join) == NGX_OK) {
-            join->ready = 0;
-            s->ext->nsubs++;
-        }
+    reply->type = IM_REPLY_PUSH_SUBSCRIBE;
+
+    rc = ngx_im_reply_send(s, reply);
+
+    if (rc != NGX_OK || n == 0) {
+        return rc;
     }
 
-    return s->ext->nsubs > 0 ? NGX_OK : NGX_DECLINED;
-}
+    form = s->conf->proto->forms[IM_FORM_PLAIN];
 
+    im_buf_init(&b, n * (IM_PUSH_MAX_DATA + 65536));
 
-static im_subscribed_t *
-ngx_im_resume_subs(ngx_im_session_t *s, ngx_uint_t *n)
-{
-    size_t            left;
-    im_sub_t         *sub;
-    ngx_im_worker_t  *w;
-    im_subscribed_t  *subs;
-
-    w = ngx_im_worker;
-
-    subs = im_calloc(s->nsubs * sizeof(im_subscribed_t));
-    if (subs == NULL) {
-        return NULL;
+    for (i = 0; i < n; i++) {
+        form->message(&b, s->transport, &begin->messages[i]);
     }
 
-    left = w->conf->recovery_bytes;
+    rc = b.failed ? ngx_im_session_close(s, IM_REASON_BUSY, "no memory")
+                  : ngx_im_send_history(s, im_buf_str(&b));
 
-    for (*n = 0, sub = s->subs; sub; sub = sub->next) {
-        ngx_im_resume_begin(sub->data, &subs[(*n)++], &left);
-    }
+    im_buf_cleanup(&b);
 
-    if (ngx_im_resume_messages(w, subs, *n) != NGX_OK) {
-        im_free(subs);
-        return NULL;
-    }
-
-    return subs;
+    return rc;
 }
 
 
@@ -534,105 +575,74 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 }
 
 
-/* A push can not contain messages: they follow it. */
-static ngx_int_t
-ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
-    im_subscribed_t *begin)
+/* NGX_AGAIN: the client, or other clients, must first read what is queued. */
+ngx_int_t
+ngx_im_resume_serve(im_list_t *q, void *data)
 {
-    im_buf_t          b;
-    ngx_int_t         rc;
-    ngx_uint_t        i, n;
-    const im_form_t  *form;
+    ngx_im_join_t     *join;
+    ngx_im_worker_t   *w;
+    ngx_im_session_t  *s;
 
-    n = begin->nmessages;
+    w = data;
+    join = im_list_data(q, ngx_im_join_t, link);
+    s = join->sub->session;
 
-    begin->nmessages = 0;
-    begin->recovering = 0;
-    begin->recovered = 0;
-
-    reply->type = IM_REPLY_PUSH_SUBSCRIBE;
-
-    rc = ngx_im_reply_send(s, reply);
-
-    if (rc != NGX_OK || n == 0) {
-        return rc;
+    if (s->phase != NGX_IM_OPEN) {
+        return NGX_OK;
     }
 
-    form = s->conf->proto->forms[IM_FORM_PLAIN];
-
-    im_buf_init(&b, n * (IM_PUSH_MAX_DATA + 65536));
-
-    for (i = 0; i < n; i++) {
-        form->message(&b, s->transport, &begin->messages[i]);
+    if (ngx_im_send_waiting(s) > s->conf->max_replies
+        || (join->recover && w->reply_bytes > w->conf->logs_bytes))
+    {
+        return NGX_AGAIN;
     }
 
-    rc = b.failed ? ngx_im_session_close(s, IM_REASON_BUSY, "no memory")
-                  : ngx_im_send_history(s, im_buf_str(&b));
+    if (join->kind == NGX_IM_JOIN_CONNECT) {
+        ngx_im_resume_connect(s);
 
-    im_buf_cleanup(&b);
+    } else if (ngx_im_resume_again(join) != NGX_OK) {
+        ngx_im_resume_subscribe(s, join);
 
-    return rc;
+    } else {
+        join->ready = 0;
+        return NGX_OK;
+    }
+
+    ngx_im_session_continue(s);
+
+    return NGX_OK;
 }
 
 
-/* The position where the client begins. */
-static void
-ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
+/* Malformed messages are skipped, as they were when they came. */
+static ngx_uint_t
+ngx_im_resume_decode(im_subscribed_t *sub, im_topic_t *topic,
+    im_message_t *m, im_envelope_t *envelope)
 {
-    size_t       len;
-    uint64_t     seq;
-    im_topic_t  *topic;
+    im_str_t    bytes;
+    uint64_t    seq, end;
+    ngx_uint_t  n;
 
-    topic = join->sub->log->topic;
+    n = 0;
+    end = sub->at.seq + sub->nmessages;
 
-    ngx_im_resume_position(begin, topic,
-                           im_str_set(topic->epoch.data, topic->epoch.len),
-                           topic->seq);
-    begin->ttl = ngx_im_expiry_sub_ttl(join->sub->session, join->sub);
+    for (seq = sub->at.seq + 1; seq <= end; seq++) {
 
-    if (!join->recover) {
-        return;
-    }
+        bytes = im_follow_envelope(topic, seq);
 
-    begin->recovering = 1;
-
-    if (ngx_im_resume_judge(join) != NGX_OK) {
-        ngx_im_worker->counters->unrecovered++;
-        return;
-    }
-
-    /* an answer is bounded */
-
-    for (len = 0, seq = join->seq + 1; seq <= topic->seq; seq++) {
-        len += im_follow_envelope(topic, seq).len;
-
-        if (len > *left) {
-            ngx_im_worker->counters->unrecovered++;
-            return;
+        if (im_envelope_decode(bytes, &envelope[n]) != IM_OK) {
+            continue;
         }
+
+        m[n].topic = sub->topic;
+        m[n].epoch = sub->at.epoch;
+        m[n].seq = seq;
+        m[n].envelope = &envelope[n];
+        m[n].numbered = 1;
+        n++;
     }
 
-    *left -= len;
-
-    ngx_im_worker->counters->recovered++;
-
-    begin->recovered = 1;
-    begin->at.seq = join->seq;
-    begin->nmessages = topic->seq - join->seq;
-}
-
-
-static void
-ngx_im_resume_position(im_subscribed_t *begin, im_topic_t *topic,
-    im_str_t epoch, uint64_t seq)
-{
-    ngx_memzero(begin, sizeof(im_subscribed_t));
-
-    begin->topic = im_topic_name(topic);
-    begin->at.epoch = epoch;
-    begin->at.seq = seq;
-    begin->recoverable = im_followed(topic)->numbered;
-    begin->positioned = begin->recoverable;
+    return n;
 }
 
 
@@ -679,38 +689,6 @@ ngx_im_resume_messages(ngx_im_worker_t *w, im_subscribed_t *subs,
     }
 
     return NGX_OK;
-}
-
-
-/* Malformed messages are skipped, as they were when they came. */
-static ngx_uint_t
-ngx_im_resume_decode(im_subscribed_t *sub, im_topic_t *topic,
-    im_message_t *m, im_envelope_t *envelope)
-{
-    im_str_t    bytes;
-    uint64_t    seq, end;
-    ngx_uint_t  n;
-
-    n = 0;
-    end = sub->at.seq + sub->nmessages;
-
-    for (seq = sub->at.seq + 1; seq <= end; seq++) {
-
-        bytes = im_follow_envelope(topic, seq);
-
-        if (im_envelope_decode(bytes, &envelope[n]) != IM_OK) {
-            continue;
-        }
-
-        m[n].topic = sub->topic;
-        m[n].epoch = sub->at.epoch;
-        m[n].seq = seq;
-        m[n].envelope = &envelope[n];
-        m[n].numbered = 1;
-        n++;
-    }
-
-    return n;
 }
 
 

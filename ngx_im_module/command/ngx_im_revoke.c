@@ -35,16 +35,15 @@ struct ngx_im_revoke_s {
 };
 
 
-static im_str_t ngx_im_revoke_name(const im_hash_node_t *node);
-static im_int_t ngx_im_revoke_free(im_hash_node_t *node, void *data);
-static void ngx_im_revoke_list_handler(const im_link_reply_t *reply,
-    void *data);
-static void ngx_im_revoke_user_handler(const im_link_reply_t *reply,
-    void *data);
-static ngx_im_revoked_t *ngx_im_revoke_create(im_str_t user);
-static int ngx_im_revoke_add(im_hash_t *users, ngx_im_revoked_t *r,
-    uint64_t end);
-static void ngx_im_revoke_close(ngx_im_worker_t *w, im_str_t user);
+static im_str_t
+ngx_im_revoke_name(const im_hash_node_t *node)
+{
+    ngx_im_revoked_t  *r;
+
+    r = im_list_data(node, ngx_im_revoked_t, node);
+
+    return im_str_set(r->user, r->len);
+}
 
 
 ngx_int_t
@@ -62,14 +61,14 @@ ngx_im_revoke_init(ngx_im_worker_t *w)
 }
 
 
-static im_str_t
-ngx_im_revoke_name(const im_hash_node_t *node)
+static im_int_t
+ngx_im_revoke_free(im_hash_node_t *node, void *data)
 {
-    ngx_im_revoked_t  *r;
+    (void) data;
 
-    r = im_list_data(node, ngx_im_revoked_t, node);
+    im_free(im_list_data(node, ngx_im_revoked_t, node));
 
-    return im_str_set(r->user, r->len);
+    return IM_OK;
 }
 
 
@@ -94,17 +93,6 @@ ngx_im_revoke_cleanup(ngx_im_worker_t *w)
 }
 
 
-static im_int_t
-ngx_im_revoke_free(im_hash_node_t *node, void *data)
-{
-    (void) data;
-
-    im_free(im_list_data(node, ngx_im_revoked_t, node));
-
-    return IM_OK;
-}
-
-
 int
 ngx_im_revoked(ngx_im_worker_t *w, im_str_t user)
 {
@@ -120,140 +108,6 @@ ngx_im_revoked(ngx_im_worker_t *w, im_str_t user)
     r = im_list_data(node, ngx_im_revoked_t, node);
 
     return (ngx_msec_int_t) (r->end - ngx_current_msec) > 0;
-}
-
-
-void
-ngx_im_revoke_revision(ngx_im_worker_t *w, im_str_t revision)
-{
-    im_buf_t        *b;
-    im_link_call_t  *call;
-
-    b = &w->revoke->revision;
-
-    if (im_str_eq(im_buf_str(b), revision)) {
-        return;
-    }
-
-    im_buf_reset(b, 32);
-    im_buf_add_str(b, revision);
-
-    call = im_link_command(w->link, "ZRANGEBYSCORE");
-
-    im_key_revoked(&call->bytes, im_link_prefix(w->link));
-    im_link_call_key(call);
-    im_link_call_uint(call, ngx_im_follow_clock(w));
-    im_link_call_z(call, "+inf");
-    im_link_call_z(call, "WITHSCORES");
-    im_link_call_z(call, "LIMIT");
-    im_link_call_z(call, "0");
-    im_link_call_uint(call, NGX_IM_REVOKED_MAX);
-
-    if (im_link_send(w->link, ngx_im_revoke_list_handler, w) != IM_OK) {
-        im_buf_reset(b, 32);
-    }
-}
-
-
-static void
-ngx_im_revoke_list_handler(const im_link_reply_t *reply, void *data)
-{
-    size_t             i;
-    im_hash_t          users;
-    ngx_im_worker_t   *w;
-    ngx_im_revoke_t   *revoke;
-    ngx_im_revoked_t  *r;
-
-    w = data;
-    revoke = w->revoke;
-
-    if (revoke == NULL) {
-        return;
-    }
-
-    /* it is read again with the next renewal */
-
-    if (!im_link_reply_is_array(reply, 0)
-        || im_hash_init(&users, ngx_im_revoke_name, w->hub.users.seed)
-           != IM_OK)
-    {
-        im_buf_reset(&revoke->revision, 32);
-        return;
-    }
-
-    for (i = 0; i + 1 < im_link_reply_len(reply); i += 2) {
-        r = ngx_im_revoke_create(im_link_reply_str_at(reply, i));
-
-        if (r != NULL) {
-            (void) ngx_im_revoke_add(&users, r,
-                                     im_link_reply_int_at(reply, i + 1, 0));
-        }
-    }
-
-    (void) im_hash_each(&revoke->users, ngx_im_revoke_free, NULL);
-    im_hash_cleanup(&revoke->users);
-
-    revoke->users = users;
-
-    for (i = 0; i + 1 < im_link_reply_len(reply); i += 2) {
-        ngx_im_revoke_close(w, im_link_reply_str_at(reply, i));
-    }
-}
-
-
-void
-ngx_im_revoke_look(ngx_im_worker_t *w, im_str_t user)
-{
-    im_link_call_t    *call;
-    ngx_im_revoked_t  *r;
-
-    r = ngx_im_revoke_create(user);
-    if (r == NULL) {
-        return;
-    }
-
-    call = im_link_command(w->link, "ZSCORE");
-
-    im_key_revoked(&call->bytes, im_link_prefix(w->link));
-    im_link_call_key(call);
-    im_link_call_str(call, user);
-
-    if (im_link_send(w->link, ngx_im_revoke_user_handler, r) != IM_OK) {
-        im_free(r);
-    }
-}
-
-
-/* Without a reply, the next renewal says that the list has changed. */
-static void
-ngx_im_revoke_user_handler(const im_link_reply_t *reply, void *data)
-{
-    im_str_t           user;
-    im_hash_t         *users;
-    im_hash_node_t    *node;
-    ngx_im_worker_t   *w;
-    ngx_im_revoked_t  *r;
-
-    r = data;
-    w = ngx_im_worker;
-
-    if (reply == NULL || im_link_reply_is_error(reply) || w->revoke == NULL) {
-        im_free(r);
-        return;
-    }
-
-    users = &w->revoke->users;
-    user = im_str_set(r->user, r->len);
-    node = im_hash_find(users, user);
-
-    if (node != NULL) {
-        im_hash_remove(users, node);
-        (void) ngx_im_revoke_free(node, NULL);
-    }
-
-    if (ngx_im_revoke_add(users, r, im_link_reply_int(reply, 0))) {
-        ngx_im_revoke_close(w, user);
-    }
 }
 
 
@@ -313,5 +167,139 @@ ngx_im_revoke_close(ngx_im_worker_t *w, im_str_t user)
     im_list_each(q, &u->sessions) {
         ngx_im_session_close(im_list_data(q, ngx_im_session_t, user_link),
                              IM_REASON_KICKED, "the user is kept out");
+    }
+}
+
+
+static void
+ngx_im_revoke_list_handler(const im_link_reply_t *reply, void *data)
+{
+    size_t             i;
+    im_hash_t          users;
+    ngx_im_worker_t   *w;
+    ngx_im_revoke_t   *revoke;
+    ngx_im_revoked_t  *r;
+
+    w = data;
+    revoke = w->revoke;
+
+    if (revoke == NULL) {
+        return;
+    }
+
+    /* it is read again with the next renewal */
+
+    if (!im_link_reply_is_array(reply, 0)
+        || im_hash_init(&users, ngx_im_revoke_name, w->hub.users.seed)
+           != IM_OK)
+    {
+        im_buf_reset(&revoke->revision, 32);
+        return;
+    }
+
+    for (i = 0; i + 1 < im_link_reply_len(reply); i += 2) {
+        r = ngx_im_revoke_create(im_link_reply_str_at(reply, i));
+
+        if (r != NULL) {
+            (void) ngx_im_revoke_add(&users, r,
+                                     im_link_reply_int_at(reply, i + 1, 0));
+        }
+    }
+
+    (void) im_hash_each(&revoke->users, ngx_im_revoke_free, NULL);
+    im_hash_cleanup(&revoke->users);
+
+    revoke->users = users;
+
+    for (i = 0; i + 1 < im_link_reply_len(reply); i += 2) {
+        ngx_im_revoke_close(w, im_link_reply_str_at(reply, i));
+    }
+}
+
+
+void
+ngx_im_revoke_revision(ngx_im_worker_t *w, im_str_t revision)
+{
+    im_buf_t        *b;
+    im_link_call_t  *call;
+
+    b = &w->revoke->revision;
+
+    if (im_str_eq(im_buf_str(b), revision)) {
+        return;
+    }
+
+    im_buf_reset(b, 32);
+    im_buf_add_str(b, revision);
+
+    call = im_link_command(w->link, "ZRANGEBYSCORE");
+
+    im_key_revoked(&call->bytes, im_link_prefix(w->link));
+    im_link_call_key(call);
+    im_link_call_uint(call, ngx_im_follow_clock(w));
+    im_link_call_z(call, "+inf");
+    im_link_call_z(call, "WITHSCORES");
+    im_link_call_z(call, "LIMIT");
+    im_link_call_z(call, "0");
+    im_link_call_uint(call, NGX_IM_REVOKED_MAX);
+
+    if (im_link_send(w->link, ngx_im_revoke_list_handler, w) != IM_OK) {
+        im_buf_reset(b, 32);
+    }
+}
+
+
+/* Without a reply, the next renewal says that the list has changed. */
+static void
+ngx_im_revoke_user_handler(const im_link_reply_t *reply, void *data)
+{
+    im_str_t           user;
+    im_hash_t         *users;
+    im_hash_node_t    *node;
+    ngx_im_worker_t   *w;
+    ngx_im_revoked_t  *r;
+
+    r = data;
+    w = ngx_im_worker;
+
+    if (reply == NULL || im_link_reply_is_error(reply) || w->revoke == NULL) {
+        im_free(r);
+        return;
+    }
+
+    users = &w->revoke->users;
+    user = im_str_set(r->user, r->len);
+    node = im_hash_find(users, user);
+
+    if (node != NULL) {
+        im_hash_remove(users, node);
+        (void) ngx_im_revoke_free(node, NULL);
+    }
+
+    if (ngx_im_revoke_add(users, r, im_link_reply_int(reply, 0))) {
+        ngx_im_revoke_close(w, user);
+    }
+}
+
+
+void
+ngx_im_revoke_look(ngx_im_worker_t *w, im_str_t user)
+{
+    im_link_call_t    *call;
+    ngx_im_revoked_t  *r;
+
+    r = ngx_im_revoke_create(user);
+    if (r == NULL) {
+        return;
+    }
+
+    call = im_link_command(w->link, "ZSCORE");
+
+    im_key_revoked(&call->bytes, im_link_prefix(w->link));
+    im_link_call_key(call);
+    im_link_call_str(call, user);
+
+    if (im_link_send(w->link, ngx_im_revoke_user_handler, r) != IM_OK) {
+        im_free(r);
     }
 }

@@ -16,17 +16,94 @@
 #include "im_key.h"
 
 
-static ngx_int_t ngx_im_subscribe_token(ngx_im_session_t *s,
-    const im_command_t *command);
-static void ngx_im_subscribe_result(ngx_im_session_t *s,
-    const im_command_t *command, im_webhook_answer_t *answer);
-static ngx_int_t ngx_im_subscribe_granted(ngx_im_session_t *s,
-    const im_command_t *command, const im_jwt_t *claims);
+/* Meanwhile the server may have subscribed it.  claims: "" and 0 if none. */
+static ngx_int_t
+ngx_im_subscribe_granted(ngx_im_session_t *s, const im_command_t *command,
+    const im_jwt_t *claims)
+{
+    im_sub_t         *sub;
+    ngx_im_join_t    *join;
+    const im_rule_t  *rule;
+
+    if (ngx_im_session_find_sub(s, command->topic) != NULL) {
+        return ngx_im_reply_error(s, command->id, IM_ERROR_ALREADY);
+    }
+
+    if (ngx_im_session_new_room(s, command->topic) != NGX_OK) {
+        return ngx_im_reply_error(s, command->id, IM_ERROR_TOO_MANY);
+    }
+
+    join = ngx_im_sub_create_join(NGX_IM_JOIN_COMMAND, claims->data);
+    if (join == NULL) {
+        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
+    }
+
+    join->id = command->id;
+    join->strict = command->strict;
+
+    if (command->recover) {
+        ngx_im_sub_since(join, &command->since);
+    }
+
+    /* clients that may see members may see them come and go */
+
+    rule = im_rules_topic(&s->conf->main->rules, command->topic);
+
+    sub = ngx_im_sub_join(s, command->topic, join,
+                          command->join_leave && rule != NULL
+                          && rule->presence ? NGX_IM_SUB_JOIN_LEAVE : 0);
+
+    if (sub == NULL) {
+        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
+    }
+
+    ngx_im_session_set_sub_info(sub, claims->info);
+
+    if (claims->expires) {
+        if (ngx_im_session_ext(s) == NULL) {
+            return ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
+        }
+
+        ngx_im_expiry_sub(s, sub, claims->expires);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_im_subscribe_result(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    (void) ngx_im_subscribe_granted(s, command, &answer->result);
+}
 
 
 static const ngx_im_webhook_t  ngx_im_subscribe_webhook = {
     IM_WEBHOOK_SUBSCRIBE, ngx_im_subscribe_result, NULL, NULL
 };
+
+
+static ngx_int_t
+ngx_im_subscribe_token(ngx_im_session_t *s, const im_command_t *command)
+{
+    im_buf_t   arena;
+    im_jwt_t   claims;
+    ngx_int_t  rc;
+
+    im_buf_init(&arena, IM_JWT_ARENA);
+
+    rc = ngx_im_token_verify(s, command, &arena, &claims);
+
+    if (rc == NGX_DONE) {
+        rc = ngx_im_subscribe_granted(s, command, &claims);
+        im_jwt_cleanup(&claims);
+    }
+
+    im_buf_cleanup(&arena);
+
+    return rc;
+}
 
 
 ngx_int_t
@@ -80,91 +157,6 @@ ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
     ngx_memzero(&nothing, sizeof(im_jwt_t));
 
     return ngx_im_subscribe_granted(s, command, &nothing);
-}
-
-
-static ngx_int_t
-ngx_im_subscribe_token(ngx_im_session_t *s, const im_command_t *command)
-{
-    im_buf_t   arena;
-    im_jwt_t   claims;
-    ngx_int_t  rc;
-
-    im_buf_init(&arena, IM_JWT_ARENA);
-
-    rc = ngx_im_token_verify(s, command, &arena, &claims);
-
-    if (rc == NGX_DONE) {
-        rc = ngx_im_subscribe_granted(s, command, &claims);
-        im_jwt_cleanup(&claims);
-    }
-
-    im_buf_cleanup(&arena);
-
-    return rc;
-}
-
-
-static void
-ngx_im_subscribe_result(ngx_im_session_t *s, const im_command_t *command,
-    im_webhook_answer_t *answer)
-{
-    (void) ngx_im_subscribe_granted(s, command, &answer->result);
-}
-
-
-/* Meanwhile the server may have subscribed it.  claims: "" and 0 if none. */
-static ngx_int_t
-ngx_im_subscribe_granted(ngx_im_session_t *s, const im_command_t *command,
-    const im_jwt_t *claims)
-{
-    im_sub_t         *sub;
-    ngx_im_join_t    *join;
-    const im_rule_t  *rule;
-
-    if (ngx_im_session_find_sub(s, command->topic) != NULL) {
-        return ngx_im_reply_error(s, command->id, IM_ERROR_ALREADY);
-    }
-
-    if (ngx_im_session_new_room(s, command->topic) != NGX_OK) {
-        return ngx_im_reply_error(s, command->id, IM_ERROR_TOO_MANY);
-    }
-
-    join = ngx_im_sub_create_join(NGX_IM_JOIN_COMMAND, claims->data);
-    if (join == NULL) {
-        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
-    }
-
-    join->id = command->id;
-    join->strict = command->strict;
-
-    if (command->recover) {
-        ngx_im_sub_since(join, &command->since);
-    }
-
-    /* clients that may see members may see them come and go */
-
-    rule = im_rules_topic(&s->conf->main->rules, command->topic);
-
-    sub = ngx_im_sub_join(s, command->topic, join,
-                          command->join_leave && rule != NULL
-                          && rule->presence ? NGX_IM_SUB_JOIN_LEAVE : 0);
-
-    if (sub == NULL) {
-        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
-    }
-
-    ngx_im_session_set_sub_info(sub, claims->info);
-
-    if (claims->expires) {
-        if (ngx_im_session_ext(s) == NULL) {
-            return ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
-        }
-
-        ngx_im_expiry_sub(s, sub, claims->expires);
-    }
-
-    return NGX_OK;
 }
 
 

@@ -20,26 +20,59 @@
 #define NGX_IM_TOKEN_RETRY  60 /* s: until the next question to a webhook */
 
 
-static const char *ngx_im_token_foreign(ngx_im_session_t *s,
-    im_str_t topic, const im_jwt_t *claims);
-static ngx_uint_t ngx_im_token_same_user(ngx_im_session_t *s, im_str_t user);
-static ngx_uint_t ngx_im_token_same_channels(ngx_im_session_t *s,
-    const im_jwt_t *claims);
-static ngx_int_t ngx_im_token_renew(ngx_im_session_t *s,
-    const im_command_t *command, const im_jwt_t *claims);
-static ngx_int_t ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub);
-static ngx_int_t ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub);
-static void ngx_im_token_ask(ngx_im_session_t *s,
-    const ngx_im_webhook_t *webhook, im_str_t topic);
-static void ngx_im_token_refreshed(ngx_im_session_t *s,
-    const im_command_t *command, im_webhook_answer_t *answer);
-static void ngx_im_token_sub_refreshed(ngx_im_session_t *s,
-    const im_command_t *command, im_webhook_answer_t *answer);
+/* Without a later end it has ended. */
+static void
+ngx_im_token_refreshed(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    if (answer->expired || answer->result.expires <= ngx_time()) {
+        ngx_im_session_close(s, IM_REASON_EXPIRED,
+                             "the webhook lets it expire");
+        return;
+    }
+
+    ngx_im_expiry_session(s, answer->result.expires);
+}
 
 
 static const ngx_im_webhook_t  ngx_im_token_webhook = {
     IM_WEBHOOK_REFRESH, ngx_im_token_refreshed, NULL, NULL
 };
+
+
+/* NGX_ERROR: the session is closed. */
+static ngx_int_t
+ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub)
+{
+    if (sub->flags & NGX_IM_SUB_SERVER) {
+        return ngx_im_session_close(s, IM_REASON_SUB_EXPIRED,
+                                    "subscription expired");
+    }
+
+    return ngx_im_reply_unsubscribe(s, sub, IM_UNSUBSCRIBED_EXPIRED,
+                                    im_str_z("subscription expired"));
+}
+
+
+static void
+ngx_im_token_sub_refreshed(ngx_im_session_t *s, const im_command_t *command,
+    im_webhook_answer_t *answer)
+{
+    im_sub_t  *sub;
+
+    sub = ngx_im_session_find_sub(s, command->topic);
+
+    if (sub == NULL) {
+        return;
+    }
+
+    if (answer->expired || answer->result.expires <= ngx_time()) {
+        (void) ngx_im_token_sub_end(s, sub);
+        return;
+    }
+
+    ngx_im_expiry_sub(s, sub, answer->result.expires);
+}
 
 
 static const ngx_im_webhook_t  ngx_im_token_sub_webhook = {
@@ -83,6 +116,44 @@ ngx_im_token_sub_refresh(ngx_im_session_t *s, const im_command_t *command)
 }
 
 
+static ngx_uint_t
+ngx_im_token_same_user(ngx_im_session_t *s, im_str_t user)
+{
+    if (s->user == NULL) {
+        return user.len == 0;
+    }
+
+    return im_str_eq(user, im_str_set(s->user->id, s->user->id_len));
+}
+
+
+static const char *
+ngx_im_token_foreign(ngx_im_session_t *s, im_str_t topic,
+    const im_jwt_t *claims)
+{
+    u_char  id[IM_UUID_LEN];
+
+    if (!im_str_eq(claims->channel, im_str_set(topic.data + 2, topic.len - 2)))
+    {
+        return "the token is for another channel";
+    }
+
+    if (!ngx_im_token_same_user(s, claims->user)) {
+        return "the token is another user's";
+    }
+
+    im_id_uuid(id, s->peer.id);
+
+    if (claims->client.len > 0
+        && !im_str_eq(claims->client, im_str_set(id, IM_UUID_LEN)))
+    {
+        return "the token is another client's";
+    }
+
+    return NULL;
+}
+
+
 ngx_int_t
 ngx_im_token_verify(ngx_im_session_t *s, const im_command_t *command,
     im_buf_t *arena, im_jwt_t *claims)
@@ -115,41 +186,74 @@ ngx_im_token_verify(ngx_im_session_t *s, const im_command_t *command,
 }
 
 
-static const char *
-ngx_im_token_foreign(ngx_im_session_t *s, im_str_t topic,
-    const im_jwt_t *claims)
+/* Those that came with connect are all in the token, and no others. */
+static ngx_uint_t
+ngx_im_token_same_channels(ngx_im_session_t *s, const im_jwt_t *claims)
 {
-    u_char  id[IM_UUID_LEN];
+    im_str_t     topic;
+    im_sub_t    *sub;
+    ngx_uint_t   i, n;
 
-    if (!im_str_eq(claims->channel, im_str_set(topic.data + 2, topic.len - 2)))
-    {
-        return "the token is for another channel";
+    n = 0;
+
+    for (sub = s->subs; sub; sub = sub->next) {
+
+        topic = im_topic_name(sub->log->topic);
+
+        if (!(sub->flags & NGX_IM_SUB_CONNECT) || topic.data[0] != 'r') {
+            continue;
+        }
+
+        topic.data += 2;
+        topic.len -= 2;
+
+        for (i = 0; i < claims->nsubs; i++) {
+            if (im_str_eq(claims->subs[i].channel, topic)) {
+                break;
+            }
+        }
+
+        if (i == claims->nsubs) {
+            return 0;
+        }
+
+        n++;
     }
 
-    if (!ngx_im_token_same_user(s, claims->user)) {
-        return "the token is another user's";
-    }
-
-    im_id_uuid(id, s->peer.id);
-
-    if (claims->client.len > 0
-        && !im_str_eq(claims->client, im_str_set(id, IM_UUID_LEN)))
-    {
-        return "the token is another client's";
-    }
-
-    return NULL;
+    return n == claims->nsubs;
 }
 
 
-static ngx_uint_t
-ngx_im_token_same_user(ngx_im_session_t *s, im_str_t user)
+static ngx_int_t
+ngx_im_token_renew(ngx_im_session_t *s, const im_command_t *command,
+    const im_jwt_t *claims)
 {
-    if (s->user == NULL) {
-        return user.len == 0;
+    u_char      id[IM_UUID_LEN];
+    im_reply_t  reply;
+
+    if (claims->channel.data != NULL
+        || !ngx_im_token_same_user(s, claims->user))
+    {
+        return ngx_im_session_close(s, IM_REASON_TOKEN,
+                                    claims->channel.data != NULL
+                                        ? "the token is for a subscription"
+                                        : "the token is another user's");
     }
 
-    return im_str_eq(user, im_str_set(s->user->id, s->user->id_len));
+    if (!ngx_im_token_same_channels(s, claims)) {
+        return ngx_im_session_close(s, IM_REASON_STATE,
+                                    "the token is for other channels");
+    }
+
+    ngx_im_expiry_session(s, claims->expires);
+
+    im_id_uuid(id, s->peer.id);
+
+    ngx_im_reply_init(&reply, IM_REPLY_REFRESH, command->id);
+    reply.session = im_str_set(id, IM_UUID_LEN);
+    reply.ttl = ngx_im_expiry_ttl(s);
+
+    return ngx_im_reply_send(s, &reply);
 }
 
 
@@ -192,74 +296,39 @@ ngx_im_token_refresh(ngx_im_session_t *s, const im_command_t *command)
 }
 
 
-static ngx_int_t
-ngx_im_token_renew(ngx_im_session_t *s, const im_command_t *command,
-    const im_jwt_t *claims)
+/* A command without an id: the client can go on meanwhile. */
+static void
+ngx_im_token_ask(ngx_im_session_t *s, const ngx_im_webhook_t *webhook,
+    im_str_t topic)
 {
-    u_char      id[IM_UUID_LEN];
-    im_reply_t  reply;
+    im_command_t  command;
 
-    if (claims->channel.data != NULL
-        || !ngx_im_token_same_user(s, claims->user))
-    {
-        return ngx_im_session_close(s, IM_REASON_TOKEN,
-                                    claims->channel.data != NULL
-                                        ? "the token is for a subscription"
-                                        : "the token is another user's");
-    }
+    ngx_memzero(&command, sizeof(im_command_t));
+    command.topic = topic;
 
-    if (!ngx_im_token_same_channels(s, claims)) {
-        return ngx_im_session_close(s, IM_REASON_STATE,
-                                    "the token is for other channels");
-    }
-
-    ngx_im_expiry_session(s, claims->expires);
-
-    im_id_uuid(id, s->peer.id);
-
-    ngx_im_reply_init(&reply, IM_REPLY_REFRESH, command->id);
-    reply.session = im_str_set(id, IM_UUID_LEN);
-    reply.ttl = ngx_im_expiry_ttl(s);
-
-    return ngx_im_reply_send(s, &reply);
+    (void) ngx_im_webhook_ask(s, webhook, &command);
 }
 
 
-/* Those that came with connect are all in the token, and no others. */
-static ngx_uint_t
-ngx_im_token_same_channels(ngx_im_session_t *s, const im_jwt_t *claims)
+/* NGX_ERROR: the session is closed. */
+static ngx_int_t
+ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub)
 {
-    im_str_t     topic;
-    im_sub_t    *sub;
-    ngx_uint_t   i, n;
-
-    n = 0;
-
-    for (sub = s->subs; sub; sub = sub->next) {
-
-        topic = im_topic_name(sub->log->topic);
-
-        if (!(sub->flags & NGX_IM_SUB_CONNECT) || topic.data[0] != 'r') {
-            continue;
-        }
-
-        topic.data += 2;
-        topic.len -= 2;
-
-        for (i = 0; i < claims->nsubs; i++) {
-            if (im_str_eq(claims->subs[i].channel, topic)) {
-                break;
-            }
-        }
-
-        if (i == claims->nsubs) {
-            return 0;
-        }
-
-        n++;
+    if (s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len) {
+        sub->expires = ngx_time() + NGX_IM_TOKEN_RETRY;
+        ngx_im_token_ask(s, &ngx_im_token_sub_webhook,
+                         im_topic_name(sub->log->topic));
+        return NGX_OK;
     }
 
-    return n == claims->nsubs;
+    /* a subscription that has not begun waits for its beginning */
+
+    if (im_sub_state(sub) == IM_SUB_JOINING) {
+        sub->expires = ngx_time() + 1;
+        return NGX_OK;
+    }
+
+    return ngx_im_token_sub_end(s, sub);
 }
 
 
@@ -310,90 +379,4 @@ ngx_im_token_due(ngx_im_timer_t *timer)
     }
 
     ngx_im_expiry_schedule(s);
-}
-
-
-/* NGX_ERROR: the session is closed. */
-static ngx_int_t
-ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub)
-{
-    if (s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len) {
-        sub->expires = ngx_time() + NGX_IM_TOKEN_RETRY;
-        ngx_im_token_ask(s, &ngx_im_token_sub_webhook,
-                         im_topic_name(sub->log->topic));
-        return NGX_OK;
-    }
-
-    /* a subscription that has not begun waits for its beginning */
-
-    if (im_sub_state(sub) == IM_SUB_JOINING) {
-        sub->expires = ngx_time() + 1;
-        return NGX_OK;
-    }
-
-    return ngx_im_token_sub_end(s, sub);
-}
-
-
-/* NGX_ERROR: the session is closed. */
-static ngx_int_t
-ngx_im_token_sub_end(ngx_im_session_t *s, im_sub_t *sub)
-{
-    if (sub->flags & NGX_IM_SUB_SERVER) {
-        return ngx_im_session_close(s, IM_REASON_SUB_EXPIRED,
-                                    "subscription expired");
-    }
-
-    return ngx_im_reply_unsubscribe(s, sub, IM_UNSUBSCRIBED_EXPIRED,
-                                    im_str_z("subscription expired"));
-}
-
-
-/* A command without an id: the client can go on meanwhile. */
-static void
-ngx_im_token_ask(ngx_im_session_t *s, const ngx_im_webhook_t *webhook,
-    im_str_t topic)
-{
-    im_command_t  command;
-
-    ngx_memzero(&command, sizeof(im_command_t));
-    command.topic = topic;
-
-    (void) ngx_im_webhook_ask(s, webhook, &command);
-}
-
-
-/* Without a later end it has ended. */
-static void
-ngx_im_token_refreshed(ngx_im_session_t *s, const im_command_t *command,
-    im_webhook_answer_t *answer)
-{
-    if (answer->expired || answer->result.expires <= ngx_time()) {
-        ngx_im_session_close(s, IM_REASON_EXPIRED,
-                             "the webhook lets it expire");
-        return;
-    }
-
-    ngx_im_expiry_session(s, answer->result.expires);
-}
-
-
-static void
-ngx_im_token_sub_refreshed(ngx_im_session_t *s, const im_command_t *command,
-    im_webhook_answer_t *answer)
-{
-    im_sub_t  *sub;
-
-    sub = ngx_im_session_find_sub(s, command->topic);
-
-    if (sub == NULL) {
-        return;
-    }
-
-    if (answer->expired || answer->result.expires <= ngx_time()) {
-        (void) ngx_im_token_sub_end(s, sub);
-        return;
-    }
-
-    ngx_im_expiry_sub(s, sub, answer->result.expires);
 }

@@ -23,52 +23,15 @@ typedef struct {
 } ngx_im_webhook_ask_t;
 
 
-static ngx_im_webhook_ask_t *ngx_im_webhook_create(
-    const ngx_im_webhook_t *webhook, const im_command_t *command);
-static void ngx_im_webhook_copy(u_char **p, im_str_t *s);
-static ngx_int_t ngx_im_webhook_send(ngx_im_session_t *s,
-    ngx_im_webhook_ask_t *wh);
-static void ngx_im_webhook_handler(ngx_im_worker_t *w, ngx_im_handle_t h,
-    im_str_t asked, ngx_uint_t status, im_str_t body, void *data);
-static void ngx_im_webhook_answered(ngx_im_session_t *s,
-    ngx_im_webhook_ask_t *wh, im_webhook_answer_t *answer);
-static void ngx_im_webhook_error(ngx_im_session_t *s,
-    ngx_im_webhook_ask_t *wh, im_webhook_answer_t *answer);
-
-
-ngx_int_t
-ngx_im_webhook_ask(ngx_im_session_t *s, const ngx_im_webhook_t *webhook,
-    const im_command_t *command)
+static void
+ngx_im_webhook_copy(u_char **p, im_str_t *s)
 {
-    ngx_im_webhook_ask_t  *wh;
-
-    if (ngx_im_session_ext(s) == NULL) {
-        return NGX_ERROR;
+    if (s->len > 0) {
+        ngx_memcpy(*p, s->data, s->len);
     }
 
-    wh = ngx_im_webhook_create(webhook, command);
-
-    if (wh == NULL || ngx_im_webhook_send(s, wh) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (command->id != 0) {
-        ngx_im_session_busy(s, command->id);
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_im_webhook_command(ngx_im_session_t *s, const ngx_im_webhook_t *webhook,
-    const im_command_t *command)
-{
-    if (ngx_im_webhook_ask(s, webhook, command) != NGX_OK) {
-        return ngx_im_reply_error(s, command->id, IM_ERROR_TOO_MANY);
-    }
-
-    return NGX_OK;
+    s->data = *p;
+    *p += s->len;
 }
 
 
@@ -112,15 +75,119 @@ ngx_im_webhook_create(const ngx_im_webhook_t *webhook,
 }
 
 
+/* The text of the backend, else the usual text of the code. */
 static void
-ngx_im_webhook_copy(u_char **p, im_str_t *s)
+ngx_im_webhook_error(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
+    im_webhook_answer_t *answer)
 {
-    if (s->len > 0) {
-        ngx_memcpy(*p, s->data, s->len);
+    im_reply_t  reply;
+
+    /* no client waits for an answer, and the worker asks again */
+
+    if (wh->command.id == 0) {
+        return;
     }
 
-    s->data = *p;
-    *p += s->len;
+    if (wh->webhook->failed != NULL) {
+        wh->webhook->failed(s);
+    }
+
+    if (answer->reason.len == 0 && answer->code <= IM_ERROR_POSITION) {
+        (void) ngx_im_reply_error(s, wh->command.id, answer->code);
+        return;
+    }
+
+    ngx_im_reply_init(&reply, IM_REPLY_ERROR, wh->command.id);
+    reply.code = answer->code;
+    reply.reason = answer->reason;
+    reply.temporary = answer->temporary;
+
+    (void) ngx_im_reply_send(s, &reply);
+}
+
+
+static void
+ngx_im_webhook_answered(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
+    im_webhook_answer_t *answer)
+{
+    switch (answer->type) {
+
+    case IM_WEBHOOK_RESULT:
+        wh->webhook->result(s, &wh->command, answer);
+        break;
+
+    case IM_WEBHOOK_DISCONNECT:
+        ngx_im_session_close_code(s, answer->code, answer->reason,
+                                  "disconnected by a webhook");
+        break;
+
+    case IM_WEBHOOK_NOTHING:
+        if (wh->webhook->nothing != NULL) {
+            wh->webhook->nothing(s);
+            break;
+        }
+
+        answer->code = IM_ERROR_PERMISSION;
+
+        /* fall through */
+
+    default:
+        ngx_im_webhook_error(s, wh, answer);
+        break;
+    }
+}
+
+
+static void
+ngx_im_webhook_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
+    ngx_uint_t status, im_str_t body, void *data)
+{
+    im_buf_t               arena;
+    const char            *why;
+    im_webhook_e           kind;
+    ngx_im_session_t      *s;
+    ngx_im_webhook_ask_t  *wh;
+    im_webhook_answer_t    answer;
+
+    s = ngx_im_session_find(w, h);
+    wh = data;
+    kind = wh->webhook->kind;
+
+    if (s == NULL
+        || s->phase != (kind == IM_WEBHOOK_CONNECT ? NGX_IM_AUTHENTICATING
+                                                   : NGX_IM_OPEN))
+    {
+        return;
+    }
+
+    if (wh->command.id != 0) {
+        s->ext->busy = 0;
+    }
+
+    im_buf_init(&arena, IM_WEBHOOK_ARENA);
+    ngx_memzero(&answer, sizeof(im_webhook_answer_t));
+
+    why = "the status is not 200";
+
+    if (status != NGX_HTTP_OK
+        || im_webhook_decode(body, &arena, &answer, &why) != IM_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "im: the webhook \"%V\" can't be understood: %s "
+                      "(status %ui)", &s->conf->webhooks[kind], why,
+                      status);
+
+        ngx_memzero(&answer, sizeof(im_webhook_answer_t));
+        answer.type = IM_WEBHOOK_ERROR;
+        answer.code = IM_ERROR_INTERNAL;
+    }
+
+    ngx_im_webhook_answered(s, wh, &answer);
+
+    im_webhook_cleanup(&answer);
+    im_buf_cleanup(&arena);
+
+    ngx_im_session_continue(s);
 }
 
 
@@ -178,117 +245,37 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
 }
 
 
-static void
-ngx_im_webhook_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
-    ngx_uint_t status, im_str_t body, void *data)
+ngx_int_t
+ngx_im_webhook_ask(ngx_im_session_t *s, const ngx_im_webhook_t *webhook,
+    const im_command_t *command)
 {
-    im_buf_t               arena;
-    const char            *why;
-    im_webhook_e           kind;
-    ngx_im_session_t      *s;
     ngx_im_webhook_ask_t  *wh;
-    im_webhook_answer_t    answer;
 
-    s = ngx_im_session_find(w, h);
-    wh = data;
-    kind = wh->webhook->kind;
-
-    if (s == NULL
-        || s->phase != (kind == IM_WEBHOOK_CONNECT ? NGX_IM_AUTHENTICATING
-                                                   : NGX_IM_OPEN))
-    {
-        return;
+    if (ngx_im_session_ext(s) == NULL) {
+        return NGX_ERROR;
     }
 
-    if (wh->command.id != 0) {
-        s->ext->busy = 0;
+    wh = ngx_im_webhook_create(webhook, command);
+
+    if (wh == NULL || ngx_im_webhook_send(s, wh) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    im_buf_init(&arena, IM_WEBHOOK_ARENA);
-    ngx_memzero(&answer, sizeof(im_webhook_answer_t));
-
-    why = "the status is not 200";
-
-    if (status != NGX_HTTP_OK
-        || im_webhook_decode(body, &arena, &answer, &why) != IM_OK)
-    {
-        ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                      "im: the webhook \"%V\" can't be understood: %s "
-                      "(status %ui)", &s->conf->webhooks[kind], why,
-                      status);
-
-        ngx_memzero(&answer, sizeof(im_webhook_answer_t));
-        answer.type = IM_WEBHOOK_ERROR;
-        answer.code = IM_ERROR_INTERNAL;
+    if (command->id != 0) {
+        ngx_im_session_busy(s, command->id);
     }
 
-    ngx_im_webhook_answered(s, wh, &answer);
-
-    im_webhook_cleanup(&answer);
-    im_buf_cleanup(&arena);
-
-    ngx_im_session_continue(s);
+    return NGX_OK;
 }
 
 
-static void
-ngx_im_webhook_answered(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
-    im_webhook_answer_t *answer)
+ngx_int_t
+ngx_im_webhook_command(ngx_im_session_t *s, const ngx_im_webhook_t *webhook,
+    const im_command_t *command)
 {
-    switch (answer->type) {
-
-    case IM_WEBHOOK_RESULT:
-        wh->webhook->result(s, &wh->command, answer);
-        break;
-
-    case IM_WEBHOOK_DISCONNECT:
-        ngx_im_session_close_code(s, answer->code, answer->reason,
-                                  "disconnected by a webhook");
-        break;
-
-    case IM_WEBHOOK_NOTHING:
-        if (wh->webhook->nothing != NULL) {
-            wh->webhook->nothing(s);
-            break;
-        }
-
-        answer->code = IM_ERROR_PERMISSION;
-
-        /* fall through */
-
-    default:
-        ngx_im_webhook_error(s, wh, answer);
-        break;
-    }
-}
-
-
-/* The text of the backend, else the usual text of the code. */
-static void
-ngx_im_webhook_error(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
-    im_webhook_answer_t *answer)
-{
-    im_reply_t  reply;
-
-    /* no client waits for an answer, and the worker asks again */
-
-    if (wh->command.id == 0) {
-        return;
+    if (ngx_im_webhook_ask(s, webhook, command) != NGX_OK) {
+        return ngx_im_reply_error(s, command->id, IM_ERROR_TOO_MANY);
     }
 
-    if (wh->webhook->failed != NULL) {
-        wh->webhook->failed(s);
-    }
-
-    if (answer->reason.len == 0 && answer->code <= IM_ERROR_POSITION) {
-        (void) ngx_im_reply_error(s, wh->command.id, answer->code);
-        return;
-    }
-
-    ngx_im_reply_init(&reply, IM_REPLY_ERROR, wh->command.id);
-    reply.code = answer->code;
-    reply.reason = answer->reason;
-    reply.temporary = answer->temporary;
-
-    (void) ngx_im_reply_send(s, &reply);
+    return NGX_OK;
 }

@@ -10,19 +10,144 @@
 #include "im_link_members.h"
 
 
-static void ngx_im_follow_event(ngx_im_sync_t *sync, ngx_event_t *ev,
-    ngx_event_handler_pt handler);
-static void ngx_im_follow_core(ngx_im_sync_t *sync);
-static ngx_int_t ngx_im_follow_id(ngx_im_worker_t *w);
-static void ngx_im_follow_connected(void *data);
-static void ngx_im_follow_up(void *data);
-static void ngx_im_follow_down(void *data);
-static void ngx_im_follow_heartbeat(void *data, im_uint_t partition, int lost);
-static void ngx_im_follow_message(void *data, im_uint_t partition,
-    im_str_t batch);
-static void ngx_im_follow_tick_handler(ngx_event_t *ev);
-static void ngx_im_follow_pump_handler(ngx_event_t *ev);
-static void ngx_im_follow_renew_handler(ngx_event_t *ev);
+/*
+ * What an earlier connection has sent may not have reached Redis.  Of each
+ * partition there is a channel of this worker, and one of all workers with the
+ * heartbeats.
+ */
+static void
+ngx_im_follow_connected(void *data)
+{
+    im_buf_t          b;
+    im_int_t          rc;
+    im_str_t          prefix;
+    ngx_uint_t        p;
+    ngx_im_worker_t  *w;
+
+    w = data;
+    w->sync->assert = 1;
+
+    rc = IM_OK;
+    prefix = im_link_prefix(w->link);
+
+    im_hub_partitions(&w->hub, im_link_partitions(w->link));
+    im_buf_init(&b, IM_PREFIX_MAX + IM_WORKER_MAX + 64);
+
+    for (p = 0; p < im_link_partitions(w->link); p++) {
+        im_buf_reset(&b, b.max);
+        im_key_channel(&b, prefix, p, im_buf_str(&w->id));
+        rc |= b.failed ? IM_ERROR
+                       : im_link_subscribe(w->link, im_buf_str(&b), p, 0);
+
+        im_buf_reset(&b, b.max);
+        im_key_channel_all(&b, prefix, p);
+        rc |= b.failed ? IM_ERROR
+                       : im_link_subscribe(w->link, im_buf_str(&b), p, 1);
+    }
+
+    im_buf_cleanup(&b);
+
+    if (rc != IM_OK) {
+        im_link_break(w->link, "no memory");
+    }
+}
+
+
+/* The lease goes first: routes of a worker without one are removed. */
+static void
+ngx_im_follow_up(void *data)
+{
+    ngx_im_sync_t    *sync;
+    ngx_im_worker_t  *w;
+
+    w = data;
+    sync = w->sync;
+
+    sync->follow.up = 1;
+    sync->ready = 1;
+    sync->nlost = 0;
+    w->counters->link = NGX_IM_LINK_UP;
+
+    ngx_im_lease_renew(sync, 1);
+
+    im_follow_compare(&sync->follow, -1, sync->assert);
+    sync->assert = 0;
+}
+
+
+static void
+ngx_im_follow_down(void *data)
+{
+    ngx_im_worker_t  *w;
+
+    w = data;
+
+    w->follow->up = 0;
+    w->sync->nlost = 0;
+    w->counters->link = NGX_IM_LINK_DOWN;
+}
+
+
+static void
+ngx_im_follow_message(void *data, im_uint_t partition, im_str_t batch)
+{
+    im_int_t          rc;
+    im_entry_t        entry;
+    im_reader_t       reader;
+    ngx_im_worker_t  *w;
+
+    w = data;
+
+    im_reader_init(&reader, batch);
+
+    while ((rc = im_entry_decode(&reader, &entry)) == IM_OK) {
+        w->counters->pushes++;
+
+        if (entry.kind == IM_PUSH_MESSAGE) {
+            im_follow_entry(w->follow, &entry);
+
+        } else {
+            w->sync->events->control(w, &entry);
+        }
+    }
+
+    if (rc == IM_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "im: malformed batch of partition %ui", partition);
+    }
+
+    w->sync->events->topics.flush(w);
+}
+
+
+/* Job is away or back.  What it had published meanwhile may be lost. */
+static void
+ngx_im_follow_heartbeat(void *data, im_uint_t partition, int lost)
+{
+    ngx_im_sync_t    *sync;
+    ngx_im_worker_t  *w;
+
+    w = data;
+    sync = w->sync;
+
+    if (lost) {
+        if (sync->nlost++ == 0) {
+            ngx_log_error(NGX_LOG_WARN, w->log, 0,
+                          "im: no heartbeat of partition %ui: "
+                          "is im_job running?", partition);
+        }
+
+    } else if (sync->nlost > 0) {
+        if (--sync->nlost == 0) {
+            ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
+                          "im: all partitions have heartbeats");
+        }
+
+        im_follow_compare(&sync->follow, partition, 0);
+    }
+
+    w->counters->link = ngx_im_follow_link(w);
+}
 
 
 static const im_link_events_t  ngx_im_follow_events = {
@@ -34,6 +159,101 @@ static const im_link_events_t  ngx_im_follow_events = {
     ngx_im_follow_heartbeat,
     NULL
 };
+
+
+static void
+ngx_im_follow_core(ngx_im_sync_t *sync)
+{
+    im_follow_t         *follow;
+    ngx_im_main_conf_t  *conf;
+
+    follow = &sync->follow;
+    conf = sync->worker->conf;
+
+    follow->hub = &sync->worker->hub;
+    follow->rules = &conf->rules;
+    follow->commands = &ngx_im_report_commands;
+    follow->events = &sync->events->topics;
+    follow->ctx = sync->worker;
+
+    follow->limits.log_bytes = conf->log_bytes;
+    follow->limits.recovery_bytes = conf->recovery_bytes;
+    follow->limits.windows_bytes = conf->windows_bytes;
+    follow->limits.refresh = conf->redis.refresh;
+
+    im_follow_init(follow, ngx_current_msec);
+}
+
+
+static void
+ngx_im_follow_event(ngx_im_sync_t *sync, ngx_event_t *ev,
+    ngx_event_handler_pt handler)
+{
+    ev->handler = handler;
+    ev->data = sync;
+    ev->log = sync->worker->log;
+    ev->cancelable = 1;
+}
+
+
+static void
+ngx_im_follow_tick_handler(ngx_event_t *ev)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = ev->data;
+
+    ngx_add_timer(ev, 1000);
+
+    im_follow_tick(&sync->follow, ngx_current_msec);
+    im_link_members_tick(sync->worker->members, ngx_current_msec);
+
+    sync->worker->counters->window_bytes = sync->follow.bytes.bytes;
+}
+
+
+static void
+ngx_im_follow_renew_handler(ngx_event_t *ev)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = ev->data;
+
+    ngx_add_timer(ev, NGX_IM_RENEW_MS);
+
+    if (sync->follow.up) {
+        ngx_im_lease_renew(sync, 0);
+    }
+}
+
+
+static void
+ngx_im_follow_pump_handler(ngx_event_t *ev)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = ev->data;
+
+    im_follow_pump(&sync->follow);
+}
+
+
+/* Never used again: the time it started is part of it. */
+static ngx_int_t
+ngx_im_follow_id(ngx_im_worker_t *w)
+{
+    uint64_t     start;
+    ngx_time_t  *now;
+
+    now = ngx_timeofday();
+    start = (uint64_t) now->sec * 1000 + now->msec;
+
+    im_buf_init(&w->id, IM_WORKER_MAX);
+    im_worker_id(&w->id, im_str_set(w->conf->node.data, w->conf->node.len),
+                 ngx_worker, start);
+
+    return w->id.failed ? NGX_ERROR : NGX_OK;
+}
 
 
 ngx_int_t
@@ -79,59 +299,6 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
     ngx_add_timer(&sync->renew, NGX_IM_RENEW_MS);
 
     return NGX_OK;
-}
-
-
-static void
-ngx_im_follow_event(ngx_im_sync_t *sync, ngx_event_t *ev,
-    ngx_event_handler_pt handler)
-{
-    ev->handler = handler;
-    ev->data = sync;
-    ev->log = sync->worker->log;
-    ev->cancelable = 1;
-}
-
-
-static void
-ngx_im_follow_core(ngx_im_sync_t *sync)
-{
-    im_follow_t         *follow;
-    ngx_im_main_conf_t  *conf;
-
-    follow = &sync->follow;
-    conf = sync->worker->conf;
-
-    follow->hub = &sync->worker->hub;
-    follow->rules = &conf->rules;
-    follow->commands = &ngx_im_report_commands;
-    follow->events = &sync->events->topics;
-    follow->ctx = sync->worker;
-
-    follow->limits.log_bytes = conf->log_bytes;
-    follow->limits.recovery_bytes = conf->recovery_bytes;
-    follow->limits.windows_bytes = conf->windows_bytes;
-    follow->limits.refresh = conf->redis.refresh;
-
-    im_follow_init(follow, ngx_current_msec);
-}
-
-
-/* Never used again: the time it started is part of it. */
-static ngx_int_t
-ngx_im_follow_id(ngx_im_worker_t *w)
-{
-    uint64_t     start;
-    ngx_time_t  *now;
-
-    now = ngx_timeofday();
-    start = (uint64_t) now->sec * 1000 + now->msec;
-
-    im_buf_init(&w->id, IM_WORKER_MAX);
-    im_worker_id(&w->id, im_str_set(w->conf->node.data, w->conf->node.len),
-                 ngx_worker, start);
-
-    return w->id.failed ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -231,186 +398,4 @@ ngx_im_follow_clock(ngx_im_worker_t *w)
     }
 
     return sync->redis_ms + (ngx_current_msec - sync->redis_at);
-}
-
-
-/*
- * What an earlier connection has sent may not have reached Redis.  Of each
- * partition there is a channel of this worker, and one of all workers with the
- * heartbeats.
- */
-static void
-ngx_im_follow_connected(void *data)
-{
-    im_buf_t          b;
-    im_int_t          rc;
-    im_str_t          prefix;
-    ngx_uint_t        p;
-    ngx_im_worker_t  *w;
-
-    w = data;
-    w->sync->assert = 1;
-
-    rc = IM_OK;
-    prefix = im_link_prefix(w->link);
-
-    im_hub_partitions(&w->hub, im_link_partitions(w->link));
-    im_buf_init(&b, IM_PREFIX_MAX + IM_WORKER_MAX + 64);
-
-    for (p = 0; p < im_link_partitions(w->link); p++) {
-        im_buf_reset(&b, b.max);
-        im_key_channel(&b, prefix, p, im_buf_str(&w->id));
-        rc |= b.failed ? IM_ERROR
-                       : im_link_subscribe(w->link, im_buf_str(&b), p, 0);
-
-        im_buf_reset(&b, b.max);
-        im_key_channel_all(&b, prefix, p);
-        rc |= b.failed ? IM_ERROR
-                       : im_link_subscribe(w->link, im_buf_str(&b), p, 1);
-    }
-
-    im_buf_cleanup(&b);
-
-    if (rc != IM_OK) {
-        im_link_break(w->link, "no memory");
-    }
-}
-
-
-/* The lease goes first: routes of a worker without one are removed. */
-static void
-ngx_im_follow_up(void *data)
-{
-    ngx_im_sync_t    *sync;
-    ngx_im_worker_t  *w;
-
-    w = data;
-    sync = w->sync;
-
-    sync->follow.up = 1;
-    sync->ready = 1;
-    sync->nlost = 0;
-    w->counters->link = NGX_IM_LINK_UP;
-
-    ngx_im_lease_renew(sync, 1);
-
-    im_follow_compare(&sync->follow, -1, sync->assert);
-    sync->assert = 0;
-}
-
-
-static void
-ngx_im_follow_down(void *data)
-{
-    ngx_im_worker_t  *w;
-
-    w = data;
-
-    w->follow->up = 0;
-    w->sync->nlost = 0;
-    w->counters->link = NGX_IM_LINK_DOWN;
-}
-
-
-/* Job is away or back.  What it had published meanwhile may be lost. */
-static void
-ngx_im_follow_heartbeat(void *data, im_uint_t partition, int lost)
-{
-    ngx_im_sync_t    *sync;
-    ngx_im_worker_t  *w;
-
-    w = data;
-    sync = w->sync;
-
-    if (lost) {
-        if (sync->nlost++ == 0) {
-            ngx_log_error(NGX_LOG_WARN, w->log, 0,
-                          "im: no heartbeat of partition %ui: "
-                          "is im_job running?", partition);
-        }
-
-    } else if (sync->nlost > 0) {
-        if (--sync->nlost == 0) {
-            ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
-                          "im: all partitions have heartbeats");
-        }
-
-        im_follow_compare(&sync->follow, partition, 0);
-    }
-
-    w->counters->link = ngx_im_follow_link(w);
-}
-
-
-static void
-ngx_im_follow_message(void *data, im_uint_t partition, im_str_t batch)
-{
-    im_int_t          rc;
-    im_entry_t        entry;
-    im_reader_t       reader;
-    ngx_im_worker_t  *w;
-
-    w = data;
-
-    im_reader_init(&reader, batch);
-
-    while ((rc = im_entry_decode(&reader, &entry)) == IM_OK) {
-        w->counters->pushes++;
-
-        if (entry.kind == IM_PUSH_MESSAGE) {
-            im_follow_entry(w->follow, &entry);
-
-        } else {
-            w->sync->events->control(w, &entry);
-        }
-    }
-
-    if (rc == IM_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                      "im: malformed batch of partition %ui", partition);
-    }
-
-    w->sync->events->topics.flush(w);
-}
-
-
-static void
-ngx_im_follow_tick_handler(ngx_event_t *ev)
-{
-    ngx_im_sync_t  *sync;
-
-    sync = ev->data;
-
-    ngx_add_timer(ev, 1000);
-
-    im_follow_tick(&sync->follow, ngx_current_msec);
-    im_link_members_tick(sync->worker->members, ngx_current_msec);
-
-    sync->worker->counters->window_bytes = sync->follow.bytes.bytes;
-}
-
-
-static void
-ngx_im_follow_pump_handler(ngx_event_t *ev)
-{
-    ngx_im_sync_t  *sync;
-
-    sync = ev->data;
-
-    im_follow_pump(&sync->follow);
-}
-
-
-static void
-ngx_im_follow_renew_handler(ngx_event_t *ev)
-{
-    ngx_im_sync_t  *sync;
-
-    sync = ev->data;
-
-    ngx_add_timer(ev, NGX_IM_RENEW_MS);
-
-    if (sync->follow.up) {
-        ngx_im_lease_renew(sync, 0);
-    }
 }

@@ -12,172 +12,14 @@
 #define NGX_IM_SKETCH_OFTEN  100000     /* users: above, every tenth time */
 
 
-static void ngx_im_lease_full_handler(const im_link_reply_t *reply,
-    void *data);
-static void ngx_im_lease_handler(const im_link_reply_t *reply, void *data);
-static uint64_t ngx_im_lease_renewed(ngx_im_sync_t *sync,
-    const im_link_reply_t *reply, int full);
-static void ngx_im_lease_dead(ngx_im_sync_t *sync, const im_link_reply_t *dead,
-    int full);
-static im_link_call_t *ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms);
-static void ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call,
-    int full);
-static im_int_t ngx_im_lease_user(im_hash_node_t *node, void *data);
-
-
-/* A sketch can't forget, so it is made anew; less often when that is much. */
-void
-ngx_im_lease_renew(ngx_im_sync_t *sync, int full)
+static im_int_t
+ngx_im_lease_user(im_hash_node_t *node, void *data)
 {
-    im_hash_t       *users;
-    im_sketch_t      sketch;
-    im_link_call_t  *call;
+    im_user_t  *user;
 
-    users = &sync->worker->hub.users;
+    user = im_list_data(node, im_user_t, node);
 
-    if (users->count <= NGX_IM_SKETCH_OFTEN || sync->nrenewals++ % 10 == 0) {
-        im_sketch_init(&sketch);
-        im_buf_reset(&sync->users, 65536);
-
-        if (im_hash_each(users, ngx_im_lease_user, &sketch) == IM_OK) {
-            im_sketch_encode(&sync->users, &sketch);
-        }
-
-        if (sync->users.failed) {
-            im_buf_reset(&sync->users, 65536);
-        }
-
-        im_sketch_cleanup(&sketch);
-    }
-
-    call = ngx_im_lease_call(sync, im_text(IM_LEASE_WORKER));
-    ngx_im_lease_record(sync, call, full);
-
-    if (im_link_send(sync->worker->link, full ? ngx_im_lease_full_handler
-                                              : ngx_im_lease_handler,
-                     sync)
-        != IM_OK)
-    {
-        ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
-                      "im: the lease couldn't be renewed");
-    }
-}
-
-
-static void
-ngx_im_lease_full_handler(const im_link_reply_t *reply, void *data)
-{
-    (void) ngx_im_lease_renewed(data, reply, 1);
-}
-
-
-static void
-ngx_im_lease_handler(const im_link_reply_t *reply, void *data)
-{
-    uint64_t        state;
-    ngx_im_sync_t  *sync;
-
-    sync = data;
-    state = ngx_im_lease_renewed(sync, reply, 0);
-
-    if (state == 0) {
-        return;
-    }
-
-    ngx_log_error(NGX_LOG_WARN, sync->worker->log, 0,
-                  "im: the lease %s: all routes are told again",
-                  state == 1 ? "had lapsed" : "was not there");
-
-    ngx_im_lease_renew(sync, 1);
-    im_follow_compare(&sync->follow, -1, 1);
-}
-
-
-/* What had become of the lease; 0: it went on, or there is no reply. */
-static uint64_t
-ngx_im_lease_renewed(ngx_im_sync_t *sync, const im_link_reply_t *reply,
-    int full)
-{
-    if (reply == NULL) {
-        return 0;
-    }
-
-    if (!im_link_reply_is_array(reply, 5)) {
-        ngx_im_link_complain(sync->worker->log, reply, "lease");
-        return 0;
-    }
-
-    sync->redis_ms = im_link_reply_int_at(reply, 1, 0);
-    sync->redis_at = ngx_current_msec;
-
-    /* an old token is over within a lease: then it was only a restart */
-
-    if (im_link_reply_int_at(reply, 2, 0) <= 1) {
-        sync->tokens = 0;
-        sync->tokens_told = 0;
-
-    } else if (sync->tokens == 0) {
-        sync->tokens = ngx_current_msec;
-
-    } else if (!sync->tokens_told
-               && ngx_current_msec - sync->tokens > IM_LEASE_WORKER)
-    {
-        sync->tokens_told = 1;
-
-        ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
-                      "im: another nginx uses the node name \"%V\": "
-                      "give each its own by im_node",
-                      &sync->worker->conf->node);
-    }
-    ngx_im_lease_dead(sync, im_link_reply_at(reply, 3), full);
-    sync->events->revoked(sync->worker, im_link_reply_str_at(reply, 4));
-
-    return im_link_reply_int_at(reply, 0, 0);
-}
-
-
-/* The first list, after the link came up, is no news. */
-static void
-ngx_im_lease_dead(ngx_im_sync_t *sync, const im_link_reply_t *dead, int full)
-{
-    size_t      i, j;
-    im_str_t    name;
-    uint64_t    hashes[NGX_IM_DEAD_MAX];
-    ngx_uint_t  n, nnew;
-
-    if (!im_link_reply_is_array(dead, 0)) {
-        return;
-    }
-
-    n = ngx_min(im_link_reply_len(dead), NGX_IM_DEAD_MAX);
-
-    for (i = 0, nnew = 0; i < n; i++) {
-        name = im_link_reply_str_at(dead, i);
-        hashes[i] = im_siphash(sync->worker->hub.users.seed, name.data,
-                               name.len);
-
-        for (j = 0; j < sync->ndead && sync->dead[j] != hashes[i]; j++) {
-            /* void */
-        }
-
-        nnew += j == sync->ndead;
-    }
-
-    ngx_memcpy(sync->dead, hashes, n * sizeof(uint64_t));
-    sync->ndead = n;
-
-    if (nnew > 0 && !full) {
-        sync->events->dead(sync->worker, nnew);
-    }
-}
-
-
-void
-ngx_im_lease_give_up(ngx_im_sync_t *sync)
-{
-    (void) ngx_im_lease_call(sync, "0");
-
-    (void) im_link_send(sync->worker->link, NULL, NULL);
+    return im_sketch_add(data, im_str_set(user->id, user->id_len));
 }
 
 
@@ -266,12 +108,157 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
 }
 
 
-static im_int_t
-ngx_im_lease_user(im_hash_node_t *node, void *data)
+/* The first list, after the link came up, is no news. */
+static void
+ngx_im_lease_dead(ngx_im_sync_t *sync, const im_link_reply_t *dead, int full)
 {
-    im_user_t  *user;
+    size_t      i, j;
+    im_str_t    name;
+    uint64_t    hashes[NGX_IM_DEAD_MAX];
+    ngx_uint_t  n, nnew;
 
-    user = im_list_data(node, im_user_t, node);
+    if (!im_link_reply_is_array(dead, 0)) {
+        return;
+    }
 
-    return im_sketch_add(data, im_str_set(user->id, user->id_len));
+    n = ngx_min(im_link_reply_len(dead), NGX_IM_DEAD_MAX);
+
+    for (i = 0, nnew = 0; i < n; i++) {
+        name = im_link_reply_str_at(dead, i);
+        hashes[i] = im_siphash(sync->worker->hub.users.seed, name.data,
+                               name.len);
+
+        for (j = 0; j < sync->ndead && sync->dead[j] != hashes[i]; j++) {
+            /* void */
+        }
+
+        nnew += j == sync->ndead;
+    }
+
+    ngx_memcpy(sync->dead, hashes, n * sizeof(uint64_t));
+    sync->ndead = n;
+
+    if (nnew > 0 && !full) {
+        sync->events->dead(sync->worker, nnew);
+    }
+}
+
+
+/* What had become of the lease; 0: it went on, or there is no reply. */
+static uint64_t
+ngx_im_lease_renewed(ngx_im_sync_t *sync, const im_link_reply_t *reply,
+    int full)
+{
+    if (reply == NULL) {
+        return 0;
+    }
+
+    if (!im_link_reply_is_array(reply, 5)) {
+        ngx_im_link_complain(sync->worker->log, reply, "lease");
+        return 0;
+    }
+
+    sync->redis_ms = im_link_reply_int_at(reply, 1, 0);
+    sync->redis_at = ngx_current_msec;
+
+    /* an old token is over within a lease: then it was only a restart */
+
+    if (im_link_reply_int_at(reply, 2, 0) <= 1) {
+        sync->tokens = 0;
+        sync->tokens_told = 0;
+
+    } else if (sync->tokens == 0) {
+        sync->tokens = ngx_current_msec;
+
+    } else if (!sync->tokens_told
+               && ngx_current_msec - sync->tokens > IM_LEASE_WORKER)
+    {
+        sync->tokens_told = 1;
+
+        ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
+                      "im: another nginx uses the node name \"%V\": "
+                      "give each its own by im_node",
+                      &sync->worker->conf->node);
+    }
+    ngx_im_lease_dead(sync, im_link_reply_at(reply, 3), full);
+    sync->events->revoked(sync->worker, im_link_reply_str_at(reply, 4));
+
+    return im_link_reply_int_at(reply, 0, 0);
+}
+
+
+static void
+ngx_im_lease_full_handler(const im_link_reply_t *reply, void *data)
+{
+    (void) ngx_im_lease_renewed(data, reply, 1);
+}
+
+
+static void
+ngx_im_lease_handler(const im_link_reply_t *reply, void *data)
+{
+    uint64_t        state;
+    ngx_im_sync_t  *sync;
+
+    sync = data;
+    state = ngx_im_lease_renewed(sync, reply, 0);
+
+    if (state == 0) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, sync->worker->log, 0,
+                  "im: the lease %s: all routes are told again",
+                  state == 1 ? "had lapsed" : "was not there");
+
+    ngx_im_lease_renew(sync, 1);
+    im_follow_compare(&sync->follow, -1, 1);
+}
+
+
+/* A sketch can't forget, so it is made anew; less often when that is much. */
+void
+ngx_im_lease_renew(ngx_im_sync_t *sync, int full)
+{
+    im_hash_t       *users;
+    im_sketch_t      sketch;
+    im_link_call_t  *call;
+
+    users = &sync->worker->hub.users;
+
+    if (users->count <= NGX_IM_SKETCH_OFTEN || sync->nrenewals++ % 10 == 0) {
+        im_sketch_init(&sketch);
+        im_buf_reset(&sync->users, 65536);
+
+        if (im_hash_each(users, ngx_im_lease_user, &sketch) == IM_OK) {
+            im_sketch_encode(&sync->users, &sketch);
+        }
+
+        if (sync->users.failed) {
+            im_buf_reset(&sync->users, 65536);
+        }
+
+        im_sketch_cleanup(&sketch);
+    }
+
+    call = ngx_im_lease_call(sync, im_text(IM_LEASE_WORKER));
+    ngx_im_lease_record(sync, call, full);
+
+    if (im_link_send(sync->worker->link, full ? ngx_im_lease_full_handler
+                                              : ngx_im_lease_handler,
+                     sync)
+        != IM_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
+                      "im: the lease couldn't be renewed");
+    }
+}
+
+
+void
+ngx_im_lease_give_up(ngx_im_sync_t *sync)
+{
+    (void) ngx_im_lease_call(sync, "0");
+
+    (void) im_link_send(sync->worker->link, NULL, NULL);
 }

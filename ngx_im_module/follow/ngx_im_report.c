@@ -14,77 +14,6 @@
 #define NGX_IM_REPORT_CHANGES  65536           /* bytes, of a notice */
 
 
-static im_int_t ngx_im_report_send(void *ctx, im_route_t *route,
-    im_report_t *report);
-static void ngx_im_report_keys(ngx_im_worker_t *w, im_link_call_t *call,
-    const im_report_t *report);
-static void ngx_im_report_notice(ngx_im_worker_t *w, im_buf_t *b,
-    const im_report_t *report);
-static size_t ngx_im_report_change(ngx_im_worker_t *w, im_buf_t *b,
-    const im_report_t *report, const im_change_t *change);
-static void ngx_im_report_members(ngx_im_worker_t *w, im_link_call_t *call,
-    im_report_t *report);
-static ngx_int_t ngx_im_report_joined(ngx_im_worker_t *w, im_buf_t *b,
-    const im_report_t *report, const im_change_t *change);
-static void ngx_im_report_handler(const im_link_reply_t *reply, void *data);
-static im_int_t ngx_im_report_read(void *ctx, im_route_t *route,
-    im_topic_t *topic, const im_read_t *read);
-static void ngx_im_report_hist_handler(const im_link_reply_t *reply,
-    void *data);
-static void ngx_im_report_page_handler(const im_link_reply_t *reply,
-    void *data);
-static void ngx_im_report_page(im_route_t *route,
-    const im_link_reply_t *reply, int back);
-static im_int_t ngx_im_report_member(void *ctx, im_sub_t *sub, int joined,
-    im_change_t **change);
-static void ngx_im_report_wake(void *ctx);
-
-
-const im_follow_commands_t  ngx_im_report_commands = {
-    ngx_im_report_send,
-    ngx_im_report_read,
-    ngx_im_report_member,
-    ngx_im_report_wake
-};
-
-
-static im_int_t
-ngx_im_report_send(void *ctx, im_route_t *route, im_report_t *report)
-{
-    im_link_call_t   *call;
-    ngx_im_worker_t  *w;
-
-    w = ctx;
-
-    call = im_link_script(w->link, &im_script_route);
-    ngx_im_report_keys(w, call, report);
-
-    im_link_call_str(call, report->ask ? im_str_set("", 0)
-                                       : im_buf_str(&w->id));
-    im_link_call_uint(call, report->count);
-    im_link_call_uint(call, report->version);
-    im_link_call_z(call, NGX_IM_REPORT_TTL);
-    im_link_call_uint(call, report->rule != NULL
-                            ? im_rule_meta_ttl(report->rule)
-                            : NGX_IM_REPORT_META);
-    im_link_call_generation(call);
-    im_link_call_str(call, report->topic);
-
-    if (report->notify) {
-        ngx_im_report_notice(w, &call->bytes, report);
-    }
-
-    im_link_call_arg(call);
-    im_link_call_z(call, NGX_IM_REPORT_QUEUE);
-
-    if (report->count > 0) {
-        ngx_im_report_members(w, call, report);
-    }
-
-    return im_link_send(w->link, ngx_im_report_handler, route);
-}
-
-
 static void
 ngx_im_report_keys(ngx_im_worker_t *w, im_link_call_t *call,
     const im_report_t *report)
@@ -114,6 +43,66 @@ ngx_im_report_keys(ngx_im_worker_t *w, im_link_call_t *call,
 
     im_key_queue(&call->bytes, prefix, p);
     im_link_call_key(call);
+}
+
+
+/* Appends what others may know of a session; NGX_DECLINED: it has left. */
+static ngx_int_t
+ngx_im_report_joined(ngx_im_worker_t *w, im_buf_t *b,
+    const im_report_t *report, const im_change_t *change)
+{
+    im_sub_t           *sub;
+    ngx_im_followed_t   f;
+
+    sub = w->sync->events->find(w, change->session, report->topic);
+
+    if (sub == NULL) {
+        return NGX_DECLINED;
+    }
+
+    w->sync->events->describe(sub, &f);
+    im_member_encode(b, &f.member);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Appends a change; its length.  A session that left before others knew of it
+ * has never been there.
+ */
+static size_t
+ngx_im_report_change(ngx_im_worker_t *w, im_buf_t *b,
+    const im_report_t *report, const im_change_t *change)
+{
+    u_char    id[IM_UUID_LEN];
+    size_t    start;
+    im_buf_t  member;
+
+    start = b->len;
+
+    im_buf_init(&member, NGX_IM_REPORT_CHANGES);
+
+    if (change->joined) {
+        (void) ngx_im_report_joined(w, &member, report, change);
+
+    } else {
+        im_buf_add(&member, change->member, change->len);
+    }
+
+    if (member.failed) {
+        b->failed = 1;
+
+    } else if (member.len > 0) {
+        im_id_uuid(id, change->id);
+        im_control_change_encode(b, change->joined,
+                                 im_str_set(id, IM_UUID_LEN),
+                                 im_buf_str(&member));
+    }
+
+    im_buf_cleanup(&member);
+
+    return b->len - start;
 }
 
 
@@ -158,45 +147,6 @@ ngx_im_report_notice(ngx_im_worker_t *w, im_buf_t *b,
     im_control_encode(b, &control, (uint64_t) now->sec * 1000 + now->msec);
 
     im_buf_cleanup(&bytes);
-}
-
-
-/*
- * Appends a change; its length.  A session that left before others knew of it
- * has never been there.
- */
-static size_t
-ngx_im_report_change(ngx_im_worker_t *w, im_buf_t *b,
-    const im_report_t *report, const im_change_t *change)
-{
-    u_char    id[IM_UUID_LEN];
-    size_t    start;
-    im_buf_t  member;
-
-    start = b->len;
-
-    im_buf_init(&member, NGX_IM_REPORT_CHANGES);
-
-    if (change->joined) {
-        (void) ngx_im_report_joined(w, &member, report, change);
-
-    } else {
-        im_buf_add(&member, change->member, change->len);
-    }
-
-    if (member.failed) {
-        b->failed = 1;
-
-    } else if (member.len > 0) {
-        im_id_uuid(id, change->id);
-        im_control_change_encode(b, change->joined,
-                                 im_str_set(id, IM_UUID_LEN),
-                                 im_buf_str(&member));
-    }
-
-    im_buf_cleanup(&member);
-
-    return b->len - start;
 }
 
 
@@ -246,27 +196,6 @@ ngx_im_report_members(ngx_im_worker_t *w, im_link_call_t *call,
 }
 
 
-/* Appends what others may know of a session; NGX_DECLINED: it has left. */
-static ngx_int_t
-ngx_im_report_joined(ngx_im_worker_t *w, im_buf_t *b,
-    const im_report_t *report, const im_change_t *change)
-{
-    im_sub_t           *sub;
-    ngx_im_followed_t   f;
-
-    sub = w->sync->events->find(w, change->session, report->topic);
-
-    if (sub == NULL) {
-        return NGX_DECLINED;
-    }
-
-    w->sync->events->describe(sub, &f);
-    im_member_encode(b, &f.member);
-
-    return NGX_OK;
-}
-
-
 static void
 ngx_im_report_handler(const im_link_reply_t *reply, void *data)
 {
@@ -299,53 +228,39 @@ ngx_im_report_handler(const im_link_reply_t *reply, void *data)
 
 
 static im_int_t
-ngx_im_report_read(void *ctx, im_route_t *route, im_topic_t *topic,
-    const im_read_t *read)
+ngx_im_report_send(void *ctx, im_route_t *route, im_report_t *report)
 {
-    im_str_t          name, prefix;
     im_link_call_t   *call;
     ngx_im_worker_t  *w;
 
     w = ctx;
-    name = im_topic_name(topic);
-    prefix = im_link_prefix(w->link);
 
-    call = im_link_script(w->link, read->back ? &im_script_page
-                                              : &im_script_hist);
+    call = im_link_script(w->link, &im_script_route);
+    ngx_im_report_keys(w, call, report);
 
-    im_key_topic(&call->bytes, prefix, topic->partition, name, IM_KEY_META);
-    im_link_call_key(call);
+    im_link_call_str(call, report->ask ? im_str_set("", 0)
+                                       : im_buf_str(&w->id));
+    im_link_call_uint(call, report->count);
+    im_link_call_uint(call, report->version);
+    im_link_call_z(call, NGX_IM_REPORT_TTL);
+    im_link_call_uint(call, report->rule != NULL
+                            ? im_rule_meta_ttl(report->rule)
+                            : NGX_IM_REPORT_META);
+    im_link_call_generation(call);
+    im_link_call_str(call, report->topic);
 
-    im_key_topic(&call->bytes, prefix, topic->partition, name, IM_KEY_HISTORY);
-    im_link_call_key(call);
-
-    im_link_call_str(call, read->back ? im_str_set("1", 1)
-                                      : im_str_set(topic->epoch.data,
-                                                   topic->epoch.len));
-    im_link_call_uint(call, read->seq);
-    im_link_call_uint(call, read->limit);
-
-    if (read->back) {
-        im_link_call_uint(call, read->bytes);
+    if (report->notify) {
+        ngx_im_report_notice(w, &call->bytes, report);
     }
 
-    return im_link_send(w->link, read->back ? ngx_im_report_page_handler
-                                            : ngx_im_report_hist_handler,
-                        route);
-}
+    im_link_call_arg(call);
+    im_link_call_z(call, NGX_IM_REPORT_QUEUE);
 
+    if (report->count > 0) {
+        ngx_im_report_members(w, call, report);
+    }
 
-static void
-ngx_im_report_hist_handler(const im_link_reply_t *reply, void *data)
-{
-    ngx_im_report_page(data, reply, 0);
-}
-
-
-static void
-ngx_im_report_page_handler(const im_link_reply_t *reply, void *data)
-{
-    ngx_im_report_page(data, reply, 1);
+    return im_link_send(w->link, ngx_im_report_handler, route);
 }
 
 
@@ -384,6 +299,57 @@ ngx_im_report_page(im_route_t *route, const im_link_reply_t *reply, int back)
     }
 
     im_follow_page(route, back, &page);
+}
+
+
+static void
+ngx_im_report_page_handler(const im_link_reply_t *reply, void *data)
+{
+    ngx_im_report_page(data, reply, 1);
+}
+
+
+static void
+ngx_im_report_hist_handler(const im_link_reply_t *reply, void *data)
+{
+    ngx_im_report_page(data, reply, 0);
+}
+
+
+static im_int_t
+ngx_im_report_read(void *ctx, im_route_t *route, im_topic_t *topic,
+    const im_read_t *read)
+{
+    im_str_t          name, prefix;
+    im_link_call_t   *call;
+    ngx_im_worker_t  *w;
+
+    w = ctx;
+    name = im_topic_name(topic);
+    prefix = im_link_prefix(w->link);
+
+    call = im_link_script(w->link, read->back ? &im_script_page
+                                              : &im_script_hist);
+
+    im_key_topic(&call->bytes, prefix, topic->partition, name, IM_KEY_META);
+    im_link_call_key(call);
+
+    im_key_topic(&call->bytes, prefix, topic->partition, name, IM_KEY_HISTORY);
+    im_link_call_key(call);
+
+    im_link_call_str(call, read->back ? im_str_set("1", 1)
+                                      : im_str_set(topic->epoch.data,
+                                                   topic->epoch.len));
+    im_link_call_uint(call, read->seq);
+    im_link_call_uint(call, read->limit);
+
+    if (read->back) {
+        im_link_call_uint(call, read->bytes);
+    }
+
+    return im_link_send(w->link, read->back ? ngx_im_report_page_handler
+                                            : ngx_im_report_hist_handler,
+                        route);
 }
 
 
@@ -445,3 +411,11 @@ ngx_im_report_wake(void *ctx)
         ngx_post_event(&w->sync->pump, &ngx_posted_events);
     }
 }
+
+
+const im_follow_commands_t  ngx_im_report_commands = {
+    ngx_im_report_send,
+    ngx_im_report_read,
+    ngx_im_report_member,
+    ngx_im_report_wake
+};

@@ -36,21 +36,240 @@ struct ngx_im_link_s {
 };
 
 
-static void *ngx_im_link_connect(void *data, im_link_conn_t *conn,
-    const char **why);
-static ngx_int_t ngx_im_link_connected(ngx_im_link_socket_t *s);
-static void ngx_im_link_close(void *data);
-static void ngx_im_link_post(void *data);
-static void ngx_im_link_write(ngx_im_link_socket_t *s);
-static void ngx_im_link_timer(void *data, im_uint_t ms);
-static uint64_t ngx_im_link_now(void *data);
-static uint32_t ngx_im_link_random(void *data);
-static void ngx_im_link_log(void *data, im_link_log_e level,
-    const char *text);
+/* NGX_ERROR: the connection is closed, and the link may be destroyed. */
+static ngx_int_t
+ngx_im_link_connected(ngx_im_link_socket_t *s)
+{
+    int                err;
+    socklen_t          len;
+    ngx_connection_t  *c;
 
-static void ngx_im_link_read_handler(ngx_event_t *rev);
-static void ngx_im_link_write_handler(ngx_event_t *wev);
-static void ngx_im_link_timer_handler(ngx_event_t *ev);
+    c = s->connection;
+    err = 0;
+    len = sizeof(int);
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
+        err = ngx_socket_errno;
+    }
+
+    if (err != 0) {
+        im_link_closed(s->conn, strerror(err));
+        return NGX_ERROR;
+    }
+
+    if (s->owner->conf->addr->sockaddr->sa_family != AF_UNIX) {
+        (void) ngx_tcp_nodelay(c);
+    }
+
+    s->connected = 1;
+
+    return im_link_connected(s->conn);
+}
+
+
+static void
+ngx_im_link_read_handler(ngx_event_t *rev)
+{
+    u_char                 buf[NGX_IM_LINK_READ];
+    ssize_t                n;
+    ngx_connection_t      *c;
+    ngx_im_link_socket_t  *s;
+
+    c = rev->data;
+    s = c->data;
+
+    if (!s->connected && ngx_im_link_connected(s) != NGX_OK) {
+        return;
+    }
+
+    for ( ;; ) {
+        n = c->recv(c, buf, sizeof(buf));
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n == NGX_ERROR || n == 0) {
+            im_link_closed(s->conn, n == 0 ? "connection closed"
+                                           : "recv() failed");
+            return;
+        }
+
+        if (im_link_received(s->conn, buf, n) != IM_OK) {
+            return;
+        }
+    }
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        im_link_closed(s->conn, "no event for the socket");
+    }
+}
+
+
+static void
+ngx_im_link_write(ngx_im_link_socket_t *s)
+{
+    ssize_t            n;
+    im_str_t           out;
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    while ((out = im_link_output(s->conn)).len > 0) {
+        n = c->send(c, out.data, out.len);
+
+        if (n == NGX_ERROR) {
+            im_link_closed(s->conn, "send() failed");
+            return;
+        }
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        im_link_sent(s->conn, n);
+    }
+
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        im_link_closed(s->conn, "no event for the socket");
+    }
+}
+
+
+static void
+ngx_im_link_write_handler(ngx_event_t *wev)
+{
+    ngx_connection_t      *c;
+    ngx_im_link_socket_t  *s;
+
+    c = wev->data;
+    s = c->data;
+
+    if (s->connected) {
+        ngx_im_link_write(s);
+
+    } else {
+        (void) ngx_im_link_connected(s);
+    }
+}
+
+
+static void
+ngx_im_link_post(void *data)
+{
+    ngx_im_link_socket_t  *s = data;
+
+    ngx_post_event(s->connection->write, &ngx_posted_events);
+}
+
+
+static void *
+ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
+{
+    ngx_int_t               rc;
+    ngx_im_link_t          *nl = data;
+    ngx_connection_t       *c;
+    ngx_im_link_socket_t   *s;
+    ngx_peer_connection_t   pc;
+
+    ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
+
+    pc.sockaddr = nl->conf->addr->sockaddr;
+    pc.socklen = nl->conf->addr->socklen;
+    pc.name = &nl->conf->name;
+    pc.get = ngx_event_get_peer;
+    pc.log = &nl->silent;
+    pc.log_error = NGX_ERROR_ERR;
+
+    rc = ngx_event_connect_peer(&pc);
+
+    if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
+        *why = strerror(ngx_socket_errno);
+        return NULL;
+    }
+
+    s = &nl->sockets[nl->sockets[0].connection != NULL];
+
+    s->owner = nl;
+    s->conn = conn;
+    s->connection = pc.connection;
+
+    c = pc.connection;
+    c->data = s;
+    c->log = nl->log;
+    c->read->log = c->log;
+    c->write->log = c->log;
+    c->read->handler = ngx_im_link_read_handler;
+    c->write->handler = ngx_im_link_write_handler;
+
+    /* a quitting worker doesn't wait for this connection */
+
+    c->read->resolver = 1;
+
+    if (rc == NGX_OK) {
+        ngx_im_link_post(s);
+    }
+
+    return s;
+}
+
+
+static void
+ngx_im_link_close(void *data)
+{
+    ngx_im_link_socket_t  *s = data;
+
+    ngx_close_connection(s->connection);
+
+    s->connection = NULL;
+    s->connected = 0;
+}
+
+
+static void
+ngx_im_link_timer(void *data, im_uint_t ms)
+{
+    ngx_im_link_t  *nl = data;
+
+    /* a timer that is set isn't moved by less than 300 ms */
+
+    if (nl->timer.timer_set) {
+        ngx_del_timer(&nl->timer);
+    }
+
+    ngx_add_timer(&nl->timer, ms);
+}
+
+
+static uint64_t
+ngx_im_link_now(void *data)
+{
+    return ngx_current_msec;
+}
+
+
+static uint32_t
+ngx_im_link_random(void *data)
+{
+    return ngx_random();
+}
+
+
+static void
+ngx_im_link_log(void *data, im_link_log_e level, const char *text)
+{
+    ngx_uint_t      n;
+    ngx_im_link_t  *nl = data;
+
+    if (level == IM_LINK_LOG_DEBUG) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, nl->log, 0, "im %s", text);
+        return;
+    }
+
+    n = level == IM_LINK_LOG_ERROR ? NGX_LOG_ERR : NGX_LOG_NOTICE;
+
+    ngx_log_error(n, nl->log, 0, "im: %s", text);
+}
 
 
 static const im_link_transport_t  ngx_im_link_transport = {
@@ -62,6 +281,17 @@ static const im_link_transport_t  ngx_im_link_transport = {
     ngx_im_link_random,
     ngx_im_link_log
 };
+
+
+static void
+ngx_im_link_timer_handler(ngx_event_t *ev)
+{
+    ngx_im_link_t  *nl;
+
+    nl = ev->data;
+
+    im_link_tick(nl->link);
+}
 
 
 im_link_t *
@@ -145,251 +375,4 @@ ngx_im_link_complain(ngx_log_t *log, const im_link_reply_t *reply,
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "im: %s script gave an unknown reply", script);
     }
-}
-
-
-static void *
-ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
-{
-    ngx_int_t               rc;
-    ngx_im_link_t          *nl = data;
-    ngx_connection_t       *c;
-    ngx_im_link_socket_t   *s;
-    ngx_peer_connection_t   pc;
-
-    ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
-
-    pc.sockaddr = nl->conf->addr->sockaddr;
-    pc.socklen = nl->conf->addr->socklen;
-    pc.name = &nl->conf->name;
-    pc.get = ngx_event_get_peer;
-    pc.log = &nl->silent;
-    pc.log_error = NGX_ERROR_ERR;
-
-    rc = ngx_event_connect_peer(&pc);
-
-    if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
-        *why = strerror(ngx_socket_errno);
-        return NULL;
-    }
-
-    s = &nl->sockets[nl->sockets[0].connection != NULL];
-
-    s->owner = nl;
-    s->conn = conn;
-    s->connection = pc.connection;
-
-    c = pc.connection;
-    c->data = s;
-    c->log = nl->log;
-    c->read->log = c->log;
-    c->write->log = c->log;
-    c->read->handler = ngx_im_link_read_handler;
-    c->write->handler = ngx_im_link_write_handler;
-
-    /* a quitting worker doesn't wait for this connection */
-
-    c->read->resolver = 1;
-
-    if (rc == NGX_OK) {
-        ngx_im_link_post(s);
-    }
-
-    return s;
-}
-
-
-/* NGX_ERROR: the connection is closed, and the link may be destroyed. */
-static ngx_int_t
-ngx_im_link_connected(ngx_im_link_socket_t *s)
-{
-    int                err;
-    socklen_t          len;
-    ngx_connection_t  *c;
-
-    c = s->connection;
-    err = 0;
-    len = sizeof(int);
-
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
-        err = ngx_socket_errno;
-    }
-
-    if (err != 0) {
-        im_link_closed(s->conn, strerror(err));
-        return NGX_ERROR;
-    }
-
-    if (s->owner->conf->addr->sockaddr->sa_family != AF_UNIX) {
-        (void) ngx_tcp_nodelay(c);
-    }
-
-    s->connected = 1;
-
-    return im_link_connected(s->conn);
-}
-
-
-static void
-ngx_im_link_close(void *data)
-{
-    ngx_im_link_socket_t  *s = data;
-
-    ngx_close_connection(s->connection);
-
-    s->connection = NULL;
-    s->connected = 0;
-}
-
-
-static void
-ngx_im_link_post(void *data)
-{
-    ngx_im_link_socket_t  *s = data;
-
-    ngx_post_event(s->connection->write, &ngx_posted_events);
-}
-
-
-static void
-ngx_im_link_write_handler(ngx_event_t *wev)
-{
-    ngx_connection_t      *c;
-    ngx_im_link_socket_t  *s;
-
-    c = wev->data;
-    s = c->data;
-
-    if (s->connected) {
-        ngx_im_link_write(s);
-
-    } else {
-        (void) ngx_im_link_connected(s);
-    }
-}
-
-
-static void
-ngx_im_link_write(ngx_im_link_socket_t *s)
-{
-    ssize_t            n;
-    im_str_t           out;
-    ngx_connection_t  *c;
-
-    c = s->connection;
-
-    while ((out = im_link_output(s->conn)).len > 0) {
-        n = c->send(c, out.data, out.len);
-
-        if (n == NGX_ERROR) {
-            im_link_closed(s->conn, "send() failed");
-            return;
-        }
-
-        if (n == NGX_AGAIN) {
-            break;
-        }
-
-        im_link_sent(s->conn, n);
-    }
-
-    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
-        im_link_closed(s->conn, "no event for the socket");
-    }
-}
-
-
-static void
-ngx_im_link_read_handler(ngx_event_t *rev)
-{
-    u_char                 buf[NGX_IM_LINK_READ];
-    ssize_t                n;
-    ngx_connection_t      *c;
-    ngx_im_link_socket_t  *s;
-
-    c = rev->data;
-    s = c->data;
-
-    if (!s->connected && ngx_im_link_connected(s) != NGX_OK) {
-        return;
-    }
-
-    for ( ;; ) {
-        n = c->recv(c, buf, sizeof(buf));
-
-        if (n == NGX_AGAIN) {
-            break;
-        }
-
-        if (n == NGX_ERROR || n == 0) {
-            im_link_closed(s->conn, n == 0 ? "connection closed"
-                                           : "recv() failed");
-            return;
-        }
-
-        if (im_link_received(s->conn, buf, n) != IM_OK) {
-            return;
-        }
-    }
-
-    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-        im_link_closed(s->conn, "no event for the socket");
-    }
-}
-
-
-static void
-ngx_im_link_timer_handler(ngx_event_t *ev)
-{
-    ngx_im_link_t  *nl;
-
-    nl = ev->data;
-
-    im_link_tick(nl->link);
-}
-
-
-static void
-ngx_im_link_timer(void *data, im_uint_t ms)
-{
-    ngx_im_link_t  *nl = data;
-
-    /* a timer that is set isn't moved by less than 300 ms */
-
-    if (nl->timer.timer_set) {
-        ngx_del_timer(&nl->timer);
-    }
-
-    ngx_add_timer(&nl->timer, ms);
-}
-
-
-static uint64_t
-ngx_im_link_now(void *data)
-{
-    return ngx_current_msec;
-}
-
-
-static uint32_t
-ngx_im_link_random(void *data)
-{
-    return ngx_random();
-}
-
-
-static void
-ngx_im_link_log(void *data, im_link_log_e level, const char *text)
-{
-    ngx_uint_t      n;
-    ngx_im_link_t  *nl = data;
-
-    if (level == IM_LINK_LOG_DEBUG) {
-        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, nl->log, 0, "im %s", text);
-        return;
-    }
-
-    n = level == IM_LINK_LOG_ERROR ? NGX_LOG_ERR : NGX_LOG_NOTICE;
-
-    ngx_log_error(n, nl->log, 0, "im: %s", text);
 }
