@@ -13,10 +13,14 @@ const readline = require('readline');
 const top = path.join(__dirname, '..', '..');
 
 
-/* options: those of Test::Im::Stack; port is one of them */
+/*
+ * options: those of Test::Im::Stack; port is one of them.  A browser opens spare
+ * connections: a worker that quits waits a minute for a request on them, unless
+ * its end is bounded.
+ */
 class Stack {
     constructor(options) {
-        this.options = options;
+        this.options = { main: 'worker_shutdown_timeout 5s; ', ...options };
         this.port = options.port;
         this.url = `http://127.0.0.1:${this.port}`;
         this.pids = {};
