@@ -138,11 +138,11 @@ static im_int_t
 im_logic_api_control_position(im_logic_command_t *c,
     const im_logic_api_target_t *t, im_logic_api_since_t *since)
 {
+    memset(since, 0, sizeof(im_logic_api_since_t));
+
     if (t->override.len != 0) {
         return im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE, "override");
     }
-
-    memset(since, 0, sizeof(im_logic_api_since_t));
 
     if (t->since.len != 0
         && im_logic_command_decode(c, t->since, im_logic_api_since_fields,
