@@ -7,6 +7,7 @@
 #include "im_control.h"
 #include "im_key.h"
 #include "im_push.h"
+#include "im_ws.h"
 
 
 typedef struct {
@@ -88,6 +89,13 @@ int
 im_control_everywhere(const im_control_t *c)
 {
     return c->topic.len == 0 || c->topic.data[0] == 'b';
+}
+
+
+int
+im_control_code_valid(int64_t code)
+{
+    return code == IM_WS_CLOSE_NORMAL || (code >= 3000 && code <= 4999);
 }
 
 

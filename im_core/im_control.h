@@ -67,6 +67,12 @@ void im_control_queue(im_buf_t *b, const im_control_t *c);
 /* It goes to every live worker, not only to those that hold the topic. */
 int im_control_everywhere(const im_control_t *c);
 
+/*
+ * A session may be closed with that code: 1000, or one that is left to
+ * applications (RFC 6455, section 7.4.2).
+ */
+int im_control_code_valid(int64_t code);
+
 /* Appends the envelope; now is ms since 1970. */
 void im_control_encode(im_buf_t *b, const im_control_t *c, uint64_t now);
 

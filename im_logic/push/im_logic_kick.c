@@ -36,7 +36,9 @@ im_logic_kick_args(im_daemon_request_t *r, im_control_t *control)
 
     rc = im_logic_query_number(r, "code", 4999, &n);
 
-    if (rc == IM_ERROR || (rc == IM_OK && n != 1000 && n < 3000)) {
+    if (rc == IM_ERROR
+        || (rc == IM_OK && !im_control_code_valid((int64_t) n)))
+    {
         return "code is 1000 or 3000 to 4999";
     }
 

@@ -59,7 +59,7 @@ ngx_im_control_disconnect(ngx_im_session_t *s, const im_control_t *control)
 
     code = control->code;
 
-    if (code != IM_WS_CLOSE_NORMAL && (code < 3000 || code > 4999)) {
+    if (!im_control_code_valid(code)) {
         code = im_wire_code(s->conf->proto, s->transport, IM_REASON_KICKED);
     }
 

@@ -370,6 +370,19 @@ test_no_memory(void **state)
 }
 
 
+static void
+test_codes(void **state)
+{
+    assert_true(im_control_code_valid(1000));
+    assert_true(im_control_code_valid(3000));
+    assert_true(im_control_code_valid(4999));
+    assert_false(im_control_code_valid(-1));
+    assert_false(im_control_code_valid(1001));
+    assert_false(im_control_code_valid(2999));
+    assert_false(im_control_code_valid(5000));
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_disconnect),
     alloc_test(test_subscribe),
@@ -377,7 +390,8 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_queue),
     alloc_test(test_bad),
     alloc_test(test_cut),
-    alloc_test(test_no_memory)
+    alloc_test(test_no_memory),
+    alloc_test(test_codes)
 };
 
 test_main(tests)
