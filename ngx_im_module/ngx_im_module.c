@@ -30,7 +30,7 @@
 
 static const ngx_im_option_t  ngx_im_limit_options[] = {
     ngx_im_main_limit("sessions", NUMBER, 0, 0, max_sessions),
-    ngx_im_main_limit("per_ip", NUMBER, 0, 0, max_sessions_per_ip),
+    ngx_im_main_limit("per_ip", NUMBER, 0, 0, per_address.sessions),
     ngx_im_main_limit("per_user", NUMBER, 0, 32, max_sessions_per_user),
     ngx_im_main_limit("unauthenticated", NUMBER, 0, 1024, max_unauthenticated),
     ngx_im_main_limit("handshakes", NUMBER, 0, 2000, handshakes),
@@ -47,6 +47,29 @@ static const ngx_im_option_t  ngx_im_limit_options[] = {
     ngx_im_loc_limit("replies", SIZE, 1, max_replies),
     ngx_im_loc_limit("auth_timeout", MSEC, 1000, auth_timeout),
     ngx_im_loc_limit("refresh", MSEC, 1000, refresh),
+    ngx_im_option_end
+};
+
+
+#define ngx_im_address_limit(n, kind, value)                                  \
+    ngx_im_main_limit(#n, kind, 0, value, per_address.n)
+
+
+static const ngx_im_option_t  ngx_im_per_address_options[] = {
+    ngx_im_address_limit(sessions, NUMBER, 0),
+    ngx_im_address_limit(pending, NUMBER, 1000),
+    ngx_im_address_limit(guest_rooms, NUMBER, 10000),
+    ngx_im_address_limit(handshakes, NUMBER, 500),
+    ngx_im_address_limit(rooms, NUMBER, 200),
+    ngx_im_address_limit(failures, NUMBER, 20),
+    ngx_im_address_limit(read, SIZE, 4 * 1024 * 1024),
+    ngx_im_address_limit(frames, NUMBER, 5000),
+    ngx_im_address_limit(bytes, SIZE, 4 * 1024 * 1024),
+    ngx_im_main_limit("zone", SIZE, 1024 * 1024, 32 * 1024 * 1024, zone_size),
+    ngx_im_option("except=", CIDR, 0, 0, ngx_im_main_conf_t,
+                  per_address.except, NULL, 0),
+    ngx_im_option("off", WORD, 1, 1, ngx_im_main_conf_t, per_address.off, NULL,
+                  0),
     ngx_im_option_end
 };
 
@@ -507,6 +530,23 @@ ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+static char *
+ngx_im_per_address(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_main_conf_t  *imcf = conf;
+
+    char  *rv;
+
+    rv = ngx_im_options(cf, cmd, 1, ngx_im_per_address_options, conf,
+                        "is unknown; there are sessions= pending= "
+                        "guest_rooms= handshakes= rooms= failures= read= "
+                        "frames= bytes= except= zone= off");
+
+    return rv == NGX_CONF_OK && imcf->per_address.off && cf->args->nelts > 2
+           ? "has other options beside \"off\"" : rv;
+}
+
+
 /* A scheme and an authority, as browsers send it (RFC 6454, section 7). */
 static ngx_uint_t
 ngx_im_origin_valid(ngx_str_t *origin)
@@ -664,6 +704,13 @@ static ngx_command_t  ngx_im_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_im_limit,
       NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("im_per_address"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_im_per_address,
+      NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
@@ -846,9 +893,18 @@ ngx_im_rules_free(void *data)
 }
 
 
+/* What has its default in a table. */
+static const ngx_im_option_t  *ngx_im_limits[] = {
+    ngx_im_limit_options, ngx_im_per_address_options
+};
+
+#define NGX_IM_LIMITS  (sizeof(ngx_im_limits) / sizeof(ngx_im_limits[0]))
+
+
 static void *
 ngx_im_create_main_conf(ngx_conf_t *cf)
 {
+    ngx_uint_t              i;
     ngx_im_main_conf_t     *imcf;
     ngx_pool_cleanup_t     *cln;
     const ngx_im_option_t  *option;
@@ -874,9 +930,11 @@ ngx_im_create_main_conf(ngx_conf_t *cf)
 
     imcf->drain = NGX_CONF_UNSET_MSEC;
 
-    for (option = ngx_im_limit_options; option->name.len > 0; option++) {
-        if (option->flags & NGX_IM_OPTION_MAIN) {
-            *ngx_im_option_field(imcf, option) = NGX_CONF_UNSET_UINT;
+    for (i = 0; i < NGX_IM_LIMITS; i++) {
+        for (option = ngx_im_limits[i]; option->name.len > 0; option++) {
+            if (option->flags & NGX_IM_OPTION_MAIN) {
+                *ngx_im_option_field(imcf, option) = NGX_CONF_UNSET_UINT;
+            }
         }
     }
 
@@ -891,14 +949,17 @@ ngx_im_init_main_conf(ngx_conf_t *cf, void *conf)
 
     u_char                 *p;
     ngx_str_t              *host;
+    ngx_uint_t              i;
     const ngx_im_option_t  *option;
 
     ngx_conf_init_msec_value(imcf->drain, 30000);
 
-    for (option = ngx_im_limit_options; option->name.len > 0; option++) {
-        if (option->flags & NGX_IM_OPTION_MAIN) {
-            ngx_conf_init_uint_value(*ngx_im_option_field(imcf, option),
-                                     option->value);
+    for (i = 0; i < NGX_IM_LIMITS; i++) {
+        for (option = ngx_im_limits[i]; option->name.len > 0; option++) {
+            if (option->flags & NGX_IM_OPTION_MAIN) {
+                ngx_conf_init_uint_value(*ngx_im_option_field(imcf, option),
+                                         option->value);
+            }
         }
     }
 

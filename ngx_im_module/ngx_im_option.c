@@ -73,6 +73,45 @@ ngx_im_option_value(const ngx_im_option_t *option, ngx_str_t *value)
 }
 
 
+/* Adds a network to an array; one alone is an address. */
+static char *
+ngx_im_option_cidr(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg,
+    ngx_str_t *value, ngx_array_t **array)
+{
+    ngx_int_t    rc;
+    ngx_cidr_t  *cidr;
+
+    if (*array == NULL) {
+        *array = ngx_array_create(cf->pool, 4, sizeof(ngx_cidr_t));
+        if (*array == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    cidr = ngx_array_push(*array);
+    if (cidr == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(cidr, sizeof(ngx_cidr_t));
+
+    rc = ngx_ptocidr(value, cidr);
+
+    if (rc == NGX_ERROR) {
+        return ngx_im_invalid(cf, cmd, arg, "must be an address or a network "
+                              "like 10.0.0.0/8 or 2001:db8::/32");
+    }
+
+    if (rc == NGX_DONE) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "%V: low address bits of \"%V\" are meaningless",
+                           &cmd->name, arg);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 char *
 ngx_im_option_set(ngx_conf_t *cf, ngx_command_t *cmd,
     const ngx_im_option_t *option, ngx_str_t *arg, void *conf)
@@ -93,6 +132,11 @@ ngx_im_option_set(ngx_conf_t *cf, ngx_command_t *cmd,
     value.data = arg->data + option->name.len;
     value.len = arg->len - option->name.len;
     field = (u_char *) conf + option->offset;
+
+    if (option->type == NGX_IM_OPTION_CIDR) {
+        return ngx_im_option_cidr(cf, cmd, arg, &value,
+                                  (ngx_array_t **) field);
+    }
 
     n = ngx_im_option_value(option, &value);
 

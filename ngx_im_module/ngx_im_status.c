@@ -6,8 +6,11 @@
 
 #include "ngx_im_hooks.h"
 #include "ngx_im_follow.h"
-#include "ngx_im_zone.h"
+#include "ngx_im_budget.h"
 #include "im_json.h"
+
+
+#define NGX_IM_STATUS_MAX  (64 * 1024 * 1024)
 
 
 typedef struct {
@@ -56,6 +59,24 @@ ngx_im_status_value(const ngx_im_counters_t *c,
 
 
 static void
+ngx_im_status_refusals(im_buf_t *b, const ngx_im_counters_t *c)
+{
+    ngx_uint_t  i;
+
+    im_buf_add_z(b, ",\"refusals\":{");
+
+    for (i = 0; i < NGX_IM_REFUSALS; i++) {
+        im_buf_add_z(b, i > 0 ? ",\"" : "\"");
+        im_buf_add_z(b, ngx_im_budget_reason(i));
+        im_buf_add_z(b, "\":");
+        im_buf_add_uint(b, c->refusals[i]);
+    }
+
+    im_buf_add_z(b, "}");
+}
+
+
+static void
 ngx_im_status_counters(im_buf_t *b, const ngx_im_counters_t *c)
 {
     const ngx_im_status_field_t  *field;
@@ -65,6 +86,26 @@ ngx_im_status_counters(im_buf_t *b, const ngx_im_counters_t *c)
         im_buf_add(b, field->name.data, field->name.len);
         im_buf_add_z(b, "\":");
         im_buf_add_uint(b, ngx_im_status_value(c, field));
+    }
+
+    ngx_im_status_refusals(b, c);
+}
+
+
+static void
+ngx_im_status_add(ngx_im_counters_t *sum, const ngx_im_counters_t *c)
+{
+    ngx_uint_t                    i;
+    ngx_atomic_t                 *total;
+    const ngx_im_status_field_t  *field;
+
+    for (field = ngx_im_status_fields; field->name.len; field++) {
+        total = (ngx_atomic_t *) ((u_char *) sum + field->offset);
+        *total += ngx_im_status_value(c, field);
+    }
+
+    for (i = 0; i < NGX_IM_REFUSALS; i++) {
+        sum->refusals[i] += c->refusals[i];
     }
 }
 
@@ -91,13 +132,11 @@ ngx_im_status_worker(im_buf_t *b, const ngx_im_counters_t *c)
 static void
 ngx_im_status_body(im_buf_t *b, ngx_im_main_conf_t *imcf)
 {
-    ngx_uint_t                    i, n;
-    ngx_im_counters_t             sum;
-    ngx_atomic_t                 *total;
-    const ngx_im_counters_t      *slots;
-    const ngx_im_status_field_t  *field;
+    ngx_uint_t                n;
+    ngx_im_counters_t         sum;
+    const ngx_im_counters_t  *c;
 
-    slots = ngx_im_zone_slots(imcf);
+    n = 0;
 
     ngx_memzero(&sum, sizeof(ngx_im_counters_t));
 
@@ -105,8 +144,8 @@ ngx_im_status_body(im_buf_t *b, ngx_im_main_conf_t *imcf)
     im_json_add_string(b, ngx_im_str(imcf->node));
     im_buf_add_z(b, ",\"workers\":[");
 
-    for (i = 0, n = 0; i < NGX_IM_MAX_SLOTS; i++) {
-        if (slots[i].pid == 0) {
+    for (c = ngx_im_zone_counters(imcf); c != NULL; c = c->next) {
+        if (c->pid == 0) {
             continue;
         }
 
@@ -114,12 +153,8 @@ ngx_im_status_body(im_buf_t *b, ngx_im_main_conf_t *imcf)
             im_buf_add_z(b, ",");
         }
 
-        ngx_im_status_worker(b, &slots[i]);
-
-        for (field = ngx_im_status_fields; field->name.len; field++) {
-            total = (ngx_atomic_t *) ((u_char *) &sum + field->offset);
-            *total += ngx_im_status_value(&slots[i], field);
-        }
+        ngx_im_status_worker(b, c);
+        ngx_im_status_add(&sum, c);
     }
 
     im_buf_add_z(b, "],\"total\":{\"workers\":");
@@ -140,7 +175,7 @@ ngx_im_status_handler(ngx_http_request_t *r)
         return NGX_HTTP_NOT_ALLOWED;
     }
 
-    im_buf_init(&b, NGX_IM_MAX_SLOTS * 2048);
+    im_buf_init(&b, NGX_IM_STATUS_MAX);
 
     ngx_im_status_body(&b, ngx_http_get_module_main_conf(r, ngx_im_module));
 

@@ -54,7 +54,7 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
         return NGX_ERROR;
     }
 
-    ngx_im_session_random((u_char *) seed);
+    ngx_im_random((u_char *) seed);
 
     partitions = w->conf->redis.partitions;
 
@@ -108,7 +108,9 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     w->conf = imcf;
     w->log = cycle->log;
 
-    if (ngx_im_worker_memory(w) != NGX_OK || ngx_im_zone_attach(w) != NGX_OK) {
+    if (ngx_im_worker_memory(w) != NGX_OK || ngx_im_zone_attach(w) != NGX_OK
+        || ngx_im_budget_init(w) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -32,6 +32,41 @@
 #define ngx_im_str(s)  im_str_set((s).data, (s).len)
 
 
+/* What an address pays for: a token bucket for each. */
+typedef enum {
+    NGX_IM_COST_HANDSHAKE = 0,
+    NGX_IM_COST_ROOM,        /* that no session of the worker follows yet */
+    NGX_IM_COST_FAILURE,     /* bad signatures, unknown tokens */
+    NGX_IM_COST_READ,        /* bytes of history and recovery */
+    NGX_IM_COST_FRAME,       /* from clients, control frames too */
+    NGX_IM_COST_BYTE,        /* from clients */
+    NGX_IM_COSTS
+} ngx_im_cost_e;
+
+
+/* Why a client is refused: what its address, then a worker or node has. */
+typedef enum {
+    NGX_IM_REFUSED_HANDSHAKES = 0,
+    NGX_IM_REFUSED_ROOMS,
+    NGX_IM_REFUSED_FAILURES,
+    NGX_IM_REFUSED_READ,
+    NGX_IM_REFUSED_FRAMES,
+    NGX_IM_REFUSED_BYTES,
+    NGX_IM_REFUSED_SESSIONS,
+    NGX_IM_REFUSED_PENDING,
+    NGX_IM_REFUSED_GUEST_ROOMS,
+    NGX_IM_REFUSED_ALL_SESSIONS,
+    NGX_IM_REFUSED_ALL_PENDING,
+    NGX_IM_REFUSED_ALL_HANDSHAKES,
+    NGX_IM_REFUSED_CONNECTIONS,
+    NGX_IM_REFUSED_ALL_ROOMS,
+    NGX_IM_REFUSED_ALL_GUEST_ROOMS,
+    NGX_IM_REFUSED_SIGNATURES,
+    NGX_IM_REFUSED_EVICTED,  /* closed for a client of another address */
+    NGX_IM_REFUSALS
+} ngx_im_refusal_e;
+
+
 /* What changes in a worker: ngx_im_worker.h. */
 typedef struct ngx_im_worker_s  ngx_im_worker_t;
 
@@ -49,6 +84,22 @@ typedef struct {
 } ngx_im_redis_conf_t;
 
 
+/* im_per_address, of this nginx; 0: no limit */
+typedef struct {
+    ngx_uint_t           sessions;
+    ngx_uint_t           pending;              /* not signed in yet */
+    ngx_uint_t           guest_rooms;          /* that its guests hold */
+    ngx_uint_t           handshakes;           /* a second, as the rest */
+    ngx_uint_t           rooms;
+    ngx_uint_t           failures;
+    ngx_uint_t           read;
+    ngx_uint_t           frames;
+    ngx_uint_t           bytes;
+    ngx_array_t         *except;               /* of ngx_cidr_t, or NULL */
+    ngx_uint_t           off;
+} ngx_im_per_address_t;
+
+
 /* http{} */
 typedef struct {
     ngx_im_redis_conf_t  redis;
@@ -57,8 +108,9 @@ typedef struct {
                                             the zone's after a reload */
     im_rules_t           rules;
     ngx_shm_zone_t      *zone;
+    size_t               zone_size;
+    ngx_im_per_address_t per_address;
     ngx_uint_t           max_sessions;         /* im_limit sessions=, worker */
-    ngx_uint_t           max_sessions_per_ip;  /* per_ip=, of the node */
     ngx_uint_t           max_sessions_per_user; /* per_user=, of a worker */
     ngx_uint_t           max_unauthenticated;  /* unauthenticated=, worker */
     ngx_uint_t           handshakes;           /* a second and worker */

@@ -32,6 +32,14 @@ typedef struct {
 } ngx_im_drain_t;
 
 
+/* One line of a kind was logged; n more were not. */
+typedef struct {
+    ngx_msec_t          start;
+    ngx_uint_t          n;
+    ngx_uint_t          started;
+} ngx_im_silence_t;
+
+
 struct ngx_im_worker_s {
     ngx_im_main_conf_t *conf;
     ngx_log_t          *log;             /* cycle's */
@@ -65,8 +73,9 @@ struct ngx_im_worker_s {
     im_buf_t            arena;           /* decoded strings */
     u_char             *in;              /* read buffer, of all sessions */
     size_t              in_size;
-    ngx_im_counters_t  *counters;        /* in the zone */
-    ngx_uint_t          zone_slot;
+    ngx_im_counters_t  *counters;        /* in the zone, if in_zone */
+    im_hash_t           hosts;           /* addresses that have sessions */
+    ngx_im_silence_t    refusals[NGX_IM_REFUSALS];
     im_buf_t            id;              /* NODE.SLOT.START */
     struct im_link_s   *link;
     struct im_link_members_s *members;
@@ -80,6 +89,7 @@ struct ngx_im_worker_s {
     struct ngx_im_backend_s *backend;
     struct ngx_im_jwt_s *jwt;
     unsigned            draining:1;
+    unsigned            in_zone:1;
 };
 
 

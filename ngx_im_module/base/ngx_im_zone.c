@@ -1,46 +1,64 @@
 /*
  * Copyright (C) The im authors
  *
- * The node's shared memory: a slot of counters for each living worker, and the
- * number of sessions of each address.
+ * The node's shared memory: counters of each living worker, and an account of
+ * each address.
  *
- * It survives a reload, when old and new workers live side by side.  Counts of
- * an address are kept by slot: a killed worker can not take them back, so the
- * next owner of the slot does.
+ * It survives a reload, when old and new workers live side by side.  What a
+ * worker holds of an address is its share: a killed worker can not give it
+ * back, so the next one that starts does.  An account without shares is idle.
+ * It goes when its buckets are full again, or when memory is short and it has
+ * been idle for the longest time.
+ *
+ * Without memory the zone refuses no address: it doesn't count it.
  */
 
 #include "ngx_im_zone.h"
 #include "ngx_im_worker.h"
 
-
-#define NGX_IM_ZONE_SIZE     (16 * 1024 * 1024)
-#define NGX_IM_ZONE_BUCKETS  8192
+#include <sys/random.h>
 
 
-typedef struct ngx_im_ip_use_s  ngx_im_ip_use_t;
-typedef struct ngx_im_ip_s      ngx_im_ip_t;
-
-struct ngx_im_ip_use_s {
-    ngx_im_ip_use_t    *next;
-    uint32_t            slot;
-    uint32_t            count;
-};
-
-
-struct ngx_im_ip_s {
-    ngx_im_ip_t        *next;
-    ngx_im_ip_use_t    *uses;
-    uint32_t            total;
-    u_char              family;
-    u_char              addr[16];
-};
+#define NGX_IM_ZONE_CHAINS  16384
+#define NGX_IM_ZONE_CELL    128      /* of the slab, for an account */
+#define NGX_IM_ZONE_EXPIRE  2        /* idle ones looked at for a new one */
 
 
 typedef struct {
-    ngx_im_counters_t   slots[NGX_IM_MAX_SLOTS];
-    ngx_im_ip_t        *buckets[NGX_IM_ZONE_BUCKETS];
+    ngx_im_counters_t  *counters;
+    ngx_im_counters_t  *last;
+    ngx_im_account_t   *chains[NGX_IM_ZONE_CHAINS];
+    ngx_queue_t         idle;            /* the longest first */
+    ngx_uint_t          naccounts;
+    ngx_uint_t          max_accounts;
+    ngx_uint_t          held[NGX_IM_HELD];
+    uint64_t            seed[2];
     u_char              token[NGX_IM_TOKEN_LEN];
 } ngx_im_zone_t;
+
+
+void
+ngx_im_random(u_char *bytes)
+{
+    ngx_uint_t  i;
+    uint32_t    r;
+
+    if (getrandom(bytes, 16, GRND_NONBLOCK) == 16) {
+        return;
+    }
+
+    for (i = 0; i < 16; i += 4) {
+        r = (uint32_t) ngx_random() ^ (uint32_t) ngx_current_msec;
+        ngx_memcpy(bytes + i, &r, 4);
+    }
+}
+
+
+static ngx_slab_pool_t *
+ngx_im_zone_pool(ngx_im_main_conf_t *imcf)
+{
+    return (ngx_slab_pool_t *) imcf->zone->shm.addr;
+}
 
 
 static ngx_int_t
@@ -51,7 +69,7 @@ ngx_im_zone_init_zone(ngx_shm_zone_t *zone, void *data)
     ngx_im_main_conf_t  *imcf;
 
     imcf = zone->data;
-    shpool = (ngx_slab_pool_t *) zone->shm.addr;
+    shpool = ngx_im_zone_pool(imcf);
 
     /* a reload keeps the zone and is the same instance */
 
@@ -67,6 +85,12 @@ ngx_im_zone_init_zone(ngx_shm_zone_t *zone, void *data)
         return NGX_ERROR;
     }
 
+    /* accounts leave the other half to shares and counters */
+
+    iz->max_accounts = zone->shm.size / 2 / NGX_IM_ZONE_CELL;
+
+    ngx_queue_init(&iz->idle);
+    ngx_im_random((u_char *) iz->seed);
     ngx_memcpy(iz->token, imcf->token.data, NGX_IM_TOKEN_LEN);
 
     shpool->data = iz;
@@ -81,7 +105,7 @@ ngx_im_zone_init(ngx_conf_t *cf, ngx_im_main_conf_t *imcf)
 {
     ngx_str_t  name = ngx_string("im");
 
-    imcf->zone = ngx_shared_memory_add(cf, &name, NGX_IM_ZONE_SIZE,
+    imcf->zone = ngx_shared_memory_add(cf, &name, imcf->zone_size,
                                        &ngx_im_module);
     if (imcf->zone == NULL) {
         return NGX_ERROR;
@@ -94,129 +118,280 @@ ngx_im_zone_init(ngx_conf_t *cf, ngx_im_main_conf_t *imcf)
 }
 
 
-/* Takes off up to count sessions of a slot; frees empty entries. */
-static void
-ngx_im_zone_drop(ngx_slab_pool_t *shpool, ngx_im_ip_t **link, ngx_uint_t slot,
-    uint32_t count)
+/* The caller of these has the mutex. */
+
+static ngx_im_account_t **
+ngx_im_zone_chain(ngx_im_zone_t *iz, const ngx_im_zone_key_t *key)
 {
-    ngx_im_ip_t       *ip;
-    ngx_im_ip_use_t  **at, *use;
+    uint64_t  hash;
 
-    ip = *link;
+    hash = im_siphash(iz->seed, key, sizeof(ngx_im_zone_key_t));
 
-    for (at = &ip->uses; *at != NULL; at = &(*at)->next) {
-        use = *at;
-
-        if (use->slot != slot) {
-            continue;
-        }
-
-        count = ngx_min(count, use->count);
-        use->count -= count;
-        ip->total -= count;
-
-        if (use->count == 0) {
-            *at = use->next;
-            ngx_slab_free_locked(shpool, use);
-        }
-
-        break;
-    }
-
-    if (ip->uses == NULL) {
-        *link = ip->next;
-        ngx_slab_free_locked(shpool, ip);
-    }
+    return &iz->chains[hash % NGX_IM_ZONE_CHAINS];
 }
 
 
 static void
-ngx_im_zone_forget(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool, ngx_uint_t slot)
+ngx_im_zone_account_free(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool,
+    ngx_im_account_t *account)
 {
-    ngx_uint_t     i;
-    ngx_im_ip_t  **link, *ip;
+    ngx_im_account_t  **link;
 
-    for (i = 0; i < NGX_IM_ZONE_BUCKETS; i++) {
-        link = &iz->buckets[i];
+    link = ngx_im_zone_chain(iz, &account->key);
 
-        while (*link != NULL) {
-            ip = *link;
-
-            ngx_im_zone_drop(shpool, link, slot, (uint32_t) -1);
-
-            if (*link == ip) {
-                link = &ip->next;
-            }
-        }
+    while (*link != account) {
+        link = &(*link)->next;
     }
+
+    *link = account->next;
+    ngx_queue_remove(&account->idle);
+    ngx_slab_free_locked(shpool, account);
+
+    iz->naccounts--;
+}
+
+
+static void
+ngx_im_zone_touch(ngx_im_zone_t *iz, ngx_im_account_t *account)
+{
+    ngx_queue_remove(&account->idle);
+    ngx_queue_insert_tail(&iz->idle, &account->idle);
 }
 
 
 static ngx_uint_t
+ngx_im_zone_unused(const ngx_im_account_t *account)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_IM_COSTS; i++) {
+        if (!im_bucket_full(&account->buckets[i], ngx_current_msec)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* Frees idle accounts that have used up nothing. */
+static void
+ngx_im_zone_expire(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool)
+{
+    ngx_uint_t         i;
+    ngx_im_account_t  *account;
+
+    for (i = 0; i < NGX_IM_ZONE_EXPIRE && !ngx_queue_empty(&iz->idle); i++) {
+        account = ngx_queue_data(ngx_queue_head(&iz->idle), ngx_im_account_t,
+                                 idle);
+
+        if (ngx_im_zone_unused(account)) {
+            ngx_im_zone_account_free(iz, shpool, account);
+
+        } else {
+            ngx_im_zone_touch(iz, account);
+        }
+    }
+}
+
+
+static ngx_im_account_t *
+ngx_im_zone_find(ngx_im_zone_t *iz, const ngx_im_zone_key_t *key)
+{
+    ngx_im_account_t  *account;
+
+    for (account = *ngx_im_zone_chain(iz, key); account != NULL;
+         account = account->next)
+    {
+        if (account->key.addr == key->addr
+            && account->key.family == key->family)
+        {
+            break;
+        }
+    }
+
+    return account;
+}
+
+
+/* An idle one, if it is new.  NULL: no memory. */
+static ngx_im_account_t *
+ngx_im_zone_account(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool,
+    const ngx_im_zone_key_t *key)
+{
+    ngx_im_account_t  *account, **chain;
+
+    account = ngx_im_zone_find(iz, key);
+
+    if (account != NULL) {
+        if (account->nshares == 0) {
+            ngx_im_zone_touch(iz, account);
+        }
+
+        return account;
+    }
+
+    ngx_im_zone_expire(iz, shpool);
+
+    account = iz->naccounts < iz->max_accounts
+              ? ngx_slab_calloc_locked(shpool, sizeof(ngx_im_account_t)) : NULL;
+
+    if (account == NULL && !ngx_queue_empty(&iz->idle)) {
+        ngx_im_zone_account_free(iz, shpool,
+                                 ngx_queue_data(ngx_queue_head(&iz->idle),
+                                                ngx_im_account_t, idle));
+
+        account = ngx_slab_calloc_locked(shpool, sizeof(ngx_im_account_t));
+    }
+
+    if (account == NULL) {
+        return NULL;
+    }
+
+    iz->naccounts++;
+
+    chain = ngx_im_zone_chain(iz, key);
+
+    account->key = *key;
+    account->next = *chain;
+    *chain = account;
+
+    ngx_queue_insert_tail(&iz->idle, &account->idle);
+
+    return account;
+}
+
+
+static void
+ngx_im_zone_share_free(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool,
+    ngx_im_share_t *share)
+{
+    ngx_uint_t         i;
+    ngx_im_account_t  *account;
+
+    account = share->account;
+
+    for (i = 0; i < NGX_IM_HELD; i++) {
+        account->held[i] -= share->held[i];
+        iz->held[i] -= share->held[i];
+    }
+
+    if (--account->nshares == 0) {
+        ngx_queue_insert_tail(&iz->idle, &account->idle);
+    }
+
+    ngx_queue_remove(&share->link);
+    ngx_slab_free_locked(shpool, share);
+}
+
+
+static void
+ngx_im_zone_free(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool,
+    ngx_im_counters_t *counters)
+{
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(&counters->shares)) {
+        q = ngx_queue_head(&counters->shares);
+
+        ngx_im_zone_share_free(iz, shpool,
+                               ngx_queue_data(q, ngx_im_share_t, link));
+    }
+
+    counters->pid = 0;
+}
+
+
+/* Counters that no worker has; NULL: no memory. */
+static ngx_im_counters_t *
 ngx_im_zone_claim(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool)
 {
-    ngx_pid_t   pid;
-    ngx_uint_t  i, slot;
+    ngx_pid_t           pid;
+    ngx_im_counters_t  *counters, *found;
 
-    slot = NGX_IM_MAX_SLOTS;
+    found = NULL;
 
-    for (i = 0; i < NGX_IM_MAX_SLOTS; i++) {
-        pid = (ngx_pid_t) iz->slots[i].pid;
+    for (counters = iz->counters; counters != NULL; counters = counters->next) {
+        pid = (ngx_pid_t) counters->pid;
 
         /* its worker was killed */
 
         if (pid != 0 && kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH) {
-            ngx_im_zone_forget(iz, shpool, i);
-            iz->slots[i].pid = 0;
-            pid = 0;
+            ngx_im_zone_free(iz, shpool, counters);
         }
 
-        if (pid == 0 && slot == NGX_IM_MAX_SLOTS) {
-            slot = i;
+        if (counters->pid == 0 && found == NULL) {
+            found = counters;
         }
     }
 
-    return slot;
+    if (found != NULL) {
+        return found;
+    }
+
+    found = ngx_slab_calloc_locked(shpool, sizeof(ngx_im_counters_t));
+    if (found == NULL) {
+        return NULL;
+    }
+
+    ngx_queue_init(&found->shares);
+
+    if (iz->last != NULL) {
+        iz->last->next = found;
+
+    } else {
+        iz->counters = found;
+    }
+
+    iz->last = found;
+
+    return found;
 }
 
+
+/* These take it. */
 
 ngx_int_t
 ngx_im_zone_attach(ngx_im_worker_t *w)
 {
-    ngx_uint_t          slot;
+    size_t              size;
     ngx_time_t         *tp;
-    ngx_im_zone_t      *iz;
     ngx_slab_pool_t    *shpool;
     ngx_im_counters_t  *counters;
 
-    shpool = (ngx_slab_pool_t *) w->conf->zone->shm.addr;
-    iz = shpool->data;
+    shpool = ngx_im_zone_pool(w->conf);
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    slot = ngx_im_zone_claim(iz, shpool);
+    counters = ngx_im_zone_claim(shpool->data, shpool);
 
-    if (slot < NGX_IM_MAX_SLOTS) {
-        tp = ngx_timeofday();
-        counters = &iz->slots[slot];
-
-        ngx_memzero(counters, sizeof(ngx_im_counters_t));
+    if (counters != NULL) {
+        w->in_zone = 1;
+        size = offsetof(ngx_im_counters_t, pid);
+        ngx_memzero((u_char *) counters + size,
+                    sizeof(ngx_im_counters_t) - size);
         counters->pid = ngx_pid;
-        counters->slot = ngx_worker;
-        counters->start = (ngx_atomic_uint_t) tp->sec * 1000 + tp->msec;
-
-        w->counters = counters;
-        w->zone_slot = slot;
     }
 
     ngx_shmtx_unlock(&shpool->mutex);
 
-    if (slot == NGX_IM_MAX_SLOTS) {
-        ngx_log_error(NGX_LOG_ALERT, w->log, 0,
-                      "im: more than %d workers of this node are alive",
-                      NGX_IM_MAX_SLOTS);
-        return NGX_ERROR;
+    if (counters == NULL) {
+        counters = im_calloc(sizeof(ngx_im_counters_t));
+        if (counters == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "im: the zone is full: this worker is not in im_status, "
+                      "and counts no addresses; raise im_per_address zone=");
     }
+
+    tp = ngx_timeofday();
+
+    counters->slot = ngx_worker;
+    counters->start = (ngx_atomic_uint_t) tp->sec * 1000 + tp->msec;
+
+    w->counters = counters;
 
     return NGX_OK;
 }
@@ -227,16 +402,15 @@ ngx_im_zone_detach(ngx_im_worker_t *w)
 {
     ngx_slab_pool_t  *shpool;
 
-    if (w->counters == NULL) {
+    if (w->counters == NULL || !w->in_zone) {
         return;
     }
 
-    shpool = (ngx_slab_pool_t *) w->conf->zone->shm.addr;
+    shpool = ngx_im_zone_pool(w->conf);
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    ngx_im_zone_forget(shpool->data, shpool, w->zone_slot);
-    w->counters->pid = 0;
+    ngx_im_zone_free(shpool->data, shpool, w->counters);
 
     ngx_shmtx_unlock(&shpool->mutex);
 
@@ -244,112 +418,79 @@ ngx_im_zone_detach(ngx_im_worker_t *w)
 }
 
 
-/* One host usually has a whole IPv6 /64: it counts as one address. */
-static void
-ngx_im_zone_key(ngx_im_ip_t *key, ngx_uint_t family, const u_char *addr)
+ngx_im_share_t *
+ngx_im_zone_share(ngx_im_worker_t *w, const ngx_im_zone_key_t *key)
 {
-    ngx_memzero(key, sizeof(ngx_im_ip_t));
-
-    key->family = (u_char) family;
-    ngx_memcpy(key->addr, addr, family == AF_INET ? 4 : 8);
-}
-
-
-/* The link that points to the entry, or the last one, which points to NULL. */
-static ngx_im_ip_t **
-ngx_im_zone_lookup(ngx_im_zone_t *iz, ngx_im_ip_t *key)
-{
-    uint32_t       hash;
-    ngx_im_ip_t  **link;
-
-    hash = ngx_murmur_hash2(key->addr, sizeof(key->addr));
-    link = &iz->buckets[hash % NGX_IM_ZONE_BUCKETS];
-
-    while (*link != NULL) {
-        if ((*link)->family == key->family
-            && ngx_memcmp((*link)->addr, key->addr, sizeof(key->addr)) == 0)
-        {
-            break;
-        }
-
-        link = &(*link)->next;
-    }
-
-    return link;
-}
-
-
-/* Under the mutex. */
-static ngx_int_t
-ngx_im_zone_count(ngx_im_worker_t *w, ngx_im_ip_t *key)
-{
-    ngx_im_ip_t      **link, *ip;
+    ngx_im_zone_t     *iz;
+    ngx_im_share_t    *share;
     ngx_slab_pool_t   *shpool;
-    ngx_im_ip_use_t   *use;
+    ngx_im_account_t  *account;
 
-    shpool = (ngx_slab_pool_t *) w->conf->zone->shm.addr;
+    if (!w->in_zone) {
+        return NULL;
+    }
 
-    link = ngx_im_zone_lookup(shpool->data, key);
-    ip = *link;
+    shpool = ngx_im_zone_pool(w->conf);
+    iz = shpool->data;
 
-    if (ip == NULL) {
-        ip = ngx_slab_alloc_locked(shpool, sizeof(ngx_im_ip_t));
-        if (ip == NULL) {
-            return NGX_ERROR;
+    ngx_shmtx_lock(&shpool->mutex);
+
+    account = ngx_im_zone_account(iz, shpool, key);
+    share = account != NULL
+            ? ngx_slab_calloc_locked(shpool, sizeof(ngx_im_share_t)) : NULL;
+
+    if (share != NULL) {
+        if (account->nshares++ == 0) {
+            ngx_queue_remove(&account->idle);
         }
 
-        *ip = *key;
-        *link = ip;
+        share->account = account;
+        ngx_queue_insert_tail(&w->counters->shares, &share->link);
     }
 
-    if (ip->total >= w->conf->max_sessions_per_ip) {
-        return NGX_BUSY;
-    }
+    ngx_shmtx_unlock(&shpool->mutex);
 
-    for (use = ip->uses; use != NULL; use = use->next) {
-        if (use->slot == w->zone_slot) {
-            break;
-        }
-    }
+    return share;
+}
 
-    if (use == NULL) {
-        use = ngx_slab_calloc_locked(shpool, sizeof(ngx_im_ip_use_t));
 
-        if (use == NULL) {
-            ngx_im_zone_drop(shpool, link, w->zone_slot, 0);
-            return NGX_ERROR;
-        }
+void
+ngx_im_zone_unshare(ngx_im_worker_t *w, ngx_im_share_t *share)
+{
+    ngx_slab_pool_t  *shpool;
 
-        use->slot = w->zone_slot;
-        use->next = ip->uses;
-        ip->uses = use;
-    }
+    shpool = ngx_im_zone_pool(w->conf);
 
-    use->count++;
-    ip->total++;
+    ngx_shmtx_lock(&shpool->mutex);
 
-    return NGX_OK;
+    ngx_im_zone_share_free(shpool->data, shpool, share);
+
+    ngx_shmtx_unlock(&shpool->mutex);
 }
 
 
 ngx_int_t
-ngx_im_zone_ip_add(ngx_im_worker_t *w, ngx_uint_t family, const u_char *addr)
+ngx_im_zone_hold(ngx_im_worker_t *w, ngx_im_share_t *share, ngx_im_held_e what,
+    ngx_uint_t max, ngx_uint_t most)
 {
     ngx_int_t         rc;
-    ngx_im_ip_t       key;
+    ngx_im_zone_t    *iz;
     ngx_slab_pool_t  *shpool;
 
-    if (w->conf->max_sessions_per_ip == 0 || family == AF_UNIX) {
-        return NGX_OK;
-    }
-
-    ngx_im_zone_key(&key, family, addr);
-
-    shpool = (ngx_slab_pool_t *) w->conf->zone->shm.addr;
+    shpool = ngx_im_zone_pool(w->conf);
+    iz = shpool->data;
+    rc = NGX_BUSY;
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    rc = ngx_im_zone_count(w, &key);
+    if ((max == 0 || share->account->held[what] < max)
+        && (most == 0 || iz->held[what] < most))
+    {
+        iz->held[what]++;
+        share->account->held[what]++;
+        share->held[what]++;
+        rc = NGX_OK;
+    }
 
     ngx_shmtx_unlock(&shpool->mutex);
 
@@ -358,38 +499,79 @@ ngx_im_zone_ip_add(ngx_im_worker_t *w, ngx_uint_t family, const u_char *addr)
 
 
 void
-ngx_im_zone_ip_remove(ngx_im_worker_t *w, ngx_uint_t family, const u_char *addr)
+ngx_im_zone_release(ngx_im_worker_t *w, ngx_im_share_t *share,
+    ngx_im_held_e what)
 {
-    ngx_im_ip_t       key, **link;
+    ngx_im_zone_t    *iz;
     ngx_slab_pool_t  *shpool;
 
-    if (w->conf->max_sessions_per_ip == 0 || family == AF_UNIX) {
-        return;
-    }
-
-    ngx_im_zone_key(&key, family, addr);
-
-    shpool = (ngx_slab_pool_t *) w->conf->zone->shm.addr;
+    shpool = ngx_im_zone_pool(w->conf);
+    iz = shpool->data;
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    link = ngx_im_zone_lookup(shpool->data, &key);
-
-    if (*link != NULL) {
-        ngx_im_zone_drop(shpool, link, w->zone_slot, 1);
-    }
+    iz->held[what]--;
+    share->account->held[what]--;
+    share->held[what]--;
 
     ngx_shmtx_unlock(&shpool->mutex);
 }
 
 
-/* The counters of all slots, for the status. */
-const ngx_im_counters_t *
-ngx_im_zone_slots(ngx_im_main_conf_t *imcf)
+ngx_int_t
+ngx_im_zone_take(ngx_im_worker_t *w, ngx_im_share_t *share,
+    const ngx_im_zone_key_t *key, ngx_im_cost_e cost, ngx_uint_t rate,
+    ngx_uint_t size, uint32_t n)
 {
-    ngx_slab_pool_t  *shpool;
+    im_int_t           rc;
+    ngx_slab_pool_t   *shpool;
+    ngx_im_account_t  *account;
 
-    shpool = (ngx_slab_pool_t *) imcf->zone->shm.addr;
+    shpool = ngx_im_zone_pool(w->conf);
 
-    return ((ngx_im_zone_t *) shpool->data)->slots;
+    ngx_shmtx_lock(&shpool->mutex);
+
+    account = share != NULL ? share->account
+                            : ngx_im_zone_account(shpool->data, shpool, key);
+
+    rc = account == NULL ? IM_OK
+         : im_bucket_take(&account->buckets[cost], rate, size,
+                          ngx_current_msec, n);
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    return rc == IM_OK ? NGX_OK : NGX_BUSY;
+}
+
+
+ngx_msec_t
+ngx_im_zone_wait(ngx_im_worker_t *w, ngx_im_share_t *share,
+    const ngx_im_zone_key_t *key, ngx_im_cost_e cost, ngx_uint_t rate,
+    ngx_uint_t size)
+{
+    ngx_msec_t         wait;
+    ngx_slab_pool_t   *shpool;
+    ngx_im_account_t  *account;
+
+    shpool = ngx_im_zone_pool(w->conf);
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    account = share != NULL ? share->account
+                            : ngx_im_zone_find(shpool->data, key);
+
+    wait = account == NULL ? 0
+           : im_bucket_wait(&account->buckets[cost], rate, size,
+                            ngx_current_msec);
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    return wait;
+}
+
+
+const ngx_im_counters_t *
+ngx_im_zone_counters(ngx_im_main_conf_t *imcf)
+{
+    return ((ngx_im_zone_t *) ngx_im_zone_pool(imcf)->data)->counters;
 }

@@ -1,7 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * The node's shared memory: counters of each worker, sessions of each address.
+ * The node's shared memory: counters of each worker, what each address holds
+ * and what it has used up.
  */
 
 #ifndef NGX_IM_ZONE_H
@@ -9,13 +10,24 @@
 
 
 #include "ngx_im_conf.h"
+#include "im_bucket.h"
 
 
-#define NGX_IM_MAX_SLOTS  256        /* worker incarnations in the zone */
+/* What an address holds for as long as its sessions want. */
+typedef enum {
+    NGX_IM_HELD_SESSIONS = 0,
+    NGX_IM_HELD_PENDING,                 /* not signed in yet */
+    NGX_IM_HELD_ROOMS,                   /* brought into being by guests */
+    NGX_IM_HELD
+} ngx_im_held_e;
 
+
+typedef struct ngx_im_counters_s  ngx_im_counters_t;
 
 /* One worker's counters in the zone; gauges are absolute. */
-typedef struct {
+struct ngx_im_counters_s {
+    ngx_im_counters_t *next;             /* the list only grows */
+    ngx_queue_t       shares;            /* of the worker, by its addresses */
     ngx_atomic_t      pid;               /* 0: free */
     ngx_atomic_t      slot;              /* ngx_worker */
     ngx_atomic_t      start;             /* ms */
@@ -41,21 +53,79 @@ typedef struct {
     ngx_atomic_t      unrecovered;       /* subscriptions with a hole */
     ngx_atomic_t      window_bytes;
     ngx_atomic_t      sends;             /* send calls */
-} ngx_im_counters_t;
+    ngx_atomic_t      refusals[NGX_IM_REFUSALS];
+};
 
+
+/* An address; of IPv6 its /64. */
+typedef struct {
+    uint64_t            addr;
+    uint64_t            family;          /* AF_INET, AF_INET6 */
+} ngx_im_zone_key_t;
+
+
+/* An address in the zone. */
+typedef struct ngx_im_account_s {
+    struct ngx_im_account_s *next;       /* in its chain */
+    ngx_queue_t         idle;            /* while no worker has a share */
+    im_bucket_t         buckets[NGX_IM_COSTS];
+    uint32_t            held[NGX_IM_HELD];
+    uint32_t            nshares;
+    ngx_im_zone_key_t   key;
+} ngx_im_account_t;
+
+
+/* What one worker holds of it; while it does, the account stays. */
+typedef struct {
+    ngx_queue_t         link;            /* in counters->shares */
+    ngx_im_account_t   *account;
+    uint32_t            held[NGX_IM_HELD];
+} ngx_im_share_t;
+
+
+/* 16 random bytes, or as random as this system has them. */
+void ngx_im_random(u_char *bytes);
 
 ngx_int_t ngx_im_zone_init(ngx_conf_t *cf, ngx_im_main_conf_t *imcf);
+
+/*
+ * Counters for this worker.  They are its own if the zone is full: it works,
+ * but isn't in the status.
+ */
 ngx_int_t ngx_im_zone_attach(ngx_im_worker_t *w);
+
+/* What the worker holds is given back. */
 void ngx_im_zone_detach(ngx_im_worker_t *w);
 
-/* Counts an address in; NGX_BUSY: over per_ip=; NGX_ERROR: zone is full. */
-ngx_int_t ngx_im_zone_ip_add(ngx_im_worker_t *w, ngx_uint_t family,
-    const u_char *addr);
-void ngx_im_zone_ip_remove(ngx_im_worker_t *w, ngx_uint_t family,
-    const u_char *addr);
+/* A share of that address.  NULL: the zone is full. */
+ngx_im_share_t *ngx_im_zone_share(ngx_im_worker_t *w,
+    const ngx_im_zone_key_t *key);
+void ngx_im_zone_unshare(ngx_im_worker_t *w, ngx_im_share_t *share);
 
-/* NGX_IM_MAX_SLOTS of them; a slot with pid 0 is free. */
-const ngx_im_counters_t *ngx_im_zone_slots(ngx_im_main_conf_t *imcf);
+/*
+ * One more of what an address holds.  NGX_BUSY: it has max already (0: any
+ * number), or all addresses together have most.
+ */
+ngx_int_t ngx_im_zone_hold(ngx_im_worker_t *w, ngx_im_share_t *share,
+    ngx_im_held_e what, ngx_uint_t max, ngx_uint_t most);
+void ngx_im_zone_release(ngx_im_worker_t *w, ngx_im_share_t *share,
+    ngx_im_held_e what);
+
+/*
+ * Takes n tokens of an address, which has a share, or else is found by its key.
+ * NGX_BUSY: there is none.
+ */
+ngx_int_t ngx_im_zone_take(ngx_im_worker_t *w, ngx_im_share_t *share,
+    const ngx_im_zone_key_t *key, ngx_im_cost_e cost, ngx_uint_t rate,
+    ngx_uint_t size, uint32_t n);
+
+/* ms until there is a token. */
+ngx_msec_t ngx_im_zone_wait(ngx_im_worker_t *w, ngx_im_share_t *share,
+    const ngx_im_zone_key_t *key, ngx_im_cost_e cost, ngx_uint_t rate,
+    ngx_uint_t size);
+
+/* The counters of all workers, by next; those with pid 0 are free. */
+const ngx_im_counters_t *ngx_im_zone_counters(ngx_im_main_conf_t *imcf);
 
 
 #endif /* NGX_IM_ZONE_H */

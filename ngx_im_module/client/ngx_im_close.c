@@ -82,7 +82,7 @@ ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
         w->counters->users = w->nusers;
     }
 
-    ngx_im_zone_ip_remove(w, s->peer.family, s->peer.addr);
+    ngx_im_budget_leave(w, &s->peer);
 
     if (c->pool != NULL) {
         ngx_http_close_connection(c);

@@ -364,7 +364,7 @@ ngx_im_handshake_cleanup(void *data)
     ngx_im_ctx_t  *ctx = data;
 
     if (ctx->counted) {
-        ngx_im_zone_ip_remove(ngx_im_worker, ctx->peer.family, ctx->peer.addr);
+        ngx_im_budget_leave(ngx_im_worker, &ctx->peer);
     }
 }
 
@@ -389,7 +389,7 @@ ngx_im_handshake_ctx(ngx_http_request_t *r)
     ngx_http_set_ctx(r, ctx, ngx_im_module);
 
     peer = &ctx->peer;
-    ngx_im_session_random(peer->id);
+    ngx_im_random(peer->id);
 
     /* the address after realip, where that is on */
 
@@ -658,6 +658,7 @@ ngx_im_handshake_handler(ngx_http_request_t *r)
     ngx_im_ctx_t       *ctx;
     ngx_im_headers_t    h;
     ngx_connection_t   *c;
+    ngx_im_refusal_e    why;
     ngx_im_loc_conf_t  *ilcf;
 
     ilcf = ngx_http_get_module_loc_conf(r, ngx_im_module);
@@ -679,17 +680,13 @@ ngx_im_handshake_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_im_zone_ip_add(ngx_im_worker, ctx->peer.family, ctx->peer.addr);
-
-    if (rc != NGX_OK) {
+    if (ngx_im_budget_enter(ngx_im_worker, &ctx->peer, &why) != NGX_OK) {
         ngx_im_worker->counters->refused++;
+        ngx_im_budget_refused(ngx_im_worker, &ctx->peer, why);
 
-        return ngx_im_handshake_refuse(r,
-                                       rc == NGX_BUSY
-                                           ? NGX_HTTP_TOO_MANY_REQUESTS
-                                           : NGX_HTTP_SERVICE_UNAVAILABLE,
+        return ngx_im_handshake_refuse(r, NGX_HTTP_TOO_MANY_REQUESTS,
                                        "Retry-After", "5",
-                                       "too many sessions from this address");
+                                       "too much from this address");
     }
 
     ctx->counted = 1;

@@ -12,27 +12,8 @@
 #include "ngx_im_session.h"
 #include "im_id.h"
 
-#include <sys/random.h>
-
 
 #define NGX_IM_NEW_PERIOD  10        /* s: topics= new rooms in it */
-
-
-void
-ngx_im_session_random(u_char *id)
-{
-    ngx_uint_t  i;
-    uint32_t    r;
-
-    if (getrandom(id, 16, GRND_NONBLOCK) == 16) {
-        return;
-    }
-
-    for (i = 0; i < 16; i += 4) {
-        r = (uint32_t) ngx_random() ^ (uint32_t) ngx_current_msec;
-        ngx_memcpy(id + i, &r, 4);
-    }
-}
 
 
 const char *

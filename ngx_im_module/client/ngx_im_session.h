@@ -9,6 +9,7 @@
 
 
 #include "ngx_im_worker.h"
+#include "ngx_im_budget.h"
 #include "im_list.h"
 #include "im_buf.h"
 #include "im_wire.h"
@@ -28,14 +29,6 @@ typedef enum {
     NGX_IM_CLOSING,          /* the close frame is out: waits for the peer */
     NGX_IM_CLOSED            /* freed in this turn */
 } ngx_im_phase_e;
-
-
-/* The client, as the handshake saw it. */
-typedef struct {
-    u_char              id[16];          /* random, UUID of the session */
-    u_char              addr[16];
-    u_char              family;          /* AF_INET, AF_INET6, AF_UNIX */
-} ngx_im_peer_t;
 
 
 /*
@@ -199,9 +192,6 @@ typedef struct ngx_im_session_events_s {
 
 } ngx_im_session_events_t;
 
-
-/* 16 random bytes, or as random as this system has them. */
-void ngx_im_session_random(u_char *id);
 
 /* Why no more sessions can be taken, static text; NULL: they can. */
 const char *ngx_im_session_limit(ngx_im_worker_t *w);

@@ -40,7 +40,7 @@ $SIG{$_} = sub { exit 1 } for qw(TERM INT HUP);
 my $stack = Test::Im::Stack->new(
     build => $build, level => 'info', access => 0,
     nodes => [ qw(nginx1 nginx2) ], logics => [ qw(logic1 logic2) ],
-    jobs => [ qw(job1 job2) ], http => 'keepalive_requests 100000; ',
+    jobs => [ qw(job1 job2) ], http => 'keepalive_requests 100000; im_per_address off; ',
     main => 'worker_rlimit_nofile 16384; worker_shutdown_timeout 60s; ',
     rules => 'im_room * history=1000 ttl=1h; im_inbox history=1000 ttl=1h; '
         . 'im_broadcast history=1000 ttl=1h;',

@@ -1,0 +1,68 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * What one address may cost this node: im_per_address.
+ *
+ * Addresses of IPv6 count by their /64, those that stand for one of IPv4 as
+ * that one.  Peers of unix sockets and addresses of except= have no budget: all
+ * of these functions let them pass.
+ */
+
+#ifndef NGX_IM_BUDGET_H
+#define NGX_IM_BUDGET_H
+
+
+#include "ngx_im_worker.h"
+
+
+/* The client, as the handshake saw it. */
+typedef struct {
+    u_char              id[16];          /* random, UUID of the session */
+    u_char              addr[16];
+    u_char              family;          /* AF_INET, AF_INET6, AF_UNIX */
+} ngx_im_peer_t;
+
+
+/* An address that has sessions at this worker. */
+typedef struct ngx_im_host_s  ngx_im_host_t;
+
+
+/*
+ * A token bucket per address in the node's zone, over all workers, kept over
+ * reconnects and reloads, refilled smoothly.  NGX_OK: there was credit; all of
+ * n is taken, also where that leaves a debt.  NGX_BUSY: there is none (or a
+ * debt); nothing is taken.
+ *
+ * It takes the zone's mutex: what comes often is taken in larger pieces.
+ */
+ngx_int_t ngx_im_budget_take(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
+    ngx_im_cost_e cost, uint32_t n);
+
+/* ms until there is credit; 0: there is. */
+ngx_msec_t ngx_im_budget_wait(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
+    ngx_im_cost_e cost);
+
+/*
+ * Counts a refusal (im_status shows it by reason) and logs one line per reason
+ * in 10 s, with the address and how many were not logged.  peer NULL: it
+ * concerns no address.
+ */
+void ngx_im_budget_refused(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
+    ngx_im_refusal_e why);
+
+/* The name of a reason in im_status. */
+const char *ngx_im_budget_reason(ngx_im_refusal_e why);
+
+ngx_int_t ngx_im_budget_init(ngx_im_worker_t *w);
+
+/*
+ * A place for one more session of that address: all that im_per_address says of
+ * handshakes is checked.  NGX_BUSY: why is set.  A place that was given ends
+ * with ngx_im_budget_leave().
+ */
+ngx_int_t ngx_im_budget_enter(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
+    ngx_im_refusal_e *why);
+void ngx_im_budget_leave(ngx_im_worker_t *w, const ngx_im_peer_t *peer);
+
+
+#endif /* NGX_IM_BUDGET_H */
