@@ -206,6 +206,7 @@ static const uint16_t  im_centrifuge_codes[IM_REASON_MAX] = {
     [IM_REASON_FORBIDDEN] = 3507,
     [IM_REASON_KICKED] = 3503,
     [IM_REASON_LIMIT] = 3504,
+    [IM_REASON_REPLACED] = 3504,
     [IM_REASON_NO_PONG] = 3012,
     [IM_REASON_STATE] = 3010,
     [IM_REASON_NOT_AVAILABLE] = 3508

@@ -36,6 +36,7 @@ typedef enum {
     IM_REASON_FORBIDDEN,
     IM_REASON_KICKED,
     IM_REASON_LIMIT,         /* too many sessions of a user */
+    IM_REASON_REPLACED,      /* by a newer session of the user */
     IM_REASON_NO_PONG,
     IM_REASON_STATE,         /* insufficient: messages are missing */
     IM_REASON_NOT_AVAILABLE,

@@ -26,6 +26,9 @@
 #define ngx_im_loc_limit(n, kind, least, member)                              \
     ngx_im_option(n "=", kind, least, NGX_IM_MAX, ngx_im_loc_conf_t,          \
                   member, NULL, NGX_IM_OPTION_ONCE)
+#define ngx_im_loc_choice(n, member, is)                                      \
+    ngx_im_option(n, WORD, is, is, ngx_im_loc_conf_t, member, NULL,           \
+                  NGX_IM_OPTION_ONCE)
 
 
 static const ngx_im_option_t  ngx_im_limit_options[] = {
@@ -47,6 +50,8 @@ static const ngx_im_option_t  ngx_im_limit_options[] = {
     ngx_im_loc_limit("replies", SIZE, 1, max_replies),
     ngx_im_loc_limit("auth_timeout", MSEC, 1000, auth_timeout),
     ngx_im_loc_limit("refresh", MSEC, 1000, refresh),
+    ngx_im_loc_choice("policy=refuse", policy, NGX_IM_POLICY_REFUSE),
+    ngx_im_loc_choice("policy=newest", policy, NGX_IM_POLICY_NEWEST),
     ngx_im_option_end
 };
 
@@ -523,10 +528,10 @@ ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     return ngx_im_options(cf, cmd, 1, ngx_im_limit_options, conf,
                           "is unknown; there are sessions= per_ip= per_user= "
-                          "unauthenticated= handshakes= signatures= commands= "
-                          "topics= new_rooms= budget= topic_log= logs= "
-                          "recovery= windows= message= replies= "
-                          "auth_timeout= refresh=");
+                          "policy=refuse policy=newest unauthenticated= "
+                          "handshakes= signatures= commands= topics= "
+                          "new_rooms= budget= topic_log= logs= recovery= "
+                          "windows= message= replies= auth_timeout= refresh=");
 }
 
 
@@ -1004,6 +1009,7 @@ ngx_im_create_loc_conf(ngx_conf_t *cf)
     ilcf->pong = NGX_CONF_UNSET_MSEC;
     ilcf->auth_timeout = NGX_CONF_UNSET_MSEC;
     ilcf->refresh = NGX_CONF_UNSET_MSEC;
+    ilcf->policy = NGX_CONF_UNSET_UINT;
     ilcf->max_message = NGX_CONF_UNSET_SIZE;
     ilcf->max_replies = NGX_CONF_UNSET_SIZE;
     ilcf->origins = NGX_CONF_UNSET_PTR;
@@ -1094,6 +1100,7 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->pong, prev->pong, 60000);
     ngx_conf_merge_msec_value(conf->auth_timeout, prev->auth_timeout, 10000);
     ngx_conf_merge_msec_value(conf->refresh, prev->refresh, 25000);
+    ngx_conf_merge_uint_value(conf->policy, prev->policy, NGX_IM_POLICY_REFUSE);
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 64 * 1024);
     ngx_conf_merge_size_value(conf->max_replies, prev->max_replies, 64 * 1024);
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);

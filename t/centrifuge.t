@@ -16,7 +16,7 @@ __DATA__
     im_room $*         history=10 ttl=1h;
     im_inbox           history=10 ttl=1h;
     im_broadcast       history=10 ttl=1h;
-    im_limit           topics=6;
+    im_limit           topics=5;
 --- config
     location = /ws {
         im_comet protocol=centrifuge;

@@ -13,7 +13,7 @@ __DATA__
 --- http_config
     im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs;
     im_jwt_key ES256 file=$TEST_NGINX_IM_KEYS/es256.pub kid=e;
-    im_limit        topics=8;
+    im_limit        topics=7;
     im_room seen    history=10 ttl=1h presence;
     im_room users   history=10 ttl=1h join=user presence;
     im_room a       history=10 ttl=1h;

@@ -130,6 +130,13 @@ typedef struct {
 } ngx_im_main_conf_t;
 
 
+/* What happens to a session above im_limit per_user=. */
+typedef enum {
+    NGX_IM_POLICY_REFUSE = 0,
+    NGX_IM_POLICY_NEWEST                 /* the oldest one makes room */
+} ngx_im_policy_e;
+
+
 typedef enum {
     NGX_IM_AUTH_NONE = 0,
     NGX_IM_AUTH_TOKEN,
@@ -148,6 +155,7 @@ typedef struct {
     ngx_msec_t           auth_timeout;   /* im_limit auth_timeout= */
     ngx_msec_t           refresh;        /* im_limit refresh=, behind an end */
     uint32_t             grace;          /* the same in s */
+    ngx_uint_t           policy;         /* im_limit policy= */
     size_t               max_message;    /* im_limit message=, default 64k */
     size_t               max_replies;    /* im_limit replies=, bytes queued */
     ngx_array_t         *origins;        /* of ngx_str_t, NULL: any */

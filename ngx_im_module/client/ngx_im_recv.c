@@ -17,11 +17,16 @@
 #define NGX_IM_READS  4          /* of a buffer each, in one turn */
 
 
-/* The part of a message in the read buffer, and the bytes behind it. */
+/*
+ * Of one read: the part of a message in the buffer, the bytes behind it, and
+ * the answer to its pings.
+ */
 typedef struct {
     im_str_t    message;
     u_char     *p;
     u_char     *end;
+    im_buf_t    pong;
+    u_char      bytes[IM_CONTROL_MAX];
 } ngx_im_pieces_t;
 
 
@@ -152,13 +157,28 @@ ngx_im_recv_end(ngx_im_session_t *s, im_kind_e kind, ngx_im_pieces_t *pieces)
 }
 
 
+/*
+ * The last ping of a read is answered, and with it the others (RFC 6455,
+ * section 5.5.3): an answer costs more than a ping.
+ */
+static void
+ngx_im_recv_pong(ngx_im_session_t *s, ngx_im_pieces_t *pieces)
+{
+    im_str_t  pong;
+
+    pong = im_buf_str(&pieces->pong);
+    pieces->pong.len = 0;
+
+    if (pong.len > 0) {
+        (void) ngx_im_send_reply(s, pong);
+    }
+}
+
+
 static ngx_int_t
 ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
     ngx_im_pieces_t *pieces)
 {
-    u_char    bytes[IM_CONTROL_MAX];
-    im_buf_t  b;
-
     switch (ev->type) {
 
     case IM_INPUT_PIECE:
@@ -168,12 +188,13 @@ ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
         return ngx_im_recv_end(s, ev->kind, pieces);
 
     case IM_INPUT_PING:
-        im_buf_fixed(&b, bytes, sizeof(bytes));
-        s->transport->pong(&b, ev->data);
-        (void) ngx_im_send_reply(s, im_buf_str(&b));
+        pieces->pong.len = 0;
+        s->transport->pong(&pieces->pong, ev->data);
         break;
 
     case IM_INPUT_CLOSE:
+        ngx_im_recv_pong(s, pieces);
+
         s->close_received = 1;
         ngx_im_session_close_code(s, ev->code, im_str_set("", 0), ev->why);
         break;
@@ -193,18 +214,22 @@ ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end)
     ngx_im_pieces_t   pieces;
     im_input_event_t  ev;
 
-    ngx_memzero(&pieces, sizeof(ngx_im_pieces_t));
+    pieces.message = im_str_set(NULL, 0);
     pieces.end = end;
+
+    im_buf_fixed(&pieces.pong, pieces.bytes, sizeof(pieces.bytes));
 
     for ( ;; ) {
         rc = s->transport->decode(&s->input, &p, end, s->conf->max_message,
                                   &ev);
 
         if (rc == IM_AGAIN) {
+            ngx_im_recv_pong(s, &pieces);
             return ngx_im_recv_keep(s, pieces.message);
         }
 
         if (rc == IM_ERROR) {
+            ngx_im_recv_pong(s, &pieces);
 
             /* a session that ends only waits for the peer to hang up */
 
@@ -225,6 +250,7 @@ ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end)
         }
 
         if (rc != NGX_OK) {
+            ngx_im_recv_pong(s, &pieces);
             return rc;
         }
     }

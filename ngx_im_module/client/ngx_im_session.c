@@ -393,7 +393,9 @@ ngx_im_session_find_sub(ngx_im_session_t *s, im_str_t topic)
 ngx_uint_t
 ngx_im_session_full(ngx_im_session_t *s)
 {
-    return s->nsubs >= ngx_im_worker->conf->topics_per_session;
+    /* the broadcast is one of them, and doesn't count */
+
+    return s->nsubs > ngx_im_worker->conf->topics_per_session;
 }
 
 

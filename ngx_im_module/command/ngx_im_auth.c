@@ -53,8 +53,7 @@ ngx_im_auth_error(ngx_im_session_t *s, im_error_e error)
 
 /*
  * The channels of a token.  NGX_DECLINED: there is no rule for one; NGX_BUSY:
- * too many, with the inbox and the broadcast.  im has one room and no place for
- * them.
+ * too many, with the inbox.  im has one room and no place for them.
  */
 static ngx_int_t
 ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims)
@@ -66,7 +65,9 @@ ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims)
         return NGX_OK;
     }
 
-    if (claims->nsubs + 2 > s->conf->main->topics_per_session) {
+    if (claims->nsubs + (claims->user.len > 0)
+        > s->conf->main->topics_per_session)
+    {
         return NGX_BUSY;
     }
 

@@ -43,20 +43,65 @@ ngx_im_identity_room(ngx_im_session_t *s, const ngx_im_identity_t *id)
 }
 
 
+/*
+ * Room for one more session of the user at this worker.  Sessions that end hold
+ * no place.
+ */
+static ngx_int_t
+ngx_im_identity_place(ngx_im_session_t *s, im_user_t *u)
+{
+    im_list_t         *q;
+    ngx_uint_t         n, max;
+    ngx_im_session_t  *other;
+
+    max = s->conf->main->max_sessions_per_user;
+
+    if (u == NULL || max == 0 || u->nsessions < max) {
+        return NGX_OK;
+    }
+
+    n = 0;
+
+    im_list_each(q, &u->sessions) {
+        other = im_list_data(q, ngx_im_session_t, user_link);
+        n += other->phase == NGX_IM_OPEN;
+    }
+
+    if (n < max) {
+        return NGX_OK;
+    }
+
+    if (s->conf->policy != NGX_IM_POLICY_NEWEST) {
+        return NGX_BUSY;
+    }
+
+    /* they stand in the order in which they opened */
+
+    im_list_each(q, &u->sessions) {
+        other = im_list_data(q, ngx_im_session_t, user_link);
+
+        if (other->phase == NGX_IM_OPEN) {
+            (void) ngx_im_session_close(other, IM_REASON_REPLACED,
+                                        "replaced by a newer session");
+            if (n-- == max) {
+                break;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_im_identity_user(ngx_im_session_t *s, im_str_t user, im_str_t name)
 {
     int               first;
-    im_user_t        *u;
     ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
 
-    u = im_hub_user(&w->hub, user);
-
-    if (u != NULL && w->conf->max_sessions_per_user
-        && u->nsessions >= w->conf->max_sessions_per_user)
-    {
+    if (ngx_im_identity_place(s, im_hub_user(&w->hub, user)) != NGX_OK) {
         return NGX_BUSY;
     }
 
@@ -132,7 +177,7 @@ ngx_im_identity_since(ngx_im_session_t *s, im_str_t topic)
 }
 
 
-/* Joins a topic for the client. */
+/* Joins a topic for the client.  NGX_DECLINED: it follows too many. */
 static ngx_int_t
 ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic)
 {
@@ -144,6 +189,10 @@ ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic)
         || ngx_im_session_find_sub(s, topic) != NULL)
     {
         return NGX_OK;
+    }
+
+    if (topic.len > 1 && ngx_im_session_full(s)) {
+        return NGX_DECLINED;
     }
 
     if (ngx_im_session_new_room(s, topic) != NGX_OK) {
@@ -215,6 +264,7 @@ ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
 void
 ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
+    ngx_int_t    rc;
     ngx_uint_t   seconds;
     const char  *why;
 
@@ -250,9 +300,18 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
 
     ngx_im_session_deadline(s, seconds);
 
-    if (ngx_im_identity_keep(s, id) != NGX_OK
-        || ngx_im_identity_topics(s, id) != NGX_OK)
-    {
+    rc = ngx_im_identity_keep(s, id);
+
+    if (rc == NGX_OK) {
+        rc = ngx_im_identity_topics(s, id);
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_im_session_close(s, IM_REASON_FORBIDDEN, "too many topics");
+        return;
+    }
+
+    if (rc != NGX_OK) {
         ngx_im_session_close(s, IM_REASON_BUSY, "can't join now");
         return;
     }
