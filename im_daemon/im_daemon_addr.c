@@ -1,23 +1,16 @@
 /*
  * Copyright (C) The im authors
  *
- * Addresses and listening sockets.
+ * Addresses to connect to.
  */
 
-#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include "im_daemon_addr.h"
-#include "im_daemon_log.h"
-
-
-#define IM_ADDR_BACKLOG  511
 
 
 static im_int_t
@@ -100,83 +93,4 @@ im_daemon_addr_parse(const char *text, struct sockaddr_storage *ss,
     *len = sizeof(struct sockaddr_un);
 
     return IM_OK;
-}
-
-
-/* A killed process leaves its unix socket behind: no process answers there. */
-static void
-im_daemon_addr_clear(const struct sockaddr_storage *ss, socklen_t len)
-{
-    int          fd;
-    struct stat  st;
-    const char  *path;
-
-    path = ((const struct sockaddr_un *) ss)->sun_path;
-
-    if (stat(path, &st) == -1 || !S_ISSOCK(st.st_mode)) {
-        return;
-    }
-
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd == -1) {
-        return;
-    }
-
-    if (connect(fd, (const struct sockaddr *) ss, len) == -1
-        && errno == ECONNREFUSED)
-    {
-        (void) unlink(path);
-    }
-
-    (void) close(fd);
-}
-
-
-int
-im_daemon_addr_listen(const char *text)
-{
-    int                      fd, on;
-    socklen_t                len;
-    const char              *why;
-    struct sockaddr_storage  ss;
-
-    if (im_daemon_addr_parse(text, &ss, &len, &why) != IM_OK) {
-        im_daemon_log(IM_LOG_ERROR, "can't listen on \"%s\": %s", text, why);
-        return -1;
-    }
-
-    fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd == -1) {
-        im_daemon_log(IM_LOG_ERROR, "socket() failed: %s", strerror(errno));
-        return -1;
-    }
-
-    on = 1;
-
-    if (ss.ss_family == AF_UNIX) {
-        im_daemon_addr_clear(&ss, len);
-
-    } else {
-        (void) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-        (void) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-    }
-
-    if (bind(fd, (struct sockaddr *) &ss, len) == -1
-        || listen(fd, IM_ADDR_BACKLOG) == -1)
-    {
-        im_daemon_log(IM_LOG_ERROR, "can't listen on \"%s\": %s", text,
-                      strerror(errno));
-        (void) close(fd);
-        return -1;
-    }
-
-    /* nginx' workers run as another user */
-    if (ss.ss_family == AF_UNIX
-        && chmod(((struct sockaddr_un *) &ss)->sun_path, 0666) == -1)
-    {
-        im_daemon_log(IM_LOG_WARN, "chmod() of \"%s\" failed: %s", text,
-                      strerror(errno));
-    }
-
-    return fd;
 }

@@ -17,12 +17,5 @@
 im_int_t im_daemon_addr_parse(const char *text, struct sockaddr_storage *ss,
     socklen_t *len, const char **why);
 
-/*
- * A listening, non-blocking socket; -1: the fault is logged.  TCP sockets let
- * other processes listen beside this one.  A unix socket that refuses clients
- * is replaced.
- */
-int im_daemon_addr_listen(const char *text);
-
 
 #endif /* IM_DAEMON_ADDR_H */

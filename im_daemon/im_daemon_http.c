@@ -16,7 +16,6 @@
 #include <event2/keyvalq_struct.h>
 
 #include "im_daemon_http.h"
-#include "im_daemon_addr.h"
 #include "im_daemon_log.h"
 
 
@@ -27,7 +26,8 @@
 
 struct im_daemon_http_s {
     struct evhttp               *http;
-    struct evhttp_bound_socket  *socket;
+    struct evhttp_bound_socket  *sockets[IM_DAEMON_LISTEN_MAX];
+    im_uint_t                    nsockets;
     im_daemon_request_pt         handler;
     void                        *data;
 };
@@ -208,37 +208,84 @@ im_daemon_http_handler(struct evhttp_request *req, void *data)
 }
 
 
+void
+im_daemon_http_close(im_daemon_http_t *http)
+{
+    while (http->nsockets > 0) {
+        evhttp_del_accept_socket(http->http, http->sockets[--http->nsockets]);
+    }
+}
+
+
+void
+im_daemon_http_destroy(im_daemon_http_t *http)
+{
+    if (http->http != NULL) {
+        evhttp_free(http->http);
+    }
+
+    free(http);
+}
+
+
+/* Takes the descriptors over. */
+static im_int_t
+im_daemon_http_listen(im_daemon_http_t *http, const int *fds, int n)
+{
+    int                          i;
+    struct evhttp_bound_socket  *socket;
+
+    for (i = 0; i < n; i++) {
+        socket = evhttp_accept_socket_with_handle(http->http, fds[i]);
+        if (socket == NULL) {
+            break;
+        }
+
+        http->sockets[http->nsockets++] = socket;
+    }
+
+    if (i == n) {
+        return IM_OK;
+    }
+
+    while (i < n) {
+        (void) close(fds[i++]);
+    }
+
+    return IM_ERROR;
+}
+
+
 im_daemon_http_t *
 im_daemon_http_create(struct event_base *base, const char *address,
-    size_t max_body, im_daemon_request_pt handler, void *data)
+    const im_daemon_listen_t *conf, size_t max_body,
+    im_daemon_request_pt handler, void *data)
 {
-    int                fd;
+    int                n, fds[IM_DAEMON_LISTEN_MAX];
     im_daemon_http_t  *http;
 
     http = calloc(1, sizeof(im_daemon_http_t));
-    if (http == NULL) {
-        im_daemon_log(IM_LOG_ERROR, "no memory");
-        return NULL;
+
+    if (http != NULL) {
+        http->handler = handler;
+        http->data = data;
+        http->http = evhttp_new(base);
     }
 
-    http->handler = handler;
-    http->data = data;
-
-    fd = im_daemon_addr_listen(address);
-    if (fd == -1) {
+    if (http == NULL || http->http == NULL) {
+        im_daemon_log(IM_LOG_ERROR, "no memory");
         free(http);
         return NULL;
     }
 
-    http->http = evhttp_new(base);
+    n = im_daemon_listen(address, conf, fds);
 
-    if (http->http != NULL) {
-        http->socket = evhttp_accept_socket_with_handle(http->http, fd);
+    if (n != -1 && im_daemon_http_listen(http, fds, n) != IM_OK) {
+        im_daemon_log(IM_LOG_ERROR, "can't serve HTTP on \"%s\"", address);
+        n = -1;
     }
 
-    if (http->socket == NULL) {
-        im_daemon_log(IM_LOG_ERROR, "can't serve HTTP on %s", address);
-        (void) close(fd);
+    if (n == -1) {
         im_daemon_http_destroy(http);
         return NULL;
     }
@@ -252,25 +299,4 @@ im_daemon_http_create(struct event_base *base, const char *address,
     evhttp_set_gencb(http->http, im_daemon_http_handler, http);
 
     return http;
-}
-
-
-void
-im_daemon_http_close(im_daemon_http_t *http)
-{
-    if (http->socket != NULL) {
-        evhttp_del_accept_socket(http->http, http->socket);
-        http->socket = NULL;
-    }
-}
-
-
-void
-im_daemon_http_destroy(im_daemon_http_t *http)
-{
-    if (http->http != NULL) {
-        evhttp_free(http->http);
-    }
-
-    free(http);
 }

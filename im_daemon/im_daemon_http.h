@@ -11,6 +11,7 @@
 
 #include <event2/event.h>
 
+#include "im_daemon_listen.h"
 #include "im_daemon_request.h"
 
 
@@ -19,8 +20,8 @@ typedef struct im_daemon_http_s  im_daemon_http_t;
 
 /* NULL: the fault is logged. */
 im_daemon_http_t *im_daemon_http_create(struct event_base *base,
-    const char *address, size_t max_body, im_daemon_request_pt handler,
-    void *data);
+    const char *address, const im_daemon_listen_t *conf, size_t max_body,
+    im_daemon_request_pt handler, void *data);
 
 /* New connections are refused from now on; requests under way go on. */
 void im_daemon_http_close(im_daemon_http_t *http);

@@ -46,6 +46,11 @@ static const im_daemon_option_t  im_logic_options[] = {
     im_daemon_conf_options(im_logic_conf_t),
     im_logic_string("fcgi", fcgi, "HOST:PORT|unix:PATH  FastCGI"),
     im_logic_string("http", http, "HOST:PORT|unix:PATH  plain HTTP"),
+    im_logic_string("socket-group", listen.group,
+                    "GROUP  of nginx's workers, for unix: (www-data, nginx)"),
+    im_logic_string("socket-mode", listen.mode, "MODE  of unix: (0660)"),
+    im_logic_number("reuseport", listen.reuseport, 0, 0, 1,
+                    "0|1  other programs may share the port (0)"),
     im_logic_number("max-body", max_body, 1024 * 1024, 1024, 16 * 1024 * 1024,
                     "BYTES  of a request (1m)"),
     im_logic_number("max-targets", max_targets, 1000, 1, 10000,
@@ -204,6 +209,7 @@ im_logic_main_listen(im_logic_main_t *m)
 
     if (logic->conf.fcgi != NULL) {
         m->server = im_logic_server_create(logic->base, logic->conf.fcgi,
+                                           &logic->conf.listen,
                                            logic->conf.max_body,
                                            im_logic_handler, logic);
         if (m->server == NULL) {
@@ -213,6 +219,7 @@ im_logic_main_listen(im_logic_main_t *m)
 
     if (logic->conf.http != NULL) {
         m->http = im_daemon_http_create(logic->base, logic->conf.http,
+                                        &logic->conf.listen,
                                         logic->conf.max_body,
                                         im_logic_handler, logic);
         if (m->http == NULL) {

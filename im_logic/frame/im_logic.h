@@ -19,6 +19,7 @@
 #include "im_link_history.h"
 #include "im_link_members.h"
 #include "im_daemon_conf.h"
+#include "im_daemon_listen.h"
 #include "im_daemon_log.h"
 
 
@@ -27,25 +28,26 @@ typedef struct im_logic_pool_s   im_logic_pool_t;
 
 
 typedef struct {
-    im_daemon_conf_t   daemon;
-    char              *fcgi;
-    char              *http;
-    char              *api_key_file;
-    uint64_t           max_body;
-    uint64_t           max_targets;
-    uint64_t           max_requests;
-    uint64_t           queue_cap;
-    uint64_t           idem_ttl;
-    uint64_t           token_life;     /* s */
-    uint64_t           user_tokens;
-    uint64_t           foreign_tokens;
-    uint64_t           hash_threads;
-    uint64_t           hash_queue;
-    uint64_t           hash_cost;
-    uint64_t           login_limit;    /* attempts in a period; 0: no limit */
-    uint64_t           address_limit;
-    uint64_t           register_limit;
-    uint64_t           limit_period;   /* s */
+    im_daemon_conf_t     daemon;
+    im_daemon_listen_t   listen;
+    char                *fcgi;
+    char                *http;
+    char                *api_key_file;
+    uint64_t             max_body;
+    uint64_t             max_targets;
+    uint64_t             max_requests;
+    uint64_t             queue_cap;
+    uint64_t             idem_ttl;
+    uint64_t             token_life;     /* s */
+    uint64_t             user_tokens;
+    uint64_t             foreign_tokens;
+    uint64_t             hash_threads;
+    uint64_t             hash_queue;
+    uint64_t             hash_cost;
+    uint64_t             login_limit;    /* attempts in a period; 0: no limit */
+    uint64_t             address_limit;
+    uint64_t             register_limit;
+    uint64_t             limit_period;   /* s */
 } im_logic_conf_t;
 
 

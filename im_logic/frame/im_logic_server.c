@@ -17,7 +17,6 @@
 #include "im_logic_server.h"
 #include "im_logic_fcgi.h"
 #include "im_logic_print.h"
-#include "im_daemon_addr.h"
 #include "im_daemon_log.h"
 #include "im_list.h"
 
@@ -29,7 +28,8 @@
 
 
 struct im_logic_server_s {
-    struct evconnlistener  *listener;
+    struct evconnlistener  *listeners[IM_DAEMON_LISTEN_MAX];
+    im_uint_t               nlisteners;
     struct event_base      *base;
     im_list_t               connections;
     im_uint_t               nconnections;
@@ -71,6 +71,19 @@ static const struct {
 };
 
 
+/* Connections wait in the kernel while there are too many. */
+static void
+im_logic_server_accepts(im_logic_server_t *server, int on)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < server->nlisteners; i++) {
+        (void) (on ? evconnlistener_enable(server->listeners[i])
+                   : evconnlistener_disable(server->listeners[i]));
+    }
+}
+
+
 static void
 im_logic_conn_free(im_logic_conn_t *c)
 {
@@ -83,10 +96,8 @@ im_logic_conn_free(im_logic_conn_t *c)
     im_logic_fcgi_cleanup(&c->fcgi);
     im_free(c);
 
-    if (server->nconnections-- == IM_SERVER_MAX_CONNECTIONS
-        && server->listener != NULL)
-    {
-        (void) evconnlistener_enable(server->listener);
+    if (server->nconnections-- == IM_SERVER_MAX_CONNECTIONS) {
+        im_logic_server_accepts(server, 1);
     }
 }
 
@@ -341,7 +352,7 @@ im_logic_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
     im_list_insert_tail(&server->connections, &c->link);
 
     if (++server->nconnections == IM_SERVER_MAX_CONNECTIONS) {
-        (void) evconnlistener_disable(listener);
+        im_logic_server_accepts(server, 0);
     }
 
     bufferevent_setwatermark(c->bev, EV_READ, 0, IM_SERVER_READ);
@@ -362,47 +373,6 @@ im_logic_server_accept_error(struct evconnlistener *listener, void *data)
 }
 
 
-im_logic_server_t *
-im_logic_server_create(struct event_base *base, const char *address,
-    size_t max_body, im_daemon_request_pt handler, void *data)
-{
-    int                 fd;
-    im_logic_server_t  *server;
-
-    fd = im_daemon_addr_listen(address);
-    if (fd == -1) {
-        return NULL;
-    }
-
-    server = im_calloc(sizeof(im_logic_server_t));
-
-    if (server != NULL) {
-        server->listener = evconnlistener_new(base, im_logic_server_accept,
-                                              server,
-                                              LEV_OPT_CLOSE_ON_FREE
-                                              | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    }
-
-    if (server == NULL || server->listener == NULL) {
-        im_daemon_log(IM_LOG_ERROR, "no memory");
-        im_free(server);
-        (void) close(fd);
-        return NULL;
-    }
-
-    evconnlistener_set_error_cb(server->listener, im_logic_server_accept_error);
-
-    server->base = base;
-    server->max_body = max_body;
-    server->handler = handler;
-    server->data = data;
-
-    im_list_init(&server->connections);
-
-    return server;
-}
-
-
 void
 im_logic_server_close(im_logic_server_t *server)
 {
@@ -411,9 +381,8 @@ im_logic_server_close(im_logic_server_t *server)
 
     server->closing = 1;
 
-    if (server->listener != NULL) {
-        evconnlistener_free(server->listener);
-        server->listener = NULL;
+    while (server->nlisteners > 0) {
+        evconnlistener_free(server->listeners[--server->nlisteners]);
     }
 
     for (q = im_list_first(&server->connections);
@@ -445,4 +414,73 @@ im_logic_server_destroy(im_logic_server_t *server)
     }
 
     im_free(server);
+}
+
+
+/* Takes the descriptors over. */
+static im_int_t
+im_logic_server_listen(im_logic_server_t *server, const int *fds, int n)
+{
+    int                     i;
+    struct evconnlistener  *listener;
+
+    for (i = 0; i < n; i++) {
+        listener = evconnlistener_new(server->base, im_logic_server_accept,
+                                      server,
+                                      LEV_OPT_CLOSE_ON_FREE
+                                      | LEV_OPT_CLOSE_ON_EXEC, 0, fds[i]);
+        if (listener == NULL) {
+            break;
+        }
+
+        evconnlistener_set_error_cb(listener, im_logic_server_accept_error);
+        server->listeners[server->nlisteners++] = listener;
+    }
+
+    if (i == n) {
+        return IM_OK;
+    }
+
+    while (i < n) {
+        (void) close(fds[i++]);
+    }
+
+    return IM_ERROR;
+}
+
+
+im_logic_server_t *
+im_logic_server_create(struct event_base *base, const char *address,
+    const im_daemon_listen_t *conf, size_t max_body,
+    im_daemon_request_pt handler, void *data)
+{
+    int                 n, fds[IM_DAEMON_LISTEN_MAX];
+    im_logic_server_t  *server;
+
+    server = im_calloc(sizeof(im_logic_server_t));
+    if (server == NULL) {
+        im_daemon_log(IM_LOG_ERROR, "no memory");
+        return NULL;
+    }
+
+    server->base = base;
+    server->max_body = max_body;
+    server->handler = handler;
+    server->data = data;
+
+    im_list_init(&server->connections);
+
+    n = im_daemon_listen(address, conf, fds);
+
+    if (n != -1 && im_logic_server_listen(server, fds, n) != IM_OK) {
+        im_daemon_log(IM_LOG_ERROR, "no memory");
+        n = -1;
+    }
+
+    if (n == -1) {
+        im_logic_server_destroy(server);
+        return NULL;
+    }
+
+    return server;
 }

@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include "im_daemon_listen.h"
 #include "im_daemon_request.h"
 
 
@@ -21,8 +22,8 @@ typedef struct im_logic_server_s  im_logic_server_t;
 
 /* NULL: the fault is logged. */
 im_logic_server_t *im_logic_server_create(struct event_base *base,
-    const char *address, size_t max_body, im_daemon_request_pt handler,
-    void *data);
+    const char *address, const im_daemon_listen_t *conf, size_t max_body,
+    im_daemon_request_pt handler, void *data);
 
 /* Stops to accept and closes idle connections; the others when answered. */
 void im_logic_server_close(im_logic_server_t *server);

@@ -54,7 +54,7 @@ sub new {
     $self->{build} = Cwd::abs_path($self->{build});
 
     File::Path::make_path("$self->{dir}/redis");
-    chmod 0755, $self->{dir};
+    chmod 0700, $self->{dir};
     $ENV{PATH} .= ':/usr/sbin:/sbin' if $ENV{PATH} !~ m{/usr/sbin};
     $self->{nginx} = $ENV{TEST_NGINX_BINARY} || 'nginx';
     $self->preload if $ENV{IM_PRELOAD};
@@ -212,9 +212,10 @@ sub start_logic {
     my ($self, $name) = @_;
     my $dir = $self->{dir};
 
-    unlink "$dir/$name.sock";
+    # nginx's workers have this user, and so this group
     $self->run($name, "$self->{build}/im_logic", "--redis=unix:$dir/redis.sock",
-               "--fcgi=unix:$dir/$name.sock", @{$self->{logic} || []});
+               "--fcgi=unix:$dir/$name.sock", '--socket-group=' . ($) + 0),
+               @{$self->{logic} || []});
     $self->await($name, 15, sub { IO::Socket::UNIX->new("$dir/$name.sock") });
 }
 
@@ -249,7 +250,8 @@ sub nginx {
 
 
 # In a process group of its own: Ctrl-C reaches the stack alone, which ends its
-# processes in order.
+# processes in order.  What they write, such as Redis' files with tokens in them,
+# is for their user alone.
 sub run {
     my ($self, $name, @command) = @_;
     my $pid = fork();
@@ -258,6 +260,7 @@ sub run {
 
     if ($pid == 0) {
         POSIX::setpgid(0, 0);
+        umask 077;
         open(STDOUT, '>>', "$self->{dir}/$name.log");
         open(STDERR, '>&', \*STDOUT);
         open(STDIN, '<', '/dev/null');
