@@ -106,7 +106,8 @@ refused('no pages there', qr/no index\.html that can be read/, COMPAT => 1,
         COMPAT_PORTS => "@compat", PAGES => $dir);
 
 {
-    my $other = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1',
+    my $other = IO::Socket::INET->new(Listen => 5, ReuseAddr => 1,
+                                      LocalAddr => '127.0.0.1',
                                       LocalPort => $compat[2])
         or die "port $compat[2]: $!\n";
 
