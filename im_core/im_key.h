@@ -71,10 +71,12 @@ void im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
     im_str_t id);
 
 /*
- * PREFIX{p}:a:NAME is an account, PREFIX{p}:l:KIND:SUBJECT counts attempts.
- * The partition is that of the name or subject.
+ * PREFIX{p}:a:NAME is an account, PREFIX{p}:t:HASH a login by the hash of its
+ * token, PREFIX{p}:l:KIND:SUBJECT counts attempts.  The partition is that of
+ * the name, hash or subject.
  */
 #define im_key_account(b, prefix, p, name)  im_key_in(b, prefix, p, "a:", name)
+#define im_key_token(b, prefix, p, hash)  im_key_in(b, prefix, p, "t:", hash)
 void im_key_limit(im_buf_t *b, im_str_t prefix, uint16_t p, char kind,
     im_str_t subject);
 /* im_TOKEN: other programs read it, so it has no prefix and partition */

@@ -23,6 +23,7 @@ typedef struct {
     int64_t            history;
     int64_t            ttl;
     int                presence;
+    int                api;          /* 0: "none" is for /api/v1/ too */
 } im_rule_json_t;
 
 
@@ -48,15 +49,17 @@ static const im_json_field_t  im_rule_fields[] = {
     im_json_row(im_rule_json_t, STRING, publish),
     im_json_row(im_rule_json_t, STRING, join),
     im_json_row(im_rule_json_t, BOOL, presence),
+    im_json_row(im_rule_json_t, BOOL, api),
     im_json_end
 };
 
 
-/* By im_publish_e. */
-static const im_str_t  im_rule_publish[] = {
+/* By im_publish_e.  Programs that know no "api" take the first for the last. */
+static const im_str_t  im_rule_publishers[] = {
     im_str("none"),
     im_str("user"),
-    im_str("member")
+    im_str("member"),
+    im_str("none")
 };
 
 
@@ -211,6 +214,17 @@ im_rules_room(const im_rules_t *rules, im_str_t room)
 }
 
 
+im_publish_e
+im_rule_publish(const im_rule_t *rule, int api)
+{
+    if (rule->publish == IM_RULE_API) {
+        return api ? IM_RULE_USER : IM_RULE_NONE;
+    }
+
+    return rule->publish;
+}
+
+
 const im_rule_t *
 im_rules_topic(const im_rules_t *rules, im_str_t topic)
 {
@@ -244,12 +258,7 @@ im_rule_merge(im_rule_t *into, const im_rule_t *from)
     into->join_user = into->join_user || from->join_user;
     into->presence = into->presence && from->presence;
 
-    if (into->publish == IM_RULE_NONE || from->publish == IM_RULE_NONE) {
-        into->publish = IM_RULE_NONE;
-
-    } else {
-        into->publish = im_max(into->publish, from->publish);
-    }
+    into->publish = im_max(into->publish, from->publish);
 }
 
 
@@ -312,9 +321,10 @@ im_rule_encode(im_buf_t *b, const im_rule_t *rule)
     json.pattern = rule->pattern;
     json.history = (int64_t) rule->history;
     json.ttl = (int64_t) rule->ttl;
-    json.publish = im_rule_publish[rule->publish];
+    json.publish = im_rule_publishers[rule->publish];
     json.join = im_rule_join[rule->join_user != 0];
     json.presence = rule->presence != 0;
+    json.api = rule->publish == IM_RULE_NONE ? 0 : -1;
 
     im_json_encode(b, im_rule_fields, &json);
 }
@@ -376,7 +386,8 @@ im_rule_decode(im_str_t text, im_buf_t *arena, im_rule_t *rule)
     im_rule_json_t   json;
 
     memset(&json, 0, sizeof(im_rule_json_t));
-    json.publish = im_rule_publish[IM_RULE_NONE];
+    json.publish = im_rule_publishers[IM_RULE_API];
+    json.api = -1;
     json.join = im_rule_join[0];
 
     im_buf_reset(arena, arena->max);
@@ -396,10 +407,15 @@ im_rule_decode(im_str_t text, im_buf_t *arena, im_rule_t *rule)
     rule->ttl = (im_uint_t) json.ttl;
     rule->presence = (im_uint_t) json.presence;
 
-    if (im_rule_word(im_rule_publish, 3, json.publish, &rule->publish) != IM_OK
+    if (im_rule_word(im_rule_publishers, 3, json.publish, &rule->publish)
+        != IM_OK
         || im_rule_word(im_rule_join, 2, json.join, &rule->join_user) != IM_OK)
     {
         return IM_ERROR;
+    }
+
+    if (rule->publish == IM_RULE_API && json.api == 0) {
+        rule->publish = IM_RULE_NONE;
     }
 
     return IM_OK;

@@ -18,7 +18,13 @@
 #define IM_RULES_MAX         1024
 
 
-typedef enum { IM_RULE_NONE = 0, IM_RULE_USER, IM_RULE_MEMBER } im_publish_e;
+/* Who may publish; the later, the stricter. */
+typedef enum {
+    IM_RULE_API = 0,         /* not said: users, by /api/v1/ alone */
+    IM_RULE_USER,            /* signed in, with a token for the room */
+    IM_RULE_MEMBER,          /* who follows the room */
+    IM_RULE_NONE
+} im_publish_e;
 
 
 typedef struct {
@@ -52,6 +58,12 @@ im_int_t im_rules_add(im_rules_t *rules, const im_rule_t *rule);
 
 /* An exact name wins, then the longest prefix; NULL: no rule. */
 const im_rule_t *im_rules_room(const im_rules_t *rules, im_str_t room);
+
+/*
+ * Who may publish in a room, by a session or (api) by /api/v1/; never
+ * IM_RULE_API.  All that publishes for clients asks here.
+ */
+im_publish_e im_rule_publish(const im_rule_t *rule, int api);
 
 /* The rule of a topic "r:..", "u:..", "b"; NULL: none. */
 const im_rule_t *im_rules_topic(const im_rules_t *rules, im_str_t topic);

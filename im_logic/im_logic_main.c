@@ -16,7 +16,6 @@
 #include "im_logic_crypt.h"
 #include "im_logic_nodes.h"
 #include "im_logic_pool.h"
-#include "im_logic_revoked.h"
 #include "im_logic_routes.h"
 #include "im_logic_server.h"
 #include "im_key.h"
@@ -168,7 +167,6 @@ im_logic_main_tick(evutil_socket_t fd, short what, void *data)
     (void) what;
 
     im_logic_nodes_poll(logic);
-    im_logic_revoked_poll(logic);
     im_link_members_tick(logic->members, im_daemon_now());
 }
 

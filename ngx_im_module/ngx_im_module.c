@@ -122,10 +122,11 @@ static const ngx_im_option_t  ngx_im_rule_options[] = {
     ngx_im_word("presence", im_rule_t, presence, 1),
     ngx_im_word("join=anyone", im_rule_t, join_user, 0),
     ngx_im_word("join=user", im_rule_t, join_user, 1),
+    ngx_im_word("publish=api", im_rule_t, publish, IM_RULE_API),
     ngx_im_word("publish=none", im_rule_t, publish, IM_RULE_NONE),
     ngx_im_word("publish=member", im_rule_t, publish, IM_RULE_MEMBER),
     ngx_im_word("publish=user", im_rule_t, publish, IM_RULE_USER),
-#define NGX_IM_TOPIC_OPTIONS  6
+#define NGX_IM_TOPIC_OPTIONS  7
     ngx_im_option("history=", NUMBER, 0, IM_RULE_HISTORY_MAX, im_rule_t,
                   history, "must be from 0 to 100000 messages", 0),
     ngx_im_option("ttl=", SEC, 1, 366 * 86400, im_rule_t, ttl,
@@ -245,7 +246,7 @@ ngx_im_rule(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
     rv = first == 2
          ? ngx_im_options(cf, cmd, 2, ngx_im_rule_options, rule,
                           "is unknown; there are history= ttl= presence "
-                          "join=anyone|user publish=none|member|user")
+                          "join=anyone|user publish=api|user|member|none")
          : ngx_im_options(cf, cmd, 1,
                           ngx_im_rule_options + NGX_IM_TOPIC_OPTIONS, rule,
                           "is unknown; there are history= ttl=");

@@ -24,10 +24,14 @@ __DATA__
     location /v1/user/ { fastcgi_pass im_logic; include im_params; }
 --- websocket
 http: POST /v1/user/register 200 {"UserName":"ann","Password":"secret1"} => \A\{"code":0,"msg":"请求成功","data":\{\}\}\s*\z
-http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => \A\{"code":0,"msg":"请求成功","data":\{"Auth":"(?<token>[0-9a-f]{16})","UserId":"(?<uid>[0-9a-f]{16})","UserName":"ann"\}\}\s*\z
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => \A\{"code":0,"msg":"请求成功","data":\{"Auth":"(?<token>[0-9a-f]{32})","UserId":"(?<uid>[0-9a-f]{16})","UserName":"ann"\}\}\s*\z
 http: POST /v1/user/check_auth 200 {"Auth":"$token"} => \A\{"code":0,"msg":"请求成功","data":\{"Auth":"$token","UserId":"$uid","UserName":"ann"\}\}\s*\z
-redis: HGETALL im_$token => UserId $uid UserName ann Im 1
-redis: TTL im_$token => ^(2592000|25919\d\d)$
+redis: KEYS im_* => ^$
+redis: KEYS *$token* => ^$
+redis: KEYS im:{[0-9]*}:t:* => ^im:\{\d+\}:t:[0-9a-f]{64}$
+redis: EVAL return{redis.call('HGETALL',redis.call('KEYS','im:{[0-9]*}:t:*')[1])} 0 => UserId $uid UserName ann Im 1
+redis: EVAL return{redis.call('TTL',redis.call('KEYS','im:{[0-9]*}:t:*')[1])} 0 => ^(2592000|25919\d\d)$
+redis: EVAL return{redis.call('ZRANGE',redis.call('KEYS','im:{*}:u:*:l')[1],0,-1)} 0 => ^[0-9a-f]{64}$
 http: GET /v1/user/logout?auth=$token 200 => \A\{"code":0,"msg":"请求成功","data":\{\}\}\s*\z
 http: POST /v1/user/check_auth 200 {"Auth":"$token"} => \A\{"code":-1004,"msg":"用户AUTH失效","data":\{"Auth":"","UserId":"","UserName":""\}\}\s*\z
 http: GET /v1/user/logout?auth=$token 200 => "code":0,
@@ -40,7 +44,7 @@ http: GET /v1/user/logout?auth=$token 200 => "code":0,
 === TEST 2: the same on the plain listener
 --- websocket
 http: :$TEST_NGINX_IM_HTTP POST /v1/user/register 200 {"UserName":"bob","Password":"secret1"} => "code":0,
-http: :$TEST_NGINX_IM_HTTP POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{16})"
+http: :$TEST_NGINX_IM_HTTP POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{32})"
 http: :$TEST_NGINX_IM_HTTP POST /v1/user/check_auth 200 {"Auth":"$token"} => "code":0,
 http: :$TEST_NGINX_IM_HTTP GET /v1/user/logout?auth=$token 200 => "code":0,
 --- no_error_log
@@ -62,7 +66,7 @@ http: POST /v1/user/login 200 (Content-Type: text/plain) {"userName":"page","pas
 === TEST 4: the answer's head
 --- websocket
 http: POST /v1/user/login 200 {"UserName":"page","Password":"secret1"} => (?i)Content-Type: application/json; charset=utf-8
-http: POST /v1/user/login 200 {"UserName":"page","Password":"secret1"} => (?i)Set-Cookie: auth=[0-9a-f]{16}; Max-Age=86400; Path=/;
+http: POST /v1/user/login 200 {"UserName":"page","Password":"secret1"} => (?i)Set-Cookie: auth=[0-9a-f]{32}; Max-Age=86400; Path=/;
 http: POST /v1/user/login 200 {"UserName":"page","Password":"secret1"} => (?i)Access-Control-Allow-Origin: \*\r
 http: POST /v1/user/login 200 {"UserName":"page","Password":"wrong1"} => (?i)Access-Control-Allow-Origin: \*\r
 http: POST /v1/user/register 200 {"UserName":"page","Password":"x"} => (?i)Access-Control-Allow-Origin: \*\r
@@ -128,7 +132,7 @@ http: POST /v1/user/check_auth 200 x => \A\{"code":-1,"msg":"参数验证出错"
 http: POST /v1/user/check_auth 200 {} => \A\{"code":-1,"msg":"Auth\.Required:[^"]*","data":\{\}\}\s*\z
 http: POST /v1/user/check_auth 200 {"Auth":null} => \A\{"code":-1,
 http: POST /v1/user/check_auth 200 {"Auth":"ab"} => \A\{"code":-1,"msg":"Auth\.MinSize:
-http: POST /v1/user/check_auth 200 {"Auth":"FILL(129)"} => \A\{"code":-1,"msg":"Auth\.MaxSize:
+http: POST /v1/user/check_auth 200 {"Auth":"FILL(8193)"} => \A\{"code":-1,"msg":"Auth\.MaxSize:
 http: POST /v1/user/check_auth 200 {"Auth":"abc"} => \A\{"code":-1004,
 http: POST /v1/user/check_auth 200 {"Auth":"a*c"} => \A\{"code":-1004,
 http: GET /v1/user/logout 200 => \A\{"code":-1,"msg":"参数验证出错","data":\{\}\}\s*\z
@@ -204,13 +208,13 @@ http: POST /v1/user/login 200 {"UserName":"imported","Password":"secret1"} => "c
 
 === TEST 10: several tokens of a user, each with its own end
 --- websocket
-http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<one>[0-9a-f]{16})","UserId":"(?<uid>\w+)"
-http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<two>[0-9a-f]{16})","UserId":"$uid"
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<one>[0-9a-f]{32})","UserId":"(?<uid>\w+)"
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<two>[0-9a-f]{32})","UserId":"$uid"
 http: GET /v1/user/logout?auth=$one 200 => "code":0,
 http: POST /v1/user/check_auth 200 {"Auth":"$one"} => "code":-1004,
 http: POST /v1/user/check_auth 200 {"Auth":"$two"} => "code":0,
-http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<three>[0-9a-f]{16})"
-http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "Auth":"(?<bob>[0-9a-f]{16})"
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<three>[0-9a-f]{32})"
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "Auth":"(?<bob>[0-9a-f]{32})"
 a: open /ws
 a: send {"auth":"$three","roomId":1}
 a: recv op 4 count=1
@@ -223,7 +227,7 @@ b: silent
 http: POST /v1/user/check_auth 200 {"Auth":"$two"} => "code":-1004,
 http: POST /v1/user/check_auth 200 {"Auth":"$three"} => "code":-1004,
 http: POST /v1/user/check_auth 200 {"Auth":"$bob"} => "code":0,
-redis: EXISTS im_$one im_$two im_$three => ^0$
+redis: KEYS im:{*}:u:$uid:l => ^$
 --- no_error_log
 [error]
 [alert]
@@ -235,10 +239,10 @@ redis: EXISTS im_$one im_$two im_$three => ^0$
 stop: logic
 start: logic --user-tokens=2
 until: /im/health ^200
-http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<one>[0-9a-f]{16})"
-http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<two>[0-9a-f]{16})"
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<one>[0-9a-f]{32})"
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<two>[0-9a-f]{32})"
 http: POST /v1/user/check_auth 200 {"Auth":"$one"} => "code":0,
-http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<three>[0-9a-f]{16})"
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<three>[0-9a-f]{32})"
 http: POST /v1/user/check_auth 200 {"Auth":"$one"} => "code":-1004,
 http: POST /v1/user/check_auth 200 {"Auth":"$two"} => "code":0,
 http: POST /v1/user/check_auth 200 {"Auth":"$three"} => "code":0,
@@ -252,11 +256,10 @@ http: POST /v1/user/check_auth 200 {"Auth":"$three"} => "code":0,
 stop: logic
 start: logic --token-life=2
 until: /im/health ^200
-http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => (?i)Set-Cookie: auth=(?<token>[0-9a-f]{16}); Max-Age=2;
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => (?i)Set-Cookie: auth=(?<token>[0-9a-f]{32}); Max-Age=2;
 http: POST /v1/user/check_auth 200 {"Auth":"$token"} => "code":0,
-redis: PTTL im_$token => ^(1\d{3}|2000)$
+redis: EVAL local--[[]]m=9e9--[[]]for--[[]]_,k--[[]]in--[[]]ipairs(redis.call('KEYS','im:{[0-9]*}:t:*'))do--[[]]m=math.min(m,redis.call('PTTL',k))end--[[]]return(m) 0 => ^(1\d{3}|2000)$
 until: POST /v1/user/check_auth {"Auth":"$token"} => "code":-1004,
-redis: EXISTS im_$token => ^0$
 --- no_error_log
 [alert]
 
@@ -304,7 +307,7 @@ redis: EXISTS im_0123456789abcdef => ^1$
 a: open /ws
 a: send {"auth":"0123456789abcdef","roomId":1}
 a: recv op 4 roomUserInfo={}
-http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{16})","UserId":"(?<uid>\w+)"
+http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{32})","UserId":"(?<uid>\w+)"
 b: open /ws
 b: send {"auth":"$token","roomId":2}
 b: recv op 4 roomUserInfo={"$uid":"ann"}
@@ -396,7 +399,7 @@ until: /im/health ^200
 === TEST 19: Redis is full
 --- websocket
 redis: DEL im:{13}:l:r:127.0.0.1
-http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{16})"
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{32})"
 redis: CONFIG SET maxmemory 1
 http: POST /v1/user/register 200 {"UserName":"full","Password":"secret1"} => \A\{"code":-12,"msg":"数据库操作异常","data":\{\}\}\s*\z
 http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => \A\{"code":-12,
@@ -412,7 +415,7 @@ http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "code":
 
 === TEST 20: Redis is away: answers all the same
 --- websocket
-http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{16})"
+http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{32})"
 kill: redis
 http: POST /v1/user/register 200 {"UserName":"away","Password":"secret1"} => \A\{"code":-12,"msg":"数据库操作异常","data":\{\}\}\s*\z
 http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => \A\{"code":-12,
@@ -423,5 +426,60 @@ http: GET /v1/user/logout?auth=$token 200 => \A\{"code":-12,
 start: redis
 until: POST /v1/user/check_auth {"Auth":"$token"} => "code":0,
 http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "code":0,
+--- no_error_log
+[alert]
+
+
+
+=== TEST 21: a token in the head of the request, in any case of the scheme
+--- websocket
+http: POST /v1/user/register 200 {"UserName":"header","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"header","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{32})","UserId":"(?<uid>\w+)"
+http: POST /v1/user/check_auth 200 (Authorization: Bearer $token) => "code":0,.*"UserId":"$uid"
+http: POST /v1/user/check_auth 200 (Authorization: bearer   $token) {"Auth":"abc"} => "code":0,
+http: :$TEST_NGINX_IM_HTTP POST /v1/user/check_auth 200 (Authorization: BEARER $token) => "code":0,
+http: POST /v1/user/check_auth 200 (Authorization: Basic $token) {"Auth":"abc"} => "code":-1004,
+http: POST /v1/user/check_auth 200 (Authorization: Bearer) {"Auth":"$token"} => "code":0,
+http: POST /v1/user/check_auth 200 (Authorization: Bearer x$token) {"Auth":"$token"} => "code":-1004,
+http: GET /v1/user/logout 200 (Authorization: Bearer $token) => "code":0,
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => "code":-1004,
+--- no_error_log
+[alert]
+
+
+
+=== TEST 22: a user that is kept out can't log in, nor be asked for
+--- websocket
+http: POST /v1/user/register 200 {"UserName":"keptout","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"keptout","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{32})","UserId":"(?<uid>\w+)"
+http: DELETE /im/users/$uid?for=600 200
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => \A\{"code":-1006,"msg":"用户已被暂时禁止","data":\{"Auth":"","UserId":"","UserName":""\}\}\s*\z
+http: POST /v1/user/login 200 {"UserName":"keptout","Password":"secret1"} => \A\{"code":-1006,"msg":"用户已被暂时禁止","data":\{\}\}\s*\z
+http: POST /v1/user/login 200 {"UserName":"keptout","Password":"wrong12"} => "code":-1002,
+http: DELETE /im/users/$uid?for=0 200
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"keptout","Password":"secret1"} => "code":0,
+http: DELETE /im/users/$uid?for=600 200
+http: GET /v1/user/logout?auth=$token 200 => "code":0,
+http: DELETE /im/users/$uid?for=0 200
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => "code":-1004,
+--- no_error_log
+[alert]
+
+
+
+=== TEST 23: a token that an older im_logic has made goes on to work
+--- websocket
+http: POST /v1/user/login 200 {"UserName":"header","Password":"secret1"} => "UserId":"(?<uid>\w+)"
+redis: HSET im_0123456789abcd00 UserId $uid UserName header Im 1
+redis: EVAL redis.call('ZADD',redis.call('KEYS','im:{*}:u:$uid:l')[1],9e12,'0123456789abcd00') 0
+stop: logic
+start: logic --foreign-tokens=0
+until: /im/health ^200
+http: POST /v1/user/check_auth 200 {"Auth":"0123456789abcd00"} => "UserId":"$uid"
+http: POST /v1/user/login 200 {"UserName":"header","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{32})"
+http: GET /v1/user/logout?auth=$token&all=1 200 => "code":0,
+http: POST /v1/user/check_auth 200 {"Auth":"0123456789abcd00"} => "code":-1004,
+redis: EXISTS im_0123456789abcd00 => ^0$
 --- no_error_log
 [alert]

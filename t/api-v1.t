@@ -195,10 +195,10 @@ http: POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=nobody 200 {"msg":"x"} => (
 http: POST /api/v1/count?rid=1 200 => (?i)Access-Control-Allow-Origin: \*\s
 http: POST /api/v1/getRoomInfo?rid=x 200 => (?i)Access-Control-Allow-Origin: \*\s
 http: OPTIONS /api/v1/push 204 => (?i)Access-Control-Allow-Origin: \*\s
-http: OPTIONS /api/v1/pushRoom?auth=x 204 => (?i)Access-Control-Allow-Headers: Content-Type\s
+http: OPTIONS /api/v1/pushRoom?auth=x 204 => (?i)Access-Control-Allow-Headers: Content-Type, Authorization\s
 http: OPTIONS /api/v1/count 204 => (?i)Access-Control-Allow-Methods: POST, OPTIONS\s
 http: OPTIONS /api/v1/getRoomInfo 204 => (?i)Access-Control-Allow-Origin: \*\s
-http: :$TEST_NGINX_IM_HTTP OPTIONS /api/v1/push 204 => (?i)Access-Control-Allow-Headers: Content-Type\s
+http: :$TEST_NGINX_IM_HTTP OPTIONS /api/v1/push 204 => (?i)Access-Control-Allow-Headers: Content-Type, Authorization\s
 http: GET /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=u1 405 => \A\{"code":-1,"msg":"网络请求出错"\}\s*\z
 http: GET /api/v1/push 405 => (?i)Allow: POST\s
 http: GET /api/v1/pushRoom?auth=aaaaaaaaaaaaaaaa&rid=1 405 => (?i)Access-Control-Allow-Origin: \*\s
@@ -281,5 +281,135 @@ http: POST /api/v1/pushRoom?auth=aaaaaaaaaaaaaaaa&rid=1 200 {"msg":"FILL(2000)"}
 http: POST /v1/user/register 200 {"UserName":"FILL(2000)"} => \A\{"code":-1,
 same: 30 POST /api/v1/pushRoom?auth=aaaaaaaaaaaaaaaa&rid=1 {"msg":"x"} => 30 \A\{"code":(0|-1),
 until: POST /api/v1/pushRoom?auth=aaaaaaaaaaaaaaaa&rid=1 {"msg":"x"} => "code":0,
+--- no_error_log
+[alert]
+
+
+
+=== TEST 13: a user that is kept out sends nothing and asks nothing
+--- websocket
+stop: logic
+start: logic
+until: /im/health ^200
+a: open /ws
+a: send {"auth":"aaaaaaaaaaaaaaaa","roomId":1}
+a: recv op 4
+http: DELETE /im/users/u2?for=600 200
+http: POST /api/v1/pushRoom?auth=bbbbbbbbbbbbbbbb&rid=1 200 {"msg":"x"} => \A\{"code":-11,"msg":"发送失败"\}\s*\z
+http: POST /api/v1/pushRoom?rid=1 200 (Authorization: Bearer bbbbbbbbbbbbbbbb) {"msg":"x"} => "code":-11,
+http: POST /api/v1/push?auth=bbbbbbbbbbbbbbbb&userId=u1 200 {"msg":"x"} => "code":-11,
+http: POST /api/v1/count?auth=bbbbbbbbbbbbbbbb&rid=1 200 => "code":-11,
+http: POST /api/v1/getRoomInfo?auth=bbbbbbbbbbbbbbbb&rid=1 200 => "code":-11,
+http: POST /api/v1/getRoomInfo?rid=1 200 (Authorization: Bearer bbbbbbbbbbbbbbbb) => "code":-11,
+http: :$TEST_NGINX_IM_HTTP POST /api/v1/pushRoom?auth=bbbbbbbbbbbbbbbb&rid=1 200 {"msg":"x"} => "code":-11,
+http: GET /im/rooms/1/history 200 => (?s)\A(?!.*"msg":"x"\}\}\]).*
+http: DELETE /im/users/u2?for=0 200
+http: POST /api/v1/pushRoom?auth=bbbbbbbbbbbbbbbb&rid=1 200 {"msg":"again"} => "code":0,
+a: upto "msg":"again"
+a: silent
+--- no_error_log
+[alert]
+
+
+
+=== TEST 14: a token in the head of the request
+--- websocket
+a: open /ws
+a: send {"auth":"aaaaaaaaaaaaaaaa","roomId":1}
+a: recv op 4
+http: POST /api/v1/pushRoom?rid=1 200 (Authorization: Bearer aaaaaaaaaaaaaaaa) {"msg":"head"} => "code":0,
+a: recv {"code":0,"msg":"head","fuid":"u1","fname":"Ann","op":3}
+http: POST /api/v1/pushRoom?rid=1&auth=aaaaaaaaaaaaaaaa 200 (Authorization: Bearer nobody) {"msg":"x"} => "code":-11,
+http: POST /api/v1/push?userId=u1 200 (Authorization: Bearer bbbbbbbbbbbbbbbb) {"msg":"me"} => "code":0,
+a: recv op 2 msg="me"
+http: OPTIONS /api/v1/pushRoom 204 => (?i)Access-Control-Allow-Headers: Content-Type, Authorization\s
+--- no_error_log
+[alert]
+
+
+
+=== TEST 15: what is asked of a room often is one request to its workers
+--- websocket
+http: GET /im/health 200
+stop: job
+until: /im/health jobs":0
+redis: DEL im:{13}:q
+a: open /ws
+a: send {"auth":"aaaaaaaaaaaaaaaa","roomId":1}
+until: /im/rooms/1 "count":[1-9]
+same: 60 POST /api/v1/getRoomInfo?rid=1 => 60 \A\{"code":0,"msg":"success"\}
+redis: EVAL local--[[]]n=0--[[]]for--[[]]_,q--[[]]in--[[]]ipairs(redis.call('KEYS','im:{*}:q'))do--[[]]for--[[]]_,e--[[]]in--[[]]ipairs(redis.call('XRANGE',q,'-','+'))do--[[]]if--[[]]e[2][2]=='r:1'then--[[]]n=n+1--[[]]end--[[]]end--[[]]end--[[]]return(n) 0 => ^([1-9]|1\d)$
+start: job
+--- no_error_log
+[alert]
+
+
+
+=== TEST 16: rules of rooms are for these paths too
+--- http_config
+    im_room 1       history=100 ttl=1h;
+    im_room 2       history=100 ttl=1h publish=none;
+    im_room 3       history=100 ttl=1h publish=user;
+    im_room 4       history=100 ttl=1h publish=member;
+    im_room 5       history=100 ttl=1h publish=api;
+    im_room 6       history=100 ttl=1h join=user;
+    im_room 7       history=100 ttl=1h publish=none join=user;
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /connection/websocket {
+        im_comet protocol=centrifuge;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /api/v1/ { fastcgi_pass im_logic; include im_params; }
+--- tokens
+aaaaaaaaaaaaaaaa u1 Ann
+bbbbbbbbbbbbbbbb u2 Bob
+cccccccccccccccc u3 Carl 3,5
+--- websocket
+until: POST /api/v1/pushRoom?auth=aaaaaaaaaaaaaaaa&rid=1 {"msg":"x"} => "code":0,
+http: POST /api/v1/pushRoom?auth=aaaaaaaaaaaaaaaa&rid=2 200 {"msg":"x"} => \A\{"code":-11,"msg":"发送失败"\}\s*\z
+http: POST /api/v1/pushRoom?auth=aaaaaaaaaaaaaaaa&rid=3 200 {"msg":"x"} => "code":0,
+http: POST /api/v1/pushRoom?auth=aaaaaaaaaaaaaaaa&rid=5 200 {"msg":"x"} => "code":0,
+http: POST /api/v1/pushRoom?auth=aaaaaaaaaaaaaaaa&rid=6 200 {"msg":"x"} => "code":0,
+http: POST /api/v1/pushRoom?auth=aaaaaaaaaaaaaaaa&rid=7 200 {"msg":"x"} => "code":-11,
+http: POST /api/v1/pushRoom?auth=cccccccccccccccc&rid=3 200 {"msg":"x"} => "code":0,
+http: POST /api/v1/pushRoom?auth=cccccccccccccccc&rid=6 200 {"msg":"x"} => "code":-11,
+http: POST /api/v1/pushRoom?rid=6 200 {"msg":"x"} => "code":-11,
+http: POST /api/v1/getRoomInfo?rid=6 200 => "code":-11,
+http: POST /api/v1/getRoomInfo?rid=6&auth=nobody 200 => "code":-11,
+http: POST /api/v1/getRoomInfo?rid=6&auth=aaaaaaaaaaaaaaaa 200 => "code":0,
+http: POST /api/v1/count?rid=6&auth=cccccccccccccccc 200 => "code":-11,
+http: POST /api/v1/count?rid=1&auth=nobody 200 => "code":0,
+http: POST /api/v1/pushRoom?auth=aaaaaaaaaaaaaaaa&rid=4 200 {"msg":"x"} => "code":-11,
+b: open /ws
+b: send {"auth":"bbbbbbbbbbbbbbbb","roomId":4}
+b: recv op 4
+a: open /connection/websocket
+a: send {"id":1,"connect":{"token":"aaaaaaaaaaaaaaaa"}}
+a: like "connect":
+http: POST /api/v1/pushRoom?auth=aaaaaaaaaaaaaaaa&rid=4 200 {"msg":"x"} => "code":-11,
+until: POST /api/v1/pushRoom?auth=bbbbbbbbbbbbbbbb&rid=4 {"msg":"in"} => "code":0,
+b: recv msg "in"
+a: send {"id":2,"subscribe":{"channel":"4"}}
+a: like \A\{"id":2,"subscribe":
+until: POST /api/v1/pushRoom?auth=aaaaaaaaaaaaaaaa&rid=4 {"msg":"too"} => "code":0,
+b: upto "msg":"too"
+b: close
+until: POST /api/v1/pushRoom?auth=bbbbbbbbbbbbbbbb&rid=4 {"msg":"gone"} => "code":-11,
+a: send {"id":3,"publish":{"channel":"1","data":1}}
+a: upto "id":3,"error":\{"code":103
+a: send {"id":4,"publish":{"channel":"2","data":1}}
+a: upto "id":4,"error":\{"code":103
 --- no_error_log
 [alert]

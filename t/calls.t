@@ -134,3 +134,30 @@ until: /im/health ^503.*(?i)redis
 http: POST /call 503 {"call":"publish","room":"1","data":2} => (?i)Retry-After:
 --- no_error_log
 [alert]
+
+
+
+=== TEST 7: a user that was kept out a moment ago
+--- config
+    location = /ws { im_comet protocol=im; im_auth none; }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location = /call { rewrite ^ /im_connect; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- tokens
+0123456789abcdef u1 Ann
+--- websocket
+until: /im/health ^200
+http: DELETE /im/users/u1?for=600 200
+http: POST /call 403 {"call":"publish","room":"1","data":1,"user":"u1"} => the user is kept out
+http: POST /call 403 {"token":"0123456789abcdef"} => the user is kept out
+http: POST /call 200 {"call":"publish","room":"1","data":1,"user":"u2"}
+http: POST /call 200 {"call":"publish","room":"1","data":1}
+http: DELETE /im/users/u1?for=0 200
+http: POST /call 200 {"call":"publish","room":"1","data":1,"user":"u1"}
+http: POST /call 200 {"token":"0123456789abcdef"} => "user":"u1"
+--- no_error_log
+[alert]

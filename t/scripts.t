@@ -17,7 +17,7 @@ my ($pid, $conn, %sha, $gen);
 
 my %text = map { $_ => slurp("redis/$_.lua") }
     qw(meta queue live pub route hist page members forget lease sweep own control revoke limit
-       register login token);
+       register login token kept);
 $text{$_} = $text{queue} . $text{$_} for qw(pub route control);
 $text{$_} = $text{meta} . $text{$_} for qw(pub route);
 

@@ -63,7 +63,6 @@ typedef struct {
     im_logic_nodes_t        *nodes;        /* workers that live */
     uint64_t                 nrequests;    /* under way */
     uint64_t                 seed[2];
-    unsigned                 revoked:1;    /* users are kept out */
     unsigned                 stopping:1;
     unsigned                 failed:1;
 } im_logic_t;

@@ -10,6 +10,7 @@
 #include "im_logic_push.h"
 #include "im_logic_print.h"
 #include "im_logic_publish.h"
+#include "im_logic_revoked.h"
 #include "im_logic_who.h"
 #include "im_ask.h"
 
@@ -67,42 +68,88 @@ im_logic_call_published(im_logic_publish_t *publish, void *data)
 }
 
 
-void
-im_logic_call_handler(im_daemon_request_t *r)
+static void
+im_logic_call_start(im_logic_publish_t *publish)
 {
-    im_ask_t             ask;
-    im_int_t             rc;
-    const char          *why;
+    im_daemon_request_t  *r;
+
+    r = publish->r;
+
+    if (im_logic_publish_start(publish, r->id, im_logic_call_published, r)
+        != IM_OK)
+    {
+        im_logic_reply_error(r, publish->status, publish->msg);
+    }
+}
+
+
+/* A session may be open still whose user was kept out a moment ago. */
+static void
+im_logic_call_kept_handler(const im_link_reply_t *reply, void *data)
+{
+    im_logic_publish_t  *publish = data;
+
+    switch (im_logic_revoked_read(reply)) {
+
+    case 0:
+        im_logic_call_start(publish);
+        return;
+
+    case 1:
+        im_logic_reply_error(publish->r, 403, "the user is kept out");
+        return;
+
+    default:
+        im_logic_reply_error(publish->r, 503, "redis is away");
+        return;
+    }
+}
+
+
+static void
+im_logic_call_publish(im_daemon_request_t *r, const im_ask_t *ask)
+{
     im_logic_publish_t  *publish;
-
-    rc = im_ask_decode(r->body, im_daemon_buf(r, r->body.len), &ask, &why);
-
-    if (rc == IM_ERROR) {
-        im_logic_reply_error(r, im_logic_json_status(why), why);
-        return;
-    }
-
-    if (rc == IM_DECLINED) {
-        im_logic_reply_error(r, 400, "no such call");
-        return;
-    }
-
-    if (ask.kind != IM_ASK_PUBLISH) {
-        im_logic_connect(r, ask.token);
-        return;
-    }
 
     publish = im_logic_publish_create(r, 1);
 
     if (publish == NULL) {
         im_logic_reply_error(r, 503, "no memory");
 
-    } else if (im_logic_call_message(publish, &ask) != IM_OK
-               || im_logic_publish_room(publish, ask.room) == NULL
-               || im_logic_publish_start(publish, r->id,
-                                         im_logic_call_published, r)
-                  != IM_OK)
+    } else if (im_logic_call_message(publish, ask) != IM_OK
+               || im_logic_publish_room(publish, ask->room) == NULL)
     {
         im_logic_reply_error(r, publish->status, publish->msg);
+
+    } else if (ask->user.len == 0) {
+        im_logic_call_start(publish);
+
+    } else {
+        im_logic_revoked(r->data, ask->user, im_logic_call_kept_handler,
+                         publish);
+    }
+}
+
+
+void
+im_logic_call_handler(im_daemon_request_t *r)
+{
+    im_ask_t     ask;
+    im_int_t     rc;
+    const char  *why;
+
+    rc = im_ask_decode(r->body, im_daemon_buf(r, r->body.len), &ask, &why);
+
+    if (rc == IM_ERROR) {
+        im_logic_reply_error(r, im_logic_json_status(why), why);
+
+    } else if (rc == IM_DECLINED) {
+        im_logic_reply_error(r, 400, "no such call");
+
+    } else if (ask.kind == IM_ASK_PUBLISH) {
+        im_logic_call_publish(r, &ask);
+
+    } else {
+        im_logic_connect(r, ask.token);
     }
 }

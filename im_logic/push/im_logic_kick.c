@@ -98,7 +98,6 @@ static void
 im_logic_kick_revoke_handler(const im_link_reply_t *reply, void *data)
 {
     const char       *why;
-    im_logic_t       *logic;
     im_logic_kick_t  *kick = data;
 
     why = im_logic_fault(reply, "revoke.lua");
@@ -111,9 +110,6 @@ im_logic_kick_revoke_handler(const im_link_reply_t *reply, void *data)
         im_logic_reply_error(kick->r, 503, why);
         return;
     }
-
-    logic = kick->r->data;
-    logic->revoked = 1;
 
     im_logic_control(kick->r, &kick->control, im_logic_kick_sent, kick->r);
 }

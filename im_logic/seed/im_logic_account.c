@@ -15,24 +15,20 @@
 #include "im_logic_crypt.h"
 #include "im_logic_limit.h"
 #include "im_logic_print.h"
+#include "im_logic_revoked.h"
 #include "im_logic_token.h"
 #include "im_logic_v1.h"
 #include "im_daemon_time.h"
 #include "im_utf8.h"
 
 
-#define IM_ACCOUNT_BODY       4096
+#define IM_ACCOUNT_BODY       16384
 #define IM_ACCOUNT_NAME_MIN   3
 #define IM_ACCOUNT_NAME_MAX   20
 #define IM_PASSWORD_MIN_SIZE  6
 #define IM_PASSWORD_MAX_SIZE  20
-#define IM_ACCOUNT_ID         16      /* hex digits, of a token too */
+#define IM_ACCOUNT_ID         16      /* hex digits */
 #define IM_ACCOUNT_COOKIE     86400   /* s, at most */
-
-/* kinds of limits */
-#define IM_LIMIT_NAME      'n'
-#define IM_LIMIT_ADDRESS   'i'
-#define IM_LIMIT_REGISTER  'r'
 
 
 typedef struct im_logic_account_s  im_logic_account_t;
@@ -47,10 +43,12 @@ struct im_logic_account_s {
     im_str_t              name;
     im_str_t              user;
     im_str_t              token;
+    im_str_t              hash;        /* of the token */
     im_uint_t             left;        /* tokens that are being deleted */
     u_char                user_data[IM_ACCOUNT_ID];
-    u_char                token_data[IM_ACCOUNT_ID];
-    char                  cookie[IM_ACCOUNT_ID + 80];
+    u_char                token_data[IM_SECRET_TOKEN];
+    u_char                hash_data[IM_SECRET_HASH];
+    char                  cookie[IM_SECRET_TOKEN + 80];
     unsigned              failed:1;    /* one could not be deleted */
     unsigned              all:1;       /* tokens of the user */
 };
@@ -175,7 +173,8 @@ static void
 im_logic_account_limit(im_logic_account_t *a, char kind, uint64_t n,
     im_logic_account_pt next)
 {
-    im_buf_t  *subject;
+    im_buf_t          *subject;
+    im_logic_limit_t   limit;
 
     a->next = next;
 
@@ -203,8 +202,12 @@ im_logic_account_limit(im_logic_account_t *a, char kind, uint64_t n,
         return;
     }
 
-    im_logic_limit(a->logic, kind, im_buf_str(subject), n,
-                   im_logic_account_limit_handler, a);
+    limit.kind = kind;
+    limit.n = n;
+    limit.period = a->logic->conf.limit_period;
+    limit.subject = im_buf_str(subject);
+
+    im_logic_limit(a->logic, &limit, im_logic_account_limit_handler, a);
 }
 
 
@@ -275,24 +278,6 @@ im_logic_account_hash(im_logic_account_t *a,
 }
 
 
-/* 16 hex digits: 64 random bits. */
-static im_str_t
-im_logic_account_random(u_char *id)
-{
-    u_char      random[IM_ACCOUNT_ID / 2];
-    im_uint_t   i;
-
-    im_daemon_random(random, sizeof(random));
-
-    for (i = 0; i < IM_ACCOUNT_ID; i++) {
-        id[i] = (u_char) "0123456789abcdef"[random[i / 2] >> (i % 2 ? 0 : 4)
-                                            & 0x0f];
-    }
-
-    return im_str_set(id, IM_ACCOUNT_ID);
-}
-
-
 static void
 im_logic_account_key(im_logic_account_t *a, im_link_call_t *call)
 {
@@ -338,6 +323,7 @@ im_logic_register_store_handler(const im_link_reply_t *reply, void *data)
 static void
 im_logic_register_hash_handler(im_logic_task_t *task)
 {
+    u_char               random[IM_ACCOUNT_ID / 2];
     im_logic_account_t  *a = (im_logic_account_t *) task;
 
     if (task->dropped || a->crypt.rc != IM_OK) {
@@ -345,7 +331,9 @@ im_logic_register_hash_handler(im_logic_task_t *task)
         return;
     }
 
-    a->user = im_logic_account_random(a->user_data);
+    im_daemon_random(random, sizeof(random));
+    im_logic_secret_hex(a->user_data, random, sizeof(random));
+    a->user = im_str_set(a->user_data, IM_ACCOUNT_ID);
 
     im_logic_account_store(a, a->crypt.hash, "",
                            im_logic_register_store_handler);
@@ -374,6 +362,15 @@ im_logic_register_handler(im_daemon_request_t *r)
 }
 
 
+static im_int_t
+im_logic_account_token_hash(im_logic_account_t *a)
+{
+    a->hash = im_str_set(a->hash_data, IM_SECRET_HASH);
+
+    return im_logic_secret_hash(a->token, a->hash_data);
+}
+
+
 static void
 im_logic_account_tokens_key(im_logic_account_t *a, im_link_call_t *call)
 {
@@ -391,19 +388,35 @@ im_logic_account_tokens_key(im_logic_account_t *a, im_link_call_t *call)
 
 /* user empty: of any user; own: only a token that was made here. */
 static void
-im_logic_account_drop(im_logic_account_t *a, im_str_t token, im_str_t user,
-    int own, im_link_reply_pt handler)
+im_logic_account_drop(im_logic_account_t *a, im_link_call_t *call,
+    im_str_t user, int own, im_link_reply_pt handler)
 {
-    im_link_call_t  *call;
-
-    call = im_link_script(a->logic->link, &im_script_token);
-
-    im_logic_token_key(call, token);
     im_link_call_z(call, "del");
     im_link_call_str(call, user);
     im_link_call_z(call, own ? "1" : "0");
 
     im_logic_send(a->logic, handler, a);
+}
+
+
+/* The set of a user has the tokens of older versions as they were. */
+static void
+im_logic_account_drop_member(im_logic_account_t *a, im_str_t member,
+    im_link_reply_pt handler)
+{
+    im_link_call_t  *call;
+
+    call = im_link_script(a->logic->link, &im_script_token);
+
+    if (member.len == IM_SECRET_HASH) {
+        im_logic_token_key(a->logic, call, member);
+
+    } else {
+        im_key_login(&call->bytes, member);
+        im_link_call_key(call);
+    }
+
+    im_logic_account_drop(a, call, a->user, 1, handler);
 }
 
 
@@ -438,8 +451,8 @@ im_logic_account_tokens_handler(const im_link_reply_t *reply, void *data)
 
     for (i = 0; i < im_link_reply_len(reply); i++) {
         a->left++;
-        im_logic_account_drop(a, im_link_reply_str_at(reply, i), a->user, 1,
-                              im_logic_account_drop_handler);
+        im_logic_account_drop_member(a, im_link_reply_str_at(reply, i),
+                                     im_logic_account_drop_handler);
     }
 
     if (--a->left == 0) {
@@ -520,13 +533,48 @@ im_logic_login_token(im_logic_account_t *a)
 
     call = im_link_script(a->logic->link, &im_script_token);
 
-    im_logic_token_key(call, a->token);
+    im_logic_token_key(a->logic, call, a->hash);
     im_link_call_z(call, "set");
     im_link_call_str(call, a->user);
     im_link_call_str(call, a->name);
     im_link_call_uint(call, a->logic->conf.token_life * 1000);
 
     im_logic_send(a->logic, im_logic_login_token_handler, a);
+}
+
+
+static void
+im_logic_login_kept_handler(const im_link_reply_t *reply, void *data)
+{
+    im_logic_t          *logic;
+    im_logic_account_t  *a = data;
+
+    logic = a->logic;
+
+    switch (im_logic_revoked_read(reply)) {
+
+    case 0:
+        break;
+
+    case 1:
+        im_logic_account_end(a, IM_ACCOUNT_KEPT_OUT);
+        return;
+
+    default:
+        im_logic_account_end(a, IM_ACCOUNT_DATABASE);
+        return;
+    }
+
+    im_logic_secret_token(a->token_data);
+    a->token = im_str_set(a->token_data, IM_SECRET_TOKEN);
+
+    if (im_logic_account_token_hash(a) != IM_OK) {
+        im_logic_account_end(a, IM_ACCOUNT_SYSTEM);
+        return;
+    }
+
+    im_logic_account_tokens(a, a->hash, logic->conf.token_life * 1000,
+                            logic->conf.user_tokens, im_logic_login_token);
 }
 
 
@@ -557,10 +605,7 @@ im_logic_login_check_handler(im_logic_task_t *task)
         im_logic_account_store(a, a->crypt.renewed, a->crypt.hash, NULL);
     }
 
-    a->token = im_logic_account_random(a->token_data);
-
-    im_logic_account_tokens(a, a->token, logic->conf.token_life * 1000,
-                            logic->conf.user_tokens, im_logic_login_token);
+    im_logic_revoked(logic, a->user, im_logic_login_kept_handler, a);
 }
 
 
@@ -640,15 +685,20 @@ im_logic_check_auth_token_handler(const im_link_reply_t *reply, void *data)
 
     switch (im_logic_token_read(a->r, reply, &login)) {
 
-    case IM_OK:
+    case IM_LOGIN_FOUND:
         a->user = login.user;
         a->name = login.name;
         im_logic_account_identity(a, IM_ACCOUNT_OK);
         return;
 
-    case IM_DECLINED:
+    case IM_LOGIN_NONE:
         a->token.len = 0;
         im_logic_account_identity(a, IM_ACCOUNT_NO_AUTH);
+        return;
+
+    case IM_LOGIN_KEPT_OUT:
+        a->token.len = 0;
+        im_logic_account_identity(a, IM_ACCOUNT_KEPT_OUT);
         return;
 
     default:
@@ -663,6 +713,8 @@ void
 im_logic_check_auth_handler(im_daemon_request_t *r)
 {
     size_t                    len;
+    im_int_t                  rc;
+    im_str_t                  shown;
     const char               *why;
     im_logic_account_t       *a;
     im_logic_account_body_t   body;
@@ -674,10 +726,18 @@ im_logic_check_auth_handler(im_daemon_request_t *r)
 
     memset(&body, 0, sizeof(im_logic_account_body_t));
 
-    if (r->body.len > IM_ACCOUNT_BODY
-        || im_logic_decode(r, r->body, im_logic_account_fields,
-                           IM_JSON_ANY_CASE | IM_JSON_LAX, &body, &why)
-           != IM_OK)
+    rc = im_logic_token_shown(r, &shown);
+
+    if (rc == IM_OK) {
+        body.auth = shown;
+    }
+
+    if (rc == IM_ERROR
+        || (rc == IM_DECLINED
+            && (r->body.len > IM_ACCOUNT_BODY
+                || im_logic_decode(r, r->body, im_logic_account_fields,
+                                   IM_JSON_ANY_CASE | IM_JSON_LAX, &body, &why)
+                   != IM_OK)))
     {
         im_logic_account_end(a, IM_ACCOUNT_INVALID);
         return;
@@ -686,7 +746,7 @@ im_logic_check_auth_handler(im_daemon_request_t *r)
     len = body.auth.len;
     why = len == 0 ? "Auth.Required:Can not be empty"
           : len < 3 ? "Auth.MinSize:Minimum size is 3"
-          : len > IM_TOKEN_MAX ? "Auth.MaxSize:Maximum size is 128" : NULL;
+          : len > IM_TOKEN_MAX ? "Auth.MaxSize:Maximum size is 8192" : NULL;
 
     if (why != NULL) {
         im_logic_account_reply(r, 200, IM_ACCOUNT_INVALID, why, NULL);
@@ -761,6 +821,7 @@ im_logic_logout_token_handler(const im_link_reply_t *reply, void *data)
 
     im_logic_account_tokens_key(a, call);
     im_link_call_str(call, a->token);
+    im_link_call_str(call, a->hash);
     im_logic_send(a->logic, NULL, NULL);
 
     im_logic_account_end(a, IM_ACCOUNT_OK);
@@ -771,6 +832,7 @@ void
 im_logic_logout_handler(im_daemon_request_t *r)
 {
     im_str_t             all, none = im_null_str, one = im_str("1");
+    im_link_call_t      *call;
     im_logic_account_t  *a;
 
     a = im_logic_account_new(r);
@@ -778,8 +840,7 @@ im_logic_logout_handler(im_daemon_request_t *r)
         return;
     }
 
-    if (im_logic_query(r, "auth", r->query.len, &a->token) != IM_OK
-        || a->token.len == 0)
+    if (im_logic_token_shown(r, &a->token) != IM_OK || a->token.len == 0)
     {
         im_logic_account_end(a, IM_ACCOUNT_INVALID);
         return;
@@ -793,6 +854,14 @@ im_logic_logout_handler(im_daemon_request_t *r)
         return;
     }
 
-    im_logic_account_drop(a, a->token, none, !a->logic->conf.foreign_tokens,
+    if (im_logic_account_token_hash(a) != IM_OK) {
+        im_logic_account_end(a, IM_ACCOUNT_SYSTEM);
+        return;
+    }
+
+    call = im_link_script(a->logic->link, &im_script_token);
+
+    im_logic_token_keys(a->logic, call, a->token);
+    im_logic_account_drop(a, call, none, !a->logic->conf.foreign_tokens,
                           im_logic_logout_token_handler);
 }

@@ -9,7 +9,7 @@
 #include "im_logic_limit.h"
 
 
-#define IM_LIMIT_ADDRESS  64
+#define IM_LIMIT_TEXT  64
 
 
 static void
@@ -23,16 +23,16 @@ im_logic_limit_key(im_logic_t *logic, im_link_call_t *call, char kind,
 
 
 void
-im_logic_limit(im_logic_t *logic, char kind, im_str_t subject, uint64_t n,
+im_logic_limit(im_logic_t *logic, const im_logic_limit_t *limit,
     im_link_reply_pt handler, void *data)
 {
     im_link_call_t  *call;
 
     call = im_link_script(logic->link, &im_script_limit);
 
-    im_logic_limit_key(logic, call, kind, subject);
-    im_link_call_uint(call, n);
-    im_link_call_uint(call, logic->conf.limit_period * 1000);
+    im_logic_limit_key(logic, call, limit->kind, limit->subject);
+    im_link_call_uint(call, limit->n);
+    im_link_call_uint(call, limit->period * 1000);
 
     im_logic_send(logic, handler, data);
 }
@@ -71,7 +71,7 @@ im_logic_limit_clear(im_logic_t *logic, char kind, im_str_t subject)
 void
 im_logic_limit_address(im_buf_t *b, im_str_t address)
 {
-    char             text[IM_LIMIT_ADDRESS];
+    char             text[IM_LIMIT_TEXT];
     struct in6_addr  in6;
 
     static const u_char  mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255,

@@ -11,11 +11,27 @@
 #include "im_logic_request.h"
 
 
+/* Kinds of limits, in their keys. */
+#define IM_LIMIT_NAME      'n'
+#define IM_LIMIT_ADDRESS   'i'
+#define IM_LIMIT_REGISTER  'r'
+#define IM_LIMIT_INFO      'c'
+
+
+/* So many attempts at once; they are refilled evenly over a period. */
+typedef struct {
+    char       kind;
+    uint64_t   n;           /* not 0 */
+    uint64_t   period;      /* s */
+    im_str_t   subject;
+} im_logic_limit_t;
+
+
 /*
- * Counts one more attempt; n in conf.limit_period, not 0.  The handler reads
- * IM_OK; IM_DECLINED: too often, again in so many s; IM_ERROR: Redis is away.
+ * Counts one more attempt.  The handler reads IM_OK; IM_DECLINED: too often,
+ * again in so many s; IM_ERROR: Redis is away.
  */
-void im_logic_limit(im_logic_t *logic, char kind, im_str_t subject, uint64_t n,
+void im_logic_limit(im_logic_t *logic, const im_logic_limit_t *limit,
     im_link_reply_pt handler, void *data);
 im_int_t im_logic_limit_read(const im_link_reply_t *reply, im_uint_t *seconds);
 /* Attempts are forgotten. */

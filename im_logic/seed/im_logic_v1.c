@@ -41,7 +41,7 @@ static const im_daemon_header_t  im_logic_v1_api_headers[] = {
 
 static const im_daemon_header_t  im_logic_v1_api_preflight[] = {
     { "Access-Control-Allow-Origin", "*" },
-    { "Access-Control-Allow-Headers", "Content-Type" },
+    { "Access-Control-Allow-Headers", "Content-Type, Authorization" },
     { "Access-Control-Allow-Methods", "POST, OPTIONS" },
     { "Access-Control-Max-Age", "86400" },
     { NULL, NULL }
@@ -95,6 +95,7 @@ static const im_logic_v1_code_t  im_logic_account_codes[] = {
     { IM_ACCOUNT_NO_USER, "用户不存在" },
     { IM_ACCOUNT_NO_AUTH, "用户AUTH失效" },
     { IM_ACCOUNT_OFTEN, "尝试次数过多，请稍后再试" },
+    { IM_ACCOUNT_KEPT_OUT, "用户已被暂时禁止" },
     { 0, NULL }
 };
 
@@ -197,4 +198,23 @@ im_logic_account_reply(im_daemon_request_t *r, im_uint_t status, int code,
     }
 
     im_logic_reply(r, status, b);
+}
+
+
+im_int_t
+im_logic_v1_room(im_daemon_request_t *r, im_str_t *room)
+{
+    im_buf_t  *b;
+    uint64_t   n;
+
+    if (im_logic_query_number(r, "rid", INT32_MAX, &n) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    b = im_daemon_buf(r, 16);
+    im_buf_add_uint(b, n);
+
+    *room = im_buf_str(b);
+
+    return b->failed ? IM_ERROR : IM_OK;
 }

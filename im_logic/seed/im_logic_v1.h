@@ -26,7 +26,8 @@
 #define IM_ACCOUNT_WRONG    -1002
 #define IM_ACCOUNT_NO_USER  -1003
 #define IM_ACCOUNT_NO_AUTH  -1004
-#define IM_ACCOUNT_OFTEN    -1005    /* not the seed's */
+#define IM_ACCOUNT_OFTEN    -1005    /* not the seed's, as those below */
+#define IM_ACCOUNT_KEPT_OUT -1006
 
 
 typedef enum {
@@ -42,6 +43,9 @@ void im_logic_v1_preflight(im_daemon_request_t *r, im_logic_form_e form);
 /* Refuses what doesn't reach its handler. */
 void im_logic_v1_refuse(im_daemon_request_t *r, im_logic_form_e form,
     im_uint_t status);
+
+/* The argument "rid": a room's number, as the name that it has. */
+im_int_t im_logic_v1_room(im_daemon_request_t *r, im_str_t *room);
 
 void im_logic_v1_reply(im_daemon_request_t *r, im_uint_t status, int code);
 

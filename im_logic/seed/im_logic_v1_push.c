@@ -1,14 +1,13 @@
 /*
  * Copyright (C) The im authors
  *
- * /api/v1/: what the pages of the seed system send.
+ * /api/v1/push and pushRoom: what the pages of the seed system send.
  *
- * The token says which user sends.  A message is a push like any other; a
- * question about a room is answered to all who follow it.
+ * The token says which user sends.  A message is a push like any other.
  */
 
 #include "im_logic_seed.h"
-#include "im_logic_control.h"
+#include "im_logic_follows.h"
 #include "im_logic_nodes.h"
 #include "im_logic_print.h"
 #include "im_logic_publish.h"
@@ -39,26 +38,6 @@ static const im_json_field_t  im_logic_v1_fields[] = {
 };
 
 
-/* "rid": a room's number, as the name that it has; -1 is no room. */
-static im_int_t
-im_logic_v1_room(im_daemon_request_t *r, im_str_t *room)
-{
-    im_buf_t  *b;
-    uint64_t   n;
-
-    if (im_logic_query_number(r, "rid", INT32_MAX, &n) != IM_OK) {
-        return IM_ERROR;
-    }
-
-    b = im_daemon_buf(r, 16);
-    im_buf_add_uint(b, n);
-
-    *room = im_buf_str(b);
-
-    return b->failed ? IM_ERROR : IM_OK;
-}
-
-
 /* A code of /api/v1/.  Of the body, code and msg are kept. */
 static int
 im_logic_v1_read(im_logic_v1_push_t *push, im_str_t *token)
@@ -87,7 +66,7 @@ im_logic_v1_read(im_logic_v1_push_t *push, im_str_t *token)
                     : im_logic_query(r, "userId", IM_NAME_MAX, &push->to);
 
     if (rc != IM_OK || !im_name_valid(push->to)
-        || im_logic_query(r, "auth", IM_TOKEN_MAX, token) != IM_OK
+        || im_logic_token_shown(r, token) != IM_OK
         || !im_logic_token_valid(*token))
     {
         return IM_V1_SEND;
@@ -158,24 +137,72 @@ im_logic_v1_receiver_handler(const im_members_t *members, void *data)
 }
 
 
+static void
+im_logic_v1_follows_handler(int follows, void *data)
+{
+    im_logic_v1_push_t  *push = data;
+
+    if (follows == 1) {
+        im_logic_v1_publish(push);
+        return;
+    }
+
+    im_logic_v1_reply(push->r, 200, follows == 0 ? IM_V1_SEND : IM_V1_AWAY);
+}
+
+
+/* A room without a rule is refused by the publishing itself. */
+static void
+im_logic_v1_to_room(im_logic_v1_push_t *push)
+{
+    im_logic_t           *logic;
+    const im_rule_t      *rule;
+    im_daemon_request_t  *r;
+
+    r = push->r;
+    logic = r->data;
+    rule = im_rules_room(&logic->nodes->rules, push->to);
+
+    if (!im_logic_token_room(push->sender.rooms, push->to)) {
+        im_logic_v1_reply(r, 200, IM_V1_SEND);
+        return;
+    }
+
+    switch (rule != NULL ? im_rule_publish(rule, 1) : IM_RULE_USER) {
+
+    case IM_RULE_NONE:
+        im_logic_v1_reply(r, 200, IM_V1_SEND);
+        return;
+
+    case IM_RULE_MEMBER:
+        im_logic_follows(r, push->sender.user, push->to,
+                         im_logic_v1_follows_handler, push);
+        return;
+
+    default:
+        im_logic_v1_publish(push);
+        return;
+    }
+}
+
+
 /* A user without a session gets nothing, and the sender an error. */
 static void
 im_logic_v1_sender_handler(const im_link_reply_t *reply, void *data)
 {
-    im_int_t              rc;
+    im_login_e            rc;
     im_logic_v1_push_t   *push = data;
     im_daemon_request_t  *r;
 
     r = push->r;
     rc = im_logic_token_read(r, reply, &push->sender);
 
-    if (rc != IM_OK
-        || (push->room && !im_logic_token_room(push->sender.rooms, push->to)))
-    {
-        im_logic_v1_reply(r, 200, rc == IM_ERROR ? IM_V1_AWAY : IM_V1_SEND);
+    if (rc != IM_LOGIN_FOUND) {
+        im_logic_v1_reply(r, 200, rc == IM_LOGIN_AWAY ? IM_V1_AWAY
+                                                      : IM_V1_SEND);
 
     } else if (push->room) {
-        im_logic_v1_publish(push);
+        im_logic_v1_to_room(push);
 
     } else if (im_logic_unknown(r->data) != NULL) {
         im_logic_v1_reply(r, 200, IM_V1_AWAY);
@@ -226,46 +253,4 @@ void
 im_logic_v1_room_handler(im_daemon_request_t *r)
 {
     im_logic_v1_push(r, 1);
-}
-
-
-static void
-im_logic_v1_info_control_handler(const im_link_reply_t *reply, void *data)
-{
-    im_logic_v1_reply(data, 200, im_logic_control_read(reply) == NULL
-                                 ? IM_V1_OK : IM_V1_AWAY);
-}
-
-
-/* count and getRoomInfo: the followers of the room get its room info. */
-void
-im_logic_v1_info_handler(im_daemon_request_t *r)
-{
-    im_str_t       room;
-    im_logic_t    *logic;
-    im_control_t   control;
-
-    logic = r->data;
-
-    if (im_logic_unready(logic) != NULL) {
-        im_logic_v1_reply(r, 200, IM_V1_AWAY);
-        return;
-    }
-
-    if (im_logic_v1_room(r, &room) != IM_OK
-        || im_rules_room(&logic->nodes->rules, room) == NULL)
-    {
-        im_logic_v1_reply(r, 200, IM_V1_SEND);
-        return;
-    }
-
-    im_control_init(&control, IM_CONTROL_ROOM_INFO);
-    control.topic = im_logic_topic(r, im_topic_room, room);
-
-    if (control.topic.data == NULL) {
-        im_logic_v1_reply(r, 200, IM_V1_AWAY);
-        return;
-    }
-
-    im_logic_control(r, &control, im_logic_v1_info_control_handler, r);
 }

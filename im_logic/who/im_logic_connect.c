@@ -6,7 +6,6 @@
 
 #include "im_logic_who.h"
 #include "im_logic_print.h"
-#include "im_logic_revoked.h"
 #include "im_logic_token.h"
 #include "im_ask.h"
 
@@ -61,25 +60,6 @@ im_logic_connect_reply(const im_logic_connect_t *connect)
 
 
 static void
-im_logic_connect_revoked_handler(const im_link_reply_t *reply, void *data)
-{
-    int                  out;
-    im_logic_connect_t  *connect = data;
-
-    out = im_logic_revoked_read(reply);
-
-    if (out == 0) {
-        im_logic_connect_reply(connect);
-
-    } else {
-        im_logic_reply_error(connect->r, out == 1 ? 403 : 503,
-                             out == 1 ? "the user is kept out"
-                                      : "redis is away");
-    }
-}
-
-
-static void
 im_logic_connect_login_handler(const im_link_reply_t *reply, void *data)
 {
     im_logic_connect_t   *connect = data;
@@ -87,16 +67,19 @@ im_logic_connect_login_handler(const im_link_reply_t *reply, void *data)
 
     r = connect->r;
 
-    if (im_logic_token_read(r, reply, &connect->login) == IM_ERROR) {
+    switch (im_logic_token_read(r, reply, &connect->login)) {
+
+    case IM_LOGIN_KEPT_OUT:
+        im_logic_reply_error(r, 403, "the user is kept out");
+        return;
+
+    case IM_LOGIN_AWAY:
         im_logic_reply_error(r, 503, "redis is away");
         return;
-    }
 
-    if (im_logic_revoked(r->data, connect->login.user,
-                         im_logic_connect_revoked_handler, connect)
-        != IM_OK)
-    {
+    default:
         im_logic_connect_reply(connect);
+        return;
     }
 }
 

@@ -11,14 +11,11 @@
 #include "im_logic_request.h"
 
 
-/* Asks whether any user is kept out; called about once a second. */
-void im_logic_revoked_poll(im_logic_t *logic);
-
 /*
  * Asks whether the user is kept out; the handler reads 1, 0, or -1: Redis is
- * away.  IM_DECLINED: no user is, so the handler won't be called.
+ * away.
  */
-im_int_t im_logic_revoked(im_logic_t *logic, im_str_t user,
+void im_logic_revoked(im_logic_t *logic, im_str_t user,
     im_link_reply_pt handler, void *data);
 int im_logic_revoked_read(const im_link_reply_t *reply);
 

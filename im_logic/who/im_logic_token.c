@@ -1,18 +1,74 @@
 /*
  * Copyright (C) The im authors
  *
- * Logins are hashes im_TOKEN, written here or by another program that logs
- * users in.  The same prefix holds counters and sets of older systems: tokens
- * are checked before they become a key, and a key of another type is no login.
+ * Logins are hashes under the SHA-256 of their token, or, where another
+ * program or an older im_logic has logged the user in, im_TOKEN.  The prefix
+ * of those holds counters and sets of older systems, too: tokens are checked
+ * before they become a key, and a key of another type is no login.
  */
 
+#include <strings.h>
+
 #include "im_logic_token.h"
+#include "im_logic_url.h"
 #include "im_ask.h"
 
 
-void
-im_logic_token_key(im_link_call_t *call, im_str_t token)
+static const im_str_t  im_logic_token_scheme = im_str("Bearer ");
+
+
+im_int_t
+im_logic_token_shown(im_daemon_request_t *r, im_str_t *token)
 {
+    im_str_t         head;
+    const im_str_t  *scheme;
+
+    head = r->authorization;
+    scheme = &im_logic_token_scheme;
+
+    if (head.len < scheme->len
+        || strncasecmp((char *) head.data, (char *) scheme->data, scheme->len)
+           != 0)
+    {
+        return im_logic_query(r, "auth", IM_TOKEN_MAX, token);
+    }
+
+    *token = im_str_set(head.data + scheme->len, head.len - scheme->len);
+
+    while (token->len != 0 && token->data[0] == ' ') {
+        token->data++;
+        token->len--;
+    }
+
+    while (token->len != 0 && token->data[token->len - 1] == ' ') {
+        token->len--;
+    }
+
+    return token->len > IM_TOKEN_MAX ? IM_ERROR : IM_OK;
+}
+
+
+void
+im_logic_token_key(im_logic_t *logic, im_link_call_t *call, im_str_t hash)
+{
+    im_key_token(&call->bytes, logic->prefix, im_logic_partition(logic, hash),
+                 hash);
+    im_link_call_key(call);
+}
+
+
+void
+im_logic_token_keys(im_logic_t *logic, im_link_call_t *call, im_str_t token)
+{
+    u_char  hash[IM_SECRET_HASH];
+
+    if (im_logic_secret_hash(token, hash) != IM_OK) {
+        call->bytes.failed = 1;
+        return;
+    }
+
+    im_logic_token_key(logic, call, im_str_set(hash, IM_SECRET_HASH));
+
     im_key_login(&call->bytes, token);
     im_link_call_key(call);
 }
@@ -26,39 +82,31 @@ im_logic_token_find(im_daemon_request_t *r, im_str_t token,
     im_link_call_t  *call;
 
     logic = r->data;
-    call = im_link_command(logic->link, "HMGET");
+    call = im_link_script(logic->link, &im_script_token);
 
-    im_logic_token_key(call, token);
-    im_link_call_z(call, "UserId");
-    im_link_call_z(call, "UserName");
-    im_link_call_z(call, "Rooms");
-    im_link_call_z(call, IM_TOKEN_MARK);
+    im_logic_token_keys(logic, call, token);
+    im_key_revoked(&call->bytes, logic->prefix);
+    im_link_call_key(call);
+    im_link_call_z(call, "get");
 
     im_logic_send(logic, handler, data);
 }
 
 
-im_int_t
+im_login_e
 im_logic_token_read(im_daemon_request_t *r, const im_link_reply_t *reply,
     im_logic_login_t *login)
 {
     int          all;
-    im_str_t     user, name, wrongtype = im_str("WRONGTYPE");
+    im_str_t     user, name;
     im_logic_t  *logic;
 
     logic = r->data;
-    user = im_link_reply_str(reply);
 
     memset(login, 0, sizeof(im_logic_login_t));
 
-    if (im_link_reply_is_error(reply) && user.len >= wrongtype.len
-        && memcmp(user.data, wrongtype.data, wrongtype.len) == 0)
-    {
-        return IM_DECLINED;
-    }
-
-    if (im_logic_fault(reply, "reading a login") != NULL) {
-        return IM_ERROR;
+    if (im_logic_fault(reply, "token.lua") != NULL) {
+        return IM_LOGIN_AWAY;
     }
 
     user = im_link_reply_str_at(reply, 0);
@@ -69,12 +117,16 @@ im_logic_token_read(im_daemon_request_t *r, const im_link_reply_t *reply,
         || (!logic->conf.foreign_tokens
             && im_link_reply_is_nil(im_link_reply_at(reply, 3))))
     {
-        return IM_DECLINED;
+        return IM_LOGIN_NONE;
     }
 
     if (!im_name_valid(user)) {
         im_daemon_log(IM_LOG_WARN, "a login has a UserId that is not valid");
-        return IM_DECLINED;
+        return IM_LOGIN_NONE;
+    }
+
+    if (!im_link_reply_is_nil(im_link_reply_at(reply, 4))) {
+        return IM_LOGIN_KEPT_OUT;
     }
 
     login->user = im_daemon_copy(r, user);
@@ -88,7 +140,7 @@ im_logic_token_read(im_daemon_request_t *r, const im_link_reply_t *reply,
     }
 
     return login->user.data != NULL && (all || login->rooms.data != NULL)
-           ? IM_OK : IM_ERROR;
+           ? IM_LOGIN_FOUND : IM_LOGIN_AWAY;
 }
 
 

@@ -2,6 +2,9 @@
  * Copyright (C) The im authors
  *
  * What a token is: a user, a name, and rooms.
+ *
+ * All that asks who somebody is by a token asks here, so a user that is kept
+ * out is so everywhere.
  */
 
 #ifndef IM_LOGIC_TOKEN_H
@@ -9,10 +12,18 @@
 
 
 #include "im_logic_request.h"
+#include "im_logic_secret.h"
 
 
-#define IM_TOKEN_MAX    128
-#define IM_TOKEN_MARK   "Im"      /* field of the tokens made here */
+#define IM_TOKEN_MAX    8192
+
+
+typedef enum {
+    IM_LOGIN_FOUND = 0,
+    IM_LOGIN_NONE,           /* no login has the token */
+    IM_LOGIN_KEPT_OUT,       /* the user is kept out for now */
+    IM_LOGIN_AWAY            /* Redis is */
+} im_login_e;
 
 
 /* Empty where there is none; lives as long as the request. */
@@ -23,16 +34,25 @@ typedef struct {
 } im_logic_login_t;
 
 
-/* Appends the key of a token, which must be valid. */
-void im_logic_token_key(im_link_call_t *call, im_str_t token);
+/*
+ * The token that a request shows: in its head, else in the argument "auth".
+ * IM_DECLINED: none; IM_ERROR: it is too long.
+ */
+im_int_t im_logic_token_shown(im_daemon_request_t *r, im_str_t *token);
 
 /*
- * Asks for the login of a valid token; the handler reads it from the reply.
- * IM_OK; IM_DECLINED: no login has the token; IM_ERROR: Redis is away.
+ * Appends the key of a token by its hash, which is in hex; and that of tokens
+ * which stand in Redis as they are: other programs write those.
  */
+void im_logic_token_key(im_logic_t *logic, im_link_call_t *call,
+    im_str_t hash);
+void im_logic_token_keys(im_logic_t *logic, im_link_call_t *call,
+    im_str_t token);
+
+/* Asks for the login of a valid token; the handler reads it from the reply. */
 void im_logic_token_find(im_daemon_request_t *r, im_str_t token,
     im_link_reply_pt handler, void *data);
-im_int_t im_logic_token_read(im_daemon_request_t *r,
+im_login_e im_logic_token_read(im_daemon_request_t *r,
     const im_link_reply_t *reply, im_logic_login_t *login);
 
 int im_logic_token_valid(im_str_t token);

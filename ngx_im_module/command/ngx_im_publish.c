@@ -149,18 +149,19 @@ static ngx_int_t
 ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
     im_error_e *error)
 {
-    im_str_t   room;
-    im_sub_t  *sub;
+    im_str_t       room;
+    im_sub_t      *sub;
+    im_publish_e   who;
 
     *error = IM_ERROR_PERMISSION;
 
-    if (rule->publish == IM_RULE_NONE
-        || (rule->publish == IM_RULE_USER && s->user == NULL))
-    {
+    who = im_rule_publish(rule, 0);
+
+    if (who == IM_RULE_NONE || (who == IM_RULE_USER && s->user == NULL)) {
         return NGX_DECLINED;
     }
 
-    if (rule->publish == IM_RULE_MEMBER) {
+    if (who == IM_RULE_MEMBER) {
         sub = ngx_im_session_find_sub(s, topic);
 
         if (sub == NULL) {
@@ -174,7 +175,7 @@ ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
 
     room = im_str_set(topic.data + 2, topic.len - 2);
 
-    if (rule->publish == IM_RULE_USER && !ngx_im_identity_may(s, room)) {
+    if (who == IM_RULE_USER && !ngx_im_identity_may(s, room)) {
         return NGX_DECLINED;
     }
 

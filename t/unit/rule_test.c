@@ -189,7 +189,7 @@ fill(im_rules_t *rules, random_t *r)
         rule = rule_of(name);
         rule.history = random_below(r, IM_RULE_HISTORY_MAX + 1);
         rule.ttl = random_below(r, UINT32_MAX);
-        rule.publish = (uint8_t) random_below(r, 3);
+        rule.publish = (uint8_t) random_below(r, 4);
         rule.join_user = (uint8_t) random_below(r, 2);
         rule.presence = (uint8_t) random_below(r, 2);
 
@@ -284,6 +284,21 @@ test_json_form(void **state)
              "\"ttl\":86400,\"publish\":\"member\",\"join\":\"user\","
              "\"presence\":true}],\"broadcast\":{\"history\":0,\"ttl\":0,"
              "\"publish\":\"none\",\"join\":\"anyone\",\"presence\":false}}");
+
+    im_buf_cleanup(&b);
+    im_rules_cleanup(&rules);
+
+    im_rules_init(&rules);
+    rule = rule_of("a");
+    rule.publish = IM_RULE_NONE;
+    assert_int_equal(im_rules_add(&rules, &rule), IM_OK);
+
+    im_buf_init(&b, 4096);
+    im_rules_encode(&b, &rules);
+    test_str(im_buf_str(&b),
+             "{\"rooms\":[{\"pattern\":\"a\",\"history\":0,\"ttl\":0,"
+             "\"publish\":\"none\",\"join\":\"anyone\",\"presence\":false,"
+             "\"api\":false}]}");
 
     im_buf_cleanup(&b);
     im_rules_cleanup(&rules);
@@ -412,6 +427,26 @@ test_merge(void **state)
 }
 
 
+static void
+test_publish(void **state)
+{
+    im_rule_t  rule;
+
+    (void) state;
+
+    rule = rule_of("a");
+    assert_int_equal(im_rule_publish(&rule, 0), IM_RULE_NONE);
+    assert_int_equal(im_rule_publish(&rule, 1), IM_RULE_USER);
+
+    for (rule.publish = IM_RULE_USER; rule.publish <= IM_RULE_NONE;
+         rule.publish++)
+    {
+        assert_int_equal(im_rule_publish(&rule, 0), rule.publish);
+        assert_int_equal(im_rule_publish(&rule, 1), rule.publish);
+    }
+}
+
+
 /* Workers come in no order: the result must not depend on it. */
 static void
 test_merge_order(void **state)
@@ -528,6 +563,7 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_json_bad),
     alloc_test(test_json_cut),
     alloc_test(test_merge),
+    alloc_test(test_publish),
     alloc_test(test_merge_order),
     alloc_test(test_meta_ttl),
     alloc_test(test_no_memory)

@@ -1,0 +1,172 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * /api/v1/count and getRoomInfo: the followers of a room get its room info.
+ *
+ * Pages ask without a token.  So what many ask of one room is one request to
+ * its workers: they tell a room at most once a second anyway.
+ */
+
+#include "im_logic_seed.h"
+#include "im_logic_control.h"
+#include "im_logic_limit.h"
+#include "im_logic_nodes.h"
+#include "im_logic_token.h"
+#include "im_logic_v1.h"
+
+
+#define IM_V1_INFO_MAX     10      /* requests at once, of a room */
+#define IM_V1_INFO_PERIOD  10      /* s: they are refilled in */
+
+
+typedef struct {
+    im_daemon_request_t  *r;
+    im_str_t              room;
+    unsigned              users:1;    /* the room is for users alone */
+} im_logic_v1_info_t;
+
+
+static void
+im_logic_v1_info_control_handler(const im_link_reply_t *reply, void *data)
+{
+    im_logic_v1_reply(data, 200, im_logic_control_read(reply) == NULL
+                                 ? IM_V1_OK : IM_V1_AWAY);
+}
+
+
+static void
+im_logic_v1_info_limit_handler(const im_link_reply_t *reply, void *data)
+{
+    im_uint_t             seconds;
+    im_control_t          control;
+    im_logic_v1_info_t   *info = data;
+    im_daemon_request_t  *r;
+
+    r = info->r;
+
+    switch (im_logic_limit_read(reply, &seconds)) {
+
+    case IM_OK:
+        break;
+
+    case IM_DECLINED:
+
+        /* its followers have just been told */
+        im_logic_v1_reply(r, 200, IM_V1_OK);
+        return;
+
+    default:
+        im_logic_v1_reply(r, 200, IM_V1_AWAY);
+        return;
+    }
+
+    im_control_init(&control, IM_CONTROL_ROOM_INFO);
+    control.topic = im_logic_topic(r, im_topic_room, info->room);
+
+    if (control.topic.data == NULL) {
+        im_logic_v1_reply(r, 200, IM_V1_AWAY);
+        return;
+    }
+
+    im_logic_control(r, &control, im_logic_v1_info_control_handler, r);
+}
+
+
+static void
+im_logic_v1_info(im_logic_v1_info_t *info)
+{
+    im_logic_limit_t  limit;
+
+    limit.kind = IM_LIMIT_INFO;
+    limit.n = IM_V1_INFO_MAX;
+    limit.period = IM_V1_INFO_PERIOD;
+    limit.subject = info->room;
+
+    im_logic_limit(info->r->data, &limit, im_logic_v1_info_limit_handler,
+                   info);
+}
+
+
+/* A guest gets no answer where the room is for users. */
+static void
+im_logic_v1_info_guest(im_logic_v1_info_t *info)
+{
+    if (info->users) {
+        im_logic_v1_reply(info->r, 200, IM_V1_SEND);
+
+    } else {
+        im_logic_v1_info(info);
+    }
+}
+
+
+static void
+im_logic_v1_info_login_handler(const im_link_reply_t *reply, void *data)
+{
+    im_logic_login_t     login;
+    im_logic_v1_info_t  *info = data;
+
+    switch (im_logic_token_read(info->r, reply, &login)) {
+
+    case IM_LOGIN_FOUND:
+
+        if (im_logic_token_room(login.rooms, info->room)) {
+            im_logic_v1_info(info);
+            return;
+        }
+
+        break;
+
+    case IM_LOGIN_NONE:
+        im_logic_v1_info_guest(info);
+        return;
+
+    case IM_LOGIN_KEPT_OUT:
+        break;
+
+    default:
+        im_logic_v1_reply(info->r, 200, IM_V1_AWAY);
+        return;
+    }
+
+    im_logic_v1_reply(info->r, 200, IM_V1_SEND);
+}
+
+
+void
+im_logic_v1_info_handler(im_daemon_request_t *r)
+{
+    im_str_t             token;
+    im_logic_t          *logic;
+    const im_rule_t     *rule;
+    im_logic_v1_info_t  *info;
+
+    logic = r->data;
+    info = im_daemon_alloc(r, sizeof(im_logic_v1_info_t));
+
+    if (info == NULL || im_logic_unready(logic) != NULL) {
+        im_logic_v1_reply(r, 200, IM_V1_AWAY);
+        return;
+    }
+
+    info->r = r;
+
+    rule = im_logic_v1_room(r, &info->room) == IM_OK
+           ? im_rules_room(&logic->nodes->rules, info->room) : NULL;
+
+    if (rule == NULL) {
+        im_logic_v1_reply(r, 200, IM_V1_SEND);
+        return;
+    }
+
+    info->users = rule->join_user != 0;
+
+    if (im_logic_token_shown(r, &token) == IM_OK
+        && im_logic_token_valid(token))
+    {
+        im_logic_token_find(r, token, im_logic_v1_info_login_handler, info);
+
+    } else {
+        im_logic_v1_info_guest(info);
+    }
+}
