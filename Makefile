@@ -5,6 +5,8 @@
 #   SAN=1         with AddressSanitizer and UBSan, in a build folder of its own
 #   V=1           shows the commands
 #   STEPS="units server"   of make test: these only; t/run has their names
+#   TIME=60 LIVE=600 TARGETS="ws json"   of make fuzz: seconds for each decoder,
+#                 for the running service, and which decoders (default: all)
 #   PORT=8080 WORKERS=2 ADDRESS=127.0.0.1   of make run
 #   COMPAT=1 PAGES=DIR   of make run: the four ports that pages of `im` use
 #                 (docs/migrating-from-im.md), and where the pages are
@@ -22,6 +24,16 @@ UP       := ../../..
 WARNPROG :=
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
             -fno-omit-frame-pointer
+else ifeq ($(FUZZER),1)
+# the decoders alone, for make fuzz
+BUILD    := build/fuzz
+CC       := clang
+# gcc judges the code
+WARNPROG := -w
+SANFLAGS := -fsanitize=fuzzer-no-link,address,undefined \
+            -fno-sanitize-recover=undefined
+# an empty string is NULL and its end NULL + 0, which C2y defines
+SANFLAGS += -fno-sanitize=pointer-overflow
 else
 BUILD    := build
 UP       := ../..
@@ -56,7 +68,7 @@ HARDEN   := -fstack-protector-strong -fstack-clash-protection
 ifneq ($(filter x86_64-% i686-%,$(shell $(CC) -dumpmachine)),)
 HARDEN   += -fcf-protection
 endif
-ifneq ($(SAN),1)
+ifeq ($(SANFLAGS),)
 ifneq ($(filter-out -O0,$(filter -O%,$(CFLAGS))),)
 HARDEN   += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
@@ -88,15 +100,16 @@ FUZZ     := $(patsubst t/fuzz/%.c,$(BUILD)/t/%,$(wildcard t/fuzz/*_fuzz.c))
 TESTED   := $(BUILD)/t/tested.a
 TESTLIBS := -lcmocka -lyajl -levent -lhiredis -lcrypt $(LOGICLIBS) -lm
 
-.PHONY: all module programs run test drill lint style install clean help tests \
-        packages-build packages-run packages-test packages-lint
+.PHONY: all module programs run test drill fuzz fuzzers lint style install \
+        clean help tests packages-build packages-run packages-test \
+        packages-lint packages-fuzz
 
 all: packages-build
 	$(MAKE_ALL) module programs
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
-	@echo "targets: all run test drill lint style install clean"
+	@echo "targets: all run test drill fuzz lint style install clean"
 
 packages-%:
 	@conf/packages $(subst -, ,$*)
@@ -228,6 +241,19 @@ $(BUILD)/t/clock.so: t/drill/clock.c
 drill: packages-build-test
 	$(MAKE_ALL) module programs $(DRILL)
 	@IM_BUILD="$$PWD/$(BUILD)" IM_DRILL=long perl t/drill/drill.t
+
+# finds what the corpus doesn't have; make test replays the corpus
+fuzz: packages-build-test-fuzz
+	$(MAKE_ALL) SAN=1 module programs
+	$(MAKE_ALL) FUZZER=1 fuzzers
+	@TIME='$(TIME)' LIVE='$(LIVE)' t/fuzz/run $(TARGETS)
+
+fuzzers: $(patsubst t/fuzz/%.c,$(BUILD)/%,$(wildcard t/fuzz/*_fuzz.c))
+
+$(BUILD)/%_fuzz: t/fuzz/%_fuzz.c $(TESTED) $(BUILD)/obj/im_core/im_alloc.o
+	$(call say,CC,$<)
+	$(Q)$(COMPILE) $(WARNPROG) -fsanitize=fuzzer -o $@ $< $(TESTED) \
+	    $(BUILD)/obj/im_core/im_alloc.o $(TESTLIBS)
 
 lint: packages-build-lint
 	$(MAKE_ALL) module programs

@@ -148,9 +148,8 @@ im_ask_rooms(im_str_t rooms, const im_str_t *room)
         if (room != NULL
             && (im_str_eq(pattern, *room)
                 || (pattern.len > 0 && pattern.data[pattern.len - 1] == '*'
-                    && pattern.len - 1 <= room->len
-                    && memcmp(pattern.data, room->data, pattern.len - 1)
-                       == 0)))
+                    && im_str_begins(*room, im_str_set(pattern.data,
+                                                       pattern.len - 1)))))
         {
             break;
         }

@@ -72,6 +72,13 @@ im_str_eq(im_str_t a, im_str_t b)
 }
 
 
+static inline im_uint_t
+im_str_begins(im_str_t s, im_str_t with)
+{
+    return s.len >= with.len && im_str_eq(im_str_set(s.data, with.len), with);
+}
+
+
 /* As memcmp(): a shorter one comes before those that begin with it. */
 static inline int
 im_str_compare(im_str_t a, im_str_t b)

@@ -149,7 +149,7 @@ fuzz_act(unsigned n)
     im_str_t         name;
     im_link_call_t  *call;
 
-    name = im_str_set("abcd" + n % 4, 1);
+    name = im_str_set(&"abcd"[n % 4], 1);
 
     if (n & 4) {
         (void) im_link_subscribe(fuzz_link, name, n, n & 8);
