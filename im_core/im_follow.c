@@ -305,11 +305,8 @@ im_follow_over(im_route_t *route)
                                                         route->name_len));
 
     if (topic == NULL || topic->data == NULL) {
-        if (route->known != IM_KNOWN_NOTHING) {
-            return im_route_broadcast(route);
-        }
-
-        return route->notify == IM_NOTIFY_DONE || im_route_broadcast(route);
+        return route->known == IM_KNOWN_NOTHING
+               && route->notify == IM_NOTIFY_DONE;
     }
 
     other = topic->data;
@@ -344,6 +341,10 @@ im_follow_list_all(im_route_t *route)
     im_list_t  *q, *lists[4];
 
     im_route_forget(route, route->nchanges);
+
+    if (im_route_broadcast(route)) {
+        return;
+    }
 
     for (log = route->topic->logs; log != NULL; log = log->next) {
 
@@ -414,11 +415,6 @@ im_follow_sent(im_route_t *route, const im_report_t *report, im_call_e call)
     route->compare = 0;
 
     if (call == IM_CALL_ASK) {
-
-        if (im_route_broadcast(route)) {
-            route->due = IM_DUE_NOTHING;
-        }
-
         return;
     }
 
@@ -445,9 +441,8 @@ im_follow_send(im_route_t *route)
     follow = route->follow;
     call = IM_CALL_REPORT;
 
-    if (im_route_broadcast(route)
-        || (route->topic != NULL && route->due == IM_DUE_NOTHING
-            && route->nchanges == 0))
+    if (route->topic != NULL && route->due == IM_DUE_NOTHING
+        && route->nchanges == 0)
     {
         call = IM_CALL_ASK;
 
@@ -590,13 +585,21 @@ im_follow_begin(im_route_t *route, const im_reported_t *reply)
 }
 
 
-/* Each reply has the topic's position: it is compared with ours. */
+/*
+ * Each reply has the topic's position: it is compared with ours.  Where Redis
+ * knows nothing of a topic that is followed, all of it is reported again.
+ */
 static void
 im_follow_position(im_route_t *route, const im_reported_t *reply)
 {
     im_topic_t  *topic;
 
     topic = route->topic;
+
+    if (reply->epoch.len == 0) {
+        im_route_again(route);
+        return;
+    }
 
     if (topic->state == IM_TOPIC_NEW) {
         im_follow_begin(route, reply);

@@ -494,6 +494,14 @@ im_history_forward(im_route_t *route, const im_page_t *page)
     topic = route->topic;
     follow = route->follow;
 
+    /* a report begins an epoch where Redis knows nothing of the topic */
+
+    if (page->epoch.len == 0) {
+        im_route_again(route);
+        im_history_later(route);
+        return;
+    }
+
     if (page->status == IM_PAGE_HOLE) {
         im_history_hole(route, page);
         return;

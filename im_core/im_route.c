@@ -68,6 +68,19 @@ im_route_poll(im_route_t *route)
 
 
 void
+im_route_again(im_route_t *route)
+{
+    route->due = IM_DUE_ALL;
+    route->compare = 1;
+
+    if (route->call == IM_CALL_NONE) {
+        im_route_queue(route, IM_QUEUE_URGENT);
+        route->follow->commands->wake(route->follow->ctx);
+    }
+}
+
+
+void
 im_route_end(im_route_t *route)
 {
     if (route->call != IM_CALL_NONE || route->history == IM_HISTORY_READING

@@ -132,6 +132,9 @@ void im_route_queue(im_route_t *route, im_queue_e queue);
 /* The next tick looks at it. */
 void im_route_poll(im_route_t *route);
 
+/* All of it is reported again at once, and the position compared. */
+void im_route_again(im_route_t *route);
+
 /* Its topic has ended: settled by the next pump, once no call is out. */
 void im_route_end(im_route_t *route);
 

@@ -8,7 +8,9 @@
  *   im_job_partition.c  the lease of a partition
  *   im_job_queue.c      the queue of a partition that is ours: bells, reads
  *   im_job_publish.c    what goes to the channels of workers
+ *   im_job_orphan.c     routes of dead workers that no message names
  *   im_job_sweep.c      routes of dead workers
+ *   im_job_walk.c       all keys of Redis, in small steps
  *   im_job_batch.c      entries merged by worker
  *   im_job_entry.c      an entry of a queue, and its bell
  */
@@ -31,6 +33,7 @@
 #define IM_JOB_COUNT_FIRST   16       /* entries of a first read */
 #define IM_JOB_ID_MAX        64
 #define IM_JOB_SUSPECTS      64       /* workers that may be dead */
+#define IM_JOB_ORPHAN_KEYS   500      /* of a step of that walk */
 
 
 typedef struct im_job_s  im_job_t;
@@ -75,6 +78,34 @@ typedef struct {
 } im_job_suspect_t;
 
 
+typedef enum {
+    IM_JOB_WALK_NONE = 0,
+    IM_JOB_WALK_UNDER_WAY,
+    IM_JOB_WALK_FAILED       /* its calls are still out */
+} im_job_walk_e;
+
+
+typedef struct {
+    /* It may send calls by im_job_walk_call(). */
+    void  (*key)(im_job_t *job, im_str_t key);
+    void  (*end)(im_job_t *job, int whole);
+} im_job_walk_events_t;
+
+
+typedef struct {
+    im_job_t                    *job;
+    const im_job_walk_events_t  *events;
+    struct event                *timer;
+    im_buf_t                     match;      /* a glob; empty: all keys */
+    im_uint_t                    count;      /* keys of a step, about */
+    uint64_t                     cursor;
+    uint64_t                     stepped;    /* monotonic ms */
+    uint64_t                     ended;
+    im_uint_t                    ncalls;     /* of this step, not answered */
+    im_job_walk_e                state;
+} im_job_walk_t;
+
+
 struct im_job_s {
     struct event_base   *base;
     im_link_t           *link;
@@ -92,6 +123,10 @@ struct im_job_s {
     im_uint_t            nsuspects;
     im_uint_t            replaced;    /* suspects */
     im_uint_t            nsweeps;     /* under way */
+    im_job_walk_t        orphans;
+    im_buf_t             workers;     /* that live, spaces around each */
+    uint64_t             live;        /* a sum over them */
+    int                  changed;     /* all routes are to be looked at */
     char                 id[IM_JOB_ID_MAX];
 };
 
@@ -143,11 +178,32 @@ im_int_t im_job_publish(void *data, uint16_t p, im_str_t worker,
 void im_job_publish_heartbeats(im_job_t *job);
 
 
+/* im_job_orphan.c */
+extern const im_job_walk_events_t  im_job_orphan_events;
+void im_job_orphan_tick(im_job_t *job);
+
+
+/* im_job_walk.c */
+im_int_t im_job_walk_init(im_job_walk_t *walk, im_job_t *job, im_uint_t count,
+    const im_job_walk_events_t *events);
+void im_job_walk_cleanup(im_job_walk_t *walk);
+void im_job_walk_start(im_job_walk_t *walk);
+void im_job_walk_stop(im_job_walk_t *walk);
+
+/* Sends a call; its handler ends with im_job_walk_release(). */
+im_int_t im_job_walk_call(im_job_walk_t *walk, im_link_reply_pt handler,
+    void *data);
+void im_job_walk_release(im_job_walk_t *walk);
+
+
 /* im_job_sweep.c: how many got a PUBLISH to a worker's channel */
 void im_job_sweep_heard(im_job_t *job, im_str_t worker, int receivers);
 /* Looks whether the suspects among the workers of an entry live. */
 void im_job_sweep_entry(im_job_t *job, uint16_t p, im_str_t topic,
     im_str_t workers);
+/* Removes the route, unless the worker lives or has written since. */
+void im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic,
+    im_str_t worker);
 
 
 #endif /* IM_JOB_H */

@@ -18,6 +18,8 @@
 #define IM_JOB_HEARTBEAT  2000     /* ms */
 #define IM_JOB_STOP       8000     /* ms, of a hand-over */
 
+#define IM_JOB_WORKERS_MAX  (16 * 1024 * 1024)
+
 
 typedef struct {
     im_daemon_conf_t  daemon;
@@ -136,6 +138,7 @@ im_job_tick(evutil_socket_t fd, short what, void *data)
     }
 
     im_job_queue_tick(job);
+    im_job_orphan_tick(job);
 
     if (now - job->heartbeat >= IM_JOB_HEARTBEAT) {
         job->heartbeat = now;
@@ -210,11 +213,15 @@ im_job_run(im_job_conf_t *conf)
                                      &im_job_events, &job);
     job.tick = event_new(job.base, -1, EV_PERSIST, im_job_tick, &job);
     job.flush = evtimer_new(job.base, im_job_queue_flush_handler, &job);
+    im_buf_init(&job.workers, IM_JOB_WORKERS_MAX);
     term = evsignal_new(job.base, SIGTERM, im_job_signal, &job);
     intr = evsignal_new(job.base, SIGINT, im_job_signal, &job);
 
     if (job.link == NULL || job.tick == NULL || job.flush == NULL
-        || term == NULL || intr == NULL)
+        || term == NULL || intr == NULL
+        || im_job_walk_init(&job.orphans, &job, IM_JOB_ORPHAN_KEYS,
+                            &im_job_orphan_events)
+           != IM_OK)
     {
         im_daemon_log(IM_LOG_ERROR, "no memory");
         return IM_ERROR;
@@ -230,7 +237,9 @@ im_job_run(im_job_conf_t *conf)
     event_base_dispatch(job.base);
 
     im_daemon_link_destroy(job.link);
+    im_job_walk_cleanup(&job.orphans);
     im_job_batch_cleanup(&job.batch);
+    im_buf_cleanup(&job.workers);
     event_free(job.tick);
     event_free(job.flush);
     event_free(term);

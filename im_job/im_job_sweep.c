@@ -165,6 +165,9 @@ im_job_sweep_lease(const im_link_reply_t *reply, void *data)
     im_key_members(&call->bytes, im_link_prefix(sweep->job->link), sweep->p,
                    sweep->topic, sweep->worker);
     im_link_call_key(call);
+    im_key_topic(&call->bytes, im_link_prefix(sweep->job->link), sweep->p,
+                 sweep->topic, IM_KEY_META);
+    im_link_call_key(call);
     im_link_call_str(call, sweep->worker);
     im_link_call_str(call, sweep->value);
 
@@ -207,7 +210,7 @@ im_job_sweep_value(const im_link_reply_t *reply, void *data)
 }
 
 
-static void
+void
 im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic, im_str_t worker)
 {
     u_char          *dst;
@@ -253,7 +256,7 @@ im_job_sweep_entry(im_job_t *job, uint16_t p, im_str_t topic, im_str_t workers)
     for ( ;; ) {
         worker = im_job_name_next(&workers);
 
-        if (worker.len == 0 || job->nsweeps == IM_JOB_SWEEPS) {
+        if (worker.len == 0 || job->nsweeps >= IM_JOB_SWEEPS) {
             return;
         }
 

@@ -1,9 +1,23 @@
 -- meta.lua: put in front of pub.lua and route.lua at build time, so that both number a topic alike.
+-- typed(): a command on a key of ours; a value of another type makes way for it.
+local function typed(command, key, ...)
+  local r = redis.pcall(command, key, ...)
+  if type(r) ~= 'table' or not r.err then return r end
+  if string.find(r.err, 'WRONGTYPE', 1, true) then redis.call('UNLINK', key) end
+  return redis.call(command, key, ...)
+end
 -- meta(): the topic's epoch, seq and past under this generation; starts an epoch where one is due.
-local function meta(key, history, gen)
-  local m = redis.call('HMGET', key, 'e', 's', 'g', 'p')
-  if m[3] == gen then return m[1], tonumber(m[2]), m[4] end
-  local t, s, past = redis.call('TIME'), tonumber(m[2] or 0), ''
+-- life, empty: seconds that it lives from now on, with a message and without; nil: as before.
+local function meta(key, history, gen, life, empty)
+  local m = typed('HMGET', key, 'e', 's', 'g', 'p')
+  local s, past = tonumber(m[2] or 0), ''
+  local function live()
+    if s > 0 and life then redis.call('EXPIRE', key, life) end
+    if s == 0 and empty then redis.call('EXPIRE', key, empty) end
+  end
+  live()                                         -- first, so that maxmemory refuses no join
+  if m[1] and m[3] == gen then return m[1], s, m[4] end
+  local t = redis.call('TIME')
   if m[1] then                                   -- another generation: the old epoch ended at s
     past = m[1] .. ':' .. m[2]
     local n = 1
@@ -13,10 +27,11 @@ local function meta(key, history, gen)
     end
   end
   if redis.call('EXISTS', history) == 1 then     -- never below an entry, also when meta was lost alone
-    local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+    local last = typed('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
     if last then s = math.max(s, tonumber(string.match(last[1], '^%d+'))) end
   end
   local e = string.sub(gen, 1, 4) .. string.format('%08x%05x', t[1], t[2])
   redis.call('HSET', key, 'e', e, 's', s, 'g', gen, 'p', past)
+  live()
   return e, s, past
 end

@@ -4,14 +4,15 @@
 --      7 meta ttl s  8 idempotency ttl s  9 queue cap
 -- reply {0, 'epoch:seq', workers} accepted | {1, 'epoch:seq', 0} seen before
 --     | {2, '', 0} queue full: 503 | {3, '', 0} same id, another payload: 409
-local seen = redis.call('GET', KEYS[4])
+local seen = typed('GET', KEYS[4])
 if seen then
   local id, hash = string.match(seen, '^(.*):([^:]*)$')
   if hash ~= ARGV[3] then return {3, '', 0} end
   return {1, id, 0}
 end
-local w = redis.call('HKEYS', KEYS[5])
-local queued = #w > 0 or ARGV[1] == 'b'
+local all = ARGV[1] == 'b'                       -- it goes to all workers, whatever its routes are
+local w = all and {} or typed('HKEYS', KEYS[5])
+local queued = all or #w > 0
 local n = queued and redis.call('XLEN', KEYS[3])
 if queued and n >= tonumber(ARGV[9]) then return {2, '', 0} end
 local e = meta(KEYS[1], KEYS[2], ARGV[4])
@@ -19,7 +20,7 @@ local s = redis.call('HINCRBY', KEYS[1], 's', 1)
 redis.call('EXPIRE', KEYS[1], ARGV[7])
 if ARGV[5] ~= '0' then
   local cut = tonumber(ARGV[5]) < 1000 and '=' or '~'    -- '~' leaves up to 100 more
-  redis.call('XADD', KEYS[2], 'MAXLEN', cut, ARGV[5], s .. '-1', 'd', ARGV[2])
+  typed('XADD', KEYS[2], 'MAXLEN', cut, ARGV[5], s .. '-1', 'd', ARGV[2])
   redis.call('EXPIRE', KEYS[2], ARGV[6])
 end
 local id = e .. ':' .. s

@@ -36,9 +36,11 @@ __DATA__
 fedcba9876543210 u2 Bob
 --- websocket
 until: /im/health ^200
-http: POST /api/history 200 {"channel":"h"} => ^\{"result":\{"publications":\[\],"epoch":"(?<epoch>\w+)","offset":0\}\}\n$
-http: POST /api/history 200 {"channel":"h","limit":-1} => ^\{"result":\{"publications":\[\],"epoch":"$epoch","offset":0\}\}\n$
-http: POST /api/publish 200 {"channel":"h","data":{"n":1}} => ^\{"result":\{"offset":1,"epoch":"$epoch"\}\}
+http: POST /api/history 200 {"channel":"h"} => ^\{"result":\{"publications":\[\],"epoch":"","offset":0\}\}\n$
+http: POST /api/history 200 {"channel":"h","limit":-1} => ^\{"result":\{"publications":\[\],"epoch":"","offset":0\}\}\n$
+redis: KEYS *:r:h:* => ^$
+http: POST /api/publish 200 {"channel":"h","data":{"n":1}} => ^\{"result":\{"offset":1,"epoch":"(?<epoch>\w+)"\}\}
+http: POST /api/history 200 {"channel":"h","limit":-1,"since":{"offset":0,"epoch":""}} => \[\{"data":\{"n":1\},"offset":1\}\],"epoch":"$epoch"
 http: POST /api/publish 200 {"channel":"h","data":2,"tags":{"a":"b"}} => "offset":2
 http: POST /call 200 {"call":"publish","room":"h","data":3,"user":"u1","name":"Ann","session":"s1","info":{"x":1}} => "seq":3
 http: POST /api/publish 200 {"channel":"h","b64data":"/wD+"} => "offset":4

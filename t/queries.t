@@ -108,15 +108,17 @@ push: room 1 "back"
     location /im/ { fastcgi_pass im_logic; include im_params; }
 --- websocket
 until: /im/health ^200
-http: GET /im/rooms/1/history 200 => "data":\{"room":"1","epoch":"(?<began>\w+)","seq":0,"messages":\[\]\}
+http: GET /im/rooms/1/history 200 => "data":\{"room":"1","epoch":"","seq":0,"messages":\[\]\}
+http: GET /im/rooms/1/history?since=:0 200 => "epoch":"","seq":0,"messages":\[\]\}
 http: POST /im/push 200 {"rooms":["1"],"id":"i1","from":{"user":"u7","name":"Bo"},"data":{"msg":1}}
 http: POST /im/push?room=1 200 (Content-Type: text/plain) a "text"
 http: POST /im/push 200 {"rooms":["1"],"data":[3]}
-http: GET /im/rooms/1/history 200 => "epoch":"$began","seq":3,"messages":\[\{"seq":1,"time":\d{13},"id":"i1","from":\{"user":"u7","name":"Bo"\},"data":\{"msg":1\}\},\{"seq":2,"time":\d{13},"data":"a \\"text\\""\},\{"seq":3,"time":\d{13},"data":\[3\]\}\]\}\}
+http: GET /im/rooms/1/history 200 => "epoch":"(?<began>\w+)","seq":3,"messages":\[\{"seq":1,"time":\d{13},"id":"i1","from":\{"user":"u7","name":"Bo"\},"data":\{"msg":1\}\},\{"seq":2,"time":\d{13},"data":"a \\"text\\""\},\{"seq":3,"time":\d{13},"data":\[3\]\}\]\}\}
 http: GET /im/rooms/1/history?limit=1 200 => "messages":\[\{"seq":3,[^{}]*\}\]\}\}
 http: GET /im/rooms/1/history?limit=0 200 => "epoch":"$began","seq":3,"messages":\[\]\}\}
 http: GET /im/rooms/1/history?since=$began:1 200 => "messages":\[\{"seq":2,[^{}]*\},\{"seq":3,[^{}]*\}\]\}\}
 http: GET /im/rooms/1/history?since=$began%3A0&limit=2 200 => "seq":2,"time":\d+,"data":"a \\"text\\""\}\],"more":true\}\}
+http: GET /im/rooms/1/history?since=%3A0 200 => "messages":\[\{"seq":1,.*\{"seq":3,[^{}]*\}\]\}\}
 http: GET /im/rooms/1/history?since=$began:3 200 => "messages":\[\]\}\}
 http: GET /im/rooms/1/history?since=$began:4 200 => "messages":\[\],"hole":true\}\}
 http: GET /im/rooms/1/history?since=other:1 200 => "messages":\[\],"hole":true\}\}
@@ -126,7 +128,9 @@ redis: DEL im:{4}:r:1:h
 http: GET /im/rooms/1/history?since=$began:1 200 => "messages":\[\],"hole":true\}\}
 push: room a/b "slash"
 http: GET /im/rooms/a%2Fb/history 200 => "room":"a/b",.*"data":"slash"
+http: GET /im/rooms/1/history?since=:0 200 => "messages":\[\],"hole":true\}\}
 http: GET /im/rooms/1/history?since=nonsense 400 => since
+http: GET /im/rooms/1/history?since=:1 400 => since
 http: GET /im/rooms/1/history?limit=301 400 => limit
 http: GET /im/rooms/1/history?limit= 400 => limit
 http: GET /im/rooms/1/history?limit=1x 400 => limit

@@ -317,6 +317,78 @@ subtest 'routes' => sub {
     is(route('r:new', '', 0, 0)->[2], 1, 'only asked');
 };
 
+subtest 'a topic without a message leaves nothing' => sub {
+    my ($routes, $members, $meta, $history, $left)
+        = map { "{1}:r:e:$_" } qw(w k:w1 m h x:w1);
+    my $keys = sub { [ sort @{ r('KEYS', '{1}:r:e:*') } ] };
+    my $soon = sub {
+        is_deeply([ grep { r('TTL', $_) < 0 || r('TTL', $_) > 60 }
+                    @{ $keys->() } ], [], $_[0]);
+    };
+
+    is_deeply(route('r:e', '', 0, 0), [0, '', 0, '', '', 1], 'to ask');
+    is((hist('r:e', '', 0))[1], 0, 'or to read');
+    is(script('forget', 2, $meta, $history)->[0], 0, 'or to empty it');
+    script('members', 2, $routes, $members, 10, 1000, 2, 0, 'w1');
+    script('control', 2, '{1}:q', $routes, 'r:e', 'e', 1000, '');
+    is_deeply(route('r:e', 'w1', 0, 1)->[0], 1, 'or to leave');
+    is_deeply($keys->(), [$left], 'makes nothing but the mark');
+    is_deeply(route('r:e', 'w1', 1, 1), [0, '', 0, '', '0:1', 1],
+              'a late join is refused');
+    is_deeply($keys->(), [$left], 'and makes nothing');
+    $soon->('the mark goes');
+
+    my $e = route('r:e', 'w1', 2, 2, '+s1', '{}')->[1];
+    cmp_ok(r('TTL', $_), '>', 900, "$_ lives with its followers")
+        for $routes, $members, $meta;
+    is(route('r:e', '', 0, 0)->[1], $e, 'whoever asks');
+    is(route('r:e', 'w2', 1, 1)->[1], $e, 'another worker');
+    route('r:e', 'w1', 0, 3);
+    cmp_ok(r('TTL', $meta), '>', 900, 'one of two has left');
+    is(route('r:e', 'w2', 0, 2)->[0], 1, 'and the other');
+    $soon->('all of it goes');
+    route('r:e', '', 0, 0);
+    $soon->('whoever asks meanwhile');
+    is((hist('r:e', $e, 0))[0], 0, 'its position is good until then');
+    is(route('r:e', 'w1', 1, 4)->[1], $e, 'also for who comes back');
+    cmp_ok(r('TTL', $meta), '>', 900, 'which keeps it');
+
+    is(script('sweep', 3, $routes, $members, $meta, 'w1', '1:4'), 1, 'killed');
+    $soon->('all of it goes');
+
+    route('r:e', 'w1', 1, 5);
+    is(pub('r:e', ids(1))->[1], "$e:1", 'a message');
+    route('r:e', 'w1', 0, 6);
+    cmp_ok(r('TTL', $meta), '>', 1500, 'is kept for those that come back');
+    is(script('route', 6, $routes, $members, $meta, $history, $left, '{1}:q',
+              'w1', 1, 7, 100, 2000, $gen, 'r:e', '', 100)->[2], 1, 'by them');
+    cmp_ok(r('TTL', $meta), '>', 1500, 'longer than routes');
+    is(script('sweep', 3, $routes, $members, $meta, 'w1', '1:7'), 1, 'killed');
+    cmp_ok(r('TTL', $meta), '>', 1500, 'too');
+
+    r('DEL', $meta);
+    is(route('r:e', '', 0, 0)->[2], 1, 'meta lost alone: the history knows');
+    cmp_ok(r('TTL', $meta), '>', 1500, 'and it is kept again');
+};
+
+subtest 'values of another type make way' => sub {
+    my %key = map { $_ => "{1}:r:y:$_" } qw(w k:w1 m h);
+
+    route('r:y', 'w1', 1, 1, '+s1', '{}');
+    for my $what (sort keys %key) {
+        my $spoil = sub { r('DEL', $key{$what}); r('SET', $key{$what}, 'x') };
+
+        $spoil->();
+        is(route('r:y', 'w1', 1, ++$n, '+s1', '{}')->[0], 1, "$what: joined");
+        $spoil->();
+        is(pub('r:y', ids(1))->[0], 0, "$what: pushed");
+        $spoil->();
+        is(route('r:y', 'w1', 1, ++$n, '-s1', '')->[0], 1, "$what: changed");
+        $spoil->();
+        is(route('r:y', 'w1', 0, ++$n)->[0], 1, "$what: left");
+    }
+};
+
 subtest 'members' => sub {
     my $ask = sub {
         my ($workers, $most, $bytes, $key, $cursor) = @_;

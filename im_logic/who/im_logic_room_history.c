@@ -26,6 +26,20 @@ typedef struct {
 } im_logic_room_history_t;
 
 
+/* ":0" is the position that a room without an epoch has given. */
+static im_int_t
+im_logic_room_history_since(im_logic_room_history_t *h, im_str_t since)
+{
+    if (im_str_eq(since, im_str_z(":0"))) {
+        h->epoch = im_str_set(since.data, 0);
+        h->seq = 0;
+        return IM_OK;
+    }
+
+    return im_position_decode(since, &h->epoch, &h->seq);
+}
+
+
 /* NULL, or what is wrong with them. */
 static const char *
 im_logic_room_history_args(im_logic_room_history_t *h, im_link_range_t *range)
@@ -48,7 +62,7 @@ im_logic_room_history_args(im_logic_room_history_t *h, im_link_range_t *range)
 
     if (rc == IM_ERROR
         || (rc == IM_OK
-            && im_position_decode(since, &h->epoch, &h->seq) != IM_OK))
+            && im_logic_room_history_since(h, since) != IM_OK))
     {
         return "since is EPOCH:SEQ";
     }
@@ -118,7 +132,7 @@ im_logic_room_history_handler(const im_link_page_t *page, void *data)
     im_logic_print(b, ",\"epoch\":%j,\"seq\":%u,\"messages\":[", page->epoch,
                    page->top);
 
-    known = !h->resumes
+    known = !h->resumes || h->epoch.len == 0
             || im_logic_history_continues(page, h->epoch, h->seq);
     n = known ? page->n : 0;
 

@@ -165,24 +165,27 @@ redis_report(unsigned t, const im_report_t *report, uint64_t add, uint64_t del,
 
     rt = &redis.topics[t];
 
-    redis_meta(rt);
-
-    reply->top = rt->seq;
     reply->applied = 0;
     reply->notified = 1;
     reply->stored = 0;
 
-    if (report->ask) {
-        return;
+    if (report->ask && (rt->meta || rt->n > 0)) {
+        redis_meta(rt);
     }
 
     old = rt->routed ? rt->version : rt->left;
 
-    if (old != 0 && report->version <= old) {
-        reply->stored = old;
+    if (report->ask || (old != 0 && report->version <= old)) {
+        reply->top = rt->meta ? rt->seq : 0;
+        reply->stored = report->ask ? 0 : old;
         return;
     }
 
+    if (report->count > 0) {
+        redis_meta(rt);
+    }
+
+    reply->top = rt->meta ? rt->seq : 0;
     reply->applied = 1;
     old = rt->members;
 
@@ -318,6 +321,21 @@ redis_page(unsigned t, uint64_t seq, unsigned limit, size_t bytes,
         }
 
         bytes -= pub->len;
+    }
+}
+
+
+/* A topic that never had a message and has no route is forgotten. */
+static void
+redis_empty(unsigned t)
+{
+    rtopic_t  *rt;
+
+    rt = &redis.topics[t];
+
+    if (rt->seq == 0 && !rt->routed) {
+        rt->meta = 0;
+        rt->left = 0;
     }
 }
 

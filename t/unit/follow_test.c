@@ -34,6 +34,7 @@ typedef struct {
     unsigned  full;              /* the queue of Redis */
     unsigned  newer;             /* it has a later version of a report */
     unsigned  big;               /* envelopes */
+    unsigned  empty;             /* a topic without messages is forgotten */
 } faults_t;
 
 
@@ -79,9 +80,11 @@ static const char *const  names[NTOPICS] = {
 };
 
 static const faults_t  calm;
-static const faults_t  rough = { 0, 12, 12, 12, 60, 150, 60, 150, 8, 99, 0 };
-static const faults_t  poor = { 6, 20, 30, 30, 60, 200, 100, 200, 8, 99, 0 };
-static const faults_t  large = { 0, 10, 20, 20, 80, 200, 100, 200, 8, 99, 3 };
+static const faults_t  rough = { 0, 12, 12, 12, 60, 150, 60, 150, 8, 99, 0, 9 };
+static const faults_t  poor = { 6, 20, 30, 30, 60, 200, 100, 200, 8, 99, 0, 9 };
+static const faults_t  large = {
+    0, 10, 20, 20, 80, 200, 100, 200, 8, 99, 3, 9
+};
 
 static unsigned        nsequences = 1500;
 static uint64_t        only;           /* a seed, traced */
@@ -648,7 +651,8 @@ call_execute(call_t *call)
               (unsigned) call->del, call->reported.applied,
               call->reported.notified,
               (unsigned) redis.topics[call->t].members);
-        call->epoch = redis.topics[call->t].epoch;
+        call->epoch = redis.topics[call->t].meta
+                      ? redis.topics[call->t].epoch : 0;
 
     } else if (call->kind == CALL_READ) {
         redis_hist(call->t, call->from, call->read.seq, call->read.limit,
@@ -981,6 +985,10 @@ step_faults(unsigned t)
         }
     }
 
+    if (chance(faults.empty)) {
+        redis_empty(t);
+    }
+
     if (chance(faults.lapse)) {
         redis_sweep();
 
@@ -1193,6 +1201,10 @@ check_topic(unsigned t)
     }
 
     if (t == NTOPICS - 1) {
+        if (!rt->routed || rt->members != 0) {
+            wrong("\"%s\": Redis has no route, or members", names[t]);
+        }
+
         return;
     }
 

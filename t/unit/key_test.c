@@ -6,6 +6,7 @@
 
 #include "test.h"
 #include "im_key.h"
+#include "im_key_kind.h"
 
 
 #define p1  im_str_z("im:")
@@ -226,6 +227,83 @@ test_accounts(void **state)
 
 
 static void
+test_kinds(void **state)
+{
+    size_t      i;
+    uint16_t    p;
+    im_str_t    topic;
+    im_kind_e   kind;
+
+    static const struct {
+        const char  *key;
+        im_kind_e    kind;
+        uint16_t     p;
+        const char  *topic;
+    } kinds[] = {
+        { "im:{7}:r:1:m", IM_KIND_META, 7, "r:1" },
+        { "im:{0}:r:1:h", IM_KIND_HISTORY, 0, "r:1" },
+        { "im:{15}:u:1:w", IM_KIND_ROUTES, 15, "u:1" },
+        { "im:{4}:b:w", IM_KIND_ROUTES, 4, "b" },
+        { "im:{4}:b:m", IM_KIND_META, 4, "b" },
+        { "im:{7}:r:1:k:n.0.x", IM_KIND_MEMBERS, 7, "r:1" },
+        { "im:{7}:r:1:x:n.0.x", IM_KIND_LEFT, 7, "r:1" },
+        { "im:{7}:r:a:m:k:n.0.x", IM_KIND_MEMBERS, 7, "r:a:m" },
+        { "im:{7}:r:a:k:b:m", IM_KIND_META, 7, "r:a:k:b" },
+        { "im:{7}:r:}:{:w", IM_KIND_ROUTES, 7, "r:}:{" },
+        { "im:{7}:u:1:l", IM_KIND_ACCOUNT, 7, "u:1" },
+        { "im:{7}:r:1:z", IM_KIND_FOREIGN, 7, NULL },
+        { "im:{7}:r:1:y:n.0.x", IM_KIND_FOREIGN, 7, NULL },
+        { "im:{7}:r", IM_KIND_FOREIGN, 7, "" },
+        { "im:{7}:r:", IM_KIND_FOREIGN, 7, NULL },
+        { "im:{7}:k:n.0.x", IM_KIND_FOREIGN, 7, "" },
+        { "im:{7}:d:0123", IM_KIND_IDEM, 7, "" },
+        { "im:{7}:a:ann", IM_KIND_ACCOUNT, 7, "" },
+        { "im:{7}:a:r:1:w", IM_KIND_ACCOUNT, 7, "" },
+        { "im:{7}:l:n:ann", IM_KIND_LIMIT, 7, "" },
+        { "im:{7}:q", IM_KIND_QUEUE, 7, "" },
+        { "im:{7}:own", IM_KIND_PROCESS, 7, "" },
+        { "im:{7}:", IM_KIND_FOREIGN, 7, "" },
+        { "im:{reg}:nodes", IM_KIND_PROCESS, 0, "" },
+        { "im:{reg}:n:n.0.x", IM_KIND_PROCESS, 0, "" },
+        { "im:{x}:r:1:m", IM_KIND_FOREIGN, 0, "" },
+        { "im:{1024}:r:1:m", IM_KIND_FOREIGN, 0, "" },
+        { "im:{7}r:1:m", IM_KIND_FOREIGN, 0, "" },
+        { "im:{7", IM_KIND_FOREIGN, 0, "" },
+        { "im:{7}", IM_KIND_FOREIGN, 0, "" },
+        { "im:{", IM_KIND_FOREIGN, 0, "" },
+        { "im:", IM_KIND_FOREIGN, 0, "" },
+        { "", IM_KIND_FOREIGN, 0, "" },
+        { "im_0123", IM_KIND_ACCOUNT, 0, "" },
+        { "chat:{7}:r:1:m", IM_KIND_FOREIGN, 0, "" },
+        { "session:1", IM_KIND_FOREIGN, 0, "" }
+    };
+
+    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        kind = im_key_kind(p1, im_str_z(kinds[i].key), &p, &topic);
+
+        if (kind != kinds[i].kind) {
+            print_error("%s: %s\n", kinds[i].key, im_key_kind_name(kind));
+        }
+
+        assert_int_equal(kind, kinds[i].kind);
+        assert_int_equal(p, kinds[i].p);
+
+        if (kinds[i].topic != NULL) {
+            test_str(topic, kinds[i].topic);
+        }
+    }
+
+    assert_int_equal(im_key_kind(im_str_z("c*t:"), im_str_z("c*t:{1}:r:1:h"),
+                                 &p, &topic), IM_KIND_HISTORY);
+
+    im_buf_init(&b, 256);
+    im_key_glob_routes(&b, im_str_z("c*[\\?t^]:"));
+    test_str(im_buf_str(&b), "c\\*\\[\\\\\\?t\\^\\]:{*}:*:w");
+    im_buf_cleanup(&b);
+}
+
+
+static void
 test_limits(void **state)
 {
     size_t    max;
@@ -268,6 +346,7 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_keys),
     alloc_test(test_idem),
     alloc_test(test_accounts),
+    alloc_test(test_kinds),
     alloc_test(test_limits)
 };
 
