@@ -18,6 +18,9 @@
 #include "im_wire.h"
 
 
+#define NGX_IM_BACKEND_TIMEOUT  10000        /* ms */
+
+
 /* im_limit: the least is 0 if 0 means "no limit". */
 #define ngx_im_main_limit(n, kind, least, value, member)                      \
     { ngx_string(n "="), NGX_IM_OPTION_##kind, least, NGX_IM_MAX,             \
@@ -88,6 +91,13 @@ static const ngx_im_option_t  ngx_im_per_address_options[] = {
 static const ngx_im_option_t  ngx_im_ping_options[] = {
     ngx_im_ping_option("timeout=", pong),
     ngx_im_ping_option("", ping),
+    ngx_im_option_end
+};
+
+
+static const ngx_im_option_t  ngx_im_timeout_options[] = {
+    { ngx_string("timeout="), NGX_IM_OPTION_MSEC, 1, NGX_IM_MAX, 0,
+      "must be a time, for example timeout=10s", 0, 0 },
     ngx_im_option_end
 };
 
@@ -440,17 +450,25 @@ ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* URI [timeout=TIME], from argument n on. */
 static char *
-ngx_im_uri(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg, ngx_str_t *uri)
+ngx_im_uri(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t n, ngx_str_t *uri,
+    ngx_msec_t *timeout)
 {
+    ngx_str_t  *arg;
+
+    arg = (ngx_str_t *) cf->args->elts + n;
+
     if (arg->len == 0 || arg->data[0] != '/') {
         return ngx_im_invalid(cf, cmd, arg,
                               "must be the URI of an internal location");
     }
 
     *uri = *arg;
+    *timeout = NGX_IM_BACKEND_TIMEOUT;
 
-    return NGX_CONF_OK;
+    return ngx_im_options(cf, cmd, n + 1, ngx_im_timeout_options, timeout,
+                          "must be timeout=TIME");
 }
 
 
@@ -459,15 +477,11 @@ ngx_im_connect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_im_loc_conf_t  *ilcf = conf;
 
-    ngx_str_t  *args;
-
     if (ilcf->connect.data != NULL) {
         return "is duplicate";
     }
 
-    args = cf->args->elts;
-
-    return ngx_im_uri(cf, cmd, &args[1], &ilcf->connect);
+    return ngx_im_uri(cf, cmd, 1, &ilcf->connect, &ilcf->connect_timeout);
 }
 
 
@@ -497,7 +511,8 @@ ngx_im_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return ngx_im_invalid(cf, cmd, &args[1], "is there twice");
     }
 
-    return ngx_im_uri(cf, cmd, &args[2], &ilcf->webhooks[i]);
+    return ngx_im_uri(cf, cmd, 2, &ilcf->webhooks[i],
+                      &ilcf->webhook_timeouts[i]);
 }
 
 
@@ -686,14 +701,14 @@ static ngx_command_t  ngx_im_commands[] = {
       NULL },
 
     { ngx_string("im_connect"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_im_connect,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("im_webhook"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE23,
       ngx_im_webhook,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -1086,6 +1101,18 @@ ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 }
 
 
+/* A URI and its time-out go together. */
+static void
+ngx_im_merge_uri(ngx_str_t *uri, ngx_msec_t *timeout, ngx_str_t *prev,
+    ngx_msec_t prev_timeout)
+{
+    if (uri->data == NULL) {
+        *uri = *prev;
+        *timeout = prev_timeout;
+    }
+}
+
+
 static char *
 ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
@@ -1105,7 +1132,9 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 64 * 1024);
     ngx_conf_merge_size_value(conf->max_replies, prev->max_replies, 64 * 1024);
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
-    ngx_conf_merge_str_value(conf->connect, prev->connect, "");
+
+    ngx_im_merge_uri(&conf->connect, &conf->connect_timeout, &prev->connect,
+                     prev->connect_timeout);
 
     for (i = 0; i < IM_WEBHOOKS; i++) {
         if (conf->webhooks[i].len && conf->proto && !conf->proto->commands) {
@@ -1119,7 +1148,8 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                                  b.len, b.data);
         }
 
-        ngx_conf_merge_str_value(conf->webhooks[i], prev->webhooks[i], "");
+        ngx_im_merge_uri(&conf->webhooks[i], &conf->webhook_timeouts[i],
+                         &prev->webhooks[i], prev->webhook_timeouts[i]);
     }
 
     return conf->proto != NULL ? ngx_im_check_comet(cf, conf) : NGX_CONF_OK;

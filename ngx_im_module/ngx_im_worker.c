@@ -9,6 +9,7 @@
 #include "ngx_im_follow.h"
 #include "ngx_im_hooks.h"
 #include "ngx_im_info.h"
+#include "ngx_im_opening.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_send.h"
 #include "ngx_im_token.h"
@@ -55,6 +56,10 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
     }
 
     ngx_im_random((u_char *) seed);
+
+    if (im_hash_init(&w->openings, ngx_im_opening_name, seed) != IM_OK) {
+        return NGX_ERROR;
+    }
 
     partitions = w->conf->redis.partitions;
 

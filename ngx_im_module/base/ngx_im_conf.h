@@ -149,7 +149,9 @@ typedef struct {
     const im_proto_t    *proto;          /* NULL: no im_comet here */
     ngx_uint_t           auth;           /* ngx_im_auth_e */
     ngx_str_t            connect;        /* URI of im_connect */
+    ngx_msec_t           connect_timeout;
     ngx_str_t            webhooks[IM_WEBHOOKS];  /* URIs of im_webhook */
+    ngx_msec_t           webhook_timeouts[IM_WEBHOOKS];
     ngx_msec_t           ping;           /* im_ping: interval, default 25s */
     ngx_msec_t           pong;           /* im_ping timeout=: silence allowed */
     ngx_msec_t           auth_timeout;   /* im_limit auth_timeout= */

@@ -14,6 +14,7 @@
 #include "im_list.h"
 #include "im_buf.h"
 #include "im_slab.h"
+#include "im_hash.h"
 #include "im_hub.h"
 
 
@@ -47,6 +48,7 @@ struct ngx_im_worker_s {
     im_hub_t            hub;
     im_slab_t           sessions_slab;
     im_slab_t           subs_slab;
+    im_hash_t           openings;        /* of handshakes, shared by sessions */
     im_list_t           sessions;
     im_list_t           closed;          /* to be ended by close_event */
     im_list_t           blocked;         /* sessions, the longest so first */

@@ -1,53 +1,46 @@
 /*
  * Copyright (C) The im authors
  *
- * Questions to logic and to backends of the operator: in-memory subrequests to
- * internal locations, so that nginx balances, keeps connections alive, fails
- * over and logs.
+ * Questions to logic and to backends of the operator, at internal locations, so
+ * that nginx balances, keeps connections alive, fails over and logs.
  *
- * A detached session has no request, so each question brings one, on a
- * connection without a socket, to which nothing is ever sent.  A question names
- * its session by handle, since the session may end before the answer comes.
+ * A question names its session by handle, since the session may end before the
+ * answer comes.  It has an answer or the status 504 within its time-out, which
+ * begins when it is asked, not when its turn comes.
  */
 
 #include "ngx_im_backend.h"
+#include "ngx_im_request.h"
 
 
 #define NGX_IM_BACKEND_ATONCE   256
 #define NGX_IM_BACKEND_WAITING  10000
 #define NGX_IM_BACKEND_BODY     (2 * IM_PUSH_MAX_DATA)
 #define NGX_IM_BACKEND_BYTES    (64 * 1024 * 1024)
-#define NGX_IM_BACKEND_POOL     4096
 #define NGX_IM_BACKEND_ASK      65536    /* besides the data */
+
+
+typedef enum {
+    NGX_IM_CALL_WAITING = 0,     /* for its turn */
+    NGX_IM_CALL_ASKED,
+    NGX_IM_CALL_ANSWERED,        /* its handler is called in this turn */
+    NGX_IM_CALL_DONE             /* the request may still run */
+} ngx_im_call_e;
 
 
 typedef struct {
     im_list_t                    link;       /* waiting, or answered */
+    ngx_im_request_t             request;    /* its body is behind this */
     ngx_im_worker_t             *worker;
-    ngx_im_loc_conf_t           *conf;
     ngx_str_t                    uri;
     ngx_im_backend_pt            handler;
     ngx_im_handle_t              session;
     void                        *data;       /* the handler's; ours to free */
-    ngx_http_request_t          *request;
     ngx_uint_t                   status;
-    im_str_t                     answer;
-    im_str_t                     body;
-    ngx_http_post_subrequest_t   post;
-    ngx_http_connection_t        hc;
-    ngx_connection_t             connection;
-    ngx_event_t                  read;
-    ngx_event_t                  write;
-    ngx_log_t                    log;
-    ngx_http_log_ctx_t           log_ctx;
-    ngx_buf_t                    buf;
-    ngx_chain_t                  chain;
-    ngx_http_request_body_t      request_body;
-    ngx_sockaddr_t               sockaddr;
-    u_char                       length_text[NGX_SIZE_T_LEN];
-    u_char                       addr[NGX_SOCKADDR_STRLEN];
-    u_char                       bytes[1];   /* body */
-} ngx_im_backend_call_t;
+    im_str_t                     answer;     /* in the request's memory */
+    ngx_event_t                  timer;
+    ngx_im_call_e                state;
+} ngx_im_call_t;
 
 
 /* The state of one worker. */
@@ -141,343 +134,147 @@ ngx_im_backend_location(ngx_http_core_srv_conf_t *cscf, ngx_str_t *uri)
 }
 
 
+/* Once its request has ended. */
 static void
-ngx_im_backend_free(ngx_im_backend_call_t *call)
+ngx_im_backend_free(ngx_im_call_t *call)
 {
-    if (call->request != NULL) {
-        call->request->logged = 1;
-        ngx_http_free_request(call->request, 0);
+    if (call->timer.timer_set) {
+        ngx_del_timer(&call->timer);
     }
 
-    if (call->read.posted) {
-        ngx_delete_posted_event(&call->read);
-    }
+    im_list_remove(&call->link);
 
-    if (call->write.posted) {
-        ngx_delete_posted_event(&call->write);
-    }
-
-    if (call->read.timer_set) {
-        ngx_del_timer(&call->read);
-    }
-
-    if (call->write.timer_set) {
-        ngx_del_timer(&call->write);
-    }
-
-    if (call->connection.pool != NULL) {
-        ngx_destroy_pool(call->connection.pool);
-    }
-
-    call->worker->backend->bytes -= call->body.len;
+    call->worker->backend->bytes -= call->request.body.len;
 
     im_free(call->data);
     im_free(call);
 }
 
 
-static ssize_t
-ngx_im_backend_no_recv(ngx_connection_t *c, u_char *buf, size_t size)
-{
-    return NGX_AGAIN;
-}
-
-
-static ngx_chain_t *
-ngx_im_backend_sink(ngx_connection_t *c, ngx_chain_t *in, off_t limit)
-{
-    for ( /* void */ ; in != NULL; in = in->next) {
-        c->sent += ngx_buf_size(in->buf);
-        in->buf->pos = in->buf->last;
-        in->buf->file_pos = in->buf->file_last;
-    }
-
-    return NULL;
-}
-
-
-/* The address of the client, for $remote_addr. */
+/* The handler is called from a posted event: never from within its question. */
 static void
-ngx_im_backend_address(ngx_im_backend_call_t *call)
-{
-    ngx_connection_t  *c;
-    ngx_im_session_t  *s;
-
-    c = &call->connection;
-    s = ngx_im_session_find(call->worker, call->session);
-
-    c->addr_text.len = ngx_im_session_addr(s, call->addr);
-    c->addr_text.data = call->addr;
-
-    call->sockaddr.sockaddr.sa_family = s->peer.family;
-    c->socklen = sizeof(struct sockaddr);
-
-    if (s->peer.family == AF_INET) {
-        ngx_memcpy(&call->sockaddr.sockaddr_in.sin_addr, s->peer.addr, 4);
-        c->socklen = sizeof(struct sockaddr_in);
-    }
-
-#if (NGX_HAVE_INET6)
-    if (s->peer.family == AF_INET6) {
-        ngx_memcpy(&call->sockaddr.sockaddr_in6.sin6_addr, s->peer.addr, 16);
-        c->socklen = sizeof(struct sockaddr_in6);
-    }
-#endif
-
-    c->sockaddr = &call->sockaddr.sockaddr;
-    c->local_sockaddr = c->sockaddr;
-    c->local_socklen = c->socklen;
-}
-
-
-/* Both events count as active: nginx does not add the socket -1 to epoll. */
-static ngx_int_t
-ngx_im_backend_connection(ngx_im_backend_call_t *call)
-{
-    ngx_connection_t  *c;
-
-    c = &call->connection;
-
-    call->log = *call->worker->log;
-    call->log.handler = NULL;
-    call->log.data = &call->log_ctx;
-    call->log.action = "asking the backend";
-    call->log_ctx.connection = c;
-
-    c->fd = (ngx_socket_t) -1;
-    c->log = &call->log;
-    c->read = &call->read;
-    c->write = &call->write;
-    c->recv = ngx_im_backend_no_recv;
-    c->send = ngx_im_backend_no_recv;
-    c->send_chain = ngx_im_backend_sink;
-    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
-    c->start_time = ngx_current_msec;
-    c->type = SOCK_STREAM;
-
-    call->log.connection = c->number;
-
-    call->read.data = c;
-    call->read.log = c->log;
-    call->read.handler = ngx_http_empty_handler;
-    call->read.active = 1;
-
-    call->write.data = c;
-    call->write.log = c->log;
-    call->write.handler = ngx_http_empty_handler;
-    call->write.write = 1;
-    call->write.active = 1;
-    call->write.ready = 1;
-
-    ngx_im_backend_address(call);
-
-    c->pool = ngx_create_pool(NGX_IM_BACKEND_POOL, c->log);
-    if (c->pool == NULL) {
-        return NGX_ERROR;
-    }
-
-    call->hc.conf_ctx = call->conf->cscf->ctx;
-    c->data = &call->hc;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_im_backend_request(ngx_im_backend_call_t *call)
-{
-    ngx_buf_t           *b;
-    ngx_table_elt_t     *h;
-    ngx_http_request_t  *r;
-
-    r = ngx_http_create_request(&call->connection);
-    if (r == NULL) {
-        return NGX_ERROR;
-    }
-
-    call->request = r;
-    call->connection.data = r;
-
-    r->logged = 1;
-    r->method = NGX_HTTP_POST;
-    ngx_str_set(&r->method_name, "POST");
-    r->http_version = NGX_HTTP_VERSION_11;
-    ngx_str_set(&r->http_protocol, "HTTP/1.1");
-    r->uri = call->uri;
-    r->unparsed_uri = r->uri;
-    r->headers_in.server = call->conf->cscf->server_name;
-    r->read_event_handler = ngx_http_request_empty_handler;
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    if (ngx_list_init(&r->headers_in.headers, r->pool, 4,
-                      sizeof(ngx_table_elt_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    h = ngx_list_push(&r->headers_in.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    ngx_str_set(&h->key, "Content-Length");
-    h->lowcase_key = (u_char *) "content-length";
-    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
-    h->value.data = call->length_text;
-    h->value.len = ngx_sprintf(call->length_text, "%uz", call->body.len)
-                   - call->length_text;
-
-    r->headers_in.content_length = h;
-    r->headers_in.content_length_n = call->body.len;
-
-    h = ngx_list_push(&r->headers_in.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    ngx_str_set(&h->key, "Content-Type");
-    h->lowcase_key = (u_char *) "content-type";
-    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
-    ngx_str_set(&h->value, "application/json");
-
-    r->headers_in.content_type = h;
-
-    b = &call->buf;
-    b->start = call->body.data;
-    b->pos = b->start;
-    b->last = b->start + call->body.len;
-    b->end = b->last;
-    b->memory = 1;
-    b->last_buf = 1;
-
-    call->chain.buf = b;
-    call->request_body.bufs = &call->chain;
-    r->request_body = &call->request_body;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_im_backend_answered(ngx_im_backend_call_t *call)
+ngx_im_backend_answer(ngx_im_call_t *call, ngx_uint_t status, im_str_t answer)
 {
     ngx_im_backend_t  *be;
 
     be = call->worker->backend;
 
+    call->state = NGX_IM_CALL_ANSWERED;
+    call->status = status;
+    call->answer = answer;
+
+    if (call->timer.timer_set) {
+        ngx_del_timer(&call->timer);
+    }
+
+    im_list_remove(&call->link);
     im_list_insert_tail(&be->answered, &call->link);
 
     ngx_post_event(&be->event, &ngx_posted_events);
 }
 
 
-/*
- * Always NGX_OK: an error would close our connection.  So would an error of a
- * filter, such as an answer that is too long: it is taken back.
- */
-static ngx_int_t
-ngx_im_backend_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
+static void
+ngx_im_backend_answered(ngx_im_request_t *rq, ngx_uint_t status, im_str_t body)
 {
-    ngx_buf_t              *b;
-    ngx_im_backend_call_t  *call;
+    ngx_im_call_t  *call;
 
-    call = data;
+    call = im_list_data(rq, ngx_im_call_t, request);
 
-    r->connection->error = 0;
-
-    if (call->status != 0 || !im_list_empty(&call->link)) {
-        return NGX_OK;
+    if (call->state == NGX_IM_CALL_ASKED) {
+        ngx_im_backend_answer(call, status, body);
     }
-
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        call->status = rc;
-
-    } else if (rc == NGX_OK) {
-        call->status = r->headers_out.status;
-    }
-
-    if (call->status != 0 && r->out != NULL && r->out->buf != NULL) {
-        b = r->out->buf;
-        call->answer = im_str_set(b->pos, b->last - b->pos);
-    }
-
-    ngx_im_backend_answered(call);
-
-    return NGX_OK;
 }
 
 
-static ngx_int_t
-ngx_im_backend_start(ngx_im_backend_call_t *call)
+static void
+ngx_im_backend_ended(ngx_im_request_t *rq)
 {
-    ngx_http_request_t  *r, *sr;
+    ngx_im_call_t     *call;
+    ngx_im_backend_t  *be;
 
-    if (ngx_im_backend_connection(call) != NGX_OK
-        || ngx_im_backend_request(call) != NGX_OK)
-    {
-        return NGX_ERROR;
+    call = im_list_data(rq, ngx_im_call_t, request);
+    be = call->worker->backend;
+
+    be->nasked--;
+    ngx_post_event(&be->event, &ngx_posted_events);
+
+    switch (call->state) {
+
+    case NGX_IM_CALL_ASKED:
+        ngx_im_backend_answer(call, rq->status, im_str_set("", 0));
+        break;
+
+    case NGX_IM_CALL_ANSWERED:
+        call->status = rq->status;
+        call->answer = im_str_set("", 0);
+        break;
+
+    default:
+        ngx_im_backend_free(call);
     }
-
-    r = call->request;
-
-    call->post.handler = ngx_im_backend_done;
-    call->post.data = call;
-
-    if (ngx_http_subrequest(r, &r->uri, NULL, &sr, &call->post,
-                            NGX_HTTP_SUBREQUEST_IN_MEMORY)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    sr->method = r->method;
-    sr->method_name = r->method_name;
-
-    ngx_http_run_posted_requests(&call->connection);
-
-    return NGX_OK;
 }
+
+
+static const ngx_im_request_events_t  ngx_im_backend_events = {
+    ngx_im_backend_answered, ngx_im_backend_ended
+};
 
 
 static void
 ngx_im_backend_run(ngx_im_backend_t *be)
 {
-    ngx_im_backend_call_t  *call;
+    ngx_im_call_t     *call;
+    ngx_im_session_t  *s;
 
     while (be->nasked < NGX_IM_BACKEND_ATONCE && !im_list_empty(&be->waiting)) {
-        call = im_list_data(im_list_first(&be->waiting), ngx_im_backend_call_t,
-                            link);
+        call = im_list_data(im_list_first(&be->waiting), ngx_im_call_t, link);
         im_list_remove(&call->link);
         be->nwaiting--;
 
-        /* its session has ended */
+        s = ngx_im_session_find(call->worker, call->session);
 
-        if (ngx_im_session_find(call->worker, call->session) == NULL) {
+        if (s == NULL) {
             ngx_im_backend_free(call);
             continue;
         }
 
+        call->state = NGX_IM_CALL_ASKED;
         be->nasked++;
 
-        if (ngx_im_backend_start(call) != NGX_OK) {
-            ngx_im_backend_answered(call);
+        if (ngx_im_request_start(&call->request, s) != NGX_OK) {
+            be->nasked--;
+            ngx_im_backend_answer(call, 0, im_str_set("", 0));
         }
     }
 }
 
 
-/* In a posted event: no caller is called back from within its call. */
+static void
+ngx_im_backend_finish(ngx_im_call_t *call)
+{
+    call->state = NGX_IM_CALL_DONE;
+
+    if (ngx_im_worker == call->worker) {
+        call->handler(call->worker, call->session, call->request.body,
+                      call->status, call->answer, call->data);
+    }
+
+    if (call->request.request == NULL) {
+        ngx_im_backend_free(call);
+        return;
+    }
+
+    ngx_im_request_end(&call->request);
+}
+
+
 static void
 ngx_im_backend_handler(ngx_event_t *ev)
 {
-    im_list_t               answered;
-    ngx_im_backend_t       *be;
-    ngx_im_backend_call_t  *call;
+    im_list_t          answered;
+    ngx_im_call_t     *call;
+    ngx_im_backend_t  *be;
 
     be = ev->data;
 
@@ -485,20 +282,28 @@ ngx_im_backend_handler(ngx_event_t *ev)
     im_list_splice(&answered, &be->answered);
 
     while (!im_list_empty(&answered)) {
-        call = im_list_data(im_list_first(&answered), ngx_im_backend_call_t,
-                            link);
+        call = im_list_data(im_list_first(&answered), ngx_im_call_t, link);
         im_list_remove(&call->link);
-        be->nasked--;
 
-        if (ngx_im_worker == call->worker) {
-            call->handler(call->worker, call->session, call->body,
-                          call->status, call->answer, call->data);
-        }
-
-        ngx_im_backend_free(call);
+        ngx_im_backend_finish(call);
     }
 
     ngx_im_backend_run(be);
+}
+
+
+static void
+ngx_im_backend_timeout(ngx_event_t *ev)
+{
+    ngx_im_call_t  *call;
+
+    call = ev->data;
+
+    if (call->state == NGX_IM_CALL_WAITING) {
+        call->worker->backend->nwaiting--;
+    }
+
+    ngx_im_backend_answer(call, NGX_HTTP_GATEWAY_TIME_OUT, im_str_set("", 0));
 }
 
 
@@ -529,15 +334,44 @@ ngx_im_backend_get(ngx_im_worker_t *w)
 }
 
 
-ngx_int_t
-ngx_im_backend_ask(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf,
-    const ngx_str_t *uri, im_str_t body, ngx_im_backend_pt handler,
-    ngx_im_handle_t h, void *data)
+static ngx_im_call_t *
+ngx_im_backend_call(ngx_im_session_t *s, const ngx_str_t *uri, im_str_t body)
 {
-    ngx_im_backend_t       *be;
-    ngx_im_backend_call_t  *call;
+    u_char         *p;
+    ngx_im_call_t  *call;
 
-    be = ngx_im_backend_get(w);
+    call = im_calloc(sizeof(ngx_im_call_t) + body.len);
+    if (call == NULL) {
+        return NULL;
+    }
+
+    p = (u_char *) (call + 1);
+    ngx_memcpy(p, body.data, body.len);
+
+    im_list_init(&call->link);
+
+    call->worker = ngx_im_worker;
+    call->session = ngx_im_session_handle(s);
+    call->uri = *uri;
+    call->request.events = &ngx_im_backend_events;
+    call->request.uri = &call->uri;
+    call->request.body = im_str_set(p, body.len);
+    call->timer.handler = ngx_im_backend_timeout;
+    call->timer.data = call;
+    call->timer.log = call->worker->log;
+
+    return call;
+}
+
+
+ngx_int_t
+ngx_im_backend_ask(ngx_im_session_t *s, const ngx_str_t *uri,
+    ngx_msec_t timeout, im_str_t body, ngx_im_backend_pt handler, void *data)
+{
+    ngx_im_call_t     *call;
+    ngx_im_backend_t  *be;
+
+    be = ngx_im_backend_get(ngx_im_worker);
 
     if (be == NULL || be->nwaiting == NGX_IM_BACKEND_WAITING
         || body.len > NGX_IM_BACKEND_BODY
@@ -546,26 +380,19 @@ ngx_im_backend_ask(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf,
         goto failed;
     }
 
-    call = im_calloc(sizeof(ngx_im_backend_call_t) + body.len);
+    call = ngx_im_backend_call(s, uri, body);
     if (call == NULL) {
         goto failed;
     }
 
-    im_list_init(&call->link);
-
-    call->worker = w;
-    call->conf = ilcf;
-    call->uri = *uri;
     call->handler = handler;
-    call->session = h;
     call->data = data;
-    call->body = im_str_set(call->bytes, body.len);
-    ngx_memcpy(call->bytes, body.data, body.len);
 
     im_list_insert_tail(&be->waiting, &call->link);
     be->nwaiting++;
     be->bytes += body.len;
 
+    ngx_add_timer(&call->timer, timeout);
     ngx_post_event(&be->event, &ngx_posted_events);
 
     return NGX_OK;
@@ -589,10 +416,9 @@ ngx_im_backend_logic(ngx_im_session_t *s, const im_ask_t *ask,
     im_ask_encode(&b, ask);
 
     rc = b.failed ? NGX_ERROR
-                  : ngx_im_backend_ask(ngx_im_worker, s->conf,
-                                       &s->conf->connect, im_buf_str(&b),
-                                       handler, ngx_im_session_handle(s),
-                                       NULL);
+                  : ngx_im_backend_ask(s, &s->conf->connect,
+                                       s->conf->connect_timeout,
+                                       im_buf_str(&b), handler, NULL);
     im_buf_cleanup(&b);
 
     return rc;

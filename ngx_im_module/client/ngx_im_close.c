@@ -5,6 +5,7 @@
  */
 
 #include "ngx_im_client.h"
+#include "ngx_im_opening.h"
 #include "ngx_im_send.h"
 #include "ngx_im_sub.h"
 
@@ -102,6 +103,7 @@ ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
     ngx_im_send_forget(s);
 
     im_input_cleanup(&s->input);
+    ngx_im_opening_unref(w, s->opening);
     im_free(s->name);
     ngx_im_session_ext_free(s);
 

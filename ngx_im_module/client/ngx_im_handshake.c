@@ -11,6 +11,7 @@
 
 #include "ngx_im_follow.h"
 #include "ngx_im_client.h"
+#include "ngx_im_opening.h"
 #include "ngx_im_send.h"
 
 #include <ngx_sha1.h>
@@ -33,6 +34,7 @@ typedef struct {
 /* In the request's pool; the peer first, with its id for $im_session. */
 typedef struct {
     ngx_im_peer_t     peer;
+    ngx_im_opening_t *opening;     /* until it is the session's */
     ngx_uint_t        tries;
     unsigned          counted:1;   /* in the zone, and not yet the session's */
 } ngx_im_ctx_t;
@@ -311,6 +313,11 @@ ngx_im_handshake_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
                                        "subprotocol is not served");
     }
 
+    if (ngx_im_opening_host(r).len > NGX_IM_HOST_MAX) {
+        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
+                                       "Host is too long");
+    }
+
     if (!ngx_im_handshake_origin(ilcf, h->origin)) {
         return ngx_im_handshake_refuse(r, NGX_HTTP_FORBIDDEN, NULL, NULL,
                                        "origin is not allowed");
@@ -363,6 +370,8 @@ ngx_im_handshake_cleanup(void *data)
 {
     ngx_im_ctx_t  *ctx = data;
 
+    ngx_im_opening_unref(ngx_im_worker, ctx->opening);
+
     if (ctx->counted) {
         ngx_im_budget_leave(ngx_im_worker, &ctx->peer);
     }
@@ -412,7 +421,9 @@ ngx_im_handshake_ctx(ngx_http_request_t *r)
         peer->family = AF_UNIX;
     }
 
-    return ctx;
+    ctx->opening = ngx_im_opening_get(ngx_im_worker, r);
+
+    return ctx->opening != NULL ? ctx : NULL;
 }
 
 
@@ -645,6 +656,9 @@ ngx_im_detach_handler(ngx_event_t *rev)
         return;
     }
 
+    s->opening = ctx->opening;
+
+    ctx->opening = NULL;
     ctx->counted = 0;
 
     ngx_im_detach(r, s);

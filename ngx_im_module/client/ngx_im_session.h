@@ -88,6 +88,7 @@ struct ngx_im_session_s {
     im_list_t           blocked;         /* in worker->blocked; self when not */
     ngx_connection_t   *connection;
     ngx_im_loc_conf_t  *conf;
+    struct ngx_im_opening_s *opening;    /* what questions bring of it */
     const im_transport_t *transport;
     im_user_t          *user;            /* NULL: guest */
     im_sub_t           *subs; /* from worker->subs_slab, or everybody */

@@ -238,10 +238,9 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
         return NGX_ERROR;
     }
 
-    return ngx_im_backend_ask(ngx_im_worker, s->conf,
-                              &s->conf->webhooks[ask.kind], im_buf_str(b),
-                              ngx_im_webhook_handler,
-                              ngx_im_session_handle(s), wh);
+    return ngx_im_backend_ask(s, &s->conf->webhooks[ask.kind],
+                              s->conf->webhook_timeouts[ask.kind],
+                              im_buf_str(b), ngx_im_webhook_handler, wh);
 }
 
 
