@@ -46,7 +46,6 @@ static void
 im_daemon_http_free(im_daemon_http_request_t *hr)
 {
     im_daemon_end(&hr->request);
-    free(hr->uri);
     free(hr);
 }
 
@@ -108,6 +107,9 @@ im_daemon_http_method(struct evhttp_request *req)
     case EVHTTP_REQ_HEAD:
         return "HEAD";
 
+    case EVHTTP_REQ_DELETE:
+        return "DELETE";
+
     case EVHTTP_REQ_OPTIONS:
         return "OPTIONS";
 
@@ -143,14 +145,13 @@ im_daemon_http_fill(im_daemon_http_request_t *hr)
     r->path = im_daemon_http_str(evhttp_uri_get_path(uri));
     r->query = im_daemon_http_str(evhttp_uri_get_query(uri));
 
-    hr->uri = evhttp_uridecode((char *) r->path.data, 0, &r->uri.len);
-    if (hr->uri == NULL) {
-        return IM_ERROR;
-    }
-
-    r->uri.data = (u_char *) hr->uri;
-
     r->type = im_daemon_http_str(evhttp_find_header(headers, "Content-Type"));
+    r->encoding = im_daemon_http_str(evhttp_find_header(headers,
+                                                        "Content-Encoding"));
+    r->host = im_daemon_http_str(evhttp_find_header(headers, "Host"));
+    r->origin = im_daemon_http_str(evhttp_find_header(headers, "Origin"));
+    r->site = im_daemon_http_str(evhttp_find_header(headers,
+                                                    "Sec-Fetch-Site"));
     r->api_key = im_daemon_http_str(evhttp_find_header(headers, "X-API-Key"));
     r->authorization = im_daemon_http_str(evhttp_find_header(headers,
                                                              "Authorization"));

@@ -36,10 +36,17 @@ typedef struct {
 
 struct im_daemon_request_s {
     im_str_t      method;
-    im_str_t      uri;         /* decoded path, for the routes */
+    im_str_t      uri;         /* the path, as nginx has decoded it */
     im_str_t      path;        /* the path as it was sent */
     im_str_t      query;       /* behind '?', as it was sent */
+    im_str_t      name;        /* of the room, user or so in the path */
     im_str_t      type;        /* Content-Type */
+    im_str_t      encoding;    /* Content-Encoding */
+    im_str_t      length;      /* Content-Length */
+    im_str_t      host;        /* Host */
+    im_str_t      scheme;      /* of the client's request; empty: not known */
+    im_str_t      origin;      /* Origin */
+    im_str_t      site;        /* Sec-Fetch-Site */
     im_str_t      id;          /* given by nginx; empty: none */
     im_str_t      address;     /* of the client; empty: not known */
     im_str_t      api_key;     /* X-API-Key */
@@ -47,7 +54,8 @@ struct im_daemon_request_s {
     im_str_t      error_mode;  /* X-Centrifugo-Error-Mode */
     im_str_t      body;
     unsigned      internal:1;  /* came by FastCGI: nginx asks for itself too */
-    unsigned      too_large:1; /* the body is over the limit and not here */
+    im_uint_t     fault;       /* status where it is malformed; 0: it is not */
+    const char   *why;         /* of the fault */
 
     /* headers of the answer, set before reply(); NULL, 0: none */
     const char   *allow;

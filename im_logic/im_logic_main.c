@@ -81,7 +81,13 @@ static const im_daemon_option_t  im_logic_options[] = {
     im_logic_number("limit-period", limit_period, 600, 1, 86400,
                     "SECONDS  (600)"),
     im_logic_string("api-key-file", api_key_file,
-                    "PATH  keys of /api/, a line each  (none: nginx decides)"),
+                    "PATH  keys of /im/ and /api/, a line each  (none: "
+                    "nginx decides)"),
+    im_logic_string("allow-origin", allow_origin,
+                    "ORIGIN,...  whose pages may use /im/ and /api/ (those "
+                    "of the Host)"),
+    im_logic_string("allow-host", allow_host,
+                    "HOST,...  by which /im/ and /api/ may be asked (any)"),
     im_daemon_option_end
 };
 

@@ -6,132 +6,277 @@
 
 #include "im_logic_routes.h"
 #include "im_logic_api.h"
+#include "im_logic_api_key.h"
+#include "im_logic_guard.h"
+#include "im_logic_path.h"
+#include "im_logic_print.h"
 #include "im_logic_push.h"
 #include "im_logic_seed.h"
-#include "im_logic_url.h"
 #include "im_logic_v1.h"
 #include "im_logic_who.h"
 
 
+/* Who may ask. */
+typedef enum {
+    IM_ASKER_PAGE = 0,       /* any page of any origin */
+    IM_ASKER_NGINX,          /* nginx for itself, by FastCGI only */
+    IM_ASKER_ADMIN,          /* operators and backends, with a key */
+    IM_ASKER_MONITOR         /* the same; no key is needed */
+} im_logic_asker_e;
+
+
 typedef struct {
-    const char            *path;
+    const char            *path;      /* '*': any name */
     const char            *method;
     im_daemon_request_pt   handler;
-    unsigned               prefix:1;      /* something follows */
-    unsigned               internal:1;    /* by nginx only */
-    im_logic_form_e        form;          /* of the answers */
-} im_logic_path_t;
+    im_logic_asker_e       asker;
+    im_logic_form_e        form;      /* of the answers */
+    unsigned               json:1;    /* the body is */
+} im_logic_route_t;
 
 
-static const im_logic_path_t  im_logic_paths[] = {
-    { "/im/push", "POST", im_logic_push_handler, 0, 0, IM_FORM_OWN },
-    { "/im_connect", "POST", im_logic_call_handler, 0, 1, IM_FORM_OWN },
-    { "/im/online", "GET", im_logic_online_handler, 0, 0, IM_FORM_OWN },
-    { "/im/health", "GET", im_logic_health_handler, 0, 0, IM_FORM_OWN },
-    { "/im/rooms/", "GET", im_logic_room_handler, 1, 0, IM_FORM_OWN },
-    { "/im/users/", "GET", im_logic_user_handler, 1, 0, IM_FORM_OWN },
-    { "/im/users/", "DELETE", im_logic_kick_handler, 1, 0, IM_FORM_OWN },
-    { "/im/sessions/", "DELETE", im_logic_kick_handler, 1, 0, IM_FORM_OWN },
-    { "/api/v1/push", "POST", im_logic_v1_push_handler, 0, 0, IM_FORM_V1 },
-    { "/api/v1/pushRoom", "POST", im_logic_v1_room_handler, 0, 0,
-      IM_FORM_V1 },
-    { "/api/v1/count", "POST", im_logic_v1_info_handler, 0, 0, IM_FORM_V1 },
-    { "/api/v1/getRoomInfo", "POST", im_logic_v1_info_handler, 0, 0,
-      IM_FORM_V1 },
-    { "/v1/user/register", "POST", im_logic_register_handler, 0, 0,
-      IM_FORM_ACCOUNT },
-    { "/v1/user/login", "POST", im_logic_login_handler, 0, 0,
-      IM_FORM_ACCOUNT },
-    { "/v1/user/check_auth", "POST", im_logic_check_auth_handler, 0, 0,
-      IM_FORM_ACCOUNT },
-    { "/v1/user/logout", "GET", im_logic_logout_handler, 0, 0,
-      IM_FORM_ACCOUNT },
-    { "/api/v1/", NULL, NULL, 1, 0, IM_FORM_V1 },      /* nothing else there */
-    { "/api/", "POST", im_logic_api_handler, 1, 0, IM_FORM_OWN },
-    { NULL, NULL, NULL, 0, 0, IM_FORM_OWN }
+/* Rows of one path stand together; GET answers HEAD where admins ask. */
+static const im_logic_route_t  im_logic_routes[] = {
+    { "/im/push", "POST", im_logic_push_handler, IM_ASKER_ADMIN, IM_FORM_OWN,
+      0 },
+    { "/im_connect", "POST", im_logic_call_handler, IM_ASKER_NGINX,
+      IM_FORM_OWN, 0 },
+    { "/im/online", "GET", im_logic_online_handler, IM_ASKER_ADMIN,
+      IM_FORM_OWN, 0 },
+    { "/im/health", "GET", im_logic_health_handler, IM_ASKER_MONITOR,
+      IM_FORM_OWN, 0 },
+    { "/im/rooms/*", "GET", im_logic_room_handler, IM_ASKER_ADMIN,
+      IM_FORM_OWN, 0 },
+    { "/im/rooms/*/history", "GET", im_logic_room_history_handler,
+      IM_ASKER_ADMIN, IM_FORM_OWN, 0 },
+    { "/im/users/*", "GET", im_logic_user_handler, IM_ASKER_ADMIN,
+      IM_FORM_OWN, 0 },
+    { "/im/users/*", "DELETE", im_logic_kick_user_handler, IM_ASKER_ADMIN,
+      IM_FORM_OWN, 0 },
+    { "/im/sessions/*", "DELETE", im_logic_kick_session_handler,
+      IM_ASKER_ADMIN, IM_FORM_OWN, 0 },
+    { "/api/v1/push", "POST", im_logic_v1_push_handler, IM_ASKER_PAGE,
+      IM_FORM_V1, 0 },
+    { "/api/v1/pushRoom", "POST", im_logic_v1_room_handler, IM_ASKER_PAGE,
+      IM_FORM_V1, 0 },
+    { "/api/v1/count", "POST", im_logic_v1_info_handler, IM_ASKER_PAGE,
+      IM_FORM_V1, 0 },
+    { "/api/v1/getRoomInfo", "POST", im_logic_v1_info_handler, IM_ASKER_PAGE,
+      IM_FORM_V1, 0 },
+    { "/v1/user/register", "POST", im_logic_register_handler, IM_ASKER_PAGE,
+      IM_FORM_ACCOUNT, 0 },
+    { "/v1/user/login", "POST", im_logic_login_handler, IM_ASKER_PAGE,
+      IM_FORM_ACCOUNT, 0 },
+    { "/v1/user/check_auth", "POST", im_logic_check_auth_handler,
+      IM_ASKER_PAGE, IM_FORM_ACCOUNT, 0 },
+    { "/v1/user/logout", "GET", im_logic_logout_handler, IM_ASKER_PAGE,
+      IM_FORM_ACCOUNT, 0 },
+    { "/api/v1/*", NULL, NULL, IM_ASKER_PAGE, IM_FORM_V1, 0 },
+    { "/api/*", "POST", im_logic_api_handler, IM_ASKER_ADMIN, IM_FORM_OWN, 1 },
+    { NULL, NULL, NULL, IM_ASKER_PAGE, IM_FORM_OWN, 0 }
 };
 
 
-/* The first row of the request's path. */
-static const im_logic_path_t *
-im_logic_path(const im_daemon_request_t *r)
-{
-    im_str_t                rest = im_null_str;
-    const im_logic_path_t  *path;
-
-    for (path = im_logic_paths; path->path != NULL; path++) {
-        if ((!path->internal || r->internal)
-            && im_logic_url_behind(r->uri, path->path, &rest) == IM_OK
-            && (rest.len == 0) == !path->prefix)
-        {
-            break;
-        }
-    }
-
-    return path;
-}
-
-
 static void
-im_logic_refuse(im_daemon_request_t *r, const im_logic_path_t *path,
+im_logic_route_refuse(im_daemon_request_t *r, const im_logic_route_t *route,
     im_uint_t status, const char *msg)
 {
-    if (path->form == IM_FORM_OWN) {
-        im_logic_reply_error(r, status, msg);
+    im_buf_t  nothing;
+
+    if (route->form != IM_FORM_OWN) {
+        im_logic_v1_refuse(r, route->form, status);
         return;
     }
 
-    im_logic_v1_refuse(r, path->form, status);
+    /* what Centrifugo's libraries expect */
+    if (status == 401 && route->json) {
+        im_buf_init(&nothing, 0);
+        im_logic_reply(r, 401, &nothing);
+        return;
+    }
+
+    im_logic_reply_error(r, status, msg);
+}
+
+
+/* The first row of the request's path; its last one is none: 400 or 404. */
+static const im_logic_route_t *
+im_logic_route_find(im_daemon_request_t *r, im_uint_t *status,
+    const char **why)
+{
+    u_char                  *memory;
+    im_int_t                 rc;
+    const char              *fault;
+    im_logic_path_t         *path;
+    const im_logic_route_t  *route;
+
+    *status = 404;
+    *why = "no such path";
+
+    path = im_daemon_alloc(r, sizeof(im_logic_path_t));
+    memory = im_daemon_alloc(r, r->path.len + 1);
+
+    if (path == NULL || memory == NULL) {
+        *status = 503;
+        *why = "no memory";
+        return &im_logic_routes[sizeof(im_logic_routes)
+                                / sizeof(im_logic_route_t) - 1];
+    }
+
+    rc = im_logic_path_split(path, r->uri, r->path, memory, &fault);
+
+    for (route = im_logic_routes; route->path != NULL; route++) {
+        if ((route->asker != IM_ASKER_NGINX || r->internal)
+            && im_logic_path_match(path, route->path, &r->name)
+            && (rc == IM_OK || r->name.len == 0))
+        {
+            return route;
+        }
+    }
+
+    if (rc == IM_ERROR) {
+        *status = 400;
+        *why = fault;
+    }
+
+    return route;
+}
+
+
+/* The next row of the same path. */
+static const im_logic_route_t *
+im_logic_route_next(const im_logic_route_t *route)
+{
+    const im_logic_route_t  *next;
+
+    next = route + 1;
+
+    return next->path != NULL && strcmp(next->path, route->path) == 0
+           ? next : NULL;
+}
+
+
+/* NULL: not with this method; r->allow says with which. */
+static const im_logic_route_t *
+im_logic_route_method(im_daemon_request_t *r, const im_logic_route_t *first)
+{
+    int                      head;
+    im_buf_t                *allow;
+    const im_logic_route_t  *route;
+
+    head = 0;
+    allow = im_daemon_buf(r, 64);
+
+    for (route = first; route != NULL; route = im_logic_route_next(route)) {
+
+        if (im_str_eq(r->method, im_str_z(route->method))) {
+            return route;
+        }
+
+        if (route->form == IM_FORM_OWN && strcmp(route->method, "GET") == 0) {
+            head = 1;
+
+            if (im_str_eq(r->method, im_str_z("HEAD"))) {
+                return route;
+            }
+        }
+
+        im_logic_print(allow, "%z%z", route == first ? "" : ", ",
+                       route->method);
+    }
+
+    im_buf_add_z(allow, head ? ", HEAD" : "");
+    im_buf_add_u8(allow, '\0');
+
+    r->allow = allow->failed ? first->method : (const char *) allow->data;
+
+    return NULL;
+}
+
+
+/* Whoever asks may.  0, or a status and *why. */
+static im_uint_t
+im_logic_route_guard(im_daemon_request_t *r, const im_logic_route_t *route,
+    const char **why)
+{
+    im_uint_t  status;
+
+    if (route->asker == IM_ASKER_PAGE || route->asker == IM_ASKER_NGINX) {
+        return 0;
+    }
+
+    status = im_logic_guard_page(r, why);
+
+    if (status == 0 && route->asker == IM_ASKER_ADMIN
+        && !im_logic_api_allowed(r))
+    {
+        *why = "the request has no valid API key: send one as X-API-Key";
+        return 401;
+    }
+
+    return status;
 }
 
 
 void
 im_logic_handler(im_daemon_request_t *r)
 {
-    int                     two;
-    im_logic_t             *logic;
-    const im_logic_path_t  *path;
+    im_uint_t                status;
+    im_logic_t              *logic;
+    const char              *why;
+    const im_logic_route_t  *route, *first;
 
     logic = r->data;
     logic->nrequests++;
 
-    path = im_logic_path(r);
+    first = im_logic_route_find(r, &status, &why);
 
-    im_logic_v1_headers(r, path->form);
+    im_logic_v1_headers(r, first->form);
 
     if (logic->nrequests > logic->conf.max_requests) {
-        im_logic_refuse(r, path, 503, "too many requests under way");
+        im_logic_route_refuse(r, first, 503, "too many requests under way");
         return;
     }
 
-    if (path->handler == NULL) {
-        im_logic_reply_error(r, 404, "no such path");
+    if (first->handler == NULL) {
+        im_logic_reply_error(r, r->fault != 0 ? r->fault : status,
+                             r->fault != 0 ? r->why : why);
         return;
     }
 
-    if (path->form != IM_FORM_OWN
+    if (first->form != IM_FORM_OWN
         && im_str_eq(r->method, im_str_z("OPTIONS")))
     {
-        im_logic_v1_preflight(r, path->form);
+        im_logic_v1_preflight(r, first->form);
         return;
     }
 
-    /* rows of one path stand together */
-    two = path[1].path != NULL && strcmp(path[1].path, path->path) == 0;
+    status = im_logic_route_guard(r, first, &why);
 
-    if (two && im_str_eq(r->method, im_str_z(path[1].method))) {
-        path++;
-
-    } else if (!im_str_eq(r->method, im_str_z(path->method))) {
-        r->allow = two ? "GET, DELETE" : path->method;
-        im_logic_refuse(r, path, 405, "wrong method");
+    if (status != 0) {
+        im_logic_route_refuse(r, first, status, why);
         return;
     }
 
-    if (r->too_large) {
-        im_logic_refuse(r, path, 413, "the body is too large");
+    route = im_logic_route_method(r, first);
+
+    if (route == NULL) {
+        im_logic_route_refuse(r, first, 405, im_logic_text(r, "the method %j "
+                              "is wrong here, see Allow", r->method));
         return;
     }
 
-    path->handler(r);
+    if (r->fault != 0) {
+        im_logic_route_refuse(r, route, r->fault, r->why);
+        return;
+    }
+
+    status = route->json ? im_logic_body(r, 0, &why) : 0;
+
+    if (status != 0) {
+        im_logic_route_refuse(r, route, status, why);
+        return;
+    }
+
+    route->handler(r);
 }

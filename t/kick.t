@@ -254,9 +254,9 @@ http: DELETE /im/users/u1?reason=%ff 400
 http: DELETE /im/users/%00 400
 http: DELETE /im/sessions/none 400
 http: DELETE /im/sessions/00000000-0000-4000-8000-000000000000?for=5 400
-http: POST /im/users/u1 405 => (?i)Allow: GET, DELETE\b
+http: POST /im/users/u1 405 => (?i)Allow: GET, DELETE, HEAD\b(?!,)
 http: GET /im/sessions/00000000-0000-4000-8000-000000000000 405 => (?i)Allow: DELETE\b
-http: DELETE /im/rooms/1 405 => (?i)Allow: GET(?!,)
+http: DELETE /im/rooms/1 405 => (?i)Allow: GET, HEAD\b(?!,)
 http: DELETE /im/users/ 404
 --- no_error_log
 [error]

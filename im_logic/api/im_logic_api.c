@@ -9,9 +9,7 @@
  */
 
 #include "im_logic_api.h"
-#include "im_logic_api_key.h"
 #include "im_logic_print.h"
-#include "im_logic_url.h"
 
 
 #define IM_API_AT_ONCE  16
@@ -270,23 +268,8 @@ im_logic_api_batch(im_logic_api_t *api)
 void
 im_logic_api_handler(im_daemon_request_t *r)
 {
-    im_buf_t         nothing;
     im_int_t         rc;
-    im_str_t         method;
     im_logic_api_t  *api;
-
-    if (im_logic_url_behind(r->uri, "/api/", &method) != IM_OK
-        || memchr(method.data, '/', method.len) != NULL)
-    {
-        im_logic_reply_error(r, 404, "no such path");
-        return;
-    }
-
-    if (!im_logic_api_allowed(r)) {
-        im_buf_init(&nothing, 0);
-        im_logic_reply(r, 401, &nothing);
-        return;
-    }
 
     api = im_daemon_alloc(r, sizeof(im_logic_api_t));
     if (api == NULL) {
@@ -298,7 +281,7 @@ im_logic_api_handler(im_daemon_request_t *r)
     api->r = r;
     api->width = 1;
     api->transport = im_str_eq(r->error_mode, im_str_z("transport"));
-    api->batch = im_str_eq(method, im_str_z("batch"));
+    api->batch = im_str_eq(r->name, im_str_z("batch"));
 
     rc = api->batch ? im_logic_api_batch(api) : im_logic_api_commands(api, 1);
 
@@ -307,7 +290,7 @@ im_logic_api_handler(im_daemon_request_t *r)
     }
 
     if (rc == IM_OK && !api->batch) {
-        api->commands[0].method = im_logic_api_method(method);
+        api->commands[0].method = im_logic_api_method(r->name);
         api->commands[0].params = r->body;
     }
 

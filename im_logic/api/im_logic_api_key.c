@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * The keys of the server API: a file with one a line.  Without the file, nginx
+ * The keys of /im/ and /api/: a file with one a line.  Without the file, nginx
  * alone decides which requests come.
  */
 
@@ -14,14 +14,17 @@
 
 
 #define IM_API_KEY_FILE  8192
-#define IM_API_KEY_MIN   16
+#define IM_API_KEY_MIN   8
 #define IM_API_KEY_MAX   256
 
 
-/* The next line that isn't empty. */
+/*
+ * The next line that isn't empty: a key, and what stands behind it.
+ */
 static int
-im_logic_api_key_line(im_str_t file, size_t *at, im_str_t *key)
+im_logic_api_key_line(im_str_t file, size_t *at, im_str_t *key, im_str_t *note)
 {
+    size_t   len;
     u_char  *p, *end;
 
     while (*at < file.len) {
@@ -34,12 +37,28 @@ im_logic_api_key_line(im_str_t file, size_t *at, im_str_t *key)
 
         *at = (size_t) (end - file.data) + 1;
 
-        if (end > p && end[-1] == '\r') {
+        while (end > p
+               && (end[-1] == '\r' || end[-1] == ' ' || end[-1] == '\t'))
+        {
             end--;
         }
 
+        for (len = 0; p + len < end; len++) {
+            if (p[len] == ' ' || p[len] == '\t') {
+                break;
+            }
+        }
+
         if (end > p) {
-            *key = im_str_set(p, (size_t) (end - p));
+            *key = im_str_set(p, len);
+            p += len;
+
+            while (p < end && (*p == ' ' || *p == '\t')) {
+                p++;
+            }
+
+            *note = im_str_set(p, (size_t) (end - p));
+
             return 1;
         }
     }
@@ -48,28 +67,55 @@ im_logic_api_key_line(im_str_t file, size_t *at, im_str_t *key)
 }
 
 
+static const char *
+im_logic_api_key_check(im_str_t key, im_str_t note)
+{
+    int     weak;
+    size_t  i;
+
+    for (i = 0; i < key.len; i++) {
+        if (key.data[i] <= 0x20 || key.data[i] >= 0x7f) {
+            return "a key is ASCII without spaces";
+        }
+    }
+
+    weak = im_str_eq(note, im_str_z("weak"));
+
+    if (key.len == 0 || (note.len != 0 && !weak)) {
+        return "a line is a key, with \"weak\" behind one that is shorter "
+               "than " im_text(IM_API_KEY_MIN) " characters";
+    }
+
+    if (key.len > IM_API_KEY_MAX) {
+        return "a key has at most " im_text(IM_API_KEY_MAX) " characters";
+    }
+
+    if (key.len < IM_API_KEY_MIN && !weak) {
+        return "a key has " im_text(IM_API_KEY_MIN) " to "
+               im_text(IM_API_KEY_MAX) " characters; write \"weak\" behind "
+               "a shorter one that you want all the same";
+    }
+
+    return NULL;
+}
+
+
 static im_int_t
 im_logic_api_keys_check(im_str_t file, const char *path)
 {
-    size_t     at, i;
-    im_str_t   key;
-    im_uint_t  n;
+    size_t       at;
+    im_str_t     key, note;
+    im_uint_t    n;
+    const char  *why;
 
     at = 0;
     n = 0;
 
-    while (im_logic_api_key_line(file, &at, &key)) {
-        for (i = 0; i < key.len; i++) {
-            if (key.data[i] <= 0x20 || key.data[i] >= 0x7f) {
-                break;
-            }
-        }
+    while (im_logic_api_key_line(file, &at, &key, &note)) {
+        why = im_logic_api_key_check(key, note);
 
-        if (i < key.len || key.len < IM_API_KEY_MIN
-            || key.len > IM_API_KEY_MAX)
-        {
-            im_daemon_log(IM_LOG_ERROR, "--api-key-file=%s: a key is 16 to "
-                          "256 characters of ASCII without spaces", path);
+        if (why != NULL) {
+            im_daemon_log(IM_LOG_ERROR, "--api-key-file=%s: %s", path, why);
             return IM_ERROR;
         }
 
@@ -154,7 +200,7 @@ im_logic_api_allowed(im_daemon_request_t *r)
 {
     int               found;
     size_t            at, i;
-    im_str_t          key, sent;
+    im_str_t          key, note, sent;
     im_logic_t       *logic;
     volatile u_char   diff;
 
@@ -170,7 +216,8 @@ im_logic_api_allowed(im_daemon_request_t *r)
 
     /* compare all, so that the time doesn't show which one fits, nor where */
 
-    while (im_logic_api_key_line(im_buf_str(&logic->api_keys), &at, &key)) {
+    while (im_logic_api_key_line(im_buf_str(&logic->api_keys), &at, &key,
+                                 &note)) {
         diff = key.len != sent.len;
 
         for (i = 0; i < key.len && key.len == sent.len; i++) {

@@ -33,6 +33,8 @@ typedef struct {
     char                *fcgi;
     char                *http;
     char                *api_key_file;
+    char                *allow_origin;
+    char                *allow_host;
     uint64_t             max_body;
     uint64_t             max_targets;
     uint64_t             max_requests;

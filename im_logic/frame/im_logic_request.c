@@ -9,10 +9,12 @@
 
 #include "im_logic_request.h"
 #include "im_logic_print.h"
+#include "im_logic_type.h"
 #include "im_logic_url.h"
 
 
 #define IM_REQUEST_DIGITS  20
+#define IM_REQUEST_SHOWN   128        /* bytes of a value in a message */
 
 
 void
@@ -145,22 +147,6 @@ im_logic_json_status(const char *why)
 }
 
 
-/* nginx decodes the path and merges its slashes: it isn't what was sent. */
-im_str_t
-im_logic_path_name(im_daemon_request_t *r, const char *prefix)
-{
-    im_str_t  name = im_null_str;
-
-    if (im_logic_url_behind(r->path, prefix, &name) == IM_OK) {
-        return im_logic_name(r, name);
-    }
-
-    (void) im_logic_url_behind(r->uri, prefix, &name);
-
-    return name;
-}
-
-
 /* In the memory of the request; never moves. */
 static void
 im_logic_buf(im_daemon_request_t *r, im_buf_t *b, size_t max)
@@ -173,18 +159,6 @@ im_logic_buf(im_daemon_request_t *r, im_buf_t *b, size_t max)
     if (b->data == NULL) {
         b->failed = 1;
     }
-}
-
-
-im_str_t
-im_logic_name(im_daemon_request_t *r, im_str_t sent)
-{
-    im_buf_t  b;
-
-    im_logic_buf(r, &b, IM_NAME_MAX);
-    im_logic_url_decode(&b, sent, 0);
-
-    return b.failed ? im_str_set(NULL, 0) : im_buf_str(&b);
 }
 
 
@@ -219,6 +193,70 @@ im_logic_query_number(im_daemon_request_t *r, const char *name, uint64_t max,
     }
 
     return rc;
+}
+
+
+const char *
+im_logic_text(im_daemon_request_t *r, const char *pattern, im_str_t value)
+{
+    im_buf_t  *b;
+
+    value.len = im_min(value.len, IM_REQUEST_SHOWN);
+
+    b = im_daemon_buf(r, strlen(pattern) + 6 * value.len + 16);
+    im_logic_print(b, pattern, value);
+    im_buf_add_u8(b, '\0');
+
+    return b->failed ? "no memory" : (const char *) b->data;
+}
+
+
+im_uint_t
+im_logic_body(im_daemon_request_t *r, int text, const char **why)
+{
+    if (r->body.len == 0) {
+        return 0;
+    }
+
+    if (!im_logic_type_plain(r->encoding)) {
+        *why = im_logic_text(r, "the body has the Content-Encoding %j: send "
+                             "it as it is", r->encoding);
+        return 415;
+    }
+
+    switch (im_logic_type(r->type)) {
+
+    case IM_TYPE_JSON:
+        break;
+
+    case IM_TYPE_TEXT:
+
+        if (text) {
+            break;
+        }
+
+        /* fall through */
+
+    case IM_TYPE_CHARSET:
+        *why = im_logic_text(r, text ? "the Content-Type is %j: this takes "
+                             "UTF-8" : "the Content-Type is %j: this takes "
+                             "application/json in UTF-8", r->type);
+        return 415;
+
+    default:
+        *why = im_logic_text(r, text ? "the Content-Type is %j: send "
+                             "application/json or text/plain"
+                             : "the Content-Type is %j: send "
+                             "application/json", r->type);
+        return 415;
+    }
+
+    if (im_logic_type_wide(r->body)) {
+        *why = "the body is not UTF-8 but UTF-16 or UTF-32";
+        return 415;
+    }
+
+    return 0;
 }
 
 

@@ -38,12 +38,17 @@ im_int_t im_logic_decode(im_daemon_request_t *r, im_str_t json,
 im_uint_t im_logic_json_status(const char *why);
 
 /*
- * The name behind prefix in the path, decoded; empty: there is none, or it is
- * too long.
+ * A message with a value, in the request's memory.  The pattern is that of
+ * im_logic_print(); a long value is cut.
  */
-im_str_t im_logic_path_name(im_daemon_request_t *r, const char *prefix);
-/* A part of the path, decoded; empty: it is too long. */
-im_str_t im_logic_name(im_daemon_request_t *r, im_str_t sent);
+const char *im_logic_text(im_daemon_request_t *r, const char *pattern,
+    im_str_t value);
+
+/*
+ * The body is what it is declared to be: JSON, or text where that is taken.
+ * 0, or a status and *why.
+ */
+im_uint_t im_logic_body(im_daemon_request_t *r, int text, const char **why);
 
 /*
  * The first argument of that name, decoded.  IM_DECLINED: there is none (it

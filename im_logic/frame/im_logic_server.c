@@ -16,6 +16,7 @@
 
 #include "im_logic_server.h"
 #include "im_logic_fcgi.h"
+#include "im_logic_param.h"
 #include "im_logic_print.h"
 #include "im_daemon_log.h"
 #include "im_list.h"
@@ -49,26 +50,6 @@ typedef struct {
     unsigned              answering:1;   /* the request is with the handler */
     unsigned              last:1;        /* close when all is written */
 } im_logic_conn_t;
-
-
-static const struct {
-    im_str_t  name;
-    size_t    offset;
-} im_logic_params[] = {
-    { im_str("REQUEST_METHOD"), offsetof(im_daemon_request_t, method) },
-    { im_str("IM_URI"), offsetof(im_daemon_request_t, uri) },
-    { im_str("REQUEST_URI"), offsetof(im_daemon_request_t, path) },
-    { im_str("QUERY_STRING"), offsetof(im_daemon_request_t, query) },
-    { im_str("CONTENT_TYPE"), offsetof(im_daemon_request_t, type) },
-    { im_str("IM_REQUEST_ID"), offsetof(im_daemon_request_t, id) },
-    { im_str("HTTP_X_API_KEY"), offsetof(im_daemon_request_t, api_key) },
-    { im_str("HTTP_AUTHORIZATION"),
-      offsetof(im_daemon_request_t, authorization) },
-    { im_str("HTTP_X_CENTRIFUGO_ERROR_MODE"),
-      offsetof(im_daemon_request_t, error_mode) },
-    { im_str("REMOTE_ADDR"), offsetof(im_daemon_request_t, address) },
-    { im_null_str, 0 }
-};
 
 
 /* Connections wait in the kernel while there are too many. */
@@ -215,10 +196,9 @@ static im_int_t
 im_logic_conn_fill(im_logic_conn_t *c)
 {
     size_t                at;
-    u_char               *p;
     im_int_t              rc;
-    im_str_t              name, value, params, *dst;
-    im_uint_t             i;
+    im_str_t              name, value, params;
+    uint64_t              length;
     im_daemon_request_t  *r;
 
     r = &c->request;
@@ -228,21 +208,13 @@ im_logic_conn_fill(im_logic_conn_t *c)
     r->reply = im_logic_conn_reply;
     r->data = c->server->data;
     r->internal = 1;
-    r->too_large = c->fcgi.too_large;
     r->body = im_buf_str(&c->fcgi.body);
 
     at = 0;
     params = im_buf_str(&c->fcgi.params);
 
     while ((rc = im_logic_fcgi_param(params, &at, &name, &value)) == IM_OK) {
-
-        for (i = 0; im_logic_params[i].name.data != NULL; i++) {
-            if (im_str_eq(name, im_logic_params[i].name)) {
-                dst = (void *) ((u_char *) r + im_logic_params[i].offset);
-                *dst = value;
-                break;
-            }
-        }
+        im_logic_param(r, name, value);
     }
 
     if (rc == IM_ERROR) {
@@ -250,14 +222,21 @@ im_logic_conn_fill(im_logic_conn_t *c)
         return IM_ERROR;
     }
 
-    p = r->path.len != 0 ? memchr(r->path.data, '?', r->path.len) : NULL;
+    im_logic_param_target(r);
 
-    if (p != NULL) {
-        r->path.len = (size_t) (p - r->path.data);
+    if (c->fcgi.too_large) {
+        im_logic_param_fault(r, 413, "the body is too large");
+        return IM_OK;
     }
 
-    if (r->uri.len == 0) {
-        r->uri = r->path;
+    rc = im_logic_param_length(r->length, &length);
+
+    if (rc == IM_ERROR) {
+        im_logic_param_fault(r, 400, "Content-Length is not a number");
+
+    } else if (rc == IM_OK && length != r->body.len) {
+        im_logic_param_fault(r, 400, "the body is not as long as "
+                             "Content-Length says");
     }
 
     return IM_OK;

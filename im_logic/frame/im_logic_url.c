@@ -24,6 +24,24 @@ im_logic_url_hex(u_char c)
 }
 
 
+int
+im_logic_url_valid(im_str_t s)
+{
+    size_t  i;
+
+    for (i = 0; i < s.len; i++) {
+        if (s.data[i] == '%'
+            && (s.len - i < 3 || im_logic_url_hex(s.data[i + 1]) < 0
+                || im_logic_url_hex(s.data[i + 2]) < 0))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 void
 im_logic_url_decode(im_buf_t *b, im_str_t s, int plus)
 {
@@ -105,21 +123,4 @@ im_logic_url_find(im_str_t query, const char *name, im_buf_t *b)
     }
 
     return IM_DECLINED;
-}
-
-
-im_int_t
-im_logic_url_behind(im_str_t path, const char *prefix, im_str_t *rest)
-{
-    size_t  len;
-
-    len = strlen(prefix);
-
-    if (path.len < len || memcmp(path.data, prefix, len) != 0) {
-        return IM_DECLINED;
-    }
-
-    *rest = im_str_set(path.data + len, path.len - len);
-
-    return IM_OK;
 }

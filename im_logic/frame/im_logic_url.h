@@ -18,6 +18,9 @@
  */
 void im_logic_url_decode(im_buf_t *b, im_str_t s, int plus);
 
+/* Each percent sign stands before two hex digits. */
+int im_logic_url_valid(im_str_t s);
+
 /*
  * The next "name=value" of a query from *at on, not decoded.  IM_OK, or
  * IM_DECLINED at the end.
@@ -30,9 +33,6 @@ im_int_t im_logic_url_arg(im_str_t query, size_t *at, im_str_t *name,
  * is not there.
  */
 im_int_t im_logic_url_find(im_str_t query, const char *name, im_buf_t *b);
-
-/* What stands behind prefix in path; IM_DECLINED: another path. */
-im_int_t im_logic_url_behind(im_str_t path, const char *prefix, im_str_t *rest);
 
 
 #endif /* IM_LOGIC_URL_H */

@@ -11,7 +11,6 @@
 #include "im_logic_push.h"
 #include "im_logic_control.h"
 #include "im_logic_nodes.h"
-#include "im_logic_url.h"
 #include "im_id.h"
 #include "im_utf8.h"
 
@@ -134,34 +133,34 @@ im_logic_kick_revoke(im_logic_kick_t *kick)
 }
 
 
-void
-im_logic_kick_handler(im_daemon_request_t *r)
+static im_logic_kick_t *
+im_logic_kick_create(im_daemon_request_t *r)
 {
-    u_char            id[16];
-    im_str_t          name;
-    const char       *why;
     im_logic_kick_t  *kick;
 
     kick = im_daemon_alloc(r, sizeof(im_logic_kick_t));
     if (kick == NULL) {
         im_logic_reply_error(r, 503, "no memory");
-        return;
+        return NULL;
     }
 
     kick->r = r;
     im_control_init(&kick->control, IM_CONTROL_DISCONNECT);
 
-    if (im_logic_url_behind(r->uri, "/im/users/", &name) == IM_OK) {
-        kick->control.user = im_logic_path_name(r, "/im/users/");
-        why = im_name_valid(kick->control.user)
-              ? im_logic_kick_args(r, &kick->control)
-              : "the user is not valid";
+    return kick;
+}
 
-    } else {
-        kick->control.session = im_logic_path_name(r, "/im/sessions/");
-        why = im_id_uuid_decode(kick->control.session, id) == IM_OK
-              ? im_logic_kick_args(r, &kick->control)
-              : "the session is not valid";
+
+/* why: the name isn't valid. */
+static void
+im_logic_kick_start(im_logic_kick_t *kick, const char *why)
+{
+    im_daemon_request_t  *r;
+
+    r = kick->r;
+
+    if (why == NULL) {
+        why = im_logic_kick_args(r, &kick->control);
     }
 
     if (why != NULL) {
@@ -180,4 +179,39 @@ im_logic_kick_handler(im_daemon_request_t *r)
     } else {
         im_logic_control(r, &kick->control, im_logic_kick_sent, r);
     }
+}
+
+
+void
+im_logic_kick_user_handler(im_daemon_request_t *r)
+{
+    im_logic_kick_t  *kick;
+
+    kick = im_logic_kick_create(r);
+    if (kick == NULL) {
+        return;
+    }
+
+    kick->control.user = r->name;
+
+    im_logic_kick_start(kick, im_name_valid(r->name)
+                              ? NULL : "the user is not valid");
+}
+
+
+void
+im_logic_kick_session_handler(im_daemon_request_t *r)
+{
+    u_char            id[16];
+    im_logic_kick_t  *kick;
+
+    kick = im_logic_kick_create(r);
+    if (kick == NULL) {
+        return;
+    }
+
+    kick->control.session = r->name;
+
+    im_logic_kick_start(kick, im_id_uuid_decode(r->name, id) == IM_OK
+                              ? NULL : "the session is not valid");
 }

@@ -4,11 +4,10 @@
  * POST /im/push: one message for any number of topics, one answer.
  */
 
-#include <strings.h>
-
 #include "im_logic_push.h"
 #include "im_logic_print.h"
 #include "im_logic_publish.h"
+#include "im_logic_type.h"
 #include "im_logic_url.h"
 #include "im_utf8.h"
 
@@ -93,14 +92,10 @@ im_logic_push_query_arg(im_logic_publish_t *publish, im_str_t name,
 static im_int_t
 im_logic_push_raw(im_logic_publish_t *publish)
 {
-    size_t                n;
     im_int_t              rc;
-    im_str_t              type, json = im_str("application/json");
     im_daemon_request_t  *r;
 
     r = publish->r;
-    type = r->type;
-    n = json.len;
 
     if (r->body.len == 0) {
         return im_logic_publish_refuse(publish, 400, "the body is empty");
@@ -108,10 +103,7 @@ im_logic_push_raw(im_logic_publish_t *publish)
 
     publish->message.data = r->body;
 
-    if (type.len >= n && strncasecmp((char *) type.data, (char *) json.data, n)
-                         == 0
-        && (type.len == n || type.data[n] == ';' || type.data[n] == ' '))
-    {
+    if (im_logic_type(r->type) == IM_TYPE_JSON) {
         publish->message.type = IM_PUSH_JSON;
 
         rc = im_json_check(r->body);
@@ -242,9 +234,11 @@ im_logic_push_json(im_logic_publish_t *publish)
 static im_int_t
 im_logic_push_read(im_logic_publish_t *publish)
 {
-    int       query;
-    size_t    at;
-    im_str_t  name, value;
+    int          query;
+    size_t       at;
+    im_str_t     name, value;
+    im_uint_t    status;
+    const char  *why;
 
     at = 0;
     query = 0;
@@ -255,6 +249,12 @@ im_logic_push_read(im_logic_publish_t *publish)
         query |= im_str_eq(name, im_str_z("room"))
                  || im_str_eq(name, im_str_z("user"))
                  || im_str_eq(name, im_str_z("all"));
+    }
+
+    status = im_logic_body(publish->r, query, &why);
+
+    if (status != 0) {
+        return im_logic_publish_refuse(publish, status, why);
     }
 
     if ((query ? im_logic_push_query(publish) : im_logic_push_json(publish))

@@ -13,7 +13,8 @@
 
 void im_logic_push_handler(im_daemon_request_t *r);
 void im_logic_call_handler(im_daemon_request_t *r);
-void im_logic_kick_handler(im_daemon_request_t *r);
+void im_logic_kick_user_handler(im_daemon_request_t *r);
+void im_logic_kick_session_handler(im_daemon_request_t *r);
 
 
 #endif /* IM_LOGIC_PUSH_H */

@@ -118,7 +118,7 @@ im_logic_room_members_handler(const im_members_t *members, void *data)
 
 
 static void
-im_logic_room_read(im_daemon_request_t *r, const char *prefix, int room)
+im_logic_room_read(im_daemon_request_t *r, int room)
 {
     const char       *why;
     im_logic_room_t  *q;
@@ -133,7 +133,7 @@ im_logic_room_read(im_daemon_request_t *r, const char *prefix, int room)
 
     q->r = r;
     q->room = room;
-    q->name = im_logic_path_name(r, prefix);
+    q->name = r->name;
 
     if (!im_name_valid(q->name)) {
         im_logic_reply_error(r, 400, "the name is not valid");
@@ -149,14 +149,12 @@ im_logic_room_read(im_daemon_request_t *r, const char *prefix, int room)
 void
 im_logic_room_handler(im_daemon_request_t *r)
 {
-    if (im_logic_room_history(r) != IM_OK) {
-        im_logic_room_read(r, "/im/rooms/", 1);
-    }
+    im_logic_room_read(r, 1);
 }
 
 
 void
 im_logic_user_handler(im_daemon_request_t *r)
 {
-    im_logic_room_read(r, "/im/users/", 0);
+    im_logic_room_read(r, 0);
 }

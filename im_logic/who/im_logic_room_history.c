@@ -8,7 +8,6 @@
 #include "im_logic_history.h"
 #include "im_logic_nodes.h"
 #include "im_logic_print.h"
-#include "im_logic_url.h"
 #include "im_push.h"
 
 
@@ -113,7 +112,7 @@ im_logic_room_history_message(im_buf_t *b, const im_message_t *m)
 
 /* The latest ones are read backwards, and answered in their order. */
 static void
-im_logic_room_history_handler(const im_link_page_t *page, void *data)
+im_logic_room_history_read_handler(const im_link_page_t *page, void *data)
 {
     int                       known, hole;
     im_buf_t                 *b;
@@ -157,9 +156,10 @@ im_logic_room_history_handler(const im_link_page_t *page, void *data)
 }
 
 
-static void
-im_logic_room_history_read(im_daemon_request_t *r, im_str_t name)
+void
+im_logic_room_history_handler(im_daemon_request_t *r)
 {
+    im_str_t                  name;
     im_logic_t               *logic;
     const char               *why;
     const im_rule_t          *rule;
@@ -167,6 +167,13 @@ im_logic_room_history_read(im_daemon_request_t *r, im_str_t name)
     im_logic_room_history_t  *h;
 
     logic = r->data;
+    name = r->name;
+
+    if (!im_name_valid(name)) {
+        im_logic_reply_error(r, 400, "the name is not valid");
+        return;
+    }
+
     why = im_logic_unready(logic);
     h = im_daemon_alloc(r, sizeof(im_logic_room_history_t));
 
@@ -197,33 +204,5 @@ im_logic_room_history_read(im_daemon_request_t *r, im_str_t name)
 
     im_logic_print(h->b, "{\"room\":%j", name);
 
-    im_logic_history_read(r, &range, im_logic_room_history_handler, h);
-}
-
-
-/* By the path as it was sent: a slash of the name itself is %2F there. */
-im_int_t
-im_logic_room_history(im_daemon_request_t *r)
-{
-    im_str_t  name, end = im_str("/history");
-
-    if (im_logic_url_behind(r->path, "/im/rooms/", &name) != IM_OK
-        || name.len <= end.len
-        || memcmp(name.data + name.len - end.len, end.data, end.len) != 0)
-    {
-        return IM_DECLINED;
-    }
-
-    name.len -= end.len;
-
-    name = im_logic_name(r, name);
-
-    if (im_name_valid(name)) {
-        im_logic_room_history_read(r, name);
-
-    } else {
-        im_logic_reply_error(r, 400, "the name is not valid");
-    }
-
-    return IM_OK;
+    im_logic_history_read(r, &range, im_logic_room_history_read_handler, h);
 }

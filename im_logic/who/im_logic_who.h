@@ -14,10 +14,8 @@
 void im_logic_online_handler(im_daemon_request_t *r);
 void im_logic_health_handler(im_daemon_request_t *r);
 void im_logic_room_handler(im_daemon_request_t *r);
+void im_logic_room_history_handler(im_daemon_request_t *r);
 void im_logic_user_handler(im_daemon_request_t *r);
-
-/* IM_DECLINED: the path isn't that of a room's history. */
-im_int_t im_logic_room_history(im_daemon_request_t *r);
 
 /* A part of im_logic_call_handler(). */
 void im_logic_connect(im_daemon_request_t *r, im_str_t token);

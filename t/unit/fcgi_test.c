@@ -298,12 +298,6 @@ test_url(void **state)
     test_str(value, "=");
     assert_int_equal(im_logic_url_arg(query, &at, &name, &value),
                      IM_DECLINED);
-
-    assert_int_equal(im_logic_url_behind(im_str_z("/im/x"), "/im/", &value),
-                     IM_OK);
-    test_str(value, "x");
-    assert_int_equal(im_logic_url_behind(im_str_z("/i"), "/im/", &value),
-                     IM_DECLINED);
 }
 
 

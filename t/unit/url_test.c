@@ -91,22 +91,16 @@ test_limit(void **state)
 
 
 static void
-test_behind(void **state)
+test_valid(void **state)
 {
-    im_str_t  rest;
-
     (void) state;
 
-    assert_int_equal(im_logic_url_behind(im_str_z("/a/b"), "/a/", &rest),
-                     IM_OK);
-    test_str(rest, "b");
-    assert_int_equal(im_logic_url_behind(im_str_z("/a/"), "/a/", &rest),
-                     IM_OK);
-    test_str(rest, "");
-    assert_int_equal(im_logic_url_behind(im_str_z("/a"), "/a/", &rest),
-                     IM_DECLINED);
-    assert_int_equal(im_logic_url_behind(im_str_z("/b/a/"), "/a/", &rest),
-                     IM_DECLINED);
+    assert_true(im_logic_url_valid(im_str_z("")));
+    assert_true(im_logic_url_valid(im_str_z("a%41%2f%2F")));
+    assert_false(im_logic_url_valid(im_str_z("%")));
+    assert_false(im_logic_url_valid(im_str_z("%4")));
+    assert_false(im_logic_url_valid(im_str_z("a%4g")));
+    assert_false(im_logic_url_valid(im_str_z("%%41")));
 }
 
 
@@ -114,7 +108,7 @@ static const struct CMUnitTest  tests[] = {
     cmocka_unit_test(test_decode),
     cmocka_unit_test(test_find),
     cmocka_unit_test(test_limit),
-    cmocka_unit_test(test_behind)
+    cmocka_unit_test(test_valid)
 };
 
 test_main(tests)
