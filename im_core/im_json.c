@@ -452,6 +452,10 @@ im_json_member(im_json_t *json)
     value = im_str_set(json->text.data + json->start,
                        yajl_get_bytes_consumed(json->handle) - json->start);
 
+    if ((json->flags & IM_JSON_NULLS) && value.data[0] == 'n') {
+        return 1;
+    }
+
     setter = &im_json_setters[field->type];
 
     rc = setter->first == NULL || strchr(setter->first, value.data[0]) != NULL

@@ -55,6 +55,8 @@ typedef struct {
 #define IM_JSON_ANY_CASE  1
 /* a member of the wrong type is no error and changes nothing */
 #define IM_JSON_LAX       2
+/* a member that is null counts as not given, whatever its type */
+#define IM_JSON_NULLS     4
 
 
 /*

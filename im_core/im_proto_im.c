@@ -16,7 +16,8 @@
 #define IM_PROTO_IM_NO_ROOM    -1
 #define IM_PROTO_IM_ROOM_LEN   11          /* of "-2147483648" */
 #define IM_PROTO_IM_RESUMES    3           /* room, inbox, broadcast */
-#define IM_PROTO_IM_NO_SEQ     -1
+#define IM_PROTO_IM_NO_SEQ     INT64_MIN
+#define IM_PROTO_IM_JSON       (IM_JSON_ANY_CASE|IM_JSON_NULLS)
 
 #define IM_PROTO_IM_OP_USER    2
 #define IM_PROTO_IM_OP_ROOM    3
@@ -62,6 +63,28 @@ static const im_json_field_t  im_proto_im_position_fields[] = {
     im_json_row_as(im_proto_im_position_t, STRING, "Epoch", epoch),
     im_json_end
 };
+
+
+#define im_proto_im_wrong(type, name, cure)                                   \
+    { { im_json_row_as(im_proto_im_first_t, type, name, auth), im_json_end }, \
+      cure }
+
+
+/* Each member alone: which one has the wrong type? */
+static const struct {
+    im_json_field_t  fields[2];
+    const char      *why;
+} im_proto_im_wrongs[] = {
+    im_proto_im_wrong(STRING, "Auth", "auth must be a string"),
+    im_proto_im_wrong(INT, "RoomId", "roomId must be a 32-bit integer"),
+    im_proto_im_wrong(INT, "Seq", "seq must be an integer from 0 on"),
+    im_proto_im_wrong(STRING, "Epoch", "epoch must be a string"),
+    im_proto_im_wrong(OBJECT, "Inbox", "inbox must be an object"),
+    im_proto_im_wrong(OBJECT, "Broadcast", "broadcast must be an object")
+};
+
+#define IM_PROTO_IM_WRONGS                                                    \
+    (sizeof(im_proto_im_wrongs) / sizeof(im_proto_im_wrongs[0]))
 
 
 static const im_json_field_t  im_proto_im_payload_fields[] = {
@@ -351,7 +374,6 @@ im_proto_im_resume(im_str_t topic, int64_t seq, im_str_t epoch,
 }
 
 
-/* IM_ERROR: no memory. */
 static im_int_t
 im_proto_im_position(im_str_t text, im_str_t topic, im_buf_t *arena,
     im_command_t *command)
@@ -364,11 +386,21 @@ im_proto_im_position(im_str_t text, im_str_t topic, im_buf_t *arena,
     }
 
     memset(&position, 0, sizeof(im_proto_im_position_t));
+    why = NULL;
 
-    if (im_json_decode(text, im_proto_im_position_fields,
-                       IM_JSON_ANY_CASE|IM_JSON_LAX, arena, &position, &why)
-        != IM_OK)
+    if (im_json_decode(text, im_proto_im_position_fields, IM_PROTO_IM_JSON,
+                       arena, &position, &why)
+        != IM_OK
+        && why == im_json_no_memory)
     {
+        im_proto_im_fault(command, IM_REASON_INTERNAL, why);
+        return IM_ERROR;
+    }
+
+    if (why != NULL || position.seq < 0) {
+        im_proto_im_fault(command, IM_REASON_BAD_REQUEST,
+                          "inbox and broadcast have seq, an integer from 0 "
+                          "on, and epoch, a string");
         return IM_ERROR;
     }
 
@@ -378,7 +410,10 @@ im_proto_im_position(im_str_t text, im_str_t topic, im_buf_t *arena,
 }
 
 
-/* Our extension: with one of its fields, the client gets positions. */
+/*
+ * Our extension: with one of its fields, the client gets positions.  IM_ERROR:
+ * the command is a fault.
+ */
 static im_int_t
 im_proto_im_positions(im_proto_im_first_t *first, im_buf_t *arena,
     im_command_t *command)
@@ -387,7 +422,7 @@ im_proto_im_positions(im_proto_im_first_t *first, im_buf_t *arena,
     u_char   *p;
     im_str_t  room;
 
-    if (first->seq < 0 && first->epoch.data == NULL
+    if (first->seq == IM_PROTO_IM_NO_SEQ && first->epoch.data == NULL
         && first->inbox.len == 0 && first->broadcast.len == 0)
     {
         return IM_OK;
@@ -399,6 +434,7 @@ im_proto_im_positions(im_proto_im_first_t *first, im_buf_t *arena,
 
     p = im_buf_reserve(arena, pad + IM_PROTO_IM_RESUMES * sizeof(im_resume_t));
     if (p == NULL) {
+        im_proto_im_fault(command, IM_REASON_INTERNAL, im_json_no_memory);
         return IM_ERROR;
     }
 
@@ -417,6 +453,43 @@ im_proto_im_positions(im_proto_im_first_t *first, im_buf_t *arena,
 
     return im_proto_im_position(first->broadcast, im_str_z("b"), arena,
                                 command);
+}
+
+
+/* Why a first frame is refused. */
+static void
+im_proto_im_refuse(im_str_t message, im_buf_t *arena, im_command_t *command,
+    const char *why)
+{
+    im_uint_t            i;
+    im_proto_im_first_t  any;
+
+    if (why == im_json_no_memory) {
+        im_proto_im_fault(command, IM_REASON_INTERNAL, why);
+        return;
+    }
+
+    im_proto_im_fault(command, IM_REASON_BAD_REQUEST,
+                      "first frame is not a JSON object");
+
+    if (im_json_decode(message, im_proto_im_first_fields,
+                       IM_PROTO_IM_JSON|IM_JSON_LAX, arena, &any, &why)
+        != IM_OK)
+    {
+        return;
+    }
+
+    for (i = 0; i < IM_PROTO_IM_WRONGS; i++) {
+        im_buf_reset(arena, arena->size);
+
+        if (im_json_decode(message, im_proto_im_wrongs[i].fields,
+                           IM_PROTO_IM_JSON, arena, &any, &why)
+            != IM_OK)
+        {
+            command->why = im_proto_im_wrongs[i].why;
+            return;
+        }
+    }
 }
 
 
@@ -447,17 +520,11 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
     memset(&first, 0, sizeof(im_proto_im_first_t));
     first.seq = IM_PROTO_IM_NO_SEQ;
 
-    if (im_json_decode(message, im_proto_im_first_fields,
-                       IM_JSON_ANY_CASE|IM_JSON_LAX, arena, &first, &why)
+    if (im_json_decode(message, im_proto_im_first_fields, IM_PROTO_IM_JSON,
+                       arena, &first, &why)
         != IM_OK)
     {
-        if (why == im_json_no_memory) {
-            im_proto_im_fault(command, IM_REASON_INTERNAL, why);
-            return;
-        }
-
-        im_proto_im_fault(command, IM_REASON_BAD_REQUEST,
-                          "first frame is not a JSON object");
+        im_proto_im_refuse(message, arena, command, why);
         return;
     }
 
@@ -466,13 +533,20 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
         return;
     }
 
+    if (first.room < INT32_MIN || first.room > INT32_MAX) {
+        im_proto_im_fault(command, IM_REASON_BAD_REQUEST,
+                          "roomId must be a 32-bit integer");
+        return;
+    }
+
+    if (first.seq < 0 && first.seq != IM_PROTO_IM_NO_SEQ) {
+        im_proto_im_fault(command, IM_REASON_BAD_REQUEST,
+                          "seq must be an integer from 0 on");
+        return;
+    }
+
     command->type = IM_COMMAND_CONNECT;
     command->token = first.auth;
-
-    /* a number outside int32 counts as a wrong type */
-    if (first.room < INT32_MIN || first.room > INT32_MAX) {
-        first.room = 0;
-    }
 
     if (first.room != IM_PROTO_IM_NO_ROOM) {
         len = arena->len;
@@ -481,9 +555,7 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
         command->room = im_str_set(arena->data + len + 2, arena->len - len - 2);
     }
 
-    if (im_proto_im_positions(&first, arena, command) != IM_OK) {
-        im_proto_im_fault(command, IM_REASON_INTERNAL, im_json_no_memory);
-    }
+    (void) im_proto_im_positions(&first, arena, command);
 }
 
 

@@ -119,7 +119,7 @@ b: open /ws
 b: send {}
 b: recv op 4 roomId=0 count=0
 c: open /ws
-c: send {"auth":17,"roomId":"1"}
+c: send {"auth":null,"roomId":null,"serverId":"x"}
 c: recv op 4 roomId=0 count=0
 d: open /ws
 d: send  { "x" : [ { } ] , "AUTH" : "" , "ROOMID" : 4 } 
@@ -192,7 +192,7 @@ f: open /ws
 f: send {"auth":null,"roomId":1} x
 f: recv_close 1008
 g: open /ws
-g: send {"auth":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}
+g: send {"auth":"FILL(8193)","roomId":1}
 g: recv_close 1008
 h: open /ws
 h: send [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[
@@ -262,6 +262,44 @@ c: open /ws
 c: send {"auth":null,"roomId":14}
 c: recv op 4
 c: close 1000
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 10: a member of the wrong type is refused, and the reason names it
+--- websocket
+a: open /ws
+a: send {"auth":null,"roomId":"1"}
+a: recv_close 1008 /^roomId must be a 32-bit integer$/
+b: open /ws
+b: send {"auth":17,"roomId":1}
+b: recv_close 1008 /^auth must be a string$/
+c: open /ws
+c: send {"auth":null,"roomId":1.5}
+c: recv_close 1008 /^roomId/
+d: open /ws
+d: send {"auth":null,"roomId":2147483648}
+d: recv_close 1008 /^roomId/
+e: open /ws
+e: send {"auth":null,"ROOMID":[1]}
+e: recv_close 1008 /^roomId/
+f: open /ws
+f: send {"auth":null,"roomId":1,"seq":"7"}
+f: recv_close 1008 /^seq/
+g: open /ws
+g: send {"auth":null,"roomId":1,"epoch":7}
+g: recv_close 1008 /^epoch/
+h: open /ws
+h: send {"auth":null,"roomId":1,"inbox":[]}
+h: recv_close 1008 /^inbox/
+i: open /ws
+i: send {"auth":null,"roomId":1,"broadcast":{"seq":-1}}
+i: recv_close 1008 /seq/
+j: open /ws
+j: send {"auth":null,"roomId":3,"roomId":4,"x":"1"}
+j: recv op 4 roomId=4
 --- no_error_log
 [error]
 [alert]

@@ -292,6 +292,17 @@ test_types(void **state)
         done(&all);
     }
 
+    /* with null as not given */
+    assert_int_equal(decode("{\"s\":\"a\",\"n\":null,\"on\":null,\"raw\":null,"
+                            "\"object\":null,\"strings\":null,\"s\":null}",
+                            IM_JSON_NULLS, &all),
+                     IM_OK);
+    test_str(all.s, "a");
+    assert_true(all.n == -7);
+    assert_int_equal(all.raw.len + all.object.len + all.strings.n, 0);
+    assert_int_equal(decode("{\"n\":[null]}", IM_JSON_NULLS, &all), IM_ERROR);
+    done(&all);
+
     /* null leaves a string, also one that was there */
     assert_int_equal(decode("{\"s\":\"a\",\"s\":null}", 0, &all), IM_OK);
     test_str(all.s, "a");

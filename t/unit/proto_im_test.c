@@ -366,13 +366,8 @@ test_first(void **state)
         { "{\"roomId\":-5}", "", "-5" },
         { "{\"roomId\":2147483647}", "", "2147483647" },
         { "{\"roomId\":-2147483648}", "", "-2147483648" },
-        { "{\"roomId\":2147483648}", "", "0" },
-        { "{\"roomId\":-2147483649,\"auth\":\"t\"}", "t", "0" },
-        { "{\"roomId\":99999999999999999999}", "", "0" },
-        { "{\"auth\":\"t\",\"roomId\":\"1\"}", "t", "0" },
-        { "{\"auth\":\"t\",\"roomId\":1.5}", "t", "0" },
-        { "{\"auth\":1,\"roomId\":3}", "", "3" },
-        { "{\"auth\":{\"a\":[]},\"roomId\":3}", "", "3" },
+        { "{\"auth\":null,\"roomId\":null,\"seq\":null,\"epoch\":null,"
+          "\"inbox\":null,\"broadcast\":null}", "", "0" },
         { "{\"serverId\":9,\"x\":[1],\"auth\":\"\\u0074\",\"roomId\":3}",
           "t", "3" },
         { "{\"auth\":\"a\",\"auth\":\"b\",\"roomId\":1,\"roomId\":2}", "b",
@@ -422,6 +417,77 @@ test_first_bad(void **state)
         assert_int_equal(command.fault, IM_REASON_BAD_REQUEST);
         assert_string_equal(command.why,
                             "first frame is not a JSON object");
+    }
+
+    im_buf_cleanup(&arena);
+}
+
+
+/* The names are known in any case, and the last of equal ones counts. */
+static void
+test_first_wrong(void **state)
+{
+    size_t        i;
+    im_str_t      s;
+    im_command_t  command;
+
+    static const struct {
+        const char  *text;
+        const char  *why;
+    } cases[] = {
+        { "\"auth\":1", "auth must be a string" },
+        { "\"auth\":true,\"roomId\":3", "auth must be a string" },
+        { "\"auth\":{\"a\":[]},\"roomId\":3", "auth must be a string" },
+        { "\"Auth\":[\"t\"]", "auth must be a string" },
+        { "\"auth\":\"t\",\"AUTH\":5", "auth must be a string" },
+        { "\"roomId\":\"1\"", "roomId must be a 32-bit integer" },
+        { "\"roomId\":\"\"", "roomId must be a 32-bit integer" },
+        { "\"ROOMID\":\"1\"", "roomId must be a 32-bit integer" },
+        { "\"auth\":\"t\",\"roomId\":1.5",
+          "roomId must be a 32-bit integer" },
+        { "\"roomId\":1.0", "roomId must be a 32-bit integer" },
+        { "\"roomId\":1e3", "roomId must be a 32-bit integer" },
+        { "\"roomId\":true", "roomId must be a 32-bit integer" },
+        { "\"roomId\":[1]", "roomId must be a 32-bit integer" },
+        { "\"roomId\":{}", "roomId must be a 32-bit integer" },
+        { "\"roomId\":2147483648", "roomId must be a 32-bit integer" },
+        { "\"roomId\":-2147483649", "roomId must be a 32-bit integer" },
+        { "\"roomId\":99999999999999999999",
+          "roomId must be a 32-bit integer" },
+        { "\"roomId\":1,\"roomId\":\"2\"",
+          "roomId must be a 32-bit integer" },
+        { "\"seq\":\"1\"", "seq must be an integer from 0 on" },
+        { "\"seq\":1.5", "seq must be an integer from 0 on" },
+        { "\"seq\":-1", "seq must be an integer from 0 on" },
+        { "\"seq\":-9223372036854775807", "seq must be an integer from 0 on" },
+        { "\"seq\":9223372036854775808", "seq must be an integer from 0 on" },
+        { "\"epoch\":7", "epoch must be a string" },
+        { "\"inbox\":[]", "inbox must be an object" },
+        { "\"inbox\":\"x\"", "inbox must be an object" },
+        { "\"broadcast\":1", "broadcast must be an object" },
+        { "\"inbox\":{\"seq\":\"1\"}", "inbox and broadcast have seq, an "
+          "integer from 0 on, and epoch, a string" },
+        { "\"broadcast\":{\"seq\":-1}", "inbox and broadcast have seq, an "
+          "integer from 0 on, and epoch, a string" },
+        { "\"inbox\":{\"epoch\":1}", "inbox and broadcast have seq, an "
+          "integer from 0 on, and epoch, a string" }
+    };
+    char  text[256];
+
+    (void) state;
+
+    for (i = 0; i < test_count(cases); i++) {
+        sprintf(text, "{%s}", cases[i].text);
+        s = copy_of(im_str_z(text));
+        decode(s, &command);
+        free(s.data);
+
+        if (command.type != IM_COMMAND_FAULT) {
+            fail_msg("%s is taken", text);
+        }
+
+        assert_int_equal(command.fault, IM_REASON_BAD_REQUEST);
+        assert_string_equal(command.why, cases[i].why);
     }
 
     im_buf_cleanup(&arena);
@@ -527,22 +593,18 @@ test_first_positions(void **state)
     } cases[] = {
         { "{\"roomId\":1}", 0, "" },
         { "{\"roomId\":1,\"seq\":null,\"epoch\":null}", 0, "" },
-        { "{\"roomId\":1,\"seq\":\"1\",\"epoch\":7,\"inbox\":[],"
-          "\"broadcast\":1}", 0, "" },
-        { "{\"roomId\":1,\"seq\":-1}", 0, "" },
         { "{\"roomId\":1,\"seq\":0}", 1, "" },
         { "{\"roomId\":1,\"epoch\":\"\"}", 1, "" },
         { "{\"roomId\":1,\"inbox\":{}}", 1, "" },
         { "{\"roomId\":1,\"broadcast\":{\"seq\":0,\"epoch\":\"\"}}", 1, "" },
         { "{\"roomId\":1,\"seq\":5}", 1, "r:1=:5 " },
         { "{\"roomId\":-7,\"epoch\":\"e\"}", 1, "r:-7=e:0 " },
-        { "{\"epoch\":\"e\",\"seq\":-5}", 1, "r:0=e:0 " },
         { "{\"roomId\":-1,\"epoch\":\"e\",\"seq\":5}", 1, "" },
         { "{\"ROOMID\":12,\"SEQ\":9223372036854775807,\"Epoch\":"
           "\"\\u0065\",\"Inbox\":{\"SEQ\":2,\"Epoch\":\"f\"},"
           "\"broadcast\":{\"seq\":3,\"epoch\":\"g\"}}", 1,
           "r:12=e:9223372036854775807 u:=f:2 b=g:3 " },
-        { "{\"inbox\":{\"seq\":\"x\",\"epoch\":\"f\"},\"auth\":\"t\"}", 1,
+        { "{\"inbox\":{\"seq\":null,\"epoch\":\"f\"},\"auth\":\"t\"}", 1,
           "u:=f:0 " }
     };
 
@@ -769,6 +831,7 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_reply),
     alloc_test(test_first),
     alloc_test(test_first_bad),
+    alloc_test(test_first_wrong),
     alloc_test(test_first_cut),
     alloc_test(test_first_long),
     alloc_test(test_first_positions),
