@@ -8,6 +8,7 @@
 
 #include "im_jwt.h"
 #include "im_base64.h"
+#include "im_der.h"
 #include "im_json.h"
 
 
@@ -62,7 +63,13 @@ const im_jwt_method_t  im_jwt_methods[IM_JWT_ALGS] = {
     { im_str("RS512"), IM_JWT_RSA, 512, 0 },
     { im_str("ES256"), IM_JWT_ECDSA, 256, 64 },
     { im_str("ES384"), IM_JWT_ECDSA, 384, 96 },
-    { im_str("ES512"), IM_JWT_ECDSA, 512, 132 }
+    { im_str("ES512"), IM_JWT_ECDSA, 512, 132 },
+    { im_str("PS256"), IM_JWT_PSS, 256, 0 },
+    { im_str("PS384"), IM_JWT_PSS, 384, 0 },
+    { im_str("PS512"), IM_JWT_PSS, 512, 0 },
+    { im_str("EdDSA"), IM_JWT_EDWARDS, 0, 0 },
+    { im_str("Ed25519"), IM_JWT_EDWARDS, 0, 64 },
+    { im_str("Ed448"), IM_JWT_EDWARDS, 0, 114 }
 };
 
 
@@ -598,8 +605,11 @@ im_jwt_audience(im_jwt_t *jwt, im_str_t audience)
 
 
 im_int_t
-im_jwt_check(im_jwt_t *jwt, int64_t now, im_str_t audience, im_str_t issuer)
+im_jwt_check(im_jwt_t *jwt, int64_t now, int64_t leeway, im_str_t audience,
+    im_str_t issuer)
 {
+    jwt->leeway = leeway;
+
     if (issuer.len && !im_str_eq(jwt->issuer, issuer)) {
         jwt->why = "the token is from another issuer";
         return IM_ERROR;
@@ -609,13 +619,15 @@ im_jwt_check(im_jwt_t *jwt, int64_t now, im_str_t audience, im_str_t issuer)
         return IM_ERROR;
     }
 
-    if (now < jwt->nbf) {
-        jwt->why = "the token is not valid yet";
-        return IM_ERROR;
+    if (now - leeway >= jwt->exp
+        || (jwt->expires != 0 && now - leeway >= jwt->expires))
+    {
+        jwt->why = "the token has expired";
+        return IM_DECLINED;
     }
 
-    if (now >= jwt->exp || (jwt->expires != 0 && now >= jwt->expires)) {
-        jwt->why = "the token has expired";
+    if (now + leeway < jwt->nbf) {
+        jwt->why = "the token is not valid yet";
         return IM_DECLINED;
     }
 
@@ -623,54 +635,24 @@ im_jwt_check(im_jwt_t *jwt, int64_t now, im_str_t audience, im_str_t issuer)
 }
 
 
-/* No leading zeros, except one that keeps the number positive. */
-static u_char *
-im_jwt_der_number(u_char *p, im_str_t number)
-{
-    size_t  zero;
-
-    while (number.len > 1 && number.data[0] == 0) {
-        number.data++;
-        number.len--;
-    }
-
-    zero = number.data[0] > 0x7f;
-
-    *p++ = 0x02;                         /* INTEGER */
-    *p++ = (u_char) (number.len + zero);
-
-    if (zero) {
-        *p++ = 0;
-    }
-
-    memcpy(p, number.data, number.len);
-
-    return p + number.len;
-}
-
-
 size_t
 im_jwt_der(im_str_t signature, u_char der[IM_JWT_MAX_DER])
 {
-    size_t   len, half;
-    u_char  *p, *start;
-    u_char   numbers[IM_JWT_MAX_DER];
+    size_t    half;
+    im_buf_t  b;
+    im_str_t  r, s;
 
     half = signature.len / 2;
+    r = im_str_set(signature.data, half);
+    s = im_str_set(signature.data + half, half);
 
-    p = im_jwt_der_number(numbers, im_str_set(signature.data, half));
-    p = im_jwt_der_number(p, im_str_set(signature.data + half, half));
-    len = p - numbers;
+    im_buf_fixed(&b, der, IM_JWT_MAX_DER);
 
-    start = der;
-    *der++ = 0x30;                       /* SEQUENCE */
+    im_der_add_head(&b, IM_DER_SEQUENCE,
+                    im_der_size(im_der_number_len(r))
+                    + im_der_size(im_der_number_len(s)));
+    im_der_add_number(&b, r);
+    im_der_add_number(&b, s);
 
-    if (len > 0x7f) {
-        *der++ = 0x81;
-    }
-
-    *der++ = (u_char) len;
-    memcpy(der, numbers, len);
-
-    return der + len - start;
+    return b.len;
 }

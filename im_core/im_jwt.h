@@ -30,6 +30,12 @@ typedef enum {
     IM_JWT_ES256,
     IM_JWT_ES384,
     IM_JWT_ES512,
+    IM_JWT_PS256,
+    IM_JWT_PS384,
+    IM_JWT_PS512,
+    IM_JWT_EDDSA,                    /* Ed25519 or Ed448, as the key is */
+    IM_JWT_ED25519,                  /* RFC 9864 */
+    IM_JWT_ED448,
     IM_JWT_ALGS
 } im_jwt_alg_e;
 
@@ -37,14 +43,16 @@ typedef enum {
 typedef enum {
     IM_JWT_HMAC = 0,
     IM_JWT_RSA,
-    IM_JWT_ECDSA
+    IM_JWT_ECDSA,
+    IM_JWT_PSS,
+    IM_JWT_EDWARDS
 } im_jwt_family_e;
 
 
 typedef struct {
     im_str_t         name;
     im_jwt_family_e  family;
-    im_uint_t        bits;           /* of the hash */
+    im_uint_t        bits;           /* of the hash; 0: the curve has its own */
     size_t           signature;      /* its bytes; 0: as many as the key's */
 } im_jwt_method_t;
 
@@ -88,6 +96,7 @@ typedef struct {
     int64_t        nbf;              /* INT64_MIN none, as the next one */
     int64_t        iat;
     int64_t        expires;          /* end of the session; 0: none */
+    int64_t        leeway;           /* s, as im_jwt_check() was given it */
     im_jwt_sub_t  *subs;             /* of subs, else of channels */
     im_uint_t      nsubs;
     const char    *why;              /* not valid: static text */
@@ -108,11 +117,12 @@ im_int_t im_jwt_claims(const im_jwt_parts_t *parts, im_buf_t *arena,
 void im_jwt_cleanup(im_jwt_t *jwt);
 
 /*
- * Checks the claims: time (now, s), audience and issuer (both: "" any).
- * IM_DECLINED: expired; IM_ERROR: not valid.
+ * Checks the claims: time (now, s), audience and issuer (both: "" any).  The
+ * issuer's clock may differ by leeway, in s.  IM_DECLINED: expired, or not
+ * valid yet: another token may be; IM_ERROR: not valid.
  */
-im_int_t im_jwt_check(im_jwt_t *jwt, int64_t now, im_str_t audience,
-    im_str_t issuer);
+im_int_t im_jwt_check(im_jwt_t *jwt, int64_t now, int64_t leeway,
+    im_str_t audience, im_str_t issuer);
 
 /*
  * Converts a signature of ECDSA, two numbers of equal length (at most 66 bytes

@@ -11,7 +11,7 @@
 #include "ngx_im_backend.h"
 #include "ngx_im_client.h"
 #include "ngx_im_hooks.h"
-#include "ngx_im_jwt.h"
+#include "ngx_im_jwt_key.h"
 #include "ngx_im_option.h"
 #include "im_id.h"
 #include "im_key.h"
@@ -153,8 +153,12 @@ static const ngx_im_option_t  ngx_im_auth_options[] = {
 };
 
 
+#define NGX_IM_JWT_LEEWAY  5         /* s */
+#define NGX_IM_JWT_CHECK   10        /* s */
+
+
 #define ngx_im_jwt_key_option(n, member)                                      \
-    ngx_im_option(n, STRING, 1, IM_JWT_MAX_KID, ngx_im_jwt_key_t, member,     \
+    ngx_im_option(n, STRING, 1, IM_JWT_MAX_KID, ngx_im_jwt_source_t, member,  \
                   "must have a value of 1 to 255 bytes", 0)
 
 
@@ -163,7 +167,11 @@ static const ngx_im_option_t  ngx_im_jwt_key_options[] = {
     ngx_im_jwt_key_option("kid=", kid),
     ngx_im_jwt_key_option("aud=", audience),
     ngx_im_jwt_key_option("iss=", issuer),
-    ngx_im_word("weak", ngx_im_jwt_key_t, weak, 1),
+    ngx_im_option("leeway=", SEC, 0, 3600, ngx_im_jwt_source_t, leeway,
+                  "must be a time from 0s to 1h", 0),
+    ngx_im_option("check=", SEC, 1, 86400, ngx_im_jwt_source_t, check,
+                  "must be a time from 1s to 24h", 0),
+    ngx_im_word("weak", ngx_im_jwt_source_t, weak, 1),
     ngx_im_option_end
 };
 
@@ -360,37 +368,49 @@ ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_im_main_conf_t  *imcf = conf;
 
-    char              *rv;
-    ngx_str_t         *args;
-    ngx_im_jwt_key_t  *key;
+    char                 *rv;
+    ngx_str_t            *args;
+    ngx_uint_t            jwks;
+    ngx_im_jwt_source_t  *source;
 
     args = cf->args->elts;
 
-    key = ngx_pcalloc(cf->pool, sizeof(ngx_im_jwt_key_t));
-    if (key == NULL) {
+    source = ngx_pcalloc(cf->pool, sizeof(ngx_im_jwt_source_t));
+    if (source == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    key->alg = im_jwt_alg(ngx_im_str(args[1]));
+    source->leeway = NGX_IM_JWT_LEEWAY;
+    source->check = NGX_IM_JWT_CHECK;
 
-    if (key->alg == IM_JWT_ALGS) {
+    jwks = ngx_strcmp(args[1].data, "jwks") == 0;
+    source->format = jwks ? NGX_IM_JWT_JWKS : im_jwt_alg(ngx_im_str(args[1]));
+
+    if (!jwks && source->format == IM_JWT_ALGS) {
         return ngx_im_invalid(cf, cmd, &args[1], "is no algorithm; there are "
                               "HS256 HS384 HS512 RS256 RS384 RS512 ES256 "
-                              "ES384 ES512");
+                              "ES384 ES512 PS256 PS384 PS512 EdDSA Ed25519 "
+                              "Ed448, and jwks");
     }
 
-    rv = ngx_im_options(cf, cmd, 2, ngx_im_jwt_key_options, key,
-                        "is unknown; there are file= kid= aud= iss= weak");
+    rv = ngx_im_options(cf, cmd, 2, ngx_im_jwt_key_options, source,
+                        "is unknown; there are file= kid= aud= iss= leeway= "
+                        "check= weak");
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    if (key->file.len == 0) {
+    if (source->file.len == 0) {
         return ngx_im_invalid(cf, cmd, &args[1], "has no key: name the file "
                               "that holds it by file=");
     }
 
-    return ngx_im_jwt_key_add(cf, imcf, key);
+    if (jwks && source->kid.len) {
+        return ngx_im_invalid(cf, cmd, &args[1], "has kid=: each key of a set "
+                              "has its own");
+    }
+
+    return ngx_im_jwt_source_add(cf, imcf, source);
 }
 
 

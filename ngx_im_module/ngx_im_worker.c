@@ -9,6 +9,7 @@
 #include "ngx_im_follow.h"
 #include "ngx_im_hooks.h"
 #include "ngx_im_info.h"
+#include "ngx_im_jwt.h"
 #include "ngx_im_opening.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_send.h"
@@ -90,6 +91,7 @@ ngx_im_worker_tick(ngx_event_t *ev)
 
     ngx_im_session_wake(&w->throttled, w->nsessions);
     ngx_im_send_tick(w);
+    ngx_im_jwt_tick(w);
 
     w->counters->log_bytes = w->hub.logs.bytes;
     w->counters->link = ngx_im_follow_link(w);

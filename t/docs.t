@@ -57,8 +57,9 @@ sub jwt_key {
 
     Test::Im::Jwt::folder($dir);
 
-    return Test::Im::Jwt::key($algorithm =~ /^H/ ? 'hs' : lc "$algorithm.pub"
-                              =~ s/^rs\d+/rs/ir);
+    return Test::Im::Jwt::key($algorithm =~ /^H/ ? 'hs'
+                              : $algorithm eq 'jwks' ? 'set.rs'
+                              : lc "$algorithm.pub" =~ s/^rs\d+/rs/ir);
 }
 
 

@@ -191,10 +191,10 @@ i: recv_close 1008 /signature is wrong/
 === TEST 5: claims that do not hold
 --- websocket
 a: open /ws
-a: send {"auth":"JWT(HS256 hs256 {"sub":"u1","exp":now-1})","roomId":1}
+a: send {"auth":"JWT(HS256 hs256 {"sub":"u1","exp":now-6})","roomId":1}
 a: recv_close 1008 /expired/
 b: open /ws
-b: send {"auth":"JWT(HS256 hs256 {"sub":"u1","exp":now+100,"expire_at":now-1})","roomId":1}
+b: send {"auth":"JWT(HS256 hs256 {"sub":"u1","exp":now+100,"expire_at":now-6})","roomId":1}
 b: recv_close 1008 /expired/
 c: open /ws
 c: send {"auth":"JWT(HS256 hs256 {"sub":"u1","nbf":now+100})","roomId":1}
@@ -351,12 +351,12 @@ qr/im_jwt_key: "none" is no algorithm; there are HS256/
 
 === TEST 11: an algorithm that is not served
 --- http_config
-    im_jwt_key PS256 file=$TEST_NGINX_IM_KEYS/rs.pub;
+    im_jwt_key ES256K file=$TEST_NGINX_IM_KEYS/es256.pub;
 --- config
     location = /ws { im_comet protocol=echo; }
 --- must_die
 --- error_log eval
-qr/im_jwt_key: "PS256" is no algorithm/
+qr/im_jwt_key: "ES256K" is no algorithm/
 
 
 
@@ -624,3 +624,286 @@ qr/im_jwt_key: "HS256" with "file=.*hs2" is the second key.*kid=/
 --- must_die
 --- error_log eval
 qr/"im_auth jwt" has no key .*im_jwt_key/
+
+
+
+=== TEST 36: Edwards curves, and RSA with PSS
+--- http_config
+    im_jwt_key EdDSA   file=$TEST_NGINX_IM_KEYS/ed.pub;
+    im_jwt_key EdDSA   file=$TEST_NGINX_IM_KEYS/ed448.pub kid=448;
+    im_jwt_key Ed25519 file=$TEST_NGINX_IM_KEYS/ed2.pub kid=ed2;
+    im_jwt_key PS256   file=$TEST_NGINX_IM_KEYS/rs.pub;
+    im_jwt_key PS384   file=$TEST_NGINX_IM_KEYS/rs.pub;
+    im_jwt_key PS512   file=$TEST_NGINX_IM_KEYS/pss.pub;
+    im_jwt_key RS256   file=$TEST_NGINX_IM_KEYS/rs2.pub;
+    im_room * history=0;
+--- config
+    location = /ws  { im_comet protocol=im; im_auth jwt; }
+    location /im/   { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /ws
+a: send {"auth":"JWT(EdDSA ed {"sub":"u1"})","roomId":1}
+a: recv op 4 count=1
+b: open /ws
+b: send {"auth":"JWT(Ed25519 ed {"sub":"u2"})","roomId":2}
+b: recv op 4 count=1
+c: open /ws
+c: send {"auth":"JWT(EdDSA,kid=448 ed448 {"sub":"u3"})","roomId":3}
+c: recv op 4 count=1
+d: open /ws
+d: send {"auth":"JWT(Ed448,kid=448 ed448 {"sub":"u3"})","roomId":4}
+d: recv op 4 count=1
+e: open /ws
+e: send {"auth":"JWT(EdDSA,kid=ed2 ed2 {"sub":"u3"})","roomId":5}
+e: recv op 4 count=1
+f: open /ws
+f: send {"auth":"JWT(PS256 rs {"sub":"u4"})","roomId":6}
+f: recv op 4 count=1
+g: open /ws
+g: send {"auth":"JWT(PS384 rs {"sub":"u4"})","roomId":7}
+g: recv op 4 count=1
+h: open /ws
+h: send {"auth":"JWT(PS512 pss {"sub":"u4"})","roomId":8}
+h: recv op 4 count=1
+i: open /ws
+i: send {"auth":"JWT(EdDSA ed2 {"sub":"u1"})","roomId":1}
+i: recv_close 1008 /signature is wrong/
+j: open /ws
+j: send {"auth":"JWT(EdDSA,claims ed {"sub":"u1"})","roomId":1}
+j: recv_close 1008 /signature is wrong/
+k: open /ws
+k: send {"auth":"JWT(EdDSA,cut ed {"sub":"u1"})","roomId":1}
+k: recv_close 1008 /signature is wrong/
+l: open /ws
+l: send {"auth":"JWT(EdDSA,zero ed {"sub":"u1"})","roomId":1}
+l: recv_close 1008 /signature is wrong/
+m: open /ws
+m: send {"auth":"JWT(Ed448 ed {"sub":"u1"})","roomId":1}
+m: recv_close 1008 /algorithm is not its key's/
+n: open /ws
+n: send {"auth":"JWT(PS256,salt rs {"sub":"u1"})","roomId":1}
+n: recv_close 1008 /signature is wrong/
+o: open /ws
+o: send {"auth":"JWT(PS256 rs2 {"sub":"u1"})","roomId":1}
+o: recv_close 1008 /signature is wrong/
+p: open /ws
+p: send {"auth":"JWT(RS256 rs {"sub":"u1"})","roomId":1}
+p: recv_close 1008 /signature is wrong/
+q: open /ws
+q: send {"auth":"JWT(RS384 rs2 {"sub":"u1"})","roomId":1}
+q: recv_close 1008 /key's|unknown/
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 37: clocks that differ by less than the leeway
+--- http_config
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256;
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs2 kid=none leeway=0;
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs3 kid=long leeway=2m;
+    im_room * history=0;
+--- config
+    location = /ws  { im_comet protocol=im; im_auth jwt; }
+    location = /cf  { im_comet protocol=centrifuge; im_auth jwt; }
+    location /im/   { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /cf
+a: send {"connect":{"token":"JWT(HS256 hs256 {"sub":"u1","exp":now-1})"},"id":1}
+a: like "id":1,"connect":.*"ttl":1\b
+b: open /cf
+b: send {"connect":{"token":"JWT(HS256 hs256 {"sub":"u1","nbf":now+2,"iat":now+2})"},"id":1}
+b: like "id":1,"connect"
+c: open /cf
+c: send {"connect":{"token":"JWT(HS256 hs256 {"sub":"u1","exp":now-5})"},"id":1}
+c: recv {"id":1,"error":{"code":109,"message":"token expired"}}
+d: open /cf
+d: send {"connect":{"token":"JWT(HS256 hs256 {"sub":"u1","nbf":now+60})"},"id":1}
+d: recv {"id":1,"error":{"code":109,"message":"token expired"}}
+e: open /cf
+e: send {"connect":{"token":"JWT(HS256,kid=none hs2 {"sub":"u1","exp":now-1})"},"id":1}
+e: like "code":109
+f: open /cf
+f: send {"connect":{"token":"JWT(HS256,kid=long hs3 {"sub":"u1","exp":now-100,"nbf":now+100})"},"id":1}
+f: like "id":1,"connect"
+g: open /cf
+g: send {"connect":{"token":"JWT(HS256 hs256 {"sub":"u2","iat":now+6000})"},"id":1}
+g: like "id":1,"connect"
+g: send {"subscribe":{"channel":"c","token":"JWT(HS256 hs256 {"sub":"u2","channel":"c","nbf":now+60})"},"id":2}
+g: recv {"id":2,"error":{"code":109,"message":"token expired"}}
+g: send {"subscribe":{"channel":"c","token":"JWT(HS256 hs256 {"sub":"u2","channel":"c","nbf":now+2,"exp":now+600})"},"id":3}
+g: like "id":3,"subscribe":.*"ttl":(?:600|59\d)\b
+g: send {"sub_refresh":{"channel":"c","token":"JWT(HS256 hs256 {"sub":"u2","channel":"c","nbf":now+60})"},"id":4}
+g: recv {"id":4,"error":{"code":109,"message":"token expired"}}
+g: send {"refresh":{"token":"JWT(HS256 hs256 {"sub":"u2","nbf":now+60})"},"id":5}
+g: recv_close 3005 /not valid yet/
+h: open /ws
+h: send {"auth":"JWT(HS256 hs256 {"sub":"u3","exp":now-1})","roomId":1}
+h: recv op 4
+h: recv_close 1008 /expired/
+i: open /ws
+i: send {"auth":"JWT(HS256 hs256 {"sub":"u3","nbf":now+60})","roomId":1}
+i: recv_close 1008 /not valid yet/
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 38: a key set
+--- http_config
+    im_jwt_key jwks  file=$TEST_NGINX_IM_KEYS/set.es256.es384.es512.rs.rs2.ed.ed448.hs2 iss=login check=1s;
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256;
+    im_room * history=0;
+--- config
+    location = /ws  { im_comet protocol=im; im_auth jwt; }
+    location /im/   { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /ws
+a: send {"auth":"JWT(ES256,kid=es256 es256 {"sub":"u1","iss":"login"})","roomId":1}
+a: recv op 4 count=1
+b: open /ws
+b: send {"auth":"JWT(ES384,kid=es384 es384 {"sub":"u1","iss":"login"})","roomId":1}
+b: recv op 4 count=1
+c: open /ws
+c: send {"auth":"JWT(ES512,kid=es512 es512 {"sub":"u1","iss":"login"})","roomId":1}
+c: recv op 4 count=1
+d: open /ws
+d: send {"auth":"JWT(RS256,kid=rs rs {"sub":"u1","iss":"login"})","roomId":1}
+d: recv op 4 count=1
+e: open /ws
+e: send {"auth":"JWT(RS256,kid=rs2 rs2 {"sub":"u1","iss":"login"})","roomId":1}
+e: recv op 4 count=1
+f: open /ws
+f: send {"auth":"JWT(EdDSA,kid=ed ed {"sub":"u1","iss":"login"})","roomId":1}
+f: recv op 4 count=1
+g: open /ws
+g: send {"auth":"JWT(EdDSA,kid=ed448 ed448 {"sub":"u1","iss":"login"})","roomId":1}
+g: recv op 4 count=1
+h: open /ws
+h: send {"auth":"JWT(HS256,kid=hs2 hs2 {"sub":"u1","iss":"login"})","roomId":1}
+h: recv op 4 count=1
+i: open /ws
+i: send {"auth":"JWT(HS256 hs256 {"sub":"u1"})","roomId":1}
+i: recv op 4 count=1
+j: open /ws
+j: send {"auth":"JWT(RS256 rs2 {"sub":"u1","iss":"login"})","roomId":1}
+j: recv op 4 count=1
+k: open /ws
+k: send {"auth":"JWT(RS256,kid=rs rs {"sub":"u1","iss":"other"})","roomId":1}
+k: recv_close 1008 /issuer/
+l: open /ws
+l: send {"auth":"JWT(RS256,kid=rs rs2 {"sub":"u1","iss":"login"})","roomId":1}
+l: recv_close 1008 /signature is wrong/
+m: open /ws
+m: send {"auth":"JWT(RS384,kid=rs rs {"sub":"u1","iss":"login"})","roomId":1}
+m: recv_close 1008 /algorithm is not its key's/
+n: open /ws
+n: send {"auth":"JWT(HS256,kid=rs rs.pub {"sub":"u1","iss":"login"})","roomId":1}
+n: recv_close 1008 /algorithm is not its key's/
+o: open /ws
+o: send {"auth":"JWT(ES256,kid=nobody es256 {"sub":"u1","iss":"login"})","roomId":1}
+o: recv_close 1008 /key is unknown/
+p: open /ws
+p: send {"auth":"JWT(ES256,der,kid=es256 es256 {"sub":"u1","iss":"login"})","roomId":1}
+p: recv_close 1008 /signature is wrong/
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 39: keys of a set come and go without a reload
+--- http_config
+    im_jwt_key jwks file=$TEST_NGINX_IM_KEYS/set.rs.rs2 check=1s;
+    im_room * history=0;
+--- config
+    location = /ws  { im_comet protocol=im; im_auth jwt; }
+    location /im/   { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /ws
+a: send {"auth":"JWT(RS256,kid=rs rs {"sub":"u9"})","roomId":9}
+a: recv op 4
+jwks: set.rs.rs2 rs2 es256,alg=-,use=- rs3,alg=PS256 rs4,alg=-
+log: set.rs.rs2" has been read again: 4 of its 4 keys are in use
+b: open /ws
+b: send {"auth":"JWT(RS256,kid=rs rs {"sub":"u1"})","roomId":1}
+b: recv_close 1008 /key is unknown/
+c: open /ws
+c: send {"auth":"JWT(RS256,kid=rs2 rs2 {"sub":"u1"})","roomId":1}
+c: recv op 4
+d: open /ws
+d: send {"auth":"JWT(ES256,kid=es256 es256 {"sub":"u1"})","roomId":1}
+d: recv op 4
+e: open /ws
+e: send {"auth":"JWT(PS256,kid=rs3 rs3 {"sub":"u1"})","roomId":1}
+e: recv op 4
+f: open /ws
+f: send {"auth":"JWT(RS256,kid=rs3 rs3 {"sub":"u1"})","roomId":1}
+f: recv_close 1008 /algorithm is not its key's/
+g: open /ws
+g: send {"auth":"JWT(RS512,kid=rs4 rs4 {"sub":"u1"})","roomId":1}
+g: recv op 4
+h: open /ws
+h: send {"auth":"JWT(PS256,kid=rs4 rs4 {"sub":"u1"})","roomId":1}
+h: recv_close 1008 /algorithm is not its key's/
+jwks: set.rs.rs2 = {"keys":[
+log: \[error\].*the keys in ".*set.rs.rs2" stay as they were: the file is not an object with "keys"
+i: open /ws
+i: send {"auth":"JWT(RS256,kid=rs2 rs2 {"sub":"u2"})","roomId":1}
+i: recv op 4
+jwks: set.rs.rs2 es256,use=enc rs,crv=x,kty=new ed,crv=X25519 hs2,k=AAAA rs2,key_ops=["encrypt"] rs3,d=AQAB rs4,n=+ rs5,e=AA
+log: \[error\].*set.rs.rs2" stay as they were: the file has no key that can be used
+jwks: set.rs.rs2 es256,use=enc rs,kty=new rs2,kid=-
+log: set.rs.rs2" has been read again: 1 of its 3 keys are in use, one is left out: its kty is not served
+j: open /ws
+j: send {"auth":"JWT(RS256 rs2 {"sub":"u2"})","roomId":1}
+j: recv op 4
+k: open /ws
+k: send {"auth":"JWT(RS256,kid=rs2 rs2 {"sub":"u2"})","roomId":1}
+k: recv_close 1008 /key is unknown/
+a: silent
+reload:
+a: recv_close 1012
+l: open /ws
+l: send {"auth":"JWT(RS256 rs2 {"sub":"u2"})","roomId":1}
+l: recv op 4
+jwks: set.rs.rs2 = {}
+reload: im_jwt_key: "jwks" with "file=.*set.rs.rs2" has no key that can be used
+l: silent
+--- no_error_log
+[alert]
+
+
+
+=== TEST 40: a set with kid=
+--- http_config
+    im_jwt_key jwks file=$TEST_NGINX_IM_KEYS/set.es256 kid=1;
+--- config
+    location = /ws { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_jwt_key: "jwks" has kid=: each key of a set has its own/
+
+
+
+=== TEST 41: a key where a set is wanted
+--- http_config
+    im_jwt_key jwks file=$TEST_NGINX_IM_KEYS/es256.pub;
+--- config
+    location = /ws { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_jwt_key: "jwks" with "file=.*es256.pub" is not an object with "keys", a list of at most 64 keys/
+
+
+
+=== TEST 42: a leeway that is too long
+--- http_config
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs leeway=2h;
+--- config
+    location = /ws { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_jwt_key: "leeway=2h" must be a time from 0s to 1h/

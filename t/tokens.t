@@ -47,7 +47,7 @@ b: like "subs":\{.*"a":\{.*\}
 push: room b:1 {"n":1}
 b: like "channel":"b:1","pub":\{"data":\{"n":1\}
 c: open /ws
-c: send {"connect":{"token":"JWT(HS256 hs {"sub":"u1","exp":now-1})"},"id":1}
+c: send {"connect":{"token":"JWT(HS256 hs {"sub":"u1","exp":now-6})"},"id":1}
 c: recv {"id":1,"error":{"code":109,"message":"token expired"}}
 c: send {"subscribe":{"channel":"a"},"id":2}
 c: recv_close 3501
@@ -95,7 +95,7 @@ b: recv_close 3500 /another user/
 c: open /ws
 c: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2"})"},"id":1}
 c: like "connect"
-c: send {"refresh":{"token":"JWT(HS256 hs {"sub":"u2","exp":now-1})"},"id":2}
+c: send {"refresh":{"token":"JWT(HS256 hs {"sub":"u2","exp":now-6})"},"id":2}
 c: recv_close 3005 /expired/
 d: open /ws
 d: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2"})"},"id":1}
@@ -147,7 +147,7 @@ push: room $p {"n":1}
 a: like "channel":"\$p","pub":\{"data":\{"n":1\}
 a: send {"subscribe":{"channel":"$q"},"id":3}
 a: recv {"id":3,"error":{"code":103,"message":"permission denied"}}
-a: send {"subscribe":{"channel":"$q","token":"JWT(HS256 hs {"sub":"u1","channel":"$q","exp":now-1})"},"id":4}
+a: send {"subscribe":{"channel":"$q","token":"JWT(HS256 hs {"sub":"u1","channel":"$q","exp":now-6})"},"id":4}
 a: recv {"id":4,"error":{"code":109,"message":"token expired"}}
 a: send {"subscribe":{"channel":"$q","token":"JWT(HS256 hs.other {"sub":"u1","channel":"$q"})"},"id":5}
 a: recv {"id":5,"error":{"code":103,"message":"permission denied"}}
@@ -201,7 +201,7 @@ a: send {"subscribe":{"channel":"a","token":"JWT(HS256 hs {"sub":"u1","channel":
 a: like "id":3,"subscribe"
 a: send {"sub_refresh":{"channel":"a","token":"JWT(HS256 hs {"sub":"u1","channel":"a","exp":now+600})"},"id":4}
 a: like ^\{"id":4,"sub_refresh":\{"expires":true,"ttl":(?:600|59\d)\}\}
-a: send {"sub_refresh":{"channel":"a","token":"JWT(HS256 hs {"sub":"u1","channel":"a","exp":now-1})"},"id":5}
+a: send {"sub_refresh":{"channel":"a","token":"JWT(HS256 hs {"sub":"u1","channel":"a","exp":now-6})"},"id":5}
 a: recv {"id":5,"error":{"code":109,"message":"token expired"}}
 a: send {"sub_refresh":{"channel":"a","token":"bad"},"id":6}
 a: recv {"id":6,"error":{"code":103,"message":"permission denied"}}

@@ -123,6 +123,12 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
     id.meta = claims->meta;
     id.expires = claims->expires;
 
+    /* who can renew its token has more time anyway */
+
+    if (id.expires && !s->conf->proto->commands) {
+        id.expires += claims->leeway;
+    }
+
     if (s->ext != NULL && s->ext->connecting) {
         id.subs = claims->subs;
         id.nsubs = claims->nsubs;

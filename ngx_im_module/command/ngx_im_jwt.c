@@ -1,350 +1,225 @@
 /*
  * Copyright (C) The im authors
  *
- * Tokens that the worker checks: the keys of im_jwt_key, and signatures by
- * OpenSSL.
+ * Tokens that the worker checks: which key, and its signature by OpenSSL.
  *
- * A key has one algorithm and is chosen before anything is computed, so one
- * token costs one check at most.  Signatures of public keys cost far more than
- * HMACs: their number is limited, and good ones are remembered, so that many
- * clients that come back at once are cheap.
+ * Keys are chosen before anything is computed; mostly there is one.  Signatures
+ * of public keys cost far more than HMACs: their number is limited, and good
+ * ones are remembered, so that many clients that come back at once are cheap.
  */
 
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "ngx_im_jwt.h"
+#include "ngx_im_jwt_key.h"
 #include "ngx_im_worker.h"
 #include "im_json.h"
 
 #include <openssl/crypto.h>
-#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/sha.h>
 
 
-#define NGX_IM_JWT_FILE       65536
-#define NGX_IM_JWT_KEYS       64
-#define NGX_IM_JWT_SEEN       16384      /* tokens remembered; a power of 2 */
-#define NGX_IM_JWT_RSA_LEAST  2048       /* bits */
-#define NGX_IM_JWT_RSA_MOST   8192
+#define NGX_IM_JWT_SEEN        16384     /* tokens remembered; a power of 2 */
+#define NGX_IM_JWT_CANDIDATES  4         /* keys tried for one token */
+
+
+/* What a worker knows of a file that may change. */
+typedef struct {
+    ngx_im_jwt_keys_t          *keys;    /* NULL: the configuration's */
+    ngx_im_jwt_stamp_t          stamp;
+    time_t                      next;    /* look at it again */
+} ngx_im_jwt_file_t;
 
 
 /* The state of a worker. */
 typedef struct ngx_im_jwt_s  ngx_im_jwt_t;
 
 struct ngx_im_jwt_s {
-    ngx_im_rate_t  checks;
-    u_char         seen[NGX_IM_JWT_SEEN][SHA256_DIGEST_LENGTH];
+    ngx_im_rate_t               checks;
+    ngx_im_jwt_file_t          *files;   /* by the place of their source */
+    u_char                      seen[NGX_IM_JWT_SEEN][NGX_IM_JWT_DIGEST];
 };
 
 
-static void
-ngx_im_jwt_key_cleanup(void *data)
+/* A key that may have signed a token. */
+typedef struct {
+    const ngx_im_jwt_source_t  *source;
+    const ngx_im_jwt_key_t     *key;
+} ngx_im_jwt_candidate_t;
+
+
+static ngx_im_jwt_t *
+ngx_im_jwt_state(ngx_im_worker_t *w)
 {
-    ngx_im_jwt_key_t  *key = data;
+    ngx_uint_t             i, n;
+    ngx_im_jwt_t          *jwt;
+    ngx_im_jwt_source_t  **sources;
 
-    EVP_PKEY_free(key->public);
-
-    if (key->secret.len) {
-        ngx_explicit_memzero(key->secret.data, key->secret.len);
-    }
-}
-
-
-static const char *
-ngx_im_jwt_conflict(ngx_im_main_conf_t *imcf, ngx_im_jwt_key_t *key)
-{
-    ngx_uint_t          i;
-    ngx_im_jwt_key_t  **keys;
-
-    keys = imcf->jwt_keys->elts;
-
-    for (i = 0; i < imcf->jwt_keys->nelts; i++) {
-
-        if (!im_str_eq(ngx_im_str(keys[i]->kid), ngx_im_str(key->kid))) {
-            continue;
-        }
-
-        if (key->kid.len) {
-            return "has the kid of another key: each needs its own";
-        }
-
-        if (keys[i]->alg == key->alg) {
-            return "is the second key of this algorithm without a kid: tell "
-                   "them apart by kid=";
-        }
+    if (w->jwt != NULL) {
+        return w->jwt;
     }
 
-    return i == NGX_IM_JWT_KEYS ? "is more than the 64 keys there may be"
-                                : NULL;
-}
+    n = w->conf->jwt_keys->nelts;
+    sources = w->conf->jwt_keys->elts;
 
-
-static ngx_int_t
-ngx_im_jwt_read(ngx_conf_t *cf, ngx_im_jwt_key_t *key, ngx_str_t *text)
-{
-    ssize_t    n;
-    ngx_fd_t   fd;
-    ngx_str_t  name;
-
-    name = key->file;
-
-    text->len = 0;
-    text->data = ngx_pnalloc(cf->pool, NGX_IM_JWT_FILE + 1);
-
-    if (text->data == NULL
-        || ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    fd = ngx_open_file(name.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "im_jwt_key: \"file=%V\" can't be opened",
-                           &key->file);
-        return NGX_ERROR;
-    }
-
-    do {
-        n = ngx_read_fd(fd, text->data + text->len,
-                        NGX_IM_JWT_FILE - text->len);
-        text->len += n > 0 ? n : 0;
-
-    } while (n > 0 && text->len < NGX_IM_JWT_FILE);
-
-    if (n < 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "im_jwt_key: \"file=%V\" can't be read", &key->file);
-    }
-
-    (void) ngx_close_file(fd);
-
-    /* ended, for a search in it */
-
-    text->data[text->len] = '\0';
-
-    return n < 0 ? NGX_ERROR : NGX_OK;
-}
-
-
-/* An editor adds one line feed at the end. */
-static const char *
-ngx_im_jwt_secret(ngx_im_jwt_key_t *key, ngx_str_t *text)
-{
-    size_t  least;
-
-    if (ngx_strstr(text->data, "-----BEGIN ") != NULL) {
-        ngx_explicit_memzero(text->data, text->len);
-        return "is a PEM key: a secret is wanted";
-    }
-
-    if (text->len == NGX_IM_JWT_FILE) {
-        return "is longer than a secret can be";
-    }
-
-    if (text->len && text->data[text->len - 1] == LF) {
-        text->len--;
-    }
-
-    if (text->len && text->data[text->len - 1] == CR) {
-        text->len--;
-    }
-
-    key->secret = im_str_set(text->data, text->len);
-
-    least = key->weak ? 1 : im_jwt_methods[key->alg].signature;
-
-    if (text->len >= least) {
+    jwt = im_calloc(sizeof(ngx_im_jwt_t));
+    if (jwt == NULL) {
         return NULL;
     }
 
-    return key->weak ? "is empty"
-                     : "is too short: it must be as long as the hash, 32, 48 "
-                       "or 64 bytes; \"weak\" allows it";
+    jwt->files = im_calloc(n * sizeof(ngx_im_jwt_file_t));
+    if (jwt->files == NULL) {
+        im_free(jwt);
+        return NULL;
+    }
+
+    for (i = 0; i < n; i++) {
+        jwt->files[i].stamp = sources[i]->stamp;
+    }
+
+    w->jwt = jwt;
+
+    return jwt;
 }
 
 
-static const char *
-ngx_im_jwt_rsa(ngx_im_jwt_key_t *key)
+/* Keys that are in use stay so where the new ones are not good. */
+static void
+ngx_im_jwt_reread(ngx_im_worker_t *w, const ngx_im_jwt_source_t *source,
+    ngx_im_jwt_file_t *file)
 {
-    int  bits;
+    const char         *why;
+    ngx_im_jwt_keys_t  *keys;
+    ngx_im_jwt_news_t   news;
 
-    if (EVP_PKEY_base_id(key->public) != EVP_PKEY_RSA) {
-        return "is not an RSA key";
-    }
-
-    bits = EVP_PKEY_bits(key->public);
-
-    if (bits < NGX_IM_JWT_RSA_LEAST || bits > NGX_IM_JWT_RSA_MOST) {
-        return "is an RSA key with less than 2048 or more than 8192 bits";
-    }
-
-    return NULL;
-}
-
-
-static const char *
-ngx_im_jwt_curve(ngx_im_jwt_key_t *key)
-{
-    int            nid;
-    const EC_KEY  *ec;
-
-    if (EVP_PKEY_base_id(key->public) != EVP_PKEY_EC) {
-        return "is not an EC key";
-    }
-
-    ec = EVP_PKEY_get0_EC_KEY(key->public);
-    nid = ec ? EC_GROUP_get_curve_name(EC_KEY_get0_group(ec)) : NID_undef;
-
-    switch (key->alg) {
-
-    case IM_JWT_ES256:
-        return nid == NID_X9_62_prime256v1
-                   ? NULL : "is not on the curve P-256, which ES256 is for";
-
-    case IM_JWT_ES384:
-        return nid == NID_secp384r1
-                   ? NULL : "is not on the curve P-384, which ES384 is for";
-
-    default:
-        return nid == NID_secp521r1
-                   ? NULL : "is not on the curve P-521, which ES512 is for";
-    }
-}
-
-
-static const char *
-ngx_im_jwt_public(ngx_im_jwt_key_t *key, ngx_str_t *text)
-{
-    BIO  *bio;
-
-    if (key->weak) {
-        return "can't be weak: that is for secrets";
-    }
-
-    if (ngx_strstr(text->data, "PRIVATE KEY-----") != NULL) {
-        ngx_explicit_memzero(text->data, text->len);
-        return "is a private key: only its owner may have that; give the "
-               "public one";
-    }
-
-    bio = BIO_new_mem_buf(text->data, (int) text->len);
-
-    if (bio != NULL) {
-        key->public = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
-        BIO_free(bio);
-    }
-
-    ERR_clear_error();
-
-    if (key->public == NULL) {
-        return "is not a public key in PEM, \"-----BEGIN PUBLIC KEY-----\"";
-    }
-
-    return im_jwt_methods[key->alg].family == IM_JWT_RSA
-               ? ngx_im_jwt_rsa(key)
-               : ngx_im_jwt_curve(key);
-}
-
-
-char *
-ngx_im_jwt_key_add(ngx_conf_t *cf, ngx_im_main_conf_t *imcf,
-    ngx_im_jwt_key_t *key)
-{
-    ngx_str_t             text;
-    const char           *why;
-    ngx_im_jwt_key_t    **slot;
-    ngx_pool_cleanup_t   *cln;
-
-    if (imcf->jwt_keys == NULL) {
-        imcf->jwt_keys = ngx_array_create(cf->pool, 4,
-                                          sizeof(ngx_im_jwt_key_t *));
-        if (imcf->jwt_keys == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    cln->handler = ngx_im_jwt_key_cleanup;
-    cln->data = key;
-
-    why = ngx_im_jwt_conflict(imcf, key);
-
-    if (why == NULL) {
-        if (ngx_im_jwt_read(cf, key, &text) != NGX_OK) {
-            return NGX_CONF_ERROR;
-        }
-
-        why = im_jwt_methods[key->alg].family == IM_JWT_HMAC
-                  ? ngx_im_jwt_secret(key, &text)
-                  : ngx_im_jwt_public(key, &text);
-    }
+    why = ngx_im_jwt_keys_read(source, &keys, &news);
 
     if (why != NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "im_jwt_key: \"%s\" with \"file=%V\" %s",
-                           im_jwt_methods[key->alg].name.data, &key->file, why);
-        return NGX_CONF_ERROR;
+        ngx_log_error(NGX_LOG_ERR, w->log, news.err,
+                      "im: the keys in \"%V\" stay as they were: the file %s",
+                      &source->file, why);
+        return;
     }
 
-    slot = ngx_array_push(imcf->jwt_keys);
-    if (slot == NULL) {
-        return NGX_CONF_ERROR;
-    }
+    ngx_im_jwt_keys_free(file->keys);
+    file->keys = keys;
 
-    *slot = key;
-
-    return NGX_CONF_OK;
+    ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
+                  "im: \"%V\" has been read again: %ui of its %ui keys are in "
+                  "use%s%s", &source->file, keys->n, news.nkeys,
+                  news.nleft ? ", one is left out: " : "",
+                  news.nleft ? news.why : "");
 }
 
 
-/* By kid; of those without, by algorithm. */
-static const ngx_im_jwt_key_t *
-ngx_im_jwt_find(ngx_im_main_conf_t *imcf, im_jwt_parts_t *parts,
-    const char **why)
+void
+ngx_im_jwt_tick(ngx_im_worker_t *w)
 {
-    ngx_uint_t          i;
-    ngx_im_jwt_key_t  **keys;
+    ngx_uint_t             i;
+    ngx_im_jwt_file_t     *file;
+    ngx_im_jwt_source_t  **sources;
+
+    if (w->conf->jwt_keys == NULL) {
+        return;
+    }
+
+    sources = w->conf->jwt_keys->elts;
+
+    for (i = 0; i < w->conf->jwt_keys->nelts; i++) {
+
+        if (sources[i]->format != NGX_IM_JWT_JWKS
+            || ngx_im_jwt_state(w) == NULL)
+        {
+            continue;
+        }
+
+        file = &w->jwt->files[i];
+
+        if (file->next > ngx_time()
+            && file->next <= ngx_time() + (time_t) sources[i]->check)
+        {
+            continue;
+        }
+
+        file->next = ngx_time() + sources[i]->check;
+
+        if (ngx_im_jwt_changed(sources[i], &file->stamp)) {
+            ngx_im_jwt_reread(w, sources[i], file);
+        }
+    }
+}
+
+
+/* A token without a kid is tried with all keys of a set. */
+static ngx_uint_t
+ngx_im_jwt_named(const ngx_im_jwt_source_t *source,
+    const ngx_im_jwt_key_t *key, im_str_t kid)
+{
+    return im_str_eq(key->kid, kid)
+           || (kid.len == 0 && source->format == NGX_IM_JWT_JWKS);
+}
+
+
+/*
+ * By kid; of those without, by algorithm.  Gives their number, of
+ * NGX_IM_JWT_CANDIDATES at most.
+ */
+static ngx_uint_t
+ngx_im_jwt_find(ngx_im_worker_t *w, im_jwt_parts_t *parts,
+    ngx_im_jwt_candidate_t *list, const char **why)
+{
+    ngx_uint_t             i, k, n;
+    ngx_im_jwt_keys_t     *keys;
+    ngx_im_jwt_source_t  **sources;
 
     *why = "the token's key is unknown";
 
-    if (imcf->jwt_keys == NULL) {
-        return NULL;
+    if (w->conf->jwt_keys == NULL) {
+        return 0;
     }
 
-    keys = imcf->jwt_keys->elts;
+    sources = w->conf->jwt_keys->elts;
+    n = 0;
 
-    for (i = 0; i < imcf->jwt_keys->nelts; i++) {
+    for (i = 0; i < w->conf->jwt_keys->nelts; i++) {
 
-        if (!im_str_eq(ngx_im_str(keys[i]->kid), parts->kid)) {
-            continue;
+        keys = sources[i]->keys;
+
+        if (w->jwt != NULL && w->jwt->files[i].keys != NULL) {
+            keys = w->jwt->files[i].keys;
         }
 
-        if (keys[i]->alg == parts->alg) {
-            *why = NULL;
-            return keys[i];
-        }
+        for (k = 0; k < keys->n; k++) {
 
-        *why = "the token's algorithm is not its key's";
+            if (!ngx_im_jwt_named(sources[i], &keys->keys[k], parts->kid)) {
+                continue;
+            }
+
+            if (!(keys->keys[k].algs & im_jwk_alg(parts->alg))) {
+                *why = "the token's algorithm is not its key's";
+                continue;
+            }
+
+            if (n < NGX_IM_JWT_CANDIDATES) {
+                list[n].source = sources[i];
+                list[n++].key = &keys->keys[k];
+            }
+        }
     }
 
-    return NULL;
+    return n;
 }
 
 
+/* Edwards curves have a hash of their own. */
 static const EVP_MD *
-ngx_im_jwt_md(const ngx_im_jwt_key_t *key)
+ngx_im_jwt_md(im_jwt_alg_e alg)
 {
-    switch (im_jwt_methods[key->alg].bits) {
+    switch (im_jwt_methods[alg].bits) {
 
     case 256:
         return EVP_sha256();
@@ -352,9 +227,32 @@ ngx_im_jwt_md(const ngx_im_jwt_key_t *key)
     case 384:
         return EVP_sha384();
 
-    default:
+    case 512:
         return EVP_sha512();
+
+    default:
+        return NULL;
     }
+}
+
+
+/* The salt is as long as the hash (RFC 7518, 3.5). */
+static ngx_uint_t
+ngx_im_jwt_begin(EVP_MD_CTX *ctx, im_jwt_alg_e alg,
+    const ngx_im_jwt_key_t *key)
+{
+    EVP_PKEY_CTX  *pctx;
+
+    if (EVP_DigestVerifyInit(ctx, &pctx, ngx_im_jwt_md(alg), NULL, key->public)
+        != 1)
+    {
+        return 0;
+    }
+
+    return im_jwt_methods[alg].family != IM_JWT_PSS
+           || (EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) > 0
+               && EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST)
+                  > 0);
 }
 
 
@@ -369,7 +267,7 @@ ngx_im_jwt_verified(const ngx_im_jwt_key_t *key, im_jwt_parts_t *parts,
     EVP_MD_CTX             *ctx;
     const im_jwt_method_t  *method;
 
-    method = &im_jwt_methods[key->alg];
+    method = &im_jwt_methods[parts->alg];
     signature = parts->signature;
 
     len = method->signature ? method->signature
@@ -386,11 +284,7 @@ ngx_im_jwt_verified(const ngx_im_jwt_key_t *key, im_jwt_parts_t *parts,
 
     ctx = EVP_MD_CTX_new();
 
-    if (ctx == NULL
-        || EVP_DigestVerifyInit(ctx, NULL, ngx_im_jwt_md(key), NULL,
-                                key->public)
-           != 1)
-    {
+    if (ctx == NULL || !ngx_im_jwt_begin(ctx, parts->alg, key)) {
         EVP_MD_CTX_free(ctx);
         ERR_clear_error();
         *why = im_json_no_memory;
@@ -416,33 +310,43 @@ ngx_im_jwt_verified(const ngx_im_jwt_key_t *key, im_jwt_parts_t *parts,
 
 
 /*
- * Equal bytes have the same key while the worker lives: a good token stays
- * good.  Only good tokens are remembered, so that bad ones can't drive them
- * out.
+ * Equal bytes stay good while their key is in use.  Only good tokens are
+ * remembered, so that bad ones can't drive them out.
  */
+static u_char *
+ngx_im_jwt_seen(ngx_im_worker_t *w, const ngx_im_jwt_key_t *key,
+    im_str_t token, u_char digest[NGX_IM_JWT_DIGEST])
+{
+    uint32_t    slot;
+    SHA256_CTX  sha;
+
+    (void) SHA256_Init(&sha);
+    (void) SHA256_Update(&sha, key->id, NGX_IM_JWT_DIGEST);
+    (void) SHA256_Update(&sha, token.data, token.len);
+    (void) SHA256_Final(digest, &sha);
+
+    ngx_memcpy(&slot, digest, sizeof(uint32_t));
+
+    return w->jwt->seen[slot % NGX_IM_JWT_SEEN];
+}
+
+
 static ngx_int_t
 ngx_im_jwt_signature(ngx_im_worker_t *w, const ngx_im_jwt_key_t *key,
     im_str_t token, im_jwt_parts_t *parts, const char **why)
 {
     u_char     *seen;
-    u_char      digest[SHA256_DIGEST_LENGTH];
-    uint32_t    slot;
+    u_char      digest[NGX_IM_JWT_DIGEST];
     ngx_int_t   rc;
 
-    if (w->jwt == NULL) {
-        w->jwt = im_calloc(sizeof(ngx_im_jwt_t));
-        if (w->jwt == NULL) {
-            *why = im_json_no_memory;
-            return NGX_BUSY;
-        }
+    if (ngx_im_jwt_state(w) == NULL) {
+        *why = im_json_no_memory;
+        return NGX_BUSY;
     }
 
-    (void) SHA256(token.data, token.len, digest);
+    seen = ngx_im_jwt_seen(w, key, token, digest);
 
-    ngx_memcpy(&slot, digest, sizeof(uint32_t));
-    seen = w->jwt->seen[slot % NGX_IM_JWT_SEEN];
-
-    if (ngx_memcmp(seen, digest, SHA256_DIGEST_LENGTH) == 0) {
+    if (ngx_memcmp(seen, digest, NGX_IM_JWT_DIGEST) == 0) {
         return NGX_OK;
     }
 
@@ -454,7 +358,7 @@ ngx_im_jwt_signature(ngx_im_worker_t *w, const ngx_im_jwt_key_t *key,
     rc = ngx_im_jwt_verified(key, parts, why);
 
     if (rc == NGX_OK) {
-        ngx_memcpy(seen, digest, SHA256_DIGEST_LENGTH);
+        ngx_memcpy(seen, digest, NGX_IM_JWT_DIGEST);
     }
 
     return rc;
@@ -468,8 +372,9 @@ ngx_im_jwt_hmac(const ngx_im_jwt_key_t *key, im_jwt_parts_t *parts,
     unsigned  len;
     u_char    mac[EVP_MAX_MD_SIZE];
 
-    if (HMAC(ngx_im_jwt_md(key), key->secret.data, (int) key->secret.len,
-             parts->signing.data, parts->signing.len, mac, &len)
+    if (HMAC(ngx_im_jwt_md(parts->alg), key->secret.data,
+             (int) key->secret.len, parts->signing.data, parts->signing.len,
+             mac, &len)
         == NULL)
     {
         ERR_clear_error();
@@ -488,13 +393,37 @@ ngx_im_jwt_hmac(const ngx_im_jwt_key_t *key, im_jwt_parts_t *parts,
 }
 
 
+/* Which of the keys has signed it, and so where it comes from. */
+static ngx_int_t
+ngx_im_jwt_source(ngx_im_worker_t *w, im_str_t token, im_jwt_parts_t *parts,
+    const ngx_im_jwt_source_t **source, const char **why)
+{
+    ngx_int_t               rc;
+    ngx_uint_t              i, n;
+    ngx_im_jwt_candidate_t  list[NGX_IM_JWT_CANDIDATES];
+
+    n = ngx_im_jwt_find(w, parts, list, why);
+    rc = NGX_ERROR;
+
+    for (i = 0; i < n && rc == NGX_ERROR; i++) {
+        *source = list[i].source;
+
+        rc = list[i].key->public != NULL
+             ? ngx_im_jwt_signature(w, list[i].key, token, parts, why)
+             : ngx_im_jwt_hmac(list[i].key, parts, why);
+    }
+
+    return rc;
+}
+
+
 ngx_int_t
 ngx_im_jwt_verify(ngx_im_worker_t *w, im_str_t token, im_buf_t *arena,
     im_jwt_t *claims)
 {
-    ngx_int_t                rc;
-    im_jwt_parts_t           parts;
-    const ngx_im_jwt_key_t  *key;
+    ngx_int_t                   rc;
+    im_jwt_parts_t              parts;
+    const ngx_im_jwt_source_t  *source;
 
     ngx_memzero(claims, sizeof(im_jwt_t));
 
@@ -502,14 +431,7 @@ ngx_im_jwt_verify(ngx_im_worker_t *w, im_str_t token, im_buf_t *arena,
         goto failed;
     }
 
-    key = ngx_im_jwt_find(w->conf, &parts, &claims->why);
-    if (key == NULL) {
-        goto failed;
-    }
-
-    rc = key->public != NULL
-             ? ngx_im_jwt_signature(w, key, token, &parts, &claims->why)
-             : ngx_im_jwt_hmac(key, &parts, &claims->why);
+    rc = ngx_im_jwt_source(w, token, &parts, &source, &claims->why);
 
     if (rc != NGX_OK) {
         return rc;
@@ -519,8 +441,9 @@ ngx_im_jwt_verify(ngx_im_worker_t *w, im_str_t token, im_buf_t *arena,
         goto failed;
     }
 
-    rc = im_jwt_check(claims, ngx_time(), ngx_im_str(key->audience),
-                      ngx_im_str(key->issuer));
+    rc = im_jwt_check(claims, ngx_time(), source->leeway,
+                      ngx_im_str(source->audience),
+                      ngx_im_str(source->issuer));
 
     if (rc == IM_OK) {
         return NGX_OK;

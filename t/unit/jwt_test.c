@@ -112,10 +112,12 @@ test_algs(void **state)
 
     static const char *const  names[] = {
         "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256",
-        "ES384", "ES512"
+        "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA", "Ed25519",
+        "Ed448"
     };
     static const char *const  bad[] = {
-        "", "none", "None", "NONE", "hs256", "HS256 ", "HS25", "PS256", "EdDSA"
+        "", "none", "None", "NONE", "hs256", "HS256 ", "HS25", "PS255",
+        "EDDSA", "Ed449", "ES256K"
     };
 
     (void) state;
@@ -123,7 +125,8 @@ test_algs(void **state)
     for (i = 0; i < test_count(names); i++) {
         assert_int_equal(im_jwt_alg(im_str_z(names[i])), i);
         assert_int_equal(im_jwt_methods[i].bits,
-                         strtoul(names[i] + 2, NULL, 10));
+                         i < IM_JWT_EDDSA ? strtoul(names[i] + 2, NULL, 10)
+                                          : 0);
     }
 
     for (i = 0; i < test_count(bad); i++) {
@@ -175,7 +178,7 @@ test_split_bad(void **state)
         "{\"alg\":\"HS256\",\"kid\":1}", "{\"alg\":\"HS256\",\"kid\":{}}",
         "{\"alg\":\"HS256\",\"crit\":[\"exp\"]}",
         "{\"alg\":\"HS256\",\"crit\":null}", "{\"alg\":\"HS256\"} x",
-        "{\"alg\":\"PS256\"}", "\xff", "{\"alg\":\"HS256\\u0000\"}"
+        "{\"alg\":\"ES256K\"}", "\xff", "{\"alg\":\"HS256\\u0000\"}"
     };
 
     (void) state;
@@ -428,16 +431,24 @@ test_subs_too_many(void **state)
 
 
 static im_int_t
-check(const char *text, int64_t now, const char *audience, const char *issuer)
+check_leeway(const char *text, int64_t now, int64_t leeway,
+    const char *audience, const char *issuer)
 {
     im_int_t  rc;
 
     assert_int_equal(claims(text), IM_OK);
 
-    rc = im_jwt_check(&jwt, now, im_str_z(audience), im_str_z(issuer));
+    rc = im_jwt_check(&jwt, now, leeway, im_str_z(audience), im_str_z(issuer));
     assert_int_equal(rc == IM_OK, jwt.why == NULL);
 
     return rc;
+}
+
+
+static im_int_t
+check(const char *text, int64_t now, const char *audience, const char *issuer)
+{
+    return check_leeway(text, now, 0, audience, issuer);
 }
 
 
@@ -459,9 +470,11 @@ test_check(void **state)
         { "{\"exp\":100}", 100, "", "", IM_DECLINED },
         { "{\"exp\":0}", 100, "", "", IM_DECLINED },
         { "{\"exp\":-5}", 100, "", "", IM_DECLINED },
-        { "{\"nbf\":100}", 99, "", "", IM_ERROR },
+        { "{\"nbf\":100}", 99, "", "", IM_DECLINED },
         { "{\"nbf\":100}", 100, "", "", IM_OK },
-        { "{\"nbf\":100,\"exp\":50}", 99, "", "", IM_ERROR },
+        { "{\"nbf\":100,\"exp\":50}", 99, "", "", IM_DECLINED },
+        { "{\"nbf\":100,\"iss\":\"b\"}", 99, "", "a", IM_ERROR },
+        { "{\"iat\":4000000000}", 99, "", "", IM_OK },
         { "{\"exp\":100,\"expire_at\":50}", 60, "", "", IM_DECLINED },
         { "{\"exp\":100,\"expire_at\":200}", 60, "", "", IM_OK },
         { "{\"exp\":100,\"expire_at\":200}", 150, "", "", IM_DECLINED },
@@ -506,6 +519,51 @@ test_check(void **state)
 }
 
 
+/* Clocks differ; the seconds of leeway are the last ones, not the first. */
+static void
+test_check_leeway(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *text;
+        int64_t      now;
+        int64_t      leeway;
+        im_int_t     rc;
+    } cases[] = {
+        { "{\"exp\":100}", 104, 5, IM_OK },
+        { "{\"exp\":100}", 105, 5, IM_DECLINED },
+        { "{\"exp\":100}", 100, 1, IM_OK },
+        { "{\"exp\":100,\"expire_at\":90}", 94, 5, IM_OK },
+        { "{\"exp\":100,\"expire_at\":90}", 95, 5, IM_DECLINED },
+        { "{\"exp\":90,\"expire_at\":0}", 94, 5, IM_OK },
+        { "{\"exp\":90,\"expire_at\":200}", 95, 5, IM_DECLINED },
+        { "{\"nbf\":100}", 95, 5, IM_OK },
+        { "{\"nbf\":100}", 94, 5, IM_DECLINED },
+        { "{\"nbf\":100,\"exp\":90}", 94, 5, IM_DECLINED },
+        { "{\"nbf\":100,\"exp\":99}", 100, 5, IM_OK },
+        { "{\"exp\":-9000000000000000,\"nbf\":9000000000000000}", 1,
+          86400, IM_DECLINED },
+        { "{\"exp\":9000000000000000,\"nbf\":-9000000000000000}", 1,
+          86400, IM_OK }
+    };
+
+    (void) state;
+
+    for (i = 0; i < test_count(cases); i++) {
+        if (check_leeway(cases[i].text, cases[i].now, cases[i].leeway, "", "")
+            != cases[i].rc)
+        {
+            fail_msg("%s at %d", cases[i].text, (int) cases[i].now);
+        }
+
+        assert_int_equal(jwt.leeway, cases[i].leeway);
+    }
+
+    done();
+}
+
+
 /* Whatever fails is said to be memory's fault, and nothing is left behind. */
 static void
 test_no_memory(void **state)
@@ -531,7 +589,7 @@ test_no_memory(void **state)
         }
 
         if (rc == IM_OK) {
-            rc = im_jwt_check(&jwt, 1, im_str_z("a"), im_str_z(""));
+            rc = im_jwt_check(&jwt, 1, 0, im_str_z("a"), im_str_z(""));
         }
 
         if (alloc_failed()) {
@@ -641,6 +699,7 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_subs),
     alloc_test(test_subs_too_many),
     alloc_test(test_check),
+    alloc_test(test_check_leeway),
     alloc_test(test_no_memory),
     alloc_test(test_arena_stays),
     alloc_test(test_der)

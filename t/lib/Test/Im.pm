@@ -556,6 +556,7 @@ my %Steps = (
     storm   => \&step_storm,
     drained => \&step_drained,
     renew   => \&Test::Im::Jwt::renew,
+    jwks    => \&Test::Im::Jwt::jwks,
     logins  => \&step_logins,
     flood   => \&step_flood,
     users   => \&step_users,
