@@ -17,6 +17,7 @@ typedef struct {
     char            *redis;
     char            *user;
     char            *password;
+    char            *password_file;
     char            *prefix;
     char            *log;
     im_link_conf_t   link;
@@ -25,21 +26,35 @@ typedef struct {
 
 /* Their rows: struct s has an im_daemon_conf_t named daemon. */
 #define im_daemon_conf_options(s)                                             \
-    im_daemon_string("redis", s, daemon.redis,                                \
-                     "HOST:PORT|unix:PATH  (" IM_DAEMON_LINK_ADDRESS ")"),    \
-    im_daemon_string("redis-user", s, daemon.user,                            \
-                     "NAME  of the ACL"),                                     \
-    im_daemon_string("redis-password", s, daemon.password, "TEXT"),           \
-    im_daemon_number("redis-db", s, daemon.link.db, 0, 0, 1000000, "N  (0)"), \
-    im_daemon_string("prefix", s, daemon.prefix, "TEXT  of all keys (im:)"),  \
+    im_daemon_string("redis", s, daemon.redis, im_daemon_conf_redis,          \
+                     "ADDRESS  HOST[:PORT], [IPV6][:PORT] or unix:/PATH "     \
+                     "(" IM_DAEMON_LINK_ADDRESS ")"),                         \
+    im_daemon_string("redis-user", s, daemon.user, NULL,                      \
+                     "NAME  user of Redis' ACL"),                             \
+    im_daemon_string("redis-password-file", s, daemon.password_file, NULL,    \
+                     "FILE  has the password, as its only line"),             \
+    im_daemon_secret("redis-password", s, daemon.password,                    \
+                     "TEXT  on a command line any local user can see it"),    \
+    im_daemon_number("redis-db", s, daemon.link.db, 0, 0, 1000000,            \
+                     "N  number of the database"),                            \
+    im_daemon_string("prefix", s, daemon.prefix, im_daemon_conf_prefix,       \
+                     "TEXT  of all keys, as in im_redis (im:)"),              \
     im_daemon_number("partitions", s, daemon.link.partitions, 0, 1,           \
                      IM_PARTITIONS_MAX,                                       \
-                     "N  (what Redis holds, 16 in a new one)"),               \
-    im_daemon_string("log", s, daemon.log,                                    \
-                     "error|warn|notice|info|debug  (notice)")
+                     "N  that Redis must have, 16 in a new one"),              \
+    im_daemon_string("log", s, daemon.log, im_daemon_conf_log,                \
+                     "LEVEL  error, warn, notice, info or debug (notice)")
 
 
-/* Sets the level of the log and the rest of link.  IM_ERROR: logged. */
+/* Checks of values: NULL, or what is wrong. */
+const char *im_daemon_conf_redis(const char *value);
+const char *im_daemon_conf_prefix(const char *value);
+const char *im_daemon_conf_log(const char *value);
+
+/*
+ * Sets the level of the log and the rest of link, and reads the file of the
+ * password.  IM_ERROR: logged.
+ */
 im_int_t im_daemon_conf_init(im_daemon_conf_t *conf);
 
 

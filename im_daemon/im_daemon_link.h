@@ -15,6 +15,7 @@
 
 #define IM_DAEMON_LINK_TIMEOUT  2000        /* ms, of each call */
 #define IM_DAEMON_LINK_ADDRESS  "127.0.0.1:6379"
+#define IM_DAEMON_LINK_PORT     6379
 
 
 /*

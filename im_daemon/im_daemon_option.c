@@ -4,94 +4,277 @@
  * Options by table.
  */
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "im_daemon_option.h"
 #include "im_daemon_log.h"
 
 
-#define IM_OPTION_LINE  1024
+#define IM_OPTION_WIDTH   80
+#define IM_OPTION_COLUMN  30      /* of the text of --help */
+#define IM_OPTION_SHOWN   128     /* bytes of a value in a message */
+#define IM_OPTION_NAME    32
+
+#define IM_OPTION_FILE    1       /* bits of given */
+#define IM_OPTION_ARGS    2
 
 
-static void
-im_daemon_option_help(const char *program, const im_daemon_option_t *options)
+im_uint_t
+im_daemon_option_count(const im_daemon_option_t *rows)
 {
-    const im_daemon_option_t  *o;
+    im_uint_t  n;
 
-    printf("usage: %s [--name=value ...]\n\n", program);
-    printf("  --conf=FILE  lines \"name value;\"; the command line wins\n");
-
-    for (o = options; o->name != NULL; o++) {
-        printf("  --%s=%s\n", o->name, o->help);
+    for (n = 0; rows[n].name != NULL; n++) {
+        /* void */
     }
 
-    printf("  --help\n  --version\n");
+    return n;
 }
 
 
-static im_int_t
-im_daemon_option_number(const im_daemon_option_t *o, const char *value,
-    uint64_t *n)
+void
+im_daemon_option_fault(const im_daemon_place_t *place, const char *name,
+    const char *value, const char *why)
 {
-    int        shift;
-    char      *end;
-    uint64_t   v;
+    char    shown[IM_OPTION_SHOWN + 4], where[IM_OPTION_SHOWN];
+    size_t  i;
 
-    errno = 0;
-    v = strtoull(value, &end, 10);
-
-    shift = (*end | 0x20) == 'k' ? 10 : (*end | 0x20) == 'm' ? 20 : 0;
-
-    if (shift != 0 && v < UINT32_MAX) {
-        v <<= shift;
-        end++;
+    for (i = 0; value != NULL && value[i] != '\0' && i < IM_OPTION_SHOWN; i++) {
+        shown[i] = (u_char) value[i] < 0x20 || value[i] == 0x7f ? '?'
+                                                                : value[i];
     }
 
-    if (!isdigit((u_char) *value) || *end != '\0' || errno != 0
-        || v < o->min || v > o->max)
-    {
-        im_daemon_log(IM_LOG_ERROR, "--%s=%s is not a number from %llu to "
-                      "%llu", o->name, value, (unsigned long long) o->min,
-                      (unsigned long long) o->max);
-        return IM_ERROR;
+    (void) strcpy(shown + i, value != NULL && value[i] != '\0' ? "..." : "");
+
+    where[0] = '\0';
+
+    if (place->file != NULL) {
+        (void) snprintf(where, sizeof(where), "%s:%u: ", place->file,
+                        (unsigned) place->line);
     }
 
-    *n = v;
-
-    return IM_OK;
+    im_daemon_log(IM_LOG_ERROR, "%s%s%s%s%s%s %s", where,
+                  place->file == NULL ? "--" : "", name,
+                  value == NULL ? "" : place->file == NULL ? "=\"" : " \"",
+                  shown, value == NULL ? "" : "\"", why);
 }
 
 
-static im_int_t
-im_daemon_option_set(const im_daemon_option_t *options, im_str_t name,
-    const char *value, void *conf)
+/* The number of bytes to add, leave out or change (Levenshtein). */
+static im_uint_t
+im_daemon_option_distance(const char *a, size_t n, const char *b)
 {
-    char                      *copy, **s;
-    void                      *dst;
-    size_t                     size;
-    const im_daemon_option_t  *o;
+    size_t     i, k, m;
+    im_uint_t  row[IM_OPTION_NAME + 1], left, above;
 
-    for (o = options; o->name != NULL; o++) {
-        if (im_str_eq(im_str_z(o->name), name)) {
-            break;
+    m = strlen(b);
+
+    if (n > IM_OPTION_NAME || m > IM_OPTION_NAME) {
+        return IM_OPTION_NAME;
+    }
+
+    for (k = 0; k <= m; k++) {
+        row[k] = k;
+    }
+
+    for (i = 0; i < n; i++) {
+        left = row[0];
+        row[0] = i + 1;
+
+        for (k = 0; k < m; k++) {
+            above = row[k + 1];
+            row[k + 1] = im_min(left + (a[i] != b[k]),
+                                im_min(above, row[k]) + 1);
+            left = above;
         }
     }
 
-    if (o->name == NULL) {
-        im_daemon_log(IM_LOG_ERROR, "unknown option \"%.*s\", see --help",
-                      (int) name.len, (char *) name.data);
-        return IM_ERROR;
+    return row[m];
+}
+
+
+/* An option that the unknown name begins, or that differs by a little. */
+static const char *
+im_daemon_option_nearest(const im_daemon_option_t *rows, const char *name,
+    size_t len)
+{
+    im_uint_t    d, least;
+    const char  *found;
+
+    found = NULL;
+    least = 3;
+
+    for ( /* void */ ; rows->name != NULL; rows++) {
+        d = len >= 3 && strncmp(rows->name, name, len) == 0
+            ? 1 : im_daemon_option_distance(name, len, rows->name);
+
+        if (d < least && d < len) {
+            least = d;
+            found = rows->name;
+        }
     }
 
-    dst = (u_char *) conf + o->offset;
+    return found;
+}
 
-    if (o->type == IM_OPTION_NUMBER) {
-        return im_daemon_option_number(o, value, dst);
+
+const im_daemon_option_t *
+im_daemon_option_find(const im_daemon_options_t *options,
+    const im_daemon_place_t *place, const char *name, size_t len)
+{
+    char                       text[IM_OPTION_SHOWN], why[IM_OPTION_SHOWN];
+    const char                *nearest;
+    const im_daemon_option_t  *row;
+
+    for (row = options->rows; row->name != NULL; row++) {
+        if (strncmp(row->name, name, len) == 0 && row->name[len] == '\0') {
+            return row;
+        }
     }
+
+    nearest = im_daemon_option_nearest(options->rows, name, len);
+
+    (void) snprintf(text, sizeof(text), "%.*s", (int) len, name);
+    (void) snprintf(why, sizeof(why), "is unknown%s%s%s (--help lists all)",
+                    nearest == NULL ? "" : place->file == NULL
+                    ? ": do you mean --" : ": do you mean ",
+                    nearest == NULL ? "" : nearest,
+                    nearest == NULL ? "" : "?");
+
+    im_daemon_option_fault(place, text, NULL, why);
+
+    return NULL;
+}
+
+
+/* What multiplies a number; 0: no such unit. */
+static uint64_t
+im_daemon_option_unit(const im_daemon_option_t *row, const char *unit)
+{
+    im_uint_t  i;
+    static const struct {
+        im_daemon_option_e   type;
+        char                 unit;
+        uint64_t             factor;
+    } units[] = {
+        { IM_OPTION_SIZE, 'k', 1024 }, { IM_OPTION_SIZE, 'K', 1024 },
+        { IM_OPTION_SIZE, 'm', 1024 * 1024 },
+        { IM_OPTION_SIZE, 'M', 1024 * 1024 },
+        { IM_OPTION_TIME, 's', 1 }, { IM_OPTION_TIME, 'm', 60 },
+        { IM_OPTION_TIME, 'h', 3600 }, { IM_OPTION_TIME, 'd', 86400 }
+    };
+
+    if (unit[0] == '\0') {
+        return 1;
+    }
+
+    for (i = 0; unit[1] == '\0' && i < sizeof(units) / sizeof(units[0]); i++) {
+        if (units[i].type == row->type && units[i].unit == unit[0]) {
+            return units[i].factor;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Digits and a unit, without a sign and blanks.  0: not one, or too much. */
+static int
+im_daemon_option_number(const im_daemon_option_t *row, const char *value,
+    uint64_t *n)
+{
+    uint64_t     v, unit;
+    const char  *p;
+
+    if (row->type == IM_OPTION_FLAG) {
+        *n = strcmp(value, "on") == 0 || strcmp(value, "1") == 0;
+
+        return *n || strcmp(value, "off") == 0 || strcmp(value, "0") == 0;
+    }
+
+    v = 0;
+
+    for (p = value; *p >= '0' && *p <= '9'; p++) {
+        if (v > row->max) {
+            return 0;
+        }
+
+        v = v * 10 + (uint64_t) (*p - '0');
+    }
+
+    unit = im_daemon_option_unit(row, p);
+
+    if (p == value || unit == 0 || v > row->max / unit || v * unit < row->min) {
+        return 0;
+    }
+
+    *n = v * unit;
+
+    return 1;
+}
+
+
+/* As it is written in a configuration: 1m, 30d. */
+static const char *
+im_daemon_option_show(const im_daemon_option_t *row, uint64_t n, char *text,
+    size_t size)
+{
+    char      c;
+    uint64_t  unit;
+
+    c = '\0';
+    unit = 1;
+
+    if (row->type == IM_OPTION_SIZE && n % 1024 == 0 && n > 0) {
+        unit = n % (1024 * 1024) == 0 ? 1024 * 1024 : 1024;
+        c = unit == 1024 ? 'k' : 'm';
+
+    } else if (row->type == IM_OPTION_TIME) {
+        unit = n % 86400 == 0 ? 86400 : n % 3600 == 0 ? 3600
+               : n % 60 == 0 ? 60 : 1;
+        unit = n == 0 ? 1 : unit;
+        c = unit == 86400 ? 'd' : unit == 3600 ? 'h' : unit == 60 ? 'm' : 's';
+    }
+
+    (void) snprintf(text, size, "%llu%.1s", (unsigned long long) (n / unit),
+                    &c);
+
+    return text;
+}
+
+
+/* NULL, or why the text is no value of the option. */
+static const char *
+im_daemon_option_numeric(const im_daemon_option_t *row, const char *value,
+    uint64_t *n, char *why, size_t size)
+{
+    char         least[IM_OPTION_NAME], most[IM_OPTION_NAME];
+    static const char  *kinds[] = {
+        [IM_OPTION_NUMBER] = "number", [IM_OPTION_SIZE] = "size",
+        [IM_OPTION_TIME] = "time"
+    };
+
+    if (im_daemon_option_number(row, value, n)) {
+        return NULL;
+    }
+
+    if (row->type == IM_OPTION_FLAG) {
+        return "must be on or off";
+    }
+
+    (void) snprintf(why, size, "must be a %s from %s to %s", kinds[row->type],
+                    im_daemon_option_show(row, row->min, least, sizeof(least)),
+                    im_daemon_option_show(row, row->max, most, sizeof(most)));
+
+    return why;
+}
+
+
+static im_int_t
+im_daemon_option_copy(const char *value, char **dst)
+{
+    char    *copy;
+    size_t   size;
 
     size = strlen(value) + 1;
 
@@ -103,145 +286,159 @@ im_daemon_option_set(const im_daemon_option_t *options, im_str_t name,
 
     memcpy(copy, value, size);
 
-    s = dst;
-    im_free(*s);
-    *s = copy;
+    im_free(*dst);
+    *dst = copy;
 
     return IM_OK;
 }
 
 
-/* "name value;" or "name = value", '#' starts a comment. */
-static im_int_t
-im_daemon_option_line(char *line, const im_daemon_option_t *options, void *conf)
+im_int_t
+im_daemon_option_set(const im_daemon_options_t *options,
+    const im_daemon_place_t *place, const im_daemon_option_t *row,
+    const char *value)
 {
-    char      *value;
-    size_t     len;
-    im_str_t   name;
+    int          bit, strings;
+    char         text[IM_OPTION_SHOWN];
+    void        *dst;
+    u_char      *given;
+    uint64_t     n;
+    const char  *why;
 
-    line += strspn(line, " \t\r\n");
+    dst = (u_char *) options->conf + row->offset;
+    given = &options->given[row - options->rows];
+    bit = place->file != NULL ? IM_OPTION_FILE : IM_OPTION_ARGS;
+    strings = row->type <= IM_OPTION_SECRET;
+    n = 0;
 
-    if (*line == '\0' || *line == '#') {
-        return IM_OK;
+    if (*given & bit) {
+        why = "is there twice: leave one out";
+
+    } else if (value == NULL || value[0] == '\0') {
+        why = "has no value";
+
+    } else if (!strings) {
+        why = im_daemon_option_numeric(row, value, &n, text, sizeof(text));
+
+    } else {
+        why = row->check != NULL ? row->check(value) : NULL;
     }
 
-    name = im_str_set(line, strcspn(line, " \t\r\n=;"));
-    value = line + name.len;
-    value += strspn(value, " \t=");
-
-    len = strcspn(value, "\r\n");
-
-    while (len > 0 && (value[len - 1] == ';'
-                       || isspace((u_char) value[len - 1])))
-    {
-        len--;
-    }
-
-    value[len] = '\0';
-
-    return im_daemon_option_set(options, name, value, conf);
-}
-
-
-static im_int_t
-im_daemon_option_file(const char *path, const im_daemon_option_t *options,
-    void *conf)
-{
-    char      line[IM_OPTION_LINE];
-    FILE     *f;
-    im_int_t  rc;
-
-    f = fopen(path, "r");
-    if (f == NULL) {
-        im_daemon_log(IM_LOG_ERROR, "can't read \"%s\": %s", path,
-                      strerror(errno));
+    if (why != NULL) {
+        im_daemon_option_fault(place, row->name,
+                               row->type == IM_OPTION_SECRET
+                               || value == NULL || value[0] == '\0'
+                               ? NULL : value, why);
         return IM_ERROR;
     }
 
-    rc = IM_OK;
+    *given |= bit;
 
-    while (rc == IM_OK && fgets(line, sizeof(line), f) != NULL) {
-        rc = im_daemon_option_line(line, options, conf);
+    if (bit == IM_OPTION_FILE && (*given & IM_OPTION_ARGS)) {
+        return IM_OK;
     }
 
-    (void) fclose(f);
-
-    if (rc != IM_OK) {
-        im_daemon_log(IM_LOG_ERROR, "\"%s\" is not usable", path);
+    if (strings) {
+        return im_daemon_option_copy(value, dst);
     }
 
-    return rc;
-}
-
-
-im_int_t
-im_daemon_options(int argc, char **argv, const im_daemon_option_t *options,
-    void *conf)
-{
-    int                        i;
-    size_t                     len;
-    const im_daemon_option_t  *o;
-
-    for (o = options; o->name != NULL; o++) {
-        if (o->type == IM_OPTION_NUMBER) {
-            memcpy((u_char *) conf + o->offset, &o->value, sizeof(uint64_t));
-        }
-    }
-
-    for (i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
-            im_daemon_option_help(argv[0], options);
-            return IM_DONE;
-        }
-
-        if (strcmp(argv[i], "--version") == 0) {
-            printf("im %s\n", IM_DAEMON_VERSION);
-            return IM_DONE;
-        }
-    }
-
-    for (i = 1; i < argc; i++) {
-        if (strncmp(argv[i], "--conf=", 7) == 0
-            && im_daemon_option_file(argv[i] + 7, options, conf) != IM_OK)
-        {
-            return IM_ERROR;
-        }
-    }
-
-    for (i = 1; i < argc; i++) {
-        if (strncmp(argv[i], "--conf=", 7) == 0) {
-            continue;
-        }
-
-        len = strcspn(argv[i], "=");
-
-        if (strncmp(argv[i], "--", 2) != 0 || argv[i][len] == '\0') {
-            im_daemon_log(IM_LOG_ERROR, "\"%s\" is not --name=value, "
-                          "see --help", argv[i]);
-            return IM_ERROR;
-        }
-
-        if (im_daemon_option_set(options, im_str_set(argv[i] + 2, len - 2),
-                                 argv[i] + len + 1, conf)
-            != IM_OK)
-        {
-            return IM_ERROR;
-        }
-    }
+    memcpy(dst, &n, sizeof(uint64_t));
 
     return IM_OK;
 }
 
 
 void
-im_daemon_options_cleanup(const im_daemon_option_t *options, void *conf)
+im_daemon_option_defaults(const im_daemon_option_t *rows, void *conf)
 {
-    char                     **s;
-    const im_daemon_option_t  *o;
+    for ( /* void */ ; rows->name != NULL; rows++) {
+        if (rows->type > IM_OPTION_SECRET) {
+            memcpy((u_char *) conf + rows->offset, &rows->value,
+                   sizeof(uint64_t));
+        }
+    }
+}
 
-    for (o = options; o->name != NULL; o++) {
-        if (o->type == IM_OPTION_STRING) {
-            s = (void *) ((u_char *) conf + o->offset);
+
+void
+im_daemon_option_line(const char *left, const char *text)
+{
+    int     at;
+    size_t  n;
+
+    at = printf("  %s", left);
+
+    if (at + 2 > IM_OPTION_COLUMN) {
+        printf("\n");
+        at = 0;
+    }
+
+    printf("%*s", IM_OPTION_COLUMN - at, "");
+    at = IM_OPTION_COLUMN;
+
+    while (*text != '\0') {
+        n = strcspn(text, " ");
+
+        if (at > IM_OPTION_COLUMN && at + 1 + n > IM_OPTION_WIDTH) {
+            printf("\n%*s", IM_OPTION_COLUMN, "");
+            at = IM_OPTION_COLUMN;
+        }
+
+        at += printf("%s%.*s", at > IM_OPTION_COLUMN ? " " : "", (int) n, text);
+        text += n;
+        text += strspn(text, " ");
+    }
+
+    printf("\n");
+}
+
+
+void
+im_daemon_option_help(const im_daemon_option_t *row)
+{
+    char         left[IM_OPTION_SHOWN], text[4 * IM_OPTION_SHOWN];
+    char         value[IM_OPTION_NAME], min[IM_OPTION_NAME];
+    char         max[IM_OPTION_NAME];
+    const char  *p;
+
+    p = strstr(row->help, "  ");
+    p = p != NULL ? p : row->help + strlen(row->help);
+
+    (void) snprintf(left, sizeof(left), row->type == IM_OPTION_FLAG
+                    ? "--%s[=%.*s]" : "--%s=%.*s", row->name,
+                    (int) (p - row->help), row->help);
+
+    p += strspn(p, " ");
+
+    if (row->type <= IM_OPTION_SECRET) {
+        (void) snprintf(text, sizeof(text), "%s", p);
+
+    } else if (row->type == IM_OPTION_FLAG) {
+        (void) snprintf(text, sizeof(text), "%s (%s)", p,
+                        row->value ? "on" : "off");
+
+    } else {
+        (void) snprintf(text, sizeof(text), "%s (%s%s%s to %s)", p,
+                        row->value < row->min ? ""
+                        : im_daemon_option_show(row, row->value, value,
+                                                sizeof(value)),
+                        row->value < row->min ? "" : "; ",
+                        im_daemon_option_show(row, row->min, min, sizeof(min)),
+                        im_daemon_option_show(row, row->max, max, sizeof(max)));
+    }
+
+    im_daemon_option_line(left, text);
+}
+
+
+void
+im_daemon_options_cleanup(const im_daemon_option_t *rows, void *conf)
+{
+    char  **s;
+
+    for ( /* void */ ; rows->name != NULL; rows++) {
+        if (rows->type <= IM_OPTION_SECRET) {
+            s = (void *) ((u_char *) conf + rows->offset);
             im_free(*s);
             *s = NULL;
         }

@@ -12,6 +12,7 @@
 #include "im_job.h"
 #include "im_daemon_conf.h"
 #include "im_daemon_log.h"
+#include "im_daemon_main.h"
 #include "im_daemon_time.h"
 
 
@@ -168,7 +169,7 @@ im_job_signal(evutil_socket_t fd, short what, void *data)
         return;
     }
 
-    im_daemon_log(IM_LOG_NOTICE, "hands its partitions over");
+    im_daemon_log(IM_LOG_NOTICE, "stopping, hands its partitions over");
 
     job->stop = im_daemon_now() + IM_JOB_STOP;
 
@@ -184,8 +185,19 @@ im_job_signal(evutil_socket_t fd, short what, void *data)
 
 
 static im_int_t
-im_job_run(im_job_conf_t *conf)
+im_job_check(void *data)
 {
+    im_job_conf_t  *conf = data;
+
+    return im_daemon_conf_init(&conf->daemon);
+}
+
+
+static im_int_t
+im_job_run(void *data)
+{
+    im_job_conf_t  *conf = data;
+
     uint32_t        nonce[2];
     uint64_t        seed[2];
     im_job_t        job;
@@ -193,16 +205,11 @@ im_job_run(im_job_conf_t *conf)
     struct timeval  tv = { IM_JOB_TICK / 1000, 0 };
 
     memset(&job, 0, sizeof(job));
-    signal(SIGPIPE, SIG_IGN);
 
     im_daemon_random(seed, sizeof(seed));
     im_daemon_random(nonce, sizeof(nonce));
     snprintf(job.id, sizeof(job.id), "job-%ld-%08x%08x", (long) getpid(),
              nonce[0], nonce[1]);
-
-    if (im_daemon_conf_init(&conf->daemon) != IM_OK) {
-        return IM_ERROR;
-    }
 
     job.base = im_job_base();
     if (job.base == NULL || im_job_batch_init(&job.batch, seed) != IM_OK) {
@@ -231,7 +238,7 @@ im_job_run(im_job_conf_t *conf)
     evsignal_add(intr, NULL);
     event_add(job.tick, &tv);
 
-    im_daemon_log(IM_LOG_NOTICE, "im_job %s starts as %s", IM_DAEMON_VERSION,
+    im_daemon_log(IM_LOG_NOTICE, "im_job %s started as %s", IM_DAEMON_VERSION,
                   job.id);
 
     event_base_dispatch(job.base);
@@ -247,8 +254,6 @@ im_job_run(im_job_conf_t *conf)
     event_base_free(job.base);
     im_free(job.partitions);
 
-    im_daemon_log(IM_LOG_NOTICE, "im_job ends");
-
     return job.rc ? IM_ERROR : IM_OK;
 }
 
@@ -256,22 +261,14 @@ im_job_run(im_job_conf_t *conf)
 int
 main(int argc, char **argv)
 {
-    int            status;
-    im_int_t       rc;
-    im_job_conf_t  conf;
+    im_job_conf_t        conf;
+    im_daemon_program_t  program = {
+        "im_job", "publishes accepted pushes to the workers of nginx",
+        im_job_options, NULL, im_job_check, im_job_run
+    };
 
     memset(&conf, 0, sizeof(conf));
+    program.conf = &conf;
 
-    rc = im_daemon_options(argc, argv, im_job_options, &conf);
-
-    if (rc == IM_OK) {
-        status = im_job_run(&conf) == IM_OK ? 0 : 1;
-
-    } else {
-        status = rc == IM_DONE ? 0 : 2;
-    }
-
-    im_daemon_options_cleanup(im_job_options, &conf);
-
-    return status;
+    return im_daemon_main(&program, argc, argv);
 }

@@ -5,9 +5,6 @@
  */
 
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/resource.h>
 
 #include <event2/event.h>
 
@@ -21,6 +18,7 @@
 #include "im_key.h"
 #include "im_push.h"
 #include "im_daemon_http.h"
+#include "im_daemon_main.h"
 #include "im_daemon_time.h"
 
 
@@ -35,58 +33,65 @@ typedef struct {
 } im_logic_main_t;
 
 
-#define im_logic_string(name, member, help)                                   \
-    im_daemon_string(name, im_logic_conf_t, member, help)
+#define im_logic_string(name, member, check, help)                            \
+    im_daemon_string(name, im_logic_conf_t, member, check, help)
 #define im_logic_number(name, member, value, min, max, help)                  \
     im_daemon_number(name, im_logic_conf_t, member, value, min, max, help)
+#define im_logic_time(name, member, value, min, max, help)                    \
+    im_daemon_time(name, im_logic_conf_t, member, value, min, max, help)
 
 
 static const im_daemon_option_t  im_logic_options[] = {
     im_daemon_conf_options(im_logic_conf_t),
-    im_logic_string("fcgi", fcgi, "HOST:PORT|unix:PATH  FastCGI"),
-    im_logic_string("http", http, "HOST:PORT|unix:PATH  plain HTTP"),
-    im_logic_string("socket-group", listen.group,
-                    "GROUP  of nginx's workers, for unix: (www-data, nginx)"),
-    im_logic_string("socket-mode", listen.mode, "MODE  of unix: (0660)"),
-    im_logic_number("reuseport", listen.reuseport, 0, 0, 1,
-                    "0|1  other programs may share the port (0)"),
-    im_logic_number("max-body", max_body, 1024 * 1024, 1024, 16 * 1024 * 1024,
-                    "BYTES  of a request (1m)"),
+    im_logic_string("fcgi", fcgi, im_daemon_listen_address,
+                    "ADDRESS  listens for FastCGI: unix:/PATH, HOST:PORT, "
+                    "[IPV6]:PORT or *:PORT"),
+    im_logic_string("http", http, im_daemon_listen_address,
+                    "ADDRESS  listens for plain HTTP, on the same"),
+    im_logic_string("socket-group", listen.group, im_daemon_listen_group,
+                    "GROUP  of nginx's workers, for unix sockets (www-data or "
+                    "nginx, where root starts this)"),
+    im_logic_string("socket-mode", listen.mode, im_daemon_listen_mode,
+                    "MODE  of unix sockets (0660)"),
+    im_daemon_flag("reuseport", im_logic_conf_t, listen.reuseport, 0,
+                   "other programs that have it too may share the port"),
+    im_daemon_size("max-body", im_logic_conf_t, max_body, 1024 * 1024, 1024,
+                   16 * 1024 * 1024, "SIZE  of a request"),
     im_logic_number("max-targets", max_targets, 1000, 1, 10000,
-                    "N  of a push (1000)"),
+                    "N  of a push"),
     im_logic_number("max-requests", max_requests, 10000, 1, 1000000,
-                    "N  under way (10000)"),
+                    "N  requests under way"),
     im_logic_number("queue-cap", queue_cap, 100000, 1, 100000000,
-                    "N  pushes that wait, of a partition (100000)"),
-    im_logic_number("idem-ttl", idem_ttl, 300, 1, 86400,
-                    "SECONDS  an id is remembered (300)"),
-    im_logic_number("token-life", token_life, 30 * 86400, 1, 10 * 365 * 86400,
-                    "SECONDS  after a login (2592000, 30 days)"),
+                    "N  pushes that wait, of a partition"),
+    im_logic_time("idem-ttl", idem_ttl, 300, 1, 86400,
+                  "TIME  an id is remembered"),
+    im_logic_time("token-life", token_life, 30 * 86400, 1, 10 * 365 * 86400,
+                  "TIME  after a login"),
     im_logic_number("user-tokens", user_tokens, 20, 1, 1000,
-                    "N  that live, of a user (20)"),
-    im_logic_number("foreign-tokens", foreign_tokens, 1, 0, 1,
-                    "0|1  tokens that another program wrote (1)"),
+                    "N  that live, of a user"),
+    im_daemon_flag("foreign-tokens", im_logic_conf_t, foreign_tokens, 1,
+                   "tokens that another program wrote are good"),
     im_logic_number("hash-threads", hash_threads, 1, 1, 64,
-                    "N  that hash passwords (1)"),
+                    "N  that hash passwords"),
     im_logic_number("hash-queue", hash_queue, 64, 1, 10000,
-                    "N  passwords that wait (64)"),
+                    "N  passwords that wait"),
     im_logic_number("hash-cost", hash_cost, 5, IM_CRYPT_COST_MIN,
-                    IM_CRYPT_COST_MAX, "N  of yescrypt (5)"),
+                    IM_CRYPT_COST_MAX, "N  of yescrypt"),
     im_logic_number("login-limit", login_limit, 20, 0, 1000000,
-                    "N  logins of a name in a period (20), 0: any"),
+                    "N  logins of a name in a period, 0: any"),
     im_logic_number("address-limit", address_limit, 200, 0, 1000000,
-                    "N  logins of an address in a period (200), 0: any"),
+                    "N  logins of an address in a period, 0: any"),
     im_logic_number("register-limit", register_limit, 20, 0, 1000000,
-                    "N  accounts of an address in a period (20), 0: any"),
-    im_logic_number("limit-period", limit_period, 600, 1, 86400,
-                    "SECONDS  (600)"),
-    im_logic_string("api-key-file", api_key_file,
-                    "PATH  keys of /im/ and /api/, a line each  (none: "
-                    "nginx decides)"),
-    im_logic_string("allow-origin", allow_origin,
+                    "N  accounts of an address in a period, 0: any"),
+    im_logic_time("limit-period", limit_period, 600, 1, 86400,
+                  "TIME  the period of these limits"),
+    im_logic_string("api-key-file", api_key_file, NULL,
+                    "FILE  keys of /im/ and /api/, a line each; without it "
+                    "nginx decides who comes"),
+    im_logic_string("allow-origin", allow_origin, NULL,
                     "ORIGIN,...  whose pages may use /im/ and /api/ (those "
                     "of the Host)"),
-    im_logic_string("allow-host", allow_host,
+    im_logic_string("allow-host", allow_host, NULL,
                     "HOST,...  by which /im/ and /api/ may be asked (any)"),
     im_daemon_option_end
 };
@@ -236,6 +241,25 @@ im_logic_main_listen(im_logic_main_t *m)
 
 
 static im_int_t
+im_logic_main_check(void *data)
+{
+    im_logic_conf_t  *conf = data;
+
+    if (im_daemon_conf_init(&conf->daemon) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    if (conf->fcgi == NULL && conf->http == NULL) {
+        im_daemon_log(IM_LOG_ERROR, "nothing to listen on: give --fcgi or "
+                      "--http");
+        return IM_ERROR;
+    }
+
+    return im_logic_api_keys_load(im_list_data(conf, im_logic_t, conf));
+}
+
+
+static im_int_t
 im_logic_main_init(im_logic_main_t *m)
 {
     im_logic_t       *logic;
@@ -244,27 +268,12 @@ im_logic_main_init(im_logic_main_t *m)
     logic = &m->logic;
     conf = &logic->conf;
 
-    if (im_daemon_conf_init(&conf->daemon) != IM_OK) {
-        return IM_ERROR;
-    }
-
     logic->prefix = conf->daemon.link.prefix;
-
-    if (conf->fcgi == NULL && conf->http == NULL) {
-        im_daemon_log(IM_LOG_ERROR, "nothing to listen on: give --fcgi or "
-                      "--http");
-        return IM_ERROR;
-    }
-
     im_daemon_random(logic->seed, sizeof(logic->seed));
 
-    if (im_logic_nodes_init(logic) != IM_OK
-        || im_logic_api_keys_load(logic) != IM_OK)
-    {
+    if (im_logic_nodes_init(logic) != IM_OK) {
         return IM_ERROR;
     }
-
-    (void) signal(SIGPIPE, SIG_IGN);
 
     logic->base = event_base_new();
     if (logic->base == NULL) {
@@ -336,44 +345,47 @@ im_logic_main_cleanup(im_logic_main_t *m)
     }
 
     im_logic_nodes_cleanup(logic);
-    im_buf_cleanup(&logic->api_keys);
-    im_daemon_options_cleanup(im_logic_options, &logic->conf);
     libevent_global_shutdown();
+}
+
+
+static im_int_t
+im_logic_main_run(void *data)
+{
+    im_int_t          rc;
+    im_logic_main_t  *m;
+
+    m = im_list_data(data, im_logic_main_t, logic.conf);
+
+    rc = im_logic_main_init(m);
+
+    if (rc == IM_OK) {
+        im_daemon_log(IM_LOG_NOTICE, "im_logic %s started", IM_DAEMON_VERSION);
+        (void) event_base_dispatch(m->logic.base);
+    }
+
+    im_logic_main_cleanup(m);
+
+    return rc == IM_OK && !m->logic.failed ? IM_OK : IM_ERROR;
 }
 
 
 int
 main(int argc, char **argv)
 {
-    im_int_t         rc;
-    struct rlimit    limit;
-    im_logic_main_t  m;
+    int                  status;
+    im_logic_main_t      m;
+    im_daemon_program_t  program = {
+        "im_logic", "accepts pushes, answers questions about rooms, users and "
+        "tokens", im_logic_options, NULL, im_logic_main_check, im_logic_main_run
+    };
 
     memset(&m, 0, sizeof(im_logic_main_t));
+    program.conf = &m.logic.conf;
 
-    rc = im_daemon_options(argc, argv, im_logic_options, &m.logic.conf);
+    status = im_daemon_main(&program, argc, argv);
 
-    if (rc != IM_OK) {
-        im_daemon_options_cleanup(im_logic_options, &m.logic.conf);
-        return rc == IM_DONE ? 0 : 1;
-    }
+    im_buf_cleanup(&m.logic.api_keys);
 
-    /* each connection needs a descriptor */
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void) setrlimit(RLIMIT_NOFILE, &limit);
-    }
-
-    rc = im_logic_main_init(&m);
-
-    if (rc == IM_OK) {
-        im_daemon_log(IM_LOG_NOTICE, "im_logic %s started", IM_DAEMON_VERSION);
-        (void) event_base_dispatch(m.logic.base);
-        im_daemon_log(IM_LOG_NOTICE, "im_logic ended");
-    }
-
-    im_logic_main_cleanup(&m);
-
-    return rc != IM_OK || m.logic.failed;
+    return status;
 }

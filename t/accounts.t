@@ -299,7 +299,7 @@ redis: GET im_1 => ^5$
 --- websocket
 redis: HSET im_0123456789abcdef UserId u7 UserName Ann
 stop: logic
-start: logic --foreign-tokens=0
+start: logic --foreign-tokens=off
 until: /im/health ^200
 http: POST /v1/user/check_auth 200 {"Auth":"0123456789abcdef"} => "code":-1004,
 http: GET /v1/user/logout?auth=0123456789abcdef 200 => "code":0,
@@ -474,7 +474,7 @@ http: POST /v1/user/login 200 {"UserName":"header","Password":"secret1"} => "Use
 redis: HSET im_0123456789abcd00 UserId $uid UserName header Im 1
 redis: EVAL redis.call('ZADD',redis.call('KEYS','im:{*}:u:$uid:l')[1],9e12,'0123456789abcd00') 0
 stop: logic
-start: logic --foreign-tokens=0
+start: logic --foreign-tokens=off
 until: /im/health ^200
 http: POST /v1/user/check_auth 200 {"Auth":"0123456789abcd00"} => "UserId":"$uid"
 http: POST /v1/user/login 200 {"UserName":"header","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{32})"

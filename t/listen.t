@@ -234,11 +234,11 @@ my $second = logic("--http=127.0.0.2:$port");
 ok(listening($second), 'another address is not taken');
 stop($second);
 no_logic('--reuseport on one side only', 1, qr/a program listens there/,
-         "--http=127.0.0.1:$port", '--reuseport=1');
+         "--http=127.0.0.1:$port", '--reuseport');
 stop($logic);
 
-$logic = logic("--http=127.0.0.1:$port", '--reuseport=1');
-$second = logic("--http=127.0.0.1:$port", '--reuseport=1');
+$logic = logic("--http=127.0.0.1:$port", '--reuseport');
+$second = logic("--http=127.0.0.1:$port", '--reuseport');
 ok(listening($logic) && listening($second), '--reuseport on both');
 stop($second);
 no_logic('without it beside', 1, qr/a program listens there/,

@@ -1,0 +1,283 @@
+#!/usr/bin/perl
+# Copyright (C) The im authors
+#
+# The command line and the file of im_logic and im_job: an impossible value ends
+# the program at once, with status 2 and one line that has name, value and cure.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+
+use File::Temp ();
+use IO::Socket::INET;
+use Test::Im::Daemon qw(start stop ended wrote until_true refused);
+use Test::Im::File qw(slurp spew);
+use Test::Im::Ports qw(ports);
+use Test::More;
+
+my $port = ports();
+my $dir = File::Temp::tempdir('im-options-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $conf = "$dir/im.conf";
+my $group = getgrgid($) + 0);
+
+# what each program needs to start
+my %needs = (im_logic => [ "--http=127.0.0.1:$port" ], im_job => []);
+my $away = "--redis=unix:$dir/none.sock";
+
+
+sub bad {
+    my ($program, $like, @options) = @_;
+
+    refused("$program @options", 2, $like, $program, @options);
+}
+
+
+# It ends at once; its status and what it wrote.
+sub run {
+    my $daemon = start(@_);
+
+    until_true(sub { ended($daemon) });
+
+    return (stop($daemon), wrote($daemon));
+}
+
+
+sub runs {
+    my ($name, $like, $program, @options) = @_;
+    my $daemon = start($program, @options);
+
+    until_true(sub { wrote($daemon) =~ /$program \S+ started/
+                     || ended($daemon) });
+    like(wrote($daemon), qr/$program \S+ started/, "$name: it runs");
+    until_true(sub { wrote($daemon) =~ $like }) if $like;
+    like(wrote($daemon), $like, "$name: what it does") if $like;
+    is(stop($daemon), 0, "$name: ends when told to");
+    like(wrote($daemon), qr/\] \d+: stopping.*\n(?:.*\n)*.*\] \d+: $program ended\n\z/,
+         "$name: it says so");
+}
+
+
+# addresses: the same parser as im_redis
+
+my %addresses = (
+    'bad:port' => 'has no valid port: use a number from 1 to 65535',
+    '127.0.0.1:70000' => 'has no valid port', '127.0.0.1:0' => 'has no valid',
+    '127.0.0.1:22222222' => 'has no valid port', 'h:' => 'has no valid port',
+    'h:+1' => 'has no valid port', 'h: 1' => 'has no valid port',
+    'h:6379 ' => 'has no valid port', '[::1]:99999' => 'has no valid port',
+    ':6379' => 'has no host: use', '6379' => 'is a port without a host',
+    '::1' => 'is IPv6 without brackets: use [::1]:PORT',
+    '[::1' => 'has no "]"', '[localhost]:1' => 'has no IPv6 address',
+    '256.1.1.1:1' => 'is no IPv4 address', '127.1:1' => 'is no IPv4 address',
+    '0x7f.1:1' => 'is no IPv4 address', 'a b:1' => 'is no host name',
+    'a_-:1' => 'is no host name', 'redis://h:1' => 'is a URL',
+    'unix:' => 'has no path', 'unix:x.sock' => 'has a path that depends on the current',
+    'unix:@x' => 'is abstract', '/run/x' => 'is no host: use',
+    'unix:/' . 'x' x 107 => 'has a path that is too long', 'unix:/run/' => 'has a path that is not one of a file',
+    "a\nb" => 'is no host name',
+);
+
+for my $option ([ 'im_job', 'redis' ], [ 'im_logic', 'redis' ],
+                [ 'im_logic', 'fcgi' ], [ 'im_logic', 'http' ])
+{
+    my ($program, $name) = @$option;
+
+    for my $value (sort keys %addresses) {
+        my $shown = $value =~ s/\n/?/r;
+        bad($program, qr/ --$name="\Q$shown\E" \Q$addresses{$value}\E/,
+            "--$name=$value");
+    }
+}
+
+bad('im_job', qr/--redis="\*:1" is no host to connect to/, '--redis=*:1');
+bad('im_logic', qr/--http="\*" has no port: use HOST:PORT/, '--http=*');
+bad('im_logic', qr/--fcgi="h" has no port/, '--fcgi=h');
+
+# numbers, sizes, times, words
+
+for my $value ('-1', '+1', ' 1', '1 ', '1k', '0x1', '1.5', 'x', '1000001',
+               '18446744073709551616', '99999999999999999999999999')
+{
+    bad($_, qr/--redis-db="\Q$value\E" must be a number from 0 to 1000000/,
+        "--redis-db=$value") for qw(im_logic im_job);
+}
+
+bad('im_job', qr/--partitions="$_" must be a number from 1 to 1024/,
+    "--partitions=$_") for 0, 1025;
+bad('im_logic', qr/--max-body="$_" must be a size from 1k to 16m/,
+    "--max-body=$_") for '1', '1g', '17m', '-1k', 'k', '1kk', '1kb',
+                         '18014398509481984k';
+bad('im_logic', qr/--idem-ttl="$_" must be a time from 1s to 1d/,
+    "--idem-ttl=$_") for '0', '2d', '25h', '1w', '1k', '-5s', 'm';
+bad('im_logic', qr/--reuseport="$_" must be on or off/, "--reuseport=$_")
+    for 'yes', '2', 'ON';
+bad('im_job', qr/--log="loud" must be error, warn, notice, info or debug/,
+    '--log=loud');
+bad('im_job', qr/--prefix="a b" must be 1 to 32 printable/, '--prefix=a b');
+bad('im_logic', qr/--socket-mode="$_" is no mode of a socket: use octal/,
+    "--socket-mode=$_") for '0999', '60', '0440', '07777', '-660', '0x1b0',
+                            '1660', '660 ';
+bad('im_logic', qr/--socket-group="nosuch group" is no group here/,
+    '--socket-group=nosuch group');
+
+# names
+
+for my $program (qw(im_logic im_job)) {
+    bad($program, qr/--redis has no value: use --name=VALUE/, '--redis');
+    bad($program, qr/--redis has no value: use --name=VALUE/, '--redis',
+        '--log=info');
+    bad($program, qr/--redis has no value/, '--redis=');
+    bad($program, qr/--redis has no value/, '--redis', '');
+    bad($program, qr/--redis="b" is there twice: leave one out/, '--redis=a',
+        '--redis', 'b');
+    bad($program, qr/--redis-db="1" is there twice/, '--redis-db=1',
+        '--redis-db=1');
+    bad($program, qr/--redsi is unknown: do you mean --redis\? \(--help/,
+        '--redsi=h');
+    bad($program, qr/--redi is unknown: do you mean --redis\?/, '--redi=h');
+    bad($program, qr/--part is unknown: do you mean --partitions\?/, '--part',
+        '3');
+    bad($program, qr/--zzzzzz is unknown \(--help lists all\)/, '--zzzzzz');
+    bad($program, qr/-- is unknown/, '--=x');
+    bad($program, qr/"-x" is unknown or has no value/, '-x');
+    bad($program, qr/"-c" is unknown or has no value/, '-c');
+    bad($program, qr/"stray" is no option: use --name=VALUE/, 'stray');
+    bad($program, qr/"stray" is no option/, '--redis', 'h', 'stray');
+    bad($program, qr/"stray" is no option/, '--', 'stray');
+    bad($program, qr/"-" is no option/, '-');
+    bad($program, qr/--help takes no value/, '--help=1');
+    bad($program, qr/--conf is there twice/, '-c', 'a', "--conf=b");
+    bad($program, qr/--conf has no value/, '--conf=');
+    bad($program, qr/can't read "$dir\/none": No such file/, "-c$dir/none");
+    bad($program, qr/can't read "$dir": Is a directory/, '-c', $dir);
+    bad($program, qr/redis-user has no password: add redis-password-file/,
+        '--redis-user=x');
+    bad($program, qr/redis-password and redis-password-file: leave one out/,
+        '--redis-password=x', '--redis-password-file=y');
+}
+
+bad('im_job', qr/--http is unknown/, '--http=127.0.0.1:1');
+bad('im_logic', qr/nothing to listen on: give --fcgi or --http/, $away);
+bad('im_logic', qr/"on" is no option/, '--reuseport', 'on');
+
+# no message has a password
+my ($status, $out) = run('im_job', '--redis-password=a', '--redis-password=bee');
+like($out, qr/--redis-password is there twice/, 'a password twice');
+unlike($out, qr/bee/, 'is not shown');
+
+# the file
+
+my %files = (
+    "redis bad:port;" => '1: redis "bad:port" has no valid port',
+    "\n# x\nredis-db 1;\nredis-db 2;" => '4: redis-db "2" is there twice',
+    "redis 127.0.0.1:6379 # mine" => '1: ";" is missing at the end',
+    "redis 127.0.0.1:6379\nlog info;" => '1: redis has more than one value: is a ";" missing',
+    "redis = 127.0.0.1;" => '1: redis must be written "name value;", without "="',
+    "redis=127.0.0.1;" => '1: redis=127.0.0.1 must be written "name value;"',
+    "log info;\nredis = 127.0.0.1\n" => '2: ";" is missing at the end',
+    "log info;\n  redsi h;" => '2: redsi is unknown: do you mean redis?',
+    "conf x;" => '1: conf is unknown', "log;" => '1: log has no value',
+    "log '';" => '1: log has no value', "log {\n}" => '1: there are no blocks',
+    "prefix \"a\"b;" => '1: a blank or ";" is missing behind a quote',
+    "log info;\nprefix \"a\n\n" => '2: a quote is not closed',
+    "redis-password a b;" => '1: redis-password has more than one value',
+    "log info;\nredis-db -1;" => '2: redis-db "-1" must be a number',
+    "log info;;" => '1: there is no name before ";"',
+    "partitions\n\n0;" => '1: partitions "0" must be a number from 1 to 1024',
+    "log info;\0" => '1: there is a zero byte',
+    "#" . 'x' x 262144 => undef,
+);
+
+for my $text (sort keys %files) {
+    my $like = defined $files{$text} ? qr/\d: \Q$conf\E:\Q$files{$text}\E/
+                                     : qr/can't read "\Q$conf\E": it is longer/;
+
+    spew($conf, $text);
+    (my $shown = substr $text, 0, 40) =~ s/[\n\0]/ /g;
+    refused("$_, file: $shown", 2, $like, $_, '-c', $conf)
+        for qw(im_logic im_job);
+}
+
+# what is right
+
+spew($conf, <<CONF);
+# both have these
+redis "unix:$dir/none.sock";   # mine
+prefix 'im2:';
+redis-password "a \\"b\\" ; # c";
+log
+    debug;
+CONF
+
+for my $program (qw(im_logic im_job)) {
+    my @needs = @{$needs{$program}};
+
+    runs("$program with a file", qr/Redis at "unix:\Q$dir\E\/none.sock" is away/,
+         $program, '-c', $conf, @needs);
+    runs("$program, values apart", qr/Redis at "unix:\Q$dir\E\/other.sock" is away/,
+         $program, '--conf', $conf, '--redis', "unix:$dir/other.sock", @needs);
+    runs("$program, a host alone", qr/Redis at "localhost" is away.*Connection refused/,
+         $program, '--redis=localhost', @needs)
+        unless IO::Socket::INET->new('127.0.0.1:6379');
+
+    my ($status, $out) = run($program, '-t', '-c', $conf, @needs);
+    is($status, 0, "$program -t");
+    like($out, qr/^$program: configuration file \Q$conf\E test is successful\n\z/m,
+         'says so');
+    ($status, $out) = run($program, '--test', @needs);
+    is("$status $out", "0 $program: configuration test is successful\n",
+       "$program --test, without a file");
+
+    ($status, $out) = run($program, '-t', '--redis-db=x', @needs);
+    is($status, 2, "$program -t of a wrong value");
+    like($out, qr/must be a number.*\n$program: configuration test failed\n\z/,
+         'says so');
+
+    for my $option (qw(-V -v --version)) {
+        ($status, $out) = run($program, $option);
+        like("$status $out", qr/\A0 $program \d+\.\d+\.\d+\n\z/,
+             "$program $option");
+    }
+
+    for my $option (qw(-h --help)) {
+        ($status, $out) = run($program, $option);
+        like("$status $out", qr/\A0 usage: $program \[options\]\n/,
+             "$program $option");
+        is(join(' ', grep { length > 80 } split /\n/, $out), '', '80 columns');
+    }
+
+    # the page has each of them
+    my $page = slurp('docs/operations.md');
+    my @names = $out =~ /^  (?:-\w, )?--([\w-]+)/mg;
+    is(join(' ', grep { $page !~ /`(?:--)?$_(?:=[^`]*)?`/ } @names), '',
+       "operations.md has the options of $program");
+    cmp_ok(scalar @names, '>', 10, 'and there are some');
+}
+
+# files with a password
+
+spew("$dir/password", "se cret\n");
+chmod 0600, "$dir/password";
+runs('a password file', undef, 'im_job', $away, '--redis-user=im',
+     "--redis-password-file=$dir/password");
+
+bad('im_job', qr/--redis-password-file="\Q$dir\E\/none" is not there/,
+    "--redis-password-file=$dir/none");
+
+for my $text ('', "\n", "a\nb\n", "a\0b", 'x' x 1100) {
+    spew("$dir/password", $text);
+    bad('im_job', qr/--redis-password-file="\Q$dir\E\/password" (?:must have one line|is longer)/,
+        "--redis-password-file=$dir/password");
+}
+
+spew($conf, "redis-password x;\n");
+chmod 0644, $conf;
+($status, $out) = run('im_job', '-t', '-c', $conf);
+like($out, qr/\[warn\].*any local user can read "\Q$conf\E", which has redis-password: chmod o-r/,
+     'a password that all can read');
+chmod 0640, $conf;
+($status, $out) = run('im_job', '-t', '-c', $conf);
+unlike($out, qr/warn/, 'one that not all can read');
+
+done_testing();
