@@ -27,9 +27,10 @@
 static void
 ngx_im_drain_shuffle(ngx_im_worker_t *w)
 {
-    im_list_t        *q;
-    ngx_uint_t        i, n;
-    ngx_im_handle_t   h, *order;
+    uint32_t           index;
+    ngx_uint_t         i, n;
+    ngx_im_handle_t    h, *order;
+    ngx_im_session_t  *s;
 
     order = im_alloc((w->nsessions + 1) * sizeof(ngx_im_handle_t));
     if (order == NULL) {
@@ -38,9 +39,10 @@ ngx_im_drain_shuffle(ngx_im_worker_t *w)
     }
 
     n = 0;
+    index = 0;
 
-    im_list_each(q, &w->sessions) {
-        h = ngx_im_session_handle(im_list_data(q, ngx_im_session_t, all));
+    while ((s = ngx_im_session_next(w, &index)) != NULL) {
+        h = ngx_im_session_handle(s);
 
         order[n] = h;
 
@@ -107,18 +109,16 @@ ngx_im_drain_some(ngx_im_worker_t *w)
 static void
 ngx_im_drain_rest(ngx_im_worker_t *w)
 {
-    im_list_t         *q;
+    uint32_t           index;
     ngx_uint_t         n, late;
     ngx_im_session_t  *s;
 
     n = ngx_max(NGX_IM_DRAIN_MIN, w->nsessions / NGX_IM_DRAIN_PART);
     late = w->drain.done >= w->conf->drain + NGX_IM_DRAIN_BLOCKED;
 
-    q = im_list_first(&w->sessions);
+    index = 0;
 
-    while (q != im_list_sentinel(&w->sessions) && n > 0) {
-        s = im_list_data(q, ngx_im_session_t, all);
-        q = im_list_next(q);
+    while (n > 0 && (s = ngx_im_session_next(w, &index)) != NULL) {
 
         if (s->phase >= NGX_IM_ENDING
             || (!late && !im_list_empty(&s->blocked)))

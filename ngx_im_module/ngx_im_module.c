@@ -13,10 +13,15 @@
 #include "ngx_im_hooks.h"
 #include "ngx_im_jwt_key.h"
 #include "ngx_im_option.h"
+#include "ngx_im_reserve.h"
 #include "im_id.h"
 #include "im_key.h"
 #include "im_wire.h"
 
+
+/* im_per_address sessions= by default: the larger one of these */
+#define NGX_IM_SESSIONS_MIN   1000
+#define NGX_IM_SESSIONS_PART  4       /* of all workers' */
 
 #define NGX_IM_BACKEND_TIMEOUT  10000        /* ms */
 
@@ -35,8 +40,9 @@
 
 
 static const ngx_im_option_t  ngx_im_limit_options[] = {
-    ngx_im_main_limit("sessions", NUMBER, 0, 0, max_sessions),
-    ngx_im_main_limit("per_ip", NUMBER, 0, 0, per_address.sessions),
+    ngx_im_main_limit("sessions", NUMBER, 0, NGX_CONF_UNSET_UINT, max_sessions),
+    ngx_im_main_limit("per_ip", NUMBER, 0, NGX_CONF_UNSET_UINT,
+                      per_address.sessions),
     ngx_im_main_limit("per_user", NUMBER, 0, 32, max_sessions_per_user),
     ngx_im_main_limit("unauthenticated", NUMBER, 0, 1024, max_unauthenticated),
     ngx_im_main_limit("handshakes", NUMBER, 0, 2000, handshakes),
@@ -44,6 +50,7 @@ static const ngx_im_option_t  ngx_im_limit_options[] = {
     ngx_im_main_limit("commands", NUMBER, 0, 200, commands),
     ngx_im_main_limit("topics", NUMBER, 1, 128, topics_per_session),
     ngx_im_main_limit("new_rooms", NUMBER, 0, 2000, new_rooms),
+    ngx_im_main_limit("guest_rooms", NUMBER, 0, 100000, guest_rooms),
     ngx_im_main_limit("budget", NUMBER, 1, 256, budget),
     ngx_im_main_limit("topic_log", SIZE, 16384, 1024 * 1024, log_bytes),
     ngx_im_main_limit("logs", SIZE, 1048576, 256 * 1024 * 1024, logs_bytes),
@@ -64,7 +71,7 @@ static const ngx_im_option_t  ngx_im_limit_options[] = {
 
 
 static const ngx_im_option_t  ngx_im_per_address_options[] = {
-    ngx_im_address_limit(sessions, NUMBER, 0),
+    ngx_im_address_limit(sessions, NUMBER, NGX_CONF_UNSET_UINT),
     ngx_im_address_limit(pending, NUMBER, 1000),
     ngx_im_address_limit(guest_rooms, NUMBER, 10000),
     ngx_im_address_limit(handshakes, NUMBER, 500),
@@ -566,8 +573,9 @@ ngx_im_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                           "is unknown; there are sessions= per_ip= per_user= "
                           "policy=refuse policy=newest unauthenticated= "
                           "handshakes= signatures= commands= topics= "
-                          "new_rooms= budget= topic_log= logs= recovery= "
-                          "windows= message= replies= auth_timeout= refresh=");
+                          "new_rooms= guest_rooms= budget= topic_log= logs= "
+                          "recovery= windows= message= replies= "
+                          "auth_timeout= refresh=");
 }
 
 
@@ -1191,6 +1199,45 @@ static ngx_http_module_t  ngx_im_module_ctx = {
 };
 
 
+/* Defaults that depend on the number of connections and workers. */
+static ngx_int_t
+ngx_im_init_module(ngx_cycle_t *cycle)
+{
+    ngx_uint_t           n, all;
+    ngx_core_conf_t     *ccf;
+    ngx_im_main_conf_t  *imcf;
+
+    imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_im_module);
+    if (imcf == NULL) {
+        return NGX_OK;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+    n = cycle->connection_n;
+
+    if (imcf->max_sessions == NGX_CONF_UNSET_UINT) {
+        imcf->max_sessions = ngx_max(n - ngx_im_reserve_default(n), 1);
+
+    } else if (imcf->max_sessions > n) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "im_limit: \"sessions=%ui\" is above "
+                      "\"worker_connections %ui\": raise the latter to %ui",
+                      imcf->max_sessions, n,
+                      imcf->max_sessions + NGX_IM_RESERVE_MIN);
+    }
+
+    if (imcf->per_address.sessions == NGX_CONF_UNSET_UINT) {
+        all = ccf->worker_processes
+              * (imcf->max_sessions ? imcf->max_sessions : n);
+
+        imcf->per_address.sessions = ngx_max(NGX_IM_SESSIONS_MIN,
+                                             all / NGX_IM_SESSIONS_PART);
+    }
+
+    return NGX_OK;
+}
+
+
 /* Cache processes and configurations without http{} have no worker. */
 static ngx_int_t
 ngx_im_init_process(ngx_cycle_t *cycle)
@@ -1214,7 +1261,7 @@ ngx_module_t  ngx_im_module = {
     ngx_im_commands,               /* module directives */
     NGX_HTTP_MODULE,               /* module type */
     NULL,                          /* init master */
-    NULL,                          /* init module */
+    ngx_im_init_module,            /* init module */
     ngx_im_init_process,           /* init process */
     NULL,                          /* init thread */
     NULL,                          /* exit thread */

@@ -11,6 +11,7 @@
 #include "ngx_im_info.h"
 #include "ngx_im_jwt.h"
 #include "ngx_im_opening.h"
+#include "ngx_im_reserve.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_send.h"
 #include "ngx_im_token.h"
@@ -35,7 +36,6 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
     uint64_t    seed[2];
     ngx_uint_t  partitions;
 
-    im_list_init(&w->sessions);
     im_list_init(&w->closed);
     im_list_init(&w->blocked);
     im_list_init(&w->flush);
@@ -89,6 +89,7 @@ ngx_im_worker_tick(ngx_event_t *ev)
     ngx_im_wheel_advance(&w->wheel, w->wheel.time + 1);
     ngx_im_wheel_advance(&w->expiry, ngx_time());
 
+    ngx_im_reserve_fill(w, 0);
     ngx_im_session_wake(&w->throttled, w->nsessions);
     ngx_im_send_tick(w);
     ngx_im_jwt_tick(w);
@@ -116,7 +117,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     w->log = cycle->log;
 
     if (ngx_im_worker_memory(w) != NGX_OK || ngx_im_zone_attach(w) != NGX_OK
-        || ngx_im_budget_init(w) != NGX_OK)
+        || ngx_im_host_init(w) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -139,6 +140,10 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     ngx_add_timer(&w->tick, 1000);
 
     ngx_im_worker = w;
+
+    if (imcf->enabled) {
+        ngx_im_reserve_fill(w, NGX_IM_RESERVE_LINKS);
+    }
 
     return ngx_im_events_init(w);
 }

@@ -2,27 +2,16 @@
  * Copyright (C) The im authors
  *
  * What one address may cost this node.
- *
- * The worker has a table of the addresses of its sessions, so that these have
- * their share of the zone's account at hand.  For other addresses the zone is
- * searched.
  */
 
 #include "ngx_im_budget.h"
+#include "ngx_im_host.h"
 
 
 #define NGX_IM_BUDGET_QUIET  10000   /* ms between two lines of one reason */
 
 /* RFC 6052: addresses of IPv4 behind a translator */
 #define NGX_IM_BUDGET_NAT64  "\0\x64\xff\x9b\0\0\0\0\0\0\0\0"
-
-
-struct ngx_im_host_s {
-    im_hash_node_t      node;            /* in worker->hosts */
-    ngx_im_zone_key_t   key;
-    ngx_im_share_t     *share;           /* NULL: has no budget */
-    ngx_uint_t          nplaces;
-};
 
 
 /* By ngx_im_cost_e: a bucket has so many seconds of its rate. */
@@ -59,8 +48,9 @@ static const struct {
     { "connections", "worker_connections" },
     { "rooms", "im_limit new_rooms=" },
     { "guest_rooms", "im_limit guest_rooms=" },
+    { "session_rooms", "two times im_limit topics= new rooms in 10 s" },
     { "signatures", "im_limit signatures=" },
-    { "evicted", "a place that a client of another address needs" }
+    { "closed_for_others", "a place for a client of another address" }
 };
 
 
@@ -71,22 +61,10 @@ ngx_im_budget_reason(ngx_im_refusal_e why)
 }
 
 
-static im_str_t
-ngx_im_budget_name(const im_hash_node_t *node)
+const char *
+ngx_im_budget_limit(ngx_im_refusal_e why)
 {
-    return im_str_set(&im_list_data(node, ngx_im_host_t, node)->key,
-                      sizeof(ngx_im_zone_key_t));
-}
-
-
-ngx_int_t
-ngx_im_budget_init(ngx_im_worker_t *w)
-{
-    uint64_t  seed[2];
-
-    ngx_im_random((u_char *) seed);
-
-    return im_hash_init(&w->hosts, ngx_im_budget_name, seed);
+    return ngx_im_budget_reasons[why].text;
 }
 
 
@@ -149,8 +127,7 @@ ngx_im_budget_exempt(const ngx_im_per_address_t *conf,
 }
 
 
-/* NGX_DECLINED: the peer has no budget. */
-static ngx_int_t
+void
 ngx_im_budget_key(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
     ngx_im_zone_key_t *key)
 {
@@ -159,38 +136,27 @@ ngx_im_budget_key(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
 
     conf = &w->conf->per_address;
 
+    key->addr = 0;
+    key->family = AF_UNSPEC;
+
     if (conf->off || peer->family == AF_UNIX
         || ngx_im_budget_exempt(conf, peer))
     {
-        return NGX_DECLINED;
+        return;
     }
 
     inet = ngx_im_budget_inet(peer);
 
-    key->addr = 0;
     key->family = inet != NULL ? AF_INET : AF_INET6;
 
     /* one host usually has a whole IPv6 /64 */
 
     ngx_memcpy(&key->addr, inet != NULL ? inet : peer->addr,
                inet != NULL ? 4 : 8);
-
-    return NGX_OK;
 }
 
 
-static ngx_im_host_t *
-ngx_im_budget_find(ngx_im_worker_t *w, const ngx_im_zone_key_t *key)
-{
-    im_hash_node_t  *node;
-
-    node = im_hash_find(&w->hosts, im_str_set(key, sizeof(*key)));
-
-    return node != NULL ? im_list_data(node, ngx_im_host_t, node) : NULL;
-}
-
-
-/* Where the address has its account, and its rate; 0: it has no budget. */
+/* Where the address has its account, and its rate; 0: no limit. */
 static ngx_uint_t
 ngx_im_budget_rate(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
     ngx_im_cost_e cost, ngx_im_zone_key_t *key, ngx_im_share_t **share)
@@ -201,11 +167,17 @@ ngx_im_budget_rate(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
     rate = *(ngx_uint_t *) ((u_char *) &w->conf->per_address
                             + ngx_im_budget_costs[cost].offset);
 
-    if (rate == 0 || ngx_im_budget_key(w, peer, key) != NGX_OK) {
+    if (rate == 0) {
         return 0;
     }
 
-    host = ngx_im_budget_find(w, key);
+    ngx_im_budget_key(w, peer, key);
+
+    if (key->family == AF_UNSPEC) {
+        return 0;
+    }
+
+    host = ngx_im_host_find(w, key);
     *share = host != NULL ? host->share : NULL;
 
     return rate;
@@ -279,92 +251,4 @@ ngx_im_budget_refused(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
     silence->started = 1;
     silence->start = ngx_current_msec;
     silence->n = 0;
-}
-
-
-static void
-ngx_im_budget_free(ngx_im_worker_t *w, ngx_im_host_t *host)
-{
-    im_hash_remove(&w->hosts, &host->node);
-
-    if (host->share != NULL) {
-        ngx_im_zone_unshare(w, host->share);
-    }
-
-    im_free(host);
-}
-
-
-ngx_int_t
-ngx_im_budget_enter(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
-    ngx_im_refusal_e *why)
-{
-    ngx_im_host_t      *host;
-    ngx_im_zone_key_t   key;
-
-    if (ngx_im_budget_key(w, peer, &key) != NGX_OK) {
-        return NGX_OK;
-    }
-
-    if (ngx_im_budget_take(w, peer, NGX_IM_COST_HANDSHAKE, 1) != NGX_OK) {
-        *why = NGX_IM_REFUSED_HANDSHAKES;
-        return NGX_BUSY;
-    }
-
-    host = ngx_im_budget_find(w, &key);
-
-    if (host == NULL) {
-        host = im_calloc(sizeof(ngx_im_host_t));
-        if (host == NULL) {
-            return NGX_OK;
-        }
-
-        host->key = key;
-        host->share = ngx_im_zone_share(w, &key);
-
-        im_hash_add(&w->hosts, &host->node);
-    }
-
-    if (host->share != NULL
-        && ngx_im_zone_hold(w, host->share, NGX_IM_HELD_SESSIONS,
-                            w->conf->per_address.sessions, 0)
-           != NGX_OK)
-    {
-        if (host->nplaces == 0) {
-            ngx_im_budget_free(w, host);
-        }
-
-        *why = NGX_IM_REFUSED_SESSIONS;
-        return NGX_BUSY;
-    }
-
-    host->nplaces++;
-
-    return NGX_OK;
-}
-
-
-void
-ngx_im_budget_leave(ngx_im_worker_t *w, const ngx_im_peer_t *peer)
-{
-    ngx_im_host_t      *host;
-    ngx_im_zone_key_t   key;
-
-    if (ngx_im_budget_key(w, peer, &key) != NGX_OK) {
-        return;
-    }
-
-    host = ngx_im_budget_find(w, &key);
-
-    if (host == NULL) {
-        return;
-    }
-
-    if (host->share != NULL) {
-        ngx_im_zone_release(w, host->share, NGX_IM_HELD_SESSIONS);
-    }
-
-    if (--host->nplaces == 0) {
-        ngx_im_budget_free(w, host);
-    }
 }

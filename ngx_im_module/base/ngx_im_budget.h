@@ -23,10 +23,6 @@ typedef struct {
 } ngx_im_peer_t;
 
 
-/* An address that has sessions at this worker. */
-typedef struct ngx_im_host_s  ngx_im_host_t;
-
-
 /*
  * A token bucket per address in the node's zone, over all workers, kept over
  * reconnects and reloads, refilled smoothly.  NGX_OK: there was credit; all of
@@ -50,19 +46,13 @@ ngx_msec_t ngx_im_budget_wait(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
 void ngx_im_budget_refused(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
     ngx_im_refusal_e why);
 
-/* The name of a reason in im_status. */
+/* The name of a reason in im_status, and the limit that it means. */
 const char *ngx_im_budget_reason(ngx_im_refusal_e why);
+const char *ngx_im_budget_limit(ngx_im_refusal_e why);
 
-ngx_int_t ngx_im_budget_init(ngx_im_worker_t *w);
-
-/*
- * A place for one more session of that address: all that im_per_address says of
- * handshakes is checked.  NGX_BUSY: why is set.  A place that was given ends
- * with ngx_im_budget_leave().
- */
-ngx_int_t ngx_im_budget_enter(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
-    ngx_im_refusal_e *why);
-void ngx_im_budget_leave(ngx_im_worker_t *w, const ngx_im_peer_t *peer);
+/* Of the family AF_UNSPEC: the peer has no budget. */
+void ngx_im_budget_key(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
+    ngx_im_zone_key_t *key);
 
 
 #endif /* NGX_IM_BUDGET_H */

@@ -33,6 +33,16 @@ typedef struct {
 } ngx_im_drain_t;
 
 
+#define NGX_IM_RESERVE_MAX  4
+
+/* Connections that are kept for links: ngx_im_reserve.c. */
+typedef struct {
+    ngx_connection_t   *held[NGX_IM_RESERVE_MAX];
+    ngx_uint_t          nheld;
+    ngx_uint_t          missing;         /* to be held when there are some */
+} ngx_im_reserve_t;
+
+
 /* One line of a kind was logged; n more were not. */
 typedef struct {
     ngx_msec_t          start;
@@ -49,7 +59,6 @@ struct ngx_im_worker_s {
     im_slab_t           sessions_slab;
     im_slab_t           subs_slab;
     im_hash_t           openings;        /* of handshakes, shared by sessions */
-    im_list_t           sessions;
     im_list_t           closed;          /* to be ended by close_event */
     im_list_t           blocked;         /* sessions, the longest so first */
     im_list_t           flush;           /* logs with pending subscriptions */
@@ -60,8 +69,8 @@ struct ngx_im_worker_s {
     ngx_uint_t          nunauthenticated;
     ngx_uint_t          nusers;
     ngx_uint_t          ntopics;
-    ngx_im_rate_t       handshakes;
-    ngx_im_rate_t       new_rooms;
+    im_bucket_t         handshakes;
+    im_bucket_t         new_rooms;
     im_list_t           throttled;       /* sessions that wait for a second */
     im_list_t           queries;         /* sessions that wait to ask */
     ngx_uint_t          nqueries;        /* of presence and history, out */
@@ -76,7 +85,12 @@ struct ngx_im_worker_s {
     u_char             *in;              /* read buffer, of all sessions */
     size_t              in_size;
     ngx_im_counters_t  *counters;        /* in the zone, if in_zone */
+    ngx_im_reserve_t    reserve;
     im_hash_t           hosts;           /* addresses that have sessions */
+    im_slab_t           hosts_slab;
+    ngx_rbtree_t        ranks[2];        /* of hosts, by ngx_im_pool_e */
+    ngx_rbtree_node_t   ranks_sentinel;
+    ngx_uint_t          places[2];       /* in use, by ngx_im_pool_e */
     ngx_im_silence_t    refusals[NGX_IM_REFUSALS];
     im_buf_t            id;              /* NODE.SLOT.START */
     struct im_link_s   *link;

@@ -471,7 +471,7 @@ ngx_im_zone_unshare(ngx_im_worker_t *w, ngx_im_share_t *share)
 
 ngx_int_t
 ngx_im_zone_hold(ngx_im_worker_t *w, ngx_im_share_t *share, ngx_im_held_e what,
-    ngx_uint_t max, ngx_uint_t most)
+    ngx_uint_t max)
 {
     ngx_int_t         rc;
     ngx_im_zone_t    *iz;
@@ -483,9 +483,7 @@ ngx_im_zone_hold(ngx_im_worker_t *w, ngx_im_share_t *share, ngx_im_held_e what,
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    if ((max == 0 || share->account->held[what] < max)
-        && (most == 0 || iz->held[what] < most))
-    {
+    if (max == 0 || share->account->held[what] < max) {
         iz->held[what]++;
         share->account->held[what]++;
         share->held[what]++;
@@ -515,6 +513,16 @@ ngx_im_zone_release(ngx_im_worker_t *w, ngx_im_share_t *share,
     share->held[what]--;
 
     ngx_shmtx_unlock(&shpool->mutex);
+}
+
+
+/* One word each: no mutex is needed to read them. */
+ngx_uint_t
+ngx_im_zone_held(ngx_im_worker_t *w, ngx_im_share_t *share, ngx_im_held_e what)
+{
+    return share != NULL
+           ? share->account->held[what]
+           : ((ngx_im_zone_t *) ngx_im_zone_pool(w->conf)->data)->held[what];
 }
 
 

@@ -103,12 +103,16 @@ ngx_im_share_t *ngx_im_zone_share(ngx_im_worker_t *w,
 void ngx_im_zone_unshare(ngx_im_worker_t *w, ngx_im_share_t *share);
 
 /*
- * One more of what an address holds.  NGX_BUSY: it has max already (0: any
- * number), or all addresses together have most.
+ * One more of what an address holds.  NGX_BUSY: it has max already; 0: any
+ * number.
  */
 ngx_int_t ngx_im_zone_hold(ngx_im_worker_t *w, ngx_im_share_t *share,
-    ngx_im_held_e what, ngx_uint_t max, ngx_uint_t most);
+    ngx_im_held_e what, ngx_uint_t max);
 void ngx_im_zone_release(ngx_im_worker_t *w, ngx_im_share_t *share,
+    ngx_im_held_e what);
+
+/* What an address holds at all workers; NULL: all addresses together. */
+ngx_uint_t ngx_im_zone_held(ngx_im_worker_t *w, ngx_im_share_t *share,
     ngx_im_held_e what);
 
 /*

@@ -83,7 +83,9 @@ ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
         w->counters->users = w->nusers;
     }
 
-    ngx_im_budget_leave(w, &s->peer);
+    if (!s->evicted) {
+        ngx_im_host_release(w, ngx_im_host(w, s->host), NGX_IM_POOL_SESSIONS);
+    }
 
     if (c->pool != NULL) {
         ngx_http_close_connection(c);
@@ -130,7 +132,7 @@ ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s)
         ngx_im_sub_leave(s, s->subs);
     }
 
-    if (rc == NGX_AGAIN) {
+    if (rc == NGX_AGAIN && !s->evicted) {
 
         /*
          * Behind a broken frame the close frame of the peer can not be read.
@@ -144,7 +146,11 @@ ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s)
 
         ngx_im_session_phase(s, NGX_IM_CLOSING);
 
-        im_list_insert_tail(&w->sessions, &s->all);
+        /* of all its places, this one goes first */
+
+        im_list_insert_head(&ngx_im_host(w, s->host)
+                                ->ranks[NGX_IM_POOL_SESSIONS].list,
+                            &s->place);
 
         ngx_im_session_deadline(s, NGX_IM_LINGER);
         ngx_im_session_continue(s);
@@ -171,6 +177,6 @@ ngx_im_close_handler(ngx_event_t *ev)
         q = im_list_first(&w->closed);
         im_list_remove(q);
 
-        ngx_im_close_session(w, im_list_data(q, ngx_im_session_t, all));
+        ngx_im_close_session(w, im_list_data(q, ngx_im_session_t, place));
     }
 }

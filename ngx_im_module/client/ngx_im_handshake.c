@@ -9,6 +9,7 @@
  * for plain connections the pool of the connection too.
  */
 
+#include "ngx_im_admit.h"
 #include "ngx_im_follow.h"
 #include "ngx_im_client.h"
 #include "ngx_im_opening.h"
@@ -35,8 +36,8 @@ typedef struct {
 typedef struct {
     ngx_im_peer_t     peer;
     ngx_im_opening_t *opening;     /* until it is the session's */
+    ngx_im_place_t    place;         /* not yet the session's */
     ngx_uint_t        tries;
-    unsigned          counted:1;   /* in the zone, and not yet the session's */
 } ngx_im_ctx_t;
 
 
@@ -327,8 +328,9 @@ ngx_im_handshake_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
 }
 
 
+/* NGX_DECLINED: this worker takes sessions; else the status of the refusal. */
 static ngx_int_t
-ngx_im_handshake_limit(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf)
+ngx_im_handshake_ready(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf)
 {
     const char       *why;
     ngx_im_worker_t  *w;
@@ -345,10 +347,6 @@ ngx_im_handshake_limit(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf)
 
     if (why == NULL && r->count != 1) {
         why = "mirror and other background requests are not possible here";
-    }
-
-    if (why == NULL) {
-        why = ngx_im_session_limit(w);
     }
 
     if (why == NULL) {
@@ -371,10 +369,7 @@ ngx_im_handshake_cleanup(void *data)
     ngx_im_ctx_t  *ctx = data;
 
     ngx_im_opening_unref(ngx_im_worker, ctx->opening);
-
-    if (ctx->counted) {
-        ngx_im_budget_leave(ngx_im_worker, &ctx->peer);
-    }
+    ngx_im_admit_cancel(ngx_im_worker, &ctx->place);
 }
 
 
@@ -424,6 +419,37 @@ ngx_im_handshake_ctx(ngx_http_request_t *r)
     ctx->opening = ngx_im_opening_get(ngx_im_worker, r);
 
     return ctx->opening != NULL ? ctx : NULL;
+}
+
+
+/* NGX_DECLINED: it has a place; else the status of the refusal. */
+static ngx_int_t
+ngx_im_handshake_admit(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
+    ngx_im_ctx_t *ctx)
+{
+    u_char            *retry;
+    ngx_int_t          rc;
+    ngx_im_worker_t   *w;
+    ngx_im_refusal_e   why;
+
+    w = ngx_im_worker;
+
+    rc = ngx_im_admit(w, ilcf, &ctx->peer, &ctx->place, &why);
+    if (rc == NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    w->counters->refused++;
+
+    retry = ngx_pnalloc(r->pool, NGX_INT_T_LEN + 1);
+    if (retry == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    *ngx_sprintf(retry, "%ui", ngx_im_admit_retry(w, &ctx->peer, why)) = '\0';
+
+    return ngx_im_handshake_refuse(r, rc, "Retry-After", (char *) retry,
+                                   ngx_im_budget_limit(why));
 }
 
 
@@ -650,7 +676,7 @@ ngx_im_detach_handler(ngx_event_t *rev)
     }
 
     s = ngx_im_session_create(ngx_im_worker, c, ilcf, &im_transport_ws,
-                              &ctx->peer);
+                              &ctx->peer, ctx->place.host);
     if (s == NULL) {
         ngx_http_finalize_request(r, NGX_ERROR);
         return;
@@ -659,7 +685,7 @@ ngx_im_detach_handler(ngx_event_t *rev)
     s->opening = ctx->opening;
 
     ctx->opening = NULL;
-    ctx->counted = 0;
+    ctx->place.held = 0;
 
     ngx_im_detach(r, s);
 }
@@ -672,7 +698,6 @@ ngx_im_handshake_handler(ngx_http_request_t *r)
     ngx_im_ctx_t       *ctx;
     ngx_im_headers_t    h;
     ngx_connection_t   *c;
-    ngx_im_refusal_e    why;
     ngx_im_loc_conf_t  *ilcf;
 
     ilcf = ngx_http_get_module_loc_conf(r, ngx_im_module);
@@ -684,7 +709,7 @@ ngx_im_handshake_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    rc = ngx_im_handshake_limit(r, ilcf);
+    rc = ngx_im_handshake_ready(r, ilcf);
     if (rc != NGX_DECLINED) {
         return rc;
     }
@@ -694,16 +719,10 @@ ngx_im_handshake_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_im_budget_enter(ngx_im_worker, &ctx->peer, &why) != NGX_OK) {
-        ngx_im_worker->counters->refused++;
-        ngx_im_budget_refused(ngx_im_worker, &ctx->peer, why);
-
-        return ngx_im_handshake_refuse(r, NGX_HTTP_TOO_MANY_REQUESTS,
-                                       "Retry-After", "5",
-                                       "too much from this address");
+    rc = ngx_im_handshake_admit(r, ilcf, ctx);
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
-
-    ctx->counted = 1;
 
     rc = ngx_im_handshake_accept(r, &h.key->value,
                                  h.protocol != NULL ? ilcf->proto->subprotocol

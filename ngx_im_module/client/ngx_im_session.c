@@ -13,80 +13,6 @@
 #include "im_id.h"
 
 
-#define NGX_IM_NEW_PERIOD  10        /* s: topics= new rooms in it */
-
-
-const char *
-ngx_im_session_limit(ngx_im_worker_t *w)
-{
-    ngx_im_main_conf_t  *imcf;
-
-    imcf = w->conf;
-
-    if (imcf->max_sessions && w->nsessions >= imcf->max_sessions) {
-        return "im_limit sessions= is reached";
-    }
-
-    if (imcf->max_unauthenticated
-        && w->nunauthenticated >= imcf->max_unauthenticated)
-    {
-        return "im_limit unauthenticated= is reached";
-    }
-
-    if (!ngx_im_rate_take(&w->handshakes, imcf->handshakes)) {
-        return "im_limit handshakes= is reached";
-    }
-
-    return NULL;
-}
-
-
-ngx_int_t
-ngx_im_session_new_room(ngx_im_session_t *s, im_str_t topic)
-{
-    uint32_t          now;
-    ngx_uint_t        max;
-    const char       *why;
-    ngx_im_worker_t  *w;
-
-    w = ngx_im_worker;
-    max = w->conf->new_rooms;
-
-    if (max == 0 || topic.data[0] != 'r'
-        || im_hub_topic(&w->hub, topic) != NULL)
-    {
-        return NGX_OK;
-    }
-
-    now = ngx_time();
-
-    if (now - s->new_time >= NGX_IM_NEW_PERIOD) {
-        s->new_time = now;
-        s->nnew = 0;
-    }
-
-    why = NULL;
-
-    if (s->nnew >= 2 * w->conf->topics_per_session) {
-        why = "one session";
-
-    } else if (!ngx_im_rate_take(&w->new_rooms, max)) {
-        why = "im_limit new_rooms=";
-    }
-
-    if (why != NULL) {
-        ngx_log_error(NGX_LOG_INFO, w->log, 0,
-                      "im: room \"%*s\" is refused: too many new ones (%s)",
-                      topic.len - 2, topic.data + 2, why);
-        return NGX_BUSY;
-    }
-
-    s->nnew++;
-
-    return NGX_OK;
-}
-
-
 /*
  * The last bytes of the UUID are the index of the session, obfuscated by a hash
  * of the other bytes: no table is needed to find it.
@@ -106,7 +32,7 @@ ngx_im_session_stamp(ngx_im_worker_t *w, u_char *id, uint32_t index)
 ngx_im_session_t *
 ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     ngx_im_loc_conf_t *ilcf, const im_transport_t *transport,
-    ngx_im_peer_t *peer)
+    ngx_im_peer_t *peer, uint32_t host)
 {
     uint32_t           index, generation;
     ngx_im_session_t  *s;
@@ -122,6 +48,7 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
 
     s->generation = generation ? generation : 1;
     s->index = index;
+    s->host = host;
     s->connection = c;
     s->conf = ilcf;
     s->transport = transport;
@@ -134,7 +61,7 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     im_list_init(&s->deadline.link);
     im_list_init(&s->blocked);
     im_list_init(&s->user_link);
-    im_list_insert_tail(&w->sessions, &s->all);
+    im_list_init(&s->place);
 
     w->nsessions++;
     w->counters->accepted++;
@@ -178,6 +105,27 @@ ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h)
 
 
 ngx_im_session_t *
+ngx_im_session_next(ngx_im_worker_t *w, uint32_t *index)
+{
+    ngx_im_session_t  *s;
+
+    for ( ;; ) {
+        s = im_slab_get(&w->sessions_slab, *index);
+
+        if (s == NULL) {
+            return NULL;
+        }
+
+        (*index)++;
+
+        if (s->phase != NGX_IM_FREE && s->phase != NGX_IM_CLOSED) {
+            return s;
+        }
+    }
+}
+
+
+ngx_im_session_t *
 ngx_im_session_by_id(ngx_im_worker_t *w, const u_char id[16])
 {
     uint32_t           index;
@@ -202,9 +150,11 @@ void
 ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase)
 {
     ngx_uint_t        was, is;
+    ngx_im_host_t    *host;
     ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
+    host = ngx_im_host(w, s->host);
 
     was = s->phase == NGX_IM_CONNECTING || s->phase == NGX_IM_AUTHENTICATING;
     is = phase == NGX_IM_CONNECTING || phase == NGX_IM_AUTHENTICATING;
@@ -213,6 +163,22 @@ ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase)
     w->counters->unauthenticated = w->nunauthenticated;
 
     s->phase = phase;
+
+    /* a closed session is in another list already */
+
+    if (is != was || phase == NGX_IM_OPEN) {
+        im_list_remove(&s->place);
+
+        if (is || phase == NGX_IM_OPEN) {
+            im_list_insert_tail(&host->ranks[is ? NGX_IM_POOL_PENDING
+                                                : NGX_IM_POOL_SESSIONS].list,
+                                &s->place);
+        }
+    }
+
+    if (was && !is) {
+        ngx_im_host_release(w, host, NGX_IM_POOL_PENDING);
+    }
 }
 
 
@@ -368,10 +334,25 @@ ngx_im_session_close_code(ngx_im_session_t *s, ngx_uint_t code, im_str_t text,
 
     im_list_remove(&s->deadline.link);
 
-    im_list_remove(&s->all);
-    im_list_insert_tail(&ngx_im_worker->closed, &s->all);
+    im_list_remove(&s->place);
+    im_list_insert_tail(&ngx_im_worker->closed, &s->place);
 
     ngx_post_event(&ngx_im_worker->close_event, &ngx_posted_events);
+}
+
+
+void
+ngx_im_session_evict(ngx_im_session_t *s)
+{
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    ngx_im_session_close(s, IM_REASON_BUSY, "its place is for another address");
+
+    s->evicted = 1;
+
+    ngx_im_host_release(w, ngx_im_host(w, s->host), NGX_IM_POOL_SESSIONS);
 }
 
 

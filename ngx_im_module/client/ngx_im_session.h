@@ -10,6 +10,7 @@
 
 #include "ngx_im_worker.h"
 #include "ngx_im_budget.h"
+#include "ngx_im_host.h"
 #include "im_list.h"
 #include "im_buf.h"
 #include "im_wire.h"
@@ -82,8 +83,9 @@ struct ngx_im_session_s {
     uint32_t            free;            /* im_slab_t's */
     uint32_t            generation;
     uint32_t            index;
+    uint32_t            host;            /* in worker->hosts_slab */
     ngx_im_timer_t      deadline;        /* in worker->wheel */
-    im_list_t           all;             /* in worker->sessions */
+    im_list_t           place;           /* in its host's, or worker->closed */
     im_list_t           user_link;       /* in user->sessions */
     im_list_t           blocked;         /* in worker->blocked; self when not */
     ngx_connection_t   *connection;
@@ -114,6 +116,7 @@ struct ngx_im_session_s {
     unsigned            pinged:1;        /* a ping of ours has no answer */
     unsigned            pong_due:1;      /* the deadline is its answer's */
     unsigned            positions:1;     /* im: with seq and epoch */
+    unsigned            evicted:1;       /* has no place any more */
     ngx_im_peer_t       peer;
     const char         *why;             /* for the log line */
     u_char             *name;            /* u8 length and bytes, or NULL */
@@ -124,6 +127,7 @@ struct ngx_im_session_s {
 #define NGX_IM_SUB_SERVER      0x01 /* the client did not subscribe itself */
 #define NGX_IM_SUB_JOIN_LEAVE  0x02      /* gets joins and leaves of others */
 #define NGX_IM_SUB_CONNECT     0x04      /* by connect */
+#define NGX_IM_SUB_GUEST_ROOM  0x08      /* a guest brought the room */
 
 
 /* How the beginning of a subscription is answered. */
@@ -194,21 +198,18 @@ typedef struct ngx_im_session_events_s {
 } ngx_im_session_events_t;
 
 
-/* Why no more sessions can be taken, static text; NULL: they can. */
-const char *ngx_im_session_limit(ngx_im_worker_t *w);
-
 /*
- * A room that is new to this worker costs Redis keys.  NGX_BUSY: this worker or
- * this session has brought too many of them lately.
+ * Takes over c, which is detached, and the place at that host.  NULL: no
+ * memory, and both are the caller's.
  */
-ngx_int_t ngx_im_session_new_room(ngx_im_session_t *s, im_str_t topic);
-
-/* Takes over c, which is detached.  NULL: no memory, and c is the caller's. */
 ngx_im_session_t *ngx_im_session_create(ngx_im_worker_t *w,
     ngx_connection_t *c, ngx_im_loc_conf_t *ilcf,
-    const im_transport_t *transport, ngx_im_peer_t *peer);
+    const im_transport_t *transport, ngx_im_peer_t *peer, uint32_t host);
 ngx_im_handle_t ngx_im_session_handle(ngx_im_session_t *s);
 ngx_im_session_t *ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h);
+
+/* Walks over all that are alive; index is 0 at first.  NULL: the end. */
+ngx_im_session_t *ngx_im_session_next(ngx_im_worker_t *w, uint32_t *index);
 
 /* The live session that has this UUID, or NULL. */
 ngx_im_session_t *ngx_im_session_by_id(ngx_im_worker_t *w,
@@ -230,6 +231,9 @@ ngx_int_t ngx_im_session_close(ngx_im_session_t *s, im_reason_e reason,
 /* The same with a code (0: no close frame) and a copy of text ("": why). */
 void ngx_im_session_close_code(ngx_im_session_t *s, ngx_uint_t code,
     im_str_t text, const char *why);
+
+/* Ends it at once, in favour of a client of another address. */
+void ngx_im_session_evict(ngx_im_session_t *s);
 
 /* Its extension, created at first use.  NULL: no memory. */
 ngx_im_ext_t *ngx_im_session_ext(ngx_im_session_t *s);

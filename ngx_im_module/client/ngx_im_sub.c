@@ -159,7 +159,14 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
         }
     }
 
-    s->nrooms += (topic.data[0] == 'r');
+    if (topic.data[0] == 'r') {
+        s->nrooms++;
+
+        if (first && s->user == NULL) {
+            sub->flags |= NGX_IM_SUB_GUEST_ROOM;
+            ngx_im_host_hold_room(w, ngx_im_host(w, s->host));
+        }
+    }
 
     im_follow_member(w->follow, sub, 1);
 
@@ -187,6 +194,10 @@ ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub)
     s->nsubs--;
 
     ngx_im_send_leave(s, sub);
+
+    if (sub->flags & NGX_IM_SUB_GUEST_ROOM) {
+        ngx_im_host_release_room(w, ngx_im_host(w, s->host));
+    }
 
     w->events->left(s, sub);
 

@@ -6,6 +6,7 @@
  */
 
 #include "ngx_im_identity.h"
+#include "ngx_im_admit.h"
 #include "ngx_im_expiry.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_revoke.h"
@@ -195,7 +196,7 @@ ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic)
         return NGX_DECLINED;
     }
 
-    if (ngx_im_session_new_room(s, topic) != NGX_OK) {
+    if (ngx_im_admit_room(s, topic) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -7,6 +7,7 @@
  */
 
 #include "ngx_im_command.h"
+#include "ngx_im_admit.h"
 #include "ngx_im_expiry.h"
 #include "ngx_im_identity.h"
 #include "ngx_im_reply.h"
@@ -29,7 +30,7 @@ ngx_im_subscribe_granted(ngx_im_session_t *s, const im_command_t *command,
         return ngx_im_reply_error(s, command->id, IM_ERROR_ALREADY);
     }
 
-    if (ngx_im_session_new_room(s, command->topic) != NGX_OK) {
+    if (ngx_im_admit_room(s, command->topic) != NGX_OK) {
         return ngx_im_reply_error(s, command->id, IM_ERROR_TOO_MANY);
     }
 

@@ -9,6 +9,7 @@
 #include <ngx_event_connect.h>
 
 #include "ngx_im_link.h"
+#include "ngx_im_reserve.h"
 #include "im_link_transport.h"
 
 
@@ -181,10 +182,13 @@ ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
     pc.log = &nl->silent;
     pc.log_error = NGX_ERROR_ERR;
 
+    ngx_im_reserve_give(ngx_im_worker);
+
     rc = ngx_event_connect_peer(&pc);
 
     if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
         *why = strerror(ngx_socket_errno);
+        ngx_im_reserve_take(ngx_im_worker);
         return NULL;
     }
 
@@ -220,6 +224,7 @@ ngx_im_link_close(void *data)
     ngx_im_link_socket_t  *s = data;
 
     ngx_close_connection(s->connection);
+    ngx_im_reserve_take(ngx_im_worker);
 
     s->connection = NULL;
     s->connected = 0;

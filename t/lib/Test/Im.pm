@@ -22,6 +22,7 @@ use Test::Im::Client;
 use Test::Im::File qw(slurp spew);
 use Test::Im::Jwt;
 use Test::Im::Ports qw(ports);
+use List::Util ();
 use Time::HiRes ();
 
 our @EXPORT = qw(hex_frame);
@@ -595,6 +596,8 @@ my %Verbs = (
     eof         => \&client_eof,
     cut         => sub { $_[0]->shut; 1 },
     burst       => \&client_burst,
+    many        => \&client_many,
+    rated       => \&client_rated,
     recv_set    => \&client_recv_set,
     recv_long   => \&client_recv_long,
     recv_any    => \&client_recv_any,
@@ -605,6 +608,9 @@ my %Verbs = (
     upto        => \&client_upto,
     amid        => \&client_amid,
 );
+
+
+my %Rated;
 
 
 sub scenario {
@@ -623,7 +629,7 @@ sub scenario {
 
     $_->shut for values %Clients, @Crowd;
     %Clients = ();
-    %Saved = ();
+    %Saved = %Rated = ();
     @Crowd = ();
 
     if (!$Ready && !defined $block->not_ready) {
@@ -692,7 +698,7 @@ sub run_step {
 
     $arg = '' unless defined $arg;
 
-    return $code->($who, $arg) if $verb =~ /\A(?:open|refused|burst)\z/;
+    return $code->($who, $arg) if $verb =~ /\A(?:open|refused|burst|many|rated)\z/;
 
     my $client = $Clients{$who} or die "$who is not open\n";
 
@@ -1061,6 +1067,57 @@ sub client_burst {
     return 1 if $count{101} && $count{503} && keys %count == 2;
 
     die join(', ', map { "$_: $count{$_}" } sort keys %count) . "\n";
+}
+
+
+# STATUS=COUNT,... ARGUMENTS: as many handshakes, one after the other, have these
+# answers.  The sessions are NAME1, NAME2 ...
+sub client_many {
+    my ($who, $arg) = @_;
+    my ($want, $rest) = split ' ', $arg, 2;
+    my %want = split /[=,]/, $want;
+    my (%got, $open);
+
+    for (1 .. List::Util::sum(values %want)) {
+        my ($client, $status) = connect_to($rest);
+        $got{$status}++;
+
+        if ($status == 101) {
+            $Clients{$who . ++$open} = $client;
+
+        } else {
+            $client->shut;
+        }
+    }
+
+    my ($is, $was) = map { my $n = $_; join ',', map { "$_=$n->{$_}" }
+                           sort keys %$n } \%got, \%want;
+
+    return 1 if $is eq $was;
+
+    die "$is\n";
+}
+
+
+# N RATE SIZE ARGUMENTS: of N handshakes at least SIZE are accepted, and of all
+# since the first such step no more than SIZE and RATE a second; the rest get 429
+sub client_rated {
+    my ($who, $arg) = @_;
+    my ($n, $rate, $size, $rest) = split ' ', $arg, 4;
+    my $rated = $Rated{$who} ||= { began => Time::HiRes::time(), n => 0 };
+
+    for (1 .. $n) {
+        my ($client, $status) = connect_to($rest);
+        $client->shut;
+        $rated->{n}++ if $status == 101;
+        die "status $status\n" unless $status =~ /\A(?:101|429)\z/;
+    }
+
+    my $most = $size + $rate * (Time::HiRes::time() - $rated->{began}) + 1;
+
+    return 1 if $rated->{n} >= $size && $rated->{n} <= $most;
+
+    die "$rated->{n} accepted, not $size to $most\n";
 }
 
 

@@ -1,0 +1,157 @@
+# What one address may cost: others get their places and their share.
+
+use lib 't/lib';
+use Test::Im;
+use Test::Nginx::Socket 'no_plan';
+run_tests();
+
+__DATA__
+
+=== TEST 1: who holds most sessions gives up the oldest
+--- http_config
+    im_limit sessions=4;
+--- config
+    location = /echo { im_comet protocol=echo; }
+    location = /status { im_status; }
+--- websocket
+a: many 101=4,503=1 /echo
+b: open from=127.0.0.2 /echo
+a1: recv_close 1013 /place/
+a1: eof
+b: send b
+b: recv_text b
+# two and two: a third one has no better right
+c: open from=127.0.0.2 /echo
+a2: gone
+d: refused 503 /Retry-After: \d/ from=127.0.0.2 /echo
+# and a third address with one has it
+e: open from=127.0.0.3 /echo
+a3: gone
+d: refused 503 from=127.0.0.3 /echo
+f: open from=127.0.0.4 /echo
+b: gone
+a4: send a
+a4: recv_text a
+until: /status "total":.*"sessions":4,
+until: /status "total":.*"refused":3,.*"refusals":\{.*"sessions":3,.*"closed_for_others":4\b
+log: \[warn\] .* im: 127.0.0.1 is refused: a place for a client of another address is reached
+log: \[warn\] .* im: 127.0.0.1 is refused: im_limit sessions= is reached
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 2: places before the first frame
+--- http_config
+    im_limit unauthenticated=3;
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location = /status { im_status; }
+--- services: redis
+--- not_ready
+--- websocket
+until: /status "link":"up"
+a: many 101=3,503=1 /none
+b: open from=127.0.0.2 /none
+a1: recv_close 1013 /place/
+b: send {"roomId":1}
+b: recv op 4
+# there is a place again, and sessions that are open are not concerned
+a4: open /none
+c: open from=127.0.0.3 /none
+a2: recv_close 1013
+d: open from=127.0.0.3 /none
+a3: recv_close 1013
+b: silent
+until: /status "total":.*"unauthenticated":3,.*"unauthenticated":1,.*"closed_for_others":3\b
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 3: a session that lingers makes way first
+--- http_config
+    im_limit sessions=3;
+--- config
+    location = /echo { im_comet protocol=echo; }
+    location = /status { im_status; }
+--- websocket
+a: many 101=3 /echo
+a3: frame 3 x
+a3: recv_close 1002
+b: open from=127.0.0.2 /echo
+a3: gone
+a1: send a
+a1: recv_text a
+a2: send a
+a2: recv_text a
+until: /status "total":.*"sessions":3,
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 4: which addresses are one, and which have no limit
+--- http_config
+    im_per_address sessions=1 except=10.0.0.0/8 except=2001:db8:ffff::/48;
+    set_real_ip_from 127.0.0.1;
+    real_ip_header   X-Real-IP;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- websocket
+a: many 101=1,429=1 /echo X-Real-IP: 192.0.2.1
+b: many 101=1,429=1 /echo X-Real-IP: 192.0.2.2
+c: many 429=1 /echo X-Real-IP: ::ffff:192.0.2.1
+c: many 429=1 /echo X-Real-IP: 64:ff9b::192.0.2.1
+d: many 101=1 /echo X-Real-IP: 2001:db8:0:1::1
+d: many 429=1 /echo X-Real-IP: 2001:db8:0:1:ffff::2
+d: many 101=1 /echo X-Real-IP: 2001:db8:0:2::1
+d: many 101=1,429=1 /echo X-Real-IP: ::1
+e: many 101=3 /echo X-Real-IP: 10.1.2.3
+f: many 101=3 /echo X-Real-IP: ::ffff:10.1.2.3
+g: many 101=3 /echo X-Real-IP: 2001:db8:ffff:1::1
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 5: a unix socket is one peer without a limit
+--- http_config
+    im_per_address sessions=1 handshakes=1;
+    server {
+        listen unix:$TEST_NGINX_SERVER_ROOT/front.sock;
+        location = /echo { im_comet protocol=echo; }
+    }
+--- config
+    location = /echo { im_comet protocol=echo; }
+    location = /front/echo {
+        proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/front.sock:/echo;
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection upgrade;
+    }
+--- websocket
+a: many 101=12 /front/echo
+b: many 101=1,429=1 /echo
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 6: no limit at all
+--- http_config
+    im_limit sessions=2;
+    im_per_address off;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- websocket
+a: many 101=2,503=1 /echo
+b: refused 503 from=127.0.0.2 /echo
+--- no_error_log
+[error]
+[alert]
