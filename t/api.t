@@ -208,21 +208,21 @@ stop: logic
 --- websocket
 file: api_keys \n\n
 start: logic --api-key-file=$TEST_NGINX_IM_DIR/api_keys
-exit: logic 1
+exit: logic 2
 output: logic holds no key
 file: api_keys short
 start: logic --api-key-file=$TEST_NGINX_IM_DIR/api_keys
-exit: logic 1
+exit: logic 2
 output: logic 8 to 256 characters.*weak
 file: api_keys 0123456789abcdef one
 start: logic --api-key-file=$TEST_NGINX_IM_DIR/api_keys
-exit: logic 1
+exit: logic 2
 file: api_keys FILL(9000)
 start: logic --api-key-file=$TEST_NGINX_IM_DIR/api_keys
-exit: logic 1
+exit: logic 2
 output: logic longer than 8 kB
 start: logic --api-key-file=$TEST_NGINX_IM_DIR/nothing
-exit: logic 1
+exit: logic 2
 output: logic No such file
 --- no_error_log
 [alert]
