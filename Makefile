@@ -87,8 +87,8 @@ DAEMON   := $(call objects,im_daemon)
 LOGIC    := $(call objects,im_logic)
 JOB      := $(call objects,im_job)
 
-# what only im_logic uses: hashes of tokens
-LOGICLIBS := -lcrypto
+# what only im_logic uses: hashes of tokens, and how names look
+LOGICLIBS := -lcrypto -licui18n -licuuc
 
 MODULE   := $(BUILD)/ngx_im_module.so
 PROGRAMS := $(BUILD)/im_logic $(BUILD)/im_job

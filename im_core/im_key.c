@@ -48,26 +48,33 @@ im_partition(im_str_t topic, uint32_t n)
 
 
 int
-im_name_valid(im_str_t name)
+im_text_valid(im_str_t text)
 {
     size_t  i;
 
-    if (name.len == 0 || name.len > IM_NAME_MAX || !im_utf8_valid(name)) {
+    if (!im_utf8_valid(text)) {
         return 0;
     }
 
-    for (i = 0; i < name.len; i++) {
-        if (name.data[i] < 0x20 || name.data[i] == 0x7f) {
+    for (i = 0; i < text.len; i++) {
+        if (text.data[i] < 0x20 || text.data[i] == 0x7f) {
             return 0;
         }
 
         /* U+0080 - U+009F; the text is valid UTF-8: there is a next byte */
-        if (name.data[i] == 0xc2 && name.data[i + 1] < 0xa0) {
+        if (text.data[i] == 0xc2 && text.data[i + 1] < 0xa0) {
             return 0;
         }
     }
 
     return 1;
+}
+
+
+int
+im_name_valid(im_str_t name)
+{
+    return name.len != 0 && name.len <= IM_NAME_MAX && im_text_valid(name);
 }
 
 

@@ -26,7 +26,9 @@
 /* CRC16-XMODEM(topic) mod n */
 uint16_t im_partition(im_str_t topic, uint32_t n);
 
-/* 1..IM_NAME_MAX bytes, valid UTF-8, no control characters. */
+/* Valid UTF-8, no control characters. */
+int im_text_valid(im_str_t text);
+/* The same, and 1..IM_NAME_MAX bytes. */
 int im_name_valid(im_str_t name);
 /* Also without '.', ':', '{', '}' and spaces; at most 200 bytes. */
 int im_node_valid(im_str_t name);
@@ -96,7 +98,7 @@ void im_key_limit(im_buf_t *b, im_str_t prefix, uint16_t p, char kind,
 
 /*
  * PREFIX{reg}:conf (string: number of partitions), :nodes (zset), :n:WORKER
- * (hash), :t:NODE (zset), :jobs (zset), :revoked (zset)
+ * (hash), :t:NODE (zset), :jobs (zset), :revoked (zset), :names (hash)
  */
 #define im_key_conf(b, prefix)  im_key_reg(b, prefix, "conf", im_str_z(""))
 void im_key_nodes(im_buf_t *b, im_str_t prefix);
@@ -105,6 +107,7 @@ void im_key_nodes(im_buf_t *b, im_str_t prefix);
 void im_key_jobs(im_buf_t *b, im_str_t prefix);
 #define im_key_revoked(b, prefix)                                             \
     im_key_reg(b, prefix, "revoked", im_str_z(""))
+#define im_key_names(b, prefix)  im_key_reg(b, prefix, "names", im_str_z(""))
 
 
 #endif /* IM_KEY_H */

@@ -35,6 +35,7 @@ extern const im_script_t  im_script_register;
 extern const im_script_t  im_script_login;
 extern const im_script_t  im_script_token;
 extern const im_script_t  im_script_kept;
+extern const im_script_t  im_script_names;
 extern const im_script_t  im_script_forget;
 
 

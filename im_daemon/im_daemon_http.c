@@ -157,6 +157,8 @@ im_daemon_http_fill(im_daemon_http_request_t *hr)
                                                              "Authorization"));
     r->error_mode = im_daemon_http_str(evhttp_find_header(headers,
                                                    "X-Centrifugo-Error-Mode"));
+    r->forwarded_proto = im_daemon_http_str(evhttp_find_header(headers,
+                                                         "X-Forwarded-Proto"));
 
     /* of the connection, which may be gone when the answer is due */
     evhttp_connection_get_peer(evhttp_request_get_connection(hr->req),

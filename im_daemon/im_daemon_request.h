@@ -52,6 +52,7 @@ struct im_daemon_request_s {
     im_str_t      api_key;     /* X-API-Key */
     im_str_t      authorization;
     im_str_t      error_mode;  /* X-Centrifugo-Error-Mode */
+    im_str_t      forwarded_proto;  /* X-Forwarded-Proto */
     im_str_t      body;
     unsigned      internal:1;  /* came by FastCGI: nginx asks for itself too */
     im_uint_t     fault;       /* status where it is malformed; 0: it is not */

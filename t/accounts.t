@@ -123,7 +123,7 @@ http: POST /v1/user/register 200 {"UserName":"a\u0085bc","Password":"secret1"} =
 http: POST /v1/user/register 200 {"UserName":"bad1"} => \A\{"code":-1,"msg":"Password\.Required:
 http: POST /v1/user/register 200 {"UserName":"bad1","Password":["secret1"]} => \A\{"code":-1,"msg":"Password\.Required:
 http: POST /v1/user/register 200 {"UserName":"bad1","Password":"12345"} => \A\{"code":-1,"msg":"Password\.MinSize:
-http: POST /v1/user/register 200 {"UserName":"bad1","Password":"123456789012345678901"} => \A\{"code":-1,"msg":"Password\.MaxSize:
+http: POST /v1/user/register 200 {"UserName":"bad1","Password":"FILL(1025)"} => \A\{"code":-1,"msg":"Password\.MaxSize:
 http: POST /v1/user/register 200 {"UserName":"bad1","Password":"secret\u00001"} => \A\{"code":-1,"msg":"Password\.Text:
 http: POST /v1/user/register 200 {"UserName":"bad1","Password":"FILL(5000)"} => \A\{"code":-1,
 http: POST /v1/user/login 200 {"UserName":"bad1","Password":"12345"} => \A\{"code":-1,"msg":"Password\.MinSize:
@@ -153,8 +153,8 @@ redis: KEYS im:{*}:a:bad* => ^$
 http: POST /v1/user/register 200 {"UserName":"小明明","Password":"密码密码密码"} => "code":0,
 http: POST /v1/user/login 200 {"UserName":"\u5c0f\u660e\u660e","Password":"\u5bc6\u7801密码密码"} => "UserName":"小明明"
 http: POST /v1/user/register 200 {"UserName":"小明","Password":"secret1"} => "code":-1,
-http: POST /v1/user/register 200 {"UserName":"😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀","Password":"😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀"} => "code":0,
-http: POST /v1/user/login 200 {"UserName":"😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀\ud83d\ude00","Password":"😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀"} => "code":0,
+http: POST /v1/user/register 200 {"UserName":"😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀","Password":"😃😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀\ud83d\ude00","Password":"😃😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀"} => "code":0,
 http: POST /v1/user/register 200 {"UserName":"😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀","Password":"secret1"} => "code":-1,
 http: POST /v1/user/register 200 {"UserName":"<b>\"x\"&'\\</b>","Password":"secret1"} => "code":0,
 http: POST /v1/user/login 200 {"UserName":"<b>\"x\"&'\\</b>","Password":"secret1"} => "UserName":"<b>\\"x\\"&'\\\\</b>"
@@ -335,7 +335,7 @@ http: POST /v1/user/login 200 {"UserName":"ann","Password":"secret1"} => (?i)Ret
 http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "code":0,
 same: 5 POST /v1/user/login {"UserName":"nobody2","Password":"secret1"} => 3 "code":-1002,
 http: POST /v1/user/login 200 {"UserName":"nobody2","Password":"secret1"} => "code":-1005,
-redis: TTL im:{6}:l:n:ann => ^(2\d{3}|3000)$
+redis: EVAL return(redis.call('TTL',redis.call('KEYS','im:{*}:l:[pt]:ann*')[1])) 0 => ^(2\d{3}|3000)$
 --- no_error_log
 [alert]
 
@@ -385,7 +385,7 @@ http: POST /v1/user/login 200 {"UserName":"race","Password":"secret1"} => "code"
 await: HGET im:{12}:a:race hash => ^\$y\$jDT\$
 http: POST /v1/user/login 200 {"UserName":"race","Password":"secret1"} => "code":0,
 ask: POST /v1/user/login {"UserName":"slow","Password":"secret2"}
-await: EXISTS im:{7}:l:n:slow => ^1$
+await: KEYS im:{*}:l:[pt]:slow* => .
 stop: logic
 answer: 200 \A\{"code":-1002,
 output: logic stopping, 1 requests under way
@@ -481,5 +481,230 @@ http: POST /v1/user/login 200 {"UserName":"header","Password":"secret1"} => "Aut
 http: GET /v1/user/logout?auth=$token&all=1 200 => "code":0,
 http: POST /v1/user/check_auth 200 {"Auth":"0123456789abcd00"} => "code":-1004,
 redis: EXISTS im_0123456789abcd00 => ^0$
+--- no_error_log
+[alert]
+
+
+
+=== TEST 24: names that look alike are one account's
+--- websocket
+stop: logic
+start: logic --register-limit=0 --foreign-tokens=1
+until: /im/health ^200
+http: POST /v1/user/register 200 {"UserName":"Alice Bell","Password":"secret1"} => "code":0,
+http: POST /v1/user/register 200 {"UserName":"alice bell","Password":"secret1"} => \A\{"code":-1001,"msg":"用户名已存在"
+http: POST /v1/user/register 200 {"UserName":"ALICE BELL","Password":"secret1"} => "code":-1001,
+http: POST /v1/user/register 200 {"UserName":"\u0410lice Bell","Password":"secret1"} => "code":-1001,
+http: POST /v1/user/register 200 {"UserName":"Alice Be11","Password":"secret1"} => "code":-1001,
+http: POST /v1/user/register 200 {"UserName":"Alice BeII","Password":"secret1"} => "code":-1001,
+http: POST /v1/user/register 200 {"UserName":"\uff21lice Bell","Password":"secret1"} => "code":-1001,
+http: POST /v1/user/register 200 {"UserName":"A\ufe0flice Bell","Password":"secret1"} => "code":-1001,
+http: POST /v1/user/register 200 {"UserName":"Alice\u00a0Bell","Password":"secret1"} => \A\{"code":-1,"msg":"UserName\.Text:Must have no other blanks
+http: POST /v1/user/register 200 {"UserName":"Alice Bell ","Password":"secret1"} => \A\{"code":-1,"msg":"UserName\.Text:Must have no spaces
+http: POST /v1/user/register 200 {"UserName":" Alice Bell","Password":"secret1"} => \A\{"code":-1,"msg":"UserName\.Text:Must have no spaces
+http: POST /v1/user/register 200 {"UserName":"Alice  Bell","Password":"secret1"} => \A\{"code":-1,"msg":"UserName\.Text:Must have no spaces
+http: POST /v1/user/register 200 {"UserName":"Alice\u200b Bell","Password":"secret1"} => \A\{"code":-1,"msg":"UserName\.Text:Must have no invisible
+http: POST /v1/user/register 200 {"UserName":"\u202elleB ecilA","Password":"secret1"} => \A\{"code":-1,"msg":"UserName\.Text:Must have no invisible
+http: POST /v1/user/register 200 {"UserName":"Alice Belle","Password":"secret1"} => "code":0,
+http: POST /v1/user/register 200 {"UserName":"Μαρία Ω","Password":"secret1"} => "code":0,
+http: POST /v1/user/register 200 {"UserName":"محمد علي","Password":"secret1"} => "code":0,
+http: POST /v1/user/register 200 {"UserName":"Zoe\u0308","Password":"secret1"} => "code":0,
+http: POST /v1/user/register 200 {"UserName":"Zo\u00eb","Password":"secret1"} => "code":-1001,
+http: POST /v1/user/login 200 {"UserName":"Zo\u00eb","Password":"secret1"} => "UserName":"Zoë"
+http: POST /v1/user/login 200 {"UserName":"Zoe\u0308","Password":"secret1"} => "UserName":"Zoë"
+http: POST /v1/user/login 200 {"UserName":"Alice Bell","Password":"secret1"} => "UserName":"Alice Bell"
+http: POST /v1/user/login 200 {"UserName":"alice bell","Password":"secret1"} => "code":-1002,
+same: 8 POST /v1/user/register {"UserName":"Looks Like","Password":"secret1"} => 1 "code":0,
+same: 8 POST /v1/user/register {"UserName":"looks like","Password":"secret1"} => 8 "code":-1001,
+--- no_error_log
+[alert]
+
+
+
+=== TEST 25: accounts that are older than that go on, and keep their look
+--- websocket
+redis: HSET im:{4}:a:oldname id u-old0 name oldname hash $6$abcdefgh$oGoxMtczJ0/xYkNKQnGuC3pOdNoGsZRZNs7n5JzX8KfMJWEmD2Bx4wBt/tMCPvjE87aPyrlQPEKxEcxV6d4J6.
+redis: HSET im:{12}:a:OldName id u-old1 name OldName hash $6$abcdefgh$oGoxMtczJ0/xYkNKQnGuC3pOdNoGsZRZNs7n5JzX8KfMJWEmD2Bx4wBt/tMCPvjE87aPyrlQPEKxEcxV6d4J6.
+redis: HSET im:{12}:a:Zoëx id u-old2 name Zoëx hash $6$abcdefgh$oGoxMtczJ0/xYkNKQnGuC3pOdNoGsZRZNs7n5JzX8KfMJWEmD2Bx4wBt/tMCPvjE87aPyrlQPEKxEcxV6d4J6.
+redis: HSET im:{15}:a:x​y id u-old3 name x​y hash $6$abcdefgh$oGoxMtczJ0/xYkNKQnGuC3pOdNoGsZRZNs7n5JzX8KfMJWEmD2Bx4wBt/tMCPvjE87aPyrlQPEKxEcxV6d4J6.
+http: POST /v1/user/login 200 {"UserName":"oldname","Password":"secret1"} => "UserId":"u-old0"
+http: POST /v1/user/login 200 {"UserName":"OldName","Password":"secret1"} => "UserId":"u-old1"
+http: POST /v1/user/login 200 {"UserName":"Zoe\u0308x","Password":"secret1"} => "UserId":"u-old2"
+http: POST /v1/user/login 200 {"UserName":"x\u200by","Password":"secret1"} => "UserId":"u-old3"
+http: POST /v1/user/register 200 {"UserName":"OLDNAME","Password":"secret1"} => "code":-1001,
+http: POST /v1/user/register 200 {"UserName":"o1dname","Password":"secret1"} => "code":-1001,
+http: POST /v1/user/register 200 {"UserName":"Zo\u00ebx","Password":"secret1"} => "code":-1001,
+http: POST /v1/user/login 200 {"UserName":"oldname","Password":"secret1"} => "UserId":"u-old0"
+http: POST /v1/user/login 200 {"UserName":"OldName","Password":"secret1"} => "UserId":"u-old1"
+--- no_error_log
+[alert]
+
+
+
+=== TEST 26: passwords
+--- websocket
+http: POST /v1/user/register 200 {"UserName":"longpass","Password":"FILL(1024)"} => \A\{"code":-1,"msg":"Password\.Weak:Must not be one character repeated"
+http: POST /v1/user/register 200 {"UserName":"longpass","Password":"yFILL(1023)"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"longpass","Password":"yFILL(1023)"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"longpass","Password":"yFILL(1022)"} => "code":-1002,
+http: POST /v1/user/login 200 {"UserName":"longpass","Password":"yFILL(1022)z"} => "code":-1002,
+http: POST /v1/user/register 200 {"UserName":"weak pass","Password":"weak pass"} => \A\{"code":-1,"msg":"Password\.Weak:Must not be the name"
+http: POST /v1/user/register 200 {"UserName":"weak pass","Password":"WEAK Pass"} => "code":-1,"msg":"Password\.Weak
+http: POST /v1/user/register 200 {"UserName":"weak pass","Password":"111111"} => "code":-1,"msg":"Password\.Weak
+http: POST /v1/user/register 200 {"UserName":"weak pass","Password":"密密密密密密"} => "code":-1,"msg":"Password\.Weak
+http: POST /v1/user/register 200 {"UserName":"weak pass","Password":"111112"} => "code":0,
+--- no_error_log
+[alert]
+
+
+
+=== TEST 27: a password is changed by the old one: tokens and sessions end
+--- websocket
+http: POST /v1/user/register 200 {"UserName":"changer","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"changer","Password":"secret1"} => "Auth":"(?<one>[0-9a-f]{32})","UserId":"(?<uid>\w+)"
+a: open /ws
+a: send {"auth":"$one","roomId":1}
+a: recv op 4
+http: POST /v1/user/password 200 {"UserName":"changer","Password":"secret1"} => \A\{"code":-1,"msg":"Password\.Required
+http: POST /v1/user/password 200 {"UserName":"changer","Password":"secret1","NewPassword":"changer"} => \A\{"code":-1,"msg":"Password\.Weak
+http: POST /v1/user/password 200 {"UserName":"changer","Password":"secret1","NewPassword":"12345"} => \A\{"code":-1,"msg":"Password\.MinSize
+http: POST /v1/user/password 200 {"UserName":"changer","Password":"secret2","NewPassword":"secret3"} => \A\{"code":-1002,
+http: POST /v1/user/password 200 {"UserName":"nobody at all","Password":"secret2","NewPassword":"secret3"} => \A\{"code":-1002,
+http: POST /v1/user/check_auth 200 {"Auth":"$one"} => "code":0,
+http: POST /v1/user/password 200 {"UserName":"changer","Password":"secret1","NewPassword":"secret3"} => \A\{"code":0,.*"Auth":"(?<two>[0-9a-f]{32})","UserId":"$uid","UserName":"changer"
+a: recv_close 1008 /the password was changed/
+http: POST /v1/user/check_auth 200 {"Auth":"$one"} => "code":-1004,
+http: POST /v1/user/check_auth 200 {"Auth":"$two"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"changer","Password":"secret1"} => "code":-1002,
+http: POST /v1/user/login 200 {"UserName":"changer","Password":"secret3"} => "code":0,
+http: OPTIONS /v1/user/password 200 => (?i)Access-Control-Allow-Origin: \*
+http: GET /v1/user/password 405 => (?i)Allow: POST
+http: DELETE /im/users/$uid?for=600 200
+http: POST /v1/user/password 200 {"UserName":"changer","Password":"secret3","NewPassword":"secret4"} => \A\{"code":-1006,
+http: POST /v1/user/delete 200 {"UserName":"changer","Password":"secret3"} => \A\{"code":-1006,
+http: DELETE /im/users/$uid?for=0 200
+http: POST /v1/user/login 200 {"UserName":"changer","Password":"secret3"} => "code":0,
+--- no_error_log
+[alert]
+
+
+
+=== TEST 28: an account is deleted by its owner: the name is free again
+--- websocket
+http: POST /v1/user/register 200 {"UserName":"Leaver","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"Leaver","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{32})","UserId":"(?<uid>\w+)"
+a: open /ws
+a: send {"auth":"$token","roomId":1}
+a: recv op 4
+http: POST /v1/user/delete 200 {"UserName":"Leaver","Password":"secret2"} => "code":-1002,
+http: POST /v1/user/delete 200 {"UserName":"Leaver"} => "code":-1,"msg":"Password\.Required
+http: POST /v1/user/register 200 {"UserName":"leaver","Password":"secret1"} => "code":-1001,
+http: POST /v1/user/delete 200 {"UserName":"Leaver","Password":"secret1"} => \A\{"code":0,"msg":"请求成功","data":\{\}\}
+a: recv_close 1008 /the account was deleted/
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => "code":-1004,
+http: POST /v1/user/login 200 {"UserName":"Leaver","Password":"secret1"} => "code":-1002,
+redis: KEYS im:{*}:a:*eaver => ^$
+redis: HVALS im:{reg}:names => ^(?!.*[Ll]eaver)
+http: POST /v1/user/register 200 {"UserName":"leaver","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"leaver","Password":"secret1"} => \A(?!.*$uid).*"code":0,
+--- no_error_log
+[alert]
+
+
+
+=== TEST 29: what an operator does with an account
+--- websocket
+http: POST /v1/user/register 200 {"UserName":"Oper a/b","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"Oper a/b","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{32})","UserId":"(?<uid>\w+)"
+http: GET /im/accounts/Oper%20a%2Fb 200 => \A\{"code":0,"msg":"success","data":\{"name":"Oper a/b","user":"$uid","created":\d{13}\}\}
+http: GET /im/accounts/nobody 404 => no such account
+http: POST /im/accounts/nobody 404 {"password":"secret2"} => no such account
+http: DELETE /im/accounts/nobody 404 => no such account
+http: PUT /im/accounts/nobody 405 => (?i)Allow: GET, POST, DELETE
+http: GET /im/accounts/a%00bc 400
+http: GET /im/accounts/a 400
+a: open /ws
+a: send {"auth":"$token","roomId":1}
+a: recv op 4
+http: POST /im/accounts/Oper%20a%2Fb 400 {"password":"12345"} => Password\.MinSize
+http: POST /im/accounts/Oper%20a%2Fb 400 {"password":"oper a/b"} => Password\.Weak
+http: POST /im/accounts/Oper%20a%2Fb 400 {} => Password\.Required
+http: POST /im/accounts/Oper%20a%2Fb 400 {"password":5}
+http: POST /im/accounts/Oper%20a%2Fb 400 {"password"
+http: POST /im/accounts/Oper%20a%2Fb 415 x
+http: POST /im/accounts/Oper%20a%2Fb 200 {"password":"secret2"} => \A\{"code":0,"msg":"success","data":\{\}\}
+a: recv_close 1008 /the password was changed/
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => "code":-1004,
+http: POST /v1/user/login 200 {"UserName":"Oper a/b","Password":"secret1"} => "code":-1002,
+http: POST /v1/user/login 200 {"UserName":"Oper a/b","Password":"secret2"} => "Auth":"(?<token>[0-9a-f]{32})"
+http: :$TEST_NGINX_IM_HTTP GET /im/accounts/Oper%20a%2Fb 200 => "user":"$uid"
+http: DELETE /im/accounts/Oper%20a%2Fb 200
+http: POST /v1/user/check_auth 200 {"Auth":"$token"} => "code":-1004,
+http: GET /im/accounts/Oper%20a%2Fb 404
+http: POST /v1/user/register 200 {"UserName":"oper a/b","Password":"secret1"} => "code":0,
+--- no_error_log
+[alert]
+
+
+
+=== TEST 30: strangers who guess don't keep the owner out
+--- config
+    set_real_ip_from 127.0.0.1;
+    real_ip_header   X-Real-IP;
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /v1/user/ { fastcgi_pass im_logic; include im_params; }
+    location = /ws { im_comet protocol=im; im_auth none; }
+--- websocket
+stop: logic
+start: logic --login-limit=4 --name-limit=10 --limit-period=6000
+until: /im/health ^200
+http: POST /v1/user/register 200 {"UserName":"owner","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 (X-Real-IP: 198.51.100.1) {"UserName":"owner","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{32})"
+same: 4 POST /v1/user/login {"UserName":"owner","Password":"wrong12"} => 4 "code":-1002,
+http: POST /v1/user/login 200 (X-Real-IP: 127.0.0.9) {"UserName":"owner","Password":"wrong12"} => "code":-1005,
+http: POST /v1/user/login 200 {"UserName":"owner","Password":"secret1"} => "code":-1005,
+http: POST /v1/user/login 200 {"UserName":"owner","Password":"secret1"} => (?i)Retry-After: (14\d\d|1500)\s
+http: POST /v1/user/login 200 (X-Real-IP: 203.0.113.5) {"UserName":"owner","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 (X-Real-IP: 2001:db8::1) {"UserName":"owner","Password":"wrong12"} => "code":-1002,
+http: POST /v1/user/login 200 (X-Real-IP: 2001:db8::2) {"UserName":"owner","Password":"wrong12"} => "code":-1002,
+http: POST /v1/user/login 200 (X-Real-IP: 2001:db8:1::1) {"UserName":"owner","Password":"wrong12"} => "code":-1002,
+http: POST /v1/user/login 200 (X-Real-IP: 192.0.2.1) {"UserName":"owner","Password":"wrong12"} => "code":-1002,
+http: POST /v1/user/login 200 (X-Real-IP: 192.0.3.1) {"UserName":"owner","Password":"secret1"} => \A\{"code":-1005,
+http: POST /v1/user/login 200 (X-Real-IP: 192.0.4.1) {"UserName":"owner","Password":"secret1"} => (?i)Retry-After: (5\d\d|600)\s
+http: POST /v1/user/login 200 (X-Real-IP: 198.51.100.1) {"UserName":"owner","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 (X-Real-IP: 203.0.113.5) {"UserName":"owner","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 (X-Real-IP: 203.0.113.6) {"UserName":"owner","Password":"secret1"} => "code":-1005,
+http: POST /v1/user/login?auth=$token 200 (X-Real-IP: 203.0.113.6) {"UserName":"owner","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 (X-Real-IP: 203.0.113.7) {"UserName":"owner","Password":"secret1","Auth":"$token"} => "code":0,
+http: POST /v1/user/login?auth=no$token 200 (X-Real-IP: 203.0.113.8) {"UserName":"owner","Password":"secret1"} => "code":-1005,
+same: 4 POST /v1/user/login?auth=$token {"UserName":"owner","Password":"wrong12"} => 4 "code":-1002,
+http: POST /v1/user/login?auth=$token 200 {"UserName":"owner","Password":"secret1"} => "code":-1005,
+--- no_error_log
+[alert]
+
+
+
+=== TEST 31: a name without an account is limited alike
+--- websocket
+same: 4 POST /v1/user/login {"UserName":"noone","Password":"wrong12"} => 4 "code":-1002,
+http: POST /v1/user/login 200 (X-Real-IP: 127.0.0.9) {"UserName":"noone","Password":"wrong12"} => (?i)Retry-After: (14\d\d|1500)\s
+http: POST /v1/user/login 200 (X-Real-IP: 2001:db8::1) {"UserName":"noone","Password":"wrong12"} => "code":-1002,
+http: POST /v1/user/login 200 (X-Real-IP: 2001:db8:1::1) {"UserName":"noone","Password":"wrong12"} => "code":-1002,
+http: POST /v1/user/login 200 (X-Real-IP: 2001:db8:2::1) {"UserName":"noone","Password":"wrong12"} => "code":-1002,
+http: POST /v1/user/login 200 (X-Real-IP: 2001:db8:3::1) {"UserName":"noone","Password":"wrong12"} => "code":-1002,
+http: POST /v1/user/login 200 (X-Real-IP: 2001:db8:4::1) {"UserName":"noone","Password":"wrong12"} => "code":-1002,
+http: POST /v1/user/login 200 (X-Real-IP: 2001:db8:5::1) {"UserName":"noone","Password":"wrong12"} => "code":-1002,
+http: POST /v1/user/login 200 (X-Real-IP: 2001:db8:6::1) {"UserName":"noone","Password":"wrong12"} => (?i)Retry-After: (5\d\d|600)\s
+--- no_error_log
+[alert]
+
+
+
+=== TEST 32: the cookie is for https where the request came by it
+--- websocket
+http: POST /v1/user/register 200 {"UserName":"cookie1","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"cookie1","Password":"secret1"} => (?i)Set-Cookie: auth=[0-9a-f]{32}; Max-Age=86400; Path=/; HttpOnly; SameSite=Lax\r
+http: POST /v1/user/login 200 (X-Forwarded-Proto: https) {"UserName":"cookie1","Password":"secret1"} => (?i)Set-Cookie: auth=[0-9a-f]{32}; Max-Age=86400; Path=/; HttpOnly; SameSite=Lax; Secure\r
+http: :$TEST_NGINX_IM_HTTP POST /v1/user/login 200 (X-Forwarded-Proto: https) {"UserName":"cookie1","Password":"secret1"} => ; Secure\r
 --- no_error_log
 [alert]

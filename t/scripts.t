@@ -17,7 +17,7 @@ my ($pid, $conn, %sha, $gen);
 
 my %text = map { $_ => slurp("redis/$_.lua") }
     qw(meta queue live pub route hist page members forget lease sweep own control revoke limit
-       register login token kept);
+       register login token kept names);
 $text{$_} = $text{queue} . $text{$_} for qw(pub route control);
 $text{$_} = $text{meta} . $text{$_} for qw(pub route);
 
@@ -653,20 +653,68 @@ subtest 'attempts' => sub {
 };
 
 subtest 'accounts' => sub {
-    my $register = sub { return script('register', 1, "a:$_[0]", @_[1 .. 4],
-                                  $_[5] // '') };
+    my $register = sub { return script('register', 1, "a:$_[0]", @_[1 .. $#_])
+    };
 
-    is($register->('n', 'u1', 'n', 'h1', 5), 1, 'made');
-    is($register->('n', 'u2', 'n', 'h2', 6), 0, 'once');
+    is($register->('n', 'new', 'u1', 'n', 'h1', 5), 1, 'made');
+    is($register->('n', 'new', 'u2', 'n', 'h2', 6), 0, 'once');
     is_deeply(r('HMGET', 'a:n', qw(id name hash created)), [qw(u1 n h1 5)],
               'the first stays');
     is(r('TTL', 'a:n'), -1, 'for ever');
-    is($register->('n', 'u1', 'n', 'h3', 7, 'h2'), 0, 'not this hash');
-    is($register->('n', 'u1', 'n', 'h3', 7, 'h1'), 1, 'another hash');
+    is($register->('n', 'hash', 'u1', 'h3', 'h2'), 0, 'not this hash');
+    is($register->('n', 'hash', 'u2', 'h3', 'h1'), 0, 'not this user');
+    is($register->('n', 'hash', 'u1', 'h3', 'h1'), 1, 'another hash');
     is_deeply(r('HMGET', 'a:n', qw(id name hash created)), [qw(u1 n h3 5)],
               'and nothing else');
-    is($register->('m', 'u1', 'm', 'h', 7, 'h1'), 0, 'no account');
+    is($register->('m', 'hash', 'u1', 'h', 'h1'), 0, 'no account');
+    is($register->('m', 'hash', 'u1', 'h', ''), 0, 'of any hash');
     is(r('EXISTS', 'a:m'), 0, 'is made by it');
+    is($register->('n', 'hash', 'u1', 'h4', ''), 1, 'whatever hash it had');
+    is($register->('n', 'del', 'u2'), 0, 'not of another user');
+    is($register->('n', 'del', 'u1'), 1, 'removed');
+    is($register->('n', 'del', 'u1'), 0, 'once');
+    is(r('EXISTS', 'a:n'), 0, 'and gone');
+};
+
+subtest 'names' => sub {
+    my $names = sub { return script('names', 1, 'names', @_) };
+
+    is($names->('take', 'Ann', 'Ann', 'ann'), 1, 'free');
+    is($names->('take', 'Ann', 'Ann', 'ann'), 1, 'its own');
+    is($names->('take', 'ann', 'ann', 'ann'), 0, 'another\'s');
+    is($names->('take', 'ANN', 'ANN', 'ann'), 0, 'one of them is');
+    is(r('HGET', 'names', 'ANN'), undef, 'nothing was taken');
+    is($names->('keep', 'ANN', 'ANN', 'ann'), 1, 'what is free');
+    is(r('HGET', 'names', 'ANN'), 'ANN', 'is kept');
+    is(r('HGET', 'names', 'ann'), 'Ann', 'and not what isn\'t');
+    is($names->('free', 'ANN', 'ANN', 'ann'), 1, 'freed');
+    is_deeply(r('HKEYS', 'names'), [qw(Ann ann)], 'its own alone');
+    is($names->('free', 'Ann', 'Ann', 'ann'), 1, 'all');
+    is(r('EXISTS', 'names'), 0, 'nothing is left');
+};
+
+subtest 'who is kept out' => sub {
+    my $get = sub { return script('token', 3, 't:h', 'im_g', 'rev', 'get') };
+
+    is_deeply($get->(), [], 'no token');
+    r('SET', 'im_g', 3);
+    is_deeply($get->(), [], 'no login');
+    r('DEL', 'im_g');
+    r('HSET', 'im_g', UserId => 'u1', UserName => 'Ann', Rooms => '1,2');
+    is_deeply($get->(), ['u1', 'Ann', '1,2', undef, undef],
+              'one of another program');
+    script('token', 1, 't:h', 'set', 'u2', 'Bob', 5000);
+    is_deeply($get->(), ['u2', 'Bob', undef, 1, undef], 'one of ours first');
+    is(script('kept', 1, 'rev', 'u2'), 0, 'not kept out');
+    script('revoke', 1, 'rev', 'u2', 60, 10);
+    is_deeply($get->(), ['u2', 'Bob', undef, 1, 1], 'kept out');
+    is(script('kept', 1, 'rev', 'u2'), 1, 'so it is');
+    is(script('kept', 1, 'rev', 'u1'), 0, 'and no other');
+    is(script('kept', 1, 'rev', ''), 0, 'nor nobody');
+    r('ZADD', 'rev', 5, 'u2');
+    is(script('kept', 1, 'rev', 'u2'), 0, 'until then');
+    is(script('token', 2, 't:h', 'im_g', 'del', '', '0'), 'u2', 'one goes');
+    is(script('token', 2, 't:h', 'im_g', 'del', '', '0'), 'u1', 'the other');
 };
 
 subtest 'tokens' => sub {
@@ -684,7 +732,7 @@ subtest 'tokens' => sub {
     is(r('EXISTS', 'u:l'), 0, 'nothing is left behind');
     is_deeply($login->('', 0, 0), [], 'of nobody');
 
-    $login->('t4', 20, 5);
+    $login->('t4', 900, 5);
     r('ZADD', 'u:l', 1, 't5');
     is_deeply($login->('t6', 1000, 1), ['t4'], 'ended ones are not told');
 
@@ -717,7 +765,7 @@ subtest 'out of memory' => sub {
     is(route('r:a', 'w1', 1, 1)->[0], 1, 'a join is not');
     is(lease('w1', 1000)->[0], 2, 'nor a lease');
     like(script('limit', 1, 'l:m', 5, 1000), qr/OOM/, 'an attempt is');
-    like(script('register', 1, 'a:m', qw(u n h 1), ''), qr/OOM/, 'an account');
+    like(script('register', 1, 'a:m', 'new', qw(u n h 1)), qr/OOM/, 'an account');
     like(script('login', 1, 'u:m', 't', 1000, 2), qr/OOM/, 'a token');
     r('CONFIG', 'SET', 'maxmemory', 0);
     script('token', 1, 'im_m', 'set', 'u', 'n', 1000);

@@ -11,6 +11,7 @@ export const BUSY = -1;                /* of sends */
 export const TAKEN = -1001;
 export const WRONG = -1002;
 export const OFTEN = -1005;
+export const KEPT_OUT = -1006;
 
 const ENDED = -1004;
 const TIMEOUT_MS = 15000;
@@ -58,10 +59,17 @@ async function call(path, options) {
 }
 
 
-function post(path, body) {
+/* token: in the head, so that it is in no address and in no log */
+function post(path, body, token) {
+    const headers = { 'Content-Type': 'application/json' };
+
+    if (token) {
+        headers.Authorization = 'Bearer ' + token;
+    }
+
     return call(path, {
         method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
+        headers: headers,
         body: JSON.stringify(body)
     });
 }
@@ -79,7 +87,7 @@ export function login(name, password) {
 
 /* Who the token is, {id, name, token}; null: nobody, or no longer. */
 export async function check(token) {
-    const answer = await post('/v1/user/check_auth', { Auth: token });
+    const answer = await post('/v1/user/check_auth', {}, token);
 
     if (answer.code === OK) {
         return { id: answer.data.UserId, name: answer.data.UserName,
@@ -90,23 +98,40 @@ export async function check(token) {
         return null;
     }
 
+    if (answer.code === KEPT_OUT) {
+        throw new Fault('You are kept out for now.');
+    }
+
     throw new Fault('The accounts cannot be reached.');
 }
 
 
 export function logout(token) {
-    return call('/v1/user/logout?auth=' + encodeURIComponent(token));
+    return call('/v1/user/logout',
+                { headers: { Authorization: 'Bearer ' + token } });
+}
+
+
+/* The answer is that of a login. */
+export function changePassword(name, password, next, token) {
+    return post('/v1/user/password', { UserName: name, Password: password,
+                                       NewPassword: next }, token);
+}
+
+
+export function deleteAccount(name, password, token) {
+    return post('/v1/user/delete', { UserName: name, Password: password },
+                token);
 }
 
 
 export function sendToRoom(token, room, msg) {
-    return post('/api/v1/pushRoom?rid=' + room
-                + '&auth=' + encodeURIComponent(token),
-                { op: 3, msg: msg, rid: room });
+    return post('/api/v1/pushRoom?rid=' + room,
+                { op: 3, msg: msg, rid: room }, token);
 }
 
 
 export function sendToUser(token, user, msg) {
-    return post('/api/v1/push?userId=' + encodeURIComponent(user)
-                + '&auth=' + encodeURIComponent(token), { msg: msg });
+    return post('/api/v1/push?userId=' + encodeURIComponent(user),
+                { msg: msg }, token);
 }

@@ -542,7 +542,8 @@ function refusal(answer) {
     switch (answer.code) {
 
     case api.TAKEN:
-        return 'Somebody has this name already. Choose another.';
+        return 'Somebody has this name already, or one that looks like it. '
+               + 'Choose another.';
 
     case api.WRONG:
         return 'There is no such name with this password.';
@@ -550,9 +551,14 @@ function refusal(answer) {
     case api.OFTEN:
         return 'Too many attempts. Try again in a few minutes.';
 
+    case api.KEPT_OUT:
+        return 'This user is kept out for now.';
+
     case api.INVALID:
         return 'That name or password does not fit: a name has 3 to 20 '
-               + 'characters, a password 6 to 20.';
+               + 'characters, a password 6 or more'
+               + (/:/.test(answer.msg) ? '. ' + answer.msg.split(':')[1] : '')
+               + '.';
 
     default:
         return 'The server refused it: ' + answer.msg;

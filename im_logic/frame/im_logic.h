@@ -47,6 +47,7 @@ typedef struct {
     uint64_t             hash_queue;
     uint64_t             hash_cost;
     uint64_t             login_limit;    /* attempts in a period; 0: no limit */
+    uint64_t             name_limit;
     uint64_t             address_limit;
     uint64_t             register_limit;
     uint64_t             limit_period;   /* s */

@@ -54,6 +54,8 @@ static const im_logic_param_t  im_logic_params[] = {
                        "two Authorization headers"),
     im_logic_param_row("HTTP_X_CENTRIFUGO_ERROR_MODE",
                        "X-Centrifugo-Error-Mode", error_mode, NULL),
+    im_logic_param_row("HTTP_X_FORWARDED_PROTO", "X-Forwarded-Proto",
+                       forwarded_proto, NULL),
     { im_null_str, im_null_str, 0, NULL }
 };
 

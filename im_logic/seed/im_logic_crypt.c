@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "im_logic_crypt.h"
+#include "im_logic_secret.h"
 #include "im_daemon_time.h"
 
 
@@ -16,17 +17,38 @@
 #define IM_CRYPT_SALT    16
 
 
-im_int_t
-im_logic_crypt_password(im_logic_crypt_t *crypt, im_str_t password)
+/* text has IM_PASSWORD_TEXT bytes. */
+static im_int_t
+im_logic_crypt_text(char *text, im_str_t password)
 {
     if (password.len > IM_PASSWORD_MAX) {
         return IM_ERROR;
     }
 
-    memcpy(crypt->password, password.data, password.len);
-    crypt->password[password.len] = '\0';
+    if (password.len < IM_PASSWORD_TEXT) {
+        memcpy(text, password.data, password.len);
+        text[password.len] = '\0';
 
-    return IM_OK;
+        return IM_OK;
+    }
+
+    text[IM_SECRET_HASH] = '\0';
+
+    return im_logic_secret_hash(password, (u_char *) text);
+}
+
+
+im_int_t
+im_logic_crypt_password(im_logic_crypt_t *crypt, im_str_t password)
+{
+    return im_logic_crypt_text(crypt->password, password);
+}
+
+
+im_int_t
+im_logic_crypt_next(im_logic_crypt_t *crypt, im_str_t password)
+{
+    return im_logic_crypt_text(crypt->next, password);
 }
 
 
@@ -87,8 +109,9 @@ im_logic_crypt_work(im_logic_task_t *task)
         /* only for the right password; a failure waits for the next login */
 
         result = crypt->rc == IM_OK && crypt->renewed[0] != '\0'
-                 ? crypt_rn(crypt->password, crypt->renewed, data,
-                            sizeof(struct crypt_data))
+                 ? crypt_rn(crypt->next[0] != '\0' ? crypt->next
+                                                   : crypt->password,
+                            crypt->renewed, data, sizeof(struct crypt_data))
                  : NULL;
 
         if (result != NULL && strlen(result) < IM_PASSWORD_HASH) {
@@ -162,7 +185,9 @@ im_logic_crypt_check(im_logic_crypt_t *crypt, im_str_t hash, im_uint_t cost)
     len = salt != NULL ? (size_t) (salt - crypt->renewed) + 1
                        : IM_PASSWORD_HASH;
 
-    if (strncmp(crypt->hash, crypt->renewed, len) == 0) {
+    if (crypt->next[0] == '\0'
+        && strncmp(crypt->hash, crypt->renewed, len) == 0)
+    {
         crypt->renewed[0] = '\0';
     }
 
@@ -176,4 +201,5 @@ im_logic_crypt_wipe(void *data)
     im_logic_crypt_t  *crypt = data;
 
     explicit_bzero(crypt->password, sizeof(crypt->password));
+    explicit_bzero(crypt->next, sizeof(crypt->next));
 }

@@ -12,7 +12,7 @@
 #define IM_LIMIT_TEXT  64
 
 
-static void
+void
 im_logic_limit_key(im_logic_t *logic, im_link_call_t *call, char kind,
     im_str_t subject)
 {
@@ -99,4 +99,24 @@ im_logic_limit_address(im_buf_t *b, im_str_t address)
     }
 
     im_buf_add_z(b, text);
+}
+
+
+void
+im_logic_limit_network(im_buf_t *b, im_str_t address)
+{
+    u_char    *dot;
+    size_t     at;
+    im_str_t   rest;
+
+    at = b->len;
+    im_logic_limit_address(b, address);
+
+    rest = im_str_set(b->data + at, b->failed ? 0 : b->len - at);
+    dot = rest.len != 0 ? memrchr(rest.data, '.', rest.len) : NULL;
+
+    if (dot != NULL && memchr(rest.data, ':', rest.len) == NULL) {
+        b->len -= (size_t) (rest.data + rest.len - dot);
+        im_buf_add_z(b, ".0/24");
+    }
 }

@@ -20,7 +20,8 @@
 #include "im_daemon_log.h"
 
 
-#define IM_POOL_NICE  10
+#define IM_POOL_NICE    10
+#define IM_POOL_SHARES  4
 
 
 struct im_logic_pool_s {
@@ -221,6 +222,27 @@ im_logic_pool_destroy(im_logic_pool_t *pool)
 }
 
 
+/* One owner can't have all of the queue. */
+static int
+im_logic_pool_full(const im_logic_pool_t *pool, uint64_t owner)
+{
+    im_list_t  *q;
+    im_uint_t   n;
+
+    if (pool->ntasks >= pool->max || pool->ending) {
+        return 1;
+    }
+
+    n = 0;
+
+    im_list_each(q, &pool->tasks) {
+        n += im_list_data(q, im_logic_task_t, link)->owner == owner;
+    }
+
+    return owner != 0 && n >= im_max(pool->max / IM_POOL_SHARES, 1);
+}
+
+
 im_int_t
 im_logic_pool_add(im_logic_pool_t *pool, im_logic_task_t *task)
 {
@@ -231,7 +253,7 @@ im_logic_pool_add(im_logic_pool_t *pool, im_logic_task_t *task)
 
     (void) pthread_mutex_lock(&pool->mutex);
 
-    if (pool->ntasks < pool->max && !pool->ending) {
+    if (!im_logic_pool_full(pool, task->owner)) {
         im_list_insert_tail(&pool->tasks, &task->link);
         pool->ntasks++;
         (void) pthread_cond_signal(&pool->cond);

@@ -24,6 +24,7 @@ struct im_logic_task_s {
     im_list_t   link;
     void      (*work)(im_logic_task_t *task);   /* in a thread */
     void      (*done)(im_logic_task_t *task);   /* in the loop, once */
+    uint64_t    owner;                          /* who it is for; 0: nobody */
     unsigned    dropped:1;                      /* the pool ended before it */
 };
 
@@ -35,7 +36,10 @@ im_logic_pool_t *im_logic_pool_create(struct event_base *base,
 /* Waits for tasks that are at work; calls done for all. */
 void im_logic_pool_destroy(im_logic_pool_t *pool);
 
-/* IM_DECLINED: the queue is full; done won't be called. */
+/*
+ * IM_DECLINED: the queue is full, or a quarter of it waits for this owner; done
+ * won't be called.
+ */
 im_int_t im_logic_pool_add(im_logic_pool_t *pool, im_logic_task_t *task);
 
 

@@ -1,7 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * Handlers of the seed system's paths: /api/v1/ and /v1/user/.
+ * Handlers of the seed system's paths, /api/v1/ and /v1/user/, and of
+ * /im/accounts/.
  */
 
 #ifndef IM_LOGIC_SEED_H
@@ -19,6 +20,12 @@ void im_logic_register_handler(im_daemon_request_t *r);
 void im_logic_login_handler(im_daemon_request_t *r);
 void im_logic_check_auth_handler(im_daemon_request_t *r);
 void im_logic_logout_handler(im_daemon_request_t *r);
+void im_logic_password_handler(im_daemon_request_t *r);
+void im_logic_delete_handler(im_daemon_request_t *r);
+
+void im_logic_admin_show_handler(im_daemon_request_t *r);
+void im_logic_admin_set_handler(im_daemon_request_t *r);
+void im_logic_admin_remove_handler(im_daemon_request_t *r);
 
 
 #endif /* IM_LOGIC_SEED_H */

@@ -370,7 +370,132 @@ test_limits(void **state)
 
     im_logic_crypt_wipe(&c);
     assert_int_equal(c.password[0], 0);
-    assert_int_equal(c.password[IM_PASSWORD_MAX - 1], 0);
+    assert_int_equal(c.password[IM_PASSWORD_TEXT - 2], 0);
+}
+
+
+/* Longer than libcrypt takes: each byte counts. */
+static void
+test_long(void **state)
+{
+    char              text[IM_PASSWORD_MAX], other[IM_PASSWORD_MAX];
+    size_t            i;
+    im_logic_crypt_t  a, b;
+
+    static const size_t  lengths[] = { 511, 512, 513, IM_PASSWORD_MAX };
+
+    (void) state;
+
+    memset(text, 'x', sizeof(text));
+    memset(other, 'x', sizeof(other));
+
+    for (i = 0; i < test_count(lengths); i++) {
+        memset(&a, 0, sizeof(im_logic_crypt_t));
+        memset(&b, 0, sizeof(im_logic_crypt_t));
+
+        other[lengths[i] - 1] = 'y';
+
+        assert_int_equal(im_logic_crypt_password(&a,
+                             im_str_set(text, lengths[i])), IM_OK);
+        assert_int_equal(im_logic_crypt_password(&b,
+                             im_str_set(other, lengths[i])), IM_OK);
+        assert_true(strlen(a.password) >= 64);
+        assert_string_not_equal(a.password, b.password);
+
+        other[lengths[i] - 1] = 'x';
+
+        assert_int_equal(im_logic_crypt_next(&b,
+                             im_str_set(other, lengths[i])), IM_OK);
+        assert_string_equal(a.password, b.next);
+    }
+
+    im_logic_crypt_wipe(&b);
+    assert_int_equal(b.next[0], 0);
+}
+
+
+/* A right password, and the hash of the one that takes its place. */
+static void
+test_next(void **state)
+{
+    char              hash[IM_PASSWORD_HASH];
+    im_logic_crypt_t  c;
+
+    (void) state;
+
+    memset(&c, 0, sizeof(im_logic_crypt_t));
+    (void) im_logic_crypt_password(&c, im_str_z("secret1"));
+    assert_int_equal(im_logic_crypt_make(&c, 1), IM_OK);
+    c.task.work(&c.task);
+    assert_int_equal(c.rc, IM_OK);
+    memcpy(hash, c.hash, sizeof(hash));
+
+    memset(&c, 0, sizeof(im_logic_crypt_t));
+    (void) im_logic_crypt_password(&c, im_str_z("secret1"));
+    (void) im_logic_crypt_next(&c, im_str_z("secret2"));
+    assert_int_equal(im_logic_crypt_check(&c, im_str_z(hash), 1), IM_OK);
+    c.task.work(&c.task);
+    assert_int_equal(c.rc, IM_OK);
+    memcpy(hash, c.renewed, sizeof(hash));
+
+    memset(&c, 0, sizeof(im_logic_crypt_t));
+    (void) im_logic_crypt_password(&c, im_str_z("secret2"));
+    assert_int_equal(im_logic_crypt_check(&c, im_str_z(hash), 1), IM_OK);
+    c.task.work(&c.task);
+    assert_int_equal(c.rc, IM_OK);
+
+    memset(&c, 0, sizeof(im_logic_crypt_t));
+    (void) im_logic_crypt_password(&c, im_str_z("wrong12"));
+    (void) im_logic_crypt_next(&c, im_str_z("secret2"));
+    assert_int_equal(im_logic_crypt_check(&c, im_str_z(hash), 1), IM_OK);
+    c.task.work(&c.task);
+    assert_int_equal(c.rc, IM_DECLINED);
+    assert_string_equal(c.renewed, "");
+}
+
+
+/* An owner has a quarter of the queue, others what is left. */
+static void
+test_shares(void **state)
+{
+    im_uint_t           i;
+    gate_t              gates[10];
+    pthread_mutex_t     gate = PTHREAD_MUTEX_INITIALIZER;
+    im_logic_pool_t    *pool;
+    struct event_base  *base;
+
+    (void) state;
+
+    base = event_base_new();
+    pool = im_logic_pool_create(base, 1, 8);
+    assert_non_null(pool);
+
+    (void) pthread_mutex_lock(&gate);
+
+    for (i = 0; i < 10; i++) {
+        gate_init(&gates[i], &gate);
+    }
+
+    /* the thread has it, or takes it before the others */
+    assert_int_equal(im_logic_pool_add(pool, &gates[0].task), IM_OK);
+
+    for (i = 1; i < 5; i++) {
+        gates[i].task.owner = 7;
+        assert_int_equal(im_logic_pool_add(pool, &gates[i].task),
+                         i < 3 ? IM_OK : IM_DECLINED);
+    }
+
+    gates[5].task.owner = 8;
+    assert_int_equal(im_logic_pool_add(pool, &gates[5].task), IM_OK);
+
+    (void) pthread_mutex_unlock(&gate);
+    im_logic_pool_destroy(pool);
+
+    for (i = 0; i < 10; i++) {
+        assert_int_equal(gates[i].done, i < 3 || i == 5);
+    }
+
+    event_base_free(base);
 }
 
 
@@ -382,7 +507,10 @@ static const struct CMUnitTest  tests[] = {
     cmocka_unit_test(test_stored),
     cmocka_unit_test(test_renewed),
     cmocka_unit_test(test_time),
-    cmocka_unit_test(test_limits)
+    cmocka_unit_test(test_limits),
+    alloc_test(test_long),
+    alloc_test(test_next),
+    alloc_test(test_shares)
 };
 
 test_main(tests)

@@ -39,8 +39,37 @@ test_address(void **state)
 }
 
 
+static void
+check_network(const char *address, const char *subject)
+{
+    im_buf_t  b;
+
+    im_buf_init(&b, 128);
+    im_buf_add_z(&b, "a.b:");
+    im_logic_limit_network(&b, im_str_z(address));
+    test_str(im_buf_str(&b), subject);
+    im_buf_cleanup(&b);
+}
+
+
+static void
+test_network(void **state)
+{
+    (void) state;
+
+    check_network("192.0.2.7", "a.b:192.0.2.0/24");
+    check_network("192.0.2.255", "a.b:192.0.2.0/24");
+    check_network("::ffff:192.0.2.7", "a.b:192.0.2.0/24");
+    check_network("2001:db8:1:2:3:4:5:6", "a.b:2001:db8:1:2::");
+    check_network("::1", "a.b:::");
+    check_network("unix:", "a.b:unix:");
+    check_network("", "a.b:-");
+}
+
+
 static const struct CMUnitTest  tests[] = {
-    cmocka_unit_test(test_address)
+    cmocka_unit_test(test_address),
+    cmocka_unit_test(test_network)
 };
 
 test_main(tests)
