@@ -221,6 +221,7 @@ typedef struct {
 typedef struct {
     const char       *name;      /* of im_comet protocol= */
     const char       *subprotocol;   /* of WebSocket, if a client asks */
+    const char       *other_subprotocol; /* of a form that isn't served */
     const im_arg_t   *unserved;  /* ended by NULL, or NULL */
     const uint16_t   *codes;     /* by im_reason_e; NULL: the transport's */
     const im_form_t  *forms[IM_FORMS];

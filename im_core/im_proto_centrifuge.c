@@ -692,6 +692,7 @@ im_centrifuge_decode(im_str_t *rest, int connected, im_buf_t *arena,
 const im_proto_t  im_proto_centrifuge = {
     .name = "centrifuge",
     .subprotocol = "centrifuge-json",
+    .other_subprotocol = "centrifuge-protobuf",
     .unserved = im_centrifuge_unserved,
     .codes = im_centrifuge_codes,
     .forms = { [IM_FORM_PLAIN] = &im_centrifuge_plain,

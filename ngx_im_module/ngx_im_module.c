@@ -16,6 +16,7 @@
 #include "ngx_im_reserve.h"
 #include "im_id.h"
 #include "im_key.h"
+#include "im_origin.h"
 #include "im_wire.h"
 
 
@@ -596,55 +597,34 @@ ngx_im_per_address(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* A scheme and an authority, as browsers send it (RFC 6454, section 7). */
-static ngx_uint_t
-ngx_im_origin_valid(ngx_str_t *origin)
-{
-    u_char  *p;
-
-    if (ngx_strcmp(origin->data, "*") == 0
-        || ngx_strcmp(origin->data, "null") == 0)
-    {
-        return 1;
-    }
-
-    p = (u_char *) ngx_strstr(origin->data, "://");
-
-    return p != NULL && p != origin->data && p[3] != '\0'
-           && ngx_strchr(p + 3, '/') == NULL;
-}
-
-
 static char *
 ngx_im_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_im_loc_conf_t  *ilcf = conf;
 
-    ngx_str_t   *args, *origin;
-    ngx_uint_t   i;
+    ngx_str_t    *args;
+    ngx_uint_t    i;
+    const char   *why;
+    im_origin_t  *origin;
 
     args = cf->args->elts;
 
     if (ilcf->origins == NGX_CONF_UNSET_PTR) {
-        ilcf->origins = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
+        ilcf->origins = ngx_array_create(cf->pool, 4, sizeof(im_origin_t));
         if (ilcf->origins == NULL) {
             return NGX_CONF_ERROR;
         }
     }
 
     for (i = 1; i < cf->args->nelts; i++) {
-
-        if (!ngx_im_origin_valid(&args[i])) {
-            return ngx_im_invalid(cf, cmd, &args[i], "must look like "
-                                  "https://example.com (no path), or be *");
-        }
-
         origin = ngx_array_push(ilcf->origins);
         if (origin == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        *origin = args[i];
+        if (im_origin_pattern(ngx_im_str(args[i]), origin, &why) != IM_OK) {
+            return ngx_im_invalid(cf, cmd, &args[i], why);
+        }
     }
 
     return NGX_CONF_OK;
@@ -1141,6 +1121,43 @@ ngx_im_merge_uri(ngx_str_t *uri, ngx_msec_t *timeout, ngx_str_t *prev,
 }
 
 
+/* The default of im_allow_origin. */
+static ngx_int_t
+ngx_im_own_origin(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
+{
+    im_origin_t  *origin;
+
+    conf->origins = ngx_array_create(cf->pool, 1, sizeof(im_origin_t));
+    if (conf->origins == NULL) {
+        return NGX_ERROR;
+    }
+
+    origin = ngx_array_push(conf->origins);
+    ngx_memzero(origin, sizeof(im_origin_t));
+    origin->kind = IM_ORIGIN_SELF;
+
+    return NGX_OK;
+}
+
+
+/* A block of "if" or limit_except in the location of im_comet is one too. */
+static void
+ngx_im_inherit_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *prev,
+    ngx_im_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && conf->proto == NULL && prev->proto != NULL
+        && clcf->handler == NULL)
+    {
+        conf->proto = prev->proto;
+        clcf->handler = ngx_im_handshake_handler;
+    }
+}
+
+
 static char *
 ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
@@ -1151,6 +1168,8 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     im_buf_t    b;
     ngx_uint_t  i;
 
+    ngx_im_inherit_comet(cf, prev, conf);
+
     ngx_conf_merge_uint_value(conf->auth, prev->auth, NGX_IM_AUTH_NONE);
     ngx_conf_merge_msec_value(conf->ping, prev->ping, 25000);
     ngx_conf_merge_msec_value(conf->pong, prev->pong, 60000);
@@ -1160,6 +1179,13 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 64 * 1024);
     ngx_conf_merge_size_value(conf->max_replies, prev->max_replies, 64 * 1024);
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
+
+    if (conf->origins == NULL && conf->proto != NULL
+        && ngx_im_own_origin(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
 
     ngx_im_merge_uri(&conf->connect, &conf->connect_timeout, &prev->connect,
                      prev->connect_timeout);

@@ -71,6 +71,7 @@ struct ngx_im_worker_s {
     ngx_uint_t          ntopics;
     im_bucket_t         handshakes;
     im_bucket_t         new_rooms;
+    ngx_im_rate_t       origins;         /* log lines about wrong ones */
     im_list_t           throttled;       /* sessions that wait for a second */
     im_list_t           queries;         /* sessions that wait to ask */
     ngx_uint_t          nqueries;        /* of presence and history, out */

@@ -14,22 +14,13 @@
 #include "ngx_im_client.h"
 #include "ngx_im_opening.h"
 #include "ngx_im_send.h"
+#include "ngx_im_upgrade.h"
 
 #include <ngx_sha1.h>
 
 
-#define NGX_IM_DETACH_TRIES  50       /* of 100 ms */
-
-
-/* Headers of an upgrade that nginx does not parse. */
-typedef struct {
-    ngx_table_elt_t  *key;
-    ngx_table_elt_t  *version;
-    ngx_table_elt_t  *origin;
-    ngx_table_elt_t  *protocol;
-    ngx_uint_t        upgrade;
-    ngx_uint_t        connection;
-} ngx_im_headers_t;
+#define NGX_IM_DETACH_EACH   20       /* ms between two looks */
+#define NGX_IM_DETACH_LONG   120000   /* ms */
 
 
 /* In the request's pool; the peer first, with its id for $im_session. */
@@ -37,105 +28,9 @@ typedef struct {
     ngx_im_peer_t     peer;
     ngx_im_opening_t *opening;     /* until it is the session's */
     ngx_im_place_t    place;         /* not yet the session's */
-    ngx_uint_t        tries;
+    ngx_event_t       detach;
+    ngx_msec_t        start;
 } ngx_im_ctx_t;
-
-
-/* A comma-separated list has this token, in any case. */
-static ngx_uint_t
-ngx_im_handshake_token(ngx_str_t *value, const char *token)
-{
-    size_t   len;
-    u_char  *p, *last, *end;
-
-    len = ngx_strlen(token);
-    p = value->data;
-    end = value->data + value->len;
-
-    while (p < end) {
-        last = ngx_strlchr(p, end, ',');
-
-        if (last == NULL) {
-            last = end;
-        }
-
-        while (p < last && (*p == ' ' || *p == '\t')) {
-            p++;
-        }
-
-        if ((size_t) (last - p) >= len
-            && ngx_strncasecmp(p, (u_char *) token, len) == 0)
-        {
-            p += len;
-
-            while (p < last && (*p == ' ' || *p == '\t')) {
-                p++;
-            }
-
-            if (p == last) {
-                return 1;
-            }
-        }
-
-        p = last + 1;
-    }
-
-    return 0;
-}
-
-
-static void
-ngx_im_handshake_headers(ngx_http_request_t *r, ngx_im_headers_t *h)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *elt;
-
-    ngx_memzero(h, sizeof(ngx_im_headers_t));
-
-    part = &r->headers_in.headers.part;
-    elt = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return;
-            }
-
-            part = part->next;
-            elt = part->elts;
-            i = 0;
-        }
-
-        if (ngx_strcasecmp(elt[i].key.data, (u_char *) "Upgrade") == 0) {
-            h->upgrade |= ngx_im_handshake_token(&elt[i].value, "websocket");
-
-        } else if (ngx_strcasecmp(elt[i].key.data, (u_char *) "Connection")
-                   == 0)
-        {
-            h->connection |= ngx_im_handshake_token(&elt[i].value, "upgrade");
-
-        } else if (ngx_strcasecmp(elt[i].key.data,
-                                  (u_char *) "Sec-WebSocket-Key") == 0)
-        {
-            h->key = &elt[i];
-
-        } else if (ngx_strcasecmp(elt[i].key.data,
-                                  (u_char *) "Sec-WebSocket-Version") == 0)
-        {
-            h->version = &elt[i];
-
-        } else if (ngx_strcasecmp(elt[i].key.data, (u_char *) "Origin") == 0) {
-            h->origin = &elt[i];
-
-        } else if (ngx_strcasecmp(elt[i].key.data,
-                                  (u_char *) "Sec-WebSocket-Protocol") == 0)
-        {
-            h->protocol = &elt[i];
-        }
-    }
-}
 
 
 static ngx_int_t
@@ -161,105 +56,24 @@ ngx_im_handshake_header(ngx_http_request_t *r, const char *name,
 }
 
 
-static ngx_int_t
-ngx_im_handshake_refuse(ngx_http_request_t *r, ngx_int_t status,
-    const char *name, const char *value, const char *why)
-{
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "im: handshake refused with %i: %s", status, why);
-
-    if (name != NULL
-        && ngx_im_handshake_header(r, name, (u_char *) value,
-                                   ngx_strlen(value)) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (ngx_http_discard_request_body(r) != NGX_OK) {
-        r->keepalive = 0;
-    }
-
-    if (status != 426) {
-        return status;
-    }
-
-    /* nginx has no page for 426 */
-
-    r->headers_out.status = status;
-    r->headers_out.content_length_n = 0;
-    ngx_str_set(&r->headers_out.status_line, "426 Upgrade Required");
-    r->header_only = 1;
-
-    return ngx_http_send_header(r);
-}
-
-
-/* 16 bytes in base64. */
+/* The operator's own page for this status. */
 static ngx_uint_t
-ngx_im_handshake_key(ngx_str_t *key)
+ngx_im_handshake_page(ngx_http_request_t *r, ngx_uint_t status)
 {
-    u_char     buf[32];
-    ngx_str_t  decoded;
+    ngx_uint_t                 i;
+    ngx_http_err_page_t       *pages;
+    ngx_http_core_loc_conf_t  *clcf;
 
-    if (key->len != 24 || key->data[23] != '=' || key->data[22] != '=') {
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->error_pages == NULL) {
         return 0;
     }
 
-    decoded.data = buf;
+    pages = clcf->error_pages->elts;
 
-    return ngx_decode_base64(&decoded, key) == NGX_OK && decoded.len == 16;
-}
-
-
-/* A client that asks for no subprotocol gets the one that the protocol has. */
-static ngx_uint_t
-ngx_im_handshake_form(ngx_http_request_t *r, const im_proto_t *proto,
-    ngx_table_elt_t *protocol)
-{
-    size_t           len;
-    ngx_str_t        value;
-    const im_arg_t  *arg;
-
-    for (arg = proto->unserved; arg != NULL && arg->name != NULL; arg++) {
-        len = ngx_strlen(arg->value);
-
-        if (ngx_http_arg(r, (u_char *) arg->name, ngx_strlen(arg->name),
-                         &value)
-            == NGX_OK
-            && value.len == len && ngx_memcmp(value.data, arg->value, len) == 0)
-        {
-            return 0;
-        }
-    }
-
-    return proto->subprotocol == NULL || protocol == NULL
-           || ngx_im_handshake_token(&protocol->value, proto->subprotocol);
-}
-
-
-/* Only browsers send an origin, so a request without one is not of a page. */
-static ngx_uint_t
-ngx_im_handshake_origin(ngx_im_loc_conf_t *ilcf, ngx_table_elt_t *origin)
-{
-    ngx_str_t   *allowed;
-    ngx_uint_t   i;
-
-    if (ilcf->origins == NULL || origin == NULL) {
-        return 1;
-    }
-
-    allowed = ilcf->origins->elts;
-
-    for (i = 0; i < ilcf->origins->nelts; i++) {
-
-        if (allowed[i].len == 1 && allowed[i].data[0] == '*') {
-            return 1;
-        }
-
-        if (allowed[i].len == origin->value.len
-            && ngx_strncasecmp(allowed[i].data, origin->value.data,
-                               allowed[i].len) == 0)
-        {
+    for (i = 0; i < clcf->error_pages->nelts; i++) {
+        if (pages[i].status == (ngx_int_t) status) {
             return 1;
         }
     }
@@ -268,63 +82,67 @@ ngx_im_handshake_origin(ngx_im_loc_conf_t *ilcf, ngx_table_elt_t *origin)
 }
 
 
-/* NGX_DECLINED: the upgrade is valid; else the status of the refusal. */
+/* In words, since people open the address in a browser. */
 static ngx_int_t
-ngx_im_handshake_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
-    ngx_im_headers_t *h)
+ngx_im_handshake_text(ngx_http_request_t *r, ngx_uint_t status,
+    const char *why)
 {
-    if (r != r->main || ilcf->proto == NULL) {
+    size_t                    size;
+    ngx_str_t                 type;
+    ngx_http_complex_value_t  text;
+
+    static const char  intro[] = "This is a WebSocket address, for clients "
+                                 "that connect with the scheme ws or wss.";
+
+    ngx_memzero(&text, sizeof(ngx_http_complex_value_t));
+    ngx_str_set(&type, "text/plain");
+
+    size = sizeof(intro) + NGX_INT_T_LEN + ngx_strlen(why) + 4;
+
+    text.value.data = ngx_pnalloc(r->pool, size);
+    if (text.value.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (r->method != NGX_HTTP_GET) {
-        return ngx_im_handshake_refuse(r, NGX_HTTP_NOT_ALLOWED, "Allow", "GET",
-                                       "method is not GET");
+    text.value.len = ngx_snprintf(text.value.data, size, "%s\n%ui: %s\n",
+                                  intro, status, why)
+                     - text.value.data;
+
+    /* nginx has no words for 426 */
+
+    if (status == NGX_IM_UPGRADE_REQUIRED) {
+        ngx_str_set(&r->headers_out.status_line, "426 Upgrade Required");
     }
 
-    if (r->http_version != NGX_HTTP_VERSION_11) {
-        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
-                                       "not HTTP/1.1");
-    }
+    return ngx_http_send_response(r, status, &type, &text);
+}
 
-    if (r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
-        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
-                                       "upgrade with a body");
-    }
 
-    if (!h->upgrade || !h->connection) {
-        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, "Upgrade",
-                                       "websocket", "no upgrade to websocket");
-    }
+static ngx_int_t
+ngx_im_handshake_refuse(ngx_http_request_t *r, ngx_int_t status,
+    const char *name, const char *value, const char *why)
+{
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "im: handshake refused with %i: %s", status, why);
 
-    if (h->version == NULL || h->version->value.len != 2
-        || ngx_memcmp(h->version->value.data, "13", 2) != 0)
+    if ((name != NULL
+         && ngx_im_handshake_header(r, name, (u_char *) value,
+                                    ngx_strlen(value)) != NGX_OK)
+        || (status == NGX_IM_UPGRADE_REQUIRED
+            && ngx_im_handshake_header(r, "Upgrade", (u_char *) "websocket", 9)
+               != NGX_OK))
     {
-        return ngx_im_handshake_refuse(r, 426, "Sec-WebSocket-Version", "13",
-                                       "websocket version is not 13");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (h->key == NULL || !ngx_im_handshake_key(&h->key->value)) {
-        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
-                                       "invalid Sec-WebSocket-Key");
+    if (ngx_http_discard_request_body(r) != NGX_OK
+        || status == NGX_HTTP_BAD_REQUEST)
+    {
+        r->keepalive = 0;
     }
 
-    if (!ngx_im_handshake_form(r, ilcf->proto, h->protocol)) {
-        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
-                                       "subprotocol is not served");
-    }
-
-    if (ngx_im_opening_host(r).len > NGX_IM_HOST_MAX) {
-        return ngx_im_handshake_refuse(r, NGX_HTTP_BAD_REQUEST, NULL, NULL,
-                                       "Host is too long");
-    }
-
-    if (!ngx_im_handshake_origin(ilcf, h->origin)) {
-        return ngx_im_handshake_refuse(r, NGX_HTTP_FORBIDDEN, NULL, NULL,
-                                       "origin is not allowed");
-    }
-
-    return NGX_DECLINED;
+    return ngx_im_handshake_page(r, status)
+           ? status : ngx_im_handshake_text(r, status, why);
 }
 
 
@@ -345,10 +163,6 @@ ngx_im_handshake_ready(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf)
         why = ngx_im_follow_unready(w);
     }
 
-    if (why == NULL && r->count != 1) {
-        why = "mirror and other background requests are not possible here";
-    }
-
     if (why == NULL) {
         return NGX_DECLINED;
     }
@@ -367,6 +181,14 @@ static void
 ngx_im_handshake_cleanup(void *data)
 {
     ngx_im_ctx_t  *ctx = data;
+
+    if (ctx->detach.timer_set) {
+        ngx_del_timer(&ctx->detach);
+    }
+
+    if (ctx->detach.posted) {
+        ngx_delete_posted_event(&ctx->detach);
+    }
 
     ngx_im_opening_unref(ngx_im_worker, ctx->opening);
     ngx_im_admit_cancel(ngx_im_worker, &ctx->place);
@@ -453,9 +275,30 @@ ngx_im_handshake_admit(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
 }
 
 
+/*
+ * What an answer before an internal redirect (X-Accel-Redirect, error_page) has
+ * left.  limit_rate is for responses: it could hold a part of ours.
+ */
+static void
+ngx_im_handshake_clean(ngx_http_request_t *r)
+{
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_last_modified(r);
+    ngx_http_clear_etag(r);
+
+    ngx_str_null(&r->headers_out.content_type);
+    r->headers_out.content_type_len = 0;
+
+    r->err_status = 0;
+    r->keepalive = 0;
+    r->limit_rate = 0;
+    r->limit_rate_set = 1;
+}
+
+
 static ngx_int_t
-ngx_im_handshake_accept(ngx_http_request_t *r, ngx_str_t *key,
-    const char *subprotocol)
+ngx_im_handshake_accept(ngx_http_request_t *r, const ngx_im_upgrade_t *u)
 {
     u_char      digest[20];
     ngx_int_t   rc;
@@ -470,7 +313,7 @@ ngx_im_handshake_accept(ngx_http_request_t *r, ngx_str_t *key,
     }
 
     ngx_sha1_init(&sha1);
-    ngx_sha1_update(&sha1, key->data, key->len);
+    ngx_sha1_update(&sha1, u->key.data, u->key.len);
     ngx_sha1_update(&sha1, guid, sizeof(guid) - 1);
     ngx_sha1_final(digest, &sha1);
 
@@ -479,10 +322,10 @@ ngx_im_handshake_accept(ngx_http_request_t *r, ngx_str_t *key,
 
     ngx_encode_base64(&dst, &src);
 
+    ngx_im_handshake_clean(r);
+
     r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
     ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
-    r->headers_out.content_length_n = -1;
-    r->keepalive = 0;
 
     /* nginx writes "Connection: upgrade" itself */
 
@@ -491,10 +334,10 @@ ngx_im_handshake_accept(ngx_http_request_t *r, ngx_str_t *key,
         || ngx_im_handshake_header(r, "Sec-WebSocket-Accept", dst.data,
                                    dst.len)
            != NGX_OK
-        || (subprotocol != NULL
+        || (u->subprotocol != NULL
             && ngx_im_handshake_header(r, "Sec-WebSocket-Protocol",
-                                       (u_char *) subprotocol,
-                                       ngx_strlen(subprotocol))
+                                       (u_char *) u->subprotocol,
+                                       ngx_strlen(u->subprotocol))
                != NGX_OK))
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -639,46 +482,53 @@ ngx_im_detach(ngx_http_request_t *r, ngx_im_session_t *s)
 
 
 static void
-ngx_im_detach_handler(ngx_event_t *rev)
+ngx_im_detach_end(ngx_http_request_t *r)
 {
-    ngx_im_ctx_t        *ctx;
-    ngx_connection_t    *c;
-    ngx_im_session_t    *s;
-    ngx_im_loc_conf_t   *ilcf;
-    ngx_http_request_t  *r;
+    ngx_connection_t  *c;
 
-    c = rev->data;
-    r = c->data;
-    ctx = ngx_http_get_module_ctx(r, ngx_im_module);
+    c = r->connection;
+
+    ngx_http_finalize_request(r, NGX_ERROR);
+    ngx_http_run_posted_requests(c);
+}
+
+
+/*
+ * NGX_AGAIN: a part of the answer waits for the socket, or others use the
+ * request: mirror, and whatever else runs in the background.
+ */
+static ngx_int_t
+ngx_im_detach_ready(ngx_http_request_t *r)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    if ((r->buffered || c->buffered)
+        && (ngx_http_output_filter(r, NULL) == NGX_ERROR
+            || ngx_handle_write_event(c->write, 0) != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    return r->count != 1 || r->blocked || r->postponed || r->buffered
+           || c->buffered
+           ? NGX_AGAIN : NGX_OK;
+}
+
+
+static void
+ngx_im_detach_session(ngx_http_request_t *r, ngx_im_ctx_t *ctx)
+{
+    ngx_im_session_t   *s;
+    ngx_im_loc_conf_t  *ilcf;
+
     ilcf = ngx_http_get_module_loc_conf(r, ngx_im_module);
 
-    if (c->close || ngx_terminate || c->error) {
-        ngx_http_finalize_request(r, NGX_ERROR);
-        return;
-    }
-
-    if (r->count != 1 || r->blocked || r->postponed || r->buffered
-        || c->buffered)
-    {
-        if (ctx->tries++ < NGX_IM_DETACH_TRIES) {
-            ngx_add_timer(rev, 100);
-            return;
-        }
-
-        ngx_log_error(NGX_LOG_ERR, c->log, 0,
-                      "im: request is still in use 5 s after its upgrade");
-        ngx_http_finalize_request(r, NGX_ERROR);
-        return;
-    }
-
-    if (rev->timer_set) {
-        ngx_del_timer(rev);
-    }
-
-    s = ngx_im_session_create(ngx_im_worker, c, ilcf, &im_transport_ws,
-                              &ctx->peer, ctx->place.host);
+    s = ngx_im_session_create(ngx_im_worker, r->connection, ilcf,
+                              &im_transport_ws, &ctx->peer, ctx->place.host);
     if (s == NULL) {
-        ngx_http_finalize_request(r, NGX_ERROR);
+        ngx_im_detach_end(r);
         return;
     }
 
@@ -688,25 +538,119 @@ ngx_im_detach_handler(ngx_event_t *rev)
     ctx->place.held = 0;
 
     ngx_im_detach(r, s);
+
+    /* it came too late for the drain */
+
+    if (ngx_exiting) {
+        ngx_im_session_close(s, IM_REASON_DRAIN, "worker ends");
+    }
+}
+
+
+/*
+ * Its timer is its own: those of the connection belong to whatever still runs
+ * for the request.
+ */
+static void
+ngx_im_detach_handler(ngx_event_t *ev)
+{
+    ngx_int_t            rc;
+    ngx_im_ctx_t        *ctx;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = ev->data;
+    c = r->connection;
+    ctx = ngx_http_get_module_ctx(r, ngx_im_module);
+
+    rc = c->close || ngx_terminate || c->error ? NGX_ERROR
+                                               : ngx_im_detach_ready(r);
+    if (rc == NGX_OK) {
+        ngx_im_detach_session(r, ctx);
+        return;
+    }
+
+    if (rc == NGX_AGAIN
+        && ngx_current_msec - ctx->start < NGX_IM_DETACH_LONG)
+    {
+        ngx_add_timer(ev, NGX_IM_DETACH_EACH);
+        return;
+    }
+
+    if (rc == NGX_AGAIN) {
+        ngx_log_error(NGX_LOG_ERR, c->log, 0,
+                      "im: a request is still in use %d s after its upgrade, "
+                      "by mirror or the like", NGX_IM_DETACH_LONG / 1000);
+    }
+
+    ngx_im_detach_end(r);
+}
+
+
+/* Until the request is free, the client's frames wait in the socket. */
+static void
+ngx_im_detach_socket(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    if (c->close) {
+        ngx_im_detach_end(c->data);
+        return;
+    }
+
+    if ((ngx_event_flags & NGX_USE_LEVEL_EVENT) && ev->active
+        && ngx_del_event(ev, ev->write ? NGX_WRITE_EVENT : NGX_READ_EVENT, 0)
+           != NGX_OK)
+    {
+        ngx_im_detach_end(c->data);
+    }
+}
+
+
+static void
+ngx_im_detach_start(ngx_http_request_t *r, ngx_im_ctx_t *ctx)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    r->main->count++;
+    r->read_event_handler = ngx_http_request_empty_handler;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    c->read->handler = ngx_im_detach_socket;
+    c->write->handler = ngx_im_detach_socket;
+
+    ctx->start = ngx_current_msec;
+    ctx->detach.handler = ngx_im_detach_handler;
+    ctx->detach.data = r;
+    ctx->detach.log = c->log;
+
+    ngx_post_event(&ctx->detach, &ngx_posted_events);
 }
 
 
 ngx_int_t
 ngx_im_handshake_handler(ngx_http_request_t *r)
 {
-    ngx_int_t           rc;
-    ngx_im_ctx_t       *ctx;
-    ngx_im_headers_t    h;
-    ngx_connection_t   *c;
-    ngx_im_loc_conf_t  *ilcf;
+    ngx_int_t                rc;
+    ngx_im_ctx_t            *ctx;
+    ngx_im_upgrade_t         u;
+    ngx_im_loc_conf_t       *ilcf;
+    const ngx_im_refused_t  *no;
 
     ilcf = ngx_http_get_module_loc_conf(r, ngx_im_module);
 
-    ngx_im_handshake_headers(r, &h);
+    if (r != r->main || ilcf->proto == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
-    rc = ngx_im_handshake_check(r, ilcf, &h);
-    if (rc != NGX_DECLINED) {
-        return rc;
+    no = ngx_im_upgrade_check(r, ilcf, &u);
+    if (no != NULL) {
+        return ngx_im_handshake_refuse(r, no->status, no->header, no->value,
+                                       no->why);
     }
 
     rc = ngx_im_handshake_ready(r, ilcf);
@@ -724,34 +668,12 @@ ngx_im_handshake_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    rc = ngx_im_handshake_accept(r, &h.key->value,
-                                 h.protocol != NULL ? ilcf->proto->subprotocol
-                                                    : NULL);
+    rc = ngx_im_handshake_accept(r, &u);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    /*
-     * NGX_AGAIN: an earlier response is still on its way.  This is rare: the
-     * client may come again.
-     */
-
-    if (r->connection->buffered || r->buffered) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "im: client doesn't read the answer to its upgrade");
-        return NGX_ERROR;
-    }
-
-    c = r->connection;
-
-    r->main->count++;
-    r->read_event_handler = ngx_http_request_empty_handler;
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    c->read->handler = ngx_im_detach_handler;
-    c->write->handler = ngx_http_empty_handler;
-
-    ngx_post_event(c->read, &ngx_posted_events);
+    ngx_im_detach_start(r, ctx);
 
     return NGX_DONE;
 }

@@ -1,180 +1,240 @@
 /*
  * Copyright (C) The im authors
  *
- * Origins, hosts and declared types, of im_logic.
+ * Origins and patterns of them.
  */
 
 #include "test.h"
-#include "im_logic_origin.h"
-#include "im_logic_type.h"
+#include "im_origin.h"
 
 
-static void
-check(const char *origin, const char *host, int plain, int https)
+static int
+matches(const char *pattern, const char *header, const char *host)
 {
-    assert_int_equal(im_logic_origin_same(im_str_z(origin), im_str_z(host), 0),
-                     plain);
-    assert_int_equal(im_logic_origin_same(im_str_z(origin), im_str_z(host), 1),
-                     https);
+    const char   *why;
+    im_origin_t   p, o;
+
+    why = NULL;
+
+    if (im_origin_pattern(im_str_z(pattern), &p, &why) != IM_OK) {
+        fail_msg("\"%s\" %s", pattern, why);
+    }
+
+    if (im_origin_decode(im_str_z(header), &o) != IM_OK) {
+        return p.kind == IM_ORIGIN_ANY;
+    }
+
+    return im_origin_match(&p, &o, im_str_z(host));
 }
 
 
 static void
-test_origin(void **state)
+test_matches(void **state)
 {
+    size_t  i;
+
+    static const struct {
+        const char  *pattern;
+        const char  *header;
+        int          result;
+    } cases[] = {
+        { "*", "https://a.example", 1 },
+        { "*", "nonsense", 1 },
+        { "*", "null", 1 },
+        { "null", "null", 1 },
+        { "NULL", "null", 1 },
+        { "null", "https://a.example", 0 },
+        { "https://a.example", "null", 0 },
+        { "https://a.example", "https://a.example", 1 },
+        { "https://a.example/", "https://a.example", 1 },
+        { "HTTPS://A.Example", "https://a.example", 1 },
+        { "https://a.example", "HTTPS://A.EXAMPLE", 1 },
+        { "https://a.example:443", "https://a.example", 1 },
+        { "https://a.example", "https://a.example:443", 1 },
+        { "http://a.example:80/", "http://a.example", 1 },
+        { "https://a.example:80", "https://a.example", 0 },
+        { "https://a.example", "https://a.example:8443", 0 },
+        { "https://a.example", "http://a.example", 0 },
+        { "https://a.example", "https://a.example.evil.com", 0 },
+        { "https://a.example", "https://a.example/", 0 },
+        { "https://a.example", "https://a.example/x", 0 },
+        { "https://a.example", "https://u@a.example", 0 },
+        { "https://a.example", "a.example", 0 },
+        { "https://a.example", "", 0 },
+        { "https://a.example.", "https://a.example", 1 },
+        { "https://a.example", "https://a.example.", 1 },
+        { "http://localhost:*", "http://localhost:3000", 1 },
+        { "http://localhost:*", "http://localhost", 1 },
+        { "http://localhost:*", "https://localhost:3000", 0 },
+        { "https://*.example.com", "https://a.example.com", 1 },
+        { "https://*.example.com", "https://a.b.example.com", 1 },
+        { "https://*.example.com/", "https://A.Example.com", 1 },
+        { "https://*.example.com", "https://example.com", 0 },
+        { "https://*.example.com", "https://.example.com", 0 },
+        { "https://*.example.com", "https://evilexample.com", 0 },
+        { "https://*.example.com", "https://a.example.com.evil.net", 0 },
+        { "https://*.example.com", "https://*.example.com", 0 },
+        { "https://*.example.com", "https://a.example.com:8443", 0 },
+        { "https://*.example.com:8443", "https://a.example.com:8443", 1 },
+        { "https://*.example.com:*", "https://a.example.com:1", 1 },
+        { "https://*", "https://any.thing", 1 },
+        { "https://*", "http://any.thing", 0 },
+        { "https://*:8443", "https://any.thing:8443", 1 },
+        { "https://b\xc3\xbc""cher.example",
+          "https://xn--bcher-kva.example", 1 },
+        { "https://B\xc3\x9c""CHER.example",
+          "https://xn--bcher-kva.example", 1 },
+        { "https://XN--Bcher-KVA.example", "https://xn--bcher-kva.example", 1 },
+        { "https://\xd0\x9f\xd1\x80\xd0\xb8\xd0\xbc\xd0\xb5\xd1\x80.test",
+          "https://xn--e1afmkfd.test", 1 },
+        { "https://*.\xe4\xbe\x8b\xe3\x81\x88.jp",
+          "https://a.xn--r8jz45g.jp", 1 },
+        { "http://[::1]", "http://[::1]", 1 },
+        { "http://[::1]:8080/", "http://[::1]:8080", 1 },
+        { "http://[0:0:0:0:0:0:0:1]", "http://[::1]", 1 },
+        { "http://[2001:DB8::1]:*", "http://[2001:db8::1]:99", 1 },
+        { "http://[::ffff:1.2.3.4]", "http://[::ffff:102:304]", 1 },
+        { "http://[::1]", "http://[::2]", 0 },
+        { "http://127.0.0.1:8080", "http://127.0.0.1:8080", 1 },
+        { "file://", "file://", 1 },
+        { "file:///", "file://", 1 },
+        { "file://", "null", 0 },
+        { "app://.", "app://.", 1 },
+        { "app://-", "app://-", 1 },
+        { "capacitor://localhost", "capacitor://localhost", 1 },
+        { "ionic://localhost/", "ionic://localhost", 1 },
+        { "tauri://localhost", "http://localhost", 0 },
+        { "chrome-extension://abcdefghijklmnop",
+          "chrome-extension://abcdefghijklmnop", 1 },
+        { "chrome-extension://*", "chrome-extension://abcdefghijklmnop", 1 },
+        { "safari-web-extension://E6B6-77",
+          "safari-web-extension://E6B6-77", 1 },
+        { "moz-extension://1-2", "moz-extension://1-3", 0 },
+        { "vscode-webview://0ab", "vscode-webview://0ab", 1 },
+        { "self", "http://own.example", 1 },
+        { "SELF", "https://own.example:444", 1 },
+        { "self", "https://OWN.example.", 1 },
+        { "self", "https://other.example", 0 },
+        { "self", "https://a.own.example", 0 },
+        { "self", "https://own.example.evil.com", 0 },
+        { "self", "capacitor://own.example", 0 },
+        { "self", "null", 0 },
+        { "self", "own.example", 0 }
+    };
+
     (void) state;
 
-    check("http://a.example", "a.example", 1, 0);
-    check("https://a.example", "a.example", 1, 1);
-    check("HTTPS://A.Example", "a.eXAMPLE", 1, 1);
-    check("http://a.example:80", "a.example", 1, 0);
-    check("http://a.example", "a.example:80", 1, 0);
-    check("https://a.example:443", "a.example", 1, 1);
-    check("https://a.example", "a.example:443", 1, 1);
-    check("https://a.example", "a.example:", 1, 1);
-    check("http://a.example:8080", "a.example:8080", 1, 0);
-    check("http://a.example:08080", "a.example:8080", 1, 0);
-    check("https://a.example:80", "a.example:80", 1, 1);
-    check("http://a.example:443", "a.example", 0, 0);
-    check("https://a.example:80", "a.example", 0, 0);
-    check("http://a.example:8080", "a.example", 0, 0);
-    check("http://a.example", "a.example:8080", 0, 0);
-
-    check("http://[::1]:8080", "[::1]:8080", 1, 0);
-    check("http://[::1]", "[0:0:0:0:0:0:0:1]", 1, 0);
-    check("http://[2001:DB8::a]", "[2001:db8:0::A]:80", 1, 0);
-    check("http://[::1]", "[::2]", 0, 0);
-    check("http://[::1]", "::1", 0, 0);
-    check("http://127.0.0.1", "127.0.0.1", 1, 0);
-    check("http://127.0.0.1", "localhost", 0, 0);
-
-    check("https://evil.example", "a.example", 0, 0);
-    check("https://a.example.evil.example", "a.example", 0, 0);
-    check("https://b.a.example", "a.example", 0, 0);
-    check("https://example", "a.example", 0, 0);
-    check("https://a.example@evil.example", "a.example", 0, 0);
-    check("https://a.example/", "a.example", 0, 0);
-    check("https://a.example, https://b.example", "a.example", 0, 0);
-    check("https://a.example https://b.example", "a.example", 0, 0);
-    check("null", "null", 0, 0);
-    check("null", "a.example", 0, 0);
-    check("", "", 0, 0);
-    check("a.example", "a.example", 0, 0);
-    check("http://", "", 0, 0);
-    check("https://a.example", "", 0, 0);
-    check("file://", "a.example", 0, 0);
-    check("chrome-extension://a.example", "a.example", 0, 0);
-    check("wss://a.example", "a.example", 0, 0);
-    check("http://a.example:x", "a.example", 0, 0);
-    check("http://a.example:65536", "a.example:65536", 0, 0);
-    check("http://a.example:-1", "a.example", 0, 0);
-    check("http://[::1", "[::1", 0, 0);
-    check("http://[::1]x", "[::1]x", 0, 0);
-    check("http://[::g]", "[::g]", 0, 0);
+    for (i = 0; i < test_count(cases); i++) {
+        if (matches(cases[i].pattern, cases[i].header, "own.Example:8080")
+            != cases[i].result)
+        {
+            fail_msg("\"%s\" and \"%s\"", cases[i].pattern, cases[i].header);
+        }
+    }
 }
 
 
 static void
-test_listed(void **state)
+test_self(void **state)
 {
-    static const char  list[] = "https://a.example,http://b.example:8080";
-    static const char  hosts[] = "a.example, b.example:8080 [::1]";
-
     (void) state;
 
-    assert_true(im_logic_origin_listed(list, im_str_z("https://a.example")));
-    assert_true(im_logic_origin_listed(list, im_str_z("HTTPS://a.example")));
-    assert_true(im_logic_origin_listed(list,
-                                       im_str_z("http://b.example:8080")));
-    assert_false(im_logic_origin_listed(list, im_str_z("http://b.example")));
-    assert_false(im_logic_origin_listed(list, im_str_z("http://a.example")));
-    assert_false(im_logic_origin_listed(list, im_str_z("null")));
-    assert_false(im_logic_origin_listed(list, im_str_z("")));
-    assert_false(im_logic_origin_listed("", im_str_z("null")));
-    assert_false(im_logic_origin_listed(NULL, im_str_z("null")));
-
-    assert_true(im_logic_host_listed(hosts, im_str_z("a.example")));
-    assert_true(im_logic_host_listed(hosts, im_str_z("A.example:99")));
-    assert_true(im_logic_host_listed(hosts, im_str_z("b.example:8080")));
-    assert_true(im_logic_host_listed(hosts, im_str_z("[0::1]:80")));
-    assert_false(im_logic_host_listed(hosts, im_str_z("b.example")));
-    assert_false(im_logic_host_listed(hosts, im_str_z("evil.example")));
-    assert_false(im_logic_host_listed(hosts, im_str_z("")));
+    assert_true(matches("self", "http://[::1]:3000", "[::1]:8080"));
+    assert_true(matches("self", "http://[::1]", "[0:0::1]"));
+    assert_true(matches("self", "https://a.example", "a.example."));
+    assert_true(matches("self", "http://127.0.0.1:99", "127.0.0.1"));
+    assert_false(matches("self", "http://127.0.0.1", "127.0.0.2"));
+    assert_false(matches("self", "http://a.example", ""));
+    assert_false(matches("self", "http://a.example", ":80"));
+    assert_false(matches("self", "http://a.example", "a.example:x"));
+    assert_false(matches("self", "http://*", "*"));
+    assert_false(matches("self", "http://", ""));
 }
 
 
 static void
-test_type(void **state)
+test_refused(void **state)
 {
+    size_t       i;
+    const char  *why;
+    im_origin_t  o;
+
+    static const char  *cases[] = {
+        "", "a.example", "a.example:80", "localhost", "none", "off", "any",
+        "https://", "http://:80", "https:///", "https:/a.example", "://a",
+        "https:a.example", "//a.example", "1http://a.example",
+        "https://a.example/x", "https://a.example/x/", "https://a.example?x",
+        "https://a.example#x", "https://u:p@a.example", "https://@a.example",
+        "https://a b.example", " https://a.example", "https://a.example\t",
+        "https://a.example,https://b.example", "https://a.example;",
+        "https://a.*.example", "https://*a.example", "https://a.example*",
+        "https://*.*.example", "https://**", "https://*.", "*://a.example",
+        "*.example.com", "https://a.example:", "https://a.example:0",
+        "https://a.example:65536", "https://a.example:8a",
+        "https://a.example:8*", "wss://a.example", "WS://a.example",
+        "http://[::1", "http://[]", "http://[x]", "http://::1",
+        "http://[*::1]", "http://\xff.example", "http://a.example\\x",
+        "app://a*", "http://a%20b.example", "https://a\"b"
+    };
+
     (void) state;
 
-    assert_int_equal(im_logic_type(im_str_z("application/json")),
-                     IM_TYPE_JSON);
-    assert_int_equal(im_logic_type(im_str_z(" Application/JSON ; "
-                                            "charset=\"UTF-8\" ")),
-                     IM_TYPE_JSON);
-    assert_int_equal(im_logic_type(im_str_z("application/json;a=\";\";"
-                                            "charset=utf-8")),
-                     IM_TYPE_JSON);
-    assert_int_equal(im_logic_type(im_str_z("application/vnd.api+json")),
-                     IM_TYPE_JSON);
-    assert_int_equal(im_logic_type(im_str_z("application/json; x")),
-                     IM_TYPE_JSON);
-    assert_int_equal(im_logic_type(im_str_z("text/plain")), IM_TYPE_TEXT);
-    assert_int_equal(im_logic_type(im_str_z("TEXT/html;charset=us-ascii")),
-                     IM_TYPE_TEXT);
-    assert_int_equal(im_logic_type(im_str_z("")), IM_TYPE_NONE);
-    assert_int_equal(im_logic_type(im_str_z("application/json; "
-                                            "charset=utf-16")),
-                     IM_TYPE_CHARSET);
-    assert_int_equal(im_logic_type(im_str_z("text/plain;Charset=latin1")),
-                     IM_TYPE_CHARSET);
-    assert_int_equal(im_logic_type(im_str_z("text/plain;a=\"\\\";\";"
-                                            "charset=latin1")),
-                     IM_TYPE_CHARSET);
-    assert_int_equal(im_logic_type(im_str_z("application/x-www-form-"
-                                            "urlencoded")),
-                     IM_TYPE_OTHER);
-    assert_int_equal(im_logic_type(im_str_z("multipart/form-data; boundary="
-                                            "application/json")),
-                     IM_TYPE_OTHER);
-    assert_int_equal(im_logic_type(im_str_z("application/jsonx")),
-                     IM_TYPE_OTHER);
-    assert_int_equal(im_logic_type(im_str_z("text/plain, application/json")),
-                     IM_TYPE_OTHER);
-    assert_int_equal(im_logic_type(im_str_z("application/json,text/plain")),
-                     IM_TYPE_OTHER);
-    assert_int_equal(im_logic_type(im_str_z("text/")), IM_TYPE_OTHER);
-    assert_int_equal(im_logic_type(im_str_z(";application/json")),
-                     IM_TYPE_OTHER);
+    for (i = 0; i < test_count(cases); i++) {
+        why = NULL;
+
+        if (im_origin_pattern(im_str_z(cases[i]), &o, &why) == IM_OK
+            || why == NULL)
+        {
+            fail_msg("\"%s\" is taken", cases[i]);
+        }
+    }
 }
 
 
 static void
-test_body(void **state)
+test_long(void **state)
 {
+    char         text[1024];
+    size_t       n;
+    const char  *why;
+    im_origin_t  o;
+
     (void) state;
 
-    assert_true(im_logic_type_plain(im_str_z("")));
-    assert_true(im_logic_type_plain(im_str_z(" Identity ")));
-    assert_false(im_logic_type_plain(im_str_z("gzip")));
-    assert_false(im_logic_type_plain(im_str_z("identity, gzip")));
+    memset(text, 'a', sizeof(text));
+    memcpy(text, "https://", 8);
 
-    assert_true(im_logic_type_wide(im_str_set("\xff\xfe{\0", 4)));
-    assert_true(im_logic_type_wide(im_str_set("\xfe\xff\0{", 4)));
-    assert_true(im_logic_type_wide(im_str_set("{\0", 2)));
-    assert_true(im_logic_type_wide(im_str_set("\0{", 2)));
-    assert_false(im_logic_type_wide(im_str_z("{}")));
-    assert_false(im_logic_type_wide(im_str_z("1")));
-    assert_false(im_logic_type_wide(im_str_z("")));
+    for (n = 8; n < sizeof(text); n++) {
+        assert_int_equal(im_origin_pattern(im_str_set(text, n), &o, &why)
+                         == IM_OK,
+                         n > 8 && n <= 8 + 63);
+        assert_int_equal(im_origin_decode(im_str_set(text, n), &o) == IM_OK,
+                         n > 8 && n <= 8 + 63);
+    }
+
+    for (n = 8 + 50; n < sizeof(text); n += 51) {
+        text[n] = '.';
+    }
+
+    for (n = 9; n < sizeof(text); n++) {
+        (void) im_origin_pattern(im_str_set(text, n), &o, &why);
+        assert_true(o.host_len <= IM_ORIGIN_HOST);
+    }
+
+    memcpy(text, "app+app", 7);
+    memcpy(text + 300, "://", 3);
+
+    assert_int_equal(im_origin_pattern(im_str_set(text, 310), &o, &why),
+                     IM_ERROR);
 }
 
 
 static const struct CMUnitTest  tests[] = {
-    cmocka_unit_test(test_origin),
-    cmocka_unit_test(test_listed),
-    cmocka_unit_test(test_type),
-    cmocka_unit_test(test_body)
+    cmocka_unit_test(test_matches),
+    cmocka_unit_test(test_self),
+    cmocka_unit_test(test_refused),
+    cmocka_unit_test(test_long)
 };
+
 
 test_main(tests)

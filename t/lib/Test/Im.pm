@@ -571,6 +571,8 @@ my %Steps = (
 my %Verbs = (
     open        => \&client_open,
     refused     => \&client_refused,
+    answered    => \&client_answered,
+    unanswered  => \&client_unanswered,
     send        => sub { $_[0]->write(frame(1, fill($_[1]))) },
     send_lines  => sub { $_[0]->write(frame(1, $_[1] =~ s/ \| /\n/gr)) },
     send_binary => sub { $_[0]->write(frame(2, $_[1])) },
@@ -798,6 +800,25 @@ sub client_refused {
     die "no $re in\n$client->{head}\n"
         if defined $re && $client->{head} !~ /$re/;
     $client->shut;
+
+    return 1;
+}
+
+
+# REGEX of the head of the answer to its handshake
+sub client_answered {
+    my ($client, $re) = @_;
+
+    die "no $re in\n$client->{head}\n" if $client->{head} !~ /$re/;
+
+    return 1;
+}
+
+
+sub client_unanswered {
+    my ($client, $re) = @_;
+
+    die "$re in\n$client->{head}\n" if $client->{head} =~ /$re/;
 
     return 1;
 }

@@ -1,0 +1,187 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Values of HTTP headers.
+ */
+
+#include "im_header.h"
+
+#include <strings.h>
+
+
+typedef struct {
+    const u_char  *p;
+    const u_char  *end;
+} im_header_reader_t;
+
+
+im_str_t
+im_header_trim(im_str_t s)
+{
+    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
+        s.data++;
+        s.len--;
+    }
+
+    while (s.len > 0
+           && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
+    {
+        s.len--;
+    }
+
+    return s;
+}
+
+
+int
+im_header_lists(im_str_t value, im_str_t element)
+{
+    im_str_t       s;
+    const u_char  *p, *end, *last;
+
+    p = value.data;
+    end = p + value.len;
+
+    while (p < end) {
+        last = memchr(p, ',', end - p);
+
+        if (last == NULL) {
+            last = end;
+        }
+
+        s = im_header_trim(im_str_set(p, last - p));
+
+        if (s.len == element.len
+            && strncasecmp((const char *) s.data, (const char *) element.data,
+                           s.len)
+               == 0)
+        {
+            return 1;
+        }
+
+        p = last + 1;
+    }
+
+    return 0;
+}
+
+
+static void
+im_header_blanks(im_header_reader_t *r)
+{
+    while (r->p < r->end && (*r->p == ' ' || *r->p == '\t')) {
+        r->p++;
+    }
+}
+
+
+/* The next byte, after blanks, is c: it is read. */
+static int
+im_header_byte(im_header_reader_t *r, u_char c)
+{
+    im_header_blanks(r);
+
+    if (r->p < r->end && *r->p == c) {
+        r->p++;
+        return 1;
+    }
+
+    return 0;
+}
+
+
+static int
+im_header_tchar(u_char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+           || (c >= '0' && c <= '9')
+           || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+}
+
+
+static int
+im_header_token(im_header_reader_t *r)
+{
+    const u_char  *start;
+
+    im_header_blanks(r);
+    start = r->p;
+
+    while (r->p < r->end && im_header_tchar(*r->p)) {
+        r->p++;
+    }
+
+    return r->p > start;
+}
+
+
+/* In quotes, what stands in them must be a token. */
+static int
+im_header_value(im_header_reader_t *r)
+{
+    size_t  n;
+
+    if (!im_header_byte(r, '"')) {
+        return im_header_token(r);
+    }
+
+    for (n = 0; r->p < r->end && *r->p != '"'; n++) {
+        if (*r->p == '\\' && r->p + 1 < r->end) {
+            r->p++;
+        }
+
+        if (!im_header_tchar(*r->p++)) {
+            return 0;
+        }
+    }
+
+    return n > 0 && im_header_byte(r, '"');
+}
+
+
+static int
+im_header_extension(im_header_reader_t *r)
+{
+    if (!im_header_token(r)) {
+        return 0;
+    }
+
+    while (im_header_byte(r, ';')) {
+        if (!im_header_token(r)
+            || (im_header_byte(r, '=') && !im_header_value(r)))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* Elements of a list may be empty (RFC 7230, section 7). */
+int
+im_header_extensions(im_str_t value)
+{
+    im_header_reader_t  r;
+
+    r.p = value.data;
+    r.end = value.data + value.len;
+
+    for ( ;; ) {
+        while (im_header_byte(&r, ',')) { /* void */ }
+
+        if (r.p == r.end) {
+            return 1;
+        }
+
+        if (!im_header_extension(&r)) {
+            return 0;
+        }
+
+        im_header_blanks(&r);
+
+        if (r.p < r.end && *r.p != ',') {
+            return 0;
+        }
+    }
+}

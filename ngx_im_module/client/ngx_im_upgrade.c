@@ -1,0 +1,399 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The opening handshake as RFC 6455, section 4.2.1, has it: one rule after the
+ * other.
+ *
+ * A list may be in several headers.  Key, version and origin stand alone.
+ */
+
+#include "ngx_im_upgrade.h"
+#include "ngx_im_opening.h"
+#include "ngx_im_worker.h"
+#include "im_header.h"
+#include "im_origin.h"
+
+
+/* Headers of which each handshake has at most one, and how many it has. */
+typedef struct {
+    im_str_t            value;
+    ngx_uint_t          n;
+} ngx_im_single_t;
+
+
+typedef struct {
+    ngx_http_request_t *request;
+    ngx_im_loc_conf_t  *conf;
+    ngx_im_single_t     key;
+    ngx_im_single_t     version;
+    ngx_im_single_t     origin;
+    ngx_uint_t          upgrade;     /* to websocket */
+    ngx_uint_t          connection;  /* lists it */
+    ngx_uint_t          subprotocol; /* ours is listed */
+    ngx_uint_t          unserved;    /* one is listed that needs another form */
+    ngx_uint_t          malformed;   /* extensions */
+} ngx_im_headers_t;
+
+
+typedef void (*ngx_im_header_pt)(ngx_im_headers_t *h, im_str_t value);
+
+
+static void
+ngx_im_upgrade_single(ngx_im_single_t *single, im_str_t value)
+{
+    single->value = value;
+    single->n++;
+}
+
+
+static void
+ngx_im_upgrade_upgrade(ngx_im_headers_t *h, im_str_t value)
+{
+    h->upgrade |= im_header_lists(value, im_str_z("websocket"));
+}
+
+
+static void
+ngx_im_upgrade_connection(ngx_im_headers_t *h, im_str_t value)
+{
+    h->connection |= im_header_lists(value, im_str_z("upgrade"));
+}
+
+
+static void
+ngx_im_upgrade_key(ngx_im_headers_t *h, im_str_t value)
+{
+    ngx_im_upgrade_single(&h->key, value);
+}
+
+
+static void
+ngx_im_upgrade_version(ngx_im_headers_t *h, im_str_t value)
+{
+    ngx_im_upgrade_single(&h->version, value);
+}
+
+
+/* Browsers send no empty one: it is as if there were none. */
+static void
+ngx_im_upgrade_origin(ngx_im_headers_t *h, im_str_t value)
+{
+    if (value.len > 0) {
+        ngx_im_upgrade_single(&h->origin, value);
+    }
+}
+
+
+static void
+ngx_im_upgrade_protocol(ngx_im_headers_t *h, im_str_t value)
+{
+    const im_proto_t  *proto;
+
+    proto = h->conf->proto;
+
+    if (proto->subprotocol != NULL
+        && im_header_lists(value, im_str_z(proto->subprotocol)))
+    {
+        h->subprotocol = 1;
+    }
+
+    if (proto->other_subprotocol != NULL
+        && im_header_lists(value, im_str_z(proto->other_subprotocol)))
+    {
+        h->unserved = 1;
+    }
+}
+
+
+static void
+ngx_im_upgrade_extensions(ngx_im_headers_t *h, im_str_t value)
+{
+    h->malformed |= !im_header_extensions(value);
+}
+
+
+static const struct {
+    ngx_str_t         name;
+    ngx_im_header_pt  handler;
+} ngx_im_upgrade_headers[] = {
+    { ngx_string("upgrade"), ngx_im_upgrade_upgrade },
+    { ngx_string("connection"), ngx_im_upgrade_connection },
+    { ngx_string("sec-websocket-key"), ngx_im_upgrade_key },
+    { ngx_string("sec-websocket-version"), ngx_im_upgrade_version },
+    { ngx_string("origin"), ngx_im_upgrade_origin },
+    { ngx_string("sec-websocket-protocol"), ngx_im_upgrade_protocol },
+    { ngx_string("sec-websocket-extensions"), ngx_im_upgrade_extensions },
+    { ngx_null_string, NULL }
+};
+
+
+static void
+ngx_im_upgrade_read(ngx_im_headers_t *h)
+{
+    ngx_uint_t        i, k;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *elt;
+
+    for (part = &h->request->headers_in.headers.part; part; part = part->next) {
+        elt = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            for (k = 0; ngx_im_upgrade_headers[k].handler != NULL; k++) {
+
+                if (elt[i].key.len == ngx_im_upgrade_headers[k].name.len
+                    && ngx_strncasecmp(elt[i].key.data,
+                                       ngx_im_upgrade_headers[k].name.data,
+                                       elt[i].key.len)
+                       == 0)
+                {
+                    ngx_im_upgrade_headers[k].handler(
+                        h, im_header_trim(ngx_im_str(elt[i].value)));
+                    break;
+                }
+            }
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_im_upgrade_method(ngx_im_headers_t *h)
+{
+    return h->request->method == NGX_HTTP_GET;
+}
+
+
+static ngx_uint_t
+ngx_im_upgrade_http(ngx_im_headers_t *h)
+{
+    return h->request->http_version == NGX_HTTP_VERSION_11;
+}
+
+
+static ngx_uint_t
+ngx_im_upgrade_body(ngx_im_headers_t *h)
+{
+    return h->request->headers_in.content_length_n <= 0
+           && !h->request->headers_in.chunked;
+}
+
+
+static ngx_uint_t
+ngx_im_upgrade_asked(ngx_im_headers_t *h)
+{
+    return h->upgrade && h->connection;
+}
+
+
+static ngx_uint_t
+ngx_im_upgrade_one_version(ngx_im_headers_t *h)
+{
+    return h->version.n <= 1;
+}
+
+
+static ngx_uint_t
+ngx_im_upgrade_13(ngx_im_headers_t *h)
+{
+    return im_str_eq(h->version.value, im_str_z("13"));
+}
+
+
+/* One, of 16 bytes in base64. */
+static ngx_uint_t
+ngx_im_upgrade_key_valid(ngx_im_headers_t *h)
+{
+    u_char     buf[32];
+    ngx_str_t  key, decoded;
+
+    key.data = h->key.value.data;
+    key.len = h->key.value.len;
+    decoded.data = buf;
+
+    return h->key.n == 1 && key.len == 24
+           && key.data[23] == '=' && key.data[22] == '='
+           && ngx_decode_base64(&decoded, &key) == NGX_OK && decoded.len == 16;
+}
+
+
+static ngx_uint_t
+ngx_im_upgrade_extended(ngx_im_headers_t *h)
+{
+    return !h->malformed;
+}
+
+
+/*
+ * A form of the protocol that isn't served, by an argument or a subprotocol.  A
+ * client that asks for none, or for one that is unknown, gets the usual form.
+ */
+static ngx_uint_t
+ngx_im_upgrade_form(ngx_im_headers_t *h)
+{
+    size_t           len;
+    ngx_str_t        value;
+    const im_arg_t  *arg;
+
+    arg = h->conf->proto->unserved;
+
+    for ( /* void */ ; arg != NULL && arg->name != NULL; arg++) {
+        len = ngx_strlen(arg->value);
+
+        if (ngx_http_arg(h->request, (u_char *) arg->name,
+                         ngx_strlen(arg->name), &value)
+            == NGX_OK
+            && value.len == len && ngx_memcmp(value.data, arg->value, len) == 0)
+        {
+            return 0;
+        }
+    }
+
+    return h->subprotocol || !h->unserved;
+}
+
+
+static ngx_uint_t
+ngx_im_upgrade_host(ngx_im_headers_t *h)
+{
+    return ngx_im_opening_host(h->request).len <= NGX_IM_HOST_MAX;
+}
+
+
+static ngx_uint_t
+ngx_im_upgrade_one_origin(ngx_im_headers_t *h)
+{
+    return h->origin.n <= 1;
+}
+
+
+/* Operators look for it where their page stops working. */
+static void
+ngx_im_upgrade_log_origin(ngx_im_headers_t *h)
+{
+    ngx_uint_t  level;
+
+    level = NGX_LOG_INFO;
+
+    if (ngx_im_worker != NULL && ngx_im_rate_take(&ngx_im_worker->origins, 1)) {
+        level = NGX_LOG_ERR;
+    }
+
+    ngx_log_error(level, h->request->connection->log, 0,
+                  "im: handshake from a page of \"%*s\" is refused: if it may "
+                  "come in, add \"im_allow_origin self %*s;\" to the location "
+                  "\"%V\"",
+                  h->origin.value.len, h->origin.value.data,
+                  h->origin.value.len, h->origin.value.data,
+                  &h->conf->clcf->name);
+}
+
+
+/* Only browsers send an origin, so a request without one is not of a page. */
+static ngx_uint_t
+ngx_im_upgrade_origin_allowed(ngx_im_headers_t *h)
+{
+    ngx_str_t     host;
+    ngx_uint_t    i;
+    im_origin_t   origin, *allowed;
+
+    if (h->origin.n == 0) {
+        return 1;
+    }
+
+    host = ngx_im_opening_host(h->request);
+
+    /* what has no known form is admitted by "*" alone */
+
+    if (im_origin_decode(h->origin.value, &origin) != IM_OK) {
+        ngx_memzero(&origin, sizeof(im_origin_t));
+    }
+
+    allowed = h->conf->origins->elts;
+
+    for (i = 0; i < h->conf->origins->nelts; i++) {
+        if (im_origin_match(&allowed[i], &origin, ngx_im_str(host))) {
+            return 1;
+        }
+    }
+
+    ngx_im_upgrade_log_origin(h);
+
+    return 0;
+}
+
+
+static const struct {
+    ngx_uint_t        (*good)(ngx_im_headers_t *h);
+    ngx_im_refused_t    refused;
+} ngx_im_upgrade_rules[] = {
+
+    { ngx_im_upgrade_method,
+      { NGX_HTTP_NOT_ALLOWED, "Allow", "GET", "the method is not GET" } },
+
+    { ngx_im_upgrade_http,
+      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "not HTTP/1.1" } },
+
+    { ngx_im_upgrade_body,
+      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "upgrade with a body" } },
+
+    { ngx_im_upgrade_asked,
+      { NGX_HTTP_BAD_REQUEST, "Upgrade", "websocket",
+        "no upgrade to websocket" } },
+
+    { ngx_im_upgrade_one_version,
+      { NGX_HTTP_BAD_REQUEST, NULL, NULL,
+        "more than one Sec-WebSocket-Version" } },
+
+    { ngx_im_upgrade_13,
+      { NGX_IM_UPGRADE_REQUIRED, "Sec-WebSocket-Version", "13",
+        "websocket version is not 13" } },
+
+    { ngx_im_upgrade_key_valid,
+      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "invalid Sec-WebSocket-Key" } },
+
+    { ngx_im_upgrade_extended,
+      { NGX_HTTP_BAD_REQUEST, NULL, NULL,
+        "malformed Sec-WebSocket-Extensions" } },
+
+    { ngx_im_upgrade_form,
+      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "subprotocol is not served" } },
+
+    { ngx_im_upgrade_host,
+      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "Host is too long" } },
+
+    { ngx_im_upgrade_one_origin,
+      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "more than one Origin" } },
+
+    { ngx_im_upgrade_origin_allowed,
+      { NGX_HTTP_FORBIDDEN, NULL, NULL,
+        "pages of this origin are not allowed here (im_allow_origin)" } },
+
+    { NULL, { 0, NULL, NULL, NULL } }
+};
+
+
+const ngx_im_refused_t *
+ngx_im_upgrade_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
+    ngx_im_upgrade_t *u)
+{
+    ngx_uint_t        i;
+    ngx_im_headers_t  h;
+
+    ngx_memzero(&h, sizeof(ngx_im_headers_t));
+
+    h.request = r;
+    h.conf = ilcf;
+
+    ngx_im_upgrade_read(&h);
+
+    for (i = 0; ngx_im_upgrade_rules[i].good != NULL; i++) {
+        if (!ngx_im_upgrade_rules[i].good(&h)) {
+            return &ngx_im_upgrade_rules[i].refused;
+        }
+    }
+
+    u->key = h.key.value;
+    u->subprotocol = h.subprotocol ? ilcf->proto->subprotocol : NULL;
+
+    return NULL;
+}
