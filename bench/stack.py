@@ -21,7 +21,7 @@ class Stack:
         self.dir = answer['dir']
         self.port = answer['port']
         self.ask('start')
-        self.ask('ready')
+        self.pids = self.ask('ready')['pids']
 
     def ask(self, command):
         self.process.stdin.write(command + '\n')
@@ -30,6 +30,8 @@ class Stack:
 
         if 'error' in answer:
             sys.exit(command + ': ' + answer['error'])
+
+        return answer
 
     def end(self):
         self.ask('end 1')
