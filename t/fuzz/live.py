@@ -437,8 +437,8 @@ class Fuzz:
                'data': {'a': 1}, 'limit': 3, 'since': {'offset': 1},
                'client': 'x', 'commands': [{'publish': {'channel': room,
                                                         'data': 1}}]}
-        account = {'userName': 'n%d' % r.randrange(5), 'passWord': 'secret7',
-                   'authToken': TOKEN}
+        account = {'UserName': 'n%d' % r.randrange(5), 'Password': 'secret7',
+                   'Auth': TOKEN}
         choices = (
             ('POST', '/im/push', push), ('POST', '/im/push?room=1', push),
             ('GET', '/im/rooms/' + room, None),
@@ -611,7 +611,7 @@ class World:
         self.port = json.loads(self.stack.stdout.readline())['port']
         self.ask('start')
         self.pids = self.ask('ready')['pids']
-        self.redis('HSET', 'im_' + TOKEN, 'Uid', 'u1', 'UserName', 'Ann')
+        self.redis('HSET', 'im_' + TOKEN, 'UserId', 'u1', 'UserName', 'Ann')
 
     def ask(self, command):
         self.stack.stdin.write(command + '\n')

@@ -120,8 +120,8 @@ sub conf {
     s{^(error_log .*) notice;}{$1 $self->{level};}m;
     s{^(    access_log) .*}{$1 off;}m unless $self->{access};
     s{server unix:/run/im/logic.sock max_fails=0;}{$logics};
-    s{unix:/run/im/redis.sock}{"unix:$dir/redis.sock"};
-    s{/run/im/([\w.]+)}{"$node/$1"}g;
+    s{127.0.0.1:6379}{"unix:$dir/redis.sock"};
+    s{(?<=\s)/(?:run|var/log/nginx)/([\w.]+)}{"$node/$1"}g;
     s{comet-1}{$name} if $name =~ /\d/;
     s{^ +im_(room|inbox|broadcast)\b.*\n}{}mg if defined $rules;
     s{^ +default_type .*\n}{$& . "    im_drain $self->{drain};\n$temp"
