@@ -246,3 +246,22 @@ b: like "channel":"seen","join":\{"info":\{"user":"u1","client":"[^"]+","conn_in
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 7: the third invalid token ends the session
+--- websocket
+a: open /none
+a: send {"connect":{},"id":1}
+a: like "connect"
+a: send {"subscribe":{"channel":"$p","token":"JWT(ES256,kid=e es256b {"channel":"$p"})"},"id":2}
+a: recv {"id":2,"error":{"code":103,"message":"permission denied"}}
+a: send {"subscribe":{"channel":"$p","token":"garbage"},"id":3}
+a: recv {"id":3,"error":{"code":103,"message":"permission denied"}}
+a: send {"subscribe":{"channel":"$p","token":"JWT(HS256 hs {"channel":"$p","exp":now-60})"},"id":4}
+a: like "id":4,"error":\{"code":109
+a: send {"subscribe":{"channel":"$p","token":"JWT(HS256 hs.other {"channel":"$p"})"},"id":5}
+a: recv_close 3500 /too many invalid tokens/
+--- no_error_log
+[error]
+[alert]

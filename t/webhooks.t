@@ -193,7 +193,7 @@ d: open /403
 d: send {"connect":{},"id":1}
 d: like "connect"
 d: send {"rpc":{"data":1},"id":2}
-d: like "id":2,"error":\{"code":100
+d: recv {"id":2,"error":{"code":103,"message":"permission denied"}}
 e: open /long
 e: send {"connect":{},"id":1}
 e: like "connect"
@@ -583,3 +583,152 @@ qr/im_webhook: "rpc" is of no use to "im_comet protocol=echo"/
 --- must_die
 --- error_log eval
 qr/im_webhook: "\/hook" leads to no location that answers/
+
+
+
+=== TEST 13: 401 and 403 are final, other answers are not
+--- http_config
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs;
+    im_room * history=10 ttl=1h publish=user;
+
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_HTTP2;
+
+        location = /hook/401   { return 401 'who?'; }
+        location = /hook/403   { return 403 '{"result":{}}'; }
+        location = /hook/404   { return 404; }
+        location = /hook/302   { return 302 http://127.0.0.1/login; }
+        location = /hook/503   { return 503; }
+        location = /hook/429   { return 429; }
+        location = /hook/201   { return 201 '{"result":{}}'; }
+        location = /hook/204   { return 204; }
+        location = /hook/html  { default_type text/html; return 200 '<html><title>Sign in</title>'; }
+        location = /hook/token { return 200 'bad token eyJhbGciOiJIUzI1NiJ9.e30.x'; }
+        location = /hook/list  { return 200 '[{"result":{"user":"secret"}}]'; }
+        location = /hook/type  { return 200 '{"result":{"user":17}}'; }
+        location = /hook/empty { return 200 ''; }
+    }
+--- config
+    im_limit refresh=1s;
+
+    location ~ ^/c(\w+)$ {
+        im_comet protocol=centrifuge;
+        im_webhook connect /hook/403;
+    }
+    location = /401   { im_comet protocol=centrifuge; im_webhook connect /hook/401; }
+    location = /404   { im_comet protocol=centrifuge; im_webhook connect /hook/404; }
+    location = /302   { im_comet protocol=centrifuge; im_webhook connect /hook/302; }
+    location = /503   { im_comet protocol=centrifuge; im_webhook connect /hook/503; }
+    location = /429   { im_comet protocol=centrifuge; im_webhook connect /hook/429; }
+    location = /201   { im_comet protocol=centrifuge; im_webhook connect /hook/201; }
+    location = /204   { im_comet protocol=centrifuge; im_webhook connect /hook/204; }
+    location = /html  { im_comet protocol=centrifuge; im_webhook connect /hook/html; }
+    location = /token { im_comet protocol=centrifuge; im_webhook connect /hook/token; }
+    location = /list  { im_comet protocol=centrifuge; im_webhook connect /hook/list; }
+    location = /type  { im_comet protocol=centrifuge; im_webhook connect /hook/type; }
+    location = /empty { im_comet protocol=centrifuge; im_webhook connect /hook/empty; }
+    location = /later {
+        im_comet protocol=centrifuge;
+        im_auth jwt;
+        im_connect /im_connect;
+        im_webhook subscribe   /hook/403;
+        im_webhook publish     /hook/401;
+        im_webhook rpc         /hook/401;
+        im_webhook sub_refresh /hook/401;
+    }
+    location = /renew {
+        im_comet protocol=centrifuge;
+        im_auth jwt;
+        im_webhook refresh     /hook/403;
+        im_webhook sub_refresh /hook/403;
+    }
+    location = /nonsense {
+        im_comet protocol=centrifuge;
+        im_auth jwt;
+        im_connect /im_connect;
+        im_webhook subscribe   /hook/404;
+        im_webhook publish     /hook/html;
+        im_webhook rpc         /hook/302;
+    }
+
+    location /hook/ { internal; proxy_pass http://127.0.0.1:$TEST_NGINX_IM_HTTP2; }
+    location = /im_connect { internal; fastcgi_pass im_logic; include im_params; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- services: redis logic job
+--- websocket
+a: open /c1
+a: send {"connect":{},"id":1}
+a: recv_close 3507 /refused by the backend/
+b: open /401
+b: send {"connect":{},"id":1}
+b: recv_close 3507 /refused by the backend/
+c: open /404
+c: send {"connect":{},"id":1}
+c: recv {"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}
+log: webhook "/hook/404" can't be understood: the status is not 200 \(status 404\), it begins with "<html>
+d: open /302
+d: send {"connect":{},"id":1}
+d: like "code":100,.*"temporary":true
+e: open /503
+e: send {"connect":{},"id":1}
+e: like "code":100,.*"temporary":true
+f: open /429
+f: send {"connect":{},"id":1}
+f: like "code":100,.*"temporary":true
+g: open /201
+g: send {"connect":{},"id":1}
+g: like "code":100,.*"temporary":true
+h: open /204
+h: send {"connect":{},"id":1}
+h: like "code":100,.*"temporary":true
+i: open /html
+i: send {"connect":{},"id":1}
+i: like "code":100,.*"temporary":true
+log: webhook "/hook/html" can't be understood: the answer is not a JSON object \(status 200\), it begins with "<html><title>Sign in</title>"
+j: open /token
+j: send {"connect":{},"id":1}
+j: like "code":100,.*"temporary":true
+log: "/hook/token" can't be understood: .* it begins with "bad token eyJhbGciOiJIUzI1\.\."
+k: open /list
+k: send {"connect":{},"id":1}
+k: like "code":100,.*"temporary":true
+log: "/hook/list" can't be understood: .*, it looks like JSON$
+l: open /type
+l: send {"connect":{},"id":1}
+l: like "code":100,.*"temporary":true
+log: "/hook/type" can't be understood
+m: open /empty
+m: send {"connect":{},"id":1}
+m: like "code":100,.*"temporary":true
+n: open /later
+n: send {"connect":{"token":"JWT(HS256 hs {"sub":"u1"})"},"id":1}
+n: like "id":1,"connect"
+n: send {"subscribe":{"channel":"a"},"id":2}
+n: recv {"id":2,"error":{"code":103,"message":"permission denied"}}
+n: send {"publish":{"channel":"a","data":1},"id":3}
+n: recv {"id":3,"error":{"code":103,"message":"permission denied"}}
+n: send {"rpc":{"method":"m"},"id":4}
+n: recv {"id":4,"error":{"code":103,"message":"permission denied"}}
+n: send {"subscribe":{"channel":"b","token":"JWT(HS256 hs {"sub":"u1","channel":"b","exp":now+2})"},"id":5}
+n: like "id":5,"subscribe"
+n: recv {"push":{"channel":"b","unsubscribe":{"code":2000,"reason":"refused by the backend"}}}
+o: open /renew
+o: send {"connect":{"token":"JWT(HS256 hs {"sub":"u2","exp":now+2})"},"id":1}
+o: like "id":1,"connect"
+o: recv_close 3507 /refused by the backend/
+p: open /renew
+p: send {"connect":{"token":"JWT(HS256 hs {"sub":"u3","channels":["x"]})"},"id":1}
+p: like "id":1,"connect"
+q: open /nonsense
+q: send {"connect":{"token":"JWT(HS256 hs {"sub":"u4"})"},"id":1}
+q: like "id":1,"connect"
+q: send {"subscribe":{"channel":"a"},"id":2}
+q: like "id":2,"error":\{"code":100
+q: send {"publish":{"channel":"a","data":1},"id":3}
+q: like "id":3,"error":\{"code":100
+q: send {"rpc":{"method":"m"},"id":4}
+q: like "id":4,"error":\{"code":100
+unlogged: secret
+unlogged: NiJ9
+--- no_error_log
+[alert]

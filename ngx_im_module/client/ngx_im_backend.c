@@ -17,6 +17,7 @@
 #define NGX_IM_BACKEND_WAITING  10000
 #define NGX_IM_BACKEND_BODY     (2 * IM_PUSH_MAX_DATA)
 #define NGX_IM_BACKEND_BYTES    (64 * 1024 * 1024)
+#define NGX_IM_BACKEND_TEXT     256
 #define NGX_IM_BACKEND_ASK      65536    /* besides the data */
 
 
@@ -402,6 +403,30 @@ failed:
     im_free(data);
 
     return NGX_ERROR;
+}
+
+
+void
+ngx_im_backend_log(ngx_im_worker_t *w, const char *subject,
+    const ngx_str_t *uri, im_str_t body, const char *fmt, ...)
+{
+    u_char    *last, what[NGX_IM_BACKEND_TEXT], excerpt[IM_VERDICT_EXCERPT];
+    va_list    args;
+    im_buf_t   b;
+
+    va_start(args, fmt);
+    last = ngx_vslprintf(what, what + sizeof(what), fmt, args);
+    va_end(args);
+
+    im_buf_fixed(&b, excerpt, sizeof(excerpt));
+
+    if (body.len > 0) {
+        im_buf_add_z(&b, ", ");
+        im_verdict_excerpt(&b, body);
+    }
+
+    ngx_log_error(NGX_LOG_ERR, w->log, 0, "im: the %s \"%V\" %*s%*s", subject,
+                  uri, (size_t) (last - what), what, b.len, b.data);
 }
 
 

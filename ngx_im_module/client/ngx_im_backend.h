@@ -10,6 +10,7 @@
 
 #include "ngx_im_session.h"
 #include "im_ask.h"
+#include "im_verdict.h"
 
 
 /*
@@ -37,6 +38,10 @@ typedef void (*ngx_im_backend_pt)(ngx_im_worker_t *w, ngx_im_handle_t h,
  */
 ngx_int_t ngx_im_backend_ask(ngx_im_session_t *s, const ngx_str_t *uri,
     ngx_msec_t timeout, im_str_t body, ngx_im_backend_pt handler, void *data);
+
+/* Logs what is wrong with an answer, and how its body begins. */
+void ngx_im_backend_log(ngx_im_worker_t *w, const char *subject,
+    const ngx_str_t *uri, im_str_t body, const char *fmt, ...);
 
 /* Asks logic about the session; as above. */
 ngx_int_t ngx_im_backend_logic(ngx_im_session_t *s, const im_ask_t *ask,

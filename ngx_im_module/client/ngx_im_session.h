@@ -72,6 +72,7 @@ typedef struct {
     uint32_t          busy_id;   /* of the command that is under way */
     uint32_t          refresh;   /* s: the webhook renews then; 0: never */
     uint16_t          nsubs;     /* of connect that are not ready */
+    uint8_t           nbad;      /* tokens that were not valid */
     ngx_im_rate_t     commands;
     unsigned          connecting:1;  /* connect isn't answered */
     unsigned          failed:1;  /* connect was refused */

@@ -19,10 +19,7 @@
 #include "im_json.h"
 
 
-#define NGX_IM_AUTH_TOKEN_MAX  255   /* of a token for logic */
 #define NGX_IM_AUTH_ANSWER  65536
-
-#define NGX_IM_AUTH_REFUSED  403
 
 
 static const im_json_field_t  ngx_im_auth_info_fields[] = {
@@ -197,9 +194,16 @@ ngx_im_auth_guest(ngx_im_session_t *s)
 }
 
 
+static void
+ngx_im_auth_refused(ngx_im_session_t *s, const im_command_t *command)
+{
+    ngx_im_session_close(s, IM_REASON_FORBIDDEN, "refused by the backend");
+}
+
+
 static const ngx_im_webhook_t  ngx_im_auth_connect = {
     IM_WEBHOOK_CONNECT, ngx_im_auth_result, ngx_im_auth_guest,
-    ngx_im_auth_failed
+    ngx_im_auth_failed, ngx_im_auth_refused
 };
 
 
@@ -283,7 +287,7 @@ ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command)
 
     im_buf_init(&arena, IM_JWT_ARENA);
 
-    switch (ngx_im_jwt_verify(ngx_im_worker, command->token, &arena, &claims))
+    switch (ngx_im_jwt_verify(s, command->token, &arena, &claims))
     {
 
     case NGX_OK:
@@ -318,6 +322,14 @@ ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command)
 }
 
 
+/* The address pays for tokens that the backend doesn't know. */
+static void
+ngx_im_auth_bad(ngx_im_session_t *s)
+{
+    (void) ngx_im_budget_take(ngx_im_worker, &s->peer, NGX_IM_COST_FAILURE, 1);
+}
+
+
 /* Each decoding has its own arena, so that strings of the first stay valid. */
 static void
 ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
@@ -341,7 +353,14 @@ ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
         ngx_im_session_close(s, IM_REASON_BUSY,
                              "the backend can't be understood");
 
-    } else if (answer.user.len == 0 && !s->conf->proto->guests) {
+        goto done;
+    }
+
+    if (answer.user.len == 0) {
+        ngx_im_auth_bad(s);
+    }
+
+    if (answer.user.len == 0 && !s->conf->proto->guests) {
         ngx_im_session_close(s, IM_REASON_TOKEN, "invalid token");
 
     } else {
@@ -356,8 +375,23 @@ ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
         ngx_im_identity_open(s, &id);
     }
 
+done:
+
     im_buf_cleanup(&arena);
     im_buf_cleanup(&other);
+}
+
+
+/* The client may come again: this is not its fault. */
+static void
+ngx_im_auth_unknown(ngx_im_session_t *s, const char *why, ngx_uint_t status,
+    im_str_t body)
+{
+    ngx_im_backend_log(ngx_im_worker, "backend", &s->conf->connect, body,
+                       "can't tell who a token is: status %ui, %s", status,
+                       why);
+
+    ngx_im_session_close(s, IM_REASON_BUSY, why);
 }
 
 
@@ -367,6 +401,7 @@ ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
 {
     int64_t            code;
     im_str_t           identity;
+    im_verdict_e       verdict;
     ngx_im_session_t  *s;
 
     s = ngx_im_session_find(w, h);
@@ -375,22 +410,34 @@ ngx_im_auth_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
         return;
     }
 
+    /* the code in the body is as an HTTP status */
+
     code = im_ask_answer_decode(body, &identity);
+    verdict = im_verdict(status);
 
-    if (status == NGX_IM_AUTH_REFUSED || code == NGX_IM_AUTH_REFUSED) {
+    if (verdict == IM_VERDICT_TAKEN && code != 0) {
+        verdict = code > 0 ? im_verdict((im_uint_t) code) : IM_VERDICT_STRANGE;
+    }
+
+    switch (verdict) {
+
+    case IM_VERDICT_TAKEN:
+        ngx_im_auth_identity(s, asked, identity);
+        break;
+
+    case IM_VERDICT_REFUSED:
+        ngx_im_auth_bad(s);
         ngx_im_session_close(s, IM_REASON_FORBIDDEN, "refused by the backend");
-        return;
-    }
+        break;
 
-    if (status != NGX_HTTP_OK || code != 0) {
-        ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                      "im: the backend \"%V\" can't tell who a token is: "
-                      "status %ui", &s->conf->connect, status);
-        ngx_im_session_close(s, IM_REASON_BUSY, "the backend can't be reached");
-        return;
-    }
+    case IM_VERDICT_AWAY:
+        ngx_im_auth_unknown(s, "the backend can't be reached", status, body);
+        break;
 
-    ngx_im_auth_identity(s, asked, identity);
+    default:
+        ngx_im_auth_unknown(s, "the backend can't be understood", status,
+                            body);
+    }
 }
 
 
@@ -450,8 +497,16 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_auth_jwt(s, command);
     }
 
-    if (command->token.len > NGX_IM_AUTH_TOKEN_MAX) {
+    if (command->token.len > IM_JWT_MAX) {
         return ngx_im_session_close(s, IM_REASON_TOKEN, "auth is too long");
+    }
+
+    if (ngx_im_budget_wait(ngx_im_worker, &s->peer, NGX_IM_COST_FAILURE) > 0) {
+        ngx_im_budget_refused(ngx_im_worker, &s->peer,
+                              NGX_IM_REFUSED_FAILURES);
+
+        return ngx_im_session_close(s, IM_REASON_BUSY,
+                                    "too many bad tokens from this address");
     }
 
     return ngx_im_auth_asked(s, ngx_im_auth_ask(s, command));

@@ -34,7 +34,7 @@ ngx_im_command_rpc_result(ngx_im_session_t *s, const im_command_t *command,
 
 
 static const ngx_im_webhook_t  ngx_im_command_rpc_webhook = {
-    IM_WEBHOOK_RPC, ngx_im_command_rpc_result, NULL, NULL
+    IM_WEBHOOK_RPC, ngx_im_command_rpc_result, NULL, NULL, NULL
 };
 
 

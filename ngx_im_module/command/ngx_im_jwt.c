@@ -6,6 +6,7 @@
  * Keys are chosen before anything is computed; mostly there is one.  Signatures
  * of public keys cost far more than HMACs: their number is limited, and good
  * ones are remembered, so that many clients that come back at once are cheap.
+ * Half of the limit is for sessions that have brought no bad token.
  */
 
 #define OPENSSL_SUPPRESS_DEPRECATED
@@ -13,6 +14,7 @@
 #include "ngx_im_jwt.h"
 #include "ngx_im_jwt_key.h"
 #include "ngx_im_worker.h"
+#include "im_bucket.h"
 #include "im_json.h"
 
 #include <openssl/crypto.h>
@@ -39,7 +41,7 @@ typedef struct {
 typedef struct ngx_im_jwt_s  ngx_im_jwt_t;
 
 struct ngx_im_jwt_s {
-    ngx_im_rate_t               checks;
+    im_bucket_t                 checks;
     ngx_im_jwt_file_t          *files;   /* by the place of their source */
     u_char                      seen[NGX_IM_JWT_SEEN][NGX_IM_JWT_DIGEST];
 };
@@ -331,13 +333,46 @@ ngx_im_jwt_seen(ngx_im_worker_t *w, const ngx_im_jwt_key_t *key,
 }
 
 
+/* The worker, the address or the session has no more checks: why. */
+static const char *
+ngx_im_jwt_exhausted(ngx_im_session_t *s)
+{
+    uint64_t          rate;
+    im_bucket_t      *checks;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+    checks = &w->jwt->checks;
+    rate = w->conf->signatures;
+
+    if (ngx_im_budget_wait(w, &s->peer, NGX_IM_COST_FAILURE) > 0) {
+        ngx_im_budget_refused(w, &s->peer, NGX_IM_REFUSED_FAILURES);
+        return "too many bad tokens from this address";
+    }
+
+    if ((s->ext != NULL && s->ext->nbad > 0
+         && im_bucket_low(checks, rate, rate, ngx_current_msec))
+        || im_bucket_take(checks, rate, rate, ngx_current_msec, 1) != IM_OK)
+    {
+        ngx_im_budget_refused(w, &s->peer, NGX_IM_REFUSED_SIGNATURES);
+        return "im_limit signatures= is reached";
+    }
+
+    return NULL;
+}
+
+
 static ngx_int_t
-ngx_im_jwt_signature(ngx_im_worker_t *w, const ngx_im_jwt_key_t *key,
+ngx_im_jwt_signature(ngx_im_session_t *s, const ngx_im_jwt_key_t *key,
     im_str_t token, im_jwt_parts_t *parts, const char **why)
 {
-    u_char     *seen;
-    u_char      digest[NGX_IM_JWT_DIGEST];
-    ngx_int_t   rc;
+    u_char           *seen;
+    u_char            digest[NGX_IM_JWT_DIGEST];
+    ngx_int_t         rc;
+    const char       *exhausted;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
 
     if (ngx_im_jwt_state(w) == NULL) {
         *why = im_json_no_memory;
@@ -350,8 +385,10 @@ ngx_im_jwt_signature(ngx_im_worker_t *w, const ngx_im_jwt_key_t *key,
         return NGX_OK;
     }
 
-    if (!ngx_im_rate_take(&w->jwt->checks, w->conf->signatures)) {
-        *why = "im_limit signatures= is reached";
+    exhausted = ngx_im_jwt_exhausted(s);
+
+    if (exhausted != NULL) {
+        *why = exhausted;
         return NGX_BUSY;
     }
 
@@ -395,21 +432,21 @@ ngx_im_jwt_hmac(const ngx_im_jwt_key_t *key, im_jwt_parts_t *parts,
 
 /* Which of the keys has signed it, and so where it comes from. */
 static ngx_int_t
-ngx_im_jwt_source(ngx_im_worker_t *w, im_str_t token, im_jwt_parts_t *parts,
+ngx_im_jwt_source(ngx_im_session_t *s, im_str_t token, im_jwt_parts_t *parts,
     const ngx_im_jwt_source_t **source, const char **why)
 {
     ngx_int_t               rc;
     ngx_uint_t              i, n;
     ngx_im_jwt_candidate_t  list[NGX_IM_JWT_CANDIDATES];
 
-    n = ngx_im_jwt_find(w, parts, list, why);
+    n = ngx_im_jwt_find(ngx_im_worker, parts, list, why);
     rc = NGX_ERROR;
 
     for (i = 0; i < n && rc == NGX_ERROR; i++) {
         *source = list[i].source;
 
         rc = list[i].key->public != NULL
-             ? ngx_im_jwt_signature(w, list[i].key, token, parts, why)
+             ? ngx_im_jwt_signature(s, list[i].key, token, parts, why)
              : ngx_im_jwt_hmac(list[i].key, parts, why);
     }
 
@@ -417,45 +454,65 @@ ngx_im_jwt_source(ngx_im_worker_t *w, im_str_t token, im_jwt_parts_t *parts,
 }
 
 
-ngx_int_t
-ngx_im_jwt_verify(ngx_im_worker_t *w, im_str_t token, im_buf_t *arena,
+/* A good signature is no failure, whatever the claims are. */
+static ngx_int_t
+ngx_im_jwt_read(ngx_im_session_t *s, im_str_t token, im_buf_t *arena,
     im_jwt_t *claims)
 {
     ngx_int_t                   rc;
     im_jwt_parts_t              parts;
     const ngx_im_jwt_source_t  *source;
 
-    ngx_memzero(claims, sizeof(im_jwt_t));
+    rc = im_jwt_split(token, arena, &parts, &claims->why) == IM_OK
+         ? ngx_im_jwt_source(s, token, &parts, &source, &claims->why)
+         : NGX_ERROR;
 
-    if (im_jwt_split(token, arena, &parts, &claims->why) != IM_OK) {
-        goto failed;
+    if (rc == NGX_ERROR && claims->why != im_json_no_memory) {
+        (void) ngx_im_budget_take(ngx_im_worker, &s->peer, NGX_IM_COST_FAILURE,
+                                  1);
     }
-
-    rc = ngx_im_jwt_source(w, token, &parts, &source, &claims->why);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
     if (im_jwt_claims(&parts, arena, claims) != IM_OK) {
-        goto failed;
+        return NGX_ERROR;
     }
 
     rc = im_jwt_check(claims, ngx_time(), source->leeway,
                       ngx_im_str(source->audience),
                       ngx_im_str(source->issuer));
 
-    if (rc == IM_OK) {
-        return NGX_OK;
+    if (rc != IM_OK) {
+        im_jwt_cleanup(claims);
     }
 
-    im_jwt_cleanup(claims);
+    return rc;
+}
 
-    if (rc == IM_DECLINED) {
-        return NGX_DECLINED;
+
+ngx_int_t
+ngx_im_jwt_verify(ngx_im_session_t *s, im_str_t token, im_buf_t *arena,
+    im_jwt_t *claims)
+{
+    ngx_int_t  rc;
+
+    ngx_memzero(claims, sizeof(im_jwt_t));
+
+    rc = ngx_im_jwt_read(s, token, arena, claims);
+
+    if (rc != NGX_ERROR) {
+        return rc;
     }
 
-failed:
+    if (claims->why == im_json_no_memory) {
+        return NGX_BUSY;
+    }
 
-    return claims->why == im_json_no_memory ? NGX_BUSY : NGX_ERROR;
+    if (s->ext != NULL && s->ext->nbad < UINT8_MAX) {
+        s->ext->nbad++;
+    }
+
+    return NGX_ERROR;
 }

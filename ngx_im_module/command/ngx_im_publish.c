@@ -19,12 +19,33 @@ static const struct {
     im_error_e  error;
 } ngx_im_publish_errors[] = {
     { 400, IM_ERROR_BAD_REQUEST },
+    { 401, IM_ERROR_PERMISSION },
     { 403, IM_ERROR_PERMISSION },
     { 404, IM_ERROR_UNKNOWN_CHANNEL },
     { 413, IM_ERROR_LIMIT },
     { 429, IM_ERROR_TOO_MANY },
     { 0, IM_ERROR_INTERNAL }
 };
+
+
+/* What is no answer of logic's is not its error, whatever the status is. */
+static im_error_e
+ngx_im_publish_error(ngx_uint_t status, int64_t code)
+{
+    ngx_uint_t  i;
+
+    if (code == -1 && im_verdict(status) == IM_VERDICT_STRANGE) {
+        return IM_ERROR_INTERNAL;
+    }
+
+    for (i = 0; ngx_im_publish_errors[i].status != 0; i++) {
+        if (ngx_im_publish_errors[i].status == status) {
+            break;
+        }
+    }
+
+    return ngx_im_publish_errors[i].error;
+}
 
 
 static void
@@ -34,7 +55,6 @@ ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     int64_t            code;
     im_str_t           position;
     im_reply_t         reply;
-    ngx_uint_t         i;
     ngx_im_session_t  *s;
 
     s = ngx_im_session_find(w, h);
@@ -51,18 +71,15 @@ ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
 
     if (status != NGX_HTTP_OK || code != 0) {
         reply.type = IM_REPLY_ERROR;
-        for (i = 0; ngx_im_publish_errors[i].status != 0; i++) {
-            if (ngx_im_publish_errors[i].status == status) {
-                break;
-            }
-        }
-
-        reply.error = ngx_im_publish_errors[i].error;
+        reply.error = ngx_im_publish_error(status == NGX_HTTP_OK && code > 0
+                                               ? (ngx_uint_t) code : status,
+                                           code);
 
         if (reply.error == IM_ERROR_INTERNAL) {
-            ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                          "im: the backend \"%V\" can't publish: status %ui",
-                          &s->conf->connect, status);
+            ngx_im_backend_log(w, "backend", &s->conf->connect, body,
+                               "can't publish: status %ui, it can't be %s",
+                               status, im_verdict(status) == IM_VERDICT_AWAY
+                                       ? "reached" : "understood");
         }
     }
 
@@ -140,7 +157,7 @@ ngx_im_publish_result(ngx_im_session_t *s, const im_command_t *command,
 
 
 static const ngx_im_webhook_t  ngx_im_publish_webhook = {
-    IM_WEBHOOK_PUBLISH, ngx_im_publish_result, NULL, NULL
+    IM_WEBHOOK_PUBLISH, ngx_im_publish_result, NULL, NULL, NULL
 };
 
 

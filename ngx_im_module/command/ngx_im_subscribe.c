@@ -81,7 +81,7 @@ ngx_im_subscribe_result(ngx_im_session_t *s, const im_command_t *command,
 
 
 static const ngx_im_webhook_t  ngx_im_subscribe_webhook = {
-    IM_WEBHOOK_SUBSCRIBE, ngx_im_subscribe_result, NULL, NULL
+    IM_WEBHOOK_SUBSCRIBE, ngx_im_subscribe_result, NULL, NULL, NULL
 };
 
 

@@ -18,6 +18,7 @@
 
 
 #define NGX_IM_TOKEN_RETRY  60 /* s: until the next question to a webhook */
+#define NGX_IM_TOKEN_BAD    3  /* invalid ones that close the session */
 
 
 /* Without a later end it has ended. */
@@ -35,8 +36,16 @@ ngx_im_token_refreshed(ngx_im_session_t *s, const im_command_t *command,
 }
 
 
+static void
+ngx_im_token_refused(ngx_im_session_t *s, const im_command_t *command)
+{
+    ngx_im_session_close(s, IM_REASON_FORBIDDEN, "refused by the backend");
+}
+
+
 static const ngx_im_webhook_t  ngx_im_token_webhook = {
-    IM_WEBHOOK_REFRESH, ngx_im_token_refreshed, NULL, NULL
+    IM_WEBHOOK_REFRESH, ngx_im_token_refreshed, NULL, NULL,
+    ngx_im_token_refused
 };
 
 
@@ -75,8 +84,31 @@ ngx_im_token_sub_refreshed(ngx_im_session_t *s, const im_command_t *command,
 }
 
 
+/* For good: the client doesn't subscribe again. */
+static void
+ngx_im_token_sub_refused(ngx_im_session_t *s, const im_command_t *command)
+{
+    im_sub_t  *sub;
+
+    sub = ngx_im_session_find_sub(s, command->topic);
+
+    if (sub == NULL) {
+        return;
+    }
+
+    if (sub->flags & NGX_IM_SUB_SERVER) {
+        ngx_im_session_close(s, IM_REASON_FORBIDDEN, "refused by the backend");
+        return;
+    }
+
+    (void) ngx_im_reply_unsubscribe(s, sub, IM_UNSUBSCRIBED_SERVER,
+                                    im_str_z("refused by the backend"));
+}
+
+
 static const ngx_im_webhook_t  ngx_im_token_sub_webhook = {
-    IM_WEBHOOK_SUB_REFRESH, ngx_im_token_sub_refreshed, NULL, NULL
+    IM_WEBHOOK_SUB_REFRESH, ngx_im_token_sub_refreshed, NULL, NULL,
+    ngx_im_token_sub_refused
 };
 
 
@@ -160,7 +192,11 @@ ngx_im_token_verify(ngx_im_session_t *s, const im_command_t *command,
 {
     const char  *why;
 
-    switch (ngx_im_jwt_verify(ngx_im_worker, command->token, arena, claims)) {
+    if (ngx_im_session_ext(s) == NULL) {
+        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
+    }
+
+    switch (ngx_im_jwt_verify(s, command->token, arena, claims)) {
 
     case NGX_OK:
         break;
@@ -172,7 +208,10 @@ ngx_im_token_verify(ngx_im_session_t *s, const im_command_t *command,
         return ngx_im_reply_error(s, command->id, IM_ERROR_TOO_MANY);
 
     default:
-        return ngx_im_reply_error(s, command->id, IM_ERROR_PERMISSION);
+        return s->ext->nbad < NGX_IM_TOKEN_BAD
+               ? ngx_im_reply_error(s, command->id, IM_ERROR_PERMISSION)
+               : ngx_im_session_close(s, IM_REASON_TOKEN,
+                                      "too many invalid tokens");
     }
 
     why = ngx_im_token_foreign(s, command->topic, claims);
@@ -270,7 +309,7 @@ ngx_im_token_refresh(ngx_im_session_t *s, const im_command_t *command)
 
     im_buf_init(&arena, IM_JWT_ARENA);
 
-    switch (ngx_im_jwt_verify(ngx_im_worker, command->token, &arena, &claims))
+    switch (ngx_im_jwt_verify(s, command->token, &arena, &claims))
     {
 
     case NGX_OK:

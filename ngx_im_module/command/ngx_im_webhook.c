@@ -82,7 +82,7 @@ ngx_im_webhook_error(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
 {
     im_reply_t  reply;
 
-    /* no client waits for an answer, and the worker asks again */
+    /* no client waits for it, and the worker asks again */
 
     if (wh->command.id == 0) {
         return;
@@ -138,16 +138,55 @@ ngx_im_webhook_answered(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
 }
 
 
+/* Errors of clients' commands; what is asked for nobody is asked again. */
+static void
+ngx_im_webhook_judged(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
+    im_error_e error)
+{
+    im_webhook_answer_t  answer;
+
+    ngx_memzero(&answer, sizeof(im_webhook_answer_t));
+
+    answer.type = IM_WEBHOOK_ERROR;
+    answer.code = error;
+
+    ngx_im_webhook_answered(s, wh, &answer);
+}
+
+
+static void
+ngx_im_webhook_taken(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
+    im_str_t body)
+{
+    im_buf_t              arena;
+    const char           *why;
+    im_webhook_answer_t   answer;
+
+    im_buf_init(&arena, IM_WEBHOOK_ARENA);
+
+    if (im_webhook_decode(body, &arena, &answer, &why) == IM_OK) {
+        ngx_im_webhook_answered(s, wh, &answer);
+        im_webhook_cleanup(&answer);
+
+    } else {
+        ngx_im_backend_log(ngx_im_worker, "webhook",
+                           &s->conf->webhooks[wh->webhook->kind], body,
+                           "can't be understood: %s (status 200)", why);
+
+        ngx_im_webhook_judged(s, wh, IM_ERROR_INTERNAL);
+    }
+
+    im_buf_cleanup(&arena);
+}
+
+
 static void
 ngx_im_webhook_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
     ngx_uint_t status, im_str_t body, void *data)
 {
-    im_buf_t               arena;
-    const char            *why;
     im_webhook_e           kind;
     ngx_im_session_t      *s;
     ngx_im_webhook_ask_t  *wh;
-    im_webhook_answer_t    answer;
 
     s = ngx_im_session_find(w, h);
     wh = data;
@@ -164,28 +203,29 @@ ngx_im_webhook_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
         s->ext->busy = 0;
     }
 
-    im_buf_init(&arena, IM_WEBHOOK_ARENA);
-    ngx_memzero(&answer, sizeof(im_webhook_answer_t));
+    switch (im_verdict(status)) {
 
-    why = "the status is not 200";
+    case IM_VERDICT_TAKEN:
+        ngx_im_webhook_taken(s, wh, body);
+        break;
 
-    if (status != NGX_HTTP_OK
-        || im_webhook_decode(body, &arena, &answer, &why) != IM_OK)
-    {
-        ngx_log_error(NGX_LOG_ERR, w->log, 0,
-                      "im: the webhook \"%V\" can't be understood: %s "
-                      "(status %ui)", &s->conf->webhooks[kind], why,
-                      status);
+    case IM_VERDICT_REFUSED:
+        if (wh->webhook->refused != NULL) {
+            wh->webhook->refused(s, &wh->command);
 
-        ngx_memzero(&answer, sizeof(im_webhook_answer_t));
-        answer.type = IM_WEBHOOK_ERROR;
-        answer.code = IM_ERROR_INTERNAL;
+        } else {
+            ngx_im_webhook_judged(s, wh, IM_ERROR_PERMISSION);
+        }
+
+        break;
+
+    default:
+        ngx_im_backend_log(w, "webhook", &s->conf->webhooks[kind], body,
+                           "can't be understood: the status is not 200 "
+                           "(status %ui)", status);
+
+        ngx_im_webhook_judged(s, wh, IM_ERROR_INTERNAL);
     }
-
-    ngx_im_webhook_answered(s, wh, &answer);
-
-    im_webhook_cleanup(&answer);
-    im_buf_cleanup(&arena);
 
     ngx_im_session_continue(s);
 }

@@ -22,6 +22,9 @@ typedef struct {
 
     /* The client gets an error after it; may be NULL. */
     void        (*failed)(ngx_im_session_t *s);
+
+    /* The backend says 401 or 403; NULL: error 103 of the command. */
+    void        (*refused)(ngx_im_session_t *s, const im_command_t *command);
 } ngx_im_webhook_t;
 
 
