@@ -15,6 +15,9 @@
 #define IM_FOLLOW_CALLS      256     /* reports at once */
 #define IM_FOLLOW_REPEATED   100     /* old ones in a second, and 1 % */
 #define IM_FOLLOW_STALE_MAX  100     /* a second */
+#define IM_FOLLOW_CHECK      200     /* topics of one call */
+#define IM_FOLLOW_CHECKED    5000    /* in a second, at most */
+#define IM_FOLLOW_ROUND      4       /* s until all are checked, at least */
 
 
 typedef struct {
@@ -35,6 +38,7 @@ im_follow_init(im_follow_t *follow, uint64_t now)
 
     im_list_init(&follow->poll);
     im_list_init(&follow->aged);
+    im_list_init(&follow->checks);
     im_list_init(&follow->windows);
 
     follow->now = now;
@@ -140,6 +144,8 @@ im_follow_start(im_follow_t *follow, im_topic_t *topic)
     route->topic = topic;
     topic->data = route;
 
+    im_list_insert_tail(&follow->checks, &route->check);
+
     route->due = IM_DUE_ALL;
 
     /* it goes out in a later turn, with the members that this one brings */
@@ -185,6 +191,7 @@ im_follow_stop(im_follow_t *follow, im_topic_t *topic)
 
     im_list_remove(&route->poll);
     im_list_remove(&route->link);
+    im_list_remove(&route->check);
 
     im_route_end(route);
 }
@@ -293,7 +300,8 @@ im_follow_report(im_topic_t *topic, int now)
 
 /*
  * The topic has no follower, and Redis needn't know of it.  Where it is
- * followed again, by another route, that one says which members have left.
+ * followed again, by another route, that one says which members have left, and
+ * leaves in the end.
  */
 static int
 im_follow_over(im_route_t *route)
@@ -310,6 +318,10 @@ im_follow_over(im_route_t *route)
     }
 
     other = topic->data;
+
+    if (route->known != IM_KNOWN_NOTHING) {
+        other->known = im_max(other->known, IM_KNOWN_ROUTE);
+    }
 
     if (route->known == IM_KNOWN_MEMBERS || route->nchanges > 0
         || route->notify != IM_NOTIFY_DONE)
@@ -401,7 +413,7 @@ im_follow_fill(im_route_t *route, im_report_t *report, im_call_e call)
 
     report->each = route->upper.presence
                    && route->nchanges <= IM_CONTROL_CHANGES_MAX
-                   && (!all || route->known == IM_KNOWN_NOTHING);
+                   && (!all || route->known != IM_KNOWN_MEMBERS);
 }
 
 
@@ -586,6 +598,22 @@ im_follow_begin(im_route_t *route, const im_reported_t *reply)
 
 
 /*
+ * Most likely these messages are on their way: it looks again in a second.  A
+ * topic that still waits for earlier ones doesn't begin anew.
+ */
+static void
+im_follow_expect(im_route_t *route, uint64_t top)
+{
+    if (route->expect <= route->topic->seq) {
+        route->waited = 0;
+    }
+
+    route->expect = top;
+    im_route_poll(route);
+}
+
+
+/*
  * Each reply has the topic's position: it is compared with ours.  Where Redis
  * knows nothing of a topic that is followed, all of it is reported again.
  */
@@ -622,17 +650,7 @@ im_follow_position(im_route_t *route, const im_reported_t *reply)
         return;
     }
 
-    /*
-     * Most likely these messages are on their way: look again in a second.  A
-     * topic that still waits for earlier ones doesn't begin anew.
-     */
-
-    if (route->expect <= topic->seq) {
-        route->waited = 0;
-    }
-
-    route->expect = reply->top;
-    im_route_poll(route);
+    im_follow_expect(route, reply->top);
 }
 
 
@@ -748,6 +766,99 @@ im_follow_refresh(im_follow_t *follow)
 }
 
 
+/* What a call that is out reports anyway needs no check. */
+static int
+im_follow_check_one(im_route_t *route, im_check_t *check)
+{
+    im_topic_t  *topic;
+
+    topic = route->topic;
+
+    if (topic->state != IM_TOPIC_LIVE || route->call != IM_CALL_NONE
+        || im_follow_wants(route))
+    {
+        return 0;
+    }
+
+    check->topic = im_topic_name(topic);
+    check->epoch = im_str_set(topic->epoch.data, topic->epoch.len);
+    check->seq = topic->seq;
+    check->partition = topic->partition;
+    check->members = route->known == IM_KNOWN_MEMBERS;
+
+    return 1;
+}
+
+
+/*
+ * Others may have deleted keys of Redis, or have put back earlier ones: some
+ * topics are checked in each second, so that all have been in some seconds.
+ */
+static void
+im_follow_check(im_follow_t *follow)
+{
+    im_list_t    seen;
+    im_uint_t    n, left;
+    im_check_t   checks[IM_FOLLOW_CHECK];
+    im_route_t  *route;
+
+    im_list_init(&seen);
+
+    left = im_min(follow->hub->topics.count / IM_FOLLOW_ROUND + 1,
+                  IM_FOLLOW_CHECKED);
+
+    for (n = 0; left > 0 && !im_list_empty(&follow->checks); left--) {
+        route = im_list_data(im_list_first(&follow->checks), im_route_t,
+                             check);
+
+        im_list_remove(&route->check);
+        im_list_insert_tail(&seen, &route->check);
+
+        n += im_follow_check_one(route, &checks[n]);
+
+        if (n == IM_FOLLOW_CHECK) {
+            follow->commands->check(follow->ctx, checks, n);
+            n = 0;
+        }
+    }
+
+    if (n > 0) {
+        follow->commands->check(follow->ctx, checks, n);
+    }
+
+    im_list_splice(&follow->checks, &seen);
+}
+
+
+void
+im_follow_checked(im_follow_t *follow, im_str_t name, im_check_e what,
+    uint64_t top)
+{
+    im_topic_t  *topic;
+    im_route_t  *route;
+
+    topic = im_hub_topic(follow->hub, name);
+
+    if (topic == NULL || topic->data == NULL
+        || topic->state != IM_TOPIC_LIVE)
+    {
+        return;
+    }
+
+    route = topic->data;
+
+    if (what == IM_CHECK_GONE) {
+        im_route_again(route);
+
+    } else if (what == IM_CHECK_AHEAD) {
+        im_history_heal(route);
+
+    } else if (top > topic->seq) {
+        im_follow_expect(route, top);
+    }
+}
+
+
 void
 im_follow_tick(im_follow_t *follow, uint64_t now)
 {
@@ -764,6 +875,7 @@ im_follow_tick(im_follow_t *follow, uint64_t now)
     }
 
     im_follow_refresh(follow);
+    im_follow_check(follow);
 
     im_list_splice(&follow->queues[IM_QUEUE_DUE],
                    &follow->queues[IM_QUEUE_CHANGED]);

@@ -81,6 +81,24 @@ typedef struct {
 } im_reported_t;
 
 
+/* What Redis should have of a topic. */
+typedef struct {
+    im_str_t          topic;
+    im_str_t          epoch;
+    uint64_t          seq;
+    uint16_t          partition;
+    uint8_t           members;   /* some were reported */
+} im_check_t;
+
+
+/* Where it has something else. */
+typedef enum {
+    IM_CHECK_GONE = 0,           /* the route, its members, or the epoch */
+    IM_CHECK_BEHIND,             /* there are messages behind the position */
+    IM_CHECK_AHEAD               /* the position is behind the last message */
+} im_check_e;
+
+
 /* What is to be read of a topic's history. */
 typedef struct {
     uint8_t           back;      /* what precedes seq, else what follows it */
@@ -123,6 +141,12 @@ typedef struct {
     /* im_follow_page() follows, unless IM_ERROR: not sent. */
     im_int_t  (*read)(void *ctx, im_route_t *route, im_topic_t *topic,
         const im_read_t *read);
+
+    /*
+     * im_follow_checked() follows for those that differ, or nothing.  All is
+     * borrowed.
+     */
+    void      (*check)(void *ctx, const im_check_t *checks, im_uint_t n);
 
     /*
      * The change of a subscription, by im_alloc().  IM_DECLINED: it doesn't
@@ -234,6 +258,7 @@ struct im_follow_s {
     im_list_t                    queues[IM_QUEUES];
     im_list_t                    poll;     /* looked at by each tick */
     im_list_t                    aged;     /* reported, longest ago first */
+    im_list_t                    checks;   /* checked, longest ago first */
     im_list_t                    windows;
     im_windows_t                 bytes;    /* of all windows */
     im_uint_t                    ncalls;   /* reports that are out */
@@ -263,6 +288,10 @@ void im_follow_pump(im_follow_t *follow);
 
 /* reply NULL: none will come. */
 void im_follow_reported(im_route_t *route, const im_reported_t *reply);
+
+/* top: of the topic in Redis. */
+void im_follow_checked(im_follow_t *follow, im_str_t topic, im_check_e what,
+    uint64_t top);
 
 /* back as it was in the call; page NULL: none will come. */
 void im_follow_page(im_route_t *route, int back, const im_page_t *page);

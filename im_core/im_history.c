@@ -421,8 +421,12 @@ im_history_hole(im_route_t *route, const im_page_t *page)
         }
     }
 
+    /* followers have moved: without memory, earlier epochs are asked for */
+
     if (im_history_skip(route, page->epoch, next) != IM_OK
-        || im_topic_position(topic, page->epoch, next, page->past) != IM_OK)
+        || (im_topic_position(topic, page->epoch, next, page->past) != IM_OK
+            && im_topic_position(topic, page->epoch, next, im_str_z(""))
+               != IM_OK))
     {
         im_history_later(route);
         return;

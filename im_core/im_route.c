@@ -31,6 +31,7 @@ im_route_create(im_follow_t *follow, im_str_t name, uint16_t partition)
     im_list_init(&route->link);
     im_list_init(&route->poll);
     im_list_init(&route->aged);
+    im_list_init(&route->check);
     im_list_init(&route->changes);
     im_buf_init(&route->held, IM_ROUTE_HELD_MAX);
 
@@ -44,6 +45,7 @@ im_route_destroy(im_route_t *route)
     im_list_remove(&route->link);
     im_list_remove(&route->poll);
     im_list_remove(&route->aged);
+    im_list_remove(&route->check);
 
     im_route_forget(route, route->nchanges);
     im_buf_cleanup(&route->held);

@@ -93,6 +93,7 @@ struct im_route_s {
     im_list_t         link;        /* in one of the follow's queues */
     im_list_t         poll;        /* in follow->poll */
     im_list_t         aged;        /* in follow->aged, by reported_at */
+    im_list_t         check;       /* in follow->checks */
     uint64_t          reported_at; /* ms */
     im_list_t         changes;     /* of im_change_t, not reported yet */
     uint32_t          nchanges;

@@ -310,3 +310,100 @@ a: recv msg "three"
 a: silent
 await: EVAL local--[[]]n=0--[[]]for--[[]]_,q--[[]]in--[[]]ipairs(redis.call('keys','*:q'))do--[[]]n=n+#redis.call('XINFO','GROUPS',q)+redis.call('XLEN',q)end--[[]]return(n) 0 => ^0$
 unlogged: \[(error|alert)\]
+
+
+
+=== TEST 13: what others delete or spoil is noticed within seconds
+--- http_config
+    im_room p:*  history=10 ttl=1h presence;
+    im_room *    history=10 ttl=1h;
+    im_inbox     history=10 ttl=1h;
+    im_broadcast history=10 ttl=1h;
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /cf { im_comet protocol=centrifuge; im_auth none; }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- tokens
+0123456789abcdef u1 Ann
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":8}
+a: recv op 4
+b: open /cf
+b: send {"connect":{},"id":1}
+b: like ^\{"id":1,"connect":
+b: send {"subscribe":{"channel":"8"},"id":2}
+b: like "id":2,"subscribe":
+push: room 8 1
+a: recv msg 1
+b: like "offset":1
+redis: DEL im:{13}:r:8:w => ^1$
+push: room 8 2
+a: recv msg 2
+b: like "offset":2
+await: EXISTS im:{13}:r:8:w => ^1$
+push: room 8 3
+a: recv msg 3
+b: like "offset":3
+redis: SET im:{13}:r:8:w x
+push: room 8 4
+a: recv msg 4
+b: like "offset":4
+await: TYPE im:{13}:r:8:w => ^hash$
+redis: EVAL for--[[]]_,k--[[]]in--[[]]ipairs(redis.call('keys','*:r:8:k:*'))do--[[]]redis.call('DEL',k)end 0
+await: EVAL return(#redis.call('keys','*:r:8:k:*')) 0 => ^1$
+until: /im/rooms/8 "user":"u1"
+redis: EVAL for--[[]]_,k--[[]]in--[[]]ipairs(redis.call('keys','*:r:8:k:*'))do--[[]]redis.call('SET',k,'x')end 0
+await: EVAL return(redis.call('TYPE',redis.call('keys','*:r:8:k:*')[1]).ok) 0 => ^hash$
+until: /im/rooms/8 "user":"u1"
+redis: DEL im:{13}:r:8:m => ^1$
+await: HGET im:{13}:r:8:m s => ^4$
+push: room 8 5
+a: recv msg 5
+b: like "code":2500
+b: send {"subscribe":{"channel":"8"},"id":3}
+b: like "id":3,"subscribe":
+redis: SET im:{13}:r:8:m x
+push: room 8 6
+a: recv msg 6
+redis: EVAL for--[[]]_,k--[[]]in--[[]]ipairs(redis.call('keys','*:u:u1:w'))do--[[]]redis.call('DEL',k)end 0
+redis: EVAL for--[[]]_,k--[[]]in--[[]]ipairs(redis.call('keys','*:b:[wm]'))do--[[]]redis.call('DEL',k)end 0
+push: user u1 7
+push: all 8
+a: recv_set 7 8
+until: /im/users/u1 "online":\s*true
+await: EVAL return(#redis.call('keys','*:b:[wm]')) 0 => ^2$
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 14: an earlier position that was put back
+--- websocket
+b: open /cf
+b: send {"connect":{},"id":1}
+b: like ^\{"id":1,"connect":
+b: send {"subscribe":{"channel":"9"},"id":2}
+b: like "id":2,"subscribe":
+push: room 9 1
+push: room 9 2
+b: like "offset":1
+b: like "offset":2
+redis: EVAL local--[[]]k=redis.call('keys','*:r:9:m')[1]redis.call('HSET',k,'s',1)redis.call('DEL',redis.call('keys','*:r:9:h')[1]) 0
+b: like "code":2500
+push: room 9 3
+b: send {"subscribe":{"channel":"9"},"id":3}
+b: like "id":3,"subscribe":.*"offset":2
+--- no_error_log
+[alert]

@@ -16,7 +16,7 @@ my $sock = "$dir/redis.sock";
 my ($pid, $conn, %sha, $gen);
 
 my %text = map { $_ => slurp("redis/$_.lua") }
-    qw(meta queue live pub route hist page members forget lease sweep own control revoke limit
+    qw(meta queue live pub route check hist page members forget lease sweep own control revoke limit
        register login token kept names);
 $text{$_} = $text{queue} . $text{$_} for qw(pub route control);
 $text{$_} = $text{meta} . $text{$_} for qw(pub route);
@@ -369,6 +369,43 @@ subtest 'a topic without a message leaves nothing' => sub {
     r('DEL', $meta);
     is(route('r:e', '', 0, 0)->[2], 1, 'meta lost alone: the history knows');
     cmp_ok(r('TTL', $meta), '>', 1500, 'and it is kept again');
+};
+
+subtest 'what Redis has of topics is checked' => sub {
+    my @t = map { "r:c$_" } 1 .. 3;
+    my %at = map { my $v = route($_, 'w1', 1, 1, $_ eq 'r:c1' ? ('+s', '{}') : ());
+                   $_ => [ @{$v}[1, 2], $_ eq 'r:c1' ? 1 : '' ] } @t;
+    my $check = sub {
+        return script('check', 9, (map { my $t = $_; map { "{1}:$t:$_" }
+                                         qw(w k:w1 m) } @t),
+                      'w1', map { @{ $at{$_} } } @t);
+    };
+
+    is_deeply($check->(), [], 'nothing differs');
+    pub('r:c2', ids(1));
+    is_deeply($check->(), ['r:c2', 1, 1], 'a message');
+    $at{'r:c2'}[1] = 2;
+    is_deeply($check->(), ['r:c2', 2, 1], 'a position behind the last one');
+    $at{'r:c2'}[0] = 'other';
+    is_deeply($check->(), ['r:c2', 0, 1], 'another epoch');
+    $at{'r:c2'} = [ r('HMGET', '{1}:r:c2:m', 'e'), 1, '' ];
+    $at{'r:c2'}[0] = $at{'r:c2'}[0][0];
+    is_deeply($check->(), [], 'nothing differs again');
+    route('r:c3', 'w2', 1, 1);
+
+    for my $key (qw(r:c1:w r:c1:k:w1 r:c1:m r:c3:w r:c3:m)) {
+        my ($t) = $key =~ /^(r:c\d)/;
+        my $dump = r('DUMP', "{1}:$key");
+        my %spoil = (gone => sub { r('DEL', "{1}:$key") },
+                     spoiled => sub { r('SET', "{1}:$key", 'x') });
+        $spoil{left} = sub { r('HDEL', "{1}:$key", 'w1') } if $key eq 'r:c3:w';
+        for my $how (sort keys %spoil) {
+            $spoil{$how}->();
+            is_deeply($check->(), [$t, 0, 0], "$key $how");
+            r('RESTORE', "{1}:$key", 0, $dump, 'REPLACE');
+        }
+    }
+    is_deeply($check->(), [], 'all is there again');
 };
 
 subtest 'values of another type make way' => sub {

@@ -12,6 +12,7 @@
 #define NGX_IM_REPORT_META     2592000
 #define NGX_IM_REPORT_QUEUE    "10000"         /* then others aren't notified */
 #define NGX_IM_REPORT_CHANGES  65536           /* bytes, of a notice */
+#define NGX_IM_REPORT_CHECKS   512
 
 
 static void
@@ -400,6 +401,104 @@ ngx_im_report_member(void *ctx, im_sub_t *sub, int joined,
 }
 
 
+/* Three elements for each topic that differs. */
+static void
+ngx_im_report_check_handler(const im_link_reply_t *reply, void *data)
+{
+    int64_t           what;
+    ngx_uint_t        i;
+    ngx_im_worker_t  *w;
+
+    w = data;
+
+    if (reply != NULL && !im_link_reply_is_array(reply, 0)) {
+        ngx_im_link_complain(w->log, reply, "check");
+        return;
+    }
+
+    for (i = 0; i + 2 < im_link_reply_len(reply); i += 3) {
+        what = im_link_reply_int_at(reply, i + 1, IM_CHECK_GONE);
+
+        im_follow_checked(w->follow, im_link_reply_str_at(reply, i),
+                          (im_check_e) ngx_min(what, IM_CHECK_AHEAD),
+                          im_link_reply_int_at(reply, i + 2, 0));
+    }
+}
+
+
+static void
+ngx_im_report_check_keys(ngx_im_worker_t *w, im_link_call_t *call,
+    const im_check_t *check)
+{
+    uint16_t  p;
+    im_str_t  prefix;
+
+    p = check->partition;
+    prefix = im_link_prefix(w->link);
+
+    im_key_topic(&call->bytes, prefix, p, check->topic, IM_KEY_ROUTES);
+    im_link_call_key(call);
+
+    im_key_members(&call->bytes, prefix, p, check->topic, im_buf_str(&w->id));
+    im_link_call_key(call);
+
+    im_key_topic(&call->bytes, prefix, p, check->topic, IM_KEY_META);
+    im_link_call_key(call);
+}
+
+
+static int ngx_libc_cdecl
+ngx_im_report_check_order(const void *one, const void *two)
+{
+    const im_check_t *const  *a = one;
+    const im_check_t *const  *b = two;
+
+    return (int) (*a)->partition - (int) (*b)->partition;
+}
+
+
+/* One call for the topics of a partition.  A slow Redis isn't asked. */
+static void
+ngx_im_report_check(void *ctx, const im_check_t *checks, im_uint_t n)
+{
+    ngx_uint_t         i, j, k;
+    im_link_call_t    *call;
+    ngx_im_worker_t   *w;
+    const im_check_t  *order[NGX_IM_REPORT_CHECKS];
+
+    w = ctx;
+    n = ngx_min(n, NGX_IM_REPORT_CHECKS);
+
+    if (im_link_slow(w->link)) {
+        return;
+    }
+
+    for (i = 0; i < n; i++) {
+        order[i] = &checks[i];
+    }
+
+    ngx_qsort(order, n, sizeof(order[0]), ngx_im_report_check_order);
+
+    for (i = 0; i < n; i = j) {
+        call = im_link_script(w->link, &im_script_check);
+
+        for (j = i; j < n && order[j]->partition == order[i]->partition; j++) {
+            ngx_im_report_check_keys(w, call, order[j]);
+        }
+
+        im_link_call_str(call, im_buf_str(&w->id));
+
+        for (k = i; k < j; k++) {
+            im_link_call_str(call, order[k]->epoch);
+            im_link_call_uint(call, order[k]->seq);
+            im_link_call_z(call, order[k]->members ? "1" : "");
+        }
+
+        (void) im_link_send(w->link, ngx_im_report_check_handler, w);
+    }
+}
+
+
 static void
 ngx_im_report_wake(void *ctx)
 {
@@ -416,6 +515,7 @@ ngx_im_report_wake(void *ctx)
 const im_follow_commands_t  ngx_im_report_commands = {
     ngx_im_report_send,
     ngx_im_report_read,
+    ngx_im_report_check,
     ngx_im_report_member,
     ngx_im_report_wake
 };

@@ -325,6 +325,61 @@ redis_page(unsigned t, uint64_t seq, unsigned limit, size_t bytes,
 }
 
 
+/* check.lua; -1: nothing differs. */
+static int
+redis_check(unsigned t, unsigned from, uint64_t seq, int members,
+    uint64_t *top)
+{
+    rtopic_t  *rt;
+
+    rt = &redis.topics[t];
+    *top = rt->meta ? rt->seq : 0;
+
+    if (!rt->routed || (members && rt->members == 0) || !rt->meta
+        || rt->epoch != from)
+    {
+        return IM_CHECK_GONE;
+    }
+
+    return rt->seq == seq ? -1 : rt->seq > seq ? IM_CHECK_BEHIND
+                                               : IM_CHECK_AHEAD;
+}
+
+
+/*
+ * Somebody deletes the routes, the members, meta, or all of it.  What history
+ * doesn't have is lost with meta.
+ */
+static void
+redis_vanish(unsigned t, unsigned what)
+{
+    unsigned   v;
+    uint64_t   last;
+    rtopic_t  *rt;
+
+    rt = &redis.topics[t];
+
+    if (what == 0 || what == 3) {
+        rt->routed = 0;
+        rt->left = 0;
+    }
+
+    if (what == 1 || what == 3) {
+        rt->members = 0;
+        rt->unnotified = 0;
+    }
+
+    if (what >= 2) {
+        last = rt->n > 0 ? pubs[t][rt->history[rt->n - 1]].seq : 0;
+        rt->meta = 0;
+
+        for (v = 0; v < npubs[t]; v++) {
+            pubs[t][v].lost |= pubs[t][v].seq > last;
+        }
+    }
+}
+
+
 /* A topic that never had a message and has no route is forgotten. */
 static void
 redis_empty(unsigned t)

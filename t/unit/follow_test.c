@@ -35,10 +35,11 @@ typedef struct {
     unsigned  newer;             /* it has a later version of a report */
     unsigned  big;               /* envelopes */
     unsigned  empty;             /* a topic without messages is forgotten */
+    unsigned  vanish;            /* keys of a topic */
 } faults_t;
 
 
-typedef enum { CALL_REPORT, CALL_READ, CALL_BACK } call_e;
+typedef enum { CALL_REPORT, CALL_READ, CALL_BACK, CALL_CHECK } call_e;
 
 
 /* A call that is out: executed in order, answered in order. */
@@ -52,6 +53,9 @@ typedef struct {
     uint64_t       del;
     unsigned       from;         /* epoch */
     im_read_t      read;
+    uint64_t       seq;          /* checked */
+    int            members;
+    int            what;         /* im_check_e; -1: nothing differs */
     im_reported_t  reported;
     im_page_t      page;
     unsigned       epoch;
@@ -80,10 +84,14 @@ static const char *const  names[NTOPICS] = {
 };
 
 static const faults_t  calm;
-static const faults_t  rough = { 0, 12, 12, 12, 60, 150, 60, 150, 8, 99, 0, 9 };
-static const faults_t  poor = { 6, 20, 30, 30, 60, 200, 100, 200, 8, 99, 0, 9 };
+static const faults_t  rough = {
+    0, 12, 12, 12, 60, 150, 60, 150, 8, 99, 0, 9, 90
+};
+static const faults_t  poor = {
+    6, 20, 30, 30, 60, 200, 100, 200, 8, 99, 0, 9, 90
+};
 static const faults_t  large = {
-    0, 10, 20, 20, 80, 200, 100, 200, 8, 99, 3, 9
+    0, 10, 20, 20, 80, 200, 100, 200, 8, 99, 3, 9, 90
 };
 
 static unsigned        nsequences = 1500;
@@ -584,6 +592,25 @@ do_read(void *ctx, im_route_t *route, im_topic_t *topic, const im_read_t *read)
 }
 
 
+static void
+do_check(void *ctx, const im_check_t *checks, im_uint_t n)
+{
+    call_t     *call;
+    im_uint_t   i;
+
+    (void) ctx;
+
+    for (i = 0; i < n && ncalls < NCALLS; i++) {
+        call = call_new(CALL_CHECK, NULL, checks[i].topic);
+
+        call->from = epoch_number(checks[i].epoch);
+        call->seq = checks[i].seq;
+        call->members = checks[i].members;
+        ncalls++;
+    }
+}
+
+
 /* Odd sessions are guests: they count where the room has presence. */
 static im_int_t
 do_change(void *ctx, im_sub_t *sub, int joined, im_change_t **change)
@@ -625,7 +652,7 @@ do_wake(void *ctx)
 
 
 static const im_follow_commands_t  commands = {
-    do_report, do_read, do_change, do_wake
+    do_report, do_read, do_check, do_change, do_wake
 };
 
 static const im_follow_events_t  events = {
@@ -653,6 +680,10 @@ call_execute(call_t *call)
               (unsigned) redis.topics[call->t].members);
         call->epoch = redis.topics[call->t].meta
                       ? redis.topics[call->t].epoch : 0;
+
+    } else if (call->kind == CALL_CHECK) {
+        call->what = redis_check(call->t, call->from, call->seq,
+                                 call->members, &call->page.top);
 
     } else if (call->kind == CALL_READ) {
         redis_hist(call->t, call->from, call->read.seq, call->read.limit,
@@ -727,7 +758,13 @@ call_answer(int lost)
     call->page.epoch = im_str_z(epoch);
     call->page.past = call->epoch == 0 ? im_str_z("") : im_str_z(call->past);
 
-    if (call->kind == CALL_REPORT) {
+    if (call->kind == CALL_CHECK) {
+        if (!lost && call->what >= 0) {
+            im_follow_checked(&follow, im_str_z(names[call->t]),
+                              (im_check_e) call->what, call->page.top);
+        }
+
+    } else if (call->kind == CALL_REPORT) {
         im_follow_reported(call->route, lost ? NULL : &call->reported);
 
     } else if (lost) {
@@ -972,7 +1009,7 @@ step_faults(unsigned t)
         snapshot = redis;
     }
 
-    if (chance(faults.forget) && rt->n > 0) {
+    if (chance(faults.forget) && rt->n > 0 && rt->meta) {
         n = 1 + below(rt->n);
         seq = pubs[t][rt->history[n - 1]].seq;
         rt->n -= n;
@@ -983,6 +1020,11 @@ step_faults(unsigned t)
             im_follow_forget(followers[t].topic, seq);
             followers[t].forgotten = im_min(seq, followers[t].topic->seq);
         }
+    }
+
+    if (chance(faults.vanish)) {
+        redis_vanish(t, below(4));
+        snapshot = redis;
     }
 
     if (chance(faults.empty)) {
@@ -1184,8 +1226,10 @@ check_topic(unsigned t)
     f = &followers[t];
     rt = &redis.topics[t];
 
+    /* no message of the broadcast says that a restored route is stale */
+
     if (f->topic == NULL) {
-        if (rt->routed) {
+        if (rt->routed && (t < NTOPICS - 1 || !rt->restored)) {
             wrong("\"%s\": Redis has a route without followers", names[t]);
         }
 
@@ -1218,6 +1262,29 @@ check_topic(unsigned t)
 
     if (names[t][0] == 'r' && rt->unnotified) {
         wrong("\"%s\": others don't know of members", names[t]);
+    }
+}
+
+
+/* What others have deleted is noticed without another sign of it. */
+static void
+check_vanished(void)
+{
+    unsigned  t;
+
+    for (t = 0; t < NTOPICS; t++) {
+        if (followers[t].topic != NULL) {
+            redis_vanish(t, below(4));
+            publish(t);
+            publish(t);
+        }
+    }
+
+    settle();
+    check_messages();
+
+    for (t = 0; t < NTOPICS; t++) {
+        check_topic(t);
     }
 }
 
@@ -1280,6 +1347,8 @@ sequence(const faults_t *f)
     for (t = 0; t < NTOPICS; t++) {
         check_topic(t);
     }
+
+    check_vanished();
 
     if (f->big) {
         check_overflow();
