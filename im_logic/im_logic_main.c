@@ -11,6 +11,7 @@
 #include "im_logic.h"
 #include "im_logic_api_key.h"
 #include "im_logic_crypt.h"
+#include "im_logic_looks.h"
 #include "im_logic_nodes.h"
 #include "im_logic_pool.h"
 #include "im_logic_routes.h"
@@ -104,6 +105,7 @@ static void
 im_logic_main_up(void *data)
 {
     im_logic_nodes_poll(data);
+    im_logic_looks_start(data);
 }
 
 
@@ -326,6 +328,7 @@ im_logic_main_cleanup(im_logic_main_t *m)
         im_daemon_link_destroy(logic->link);
     }
 
+    im_logic_looks_cleanup(logic);
     im_link_members_destroy(logic->members);
     im_link_history_destroy(logic->history);
 

@@ -708,3 +708,24 @@ http: POST /v1/user/login 200 (X-Forwarded-Proto: https) {"UserName":"cookie1","
 http: :$TEST_NGINX_IM_HTTP POST /v1/user/login 200 (X-Forwarded-Proto: https) {"UserName":"cookie1","Password":"secret1"} => ; Secure\r
 --- no_error_log
 [alert]
+
+
+
+=== TEST 33: looks of older accounts are taken at the start, once
+--- websocket
+stop: logic
+redis: DEL im:{reg}:names
+redis: HSET im:{15}:a:veteran id u-vet name veteran hash x
+start: logic --register-limit=0
+until: /im/health ^200
+await: EVAL return(redis.call('HGET','im:{reg}:names','')or'no') 0 => ^1$
+redis: HVALS im:{reg}:names => veteran
+http: POST /v1/user/register 200 {"UserName":"Veteran","Password":"secret1"} => "code":-1001,
+http: POST /v1/user/register 200 {"UserName":"\u0475eteran","Password":"secret1"} => "code":-1001,
+http: POST /v1/user/register 200 {"UserName":"OWNER","Password":"secret1"} => "code":-1001,
+stop: logic
+start: logic --register-limit=0 --prefix=im:
+until: /im/health ^200
+http: POST /v1/user/register 200 {"UserName":"Cookie1","Password":"secret1"} => "code":-1001,
+--- no_error_log
+[alert]

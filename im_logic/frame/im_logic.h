@@ -25,6 +25,7 @@
 
 typedef struct im_logic_nodes_s  im_logic_nodes_t;
 typedef struct im_logic_pool_s   im_logic_pool_t;
+typedef struct im_logic_looks_s  im_logic_looks_t;
 
 
 typedef struct {
@@ -61,6 +62,7 @@ typedef struct {
     im_link_members_t       *members;
     im_link_history_t       *history;
     im_logic_pool_t         *pool;         /* hashes passwords */
+    im_logic_looks_t        *looks;        /* of names are being taken */
     im_str_t                 prefix;
     im_buf_t                 api_keys;     /* a line each */
     im_logic_nodes_t        *nodes;        /* workers that live */

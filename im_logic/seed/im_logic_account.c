@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "im_logic_account.h"
+#include "im_logic_looks.h"
 #include "im_logic_name.h"
 #include "im_logic_print.h"
 #include "im_logic_token.h"
@@ -425,8 +426,6 @@ void
 im_logic_account_names(im_logic_account_t *a, const char *what,
     im_link_reply_pt handler)
 {
-    im_buf_t        *b;
-    im_uint_t        i;
     im_link_call_t  *call;
 
     call = im_link_script(a->logic->link, &im_script_names);
@@ -434,17 +433,8 @@ im_logic_account_names(im_logic_account_t *a, const char *what,
     im_key_names(&call->bytes, a->logic->prefix);
     im_link_call_key(call);
     im_link_call_z(call, what);
-    im_link_call_str(call, a->name);
-
-    for (i = 0; i < IM_NAME_KEYS; i++) {
-        b = im_daemon_buf(a->r, IM_NAME_KEY_BYTES);
-
-        if (im_logic_name_key(b, a->name, i) != IM_OK) {
-            call->bytes.failed = 1;
-        }
-
-        im_link_call_str(call, im_buf_str(b));
-    }
+    im_logic_looks_keys(call, a->name,
+                        im_daemon_buf(a->r, IM_NAME_KEYS * IM_NAME_KEY_BYTES));
 
     im_logic_send(a->logic, handler, handler != NULL ? a : NULL);
 }
