@@ -43,6 +43,7 @@ static const im_json_field_t  im_ask_identity_fields[] = {
     im_json_row(im_ask_identity_t, STRING, name),
     im_json_row(im_ask_identity_t, OBJECT, info),
     im_json_row(im_ask_identity_t, RAW, rooms),
+    im_json_row(im_ask_identity_t, STRING, login),
     im_json_end
 };
 

@@ -14,6 +14,7 @@
 
 
 #define IM_ASK_ROOMS_MAX  64     /* patterns of an identity */
+#define IM_ASK_LOGIN      8      /* bytes that tell logins of a user apart */
 
 
 typedef enum {
@@ -59,6 +60,7 @@ typedef struct {
     im_str_t  info;          /* JSON object, "" none */
     im_str_t  rooms;         /* JSON list of at most IM_ASK_ROOMS_MAX patterns
                                 of what may be joined; "": everything */
+    im_str_t  login;         /* which of the user's; IM_ASK_LOGIN bytes */
 } im_ask_identity_t;
 
 

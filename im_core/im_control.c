@@ -24,6 +24,7 @@ static const im_json_field_t  im_control_fields[] = {
     im_json_row(im_control_t, INT, code),
     im_json_row(im_control_t, STRING, reason),
     im_json_row(im_control_t, STRINGS, except),
+    im_json_row(im_control_t, STRING, login),
     im_json_row_as(im_control_t, INT, "for", seconds),
     im_json_row(im_control_t, STRING, epoch),
     im_json_row(im_control_t, INT, seq),

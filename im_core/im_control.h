@@ -26,7 +26,7 @@
 typedef enum {
     IM_CONTROL_CHANGES = 1,     /* changes: members of a room came or went */
     IM_CONTROL_ROOM_INFO,       /* the followers of a room get room info */
-    IM_CONTROL_DISCONNECT,      /* code, reason, except, seconds */
+    IM_CONTROL_DISCONNECT,      /* code, reason, except, login, seconds */
     IM_CONTROL_SUBSCRIBE,       /* room, epoch, seq, info, data, expire_at */
     IM_CONTROL_UNSUBSCRIBE,     /* room, code, reason */
     IM_CONTROL_REFRESH,         /* expired, expire_at, info */
@@ -43,6 +43,7 @@ typedef struct {
     im_str_t           session;     /* or only this one */
     im_json_strings_t  changes;     /* each by im_control_change_encode() */
     im_json_strings_t  except;      /* sessions that stay */
+    im_str_t           login;       /* only sessions that it has opened */
     im_str_t           room;
     im_str_t           epoch;       /* with seq: where the session goes on */
     im_str_t           reason;

@@ -729,3 +729,67 @@ until: /im/health ^200
 http: POST /v1/user/register 200 {"UserName":"Cookie1","Password":"secret1"} => "code":-1001,
 --- no_error_log
 [alert]
+
+
+
+=== TEST 34: a session ends with the login that has opened it
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /connection/websocket {
+        im_comet protocol=centrifuge;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /v1/user/ { fastcgi_pass im_logic; include im_params; }
+--- tokens
+0123456789abcdef u7 Ann
+fedcba9876543210 u7 Ann
+--- websocket
+stop: logic
+start: logic --user-tokens=2
+until: /im/health ^200
+http: POST /v1/user/register 200 {"UserName":"twice","Password":"secret1"} => "code":0,
+http: POST /v1/user/login 200 {"UserName":"twice","Password":"secret1"} => "Auth":"(?<one>[0-9a-f]{32})"
+http: POST /v1/user/login 200 {"UserName":"twice","Password":"secret1"} => "Auth":"(?<two>[0-9a-f]{32})"
+a: open /ws
+a: send {"auth":"$one","roomId":1}
+a: recv op 4
+b: open /ws
+b: send {"auth":"$two","roomId":2}
+b: recv op 4
+c: open /connection/websocket
+c: send {"id":1,"connect":{"token":"$one"}}
+c: like "connect":
+http: GET /v1/user/logout 200 (Authorization: Bearer $one) => "code":0,
+a: recv_close 1008 /logged out/
+c: recv_close 3503 /logged out/
+b: silent
+http: POST /v1/user/login 200 {"UserName":"twice","Password":"secret1"} => "Auth":"(?<three>[0-9a-f]{32})"
+a: open /ws
+a: send {"auth":"$three","roomId":1}
+a: recv op 4
+http: POST /v1/user/login 200 {"UserName":"twice","Password":"secret1"} => "Auth":"(?<four>[0-9a-f]{32})"
+b: recv_close 1008 /logged out/
+a: silent
+d: open /ws
+d: send {"auth":"0123456789abcdef","roomId":3}
+d: recv op 4
+e: open /ws
+e: send {"auth":"fedcba9876543210","roomId":4}
+e: recv op 4
+http: GET /v1/user/logout?auth=0123456789abcdef 200 => "code":0,
+d: recv_close 1008 /logged out/
+e: silent
+a: silent
+--- no_error_log
+[alert]

@@ -135,7 +135,7 @@ void im_logic_account_out(im_logic_account_t *a, const char *reason,
 /* Ends a->token, whose hash is in a->hash; the handler gets the user. */
 void im_logic_account_token_end(im_logic_account_t *a,
     im_link_reply_pt handler);
-/* Takes it off those of the user. */
+/* Takes it off those of the user and closes the sessions that it has opened. */
 void im_logic_account_token_off(im_logic_account_t *a);
 
 /* Ends the tokens and sessions of the user and removes the account. */

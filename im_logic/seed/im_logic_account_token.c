@@ -10,6 +10,7 @@
 #include "im_logic_account.h"
 #include "im_logic_control.h"
 #include "im_logic_token.h"
+#include "im_ask.h"
 
 
 #define IM_ACCOUNT_COOKIE  86400   /* s, at most */
@@ -58,11 +59,40 @@ im_logic_account_drop_handler(const im_link_reply_t *reply, void *data)
 }
 
 
+/*
+ * The sessions that a login has opened, by its token's hash.  If it fails, they
+ * stay: who wants to be sure ends all tokens of the user.
+ */
+static void
+im_logic_account_close(im_logic_account_t *a, im_str_t hash)
+{
+    im_control_t  control;
+
+    im_control_init(&control, IM_CONTROL_DISCONNECT);
+
+    control.user = a->user;
+    control.login = im_str_set(hash.data, IM_ASK_LOGIN);
+    control.reason = im_str_z("logged out");
+
+    im_logic_control(a->r, &control, NULL, NULL);
+}
+
+
 /* The set of a user has the tokens of older versions as they were. */
 static void
 im_logic_account_drop_member(im_logic_account_t *a, im_str_t member)
 {
+    u_char           hash[IM_SECRET_HASH];
+    im_str_t         old;
     im_link_call_t  *call;
+
+    old = member;
+
+    if (member.len != IM_SECRET_HASH
+        && im_logic_secret_hash(member, hash) == IM_OK)
+    {
+        old = im_str_set(hash, IM_SECRET_HASH);
+    }
 
     call = im_link_script(a->logic->link, &im_script_token);
 
@@ -77,6 +107,10 @@ im_logic_account_drop_member(im_logic_account_t *a, im_str_t member)
     a->left++;
 
     im_logic_account_drop(a, call, a->user, 1, im_logic_account_drop_handler);
+
+    if (!a->all && old.len == IM_SECRET_HASH) {
+        im_logic_account_close(a, old);
+    }
 }
 
 
@@ -240,6 +274,7 @@ im_logic_account_out(im_logic_account_t *a, const char *reason,
 {
     a->reason = reason;
     a->then = then;
+    a->all = 1;
 
     im_logic_account_tokens(a, im_str_z(""), 0, im_logic_account_out_close);
 }
@@ -271,6 +306,8 @@ void
 im_logic_account_token_off(im_logic_account_t *a)
 {
     im_link_call_t  *call;
+
+    im_logic_account_close(a, a->hash);
 
     call = im_link_command(a->logic->link, "ZREM");
 

@@ -15,6 +15,7 @@
 
 typedef struct {
     im_daemon_request_t  *r;
+    im_str_t              token;
     im_logic_login_t      login;
 } im_logic_connect_t;
 
@@ -24,6 +25,7 @@ im_logic_connect_reply(const im_logic_connect_t *connect)
 {
     im_buf_t           *b, *rooms;
     im_str_t            all, pattern;
+    u_char              hash[IM_SECRET_HASH];
     im_uint_t           n;
     im_ask_identity_t   identity;
 
@@ -48,6 +50,12 @@ im_logic_connect_reply(const im_logic_connect_t *connect)
     identity.user = connect->login.user;
     identity.name = connect->login.name;
     identity.rooms = im_buf_str(rooms);
+
+    if (connect->login.user.len != 0
+        && im_logic_secret_hash(connect->token, hash) == IM_OK)
+    {
+        identity.login = im_str_set(hash, IM_ASK_LOGIN);
+    }
 
     im_ask_identity_encode(b, &identity);
 
@@ -101,6 +109,7 @@ im_logic_connect(im_daemon_request_t *r, im_str_t token)
     }
 
     connect->r = r;
+    connect->token = token;
 
     if (!im_logic_token_valid(token)) {
         im_logic_connect_reply(connect);

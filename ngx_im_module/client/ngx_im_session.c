@@ -10,6 +10,7 @@
  */
 
 #include "ngx_im_session.h"
+#include "im_ask.h"
 #include "im_id.h"
 
 
@@ -408,6 +409,15 @@ ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
         room_info = im_list_data(sub, ngx_im_sub_t, sub)->info;
         m->room_info = room_info != NULL ? *room_info : im_str_set("", 0);
     }
+}
+
+
+int
+ngx_im_session_login(const ngx_im_session_t *s, im_str_t login)
+{
+    return s->name != NULL && login.len == IM_ASK_LOGIN
+           && ngx_memcmp(s->name + 1 + s->name[0], login.data, IM_ASK_LOGIN)
+              == 0;
 }
 
 

@@ -120,7 +120,8 @@ struct ngx_im_session_s {
     unsigned            evicted:1;       /* has no place any more */
     ngx_im_peer_t       peer;
     const char         *why;             /* for the log line */
-    u_char             *name;            /* u8 length and bytes, or NULL */
+    u_char             *name;            /* u8 length and bytes, then those of
+                                            the login; or NULL */
 };
 
 
@@ -267,6 +268,9 @@ im_sub_t *ngx_im_session_find_sub(ngx_im_session_t *s, im_str_t topic);
  */
 void ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
     im_member_t *m);
+
+/* That login of the session's user has opened it. */
+int ngx_im_session_login(const ngx_im_session_t *s, im_str_t login);
 
 /* JSON for others; "" none.  Not of the broadcast. */
 void ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info);

@@ -370,6 +370,7 @@ ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
         id.name = answer.name;
         id.info = answer.info;
         id.rooms = answer.rooms;
+        id.login = answer.login;
         id.room = ask.room;
 
         ngx_im_identity_open(s, &id);

@@ -49,6 +49,12 @@ ngx_im_control_disconnect(ngx_im_session_t *s, const im_control_t *control)
     u_char      id[IM_UUID_LEN];
     ngx_uint_t  i, code;
 
+    if (control->login.len > 0
+        && !ngx_im_session_login(s, control->login))
+    {
+        return;
+    }
+
     im_id_uuid(id, s->peer.id);
 
     for (i = 0; i < control->except.n; i++) {

@@ -95,20 +95,22 @@ ngx_im_identity_place(ngx_im_session_t *s, im_user_t *u)
 
 
 static ngx_int_t
-ngx_im_identity_user(ngx_im_session_t *s, im_str_t user, im_str_t name)
+ngx_im_identity_user(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
     int               first;
+    im_str_t          name;
     ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
 
-    if (ngx_im_identity_place(s, im_hub_user(&w->hub, user)) != NGX_OK) {
+    if (ngx_im_identity_place(s, im_hub_user(&w->hub, id->user)) != NGX_OK) {
         return NGX_BUSY;
     }
 
+    name = id->name;
     name.len = ngx_min(name.len, 255);
 
-    s->name = im_alloc(1 + name.len);
+    s->name = im_calloc(1 + name.len + IM_ASK_LOGIN);
     if (s->name == NULL) {
         return NGX_ERROR;
     }
@@ -119,7 +121,11 @@ ngx_im_identity_user(ngx_im_session_t *s, im_str_t user, im_str_t name)
         ngx_memcpy(s->name + 1, name.data, name.len);
     }
 
-    s->user = im_hub_user_add(&w->hub, user, &s->user_link, &first);
+    if (id->login.len == IM_ASK_LOGIN) {
+        ngx_memcpy(s->name + 1 + name.len, id->login.data, IM_ASK_LOGIN);
+    }
+
+    s->user = im_hub_user_add(&w->hub, id->user, &s->user_link, &first);
 
     if (s->user == NULL) {
         return NGX_ERROR;
@@ -281,9 +287,7 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
         return;
     }
 
-    if (id->user.len
-        && ngx_im_identity_user(s, id->user, id->name) != NGX_OK)
-    {
+    if (id->user.len && ngx_im_identity_user(s, id) != NGX_OK) {
         ngx_im_session_close(s, IM_REASON_LIMIT,
                              "too many sessions of this user");
         return;

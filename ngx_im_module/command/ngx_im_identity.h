@@ -18,6 +18,7 @@ typedef struct {
     im_str_t             name;
     im_str_t             info;       /* JSON for others; "" none */
     im_str_t             rooms;      /* as im_ask_identity_t has it */
+    im_str_t             login;      /* as im_ask_identity_t has it */
     im_str_t             room;       /* to be joined; "" none */
     im_str_t             data;       /* JSON for the client */
     im_str_t             meta;       /* JSON for webhooks */

@@ -134,6 +134,10 @@ test_identity(void **state)
     test_str(im_buf_str(&b), IDENTITY);
     im_buf_cleanup(&b);
 
+    assert_int_equal(decode_identity(im_str_z("{\"login\":\"01234567\"}")),
+                     IM_OK);
+    test_str(identity.login, "01234567");
+
     assert_int_equal(decode_identity(im_str_z("{\"rooms\":null}")), IM_OK);
     assert_int_equal(identity.rooms.len, 0);
     assert_int_equal(decode_identity(im_str_z("{}")), IM_OK);
