@@ -13,12 +13,12 @@
 #include "im_logic_crypt.h"
 #include "im_logic_looks.h"
 #include "im_logic_nodes.h"
+#include "im_logic_origin.h"
 #include "im_logic_pool.h"
 #include "im_logic_routes.h"
 #include "im_logic_server.h"
 #include "im_key.h"
 #include "im_push.h"
-#include "im_daemon_http.h"
 #include "im_daemon_main.h"
 #include "im_daemon_time.h"
 
@@ -29,7 +29,7 @@
 typedef struct {
     im_logic_t          logic;
     im_logic_server_t  *server;
-    im_daemon_http_t   *http;
+    im_logic_server_t  *http;
     struct event       *events[3];     /* two signals, a tick */
 } im_logic_main_t;
 
@@ -92,10 +92,17 @@ static const im_daemon_option_t  im_logic_options[] = {
     im_logic_string("api-key-file", api_key_file, NULL,
                     "FILE  keys of /im/ and /api/, a line each; without it "
                     "nginx decides who comes"),
-    im_logic_string("allow-origin", allow_origin, NULL,
+    im_logic_time("idle-timeout", idle_timeout, 75, 1, 86400,
+                  "TIME  between two requests of a connection"),
+    im_logic_time("request-timeout", request_timeout, 30, 1, 86400,
+                  "TIME  until a request is complete"),
+    im_logic_string("real-ip-header", real_ip_header, im_logic_header_check,
+                    "NAME  where a proxy before --http says who the client "
+                    "is"),
+    im_logic_string("allow-origin", allow_origin, im_logic_origin_check,
                     "ORIGIN,...  whose pages may use /im/ and /api/ (those "
                     "of the Host)"),
-    im_logic_string("allow-host", allow_host, NULL,
+    im_logic_string("allow-host", allow_host, im_logic_host_check,
                     "HOST,...  by which /im/ and /api/ may be asked (any)"),
     im_daemon_option_end
 };
@@ -163,7 +170,7 @@ im_logic_main_signal(evutil_socket_t fd, short what, void *data)
     }
 
     if (m->http != NULL) {
-        im_daemon_http_close(m->http);
+        im_logic_server_close(m->http);
     }
 
     tv.tv_sec = IM_LOGIC_DRAIN;
@@ -214,29 +221,60 @@ im_logic_main_events(im_logic_main_t *m)
 }
 
 
+static im_logic_server_t *
+im_logic_main_server(im_logic_t *logic, const char *address,
+    const im_logic_transport_t *transport)
+{
+    im_logic_server_conf_t  conf;
+
+    conf.transport = transport;
+    conf.listen = &logic->conf.listen;
+    conf.max_body = logic->conf.max_body;
+    conf.idle_timeout = logic->conf.idle_timeout;
+    conf.request_timeout = logic->conf.request_timeout;
+    conf.real_ip = logic->conf.real_ip_header;
+    conf.seed = logic->seed;
+    conf.handler = im_logic_handler;
+    conf.data = logic;
+
+    return im_logic_server_create(logic->base, address, &conf);
+}
+
+
+/* Keys are what stands between other machines and the HTTP listener. */
 static im_int_t
 im_logic_main_listen(im_logic_main_t *m)
 {
-    im_logic_t  *logic;
+    im_logic_conf_t  *conf;
 
-    logic = &m->logic;
+    conf = &m->logic.conf;
 
-    if (logic->conf.fcgi != NULL) {
-        m->server = im_logic_server_create(logic->base, logic->conf.fcgi,
-                                           &logic->conf.listen,
-                                           logic->conf.max_body,
-                                           im_logic_handler, logic);
+    if (conf->fcgi != NULL) {
+        m->server = im_logic_main_server(&m->logic, conf->fcgi,
+                                         &im_logic_transport_fcgi);
         if (m->server == NULL) {
             return IM_ERROR;
         }
+
+        if (im_logic_server_remote(m->server)) {
+            im_daemon_log(IM_LOG_WARN, "--fcgi=%s: other machines that reach "
+                          "it may do what nginx may: let only nginx reach it",
+                          conf->fcgi);
+        }
     }
 
-    if (logic->conf.http != NULL) {
-        m->http = im_daemon_http_create(logic->base, logic->conf.http,
-                                        &logic->conf.listen,
-                                        logic->conf.max_body,
-                                        im_logic_handler, logic);
+    if (conf->http != NULL) {
+        m->http = im_logic_main_server(&m->logic, conf->http,
+                                       &im_logic_transport_http);
         if (m->http == NULL) {
+            return IM_ERROR;
+        }
+
+        if (im_logic_server_remote(m->http) && conf->api_key_file == NULL) {
+            im_daemon_log(IM_LOG_ERROR, "--http=%s: other machines may do "
+                          "everything there: have keys (--api-key-file=), or "
+                          "listen on 127.0.0.1, [::1] or unix:PATH",
+                          conf->http);
             return IM_ERROR;
         }
     }
@@ -337,7 +375,7 @@ im_logic_main_cleanup(im_logic_main_t *m)
     }
 
     if (m->http != NULL) {
-        im_daemon_http_destroy(m->http);
+        im_logic_server_destroy(m->http);
     }
 
     for (i = 0; i < 3; i++) {

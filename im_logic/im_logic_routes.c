@@ -99,7 +99,7 @@ im_logic_route_refuse(im_daemon_request_t *r, const im_logic_route_t *route,
     }
 
     /* what Centrifugo's libraries expect */
-    if (status == 401 && route->json) {
+    if (status == 401 && strncmp(route->path, "/api/", 5) == 0) {
         im_buf_init(&nothing, 0);
         im_logic_reply(r, 401, &nothing);
         return;

@@ -206,7 +206,17 @@ no_logic('one socket for both', 1, qr/a program listens there/,
 
 my $v6 = IO::Socket::IP->new(LocalHost => '::1', LocalPort => 0, Listen => 1);
 
-$logic = logic("--http=*:$port");
+spew("$dir/keys", "01234567\n");
+
+no_logic("other machines without keys: $_", 1, qr/--http=\Q$_\E:$port: other machines may do everything there: have keys \(--api-key-file=\)/,
+         "--http=$_:$port") for '*', '0.0.0.0', $v6 ? '[::]' : ();
+for my $near ('127.8.9.1', 'localhost', $v6 ? '[::1]' : ()) {
+    $logic = logic("--http=$near:$port");
+    ok(listening($logic), "no keys are needed: $near");
+    stop($logic);
+}
+
+$logic = logic("--http=*:$port", "--api-key-file=$dir/keys");
 ok(listening($logic), 'all addresses');
 like(health('127.0.0.1', $port), qr/"code":503/, 'IPv4 answers');
 

@@ -36,6 +36,9 @@ typedef struct {
     char                *api_key_file;
     char                *allow_origin;
     char                *allow_host;
+    char                *real_ip_header;
+    uint64_t             idle_timeout;    /* s */
+    uint64_t             request_timeout;
     uint64_t             max_body;
     uint64_t             max_targets;
     uint64_t             max_requests;

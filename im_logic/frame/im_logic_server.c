@@ -1,12 +1,13 @@
 /*
  * Copyright (C) The im authors
  *
- * FastCGI connections on bufferevents.
- *
- * A request outlives its connection: closing one whose request is under way
- * frees the socket at once and the rest when the request is answered.
+ * A listener and its connections.
  */
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,71 +16,130 @@
 #include <event2/listener.h>
 
 #include "im_logic_server.h"
-#include "im_logic_fcgi.h"
-#include "im_logic_param.h"
+#include "im_logic_peer.h"
 #include "im_logic_print.h"
 #include "im_daemon_log.h"
-#include "im_list.h"
+#include "im_daemon_time.h"
 
 
-#define IM_SERVER_TIMEOUT     15                 /* s, within a request */
+#define IM_SERVER_TICK        500                /* ms */
+#define IM_SERVER_LINGER      5000               /* ms */
+#define IM_SERVER_LOG         10000              /* ms between equal lines */
 #define IM_SERVER_READ        (64 * 1024)
 #define IM_SERVER_MAX_HEAD    2048
 #define IM_SERVER_MAX_REPLY   (8 * 1024 * 1024)
+#define IM_SERVER_MAX_HELD    (256 * 1024 * 1024)   /* requests that come in */
+#define IM_SERVER_OWN         64                 /* descriptors for others */
+#define IM_SERVER_LEAST       16                 /* connections */
+#define IM_SERVER_ADDRESS     64
+
+
+typedef enum {
+    IM_CONN_NEW = 0,          /* nothing has come */
+    IM_CONN_IDLE,             /* between two requests */
+    IM_CONN_READING,          /* a request has begun */
+    IM_CONN_ANSWERING,        /* the handler has it */
+    IM_CONN_SENDING,          /* the last answer goes out */
+    IM_CONN_LINGERING,        /* the peer may read it before we close */
+    IM_CONN_GONE,             /* the handler has a request without a peer */
+    IM_CONN_STATES
+} im_logic_conn_e;
 
 
 struct im_logic_server_s {
-    struct evconnlistener  *listeners[IM_DAEMON_LISTEN_MAX];
-    im_uint_t               nlisteners;
-    struct event_base      *base;
-    im_list_t               connections;
-    im_uint_t               nconnections;
-    size_t                  max_body;
-    im_daemon_request_pt    handler;
-    void                   *data;
-    unsigned                closing:1;
+    struct evconnlistener   *listeners[IM_DAEMON_LISTEN_MAX];
+    im_uint_t                nlisteners;
+    struct event_base       *base;
+    struct event            *tick;
+    im_logic_server_conf_t   conf;
+    im_logic_peers_t         peers;
+    im_list_t                conns[IM_CONN_STATES];   /* the oldest first */
+    uint64_t                 timeouts[IM_CONN_STATES];   /* ms; 0: none */
+    im_uint_t                max;
+    size_t                   held;
+    uint64_t                 logged;
+    uint64_t                 unlogged;
+    unsigned                 closing:1;
+    unsigned                 paused:1;
+    unsigned                 remote:1;
 };
 
 
 typedef struct {
     im_daemon_request_t   request;       /* first: the handler returns it */
-    im_list_t             link;
+    im_list_t             link;          /* of a state */
+    im_list_t             waits;         /* of its peer, where it may go */
     im_logic_server_t    *server;
-    struct bufferevent   *bev;           /* NULL: the connection is gone */
-    im_logic_fcgi_t       fcgi;
-    unsigned              answering:1;   /* the request is with the handler */
-    unsigned              last:1;        /* close when all is written */
+    im_logic_peer_t      *peer;
+    struct bufferevent   *bev;
+    im_logic_conn_e       state;
+    uint64_t              since;         /* ms, in this state */
+    size_t                held;
+    im_logic_codec_t      codec;
+    char                  address[IM_SERVER_ADDRESS];
+    unsigned              last:1;        /* no request comes behind this one */
+    unsigned              ended:1;       /* the peer sends no more */
 } im_logic_conn_t;
 
 
-/* Connections wait in the kernel while there are too many. */
-static void
-im_logic_server_accepts(im_logic_server_t *server, int on)
+static int
+im_logic_conn_waits(im_logic_conn_e state)
 {
-    im_uint_t  i;
+    return state != IM_CONN_ANSWERING && state != IM_CONN_GONE;
+}
 
-    for (i = 0; i < server->nlisteners; i++) {
-        (void) (on ? evconnlistener_enable(server->listeners[i])
-                   : evconnlistener_disable(server->listeners[i]));
+
+static void
+im_logic_conn_set(im_logic_conn_t *c, im_logic_conn_e state)
+{
+    if (c->state == state && !im_list_empty(&c->link)) {
+        return;
+    }
+
+    c->state = state;
+    c->since = im_daemon_now();
+
+    im_list_remove(&c->link);
+    im_list_insert_tail(&c->server->conns[state], &c->link);
+
+    im_list_remove(&c->waits);
+
+    if (im_logic_conn_waits(state)) {
+        im_list_insert_tail(&c->peer->waiting, &c->waits);
     }
 }
 
 
 static void
-im_logic_conn_free(im_logic_conn_t *c)
+im_logic_conn_hold(im_logic_conn_t *c, size_t held)
 {
-    im_logic_server_t  *server;
+    c->server->held += held - c->held;
+    c->held = held;
+}
 
-    server = c->server;
+
+static void
+im_logic_conn_close(im_logic_conn_t *c)
+{
+    if (c->bev != NULL) {
+        bufferevent_free(c->bev);
+        c->bev = NULL;
+    }
+
+    if (c->state == IM_CONN_ANSWERING) {
+        im_logic_conn_set(c, IM_CONN_GONE);
+        return;
+    }
 
     im_list_remove(&c->link);
-    im_daemon_end(&c->request);
-    im_logic_fcgi_cleanup(&c->fcgi);
-    im_free(c);
+    im_list_remove(&c->waits);
 
-    if (server->nconnections-- == IM_SERVER_MAX_CONNECTIONS) {
-        im_logic_server_accepts(server, 1);
-    }
+    im_logic_conn_hold(c, 0);
+    im_daemon_end(&c->request);
+    c->server->conf.transport->cleanup(&c->codec);
+
+    im_logic_peers_remove(&c->server->peers, c->peer);
+    im_free(c);
 }
 
 
@@ -113,92 +173,91 @@ im_logic_conn_write(im_logic_conn_t *c, im_str_t bytes)
 }
 
 
-static void
-im_logic_conn_close(im_logic_conn_t *c)
+static im_int_t
+im_logic_conn_answer(im_logic_conn_t *c, im_uint_t status, im_str_t json)
 {
-    if (c->bev != NULL) {
-        bufferevent_free(c->bev);
-        c->bev = NULL;
-    }
+    im_int_t                     rc;
+    im_buf_t                     b, head;
+    im_logic_answer_t            answer;
+    const im_logic_transport_t  *t;
 
-    if (!c->answering) {
-        im_logic_conn_free(c);
-    }
+    t = c->server->conf.transport;
+
+    c->last = c->last || !t->keep(&c->codec) || c->server->closing;
+
+    im_buf_init(&head, IM_SERVER_MAX_HEAD);
+    im_daemon_headers(&c->request, im_logic_conn_add_header, &head);
+
+    answer.status = status;
+    answer.reason = im_daemon_status(status);
+    answer.headers = im_buf_str(&head);
+    answer.body = json;
+    answer.last = c->last;
+
+    im_buf_init(&b, IM_SERVER_MAX_REPLY);
+    t->encode(&c->codec, &b, &answer);
+
+    rc = head.failed || b.failed ? IM_ERROR
+                                 : im_logic_conn_write(c, im_buf_str(&b));
+
+    im_buf_cleanup(&head);
+    im_buf_cleanup(&b);
+
+    return rc;
 }
 
 
-/* Reading has a time limit only within a request. */
+/* Calls the handler in a turn of its own. */
 static void
-im_logic_conn_timeout(im_logic_conn_t *c)
+im_logic_conn_trigger(im_logic_conn_t *c)
 {
-    int             idle;
-    struct timeval  tv = { IM_SERVER_TIMEOUT, 0 };
-
-    idle = c->answering || im_logic_fcgi_idle(&c->fcgi);
-
-    bufferevent_set_timeouts(c->bev, idle ? NULL : &tv, &tv);
+    bufferevent_trigger(c->bev, c->last ? EV_WRITE : EV_READ,
+                        BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 }
 
 
 static void
 im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
 {
-    im_buf_t          b, head;
-    im_logic_conn_t  *c;
+    im_int_t                     rc;
+    im_logic_conn_t             *c;
+    const im_logic_transport_t  *t;
 
     c = (im_logic_conn_t *) r;
-    c->answering = 0;
+    t = c->server->conf.transport;
 
-    if (c->bev == NULL) {
-        im_logic_conn_free(c);
-        return;
-    }
-
-    im_buf_init(&head, IM_SERVER_MAX_HEAD);
-    im_logic_print(&head, "Status: %u %z\r\n", status,
-                   im_daemon_status(status));
-    im_daemon_headers(r, im_logic_conn_add_header, &head);
-    im_buf_add_z(&head, "\r\n");
-
-    im_buf_init(&b, IM_SERVER_MAX_REPLY);
-    im_logic_fcgi_encode(&b, c->fcgi.id, im_buf_str(&head), json);
-
-    if (head.failed) {
-        b.failed = 1;
-    }
-
-    im_buf_cleanup(&head);
-    im_daemon_end(r);
-
-    if (b.failed || im_logic_conn_write(c, im_buf_str(&b)) != IM_OK) {
-        im_daemon_log(IM_LOG_ERROR, "an answer could not be written");
-        im_buf_cleanup(&b);
+    if (c->state == IM_CONN_GONE) {
+        im_logic_conn_set(c, IM_CONN_SENDING);
         im_logic_conn_close(c);
         return;
     }
 
-    c->last = !c->fcgi.keep || c->server->closing;
+    rc = im_logic_conn_answer(c, status, json);
 
-    im_buf_cleanup(&b);
-    im_logic_fcgi_next(&c->fcgi);
-    im_logic_conn_timeout(c);
+    im_daemon_end(r);
+    t->next(&c->codec);
+    im_logic_conn_hold(c, t->held(&c->codec));
+
+    im_logic_conn_set(c, c->last ? IM_CONN_SENDING : IM_CONN_IDLE);
+
+    if (rc != IM_OK) {
+        im_daemon_log(IM_LOG_ERROR, "an answer could not be written");
+        im_logic_conn_close(c);
+        return;
+    }
 
     /* bytes that were read already give no event, nor do bytes that are sent */
-    if (c->last || evbuffer_get_length(bufferevent_get_input(c->bev)) != 0) {
-        bufferevent_trigger(c->bev, c->last ? EV_WRITE : EV_READ,
-                            BEV_TRIG_IGNORE_WATERMARKS
-                            | BEV_TRIG_DEFER_CALLBACKS);
+    if (c->last || c->ended
+        || evbuffer_get_length(bufferevent_get_input(c->bev)) != 0)
+    {
+        im_logic_conn_trigger(c);
     }
 }
 
 
-static im_int_t
-im_logic_conn_fill(im_logic_conn_t *c)
+static void
+im_logic_conn_request(im_logic_conn_t *c)
 {
-    size_t                at;
-    im_int_t              rc;
-    im_str_t              name, value, params;
-    uint64_t              length;
     im_daemon_request_t  *r;
 
     r = &c->request;
@@ -206,84 +265,182 @@ im_logic_conn_fill(im_logic_conn_t *c)
     memset(r, 0, sizeof(im_daemon_request_t));
 
     r->reply = im_logic_conn_reply;
-    r->data = c->server->data;
-    r->internal = 1;
-    r->body = im_buf_str(&c->fcgi.body);
+    r->data = c->server->conf.data;
+    r->address = im_str_z(c->address);
 
-    at = 0;
-    params = im_buf_str(&c->fcgi.params);
+    im_logic_conn_set(c, IM_CONN_ANSWERING);
+}
 
-    while ((rc = im_logic_fcgi_param(params, &at, &name, &value)) == IM_OK) {
-        im_logic_param(r, name, value);
+
+/* A request that no handler gets. */
+static void
+im_logic_conn_refuse(im_logic_conn_t *c, im_uint_t status, const char *why)
+{
+    im_buf_t  b;
+
+    im_buf_init(&b, IM_SERVER_MAX_HEAD);
+    im_logic_print(&b, "{\"code\":%u,\"msg\":%J}\n", status, why);
+
+    c->last = 1;
+
+    im_logic_conn_reply(&c->request, status, im_buf_str(&b));
+
+    im_buf_cleanup(&b);
+}
+
+
+/* The peer won't finish its request. */
+static void
+im_logic_conn_break(im_logic_conn_t *c, im_uint_t status, const char *why)
+{
+    if (c->state != IM_CONN_READING || !c->server->conf.transport->refuses) {
+        im_logic_conn_close(c);
+        return;
     }
+
+    im_logic_conn_request(c);
+    im_logic_conn_refuse(c, status, why);
+}
+
+
+/* A request is complete, or broken. */
+static void
+im_logic_conn_handle(im_logic_conn_t *c)
+{
+    im_int_t                       rc;
+    im_str_t                       proxied;
+    const im_logic_server_conf_t  *conf;
+
+    conf = &c->server->conf;
+    proxied = im_str_z(conf->real_ip != NULL ? conf->real_ip : "");
+
+    im_logic_conn_request(c);
+
+    rc = conf->transport->fill(&c->codec, &c->request, proxied);
 
     if (rc == IM_ERROR) {
-        im_daemon_log(IM_LOG_INFO, "malformed FastCGI parameters");
-        return IM_ERROR;
+        im_daemon_log(IM_LOG_INFO, "malformed parameters of a request");
+        im_logic_conn_set(c, IM_CONN_SENDING);
+        im_logic_conn_close(c);
+
+    } else if (rc == IM_DECLINED) {
+        im_logic_conn_refuse(c, c->request.fault, c->request.why);
+
+    } else {
+        conf->handler(&c->request);
+    }
+}
+
+
+/* Memory is for those that come first. */
+static void
+im_logic_server_shed(im_logic_server_t *server)
+{
+    im_list_t  *q;
+
+    while (server->held > IM_SERVER_MAX_HELD) {
+        q = im_list_last(&server->conns[IM_CONN_READING]);
+
+        if (q == im_list_sentinel(&server->conns[IM_CONN_READING])) {
+            return;
+        }
+
+        im_daemon_log(IM_LOG_WARN, "requests that come in hold too much "
+                      "memory: the newest is dropped");
+        im_logic_conn_close(im_list_data(q, im_logic_conn_t, link));
+    }
+}
+
+
+static im_int_t
+im_logic_conn_decode(im_logic_conn_t *c, struct evbuffer *in)
+{
+    size_t                       len;
+    im_int_t                     rc;
+    im_str_t                     interim;
+    const u_char                *p, *start;
+    const im_logic_transport_t  *t;
+
+    t = c->server->conf.transport;
+
+    len = evbuffer_get_contiguous_space(in);
+    start = evbuffer_pullup(in, (ev_ssize_t) len);
+    p = start;
+
+    rc = t->decode(&c->codec, &p, start + len);
+    (void) evbuffer_drain(in, (size_t) (p - start));
+
+    im_logic_conn_hold(c, t->held(&c->codec));
+
+    if (rc == IM_AGAIN && evbuffer_get_length(in) == 0) {
+        interim = t->interim(&c->codec);
+
+        if (interim.len != 0 && im_logic_conn_write(c, interim) != IM_OK) {
+            return IM_ERROR;
+        }
     }
 
-    im_logic_param_target(r);
+    return rc;
+}
 
-    if (c->fcgi.too_large) {
-        im_logic_param_fault(r, 413, "the body is too large");
-        return IM_OK;
+
+/* A peer that has sent all may wait for its answers. */
+static void
+im_logic_conn_end(im_logic_conn_t *c)
+{
+    if (c->state == IM_CONN_READING) {
+        im_logic_conn_break(c, 400, "the request ends before its end");
+        return;
     }
 
-    rc = im_logic_param_length(r->length, &length);
+    c->last = 1;
 
-    if (rc == IM_ERROR) {
-        im_logic_param_fault(r, 400, "Content-Length is not a number");
-
-    } else if (rc == IM_OK && length != r->body.len) {
-        im_logic_param_fault(r, 400, "the body is not as long as "
-                             "Content-Length says");
-    }
-
-    return IM_OK;
+    im_logic_conn_set(c, IM_CONN_SENDING);
+    im_logic_conn_trigger(c);
 }
 
 
 static void
 im_logic_conn_read_handler(struct bufferevent *bev, void *data)
 {
-    size_t            len;
-    im_int_t          rc;
-    const u_char     *p, *start;
-    im_logic_conn_t  *c = data;
-    struct evbuffer  *in;
+    im_int_t            rc;
+    im_logic_conn_t    *c = data;
+    struct evbuffer    *in;
+    im_logic_server_t  *server;
 
     in = bufferevent_get_input(bev);
+    server = c->server;
 
-    while (!c->answering && !c->last && evbuffer_get_length(in) != 0) {
-        len = evbuffer_get_contiguous_space(in);
-        start = evbuffer_pullup(in, (ev_ssize_t) len);
-        p = start;
+    if (c->state == IM_CONN_SENDING || c->state == IM_CONN_LINGERING) {
+        (void) evbuffer_drain(in, evbuffer_get_length(in));
+        return;
+    }
 
-        rc = im_logic_fcgi_decode(&c->fcgi, &p, start + len);
-        (void) evbuffer_drain(in, (size_t) (p - start));
-
-        if (rc == IM_ERROR) {
-            im_daemon_log(IM_LOG_INFO, "a FastCGI connection broke the "
-                          "protocol, asked too much or gave up");
-
-        } else if (rc == IM_OK) {
-            rc = im_logic_conn_fill(c);
-        }
+    while (c->state != IM_CONN_ANSWERING && evbuffer_get_length(in) != 0) {
+        rc = im_logic_conn_decode(c, in);
 
         if (rc == IM_ERROR) {
+            im_daemon_log(IM_LOG_INFO, "a connection broke the protocol, "
+                          "asked too much or gave up");
             im_logic_conn_close(c);
             return;
         }
 
         if (rc == IM_OK) {
-            c->answering = 1;
-            im_logic_conn_timeout(c);
-            c->server->handler(&c->request);
+            im_logic_conn_handle(c);
             return;
+        }
+
+        if (!server->conf.transport->idle(&c->codec)) {
+            im_logic_conn_set(c, IM_CONN_READING);
         }
     }
 
-    im_logic_conn_timeout(c);
+    if (c->ended && c->state != IM_CONN_ANSWERING) {
+        im_logic_conn_end(c);
+    }
+
+    im_logic_server_shed(server);
 }
 
 
@@ -292,16 +449,161 @@ im_logic_conn_write_handler(struct bufferevent *bev, void *data)
 {
     im_logic_conn_t  *c = data;
 
-    if (c->last && evbuffer_get_length(bufferevent_get_output(bev)) == 0) {
-        im_logic_conn_close(c);
+    if (c->state != IM_CONN_SENDING
+        || evbuffer_get_length(bufferevent_get_output(bev)) != 0)
+    {
+        return;
     }
+
+    if (!c->server->conf.transport->refuses || c->ended || c->server->closing)
+    {
+        im_logic_conn_close(c);
+        return;
+    }
+
+    /* closed with bytes unread, the answer could be lost */
+    (void) shutdown(bufferevent_getfd(bev), SHUT_WR);
+    im_logic_conn_set(c, IM_CONN_LINGERING);
 }
 
 
 static void
 im_logic_conn_event_handler(struct bufferevent *bev, short what, void *data)
 {
-    im_logic_conn_close(data);
+    im_logic_conn_t  *c = data;
+
+    if (!(what & BEV_EVENT_EOF) || c->state == IM_CONN_LINGERING) {
+        im_logic_conn_close(c);
+        return;
+    }
+
+    c->ended = 1;
+
+    if (c->state != IM_CONN_ANSWERING && c->state != IM_CONN_SENDING) {
+        im_logic_conn_end(c);
+    }
+}
+
+
+static void
+im_logic_server_give_way(im_logic_server_t *server, im_list_t *waits)
+{
+    uint64_t          now;
+    im_logic_conn_t  *c;
+
+    c = im_list_data(waits, im_logic_conn_t, waits);
+    now = im_daemon_now();
+
+    if (server->logged != 0 && now - server->logged < IM_SERVER_LOG) {
+        server->unlogged++;
+
+    } else {
+        im_daemon_log(IM_LOG_WARN, "%u connections are open, %u of them of "
+                      "one peer%s%s: its oldest one gives way (%u such "
+                      "since the last line)", (unsigned) server->peers.n,
+                      (unsigned) c->peer->group->n,
+                      c->address[0] != '\0' ? ", " : "", c->address,
+                      (unsigned) server->unlogged);
+        server->logged = now;
+        server->unlogged = 0;
+    }
+
+    im_logic_conn_close(c);
+}
+
+
+/* The newcomer is counted, but doesn't wait yet. */
+static im_int_t
+im_logic_server_place(im_logic_server_t *server, im_logic_peer_t *peer)
+{
+    im_list_t  *waits;
+
+    if (peer->group->n > server->max - server->max / 8) {
+        waits = im_logic_peers_victim(&server->peers, peer->group);
+
+    } else if (server->peers.n > server->max) {
+        waits = im_logic_peers_victim(&server->peers, NULL);
+
+    } else {
+        return IM_OK;
+    }
+
+    if (waits == NULL) {
+        return IM_ERROR;
+    }
+
+    im_logic_server_give_way(server, waits);
+
+    return IM_OK;
+}
+
+
+static void
+im_logic_conn_name(im_logic_conn_t *c, const struct sockaddr *sa)
+{
+    const void                 *in;
+    const struct sockaddr_in6  *in6;
+
+    in6 = (const struct sockaddr_in6 *) sa;
+
+    if (sa->sa_family == AF_INET) {
+        in = &((const struct sockaddr_in *) sa)->sin_addr;
+
+    } else if (sa->sa_family == AF_INET6) {
+        in = &in6->sin6_addr;
+
+    } else {
+        return;
+    }
+
+    if (inet_ntop(sa->sa_family, in, c->address, sizeof(c->address)) == NULL) {
+        c->address[0] = '\0';
+    }
+}
+
+
+static im_logic_conn_t *
+im_logic_conn_create(im_logic_server_t *server, int fd,
+    const struct sockaddr *sa)
+{
+    im_logic_conn_t      *c;
+    im_logic_peer_key_t   key;
+
+    im_logic_peer_key(&key, fd, sa);
+
+    c = im_calloc(sizeof(im_logic_conn_t));
+    if (c == NULL) {
+        return NULL;
+    }
+
+    c->server = server;
+
+    im_list_init(&c->link);
+    im_list_init(&c->waits);
+    im_logic_conn_name(c, sa);
+
+    c->peer = im_logic_peers_add(&server->peers, &key);
+
+    if (c->peer == NULL) {
+        im_free(c);
+        return NULL;
+    }
+
+    if (im_logic_server_place(server, c->peer) == IM_OK) {
+        c->bev = bufferevent_socket_new(server->base, fd,
+                                        BEV_OPT_CLOSE_ON_FREE);
+    }
+
+    if (c->bev == NULL) {
+        im_logic_peers_remove(&server->peers, c->peer);
+        im_free(c);
+        return NULL;
+    }
+
+    server->conf.transport->init(&c->codec, server->conf.max_body);
+    im_logic_conn_set(c, IM_CONN_NEW);
+
+    return c;
 }
 
 
@@ -310,30 +612,20 @@ im_logic_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
     struct sockaddr *addr, int len, void *data)
 {
     im_logic_conn_t    *c;
+    struct timeval      tv;
     im_logic_server_t  *server = data;
 
-    c = im_calloc(sizeof(im_logic_conn_t));
+    c = im_logic_conn_create(server, fd, addr);
 
-    if (c != NULL) {
-        c->bev = bufferevent_socket_new(server->base, fd,
-                                        BEV_OPT_CLOSE_ON_FREE);
-    }
-
-    if (c == NULL || c->bev == NULL) {
+    if (c == NULL) {
         (void) close(fd);
-        im_free(c);
         return;
     }
 
-    c->server = server;
-    im_logic_fcgi_init(&c->fcgi, server->max_body);
+    tv.tv_sec = (time_t) server->conf.request_timeout;
+    tv.tv_usec = 0;
 
-    im_list_insert_tail(&server->connections, &c->link);
-
-    if (++server->nconnections == IM_SERVER_MAX_CONNECTIONS) {
-        im_logic_server_accepts(server, 0);
-    }
-
+    bufferevent_set_timeouts(c->bev, NULL, &tv);
     bufferevent_setwatermark(c->bev, EV_READ, 0, IM_SERVER_READ);
     bufferevent_setcb(c->bev, im_logic_conn_read_handler,
                       im_logic_conn_write_handler,
@@ -343,60 +635,96 @@ im_logic_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
 }
 
 
-/* Mostly for want of descriptors: connections that close give some back. */
+/* Mostly for want of descriptors: a connection that waits gives one back. */
 static void
 im_logic_server_accept_error(struct evconnlistener *listener, void *data)
 {
+    im_uint_t           i;
+    im_list_t          *waits;
+    im_logic_server_t  *server = data;
+
+    waits = im_logic_peers_victim(&server->peers, NULL);
+
+    if (waits != NULL) {
+        im_logic_server_give_way(server, waits);
+        return;
+    }
+
     im_daemon_log(IM_LOG_ERROR, "accept() failed: %s",
                   evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+
+    for (i = 0; i < server->nlisteners; i++) {
+        (void) evconnlistener_disable(server->listeners[i]);
+    }
+
+    server->paused = 1;
 }
 
 
-void
-im_logic_server_close(im_logic_server_t *server)
+static void
+im_logic_server_tick(evutil_socket_t fd, short what, void *data)
 {
-    im_list_t        *q, *next;
-    im_logic_conn_t  *c;
+    uint64_t            now;
+    im_uint_t           i;
+    im_list_t          *q;
+    im_logic_conn_t    *c;
+    im_logic_server_t  *server = data;
 
-    server->closing = 1;
+    now = im_daemon_now();
 
-    while (server->nlisteners > 0) {
-        evconnlistener_free(server->listeners[--server->nlisteners]);
-    }
+    for (i = 0; i < IM_CONN_STATES; i++) {
 
-    for (q = im_list_first(&server->connections);
-         q != im_list_sentinel(&server->connections);
-         q = next)
-    {
-        next = im_list_next(q);
-        c = im_list_data(q, im_logic_conn_t, link);
+        while (server->timeouts[i] != 0 && !im_list_empty(&server->conns[i])) {
+            q = im_list_first(&server->conns[i]);
+            c = im_list_data(q, im_logic_conn_t, link);
 
-        if (!c->answering && !c->last && im_logic_fcgi_idle(&c->fcgi)) {
-            im_logic_conn_close(c);
+            if (now - c->since < server->timeouts[i]) {
+                break;
+            }
+
+            im_logic_conn_break(c, 408, "the request did not end in time");
         }
     }
-}
 
-
-void
-im_logic_server_destroy(im_logic_server_t *server)
-{
-    im_logic_conn_t  *c;
-
-    im_logic_server_close(server);
-
-    while (!im_list_empty(&server->connections)) {
-        c = im_list_data(im_list_first(&server->connections),
-                         im_logic_conn_t, link);
-        c->answering = 0;
-        im_logic_conn_close(c);
+    for (i = 0; server->paused && i < server->nlisteners; i++) {
+        (void) evconnlistener_enable(server->listeners[i]);
     }
 
-    im_free(server);
+    server->paused = 0;
 }
 
 
-/* Takes the descriptors over. */
+/* A socket that other machines can reach. */
+static int
+im_logic_server_far(int fd)
+{
+    socklen_t                 len;
+    struct sockaddr_storage   ss;
+    const struct in6_addr    *in6;
+
+    len = sizeof(ss);
+
+    if (getsockname(fd, (struct sockaddr *) &ss, &len) == -1) {
+        return 1;
+    }
+
+    if (ss.ss_family == AF_INET) {
+        return ntohl(((struct sockaddr_in *) &ss)->sin_addr.s_addr) >> 24
+               != 127;
+    }
+
+    if (ss.ss_family == AF_INET6) {
+        in6 = &((struct sockaddr_in6 *) &ss)->sin6_addr;
+
+        return !IN6_IS_ADDR_LOOPBACK(in6)
+               && !(IN6_IS_ADDR_V4MAPPED(in6) && in6->s6_addr[12] == 127);
+    }
+
+    return 0;
+}
+
+
+/* Takes over the descriptors.  IM_ERROR: no memory. */
 static im_int_t
 im_logic_server_listen(im_logic_server_t *server, const int *fds, int n)
 {
@@ -404,34 +732,79 @@ im_logic_server_listen(im_logic_server_t *server, const int *fds, int n)
     struct evconnlistener  *listener;
 
     for (i = 0; i < n; i++) {
+        server->remote |= im_logic_server_far(fds[i]);
+
         listener = evconnlistener_new(server->base, im_logic_server_accept,
-                                      server,
-                                      LEV_OPT_CLOSE_ON_FREE
+                                      server, LEV_OPT_CLOSE_ON_FREE
                                       | LEV_OPT_CLOSE_ON_EXEC, 0, fds[i]);
+
         if (listener == NULL) {
-            break;
+            while (i < n) {
+                (void) close(fds[i++]);
+            }
+
+            return IM_ERROR;
         }
 
         evconnlistener_set_error_cb(listener, im_logic_server_accept_error);
         server->listeners[server->nlisteners++] = listener;
     }
 
-    if (i == n) {
-        return IM_OK;
+    return IM_OK;
+}
+
+
+/* Half of the descriptors at most, since there may be another listener. */
+static im_uint_t
+im_logic_server_max(void)
+{
+    im_uint_t      n;
+    struct rlimit  limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1
+        || limit.rlim_cur >= 2 * IM_SERVER_MAX_CONNECTIONS + IM_SERVER_OWN)
+    {
+        return IM_SERVER_MAX_CONNECTIONS;
     }
 
-    while (i < n) {
-        (void) close(fds[i++]);
+    n = limit.rlim_cur > IM_SERVER_OWN
+        ? (im_uint_t) (limit.rlim_cur - IM_SERVER_OWN) / 2 : 0;
+
+    return im_max(n, IM_SERVER_LEAST);
+}
+
+
+static im_int_t
+im_logic_server_init(im_logic_server_t *server)
+{
+    im_uint_t       i;
+    struct timeval  tv = { 0, IM_SERVER_TICK * 1000 };
+
+    for (i = 0; i < IM_CONN_STATES; i++) {
+        im_list_init(&server->conns[i]);
     }
 
-    return IM_ERROR;
+    server->max = im_logic_server_max();
+    server->timeouts[IM_CONN_NEW] = server->conf.request_timeout * 1000;
+    server->timeouts[IM_CONN_READING] = server->conf.request_timeout * 1000;
+    server->timeouts[IM_CONN_IDLE] = server->conf.idle_timeout * 1000;
+    server->timeouts[IM_CONN_LINGERING] = IM_SERVER_LINGER;
+
+    if (im_logic_peers_init(&server->peers, server->conf.seed) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    server->tick = event_new(server->base, -1, EV_PERSIST,
+                             im_logic_server_tick, server);
+
+    return server->tick != NULL && event_add(server->tick, &tv) == 0
+           ? IM_OK : IM_ERROR;
 }
 
 
 im_logic_server_t *
 im_logic_server_create(struct event_base *base, const char *address,
-    const im_daemon_listen_t *conf, size_t max_body,
-    im_daemon_request_pt handler, void *data)
+    const im_logic_server_conf_t *conf)
 {
     int                 n, fds[IM_DAEMON_LISTEN_MAX];
     im_logic_server_t  *server;
@@ -443,13 +816,15 @@ im_logic_server_create(struct event_base *base, const char *address,
     }
 
     server->base = base;
-    server->max_body = max_body;
-    server->handler = handler;
-    server->data = data;
+    server->conf = *conf;
 
-    im_list_init(&server->connections);
+    if (im_logic_server_init(server) != IM_OK) {
+        im_daemon_log(IM_LOG_ERROR, "no memory");
+        im_logic_server_destroy(server);
+        return NULL;
+    }
 
-    n = im_daemon_listen(address, conf, fds);
+    n = im_daemon_listen(address, conf->listen, fds);
 
     if (n != -1 && im_logic_server_listen(server, fds, n) != IM_OK) {
         im_daemon_log(IM_LOG_ERROR, "no memory");
@@ -462,4 +837,72 @@ im_logic_server_create(struct event_base *base, const char *address,
     }
 
     return server;
+}
+
+
+int
+im_logic_server_remote(const im_logic_server_t *server)
+{
+    return server->remote;
+}
+
+
+/* Closes those of one state. */
+static void
+im_logic_server_empty(im_logic_server_t *server, im_logic_conn_e state)
+{
+    im_list_t  *conns;
+
+    conns = &server->conns[state];
+
+    while (!im_list_empty(conns)) {
+        im_logic_conn_close(im_list_data(im_list_first(conns), im_logic_conn_t,
+                                         link));
+    }
+}
+
+
+void
+im_logic_server_close(im_logic_server_t *server)
+{
+    server->closing = 1;
+
+    while (server->nlisteners > 0) {
+        evconnlistener_free(server->listeners[--server->nlisteners]);
+    }
+
+    im_logic_server_empty(server, IM_CONN_NEW);
+    im_logic_server_empty(server, IM_CONN_IDLE);
+    im_logic_server_empty(server, IM_CONN_LINGERING);
+}
+
+
+void
+im_logic_server_destroy(im_logic_server_t *server)
+{
+    im_uint_t  i;
+
+    im_logic_server_close(server);
+
+    /* those that are answered leave their requests behind: free these too */
+
+    im_logic_server_empty(server, IM_CONN_ANSWERING);
+
+    while (!im_list_empty(&server->conns[IM_CONN_GONE])) {
+        im_logic_conn_set(im_list_data(im_list_first(&server->
+                                                     conns[IM_CONN_GONE]),
+                                       im_logic_conn_t, link),
+                          IM_CONN_SENDING);
+    }
+
+    for (i = 0; i < IM_CONN_STATES; i++) {
+        im_logic_server_empty(server, i);
+    }
+
+    if (server->tick != NULL) {
+        event_free(server->tick);
+    }
+
+    im_logic_peers_cleanup(&server->peers);
+    im_free(server);
 }

@@ -530,6 +530,10 @@ sub http_recv {
 my %Steps = (
     push    => \&step_push,
     http    => \&step_http,
+    alike   => \&step_alike,
+    raw     => \&step_raw,
+    hold    => \&step_hold,
+    closed  => \&step_closed,
     same    => \&step_same,
     ask     => \&step_ask,
     answer  => \&step_answer,
@@ -1540,6 +1544,109 @@ sub step_http {
             if exists $value->{code}
                && $value->{code} != ($status == 200 ? 0 : $status);
     }
+
+    return [$status, $body, $head];
+}
+
+
+# METHOD PATH STATUS ...: as http, through nginx and on the HTTP listener, with
+# the same answer but for numbers and epochs
+sub step_alike {
+    my ($arg) = @_;
+    my @answers;
+
+    for my $port ('', ":$ENV{TEST_NGINX_IM_HTTP} ") {
+        my ($status, $body, $head) = @{ step_http("$port$arg") };
+        my @headers = $head =~ /^((?:Allow|Content-Type|Content-Length|Retry-After|Access-Control-[-\w]+|Set-Cookie):[^\r]*)/gmi;
+
+        # nginx writes a charset of its own, and lengths of numbers differ
+        my $answer = join("\n", $status, sort(map { s/:\s+/: /r } @headers),
+                          $body);
+        $answer =~ s/"epoch":"\w+"/"epoch":""/g;
+        $answer =~ s/(?<=[:, ])\d+//g;
+        push @answers, $answer;
+    }
+
+    die "nginx: $answers[0]\nHTTP listener: $answers[1]\n"
+        if $answers[0] ne $answers[1];
+
+    return 1;
+}
+
+
+# [:PORT] BYTES => REGEX: sent with \r, \n and \xHH, then no more; the whole of
+# what comes back
+sub step_raw {
+    my ($arg) = @_;
+    my $port = $arg =~ s/\A:(\d+)\s+// ? $1
+             : Test::Nginx::Socket::server_port_for_client();
+    my ($bytes, $re) = $arg =~ /\A(.*) => (.*)\z/s
+        or die "BYTES => REGEX\n";
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $port, Timeout => 5) or die "connect: $!\n";
+    my ($answer, $end) = ('', Time::HiRes::time() + $Limit);
+
+    $bytes =~ s/\\r/\r/g;
+    $bytes =~ s/\\n/\n/g;
+    $bytes =~ s/\\x([0-9a-f]{2})/chr hex $1/ge;
+    $bytes =~ s/FILL\((\d+)\)/'x' x $1/ge;
+
+    syswrite $socket, $bytes;
+    shutdown $socket, 1;
+
+    while ((my $left = $end - Time::HiRes::time()) > 0) {
+        IO::Select->new($socket)->can_read($left) or last;
+        sysread($socket, $answer, 65536, length $answer) or last;
+    }
+
+    die "answer: $answer\n" unless $answer =~ /$re/s;
+
+    return 1;
+}
+
+
+# N logic|:PORT [BYTES]: that many connections, and what each sends
+my @Held;
+
+sub step_hold {
+    my ($n, $to, $bytes) = split ' ', $_[0], 3;
+
+    $bytes = '' unless defined $bytes;
+    $bytes =~ s/\\r/\r/g;
+    $bytes =~ s/\\n/\n/g;
+    $bytes =~ s/\\x([0-9a-f]{2})/chr hex $1/ge;
+    @Held = ();
+
+    for (1 .. $n) {
+        my $socket = $to =~ /\A:(\d+)\z/
+            ? IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $1)
+            : IO::Socket::UNIX->new(Peer => "$Dir/$to.sock");
+        die "connection $_: $!\n" unless $socket;
+        syswrite $socket, $bytes if $bytes ne '';
+        push @Held, $socket;
+    }
+
+    return 1;
+}
+
+
+# N: that many of those were closed by the other end, at once or later
+sub step_closed {
+    my ($n) = @_;
+    my $end = Time::HiRes::time() + $Limit;
+    my @open = @Held;
+
+    while (@Held - @open < $n && Time::HiRes::time() < $end) {
+        my @ready = IO::Select->new(@open)->can_read($end - Time::HiRes::time());
+        for my $socket (@ready) {
+            my $got = sysread $socket, my $bytes, 65536;
+            @open = grep { $_ != $socket } @open unless $got;
+        }
+    }
+
+    my $closed = @Held - @open;
+    @Held = @open;
+    die "$closed were closed\n" if $closed < $n;
 
     return 1;
 }

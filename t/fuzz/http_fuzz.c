@@ -1,0 +1,123 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * HTTP from any client: any bytes, cut where the first one says.  However it
+ * is cut, the result is the same.
+ */
+
+#include <stdlib.h>
+
+#include "im_logic_http.h"
+
+
+#define FUZZ_MAX_BODY  4096
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static im_int_t fuzz_run(const u_char *data, size_t len, size_t step,
+    uint64_t *sum);
+static void fuzz_request(const im_logic_http_t *h, uint64_t *sum);
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    size_t    step;
+    uint64_t  whole, pieces;
+
+    if (size == 0) {
+        return 0;
+    }
+
+    step = data[0] % 32 + 1;
+    whole = 0;
+    pieces = 0;
+
+    if (fuzz_run(data + 1, size - 1, size, &whole)
+        != fuzz_run(data + 1, size - 1, step, &pieces)
+        || whole != pieces)
+    {
+        abort();
+    }
+
+    return 0;
+}
+
+
+static im_int_t
+fuzz_run(const u_char *data, size_t len, size_t step, uint64_t *sum)
+{
+    size_t            n;
+    u_char           *piece;
+    im_int_t          rc;
+    const u_char     *p;
+    im_logic_http_t   h;
+
+    im_logic_http_init(&h, FUZZ_MAX_BODY);
+
+    rc = IM_AGAIN;
+
+    while (len != 0 && rc != IM_ERROR) {
+        n = im_min(step, len);
+
+        /* a block of its own, so that a read behind it is seen */
+        piece = malloc(n);
+        if (piece == NULL) {
+            break;
+        }
+
+        memcpy(piece, data, n);
+        p = piece;
+
+        while ((rc = im_logic_http_decode(&h, &p, piece + n)) == IM_OK) {
+            fuzz_request(&h, sum);
+
+            if (!h.keep) {
+                rc = IM_ERROR;
+                break;
+            }
+
+            im_logic_http_next(&h);
+        }
+
+        free(piece);
+
+        data += n;
+        len -= n;
+    }
+
+    im_logic_http_cleanup(&h);
+
+    return rc;
+}
+
+
+static void
+fuzz_request(const im_logic_http_t *h, uint64_t *sum)
+{
+    size_t    at;
+    im_str_t  name, value;
+
+    if (h->body.len > FUZZ_MAX_BODY || h->head.len > IM_HTTP_MAX_HEAD) {
+        abort();
+    }
+
+    *sum = *sum * 31 + h->body.len + h->fault;
+
+    if (!h->parsed) {
+        return;
+    }
+
+    at = 0;
+
+    while (im_logic_http_header(h, &at, &name, &value) == IM_OK) {
+        *sum = *sum * 31 + name.len + value.len;
+
+        if (value.len != 0) {
+            *sum += value.data[value.len - 1];
+        }
+    }
+
+    *sum = *sum * 31 + h->method.len + h->target.len;
+}
