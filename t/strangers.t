@@ -155,3 +155,180 @@ b: refused 503 from=127.0.0.2 /echo
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 7: bad tokens of a session
+--- http_config
+    im_jwt_key RS256 file=$TEST_NGINX_IM_KEYS/rs.pub;
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256;
+    im_room * history=0;
+--- config
+    location = /cf  { im_comet protocol=centrifuge; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /cf
+a: send {"connect":{},"id":1}
+a: like ^\{"id":1,"connect":
+a: send {"subscribe":{"channel":"x","token":"JWT(RS256 rs.other {"channel":"x"})"},"id":2}
+a: like ^\{"id":2,"error":\{"code":103,
+a: send {"subscribe":{"channel":"x","token":"nonsense"},"id":3}
+a: like ^\{"id":3,"error":\{"code":103,
+# an old one is no fault
+a: send {"subscribe":{"channel":"x","token":"JWT(RS256 rs {"channel":"x","exp":now-60})"},"id":4}
+a: like ^\{"id":4,"error":\{"code":109,
+a: send {"subscribe":{"channel":"x","token":"JWT(RS256 rs {"channel":"x"})"},"id":5}
+a: like ^\{"id":5,"subscribe":
+a: send {"subscribe":{"channel":"y","token":"JWT(HS256 hs256.other {"channel":"y"})"},"id":6}
+a: recv_close 3500
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 8: bad tokens of an address, and half of the signatures for others
+--- http_config
+    im_jwt_key RS256 file=$TEST_NGINX_IM_KEYS/rs.pub;
+    im_limit signatures=40;
+    im_per_address failures=1;
+    im_room * history=0;
+--- config
+    location = /ws { im_comet protocol=im; im_auth jwt; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open /ws
+a: send {"auth":"JWT(RS256 rs {"sub":"u1"})","roomId":1}
+a: recv op 4
+logins: 120 RS256 rs.other {"sub":"u1","n":COUNT} => 1008 1013
+until: /status "address_failures":[1-9]
+b: open from=127.0.0.2 /ws
+b: send {"auth":"JWT(RS256 rs {"sub":"u2"})","roomId":1}
+b: recv op 4
+a: recv op 4
+log: \[warn\] .* im: 127.0.0.1 is refused: im_per_address failures= is reached
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 9: tokens that logic doesn't know
+--- tokens
+t1 u1 Ann
+--- http_config
+    im_per_address failures=1;
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+logins: 120 HS256 hs {"n":COUNT} => ok 1013
+until: /status "address_failures":[1-9]
+b: open from=127.0.0.2 /ws
+b: send {"auth":"t1","roomId":1}
+b: recv op 4
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 10: new rooms of an address
+--- http_config
+    im_per_address rooms=1;
+--- config
+    location = /cf { im_comet protocol=centrifuge; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open /cf
+a: send {"connect":{},"id":1}
+a: like ^\{"id":1,"connect":
+a: subscribe 20 x
+a: send {"subscribe":{"channel":"x1","recover":false},"id":2}
+a: like ^\{"id":2,"error":\{"code":105,
+until: /status "address_rooms":0,
+a: cut
+# a room that is there costs nothing
+b: open from=127.0.0.2 /cf
+b: send {"connect":{},"id":1}
+b: like ^\{"id":1,"connect":
+b: subscribe 20 y
+c: open /cf
+c: send {"connect":{},"id":1}
+c: like ^\{"id":1,"connect":
+c: subscribe 20 y
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 11: rooms that guests brought
+--- tokens
+t1 u1 Ann
+--- http_config
+    im_per_address guest_rooms=3;
+    im_limit       guest_rooms=4;
+--- config
+    location = /cf { im_comet protocol=centrifuge; im_auth none; }
+    location = /user {
+        im_comet protocol=centrifuge;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open /cf
+a: send {"connect":{},"id":1}
+a: like ^\{"id":1,"connect":
+a: subscribe 3 x
+a: send {"subscribe":{"channel":"x4"},"id":2}
+a: like ^\{"id":2,"error":\{"code":111,
+# another session of the address, and a user, whose rooms don't count
+b: open /cf
+b: send {"connect":{},"id":1}
+b: like ^\{"id":1,"connect":
+b: send {"subscribe":{"channel":"x4"},"id":2}
+b: like ^\{"id":2,"error":\{"code":111,
+b: subscribe 3 x
+u: open /user
+u: send {"connect":{"token":"t1"},"id":1}
+u: like ^\{"id":1,"connect":
+u: subscribe 5 u
+# the fourth of the node
+c: open from=127.0.0.2 /cf
+c: send {"connect":{},"id":1}
+c: like ^\{"id":1,"connect":
+c: subscribe 1 y
+c: send {"subscribe":{"channel":"y2"},"id":2}
+c: like ^\{"id":2,"error":\{"code":111,
+# given back at the leave and at the end
+a: send {"unsubscribe":{"channel":"x1"},"id":3}
+a: like ^\{"id":3,"unsubscribe":
+a: subscribe 1 z
+a: cut
+until: /status "sessions":3,
+b: send {"subscribe":{"channel":"x4"},"id":4}
+b: like ^\{"id":4,"subscribe":
+until: /status "address_guest_rooms":2,.*"guest_rooms":1,
+--- no_error_log
+[error]
+[alert]

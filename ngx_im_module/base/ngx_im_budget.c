@@ -62,7 +62,7 @@ ngx_im_budget_reason(ngx_im_refusal_e why)
 
 
 const char *
-ngx_im_budget_limit(ngx_im_refusal_e why)
+ngx_im_budget_text(ngx_im_refusal_e why)
 {
     return ngx_im_budget_reasons[why].text;
 }
@@ -215,6 +215,22 @@ ngx_im_budget_wait(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
            ? ngx_im_zone_wait(w, share, &key, cost, rate,
                               rate * ngx_im_budget_costs[cost].seconds)
            : 0;
+}
+
+
+ngx_uint_t
+ngx_im_budget_low(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
+    ngx_im_cost_e cost)
+{
+    ngx_uint_t          rate;
+    ngx_im_share_t     *share;
+    ngx_im_zone_key_t   key;
+
+    rate = ngx_im_budget_rate(w, peer, cost, &key, &share);
+
+    return rate > 0
+           && ngx_im_zone_low(w, share, &key, cost, rate,
+                              rate * ngx_im_budget_costs[cost].seconds);
 }
 
 

@@ -38,6 +38,10 @@ ngx_int_t ngx_im_budget_take(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
 ngx_msec_t ngx_im_budget_wait(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
     ngx_im_cost_e cost);
 
+/* Less than half of its bucket is left. */
+ngx_uint_t ngx_im_budget_low(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
+    ngx_im_cost_e cost);
+
 /*
  * Counts a refusal (im_status shows it by reason) and logs one line per reason
  * in 10 s, with the address and how many were not logged.  peer NULL: it
@@ -48,7 +52,7 @@ void ngx_im_budget_refused(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
 
 /* The name of a reason in im_status, and the limit that it means. */
 const char *ngx_im_budget_reason(ngx_im_refusal_e why);
-const char *ngx_im_budget_limit(ngx_im_refusal_e why);
+const char *ngx_im_budget_text(ngx_im_refusal_e why);
 
 /* Of the family AF_UNSPEC: the peer has no budget. */
 void ngx_im_budget_key(ngx_im_worker_t *w, const ngx_im_peer_t *peer,

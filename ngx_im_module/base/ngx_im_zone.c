@@ -578,6 +578,32 @@ ngx_im_zone_wait(ngx_im_worker_t *w, ngx_im_share_t *share,
 }
 
 
+ngx_uint_t
+ngx_im_zone_low(ngx_im_worker_t *w, ngx_im_share_t *share,
+    const ngx_im_zone_key_t *key, ngx_im_cost_e cost, ngx_uint_t rate,
+    ngx_uint_t size)
+{
+    ngx_uint_t         low;
+    ngx_slab_pool_t   *shpool;
+    ngx_im_account_t  *account;
+
+    shpool = ngx_im_zone_pool(w->conf);
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    account = share != NULL ? share->account
+                            : ngx_im_zone_find(shpool->data, key);
+
+    low = account != NULL
+          && im_bucket_low(&account->buckets[cost], rate, size,
+                           ngx_current_msec);
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    return low;
+}
+
+
 const ngx_im_counters_t *
 ngx_im_zone_counters(ngx_im_main_conf_t *imcf)
 {

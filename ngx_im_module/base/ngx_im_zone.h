@@ -128,6 +128,11 @@ ngx_msec_t ngx_im_zone_wait(ngx_im_worker_t *w, ngx_im_share_t *share,
     const ngx_im_zone_key_t *key, ngx_im_cost_e cost, ngx_uint_t rate,
     ngx_uint_t size);
 
+/* Less than half of the tokens are left. */
+ngx_uint_t ngx_im_zone_low(ngx_im_worker_t *w, ngx_im_share_t *share,
+    const ngx_im_zone_key_t *key, ngx_im_cost_e cost, ngx_uint_t rate,
+    ngx_uint_t size);
+
 /* The counters of all workers, by next; those with pid 0 are free. */
 const ngx_im_counters_t *ngx_im_zone_counters(ngx_im_main_conf_t *imcf);
 

@@ -354,7 +354,7 @@ ngx_im_admit_room(ngx_im_session_t *s, im_str_t topic)
                       "im: room \"%*s\" is refused: too many new ones (%s)",
                       topic.len - 2, topic.data + 2,
                       why == NGX_IM_REFUSED_SESSION_ROOMS
-                          ? "one session" : ngx_im_budget_limit(why));
+                          ? "one session" : ngx_im_budget_text(why));
         ngx_im_budget_refused(w, &s->peer, why);
 
         return NGX_BUSY;

@@ -271,7 +271,7 @@ ngx_im_handshake_admit(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
     *ngx_sprintf(retry, "%ui", ngx_im_admit_retry(w, &ctx->peer, why)) = '\0';
 
     return ngx_im_handshake_refuse(r, rc, "Retry-After", (char *) retry,
-                                   ngx_im_budget_limit(why));
+                                   ngx_im_budget_text(why));
 }
 
 

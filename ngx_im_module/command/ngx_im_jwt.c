@@ -6,7 +6,8 @@
  * Keys are chosen before anything is computed; mostly there is one.  Signatures
  * of public keys cost far more than HMACs: their number is limited, and good
  * ones are remembered, so that many clients that come back at once are cheap.
- * Half of the limit is for sessions that have brought no bad token.
+ * Half of the limit is for sessions that have brought no bad token, and whose
+ * address has brought few.
  */
 
 #define OPENSSL_SUPPRESS_DEPRECATED
@@ -350,7 +351,8 @@ ngx_im_jwt_exhausted(ngx_im_session_t *s)
         return "too many bad tokens from this address";
     }
 
-    if ((s->ext != NULL && s->ext->nbad > 0
+    if ((((s->ext != NULL && s->ext->nbad > 0)
+          || ngx_im_budget_low(w, &s->peer, NGX_IM_COST_FAILURE))
          && im_bucket_low(checks, rate, rate, ngx_current_msec))
         || im_bucket_take(checks, rate, rate, ngx_current_msec, 1) != IM_OK)
     {
