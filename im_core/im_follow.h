@@ -340,6 +340,12 @@ im_str_t im_follow_envelope(im_topic_t *topic, uint64_t seq);
 /* Loads what follows seq; event history comes in any case. */
 void im_follow_load(im_topic_t *topic, uint64_t seq);
 
+/* A call of im_follow_load() is out. */
+int im_follow_loading(im_topic_t *topic);
+
+/* Bytes of the recent messages that are there. */
+size_t im_follow_window_bytes(im_topic_t *topic);
+
 /*
  * Asks for the topic's position; event history comes in any case.  IM_OK: the
  * question goes out with this call; IM_AGAIN: another is out.

@@ -778,6 +778,24 @@ im_follow_load(im_topic_t *topic, uint64_t seq)
 }
 
 
+int
+im_follow_loading(im_topic_t *topic)
+{
+    return ((im_route_t *) topic->data)->load == IM_LOAD_READING;
+}
+
+
+size_t
+im_follow_window_bytes(im_topic_t *topic)
+{
+    im_recent_t  *recent;
+
+    recent = ((im_route_t *) topic->data)->recent;
+
+    return recent != NULL ? recent->window.bytes : 0;
+}
+
+
 /* What a call that is out reads is no good any more, either. */
 void
 im_follow_forget(im_topic_t *topic, uint64_t seq)

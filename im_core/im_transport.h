@@ -72,6 +72,7 @@ typedef struct {
     u_char   *control;       /* a control frame that was cut, or NULL */
     uint8_t   ncontrol;
     uint8_t   failed;        /* nothing more can be read */
+    int32_t   frames;        /* added to by the decoder, whatever they hold */
 } im_input_t;
 
 

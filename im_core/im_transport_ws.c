@@ -139,6 +139,9 @@ im_transport_ws_decode(im_input_t *input, u_char **p, u_char *end,
     for ( ;; ) {
         rc = im_ws_decode(&input->ws, p, end, max, &e);
 
+        input->frames += (int32_t) input->ws.frames;
+        input->ws.frames = 0;
+
         if (rc == IM_ERROR) {
             return im_transport_ws_fail(input, e.close_code, e.reason, ev);
         }

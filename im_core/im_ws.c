@@ -192,6 +192,7 @@ im_ws_begin(im_ws_t *ws, uint64_t max)
     ws->left = len;
     ws->mask_at = 0;
     ws->in_payload = 1;
+    ws->frames++;
 
     if (ws->opcode & IM_WS_CONTROL) {
         return IM_WS_FAULT_NONE;

@@ -53,6 +53,7 @@ typedef struct {
     unsigned   fin:1;
     unsigned   in_payload:1;
     unsigned   failed:5;         /* the fault, or 0 */
+    uint32_t   frames;           /* so many have begun */
 } im_ws_t;
 
 

@@ -143,6 +143,14 @@ ngx_im_events_describe(im_sub_t *sub, ngx_im_followed_t *f)
 }
 
 
+static void
+ngx_im_events_ended(void *ctx, void *data)
+{
+    ngx_im_resume_ended(data);
+    ngx_im_info_ended(ctx, data);
+}
+
+
 static const ngx_im_follow_events_t  ngx_im_events = {
     {
         ngx_im_events_live,
@@ -153,7 +161,7 @@ static const ngx_im_follow_events_t  ngx_im_events = {
         ngx_im_resume_history,
         ngx_im_info_reported,
         ngx_im_info_members,
-        ngx_im_info_ended
+        ngx_im_events_ended
     },
 
     ngx_im_control_entry,

@@ -43,6 +43,7 @@ static ngx_im_status_field_t  ngx_im_status_fields[] = {
     ngx_im_status_field(recovered),
     ngx_im_status_field(unrecovered),
     ngx_im_status_field(window_bytes),
+    ngx_im_status_field(reads),
     { ngx_null_string, 0 }
 };
 

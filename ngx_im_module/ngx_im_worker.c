@@ -6,11 +6,13 @@
 
 #include "ngx_im_worker.h"
 #include "ngx_im_client.h"
+#include "ngx_im_flow.h"
 #include "ngx_im_follow.h"
 #include "ngx_im_hooks.h"
 #include "ngx_im_info.h"
 #include "ngx_im_jwt.h"
 #include "ngx_im_opening.h"
+#include "ngx_im_read.h"
 #include "ngx_im_reserve.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_send.h"
@@ -24,6 +26,7 @@
 #define NGX_IM_READ_SIZE       65536
 #define NGX_IM_SCRATCH_MAX     (1024 * 1024 * 1024)
 #define NGX_IM_RESUME_RETRY    50       /* ms */
+#define NGX_IM_FLOW_RETRY      50       /* ms */
 #define NGX_IM_INFO_RETRY      100      /* ms */
 
 
@@ -39,8 +42,8 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
     im_list_init(&w->closed);
     im_list_init(&w->blocked);
     im_list_init(&w->flush);
-    im_list_init(&w->throttled);
     im_list_init(&w->queries);
+    im_list_init(&w->reads);
 
     im_slab_init(&w->sessions_slab, sizeof(ngx_im_session_t),
                  NGX_IM_SESSIONS_BLOCK);
@@ -90,7 +93,7 @@ ngx_im_worker_tick(ngx_event_t *ev)
     ngx_im_wheel_advance(&w->expiry, ngx_time());
 
     ngx_im_reserve_fill(w, 0);
-    ngx_im_session_wake(&w->throttled, w->nsessions);
+    ngx_im_read_tick(w);
     ngx_im_send_tick(w);
     ngx_im_jwt_tick(w);
 
@@ -126,6 +129,10 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     ngx_im_wheel_init(&w->expiry, ngx_im_token_due, w->log);
 
     ngx_im_turn_init(&w->ready, ngx_im_resume_serve, w, NGX_IM_RESUME_RETRY,
+                     w->log);
+    ngx_im_turn_init(&w->loads, ngx_im_resume_serve_load, w,
+                     NGX_IM_FLOW_RETRY, w->log);
+    ngx_im_turn_init(&w->throttled, ngx_im_flow_serve, w, NGX_IM_FLOW_RETRY,
                      w->log);
     ngx_im_turn_init(&w->infos, ngx_im_info_serve, w, NGX_IM_INFO_RETRY,
                      w->log);

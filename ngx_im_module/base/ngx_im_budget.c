@@ -22,7 +22,7 @@ static const struct {
     { offsetof(ngx_im_per_address_t, handshakes), 4 },
     { offsetof(ngx_im_per_address_t, rooms), 20 },
     { offsetof(ngx_im_per_address_t, failures), 50 },
-    { offsetof(ngx_im_per_address_t, read), 64 },
+    { offsetof(ngx_im_per_address_t, read), 16 },
     { offsetof(ngx_im_per_address_t, frames), 4 },
     { offsetof(ngx_im_per_address_t, bytes), 16 }
 };
@@ -198,6 +198,34 @@ ngx_im_budget_take(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
            ? ngx_im_zone_take(w, share, &key, cost, rate,
                               rate * ngx_im_budget_costs[cost].seconds, n)
            : NGX_OK;
+}
+
+
+ngx_msec_t
+ngx_im_budget_charge(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
+    ngx_im_cost_e cost, uint32_t n)
+{
+    ngx_uint_t          rate;
+    ngx_im_share_t     *share;
+    ngx_im_zone_key_t   key;
+
+    rate = ngx_im_budget_rate(w, peer, cost, &key, &share);
+
+    return rate > 0
+           ? ngx_im_zone_charge(w, share, &key, cost, rate,
+                                rate * ngx_im_budget_costs[cost].seconds, n)
+           : 0;
+}
+
+
+ngx_uint_t
+ngx_im_budget_per_second(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
+    ngx_im_cost_e cost)
+{
+    ngx_im_share_t     *share;
+    ngx_im_zone_key_t   key;
+
+    return ngx_im_budget_rate(w, peer, cost, &key, &share);
 }
 
 

@@ -34,6 +34,16 @@ typedef struct {
 ngx_int_t ngx_im_budget_take(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
     ngx_im_cost_e cost, uint32_t n);
 
+/*
+ * Takes n in any case: what has been spent already.  ms until there is credit.
+ */
+ngx_msec_t ngx_im_budget_charge(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
+    ngx_im_cost_e cost, uint32_t n);
+
+/* What it may cost a second; 0: any number. */
+ngx_uint_t ngx_im_budget_per_second(ngx_im_worker_t *w,
+    const ngx_im_peer_t *peer, ngx_im_cost_e cost);
+
 /* ms until there is credit; 0: there is. */
 ngx_msec_t ngx_im_budget_wait(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
     ngx_im_cost_e cost);

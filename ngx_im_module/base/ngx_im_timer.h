@@ -43,6 +43,7 @@ typedef struct {
 typedef struct {
     im_list_t         link;          /* the caller's to init; self: not set */
     uint32_t          at;            /* s of its wheel's time */
+    uint32_t          spare;         /* the owner's, for anything */
 } ngx_im_timer_t;
 
 

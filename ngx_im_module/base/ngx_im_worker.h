@@ -72,9 +72,11 @@ struct ngx_im_worker_s {
     im_bucket_t         handshakes;
     im_bucket_t         new_rooms;
     ngx_im_rate_t       origins;         /* log lines about wrong ones */
-    im_list_t           throttled;       /* sessions that wait for a second */
+    ngx_im_turn_t       throttled;       /* sessions that wait for credit */
     im_list_t           queries;         /* sessions that wait to ask */
-    ngx_uint_t          nqueries;        /* of presence and history, out */
+    im_list_t           reads;           /* calls that are out for clients */
+    ngx_uint_t          nreads;
+    ngx_im_turn_t       loads;           /* topics that wait for a read */
     ngx_event_t         flush_event;
     ngx_event_t         close_event;
     ngx_event_t         tick;            /* 1 s, cancelable */

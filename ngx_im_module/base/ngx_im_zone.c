@@ -553,6 +553,37 @@ ngx_im_zone_take(ngx_im_worker_t *w, ngx_im_share_t *share,
 
 
 ngx_msec_t
+ngx_im_zone_charge(ngx_im_worker_t *w, ngx_im_share_t *share,
+    const ngx_im_zone_key_t *key, ngx_im_cost_e cost, ngx_uint_t rate,
+    ngx_uint_t size, uint32_t n)
+{
+    ngx_msec_t         wait;
+    im_bucket_t       *bucket;
+    ngx_slab_pool_t   *shpool;
+    ngx_im_account_t  *account;
+
+    wait = 0;
+    shpool = ngx_im_zone_pool(w->conf);
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    account = share != NULL ? share->account
+                            : ngx_im_zone_account(shpool->data, shpool, key);
+
+    if (account != NULL) {
+        bucket = &account->buckets[cost];
+
+        im_bucket_charge(bucket, rate, size, ngx_current_msec, n);
+        wait = im_bucket_wait(bucket, rate, size, ngx_current_msec);
+    }
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    return wait;
+}
+
+
+ngx_msec_t
 ngx_im_zone_wait(ngx_im_worker_t *w, ngx_im_share_t *share,
     const ngx_im_zone_key_t *key, ngx_im_cost_e cost, ngx_uint_t rate,
     ngx_uint_t size)

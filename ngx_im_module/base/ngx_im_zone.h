@@ -53,6 +53,7 @@ struct ngx_im_counters_s {
     ngx_atomic_t      unrecovered;       /* subscriptions with a hole */
     ngx_atomic_t      window_bytes;
     ngx_atomic_t      sends;             /* send calls */
+    ngx_atomic_t      reads;             /* of Redis for clients, now */
     ngx_atomic_t      refusals[NGX_IM_REFUSALS];
 };
 
@@ -120,6 +121,11 @@ ngx_uint_t ngx_im_zone_held(ngx_im_worker_t *w, ngx_im_share_t *share,
  * NGX_BUSY: there is none.
  */
 ngx_int_t ngx_im_zone_take(ngx_im_worker_t *w, ngx_im_share_t *share,
+    const ngx_im_zone_key_t *key, ngx_im_cost_e cost, ngx_uint_t rate,
+    ngx_uint_t size, uint32_t n);
+
+/* Takes n tokens in any case; ms until there is one again. */
+ngx_msec_t ngx_im_zone_charge(ngx_im_worker_t *w, ngx_im_share_t *share,
     const ngx_im_zone_key_t *key, ngx_im_cost_e cost, ngx_uint_t rate,
     ngx_uint_t size, uint32_t n);
 

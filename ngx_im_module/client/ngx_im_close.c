@@ -5,6 +5,7 @@
  */
 
 #include "ngx_im_client.h"
+#include "ngx_im_flow.h"
 #include "ngx_im_opening.h"
 #include "ngx_im_send.h"
 #include "ngx_im_sub.h"
@@ -82,6 +83,8 @@ ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
         w->nusers -= last ? 1 : 0;
         w->counters->users = w->nusers;
     }
+
+    ngx_im_flow_end(s);
 
     if (!s->evicted) {
         ngx_im_host_release(w, ngx_im_host(w, s->host), NGX_IM_POOL_SESSIONS);

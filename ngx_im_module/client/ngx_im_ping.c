@@ -11,7 +11,8 @@
 
 /*
  * The ping of a protocol is a message, and the pong must come in time.  A
- * client whose input is held can't answer: nothing is read from it.
+ * client whose input is held can't answer: nothing is read from it.  It gets
+ * pings all the same, and its answers are counted.
  */
 static void
 ngx_im_ping_message(ngx_im_session_t *s)
@@ -27,7 +28,9 @@ ngx_im_ping_message(ngx_im_session_t *s)
         return;
     }
 
-    if (s->pinged && (ext == NULL || ext->held == NULL)) {
+    if (s->pinged && !ngx_im_session_stopped(s)
+        && (ext == NULL || ext->held == NULL))
+    {
         ngx_im_session_close(s, IM_REASON_NO_PONG, "no answer to ping");
         return;
     }
@@ -41,9 +44,15 @@ ngx_im_ping_message(ngx_im_session_t *s)
         return;
     }
 
-    ngx_im_reply_init(&reply, IM_REPLY_PING, 0);
-    s->pinged = 1;
     s->pong_due = wait < ping;
+
+    if (s->pinged == NGX_IM_PINGS) {
+        ngx_im_session_deadline(s, wait);
+        return;
+    }
+
+    ngx_im_reply_init(&reply, IM_REPLY_PING, 0);
+    s->pinged++;
 
     if (ngx_im_reply_send(s, &reply) == NGX_OK
         && s->phase == NGX_IM_OPEN)
@@ -65,7 +74,13 @@ ngx_im_ping_frame(ngx_im_session_t *s)
     ping = s->conf->ping / 1000;
     pong = s->conf->pong / 1000;
 
-    if (silent >= pong) {
+    if (ngx_im_session_stopped(s)) {
+
+        /* its answer may be among what is not read */
+
+        silent = ngx_min(silent, ping);
+
+    } else if (silent >= pong) {
         ngx_im_session_close(s, IM_REASON_NO_PONG, "no answer to ping");
         return;
     }
@@ -95,7 +110,14 @@ ngx_im_ping_due(ngx_im_timer_t *timer)
     switch (s->phase) {
 
     case NGX_IM_CONNECTING:
-        ngx_im_session_close(s, IM_REASON_STALE, "no first frame in time");
+        if (ngx_im_session_stopped(s)) {
+            ngx_im_session_close(s, IM_REASON_BUSY,
+                                 "too much is read for this address");
+
+        } else {
+            ngx_im_session_close(s, IM_REASON_STALE, "no first frame in time");
+        }
+
         break;
 
     case NGX_IM_AUTHENTICATING:

@@ -6,11 +6,12 @@
  *
  * All sessions of a worker share one read buffer.  A message that lies whole in
  * it is handled there.  Only a message that is cut is kept, and grows as bytes
- * arrive.  While a command waits for its answer, the commands behind it are
- * held and nothing more is read.
+ * arrive.  While a command waits for its answer, or a client has sent more than
+ * it may, the bytes behind are held and nothing more is read.
  */
 
 #include "ngx_im_client.h"
+#include "ngx_im_flow.h"
 #include "ngx_im_send.h"
 
 
@@ -83,26 +84,17 @@ ngx_im_recv_piece(ngx_im_session_t *s, im_str_t piece, ngx_im_pieces_t *pieces)
 }
 
 
-/* p, end: the bytes behind the message. */
+/* Keeps a message, or none (kind 0), and what is behind it for later. */
 static ngx_int_t
-ngx_im_recv_message(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
-    u_char *p, u_char *end)
+ngx_im_recv_hold(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
+    im_str_t rest, im_str_t pong)
 {
-    ngx_int_t       rc;
+    u_char         *p;
     ngx_im_ext_t   *ext;
     ngx_im_held_t  *held;
 
-    rc = ngx_im_worker->events->message(s, kind, &message);
-
-    if (rc != NGX_AGAIN) {
-        return rc == NGX_ERROR || s->phase == NGX_IM_CLOSED ? NGX_ERROR
-                                                            : NGX_OK;
-    }
-
-    /* the rest of the message and the bytes behind it are kept for later */
-
     ext = ngx_im_session_ext(s);
-    held = im_alloc(sizeof(ngx_im_held_t) + message.len + (end - p));
+    held = im_alloc(sizeof(ngx_im_held_t) + message.len + rest.len + pong.len);
 
     if (ext == NULL || held == NULL) {
         im_free(held);
@@ -111,19 +103,44 @@ ngx_im_recv_message(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
 
     held->kind = kind;
     held->len = message.len;
-    held->rest = end - p;
+    held->rest = rest.len;
+    held->pong = pong.len;
+
+    p = held->bytes;
 
     if (message.len > 0) {
-        ngx_memcpy(held->bytes, message.data, message.len);
+        p = ngx_cpymem(p, message.data, message.len);
     }
 
-    if (end > p) {
-        ngx_memcpy(held->bytes + message.len, p, end - p);
+    if (rest.len > 0) {
+        p = ngx_cpymem(p, rest.data, rest.len);
+    }
+
+    if (pong.len > 0) {
+        ngx_memcpy(p, pong.data, pong.len);
     }
 
     ext->held = held;
 
     return NGX_AGAIN;
+}
+
+
+/* p, end: the bytes behind the message. */
+static ngx_int_t
+ngx_im_recv_message(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
+    u_char *p, u_char *end)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_im_worker->events->message(s, kind, &message);
+
+    if (rc == NGX_AGAIN) {
+        return ngx_im_recv_hold(s, kind, message, im_str_set(p, end - p),
+                                im_str_set(NULL, 0));
+    }
+
+    return rc == NGX_ERROR || s->phase == NGX_IM_CLOSED ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -207,9 +224,58 @@ ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
 }
 
 
+/* The client broke the protocol, or there is no memory. */
 static ngx_int_t
-ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end)
+ngx_im_recv_fault(ngx_im_session_t *s, im_input_event_t *ev)
 {
+    /* a session that ends only waits for the peer to hang up */
+
+    if (s->phase < NGX_IM_ENDING) {
+        ngx_im_session_close_code(s, ev->code, im_str_set("", 0), ev->why);
+    }
+
+    return s->phase == NGX_IM_CLOSED ? NGX_ERROR : NGX_OK;
+}
+
+
+/*
+ * A block of frames is paid for, and the bytes behind it wait: for credit, or
+ * behind the other sessions.
+ */
+static ngx_int_t
+ngx_im_recv_pause(ngx_im_session_t *s, ngx_im_pieces_t *pieces)
+{
+    im_str_t   pong, rest;
+    ngx_int_t  rc;
+
+    pong = im_str_set(NULL, 0);
+    rest = im_str_set(pieces->p, pieces->end - pieces->p);
+
+    rc = ngx_im_flow_frames(s);
+
+    if (rc == NGX_OK) {
+        if (rest.len == 0) {
+            return NGX_OK;
+        }
+
+        pong = im_buf_str(&pieces->pong);
+        pieces->pong.len = 0;
+
+        ngx_post_event(s->connection->read, &ngx_posted_next_events);
+    }
+
+    if (rc == NGX_ERROR || ngx_im_recv_keep(s, pieces->message) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_im_recv_hold(s, 0, im_str_set(NULL, 0), rest, pong);
+}
+
+
+static ngx_int_t
+ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end, im_str_t pong)
+{
+    int32_t           block;
     ngx_int_t         rc;
     ngx_im_pieces_t   pieces;
     im_input_event_t  ev;
@@ -218,42 +284,43 @@ ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end)
     pieces.end = end;
 
     im_buf_fixed(&pieces.pong, pieces.bytes, sizeof(pieces.bytes));
+    im_buf_add_str(&pieces.pong, pong);
 
-    for ( ;; ) {
+    block = ngx_im_flow_block(ngx_im_worker);
+
+    if (block == 0) {
+        s->input.frames = 0;
+        block = NGX_MAX_INT32_VALUE;
+    }
+
+    do {
         rc = s->transport->decode(&s->input, &p, end, s->conf->max_message,
                                   &ev);
+        pieces.p = p;
 
         if (rc == IM_AGAIN) {
-            ngx_im_recv_pong(s, &pieces);
-            return ngx_im_recv_keep(s, pieces.message);
+            rc = ngx_im_recv_keep(s, pieces.message);
+            break;
         }
 
         if (rc == IM_ERROR) {
             ngx_im_recv_pong(s, &pieces);
-
-            /* a session that ends only waits for the peer to hang up */
-
-            if (s->phase < NGX_IM_ENDING) {
-                ngx_im_session_close_code(s, ev.code, im_str_set("", 0),
-                                          ev.why);
-            }
-
-            return s->phase == NGX_IM_CLOSED ? NGX_ERROR : NGX_OK;
+            return ngx_im_recv_fault(s, &ev);
         }
-
-        pieces.p = p;
 
         rc = ngx_im_recv_event(s, &ev, &pieces);
 
-        if (s->phase == NGX_IM_CLOSED) {
-            return NGX_ERROR;
+        if (rc == NGX_OK && s->input.frames >= block
+            && s->phase < NGX_IM_ENDING)
+        {
+            rc = ngx_im_recv_pause(s, &pieces);
         }
 
-        if (rc != NGX_OK) {
-            ngx_im_recv_pong(s, &pieces);
-            return rc;
-        }
-    }
+    } while (rc == NGX_OK && s->phase != NGX_IM_CLOSED);
+
+    ngx_im_recv_pong(s, &pieces);
+
+    return s->phase == NGX_IM_CLOSED ? NGX_ERROR : rc;
 }
 
 
@@ -261,11 +328,17 @@ ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end)
 static ngx_int_t
 ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
 {
+    ngx_int_t  rc, credit;
+
     s->seen = ngx_im_worker->wheel.time;
-    s->bytes_in += end - p;
     ngx_im_worker->counters->bytes_in += end - p;
 
-    return ngx_im_recv_decode(s, p, end);
+    credit = ngx_im_flow_bytes(s, end - p);
+
+    rc = ngx_im_recv_decode(s, p, end, im_str_set(NULL, 0));
+
+    return rc == NGX_OK && credit != NGX_OK && s->phase < NGX_IM_ENDING
+           ? ngx_im_flow_wait(s, NGX_IM_WAIT_BYTES) : rc;
 }
 
 
@@ -296,27 +369,37 @@ ngx_im_recv_held(ngx_im_session_t *s)
     ngx_int_t       rc;
     ngx_im_held_t  *held;
 
+    if (ngx_im_session_stopped(s)) {
+        return NGX_AGAIN;
+    }
+
     if (s->ext == NULL || s->ext->held == NULL) {
         return NGX_OK;
     }
 
-    if (s->phase < NGX_IM_ENDING && ngx_im_session_waits(s)) {
+    held = s->ext->held;
+
+    if (held->kind != 0 && s->phase < NGX_IM_ENDING
+        && ngx_im_session_waits(s))
+    {
         return NGX_AGAIN;
     }
 
-    held = s->ext->held;
     s->ext->held = NULL;
 
     p = held->bytes + held->len;
     rc = NGX_OK;
 
-    if (s->phase < NGX_IM_ENDING) {
+    if (held->kind != 0 && s->phase < NGX_IM_ENDING) {
         message = im_str_set(held->bytes, held->len);
         rc = ngx_im_recv_message(s, held->kind, message, p, p + held->rest);
     }
 
-    if (rc == NGX_OK && held->rest > 0) {
-        rc = ngx_im_recv_decode(s, p, p + held->rest);
+    /* without a message, the decoder may be at the end of one */
+
+    if (rc == NGX_OK && (held->rest > 0 || held->kind == 0)) {
+        rc = ngx_im_recv_decode(s, p, p + held->rest,
+                                im_str_set(p + held->rest, held->pong));
     }
 
     im_free(held);

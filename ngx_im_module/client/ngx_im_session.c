@@ -56,6 +56,7 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     s->peer = *peer;
     s->start = ngx_time();
     s->seen = w->wheel.time;
+    ngx_im_session_flow(s) = (uint32_t) ngx_current_msec;
 
     ngx_im_session_stamp(w, s->peer.id, index);
 
@@ -271,13 +272,25 @@ ngx_im_session_waits(ngx_im_session_t *s)
 }
 
 
+ngx_uint_t
+ngx_im_session_stopped(ngx_im_session_t *s)
+{
+    return s->phase < NGX_IM_ENDING && s->ext != NULL
+           && !im_list_empty(&s->ext->waiting);
+}
+
+
 void
 ngx_im_session_continue(ngx_im_session_t *s)
 {
-    if (s->ext != NULL && s->ext->held != NULL
-        && s->phase != NGX_IM_CLOSED)
+    ngx_event_t  *rev;
+
+    rev = s->connection->read;
+
+    if (s->phase != NGX_IM_CLOSED
+        && (rev->ready || (s->ext != NULL && s->ext->held != NULL)))
     {
-        ngx_post_event(s->connection->read, &ngx_posted_events);
+        ngx_post_event(rev, &ngx_posted_events);
     }
 }
 

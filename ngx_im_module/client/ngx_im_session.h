@@ -50,9 +50,19 @@ typedef struct {
 typedef struct {
     size_t            len;       /* of the message, or its rest */
     size_t            rest;      /* of the bytes behind it */
-    im_kind_e         kind;
+    size_t            pong;      /* of the answer to pings before them */
+    im_kind_e         kind;      /* 0: there is no message */
     u_char            bytes[1];
 } ngx_im_held_t;
+
+
+/* What a session waits for whose input is not read. */
+typedef enum {
+    NGX_IM_WAIT_FRAMES = 0,
+    NGX_IM_WAIT_BYTES,
+    NGX_IM_WAIT_COMMANDS,
+    NGX_IM_WAIT_READ         /* bytes from Redis */
+} ngx_im_wait_e;
 
 
 /* The extension of a session: what only some sessions need. */
@@ -73,10 +83,13 @@ typedef struct {
     uint32_t          refresh;   /* s: the webhook renews then; 0: never */
     uint16_t          nsubs;     /* of connect that are not ready */
     uint8_t           nbad;      /* tokens that were not valid */
-    ngx_im_rate_t     commands;
+    uint8_t           wait;      /* ngx_im_wait_e, in worker->throttled */
+    im_bucket_t       commands;
     unsigned          connecting:1;  /* connect isn't answered */
     unsigned          failed:1;  /* connect was refused */
     unsigned          busy:1;    /* a command is under way: input waits */
+    unsigned          prepaid:1; /* a block of bytes */
+    unsigned          credit:1;  /* what a command reads first is paid */
 } ngx_im_ext_t;
 
 
@@ -114,7 +127,7 @@ struct ngx_im_session_s {
     uint16_t            nrooms;          /* joined, for the log line */
     uint8_t             phase;           /* ngx_im_phase_e */
     unsigned            close_received:1;
-    unsigned            pinged:1;        /* a ping of ours has no answer */
+    unsigned            pinged:3;        /* pings of ours without an answer */
     unsigned            pong_due:1;      /* the deadline is its answer's */
     unsigned            positions:1;     /* im: with seq and epoch */
     unsigned            evicted:1;       /* has no place any more */
@@ -123,6 +136,13 @@ struct ngx_im_session_s {
     u_char             *name;            /* u8 length and bytes, then those of
                                             the login; or NULL */
 };
+
+
+/* ms: what it has sent is worth so much of its rate */
+#define ngx_im_session_flow(s)  ((s)->deadline.spare)
+
+/* The most of pinged. */
+#define NGX_IM_PINGS  7
 
 
 /* im_sub_t's flags */
@@ -247,10 +267,13 @@ ngx_int_t ngx_im_session_copy(im_str_t *to, im_str_t s);
 /* Command id is running: input waits.  The session has an extension. */
 void ngx_im_session_busy(ngx_im_session_t *s, uint32_t id);
 
-/* Input of this session has to wait. */
+/* A message of this session has to wait. */
 ngx_uint_t ngx_im_session_waits(ngx_im_session_t *s);
 
-/* Held input goes on, in a later event. */
+/* Nothing is read from it: it is in worker->throttled or queries. */
+ngx_uint_t ngx_im_session_stopped(ngx_im_session_t *s);
+
+/* Held or unread input goes on, in a later event. */
 void ngx_im_session_continue(ngx_im_session_t *s);
 
 /* The same, for at most n sessions of a list that wait in it. */

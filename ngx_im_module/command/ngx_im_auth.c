@@ -12,6 +12,7 @@
 #include "ngx_im_backend.h"
 #include "ngx_im_identity.h"
 #include "ngx_im_jwt.h"
+#include "ngx_im_read.h"
 #include "ngx_im_reply.h"
 #include "ngx_im_webhook.h"
 #include "im_ask.h"
@@ -463,10 +464,21 @@ ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
 ngx_int_t
 ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
 {
+    ngx_int_t          rc;
     ngx_im_identity_t  guest;
 
     if (s->phase != NGX_IM_CONNECTING) {
         return NGX_OK;
+    }
+
+    if (command->nresumes > 0) {
+        rc = ngx_im_read_pay(s);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        ngx_im_read_paid(s);
     }
 
     if (ngx_im_auth_keep(s, command) != NGX_OK) {

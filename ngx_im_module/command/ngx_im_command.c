@@ -10,6 +10,7 @@
  */
 
 #include "ngx_im_command.h"
+#include "ngx_im_flow.h"
 #include "ngx_im_reply.h"
 #include "ngx_im_send.h"
 #include "ngx_im_token.h"
@@ -67,7 +68,7 @@ ngx_im_command_pong(ngx_im_session_t *s, const im_command_t *command)
                                     "pong without a ping");
     }
 
-    s->pinged = 0;
+    s->pinged--;
 
     return NGX_OK;
 }
@@ -149,6 +150,7 @@ ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
 {
     im_str_t          message;
     ngx_int_t         rc;
+    ngx_uint_t        max;
     im_command_t      command;
     ngx_im_worker_t  *w;
 
@@ -159,13 +161,13 @@ ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
             return NGX_AGAIN;
         }
 
-        /* some commands a second run, and the others in the next second */
+        max = s->conf->main->commands;
 
-        if (s->ext != NULL
-            && !ngx_im_rate_take(&s->ext->commands, s->conf->main->commands))
+        if (s->conf->proto->commands && s->ext != NULL
+            && im_bucket_take(&s->ext->commands, max, max, ngx_current_msec, 1)
+               != IM_OK)
         {
-            im_list_insert_tail(&w->throttled, &s->ext->waiting);
-            return NGX_AGAIN;
+            return ngx_im_flow_wait(s, NGX_IM_WAIT_COMMANDS);
         }
 
         message = *rest;
@@ -185,6 +187,10 @@ ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
             *rest = message;
             return NGX_AGAIN;
         }
+
+        /* a frame may have many of them: each counts as a frame */
+
+        s->input.frames += rest->len > 0;
 
     } while (rest->len > 0 && s->phase < NGX_IM_ENDING);
 

@@ -4,15 +4,16 @@
  * Presence and history of topics, for clients that follow them.
  *
  * A worker knows its own sessions best; other sessions and the history are in
- * Redis.  A session has one question out at a time.  The worker has a limited
- * number of them: other sessions wait for their turn, and nothing is read from
- * them.
+ * Redis.  A session has one question out at a time, and its address and the
+ * worker a limited number of them (ngx_im_read.c): other sessions wait for
+ * their turn, and nothing is read from them.
  */
 
 #include "ngx_im_follow.h"
 #include "ngx_im_command.h"
 #include "ngx_im_send.h"
 #include "ngx_im_reply.h"
+#include "ngx_im_read.h"
 #include "ngx_im_resume.h"
 #include "im_link_history.h"
 #include "im_link_members.h"
@@ -22,11 +23,12 @@
 #define NGX_IM_QUERY_CLIENTS  20000
 #define NGX_IM_QUERY_SHARE    20       /* entries that count as a command */
 #define NGX_IM_QUERY_ANSWER   (8 * 1024 * 1024)
-#define NGX_IM_QUERY_ATONCE   64
+#define NGX_IM_QUERY_ENTRY    64       /* bytes beside its envelope */
 
 
 /* A question that is out; owned by the call. */
 typedef struct {
+    ngx_im_read_t     read;
     ngx_im_handle_t   session;
     im_command_e      type;
     im_position_t     since;
@@ -100,13 +102,26 @@ ngx_im_query_may(ngx_im_session_t *s, const im_command_t *command,
 }
 
 
+/* Some members or messages of an answer count as a command. */
+static void
+ngx_im_query_count(ngx_im_session_t *s, ngx_uint_t n)
+{
+    ngx_uint_t  max;
+
+    max = s->conf->main->commands;
+
+    im_bucket_charge(&s->ext->commands, max, max, ngx_current_msec,
+                     n / NGX_IM_QUERY_SHARE);
+}
+
+
 static void
 ngx_im_query_page(ngx_im_session_t *s, uint32_t id,
     const im_subscribed_t *page)
 {
     im_reply_t  answer;
 
-    s->ext->commands.n += page->nmessages / NGX_IM_QUERY_SHARE;
+    ngx_im_query_count(s, page->nmessages);
 
     ngx_im_reply_init(&answer, IM_REPLY_HISTORY, id);
     answer.subs = page;
@@ -158,6 +173,7 @@ ngx_im_query_window(ngx_im_session_t *s, const im_command_t *command,
     }
 
     page.at.seq = topic->seq;
+    ngx_im_read_charge(&s->peer, len);
     ngx_im_query_page(s, command->id, &page);
 
     return NGX_OK;
@@ -244,7 +260,7 @@ ngx_im_query_presence(ngx_im_session_t *s, uint32_t id, im_command_e type,
     im_error_e              error;
     ngx_im_query_clients_t  clients;
 
-    s->ext->commands.n += members->n / NGX_IM_QUERY_SHARE;
+    ngx_im_query_count(s, members->n);
 
     if (ngx_im_query_clients(&clients, topic, members) != NGX_OK) {
         return IM_ERROR_INTERNAL;
@@ -280,6 +296,8 @@ ngx_im_query_presence(ngx_im_session_t *s, uint32_t id, im_command_e type,
     }
 
     if (error == 0) {
+        ngx_im_read_charge(&s->peer, type == IM_COMMAND_PRESENCE
+                                     ? clients.bytes : 0);
         (void) ngx_im_reply_send(s, &answer);
     }
 
@@ -358,7 +376,7 @@ ngx_im_query_session(ngx_im_query_t *query, im_topic_t **topic)
 
     w = ngx_im_worker;
 
-    ngx_im_session_wake(&w->queries, NGX_IM_QUERY_ATONCE - --w->nqueries);
+    ngx_im_read_end(w, &query->read);
 
     s = ngx_im_session_find(w, query->session);
 
@@ -394,6 +412,23 @@ ngx_im_query_done(ngx_im_query_t *query, ngx_im_session_t *s,
 }
 
 
+static size_t
+ngx_im_query_bytes(const im_link_page_t *page)
+{
+    size_t                len;
+    ngx_uint_t            i;
+    const im_envelope_t  *envelope;
+
+    for (len = 0, i = 0; i < page->n; i++) {
+        envelope = page->messages[i].envelope;
+        len += NGX_IM_QUERY_ENTRY + envelope->data.len + envelope->info.len
+               + envelope->tags.len;
+    }
+
+    return len;
+}
+
+
 static void
 ngx_im_query_history_handler(const im_link_page_t *page, void *data)
 {
@@ -404,6 +439,10 @@ ngx_im_query_history_handler(const im_link_page_t *page, void *data)
     ngx_im_session_t  *s;
 
     query = data;
+
+    /* also where the client has left */
+
+    ngx_im_read_charge(&query->read.peer, ngx_im_query_bytes(page));
 
     s = ngx_im_query_session(query, &topic);
     if (s == NULL) {
@@ -505,19 +544,30 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
                                   : rc;
     }
 
+    rc = ngx_im_read_pay(s);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     w = ngx_im_worker;
     rc = ngx_im_query_kept(s, command);
 
     if (rc != NGX_DECLINED) {
+        ngx_im_read_paid(s);
         return rc;
     }
 
-    if (w->nqueries >= NGX_IM_QUERY_ATONCE) {
-        im_list_insert_tail(&w->queries, &s->ext->waiting);
+    query = ngx_im_query_create(s, command);
+
+    if (query != NULL && ngx_im_read_begin(w, &query->read, &s->peer) != NGX_OK)
+    {
+        im_free(query);
+        ngx_im_read_wait(s);
         return NGX_AGAIN;
     }
 
-    query = ngx_im_query_create(s, command);
+    ngx_im_read_paid(s);
 
     rc = NGX_ERROR;
 
@@ -530,11 +580,13 @@ ngx_im_query_command(ngx_im_session_t *s, const im_command_t *command)
     }
 
     if (rc != NGX_OK) {
+        if (query != NULL) {
+            ngx_im_read_end(w, &query->read);
+        }
+
         im_free(query);
         return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
     }
-
-    w->nqueries++;
 
     ngx_im_session_busy(s, command->id);
 

@@ -10,6 +10,7 @@
  */
 
 #include "ngx_im_resume.h"
+#include "ngx_im_read.h"
 #include "ngx_im_topic.h"
 #include "ngx_im_presence.h"
 #include "ngx_im_info.h"
@@ -18,6 +19,10 @@
 #include "ngx_im_send.h"
 #include "ngx_im_sub.h"
 #include "im_id.h"
+
+
+#define NGX_IM_RESUME_PAYERS  64     /* joins that are asked in a turn */
+#define NGX_IM_RESUME_BOUND   (1024 * 1024)      /* of a page, about */
 
 
 void
@@ -86,24 +91,119 @@ ngx_im_resume_judge(ngx_im_join_t *join)
 }
 
 
+static ngx_im_peer_t *
+ngx_im_resume_peer(ngx_im_join_t *join)
+{
+    ngx_im_session_t  *s;
+
+    s = join->sub->session;
+
+    return &s->peer;
+}
+
+
 /* One question for all that wait; those that come later wait for another. */
 static void
 ngx_im_resume_ask(ngx_im_topic_t *t)
 {
     im_list_t      *q;
+    ngx_im_peer_t  *peer;
     ngx_im_join_t  *join;
 
     if (im_follow_ask(t->topic) != NGX_OK) {
         return;
     }
 
+    peer = NULL;
+
     im_list_each(q, &t->joins) {
         join = im_list_data(q, ngx_im_join_t, link);
 
         if (join->asked == NGX_IM_NOT_ASKED) {
             join->asked = NGX_IM_ASKED;
+            peer = ngx_im_resume_peer(join);
         }
     }
+
+    if (peer != NULL) {
+        ngx_im_read_charge_call(peer);
+    }
+}
+
+
+/*
+ * A page is read once for all who wait, and one of them pays: the first one
+ * whose address has credit and not too many calls out.
+ */
+static ngx_int_t
+ngx_im_resume_payer(ngx_im_worker_t *w, ngx_im_topic_t *t)
+{
+    im_list_t      *q;
+    ngx_uint_t      i;
+    ngx_im_peer_t  *peer;
+
+    for (i = 0; i < NGX_IM_RESUME_PAYERS; i++) {
+        q = im_list_first(&t->joins);
+
+        if (q == im_list_sentinel(&t->joins)) {
+            break;
+        }
+
+        peer = ngx_im_resume_peer(im_list_data(q, ngx_im_join_t, link));
+
+        if (!ngx_im_read_owes(peer)
+            && ngx_im_read_begin(w, &t->read, peer) == NGX_OK)
+        {
+            return NGX_OK;
+        }
+
+        im_list_remove(q);
+        im_list_insert_tail(&t->joins, q);
+    }
+
+    return NGX_BUSY;
+}
+
+
+/* The page was read, or it was not asked for after all. */
+static void
+ngx_im_resume_loaded(ngx_im_topic_t *t)
+{
+    size_t  bytes;
+
+    if (im_list_empty(&t->read.link) || im_follow_loading(t->topic)) {
+        return;
+    }
+
+    bytes = im_follow_window_bytes(t->topic);
+
+    if (bytes > t->read_from) {
+        ngx_im_read_charge(&t->read.peer, bytes - t->read_from);
+    }
+
+    ngx_im_read_end(ngx_im_worker, &t->read);
+}
+
+
+/* Messages behind seq are read now, or when there is credit. */
+static void
+ngx_im_resume_load(ngx_im_topic_t *t, uint64_t seq)
+{
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    if (im_list_empty(&t->read.link)
+        && ngx_im_resume_payer(w, t) != NGX_OK)
+    {
+        ngx_im_turn_later(&w->loads, &t->load_link);
+        return;
+    }
+
+    t->read_from = im_follow_window_bytes(t->topic);
+
+    im_follow_load(t->topic, seq);
+    ngx_im_resume_loaded(t);
 }
 
 
@@ -132,7 +232,7 @@ ngx_im_resume_again(ngx_im_join_t *join)
         ngx_im_resume_ask(t);
 
     } else {
-        im_follow_load(t->topic, join->seq);
+        ngx_im_resume_load(t, join->seq);
     }
 
     return NGX_OK;
@@ -237,8 +337,21 @@ ngx_im_resume_run(ngx_im_topic_t *t)
     }
 
     if (since != UINT64_MAX) {
-        im_follow_load(t->topic, since);
+        ngx_im_resume_load(t, since);
     }
+}
+
+
+ngx_int_t
+ngx_im_resume_serve_load(im_list_t *q, void *data)
+{
+    ngx_im_topic_t  *t;
+
+    t = im_list_data(q, ngx_im_topic_t, load_link);
+
+    ngx_im_resume_run(t);
+
+    return NGX_OK;
 }
 
 
@@ -251,7 +364,13 @@ ngx_im_resume_history(void *ctx, im_topic_t *topic, im_follow_history_e why)
 
     t = im_followed(topic)->data;
 
-    if (t == NULL || im_list_empty(&t->joins)) {
+    if (t == NULL) {
+        return;
+    }
+
+    ngx_im_resume_loaded(t);
+
+    if (im_list_empty(&t->joins)) {
         return;
     }
 
@@ -418,6 +537,8 @@ ngx_im_resume_subs(ngx_im_session_t *s, ngx_uint_t *n)
         ngx_im_resume_begin(sub->data, &subs[(*n)++], &left);
     }
 
+    ngx_im_read_charge(&s->peer, w->conf->recovery_bytes - left);
+
     if (ngx_im_resume_messages(w, subs, *n) != NGX_OK) {
         im_free(subs);
         return NULL;
@@ -547,6 +668,8 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
         return;
     }
 
+    ngx_im_read_charge(&s->peer, ngx_im_worker->conf->recovery_bytes - left);
+
     if (ngx_im_resume_messages(ngx_im_worker, &begin, 1) != NGX_OK) {
         ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
         return;
@@ -575,7 +698,25 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 }
 
 
-/* NGX_AGAIN: the client, or other clients, must first read what is queued. */
+/* It gets messages again, and its address owes earlier ones. */
+static ngx_uint_t
+ngx_im_resume_owes(ngx_im_session_t *s, ngx_im_join_t *join)
+{
+    if (join->kind == NGX_IM_JOIN_CONNECT
+        ? s->ext->nresumes == 0
+        : !join->recover || join->seq == join->sub->log->topic->seq)
+    {
+        return 0;
+    }
+
+    return ngx_im_read_owes(&s->peer);
+}
+
+
+/*
+ * NGX_AGAIN: the client, or other clients, must first read what is queued, or
+ * the address has no credit.
+ */
 ngx_int_t
 ngx_im_resume_serve(im_list_t *q, void *data)
 {
@@ -592,7 +733,8 @@ ngx_im_resume_serve(im_list_t *q, void *data)
     }
 
     if (ngx_im_send_waiting(s) > s->conf->max_replies
-        || (join->recover && w->reply_bytes > w->conf->logs_bytes))
+        || (join->recover && w->reply_bytes > w->conf->logs_bytes)
+        || ngx_im_resume_owes(s, join))
     {
         return NGX_AGAIN;
     }
@@ -744,6 +886,19 @@ ngx_im_resume_moved(void *ctx, im_topic_t *topic, im_str_t epoch,
     }
 
     return NGX_OK;
+}
+
+
+/* A page that is out is paid for as if it were full. */
+void
+ngx_im_resume_ended(ngx_im_topic_t *t)
+{
+    if (!im_list_empty(&t->read.link)) {
+        ngx_im_read_charge(&t->read.peer, NGX_IM_RESUME_BOUND);
+        ngx_im_read_end(ngx_im_worker, &t->read);
+    }
+
+    im_list_remove(&t->load_link);
 }
 
 

@@ -10,6 +10,7 @@
 
 #include "ngx_im_session.h"
 #include "ngx_im_follow.h"
+#include "ngx_im_topic.h"
 
 
 /* All topics of connect are joined: it is answered once they are ready. */
@@ -39,6 +40,12 @@ ngx_int_t ngx_im_resume_moved(void *ctx, im_topic_t *topic, im_str_t epoch,
  */
 ngx_int_t ngx_im_resume_messages(ngx_im_worker_t *w, im_subscribed_t *subs,
     ngx_uint_t n);
+
+/* The topic ends, and t is to be freed. */
+void ngx_im_resume_ended(ngx_im_topic_t *t);
+
+/* A topic of worker->loads, as there may be credit now; data is the worker. */
+ngx_int_t ngx_im_resume_serve_load(im_list_t *q, void *data);
 
 /* Answers a join of worker->ready; data is the worker. */
 ngx_int_t ngx_im_resume_serve(im_list_t *q, void *data);

@@ -10,6 +10,7 @@
 #include "ngx_im_admit.h"
 #include "ngx_im_expiry.h"
 #include "ngx_im_identity.h"
+#include "ngx_im_read.h"
 #include "ngx_im_reply.h"
 #include "ngx_im_sub.h"
 #include "ngx_im_token.h"
@@ -112,6 +113,7 @@ ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
 {
     im_str_t          room;
     im_jwt_t          nothing;
+    ngx_int_t         rc;
     const im_rule_t  *rule;
 
     if (command->topic.len < 2 || command->topic.data[0] != 'r') {
@@ -136,6 +138,16 @@ ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
 
     if (ngx_im_session_full(s)) {
         return ngx_im_reply_error(s, command->id, IM_ERROR_LIMIT);
+    }
+
+    if (command->recover) {
+        rc = ngx_im_read_pay(s);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        ngx_im_read_paid(s);
     }
 
     /* a token decides alone */

@@ -24,6 +24,8 @@ ngx_im_topic_get(im_topic_t *topic)
         t->topic = topic;
 
         im_list_init(&t->joins);
+        im_list_init(&t->read.link);
+        im_list_init(&t->load_link);
         im_list_init(&t->info_link);
         im_buf_init(&t->waiting, NGX_IM_TOPIC_WAITING);
 

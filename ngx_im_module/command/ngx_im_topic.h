@@ -10,6 +10,7 @@
 
 
 #include "ngx_im_follow.h"
+#include "ngx_im_read.h"
 #include "ngx_im_session.h"
 #include "im_buf.h"
 
@@ -32,6 +33,9 @@ typedef enum {
 typedef struct {
     im_topic_t           *topic;
     im_list_t             joins;       /* ngx_im_join_t that wait */
+    ngx_im_read_t         read;        /* of its history, for one of them */
+    size_t                read_from;   /* bytes that were there before */
+    im_list_t             load_link;   /* in worker->loads */
     ngx_im_info_t        *info;        /* the question, or NULL */
     im_list_t             info_link;   /* in worker->infos or suspects */
     im_buf_t              waiting;     /* ngx_im_handle_t of sessions that want

@@ -1,0 +1,45 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * What clients may send: frames and bytes.
+ */
+
+#ifndef NGX_IM_FLOW_H
+#define NGX_IM_FLOW_H
+
+
+#include "ngx_im_session.h"
+
+
+/*
+ * So many frames are paid for together, and are read before other sessions have
+ * their turn; 0: there is no limit.
+ */
+ngx_uint_t ngx_im_flow_block(ngx_im_worker_t *w);
+
+/*
+ * Pays for the frames of s->input.  NGX_AGAIN: input waits; NGX_ERROR: the
+ * session is closed.
+ */
+ngx_int_t ngx_im_flow_frames(ngx_im_session_t *s);
+
+/*
+ * Pays for n bytes that were read.  NGX_AGAIN: input has to wait, once they are
+ * used.
+ */
+ngx_int_t ngx_im_flow_bytes(ngx_im_session_t *s, size_t n);
+
+/*
+ * Nothing more is read until there is credit.  NGX_AGAIN, or NGX_ERROR: the
+ * session is closed.
+ */
+ngx_int_t ngx_im_flow_wait(ngx_im_session_t *s, ngx_im_wait_e why);
+
+/* What a session that ends has not paid for yet. */
+void ngx_im_flow_end(ngx_im_session_t *s);
+
+/* Wakes a session of worker->throttled if there is credit. */
+ngx_int_t ngx_im_flow_serve(im_list_t *q, void *data);
+
+
+#endif /* NGX_IM_FLOW_H */
