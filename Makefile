@@ -142,7 +142,7 @@ $(BUILD)/im_logic: $(LOGIC) $(DAEMON) $(LINK) $(CORE)
 
 $(BUILD)/im_job: $(JOB) $(DAEMON) $(LINK) $(CORE)
 	$(call say,LD,$@)
-	$(Q)$(LDPROG) -o $@ $^ -levent -lhiredis -lyajl -lm
+	$(Q)$(LDPROG) -pthread -o $@ $^ -levent -lhiredis -lyajl -lm
 
 
 # the module, built by nginx's own makefile
@@ -201,7 +201,7 @@ run: packages-build-run
 
 # tests
 
-DRILL    := $(BUILD)/t/client $(BUILD)/t/clock.so
+DRILL    := $(BUILD)/t/client $(BUILD)/t/clock.so $(BUILD)/t/names.so
 
 tests: module programs $(UNITS) $(FUZZ) $(DRILL)
 
@@ -234,6 +234,8 @@ $(BUILD)/t/client: t/lib/client.c t/lib/wire.c t/lib/wire.h
 
 # preloaded where no sanitizer is
 $(BUILD)/t/clock.so: t/drill/clock.c
+$(BUILD)/t/names.so: t/lib/names.c
+$(BUILD)/t/clock.so $(BUILD)/t/names.so:
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(WARN) $(CFLAGS) $(DEFS) -fPIC -shared -o $@ $<

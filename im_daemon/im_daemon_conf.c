@@ -130,6 +130,8 @@ im_daemon_conf_init(im_daemon_conf_t *conf)
 
     conf->link.name = im_str_z(conf->redis != NULL ? conf->redis
                                                    : IM_DAEMON_LINK_ADDRESS);
+    (void) im_addr_parse(&conf->link.addr, conf->link.name, IM_ADDR_CONNECT,
+                         IM_DAEMON_LINK_PORT);
     conf->link.user = im_str_z(conf->user != NULL ? conf->user : "");
     conf->link.password = im_str_z(conf->password != NULL ? conf->password
                                                           : "");

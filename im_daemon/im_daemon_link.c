@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "im_daemon_link.h"
-#include "im_daemon_addr.h"
 #include "im_daemon_log.h"
 #include "im_daemon_time.h"
 
@@ -28,7 +27,6 @@ typedef struct {
     struct event_base  *base;
     struct event       *timer;
     im_link_t          *link;
-    const char         *address;
 } im_daemon_link_t;
 
 
@@ -43,28 +41,23 @@ typedef struct {
 
 
 static int
-im_daemon_link_socket(const char *address, const char **why)
+im_daemon_link_socket(const im_link_address_t *to, const char **why)
 {
-    int                      fd, on;
-    socklen_t                len;
-    struct sockaddr_storage  ss;
+    int  fd, on;
 
-    if (im_daemon_addr_parse(address, &ss, &len, why) != IM_OK) {
-        return -1;
-    }
-
-    fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd = socket(to->sockaddr.ss_family,
+                SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd == -1) {
         *why = strerror(errno);
         return -1;
     }
 
-    if (ss.ss_family != AF_UNIX) {
+    if (to->sockaddr.ss_family != AF_UNIX) {
         on = 1;
         (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     }
 
-    if (connect(fd, (struct sockaddr *) &ss, len) == -1
+    if (connect(fd, (const struct sockaddr *) &to->sockaddr, to->len) == -1
         && errno != EINPROGRESS)
     {
         *why = strerror(errno);
@@ -188,7 +181,8 @@ im_daemon_link_close(void *data)
 
 
 static void *
-im_daemon_link_connect(void *data, im_link_conn_t *conn, const char **why)
+im_daemon_link_connect(void *data, im_link_conn_t *conn,
+    const im_link_address_t *to, const char **why)
 {
     im_daemon_link_t    *dl = data;
     im_daemon_socket_t  *s;
@@ -199,7 +193,7 @@ im_daemon_link_connect(void *data, im_link_conn_t *conn, const char **why)
         return NULL;
     }
 
-    s->fd = im_daemon_link_socket(dl->address, why);
+    s->fd = im_daemon_link_socket(to, why);
     if (s->fd == -1) {
         im_free(s);
         return NULL;
@@ -306,7 +300,6 @@ im_daemon_link_create(struct event_base *base, const im_link_conf_t *conf,
     }
 
     dl->base = base;
-    dl->address = (const char *) conf->name.data;
     dl->timer = event_new(base, -1, 0, im_daemon_link_tick_handler, dl);
 
     if (dl->timer != NULL) {

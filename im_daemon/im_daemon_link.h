@@ -18,10 +18,7 @@
 #define IM_DAEMON_LINK_PORT     6379
 
 
-/*
- * The name is the address, HOST:PORT or unix:PATH with a zero byte.  Connects
- * from the loop, not within the call.  NULL: no memory.
- */
+/* Connects from the loop, not within the call.  NULL: no memory. */
 im_link_t *im_daemon_link_create(struct event_base *base,
     const im_link_conf_t *conf, const im_link_events_t *events, void *data);
 

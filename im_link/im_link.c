@@ -40,6 +40,8 @@ typedef enum {
 
 typedef struct {
     im_link_t       *link;
+    im_link_peer_t   peer;
+    uint64_t         lookup;       /* since when it goes on; 0: it does not */
     im_link_conn_t   calls;
     im_link_conn_t   pubsub;
 } im_link_server_t;
@@ -142,6 +144,7 @@ im_link_create(const im_link_conf_t *conf, const im_link_transport_t *transport,
         server = &link->servers[i];
 
         server->link = link;
+        im_link_peer_init(&server->peer, &conf->addr);
         im_link_conn_init(&server->calls, "commands", IM_LINK_POLL, transport,
                           transport_data, server);
         im_link_conn_init(&server->pubsub, "pub/sub", IM_LINK_PING, transport,
@@ -176,6 +179,7 @@ im_link_release(im_link_t *link)
     }
 
     for (i = 0; i < IM_LINK_SERVERS; i++) {
+        im_link_peer_cleanup(&link->servers[i].peer);
         im_buf_cleanup(&link->servers[i].calls.out);
         im_buf_cleanup(&link->servers[i].pubsub.out);
     }
@@ -362,17 +366,25 @@ im_link_whole(im_link_server_t *server)
 static void
 im_link_lost(im_link_server_t *server, im_link_conn_t *conn, const char *why)
 {
+    char        text[IM_LINK_PEER_TEXT];
     im_link_t  *link;
 
     link = server->link;
     link->busy++;
 
-    im_link_log(link, IM_LINK_AWAY, "is away (%s): %s", conn->name, why);
+    (void) im_link_peer_text(&server->peer, text);
+
+    im_link_log(link, IM_LINK_AWAY, "is away (%s%s%s): %s", conn->name,
+                text[0] != '\0' ? ", at " : "", text, why);
     im_link_conn_close(&server->pubsub);
 
     if (conn == &server->calls) {
         (void) snprintf(link->why, IM_LINK_WHY, "redis: %s", why);
         im_link_conn_close(conn);
+
+        if (im_link_peer_more(&server->peer)) {
+            conn->retry = 0;
+        }
     }
 
     link->transport->timer(link->transport_data, IM_LINK_RETRY);
@@ -599,6 +611,45 @@ im_link_wanted(im_link_server_t *server, im_link_conn_t *conn)
 }
 
 
+/*
+ * Pub/sub goes to the address that calls have.  NULL: it connects, or a name is
+ * being looked up.
+ */
+static const char *
+im_link_open(im_link_server_t *server, im_link_conn_t *conn)
+{
+    im_int_t     rc;
+    uint64_t     now;
+    const char  *why;
+
+    why = NULL;
+    now = im_link_now(server->link);
+    rc = conn == &server->calls ? im_link_peer_next(&server->peer, &why)
+                                : IM_OK;
+
+    if (rc == IM_OK) {
+        server->lookup = 0;
+        return im_link_conn_open(conn, im_link_peer_current(&server->peer));
+    }
+
+    if (rc == IM_ERROR) {
+        server->lookup = 0;
+        im_link_conn_delay(conn);
+        return why;
+    }
+
+    if (server->lookup == 0) {
+        server->lookup = now;
+
+    } else if (now - server->lookup > server->link->conf.timeout) {
+        server->lookup = now;
+        why = "its name could not be looked up in time";
+    }
+
+    return why;
+}
+
+
 /* Replies that come, however slowly, are not late. */
 static void
 im_link_check(im_link_server_t *server, im_link_conn_t *conn)
@@ -613,7 +664,7 @@ im_link_check(im_link_server_t *server, im_link_conn_t *conn)
     if (conn->state == IM_LINK_CLOSED) {
 
         if (im_link_wanted(server, conn) && now >= conn->retry) {
-            why = im_link_conn_open(conn);
+            why = im_link_open(server, conn);
         }
 
     } else if (conn->failed) {
@@ -684,6 +735,7 @@ im_link_prepared(im_link_server_t *server)
     server->calls.asked = im_link_now(link);
 
     im_link_conn_enter(&server->calls, IM_LINK_READY);
+    im_link_peer_good(&server->peer);
 
     server->pubsub.backoff = 0;
     server->pubsub.retry = 0;

@@ -68,7 +68,7 @@ im_link_conn_array(const redisReadTask *task, im_link_elements_t n)
 
 
 const char *
-im_link_conn_open(im_link_conn_t *conn)
+im_link_conn_open(im_link_conn_t *conn, const im_link_address_t *to)
 {
     const char  *why;
 
@@ -94,7 +94,7 @@ im_link_conn_open(im_link_conn_t *conn)
     conn->reader->privdata = conn;
 
     why = NULL;
-    conn->socket = conn->transport->connect(conn->data, conn, &why);
+    conn->socket = conn->transport->connect(conn->data, conn, to, &why);
 
     return conn->socket != NULL ? NULL : why;
 }
@@ -102,10 +102,21 @@ im_link_conn_open(im_link_conn_t *conn)
 
 /* Half of the wait is random: programs must not come back in one moment. */
 void
-im_link_conn_close(im_link_conn_t *conn)
+im_link_conn_delay(im_link_conn_t *conn)
 {
     uint64_t  half;
 
+    conn->backoff = im_min(im_max(conn->backoff * 2, IM_LINK_BACKOFF),
+                           IM_LINK_BACKOFF_MAX);
+    half = conn->backoff / 2;
+    conn->retry = im_link_conn_now(conn) + half
+                  + conn->transport->random(conn->data) % (half + 1);
+}
+
+
+void
+im_link_conn_close(im_link_conn_t *conn)
+{
     if (conn->state == IM_LINK_CLOSED) {
         return;
     }
@@ -124,12 +135,7 @@ im_link_conn_close(im_link_conn_t *conn)
     conn->sent = 0;
     im_buf_reset(&conn->out, IM_LINK_KEEP);
 
-    conn->backoff = im_min(im_max(conn->backoff * 2, IM_LINK_BACKOFF),
-                           IM_LINK_BACKOFF_MAX);
-    half = conn->backoff / 2;
-    conn->retry = im_link_conn_now(conn) + half
-                  + conn->transport->random(conn->data) % (half + 1);
-
+    im_link_conn_delay(conn);
     im_link_conn_enter(conn, IM_LINK_CLOSED);
 }
 

@@ -70,13 +70,17 @@ void im_link_conn_init(im_link_conn_t *conn, const char *name, uint64_t period,
     const im_link_transport_t *transport, void *data, void *server);
 
 /* NULL: it connects; else the reason why not. */
-const char *im_link_conn_open(im_link_conn_t *conn);
+const char *im_link_conn_open(im_link_conn_t *conn,
+    const im_link_address_t *to);
 
 /*
  * Forgets what is unsent and unread, and says when to connect again.  A closed
  * one stays as it is.
  */
 void im_link_conn_close(im_link_conn_t *conn);
+
+/* Says when to connect again, the later the more often this is so. */
+void im_link_conn_delay(im_link_conn_t *conn);
 
 /* The setter of the state. */
 void im_link_conn_enter(im_link_conn_t *conn, im_link_conn_e state);

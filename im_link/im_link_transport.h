@@ -10,6 +10,7 @@
 
 
 #include "im_link.h"
+#include "im_link_peer.h"
 
 
 typedef struct im_link_conn_s  im_link_conn_t;
@@ -24,7 +25,8 @@ typedef enum {
 /* No function calls the link before it returns. */
 typedef struct {
     /* Begins to connect; close() ends the socket.  NULL: *why is set. */
-    void     *(*connect)(void *data, im_link_conn_t *conn, const char **why);
+    void     *(*connect)(void *data, im_link_conn_t *conn,
+                         const im_link_address_t *to, const char **why);
     void      (*close)(void *socket);
 
     /* There is output: write it later in this turn. */
@@ -42,7 +44,8 @@ typedef struct {
 
 /* Strings are borrowed and must outlive the link; empty: none. */
 typedef struct {
-    im_str_t    name;          /* of the server, for the log */
+    im_str_t    name;          /* of the server, as configured, for the log */
+    im_addr_t   addr;          /* the same, parsed */
     im_str_t    user;
     im_str_t    password;
     im_str_t    prefix;

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * The hooks of the module: the life of a worker, and im_status.
+ * The hooks of the module: the life of a worker, im_redis and im_status.
  */
 
 #ifndef NGX_IM_HOOKS_H
@@ -21,6 +21,9 @@ void ngx_im_events_exit(ngx_im_worker_t *w);
 void ngx_im_drain_start(ngx_im_worker_t *w);
 
 ngx_int_t ngx_im_status_handler(ngx_http_request_t *r);
+
+/* The directive. */
+char *ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
 #endif /* NGX_IM_HOOKS_H */

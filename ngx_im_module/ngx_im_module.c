@@ -110,27 +110,6 @@ static const ngx_im_option_t  ngx_im_timeout_options[] = {
 };
 
 
-#define ngx_im_redis_option(n, kind, least, most, member, cure)               \
-    ngx_im_option(n, kind, least, most, ngx_im_redis_conf_t, member, cure, 0)
-
-
-static const ngx_im_option_t  ngx_im_redis_options[] = {
-    ngx_im_redis_option("user=", STRING, 0, NGX_IM_MAX, user, NULL),
-    ngx_im_redis_option("password=", STRING, 0, NGX_IM_MAX, password, NULL),
-    ngx_im_redis_option("prefix=", STRING, 0, NGX_IM_MAX, prefix, NULL),
-    ngx_im_redis_option("db=", NUMBER, 0, NGX_IM_MAX, db, "is not a number"),
-    ngx_im_redis_option("partitions=", NUMBER, 1, IM_PARTITIONS_MAX,
-                        partitions, "must be from 1 to 1024"),
-    ngx_im_redis_option("timeout=", MSEC, 1, NGX_IM_MAX, timeout,
-                        "is not a time"),
-    ngx_im_redis_option("refresh=", MSEC, 1000, 86400000, refresh,
-                        "must be a time from 1s to 24h"),
-    ngx_im_redis_option("tls=", REFUSED, 0, 0, name, "is not available: use a "
-                        "unix socket, or a TLS proxy on this machine"),
-    ngx_im_option_end
-};
-
-
 #define ngx_im_word(n, conf, member, is)                                      \
     ngx_im_option(n, WORD, is, is, conf, member, NULL, 0)
 
@@ -182,58 +161,6 @@ static const ngx_im_option_t  ngx_im_jwt_key_options[] = {
     ngx_im_word("weak", ngx_im_jwt_source_t, weak, 1),
     ngx_im_option_end
 };
-
-
-static char *
-ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_im_main_conf_t  *imcf = conf;
-
-    char                 *rv;
-    ngx_str_t            *args;
-    ngx_url_t             u;
-    ngx_im_redis_conf_t  *rcf;
-
-    rcf = &imcf->redis;
-
-    if (rcf->addr != NULL) {
-        return "is duplicate";
-    }
-
-    args = cf->args->elts;
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-    u.url = args[1];
-    u.default_port = 6379;
-
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
-        return ngx_im_refuse(cf, "im_redis: %s in \"%V\"; use HOST:PORT or "
-                             "unix:/PATH", u.err ? u.err : "error", &args[1]);
-    }
-
-    rcf->addr = u.addrs;
-    rcf->name = args[1];
-    rcf->timeout = 5000;
-    rcf->refresh = 600000;
-    ngx_str_set(&rcf->prefix, "im:");
-
-    rv = ngx_im_options(cf, cmd, 2, ngx_im_redis_options, rcf,
-                        "is unknown; there are user= password= db= prefix= "
-                        "partitions= timeout= refresh=");
-
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    if (!im_prefix_valid(ngx_im_str(rcf->prefix))) {
-        return ngx_im_refuse(cf, "im_redis: \"prefix=%V\" must be 1 to 32 "
-                             "printable bytes without \"{}\" and spaces",
-                             &rcf->prefix);
-    }
-
-    return rcf->user.len && rcf->password.len == 0
-           ? "has user= but no password=" : NGX_CONF_OK;
-}
 
 
 static char *
@@ -1051,7 +978,7 @@ ngx_im_check_topics(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
     imcf = conf->main;
     imcf->enabled = 1;
 
-    if (imcf->redis.addr == NULL) {
+    if (imcf->redis.name.len == 0) {
         return ngx_im_refuse(cf, "\"im_comet protocol=%s\" needs Redis: add "
                              "\"im_redis 127.0.0.1:6379;\" to http{}",
                              conf->proto->name);

@@ -8,6 +8,51 @@
 #include "ngx_im_conf.h"
 
 
+/* NULL: there is none. */
+static const ngx_im_option_t *
+ngx_im_option_find(const ngx_im_option_t *options, ngx_str_t *arg)
+{
+    const ngx_im_option_t  *option;
+
+    for (option = options; option->name.len > 0; option++) {
+        if (arg->len >= option->name.len
+            && (arg->len == option->name.len
+                || option->type != NGX_IM_OPTION_WORD)
+            && ngx_strncmp(arg->data, option->name.data, option->name.len) == 0)
+        {
+            return option;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* An earlier argument has set the same field. */
+static ngx_uint_t
+ngx_im_option_twice(ngx_conf_t *cf, ngx_uint_t first, ngx_uint_t i,
+    const ngx_im_option_t *options, const ngx_im_option_t *option)
+{
+    ngx_str_t              *args;
+    ngx_uint_t              k;
+    const ngx_im_option_t  *other;
+
+    args = cf->args->elts;
+
+    for (k = first; k < i && option->type != NGX_IM_OPTION_CIDR; k++) {
+        other = ngx_im_option_find(options, &args[k]);
+
+        if (other->offset == option->offset
+            && ((other->flags ^ option->flags) & NGX_IM_OPTION_MAIN) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 char *
 ngx_im_options(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
     const ngx_im_option_t *options, void *conf, const char *unknown)
@@ -21,22 +66,17 @@ ngx_im_options(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
     rv = NGX_CONF_OK;
 
     for (i = first; i < cf->args->nelts && rv == NGX_CONF_OK; i++) {
+        option = ngx_im_option_find(options, &args[i]);
 
-        for (option = options; option->name.len > 0; option++) {
-            if (args[i].len >= option->name.len
-                && (args[i].len == option->name.len
-                    || option->type != NGX_IM_OPTION_WORD)
-                && ngx_strncmp(args[i].data, option->name.data,
-                               option->name.len)
-                   == 0)
-            {
-                break;
-            }
+        if (option == NULL) {
+            rv = ngx_im_invalid(cf, cmd, &args[i], unknown);
+
+        } else if (ngx_im_option_twice(cf, first, i, options, option)) {
+            rv = ngx_im_invalid(cf, cmd, &args[i], "is there twice");
+
+        } else {
+            rv = ngx_im_option_set(cf, cmd, option, &args[i], conf);
         }
-
-        rv = option->name.len > 0
-                 ? ngx_im_option_set(cf, cmd, option, &args[i], conf)
-                 : ngx_im_invalid(cf, cmd, &args[i], unknown);
     }
 
     return rv;

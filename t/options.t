@@ -9,6 +9,7 @@ use warnings;
 
 use lib 't/lib';
 
+use Cwd ();
 use File::Temp ();
 use IO::Socket::INET;
 use Test::Im::Daemon qw(start stop ended wrote until_true refused);
@@ -93,6 +94,81 @@ for my $option ([ 'im_job', 'redis' ], [ 'im_logic', 'redis' ],
 bad('im_job', qr/--redis="\*:1" is no host to connect to/, '--redis=*:1');
 bad('im_logic', qr/--http="\*" has no port: use HOST:PORT/, '--http=*');
 bad('im_logic', qr/--fcgi="h" has no port/, '--fcgi=h');
+
+# im_redis has the same parser and the same words
+
+sub nginx {
+    my ($redis) = @_;
+    my $build = $ENV{IM_BUILD} || 'build';
+    my $preload = $ENV{IM_PRELOAD}
+        ? "LD_PRELOAD='$ENV{IM_PRELOAD}' ASAN_OPTIONS=detect_leaks=0 " : '';
+    my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
+    my $module = Cwd::abs_path("$build/ngx_im_module.so");
+
+    spew("$dir/nginx.conf", "load_module $module;\n"
+         . "pid $dir/nginx.pid;\nevents {}\nhttp { access_log off;\n"
+         . join('', map { "${_}_temp_path $dir/$_;\n" }
+                qw(client_body proxy fastcgi uwsgi scgi))
+         . "im_redis $redis;\n}\n");
+
+    my $out = `PATH=\$PATH:/usr/sbin $preload$binary -t -p $dir -e $dir/error.log -c $dir/nginx.conf 2>&1`;
+
+    return ($? >> 8, $out);
+}
+
+
+sub quoted {
+    my ($text) = @_;
+
+    return $text =~ /[\s"]/ ? '"' . $text =~ s/"/\\"/gr . '"' : $text;
+}
+
+
+my %redis = ((map { quoted($_) => qr/"\Q$_\E" \Q$addresses{$_}\E/ }
+              keys %addresses),
+    '*:1' => qr/"\*:1" is no host to connect to/, '""' => qr/"" is empty/,
+    'h user=a' => qr/user= but no password: add password_file=/,
+    'h password=' => qr/"password=" is empty/,
+    'h user= password=x' => qr/"user=" is empty/,
+    'h password=a password=b' => qr/"password=b" is there twice/,
+    'h db=1 db=2' => qr/"db=2" is there twice/,
+    'h db=-1' => qr/"db=-1" must be a number from 0 to 1000000/,
+    'h db=1000001' => qr/"db=1000001" must be a number/,
+    'h db=1k' => qr/"db=1k" must be a number/,
+    'h password=a password_file=b' => qr/password= and password_file=: leave one out/,
+    "h password_file=$dir/none" => qr/"password_file=$dir\/none" is not there/,
+    "h password_file=none" => qr/"password_file=none" is not there/,
+    "h password_file=" => qr/"password_file=" is empty/,
+    "h password_file=$dir" => qr/"password_file=$dir" can't be read/,
+    "h 6380" => qr/"6380" is unknown; there are/,
+);
+
+for my $redis (sort keys %redis) {
+    my ($status, $out) = nginx($redis);
+
+    is($status, 1, "im_redis $redis: refused");
+    like($out, qr/\[emerg\].*im_redis.*$redis{$redis}/, 'by name, value and cure');
+}
+
+spew("$dir/password", "secret\r\n");
+
+for my $redis ('127.0.0.1', '[::1]', '[::1]:6380', 'localhost',
+               'unix:/run/redis.sock', "h.invalid password_file=$dir/password",
+               '127.0.0.1 user=im password_file=password')
+{
+    my ($status, $out) = nginx($redis);
+
+    is($status, 0, "im_redis $redis") or diag($out);
+    like($out, qr/\[warn\].*the host of "h.invalid" is unknown now/,
+         'an unknown host is warned of') if $redis =~ /invalid/;
+}
+
+for my $text ('', "\n", "a\nb\n", 'x' x 1100) {
+    spew("$dir/password", $text);
+    my ($status, $out) = nginx("127.0.0.1 password_file=$dir/password");
+    like("$status $out", qr/\A1 .*"password_file=\S+" (?:must have one line|is longer)/s,
+         'a faulty password file');
+}
 
 # numbers, sizes, times, words
 

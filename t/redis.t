@@ -251,18 +251,21 @@ redis: GET im:{reg}:conf => ^16$
 
 === TEST 10: a user of its own, a password, a database, a prefix
 --- http_config
-    im_redis $TEST_NGINX_IM_REDIS user=im password=secret db=3 prefix=chat:;
+    im_redis $TEST_NGINX_IM_REDIS user=im password_file=$TEST_NGINX_SERVER_ROOT/html/password db=3 prefix=chat:;
 --- config
     location = /none { im_comet protocol=im; im_auth none; }
     location /im/ { fastcgi_pass im_logic; include im_params; }
     location = /status { im_status; }
+--- user_files
+>>> password
+secret
 --- services: redis
 --- redis
 ACL SETUSER im on >secret ~chat:* ~im_* &chat:* +@all -@dangerous +info +config|get
 --- not_ready
 --- websocket
 start: logic --redis-user=im --redis-password=secret --redis-db=3 --prefix=chat:
-start: job --redis-user=im --redis-password=secret --redis-db=3 --prefix=chat:
+start: job --redis-user=im --redis-password-file=$TEST_NGINX_SERVER_ROOT/html/password --redis-db=3 --prefix=chat:
 until: /im/health ^200
 a: open /none
 a: send {"roomId":1}

@@ -13,6 +13,7 @@
 #include <ngx_http.h>
 
 #include "im_types.h"
+#include "im_addr.h"
 #include "im_proto.h"
 #include "im_rule.h"
 #include "im_webhook.h"
@@ -73,10 +74,11 @@ typedef struct ngx_im_worker_s  ngx_im_worker_t;
 
 
 typedef struct {
-    ngx_addr_t       *addr;          /* resolved at configuration */
+    im_addr_t         addr;
     ngx_str_t         name;          /* as configured, for logs */
     ngx_str_t         user;
     ngx_str_t         password;
+    ngx_str_t         password_file;
     ngx_str_t         prefix;        /* "im:" */
     ngx_uint_t        db;
     ngx_uint_t        partitions;    /* 0: what Redis has */

@@ -24,6 +24,7 @@ typedef struct {
     im_link_conn_t       *conn;
     ngx_connection_t     *connection;    /* NULL: the slot is free */
     unsigned              connected:1;
+    unsigned              local:1;       /* a unix socket */
 } ngx_im_link_socket_t;
 
 
@@ -58,7 +59,7 @@ ngx_im_link_connected(ngx_im_link_socket_t *s)
         return NGX_ERROR;
     }
 
-    if (s->owner->conf->addr->sockaddr->sa_family != AF_UNIX) {
+    if (!s->local) {
         (void) ngx_tcp_nodelay(c);
     }
 
@@ -165,7 +166,8 @@ ngx_im_link_post(void *data)
 
 
 static void *
-ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
+ngx_im_link_connect(void *data, im_link_conn_t *conn,
+    const im_link_address_t *to, const char **why)
 {
     ngx_int_t               rc;
     ngx_im_link_t          *nl = data;
@@ -175,8 +177,8 @@ ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
 
     ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
 
-    pc.sockaddr = nl->conf->addr->sockaddr;
-    pc.socklen = nl->conf->addr->socklen;
+    pc.sockaddr = (struct sockaddr *) &to->sockaddr;
+    pc.socklen = to->len;
     pc.name = &nl->conf->name;
     pc.get = ngx_event_get_peer;
     pc.log = &nl->silent;
@@ -197,6 +199,7 @@ ngx_im_link_connect(void *data, im_link_conn_t *conn, const char **why)
     s->owner = nl;
     s->conn = conn;
     s->connection = pc.connection;
+    s->local = to->sockaddr.ss_family == AF_UNIX;
 
     c = pc.connection;
     c->data = s;
@@ -307,6 +310,7 @@ ngx_im_link_create(ngx_im_redis_conf_t *conf, ngx_log_t *log,
     ngx_im_link_t  *nl;
 
     lc.name = im_str_set(conf->name.data, conf->name.len);
+    lc.addr = conf->addr;
     lc.user = im_str_set(conf->user.data, conf->user.len);
     lc.password = im_str_set(conf->password.data, conf->password.len);
     lc.prefix = im_str_set(conf->prefix.data, conf->prefix.len);

@@ -5,6 +5,7 @@
  */
 
 #include "test.h"
+#include "names.h"
 #include "im_buf.h"
 #include "im_link_transport.h"
 
@@ -58,6 +59,7 @@ static im_link_conf_t    conf;
 static socket_t          sockets[2];
 static uint64_t          now;
 static im_uint_t         timer;
+static char              connected_to[IM_LINK_PEER_TEXT];
 static int               refuse_connect;
 static int               nrefused;
 static event_e           destroy_at;     /* the event that destroys the link */
@@ -230,7 +232,8 @@ static const im_link_events_t  link_events = {
 
 
 static void *
-t_connect(void *data, im_link_conn_t *conn, const char **why)
+t_connect(void *data, im_link_conn_t *conn, const im_link_address_t *to,
+    const char **why)
 {
     socket_t  *s;
 
@@ -248,6 +251,12 @@ t_connect(void *data, im_link_conn_t *conn, const char **why)
     s->conn = conn;
     s->open = 1;
     s->nopened++;
+
+    if (to->sockaddr.ss_family == AF_INET) {
+        (void) getnameinfo((const struct sockaddr *) &to->sockaddr, to->len,
+                           connected_to, sizeof(connected_to), NULL, 0,
+                           NI_NUMERICHOST);
+    }
 
     return s;
 }
@@ -338,6 +347,10 @@ setup(void **state)
     nreplies = 0;
     nnull = 0;
     test_link = NULL;
+
+    names_addresses = "127.0.0.1";
+    names_rc = 0;
+    names_hang = 0;
 
     (void) alloc_setup(state);
 
@@ -1404,6 +1417,136 @@ test_no_memory(void **state)
 }
 
 
+static void
+named(void)
+{
+    assert_null(im_addr_parse(&conf.addr, im_str_z("redis"), IM_ADDR_CONNECT,
+                              6379));
+    create();
+}
+
+
+/* Ticks until the lookup is done and the connection opened. */
+static void
+connects_to(const char *address)
+{
+    int  i;
+
+    for (i = 0; i < 10000 && !sockets[CALLS].open; i++) {
+        tick(1);
+        (void) usleep(100);
+    }
+
+    assert_true(sockets[CALLS].open);
+    assert_string_equal(connected_to, address);
+}
+
+
+static void
+test_names(void **state)
+{
+    (void) state;
+
+    names_addresses = "127.0.0.2 127.0.0.3 127.0.0.4";
+    named();
+
+    /* a refused one, one that does not answer, one that can't be used */
+
+    connects_to("127.0.0.2");
+    im_link_closed(sockets[CALLS].conn, "refused");
+    said("Redis at \"there\" is away (commands, at 127.0.0.2): refused\n");
+
+    connects_to("127.0.0.3");
+    wait_ms(2001);
+    assert_false(sockets[CALLS].open);
+    connects_to("127.0.0.4");
+    assert_int_equal(im_link_connected(sockets[CALLS].conn), IM_OK);
+    (void) feed(CALLS, answers("slave", "noeviction", "4"));
+    assert_false(sockets[CALLS].open);
+
+    /* all again, by a new lookup */
+
+    names_addresses = "127.0.0.5 127.0.0.6 127.0.0.7";
+    connects_to("127.0.0.5");
+    im_link_closed(sockets[CALLS].conn, "refused");
+    connects_to("127.0.0.6");
+    come_up();
+    assert_string_equal(connected_to, "127.0.0.6");
+
+    /* pub/sub comes back to where calls are, without a lookup */
+
+    im_link_closed(sockets[PUBSUB].conn, "cut");
+    names_addresses = "127.0.0.8";
+    connected_to[0] = '\0';
+    until_open(PUBSUB);
+    assert_string_equal(connected_to, "127.0.0.6");
+
+    /* and a lost connection for calls is looked for anew */
+
+    im_link_closed(sockets[CALLS].conn, "cut");
+    connects_to("127.0.0.8");
+}
+
+
+/* Lookups that fail are not made one after the other. */
+static void
+test_unknown(void **state)
+{
+    int  i;
+
+    (void) state;
+
+    names_rc = EAI_NONAME;
+    names_lookups = 0;
+    named();
+
+    for (i = 0; i < 10000 && logged.len == 0; i++) {
+        tick(1);
+        (void) usleep(100);
+    }
+
+    said("Redis at \"there\" is away (commands): Name or service not known\n");
+    test_str(im_str_z(im_link_why(test_link)),
+             "redis: Name or service not known");
+
+    for (i = 0; i < 200; i++) {
+        (void) usleep(1000);
+        tick(50);
+    }
+
+    assert_in_range(names_lookups, 2, 20);
+
+    names_rc = 0;
+    connects_to("127.0.0.1");
+}
+
+
+static void
+test_lookup_hangs(void **state)
+{
+    (void) state;
+
+    names_hang = 1;
+    names_lookups = 0;
+    named();
+    wait_ms(2600);
+
+    said("Redis at \"there\" is away (commands): its name could not be "
+         "looked up in time\n");
+
+    wait_ms(10000);
+
+    while (__atomic_load_n(&names_lookups, __ATOMIC_ACQUIRE) == 0) {
+        (void) usleep(1000);
+    }
+
+    assert_int_equal(names_lookups, 1);
+
+    __atomic_store_n(&names_hang, 0, __ATOMIC_RELEASE);
+    connects_to("127.0.0.1");
+}
+
+
 #define link_test(fn)  cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 
@@ -1428,6 +1571,9 @@ static const struct CMUnitTest  tests[] = {
     link_test(test_slow),
     link_test(test_too_many),
     link_test(test_too_much),
+    link_test(test_names),
+    link_test(test_unknown),
+    link_test(test_lookup_hangs),
     cmocka_unit_test(test_destroy),
     cmocka_unit_test(test_no_memory)
 };

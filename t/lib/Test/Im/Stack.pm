@@ -36,6 +36,7 @@ my $Top = Cwd::abs_path(dirname(__FILE__) . '/../../../..');
 # main, http, server   more lines; those of server precede its locations
 # pages, compat   folder of pages, and the four ports of im-compat.conf
 # redis, logic    options more of redis-server and im_logic
+# link         how all reach Redis, where not by its unix socket
 # env          { PROGRAM => { NAME => VALUE } }
 sub new {
     my ($class, %args) = @_;
@@ -88,6 +89,14 @@ sub node {
 }
 
 
+# What all but this connect to.
+sub link {
+    my ($self) = @_;
+
+    return $self->{link} || "unix:$self->{dir}/redis.sock";
+}
+
+
 # Which port a node listens on.
 sub port {
     my ($self, $name) = @_;
@@ -120,7 +129,7 @@ sub conf {
     s{^(error_log .*) notice;}{$1 $self->{level};}m;
     s{^(    access_log) .*}{$1 off;}m unless $self->{access};
     s{server unix:/run/im/logic.sock max_fails=0;}{$logics};
-    s{127.0.0.1:6379}{"unix:$dir/redis.sock"};
+    s{127.0.0.1:6379}{'"' . $self->link . '"'}e;
     s{(?<=\s)/(?:run|var/log/nginx)/([\w.]+)}{"$node/$1"}g;
     s{comet-1}{$name} if $name =~ /\d/;
     s{^ +im_(room|inbox|broadcast)\b.*\n}{}mg if defined $rules;
@@ -213,7 +222,7 @@ sub start_logic {
     my $dir = $self->{dir};
 
     # nginx's workers have this user, and so this group
-    $self->run($name, "$self->{build}/im_logic", "--redis=unix:$dir/redis.sock",
+    $self->run($name, "$self->{build}/im_logic", "--redis=" . $self->link,
                "--fcgi=unix:$dir/$name.sock", '--socket-group=' . ($) + 0),
                @{$self->{logic} || []});
     $self->await($name, 15, sub { IO::Socket::UNIX->new("$dir/$name.sock") });
@@ -223,8 +232,7 @@ sub start_logic {
 sub start_job {
     my ($self, $name) = @_;
 
-    $self->run($name, "$self->{build}/im_job",
-               "--redis=unix:$self->{dir}/redis.sock");
+    $self->run($name, "$self->{build}/im_job", '--redis=' . $self->link);
 }
 
 
