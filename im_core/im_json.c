@@ -62,6 +62,8 @@ typedef struct {
 
 
 const char  im_json_no_memory[] = "no memory";
+const char  im_json_no_object[] = "not a JSON object";
+const char  im_json_too_many[] = "too many elements";
 
 
 static u_char *
@@ -349,7 +351,7 @@ im_json_set_raws(im_json_t *json, im_str_t array, void *dst)
 
     while (im_json_next(array, &at, &element)) {
         if (n == list->max) {
-            json->why = "too many elements";
+            json->why = im_json_too_many;
             return IM_ERROR;
         }
 
@@ -477,7 +479,7 @@ im_json_scalar(void *ctx)
 
     if (json->depth == 0) {
         if (json->fields != NULL) {
-            return im_json_fail(json, "not a JSON object");
+            return im_json_fail(json, im_json_no_object);
         }
 
         json->done = 1;
@@ -519,7 +521,7 @@ im_json_open(void *ctx)
     if (json->depth == 0 && json->fields != NULL
         && json->text.data[yajl_get_bytes_consumed(json->handle) - 1] != '{')
     {
-        return im_json_fail(json, "not a JSON object");
+        return im_json_fail(json, im_json_no_object);
     }
 
     if (json->depth == IM_JSON_MAX_DEPTH) {
@@ -744,6 +746,7 @@ im_json_feed(im_json_t *json)
     if (yajl_parse(json->handle, json->text.data, json->text.len)
         != yajl_status_ok)
     {
+        json->end = yajl_get_bytes_consumed(json->handle);
         return 0;
     }
 
@@ -751,6 +754,7 @@ im_json_feed(im_json_t *json)
     json->flushing = 1;
 
     if (yajl_complete_parse(json->handle) != yajl_status_ok || !json->done) {
+        json->end = json->text.len;
         return 0;
     }
 
@@ -849,6 +853,19 @@ im_json_check(im_str_t text)
     }
 
     return json.why == im_json_no_memory ? IM_ERROR : IM_DECLINED;
+}
+
+
+size_t
+im_json_fault(im_str_t text)
+{
+    im_json_t  json;
+
+    memset(&json, 0, sizeof(im_json_t));
+
+    json.text = text;
+
+    return im_json_run(&json) == IM_OK ? text.len : json.end;
 }
 
 

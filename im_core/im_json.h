@@ -96,8 +96,13 @@ im_int_t im_json_next_member(im_str_t object, size_t *at, im_buf_t *arena,
 im_int_t im_json_next_string(im_str_t array, size_t *at, im_buf_t *arena,
     im_str_t *s);
 
-/* *why if memory, not the text, was the problem. */
+/* Some values of *why: memory, not the text, was the problem, and others. */
 extern const char  im_json_no_memory[];
+extern const char  im_json_no_object[];
+extern const char  im_json_too_many[];
+
+/* About how many bytes of an invalid text are good. */
+size_t im_json_fault(im_str_t text);
 
 /* One complete, valid JSON value (RFC 8259) and nothing behind it. */
 int im_json_valid(im_str_t text);

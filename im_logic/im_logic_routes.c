@@ -231,6 +231,7 @@ im_logic_route_guard(im_daemon_request_t *r, const im_logic_route_t *route,
 void
 im_logic_handler(im_daemon_request_t *r)
 {
+    im_buf_t                *b;
     im_uint_t                status;
     im_logic_t              *logic;
     const char              *why;
@@ -271,8 +272,13 @@ im_logic_handler(im_daemon_request_t *r)
     route = im_logic_route_method(r, first);
 
     if (route == NULL) {
-        im_logic_route_refuse(r, first, 405, im_logic_text(r, "the method %j "
-                              "is wrong here, see Allow", r->method));
+        b = im_daemon_buf(r, 512);
+        im_logic_print(b, "%z takes %z, not %s", first->path, r->allow,
+                       im_str_set(r->method.data, im_min(r->method.len, 32)));
+        im_buf_add_u8(b, '\0');
+
+        im_logic_route_refuse(r, first, 405, b->failed ? "wrong method"
+                                             : (const char *) b->data);
         return;
     }
 

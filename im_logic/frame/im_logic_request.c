@@ -104,49 +104,6 @@ im_logic_time(void)
 }
 
 
-im_int_t
-im_logic_decode(im_daemon_request_t *r, im_str_t json,
-    const im_json_field_t *fields, im_uint_t flags, void *dst, const char **why)
-{
-    im_int_t                rc;
-    im_json_strings_t      *list;
-    const im_json_field_t  *f;
-
-    if (im_json_decode(json, fields, flags, im_daemon_buf(r, json.len + 1),
-                       dst, why)
-        != IM_OK)
-    {
-        return IM_ERROR;
-    }
-
-    rc = IM_OK;
-
-    for (f = fields; f->name.data != NULL; f++) {
-        list = (void *) ((u_char *) dst + f->offset);
-
-        if ((f->type == IM_JSON_STRINGS || f->type == IM_JSON_RAWS)
-            && im_daemon_cleanup(r, im_free, list->elts) != IM_OK)
-        {
-            *why = im_json_no_memory;
-            rc = IM_ERROR;
-        }
-    }
-
-    return rc;
-}
-
-
-im_uint_t
-im_logic_json_status(const char *why)
-{
-    if (why == im_json_no_memory) {
-        return 503;
-    }
-
-    return strcmp(why, "too many elements") == 0 ? 413 : 400;
-}
-
-
 /* In the memory of the request; never moves. */
 static void
 im_logic_buf(im_daemon_request_t *r, im_buf_t *b, size_t max)

@@ -12,9 +12,9 @@
 
 
 #include "im_hash.h"
-#include "im_json.h"
 #include "im_daemon_request.h"
 #include "im_logic.h"
+#include "im_logic_json.h"
 
 
 #define IM_LOGIC_MAX_REPLY  (4 * 1024 * 1024)
@@ -27,15 +27,6 @@ void im_logic_reply_error(im_daemon_request_t *r, im_uint_t status,
     const char *msg);
 void im_logic_reply(im_daemon_request_t *r, im_uint_t status,
     const im_buf_t *json);
-
-/*
- * im_json_decode() with strings and lists in the request's memory.  IM_ERROR:
- * *why and im_logic_json_status() say what to answer.
- */
-im_int_t im_logic_decode(im_daemon_request_t *r, im_str_t json,
-    const im_json_field_t *fields, im_uint_t flags, void *dst,
-    const char **why);
-im_uint_t im_logic_json_status(const char *why);
 
 /*
  * A message with a value, in the request's memory.  The pattern is that of

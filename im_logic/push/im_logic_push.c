@@ -167,6 +167,12 @@ im_logic_push_from(im_logic_publish_t *publish, im_str_t from)
         return im_logic_publish_refuse(publish, im_logic_json_status(why), why);
     }
 
+    why = im_logic_json_known(publish->r, from, im_logic_from_fields, "from");
+
+    if (why != NULL) {
+        return im_logic_publish_refuse(publish, im_logic_json_status(why), why);
+    }
+
     if (!im_logic_name_or_none(sender.user)
         || !im_logic_name_or_none(sender.name))
     {
@@ -200,8 +206,16 @@ im_logic_push_json(im_logic_publish_t *publish)
         return im_logic_publish_refuse(publish, im_logic_json_status(why), why);
     }
 
+    why = im_logic_json_known(publish->r, publish->r->body,
+                              im_logic_push_fields, "a push");
+
+    if (why != NULL) {
+        return im_logic_publish_refuse(publish, im_logic_json_status(why), why);
+    }
+
     if (body.data.len == 0) {
-        return im_logic_publish_refuse(publish, 400, "no data");
+        return im_logic_publish_refuse(publish, 400, "no data: a push has a "
+                                       "member \"data\"");
     }
 
     publish->message.type = IM_PUSH_JSON;
@@ -234,21 +248,40 @@ im_logic_push_json(im_logic_publish_t *publish)
 static im_int_t
 im_logic_push_read(im_logic_publish_t *publish)
 {
-    int          query;
+    int          query, id;
     size_t       at;
     im_str_t     name, value;
     im_uint_t    status;
     const char  *why;
 
     at = 0;
+    id = 0;
     query = 0;
 
     /* targets in the query say that the body is the message itself */
 
     while (im_logic_url_arg(publish->r->query, &at, &name, &value) == IM_OK) {
-        query |= im_str_eq(name, im_str_z("room"))
-                 || im_str_eq(name, im_str_z("user"))
-                 || im_str_eq(name, im_str_z("all"));
+
+        if (im_str_eq(name, im_str_z("room"))
+            || im_str_eq(name, im_str_z("user"))
+            || im_str_eq(name, im_str_z("all")))
+        {
+            query = 1;
+
+        } else if (im_str_eq(name, im_str_z("id"))) {
+            id = 1;
+
+        } else if (!im_str_eq(name, im_str_z("api_key"))) {
+            why = im_logic_text(publish->r, "the query has no %j: it takes "
+                                "room=, user=, all=1 and id=", name);
+            return im_logic_publish_refuse(publish, 400, why);
+        }
+    }
+
+    if (id && !query) {
+        return im_logic_publish_refuse(publish, 400, "id= in the query goes "
+                                       "with room=, user= or all=1 there; "
+                                       "here it is a member of the body");
     }
 
     status = im_logic_body(publish->r, query, &why);

@@ -876,7 +876,23 @@ test_encode(void **state)
 }
 
 
+/* About where a text goes wrong. */
+static void
+test_fault(void **state)
+{
+    (void) state;
+
+    assert_int_equal(im_json_fault(im_str_z("{\"a\":1}")), 7);
+    assert_int_equal(im_json_fault(im_str_z("{\"a\":1")), 6);
+    assert_true(im_json_fault(im_str_z("{} x")) >= 2);
+    assert_true(im_json_fault(im_str_z("{\"a\":nonsense}")) >= 5);
+    assert_true(im_json_fault(im_str_z("{\"a\":nonsense}")) <= 7);
+    assert_int_equal(im_json_fault(im_str_z("")), 0);
+}
+
+
 static const struct CMUnitTest  tests[] = {
+    cmocka_unit_test(test_fault),
     alloc_test(test_encode),
     alloc_test(test_valid),
     alloc_test(test_depth),

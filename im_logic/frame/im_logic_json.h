@@ -1,0 +1,32 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * JSON of requests, with errors that name the culprit.
+ */
+
+#ifndef IM_LOGIC_JSON_H
+#define IM_LOGIC_JSON_H
+
+
+#include "im_json.h"
+#include "im_daemon_request.h"
+
+
+/*
+ * im_json_decode() with strings and lists in the request's memory.  IM_ERROR:
+ * *why and im_logic_json_status() say what to answer.
+ */
+im_int_t im_logic_decode(im_daemon_request_t *r, im_str_t json,
+    const im_json_field_t *fields, im_uint_t flags, void *dst,
+    const char **why);
+im_uint_t im_logic_json_status(const char *why);
+
+/*
+ * All members of an object, which was decoded, are in the table.  NULL, or what
+ * is wrong; `of` says whose members they are.
+ */
+const char *im_logic_json_known(im_daemon_request_t *r, im_str_t object,
+    const im_json_field_t *fields, const char *of);
+
+
+#endif /* IM_LOGIC_JSON_H */
