@@ -931,16 +931,6 @@ ngx_im_init_main_conf(ngx_conf_t *cf, void *conf)
         }
     }
 
-    imcf->token.len = NGX_IM_TOKEN_LEN;
-    imcf->token.data = ngx_pnalloc(cf->pool, NGX_IM_TOKEN_LEN + 1);
-    if (imcf->token.data == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    (void) ngx_sprintf(imcf->token.data, "%08xD%08xD",
-                       (uint32_t) ngx_random() ^ (uint32_t) ngx_pid,
-                       (uint32_t) ngx_random() ^ (uint32_t) ngx_time());
-
     return ngx_im_zone_init(cf, imcf) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
@@ -1152,7 +1142,7 @@ static ngx_http_module_t  ngx_im_module_ctx = {
 };
 
 
-/* Defaults that depend on the number of connections and workers. */
+/* What depends on the whole cycle: connections, workers, the zone. */
 static ngx_int_t
 ngx_im_init_module(ngx_cycle_t *cycle)
 {
@@ -1163,6 +1153,10 @@ ngx_im_init_module(ngx_cycle_t *cycle)
     imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_im_module);
     if (imcf == NULL) {
         return NGX_OK;
+    }
+
+    if (ngx_im_zone_bequeath(cycle, imcf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);

@@ -16,9 +16,12 @@
 #include "ngx_im_zone.h"
 #include "ngx_im_worker.h"
 
+#include <nginx.h>
+
 #include <sys/random.h>
 
 
+#define NGX_IM_ZONE_ENV     "NGX_IM_TOKEN"
 #define NGX_IM_ZONE_CHAINS  16384
 #define NGX_IM_ZONE_CELL    128      /* of the slab, for an account */
 #define NGX_IM_ZONE_EXPIRE  2        /* idle ones looked at for a new one */
@@ -100,10 +103,72 @@ ngx_im_zone_init_zone(ngx_shm_zone_t *zone, void *data)
 }
 
 
+/* A binary that takes over has the sockets of the one before in NGINX_VAR. */
+static ngx_int_t
+ngx_im_zone_token(ngx_conf_t *cf, ngx_im_main_conf_t *imcf)
+{
+    const char  *token;
+
+    imcf->token.len = NGX_IM_TOKEN_LEN;
+    imcf->token.data = ngx_pnalloc(cf->pool, NGX_IM_TOKEN_LEN + 1);
+    if (imcf->token.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    token = getenv(NGX_IM_ZONE_ENV);
+
+    if (token != NULL && getenv(NGINX_VAR) != NULL
+        && ngx_strlen(token) == NGX_IM_TOKEN_LEN)
+    {
+        ngx_memcpy(imcf->token.data, token, NGX_IM_TOKEN_LEN);
+        return NGX_OK;
+    }
+
+    (void) ngx_sprintf(imcf->token.data, "%08xD%08xD",
+                       (uint32_t) ngx_random() ^ (uint32_t) ngx_pid,
+                       (uint32_t) ngx_random() ^ (uint32_t) ngx_time());
+
+    return NGX_OK;
+}
+
+
+/* As "env NAME=VALUE;" does. */
+ngx_int_t
+ngx_im_zone_bequeath(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
+{
+    size_t            len;
+    ngx_str_t        *env;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    env = ngx_array_push(&ccf->env);
+    if (env == NULL) {
+        return NGX_ERROR;
+    }
+
+    len = sizeof(NGX_IM_ZONE_ENV "=") + NGX_IM_TOKEN_LEN;
+
+    env->len = sizeof(NGX_IM_ZONE_ENV) - 1;
+    env->data = ngx_pnalloc(cycle->pool, len);
+    if (env->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ngx_sprintf(env->data, NGX_IM_ZONE_ENV "=%V", &imcf->token) = '\0';
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_im_zone_init(ngx_conf_t *cf, ngx_im_main_conf_t *imcf)
 {
     ngx_str_t  name = ngx_string("im");
+
+    if (ngx_im_zone_token(cf, imcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     imcf->zone = ngx_shared_memory_add(cf, &name, imcf->zone_size,
                                        &ngx_im_module);

@@ -90,6 +90,12 @@ void ngx_im_random(u_char *bytes);
 ngx_int_t ngx_im_zone_init(ngx_conf_t *cf, ngx_im_main_conf_t *imcf);
 
 /*
+ * A binary that takes over from this one (USR2) is the same instance: it gets
+ * the token by the environment.
+ */
+ngx_int_t ngx_im_zone_bequeath(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf);
+
+/*
  * Counters for this worker.  They are its own if the zone is full: it works,
  * but isn't in the status.
  */

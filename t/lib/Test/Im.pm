@@ -546,6 +546,8 @@ my %Steps = (
     pause   => sub { step_pause('STOP', @_) },
     resume  => sub { step_pause('CONT', @_) },
     reload  => \&step_reload,
+    upgrade => \&step_upgrade,
+    downgrade => \&step_downgrade,
     quit    => \&step_quit,
     log     => sub { step_log('error.log', 1, @_) },
     access  => sub { step_log('access.log', 1, @_) },
@@ -1845,6 +1847,44 @@ sub step_reload {
         grep { !delete $now{$_} } @workers;
         keys %now >= @workers;
     }) or die "no new workers\n";
+
+    return 1;
+}
+
+
+# A new binary takes over, and the old one's workers end: USR2, WINCH
+sub step_upgrade {
+    my $root = Test::Nginx::Socket::server_root();
+    my $pid = nginx_pid();
+    my @workers = children($pid);
+
+    kill 'USR2', $pid;
+
+    until_true($Limit, sub {
+        my $new = eval { nginx_pid() } || $pid;
+        $new != $pid && slurp("$root/logs/nginx.pid.oldbin") =~ /\A$pid\s/
+            && children($new);
+    }) or die "no new binary:\n" . tail("$root/logs/error.log") . "\n";
+
+    kill 'WINCH', $pid;
+
+    return 1;
+}
+
+
+# The old binary goes on: HUP, and QUIT for the new one
+sub step_downgrade {
+    my $root = Test::Nginx::Socket::server_root();
+    my $new = nginx_pid();
+    my ($old) = slurp("$root/logs/nginx.pid.oldbin") =~ /(\d+)/
+        or die "no upgrade\n";
+
+    kill 'HUP', $old;
+    kill 'QUIT', $new;
+
+    until_true($Limit, sub {
+        !alive($new) && (eval { nginx_pid() } || 0) == $old && children($old);
+    }) or die "no old binary:\n" . tail("$root/logs/error.log") . "\n";
 
     return 1;
 }
