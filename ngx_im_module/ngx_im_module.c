@@ -8,7 +8,7 @@
  */
 
 #include "ngx_im_worker.h"
-#include "ngx_im_backend.h"
+#include "ngx_im_check.h"
 #include "ngx_im_client.h"
 #include "ngx_im_hooks.h"
 #include "ngx_im_jwt_key.h"
@@ -791,54 +791,10 @@ ngx_im_add_variables(ngx_conf_t *cf)
 
 
 static ngx_int_t
-ngx_im_leads(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf, const char *directive,
-    ngx_str_t *uri, const char *cure)
-{
-    if (uri->len == 0 || ngx_im_backend_location(ilcf->cscf, uri) == NGX_OK) {
-        return NGX_OK;
-    }
-
-    (void) ngx_im_refuse(cf, "%s: \"%V\" leads to no location that answers: "
-                         "add \"location = %V { internal; %s }\" to the "
-                         "server that has \"location %V\"",
-                         directive, uri, uri, cure, &ilcf->clcf->name);
-
-    return NGX_ERROR;
-}
-
-
-/* All locations are known now: check the URIs of im_connect and im_webhook. */
-static ngx_int_t
 ngx_im_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_uint_t            i, k;
-    ngx_im_loc_conf_t   **comets, *ilcf;
-    ngx_im_main_conf_t   *imcf;
-
-    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
-    comets = imcf->comets.elts;
-
-    for (i = 0; i < imcf->comets.nelts; i++) {
-        ilcf = comets[i];
-
-        if (ngx_im_leads(cf, ilcf, "im_connect", &ilcf->connect,
-                         "fastcgi_pass im_logic; include im_params;")
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        for (k = 0; k < IM_WEBHOOKS; k++) {
-            if (ngx_im_leads(cf, ilcf, "im_webhook", &ilcf->webhooks[k],
-                             "proxy_pass http://backend;")
-                != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-        }
-    }
-
-    return NGX_OK;
+    return ngx_im_check(cf, ngx_http_conf_get_module_main_conf(cf,
+                                                               ngx_im_module));
 }
 
 
@@ -962,8 +918,7 @@ ngx_im_create_loc_conf(ngx_conf_t *cf)
 static char *
 ngx_im_check_topics(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 {
-    ngx_im_loc_conf_t   **comet;
-    ngx_im_main_conf_t   *imcf;
+    ngx_im_main_conf_t  *imcf;
 
     imcf = conf->main;
     imcf->enabled = 1;
@@ -992,13 +947,6 @@ ngx_im_check_topics(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
                              "file=/etc/im/jwt.key;\" to http{}");
     }
 
-    comet = ngx_array_push(&imcf->comets);
-    if (comet == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    *comet = conf;
-
     return NGX_CONF_OK;
 }
 
@@ -1006,6 +954,8 @@ ngx_im_check_topics(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 static char *
 ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 {
+    ngx_im_loc_conf_t  **comet;
+
     conf->main = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
     conf->grace = conf->refresh / 1000;
     conf->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -1021,6 +971,13 @@ ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
         return ngx_im_refuse(cf, "im_ping: the timeout %M ms must be longer "
                              "than the interval %M ms", conf->pong, conf->ping);
     }
+
+    comet = ngx_array_push(&conf->main->comets);
+    if (comet == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *comet = conf;
 
     return conf->proto->topics ? ngx_im_check_topics(cf, conf) : NGX_CONF_OK;
 }

@@ -662,3 +662,121 @@ b: refused 503 /(?i)Retry-After:/ /ws
 --- must_die
 --- error_log eval
 qr/im_redis.*refresh=999ms/
+
+
+
+=== TEST 54: what can never work is warned of (the last location is refused)
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room * history=0 publish=user;
+    limit_conn_zone $binary_remote_addr zone=conn:1m;
+
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_HTTP2;
+        return 301 https://$host$request_uri;
+        location = /first { im_comet protocol=echo; }
+    }
+--- config
+    location = /a { im_comet protocol=centrifuge; im_connect /connect; limit_conn conn 1; }
+    location = /b { im_comet protocol=centrifuge; if ($arg_x) { set $x 1; } }
+    location = /connect { return 200; }
+    location = /z { im_comet protocol=echo; return 200; }
+--- must_die
+--- error_log eval
+[qr/"return" of the server answers before location "\/first"/,
+ qr/clients can ask the location "\/connect" themselves: add "internal;"/,
+ qr/limit_conn in location "\/a" counts handshakes, not sessions/,
+ qr/publish= lets clients publish, but the location "\/b" has no im_connect/,
+ qr/"return" in location "\/z" answers before it/]
+
+
+
+=== TEST 55: im_webhook publish where no client may publish
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room * history=0;
+--- config
+    location = /a { im_comet protocol=centrifuge; im_webhook publish /hook; }
+    location = /hook { internal; return 200; }
+    location = /z { im_comet protocol=echo; return 200; }
+--- must_die
+--- error_log eval
+qr/im_webhook: "publish" of location "\/a" is never asked/
+
+
+
+=== TEST 56: a question to a WebSocket location
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room * history=0;
+--- config
+    location = /a { im_comet protocol=centrifuge; im_connect /a; }
+--- must_die
+--- error_log eval
+qr/im_connect: "\/a" leads to a location of im_comet/
+
+
+
+=== TEST 57: a time-out that is none
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room * history=0;
+--- config
+    location = /a { im_comet protocol=centrifuge; im_connect /c timeout=soon; }
+--- must_die
+--- error_log eval
+qr/im_connect: "timeout=soon" must be a time/
+
+
+
+=== TEST 58: a time-out of zero
+--- config
+    location = /a { im_comet protocol=centrifuge; im_webhook rpc /c timeout=0; }
+--- must_die
+--- error_log eval
+qr/im_webhook: "timeout=0" must be a time/
+
+
+
+=== TEST 59: an unknown parameter of a question
+--- config
+    location = /a { im_comet protocol=centrifuge; im_webhook rpc /c wait=1s; }
+--- must_die
+--- error_log eval
+qr/im_webhook: "wait=1s" must be timeout=TIME/
+
+
+
+=== TEST 60: an origin with the scheme of the socket
+--- config
+    location = /a { im_comet protocol=echo; im_allow_origin wss://a.example; }
+--- must_die
+--- error_log eval
+qr/im_allow_origin: "wss:\/\/a\.example" has the scheme of the socket/
+
+
+
+=== TEST 61: a star inside of an origin
+--- config
+    location = /a { im_comet protocol=echo; im_allow_origin https://a.*.example; }
+--- must_die
+--- error_log eval
+qr/im_allow_origin: "https:\/\/a\.\*\.example" .*https:\/\/\*\.example\.com/
+
+
+
+=== TEST 62: an origin without a host
+--- config
+    location = /a { im_comet protocol=echo; im_allow_origin self https://; }
+--- must_die
+--- error_log eval
+qr/im_allow_origin: "https:\/\/" has no valid host/
+
+
+
+=== TEST 63: an origin with a user, a query, a blank, a wrong port
+--- config
+    location = /a { im_comet protocol=echo; im_allow_origin https://a.example:99999; }
+--- must_die
+--- error_log eval
+qr/im_allow_origin: "https:\/\/a\.example:99999" has a port/

@@ -14,13 +14,6 @@
 
 
 /*
- * When all locations are read: NGX_DECLINED if no location of the server can
- * answer the URI.  A server with regular expressions is taken to have one.
- */
-ngx_int_t ngx_im_backend_location(ngx_http_core_srv_conf_t *cscf,
-    ngx_str_t *uri);
-
-/*
  * status 0: no answer.  asked (the body that was sent), body and data are
  * borrowed.
  */
