@@ -684,7 +684,28 @@ http: POST /v1/user/login?auth=$token 200 {"UserName":"owner","Password":"secret
 
 
 
-=== TEST 31: a name without an account is limited alike
+=== TEST 31: nor strangers at the same address, where the owner has a token
+--- websocket
+stop: logic
+start: logic --login-limit=4 --address-limit=6 --limit-period=6000
+until: /im/health ^200
+redis: EVAL for--[[]]_,k--[[]]in--[[]]ipairs(redis.call('KEYS','im:{*}:l:*'))do--[[]]redis.call('DEL',k)end--[[]]return--[[]]1 0
+http: POST /v1/user/login 200 {"UserName":"owner","Password":"secret1"} => "Auth":"(?<token>[0-9a-f]{32})"
+same: 12 POST /v1/user/login {"UserName":"owner","Password":"wrong12"} => 12 "code":-100[25],
+http: POST /v1/user/login 200 {"UserName":"owner","Password":"secret1"} => "code":-1005,
+http: POST /v1/user/login 200 {"UserName":"another","Password":"secret1"} => "code":-1005,
+http: POST /v1/user/login?auth=$token 200 {"UserName":"owner","Password":"secret1"} => "code":0,
+http: POST /v1/user/login?auth=$token 200 {"UserName":"another","Password":"secret1"} => "code":-1005,
+redis: EVAL for--[[]]_,k--[[]]in--[[]]ipairs(redis.call('KEYS','im:{*}:l:*'))do--[[]]redis.call('DEL',k)end--[[]]return--[[]]1 0
+stop: logic
+start: logic --login-limit=4 --name-limit=10 --limit-period=6000
+until: /im/health ^200
+--- no_error_log
+[alert]
+
+
+
+=== TEST 32: a name without an account is limited alike
 --- websocket
 same: 4 POST /v1/user/login {"UserName":"noone","Password":"wrong12"} => 4 "code":-1002,
 http: POST /v1/user/login 200 (X-Real-IP: 127.0.0.9) {"UserName":"noone","Password":"wrong12"} => (?i)Retry-After: (14\d\d|1500)\s
@@ -700,7 +721,7 @@ http: POST /v1/user/login 200 (X-Real-IP: 2001:db8:6::1) {"UserName":"noone","Pa
 
 
 
-=== TEST 32: the cookie is for https where the request came by it
+=== TEST 33: the cookie is for https where the request came by it
 --- websocket
 http: POST /v1/user/register 200 {"UserName":"cookie1","Password":"secret1"} => "code":0,
 http: POST /v1/user/login 200 {"UserName":"cookie1","Password":"secret1"} => (?i)Set-Cookie: auth=[0-9a-f]{32}; Max-Age=86400; Path=/; HttpOnly; SameSite=Lax\r
@@ -711,7 +732,7 @@ http: :$TEST_NGINX_IM_HTTP POST /v1/user/login 200 (X-Forwarded-Proto: https) {"
 
 
 
-=== TEST 33: looks of older accounts are taken at the start, once
+=== TEST 34: looks of older accounts are taken at the start, once
 --- websocket
 stop: logic
 redis: DEL im:{reg}:names
@@ -732,7 +753,7 @@ http: POST /v1/user/register 200 {"UserName":"Cookie1","Password":"secret1"} => 
 
 
 
-=== TEST 34: a session ends with the login that has opened it
+=== TEST 35: a session ends with the login that has opened it
 --- config
     location = /ws {
         im_comet protocol=im;

@@ -152,7 +152,7 @@ function showWriter() {
     ui.write.hidden = user === null || current.key === '';
     ui.me.textContent = user === null ? 'Guest' : user.name;
     ui.login.hidden = ui.register.hidden = user !== null;
-    ui.logout.hidden = user === null;
+    ui.logout.hidden = ui.change.hidden = ui.erase.hidden = user === null;
     ui['text-label'].textContent = current.kind === 'room'
         ? 'Message to ' + current.name.toLowerCase()
         : 'Private message to ' + current.name;
@@ -266,6 +266,8 @@ function connectRoom(talk) {
             if (talk.link === link && talk === current) {
                 showState();
             }
+
+            recheck(link);
         },
         lost: () => lost(talk)
     }, talk.link === null ? null : talk.link.places);
@@ -393,6 +395,8 @@ function connectInbox(places) {
             if (inbox === link && current.kind === 'peer') {
                 showState();
             }
+
+            recheck(link);
         },
         lost: () => {
             for (const talk of peers.values()) {
@@ -457,7 +461,10 @@ async function identify() {
     clearTimeout(checking);
 
     if (!token) {
-        become(null);
+        if (user !== null || current === null) {
+            become(null);
+        }
+
         return;
     }
 
@@ -485,6 +492,29 @@ async function identify() {
         checking = setTimeout(identify,
                               CHECK_MS / 2 + Math.random() * CHECK_MS);
     }
+}
+
+
+/* A connection that is refused may be so as the login has ended elsewhere. */
+async function recheck(link) {
+    const token = user === null ? null : user.token;
+
+    if (link.state !== 'refused' || token === null
+        || await api.check(token).catch(() => user) !== null
+        || user === null || user.token !== token)
+    {
+        return;
+    }
+
+    /* another tab has another one already */
+    if (storedToken() !== token) {
+        identify();
+        return;
+    }
+
+    storeToken(null);
+    become(null);
+    say(ui.notice, 'Your login has ended. Please log in again.');
 }
 
 
@@ -517,24 +547,40 @@ async function logout() {
 
 /* The dialog */
 
+const TITLES = { login: 'Log in', register: 'Register',
+                 change: 'Change password', erase: 'Delete account' };
+
 function openSign(what) {
-    const other = what === 'login' ? 'Register' : 'Log in';
-    const title = what === 'login' ? 'Log in' : 'Register';
+    const mine = what === 'change' || what === 'erase';
 
     signing = what;
-    ui['dialog-title'].textContent = title;
-    ui['sign-go'].textContent = title;
-    ui['sign-other'].textContent = other + ' instead';
-    ui.hint.hidden = what === 'login';
-    ui.password.autocomplete = what === 'login' ? 'current-password'
-                                                : 'new-password';
+    ui['dialog-title'].textContent = TITLES[what];
+    ui['sign-go'].textContent = TITLES[what];
+    ui['sign-other'].hidden = mine;
+    ui['sign-other'].textContent = TITLES[otherSign()] + ' instead';
+    ui.hint.hidden = what === 'login' || what === 'erase';
+    ui.renewal.hidden = what !== 'change';
+    ui.next.required = what === 'change';
+    ui.password.autocomplete = what === 'register' ? 'new-password'
+                                                   : 'current-password';
+    ui.name.readOnly = mine;
     say(ui['sign-notice'], '');
+
+    if (mine) {
+        ui.name.value = user.name;
+        ui.password.value = ui.next.value = '';
+    }
 
     if (!ui.dialog.open) {
         ui.dialog.showModal();
     }
 
-    ui.name.focus();
+    (mine ? ui.password : ui.name).focus();
+}
+
+
+function otherSign() {
+    return signing === 'login' ? 'register' : 'login';
 }
 
 
@@ -575,10 +621,21 @@ async function sign(name, password) {
         }
     }
 
-    const answer = await api.login(name, password);
+    const answer = signing === 'change'
+        ? await api.changePassword(name, password, ui.next.value, user.token)
+        : signing === 'erase'
+        ? await api.deleteAccount(name, password, user.token)
+        : await api.login(name, password);
 
     if (answer.code !== api.OK) {
         return refusal(answer);
+    }
+
+    if (signing === 'erase') {
+        storeToken(null);
+        become(null);
+
+        return '';
     }
 
     storeToken(answer.data.Auth);
@@ -606,7 +663,7 @@ ui.sign.addEventListener('submit', async (event) => {
     say(ui['sign-notice'], why);
 
     if (why === '') {
-        ui.password.value = '';
+        ui.password.value = ui.next.value = '';
         ui.dialog.close();
         ui.text.focus();
     }
@@ -750,8 +807,9 @@ for (const id of ['register', 'guest-register']) {
     ui[id].addEventListener('click', () => openSign('register'));
 }
 
-ui['sign-other'].addEventListener('click', () => openSign(
-    signing === 'login' ? 'register' : 'login'));
+ui['sign-other'].addEventListener('click', () => openSign(otherSign()));
+ui.change.addEventListener('click', () => openSign('change'));
+ui.erase.addEventListener('click', () => openSign('erase'));
 ui['sign-cancel'].addEventListener('click', () => ui.dialog.close());
 ui.logout.addEventListener('click', logout);
 

@@ -409,8 +409,14 @@ im_logic_account_hash(im_logic_account_t *a,
 {
     im_buf_t  *b;
 
-    b = im_daemon_buf(a->r, 256);
-    im_logic_limit_address(b, a->r->address);
+    b = im_daemon_buf(a->r, 512);
+
+    if (a->by_token) {
+        im_buf_add_str(b, a->subject);
+
+    } else {
+        im_logic_limit_address(b, a->r->address);
+    }
 
     a->crypt.task.done = done;
     a->crypt.task.owner = im_siphash(a->logic->seed, b->data, b->len);

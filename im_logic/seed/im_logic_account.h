@@ -48,6 +48,7 @@ struct im_logic_account_s {
     unsigned              failed:1;    /* one could not be deleted */
     unsigned              all:1;       /* tokens of the user */
     unsigned              admin:1;     /* not a page: answers by status */
+    unsigned              by_token:1;  /* who asks has one of the user */
 
     u_char                user_data[IM_ACCOUNT_ID];
     u_char                token_data[IM_SECRET_TOKEN];

@@ -7,8 +7,8 @@
  * stranger uses up what its own network has, so the name's owner gets in from
  * another one.  Strangers of many networks can use up what the name has.  Then
  * the owner gets in from an address where a login was right before, or by a
- * token: those have attempts of their own.  A name without an account is
- * limited alike.
+ * token: those have attempts of their own.  A token counts at any address, also
+ * at one that strangers share.  A name without an account is limited alike.
  */
 
 #include "im_logic_account.h"
@@ -121,6 +121,16 @@ im_logic_attempt_known(im_logic_account_t *a)
 }
 
 
+/* The address first: one over its limit uses up no attempts of a name. */
+static void
+im_logic_attempt_address(im_logic_account_t *a)
+{
+    im_logic_account_limit_address(a, IM_LIMIT_ADDRESS,
+                                   a->logic->conf.address_limit,
+                                   im_logic_attempt_known);
+}
+
+
 static void
 im_logic_attempt_token_handler(const im_link_reply_t *reply, void *data)
 {
@@ -133,9 +143,11 @@ im_logic_attempt_token_handler(const im_link_reply_t *reply, void *data)
         || !im_str_eq(login.user, a->user)
         || im_logic_secret_hash(a->token, hash) != IM_OK)
     {
-        im_logic_attempt_known(a);
+        im_logic_attempt_address(a);
         return;
     }
+
+    a->by_token = 1;
 
     b = im_logic_attempt_subject(a);
     im_buf_add(b, hash, sizeof(hash));
@@ -153,7 +165,7 @@ im_logic_attempt(im_logic_account_t *a, im_logic_account_pt next)
         im_logic_token_find(a->r, a->token, im_logic_attempt_token_handler, a);
 
     } else {
-        im_logic_attempt_known(a);
+        im_logic_attempt_address(a);
     }
 }
 

@@ -72,16 +72,9 @@ im_logic_prove_hash(im_logic_account_t *a)
 
 
 static void
-im_logic_prove_guard(im_logic_account_t *a)
+im_logic_prove_attempt(im_logic_account_t *a)
 {
     im_logic_attempt(a, im_logic_prove_hash);
-}
-
-
-static void
-im_logic_prove_find(im_logic_account_t *a)
-{
-    im_logic_account_find(a, im_logic_prove_guard);
 }
 
 
@@ -113,10 +106,7 @@ im_logic_prove_check(im_logic_account_t *a,
 }
 
 
-/*
- * proved follows where the password is right.  The address comes first: one
- * over its limit uses up no attempts of a name.
- */
+/* proved follows where the password is right. */
 static void
 im_logic_prove(im_daemon_request_t *r, int renews, im_logic_account_pt proved)
 {
@@ -151,9 +141,7 @@ im_logic_prove(im_daemon_request_t *r, int renews, im_logic_account_pt proved)
         a->token = body.auth;
     }
 
-    im_logic_account_limit_address(a, IM_LIMIT_ADDRESS,
-                                   a->logic->conf.address_limit,
-                                   im_logic_prove_find);
+    im_logic_account_find(a, im_logic_prove_attempt);
 }
 
 
