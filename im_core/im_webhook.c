@@ -58,6 +58,7 @@ const im_str_t  im_webhook_names[IM_WEBHOOKS] = {
 
 static const im_webhook_member_t  im_webhook_members[] = {
     im_webhook_member(user, ~im_webhook_bit(CONNECT), 0, 1),
+    im_webhook_member(user, im_webhook_bit(CONNECT), 0, 0),
     im_webhook_member(meta, ~im_webhook_bit(CONNECT), 1, 0),
     im_webhook_member(name, im_webhook_bit(CONNECT), 0, 0),
     im_webhook_member(version, im_webhook_bit(CONNECT), 0, 0),

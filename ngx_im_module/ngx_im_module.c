@@ -140,8 +140,12 @@ static const ngx_im_option_t  ngx_im_auth_options[] = {
 };
 
 
-#define NGX_IM_JWT_LEEWAY  5         /* s */
-#define NGX_IM_JWT_CHECK   10        /* s */
+#define NGX_IM_JWT_LEEWAY   5        /* s */
+#define NGX_IM_JWT_CHECK    10       /* s */
+
+/* of im_forward: names, and bytes of one */
+#define NGX_IM_HEADERS_MAX  16
+#define NGX_IM_HEADER_MAX   255
 
 
 #define ngx_im_jwt_key_option(n, member)                                      \
@@ -471,6 +475,168 @@ ngx_im_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* One that is a constant would be the same for all clients. */
+static char *
+ngx_im_value(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg,
+    ngx_str_t *text, ngx_http_complex_value_t **value)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    *value = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (*value == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = text;
+    ccv.complex_value = *value;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return (*value)->lengths != NULL
+           ? NGX_CONF_OK
+           : ngx_im_invalid(cf, cmd, arg, "has no variable: all clients would "
+                            "have that value");
+}
+
+
+static char *
+ngx_im_user(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_loc_conf_t  *ilcf = conf;
+
+    char       *rv;
+    ngx_str_t  *args, name;
+
+    if (ilcf->user != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    args = cf->args->elts;
+
+    ilcf->user = NULL;
+    ilcf->user_name = NULL;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(args[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    rv = ngx_im_value(cf, cmd, &args[1], &args[1], &ilcf->user);
+
+    if (rv != NGX_CONF_OK || cf->args->nelts == 2) {
+        return rv;
+    }
+
+    if (ngx_strncmp(args[2].data, "name=", 5) != 0) {
+        return ngx_im_invalid(cf, cmd, &args[2], "must be name=$VARIABLE");
+    }
+
+    name.data = args[2].data + 5;
+    name.len = args[2].len - 5;
+
+    return ngx_im_value(cf, cmd, &args[2], &name, &ilcf->user_name);
+}
+
+
+/* Those that a question has of its own, or that change what an answer is. */
+static const char *
+ngx_im_unforwarded(ngx_str_t *name)
+{
+    const char *const  *p;
+
+    static const char *const  names[] = {
+        "host", "connection", "upgrade", "keep-alive", "proxy-connection",
+        "proxy-authorization", "http2-settings", "te", "trailer",
+        "transfer-encoding", "content-length", "content-type",
+        "content-encoding", "content-range", "expect", "range", "if-range",
+        "if-match", "if-none-match", "if-modified-since",
+        "if-unmodified-since", "accept-encoding", NULL
+    };
+
+    for (p = names; *p != NULL; p++) {
+        if (ngx_strcmp(name->data, *p) == 0) {
+            return "can't be forwarded: it is about the connection or the "
+                   "body, and a question has its own";
+        }
+    }
+
+    if (ngx_strncmp(name->data, "sec-websocket-", 14) == 0) {
+        return "can't be forwarded: it is about the handshake alone";
+    }
+
+    if (name->len == 0 || name->len > NGX_IM_HEADER_MAX
+        || strspn((char *) name->data, "abcdefghijklmnopqrstuvwxyz0123456789"
+                                  "!#$%&'*+-.^_`|~")
+           != name->len)
+    {
+        return "is no name of a header";
+    }
+
+    return NULL;
+}
+
+
+static char *
+ngx_im_forward(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_loc_conf_t  *ilcf = conf;
+
+    ngx_str_t   *args, *name;
+    ngx_uint_t   i, k;
+    const char  *why;
+
+    if (ilcf->forward != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    args = cf->args->elts;
+    ilcf->forward = NULL;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(args[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (cf->args->nelts - 1 > NGX_IM_HEADERS_MAX) {
+        return "has too many headers: at most 16";
+    }
+
+    ilcf->forward = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
+    if (ilcf->forward == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        ngx_strlow(args[i].data, args[i].data, args[i].len);
+
+        why = ngx_im_unforwarded(&args[i]);
+        name = ilcf->forward->elts;
+
+        for (k = 0; why == NULL && k < ilcf->forward->nelts; k++) {
+            if (im_str_eq(ngx_im_str(name[k]), ngx_im_str(args[i]))) {
+                why = "is there twice";
+            }
+        }
+
+        if (why != NULL) {
+            return ngx_im_invalid(cf, cmd, &args[i], why);
+        }
+
+        name = ngx_array_push(ilcf->forward);
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *name = args[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 static char *
 ngx_im_ping(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -631,6 +797,20 @@ static ngx_command_t  ngx_im_commands[] = {
     { ngx_string("im_auth"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_im_auth,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("im_user"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_im_user,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("im_forward"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_im_forward,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -910,6 +1090,9 @@ ngx_im_create_loc_conf(ngx_conf_t *cf)
     ilcf->max_message = NGX_CONF_UNSET_SIZE;
     ilcf->max_replies = NGX_CONF_UNSET_SIZE;
     ilcf->origins = NGX_CONF_UNSET_PTR;
+    ilcf->user = NGX_CONF_UNSET_PTR;
+    ilcf->user_name = NGX_CONF_UNSET_PTR;
+    ilcf->forward = NGX_CONF_UNSET_PTR;
 
     return ilcf;
 }
@@ -951,6 +1134,22 @@ ngx_im_check_topics(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 }
 
 
+/* The location asks a backend something. */
+static ngx_uint_t
+ngx_im_asks(ngx_im_loc_conf_t *conf)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < IM_WEBHOOKS; i++) {
+        if (conf->webhooks[i].len > 0) {
+            return 1;
+        }
+    }
+
+    return conf->connect.len > 0;
+}
+
+
 static char *
 ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 {
@@ -965,6 +1164,10 @@ ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
         return ngx_im_refuse(cf, "\"im_comet protocol=%s\" shares its location "
                              "with proxy_pass or the like: give it a location "
                              "of its own", conf->proto->name);
+    }
+
+    if (!ngx_im_asks(conf)) {
+        conf->forward = NULL;
     }
 
     if (conf->pong <= conf->ping) {
@@ -1052,6 +1255,9 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->policy, prev->policy, NGX_IM_POLICY_REFUSE);
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 64 * 1024);
     ngx_conf_merge_size_value(conf->max_replies, prev->max_replies, 64 * 1024);
+    ngx_conf_merge_ptr_value(conf->user, prev->user, NULL);
+    ngx_conf_merge_ptr_value(conf->user_name, prev->user_name, NULL);
+    ngx_conf_merge_ptr_value(conf->forward, prev->forward, NULL);
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
 
     if (conf->origins == NULL && conf->proto != NULL

@@ -152,6 +152,10 @@ typedef enum {
 typedef struct {
     const im_proto_t    *proto;          /* NULL: no im_comet here */
     ngx_uint_t           auth;           /* ngx_im_auth_e */
+    ngx_http_complex_value_t *user;      /* im_user, or NULL */
+    ngx_http_complex_value_t *user_name; /* name=, or NULL */
+    ngx_array_t         *forward;        /* im_forward: of ngx_str_t in lower
+                                            case, or NULL */
     ngx_str_t            connect;        /* URI of im_connect */
     ngx_msec_t           connect_timeout;
     ngx_str_t            webhooks[IM_WEBHOOKS];  /* URIs of im_webhook */

@@ -108,10 +108,14 @@ ngx_im_handshake_text(ngx_http_request_t *r, ngx_uint_t status,
                                   intro, status, why)
                      - text.value.data;
 
-    /* nginx has no words for 426 */
+    /* nginx has no words for these */
 
     if (status == NGX_IM_UPGRADE_REQUIRED) {
         ngx_str_set(&r->headers_out.status_line, "426 Upgrade Required");
+
+    } else if (status == NGX_IM_HEADERS_TOO_LARGE) {
+        ngx_str_set(&r->headers_out.status_line,
+                    "431 Request Header Fields Too Large");
     }
 
     return ngx_http_send_response(r, status, &type, &text);
@@ -196,12 +200,15 @@ ngx_im_handshake_cleanup(void *data)
 
 
 static ngx_im_ctx_t *
-ngx_im_handshake_ctx(ngx_http_request_t *r)
+ngx_im_handshake_ctx(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
+    const ngx_im_refused_t **no)
 {
     ngx_im_ctx_t        *ctx;
     ngx_im_peer_t       *peer;
     struct sockaddr     *sa;
     ngx_pool_cleanup_t  *cln;
+
+    *no = NULL;
 
     cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_im_ctx_t));
     if (cln == NULL) {
@@ -238,7 +245,7 @@ ngx_im_handshake_ctx(ngx_http_request_t *r)
         peer->family = AF_UNIX;
     }
 
-    ctx->opening = ngx_im_opening_get(ngx_im_worker, r);
+    ctx->opening = ngx_im_opening_get(ngx_im_worker, r, ilcf, no);
 
     return ctx->opening != NULL ? ctx : NULL;
 }
@@ -658,7 +665,13 @@ ngx_im_handshake_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    ctx = ngx_im_handshake_ctx(r);
+    ctx = ngx_im_handshake_ctx(r, ilcf, &no);
+
+    if (no != NULL) {
+        return ngx_im_handshake_refuse(r, no->status, no->header, no->value,
+                                       no->why);
+    }
+
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -1,18 +1,23 @@
 /*
  * Copyright (C) The im authors
  *
- * What questions about a session bring of its opening handshake: headers, Host
- * first.  Sessions whose handshakes had the same ones share a record.
+ * What is kept of a session's opening handshake: the user of im_user, and the
+ * headers that questions bring, Host first.  Sessions whose handshakes had the
+ * same ones share a record.
  */
 
 #ifndef NGX_IM_OPENING_H
 #define NGX_IM_OPENING_H
 
 
+#include "ngx_im_upgrade.h"
 #include "ngx_im_worker.h"
 
 
-#define NGX_IM_HOST_MAX  300         /* a name of 253 bytes, and a port */
+#define NGX_IM_HOST_MAX     300      /* a name of 253 bytes, and a port */
+#define NGX_IM_NAME_MAX     253
+#define NGX_IM_FORWARD_MAX  8192     /* bytes of headers of im_forward */
+#define NGX_IM_FORWARD_LINES  32
 
 
 typedef struct ngx_im_opening_s  ngx_im_opening_t;
@@ -21,9 +26,17 @@ typedef struct ngx_im_opening_s  ngx_im_opening_t;
 /* "example.com:8080" as the client wrote it, whatever form of request line. */
 ngx_str_t ngx_im_opening_host(ngx_http_request_t *r);
 
-/* A reference to the record of a handshake.  NULL: no memory. */
+/*
+ * A reference to the record of a handshake.  NULL: why is set to static text,
+ * or, if there is no memory, to NULL.
+ */
 ngx_im_opening_t *ngx_im_opening_get(ngx_im_worker_t *w,
-    ngx_http_request_t *r);
+    ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
+    const ngx_im_refused_t **why);
+
+/* What im_user says, "" nothing; borrowed.  o may be NULL. */
+void ngx_im_opening_user(const ngx_im_opening_t *o, im_str_t *user,
+    im_str_t *name);
 
 /* o may be NULL. */
 ngx_im_opening_t *ngx_im_opening_ref(ngx_im_opening_t *o);

@@ -11,7 +11,8 @@
 #include "ngx_im_conf.h"
 
 
-#define NGX_IM_UPGRADE_REQUIRED  426
+#define NGX_IM_UPGRADE_REQUIRED   426
+#define NGX_IM_HEADERS_TOO_LARGE  431
 
 
 /* What the answer needs of a good one. */

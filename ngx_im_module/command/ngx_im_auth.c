@@ -1,8 +1,9 @@
 /*
  * Copyright (C) The im authors
  *
- * Who a client is: a guest, or the user of a signed token, of a webhook's
- * answer or of logic's answer.
+ * Who a client is: a guest, or the user of im_user, of a signed token, of a
+ * webhook's answer or of logic's answer.  The user of im_user is known before
+ * the client says a word, and no token or answer makes another one of it.
  *
  * A token that logic doesn't know makes a guest where the protocol has guests;
  * a token with a wrong signature doesn't.  The client hears why it is refused.
@@ -12,6 +13,7 @@
 #include "ngx_im_backend.h"
 #include "ngx_im_identity.h"
 #include "ngx_im_jwt.h"
+#include "ngx_im_opening.h"
 #include "ngx_im_read.h"
 #include "ngx_im_reply.h"
 #include "ngx_im_webhook.h"
@@ -46,6 +48,44 @@ ngx_im_auth_error(ngx_im_session_t *s, im_error_e error)
     ngx_im_auth_failed(s);
 
     (void) ngx_im_reply_error(s, s->ext->connect, error);
+}
+
+
+static const char  ngx_im_auth_other[] = "the token is another user's, not "
+                                         "im_user's";
+
+
+/* The user of im_user; "" none. */
+static im_str_t
+ngx_im_auth_known(ngx_im_session_t *s)
+{
+    im_str_t  user, name;
+
+    ngx_im_opening_user(s->opening, &user, &name);
+
+    return user;
+}
+
+
+/* Opens the session for its known user, for that of id, or as a guest. */
+static void
+ngx_im_auth_open(ngx_im_session_t *s, ngx_im_identity_t *id)
+{
+    im_str_t  user, name;
+
+    ngx_im_opening_user(s->opening, &user, &name);
+
+    if (user.len > 0 && id->user.len > 0 && !im_str_eq(user, id->user)) {
+        ngx_im_session_close(s, IM_REASON_TOKEN, ngx_im_auth_other);
+        return;
+    }
+
+    if (user.len > 0) {
+        id->user = user;
+        id->name = name.len > 0 ? name : id->name;
+    }
+
+    ngx_im_identity_open(s, id);
 }
 
 
@@ -105,6 +145,10 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
         return;
     }
 
+    if (claims->user.len == 0) {
+        claims->user = ngx_im_auth_known(s);
+    }
+
     rc = ngx_im_auth_channels(s, claims);
 
     if (rc != NGX_OK) {
@@ -145,7 +189,7 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
         ngx_im_session_close(s, IM_REASON_BUSY, why);
 
     } else {
-        ngx_im_identity_open(s, &id);
+        ngx_im_auth_open(s, &id);
     }
 
     im_buf_cleanup(&arena);
@@ -184,14 +228,14 @@ ngx_im_auth_guest(ngx_im_session_t *s)
 {
     ngx_im_identity_t  guest;
 
-    if (s->conf->auth != NGX_IM_AUTH_NONE) {
+    if (s->conf->auth != NGX_IM_AUTH_NONE && ngx_im_auth_known(s).len == 0) {
         ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
         return;
     }
 
     ngx_memzero(&guest, sizeof(ngx_im_identity_t));
 
-    ngx_im_identity_open(s, &guest);
+    ngx_im_auth_open(s, &guest);
 }
 
 
@@ -285,18 +329,27 @@ ngx_im_auth_jwt(ngx_im_session_t *s, const im_command_t *command)
 {
     im_buf_t  arena;
     im_jwt_t  claims;
+    im_str_t  known;
 
     im_buf_init(&arena, IM_JWT_ARENA);
 
-    switch (ngx_im_jwt_verify(s, command->token, &arena, &claims))
-    {
+    switch (ngx_im_jwt_verify(s, command->token, &arena, &claims)) {
 
     case NGX_OK:
-        ngx_im_auth_claims(s, &claims, command->room);
+        known = ngx_im_auth_known(s);
+
+        if (known.len > 0 && !im_str_eq(claims.user, known)) {
+            ngx_im_session_close(s, IM_REASON_TOKEN, ngx_im_auth_other);
+
+        } else {
+            ngx_im_auth_claims(s, &claims, command->room);
+        }
+
         im_jwt_cleanup(&claims);
         break;
 
     case NGX_DECLINED:
+
         /* after an answer the client brings a fresh token, connecting anew */
 
         if (s->ext != NULL && s->ext->connecting) {
@@ -374,7 +427,7 @@ ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
         id.login = answer.login;
         id.room = ask.room;
 
-        ngx_im_identity_open(s, &id);
+        ngx_im_auth_open(s, &id);
     }
 
 done:
@@ -455,6 +508,11 @@ ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
     ask.token = command->token;
     ask.room = command->room;
     ask.ip = im_str_set(addr, ngx_im_session_addr(s, addr));
+
+    if (ngx_im_auth_known(s).len > 0) {
+        ask.user = ngx_im_auth_known(s);
+    }
+
     ask.node = ngx_im_str(s->conf->main->node);
 
     return ngx_im_backend_logic(s, &ask, ngx_im_auth_handler);
@@ -493,12 +551,13 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
     }
 
     if (s->conf->auth == NGX_IM_AUTH_NONE
-        || (command->token.len == 0 && s->conf->proto->guests))
+        || (command->token.len == 0
+            && (s->conf->proto->guests || ngx_im_auth_known(s).len > 0)))
     {
         ngx_memzero(&guest, sizeof(ngx_im_identity_t));
         guest.room = command->room;
 
-        ngx_im_identity_open(s, &guest);
+        ngx_im_auth_open(s, &guest);
         return NGX_OK;
     }
 

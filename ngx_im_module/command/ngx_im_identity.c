@@ -8,6 +8,7 @@
 #include "ngx_im_identity.h"
 #include "ngx_im_admit.h"
 #include "ngx_im_expiry.h"
+#include "ngx_im_opening.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_revoke.h"
 #include "ngx_im_sub.h"
@@ -319,6 +320,13 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
     if (rc != NGX_OK) {
         ngx_im_session_close(s, IM_REASON_BUSY, "can't join now");
         return;
+    }
+
+    /* without commands there are no more questions about it */
+
+    if (!s->conf->proto->commands) {
+        ngx_im_opening_unref(ngx_im_worker, s->opening);
+        s->opening = NULL;
     }
 
     ngx_im_resume_opened(s);

@@ -10,6 +10,7 @@
 
 #include "ngx_im_webhook.h"
 #include "ngx_im_backend.h"
+#include "ngx_im_opening.h"
 #include "ngx_im_reply.h"
 #include "im_id.h"
 #include "im_json.h"
@@ -237,6 +238,7 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
 {
     u_char             id[IM_UUID_LEN];
     im_buf_t          *b;
+    im_str_t           name;
     im_command_t      *command;
     im_webhook_ask_t   ask;
 
@@ -256,6 +258,10 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
     ask.data = command->data;
 
     ask.meta = s->ext->meta;
+
+    /* before the session is open, im_user alone knows its user */
+
+    ngx_im_opening_user(s->opening, &ask.user, &name);
 
     if (s->user != NULL) {
         ask.user = im_str_set(s->user->id, s->user->id_len);

@@ -46,7 +46,8 @@ test_encode(void **state)
     im_webhook_ask_t  ask;
 
     static const char *const  wanted[] = {
-        COMMON ",\"name\":\"js\",\"version\":\"5\",\"data\":{\"x\": 1}}",
+        COMMON ",\"user\":\"u\\\\\",\"name\":\"js\",\"version\":\"5\","
+        "\"data\":{\"x\": 1}}",
         COMMON ",\"user\":\"u\\\\\",\"meta\":[1],\"channel\":\"c\\u000a\","
         "\"token\":\"t\",\"data\":{\"x\": 1}}",
         COMMON ",\"user\":\"u\\\\\",\"meta\":[1],\"channel\":\"c\\u000a\","

@@ -780,7 +780,7 @@ sub client_open {
     my $end = deadline();
 
     while (1) {
-        my ($client, $status) = connect_to($arg);
+        my ($client, $status) = connect_to(fill($arg));
 
         if ($status == 101) {
             $Clients{$who} = $client;
@@ -800,7 +800,7 @@ sub client_refused {
     my ($who, $arg) = @_;
     my ($want, $re, $rest) = $arg =~ m{\A(\d+)(?:\ /((?:[^/\\]|\\.)+)/(?=\ |\z))?
                                         \s*(.*)\z}x or die "STATUS PATH\n";
-    my ($client, $status) = connect_to($rest);
+    my ($client, $status) = connect_to(fill($rest));
 
     die "status $status, not $want\n$client->{head}\n" if $status != $want;
     die "no $re in\n$client->{head}\n"
@@ -1084,7 +1084,7 @@ sub client_burst {
     my (%count, @clients);
 
     for (1 .. $n) {
-        my ($client, $status) = connect_to($rest);
+        my ($client, $status) = connect_to(fill($rest));
         $count{$status}++;
         push @clients, $client;
     }
@@ -1106,7 +1106,7 @@ sub client_many {
     my (%got, $open);
 
     for (1 .. List::Util::sum(values %want)) {
-        my ($client, $status) = connect_to($rest);
+        my ($client, $status) = connect_to(fill($rest));
         $got{$status}++;
 
         if ($status == 101) {
@@ -1134,7 +1134,7 @@ sub client_rated {
     my $rated = $Rated{$who} ||= { began => Time::HiRes::time(), n => 0 };
 
     for (1 .. $n) {
-        my ($client, $status) = connect_to($rest);
+        my ($client, $status) = connect_to(fill($rest));
         $client->shut;
         $rated->{n}++ if $status == 101;
         die "status $status\n" unless $status =~ /\A(?:101|429)\z/;
