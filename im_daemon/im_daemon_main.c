@@ -276,10 +276,11 @@ im_daemon_main_common(im_daemon_main_t *m, int c, const char *value)
     switch (c) {
 
     case 'c':
-        if (m->file != NULL || value[0] == '\0') {
+        if (m->file != NULL || value == NULL || value[0] == '\0') {
             im_daemon_option_fault(&im_daemon_args, "conf", NULL,
-                                   value[0] == '\0' ? "has no value"
-                                   : "is there twice: leave one out");
+                                   m->file != NULL
+                                   ? "is there twice: leave one out"
+                                   : "has no value");
             return IM_ERROR;
         }
 

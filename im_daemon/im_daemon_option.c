@@ -36,15 +36,17 @@ void
 im_daemon_option_fault(const im_daemon_place_t *place, const char *name,
     const char *value, const char *why)
 {
-    char    shown[IM_OPTION_SHOWN + 4], where[IM_OPTION_SHOWN];
-    size_t  i;
+    char         shown[IM_OPTION_SHOWN + 1], where[IM_OPTION_SHOWN];
+    size_t       i;
+    const char  *more;
 
     for (i = 0; value != NULL && value[i] != '\0' && i < IM_OPTION_SHOWN; i++) {
         shown[i] = (u_char) value[i] < 0x20 || value[i] == 0x7f ? '?'
                                                                 : value[i];
     }
 
-    (void) strcpy(shown + i, value != NULL && value[i] != '\0' ? "..." : "");
+    shown[i] = '\0';
+    more = value != NULL && value[i] != '\0' ? "..." : "";
 
     where[0] = '\0';
 
@@ -53,10 +55,10 @@ im_daemon_option_fault(const im_daemon_place_t *place, const char *name,
                         (unsigned) place->line);
     }
 
-    im_daemon_log(IM_LOG_ERROR, "%s%s%s%s%s%s %s", where,
+    im_daemon_log(IM_LOG_ERROR, "%s%s%s%s%s%s%s %s", where,
                   place->file == NULL ? "--" : "", name,
                   value == NULL ? "" : place->file == NULL ? "=\"" : " \"",
-                  shown, value == NULL ? "" : "\"", why);
+                  shown, more, value == NULL ? "" : "\"", why);
 }
 
 

@@ -243,6 +243,21 @@ im_logic_main_server(im_logic_t *logic, const char *address,
 
 /* Keys are what stands between other machines and the HTTP listener. */
 static im_int_t
+im_logic_main_guard(const im_logic_conf_t *conf)
+{
+    if (conf->api_key_file != NULL) {
+        return IM_OK;
+    }
+
+    im_daemon_log(IM_LOG_ERROR, "--http=%s: other machines may do everything "
+                  "there: have keys (--api-key-file=), or listen on 127.0.0.1, "
+                  "[::1] or unix:PATH", conf->http);
+
+    return IM_ERROR;
+}
+
+
+static im_int_t
 im_logic_main_listen(im_logic_main_t *m)
 {
     im_logic_conf_t  *conf;
@@ -270,12 +285,10 @@ im_logic_main_listen(im_logic_main_t *m)
             return IM_ERROR;
         }
 
-        if (im_logic_server_remote(m->http) && conf->api_key_file == NULL) {
-            im_daemon_log(IM_LOG_ERROR, "--http=%s: other machines may do "
-                          "everything there: have keys (--api-key-file=), or "
-                          "listen on 127.0.0.1, [::1] or unix:PATH",
-                          conf->http);
-            return IM_ERROR;
+        /* a name whose addresses were not known before */
+
+        if (im_logic_server_remote(m->http)) {
+            return im_logic_main_guard(conf);
         }
     }
 
@@ -286,6 +299,7 @@ im_logic_main_listen(im_logic_main_t *m)
 static im_int_t
 im_logic_main_check(void *data)
 {
+    im_addr_t         addr;
     im_logic_conf_t  *conf = data;
 
     if (im_daemon_conf_init(&conf->daemon) != IM_OK) {
@@ -295,6 +309,14 @@ im_logic_main_check(void *data)
     if (conf->fcgi == NULL && conf->http == NULL) {
         im_daemon_log(IM_LOG_ERROR, "nothing to listen on: give --fcgi or "
                       "--http");
+        return IM_ERROR;
+    }
+
+    if (conf->http != NULL
+        && im_addr_parse(&addr, im_str_z(conf->http), IM_ADDR_LISTEN, 0) == NULL
+        && addr.type != IM_ADDR_NAME && !im_addr_loopback(&addr)
+        && im_logic_main_guard(conf) != IM_OK)
+    {
         return IM_ERROR;
     }
 

@@ -129,6 +129,11 @@ like(slurp("$dir/log"), qr/^pages: http:\/\/localhost:$compat[0]\/ \(\Q$dir\E\)/
      'it says which pages');
 like(get($compat[0], '/'), qr/200 OK.*a page of somebody's/s,
      'somebody\'s pages');
+is(sprintf('%04o', (stat "$dir/run")[2] & 07777), '0700',
+   'no other user looks into the folder of the run');
+is(join(' ', grep { (stat)[2] & 077 && -f }
+        glob("$dir/run/redis/*/* $dir/run/redis.log $dir/run/logic.log")), '',
+   'nor into files with tokens in them');
 like(get($compat[1], '/ws'), qr/ 4\d\d /, 'a WebSocket location');
 like(get($compat[1], '/'), qr/ 404 /, 'and nothing else');
 like(get($compat[2], '/api/v1/count?rid=1', '-X POST'), qr/\{"code":0,/,
