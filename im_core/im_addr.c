@@ -48,7 +48,7 @@ im_addr_ip(int family, im_str_t s, u_char *ip)
         return 0;
     }
 
-    memcpy(text, s.data, s.len);
+    im_copy(text, s.data, s.len);
     text[s.len] = '\0';
 
     return strlen(text) == s.len && inet_pton(family, text, ip) == 1;
@@ -157,7 +157,7 @@ im_addr_path(im_addr_t *addr, im_str_t path)
     }
 
     if (path.data[path.len - 1] == '/'
-        || memchr(path.data, '\0', path.len) != NULL)
+        || im_str_chr(path, '\0') != NULL)
     {
         return "has a path that is not one of a file";
     }
@@ -195,7 +195,7 @@ im_addr_host(im_addr_t *addr, im_addr_use_e use)
 
     addr->type = IM_ADDR_NAME;
 
-    if (memchr(host.data, '/', host.len) != NULL) {
+    if (im_str_chr(host, '/') != NULL) {
         return "is no host: use HOST:PORT or unix:/PATH";
     }
 
@@ -211,7 +211,7 @@ im_addr_brackets(im_addr_t *addr, im_str_t text, im_str_t *rest)
 {
     u_char  *p;
 
-    p = text.len > 0 ? memchr(text.data, ']', text.len) : NULL;
+    p = text.len > 0 ? im_str_chr(text, ']') : NULL;
 
     if (p == NULL) {
         return "has no \"]\": use [IPV6]:PORT";
@@ -221,7 +221,7 @@ im_addr_brackets(im_addr_t *addr, im_str_t text, im_str_t *rest)
     addr->host = im_str_set(text.data, (size_t) (p - text.data));
     *rest = im_str_set(p + 1, text.len - addr->host.len - 1);
 
-    if (addr->host.len > 0 && memchr(addr->host.data, '%', addr->host.len)) {
+    if (addr->host.len > 0 && im_str_chr(addr->host, '%')) {
         return "has a zone: use an address without \"%\"";
     }
 
@@ -254,7 +254,7 @@ im_addr_split(im_addr_t *addr, im_str_t text, im_addr_use_e use, im_str_t *rest)
                                 rest);
     }
 
-    p = memchr(text.data, ':', text.len);
+    p = im_str_chr(text, ':');
 
     if (p == NULL) {
         p = end;

@@ -127,7 +127,7 @@ im_board_decode(im_str_t text, size_t *at, uint64_t *followers, im_str_t *name)
     }
 
     rest = im_str_set(text.data + *at, text.len - *at);
-    end = memchr(rest.data, '\n', rest.len);
+    end = im_str_chr(rest, '\n');
 
     if (end == NULL) {
         return IM_DECLINED;

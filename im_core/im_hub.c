@@ -263,7 +263,7 @@ im_hub_user_create(im_hub_t *hub, im_str_t id)
 
     im_list_init(&user->sessions);
     user->id_len = id.len;
-    memcpy(user->id, id.data, id.len);
+    im_copy(user->id, id.data, id.len);
 
     im_hash_add(&hub->users, &user->node);
 

@@ -674,8 +674,8 @@ static int
 im_json_text_valid(im_str_t text)
 {
     return text.len != 0
-           && memchr(text.data, '\v', text.len) == NULL
-           && memchr(text.data, '\f', text.len) == NULL
+           && im_str_chr(text, '\v') == NULL
+           && im_str_chr(text, '\f') == NULL
            && im_utf8_valid(text);
 }
 

@@ -218,7 +218,7 @@ im_jwt_split(im_str_t token, im_buf_t *arena, im_jwt_parts_t *parts,
         return IM_ERROR;
     }
 
-    first = token.len ? memchr(token.data, '.', token.len) : NULL;
+    first = token.len ? im_str_chr(token, '.') : NULL;
     end = token.data + token.len;
     second = first ? memchr(first + 1, '.', end - (first + 1)) : NULL;
 
@@ -290,7 +290,7 @@ im_jwt_time(im_jwt_t *jwt, im_str_t text, int64_t *time)
         && (text.data[0] == '-' || (text.data[0] >= '0'
                                     && text.data[0] <= '9')))
     {
-        memcpy(number, text.data, text.len);
+        im_copy(number, text.data, text.len);
         number[text.len] = '\0';
 
         value = strtod(number, &end);

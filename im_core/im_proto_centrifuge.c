@@ -506,7 +506,7 @@ im_centrifuge_line(im_str_t *rest)
 
     line = *rest;
 
-    lf = line.len > 0 ? memchr(line.data, '\n', line.len) : NULL;
+    lf = line.len > 0 ? im_str_chr(line, '\n') : NULL;
 
     if (lf == NULL) {
         rest->len = 0;

@@ -100,7 +100,7 @@ im_rule_pattern_valid(im_str_t pattern)
         return 0;
     }
 
-    star = memchr(pattern.data, '*', pattern.len);
+    star = im_str_chr(pattern, '*');
 
     return star == NULL || star == pattern.data + pattern.len - 1;
 }
@@ -150,7 +150,7 @@ im_rules_add(im_rules_t *rules, const im_rule_t *rule)
         return IM_ERROR;
     }
 
-    memcpy(pattern, rule->pattern.data, rule->pattern.len);
+    im_copy(pattern, rule->pattern.data, rule->pattern.len);
 
     room = &rooms[rules->nrooms];
     *room = *rule;

@@ -47,7 +47,7 @@ im_topic_create(im_str_t name, uint16_t partition)
     topic->partition = partition;
     topic->state = IM_TOPIC_NEW;
     topic->name_len = name.len;
-    memcpy(topic->name, name.data, name.len);
+    im_copy(topic->name, name.data, name.len);
 
     return topic;
 }
@@ -307,7 +307,7 @@ im_topic_position(im_topic_t *topic, im_str_t epoch, uint64_t seq,
             return IM_ERROR;
         }
 
-        memcpy(copy, past.data, past.len);
+        im_copy(copy, past.data, past.len);
         copy[past.len] = '\0';
     }
 
@@ -317,7 +317,7 @@ im_topic_position(im_topic_t *topic, im_str_t epoch, uint64_t seq,
     topic->epoch.len = epoch.len;
 
     if (epoch.len > 0) {
-        memcpy(topic->epoch.data, epoch.data, epoch.len);
+        im_copy(topic->epoch.data, epoch.data, epoch.len);
     }
 
     topic->seq = seq;
@@ -473,7 +473,7 @@ im_log_append(im_logs_t *logs, im_log_t *log, im_str_t frame, uint64_t seq)
             return IM_ERROR;
         }
 
-        memcpy(chunk->data + chunk->len, frame.data, frame.len);
+        im_copy(chunk->data + chunk->len, frame.data, frame.len);
         chunk->len += frame.len;
         *im_chunk_end(chunk, chunk->nframes++) = chunk->len;
 

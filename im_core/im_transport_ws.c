@@ -74,7 +74,7 @@ im_transport_ws_keep(im_input_t *input, im_str_t piece, im_input_event_t *ev)
         }
     }
 
-    memcpy(input->control + input->ncontrol, piece.data, piece.len);
+    im_copy(input->control + input->ncontrol, piece.data, piece.len);
     input->ncontrol += piece.len;
 
     return IM_AGAIN;

@@ -79,6 +79,30 @@ im_str_begins(im_str_t s, im_str_t with)
 }
 
 
+/*
+ * The C library's functions must not get NULL, not even with no bytes; bytes
+ * that are not there are NULL here.
+ */
+
+/* The end of the copy. */
+static inline u_char *
+im_copy(void *dst, const void *src, size_t len)
+{
+    if (len > 0) {
+        memcpy(dst, src, len);
+    }
+
+    return (u_char *) dst + len;
+}
+
+
+static inline u_char *
+im_str_chr(im_str_t s, int c)
+{
+    return s.len > 0 ? memchr(s.data, c, s.len) : NULL;
+}
+
+
 /* As memcmp(): a shorter one comes before those that begin with it. */
 static inline int
 im_str_compare(im_str_t a, im_str_t b)

@@ -472,9 +472,7 @@ im_ws_close(u_char *dst, uint16_t code, const char *reason)
     dst[2] = code >> 8;
     dst[3] = code & 0xff;
 
-    if (len > 0) {
-        memcpy(dst + 4, reason, len);
-    }
+    im_copy(dst + 4, reason, len);
 
     return 4 + len;
 }

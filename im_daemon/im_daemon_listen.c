@@ -293,7 +293,7 @@ im_daemon_listen_unix(const im_addr_t *addr, const im_daemon_listen_t *conf,
 
     memset(&un, 0, sizeof(un));
     un.sun_family = AF_UNIX;
-    memcpy(un.sun_path, addr->host.data, addr->host.len);
+    im_copy(un.sun_path, addr->host.data, addr->host.len);
 
     gid = im_daemon_listen_owner(conf);
     bits = im_daemon_listen_bits(conf);

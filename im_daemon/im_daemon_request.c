@@ -103,7 +103,7 @@ im_daemon_copy(im_daemon_request_t *r, im_str_t s)
     }
 
     if (s.len != 0) {
-        memcpy(p, s.data, s.len);
+        im_copy(p, s.data, s.len);
     }
 
     return im_str_set(p, s.len);

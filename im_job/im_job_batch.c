@@ -94,7 +94,7 @@ im_job_batch_one(im_job_batch_t *b, uint16_t p, im_str_t worker,
 
         t->p = p;
         t->worker = im_str_set(t + 1, worker.len);
-        memcpy(t->worker.data, worker.data, worker.len);
+        im_copy(t->worker.data, worker.data, worker.len);
 
         im_buf_init(&t->bytes, 2 * (IM_PUSH_MAX_DATA + IM_PUSH_MAX_BATCH));
 

@@ -100,7 +100,7 @@ im_job_orphan_key(im_job_t *job, im_str_t key)
     orphan->job = job;
     orphan->p = p;
     orphan->topic = im_str_set((u_char *) (orphan + 1), topic.len);
-    memcpy(orphan->topic.data, topic.data, topic.len);
+    im_copy(orphan->topic.data, topic.data, topic.len);
 
     call = im_link_command(job->link, "HKEYS");
 

@@ -50,7 +50,7 @@ im_job_publish(void *data, uint16_t p, im_str_t worker, im_str_t bytes)
 
     sent->job = job;
     sent->worker = im_str_set(sent + 1, worker.len);
-    memcpy(sent + 1, worker.data, worker.len);
+    im_copy(sent + 1, worker.data, worker.len);
 
     call = im_link_command(job->link, "PUBLISH");
 

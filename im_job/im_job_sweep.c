@@ -70,7 +70,7 @@ im_job_sweep_heard(im_job_t *job, im_str_t worker, int receivers)
 
         suspect = &job->suspects[i];
         suspect->len = worker.len;
-        memcpy(suspect->name, worker.data, worker.len);
+        im_copy(suspect->name, worker.data, worker.len);
     }
 }
 
@@ -195,7 +195,7 @@ im_job_sweep_value(const im_link_reply_t *reply, void *data)
         return;
     }
 
-    memcpy(sweep->value.data, value.data, value.len);
+    im_copy(sweep->value.data, value.data, value.len);
     sweep->value.len = value.len;
 
     call = im_link_script(sweep->job->link, &im_script_live);
@@ -224,8 +224,8 @@ im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic, im_str_t worker)
     }
 
     dst = (u_char *) (sweep + 1);
-    memcpy(dst, topic.data, topic.len);
-    memcpy(dst + topic.len, worker.data, worker.len);
+    im_copy(dst, topic.data, topic.len);
+    im_copy(dst + topic.len, worker.data, worker.len);
 
     sweep->job = job;
     sweep->p = p;

@@ -1132,7 +1132,7 @@ im_link_subscribe(im_link_t *link, im_str_t channel, im_uint_t number,
     ch->number = number;
     ch->heartbeats = heartbeats;
     ch->len = channel.len;
-    memcpy(ch->name, channel.data, channel.len);
+    im_copy(ch->name, channel.data, channel.len);
 
     im_hash_add(&link->names, &ch->node);
     im_list_insert_tail(&link->channels, &ch->link);

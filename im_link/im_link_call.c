@@ -188,7 +188,7 @@ im_link_slot(im_str_t key)
     u_char  *p, *q, *end;
 
     end = key.data + key.len;
-    p = key.len > 0 ? memchr(key.data, '{', key.len) : NULL;
+    p = key.len > 0 ? im_str_chr(key, '{') : NULL;
 
     if (p != NULL) {
         p++;

@@ -246,7 +246,7 @@ im_link_history_read(im_link_history_t *history, const im_link_range_t *range,
         read->owner = history;
         read->range = *range;
         read->range.topic = im_str_set(read + 1, range->topic.len);
-        memcpy(read->range.topic.data, range->topic.data, range->topic.len);
+        im_copy(read->range.topic.data, range->topic.data, range->topic.len);
 
         im_list_init(&read->waiters);
 

@@ -229,7 +229,7 @@ im_link_names_create(const im_link_reply_t *reply, im_uint_t step,
         if (name.len > 0
             && (among == NULL || im_link_names_have(among, name)))
         {
-            memcpy(p, name.data, name.len);
+            im_copy(p, name.data, name.len);
             names->elts[names->n++] = im_str_set(p, name.len);
             p += name.len;
         }
@@ -375,7 +375,7 @@ im_link_asked_page_handler(const im_link_reply_t *reply, void *data)
     if (rc == IM_OK && asked->key >= 2 && m->n < IM_LINK_MEMBERS_MAX
         && cursor.len <= IM_LINK_MEMBERS_CURSOR)
     {
-        memcpy(asked->cursor, cursor.data, cursor.len);
+        im_copy(asked->cursor, cursor.data, cursor.len);
         asked->cursor_len = (uint8_t) cursor.len;
         asked->state = IM_LINK_ASKED_NEXT;
 
@@ -548,7 +548,7 @@ im_link_members_ask(im_link_members_t *members, im_str_t topic,
         asked->cursor_len = 1;
         asked->cursor[0] = '0';
         asked->topic = im_str_set(asked + 1, topic.len);
-        memcpy(asked->topic.data, topic.data, topic.len);
+        im_copy(asked->topic.data, topic.data, topic.len);
 
         im_list_init(&asked->waiters);
         im_list_insert_tail(&members->asked, &asked->link);

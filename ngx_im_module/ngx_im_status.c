@@ -186,7 +186,7 @@ ngx_im_status_handler(ngx_http_request_t *r)
 
     if (cv.value.data != NULL) {
         cv.value.len = b.len;
-        ngx_memcpy(cv.value.data, b.data, b.len);
+        im_copy(cv.value.data, b.data, b.len);
     }
 
     im_buf_cleanup(&b);

@@ -332,3 +332,35 @@ until: /status "address_guest_rooms":2,.*"guest_rooms":1,
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 12: places without an epoch, and other things that are empty
+--- config
+    location = /cf { im_comet protocol=centrifuge; im_auth none; }
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /cf
+a: send {"id":1,"connect":{"token":"","data":{},"name":"","version":"","subs":{"#":{"recover":true,"offset":1},"x":{"recover":true}}}}
+a: like ^\{"id":1,"connect":
+a: send {"id":2,"subscribe":{"channel":"y","recover":true,"offset":1,"token":""}}
+a: like ^\{"id":2,"subscribe":
+a: send {"id":3,"history":{"channel":"y","since":{"offset":1},"limit":1}}
+a: like ^\{"id":3,"(history|error)":
+a: send {"id":4,"history":{"channel":"y","since":{},"limit":1}}
+a: like ^\{"id":4,"(history|error)":
+a: send {"id":5,"publish":{"channel":"y","data":""}}
+a: like ^\{"id":5,"error":
+a: send {"id":6,"rpc":{"method":"","data":null}}
+a: like ^\{"id":6,"error":
+b: open /none
+b: send {"roomId":1,"seq":1,"auth":""}
+b: recv op 7 broadcast=true
+a: ping
+a: recv_pong
+c: open /cf
+c: send {"id":1,"connect":{"subs":{"":{"recover":true,"offset":1}}}}
+c: like ^\{"id":1,"connect":
+--- no_error_log
+[alert]

@@ -140,7 +140,7 @@ im_logic_http_has(im_str_t list, const char *word)
     u_char  *p;
 
     while (list.len != 0) {
-        p = memchr(list.data, ',', list.len);
+        p = im_str_chr(list, ',');
         len = p != NULL ? (size_t) (p - list.data) : list.len;
 
         if (im_logic_http_is(im_logic_http_trim(im_str_set(list.data, len)),
@@ -226,7 +226,7 @@ im_logic_http_request_line(im_logic_http_t *h, im_str_t line)
     im_str_t   version;
 
     line.len -= 2;
-    space = memchr(line.data, ' ', line.len);
+    space = im_str_chr(line, ' ');
     last = space != NULL ? memrchr(line.data, ' ', line.len) : NULL;
 
     if (last == NULL || last == space) {
@@ -257,8 +257,8 @@ im_logic_http_request_line(im_logic_http_t *h, im_str_t line)
     h->minor = version.data[7] != '0';
 
     if (!im_logic_http_token(h->method)
-        || memchr(h->target.data, ' ', h->target.len) != NULL
-        || memchr(h->target.data, '\t', h->target.len) != NULL
+        || im_str_chr(h->target, ' ') != NULL
+        || im_str_chr(h->target, '\t') != NULL
         || im_logic_http_target(h) != IM_OK)
     {
         im_logic_http_fail(h, 400, "method or target are malformed");
@@ -283,11 +283,11 @@ im_logic_http_header(const im_logic_http_t *h, size_t *at, im_str_t *name,
     }
 
     line = im_str_set(h->head.data + *at, h->head.len - *at);
-    end = memchr(line.data, '\n', line.len);
+    end = im_str_chr(line, '\n');
     line.len = (size_t) (end - line.data) - 1;
     *at += line.len + 2;
 
-    colon = memchr(line.data, ':', line.len);
+    colon = im_str_chr(line, ':');
 
     if (colon == NULL) {
         *name = line;

@@ -52,7 +52,7 @@ im_logic_path_check(im_str_t segment)
     im_str_t    piece;
     im_uint_t   n;
 
-    if (memchr(segment.data, '\0', segment.len) != NULL) {
+    if (im_str_chr(segment, '\0') != NULL) {
         return "the path has a NUL";
     }
 
@@ -110,7 +110,7 @@ im_logic_path_sent(im_logic_path_t *path, im_str_t sent, u_char *memory,
     at = 0;
     path->n = 0;
 
-    if (memchr(sent.data, '#', sent.len) != NULL) {
+    if (im_str_chr(sent, '#') != NULL) {
         *why = "the path has a \"#\"";
         return IM_ERROR;
     }
@@ -148,7 +148,7 @@ im_logic_path_slash(const im_logic_path_t *path)
     im_uint_t  i;
 
     for (i = 0; i < path->n; i++) {
-        if (memchr(path->segments[i].data, '/', path->segments[i].len)
+        if (im_str_chr(path->segments[i], '/')
             != NULL)
         {
             break;

@@ -115,7 +115,7 @@ im_logic_type_utf8(im_str_t part)
     u_char    *p;
     im_str_t   name, value;
 
-    p = memchr(part.data, '=', part.len);
+    p = im_str_chr(part, '=');
 
     if (p == NULL) {
         return 1;

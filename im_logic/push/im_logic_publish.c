@@ -210,7 +210,7 @@ im_logic_target_handler(const im_link_reply_t *reply, void *data)
     case 1:
         position = im_link_reply_str_at(reply, 1);
         position.len = im_min(position.len, sizeof(t->position));
-        memcpy(t->position, position.data, position.len);
+        im_copy(t->position, position.data, position.len);
         position.data = (u_char *) t->position;
 
         if (im_position_decode(position, &t->epoch, &t->seq) == IM_OK) {

@@ -26,7 +26,7 @@ im_logic_crypt_text(char *text, im_str_t password)
     }
 
     if (password.len < IM_PASSWORD_TEXT) {
-        memcpy(text, password.data, password.len);
+        im_copy(text, password.data, password.len);
         text[password.len] = '\0';
 
         return IM_OK;
@@ -175,7 +175,7 @@ im_logic_crypt_check(im_logic_crypt_t *crypt, im_str_t hash, im_uint_t cost)
         memcpy(crypt->hash, crypt->renewed, IM_PASSWORD_HASH);
 
     } else {
-        memcpy(crypt->hash, hash.data, hash.len);
+        im_copy(crypt->hash, hash.data, hash.len);
         crypt->hash[hash.len] = '\0';
     }
 

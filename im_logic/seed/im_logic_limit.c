@@ -82,7 +82,7 @@ im_logic_limit_address(im_buf_t *b, im_str_t address)
         return;
     }
 
-    memcpy(text, address.data, address.len);
+    im_copy(text, address.data, address.len);
     text[address.len] = '\0';
 
     if (inet_pton(AF_INET6, text, &in6) != 1) {
@@ -115,7 +115,7 @@ im_logic_limit_network(im_buf_t *b, im_str_t address)
     rest = im_str_set(b->data + at, b->failed ? 0 : b->len - at);
     dot = rest.len != 0 ? memrchr(rest.data, '.', rest.len) : NULL;
 
-    if (dot != NULL && memchr(rest.data, ':', rest.len) == NULL) {
+    if (dot != NULL && im_str_chr(rest, ':') == NULL) {
         b->len -= (size_t) (rest.data + rest.len - dot);
         im_buf_add_z(b, ".0/24");
     }

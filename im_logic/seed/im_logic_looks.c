@@ -143,7 +143,7 @@ im_logic_looks_scan_handler(const im_link_reply_t *reply, void *data)
         return;
     }
 
-    memcpy(looks->cursor, cursor.data, cursor.len);
+    im_copy(looks->cursor, cursor.data, cursor.len);
     looks->ncursor = cursor.len;
 
     tv.tv_sec = 0;

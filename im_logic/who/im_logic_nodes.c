@@ -255,7 +255,7 @@ im_logic_poll_worker(im_logic_poll_t *poll, im_str_t id)
 
     worker->poll = poll;
     worker->id = im_str_set(worker->id_data, id.len);
-    memcpy(worker->id_data, id.data, id.len);
+    im_copy(worker->id_data, id.data, id.len);
 
     poll->nodes.workers[poll->nodes.nworkers++] = worker;
 

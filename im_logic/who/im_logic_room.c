@@ -61,7 +61,7 @@ im_logic_room_sessions(im_buf_t *b, const im_members_t *members)
         m = &members->elts[i];
 
         node = m->worker;
-        dot = memchr(node.data, '.', node.len);
+        dot = im_str_chr(node, '.');
 
         if (dot != NULL) {
             node.len = (size_t) (dot - node.data);

@@ -201,7 +201,7 @@ im_logic_token_room(im_str_t rooms, im_str_t room)
         len = pattern.len - 1;
 
         if (pattern.data[len] == '*' && room.len >= len
-            && memcmp(pattern.data, room.data, len) == 0)
+            && (len == 0 || memcmp(pattern.data, room.data, len) == 0))
         {
             return 1;
         }

@@ -269,7 +269,7 @@ ngx_im_backend_call(ngx_im_session_t *s, const ngx_str_t *uri, im_str_t body)
     }
 
     p = (u_char *) (call + 1);
-    ngx_memcpy(p, body.data, body.len);
+    im_copy(p, body.data, body.len);
 
     im_list_init(&call->link);
 

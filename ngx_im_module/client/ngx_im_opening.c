@@ -196,7 +196,7 @@ ngx_im_opening_create(ngx_im_worker_t *w, im_str_t headers)
 
     o->refs = 1;
     o->len = headers.len;
-    ngx_memcpy(o->bytes, headers.data, headers.len);
+    im_copy(o->bytes, headers.data, headers.len);
 
     im_hash_add(&w->openings, &o->node);
 

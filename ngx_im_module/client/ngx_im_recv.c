@@ -108,17 +108,9 @@ ngx_im_recv_hold(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
 
     p = held->bytes;
 
-    if (message.len > 0) {
-        p = ngx_cpymem(p, message.data, message.len);
-    }
-
-    if (rest.len > 0) {
-        p = ngx_cpymem(p, rest.data, rest.len);
-    }
-
-    if (pong.len > 0) {
-        ngx_memcpy(p, pong.data, pong.len);
-    }
+    p = im_copy(p, message.data, message.len);
+    p = im_copy(p, rest.data, rest.len);
+    im_copy(p, pong.data, pong.len);
 
     ext->held = held;
 

@@ -69,7 +69,7 @@ ngx_im_reply_unsubscribe(ngx_im_session_t *s, im_sub_t *sub, ngx_uint_t code,
     im_reply_t  reply;
 
     topic = im_topic_name(sub->log->topic);
-    ngx_memcpy(name, topic.data, topic.len);
+    im_copy(name, topic.data, topic.len);
 
     ngx_im_sub_leave(s, sub);
 

@@ -175,7 +175,7 @@ ngx_im_send_queue(ngx_im_session_t *s, im_str_t bytes)
         return NGX_ERROR;
     }
 
-    ngx_memcpy(replies->data + replies->len, bytes.data, bytes.len);
+    im_copy(replies->data + replies->len, bytes.data, bytes.len);
     replies->len += bytes.len;
 
     return NGX_OK;
@@ -325,8 +325,11 @@ ngx_im_send_queue_urgent(ngx_im_session_t *s, im_str_t bytes)
     replies = s->replies;
     p = replies->data + replies->sent + at;
 
-    ngx_memmove(p + bytes.len, p, waiting);
-    ngx_memcpy(p, bytes.data, bytes.len);
+    if (waiting > 0) {
+        ngx_memmove(p + bytes.len, p, waiting);
+    }
+
+    im_copy(p, bytes.data, bytes.len);
 
     replies->urgent = replies->sent + at + bytes.len;
 
@@ -348,7 +351,7 @@ ngx_im_send_tls(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t n,
 
     for (i = 0, len = 0; i < n && len < sizeof(buf); i++) {
         part = ngx_min(pieces[i].len, sizeof(buf) - len);
-        ngx_memcpy(buf + len, pieces[i].data, part);
+        im_copy(buf + len, pieces[i].data, part);
         len += part;
     }
 

@@ -244,7 +244,7 @@ ngx_im_session_copy(im_str_t *to, im_str_t s)
         return NGX_ERROR;
     }
 
-    ngx_memcpy(to->data, s.data, s.len);
+    im_copy(to->data, s.data, s.len);
     to->len = s.len;
 
     return NGX_OK;
@@ -446,7 +446,7 @@ ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info)
 
     if (*p != NULL) {
         **p = im_str_set(*p + 1, info.len);
-        ngx_memcpy(*p + 1, info.data, info.len);
+        im_copy(*p + 1, info.data, info.len);
     }
 }
 

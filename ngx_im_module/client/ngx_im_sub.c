@@ -23,7 +23,7 @@ ngx_im_sub_create_join(ngx_im_join_e kind, im_str_t data)
     join->data = im_str_set(join + 1, data.len);
 
     if (data.len > 0) {
-        ngx_memcpy(join->data.data, data.data, data.len);
+        im_copy(join->data.data, data.data, data.len);
     }
 
     return join;
@@ -45,7 +45,7 @@ ngx_im_sub_since(ngx_im_join_t *join, const im_position_t *since)
     join->epoch.len = since->epoch.len;
 
     if (since->epoch.len > 0) {
-        ngx_memcpy(join->epoch.data, since->epoch.data, since->epoch.len);
+        im_copy(join->epoch.data, since->epoch.data, since->epoch.len);
     }
 }
 

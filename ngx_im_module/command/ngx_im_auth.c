@@ -299,10 +299,10 @@ ngx_im_auth_keep(ngx_im_session_t *s, const im_command_t *command)
         resume = &ext->resumes[i];
         *resume = command->resumes[i];
         resume->topic.data = p;
-        p = ngx_cpymem(p, command->resumes[i].topic.data, resume->topic.len);
+        p = im_copy(p, command->resumes[i].topic.data, resume->topic.len);
         resume->since.epoch.data = p;
-        p = ngx_cpymem(p, command->resumes[i].since.epoch.data,
-                       resume->since.epoch.len);
+        p = im_copy(p, command->resumes[i].since.epoch.data,
+                    resume->since.epoch.len);
     }
 
     return NGX_OK;

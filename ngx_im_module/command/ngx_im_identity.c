@@ -119,7 +119,7 @@ ngx_im_identity_user(ngx_im_session_t *s, const ngx_im_identity_t *id)
     s->name[0] = (u_char) name.len;
 
     if (name.len > 0) {
-        ngx_memcpy(s->name + 1, name.data, name.len);
+        im_copy(s->name + 1, name.data, name.len);
     }
 
     if (id->login.len == IM_ASK_LOGIN) {

@@ -76,7 +76,7 @@ ngx_im_jwt_copy(im_str_t *to, im_str_t s)
         return im_json_no_memory;
     }
 
-    ngx_memcpy(to->data, s.data, s.len);
+    im_copy(to->data, s.data, s.len);
     to->len = s.len;
 
     return NULL;

@@ -352,12 +352,12 @@ ngx_im_query_create(ngx_im_session_t *s, const im_command_t *command)
     query->since.epoch = im_str_set(query->epoch, command->since.epoch.len);
 
     if (command->since.epoch.len > 0) {
-        ngx_memcpy(query->epoch, command->since.epoch.data,
-                   command->since.epoch.len);
+        im_copy(query->epoch, command->since.epoch.data,
+                command->since.epoch.len);
     }
 
     query->topic_len = command->topic.len;
-    ngx_memcpy(query->topic, command->topic.data, command->topic.len);
+    im_copy(query->topic, command->topic.data, command->topic.len);
 
     return query;
 }

@@ -124,7 +124,7 @@ ngx_im_revoke_create(im_str_t user)
 
     if (r != NULL) {
         r->len = user.len;
-        ngx_memcpy(r->user, user.data, user.len);
+        im_copy(r->user, user.data, user.len);
     }
 
     return r;

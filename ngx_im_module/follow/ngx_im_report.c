@@ -220,7 +220,7 @@ ngx_im_report_handler(const im_link_reply_t *reply, void *data)
 
     stored = im_link_reply_str_at(reply, 4);
     end = stored.data + stored.len;
-    p = memchr(stored.data, ':', stored.len);
+    p = im_str_chr(stored, ':');
 
     r.stored = p != NULL ? ngx_max(ngx_atoi(p + 1, end - p - 1), 0) : 0;
 
@@ -389,7 +389,7 @@ ngx_im_report_member(void *ctx, im_sub_t *sub, int joined,
         ngx_memcpy(c->id, f.id, sizeof(c->id));
 
         if (b.len > 0) {
-            ngx_memcpy(c->member, b.data, b.len);
+            im_copy(c->member, b.data, b.len);
         }
     }
 
