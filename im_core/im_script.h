@@ -28,6 +28,7 @@ extern const im_script_t  im_script_lease;
 extern const im_script_t  im_script_live;
 extern const im_script_t  im_script_sweep;
 extern const im_script_t  im_script_own;
+extern const im_script_t  im_script_jobs;
 extern const im_script_t  im_script_check;
 extern const im_script_t  im_script_control;
 extern const im_script_t  im_script_revoke;

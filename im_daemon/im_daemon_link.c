@@ -319,6 +319,15 @@ im_daemon_link_create(struct event_base *base, const im_link_conf_t *conf,
 
 
 void
+im_daemon_link_watched(void *data, const char *text, int warning)
+{
+    (void) data;
+
+    im_daemon_log(warning ? IM_LOG_WARN : IM_LOG_NOTICE, "%s", text);
+}
+
+
+void
 im_daemon_link_destroy(im_link_t *link)
 {
     im_daemon_link_t  *dl;

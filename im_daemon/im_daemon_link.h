@@ -22,6 +22,9 @@
 im_link_t *im_daemon_link_create(struct event_base *base,
     const im_link_conf_t *conf, const im_link_events_t *events, void *data);
 
+/* An im_link_watch_pt: it writes into the log. */
+void im_daemon_link_watched(void *data, const char *text, int warning);
+
 /* May be called by a handler or an event; handlers under way get NULL. */
 void im_daemon_link_destroy(im_link_t *link);
 

@@ -10,6 +10,7 @@
  *   im_job_publish.c    what goes to the channels of workers
  *   im_job_orphan.c     routes of dead workers that no message names
  *   im_job_sweep.c      routes of dead workers
+ *   im_job_memory.c     what fills Redis
  *   im_job_walk.c       all keys of Redis, in small steps
  *   im_job_batch.c      entries merged by worker
  *   im_job_entry.c      an entry of a queue, and its bell
@@ -22,8 +23,9 @@
 #include <event2/event.h>
 
 #include "im_types.h"
-#include "im_key.h"
+#include "im_key_kind.h"
 #include "im_link.h"
+#include "im_link_watch.h"
 #include "im_job_batch.h"
 #include "im_job_entry.h"
 
@@ -33,7 +35,9 @@
 #define IM_JOB_COUNT_FIRST   16       /* entries of a first read */
 #define IM_JOB_ID_MAX        64
 #define IM_JOB_SUSPECTS      64       /* workers that may be dead */
-#define IM_JOB_ORPHAN_KEYS   500      /* of a step of that walk */
+#define IM_JOB_ORPHAN_KEYS   500      /* of a step of that walk, */
+#define IM_JOB_MEMORY_STEP   100      /* and of that one */
+#define IM_JOB_MEMORY_TOPS   5
 
 
 typedef struct im_job_s  im_job_t;
@@ -106,9 +110,37 @@ typedef struct {
 } im_job_walk_t;
 
 
+/* Of the last report. */
+typedef enum {
+    IM_JOB_MEMORY_FINE = 0,
+    IM_JOB_MEMORY_NEARLY,
+    IM_JOB_MEMORY_FULL
+} im_job_memory_e;
+
+
+typedef struct {
+    uint64_t   bytes;
+    im_kind_e  kind;
+    size_t     len;
+    u_char     key[256];
+} im_job_memory_top_t;
+
+
+typedef struct {
+    im_job_walk_t        walk;
+    im_job_memory_e      state;
+    int                  sampled;         /* not all keys were looked at */
+    uint64_t             nkeys;
+    uint64_t             bytes;
+    uint64_t             kinds[IM_KINDS]; /* bytes of each */
+    im_job_memory_top_t  tops[IM_JOB_MEMORY_TOPS];
+} im_job_memory_t;
+
+
 struct im_job_s {
     struct event_base   *base;
     im_link_t           *link;
+    im_link_watch_t     *watch;
     struct event        *tick;
     struct event        *flush;
     im_job_partition_t  *partitions;
@@ -124,6 +156,7 @@ struct im_job_s {
     im_uint_t            replaced;    /* suspects */
     im_uint_t            nsweeps;     /* under way */
     im_job_walk_t        orphans;
+    im_job_memory_t      memory;
     im_buf_t             workers;     /* that live, spaces around each */
     uint64_t             live;        /* a sum over them */
     int                  changed;     /* all routes are to be looked at */
@@ -183,12 +216,20 @@ extern const im_job_walk_events_t  im_job_orphan_events;
 void im_job_orphan_tick(im_job_t *job);
 
 
+/* im_job_memory.c */
+extern const im_job_walk_events_t  im_job_memory_events;
+void im_job_memory_tick(im_job_t *job);
+
+
 /* im_job_walk.c */
 im_int_t im_job_walk_init(im_job_walk_t *walk, im_job_t *job, im_uint_t count,
     const im_job_walk_events_t *events);
 void im_job_walk_cleanup(im_job_walk_t *walk);
 void im_job_walk_start(im_job_walk_t *walk);
+
+/* It ends with this step, as failed or as a whole. */
 void im_job_walk_stop(im_job_walk_t *walk);
+void im_job_walk_finish(im_job_walk_t *walk);
 
 /* Sends a call; its handler ends with im_job_walk_release(). */
 im_int_t im_job_walk_call(im_job_walk_t *walk, im_link_reply_pt handler,

@@ -52,6 +52,8 @@ im_job_ready(void *data)
     uint32_t   p, n;
     im_job_t  *job = data;
 
+    im_link_watch_ready(job->watch);
+
     if (job->partitions != NULL) {
         im_job_queue_reset(job);
         return;
@@ -140,6 +142,8 @@ im_job_tick(evutil_socket_t fd, short what, void *data)
 
     im_job_queue_tick(job);
     im_job_orphan_tick(job);
+    im_link_watch_tick(job->watch, now);
+    im_job_memory_tick(job);
 
     if (now - job->heartbeat >= IM_JOB_HEARTBEAT) {
         job->heartbeat = now;
@@ -193,43 +197,69 @@ im_job_check(void *data)
 }
 
 
+/* What is created is freed by the end of the process where this fails. */
+static im_int_t
+im_job_init(im_job_t *job, im_daemon_conf_t *conf)
+{
+    uint32_t  nonce[2];
+    uint64_t  seed[2];
+
+    memset(job, 0, sizeof(im_job_t));
+
+    im_daemon_random(seed, sizeof(seed));
+    im_daemon_random(nonce, sizeof(nonce));
+    snprintf(job->id, sizeof(job->id), "job-%ld-%08x%08x", (long) getpid(),
+             nonce[0], nonce[1]);
+
+    im_buf_init(&job->workers, IM_JOB_WORKERS_MAX);
+
+    job->base = im_job_base();
+    if (job->base == NULL || im_job_batch_init(&job->batch, seed) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    job->link = im_daemon_link_create(job->base, &conf->link, &im_job_events,
+                                      job);
+    job->tick = event_new(job->base, -1, EV_PERSIST, im_job_tick, job);
+    job->flush = evtimer_new(job->base, im_job_queue_flush_handler, job);
+
+    if (job->link == NULL || job->tick == NULL || job->flush == NULL) {
+        return IM_ERROR;
+    }
+
+    job->watch = im_link_watch_create(job->link, im_daemon_link_watched, NULL);
+
+    if (job->watch == NULL
+        || im_job_walk_init(&job->orphans, job, IM_JOB_ORPHAN_KEYS,
+                            &im_job_orphan_events)
+           != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    return im_job_walk_init(&job->memory.walk, job, IM_JOB_MEMORY_STEP,
+                            &im_job_memory_events);
+}
+
+
 static im_int_t
 im_job_run(void *data)
 {
     im_job_conf_t  *conf = data;
 
-    uint32_t        nonce[2];
-    uint64_t        seed[2];
     im_job_t        job;
     struct event   *term, *intr;
     struct timeval  tv = { IM_JOB_TICK / 1000, 0 };
 
-    memset(&job, 0, sizeof(job));
-
-    im_daemon_random(seed, sizeof(seed));
-    im_daemon_random(nonce, sizeof(nonce));
-    snprintf(job.id, sizeof(job.id), "job-%ld-%08x%08x", (long) getpid(),
-             nonce[0], nonce[1]);
-
-    job.base = im_job_base();
-    if (job.base == NULL || im_job_batch_init(&job.batch, seed) != IM_OK) {
+    if (im_job_init(&job, &conf->daemon) != IM_OK) {
+        im_daemon_log(IM_LOG_ERROR, "no memory");
         return IM_ERROR;
     }
 
-    job.link = im_daemon_link_create(job.base, &conf->daemon.link,
-                                     &im_job_events, &job);
-    job.tick = event_new(job.base, -1, EV_PERSIST, im_job_tick, &job);
-    job.flush = evtimer_new(job.base, im_job_queue_flush_handler, &job);
-    im_buf_init(&job.workers, IM_JOB_WORKERS_MAX);
     term = evsignal_new(job.base, SIGTERM, im_job_signal, &job);
     intr = evsignal_new(job.base, SIGINT, im_job_signal, &job);
 
-    if (job.link == NULL || job.tick == NULL || job.flush == NULL
-        || term == NULL || intr == NULL
-        || im_job_walk_init(&job.orphans, &job, IM_JOB_ORPHAN_KEYS,
-                            &im_job_orphan_events)
-           != IM_OK)
-    {
+    if (term == NULL || intr == NULL) {
         im_daemon_log(IM_LOG_ERROR, "no memory");
         return IM_ERROR;
     }
@@ -244,7 +274,9 @@ im_job_run(void *data)
     event_base_dispatch(job.base);
 
     im_daemon_link_destroy(job.link);
+    im_link_watch_destroy(job.watch);
     im_job_walk_cleanup(&job.orphans);
+    im_job_walk_cleanup(&job.memory.walk);
     im_job_batch_cleanup(&job.batch);
     im_buf_cleanup(&job.workers);
     event_free(job.tick);

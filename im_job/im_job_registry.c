@@ -10,21 +10,6 @@
 #include "im_record.h"
 
 
-/* On the set of processes. */
-static im_link_call_t *
-im_job_registry_call(im_job_t *job, const char *word)
-{
-    im_link_call_t  *call;
-
-    call = im_link_command(job->link, word);
-
-    im_key_jobs(&call->bytes, im_link_prefix(job->link));
-    im_link_call_key(call);
-
-    return call;
-}
-
-
 /* Every process must come to the same result: no secret seed. */
 static uint64_t
 im_job_registry_weight(im_str_t id, uint16_t p)
@@ -65,53 +50,32 @@ im_job_registry_live(const im_link_reply_t *reply, void *data)
 }
 
 
+/* length 0 gives the lease up. */
 static void
-im_job_registry_time(const im_link_reply_t *reply, void *data)
+im_job_registry_renew(im_job_t *job, uint64_t length, im_link_reply_pt handler)
 {
-    uint64_t         now;
-    im_job_t        *job = data;
     im_link_call_t  *call;
 
-    now = im_link_reply_time(reply);
+    call = im_link_script(job->link, &im_script_jobs);
 
-    if (now == 0 || job->stop) {
-        return;
-    }
-
-    call = im_job_registry_call(job, "ZADD");
-    im_link_call_uint(call, now + IM_LEASE_JOB);
+    im_key_jobs(&call->bytes, im_link_prefix(job->link));
+    im_link_call_key(call);
     im_link_call_z(call, job->id);
-    (void) im_link_send(job->link, NULL, NULL);
+    im_link_call_uint(call, length);
 
-    call = im_job_registry_call(job, "ZREMRANGEBYSCORE");
-    im_link_call_z(call, "-inf");
-    im_link_call_uint(call, now);
-    (void) im_link_send(job->link, NULL, NULL);
-
-    call = im_job_registry_call(job, "ZRANGE");
-    im_link_call_z(call, "0");
-    im_link_call_z(call, "-1");
-    (void) im_link_send(job->link, im_job_registry_live, job);
+    (void) im_link_send(job->link, handler, job);
 }
 
 
 void
 im_job_registry_tick(void *data)
 {
-    im_job_t  *job = data;
-
-    (void) im_link_command(job->link, "TIME");
-    (void) im_link_send(job->link, im_job_registry_time, job);
+    im_job_registry_renew(data, IM_LEASE_JOB, im_job_registry_live);
 }
 
 
 void
 im_job_registry_leave(im_job_t *job)
 {
-    im_link_call_t  *call;
-
-    call = im_job_registry_call(job, "ZREM");
-    im_link_call_z(call, job->id);
-
-    (void) im_link_send(job->link, NULL, NULL);
+    im_job_registry_renew(job, 0, NULL);
 }

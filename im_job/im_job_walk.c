@@ -57,6 +57,13 @@ im_job_walk_stop(im_job_walk_t *walk)
 }
 
 
+void
+im_job_walk_finish(im_job_walk_t *walk)
+{
+    walk->cursor = 0;
+}
+
+
 static void
 im_job_walk_keys(const im_link_reply_t *reply, void *data)
 {

@@ -109,6 +109,15 @@ static const im_daemon_option_t  im_logic_options[] = {
 
 
 static void
+im_logic_main_ready(void *data)
+{
+    im_logic_t  *logic = data;
+
+    im_link_watch_ready(logic->watch);
+}
+
+
+static void
 im_logic_main_up(void *data)
 {
     im_logic_nodes_poll(data);
@@ -136,6 +145,7 @@ im_logic_main_fatal(void *data, const char *why)
 
 
 static const im_link_events_t  im_logic_link_events = {
+    .ready = im_logic_main_ready,
     .up = im_logic_main_up,
     .down = im_logic_main_down,
     .fatal = im_logic_main_fatal
@@ -191,6 +201,7 @@ im_logic_main_tick(evutil_socket_t fd, short what, void *data)
 
     im_logic_nodes_poll(logic);
     im_link_members_tick(logic->members, im_daemon_now());
+    im_link_watch_tick(logic->watch, im_daemon_now());
 }
 
 
@@ -352,9 +363,12 @@ im_logic_main_init(im_logic_main_t *m)
     if (logic->link != NULL) {
         logic->members = im_link_members_create(logic->link);
         logic->history = im_link_history_create(logic->link);
+        logic->watch = im_link_watch_create(logic->link,
+                                            im_daemon_link_watched, NULL);
     }
 
     if (logic->members == NULL || logic->history == NULL
+        || logic->watch == NULL
         || im_logic_main_events(m) != IM_OK)
     {
         im_daemon_log(IM_LOG_ERROR, "no memory");
@@ -391,6 +405,7 @@ im_logic_main_cleanup(im_logic_main_t *m)
     im_logic_looks_cleanup(logic);
     im_link_members_destroy(logic->members);
     im_link_history_destroy(logic->history);
+    im_link_watch_destroy(logic->watch);
 
     if (m->server != NULL) {
         im_logic_server_destroy(m->server);

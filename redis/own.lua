@@ -8,5 +8,7 @@ if ARGV[2] == '0' then
   redis.call('DEL', KEYS[1])
   return 1
 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if redis.call('PEXPIRE', KEYS[1], ARGV[2]) == 0 then      -- first: not refused at maxmemory
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+end
 return 1

@@ -15,8 +15,8 @@ my $long = "${keys}local t=redis.call('TTL',k)if t<0 or t>60 then r[#r+1]=k end 
     . "end end table.sort(r)return table.concat(r,',')";
 my $topics = "${keys}r[#r+1]=k end end return(#r)";
 
-$ENV{TEST_NGINX_IM_LONG} = 'EVAL ' . join('--[[]]', split / /, $long) . ' 0';
-$ENV{TEST_NGINX_IM_TOPICS} = 'EVAL ' . join('--[[]]', split / /, $topics)
+$ENV{TEST_NGINX_IM_LONG} = 'EVAL ' . join('\_', split / /, $long) . ' 0';
+$ENV{TEST_NGINX_IM_TOPICS} = 'EVAL ' . join('\_', split / /, $topics)
     . ' 0';
 
 run_tests();
@@ -85,7 +85,7 @@ c: send {"subscribe":{"channel":"p:1","recover":true,"epoch":"$epoch","offset":0
 c: like "id":4,"subscribe":.*"recovered":true
 c: cut
 await: $TEST_NGINX_IM_LONG => ^$
-redis: EVAL for--[[]]_,k--[[]]in--[[]]ipairs(redis.call('keys','im:{*}:[rub]*'))do--[[]]redis.call('PEXPIRE',k,1)end 0
+redis: EVAL for\__,k\_in\_ipairs(redis.call('keys','im:{*}:[rub]*'))do\_redis.call('PEXPIRE',k,1)end 0
 await: $TEST_NGINX_IM_TOPICS => ^0$
 c: open /cf
 c: send {"connect":{},"id":1}
@@ -128,7 +128,7 @@ a: like "id":99,"subscribe":
 push: room k3 "kept"
 kill: worker
 a: eof
-redis: EVAL for--[[]]_,w--[[]]in--[[]]ipairs(redis.call('ZRANGE','im:{reg}:nodes',0,-1))do--[[]]redis.call('ZADD','im:{reg}:nodes',1,w)end 0
+redis: EVAL for\__,w\_in\_ipairs(redis.call('ZRANGE','im:{reg}:nodes',0,-1))do\_redis.call('ZADD','im:{reg}:nodes',1,w)end 0
 await: $TEST_NGINX_IM_LONG => ^im:\{\d+\}:r:k3:h,im:\{\d+\}:r:k3:m$
 unlogged: \[error\]
 
@@ -137,7 +137,7 @@ unlogged: \[error\]
 === TEST 4: im_job begins with what an earlier one has left
 --- websocket
 stop: job
-redis: EVAL for--[[]]i=1,3000--[[]]do--[[]]local--[[]]t='im:{3}:r:old'..i..':'redis.call('HSET',t..'w','n.0.1','1:1')redis.call('HSET',t..'k:n.0.1','s','{}')redis.call('HSET',t..'m','e','x','s',0,'g','','p','')end 0
+redis: EVAL for\_i=1,3000\_do\_local\_t='im:{3}:r:old'..i..':'redis.call('HSET',t..'w','n.0.1','1:1')redis.call('HSET',t..'k:n.0.1','s','{}')redis.call('HSET',t..'m','e','x','s',0,'g','','p','')end 0
 start: job
 await: $TEST_NGINX_IM_LONG => ^im:\{\d+\}:r:k3:h,im:\{\d+\}:r:k3:m$
 unlogged: \[(error|alert)\]

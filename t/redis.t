@@ -302,3 +302,109 @@ a: send {"roomId":1}
 a: recv op 4
 --- no_error_log
 [alert]
+
+
+
+=== TEST 12: settings that break a promise: each program warns, and health does
+--- http_config
+    im_redis $TEST_NGINX_IM_REDIS;
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- services: redis logic job
+--- redis
+CONFIG SET appendonly no
+CONFIG SET client-output-buffer-limit pubsub\_33554432\_8388608\_60
+--- websocket
+log: \[warn\].*redis has "appendonly no": when it ends, all messages and numbers are lost; CONFIG SET appendonly yes, also in redis.conf
+log: \[warn\].*redis has "client-output-buffer-limit pubsub 33554432 8388608 60": .*; CONFIG SET client-output-buffer-limit "pubsub 256mb 64mb 60", also
+output: logic \[warn\].*redis has "appendonly no"
+output: logic \[warn\].*redis has "client-output-buffer-limit
+output: job \[warn\].*redis has "appendonly no"
+until: /im/health "memory":\{"used":\d+,"max":0\},"warnings":\["redis has \\"appendonly no\\": [^"]*","redis has \\"client-output
+logged: 1 redis has "appendonly no"
+redis: CONFIG SET save 3600\_1
+redis: CLIENT KILL TYPE normal SKIPME yes
+log: redis has "appendonly no": when it ends, all since its last snapshot is lost
+redis: CONFIG SET appendonly yes
+redis: CONFIG SET client-output-buffer-limit pubsub\_268435456\_67108864\_60
+redis: CONFIG SET timeout 3
+redis: CLIENT KILL TYPE normal SKIPME yes
+log: redis has "timeout 3": it closes connections that are in use; CONFIG SET timeout 0
+redis: CONFIG SET timeout 0
+redis: CONFIG SET no-appendfsync-on-rewrite yes
+redis: CLIENT KILL TYPE normal SKIPME yes
+log: redis has "no-appendfsync-on-rewrite yes"
+redis: CONFIG SET no-appendfsync-on-rewrite no
+redis: CONFIG SET appendfsync no
+redis: CLIENT KILL TYPE normal SKIPME yes
+log: redis has "appendfsync no"
+redis: CONFIG SET appendfsync everysec
+redis: CLIENT KILL TYPE normal SKIPME yes
+log: \[notice\].*redis' settings are as they should be again
+until: /im/health ^200(?!.*warnings)
+--- no_error_log
+[alert]
+
+
+
+=== TEST 13: a Redis that hides its settings says so once, and what INFO tells counts
+--- http_config
+    im_redis $TEST_NGINX_IM_REDIS user=im password=secret prefix=chat:;
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- services: redis
+--- redis
+CONFIG SET appendonly no
+ACL SETUSER im on >secret ~chat:* ~im_* &chat:* +@all -@dangerous +info
+--- not_ready
+--- websocket
+start: logic --redis-user=im --redis-password=secret --prefix=chat:
+log: \[notice\].*redis hides its settings \(CONFIG GET is refused\): they are not checked
+log: \[warn\].*redis has "appendonly no"
+output: logic \[notice\].*redis hides its settings
+logged: 1 redis hides its settings
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 14: at maxmemory the log says what fills it
+--- http_config
+    im_redis $TEST_NGINX_IM_REDIS;
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- services: redis logic
+--- redis
+EVAL for\_i=1,500\_do\_redis.call('SET','shop:'..i,string.rep('x',20000))end\_redis.call('SET','big"key',string.rep('x',9000000)) 0
+--- websocket
+a: open /none
+a: send {"roomId":1}
+a: recv op 4
+push: room 1 1
+a: recv msg 1
+redis: CONFIG SET maxmemory 8388608
+start: job
+output: job \[error\].*redis: of \d+ keys with \d+ MB, (9\d|100) % keys of other programs
+output: job \[error\].*redis: a large key: \d+ kB, keys of other programs, "big\?key"
+output: job \[error\].*redis uses \d+ of 8 MB \(maxmemory\): it refuses pushes; give im a Redis of its own, or CONFIG SET maxmemory
+until: /im/health "max":8388608\},"warnings":\["redis uses \d+ of 8 MB \(maxmemory\): pushes are refused; im_job's log
+http: POST /im/push 503 {"rooms":["1"],"data":2}
+b: open /none
+b: send {"roomId":2}
+b: recv op 4
+b: close 1000
+log: \[warn\].*redis uses \d+ of 8 MB \(maxmemory\): pushes are refused
+redis: CONFIG SET maxmemory 0
+push: room 1 3
+a: recv msg 3
+until: /im/health ^200(?!.*warnings)
+--- no_error_log
+[error]
+[alert]

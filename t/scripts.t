@@ -16,7 +16,7 @@ my $sock = "$dir/redis.sock";
 my ($pid, $conn, %sha, $gen);
 
 my %text = map { $_ => slurp("redis/$_.lua") }
-    qw(meta queue live pub route check hist page members forget lease sweep own control revoke limit
+    qw(meta queue live pub route check hist page members forget lease sweep own jobs control revoke limit
        register login token kept names);
 $text{$_} = $text{queue} . $text{$_} for qw(pub route control);
 $text{$_} = $text{meta} . $text{$_} for qw(pub route);
@@ -801,6 +801,14 @@ subtest 'out of memory' => sub {
     like(pub('r:a', ids(1)), qr/OOM/, 'a push is refused');
     is(route('r:a', 'w1', 1, 1)->[0], 1, 'a join is not');
     is(lease('w1', 1000)->[0], 2, 'nor a lease');
+    is(lease('w1', 1000)->[0], 0, 'nor its renewal');
+    is(route('r:a', 'w1', 0, 2)->[0], 1, 'nor a leave');
+    is(route('r:oom', 'w1', 1, 1, '+s', '{}')->[0], 1, 'nor a first join');
+    is(route('r:oom', 'w1', 0, 2)->[0], 1, 'and its leave');
+    is(script('own', 1, '{1}:own', 'a', 5000), 1, 'nor is a partition');
+    is(script('own', 1, '{1}:own', 'a', 5000), 1, 'nor its renewal');
+    is_deeply(script('jobs', 1, '{reg}:jobs', 'a', 5000), ['a'], 'nor a job');
+    is_deeply(script('jobs', 1, '{reg}:jobs', 'a', 0), [], 'and its end');
     like(script('limit', 1, 'l:m', 5, 1000), qr/OOM/, 'an attempt is');
     like(script('register', 1, 'a:m', 'new', qw(u n h 1)), qr/OOM/, 'an account');
     like(script('login', 1, 'u:m', 't', 1000, 2), qr/OOM/, 'a token');

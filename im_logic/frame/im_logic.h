@@ -18,6 +18,7 @@
 #include "im_key.h"
 #include "im_link_history.h"
 #include "im_link_members.h"
+#include "im_link_watch.h"
 #include "im_daemon_conf.h"
 #include "im_daemon_listen.h"
 #include "im_daemon_log.h"
@@ -64,6 +65,7 @@ typedef struct {
     im_link_t               *link;
     im_link_members_t       *members;
     im_link_history_t       *history;
+    im_link_watch_t         *watch;
     im_logic_pool_t         *pool;         /* hashes passwords */
     im_logic_looks_t        *looks;        /* of names are being taken */
     im_str_t                 prefix;

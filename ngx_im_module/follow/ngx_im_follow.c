@@ -27,6 +27,10 @@ ngx_im_follow_connected(void *data)
     w = data;
     w->sync->assert = 1;
 
+    if (w->sync->watch != NULL) {
+        im_link_watch_ready(w->sync->watch);
+    }
+
     rc = IM_OK;
     prefix = im_link_prefix(w->link);
 
@@ -161,6 +165,20 @@ static const im_link_events_t  ngx_im_follow_events = {
 };
 
 
+/* One worker watches for all of its nginx. */
+static void
+ngx_im_follow_watched(void *data, const char *text, int warning)
+{
+    ngx_uint_t        level;
+    ngx_im_worker_t  *w;
+
+    w = data;
+    level = warning ? NGX_LOG_WARN : NGX_LOG_NOTICE;
+
+    ngx_log_error(level, w->log, 0, "im: %s", text);
+}
+
+
 static void
 ngx_im_follow_core(ngx_im_sync_t *sync)
 {
@@ -207,6 +225,10 @@ ngx_im_follow_tick_handler(ngx_event_t *ev)
 
     im_follow_tick(&sync->follow, ngx_current_msec);
     im_link_members_tick(sync->worker->members, ngx_current_msec);
+
+    if (sync->watch != NULL) {
+        im_link_watch_tick(sync->watch, ngx_current_msec);
+    }
 
     sync->worker->counters->window_bytes = sync->follow.bytes.bytes;
 }
@@ -290,7 +312,13 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
         w->history = im_link_history_create(w->link);
     }
 
-    if (w->members == NULL || w->history == NULL) {
+    if (w->history != NULL && ngx_worker == 0) {
+        sync->watch = im_link_watch_create(w->link, ngx_im_follow_watched, w);
+    }
+
+    if (w->members == NULL || w->history == NULL
+        || (sync->watch == NULL && ngx_worker == 0))
+    {
         ngx_im_follow_exit(w);
         return NGX_ERROR;
     }
@@ -327,6 +355,8 @@ ngx_im_follow_exit(ngx_im_worker_t *w)
 
     im_link_history_destroy(w->history);
     w->history = NULL;
+
+    im_link_watch_destroy(sync->watch);
 
     im_follow_cleanup(&sync->follow);
 

@@ -15,6 +15,7 @@
 #include "ngx_im_follow.h"
 #include "ngx_im_link.h"
 #include "im_key.h"
+#include "im_link_watch.h"
 #include "im_script.h"
 
 
@@ -36,6 +37,7 @@ struct ngx_im_sync_s {
     uint64_t          dead[NGX_IM_DEAD_MAX];   /* hashes of workers */
     ngx_uint_t        ndead;
     im_buf_t          users;       /* im_sketch_t, encoded */
+    im_link_watch_t  *watch;       /* NULL: another worker watches */
     uint64_t          redis_ms;    /* Redis' clock at redis_at */
     ngx_msec_t        redis_at;
     unsigned          ready:1;     /* was up once */

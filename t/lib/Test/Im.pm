@@ -159,7 +159,7 @@ sub prepare {
         for my $service (split ' ', $services) {
             start($service);
             next if $service ne 'redis';
-            redis(split ' ') for split /\n/, $block->redis || '';
+            redis(words($_)) for split /\n/, $block->redis || '';
         }
 
         tokens($block->tokens) if defined $block->tokens;
@@ -429,6 +429,12 @@ sub clean {
 
 
 # Redis, by its own protocol
+
+# A space of an argument is written as \_.
+sub words {
+    return map { s/\\_/ /gr } split ' ', $_[0];
+}
+
 
 sub redis {
     my @args = @_;
@@ -1761,7 +1767,7 @@ sub step_await {
 sub step_redis {
     my ($arg) = @_;
     my $re = $arg =~ s/\s+=>\s*(.*)\z//s ? $1 : undef;
-    my $answer = redis(split ' ', $arg);
+    my $answer = redis(words($arg));
 
     $answer = 'nil' unless defined $answer;
     die "answer: $answer\n" if defined $re && $answer !~ /$re/;

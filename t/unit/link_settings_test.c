@@ -1,0 +1,215 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Which settings of a Redis are warned of.
+ */
+
+#include "test.h"
+#include "im_link_settings.h"
+
+
+static im_link_settings_t  s;
+static char                text[IM_LINK_SETTINGS_TEXT];
+
+
+static void
+config(const char *name, const char *value)
+{
+    im_link_settings_config(&s, im_str_z(name), im_str_z(value));
+}
+
+
+static void
+info(const char *lines)
+{
+    im_link_settings_info(&s, im_str_z(lines));
+}
+
+
+/* As docs/redis.md has them. */
+static void
+good(void)
+{
+    im_link_settings_init(&s);
+
+    config("appendonly", "yes");
+    config("appendfsync", "everysec");
+    config("no-appendfsync-on-rewrite", "no");
+    config("save", "3600 1 300 100");
+    config("client-output-buffer-limit", "normal 0 0 0 slave 268435456 "
+           "67108864 60 pubsub 268435456 67108864 60");
+    config("maxmemory-policy", "noeviction");
+    config("repl-backlog-ttl", "0");
+    config("timeout", "0");
+    info("# Persistence\r\naof_enabled:1\r\n# Memory\r\nused_memory:1000\r\n"
+         "maxmemory:0\r\nmem_not_counted_for_evict:0\r\n"
+         "connected_slaves:2\r\n");
+}
+
+
+/* Only this one; its text begins so and says the cure. */
+static void
+warns(im_setting_e warning, const char *begin, const char *cure)
+{
+    assert_int_equal(im_link_settings_judge(&s), 1u << warning);
+
+    im_link_settings_text(&s, warning, text);
+
+    if (strncmp(text, begin, strlen(begin)) != 0
+        || strstr(text, cure) == NULL)
+    {
+        fail_msg("%s", text);
+    }
+}
+
+
+static void
+test_good(void **state)
+{
+    (void) state;
+
+    good();
+    assert_int_equal(im_link_settings_judge(&s), 0);
+
+    config("appendfsync", "always");
+    config("save", "");
+    config("client-output-buffer-limit", "pubsub 0 0 0");
+    config("timeout", "300");
+    config("unknown", "value");
+    info("maxmemory:100000\r\n");
+    assert_int_equal(im_link_settings_judge(&s), 0);
+
+    im_link_settings_init(&s);
+    assert_int_equal(im_link_settings_judge(&s), 0);
+
+    config("", "");
+    config("appendonly", "");
+    config("client-output-buffer-limit", "");
+    config("client-output-buffer-limit", "pubsub");
+    config("client-output-buffer-limit", "pubsub x y z");
+    config("timeout", "99999999999999999999999");
+    config("repl-backlog-ttl", "-1");
+    info("");
+    info("\n\n:\n::\r\nused_memory\r\nused_memory:\r\nmaxmemory:x\r\nline");
+    assert_int_equal(im_link_settings_judge(&s), 0);
+}
+
+
+/* What Debian's redis.conf leaves as it is. */
+static void
+test_stock(void **state)
+{
+    (void) state;
+
+    good();
+    config("appendonly", "no");
+    config("repl-backlog-ttl", "3600");
+    config("client-output-buffer-limit", "normal 0 0 0 slave 268435456 "
+           "67108864 60 pubsub 33554432 8388608 60");
+    info("aof_enabled:0\r\nconnected_slaves:0\r\n");
+
+    assert_int_equal(im_link_settings_judge(&s),
+                     1u << IM_SETTING_APPENDONLY | 1u << IM_SETTING_PUBSUB);
+}
+
+
+static void
+test_each(void **state)
+{
+    (void) state;
+
+    good();
+    info("aof_enabled:0\r\n");
+    warns(IM_SETTING_APPENDONLY, "redis has \"appendonly no\": when it ends, "
+          "all since its last snapshot is lost", "CONFIG SET appendonly yes");
+    config("save", "");
+    warns(IM_SETTING_APPENDONLY, "redis has \"appendonly no\": when it ends, "
+          "all messages and numbers are lost", "CONFIG SET appendonly yes");
+    config("appendfsync", "no");
+    config("no-appendfsync-on-rewrite", "yes");
+    warns(IM_SETTING_APPENDONLY, "redis has \"appendonly no\"", "redis.conf");
+
+    good();
+    config("appendfsync", "no");
+    config("no-appendfsync-on-rewrite", "yes");
+    warns(IM_SETTING_FSYNC, "redis has \"appendfsync no\"",
+          "CONFIG SET appendfsync everysec");
+
+    good();
+    config("no-appendfsync-on-rewrite", "yes");
+    warns(IM_SETTING_REWRITE, "redis has \"no-appendfsync-on-rewrite yes\"",
+          "CONFIG SET no-appendfsync-on-rewrite no");
+
+    good();
+    config("client-output-buffer-limit", "pubsub 0 8388608 60");
+    warns(IM_SETTING_PUBSUB, "redis has \"client-output-buffer-limit pubsub "
+          "0 8388608 60\"",
+          "CONFIG SET client-output-buffer-limit \"pubsub 256mb 64mb 60\"");
+    config("client-output-buffer-limit", "pubsub 268435455 0 0");
+    warns(IM_SETTING_PUBSUB, "redis has", "CONFIG SET");
+    config("client-output-buffer-limit", "pubsub 268435456 67108864 10");
+    warns(IM_SETTING_PUBSUB, "redis has", "CONFIG SET");
+
+    good();
+    config("client-output-buffer-limit", "normal 1048576 0 0");
+    warns(IM_SETTING_NORMAL, "redis has \"client-output-buffer-limit normal "
+          "1048576 0 0\"",
+          "CONFIG SET client-output-buffer-limit \"normal 0 0 0\"");
+
+    good();
+    config("maxmemory-policy", "allkeys-lru");
+    warns(IM_SETTING_POLICY, "redis has \"maxmemory-policy allkeys-lru\"",
+          "CONFIG SET maxmemory-policy noeviction");
+    config("maxmemory-policy", "a-policy-with-a-name-that-is-far-too-long");
+    warns(IM_SETTING_POLICY, "redis has \"maxmemory-policy a-policy-with",
+          "CONFIG SET maxmemory-policy noeviction");
+
+    good();
+    config("repl-backlog-ttl", "3600");
+    warns(IM_SETTING_BACKLOG, "redis has \"repl-backlog-ttl 3600\"",
+          "CONFIG SET repl-backlog-ttl 0");
+
+    good();
+    config("timeout", "9");
+    warns(IM_SETTING_TIMEOUT, "redis has \"timeout 9\"",
+          "CONFIG SET timeout 0");
+
+    good();
+    s.hidden = IM_SETTING_YES;
+    warns(IM_SETTING_HIDDEN, "redis hides its settings", "CONFIG GET");
+}
+
+
+static void
+test_memory(void **state)
+{
+    (void) state;
+
+    good();
+    info("used_memory:94371839\r\nmaxmemory:104857600\r\n");
+    assert_int_equal(im_link_settings_judge(&s), 0);
+
+    info("used_memory:94371840\r\n");
+    warns(IM_SETTING_NEARLY, "redis uses 90 of 100 MB (maxmemory): pushes will "
+          "be refused soon", "CONFIG SET maxmemory");
+
+    info("used_memory:104857600\r\n");
+    warns(IM_SETTING_FULL, "redis uses 100 of 100 MB (maxmemory): pushes are "
+          "refused", "CONFIG SET maxmemory");
+
+    info("used_memory:104857600\r\nmem_not_counted_for_evict:1\r\n");
+    warns(IM_SETTING_NEARLY, "redis uses 99 of 100 MB", "im_job's log");
+
+    info("used_memory:1000\r\nmem_not_counted_for_evict:5000\r\n");
+    assert_int_equal(im_link_settings_judge(&s), 0);
+}
+
+
+static const struct CMUnitTest  tests[] = {
+    alloc_test(test_good),
+    alloc_test(test_stock),
+    alloc_test(test_each),
+    alloc_test(test_memory)
+};
+
+test_main(tests)
