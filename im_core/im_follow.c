@@ -313,8 +313,11 @@ im_follow_over(im_route_t *route)
                                                         route->name_len));
 
     if (topic == NULL || topic->data == NULL) {
-        return route->known == IM_KNOWN_NOTHING
-               && route->notify == IM_NOTIFY_DONE;
+        if (route->known != IM_KNOWN_NOTHING) {
+            return 0;
+        }
+
+        return route->notify == IM_NOTIFY_DONE;
     }
 
     other = topic->data;

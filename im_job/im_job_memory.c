@@ -159,39 +159,44 @@ im_job_memory_name(const im_job_memory_top_t *top, char *name)
 }
 
 
+/* The kinds, those with most bytes first. */
 static void
-im_job_memory_log_kinds(const im_job_memory_t *m, int level)
+im_job_memory_order(const im_job_memory_t *m, im_kind_e *order)
+{
+    im_uint_t  i, j;
+
+    for (i = 0; i < IM_KINDS; i++) {
+
+        for (j = i; j > 0 && m->kinds[order[j - 1]] < m->kinds[i]; j--) {
+            order[j] = order[j - 1];
+        }
+
+        order[j] = (im_kind_e) i;
+    }
+}
+
+
+static void
+im_job_memory_log_kinds(const im_job_memory_t *m, const im_kind_e *order,
+    int level)
 {
     int        n;
     char       line[IM_JOB_MEMORY_LINE];
-    uint64_t   percent, bytes;
-    im_uint_t  i, next, most, done[IM_KINDS];
+    uint64_t   percent;
+    im_uint_t  i;
 
-    memset(done, 0, sizeof(done));
     n = 0;
-    most = 0;
-    line[0] = '\0';
 
-    for (next = 0; next < IM_KINDS; next++) {
+    for (i = 0; i < IM_KINDS; i++) {
+        percent = m->bytes > 0 ? m->kinds[order[i]] * 100 / m->bytes : 0;
 
-        for (i = 0, most = IM_KINDS; i < IM_KINDS; i++) {
-            if (!done[i] && (most == IM_KINDS || m->kinds[i] > m->kinds[most]))
-            {
-                most = i;
-            }
-        }
-
-        done[most] = 1;
-        bytes = m->kinds[most];
-        percent = m->bytes > 0 ? bytes * 100 / m->bytes : 0;
-
-        if (next > 0 && percent == 0) {
+        if (i > 0 && percent == 0) {
             break;
         }
 
         n += snprintf(line + n, sizeof(line) - (size_t) n, "%s%llu %% %s",
-                      next > 0 ? ", " : "", (unsigned long long) percent,
-                      im_key_kind_name(most));
+                      i > 0 ? ", " : "", (unsigned long long) percent,
+                      im_key_kind_name(order[i]));
     }
 
     im_daemon_log(level, "redis: of %s%llu keys with %llu MB, %s",
@@ -221,7 +226,7 @@ static void
 im_job_memory_log(im_job_t *job)
 {
     int                        level;
-    im_uint_t                  i, most;
+    im_kind_e                  order[IM_KINDS];
     im_job_memory_t           *m;
     const im_link_settings_t  *s;
 
@@ -229,11 +234,8 @@ im_job_memory_log(im_job_t *job)
     s = im_link_watch_settings(job->watch);
     level = m->state == IM_JOB_MEMORY_FULL ? IM_LOG_ERROR : IM_LOG_WARN;
 
-    for (i = 1, most = 0; i < IM_KINDS; i++) {
-        most = m->kinds[i] > m->kinds[most] ? i : most;
-    }
-
-    im_job_memory_log_kinds(m, level);
+    im_job_memory_order(m, order);
+    im_job_memory_log_kinds(m, order, level);
     im_job_memory_log_largest(m, level);
 
     if (!m->sampled && m->bytes < s->used / 2) {
@@ -247,7 +249,7 @@ im_job_memory_log(im_job_t *job)
                   (unsigned long long) s->used / IM_JOB_MEMORY_MB,
                   (unsigned long long) s->max / IM_JOB_MEMORY_MB,
                   m->state == IM_JOB_MEMORY_FULL ? ": it refuses pushes" : "",
-                  im_job_memory_cures[most]);
+                  im_job_memory_cures[order[0]]);
 }
 
 
