@@ -54,11 +54,13 @@ im_logic_admin_new(im_daemon_request_t *r)
 static int
 im_logic_admin_found(im_logic_account_t *a)
 {
-    if (a->user.len == 0) {
-        im_logic_account_end(a, IM_ACCOUNT_NO_USER);
+    if (a->user.len != 0) {
+        return 1;
     }
 
-    return a->user.len != 0;
+    im_logic_account_end(a, IM_ACCOUNT_NO_USER);
+
+    return 0;
 }
 
 
