@@ -430,3 +430,46 @@ b: like ^\\{"id":3,"history":\\{"publications":
 )
 --- no_error_log
 [alert]
+
+
+
+=== TEST 15: a client that leaves while it waits gives its place back
+--- http_config eval
+"    im_per_address read=1k frames=20;
+$::Rooms"
+--- config eval
+$::Cf
+--- websocket eval
+qq(w: open from=127.0.0.9 /cf
+w: send_lines {"id":1,"connect":{}} | {"id":2,"subscribe":{"channel":"long"}}
+w: upto "id":2,
+flood: 15x12000 room long w
+a: open /cf
+a: send_lines {"id":1,"connect":{}} | {"id":2,"subscribe":{"channel":"long"}}
+a: upto "id":2,
+a: send {"id":3,"history":{"channel":"long","limit":-1}}
+a: like ^\\{"id":3,
+b: open /cf
+b: send_lines {"id":1,"connect":{}} | {"id":2,"subscribe":{"channel":"short"}} | {"id":3,"history":{"channel":"short","limit":1}}
+b: upto "id":2,
+until: /status "address_read":1\\b
+b: cut
+until: /status "sessions":2\\b
+c: open /cf
+c: send {"id":1,"connect":{}}
+c: upto "id":1,
+c: send_lines {"id":2,"subscribe":{"channel":"short","recover":true,"epoch":"x","offset":1}} | {"id":3,"unsubscribe":{"channel":"short"}}
+until: /status "address_read":2\\b
+c: cut
+until: /status "sessions":2\\b
+d: open from=127.0.0.3 /im
+d: send {"roomId":7}
+d: upto "op":4
+d: raw $::Empty
+until: /status "address_frames":[1-9]
+d: cut
+until: /status "sessions":2\\b
+)
+--- no_error_log
+[error]
+[alert]

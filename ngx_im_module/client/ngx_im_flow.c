@@ -91,9 +91,9 @@ ngx_im_flow_wait(ngx_im_session_t *s, ngx_im_wait_e why)
                               ngx_im_flow_refusals[why]);
     }
 
-    ext->wait = why;
-
     ngx_im_turn_later(&ngx_im_worker->throttled, &ext->waiting);
+
+    ngx_im_session_stop(s, why);
 
     return NGX_AGAIN;
 }

@@ -361,10 +361,6 @@ ngx_im_recv_held(ngx_im_session_t *s)
     ngx_int_t       rc;
     ngx_im_held_t  *held;
 
-    if (ngx_im_session_stopped(s)) {
-        return NGX_AGAIN;
-    }
-
     if (s->ext == NULL || s->ext->held == NULL) {
         return NGX_OK;
     }
@@ -400,6 +396,42 @@ ngx_im_recv_held(ngx_im_session_t *s)
 }
 
 
+/*
+ * A client that has left while it waited gives its place back.  What it sent
+ * before is used, but for questions whose answers it can't get.
+ */
+static ngx_uint_t
+ngx_im_recv_gone(ngx_im_session_t *s)
+{
+    int                err;
+    socklen_t          len;
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (c->read->pending_eof && s->ext->wait == NGX_IM_WAIT_READ) {
+        return 1;
+    }
+
+    err = 0;
+    len = sizeof(int);
+
+    return getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1
+           || err != 0;
+}
+
+
+static void
+ngx_im_recv_lost(ngx_im_session_t *s)
+{
+    s->connection->error = 1;
+
+    ngx_im_session_close(s, IM_REASON_LOST,
+                         s->close_received ? "closed by client"
+                                           : "connection lost");
+}
+
+
 void
 ngx_im_recv_handler(ngx_event_t *rev)
 {
@@ -429,6 +461,14 @@ ngx_im_recv_handler(ngx_event_t *rev)
         return;
     }
 
+    if (ngx_im_session_stopped(s)) {
+        if (ngx_im_recv_gone(s)) {
+            ngx_im_recv_lost(s);
+        }
+
+        return;
+    }
+
     if (ngx_im_recv_held(s) != NGX_OK) {
         return;
     }
@@ -446,10 +486,7 @@ ngx_im_recv_handler(ngx_event_t *rev)
         }
 
         if (n == 0 || n == NGX_ERROR) {
-            c->error = 1;
-            ngx_im_session_close(s, IM_REASON_LOST,
-                                 s->close_received ? "closed by client"
-                                                   : "connection lost");
+            ngx_im_recv_lost(s);
             return;
         }
 

@@ -272,6 +272,19 @@ ngx_im_session_waits(ngx_im_session_t *s)
 }
 
 
+void
+ngx_im_session_stop(ngx_im_session_t *s, ngx_im_wait_e why)
+{
+    s->ext->wait = why;
+
+    /* the end of the connection is reported once, and may have been */
+
+    if (s->connection->read->pending_eof) {
+        ngx_post_event(s->connection->read, &ngx_posted_events);
+    }
+}
+
+
 ngx_uint_t
 ngx_im_session_stopped(ngx_im_session_t *s)
 {

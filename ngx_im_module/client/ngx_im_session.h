@@ -83,7 +83,7 @@ typedef struct {
     uint32_t          refresh;   /* s: the webhook renews then; 0: never */
     uint16_t          nsubs;     /* of connect that are not ready */
     uint8_t           nbad;      /* tokens that were not valid */
-    uint8_t           wait;      /* ngx_im_wait_e, in worker->throttled */
+    uint8_t           wait;      /* ngx_im_wait_e, while it is stopped */
     im_bucket_t       commands;
     unsigned          connecting:1;  /* connect isn't answered */
     unsigned          failed:1;  /* connect was refused */
@@ -269,6 +269,9 @@ void ngx_im_session_busy(ngx_im_session_t *s, uint32_t id);
 
 /* A message of this session has to wait. */
 ngx_uint_t ngx_im_session_waits(ngx_im_session_t *s);
+
+/* The session was put into worker->throttled or queries: nothing is read. */
+void ngx_im_session_stop(ngx_im_session_t *s, ngx_im_wait_e why);
 
 /* Nothing is read from it: it is in worker->throttled or queries. */
 ngx_uint_t ngx_im_session_stopped(ngx_im_session_t *s);

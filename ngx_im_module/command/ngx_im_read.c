@@ -130,6 +130,8 @@ void
 ngx_im_read_wait(ngx_im_session_t *s)
 {
     im_list_insert_tail(&ngx_im_worker->queries, &s->ext->waiting);
+
+    ngx_im_session_stop(s, NGX_IM_WAIT_READ);
 }
 
 

@@ -132,6 +132,52 @@ test_messages(void **state)
 }
 
 
+/* Empty fragments and control frames count, wherever they are cut. */
+static void
+test_frame_count(void **state)
+{
+    size_t       at;
+    u_char       copy[MAX_TEXT];
+    im_buf_t     text;
+    im_input_t   input;
+
+    (void) state;
+
+    im_buf_init(&b, MAX_TEXT);
+
+    client_frame(0x01, "", 0);
+    client_frame(0x00, "", 0);
+    client_frame(0x89, "", 0);
+    client_frame(0x00, "x", 1);
+    client_frame(0x8a, "pong", 4);
+    client_frame(0x80, "", 0);
+    client_frame(0x82, "", 0);
+
+    for (at = 0; at <= b.len; at++) {
+        memcpy(copy, b.data, b.len);
+        memset(&input, 0, sizeof(im_input_t));
+        im_buf_init(&text, MAX_TEXT);
+
+        (void) read_all(&input, copy, copy + at, &text);
+        (void) read_all(&input, copy + at, copy + b.len, &text);
+
+        assert_int_equal(input.frames, 7);
+
+        /* the reader takes them off */
+
+        input.frames = -1;
+        memcpy(copy, b.data, b.len);
+        (void) read_all(&input, copy, copy + b.len, &text);
+        assert_int_equal(input.frames, 6);
+
+        im_buf_cleanup(&text);
+        im_input_cleanup(&input);
+    }
+
+    im_buf_cleanup(&b);
+}
+
+
 static void
 test_close(void **state)
 {
@@ -276,6 +322,7 @@ test_frames_no_memory(void **state)
 
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_messages),
+    alloc_test(test_frame_count),
     alloc_test(test_close),
     alloc_test(test_errors),
     alloc_test(test_no_memory),
