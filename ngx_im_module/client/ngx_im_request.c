@@ -77,7 +77,6 @@ ngx_im_request_log(ngx_log_t *log, u_char *buf, size_t len)
 
     ctx = log->data;
     r = ctx->request;
-    p = buf;
 
     if (log->action != NULL) {
         p = ngx_snprintf(buf, len, " while %s", log->action);

@@ -1,0 +1,105 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * centrifuge-python, as PyPI has it, against protocol=centrifuge.  Its versions
+ * ask for a subprotocol in different ways.
+ */
+
+'use strict';
+
+const { spawn } = require('child_process');
+const path = require('path');
+const readline = require('readline');
+const { Stack, Tap, until, ports } = require('../lib/stack.js');
+
+const port = ports();
+const versions = ['0.5.0', '0.7.0'];
+
+const rules = `
+    im_room open:*    history=1000 ttl=1h publish=member;
+    im_room _ready    history=0;
+    im_inbox          history=100 ttl=1h;
+    im_broadcast      history=100 ttl=1h;
+`;
+
+const locations = `
+        location = /sdk {
+            im_comet protocol=centrifuge;
+            im_auth none;
+            im_connect /im_connect;
+        }
+`;
+
+
+function client(version, events) {
+    const child = spawn('/usr/bin/python3',
+                        [path.join(__dirname, 'sdk.py'),
+                         `ws://127.0.0.1:${port}/sdk`],
+                        { stdio: ['pipe', 'pipe', 'inherit'],
+                          env: { ...process.env,
+                                 PYTHONPATH: path.join(__dirname, 'python',
+                                                       version) } });
+
+    child.closed = new Promise((resolve) => child.on('exit', resolve));
+    readline.createInterface({ input: child.stdout }).on('line', (line) => {
+        events.push(line);
+    });
+
+    return child;
+}
+
+
+async function talk(tap, stack, version) {
+    const events = [];
+    const child = client(version, events);
+    const count = (line) => events.filter((e) => e === line).length;
+    const comes = (name, line, n = 1) => tap.ok(`${version}: ${name}`,
+        () => until(() => count(line) === n, 15));
+
+    await comes('connects', '["connected"]');
+    await comes('subscribes', '["subscribed"]');
+
+    await stack.push({ rooms: ['open:py'], data: { v: version } });
+    await comes('a push', `["publication", {"v": "${version}"}]`);
+
+    child.stdin.write('{"from":"python"}\n');
+    await comes('publishes', '["published"]');
+    await comes('its own message', '["publication", {"from": "python"}]');
+
+    child.stdin.write('cut\n');
+    await comes('connects again', '["connected"]', 2);
+    await comes('subscribes again', '["subscribed"]', 2);
+
+    await stack.push({ rooms: ['open:py'], data: { then: version } });
+    await comes('goes on', `["publication", {"then": "${version}"}]`);
+    await comes('nothing twice', '["publication", {"from": "python"}]');
+
+    child.stdin.end();
+    await tap.ok(`${version}: disconnects`, async () =>
+        await child.closed === 0 && count('["disconnected", 0]') === 1);
+}
+
+
+async function main() {
+    const tap = new Tap();
+    const stack = new Stack({ port, rules, server: locations });
+
+    try {
+        await stack.start();
+
+        for (const version of versions) {
+            await talk(tap, stack, version);
+        }
+
+    } catch (e) {
+        await tap.ok(e.stack, false);
+
+    } finally {
+        await stack.stop(tap.failed === 0);
+    }
+
+    process.exit(tap.end() ? 0 : 1);
+}
+
+
+main();
