@@ -216,15 +216,15 @@ ngx_im_check_publish(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf)
 }
 
 
-/* NULL: nginx has no such module, or it has nothing there. */
-static void *
-ngx_im_check_conf(ngx_conf_t *cf, void **loc_conf, const char *name)
+/* NULL: nginx has no such module. */
+static ngx_module_t *
+ngx_im_check_module(ngx_conf_t *cf, const char *name)
 {
     ngx_uint_t  i;
 
     for (i = 0; cf->cycle->modules[i] != NULL; i++) {
         if (ngx_strcmp(cf->cycle->modules[i]->name, name) == 0) {
-            return loc_conf[cf->cycle->modules[i]->ctx_index];
+            return cf->cycle->modules[i];
         }
     }
 
@@ -235,10 +235,11 @@ ngx_im_check_conf(ngx_conf_t *cf, void **loc_conf, const char *name)
 static ngx_int_t
 ngx_im_check_limit_conn(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf)
 {
-    ngx_array_t  *limits;
+    ngx_array_t   *limits;
+    ngx_module_t  *module;
 
-    limits = ngx_im_check_conf(cf, ilcf->clcf->loc_conf,
-                               "ngx_http_limit_conn_module");
+    module = ngx_im_check_module(cf, "ngx_http_limit_conn_module");
+    limits = module != NULL ? ilcf->clcf->loc_conf[module->ctx_index] : NULL;
 
     if (limits != NULL && limits->elts != NULL && limits->nelts > 0) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
@@ -253,11 +254,11 @@ ngx_im_check_limit_conn(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf)
 
 /* The first directive of the rewrite module is "return", outside of "if". */
 static ngx_uint_t
-ngx_im_check_returns(ngx_conf_t *cf, void **loc_conf)
+ngx_im_check_returns(ngx_module_t *rewrite, void **loc_conf)
 {
     ngx_array_t  **codes;
 
-    codes = ngx_im_check_conf(cf, loc_conf, "ngx_http_rewrite_module");
+    codes = rewrite != NULL ? loc_conf[rewrite->ctx_index] : NULL;
 
     return codes != NULL && *codes != NULL && (*codes)->nelts > 0
            && *(ngx_http_script_code_pt *) (*codes)->elts
@@ -268,14 +269,15 @@ ngx_im_check_returns(ngx_conf_t *cf, void **loc_conf)
 static ngx_int_t
 ngx_im_check_return(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf)
 {
-    if (ngx_im_check_returns(cf, ilcf->clcf->loc_conf)) {
+    if (ngx_im_check_returns(ilcf->main->rewrite, ilcf->clcf->loc_conf)) {
         (void) ngx_im_refuse(cf, "im_comet: \"return\" in location \"%V\" "
                              "answers before it: give it a location of its "
                              "own", &ilcf->clcf->name);
         return NGX_ERROR;
     }
 
-    if (ngx_im_check_returns(cf, ilcf->cscf->ctx->loc_conf)) {
+    if (ngx_im_check_returns(ilcf->main->rewrite,
+                             ilcf->cscf->ctx->loc_conf)) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "im_comet: \"return\" of the server answers before "
                            "location \"%V\" can: move it into a location, "
@@ -300,6 +302,8 @@ ngx_im_check(ngx_conf_t *cf, ngx_im_main_conf_t *imcf)
 {
     ngx_uint_t            i, k;
     ngx_im_loc_conf_t   **comets;
+
+    imcf->rewrite = ngx_im_check_module(cf, "ngx_http_rewrite_module");
 
     comets = imcf->comets.elts;
 

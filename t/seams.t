@@ -34,6 +34,13 @@ __DATA__
     rewrite ^/im_connect$ /elsewhere;
     rewrite ^/hook /elsewhere;
 
+    set $logic im_logic;
+    set $host_of $host;
+    if ($host ~ ^(lo)cal) { set $part $1; }
+    if ($host = other) { set $part no; }
+    rewrite ^/hook/rpc /elsewhere last;
+    set $after yes;
+
     location = /ws { im_comet protocol=im; im_auth token; im_connect /im_connect; }
     location = /centrifuge {
         im_comet protocol=centrifuge;
@@ -41,9 +48,9 @@ __DATA__
         im_webhook connect /hook;
         im_webhook rpc /hook/rpc;
     }
-    location = /im_connect { internal; fastcgi_pass im_logic; include im_params; }
+    location = /im_connect { internal; fastcgi_pass $logic; include im_params; }
     location = /hook { internal; return 200 '{"result":{"user":"u7"}}'; }
-    location = /hook/rpc { internal; return 200 '{"result":{"data":"here"}}'; }
+    location = /hook/rpc { internal; return 200 '{"result":{"data":"here $host_of $part $after"}}'; }
     location /elsewhere { return 410; }
 --- tokens
 0123456789abcdef u1 Ann
@@ -66,7 +73,7 @@ b: send {"id":3,"publish":{"channel":"1","data":{"msg":"hi"}}}
 b: like_set "id":3,"publish" || "pub".*"hi"
 a: upto "msg":"hi"
 b: send {"id":4,"rpc":{"method":"m","data":1}}
-b: like "id":4,"rpc".*"here"
+b: like "id":4,"rpc".*"here localhost lo yes"
 --- no_error_log
 [error]
 [alert]

@@ -10,12 +10,13 @@
  * a request in the middle of its work.
  *
  * It starts behind the rewrite phase of the server, whose rules are for
- * clients, and carries what the client's handshake had: server, scheme, host
- * and addresses.
+ * clients, with the variables that the server sets.  It carries what the
+ * client's handshake had: server, scheme, host and addresses.
  */
 
 #include "ngx_im_request.h"
 #include "ngx_im_opening.h"
+#include "ngx_im_server_set.h"
 
 
 #define NGX_IM_REQUEST_POOL  4096
@@ -531,6 +532,7 @@ static void
 ngx_im_request_location(ngx_http_request_t *r)
 {
     ngx_uint_t                  i;
+    ngx_im_main_conf_t         *imcf;
     ngx_http_phase_handler_t   *ph;
     ngx_http_core_main_conf_t  *cmcf;
 
@@ -542,6 +544,10 @@ ngx_im_request_location(ngx_http_request_t *r)
             break;
         }
     }
+
+    imcf = ngx_http_get_module_main_conf(r, ngx_im_module);
+
+    ngx_im_server_set(r, imcf);
 
     r->phase_handler = i;
     r->valid_location = 1;

@@ -1,0 +1,18 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Variables that a server sets, for requests that start behind its rules.
+ */
+
+#ifndef NGX_IM_SERVER_SET_H
+#define NGX_IM_SERVER_SET_H
+
+
+#include "ngx_im_conf.h"
+
+
+/* Runs "set" of the server, and "if" around it; nothing else of its rules. */
+void ngx_im_server_set(ngx_http_request_t *r, ngx_im_main_conf_t *imcf);
+
+
+#endif /* NGX_IM_SERVER_SET_H */
