@@ -171,7 +171,27 @@ http: GET /im/rooms/c/history 200 => "seq":1,"messages":\[\{"seq":1,"time":\d+,"
 
 
 
-=== TEST 4: the HTTP listener: what another reader could understand otherwise
+=== TEST 4: ids of requests, clients that go
+--- websocket
+http: :$TEST_NGINX_IM_HTTP POST /im/push 200 (IM-Request-Id: 7) {"rooms":["e"],"data":1} => "seq":1\b
+http: :$TEST_NGINX_IM_HTTP POST /im/push 200 (IM-Request-Id: 7) {"rooms":["e"],"data":1} => "seq":1\b
+http: :$TEST_NGINX_IM_HTTP POST /im/push 409 (IM-Request-Id: 7) {"rooms":["e"],"data":2}
+http: :$TEST_NGINX_IM_HTTP POST /im/push 200 (IM-Request-Id: 7) {"id":"8","rooms":["e"],"data":2} => "seq":2\b
+http: :$TEST_NGINX_IM_HTTP POST /im/push 400 (IM-Request-Id: 01234567890123456789012345678901234567890123456789012345678901234) {"rooms":["e"],"data":1} => IM-Request-Id
+http: POST /im/push 200 (IM-Request-Id: 7) {"rooms":["e"],"data":3} => "seq":3\b
+pause: redis
+hold: 30 :$TEST_NGINX_IM_HTTP GET /im/users/gone HTTP/1.1\r\nHost: a\r\n\r\n
+hold: 30 :$TEST_NGINX_IM_HTTP GET /im/users/gone HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n
+hold: 0 logic
+resume: redis
+until: /im/health ^200
+http: :$TEST_NGINX_IM_HTTP GET /im/users/gone 200 => "online":false
+--- no_error_log
+[alert]
+
+
+
+=== TEST 5: the HTTP listener: what another reader could understand otherwise
 --- websocket
 raw: :$TEST_NGINX_IM_HTTP POST /im/push?room=d HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello! => \AHTTP/1.1 400 .*Connection: close
 raw: :$TEST_NGINX_IM_HTTP POST /im/push?room=d HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: +5\r\n\r\nhello => \AHTTP/1.1 400 
@@ -198,7 +218,7 @@ http: GET /im/rooms/d/history 200 => "seq":0,"messages":\[\]
 
 
 
-=== TEST 5: one peer can't hold all connections
+=== TEST 6: one peer can't hold all connections
 --- websocket
 hold: 4300 logic
 http: GET /im/health 200
@@ -220,7 +240,7 @@ hold: 0 logic
 
 
 
-=== TEST 6: connections that are idle, slow or silent are closed
+=== TEST 7: connections that are idle, slow or silent are closed
 --- config
     location /im/ { fastcgi_pass im_logic; include im_params; }
     location = /ws { im_comet protocol=im; im_auth none; }
@@ -247,7 +267,7 @@ stop: logic
 
 
 
-=== TEST 7: a proxy says who the client is
+=== TEST 8: a proxy says who the client is
 --- config
     location /im/ { fastcgi_pass im_logic; include im_params; }
     location = /ws { im_comet protocol=im; im_auth none; }

@@ -703,6 +703,7 @@ im_logic_server_far(int fd)
     const struct in6_addr    *in6;
 
     len = sizeof(ss);
+    memset(&ss, 0, len);
 
     if (getsockname(fd, (struct sockaddr *) &ss, &len) == -1) {
         return 1;

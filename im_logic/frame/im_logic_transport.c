@@ -11,6 +11,8 @@
 #include "im_logic_transport.h"
 #include "im_logic_param.h"
 #include "im_logic_print.h"
+#include "im_key.h"
+#include "im_push.h"
 
 
 static void
@@ -280,6 +282,13 @@ im_logic_http_codec_fill(im_logic_codec_t *c, im_daemon_request_t *r,
 
     if (h->host.len != 0) {
         r->host = h->host;
+    }
+
+    if (r->id.len > IM_PUSH_MAX_ID
+        || (r->id.len != 0 && !im_name_valid(r->id)))
+    {
+        im_logic_param_fault(r, 400, "IM-Request-Id has 1 to "
+                             im_text(IM_PUSH_MAX_ID) " bytes of UTF-8");
     }
 
     im_logic_param_target(r);
