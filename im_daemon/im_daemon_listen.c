@@ -100,9 +100,9 @@ im_daemon_listen_mode(const char *value)
 static gid_t
 im_daemon_listen_owner(const im_daemon_listen_t *conf)
 {
-    gid_t        gid;
-    im_uint_t    i;
-    static const char  *names[] = { "www-data", "nginx" };
+    gid_t               gid;
+    im_uint_t           i;
+    static const char  *names[] = { "nginx", "www-data" };
 
     if (conf->group != NULL) {
         return im_daemon_listen_gid(conf->group, &gid) ? gid : IM_LISTEN_NONE;

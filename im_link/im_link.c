@@ -22,6 +22,7 @@
 #define IM_LINK_HEARTBEAT   6000
 #define IM_LINK_COMPLAIN    60000
 #define IM_LINK_SLOW        50
+#define IM_LINK_LOOKUP      1000
 
 #define IM_LINK_SERVERS     1
 #define IM_LINK_WHY         160
@@ -612,8 +613,9 @@ im_link_wanted(im_link_server_t *server, im_link_conn_t *conn)
 
 
 /*
- * Pub/sub goes to the address that calls have.  NULL: it connects, or a name is
- * being looked up.
+ * Pub/sub goes to the address that calls have.  A lookup that takes its time
+ * does not keep the link from addresses that it knows.  NULL: it connects, or a
+ * name is being looked up.
  */
 static const char *
 im_link_open(im_link_server_t *server, im_link_conn_t *conn)
@@ -627,24 +629,33 @@ im_link_open(im_link_server_t *server, im_link_conn_t *conn)
     rc = conn == &server->calls ? im_link_peer_next(&server->peer, &why)
                                 : IM_OK;
 
-    if (rc == IM_OK) {
-        server->lookup = 0;
-        return im_link_conn_open(conn, im_link_peer_current(&server->peer));
+    if (rc == IM_AGAIN) {
+
+        if (server->lookup == 0) {
+            server->lookup = now;
+
+        } else if (now - server->lookup > IM_LINK_LOOKUP
+                   && im_link_peer_rewind(&server->peer))
+        {
+            rc = im_link_peer_next(&server->peer, &why);
+
+        } else if (now - server->lookup > server->link->conf.timeout) {
+            server->lookup = now;
+            why = "its name could not be looked up in time";
+        }
     }
 
-    if (rc == IM_ERROR) {
-        server->lookup = 0;
-        im_link_conn_delay(conn);
+    if (rc == IM_AGAIN) {
         return why;
     }
 
-    if (server->lookup == 0) {
-        server->lookup = now;
+    server->lookup = 0;
 
-    } else if (now - server->lookup > server->link->conf.timeout) {
-        server->lookup = now;
-        why = "its name could not be looked up in time";
+    if (rc == IM_OK) {
+        return im_link_conn_open(conn, im_link_peer_current(&server->peer));
     }
+
+    im_link_conn_delay(conn);
 
     return why;
 }

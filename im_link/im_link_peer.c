@@ -254,6 +254,25 @@ im_link_peer_next(im_link_peer_t *peer, const char **why)
 }
 
 
+/* A lookup that is under way would be old when it is wanted. */
+void
+im_link_peer_good(im_link_peer_t *peer)
+{
+    im_link_peer_cleanup(peer);
+
+    peer->next = peer->n;
+}
+
+
+int
+im_link_peer_rewind(im_link_peer_t *peer)
+{
+    peer->next = 0;
+
+    return peer->n > 0;
+}
+
+
 const char *
 im_link_peer_text(const im_link_peer_t *peer, char *text)
 {

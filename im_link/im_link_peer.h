@@ -54,7 +54,10 @@ im_int_t im_link_peer_next(im_link_peer_t *peer, const char **why);
 #define im_link_peer_current(peer)  (&(peer)->list[(peer)->current])
 
 /* The current one is good: after it the name is looked up again. */
-#define im_link_peer_good(peer)  ((peer)->next = (peer)->n)
+void im_link_peer_good(im_link_peer_t *peer);
+
+/* The addresses of the last lookup again; 0: there are none. */
+int im_link_peer_rewind(im_link_peer_t *peer);
 
 /* Some addresses of the last lookup are untried. */
 #define im_link_peer_more(peer)  ((peer)->next < (peer)->n)

@@ -50,8 +50,8 @@ static const im_daemon_option_t  im_logic_options[] = {
     im_logic_string("http", http, im_daemon_listen_address,
                     "ADDRESS  listens for plain HTTP, on the same"),
     im_logic_string("socket-group", listen.group, im_daemon_listen_group,
-                    "GROUP  of nginx's workers, for unix sockets (www-data or "
-                    "nginx, where root starts this)"),
+                    "GROUP  of nginx's workers, for unix sockets (nginx or "
+                    "www-data, where root starts this)"),
     im_logic_string("socket-mode", listen.mode, im_daemon_listen_mode,
                     "MODE  of unix sockets (0660)"),
     im_daemon_flag("reuseport", im_logic_conf_t, listen.reuseport, 0,

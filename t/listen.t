@@ -24,7 +24,7 @@ my $port = ports();
 my $dir = File::Temp::tempdir('im-listen-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $root = $> == 0;
 my $group = getgrgid($) + 0);
-my $nginx = (grep { defined getgrnam $_ } 'www-data', 'nginx')[0];
+my $nginx = (grep { defined getgrnam $_ } 'nginx', 'www-data')[0];
 my $path = "$dir/run/logic.sock";
 
 chmod 0755, $dir;

@@ -104,6 +104,10 @@ names('?');
 restart_redis('127.0.0.2');
 ok($stack->ready, 'the known address, while names can\'t be looked up');
 
+names('!');
+restart_redis('127.0.0.2');
+ok($stack->ready, 'and while a lookup hangs');
+
 # and names come back
 
 names('127.0.0.2 127.0.0.3');

@@ -15,7 +15,7 @@
 
 
 static unsigned long  alloc_nasked;
-static unsigned long  alloc_nlive;
+static unsigned long  alloc_nlive;     /* a thread may free too */
 static unsigned long  alloc_fail;      /* counts down to 1 */
 static int            alloc_all;
 static int            alloc_refused;
@@ -47,7 +47,7 @@ im_alloc(size_t size)
     p = malloc(size);
 
     if (p != NULL) {
-        alloc_nlive++;
+        (void) __atomic_add_fetch(&alloc_nlive, 1, __ATOMIC_RELAXED);
         memset(p, ALLOC_FILL, size);
     }
 
@@ -67,7 +67,7 @@ im_calloc(size_t size)
     p = calloc(1, size);
 
     if (p != NULL) {
-        alloc_nlive++;
+        (void) __atomic_add_fetch(&alloc_nlive, 1, __ATOMIC_RELAXED);
     }
 
     return p;
@@ -109,7 +109,7 @@ void
 im_free(void *p)
 {
     if (p != NULL) {
-        alloc_nlive--;
+        (void) __atomic_sub_fetch(&alloc_nlive, 1, __ATOMIC_RELAXED);
         free(p);
     }
 }
@@ -150,7 +150,7 @@ alloc_count(void)
 unsigned long
 alloc_live(void)
 {
-    return alloc_nlive;
+    return __atomic_load_n(&alloc_nlive, __ATOMIC_RELAXED);
 }
 
 

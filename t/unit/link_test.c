@@ -1524,6 +1524,8 @@ test_unknown(void **state)
 static void
 test_lookup_hangs(void **state)
 {
+    unsigned long  live;
+
     (void) state;
 
     names_hang = 1;
@@ -1544,6 +1546,28 @@ test_lookup_hangs(void **state)
 
     __atomic_store_n(&names_hang, 0, __ATOMIC_RELEASE);
     connects_to("127.0.0.1");
+    come_up();
+
+    /* the address that is known, and what comes late is not used */
+
+    names_hang = 1;
+    names_addresses = "127.0.0.2";
+    im_link_closed(sockets[CALLS].conn, "cut");
+    wait_ms(900);
+    assert_false(sockets[CALLS].open);
+    connects_to("127.0.0.1");
+    come_up();
+
+    live = alloc_live();
+    __atomic_store_n(&names_hang, 0, __ATOMIC_RELEASE);
+
+    while (alloc_live() == live) {
+        (void) usleep(1000);
+    }
+
+    names_addresses = "127.0.0.3";
+    im_link_closed(sockets[CALLS].conn, "cut");
+    connects_to("127.0.0.3");
 }
 
 
