@@ -192,6 +192,8 @@ ngx_im_token_verify(ngx_im_session_t *s, const im_command_t *command,
 {
     const char  *why;
 
+    ngx_memzero(claims, sizeof(im_jwt_t));
+
     if (ngx_im_session_ext(s) == NULL) {
         return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
     }
