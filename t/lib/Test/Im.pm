@@ -552,6 +552,9 @@ my %Steps = (
     pause   => sub { step_pause('STOP', @_) },
     resume  => sub { step_pause('CONT', @_) },
     reload  => \&step_reload,
+    each    => \&step_each,
+    knock   => \&step_knock,
+    generations => \&step_generations,
     upgrade => \&step_upgrade,
     downgrade => \&step_downgrade,
     quit    => \&step_quit,
@@ -625,6 +628,7 @@ my %Verbs = (
 
 
 my %Rated;
+my $Knocker;
 
 
 sub scenario {
@@ -682,8 +686,10 @@ sub scenario {
         }
     }
 
-    $_->shut for values %Clients;
+    step_knock('stop') if $Knocker;
+    $_->shut for values %Clients, @Crowd;
     %Clients = ();
+    @Crowd = ();
 }
 
 
@@ -1855,6 +1861,96 @@ sub step_reload {
     }) or die "no new workers\n";
 
     return 1;
+}
+
+
+# N M ARGUMENTS of open: N reloads, each with as many new workers as there were
+# at first; before each of them M sessions that stay
+sub step_generations {
+    my ($n, $m, $rest) = split ' ', $_[0], 3;
+    my $pid = nginx_pid();
+    my %seen = map { $_ => 1 } children($pid);
+    my $workers = keys %seen or die "no workers: master_on()?\n";
+
+    for (1 .. $n) {
+        for (1 .. $m) {
+            until_true($Limit, sub {
+                eval { client_open('generation', $rest) };
+            }) or die "no session: $@";
+            push @Crowd, delete $Clients{generation};
+        }
+
+        kill 'HUP', $pid;
+
+        my @new;
+
+        until_true($Limit, sub {
+            @new = grep { !$seen{$_} } children($pid);
+            @new >= $workers;
+        }) or die @new . " new workers, not $workers\n";
+
+        $seen{$_} = 1 for @new;
+    }
+
+    return 1;
+}
+
+
+# NAME VERB ARGUMENTS: of each of NAME1, NAME2 ...
+sub step_each {
+    my ($name, $verb, $arg) = split ' ', $_[0], 3;
+    my @who = grep { /\A$name\d+\z/ } keys %Clients or die "no $name\n";
+
+    for my $who (@who) {
+        eval { $Verbs{$verb}->($Clients{$who}, $arg) } or die "$who: $@";
+    }
+
+    return 1;
+}
+
+
+# silent|slow|refused ARGUMENTS of open: a connection each 4 ms that says
+# nothing, a part of a request, or asks for a session; stop: no more of them
+sub step_knock {
+    my ($kind, $arg) = split ' ', $_[0], 2;
+
+    if ($kind eq 'stop') {
+        kill 'KILL', $Knocker;
+        waitpid $Knocker, 0;
+        $Knocker = undef;
+        return 1;
+    }
+
+    pipe my $out, my $in or die "pipe: $!\n";
+    $Knocker = fork;
+    return <$out> =~ /^knocks/ if $Knocker;
+
+    # it ends with the test, however that ends
+    my $parent = getppid;
+    my $port = Test::Nginx::Socket::server_port_for_client();
+    my @held;
+
+    $SIG{PIPE} = 'IGNORE';
+
+    for (my $n = 0; getppid == $parent; $n++) {
+        if ($kind eq 'refused') {
+            eval { (connect_to($arg))[0]->shut };
+
+        } elsif (my $socket = IO::Socket::INET->new(Blocking => 0,
+                     PeerAddr => '127.0.0.1', PeerPort => $port))
+        {
+            syswrite $socket, "GET / HTTP/1.1\r\nHost: x\r\n"
+                if $kind eq 'slow' && IO::Select->new($socket)->can_write(0.1);
+            push @held, $socket;
+            shift(@held)->close if @held > 2000;
+        }
+
+        # it knocks when all places may be taken
+        syswrite $in, "knocks\n" if $n == 400;
+        Time::HiRes::sleep(0.004);
+    }
+
+    POSIX::_exit(0);
 }
 
 
