@@ -332,6 +332,25 @@ im_logic_conn_handle(im_logic_conn_t *c)
 }
 
 
+/* A line about what gives way is due; else it is counted. */
+static int
+im_logic_server_logs(im_logic_server_t *server)
+{
+    uint64_t  now;
+
+    now = im_daemon_now();
+
+    if (server->logged != 0 && now - server->logged < IM_SERVER_LOG) {
+        server->unlogged++;
+        return 0;
+    }
+
+    server->logged = now;
+
+    return 1;
+}
+
+
 /* Memory is for those that come first. */
 static void
 im_logic_server_shed(im_logic_server_t *server)
@@ -345,8 +364,13 @@ im_logic_server_shed(im_logic_server_t *server)
             return;
         }
 
-        im_daemon_log(IM_LOG_WARN, "requests that come in hold too much "
-                      "memory: the newest is dropped");
+        if (im_logic_server_logs(server)) {
+            im_daemon_log(IM_LOG_WARN, "requests that come in hold too much "
+                          "memory: the newest gives way (%u such since the "
+                          "last line)", (unsigned) server->unlogged);
+            server->unlogged = 0;
+        }
+
         im_logic_conn_close(im_list_data(q, im_logic_conn_t, link));
     }
 }
@@ -488,23 +512,17 @@ im_logic_conn_event_handler(struct bufferevent *bev, short what, void *data)
 static void
 im_logic_server_give_way(im_logic_server_t *server, im_list_t *waits)
 {
-    uint64_t          now;
     im_logic_conn_t  *c;
 
     c = im_list_data(waits, im_logic_conn_t, waits);
-    now = im_daemon_now();
 
-    if (server->logged != 0 && now - server->logged < IM_SERVER_LOG) {
-        server->unlogged++;
-
-    } else {
+    if (im_logic_server_logs(server)) {
         im_daemon_log(IM_LOG_WARN, "%u connections are open, %u of them of "
                       "one peer%s%s: its oldest one gives way (%u such "
                       "since the last line)", (unsigned) server->peers.n,
                       (unsigned) c->peer->group->n,
                       c->address[0] != '\0' ? ", " : "", c->address,
                       (unsigned) server->unlogged);
-        server->logged = now;
         server->unlogged = 0;
     }
 

@@ -862,7 +862,8 @@ test('webhooks', async (stack) => {
 
 async function api(stack, method, body) {
     const answer = await fetch(`${stack.url}/api/${method}`, {
-        method: 'POST', body: JSON.stringify(body) });
+        method: 'POST', headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(body) });
     const { result, error } = await answer.json();
 
     if (!result) {
