@@ -20,6 +20,9 @@ void ngx_im_events_exit(ngx_im_worker_t *w);
 /* The worker ends: its sessions are closed over the time of im_drain. */
 void ngx_im_drain_start(ngx_im_worker_t *w);
 
+/* In front of all header filters, for all requests of this nginx. */
+void ngx_im_guard_init(void);
+
 ngx_int_t ngx_im_status_handler(ngx_http_request_t *r);
 
 /* The directive. */

@@ -973,6 +973,8 @@ ngx_im_add_variables(ngx_conf_t *cf)
 static ngx_int_t
 ngx_im_postconfiguration(ngx_conf_t *cf)
 {
+    ngx_im_guard_init();
+
     return ngx_im_check(cf, ngx_http_conf_get_module_main_conf(cf,
                                                                ngx_im_module));
 }

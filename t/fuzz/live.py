@@ -5,11 +5,12 @@ Fuzzes the running service over its sockets: every client protocol, the
 handshake, im_logic's FastCGI and HTTP listeners, what nginx passes to it, and
 what workers read from Redis.
 
-    t/slot python3 t/fuzz/live.py [--seconds=20] [--seed=N] [--only=I]
+    t/slot python3 t/fuzz/live.py [--seconds=20] [--seed=N] [--first=I]
+                                  [--only=I]
 
 A session is a valid conversation that is mutated: its values, its frames, its
 packets.  It depends on the seed and its number alone: --only=I runs session I
-of a seed again.  A finding is a process that ends, a report of a sanitizer, an
+of a seed again, --first=I all from I on.  A finding is a process that ends, a report of a sanitizer, an
 [alert] line, or a good client that gets no message.  Prints TAP.
 """
 
@@ -499,6 +500,26 @@ class Fuzz:
         finally:
             s.close()
 
+    def reset(self):
+        """A faulty request behind a good one, and the connection is reset."""
+        for _ in range(40):
+            s = socket.create_connection(('127.0.0.1', self.world.port), 5)
+            try:
+                s.settimeout(5)
+                s.sendall(b'GET /im/health HTTP/1.1\r\nHost: localhost\r\n'
+                          b'\r\n')
+                s.recv(65536)
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                             struct.pack('ii', 1, 0))
+                s.sendall(b'POST / HTTP/1.1\r\nHost: localhost\r\n'
+                          b'Content-Length: 9\r\n'
+                          b'Transfer-Encoding: chunked\r\n\r\n')
+                end = time.perf_counter() + self.r.random() / 3000
+                while time.perf_counter() < end:
+                    pass
+            finally:
+                s.close()
+
     def record(self, kind, rid, content):
         return struct.pack('!BBHHBB', 1, kind, rid, len(content), 0, 0) \
             + content
@@ -563,7 +584,7 @@ class Fuzz:
                  ('centrifuge', '/cf-jwt'), ('centrifuge', '/cf-hook'),
                  ('centrifuge', '/cf-hook'), ('echo', '/echo'),
                  ('http', None), ('listener', None), ('fastcgi', None),
-                 ('redis', None))
+                 ('reset', None), ('redis', None))
         kind, path = self.r.choice(kinds)
 
         if path is not None:
@@ -782,6 +803,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--seconds', type=float, default=20)
     parser.add_argument('--seed', default=str(int(time.time())))
+    parser.add_argument('--first', type=int, default=0)
     parser.add_argument('--only', type=int)
     args = parser.parse_args()
 
@@ -790,6 +812,7 @@ def main():
     world.learn()
     done, last, errors = collections.Counter(), collections.deque(maxlen=64), []
     found = []
+    done['n'] = args.first
 
     if args.only is not None:
         print('# session %d: %s' % (
@@ -834,7 +857,7 @@ def main():
     print('# ' + ', '.join('%s %d' % x for x in sorted(done.items())))
 
     if not found and not args.only:
-        if done['n'] < 20 or not all(done[k] for k in ('/im-none', '/cf-hook',
+        if done['n'] < args.first + 20 or not all(done[k] for k in ('/im-none', '/cf-hook',
                                                        'fastcgi')):
             found.append('too few sessions were run')
     found += errors[:5]
@@ -843,7 +866,7 @@ def main():
         for line in f.split('\n'):
             print('# ' + line)
 
-    print('%s 1 - %d sessions' % ('not ok' if found else 'ok', done['n']))
+    print('%s 1 - %d sessions' % ('not ok' if found else 'ok', done['n'] - args.first))
     print('1..1', flush=True)
 
     try:
