@@ -99,6 +99,7 @@ im_kind_partition(im_str_t s, im_str_t *topic)
     } kinds[] = {
         { "d:", IM_KIND_IDEM },
         { "a:", IM_KIND_ACCOUNT },
+        { "t:", IM_KIND_ACCOUNT },
         { "l:", IM_KIND_LIMIT }
     };
 
@@ -151,7 +152,8 @@ im_key_kind(im_str_t prefix, im_str_t key, uint16_t *p, im_str_t *topic)
     s = im_str_set(s.data + i + 2, s.len - i - 2);
 
     if (im_str_eq(tag, im_str_z("reg"))) {
-        return IM_KIND_PROCESS;
+        return im_str_eq(s, im_str_z("names")) ? IM_KIND_ACCOUNT
+                                               : IM_KIND_PROCESS;
     }
 
     if (im_decimal_decode(tag, &n) != IM_OK || n >= IM_PARTITIONS_MAX) {

@@ -165,7 +165,9 @@ im_job_memory_order(const im_job_memory_t *m, im_kind_e *order)
 {
     im_uint_t  i, j;
 
-    for (i = 0; i < IM_KINDS; i++) {
+    order[0] = IM_KIND_HISTORY;
+
+    for (i = 1; i < IM_KINDS; i++) {
 
         for (j = i; j > 0 && m->kinds[order[j - 1]] < m->kinds[i]; j--) {
             order[j] = order[j - 1];

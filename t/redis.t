@@ -38,6 +38,7 @@ a: recv op 4
 until: :$TEST_NGINX_IM_HTTP /im/online "connections":\s*1\b
 push: room 1 "here"
 a: recv msg "here"
+unlogged: redis (has|hides|uses)
 --- no_error_log
 [alert]
 

@@ -144,6 +144,8 @@ like(get($compat[3], '/v1/user/check_auth', q(-d '{"Auth":"nobody"}')),
 like(get($port, '/'), qr/app\.js/, 'the chat page beside them');
 like(get($port, '/v1/user/check_auth', q(-d '{"Auth":"nobody"}')),
      qr/"code":-1004/, 'its accounts');
+unlike(join('', map { slurp("$dir/run/$_.log") } qw(error logic job)),
+       qr/redis (?:has|hides|uses)/, 'no warning of Redis');
 ended('pages');
 
 # PORT is one of the four, as 8080 is by default; no pages
