@@ -793,6 +793,42 @@ im_follow_check_one(im_route_t *route, im_check_t *check)
 }
 
 
+/* The next topics, at most so many; IM_DECLINED: they stay the next ones. */
+static im_int_t
+im_follow_check_some(im_follow_t *follow, im_list_t *seen, im_uint_t most)
+{
+    im_int_t     rc;
+    im_uint_t    n;
+    im_list_t    batch;
+    im_check_t   checks[IM_FOLLOW_CHECK];
+    im_route_t  *route;
+
+    im_list_init(&batch);
+
+    for (n = 0; most > 0 && !im_list_empty(&follow->checks); most--) {
+        route = im_list_data(im_list_first(&follow->checks), im_route_t,
+                             check);
+
+        im_list_remove(&route->check);
+        im_list_insert_tail(&batch, &route->check);
+
+        n += im_follow_check_one(route, &checks[n]);
+    }
+
+    rc = n > 0 ? follow->commands->check(follow->ctx, checks, n) : IM_OK;
+
+    if (rc == IM_OK) {
+        im_list_splice(seen, &batch);
+        return IM_OK;
+    }
+
+    im_list_splice(&batch, &follow->checks);
+    im_list_splice(&follow->checks, &batch);
+
+    return rc;
+}
+
+
 /*
  * Others may have deleted keys of Redis, or have put back earlier ones: some
  * topics are checked in each second, so that all have been in some seconds.
@@ -800,33 +836,21 @@ im_follow_check_one(im_route_t *route, im_check_t *check)
 static void
 im_follow_check(im_follow_t *follow)
 {
-    im_list_t    seen;
-    im_uint_t    n, left;
-    im_check_t   checks[IM_FOLLOW_CHECK];
-    im_route_t  *route;
+    im_uint_t  n, left;
+    im_list_t  seen;
 
     im_list_init(&seen);
 
     left = im_min(follow->hub->topics.count / IM_FOLLOW_ROUND + 1,
                   IM_FOLLOW_CHECKED);
 
-    for (n = 0; left > 0 && !im_list_empty(&follow->checks); left--) {
-        route = im_list_data(im_list_first(&follow->checks), im_route_t,
-                             check);
+    while (left > 0 && !im_list_empty(&follow->checks)) {
+        n = im_min(left, IM_FOLLOW_CHECK);
+        left -= n;
 
-        im_list_remove(&route->check);
-        im_list_insert_tail(&seen, &route->check);
-
-        n += im_follow_check_one(route, &checks[n]);
-
-        if (n == IM_FOLLOW_CHECK) {
-            follow->commands->check(follow->ctx, checks, n);
-            n = 0;
+        if (im_follow_check_some(follow, &seen, n) != IM_OK) {
+            break;
         }
-    }
-
-    if (n > 0) {
-        follow->commands->check(follow->ctx, checks, n);
     }
 
     im_list_splice(&follow->checks, &seen);

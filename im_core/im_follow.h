@@ -144,9 +144,9 @@ typedef struct {
 
     /*
      * im_follow_checked() follows for those that differ, or nothing.  All is
-     * borrowed.
+     * borrowed.  IM_DECLINED: not now.
      */
-    void      (*check)(void *ctx, const im_check_t *checks, im_uint_t n);
+    im_int_t  (*check)(void *ctx, const im_check_t *checks, im_uint_t n);
 
     /*
      * The change of a subscription, by im_alloc().  IM_DECLINED: it doesn't

@@ -2,8 +2,8 @@
  * Copyright (C) The im authors
  *
  * A walk over all keys of Redis, in small steps.  The next step starts when
- * the calls of the last one are answered, and pauses are nine times as long as
- * steps: however many keys there are, a walk takes no more than a tenth of
+ * the calls of the last one are answered, and pauses are four times as long as
+ * steps: however many keys there are, a walk takes no more than a fifth of
  * Redis, and less where Redis is slow.
  */
 
@@ -12,6 +12,7 @@
 
 
 #define IM_JOB_WALK_PAUSE      5         /* ms, at least */
+#define IM_JOB_WALK_PAUSES     4         /* as long as a step */
 #define IM_JOB_WALK_PAUSE_MAX  1000
 
 
@@ -40,7 +41,7 @@ im_job_walk_release(im_job_walk_t *walk)
         return;
     }
 
-    pause = (im_daemon_now() - walk->stepped) * 9;
+    pause = (im_daemon_now() - walk->stepped) * IM_JOB_WALK_PAUSES;
     pause = im_min(im_max(pause, IM_JOB_WALK_PAUSE), IM_JOB_WALK_PAUSE_MAX);
 
     tv.tv_sec = (time_t) (pause / 1000);

@@ -11,11 +11,8 @@ end
 local function meta(key, history, gen, life, empty)
   local m = typed('HMGET', key, 'e', 's', 'g', 'p')
   local s, past = tonumber(m[2] or 0), ''
-  local function live()
-    if s > 0 and life then redis.call('EXPIRE', key, life) end
-    if s == 0 and empty then redis.call('EXPIRE', key, empty) end
-  end
-  live()                                         -- first, so that maxmemory refuses no join
+  local ttl = s > 0 and life or empty
+  if ttl then redis.call('EXPIRE', key, ttl) end -- first, so that maxmemory refuses no join
   if m[1] and m[3] == gen then return m[1], s, m[4] end
   local t = redis.call('TIME')
   if m[1] then                                   -- another generation: the old epoch ended at s
@@ -32,6 +29,7 @@ local function meta(key, history, gen, life, empty)
   end
   local e = string.sub(gen, 1, 4) .. string.format('%08x%05x', t[1], t[2])
   redis.call('HSET', key, 'e', e, 's', s, 'g', gen, 'p', past)
-  live()
+  ttl = s > 0 and life or empty
+  if ttl then redis.call('EXPIRE', key, ttl) end
   return e, s, past
 end

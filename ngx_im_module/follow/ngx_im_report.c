@@ -458,7 +458,7 @@ ngx_im_report_check_order(const void *one, const void *two)
 
 
 /* One call for the topics of a partition.  A slow Redis isn't asked. */
-static void
+static im_int_t
 ngx_im_report_check(void *ctx, const im_check_t *checks, im_uint_t n)
 {
     ngx_uint_t         i, j, k;
@@ -470,7 +470,7 @@ ngx_im_report_check(void *ctx, const im_check_t *checks, im_uint_t n)
     n = ngx_min(n, NGX_IM_REPORT_CHECKS);
 
     if (im_link_slow(w->link)) {
-        return;
+        return IM_DECLINED;
     }
 
     for (i = 0; i < n; i++) {
@@ -496,6 +496,8 @@ ngx_im_report_check(void *ctx, const im_check_t *checks, im_uint_t n)
 
         (void) im_link_send(w->link, ngx_im_report_check_handler, w);
     }
+
+    return IM_OK;
 }
 
 

@@ -592,13 +592,17 @@ do_read(void *ctx, im_route_t *route, im_topic_t *topic, const im_read_t *read)
 }
 
 
-static void
+static im_int_t
 do_check(void *ctx, const im_check_t *checks, im_uint_t n)
 {
     call_t     *call;
     im_uint_t   i;
 
     (void) ctx;
+
+    if (chance(faults.memory)) {
+        return IM_DECLINED;
+    }
 
     for (i = 0; i < n && ncalls < NCALLS; i++) {
         call = call_new(CALL_CHECK, NULL, checks[i].topic);
@@ -608,6 +612,8 @@ do_check(void *ctx, const im_check_t *checks, im_uint_t n)
         call->members = checks[i].members;
         ncalls++;
     }
+
+    return IM_OK;
 }
 
 
