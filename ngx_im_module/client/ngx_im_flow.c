@@ -23,6 +23,7 @@
 #define NGX_IM_FLOW_SHARE    4           /* a session gets a quarter */
 #define NGX_IM_FLOW_BURST    4000        /* ms of its rate at once */
 #define NGX_IM_FLOW_LONGEST  3600000     /* ms */
+#define NGX_IM_FLOW_READ     256         /* bytes: a command that may read */
 
 
 static const ngx_im_refusal_e  ngx_im_flow_refusals[] = {
@@ -172,6 +173,23 @@ ngx_im_flow_end(ngx_im_session_t *s)
 }
 
 
+ngx_int_t
+ngx_im_flow_credit(ngx_im_session_t *s)
+{
+    ngx_im_ext_t  *ext;
+
+    ext = s->ext;
+
+    if (!ext->credit) {
+        ext->credit = ngx_im_budget_take(ngx_im_worker, &s->peer,
+                                         NGX_IM_COST_READ, NGX_IM_FLOW_READ)
+                      == NGX_OK;
+    }
+
+    return ext->credit ? NGX_OK : NGX_AGAIN;
+}
+
+
 /* Its frames, and a block that comes next. */
 static ngx_int_t
 ngx_im_flow_prepay_frames(ngx_im_worker_t *w, ngx_im_session_t *s)
@@ -224,8 +242,7 @@ ngx_im_flow_prepay(ngx_im_worker_t *w, ngx_im_session_t *s)
                ? NGX_AGAIN : NGX_OK;
 
     default:
-        return ngx_im_budget_wait(w, &s->peer, NGX_IM_COST_READ) > 0
-               ? NGX_AGAIN : NGX_OK;
+        return ngx_im_flow_credit(s);
     }
 }
 

@@ -35,6 +35,12 @@ ngx_int_t ngx_im_flow_bytes(ngx_im_session_t *s, size_t n);
  */
 ngx_int_t ngx_im_flow_wait(ngx_im_session_t *s, ngx_im_wait_e why);
 
+/*
+ * Credit for a command that may read from Redis, once, until ext->credit is
+ * taken back.  NGX_AGAIN: there is none.
+ */
+ngx_int_t ngx_im_flow_credit(ngx_im_session_t *s);
+
 /* What a session that ends has not paid for yet. */
 void ngx_im_flow_end(ngx_im_session_t *s);
 

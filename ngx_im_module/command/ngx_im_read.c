@@ -16,7 +16,6 @@
 #define NGX_IM_READS          64     /* calls of a worker at a time */
 #define NGX_IM_READS_ADDRESS  4      /* of an address */
 #define NGX_IM_READ_CALL      4096   /* bytes that a call is worth */
-#define NGX_IM_READ_LOOK      256    /* and a command, as it may need none */
 
 
 ngx_int_t
@@ -26,17 +25,8 @@ ngx_im_read_pay(ngx_im_session_t *s)
         return ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
     }
 
-    if (!s->ext->credit
-        && ngx_im_budget_take(ngx_im_worker, &s->peer, NGX_IM_COST_READ,
-                              NGX_IM_READ_LOOK)
-           != NGX_OK)
-    {
-        return ngx_im_flow_wait(s, NGX_IM_WAIT_READ);
-    }
-
-    s->ext->credit = 1;
-
-    return NGX_OK;
+    return ngx_im_flow_credit(s) == NGX_OK
+           ? NGX_OK : ngx_im_flow_wait(s, NGX_IM_WAIT_READ);
 }
 
 
