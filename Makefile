@@ -232,7 +232,7 @@ $(BUILD)/t/client: t/lib/client.c t/lib/wire.c t/lib/wire.h
 	$(call say,CC,$<)
 	$(Q)$(COMPILE) -It/lib -o $@ $(filter %.c,$^) -lyajl
 
-# preloaded where no sanitizer is
+# preloaded; they have no sanitizer
 $(BUILD)/t/clock.so: t/drill/clock.c
 $(BUILD)/t/names.so: t/lib/names.c
 $(BUILD)/t/clock.so $(BUILD)/t/names.so:

@@ -15,13 +15,10 @@ use Test::Im::Ports qw(ports);
 use Test::Im::Stack;
 use Test::More;
 
-plan skip_all => 'a library for tests is preloaded where no sanitizer is'
-    if $ENV{IM_PRELOAD};
-
 my $port = ports();
 my $build = Cwd::abs_path($ENV{IM_BUILD} || 'build');
 my @programs = qw(nginx logic job);
-my $dead = $port + 10;      # nothing listens there
+my $preload = $ENV{IM_PRELOAD} ? "$ENV{IM_PRELOAD} " : '';
 my $stack;
 
 
@@ -40,7 +37,7 @@ sub service {
     $stack = Test::Im::Stack->new(build => $build, port => $port + 1,
         workers => 2, main => "env IM_NAMES;\n", link => "redis.test:$port",
         redis => [ '--port', $port, '--bind', '127.0.0.1' ]);
-    $stack->{env}{$_} = { LD_PRELOAD => "$build/t/names.so",
+    $stack->{env}{$_} = { LD_PRELOAD => "$preload$build/t/names.so",
                           IM_NAMES => "$stack->{dir}/names" } for @programs;
     names($addresses);
 }
@@ -77,7 +74,7 @@ sub all_say {
 
 sub ended {
     my ($name) = @_;
-    my @faults = ($stack->stop_all, $stack->alerts);
+    my @faults = ($stack->stop_all, $stack->alerts, $stack->findings);
 
     is("@faults", '', "$name: all end well");
     $stack->end(Test::More->builder->is_passing);
@@ -119,7 +116,7 @@ ended('several addresses');
 
 service('');
 $stack->conf('nginx');
-my $out = `LD_PRELOAD=$build/t/names.so IM_NAMES=$stack->{dir}/names @{[ $stack->nginx('nginx') ]} -t 2>&1`;
+my $out = `LD_PRELOAD='$preload$build/t/names.so' IM_NAMES=$stack->{dir}/names @{[ $stack->nginx('nginx') ]} -t 2>&1`;
 is($?, 0, 'nginx -t takes a name that is unknown now');
 like($out, qr/\[warn\].*im_redis: the host of "redis\.test:$port" is unknown now \(Name or service not known\); workers look it up again/,
      'and warns');
