@@ -257,6 +257,10 @@ is((request('POST', $path, "\@$dir/large", $json))[0], 413, 'one is too long');
 end('im_logic');
 `curl -s 'http://127.0.0.1:8080$path' -d x` for 1 .. 3;
 `curl -s -m 1 'http://127.0.0.1:8080$path' -H 'Content-Length: 9' -d x`;
+`curl -s 'http://127.0.0.1:8080$_?auth=$token' -d x`
+    for '/v1/user/logout', '/v1/user/check_auth', '/v1/users/logout', '/ws',
+    '/api/v2/push', '/css/';
+`curl -s 'http://127.0.0.1:8080/v1/user/logout?auth=$token&n=[1-50]'`;
 
 for my $log ('error', 'access') {
     my $text = slurp("/var/log/nginx/$log.log");
