@@ -459,3 +459,109 @@ a: recv_text cond
 a: close 1000
 --- no_error_log
 [alert]
+
+
+
+=== TEST 7: what nginx can do in the location of a question
+--- http_config
+    im_room * history=10 ttl=1h;
+    limit_req_zone $server_name zone=asked:1m rate=20r/s;
+
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_HTTP2;
+        location = /accel { add_header X-Accel-Redirect /hook/inner; return 200 no; }
+        location = /500 { return 500; }
+        location / { return 200 '{"result":{"data":"$uri"}}'; }
+    }
+--- config
+    deny all;
+    auth_basic closed;
+    auth_basic_user_file /nonexistent;
+    mirror /copy;
+
+    location = /delay { allow all; auth_basic off; im_comet protocol=centrifuge; im_webhook rpc /hook/delay; }
+    location = /page  { allow all; auth_basic off; im_comet protocol=centrifuge; im_webhook rpc /hook/page; }
+    location = /named { allow all; auth_basic off; im_comet protocol=centrifuge; im_webhook rpc /hook/named; }
+    location = /try   { allow all; auth_basic off; im_comet protocol=centrifuge; im_webhook rpc /hook/try; }
+    location = /accel { allow all; auth_basic off; im_comet protocol=centrifuge; im_webhook rpc /hook/accel; }
+    location = /last  { allow all; auth_basic off; im_comet protocol=centrifuge; im_webhook rpc /hook/last; }
+    location = /444   { allow all; auth_basic off; im_comet protocol=centrifuge; im_webhook rpc /hook/444; }
+    location = /204   { allow all; auth_basic off; im_comet protocol=centrifuge; im_webhook rpc /hook/204; }
+    location = /down  { allow all; auth_basic off; im_comet protocol=centrifuge; im_webhook rpc /hook/down; }
+
+    location = /hook/delay { internal; limit_req zone=asked burst=10; proxy_pass http://127.0.0.1:$TEST_NGINX_IM_HTTP2; }
+    location = /hook/page  { internal; error_page 500 =200 /hook/inner; proxy_intercept_errors on; proxy_pass http://127.0.0.1:$TEST_NGINX_IM_HTTP2/500; }
+    location = /hook/named { internal; error_page 502 =200 @inner; proxy_pass http://127.0.0.1:$TEST_NGINX_IM_DEAD; }
+    location = /hook/try   { internal; try_files /nothing @inner; }
+    location = /hook/accel { internal; proxy_pass http://127.0.0.1:$TEST_NGINX_IM_HTTP2/accel; }
+    location = /hook/last  { internal; rewrite ^ /hook/inner last; }
+    location = /hook/444   { internal; return 444; }
+    location = /hook/204   { internal; return 204; }
+    location = /hook/down  { internal; proxy_pass http://127.0.0.1:$TEST_NGINX_IM_DEAD; }
+    location = /hook/inner { internal; return 200 '{"result":{"data":"inner"}}'; }
+    location @inner        { return 200 '{"result":{"data":"at inner"}}'; }
+    location = /copy       { internal; return 204; }
+--- request
+GET /_ready
+--- error_code: 204
+--- websocket
+a: open /delay
+a: send {"id":1,"connect":{}}
+a: like "client"
+a: send {"id":2,"rpc":{"method":"m","data":1}}
+a: like "id":2,"rpc".*"/hook/delay"
+a: send {"id":3,"rpc":{"method":"m","data":1}}
+a: like "id":3,"rpc".*"/hook/delay"
+a: send {"id":4,"rpc":{"method":"m","data":1}}
+a: like "id":4,"rpc".*"/hook/delay"
+a: close
+a: open /page
+a: send {"id":1,"connect":{}}
+a: like "client"
+a: send {"id":2,"rpc":{"method":"m","data":1}}
+a: like "id":2,"rpc".*"inner"
+a: close
+a: open /named
+a: send {"id":1,"connect":{}}
+a: like "client"
+a: send {"id":2,"rpc":{"method":"m","data":1}}
+a: like "id":2,"rpc".*"at inner"
+a: close
+a: open /try
+a: send {"id":1,"connect":{}}
+a: like "client"
+a: send {"id":2,"rpc":{"method":"m","data":1}}
+a: like "id":2,"rpc".*"at inner"
+a: close
+a: open /accel
+a: send {"id":1,"connect":{}}
+a: like "client"
+a: send {"id":2,"rpc":{"method":"m","data":1}}
+a: like "id":2,"rpc".*"inner"
+a: close
+a: open /last
+a: send {"id":1,"connect":{}}
+a: like "client"
+a: send {"id":2,"rpc":{"method":"m","data":1}}
+a: like "id":2,"rpc".*"inner"
+a: close
+a: open /444
+a: send {"id":1,"connect":{}}
+a: like "client"
+a: send {"id":2,"rpc":{"method":"m","data":1}}
+a: like "id":2,"error":\{"code":100
+a: close
+a: open /204
+a: send {"id":1,"connect":{}}
+a: like "client"
+a: send {"id":2,"rpc":{"method":"m","data":1}}
+a: like "id":2,"error":\{"code":100
+a: close
+a: open /down
+a: send {"id":1,"connect":{}}
+a: like "client"
+a: send {"id":2,"rpc":{"method":"m","data":1}}
+a: like "id":2,"error":\{"code":100
+a: close
+--- no_error_log
+[alert]
