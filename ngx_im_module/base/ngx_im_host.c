@@ -74,6 +74,26 @@ ngx_im_host_find(ngx_im_worker_t *w, const ngx_im_zone_key_t *key)
 }
 
 
+/* Its share of the zone; without one it has no limit. */
+static ngx_im_share_t *
+ngx_im_host_share(ngx_im_worker_t *w, const ngx_im_zone_key_t *key)
+{
+    ngx_im_share_t  *share;
+
+    share = ngx_im_zone_share(w, key);
+
+    if (share == NULL && w->in_zone && !w->zone_full) {
+        w->zone_full = 1;
+
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "im: the zone is full: further addresses have no limit; "
+                      "raise im_per_address zone=");
+    }
+
+    return share;
+}
+
+
 ngx_im_host_t *
 ngx_im_host_get(ngx_im_worker_t *w, const ngx_im_zone_key_t *key)
 {
@@ -96,7 +116,7 @@ ngx_im_host_get(ngx_im_worker_t *w, const ngx_im_zone_key_t *key)
 
     host->index = index;
     host->key = *key;
-    host->share = ngx_im_zone_share(w, key);
+    host->share = ngx_im_host_share(w, key);
 
     for (i = 0; i < NGX_IM_POOLS; i++) {
         im_list_init(&host->ranks[i].list);

@@ -109,6 +109,7 @@ struct ngx_im_worker_s {
     struct ngx_im_jwt_s *jwt;
     unsigned            draining:1;
     unsigned            in_zone:1;
+    unsigned            zone_full:1;     /* it was, and a line says so */
 };
 
 
