@@ -347,6 +347,7 @@ b: like "id":2,"subscribe":
 push: room 8 1
 a: recv msg 1
 b: like "offset":1
+await: HVALS im:{13}:r:8:w => ^2:
 redis: DEL im:{13}:r:8:w => ^1$
 push: room 8 2
 a: recv msg 2
