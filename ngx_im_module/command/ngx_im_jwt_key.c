@@ -85,7 +85,7 @@ ngx_im_jwt_copy(im_str_t *to, im_str_t s)
 
 /* text has one byte more than its limit, and ends in NUL, for a search. */
 static const char *
-ngx_im_jwt_read(const ngx_im_jwt_source_t *source, ngx_str_t *text,
+ngx_im_jwt_source_text(const ngx_im_jwt_source_t *source, ngx_str_t *text,
     size_t size, ngx_im_jwt_news_t *news)
 {
     ssize_t   n;
@@ -456,7 +456,7 @@ ngx_im_jwt_keys_read(const ngx_im_jwt_source_t *source,
         return im_json_no_memory;
     }
 
-    why = ngx_im_jwt_read(source, &text, size, news);
+    why = ngx_im_jwt_source_text(source, &text, size, news);
 
     if (why == NULL) {
         why = source->format == NGX_IM_JWT_JWKS
