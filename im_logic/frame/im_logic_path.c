@@ -141,6 +141,16 @@ im_logic_path_sent(im_logic_path_t *path, im_str_t sent, u_char *memory,
 }
 
 
+/* What stands before a fault is no path: "/im/push/.." isn't "/im/push". */
+static void
+im_logic_path_whole(im_logic_path_t *path, im_int_t rc)
+{
+    if (rc != IM_OK) {
+        path->n = 0;
+    }
+}
+
+
 /* The first segment with a slash in it; path->n: none has one. */
 static im_uint_t
 im_logic_path_slash(const im_logic_path_t *path)
@@ -226,8 +236,9 @@ im_logic_path_split(im_logic_path_t *path, im_str_t uri, im_str_t sent,
     memset(&own, 0, sizeof(im_logic_path_t));
 
     if (sent.len == 0) {
-        path->guessed = 1;
         rc = im_logic_path_uri(path, uri, why);
+        im_logic_path_whole(path, rc);
+        path->guessed = 1;
 
         return rc == IM_OK && uri.len != 0 && uri.data[uri.len - 1] == '/'
                ? IM_DECLINED : rc;
@@ -237,10 +248,12 @@ im_logic_path_split(im_logic_path_t *path, im_str_t uri, im_str_t sent,
 
     if (uri.len == 0) {
         *path = own;
+        im_logic_path_whole(path, rc);
         return rc;
     }
 
     if (im_logic_path_uri(path, uri, &fault) != IM_OK) {
+        im_logic_path_whole(path, IM_ERROR);
         *why = fault;
         return IM_ERROR;
     }

@@ -69,6 +69,17 @@ test_exact(void **state)
     check("", "/im%2Fpush", "/im/push", NULL);
     check("", "/", "/im/push", NULL);
 
+    /* a path that is wrong at its end isn't what stands before that */
+    check("", "/im/push/..", "/im/push", NULL);
+    check("", "/im/push/../x", "/im/push", NULL);
+    check("", "/im/push/%2e", "/im/push", NULL);
+    check("", "/im/push/%zz", "/im/push", NULL);
+    check("", "/im/push/%00", "/im/push", NULL);
+    check("", "/im/push/%2F", "/im/push", NULL);
+    check("/im/push/..", "/im/push/..", "/im/push", NULL);
+    check("/im/push/..", "/im/push", "/im/push", NULL);
+    check("/im/push/..", "", "/im/push", NULL);
+
     /* nginx's own questions: what the client has asked doesn't matter */
     check("/im_connect", "/ws", "/im_connect", "");
     check("/im_connect", "/ws/a%2Fb", "/im_connect", "");
