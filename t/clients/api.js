@@ -20,7 +20,7 @@ const { Stack, Tap, until, ports } = require('../lib/stack.js');
 const port = ports();
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'im-api-'));
 const secret = 'a secret of at least thirty-two bytes';
-const apiKey = 'the key of the backend';
+const apiKey = 'the-key-of-the-backend';
 const events = [];
 const clients = [];
 
@@ -86,14 +86,12 @@ async function main() {
 
     fs.chmodSync(dir, 0o755);
     fs.writeFileSync(path.join(dir, 'jwt.key'), secret);
-    fs.writeFileSync(path.join(dir, 'api.keys'),
-                     apiKey.replaceAll(' ', '-') + '\n');
+    fs.writeFileSync(path.join(dir, 'api.keys'), apiKey + '\n');
 
     try {
-        stack = new Stack({ port, rules, server,
+        stack = new Stack({ port, rules, server, key: apiKey,
                             logic: [`--api-key-file=${dir}/api.keys`] });
-        api = new CentClient({ url: stack.url + '/api',
-                               apiKey: apiKey.replaceAll(' ', '-') });
+        api = new CentClient({ url: stack.url + '/api', apiKey });
         await stack.start();
         await run(tap, stack);
 

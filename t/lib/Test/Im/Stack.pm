@@ -36,6 +36,7 @@ my $Top = Cwd::abs_path(dirname(__FILE__) . '/../../../..');
 # main, http, server   more lines; those of server precede its locations
 # pages, compat   folder of pages, and the four ports of im-compat.conf
 # redis, logic    options more of redis-server and im_logic
+# key          one of im_logic's keys, where its options ask for one
 # link         how all reach Redis, where not by its unix socket
 # env          { PROGRAM => { NAME => VALUE } }
 sub new {
@@ -518,9 +519,11 @@ sub http {
         PeerPort => $self->{port} + $n - 1, Timeout => 5)
         or return (0, '', '');
 
+    my $key = defined $self->{key} ? "X-API-Key: $self->{key}\r\n" : '';
+
     $body = '' unless defined $body;
     syswrite $socket, "$method $path HTTP/1.1\r\nHost: localhost\r\n"
-        . "Content-Type: application/json\r\nContent-Length: "
+        . "${key}Content-Type: application/json\r\nContent-Length: "
         . length($body) . "\r\n\r\n$body" or return (0, '', '');
 
     while (time() < $end) {
