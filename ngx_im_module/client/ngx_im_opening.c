@@ -186,7 +186,10 @@ ngx_im_opening_create(ngx_im_worker_t *w, im_str_t headers)
     node = im_hash_find(&w->openings, headers);
 
     if (node != NULL) {
-        return ngx_im_opening_ref(im_list_data(node, ngx_im_opening_t, node));
+        o = im_list_data(node, ngx_im_opening_t, node);
+        o->refs++;
+
+        return o;
     }
 
     o = im_alloc(sizeof(ngx_im_opening_t) + headers.len);
@@ -265,17 +268,6 @@ ngx_im_opening_user(const ngx_im_opening_t *o, im_str_t *user, im_str_t *name)
                           o != NULL ? im_str_set(o->bytes, o->len)
                                     : im_str_set("", 0),
                           user, name);
-}
-
-
-ngx_im_opening_t *
-ngx_im_opening_ref(ngx_im_opening_t *o)
-{
-    if (o != NULL) {
-        o->refs++;
-    }
-
-    return o;
 }
 
 

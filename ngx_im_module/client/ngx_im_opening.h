@@ -39,7 +39,6 @@ void ngx_im_opening_user(const ngx_im_opening_t *o, im_str_t *user,
     im_str_t *name);
 
 /* o may be NULL. */
-ngx_im_opening_t *ngx_im_opening_ref(ngx_im_opening_t *o);
 void ngx_im_opening_unref(ngx_im_worker_t *w, ngx_im_opening_t *o);
 
 /* Adds copies of the headers to those of a request. */
