@@ -52,8 +52,12 @@ im_logic_path_check(im_str_t segment)
     im_str_t    piece;
     im_uint_t   n;
 
-    if (im_str_chr(segment, '\0') != NULL) {
-        return "the path has a NUL";
+    /* no name has one; "." of a rewrite's pattern ends at a line's end */
+
+    for (at = 0; at < segment.len; at++) {
+        if (segment.data[at] < 0x20 || segment.data[at] == 0x7f) {
+            return "the path has a control character";
+        }
     }
 
     n = 0;

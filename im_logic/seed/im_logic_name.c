@@ -18,8 +18,11 @@
 #include "im_logic_name.h"
 
 
-#define IM_NAME_UNITS   2048     /* UTF-16, of what is made of a name */
-#define IM_NAME_BRAILLE 0x2800   /* a pattern without dots */
+#define IM_NAME_UNITS       2048     /* UTF-16, of what is made of a name */
+#define IM_NAME_BRAILLE     0x2800   /* a pattern without dots */
+#define IM_NAME_DOT         0x0307   /* of the small letter of U+0130 */
+#define IM_NAME_TATWEEL     0x0640   /* makes an Arabic word longer */
+#define IM_NAME_LAJANYALAN  0x07fa   /* the same of N'Ko */
 
 
 /* Text on its way through ICU. */
@@ -204,6 +207,37 @@ im_logic_name_fault(im_str_t name)
 }
 
 
+/* What UTS 39 leaves, but the eye doesn't see. */
+static void
+im_logic_name_strip(im_logic_name_t *t)
+{
+    UChar    c, last;
+    int32_t  i, len;
+
+    if (U_FAILURE(t->error)) {
+        return;
+    }
+
+    len = 0;
+    last = 0;
+
+    for (i = 0; i < t->len; i++) {
+        c = t->s[i];
+
+        if (c == IM_NAME_TATWEEL || c == IM_NAME_LAJANYALAN
+            || (c == IM_NAME_DOT && (last == 'i' || last == 'j')))
+        {
+            continue;
+        }
+
+        t->s[len++] = c;
+        last = c;
+    }
+
+    t->len = len;
+}
+
+
 im_int_t
 im_logic_name_key(im_buf_t *b, im_str_t name, im_uint_t i)
 {
@@ -217,6 +251,7 @@ im_logic_name_key(im_buf_t *b, im_str_t name, im_uint_t i)
 
     im_logic_name_read(&t, name);
     im_logic_name_normalize(&t, form);
+    im_logic_name_strip(&t);
 
     if (U_FAILURE(error) || U_FAILURE(t.error)) {
         return IM_ERROR;

@@ -145,6 +145,10 @@ test_alike(void **state)
         { "paypal", "paypaI" }, { "paypal", "paypa1" }, { "Iris", "lris" },
         { "barn", "bam" }, { "root", "rOOt" },
         { "Straße", "strasse" },
+        { "Istanbul", "\xc4\xb0stanbul" },           /* I with a dot */
+        { "istanbul", "\xc4\xb0STANBUL" },
+        { "\xd8\xb9\xd9\x84\xd9\x8a",               /* with a tatweel */
+          "\xd8\xb9\xd9\x80\xd9\x84\xd9\x8a" },
         { "Zoë", "Zoe\xcc\x88" },
         { "\xce\x9c\xce\xb1\xcf\x81\xce\xaf\xce\xb1",
           "\xce\x9c\xce\x91\xce\xa1\xce\x8a\xce\x91" }

@@ -133,6 +133,8 @@ test_refused(void **state)
     check_all("/im/rooms/1", "/im/rooms/1#x", rooms, NULL);
     check_all("/im/rooms/%zz", "/im/rooms/%zz", rooms, NULL);
     check_all("/im/rooms/1", "/im/rooms/1%00", rooms, NULL);
+    check_all("/im/rooms/1", "/im/rooms/1%0Ax", rooms, NULL);
+    check_all("/im/rooms/1", "/im/rooms/1%7F", rooms, NULL);
     check("/im/../rooms/1", "/x", rooms, NULL);
 }
 
