@@ -304,12 +304,17 @@ a: recv msg "end"
 a: open /cf
 a: send {"connect":{},"id":1}
 a: like ^\{"id":1,"connect":
-a: send_lines {"subscribe":{"channel":"1"},"id":2} | {"subscribe":{"channel":"2"},"id":3} | {"subscribe":{"channel":"3"},"id":4}
-a: like ^\{"id":[34],"error":\{"code":111,.*"temporary":true
-log: room "3" is refused: too many new ones \(im_limit new_rooms=\)
-b: open /none
-b: send {"roomId":1}
-b: recv op 4
+# a bucket has four seconds
+a: subscribe 4 x
+b: open /cf
+b: send {"connect":{},"id":1}
+b: like ^\{"id":1,"connect":
+b: send_lines {"subscribe":{"channel":"1"},"id":2} | {"subscribe":{"channel":"2"},"id":3} | {"subscribe":{"channel":"3"},"id":4} | {"subscribe":{"channel":"4"},"id":5} | {"subscribe":{"channel":"5"},"id":6} | {"subscribe":{"channel":"6"},"id":7}
+b: like ^\{"id":[2-7],"error":\{"code":111,.*"temporary":true
+log: room "6" is refused: too many new ones \(im_limit new_rooms=\)
+c: open /none
+c: send {"roomId":1}
+c: recv op 4
 --- no_error_log
 [error]
 [alert]

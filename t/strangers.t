@@ -255,7 +255,8 @@ b: recv op 4
 a: open /cf
 a: send {"connect":{},"id":1}
 a: like ^\{"id":1,"connect":
-a: subscribe 20 x
+# a bucket has forty seconds
+a: subscribe 40 x
 a: send {"subscribe":{"channel":"x1","recover":false},"id":2}
 a: like ^\{"id":2,"error":\{"code":105,
 until: /status "address_rooms":0,

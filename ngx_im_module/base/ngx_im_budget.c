@@ -20,7 +20,7 @@ static const struct {
     ngx_uint_t          seconds;
 } ngx_im_budget_costs[NGX_IM_COSTS] = {
     { offsetof(ngx_im_per_address_t, handshakes), 4 },
-    { offsetof(ngx_im_per_address_t, rooms), 20 },
+    { offsetof(ngx_im_per_address_t, rooms), 40 },
     { offsetof(ngx_im_per_address_t, failures), 50 },
     { offsetof(ngx_im_per_address_t, read), 16 },
     { offsetof(ngx_im_per_address_t, frames), 4 },

@@ -14,6 +14,8 @@
 #define NGX_IM_ADMIT_SHARE   8       /* of a pool: more makes way for a peer
                                         without a budget */
 #define NGX_IM_ADMIT_PERIOD  10      /* s: topics= new rooms in it */
+#define NGX_IM_ADMIT_BURST   4       /* s of new_rooms=, at once: clients come
+                                        back together */
 
 
 /* Of the two lists of a host. */
@@ -318,7 +320,10 @@ ngx_im_admit_new_room(ngx_im_worker_t *w, ngx_im_session_t *s)
         return NGX_IM_REFUSED_ROOMS;
     }
 
-    if (im_bucket_take(&w->new_rooms, max, max, ngx_current_msec, 1) != IM_OK) {
+    if (im_bucket_take(&w->new_rooms, max, NGX_IM_ADMIT_BURST * max,
+                       ngx_current_msec, 1)
+        != IM_OK)
+    {
         return NGX_IM_REFUSED_ALL_ROOMS;
     }
 
