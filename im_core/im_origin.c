@@ -162,7 +162,9 @@ im_origin_ipv6(im_str_t s, im_origin_t *o)
     char             text[INET6_ADDRSTRLEN];
     struct in6_addr  addr;
 
-    if (s.len < 2 || s.len > sizeof(text) || s.data[s.len - 1] != ']') {
+    if (s.len < 2 || s.len > sizeof(text) || s.data[s.len - 1] != ']'
+        || o->kind == IM_ORIGIN_BELOW)
+    {
         return IM_ERROR;
     }
 
@@ -184,7 +186,41 @@ im_origin_ipv6(im_str_t s, im_origin_t *o)
 }
 
 
-/* A name without a star, or an address of IPv4. */
+/* What ends in a number is an address of IPv4 for a browser. */
+static int
+im_origin_numeric(const im_origin_t *o)
+{
+    size_t  i;
+
+    for (i = o->host_len; i > 0 && o->host[i - 1] != '.'; i--) {
+        if (o->host[i - 1] < '0' || o->host[i - 1] > '9') {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* Browsers send four numbers, and no names are below an address. */
+static im_int_t
+im_origin_ipv4(const im_origin_t *o)
+{
+    char            text[INET_ADDRSTRLEN];
+    struct in_addr  addr;
+
+    if (o->kind == IM_ORIGIN_BELOW || o->host_len >= sizeof(text)) {
+        return IM_ERROR;
+    }
+
+    memcpy(text, o->host, o->host_len);
+    text[o->host_len] = '\0';
+
+    return inet_pton(AF_INET, text, &addr) == 1 ? IM_OK : IM_ERROR;
+}
+
+
+/* A name without a star and without empty labels, or an address of IPv4. */
 static im_int_t
 im_origin_name(im_str_t s, im_origin_t *o)
 {
@@ -210,7 +246,7 @@ im_origin_name(im_str_t s, im_origin_t *o)
 
         label = im_str_set(s.data, i);
 
-        if (im_punycode_label(&b, label) != IM_OK) {
+        if (i == 0 || im_punycode_label(&b, label) != IM_OK) {
             return IM_ERROR;
         }
 
@@ -229,7 +265,11 @@ im_origin_name(im_str_t s, im_origin_t *o)
 
     o->host_len = (uint16_t) b.len;
 
-    return b.failed || b.len == 0 ? IM_ERROR : IM_OK;
+    if (b.failed || b.len == 0) {
+        return IM_ERROR;
+    }
+
+    return im_origin_numeric(o) ? im_origin_ipv4(o) : IM_OK;
 }
 
 

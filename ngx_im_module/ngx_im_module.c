@@ -423,6 +423,13 @@ ngx_im_uri(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t n, ngx_str_t *uri,
                               "must be the URI of an internal location");
     }
 
+    if (ngx_strlchr(arg->data, arg->data + arg->len, '?') != NULL) {
+        return ngx_im_invalid(cf, cmd, arg,
+                              "has arguments, which questions don't have: put "
+                              "them into the location, such as \"proxy_pass "
+                              "http://backend/path?x=1\"");
+    }
+
     *uri = *arg;
     *timeout = NGX_IM_BACKEND_TIMEOUT;
 
@@ -566,6 +573,15 @@ ngx_im_unforwarded(ngx_str_t *name)
 
     if (ngx_strncmp(name->data, "sec-websocket-", 14) == 0) {
         return "can't be forwarded: it is about the handshake alone";
+    }
+
+    if (name->data[0] == '$' || ngx_strcmp(name->data, "*") == 0) {
+        return "is no name of a header: name each one, such as Cookie for "
+               "$http_cookie";
+    }
+
+    if (ngx_strcmp(name->data, "off") == 0) {
+        return "stands alone: it forwards no header";
     }
 
     if (name->len == 0 || name->len > NGX_IM_HEADER_MAX
@@ -1312,6 +1328,7 @@ static ngx_int_t
 ngx_im_init_module(ngx_cycle_t *cycle)
 {
     ngx_uint_t           n, all;
+    ngx_log_t           *log;
     ngx_core_conf_t     *ccf;
     ngx_im_main_conf_t  *imcf;
 
@@ -1331,7 +1348,12 @@ ngx_im_init_module(ngx_cycle_t *cycle)
         imcf->max_sessions = ngx_max(n - ngx_im_reserve_default(n), 1);
 
     } else if (imcf->max_sessions > n) {
-        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+        /* error_log may hide warnings from nginx -t */
+
+        log = ngx_is_init_cycle(cycle->old_cycle) ? cycle->old_cycle->log
+                                                  : cycle->log;
+
+        ngx_log_error(NGX_LOG_WARN, log, 0,
                       "im_limit: \"sessions=%ui\" is above "
                       "\"worker_connections %ui\": raise the latter to %ui",
                       imcf->max_sessions, n,

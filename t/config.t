@@ -780,3 +780,39 @@ qr/im_allow_origin: "https:\/\/" has no valid host/
 --- must_die
 --- error_log eval
 qr/im_allow_origin: "https:\/\/a\.example:99999" has a port/
+
+
+
+=== TEST 64: an origin with an empty label
+--- config
+    location = /a { im_comet protocol=echo; im_allow_origin https://.a.example; }
+--- must_die
+--- error_log eval
+qr/im_allow_origin: "https:\/\/\.a\.example" has no valid host/
+
+
+
+=== TEST 65: a question with arguments
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room * history=0;
+--- config
+    location = /a { im_comet protocol=centrifuge; im_connect /b?c=d; }
+    location /b { internal; return 200; }
+--- must_die
+--- error_log eval
+qr/im_connect: "\/b\?c=d" has arguments, which questions don't have/
+
+
+
+=== TEST 66: more sessions than connections, where the log has errors only
+--- log_level: error
+--- http_config
+    im_limit sessions=1000000;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- websocket
+a: open /echo
+a: close 1000
+--- error_log eval
+qr/im_limit: "sessions=1000000" is above "worker_connections \d+": raise the latter/

@@ -380,3 +380,30 @@ qr/im_forward: "host" can't be forwarded/
 --- must_die
 --- error_log eval
 qr/"im_forward" directive has too many headers: at most 16/
+
+
+
+=== TEST 14: a variable is no name of a header
+--- config
+    location = /ws { im_comet protocol=echo; im_forward $http_cookie; }
+--- must_die
+--- error_log eval
+qr/im_forward: "\$http_cookie" is no name of a header: name each one/
+
+
+
+=== TEST 15: all headers
+--- config
+    location = /ws { im_comet protocol=echo; im_forward *; }
+--- must_die
+--- error_log eval
+qr/im_forward: "\*" is no name of a header: name each one/
+
+
+
+=== TEST 16: off with a header
+--- config
+    location = /ws { im_comet protocol=echo; im_forward off Cookie; }
+--- must_die
+--- error_log eval
+qr/im_forward: "off" stands alone/

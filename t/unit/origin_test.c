@@ -96,6 +96,8 @@ test_matches(void **state)
         { "http://[::ffff:1.2.3.4]", "http://[::ffff:102:304]", 1 },
         { "http://[::1]", "http://[::2]", 0 },
         { "http://127.0.0.1:8080", "http://127.0.0.1:8080", 1 },
+        { "https://1.example", "https://1.example", 1 },
+        { "https://*.1a", "https://a.1a", 1 },
         { "file://", "file://", 1 },
         { "file:///", "file://", 1 },
         { "file://", "null", 0 },
@@ -174,7 +176,11 @@ test_refused(void **state)
         "https://a.example:8*", "wss://a.example", "WS://a.example",
         "http://[::1", "http://[]", "http://[x]", "http://::1",
         "http://[*::1]", "http://\xff.example", "http://a.example\\x",
-        "app://a*", "http://a%20b.example", "https://a\"b"
+        "app://a*", "http://a%20b.example", "https://a\"b",
+        "https://.a.example", "https://a..example", "https://*..a.example",
+        "https://*.127.0.0.1", "https://*.[::1]", "https://127.1",
+        "https://256.1.1.1", "https://1.2.3.4.5", "https://1.2.3.04",
+        "https://*.1", "https://a.1"
     };
 
     (void) state;
