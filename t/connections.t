@@ -52,6 +52,8 @@ start: redis
 until: :$TEST_NGINX_IM_HTTP POST /im/push {"rooms":["1"],"data":{"msg":2},"id":"p2"} => "code":0
 each: a upto "msg":2
 knock: stop
+--- error_log
+[alert]
 --- no_error_log
 [emerg]
 
