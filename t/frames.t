@@ -10,6 +10,8 @@ run_tests();
 __DATA__
 
 === TEST 1: text and binary come back with their opcode
+--- http_config
+    im_per_address bytes=0;
 --- config
     location = /echo { im_comet protocol=echo; im_limit message=16m; }
     location = /small { im_comet protocol=echo; im_limit message=1k; }
