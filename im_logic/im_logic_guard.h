@@ -15,4 +15,11 @@
 im_uint_t im_logic_guard_page(im_daemon_request_t *r, const char **why);
 
 
+/*
+ * A page of an origin in --allow-origin may read what is answered from now on.
+ * 1: the request only asks whether that is so, and is answered.
+ */
+int im_logic_guard_preflight(im_daemon_request_t *r);
+
+
 #endif /* IM_LOGIC_GUARD_H */

@@ -262,6 +262,12 @@ im_logic_handler(im_daemon_request_t *r)
         return;
     }
 
+    if ((first->asker == IM_ASKER_ADMIN || first->asker == IM_ASKER_MONITOR)
+        && im_logic_guard_preflight(r))
+    {
+        return;
+    }
+
     status = im_logic_route_guard(r, first, &why);
 
     if (status != 0) {

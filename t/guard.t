@@ -87,6 +87,9 @@ until: /im/health ^200
 http: POST /im/push 200 (Origin: https://a.example|Sec-Fetch-Site: cross-site) {"rooms":["2"],"data":1}
 http: POST /im/push 200 (Origin: https://b.example:8443) {"rooms":["2"],"data":1}
 http: POST /im/push 200 (Origin: http://localhost) {"rooms":["2"],"data":1}
+http: OPTIONS /im/push 204 (Origin: https://a.example|Sec-Fetch-Site: cross-site|Access-Control-Request-Method: POST)
+http: :$TEST_NGINX_IM_HTTP OPTIONS /im/push 204 (Origin: https://b.example:8443|Access-Control-Request-Method: POST)
+http: OPTIONS /im/push 403 (Origin: https://b.example|Access-Control-Request-Method: POST)
 http: POST /im/push 403 (Origin: https://b.example) {"rooms":["2"],"data":1}
 http: POST /im/push 403 (Sec-Fetch-Site: cross-site) {"rooms":["2"],"data":1}
 stop: logic

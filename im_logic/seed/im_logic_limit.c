@@ -68,6 +68,40 @@ im_logic_limit_clear(im_logic_t *logic, char kind, im_str_t subject)
 }
 
 
+/*
+ * "[IPV6]:PORT", "IPV4:PORT" and "IPV6%ZONE", as proxies write them, without
+ * what stands behind: each port would be another client.
+ */
+static im_str_t
+im_logic_limit_host(im_str_t address)
+{
+    u_char  *end, *colon;
+
+    if (address.len != 0 && address.data[0] == '[') {
+        end = im_str_chr(address, ']');
+
+        if (end == NULL) {
+            return address;
+        }
+
+        address = im_str_set(address.data + 1,
+                             (size_t) (end - address.data) - 1);
+    }
+
+    colon = im_str_chr(address, ':');
+    end = im_str_chr(address, '%');
+
+    if (colon != NULL && im_str_chr(address, '.') != NULL
+        && memrchr(address.data, ':', address.len) == colon)
+    {
+        end = colon;
+    }
+
+    return end != NULL
+           ? im_str_set(address.data, (size_t) (end - address.data)) : address;
+}
+
+
 void
 im_logic_limit_address(im_buf_t *b, im_str_t address)
 {
@@ -76,6 +110,8 @@ im_logic_limit_address(im_buf_t *b, im_str_t address)
 
     static const u_char  mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255,
                                         255 };
+
+    address = im_logic_limit_host(address);
 
     if (address.len == 0 || address.len >= sizeof(text)) {
         im_buf_add_z(b, "-");
