@@ -120,6 +120,21 @@ im_utf8_valid(im_str_t s)
 }
 
 
+im_str_t
+im_utf8_cut(im_str_t s, size_t max)
+{
+    if (s.len > max) {
+        s.len = max;
+
+        while (s.len > 0 && (s.data[s.len] & 0xc0) == 0x80) {
+            s.len--;
+        }
+    }
+
+    return s;
+}
+
+
 size_t
 im_utf8_count(im_str_t s)
 {

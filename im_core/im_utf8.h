@@ -22,6 +22,9 @@ im_int_t im_utf8_feed(im_utf8_t *state, const u_char *p, size_t len);
 /* The whole text is valid and complete. */
 int im_utf8_valid(im_str_t s);
 
+/* Valid text of at most max bytes, which ends before a character. */
+im_str_t im_utf8_cut(im_str_t s, size_t max);
+
 /* Code points of valid text. */
 size_t im_utf8_count(im_str_t s);
 

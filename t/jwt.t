@@ -907,3 +907,20 @@ qr/im_jwt_key: "jwks" with "file=.*es256.pub" is not an object with "keys", a li
 --- must_die
 --- error_log eval
 qr/im_jwt_key: "leeway=2h" must be a time from 0s to 1h/
+
+
+
+=== TEST 43: a long name is cut before a character
+--- http_config
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256;
+--- config
+    location = /ws { im_comet protocol=im; im_auth jwt; }
+--- services: redis
+--- not_ready
+--- websocket
+a: open /ws
+a: send {"auth":"JWT(HS256 hs256 {"sub":"u1","info":{"name":"éééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé"}})","roomId":1}
+a: recv op 4 roomUserInfo={"u1":"ééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé"}
+--- no_error_log
+[error]
+[alert]

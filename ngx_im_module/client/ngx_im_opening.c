@@ -10,6 +10,7 @@
 
 #include "ngx_im_opening.h"
 #include "im_key.h"
+#include "im_utf8.h"
 
 
 struct ngx_im_opening_s {
@@ -76,13 +77,7 @@ ngx_im_opening_add(im_buf_t *b, im_str_t name, ngx_str_t *value)
 static void
 ngx_im_opening_cut(ngx_str_t *name)
 {
-    if (name->len > NGX_IM_NAME_MAX) {
-        name->len = NGX_IM_NAME_MAX;
-
-        while (name->len > 0 && (name->data[name->len] & 0xc0) == 0x80) {
-            name->len--;
-        }
-    }
+    name->len = im_utf8_cut(ngx_im_str(*name), NGX_IM_NAME_MAX).len;
 
     if (!im_name_valid(ngx_im_str(*name))) {
         name->len = 0;

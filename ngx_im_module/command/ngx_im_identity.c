@@ -14,6 +14,7 @@
 #include "ngx_im_sub.h"
 #include "im_ask.h"
 #include "im_key.h"
+#include "im_utf8.h"
 
 
 /* Why the room can't be joined; NULL: it can. */
@@ -108,8 +109,7 @@ ngx_im_identity_user(ngx_im_session_t *s, const ngx_im_identity_t *id)
         return NGX_BUSY;
     }
 
-    name = id->name;
-    name.len = ngx_min(name.len, 255);
+    name = im_utf8_cut(id->name, 255);
 
     s->name = im_calloc(1 + name.len + IM_ASK_LOGIN);
     if (s->name == NULL) {

@@ -242,12 +242,32 @@ test_characters(void **state)
 }
 
 
+static void
+test_cut(void **state)
+{
+    im_str_t  s;
+
+    (void) state;
+
+    s = im_str_z("a\xc3\xa9\xf0\x9f\x98\x80");
+
+    assert_int_equal(im_utf8_cut(s, 0).len, 0);
+    assert_int_equal(im_utf8_cut(s, 1).len, 1);
+    assert_int_equal(im_utf8_cut(s, 2).len, 1);
+    assert_int_equal(im_utf8_cut(s, 3).len, 3);
+    assert_int_equal(im_utf8_cut(s, 6).len, 3);
+    assert_int_equal(im_utf8_cut(s, 7).len, 7);
+    assert_int_equal(im_utf8_cut(s, 100).len, 7);
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_code_points),
     alloc_test(test_sequences),
     alloc_test(test_cuts),
     alloc_test(test_random),
-    cmocka_unit_test(test_characters)
+    cmocka_unit_test(test_characters),
+    cmocka_unit_test(test_cut)
 };
 
 test_main(tests)
