@@ -473,3 +473,34 @@ until: /status "sessions":2\\b
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 16: what a session owes, the next one of its address waits for
+--- http_config
+    im_per_address frames=640;
+    im_limit       commands=0 message=1m;
+--- config
+    location = /cf   { im_comet protocol=centrifuge; im_auth none; }
+    location = /status { im_status; }
+--- services: redis
+--- not_ready
+--- websocket eval
+"a: open from=127.0.0.2 /cf
+a: send {\"id\":1,\"connect\":{}}
+a: like ^\\{\"id\":1,\"connect\":
+a: send_lines " . CORE::join(' | ', map { qq({"id":$_,"unsubscribe":{"channel":"x"}}) } 2 .. 5000) . "
+a: upto \"id\":5000,
+until: /status \"address_frames\":1\\b
+a: cut
+b: open from=127.0.0.2 /cf
+b: send {\"id\":1,\"connect\":{}}
+until: /status \"address_frames\":2\\b
+c: open from=127.0.0.3 /cf
+c: send {\"id\":1,\"connect\":{}}
+c: like ^\\{\"id\":1,\"connect\":
+b: like ^\\{\"id\":1,\"connect\":
+"
+--- no_error_log
+[error]
+[alert]

@@ -101,6 +101,21 @@ ngx_im_flow_wait(ngx_im_session_t *s, ngx_im_wait_e why)
 
 
 ngx_int_t
+ngx_im_flow_begin(ngx_im_session_t *s)
+{
+    if (ngx_im_flow_block(ngx_im_worker) == 0
+        || ngx_im_budget_wait(ngx_im_worker, &s->peer, NGX_IM_COST_FRAME) == 0)
+    {
+        return NGX_OK;
+    }
+
+    s->input.frames = 1;
+
+    return ngx_im_flow_wait(s, NGX_IM_WAIT_FRAMES);
+}
+
+
+ngx_int_t
 ngx_im_flow_frames(ngx_im_session_t *s)
 {
     uint32_t  n;

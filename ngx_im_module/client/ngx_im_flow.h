@@ -18,6 +18,12 @@
 ngx_uint_t ngx_im_flow_block(ngx_im_worker_t *w);
 
 /*
+ * A new session of an address that owes frames pays for its first ones before
+ * they are read.  Results as of ngx_im_flow_frames().
+ */
+ngx_int_t ngx_im_flow_begin(ngx_im_session_t *s);
+
+/*
  * Pays for the frames of s->input.  NGX_AGAIN: input waits; NGX_ERROR: the
  * session is closed.
  */

@@ -337,7 +337,19 @@ ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
 void
 ngx_im_recv_start(ngx_im_session_t *s, u_char *early, size_t len)
 {
-    if (len > 0 && ngx_im_recv_bytes(s, early, early + len) != NGX_OK) {
+    ngx_int_t  rc;
+
+    rc = ngx_im_flow_begin(s);
+
+    if (len > 0 && rc == NGX_OK) {
+        rc = ngx_im_recv_bytes(s, early, early + len);
+
+    } else if (len > 0 && rc == NGX_AGAIN) {
+        rc = ngx_im_recv_hold(s, 0, im_str_set(NULL, 0),
+                              im_str_set(early, len), im_str_set(NULL, 0));
+    }
+
+    if (rc != NGX_OK) {
         return;
     }
 
