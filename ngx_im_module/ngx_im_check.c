@@ -11,6 +11,7 @@
 #include "ngx_im_check.h"
 #include "ngx_im_client.h"
 #include "ngx_im_option.h"
+#include "ngx_im_server_set.h"
 
 
 typedef ngx_int_t (*ngx_im_check_pt)(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf);
@@ -313,6 +314,10 @@ ngx_im_check(ngx_conf_t *cf, ngx_im_main_conf_t *imcf)
 
         if (comets[i]->clcf->noname) {
             continue;
+        }
+
+        if (ngx_im_server_names(cf, imcf, comets[i]->cscf) != NGX_OK) {
+            return NGX_ERROR;
         }
 
         for (k = 0; ngx_im_checks[k] != NULL; k++) {

@@ -90,7 +90,7 @@ b: like "id":4,"rpc".*"here localhost lo yes"
     location = /ws { im_comet protocol=centrifuge; im_webhook connect /hook; im_webhook rpc /proxied; }
     location = /hook {
         internal;
-        return 200 '{"result":{"user":"u","data":"$scheme $host $http_host $remote_addr $server_addr:$server_port $https $ssl_protocol $ssl_cipher $connection|$remote_port|$request_id"}}';
+        return 200 '{"result":{"user":"u","data":"$scheme $host $http_host $remote_addr $server_addr:$server_port $https $ssl_protocol $ssl_cipher $connection|$remote_port|$request_id|$sub"}}';
     }
     location = /proxied {
         internal;
@@ -107,7 +107,7 @@ b: like "id":4,"rpc".*"here localhost lo yes"
 --- websocket
 a: open /ws Host: One.Example.com:8080
 a: send {"id":1,"connect":{}}
-a: like "data":"http one.example.com One.Example.com:8080 127.0.0.1 127.0.0.1:\d+    \d+\|\d+\|[0-9a-f]{32}"
+a: like "data":"http one.example.com One.Example.com:8080 127.0.0.1 127.0.0.1:\d+    \d+\|\d+\|[0-9a-f]{32}\|one"
 a: send {"id":2,"rpc":{"method":"m","data":1}}
 a: like "id":2,"rpc":\{"data":"one.example.com http 127.0.0.1"
 b: open tls /ws Host: two.example.com

@@ -129,6 +129,7 @@ typedef struct {
     ngx_uint_t           budget;               /* sessions a turn of a flush */
     ngx_msec_t           drain;
     ngx_array_t          comets;         /* locations, by pointer */
+    ngx_array_t          server_names;   /* regular expressions */
     ngx_module_t        *rewrite;        /* nginx's, or NULL */
     ngx_array_t         *jwt_keys;       /* of ngx_im_jwt_source_t *, or NULL */
     unsigned             enabled:1;            /* some im_comet has topics */

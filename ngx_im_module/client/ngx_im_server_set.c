@@ -1,10 +1,11 @@
 /*
  * Copyright (C) The im authors
  *
- * Variables that a server sets.
+ * Variables that a server sets: by "set", and by the regular expressions of
+ * server_name.
  *
- * This is ngx_http_rewrite_handler() without "return" and "rewrite": a return
- * is no instruction, and no regular expression of a rewrite matches.
+ * The first is ngx_http_rewrite_handler() without "return" and "rewrite": a
+ * return is no instruction, and no regular expression of a rewrite matches.
  */
 
 #include "ngx_im_server_set.h"
@@ -19,6 +20,13 @@ typedef struct {
 
 #if (NGX_PCRE)
 
+/* A server, and a regular expression of its server_name. */
+typedef struct {
+    ngx_http_core_srv_conf_t  *server;
+    ngx_http_regex_t          *regex;
+} ngx_im_server_name_t;
+
+
 /* The length of a rewrite; 0: it is none. */
 static uintptr_t
 ngx_im_server_set_rewrite(u_char *ip)
@@ -31,9 +39,82 @@ ngx_im_server_set_rewrite(u_char *ip)
            ? code->next : 0;
 }
 
+
+static void
+ngx_im_server_set_captures(ngx_http_request_t *r, ngx_array_t *all,
+    ngx_http_core_srv_conf_t *cscf)
+{
+    ngx_uint_t             i;
+    ngx_im_server_name_t  *names;
+
+    names = all->elts;
+
+    for (i = 0; i < all->nelts; i++) {
+        if (names[i].server == cscf
+            && ngx_http_regex_exec(r, names[i].regex, &r->headers_in.server)
+               != NGX_DECLINED)
+        {
+            return;
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_im_server_names(ngx_conf_t *cf, ngx_im_main_conf_t *imcf,
+    ngx_http_core_srv_conf_t *cscf)
+{
+    ngx_uint_t               i;
+    ngx_im_server_name_t    *name;
+    ngx_http_server_name_t  *names;
+
+    name = imcf->server_names.elts;
+
+    for (i = 0; i < imcf->server_names.nelts; i++) {
+        if (name[i].server == cscf) {
+            return NGX_OK;
+        }
+    }
+
+    names = cscf->server_names.elts;
+
+    for (i = 0; i < cscf->server_names.nelts; i++) {
+        if (names[i].regex == NULL) {
+            continue;
+        }
+
+        if (imcf->server_names.elts == NULL
+            && ngx_array_init(&imcf->server_names, cf->pool, 4,
+                              sizeof(ngx_im_server_name_t))
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        name = ngx_array_push(&imcf->server_names);
+        if (name == NULL) {
+            return NGX_ERROR;
+        }
+
+        name->server = cscf;
+        name->regex = names[i].regex;
+    }
+
+    return NGX_OK;
+}
+
 #else
 
 #define ngx_im_server_set_rewrite(ip)  0
+#define ngx_im_server_set_captures(r, all, cscf)
+
+
+ngx_int_t
+ngx_im_server_names(ngx_conf_t *cf, ngx_im_main_conf_t *imcf,
+    ngx_http_core_srv_conf_t *cscf)
+{
+    return NGX_OK;
+}
 
 #endif
 
@@ -48,6 +129,8 @@ ngx_im_server_set(ngx_http_request_t *r, ngx_im_main_conf_t *imcf)
     ngx_http_core_srv_conf_t   *cscf;
 
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    ngx_im_server_set_captures(r, &imcf->server_names, cscf);
 
     conf = imcf->rewrite != NULL
            ? cscf->ctx->loc_conf[imcf->rewrite->ctx_index] : NULL;
