@@ -83,6 +83,20 @@ ngx_im_options(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
 }
 
 
+/* By ngx_im_option_e: what a value that is not valid should be. */
+static const char *const  ngx_im_option_cures[] = {
+    [NGX_IM_OPTION_STRING] = "has no valid value",
+    [NGX_IM_OPTION_NUMBER] = "must be a number",
+    [NGX_IM_OPTION_SIZE] = "must be a number of bytes, such as 4096, 64k or "
+                           "16m",
+    [NGX_IM_OPTION_MSEC] = "must be a time, such as 500ms, 10s or 5m",
+    [NGX_IM_OPTION_SEC] = "must be a time, such as 10s or 5m",
+    [NGX_IM_OPTION_WORD] = "has no valid value",
+    [NGX_IM_OPTION_CIDR] = "has no valid value",
+    [NGX_IM_OPTION_REFUSED] = "has no valid value"
+};
+
+
 /* A number, or a string's length; NGX_ERROR: not valid. */
 static ngx_int_t
 ngx_im_option_value(const ngx_im_option_t *option, ngx_str_t *value)
@@ -186,7 +200,8 @@ ngx_im_option_set(ngx_conf_t *cf, ngx_command_t *cmd,
         }
 
         return n == NGX_ERROR
-               ? ngx_im_invalid(cf, cmd, arg, "has no valid value")
+               ? ngx_im_invalid(cf, cmd, arg,
+                                ngx_im_option_cures[option->type])
                : ngx_im_refuse(cf, "%V: \"%V\" is below %i, the least that "
                                "works", &cmd->name, arg, option->min);
     }

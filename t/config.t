@@ -816,3 +816,25 @@ a: open /echo
 a: close 1000
 --- error_log eval
 qr/im_limit: "sessions=1000000" is above "worker_connections \d+": raise the latter/
+
+
+
+=== TEST 67: a size that is none
+--- http_config
+    im_per_address read=4g;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_per_address: "read=4g" must be a number of bytes, such as 4096, 64k or 16m/
+
+
+
+=== TEST 68: a number with a unit
+--- http_config
+    im_per_address sessions=5k;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_per_address: "sessions=5k" must be a number/
