@@ -320,6 +320,7 @@ im_daemon_listen_unix(const im_addr_t *addr, const im_daemon_listen_t *conf,
                   un.sun_path, (unsigned) bits,
                   gr != NULL ? gr->gr_name : "?",
                   bits & 06 ? ": any local user may do everything there"
+                  : !(bits & 060) ? "; nginx's workers must run as this user"
                   : conf->group == NULL ? "; nginx's workers must be in it "
                                           "(--socket-group=)" : "");
 

@@ -7,6 +7,6 @@ if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('UNLINK', KEYS[2])
 if KEYS[3] and redis.call('EXISTS', KEYS[1]) == 0 and redis.call('HGET', KEYS[3], 's') == '0' then
-  redis.call('EXPIRE', KEYS[3], 60)
+  redis.call('EXPIRE', KEYS[3], 40)   -- with the lease of 12 s, a minute after the worker's end
 end
 return 1

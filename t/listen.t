@@ -127,6 +127,8 @@ $logic = logic("--fcgi=unix:$path", "--socket-group=$group",
                '--socket-mode=0600');
 ok(listening($logic), 'a socket that was left behind is replaced');
 is(mode($path), '0600', '--socket-mode');
+like(wrote($logic), qr/mode 0600, group "\S+"; nginx's workers must run as this user/,
+     'which is of no use to a group');
 is(group($path), $group, '--socket-group');
 is(mode("$dir/run"), $root ? '0755' : '0750', 'a folder stays as it is');
 stop($logic);

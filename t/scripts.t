@@ -355,6 +355,7 @@ subtest 'a topic without a message leaves nothing' => sub {
 
     is(script('sweep', 3, $routes, $members, $meta, 'w1', '1:4'), 1, 'killed');
     $soon->('all of it goes');
+    cmp_ok(r('TTL', $meta), '<=', 40, 'a minute after the worker');
 
     route('r:e', 'w1', 1, 5);
     is(pub('r:e', ids(1))->[1], "$e:1", 'a message');
