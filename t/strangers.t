@@ -34,7 +34,7 @@ a4: send a
 a4: recv_text a
 until: /status "total":.*"sessions":4,
 until: /status "total":.*"refused":3,.*"refusals":\{.*"sessions":3,.*"closed_for_others":4\b
-log: \[warn\] .* im: 127.0.0.1 is refused: a place for a client of another address is reached
+log: \[warn\] .* im: 127.0.0.1 loses its oldest session to a client of another address; \d+ more since
 log: \[warn\] .* im: 127.0.0.1 is refused: im_limit sessions= is reached
 --- no_error_log
 [error]

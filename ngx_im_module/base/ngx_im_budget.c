@@ -50,7 +50,8 @@ static const struct {
     { "guest_rooms", "im_limit guest_rooms=" },
     { "session_rooms", "two times im_limit topics= new rooms in 10 s" },
     { "signatures", "im_limit signatures=" },
-    { "closed_for_others", "a place for a client of another address" }
+    { "closed_for_others",
+      "loses its oldest session to a client of another address" }
 };
 
 
@@ -268,6 +269,7 @@ ngx_im_budget_refused(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
 {
     size_t            len;
     u_char            addr[NGX_SOCKADDR_STRLEN];
+    ngx_uint_t        evicted;
     ngx_im_silence_t *silence;
 
     w->counters->refusals[why]++;
@@ -287,10 +289,13 @@ ngx_im_budget_refused(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
           : ngx_inet_ntop(peer->family, (void *) peer->addr, addr,
                           NGX_SOCKADDR_STRLEN);
 
+    evicted = (why == NGX_IM_REFUSED_EVICTED);
+
     ngx_log_error(NGX_LOG_WARN, w->log, 0,
-                  "im: %*s is refused: %s is reached; %ui more since the last "
-                  "line of this kind", len, addr,
-                  ngx_im_budget_reasons[why].text, silence->n);
+                  "im: %*s %s%s%s; %ui more since the last line of this kind",
+                  len, addr, evicted ? "" : "is refused: ",
+                  ngx_im_budget_reasons[why].text,
+                  evicted ? "" : " is reached", silence->n);
 
     silence->started = 1;
     silence->start = ngx_current_msec;
