@@ -320,7 +320,6 @@ ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     source->leeway = NGX_IM_JWT_LEEWAY;
-    source->check = NGX_IM_JWT_CHECK;
 
     jwks = ngx_strcmp(args[1].data, "jwks") == 0;
     source->format = jwks ? NGX_IM_JWT_JWKS : im_jwt_alg(ngx_im_str(args[1]));
@@ -347,6 +346,16 @@ ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (jwks && source->kid.len) {
         return ngx_im_invalid(cf, cmd, &args[1], "has kid=: each key of a set "
                               "has its own");
+    }
+
+    if (!jwks && source->check) {
+        return ngx_im_invalid(cf, cmd, &args[1], "has check=, which is for "
+                              "jwks: a changed key is taken by nginx -s "
+                              "reload");
+    }
+
+    if (source->check == 0) {
+        source->check = NGX_IM_JWT_CHECK;
     }
 
     return ngx_im_jwt_source_add(cf, imcf, source);

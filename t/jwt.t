@@ -924,3 +924,14 @@ a: recv op 4 roomUserInfo={"u1":"ééééééééééééééééééééééé�
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 44: a key that is looked at
+--- http_config
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256 check=5s;
+--- config
+    location = /ws { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_jwt_key: "HS256" has check=, which is for jwks/
