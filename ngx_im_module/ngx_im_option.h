@@ -48,7 +48,12 @@ typedef struct {
 #define NGX_IM_OPTION_ONCE  1    /* the field is unset before */
 #define NGX_IM_OPTION_MAIN  2    /* http{} only, in the main conf */
 
+/* a product with seconds or milliseconds still fits */
+#if (NGX_PTR_SIZE == 8)
+#define NGX_IM_MAX  ((ngx_int_t) 1 << 40)
+#else
 #define NGX_IM_MAX  NGX_MAX_INT_T_VALUE
+#endif
 
 
 /* Sets conf by the arguments from first on; unknown is for all others. */
