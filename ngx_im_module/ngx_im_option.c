@@ -87,8 +87,8 @@ ngx_im_options(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
 static const char *const  ngx_im_option_cures[] = {
     [NGX_IM_OPTION_STRING] = "has no valid value",
     [NGX_IM_OPTION_NUMBER] = "must be a number",
-    [NGX_IM_OPTION_SIZE] = "must be a number of bytes, such as 4096, 64k or "
-                           "16m",
+    [NGX_IM_OPTION_SIZE] =
+        "must be a number of bytes, such as 4096, 64k or 16m",
     [NGX_IM_OPTION_MSEC] = "must be a time, such as 500ms, 10s or 5m",
     [NGX_IM_OPTION_SEC] = "must be a time, such as 10s or 5m",
     [NGX_IM_OPTION_WORD] = "has no valid value",
