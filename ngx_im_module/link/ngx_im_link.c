@@ -7,6 +7,7 @@
  */
 
 #include <ngx_event_connect.h>
+#include <poll.h>
 
 #include "ngx_im_link.h"
 #include "ngx_im_reserve.h"
@@ -15,6 +16,8 @@
 
 #define NGX_IM_LINK_READ   16384
 #define NGX_IM_LINK_CONNS  2
+#define NGX_IM_LINK_TRIES  16
+#define NGX_IM_LINK_WAIT   100       /* ms each, at the end */
 
 
 typedef struct ngx_im_link_s  ngx_im_link_t;
@@ -344,17 +347,58 @@ ngx_im_link_create(ngx_im_redis_conf_t *conf, ngx_log_t *log,
 }
 
 
+/*
+ * Waits until Redis has read all and closes the connection.  A socket that is
+ * closed with unread replies takes back what Redis has not read.  A worker that
+ * ends has nothing else to do: it may wait for a moment.
+ */
+static void
+ngx_im_link_finish(ngx_socket_t fd)
+{
+    u_char         buf[NGX_IM_LINK_READ];
+    ssize_t        n;
+    ngx_uint_t     i;
+    struct pollfd  event;
+
+    if (ngx_shutdown_socket(fd, NGX_WRITE_SHUTDOWN) == -1) {
+        return;
+    }
+
+    event.fd = fd;
+    event.events = POLLIN;
+
+    for (i = 0; i < NGX_IM_LINK_TRIES; i++) {
+        if (poll(&event, 1, NGX_IM_LINK_WAIT) != 1) {
+            return;
+        }
+
+        n = recv(fd, buf, sizeof(buf), 0);
+
+        if (n == 0 || (n == -1 && ngx_socket_errno != NGX_EAGAIN)) {
+            return;
+        }
+    }
+}
+
+
 void
 ngx_im_link_destroy(im_link_t *link)
 {
-    ngx_uint_t      i;
-    ngx_im_link_t  *nl;
+    ngx_uint_t             i;
+    ngx_im_link_t         *nl;
+    ngx_im_link_socket_t  *s;
 
     nl = im_link_transport_data(link);
 
     for (i = 0; i < NGX_IM_LINK_CONNS; i++) {
-        if (nl->sockets[i].connected) {
-            ngx_im_link_write(&nl->sockets[i]);
+        s = &nl->sockets[i];
+
+        if (s->connected) {
+            ngx_im_link_write(s);
+        }
+
+        if (s->connected) {
+            ngx_im_link_finish(s->connection->fd);
         }
     }
 
