@@ -122,16 +122,20 @@ im_daemon_conf_password(im_daemon_conf_t *conf)
 im_int_t
 im_daemon_conf_init(im_daemon_conf_t *conf)
 {
+    im_link_seed_t  *seed;
+
     if (im_daemon_conf_password(conf) != IM_OK) {
         return IM_ERROR;
     }
 
     (void) im_daemon_log_level(conf->log != NULL ? conf->log : "notice");
 
-    conf->link.name = im_str_z(conf->redis != NULL ? conf->redis
-                                                   : IM_DAEMON_LINK_ADDRESS);
-    (void) im_addr_parse(&conf->link.addr, conf->link.name, IM_ADDR_CONNECT,
+    seed = &conf->link.seeds[0];
+    seed->name = im_str_z(conf->redis != NULL ? conf->redis
+                                              : IM_DAEMON_LINK_ADDRESS);
+    (void) im_addr_parse(&seed->addr, seed->name, IM_ADDR_CONNECT,
                          IM_DAEMON_LINK_PORT);
+    conf->link.nseeds = 1;
     conf->link.user = im_str_z(conf->user != NULL ? conf->user : "");
     conf->link.password = im_str_z(conf->password != NULL ? conf->password
                                                           : "");

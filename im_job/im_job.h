@@ -191,7 +191,7 @@ void im_job_queue_subscribed(void *data, im_uint_t p);
 void im_job_queue_bell(void *data, im_uint_t p, im_str_t bell);
 
 /* Entries that were taken may not have been published: all is read again. */
-void im_job_queue_reset(void *data);
+void im_job_queue_reset(im_job_t *job);
 
 /* Reads all queues: a lost bell costs a second, never a message. */
 void im_job_queue_tick(im_job_t *job);

@@ -45,19 +45,11 @@ im_job_fatal(void *data, const char *why)
 }
 
 
-/* What was published over an earlier connection may be lost. */
 static void
 im_job_ready(void *data)
 {
     uint32_t   p, n;
     im_job_t  *job = data;
-
-    im_link_watch_ready(job->watch);
-
-    if (job->partitions != NULL) {
-        im_job_queue_reset(job);
-        return;
-    }
 
     n = im_link_partitions(job->link);
 
@@ -77,10 +69,40 @@ im_job_ready(void *data)
 }
 
 
+/* What was published over an earlier connection may be lost. */
+static void
+im_job_server(void *data, im_uint_t server)
+{
+    im_job_t  *job = data;
+
+    im_link_watch_ready(job->watch);
+    im_job_queue_reset(job);
+}
+
+
+static void
+im_job_up(void *data, im_uint_t partition, int anew)
+{
+    if (partition == IM_LINK_REGISTRY) {
+        im_job_registry_tick(data);
+    }
+}
+
+
+static void
+im_job_down(void *data, im_uint_t partition)
+{
+    if (partition == IM_LINK_REGISTRY) {
+        im_job_queue_reset(data);
+    }
+}
+
+
 static const im_link_events_t  im_job_events = {
     .ready = im_job_ready,
-    .up = im_job_registry_tick,
-    .down = im_job_queue_reset,
+    .server = im_job_server,
+    .up = im_job_up,
+    .down = im_job_down,
     .subscribed = im_job_queue_subscribed,
     .message = im_job_queue_bell,
     .fatal = im_job_fatal
@@ -114,7 +136,9 @@ im_job_stopping(im_job_t *job)
 {
     uint32_t  p;
 
-    if (im_daemon_now() < job->stop && im_link_ready(job->link)) {
+    if (im_daemon_now() < job->stop
+        && im_link_ready(job->link, IM_LINK_REGISTRY))
+    {
 
         for (p = 0; p < job->npartitions; p++) {
             if (job->partitions[p].state != IM_JOB_FREE) {
@@ -155,7 +179,7 @@ im_job_tick(evutil_socket_t fd, short what, void *data)
         return;
     }
 
-    if (im_link_ready(job->link)) {
+    if (im_link_ready(job->link, IM_LINK_REGISTRY)) {
         im_job_registry_tick(job);
     }
 }

@@ -337,10 +337,9 @@ im_job_queue_bell(void *data, im_uint_t p, im_str_t bell)
 
 
 void
-im_job_queue_reset(void *data)
+im_job_queue_reset(im_job_t *job)
 {
     uint32_t             p;
-    im_job_t            *job = data;
     im_job_partition_t  *jp;
 
     im_job_batch_clear(&job->batch);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 
 #include "im_hash.h"
-#include "im_key.h"
 #include "im_link_conn.h"
 
 
@@ -43,6 +42,8 @@ typedef struct {
     im_link_t       *link;
     im_link_peer_t   peer;
     uint64_t         lookup;       /* since when it goes on; 0: it does not */
+    im_uint_t        nup;          /* registry and partitions that are up */
+    unsigned         anew:1;       /* another connection for calls since */
     im_link_conn_t   calls;
     im_link_conn_t   pubsub;
 } im_link_server_t;
@@ -77,15 +78,17 @@ struct im_link_s {
     im_uint_t                   nconfirmed;  /* of them, in their order */
     uint64_t                    ticked;
     uint64_t                    complained;
-    im_uint_t                   busy;        /* it must not be freed */
+    im_link_guard_t             guard;
     uint32_t                    partitions;
     im_link_trouble_e           trouble;     /* in the log since it was up */
     char                        why[IM_LINK_WHY];
-    unsigned                    up:1;        /* the owner has had the event */
+    unsigned                    unready:1;   /* it never was */
     unsigned                    unusable:1;
     unsigned                    destroyed:1;
 };
 
+
+static const im_link_conn_events_t  im_link_conn_events;
 
 static void im_link_ask_partitions(im_link_server_t *server);
 
@@ -105,6 +108,23 @@ im_link_name(const im_hash_node_t *node)
     ch = im_list_data(node, im_link_channel_t, node);
 
     return im_str_set(ch->name, ch->len);
+}
+
+
+static void
+im_link_prepare(im_link_server_t *server, im_link_conn_t *conn,
+    const char *name, uint64_t period)
+{
+    im_link_t  *link;
+
+    link = server->link;
+
+    conn->events = &im_link_conn_events;
+    conn->owner = server;
+    conn->guard = &link->guard;
+
+    im_link_conn_init(conn, name, period, link->transport,
+                      link->transport_data);
 }
 
 
@@ -128,6 +148,7 @@ im_link_create(const im_link_conf_t *conf, const im_link_transport_t *transport,
     link->events = events;
     link->data = data;
     link->ticked = im_link_now(link);
+    link->unready = 1;
 
     seed[0] = transport->random(transport_data);
     seed[1] = transport->random(transport_data);
@@ -145,11 +166,9 @@ im_link_create(const im_link_conf_t *conf, const im_link_transport_t *transport,
         server = &link->servers[i];
 
         server->link = link;
-        im_link_peer_init(&server->peer, &conf->addr);
-        im_link_conn_init(&server->calls, "commands", IM_LINK_POLL, transport,
-                          transport_data, server);
-        im_link_conn_init(&server->pubsub, "pub/sub", IM_LINK_PING, transport,
-                          transport_data, server);
+        im_link_peer_init(&server->peer, &conf->seeds[0].addr);
+        im_link_prepare(server, &server->calls, "commands", IM_LINK_POLL);
+        im_link_prepare(server, &server->pubsub, "pub/sub", IM_LINK_PING);
     }
 
     (void) snprintf(link->why, IM_LINK_WHY, "redis: not connected yet");
@@ -169,15 +188,11 @@ im_link_remove(im_link_t *link, im_link_channel_t *ch)
 }
 
 
-/* A destroyed link lives until the outermost of its functions is done. */
 static void
-im_link_release(im_link_t *link)
+im_link_free(void *data)
 {
-    im_uint_t  i;
-
-    if (--link->busy > 0 || !link->destroyed) {
-        return;
-    }
+    im_uint_t   i;
+    im_link_t  *link = data;
 
     for (i = 0; i < IM_LINK_SERVERS; i++) {
         im_link_peer_cleanup(&link->servers[i].peer);
@@ -203,8 +218,11 @@ im_link_destroy(im_link_t *link)
     im_uint_t          i;
     im_link_server_t  *server;
 
-    link->busy++;
+    im_link_enter(&link->guard);
+
     link->destroyed = 1;
+    link->guard.free = im_link_free;
+    link->guard.data = link;
 
     for (i = 0; i < IM_LINK_SERVERS; i++) {
         server = &link->servers[i];
@@ -215,7 +233,7 @@ im_link_destroy(im_link_t *link)
         im_link_conn_fail(&server->calls);
     }
 
-    im_link_release(link);
+    im_link_leave(&link->guard);
 }
 
 
@@ -251,13 +269,10 @@ im_link_server(im_link_t *link, im_uint_t slot)
 }
 
 
-im_int_t
-im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
+static im_int_t
+im_link_send_by(im_link_t *link, im_link_conn_t *conn, im_link_reply_pt handler,
+    void *data)
 {
-    im_link_conn_t  *conn;
-
-    conn = &im_link_server(link, link->call.slot)->calls;
-
     if (conn->state != IM_LINK_READY) {
         return IM_ERROR;
     }
@@ -266,16 +281,47 @@ im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
 }
 
 
-int
-im_link_ready(const im_link_t *link)
+im_int_t
+im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
 {
+    return im_link_send_by(link, &im_link_server(link, link->call.slot)->calls,
+                           handler, data);
+}
+
+
+im_int_t
+im_link_send_to(im_link_t *link, im_uint_t server, im_link_reply_pt handler,
+    void *data)
+{
+    return server < IM_LINK_SERVERS
+           ? im_link_send_by(link, &link->servers[server].calls, handler, data)
+           : IM_ERROR;
+}
+
+
+im_uint_t
+im_link_servers(const im_link_t *link)
+{
+    (void) link;
+
+    return IM_LINK_SERVERS;
+}
+
+
+int
+im_link_ready(const im_link_t *link, im_uint_t partition)
+{
+    (void) partition;
+
     return link->servers[0].calls.state == IM_LINK_READY;
 }
 
 
 const char *
-im_link_why(const im_link_t *link)
+im_link_why(const im_link_t *link, im_uint_t partition)
 {
+    (void) partition;
+
     return link->why;
 }
 
@@ -288,9 +334,11 @@ im_link_unusable(const im_link_t *link)
 
 
 int
-im_link_slow(const im_link_t *link)
+im_link_slow(const im_link_t *link, im_uint_t partition)
 {
     const im_link_conn_t  *conn;
+
+    (void) partition;
 
     conn = &link->servers[0].calls;
 
@@ -342,7 +390,8 @@ im_link_log(im_link_t *link, im_link_trouble_e trouble, const char *fmt, ...)
     }
 
     n = snprintf(text, IM_LINK_WHY, "Redis at \"%.*s\" ",
-                 (int) link->conf.name.len, (char *) link->conf.name.data);
+                 (int) link->conf.seeds[0].name.len,
+                 (char *) link->conf.seeds[0].name.data);
     n = im_min(n, IM_LINK_WHY - 1);
 
     va_start(args, fmt);
@@ -363,6 +412,22 @@ im_link_whole(im_link_server_t *server)
 }
 
 
+/* Those that were told; an event may bring the server back or end the link. */
+static void
+im_link_check_down(im_link_server_t *server)
+{
+    im_uint_t   n;
+    im_link_t  *link;
+
+    link = server->link;
+
+    while (server->nup > 0 && !im_link_whole(server) && !link->destroyed) {
+        n = --server->nup;
+        im_link_event(link, down, n == 0 ? IM_LINK_REGISTRY : n - 1);
+    }
+}
+
+
 /* A lost connection for calls closes pub/sub too. */
 static void
 im_link_lost(im_link_server_t *server, im_link_conn_t *conn, const char *why)
@@ -371,7 +436,7 @@ im_link_lost(im_link_server_t *server, im_link_conn_t *conn, const char *why)
     im_link_t  *link;
 
     link = server->link;
-    link->busy++;
+    im_link_enter(&link->guard);
 
     (void) im_link_peer_text(&server->peer, text);
 
@@ -390,10 +455,7 @@ im_link_lost(im_link_server_t *server, im_link_conn_t *conn, const char *why)
 
     link->transport->timer(link->transport_data, IM_LINK_RETRY);
 
-    if (link->up && !im_link_whole(server)) {
-        link->up = 0;
-        im_link_event(link, down);
-    }
+    im_link_check_down(server);
 
     im_link_conn_fail(&server->pubsub);
 
@@ -401,7 +463,7 @@ im_link_lost(im_link_server_t *server, im_link_conn_t *conn, const char *why)
         im_link_conn_fail(conn);
     }
 
-    im_link_release(link);
+    im_link_leave(&link->guard);
 }
 
 
@@ -410,7 +472,7 @@ im_link_break(im_link_t *link, const char *why)
 {
     im_uint_t  i;
 
-    link->busy++;
+    im_link_enter(&link->guard);
 
     for (i = 0; i < IM_LINK_SERVERS && !link->destroyed; i++) {
         if (link->servers[i].calls.state != IM_LINK_CLOSED) {
@@ -418,7 +480,7 @@ im_link_break(im_link_t *link, const char *why)
         }
     }
 
-    im_link_release(link);
+    im_link_leave(&link->guard);
 }
 
 
@@ -652,7 +714,8 @@ im_link_open(im_link_server_t *server, im_link_conn_t *conn)
     server->lookup = 0;
 
     if (rc == IM_OK) {
-        return im_link_conn_open(conn, im_link_peer_current(&server->peer));
+        return im_link_conn_open(conn, im_link_peer_current(&server->peer),
+                                 server->peer.addr.host);
     }
 
     im_link_conn_delay(conn);
@@ -712,6 +775,8 @@ im_link_check(im_link_server_t *server, im_link_conn_t *conn)
 static void
 im_link_check_up(im_link_server_t *server)
 {
+    int         anew;
+    im_uint_t   n;
     im_link_t  *link;
 
     link = server->link;
@@ -722,26 +787,35 @@ im_link_check_up(im_link_server_t *server)
         im_link_conn_enter(&server->pubsub, IM_LINK_READY);
     }
 
-    if (link->up || !im_link_whole(server)) {
+    if (server->nup > 0 || !im_link_whole(server)) {
         return;
     }
 
-    link->up = 1;
-
     im_link_log(link, IM_LINK_FINE, "is there, %u partitions",
                 (unsigned) link->partitions);
-    im_link_event(link, up);
+
+    anew = server->anew;
+    server->anew = 0;
+
+    while (server->nup <= link->partitions && im_link_whole(server)) {
+        n = server->nup++;
+        im_link_event(link, up, n == 0 ? IM_LINK_REGISTRY : n - 1, anew);
+    }
 }
 
 
 static void
 im_link_prepared(im_link_server_t *server)
 {
+    int         first;
     im_link_t  *link;
 
     link = server->link;
 
+    first = link->unready;
+    link->unready = 0;
     link->unusable = 0;
+    server->anew = 1;
     link->why[0] = '\0';
     server->calls.asked = im_link_now(link);
 
@@ -751,7 +825,13 @@ im_link_prepared(im_link_server_t *server)
     server->pubsub.backoff = 0;
     server->pubsub.retry = 0;
 
-    im_link_event(link, ready);
+    if (first) {
+        im_link_event(link, ready);
+    }
+
+    if (server->calls.state == IM_LINK_READY) {
+        im_link_event(link, server, (im_uint_t) (server - link->servers));
+    }
 
     if (server->calls.state == IM_LINK_READY) {
         im_link_check(server, &server->pubsub);
@@ -857,21 +937,13 @@ im_link_tell(im_link_server_t *server, const char *word, im_link_channel_t *ch)
 }
 
 
-im_int_t
-im_link_connected(im_link_conn_t *conn)
+static void
+im_link_conn_connected(im_link_conn_t *conn)
 {
-    im_int_t           rc;
     im_list_t         *q, *head;
-    im_uint_t          closes;
     im_link_server_t  *server;
 
-    server = conn->server;
-    closes = conn->closes;
-
-    server->link->busy++;
-
-    conn->heard = im_link_now(server->link);
-    im_link_conn_enter(conn, IM_LINK_PREPARING);
+    server = conn->owner;
 
     im_link_introduce(server, conn);
 
@@ -896,12 +968,6 @@ im_link_connected(im_link_conn_t *conn)
 
         im_link_check_up(server);
     }
-
-    rc = conn->closes == closes ? IM_OK : IM_ERROR;
-
-    im_link_release(server->link);
-
-    return rc;
 }
 
 
@@ -1003,61 +1069,34 @@ im_link_pubsub_reply(im_link_server_t *server, const im_link_reply_t *reply)
 }
 
 
-/* A reply may close the connection: then the reader is gone too. */
-im_int_t
-im_link_received(im_link_conn_t *conn, const void *bytes, size_t n)
-{
-    im_int_t           rc;
-    im_uint_t          closes;
-    const char        *why;
-    im_link_reply_t   *reply;
-    im_link_server_t  *server;
-
-    server = conn->server;
-
-    closes = conn->closes;
-
-    server->link->busy++;
-
-    conn->heard = im_link_now(server->link);
-    why = im_link_conn_feed(conn, bytes, n);
-
-    while (why == NULL && conn->closes == closes
-           && (reply = im_link_conn_next(conn, &why)) != NULL)
-    {
-        if (conn == &server->pubsub) {
-            im_link_pubsub_reply(server, reply);
-
-        } else if (!im_link_conn_answer(conn, reply)) {
-            why = "reply without a command";
-        }
-
-        freeReplyObject(reply);
-    }
-
-    if (why != NULL) {
-        im_link_lost(server, conn, why);
-    }
-
-    rc = conn->closes == closes ? IM_OK : IM_ERROR;
-
-    im_link_release(server->link);
-
-    return rc;
-}
-
-
-void
-im_link_closed(im_link_conn_t *conn, const char *why)
+static void
+im_link_conn_replied(im_link_conn_t *conn, const im_link_reply_t *reply)
 {
     im_link_server_t  *server;
 
-    server = conn->server;
+    server = conn->owner;
 
-    server->link->busy++;
-    im_link_lost(server, conn, why);
-    im_link_release(server->link);
+    if (conn == &server->pubsub) {
+        im_link_pubsub_reply(server, reply);
+
+    } else if (!im_link_conn_answer(conn, reply)) {
+        im_link_lost(server, conn, "reply without a command");
+    }
 }
+
+
+static void
+im_link_conn_lost(im_link_conn_t *conn, const char *why)
+{
+    im_link_lost(conn->owner, conn, why);
+}
+
+
+static const im_link_conn_events_t  im_link_conn_events = {
+    im_link_conn_connected,
+    im_link_conn_replied,
+    im_link_conn_lost
+};
 
 
 /* The event may change the channels: the list is read anew. */
@@ -1101,7 +1140,7 @@ im_link_tick(im_link_t *link)
     }
 
     idle = 1;
-    link->busy++;
+    im_link_enter(&link->guard);
 
     for (i = 0; i < IM_LINK_SERVERS; i++) {
         server = &link->servers[i];
@@ -1120,7 +1159,7 @@ im_link_tick(im_link_t *link)
                                idle ? IM_LINK_TICK : IM_LINK_RETRY);
     }
 
-    im_link_release(link);
+    im_link_leave(&link->guard);
 }
 
 

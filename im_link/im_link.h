@@ -19,6 +19,7 @@
 
 
 #include "im_types.h"
+#include "im_key.h"
 #include "im_link_call.h"
 #include "im_link_reply.h"
 
@@ -28,16 +29,30 @@ typedef struct im_link_s  im_link_t;
 typedef void (*im_link_reply_pt)(const im_link_reply_t *reply, void *data);
 
 
+/*
+ * Partitions have the numbers 0 to P - 1.  What all programs know of each other
+ * is in a slot of its own: it counts as one more.
+ */
+#define IM_LINK_REGISTRY  IM_PARTITIONS_MAX
+
+
 /* Each may be NULL. */
 typedef struct {
-    /* A new connection takes calls; the number of partitions is known. */
+    /* The number of partitions is known: channels can be subscribed.  Once. */
     void  (*ready)(void *data);
 
-    /* The link is ready, and all its channels are subscribed. */
-    void  (*up)(void *data);
+    /* A server takes calls, over a new connection. */
+    void  (*server)(void *data, im_uint_t server);
 
-    /* A link that was up has lost a connection. */
-    void  (*down)(void *data);
+    /*
+     * The partition, or the registry, takes calls, and the channels in its slot
+     * are subscribed.  anew: over another connection than before; what was sent
+     * may be lost.  The registry comes before partitions of the same server.
+     */
+    void  (*up)(void *data, im_uint_t partition, int anew);
+
+    /* It was up, and has lost a connection. */
+    void  (*down)(void *data, im_uint_t partition);
 
     /* Redis confirms a channel, also after each new connection. */
     void  (*subscribed)(void *data, im_uint_t number);
@@ -62,19 +77,26 @@ im_link_call_t *im_link_script(im_link_t *link, const im_script_t *script);
 /* handler may be NULL.  IM_ERROR: not sent, the handler isn't called. */
 im_int_t im_link_send(im_link_t *link, im_link_reply_pt handler, void *data);
 
-/* Calls can be sent. */
-int im_link_ready(const im_link_t *link);
+/* The same, to a server by its number: for calls without a key. */
+im_int_t im_link_send_to(im_link_t *link, im_uint_t server,
+    im_link_reply_pt handler, void *data);
+
+/* How many servers there are now: one, or the masters of a cluster. */
+im_uint_t im_link_servers(const im_link_t *link);
+
+/* Calls to a partition, or to the registry, can be sent. */
+int im_link_ready(const im_link_t *link, im_uint_t partition);
 
 /* Why it is not ready; kept by the link. */
-const char *im_link_why(const im_link_t *link);
-
-/* It evicts, or it has another number of partitions. */
-int im_link_unusable(const im_link_t *link);
+const char *im_link_why(const im_link_t *link, im_uint_t partition);
 
 /* It isn't ready, or takes more than 50 ms for a reply: send less. */
-int im_link_slow(const im_link_t *link);
+int im_link_slow(const im_link_t *link, im_uint_t partition);
 
-/* 0 until it was ready for the first time. */
+/* Redis evicts, or it has another number of partitions. */
+int im_link_unusable(const im_link_t *link);
+
+/* 0 until it is ready. */
 uint32_t im_link_partitions(const im_link_t *link);
 
 /* The prefix of all keys, as configured. */

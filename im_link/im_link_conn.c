@@ -34,16 +34,22 @@ typedef struct {
 
 
 void
-im_link_conn_init(im_link_conn_t *conn, const char *name, uint64_t period,
-    const im_link_transport_t *transport, void *data, void *server)
+im_link_leave(im_link_guard_t *guard)
 {
-    memset(conn, 0, sizeof(im_link_conn_t));
+    if (--guard->busy == 0 && guard->free != NULL) {
+        guard->free(guard->data);
+    }
+}
 
+
+void
+im_link_conn_init(im_link_conn_t *conn, const char *name, uint64_t period,
+    const im_link_transport_t *transport, void *data)
+{
     conn->name = name;
     conn->period = period;
     conn->transport = transport;
     conn->data = data;
-    conn->server = server;
 
     im_list_init(&conn->calls);
     im_buf_init(&conn->out, IM_LINK_MAX_OUT);
@@ -68,7 +74,8 @@ im_link_conn_array(const redisReadTask *task, im_link_elements_t n)
 
 
 const char *
-im_link_conn_open(im_link_conn_t *conn, const im_link_address_t *to)
+im_link_conn_open(im_link_conn_t *conn, const im_link_address_t *to,
+    im_str_t name)
 {
     const char  *why;
 
@@ -94,7 +101,7 @@ im_link_conn_open(im_link_conn_t *conn, const im_link_address_t *to)
     conn->reader->privdata = conn;
 
     why = NULL;
-    conn->socket = conn->transport->connect(conn->data, conn, to, &why);
+    conn->socket = conn->transport->connect(conn->data, conn, to, name, &why);
 
     return conn->socket != NULL ? NULL : why;
 }
@@ -252,40 +259,6 @@ im_link_conn_send(im_link_conn_t *conn, const im_link_call_t *call,
 }
 
 
-const char *
-im_link_conn_feed(im_link_conn_t *conn, const void *bytes, size_t n)
-{
-    conn->unread += n;
-
-    if (conn->unread > IM_LINK_MAX_REPLY) {
-        return "reply is too big";
-    }
-
-    return redisReaderFeed(conn->reader, bytes, n) == REDIS_OK ? NULL
-                                                               : "no memory";
-}
-
-
-im_link_reply_t *
-im_link_conn_next(im_link_conn_t *conn, const char **why)
-{
-    void  *reply;
-
-    reply = NULL;
-
-    if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
-        *why = "malformed reply";
-        return NULL;
-    }
-
-    if (reply != NULL) {
-        conn->unread = conn->reader->len - conn->reader->pos;
-    }
-
-    return reply;
-}
-
-
 /* A server that does not know a script gets its text. */
 int
 im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply)
@@ -341,6 +314,117 @@ im_link_conn_waits(const im_link_conn_t *conn)
     return im_link_conn_now(conn)
            - im_list_data(im_list_first(&conn->calls), im_link_waiting_t,
                           link)->time;
+}
+
+
+im_int_t
+im_link_connected(im_link_conn_t *conn)
+{
+    im_int_t          rc;
+    im_uint_t         closes;
+    im_link_guard_t  *guard;
+
+    guard = conn->guard;
+    closes = conn->closes;
+
+    im_link_enter(guard);
+
+    conn->heard = im_link_conn_now(conn);
+    im_link_conn_enter(conn, IM_LINK_PREPARING);
+
+    conn->events->connected(conn);
+
+    rc = conn->closes == closes ? IM_OK : IM_ERROR;
+
+    im_link_leave(guard);
+
+    return rc;
+}
+
+
+static const char *
+im_link_conn_feed(im_link_conn_t *conn, const void *bytes, size_t n)
+{
+    conn->unread += n;
+
+    if (conn->unread > IM_LINK_MAX_REPLY) {
+        return "reply is too big";
+    }
+
+    return redisReaderFeed(conn->reader, bytes, n) == REDIS_OK ? NULL
+                                                               : "no memory";
+}
+
+
+/* The next reply; NULL: none, or *why as above. */
+static im_link_reply_t *
+im_link_conn_next(im_link_conn_t *conn, const char **why)
+{
+    void  *reply;
+
+    reply = NULL;
+
+    if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
+        *why = "malformed reply";
+        return NULL;
+    }
+
+    if (reply != NULL) {
+        conn->unread = conn->reader->len - conn->reader->pos;
+    }
+
+    return reply;
+}
+
+
+/* A reply may close the connection: then the reader is gone too. */
+im_int_t
+im_link_received(im_link_conn_t *conn, const void *bytes, size_t n)
+{
+    im_int_t          rc;
+    im_uint_t         closes;
+    const char       *why;
+    im_link_guard_t  *guard;
+    im_link_reply_t  *reply;
+
+    guard = conn->guard;
+    closes = conn->closes;
+
+    im_link_enter(guard);
+
+    conn->heard = im_link_conn_now(conn);
+    why = im_link_conn_feed(conn, bytes, n);
+
+    while (why == NULL && conn->closes == closes
+           && (reply = im_link_conn_next(conn, &why)) != NULL)
+    {
+        conn->events->reply(conn, reply);
+
+        freeReplyObject(reply);
+    }
+
+    if (why != NULL) {
+        conn->events->lost(conn, why);
+    }
+
+    rc = conn->closes == closes ? IM_OK : IM_ERROR;
+
+    im_link_leave(guard);
+
+    return rc;
+}
+
+
+void
+im_link_closed(im_link_conn_t *conn, const char *why)
+{
+    im_link_guard_t  *guard;
+
+    guard = conn->guard;
+
+    im_link_enter(guard);
+    conn->events->lost(conn, why);
+    im_link_leave(guard);
 }
 
 

@@ -38,8 +38,37 @@ typedef enum {
 } im_link_conn_e;
 
 
+/* What its owner does.  Each may close the connection, or end the owner. */
+typedef struct {
+    /* It takes bytes: what prepares it is sent first. */
+    void  (*connected)(im_link_conn_t *conn);
+
+    void  (*reply)(im_link_conn_t *conn, const im_link_reply_t *reply);
+
+    /* It can't go on: the owner closes it. */
+    void  (*lost)(im_link_conn_t *conn, const char *why);
+} im_link_conn_events_t;
+
+
+/*
+ * Owners of connections live until the outermost function that works for them
+ * is done: between enter and leave they are not freed.
+ */
+typedef struct {
+    im_uint_t    busy;
+    void       (*free)(void *data);    /* set when the owner has ended */
+    void        *data;
+} im_link_guard_t;
+
+#define im_link_enter(guard)  ((guard)->busy++)
+
+void im_link_leave(im_link_guard_t *guard);
+
+
 struct im_link_conn_s {
-    void                       *server;      /* the owner's */
+    const im_link_conn_events_t  *events;
+    void                       *owner;
+    im_link_guard_t            *guard;
     const im_link_transport_t  *transport;
     void                       *data;        /* the transport's */
     const char                 *name;        /* for the log */
@@ -66,12 +95,16 @@ struct im_link_conn_s {
 };
 
 
+/* The rest is set by the caller before: events, owner, guard. */
 void im_link_conn_init(im_link_conn_t *conn, const char *name, uint64_t period,
-    const im_link_transport_t *transport, void *data, void *server);
+    const im_link_transport_t *transport, void *data);
 
-/* NULL: it connects; else the reason why not. */
+/*
+ * name: of the server, as a certificate has it.  NULL: it connects; else the
+ * reason why not.
+ */
 const char *im_link_conn_open(im_link_conn_t *conn,
-    const im_link_address_t *to);
+    const im_link_address_t *to, im_str_t name);
 
 /*
  * Forgets what is unsent and unread, and says when to connect again.  A closed
@@ -93,13 +126,6 @@ im_int_t im_link_conn_write(im_link_conn_t *conn, const im_link_call_t *call,
     size_t *tail);
 im_int_t im_link_conn_send(im_link_conn_t *conn, const im_link_call_t *call,
     im_link_reply_pt handler, void *data);
-
-/* NULL: taken; else the reason to close the connection. */
-const char *im_link_conn_feed(im_link_conn_t *conn, const void *bytes,
-    size_t n);
-
-/* The next reply, the caller frees it; NULL: none, or *why as above. */
-im_link_reply_t *im_link_conn_next(im_link_conn_t *conn, const char **why);
 
 /* Gives a reply to the call that has waited longest; 0: none waits. */
 int im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply);

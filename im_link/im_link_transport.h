@@ -13,6 +13,9 @@
 #include "im_link_peer.h"
 
 
+#define IM_LINK_SEEDS  16
+
+
 typedef struct im_link_conn_s  im_link_conn_t;
 
 typedef enum {
@@ -24,9 +27,13 @@ typedef enum {
 
 /* No function calls the link before it returns. */
 typedef struct {
-    /* Begins to connect; close() ends the socket.  NULL: *why is set. */
+    /*
+     * Begins to connect; close() ends the socket.  name: that a certificate of
+     * the server must have.  NULL: *why is set.
+     */
     void     *(*connect)(void *data, im_link_conn_t *conn,
-                         const im_link_address_t *to, const char **why);
+                         const im_link_address_t *to, im_str_t name,
+                         const char **why);
     void      (*close)(void *socket);
 
     /* There is output: write it later in this turn. */
@@ -42,16 +49,34 @@ typedef struct {
 } im_link_transport_t;
 
 
+typedef enum {
+    IM_LINK_ONE = 0,           /* one server */
+    IM_LINK_SENTINEL,          /* one server, whose address sentinels know */
+    IM_LINK_CLUSTER            /* masters that share the slots */
+} im_link_kind_e;
+
+
+typedef struct {
+    im_str_t    name;          /* as configured, for the log */
+    im_addr_t   addr;          /* the same, parsed */
+} im_link_seed_t;
+
+
 /* Strings are borrowed and must outlive the link; empty: none. */
 typedef struct {
-    im_str_t    name;          /* of the server, as configured, for the log */
-    im_addr_t   addr;          /* the same, parsed */
-    im_str_t    user;
-    im_str_t    password;
-    im_str_t    prefix;
-    uint64_t    db;
-    uint64_t    partitions;    /* 0: what is there, or the default */
-    uint64_t    timeout;       /* ms, of connecting and of replies */
+    im_link_kind_e  kind;
+    im_uint_t       nseeds;
+    im_link_seed_t  seeds[IM_LINK_SEEDS];  /* the server, sentinels, nodes */
+    im_str_t        master;            /* its name at the sentinels */
+    im_str_t        name;              /* in certificates; empty: the host's */
+    im_str_t        user;
+    im_str_t        password;
+    im_str_t        sentinel_user;
+    im_str_t        sentinel_password;
+    im_str_t        prefix;
+    uint64_t        db;
+    uint64_t        partitions;        /* 0: what is there, or the default */
+    uint64_t        timeout;           /* ms, of connecting and of replies */
 } im_link_conf_t;
 
 

@@ -166,7 +166,7 @@ im_link_watch_ready(im_link_watch_t *watch)
 void
 im_link_watch_tick(im_link_watch_t *watch, uint64_t now)
 {
-    if (watch->asking || !im_link_ready(watch->link)
+    if (watch->asking || !im_link_ready(watch->link, IM_LINK_REGISTRY)
         || (!watch->fresh && now - watch->asked < IM_LINK_WATCH_PERIOD))
     {
         return;

@@ -109,7 +109,7 @@ static const im_daemon_option_t  im_logic_options[] = {
 
 
 static void
-im_logic_main_ready(void *data)
+im_logic_main_connected(void *data, im_uint_t server)
 {
     im_logic_t  *logic = data;
 
@@ -118,17 +118,21 @@ im_logic_main_ready(void *data)
 
 
 static void
-im_logic_main_up(void *data)
+im_logic_main_up(void *data, im_uint_t partition, int anew)
 {
-    im_logic_nodes_poll(data);
-    im_logic_looks_start(data);
+    if (partition == IM_LINK_REGISTRY) {
+        im_logic_nodes_poll(data);
+        im_logic_looks_start(data);
+    }
 }
 
 
 static void
-im_logic_main_down(void *data)
+im_logic_main_down(void *data, im_uint_t partition)
 {
-    im_logic_nodes_forget(data);
+    if (partition == IM_LINK_REGISTRY) {
+        im_logic_nodes_forget(data);
+    }
 }
 
 
@@ -145,7 +149,7 @@ im_logic_main_fatal(void *data, const char *why)
 
 
 static const im_link_events_t  im_logic_link_events = {
-    .ready = im_logic_main_ready,
+    .server = im_logic_main_connected,
     .up = im_logic_main_up,
     .down = im_logic_main_down,
     .fatal = im_logic_main_fatal

@@ -66,7 +66,7 @@ ngx_im_drain_clock(ngx_im_worker_t *w)
     w->drain.time = ngx_current_msec;
 
     if (w->drain.done < w->conf->drain && w->link != NULL
-        && im_link_slow(w->link))
+        && im_link_slow(w->link, IM_LINK_REGISTRY))
     {
         elapsed = (elapsed + NGX_IM_DRAIN_SLOW - 1) / NGX_IM_DRAIN_SLOW;
     }

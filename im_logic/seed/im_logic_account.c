@@ -298,7 +298,7 @@ im_logic_account_limit(im_logic_account_t *a, char kind, uint64_t n,
 
     a->next = next;
 
-    if (!im_link_ready(a->logic->link)) {
+    if (!im_link_ready(a->logic->link, IM_LINK_REGISTRY)) {
         im_logic_account_end(a, IM_ACCOUNT_DATABASE);
         return;
     }

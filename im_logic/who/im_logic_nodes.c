@@ -113,7 +113,7 @@ im_logic_poll_replied(im_logic_poll_t *poll)
 
     logic->nodes->poll = NULL;
 
-    if (!poll->failed && im_link_ready(logic->link)) {
+    if (!poll->failed && im_link_ready(logic->link, IM_LINK_REGISTRY)) {
         nodes->users = im_sketch_count(&poll->users);
         nodes->known = 1;
 
@@ -312,7 +312,9 @@ im_logic_nodes_poll(im_logic_t *logic)
 {
     im_logic_poll_t  *poll;
 
-    if (logic->nodes->poll != NULL || !im_link_ready(logic->link)) {
+    if (logic->nodes->poll != NULL
+        || !im_link_ready(logic->link, IM_LINK_REGISTRY))
+    {
         return;
     }
 
@@ -361,8 +363,8 @@ im_logic_unready(const im_logic_t *logic)
 const char *
 im_logic_unknown(const im_logic_t *logic)
 {
-    if (!im_link_ready(logic->link)) {
-        return im_link_why(logic->link);
+    if (!im_link_ready(logic->link, IM_LINK_REGISTRY)) {
+        return im_link_why(logic->link, IM_LINK_REGISTRY);
     }
 
     return logic->nodes->known ? NULL : "the workers are not known yet";

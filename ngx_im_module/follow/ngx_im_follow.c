@@ -10,13 +10,9 @@
 #include "im_link_members.h"
 
 
-/*
- * What an earlier connection has sent may not have reached Redis.  Of each
- * partition there is a channel of this worker, and one of all workers with the
- * heartbeats.
- */
+/* One of this worker for each partition, and one with the heartbeats. */
 static void
-ngx_im_follow_connected(void *data)
+ngx_im_follow_ready(void *data)
 {
     im_buf_t          b;
     im_int_t          rc;
@@ -25,12 +21,6 @@ ngx_im_follow_connected(void *data)
     ngx_im_worker_t  *w;
 
     w = data;
-    w->sync->assert = 1;
-
-    if (w->sync->watch != NULL) {
-        im_link_watch_ready(w->sync->watch);
-    }
-
     rc = IM_OK;
     prefix = im_link_prefix(w->link);
 
@@ -57,15 +47,35 @@ ngx_im_follow_connected(void *data)
 }
 
 
-/* The lease goes first: routes of a worker without one are removed. */
 static void
-ngx_im_follow_up(void *data)
+ngx_im_follow_server(void *data, im_uint_t server)
+{
+    ngx_im_worker_t  *w;
+
+    w = data;
+
+    if (w->sync->watch != NULL) {
+        im_link_watch_ready(w->sync->watch);
+    }
+}
+
+
+/*
+ * The lease goes first: routes of a worker without one are removed.  What an
+ * earlier connection has sent may not have reached Redis.
+ */
+static void
+ngx_im_follow_up(void *data, im_uint_t partition, int anew)
 {
     ngx_im_sync_t    *sync;
     ngx_im_worker_t  *w;
 
     w = data;
     sync = w->sync;
+
+    if (partition != IM_LINK_REGISTRY) {
+        return;
+    }
 
     sync->follow.up = 1;
     sync->ready = 1;
@@ -74,13 +84,12 @@ ngx_im_follow_up(void *data)
 
     ngx_im_lease_renew(sync, 1);
 
-    im_follow_compare(&sync->follow, -1, sync->assert);
-    sync->assert = 0;
+    im_follow_compare(&sync->follow, -1, anew);
 }
 
 
 static void
-ngx_im_follow_down(void *data)
+ngx_im_follow_down(void *data, im_uint_t partition)
 {
     ngx_im_worker_t  *w;
 
@@ -155,7 +164,8 @@ ngx_im_follow_heartbeat(void *data, im_uint_t partition, int lost)
 
 
 static const im_link_events_t  ngx_im_follow_events = {
-    ngx_im_follow_connected,
+    ngx_im_follow_ready,
+    ngx_im_follow_server,
     ngx_im_follow_up,
     ngx_im_follow_down,
     NULL,

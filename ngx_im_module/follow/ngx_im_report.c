@@ -469,7 +469,7 @@ ngx_im_report_check(void *ctx, const im_check_t *checks, im_uint_t n)
     w = ctx;
     n = ngx_min(n, NGX_IM_REPORT_CHECKS);
 
-    if (im_link_slow(w->link)) {
+    if (im_link_slow(w->link, IM_LINK_REGISTRY)) {
         return IM_DECLINED;
     }
 

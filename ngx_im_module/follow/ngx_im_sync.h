@@ -41,7 +41,6 @@ struct ngx_im_sync_s {
     uint64_t          redis_ms;    /* Redis' clock at redis_at */
     ngx_msec_t        redis_at;
     unsigned          ready:1;     /* was up once */
-    unsigned          assert:1;    /* a new connection: report all */
     unsigned          tokens_told:1;
 };
 

@@ -170,7 +170,7 @@ ngx_im_link_post(void *data)
 
 static void *
 ngx_im_link_connect(void *data, im_link_conn_t *conn,
-    const im_link_address_t *to, const char **why)
+    const im_link_address_t *to, im_str_t name, const char **why)
 {
     ngx_int_t               rc;
     ngx_im_link_t          *nl = data;
@@ -312,8 +312,12 @@ ngx_im_link_create(ngx_im_redis_conf_t *conf, ngx_log_t *log,
     im_link_conf_t  lc;
     ngx_im_link_t  *nl;
 
-    lc.name = im_str_set(conf->name.data, conf->name.len);
-    lc.addr = conf->addr;
+    ngx_memzero(&lc, sizeof(im_link_conf_t));
+
+    lc.kind = IM_LINK_ONE;
+    lc.nseeds = 1;
+    lc.seeds[0].name = im_str_set(conf->name.data, conf->name.len);
+    lc.seeds[0].addr = conf->addr;
     lc.user = im_str_set(conf->user.data, conf->user.len);
     lc.password = im_str_set(conf->password.data, conf->password.len);
     lc.prefix = im_str_set(conf->prefix.data, conf->prefix.len);

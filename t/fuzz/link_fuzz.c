@@ -24,11 +24,13 @@ static void fuzz_step(unsigned what, const uint8_t *data, size_t n);
 static void fuzz_act(unsigned n);
 static void fuzz_reply(const im_link_reply_t *reply, void *data);
 static void fuzz_event(void *data);
+static void fuzz_number(void *data, im_uint_t n);
+static void fuzz_up(void *data, im_uint_t partition, int anew);
 static void fuzz_message(void *data, im_uint_t number, im_str_t payload);
 static void fuzz_heartbeat(void *data, im_uint_t number, int lost);
 static void fuzz_fatal(void *data, const char *why);
 static void *fuzz_connect(void *data, im_link_conn_t *conn,
-    const im_link_address_t *to, const char **why);
+    const im_link_address_t *to, im_str_t name, const char **why);
 static void fuzz_close(void *socket);
 static void fuzz_write(void *socket);
 static void fuzz_timer(void *data, im_uint_t ms);
@@ -38,8 +40,8 @@ static void fuzz_log(void *data, im_link_log_e level, const char *text);
 
 
 static const im_link_events_t  fuzz_events = {
-    fuzz_event, fuzz_event, fuzz_event, NULL, fuzz_message, fuzz_heartbeat,
-    fuzz_fatal
+    fuzz_event, fuzz_number, fuzz_up, fuzz_number, NULL, fuzz_message,
+    fuzz_heartbeat, fuzz_fatal
 };
 
 static const im_link_transport_t  fuzz_transport = {
@@ -63,6 +65,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     im_link_conf_t  conf;
 
     memset(&conf, 0, sizeof(im_link_conf_t));
+    conf.nseeds = 1;
     conf.prefix = im_str_z("im:");
     conf.timeout = 2000;
 
@@ -195,6 +198,24 @@ fuzz_event(void *data)
 
 
 static void
+fuzz_number(void *data, im_uint_t n)
+{
+    if (n == 0 || n == IM_LINK_REGISTRY) {
+        fuzz_event(data);
+    }
+}
+
+
+static void
+fuzz_up(void *data, im_uint_t partition, int anew)
+{
+    (void) anew;
+
+    fuzz_number(data, partition);
+}
+
+
+static void
 fuzz_message(void *data, im_uint_t number, im_str_t payload)
 {
     (void) data;
@@ -229,7 +250,7 @@ fuzz_fatal(void *data, const char *why)
 
 static void *
 fuzz_connect(void *data, im_link_conn_t *conn, const im_link_address_t *to,
-    const char **why)
+    im_str_t name, const char **why)
 {
     im_link_conn_t  **slot;
 

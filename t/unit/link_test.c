@@ -66,6 +66,7 @@ static event_e           destroy_at;     /* the event that destroys the link */
 static event_e           break_at;
 static int               quiet_channels;  /* none at `ready` */
 static int               calls_at_ready;
+static im_uint_t         nup;             /* registry and partitions */
 static int               drop_channel;    /* with its heartbeat */
 static im_buf_t          events;         /* what came up */
 static im_buf_t          logged;
@@ -149,12 +150,21 @@ static void
 on_ready(void *data)
 {
     assert_ptr_equal(data, &events);
-    note("ready", im_link_partitions(test_link), im_str_set("", 0));
+    note("partitions", im_link_partitions(test_link), im_str_set("", 0));
 
     if (!quiet_channels) {
         (void) im_link_subscribe(test_link, im_str_z("c1"), 1, 0);
         (void) im_link_subscribe(test_link, im_str_z("c2"), 2, 1);
     }
+}
+
+
+static void
+on_server(void *data, im_uint_t server)
+{
+    assert_ptr_equal(data, &events);
+    assert_int_equal(server, 0);
+    note("server", im_link_partitions(test_link), im_str_set("", 0));
 
     if (calls_at_ready) {
         call("TIME");
@@ -166,21 +176,31 @@ on_ready(void *data)
 }
 
 
+/* The registry, then each partition. */
 static void
-on_up(void *data)
+on_up(void *data, im_uint_t partition, int anew)
 {
     assert_ptr_equal(data, &events);
-    note("up", 0, im_str_set("", 0));
-    happens(UP);
+    assert_int_equal(partition, nup == 0 ? IM_LINK_REGISTRY : nup - 1);
+
+    if (nup++ == 0) {
+        note("up", anew, im_str_set("", 0));
+        happens(UP);
+    }
 }
 
 
+/* The other way round. */
 static void
-on_down(void *data)
+on_down(void *data, im_uint_t partition)
 {
     assert_ptr_equal(data, &events);
-    note("down", 0, im_str_set("", 0));
-    happens(DOWN);
+    assert_int_equal(partition, --nup == 0 ? IM_LINK_REGISTRY : nup - 1);
+
+    if (nup == 0) {
+        note("down", 0, im_str_set("", 0));
+        happens(DOWN);
+    }
 }
 
 
@@ -227,13 +247,14 @@ on_fatal(void *data, const char *why)
 
 
 static const im_link_events_t  link_events = {
-    on_ready, on_up, on_down, on_subscribed, on_message, on_heartbeat, on_fatal
+    on_ready, on_server, on_up, on_down, on_subscribed, on_message,
+    on_heartbeat, on_fatal
 };
 
 
 static void *
 t_connect(void *data, im_link_conn_t *conn, const im_link_address_t *to,
-    const char **why)
+    im_str_t name, const char **why)
 {
     socket_t  *s;
 
@@ -332,7 +353,8 @@ setup(void **state)
     memset(&conf, 0, sizeof(conf));
     memset(sockets, 0, sizeof(sockets));
 
-    conf.name = im_str_z("there");
+    conf.nseeds = 1;
+    conf.seeds[0].name = im_str_z("there");
     conf.prefix = im_str_z("im:");
     conf.timeout = 2000;
 
@@ -342,6 +364,7 @@ setup(void **state)
     break_at = NONE;
     quiet_channels = 0;
     calls_at_ready = 0;
+    nup = 0;
     drop_channel = 0;
     nsent = 0;
     nreplies = 0;
@@ -537,7 +560,7 @@ test_prepare(void **state)
     (void) state;
 
     create();
-    test_str(im_str_z(im_link_why(test_link)), "redis: not connected yet");
+    test_str(im_str_z(im_link_why(test_link, 0)), "redis: not connected yet");
     assert_int_equal(im_link_partitions(test_link), 0);
     assert_int_equal(sockets[CALLS].nopened, 0);
 
@@ -547,16 +570,16 @@ test_prepare(void **state)
 
     assert_int_equal(im_link_connected(sockets[CALLS].conn), IM_OK);
     written(CALLS, PREPARE);
-    assert_false(im_link_ready(test_link));
+    assert_false(im_link_ready(test_link, 0));
     call("PING");
     assert_int_equal(nsent, 0);
     happened("");
 
     good_answers();
-    happened("ready4 ");
-    assert_true(im_link_ready(test_link));
+    happened("partitions4 server4 ");
+    assert_true(im_link_ready(test_link, 0));
     assert_int_equal(im_link_partitions(test_link), 4);
-    test_str(im_str_z(im_link_why(test_link)), "");
+    test_str(im_str_z(im_link_why(test_link, 0)), "");
     said("");
 
     tick(1);
@@ -566,7 +589,7 @@ test_prepare(void **state)
     (void) feed(PUBSUB, "*3\r\n$9\r\nsubscribe\r\n$2\r\nc1\r\n:1\r\n");
     happened("sub1 ");
     (void) feed(PUBSUB, "*3\r\n$9\r\nsubscribe\r\n$2\r\nc2\r\n:1\r\n");
-    happened("sub2 up0 ");
+    happened("sub2 up1 ");
     said("Redis at \"there\" is there, 4 partitions\n");
 }
 
@@ -590,7 +613,7 @@ test_auth(void **state)
     (void) feed(CALLS, "-WRONGPASS invalid\r\n");
     assert_false(sockets[CALLS].open);
     said("Redis at \"there\" can't be used: WRONGPASS invalid\n");
-    test_str(im_str_z(im_link_why(test_link)), "redis: WRONGPASS invalid");
+    test_str(im_str_z(im_link_why(test_link, 0)), "redis: WRONGPASS invalid");
     assert_false(im_link_unusable(test_link));
 
     until_open(CALLS);
@@ -598,14 +621,14 @@ test_auth(void **state)
     written_any(CALLS);
     (void) feed(CALLS, "+OK\r\n+OK\r\n");
     (void) feed(CALLS, answers("master", "noeviction", "16"));
-    happened("ready16 ");
+    happened("partitions16 server16 ");
 
     until_open(PUBSUB);
     (void) im_link_connected(sockets[PUBSUB].conn);
     (void) feed(PUBSUB, "+OK\r\n+OK\r\n");
     (void) feed(PUBSUB, "*3\r\n$9\r\nsubscribe\r\n$2\r\nc1\r\n:1\r\n"
                 "*3\r\n$9\r\nsubscribe\r\n$2\r\nc2\r\n:1\r\n");
-    happened("sub1 sub2 up0 ");
+    happened("sub1 sub2 up1 ");
 }
 
 
@@ -719,7 +742,7 @@ test_cut(void **state)
         im_link_closed(sockets[CALLS].conn, "cut");
         assert_int_equal(nreplies, nsent);
         assert_int_equal(nsent, im_link_partitions(test_link) ? 3 : 0);
-        assert_false(im_link_ready(test_link));
+        assert_false(im_link_ready(test_link, 0));
 
         assert_int_equal(teardown(state), 0);
     }
@@ -763,7 +786,7 @@ test_malformed(void **state)
     assert_false(sockets[CALLS].open);
     assert_false(sockets[PUBSUB].open);
     assert_int_equal(nnull, 1);
-    happened("ready4 sub1 sub2 up0 down0 ");
+    happened("partitions4 server4 sub1 sub2 up1 down0 ");
     said("Redis at \"there\" is there, 4 partitions\n"
          "Redis at \"there\" is away (commands): malformed reply\n");
 }
@@ -809,7 +832,7 @@ test_limits(void **state)
                      IM_ERROR);
     assert_int_equal(nnull, 2);
     free(bytes);
-    test_str(im_str_z(im_link_why(test_link)), "redis: reply is too big");
+    test_str(im_str_z(im_link_why(test_link, 0)), "redis: reply is too big");
 }
 
 
@@ -934,7 +957,7 @@ test_unusable(void **state)
                                    rows[i].partitions));
         assert_false(sockets[CALLS].open);
         assert_true(im_link_unusable(test_link));
-        test_str(im_str_z(im_link_why(test_link) + 7), rows[i].why);
+        test_str(im_str_z(im_link_why(test_link, 0) + 7), rows[i].why);
         happened("fatal0 ");
 
         /* later it is an outage */
@@ -960,7 +983,7 @@ test_unusable(void **state)
     im_buf_reset(&logged, 4096);
     (void) feed(CALLS, answers("master", "noeviction", "8"));
     assert_true(im_link_unusable(test_link));
-    assert_non_null(strstr(im_link_why(test_link),
+    assert_non_null(strstr(im_link_why(test_link, 0),
                            "its number of partitions has changed"));
     assert_int_equal(im_link_partitions(test_link), 4);
     assert_int_equal(teardown(state), 0);
@@ -982,12 +1005,13 @@ test_errors(void **state)
     until_open(CALLS);
     (void) im_link_connected(sockets[CALLS].conn);
     (void) feed(CALLS, "$7\r\nrun_id:\r\n");
-    test_str(im_str_z(im_link_why(test_link)), "redis: INFO has no generation");
+    test_str(im_str_z(im_link_why(test_link, 0)),
+             "redis: INFO has no generation");
 
     until_open(CALLS);
     (void) im_link_connected(sockets[CALLS].conn);
     (void) feed(CALLS, "$23\r\nrun_id:" "0123456789abcdef\r\n:1\r\n");
-    test_str(im_str_z(im_link_why(test_link)),
+    test_str(im_str_z(im_link_why(test_link, 0)),
              "redis: INFO has no generation");
 
     until_open(CALLS);
@@ -995,8 +1019,8 @@ test_errors(void **state)
     (void) feed(CALLS, "$23\r\nrun_id:" "0123456789abcdef\r\n"
                 "$36\r\nrole:master\r\nmaster_replid2:01234567\r\n"
                 "-NOPERM\r\n-NOPERM x\r\n$1\r\n7\r\n");
-    happened("ready7 ");
-    assert_true(im_link_ready(test_link));
+    happened("partitions7 server7 ");
+    assert_true(im_link_ready(test_link, 0));
 }
 
 
@@ -1080,7 +1104,7 @@ test_pubsub(void **state)
     im_link_unsubscribe(test_link, im_str_z("c1"));
     im_link_closed(sockets[PUBSUB].conn, "x");
     happened("down0 ");
-    assert_true(im_link_ready(test_link));
+    assert_true(im_link_ready(test_link, 0));
     call("TIME");
     (void) feed(CALLS, "+OK\r\n");
     until_open(PUBSUB);
@@ -1098,7 +1122,7 @@ test_pubsub(void **state)
     (void) im_link_connected(sockets[PUBSUB].conn);
     (void) feed(PUBSUB, "-NOPERM\r\n");
     assert_false(sockets[PUBSUB].open);
-    assert_true(im_link_ready(test_link));
+    assert_true(im_link_ready(test_link, 0));
 }
 
 
@@ -1110,7 +1134,7 @@ test_no_channels(void **state)
 
     quiet_channels = 1;
     come_up();
-    happened("ready4 up0 ");
+    happened("partitions4 server4 up1 ");
     wait_ms(1000);
     assert_false(sockets[PUBSUB].open);
 
@@ -1217,17 +1241,17 @@ test_slow(void **state)
     (void) state;
 
     create();
-    assert_true(im_link_slow(test_link));
+    assert_true(im_link_slow(test_link, 0));
     come_up();
-    assert_false(im_link_slow(test_link));
+    assert_false(im_link_slow(test_link, 0));
 
     call("TIME");
     now += 50;
-    assert_false(im_link_slow(test_link));
+    assert_false(im_link_slow(test_link, 0));
     now += 1;
-    assert_true(im_link_slow(test_link));
+    assert_true(im_link_slow(test_link, 0));
     (void) feed(CALLS, "+OK\r\n");
-    assert_false(im_link_slow(test_link));
+    assert_false(im_link_slow(test_link, 0));
 
     for (i = 0; i < 10; i++) {
         call("TIME");
@@ -1235,7 +1259,7 @@ test_slow(void **state)
         (void) feed(CALLS, "+OK\r\n");
     }
 
-    assert_true(im_link_slow(test_link));
+    assert_true(im_link_slow(test_link, 0));
 }
 
 
@@ -1402,14 +1426,14 @@ test_no_memory(void **state)
         alloc_fail_at(0);
         calls_at_ready = 0;
 
-        if (!im_link_ready(test_link)) {
+        if (!im_link_ready(test_link, 0)) {
             come_up();
 
         } else {
             tick(1);
         }
 
-        assert_true(im_link_ready(test_link));
+        assert_true(im_link_ready(test_link, 0));
         assert_int_equal(teardown(state), 0);
     }
 
@@ -1420,8 +1444,8 @@ test_no_memory(void **state)
 static void
 named(void)
 {
-    assert_null(im_addr_parse(&conf.addr, im_str_z("redis"), IM_ADDR_CONNECT,
-                              6379));
+    assert_null(im_addr_parse(&conf.seeds[0].addr, im_str_z("redis"),
+                              IM_ADDR_CONNECT, 6379));
     create();
 }
 
@@ -1506,7 +1530,7 @@ test_unknown(void **state)
     }
 
     said("Redis at \"there\" is away (commands): Name or service not known\n");
-    test_str(im_str_z(im_link_why(test_link)),
+    test_str(im_str_z(im_link_why(test_link, 0)),
              "redis: Name or service not known");
 
     for (i = 0; i < 200; i++) {

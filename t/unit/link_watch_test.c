@@ -21,9 +21,10 @@ static char              logged[1024];
 
 
 int
-im_link_ready(const im_link_t *link)
+im_link_ready(const im_link_t *link, im_uint_t partition)
 {
     (void) link;
+    (void) partition;
 
     return ready;
 }
