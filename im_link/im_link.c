@@ -21,7 +21,6 @@
 #define IM_LINK_HEARTBEAT   6000
 #define IM_LINK_COMPLAIN    60000
 #define IM_LINK_SLOW        50
-#define IM_LINK_LOOKUP      1000
 
 #define IM_LINK_SERVERS     1
 #define IM_LINK_WHY         160
@@ -41,7 +40,6 @@ typedef enum {
 typedef struct {
     im_link_t       *link;
     im_link_peer_t   peer;
-    uint64_t         lookup;       /* since when it goes on; 0: it does not */
     im_uint_t        nup;          /* registry and partitions that are up */
     unsigned         anew:1;       /* another connection for calls since */
     im_link_conn_t   calls;
@@ -675,99 +673,69 @@ im_link_wanted(im_link_server_t *server, im_link_conn_t *conn)
 
 
 /*
- * Pub/sub goes to the address that calls have.  A lookup that takes its time
- * does not keep the link from addresses that it knows.  NULL: it connects, or a
- * name is being looked up.
+ * Pub/sub goes to the address that calls have.  NULL: it connects, or a name is
+ * being looked up.
  */
 static const char *
 im_link_open(im_link_server_t *server, im_link_conn_t *conn)
 {
     im_int_t     rc;
-    uint64_t     now;
     const char  *why;
 
     why = NULL;
-    now = im_link_now(server->link);
-    rc = conn == &server->calls ? im_link_peer_next(&server->peer, &why)
-                                : IM_OK;
+    rc = IM_OK;
 
-    if (rc == IM_AGAIN) {
-
-        if (server->lookup == 0) {
-            server->lookup = now;
-
-        } else if (now - server->lookup > IM_LINK_LOOKUP
-                   && im_link_peer_rewind(&server->peer))
-        {
-            rc = im_link_peer_next(&server->peer, &why);
-
-        } else if (now - server->lookup > server->link->conf.timeout) {
-            server->lookup = now;
-            why = "its name could not be looked up in time";
-        }
+    if (conn == &server->calls) {
+        rc = im_link_peer_try(&server->peer, im_link_now(server->link),
+                              server->link->conf.timeout, &why);
     }
-
-    if (rc == IM_AGAIN) {
-        return why;
-    }
-
-    server->lookup = 0;
 
     if (rc == IM_OK) {
         return im_link_conn_open(conn, im_link_peer_current(&server->peer),
                                  server->peer.addr.host);
     }
 
-    im_link_conn_delay(conn);
+    if (rc == IM_ERROR) {
+        im_link_conn_delay(conn);
+    }
 
     return why;
 }
 
 
-/* Replies that come, however slowly, are not late. */
 static void
 im_link_check(im_link_server_t *server, im_link_conn_t *conn)
 {
-    uint64_t     now, timeout;
+    uint64_t     now;
     const char  *why;
 
-    why = NULL;
     now = im_link_now(server->link);
-    timeout = server->link->conf.timeout;
 
     if (conn->state == IM_LINK_CLOSED) {
+        why = im_link_wanted(server, conn) && now >= conn->retry
+              ? im_link_open(server, conn) : NULL;
 
-        if (im_link_wanted(server, conn) && now >= conn->retry) {
-            why = im_link_open(server, conn);
-        }
-
-    } else if (conn->failed) {
-        why = "no memory";
-
-    } else if (conn->state < IM_LINK_READY && now - conn->start > timeout) {
-        why = "timed out while connecting";
-
-    } else if (now - conn->heard > timeout
-               && im_link_conn_waits(conn) > timeout)
-    {
-        why = "no answer in time";
-
-    } else if (conn->state == IM_LINK_READY
-               && now - conn->asked >= conn->period)
-    {
-        conn->asked = now;
-
-        if (conn == &server->calls) {
-            im_link_ask(server, conn, "INFO replication", im_link_info_handler);
-            im_link_ask_partitions(server);
-
-        } else {
-            im_link_ask(server, conn, "PING", NULL);
-        }
+    } else {
+        why = im_link_conn_late(conn, server->link->conf.timeout);
     }
 
     if (why != NULL) {
         im_link_lost(server, conn, why);
+        return;
+    }
+
+    if (conn->state != IM_LINK_READY || now - conn->asked < conn->period) {
+        return;
+    }
+
+    conn->asked = now;
+
+    if (conn == &server->calls) {
+        im_link_ask(server, conn, "INFO replication", im_link_info_handler);
+        im_link_ask_partitions(server);
+
+    } else {
+        im_link_ask(server, conn, "PING", NULL);
     }
 }
 

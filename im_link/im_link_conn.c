@@ -50,6 +50,7 @@ im_link_conn_init(im_link_conn_t *conn, const char *name, uint64_t period,
     conn->period = period;
     conn->transport = transport;
     conn->data = data;
+    conn->max_reply = IM_LINK_MAX_REPLY;
 
     im_list_init(&conn->calls);
     im_buf_init(&conn->out, IM_LINK_MAX_OUT);
@@ -317,6 +318,27 @@ im_link_conn_waits(const im_link_conn_t *conn)
 }
 
 
+/* Replies that come, however slowly, are not late. */
+const char *
+im_link_conn_late(const im_link_conn_t *conn, uint64_t timeout)
+{
+    uint64_t  now;
+
+    now = im_link_conn_now(conn);
+
+    if (conn->failed) {
+        return "no memory";
+    }
+
+    if (conn->state < IM_LINK_READY && now - conn->start > timeout) {
+        return "timed out while connecting";
+    }
+
+    return now - conn->heard > timeout && im_link_conn_waits(conn) > timeout
+           ? "no answer in time" : NULL;
+}
+
+
 im_int_t
 im_link_connected(im_link_conn_t *conn)
 {
@@ -347,7 +369,7 @@ im_link_conn_feed(im_link_conn_t *conn, const void *bytes, size_t n)
 {
     conn->unread += n;
 
-    if (conn->unread > IM_LINK_MAX_REPLY) {
+    if (conn->unread > conn->max_reply) {
         return "reply is too big";
     }
 

@@ -77,6 +77,7 @@ struct im_link_conn_s {
     redisReplyObjectFunctions   functions;   /* of the reader */
     im_link_array_pt            array;       /* the one of hiredis */
     size_t                      unread;      /* bytes of the next reply */
+    size_t                      max_reply;   /* limit of them */
     im_buf_t                    out;
     size_t                      sent;        /* of out */
     im_list_t                   calls;       /* in the order of replies */
@@ -132,6 +133,12 @@ int im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply);
 
 /* How long the oldest call waits; 0: there is none. */
 uint64_t im_link_conn_waits(const im_link_conn_t *conn);
+
+/*
+ * Why an open connection is to be closed: it could not be prepared within
+ * timeout ms, or a reply is late; NULL: it may go on.
+ */
+const char *im_link_conn_late(const im_link_conn_t *conn, uint64_t timeout);
 
 
 #endif /* IM_LINK_CONN_H */

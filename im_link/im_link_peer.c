@@ -14,6 +14,9 @@
 #include "im_link_peer.h"
 
 
+#define IM_LINK_LOOKUP  1000       /* ms, then known addresses are tried */
+
+
 typedef enum {
     IM_LOOKUP_RUNS = 0,
     IM_LOOKUP_DONE,          /* the peer takes it and frees it */
@@ -270,6 +273,36 @@ im_link_peer_rewind(im_link_peer_t *peer)
     peer->next = 0;
 
     return peer->n > 0;
+}
+
+
+im_int_t
+im_link_peer_try(im_link_peer_t *peer, uint64_t now, uint64_t timeout,
+    const char **why)
+{
+    im_int_t  rc;
+
+    *why = NULL;
+    rc = im_link_peer_next(peer, why);
+
+    if (rc != IM_AGAIN) {
+        peer->since = 0;
+
+    } else if (peer->since == 0) {
+        peer->since = now;
+
+    } else if (now - peer->since > IM_LINK_LOOKUP
+               && im_link_peer_rewind(peer))
+    {
+        peer->since = 0;
+        rc = im_link_peer_next(peer, why);
+
+    } else if (now - peer->since > timeout) {
+        peer->since = now;
+        *why = "its name could not be looked up in time";
+    }
+
+    return rc;
 }
 
 

@@ -33,6 +33,7 @@ typedef struct {
 typedef struct {
     im_addr_t           addr;
     im_link_lookup_t   *lookup;     /* under way, or NULL */
+    uint64_t            since;      /* ms; 0: the caller waits for none */
     im_uint_t           n;
     im_uint_t           next;       /* the first one that is untried */
     im_uint_t           current;
@@ -50,6 +51,17 @@ void im_link_peer_cleanup(im_link_peer_t *peer);
  * the name is being looked up, ask again; IM_ERROR: *why is static text.
  */
 im_int_t im_link_peer_next(im_link_peer_t *peer, const char **why);
+
+/*
+ * The same at the time now, of monotonic ms.  A lookup that takes its time does
+ * not keep the caller from addresses that are known.  IM_AGAIN: *why is set if
+ * the lookup takes longer than timeout ms.
+ */
+im_int_t im_link_peer_try(im_link_peer_t *peer, uint64_t now,
+    uint64_t timeout, const char **why);
+
+/* A lookup is waited for. */
+#define im_link_peer_waits(peer)    ((peer)->since != 0)
 
 #define im_link_peer_current(peer)  (&(peer)->list[(peer)->current])
 
