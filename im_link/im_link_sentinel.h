@@ -1,0 +1,72 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Where the master is, as the sentinels say: all of them are asked, each
+ * second, when one of them tells of a switch, and whenever the caller wants to
+ * connect.
+ *
+ * The answer with the highest config-epoch wins.  A lower one than was seen
+ * before never does, so a sentinel that was cut off together with an old master
+ * can't lead back to it.  (All that are configured may agree on a lower one:
+ * then they were set up anew.)  A process that was started later and reaches no
+ * other sentinel than such a one has no way to know better: it follows it.
+ */
+
+#ifndef IM_LINK_SENTINEL_H
+#define IM_LINK_SENTINEL_H
+
+
+#include "im_link_conn.h"
+
+
+typedef struct im_link_sentinel_s  im_link_sentinel_t;
+
+/* addr is kept until the next event. */
+typedef void (*im_link_sentinel_pt)(void *data, const im_addr_t *addr,
+    uint64_t epoch);
+
+
+/* As the sentinel says whose answer has won; 0: not known. */
+typedef struct {
+    im_uint_t  configured;
+    im_uint_t  answering;      /* of them, now */
+    uint64_t   epoch;
+    uint64_t   sentinels;      /* that watch the master, with itself */
+    uint64_t   quorum;
+    uint64_t   replicas;
+    uint64_t   down_after;     /* ms */
+} im_link_sentinel_info_t;
+
+
+/*
+ * The sentinels are the seeds of conf, which is borrowed.  The handler is
+ * called when the master is another one than before, and at the end of each
+ * im_link_sentinel_ask().  NULL: no memory.
+ */
+im_link_sentinel_t *im_link_sentinel_create(const im_link_conf_t *conf,
+    const im_link_transport_t *transport, void *transport_data,
+    im_link_guard_t *guard, im_link_sentinel_pt handler, void *data);
+
+/* Closes the connections; the handler is not called any more.  Takes NULL. */
+void im_link_sentinel_close(im_link_sentinel_t *sentinel);
+
+/* Not before the guard is free.  Takes NULL. */
+void im_link_sentinel_destroy(im_link_sentinel_t *sentinel);
+
+/*
+ * What was said before does not count any more: the handler is called once one
+ * sentinel has answered, and the others have too, or a moment has passed.
+ */
+void im_link_sentinel_ask(im_link_sentinel_t *sentinel);
+
+/* ms until it is due again.  The handler may be called. */
+im_uint_t im_link_sentinel_tick(im_link_sentinel_t *sentinel);
+
+/* Why no master is known; kept by the sentinel. */
+const char *im_link_sentinel_why(im_link_sentinel_t *sentinel);
+
+void im_link_sentinel_info(const im_link_sentinel_t *sentinel,
+    im_link_sentinel_info_t *info);
+
+
+#endif /* IM_LINK_SENTINEL_H */
