@@ -145,6 +145,7 @@ sub prepare {
 
         # it would tell the next one's Redis of its rules
         stop_nginx();
+        sanitizers('nginx', error_log());
 
         stop_all();
         certificate() if $both =~ /TEST_NGINX_IM_CERT/;
@@ -396,7 +397,7 @@ sub stop_all {
         next unless $Pids{$name};
         eval { stop($name, 'TERM') };
         $Test->ok(0, "end of $name: $@") if $@;
-        sanitizers($name);
+        sanitizers($name, output_of($name));
     }
 
     unlink "$Dir/logic.sock", "$Dir/logic2.sock", "$Dir/redis.sock";
@@ -405,18 +406,26 @@ sub stop_all {
 }
 
 
-sub sanitizers {
+# Where a program writes to.  Of nginx that is the error log, stderr too.
+sub output_of {
     my ($name) = @_;
-    my $log = slurp("$Dir/$name.log");
+
+    return $name eq 'nginx2' ? "$Dir/node2/error.log" : "$Dir/$name.log";
+}
+
+
+sub sanitizers {
+    my ($name, $path) = @_;
 
     $Test->ok(0, "sanitizer in $name: $1")
-        if $log =~ /((?:ERROR: \w+Sanitizer|runtime error:).*)/;
+        if slurp($path) =~ /((?:ERROR: \w+Sanitizer|runtime error:).*)/;
 }
 
 
 sub clean {
     return unless $$ == $Owner;
 
+    sanitizers('nginx', error_log());
     stop_all();
 
     for my $file (glob("$Dir/asan.* $Dir/ubsan.*")) {
@@ -681,9 +690,12 @@ sub scenario {
     }
 
     if ($dead) {
-        for my $log (map { "$Dir/$_.log" } sort keys %Started) {
+        for my $log (error_log(), map { "$Dir/$_.log" } sort keys %Started) {
             $Test->diag("$log:\n" . tail($log)) if -s $log;
         }
+
+        # one that was paused would not end
+        kill 'CONT', eval { children(nginx_pid()) };
     }
 
     step_knock('stop') if $Knocker;
@@ -1822,19 +1834,22 @@ sub step_kill {
 
     until_true($Limit, sub {
         my @now = children($pid);
-        @now == @workers && !grep { $_ == $workers[0] } @now;
+        @now == @workers && !grep { $_ == $workers[0] || !title($_) } @now;
     }) or die "no new worker\n";
 
     return 1;
 }
 
 
-# PROGRAM | worker: stops it by SIGSTOP, and continues it
+# PROGRAM | worker | worker2: stops it by SIGSTOP, and continues it
 sub step_pause {
     my ($signal, $name) = @_;
-    my ($pid) = $name eq 'worker' ? children(nginx_pid()) : $Pids{$name};
+    my $pid = $name =~ /\Aworker(\d?)\z/
+        ? (children(nginx_pid()))[($1 || 1) - 1] : $Pids{$name};
 
-    return $pid && kill $signal, $pid;
+    return $pid && kill($signal, $pid) && until_true($Limit, sub {
+        (slurp("/proc/$pid/stat") =~ /\) T /) == ($signal eq 'STOP');
+    });
 }
 
 
@@ -1844,23 +1859,46 @@ sub step_reload {
     my $pid = nginx_pid();
     my @workers = children($pid) or die "no workers: master_on()?\n";
 
+    return reload($pid) unless defined $re && $re ne '';
+
+    my %were = map { $_ => 1 } @workers;
+
     kill 'HUP', $pid;
 
-    if (defined $re && $re ne '') {
-        my %were = map { $_ => 1 } @workers;
+    # no new ones; an older one may end meanwhile
+    step_log('error.log', 1, $re);
+    return !grep { !$were{$_} } children($pid);
+}
 
-        # no new ones; an older one may end meanwhile
-        step_log('error.log', 1, $re);
-        return !grep { !$were{$_} } children($pid);
-    }
+
+# Until as many new workers as there were accept connections, and the older ones
+# don't.
+sub reload {
+    my ($pid) = @_;
+    my %were = map { $_ => title($_) } children($pid);
+    my $workers = grep { $_ ne 'ends' } values %were;
+
+    kill 'HUP', $pid;
 
     until_true($Limit, sub {
-        my %now = map { $_ => 1 } children($pid);
-        grep { !delete $now{$_} } @workers;
-        keys %now >= @workers;
+        my %now = map { $_ => title($_) } children($pid);
+        my @old = grep { defined $were{$_} && $now{$_} ne 'ends' } keys %now;
+        my @new = grep { !defined $were{$_} && $now{$_} eq 'accepts' }
+                  keys %now;
+        !@old && @new >= $workers;
     }) or die "no new workers\n";
 
     return 1;
+}
+
+
+# A worker's title is its own once it is set up, and another one from before it
+# closes its sockets: accepts, ends, or '' of one that isn't set up.
+sub title {
+    my $title = slurp("/proc/$_[0]/cmdline") =~ s/\0+\z//r;
+
+    return $title eq 'nginx: worker process' ? 'accepts'
+         : $title eq 'nginx: worker process is shutting down' ? 'ends' : '';
 }
 
 
@@ -1869,8 +1907,8 @@ sub step_reload {
 sub step_generations {
     my ($n, $m, $rest) = split ' ', $_[0], 3;
     my $pid = nginx_pid();
-    my %seen = map { $_ => 1 } children($pid);
-    my $workers = keys %seen or die "no workers: master_on()?\n";
+
+    die "no workers: master_on()?\n" unless children($pid);
 
     for (1 .. $n) {
         for (1 .. $m) {
@@ -1880,16 +1918,7 @@ sub step_generations {
             push @Crowd, delete $Clients{generation};
         }
 
-        kill 'HUP', $pid;
-
-        my @new;
-
-        until_true($Limit, sub {
-            @new = grep { !$seen{$_} } children($pid);
-            @new >= $workers;
-        }) or die @new . " new workers, not $workers\n";
-
-        $seen{$_} = 1 for @new;
+        reload($pid);
     }
 
     return 1;
@@ -2211,7 +2240,7 @@ sub step_logged {
 sub step_output {
     my ($arg) = @_;
     my ($name, $re) = split ' ', $arg, 2;
-    my $path = $name eq 'nginx2' ? "$Dir/node2/error.log" : "$Dir/$name.log";
+    my $path = output_of($name);
 
     until_true($Limit, sub { slurp($path) =~ /$re/ })
         or die "wrote:\n" . tail($path) . "\n";
