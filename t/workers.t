@@ -36,7 +36,32 @@ d: many 101=2,429=1 /none
 
 
 
-=== TEST 2: handshakes of an address: smooth, over reconnects and a reload
+=== TEST 2: the worker that refuses an address has no place of it
+--- http_config
+    im_per_address pending=2;
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location = /status { im_status; }
+--- services: redis
+--- not_ready
+--- websocket
+until: /status "link":"up".*"link":"up"
+pause: worker
+a: many 101=2,429=1 /none
+resume: worker
+pause: worker2
+b: many 429=3 /none
+resume: worker2
+each: a close 1000
+until: /status "total":.*"sessions":0,
+c: many 101=2,429=1 /none
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 3: handshakes of an address: smooth, over reconnects and a reload
 --- http_config
     im_per_address handshakes=1;
 --- config

@@ -128,7 +128,8 @@ ngx_im_host_get(ngx_im_worker_t *w, const ngx_im_zone_key_t *key)
 }
 
 
-void
+/* Frees a host that holds nothing. */
+static void
 ngx_im_host_check(ngx_im_worker_t *w, ngx_im_host_t *host)
 {
     if (ngx_im_host_places(host, NGX_IM_POOL_SESSIONS) > 0
@@ -183,6 +184,7 @@ ngx_im_host_hold(ngx_im_worker_t *w, ngx_im_host_t *host, ngx_im_pool_e pool,
         && ngx_im_zone_hold(w, host->share, ngx_im_host_held[pool], max)
            != NGX_OK)
     {
+        ngx_im_host_check(w, host);
         return NGX_BUSY;
     }
 

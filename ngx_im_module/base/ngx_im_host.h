@@ -59,12 +59,10 @@ ngx_im_host_t *ngx_im_host_find(ngx_im_worker_t *w,
 ngx_im_host_t *ngx_im_host_get(ngx_im_worker_t *w,
     const ngx_im_zone_key_t *key);
 
-/* Frees a host that holds nothing. */
-void ngx_im_host_check(ngx_im_worker_t *w, ngx_im_host_t *host);
-
 /*
  * One place more in a pool, and one less.  Either counts in the zone as well.
  * NGX_BUSY: the address has max of them already, at all workers; 0: no limit.
+ * A host that holds nothing after either of them is freed.
  */
 ngx_int_t ngx_im_host_hold(ngx_im_worker_t *w, ngx_im_host_t *host,
     ngx_im_pool_e pool, ngx_uint_t max);

@@ -218,7 +218,6 @@ ngx_im_admit_place(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
     }
 
     if (ngx_im_admit_hold(w, host, place, why) != NGX_OK) {
-        ngx_im_host_check(w, host);
         return NGX_HTTP_TOO_MANY_REQUESTS;
     }
 
