@@ -87,8 +87,9 @@ DAEMON   := $(call objects,im_daemon)
 LOGIC    := $(call objects,im_logic)
 JOB      := $(call objects,im_job)
 
-# what only im_logic uses: hashes of tokens, and how names look
-LOGICLIBS := -lcrypto -licui18n -licuuc
+LINKLIBS := -levent -lhiredis -lyajl -lssl -lcrypto
+# what only im_logic uses: how names look
+LOGICLIBS := -licui18n -licuuc
 
 MODULE   := $(BUILD)/ngx_im_module.so
 PROGRAMS := $(BUILD)/im_logic $(BUILD)/im_job
@@ -98,7 +99,7 @@ FUZZ     := $(patsubst t/fuzz/%.c,$(BUILD)/t/%,$(wildcard t/fuzz/*_fuzz.c))
 # from an archive, so that each test links what it tests and no more; unit
 # tests bring an allocator of their own, which fails on demand
 TESTED   := $(BUILD)/t/tested.a
-TESTLIBS := -lcmocka -lyajl -levent -lhiredis -lcrypt $(LOGICLIBS) -lm
+TESTLIBS := -lcmocka $(LINKLIBS) -lcrypt $(LOGICLIBS) -lm
 
 .PHONY: all module programs run test drill fuzz fuzzers lint style install \
         clean help tests packages-build packages-run packages-test \
@@ -137,12 +138,11 @@ $(BUILD)/im_scripts.o: $(BUILD)/im_scripts.c
 
 $(BUILD)/im_logic: $(LOGIC) $(DAEMON) $(LINK) $(CORE)
 	$(call say,LD,$@)
-	$(Q)$(LDPROG) -pthread -o $@ $^ -levent -lhiredis -lyajl -lcrypt \
-	    $(LOGICLIBS) -lm
+	$(Q)$(LDPROG) -pthread -o $@ $^ $(LINKLIBS) -lcrypt $(LOGICLIBS) -lm
 
 $(BUILD)/im_job: $(JOB) $(DAEMON) $(LINK) $(CORE)
 	$(call say,LD,$@)
-	$(Q)$(LDPROG) -pthread -o $@ $^ -levent -lhiredis -lyajl -lm
+	$(Q)$(LDPROG) -pthread -o $@ $^ $(LINKLIBS) -lm
 
 
 # the module, built by nginx's own makefile

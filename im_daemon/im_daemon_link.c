@@ -182,7 +182,7 @@ im_daemon_link_close(void *data)
 
 static void *
 im_daemon_link_connect(void *data, im_link_conn_t *conn,
-    const im_link_address_t *to, im_str_t name, const char **why)
+    const im_link_address_t *to, const char **why)
 {
     im_daemon_link_t    *dl = data;
     im_daemon_socket_t  *s;

@@ -120,6 +120,7 @@ im_link_prepare(im_link_server_t *server, im_link_conn_t *conn,
     conn->events = &im_link_conn_events;
     conn->owner = server;
     conn->guard = &link->guard;
+    conn->ctx = link->conf.tls;
 
     im_link_conn_init(conn, name, period, link->transport,
                       link->transport_data);

@@ -6,7 +6,12 @@
  * A call is encoded when it is sent, on the connection that carries it, and
  * dies with that connection: so the generation in it is always the one of the
  * server that runs it.
+ *
+ * With TLS, bytes from the socket are decrypted before they are read here, and
+ * those for the socket are encrypted when it asks for them.
  */
+
+#include <stdio.h>
 
 #include "im_link_conn.h"
 
@@ -18,6 +23,7 @@
 #define IM_LINK_MAX_ARRAY    (1024 * 1024)
 #define IM_LINK_BACKOFF      50
 #define IM_LINK_BACKOFF_MAX  2000
+#define IM_LINK_LOST         (IM_LINK_TLS_WHY + 64)   /* bytes of a reason */
 
 
 /* A call that waits for its reply; of a script, with the tail of its bytes. */
@@ -76,7 +82,7 @@ im_link_conn_array(const redisReadTask *task, im_link_elements_t n)
 
 const char *
 im_link_conn_open(im_link_conn_t *conn, const im_link_address_t *to,
-    im_str_t name)
+    im_str_t host)
 {
     const char  *why;
 
@@ -85,13 +91,16 @@ im_link_conn_open(im_link_conn_t *conn, const im_link_address_t *to,
     conn->asked = conn->start;
     conn->latency = 0;
     conn->failed = 0;
+    conn->answered = 0;
+    conn->local = to->sockaddr.ss_family == AF_UNIX;
 
     im_link_conn_enter(conn, IM_LINK_CONNECTING);
 
     conn->unread = 0;
     conn->reader = redisReaderCreate();
+    conn->tls = conn->ctx != NULL ? im_link_tls_create(conn->ctx, host) : NULL;
 
-    if (conn->reader == NULL) {
+    if (conn->reader == NULL || (conn->ctx != NULL && conn->tls == NULL)) {
         return "no memory";
     }
 
@@ -102,7 +111,7 @@ im_link_conn_open(im_link_conn_t *conn, const im_link_address_t *to,
     conn->reader->privdata = conn;
 
     why = NULL;
-    conn->socket = conn->transport->connect(conn->data, conn, to, name, &why);
+    conn->socket = conn->transport->connect(conn->data, conn, to, &why);
 
     return conn->socket != NULL ? NULL : why;
 }
@@ -137,6 +146,11 @@ im_link_conn_close(im_link_conn_t *conn)
     if (conn->reader != NULL) {
         redisReaderFree(conn->reader);
         conn->reader = NULL;
+    }
+
+    if (conn->tls != NULL) {
+        im_link_tls_destroy(conn->tls);
+        conn->tls = NULL;
     }
 
     conn->closes++;
@@ -318,6 +332,15 @@ im_link_conn_waits(const im_link_conn_t *conn)
 }
 
 
+/* TLS has begun and is not done. */
+static int
+im_link_conn_shaking(const im_link_conn_t *conn)
+{
+    return conn->state == IM_LINK_CONNECTING && conn->tls != NULL
+           && im_link_tls_begun(conn->tls);
+}
+
+
 /* Replies that come, however slowly, are not late. */
 const char *
 im_link_conn_late(const im_link_conn_t *conn, uint64_t timeout)
@@ -331,36 +354,14 @@ im_link_conn_late(const im_link_conn_t *conn, uint64_t timeout)
     }
 
     if (conn->state < IM_LINK_READY && now - conn->start > timeout) {
-        return "timed out while connecting";
+        return im_link_conn_shaking(conn)
+               ? "timed out in the TLS handshake: does the server speak TLS "
+                 "on this port?"
+               : "timed out while connecting";
     }
 
     return now - conn->heard > timeout && im_link_conn_waits(conn) > timeout
            ? "no answer in time" : NULL;
-}
-
-
-im_int_t
-im_link_connected(im_link_conn_t *conn)
-{
-    im_int_t          rc;
-    im_uint_t         closes;
-    im_link_guard_t  *guard;
-
-    guard = conn->guard;
-    closes = conn->closes;
-
-    im_link_enter(guard);
-
-    conn->heard = im_link_conn_now(conn);
-    im_link_conn_enter(conn, IM_LINK_PREPARING);
-
-    conn->events->connected(conn);
-
-    rc = conn->closes == closes ? IM_OK : IM_ERROR;
-
-    im_link_leave(guard);
-
-    return rc;
 }
 
 
@@ -400,21 +401,16 @@ im_link_conn_next(im_link_conn_t *conn, const char **why)
 
 
 /* A reply may close the connection: then the reader is gone too. */
-im_int_t
-im_link_received(im_link_conn_t *conn, const void *bytes, size_t n)
+static const char *
+im_link_conn_read(im_link_conn_t *conn, const void *bytes, size_t n)
 {
-    im_int_t          rc;
     im_uint_t         closes;
     const char       *why;
-    im_link_guard_t  *guard;
     im_link_reply_t  *reply;
 
-    guard = conn->guard;
     closes = conn->closes;
+    conn->answered = 1;
 
-    im_link_enter(guard);
-
-    conn->heard = im_link_conn_now(conn);
     why = im_link_conn_feed(conn, bytes, n);
 
     while (why == NULL && conn->closes == closes
@@ -425,8 +421,94 @@ im_link_received(im_link_conn_t *conn, const void *bytes, size_t n)
         freeReplyObject(reply);
     }
 
+    return why;
+}
+
+
+static void
+im_link_conn_begin(im_link_conn_t *conn)
+{
+    im_link_conn_enter(conn, IM_LINK_PREPARING);
+
+    conn->events->connected(conn);
+}
+
+
+/* NULL: it is done or goes on. */
+static const char *
+im_link_conn_handshake(im_link_conn_t *conn)
+{
+    im_int_t  rc;
+
+    rc = im_link_tls_handshake(conn->tls);
+
+    if (rc == IM_ERROR) {
+        return im_link_tls_why(conn->tls);
+    }
+
+    if (im_link_tls_output(conn->tls).len > 0) {
+        conn->transport->write(conn->socket);
+    }
+
+    if (rc == IM_OK) {
+        im_link_conn_begin(conn);
+    }
+
+    return NULL;
+}
+
+
+/* What was sent to begin may close the connection, as a reply may. */
+static const char *
+im_link_conn_decrypt(im_link_conn_t *conn, const void *bytes, size_t n)
+{
+    u_char       buf[IM_LINK_TLS_READ];
+    ssize_t      len;
+    im_uint_t    closes;
+    const char  *why;
+
+    closes = conn->closes;
+
+    im_link_tls_feed(conn->tls, bytes, n);
+
+    why = im_link_tls_done(conn->tls) ? NULL : im_link_conn_handshake(conn);
+
+    while (why == NULL && conn->closes == closes
+           && im_link_tls_done(conn->tls))
+    {
+        len = im_link_tls_read(conn->tls, buf);
+
+        if (len == IM_AGAIN) {
+
+            if (im_link_tls_output(conn->tls).len > 0) {
+                conn->transport->write(conn->socket);
+            }
+
+            return NULL;
+        }
+
+        why = len < 0 ? im_link_tls_why(conn->tls)
+                      : im_link_conn_read(conn, buf, (size_t) len);
+    }
+
+    return why;
+}
+
+
+/*
+ * The end of a public function.  A reason is copied, since the owner closes the
+ * connection, and with it what the reason may be a part of.
+ */
+static im_int_t
+im_link_conn_end(im_link_conn_t *conn, im_link_guard_t *guard, im_uint_t closes,
+    const char *why, const char *more)
+{
+    char      text[IM_LINK_LOST];
+    im_int_t  rc;
+
     if (why != NULL) {
-        conn->events->lost(conn, why);
+        (void) snprintf(text, sizeof(text), "%s%s", why, more);
+        conn->events->lost(conn, text);
     }
 
     rc = conn->closes == closes ? IM_OK : IM_ERROR;
@@ -437,28 +519,80 @@ im_link_received(im_link_conn_t *conn, const void *bytes, size_t n)
 }
 
 
-void
-im_link_closed(im_link_conn_t *conn, const char *why)
+im_int_t
+im_link_connected(im_link_conn_t *conn)
 {
+    im_uint_t         closes;
+    const char       *why;
+    im_link_guard_t  *guard;
+
+    why = NULL;
+    guard = conn->guard;
+    closes = conn->closes;
+
+    im_link_enter(guard);
+
+    conn->heard = im_link_conn_now(conn);
+
+    if (conn->tls != NULL) {
+        why = im_link_conn_handshake(conn);
+
+    } else {
+        im_link_conn_begin(conn);
+    }
+
+    return im_link_conn_end(conn, guard, closes, why, "");
+}
+
+
+im_int_t
+im_link_received(im_link_conn_t *conn, const void *bytes, size_t n)
+{
+    im_uint_t         closes;
+    const char       *why;
     im_link_guard_t  *guard;
 
     guard = conn->guard;
+    closes = conn->closes;
 
     im_link_enter(guard);
-    conn->events->lost(conn, why);
-    im_link_leave(guard);
+
+    conn->heard = im_link_conn_now(conn);
+
+    why = conn->tls != NULL ? im_link_conn_decrypt(conn, bytes, n)
+                            : im_link_conn_read(conn, bytes, n);
+
+    return im_link_conn_end(conn, guard, closes, why, "");
 }
 
 
-im_str_t
-im_link_output(const im_link_conn_t *conn)
-{
-    return im_str_set(conn->out.data + conn->sent, conn->out.len - conn->sent);
-}
-
-
+/* A port that wants TLS takes a command for a broken handshake. */
 void
-im_link_sent(im_link_conn_t *conn, size_t n)
+im_link_closed(im_link_conn_t *conn, const char *why)
+{
+    const char       *more;
+    im_link_guard_t  *guard;
+
+    guard = conn->guard;
+    more = "";
+
+    if (im_link_conn_shaking(conn)) {
+        more = " in the TLS handshake";
+
+    } else if (conn->tls == NULL && conn->state == IM_LINK_PREPARING
+               && !conn->answered && !conn->local)
+    {
+        more = " before its first answer: does this port want TLS (tls=on)?";
+    }
+
+    im_link_enter(guard);
+
+    (void) im_link_conn_end(conn, guard, conn->closes, why, more);
+}
+
+
+static void
+im_link_conn_taken(im_link_conn_t *conn, size_t n)
 {
     conn->sent += n;
 
@@ -470,5 +604,58 @@ im_link_sent(im_link_conn_t *conn, size_t n)
         conn->out.len -= conn->sent;
         memmove(conn->out.data, conn->out.data + conn->sent, conn->out.len);
         conn->sent = 0;
+    }
+}
+
+
+static im_str_t
+im_link_conn_untaken(const im_link_conn_t *conn)
+{
+    return im_str_set(conn->out.data + conn->sent, conn->out.len - conn->sent);
+}
+
+
+/* A record at a time: what the socket doesn't take stays as it is. */
+static im_str_t
+im_link_conn_encrypt(im_link_conn_t *conn)
+{
+    size_t    n;
+    im_str_t  out;
+
+    out = im_link_conn_untaken(conn);
+
+    if (out.len > 0 && im_link_tls_done(conn->tls) && !conn->failed
+        && im_link_tls_output(conn->tls).len == 0)
+    {
+        n = im_min(out.len, IM_LINK_TLS_READ);
+
+        if (im_link_tls_write(conn->tls, out.data, n) == IM_OK) {
+            im_link_conn_taken(conn, n);
+
+        } else {
+            conn->failed = 1;
+        }
+    }
+
+    return im_link_tls_output(conn->tls);
+}
+
+
+im_str_t
+im_link_output(im_link_conn_t *conn)
+{
+    return conn->tls != NULL ? im_link_conn_encrypt(conn)
+                             : im_link_conn_untaken(conn);
+}
+
+
+void
+im_link_sent(im_link_conn_t *conn, size_t n)
+{
+    if (conn->tls != NULL) {
+        im_link_tls_sent(conn->tls, n);
+
+    } else {
+        im_link_conn_taken(conn, n);
     }
 }

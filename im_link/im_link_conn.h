@@ -73,6 +73,8 @@ struct im_link_conn_s {
     void                       *data;        /* the transport's */
     const char                 *name;        /* for the log */
     void                       *socket;      /* the transport's */
+    const im_link_tls_ctx_t    *ctx;         /* NULL: without TLS */
+    im_link_tls_t              *tls;
     redisReader                *reader;
     redisReplyObjectFunctions   functions;   /* of the reader */
     im_link_array_pt            array;       /* the one of hiredis */
@@ -92,20 +94,22 @@ struct im_link_conn_s {
     uint64_t                    latency;     /* of replies, in ms / 8 */
     im_link_conn_e              state;
     unsigned                    failed:1;    /* a command found no memory */
+    unsigned                    local:1;     /* by a unix socket */
+    unsigned                    answered:1;  /* the server has said something */
     u_char                      generation[IM_LINK_GENERATION];
 };
 
 
-/* The rest is set by the caller before: events, owner, guard. */
+/* The rest is set by the caller before: events, owner, guard, ctx. */
 void im_link_conn_init(im_link_conn_t *conn, const char *name, uint64_t period,
     const im_link_transport_t *transport, void *data);
 
 /*
- * name: of the server, as a certificate has it.  NULL: it connects; else the
+ * host: of the server, as a certificate has it.  NULL: it connects; else the
  * reason why not.
  */
 const char *im_link_conn_open(im_link_conn_t *conn,
-    const im_link_address_t *to, im_str_t name);
+    const im_link_address_t *to, im_str_t host);
 
 /*
  * Forgets what is unsent and unread, and says when to connect again.  A closed

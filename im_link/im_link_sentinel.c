@@ -91,6 +91,7 @@ im_link_sentinel_prepare(im_link_sentinel_node_t *node, im_link_conn_t *conn,
     conn->events = &im_link_sentinel_events;
     conn->owner = node;
     conn->guard = sentinel->guard;
+    conn->ctx = sentinel->conf->tls;
 
     im_link_conn_init(conn, name, period, sentinel->transport,
                       sentinel->transport_data);
@@ -797,8 +798,7 @@ im_link_sentinel_open(im_link_sentinel_node_t *node, im_link_conn_t *conn)
 
     if (rc == IM_OK) {
         return im_link_conn_open(conn, im_link_peer_current(&node->peer),
-                                 conf->name.len > 0 ? conf->name
-                                                    : node->seed->addr.host);
+                                 node->seed->addr.host);
     }
 
     if (rc == IM_ERROR) {

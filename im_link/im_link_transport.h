@@ -11,6 +11,7 @@
 
 #include "im_link.h"
 #include "im_link_peer.h"
+#include "im_link_tls.h"
 
 
 #define IM_LINK_SEEDS  16
@@ -27,13 +28,9 @@ typedef enum {
 
 /* No function calls the link before it returns. */
 typedef struct {
-    /*
-     * Begins to connect; close() ends the socket.  name: that a certificate of
-     * the server must have.  NULL: *why is set.
-     */
+    /* Begins to connect; close() ends the socket.  NULL: *why is set. */
     void     *(*connect)(void *data, im_link_conn_t *conn,
-                         const im_link_address_t *to, im_str_t name,
-                         const char **why);
+                         const im_link_address_t *to, const char **why);
     void      (*close)(void *socket);
 
     /* There is output: write it later in this turn. */
@@ -68,7 +65,6 @@ typedef struct {
     im_uint_t       nseeds;
     im_link_seed_t  seeds[IM_LINK_SEEDS];  /* the server, sentinels, nodes */
     im_str_t        master;            /* its name at the sentinels */
-    im_str_t        name;              /* in certificates; empty: the host's */
     im_str_t        user;
     im_str_t        password;
     im_str_t        sentinel_user;
@@ -77,6 +73,7 @@ typedef struct {
     uint64_t        db;
     uint64_t        partitions;        /* 0: what is there, or the default */
     uint64_t        timeout;           /* ms, of connecting and of replies */
+    const im_link_tls_ctx_t  *tls;     /* NULL: without TLS */
 } im_link_conf_t;
 
 
@@ -94,6 +91,7 @@ void *im_link_transport_data(const im_link_t *link);
 void im_link_tick(im_link_t *link);
 
 /*
+ * The socket is connected; it has read bytes.
  * IM_ERROR: the connection is closed, and the link may be destroyed: the
  * caller touches neither again, nor the socket.
  */
@@ -104,7 +102,7 @@ im_int_t im_link_received(im_link_conn_t *conn, const void *bytes, size_t n);
 void im_link_closed(im_link_conn_t *conn, const char *why);
 
 /* Bytes that wait for the socket; n of them were written. */
-im_str_t im_link_output(const im_link_conn_t *conn);
+im_str_t im_link_output(im_link_conn_t *conn);
 void im_link_sent(im_link_conn_t *conn, size_t n);
 
 

@@ -170,7 +170,7 @@ ngx_im_link_post(void *data)
 
 static void *
 ngx_im_link_connect(void *data, im_link_conn_t *conn,
-    const im_link_address_t *to, im_str_t name, const char **why)
+    const im_link_address_t *to, const char **why)
 {
     ngx_int_t               rc;
     ngx_im_link_t          *nl = data;

@@ -30,7 +30,7 @@ static void fuzz_message(void *data, im_uint_t number, im_str_t payload);
 static void fuzz_heartbeat(void *data, im_uint_t number, int lost);
 static void fuzz_fatal(void *data, const char *why);
 static void *fuzz_connect(void *data, im_link_conn_t *conn,
-    const im_link_address_t *to, im_str_t name, const char **why);
+    const im_link_address_t *to, const char **why);
 static void fuzz_close(void *socket);
 static void fuzz_write(void *socket);
 static void fuzz_timer(void *data, im_uint_t ms);
@@ -250,7 +250,7 @@ fuzz_fatal(void *data, const char *why)
 
 static void *
 fuzz_connect(void *data, im_link_conn_t *conn, const im_link_address_t *to,
-    im_str_t name, const char **why)
+    const char **why)
 {
     im_link_conn_t  **slot;
 

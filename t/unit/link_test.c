@@ -254,7 +254,7 @@ static const im_link_events_t  link_events = {
 
 static void *
 t_connect(void *data, im_link_conn_t *conn, const im_link_address_t *to,
-    im_str_t name, const char **why)
+    const char **why)
 {
     socket_t  *s;
 
