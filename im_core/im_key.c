@@ -25,28 +25,6 @@ static const uint64_t  im_key_seed[2][2] = {
 };
 
 
-/* CRC16-XMODEM (polynomial 0x1021, initially 0), as Redis Cluster uses. */
-uint16_t
-im_partition(im_str_t topic, uint32_t n)
-{
-    size_t     i;
-    uint16_t   crc;
-    im_uint_t  bit;
-
-    crc = 0;
-
-    for (i = 0; i < topic.len; i++) {
-        crc = (uint16_t) (crc ^ (topic.data[i] << 8));
-
-        for (bit = 0; bit < 8; bit++) {
-            crc = (uint16_t) (crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1);
-        }
-    }
-
-    return n == 0 ? 0 : (uint16_t) (crc % n);
-}
-
-
 int
 im_text_valid(im_str_t text)
 {
@@ -142,21 +120,21 @@ im_topic_user(im_buf_t *b, im_str_t user)
 
 
 void
-im_key_in(im_buf_t *b, im_str_t prefix, uint16_t p, const char *what,
+im_key_in(im_buf_t *b, const im_keys_t *keys, uint16_t p, const char *what,
     im_str_t name)
 {
-    im_buf_add_str(b, prefix);
+    im_buf_add_str(b, keys->prefix);
     im_buf_add(b, "{", 1);
-    im_buf_add_uint(b, p);
+    im_keys_tag(b, keys, p);
     im_buf_add(b, "}:", 2);
     im_key_add(b, what, name);
 }
 
 
 void
-im_key_reg(im_buf_t *b, im_str_t prefix, const char *what, im_str_t name)
+im_key_reg(im_buf_t *b, const im_keys_t *keys, const char *what, im_str_t name)
 {
-    im_buf_add_str(b, prefix);
+    im_buf_add_str(b, keys->prefix);
     im_buf_add_z(b, "{reg}:");
     im_key_add(b, what, name);
 }
@@ -174,20 +152,20 @@ im_worker_id(im_buf_t *b, im_str_t node, im_uint_t slot, uint64_t start)
 
 
 void
-im_key_topic(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
+im_key_topic(im_buf_t *b, const im_keys_t *keys, uint16_t p, im_str_t topic,
     im_key_topic_e what)
 {
-    im_key_in(b, prefix, p, "", topic);
+    im_key_in(b, keys, p, "", topic);
     im_buf_add(b, ":", 1);
     im_buf_add_u8(b, (uint8_t) what);
 }
 
 
 void
-im_key_topic_worker(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
-    const char *what, im_str_t worker)
+im_key_topic_worker(im_buf_t *b, const im_keys_t *keys, uint16_t p,
+    im_str_t topic, const char *what, im_str_t worker)
 {
-    im_key_in(b, prefix, p, "", topic);
+    im_key_in(b, keys, p, "", topic);
     im_key_add(b, what, worker);
 }
 
@@ -198,7 +176,7 @@ im_key_topic_worker(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
  * other.
  */
 void
-im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
+im_key_idem(im_buf_t *b, const im_keys_t *keys, uint16_t p, im_str_t topic,
     im_str_t id)
 {
     char      hash[33];
@@ -214,28 +192,28 @@ im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
                     (unsigned long long) im_siphash(seed, id.data, id.len),
                     (unsigned long long) im_siphash(swapped, id.data, id.len));
 
-    im_key_in(b, prefix, p, "d:", im_str_z(hash));
+    im_key_in(b, keys, p, "d:", im_str_z(hash));
 }
 
 
 void
-im_key_limit(im_buf_t *b, im_str_t prefix, uint16_t p, char kind,
+im_key_limit(im_buf_t *b, const im_keys_t *keys, uint16_t p, char kind,
     im_str_t subject)
 {
-    im_key_in(b, prefix, p, "l:", im_str_set(&kind, 1));
+    im_key_in(b, keys, p, "l:", im_str_set(&kind, 1));
     im_key_add(b, ":", subject);
 }
 
 
 void
-im_key_nodes(im_buf_t *b, im_str_t prefix)
+im_key_nodes(im_buf_t *b, const im_keys_t *keys)
 {
-    im_key_reg(b, prefix, "nodes", im_str_z(""));
+    im_key_reg(b, keys, "nodes", im_str_z(""));
 }
 
 
 void
-im_key_jobs(im_buf_t *b, im_str_t prefix)
+im_key_jobs(im_buf_t *b, const im_keys_t *keys)
 {
-    im_key_reg(b, prefix, "jobs", im_str_z(""));
+    im_key_reg(b, keys, "jobs", im_str_z(""));
 }

@@ -3,7 +3,8 @@
  *
  * Names in Redis and names from outside; no other file spells a key.
  *
- * Every function appends to b.  prefix is "im:" unless configured.
+ * Every function appends to b.  PREFIX is "im:" unless configured, {p} stands
+ * for the tag of partition p (im_keys.h).
  */
 
 #ifndef IM_KEY_H
@@ -12,19 +13,14 @@
 
 #include "im_types.h"
 #include "im_buf.h"
+#include "im_keys.h"
 
 
 #define IM_NAME_MAX           253     /* with "r:" it fits IM_TOPIC_MAX */
-#define IM_PARTITIONS_MAX     1024
-#define IM_PARTITIONS         16      /* default */
-#define IM_PREFIX_MAX         32
 #define IM_WORKER_MAX         (255 + 32)
 
 #define IM_QUEUE_GROUP        "job"
 
-
-/* CRC16-XMODEM(topic) mod n */
-uint16_t im_partition(im_str_t topic, uint32_t n);
 
 /* Valid UTF-8, no control characters. */
 int im_text_valid(im_str_t text);
@@ -38,9 +34,10 @@ int im_prefix_valid(im_str_t prefix);
 /* WHAT and a name; WHAT without a name: im_str_z("") */
 void im_key_add(im_buf_t *b, const char *what, im_str_t name);
 /* PREFIX{p}: or PREFIX{reg}: before them */
-void im_key_in(im_buf_t *b, im_str_t prefix, uint16_t p, const char *what,
+void im_key_in(im_buf_t *b, const im_keys_t *keys, uint16_t p, const char *what,
     im_str_t name);
-void im_key_reg(im_buf_t *b, im_str_t prefix, const char *what, im_str_t name);
+void im_key_reg(im_buf_t *b, const im_keys_t *keys, const char *what,
+    im_str_t name);
 
 /* "r:NAME", "u:ID" */
 void im_topic_room(im_buf_t *b, im_str_t room);
@@ -57,19 +54,19 @@ typedef enum {
     IM_KEY_LOGINS = 'l'        /* of a user's inbox: the user's tokens */
 } im_key_topic_e;
 
-void im_key_topic(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
-    im_key_topic_e what);
+void im_key_topic(im_buf_t *b, const im_keys_t *keys, uint16_t p,
+    im_str_t topic, im_key_topic_e what);
 /* PREFIX{p}:TOPIC:k:WORKER and PREFIX{p}:TOPIC:x:WORKER */
-void im_key_topic_worker(im_buf_t *b, im_str_t prefix, uint16_t p,
+void im_key_topic_worker(im_buf_t *b, const im_keys_t *keys, uint16_t p,
     im_str_t topic, const char *what, im_str_t worker);
 
-#define im_key_members(b, prefix, p, topic, worker)                           \
-    im_key_topic_worker(b, prefix, p, topic, ":k:", worker)
-#define im_key_left(b, prefix, p, topic, worker)                              \
-    im_key_topic_worker(b, prefix, p, topic, ":x:", worker)
+#define im_key_members(b, keys, p, topic, worker)                             \
+    im_key_topic_worker(b, keys, p, topic, ":k:", worker)
+#define im_key_left(b, keys, p, topic, worker)                                \
+    im_key_topic_worker(b, keys, p, topic, ":x:", worker)
 
 /* PREFIX{p}:d:HASH32, the hash over topic and id */
-void im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
+void im_key_idem(im_buf_t *b, const im_keys_t *keys, uint16_t p, im_str_t topic,
     im_str_t id);
 
 /*
@@ -77,9 +74,9 @@ void im_key_idem(im_buf_t *b, im_str_t prefix, uint16_t p, im_str_t topic,
  * token, PREFIX{p}:l:KIND:SUBJECT counts attempts.  The partition is that of
  * the name, hash or subject.
  */
-#define im_key_account(b, prefix, p, name)  im_key_in(b, prefix, p, "a:", name)
-#define im_key_token(b, prefix, p, hash)  im_key_in(b, prefix, p, "t:", hash)
-void im_key_limit(im_buf_t *b, im_str_t prefix, uint16_t p, char kind,
+#define im_key_account(b, keys, p, name)  im_key_in(b, keys, p, "a:", name)
+#define im_key_token(b, keys, p, hash)  im_key_in(b, keys, p, "t:", hash)
+void im_key_limit(im_buf_t *b, const im_keys_t *keys, uint16_t p, char kind,
     im_str_t subject);
 /* im_TOKEN: other programs read it, so it has no prefix and partition */
 #define im_key_login(b, token)  im_key_add(b, "im_", token)
@@ -88,26 +85,26 @@ void im_key_limit(im_buf_t *b, im_str_t prefix, uint16_t p, char kind,
  * Of a partition: PREFIX{p}:q, PREFIX{p}:own; channels PREFIX{p}:w:WORKER,
  * PREFIX{p}:all
  */
-#define im_key_queue(b, prefix, p)  im_key_in(b, prefix, p, "q", im_str_z(""))
-#define im_key_owner(b, prefix, p)                                            \
-    im_key_in(b, prefix, p, "own", im_str_z(""))
-#define im_key_channel(b, prefix, p, worker)                                  \
-    im_key_in(b, prefix, p, "w:", worker)
-#define im_key_channel_all(b, prefix, p)                                      \
-    im_key_in(b, prefix, p, "all", im_str_z(""))
+#define im_key_queue(b, keys, p)  im_key_in(b, keys, p, "q", im_str_z(""))
+#define im_key_owner(b, keys, p)                                              \
+    im_key_in(b, keys, p, "own", im_str_z(""))
+#define im_key_channel(b, keys, p, worker)                                    \
+    im_key_in(b, keys, p, "w:", worker)
+#define im_key_channel_all(b, keys, p)                                        \
+    im_key_in(b, keys, p, "all", im_str_z(""))
 
 /*
- * PREFIX{reg}:conf (string: number of partitions), :nodes (zset), :n:WORKER
+ * PREFIX{reg}:conf (string: "16" or "16e", im_keys.h), :nodes (zset), :n:WORKER
  * (hash), :t:NODE (zset), :jobs (zset), :revoked (zset), :names (hash)
  */
-#define im_key_conf(b, prefix)  im_key_reg(b, prefix, "conf", im_str_z(""))
-void im_key_nodes(im_buf_t *b, im_str_t prefix);
-#define im_key_record(b, prefix, worker)  im_key_reg(b, prefix, "n:", worker)
-#define im_key_tokens(b, prefix, node)  im_key_reg(b, prefix, "t:", node)
-void im_key_jobs(im_buf_t *b, im_str_t prefix);
-#define im_key_revoked(b, prefix)                                             \
-    im_key_reg(b, prefix, "revoked", im_str_z(""))
-#define im_key_names(b, prefix)  im_key_reg(b, prefix, "names", im_str_z(""))
+#define im_key_conf(b, keys)  im_key_reg(b, keys, "conf", im_str_z(""))
+void im_key_nodes(im_buf_t *b, const im_keys_t *keys);
+#define im_key_record(b, keys, worker)  im_key_reg(b, keys, "n:", worker)
+#define im_key_tokens(b, keys, node)  im_key_reg(b, keys, "t:", node)
+void im_key_jobs(im_buf_t *b, const im_keys_t *keys);
+#define im_key_revoked(b, keys)                                               \
+    im_key_reg(b, keys, "revoked", im_str_z(""))
+#define im_key_names(b, keys)  im_key_reg(b, keys, "names", im_str_z(""))
 
 
 #endif /* IM_KEY_H */

@@ -41,7 +41,7 @@ im_kind_colon(im_str_t s)
  * TOPIC:m, or TOPIC:k:WORKER.  Names of workers have no colon, and a dot: so
  * they are longer than one character.
  */
-static im_kind_e
+static im_key_kind_e
 im_kind_topic(im_str_t s, im_str_t *topic)
 {
     size_t  n;
@@ -88,14 +88,14 @@ im_kind_topic(im_str_t s, im_str_t *topic)
 
 
 /* What is behind "PREFIX{p}:". */
-static im_kind_e
+static im_key_kind_e
 im_kind_partition(im_str_t s, im_str_t *topic)
 {
     size_t  i;
 
     static const struct {
-        const char  *with;
-        im_kind_e    kind;
+        const char     *with;
+        im_key_kind_e   kind;
     } kinds[] = {
         { "d:", IM_KIND_IDEM },
         { "a:", IM_KIND_ACCOUNT },
@@ -123,14 +123,14 @@ im_kind_partition(im_str_t s, im_str_t *topic)
 }
 
 
-im_kind_e
-im_key_kind(im_str_t prefix, im_str_t key, uint16_t *p, im_str_t *topic)
+im_key_kind_e
+im_key_kind(const im_keys_t *keys, im_str_t key, uint16_t *p, im_str_t *topic)
 {
     size_t    i;
-    uint64_t  n;
-    im_str_t  s, tag;
+    im_str_t  s, tag, prefix;
 
     *p = 0;
+    prefix = keys->prefix;
     *topic = im_str_set(key.data, 0);
 
     if (key.len <= prefix.len + 1
@@ -156,25 +156,20 @@ im_key_kind(im_str_t prefix, im_str_t key, uint16_t *p, im_str_t *topic)
                                                : IM_KIND_PROCESS;
     }
 
-    if (im_decimal_decode(tag, &n) != IM_OK || n >= IM_PARTITIONS_MAX) {
-        return IM_KIND_FOREIGN;
-    }
-
-    *p = (uint16_t) n;
-
-    return im_kind_partition(s, topic);
+    return im_keys_find(keys, tag, p) == IM_OK ? im_kind_partition(s, topic)
+                                               : IM_KIND_FOREIGN;
 }
 
 
 const char *
-im_key_kind_name(im_kind_e kind)
+im_key_kind_name(im_key_kind_e kind)
 {
     return im_kind_names[kind];
 }
 
 
-void
-im_key_glob_routes(im_buf_t *b, im_str_t prefix)
+static void
+im_kind_glob(im_buf_t *b, im_str_t prefix, const char *behind)
 {
     size_t  i;
 
@@ -186,5 +181,19 @@ im_key_glob_routes(im_buf_t *b, im_str_t prefix)
         im_buf_add(b, &prefix.data[i], 1);
     }
 
-    im_buf_add_z(b, "{*}:*:w");
+    im_buf_add_z(b, behind);
+}
+
+
+void
+im_key_glob_routes(im_buf_t *b, const im_keys_t *keys)
+{
+    im_kind_glob(b, keys->prefix, "{*}:*:w");
+}
+
+
+void
+im_key_glob_accounts(im_buf_t *b, const im_keys_t *keys)
+{
+    im_kind_glob(b, keys->prefix, "{*}:a:*");
 }

@@ -24,18 +24,22 @@ typedef enum {
     IM_KIND_PROCESS,           /* leases, owners, records */
     IM_KIND_FOREIGN,           /* not of this prefix */
     IM_KINDS
-} im_kind_e;
+} im_key_kind_e;
 
 
 /* p, topic: of the first five kinds; borrowed from the key. */
-im_kind_e im_key_kind(im_str_t prefix, im_str_t key, uint16_t *p,
+im_key_kind_e im_key_kind(const im_keys_t *keys, im_str_t key, uint16_t *p,
     im_str_t *topic);
 
 /* For the log: "history", "routes". */
-const char *im_key_kind_name(im_kind_e kind);
+const char *im_key_kind_name(im_key_kind_e kind);
 
-/* A glob that matches the routes of all topics, and perhaps other keys. */
-void im_key_glob_routes(im_buf_t *b, im_str_t prefix);
+/*
+ * Globs that match the routes of all topics, and all accounts; perhaps other
+ * keys too.
+ */
+void im_key_glob_routes(im_buf_t *b, const im_keys_t *keys);
+void im_key_glob_accounts(im_buf_t *b, const im_keys_t *keys);
 
 
 #endif /* IM_KEY_KIND_H */

@@ -119,10 +119,10 @@ typedef enum {
 
 
 typedef struct {
-    uint64_t   bytes;
-    im_kind_e  kind;
-    size_t     len;
-    u_char     key[256];
+    uint64_t       bytes;
+    im_key_kind_e  kind;
+    size_t         len;
+    u_char         key[256];
 } im_job_memory_top_t;
 
 

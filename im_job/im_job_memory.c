@@ -27,9 +27,9 @@
 
 /* A key whose size is asked for. */
 typedef struct {
-    im_job_t   *job;
-    im_kind_e   kind;
-    im_str_t    key;           /* stored after the struct */
+    im_job_t       *job;
+    im_key_kind_e   kind;
+    im_str_t        key;       /* stored after the struct */
 } im_job_memory_key_t;
 
 
@@ -50,7 +50,7 @@ static const char *const  im_job_memory_cures[IM_KINDS] = {
 
 /* Keeps the largest ones in order. */
 static void
-im_job_memory_largest(im_job_memory_t *m, im_kind_e kind, im_str_t key,
+im_job_memory_largest(im_job_memory_t *m, im_key_kind_e kind, im_str_t key,
     uint64_t bytes)
 {
     im_uint_t             i;
@@ -126,7 +126,7 @@ im_job_memory_key(im_job_t *job, im_str_t key)
     }
 
     k->job = job;
-    k->kind = im_key_kind(im_link_prefix(job->link), key, &p, &topic);
+    k->kind = im_key_kind(im_link_keys(job->link), key, &p, &topic);
     k->key = im_str_set((u_char *) (k + 1), key.len);
     memcpy(k->key.data, key.data, key.len);
 
@@ -161,7 +161,7 @@ im_job_memory_name(const im_job_memory_top_t *top, char *name)
 
 /* The kinds, those with most bytes first. */
 static void
-im_job_memory_order(const im_job_memory_t *m, im_kind_e *order)
+im_job_memory_order(const im_job_memory_t *m, im_key_kind_e *order)
 {
     im_uint_t  i, j;
 
@@ -173,13 +173,13 @@ im_job_memory_order(const im_job_memory_t *m, im_kind_e *order)
             order[j] = order[j - 1];
         }
 
-        order[j] = (im_kind_e) i;
+        order[j] = (im_key_kind_e) i;
     }
 }
 
 
 static void
-im_job_memory_log_kinds(const im_job_memory_t *m, const im_kind_e *order,
+im_job_memory_log_kinds(const im_job_memory_t *m, const im_key_kind_e *order,
     int level)
 {
     int        n;
@@ -228,7 +228,7 @@ static void
 im_job_memory_log(im_job_t *job)
 {
     int                        level;
-    im_kind_e                  order[IM_KINDS];
+    im_key_kind_e              order[IM_KINDS];
     im_job_memory_t           *m;
     const im_link_settings_t  *s;
 

@@ -85,7 +85,7 @@ im_job_orphan_key(im_job_t *job, im_str_t key)
     im_link_call_t   *call;
     im_job_orphan_t  *orphan;
 
-    if (im_key_kind(im_link_prefix(job->link), key, &p, &topic)
+    if (im_key_kind(im_link_keys(job->link), key, &p, &topic)
         != IM_KIND_ROUTES)
     {
         return;
@@ -186,12 +186,12 @@ im_job_orphan_tick(im_job_t *job)
     }
 
     if (job->orphans.match.len == 0) {
-        im_key_glob_routes(&job->orphans.match, im_link_prefix(job->link));
+        im_key_glob_routes(&job->orphans.match, im_link_keys(job->link));
     }
 
     call = im_link_script(job->link, &im_script_live);
 
-    im_key_nodes(&call->bytes, im_link_prefix(job->link));
+    im_key_nodes(&call->bytes, im_link_keys(job->link));
     im_link_call_key(call);
     im_link_call_uint(call, IM_LEASE_WORKER);
     im_link_call_z(call, "");

@@ -22,7 +22,7 @@ im_job_partition_ask(im_job_partition_t *jp, uint64_t length,
     link = jp->job->link;
     call = im_link_script(link, &im_script_own);
 
-    im_key_owner(&call->bytes, im_link_prefix(link), jp->p);
+    im_key_owner(&call->bytes, im_link_keys(link), jp->p);
     im_link_call_key(call);
     im_link_call_z(call, jp->job->id);
     im_link_call_uint(call, length);

@@ -55,10 +55,10 @@ im_job_publish(void *data, uint16_t p, im_str_t worker, im_str_t bytes)
     call = im_link_command(job->link, "PUBLISH");
 
     if (worker.len == 0) {
-        im_key_channel_all(&call->bytes, im_link_prefix(job->link), p);
+        im_key_channel_all(&call->bytes, im_link_keys(job->link), p);
 
     } else {
-        im_key_channel(&call->bytes, im_link_prefix(job->link), p, worker);
+        im_key_channel(&call->bytes, im_link_keys(job->link), p, worker);
     }
 
     im_link_call_key(call);
@@ -91,7 +91,7 @@ im_job_publish_heartbeats(im_job_t *job)
 
         call = im_link_command(job->link, "PUBLISH");
 
-        im_key_channel_all(&call->bytes, im_link_prefix(job->link), p);
+        im_key_channel_all(&call->bytes, im_link_keys(job->link), p);
         im_link_call_key(call);
         im_link_call_z(call, "");
 

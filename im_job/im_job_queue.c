@@ -61,7 +61,7 @@ im_job_queue_state(im_job_partition_t *jp, im_job_state_e state)
     link = jp->job->link;
 
     im_buf_init(&key, 256);
-    im_key_queue(&key, im_link_prefix(link), jp->p);
+    im_key_queue(&key, im_link_keys(link), jp->p);
 
     if (is) {
         jp->entries = 0;
@@ -424,7 +424,7 @@ im_job_queue_call(im_job_partition_t *jp, const char *word)
     link = jp->job->link;
     call = im_link_command(link, word);
 
-    im_key_queue(&call->bytes, im_link_prefix(link), jp->p);
+    im_key_queue(&call->bytes, im_link_keys(link), jp->p);
     im_link_call_key(call);
 
     return call;

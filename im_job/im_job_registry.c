@@ -58,7 +58,7 @@ im_job_registry_renew(im_job_t *job, uint64_t length, im_link_reply_pt handler)
 
     call = im_link_script(job->link, &im_script_jobs);
 
-    im_key_jobs(&call->bytes, im_link_prefix(job->link));
+    im_key_jobs(&call->bytes, im_link_keys(job->link));
     im_link_call_key(call);
     im_link_call_z(call, job->id);
     im_link_call_uint(call, length);

@@ -79,7 +79,7 @@ im_job_sweep_heard(im_job_t *job, im_str_t worker, int receivers)
 static void
 im_job_sweep_key(im_job_sweep_t *sweep, im_link_call_t *call)
 {
-    im_key_topic(&call->bytes, im_link_prefix(sweep->job->link), sweep->p,
+    im_key_topic(&call->bytes, im_link_keys(sweep->job->link), sweep->p,
                  sweep->topic, IM_KEY_ROUTES);
     im_link_call_key(call);
 }
@@ -127,7 +127,7 @@ im_job_sweep_done(const im_link_reply_t *reply, void *data)
 
             call = im_link_script(link, &im_script_control);
 
-            im_key_queue(&call->bytes, im_link_prefix(link), sweep->p);
+            im_key_queue(&call->bytes, im_link_keys(link), sweep->p);
             im_link_call_key(call);
             im_job_sweep_key(sweep, call);
             im_link_call_str(call, sweep->topic);
@@ -162,10 +162,10 @@ im_job_sweep_lease(const im_link_reply_t *reply, void *data)
     call = im_link_script(sweep->job->link, &im_script_sweep);
 
     im_job_sweep_key(sweep, call);
-    im_key_members(&call->bytes, im_link_prefix(sweep->job->link), sweep->p,
+    im_key_members(&call->bytes, im_link_keys(sweep->job->link), sweep->p,
                    sweep->topic, sweep->worker);
     im_link_call_key(call);
-    im_key_topic(&call->bytes, im_link_prefix(sweep->job->link), sweep->p,
+    im_key_topic(&call->bytes, im_link_keys(sweep->job->link), sweep->p,
                  sweep->topic, IM_KEY_META);
     im_link_call_key(call);
     im_link_call_str(call, sweep->worker);
@@ -200,7 +200,7 @@ im_job_sweep_value(const im_link_reply_t *reply, void *data)
 
     call = im_link_script(sweep->job->link, &im_script_live);
 
-    im_key_nodes(&call->bytes, im_link_prefix(sweep->job->link));
+    im_key_nodes(&call->bytes, im_link_keys(sweep->job->link));
     im_link_call_key(call);
     im_link_call_uint(call, IM_LEASE_WORKER);
     im_link_call_str(call, sweep->worker);

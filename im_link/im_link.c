@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "im_hash.h"
+#include "im_key.h"
 #include "im_link_conn.h"
 
 
@@ -77,7 +78,7 @@ struct im_link_s {
     uint64_t                    ticked;
     uint64_t                    complained;
     im_link_guard_t             guard;
-    uint32_t                    partitions;
+    im_keys_t                   keys;
     im_link_trouble_e           trouble;     /* in the log since it was up */
     char                        why[IM_LINK_WHY];
     unsigned                    unready:1;   /* it never was */
@@ -142,6 +143,7 @@ im_link_create(const im_link_conf_t *conf, const im_link_transport_t *transport,
     }
 
     link->conf = *conf;
+    link->keys.prefix = conf->prefix;
     link->transport = transport;
     link->transport_data = transport_data;
     link->events = events;
@@ -350,14 +352,14 @@ im_link_slow(const im_link_t *link, im_uint_t partition)
 uint32_t
 im_link_partitions(const im_link_t *link)
 {
-    return link->partitions;
+    return link->keys.partitions;
 }
 
 
-im_str_t
-im_link_prefix(const im_link_t *link)
+const im_keys_t *
+im_link_keys(const im_link_t *link)
 {
-    return link->conf.prefix;
+    return &link->keys;
 }
 
 
@@ -515,7 +517,7 @@ im_link_refuse(im_link_server_t *server, const im_link_reply_t *reply,
     im_link_log(link, IM_LINK_REFUSED, "can't be used: %s", why);
     im_link_lost(server, &server->calls, why);
 
-    if (unusable && link->partitions == 0 && !link->destroyed) {
+    if (unusable && link->keys.partitions == 0 && !link->destroyed) {
         im_link_event(link, fatal, why);
     }
 }
@@ -761,12 +763,12 @@ im_link_check_up(im_link_server_t *server)
     }
 
     im_link_log(link, IM_LINK_FINE, "is there, %u partitions",
-                (unsigned) link->partitions);
+                (unsigned) link->keys.partitions);
 
     anew = server->anew;
     server->anew = 0;
 
-    while (server->nup <= link->partitions && im_link_whole(server)) {
+    while (server->nup <= link->keys.partitions && im_link_whole(server)) {
         n = server->nup++;
         im_link_event(link, up, n == 0 ? IM_LINK_REGISTRY : n - 1, anew);
     }
@@ -809,11 +811,39 @@ im_link_prepared(im_link_server_t *server)
 }
 
 
+/* Why the partitions that Redis has can't be those of this link; NULL: good. */
+static const char *
+im_link_partitions_why(const im_link_t *link, uint32_t n, im_tags_e tags)
+{
+    uint32_t  known;
+
+    known = link->keys.partitions;
+
+    if (link->conf.partitions != 0 && link->conf.partitions != n) {
+        return "it was set up with another number of partitions than "
+               "\"partitions=\" says";
+    }
+
+    if (known != 0 && known != n) {
+        return "its number of partitions has changed: reload nginx, restart "
+               "the rest";
+    }
+
+    if (known != 0 && link->keys.tags != tags) {
+        return "the hash tags of its partitions have changed: reload nginx, "
+               "restart the rest";
+    }
+
+    return NULL;
+}
+
+
 /* Nil on a connection in use changes nothing. */
 static void
 im_link_partitions_handler(const im_link_reply_t *reply, void *data)
 {
-    int64_t            n;
+    uint32_t           n;
+    im_tags_e          tags;
     im_link_t         *link;
     const char        *why;
     im_link_server_t  *server = data;
@@ -827,23 +857,13 @@ im_link_partitions_handler(const im_link_reply_t *reply, void *data)
         return;
     }
 
-    why = NULL;
-    n = im_link_reply_int(reply, 0);
-
-    if (n < 1 || n > IM_PARTITIONS_MAX) {
+    if (im_keys_decode(im_link_reply_str(reply), &n, &tags) != IM_OK) {
         why = im_link_reply_is_nil(reply)
               ? "its number of partitions can't be set"
               : "its number of partitions is invalid";
 
-    } else if (link->conf.partitions != 0
-               && link->conf.partitions != (uint64_t) n)
-    {
-        why = "it was set up with another number of partitions than "
-              "\"partitions=\" says";
-
-    } else if (link->partitions != 0 && link->partitions != (uint64_t) n) {
-        why = "its number of partitions has changed: reload nginx, restart "
-              "the rest";
+    } else {
+        why = im_link_partitions_why(link, n, tags);
     }
 
     if (why != NULL) {
@@ -851,7 +871,9 @@ im_link_partitions_handler(const im_link_reply_t *reply, void *data)
         return;
     }
 
-    link->partitions = n;
+    if (link->keys.partitions == 0) {
+        im_keys_set(&link->keys, n, tags);
+    }
 
     if (server->calls.state == IM_LINK_PREPARING) {
         im_link_prepared(server);
@@ -859,7 +881,10 @@ im_link_partitions_handler(const im_link_reply_t *reply, void *data)
 }
 
 
-/* The first program that ever came sets the number; again after a FLUSHALL. */
+/*
+ * The first program that ever came sets the number, with even tags; again after
+ * a FLUSHALL, what was there.
+ */
 static void
 im_link_ask_partitions(im_link_server_t *server)
 {
@@ -869,17 +894,25 @@ im_link_ask_partitions(im_link_server_t *server)
 
     link = server->link;
     own = &link->own;
-    n = link->partitions ? link->partitions : link->conf.partitions;
+    n = link->conf.partitions ? link->conf.partitions : IM_PARTITIONS;
 
     im_link_call_start(own, "SET");
-    im_key_conf(&own->bytes, link->conf.prefix);
+    im_key_conf(&own->bytes, &link->keys);
     im_link_call_key(own);
-    im_link_call_uint(own, n ? n : IM_PARTITIONS);
+
+    if (link->keys.partitions != 0) {
+        im_keys_encode(&own->bytes, link->keys.partitions, link->keys.tags);
+
+    } else {
+        im_keys_encode(&own->bytes, n, IM_TAGS_EVEN);
+    }
+
+    im_link_call_arg(own);
     im_link_call_z(own, "NX");
     im_link_own(server, &server->calls, NULL);
 
     im_link_call_start(own, "GET");
-    im_key_conf(&own->bytes, link->conf.prefix);
+    im_key_conf(&own->bytes, &link->keys);
     im_link_call_key(own);
     im_link_own(server, &server->calls, im_link_partitions_handler);
 }

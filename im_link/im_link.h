@@ -19,7 +19,7 @@
 
 
 #include "im_types.h"
-#include "im_key.h"
+#include "im_keys.h"
 #include "im_link_call.h"
 #include "im_link_reply.h"
 
@@ -93,14 +93,14 @@ const char *im_link_why(const im_link_t *link, im_uint_t partition);
 /* It isn't ready, or takes more than 50 ms for a reply: send less. */
 int im_link_slow(const im_link_t *link, im_uint_t partition);
 
-/* Redis evicts, or it has another number of partitions. */
+/* Redis evicts, or it has another number of partitions, or other tags. */
 int im_link_unusable(const im_link_t *link);
 
 /* 0 until it is ready. */
 uint32_t im_link_partitions(const im_link_t *link);
 
-/* The prefix of all keys, as configured. */
-im_str_t im_link_prefix(const im_link_t *link);
+/* What keys are made of: im_key.h. */
+const im_keys_t *im_link_keys(const im_link_t *link);
 
 /* Closes the connections and connects again. */
 void im_link_break(im_link_t *link, const char *why);

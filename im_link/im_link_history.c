@@ -187,21 +187,21 @@ static im_int_t
 im_link_read_send(im_link_read_t *read)
 {
     uint16_t          p;
-    im_str_t          prefix;
     im_link_t        *link;
     im_link_call_t   *call;
+    const im_keys_t  *keys;
     im_link_range_t  *range;
 
     link = read->owner->link;
     range = &read->range;
-    prefix = im_link_prefix(link);
+    keys = im_link_keys(link);
     p = im_partition(range->topic, im_max(im_link_partitions(link), 1));
 
     call = im_link_script(link, &im_script_page);
 
-    im_key_topic(&call->bytes, prefix, p, range->topic, IM_KEY_META);
+    im_key_topic(&call->bytes, keys, p, range->topic, IM_KEY_META);
     im_link_call_key(call);
-    im_key_topic(&call->bytes, prefix, p, range->topic, IM_KEY_HISTORY);
+    im_key_topic(&call->bytes, keys, p, range->topic, IM_KEY_HISTORY);
     im_link_call_key(call);
 
     im_link_call_z(call, range->reverse ? "1" : "");

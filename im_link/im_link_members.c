@@ -397,14 +397,15 @@ im_link_asked_page_handler(const im_link_reply_t *reply, void *data)
 static im_int_t
 im_link_asked_page(im_link_asked_t *asked)
 {
-    uint16_t         p;
-    im_str_t        *names, prefix;
-    im_uint_t        i, n;
-    im_link_t       *link;
-    im_link_call_t  *call;
+    uint16_t          p;
+    im_str_t         *names;
+    im_uint_t         i, n;
+    im_link_t        *link;
+    im_link_call_t   *call;
+    const im_keys_t  *keys;
 
     link = asked->owner->link;
-    prefix = im_link_prefix(link);
+    keys = im_link_keys(link);
     p = im_partition(asked->topic, im_link_partitions(link));
 
     names = asked->workers != NULL ? asked->workers->elts : NULL;
@@ -412,11 +413,11 @@ im_link_asked_page(im_link_asked_t *asked)
 
     call = im_link_script(link, &im_script_members);
 
-    im_key_topic(&call->bytes, prefix, p, asked->topic, IM_KEY_ROUTES);
+    im_key_topic(&call->bytes, keys, p, asked->topic, IM_KEY_ROUTES);
     im_link_call_key(call);
 
     for (i = 0; i < n; i++) {
-        im_key_members(&call->bytes, prefix, p, asked->topic, names[i]);
+        im_key_members(&call->bytes, keys, p, asked->topic, names[i]);
         im_link_call_key(call);
     }
 
@@ -497,7 +498,7 @@ im_link_asked_start(im_link_asked_t *asked)
 
     call = im_link_script(members->link, &im_script_live);
 
-    im_key_nodes(&call->bytes, im_link_prefix(members->link));
+    im_key_nodes(&call->bytes, im_link_keys(members->link));
     im_link_call_key(call);
 
     im_link_call_uint(call, IM_LEASE_WORKER);

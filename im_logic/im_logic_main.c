@@ -348,7 +348,6 @@ im_logic_main_init(im_logic_main_t *m)
     logic = &m->logic;
     conf = &logic->conf;
 
-    logic->prefix = conf->daemon.link.prefix;
     im_daemon_random(logic->seed, sizeof(logic->seed));
 
     if (im_logic_nodes_init(logic) != IM_OK) {

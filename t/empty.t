@@ -80,7 +80,7 @@ a: close 1000
 b: cut
 c: send {"unsubscribe":{"channel":"p:1"},"id":3}
 c: like "id":3,"unsubscribe":
-await: $TEST_NGINX_IM_LONG => ^im:\{\d+\}:b:m,im:\{\d+\}:b:w$
+await: $TEST_NGINX_IM_LONG => ^im:\{\d+-\d+\}:b:m,im:\{\d+-\d+\}:b:w$
 c: send {"subscribe":{"channel":"p:1","recover":true,"epoch":"$epoch","offset":0},"id":4}
 c: like "id":4,"subscribe":.*"recovered":true
 c: cut
@@ -129,7 +129,7 @@ push: room k3 "kept"
 kill: worker
 a: eof
 redis: EVAL for\__,w\_in\_ipairs(redis.call('ZRANGE','im:{reg}:nodes',0,-1))do\_redis.call('ZADD','im:{reg}:nodes',1,w)end 0
-await: $TEST_NGINX_IM_LONG => ^im:\{\d+\}:r:k3:h,im:\{\d+\}:r:k3:m$
+await: $TEST_NGINX_IM_LONG => ^im:\{\d+-\d+\}:r:k3:h,im:\{\d+-\d+\}:r:k3:m$
 unlogged: \[error\]
 
 
@@ -139,5 +139,5 @@ unlogged: \[error\]
 stop: job
 redis: EVAL for\_i=1,3000\_do\_local\_t='im:{3}:r:old'..i..':'redis.call('HSET',t..'w','n.0.1','1:1')redis.call('HSET',t..'k:n.0.1','s','{}')redis.call('HSET',t..'m','e','x','s',0,'g','','p','')end 0
 start: job
-await: $TEST_NGINX_IM_LONG => ^im:\{\d+\}:r:k3:h,im:\{\d+\}:r:k3:m$
+await: $TEST_NGINX_IM_LONG => ^im:\{\d+-\d+\}:r:k3:h,im:\{\d+-\d+\}:r:k3:m$
 unlogged: \[(error|alert)\]

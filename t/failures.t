@@ -298,10 +298,10 @@ a: open /none
 a: send {"roomId":1}
 a: recv op 4
 stop: job
-redis: EVAL for--[[]]p=0,15--[[]]do--[[]]redis.call('XGROUP','CREATE','im:{'..p..'}:q','job','$','MKSTREAM')end 0
+redis: XGROUP CREATE im:{4}:q job $ MKSTREAM
 push: room 1 "one"
 push: room 1 "two"
-redis: EVAL for--[[]]p=0,15--[[]]do--[[]]redis.call('XREADGROUP','GROUP','job','job-1-0','COUNT',1,'STREAMS','im:{'..p..'}:q','>')end 0
+redis: XREADGROUP GROUP job job-1-0 COUNT 1 STREAMS im:{4}:q >
 start: job
 a: recv msg "one"
 a: recv msg "two"

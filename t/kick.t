@@ -338,7 +338,7 @@ fedcba9876543210 u2 Bob
 --- websocket
 stop: job
 http: DELETE /im/users/u2 200
-redis: EVAL for--[[]]p=0,(15)do--[[]]local--[[]]q='im:{'..p..'}:q'--[[]]local--[[]]e=redis.call('XRANGE',q,'-','+')[1]if--[[]]e--[[]]then--[[]]redis.call('DEL',q)redis.call('XGROUP','CREATE',q,'job','0','MKSTREAM')redis.call('XADD',q,(tonumber(string.match(e[1],'%d+'))-10000)..'-0',unpack(e[2]))end--[[]]end 0
+redis: EVAL for--[[]]_,q--[[]]in--[[]]ipairs(redis.call('KEYS','im:{*}:q'))do--[[]]local--[[]]e=redis.call('XRANGE',q,'-','+')[1]if--[[]]e--[[]]then--[[]]redis.call('DEL',q)redis.call('XGROUP','CREATE',q,'job','0','MKSTREAM')redis.call('XADD',q,(tonumber(string.match(e[1],'%d+'))-10000)..'-0',unpack(e[2]))end--[[]]end 0
 a: open /ws
 a: send {"auth":"0123456789abcdef","roomId":1}
 a: recv op 4

@@ -244,13 +244,93 @@ b: refused 503 /(?i)Retry-After:/ /none
 a: silent
 redis: DEL im:{reg}:conf
 b: open /none
-redis: GET im:{reg}:conf => ^16$
+redis: GET im:{reg}:conf => ^16e$
 --- no_error_log
 [alert]
 
 
 
-=== TEST 10: a user of its own, a password, a database, a prefix
+=== TEST 10: data under decimal tags goes on, in all programs
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /v1/user/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- services: redis logic job
+--- redis
+SET im:{reg}:conf 16
+HSET im:{4}:r:1:m e 0123456789abcdef0 s 7 g 0123456789abcdef01234567 p \_
+EVAL redis.call('XADD',KEYS[1],'7-1','d','\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\3\0\0\0\0\0\0\5"old"') 1 im:{4}:r:1:h
+HSET im:{1}:t:9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f UserId u7 UserName Old Im 1
+HSET im:{0}:a:imported id u-imported name imported hash $6$abcdefgh$oGoxMtczJ0/xYkNKQnGuC3pOdNoGsZRZNs7n5JzX8KfMJWEmD2Bx4wBt/tMCPvjE87aPyrlQPEKxEcxV6d4J6.
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv op 4
+push: room 1 "new"
+a: recv msg "new"
+http: GET /im/rooms/1/history 200 => "seq":7,[^{}]*"data":"old"\},\{"seq":8,[^{}]*"data":"new"
+http: GET /im/rooms/1/history?since=0123456789abcdef0:7 200 => "messages":\[\{"seq":8,[^{}]*"data":"new"\}\]\}\}
+http: POST /v1/user/login 200 {"UserName":"imported","Password":"secret1"} => "UserId":"u-imported","UserName":"imported"
+redis: GET im:{reg}:conf => ^16$
+redis: KEYS im:{*-*}:* => ^$
+redis: PUBSUB CHANNELS im:{*-*}:* => ^$
+redis: EXISTS im:{4}:r:1:w im:{4}:own => ^2$
+redis: FLUSHALL
+await: GET im:{reg}:conf => ^16$
+until: POST /im/push {"rooms":["1"],"data":"again"} => ^200
+a: recv msg "again"
+redis: KEYS im:{*-*}:* => ^$
+--- no_error_log
+[alert]
+
+
+
+=== TEST 11: new tags are even; others are refused while programs run
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- services: redis logic job
+--- websocket
+a: open /none
+a: send {"roomId":1}
+a: recv op 4
+push: room 1 1
+a: recv msg 1
+log: is there, 16 partitions
+redis: GET im:{reg}:conf => ^16e$
+redis: EXISTS im:{4}:r:1:w im:{4}:own => ^2$
+redis: KEYS im:{4-*}:r:1:w => .
+redis: FLUSHALL
+await: GET im:{reg}:conf => ^16e$
+until: POST /im/push {"rooms":["1"],"data":2} => ^200
+a: recv msg 2
+redis: SET im:{reg}:conf 16
+log: can't be used: the hash tags of its partitions have changed
+until: /im/health ^503.*the hash tags of its partitions have changed
+output: job can't be used: the hash tags of its partitions have changed
+b: refused 503 /(?i)Retry-After:/ /none
+redis: SET im:{reg}:conf 16e
+until: /im/health ^200
+b: open /none
+until: POST /im/push {"rooms":["1"],"data":3} => ^200
+a: recv msg 3
+--- no_error_log
+[alert]
+
+
+
+=== TEST 12: a user of its own, a password, a database, a prefix
 --- http_config
     im_redis $TEST_NGINX_IM_REDIS user=im password_file=$TEST_NGINX_SERVER_ROOT/html/password db=3 prefix=chat:;
 --- config
@@ -283,7 +363,7 @@ redis: DBSIZE => ^0$
 
 
 
-=== TEST 11: the wrong password, until it is right
+=== TEST 13: the wrong password, until it is right
 --- http_config
     im_redis $TEST_NGINX_IM_REDIS user=im password=other prefix=chat:;
 --- config
@@ -306,7 +386,7 @@ a: recv op 4
 
 
 
-=== TEST 12: settings that break a promise: each program warns, and health does
+=== TEST 14: settings that break a promise: each program warns, and health does
 --- http_config
     im_redis $TEST_NGINX_IM_REDIS;
 --- config
@@ -350,7 +430,7 @@ until: /im/health ^200(?!.*warnings)
 
 
 
-=== TEST 13: a Redis that hides its settings says so once, and what INFO tells counts
+=== TEST 15: a Redis that hides its settings says so once, and what INFO tells counts
 --- http_config
     im_redis $TEST_NGINX_IM_REDIS user=im password=secret prefix=chat:;
 --- config
@@ -374,7 +454,7 @@ logged: 1 redis hides its settings
 
 
 
-=== TEST 14: at maxmemory the log says what fills it
+=== TEST 16: at maxmemory the log says what fills it
 --- http_config
     im_redis $TEST_NGINX_IM_REDIS;
 --- config

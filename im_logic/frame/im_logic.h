@@ -68,7 +68,6 @@ typedef struct {
     im_link_watch_t         *watch;
     im_logic_pool_t         *pool;         /* hashes passwords */
     im_logic_looks_t        *looks;        /* of names are being taken */
-    im_str_t                 prefix;
     im_buf_t                 api_keys;     /* a line each */
     im_logic_nodes_t        *nodes;        /* workers that live */
     uint64_t                 nrequests;    /* under way */

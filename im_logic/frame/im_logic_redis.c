@@ -21,7 +21,7 @@ void
 im_logic_key(im_logic_t *logic, im_link_call_t *call, im_str_t topic,
     im_key_topic_e what)
 {
-    im_key_topic(&call->bytes, logic->prefix,
+    im_key_topic(&call->bytes, im_link_keys(logic->link),
                  im_logic_partition(logic, topic), topic, what);
     im_link_call_key(call);
 }

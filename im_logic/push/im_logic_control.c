@@ -25,7 +25,8 @@ im_logic_control(im_daemon_request_t *r, const im_control_t *control,
     topic = im_buf_str(b);
     call = im_link_script(logic->link, &im_script_control);
 
-    im_key_queue(&call->bytes, logic->prefix, im_logic_partition(logic, topic));
+    im_key_queue(&call->bytes, im_link_keys(logic->link),
+                 im_logic_partition(logic, topic));
     im_link_call_key(call);
     im_logic_key(logic, call, topic, IM_KEY_ROUTES);
     im_link_call_str(call, topic);

@@ -123,7 +123,7 @@ im_logic_kick_revoke(im_logic_kick_t *kick)
     logic = kick->r->data;
     call = im_link_script(logic->link, &im_script_revoke);
 
-    im_key_revoked(&call->bytes, logic->prefix);
+    im_key_revoked(&call->bytes, im_link_keys(logic->link));
     im_link_call_key(call);
     im_link_call_str(call, kick->control.user);
     im_link_call_uint(call, (uint64_t) kick->control.seconds);

@@ -254,9 +254,10 @@ im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule)
 
     im_logic_key(logic, call, t->topic, IM_KEY_META);
     im_logic_key(logic, call, t->topic, IM_KEY_HISTORY);
-    im_key_queue(&call->bytes, logic->prefix, p);
+    im_key_queue(&call->bytes, im_link_keys(logic->link), p);
     im_link_call_key(call);
-    im_key_idem(&call->bytes, logic->prefix, p, t->topic, publish->id);
+    im_key_idem(&call->bytes, im_link_keys(logic->link), p, t->topic,
+                publish->id);
     im_link_call_key(call);
     im_logic_key(logic, call, t->topic, IM_KEY_ROUTES);
     im_link_call_str(call, t->topic);

@@ -338,7 +338,7 @@ im_logic_account_limit_address(im_logic_account_t *a, char kind, uint64_t n,
 void
 im_logic_account_key(im_logic_account_t *a, im_link_call_t *call)
 {
-    im_key_account(&call->bytes, a->logic->prefix,
+    im_key_account(&call->bytes, im_link_keys(a->logic->link),
                    im_logic_partition(a->logic, a->name), a->name);
     im_link_call_key(call);
 }
@@ -436,7 +436,7 @@ im_logic_account_names(im_logic_account_t *a, const char *what,
 
     call = im_link_script(a->logic->link, &im_script_names);
 
-    im_key_names(&call->bytes, a->logic->prefix);
+    im_key_names(&call->bytes, im_link_keys(a->logic->link));
     im_link_call_key(call);
     im_link_call_z(call, what);
     im_logic_looks_keys(call, a->name,

@@ -16,7 +16,7 @@ void
 im_logic_limit_key(im_logic_t *logic, im_link_call_t *call, char kind,
     im_str_t subject)
 {
-    im_key_limit(&call->bytes, logic->prefix,
+    im_key_limit(&call->bytes, im_link_keys(logic->link),
                  im_logic_partition(logic, subject), kind, subject);
     im_link_call_key(call);
 }

@@ -9,6 +9,7 @@
  * look; both go on.
  */
 
+#include "im_key_kind.h"
 #include "im_logic_looks.h"
 #include "im_logic_name.h"
 
@@ -67,7 +68,7 @@ im_logic_looks_done(im_logic_looks_t *looks)
     logic = looks->logic;
     call = im_link_command(logic->link, "HSET");
 
-    im_key_names(&call->bytes, logic->prefix);
+    im_key_names(&call->bytes, im_link_keys(logic->link));
     im_link_call_key(call);
     im_link_call_z(call, "");
     im_link_call_z(call, "1");
@@ -104,7 +105,7 @@ im_logic_looks_take(im_logic_looks_t *looks, im_str_t key)
 
     call = im_link_script(logic->link, &im_script_names);
 
-    im_key_names(&call->bytes, logic->prefix);
+    im_key_names(&call->bytes, im_link_keys(logic->link));
     im_link_call_key(call);
     im_link_call_z(call, "keep");
     im_logic_looks_keys(call, name, &looks->keys);
@@ -155,31 +156,6 @@ im_logic_looks_scan_handler(const im_link_reply_t *reply, void *data)
 }
 
 
-/* The prefix is no pattern. */
-static void
-im_logic_looks_pattern(im_link_call_t *call, im_str_t prefix)
-{
-    size_t    i;
-    im_buf_t  b;
-
-    im_buf_init(&b, 2 * IM_PREFIX_MAX + 16);
-
-    for (i = 0; i < prefix.len; i++) {
-        im_buf_add_z(&b, "\\");
-        im_buf_add(&b, prefix.data + i, 1);
-    }
-
-    im_buf_add_z(&b, "{*}:a:*");
-
-    if (b.failed) {
-        call->bytes.failed = 1;
-    }
-
-    im_link_call_str(call, im_buf_str(&b));
-    im_buf_cleanup(&b);
-}
-
-
 static void
 im_logic_looks_step(evutil_socket_t fd, short what, void *data)
 {
@@ -195,7 +171,8 @@ im_logic_looks_step(evutil_socket_t fd, short what, void *data)
 
     im_link_call_str(call, im_str_set(looks->cursor, looks->ncursor));
     im_link_call_z(call, "MATCH");
-    im_logic_looks_pattern(call, logic->prefix);
+    im_key_glob_accounts(&call->bytes, im_link_keys(logic->link));
+    im_link_call_arg(call);
     im_link_call_z(call, "COUNT");
     im_link_call_z(call, IM_LOOKS_COUNT);
 
@@ -250,7 +227,7 @@ im_logic_looks_start(im_logic_t *logic)
     logic->looks = looks;
     call = im_link_command(logic->link, "HEXISTS");
 
-    im_key_names(&call->bytes, logic->prefix);
+    im_key_names(&call->bytes, im_link_keys(logic->link));
     im_link_call_key(call);
     im_link_call_z(call, "");
 

@@ -71,7 +71,7 @@ im_logic_follows_members_handler(const im_members_t *members, void *data)
         m = &members->elts[i];
         call = im_link_command(logic->link, "HEXISTS");
 
-        im_key_members(&call->bytes, logic->prefix,
+        im_key_members(&call->bytes, im_link_keys(logic->link),
                        im_logic_partition(logic, f->topic), f->topic,
                        m->worker);
         im_link_call_key(call);

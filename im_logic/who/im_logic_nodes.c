@@ -68,7 +68,7 @@ im_logic_nodes_cleanup(im_logic_t *logic)
 /* The processes that hold a lease. */
 static void
 im_logic_poll_leases(im_logic_poll_t *poll,
-    void (*key)(im_buf_t *b, im_str_t prefix), uint64_t length,
+    void (*key)(im_buf_t *b, const im_keys_t *keys), uint64_t length,
     im_link_reply_pt handler)
 {
     im_logic_t      *logic;
@@ -78,7 +78,7 @@ im_logic_poll_leases(im_logic_poll_t *poll,
 
     call = im_link_script(logic->link, &im_script_live);
 
-    key(&call->bytes, logic->prefix);
+    key(&call->bytes, im_link_keys(logic->link));
     im_link_call_key(call);
     im_link_call_uint(call, length);
     im_link_call_z(call, "");
@@ -262,7 +262,7 @@ im_logic_poll_worker(im_logic_poll_t *poll, im_str_t id)
     logic = poll->logic;
     call = im_link_command(logic->link, "HMGET");
 
-    im_key_record(&call->bytes, logic->prefix, worker->id);
+    im_key_record(&call->bytes, im_link_keys(logic->link), worker->id);
     im_link_call_key(call);
 
     for (i = 0; i < IM_RECORD_FIELDS; i++) {

@@ -16,7 +16,7 @@ im_logic_revoked(im_logic_t *logic, im_str_t user, im_link_reply_pt handler,
 
     call = im_link_script(logic->link, &im_script_kept);
 
-    im_key_revoked(&call->bytes, logic->prefix);
+    im_key_revoked(&call->bytes, im_link_keys(logic->link));
     im_link_call_key(call);
     im_link_call_str(call, user);
 

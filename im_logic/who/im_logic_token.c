@@ -51,8 +51,8 @@ im_logic_token_shown(im_daemon_request_t *r, im_str_t *token)
 void
 im_logic_token_key(im_logic_t *logic, im_link_call_t *call, im_str_t hash)
 {
-    im_key_token(&call->bytes, logic->prefix, im_logic_partition(logic, hash),
-                 hash);
+    im_key_token(&call->bytes, im_link_keys(logic->link),
+                 im_logic_partition(logic, hash), hash);
     im_link_call_key(call);
 }
 
@@ -85,7 +85,7 @@ im_logic_token_find(im_daemon_request_t *r, im_str_t token,
     call = im_link_script(logic->link, &im_script_token);
 
     im_logic_token_keys(logic, call, token);
-    im_key_revoked(&call->bytes, logic->prefix);
+    im_key_revoked(&call->bytes, im_link_keys(logic->link));
     im_link_call_key(call);
     im_link_call_z(call, "get");
 

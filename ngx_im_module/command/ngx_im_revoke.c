@@ -234,7 +234,7 @@ ngx_im_revoke_revision(ngx_im_worker_t *w, im_str_t revision)
 
     call = im_link_command(w->link, "ZRANGEBYSCORE");
 
-    im_key_revoked(&call->bytes, im_link_prefix(w->link));
+    im_key_revoked(&call->bytes, im_link_keys(w->link));
     im_link_call_key(call);
     im_link_call_uint(call, ngx_im_follow_clock(w));
     im_link_call_z(call, "+inf");
@@ -295,7 +295,7 @@ ngx_im_revoke_look(ngx_im_worker_t *w, im_str_t user)
 
     call = im_link_command(w->link, "ZSCORE");
 
-    im_key_revoked(&call->bytes, im_link_prefix(w->link));
+    im_key_revoked(&call->bytes, im_link_keys(w->link));
     im_link_call_key(call);
     im_link_call_str(call, user);
 

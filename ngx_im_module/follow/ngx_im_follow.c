@@ -16,25 +16,25 @@ ngx_im_follow_ready(void *data)
 {
     im_buf_t          b;
     im_int_t          rc;
-    im_str_t          prefix;
     ngx_uint_t        p;
+    const im_keys_t  *keys;
     ngx_im_worker_t  *w;
 
     w = data;
     rc = IM_OK;
-    prefix = im_link_prefix(w->link);
+    keys = im_link_keys(w->link);
 
     im_hub_partitions(&w->hub, im_link_partitions(w->link));
     im_buf_init(&b, IM_PREFIX_MAX + IM_WORKER_MAX + 64);
 
     for (p = 0; p < im_link_partitions(w->link); p++) {
         im_buf_reset(&b, b.max);
-        im_key_channel(&b, prefix, p, im_buf_str(&w->id));
+        im_key_channel(&b, keys, p, im_buf_str(&w->id));
         rc |= b.failed ? IM_ERROR
                        : im_link_subscribe(w->link, im_buf_str(&b), p, 0);
 
         im_buf_reset(&b, b.max);
-        im_key_channel_all(&b, prefix, p);
+        im_key_channel_all(&b, keys, p);
         rc |= b.failed ? IM_ERROR
                        : im_link_subscribe(w->link, im_buf_str(&b), p, 1);
     }

@@ -26,25 +26,25 @@ ngx_im_lease_user(im_hash_node_t *node, void *data)
 static im_link_call_t *
 ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms)
 {
-    im_str_t             prefix;
+    const im_keys_t     *keys;
     im_link_call_t      *call;
     ngx_im_main_conf_t  *conf;
 
-    prefix = im_link_prefix(sync->worker->link);
+    keys = im_link_keys(sync->worker->link);
     conf = sync->worker->conf;
 
     call = im_link_script(sync->worker->link, &im_script_lease);
 
-    im_key_nodes(&call->bytes, prefix);
+    im_key_nodes(&call->bytes, keys);
     im_link_call_key(call);
 
-    im_key_record(&call->bytes, prefix, im_buf_str(&sync->worker->id));
+    im_key_record(&call->bytes, keys, im_buf_str(&sync->worker->id));
     im_link_call_key(call);
 
-    im_key_tokens(&call->bytes, prefix, ngx_im_str(conf->node));
+    im_key_tokens(&call->bytes, keys, ngx_im_str(conf->node));
     im_link_call_key(call);
 
-    im_key_revoked(&call->bytes, prefix);
+    im_key_revoked(&call->bytes, keys);
     im_link_call_key(call);
 
     im_link_call_str(call, im_buf_str(&sync->worker->id));

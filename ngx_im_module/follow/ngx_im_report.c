@@ -19,30 +19,31 @@ static void
 ngx_im_report_keys(ngx_im_worker_t *w, im_link_call_t *call,
     const im_report_t *report)
 {
-    uint16_t  p;
-    im_str_t  name, prefix, worker;
+    uint16_t          p;
+    im_str_t          name, worker;
+    const im_keys_t  *keys;
 
     p = report->partition;
     name = report->topic;
-    prefix = im_link_prefix(w->link);
+    keys = im_link_keys(w->link);
     worker = im_buf_str(&w->id);
 
-    im_key_topic(&call->bytes, prefix, p, name, IM_KEY_ROUTES);
+    im_key_topic(&call->bytes, keys, p, name, IM_KEY_ROUTES);
     im_link_call_key(call);
 
-    im_key_members(&call->bytes, prefix, p, name, worker);
+    im_key_members(&call->bytes, keys, p, name, worker);
     im_link_call_key(call);
 
-    im_key_topic(&call->bytes, prefix, p, name, IM_KEY_META);
+    im_key_topic(&call->bytes, keys, p, name, IM_KEY_META);
     im_link_call_key(call);
 
-    im_key_topic(&call->bytes, prefix, p, name, IM_KEY_HISTORY);
+    im_key_topic(&call->bytes, keys, p, name, IM_KEY_HISTORY);
     im_link_call_key(call);
 
-    im_key_left(&call->bytes, prefix, p, name, worker);
+    im_key_left(&call->bytes, keys, p, name, worker);
     im_link_call_key(call);
 
-    im_key_queue(&call->bytes, prefix, p);
+    im_key_queue(&call->bytes, keys, p);
     im_link_call_key(call);
 }
 
@@ -321,21 +322,22 @@ static im_int_t
 ngx_im_report_read(void *ctx, im_route_t *route, im_topic_t *topic,
     const im_read_t *read)
 {
-    im_str_t          name, prefix;
+    im_str_t          name;
     im_link_call_t   *call;
+    const im_keys_t  *keys;
     ngx_im_worker_t  *w;
 
     w = ctx;
     name = im_topic_name(topic);
-    prefix = im_link_prefix(w->link);
+    keys = im_link_keys(w->link);
 
     call = im_link_script(w->link, read->back ? &im_script_page
                                               : &im_script_hist);
 
-    im_key_topic(&call->bytes, prefix, topic->partition, name, IM_KEY_META);
+    im_key_topic(&call->bytes, keys, topic->partition, name, IM_KEY_META);
     im_link_call_key(call);
 
-    im_key_topic(&call->bytes, prefix, topic->partition, name, IM_KEY_HISTORY);
+    im_key_topic(&call->bytes, keys, topic->partition, name, IM_KEY_HISTORY);
     im_link_call_key(call);
 
     im_link_call_str(call, read->back ? im_str_set("1", 1)
@@ -430,19 +432,19 @@ static void
 ngx_im_report_check_keys(ngx_im_worker_t *w, im_link_call_t *call,
     const im_check_t *check)
 {
-    uint16_t  p;
-    im_str_t  prefix;
+    uint16_t          p;
+    const im_keys_t  *keys;
 
     p = check->partition;
-    prefix = im_link_prefix(w->link);
+    keys = im_link_keys(w->link);
 
-    im_key_topic(&call->bytes, prefix, p, check->topic, IM_KEY_ROUTES);
+    im_key_topic(&call->bytes, keys, p, check->topic, IM_KEY_ROUTES);
     im_link_call_key(call);
 
-    im_key_members(&call->bytes, prefix, p, check->topic, im_buf_str(&w->id));
+    im_key_members(&call->bytes, keys, p, check->topic, im_buf_str(&w->id));
     im_link_call_key(call);
 
-    im_key_topic(&call->bytes, prefix, p, check->topic, IM_KEY_META);
+    im_key_topic(&call->bytes, keys, p, check->topic, IM_KEY_META);
     im_link_call_key(call);
 }
 

@@ -575,7 +575,8 @@ class Fuzz:
         if self.chance(0.8):
             self.world.redis('PUBLISH', channel, batch)
         else:
-            self.world.redis('XADD', 'im:{%d}:q' % r.randrange(16), '*',
+            queue = channel.split(b'}')[0] + b'}:q'
+            self.world.redis('XADD', queue, '*',
                              't', b'r:1', 'i', 'x:1', 'w', b'x y', 'd', batch)
 
     def run(self):

@@ -117,12 +117,17 @@ im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
 }
 
 
-im_str_t
-im_link_prefix(const im_link_t *link)
+const im_keys_t *
+im_link_keys(const im_link_t *link)
 {
+    static im_keys_t  keys;
+
     (void) link;
 
-    return im_str_z("im:");
+    keys.prefix = im_str_z("im:");
+    keys.partitions = 1;
+
+    return &keys;
 }
 
 

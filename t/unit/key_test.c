@@ -9,10 +9,9 @@
 #include "im_key_kind.h"
 
 
-#define p1  im_str_z("im:")
-
-
-static im_buf_t  b;
+static im_buf_t   b;
+static im_keys_t  keys = { im_str("im:"), 1024, IM_TAGS_DECIMAL, { 0 } };
+static im_keys_t  even = { im_str("im:"), 64, IM_TAGS_EVEN, { 117, 42 } };
 
 
 static im_str_t
@@ -33,29 +32,6 @@ fresh(void)
         call;                                                                 \
         test_str(fresh(), text);                                            \
     } while (0)
-
-
-static void
-test_partition(void **state)
-{
-    size_t    i;
-    u_char    name[16];
-    im_str_t  s;
-
-    (void) state;
-
-    /* the check value of CRC16-XMODEM, and one from Redis Cluster's page */
-    assert_int_equal(im_partition(im_str_z("123456789"), 65536), 0x31c3);
-    assert_int_equal(im_partition(im_str_z("foo"), 16384), 12182);
-    assert_int_equal(im_partition(im_str_z(""), 16), 0);
-    assert_int_equal(im_partition(im_str_z("r:1"), 1), 0);
-    assert_int_equal(im_partition(im_str_z("r:1"), 0), 0);
-
-    for (i = 0; i < 1000; i++) {
-        s = im_str_set(name, (size_t) sprintf((char *) name, "r:%zu", i));
-        assert_true(im_partition(s, 16) < 16);
-    }
-}
 
 
 static void
@@ -136,22 +112,26 @@ test_keys(void **state)
     assert_key(im_topic_room(&b, im_str_z("chat:1")), "r:chat:1");
     assert_key(im_topic_user(&b, im_str_z("ann")), "u:ann");
     assert_key(im_worker_id(&b, im_str_z("n"), 12, 371), "n.12.ab");
-    assert_key(im_key_topic(&b, p1, 7, room, IM_KEY_META), "im:{7}:r:1:m");
-    assert_key(im_key_topic(&b, p1, 7, room, IM_KEY_HISTORY), "im:{7}:r:1:h");
-    assert_key(im_key_topic(&b, p1, 7, room, IM_KEY_ROUTES), "im:{7}:r:1:w");
-    assert_key(im_key_members(&b, p1, 0, room, worker),
+    assert_key(im_key_topic(&b, &keys, 7, room, IM_KEY_META), "im:{7}:r:1:m");
+    assert_key(im_key_topic(&b, &keys, 7, room, IM_KEY_HISTORY),
+               "im:{7}:r:1:h");
+    assert_key(im_key_topic(&b, &keys, 7, room, IM_KEY_ROUTES), "im:{7}:r:1:w");
+    assert_key(im_key_members(&b, &keys, 0, room, worker),
                "im:{0}:r:1:k:n.0.a1");
-    assert_key(im_key_left(&b, p1, 0, room, worker), "im:{0}:r:1:x:n.0.a1");
-    assert_key(im_key_queue(&b, p1, 1023), "im:{1023}:q");
-    assert_key(im_key_owner(&b, p1, 15), "im:{15}:own");
-    assert_key(im_key_channel(&b, p1, 2, worker), "im:{2}:w:n.0.a1");
-    assert_key(im_key_channel_all(&b, p1, 2), "im:{2}:all");
-    assert_key(im_key_conf(&b, p1), "im:{reg}:conf");
-    assert_key(im_key_nodes(&b, p1), "im:{reg}:nodes");
-    assert_key(im_key_record(&b, p1, worker), "im:{reg}:n:n.0.a1");
-    assert_key(im_key_tokens(&b, p1, im_str_z("n")), "im:{reg}:t:n");
-    assert_key(im_key_jobs(&b, im_str_z("x/")), "x/{reg}:jobs");
-    assert_key(im_key_revoked(&b, p1), "im:{reg}:revoked");
+    assert_key(im_key_left(&b, &keys, 0, room, worker), "im:{0}:r:1:x:n.0.a1");
+    assert_key(im_key_queue(&b, &keys, 1023), "im:{1023}:q");
+    assert_key(im_key_owner(&b, &keys, 15), "im:{15}:own");
+    assert_key(im_key_channel(&b, &keys, 2, worker), "im:{2}:w:n.0.a1");
+    assert_key(im_key_channel_all(&b, &keys, 2), "im:{2}:all");
+    assert_key(im_key_conf(&b, &keys), "im:{reg}:conf");
+    assert_key(im_key_nodes(&b, &keys), "im:{reg}:nodes");
+    assert_key(im_key_record(&b, &keys, worker), "im:{reg}:n:n.0.a1");
+    assert_key(im_key_tokens(&b, &keys, im_str_z("n")), "im:{reg}:t:n");
+    assert_key(im_key_jobs(&b, &even), "im:{reg}:jobs");
+    assert_key(im_key_revoked(&b, &keys), "im:{reg}:revoked");
+    assert_key(im_key_queue(&b, &even, 0), "im:{0-117}:q");
+    assert_key(im_key_topic(&b, &even, 1, room, IM_KEY_META),
+               "im:{1-42}:r:1:m");
 
     im_buf_cleanup(&b);
 }
@@ -161,7 +141,7 @@ static void
 idem(u_char key[64], const char *topic, const char *id)
 {
     im_buf_reset(&b, 4096);
-    im_key_idem(&b, p1, 3, im_str_z(topic), im_str_z(id));
+    im_key_idem(&b, &keys, 3, im_str_z(topic), im_str_z(id));
 
     assert_int_equal(b.len, 9 + 32);
     memcpy(key, b.data, b.len);
@@ -207,15 +187,15 @@ test_accounts(void **state)
 
     im_buf_init(&b, 256);
 
-    im_key_account(&b, p1, 7, name);
+    im_key_account(&b, &keys, 7, name);
     test_str(im_buf_str(&b), "im:{7}:a:a{}b");
     im_buf_reset(&b, 256);
 
-    im_key_limit(&b, p1, 7, 'n', name);
+    im_key_limit(&b, &keys, 7, 'n', name);
     test_str(im_buf_str(&b), "im:{7}:l:n:a{}b");
     im_buf_reset(&b, 256);
 
-    im_key_topic(&b, p1, 7, user, IM_KEY_LOGINS);
+    im_key_topic(&b, &keys, 7, user, IM_KEY_LOGINS);
     test_str(im_buf_str(&b), "im:{7}:u:1:l");
     im_buf_reset(&b, 256);
 
@@ -229,16 +209,17 @@ test_accounts(void **state)
 static void
 test_kinds(void **state)
 {
-    size_t      i;
-    uint16_t    p;
-    im_str_t    topic;
-    im_kind_e   kind;
+    size_t         i;
+    uint16_t       p;
+    im_str_t       topic;
+    im_keys_t      other;
+    im_key_kind_e  kind;
 
     static const struct {
-        const char  *key;
-        im_kind_e    kind;
-        uint16_t     p;
-        const char  *topic;
+        const char     *key;
+        im_key_kind_e   kind;
+        uint16_t        p;
+        const char     *topic;
     } kinds[] = {
         { "im:{7}:r:1:m", IM_KIND_META, 7, "r:1" },
         { "im:{0}:r:1:h", IM_KIND_HISTORY, 0, "r:1" },
@@ -268,6 +249,8 @@ test_kinds(void **state)
         { "im:{7}:", IM_KIND_FOREIGN, 7, "" },
         { "im:{reg}:nodes", IM_KIND_PROCESS, 0, "" },
         { "im:{reg}:n:n.0.x", IM_KIND_PROCESS, 0, "" },
+        { "im:{7-1}:r:1:m", IM_KIND_FOREIGN, 0, "" },
+        { "im:{07}:r:1:m", IM_KIND_FOREIGN, 0, "" },
         { "im:{x}:r:1:m", IM_KIND_FOREIGN, 0, "" },
         { "im:{1024}:r:1:m", IM_KIND_FOREIGN, 0, "" },
         { "im:{7}r:1:m", IM_KIND_FOREIGN, 0, "" },
@@ -282,7 +265,7 @@ test_kinds(void **state)
     };
 
     for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        kind = im_key_kind(p1, im_str_z(kinds[i].key), &p, &topic);
+        kind = im_key_kind(&keys, im_str_z(kinds[i].key), &p, &topic);
 
         if (kind != kinds[i].kind) {
             print_error("%s: %s\n", kinds[i].key, im_key_kind_name(kind));
@@ -296,12 +279,26 @@ test_kinds(void **state)
         }
     }
 
-    assert_int_equal(im_key_kind(im_str_z("c*t:"), im_str_z("c*t:{1}:r:1:h"),
-                                 &p, &topic), IM_KIND_HISTORY);
+    assert_int_equal(im_key_kind(&even, im_str_z("im:{1-42}:r:1:h"), &p,
+                                 &topic), IM_KIND_HISTORY);
+    assert_int_equal(p, 1);
+    assert_int_equal(im_key_kind(&even, im_str_z("im:{1-43}:r:1:h"), &p,
+                                 &topic), IM_KIND_FOREIGN);
+    assert_int_equal(im_key_kind(&even, im_str_z("im:{1}:r:1:h"), &p,
+                                 &topic), IM_KIND_FOREIGN);
+
+    other = keys;
+    other.prefix = im_str_z("c*t:");
+    assert_int_equal(im_key_kind(&other, im_str_z("c*t:{1}:r:1:h"), &p,
+                                 &topic), IM_KIND_HISTORY);
 
     im_buf_init(&b, 256);
-    im_key_glob_routes(&b, im_str_z("c*[\\?t^]:"));
+    other.prefix = im_str_z("c*[\\?t^]:");
+    im_key_glob_routes(&b, &other);
     test_str(im_buf_str(&b), "c\\*\\[\\\\\\?t\\^\\]:{*}:*:w");
+    im_buf_reset(&b, 256);
+    im_key_glob_accounts(&b, &keys);
+    test_str(im_buf_str(&b), "im:{*}:a:*");
     im_buf_cleanup(&b);
 }
 
@@ -319,31 +316,30 @@ test_limits(void **state)
     /* a key that doesn't fit fails whole, wherever the limit is */
     for (max = 0; max < 12; max++) {
         im_buf_init(&b, max);
-        im_key_topic(&b, p1, 7, room, IM_KEY_META);
+        im_key_topic(&b, &keys, 7, room, IM_KEY_META);
         assert_true(b.failed);
         im_buf_cleanup(&b);
 
         im_buf_init(&b, max);
-        im_key_idem(&b, p1, 7, room, room);
+        im_key_idem(&b, &keys, 7, room, room);
         assert_true(b.failed);
         im_buf_cleanup(&b);
     }
 
     im_buf_init(&b, 12);
-    im_key_topic(&b, p1, 7, room, IM_KEY_META);
+    im_key_topic(&b, &keys, 7, room, IM_KEY_META);
     assert_false(b.failed);
     im_buf_cleanup(&b);
 
     im_buf_init(&b, 4096);
     alloc_fail_at(1);
-    im_key_idem(&b, p1, 7, room, room);
+    im_key_idem(&b, &keys, 7, room, room);
     assert_true(b.failed);
     im_buf_cleanup(&b);
 }
 
 
 static const struct CMUnitTest  tests[] = {
-    alloc_test(test_partition),
     alloc_test(test_names),
     alloc_test(test_nodes_and_prefixes),
     alloc_test(test_keys),

@@ -17,7 +17,7 @@
                  "*2\r\n$4\r\nINFO\r\n$11\r\nreplication\r\n"                 \
                  "*3\r\n$6\r\nCONFIG\r\n$3\r\nGET\r\n"                        \
                  "$16\r\nmaxmemory-policy\r\n"                                \
-                 "*4\r\n$3\r\nSET\r\n$13\r\nim:{reg}:conf\r\n$2\r\n16\r\n"    \
+                 "*4\r\n$3\r\nSET\r\n$13\r\nim:{reg}:conf\r\n$3\r\n16e\r\n"   \
                  "$2\r\nNX\r\n"                                               \
                  "*2\r\n$3\r\nGET\r\n$13\r\nim:{reg}:conf\r\n"
 
@@ -986,6 +986,19 @@ test_unusable(void **state)
     assert_non_null(strstr(im_link_why(test_link, 0),
                            "its number of partitions has changed"));
     assert_int_equal(im_link_partitions(test_link), 4);
+    assert_int_equal(teardown(state), 0);
+
+    /* the tags change under us */
+    setup(state);
+    come_up();
+    im_link_closed(sockets[CALLS].conn, "x");
+    until_open(CALLS);
+    (void) im_link_connected(sockets[CALLS].conn);
+    (void) feed(CALLS, answers("master", "noeviction", "4e"));
+    assert_true(im_link_unusable(test_link));
+    assert_non_null(strstr(im_link_why(test_link, 0),
+                           "the hash tags of its partitions have changed"));
+    assert_int_equal(im_link_keys(test_link)->tags, IM_TAGS_DECIMAL);
     assert_int_equal(teardown(state), 0);
 }
 

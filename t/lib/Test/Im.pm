@@ -22,6 +22,7 @@ use Test::Im::Client;
 use Test::Im::File qw(slurp spew);
 use Test::Im::Jwt;
 use Test::Im::Ports qw(ports);
+use Test::Im::Tag qw(tags);
 use List::Util ();
 use Time::HiRes ();
 
@@ -445,8 +446,13 @@ sub words {
 }
 
 
+# Of a key "im:{3}:...", 3 is a partition: it becomes the tag that it has.
 sub redis {
     my @args = @_;
+
+    @args = tags(redis('GET', 'im:{reg}:conf') || '16e', @args)
+        if grep { /\bim:\{\d+\}:/ } @args;
+
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
         PeerPort => $ENV{TEST_NGINX_IM_REDIS_PORT})
         or die "redis: $!\n";
