@@ -14,13 +14,13 @@ use Exporter 'import';
 use Fcntl qw(F_GETFD F_SETFD FD_CLOEXEC);
 use IO::Socket::INET;
 
-our @EXPORT_OK = qw(ports);
+our @EXPORT_OK = qw(ports more_ports);
 
 my $Size = 20;
 my $First = 12000;
 my $End = 32000;
 
-my @Held;
+my (@Held, @Free);
 
 
 # The first of 19 ports: those of IM_PORTS, or else new ones, which this
@@ -31,6 +31,33 @@ sub ports {
 
     return $ENV{IM_PORTS} if $ENV{IM_PORTS} && !$variable;
 
+    my ($port, $holder) = block();
+
+    if ($variable) {
+        fcntl($holder, F_SETFD, fcntl($holder, F_GETFD, 0) & ~FD_CLOEXEC)
+            or die "fcntl: $!\n";
+        $ENV{$variable} = $port;
+    }
+
+    return $port;
+}
+
+
+# Any number of other ports, which this process holds while it lives.
+sub more_ports {
+    my ($n) = @_;
+
+    while (@Free < $n) {
+        my ($port) = block();
+        push @Free, $port .. $port + $Size - 2;
+    }
+
+    return splice @Free, 0, $n;
+}
+
+
+# The first port of a new block, and what holds the block.
+sub block {
     my $blocks = ($End - $First) / $Size;
     my $from = $$ % $blocks;
 
@@ -40,15 +67,9 @@ sub ports {
 
         next if grep { !listener($_) } $base + 1 .. $base + $Size - 1;
 
-        if ($variable) {
-            fcntl($holder, F_SETFD, fcntl($holder, F_GETFD, 0) & ~FD_CLOEXEC)
-                or die "fcntl: $!\n";
-            $ENV{$variable} = $base + 1;
-        }
-
         push @Held, $holder;
 
-        return $base + 1;
+        return ($base + 1, $holder);
     }
 
     die "no free ports between $First and $End\n";

@@ -22,6 +22,7 @@ use Time::HiRes qw(sleep time);
 
 use Test::Im::File qw(slurp spew);
 use Test::Im::Ports qw(ports);
+use Test::Im::Redis;
 
 my $Top = Cwd::abs_path(dirname(__FILE__) . '/../../../..');
 
@@ -36,8 +37,12 @@ my $Top = Cwd::abs_path(dirname(__FILE__) . '/../../../..');
 # main, http, server   more lines; those of server precede its locations
 # pages, compat   folder of pages, and the four ports of im-compat.conf
 # redis, logic    options more of redis-server and im_logic
+# redis_kind   replicas, sentinel or cluster: Redis is these servers and not one
+#              alone; redis_set has more options of Test::Im::Redis, and $stack->{set}
+#              is that
 # key          one of im_logic's keys, where its options ask for one
-# link         how all reach Redis, where not by its unix socket
+# link         how all reach Redis, where not by its unix socket: the words of
+#              im_redis
 # env          { PROGRAM => { NAME => VALUE } }
 sub new {
     my ($class, %args) = @_;
@@ -57,6 +62,10 @@ sub new {
 
     File::Path::make_path("$self->{dir}/redis");
     chmod 0700, $self->{dir};
+    $self->{set} = Test::Im::Redis->new(kind => $self->{redis_kind},
+                                        dir => "$self->{dir}/redis",
+                                        %{$self->{redis_set} || {}})
+        if $self->{redis_kind};
     $ENV{PATH} .= ':/usr/sbin:/sbin' if $ENV{PATH} !~ m{/usr/sbin};
     $self->{nginx} = $ENV{TEST_NGINX_BINARY} || 'nginx';
     $self->preload if $ENV{IM_PRELOAD};
@@ -90,11 +99,13 @@ sub node {
 }
 
 
-# What all but this connect to.
+# What all but this connect to, as words of im_redis and --redis.
 sub link {
     my ($self) = @_;
 
-    return $self->{link} || "unix:$self->{dir}/redis.sock";
+    return $self->{link} ? split ' ', $self->{link}
+         : $self->{set} ? $self->{set}->words
+         : "unix:$self->{dir}/redis.sock";
 }
 
 
@@ -130,7 +141,7 @@ sub conf {
     s{^(error_log .*) notice;}{$1 $self->{level};}m;
     s{^(    access_log) .*}{$1 off;}m unless $self->{access};
     s{server unix:/run/im/logic.sock max_fails=0;}{$logics};
-    s{127.0.0.1:6379}{'"' . $self->link . '"'}e;
+    s{127.0.0.1:6379}{join ' ', map { "\"$_\"" } $self->link}e;
     s{(?<=\s)/(?:run|var/log/nginx)/([\w.]+)}{"$node/$1"}g;
     s{comet-1}{$name} if $name =~ /\d/;
     s{^ +im_(room|inbox|broadcast)\b.*\n}{}mg if defined $rules;
@@ -178,7 +189,8 @@ sub compat {
 }
 
 
-# processes, by name: redis, logic or logic1 logic2 ..., job ..., nginx ...
+# processes, by name: redis, logic or logic1 logic2 ..., job ..., nginx ...; where
+# Redis is a set of servers, redis is all of it, and {set} has operations on each
 
 sub all {
     my ($self) = @_;
@@ -193,6 +205,11 @@ sub start {
     for my $name (@names) {
         my ($kind) = $name =~ /\A(redis|logic|job|nginx)\d*\z/
             or die "$name?\n";
+
+        if ($kind eq 'redis' && $self->{set}) {
+            $self->{set}->start;
+            next;
+        }
 
         die "$name runs already\n" if $self->{pids}{$name};
         $self->can("start_$kind")->($self, $name);
@@ -223,7 +240,7 @@ sub start_logic {
     my $dir = $self->{dir};
 
     # nginx's workers have this user, and so this group
-    $self->run($name, "$self->{build}/im_logic", "--redis=" . $self->link,
+    $self->run($name, "$self->{build}/im_logic", "--redis=@{[$self->link]}",
                "--fcgi=unix:$dir/$name.sock", '--socket-group=' . ($) + 0),
                @{$self->{logic} || []});
     $self->await($name, 15, sub { IO::Socket::UNIX->new("$dir/$name.sock") });
@@ -233,7 +250,7 @@ sub start_logic {
 sub start_job {
     my ($self, $name) = @_;
 
-    $self->run($name, "$self->{build}/im_job", '--redis=' . $self->link);
+    $self->run($name, "$self->{build}/im_job", "--redis=@{[$self->link]}");
 }
 
 
@@ -323,6 +340,11 @@ sub signal {
     my ($self, $signal, @names) = @_;
 
     for my $name (@names) {
+        if ($name eq 'redis' && $self->{set}) {
+            $self->{set}->signal($signal, $self->{set}->running);
+            next;
+        }
+
         my $pid = $self->{pids}{$name} or die "$name doesn't run\n";
         kill $signal, $pid;
     }
@@ -333,6 +355,13 @@ sub stop {
     my ($self, $signal, @names) = @_;
 
     for my $name (@names) {
+        if ($name eq 'redis' && $self->{set}) {
+            my @all = $self->{set}->running;
+            $signal eq 'KILL' ? $self->{set}->crash(@all)
+                              : $self->{set}->stop(@all);
+            next;
+        }
+
         my $pid = delete $self->{pids}{$name} or die "$name doesn't run\n";
         my @workers = $signal eq 'KILL' ? children($pid) : ();
 
@@ -354,6 +383,11 @@ sub stop_all {
     my @faults;
 
     for my $name (reverse $self->all) {
+        if ($name eq 'redis' && $self->{set}) {
+            push @faults, $@ unless eval { $self->stop('TERM', 'redis') };
+            next;
+        }
+
         my $pid = $self->{pids}{$name} or next;
         my @all = ($pid, children($pid));
 
@@ -432,6 +466,7 @@ sub end {
     }
 
     $self->{pids} = {};
+    $self->{set}->end(1) if $self->{set};
 
     if ($passed) {
         system('rm', '-rf', $self->{dir}) if $self->{temporary};
@@ -460,10 +495,14 @@ sub findings {
 }
 
 
-# Redis, by its own protocol; undef: away
+# Redis, by its own protocol; undef: away.  Of a set, the master of the key
+# that comes first, or all masters, and then the answer is the last one's.
 
 sub redis {
     my ($self, @args) = @_;
+
+    return $self->{set}->any(@args) if $self->{set};
+
     my $socket = IO::Socket::UNIX->new(Peer => "$self->{dir}/redis.sock")
         or return undef;
 
@@ -495,6 +534,8 @@ sub reply {
 sub keys {
     my ($self, $match) = @_;
     my ($cursor, @keys) = (0);
+
+    return $self->{set}->all_keys($match) if $self->{set};
 
     do {
         my $answer = $self->redis('SCAN', $cursor, 'MATCH', $match, 'COUNT',
