@@ -12,7 +12,6 @@
 #include "im_key.h"
 
 
-#define IM_FOLLOW_CALLS      256     /* reports at once */
 #define IM_FOLLOW_REPEATED   100     /* old ones in a second, and 1 % */
 #define IM_FOLLOW_STALE_MAX  100     /* a second */
 #define IM_FOLLOW_CHECK      200     /* topics of one call */
@@ -20,22 +19,27 @@
 #define IM_FOLLOW_ROUND      4       /* s until all are checked, at least */
 
 
-typedef struct {
-    im_follow_t  *follow;
-    int           partition;
-    int           assert;
-} im_follow_walk_t;
-
-
 void
 im_follow_init(im_follow_t *follow, uint64_t now)
 {
-    im_uint_t  i;
+    im_uint_t               i;
+    im_follow_partition_t  *part;
 
     for (i = 0; i < IM_QUEUES; i++) {
         im_list_init(&follow->queues[i]);
     }
 
+    memset(follow->partitions, 0, sizeof(follow->partitions));
+
+    for (i = 0; i < IM_PARTITIONS_MAX; i++) {
+        part = &follow->partitions[i];
+
+        im_list_init(&part->link);
+        im_list_init(&part->queues[IM_QUEUE_URGENT]);
+        im_list_init(&part->queues[IM_QUEUE_DUE]);
+    }
+
+    im_list_init(&follow->ready);
     im_list_init(&follow->poll);
     im_list_init(&follow->aged);
     im_list_init(&follow->checks);
@@ -44,9 +48,9 @@ im_follow_init(im_follow_t *follow, uint64_t now)
     follow->now = now;
     follow->version = 0;
     follow->bytes.bytes = 0;
-    follow->ncalls = 0;
     follow->nstale = 0;
-    follow->up = 0;
+    follow->nup = 0;
+    follow->walk = 0;
 }
 
 
@@ -62,21 +66,36 @@ im_follow_pop(im_list_t *queue)
 }
 
 
+static void
+im_follow_cleanup_queue(im_list_t *queue)
+{
+    im_route_t  *route;
+
+    while (!im_list_empty(queue)) {
+        route = im_follow_pop(queue);
+
+        if (route->topic == NULL) {
+            im_route_destroy(route);
+        }
+    }
+}
+
+
 void
 im_follow_cleanup(im_follow_t *follow)
 {
-    im_uint_t    i;
-    im_route_t  *route;
+    im_uint_t               i;
+    im_follow_partition_t  *part;
 
     for (i = 0; i < IM_QUEUES; i++) {
+        im_follow_cleanup_queue(&follow->queues[i]);
+    }
 
-        while (!im_list_empty(&follow->queues[i])) {
-            route = im_follow_pop(&follow->queues[i]);
+    for (i = 0; i < IM_PARTITIONS_MAX; i++) {
+        part = &follow->partitions[i];
 
-            if (route->topic == NULL) {
-                im_route_destroy(route);
-            }
-        }
+        im_follow_cleanup_queue(&part->queues[IM_QUEUE_URGENT]);
+        im_follow_cleanup_queue(&part->queues[IM_QUEUE_DUE]);
     }
 }
 
@@ -84,23 +103,21 @@ im_follow_cleanup(im_follow_t *follow)
 static im_int_t
 im_follow_again(im_topic_t *topic, void *data)
 {
-    im_route_t        *route;
-    im_follow_t       *follow;
-    im_follow_walk_t  *walk;
+    im_route_t             *route;
+    im_follow_t            *follow;
+    im_follow_partition_t  *part;
 
-    walk = data;
+    follow = data;
     route = topic->data;
-    follow = walk->follow;
+    part = &follow->partitions[topic->partition];
 
-    if (route == NULL
-        || (walk->partition >= 0 && topic->partition != walk->partition))
-    {
+    if (route == NULL || !part->up || !part->compare) {
         return IM_OK;
     }
 
     route->compare = 1;
 
-    if (walk->assert) {
+    if (part->assert) {
         route->due = IM_DUE_ALL;
     }
 
@@ -115,19 +132,91 @@ im_follow_again(im_topic_t *topic, void *data)
 }
 
 
+/* Partitions of a server come together: one walk over topics is for all. */
+static void
+im_follow_walk(im_follow_t *follow)
+{
+    im_uint_t               i;
+    im_follow_partition_t  *part;
+
+    if (!follow->walk) {
+        return;
+    }
+
+    follow->walk = 0;
+
+    (void) im_hub_each_topic(follow->hub, im_follow_again, follow);
+
+    for (i = 0; i < IM_PARTITIONS_MAX; i++) {
+        part = &follow->partitions[i];
+
+        if (part->up) {
+            part->compare = 0;
+            part->assert = 0;
+        }
+    }
+}
+
+
+static void
+im_follow_compare_one(im_follow_t *follow, im_uint_t p, int assert)
+{
+    im_follow_partition_t  *part;
+
+    part = &follow->partitions[p];
+
+    part->compare = 1;
+    part->assert |= assert != 0;
+
+    if (part->up && !follow->walk) {
+        follow->walk = 1;
+        follow->commands->wake(follow->ctx);
+    }
+}
+
+
 void
 im_follow_compare(im_follow_t *follow, int partition, int assert)
 {
-    im_follow_walk_t  walk = { follow, partition, assert };
+    im_uint_t  p;
 
-    (void) im_hub_each_topic(follow->hub, im_follow_again, &walk);
-
-    if (follow->up) {
-        im_list_splice(&follow->queues[IM_QUEUE_URGENT],
-                       &follow->queues[IM_QUEUE_LEFT]);
+    if (partition >= 0) {
+        im_follow_compare_one(follow, (im_uint_t) partition, assert);
+        return;
     }
 
-    im_follow_pump(follow);
+    for (p = 0; p < follow->hub->npartitions; p++) {
+        im_follow_compare_one(follow, p, assert);
+    }
+}
+
+
+void
+im_follow_up(im_follow_t *follow, im_uint_t partition, int anew)
+{
+    im_follow_partition_t  *part;
+
+    part = &follow->partitions[partition];
+
+    follow->nup += !part->up;
+    part->up = 1;
+
+    im_follow_compare_one(follow, partition, anew);
+    im_route_ready(follow, part);
+}
+
+
+void
+im_follow_down(im_follow_t *follow, im_uint_t partition)
+{
+    im_follow_partition_t  *part;
+
+    part = &follow->partitions[partition];
+
+    follow->nup -= part->up;
+    part->up = 0;
+
+    im_list_remove(&part->link);
 }
 
 
@@ -150,8 +239,9 @@ im_follow_start(im_follow_t *follow, im_topic_t *topic)
 
     /* it goes out in a later turn, with the members that this one brings */
 
-    if (follow->up) {
-        im_route_queue(route, IM_QUEUE_URGENT);
+    im_route_queue(route, IM_QUEUE_URGENT);
+
+    if (im_route_up(route)) {
         follow->commands->wake(follow->ctx);
     }
 
@@ -220,7 +310,7 @@ im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined)
         return;
     }
 
-    if (!follow->up) {
+    if (!im_route_up(route)) {
         route->due = IM_DUE_ALL;
         return;
     }
@@ -252,17 +342,20 @@ im_follow_entry(im_follow_t *follow, const im_entry_t *entry)
 void
 im_follow_stale(im_follow_t *follow, im_str_t topic)
 {
+    uint16_t     p;
     im_route_t  *route;
 
-    if (topic.len < 2 || follow->nstale == IM_FOLLOW_STALE_MAX || !follow->up)
+    p = im_partition(topic, follow->hub->npartitions);
+
+    if (topic.len < 2 || follow->nstale == IM_FOLLOW_STALE_MAX
+        || !im_follow_is_up(follow, p))
     {
         return;
     }
 
     follow->nstale++;
 
-    route = im_route_create(follow, topic,
-                            im_partition(topic, follow->hub->npartitions));
+    route = im_route_create(follow, topic, p);
     if (route == NULL) {
         return;
     }
@@ -382,10 +475,6 @@ im_follow_fill(im_route_t *route, im_report_t *report, im_call_e call)
 {
     int  all;
 
-    if (route->topic != NULL) {
-        route->partition = route->topic->partition;
-    }
-
     all = route->due == IM_DUE_ALL;
 
     memset(report, 0, sizeof(im_report_t));
@@ -424,7 +513,7 @@ static void
 im_follow_sent(im_route_t *route, const im_report_t *report, im_call_e call)
 {
     route->call = call;
-    route->follow->ncalls++;
+    route->follow->partitions[route->partition].ncalls++;
 
     route->comparing = route->compare;
     route->compare = 0;
@@ -487,53 +576,83 @@ im_follow_send(im_route_t *route)
 }
 
 
-/* Only here routes are freed. */
+/* The next one that has something to say, or NULL. */
+static im_route_t *
+im_follow_next_route(im_follow_partition_t *part)
+{
+    im_list_t   *queue;
+    im_route_t  *route;
+
+    for ( ;; ) {
+        queue = &part->queues[IM_QUEUE_URGENT];
+
+        if (im_list_empty(queue)) {
+            queue = &part->queues[IM_QUEUE_DUE];
+        }
+
+        if (im_list_empty(queue)) {
+            return NULL;
+        }
+
+        route = im_follow_pop(queue);
+
+        if (route->topic == NULL) {
+            if (!im_follow_over(route)) {
+                return route;
+            }
+
+            im_route_destroy(route);
+
+        } else if (route->call == IM_CALL_NONE && im_follow_wants(route)) {
+            return route;
+        }
+    }
+}
+
+
+/*
+ * Partitions take turns.  One whose call could not be sent waits for the next
+ * tick, and the others go on.  Only here routes are freed.
+ */
 void
 im_follow_pump(im_follow_t *follow)
 {
-    im_list_t   *queues, *queue;
-    im_route_t  *route;
+    im_list_t              *ended;
+    im_route_t             *route;
+    im_follow_partition_t  *part;
 
-    queues = follow->queues;
+    im_follow_walk(follow);
 
-    while (!im_list_empty(&queues[IM_QUEUE_ENDED])) {
-        route = im_follow_pop(&queues[IM_QUEUE_ENDED]);
+    ended = &follow->queues[IM_QUEUE_ENDED];
+
+    while (!im_list_empty(ended)) {
+        route = im_follow_pop(ended);
 
         if (im_follow_over(route)) {
             im_route_destroy(route);
 
         } else {
-            im_route_queue(route, follow->up ? IM_QUEUE_URGENT
-                                             : IM_QUEUE_LEFT);
+            im_route_queue(route, IM_QUEUE_URGENT);
         }
     }
 
-    while (follow->up && follow->ncalls < IM_FOLLOW_CALLS) {
+    while (!im_list_empty(&follow->ready)) {
+        part = im_list_data(im_list_first(&follow->ready),
+                            im_follow_partition_t, link);
+        im_list_remove(&part->link);
 
-        queue = im_list_empty(&queues[IM_QUEUE_URGENT])
-                ? &queues[IM_QUEUE_DUE] : &queues[IM_QUEUE_URGENT];
+        route = im_follow_next_route(part);
 
-        if (im_list_empty(queue)) {
-            return;
-        }
-
-        route = im_follow_pop(queue);
-
-        if (route->topic == NULL && im_follow_over(route)) {
-            im_route_destroy(route);
-            continue;
-        }
-
-        if (route->topic != NULL
-            && (route->call != IM_CALL_NONE || !im_follow_wants(route)))
-        {
+        if (route == NULL) {
             continue;
         }
 
         if (im_follow_send(route) != IM_OK) {
             im_route_queue(route, IM_QUEUE_CHANGED);
-            return;
+            continue;
         }
+
+        im_route_ready(follow, part);
     }
 }
 
@@ -685,10 +804,14 @@ im_follow_next(im_route_t *route)
 void
 im_follow_reported(im_route_t *route, const im_reported_t *reply)
 {
-    im_follow_t  *follow;
+    im_follow_t            *follow;
+    im_follow_partition_t  *part;
 
     follow = route->follow;
-    follow->ncalls--;
+    part = &follow->partitions[route->partition];
+
+    part->ncalls--;
+    im_route_ready(follow, part);
 
     if (reply == NULL) {
         im_follow_failed(route);
@@ -758,7 +881,9 @@ im_follow_refresh(im_follow_t *follow)
 
         im_list_remove(&route->aged);
 
-        if (route->topic == NULL) {
+        /* one that is away is compared when it is back */
+
+        if (route->topic == NULL || !im_route_up(route)) {
             continue;
         }
 
@@ -778,7 +903,7 @@ im_follow_check_one(im_route_t *route, im_check_t *check)
     topic = route->topic;
 
     if (topic->state != IM_TOPIC_LIVE || route->call != IM_CALL_NONE
-        || im_follow_wants(route))
+        || im_follow_wants(route) || !im_route_up(route))
     {
         return 0;
     }
@@ -886,36 +1011,54 @@ im_follow_checked(im_follow_t *follow, im_str_t name, im_check_e what,
 }
 
 
-void
-im_follow_tick(im_follow_t *follow, uint64_t now)
+/* What waits for a partition that is away waits on. */
+static void
+im_follow_poll(im_follow_t *follow)
 {
     im_list_t    poll;
     im_route_t  *route;
-
-    follow->now = now;
-    follow->nstale = 0;
-
-    im_history_tick(follow, now);
-
-    if (!follow->up) {
-        return;
-    }
-
-    im_follow_refresh(follow);
-    im_follow_check(follow);
-
-    im_list_splice(&follow->queues[IM_QUEUE_DUE],
-                   &follow->queues[IM_QUEUE_CHANGED]);
 
     im_list_init(&poll);
     im_list_splice(&poll, &follow->poll);
 
     while (!im_list_empty(&poll)) {
         route = im_list_data(im_list_first(&poll), im_route_t, poll);
-        im_list_remove(&route->poll);
 
-        im_history_poll(route);
+        if (im_route_up(route)) {
+            im_list_remove(&route->poll);
+            im_history_poll(route);
+
+        } else {
+            im_route_poll(route);
+        }
+    }
+}
+
+
+void
+im_follow_tick(im_follow_t *follow, uint64_t now)
+{
+    im_list_t  *changed;
+
+    follow->now = now;
+    follow->nstale = 0;
+
+    im_history_tick(follow, now);
+
+    if (follow->nup == 0) {
+        return;
     }
 
+    im_follow_refresh(follow);
+    im_follow_check(follow);
+
+    changed = &follow->queues[IM_QUEUE_CHANGED];
+
+    while (!im_list_empty(changed)) {
+        im_route_queue(im_list_data(im_list_first(changed), im_route_t, link),
+                       IM_QUEUE_DUE);
+    }
+
+    im_follow_poll(follow);
     im_follow_pump(follow);
 }

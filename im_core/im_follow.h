@@ -26,6 +26,7 @@
 #include "im_list.h"
 #include "im_buf.h"
 #include "im_hub.h"
+#include "im_key.h"
 #include "im_push.h"
 #include "im_rule.h"
 #include "im_topic.h"
@@ -235,15 +236,28 @@ typedef struct {
 } im_followed_t;
 
 
-/* A route waits in one of them. */
+/* A route waits in one of them; the first two are its partition's. */
 typedef enum {
     IM_QUEUE_URGENT = 0,         /* to be reported now, first these */
     IM_QUEUE_DUE,                /* then these */
     IM_QUEUE_CHANGED,            /* with the next tick */
-    IM_QUEUE_LEFT,               /* leaves, when Redis is back */
     IM_QUEUE_ENDED,              /* topics that have ended */
     IM_QUEUES
 } im_queue_e;
+
+
+/*
+ * Partitions live on different servers: routes of one that is away wait here,
+ * and those of others go on.
+ */
+typedef struct {
+    im_list_t                    link;     /* in follow->ready */
+    im_list_t                    queues[IM_QUEUE_CHANGED];
+    uint32_t                     ncalls;   /* reports that are out */
+    unsigned                     up:1;     /* it takes calls */
+    unsigned                     compare:1; /* by the next walk, */
+    unsigned                     assert:1; /* which repeats all reports */
+} im_follow_partition_t;
 
 
 struct im_follow_s {
@@ -256,14 +270,16 @@ struct im_follow_s {
     uint64_t                     now;      /* ms, of the last tick */
     uint64_t                     version;  /* of reports */
     im_list_t                    queues[IM_QUEUES];
+    im_list_t                    ready;    /* partitions that can send */
     im_list_t                    poll;     /* looked at by each tick */
     im_list_t                    aged;     /* reported, longest ago first */
     im_list_t                    checks;   /* checked, longest ago first */
     im_list_t                    windows;
     im_windows_t                 bytes;    /* of all windows */
-    im_uint_t                    ncalls;   /* reports that are out */
     im_uint_t                    nstale;   /* entries without a topic */
-    unsigned                     up:1;     /* the caller's: calls go out */
+    im_uint_t                    nup;      /* partitions that take calls */
+    int                          walk;     /* some are to be compared */
+    im_follow_partition_t        partitions[IM_PARTITIONS_MAX];
 };
 
 
@@ -277,8 +293,22 @@ void im_follow_init(im_follow_t *follow, uint64_t now);
 void im_follow_cleanup(im_follow_t *follow);
 
 /*
- * Messages may be lost, of a partition or (-1) of all: positions are compared.
- * assert: Redis may have missed reports or lost them, and all are repeated.
+ * A partition takes calls, or doesn't: all are away at first.  anew: Redis may
+ * have missed reports or lost them.
+ */
+void im_follow_up(im_follow_t *follow, im_uint_t partition, int anew);
+void im_follow_down(im_follow_t *follow, im_uint_t partition);
+
+static inline int
+im_follow_is_up(const im_follow_t *follow, im_uint_t partition)
+{
+    return follow->partitions[partition].up;
+}
+
+/*
+ * Messages may be lost, of a partition or (-1) of all: positions are compared
+ * by the next pump, one that is away when it is back.  assert: Redis may have
+ * missed reports or lost them, and all are repeated.
  */
 void im_follow_compare(im_follow_t *follow, int partition, int assert);
 

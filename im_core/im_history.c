@@ -318,7 +318,8 @@ im_history_heal(im_route_t *route)
     topic = route->topic;
     follow = route->follow;
 
-    if (im_history_held(route) || topic->state == IM_TOPIC_NEW || !follow->up)
+    if (im_history_held(route) || topic->state == IM_TOPIC_NEW
+        || !im_route_up(route))
     {
         return;
     }
@@ -757,7 +758,9 @@ im_follow_load(im_topic_t *topic, uint64_t seq)
         return;
     }
 
-    if (recent != NULL && seq < recent->window.from && follow->up) {
+    if (recent != NULL && seq < recent->window.from
+        && im_route_up(route))
+    {
         left = follow->limits.recovery_bytes;
         left -= im_min(left, recent->window.bytes);
 

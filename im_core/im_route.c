@@ -7,7 +7,9 @@
 #include "im_route.h"
 
 
-#define IM_ROUTE_HELD_MAX  (1024 * 1024)
+#define IM_ROUTE_HELD_MAX   (1024 * 1024)
+#define IM_ROUTE_CALLS      256       /* reports at once, of all partitions */
+#define IM_ROUTE_CALLS_MIN  2         /* of each */
 
 
 im_route_t *
@@ -53,11 +55,50 @@ im_route_destroy(im_route_t *route)
 }
 
 
+/* Each has its share, so that a server that hangs has no other one's calls. */
+void
+im_route_ready(im_follow_t *follow, im_follow_partition_t *part)
+{
+    im_uint_t  most;
+
+    most = im_max(IM_ROUTE_CALLS / im_max(follow->hub->npartitions, 1),
+                  IM_ROUTE_CALLS_MIN);
+
+    if (part->up && part->ncalls < most && im_list_empty(&part->link)
+        && (!im_list_empty(&part->queues[IM_QUEUE_URGENT])
+            || !im_list_empty(&part->queues[IM_QUEUE_DUE])))
+    {
+        im_list_insert_tail(&follow->ready, &part->link);
+    }
+}
+
+
+int
+im_route_up(const im_route_t *route)
+{
+    return im_follow_is_up(route->follow, route->partition);
+}
+
+
 void
 im_route_queue(im_route_t *route, im_queue_e queue)
 {
+    im_follow_t            *follow;
+    im_follow_partition_t  *part;
+
+    follow = route->follow;
+
     im_list_remove(&route->link);
-    im_list_insert_tail(&route->follow->queues[queue], &route->link);
+
+    if (queue >= IM_QUEUE_CHANGED) {
+        im_list_insert_tail(&follow->queues[queue], &route->link);
+        return;
+    }
+
+    part = &follow->partitions[route->partition];
+
+    im_list_insert_tail(&part->queues[queue], &route->link);
+    im_route_ready(follow, part);
 }
 
 

@@ -130,6 +130,12 @@ void im_route_destroy(im_route_t *route);
 /* Moves it to a queue. */
 void im_route_queue(im_route_t *route, im_queue_e queue);
 
+/* The partition can send, if it has what to send. */
+void im_route_ready(im_follow_t *follow, im_follow_partition_t *part);
+
+/* Calls about it can be sent. */
+int im_route_up(const im_route_t *route);
+
 /* The next tick looks at it. */
 void im_route_poll(im_route_t *route);
 

@@ -13,7 +13,6 @@
 #include "ngx_im_hooks.h"
 #include "ngx_im_follow.h"
 #include "ngx_im_session.h"
-#include "im_link.h"
 
 
 #define NGX_IM_DRAIN_STEP     20      /* ms between two turns */
@@ -65,9 +64,7 @@ ngx_im_drain_clock(ngx_im_worker_t *w)
     elapsed = ngx_current_msec - w->drain.time;
     w->drain.time = ngx_current_msec;
 
-    if (w->drain.done < w->conf->drain && w->link != NULL
-        && im_link_slow(w->link, IM_LINK_REGISTRY))
-    {
+    if (w->drain.done < w->conf->drain && ngx_im_follow_slow(w)) {
         elapsed = (elapsed + NGX_IM_DRAIN_SLOW - 1) / NGX_IM_DRAIN_SLOW;
     }
 

@@ -124,7 +124,8 @@ ngx_im_status_worker(im_buf_t *b, const ngx_im_counters_t *c)
     im_buf_add_z(b, ",\"link\":\"");
     im_buf_add_z(b, ngx_im_status_links[ngx_min(c->link,
                                                 NGX_IM_LINK_DEGRADED)]);
-    im_buf_add_z(b, "\"");
+    im_buf_add_z(b, "\",\"away\":");
+    im_buf_add_uint(b, c->away);
     ngx_im_status_counters(b, c);
     im_buf_add_z(b, "}");
 }

@@ -38,6 +38,7 @@ struct ngx_im_counters_s {
     ngx_atomic_t      topics;
     ngx_atomic_t      log_bytes;
     ngx_atomic_t      link;              /* ngx_im_link_e */
+    ngx_atomic_t      away;              /* partitions that take no calls */
     ngx_atomic_t      accepted;          /* handshakes that gave a session */
     ngx_atomic_t      refused;
     ngx_atomic_t      closed;

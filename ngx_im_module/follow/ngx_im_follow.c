@@ -60,9 +60,28 @@ ngx_im_follow_server(void *data, im_uint_t server)
 }
 
 
+/* Heartbeats of a partition are missing, or are heard again. */
+static void
+ngx_im_follow_silent(ngx_im_sync_t *sync, ngx_uint_t partition,
+    ngx_uint_t silent)
+{
+    sync->nsilent += silent;
+    sync->nsilent -= sync->silent[partition];
+    sync->silent[partition] = silent;
+}
+
+
+static void
+ngx_im_follow_count(ngx_im_worker_t *w)
+{
+    w->counters->link = ngx_im_follow_link(w);
+    w->counters->away = ngx_im_follow_away(w);
+}
+
+
 /*
- * The lease goes first: routes of a worker without one are removed.  What an
- * earlier connection has sent may not have reached Redis.
+ * The lease goes first: routes of a worker without one are removed.  Those of
+ * partitions that were up before may have been: the reply says so.
  */
 static void
 ngx_im_follow_up(void *data, im_uint_t partition, int anew)
@@ -73,31 +92,40 @@ ngx_im_follow_up(void *data, im_uint_t partition, int anew)
     w = data;
     sync = w->sync;
 
-    if (partition != IM_LINK_REGISTRY) {
-        return;
+    if (partition == IM_LINK_REGISTRY) {
+        sync->ready = 1;
+        sync->registry = 1;
+        sync->first = 1;
+
+        ngx_im_lease_renew(sync, sync->follow.nup == 0);
+
+    } else {
+        ngx_im_follow_silent(sync, partition, 0);
+        im_follow_up(&sync->follow, partition, anew);
     }
 
-    sync->follow.up = 1;
-    sync->ready = 1;
-    sync->nlost = 0;
-    w->counters->link = NGX_IM_LINK_UP;
-
-    ngx_im_lease_renew(sync, 1);
-
-    im_follow_compare(&sync->follow, -1, anew);
+    ngx_im_follow_count(w);
 }
 
 
 static void
 ngx_im_follow_down(void *data, im_uint_t partition)
 {
+    ngx_im_sync_t    *sync;
     ngx_im_worker_t  *w;
 
     w = data;
+    sync = w->sync;
 
-    w->follow->up = 0;
-    w->sync->nlost = 0;
-    w->counters->link = NGX_IM_LINK_DOWN;
+    if (partition == IM_LINK_REGISTRY) {
+        sync->registry = 0;
+
+    } else {
+        ngx_im_follow_silent(sync, partition, 0);
+        im_follow_down(&sync->follow, partition);
+    }
+
+    ngx_im_follow_count(w);
 }
 
 
@@ -144,14 +172,18 @@ ngx_im_follow_heartbeat(void *data, im_uint_t partition, int lost)
     sync = w->sync;
 
     if (lost) {
-        if (sync->nlost++ == 0) {
+        ngx_im_follow_silent(sync, partition, 1);
+
+        if (sync->nsilent == 1) {
             ngx_log_error(NGX_LOG_WARN, w->log, 0,
                           "im: no heartbeat of partition %ui: "
                           "is im_job running?", partition);
         }
 
-    } else if (sync->nlost > 0) {
-        if (--sync->nlost == 0) {
+    } else if (sync->silent[partition]) {
+        ngx_im_follow_silent(sync, partition, 0);
+
+        if (sync->nsilent == 0) {
             ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
                           "im: all partitions have heartbeats");
         }
@@ -159,7 +191,7 @@ ngx_im_follow_heartbeat(void *data, im_uint_t partition, int lost)
         im_follow_compare(&sync->follow, partition, 0);
     }
 
-    w->counters->link = ngx_im_follow_link(w);
+    ngx_im_follow_count(w);
 }
 
 
@@ -253,7 +285,7 @@ ngx_im_follow_renew_handler(ngx_event_t *ev)
 
     ngx_add_timer(ev, NGX_IM_RENEW_MS);
 
-    if (sync->follow.up) {
+    if (sync->registry) {
         ngx_im_lease_renew(sync, 0);
     }
 }
@@ -351,7 +383,7 @@ ngx_im_follow_exit(ngx_im_worker_t *w)
         return;
     }
 
-    if (sync->follow.up) {
+    if (sync->registry) {
         ngx_im_lease_give_up(sync);
     }
 
@@ -406,21 +438,53 @@ ngx_im_follow_unready(ngx_im_worker_t *w)
 }
 
 
+ngx_uint_t
+ngx_im_follow_away(ngx_im_worker_t *w)
+{
+    return w->sync != NULL
+           ? im_link_partitions(w->link) - w->sync->follow.nup : 0;
+}
+
+
 ngx_im_link_e
 ngx_im_follow_link(ngx_im_worker_t *w)
 {
-    if (w->sync == NULL || !w->follow->up) {
+    ngx_im_sync_t  *sync;
+
+    sync = w->sync;
+
+    if (sync == NULL || sync->follow.nup == 0) {
         return NGX_IM_LINK_DOWN;
     }
 
-    return w->sync->nlost > 0 ? NGX_IM_LINK_DEGRADED : NGX_IM_LINK_UP;
+    return sync->nsilent > 0 || !sync->registry || ngx_im_follow_away(w) > 0
+           ? NGX_IM_LINK_DEGRADED : NGX_IM_LINK_UP;
+}
+
+
+ngx_uint_t
+ngx_im_follow_slow(ngx_im_worker_t *w)
+{
+    ngx_uint_t  p;
+
+    if (w->link == NULL) {
+        return 0;
+    }
+
+    for (p = 0; p < im_link_partitions(w->link); p++) {
+        if (im_link_slow(w->link, p)) {
+            return 1;
+        }
+    }
+
+    return im_link_slow(w->link, IM_LINK_REGISTRY);
 }
 
 
 void
 ngx_im_follow_draining(ngx_im_worker_t *w)
 {
-    if (w->sync != NULL && w->follow->up) {
+    if (w->sync != NULL && w->sync->registry) {
         ngx_im_lease_renew(w->sync, 0);
     }
 }

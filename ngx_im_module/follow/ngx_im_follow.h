@@ -22,7 +22,7 @@ typedef struct ngx_im_sync_s  ngx_im_sync_t;
 typedef enum {
     NGX_IM_LINK_DOWN = 0,
     NGX_IM_LINK_UP,
-    NGX_IM_LINK_DEGRADED     /* Redis answers, job's heartbeats are missing */
+    NGX_IM_LINK_DEGRADED     /* a part of it, or heartbeats, are missing */
 } ngx_im_link_e;
 
 
@@ -62,6 +62,12 @@ void ngx_im_follow_exit(ngx_im_worker_t *w);
 /* Why joins can't be served, static text; NULL: they can. */
 const char *ngx_im_follow_unready(ngx_im_worker_t *w);
 ngx_im_link_e ngx_im_follow_link(ngx_im_worker_t *w);
+
+/* Partitions that take no calls now. */
+ngx_uint_t ngx_im_follow_away(ngx_im_worker_t *w);
+
+/* Some of Redis is slow or away: clients should come slowly. */
+ngx_uint_t ngx_im_follow_slow(ngx_im_worker_t *w);
 
 /* The worker drains: the lease record says so at once. */
 void ngx_im_follow_draining(ngx_im_worker_t *w);

@@ -110,7 +110,7 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
 
 /* The first list, after the link came up, is no news. */
 static void
-ngx_im_lease_dead(ngx_im_sync_t *sync, const im_link_reply_t *dead, int full)
+ngx_im_lease_dead(ngx_im_sync_t *sync, const im_link_reply_t *dead)
 {
     size_t      i, j;
     im_str_t    name;
@@ -138,7 +138,7 @@ ngx_im_lease_dead(ngx_im_sync_t *sync, const im_link_reply_t *dead, int full)
     ngx_memcpy(sync->dead, hashes, n * sizeof(uint64_t));
     sync->ndead = n;
 
-    if (nnew > 0 && !full) {
+    if (nnew > 0 && !sync->first) {
         sync->events->dead(sync->worker, nnew);
     }
 }
@@ -146,8 +146,7 @@ ngx_im_lease_dead(ngx_im_sync_t *sync, const im_link_reply_t *dead, int full)
 
 /* What had become of the lease; 0: it went on, or there is no reply. */
 static uint64_t
-ngx_im_lease_renewed(ngx_im_sync_t *sync, const im_link_reply_t *reply,
-    int full)
+ngx_im_lease_renewed(ngx_im_sync_t *sync, const im_link_reply_t *reply)
 {
     if (reply == NULL) {
         return 0;
@@ -180,7 +179,10 @@ ngx_im_lease_renewed(ngx_im_sync_t *sync, const im_link_reply_t *reply,
                       "give each its own by im_node",
                       &sync->worker->conf->node);
     }
-    ngx_im_lease_dead(sync, im_link_reply_at(reply, 3), full);
+
+    ngx_im_lease_dead(sync, im_link_reply_at(reply, 3));
+    sync->first = 0;
+
     sync->events->revoked(sync->worker, im_link_reply_str_at(reply, 4));
 
     return im_link_reply_int_at(reply, 0, 0);
@@ -190,7 +192,7 @@ ngx_im_lease_renewed(ngx_im_sync_t *sync, const im_link_reply_t *reply,
 static void
 ngx_im_lease_full_handler(const im_link_reply_t *reply, void *data)
 {
-    (void) ngx_im_lease_renewed(data, reply, 1);
+    (void) ngx_im_lease_renewed(data, reply);
 }
 
 
@@ -201,7 +203,7 @@ ngx_im_lease_handler(const im_link_reply_t *reply, void *data)
     ngx_im_sync_t  *sync;
 
     sync = data;
-    state = ngx_im_lease_renewed(sync, reply, 0);
+    state = ngx_im_lease_renewed(sync, reply);
 
     if (state == 0) {
         return;

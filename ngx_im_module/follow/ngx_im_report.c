@@ -459,21 +459,46 @@ ngx_im_report_check_order(const void *one, const void *two)
 }
 
 
-/* One call for the topics of a partition.  A slow Redis isn't asked. */
+static void
+ngx_im_report_check_some(ngx_im_worker_t *w, const im_check_t *const *checks,
+    ngx_uint_t n)
+{
+    ngx_uint_t       i;
+    im_link_call_t  *call;
+
+    call = im_link_script(w->link, &im_script_check);
+
+    for (i = 0; i < n; i++) {
+        ngx_im_report_check_keys(w, call, checks[i]);
+    }
+
+    im_link_call_str(call, im_buf_str(&w->id));
+
+    for (i = 0; i < n; i++) {
+        im_link_call_str(call, checks[i]->epoch);
+        im_link_call_uint(call, checks[i]->seq);
+        im_link_call_z(call, checks[i]->members ? "1" : "");
+    }
+
+    (void) im_link_send(w->link, ngx_im_report_check_handler, w);
+}
+
+
+/*
+ * One call for the topics of a partition.  A slow server isn't asked: if all
+ * are, the topics stay the next ones.
+ */
 static im_int_t
 ngx_im_report_check(void *ctx, const im_check_t *checks, im_uint_t n)
 {
-    ngx_uint_t         i, j, k;
-    im_link_call_t    *call;
+    im_int_t           rc;
+    ngx_uint_t         i, j;
     ngx_im_worker_t   *w;
     const im_check_t  *order[NGX_IM_REPORT_CHECKS];
 
     w = ctx;
     n = ngx_min(n, NGX_IM_REPORT_CHECKS);
-
-    if (im_link_slow(w->link, IM_LINK_REGISTRY)) {
-        return IM_DECLINED;
-    }
+    rc = IM_DECLINED;
 
     for (i = 0; i < n; i++) {
         order[i] = &checks[i];
@@ -482,24 +507,19 @@ ngx_im_report_check(void *ctx, const im_check_t *checks, im_uint_t n)
     ngx_qsort(order, n, sizeof(order[0]), ngx_im_report_check_order);
 
     for (i = 0; i < n; i = j) {
-        call = im_link_script(w->link, &im_script_check);
+        j = i + 1;
 
-        for (j = i; j < n && order[j]->partition == order[i]->partition; j++) {
-            ngx_im_report_check_keys(w, call, order[j]);
+        while (j < n && order[j]->partition == order[i]->partition) {
+            j++;
         }
 
-        im_link_call_str(call, im_buf_str(&w->id));
-
-        for (k = i; k < j; k++) {
-            im_link_call_str(call, order[k]->epoch);
-            im_link_call_uint(call, order[k]->seq);
-            im_link_call_z(call, order[k]->members ? "1" : "");
+        if (!im_link_slow(w->link, order[i]->partition)) {
+            ngx_im_report_check_some(w, &order[i], j - i);
+            rc = IM_OK;
         }
-
-        (void) im_link_send(w->link, ngx_im_report_check_handler, w);
     }
 
-    return IM_OK;
+    return rc;
 }
 
 

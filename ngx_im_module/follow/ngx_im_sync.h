@@ -28,7 +28,7 @@ struct ngx_im_sync_s {
     im_follow_t       follow;
     ngx_im_worker_t  *worker;
     const ngx_im_follow_events_t  *events;
-    ngx_uint_t        nlost;       /* partitions without heartbeat */
+    ngx_uint_t        nsilent;     /* partitions without heartbeat */
     ngx_uint_t        nrenewals;
     ngx_msec_t        tokens;      /* when a second token was first seen */
     ngx_event_t       tick;        /* 1 s */
@@ -40,8 +40,11 @@ struct ngx_im_sync_s {
     im_link_watch_t  *watch;       /* NULL: another worker watches */
     uint64_t          redis_ms;    /* Redis' clock at redis_at */
     ngx_msec_t        redis_at;
-    unsigned          ready:1;     /* was up once */
+    unsigned          ready:1;     /* the registry was up once, */
+    unsigned          registry:1;  /* it is, */
+    unsigned          first:1;     /* and hasn't answered since */
     unsigned          tokens_told:1;
+    u_char            silent[IM_PARTITIONS_MAX];
 };
 
 

@@ -17,6 +17,8 @@
 #define NPUBS     2000           /* of a topic, in a sequence */
 #define NHISTORY  64
 #define NEPOCHS   8
+#define NPARTS    4
+#define NSERVERS  3              /* partition p lives on p % NSERVERS */
 
 
 /* A message that was accepted: its index in its topic is its value. */
@@ -57,11 +59,18 @@ typedef struct {
 
 static rstate_t  redis;
 static rstate_t  snapshot;
-static unsigned  generation;
+static unsigned  generations[NSERVERS];
 static unsigned  nepochs;
 
 static pub_t     pubs[NTOPICS][NPUBS];
 static unsigned  npubs[NTOPICS];
+
+
+static unsigned
+redis_server(unsigned t)
+{
+    return im_partition(im_str_z(redis.topics[t].name), NPARTS) % NSERVERS;
+}
 
 
 static void
@@ -75,7 +84,9 @@ redis_epoch(char *buf, unsigned epoch)
 static void
 redis_meta(rtopic_t *rt)
 {
-    unsigned  i;
+    unsigned  i, generation;
+
+    generation = generations[redis_server(rt - redis.topics)];
 
     if (rt->meta && rt->generation == generation) {
         return;
@@ -412,18 +423,26 @@ redis_sweep(void)
 }
 
 
-/* Another Redis: with all, with what it had some time ago, or with nothing. */
+/*
+ * Another server instead of one: with all, with what it had some time ago, or
+ * with nothing.
+ */
 static void
-redis_restart(int how)
+redis_restart(unsigned server, int how)
 {
     unsigned      t, v;
     rtopic_t     *rt;
     const char   *name;
     unsigned      max;
 
-    generation++;
+    generations[server]++;
 
     for (t = 0; how > 0 && t < NTOPICS; t++) {
+
+        if (redis_server(t) != server) {
+            continue;
+        }
+
         rt = &redis.topics[t];
         name = rt->name;
         max = rt->max;

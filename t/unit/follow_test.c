@@ -110,8 +110,11 @@ static unsigned        values[NENTRIES];
 static unsigned        nentries;
 static uint64_t        now;
 static int             woken;
+static int             lapsed;         /* unknown yet: the registry is away */
 static int             closing;
-static unsigned        nholes, nhealed, nmessages, nloaded;
+static unsigned        nholes, nhealed, nmessages, nloaded, nsuspects;
+static im_route_t     *outs[300];      /* their reports are not answered */
+static unsigned        out;
 static u_char          bytes[BIG + 64];
 
 
@@ -490,7 +493,8 @@ on_members(void *ctx, im_topic_t *topic, im_follow_members_e why)
 {
     (void) ctx;
     (void) topic;
-    (void) why;
+
+    nsuspects += why == IM_MEMBERS_SUSPECT;
 }
 
 
@@ -740,7 +744,7 @@ call_page(call_t *call, int back)
 
 
 static void
-call_answer(int lost)
+call_answer(unsigned i, int lost)
 {
     char     epoch[16];
     call_t  *call;
@@ -748,8 +752,9 @@ call_answer(int lost)
     call = malloc(sizeof(call_t));
     assert_non_null(call);
 
-    *call = calls[0];
-    memmove(calls, calls + 1, --ncalls * sizeof(call_t));
+    *call = calls[i];
+    ncalls--;
+    memmove(calls + i, calls + i + 1, (ncalls - i) * sizeof(call_t));
 
     redis_epoch(epoch, call->epoch);
 
@@ -877,27 +882,62 @@ entries_deliver(unsigned n)
 }
 
 
+/* That of the registry has the lease. */
+static int
+server_up(unsigned server)
+{
+    return im_follow_is_up(&follow, server);
+}
+
+
+static void
+connection_made(unsigned server)
+{
+    unsigned  p;
+
+    for (p = server; p < NPARTS; p += NSERVERS) {
+        im_follow_up(&follow, p, 1);
+    }
+
+    if (server == 0 && lapsed) {
+        lapsed = 0;
+        im_follow_compare(&follow, -1, 1);
+    }
+}
+
+
 /* calls: the connection for calls, too; else that of pub/sub alone. */
 static void
-connection_lost(int all)
+connection_lost(unsigned server, int all)
 {
-    unsigned  n;
+    unsigned  n, i, p;
+
+    for (p = server; p < NPARTS; p += NSERVERS) {
+        im_follow_down(&follow, p);
+    }
 
     n = below(ncalls + 1);
+    i = 0;
 
-    while (all && ncalls > 0) {
-        if (n > 0 && !calls[0].executed) {
-            call_execute(&calls[0]);
+    while (all && i < ncalls) {
+
+        if (redis_server(calls[i].t) != server) {
+            i++;
+            continue;
+        }
+
+        if (n > 0 && !calls[i].executed) {
+            call_execute(&calls[i]);
         }
 
         n -= n > 0;
-        call_answer(1);
+        call_answer(i, 1);
     }
 
-    follow.up = 0;
-
-    while (nentries > 0 && chance(2)) {
-        entry_remove(below(nentries));
+    for (i = nentries; i > 0; i--) {
+        if (redis_server(entry_topic(i - 1)) == server && chance(2)) {
+            entry_remove(i - 1);
+        }
     }
 }
 
@@ -988,27 +1028,30 @@ step_upper(unsigned t)
 static void
 step_faults(unsigned t)
 {
-    unsigned   n, i;
+    unsigned   n, i, server;
     uint64_t   seq;
     rtopic_t  *rt;
 
     rt = &redis.topics[t];
+    server = below(NSERVERS);
 
     if (chance(faults.newer) && rt->routed) {
         rt->version += 20;
     }
 
     if (chance(faults.broken)) {
-        connection_lost(chance(2));
+        connection_lost(server, chance(2));
     }
 
     if (chance(faults.restart)) {
-        redis_restart(below(3));
+        redis_restart(server, below(3));
         snapshot = redis;
-        connection_lost(1);
+        connection_lost(server, 1);
 
         for (i = 0; i < NTOPICS; i++) {
-            followers[i].forgotten = 0;
+            if (redis_server(i) == server) {
+                followers[i].forgotten = 0;
+            }
         }
 
     } else if (chance(40)) {
@@ -1040,9 +1083,29 @@ step_faults(unsigned t)
     if (chance(faults.lapse)) {
         redis_sweep();
 
-        if (follow.up) {
+        lapsed = !server_up(0);
+
+        if (!lapsed) {
             im_follow_compare(&follow, -1, 1);
         }
+    }
+}
+
+
+/* Servers answer in an order of their own. */
+static void
+answer_one(unsigned server)
+{
+    unsigned  i;
+
+    for (i = 0; i < ncalls; i++) {
+        if (redis_server(calls[i].t) == server) {
+            break;
+        }
+    }
+
+    if (i < ncalls && calls[i].executed) {
+        call_answer(i, 0);
     }
 }
 
@@ -1084,8 +1147,8 @@ step(void)
 
     case 4:
     case 5:
-        if (ncalls > 0 && calls[0].executed) {
-            call_answer(0);
+        if (ncalls > 0) {
+            answer_one(below(NSERVERS));
         }
         break;
 
@@ -1099,12 +1162,13 @@ step(void)
         break;
 
     default:
-        if (!follow.up && chance(3)) {
-            follow.up = 1;
-            im_follow_compare(&follow, -1, 1);
+        i = below(NSERVERS);
+
+        if (!server_up(i) && chance(3)) {
+            connection_made(i);
 
         } else if (chance(10)) {
-            im_follow_compare(&follow, below(4), 0);
+            im_follow_compare(&follow, below(NPARTS), 0);
 
         } else {
             now += 1000;
@@ -1143,7 +1207,7 @@ drain(void)
                 call_execute(&calls[0]);
             }
 
-            call_answer(0);
+            call_answer(0, 0);
         }
 
         entries_deliver(1);
@@ -1296,23 +1360,28 @@ check_vanished(void)
 
 
 static void
-sequence(const faults_t *f)
+begin(const faults_t *f)
 {
-    unsigned  i, t, s;
+    unsigned  t, s;
 
     static const uint64_t  hash_seed[2] = { 1, 2 };
 
-    assert_int_equal(im_hub_init(&hub, hash_seed, 4, 256), IM_OK);
+    assert_int_equal(im_hub_init(&hub, hash_seed, NPARTS, 256), IM_OK);
 
     for (t = 0; t < NTOPICS; t++) {
         npubs[t] = 0;
     }
 
     nepochs = 0;
-    generation = 0;
+    lapsed = 0;
 
     memset(followers, 0, sizeof(followers));
-    redis_restart(2);
+
+    for (s = 0; s < NSERVERS; s++) {
+        generations[s] = 0;
+        redis_restart(s, 2);
+    }
+
     snapshot = redis;
 
     ncalls = 0;
@@ -1323,42 +1392,17 @@ sequence(const faults_t *f)
     faults = *f;
 
     im_follow_init(&follow, now);
-    follow.up = 1;
-    im_follow_compare(&follow, -1, 1);
 
-    for (i = 0; i < STEPS; i++) {
-        step();
+    for (s = 0; s < NSERVERS; s++) {
+        connection_made(s);
     }
+}
 
-    faults = calm;
 
-    if (follow.up) {
-        im_follow_compare(&follow, -1, 1);
-
-    } else {
-        follow.up = 1;
-    im_follow_compare(&follow, -1, 1);
-    }
-
-    settle();
-    check_messages();
-
-    for (t = 0; t < NTOPICS; t++) {
-        publish(t);
-    }
-
-    settle();
-    check_messages();
-
-    for (t = 0; t < NTOPICS; t++) {
-        check_topic(t);
-    }
-
-    check_vanished();
-
-    if (f->big) {
-        check_overflow();
-    }
+static void
+end(void)
+{
+    unsigned  t, s;
 
     for (t = 0; t < NTOPICS; t++) {
         for (s = 0; s < NSESSIONS; s++) {
@@ -1383,9 +1427,50 @@ sequence(const faults_t *f)
 
 
 static void
-sequences(const faults_t *f, uint64_t first)
+sequence(const faults_t *f)
 {
-    unsigned  i, t;
+    unsigned  i, t, s;
+
+    begin(f);
+
+    for (i = 0; i < STEPS; i++) {
+        step();
+    }
+
+    faults = calm;
+
+    for (s = 0; s < NSERVERS; s++) {
+        connection_made(s);
+    }
+
+    settle();
+    check_messages();
+
+    for (t = 0; t < NTOPICS; t++) {
+        publish(t);
+    }
+
+    settle();
+    check_messages();
+
+    for (t = 0; t < NTOPICS; t++) {
+        check_topic(t);
+    }
+
+    check_vanished();
+
+    if (f->big) {
+        check_overflow();
+    }
+
+    end();
+}
+
+
+static void
+setup(void)
+{
+    unsigned  t;
 
     static const unsigned     max[NTOPICS] = { 8, 40, 60, 0, 20, 30 };
     im_rule_t                 rule;
@@ -1422,6 +1507,23 @@ sequences(const faults_t *f, uint64_t first)
 
     calls = malloc(NCALLS * sizeof(call_t));
     assert_non_null(calls);
+}
+
+
+static void
+cleanup(void)
+{
+    free(calls);
+    im_rules_cleanup(&rules);
+}
+
+
+static void
+sequences(const faults_t *f, uint64_t first)
+{
+    unsigned  i;
+
+    setup();
 
     for (i = 0; i < nsequences; i++) {
         seed = first + i;
@@ -1434,13 +1536,195 @@ sequences(const faults_t *f, uint64_t first)
         sequence(f);
     }
 
-    free(calls);
-    im_rules_cleanup(&rules);
+    cleanup();
 
     print_message("# seeds %llu to %llu: %u messages, %u healed, %u holes, "
                   "%u from windows\n", (unsigned long long) first,
                   (unsigned long long) seed, nmessages, nhealed, nholes,
                   nloaded);
+}
+
+
+/* Topics of servers that are there go on while one is away. */
+static void
+test_away(void **state)
+{
+    unsigned  t, server;
+
+    (void) state;
+
+    setup();
+
+    for (server = 0; server < NSERVERS; server++) {
+        begin(&calm);
+
+        join(0, 0);
+        join(1, 0);
+        settle();
+
+        connection_lost(server, 1);
+
+        for (t = 0; t < NTOPICS; t++) {
+            join(t, 2);
+            publish(t);
+        }
+
+        settle();
+
+        for (t = 0; t < NTOPICS; t++) {
+            if (redis_server(t) != server) {
+                check_topic(t);
+                assert_int_equal(followers[t].next, npubs[t]);
+
+            } else if (t > 1) {
+                assert_false(followers[t].live);
+                assert_false(redis.topics[t].routed);
+            }
+        }
+
+        /* what is left meanwhile is said later */
+
+        for (t = 0; t < NTOPICS; t++) {
+            leave(t, 2);
+        }
+
+        settle();
+        connection_made(server);
+        settle();
+
+        for (t = 0; t < NTOPICS; t++) {
+            check_topic(t);
+        }
+
+        end();
+    }
+
+    cleanup();
+}
+
+
+static im_int_t
+count_report(void *ctx, im_route_t *route, im_report_t *report)
+{
+    (void) ctx;
+    (void) report;
+
+    assert_true(out < test_count(outs));
+    outs[out++] = route;
+
+    return IM_OK;
+}
+
+
+static im_int_t
+count_change(void *ctx, im_sub_t *sub, int joined, im_change_t **change)
+{
+    (void) ctx;
+    (void) sub;
+    (void) joined;
+    (void) change;
+
+    return IM_DECLINED;
+}
+
+
+static const im_follow_commands_t  counting = {
+    count_report, do_read, do_check, count_change, do_wake
+};
+
+
+/* A server that hangs, and isn't known to be away, has no other one's calls. */
+static void
+test_hangs(void **state)
+{
+    char         name[16];
+    unsigned     i, hung;
+    im_sub_t    *subs;
+    im_topic_t  *topic;
+    int          first;
+
+    static const uint64_t  hash_seed[2] = { 1, 2 };
+
+    (void) state;
+
+    setup();
+    assert_int_equal(im_hub_init(&hub, hash_seed, NPARTS, 256), IM_OK);
+
+    im_follow_init(&follow, 1000);
+    ncalls = 0;
+
+    im_follow_up(&follow, 1, 1);
+    im_follow_up(&follow, 2, 1);
+
+    subs = calloc(2000, sizeof(im_sub_t));
+    assert_non_null(subs);
+
+    /* hung: reports that are out, of topics of partition 1 */
+
+    for (i = 0, hung = 0; i < 2000; i++) {
+        sprintf(name, "u:%u", i);
+
+        if (im_partition(im_str_z(name), NPARTS) == 1) {
+            topic = im_hub_join(&hub, im_str_z(name), 0, &subs[i], &first);
+            assert_int_equal(im_follow_start(&follow, topic), IM_OK);
+            hung++;
+        }
+    }
+
+    faults = calm;
+    out = 0;
+    follow.commands = &counting;
+    im_follow_pump(&follow);
+
+    assert_true(hung > 300);
+    assert_int_equal(out, 256 / NPARTS);
+
+    topic = NULL;
+
+    for (i = 0; topic == NULL; i++) {
+        sprintf(name, "u:%u", i);
+
+        if (im_partition(im_str_z(name), NPARTS) == 2) {
+            topic = im_hub_join(&hub, im_str_z(name), 0, &subs[i], &first);
+            assert_int_equal(im_follow_start(&follow, topic), IM_OK);
+        }
+    }
+
+    im_follow_pump(&follow);
+
+    assert_int_equal(out, 256 / NPARTS + 1);
+
+    /* one walk for all partitions of a server: each topic is seen once */
+
+    nsuspects = 0;
+
+    im_follow_down(&follow, 1);
+    im_follow_down(&follow, 2);
+    im_follow_up(&follow, 1, 1);
+    im_follow_up(&follow, 2, 1);
+    im_follow_pump(&follow);
+    im_follow_pump(&follow);
+
+    assert_int_equal(nsuspects, hung + 1);
+
+    im_follow_down(&follow, 1);
+    im_follow_down(&follow, 2);
+
+    for (i = 0; i < 2000; i++) {
+        if (subs[i].log != NULL) {
+            topic = im_hub_leave(&hub, &subs[i], &first);
+            im_follow_stop(&follow, topic);
+        }
+    }
+
+    for (i = 0; i < out; i++) {
+        im_follow_reported(outs[i], NULL);
+    }
+
+    im_follow_cleanup(&follow);
+    im_hub_cleanup(&hub);
+    free(subs);
+    cleanup();
 }
 
 
@@ -1486,6 +1770,8 @@ int
 main(int argc, char **argv)
 {
     static const struct CMUnitTest  tests[] = {
+        alloc_test(test_away),
+        alloc_test(test_hangs),
         alloc_test(test_calm),
         alloc_test(test_rough),
         alloc_test(test_no_memory),
