@@ -75,7 +75,7 @@ im_job_server(void *data, im_uint_t server)
 {
     im_job_t  *job = data;
 
-    im_link_watch_ready(job->watch);
+    im_link_watch_ready(job->watch, server);
     im_job_queue_reset(job);
 }
 

@@ -309,6 +309,20 @@ im_link_servers(const im_link_t *link)
 }
 
 
+void
+im_link_server_info(const im_link_t *link, im_uint_t server,
+    im_link_server_info_t *info)
+{
+    info->name = link->conf.seeds[server].name;
+}
+
+
+const im_link_sentinels_t *
+im_link_sentinels(const im_link_t *link)
+{
+    return NULL;
+}
+
 int
 im_link_ready(const im_link_t *link, im_uint_t partition)
 {

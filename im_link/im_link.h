@@ -67,6 +67,24 @@ typedef struct {
 } im_link_events_t;
 
 
+typedef struct {
+    im_str_t  name;            /* host and port, as configured or announced */
+} im_link_server_info_t;
+
+
+/* As the sentinel says whose answer has won; 0: not known. */
+typedef struct {
+    im_str_t   master;         /* its name */
+    im_uint_t  configured;
+    im_uint_t  answering;      /* of them, now */
+    uint64_t   watching;       /* as sentinels know of each other */
+    uint64_t   epoch;
+    uint64_t   quorum;
+    uint64_t   replicas;
+    uint64_t   down_after;     /* ms */
+} im_link_sentinels_t;
+
+
 /*
  * What callers use: start a call, add its arguments, send it.  A link has one
  * call under construction; starting another drops it.
@@ -83,6 +101,13 @@ im_int_t im_link_send_to(im_link_t *link, im_uint_t server,
 
 /* How many servers there are now: one, or the masters of a cluster. */
 im_uint_t im_link_servers(const im_link_t *link);
+
+/* Borrowed from the link, until one of its events. */
+void im_link_server_info(const im_link_t *link, im_uint_t server,
+    im_link_server_info_t *info);
+
+/* NULL: the link has no sentinels. */
+const im_link_sentinels_t *im_link_sentinels(const im_link_t *link);
 
 /* Calls to a partition, or to the registry, can be sent. */
 int im_link_ready(const im_link_t *link, im_uint_t partition);

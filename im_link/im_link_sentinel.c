@@ -59,6 +59,7 @@ struct im_link_sentinel_s {
     uint64_t                    heard;       /* when the state was entered */
     im_link_said_t              best;        /* that has won */
     im_addr_t                   addr;        /* the same, parsed */
+    im_link_sentinels_t         info;
     uint64_t                    news;        /* not logged yet, since */
     uint64_t                    complained;
     char                        why[2 * IM_LINK_SAID_WHY];
@@ -917,15 +918,21 @@ im_link_sentinel_why(im_link_sentinel_t *sentinel)
 }
 
 
-void
-im_link_sentinel_info(const im_link_sentinel_t *sentinel,
-    im_link_sentinel_info_t *info)
+const im_link_sentinels_t *
+im_link_sentinel_info(im_link_sentinel_t *sentinel)
 {
+    im_link_sentinels_t  *info;
+
+    info = &sentinel->info;
+
+    info->master = sentinel->conf->master;
     info->configured = sentinel->nnodes;
     info->answering = im_link_sentinel_answering(sentinel);
+    info->watching = sentinel->best.sentinels;
     info->epoch = sentinel->best.epoch;
-    info->sentinels = sentinel->best.sentinels;
     info->quorum = sentinel->best.quorum;
     info->replicas = sentinel->best.replicas;
     info->down_after = sentinel->best.down_after;
+
+    return info;
 }

@@ -26,18 +26,6 @@ typedef void (*im_link_sentinel_pt)(void *data, const im_addr_t *addr,
     uint64_t epoch);
 
 
-/* As the sentinel says whose answer has won; 0: not known. */
-typedef struct {
-    im_uint_t  configured;
-    im_uint_t  answering;      /* of them, now */
-    uint64_t   epoch;
-    uint64_t   sentinels;      /* that watch the master, with itself */
-    uint64_t   quorum;
-    uint64_t   replicas;
-    uint64_t   down_after;     /* ms */
-} im_link_sentinel_info_t;
-
-
 /*
  * The sentinels are the seeds of conf, which is borrowed.  The handler is
  * called when the master is another one than before, and at the end of each
@@ -65,8 +53,8 @@ im_uint_t im_link_sentinel_tick(im_link_sentinel_t *sentinel);
 /* Why no master is known; kept by the sentinel. */
 const char *im_link_sentinel_why(im_link_sentinel_t *sentinel);
 
-void im_link_sentinel_info(const im_link_sentinel_t *sentinel,
-    im_link_sentinel_info_t *info);
+/* Kept by the sentinel. */
+const im_link_sentinels_t *im_link_sentinel_info(im_link_sentinel_t *sentinel);
 
 
 #endif /* IM_LINK_SENTINEL_H */

@@ -16,6 +16,9 @@
 #define IM_SETTING_SECONDS   60
 #define IM_SETTING_REPLIES   (64 * (uint64_t) IM_SETTING_MB)     /* normal */
 #define IM_SETTING_IDLE      10       /* s; links ask every 2 to 5 s */
+#define IM_SETTING_FAILOVER  5000     /* ms, so that leases outlive it */
+#define IM_SETTING_NAME      64       /* bytes of a master's name */
+#define IM_SETTING_ENOUGH    3        /* sentinels: a majority outlives one */
 
 
 void
@@ -87,6 +90,21 @@ im_link_settings_buffers(im_link_settings_t *s, im_str_t value)
 }
 
 
+static void
+im_link_settings_cluster(im_link_settings_t *s, im_str_t name, im_str_t value)
+{
+    if (im_str_eq(name, im_str_z("cluster-enabled"))) {
+        s->cluster = im_link_settings_yes(value);
+
+    } else if (im_str_eq(name, im_str_z("cluster-node-timeout"))) {
+        s->node_timeout = im_link_settings_number(value);
+
+    } else if (im_str_eq(name, im_str_z("cluster-require-full-coverage"))) {
+        s->coverage = im_link_settings_yes(value);
+    }
+}
+
+
 void
 im_link_settings_config(im_link_settings_t *s, im_str_t name, im_str_t value)
 {
@@ -118,6 +136,12 @@ im_link_settings_config(im_link_settings_t *s, im_str_t name, im_str_t value)
 
     } else if (im_str_eq(name, im_str_z("timeout"))) {
         s->timeout = im_link_settings_number(value);
+
+    } else if (im_str_eq(name, im_str_z("min-replicas-to-write"))) {
+        s->min_replicas = im_link_settings_number(value);
+
+    } else {
+        im_link_settings_cluster(s, name, value);
     }
 }
 
@@ -135,6 +159,7 @@ im_link_settings_field(im_link_settings_t *s, im_str_t name, im_str_t value)
 
     } else if (im_str_eq(name, im_str_z("connected_slaves"))) {
         s->replicas = n;
+        s->counted = IM_SETTING_YES;
 
     } else if (im_str_eq(name, im_str_z("used_memory"))) {
         s->used = n;
@@ -181,6 +206,31 @@ im_link_settings_less(const im_setting_buffer_t *b, uint64_t hard,
 }
 
 
+/* What lets another server take over, and how soon. */
+static void
+im_link_settings_judge_failover(const im_link_settings_t *s, int *wrong)
+{
+    int  cluster;
+
+    cluster = s->cluster == IM_SETTING_YES;
+
+    wrong[IM_SETTING_COVERAGE] = cluster && s->coverage == IM_SETTING_YES;
+    wrong[IM_SETTING_NODE_TIMEOUT] = cluster
+                                     && s->node_timeout > IM_SETTING_FAILOVER;
+    wrong[IM_SETTING_ALONE] = (cluster || s->sentinels > 0)
+                              && s->counted == IM_SETTING_YES
+                              && s->replicas == 0;
+    wrong[IM_SETTING_MIN_REPLICAS] = s->min_replicas > 0
+                                     && s->counted == IM_SETTING_YES
+                                     && s->replicas <= s->min_replicas;
+    wrong[IM_SETTING_DOWN_AFTER] = s->down_after > IM_SETTING_FAILOVER;
+    wrong[IM_SETTING_SENTINELS] = s->sentinels > 0
+                                  && s->sentinels < IM_SETTING_ENOUGH;
+    wrong[IM_SETTING_QUORUM] = s->sentinels >= IM_SETTING_ENOUGH
+                               && s->quorum > s->sentinels;
+}
+
+
 im_uint_t
 im_link_settings_judge(const im_link_settings_t *s)
 {
@@ -208,6 +258,8 @@ im_link_settings_judge(const im_link_settings_t *s)
     wrong[IM_SETTING_NEARLY] = s->max > 0 && s->used < s->max
                                && s->used >= s->max / 10 * 9;
     wrong[IM_SETTING_HIDDEN] = s->hidden == IM_SETTING_YES;
+
+    im_link_settings_judge_failover(s, wrong);
 
     for (i = 0, set = 0; i < IM_SETTINGS; i++) {
         set |= wrong[i] ? (im_uint_t) 1 << i : 0;
@@ -253,20 +305,94 @@ im_link_settings_text_wrong(const char *setting, const char *value,
 }
 
 
+static void
+im_link_settings_text_number(const char *setting, uint64_t n, const char *what,
+    const char *right, char *text)
+{
+    char  value[32];
+
+    (void) snprintf(value, sizeof(value), "%llu", (unsigned long long) n);
+    im_link_settings_text_wrong(setting, value, what, right, text);
+}
+
+
+static void
+im_link_settings_text_sentinel(const im_link_settings_t *s,
+    im_setting_e warning, char *text)
+{
+    int                 len;
+    char               *name;
+    unsigned long long  n;
+
+    len = (int) im_min(s->master.len, IM_SETTING_NAME);
+    name = (char *) s->master.data;
+    n = s->sentinels;
+
+    if (warning == IM_SETTING_DOWN_AFTER) {
+        (void) snprintf(text, IM_LINK_SETTINGS_TEXT, "sentinels of \"%.*s\" "
+                        "have \"down-after-milliseconds %llu\": for so long "
+                        "nothing is accepted when the master stalls; SENTINEL "
+                        "SET %.*s down-after-milliseconds %d, at each of them",
+                        len, name, (unsigned long long) s->down_after, len,
+                        name, IM_SETTING_FAILOVER);
+
+    } else if (warning == IM_SETTING_QUORUM) {
+        (void) snprintf(text, IM_LINK_SETTINGS_TEXT, "%llu sentinels watch "
+                        "\"%.*s\", and its quorum is %llu: no other server "
+                        "ever takes over; SENTINEL SET %.*s quorum %llu, at "
+                        "each of them", n, len, name,
+                        (unsigned long long) s->quorum, len, name, n / 2 + 1);
+
+    } else {
+        (void) snprintf(text, IM_LINK_SETTINGS_TEXT, "%llu sentinel%s "
+                        "\"%.*s\": without %s no other server takes over; "
+                        "start %d on machines that don't fail together",
+                        n, n == 1 ? " watches" : "s watch", len, name,
+                        n == 1 ? "it" : "one of them", IM_SETTING_ENOUGH);
+    }
+}
+
+
+static void
+im_link_settings_text_replicas(const im_link_settings_t *s, char *text)
+{
+    (void) snprintf(text, IM_LINK_SETTINGS_TEXT, "redis has "
+                    "\"min-replicas-to-write %llu\" and %llu replica%s: "
+                    "without one of them it refuses pushes, joins and leases "
+                    "of workers; add a replica, or CONFIG SET "
+                    "min-replicas-to-write 0, also in redis.conf",
+                    (unsigned long long) s->min_replicas,
+                    (unsigned long long) s->replicas,
+                    s->replicas == 1 ? "" : "s");
+}
+
+
+static const char *
+im_link_settings_lost(const im_link_settings_t *s)
+{
+    if (s->replicas > 0 || s->cluster == IM_SETTING_YES) {
+        return s->snapshots == IM_SETTING_NO
+               ? "started again before a replica takes over, it is empty, and "
+                 "so are its replicas then"
+               : "started again before a replica takes over, it and its "
+                 "replicas have lost all since its last snapshot";
+    }
+
+    return s->snapshots == IM_SETTING_NO
+           ? "when it ends, all messages and numbers are lost"
+           : "when it ends, all since its last snapshot is lost";
+}
+
+
 void
 im_link_settings_text(const im_link_settings_t *s, im_setting_e warning,
     char *text)
 {
-    char  value[32];
-
     switch (warning) {
 
     case IM_SETTING_APPENDONLY:
         im_link_settings_text_wrong("appendonly", "no",
-            s->snapshots == IM_SETTING_NO
-            ? "when it ends, all messages and numbers are lost"
-            : "when it ends, all since its last snapshot is lost",
-            "yes", text);
+            im_link_settings_lost(s), "yes", text);
         return;
 
     case IM_SETTING_FSYNC:
@@ -296,16 +422,12 @@ im_link_settings_text(const im_link_settings_t *s, im_setting_e warning,
         return;
 
     case IM_SETTING_BACKLOG:
-        (void) snprintf(value, sizeof(value), "%llu",
-                        (unsigned long long) s->backlog);
-        im_link_settings_text_wrong("repl-backlog-ttl", value,
+        im_link_settings_text_number("repl-backlog-ttl", s->backlog,
             "with its last replica it forgets its own history", "0", text);
         return;
 
     case IM_SETTING_TIMEOUT:
-        (void) snprintf(value, sizeof(value), "%llu",
-                        (unsigned long long) s->timeout);
-        im_link_settings_text_wrong("timeout", value,
+        im_link_settings_text_number("timeout", s->timeout,
             "it closes connections that are in use", "0", text);
         return;
 
@@ -315,6 +437,33 @@ im_link_settings_text(const im_link_settings_t *s, im_setting_e warning,
 
     case IM_SETTING_FULL:
         im_link_settings_text_memory(s, "pushes are refused", text);
+        return;
+
+    case IM_SETTING_COVERAGE:
+        im_link_settings_text_wrong("cluster-require-full-coverage", "yes",
+            "one master that is away stops all others", "no", text);
+        return;
+
+    case IM_SETTING_NODE_TIMEOUT:
+        im_link_settings_text_number("cluster-node-timeout", s->node_timeout,
+            "for longer than leases live nothing is accepted when it ends",
+            im_text(IM_SETTING_FAILOVER), text);
+        return;
+
+    case IM_SETTING_ALONE:
+        (void) snprintf(text, IM_LINK_SETTINGS_TEXT, "redis has no replica: "
+                        "when it ends, no other server takes over, and its "
+                        "partitions are away; add a replica");
+        return;
+
+    case IM_SETTING_MIN_REPLICAS:
+        im_link_settings_text_replicas(s, text);
+        return;
+
+    case IM_SETTING_DOWN_AFTER:
+    case IM_SETTING_SENTINELS:
+    case IM_SETTING_QUORUM:
+        im_link_settings_text_sentinel(s, warning, text);
         return;
 
     case IM_SETTING_HIDDEN:

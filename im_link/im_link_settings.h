@@ -14,12 +14,14 @@
 #include "im_types.h"
 
 
-#define IM_LINK_SETTINGS_TEXT  320      /* bytes of a warning */
+#define IM_LINK_SETTINGS_TEXT  352      /* bytes of a warning */
 
 /* The arguments of CONFIG GET. */
 #define IM_LINK_SETTINGS_NAMES                                                \
     "appendonly appendfsync no-appendfsync-on-rewrite save "                  \
-    "client-output-buffer-limit maxmemory-policy repl-backlog-ttl timeout"
+    "client-output-buffer-limit maxmemory-policy repl-backlog-ttl timeout "   \
+    "min-replicas-to-write cluster-enabled cluster-node-timeout "             \
+    "cluster-require-full-coverage"
 
 
 /* A warning; a set of them is a bit of each. */
@@ -34,6 +36,13 @@ typedef enum {
     IM_SETTING_TIMEOUT,
     IM_SETTING_NEARLY,           /* maxmemory is used for nine tenths, */
     IM_SETTING_FULL,             /* or wholly */
+    IM_SETTING_COVERAGE,         /* of a cluster's node */
+    IM_SETTING_NODE_TIMEOUT,
+    IM_SETTING_ALONE,            /* a master without a replica */
+    IM_SETTING_MIN_REPLICAS,
+    IM_SETTING_DOWN_AFTER,       /* of sentinels */
+    IM_SETTING_SENTINELS,
+    IM_SETTING_QUORUM,
     IM_SETTING_HIDDEN,           /* CONFIG GET is refused */
     IM_SETTINGS
 } im_setting_e;
@@ -58,7 +67,13 @@ typedef struct {
     im_setting_buffer_t  normal;
     uint64_t             backlog;      /* s */
     uint64_t             timeout;      /* s */
-    uint64_t             replicas;
+    uint64_t             replicas;     /* connected */
+    uint64_t             min_replicas; /* without which it takes no write */
+    uint64_t             node_timeout; /* ms */
+    uint64_t             down_after;   /* ms; what sentinels say */
+    uint64_t             sentinels;    /* that watch it; 0: none, or unknown */
+    uint64_t             quorum;
+    im_str_t             master;       /* its name there, borrowed */
     uint64_t             used;         /* bytes, as they count for the limit */
     uint64_t             max;          /* 0: no limit */
     uint8_t              appendonly;   /* im_setting_value_e, as all here */
@@ -66,6 +81,9 @@ typedef struct {
     uint8_t              rewrite;      /* an AOF rewrite stops fsync */
     uint8_t              snapshots;
     uint8_t              hidden;
+    uint8_t              counted;      /* its replicas */
+    uint8_t              cluster;
+    uint8_t              coverage;     /* a slot without owner stops all */
     char                 policy[32];   /* empty: not known */
 } im_link_settings_t;
 
@@ -82,6 +100,10 @@ void im_link_settings_info(im_link_settings_t *s, im_str_t info);
 
 /* The set of warnings. */
 im_uint_t im_link_settings_judge(const im_link_settings_t *s);
+
+/* It is about a server, not about sentinels. */
+#define im_link_settings_of_server(warning)                                   \
+    ((warning) < IM_SETTING_DOWN_AFTER || (warning) > IM_SETTING_QUORUM)
 
 /* The text of one, at most IM_LINK_SETTINGS_TEXT bytes with its zero byte. */
 void im_link_settings_text(const im_link_settings_t *s, im_setting_e warning,

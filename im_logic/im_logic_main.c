@@ -113,7 +113,7 @@ im_logic_main_connected(void *data, im_uint_t server)
 {
     im_logic_t  *logic = data;
 
-    im_link_watch_ready(logic->watch);
+    im_link_watch_ready(logic->watch, server);
 }
 
 

@@ -36,30 +36,27 @@ im_logic_online_handler(im_daemon_request_t *r)
 static void
 im_logic_health_redis(im_logic_t *logic, im_buf_t *b)
 {
-    char                       text[IM_LINK_SETTINGS_TEXT];
-    im_uint_t                  i, n, set;
+    char                       text[IM_LINK_WATCH_TEXT];
+    im_uint_t                  n;
     const im_link_settings_t  *s;
 
     s = im_link_watch_settings(logic->watch);
-    set = im_link_watch_warnings(logic->watch);
 
     if (s->used > 0) {
         im_logic_print(b, ",\"memory\":{\"used\":%u,\"max\":%u}", s->used,
                        s->max);
     }
 
-    if (set == 0) {
+    if (im_link_watch_warnings(logic->watch) == 0) {
         return;
     }
 
     im_buf_add_z(b, ",\"warnings\":[");
 
-    for (i = 0, n = 0; i < IM_SETTINGS; i++) {
-
-        if (set & ((im_uint_t) 1 << i)) {
-            im_link_settings_text(s, i, text);
-            im_logic_print(b, "%z%j", n++ > 0 ? "," : "", im_str_z(text));
-        }
+    for (n = 0; n < IM_SETTINGS
+                && im_link_watch_text(logic->watch, n, text); n++)
+    {
+        im_logic_print(b, "%z%j", n > 0 ? "," : "", im_str_z(text));
     }
 
     im_buf_add_z(b, "]");
@@ -81,7 +78,7 @@ im_logic_health_handler(im_daemon_request_t *r)
         return;
     }
 
-    b = im_daemon_buf(r, 512 + 2 * IM_SETTINGS * IM_LINK_SETTINGS_TEXT);
+    b = im_daemon_buf(r, 512 + 2 * IM_SETTINGS * IM_LINK_WATCH_TEXT);
 
     im_logic_print(b, "{\"redis\":\"up\",\"partitions\":%u,\"workers\":%u,"
                    "\"jobs\":%u",

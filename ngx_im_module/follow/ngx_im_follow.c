@@ -55,7 +55,7 @@ ngx_im_follow_server(void *data, im_uint_t server)
     w = data;
 
     if (w->sync->watch != NULL) {
-        im_link_watch_ready(w->sync->watch);
+        im_link_watch_ready(w->sync->watch, server);
     }
 }
 

@@ -14,6 +14,9 @@
 #include "im_link.h"
 
 
+#define MAX_OUT  16
+
+
 /* One call that is out. */
 typedef struct {
     char               text[4096];    /* arguments, with spaces between */
@@ -23,7 +26,7 @@ typedef struct {
 
 
 static im_link_call_t  call;
-static out_t           out[8];
+static out_t           out[MAX_OUT];
 static size_t          nout;
 static int             refuse;
 
@@ -50,7 +53,7 @@ im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
 
     (void) link;
 
-    if (refuse || call.bytes.failed || nout == 8) {
+    if (refuse || call.bytes.failed || nout == MAX_OUT) {
         return IM_ERROR;
     }
 

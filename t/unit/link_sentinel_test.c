@@ -386,7 +386,7 @@ start(uint64_t epoch, const char *port)
 static void
 test_first(void **state)
 {
-    im_link_sentinel_info_t  info;
+    const im_link_sentinels_t  *info;
 
     (void) state;
 
@@ -414,14 +414,14 @@ test_first(void **state)
     told("N Redis: the sentinels name \"10.0.0.1:2\" as master of \"im\", "
          "epoch 2\n");
 
-    im_link_sentinel_info(sentinel, &info);
-    assert_int_equal(info.configured, 3);
-    assert_int_equal(info.answering, 2);
-    assert_int_equal(info.epoch, 2);
-    assert_int_equal(info.sentinels, 3);
-    assert_int_equal(info.quorum, 2);
-    assert_int_equal(info.replicas, 0);
-    assert_int_equal(info.down_after, 30000);
+    info = im_link_sentinel_info(sentinel);
+    assert_int_equal(info->configured, 3);
+    assert_int_equal(info->answering, 2);
+    assert_int_equal(info->epoch, 2);
+    assert_int_equal(info->watching, 3);
+    assert_int_equal(info->quorum, 2);
+    assert_int_equal(info->replicas, 0);
+    assert_int_equal(info->down_after, 30000);
     assert_string_equal(im_link_sentinel_why(sentinel), "");
 }
 

@@ -120,6 +120,16 @@ test_each(void **state)
 
     good();
     info("aof_enabled:0\r\n");
+    warns(IM_SETTING_APPENDONLY, "redis has \"appendonly no\": started again "
+          "before a replica takes over, it and its replicas have lost all "
+          "since its last snapshot", "CONFIG SET appendonly yes");
+    config("save", "");
+    warns(IM_SETTING_APPENDONLY, "redis has \"appendonly no\": started again "
+          "before a replica takes over, it is empty, and so are its replicas "
+          "then", "CONFIG SET appendonly yes");
+
+    good();
+    info("aof_enabled:0\r\nconnected_slaves:0\r\n");
     warns(IM_SETTING_APPENDONLY, "redis has \"appendonly no\": when it ends, "
           "all since its last snapshot is lost", "CONFIG SET appendonly yes");
     config("save", "");
@@ -205,11 +215,78 @@ test_memory(void **state)
 }
 
 
+/* What lets another server take over. */
+static void
+test_failover(void **state)
+{
+    (void) state;
+
+    good();
+    config("min-replicas-to-write", "1");
+    config("cluster-node-timeout", "15000");
+    config("cluster-require-full-coverage", "yes");
+    assert_int_equal(im_link_settings_judge(&s), 0);
+
+    config("min-replicas-to-write", "2");
+    warns(IM_SETTING_MIN_REPLICAS, "redis has \"min-replicas-to-write 2\" and "
+          "2 replicas: without one of them it refuses",
+          "CONFIG SET min-replicas-to-write 0");
+
+    good();
+    config("cluster-enabled", "yes");
+    config("cluster-require-full-coverage", "no");
+    config("cluster-node-timeout", "5000");
+    assert_int_equal(im_link_settings_judge(&s), 0);
+
+    config("cluster-require-full-coverage", "yes");
+    warns(IM_SETTING_COVERAGE, "redis has \"cluster-require-full-coverage "
+          "yes\"", "CONFIG SET cluster-require-full-coverage no");
+
+    config("cluster-require-full-coverage", "no");
+    config("cluster-node-timeout", "15000");
+    warns(IM_SETTING_NODE_TIMEOUT, "redis has \"cluster-node-timeout 15000\"",
+          "CONFIG SET cluster-node-timeout 5000");
+
+    config("cluster-node-timeout", "5000");
+    info("connected_slaves:0\r\n");
+    warns(IM_SETTING_ALONE, "redis has no replica", "add a replica");
+
+    config("cluster-enabled", "no");
+    assert_int_equal(im_link_settings_judge(&s), 0);
+
+    s.sentinels = 3;
+    warns(IM_SETTING_ALONE, "redis has no replica", "add a replica");
+    info("connected_slaves:1\r\n");
+    s.quorum = 2;
+    s.down_after = 5000;
+    s.master = im_str_z("im");
+    assert_int_equal(im_link_settings_judge(&s), 0);
+
+    s.down_after = 30000;
+    warns(IM_SETTING_DOWN_AFTER, "sentinels of \"im\" have "
+          "\"down-after-milliseconds 30000\"",
+          "SENTINEL SET im down-after-milliseconds 5000");
+
+    s.down_after = 5000;
+    s.quorum = 4;
+    warns(IM_SETTING_QUORUM, "3 sentinels watch \"im\", and its quorum is 4",
+          "SENTINEL SET im quorum 2");
+
+    s.sentinels = 2;
+    warns(IM_SETTING_SENTINELS, "2 sentinels watch \"im\": without one of them "
+          "no other server takes over", "start 3");
+    s.sentinels = 1;
+    warns(IM_SETTING_SENTINELS, "1 sentinel watches \"im\": without it",
+          "start 3");
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_good),
     alloc_test(test_stock),
     alloc_test(test_each),
-    alloc_test(test_memory)
+    alloc_test(test_memory),
+    alloc_test(test_failover)
 };
 
 test_main(tests)
