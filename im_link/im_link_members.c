@@ -454,6 +454,14 @@ im_link_asked_begin(im_link_asked_t *asked)
 }
 
 
+static int
+im_link_members_recent(const im_link_members_t *members, uint64_t now,
+    uint64_t age)
+{
+    return members->live != NULL && now - members->live_at < age;
+}
+
+
 static void
 im_link_asked_live_handler(const im_link_reply_t *reply, void *data)
 {
@@ -469,15 +477,21 @@ im_link_asked_live_handler(const im_link_reply_t *reply, void *data)
     if (live != NULL) {
         im_link_names_unref(members->live);
         members->live = live;
+        members->live_at = asked->asked;
     }
 
-    if (live == NULL || im_link_asked_begin(asked) != IM_OK) {
+    if (!im_link_members_recent(members, asked->asked, IM_LEASE_WORKER)
+        || im_link_asked_begin(asked) != IM_OK)
+    {
         im_link_asked_done(asked, 1);
     }
 }
 
 
-/* While younger names are asked for, the older ones are good enough. */
+/*
+ * While younger names are asked for, the older ones are good enough; while the
+ * registry is away, for as long as leases last.
+ */
 static im_int_t
 im_link_asked_start(im_link_asked_t *asked)
 {
@@ -486,14 +500,17 @@ im_link_asked_start(im_link_asked_t *asked)
 
     members = asked->owner;
 
-    if (members->live != NULL
-        && (members->live_given || members->live_out
-            || asked->asked - members->live_at < IM_LINK_MEMBERS_KEEP))
+    if (members->live != NULL && (members->live_given || members->live_out)) {
+        return im_link_asked_begin(asked);
+    }
+
+    if (im_link_members_recent(members, asked->asked,
+                               im_link_ready(members->link, IM_LINK_REGISTRY)
+                               ? IM_LINK_MEMBERS_KEEP : IM_LEASE_WORKER))
     {
         return im_link_asked_begin(asked);
     }
 
-    members->live_at = asked->asked;
     members->live_out = 1;
 
     call = im_link_script(members->link, &im_script_live);

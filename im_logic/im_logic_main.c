@@ -114,6 +114,7 @@ im_logic_main_connected(void *data, im_uint_t server)
     im_logic_t  *logic = data;
 
     im_link_watch_ready(logic->watch, server);
+    im_logic_looks_start(logic);
 }
 
 
@@ -121,8 +122,7 @@ static void
 im_logic_main_up(void *data, im_uint_t partition, int anew)
 {
     if (partition == IM_LINK_REGISTRY) {
-        im_logic_nodes_poll(data);
-        im_logic_looks_start(data);
+        im_logic_nodes_up(data);
     }
 }
 
@@ -131,7 +131,7 @@ static void
 im_logic_main_down(void *data, im_uint_t partition)
 {
     if (partition == IM_LINK_REGISTRY) {
-        im_logic_nodes_forget(data);
+        im_logic_nodes_down(data);
     }
 }
 

@@ -277,11 +277,16 @@ im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule)
 static void
 im_logic_target_send(im_logic_target_t *t)
 {
+    uint16_t          p;
+    im_str_t          why;
+    im_logic_t       *logic;
     const im_rule_t  *rule;
 
     static const im_rule_t  live = { .ttl = IM_PUBLISH_TTL };
 
-    rule = im_rules_topic(&t->publish->logic->nodes->rules, t->topic);
+    logic = t->publish->logic;
+    p = im_logic_partition(logic, t->topic);
+    rule = im_rules_topic(&logic->nodes->rules, t->topic);
 
     if (rule == NULL && t->topic.data[0] == 'r') {
         im_logic_target_done(t, 404, "no im_room rule");
@@ -297,9 +302,39 @@ im_logic_target_send(im_logic_target_t *t)
     if (t->numbered && t->unnumbered) {
         im_logic_target_done(t, 501, "the topic keeps a history");
 
+    } else if (!im_link_ready(logic->link, p)) {
+        why = im_str_z(im_link_why(logic->link, p));
+        im_logic_target_done(t, 503, im_logic_text(t->publish->r, "%s", why));
+
     } else {
         im_logic_target_call(t, rule);
     }
+}
+
+
+/* NULL, or why none of the targets can be reached. */
+static const char *
+im_logic_publish_away(im_logic_publish_t *publish)
+{
+    uint16_t     p;
+    im_uint_t    i;
+    im_link_t   *link;
+    const char  *why;
+
+    link = publish->logic->link;
+    why = NULL;
+
+    for (i = 0; i < publish->ntargets; i++) {
+        p = im_logic_partition(publish->logic, publish->targets[i].topic);
+
+        if (im_link_ready(link, p)) {
+            return NULL;
+        }
+
+        why = im_link_why(link, p);
+    }
+
+    return why;
 }
 
 
@@ -315,6 +350,10 @@ im_logic_publish_start(im_logic_publish_t *publish, im_str_t id,
     }
 
     why = im_logic_unready(publish->logic);
+
+    if (why == NULL) {
+        why = im_logic_publish_away(publish);
+    }
 
     if (why != NULL) {
         return im_logic_publish_refuse(publish, 503, why);

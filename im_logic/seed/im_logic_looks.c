@@ -4,9 +4,9 @@
  * The looks of names, in Redis, and those of accounts that were made before
  * looks were taken.
  *
- * All keys of Redis are walked, a few at a time, until a walk has come to its
- * end once.  Where two accounts look alike, the first one that is met has the
- * look; both go on.
+ * All keys of all servers are walked, a few at a time, until a walk has come
+ * to its end once.  Where two accounts look alike, the first one that is met
+ * has the look; both go on.
  */
 
 #include "im_key_kind.h"
@@ -22,6 +22,8 @@ struct im_logic_looks_s {
     im_logic_t    *logic;
     struct event  *event;           /* the next step */
     im_buf_t       keys;            /* of a name */
+    im_uint_t      server;          /* that is walked */
+    im_uint_t      nservers;
     size_t         ncursor;
     u_char         cursor[24];
 };
@@ -114,7 +116,7 @@ im_logic_looks_take(im_logic_looks_t *looks, im_str_t key)
 }
 
 
-/* A walk that breaks off begins anew when Redis is back. */
+/* A walk that breaks off begins anew when a server comes back. */
 static void
 im_logic_looks_scan_handler(const im_link_reply_t *reply, void *data)
 {
@@ -127,7 +129,8 @@ im_logic_looks_scan_handler(const im_link_reply_t *reply, void *data)
     cursor = im_link_reply_str_at(reply, 0);
 
     if (im_logic_fault(reply, "SCAN") != NULL || cursor.len == 0
-        || cursor.len > sizeof(looks->cursor))
+        || cursor.len > sizeof(looks->cursor)
+        || im_link_servers(looks->logic->link) != looks->nservers)
     {
         im_logic_looks_end(looks);
         return;
@@ -139,7 +142,7 @@ im_logic_looks_scan_handler(const im_link_reply_t *reply, void *data)
         im_logic_looks_take(looks, im_link_reply_str_at(keys, i));
     }
 
-    if (im_str_eq(cursor, start)) {
+    if (im_str_eq(cursor, start) && ++looks->server == looks->nservers) {
         im_logic_looks_done(looks);
         return;
     }
@@ -176,7 +179,12 @@ im_logic_looks_step(evutil_socket_t fd, short what, void *data)
     im_link_call_z(call, "COUNT");
     im_link_call_z(call, IM_LOOKS_COUNT);
 
-    im_logic_send(logic, im_logic_looks_scan_handler, looks);
+    if (im_link_send_to(logic->link, looks->server,
+                        im_logic_looks_scan_handler, looks)
+        != IM_OK)
+    {
+        im_logic_looks_end(looks);
+    }
 }
 
 
@@ -191,6 +199,8 @@ im_logic_looks_handler(const im_link_reply_t *reply, void *data)
         im_logic_looks_end(looks);
         return;
     }
+
+    looks->nservers = im_link_servers(looks->logic->link);
 
     im_logic_looks_step(-1, 0, looks);
 }

@@ -11,6 +11,7 @@
 #include "im_hash.h"
 #include "im_record.h"
 #include "im_sketch.h"
+#include "im_daemon_time.h"
 
 
 /* A poll under way: its results replace those of the last one at its end. */
@@ -98,6 +99,23 @@ im_logic_worker_cmp(const void *a, const void *b)
 }
 
 
+/*
+ * The registry was away for longer than leases last, and no worker has renewed
+ * its lease yet: those that were known count for as long.
+ */
+static int
+im_logic_poll_early(const im_logic_poll_t *poll)
+{
+    const im_logic_nodes_t  *nodes;
+
+    nodes = poll->logic->nodes;
+
+    return poll->nodes.nworkers == 0 && nodes->known && nodes->nworkers > 0
+           && poll->nodes.polled - nodes->up < IM_LEASE_WORKER
+           && nodes->polled < nodes->up;
+}
+
+
 static void
 im_logic_poll_replied(im_logic_poll_t *poll)
 {
@@ -113,7 +131,10 @@ im_logic_poll_replied(im_logic_poll_t *poll)
 
     logic->nodes->poll = NULL;
 
-    if (!poll->failed && im_link_ready(logic->link, IM_LINK_REGISTRY)) {
+    if (!poll->failed && im_link_ready(logic->link, IM_LINK_REGISTRY)
+        && !im_logic_poll_early(poll))
+    {
+        nodes->up = logic->nodes->up;
         nodes->users = im_sketch_count(&poll->users);
         nodes->known = 1;
 
@@ -324,6 +345,7 @@ im_logic_nodes_poll(im_logic_t *logic)
     }
 
     poll->logic = logic;
+    poll->nodes.polled = im_daemon_now();
     im_sketch_init(&poll->users);
     im_rules_init(&poll->nodes.rules);
 
@@ -342,30 +364,54 @@ im_logic_nodes_poll(im_logic_t *logic)
 
 
 void
-im_logic_nodes_forget(im_logic_t *logic)
+im_logic_nodes_up(im_logic_t *logic)
 {
-    logic->nodes->known = 0;
+    logic->nodes->up = im_daemon_now();
+
+    im_logic_nodes_poll(logic);
 }
 
 
-const char *
-im_logic_unready(const im_logic_t *logic)
+/* With all of Redis away, what is known may be over when it is back. */
+void
+im_logic_nodes_down(im_logic_t *logic)
 {
-    const char  *why;
+    im_uint_t  p;
 
-    why = im_logic_unknown(logic);
+    for (p = 0; p < im_link_partitions(logic->link); p++) {
+        if (im_link_ready(logic->link, p)) {
+            return;
+        }
+    }
 
-    return why != NULL || logic->nodes->nworkers != 0
-           ? why : "no nginx worker lives";
+    logic->nodes->known = 0;
 }
 
 
 const char *
 im_logic_unknown(const im_logic_t *logic)
 {
-    if (!im_link_ready(logic->link, IM_LINK_REGISTRY)) {
-        return im_link_why(logic->link, IM_LINK_REGISTRY);
+    int  ready;
+
+    ready = im_link_ready(logic->link, IM_LINK_REGISTRY);
+
+    if (logic->nodes->known
+        && (ready || im_daemon_now() - logic->nodes->polled < IM_LEASE_WORKER))
+    {
+        return NULL;
     }
 
-    return logic->nodes->known ? NULL : "the workers are not known yet";
+    return ready ? "the workers are not known yet"
+                 : im_link_why(logic->link, IM_LINK_REGISTRY);
+}
+
+
+const char *
+im_logic_unready(const im_logic_t *logic)
+{
+    if (!logic->nodes->known) {
+        return im_logic_unknown(logic);
+    }
+
+    return logic->nodes->nworkers != 0 ? NULL : "no nginx worker lives";
 }

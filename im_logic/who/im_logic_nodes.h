@@ -39,6 +39,8 @@ struct im_logic_nodes_s {
     uint64_t             users;       /* distinct ones */
     uint64_t             jobs;        /* im_job processes that live */
     im_logic_poll_t     *poll;        /* under way */
+    uint64_t             polled;      /* monotonic ms, when it began */
+    uint64_t             up;          /* since when the registry is there */
     unsigned             known:1;     /* polled since Redis came back */
 };
 
@@ -49,12 +51,21 @@ void im_logic_nodes_cleanup(im_logic_t *logic);
 
 /* Starts to read the registry; called about once a second. */
 void im_logic_nodes_poll(im_logic_t *logic);
-/* Redis is away: nothing is known. */
-void im_logic_nodes_forget(im_logic_t *logic);
 
-/* NULL: ready; else why pushes can't be accepted. */
+/* The registry is there, or away. */
+void im_logic_nodes_up(im_logic_t *logic);
+void im_logic_nodes_down(im_logic_t *logic);
+
+/*
+ * NULL: ready; else why no push can be accepted.  Rules and workers that were
+ * known stay so while the registry is away: what can be stored is.
+ */
 const char *im_logic_unready(const im_logic_t *logic);
-/* NULL: the workers are known; else why not. */
+
+/*
+ * NULL: it is known which workers live; else why not.  While the registry is
+ * away that holds for as long as their leases.
+ */
 const char *im_logic_unknown(const im_logic_t *logic);
 
 

@@ -15,7 +15,18 @@
 static im_link_members_t  *asker;
 static im_members_t        got;        /* only its numbers */
 static size_t              nfailed, ngot;
+static int                 away;       /* the registry */
 static char                users[1 << 17];
+
+
+int
+im_link_ready(const im_link_t *link, im_uint_t partition)
+{
+    (void) link;
+    (void) partition;
+
+    return !away;
+}
 
 
 static void
@@ -58,6 +69,7 @@ start(void)
     fake_start();
     ngot = 0;
     nfailed = 0;
+    away = 0;
 
     asker = im_link_members_create(NULL);
     assert_non_null(asker);
@@ -115,8 +127,24 @@ test_page(void **state)
 
     assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 1500), IM_OK);
     test_str(im_str_z(out[0].text), "live im:{reg}:nodes 12000  4096");
+
+    /* they stay so where the registry is lost, for as long as leases last */
+
+    answer(NULL);
+    test_str(im_str_z(out[0].text), CALL "2 0 w1 w2");
     answer(NULL);
     assert_int_equal(nfailed, 1);
+
+    away = 1;
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 12999), IM_OK);
+    test_str(im_str_z(out[0].text), CALL "2 0 w1 w2");
+    answer("*5\r\n*0\r\n:0\r\n:0\r\n$1\r\n0\r\n*0\r\n");
+    assert_int_equal(ngot, 3);
+
+    assert_int_equal(ask(IM_LINK_MEMBERS_FRESH, 13000), IM_OK);
+    test_str(im_str_z(out[0].text), "live im:{reg}:nodes 12000  4096");
+    answer(NULL);
+    assert_int_equal(nfailed, 2);
 
     end();
 }
