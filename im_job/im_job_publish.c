@@ -8,7 +8,7 @@
 #include "im_daemon_log.h"
 
 
-/* A PUBLISH that is under way. */
+/* An SPUBLISH that is under way. */
 typedef struct {
     im_job_t  *job;
     im_str_t   worker;      /* behind the struct */
@@ -23,7 +23,7 @@ im_job_publish_sent(const im_link_reply_t *reply, void *data)
 
     if (im_link_reply_is_error(reply)) {
         why = im_link_reply_str(reply);
-        im_daemon_log(IM_LOG_ERROR, "PUBLISH: %.*s", (int) why.len,
+        im_daemon_log(IM_LOG_ERROR, "SPUBLISH: %.*s", (int) why.len,
                       (char *) why.data);
 
     } else if (reply != NULL && sent->worker.len != 0) {
@@ -52,7 +52,7 @@ im_job_publish(void *data, uint16_t p, im_str_t worker, im_str_t bytes)
     sent->worker = im_str_set(sent + 1, worker.len);
     im_copy(sent + 1, worker.data, worker.len);
 
-    call = im_link_command(job->link, "PUBLISH");
+    call = im_link_command(job->link, "SPUBLISH");
 
     if (worker.len == 0) {
         im_key_channel_all(&call->bytes, im_link_keys(job->link), p);
@@ -89,7 +89,7 @@ im_job_publish_heartbeats(im_job_t *job)
             continue;
         }
 
-        call = im_link_command(job->link, "PUBLISH");
+        call = im_link_command(job->link, "SPUBLISH");
 
         im_key_channel_all(&call->bytes, im_link_keys(job->link), p);
         im_link_call_key(call);

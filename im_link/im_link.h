@@ -67,8 +67,30 @@ typedef struct {
 } im_link_events_t;
 
 
+typedef enum {
+    IM_LINK_SERVER_AWAY = 0,   /* being connected to, over and over again */
+    IM_LINK_SERVER_DOUBTED,    /* is asked whether it still is a master */
+    IM_LINK_SERVER_READY       /* takes calls */
+} im_link_server_e;
+
+
+typedef enum {
+    IM_LINK_ROLE_UNKNOWN = 0,
+    IM_LINK_ROLE_MASTER,
+    IM_LINK_ROLE_REPLICA
+} im_link_role_e;
+
+
 typedef struct {
-    im_str_t  name;            /* host and port, as configured or announced */
+    im_link_server_e  state;
+    im_link_role_e    role;         /* as it said last */
+    int               listening;    /* all its channels are subscribed */
+    im_uint_t         slots;
+    uint64_t          since;        /* ms of the transport's clock: of state */
+    im_str_t          name;         /* as configured or announced */
+    im_str_t          address;      /* in use, if name is a host's; or "" */
+    im_str_t          generation;   /* the last one that was seen, or "" */
+    const char       *why;          /* it is away, or "" */
 } im_link_server_info_t;
 
 
@@ -102,9 +124,13 @@ im_int_t im_link_send_to(im_link_t *link, im_uint_t server,
 /* How many servers there are now: one, or the masters of a cluster. */
 im_uint_t im_link_servers(const im_link_t *link);
 
+
 /* Borrowed from the link, until one of its events. */
 void im_link_server_info(const im_link_t *link, im_uint_t server,
     im_link_server_info_t *info);
+
+/* How many slots have no master that takes calls. */
+im_uint_t im_link_unserved(const im_link_t *link);
 
 /* NULL: the link has no sentinels. */
 const im_link_sentinels_t *im_link_sentinels(const im_link_t *link);

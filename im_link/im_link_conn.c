@@ -319,6 +319,15 @@ im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply)
 }
 
 
+int
+im_link_conn_expects(const im_link_conn_t *conn, im_link_reply_pt handler)
+{
+    return !im_list_empty(&conn->calls)
+           && im_list_data(im_list_first(&conn->calls), im_link_waiting_t,
+                           link)->handler == handler;
+}
+
+
 uint64_t
 im_link_conn_waits(const im_link_conn_t *conn)
 {

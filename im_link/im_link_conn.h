@@ -135,6 +135,9 @@ im_int_t im_link_conn_send(im_link_conn_t *conn, const im_link_call_t *call,
 /* Gives a reply to the call that has waited longest; 0: none waits. */
 int im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply);
 
+/* The oldest call waits for it with this handler. */
+int im_link_conn_expects(const im_link_conn_t *conn, im_link_reply_pt handler);
+
 /* How long the oldest call waits; 0: there is none. */
 uint64_t im_link_conn_waits(const im_link_conn_t *conn);
 

@@ -7,5 +7,5 @@ local function queue(key, n, t, i, w, d)
   if n >= 64 then return end
   local bell = struct.pack('>I4Bc0', n, #id, id)
   if #w + #d <= 8192 then bell = bell .. struct.pack('>Bc0Bc0I4c0', #t, t, #i, i, #w, w) .. d end
-  redis.call('PUBLISH', key, bell)
+  redis.call('SPUBLISH', key, bell)
 end

@@ -182,7 +182,7 @@ subtest 'the bell' => sub {
     my $id = sub { r('XREVRANGE', '{1}:q', '+', '-', 'COUNT', 1)->[0][0] };
     my $bell = sub { pack 'NC/aC/aC/aN/aa*', $_[0], $id->(), @_[1 .. 4] };
 
-    print {$pubsub} "SUBSCRIBE {1}:q\r\n";
+    print {$pubsub} "SSUBSCRIBE {1}:q\r\n";
     is($heard->(), 1, 'listens');
 
     r('DEL', '{1}:q');

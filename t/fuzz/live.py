@@ -573,7 +573,7 @@ class Fuzz:
             channel = r.choice(list(self.world.published))[0]
 
         if self.chance(0.8):
-            self.world.redis('PUBLISH', channel, batch)
+            self.world.redis('SPUBLISH', channel, batch)
         else:
             queue = channel.split(b'}')[0] + b'}:q'
             self.world.redis('XADD', queue, '*',
@@ -685,15 +685,17 @@ class World:
         """The same of what is published: remembers the latest."""
         s = socket.socket(socket.AF_UNIX)
         s.connect(self.dir + '/redis.sock')
-        s.sendall(b'*2\r\n$10\r\nPSUBSCRIBE\r\n$4\r\nim:*\r\n')
+        for channel in self.redis('PUBSUB', 'SHARDCHANNELS', 'im:*'):
+            s.sendall(b'*2\r\n$10\r\nSSUBSCRIBE\r\n$%d\r\n%s\r\n'
+                      % (len(channel), channel))
         f = s.makefile('rb')
 
         while True:
             message = self.reply(f)
             if not isinstance(message, list):
                 return
-            if message[0] == b'pmessage' and len(message[3]) < 65536:
-                self.published.append((message[2], message[3]))
+            if message[0] == b'smessage' and len(message[2]) < 65536:
+                self.published.append((message[1], message[2]))
 
     def push(self, room, data):
         body = json.dumps({'rooms': [room], 'data': data}).encode()

@@ -315,7 +315,7 @@ execute(void)
         return;
     }
 
-    if (im_str_eq(call->args[0], im_str_z("PUBLISH"))) {
+    if (im_str_eq(call->args[0], im_str_z("SPUBLISH"))) {
         published(call);
 
     } else {

@@ -67,6 +67,7 @@ static event_e           break_at;
 static int               quiet_channels;  /* none at `ready` */
 static int               calls_at_ready;
 static im_uint_t         nup;             /* registry and partitions */
+static int               is_up[IM_LINK_REGISTRY + 1];
 static int               drop_channel;    /* with its heartbeat */
 static im_buf_t          events;         /* what came up */
 static im_buf_t          logged;
@@ -153,8 +154,8 @@ on_ready(void *data)
     note("partitions", im_link_partitions(test_link), im_str_set("", 0));
 
     if (!quiet_channels) {
-        (void) im_link_subscribe(test_link, im_str_z("c1"), 1, 0);
-        (void) im_link_subscribe(test_link, im_str_z("c2"), 2, 1);
+        (void) im_link_subscribe(test_link, im_str_z("{1}"), 1, 0);
+        (void) im_link_subscribe(test_link, im_str_z("{2}"), 2, 1);
     }
 }
 
@@ -176,28 +177,35 @@ on_server(void *data, im_uint_t server)
 }
 
 
-/* The registry, then each partition. */
+/* Once all are up. */
 static void
 on_up(void *data, im_uint_t partition, int anew)
 {
     assert_ptr_equal(data, &events);
-    assert_int_equal(partition, nup == 0 ? IM_LINK_REGISTRY : nup - 1);
+    assert_true(partition == IM_LINK_REGISTRY
+                || partition < im_link_partitions(test_link));
+    assert_false(is_up[partition]);
+    assert_true(im_link_ready(test_link, partition));
 
-    if (nup++ == 0) {
+    is_up[partition] = 1;
+
+    if (++nup == im_link_partitions(test_link) + 1) {
         note("up", anew, im_str_set("", 0));
         happens(UP);
     }
 }
 
 
-/* The other way round. */
+/* The first of them. */
 static void
 on_down(void *data, im_uint_t partition)
 {
     assert_ptr_equal(data, &events);
-    assert_int_equal(partition, --nup == 0 ? IM_LINK_REGISTRY : nup - 1);
+    assert_true(is_up[partition]);
 
-    if (nup == 0) {
+    is_up[partition] = 0;
+
+    if (nup-- == im_link_partitions(test_link) + 1) {
         note("down", 0, im_str_set("", 0));
         happens(DOWN);
     }
@@ -229,7 +237,7 @@ on_heartbeat(void *data, im_uint_t number, int lost)
     note(lost ? "lost" : "back", number, im_str_set("", 0));
 
     if (drop_channel) {
-        im_link_unsubscribe(test_link, im_str_z("c2"));
+        im_link_unsubscribe(test_link, im_str_z("{2}"));
     }
 
     happens(HEARTBEAT);
@@ -365,6 +373,7 @@ setup(void **state)
     quiet_channels = 0;
     calls_at_ready = 0;
     nup = 0;
+    memset(is_up, 0, sizeof(is_up));
     drop_channel = 0;
     nsent = 0;
     nreplies = 0;
@@ -548,8 +557,9 @@ come_up(void)
     tick(1);
     assert_int_equal(im_link_connected(sockets[PUBSUB].conn), IM_OK);
     written_any(PUBSUB);
-    assert_int_equal(feed(PUBSUB, "*3\r\n$9\r\nsubscribe\r\n$2\r\nc1\r\n:1\r\n"
-                          "*3\r\n$9\r\nsubscribe\r\n$2\r\nc2\r\n:2\r\n"),
+    assert_int_equal(feed(PUBSUB,
+                          "*3\r\n$10\r\nssubscribe\r\n$3\r\n{1}\r\n:1\r\n"
+                          "*3\r\n$10\r\nssubscribe\r\n$3\r\n{2}\r\n:2\r\n"),
                      IM_OK);
 }
 
@@ -584,13 +594,75 @@ test_prepare(void **state)
 
     tick(1);
     assert_int_equal(im_link_connected(sockets[PUBSUB].conn), IM_OK);
-    written(PUBSUB, "*2\r\n$9\r\nSUBSCRIBE\r\n$2\r\nc1\r\n"
-                    "*2\r\n$9\r\nSUBSCRIBE\r\n$2\r\nc2\r\n");
-    (void) feed(PUBSUB, "*3\r\n$9\r\nsubscribe\r\n$2\r\nc1\r\n:1\r\n");
+    written(PUBSUB, "*2\r\n$10\r\nSSUBSCRIBE\r\n$3\r\n{1}\r\n"
+                    "*2\r\n$10\r\nSSUBSCRIBE\r\n$3\r\n{2}\r\n");
+    (void) feed(PUBSUB, "*3\r\n$10\r\nssubscribe\r\n$3\r\n{1}\r\n:1\r\n");
     happened("sub1 ");
-    (void) feed(PUBSUB, "*3\r\n$9\r\nsubscribe\r\n$2\r\nc2\r\n:1\r\n");
+    (void) feed(PUBSUB, "*3\r\n$10\r\nssubscribe\r\n$3\r\n{2}\r\n:1\r\n");
     happened("sub2 up1 ");
     said("Redis at \"there\" is there, 4 partitions\n");
+}
+
+
+static void
+test_info(void **state)
+{
+    im_link_server_info_t  info;
+
+    (void) state;
+
+    create();
+    assert_int_equal(im_link_servers(test_link), 1);
+    assert_int_equal(im_link_unserved(test_link), 16384);
+    im_link_server_info(test_link, 0, &info);
+    assert_int_equal(info.state, IM_LINK_SERVER_AWAY);
+    assert_int_equal(info.role, IM_LINK_ROLE_UNKNOWN);
+    assert_int_equal(info.since, now);
+    test_str(info.name, "there");
+    test_str(info.address, "");
+    test_str(info.generation, "");
+    assert_string_equal(info.why, "not connected yet");
+
+    tick(timer);
+    (void) im_link_connected(sockets[CALLS].conn);
+    good_answers();
+    assert_int_equal(im_link_unserved(test_link), 0);
+    im_link_server_info(test_link, 0, &info);
+    assert_int_equal(info.state, IM_LINK_SERVER_READY);
+    assert_int_equal(info.role, IM_LINK_ROLE_MASTER);
+    assert_int_equal(info.listening, 0);
+    assert_int_equal(info.slots, 16384);
+    assert_int_equal(info.since, now);
+    test_str(info.generation, "0123456789abcdeffedcba98");
+    assert_string_equal(info.why, "");
+
+    now += 100;
+    im_link_closed(sockets[CALLS].conn, "gone");
+    im_link_server_info(test_link, 0, &info);
+    assert_int_equal(info.state, IM_LINK_SERVER_AWAY);
+    assert_int_equal(info.since, now);
+    assert_string_equal(info.why, "gone");
+}
+
+
+/* Sharded channels came with Redis 7.0. */
+static void
+test_old(void **state)
+{
+    (void) state;
+
+    create();
+    until_open(CALLS);
+    (void) im_link_connected(sockets[CALLS].conn);
+    good_answers();
+    tick(1);
+    (void) im_link_connected(sockets[PUBSUB].conn);
+    (void) feed(PUBSUB, "-ERR unknown command `SSUBSCRIBE`, with args\r\n");
+    assert_false(sockets[CALLS].open);
+    said("Redis at \"there\" can't be used: it does not know SSUBSCRIBE: "
+         "Redis 7.0 or newer is needed\n");
+    wait_ms(5000);
+    said("");
 }
 
 
@@ -626,8 +698,8 @@ test_auth(void **state)
     until_open(PUBSUB);
     (void) im_link_connected(sockets[PUBSUB].conn);
     (void) feed(PUBSUB, "+OK\r\n+OK\r\n");
-    (void) feed(PUBSUB, "*3\r\n$9\r\nsubscribe\r\n$2\r\nc1\r\n:1\r\n"
-                "*3\r\n$9\r\nsubscribe\r\n$2\r\nc2\r\n:1\r\n");
+    (void) feed(PUBSUB, "*3\r\n$10\r\nssubscribe\r\n$3\r\n{1}\r\n:1\r\n"
+                "*3\r\n$10\r\nssubscribe\r\n$3\r\n{2}\r\n:1\r\n");
     happened("sub1 sub2 up1 ");
 }
 
@@ -638,7 +710,7 @@ test_calls(void **state)
     (void) state;
 
     come_up();
-    (void) im_link_subscribe(test_link, im_str_z("c1"), 1, 0);
+    (void) im_link_subscribe(test_link, im_str_z("{1}"), 1, 0);
 
     call("TIME");
     call_script();
@@ -1080,41 +1152,41 @@ test_pubsub(void **state)
     come_up();
     im_buf_reset(&events, 4096);
 
-    (void) feed(PUBSUB, "*3\r\n$7\r\nmessage\r\n$2\r\nc1\r\n$5\r\nhello\r\n"
-                "*3\r\n$7\r\nmessage\r\n$2\r\nc1\r\n$0\r\n\r\n"
-                "*3\r\n$7\r\nmessage\r\n$2\r\nc2\r\n$0\r\n\r\n"
-                "*3\r\n$7\r\nmessage\r\n$2\r\nc2\r\n$1\r\nx\r\n"
-                "*3\r\n$7\r\nmessage\r\n$2\r\nc3\r\n$1\r\nx\r\n");
+    (void) feed(PUBSUB, "*3\r\n$8\r\nsmessage\r\n$3\r\n{1}\r\n$5\r\nhello\r\n"
+                "*3\r\n$8\r\nsmessage\r\n$3\r\n{1}\r\n$0\r\n\r\n"
+                "*3\r\n$8\r\nsmessage\r\n$3\r\n{2}\r\n$0\r\n\r\n"
+                "*3\r\n$8\r\nsmessage\r\n$3\r\n{2}\r\n$1\r\nx\r\n"
+                "*3\r\n$8\r\nsmessage\r\n$3\r\n{3}\r\n$1\r\nx\r\n");
     happened("msg1hello msg1 msg2x ");
 
     /* later ones, and one that comes back at once */
-    assert_int_equal(im_link_subscribe(test_link, im_str_z("c3"), 3, 0),
+    assert_int_equal(im_link_subscribe(test_link, im_str_z("{3}"), 3, 0),
                      IM_OK);
-    im_link_unsubscribe(test_link, im_str_z("c3"));
-    im_link_unsubscribe(test_link, im_str_z("c3"));
+    im_link_unsubscribe(test_link, im_str_z("{3}"));
+    im_link_unsubscribe(test_link, im_str_z("{3}"));
     im_link_unsubscribe(test_link, im_str_z("none"));
-    assert_int_equal(im_link_subscribe(test_link, im_str_z("c3"), 33, 0),
+    assert_int_equal(im_link_subscribe(test_link, im_str_z("{3}"), 33, 0),
                      IM_OK);
-    assert_int_equal(im_link_subscribe(test_link, im_str_z("c3"), 34, 0),
+    assert_int_equal(im_link_subscribe(test_link, im_str_z("{3}"), 34, 0),
                      IM_OK);
-    written(PUBSUB, "*2\r\n$9\r\nSUBSCRIBE\r\n$2\r\nc3\r\n"
-                    "*2\r\n$11\r\nUNSUBSCRIBE\r\n$2\r\nc3\r\n"
-                    "*2\r\n$9\r\nSUBSCRIBE\r\n$2\r\nc3\r\n");
-    (void) feed(PUBSUB, "*3\r\n$9\r\nsubscribe\r\n$2\r\nc3\r\n:3\r\n"
-                "*3\r\n$11\r\nunsubscribe\r\n$2\r\nc3\r\n:2\r\n");
+    written(PUBSUB, "*2\r\n$10\r\nSSUBSCRIBE\r\n$3\r\n{3}\r\n"
+                    "*2\r\n$12\r\nSUNSUBSCRIBE\r\n$3\r\n{3}\r\n"
+                    "*2\r\n$10\r\nSSUBSCRIBE\r\n$3\r\n{3}\r\n");
+    (void) feed(PUBSUB, "*3\r\n$10\r\nssubscribe\r\n$3\r\n{3}\r\n:3\r\n"
+                "*3\r\n$12\r\nsunsubscribe\r\n$3\r\n{3}\r\n:2\r\n");
     happened("");
-    (void) feed(PUBSUB, "*3\r\n$9\r\nsubscribe\r\n$2\r\nc3\r\n:3\r\n"
-                "*3\r\n$7\r\nmessage\r\n$2\r\nc3\r\n$1\r\nx\r\n");
+    (void) feed(PUBSUB, "*3\r\n$10\r\nssubscribe\r\n$3\r\n{3}\r\n:3\r\n"
+                "*3\r\n$8\r\nsmessage\r\n$3\r\n{3}\r\n$1\r\nx\r\n");
     happened("sub33 msg33x ");
 
-    im_link_unsubscribe(test_link, im_str_z("c3"));
+    im_link_unsubscribe(test_link, im_str_z("{3}"));
     written_any(PUBSUB);
-    (void) feed(PUBSUB, "*3\r\n$7\r\nmessage\r\n$2\r\nc3\r\n$1\r\nx\r\n"
-                "*3\r\n$11\r\nunsubscribe\r\n$2\r\nc3\r\n:2\r\n");
+    (void) feed(PUBSUB, "*3\r\n$8\r\nsmessage\r\n$3\r\n{3}\r\n$1\r\nx\r\n"
+                "*3\r\n$12\r\nsunsubscribe\r\n$3\r\n{3}\r\n:2\r\n");
     happened("");
 
     /* lost: calls go on, and all come back */
-    im_link_unsubscribe(test_link, im_str_z("c1"));
+    im_link_unsubscribe(test_link, im_str_z("{1}"));
     im_link_closed(sockets[PUBSUB].conn, "x");
     happened("down0 ");
     assert_true(im_link_ready(test_link, 0));
@@ -1122,12 +1194,12 @@ test_pubsub(void **state)
     (void) feed(CALLS, "+OK\r\n");
     until_open(PUBSUB);
     (void) im_link_connected(sockets[PUBSUB].conn);
-    written(PUBSUB, "*2\r\n$9\r\nSUBSCRIBE\r\n$2\r\nc2\r\n");
-    (void) feed(PUBSUB, "*3\r\n$9\r\nsubscribe\r\n$2\r\nc2\r\n:1\r\n");
+    written(PUBSUB, "*2\r\n$10\r\nSSUBSCRIBE\r\n$3\r\n{2}\r\n");
+    (void) feed(PUBSUB, "*3\r\n$10\r\nssubscribe\r\n$3\r\n{2}\r\n:1\r\n");
     happened("sub2 up0 ");
 
     /* the server takes one away */
-    (void) feed(PUBSUB, "*3\r\n$11\r\nunsubscribe\r\n$2\r\nc2\r\n:0\r\n");
+    (void) feed(PUBSUB, "*3\r\n$12\r\nsunsubscribe\r\n$3\r\n{2}\r\n:0\r\n");
     assert_false(sockets[PUBSUB].open);
     happened("down0 ");
 
@@ -1155,11 +1227,11 @@ test_no_channels(void **state)
     tick(1);
     assert_true(sockets[PUBSUB].open);
     (void) im_link_connected(sockets[PUBSUB].conn);
-    (void) feed(PUBSUB, "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+    (void) feed(PUBSUB, "*3\r\n$10\r\nssubscribe\r\n$1\r\nc\r\n:1\r\n");
     happened("sub5 ");
 
     im_link_unsubscribe(test_link, im_str_z("c"));
-    (void) feed(PUBSUB, "*3\r\n$11\r\nunsubscribe\r\n$1\r\nc\r\n:0\r\n");
+    (void) feed(PUBSUB, "*3\r\n$12\r\nsunsubscribe\r\n$1\r\nc\r\n:0\r\n");
     im_link_closed(sockets[PUBSUB].conn, "x");
     happened("");
     tick(500);
@@ -1212,7 +1284,7 @@ test_heartbeats(void **state)
     quiet_calls(3000);
     happened("");
 
-    (void) feed(PUBSUB, "*3\r\n$7\r\nmessage\r\n$2\r\nc2\r\n$0\r\n\r\n");
+    (void) feed(PUBSUB, "*3\r\n$8\r\nsmessage\r\n$3\r\n{2}\r\n$0\r\n\r\n");
     happened("back2 ");
     quiet_calls(2000);
     happened("");
@@ -1240,7 +1312,7 @@ test_heartbeat_drops(void **state)
     (void) feed(PUBSUB, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
     quiet_calls(1500);
     happened("lost2 ");
-    written(PUBSUB, "*2\r\n$11\r\nUNSUBSCRIBE\r\n$2\r\nc2\r\n");
+    written(PUBSUB, "*2\r\n$12\r\nSUNSUBSCRIBE\r\n$3\r\n{2}\r\n");
     quiet_calls(1000);
     happened("");
 }
@@ -1366,10 +1438,11 @@ test_destroy(void **state)
             if (test_link != NULL && sockets[CALLS].open) {
                 tick(1);
                 (void) im_link_connected(sockets[PUBSUB].conn);
-                (void) feed(PUBSUB, "*3\r\n$9\r\nsubscribe\r\n$2\r\nc1\r\n"
-                            ":1\r\n*3\r\n$9\r\nsubscribe\r\n$2\r\nc2\r\n:2\r\n"
-                            "*3\r\n$7\r\nmessage\r\n$2\r\nc2\r\n$0\r\n\r\n"
-                            "*3\r\n$7\r\nmessage\r\n$2\r\nc1\r\n$1\r\nx\r\n");
+                (void) feed(PUBSUB, "*3\r\n$10\r\nssubscribe\r\n$3\r\n{1}\r\n"
+                            ":1\r\n"
+                            "*3\r\n$10\r\nssubscribe\r\n$3\r\n{2}\r\n:2\r\n"
+                            "*3\r\n$8\r\nsmessage\r\n$3\r\n{2}\r\n$0\r\n\r\n"
+                            "*3\r\n$8\r\nsmessage\r\n$3\r\n{1}\r\n$1\r\nx\r\n");
             }
 
             if (test_link != NULL && sockets[PUBSUB].open) {
@@ -1426,8 +1499,8 @@ test_no_memory(void **state)
 
         if (sockets[PUBSUB].open) {
             (void) im_link_connected(sockets[PUBSUB].conn);
-            (void) feed(PUBSUB, "*3\r\n$9\r\nsubscribe\r\n$2\r\nc1\r\n:1\r\n"
-                        "*3\r\n$9\r\nsubscribe\r\n$2\r\nc2\r\n:2\r\n");
+            (void) feed(PUBSUB, "*3\r\n$10\r\nssubscribe\r\n$3\r\n{1}\r\n:1\r\n"
+                        "*3\r\n$10\r\nssubscribe\r\n$3\r\n{2}\r\n:2\r\n");
         }
 
         if (!alloc_failed()) {
@@ -1613,6 +1686,8 @@ test_lookup_hangs(void **state)
 
 static const struct CMUnitTest  tests[] = {
     link_test(test_prepare),
+    link_test(test_info),
+    link_test(test_old),
     link_test(test_auth),
     link_test(test_calls),
     link_test(test_noscript),

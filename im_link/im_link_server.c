@@ -1,0 +1,622 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * A server is prepared, watched and replaced.
+ *
+ * One whose generation changes under a connection, or that is no longer a
+ * master, is connected to anew: numbers that it has given may be given again.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "im_link_server.h"
+
+
+#define IM_LINK_RETRY     50           /* ms, as all here */
+#define IM_LINK_POLL      2000
+#define IM_LINK_PING      5000
+#define IM_LINK_COMPLAIN  60000
+
+
+static const im_link_conn_events_t  im_link_server_conn_events;
+
+
+void
+im_link_due(im_link_context_t *context, im_uint_t ms)
+{
+    uint64_t  at;
+
+    at = im_link_time(context) + ms;
+
+    if (at < context->due) {
+        context->due = at;
+        context->transport->timer(context->transport_data, ms);
+    }
+}
+
+
+static void
+im_link_server_prepare(im_link_server_t *server, im_link_conn_t *conn,
+    const char *name, uint64_t period)
+{
+    im_link_context_t  *context;
+
+    context = server->context;
+
+    conn->events = &im_link_server_conn_events;
+    conn->owner = server;
+    conn->guard = &context->guard;
+    conn->ctx = context->conf.tls;
+
+    im_link_conn_init(conn, name, period, context->transport,
+                      context->transport_data);
+}
+
+
+im_link_server_t *
+im_link_server_create(im_link_context_t *context, im_str_t name,
+    const im_addr_t *addr)
+{
+    im_link_server_t  *server;
+
+    server = im_calloc(sizeof(im_link_server_t));
+    if (server == NULL) {
+        return NULL;
+    }
+
+    server->context = context;
+    server->name = name;
+    server->since = im_link_time(context);
+
+    im_link_peer_init(&server->peer, addr);
+    im_link_server_prepare(server, &server->calls, "commands", IM_LINK_POLL);
+    im_link_server_prepare(server, &server->pubsub, "pub/sub", IM_LINK_PING);
+
+    (void) snprintf(server->why, IM_LINK_SERVER_WHY, "not connected yet");
+
+    return server;
+}
+
+
+void
+im_link_server_close(im_link_server_t *server)
+{
+    im_link_conn_close(&server->pubsub);
+    im_link_conn_close(&server->calls);
+    im_link_conn_fail(&server->pubsub);
+    im_link_conn_fail(&server->calls);
+}
+
+
+void
+im_link_server_free(im_link_server_t *server)
+{
+    im_link_peer_cleanup(&server->peer);
+    im_buf_cleanup(&server->calls.out);
+    im_buf_cleanup(&server->pubsub.out);
+    im_free(server);
+}
+
+
+/* A trouble is an error at first and again each minute. */
+static void
+im_link_server_log(im_link_server_t *server, im_link_trouble_e trouble,
+    const char *fmt, ...)
+{
+    int                 n;
+    char                text[3 * IM_LINK_SERVER_WHY];
+    va_list             args;
+    uint64_t            now;
+    im_link_log_e       level;
+    im_link_context_t  *context;
+
+    context = server->context;
+    now = im_link_time(context);
+    level = IM_LINK_LOG_ERROR;
+
+    if (trouble == IM_LINK_FINE) {
+        level = IM_LINK_LOG_NOTICE;
+        server->trouble = trouble;
+
+    } else if (trouble > server->trouble
+               || now - server->complained >= IM_LINK_COMPLAIN)
+    {
+        server->trouble = im_max(server->trouble, trouble);
+        server->complained = now;
+
+    } else {
+        level = IM_LINK_LOG_DEBUG;
+    }
+
+    n = snprintf(text, IM_LINK_SERVER_WHY, "Redis at \"%.*s\" ",
+                 (int) server->name.len, (char *) server->name.data);
+    n = im_min(n, IM_LINK_SERVER_WHY - 1);
+
+    va_start(args, fmt);
+    (void) vsnprintf(text + n, sizeof(text) - n, fmt, args);
+    va_end(args);
+
+    context->transport->log(context->transport_data, level, text);
+}
+
+
+int
+im_link_server_whole(const im_link_server_t *server)
+{
+    return server->calls.state == IM_LINK_READY
+           && (server->pubsub.state == IM_LINK_READY || server->nchannels == 0);
+}
+
+
+void
+im_link_server_check_whole(im_link_server_t *server, const char *what)
+{
+    if (!server->whole && im_link_server_whole(server)) {
+        server->whole = 1;
+        im_link_server_log(server, IM_LINK_FINE, "is there, %s", what);
+    }
+}
+
+
+/* A lost connection for calls closes pub/sub too. */
+void
+im_link_server_lost(im_link_server_t *server, im_link_conn_t *conn,
+    const char *why)
+{
+    char                text[IM_LINK_PEER_TEXT];
+    im_link_context_t  *context;
+
+    context = server->context;
+    im_link_enter(&context->guard);
+
+    (void) im_link_peer_text(&server->peer, text);
+
+    im_link_server_log(server, IM_LINK_AWAY, "is away (%s%s%s): %s", conn->name,
+                       text[0] != '\0' ? ", at " : "", text, why);
+
+    server->whole = 0;
+    im_link_conn_close(&server->pubsub);
+
+    if (conn == &server->calls) {
+        if (im_link_server_takes(server)) {
+            server->since = im_link_time(context);
+        }
+
+        (void) snprintf(server->why, IM_LINK_SERVER_WHY, "%s", why);
+        im_link_conn_close(conn);
+
+        if (im_link_peer_more(&server->peer)) {
+            conn->retry = 0;
+        }
+    }
+
+    im_link_due(context, IM_LINK_RETRY);
+
+    if (!context->ended) {
+        context->events->lost(server);
+    }
+
+    im_link_conn_fail(&server->pubsub);
+
+    if (conn == &server->calls) {
+        im_link_conn_fail(conn);
+    }
+
+    im_link_leave(&context->guard);
+}
+
+
+void
+im_link_server_refuse(im_link_server_t *server, const im_link_reply_t *reply,
+    const char *why, int unusable)
+{
+    im_link_context_t  *context;
+
+    if (im_link_reply_is_error(reply)) {
+        why = reply->str;
+        unusable = 0;
+    }
+
+    context = server->context;
+    server->unusable = unusable;
+
+    im_link_server_log(server, IM_LINK_REFUSED, "can't be used: %s", why);
+    im_link_server_lost(server, &server->calls, why);
+
+    if (!context->ended) {
+        context->events->refused(server);
+    }
+}
+
+
+static void
+im_link_server_send(im_link_server_t *server, im_link_conn_t *conn,
+    im_link_reply_pt handler)
+{
+    if (im_link_conn_send(conn, &server->context->own, handler, server) != IM_OK
+        && conn->state == IM_LINK_PREPARING)
+    {
+        conn->failed = 1;
+    }
+}
+
+
+void
+im_link_server_ask(im_link_server_t *server, im_link_reply_pt handler)
+{
+    im_link_server_send(server, &server->calls, handler);
+}
+
+
+static void
+im_link_server_question(im_link_server_t *server, im_link_conn_t *conn,
+    const char *words, im_link_reply_pt handler)
+{
+    im_link_call_start(&server->context->own, words);
+    im_link_server_send(server, conn, handler);
+}
+
+
+/* Any reply is good, but an error. */
+static void
+im_link_server_plain_handler(const im_link_reply_t *reply, void *data)
+{
+    if (im_link_reply_is_error(reply)) {
+        im_link_server_refuse(data, reply, NULL, 0);
+    }
+}
+
+
+/* AUTH and SELECT, where configured. */
+static void
+im_link_server_introduce(im_link_server_t *server, im_link_conn_t *conn)
+{
+    im_link_call_t  *own;
+    im_link_conf_t  *conf;
+
+    own = &server->context->own;
+    conf = &server->context->conf;
+
+    if (conf->password.len > 0) {
+        im_link_call_start(own, "AUTH");
+
+        if (conf->user.len > 0) {
+            im_link_call_str(own, conf->user);
+        }
+
+        im_link_call_str(own, conf->password);
+        im_link_server_send(server, conn, im_link_server_plain_handler);
+    }
+
+    if (conf->db != 0) {
+        im_link_call_start(own, "SELECT");
+        im_link_call_uint(own, conf->db);
+        im_link_server_send(server, conn, im_link_server_plain_handler);
+    }
+}
+
+
+/* The value of a line of INFO; field ends in ':'. */
+static im_str_t
+im_link_server_info_field(const im_link_reply_t *reply, const char *field)
+{
+    size_t    len;
+    u_char   *p, *end, *eol;
+    im_str_t  s;
+
+    s = im_link_reply_str(reply);
+    len = strlen(field);
+
+    for (p = s.data, end = s.data + s.len; p < end; p = eol + 1) {
+        eol = memchr(p, '\n', end - p);
+        eol = eol != NULL ? eol : end;
+
+        if ((size_t) (eol - p) > len && memcmp(p, field, len) == 0) {
+            eol -= eol[-1] == '\r';
+            return im_str_set(p + len, eol - p - len);
+        }
+    }
+
+    return im_str_set("", 0);
+}
+
+
+/*
+ * Of INFO server and INFO replication, which a connection must answer at first
+ * and every 2 s: a promotion keeps connections open.
+ */
+static void
+im_link_server_info_handler(const im_link_reply_t *reply, void *data)
+{
+    u_char            *kept;
+    im_str_t           id;
+    im_link_server_t  *server = data;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    kept = server->calls.generation;
+    id = im_link_server_info_field(reply, "run_id:");
+
+    if (id.len >= IM_LINK_RUN_ID) {
+        memcpy(kept, id.data, IM_LINK_RUN_ID);
+        return;
+    }
+
+    kept += IM_LINK_RUN_ID;
+    id = im_link_server_info_field(reply, "master_replid2:");
+
+    if (id.len < IM_LINK_REPLID) {
+        im_link_server_refuse(server, reply, "INFO has no generation", 0);
+        return;
+    }
+
+    server->role = im_str_eq(im_link_server_info_field(reply, "role:"),
+                             im_str_z("master"))
+                   ? IM_LINK_ROLE_MASTER : IM_LINK_ROLE_REPLICA;
+
+    if (server->role == IM_LINK_ROLE_REPLICA) {
+        im_link_server_refuse(server, reply, "it is a replica", 0);
+
+    } else if (server->calls.state == IM_LINK_READY
+               && memcmp(kept, id.data, IM_LINK_REPLID) != 0)
+    {
+        im_link_server_lost(server, &server->calls, "another generation");
+
+    } else {
+        memcpy(kept, id.data, IM_LINK_REPLID);
+    }
+}
+
+
+/* A server that refuses CONFIG counts as well configured. */
+static void
+im_link_server_policy_handler(const im_link_reply_t *reply, void *data)
+{
+    char      why[IM_LINK_SERVER_WHY];
+    im_str_t  policy;
+
+    policy = im_link_reply_str_at(reply, 1);
+
+    if (policy.len == 0 || im_str_eq(policy, im_str_z("noeviction"))) {
+        return;
+    }
+
+    (void) snprintf(why, sizeof(why), "its \"maxmemory-policy\" is \"%.*s\", "
+                    "not \"noeviction\"", (int) im_min(policy.len, 32),
+                    (char *) policy.data);
+
+    im_link_server_refuse(data, reply, why, 1);
+}
+
+
+void
+im_link_server_describe(im_link_server_t *server, im_link_server_info_t *info)
+{
+    im_link_conn_t  *conn;
+
+    conn = &server->calls;
+
+    info->state = im_link_server_takes(server) ? IM_LINK_SERVER_READY
+                                               : IM_LINK_SERVER_AWAY;
+    info->role = server->role;
+    info->listening = im_link_server_whole(server);
+    info->since = server->since;
+    info->name = server->name;
+    info->address = im_str_z(im_link_peer_text(&server->peer, server->address));
+    info->generation = im_str_set(conn->generation,
+                                  conn->generation[0] != '\0'
+                                  ? IM_LINK_GENERATION : 0);
+    info->why = server->why;
+}
+
+
+/*
+ * The connection is closed and is needed.  Pub/sub follows the connection for
+ * calls, so that both have the same server.
+ */
+static int
+im_link_server_wants(im_link_server_t *server, im_link_conn_t *conn)
+{
+    return conn->state == IM_LINK_CLOSED
+           && !server->context->ended
+           && (conn == &server->calls
+               || (server->calls.state == IM_LINK_READY
+                   && server->nchannels > 0));
+}
+
+
+/*
+ * Pub/sub goes to the address that calls have.  NULL: it connects, or a name is
+ * being looked up.
+ */
+static const char *
+im_link_server_open(im_link_server_t *server, im_link_conn_t *conn)
+{
+    im_int_t            rc;
+    const char         *why;
+    im_link_context_t  *context;
+
+    why = NULL;
+    rc = IM_OK;
+    context = server->context;
+
+    if (conn == &server->calls) {
+        rc = im_link_peer_try(&server->peer, im_link_time(context),
+                              context->conf.timeout, &why);
+    }
+
+    if (rc == IM_OK) {
+        return im_link_conn_open(conn, im_link_peer_current(&server->peer),
+                                 server->peer.addr.host);
+    }
+
+    if (rc == IM_ERROR) {
+        im_link_conn_delay(conn);
+    }
+
+    return why;
+}
+
+
+static void
+im_link_server_check(im_link_server_t *server, im_link_conn_t *conn)
+{
+    uint64_t            now;
+    const char         *why;
+    im_link_context_t  *context;
+
+    context = server->context;
+    now = im_link_time(context);
+
+    if (conn->state == IM_LINK_CLOSED) {
+        why = im_link_server_wants(server, conn) && now >= conn->retry
+              ? im_link_server_open(server, conn) : NULL;
+
+    } else {
+        why = im_link_conn_late(conn, context->conf.timeout);
+    }
+
+    if (why != NULL) {
+        im_link_server_lost(server, conn, why);
+        return;
+    }
+
+    if (conn->state != IM_LINK_READY || now - conn->asked < conn->period) {
+        return;
+    }
+
+    conn->asked = now;
+
+    if (conn == &server->calls) {
+        im_link_server_question(server, conn, "INFO replication",
+                                im_link_server_info_handler);
+        context->events->poll(server);
+
+    } else {
+        im_link_server_question(server, conn, "PING", NULL);
+    }
+}
+
+
+void
+im_link_server_tick(im_link_server_t *server)
+{
+    im_link_server_check(server, &server->calls);
+    im_link_server_check(server, &server->pubsub);
+
+    if (im_link_server_wants(server, &server->calls)
+        || im_link_server_wants(server, &server->pubsub))
+    {
+        im_link_due(server->context, IM_LINK_RETRY);
+    }
+}
+
+
+static void
+im_link_server_ready(im_link_server_t *server)
+{
+    im_link_context_t  *context;
+
+    context = server->context;
+
+    server->unusable = 0;
+    server->why[0] = '\0';
+    server->serial = ++context->serials;
+    server->since = im_link_time(context);
+    server->calls.asked = im_link_time(context);
+    server->pubsub.backoff = 0;
+    server->pubsub.retry = 0;
+
+    im_link_peer_good(&server->peer);
+
+    context->events->ready(server);
+
+    if (server->calls.state == IM_LINK_READY) {
+        im_link_server_check(server, &server->pubsub);
+    }
+}
+
+
+/* All that was asked at first may be answered. */
+static void
+im_link_server_prepared(im_link_server_t *server, im_link_conn_t *conn)
+{
+    if (conn->state != IM_LINK_PREPARING || conn->failed || conn->ncalls > 0) {
+        return;
+    }
+
+    im_link_conn_enter(conn, IM_LINK_READY);
+
+    if (conn == &server->calls) {
+        im_link_server_ready(server);
+
+    } else {
+        server->context->events->listening(server);
+    }
+}
+
+
+/* All of it goes out in one write. */
+static void
+im_link_server_connected(im_link_conn_t *conn)
+{
+    im_link_server_t               *server;
+    const im_link_server_events_t  *events;
+
+    server = conn->owner;
+    events = server->context->events;
+
+    im_link_server_introduce(server, conn);
+
+    if (conn == &server->calls) {
+        im_link_server_question(server, conn, "INFO server",
+                                im_link_server_info_handler);
+        im_link_server_question(server, conn, "INFO replication",
+                                im_link_server_info_handler);
+        im_link_server_question(server, conn, "CONFIG GET maxmemory-policy",
+                                im_link_server_policy_handler);
+        events->connected(server);
+
+    } else {
+        server->nsent = 0;
+        server->nconfirmed = 0;
+
+        events->listen(server);
+        im_link_server_prepared(server, conn);
+    }
+}
+
+
+static void
+im_link_server_replied(im_link_conn_t *conn, const im_link_reply_t *reply)
+{
+    im_link_server_t  *server;
+
+    server = conn->owner;
+
+    if (conn == &server->pubsub) {
+        server->context->events->pushed(server, reply);
+
+    } else if (!im_link_conn_answer(conn, reply)) {
+        im_link_server_lost(server, conn, "reply without a command");
+    }
+
+    im_link_server_prepared(server, conn);
+}
+
+
+static void
+im_link_server_conn_lost(im_link_conn_t *conn, const char *why)
+{
+    im_link_server_lost(conn->owner, conn, why);
+}
+
+
+static const im_link_conn_events_t  im_link_server_conn_events = {
+    im_link_server_connected,
+    im_link_server_replied,
+    im_link_server_conn_lost
+};
