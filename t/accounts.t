@@ -378,11 +378,11 @@ http: POST /v1/user/login 200 {"UserName":"many","Password":"secret1"} => "code"
 === TEST 18: requests under way end before im_logic does
 --- websocket
 stop: logic
-start: logic --hash-cost=9
+start: logic --hash-cost=8
 until: /im/health ^200
 redis: DEL im:{13}:l:i:127.0.0.1
 http: POST /v1/user/login 200 {"UserName":"race","Password":"secret1"} => "code":0,
-await: HGET im:{12}:a:race hash => ^\$y\$jDT\$
+await: HGET im:{12}:a:race hash => ^\$y\$jCT\$
 http: POST /v1/user/login 200 {"UserName":"race","Password":"secret1"} => "code":0,
 ask: POST /v1/user/login {"UserName":"slow","Password":"secret2"}
 await: KEYS im:{*}:l:[pt]:slow* => .

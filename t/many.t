@@ -13,7 +13,7 @@ __DATA__
 
 === TEST 1: more than 256 of them
 --- http_config
-    im_drain       60s;
+    im_drain       1h;
     im_per_address handshakes=0;
     server {
         listen 127.0.0.1:$TEST_NGINX_IM_PORT2 reuseport;

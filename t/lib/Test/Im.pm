@@ -368,7 +368,7 @@ sub stop {
         kill $signal, $_ for @children;
     }
 
-    my $ended = until_true(10, sub { waitpid($pid, POSIX::WNOHANG()) != 0 });
+    my $ended = until_true($Limit, sub { waitpid($pid, POSIX::WNOHANG()) != 0 });
     my $status = $?;
 
     unless ($ended) {

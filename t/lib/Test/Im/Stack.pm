@@ -81,8 +81,9 @@ sub preload {
 
     spew("$dir/nginx.sh", "#!/bin/sh\nexec env "
          . "LD_PRELOAD=\"$ENV{IM_PRELOAD} \$LD_PRELOAD\" "
-         . "ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:log_path=$dir/asan "
-         . "UBSAN_OPTIONS=halt_on_error=1:log_path=$dir/ubsan "
+         . "ASAN_OPTIONS=\"detect_leaks=0:abort_on_error=1:"
+         . "log_path='$dir/asan'\" "
+         . "UBSAN_OPTIONS=\"halt_on_error=1:log_path='$dir/ubsan'\" "
          . "$self->{nginx} \"\$@\"\n");
     chmod 0755, "$dir/nginx.sh";
     $self->{nginx} = "$dir/nginx.sh";
@@ -491,7 +492,8 @@ sub findings {
 
     return (map({ slurp($_) } glob("$dir/asan.* $dir/ubsan.*")),
             grep { /ERROR: \w+Sanitizer|runtime error:/ }
-            map { split /\n/, slurp($_) } glob("$dir/logic*.log $dir/job*.log"));
+            map { split /\n/, slurp($_) } glob("$dir/logic*.log $dir/job*.log"),
+            map { $self->node($_) . '/error.log' } @{$self->{nodes}});
 }
 
 
