@@ -20,7 +20,7 @@ local function meta(key, history, gen, life, empty)
     local n = 1
     for pair in string.gmatch(m[4], '%S+') do
       n = n + 1
-      if n <= 8 then past = past .. ' ' .. pair end
+      if n <= 16 then past = past .. ' ' .. pair end
     end
   end
   if redis.call('EXISTS', history) == 1 then     -- never below an entry, also when meta was lost alone

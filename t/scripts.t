@@ -633,15 +633,15 @@ subtest 'restarts' => sub {
         for 3, 10;
     is(status('r:a', $epochs[0], 11), 2, 'what Redis has not: hole');
 
-    for (1 .. 8) {
+    for (1 .. 16) {
         stop('KILL');
         start();
         push @epochs, route('r:a', '', 0, 0)->[1];
     }
 
     my @past = map { status('r:a', $_, 10) } @epochs;
-    is($past[0], 2, 'the ninth epoch back is forgotten');
-    is_deeply([ @past[1 .. 8] ], [ (0) x 8 ], 'the last eight go on');
+    is($past[0], 2, 'the 17th epoch back is forgotten');
+    is_deeply([ @past[1 .. 16] ], [ (0) x 16 ], 'the last 16 go on');
 
     my $once = pub('r:a', 'again');
     is(pub('r:a', 'again')->[1], $once->[1], 'ids survive');
@@ -732,27 +732,13 @@ subtest 'names' => sub {
 };
 
 subtest 'who is kept out' => sub {
-    my $get = sub { return script('token', 3, 't:h', 'im_g', 'rev', 'get') };
-
-    is_deeply($get->(), [], 'no token');
-    r('SET', 'im_g', 3);
-    is_deeply($get->(), [], 'no login');
-    r('DEL', 'im_g');
-    r('HSET', 'im_g', UserId => 'u1', UserName => 'Ann', Rooms => '1,2');
-    is_deeply($get->(), ['u1', 'Ann', '1,2', undef, undef],
-              'one of another program');
-    script('token', 1, 't:h', 'set', 'u2', 'Bob', 5000);
-    is_deeply($get->(), ['u2', 'Bob', undef, 1, undef], 'one of ours first');
     is(script('kept', 1, 'rev', 'u2'), 0, 'not kept out');
     script('revoke', 1, 'rev', 'u2', 60, 10);
-    is_deeply($get->(), ['u2', 'Bob', undef, 1, 1], 'kept out');
-    is(script('kept', 1, 'rev', 'u2'), 1, 'so it is');
+    is(script('kept', 1, 'rev', 'u2'), 1, 'kept out');
     is(script('kept', 1, 'rev', 'u1'), 0, 'and no other');
     is(script('kept', 1, 'rev', ''), 0, 'nor nobody');
     r('ZADD', 'rev', 5, 'u2');
     is(script('kept', 1, 'rev', 'u2'), 0, 'until then');
-    is(script('token', 2, 't:h', 'im_g', 'del', '', '0'), 'u2', 'one goes');
-    is(script('token', 2, 't:h', 'im_g', 'del', '', '0'), 'u1', 'the other');
 };
 
 subtest 'tokens' => sub {

@@ -30,6 +30,7 @@ struct im_logic_account_s {
     im_logic_account_pt   next;        /* step */
     im_logic_account_pt   then;        /* behind several steps */
     im_logic_account_pt   proved;      /* the password is right */
+    im_link_reply_pt      ended;       /* a token is */
     const char           *reason;      /* why the user's sessions are closed */
 
     im_str_t              name;        /* in form C; of a found account, its

@@ -100,8 +100,7 @@ im_logic_account_drop_member(im_logic_account_t *a, im_str_t member)
         im_logic_token_key(a->logic, call, member);
 
     } else {
-        im_key_login(&call->bytes, member);
-        im_link_call_key(call);
+        im_logic_token_plain(call, member);
     }
 
     a->left++;
@@ -280,12 +279,44 @@ im_logic_account_out(im_logic_account_t *a, const char *reason,
 }
 
 
+static void
+im_logic_account_token_drop(im_logic_account_t *a, im_link_call_t *call,
+    im_link_reply_pt handler)
+{
+    im_str_t  none = im_null_str;
+
+    im_logic_account_drop(a, call, none, !a->logic->conf.foreign_tokens,
+                          handler);
+}
+
+
+/* It was no token of ours: perhaps it stands in Redis as it is. */
+static void
+im_logic_account_token_end_handler(const im_link_reply_t *reply, void *data)
+{
+    im_link_call_t      *call;
+    im_logic_account_t  *a = data;
+
+    if (reply == NULL || im_link_reply_is_error(reply)
+        || im_link_reply_str(reply).len != 0)
+    {
+        a->ended(reply, a);
+        return;
+    }
+
+    call = im_link_script(a->logic->link, &im_script_token);
+
+    im_logic_token_plain(call, a->token);
+    im_logic_account_token_drop(a, call, a->ended);
+}
+
+
 void
 im_logic_account_token_end(im_logic_account_t *a, im_link_reply_pt handler)
 {
-    im_str_t         none = im_null_str;
     im_link_call_t  *call;
 
+    a->ended = handler;
     a->hash = im_str_set(a->hash_data, IM_SECRET_HASH);
 
     if (im_logic_secret_hash(a->token, a->hash_data) != IM_OK) {
@@ -295,9 +326,8 @@ im_logic_account_token_end(im_logic_account_t *a, im_link_reply_pt handler)
 
     call = im_link_script(a->logic->link, &im_script_token);
 
-    im_logic_token_keys(a->logic, call, a->token);
-    im_logic_account_drop(a, call, none, !a->logic->conf.foreign_tokens,
-                          handler);
+    im_logic_token_key(a->logic, call, a->hash);
+    im_logic_account_token_drop(a, call, im_logic_account_token_end_handler);
 }
 
 

@@ -132,15 +132,15 @@ im_logic_attempt_address(im_logic_account_t *a)
 
 
 static void
-im_logic_attempt_token_handler(const im_link_reply_t *reply, void *data)
+im_logic_attempt_token_handler(im_login_e rc, const im_logic_login_t *login,
+    void *data)
 {
     u_char               hash[IM_SECRET_HASH];
     im_buf_t            *b;
-    im_logic_login_t     login;
     im_logic_account_t  *a = data;
 
-    if (im_logic_token_read(a->r, reply, &login) != IM_LOGIN_FOUND
-        || !im_str_eq(login.user, a->user)
+    if (rc != IM_LOGIN_FOUND
+        || !im_str_eq(login->user, a->user)
         || im_logic_secret_hash(a->token, hash) != IM_OK)
     {
         im_logic_attempt_address(a);

@@ -13,16 +13,16 @@
 
 
 static void
-im_logic_check_auth_token_handler(const im_link_reply_t *reply, void *data)
+im_logic_check_auth_token_handler(im_login_e rc,
+    const im_logic_login_t *login, void *data)
 {
-    im_logic_login_t     login;
     im_logic_account_t  *a = data;
 
-    switch (im_logic_token_read(a->r, reply, &login)) {
+    switch (rc) {
 
     case IM_LOGIN_FOUND:
-        a->user = login.user;
-        a->name = login.name;
+        a->user = login->user;
+        a->name = login->name;
         im_logic_account_identity(a, IM_ACCOUNT_OK);
         return;
 

@@ -101,16 +101,16 @@ im_logic_v1_info_guest(im_logic_v1_info_t *info)
 
 
 static void
-im_logic_v1_info_login_handler(const im_link_reply_t *reply, void *data)
+im_logic_v1_info_login_handler(im_login_e rc, const im_logic_login_t *login,
+    void *data)
 {
-    im_logic_login_t     login;
     im_logic_v1_info_t  *info = data;
 
-    switch (im_logic_token_read(info->r, reply, &login)) {
+    switch (rc) {
 
     case IM_LOGIN_FOUND:
 
-        if (im_logic_token_room(login.rooms, info->room)) {
+        if (im_logic_token_room(login->rooms, info->room)) {
             im_logic_v1_info(info);
             return;
         }

@@ -188,14 +188,14 @@ im_logic_v1_to_room(im_logic_v1_push_t *push)
 
 /* A user without a session gets nothing, and the sender an error. */
 static void
-im_logic_v1_sender_handler(const im_link_reply_t *reply, void *data)
+im_logic_v1_sender_handler(im_login_e rc, const im_logic_login_t *login,
+    void *data)
 {
-    im_login_e            rc;
     im_logic_v1_push_t   *push = data;
     im_daemon_request_t  *r;
 
     r = push->r;
-    rc = im_logic_token_read(r, reply, &push->sender);
+    push->sender = *login;
 
     if (rc != IM_LOGIN_FOUND) {
         im_logic_v1_reply(r, 200, rc == IM_LOGIN_AWAY ? IM_V1_AWAY

@@ -68,14 +68,15 @@ im_logic_connect_reply(const im_logic_connect_t *connect)
 
 
 static void
-im_logic_connect_login_handler(const im_link_reply_t *reply, void *data)
+im_logic_connect_login_handler(im_login_e rc, const im_logic_login_t *login,
+    void *data)
 {
     im_logic_connect_t   *connect = data;
     im_daemon_request_t  *r;
 
     r = connect->r;
 
-    switch (im_logic_token_read(r, reply, &connect->login)) {
+    switch (rc) {
 
     case IM_LOGIN_KEPT_OUT:
         im_logic_reply_error(r, 403, "the user is kept out");
@@ -85,10 +86,15 @@ im_logic_connect_login_handler(const im_link_reply_t *reply, void *data)
         im_logic_reply_error(r, 503, "redis is away");
         return;
 
+    case IM_LOGIN_FOUND:
+        connect->login = *login;
+        break;
+
     default:
-        im_logic_connect_reply(connect);
-        return;
+        break;
     }
+
+    im_logic_connect_reply(connect);
 }
 
 

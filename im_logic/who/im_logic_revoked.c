@@ -2,7 +2,6 @@
  * Copyright (C) The im authors
  *
  * Users that are kept out for a while: Redis has them, and is asked each time.
- * Whose token is known hears it with the token (token.lua).
  */
 
 #include "im_logic_revoked.h"

@@ -10,8 +10,19 @@
 #include <strings.h>
 
 #include "im_logic_token.h"
+#include "im_logic_revoked.h"
 #include "im_logic_url.h"
 #include "im_ask.h"
+
+
+/* A login that is looked for. */
+typedef struct {
+    im_daemon_request_t  *r;
+    im_str_t              token;
+    im_logic_login_t      login;
+    im_logic_token_pt     handler;
+    void                 *data;
+} im_logic_find_t;
 
 
 static const im_str_t  im_logic_token_scheme = im_str("Bearer ");
@@ -58,54 +69,63 @@ im_logic_token_key(im_logic_t *logic, im_link_call_t *call, im_str_t hash)
 
 
 void
-im_logic_token_keys(im_logic_t *logic, im_link_call_t *call, im_str_t token)
+im_logic_token_plain(im_link_call_t *call, im_str_t token)
 {
-    u_char  hash[IM_SECRET_HASH];
-
-    if (im_logic_secret_hash(token, hash) != IM_OK) {
-        call->bytes.failed = 1;
-        return;
-    }
-
-    im_logic_token_key(logic, call, im_str_set(hash, IM_SECRET_HASH));
-
     im_key_login(&call->bytes, token);
     im_link_call_key(call);
 }
 
 
-void
-im_logic_token_find(im_daemon_request_t *r, im_str_t token,
-    im_link_reply_pt handler, void *data)
+static void
+im_logic_token_end(im_logic_find_t *find, im_login_e rc)
 {
-    im_logic_t      *logic;
-    im_link_call_t  *call;
-
-    logic = r->data;
-    call = im_link_script(logic->link, &im_script_token);
-
-    im_logic_token_keys(logic, call, token);
-    im_key_revoked(&call->bytes, im_link_keys(logic->link));
-    im_link_call_key(call);
-    im_link_call_z(call, "get");
-
-    im_logic_send(logic, handler, data);
+    find->handler(rc, &find->login, find->data);
 }
 
 
-im_login_e
-im_logic_token_read(im_daemon_request_t *r, const im_link_reply_t *reply,
-    im_logic_login_t *login)
+static void
+im_logic_token_kept_handler(const im_link_reply_t *reply, void *data)
 {
-    int          all;
-    im_str_t     user, name;
-    im_logic_t  *logic;
+    im_logic_find_t  *find = data;
 
+    switch (im_logic_revoked_read(reply)) {
+
+    case 0:
+        im_logic_token_end(find, IM_LOGIN_FOUND);
+        return;
+
+    case 1:
+        im_logic_token_end(find, IM_LOGIN_KEPT_OUT);
+        return;
+
+    default:
+        im_logic_token_end(find, IM_LOGIN_AWAY);
+        return;
+    }
+}
+
+
+/* A key of another type is no login. */
+static im_login_e
+im_logic_token_read(im_logic_find_t *find, const im_link_reply_t *reply)
+{
+    int                   all;
+    im_str_t              user, name, other = im_str("WRONGTYPE ");
+    im_logic_t           *logic;
+    im_logic_login_t     *login;
+    im_daemon_request_t  *r;
+
+    r = find->r;
     logic = r->data;
+    login = &find->login;
 
-    memset(login, 0, sizeof(im_logic_login_t));
+    if (im_link_reply_is_error(reply)
+        && im_str_begins(im_link_reply_str(reply), other))
+    {
+        return IM_LOGIN_NONE;
+    }
 
-    if (im_logic_fault(reply, "token.lua") != NULL) {
+    if (im_logic_fault(reply, "reading a login") != NULL) {
         return IM_LOGIN_AWAY;
     }
 
@@ -125,10 +145,6 @@ im_logic_token_read(im_daemon_request_t *r, const im_link_reply_t *reply,
         return IM_LOGIN_NONE;
     }
 
-    if (!im_link_reply_is_nil(im_link_reply_at(reply, 4))) {
-        return IM_LOGIN_KEPT_OUT;
-    }
-
     login->user = im_daemon_copy(r, user);
 
     if (im_name_valid(name)) {
@@ -141,6 +157,100 @@ im_logic_token_read(im_daemon_request_t *r, const im_link_reply_t *reply,
 
     return login->user.data != NULL && (all || login->rooms.data != NULL)
            ? IM_LOGIN_FOUND : IM_LOGIN_AWAY;
+}
+
+
+static void
+im_logic_token_ask(im_logic_find_t *find, im_link_call_t *call,
+    im_link_reply_pt handler)
+{
+    im_link_call_z(call, "UserId");
+    im_link_call_z(call, "UserName");
+    im_link_call_z(call, "Rooms");
+    im_link_call_z(call, "Im");
+
+    im_logic_send(find->r->data, handler, find);
+}
+
+
+static void
+im_logic_token_found(im_logic_find_t *find, im_login_e rc)
+{
+    if (rc == IM_LOGIN_FOUND) {
+        im_logic_revoked(find->r->data, find->login.user,
+                         im_logic_token_kept_handler, find);
+
+    } else {
+        im_logic_token_end(find, rc);
+    }
+}
+
+
+static void
+im_logic_token_plain_handler(const im_link_reply_t *reply, void *data)
+{
+    im_logic_find_t  *find = data;
+
+    im_logic_token_found(find, im_logic_token_read(find, reply));
+}
+
+
+static void
+im_logic_token_hash_handler(const im_link_reply_t *reply, void *data)
+{
+    im_login_e        rc;
+    im_logic_t       *logic;
+    im_link_call_t   *call;
+    im_logic_find_t  *find = data;
+
+    logic = find->r->data;
+    rc = im_logic_token_read(find, reply);
+
+    if (rc != IM_LOGIN_NONE) {
+        im_logic_token_found(find, rc);
+        return;
+    }
+
+    call = im_link_command(logic->link, "HMGET");
+
+    im_logic_token_plain(call, find->token);
+    im_logic_token_ask(find, call, im_logic_token_plain_handler);
+}
+
+
+/*
+ * One key a call: their slots differ in a cluster.  Whether the user is kept
+ * out is asked last, so that an answer that lets the user in is no older than
+ * the login.
+ */
+void
+im_logic_token_find(im_daemon_request_t *r, im_str_t token,
+    im_logic_token_pt handler, void *data)
+{
+    u_char            hash[IM_SECRET_HASH];
+    im_logic_t       *logic;
+    im_link_call_t   *call;
+    im_logic_find_t  *find;
+    im_logic_login_t  none;
+
+    logic = r->data;
+    find = im_daemon_alloc(r, sizeof(im_logic_find_t));
+
+    if (find == NULL || im_logic_secret_hash(token, hash) != IM_OK) {
+        memset(&none, 0, sizeof(im_logic_login_t));
+        handler(IM_LOGIN_AWAY, &none, data);
+        return;
+    }
+
+    find->r = r;
+    find->token = token;
+    find->handler = handler;
+    find->data = data;
+
+    call = im_link_command(logic->link, "HMGET");
+
+    im_logic_token_key(logic, call, im_str_set(hash, IM_SECRET_HASH));
+    im_logic_token_ask(find, call, im_logic_token_hash_handler);
 }
 
 

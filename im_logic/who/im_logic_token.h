@@ -40,20 +40,21 @@ typedef struct {
  */
 im_int_t im_logic_token_shown(im_daemon_request_t *r, im_str_t *token);
 
+/* The login is there where rc is IM_LOGIN_FOUND. */
+typedef void (*im_logic_token_pt)(im_login_e rc, const im_logic_login_t *login,
+    void *data);
+
 /*
- * Appends the key of a token by its hash, which is in hex; and that of tokens
- * which stand in Redis as they are: other programs write those.
+ * Appends the key of a token by its hash, which is in hex; or that of a token
+ * which stands in Redis as it is: other programs write those.
  */
 void im_logic_token_key(im_logic_t *logic, im_link_call_t *call,
     im_str_t hash);
-void im_logic_token_keys(im_logic_t *logic, im_link_call_t *call,
-    im_str_t token);
+void im_logic_token_plain(im_link_call_t *call, im_str_t token);
 
-/* Asks for the login of a valid token; the handler reads it from the reply. */
+/* Asks for the login of a valid token that lives as long as the request. */
 void im_logic_token_find(im_daemon_request_t *r, im_str_t token,
-    im_link_reply_pt handler, void *data);
-im_login_e im_logic_token_read(im_daemon_request_t *r,
-    const im_link_reply_t *reply, im_logic_login_t *login);
+    im_logic_token_pt handler, void *data);
 
 int im_logic_token_valid(im_str_t token);
 

@@ -16,7 +16,7 @@
 #define NTOPICS   6
 #define NPUBS     2000           /* of a topic, in a sequence */
 #define NHISTORY  64
-#define NEPOCHS   8
+#define NEPOCHS   16
 #define NPARTS    4
 #define NSERVERS  3              /* partition p lives on p % NSERVERS */
 

@@ -60,7 +60,7 @@ typedef struct {
     im_page_t      page;
     unsigned       epoch;
     unsigned       past_of;
-    char           past[512];
+    char           past[1024];
 } call_t;
 
 
