@@ -67,6 +67,7 @@ my $Test = Test::Builder->new;
 my (%Ended, %Started, %Clients, %Saved, @Crowd, $Asked, $Began);
 my $Logged = 0;             # bytes of error.log when the block began
 my $Ready;                  # pushes are accepted
+my $Cluster = ($ENV{IM_TEST_REDIS} || '') eq 'cluster';     # of one server
 
 $ENV{TEST_NGINX_IM_TLS} = $Base + 1;
 $ENV{TEST_NGINX_IM_PORT2} = $Base + 2;
@@ -255,7 +256,10 @@ my %Commands = (
                 '--appendfsync', 'always',
                 '--client-output-buffer-limit', 'pubsub 256mb 64mb 60',
                 '--repl-backlog-ttl', '0', '--maxmemory-policy',
-                $ENV{TEST_NGINX_IM_POLICY} || 'noeviction');
+                $ENV{TEST_NGINX_IM_POLICY} || 'noeviction',
+                !$Cluster ? () :
+                ('--cluster-enabled', 'yes', '--cluster-port', $Base + 6,
+                 '--cluster-require-full-coverage', 'no'));
     },
     logic => sub {
         return ("$Build/im_logic", "--redis=$ENV{TEST_NGINX_IM_REDIS}",
@@ -311,6 +315,8 @@ sub start {
             my $answer = eval { redis('PING') };
             defined $answer && $answer eq 'PONG';
         }) or die "redis doesn't answer: " . slurp("$Dir/redis.log") . "\n";
+
+        all_slots() if $Cluster;
     }
 
     if ($name =~ /\Alogic/) {
@@ -327,6 +333,26 @@ sub start {
     }
 
     return 1;
+}
+
+
+# The server is a cluster by itself, two seconds after its start.
+sub all_slots {
+    redis(qw(CLUSTER ADDSLOTSRANGE 0 16383))
+        unless redis(qw(CLUSTER INFO)) =~ /^cluster_slots_assigned:16384\r$/m;
+
+    until_true($Limit, sub {
+        redis(qw(CLUSTER INFO)) =~ /^cluster_state:ok\r$/m;
+    }) or die "redis has no slots\n";
+}
+
+
+# What a program asked for, and only a server alone would do.
+sub slots_kept {
+    my $stats = eval { redis(qw(INFO errorstats)) } || '';
+
+    $Test->ok(0, "redis in a cluster: $1")
+        if $stats =~ /^errorstat_(CROSSSLOT:\N*|MOVED:\N*|ERR_\w*slot\w*:\N*)/m;
 }
 
 
@@ -362,6 +388,8 @@ sub stop {
     my $pid = delete $Pids{$name} or die "$name doesn't run\n";
     my @children = $name eq 'nginx2' ? children($pid) : ();
 
+    slots_kept() if $Cluster && $name eq 'redis'
+        && slurp("/proc/$pid/stat") !~ /\) T /;
     kill $signal, $pid;
 
     if ($signal eq 'KILL') {
@@ -402,7 +430,7 @@ sub stop_all {
     }
 
     unlink "$Dir/logic.sock", "$Dir/logic2.sock", "$Dir/redis.sock";
-    system("rm -rf $Dir/appendonlydir");
+    system("rm -rf $Dir/appendonlydir $Dir/nodes.conf");
     %Started = %Saved = ();
 }
 
