@@ -9,6 +9,7 @@
 
 
 #include "im_key.h"
+#include "im_link_words.h"
 #include "im_daemon_link.h"
 #include "im_daemon_option.h"
 
@@ -21,14 +22,21 @@ typedef struct {
     char            *prefix;
     char            *log;
     im_link_conf_t   link;
+    char             secret[IM_LINK_SECRET + 1];
+    char             sentinel_secret[IM_LINK_SECRET + 1];
 } im_daemon_conf_t;
 
 
 /* Their rows: struct s has an im_daemon_conf_t named daemon. */
 #define im_daemon_conf_options(s)                                             \
-    im_daemon_string("redis", s, daemon.redis, im_daemon_conf_redis,          \
-                     "ADDRESS  HOST[:PORT], [IPV6][:PORT] or unix:/PATH "     \
-                     "(" IM_DAEMON_LINK_ADDRESS ")"),                         \
+    im_daemon_words("redis", s, daemon.redis, im_daemon_conf_redis,           \
+                    "WORDS  ADDRESS; sentinel=NAME ADDRESS ...; or cluster "  \
+                    "ADDRESS ...; an address is HOST[:PORT], [IPV6][:PORT] "  \
+                    "or unix:/PATH; then, as of im_redis, user= "             \
+                    "password_file= password= sentinel_user= "                \
+                    "sentinel_password_file= sentinel_password= tls=on ca= "  \
+                    "cert= key= name= db= prefix= partitions= timeout= "      \
+                    "refresh= (" IM_DAEMON_LINK_ADDRESS ")"),                 \
     im_daemon_string("redis-user", s, daemon.user, NULL,                      \
                      "NAME  user of Redis' ACL"),                             \
     im_daemon_string("redis-password-file", s, daemon.password_file, NULL,    \
@@ -47,15 +55,18 @@ typedef struct {
 
 
 /* Checks of values: NULL, or what is wrong. */
-const char *im_daemon_conf_redis(const char *value);
+const char *im_daemon_conf_redis(const char *value, im_str_t *at);
 const char *im_daemon_conf_prefix(const char *value);
 const char *im_daemon_conf_log(const char *value);
 
 /*
- * Sets the level of the log and the rest of link, and reads the file of the
- * password.  IM_ERROR: logged.
+ * Sets the level of the log and the rest of link, and reads the files of
+ * passwords and certificates.  IM_ERROR: logged.
  */
 im_int_t im_daemon_conf_init(im_daemon_conf_t *conf);
+
+/* Of a zeroed conf too. */
+void im_daemon_conf_cleanup(im_daemon_conf_t *conf);
 
 
 #endif /* IM_DAEMON_CONF_H */

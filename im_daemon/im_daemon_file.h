@@ -12,7 +12,7 @@
 #include "im_types.h"
 
 
-#define IM_DAEMON_FILE_WORDS  4      /* of a directive that are kept */
+#define IM_DAEMON_FILE_WORDS  65     /* of a directive that are kept */
 
 
 /* The text is the caller's, and words are made in it. */

@@ -69,35 +69,53 @@ im_daemon_link_socket(const im_link_address_t *to, const char **why)
 }
 
 
+/* IM_ERROR: the connection is closed; IM_AGAIN: there is more. */
+static im_int_t
+im_daemon_link_read(im_daemon_socket_t *s)
+{
+    u_char     buf[IM_DAEMON_LINK_READ];
+    ssize_t    n;
+    im_uint_t  i;
+
+    for (i = 0; i < IM_DAEMON_LINK_READS; i++) {
+        n = recv(s->fd, buf, sizeof(buf), 0);
+
+        if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+            return IM_OK;
+        }
+
+        if (n <= 0) {
+            im_link_closed(s->conn, n == 0 ? "connection closed"
+                                           : strerror(errno));
+            return IM_ERROR;
+        }
+
+        if (im_link_received(s->conn, buf, n) != IM_OK) {
+            return IM_ERROR;
+        }
+
+        if ((size_t) n < sizeof(buf)) {
+            return IM_OK;
+        }
+    }
+
+    return IM_AGAIN;
+}
+
+
 static void
 im_daemon_link_read_handler(evutil_socket_t fd, short what, void *data)
 {
-    u_char               buf[IM_DAEMON_LINK_READ];
-    ssize_t              n;
-    im_uint_t            i;
-    im_daemon_socket_t  *s = data;
+    (void) im_daemon_link_read(data);
+}
 
-    for (i = 0; i < IM_DAEMON_LINK_READS; i++) {
-        n = recv(fd, buf, sizeof(buf), 0);
 
-        if (n == -1) {
-            if (errno != EAGAIN && errno != EINTR) {
-                im_link_closed(s->conn, strerror(errno));
-            }
-
-            return;
-        }
-
-        if (n == 0) {
-            im_link_closed(s->conn, "connection closed");
-            return;
-        }
-
-        if (im_link_received(s->conn, buf, n) != IM_OK
-            || (size_t) n < sizeof(buf))
-        {
-            return;
-        }
+/* What the server said before it closed the connection is the better reason. */
+static void
+im_daemon_link_failed(im_daemon_socket_t *s, const char *why)
+{
+    if (im_daemon_link_read(s) == IM_OK) {
+        im_link_closed(s->conn, why);
     }
 }
 
@@ -155,7 +173,7 @@ im_daemon_link_write_handler(evutil_socket_t fd, short what, void *data)
             break;
 
         } else if (errno != EINTR) {
-            im_link_closed(s->conn, strerror(errno));
+            im_daemon_link_failed(s, strerror(errno));
             return;
         }
     }

@@ -77,23 +77,54 @@ im_daemon_main_help(const im_daemon_program_t *program)
 static const char *
 im_daemon_main_form(const im_daemon_file_t *f)
 {
-    if (strchr(f->words[0], '=') != NULL
-        || (f->nwords > 1 && strcmp(f->words[1], "=") == 0))
-    {
-        return "must be written \"name value;\", without \"=\"";
-    }
-
-    return f->nwords > 2 ? "has more than one value: is a \";\" missing behind "
-                           "it, or are quotes around it?"
-                         : NULL;
+    return strchr(f->words[0], '=') != NULL
+           || (f->nwords > 1 && strcmp(f->words[1], "=") == 0)
+           ? "must be written \"name value;\", without \"=\"" : NULL;
 }
 
 
+/* The words behind the name, as one value that the caller frees. */
+static const char *
+im_daemon_main_words(const im_daemon_file_t *f, char **value)
+{
+    char       *p;
+    size_t      size;
+    im_uint_t   i;
+
+    if (f->nwords > IM_DAEMON_FILE_WORDS) {
+        return "has too many words: is a \";\" missing behind it?";
+    }
+
+    for (i = 1, size = 1; i < f->nwords; i++) {
+        size += strlen(f->words[i]) + 1;
+    }
+
+    p = im_alloc(size);
+    if (p == NULL) {
+        return "no memory";
+    }
+
+    *value = p;
+
+    for (i = 1; i < f->nwords; i++) {
+        *p++ = '\n';
+        p = stpcpy(p, f->words[i]);
+    }
+
+    *p = '\0';
+
+    return NULL;
+}
+
+
+/* A line of nginx.conf is good here too. */
 static im_int_t
 im_daemon_main_directive(im_daemon_main_t *m, const im_daemon_place_t *place,
     const im_daemon_file_t *f)
 {
-    const char                *why;
+    char                      *words;
+    im_int_t                   rc;
+    const char                *why, *name, *value;
     const im_daemon_option_t  *row;
 
     why = im_daemon_main_form(f);
@@ -103,14 +134,34 @@ im_daemon_main_directive(im_daemon_main_t *m, const im_daemon_place_t *place,
         return IM_ERROR;
     }
 
-    row = im_daemon_option_find(&m->options, place, f->words[0],
-                                strlen(f->words[0]));
+    name = strcmp(f->words[0], "im_redis") == 0 ? "redis" : f->words[0];
+    row = im_daemon_option_find(&m->options, place, name, strlen(name));
     if (row == NULL) {
         return IM_ERROR;
     }
 
-    return im_daemon_option_set(&m->options, place, row,
-                                f->nwords > 1 ? f->words[1] : NULL);
+    words = NULL;
+    value = f->nwords > 1 ? f->words[1] : NULL;
+
+    if (row->type == IM_OPTION_WORDS) {
+        why = im_daemon_main_words(f, &words);
+        value = words;
+
+    } else if (f->nwords > 2) {
+        why = "has more than one value: is a \";\" missing behind it, or are "
+              "quotes around it?";
+    }
+
+    if (why != NULL) {
+        im_daemon_option_fault(place, row->name, NULL, why);
+        return IM_ERROR;
+    }
+
+    rc = im_daemon_option_set(&m->options, place, row, value);
+
+    im_free(words);
+
+    return rc;
 }
 
 
@@ -167,6 +218,26 @@ im_daemon_main_read(const char *path, size_t *len)
 }
 
 
+static int
+im_daemon_main_secret(const im_daemon_main_t *m, im_uint_t i)
+{
+    const char                *value;
+    const im_daemon_option_t  *row;
+
+    row = &m->program->options[i];
+
+    if (!m->options.given[i] || row->type > IM_OPTION_WORDS) {
+        return 0;
+    }
+
+    value = *(char **) ((u_char *) m->options.conf + row->offset);
+
+    return row->type == IM_OPTION_SECRET
+           || (row->type == IM_OPTION_WORDS
+               && strstr(value, "password=") != NULL);
+}
+
+
 /* A password in a file that everybody can read is none. */
 static void
 im_daemon_main_warn(const im_daemon_main_t *m)
@@ -182,9 +253,11 @@ im_daemon_main_warn(const im_daemon_main_t *m)
     }
 
     for (i = 0; rows[i].name != NULL; i++) {
-        if (rows[i].type == IM_OPTION_SECRET && m->options.given[i]) {
+        if (im_daemon_main_secret(m, i)) {
             im_daemon_log(IM_LOG_WARN, "any local user can read \"%s\", which "
-                          "has %s: chmod o-r", m->file, rows[i].name);
+                          "has %s: chmod o-r", m->file,
+                          rows[i].type == IM_OPTION_SECRET ? rows[i].name
+                                                           : "a password");
         }
     }
 }

@@ -295,22 +295,53 @@ im_daemon_option_copy(const char *value, char **dst)
 }
 
 
+/* The word that is wrong is what is shown. */
+static const char *
+im_daemon_option_words(const im_daemon_option_t *row, const char *value,
+    char *shown, size_t size)
+{
+    im_str_t     at;
+    const char  *why;
+
+    at = im_str_set("", 0);
+    why = row->words(value, &at);
+
+    (void) snprintf(shown, size, "%.*s", (int) at.len, (char *) at.data);
+
+    return why;
+}
+
+
+/* NULL, or why the text is no value of the option. */
+static const char *
+im_daemon_option_check(const im_daemon_option_t *row, const char *value,
+    uint64_t *n, char *text, size_t size)
+{
+    if (row->type > IM_OPTION_WORDS) {
+        return im_daemon_option_numeric(row, value, n, text, size);
+    }
+
+    return row->check != NULL ? row->check(value) : NULL;
+}
+
+
 im_int_t
 im_daemon_option_set(const im_daemon_options_t *options,
     const im_daemon_place_t *place, const im_daemon_option_t *row,
     const char *value)
 {
-    int          bit, strings;
-    char         text[IM_OPTION_SHOWN];
+    int          bit;
+    char         text[IM_OPTION_SHOWN], word[IM_OPTION_SHOWN + 2];
     void        *dst;
     u_char      *given;
     uint64_t     n;
-    const char  *why;
+    const char  *why, *shown;
 
     dst = (u_char *) options->conf + row->offset;
     given = &options->given[row - options->rows];
     bit = place->file != NULL ? IM_OPTION_FILE : IM_OPTION_ARGS;
-    strings = row->type <= IM_OPTION_SECRET;
+    shown = row->type == IM_OPTION_SECRET || row->type == IM_OPTION_WORDS
+            ? "" : value;
     n = 0;
 
     if (*given & bit) {
@@ -319,18 +350,18 @@ im_daemon_option_set(const im_daemon_options_t *options,
     } else if (value == NULL || value[0] == '\0') {
         why = "has no value";
 
-    } else if (!strings) {
-        why = im_daemon_option_numeric(row, value, &n, text, sizeof(text));
+    } else if (row->type == IM_OPTION_WORDS) {
+        why = im_daemon_option_words(row, value, word, sizeof(word));
+        shown = word;
 
     } else {
-        why = row->check != NULL ? row->check(value) : NULL;
+        why = im_daemon_option_check(row, value, &n, text, sizeof(text));
     }
 
     if (why != NULL) {
         im_daemon_option_fault(place, row->name,
-                               row->type == IM_OPTION_SECRET
-                               || value == NULL || value[0] == '\0'
-                               ? NULL : value, why);
+                               shown == NULL || shown[0] == '\0' ? NULL : shown,
+                               why);
         return IM_ERROR;
     }
 
@@ -340,7 +371,7 @@ im_daemon_option_set(const im_daemon_options_t *options,
         return IM_OK;
     }
 
-    if (strings) {
+    if (row->type <= IM_OPTION_WORDS) {
         return im_daemon_option_copy(value, dst);
     }
 
@@ -354,7 +385,7 @@ void
 im_daemon_option_defaults(const im_daemon_option_t *rows, void *conf)
 {
     for ( /* void */ ; rows->name != NULL; rows++) {
-        if (rows->type > IM_OPTION_SECRET) {
+        if (rows->type > IM_OPTION_WORDS) {
             memcpy((u_char *) conf + rows->offset, &rows->value,
                    sizeof(uint64_t));
         }
@@ -412,7 +443,7 @@ im_daemon_option_help(const im_daemon_option_t *row)
 
     p += strspn(p, " ");
 
-    if (row->type <= IM_OPTION_SECRET) {
+    if (row->type <= IM_OPTION_WORDS) {
         (void) snprintf(text, sizeof(text), "%s", p);
 
     } else if (row->type == IM_OPTION_FLAG) {
@@ -439,7 +470,7 @@ im_daemon_options_cleanup(const im_daemon_option_t *rows, void *conf)
     char  **s;
 
     for ( /* void */ ; rows->name != NULL; rows++) {
-        if (rows->type <= IM_OPTION_SECRET) {
+        if (rows->type <= IM_OPTION_WORDS) {
             s = (void *) ((u_char *) conf + rows->offset);
             im_free(*s);
             *s = NULL;

@@ -17,6 +17,7 @@
 typedef enum {
     IM_OPTION_STRING = 0,    /* char *, allocated, or NULL; not empty */
     IM_OPTION_SECRET,        /* the same; no message shows it */
+    IM_OPTION_WORDS,         /* the same, of several words */
     IM_OPTION_NUMBER,        /* uint64_t, as all below */
     IM_OPTION_SIZE,          /* bytes; k and m after the digits multiply */
     IM_OPTION_TIME,          /* seconds; or with s, m, h or d */
@@ -27,6 +28,12 @@ typedef enum {
 /* NULL: the value is good; else what is wrong and the cure, to follow it. */
 typedef const char *(*im_daemon_check_pt)(const char *value);
 
+/*
+ * The same of words: with blanks between, or each with a line feed in front.
+ * *at is the one that is wrong, as it may be shown.
+ */
+typedef const char *(*im_daemon_words_pt)(const char *value, im_str_t *at);
+
 
 typedef struct {
     const char          *name;
@@ -36,24 +43,32 @@ typedef struct {
     uint64_t             min;
     uint64_t             max;
     im_daemon_check_pt   check;      /* of a string, or NULL */
+    im_daemon_words_pt   words;      /* of words */
     const char          *help;       /* "VALUE  what it is" */
 } im_daemon_option_t;
 
 /* Rows for a member of struct s. */
 #define im_daemon_string(name, s, member, check, help)                        \
-    { name, IM_OPTION_STRING, offsetof(s, member), 0, 0, 0, check, help }
+    { name, IM_OPTION_STRING, offsetof(s, member), 0, 0, 0, check, \
+      NULL, help }
 #define im_daemon_secret(name, s, member, help)                               \
-    { name, IM_OPTION_SECRET, offsetof(s, member), 0, 0, 0, NULL, help }
+    { name, IM_OPTION_SECRET, offsetof(s, member), 0, 0, 0, NULL,  \
+      NULL, help }
+#define im_daemon_words(name, s, member, check, help)                         \
+    { name, IM_OPTION_WORDS, offsetof(s, member), 0, 0, 0, NULL, check, help }
 #define im_daemon_number(name, s, member, value, min, max, help)              \
-    { name, IM_OPTION_NUMBER, offsetof(s, member), value, min, max, NULL, help }
+    { name, IM_OPTION_NUMBER, offsetof(s, member), value, min, max, NULL,     \
+      NULL, help }
 #define im_daemon_size(name, s, member, value, min, max, help)                \
-    { name, IM_OPTION_SIZE, offsetof(s, member), value, min, max, NULL, help }
+    { name, IM_OPTION_SIZE, offsetof(s, member), value, min, max, NULL,       \
+      NULL, help }
 #define im_daemon_time(name, s, member, value, min, max, help)                \
-    { name, IM_OPTION_TIME, offsetof(s, member), value, min, max, NULL, help }
+    { name, IM_OPTION_TIME, offsetof(s, member), value, min, max, NULL,       \
+      NULL, help }
 #define im_daemon_flag(name, s, member, value, help)                          \
     { name, IM_OPTION_FLAG, offsetof(s, member), value, 0, 1, NULL,           \
-      "on|off  " help }
-#define im_daemon_option_end  { NULL, 0, 0, 0, 0, 0, NULL, NULL }
+      NULL, "on|off  " help }
+#define im_daemon_option_end  { NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL }
 
 #define IM_DAEMON_VERSION  "0.1.0"
 

@@ -317,6 +317,7 @@ im_job_run(void *data)
 int
 main(int argc, char **argv)
 {
+    int                  status;
     im_job_conf_t        conf;
     im_daemon_program_t  program = {
         "im_job", "publishes accepted pushes to the workers of nginx",
@@ -326,5 +327,9 @@ main(int argc, char **argv)
     memset(&conf, 0, sizeof(conf));
     program.conf = &conf;
 
-    return im_daemon_main(&program, argc, argv);
+    status = im_daemon_main(&program, argc, argv);
+
+    im_daemon_conf_cleanup(&conf.daemon);
+
+    return status;
 }

@@ -24,6 +24,7 @@
 
 #define IM_LINK_TLS_KEEP    65536
 #define IM_LINK_TLS_MAX     (1024 * 1024)
+#define IM_LINK_TLS_PATH    4096
 #define IM_LINK_TLS_NAMES   96           /* bytes of a certificate's names */
 #define IM_LINK_TLS_SHOWN   64           /* of a name that it must have */
 
@@ -89,12 +90,23 @@ im_link_tls_fault(im_link_tls_fault_t *fault, const char *word,
 }
 
 
+/* The path of a file that can be read. */
 static im_int_t
-im_link_tls_there(const char *word, im_str_t path, im_link_tls_fault_t *fault)
+im_link_tls_there(const char *word, im_str_t file, char *path,
+    im_link_tls_fault_t *fault)
 {
     FILE  *f;
 
-    f = fopen((char *) path.data, "re");
+    fault->file = file;
+
+    if (file.len >= IM_LINK_TLS_PATH) {
+        return im_link_tls_fault(fault, word, "is too long a path", "");
+    }
+
+    (void) im_copy(path, file.data, file.len);
+    path[file.len] = '\0';
+
+    f = fopen(path, "re");
 
     if (f == NULL) {
         return im_link_tls_fault(fault, word,
@@ -110,20 +122,22 @@ im_link_tls_there(const char *word, im_str_t path, im_link_tls_fault_t *fault)
 
 
 static im_int_t
-im_link_tls_ca(SSL_CTX *ssl, im_str_t path, im_link_tls_fault_t *fault)
+im_link_tls_ca(SSL_CTX *ssl, im_str_t file, im_link_tls_fault_t *fault)
 {
-    if (path.len == 0) {
+    char  path[IM_LINK_TLS_PATH];
+
+    if (file.len == 0) {
         return SSL_CTX_set_default_verify_paths(ssl) == 1
                ? IM_OK
                : im_link_tls_fault(fault, "", "the system's CAs can't be read: "
                                    "add ca=", "");
     }
 
-    if (im_link_tls_there("ca=", path, fault) != IM_OK) {
+    if (im_link_tls_there("ca=", file, path, fault) != IM_OK) {
         return IM_ERROR;
     }
 
-    return SSL_CTX_load_verify_locations(ssl, (char *) path.data, NULL) == 1
+    return SSL_CTX_load_verify_locations(ssl, path, NULL) == 1
            ? IM_OK
            : im_link_tls_fault(fault, "ca=", "has no certificate in PEM form",
                                "");
@@ -131,15 +145,16 @@ im_link_tls_ca(SSL_CTX *ssl, im_str_t path, im_link_tls_fault_t *fault)
 
 
 static im_int_t
-im_link_tls_cert(SSL_CTX *ssl, im_str_t path, im_link_tls_fault_t *fault)
+im_link_tls_cert(SSL_CTX *ssl, im_str_t file, im_link_tls_fault_t *fault)
 {
+    char           path[IM_LINK_TLS_PATH];
     unsigned long  error;
 
-    if (im_link_tls_there("cert=", path, fault) != IM_OK) {
+    if (im_link_tls_there("cert=", file, path, fault) != IM_OK) {
         return IM_ERROR;
     }
 
-    if (SSL_CTX_use_certificate_chain_file(ssl, (char *) path.data) == 1) {
+    if (SSL_CTX_use_certificate_chain_file(ssl, path) == 1) {
         return IM_OK;
     }
 
@@ -154,12 +169,13 @@ im_link_tls_cert(SSL_CTX *ssl, im_str_t path, im_link_tls_fault_t *fault)
 
 
 static im_int_t
-im_link_tls_key(SSL_CTX *ssl, im_str_t path, im_link_tls_fault_t *fault)
+im_link_tls_key(SSL_CTX *ssl, im_str_t file, im_link_tls_fault_t *fault)
 {
     int            encrypted;
+    char           path[IM_LINK_TLS_PATH];
     unsigned long  error;
 
-    if (im_link_tls_there("key=", path, fault) != IM_OK) {
+    if (im_link_tls_there("key=", file, path, fault) != IM_OK) {
         return IM_ERROR;
     }
 
@@ -167,7 +183,7 @@ im_link_tls_key(SSL_CTX *ssl, im_str_t path, im_link_tls_fault_t *fault)
     SSL_CTX_set_default_passwd_cb(ssl, im_link_tls_passphrase);
     SSL_CTX_set_default_passwd_cb_userdata(ssl, &encrypted);
 
-    if (SSL_CTX_use_PrivateKey_file(ssl, (char *) path.data, SSL_FILETYPE_PEM)
+    if (SSL_CTX_use_PrivateKey_file(ssl, path, SSL_FILETYPE_PEM)
         == 1)
     {
         return IM_OK;
@@ -192,9 +208,11 @@ im_link_tls_key(SSL_CTX *ssl, im_str_t path, im_link_tls_fault_t *fault)
 
 /* A warning only: the time of this machine may be wrong, or will come. */
 static void
-im_link_tls_dates(SSL_CTX *ssl, im_link_tls_fault_t *fault)
+im_link_tls_dates(SSL_CTX *ssl, im_str_t file, im_link_tls_fault_t *fault)
 {
     X509  *cert;
+
+    fault->file = file;
 
     cert = SSL_CTX_get0_certificate(ssl);
 
@@ -227,7 +245,7 @@ im_link_tls_load(SSL_CTX *ssl, const im_link_tls_conf_t *conf,
             return IM_ERROR;
         }
 
-        im_link_tls_dates(ssl, fault);
+        im_link_tls_dates(ssl, conf->cert, fault);
     }
 
     return IM_OK;
@@ -300,6 +318,7 @@ im_link_tls_ctx_create(const im_link_tls_conf_t *conf,
 
     ERR_clear_error();
 
+    fault->file = im_str_set("", 0);
     (void) im_link_tls_fault(fault, "", "no memory for TLS", "");
 
     ctx = im_calloc(sizeof(im_link_tls_ctx_t));

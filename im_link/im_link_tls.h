@@ -16,7 +16,7 @@
 #define IM_LINK_TLS_READ  16384      /* the most that a record has */
 
 
-/* Files end in a zero byte.  Empty: none, the system's CAs, the host's name. */
+/* Empty: none, the system's CAs, the host's name. */
 typedef struct {
     im_str_t   ca;
     im_str_t   cert;
@@ -25,9 +25,10 @@ typedef struct {
 } im_link_tls_conf_t;
 
 
-/* What is wrong with the file of conf that is named; "": with none of them. */
+/* What is wrong with a file of conf, "ca=" and so on; "": with none of them. */
 typedef struct {
     const char  *word;
+    im_str_t     file;
     char         why[IM_LINK_TLS_WHY];
 } im_link_tls_fault_t;
 

@@ -73,7 +73,7 @@ typedef struct {
     uint64_t        db;
     uint64_t        partitions;        /* 0: what is there, or the default */
     uint64_t        timeout;           /* ms, of connecting and of replies */
-    const im_link_tls_ctx_t  *tls;     /* NULL: without TLS */
+    im_link_tls_ctx_t  *tls;           /* NULL: without TLS */
 } im_link_conf_t;
 
 

@@ -469,6 +469,7 @@ main(int argc, char **argv)
 
     status = im_daemon_main(&program, argc, argv);
 
+    im_daemon_conf_cleanup(&m.logic.conf.daemon);
     im_buf_cleanup(&m.logic.api_keys);
 
     return status;

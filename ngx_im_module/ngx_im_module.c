@@ -1133,7 +1133,7 @@ ngx_im_check_topics(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
     imcf = conf->main;
     imcf->enabled = 1;
 
-    if (imcf->redis.name.len == 0) {
+    if (imcf->redis.link.nseeds == 0) {
         return ngx_im_refuse(cf, "\"im_comet protocol=%s\" needs Redis: add "
                              "\"im_redis 127.0.0.1:6379;\" to http{}",
                              conf->proto->name);

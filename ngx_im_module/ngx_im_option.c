@@ -92,8 +92,7 @@ static const char *const  ngx_im_option_cures[] = {
     [NGX_IM_OPTION_MSEC] = "must be a time, such as 500ms, 10s or 5m",
     [NGX_IM_OPTION_SEC] = "must be a time, such as 10s or 5m",
     [NGX_IM_OPTION_WORD] = "has no valid value",
-    [NGX_IM_OPTION_CIDR] = "has no valid value",
-    [NGX_IM_OPTION_REFUSED] = "has no valid value"
+    [NGX_IM_OPTION_CIDR] = "has no valid value"
 };
 
 

@@ -21,8 +21,7 @@ typedef enum {
     NGX_IM_OPTION_MSEC,
     NGX_IM_OPTION_SEC,
     NGX_IM_OPTION_WORD,          /* the name alone; it means min */
-    NGX_IM_OPTION_CIDR,          /* ngx_array_t *; there may be several */
-    NGX_IM_OPTION_REFUSED        /* for the reason of cure */
+    NGX_IM_OPTION_CIDR           /* ngx_array_t *; there may be several */
 } ngx_im_option_e;
 
 

@@ -8,37 +8,10 @@
 
 #include "ngx_im_hooks.h"
 #include "ngx_im_option.h"
-#include "im_addr.h"
-#include "im_key.h"
+#include "im_link_words.h"
 
 
-#define NGX_IM_REDIS_PORT      6379
-#define NGX_IM_REDIS_PASSWORD  1024
-#define NGX_IM_REDIS_DB        1000000
-
-#define ngx_im_redis_option(n, kind, least, most, member, cure)               \
-    ngx_im_option(n, kind, least, most, ngx_im_redis_conf_t, member, cure, 0)
-
-
-static const ngx_im_option_t  ngx_im_redis_options[] = {
-    ngx_im_redis_option("user=", STRING, 1, NGX_IM_MAX, user, "is empty"),
-    ngx_im_redis_option("password=", STRING, 1, NGX_IM_MAX, password,
-                        "is empty"),
-    ngx_im_redis_option("password_file=", STRING, 1, NGX_IM_MAX, password_file,
-                        "is empty: name a file with the password in it"),
-    ngx_im_redis_option("prefix=", STRING, 0, NGX_IM_MAX, prefix, NULL),
-    ngx_im_redis_option("db=", NUMBER, 0, NGX_IM_REDIS_DB, db,
-                        "must be a number from 0 to 1000000"),
-    ngx_im_redis_option("partitions=", NUMBER, 1, IM_PARTITIONS_MAX,
-                        partitions, "must be from 1 to 1024"),
-    ngx_im_redis_option("timeout=", MSEC, 1, NGX_IM_MAX, timeout,
-                        "is not a time"),
-    ngx_im_redis_option("refresh=", MSEC, 1000, 86400000, refresh,
-                        "must be a time from 1s to 24h"),
-    ngx_im_redis_option("tls=", REFUSED, 0, 0, name, "is not available: use a "
-                        "unix socket, or a TLS proxy on this machine"),
-    ngx_im_option_end
-};
+#define NGX_IM_REDIS_TIMEOUT  5000
 
 
 /*
@@ -46,20 +19,20 @@ static const ngx_im_option_t  ngx_im_redis_options[] = {
  * name: workers look it up, without this.
  */
 static void
-ngx_im_redis_warn(ngx_conf_t *cf, ngx_im_redis_conf_t *rcf)
+ngx_im_redis_warn(ngx_conf_t *cf, im_link_seed_t *seed)
 {
     int               rc;
     u_char            host[IM_ADDR_MAX_NAME + 2];
     struct addrinfo   hints, *res;
 
-    if (rcf->addr.type != IM_ADDR_NAME) {
+    if (seed->addr.type != IM_ADDR_NAME) {
         return;
     }
 
     ngx_memzero(&hints, sizeof(struct addrinfo));
     hints.ai_socktype = SOCK_STREAM;
 
-    *ngx_cpymem(host, rcf->addr.host.data, rcf->addr.host.len) = '\0';
+    *ngx_cpymem(host, seed->addr.host.data, seed->addr.host.len) = '\0';
 
     rc = getaddrinfo((char *) host, NULL, &hints, &res);
 
@@ -68,92 +41,142 @@ ngx_im_redis_warn(ngx_conf_t *cf, ngx_im_redis_conf_t *rcf)
         return;
     }
 
-    ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "im_redis: the host of \"%V\" is "
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "im_redis: the host of \"%*s\" is "
                        "unknown now (%s); workers look it up again each time "
-                       "that they connect", &rcf->name, gai_strerror(rc));
+                       "that they connect", seed->name.len, seed->name.data,
+                       gai_strerror(rc));
 }
 
 
-/* NULL, or what is wrong with the file. */
-static const char *
-ngx_im_redis_line(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *line)
+/* A path of nginx.conf. */
+static ngx_int_t
+ngx_im_redis_path(ngx_conf_t *cf, im_str_t *file)
 {
-    ssize_t    n;
-    ngx_fd_t   fd;
-    ngx_str_t  text;
+    ngx_str_t  path;
 
-    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
-        return "no memory";
+    if (file->len == 0) {
+        return NGX_OK;
     }
 
-    text.data = ngx_pnalloc(cf->pool, NGX_IM_REDIS_PASSWORD + 3);
-    if (text.data == NULL) {
-        return "no memory";
+    path.len = file->len;
+    path.data = file->data;
+
+    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    fd = ngx_open_file(path->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
-                       NGX_FILE_OPEN, 0);
-    if (fd == NGX_INVALID_FILE) {
-        return ngx_errno == NGX_ENOENT ? "is not there" : "can't be read";
-    }
+    *file = ngx_im_str(path);
 
-    n = ngx_read_fd(fd, text.data, NGX_IM_REDIS_PASSWORD + 3);
-
-    (void) ngx_close_file(fd);
-
-    if (n == -1) {
-        return "can't be read";
-    }
-
-    text.len = n;
-
-    if (text.len > 0 && text.data[text.len - 1] == LF) {
-        text.len--;
-    }
-
-    if (text.len > 0 && text.data[text.len - 1] == CR) {
-        text.len--;
-    }
-
-    if (text.len > NGX_IM_REDIS_PASSWORD) {
-        return "is longer than 1k";
-    }
-
-    if (text.len == 0 || ngx_strlchr(text.data, text.data + text.len, LF)
-        || ngx_strlchr(text.data, text.data + text.len, '\0'))
-    {
-        return "must have one line, the password";
-    }
-
-    *line = text;
-
-    return NULL;
+    return NGX_OK;
 }
 
 
 static char *
-ngx_im_redis_password(ngx_conf_t *cf, ngx_im_redis_conf_t *rcf)
+ngx_im_redis_secret(ngx_conf_t *cf, im_str_t *password, im_str_t *file,
+    const char *word)
 {
-    ngx_str_t    path;
+    u_char      *line;
+    im_str_t     given;
     const char  *why;
 
-    if (rcf->password_file.len > 0) {
-
-        if (rcf->password.len > 0) {
-            return "has password= and password_file=: leave one out";
-        }
-
-        path = rcf->password_file;
-        why = ngx_im_redis_line(cf, &path, &rcf->password);
-
-        if (why != NULL) {
-            return ngx_im_refuse(cf, "im_redis: \"password_file=%V\" %s",
-                                 &rcf->password_file, why);
-        }
+    if (file->len == 0) {
+        return NGX_CONF_OK;
     }
 
-    return rcf->user.len > 0 && rcf->password.len == 0
-           ? "has user= but no password: add password_file=" : NGX_CONF_OK;
+    given = *file;
+    line = ngx_pnalloc(cf->pool, IM_LINK_SECRET + 1);
+
+    if (line == NULL || ngx_im_redis_path(cf, file) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    why = im_link_words_secret(*file, (char *) line);
+
+    if (why != NULL) {
+        return ngx_im_refuse(cf, "im_redis: \"%s%*s\" %s", word, given.len,
+                             given.data, why);
+    }
+
+    *password = im_str_set(line, ngx_strlen(line));
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_im_redis_cleanup(void *data)
+{
+    im_link_tls_ctx_destroy(data);
+}
+
+
+/* The files are read by the user who starts nginx, as those of ssl_ are. */
+static char *
+ngx_im_redis_tls(ngx_conf_t *cf, im_link_words_t *w)
+{
+    im_link_tls_conf_t   *tls;
+    ngx_pool_cleanup_t   *cln;
+    im_link_tls_fault_t   fault;
+
+    if (!w->use_tls) {
+        return NGX_CONF_OK;
+    }
+
+    tls = &w->tls;
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+
+    if (cln == NULL || ngx_im_redis_path(cf, &tls->ca) != NGX_OK
+        || ngx_im_redis_path(cf, &tls->cert) != NGX_OK
+        || ngx_im_redis_path(cf, &tls->key) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    w->link.tls = im_link_tls_ctx_create(tls, &fault);
+
+    if (fault.why[0] != '\0') {
+        ngx_conf_log_error(w->link.tls != NULL ? NGX_LOG_WARN : NGX_LOG_EMERG,
+                           cf, 0, "im_redis: \"%s%*s\" %s", fault.word,
+                           fault.file.len, fault.file.data, fault.why);
+    }
+
+    if (w->link.tls == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_im_redis_cleanup;
+    cln->data = w->link.tls;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_im_redis_words(ngx_conf_t *cf, im_link_words_t *w)
+{
+    im_str_t     words[IM_LINK_WORDS], at;
+    ngx_str_t   *args;
+    ngx_uint_t   i, n;
+    const char  *why;
+
+    args = cf->args->elts;
+    n = cf->args->nelts - 1;
+
+    if (n > IM_LINK_WORDS) {
+        return "has too many words";
+    }
+
+    for (i = 0; i < n; i++) {
+        words[i] = ngx_im_str(args[i + 1]);
+    }
+
+    why = im_link_words_parse(w, words, n, NGX_IM_REDIS_TIMEOUT, &at);
+
+    if (why != NULL && at.data != NULL) {
+        return ngx_im_refuse(cf, "im_redis: \"%*s\" %s", at.len, at.data, why);
+    }
+
+    return (char *) (why != NULL ? why : im_link_words_check(w));
 }
 
 
@@ -162,48 +185,35 @@ ngx_im_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_im_main_conf_t  *imcf = conf;
 
-    char                 *rv;
-    ngx_str_t            *args;
-    const char           *why;
-    ngx_im_redis_conf_t  *rcf;
+    char             *rv;
+    ngx_uint_t        i;
+    im_link_words_t  *w;
 
-    rcf = &imcf->redis;
+    w = &imcf->redis;
 
-    if (rcf->name.len > 0) {
+    if (w->link.nseeds > 0) {
         return "is duplicate";
     }
 
-    args = cf->args->elts;
-
-    why = im_addr_parse(&rcf->addr, ngx_im_str(args[1]), IM_ADDR_CONNECT,
-                        NGX_IM_REDIS_PORT);
-    if (why != NULL) {
-        return ngx_im_invalid(cf, cmd, &args[1], why);
-    }
-
-    rcf->name = args[1];
-    rcf->timeout = 5000;
-    rcf->refresh = 600000;
-    ngx_str_set(&rcf->prefix, "im:");
-
-    rv = ngx_im_options(cf, cmd, 2, ngx_im_redis_options, rcf,
-                        "is unknown; there are user= password_file= password= "
-                        "db= prefix= partitions= timeout= refresh=");
-
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    if (!im_prefix_valid(ngx_im_str(rcf->prefix))) {
-        return ngx_im_refuse(cf, "im_redis: \"prefix=%V\" must be 1 to 32 "
-                             "printable bytes without \"{}\" and spaces",
-                             &rcf->prefix);
-    }
-
-    rv = ngx_im_redis_password(cf, rcf);
+    rv = ngx_im_redis_words(cf, w);
 
     if (rv == NGX_CONF_OK) {
-        ngx_im_redis_warn(cf, rcf);
+        rv = ngx_im_redis_secret(cf, &w->link.password, &w->password_file,
+                                 "password_file=");
+    }
+
+    if (rv == NGX_CONF_OK) {
+        rv = ngx_im_redis_secret(cf, &w->link.sentinel_password,
+                                 &w->sentinel_password_file,
+                                 "sentinel_password_file=");
+    }
+
+    if (rv == NGX_CONF_OK) {
+        rv = ngx_im_redis_tls(cf, w);
+    }
+
+    for (i = 0; i < w->link.nseeds && rv == NGX_CONF_OK; i++) {
+        ngx_im_redis_warn(cf, &w->link.seeds[i]);
     }
 
     return rv;

@@ -11,6 +11,7 @@
 #include "ngx_im_hooks.h"
 #include "ngx_im_info.h"
 #include "ngx_im_jwt.h"
+#include "ngx_im_link.h"
 #include "ngx_im_opening.h"
 #include "ngx_im_read.h"
 #include "ngx_im_reserve.h"
@@ -65,7 +66,7 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
         return NGX_ERROR;
     }
 
-    partitions = w->conf->redis.partitions;
+    partitions = w->conf->redis.link.partitions;
 
     return im_hub_init(&w->hub, seed, partitions ? partitions : IM_PARTITIONS,
                        NGX_IM_CHUNK_SIZE);
@@ -149,7 +150,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     ngx_im_worker = w;
 
     if (imcf->enabled) {
-        ngx_im_reserve_fill(w, NGX_IM_RESERVE_LINKS);
+        ngx_im_reserve_fill(w, ngx_im_link_conns(&imcf->redis.link));
     }
 
     return ngx_im_events_init(w);

@@ -543,9 +543,9 @@ qr/im_redis.*password/
 
 
 
-=== TEST 44: TLS to Redis
+=== TEST 44: TLS to a unix socket
 --- http_config
-    im_redis 127.0.0.1:1 tls=on;
+    im_redis unix:/run/redis.sock tls=on;
 --- config
     location = /echo { im_comet protocol=echo; }
 --- must_die

@@ -84,13 +84,16 @@ for my $option ([ 'im_job', 'redis' ], [ 'im_logic', 'redis' ],
 {
     my ($program, $name) = @$option;
 
-    for my $value (sort keys %addresses) {
+    # blanks separate words of --redis
+    for my $value (sort grep { $name ne 'redis' || !/\s/ } keys %addresses) {
         my $shown = $value =~ s/\n/?/r;
         bad($program, qr/ --$name="\Q$shown\E" \Q$addresses{$value}\E/,
             "--$name=$value");
     }
 }
 
+bad($_, qr/--redis="h:" has no valid port/, '--redis=h: 1')
+    for qw(im_logic im_job);
 bad('im_job', qr/--redis="\*:1" is no host to connect to/, '--redis=*:1');
 bad('im_logic', qr/--http="\*" has no port: use HOST:PORT/, '--http=*');
 bad('im_logic', qr/--fcgi="h" has no port/, '--fcgi=h');
@@ -127,10 +130,10 @@ sub quoted {
 my %redis = ((map { quoted($_) => qr/"\Q$_\E" \Q$addresses{$_}\E/ }
               keys %addresses),
     '*:1' => qr/"\*:1" is no host to connect to/, '""' => qr/"" is empty/,
-    'h user=a' => qr/user= but no password: add password_file=/,
+    'h user=a' => qr/has user= but no password: add password_file=/,
     'h password=' => qr/"password=" is empty/,
     'h user= password=x' => qr/"user=" is empty/,
-    'h password=a password=b' => qr/"password=b" is there twice/,
+    'h password=a password=b' => qr/"password=" is there twice/,
     'h db=1 db=2' => qr/"db=2" is there twice/,
     'h db=-1' => qr/"db=-1" must be a number from 0 to 1000000/,
     'h db=1000001' => qr/"db=1000001" must be a number/,
@@ -140,7 +143,8 @@ my %redis = ((map { quoted($_) => qr/"\Q$_\E" \Q$addresses{$_}\E/ }
     "h password_file=none" => qr/"password_file=none" is not there/,
     "h password_file=" => qr/"password_file=" is empty/,
     "h password_file=$dir" => qr/"password_file=$dir" can't be read/,
-    "h 6380" => qr/"6380" is unknown; there are/,
+    "h 6380" => qr/"6380" is one server too many: begin with "cluster"/,
+    "h speed=1" => qr/"speed=1" is unknown; there are user=/,
 );
 
 for my $redis (sort keys %redis) {
@@ -205,7 +209,7 @@ for my $program (qw(im_logic im_job)) {
         '--log=info');
     bad($program, qr/--redis has no value/, '--redis=');
     bad($program, qr/--redis has no value/, '--redis', '');
-    bad($program, qr/--redis="b" is there twice: leave one out/, '--redis=a',
+    bad($program, qr/--redis is there twice: leave one out/, '--redis=a',
         '--redis', 'b');
     bad($program, qr/--redis-db="1" is there twice/, '--redis-db=1',
         '--redis-db=1');
@@ -248,7 +252,9 @@ my %files = (
     "redis bad:port;" => '1: redis "bad:port" has no valid port',
     "\n# x\nredis-db 1;\nredis-db 2;" => '4: redis-db "2" is there twice',
     "redis 127.0.0.1:6379 # mine" => '1: ";" is missing at the end',
-    "redis 127.0.0.1:6379\nlog info;" => '1: redis has more than one value: is a ";" missing',
+    "redis 127.0.0.1:6379\nlog info;" => '1: redis "log" is one server too many: begin with "cluster" or "sentinel=NAME" where there are several; or is a ";" missing?',
+    "log info\nredis 127.0.0.1:6379;" => '1: log has more than one value: is a ";" missing',
+    "redis h " . 'tls=on ' x 64 . ';' => '1: redis has too many words',
     "redis = 127.0.0.1;" => '1: redis must be written "name value;", without "="',
     "redis=127.0.0.1;" => '1: redis=127.0.0.1 must be written "name value;"',
     "log info;\nredis = 127.0.0.1\n" => '2: ";" is missing at the end',

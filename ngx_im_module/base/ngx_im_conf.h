@@ -13,7 +13,7 @@
 #include <ngx_http.h>
 
 #include "im_types.h"
-#include "im_addr.h"
+#include "im_link_words.h"
 #include "im_proto.h"
 #include "im_rule.h"
 #include "im_webhook.h"
@@ -73,20 +73,6 @@ typedef enum {
 typedef struct ngx_im_worker_s  ngx_im_worker_t;
 
 
-typedef struct {
-    im_addr_t         addr;
-    ngx_str_t         name;          /* as configured, for logs */
-    ngx_str_t         user;
-    ngx_str_t         password;
-    ngx_str_t         password_file;
-    ngx_str_t         prefix;        /* "im:" */
-    ngx_uint_t        db;
-    ngx_uint_t        partitions;    /* 0: what Redis has */
-    ngx_msec_t        timeout;       /* connect, and PING unanswered */
-    ngx_msec_t        refresh;       /* routes are reported again */
-} ngx_im_redis_conf_t;
-
-
 /* im_per_address, of this nginx; 0: no limit */
 typedef struct {
     ngx_uint_t           sessions;
@@ -105,7 +91,7 @@ typedef struct {
 
 /* http{} */
 typedef struct {
-    ngx_im_redis_conf_t  redis;
+    im_link_words_t      redis;
     ngx_str_t            node;
     ngx_str_t            token;          /* random, of this nginx instance,
                                             the zone's after a reload */

@@ -7,8 +7,9 @@
 #include "ngx_im_reserve.h"
 
 
-#define NGX_IM_RESERVE_PART  16      /* of worker_connections */
-#define NGX_IM_RESERVE_FREE  4       /* of the reserve, for other requests */
+#define NGX_IM_RESERVE_PART   16     /* of worker_connections */
+#define NGX_IM_RESERVE_LINKS  8      /* the same */
+#define NGX_IM_RESERVE_FREE   4      /* of the reserve, for other requests */
 
 
 ngx_uint_t
@@ -68,7 +69,8 @@ ngx_im_reserve_fill(ngx_im_worker_t *w, ngx_uint_t n)
     ngx_socket_t       fd;
     ngx_connection_t  *c;
 
-    w->reserve.missing += n;
+    w->reserve.missing += ngx_min(n, ngx_max(2, ngx_cycle->connection_n
+                                                / NGX_IM_RESERVE_LINKS));
 
     while (w->reserve.missing > 0 && w->reserve.nheld < NGX_IM_RESERVE_MAX
            && ngx_cycle->free_connection_n > 0)

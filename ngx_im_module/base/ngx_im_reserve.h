@@ -15,8 +15,7 @@
 #include "ngx_im_worker.h"
 
 
-#define NGX_IM_RESERVE_LINKS  2      /* sockets of the link to Redis */
-#define NGX_IM_RESERVE_MIN    64     /* that sessions leave to others */
+#define NGX_IM_RESERVE_MIN  64       /* that sessions leave to others */
 
 
 /* Connections that sessions leave to all else by default. */
@@ -31,7 +30,10 @@ void ngx_im_reserve_give(ngx_im_worker_t *w);
 /* It has closed it, or didn't get it. */
 void ngx_im_reserve_take(ngx_im_worker_t *w);
 
-/* At the start, for n links, and in each tick: what was short before. */
+/*
+ * At the start, for n sockets, as far as the worker has as many; and in each
+ * tick: what was short before.
+ */
 void ngx_im_reserve_fill(ngx_im_worker_t *w, ngx_uint_t n);
 
 

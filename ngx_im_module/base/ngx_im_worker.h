@@ -33,7 +33,7 @@ typedef struct {
 } ngx_im_drain_t;
 
 
-#define NGX_IM_RESERVE_MAX  4
+#define NGX_IM_RESERVE_MAX  64
 
 /* Connections that are kept for links: ngx_im_reserve.c. */
 typedef struct {

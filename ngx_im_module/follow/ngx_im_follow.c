@@ -345,7 +345,7 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
     w->follow = &sync->follow;
 
     if (ngx_im_follow_id(w) == NGX_OK) {
-        w->link = ngx_im_link_create(&w->conf->redis, w->log,
+        w->link = ngx_im_link_create(&w->conf->redis.link, w->log,
                                      &ngx_im_follow_events, w);
     }
 

@@ -15,30 +15,30 @@
 
 
 #define NGX_IM_LINK_READ   16384
-#define NGX_IM_LINK_CONNS  2
 #define NGX_IM_LINK_TRIES  16
 #define NGX_IM_LINK_WAIT   100       /* ms each, at the end */
+#define NGX_IM_LINK_FDS    128       /* that are waited for */
 
-
-typedef struct ngx_im_link_s  ngx_im_link_t;
 
 typedef struct {
-    ngx_im_link_t        *owner;
+    im_list_t             link;          /* in sockets of its owner */
     im_link_conn_t       *conn;
-    ngx_connection_t     *connection;    /* NULL: the slot is free */
+    ngx_connection_t     *connection;
     unsigned              connected:1;
     unsigned              local:1;       /* a unix socket */
 } ngx_im_link_socket_t;
 
 
-struct ngx_im_link_s {
+typedef struct {
     im_link_t            *link;
-    ngx_im_redis_conf_t  *conf;
     ngx_log_t            *log;
     ngx_log_t             silent;        /* the link says what fails */
     ngx_event_t           timer;
-    ngx_im_link_socket_t  sockets[NGX_IM_LINK_CONNS];
-};
+    im_list_t             sockets;
+} ngx_im_link_t;
+
+
+static ngx_str_t  ngx_im_link_name = ngx_string("redis");
 
 
 /* NGX_ERROR: the connection is closed, and the link may be destroyed. */
@@ -72,37 +72,49 @@ ngx_im_link_connected(ngx_im_link_socket_t *s)
 }
 
 
+/* All that there is.  NGX_ERROR: as above. */
+static ngx_int_t
+ngx_im_link_read(ngx_im_link_socket_t *s)
+{
+    u_char             buf[NGX_IM_LINK_READ];
+    ssize_t            n;
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    for ( ;; ) {
+        n = c->recv(c, buf, sizeof(buf));
+
+        if (n == NGX_AGAIN) {
+            return NGX_OK;
+        }
+
+        if (n == NGX_ERROR || n == 0) {
+            im_link_closed(s->conn, n == 0 ? "connection closed"
+                                           : strerror(ngx_socket_errno));
+            return NGX_ERROR;
+        }
+
+        if (im_link_received(s->conn, buf, n) != IM_OK) {
+            return NGX_ERROR;
+        }
+    }
+}
+
+
 static void
 ngx_im_link_read_handler(ngx_event_t *rev)
 {
-    u_char                 buf[NGX_IM_LINK_READ];
-    ssize_t                n;
     ngx_connection_t      *c;
     ngx_im_link_socket_t  *s;
 
     c = rev->data;
     s = c->data;
 
-    if (!s->connected && ngx_im_link_connected(s) != NGX_OK) {
+    if ((!s->connected && ngx_im_link_connected(s) != NGX_OK)
+        || ngx_im_link_read(s) != NGX_OK)
+    {
         return;
-    }
-
-    for ( ;; ) {
-        n = c->recv(c, buf, sizeof(buf));
-
-        if (n == NGX_AGAIN) {
-            break;
-        }
-
-        if (n == NGX_ERROR || n == 0) {
-            im_link_closed(s->conn, n == 0 ? "connection closed"
-                                           : "recv() failed");
-            return;
-        }
-
-        if (im_link_received(s->conn, buf, n) != IM_OK) {
-            return;
-        }
     }
 
     if (ngx_handle_read_event(rev, 0) != NGX_OK) {
@@ -111,8 +123,9 @@ ngx_im_link_read_handler(ngx_event_t *rev)
 }
 
 
-static void
-ngx_im_link_write(ngx_im_link_socket_t *s)
+/* NGX_ERROR: the socket has failed, and the link doesn't know it yet. */
+static ngx_int_t
+ngx_im_link_flush(ngx_im_link_socket_t *s)
 {
     ssize_t            n;
     im_str_t           out;
@@ -123,19 +136,34 @@ ngx_im_link_write(ngx_im_link_socket_t *s)
     while ((out = im_link_output(s->conn)).len > 0) {
         n = c->send(c, out.data, out.len);
 
-        if (n == NGX_ERROR) {
-            im_link_closed(s->conn, "send() failed");
-            return;
-        }
-
-        if (n == NGX_AGAIN) {
-            break;
+        if (n == NGX_ERROR || n == NGX_AGAIN) {
+            return n;
         }
 
         im_link_sent(s->conn, n);
     }
 
-    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+    return NGX_OK;
+}
+
+
+/* What the server said before it closed the connection is the better reason. */
+static void
+ngx_im_link_write(ngx_im_link_socket_t *s)
+{
+    const char  *why;
+
+    if (ngx_im_link_flush(s) == NGX_ERROR) {
+        why = strerror(ngx_socket_errno);
+
+        if (ngx_im_link_read(s) == NGX_OK) {
+            im_link_closed(s->conn, why);
+        }
+
+        return;
+    }
+
+    if (ngx_handle_write_event(s->connection->write, 0) != NGX_OK) {
         im_link_closed(s->conn, "no event for the socket");
     }
 }
@@ -178,14 +206,20 @@ ngx_im_link_connect(void *data, im_link_conn_t *conn,
     ngx_im_link_socket_t   *s;
     ngx_peer_connection_t   pc;
 
+    s = im_calloc(sizeof(ngx_im_link_socket_t));
+    if (s == NULL) {
+        *why = "no memory";
+        return NULL;
+    }
+
     ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
 
     pc.sockaddr = (struct sockaddr *) &to->sockaddr;
     pc.socklen = to->len;
-    pc.name = &nl->conf->name;
+    pc.name = &ngx_im_link_name;
     pc.get = ngx_event_get_peer;
     pc.log = &nl->silent;
-    pc.log_error = NGX_ERROR_ERR;
+    pc.log_error = NGX_ERROR_INFO;
 
     ngx_im_reserve_give(ngx_im_worker);
 
@@ -194,12 +228,12 @@ ngx_im_link_connect(void *data, im_link_conn_t *conn,
     if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
         *why = strerror(ngx_socket_errno);
         ngx_im_reserve_take(ngx_im_worker);
+        im_free(s);
         return NULL;
     }
 
-    s = &nl->sockets[nl->sockets[0].connection != NULL];
+    im_list_insert_tail(&nl->sockets, &s->link);
 
-    s->owner = nl;
     s->conn = conn;
     s->connection = pc.connection;
     s->local = to->sockaddr.ss_family == AF_UNIX;
@@ -232,8 +266,8 @@ ngx_im_link_close(void *data)
     ngx_close_connection(s->connection);
     ngx_im_reserve_take(ngx_im_worker);
 
-    s->connection = NULL;
-    s->connected = 0;
+    im_list_remove(&s->link);
+    im_free(s);
 }
 
 
@@ -306,31 +340,18 @@ ngx_im_link_timer_handler(ngx_event_t *ev)
 
 
 im_link_t *
-ngx_im_link_create(ngx_im_redis_conf_t *conf, ngx_log_t *log,
+ngx_im_link_create(const im_link_conf_t *conf, ngx_log_t *log,
     const im_link_events_t *events, void *data)
 {
-    im_link_conf_t  lc;
     ngx_im_link_t  *nl;
-
-    ngx_memzero(&lc, sizeof(im_link_conf_t));
-
-    lc.kind = IM_LINK_ONE;
-    lc.nseeds = 1;
-    lc.seeds[0].name = im_str_set(conf->name.data, conf->name.len);
-    lc.seeds[0].addr = conf->addr;
-    lc.user = im_str_set(conf->user.data, conf->user.len);
-    lc.password = im_str_set(conf->password.data, conf->password.len);
-    lc.prefix = im_str_set(conf->prefix.data, conf->prefix.len);
-    lc.db = conf->db;
-    lc.partitions = conf->partitions;
-    lc.timeout = conf->timeout;
 
     nl = im_calloc(sizeof(ngx_im_link_t));
     if (nl == NULL) {
         return NULL;
     }
 
-    nl->conf = conf;
+    im_list_init(&nl->sockets);
+
     nl->log = log;
     nl->silent = *log;
     nl->silent.log_level = NGX_LOG_EMERG;
@@ -340,7 +361,7 @@ ngx_im_link_create(ngx_im_redis_conf_t *conf, ngx_log_t *log,
     nl->timer.log = log;
     nl->timer.cancelable = 1;
 
-    nl->link = im_link_create(&lc, &ngx_im_link_transport, nl, events, data);
+    nl->link = im_link_create(conf, &ngx_im_link_transport, nl, events, data);
 
     if (nl->link == NULL) {
         im_free(nl);
@@ -351,34 +372,55 @@ ngx_im_link_create(ngx_im_redis_conf_t *conf, ngx_log_t *log,
 }
 
 
+/* Two of each server and sentinel; how many masters there are is unknown. */
+ngx_uint_t
+ngx_im_link_conns(const im_link_conf_t *conf)
+{
+    switch (conf->kind) {
+
+    case IM_LINK_SENTINEL:
+        return 2 + 2 * conf->nseeds;
+
+    case IM_LINK_CLUSTER:
+        return 2 * IM_LINK_SEEDS;
+
+    default:
+        return 2;
+    }
+}
+
+
 /*
- * Waits until Redis has read all and closes the connection.  A socket that is
+ * Waits until Redis has read all and closes the connections.  A socket that is
  * closed with unread replies takes back what Redis has not read.  A worker that
  * ends has nothing else to do: it may wait for a moment.
  */
 static void
-ngx_im_link_finish(ngx_socket_t fd)
+ngx_im_link_finish(struct pollfd *fds, ngx_uint_t n)
 {
-    u_char         buf[NGX_IM_LINK_READ];
-    ssize_t        n;
-    ngx_uint_t     i;
-    struct pollfd  event;
+    u_char      buf[NGX_IM_LINK_READ];
+    ssize_t     size;
+    ngx_uint_t  i, k, open;
 
-    if (ngx_shutdown_socket(fd, NGX_WRITE_SHUTDOWN) == -1) {
-        return;
-    }
-
-    event.fd = fd;
-    event.events = POLLIN;
-
-    for (i = 0; i < NGX_IM_LINK_TRIES; i++) {
-        if (poll(&event, 1, NGX_IM_LINK_WAIT) != 1) {
+    for (i = 0; i < NGX_IM_LINK_TRIES && n > 0; i++) {
+        if (poll(fds, n, NGX_IM_LINK_WAIT) < 1) {
             return;
         }
 
-        n = recv(fd, buf, sizeof(buf), 0);
+        open = 0;
 
-        if (n == 0 || (n == -1 && ngx_socket_errno != NGX_EAGAIN)) {
+        for (k = 0; k < n; k++) {
+            size = fds[k].fd != -1 && fds[k].revents != 0
+                   ? recv(fds[k].fd, buf, sizeof(buf), 0) : 1;
+
+            if (size == 0 || (size == -1 && ngx_socket_errno != NGX_EAGAIN)) {
+                fds[k].fd = -1;
+            }
+
+            open += fds[k].fd != -1;
+        }
+
+        if (open == 0) {
             return;
         }
     }
@@ -388,23 +430,32 @@ ngx_im_link_finish(ngx_socket_t fd)
 void
 ngx_im_link_destroy(im_link_t *link)
 {
-    ngx_uint_t             i;
+    im_list_t             *q;
+    ngx_uint_t             n;
+    ngx_socket_t           fd;
     ngx_im_link_t         *nl;
+    struct pollfd          fds[NGX_IM_LINK_FDS];
     ngx_im_link_socket_t  *s;
 
     nl = im_link_transport_data(link);
+    n = 0;
 
-    for (i = 0; i < NGX_IM_LINK_CONNS; i++) {
-        s = &nl->sockets[i];
+    for (q = im_list_first(&nl->sockets); q != &nl->sockets;
+         q = im_list_next(q))
+    {
+        s = im_list_data(q, ngx_im_link_socket_t, link);
+        fd = s->connection->fd;
 
-        if (s->connected) {
-            ngx_im_link_write(s);
-        }
-
-        if (s->connected) {
-            ngx_im_link_finish(s->connection->fd);
+        if (s->connected && n < NGX_IM_LINK_FDS
+            && ngx_im_link_flush(s) != NGX_ERROR
+            && ngx_shutdown_socket(fd, NGX_WRITE_SHUTDOWN) != -1)
+        {
+            fds[n].fd = fd;
+            fds[n++].events = POLLIN;
         }
     }
+
+    ngx_im_link_finish(fds, n);
 
     im_link_destroy(link);
 

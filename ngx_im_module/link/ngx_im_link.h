@@ -13,8 +13,11 @@
 
 
 /* Connects from a timer, not within the call.  NULL: no memory. */
-im_link_t *ngx_im_link_create(ngx_im_redis_conf_t *conf, ngx_log_t *log,
+im_link_t *ngx_im_link_create(const im_link_conf_t *conf, ngx_log_t *log,
     const im_link_events_t *events, void *data);
+
+/* Connections that it needs. */
+ngx_uint_t ngx_im_link_conns(const im_link_conf_t *conf);
 
 /* Writes what was sent last, such as the end of the lease. */
 void ngx_im_link_destroy(im_link_t *link);

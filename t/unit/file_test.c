@@ -8,6 +8,12 @@
 #include "im_daemon_file.h"
 
 
+#define B8   "b b b b b b b b "
+#define B32  B8 B8 B8 B8
+#define S8   "[b][b][b][b][b][b][b][b]"
+#define S32  S8 S8 S8 S8
+
+
 /* Words are shown as [word], directives as LINE[name][value]. */
 static const struct {
     const char  *text;
@@ -18,7 +24,8 @@ static const struct {
     { "\n  a\t\tb  ;", "2[a][b]" }, { "a b; c d;", "1[a][b]1[c][d]" },
     { "a b;\nc d;\n\ne f;", "1[a][b]2[c][d]4[e][f]" },
     { "a\nb\n;\nc d;", "1[a][b]4[c][d]" }, { "a b;c d;", "1[a][b]1[c][d]" },
-    { "a b c d;", "1[a][b][c][d]" }, { "a b c d e f;", "1[a][b][c][d]+2" },
+    { "a b c d;", "1[a][b][c][d]" }, { "a " B32 B32 ";", "1[a]" S32 S32 },
+    { "a " B32 B32 "c d;", "1[a]" S32 S32 "+2" },
     { "a b; # mine\n", "1[a][b]" }, { "a b # mine\n;", "1[a][b]" },
     { "#x;\na b;", "2[a][b]" }, { "a b#c;", "1[a][b#c]" },
     { "a #b;\nc;", "1[a][c]" },

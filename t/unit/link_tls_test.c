@@ -562,6 +562,8 @@ refused(im_str_t ca_path, im_str_t cert, im_str_t key, const char *word,
 {
     assert_null(context(ca_path, cert, key, ""));
     assert_string_equal(fault.word, word);
+    test_str(fault.file, (char *) (word[0] == 'k' ? key : word[1] == 'e' ? cert
+                                   : ca_path).data);
     assert_string_equal(fault.why, why);
     assert_int_equal(ERR_peek_error(), 0);
 }
