@@ -201,7 +201,8 @@ run: packages-build-run
 
 # tests
 
-DRILL    := $(BUILD)/t/client $(BUILD)/t/clock.so $(BUILD)/t/names.so
+DRILL    := $(BUILD)/t/client $(BUILD)/t/clock.so $(BUILD)/t/names.so \
+            $(BUILD)/t/source.so
 
 tests: module programs $(UNITS) $(FUZZ) $(DRILL)
 
@@ -235,7 +236,8 @@ $(BUILD)/t/client: t/lib/client.c t/lib/wire.c t/lib/wire.h
 # preloaded; they have no sanitizer
 $(BUILD)/t/clock.so: t/drill/clock.c
 $(BUILD)/t/names.so: t/lib/names.c
-$(BUILD)/t/clock.so $(BUILD)/t/names.so:
+$(BUILD)/t/source.so: t/drill/source.c
+$(BUILD)/t/clock.so $(BUILD)/t/names.so $(BUILD)/t/source.so:
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(WARN) $(CFLAGS) $(DEFS) -fPIC -shared -o $@ $<

@@ -5,7 +5,7 @@
  * connections in one process that keep a record of each message they get, and
  * resume after a disconnect from where they were.
  *
- *   client PROTOCOL DRILL CLIENTS ROOMS USERS PUBLISHERS PORT...
+ *   client [-h] PROTOCOL DRILL CLIENTS ROOMS USERS PUBLISHERS PORT...
  *
  * PROTOCOL: im, centrifuge, both, or plain, which is im without positions: each
  * disconnect is a hole.  At ports PORT, /PROTOCOL/user and /PROTOCOL/guest are
@@ -21,7 +21,21 @@
  *   cut MS             cuts all connections; they are made again MS later
  *   forgotten [TOPIC]  Redis lost all: a client that had messages has a hole
  *   want TOPIC P N     N messages of publisher P to TOPIC were accepted
- *   end SECONDS        waits until all have all of them, then says its verdict
+ *   end SECONDS        waits until all have all of them, says its verdict
+ *   watch, gaps        from then on; says for each topic how many ms a
+ *                      client of it was without a message at most
+ *
+ * With -h, Redis may lose what it accepted, and the verdict is by what it has
+ * in the end, which these commands say instead of "want":
+ *
+ *   past TOPIC EPOCH N      epochs of the topic, with their last number
+ *   is TOPIC NUMBER P N     the topic's history
+ *   accepted TOPIC EPOCH NUMBER P N   what a push was answered with
+ *
+ * A position is gone when its epoch isn't one of these, or its number is behind
+ * the epoch's last.  Then: a client that stood at one has heard of a hole, no
+ * other client has; each has all of the history but what was in its holes, once
+ * and in order; no epoch and number ever stood for two messages.
  */
 
 #include <errno.h>
@@ -48,6 +62,7 @@
 #define READY_MS    60000
 #define SLACK_MS    3000        /* a ping may be late by */
 #define SLOTS       4
+#define MAX_EPOCHS  4096
 
 #define array(v)    ((v) != NULL && YAJL_IS_ARRAY(v) ? YAJL_GET_ARRAY(v) : NULL)
 
@@ -69,6 +84,41 @@ typedef struct {
 } record_t;
 
 
+/* What happened to a subscription: with -h, it is judged in the end. */
+typedef enum {
+    POSITION = 0,               /* it goes on from there, or begins there */
+    HOLE,                       /* it goes on from there, and misses some */
+    MESSAGE
+} what_e;
+
+
+typedef struct {
+    what_e         what;
+    int            epoch;       /* index */
+    int            topic;
+    uint32_t       number;
+    uint32_t       p;
+    uint32_t       n;
+} event_t;
+
+
+typedef struct {
+    size_t         n;
+    size_t         size;
+    event_t       *events;
+} events_t;
+
+
+/* What Redis has of a topic in the end. */
+typedef struct {
+    uint32_t       top;
+    uint32_t      *bounds;      /* by epoch; 0: not one of its own */
+    event_t       *messages;    /* by number; of n 0 there is none */
+    size_t         size;
+    long           gap;         /* ms without a message */
+} topic_t;
+
+
 /* A topic that a client follows. */
 typedef struct {
     int            topic;       /* index; -1: none */
@@ -79,7 +129,9 @@ typedef struct {
     long           retry;       /* ms; 0: nothing to subscribe */
     uint64_t       offset;
     char           epoch[64];
+    long           last;        /* ms: when a message came */
     record_t     **records;     /* by publisher, allocated when used */
+    events_t       events;
 } slot_t;
 
 
@@ -120,6 +172,12 @@ typedef struct {
     long           cuts;
     long           strangers;   /* of a topic that isn't the client's */
     long           faults;      /* not understood, not allowed */
+
+    long           gone;        /* with -h: messages that Redis has lost */
+    long           untold;      /* who saw them wasn't told */
+    long           forged;      /* messages other than history has them */
+    long           forked;      /* one number given to two messages */
+    long           forgot;      /* accepted pushes that Redis has lost */
     char           first[600];  /* the first fault, in words */
     char           hole[200];   /* the first hole */
 } verdict_t;
@@ -156,7 +214,8 @@ static slot_t *cf_slot(client_t *c, const char *channel);
 static void cf_channel(int topic, char *channel, size_t size);
 
 static void on_number(client_t *c, slot_t *slot, uint64_t number);
-static void on_message(client_t *c, slot_t *slot, yajl_val msg);
+static void on_message(client_t *c, slot_t *slot, uint64_t number,
+    yajl_val msg);
 static void on_hole(client_t *c, slot_t *slot, const char *epoch,
     uint64_t number);
 static record_t *record_of(slot_t *slot, long p);
@@ -165,7 +224,23 @@ static int topic_of(const char *name);
 static slot_t *slot_of(client_t *c, int topic);
 static void want(const char *name, long p, uint32_t n);
 static int complete(void);
+static int complete_history(void);
 static void judge(void);
+static void note(events_t *events, const event_t *event);
+static void note_at(slot_t *slot, what_e what, uint64_t number);
+static int epoch_of(const char *name);
+static int gone(const event_t *event);
+static topic_t *topic(int i);
+static void past(const char *name, const char *epoch, uint32_t number);
+static void is(const char *name, uint32_t number, uint32_t p, uint32_t n);
+static void accepted(const char *name, const char *epoch, uint32_t number,
+    uint32_t p, uint32_t n);
+static void judge_history(void);
+static void judge_slot(client_t *c, slot_t *slot);
+static void judge_numbers(void);
+static int compare(const void *one, const void *two);
+static void watch(void);
+static void gaps(void);
 static void stranger(client_t *c, yajl_val msg);
 static void tell(const char *what);
 static void cut_all(long ms);
@@ -195,6 +270,11 @@ static int                nclients, nrooms, nusers, npublishers, nports;
 static int                ports[MAX_PORTS];
 static int                kind;
 static int                njoined, nconnecting, next_start, epoll;
+static int                by_history;
+static int                nepochs;
+static char               epochs[MAX_EPOCHS][64];
+static topic_t           *topics;
+static events_t           answers;
 static verdict_t          verdict;
 
 
@@ -202,10 +282,12 @@ int
 main(int argc, char **argv)
 {
     int   p, i, rc;
-    long  end, ms, n;
-    char  line[256], name[200];
+    long  end, ms, n, number;
+    char  line[256], name[128], epoch[64];
 
-    arguments(argc, argv);
+    by_history = argc > 1 && strcmp(argv[1], "-h") == 0;
+    argv[by_history] = argv[0];
+    arguments(argc - by_history, argv + by_history);
 
     end = wire_ms() + READY_MS;
 
@@ -245,22 +327,49 @@ main(int argc, char **argv)
         } else if (strcmp(line, "forgotten") == 0) {
             forgotten(-1);
 
-        } else if (sscanf(line, "forgotten %199s", name) == 1) {
+        } else if (sscanf(line, "forgotten %127s", name) == 1) {
             forgotten(topic_of(name));
 
-        } else if (sscanf(line, "want %199s %d %ld", name, &p, &n) == 3) {
+        } else if (sscanf(line, "want %127s %d %ld", name, &p, &n) == 3) {
             want(name, p, (uint32_t) n);
+
+        } else if (sscanf(line, "past %127s %63s %ld", name, epoch, &n) == 3) {
+            past(name, epoch, n);
+
+        } else if (sscanf(line, "is %127s %ld %d %ld", name, &number, &p, &n)
+                   == 4)
+        {
+            is(name, number, p, n);
+
+        } else if (sscanf(line, "accepted %127s %63s %ld %d %ld", name, epoch,
+                          &number, &p, &n) == 5)
+        {
+            accepted(name, epoch, number, p, n);
+
+        } else if (strcmp(line, "watch") == 0) {
+            watch();
+
+        } else if (strcmp(line, "gaps") == 0) {
+            gaps();
 
         } else if (sscanf(line, "end %ld", &ms) == 1) {
             end = wire_ms() + ms * 1000;
 
-            while (wire_ms() < end && !complete()) {
+            while (wire_ms() < end
+                   && !(by_history ? complete_history() : complete()))
+            {
                 for (i = 0; i < 20; i++) {
                     turn();
                 }
             }
 
-            judge();
+            if (by_history) {
+                judge_history();
+
+            } else {
+                judge();
+            }
+
             tell("verdict");
 
         } else {
@@ -277,7 +386,7 @@ arguments(int argc, char **argv)
     struct rlimit  rl;
 
     if (argc < 8 || argc > 7 + MAX_PORTS) {
-        fprintf(stderr, "client PROTOCOL DRILL CLIENTS ROOMS USERS "
+        fprintf(stderr, "client [-h] PROTOCOL DRILL CLIENTS ROOMS USERS "
                         "PUBLISHERS PORT...\n");
         exit(2);
     }
@@ -306,8 +415,9 @@ arguments(int argc, char **argv)
 
     epoll = epoll_create1(0);
     clients = calloc(nclients, sizeof(client_t));
+    topics = calloc(nrooms + nusers + 1, sizeof(topic_t));
 
-    if (epoll == -1 || clients == NULL) {
+    if (epoll == -1 || clients == NULL || topics == NULL) {
         perror("client");
         exit(2);
     }
@@ -701,7 +811,8 @@ im_text(client_t *c, char *text, size_t n)
 
     } else {
         on_number(c, slot, get_number(frame, "seq"));
-        on_message(c, slot, get(frame, "msg", yajl_t_object));
+        on_message(c, slot, get_number(frame, "seq"),
+                   get(frame, "msg", yajl_t_object));
     }
 
     yajl_tree_free(frame);
@@ -729,6 +840,11 @@ im_position(client_t *c, slot_t *slot, yajl_val frame)
     snprintf(slot->epoch, sizeof(slot->epoch), "%s",
              get_string(frame, "epoch"));
     slot->offset = get_number(frame, "seq");
+
+    note_at(slot, slot->known && !get_true(frame, "recovered") ? HOLE
+                                                               : POSITION,
+            slot->offset);
+
     slot->known = 1;
     slot->joined = 1;
 
@@ -793,7 +909,7 @@ plain_text(client_t *c, char *text, size_t n)
         stranger(c, msg);
 
     } else {
-        on_message(c, slot, msg);
+        on_message(c, slot, 0, msg);
     }
 
     yajl_tree_free(frame);
@@ -991,6 +1107,10 @@ cf_subscribed(client_t *c, slot_t *slot, yajl_val result)
     snprintf(slot->epoch, sizeof(slot->epoch), "%s",
              get_string(result, "epoch"));
 
+    note_at(slot, slot->known && !get_true(result, "recovered") ? HOLE
+                                                                : POSITION,
+            slot->offset);
+
     slot->known = 1;
     slot->joined = 1;
 
@@ -1064,8 +1184,8 @@ static void
 cf_publication(client_t *c, slot_t *slot, yajl_val pub)
 {
     on_number(c, slot, get_number(pub, "offset"));
-    on_message(c, slot, get(get(pub, "data", yajl_t_object), "msg",
-                            yajl_t_object));
+    on_message(c, slot, get_number(pub, "offset"),
+               get(get(pub, "data", yajl_t_object), "msg", yajl_t_object));
 }
 
 
@@ -1122,9 +1242,10 @@ on_number(client_t *c, slot_t *slot, uint64_t number)
 
 
 static void
-on_message(client_t *c, slot_t *slot, yajl_val msg)
+on_message(client_t *c, slot_t *slot, uint64_t number, yajl_val msg)
 {
-    long       p;
+    long       p, now;
+    event_t    event;
     uint32_t   n, k;
     record_t  *record;
 
@@ -1143,6 +1264,21 @@ on_message(client_t *c, slot_t *slot, yajl_val msg)
 
     if (topic_of(get_string(msg, "t")) != slot->topic) {
         stranger(c, msg);
+        return;
+    }
+
+    now = wire_ms();
+
+    if (slot->last != 0 && now - slot->last > topics[slot->topic].gap) {
+        topics[slot->topic].gap = now - slot->last;
+    }
+
+    slot->last = now;
+
+    if (by_history) {
+        event = (event_t) { MESSAGE, epoch_of(slot->epoch), slot->topic,
+                            (uint32_t) number, (uint32_t) p, n };
+        note(&slot->events, &event);
         return;
     }
 
@@ -1372,6 +1508,416 @@ judge(void)
 
 
 static void
+note(events_t *events, const event_t *event)
+{
+    if (events->n == events->size) {
+        events->size = events->size * 2 + 16;
+        events->events = realloc(events->events,
+                                 events->size * sizeof(event_t));
+
+        if (events->events == NULL) {
+            perror("client");
+            exit(2);
+        }
+    }
+
+    events->events[events->n++] = *event;
+}
+
+
+static void
+note_at(slot_t *slot, what_e what, uint64_t number)
+{
+    event_t  event;
+
+    if (!by_history) {
+        return;
+    }
+
+    event = (event_t) { what, epoch_of(slot->epoch), slot->topic,
+                        (uint32_t) number, 0, 0 };
+    note(&slot->events, &event);
+}
+
+
+static int
+epoch_of(const char *name)
+{
+    int  i;
+
+    for (i = nepochs - 1; i >= 0; i--) {
+        if (strcmp(epochs[i], name) == 0) {
+            return i;
+        }
+    }
+
+    if (nepochs == MAX_EPOCHS) {
+        fprintf(stderr, "client: too many epochs\n");
+        exit(2);
+    }
+
+    snprintf(epochs[nepochs], sizeof(epochs[0]), "%s", name);
+
+    return nepochs++;
+}
+
+
+static topic_t *
+topic(int i)
+{
+    if (i == -1) {
+        fprintf(stderr, "client: no such topic\n");
+        exit(2);
+    }
+
+    if (topics[i].bounds == NULL) {
+        topics[i].bounds = calloc(MAX_EPOCHS, sizeof(uint32_t));
+
+        if (topics[i].bounds == NULL) {
+            perror("client");
+            exit(2);
+        }
+    }
+
+    return &topics[i];
+}
+
+
+static void
+past(const char *name, const char *epoch, uint32_t number)
+{
+    topic_t  *t;
+
+    t = topic(topic_of(name));
+
+    /* 0 stands for an epoch that isn't known */
+    t->bounds[epoch_of(epoch)] = number + 1;
+}
+
+
+static void
+is(const char *name, uint32_t number, uint32_t p, uint32_t n)
+{
+    size_t    size;
+    topic_t  *t;
+
+    t = topic(topic_of(name));
+
+    if (number >= t->size) {
+        size = number * 2 + 64;
+        t->messages = realloc(t->messages, size * sizeof(event_t));
+
+        if (t->messages == NULL) {
+            perror("client");
+            exit(2);
+        }
+
+        memset(t->messages + t->size, 0, (size - t->size) * sizeof(event_t));
+        t->size = size;
+    }
+
+    t->messages[number].p = p;
+    t->messages[number].n = n;
+
+    if (number > t->top) {
+        t->top = number;
+    }
+}
+
+
+static void
+accepted(const char *name, const char *epoch, uint32_t number, uint32_t p,
+    uint32_t n)
+{
+    event_t  event;
+
+    event = (event_t) { MESSAGE, epoch_of(epoch), topic_of(name), number, p,
+                        n };
+    (void) topic(event.topic);
+
+    note(&answers, &event);
+}
+
+
+static int
+gone(const event_t *event)
+{
+    uint32_t  bound;
+
+    bound = topic(event->topic)->bounds[event->epoch];
+
+    return bound == 0 ? event->number > 0
+                      : event->number >= bound
+                        || event->number > topics[event->topic].top;
+}
+
+
+static int
+complete_history(void)
+{
+    int       i;
+    slot_t   *slot;
+    event_t   at;
+
+    if (njoined < nclients) {
+        return 0;
+    }
+
+    for (i = 0; i < nclients * SLOTS; i++) {
+        slot = &clients[i / SLOTS].slots[i % SLOTS];
+
+        if (slot->topic == -1) {
+            continue;
+        }
+
+        at = (event_t) { POSITION, epoch_of(slot->epoch), slot->topic,
+                         (uint32_t) slot->offset, 0, 0 };
+
+        if (!slot->joined || slot->offset != topic(slot->topic)->top
+            || gone(&at))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static void
+judge_history(void)
+{
+    int       i;
+    size_t    k;
+    slot_t   *slot;
+    event_t  *answer, *m;
+
+    verdict.told = 0;
+
+    for (i = 0; i < nclients * SLOTS; i++) {
+        slot = &clients[i / SLOTS].slots[i % SLOTS];
+
+        if (slot->topic != -1) {
+            judge_slot(&clients[i / SLOTS], slot);
+        }
+    }
+
+    for (k = 0; k < answers.n; k++) {
+        answer = &answers.events[k];
+
+        if (gone(answer)) {
+            verdict.forgot++;
+            continue;
+        }
+
+        m = &topics[answer->topic].messages[answer->number];
+
+        if (m->p != answer->p || m->n != answer->n) {
+            verdict.forged++;
+            fault(&clients[0], "push %u of %u to topic %d was accepted as %u "
+                  "of %s, which is %u of %u", answer->n, answer->p,
+                  answer->topic, answer->number, epochs[answer->epoch], m->n,
+                  m->p);
+        }
+    }
+
+    judge_numbers();
+}
+
+
+static void
+judge_slot(client_t *c, slot_t *slot)
+{
+    int              was_gone, seen_gone;
+    size_t           k;
+    event_t         *e, *m;
+    topic_t         *t;
+    uint32_t         have, start, i;
+    unsigned char   *seen;
+
+    t = topic(slot->topic);
+    seen = calloc(1, t->top + 1);
+    have = start = slot->events.n > 0 ? slot->events.events[0].number : 0;
+    was_gone = 0;
+
+    for (k = 0; k < slot->events.n; k++) {
+        e = &slot->events.events[k];
+        seen_gone = gone(e);
+
+        if (e->what == HOLE) {
+            verdict.told++;
+            verdict.real += was_gone;
+
+            if (!was_gone) {
+                fault(c, "topic %d: a hole was told before %s %u, but it had "
+                      "seen nothing that is gone, up to %u", slot->topic,
+                      epochs[e->epoch], e->number, have);
+            }
+
+            was_gone = 0;
+
+            for (i = have + 1; !seen_gone && i <= e->number; i++) {
+                verdict.excused += !seen[i];
+                seen[i] = 1;
+            }
+
+            have = !seen_gone && e->number > have ? e->number : have;
+        }
+
+        was_gone |= seen_gone;
+
+        if (e->what != MESSAGE) {
+            continue;
+        }
+
+        if (seen_gone) {
+            verdict.gone++;
+            continue;
+        }
+
+        m = &t->messages[e->number];
+
+        if (m->p != e->p || m->n != e->n) {
+            verdict.forged++;
+            fault(c, "topic %d: %u of %s is message %u of %u, not %u of %u",
+                  slot->topic, e->number, epochs[e->epoch], m->n, m->p, e->n,
+                  e->p);
+        }
+
+        if (seen[e->number]) {
+            verdict.duplicated++;
+            fault(c, "topic %d: %u of %s twice", slot->topic, e->number,
+                  epochs[e->epoch]);
+            continue;
+        }
+
+        if (e->number < have) {
+            verdict.reordered++;
+            fault(c, "topic %d: %u of %s after %u", slot->topic, e->number,
+                  epochs[e->epoch], have);
+        }
+
+        seen[e->number] = 1;
+        verdict.delivered++;
+        have = e->number > have ? e->number : have;
+    }
+
+    if (was_gone) {
+        verdict.untold++;
+        fault(c, "topic %d: it is at %s %lu, which is gone, and was told of "
+              "no hole", slot->topic, slot->epoch,
+              (unsigned long) slot->offset);
+    }
+
+    verdict.due += t->top > start ? t->top - start : 0;
+
+    for (i = start + 1; i <= t->top; i++) {
+        if (!seen[i]) {
+            verdict.lost++;
+            fault(c, "topic %d: %u is lost, of %u", slot->topic, i, t->top);
+        }
+    }
+
+    free(seen);
+}
+
+
+/* No epoch and number stood for two messages, nor two for one. */
+static void
+judge_numbers(void)
+{
+    int         i;
+    size_t      k;
+    event_t    *e;
+    events_t   *all, *one;
+
+    all = &answers;
+
+    for (i = 0; i < nclients * SLOTS; i++) {
+        one = &clients[i / SLOTS].slots[i % SLOTS].events;
+
+        for (k = 0; k < one->n; k++) {
+            if (one->events[k].what == MESSAGE) {
+                note(all, &one->events[k]);
+            }
+        }
+    }
+
+    qsort(all->events, all->n, sizeof(event_t), compare);
+
+    for (k = 1; k < all->n; k++) {
+        e = &all->events[k];
+
+        if (e[-1].topic == e->topic && e[-1].epoch == e->epoch
+            && e[-1].number == e->number
+            && (e[-1].p != e->p || e[-1].n != e->n))
+        {
+            verdict.forked++;
+            fault(&clients[0], "topic %d: %u of %s is message %u of %u and %u "
+                  "of %u", e->topic, e->number, epochs[e->epoch], e->n, e->p,
+                  e[-1].n, e[-1].p);
+        }
+    }
+}
+
+
+static int
+compare(const void *one, const void *two)
+{
+    const event_t  *a, *b;
+
+    a = one;
+    b = two;
+
+    if (a->topic != b->topic) {
+        return a->topic < b->topic ? -1 : 1;
+    }
+
+    if (a->epoch != b->epoch) {
+        return a->epoch < b->epoch ? -1 : 1;
+    }
+
+    return a->number < b->number ? -1 : a->number > b->number;
+}
+
+
+static void
+watch(void)
+{
+    int   i;
+    long  now;
+
+    now = wire_ms();
+
+    for (i = 0; i < nclients * SLOTS; i++) {
+        clients[i / SLOTS].slots[i % SLOTS].last = now;
+    }
+
+    for (i = 0; i <= nrooms + nusers; i++) {
+        topics[i].gap = 0;
+    }
+}
+
+
+static void
+gaps(void)
+{
+    int  i;
+
+    printf("{\"b\":%ld", topics[nrooms + nusers].gap);
+
+    for (i = 0; i < nrooms + nusers; i++) {
+        printf(i < nrooms ? ",\"r:%d\":%ld" : ",\"u:u%d\":%ld",
+               i < nrooms ? atoi(drill) * 1000 + i : i - nrooms,
+               topics[i].gap);
+    }
+
+    printf("}\n");
+    fflush(stdout);
+}
+
+
+static void
 tell(const char *what)
 {
     int  i, stayed;
@@ -1384,13 +1930,15 @@ tell(const char *what)
            "\"due\":%ld,\"delivered\":%ld,\"lost\":%ld,\"missing\":%ld,"
            "\"duplicated\":%ld,\"reordered\":%ld,\"excused\":%ld,"
            "\"real\":%ld,\"told\":%ld,\"recovered\":%ld,\"cuts\":%ld,"
-           "\"strangers\":%ld,\"faults\":%ld,\"first\":\"%s\","
-           "\"hole\":\"%s\"}\n",
+           "\"strangers\":%ld,\"faults\":%ld,\"gone\":%ld,\"untold\":%ld,"
+           "\"forged\":%ld,\"forked\":%ld,\"forgot\":%ld,"
+           "\"first\":\"%s\",\"hole\":\"%s\"}\n",
            what, nclients, njoined, stayed, verdict.due, verdict.delivered,
            verdict.lost, verdict.missing, verdict.duplicated,
            verdict.reordered, verdict.excused, verdict.real, verdict.told,
            verdict.recovered, verdict.cuts, verdict.strangers, verdict.faults,
-           verdict.first, verdict.hole);
+           verdict.gone, verdict.untold, verdict.forged, verdict.forked,
+           verdict.forgot, verdict.first, verdict.hole);
     fflush(stdout);
 }
 

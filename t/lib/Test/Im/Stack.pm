@@ -31,6 +31,7 @@ my $Top = Cwd::abs_path(dirname(__FILE__) . '/../../../..');
 # dir          folder of the stack; without it, a new one, which end() removes
 # address, port   of the first node; each other one has the next port
 # nodes, logics, jobs   their names: nginx, or nginx1 ... where there are several
+# logics_of    { NODE => [ LOGIC ] }: where a node asks not all of them
 # workers, drain, level   of nginx.conf.example, where it has another value
 # connections, backlog, access   the same; access => 0: no access log
 # rules        instead of the example's im_room, im_inbox and im_broadcast
@@ -126,7 +127,8 @@ sub conf {
     my $listen = $self->{listen}
         || "listen $self->{address}:" . $self->port($name);
     my $logics = join "\n        ",
-        map { "server \"unix:$dir/$_.sock\" max_fails=0;" } @{$self->{logics}};
+        map { "server \"unix:$dir/$_.sock\" max_fails=0;" }
+        @{$self->{logics_of}{$name} || $self->{logics}};
     my $temp = join '', map { "    ${_}_temp_path \"$node/tmp/$_\";\n" }
         qw(client_body proxy fastcgi uwsgi scgi);
     my $rules = $self->{rules};
