@@ -11,7 +11,7 @@
  *   im_job_orphan.c     routes of dead workers that no message names
  *   im_job_sweep.c      routes of dead workers
  *   im_job_memory.c     what fills Redis
- *   im_job_walk.c       all keys of Redis, in small steps
+ *   im_job_walk.c       all keys of servers, in small steps
  *   im_job_batch.c      entries merged by worker
  *   im_job_entry.c      an entry of a queue, and its bell
  */
@@ -46,8 +46,8 @@ typedef struct im_job_s  im_job_t;
 /*
  *     free -> asked -> waiting -> reading <-> following -> leaving -> free
  *
- * The lease is ours from waiting to following.  When Redis goes it is waiting
- * again, when the lease is lost it is free.
+ * The lease is ours from waiting to following.  When its server goes it is
+ * waiting again, when the lease is lost it is free.
  */
 typedef enum {
     IM_JOB_FREE = 0,         /* another process's, or no process's yet */
@@ -63,6 +63,7 @@ typedef struct {
     im_job_t        *job;
     im_job_state_e   state;
     uint16_t         p;
+    im_job_batch_t   batch;      /* of it alone: im_job_queue_batch() */
     im_uint_t        reads;      /* under way; only the last one counts */
     uint64_t         asked_at;   /* monotonic ms; 0: no request is under way */
     uint64_t         lease_end;
@@ -73,6 +74,10 @@ typedef struct {
     im_job_id_t      heard;      /* of the newest bell while it was reading */
     uint64_t         count;      /* entries of the next read */
     uint64_t         entries;    /* taken since the lease */
+    uint64_t         back;       /* monotonic ms: it was away before */
+    unsigned         up:1;
+    unsigned         down:1;     /* it was, after it had been up */
+    unsigned         wanted:1;   /* it should be this process's */
 } im_job_partition_t;
 
 
@@ -105,6 +110,9 @@ typedef struct {
     uint64_t                     cursor;
     uint64_t                     stepped;    /* monotonic ms */
     uint64_t                     ended;
+    im_uint_t                    server;     /* that is walked, */
+    im_uint_t                    end;        /* before this one, */
+    im_uint_t                    nservers;   /* of so many there were */
     im_uint_t                    ncalls;     /* of this step, not answered */
     im_job_walk_e                state;
 } im_job_walk_t;
@@ -143,9 +151,11 @@ struct im_job_s {
     im_link_watch_t     *watch;
     struct event        *tick;
     struct event        *flush;
+    uint64_t             seed[2];
     im_job_partition_t  *partitions;
     uint32_t             npartitions;
-    im_job_batch_t       batch;
+    im_job_batch_t       batch;       /* of partitions that share a server */
+    int                  shared;
     int                  due;         /* the batch is published soon */
     uint64_t             flushed;     /* monotonic us */
     uint64_t             heartbeat;   /* of the last, monotonic ms */
@@ -177,8 +187,11 @@ void im_job_registry_leave(im_job_t *job);
 /* It should be this process's, or another's. */
 void im_job_partition_want(im_job_partition_t *jp, int mine);
 
-/* Renews the lease, or stops where that failed for too long. */
-void im_job_partition_tick(im_job_partition_t *jp);
+/* Renews leases, and stops where that failed for too long. */
+void im_job_partition_tick(im_job_t *job);
+
+/* Where the registry can't say what should be ours, it is what was. */
+void im_job_partition_keep(im_job_t *job);
 
 
 /* im_job_queue.c */
@@ -190,8 +203,15 @@ int im_job_queue_owned(const im_job_partition_t *jp);
 void im_job_queue_subscribed(void *data, im_uint_t p);
 void im_job_queue_bell(void *data, im_uint_t p, im_str_t bell);
 
-/* Entries that were taken may not have been published: all is read again. */
-void im_job_queue_reset(im_job_t *job);
+/* IM_ERROR: no memory. */
+im_int_t im_job_queue_init(im_job_t *job, uint32_t npartitions);
+void im_job_queue_cleanup(im_job_t *job);
+
+/*
+ * Entries that were taken may not have been published: all of the partition,
+ * and of those that share its server, is read again.
+ */
+void im_job_queue_reset(im_job_partition_t *jp);
 
 /* Reads all queues: a lost bell costs a second, never a message. */
 void im_job_queue_tick(im_job_t *job);
@@ -225,7 +245,9 @@ void im_job_memory_tick(im_job_t *job);
 im_int_t im_job_walk_init(im_job_walk_t *walk, im_job_t *job, im_uint_t count,
     const im_job_walk_events_t *events);
 void im_job_walk_cleanup(im_job_walk_t *walk);
-void im_job_walk_start(im_job_walk_t *walk);
+
+/* Over the servers first .. end - 1. */
+void im_job_walk_start(im_job_walk_t *walk, im_uint_t first, im_uint_t end);
 
 /* It ends with this step, as failed or as a whole. */
 void im_job_walk_stop(im_job_walk_t *walk);

@@ -1,12 +1,11 @@
 /*
  * Copyright (C) The im authors
  *
- * Entries merged by worker: hundreds of messages of all partitions become one
- * PUBLISH each.
+ * Entries merged by worker: hundreds of messages become one publish each.
  *
- * A worker's PUBLISH takes the channel of its first entry's partition, as all
- * partitions are on one server: a worker reads all of its channels in the
- * order in which they were published.
+ * A batch is of a partition, or of all partitions where these are on one
+ * server.  A publish takes the channel of its first entry's partition: a worker
+ * reads all of its channels there in the order in which they were published.
  */
 
 #ifndef IM_JOB_BATCH_H

@@ -48,53 +48,70 @@ im_job_fatal(void *data, const char *why)
 static void
 im_job_ready(void *data)
 {
-    uint32_t   p, n;
     im_job_t  *job = data;
 
-    n = im_link_partitions(job->link);
+    job->shared = im_link_shared(job->link);
 
-    job->partitions = im_calloc(n * sizeof(im_job_partition_t));
-    if (job->partitions == NULL) {
+    if (im_job_queue_init(job, im_link_partitions(job->link)) != IM_OK) {
         im_job_fatal(job, "no memory");
-        return;
     }
-
-    for (p = 0; p < n; p++) {
-        job->partitions[p].job = job;
-        job->partitions[p].p = p;
-        job->partitions[p].count = IM_JOB_COUNT_FIRST;
-    }
-
-    job->npartitions = n;
 }
 
 
-/* What was published over an earlier connection may be lost. */
+/*
+ * What was published over an earlier connection may be lost.  Partitions of
+ * this server are not up yet.
+ */
 static void
 im_job_server(void *data, im_uint_t server)
 {
+    uint32_t   p;
     im_job_t  *job = data;
 
     im_link_watch_ready(job->watch, server);
-    im_job_queue_reset(job);
+
+    for (p = 0; p < job->npartitions; p++) {
+        if (!job->partitions[p].up) {
+            im_job_queue_reset(&job->partitions[p]);
+        }
+    }
 }
 
 
 static void
 im_job_up(void *data, im_uint_t partition, int anew)
 {
+    im_job_t            *job = data;
+    im_job_partition_t  *jp;
+
     if (partition == IM_LINK_REGISTRY) {
-        im_job_registry_tick(data);
+        im_job_registry_tick(job);
+        return;
     }
+
+    jp = &job->partitions[partition];
+
+    jp->up = 1;
+    jp->back = jp->down ? im_daemon_now() : 0;
 }
 
 
 static void
 im_job_down(void *data, im_uint_t partition)
 {
+    im_job_t            *job = data;
+    im_job_partition_t  *jp;
+
     if (partition == IM_LINK_REGISTRY) {
-        im_job_queue_reset(data);
+        return;
     }
+
+    jp = &job->partitions[partition];
+
+    jp->up = 0;
+    jp->down = 1;
+
+    im_job_queue_reset(jp);
 }
 
 
@@ -130,20 +147,17 @@ im_job_base(void)
 }
 
 
-/* Ends when all is handed over, or after a bounded time. */
+/* Ends when all is handed over that can be, or after a bounded time. */
 static void
 im_job_stopping(im_job_t *job)
 {
     uint32_t  p;
 
-    if (im_daemon_now() < job->stop
-        && im_link_ready(job->link, IM_LINK_REGISTRY))
-    {
-
-        for (p = 0; p < job->npartitions; p++) {
-            if (job->partitions[p].state != IM_JOB_FREE) {
-                return;
-            }
+    for (p = 0; p < job->npartitions && im_daemon_now() < job->stop; p++) {
+        if (job->partitions[p].state != IM_JOB_FREE
+            && im_link_ready(job->link, p))
+        {
+            return;
         }
     }
 
@@ -154,16 +168,12 @@ im_job_stopping(im_job_t *job)
 static void
 im_job_tick(evutil_socket_t fd, short what, void *data)
 {
-    uint32_t   p;
     uint64_t   now;
     im_job_t  *job = data;
 
     now = im_daemon_now();
 
-    for (p = 0; p < job->npartitions; p++) {
-        im_job_partition_tick(&job->partitions[p]);
-    }
-
+    im_job_partition_tick(job);
     im_job_queue_tick(job);
     im_job_orphan_tick(job);
     im_link_watch_tick(job->watch, now);
@@ -181,6 +191,9 @@ im_job_tick(evutil_socket_t fd, short what, void *data)
 
     if (im_link_ready(job->link, IM_LINK_REGISTRY)) {
         im_job_registry_tick(job);
+
+    } else {
+        im_job_partition_keep(job);
     }
 }
 
@@ -226,11 +239,10 @@ static im_int_t
 im_job_init(im_job_t *job, im_daemon_conf_t *conf)
 {
     uint32_t  nonce[2];
-    uint64_t  seed[2];
 
     memset(job, 0, sizeof(im_job_t));
 
-    im_daemon_random(seed, sizeof(seed));
+    im_daemon_random(job->seed, sizeof(job->seed));
     im_daemon_random(nonce, sizeof(nonce));
     snprintf(job->id, sizeof(job->id), "job-%ld-%08x%08x", (long) getpid(),
              nonce[0], nonce[1]);
@@ -238,7 +250,7 @@ im_job_init(im_job_t *job, im_daemon_conf_t *conf)
     im_buf_init(&job->workers, IM_JOB_WORKERS_MAX);
 
     job->base = im_job_base();
-    if (job->base == NULL || im_job_batch_init(&job->batch, seed) != IM_OK) {
+    if (job->base == NULL) {
         return IM_ERROR;
     }
 
@@ -301,14 +313,13 @@ im_job_run(void *data)
     im_link_watch_destroy(job.watch);
     im_job_walk_cleanup(&job.orphans);
     im_job_walk_cleanup(&job.memory.walk);
-    im_job_batch_cleanup(&job.batch);
+    im_job_queue_cleanup(&job);
     im_buf_cleanup(&job.workers);
     event_free(job.tick);
     event_free(job.flush);
     event_free(term);
     event_free(intr);
     event_base_free(job.base);
-    im_free(job.partitions);
 
     return job.rc ? IM_ERROR : IM_OK;
 }

@@ -3,11 +3,11 @@
  *
  * What fills Redis.
  *
- * When maxmemory is used for nine tenths, and when it is used wholly, keys are
- * looked at: all of them, or the first ones of a walk, which are a fair sample
- * as their order is that of their hashes.  The log gets the share of each kind
- * of keys, the largest keys, and the cure.  The process that owns the first
- * partition does it.
+ * When maxmemory is used for nine tenths, and when it is used wholly, keys of
+ * the fullest server are looked at: all of them, or the first ones of a walk,
+ * which are a fair sample as their order is that of their hashes.  The log gets
+ * the share of each kind of keys, the largest keys, and the cure.  The process
+ * that should own the first partition does it.
  */
 
 #include <stdio.h>
@@ -230,6 +230,7 @@ im_job_memory_log(im_job_t *job)
     int                        level;
     im_key_kind_e              order[IM_KINDS];
     im_job_memory_t           *m;
+    im_link_server_info_t      info;
     const im_link_settings_t  *s;
 
     m = &job->memory;
@@ -246,10 +247,18 @@ im_job_memory_log(im_job_t *job)
                       (unsigned long long) s->used / IM_JOB_MEMORY_MB);
     }
 
-    im_daemon_log(level, "redis uses %llu of %llu MB (maxmemory)%s; %s, or "
-                  "CONFIG SET maxmemory, also in redis.conf",
+    im_link_server_info(job->link, im_link_watch_fullest(job->watch), &info);
+
+    if (im_link_servers(job->link) == 1) {
+        info.name.len = 0;
+    }
+
+    im_daemon_log(level, "redis uses %llu of %llu MB (maxmemory)%s%.*s%s; %s, "
+                  "or CONFIG SET maxmemory, also in redis.conf",
                   (unsigned long long) s->used / IM_JOB_MEMORY_MB,
                   (unsigned long long) s->max / IM_JOB_MEMORY_MB,
+                  info.name.len > 0 ? " at " : "", (int) info.name.len,
+                  (char *) info.name.data,
                   m->state == IM_JOB_MEMORY_FULL ? ": it refuses pushes" : "",
                   im_job_memory_cures[order[0]]);
 }
@@ -294,13 +303,14 @@ void
 im_job_memory_tick(im_job_t *job)
 {
     uint64_t          since;
+    im_uint_t         server;
     im_job_memory_t  *m;
     im_job_memory_e   state;
 
     m = &job->memory;
 
     if (m->walk.state != IM_JOB_WALK_NONE || job->npartitions == 0
-        || !im_job_queue_owned(&job->partitions[0]))
+        || !job->partitions[0].wanted)
     {
         return;
     }
@@ -325,5 +335,6 @@ im_job_memory_tick(im_job_t *job)
     memset(m->kinds, 0, sizeof(m->kinds));
     memset(m->tops, 0, sizeof(m->tops));
 
-    im_job_walk_start(&m->walk);
+    server = im_link_watch_fullest(job->watch);
+    im_job_walk_start(&m->walk, server, server + 1);
 }

@@ -6,7 +6,7 @@
  * Those of topics that get messages are found by im_job_sweep.c.  No message
  * names the others: so when the workers that live are others than before, all
  * routes are looked at, and those of workers that don't live are swept.  The
- * process that owns the first partition does it.
+ * process that should own the first partition does it.
  */
 
 #include "im_job.h"
@@ -169,7 +169,7 @@ im_job_orphan_live(const im_link_reply_t *reply, void *data)
         && im_daemon_now() - job->orphans.ended >= IM_JOB_ORPHAN_PAUSE)
     {
         job->changed = 0;
-        im_job_walk_start(&job->orphans);
+        im_job_walk_start(&job->orphans, 0, im_link_servers(job->link));
     }
 }
 
@@ -177,12 +177,21 @@ im_job_orphan_live(const im_link_reply_t *reply, void *data)
 void
 im_job_orphan_tick(im_job_t *job)
 {
+    uint32_t         p;
     im_link_call_t  *call;
 
     if (job->npartitions == 0 || job->orphans.state != IM_JOB_WALK_NONE
-        || !im_job_queue_owned(&job->partitions[0]))
+        || !job->partitions[0].wanted)
     {
         return;
+    }
+
+    /* a walk that can't be whole would begin again and again */
+
+    for (p = 0; p < job->npartitions; p++) {
+        if (!im_link_ready(job->link, p)) {
+            return;
+        }
     }
 
     if (job->orphans.match.len == 0) {

@@ -107,6 +107,8 @@ im_job_partition_left(const im_link_reply_t *reply, void *data)
 void
 im_job_partition_want(im_job_partition_t *jp, int mine)
 {
+    jp->wanted = mine != 0;
+
     if (mine && jp->state == IM_JOB_FREE && jp->asked_at == 0) {
         im_job_queue_state(jp, IM_JOB_ASKED);
         im_job_partition_renew(jp);
@@ -124,20 +126,53 @@ im_job_partition_want(im_job_partition_t *jp, int mine)
 
 
 void
-im_job_partition_tick(im_job_partition_t *jp)
+im_job_partition_tick(im_job_t *job)
 {
-    if (!im_job_queue_owned(jp)) {
-        return;
+    uint32_t             p;
+    im_uint_t            nover;
+    im_job_partition_t  *jp, *over;
+
+    nover = 0;
+    over = NULL;
+
+    for (p = 0; p < job->npartitions; p++) {
+        jp = &job->partitions[p];
+
+        if (!im_job_queue_owned(jp)) {
+            continue;
+        }
+
+        if (im_daemon_now() >= jp->lease_end) {
+            im_job_queue_state(jp, IM_JOB_FREE);
+            over = jp;
+            nover++;
+
+        } else if (jp->asked_at == 0) {
+            im_job_partition_renew(jp);
+        }
     }
 
-    if (im_daemon_now() >= jp->lease_end) {
-        im_daemon_log(IM_LOG_WARN, "partition %u: the lease is over, it could "
-                      "not be renewed", jp->p);
-        im_job_queue_state(jp, IM_JOB_FREE);
-        return;
+    if (nover > 0) {
+        im_daemon_log(IM_LOG_WARN, "the leases of %u partitions are over, they "
+                      "could not be renewed: the last one is partition %u",
+                      (unsigned) nover, over->p);
     }
+}
 
-    if (jp->asked_at == 0) {
-        im_job_partition_renew(jp);
+
+void
+im_job_partition_keep(im_job_t *job)
+{
+    uint32_t             p;
+    im_job_partition_t  *jp;
+
+    for (p = 0; p < job->npartitions; p++) {
+        jp = &job->partitions[p];
+
+        if (jp->wanted && jp->state == IM_JOB_FREE
+            && im_link_ready(job->link, p))
+        {
+            im_job_partition_want(jp, 1);
+        }
     }
 }

@@ -5,30 +5,47 @@
  */
 
 #include "im_job.h"
+#include "im_record.h"
 #include "im_daemon_log.h"
+#include "im_daemon_time.h"
 
 
 /* An SPUBLISH that is under way. */
 typedef struct {
-    im_job_t  *job;
-    im_str_t   worker;      /* behind the struct */
+    im_job_partition_t  *partition;
+    im_str_t             worker;      /* behind the struct */
 } im_job_sent_t;
+
+
+/*
+ * Where a server has taken the place of another one, workers subscribe to it at
+ * the same time: that they don't hear yet says nothing.
+ */
+static int
+im_job_publish_settled(const im_job_partition_t *jp)
+{
+    return jp->back == 0 || im_daemon_now() - jp->back > IM_LEASE_WORKER;
+}
 
 
 static void
 im_job_publish_sent(const im_link_reply_t *reply, void *data)
 {
+    int             heard;
     im_str_t        why;
     im_job_sent_t  *sent = data;
+
+    heard = im_link_reply_int(reply, 0) > 0;
 
     if (im_link_reply_is_error(reply)) {
         why = im_link_reply_str(reply);
         im_daemon_log(IM_LOG_ERROR, "SPUBLISH: %.*s", (int) why.len,
                       (char *) why.data);
 
-    } else if (reply != NULL && sent->worker.len != 0) {
-        im_job_sweep_heard(sent->job, sent->worker,
-                           im_link_reply_int(reply, 0) > 0);
+    } else if (reply != NULL && sent->worker.len != 0
+               && (heard || im_job_publish_settled(sent->partition)))
+    {
+        im_job_sweep_heard(sent->partition->job, sent->worker, heard);
     }
 
     im_free(sent);
@@ -48,7 +65,7 @@ im_job_publish(void *data, uint16_t p, im_str_t worker, im_str_t bytes)
         return IM_ERROR;
     }
 
-    sent->job = job;
+    sent->partition = &job->partitions[p];
     sent->worker = im_str_set(sent + 1, worker.len);
     im_copy(sent + 1, worker.data, worker.len);
 

@@ -32,6 +32,68 @@
 #define IM_JOB_READ_BYTES    (4 * 1024 * 1024)
 
 
+/*
+ * Partitions that share a server share the order of their calls too: their
+ * entries go together.  Else each has a batch of its own, on its own channels,
+ * so that its entries and their trim have one connection.
+ */
+static im_job_batch_t *
+im_job_queue_batch(im_job_partition_t *jp)
+{
+    return jp->job->shared ? &jp->job->batch : &jp->batch;
+}
+
+
+im_int_t
+im_job_queue_init(im_job_t *job, uint32_t npartitions)
+{
+    uint32_t             p;
+    im_job_partition_t  *jp;
+
+    job->partitions = im_calloc(npartitions * sizeof(im_job_partition_t));
+
+    if (job->partitions == NULL
+        || (job->shared
+            && im_job_batch_init(&job->batch, job->seed) != IM_OK))
+    {
+        return IM_ERROR;
+    }
+
+    for (p = 0; p < npartitions; p++) {
+        jp = &job->partitions[p];
+
+        jp->job = job;
+        jp->p = p;
+        jp->count = IM_JOB_COUNT_FIRST;
+
+        if (!job->shared && im_job_batch_init(&jp->batch, job->seed) != IM_OK) {
+            return IM_ERROR;
+        }
+
+        job->npartitions++;
+    }
+
+    return IM_OK;
+}
+
+
+void
+im_job_queue_cleanup(im_job_t *job)
+{
+    uint32_t  p;
+
+    for (p = 0; p < job->npartitions && !job->shared; p++) {
+        im_job_batch_cleanup(&job->partitions[p].batch);
+    }
+
+    if (job->npartitions > 0 && job->shared) {
+        im_job_batch_cleanup(&job->batch);
+    }
+
+    im_free(job->partitions);
+}
+
+
 /* Entries that were taken are taken again. */
 static void
 im_job_queue_forget(im_job_partition_t *jp)
@@ -139,9 +201,11 @@ im_job_queue_take(im_job_partition_t *jp, const im_job_entry_t *e)
 
     im_job_sweep_entry(job, jp->p, push.topic, e->workers);
 
-    if (im_job_batch_add(&job->batch, jp->p, e->workers, &push) != IM_OK) {
+    if (im_job_batch_add(im_job_queue_batch(jp), jp->p, e->workers, &push)
+        != IM_OK)
+    {
         im_daemon_log(IM_LOG_ERROR, "partition %u: no memory", jp->p);
-        im_job_queue_reset(job);
+        im_job_queue_reset(jp);
         return IM_ERROR;
     }
 
@@ -336,21 +400,33 @@ im_job_queue_bell(void *data, im_uint_t p, im_str_t bell)
 }
 
 
-void
-im_job_queue_reset(im_job_t *job)
+static void
+im_job_queue_again(im_job_partition_t *jp)
 {
-    uint32_t             p;
-    im_job_partition_t  *jp;
+    if (im_job_queue_owned(jp)) {
+        im_job_queue_state(jp, IM_JOB_WAITING);
+        im_job_queue_forget(jp);
+    }
+}
 
-    im_job_batch_clear(&job->batch);
+
+void
+im_job_queue_reset(im_job_partition_t *jp)
+{
+    uint32_t   p;
+    im_job_t  *job;
+
+    job = jp->job;
+
+    im_job_batch_clear(im_job_queue_batch(jp));
+
+    if (!job->shared) {
+        im_job_queue_again(jp);
+        return;
+    }
 
     for (p = 0; p < job->npartitions; p++) {
-        jp = &job->partitions[p];
-
-        if (im_job_queue_owned(jp)) {
-            im_job_queue_state(jp, IM_JOB_WAITING);
-            im_job_queue_forget(jp);
-        }
+        im_job_queue_again(&job->partitions[p]);
     }
 }
 
@@ -407,7 +483,7 @@ im_job_queue_finish(im_job_partition_t *jp)
 {
     im_job_queue_flush_handler(-1, EV_TIMEOUT, jp->job);
 
-    if (jp->held != 0 && im_list_empty(&jp->job->batch.order)) {
+    if (jp->held != 0 && im_list_empty(&im_job_queue_batch(jp)->order)) {
         im_job_queue_trim(jp);
     }
 
@@ -431,10 +507,31 @@ im_job_queue_call(im_job_partition_t *jp, const char *word)
 }
 
 
-/* Publishes the batch, then trims queues and goes on with reads. */
+/* Trims the queue behind what was published, and goes on with reads. */
+static void
+im_job_queue_go_on(im_job_partition_t *jp)
+{
+    uint64_t  now;
+
+    now = jp->job->flushed / 1000;
+
+    if (jp->held >= IM_JOB_TRIM_COUNT || jp->bytes >= IM_JOB_TRIM_BYTES
+        || (jp->held && now - jp->trimmed >= IM_JOB_TRIM))
+    {
+        im_job_queue_trim(jp);
+    }
+
+    if (jp->state == IM_JOB_READING && jp->reads == 0) {
+        im_job_queue_read(jp);
+    }
+}
+
+
+/* A batch that could not be sent holds up its own partitions only. */
 void
 im_job_queue_flush_handler(evutil_socket_t fd, short what, void *data)
 {
+    int                  failed;
     uint32_t             p;
     uint64_t             held;
     im_job_t            *job = data;
@@ -445,34 +542,27 @@ im_job_queue_flush_handler(evutil_socket_t fd, short what, void *data)
     job->due = 0;
     job->flushed = im_job_queue_us();
 
-    if (im_job_batch_flush(&job->batch, im_job_publish, job) != IM_OK) {
-        im_job_queue_flush_soon(job);
-        return;
-    }
-
+    failed = 0;
     held = 0;
 
-    for (p = 0; p < job->npartitions; p++) {
+    for (p = 0; p < job->npartitions && !(failed && job->shared); p++) {
         jp = &job->partitions[p];
 
-        if (!im_job_queue_owned(jp)) {
-            continue;
-        }
-
-        if (jp->held >= IM_JOB_TRIM_COUNT || jp->bytes >= IM_JOB_TRIM_BYTES
-            || (jp->held && job->flushed / 1000 - jp->trimmed >= IM_JOB_TRIM))
+        if (im_job_batch_flush(im_job_queue_batch(jp), im_job_publish, job)
+            != IM_OK)
         {
-            im_job_queue_trim(jp);
-        }
+            failed = 1;
 
-        if (jp->state == IM_JOB_READING && jp->reads == 0) {
-            im_job_queue_read(jp);
+        } else if (im_job_queue_owned(jp)) {
+            im_job_queue_go_on(jp);
+            held += jp->held;
         }
-
-        held += jp->held;
     }
 
-    if (held != 0 && !job->due) {
+    if (failed) {
+        im_job_queue_flush_soon(job);
+
+    } else if (held != 0 && !job->due) {
         evtimer_add(job->flush, &tv);
     }
 }

@@ -1,10 +1,10 @@
 /*
  * Copyright (C) The im authors
  *
- * A walk over all keys of Redis, in small steps.  The next step starts when
- * the calls of the last one are answered, and pauses are four times as long as
- * steps: however many keys there are, a walk takes no more than a fifth of
- * Redis, and less where Redis is slow.
+ * A walk over all keys of one server after another, in small steps.  The next
+ * step starts when the calls of the last one are answered, and pauses are four
+ * times as long as steps: however many keys there are, a walk takes no more
+ * than a fifth of Redis, and less where Redis is slow.
  */
 
 #include "im_job.h"
@@ -36,7 +36,13 @@ im_job_walk_release(im_job_walk_t *walk)
         return;
     }
 
-    if (walk->state == IM_JOB_WALK_FAILED || walk->cursor == 0) {
+    if (walk->cursor == 0) {
+        walk->server++;
+    }
+
+    if (walk->state == IM_JOB_WALK_FAILED
+        || walk->server >= walk->end)
+    {
         im_job_walk_end(walk, walk->state != IM_JOB_WALK_FAILED);
         return;
     }
@@ -62,6 +68,7 @@ void
 im_job_walk_finish(im_job_walk_t *walk)
 {
     walk->cursor = 0;
+    walk->server = walk->end;
 }
 
 
@@ -73,6 +80,7 @@ im_job_walk_keys(const im_link_reply_t *reply, void *data)
     const im_link_reply_t  *keys;
 
     if (!im_link_reply_is_array(reply, 2)
+        || im_link_servers(walk->job->link) != walk->nservers
         || im_decimal_decode(im_link_reply_str_at(reply, 0), &walk->cursor)
            != IM_OK)
     {
@@ -110,9 +118,14 @@ im_job_walk_step(im_job_walk_t *walk)
 
     walk->stepped = im_daemon_now();
 
-    if (im_job_walk_call(walk, im_job_walk_keys, walk) != IM_OK) {
+    if (im_link_send_to(walk->job->link, walk->server, im_job_walk_keys, walk)
+        != IM_OK)
+    {
         im_job_walk_end(walk, 0);
+        return;
     }
+
+    walk->ncalls++;
 }
 
 
@@ -173,10 +186,13 @@ im_job_walk_cleanup(im_job_walk_t *walk)
 
 
 void
-im_job_walk_start(im_job_walk_t *walk)
+im_job_walk_start(im_job_walk_t *walk, im_uint_t first, im_uint_t end)
 {
     walk->state = IM_JOB_WALK_UNDER_WAY;
     walk->cursor = 0;
+    walk->server = first;
+    walk->end = end;
+    walk->nservers = im_link_servers(walk->job->link);
 
     im_job_walk_step(walk);
 }

@@ -272,6 +272,13 @@ im_link_sentinels(const im_link_t *link)
 
 
 int
+im_link_shared(const im_link_t *link)
+{
+    return link->context.conf.kind != IM_LINK_CLUSTER;
+}
+
+
+int
 im_link_ready(const im_link_t *link, im_uint_t partition)
 {
     const im_link_server_t  *server;

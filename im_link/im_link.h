@@ -135,6 +135,9 @@ im_uint_t im_link_unserved(const im_link_t *link);
 /* NULL: the link has no sentinels. */
 const im_link_sentinels_t *im_link_sentinels(const im_link_t *link);
 
+/* All partitions are on one server, and stay together. */
+int im_link_shared(const im_link_t *link);
+
 /* Calls to a partition, or to the registry, can be sent. */
 int im_link_ready(const im_link_t *link, im_uint_t partition);
 

@@ -442,27 +442,39 @@ im_link_watch_tick(im_link_watch_t *watch, uint64_t now)
 }
 
 
-const im_link_settings_t *
-im_link_watch_settings(const im_link_watch_t *watch)
+im_uint_t
+im_link_watch_fullest(const im_link_watch_t *watch)
 {
     double                     full, most;
-    im_uint_t                  i;
-    const im_link_settings_t  *s, *fullest;
+    uint64_t                   used;
+    im_uint_t                  i, fullest;
+    const im_link_settings_t  *s;
 
     most = -1;
-    fullest = &watch->none;
+    used = 0;
+    fullest = 0;
 
     for (i = 0; i < im_link_watch_n(watch); i++) {
         s = &watch->servers[i]->last;
         full = s->max > 0 ? (double) s->used / s->max : 0;
 
-        if (full > most || (full == most && s->used > fullest->used)) {
+        if (full > most || (full == most && s->used > used)) {
             most = full;
-            fullest = s;
+            used = s->used;
+            fullest = i;
         }
     }
 
     return fullest;
+}
+
+
+const im_link_settings_t *
+im_link_watch_settings(const im_link_watch_t *watch)
+{
+    return im_link_watch_n(watch) > 0
+           ? &watch->servers[im_link_watch_fullest(watch)]->last
+           : &watch->none;
 }
 
 

@@ -38,7 +38,8 @@ void im_link_watch_ready(im_link_watch_t *watch, im_uint_t server);
 /* About each second. */
 void im_link_watch_tick(im_link_watch_t *watch, uint64_t now);
 
-/* As last read, of the server that is fullest. */
+/* The server that is fullest; as last read of it. */
+im_uint_t im_link_watch_fullest(const im_link_watch_t *watch);
 const im_link_settings_t *im_link_watch_settings(const im_link_watch_t *watch);
 
 /* Of all servers, a set as im_link_settings_judge() gives it. */

@@ -42,6 +42,7 @@ typedef struct {
     im_str_t      bells[ENTRIES];
     im_uint_t     rung, heard;
     im_uint_t     lost;              /* bells: 1 in so many */
+    const char   *away;              /* keys that begin so are not sent */
     int           subscribed;
     int           control;           /* every 10th entry is one */
 } fake_t;
@@ -93,6 +94,14 @@ im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
         return IM_ERROR;
     }
 
+    if (fake.away != NULL && building.bytes.len > 16
+        && memmem(building.bytes.data, building.bytes.len, fake.away,
+                  strlen(fake.away))
+           != NULL)
+    {
+        return IM_ERROR;
+    }
+
     call = &fake.calls[fake.sent++ % CALLS];
     assert_true(fake.sent - fake.answered < CALLS);
 
@@ -137,8 +146,7 @@ im_link_subscribe(im_link_t *link, im_str_t channel, im_uint_t number,
 {
     (void) link;
 
-    test_str(channel, "im:{0}:q");
-    assert_true(number == 0 && !heartbeats);
+    assert_true(channel.data[4] == '0' + number && !heartbeats);
     fake.subscribed = 1;
 
     return IM_OK;
@@ -406,7 +414,7 @@ lose(int calls)
         }
     }
 
-    im_job_queue_reset(&fake.job);
+    im_job_queue_reset(&fake.job.partitions[0]);
 
     while (calls && fake.answered < fake.sent) {
         call = &fake.calls[fake.answered++ % CALLS];
@@ -439,34 +447,38 @@ flush(void)
 
 
 static void
-start(void)
+init(uint32_t npartitions, int shared)
 {
-    random_t        random;
-    const uint64_t  hash[2] = { 1, 2 };
+    random_t  random;
+    uint32_t  p;
 
     random = fake.random;
     memset(&fake, 0, sizeof(fake_t));
 
     fake.random = random;
     fake.now = 1000;
-    fake.job.npartitions = 1;
-    fake.job.partitions = calloc(1, sizeof(im_job_partition_t));
+    fake.job.shared = shared;
     fake.job.base = event_base_new();
-    assert_non_null(fake.job.partitions);
     assert_non_null(fake.job.base);
+    assert_int_equal(im_job_queue_init(&fake.job, npartitions), IM_OK);
 
     fake.job.flush = evtimer_new(fake.job.base, im_job_queue_flush_handler,
                                  &fake.job);
-    assert_int_equal(im_job_batch_init(&fake.job.batch, hash), IM_OK);
     im_link_call_init(&building);
 
-    fake.job.partitions[0].job = &fake.job;
-    fake.job.partitions[0].count = IM_JOB_COUNT_FIRST;
-    fake.job.partitions[0].lease_end = UINT64_MAX;
+    for (p = 0; p < npartitions; p++) {
+        fake.job.partitions[p].lease_end = UINT64_MAX;
+        im_job_queue_state(&fake.job.partitions[p], IM_JOB_WAITING);
+        assert_true(fake.subscribed);
+        im_job_queue_subscribed(&fake.job, p);
+    }
+}
 
-    im_job_queue_state(&fake.job.partitions[0], IM_JOB_WAITING);
-    assert_true(fake.subscribed);
-    im_job_queue_subscribed(&fake.job, 0);
+
+static void
+start(void)
+{
+    init(1, random_below(&fake.random, 2) == 0);
 }
 
 
@@ -508,9 +520,8 @@ finish(void)
 
     event_free(fake.job.flush);
     event_base_free(fake.job.base);
-    im_job_batch_cleanup(&fake.job.batch);
+    im_job_queue_cleanup(&fake.job);
     im_link_call_cleanup(&building);
-    free(fake.job.partitions);
 }
 
 
@@ -621,6 +632,137 @@ test_late_owner(void **state)
 }
 
 
+/* How many of the calls that are out name a word and a key. */
+static im_uint_t
+out(const char *word, const char *key)
+{
+    im_uint_t           i, n;
+    const fake_call_t  *call;
+
+    for (i = fake.answered, n = 0; i < fake.sent; i++) {
+        call = &fake.calls[i % CALLS];
+        n += im_str_eq(call->args[0], im_str_z(word))
+             && im_str_eq(call->args[1], im_str_z(key));
+    }
+
+    return n;
+}
+
+
+static void
+bell(im_uint_t p, const char *id)
+{
+    im_buf_t  b;
+
+    im_buf_init(&b, 1024);
+    im_buf_add_u32(&b, (uint32_t) fake.job.partitions[p].held);
+    im_buf_add_u8(&b, (uint8_t) strlen(id));
+    im_buf_add_z(&b, id);
+    im_buf_add_u8(&b, 3);
+    im_buf_add_z(&b, "r:1");
+    im_buf_add_u8(&b, 3);
+    im_buf_add_z(&b, "e:1");
+    im_buf_add_u32(&b, 2);
+    im_buf_add_z(&b, "w1");
+    im_buf_add_z(&b, "hello");
+
+    assert_false(b.failed);
+    im_job_queue_bell(&fake.job, p, im_buf_str(&b));
+    im_buf_cleanup(&b);
+}
+
+
+/* Without luck: all that can be sent is. */
+static void
+flush_all(void)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < 20; i++) {
+        im_job_queue_flush_handler(-1, 0, &fake.job);
+    }
+}
+
+
+/* One of several servers goes: the partitions of the others go on. */
+static void
+test_servers(void **state)
+{
+    im_uint_t  p, trims;
+
+    (void) state;
+
+    random_init(&fake.random, 1);
+    init(3, 0);
+
+    for (p = 0; p < 3; p++) {
+        im_job_queue_state(&fake.job.partitions[p], IM_JOB_FOLLOWING);
+    }
+
+    /* each has its own channel */
+
+    bell(0, "1-0");
+    bell(1, "1-0");
+    flush_all();
+
+    assert_int_equal(out("SPUBLISH", "im:{0}:w:w1"), 1);
+    assert_int_equal(out("SPUBLISH", "im:{1}:w:w1"), 1);
+
+    /* a server that takes no calls holds up its own ones only */
+
+    fake.away = "im:{1}:";
+    trims = out("XTRIM", "im:{1}:q");
+    fake.job.partitions[0].trimmed = 0;
+    bell(1, "2-0");
+    bell(0, "2-0");
+    bell(2, "1-0");
+    flush_all();
+
+    assert_int_equal(out("SPUBLISH", "im:{0}:w:w1"), 2);
+    assert_int_equal(out("SPUBLISH", "im:{1}:w:w1"), 1);
+    assert_int_equal(out("SPUBLISH", "im:{2}:w:w1"), 1);
+    assert_true(out("XTRIM", "im:{0}:q") > 0);
+    assert_int_equal(out("XTRIM", "im:{1}:q"), trims);
+    assert_true(fake.job.partitions[1].held > 0);
+
+    /* it is known to be away: what was taken is read again, there alone */
+
+    bell(0, "3-0");
+    im_job_queue_reset(&fake.job.partitions[1]);
+
+    assert_int_equal(fake.job.partitions[0].state, IM_JOB_FOLLOWING);
+    assert_int_equal(fake.job.partitions[1].state, IM_JOB_WAITING);
+    assert_int_equal(fake.job.partitions[1].held, 0);
+
+    fake.away = NULL;
+    flush_all();
+
+    assert_int_equal(out("SPUBLISH", "im:{0}:w:w1"), 3);
+    assert_int_equal(out("SPUBLISH", "im:{1}:w:w1"), 1);
+
+    im_job_queue_subscribed(&fake.job, 1);
+    assert_int_equal(fake.job.partitions[1].state, IM_JOB_READING);
+
+    for (p = 0; p < 3; p++) {
+        im_job_queue_state(&fake.job.partitions[p], IM_JOB_FREE);
+    }
+
+    for ( /* void */ ; fake.answered < fake.sent; fake.answered++) {
+        if (fake.calls[fake.answered].handler != NULL) {
+            fake.calls[fake.answered].handler(NULL,
+                                         fake.calls[fake.answered].data);
+        }
+
+        free(fake.calls[fake.answered].bytes);
+    }
+
+    event_free(fake.job.flush);
+    event_base_free(fake.job.base);
+    im_job_queue_cleanup(&fake.job);
+    im_link_call_cleanup(&building);
+}
+
+
 /* An owner whose lease is over takes and trims nothing. */
 static void
 test_lease(void **state)
@@ -649,6 +791,9 @@ test_lease(void **state)
             settle();
         }
 
+        flush_all();
+        settle();
+
         fake.now = fake.job.partitions[0].lease_end = 2000;
 
         for (i = 0; i < 5; i++) {
@@ -672,6 +817,7 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_lost_bells),
     alloc_test(test_lost_connections),
     alloc_test(test_late_owner),
+    alloc_test(test_servers),
     alloc_test(test_lease)
 };
 
