@@ -8,6 +8,7 @@
 
 #include "im_key.h"
 #include "im_link_channels.h"
+#include "im_link_sentinel.h"
 
 
 #define IM_LINK_TICK  500              /* ms */
@@ -29,6 +30,7 @@ struct im_link_s {
     im_link_call_t       call;         /* of callers */
     im_uint_t            nservers;
     im_link_server_t   **servers;
+    im_link_sentinel_t  *sentinel;     /* NULL: of another kind */
     uint64_t             ticked;
     im_keys_t            keys;
     im_link_part_t      *parts;        /* the registry, then partitions */
@@ -80,6 +82,7 @@ im_link_free(void *data)
     im_link_t  *link = data;
 
     im_link_channels_cleanup(&link->channels);
+    im_link_sentinel_destroy(link->sentinel);
 
     for (i = 0; i < link->nservers; i++) {
         im_link_server_free(link->servers[i]);
@@ -91,6 +94,35 @@ im_link_free(void *data)
     im_free(link->parts);
     im_free(link->why);
     im_free(link);
+}
+
+
+/* It has one server, and sentinels say where that is. */
+static void
+im_link_placed(void *data, im_str_t addr, uint64_t epoch)
+{
+    im_link_t  *link = data;
+
+    (void) epoch;
+
+    im_link_server_place(link->servers[0], addr);
+}
+
+
+static im_int_t
+im_link_add_sentinels(im_link_t *link)
+{
+    if (link->context.conf.kind != IM_LINK_SENTINEL) {
+        return IM_OK;
+    }
+
+    link->servers[0]->name = link->context.conf.master;
+    link->servers[0]->unplaced = 1;
+
+    link->sentinel = im_link_sentinel_create(&link->context, im_link_placed,
+                                             link);
+
+    return link->sentinel != NULL ? IM_OK : IM_ERROR;
 }
 
 
@@ -127,7 +159,8 @@ im_link_create(const im_link_conf_t *conf, const im_link_transport_t *transport,
     if (im_link_channels_init(&link->channels) != IM_OK
         || link->why == NULL
         || im_link_add_server(link, conf->seeds[0].name, &conf->seeds[0].addr)
-           != IM_OK)
+           != IM_OK
+        || im_link_add_sentinels(link) != IM_OK)
     {
         im_link_free(link);
         return NULL;
@@ -151,6 +184,8 @@ im_link_destroy(im_link_t *link)
     context->ended = 1;
     context->guard.free = im_link_free;
     context->guard.data = link;
+
+    im_link_sentinel_close(link->sentinel);
 
     for (i = 0; i < link->nservers; i++) {
         im_link_server_close(link->servers[i]);
@@ -267,7 +302,8 @@ im_link_unserved(const im_link_t *link)
 const im_link_sentinels_t *
 im_link_sentinels(const im_link_t *link)
 {
-    return NULL;
+    return link->sentinel != NULL ? im_link_sentinel_info(link->sentinel)
+                                  : NULL;
 }
 
 
@@ -648,6 +684,13 @@ im_link_server_is_lost(im_link_server_t *server)
 
     link = im_link_of(server);
 
+    /* it is never connected to before the sentinels have answered again */
+
+    if (link->sentinel != NULL && server->calls.state == IM_LINK_CLOSED) {
+        server->unplaced = 1;
+        im_link_sentinel_ask(link->sentinel);
+    }
+
     im_link_channels_lost(&link->channels, server);
     im_link_check_down(link);
 }
@@ -713,6 +756,28 @@ static const im_link_channels_events_t  im_link_channels_events = {
 };
 
 
+/* While no sentinel answers, this is why the server is away. */
+static void
+im_link_tick_sentinel(im_link_t *link)
+{
+    const char        *why;
+    im_link_server_t  *server;
+
+    if (link->sentinel == NULL) {
+        return;
+    }
+
+    im_link_sentinel_tick(link->sentinel);
+
+    why = im_link_sentinel_why(link->sentinel);
+    server = link->servers[0];
+
+    if (why[0] != '\0' && server->unplaced) {
+        (void) snprintf(server->why, IM_LINK_SERVER_WHY, "%s", why);
+    }
+}
+
+
 /* After a standstill, the replies that came meanwhile are read first. */
 void
 im_link_tick(im_link_t *link)
@@ -733,6 +798,7 @@ im_link_tick(im_link_t *link)
     }
 
     im_link_enter(&context->guard);
+    im_link_tick_sentinel(link);
 
     for (i = 0; i < link->nservers && !context->ended; i++) {
         im_link_server_tick(link->servers[i]);

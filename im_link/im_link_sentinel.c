@@ -48,17 +48,12 @@ typedef enum {
 
 
 struct im_link_sentinel_s {
-    const im_link_conf_t       *conf;
-    const im_link_transport_t  *transport;
-    void                       *transport_data;
-    im_link_guard_t            *guard;
+    im_link_context_t          *context;
     im_link_sentinel_pt         handler;
     void                       *data;
-    im_link_call_t              call;
     im_link_sentinel_e          state;
     uint64_t                    heard;       /* when the state was entered */
     im_link_said_t              best;        /* that has won */
-    im_addr_t                   addr;        /* the same, parsed */
     im_link_sentinels_t         info;
     uint64_t                    news;        /* not logged yet, since */
     uint64_t                    complained;
@@ -74,64 +69,53 @@ struct im_link_sentinel_s {
 static const im_link_conn_events_t  im_link_sentinel_events;
 
 
-static uint64_t
-im_link_sentinel_now(const im_link_sentinel_t *sentinel)
-{
-    return sentinel->transport->now(sentinel->transport_data);
-}
-
-
 static void
 im_link_sentinel_prepare(im_link_sentinel_node_t *node, im_link_conn_t *conn,
     const char *name, uint64_t period)
 {
-    im_link_sentinel_t  *sentinel;
+    im_link_context_t  *context;
 
-    sentinel = node->sentinel;
+    context = node->sentinel->context;
 
     conn->events = &im_link_sentinel_events;
     conn->owner = node;
-    conn->guard = sentinel->guard;
-    conn->ctx = sentinel->conf->tls;
+    conn->guard = &context->guard;
+    conn->ctx = context->conf.tls;
 
-    im_link_conn_init(conn, name, period, sentinel->transport,
-                      sentinel->transport_data);
+    im_link_conn_init(conn, name, period, context->transport,
+                      context->transport_data);
 
     conn->max_reply = IM_SENTINEL_MAX_REPLY;
 }
 
 
 im_link_sentinel_t *
-im_link_sentinel_create(const im_link_conf_t *conf,
-    const im_link_transport_t *transport, void *transport_data,
-    im_link_guard_t *guard, im_link_sentinel_pt handler, void *data)
+im_link_sentinel_create(im_link_context_t *context,
+    im_link_sentinel_pt handler, void *data)
 {
-    im_uint_t                 i;
+    im_uint_t                 i, n;
     im_link_sentinel_t       *sentinel;
     im_link_sentinel_node_t  *node;
 
+    n = context->conf.nseeds;
+
     sentinel = im_calloc(sizeof(im_link_sentinel_t)
-                         + conf->nseeds * sizeof(im_link_sentinel_node_t));
+                         + n * sizeof(im_link_sentinel_node_t));
     if (sentinel == NULL) {
         return NULL;
     }
 
-    sentinel->conf = conf;
-    sentinel->transport = transport;
-    sentinel->transport_data = transport_data;
-    sentinel->guard = guard;
+    sentinel->context = context;
     sentinel->handler = handler;
     sentinel->data = data;
     sentinel->state = IM_SENTINEL_ASKED;
-    sentinel->nnodes = conf->nseeds;
-
-    im_link_call_init(&sentinel->call);
+    sentinel->nnodes = n;
 
     for (i = 0; i < sentinel->nnodes; i++) {
         node = &sentinel->nodes[i];
 
         node->sentinel = sentinel;
-        node->seed = &conf->seeds[i];
+        node->seed = &context->conf.seeds[i];
         im_link_peer_init(&node->peer, &node->seed->addr);
         im_link_sentinel_prepare(node, &node->calls, "questions",
                                  IM_SENTINEL_POLL);
@@ -184,7 +168,6 @@ im_link_sentinel_destroy(im_link_sentinel_t *sentinel)
         im_buf_cleanup(&node->calls.out);
     }
 
-    im_link_call_cleanup(&sentinel->call);
     im_free(sentinel);
 }
 
@@ -194,11 +177,10 @@ static void
 im_link_sentinel_enter(im_link_sentinel_t *sentinel, im_link_sentinel_e state)
 {
     sentinel->state = state;
-    sentinel->heard = im_link_sentinel_now(sentinel);
+    sentinel->heard = im_link_time(sentinel->context);
 
     if (state != IM_SENTINEL_KNOWN) {
-        sentinel->transport->timer(sentinel->transport_data,
-                                   IM_SENTINEL_RETRY);
+        im_link_due(sentinel->context, IM_SENTINEL_RETRY);
     }
 }
 
@@ -236,7 +218,7 @@ static void
 im_link_sentinel_news(im_link_sentinel_t *sentinel)
 {
     if (sentinel->news == 0) {
-        sentinel->news = im_link_sentinel_now(sentinel);
+        sentinel->news = im_link_time(sentinel->context);
     }
 }
 
@@ -296,7 +278,7 @@ im_link_sentinel_report(im_link_sentinel_t *sentinel)
     uint64_t        now;
     im_link_log_e   level;
 
-    now = im_link_sentinel_now(sentinel);
+    now = im_link_time(sentinel->context);
 
     if (sentinel->news == 0) {
 
@@ -339,11 +321,12 @@ im_link_sentinel_report(im_link_sentinel_t *sentinel)
                     "\"%.*s\"%s",
                     (unsigned) im_link_sentinel_answering(sentinel),
                     (unsigned) sentinel->nnodes,
-                    (int) im_min(sentinel->conf->master.len,
+                    (int) im_min(sentinel->context->conf.master.len,
                                  IM_LINK_SAID_WHY),
-                    (char *) sentinel->conf->master.data, text);
+                    (char *) sentinel->context->conf.master.data, text);
 
-    sentinel->transport->log(sentinel->transport_data, level, line);
+    sentinel->context->transport->log(sentinel->context->transport_data,
+                                      level, line);
 }
 
 
@@ -380,7 +363,7 @@ im_link_sentinel_lost(im_link_conn_t *conn, const char *why)
         }
     }
 
-    sentinel->transport->timer(sentinel->transport_data, IM_SENTINEL_RETRY);
+    im_link_due(sentinel->context, IM_SENTINEL_RETRY);
 }
 
 
@@ -390,7 +373,7 @@ im_link_sentinel_refused(im_link_sentinel_node_t *node, im_link_conn_t *conn,
 {
     char  why[IM_LINK_SAID_WHY];
 
-    im_link_said_error(reply, node->sentinel->conf->master, why);
+    im_link_said_error(reply, node->sentinel->context->conf.master, why);
     im_link_sentinel_lost(conn, why);
 }
 
@@ -488,24 +471,22 @@ im_link_sentinel_follow(im_link_sentinel_t *sentinel,
 
     sentinel->best = *said;
 
-    (void) im_addr_parse(&sentinel->addr, im_str_z(sentinel->best.addr),
-                         IM_ADDR_CONNECT, 0);
-
     if (other) {
         (void) snprintf(text, sizeof(text), "Redis: the sentinels name \"%s\" "
                         "as master of \"%.*s\", epoch %llu",
                         sentinel->best.addr,
-                        (int) im_min(sentinel->conf->master.len,
+                        (int) im_min(sentinel->context->conf.master.len,
                                      IM_LINK_SAID_WHY),
-                        (char *) sentinel->conf->master.data,
+                        (char *) sentinel->context->conf.master.data,
                         (unsigned long long) said->epoch);
 
-        sentinel->transport->log(sentinel->transport_data, IM_LINK_LOG_NOTICE,
-                                 text);
+        sentinel->context->transport->log(sentinel->context->transport_data,
+                                      IM_LINK_LOG_NOTICE, text);
     }
 
     im_link_sentinel_enter(sentinel, IM_SENTINEL_KNOWN);
-    sentinel->handler(sentinel->data, &sentinel->addr, said->epoch);
+    sentinel->handler(sentinel->data, im_str_z(sentinel->best.addr),
+                      said->epoch);
 }
 
 
@@ -535,7 +516,7 @@ im_link_sentinel_judge(im_link_sentinel_t *sentinel)
 
     if (sentinel->state == IM_SENTINEL_HEARD
         && im_link_sentinel_pending(sentinel)
-        && im_link_sentinel_now(sentinel) - sentinel->heard
+        && im_link_time(sentinel->context) - sentinel->heard
            < IM_SENTINEL_OTHERS)
     {
         return;
@@ -612,7 +593,7 @@ static void
 im_link_sentinel_send(im_link_sentinel_node_t *node, im_link_conn_t *conn,
     im_link_reply_pt handler)
 {
-    if (im_link_conn_send(conn, &node->sentinel->call, handler, node)
+    if (im_link_conn_send(conn, &node->sentinel->context->own, handler, node)
         != IM_OK)
     {
         conn->failed = 1;
@@ -627,17 +608,17 @@ im_link_sentinel_question(im_link_sentinel_node_t *node)
     im_link_sentinel_t  *sentinel;
 
     sentinel = node->sentinel;
-    call = &sentinel->call;
+    call = &sentinel->context->own;
 
     node->asked++;
-    node->calls.asked = im_link_sentinel_now(sentinel);
+    node->calls.asked = im_link_time(sentinel->context);
 
     im_link_call_start(call, "SENTINEL MASTER");
-    im_link_call_str(call, sentinel->conf->master);
+    im_link_call_str(call, sentinel->context->conf.master);
     im_link_sentinel_send(node, &node->calls, im_link_sentinel_master_handler);
 
     im_link_call_start(call, "SENTINEL GET-MASTER-ADDR-BY-NAME");
-    im_link_call_str(call, sentinel->conf->master);
+    im_link_call_str(call, sentinel->context->conf.master);
     im_link_sentinel_send(node, &node->calls, im_link_sentinel_addr_handler);
 }
 
@@ -701,8 +682,8 @@ im_link_sentinel_connected(im_link_conn_t *conn)
 
     node = conn->owner;
     sentinel = node->sentinel;
-    conf = sentinel->conf;
-    call = &sentinel->call;
+    conf = &sentinel->context->conf;
+    call = &sentinel->context->own;
 
     if (conf->sentinel_password.len > 0) {
         im_link_call_start(call, "AUTH");
@@ -790,10 +771,11 @@ im_link_sentinel_open(im_link_sentinel_node_t *node, im_link_conn_t *conn)
 
     rc = IM_OK;
     why = NULL;
-    conf = node->sentinel->conf;
+    conf = &node->sentinel->context->conf;
 
     if (conn == &node->calls) {
-        rc = im_link_peer_try(&node->peer, im_link_sentinel_now(node->sentinel),
+        rc = im_link_peer_try(&node->peer,
+                              im_link_time(node->sentinel->context),
                               conf->timeout, &why);
     }
 
@@ -827,14 +809,14 @@ im_link_sentinel_check(im_link_sentinel_node_t *node, im_link_conn_t *conn)
     im_link_sentinel_t  *sentinel;
 
     sentinel = node->sentinel;
-    now = im_link_sentinel_now(sentinel);
+    now = im_link_time(sentinel->context);
 
     if (conn->state == IM_LINK_CLOSED) {
         why = im_link_sentinel_wanted(node, conn) && now >= conn->retry
               ? im_link_sentinel_open(node, conn) : NULL;
 
     } else {
-        why = im_link_conn_late(conn, sentinel->conf->timeout);
+        why = im_link_conn_late(conn, sentinel->context->conf.timeout);
     }
 
     if (why != NULL) {
@@ -848,7 +830,7 @@ im_link_sentinel_check(im_link_sentinel_node_t *node, im_link_conn_t *conn)
 
     if (conn == &node->hints) {
         conn->asked = now;
-        im_link_call_start(&sentinel->call, "PING");
+        im_link_call_start(&sentinel->context->own, "PING");
         im_link_sentinel_send(node, conn, NULL);
 
     } else if (node->asked == node->answered) {
@@ -857,7 +839,7 @@ im_link_sentinel_check(im_link_sentinel_node_t *node, im_link_conn_t *conn)
 }
 
 
-im_uint_t
+void
 im_link_sentinel_tick(im_link_sentinel_t *sentinel)
 {
     int                       busy;
@@ -879,7 +861,7 @@ im_link_sentinel_tick(im_link_sentinel_t *sentinel)
     im_link_sentinel_judge(sentinel);
     im_link_sentinel_report(sentinel);
 
-    return busy ? IM_SENTINEL_RETRY : IM_SENTINEL_TICK;
+    im_link_due(sentinel->context, busy ? IM_SENTINEL_RETRY : IM_SENTINEL_TICK);
 }
 
 
@@ -889,8 +871,10 @@ im_link_sentinel_why(im_link_sentinel_t *sentinel)
     im_uint_t                       i;
     const im_link_sentinel_node_t  *node;
 
-    if (sentinel->state == IM_SENTINEL_KNOWN) {
-        return "";
+    sentinel->why[0] = '\0';
+
+    if (sentinel->state != IM_SENTINEL_ASKED) {
+        return sentinel->why;
     }
 
     for (i = 0; i < sentinel->nnodes; i++) {
@@ -898,17 +882,21 @@ im_link_sentinel_why(im_link_sentinel_t *sentinel)
 
         if (im_link_sentinel_fresh(node)) {
             (void) snprintf(sentinel->why, sizeof(sentinel->why),
-                            "redis: the sentinels that answer name a master "
-                            "of the epoch %llu, not %llu",
+                            "the sentinels that answer name a master of the "
+                            "epoch %llu, not %llu",
                             (unsigned long long) node->said.epoch,
                             (unsigned long long) sentinel->best.epoch);
+            return sentinel->why;
+        }
+
+        if (node->calls.state == IM_LINK_READY) {
             return sentinel->why;
         }
     }
 
     node = &sentinel->nodes[0];
 
-    (void) snprintf(sentinel->why, sizeof(sentinel->why), "redis: no sentinel "
+    (void) snprintf(sentinel->why, sizeof(sentinel->why), "no sentinel "
                     "answers: \"%.*s\": %s",
                     (int) im_min(node->seed->name.len, 60),
                     (char *) node->seed->name.data,
@@ -925,7 +913,7 @@ im_link_sentinel_info(im_link_sentinel_t *sentinel)
 
     info = &sentinel->info;
 
-    info->master = sentinel->conf->master;
+    info->master = sentinel->context->conf.master;
     info->configured = sentinel->nnodes;
     info->answering = im_link_sentinel_answering(sentinel);
     info->watching = sentinel->best.sentinels;

@@ -16,24 +16,22 @@
 #define IM_LINK_SENTINEL_H
 
 
-#include "im_link_conn.h"
+#include "im_link_server.h"
 
 
 typedef struct im_link_sentinel_s  im_link_sentinel_t;
 
-/* addr is kept until the next event. */
-typedef void (*im_link_sentinel_pt)(void *data, const im_addr_t *addr,
-    uint64_t epoch);
+/* addr: HOST:PORT or [IPV6]:PORT, kept until the next event. */
+typedef void (*im_link_sentinel_pt)(void *data, im_str_t addr, uint64_t epoch);
 
 
 /*
- * The sentinels are the seeds of conf, which is borrowed.  The handler is
- * called when the master is another one than before, and at the end of each
- * im_link_sentinel_ask().  NULL: no memory.
+ * The sentinels are the seeds.  The handler is called when the master is
+ * another one than before, and at the end of each im_link_sentinel_ask().
+ * NULL: no memory.
  */
-im_link_sentinel_t *im_link_sentinel_create(const im_link_conf_t *conf,
-    const im_link_transport_t *transport, void *transport_data,
-    im_link_guard_t *guard, im_link_sentinel_pt handler, void *data);
+im_link_sentinel_t *im_link_sentinel_create(im_link_context_t *context,
+    im_link_sentinel_pt handler, void *data);
 
 /* Closes the connections; the handler is not called any more.  Takes NULL. */
 void im_link_sentinel_close(im_link_sentinel_t *sentinel);
@@ -47,10 +45,10 @@ void im_link_sentinel_destroy(im_link_sentinel_t *sentinel);
  */
 void im_link_sentinel_ask(im_link_sentinel_t *sentinel);
 
-/* ms until it is due again.  The handler may be called. */
-im_uint_t im_link_sentinel_tick(im_link_sentinel_t *sentinel);
+/* The handler may be called. */
+void im_link_sentinel_tick(im_link_sentinel_t *sentinel);
 
-/* Why no master is known; kept by the sentinel. */
+/* Why none can be followed, or ""; kept by the sentinel. */
 const char *im_link_sentinel_why(im_link_sentinel_t *sentinel);
 
 /* Kept by the sentinel. */

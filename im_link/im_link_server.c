@@ -207,6 +207,42 @@ im_link_server_lost(im_link_server_t *server, im_link_conn_t *conn,
 }
 
 
+/* The addresses of a host's name go on where they were. */
+void
+im_link_server_place(im_link_server_t *server, im_str_t addr)
+{
+    size_t     len;
+    im_addr_t  parsed;
+
+    len = im_min(addr.len, IM_LINK_SERVER_NAME - 1);
+    addr.len = len;
+
+    if (im_str_eq(im_str_z(server->text), addr)) {
+        server->unplaced = 0;
+        im_link_due(server->context, 1);
+        return;
+    }
+
+    if (server->calls.state != IM_LINK_CLOSED) {
+        im_link_server_lost(server, &server->calls, "another one is master");
+    }
+
+    memcpy(server->text, addr.data, len);
+    server->text[len] = '\0';
+    server->name = im_str_set(server->text, len);
+
+    im_link_peer_cleanup(&server->peer);
+
+    if (im_addr_parse(&parsed, server->name, IM_ADDR_CONNECT, 0) == NULL) {
+        im_link_peer_init(&server->peer, &parsed);
+        server->calls.retry = 0;
+        server->calls.backoff = 0;
+        server->unplaced = 0;
+        im_link_due(server->context, 1);
+    }
+}
+
+
 void
 im_link_server_refuse(im_link_server_t *server, const im_link_reply_t *reply,
     const char *why, int unusable)
@@ -423,7 +459,8 @@ im_link_server_wants(im_link_server_t *server, im_link_conn_t *conn)
     return conn->state == IM_LINK_CLOSED
            && !server->context->ended
            && (conn == &server->calls
-               || (server->calls.state == IM_LINK_READY
+               ? !server->unplaced
+               : (server->calls.state == IM_LINK_READY
                    && server->nchannels > 0));
 }
 

@@ -84,6 +84,7 @@ struct im_link_server_s {
     im_link_role_e      role;
     unsigned            whole:1;       /* so it is in the log */
     unsigned            unusable:1;    /* its settings or data are wrong */
+    unsigned            unplaced:1;    /* where it is has to be asked first */
     im_link_conn_t      calls;
     im_link_conn_t      pubsub;
     im_str_t            name;          /* as configured or announced */
@@ -96,6 +97,12 @@ struct im_link_server_s {
 /* The caller has set what the servers share.  NULL: no memory. */
 im_link_server_t *im_link_server_create(im_link_context_t *context,
     im_str_t name, const im_addr_t *addr);
+
+/*
+ * Where it is now: HOST:PORT or [IPV6]:PORT, which is copied.  One that was
+ * somewhere else is left.
+ */
+void im_link_server_place(im_link_server_t *server, im_str_t addr);
 
 /* Closes its connections; the handlers of calls get NULL. */
 void im_link_server_close(im_link_server_t *server);

@@ -32,8 +32,7 @@ typedef struct {
 } socket_t;
 
 
-static im_link_conf_t       conf;
-static im_link_guard_t      guard;
+static im_link_context_t    context;
 static im_link_sentinel_t  *sentinel;
 static socket_t             sockets[NODES][2];   /* questions, hints */
 static int                  refuse[NODES];
@@ -132,13 +131,11 @@ static const im_link_transport_t  transport = {
 
 
 static void
-t_handler(void *data, const im_addr_t *addr, uint64_t epoch)
+t_handler(void *data, im_str_t addr, uint64_t epoch)
 {
     assert_ptr_equal(data, &events);
 
-    im_buf_add_str(&events, addr->host);
-    im_buf_add_z(&events, addr->type == IM_ADDR_IPV6 ? "/" : ":");
-    im_buf_add_uint(&events, addr->port);
+    im_buf_add_str(&events, addr);
     im_buf_add_z(&events, "@");
     im_buf_add_uint(&events, epoch);
     im_buf_add_z(&events, " ");
@@ -152,24 +149,30 @@ t_handler(void *data, const im_addr_t *addr, uint64_t epoch)
 static int
 setup(void **state)
 {
-    static char  names[NODES][32];
-    im_uint_t    i;
+    static char      names[NODES][32];
+    im_uint_t        i;
+    im_link_conf_t  *conf;
 
-    memset(&conf, 0, sizeof(conf));
-    memset(&guard, 0, sizeof(guard));
+    memset(&context, 0, sizeof(context));
     memset(sockets, 0, sizeof(sockets));
     memset(refuse, 0, sizeof(refuse));
 
-    conf.kind = IM_LINK_SENTINEL;
-    conf.nseeds = NODES;
-    conf.master = im_str_z("im");
-    conf.timeout = 2000;
+    context.transport = &transport;
+    context.transport_data = sockets;
+    context.due = UINT64_MAX;
+    im_link_call_init(&context.own);
+
+    conf = &context.conf;
+    conf->kind = IM_LINK_SENTINEL;
+    conf->nseeds = NODES;
+    conf->master = im_str_z("im");
+    conf->timeout = 2000;
 
     for (i = 0; i < NODES; i++) {
         (void) snprintf(names[i], sizeof(names[i]), "127.0.0.1:%u",
                         (unsigned) (26379 + i));
-        conf.seeds[i].name = im_str_z(names[i]);
-        assert_null(im_addr_parse(&conf.seeds[i].addr, conf.seeds[i].name,
+        conf->seeds[i].name = im_str_z(names[i]);
+        assert_null(im_addr_parse(&conf->seeds[i].addr, conf->seeds[i].name,
                                   IM_ADDR_CONNECT, 0));
     }
 
@@ -200,6 +203,7 @@ teardown(void **state)
 
     im_link_sentinel_close(sentinel);
     im_link_sentinel_destroy(sentinel);
+    im_link_call_cleanup(&context.own);
 
     im_buf_cleanup(&events);
     im_buf_cleanup(&logged);
@@ -208,15 +212,14 @@ teardown(void **state)
         open += sockets[i][0].open + sockets[i][1].open;
     }
 
-    return open > 0 || guard.busy > 0 ? -1 : alloc_teardown(state);
+    return open > 0 || context.guard.busy > 0 ? -1 : alloc_teardown(state);
 }
 
 
 static void
 create(void)
 {
-    sentinel = im_link_sentinel_create(&conf, &transport, sockets, &guard,
-                                       t_handler, &events);
+    sentinel = im_link_sentinel_create(&context, t_handler, &events);
 }
 
 
@@ -224,7 +227,8 @@ static void
 tick(uint64_t ms)
 {
     now += ms;
-    timer = im_link_sentinel_tick(sentinel);
+    context.due = UINT64_MAX;
+    im_link_sentinel_tick(sentinel);
 }
 
 
@@ -393,7 +397,7 @@ test_first(void **state)
     create();
     tick(1);
     assert_int_equal(nconnects, 3);
-    assert_string_equal(im_link_sentinel_why(sentinel), "redis: no sentinel "
+    assert_string_equal(im_link_sentinel_why(sentinel), "no sentinel "
                         "answers: \"127.0.0.1:26379\": no answer yet");
 
     connected(0, 0);
@@ -480,7 +484,7 @@ test_poll(void **state)
     says(0, 1, "1");
     wait_ms(3000);
     happened("");
-    assert_string_equal(im_link_sentinel_why(sentinel), "redis: the sentinels "
+    assert_string_equal(im_link_sentinel_why(sentinel), "the sentinels "
                         "that answer name a master of the epoch 1, not 2");
 
     /* one that knows comes back */
@@ -580,7 +584,7 @@ test_addresses(void **state)
     start(1, "1");
     tick(1000);
     feed(0, 0, saying(2, "::1", "6379"));
-    happened("::1/6379@2 ");
+    happened("[::1]:6379@2 ");
 
     feed(1, 0, saying(3, "unix", "/tmp/x"));
     assert_false(sockets[1][0].open);
@@ -717,8 +721,8 @@ test_auth(void **state)
 {
     (void) state;
 
-    conf.sentinel_user = im_str_z("u");
-    conf.sentinel_password = im_str_z("p");
+    context.conf.sentinel_user = im_str_z("u");
+    context.conf.sentinel_password = im_str_z("p");
 
     create();
     tick(1);
