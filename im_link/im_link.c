@@ -275,6 +275,18 @@ im_link_send_to(im_link_t *link, im_uint_t server, im_link_reply_pt handler,
 }
 
 
+im_int_t
+im_link_confirm(im_link_t *link, im_link_confirm_pt handler, void *data)
+{
+    im_link_server_t  *server;
+
+    server = link->context.answers;
+
+    return server != NULL
+           ? im_link_confirm_add(&server->confirm, handler, data) : IM_ERROR;
+}
+
+
 im_uint_t
 im_link_servers(const im_link_t *link)
 {

@@ -28,6 +28,9 @@ typedef struct im_link_s  im_link_t;
 
 typedef void (*im_link_reply_pt)(const im_link_reply_t *reply, void *data);
 
+/* why is NULL: confirmed. */
+typedef void (*im_link_confirm_pt)(const char *why, void *data);
+
 
 /*
  * Partitions have the numbers 0 to P - 1.  What all programs know of each other
@@ -120,6 +123,16 @@ im_int_t im_link_send(im_link_t *link, im_link_reply_pt handler, void *data);
 /* The same, to a server by its number: for calls without a key. */
 im_int_t im_link_send_to(im_link_t *link, im_uint_t server,
     im_link_reply_pt handler, void *data);
+
+/*
+ * Within the handler of a call that wrote something: has the writing reached
+ * the replicas of the server that ran it, conf->replicas of them, or more where
+ * more are online?  The handler is called once, later.  All calls to that
+ * server wait meanwhile: it is for a link of such calls.  IM_ERROR: the handler
+ * won't be called.
+ */
+im_int_t im_link_confirm(im_link_t *link, im_link_confirm_pt handler,
+    void *data);
 
 /* How many servers there are now: one, or the masters of a cluster. */
 im_uint_t im_link_servers(const im_link_t *link);

@@ -73,6 +73,9 @@ im_link_server_create(im_link_context_t *context, im_str_t name,
     im_link_server_prepare(server, &server->calls, "commands", IM_LINK_POLL);
     im_link_server_prepare(server, &server->pubsub, "pub/sub", IM_LINK_PING);
 
+    im_link_confirm_init(&server->confirm, &server->calls, &context->own,
+                         context->conf.replicas, context->conf.wait);
+
     (void) snprintf(server->why, IM_LINK_SERVER_WHY, "not connected yet");
 
     return server;
@@ -128,6 +131,8 @@ im_link_server_log(im_link_server_t *server, im_link_trouble_e trouble,
     } else {
         level = IM_LINK_LOG_DEBUG;
     }
+
+    level = context->conf.quiet ? IM_LINK_LOG_DEBUG : level;
 
     n = snprintf(text, IM_LINK_SERVER_WHY, "Redis at \"%.*s\" ",
                  (int) server->name.len, (char *) server->name.data);
@@ -630,15 +635,23 @@ im_link_server_connected(im_link_conn_t *conn)
 static void
 im_link_server_replied(im_link_conn_t *conn, const im_link_reply_t *reply)
 {
-    im_link_server_t  *server;
+    im_link_server_t   *server;
+    im_link_context_t  *context;
 
     server = conn->owner;
+    context = server->context;
 
     if (conn == &server->pubsub) {
-        server->context->events->pushed(server, reply);
+        context->events->pushed(server, reply);
 
-    } else if (!im_link_conn_answer(conn, reply)) {
-        im_link_server_lost(server, conn, "reply without a command");
+    } else {
+        context->answers = server;
+
+        if (!im_link_conn_answer(conn, reply)) {
+            im_link_server_lost(server, conn, "reply without a command");
+        }
+
+        context->answers = NULL;
     }
 
     im_link_server_prepared(server, conn);

@@ -9,7 +9,7 @@
 #define IM_LINK_SERVER_H
 
 
-#include "im_link_conn.h"
+#include "im_link_confirm.h"
 
 
 #define IM_LINK_SERVER_WHY   160
@@ -57,6 +57,7 @@ typedef struct {
     void                           *data;
     im_link_call_t                  own;      /* of the link itself */
     im_link_guard_t                 guard;
+    im_link_server_t               *answers;  /* its reply is being handled */
     uint64_t                        due;      /* the next tick */
     uint64_t                        serials;  /* connections for calls so far */
     unsigned                        ended:1;
@@ -87,6 +88,7 @@ struct im_link_server_s {
     unsigned            unplaced:1;    /* where it is has to be asked first */
     im_link_conn_t      calls;
     im_link_conn_t      pubsub;
+    im_link_confirm_t   confirm;       /* of calls */
     im_str_t            name;          /* as configured or announced */
     char                why[IM_LINK_SERVER_WHY];    /* not ready; or "" */
     char                text[IM_LINK_SERVER_NAME];  /* of name and address */

@@ -50,14 +50,14 @@ im_link_settings_number(im_str_t value)
 }
 
 
-/* Up to the next space; s is what follows. */
+/* Up to the next mark; s is what follows. */
 static im_str_t
-im_link_settings_word(im_str_t *s)
+im_link_settings_word(im_str_t *s, u_char mark)
 {
     size_t    n;
     im_str_t  word;
 
-    for (n = 0; n < s->len && s->data[n] != ' '; n++) { /* void */ }
+    for (n = 0; n < s->len && s->data[n] != mark; n++) { /* void */ }
 
     word = im_str_set(s->data, n);
     n += n < s->len;
@@ -75,10 +75,10 @@ im_link_settings_buffers(im_link_settings_t *s, im_str_t value)
     im_setting_buffer_t   b;
 
     while (value.len > 0) {
-        class = im_link_settings_word(&value);
-        b.hard = im_link_settings_number(im_link_settings_word(&value));
-        b.soft = im_link_settings_number(im_link_settings_word(&value));
-        b.seconds = im_link_settings_number(im_link_settings_word(&value));
+        class = im_link_settings_word(&value, ' ');
+        b.hard = im_link_settings_number(im_link_settings_word(&value, ' '));
+        b.soft = im_link_settings_number(im_link_settings_word(&value, ' '));
+        b.seconds = im_link_settings_number(im_link_settings_word(&value, ' '));
 
         if (im_str_eq(class, im_str_z("pubsub"))) {
             s->pubsub = b;
@@ -146,6 +146,30 @@ im_link_settings_config(im_link_settings_t *s, im_str_t name, im_str_t value)
 }
 
 
+/* "slave0:ip=...,port=...,state=online,offset=...,lag=..." */
+static int
+im_link_settings_online(im_str_t name, im_str_t value)
+{
+    im_str_t  word, slave = im_str("slave");
+
+    if (name.len <= slave.len || memcmp(name.data, slave.data, slave.len) != 0
+        || name.data[slave.len] < '0' || name.data[slave.len] > '9')
+    {
+        return 0;
+    }
+
+    while (value.len > 0) {
+        word = im_link_settings_word(&value, ',');
+
+        if (im_str_eq(word, im_str_z("state=online"))) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* Redis counts neither the output of replicas nor the buffer of the AOF. */
 static void
 im_link_settings_field(im_link_settings_t *s, im_str_t name, im_str_t value)
@@ -160,6 +184,9 @@ im_link_settings_field(im_link_settings_t *s, im_str_t name, im_str_t value)
     } else if (im_str_eq(name, im_str_z("connected_slaves"))) {
         s->replicas = n;
         s->counted = IM_SETTING_YES;
+
+    } else if (im_link_settings_online(name, value)) {
+        s->online++;
 
     } else if (im_str_eq(name, im_str_z("used_memory"))) {
         s->used = n;
@@ -257,6 +284,7 @@ im_link_settings_judge(const im_link_settings_t *s)
     wrong[IM_SETTING_FULL] = s->max > 0 && s->used >= s->max;
     wrong[IM_SETTING_NEARLY] = s->max > 0 && s->used < s->max
                                && s->used >= s->max / 10 * 9;
+    wrong[IM_SETTING_DURABLE] = s->demanded > 0 && s->online != s->demanded;
     wrong[IM_SETTING_HIDDEN] = s->hidden == IM_SETTING_YES;
 
     im_link_settings_judge_failover(s, wrong);
@@ -384,6 +412,30 @@ im_link_settings_lost(const im_link_settings_t *s)
 }
 
 
+/* A replica that isn't demanded may be promoted while another one confirms. */
+static void
+im_link_settings_text_durable(const im_link_settings_t *s, char *text)
+{
+    if (s->online < s->demanded) {
+        (void) snprintf(text, IM_LINK_SETTINGS_TEXT,
+                        "redis has %llu of %llu replicas online: pushes with "
+                        "durability=replica are answered with 503; start one "
+                        "(REPLICAOF), or give im_logic a lower --replicas=",
+                        (unsigned long long) s->online,
+                        (unsigned long long) s->demanded);
+
+    } else {
+        (void) snprintf(text, IM_LINK_SETTINGS_TEXT,
+                        "redis has %llu replicas online, im_logic asks for "
+                        "%llu: one that is promoted may lack what the others "
+                        "have confirmed; give im_logic --replicas=%llu",
+                        (unsigned long long) s->online,
+                        (unsigned long long) s->demanded,
+                        (unsigned long long) s->online);
+    }
+}
+
+
 void
 im_link_settings_text(const im_link_settings_t *s, im_setting_e warning,
     char *text)
@@ -464,6 +516,10 @@ im_link_settings_text(const im_link_settings_t *s, im_setting_e warning,
     case IM_SETTING_SENTINELS:
     case IM_SETTING_QUORUM:
         im_link_settings_text_sentinel(s, warning, text);
+        return;
+
+    case IM_SETTING_DURABLE:
+        im_link_settings_text_durable(s, text);
         return;
 
     case IM_SETTING_HIDDEN:

@@ -43,6 +43,7 @@ typedef enum {
     IM_SETTING_DOWN_AFTER,       /* of sentinels */
     IM_SETTING_SENTINELS,
     IM_SETTING_QUORUM,
+    IM_SETTING_DURABLE,          /* other replicas than pushes ask for */
     IM_SETTING_HIDDEN,           /* CONFIG GET is refused */
     IM_SETTINGS
 } im_setting_e;
@@ -68,6 +69,8 @@ typedef struct {
     uint64_t             backlog;      /* s */
     uint64_t             timeout;      /* s */
     uint64_t             replicas;     /* connected */
+    uint64_t             online;       /* of them; the others catch up */
+    uint64_t             demanded;     /* of these, by pushes */
     uint64_t             min_replicas; /* without which it takes no write */
     uint64_t             node_timeout; /* ms */
     uint64_t             down_after;   /* ms; what sentinels say */
@@ -88,7 +91,7 @@ typedef struct {
 } im_link_settings_t;
 
 
-/* All is unknown. */
+/* All is unknown, no replica demanded. */
 void im_link_settings_init(im_link_settings_t *s);
 
 /* A pair of CONFIG GET; other names are ignored. */

@@ -73,6 +73,10 @@ typedef struct {
     uint64_t        db;
     uint64_t        partitions;        /* 0: what is there, or the default */
     uint64_t        timeout;           /* ms, of connecting and of replies */
+    uint64_t        replicas;          /* that confirm; 0: one */
+    uint64_t        wait;              /* ms, for them, less than timeout */
+    unsigned        quiet:1;           /* another link has the same server and
+                                          says what is wrong with it */
     im_link_tls_ctx_t  *tls;           /* NULL: without TLS */
 } im_link_conf_t;
 

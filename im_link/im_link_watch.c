@@ -34,6 +34,7 @@ struct im_link_watch_s {
     im_link_watched_t  **servers;
     im_uint_t            n;
     im_uint_t            asking;     /* servers */
+    uint64_t             demanded;   /* replicas, by pushes */
     uint64_t             asked;      /* ms */
     im_link_settings_t   none;       /* nothing is known */
     unsigned             warned:1;   /* by the last round */
@@ -388,6 +389,7 @@ im_link_watch_ask(im_link_watch_t *watch, im_uint_t server)
     watch->asking++;
 
     im_link_settings_init(&w->next);
+    w->next.demanded = watch->demanded;
 
     if (im_link_watch_send(watch, server, "INFO memory",
                            im_link_watch_info_handler) != IM_OK
@@ -416,6 +418,14 @@ im_link_watch_ready(im_link_watch_t *watch, im_uint_t server)
         w->fresh = 1;
         w->told = 0;
     }
+}
+
+
+void
+im_link_watch_demand(im_link_watch_t *watch, uint64_t replicas)
+{
+    watch->demanded = replicas;
+    watch->asked = 0;
 }
 
 

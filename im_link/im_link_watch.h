@@ -35,6 +35,9 @@ void im_link_watch_destroy(im_link_watch_t *watch);
 /* The link has a new connection to a server. */
 void im_link_watch_ready(im_link_watch_t *watch, im_uint_t server);
 
+/* Pushes are only accepted with so many replicas. */
+void im_link_watch_demand(im_link_watch_t *watch, uint64_t replicas);
+
 /* About each second. */
 void im_link_watch_tick(im_link_watch_t *watch, uint64_t now);
 

@@ -11,6 +11,7 @@
 #include "im_logic.h"
 #include "im_logic_api_key.h"
 #include "im_logic_crypt.h"
+#include "im_logic_durable.h"
 #include "im_logic_looks.h"
 #include "im_logic_nodes.h"
 #include "im_logic_origin.h"
@@ -66,6 +67,13 @@ static const im_daemon_option_t  im_logic_options[] = {
                     "N  pushes that wait, of a partition"),
     im_logic_time("idem-ttl", idem_ttl, 300, 1, 86400,
                   "TIME  an id is remembered"),
+    im_logic_string("durability", durability, im_logic_durable_check,
+                    "memory|replica  when a push is accepted: Redis has it, or "
+                    "its replicas too (memory)"),
+    im_logic_number("replicas", replicas, 1, 1, 100,
+                    "N  that must have it, at least; all that are online must"),
+    im_logic_number("replica-timeout", replica_timeout, 1000, 10, 1500,
+                    "N  ms that a push waits for them"),
     im_logic_time("token-life", token_life, 30 * 86400, 1, 10 * 365 * 86400,
                   "TIME  after a login"),
     im_logic_number("user-tokens", user_tokens, 20, 1, 1000,
@@ -206,6 +214,7 @@ im_logic_main_tick(evutil_socket_t fd, short what, void *data)
     im_logic_nodes_poll(logic);
     im_link_members_tick(logic->members, im_daemon_now());
     im_link_watch_tick(logic->watch, im_daemon_now());
+    im_logic_durable_tick(logic, im_daemon_now());
 }
 
 
@@ -321,6 +330,9 @@ im_logic_main_check(void *data)
         return IM_ERROR;
     }
 
+    conf->durable = conf->durability != NULL
+                    && strcmp(conf->durability, "replica") == 0;
+
     if (conf->fcgi == NULL && conf->http == NULL) {
         im_daemon_log(IM_LOG_ERROR, "nothing to listen on: give --fcgi or "
                       "--http");
@@ -372,6 +384,7 @@ im_logic_main_init(im_logic_main_t *m)
 
     if (logic->members == NULL || logic->history == NULL
         || logic->watch == NULL
+        || im_logic_durable_init(logic) != IM_OK
         || im_logic_main_events(m) != IM_OK)
     {
         im_daemon_log(IM_LOG_ERROR, "no memory");
@@ -400,6 +413,8 @@ im_logic_main_cleanup(im_logic_main_t *m)
     if (logic->pool != NULL) {
         im_logic_pool_destroy(logic->pool);
     }
+
+    im_logic_durable_cleanup(logic);
 
     if (logic->link != NULL) {
         im_daemon_link_destroy(logic->link);

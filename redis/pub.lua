@@ -8,6 +8,7 @@ local seen = typed('GET', KEYS[4])
 if seen then
   local id, hash = string.match(seen, '^(.*):([^:]*)$')
   if hash ~= ARGV[3] then return {3, '', 0} end
+  redis.call('EXPIRE', KEYS[4], ARGV[8])         -- a write: WAIT is about those of its connection alone
   return {1, id, 0}
 end
 local all = ARGV[1] == 'b'                       -- it goes to all workers, whatever its routes are

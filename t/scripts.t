@@ -157,8 +157,10 @@ subtest 'a push and its repetition' => sub {
     $p = pub('r:a', 'x');
     is($p->[0], 0, 'accepted');
     like($p->[1], qr/^[0-9a-f]{17}:1$/, 'the first number is 1');
+    r('EXPIRE', '{1}:d:r:a:x', 5);
     my $again = pub('r:a', 'x');
     is_deeply($again, [1, $p->[1], 0], 'same id: same number');
+    cmp_ok(r('TTL', '{1}:d:r:a:x'), '>', 5, 'it writes, for WAIT: a new life');
     is(pub('r:a', 'x', hash => 'other')->[0], 3, 'another payload');
     is(pub('r:b', 'x')->[0], 0, 'the same id of another topic');
     is(r('XLEN', '{1}:q'), 0, 'nobody follows: not queued');

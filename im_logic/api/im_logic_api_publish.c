@@ -20,6 +20,7 @@ typedef struct {
     im_str_t            b64data;
     im_str_t            tags;
     im_str_t            key;
+    im_str_t            durability;
     int                 skip_history;
     int64_t             version;
 } im_logic_api_message_t;
@@ -40,6 +41,7 @@ static const im_json_field_t  im_logic_api_message_fields[] = {
     im_json_row(im_logic_api_message_t, STRING, b64data),
     im_json_row(im_logic_api_message_t, OBJECT, tags),
     im_json_row_as(im_logic_api_message_t, STRING, "idempotency_key", key),
+    im_json_row(im_logic_api_message_t, STRING, durability),
     im_json_row(im_logic_api_message_t, BOOL, skip_history),
     im_json_row(im_logic_api_message_t, INT, version),
     im_json_end
@@ -138,6 +140,23 @@ im_logic_api_message(im_logic_command_t *c, im_logic_api_message_t *m,
 }
 
 
+/* On IM_ERROR the command has failed. */
+static im_int_t
+im_logic_api_durability(im_logic_command_t *c, im_logic_publish_t *publish,
+    im_str_t value)
+{
+    if (value.data == NULL
+        || im_logic_publish_durability(publish, value) == IM_OK)
+    {
+        return IM_OK;
+    }
+
+    im_logic_command_fail_status(c, publish->status, publish->msg);
+
+    return IM_ERROR;
+}
+
+
 static im_logic_target_t *
 im_logic_api_target(im_logic_publish_t *publish, im_str_t channel,
     const im_logic_api_message_t *m)
@@ -218,6 +237,10 @@ im_logic_api_publish(im_logic_command_t *c)
 
     publish->message = e;
 
+    if (im_logic_api_durability(c, publish, m.durability) != IM_OK) {
+        return;
+    }
+
     if (im_logic_api_target(publish, m.channel, &m) == NULL
         || im_logic_publish_start(publish, im_logic_command_id(c),
                                   im_logic_api_published, c)
@@ -292,6 +315,10 @@ im_logic_api_broadcast(im_logic_command_t *c)
 
     if (publish == NULL || broadcast == NULL) {
         (void) im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
+        return;
+    }
+
+    if (im_logic_api_durability(c, publish, m.durability) != IM_OK) {
         return;
     }
 

@@ -8,6 +8,7 @@
 
 #include "im_logic_command.h"
 #include "im_logic_control.h"
+#include "im_logic_durable.h"
 #include "im_logic_nodes.h"
 #include "im_logic_print.h"
 
@@ -34,6 +35,7 @@ static const im_logic_api_error_t  im_logic_api_errors[] = {
     { IM_ERROR_NOT_AVAILABLE, 400, "not available" },
     { IM_ERROR_POSITION, 416, "unrecoverable position" },
     { IM_API_CONFLICT, 409, "conflict" },
+    { IM_API_UNCONFIRMED, 503, "not confirmed" },
     { 0, 500, "" }
 };
 
@@ -108,6 +110,9 @@ im_logic_api_error(im_uint_t status)
     case 400:
     case 413:
         return IM_ERROR_BAD_REQUEST;
+
+    case IM_LOGIC_UNCONFIRMED:
+        return IM_API_UNCONFIRMED;
 
     case 501:
         return IM_ERROR_NOT_AVAILABLE;

@@ -17,7 +17,9 @@
 #include "im_rule.h"
 
 
-#define IM_API_CONFLICT  113           /* beside im_error_e */
+/* Beside im_error_e. */
+#define IM_API_CONFLICT     113
+#define IM_API_UNCONFIRMED  503
 
 
 typedef struct im_logic_command_s  im_logic_command_t;

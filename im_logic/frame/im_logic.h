@@ -24,9 +24,10 @@
 #include "im_daemon_log.h"
 
 
-typedef struct im_logic_nodes_s  im_logic_nodes_t;
-typedef struct im_logic_pool_s   im_logic_pool_t;
-typedef struct im_logic_looks_s  im_logic_looks_t;
+typedef struct im_logic_nodes_s    im_logic_nodes_t;
+typedef struct im_logic_pool_s     im_logic_pool_t;
+typedef struct im_logic_looks_s    im_logic_looks_t;
+typedef struct im_logic_durable_s  im_logic_durable_t;
 
 
 typedef struct {
@@ -38,6 +39,10 @@ typedef struct {
     char                *allow_origin;
     char                *allow_host;
     char                *real_ip_header;
+    char                *durability;
+    uint64_t             replicas;
+    uint64_t             replica_timeout; /* ms */
+    int                  durable;         /* pushes that don't say */
     uint64_t             idle_timeout;    /* s */
     uint64_t             request_timeout;
     uint64_t             max_body;
@@ -68,6 +73,7 @@ typedef struct {
     im_link_watch_t         *watch;
     im_logic_pool_t         *pool;         /* hashes passwords */
     im_logic_looks_t        *looks;        /* of names are being taken */
+    im_logic_durable_t      *durable;      /* links that wait for replicas */
     im_buf_t                 api_keys;     /* a line each */
     im_logic_nodes_t        *nodes;        /* workers that live */
     uint64_t                 nrequests;    /* under way */

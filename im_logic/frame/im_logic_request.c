@@ -36,16 +36,19 @@ im_logic_reply_data(im_daemon_request_t *r, const im_buf_t *data)
 
 
 void
-im_logic_reply_error(im_daemon_request_t *r, im_uint_t status, const char *msg)
+im_logic_reply_error(im_daemon_request_t *r, im_uint_t code, const char *msg)
 {
-    im_buf_t  *b;
+    im_buf_t   *b;
+    im_uint_t   status;
 
     /* what found no memory may look wrong */
 
-    if (status == 400 && r->failed.failed) {
-        status = 503;
+    if (code == 400 && r->failed.failed) {
+        code = 503;
         msg = "no memory";
     }
+
+    status = im_logic_status(code);
 
     if (status == 503) {
         r->retry = 1;
@@ -53,7 +56,7 @@ im_logic_reply_error(im_daemon_request_t *r, im_uint_t status, const char *msg)
 
     b = im_daemon_buf(r, 4096);
 
-    im_logic_print(b, "{\"code\":%u,\"msg\":%J}\n", status, msg);
+    im_logic_print(b, "{\"code\":%u,\"msg\":%J}\n", code, msg);
     im_logic_reply(r, status, b);
 }
 

@@ -22,9 +22,15 @@
 
 /* {"code":0,"msg":"success","data":DATA} */
 void im_logic_reply_data(im_daemon_request_t *r, const im_buf_t *data);
-/* {"code":STATUS,"msg":"..."} */
-void im_logic_reply_error(im_daemon_request_t *r, im_uint_t status,
+/*
+ * {"code":CODE,"msg":"..."}: a status of HTTP, or four digits of which the
+ * first three are the status.
+ */
+void im_logic_reply_error(im_daemon_request_t *r, im_uint_t code,
     const char *msg);
+
+#define im_logic_status(code)  ((code) > 999 ? (code) / 10 : (code))
+
 void im_logic_reply(im_daemon_request_t *r, im_uint_t status,
     const im_buf_t *json);
 

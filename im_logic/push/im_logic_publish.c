@@ -40,6 +40,7 @@ im_logic_publish_create(im_daemon_request_t *r, im_uint_t max)
     publish->r = r;
     publish->logic = r->data;
     publish->max = max;
+    publish->durable = publish->logic->conf.durable;
     publish->envelope = im_daemon_buf(r, IM_PUSH_MAX_DATA + 256 * 1024);
 
     return publish;
@@ -54,6 +55,22 @@ im_logic_publish_refuse(im_logic_publish_t *publish, im_uint_t status,
     publish->msg = msg;
 
     return IM_ERROR;
+}
+
+
+im_int_t
+im_logic_publish_durability(im_logic_publish_t *publish, im_str_t value)
+{
+    const char  *why;
+
+    if (im_logic_durable_decode(value, &publish->durable) == IM_OK) {
+        return IM_OK;
+    }
+
+    why = im_logic_text(publish->r, "durability is \"memory\" or "
+                        "\"replica\", not %j", value);
+
+    return im_logic_publish_refuse(publish, 400, why);
 }
 
 
@@ -191,6 +208,39 @@ im_logic_target_done(im_logic_target_t *t, im_uint_t status, const char *msg)
 
 
 static void
+im_logic_target_confirmed(const char *why, void *data)
+{
+    im_logic_target_t  *t = data;
+
+    im_logic_durable_log(t->publish->logic, why);
+
+    if (why == NULL) {
+        im_logic_target_done(t, 200, NULL);
+
+    } else {
+        im_logic_target_done(t, IM_LOGIC_UNCONFIRMED,
+                             im_logic_text(t->publish->r, "stored, not "
+                             "confirmed; repeat with the same id: %s",
+                             im_str_z(why)));
+    }
+}
+
+
+/* It is stored at one server. */
+static void
+im_logic_target_stored(im_logic_target_t *t)
+{
+    if (!t->publish->durable) {
+        im_logic_target_done(t, 200, NULL);
+
+    } else if (im_link_confirm(t->link, im_logic_target_confirmed, t) != IM_OK)
+    {
+        im_logic_target_confirmed("no memory", t);
+    }
+}
+
+
+static void
 im_logic_target_handler(const im_link_reply_t *reply, void *data)
 {
     im_str_t            position;
@@ -214,7 +264,7 @@ im_logic_target_handler(const im_link_reply_t *reply, void *data)
         position.data = (u_char *) t->position;
 
         if (im_position_decode(position, &t->epoch, &t->seq) == IM_OK) {
-            im_logic_target_done(t, 200, NULL);
+            im_logic_target_stored(t);
             return;
         }
 
@@ -250,7 +300,7 @@ im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule)
     logic = publish->logic;
     p = im_logic_partition(logic, t->topic);
 
-    call = im_link_script(logic->link, &im_script_pub);
+    call = im_link_script(t->link, &im_script_pub);
 
     im_logic_key(logic, call, t->topic, IM_KEY_META);
     im_logic_key(logic, call, t->topic, IM_KEY_HISTORY);
@@ -270,10 +320,16 @@ im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule)
     im_link_call_uint(call, logic->conf.idem_ttl);
     im_link_call_uint(call, logic->conf.queue_cap);
 
-    im_logic_send(logic, im_logic_target_handler, t);
+    if (im_link_send(t->link, im_logic_target_handler, t) != IM_OK) {
+        im_logic_target_handler(NULL, t);
+    }
 }
 
 
+static void im_logic_target_ready_handler(const char *why, void *data);
+
+
+/* By the rules of now: it may have waited for its link. */
 static void
 im_logic_target_send(im_logic_target_t *t)
 {
@@ -301,13 +357,36 @@ im_logic_target_send(im_logic_target_t *t)
 
     if (t->numbered && t->unnumbered) {
         im_logic_target_done(t, 501, "the topic keeps a history");
+        return;
+    }
 
-    } else if (!im_link_ready(logic->link, p)) {
+    if (!im_link_ready(logic->link, p)) {
         why = im_str_z(im_link_why(logic->link, p));
         im_logic_target_done(t, 503, im_logic_text(t->publish->r, "%s", why));
+        return;
+    }
+
+    t->wait.handler = im_logic_target_ready_handler;
+    t->wait.data = t;
+    t->link = t->publish->durable ? im_logic_durable_link(logic, p, &t->wait)
+                                  : logic->link;
+
+    if (t->link != NULL) {
+        im_logic_target_call(t, rule);
+    }
+}
+
+
+static void
+im_logic_target_ready_handler(const char *why, void *data)
+{
+    im_logic_target_t  *t = data;
+
+    if (why == NULL) {
+        im_logic_target_send(t);
 
     } else {
-        im_logic_target_call(t, rule);
+        im_logic_target_done(t, 503, why);
     }
 }
 

@@ -16,6 +16,7 @@
 #define IM_LOGIC_PUBLISH_H
 
 
+#include "im_logic_durable.h"
 #include "im_logic_request.h"
 #include "im_id.h"
 #include "im_push.h"
@@ -31,11 +32,14 @@ typedef struct {
     im_hash_node_t        node;
     im_logic_publish_t   *publish;
     im_str_t              topic;
-    im_uint_t             status;       /* 0: under way, 200: accepted */
+    im_uint_t             status;       /* 0: under way, 200: accepted, or
+                                           IM_LOGIC_UNCONFIRMED, or HTTP's */
     const char           *msg;          /* of one that failed */
     im_str_t              epoch;        /* of one that was accepted */
     uint64_t              seq;
     char                  position[64];
+    im_link_t            *link;         /* that has its call */
+    im_logic_durable_wait_t  wait;
     unsigned              numbered:1;   /* it has a history */
     unsigned              unnumbered:1; /* refused where it has (501) */
 } im_logic_target_t;
@@ -47,6 +51,7 @@ struct im_logic_publish_s {
     im_envelope_t         message;      /* set by the caller */
     im_logic_target_t    *targets;
     im_uint_t             ntargets;
+    int                   durable;      /* the caller may change it */
     im_uint_t             status;       /* of what was refused, and why */
     const char           *msg;
 
@@ -65,6 +70,10 @@ struct im_logic_publish_s {
 /* For up to max targets.  NULL: no memory. */
 im_logic_publish_t *im_logic_publish_create(im_daemon_request_t *r,
     im_uint_t max);
+
+/* Its member or argument "durability". */
+im_int_t im_logic_publish_durability(im_logic_publish_t *publish,
+    im_str_t value);
 
 /* Sets status and msg; IM_ERROR, so that it can be returned. */
 im_int_t im_logic_publish_refuse(im_logic_publish_t *publish,

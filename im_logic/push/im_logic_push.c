@@ -19,6 +19,7 @@ typedef struct {
     im_json_strings_t  users;
     int                all;
     im_str_t           from;
+    im_str_t           durability;
     im_str_t           data;
 } im_logic_push_body_t;
 
@@ -35,6 +36,7 @@ static const im_json_field_t  im_logic_push_fields[] = {
     im_json_row(im_logic_push_body_t, STRINGS, users),
     im_json_row(im_logic_push_body_t, BOOL, all),
     im_json_row(im_logic_push_body_t, OBJECT, from),
+    im_json_row(im_logic_push_body_t, STRING, durability),
     im_json_row(im_logic_push_body_t, RAW, data),
     im_json_end
 };
@@ -65,6 +67,10 @@ im_logic_push_query_arg(im_logic_publish_t *publish, im_str_t name,
 
     if (im_str_eq(name, im_str_z("id"))) {
         return im_logic_push_id(publish, value);
+    }
+
+    if (im_str_eq(name, im_str_z("durability"))) {
+        return im_logic_publish_durability(publish, value);
     }
 
     if (im_str_eq(name, im_str_z("room"))) {
@@ -225,6 +231,12 @@ im_logic_push_json(im_logic_publish_t *publish)
         return IM_ERROR;
     }
 
+    if (body.durability.data != NULL
+        && im_logic_publish_durability(publish, body.durability) != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
     for (i = 0; i < body.rooms.n; i++) {
         if (im_logic_publish_room(publish, body.rooms.elts[i]) == NULL) {
             return IM_ERROR;
@@ -248,15 +260,15 @@ im_logic_push_json(im_logic_publish_t *publish)
 static im_int_t
 im_logic_push_read(im_logic_publish_t *publish)
 {
-    int          query, id;
+    int          query;
     size_t       at;
-    im_str_t     name, value;
+    im_str_t     name, value, with;
     im_uint_t    status;
     const char  *why;
 
     at = 0;
-    id = 0;
     query = 0;
+    with.len = 0;
 
     /* targets in the query say that the body is the message itself */
 
@@ -268,20 +280,24 @@ im_logic_push_read(im_logic_publish_t *publish)
         {
             query = 1;
 
-        } else if (im_str_eq(name, im_str_z("id"))) {
-            id = 1;
+        } else if (im_str_eq(name, im_str_z("id"))
+                   || im_str_eq(name, im_str_z("durability")))
+        {
+            with = name;
 
         } else if (!im_str_eq(name, im_str_z("api_key"))) {
             why = im_logic_text(publish->r, "the query has no %j: it takes "
-                                "room=, user=, all=1 and id=", name);
+                                "room=, user=, all=1, id= and durability=",
+                                name);
             return im_logic_publish_refuse(publish, 400, why);
         }
     }
 
-    if (id && !query) {
-        return im_logic_publish_refuse(publish, 400, "id= in the query goes "
-                                       "with room=, user= or all=1 there; "
-                                       "here it is a member of the body");
+    if (with.len != 0 && !query) {
+        why = im_logic_text(publish->r, "%s= in the query goes with room=, "
+                            "user= or all=1 there; here it is a member of the "
+                            "body", with);
+        return im_logic_publish_refuse(publish, 400, why);
     }
 
     status = im_logic_body(publish->r, query, &why);
@@ -333,7 +349,6 @@ im_logic_push_done(im_logic_publish_t *publish, void *data)
         return;
     }
 
-    r->retry = status == 503;
     b = im_daemon_buf(r, IM_LOGIC_MAX_REPLY + 64);
 
     im_logic_print(b, "{\"code\":%u,\"msg\":%J,\"data\":{\"results\":[",
@@ -354,6 +369,10 @@ im_logic_push_done(im_logic_publish_t *publish, void *data)
     }
 
     im_buf_add_z(b, "]}}\n");
+
+    status = im_logic_status(status);
+    r->retry = status == 503;
+
     im_logic_reply(r, status, b);
 }
 

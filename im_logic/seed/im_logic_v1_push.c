@@ -80,6 +80,8 @@ im_logic_v1_read(im_logic_v1_push_t *push, im_str_t *token)
 static int
 im_logic_v1_code(im_uint_t status)
 {
+    status = im_logic_status(status);
+
     return status == 200 ? IM_V1_OK
                          : status == 503 ? IM_V1_AWAY : IM_V1_SEND;
 }

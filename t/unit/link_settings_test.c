@@ -281,12 +281,39 @@ test_failover(void **state)
 }
 
 
+static void
+test_replicas(void **state)
+{
+    (void) state;
+
+    good();
+    info("slave0:ip=::1,port=1,state=online,offset=1,lag=0\r\n"
+         "slave1:ip=::1,port=2,state=send_bulk,offset=0,lag=0\r\n"
+         "slave_read_only:state=online,\r\nslave:state=online\r\n");
+    assert_int_equal(s.online, 1);
+    assert_int_equal(im_link_settings_judge(&s), 0);
+
+    s.demanded = 1;
+    assert_int_equal(im_link_settings_judge(&s), 0);
+
+    s.demanded = 2;
+    warns(IM_SETTING_DURABLE, "redis has 1 of 2 replicas online: pushes with "
+          "durability=replica are answered with 503", "--replicas=");
+
+    info("slave1:ip=::1,port=2,state=online,offset=0,lag=0\r\n"
+         "slave10:ip=::1,port=2,lag=0,state=online\r\n");
+    warns(IM_SETTING_DURABLE, "redis has 3 replicas online, im_logic asks for "
+          "2", "give im_logic --replicas=3");
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_good),
     alloc_test(test_stock),
     alloc_test(test_each),
     alloc_test(test_memory),
-    alloc_test(test_failover)
+    alloc_test(test_failover),
+    alloc_test(test_replicas)
 };
 
 test_main(tests)

@@ -76,6 +76,8 @@ $ENV{TEST_NGINX_IM_REDIS_PORT} = $Base + 4;
 $ENV{TEST_NGINX_IM_LOGIC} = "unix:$Dir/logic.sock";
 $ENV{TEST_NGINX_IM_HTTP} = $Base + 3;
 $ENV{TEST_NGINX_IM_HTTP2} = $Base + 5;
+$ENV{TEST_NGINX_IM_REPLICA} = $Base + 7;
+$ENV{TEST_NGINX_IM_REPLICA2} = $Base + 8;
 $ENV{TEST_NGINX_IM_DIR} = $Dir;
 $ENV{TEST_NGINX_IM_CERT} = "$Dir/cert.pem";
 $ENV{TEST_NGINX_IM_KEY} = "$Dir/key.pem";
@@ -248,18 +250,45 @@ sub tokens {
 
 # processes
 
+# NAME.sock and a port; a replica gets its copy at once.
+sub redis_server {
+    my ($name, $port, $dir, @more) = @_;
+
+    return ('redis-server', '--port', $port,
+            '--bind', '127.0.0.1', '--unixsocket', "$Dir/$name.sock",
+            '--dir', $dir, '--save', '', '--appendonly', 'yes',
+            '--appendfsync', 'always',
+            '--client-output-buffer-limit', 'pubsub 256mb 64mb 60',
+            '--repl-backlog-ttl', '0', '--repl-diskless-sync-delay', '0',
+            '--maxmemory-policy', $ENV{TEST_NGINX_IM_POLICY} || 'noeviction',
+            @more);
+}
+
+
+# It has nothing at first; the argument is its master's port.
+sub replica {
+    my ($name, $port, $master) = @_;
+
+    system("rm -rf $Dir/$name.d");
+    mkdir "$Dir/$name.d";
+
+    return redis_server($name, $port, "$Dir/$name.d", '--replicaof',
+        '127.0.0.1', $master || $ENV{TEST_NGINX_IM_REDIS_PORT});
+}
+
+
 my %Commands = (
     redis => sub {
-        return ('redis-server', '--port', $ENV{TEST_NGINX_IM_REDIS_PORT},
-                '--bind', '127.0.0.1', '--unixsocket', "$Dir/redis.sock",
-                '--dir', $Dir, '--save', '', '--appendonly', 'yes',
-                '--appendfsync', 'always',
-                '--client-output-buffer-limit', 'pubsub 256mb 64mb 60',
-                '--repl-backlog-ttl', '0', '--maxmemory-policy',
-                $ENV{TEST_NGINX_IM_POLICY} || 'noeviction',
-                !$Cluster ? () :
-                ('--cluster-enabled', 'yes', '--cluster-port', $Base + 6,
-                 '--cluster-require-full-coverage', 'no'));
+        return redis_server('redis', $ENV{TEST_NGINX_IM_REDIS_PORT}, $Dir,
+            !$Cluster ? () :
+            ('--cluster-enabled', 'yes', '--cluster-port', $Base + 6,
+             '--cluster-require-full-coverage', 'no'));
+    },
+    replica => sub {
+        return replica('replica', $ENV{TEST_NGINX_IM_REPLICA}, @_);
+    },
+    replica2 => sub {
+        return replica('replica2', $ENV{TEST_NGINX_IM_REPLICA2}, @_);
     },
     logic => sub {
         return ("$Build/im_logic", "--redis=$ENV{TEST_NGINX_IM_REDIS}",
@@ -422,7 +451,7 @@ sub stop_all {
     $_->shut for values %Clients;
     %Clients = ();
 
-    for my $name (qw(nginx2 logic logic2 job job2 redis)) {
+    for my $name (qw(nginx2 logic logic2 job job2 replica replica2 redis)) {
         next unless $Pids{$name};
         eval { stop($name, 'TERM') };
         $Test->ok(0, "end of $name: $@") if $@;
@@ -430,7 +459,7 @@ sub stop_all {
     }
 
     unlink "$Dir/logic.sock", "$Dir/logic2.sock", "$Dir/redis.sock";
-    system("rm -rf $Dir/appendonlydir $Dir/nodes.conf");
+    system("rm -rf $Dir/appendonlydir $Dir/nodes.conf $Dir/replica*");
     %Started = %Saved = ();
 }
 
@@ -474,16 +503,18 @@ sub words {
 }
 
 
-# Of a key "im:{3}:...", 3 is a partition: it becomes the tag that it has.
+# [:PORT] COMMAND ...; of a key "im:{3}:...", 3 is a partition: it becomes the tag
+# that it has.
 sub redis {
     my @args = @_;
+    my $port = $args[0] =~ /\A:(\d+)\z/ ? shift(@args) =~ s/://r
+             : $ENV{TEST_NGINX_IM_REDIS_PORT};
 
-    @args = tags(redis('GET', 'im:{reg}:conf') || '16e', @args)
+    @args = tags(redis(":$port", 'GET', 'im:{reg}:conf') || '16e', @args)
         if grep { /\bim:\{\d+\}:/ } @args;
 
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-        PeerPort => $ENV{TEST_NGINX_IM_REDIS_PORT})
-        or die "redis: $!\n";
+        PeerPort => $port) or die "redis: $!\n";
 
     print $socket join '', '*' . @args . "\r\n",
         map { '$' . length($_) . "\r\n$_\r\n" } @args;
@@ -586,6 +617,8 @@ my %Steps = (
     same    => \&step_same,
     ask     => \&step_ask,
     answer  => \&step_answer,
+    amid    => \&step_amid,
+    promote => \&step_promote,
     until   => \&step_until,
     redis   => \&step_redis,
     await   => \&step_await,
@@ -1602,7 +1635,8 @@ sub step_http {
         die "not JSON: $body\n" unless ref $value eq 'HASH';
         die "code of the body: $body\n"
             if exists $value->{code}
-               && $value->{code} != ($status == 200 ? 0 : $status);
+               && $value->{code} !~ ($status == 200 ? qr/\A0\z/
+                                                    : qr/\A$status\d?\z/);
     }
 
     return [$status, $body, $head];
@@ -1803,8 +1837,37 @@ sub step_logins {
 }
 
 
-# COMMAND ARG... [=> REGEX]
-# COMMAND ... => REGEX: repeated until it is so
+# METHOD PATH BODY => METHOD PATH STATUS [BODY]: the second is answered while
+# Redis blocks a connection for the first, in whose body COUNT counts.  Tried
+# several times: a second later the first is answered too.
+sub step_amid {
+    my ($first, $second) = split / => /, $_[0], 2;
+    my ($method, $path, $body) = split ' ', $first, 3;
+    my @second = split ' ', $second, 4;
+    my $port = Test::Nginx::Socket::server_port_for_client();
+    my $count = 0;
+
+    return until_true($Limit, sub {
+        $count++;
+
+        my $socket = http_send($port, $method, $path, $body =~ s/COUNT/$count/r)
+            or die "connect: $!\n";
+
+        step_await('INFO clients => blocked_clients:[1-9]');
+
+        my ($status, $text) = http($port, @second[0, 1], $second[3] || '');
+        my $amid = !IO::Select->new($socket)->can_read(0);
+
+        die "status $status: $text\n" if $status != $second[2];
+        http_recv($socket);
+
+        return $amid;
+    }) || die "the first is always answered before\n";
+}
+
+
+# [:PORT] COMMAND ARG... [=> REGEX]
+# [:PORT] COMMAND ... => REGEX: repeated until it is so
 sub step_await {
     my ($arg) = @_;
 
@@ -1872,6 +1935,18 @@ sub step_kill {
     }) or die "no new worker\n";
 
     return 1;
+}
+
+
+# PROGRAM, a replica: a master from now on, to which all new connections go but
+# those of the steps of redis
+sub step_promote {
+    my ($name) = @_;
+
+    redis(":$ENV{'TEST_NGINX_IM_' . uc $name}", 'REPLICAOF', 'NO', 'ONE');
+    unlink "$Dir/redis.sock";
+
+    return symlink "$name.sock", "$Dir/redis.sock";
 }
 
 
