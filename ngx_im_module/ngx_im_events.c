@@ -165,6 +165,7 @@ static const ngx_im_follow_events_t  ngx_im_events = {
     },
 
     ngx_im_control_entry,
+    ngx_im_resume_apart,
     ngx_im_info_dead,
     ngx_im_revoke_revision,
     ngx_im_events_find,

@@ -184,6 +184,7 @@ typedef struct {
     unsigned            recover:1;       /* seq and epoch are given */
     unsigned            strict:1;        /* no subscription with a hole */
     unsigned            ready:1;         /* to be answered */
+    unsigned            late:1;          /* after connect: its topic is away */
 } ngx_im_join_t;
 
 

@@ -329,6 +329,7 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
         s->opening = NULL;
     }
 
+    ngx_im_resume_apart_session(s);
     ngx_im_resume_opened(s);
 }
 

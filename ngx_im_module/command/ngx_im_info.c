@@ -387,6 +387,12 @@ ngx_im_info_try(ngx_im_topic_t *t)
         return NGX_OK;
     }
 
+    /* when its server is back, the topic is a suspect */
+
+    if (!im_follow_is_up(ngx_im_worker->follow, t->topic->partition)) {
+        return NGX_OK;
+    }
+
     if (ngx_im_info_due(t) > 0
         || ngx_im_follow_link(ngx_im_worker) == NGX_IM_LINK_DOWN)
     {

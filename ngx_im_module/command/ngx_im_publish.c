@@ -6,6 +6,7 @@
  */
 
 #include "ngx_im_command.h"
+#include "ngx_im_follow.h"
 #include "ngx_im_backend.h"
 #include "ngx_im_identity.h"
 #include "ngx_im_reply.h"
@@ -186,7 +187,9 @@ ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
         }
 
         if (im_sub_state(sub) == IM_SUB_JOINING) {
-            return NGX_AGAIN;
+            *error = IM_ERROR_INTERNAL;
+            return ngx_im_follow_apart(ngx_im_worker, topic) ? NGX_DECLINED
+                                                             : NGX_AGAIN;
         }
     }
 

@@ -83,7 +83,9 @@ ngx_im_query_may(ngx_im_session_t *s, const im_command_t *command,
     *error = IM_ERROR_INTERNAL;
 
     if (ngx_im_session_ext(s) == NULL
-        || ngx_im_follow_link(ngx_im_worker) == NGX_IM_LINK_DOWN)
+        || ngx_im_follow_link(ngx_im_worker) == NGX_IM_LINK_DOWN
+        || (im_sub_state(sub) == IM_SUB_JOINING
+            && ngx_im_follow_apart(ngx_im_worker, command->topic)))
     {
         return NGX_DECLINED;
     }

@@ -9,6 +9,7 @@
  * once do not stall the worker.
  */
 
+#include "ngx_im_follow.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_read.h"
 #include "ngx_im_topic.h"
@@ -433,6 +434,23 @@ ngx_im_resume_left(ngx_im_session_t *s, im_sub_t *sub)
 }
 
 
+/* Its topic is not there in time for the answer to connect. */
+static ngx_uint_t
+ngx_im_resume_late(ngx_im_join_t *join)
+{
+    im_topic_t  *topic;
+
+    topic = join->sub->log->topic;
+
+    join->late = join->late
+                 && (topic->state == IM_TOPIC_NEW
+                     || ngx_im_follow_apart(ngx_im_worker,
+                                            im_topic_name(topic)));
+
+    return join->late;
+}
+
+
 /* NGX_OK: some of them wait again. */
 static ngx_int_t
 ngx_im_resume_all_again(ngx_im_session_t *s)
@@ -444,6 +462,10 @@ ngx_im_resume_all_again(ngx_im_session_t *s)
         join = sub->data;
 
         im_list_remove(&join->link);
+
+        if (ngx_im_resume_late(join)) {
+            continue;
+        }
 
         if (ngx_im_resume_again(join) == NGX_OK) {
             join->ready = 0;
@@ -521,6 +543,7 @@ ngx_im_resume_subs(ngx_im_session_t *s, ngx_uint_t *n)
 {
     size_t            left;
     im_sub_t         *sub;
+    ngx_im_join_t    *join;
     ngx_im_worker_t  *w;
     im_subscribed_t  *subs;
 
@@ -534,7 +557,11 @@ ngx_im_resume_subs(ngx_im_session_t *s, ngx_uint_t *n)
     left = w->conf->recovery_bytes;
 
     for (*n = 0, sub = s->subs; sub; sub = sub->next) {
-        ngx_im_resume_begin(sub->data, &subs[(*n)++], &left);
+        join = sub->data;
+
+        if (!join->late) {
+            ngx_im_resume_begin(join, &subs[(*n)++], &left);
+        }
     }
 
     ngx_im_read_charge(&s->peer, w->conf->recovery_bytes - left);
@@ -545,6 +572,26 @@ ngx_im_resume_subs(ngx_im_session_t *s, ngx_uint_t *n)
     }
 
     return subs;
+}
+
+
+/* A topic that is late follows the answer to connect, as a push. */
+static ngx_uint_t
+ngx_im_resume_follows(im_sub_t *sub)
+{
+    ngx_im_join_t  *join;
+
+    join = sub->data;
+
+    if (!join->late) {
+        return 0;
+    }
+
+    join->kind = NGX_IM_JOIN_PUSH;
+    join->late = 0;
+    join->ready = 0;
+
+    return 1;
 }
 
 
@@ -585,13 +632,22 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     ext->connecting = 0;
 
     for (sub = s->subs; sub; sub = sub->next) {
+        if (ngx_im_resume_follows(sub)) {
+            continue;
+        }
+
         ngx_im_resume_forget(sub);
         im_sub_live(sub);
     }
 
     if (ngx_im_reply_send(s, &reply) == NGX_OK) {
         for (sub = s->subs; sub; sub = sub->next) {
-            ngx_im_presence_tell(ngx_im_worker, sub, 1);
+            if (im_sub_state(sub) != IM_SUB_JOINING) {
+                ngx_im_presence_tell(ngx_im_worker, sub, 1);
+
+            } else if (sub->log->topic->state != IM_TOPIC_NEW) {
+                ngx_im_resume_joined(s, sub);
+            }
         }
     }
 
@@ -665,6 +721,15 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
         id = join->id;
         ngx_im_sub_leave(s, sub);
         (void) ngx_im_reply_error(s, id, IM_ERROR_POSITION);
+        return;
+    }
+
+    /* a push can't say that something is missing: another connect can */
+
+    if (join->kind == NGX_IM_JOIN_PUSH && (sub->flags & NGX_IM_SUB_CONNECT)
+        && begin.recovering && !begin.recovered)
+    {
+        ngx_im_session_close(s, IM_REASON_STATE, "insufficient state");
         return;
     }
 
@@ -753,6 +818,86 @@ ngx_im_resume_serve(im_list_t *q, void *data)
     ngx_im_session_continue(s);
 
     return NGX_OK;
+}
+
+
+/* The first one that a client waits for and whose topic is away, or NULL. */
+static im_sub_t *
+ngx_im_resume_apart_sub(ngx_im_session_t *s)
+{
+    im_sub_t       *sub;
+    ngx_im_join_t  *join;
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        join = sub->data;
+
+        if (join != NULL && !join->ready
+            && (join->kind == NGX_IM_JOIN_CONNECT
+                || (join->kind == NGX_IM_JOIN_COMMAND && join->id != 0))
+            && ngx_im_follow_apart(ngx_im_worker,
+                                   im_topic_name(sub->log->topic)))
+        {
+            return sub;
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * The server of a topic is away, perhaps for longer than clients wait: their
+ * subscriptions get a temporary error, and connect is answered without it.
+ */
+void
+ngx_im_resume_apart_session(ngx_im_session_t *s)
+{
+    uint32_t        id;
+    im_sub_t       *sub;
+    ngx_im_join_t  *join;
+
+    if (ngx_im_follow_away(ngx_im_worker) == 0) {
+        return;
+    }
+
+    while (s->phase == NGX_IM_OPEN
+           && (sub = ngx_im_resume_apart_sub(s)) != NULL)
+    {
+        join = sub->data;
+
+        if (join->kind == NGX_IM_JOIN_CONNECT) {
+            im_list_remove(&join->link);
+
+            join->late = 1;
+            join->ready = 1;
+
+            ngx_im_resume_opened(s);
+            continue;
+        }
+
+        id = join->id;
+        ngx_im_sub_leave(s, sub);
+
+        if (ngx_im_reply_error(s, id, IM_ERROR_INTERNAL) == NGX_OK) {
+            ngx_im_session_continue(s);
+        }
+    }
+}
+
+
+void
+ngx_im_resume_apart(ngx_im_worker_t *w)
+{
+    uint32_t           index;
+    ngx_im_session_t  *s;
+
+    index = 0;
+
+    while ((s = ngx_im_session_next(w, &index)) != NULL) {
+        ngx_im_resume_apart_session(s);
+    }
+
+    ngx_im_send_flush(w);
 }
 
 

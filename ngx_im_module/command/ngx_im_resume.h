@@ -20,6 +20,13 @@ void ngx_im_resume_opened(ngx_im_session_t *s);
 void ngx_im_resume_joined(ngx_im_session_t *s, im_sub_t *sub);
 void ngx_im_resume_left(ngx_im_session_t *s, im_sub_t *sub);
 
+/*
+ * Servers of some topics are away: clients don't wait for them.  Of a session,
+ * or of all.
+ */
+void ngx_im_resume_apart_session(ngx_im_session_t *s);
+void ngx_im_resume_apart(ngx_im_worker_t *w);
+
 /* sub has read up to a cut of its log: it ends, and the client hears why. */
 void ngx_im_resume_cut(ngx_im_session_t *s, im_sub_t *sub);
 

@@ -9,6 +9,7 @@
 #include "ngx_im_command.h"
 #include "ngx_im_admit.h"
 #include "ngx_im_expiry.h"
+#include "ngx_im_follow.h"
 #include "ngx_im_identity.h"
 #include "ngx_im_read.h"
 #include "ngx_im_reply.h"
@@ -29,6 +30,12 @@ ngx_im_subscribe_granted(ngx_im_session_t *s, const im_command_t *command,
 
     if (ngx_im_session_find_sub(s, command->topic) != NULL) {
         return ngx_im_reply_error(s, command->id, IM_ERROR_ALREADY);
+    }
+
+    /* a temporary error: the client comes again */
+
+    if (ngx_im_follow_apart(ngx_im_worker, command->topic)) {
+        return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);
     }
 
     if (ngx_im_admit_room(s, command->topic) != NGX_OK) {
@@ -183,7 +190,9 @@ ngx_im_subscribe_end(ngx_im_session_t *s, const im_command_t *command)
     sub = ngx_im_session_find_sub(s, command->topic);
 
     if (sub != NULL) {
-        if (im_sub_state(sub) == IM_SUB_JOINING) {
+        if (im_sub_state(sub) == IM_SUB_JOINING
+            && !ngx_im_follow_apart(ngx_im_worker, command->topic))
+        {
             return NGX_AGAIN;
         }
 

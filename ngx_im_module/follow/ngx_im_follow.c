@@ -71,11 +71,18 @@ ngx_im_follow_silent(ngx_im_sync_t *sync, ngx_uint_t partition,
 }
 
 
+/* Partitions of a server come and go together: one event is for all. */
 static void
 ngx_im_follow_count(ngx_im_worker_t *w)
 {
     w->counters->link = ngx_im_follow_link(w);
     w->counters->away = ngx_im_follow_away(w);
+
+    if (w->counters->away > 0 && w->follow->nup > 0
+        && !w->sync->apart.posted)
+    {
+        ngx_post_event(&w->sync->apart, &ngx_posted_events);
+    }
 }
 
 
@@ -86,6 +93,7 @@ ngx_im_follow_count(ngx_im_worker_t *w)
 static void
 ngx_im_follow_up(void *data, im_uint_t partition, int anew)
 {
+    int               full;
     ngx_im_sync_t    *sync;
     ngx_im_worker_t  *w;
 
@@ -93,11 +101,13 @@ ngx_im_follow_up(void *data, im_uint_t partition, int anew)
     sync = w->sync;
 
     if (partition == IM_LINK_REGISTRY) {
+        full = !sync->ready || sync->follow.nup == 0;
+
         sync->ready = 1;
         sync->registry = 1;
         sync->first = 1;
 
-        ngx_im_lease_renew(sync, sync->follow.nup == 0);
+        ngx_im_lease_renew(sync, full);
 
     } else {
         ngx_im_follow_silent(sync, partition, 0);
@@ -302,6 +312,19 @@ ngx_im_follow_pump_handler(ngx_event_t *ev)
 }
 
 
+static void
+ngx_im_follow_apart_handler(ngx_event_t *ev)
+{
+    ngx_im_worker_t  *w;
+
+    w = ((ngx_im_sync_t *) ev->data)->worker;
+
+    if (ngx_im_follow_away(w) > 0 && w->follow->nup > 0) {
+        w->sync->events->apart(w);
+    }
+}
+
+
 /* Never used again: the time it started is part of it. */
 static ngx_int_t
 ngx_im_follow_id(ngx_im_worker_t *w)
@@ -340,6 +363,7 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
     ngx_im_follow_event(sync, &sync->tick, ngx_im_follow_tick_handler);
     ngx_im_follow_event(sync, &sync->renew, ngx_im_follow_renew_handler);
     ngx_im_follow_event(sync, &sync->pump, ngx_im_follow_pump_handler);
+    ngx_im_follow_event(sync, &sync->apart, ngx_im_follow_apart_handler);
 
     w->sync = sync;
     w->follow = &sync->follow;
@@ -414,6 +438,10 @@ ngx_im_follow_exit(ngx_im_worker_t *w)
         ngx_delete_posted_event(&sync->pump);
     }
 
+    if (sync->apart.posted) {
+        ngx_delete_posted_event(&sync->apart);
+    }
+
     im_buf_cleanup(&w->id);
     im_buf_cleanup(&sync->users);
     im_free(sync);
@@ -459,6 +487,15 @@ ngx_im_follow_link(ngx_im_worker_t *w)
 
     return sync->nsilent > 0 || !sync->registry || ngx_im_follow_away(w) > 0
            ? NGX_IM_LINK_DEGRADED : NGX_IM_LINK_UP;
+}
+
+
+ngx_uint_t
+ngx_im_follow_apart(ngx_im_worker_t *w, im_str_t topic)
+{
+    return ngx_im_follow_away(w) > 0 && w->follow->nup > 0
+           && !im_follow_is_up(w->follow,
+                               im_partition(topic, w->hub.npartitions));
 }
 
 

@@ -40,6 +40,9 @@ typedef struct {
 
     void  (*control)(ngx_im_worker_t *w, const im_entry_t *entry);
 
+    /* Some partitions are away while others are there. */
+    void  (*apart)(ngx_im_worker_t *w);
+
     /* So many workers have died since the last time. */
     void  (*dead)(ngx_im_worker_t *w, ngx_uint_t n);
 
@@ -65,6 +68,9 @@ ngx_im_link_e ngx_im_follow_link(ngx_im_worker_t *w);
 
 /* Partitions that take no calls now. */
 ngx_uint_t ngx_im_follow_away(ngx_im_worker_t *w);
+
+/* The topic is on one of them, and others are there: it may take long. */
+ngx_uint_t ngx_im_follow_apart(ngx_im_worker_t *w, im_str_t topic);
 
 /* Some of Redis is slow or away: clients should come slowly. */
 ngx_uint_t ngx_im_follow_slow(ngx_im_worker_t *w);

@@ -34,6 +34,7 @@ struct ngx_im_sync_s {
     ngx_event_t       tick;        /* 1 s */
     ngx_event_t       renew;
     ngx_event_t       pump;        /* posted */
+    ngx_event_t       apart;       /* posted */
     uint64_t          dead[NGX_IM_DEAD_MAX];   /* hashes of workers */
     ngx_uint_t        ndead;
     im_buf_t          users;       /* im_sketch_t, encoded */
