@@ -748,14 +748,6 @@ im_link_channel_dropped(im_link_server_t *server, im_uint_t slot,
 {
     (void) slot;
 
-    if (reply != NULL
-        && strncmp(reply->str, "ERR unknown command", 19) == 0)
-    {
-        im_link_server_refuse(server, NULL, "it does not know SSUBSCRIBE: "
-                              "Redis 7.0 or newer is needed", 0);
-        return;
-    }
-
     im_link_server_lost(server, &server->pubsub,
                         reply != NULL ? reply->str
                                       : "unsubscribed by the server");

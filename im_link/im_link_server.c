@@ -363,6 +363,29 @@ im_link_server_info_field(const im_link_reply_t *reply, const char *field)
 }
 
 
+/* Before 7.0 there is no SSUBSCRIBE.  Valkey says what it is compatible to. */
+static int
+im_link_server_old(im_link_server_t *server, const im_link_reply_t *reply)
+{
+    char      why[IM_LINK_SERVER_WHY];
+    im_str_t  version;
+
+    version = im_link_server_info_field(reply, "redis_version:");
+
+    if (version.len < 2 || version.data[0] >= '7' || version.data[1] != '.') {
+        return 0;
+    }
+
+    (void) snprintf(why, sizeof(why), "its version is %.*s: Redis 7.0 or "
+                    "newer is needed, or Valkey", (int) im_min(version.len, 16),
+                    (char *) version.data);
+
+    im_link_server_refuse(server, reply, why, 1);
+
+    return 1;
+}
+
+
 /*
  * Of INFO server and INFO replication, which a connection must answer at first
  * and every 2 s: a promotion keeps connections open.
@@ -375,6 +398,10 @@ im_link_server_info_handler(const im_link_reply_t *reply, void *data)
     im_link_server_t  *server = data;
 
     if (reply == NULL) {
+        return;
+    }
+
+    if (im_link_server_old(server, reply)) {
         return;
     }
 

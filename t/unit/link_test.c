@@ -645,27 +645,6 @@ test_info(void **state)
 }
 
 
-/* Sharded channels came with Redis 7.0. */
-static void
-test_old(void **state)
-{
-    (void) state;
-
-    create();
-    until_open(CALLS);
-    (void) im_link_connected(sockets[CALLS].conn);
-    good_answers();
-    tick(1);
-    (void) im_link_connected(sockets[PUBSUB].conn);
-    (void) feed(PUBSUB, "-ERR unknown command `SSUBSCRIBE`, with args\r\n");
-    assert_false(sockets[CALLS].open);
-    said("Redis at \"there\" can't be used: it does not know SSUBSCRIBE: "
-         "Redis 7.0 or newer is needed\n");
-    wait_ms(5000);
-    said("");
-}
-
-
 static void
 test_auth(void **state)
 {
@@ -995,6 +974,26 @@ test_generation(void **state)
                 "\r\n");
     assert_false(sockets[CALLS].open);
     said("Redis at \"there\" can't be used: it is a replica\n");
+}
+
+
+/* Sharded channels came with Redis 7.0. */
+static void
+test_old(void **state)
+{
+    (void) state;
+
+    create();
+    until_open(CALLS);
+    (void) im_link_connected(sockets[CALLS].conn);
+    (void) feed(CALLS, "$47\r\nredis_version:6.2.7\r\nrun_id:" RUN_ID);
+    assert_true(sockets[CALLS].open);
+    (void) feed(CALLS, "\r\n");
+    assert_false(sockets[CALLS].open);
+    assert_true(im_link_unusable(test_link));
+    test_str(im_str_z(im_link_why(test_link, 0) + 7), "its version is 6.2.7: "
+             "Redis 7.0 or newer is needed, or Valkey");
+    happened("fatal0 ");
 }
 
 
@@ -1687,7 +1686,6 @@ test_lookup_hangs(void **state)
 static const struct CMUnitTest  tests[] = {
     link_test(test_prepare),
     link_test(test_info),
-    link_test(test_old),
     link_test(test_auth),
     link_test(test_calls),
     link_test(test_noscript),
@@ -1697,6 +1695,7 @@ static const struct CMUnitTest  tests[] = {
     link_test(test_limits),
     link_test(test_timeouts),
     link_test(test_generation),
+    link_test(test_old),
     cmocka_unit_test(test_unusable),
     link_test(test_errors),
     link_test(test_again),
