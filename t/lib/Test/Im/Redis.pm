@@ -822,6 +822,14 @@ sub unhealed_sentinels {
             if $says->{'num-slaves'} < $replicas;
         return "$name: it sees $says->{'num-other-sentinels'} others"
             if $says->{'num-other-sentinels'} < @sentinels - 1;
+
+        for my $answer (@{$self->command($name, 'SENTINEL', 'REPLICAS',
+                                         $Master)})
+        {
+            my %replica = @$answer;
+            return "$name: a replica is not seen as one"
+                if $replica{'role-reported'} ne 'slave';
+        }
     }
 
     return '';
