@@ -12,6 +12,7 @@ use lib 't/lib';
 use Cwd ();
 use File::Temp ();
 use IO::Socket::INET;
+use Test::Im::Cert qw(certificates);
 use Test::Im::Daemon qw(start stop ended wrote until_true refused);
 use Test::Im::File qw(slurp spew);
 use Test::Im::Ports qw(ports);
@@ -173,6 +174,94 @@ for my $text ('', "\n", "a\nb\n", 'x' x 1100) {
     like("$status $out", qr/\A1 .*"password_file=\S+" (?:must have one line|is longer)/s,
          'a faulty password file');
 }
+
+# several servers, sentinels, TLS: the same words with the same messages
+
+my $tls = certificates("$dir/tls");
+my %words = (
+    'cluster' => [ '', 'has no address: name some nodes' ],
+    'sentinel=im' => [ '', 'has no address: name all sentinels' ],
+    'sentinel=a/b h' => [ 'sentinel=a/b', 'must name the master as' ],
+    'h tls=on sentinel=im' => [ 'sentinel=im', 'must be the first word' ],
+    'cluster h:1 H:1' => [ 'H:1', 'is there twice' ],
+    'cluster ' . join(' ', map { "h:$_" } 1 .. 17) => [ 'h:17', 'is one too many' ],
+    'cluster unix:/a' => [ 'unix:/a', 'is a unix socket, and servers tell' ],
+    'sentinel=im unix:/a' => [ 'unix:/a', 'is a unix socket, and servers' ],
+    'unix:/a tls=on' => [ 'tls=on', "can't be used: Redis has no TLS at a unix" ],
+    'a b' => [ 'b', 'is one server too many: begin with "cluster" or "sentinel=NAME"' ],
+    'cluster h db=1' => [ '', "has a db= that can't be used: a cluster has database 0 alone" ],
+    'h tls=yes' => [ 'tls=yes', 'must be on or off' ],
+    'h ca=/f' => [ 'ca=/f', 'has no effect without tls=on: add it' ],
+    'h tls=on cert=/f' => [ 'cert=/f', 'has no key: add key=' ],
+    'h tls=on key=/f' => [ 'key=/f', 'has no certificate: add cert=' ],
+    'h tls=on name=a:1' => [ 'name=a:1', 'is no host: use a name or an address' ],
+    'h sentinel_user=a' => [ 'sentinel_user=a', 'is for sentinels alone: begin' ],
+    'sentinel=im h sentinel_user=a' => [ 'sentinel_user=a', 'has no password: add' ],
+    'h user=a' => [ '', 'has user= but no password: add password_file=' ],
+    'h password=bee password=bee' => [ 'password=', 'is there twice' ],
+    'h timeout=2x' => [ 'timeout=2x', 'must be a time from 1ms to 1h' ],
+    'h password_file=/none' => [ 'password_file=/none', 'is not there' ],
+    'sentinel=im h sentinel_password_file=/none'
+        => [ 'sentinel_password_file=/none', 'is not there' ],
+    'h tls=on ca=/none' => [ 'ca=/none', 'is not there' ],
+    "h tls=on ca=$tls/ca.key" => [ "ca=$tls/ca.key", 'has no certificate in PEM form' ],
+    "h tls=on cert=$conf key=/none" => [ "cert=$conf", 'has no certificate in PEM form' ],
+    "h tls=on cert=$tls/client.pem key=/none" => [ 'key=/none', 'is not there' ],
+    "h tls=on cert=$tls/client.pem key=$tls/client.pem"
+        => [ "key=$tls/client.pem", 'has no private key in PEM form' ],
+    "h tls=on cert=$tls/client.pem key=$tls/server.key"
+        => [ "key=$tls/server.key", 'is not the key of the certificate in cert=' ],
+    "h tls=on cert=$tls/client.pem key=$tls/locked.key"
+        => [ "key=$tls/locked.key", 'needs a passphrase: use a key without one' ],
+);
+
+spew($conf, "# no certificate\n");
+system("openssl pkey -in $tls/client.key -aes128 -passout pass:x "
+       . "-out $tls/locked.key 2> /dev/null") == 0 or die 'openssl';
+
+for my $words (sort keys %words) {
+    my ($at, $why) = @{$words{$words}};
+    my $shown = $at eq '' ? qr/redis(?:" directive)? / : qr/redis(?:: |=| )"\Q$at\E" /;
+    my ($status, $out) = nginx($words);
+
+    is($status, 1, "im_redis $words: refused");
+    like($out, qr/\[emerg\].*im_$shown\Q$why\E/, 'and says why');
+    unlike($out, qr/bee/, 'without a password');
+    bad('im_job', qr/$shown\Q$why\E/, "--redis=$words");
+
+    spew("$dir/words.conf", "log info;\nim_redis $words;\n");
+    refused("im_logic with a file: $words", 2, qr/$shown\Q$why\E/, 'im_logic',
+            '-c', "$dir/words.conf", @{$needs{im_logic}});
+}
+
+for my $words ("cluster h.invalid:1 127.0.0.1:2 tls=on ca=$tls/ca.pem cert=$tls/expired.pem key=$tls/expired.key name=redis.test",
+               "sentinel=my.master-1 127.0.0.1 [::1] sentinel_password=a db=2")
+{
+    my ($status, $out) = nginx($words);
+
+    is($status, 0, "im_redis $words") or diag($out);
+    like($out, qr/\[warn\] im_redis: "cert=\S+" has expired/,
+         'an expired certificate of ours is warned of') if $words =~ /expired/;
+
+    ($status, $out) = run('im_job', '-t', "--redis=$words");
+    is($status, 0, "--redis=$words") or diag($out);
+    like($out, qr/\[warn\].*redis: "cert=\S+" has expired/,
+         'an expired certificate of ours is warned of') if $words =~ /expired/;
+}
+
+for my $option ([ '--redis=h user=a', '--redis-user=b', 'redis has a word for what redis-user says too' ],
+                [ '--redis=h db=1', '--redis-db=2', 'redis has another db= than the option says' ],
+                [ '--redis=cluster h', '--redis-db=2', "redis has a db= that can't be used" ])
+{
+    my $why = pop @$option;
+    bad('im_job', qr/\Q$why\E/, @$option);
+}
+
+# words of the file may have blanks, and passwords in it are warned of
+spew("$dir/words.conf", "redis\n  unix:$dir/none.sock\n  \"password=a b\";\n");
+chmod 0644, "$dir/words.conf";
+runs('words in a file', qr/\[warn\].*any local user can read "\S+", which has a password: chmod o-r/,
+     'im_job', '-c', "$dir/words.conf");
 
 # numbers, sizes, times, words
 

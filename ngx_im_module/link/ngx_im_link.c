@@ -156,6 +156,10 @@ ngx_im_link_write(ngx_im_link_socket_t *s)
     if (ngx_im_link_flush(s) == NGX_ERROR) {
         why = strerror(ngx_socket_errno);
 
+        /* or nginx would not read without an event */
+
+        s->connection->read->pending_eof = 1;
+
         if (ngx_im_link_read(s) == NGX_OK) {
             im_link_closed(s->conn, why);
         }
