@@ -89,6 +89,7 @@ typedef struct {
     im_link_role_e    role;         /* as it said last */
     int               listening;    /* all its channels are subscribed */
     im_uint_t         slots;
+    uint64_t          replicas;     /* connected to it, as it said last */
     uint64_t          since;        /* ms of the transport's clock: of state */
     im_str_t          name;         /* as configured or announced */
     im_str_t          address;      /* in use, if name is a host's; or "" */

@@ -425,6 +425,13 @@ im_link_server_info_handler(const im_link_reply_t *reply, void *data)
                              im_str_z("master"))
                    ? IM_LINK_ROLE_MASTER : IM_LINK_ROLE_REPLICA;
 
+    if (im_decimal_decode(im_link_server_info_field(reply, "connected_slaves:"),
+                          &server->replicas)
+        != IM_OK)
+    {
+        server->replicas = 0;
+    }
+
     if (server->role == IM_LINK_ROLE_REPLICA) {
         im_link_server_refuse(server, reply, "it is a replica", 0);
 
@@ -471,6 +478,7 @@ im_link_server_describe(im_link_server_t *server, im_link_server_info_t *info)
                                                : IM_LINK_SERVER_AWAY;
     info->role = server->role;
     info->listening = im_link_server_whole(server);
+    info->replicas = server->replicas;
     info->since = server->since;
     info->name = server->name;
     info->address = im_str_z(im_link_peer_text(&server->peer, server->address));

@@ -81,6 +81,7 @@ struct im_link_server_s {
     uint64_t            serial;        /* of the connection for calls */
     uint64_t            complained;
     uint64_t            since;         /* it takes calls, or doesn't */
+    uint64_t            replicas;      /* as it said last */
     im_link_trouble_e   trouble;       /* in the log since it was up */
     im_link_role_e      role;
     unsigned            whole:1;       /* so it is in the log */

@@ -8,6 +8,7 @@
 #include "ngx_im_follow.h"
 #include "ngx_im_budget.h"
 #include "im_json.h"
+#include "im_link_show.h"
 
 
 #define NGX_IM_STATUS_MAX  (64 * 1024 * 1024)
@@ -131,6 +132,22 @@ ngx_im_status_worker(im_buf_t *b, const ngx_im_counters_t *c)
 }
 
 
+/* Of this worker: the links of others are in other processes. */
+static void
+ngx_im_status_link(im_buf_t *b, ngx_im_main_conf_t *imcf)
+{
+    if (ngx_im_worker->link == NULL) {
+        return;
+    }
+
+    im_buf_add_z(b, ",\"link\":{\"pid\":");
+    im_buf_add_uint(b, ngx_pid);
+    im_buf_add_z(b, ",\"redis\":");
+    im_link_show(b, ngx_im_worker->link, &imcf->redis.link, ngx_current_msec);
+    im_buf_add_z(b, "}");
+}
+
+
 static void
 ngx_im_status_body(im_buf_t *b, ngx_im_main_conf_t *imcf)
 {
@@ -162,7 +179,9 @@ ngx_im_status_body(im_buf_t *b, ngx_im_main_conf_t *imcf)
     im_buf_add_z(b, "],\"total\":{\"workers\":");
     im_buf_add_uint(b, n);
     ngx_im_status_counters(b, &sum);
-    im_buf_add_z(b, "}}\n");
+    im_buf_add_z(b, "}");
+    ngx_im_status_link(b, imcf);
+    im_buf_add_z(b, "}\n");
 }
 
 

@@ -21,7 +21,7 @@ __DATA__
 0123456789abcdef u1 Ann
 --- websocket
 push: room 1 1
-until: /im/health ^200 (?!.*replicas)
+until: /im/health ^200 (?!.*replicas online)
 http: POST /im/push 503 {"id":"a","rooms":["1"],"durability":"replica","data":2} => ^\{"code":5031,"msg":"stored, not confirmed; repeat with the same id: 0 of 1 replicas have it"\}$
 http: POST /im/push 503 {"id":"a","rooms":["1"],"durability":"replica","data":2} => (?i)Retry-After: 1
 push: room 1 3
@@ -35,7 +35,7 @@ http: POST /im/push 200 {"id":"a","rooms":["1"],"durability":"memory","data":2} 
 http: POST /im/push 200 {"id":"b","rooms":["1"],"durability":"replica","data":4} => "seq":4\b
 redis: :$TEST_NGINX_IM_REPLICA EVAL local\_n=0\_for\__,k\_in\_ipairs(redis.call('KEYS','im:*:r:1:h'))\_do\_n=n+redis.call('XLEN',k)\_end\_return\_n 0 => ^4$
 output: logic replicas confirm pushes again
-until: 20 /im/health ^200 (?!.*replicas)
+until: 20 /im/health ^200 (?!.*replicas online)
 output: logic redis' settings are as they should be again
 --- no_error_log
 [alert]

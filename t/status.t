@@ -73,3 +73,23 @@ http: GET /status 200 => \{"node":"a\\"b\\\\c","workers":\[
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 3: how the worker that answers sees Redis
+--- config
+    location = /ws { im_comet protocol=im; im_auth none; }
+    location = /status { im_status; }
+    location = /im/health { fastcgi_pass im_logic; include im_params; }
+--- websocket
+until: /status "link":"up"
+http: GET /status 200 => "link":\{"pid":\d+,"redis":\{"kind":"one","tls":false,"unserved":0,"servers":\[\{"name":"[^"]+","state":"ready","seconds":\d+,"role":"master","slots":16384,"replicas":0,"generation":"[0-9a-f]{24}"\}\]\}\}\}$
+until: /im/health ^200 .*"redis":"up",.*"durability":"memory","replicas":1,"link":\{"kind":"one","tls":false,"unserved":0,"servers":\[\{"name":"[^"]+","state":"ready",.*"role":"master","slots":16384,
+kill: redis
+until: /status "unserved":16384,.*"state":"away",.*"why":"(?!")
+until: /im/health ^503.*(?i)redis
+start: redis
+until: /status "unserved":0,.*"state":"ready",
+until: /im/health ^200 .*"redis":"up"
+--- no_error_log
+[alert]

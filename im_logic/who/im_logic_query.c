@@ -7,6 +7,8 @@
 #include "im_logic_who.h"
 #include "im_logic_nodes.h"
 #include "im_logic_print.h"
+#include "im_link_show.h"
+#include "im_daemon_time.h"
 
 
 void
@@ -29,6 +31,22 @@ im_logic_online_handler(im_daemon_request_t *r)
     im_logic_print(b, "{\"connections\":%u,\"users\":%u}",
                    logic->nodes->sessions, logic->nodes->users);
     im_logic_reply_data(r, b);
+}
+
+
+/* Where servers of some slots are away, pushes to all others are accepted. */
+static void
+im_logic_health_link(im_logic_t *logic, im_buf_t *b)
+{
+    im_logic_print(b, ",\"durability\":\"%z\",\"replicas\":%u,\"link\":",
+                   logic->conf.durable ? "replica" : "memory",
+                   logic->conf.replicas);
+    im_link_show(b, logic->link, &logic->conf.daemon.link, im_daemon_now());
+
+    if (im_link_unserved(logic->link) > 0) {
+        im_buf_add_z(b, ",\"reasons\":");
+        im_link_show_reasons(b, logic->link);
+    }
 }
 
 
@@ -78,10 +96,12 @@ im_logic_health_handler(im_daemon_request_t *r)
         return;
     }
 
-    b = im_daemon_buf(r, 512 + 2 * IM_SETTINGS * IM_LINK_WATCH_TEXT);
+    b = im_daemon_buf(r, 512 + 2 * IM_SETTINGS * IM_LINK_WATCH_TEXT
+                         + 2 * IM_LINK_SHOW_MAX);
 
-    im_logic_print(b, "{\"redis\":\"up\",\"partitions\":%u,\"workers\":%u,"
+    im_logic_print(b, "{\"redis\":\"%z\",\"partitions\":%u,\"workers\":%u,"
                    "\"jobs\":%u",
+                   im_link_unserved(logic->link) > 0 ? "degraded" : "up",
                    (uint64_t) im_link_partitions(logic->link),
                    logic->nodes->nworkers, logic->nodes->jobs);
 
@@ -91,6 +111,7 @@ im_logic_health_handler(im_daemon_request_t *r)
     }
 
     im_logic_health_redis(logic, b);
+    im_logic_health_link(logic, b);
     im_buf_add_z(b, "}");
 
     im_logic_reply_data(r, b);
