@@ -95,13 +95,15 @@ void im_key_limit(im_buf_t *b, const im_keys_t *keys, uint16_t p, char kind,
 
 /*
  * PREFIX{reg}:conf (string: "16" or "16e", im_keys.h), :nodes (zset), :n:WORKER
- * (hash), :t:NODE (zset), :jobs (zset), :revoked (zset), :names (hash)
+ * (hash), :t:NODE (zset), :jobs (zset), :s:nodes and :s:jobs (hashes: what was
+ * seen of leases), :revoked (zset), :names (hash)
  */
 #define im_key_conf(b, keys)  im_key_reg(b, keys, "conf", im_str_z(""))
 void im_key_nodes(im_buf_t *b, const im_keys_t *keys);
 #define im_key_record(b, keys, worker)  im_key_reg(b, keys, "n:", worker)
 #define im_key_tokens(b, keys, node)  im_key_reg(b, keys, "t:", node)
 void im_key_jobs(im_buf_t *b, const im_keys_t *keys);
+#define im_key_seen(b, keys, whose)  im_key_reg(b, keys, "s:", whose)
 #define im_key_revoked(b, keys)                                               \
     im_key_reg(b, keys, "revoked", im_str_z(""))
 #define im_key_names(b, keys)  im_key_reg(b, keys, "names", im_str_z(""))

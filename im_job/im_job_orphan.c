@@ -11,7 +11,7 @@
 
 #include "im_job.h"
 #include "im_key_kind.h"
-#include "im_record.h"
+#include "im_link_leases.h"
 #include "im_daemon_log.h"
 #include "im_daemon_time.h"
 
@@ -177,8 +177,7 @@ im_job_orphan_live(const im_link_reply_t *reply, void *data)
 void
 im_job_orphan_tick(im_job_t *job)
 {
-    uint32_t         p;
-    im_link_call_t  *call;
+    uint32_t  p;
 
     if (job->npartitions == 0 || job->orphans.state != IM_JOB_WALK_NONE
         || !job->partitions[0].wanted)
@@ -198,13 +197,7 @@ im_job_orphan_tick(im_job_t *job)
         im_key_glob_routes(&job->orphans.match, im_link_keys(job->link));
     }
 
-    call = im_link_script(job->link, &im_script_live);
-
-    im_key_nodes(&call->bytes, im_link_keys(job->link));
-    im_link_call_key(call);
-    im_link_call_uint(call, IM_LEASE_WORKER);
-    im_link_call_z(call, "");
-    im_link_call_uint(call, IM_JOB_ORPHAN_WORKERS);
-
+    (void) im_link_leases_sure(job->link, IM_LINK_WORKERS,
+                               IM_JOB_ORPHAN_WORKERS);
     (void) im_link_send(job->link, im_job_orphan_live, job);
 }

@@ -7,6 +7,7 @@
  */
 
 #include "im_job.h"
+#include "im_link_leases.h"
 #include "im_record.h"
 
 
@@ -58,10 +59,11 @@ im_job_registry_renew(im_job_t *job, uint64_t length, im_link_reply_pt handler)
 
     call = im_link_script(job->link, &im_script_jobs);
 
-    im_key_jobs(&call->bytes, im_link_keys(job->link));
-    im_link_call_key(call);
+    im_link_leases_key(job->link, call, IM_LINK_JOBS);
+    im_link_leases_seen(job->link, call, IM_LINK_JOBS);
     im_link_call_z(call, job->id);
     im_link_call_uint(call, length);
+    im_link_call_generation(call);
 
     (void) im_link_send(job->link, handler, job);
 }

@@ -14,7 +14,7 @@
 
 #include "im_job.h"
 #include "im_control.h"
-#include "im_record.h"
+#include "im_link_leases.h"
 #include "im_daemon_log.h"
 
 
@@ -184,7 +184,6 @@ im_job_sweep_value(const im_link_reply_t *reply, void *data)
 {
     im_str_t         value;
     im_job_sweep_t  *sweep = data;
-    im_link_call_t  *call;
 
     value = im_link_reply_str(reply);
 
@@ -198,13 +197,8 @@ im_job_sweep_value(const im_link_reply_t *reply, void *data)
     im_copy(sweep->value.data, value.data, value.len);
     sweep->value.len = value.len;
 
-    call = im_link_script(sweep->job->link, &im_script_live);
-
-    im_key_nodes(&call->bytes, im_link_keys(sweep->job->link));
-    im_link_call_key(call);
-    im_link_call_uint(call, IM_LEASE_WORKER);
-    im_link_call_str(call, sweep->worker);
-    im_link_call_uint(call, 1);
+    (void) im_link_leases_live(sweep->job->link, IM_LINK_WORKERS,
+                               sweep->worker, 1);
 
     im_job_sweep_send(sweep, im_job_sweep_lease);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "im_link_members.h"
+#include "im_link_leases.h"
 #include "im_key.h"
 #include "im_list.h"
 #include "im_record.h"
@@ -495,7 +496,6 @@ im_link_asked_live_handler(const im_link_reply_t *reply, void *data)
 static im_int_t
 im_link_asked_start(im_link_asked_t *asked)
 {
-    im_link_call_t     *call;
     im_link_members_t  *members;
 
     members = asked->owner;
@@ -513,14 +513,8 @@ im_link_asked_start(im_link_asked_t *asked)
 
     members->live_out = 1;
 
-    call = im_link_script(members->link, &im_script_live);
-
-    im_key_nodes(&call->bytes, im_link_keys(members->link));
-    im_link_call_key(call);
-
-    im_link_call_uint(call, IM_LEASE_WORKER);
-    im_link_call_z(call, "");
-    im_link_call_uint(call, IM_WORKERS_MAX);
+    (void) im_link_leases_live(members->link, IM_LINK_WORKERS, im_str_z(""),
+                               IM_WORKERS_MAX);
 
     if (im_link_send(members->link, im_link_asked_live_handler, asked)
         != IM_OK)

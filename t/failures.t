@@ -408,3 +408,34 @@ b: send {"subscribe":{"channel":"9"},"id":3}
 b: like "id":3,"subscribe":.*"offset":2
 --- no_error_log
 [alert]
+
+
+
+=== TEST 15: Redis was away for longer than leases last, and is there before the workers
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open /none
+a: send {"roomId":7}
+a: recv op 4
+push: room 7 1
+a: recv msg 1
+pause: worker
+kill: redis
+age: 60
+start: redis
+until: 15 :$TEST_NGINX_IM_HTTP /im/health ^200.*"workers":1
+http: :$TEST_NGINX_IM_HTTP GET /im/rooms/7 200 => "count":\s*1\b
+http: :$TEST_NGINX_IM_HTTP POST /im/push 200 {"rooms":["7"],"data":2}
+http: :$TEST_NGINX_IM_HTTP POST /im/push 200 {"rooms":["7"],"data":3}
+await: XLEN im:{2}:q => ^0$
+redis: HLEN im:{2}:r:7:w => ^1$
+resume: worker
+a: recv msg 2
+a: recv msg 3
+until: POST /im/push {"rooms":["7"],"data":4} => ^200
+a: recv msg 4
+--- no_error_log
+[alert]

@@ -6,8 +6,11 @@
 use strict;
 use warnings;
 
+use lib 't/lib';
+
 use File::Temp qw(tempdir);
 use IO::Socket::UNIX;
+use Test::Im::Redis;
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -16,10 +19,11 @@ my $sock = "$dir/redis.sock";
 my ($pid, $conn, %sha, $gen);
 
 my %text = map { $_ => slurp("redis/$_.lua") }
-    qw(meta queue live pub route check hist page members forget lease sweep own jobs control revoke limit
+    qw(meta queue seen live pub route check hist page members forget lease sweep own jobs control revoke limit
        register login token kept names);
 $text{$_} = $text{queue} . $text{$_} for qw(pub route control);
 $text{$_} = $text{meta} . $text{$_} for qw(pub route);
+$text{$_} = $text{seen} . $text{$_} for qw(lease live jobs);
 
 sub slurp {
     my ($file) = @_;
@@ -131,8 +135,45 @@ sub status { return (hist(@_))[0] }
 sub lease {
     my ($w, $ms, $token) = @_;
 
-    return script('lease', 4, '{reg}:nodes', "{reg}:n:$w", '{reg}:t:n',
-                  '{reg}:revoked', $w, $ms, $token // 'tok', 'sessions', 1);
+    return script('lease', 5, '{reg}:nodes', "{reg}:n:$w", '{reg}:t:n',
+                  '{reg}:revoked', '{reg}:s:nodes', $w, $ms, $token // 'tok',
+                  $gen, 'sessions', 1);
+}
+
+sub live {
+    return script('live', 2, '{reg}:nodes', '{reg}:s:nodes', @_);
+}
+
+sub jobs {
+    return script('jobs', 2, '{reg}:jobs', '{reg}:s:jobs', @_, $gen);
+}
+
+sub now {
+    my $t = r('TIME');
+
+    return $t->[0] * 1000 + int($t->[1] / 1000);
+}
+
+# No lease is in doubt any more.
+sub settle { r('HSET', '{reg}:s:nodes', 'h', 0) }
+
+# The last call was so many ms ago, when live.lua is run; with leases that are
+# as much older.
+sub paused {
+    my ($ms, @args) = @_;
+
+    return r('EVAL', <<"    LUA" . $text{live}, 2, '{reg}:nodes',
+    do
+      local t = redis.call('TIME')
+      local last = tonumber(redis.call('HGET', KEYS[2], 't'))
+      local to = t[1] * 1000 + math.floor(t[2] / 1000) - $ms
+      redis.call('HSET', KEYS[2], 't', to)
+      for _, who in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+        redis.call('ZINCRBY', KEYS[1], to - last, who)
+      end
+    end
+    LUA
+             '{reg}:s:nodes', 12000, @args);
 }
 
 my $n = 0;
@@ -552,9 +593,10 @@ subtest 'members are told' => sub {
 
 subtest 'leases' => sub {
     is(lease('w1', 300)->[0], 2, 'was not there');
+    settle();
     is(lease('w1', 300)->[0], 0, 'held');
     is(lease('w1', 300, 'other')->[2], 2, 'two tokens');
-    r('ZADD', '{reg}:nodes', 1, 'w1');
+    r('ZADD', '{reg}:nodes', now() - 1000, 'w1');
     is(lease('w1', 300)->[0], 1, 'had lapsed');
     r('ZADD', '{reg}:nodes', 9e12, 'w1');
     is(lease('w1', 300)->[0], 1, 'too far ahead: the clock was set back');
@@ -563,7 +605,7 @@ subtest 'leases' => sub {
     lease('w1', 0);
     is(r('ZSCORE', '{reg}:nodes', 'w1'), undef, 'given up');
 
-    my $live = sub { script('live', 1, '{reg}:nodes', 300, @_, 10) };
+    my $live = sub { live(300, @_, 10, $gen) };
     lease('w1', 300);
     lease('w3', 300);
     is_deeply([ sort @{ $live->('') } ], [qw(w1 w3)], 'both live');
@@ -592,6 +634,100 @@ subtest 'leases' => sub {
     cmp_ok(r('PTTL', '{1}:own'), '>', 4000, 'with its length');
     is(script('own', 1, '{1}:own', 'a', 0), 1, 'given up');
     is(r('EXISTS', '{1}:own'), 0, 'and free');
+};
+
+subtest 'leases that could not be renewed' => sub {
+    my $all = sub { [ sort @{ live(12000, '', 10, $gen) } ] };
+    my $sure = sub { live(12000, '', 10, $_[0] // $gen, 1) };
+
+    r('DEL', '{reg}:nodes', '{reg}:s:nodes', '{reg}:jobs', '{reg}:s:jobs');
+    is($sure->(), undef, 'nothing is sure at first');
+    is_deeply(live(12000, 'w9', 1, $gen), ['w9'], 'so none is over');
+    lease($_, 12000) for qw(w1 w2);
+    r('ZADD', '{reg}:nodes', now() - 1000, 'w3');
+    is_deeply($all->(), [qw(w1 w2)], 'two hold');
+    settle();
+    is_deeply([ sort @{ $sure->() } ], [qw(w1 w2)], 'that is sure');
+    is_deeply(live(12000, 'w3', 1, $gen), [], 'and one that is over');
+
+    is(scalar @{ paused(4900, '', 10, $gen, 1) }, 2, 'no longer pause');
+    is(paused(5001, '', 10, $gen, 1), undef, 'a longer one: Redis was away');
+    settle();
+
+    is_deeply([ sort @{ paused(60000, '', 10, $gen) } ], [qw(w1 w2)],
+              'those that held do, for a while');
+    is($sure->(), undef, 'perhaps');
+    is_deeply(live(12000, 'w3', 1, $gen), ['w3'], 'and nothing is swept');
+    is(lease('w1', 12000)->[0], 0, 'so a renewal has nothing to assert');
+    is_deeply(lease('w1', 12000)->[3], ['w3'], 'and no other has died');
+    r('ZADD', '{reg}:nodes', now() - 1, 'w2');
+    settle();
+    is_deeply($sure->(), ['w1'], 'who does not renew is over then');
+
+    lease('w2', 12000);
+    is_deeply([ sort @{ paused(-60000, '', 10, $gen) } ], [qw(w1 w2)],
+              'the clock was set back');
+    is(lease('w1', 12000)->[0], 0, 'held');
+
+    settle();
+    is($sure->('another'), undef, 'another generation');
+    is_deeply($all->(), [qw(w1 w2)], 'and back');
+    r('DEL', '{reg}:nodes', '{reg}:s:nodes');
+    is($sure->(), undef, 'all was lost');
+    is_deeply(live(12000, 'w1', 1, $gen), ['w1'], 'which says nothing');
+
+    jobs($_, 6000) for qw(a b);
+    r('ZADD', '{reg}:jobs', now() - 30000, $_) for qw(a b);
+    r('HSET', '{reg}:s:jobs', 't', now() - 36000);
+    is_deeply([ sort @{ jobs('a', 6000) } ], [qw(a b)], 'jobs hold too');
+    r('ZADD', '{reg}:jobs', now() - 1, 'b');
+    is_deeply(jobs('a', 6000), ['a'], 'and end');
+    is_deeply(jobs('a', 0), [], 'given up');
+};
+
+subtest 'a failover' => sub {
+    my $set = Test::Im::Redis->new(kind => 'replicas', replicas => 1);
+    my $on = 'redis1';
+    my $run = sub {
+        my ($name, $nkeys, @args) = @_;
+        my $info = $set->command($on, 'INFO', 'everything');
+        my $g = join '', $info =~ /^run_id:(.{16})/m,
+                         $info =~ /^master_replid2:(.{8})/m;
+
+        return $set->command($on, 'EVAL', $text{$name}, $nkeys,
+                             map { ref $_ ? $g : $_ } @args);
+    };
+    my $lease = sub {
+        return $run->('lease', 5, 'n', "n:$_[0]", 't', 'r', 's', $_[0], 60000,
+                      'tok', \1, 'x', 1);
+    };
+    my $live = sub { $run->('live', 2, 'n', 's', 60000, @_) };
+
+    $set->start;
+    $lease->($_) for qw(w1 w2);
+
+    # a minute and a half ago; one was over then
+    my $ago = $set->command($on, 'TIME')->[0] * 1000 - 90000;
+    my @answers = $set->commands($on,
+        [ 'ZADD', 'n', $ago + 50000, 'w1', $ago + 60000, 'w2', $ago - 1, 'w3' ],
+        [ 'HSET', 's', 't', $ago, 'h', 0 ], [ 'WAIT', 1, 5000 ]);
+    is($answers[2], 1, 'replicated');
+
+    $set->crash($on);
+    $on = 'redis2';
+    $set->command($on, 'REPLICAOF', 'NO', 'ONE');
+
+    is_deeply([ sort @{ $live->('', 10, \1) } ], [qw(w1 w2)],
+              'all were over, and hold for one length');
+    is($live->('', 10, \1, 1), undef, 'no walk');
+    is_deeply($live->('w3', 1, \1), ['w3'], 'no sweep');
+    is($lease->('w1')->[0], 0, 'renewed as if nothing had been');
+
+    $set->command($on, 'ZADD', 'n', $ago, 'w2');
+    $set->command($on, 'HSET', 's', 'h', $ago);
+    is_deeply($live->('', 10, \1, 1), ['w1'], 'one length later it is sure');
+    is_deeply($live->('w2', 1, \1), [], 'that the other one has died');
+    $set->end;
 };
 
 subtest 'revocations' => sub {
@@ -677,7 +813,7 @@ subtest 'attempts' => sub {
     my $wait = $try->('a', 7, 600_000);
     cmp_ok($wait, '>', 84_000, 'then not');
     cmp_ok($wait, '<=', 85_715, 'until one is due');
-    cmp_ok(r('PTTL', 'l:a'), '<=', 600_000, 'no longer than a period');
+    cmp_ok(r('PTTL', 'l:a'), '<=', 600_001, 'no longer than a period, in ms');
     is($try->('b', 7, 600_000), 0, 'another subject');
 
     is($try->('c', 1, 50), 0, 'one');
@@ -796,8 +932,8 @@ subtest 'out of memory' => sub {
     is(route('r:oom', 'w1', 0, 2)->[0], 1, 'and its leave');
     is(script('own', 1, '{1}:own', 'a', 5000), 1, 'nor is a partition');
     is(script('own', 1, '{1}:own', 'a', 5000), 1, 'nor its renewal');
-    is_deeply(script('jobs', 1, '{reg}:jobs', 'a', 5000), ['a'], 'nor a job');
-    is_deeply(script('jobs', 1, '{reg}:jobs', 'a', 0), [], 'and its end');
+    is_deeply(jobs('a', 5000), ['a'], 'nor a job');
+    is_deeply(jobs('a', 0), [], 'and its end');
     like(script('limit', 1, 'l:m', 5, 1000), qr/OOM/, 'an attempt is');
     like(script('register', 1, 'a:m', 'new', qw(u n h 1)), qr/OOM/, 'an account');
     like(script('login', 1, 'u:m', 't', 1000, 2), qr/OOM/, 'a token');
@@ -820,7 +956,7 @@ subtest 'nothing without a life' => sub {
     script('token', 1, 'im_m', 'set', 'u', 'n', 1000);
     script('login', 1, 'u:m', 'm', 1000, 2);
     my @endless = grep { r('TTL', $_) < 0 } @{ r('KEYS', '*') };
-    is_deeply([ sort @endless ], ['{1}:q', '{reg}:nodes'],
+    is_deeply([ sort @endless ], ['{1}:q', '{reg}:nodes', '{reg}:s:nodes'],
               'but the queue and the leases');
 };
 

@@ -9,6 +9,7 @@
 
 #include "im_logic_nodes.h"
 #include "im_hash.h"
+#include "im_link_leases.h"
 #include "im_record.h"
 #include "im_sketch.h"
 #include "im_daemon_time.h"
@@ -68,25 +69,37 @@ im_logic_nodes_cleanup(im_logic_t *logic)
 
 /* The processes that hold a lease. */
 static void
-im_logic_poll_leases(im_logic_poll_t *poll,
-    void (*key)(im_buf_t *b, const im_keys_t *keys), uint64_t length,
+im_logic_poll_leases(im_logic_poll_t *poll, im_link_leases_e whose,
     im_link_reply_pt handler)
 {
-    im_logic_t      *logic;
-    im_link_call_t  *call;
-
-    logic = poll->logic;
-
-    call = im_link_script(logic->link, &im_script_live);
-
-    key(&call->bytes, im_link_keys(logic->link));
-    im_link_call_key(call);
-    im_link_call_uint(call, length);
-    im_link_call_z(call, "");
-    im_link_call_uint(call, IM_WORKERS_MAX);
+    (void) im_link_leases_live(poll->logic->link, whose, im_str_z(""),
+                               IM_WORKERS_MAX);
 
     poll->left++;
-    im_logic_send(logic, handler, poll);
+    im_logic_send(poll->logic, handler, poll);
+}
+
+
+/* Some have no record any more: the registry was away for long. */
+static void
+im_logic_poll_recorded(im_logic_nodes_t *nodes)
+{
+    im_uint_t           i, n;
+    im_logic_worker_t  *worker;
+
+    for (i = 0, n = 0; i < nodes->nworkers; i++) {
+        worker = nodes->workers[i];
+
+        if (worker->node.len != 0) {
+            nodes->workers[n++] = worker;
+
+        } else {
+            im_buf_cleanup(&worker->text);
+            im_free(worker);
+        }
+    }
+
+    nodes->nworkers = n;
 }
 
 
@@ -130,6 +143,7 @@ im_logic_poll_replied(im_logic_poll_t *poll)
     nodes = &poll->nodes;
 
     logic->nodes->poll = NULL;
+    im_logic_poll_recorded(nodes);
 
     if (!poll->failed && im_link_ready(logic->link, IM_LINK_REGISTRY)
         && !im_logic_poll_early(poll))
@@ -354,10 +368,8 @@ im_logic_nodes_poll(im_logic_t *logic)
     /* one more, so that it doesn't end before both are sent */
     poll->left = 1;
 
-    im_logic_poll_leases(poll, im_key_jobs, IM_LEASE_JOB,
-                         im_logic_poll_jobs_handler);
-    im_logic_poll_leases(poll, im_key_nodes, IM_LEASE_WORKER,
-                         im_logic_poll_nodes_handler);
+    im_logic_poll_leases(poll, IM_LINK_JOBS, im_logic_poll_jobs_handler);
+    im_logic_poll_leases(poll, IM_LINK_WORKERS, im_logic_poll_nodes_handler);
 
     im_logic_poll_replied(poll);
 }

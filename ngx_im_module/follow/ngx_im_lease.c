@@ -5,6 +5,7 @@
  */
 
 #include "ngx_im_sync.h"
+#include "im_link_leases.h"
 #include "im_record.h"
 #include "im_sketch.h"
 
@@ -35,8 +36,7 @@ ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms)
 
     call = im_link_script(sync->worker->link, &im_script_lease);
 
-    im_key_nodes(&call->bytes, keys);
-    im_link_call_key(call);
+    im_link_leases_key(sync->worker->link, call, IM_LINK_WORKERS);
 
     im_key_record(&call->bytes, keys, im_buf_str(&sync->worker->id));
     im_link_call_key(call);
@@ -47,9 +47,12 @@ ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms)
     im_key_revoked(&call->bytes, keys);
     im_link_call_key(call);
 
+    im_link_leases_seen(sync->worker->link, call, IM_LINK_WORKERS);
+
     im_link_call_str(call, im_buf_str(&sync->worker->id));
     im_link_call_z(call, ms);
     im_link_call_str(call, ngx_im_str(conf->token));
+    im_link_call_generation(call);
 
     return call;
 }

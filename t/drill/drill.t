@@ -751,7 +751,8 @@ for my $i (0 .. $#drills) {
 }
 
 my @keys = grep { $stack->redis('TTL', $_) == -1 }
-    grep { !/\Aim_drl|\Aim:\{(?:reg\}:(?:conf|nodes|jobs|names)|\d+-\d+\}:q)\z/ }
+    grep { !/\Aim_drl|\Aim:\{(?:reg\}:(?:conf|nodes|jobs|s:\w+|names)
+             |\d+-\d+\}:q)\z/x }
     $stack->keys('*');
 is(scalar @keys, 0, 'what is in Redis ends some day') or diag("@keys");
 

@@ -128,6 +128,7 @@ test_keys(void **state)
     assert_key(im_key_record(&b, &keys, worker), "im:{reg}:n:n.0.a1");
     assert_key(im_key_tokens(&b, &keys, im_str_z("n")), "im:{reg}:t:n");
     assert_key(im_key_jobs(&b, &even), "im:{reg}:jobs");
+    assert_key(im_key_seen(&b, &even, im_str_z("jobs")), "im:{reg}:s:jobs");
     assert_key(im_key_revoked(&b, &keys), "im:{reg}:revoked");
     assert_key(im_key_queue(&b, &even, 0), "im:{0-117}:q");
     assert_key(im_key_topic(&b, &even, 1, room, IM_KEY_META),

@@ -638,6 +638,7 @@ my %Steps = (
     access  => sub { step_log('access.log', 1, @_) },
     output  => \&step_output,
     exit    => \&step_exit,
+    age     => \&step_age,
     wipe    => sub { system("rm -rf $Dir/appendonlydir"); 1 },
     im_log  => sub { step_log('im.log', 1, @_) },
     logged  => \&step_logged,
@@ -1959,6 +1960,34 @@ sub step_pause {
     return $pid && kill($signal, $pid) && until_true($Limit, sub {
         (slurp("/proc/$pid/stat") =~ /\) T /) == ($signal eq 'STOP');
     });
+}
+
+
+# SECONDS: as long ago is now what the redis that is stopped has
+sub step_age {
+    my ($seconds) = @_;
+    my $socket = "$Dir/age.sock";
+    my $pid = fork();
+
+    die "redis runs\n" if $Pids{redis};
+    die "fork: $!\n" unless defined $pid;
+
+    if ($pid == 0) {
+        open(STDOUT, '>>', "$Dir/redis.log");
+        exec('redis-server', '--port', 0, '--unixsocket', $socket, '--dir',
+             $Dir, '--save', '', '--appendonly', 'yes') or POSIX::_exit(127);
+    }
+
+    my $answer = until_true($Limit, sub {
+        open(my $cli, '-|', 'redis-cli', '-s', $socket, 'EVAL',
+             slurp("$Top/t/lib/age.lua"), 0, $seconds) or return;
+        <$cli> =~ /aged/;
+    });
+
+    system("redis-cli -s $socket SHUTDOWN > /dev/null 2>&1");
+    waitpid($pid, 0);
+
+    return $answer;
 }
 
 
