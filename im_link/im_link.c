@@ -8,12 +8,17 @@
 
 #include "im_key.h"
 #include "im_link_channels.h"
+#include "im_link_hold.h"
+#include "im_link_nodes.h"
 #include "im_link_sentinel.h"
 
 
-#define IM_LINK_TICK  500              /* ms */
-#define IM_LINK_SLOW  50
-#define IM_LINK_WHY   (IM_LINK_SERVER_NAME + IM_LINK_SERVER_WHY)
+#define IM_LINK_TICK    500            /* ms, as all here */
+#define IM_LINK_SLOW    50
+#define IM_LINK_BUDGET  2000           /* of a call that waits */
+#define IM_LINK_HELD    5              /* how often they are looked at */
+
+#define IM_LINK_WHY     (IM_LINK_SERVER_NAME + IM_LINK_SERVER_WHY + 16)
 
 
 /* The registry, or a partition. */
@@ -26,71 +31,76 @@ typedef struct {
 
 struct im_link_s {
     im_link_context_t    context;      /* the first: servers have it */
-    im_link_channels_t   channels;
-    im_link_call_t       call;         /* of callers */
-    im_uint_t            nservers;
-    im_link_server_t   **servers;
+    im_link_nodes_t      nodes;
     im_link_sentinel_t  *sentinel;     /* NULL: of another kind */
+    im_link_channels_t   channels;
+    im_link_hold_t       hold;
+    im_link_call_t       call;         /* of callers */
+    uint64_t             numbers;      /* of calls that may be sent again */
     uint64_t             ticked;
     im_keys_t            keys;
+    im_uint_t            registry;     /* its slot */
     im_link_part_t      *parts;        /* the registry, then partitions */
     char                *why;          /* for callers */
     unsigned             told:1;       /* the owner knows the partitions */
 };
 
 
+/* What an error leads to; 1: the call is taken. */
+typedef int (*im_link_error_pt)(im_link_t *link, im_link_server_t *server,
+    im_link_kept_t *kept, const im_link_reply_t *reply);
+
+
 static const im_link_server_events_t    im_link_server_events;
 static const im_link_channels_events_t  im_link_channels_events;
+static const im_link_nodes_events_t     im_link_nodes_events;
 
 
 static im_link_t *
-im_link_of(const im_link_server_t *server)
+im_link_of(const im_link_context_t *context)
 {
-    return im_list_data(server->context, im_link_t, context);
+    return im_list_data(context, im_link_t, context);
 }
 
 
-static im_int_t
-im_link_add_server(im_link_t *link, im_str_t name, const im_addr_t *addr)
+static int
+im_link_is_cluster(const im_link_t *link)
 {
-    im_link_server_t  *server, **servers;
+    return link->context.conf.kind == IM_LINK_CLUSTER;
+}
 
-    servers = im_realloc(link->servers,
-                         (link->nservers + 1) * sizeof(im_link_server_t *));
-    if (servers == NULL) {
-        return IM_ERROR;
+
+/* The slot of the registry, or of a partition, is that of any key there. */
+static im_uint_t
+im_link_part_slot(im_link_t *link, im_uint_t part)
+{
+    im_buf_t  *key;
+
+    key = &link->context.own.bytes;
+
+    im_link_call_start_script(&link->context.own, NULL);
+
+    if (part == 0) {
+        im_key_conf(key, &link->keys);
+
+    } else {
+        im_key_queue(key, &link->keys, part - 1);
     }
 
-    link->servers = servers;
-
-    server = im_link_server_create(&link->context, name, addr);
-    if (server == NULL) {
-        return IM_ERROR;
-    }
-
-    server->index = link->nservers;
-    link->servers[link->nservers++] = server;
-
-    return IM_OK;
+    return im_link_slot(im_buf_str(key));
 }
 
 
 static void
 im_link_free(void *data)
 {
-    im_uint_t   i;
     im_link_t  *link = data;
 
     im_link_channels_cleanup(&link->channels);
     im_link_sentinel_destroy(link->sentinel);
-
-    for (i = 0; i < link->nservers; i++) {
-        im_link_server_free(link->servers[i]);
-    }
-
+    im_link_nodes_cleanup(&link->nodes);
     im_link_call_cleanup(&link->call);
     im_link_call_cleanup(&link->context.own);
-    im_free(link->servers);
     im_free(link->parts);
     im_free(link->why);
     im_free(link);
@@ -105,7 +115,7 @@ im_link_placed(void *data, im_str_t addr, uint64_t epoch)
 
     (void) epoch;
 
-    im_link_server_place(link->servers[0], addr);
+    im_link_server_place(link->nodes.list[0], addr);
 }
 
 
@@ -115,9 +125,6 @@ im_link_add_sentinels(im_link_t *link)
     if (link->context.conf.kind != IM_LINK_SENTINEL) {
         return IM_OK;
     }
-
-    link->servers[0]->name = link->context.conf.master;
-    link->servers[0]->unplaced = 1;
 
     link->sentinel = im_link_sentinel_create(&link->context, im_link_placed,
                                              link);
@@ -140,27 +147,31 @@ im_link_create(const im_link_conf_t *conf, const im_link_transport_t *transport,
 
     context = &link->context;
     context->conf = *conf;
-    link->keys.prefix = conf->prefix;
     context->transport = transport;
     context->transport_data = transport_data;
     context->events = &im_link_server_events;
     context->owner = events;
     context->data = data;
+    context->nodes = &link->nodes;
     context->due = UINT64_MAX;
 
     im_link_call_init(&link->call);
     im_link_call_init(&context->own);
+    im_link_hold_init(&link->hold);
 
+    link->nodes.context = context;
+    link->nodes.events = &im_link_nodes_events;
     link->channels.context = context;
     link->channels.events = &im_link_channels_events;
+    link->keys.prefix = conf->prefix;
+    link->registry = im_link_part_slot(link, 0);
     link->ticked = im_link_time(context);
     link->why = im_alloc(IM_LINK_WHY);
 
     if (im_link_channels_init(&link->channels) != IM_OK
-        || link->why == NULL
-        || im_link_add_server(link, conf->seeds[0].name, &conf->seeds[0].addr)
-           != IM_OK
-        || im_link_add_sentinels(link) != IM_OK)
+        || im_link_nodes_init(&link->nodes) != IM_OK
+        || im_link_add_sentinels(link) != IM_OK
+        || link->why == NULL)
     {
         im_link_free(link);
         return NULL;
@@ -172,10 +183,22 @@ im_link_create(const im_link_conf_t *conf, const im_link_transport_t *transport,
 }
 
 
+/* It can't be sent any more. */
+static void
+im_link_give_up(im_link_kept_t *kept)
+{
+    if (kept->handler != NULL) {
+        kept->handler(NULL, kept->data);
+    }
+
+    im_free(kept);
+}
+
+
 void
 im_link_destroy(im_link_t *link)
 {
-    im_uint_t           i;
+    im_link_queue_t    *queue;
     im_link_context_t  *context;
 
     context = &link->context;
@@ -186,9 +209,12 @@ im_link_destroy(im_link_t *link)
     context->guard.data = link;
 
     im_link_sentinel_close(link->sentinel);
+    im_link_nodes_close(&link->nodes);
 
-    for (i = 0; i < link->nservers; i++) {
-        im_link_server_close(link->servers[i]);
+    while (!im_list_empty(&link->hold.queues)) {
+        queue = im_list_data(im_list_first(&link->hold.queues),
+                             im_link_queue_t, link);
+        im_link_give_up(im_link_hold_take(&link->hold, queue));
     }
 
     im_link_leave(&context->guard);
@@ -202,21 +228,11 @@ im_link_transport_data(const im_link_t *link)
 }
 
 
-/* NULL: none has it. */
-static im_link_server_t *
-im_link_server(const im_link_t *link, im_uint_t slot)
-{
-    (void) slot;
-
-    return link->servers[0];
-}
-
-
 static im_link_server_t *
 im_link_part_server(const im_link_t *link, im_uint_t part)
 {
-    return link->parts != NULL ? im_link_server(link, link->parts[part].slot)
-                               : NULL;
+    return link->parts != NULL
+           ? im_link_nodes_at(&link->nodes, link->parts[part].slot) : NULL;
 }
 
 
@@ -245,12 +261,78 @@ im_link_script(im_link_t *link, const im_script_t *script)
 }
 
 
+/* Until its server takes it, or can take it no more. */
 static im_int_t
-im_link_send_by(im_link_t *link, im_link_server_t *server,
-    im_link_reply_pt handler, void *data)
+im_link_send_later(im_link_t *link, im_link_reply_pt handler, void *data)
 {
-    if (server == NULL || !im_link_server_takes(server)) {
+    uint64_t         now;
+    im_link_kept_t  *kept;
+
+    now = im_link_time(&link->context);
+    link->call.number = ++link->numbers;
+
+    kept = im_link_kept_create(&link->call, &link->context.own.bytes, now,
+                               handler, data);
+    if (kept == NULL) {
         return IM_ERROR;
+    }
+
+    if (im_link_hold_add(&link->hold, kept, now, 0) != IM_OK) {
+        im_free(kept);
+        return IM_ERROR;
+    }
+
+    im_link_due(&link->context, IM_LINK_HELD);
+
+    return IM_OK;
+}
+
+
+/*
+ * Calls of a slot stay in order.  One that waits for its other keys keeps no
+ * call with one key from its server.
+ */
+static int
+im_link_must_wait(im_link_t *link, const im_link_server_t *server)
+{
+    im_link_queue_t  *queue;
+
+    queue = link->hold.ncalls > 0
+            ? im_link_hold_find(&link->hold, link->call.slot) : NULL;
+
+    if (queue != NULL && !(queue->narrow && link->call.nkeys == 1)) {
+        return 1;
+    }
+
+    if (im_link_server_takes(server)) {
+        return server->doubt != IM_LINK_TRUSTED;
+    }
+
+    return im_link_is_cluster(link) && !server->failed && link->told;
+}
+
+
+im_int_t
+im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
+{
+    im_link_server_t  *server;
+
+    server = im_link_nodes_at(&link->nodes, link->call.slot);
+
+    if (server == NULL) {
+        return IM_ERROR;
+    }
+
+    if (im_link_must_wait(link, server)) {
+        return im_link_send_later(link, handler, data);
+    }
+
+    if (!im_link_server_takes(server)) {
+        return IM_ERROR;
+    }
+
+    if (im_link_is_cluster(link)) {
+        link->call.number = ++link->numbers;
     }
 
     return im_link_conn_send(&server->calls, &link->call, handler, data);
@@ -258,19 +340,15 @@ im_link_send_by(im_link_t *link, im_link_server_t *server,
 
 
 im_int_t
-im_link_send(im_link_t *link, im_link_reply_pt handler, void *data)
-{
-    return im_link_send_by(link, im_link_server(link, link->call.slot), handler,
-                           data);
-}
-
-
-im_int_t
 im_link_send_to(im_link_t *link, im_uint_t server, im_link_reply_pt handler,
     void *data)
 {
-    return server < link->nservers
-           ? im_link_send_by(link, link->servers[server], handler, data)
+    im_link_server_t  *to;
+
+    to = server < link->nodes.n ? link->nodes.list[server] : NULL;
+
+    return to != NULL && im_link_server_takes(to)
+           ? im_link_conn_send(&to->calls, &link->call, handler, data)
            : IM_ERROR;
 }
 
@@ -290,7 +368,7 @@ im_link_confirm(im_link_t *link, im_link_confirm_pt handler, void *data)
 im_uint_t
 im_link_servers(const im_link_t *link)
 {
-    return link->nservers;
+    return link->nodes.n;
 }
 
 
@@ -298,16 +376,14 @@ void
 im_link_server_info(const im_link_t *link, im_uint_t server,
     im_link_server_info_t *info)
 {
-    im_link_server_describe(link->servers[server], info);
-
-    info->slots = IM_LINK_SLOTS;
+    im_link_server_describe(link->nodes.list[server], info);
 }
 
 
 im_uint_t
 im_link_unserved(const im_link_t *link)
 {
-    return im_link_server_takes(link->servers[0]) ? 0 : IM_LINK_SLOTS;
+    return im_link_nodes_unserved(&link->nodes);
 }
 
 
@@ -322,7 +398,7 @@ im_link_sentinels(const im_link_t *link)
 int
 im_link_shared(const im_link_t *link)
 {
-    return link->context.conf.kind != IM_LINK_CLUSTER;
+    return !im_link_is_cluster(link);
 }
 
 
@@ -340,14 +416,27 @@ im_link_ready(const im_link_t *link, im_uint_t partition)
 const char *
 im_link_why(const im_link_t *link, im_uint_t partition)
 {
+    im_uint_t                slot;
     const im_link_server_t  *server;
 
-    server = link->parts != NULL
-             ? im_link_part_server(link, im_link_part(partition))
-             : link->servers[0];
+    slot = link->parts != NULL ? link->parts[im_link_part(partition)].slot
+                               : link->registry;
+    server = im_link_nodes_at(&link->nodes, slot);
 
-    (void) snprintf(link->why, IM_LINK_WHY, "%s%s",
-                    server->why[0] != '\0' ? "redis: " : "", server->why);
+    if (server == NULL && link->parts != NULL) {
+        (void) snprintf(link->why, IM_LINK_WHY, "redis: slot %u has no master",
+                        (unsigned) slot);
+        return link->why;
+    }
+
+    server = server != NULL ? server : link->nodes.seed;
+    link->why[0] = '\0';
+
+    if (server->why[0] != '\0') {
+        (void) snprintf(link->why, IM_LINK_WHY, "redis: %s%s%s",
+                        im_link_is_cluster(link) ? server->text : "",
+                        im_link_is_cluster(link) ? ": " : "", server->why);
+    }
 
     return link->why;
 }
@@ -356,13 +445,16 @@ im_link_why(const im_link_t *link, im_uint_t partition)
 int
 im_link_unusable(const im_link_t *link)
 {
-    im_uint_t  i;
+    im_uint_t               i;
+    const im_link_nodes_t  *nodes;
 
-    for (i = 0; i < link->nservers && !link->servers[i]->unusable; i++) {
+    nodes = &link->nodes;
+
+    for (i = 0; i < nodes->n && !nodes->list[i]->unusable; i++) {
         /* void */
     }
 
-    return i < link->nservers;
+    return i < nodes->n || (nodes->seed != NULL && nodes->seed->unusable);
 }
 
 
@@ -403,8 +495,8 @@ im_link_break(im_link_t *link, const char *why)
     context = &link->context;
     im_link_enter(&context->guard);
 
-    for (i = 0; i < link->nservers && !context->ended; i++) {
-        server = link->servers[i];
+    for (i = 0; i < link->nodes.n && !context->ended; i++) {
+        server = link->nodes.list[i];
 
         if (server->calls.state != IM_LINK_CLOSED) {
             im_link_server_lost(server, &server->calls, why);
@@ -429,6 +521,18 @@ im_link_part_whole(const im_link_t *link, im_uint_t part)
 }
 
 
+/* The connection that it is up with is another one now. */
+static int
+im_link_part_moved(const im_link_t *link, im_uint_t part)
+{
+    const im_link_server_t  *server;
+
+    server = im_link_part_server(link, part);
+
+    return server == NULL || server->serial != link->parts[part].serial;
+}
+
+
 /* An event may bring the server back, or end the link. */
 static void
 im_link_check_down(im_link_t *link)
@@ -441,7 +545,9 @@ im_link_check_down(im_link_t *link)
 
     while (i-- > 0 && !context->ended) {
 
-        if (link->parts[i].up && !im_link_part_whole(link, i)) {
+        if (link->parts[i].up
+            && (!im_link_part_whole(link, i) || im_link_part_moved(link, i)))
+        {
             link->parts[i].up = 0;
             im_link_event(context, down, im_link_part_number(i));
         }
@@ -481,36 +587,57 @@ im_link_check_up(im_link_t *link)
 static void
 im_link_check_whole(im_link_server_t *server)
 {
+    int         cluster;
     char        text[64];
     im_link_t  *link;
 
-    link = im_link_of(server);
+    link = im_link_of(server->context);
+    cluster = im_link_is_cluster(link);
 
-    (void) snprintf(text, sizeof(text), "%u partitions",
-                    (unsigned) link->keys.partitions);
+    (void) snprintf(text, sizeof(text), "%u %s",
+                    (unsigned) (cluster ? server->nslots
+                                        : link->keys.partitions),
+                    cluster ? "slots" : "partitions");
 
     im_link_server_check_whole(server, text);
 }
 
 
-/* The slot of the registry, or of a partition, is that of any key there. */
-static im_uint_t
-im_link_part_slot(im_link_t *link, im_uint_t part)
+/* All servers that take calls, once the partitions are known. */
+static void
+im_link_announce(im_link_t *link)
 {
-    im_buf_t  *key;
+    im_uint_t           i;
+    im_link_server_t   *server;
+    im_link_context_t  *context;
 
-    key = &link->context.own.bytes;
+    context = &link->context;
 
-    im_link_call_start_script(&link->context.own, NULL);
-
-    if (part == 0) {
-        im_key_conf(key, &link->keys);
-
-    } else {
-        im_key_queue(key, &link->keys, part - 1);
+    if (link->parts == NULL) {
+        return;
     }
 
-    return im_link_slot(im_buf_str(key));
+    if (!link->told) {
+        link->told = 1;
+        im_link_event(context, ready);
+    }
+
+    for (i = 0; i < link->nodes.n && !context->ended; i++) {
+        server = link->nodes.list[i];
+
+        if (im_link_server_takes(server)
+            && server->announced != server->serial)
+        {
+            server->announced = server->serial;
+            im_link_event(context, server, i);
+        }
+
+        if (im_link_server_takes(server) && !context->ended) {
+            im_link_check_whole(server);
+        }
+    }
+
+    im_link_check_up(link);
 }
 
 
@@ -580,11 +707,15 @@ im_link_partitions_handler(const im_link_reply_t *reply, void *data)
     const char        *why;
     im_link_server_t  *server = data;
 
-    link = im_link_of(server);
+    link = im_link_of(server->context);
 
     if (reply == NULL
         || (im_link_server_takes(server) && im_link_reply_is_nil(reply)))
     {
+        return;
+    }
+
+    if (im_link_is_cluster(link) && im_link_reply_is_error(reply)) {
         return;
     }
 
@@ -602,6 +733,9 @@ im_link_partitions_handler(const im_link_reply_t *reply, void *data)
 
     } else if (im_link_set_partitions(link, n, tags) != IM_OK) {
         im_link_server_lost(server, &server->calls, "no memory");
+
+    } else if (im_link_server_takes(server)) {
+        im_link_announce(link);
     }
 }
 
@@ -617,9 +751,13 @@ im_link_ask_partitions(im_link_server_t *server)
     im_link_t       *link;
     im_link_call_t  *own;
 
-    link = im_link_of(server);
+    link = im_link_of(server->context);
     own = &link->context.own;
     n = link->context.conf.partitions;
+
+    if (im_link_nodes_at(&link->nodes, link->registry) != server) {
+        return;
+    }
 
     im_link_call_start(own, "SET");
     im_key_conf(&own->bytes, &link->keys);
@@ -634,58 +772,341 @@ im_link_ask_partitions(im_link_server_t *server)
 
     im_link_call_arg(own);
     im_link_call_z(own, "NX");
-    im_link_server_ask(server, NULL);
+    (void) im_link_server_ask(server, NULL);
 
     im_link_call_start(own, "GET");
     im_key_conf(&own->bytes, &link->keys);
     im_link_call_key(own);
-    im_link_server_ask(server, im_link_partitions_handler);
+    (void) im_link_server_ask(server, im_link_partitions_handler);
+}
+
+
+/* Calls of a queue, in order, up to the last one that there is now. */
+static void
+im_link_release_queue(im_link_t *link, im_uint_t slot)
+{
+    uint64_t           now, last;
+    im_link_kept_t    *kept;
+    im_link_queue_t   *queue;
+    im_link_server_t  *server;
+
+    last = link->numbers;
+    now = im_link_time(&link->context);
+
+    while (!link->context.ended
+           && (queue = im_link_hold_find(&link->hold, slot)) != NULL)
+    {
+        kept = im_link_queue_first(queue);
+        server = im_link_nodes_at(&link->nodes, slot);
+
+        if (kept->number > last) {
+            return;
+        }
+
+        if (server == NULL || now - kept->since > IM_LINK_BUDGET
+            || (server->failed && !im_link_server_takes(server)))
+        {
+            im_link_give_up(im_link_hold_take(&link->hold, queue));
+
+        } else if (now < queue->retry || !im_link_server_trusted(server)) {
+            return;
+
+        } else {
+            kept = im_link_hold_take(&link->hold, queue);
+
+            if (im_link_conn_send_again(&server->calls, kept) != IM_OK) {
+                im_link_give_up(kept);
+            }
+        }
+    }
+}
+
+
+/* A handler may change the queues: those that are looked at go to the end. */
+static void
+im_link_release(im_link_t *link)
+{
+    im_uint_t         n;
+    im_list_t        *q;
+    im_link_queue_t  *queue;
+
+    n = 0;
+
+    im_list_each (q, &link->hold.queues) {
+        n++;
+    }
+
+    while (n-- > 0 && !im_list_empty(&link->hold.queues)) {
+        q = im_list_first(&link->hold.queues);
+        queue = im_list_data(q, im_link_queue_t, link);
+
+        im_list_remove(q);
+        im_list_insert_tail(&link->hold.queues, q);
+
+        im_link_release_queue(link, queue->slot);
+    }
+
+    if (link->hold.ncalls > 0 && !link->context.ended) {
+        im_link_due(&link->context, IM_LINK_HELD);
+    }
+}
+
+
+/* 0: it can't; the caller gets the error. */
+static int
+im_link_wait(im_link_t *link, im_link_kept_t *kept, int narrow)
+{
+    uint64_t  now;
+
+    static const uint64_t  delays[] = { 5, 10, 20, 50 };
+
+    now = im_link_time(&link->context);
+
+    if (kept->number == 0) {
+        return 0;
+    }
+
+    kept->asking = 0;
+
+    if (link->context.ended || now - kept->since > IM_LINK_BUDGET) {
+        im_link_give_up(kept);
+        return 1;
+    }
+
+    if (im_link_hold_add(&link->hold, kept,
+                         now + delays[im_min(kept->tries, 3)], narrow)
+        != IM_OK)
+    {
+        return 0;
+    }
+
+    kept->tries++;
+    im_link_due(&link->context, IM_LINK_HELD);
+
+    return 1;
+}
+
+
+/* To another server at once, where that takes calls. */
+static int
+im_link_send_elsewhere(im_link_t *link, im_link_server_t *server,
+    im_link_kept_t *kept)
+{
+    if (server == NULL || kept->number == 0 || kept->tries > 1
+        || !im_link_server_trusted(server)
+        || (!kept->asking
+            && im_link_hold_find(&link->hold, kept->slot) != NULL)
+        || im_link_conn_send_again(&server->calls, kept) != IM_OK)
+    {
+        return im_link_wait(link, kept, 0);
+    }
+
+    kept->tries++;
+
+    return 1;
+}
+
+
+/* A server has said who has a slot, instead of itself. */
+static void
+im_link_slot_moved(im_link_t *link, im_link_server_t *server,
+    const im_link_reply_t *reply)
+{
+    char               node[IM_LINK_NODE];
+    im_uint_t          slot;
+    im_link_nodes_t   *nodes;
+    im_link_server_t  *to, *has;
+
+    nodes = &link->nodes;
+    to = NULL;
+
+    if (im_link_redirect_read(im_link_reply_str(reply), server->peer.addr.host,
+                              &slot, node)
+        == IM_OK)
+    {
+        to = im_link_nodes_find(nodes, node);
+    }
+
+    im_link_nodes_want(nodes, server);
+    im_link_server_doubt(server);
+
+    if (to == NULL || to == server || link->context.ended) {
+        return;
+    }
+
+    has = im_link_nodes_at(nodes, slot);
+
+    if (has == NULL || has == server || has->failed) {
+        im_link_nodes_give(nodes, slot, to);
+        im_link_nodes_events.moved(&link->context);
+    }
+}
+
+
+static int
+im_link_error_moved(im_link_t *link, im_link_server_t *server,
+    im_link_kept_t *kept, const im_link_reply_t *reply)
+{
+    kept->asking = 0;
+
+    im_link_slot_moved(link, server, reply);
+
+    return im_link_send_elsewhere(link, im_link_nodes_at(&link->nodes,
+                                                         kept->slot), kept);
+}
+
+
+/* The slot moves: this call is for the server that gets it. */
+static int
+im_link_error_ask(im_link_t *link, im_link_server_t *server,
+    im_link_kept_t *kept, const im_link_reply_t *reply)
+{
+    char               node[IM_LINK_NODE];
+    im_uint_t          slot;
+    im_link_server_t  *to;
+
+    if (im_link_redirect_read(im_link_reply_str(reply), server->peer.addr.host,
+                              &slot, node)
+        != IM_OK)
+    {
+        return 0;
+    }
+
+    to = im_link_nodes_find(&link->nodes, node);
+
+    if (to != NULL) {
+        to->used = im_link_time(&link->context);
+        kept->asking = 1;
+    }
+
+    return im_link_send_elsewhere(link, to, kept);
+}
+
+
+static int
+im_link_error_tryagain(im_link_t *link, im_link_server_t *server,
+    im_link_kept_t *kept, const im_link_reply_t *reply)
+{
+    return im_link_wait(link, kept, 1);
+}
+
+
+/* The others may know more. */
+static int
+im_link_error_down(im_link_t *link, im_link_server_t *server,
+    im_link_kept_t *kept, const im_link_reply_t *reply)
+{
+    server->disputed = im_link_time(&link->context);
+
+    im_link_nodes_want(&link->nodes, NULL);
+    im_link_server_doubt(server);
+
+    return im_link_wait(link, kept, 0);
+}
+
+
+/* The caller gets the error, as it gets any other one. */
+static int
+im_link_error_told(im_link_t *link, im_link_server_t *server,
+    im_link_kept_t *kept, const im_link_reply_t *reply)
+{
+    im_link_server_doubt(server);
+
+    return 0;
+}
+
+
+/* A node of a cluster that has all slots can be used as one server. */
+static int
+im_link_error_foreign(im_link_t *link, im_link_server_t *server,
+    im_link_kept_t *kept, const im_link_reply_t *reply)
+{
+    im_link_server_refuse(server, NULL, "it is a node of a cluster: configure "
+                          "it with \"cluster\"", 1);
+
+    return 0;
+}
+
+
+/* By im_link_error_e, in a cluster, and where one server has all. */
+static const im_link_error_pt  im_link_errors[][2] = {
+    { NULL, NULL },
+    { im_link_error_moved, im_link_error_foreign },
+    { im_link_error_ask, NULL },
+    { im_link_error_tryagain, NULL },
+    { im_link_error_down, NULL },
+    { im_link_error_down, im_link_error_told },    /* READONLY */
+    { im_link_error_told, im_link_error_told },    /* UNBLOCKED */
+    { im_link_error_told, im_link_error_told },    /* LOADING */
+    { im_link_error_told, im_link_error_told }     /* MASTERDOWN */
+};
+
+
+static int
+im_link_server_error(im_link_server_t *server, im_link_kept_t *kept,
+    const im_link_reply_t *reply)
+{
+    im_link_t         *link;
+    im_link_error_pt   handler;
+
+    link = im_link_of(server->context);
+    handler = im_link_errors[im_link_error(reply)][!im_link_is_cluster(link)];
+
+    return handler != NULL && handler(link, server, kept, reply);
+}
+
+
+static void
+im_link_server_connected(im_link_server_t *server)
+{
+    if (server->probe) {
+        im_link_nodes_connected(server->context->nodes);
+
+    } else {
+        im_link_ask_partitions(server);
+    }
 }
 
 
 static void
 im_link_server_is_ready(im_link_server_t *server)
 {
-    im_link_t          *link;
-    im_link_context_t  *context;
+    im_link_t  *link;
 
-    link = im_link_of(server);
-    context = &link->context;
+    link = im_link_of(server->context);
 
-    if (!link->told) {
-        link->told = 1;
-        im_link_event(context, ready);
+    if (server->probe) {
+        return;
     }
 
-    if (im_link_server_takes(server)) {
-        im_link_event(context, server, server->index);
+    if (link->parts == NULL) {
+        im_link_ask_partitions(server);
     }
 
-    if (im_link_server_takes(server)) {
-        im_link_check_whole(server);
-        im_link_check_up(link);
-    }
+    im_link_announce(link);
+    im_link_release(link);
 }
 
 
 static void
-im_link_server_listens(im_link_server_t *server)
+im_link_server_trusted_again(im_link_server_t *server)
 {
-    im_link_check_whole(server);
+    im_link_release(im_link_of(server->context));
 }
 
 
 static void
 im_link_server_listen(im_link_server_t *server)
 {
-    im_link_channels_join(&im_link_of(server)->channels, server);
+    im_link_channels_join(&im_link_of(server->context)->channels, server);
 }
 
 
 static void
 im_link_server_pushed(im_link_server_t *server, const im_link_reply_t *reply)
 {
-    im_link_channels_reply(&im_link_of(server)->channels, server, reply);
+    im_link_channels_reply(&im_link_of(server->context)->channels, server,
+                           reply);
 }
 
 
@@ -694,17 +1115,27 @@ im_link_server_is_lost(im_link_server_t *server)
 {
     im_link_t  *link;
 
-    link = im_link_of(server);
+    link = im_link_of(server->context);
+
+    if (server->probe) {
+        im_link_nodes_lost(&link->nodes);
+        return;
+    }
+
+    if (im_link_is_cluster(link) && !im_link_server_takes(server)) {
+        im_link_nodes_want(&link->nodes, NULL);
+    }
 
     /* it is never connected to before the sentinels have answered again */
 
     if (link->sentinel != NULL && server->calls.state == IM_LINK_CLOSED) {
-        server->unplaced = 1;
+        server->wanted = 0;
         im_link_sentinel_ask(link->sentinel);
     }
 
     im_link_channels_lost(&link->channels, server);
     im_link_check_down(link);
+    im_link_release(link);
 }
 
 
@@ -713,7 +1144,7 @@ im_link_server_refused(im_link_server_t *server)
 {
     im_link_t  *link;
 
-    link = im_link_of(server);
+    link = im_link_of(server->context);
 
     if (server->unusable && link->keys.partitions == 0) {
         im_link_event(&link->context, fatal, server->why);
@@ -722,23 +1153,50 @@ im_link_server_refused(im_link_server_t *server)
 
 
 static const im_link_server_events_t  im_link_server_events = {
-    im_link_ask_partitions,
+    im_link_server_connected,
     im_link_server_is_ready,
     im_link_ask_partitions,
     im_link_server_listen,
-    im_link_server_listens,
+    im_link_check_whole,
     im_link_server_pushed,
     im_link_server_is_lost,
-    im_link_server_refused
+    im_link_server_refused,
+    im_link_server_trusted_again,
+    im_link_server_error
 };
+
+
+static im_link_server_t *
+im_link_channel_server(im_link_context_t *context, im_uint_t slot)
+{
+    return im_link_nodes_at(context->nodes, slot);
+}
 
 
 static void
 im_link_channel_changed(im_link_server_t *server, im_uint_t slot)
 {
-    (void) slot;
+    im_link_check_up(im_link_of(server->context));
+}
 
-    im_link_check_up(im_link_of(server));
+
+/* A slot that moves, or a server that is no master any more. */
+static void
+im_link_channel_moved(im_link_server_t *server, const im_link_reply_t *reply)
+{
+    im_link_t  *link;
+
+    link = im_link_of(server->context);
+
+    if (reply != NULL) {
+        im_link_slot_moved(link, server, reply);
+
+    } else {
+        im_link_nodes_want(&link->nodes, server);
+        im_link_server_doubt(server);
+    }
+
+    im_link_check_down(link);
 }
 
 
@@ -746,17 +1204,66 @@ static void
 im_link_channel_dropped(im_link_server_t *server, im_uint_t slot,
     const im_link_reply_t *reply)
 {
-    (void) slot;
+    im_link_t        *link;
+    im_link_error_e   error;
 
-    im_link_server_lost(server, &server->pubsub,
-                        reply != NULL ? reply->str
-                                      : "unsubscribed by the server");
+    link = im_link_of(server->context);
+    error = im_link_error(reply);
+
+    if (im_link_is_cluster(link)
+        && (reply == NULL || error == IM_LINK_MOVED
+            || error == IM_LINK_CLUSTERDOWN))
+    {
+        im_link_channel_moved(server, reply);
+
+    } else {
+        im_link_server_lost(server, &server->pubsub,
+                            reply != NULL ? reply->str
+                                          : "unsubscribed by the server");
+    }
 }
 
 
 static const im_link_channels_events_t  im_link_channels_events = {
+    im_link_channel_server,
     im_link_channel_changed,
     im_link_channel_dropped
+};
+
+
+static void
+im_link_nodes_moved(im_link_context_t *context)
+{
+    im_link_t         *link;
+    im_link_server_t  *server;
+
+    link = im_link_of(context);
+
+    im_link_channels_move(&link->channels);
+    im_link_check_down(link);
+    im_link_check_up(link);
+    im_link_release(link);
+
+    server = im_link_nodes_at(&link->nodes, link->registry);
+
+    if (link->parts == NULL && server != NULL && im_link_server_takes(server)) {
+        im_link_ask_partitions(server);
+    }
+}
+
+
+static void
+im_link_server_numbered(im_link_server_t *server)
+{
+    if (im_link_of(server->context)->told && im_link_server_takes(server)) {
+        im_link_event(server->context, server, server->index);
+    }
+}
+
+
+static const im_link_nodes_events_t  im_link_nodes_events = {
+    im_link_nodes_moved,
+    im_link_server_numbered
 };
 
 
@@ -774,9 +1281,9 @@ im_link_tick_sentinel(im_link_t *link)
     im_link_sentinel_tick(link->sentinel);
 
     why = im_link_sentinel_why(link->sentinel);
-    server = link->servers[0];
+    server = link->nodes.list[0];
 
-    if (why[0] != '\0' && server->unplaced) {
+    if (why[0] != '\0' && !server->wanted) {
         (void) snprintf(server->why, IM_LINK_SERVER_WHY, "%s", why);
     }
 }
@@ -787,7 +1294,6 @@ void
 im_link_tick(im_link_t *link)
 {
     uint64_t            late;
-    im_uint_t           i;
     im_link_context_t  *context;
 
     context = &link->context;
@@ -801,14 +1307,19 @@ im_link_tick(im_link_t *link)
         return;
     }
 
-    im_link_enter(&context->guard);
-    im_link_tick_sentinel(link);
-
-    for (i = 0; i < link->nservers && !context->ended; i++) {
-        im_link_server_tick(link->servers[i]);
+    if (context->guard.busy == 0) {
+        im_link_nodes_sweep(&link->nodes);
     }
 
-    im_link_channels_tick(&link->channels);
+    im_link_enter(&context->guard);
+
+    im_link_tick_sentinel(link);
+    im_link_nodes_tick(&link->nodes, link->channels.nmissing == 0);
+
+    if (!context->ended) {
+        im_link_channels_tick(&link->channels);
+        im_link_release(link);
+    }
 
     if (!context->ended) {
         im_link_due(context, IM_LINK_TICK);
@@ -822,8 +1333,7 @@ im_int_t
 im_link_subscribe(im_link_t *link, im_str_t channel, im_uint_t number,
     int heartbeats)
 {
-    return im_link_channels_add(&link->channels, channel, number, heartbeats,
-                                im_link_server(link, im_link_slot(channel)));
+    return im_link_channels_add(&link->channels, channel, number, heartbeats);
 }
 
 

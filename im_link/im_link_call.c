@@ -60,6 +60,7 @@ im_link_call_start_script(im_link_call_t *call, const im_script_t *script)
     call->start = 0;
     call->slot = 0;
     call->script = script;
+    call->number = 0;
 }
 
 
@@ -138,8 +139,18 @@ im_link_call_bulk(im_buf_t *out, im_str_t arg)
 
 
 void
+im_link_call_encode_sha(const im_script_t *script, im_uint_t nargs,
+    im_buf_t *out)
+{
+    im_link_call_count(out, "*", nargs + 3);
+    im_link_call_bulk(out, im_str_z("EVALSHA"));
+    im_link_call_bulk(out, im_str_z(script->sha));
+}
+
+
+void
 im_link_call_encode(const im_link_call_t *call, im_buf_t *out,
-    im_str_t generation, size_t *tail)
+    im_str_t generation, im_link_place_t *place)
 {
     char             nkeys[16];
     u_char          *p;
@@ -147,15 +158,15 @@ im_link_call_encode(const im_link_call_t *call, im_buf_t *out,
     const uint32_t  *lens;
 
     out->failed |= call->bytes.failed;
+    place->tail = out->len;
+    place->generation = 0;
 
     if (call->script == NULL) {
         im_link_call_count(out, "*", call->nargs);
 
     } else {
-        im_link_call_count(out, "*", call->nargs + 3);
-        im_link_call_bulk(out, im_str_z("EVALSHA"));
-        im_link_call_bulk(out, im_str_z(call->script->sha));
-        *tail = out->len;
+        im_link_call_encode_sha(call->script, call->nargs, out);
+        place->tail = out->len;
         im_link_call_bulk(out, im_str_set(nkeys, snprintf(nkeys, sizeof(nkeys),
                                           "%u", (unsigned) call->nkeys)));
     }
@@ -164,8 +175,15 @@ im_link_call_encode(const im_link_call_t *call, im_buf_t *out,
     lens = (const uint32_t *) call->lens.data;
 
     for (i = 0; i < call->nargs; i++) {
-        im_link_call_bulk(out, i + 1 == call->generation
-                               ? generation : im_str_set(p, lens[i]));
+
+        if (i + 1 == call->generation) {
+            im_link_call_bulk(out, generation);
+            place->generation = out->len - generation.len - 2;
+
+        } else {
+            im_link_call_bulk(out, im_str_set(p, lens[i]));
+        }
+
         p += lens[i];
     }
 }

@@ -40,7 +40,15 @@ typedef struct {
     size_t              start;       /* where the current argument begins */
     im_uint_t           slot;        /* of the first key; 0: there is none */
     const im_script_t  *script;      /* NULL: a plain command */
+    uint64_t            number;      /* errors may send it to others; or 0 */
 } im_link_call_t;
+
+
+/* Where the bytes of an encoded call have something. */
+typedef struct {
+    size_t  tail;                    /* of a script: what follows its SHA-1 */
+    size_t  generation;              /* 0: nowhere */
+} im_link_place_t;
 
 
 /* Allocates nothing. */
@@ -70,11 +78,15 @@ void im_link_call_uint(im_link_call_t *call, uint64_t n);
 void im_link_call_generation(im_link_call_t *call);
 
 /*
- * Appends the call as Redis reads it, a script by its SHA-1.  tail: where its
- * bytes behind that begin in out.  An error of the call sticks to out.
+ * Appends the call as Redis reads it, a script by its SHA-1.  An error of the
+ * call sticks to out.
  */
 void im_link_call_encode(const im_link_call_t *call, im_buf_t *out,
-    im_str_t generation, size_t *tail);
+    im_str_t generation, im_link_place_t *place);
+
+/* Appends the beginning of a script's call, up to the tail. */
+void im_link_call_encode_sha(const im_script_t *script, im_uint_t nargs,
+    im_buf_t *out);
 
 /* Appends the same script by its text, with the tail of that call. */
 void im_link_call_encode_text(const im_script_t *script, im_uint_t nargs,

@@ -69,8 +69,13 @@ static void
 im_link_channel_enter(im_link_channels_t *channels, im_link_channel_t *ch,
     im_link_channel_e state)
 {
-    channels->missing[ch->slot] += (ch->state == IM_LINK_CHANNEL_JOINED)
-                                   - (state == IM_LINK_CHANNEL_JOINED);
+    int  more;
+
+    more = (ch->state == IM_LINK_CHANNEL_JOINED)
+           - (state == IM_LINK_CHANNEL_JOINED);
+
+    channels->nmissing += more;
+    channels->missing[ch->slot] += more;
     ch->state = state;
 }
 
@@ -78,7 +83,7 @@ im_link_channel_enter(im_link_channels_t *channels, im_link_channel_t *ch,
 static void
 im_link_channel_free(im_link_channels_t *channels, im_link_channel_t *ch)
 {
-    channels->missing[ch->slot] -= ch->state != IM_LINK_CHANNEL_JOINED;
+    im_link_channel_enter(channels, ch, IM_LINK_CHANNEL_JOINED);
 
     if (ch->server != NULL) {
         ch->server->nchannels--;
@@ -232,9 +237,41 @@ im_link_channel_join(im_link_channels_t *channels, im_link_channel_t *ch)
 }
 
 
+/* The server is as it was, or another one. */
+static void
+im_link_channel_place(im_link_channels_t *channels, im_link_channel_t *ch,
+    im_link_server_t *server)
+{
+    if (server != ch->server) {
+        im_link_channel_enter(channels, ch, IM_LINK_CHANNEL_AWAY);
+
+        if (ch->server != NULL) {
+            ch->server->nchannels--;
+        }
+
+        if (server != NULL) {
+            server->nchannels++;
+        }
+
+        ch->server = server;
+    }
+
+    if (server == NULL || ch->state != IM_LINK_CHANNEL_AWAY) {
+        return;
+    }
+
+    if (server->pubsub.state >= IM_LINK_PREPARING) {
+        im_link_channel_join(channels, ch);
+
+    } else if (server->pubsub.state == IM_LINK_CLOSED) {
+        im_link_due(channels->context, 1);
+    }
+}
+
+
 im_int_t
 im_link_channels_add(im_link_channels_t *channels, im_str_t name,
-    im_uint_t number, int heartbeats, im_link_server_t *server)
+    im_uint_t number, int heartbeats)
 {
     im_link_channel_t  *ch;
 
@@ -247,7 +284,6 @@ im_link_channels_add(im_link_channels_t *channels, im_str_t name,
         return IM_ERROR;
     }
 
-    ch->server = server;
     ch->number = number;
     ch->slot = im_link_slot(name);
     ch->heartbeats = heartbeats;
@@ -257,19 +293,29 @@ im_link_channels_add(im_link_channels_t *channels, im_str_t name,
     im_hash_add(&channels->names, &ch->node);
     im_list_insert_tail(&channels->list, &ch->link);
     channels->missing[ch->slot]++;
+    channels->nmissing++;
 
-    if (server != NULL) {
-        server->nchannels++;
-
-        if (server->pubsub.state >= IM_LINK_PREPARING) {
-            im_link_channel_join(channels, ch);
-
-        } else if (server->pubsub.state == IM_LINK_CLOSED) {
-            im_link_due(channels->context, 1);
-        }
-    }
+    im_link_channel_place(channels, ch,
+                          channels->events->server(channels->context,
+                                                   ch->slot));
 
     return IM_OK;
+}
+
+
+void
+im_link_channels_move(im_link_channels_t *channels)
+{
+    im_list_t          *q;
+    im_link_channel_t  *ch;
+
+    im_list_each (q, &channels->list) {
+        ch = im_list_data(q, im_link_channel_t, link);
+
+        im_link_channel_place(channels, ch,
+                              channels->events->server(channels->context,
+                                                       ch->slot));
+    }
 }
 
 

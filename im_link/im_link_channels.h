@@ -15,6 +15,9 @@
 
 /* Each may close connections, change the channels, or end the link. */
 typedef struct {
+    /* The server of a slot, or NULL. */
+    im_link_server_t  *(*server)(im_link_context_t *context, im_uint_t slot);
+
     /* A channel of the slot is subscribed, or isn't wanted any more. */
     void  (*changed)(im_link_server_t *server, im_uint_t slot);
 
@@ -29,6 +32,7 @@ typedef struct {
     const im_link_channels_events_t  *events;
     im_hash_t                         names;
     im_list_t                         list;
+    im_uint_t                         nmissing;   /* not subscribed */
     uint16_t                          missing[IM_LINK_SLOTS];  /* of each */
 } im_link_channels_t;
 
@@ -37,17 +41,17 @@ typedef struct {
 im_int_t im_link_channels_init(im_link_channels_t *channels);
 void im_link_channels_cleanup(im_link_channels_t *channels);
 
-/*
- * server: of the slot, or NULL.  IM_OK: it is there, and was, perhaps.
- * IM_ERROR: no memory.
- */
+/* IM_OK: it is there, and was, perhaps.  IM_ERROR: no memory. */
 im_int_t im_link_channels_add(im_link_channels_t *channels, im_str_t name,
-    im_uint_t number, int heartbeats, im_link_server_t *server);
+    im_uint_t number, int heartbeats);
 void im_link_channels_remove(im_link_channels_t *channels, im_str_t name);
 
 /* Subscribes what the server is to have and has not. */
 void im_link_channels_join(im_link_channels_t *channels,
     im_link_server_t *server);
+
+/* The same at the servers that the slots have now. */
+void im_link_channels_move(im_link_channels_t *channels);
 
 /* The server's pub/sub is closed. */
 void im_link_channels_lost(im_link_channels_t *channels,

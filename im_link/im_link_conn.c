@@ -26,19 +26,6 @@
 #define IM_LINK_LOST         (IM_LINK_TLS_WHY + 64)   /* bytes of a reason */
 
 
-/* A call that waits for its reply; of a script, with the tail of its bytes. */
-typedef struct {
-    im_list_t           link;
-    im_link_reply_pt    handler;
-    void               *data;
-    uint64_t            time;
-    const im_script_t  *script;
-    im_uint_t           nargs;
-    size_t              len;
-    u_char              tail[];
-} im_link_waiting_t;
-
-
 void
 im_link_leave(im_link_guard_t *guard)
 {
@@ -173,7 +160,7 @@ im_link_conn_enter(im_link_conn_t *conn, im_link_conn_e state)
 }
 
 
-static im_link_waiting_t *
+static im_link_kept_t *
 im_link_conn_first(im_link_conn_t *conn)
 {
     im_list_t  *q;
@@ -183,7 +170,17 @@ im_link_conn_first(im_link_conn_t *conn)
     im_list_remove(q);
     conn->ncalls--;
 
-    return im_list_data(q, im_link_waiting_t, link);
+    return im_list_data(q, im_link_kept_t, link);
+}
+
+
+static void
+im_link_conn_add(im_link_conn_t *conn, im_link_kept_t *kept)
+{
+    kept->time = im_link_conn_now(conn);
+
+    im_list_insert_tail(&conn->calls, &kept->link);
+    conn->ncalls++;
 }
 
 
@@ -191,16 +188,16 @@ im_link_conn_first(im_link_conn_t *conn)
 void
 im_link_conn_fail(im_link_conn_t *conn)
 {
-    im_link_waiting_t  *waiting;
+    im_link_kept_t  *kept;
 
     while (!im_list_empty(&conn->calls)) {
-        waiting = im_link_conn_first(conn);
+        kept = im_link_conn_first(conn);
 
-        if (waiting->handler != NULL) {
-            waiting->handler(NULL, waiting->data);
+        if (kept->handler != NULL) {
+            kept->handler(NULL, kept->data);
         }
 
-        im_free(waiting);
+        im_free(kept);
     }
 }
 
@@ -222,17 +219,55 @@ im_link_conn_written(im_link_conn_t *conn, size_t before)
 
 
 im_int_t
-im_link_conn_write(im_link_conn_t *conn, const im_link_call_t *call,
-    size_t *tail)
+im_link_conn_write(im_link_conn_t *conn, const im_link_call_t *call)
 {
-    size_t  before;
+    size_t           before;
+    im_link_place_t  place;
 
     before = conn->out.len;
 
     im_link_call_encode(call, &conn->out,
-                        im_str_set(conn->generation, IM_LINK_GENERATION), tail);
+                        im_str_set(conn->generation, IM_LINK_GENERATION),
+                        &place);
 
     return im_link_conn_written(conn, before);
+}
+
+
+/* The bytes from start on are those of the call. */
+static im_link_kept_t *
+im_link_kept_copy(const im_link_call_t *call, const im_buf_t *buf, size_t start,
+    const im_link_place_t *place)
+{
+    size_t           at;
+    im_link_kept_t  *kept;
+
+    at = buf->len;
+
+    if (call->script != NULL) {
+        at = place->tail;
+
+    } else if (call->number != 0) {
+        at = start;
+    }
+
+    kept = im_alloc(sizeof(im_link_kept_t) + buf->len - at);
+    if (kept == NULL) {
+        return NULL;
+    }
+
+    memset(kept, 0, sizeof(im_link_kept_t));
+
+    kept->number = call->number;
+    kept->script = call->script;
+    kept->nargs = call->nargs;
+    kept->nkeys = call->nkeys;
+    kept->slot = call->slot;
+    kept->generation = place->generation > at ? place->generation - at : 0;
+    kept->len = buf->len - at;
+    memcpy(kept->bytes, buf->data + at, kept->len);
+
+    return kept;
 }
 
 
@@ -240,80 +275,171 @@ im_int_t
 im_link_conn_send(im_link_conn_t *conn, const im_link_call_t *call,
     im_link_reply_pt handler, void *data)
 {
-    size_t              before, tail;
-    im_link_waiting_t  *waiting;
+    size_t            before;
+    im_link_kept_t   *kept;
+    im_link_place_t   place;
 
     before = conn->out.len;
 
-    if (conn->ncalls == IM_LINK_MAX_CALLS
-        || im_link_conn_write(conn, call, &tail) != IM_OK)
-    {
+    if (conn->ncalls == IM_LINK_MAX_CALLS) {
         return IM_ERROR;
     }
 
-    tail = call->script != NULL ? tail : conn->out.len;
+    im_link_call_encode(call, &conn->out,
+                        im_str_set(conn->generation, IM_LINK_GENERATION),
+                        &place);
 
-    waiting = im_alloc(sizeof(im_link_waiting_t) + conn->out.len - tail);
-    if (waiting == NULL) {
+    if (im_link_conn_written(conn, before) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    kept = im_link_kept_copy(call, &conn->out, before, &place);
+    if (kept == NULL) {
         conn->out.len = before;
         return IM_ERROR;
     }
 
-    waiting->handler = handler;
-    waiting->data = data;
-    waiting->time = im_link_conn_now(conn);
-    waiting->script = call->script;
-    waiting->nargs = call->nargs;
-    waiting->len = conn->out.len - tail;
-    memcpy(waiting->tail, conn->out.data + tail, waiting->len);
+    kept->handler = handler;
+    kept->data = data;
 
-    im_list_insert_tail(&conn->calls, &waiting->link);
-    conn->ncalls++;
+    im_link_conn_add(conn, kept);
+
+    kept->since = kept->time;
 
     return IM_OK;
 }
 
 
+im_link_kept_t *
+im_link_kept_create(const im_link_call_t *call, im_buf_t *buf, uint64_t now,
+    im_link_reply_pt handler, void *data)
+{
+    im_link_kept_t   *kept;
+    im_link_place_t   place;
+
+    static u_char  none[IM_LINK_GENERATION];
+
+    im_buf_reset(buf, IM_LINK_KEEP);
+    im_link_call_encode(call, buf, im_str_set(none, IM_LINK_GENERATION),
+                        &place);
+
+    kept = !buf->failed ? im_link_kept_copy(call, buf, 0, &place) : NULL;
+
+    if (kept != NULL) {
+        kept->handler = handler;
+        kept->data = data;
+        kept->since = now;
+    }
+
+    return kept;
+}
+
+
+/* ASKING counts for the next command alone. */
+static im_int_t
+im_link_conn_put(im_link_conn_t *conn, im_link_kept_t *kept, int text)
+{
+    size_t           before;
+    im_link_kept_t  *asking;
+
+    before = conn->out.len;
+    asking = NULL;
+
+    if (conn->ncalls + 2 > IM_LINK_MAX_CALLS) {
+        return IM_ERROR;
+    }
+
+    if (kept->asking) {
+        asking = im_calloc(sizeof(im_link_kept_t));
+
+        if (asking == NULL) {
+            return IM_ERROR;
+        }
+
+        im_buf_add_z(&conn->out, "*1\r\n$6\r\nASKING\r\n");
+    }
+
+    if (kept->generation != 0) {
+        memcpy(kept->bytes + kept->generation, conn->generation,
+               IM_LINK_GENERATION);
+    }
+
+    if (text) {
+        im_link_call_encode_text(kept->script, kept->nargs,
+                                 im_str_set(kept->bytes, kept->len),
+                                 &conn->out);
+
+    } else {
+
+        if (kept->script != NULL) {
+            im_link_call_encode_sha(kept->script, kept->nargs, &conn->out);
+        }
+
+        im_buf_add(&conn->out, kept->bytes, kept->len);
+    }
+
+    if (im_link_conn_written(conn, before) != IM_OK) {
+        im_free(asking);
+        return IM_ERROR;
+    }
+
+    if (asking != NULL) {
+        im_link_conn_add(conn, asking);
+    }
+
+    im_link_conn_add(conn, kept);
+
+    return IM_OK;
+}
+
+
+im_int_t
+im_link_conn_send_again(im_link_conn_t *conn, im_link_kept_t *kept)
+{
+    return im_link_conn_put(conn, kept, 0);
+}
+
+
 /* A server that does not know a script gets its text. */
+static int
+im_link_conn_refused(im_link_conn_t *conn, im_link_kept_t *kept,
+    const im_link_reply_t *reply)
+{
+    if (!im_link_reply_is_error(reply)) {
+        return 0;
+    }
+
+    if (kept->script != NULL && strncmp(reply->str, "NOSCRIPT", 8) == 0) {
+        return im_link_conn_put(conn, kept, 1) == IM_OK;
+    }
+
+    return conn->events->error != NULL
+           && conn->events->error(conn, kept, reply);
+}
+
+
 int
 im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply)
 {
-    size_t              before;
-    uint64_t            now;
-    im_link_waiting_t  *waiting;
+    im_link_kept_t  *kept;
 
     if (im_list_empty(&conn->calls)) {
         return 0;
     }
 
-    now = im_link_conn_now(conn);
-    waiting = im_link_conn_first(conn);
+    kept = im_link_conn_first(conn);
 
-    conn->latency += now - waiting->time - conn->latency / 8;
+    conn->latency += im_link_conn_now(conn) - kept->time - conn->latency / 8;
 
-    if (waiting->script != NULL && im_link_reply_is_error(reply)
-        && strncmp(reply->str, "NOSCRIPT", 8) == 0)
-    {
-        before = conn->out.len;
-
-        im_link_call_encode_text(waiting->script, waiting->nargs,
-                                 im_str_set(waiting->tail, waiting->len),
-                                 &conn->out);
-
-        if (im_link_conn_written(conn, before) == IM_OK) {
-            waiting->time = now;
-            im_list_insert_tail(&conn->calls, &waiting->link);
-            conn->ncalls++;
-
-            return 1;
-        }
+    if (im_link_conn_refused(conn, kept, reply)) {
+        return 1;
     }
 
-    if (waiting->handler != NULL) {
-        waiting->handler(reply, waiting->data);
+    if (kept->handler != NULL) {
+        kept->handler(reply, kept->data);
     }
 
-    im_free(waiting);
+    im_free(kept);
 
     return 1;
 }
@@ -323,7 +449,7 @@ int
 im_link_conn_expects(const im_link_conn_t *conn, im_link_reply_pt handler)
 {
     return !im_list_empty(&conn->calls)
-           && im_list_data(im_list_first(&conn->calls), im_link_waiting_t,
+           && im_list_data(im_list_first(&conn->calls), im_link_kept_t,
                            link)->handler == handler;
 }
 
@@ -336,7 +462,7 @@ im_link_conn_waits(const im_link_conn_t *conn)
     }
 
     return im_link_conn_now(conn)
-           - im_list_data(im_list_first(&conn->calls), im_link_waiting_t,
+           - im_list_data(im_list_first(&conn->calls), im_link_kept_t,
                           link)->time;
 }
 

@@ -38,12 +38,40 @@ typedef enum {
 } im_link_conn_e;
 
 
+/*
+ * A call that waits for its reply, or to be sent.  What it takes to send it
+ * again is kept of scripts, and of calls that errors may send to other servers:
+ * all its bytes, or those that follow a script's SHA-1.
+ */
+typedef struct {
+    im_list_t           link;
+    im_link_reply_pt    handler;
+    void               *data;
+    uint64_t            time;          /* it was sent */
+    uint64_t            since;         /* it was sent first */
+    uint64_t            number;        /* errors may send it to others; or 0 */
+    const im_script_t  *script;
+    im_uint_t           nargs;
+    im_uint_t           nkeys;
+    im_uint_t           slot;
+    im_uint_t           tries;         /* errors that sent it elsewhere */
+    size_t              generation;    /* where in bytes; 0: nowhere */
+    int                 asking;        /* the server is to get the slot */
+    size_t              len;
+    u_char              bytes[];
+} im_link_kept_t;
+
+
 /* What its owner does.  Each may close the connection, or end the owner. */
 typedef struct {
     /* It takes bytes: what prepares it is sent first. */
     void  (*connected)(im_link_conn_t *conn);
 
     void  (*reply)(im_link_conn_t *conn, const im_link_reply_t *reply);
+
+    /* A call is refused.  1: the owner has taken it.  NULL: never. */
+    int   (*error)(im_link_conn_t *conn, im_link_kept_t *kept,
+                   const im_link_reply_t *reply);
 
     /* It can't go on: the owner closes it. */
     void  (*lost)(im_link_conn_t *conn, const char *why);
@@ -126,11 +154,20 @@ void im_link_conn_enter(im_link_conn_t *conn, im_link_conn_e state);
 /* Calls the handlers of all calls with NULL. */
 void im_link_conn_fail(im_link_conn_t *conn);
 
-/* Without a handler that waits: for channels. */
-im_int_t im_link_conn_write(im_link_conn_t *conn, const im_link_call_t *call,
-    size_t *tail);
+/* Without a handler that waits: for what has no reply of its own. */
+im_int_t im_link_conn_write(im_link_conn_t *conn, const im_link_call_t *call);
 im_int_t im_link_conn_send(im_link_conn_t *conn, const im_link_call_t *call,
     im_link_reply_pt handler, void *data);
+
+/*
+ * A call that isn't sent yet, to be freed by im_free().  NULL: no memory.  The
+ * buffer is for the caller's bytes.
+ */
+im_link_kept_t *im_link_kept_create(const im_link_call_t *call, im_buf_t *buf,
+    uint64_t now, im_link_reply_pt handler, void *data);
+
+/* Sends it once more.  IM_ERROR: it remains the caller's. */
+im_int_t im_link_conn_send_again(im_link_conn_t *conn, im_link_kept_t *kept);
 
 /* Gives a reply to the call that has waited longest; 0: none waits. */
 int im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply);

@@ -674,7 +674,6 @@ im_link_sentinel_auth_handler(const im_link_reply_t *reply, void *data)
 static void
 im_link_sentinel_connected(im_link_conn_t *conn)
 {
-    size_t                    tail;
     im_link_call_t           *call;
     im_link_sentinel_t       *sentinel;
     const im_link_conf_t     *conf;
@@ -707,7 +706,7 @@ im_link_sentinel_connected(im_link_conn_t *conn)
 
     im_link_call_start(call, "SUBSCRIBE +switch-master");
 
-    if (im_link_conn_write(conn, call, &tail) != IM_OK) {
+    if (im_link_conn_write(conn, call) != IM_OK) {
         conn->failed = 1;
     }
 }
@@ -757,7 +756,8 @@ im_link_sentinel_reply(im_link_conn_t *conn, const im_link_reply_t *reply)
 
 
 static const im_link_conn_events_t  im_link_sentinel_events = {
-    im_link_sentinel_connected, im_link_sentinel_reply, im_link_sentinel_lost
+    im_link_sentinel_connected, im_link_sentinel_reply, NULL,
+    im_link_sentinel_lost
 };
 
 

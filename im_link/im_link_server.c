@@ -21,6 +21,8 @@
 
 static const im_link_conn_events_t  im_link_server_conn_events;
 
+static void im_link_server_doubt_ask(im_link_server_t *server);
+
 
 void
 im_link_due(im_link_context_t *context, im_uint_t ms)
@@ -55,9 +57,9 @@ im_link_server_prepare(im_link_server_t *server, im_link_conn_t *conn,
 
 
 im_link_server_t *
-im_link_server_create(im_link_context_t *context, im_str_t name,
-    const im_addr_t *addr)
+im_link_server_create(im_link_context_t *context)
 {
+    im_addr_t          none;
     im_link_server_t  *server;
 
     server = im_calloc(sizeof(im_link_server_t));
@@ -65,11 +67,12 @@ im_link_server_create(im_link_context_t *context, im_str_t name,
         return NULL;
     }
 
+    memset(&none, 0, sizeof(im_addr_t));
+
     server->context = context;
-    server->name = name;
     server->since = im_link_time(context);
 
-    im_link_peer_init(&server->peer, addr);
+    im_link_peer_init(&server->peer, &none);
     im_link_server_prepare(server, &server->calls, "commands", IM_LINK_POLL);
     im_link_server_prepare(server, &server->pubsub, "pub/sub", IM_LINK_PING);
 
@@ -79,6 +82,37 @@ im_link_server_create(im_link_context_t *context, im_str_t name,
     (void) snprintf(server->why, IM_LINK_SERVER_WHY, "not connected yet");
 
     return server;
+}
+
+
+/* A text that is too long is cut: none is, of those that were parsed. */
+static im_str_t
+im_link_server_text(char *text, im_str_t s)
+{
+    size_t  n;
+
+    n = im_min(s.len, IM_LINK_SERVER_NAME - 1);
+
+    im_copy(text, s.data, n);
+    text[n] = '\0';
+
+    return im_str_set(text, n);
+}
+
+
+void
+im_link_server_set(im_link_server_t *server, im_str_t name,
+    const im_addr_t *addr)
+{
+    im_addr_t  copy;
+
+    copy = *addr;
+    copy.host = im_link_server_text(server->host, addr->host);
+
+    server->name = im_link_server_text(server->text, name);
+
+    im_link_peer_cleanup(&server->peer);
+    im_link_peer_init(&server->peer, &copy);
 }
 
 
@@ -189,6 +223,8 @@ im_link_server_lost(im_link_server_t *server, im_link_conn_t *conn,
         }
 
         (void) snprintf(server->why, IM_LINK_SERVER_WHY, "%s", why);
+        server->failed = 1;
+        server->doubt = IM_LINK_TRUSTED;
         im_link_conn_close(conn);
 
         if (im_link_peer_more(&server->peer)) {
@@ -216,15 +252,15 @@ im_link_server_lost(im_link_server_t *server, im_link_conn_t *conn,
 void
 im_link_server_place(im_link_server_t *server, im_str_t addr)
 {
-    size_t     len;
     im_addr_t  parsed;
 
-    len = im_min(addr.len, IM_LINK_SERVER_NAME - 1);
-    addr.len = len;
-
     if (im_str_eq(im_str_z(server->text), addr)) {
-        server->unplaced = 0;
+        server->wanted = 1;
         im_link_due(server->context, 1);
+        return;
+    }
+
+    if (im_addr_parse(&parsed, addr, IM_ADDR_CONNECT, 0) != NULL) {
         return;
     }
 
@@ -232,19 +268,12 @@ im_link_server_place(im_link_server_t *server, im_str_t addr)
         im_link_server_lost(server, &server->calls, "another one is master");
     }
 
-    memcpy(server->text, addr.data, len);
-    server->text[len] = '\0';
-    server->name = im_str_set(server->text, len);
+    im_link_server_set(server, addr, &parsed);
 
-    im_link_peer_cleanup(&server->peer);
-
-    if (im_addr_parse(&parsed, server->name, IM_ADDR_CONNECT, 0) == NULL) {
-        im_link_peer_init(&server->peer, &parsed);
-        server->calls.retry = 0;
-        server->calls.backoff = 0;
-        server->unplaced = 0;
-        im_link_due(server->context, 1);
-    }
+    server->calls.retry = 0;
+    server->calls.backoff = 0;
+    server->wanted = 1;
+    im_link_due(server->context, 1);
 }
 
 
@@ -271,22 +300,26 @@ im_link_server_refuse(im_link_server_t *server, const im_link_reply_t *reply,
 }
 
 
-static void
+static im_int_t
 im_link_server_send(im_link_server_t *server, im_link_conn_t *conn,
     im_link_reply_pt handler)
 {
-    if (im_link_conn_send(conn, &server->context->own, handler, server) != IM_OK
-        && conn->state == IM_LINK_PREPARING)
-    {
+    im_int_t  rc;
+
+    rc = im_link_conn_send(conn, &server->context->own, handler, server);
+
+    if (rc != IM_OK && conn->state == IM_LINK_PREPARING) {
         conn->failed = 1;
     }
+
+    return rc;
 }
 
 
-void
+im_int_t
 im_link_server_ask(im_link_server_t *server, im_link_reply_pt handler)
 {
-    im_link_server_send(server, &server->calls, handler);
+    return im_link_server_send(server, &server->calls, handler);
 }
 
 
@@ -295,7 +328,7 @@ im_link_server_question(im_link_server_t *server, im_link_conn_t *conn,
     const char *words, im_link_reply_pt handler)
 {
     im_link_call_start(&server->context->own, words);
-    im_link_server_send(server, conn, handler);
+    (void) im_link_server_send(server, conn, handler);
 }
 
 
@@ -327,13 +360,13 @@ im_link_server_introduce(im_link_server_t *server, im_link_conn_t *conn)
         }
 
         im_link_call_str(own, conf->password);
-        im_link_server_send(server, conn, im_link_server_plain_handler);
+        (void) im_link_server_send(server, conn, im_link_server_plain_handler);
     }
 
-    if (conf->db != 0) {
+    if (conf->db != 0 && !server->probe) {
         im_link_call_start(own, "SELECT");
         im_link_call_uint(own, conf->db);
-        im_link_server_send(server, conn, im_link_server_plain_handler);
+        (void) im_link_server_send(server, conn, im_link_server_plain_handler);
     }
 }
 
@@ -386,6 +419,26 @@ im_link_server_old(im_link_server_t *server, const im_link_reply_t *reply)
 }
 
 
+/* A server that does not say what it is counts as the right one. */
+static void
+im_link_server_check_mode(im_link_server_t *server,
+    const im_link_reply_t *reply)
+{
+    im_str_t  mode;
+
+    mode = im_link_server_info_field(reply, "redis_mode:");
+
+    if (im_str_eq(mode, im_str_z("sentinel"))) {
+        im_link_server_refuse(server, NULL, "it is a sentinel, not a Redis", 1);
+
+    } else if (im_str_eq(mode, im_str_z("standalone"))
+               && server->context->conf.kind == IM_LINK_CLUSTER)
+    {
+        im_link_server_refuse(server, NULL, "it is not a node of a cluster", 1);
+    }
+}
+
+
 /*
  * Of INFO server and INFO replication, which a connection must answer at first
  * and every 2 s: a promotion keeps connections open.
@@ -410,6 +463,7 @@ im_link_server_info_handler(const im_link_reply_t *reply, void *data)
 
     if (id.len >= IM_LINK_RUN_ID) {
         memcpy(kept, id.data, IM_LINK_RUN_ID);
+        im_link_server_check_mode(server, reply);
         return;
     }
 
@@ -442,7 +496,62 @@ im_link_server_info_handler(const im_link_reply_t *reply, void *data)
 
     } else {
         memcpy(kept, id.data, IM_LINK_REPLID);
+        server->failed = 0;
     }
+}
+
+
+static void
+im_link_server_doubt_handler(const im_link_reply_t *reply, void *data)
+{
+    im_link_server_t  *server = data;
+
+    im_link_server_info_handler(reply, server);
+
+    if (reply == NULL || !im_link_server_takes(server)) {
+        return;
+    }
+
+    if (server->doubt == IM_LINK_DOUBTED_AGAIN) {
+        im_link_server_doubt_ask(server);
+        return;
+    }
+
+    server->doubt = IM_LINK_TRUSTED;
+    server->context->events->trusted(server);
+}
+
+
+/* The run id is that of the connection: the process at its other end. */
+static void
+im_link_server_doubt_ask(im_link_server_t *server)
+{
+    server->doubt = IM_LINK_DOUBTED;
+
+    im_link_call_start(&server->context->own, "INFO replication");
+
+    if (im_link_conn_send(&server->calls, &server->context->own,
+                          im_link_server_doubt_handler, server)
+        != IM_OK)
+    {
+        im_link_server_lost(server, &server->calls, "no memory");
+    }
+}
+
+
+void
+im_link_server_doubt(im_link_server_t *server)
+{
+    if (!im_link_server_takes(server)) {
+        return;
+    }
+
+    if (server->doubt != IM_LINK_TRUSTED) {
+        server->doubt = IM_LINK_DOUBTED_AGAIN;
+        return;
+    }
+
+    im_link_server_doubt_ask(server);
 }
 
 
@@ -474,8 +583,14 @@ im_link_server_describe(im_link_server_t *server, im_link_server_info_t *info)
 
     conn = &server->calls;
 
-    info->state = im_link_server_takes(server) ? IM_LINK_SERVER_READY
-                                               : IM_LINK_SERVER_AWAY;
+    info->state = IM_LINK_SERVER_AWAY;
+
+    if (im_link_server_takes(server)) {
+        info->state = server->doubt == IM_LINK_TRUSTED
+                      ? IM_LINK_SERVER_READY : IM_LINK_SERVER_DOUBTED;
+    }
+
+    info->slots = server->nslots;
     info->role = server->role;
     info->listening = im_link_server_whole(server);
     info->replicas = server->replicas;
@@ -499,7 +614,7 @@ im_link_server_wants(im_link_server_t *server, im_link_conn_t *conn)
     return conn->state == IM_LINK_CLOSED
            && !server->context->ended
            && (conn == &server->calls
-               ? !server->unplaced
+               ? server->wanted
                : (server->calls.state == IM_LINK_READY
                    && server->nchannels > 0));
 }
@@ -567,6 +682,10 @@ im_link_server_check(im_link_server_t *server, im_link_conn_t *conn)
 
     conn->asked = now;
 
+    if (server->probe) {
+        return;
+    }
+
     if (conn == &server->calls) {
         im_link_server_question(server, conn, "INFO replication",
                                 im_link_server_info_handler);
@@ -600,6 +719,7 @@ im_link_server_ready(im_link_server_t *server)
     context = server->context;
 
     server->unusable = 0;
+    server->failed = 0;
     server->why[0] = '\0';
     server->serial = ++context->serials;
     server->since = im_link_time(context);
@@ -648,7 +768,10 @@ im_link_server_connected(im_link_conn_t *conn)
 
     im_link_server_introduce(server, conn);
 
-    if (conn == &server->calls) {
+    if (server->probe) {
+        events->connected(server);
+
+    } else if (conn == &server->calls) {
         im_link_server_question(server, conn, "INFO server",
                                 im_link_server_info_handler);
         im_link_server_question(server, conn, "INFO replication",
@@ -693,6 +816,19 @@ im_link_server_replied(im_link_conn_t *conn, const im_link_reply_t *reply)
 }
 
 
+static int
+im_link_server_error(im_link_conn_t *conn, im_link_kept_t *kept,
+    const im_link_reply_t *reply)
+{
+    im_link_server_t  *server;
+
+    server = conn->owner;
+
+    return conn == &server->calls
+           && server->context->events->error(server, kept, reply);
+}
+
+
 static void
 im_link_server_conn_lost(im_link_conn_t *conn, const char *why)
 {
@@ -703,5 +839,6 @@ im_link_server_conn_lost(im_link_conn_t *conn, const char *why)
 static const im_link_conn_events_t  im_link_server_conn_events = {
     im_link_server_connected,
     im_link_server_replied,
+    im_link_server_error,
     im_link_server_conn_lost
 };

@@ -44,6 +44,13 @@ typedef struct {
 
     /* It answers but can't be used; its connections are closed. */
     void  (*refused)(im_link_server_t *server);
+
+    /* It was doubted, and still is the master that it was. */
+    void  (*trusted)(im_link_server_t *server);
+
+    /* It refuses a call.  1: the link has taken the call. */
+    int   (*error)(im_link_server_t *server, im_link_kept_t *kept,
+                   const im_link_reply_t *reply);
 } im_link_server_events_t;
 
 
@@ -60,6 +67,7 @@ typedef struct {
     im_link_server_t               *answers;  /* its reply is being handled */
     uint64_t                        due;      /* the next tick */
     uint64_t                        serials;  /* connections for calls so far */
+    struct im_link_nodes_s         *nodes;
     unsigned                        ended:1;
 } im_link_context_t;
 
@@ -71,10 +79,20 @@ typedef enum {
 } im_link_trouble_e;
 
 
+/* Whether it is the master that it was: no call goes there meanwhile. */
+typedef enum {
+    IM_LINK_TRUSTED = 0,
+    IM_LINK_DOUBTED,             /* it has been asked */
+    IM_LINK_DOUBTED_AGAIN        /* since it was asked, too */
+} im_link_doubt_e;
+
+
 struct im_link_server_s {
     im_link_context_t  *context;
+    im_link_server_t   *next;          /* of those that have gone */
     im_link_peer_t      peer;
     im_uint_t           index;         /* among all */
+    im_uint_t           nslots;
     im_uint_t           nchannels;     /* without any pub/sub isn't needed */
     im_uint_t           nsent;         /* commands about channels */
     im_uint_t           nconfirmed;    /* of them, in their order */
@@ -84,25 +102,35 @@ struct im_link_server_s {
     uint64_t            replicas;      /* as it said last */
     im_link_trouble_e   trouble;       /* in the log since it was up */
     im_link_role_e      role;
+    im_link_doubt_e     doubt;
+    uint64_t            used;          /* it was asked for others' slots */
+    uint64_t            disputed;      /* its cluster was down; 0: never */
+    uint64_t            announced;     /* the serial that the owner knows */
     unsigned            whole:1;       /* so it is in the log */
     unsigned            unusable:1;    /* its settings or data are wrong */
-    unsigned            unplaced:1;    /* where it is has to be asked first */
+    unsigned            wanted:1;      /* is to be connected */
+    unsigned            probe:1;       /* is asked for the slots alone */
+    unsigned            failed:1;      /* since it was ready, or never was */
     im_link_conn_t      calls;
     im_link_conn_t      pubsub;
     im_link_confirm_t   confirm;       /* of calls */
     im_str_t            name;          /* as configured or announced */
     char                why[IM_LINK_SERVER_WHY];    /* not ready; or "" */
-    char                text[IM_LINK_SERVER_NAME];  /* of name and address */
+    char                text[IM_LINK_SERVER_NAME];  /* of the name */
+    char                host[IM_LINK_SERVER_NAME];
     char                address[IM_LINK_PEER_TEXT];
 };
 
 
-/* The caller has set what the servers share.  NULL: no memory. */
-im_link_server_t *im_link_server_create(im_link_context_t *context,
-    im_str_t name, const im_addr_t *addr);
+/* It isn't wanted yet, and has no address.  NULL: no memory. */
+im_link_server_t *im_link_server_create(im_link_context_t *context);
+
+/* Where it is; both are copied.  Its connections are closed. */
+void im_link_server_set(im_link_server_t *server, im_str_t name,
+    const im_addr_t *addr);
 
 /*
- * Where it is now: HOST:PORT or [IPV6]:PORT, which is copied.  One that was
+ * Where it is now, HOST:PORT or [IPV6]:PORT: it is wanted there.  One that was
  * somewhere else is left.
  */
 void im_link_server_place(im_link_server_t *server, im_str_t addr);
@@ -131,10 +159,16 @@ void im_link_server_refuse(im_link_server_t *server,
     const im_link_reply_t *reply, const char *why, int unusable);
 
 /*
+ * Something hints that it is no longer the master that it was: asks it, and
+ * closes its connections if so.
+ */
+void im_link_server_doubt(im_link_server_t *server);
+
+/*
  * Sends the link's own call, over the connection for calls.  While it is being
  * prepared, one that can't be sent lets it be replaced.
  */
-void im_link_server_ask(im_link_server_t *server, im_link_reply_pt handler);
+im_int_t im_link_server_ask(im_link_server_t *server, im_link_reply_pt handler);
 
 /* All but its slots. */
 void im_link_server_describe(im_link_server_t *server,
@@ -151,6 +185,9 @@ void im_link_due(im_link_context_t *context, im_uint_t ms);
     (context)->transport->now((context)->transport_data)
 
 #define im_link_server_takes(server)  ((server)->calls.state == IM_LINK_READY)
+
+#define im_link_server_trusted(server)                                        \
+    (im_link_server_takes(server) && (server)->doubt == IM_LINK_TRUSTED)
 
 
 #endif /* IM_LINK_SERVER_H */

@@ -17,11 +17,11 @@ static const im_script_t  script = {
 static void
 check(const im_link_call_t *call, const char *wanted)
 {
-    size_t    tail;
-    im_buf_t  out;
+    im_buf_t         out;
+    im_link_place_t  place;
 
     im_buf_init(&out, 4096);
-    im_link_call_encode(call, &out, im_str_z("generation"), &tail);
+    im_link_call_encode(call, &out, im_str_z("generation"), &place);
 
     assert_false(out.failed);
     test_str(im_buf_str(&out), wanted);
@@ -34,14 +34,15 @@ check(const im_link_call_t *call, const char *wanted)
 static void
 check_text(const im_link_call_t *call, const char *wanted)
 {
-    size_t    tail;
-    im_buf_t  out, text;
+    im_buf_t         out, text;
+    im_link_place_t  place;
 
     im_buf_init(&out, 4096);
     im_buf_init(&text, 4096);
-    im_link_call_encode(call, &out, im_str_z("generation"), &tail);
+    im_link_call_encode(call, &out, im_str_z("generation"), &place);
     im_link_call_encode_text(call->script, call->nargs,
-                             im_str_set(out.data + tail, out.len - tail),
+                             im_str_set(out.data + place.tail,
+                                        out.len - place.tail),
                              &text);
 
     assert_false(text.failed);
@@ -128,11 +129,11 @@ test_script(void **state)
 static void
 test_many(void **state)
 {
-    size_t           tail;
     char            *p, wanted[64];
     im_buf_t         out;
     im_uint_t        i;
     im_link_call_t   call;
+    im_link_place_t  place;
 
     (void) state;
 
@@ -146,7 +147,7 @@ test_many(void **state)
         im_link_call_key(&call);
     }
 
-    im_link_call_encode(&call, &out, im_str_z(""), &tail);
+    im_link_call_encode(&call, &out, im_str_z(""), &place);
     assert_false(out.failed);
 
     snprintf(wanted, sizeof(wanted), "\r\n$4\r\n1234\r\n$1\r\n0\r\n");
@@ -163,10 +164,10 @@ test_many(void **state)
 static void
 test_limits(void **state)
 {
-    size_t           tail;
     im_buf_t         out;
     im_uint_t        i;
     im_link_call_t   call;
+    im_link_place_t  place;
 
     (void) state;
 
@@ -179,12 +180,12 @@ test_limits(void **state)
         im_link_call_z(&call, "k");
     }
 
-    im_link_call_encode(&call, &out, im_str_z(""), &tail);
+    im_link_call_encode(&call, &out, im_str_z(""), &place);
     assert_false(out.failed);
 
     im_link_call_z(&call, "k");
     im_link_call_generation(&call);
-    im_link_call_encode(&call, &out, im_str_z(""), &tail);
+    im_link_call_encode(&call, &out, im_str_z(""), &place);
     assert_true(out.failed);
     assert_int_equal(call.slot, 0);
 
@@ -193,11 +194,11 @@ test_limits(void **state)
     im_link_call_start(&call, "SET");
     assert_non_null(im_buf_reserve(&call.bytes, IM_LINK_CALL_MAX_BYTES - 3));
     im_link_call_key(&call);
-    im_link_call_encode(&call, &out, im_str_z(""), &tail);
+    im_link_call_encode(&call, &out, im_str_z(""), &place);
     assert_false(out.failed);
 
     im_link_call_z(&call, "v");
-    im_link_call_encode(&call, &out, im_str_z(""), &tail);
+    im_link_call_encode(&call, &out, im_str_z(""), &place);
     assert_true(out.failed);
 
     im_link_call_cleanup(&call);
@@ -208,10 +209,10 @@ test_limits(void **state)
 static void
 test_no_memory(void **state)
 {
-    size_t           tail;
     unsigned long    n;
     im_buf_t         out;
     im_link_call_t   call;
+    im_link_place_t  place;
 
     (void) state;
 
@@ -223,7 +224,7 @@ test_no_memory(void **state)
         im_link_call_start(&call, "SET");
         im_link_call_z(&call, "key");
         im_link_call_generation(&call);
-        im_link_call_encode(&call, &out, im_str_z("g"), &tail);
+        im_link_call_encode(&call, &out, im_str_z("g"), &place);
 
         assert_true(!!alloc_failed() == out.failed);
         im_link_call_cleanup(&call);

@@ -727,7 +727,7 @@ on_lost(im_link_conn_t *c, const char *why)
 
 
 static const im_link_conn_events_t  events = {
-    on_connected, on_reply, on_lost
+    on_connected, on_reply, NULL, on_lost
 };
 
 
