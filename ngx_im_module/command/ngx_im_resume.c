@@ -538,6 +538,19 @@ ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
 }
 
 
+/* A client that named its place keeps it: what it has missed comes later. */
+static void
+ngx_im_resume_as_it_was(ngx_im_join_t *join, im_subscribed_t *begin)
+{
+    ngx_im_resume_position(begin, join->sub->log->topic,
+                           im_str_set(join->epoch.data, join->epoch.len),
+                           join->seq);
+
+    begin->recovering = 1;
+    begin->recovered = 1;
+}
+
+
 static im_subscribed_t *
 ngx_im_resume_subs(ngx_im_session_t *s, ngx_uint_t *n)
 {
@@ -561,6 +574,9 @@ ngx_im_resume_subs(ngx_im_session_t *s, ngx_uint_t *n)
 
         if (!join->late) {
             ngx_im_resume_begin(join, &subs[(*n)++], &left);
+
+        } else if (join->recover && join->epoch.len > 1) {
+            ngx_im_resume_as_it_was(join, &subs[(*n)++]);
         }
     }
 

@@ -1147,6 +1147,19 @@ cf_push(client_t *c, yajl_val push)
 
     v = get(push, "subscribe", yajl_t_object);
 
+    if (v != NULL && slot != NULL && !slot->joined) {
+
+        /* its server was away when connect was answered */
+
+        if (slot->known) {
+            verdict.faults++;
+            fault(c, "a subscription without its position");
+        }
+
+        cf_subscribed(c, slot, v);
+        return;
+    }
+
     if (v != NULL && slot != NULL) {
 
         /* its numbers go on under another epoch */
