@@ -8,6 +8,7 @@
 #   TIME=60 LIVE=600 TARGETS="ws json"   of make fuzz: seconds for each decoder,
 #                 for the running service, and which decoders (default: all)
 #   PORT=8080 WORKERS=2 ADDRESS=127.0.0.1   of make run
+#   REDIS=sentinel   of make run, or cluster: several servers of Redis
 #   COMPAT=1 PAGES=DIR   of make run: the four ports that pages of `im` use
 #                 (docs/migrating-from-im.md), and where the pages are
 
@@ -195,7 +196,7 @@ endif
 run: packages-build-run
 	$(MAKE_ALL) module programs
 	@exec env PORT=$(PORT) WORKERS=$(WORKERS) ADDRESS=$(ADDRESS) \
-	    COMPAT='$(COMPAT)' PAGES='$(PAGES)' \
+	    REDIS='$(REDIS)' COMPAT='$(COMPAT)' PAGES='$(PAGES)' \
 	    COMPAT_PORTS='$(COMPAT_PORTS)' conf/run $(BUILD)
 
 

@@ -49,7 +49,8 @@ END {
 # masters      of a cluster; 3
 # replicas     of each master; 1 in a cluster, or else 2
 # sentinels    3
-# dir          without it, a new one, which end() removes
+# dir          without it, a new one, which end() removes; what servers of
+#              another run left in it goes
 # settings     more lines of each server's configuration
 # timeout      ms until a server that is silent is dead: cluster-node-timeout
 #              (2000) or down-after-milliseconds (1000)
@@ -79,6 +80,8 @@ sub new {
     $self->{temporary} = !$self->{dir};
     $self->{dir} ||= File::Temp::tempdir('im-redis-XXXXXX', TMPDIR => 1);
     File::Path::make_path($self->{dir});
+    File::Path::remove_tree(map { "$self->{dir}/$_" } $self->servers,
+                            $self->sentinels);
     certificates("$self->{dir}/tls") if $self->{tls};
     $self->addresses;
 

@@ -111,6 +111,16 @@ sub link {
 }
 
 
+# The same for the daemons: a word may have blanks in it.
+sub option {
+    my ($self) = @_;
+    my @words = $self->link;
+
+    return '--redis=' . join '', map { "\n$_" } @words if grep { /\s/ } @words;
+    return "--redis=@words";
+}
+
+
 # Which port a node listens on.
 sub port {
     my ($self, $name) = @_;
@@ -243,7 +253,7 @@ sub start_logic {
     my $dir = $self->{dir};
 
     # nginx's workers have this user, and so this group
-    $self->run($name, "$self->{build}/im_logic", "--redis=@{[$self->link]}",
+    $self->run($name, "$self->{build}/im_logic", $self->option,
                "--fcgi=unix:$dir/$name.sock", '--socket-group=' . ($) + 0),
                @{$self->{logic} || []});
     $self->await($name, 15, sub { IO::Socket::UNIX->new("$dir/$name.sock") });
@@ -253,7 +263,7 @@ sub start_logic {
 sub start_job {
     my ($self, $name) = @_;
 
-    $self->run($name, "$self->{build}/im_job", "--redis=@{[$self->link]}");
+    $self->run($name, "$self->{build}/im_job", $self->option);
 }
 
 
@@ -323,7 +333,7 @@ sub ended {
         return $name;
     }
 
-    return undef;
+    return $self->{set} && $self->{set}->ended;
 }
 
 
@@ -402,6 +412,15 @@ sub stop_all {
     }
 
     return @faults;
+}
+
+
+# Of a name: one, or those of a set.
+sub pids {
+    my ($self, $name) = @_;
+
+    return $name eq 'redis' && $self->{set} ? values %{$self->{set}{pids}}
+                                            : $self->{pids}{$name};
 }
 
 
