@@ -265,10 +265,12 @@ im_link_script(im_link_t *link, const im_script_t *script)
 static im_int_t
 im_link_send_later(im_link_t *link, im_link_reply_pt handler, void *data)
 {
-    uint64_t         now;
-    im_link_kept_t  *kept;
+    uint64_t          now;
+    im_link_kept_t   *kept;
+    im_link_queue_t  *queue;
 
     now = im_link_time(&link->context);
+    queue = im_link_hold_find(&link->hold, link->call.slot);
     link->call.number = ++link->numbers;
 
     kept = im_link_kept_create(&link->call, &link->context.own.bytes, now,
@@ -277,7 +279,9 @@ im_link_send_later(im_link_t *link, im_link_reply_pt handler, void *data)
         return IM_ERROR;
     }
 
-    if (im_link_hold_add(&link->hold, kept, now, 0) != IM_OK) {
+    if (im_link_hold_add(&link->hold, kept, now, queue != NULL && queue->narrow)
+        != IM_OK)
+    {
         im_free(kept);
         return IM_ERROR;
     }
@@ -1111,7 +1115,7 @@ im_link_server_pushed(im_link_server_t *server, const im_link_reply_t *reply)
 
 
 static void
-im_link_server_is_lost(im_link_server_t *server)
+im_link_server_is_lost(im_link_server_t *server, int failed)
 {
     im_link_t  *link;
 
@@ -1122,7 +1126,7 @@ im_link_server_is_lost(im_link_server_t *server)
         return;
     }
 
-    if (im_link_is_cluster(link) && !im_link_server_takes(server)) {
+    if (im_link_is_cluster(link) && failed) {
         im_link_nodes_want(&link->nodes, NULL);
     }
 

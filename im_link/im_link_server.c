@@ -203,10 +203,12 @@ void
 im_link_server_lost(im_link_server_t *server, im_link_conn_t *conn,
     const char *why)
 {
+    int                 failed;
     char                text[IM_LINK_PEER_TEXT];
     im_link_context_t  *context;
 
     context = server->context;
+    failed = conn == &server->calls && !server->failed;
     im_link_enter(&context->guard);
 
     (void) im_link_peer_text(&server->peer, text);
@@ -235,7 +237,7 @@ im_link_server_lost(im_link_server_t *server, im_link_conn_t *conn,
     im_link_due(context, IM_LINK_RETRY);
 
     if (!context->ended) {
-        context->events->lost(server);
+        context->events->lost(server, failed);
     }
 
     im_link_conn_fail(&server->pubsub);

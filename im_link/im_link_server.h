@@ -39,8 +39,11 @@ typedef struct {
     /* Pub/sub has got a reply. */
     void  (*pushed)(im_link_server_t *server, const im_link_reply_t *reply);
 
-    /* Pub/sub is closed; the connection for calls may be, too. */
-    void  (*lost)(im_link_server_t *server);
+    /*
+     * Pub/sub is closed; the connection for calls may be, too.  failed: it is
+     * for the first time since it was good.
+     */
+    void  (*lost)(im_link_server_t *server, int failed);
 
     /* It answers but can't be used; its connections are closed. */
     void  (*refused)(im_link_server_t *server);
