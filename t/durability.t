@@ -26,7 +26,7 @@ http: POST /im/push 503 {"id":"a","rooms":["1"],"durability":"replica","data":2}
 http: POST /im/push 503 {"id":"a","rooms":["1"],"durability":"replica","data":2} => (?i)Retry-After: 1
 push: room 1 3
 until: /im/health ^200 .*redis has 0 of 1 replicas online.*REPLICAOF
-output: logic pushes are stored, not confirmed \(503\): 0 of 1 replicas have it after 1000 ms
+output: logic \[warn\].*pushes with durability=replica are answered with 503: 0 of 1 replicas have it
 output: logic \[warn\].*redis has 0 of 1 replicas online
 start: replica
 await: INFO replication => state=online
@@ -34,7 +34,7 @@ until: POST /im/push {"id":"a","rooms":["1"],"durability":"replica","data":2} =>
 http: POST /im/push 200 {"id":"a","rooms":["1"],"durability":"memory","data":2} => "seq":2\b
 http: POST /im/push 200 {"id":"b","rooms":["1"],"durability":"replica","data":4} => "seq":4\b
 redis: :$TEST_NGINX_IM_REPLICA EVAL local\_n=0\_for\__,k\_in\_ipairs(redis.call('KEYS','im:*:r:1:h'))\_do\_n=n+redis.call('XLEN',k)\_end\_return\_n 0 => ^4$
-output: logic replicas confirm pushes again
+output: logic \[notice\].*pushes with durability=replica are accepted again
 until: 20 /im/health ^200 (?!.*replicas online)
 output: logic redis' settings are as they should be again
 --- no_error_log
@@ -189,7 +189,27 @@ logged: 0 \[alert\]
 
 
 
-=== TEST 8: values of the options
+=== TEST 8: connections for such pushes are opened when they are needed
+--- config
+    location = /ws { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+push: room 1 1
+start: replica
+await: INFO replication => state=online
+hide: redis
+http: POST /im/push 503 {"id":"1","rooms":["1"],"durability":"replica","data":1} => "code":503,"msg":"redis is away"
+output: logic \[warn\].*pushes with durability=replica are answered with 503: redis: No such file or directory
+push: room 1 2
+show: redis
+until: POST /im/push {"id":"1","rooms":["1"],"durability":"replica","data":1} => ^200 .*"seq":3\b
+output: logic \[notice\].*pushes with durability=replica are accepted again
+--- no_error_log
+[alert]
+
+
+
+=== TEST 9: values of the options
 --- config
     location = /x { return 204; }
 --- services: redis

@@ -38,8 +38,7 @@ im_logic_reply_data(im_daemon_request_t *r, const im_buf_t *data)
 void
 im_logic_reply_error(im_daemon_request_t *r, im_uint_t code, const char *msg)
 {
-    im_buf_t   *b;
-    im_uint_t   status;
+    im_buf_t  *b;
 
     /* what found no memory may look wrong */
 
@@ -48,36 +47,35 @@ im_logic_reply_error(im_daemon_request_t *r, im_uint_t code, const char *msg)
         msg = "no memory";
     }
 
-    status = im_logic_status(code);
-
-    if (status == 503) {
-        r->retry = 1;
-    }
-
     b = im_daemon_buf(r, 4096);
 
     im_logic_print(b, "{\"code\":%u,\"msg\":%J}\n", code, msg);
-    im_logic_reply(r, status, b);
+    im_logic_reply(r, im_logic_status(code), b);
 }
 
 
 void
 im_logic_reply(im_daemon_request_t *r, im_uint_t status, const im_buf_t *json)
 {
+    im_str_t     body;
     im_logic_t  *logic;
 
     static const im_str_t  failed = im_str("{\"code\":503,"
                                            "\"msg\":\"no memory\"}\n");
 
     logic = r->data;
+    body = im_buf_str(json);
 
     if (json->failed) {
-        r->retry = 1;
-        r->reply(r, 503, failed);
-
-    } else {
-        r->reply(r, status, im_buf_str(json));
+        status = 503;
+        body = failed;
     }
+
+    if (status == 503) {
+        r->retry = 1;
+    }
+
+    r->reply(r, status, body);
 
     logic->nrequests--;
     im_logic_stop(logic);

@@ -42,15 +42,18 @@ im_logic_durable_check(const char *value)
 }
 
 
-static void
+/* Those that wait since before; how many. */
+static im_uint_t
 im_logic_durable_flush(im_logic_durable_t *d, uint64_t before, const char *why)
 {
+    im_uint_t                 n;
     im_list_t                 waiting, *q;
     im_logic_durable_wait_t  *w;
 
-    /* a handler may put it back */
-
+    n = 0;
     im_list_init(&waiting);
+
+    /* a handler may put it back */
 
     while (!im_list_empty(&d->waiting)) {
         q = im_list_first(&d->waiting);
@@ -64,12 +67,15 @@ im_logic_durable_flush(im_logic_durable_t *d, uint64_t before, const char *why)
         w = im_list_data(q, im_logic_durable_wait_t, link);
 
         if (w->since <= before) {
+            n++;
             w->handler(why, w->data);
 
         } else {
             im_list_insert_tail(&d->waiting, q);
         }
     }
+
+    return n;
 }
 
 
@@ -81,7 +87,7 @@ im_logic_durable_up(void *data, im_uint_t partition, int anew)
     (void) partition;
     (void) anew;
 
-    im_logic_durable_flush(d, UINT64_MAX, NULL);
+    (void) im_logic_durable_flush(d, UINT64_MAX, NULL);
 }
 
 
@@ -146,7 +152,7 @@ im_logic_durable_cleanup(im_logic_t *logic)
         return;
     }
 
-    im_logic_durable_flush(d, UINT64_MAX, "redis is away");
+    (void) im_logic_durable_flush(d, UINT64_MAX, "redis is away");
 
     for (i = 0; i < IM_DURABLE_LINKS; i++) {
         if (d->links[i] != NULL) {
@@ -155,15 +161,6 @@ im_logic_durable_cleanup(im_logic_t *logic)
     }
 
     im_free(d);
-}
-
-
-/* A link that never gets ready is one of a server that is away. */
-void
-im_logic_durable_tick(im_logic_t *logic, uint64_t now)
-{
-    im_logic_durable_flush(logic->durable, now - logic->conf.replica_timeout,
-                           "redis is away");
 }
 
 
@@ -213,7 +210,8 @@ im_logic_durable_log(im_logic_t *logic, const char *why)
 
     if (why == NULL) {
         d->failing = 0;
-        im_daemon_log(IM_LOG_NOTICE, "replicas confirm pushes again");
+        im_daemon_log(IM_LOG_NOTICE, "pushes with durability=replica are "
+                      "accepted again");
         return;
     }
 
@@ -222,8 +220,36 @@ im_logic_durable_log(im_logic_t *logic, const char *why)
     if (d->complained == 0 || now - d->complained >= IM_DURABLE_COMPLAIN) {
         d->failing = 1;
         d->complained = now;
-        im_daemon_log(IM_LOG_WARN, "pushes are stored, not confirmed (503): "
-                      "%s after %u ms", why,
-                      (unsigned) logic->conf.replica_timeout);
+        im_daemon_log(IM_LOG_WARN, "pushes with durability=replica are "
+                      "answered with 503: %s", why);
     }
+}
+
+
+/* A server may have no connection more for one of the links. */
+void
+im_logic_durable_tick(im_logic_t *logic, uint64_t now)
+{
+    im_uint_t            i;
+    const char          *why;
+    im_logic_durable_t  *d;
+
+    d = logic->durable;
+
+    if (im_logic_durable_flush(d, now - logic->conf.replica_timeout,
+                               "redis is away")
+        == 0)
+    {
+        return;
+    }
+
+    why = "redis is away";
+
+    for (i = 0; i < IM_DURABLE_LINKS; i++) {
+        if (!im_link_ready(d->links[i], IM_LINK_REGISTRY)) {
+            why = im_link_why(d->links[i], IM_LINK_REGISTRY);
+        }
+    }
+
+    im_logic_durable_log(logic, why);
 }

@@ -52,7 +52,7 @@ void im_logic_durable_tick(im_logic_t *logic, uint64_t now);
 im_link_t *im_logic_durable_link(im_logic_t *logic, im_uint_t partition,
     im_logic_durable_wait_t *w);
 
-/* An answer was 5031, or (why is NULL) a push was confirmed: for the log. */
+/* A push wasn't accepted, or (why is NULL) it was: for the log. */
 void im_logic_durable_log(im_logic_t *logic, const char *why);
 
 

@@ -369,11 +369,7 @@ im_logic_push_done(im_logic_publish_t *publish, void *data)
     }
 
     im_buf_add_z(b, "]}}\n");
-
-    status = im_logic_status(status);
-    r->retry = status == 503;
-
-    im_logic_reply(r, status, b);
+    im_logic_reply(r, im_logic_status(status), b);
 }
 
 

@@ -619,6 +619,8 @@ my %Steps = (
     answer  => \&step_answer,
     amid    => \&step_amid,
     promote => \&step_promote,
+    hide    => sub { step_hide(1) },
+    show    => sub { step_hide(0) },
     until   => \&step_until,
     redis   => \&step_redis,
     await   => \&step_await,
@@ -1936,6 +1938,15 @@ sub step_kill {
     }) or die "no new worker\n";
 
     return 1;
+}
+
+
+# Its unix socket is there, or isn't; connections stay.
+sub step_hide {
+    my ($hide) = @_;
+    my @names = ("$Dir/redis.sock", "$Dir/redis.hidden");
+
+    return $hide ? rename($names[0], $names[1]) : rename($names[1], $names[0]);
 }
 
 

@@ -1,0 +1,175 @@
+#!/usr/bin/perl
+# Copyright (C) The im authors
+#
+# Pushes with durability=replica while masters are replaced: each that was
+# accepted is in the history of the last master, once, with the number that its
+# answer had.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+
+use File::Temp ();
+use JSON::PP ();
+use Test::Im::File qw(slurp);
+use Test::Im::Stack;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $npublishers = 6;
+my $nrooms = 4;
+my ($stack, $dir, @pids);
+
+END {
+    my $status = $?;
+    kill 'KILL', @pids;
+    $stack->end($status == 0) if $stack;
+    $? = $status;
+}
+
+
+sub begin {
+    my ($kind, @options) = @_;
+
+    $dir = File::Temp::tempdir('im-confirmed-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+    $stack = Test::Im::Stack->new(
+        redis_kind => $kind, workers => 1, access => 0,
+        logic => [ '--durability=replica', @options ],
+        rules => "im_room * history=100000 ttl=1h;\n");
+    $stack->start(qw(redis logic job nginx));
+    $stack->{set}->until_healed;
+    $stack->ready or die "pushes are not accepted\n";
+
+    @pids = map { publisher($_) } 1 .. $npublishers;
+}
+
+
+# One push after the other, each with its id until it is accepted; what was
+# accepted, and with what number, is a line of a file.
+sub publisher {
+    my ($n) = @_;
+    my $pid = fork();
+
+    die "fork: $!\n" unless defined $pid;
+    return $pid if $pid != 0;
+
+    my $over = 0;
+    $SIG{TERM} = sub { $over = 1 };
+    $stack->{owner} = $stack->{set}{owner} = 0;
+    $stack->{kept} = {};
+    open(my $log, '>', "$dir/$n") or POSIX::_exit(1);
+    $log->autoflush(1);
+
+    for (my $i = 1; !$over; $i++) {
+        my $room = 'room' . $i % $nrooms;
+        my ($status, $body);
+
+        while (1) {
+            ($status, $body) = $stack->http(1, 'POST', '/im/push',
+                qq({"id":"p$n-$i","rooms":["$room"],"data":$i}));
+            last if $status == 200;
+            print $log 'unconfirmed ' x ($body =~ /"code":5031/), "$status\n";
+            sleep(0.01);
+        }
+
+        my $result = JSON::PP::decode_json($body)->{data}{results}[0];
+        print $log "accepted p$n-$i $room $result->{seq}\n";
+    }
+
+    POSIX::_exit(0);
+}
+
+
+sub lines {
+    my ($word) = @_;
+
+    return grep { /^$word / } map { split /\n/, slurp("$dir/$_") }
+        1 .. $npublishers;
+}
+
+
+# So many more are accepted.
+sub more {
+    my ($n) = @_;
+    my $before = lines('accepted');
+
+    Test::Im::Stack::until_true(60, sub { lines('accepted') >= $before + $n })
+        or die "pushes are not accepted any more\n";
+}
+
+
+# Ids of a room by number, as the master has them now.
+sub history {
+    my ($room) = @_;
+    my ($key) = $stack->keys("im:*:r:$room:h");
+    my %ids;
+
+    for my $entry (@{$stack->redis('XRANGE', $key, '-', '+')}) {
+        my ($seq) = $entry->[0] =~ /^(\d+)-/;
+        (undef, undef, $ids{$seq}) = unpack 'CCC/a', $entry->[1][1];
+    }
+
+    return \%ids;
+}
+
+
+sub verdict {
+    my ($name) = @_;
+
+    kill 'TERM', @pids;
+    waitpid($_, 0) for splice @pids;
+
+    my (%history, %times);
+    my ($lost, $accepted) = (0, 0);
+
+    for my $room (map { "room$_" } 0 .. $nrooms - 1) {
+        $history{$room} = history($room);
+        $times{$_}++ for values %{$history{$room}};
+    }
+
+    for (lines('accepted')) {
+        my (undef, $id, $room, $seq) = split ' ';
+        my $there = $history{$room}{$seq};
+
+        $accepted++;
+        next if defined $there && $there eq $id && $times{$id} == 1;
+        diag("$id was accepted as number $seq of $room, which is "
+             . (defined $there ? $there : 'not there')) if ++$lost <= 5;
+    }
+
+    note("$name: $accepted accepted, " . lines('unconfirmed')
+         . ' answers "not confirmed"');
+    is($lost, 0, "$name: each of $accepted accepted pushes is there, once");
+}
+
+
+sub finish {
+    is(join('', $stack->stop_all), '', 'all end well');
+    is(join("\n", $stack->alerts, $stack->findings), '', 'no alert');
+    $stack->end(Test::More->builder->is_passing);
+    undef $stack;
+}
+
+
+begin('sentinel', '--replicas=2');
+my $set = $stack->{set};
+
+more(100);
+my $old = $set->announced;
+$set->failover($old);
+$set->until_replaced($old);
+$set->until_healed;
+more(100);
+
+$old = $set->announced;
+$set->crash($old);
+$set->until_replaced($old);
+$set->start($old);
+$set->until_healed;
+more(100);
+
+verdict('sentinels');
+finish();
+
+done_testing();
