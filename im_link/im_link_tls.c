@@ -439,7 +439,8 @@ im_link_tls_names(X509 *cert, char *names)
         }
     }
 
-    (void) strcpy(names + text.len, text.failed ? " ..." : "");
+    (void) snprintf(names + text.len, sizeof(" ..."), "%s",
+                    text.failed ? " ..." : "");
 }
 
 
@@ -618,7 +619,8 @@ im_link_tls_handshake(im_link_tls_t *tls)
         if (tls->in.data[0] != IM_LINK_TLS_HELLO
             && tls->in.data[0] != IM_LINK_TLS_ALERT)
         {
-            (void) strcpy(tls->why, "it does not speak TLS on this port");
+            (void) snprintf(tls->why, IM_LINK_TLS_WHY, "it does not speak TLS "
+                            "on this port");
             return IM_ERROR;
         }
     }

@@ -214,6 +214,23 @@ refused('plain to a port of TLS', 'ADDRESS',
         qr/.+ before its first answer: does this port want TLS \(tls=on\)\?/,
         tls => 1);
 
+# sentinels: each connection has TLS
+
+for my $kind (qw(sentinel)) {
+    $stack = Test::Im::Stack->new(build => $build, workers => 1,
+        redis_kind => $kind, redis_set => { tls => 2, password => 'secret' });
+    $redis = $stack->{set};
+    $stack->start($stack->all);
+    delivers($kind);
+
+    my $master = $redis->master_of('im:{reg}:nodes');
+    $redis->owned($master) if $kind eq 'cluster';
+    $redis->crash($master);
+    $redis->until_replaced($master);
+    delivers("$kind, another master");
+    ended($kind);
+}
+
 # a reload reads the files again
 
 service('ADDRESS tls=on ca=TLS/mine.pem', tls => 1);

@@ -171,6 +171,8 @@ sub words {
         : ($self->address('redis1'));
 
     push @words, "password=$self->{password}" if defined $self->{password};
+    push @words, "sentinel_password=$self->{password}"
+        if defined $self->{password} && $self->{kind} eq 'sentinel';
     push @words, 'tls=on', "ca=$tls/ca.pem" if $self->{tls};
     push @words, "cert=$tls/client.pem", "key=$tls/client.key"
         if ($self->{tls} || 0) > 1;
