@@ -246,6 +246,7 @@ $(BUILD)/t/clock.so $(BUILD)/t/names.so $(BUILD)/t/source.so:
 drill: packages-build-test
 	$(MAKE_ALL) module programs $(DRILL)
 	@IM_BUILD="$$PWD/$(BUILD)" IM_DRILL=long perl t/drill/drill.t
+	@IM_BUILD="$$PWD/$(BUILD)" IM_DRILL=long perl t/drill/failover.t
 
 # finds what the corpus doesn't have; make test replays the corpus
 fuzz: packages-build-test-fuzz
