@@ -214,9 +214,9 @@ refused('plain to a port of TLS', 'ADDRESS',
         qr/.+ before its first answer: does this port want TLS \(tls=on\)\?/,
         tls => 1);
 
-# sentinels: each connection has TLS
+# sentinels, and a cluster: each connection has TLS
 
-for my $kind (qw(sentinel)) {
+for my $kind (qw(sentinel cluster)) {
     $stack = Test::Im::Stack->new(build => $build, workers => 1,
         redis_kind => $kind, redis_set => { tls => 2, password => 'secret' });
     $redis = $stack->{set};
