@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # Copyright (C) The im authors
 #
-# Pushes with durability=replica while masters are replaced: each that was
-# accepted is in the history of the last master, once, with the number that its
-# answer had.
+# Pushes with durability=replica while masters are replaced and slots move: each
+# that was accepted is in the history of the last master, once, with the number
+# that its answer had.
 
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 my $npublishers = 6;
-my $nrooms = 4;
+my $nrooms = 8;
 my ($stack, $dir, @pids);
 
 END {
@@ -75,6 +75,7 @@ sub publisher {
 
         my $result = JSON::PP::decode_json($body)->{data}{results}[0];
         print $log "accepted p$n-$i $room $result->{seq}\n";
+        sleep(0.005);
     }
 
     POSIX::_exit(0);
@@ -152,6 +153,47 @@ sub finish {
 }
 
 
+# One push to all rooms while a master's replica stands still: a result for
+# each, and all of them once the push is repeated.
+sub partly {
+    my $set = $stack->{set};
+    my (%master, %seq);
+
+    for my $room (map { "room$_" } 0 .. $nrooms - 1) {
+        my ($key) = $stack->keys("im:*:r:$room:h");
+        $master{"r:$room"} = $set->master_of($key);
+    }
+
+    my $push = '{"id":"all","rooms":[' . join(',', map { "\"room$_\"" }
+        0 .. $nrooms - 1) . '],"data":0}';
+    my $still = $master{'r:room0'};
+    my @replicas = $set->replicas_of($still);
+
+    is(@replicas, 1, "$still has one replica");
+    $set->pause(@replicas);
+    my ($status, $body) = $stack->http(1, 'POST', '/im/push', $push);
+    $set->resume(@replicas);
+
+    is($status, 200, 'some are accepted');
+
+    for (@{JSON::PP::decode_json($body)->{data}{results}}) {
+        $seq{$_->{topic}} = $_->{seq};
+        is($_->{code} || 0, $master{$_->{topic}} eq $still ? 5031 : 0,
+           "$_->{topic} of $master{$_->{topic}}");
+    }
+
+    Test::Im::Stack::until_true(20, sub {
+        ($status, $body) = $stack->http(1, 'POST', '/im/push', $push);
+        return $status == 200 && $body !~ /5031/;
+    });
+
+    for (@{JSON::PP::decode_json($body)->{data}{results}}) {
+        ok($_->{seq} == ($seq{$_->{topic}} || $_->{seq}),
+           "$_->{topic} is accepted with the same number");
+    }
+}
+
+
 begin('sentinel', '--replicas=2');
 my $set = $stack->{set};
 
@@ -170,6 +212,41 @@ $set->until_healed;
 more(100);
 
 verdict('sentinels');
+finish();
+
+begin('cluster');
+$set = $stack->{set};
+
+more(100);
+
+# planned, and by force while the master goes on
+for my $how ('', 'FORCE') {
+    my ($master) = $set->masters;
+    my ($replica) = $set->replicas_of($master);
+
+    $set->owned($master);
+    $set->failover($replica, $how || ());
+    $set->until_replaced($master);
+    $set->until_healed;
+    more(100);
+}
+
+($old) = $set->masters;
+$set->owned($old);
+$set->crash($old);
+$set->until_replaced($old);
+$set->start($old);
+$set->until_healed;
+more(100);
+
+my ($key) = $stack->keys('im:*:r:room0:h');
+my $from = $set->master_of($key);
+my ($to) = grep { $_ ne $from } $set->masters;
+$set->move_slot(Test::Im::Redis::slot($key), $from, $to);
+more(100);
+
+verdict('cluster');
+partly();
 finish();
 
 done_testing();
