@@ -61,6 +61,9 @@ my %kinds = (
     'sentinel-parted' => { redis_kind => 'sentinel',
                            redis_set => { net => 1 } },
     'cluster-tls' => { redis_kind => 'cluster', redis_set => { tls => 2 } },
+    'moving-cluster' => { redis_kind => 'one',
+                          redis_set => { timeout => 2000 } },
+    'moving-sentinel' => { redis_kind => 'one' },
     'cluster-sure' => { redis_kind => 'cluster',
                         logic => [ '--durability=replica' ] },
     'sentinel-sure' => { redis_kind => 'sentinel',
@@ -69,7 +72,7 @@ my %kinds = (
 
 # Name, kind, title, what happens while pushes go on.  short: make test has it;
 # whole: Redis may forget nothing; others: topics of other masters feel nothing;
-# holes: there must be some.
+# holes: there must be some; reloads: nothing but these closes a session.
 my @drills = (
     [ 'cluster-kill', 'cluster', 'kill -9 of a master', sub {
         my $m = victim();
@@ -300,6 +303,45 @@ my @drills = (
         replaced($m);
         wait_for(2, 15);
     }, whole => 1 ],
+
+    [ 'sentinel-paused', 'sentinel', 'SENTINEL FAILOVER while writes are paused',
+      sub {
+        my $m = victim();
+        fail_over_paused($m);
+        wait_for(2, 5);
+    }, whole => 1 ],
+
+    # docs/redis.md, "Moving"; each step back is one of the procedure, too
+    [ 'moving-cluster', 'moving-cluster', 'one becomes a cluster, and back', sub {
+        fault();
+        become_cluster();
+        programs_move();
+        grow_cluster();
+        wait_for(2, 5);
+        shrink_cluster();
+        $redis->grow(kind => 'one');
+        programs_move();
+        restart_redis();
+        wait_for(1, 3);
+    }, short => 1, whole => 1, reloads => 2 ],
+
+    [ 'moving-sentinel', 'moving-sentinel', 'one gets sentinels, and back',
+      sub {
+        fault();
+        $redis->grow(kind => 'sentinel', replicas => 1, sentinels => 3);
+        $redis->start('redis2');
+        $redis->wait_until(20, 'redis2 is a replica', sub {
+            $redis->replicas_of('redis1');
+        });
+        $redis->start($redis->sentinels);
+        $redis->until_healed;
+        programs_move();
+        wait_for(1, 3);
+        $redis->crash($redis->sentinels);
+        $redis->grow(kind => 'one', replicas => 0);
+        programs_move();
+        wait_for(1, 3);
+    }, short => 1, whole => 1, reloads => 2 ],
 );
 
 
@@ -406,6 +448,134 @@ sub fill {
         $redis->commands($m, map { [ 'SET', "x:$tag:$i:$_", 'x' x 100,
                                      'EX', 600 ] } 1 .. 1000);
     }
+}
+
+
+# moving
+
+# All programs get to know where Redis is now, one after the other.
+sub programs_move {
+    for my $name (@{$stack->{nodes}}) {
+        $stack->conf($name);
+        $stack->reload($name);
+    }
+
+    for my $name (@{$stack->{logics}}, @{$stack->{jobs}}) {
+        $stack->stop('TERM', $name);
+        $stack->start($name);
+    }
+}
+
+
+# In place, with what it has and other settings.
+sub restart_redis {
+    $redis->stop('redis1');
+    $redis->renew('redis1');
+    $redis->start('redis1');
+}
+
+
+# A cluster of one; slots without a key are nobody's at first.
+sub become_cluster {
+    $redis->grow(kind => 'cluster', masters => 1, replicas => 0);
+    restart_redis();
+
+    my (@ranges, $n);
+    $n = 0;
+
+    for my $range (@{$redis->says('redis1')->{slots}}, [ 16384, 16384 ]) {
+        push @ranges, $n, $range->[0] - 1 if $range->[0] > $n;
+        $n = $range->[1] + 1;
+    }
+
+    $redis->command('redis1', 'CLUSTER', 'ADDSLOTSRANGE', @ranges);
+}
+
+
+sub cluster_cli {
+    my (@args) = @_;
+    my $log = "$redis->{dir}/cli.log";
+
+    $redis->finish($redis->cli($log, '--cluster', @args), $log);
+}
+
+
+sub until_known {
+    my (@names) = @_;
+
+    $redis->wait_until(30, "@names know each other", sub {
+        my $known = 0;
+
+        for my $name (@names) {
+            my $info = $redis->command($name, 'CLUSTER', 'INFO');
+            my $nodes = $redis->command($name, 'CLUSTER', 'NODES');
+            $known += $info =~ /known_nodes:@{[scalar @names]}\b/
+                && $nodes !~ /handshake|noaddr/;
+        }
+
+        $known == @names;
+    });
+}
+
+
+sub grow_cluster {
+    my $slots = $long ? 8192 : 800;
+
+    $redis->grow(masters => 2, replicas => 1);
+    $redis->start(qw(redis2 redis3 redis4));
+    cluster_cli('add-node', map { $redis->address($_) } qw(redis2 redis1));
+    until_known(qw(redis1 redis2));
+    cluster_cli('add-node', map({ $redis->address($_) } qw(redis3 redis1)),
+                '--cluster-slave', '--cluster-master-id', $redis->id('redis1'));
+    until_known(map { "redis$_" } 1 .. 3);
+    cluster_cli('add-node', map({ $redis->address($_) } qw(redis4 redis1)),
+                '--cluster-slave', '--cluster-master-id', $redis->id('redis2'));
+    until_known(map { "redis$_" } 1 .. 4);
+    $redis->finish($redis->reshard('redis1', 'redis2', $slots,
+                                   '--cluster-pipeline', 1000));
+    $redis->until_healed(60);
+}
+
+
+sub shrink_cluster {
+    my @slots = $redis->owned('redis2');
+
+    $redis->finish($redis->reshard('redis2', 'redis1', scalar @slots,
+                                   '--cluster-pipeline', 1000));
+
+    for my $name (qw(redis4 redis3 redis2)) {
+        cluster_cli('del-node', $redis->address('redis1'), $redis->id($name));
+        $redis->crash($name);
+    }
+
+    $redis->grow(masters => 1, replicas => 0);
+}
+
+
+# Nothing is accepted while a replica that has all of it is promoted.
+sub fail_over_paused {
+    my ($m) = @_;
+    my @replicas = $redis->replicas_of($m);
+
+    $redis->command($m, 'CLIENT', 'PAUSE', 10000, 'WRITE');
+    $redis->wait_until(5, "@replicas have all of $m", sub {
+        my $info = $redis->command($m, 'INFO', 'replication');
+        my ($end) = $info =~ /^master_repl_offset:(\d+)/m;
+
+        @replicas == grep { $_ >= $end } $info =~ /\boffset=(\d+)/g;
+    });
+    $redis->failover($m);
+    $redis->until_replaced($m, 30);
+    $redis->until_healed(60);
+}
+
+
+# Sessions that ended, but not with their worker; one that no im_logic could
+# let in yet had not begun.
+sub closed_otherwise {
+    return grep { !/why: worker ends|rooms: 0/ }
+        map { slurp($stack->node($_) . '/error.log') =~ /^.*session ended:.*$/mg }
+        @{$stack->{nodes}};
 }
 
 
@@ -562,6 +732,7 @@ sub drill {
     wait_for(1.5, 3);
     $run->();
 
+    my @closed = $o{reloads} ? closed_otherwise() : ();
     my ($row, $others, $ended) = measure();
 
     tell_all($_) for history(), @$ended;
@@ -592,6 +763,11 @@ sub drill {
     $why .= "delivered: $v->{delivered} of $v->{due} and $v->{excused}\n"
         if $v->{delivered} + $v->{excused} != $v->{due};
     $why .= "Redis forgot $v->{forgot} pushes\n" if $o{whole} && $v->{forgot};
+    $why .= "sessions were closed: @closed[0 .. ($#closed > 2 ? 2 : $#closed)]\n"
+        if @closed;
+    # closed by one node, and by the other, where it went
+    $why .= "$v->{cuts} cuts of $v->{clients} clients\n"
+        if $o{reloads} && $v->{cuts} > 2 * $o{reloads} * $v->{clients};
     $why .= "no hole\n" if $o{holes} && !$v->{real};
     $why .= "$others pushes to other masters were refused\n"
         if $o{others} && $others;

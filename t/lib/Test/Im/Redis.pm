@@ -91,12 +91,34 @@ sub new {
 }
 
 
+# It is another set-up from now on: kind, masters, replicas and sentinels.
+# Servers are to be started by name; those that run go on as they are.
+sub grow {
+    my ($self, %args) = @_;
+
+    @{$self}{keys %args} = values %args;
+    $self->addresses;
+    $self->{formed} = 1;
+    delete $self->{owners};
+}
+
+
+# The configuration of a server is that of the set-up when it is started again.
+sub renew {
+    my ($self, @names) = @_;
+
+    unlink map { "$self->{dir}/$_/conf" } @names;
+}
+
+
 # Each has a port that others know, and one where it listens; they differ
 # where the net is between.
 sub addresses {
     my ($self) = @_;
-    my @names = ($self->servers, $self->sentinels);
+    my @names = grep { !$self->{node}{$_} }
+        $self->servers, $self->sentinels;
     my @ports = more_ports(@names * 4);
+    my $known = keys %{$self->{node}};
 
     for my $i (0 .. $#names) {
         my ($port, $bus, $own, $own_bus) = splice @ports, 0, 4;
@@ -106,7 +128,7 @@ sub addresses {
             listen => $self->{net} ? $own : $port,
             listen_bus => $self->{net} ? $own_bus : $bus,
             source => $self->{net} ? '127.0.1.' . ($i + 1) : undef,
-            id => sprintf('%040x', 0xabc000 + $i),
+            id => sprintf('%040x', 0xabc000 + $known + $i),
         };
     }
 
