@@ -204,7 +204,7 @@ im_link_server_lost(im_link_server_t *server, im_link_conn_t *conn,
     const char *why)
 {
     int                 failed;
-    char                text[IM_LINK_PEER_TEXT];
+    char                text[IM_LINK_PEER_TEXT], slots[32];
     im_link_context_t  *context;
 
     context = server->context;
@@ -212,9 +212,13 @@ im_link_server_lost(im_link_server_t *server, im_link_conn_t *conn,
     im_link_enter(&context->guard);
 
     (void) im_link_peer_text(&server->peer, text);
+    (void) snprintf(slots, sizeof(slots), ", %u slots",
+                    (unsigned) server->nslots);
 
-    im_link_server_log(server, IM_LINK_AWAY, "is away (%s%s%s): %s", conn->name,
-                       text[0] != '\0' ? ", at " : "", text, why);
+    im_link_server_log(server, IM_LINK_AWAY, "is away (%s%s%s%s): %s",
+                       conn->name, text[0] != '\0' ? ", at " : "", text,
+                       context->conf.kind == IM_LINK_CLUSTER
+                       && server->nslots > 0 ? slots : "", why);
 
     server->whole = 0;
     im_link_conn_close(&server->pubsub);

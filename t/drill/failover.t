@@ -60,10 +60,10 @@ my %kinds = (
     'cluster-parted' => { redis_kind => 'cluster', redis_set => { net => 1 } },
     'sentinel-parted' => { redis_kind => 'sentinel',
                            redis_set => { net => 1 } },
-    'cluster-tls' => { redis_kind => 'cluster', redis_set => { tls => 2 } },
+    'cluster-tls' => { redis_kind => 'cluster', redis_set => { tls => 2, acl => 1 } },
     'moving-cluster' => { redis_kind => 'one',
-                          redis_set => { timeout => 2000 } },
-    'moving-sentinel' => { redis_kind => 'one' },
+                          redis_set => { timeout => 2000, acl => 1 } },
+    'moving-sentinel' => { redis_kind => 'one', redis_set => { acl => 1 } },
     'cluster-sure' => { redis_kind => 'cluster',
                         logic => [ '--durability=replica' ] },
     'sentinel-sure' => { redis_kind => 'sentinel',
@@ -897,6 +897,7 @@ sub source {
 # What is wrong with the processes at the end.
 sub stack_end {
     my ($kind) = @_;
+    my @refusals = $redis->refusals;
     my @faults = $stack->stop_all;
     my @alerts = $stack->alerts;
     my @findings = $stack->findings;
@@ -904,6 +905,8 @@ sub stack_end {
     is(scalar @faults, 0, "$kind: all end in order") or diag(@faults);
     is(scalar @alerts, 0, "$kind: no alert") or diag(@alerts[0 .. ($#alerts > 4
                                                          ? 4 : $#alerts)]);
+    is(scalar @refusals, 0, "$kind: all rights that are used are there")
+        or diag(@refusals);
     is(scalar @findings, 0, "$kind: no finding of a sanitizer")
         or diag(@findings);
     $stack->end(Test::More->builder->is_passing);

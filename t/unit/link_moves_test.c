@@ -936,7 +936,7 @@ test_failover(void **state)
              "redis: 127.0.0.1:7001: connection closed");
     assert_true(im_link_ready(test_link, 1));
     assert_int_equal(im_link_unserved(test_link), 5461);
-    said("Redis at \"127.0.0.1:7001\" is away (commands): "
+    said("Redis at \"127.0.0.1:7001\" is away (commands, 5461 slots): "
          "connection closed\n");
 
     refused = A;

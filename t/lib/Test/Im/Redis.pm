@@ -56,6 +56,7 @@ END {
 #              (2000) or down-after-milliseconds (1000)
 # failover     ms: the sentinels' failover-timeout; 3000
 # password     of the default user
+# acl          programs are users of their own, with the rights of docs/redis.md
 # tls          1: TLS alone, with the certificates of Test::Im::Cert in
 #              DIR/tls; 2: servers ask for a client's certificate too
 # certificate  which one the servers have, by name; server
@@ -195,6 +196,9 @@ sub words {
     push @words, "password=$self->{password}" if defined $self->{password};
     push @words, "sentinel_password=$self->{password}"
         if defined $self->{password} && $self->{kind} eq 'sentinel';
+    push @words, 'user=im', 'password=secret' if $self->{acl};
+    push @words, 'sentinel_user=im', 'sentinel_password=hidden'
+        if $self->{acl} && $self->{kind} eq 'sentinel';
     push @words, 'tls=on', "ca=$tls/ca.pem" if $self->{tls};
     push @words, "cert=$tls/client.pem", "key=$tls/client.key"
         if ($self->{tls} || 0) > 1;
@@ -244,6 +248,7 @@ sub server_lines {
 
     push @lines, "requirepass $self->{password}",
         "masterauth $self->{password}" if defined $self->{password};
+    push @lines, user_line('secret') if $self->{acl};
 
     if ($self->{kind} eq 'cluster') {
         push @lines, 'cluster-enabled yes', 'cluster-config-file nodes.conf',
@@ -282,6 +287,7 @@ sub sentinel_lines {
         "requirepass $self->{password}",
         "sentinel sentinel-pass $self->{password}"
         if defined $self->{password};
+    push @lines, user_line('hidden') if $self->{acl};
     push @lines, 'sentinel announce-ip 127.0.0.1',
         "sentinel announce-port $node->{port}" if $self->{net};
     push @lines, map { "sentinel known-replica $Master 127.0.0.1 "
@@ -356,6 +362,29 @@ sub await {
 
     die "$name doesn't answer; its log ends with:\n"
         . join '', (split /^/, slurp("$self->{dir}/$name/log"))[-8 .. -1];
+}
+
+
+# The line of a user, as docs/redis.md shows it with that password.
+sub user_line {
+    my ($password) = @_;
+    my $docs = slurp(dirname(__FILE__) . '/../../../../docs/redis.md');
+    my ($rights) = $docs =~ /^    ACL SETUSER im on >$password (.*)$/m
+        or die "docs/redis.md has no ACL line with >$password\n";
+
+    return "user im on >$password $rights";
+}
+
+
+# What a server refused: a list of texts.
+sub refusals {
+    my ($self) = @_;
+
+    return $self->{acl} ? map {
+        my $name = $_;
+        map { my %r = @$_; "$name: $r{reason} $r{object} of $r{username}" }
+            @{$self->command($name, 'ACL', 'LOG')};
+    } $self->running : ();
 }
 
 
