@@ -607,6 +607,36 @@ im_link_check_whole(im_link_server_t *server)
 }
 
 
+/*
+ * A server that is demoted drops its channels, and says so at once; all else
+ * that a connection for calls hears of it comes later, or never.
+ */
+static void
+im_link_watch_servers(im_link_t *link)
+{
+    im_buf_t   name;
+    uint32_t   p;
+
+    if (!im_link_is_cluster(link) || !im_list_empty(&link->channels.list)) {
+        return;
+    }
+
+    im_buf_init(&name, IM_LINK_SERVER_NAME);
+
+    for (p = 0; p < link->keys.partitions; p++) {
+        im_buf_reset(&name, IM_LINK_SERVER_NAME);
+        im_key_channel_link(&name, &link->keys, p);
+
+        if (!name.failed) {
+            (void) im_link_channels_add(&link->channels, im_buf_str(&name),
+                                        IM_LINK_OWN, 0);
+        }
+    }
+
+    im_buf_cleanup(&name);
+}
+
+
 /* All servers that take calls, once the partitions are known. */
 static void
 im_link_announce(im_link_t *link)
@@ -624,6 +654,10 @@ im_link_announce(im_link_t *link)
     if (!link->told) {
         link->told = 1;
         im_link_event(context, ready);
+
+        if (!context->ended) {
+            im_link_watch_servers(link);
+        }
     }
 
     for (i = 0; i < link->nodes.n && !context->ended; i++) {

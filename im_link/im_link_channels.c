@@ -163,7 +163,10 @@ im_link_channel_joined(im_link_channels_t *channels, im_link_server_t *server,
     ch->heard = im_link_time(channels->context);
 
     im_link_channel_enter(channels, ch, IM_LINK_CHANNEL_JOINED);
-    im_link_event(channels->context, subscribed, ch->number);
+
+    if (ch->number != IM_LINK_OWN) {
+        im_link_event(channels->context, subscribed, ch->number);
+    }
 
     if (!channels->context->ended) {
         channels->events->changed(server, slot);
@@ -384,7 +387,7 @@ im_link_channel_message(im_link_channels_t *channels, im_link_server_t *server,
     context = channels->context;
     ch = im_link_channel(channels, name);
 
-    if (ch == NULL || ch->server != server
+    if (ch == NULL || ch->server != server || ch->number == IM_LINK_OWN
         || ch->state != IM_LINK_CHANNEL_JOINED)
     {
         return;

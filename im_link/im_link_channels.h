@@ -41,6 +41,9 @@ typedef struct {
 im_int_t im_link_channels_init(im_link_channels_t *channels);
 void im_link_channels_cleanup(im_link_channels_t *channels);
 
+/* The number of channels of the link itself: no event tells of them. */
+#define IM_LINK_OWN  ((im_uint_t) -1)
+
 /* IM_OK: it is there, and was, perhaps.  IM_ERROR: no memory. */
 im_int_t im_link_channels_add(im_link_channels_t *channels, im_str_t name,
     im_uint_t number, int heartbeats);

@@ -819,7 +819,6 @@ test_budget(void **state)
 
     (void) state;
 
-    quiet = 1;
     come_up();
 
     assert_int_equal(push("a", "{3}"), IM_OK);
@@ -849,7 +848,6 @@ test_down(void **state)
 {
     (void) state;
 
-    quiet = 1;
     come_up();
 
     assert_int_equal(push("a", "{3}"), IM_OK);
@@ -864,7 +862,7 @@ test_down(void **state)
     wrote(A, 1, "");
     wrote(B, 1, "CLUSTER SLOTS\n");
     (void) feed(B, 1, slots(C, B, C, -1, 0));
-    happened("down3 up3 ");
+    happened("down3 ");
     tick(4);
     wrote(C, 1, "EVALSHA sha 2 {3} {3} " GEN_C " a\nGET {3}\n");
     (void) feed(C, 1, "+a\r\n+b\r\n");
@@ -1007,6 +1005,33 @@ test_channels(void **state)
 }
 
 
+/* A link without channels hears of demotions by its own. */
+static void
+test_watch(void **state)
+{
+    (void) state;
+
+    quiet = 1;
+    come_up();
+    happened("");
+
+    (void) im_link_connected(conn_at(A, 2));
+    (void) im_link_connected(conn_at(B, 2));
+    (void) im_link_connected(conn_at(C, 2));
+    wrote(A, 2, "SSUBSCRIBE im:{3}:link\n");
+    wrote(B, 2, "SSUBSCRIBE im:{1}:link\nSSUBSCRIBE im:{2}:link\n");
+    wrote(C, 2, "SSUBSCRIBE im:{0}:link\n");
+    (void) feed(A, 2, "*3\r\n$10\r\nssubscribe\r\n$11\r\nim:{3}:link\r\n"
+                ":1\r\n*3\r\n$8\r\nsmessage\r\n$11\r\nim:{3}:link\r\n"
+                "$1\r\nx\r\n");
+    happened("up3 ");
+    (void) feed(A, 2, "*3\r\n$12\r\nsunsubscribe\r\n$11\r\nim:{3}:link\r\n"
+                ":0\r\n");
+    happened("down3 ");
+    wrote(A, 1, DOUBT);
+}
+
+
 static void
 test_destroy(void **state)
 {
@@ -1073,6 +1098,7 @@ static const struct CMUnitTest  tests[] = {
     cmocka_unit_test(test_doubt),
     moves_test(test_failover),
     moves_test(test_channels),
+    moves_test(test_watch),
     moves_test(test_destroy),
     cmocka_unit_test(test_no_memory)
 };
