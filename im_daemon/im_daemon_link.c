@@ -21,12 +21,15 @@
 
 #define IM_DAEMON_LINK_READ   16384
 #define IM_DAEMON_LINK_READS  16        /* a turn */
+#define IM_DAEMON_LINK_RENEW  1000      /* ms */
 
 
 typedef struct {
     struct event_base  *base;
     struct event       *timer;
     im_link_t          *link;
+    im_link_tls_ctx_t  *tls;            /* NULL: without TLS */
+    uint64_t            renewed;        /* when its files were looked at */
 } im_daemon_link_t;
 
 
@@ -297,11 +300,42 @@ static const im_link_transport_t  im_daemon_link_transport = {
 };
 
 
+/* Certificates are replaced while a daemon runs. */
+static void
+im_daemon_link_renew(im_daemon_link_t *dl)
+{
+    uint64_t             now;
+    im_int_t             rc;
+    im_link_tls_fault_t  fault;
+
+    now = im_daemon_now();
+
+    if (dl->tls == NULL || now - dl->renewed < IM_DAEMON_LINK_RENEW) {
+        return;
+    }
+
+    dl->renewed = now;
+    rc = im_link_tls_ctx_renew(dl->tls, &fault);
+
+    if (fault.why[0] != '\0') {
+        im_daemon_log(IM_LOG_WARN, "redis: \"%s%.*s\" %s%s", fault.word,
+                      (int) fault.file.len, (char *) fault.file.data, fault.why,
+                      rc == IM_ERROR ? ": what was read before is kept" : "");
+    }
+
+    if (rc == IM_OK) {
+        im_daemon_log(IM_LOG_NOTICE, "redis: files of TLS have changed, and "
+                      "were read again");
+    }
+}
+
+
 static void
 im_daemon_link_tick_handler(evutil_socket_t fd, short what, void *data)
 {
     im_daemon_link_t  *dl = data;
 
+    im_daemon_link_renew(dl);
     im_link_tick(dl->link);
 }
 
@@ -318,6 +352,8 @@ im_daemon_link_create(struct event_base *base, const im_link_conf_t *conf,
     }
 
     dl->base = base;
+    dl->tls = conf->tls;
+    dl->renewed = im_daemon_now();
     dl->timer = event_new(base, -1, 0, im_daemon_link_tick_handler, dl);
 
     if (dl->timer != NULL) {

@@ -17,6 +17,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "im_addr.h"
 #include "im_link_tls.h"
@@ -32,10 +33,21 @@
 #define IM_LINK_TLS_HELLO   0x16         /* says */
 
 
+#define IM_LINK_TLS_FILES   3
+
+/* Tells versions of a file apart. */
+typedef struct {
+    ino_t             inode;
+    off_t             size;
+    struct timespec   time;
+} im_link_tls_stamp_t;
+
+
 struct im_link_tls_ctx_s {
     SSL_CTX                  *ssl;
     BIO_METHOD               *method;
-    im_str_t                  name;
+    im_link_tls_conf_t        conf;
+    im_link_tls_stamp_t       stamps[IM_LINK_TLS_FILES];
 };
 
 
@@ -299,14 +311,80 @@ im_link_tls_bio_ctrl(BIO *bio, int command, long n, void *data)
 }
 
 
-static im_int_t
-im_link_tls_set(SSL_CTX *ssl)
+/* NULL: *fault says why. */
+static SSL_CTX *
+im_link_tls_open(const im_link_tls_conf_t *conf, im_link_tls_fault_t *fault)
 {
+    SSL_CTX  *ssl;
+
+    ERR_clear_error();
+
+    fault->file = im_str_set("", 0);
+    (void) im_link_tls_fault(fault, "", "no memory for TLS", "");
+
+    ssl = SSL_CTX_new(TLS_client_method());
+
+    if (ssl == NULL || SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) != 1)
+    {
+        goto failed;
+    }
+
     SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION|SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 
-    return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 ? IM_OK
-                                                                   : IM_ERROR;
+    fault->why[0] = '\0';
+
+    if (im_link_tls_load(ssl, conf, fault) != IM_OK) {
+        goto failed;
+    }
+
+    ERR_clear_error();
+
+    return ssl;
+
+failed:
+
+    ERR_clear_error();
+    SSL_CTX_free(ssl);
+
+    return NULL;
+}
+
+
+/* 1: some file is another one than it was.  A missing one has no stamp. */
+static int
+im_link_tls_changed(im_link_tls_ctx_t *ctx)
+{
+    int                         changed;
+    char                        path[IM_LINK_TLS_PATH];
+    size_t                      i;
+    struct stat                 st;
+    const im_str_t             *file;
+    im_link_tls_stamp_t         stamp;
+    const im_link_tls_conf_t   *conf;
+
+    conf = &ctx->conf;
+    changed = 0;
+
+    for (i = 0; i < IM_LINK_TLS_FILES; i++) {
+        file = i == 0 ? &conf->ca : i == 1 ? &conf->cert : &conf->key;
+
+        memset(&stamp, 0, sizeof(im_link_tls_stamp_t));
+        (void) snprintf(path, sizeof(path), "%.*s", (int) file->len,
+                        (char *) file->data);
+
+        if (file->len > 0 && stat(path, &st) == 0) {
+            stamp.inode = st.st_ino;
+            stamp.size = st.st_size;
+            stamp.time = st.st_mtim;
+        }
+
+        changed = changed
+                  || memcmp(&stamp, &ctx->stamps[i], sizeof(stamp)) != 0;
+        ctx->stamps[i] = stamp;
+    }
+
+    return changed;
 }
 
 
@@ -316,8 +394,6 @@ im_link_tls_ctx_create(const im_link_tls_conf_t *conf,
 {
     im_link_tls_ctx_t  *ctx;
 
-    ERR_clear_error();
-
     fault->file = im_str_set("", 0);
     (void) im_link_tls_fault(fault, "", "no memory for TLS", "");
 
@@ -326,28 +402,24 @@ im_link_tls_ctx_create(const im_link_tls_conf_t *conf,
         return NULL;
     }
 
-    ctx->ssl = SSL_CTX_new(TLS_client_method());
+    ctx->conf = *conf;
     ctx->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "im_link");
 
-    if (ctx->ssl == NULL || ctx->method == NULL
+    if (ctx->method == NULL
         || BIO_meth_set_read(ctx->method, im_link_tls_bio_read) != 1
         || BIO_meth_set_write(ctx->method, im_link_tls_bio_write) != 1
-        || BIO_meth_set_ctrl(ctx->method, im_link_tls_bio_ctrl) != 1
-        || im_link_tls_set(ctx->ssl) != IM_OK)
+        || BIO_meth_set_ctrl(ctx->method, im_link_tls_bio_ctrl) != 1)
     {
         goto failed;
     }
 
-    ctx->name = conf->name;
-    fault->why[0] = '\0';
+    (void) im_link_tls_changed(ctx);
 
-    if (im_link_tls_load(ctx->ssl, conf, fault) != IM_OK) {
-        goto failed;
+    ctx->ssl = im_link_tls_open(conf, fault);
+
+    if (ctx->ssl != NULL) {
+        return ctx;
     }
-
-    ERR_clear_error();
-
-    return ctx;
 
 failed:
 
@@ -355,6 +427,29 @@ failed:
     im_link_tls_ctx_destroy(ctx);
 
     return NULL;
+}
+
+
+im_int_t
+im_link_tls_ctx_renew(im_link_tls_ctx_t *ctx, im_link_tls_fault_t *fault)
+{
+    SSL_CTX  *ssl;
+
+    if (!im_link_tls_changed(ctx)) {
+        fault->why[0] = '\0';
+        return IM_DECLINED;
+    }
+
+    ssl = im_link_tls_open(&ctx->conf, fault);
+
+    if (ssl == NULL) {
+        return IM_ERROR;
+    }
+
+    SSL_CTX_free(ctx->ssl);
+    ctx->ssl = ssl;
+
+    return IM_OK;
 }
 
 
@@ -525,7 +620,7 @@ im_link_tls_create(const im_link_tls_ctx_t *ctx, im_str_t host)
     }
 
     im_buf_init(&tls->out, IM_LINK_TLS_MAX);
-    name = ctx->name.len > 0 ? ctx->name : host;
+    name = ctx->conf.name.len > 0 ? ctx->conf.name : host;
     name.len -= name.len > 0 && name.data[name.len - 1] == '.';
     (void) snprintf(tls->name, sizeof(tls->name), "%.*s", (int) name.len,
                     (char *) name.data);

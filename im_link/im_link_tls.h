@@ -41,10 +41,19 @@ typedef struct im_link_tls_s  im_link_tls_t;
 
 
 /*
- * Reads the files; conf->name is borrowed.  NULL: *fault says why.  fault->why
- * is not empty where a file can be used but should not be: it has expired.
+ * Reads the files; the strings of conf are borrowed.  NULL: *fault says why.
+ * fault->why is not empty where a file can be used but should not be: it has
+ * expired.
  */
 im_link_tls_ctx_t *im_link_tls_ctx_create(const im_link_tls_conf_t *conf,
+    im_link_tls_fault_t *fault);
+
+/*
+ * Reads the files again where one has changed, for connections to come.  IM_OK:
+ * it did; IM_DECLINED: none has changed; IM_ERROR: what there was is kept.
+ * *fault as above.
+ */
+im_int_t im_link_tls_ctx_renew(im_link_tls_ctx_t *ctx,
     im_link_tls_fault_t *fault);
 void im_link_tls_ctx_destroy(im_link_tls_ctx_t *ctx);
 

@@ -231,7 +231,7 @@ for my $kind (qw(sentinel cluster)) {
     ended($kind);
 }
 
-# a reload reads the files again
+# files are read again: by a reload, and by the daemons as they change
 
 service('ADDRESS tls=on ca=TLS/mine.pem', tls => 1);
 spew("$tls/mine.pem", slurp("$tls/other-ca.pem"));
@@ -239,9 +239,16 @@ $stack->start(@programs);
 all_say('the wrong CA', qr/is away \(commands\): $verify/);
 spew("$tls/mine.pem", slurp("$tls/ca.pem"));
 $stack->signal('HUP', 'nginx');
-$stack->stop('TERM', 'logic', 'job');
-$stack->start('logic', 'job');
-delivers('after a reload with the right CA');
-ended('a reload');
+delivers('with the right CA');
+like(wrote($_), qr/\[notice\].*redis: files of TLS have changed, and were read again/,
+     "$_ says so") for qw(logic job);
+
+spew("$tls/mine.pem", 'nothing');
+@programs = qw(logic job);
+all_say('a file that is none', qr/\[warn\].*redis: "ca=\S+" has no certificate in PEM form: what was read before is kept/);
+$redis->crash('redis1');
+$redis->start('redis1');
+delivers('with what was read before');
+ended('files that change');
 
 done_testing();

@@ -621,6 +621,84 @@ test_files(void **state)
 }
 
 
+/* Writes a certificate over another file. */
+static void
+rewrite(im_str_t file, const identity_t *id)
+{
+    FILE  *f;
+
+    f = fopen((char *) file.data, "w");
+    assert_non_null(f);
+
+    if (id != NULL) {
+        assert_int_equal(PEM_write_X509(f, id->cert), 1);
+    }
+
+    assert_int_equal(fclose(f), 0);
+}
+
+
+static im_int_t
+shakes(const identity_t *id)
+{
+    im_int_t  rc;
+
+    serve(id, 0, TLS1_3_VERSION);
+    tls = im_link_tls_create(ctx, im_str_z("redis.test"));
+    assert_non_null(tls);
+    rc = handshake(100000);
+    im_link_tls_destroy(tls);
+    serve_end();
+
+    return rc;
+}
+
+
+static void
+test_renew(void **state)
+{
+    im_str_t  file;
+
+    file = cert_path(&ca);
+    ctx = context(file, none, none, "");
+    assert_non_null(ctx);
+    assert_int_equal(shakes(&good), IM_OK);
+    assert_int_equal(im_link_tls_ctx_renew(ctx, &fault), IM_DECLINED);
+    assert_string_equal(fault.why, "");
+
+    rewrite(file, &other_ca);
+    assert_int_equal(shakes(&good), IM_OK);
+    assert_int_equal(im_link_tls_ctx_renew(ctx, &fault), IM_OK);
+    assert_string_equal(fault.why, "");
+    assert_int_equal(shakes(&good), IM_ERROR);
+    assert_int_equal(shakes(&foreign), IM_OK);
+
+    /* what can't be used is told once */
+
+    rewrite(file, NULL);
+    assert_int_equal(im_link_tls_ctx_renew(ctx, &fault), IM_ERROR);
+    assert_string_equal(fault.word, "ca=");
+    assert_string_equal(fault.why, "has no certificate in PEM form");
+    assert_int_equal(im_link_tls_ctx_renew(ctx, &fault), IM_DECLINED);
+    assert_int_equal(shakes(&foreign), IM_OK);
+
+    assert_int_equal(unlink((char *) file.data), 0);
+    assert_int_equal(im_link_tls_ctx_renew(ctx, &fault), IM_ERROR);
+    assert_string_equal(fault.why, "is not there");
+    assert_int_equal(im_link_tls_ctx_renew(ctx, &fault), IM_DECLINED);
+    assert_int_equal(shakes(&foreign), IM_OK);
+
+    rewrite(file, &ca);
+    assert_int_equal(im_link_tls_ctx_renew(ctx, &fault), IM_OK);
+    assert_int_equal(shakes(&good), IM_OK);
+    im_link_tls_ctx_destroy(ctx);
+
+    ctx = context(none, none, none, "");
+    assert_int_equal(im_link_tls_ctx_renew(ctx, &fault), IM_DECLINED);
+    im_link_tls_ctx_destroy(ctx);
+}
+
+
 static void
 test_no_memory(void **state)
 {
@@ -904,6 +982,7 @@ main(void)
         alloc_test(test_client_certificate),
         alloc_test(test_no_tls),
         alloc_test(test_files),
+        alloc_test(test_renew),
         alloc_test(test_no_memory),
         alloc_test(test_conn),
         alloc_test(test_conn_lost),
