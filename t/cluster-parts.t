@@ -34,6 +34,7 @@ my $stack = Test::Im::Stack->new(
         . 'im_inbox history=100 ttl=1h; im_broadcast history=100 ttl=1h;',
     http => "im_jwt_key HS256 file=$keys/hs256; ",
     server => '
+        location = /im { im_comet protocol=im; im_auth none; }
         location = /user { im_comet protocol=centrifuge; im_auth jwt; }
         location = /guest {
             im_comet protocol=centrifuge;
@@ -170,6 +171,29 @@ sub subscribe {
 }
 
 
+# A client of im in a room; what it has got of messages, by number.
+sub im_client {
+    my ($room) = @_;
+    my $c = Test::Im::Client->new(port => $stack->{port});
+
+    is($c->handshake('/im'), 101, 'a handshake of im');
+    $c->write(Test::Im::Client::frame(1, $json->encode({ roomId => int $room })));
+
+    return $c;
+}
+
+
+sub im_got {
+    my ($c, $number) = @_;
+
+    return until_true(30, sub {
+        my $frame = $c->next_message(time() + 0.05);
+        die "the client of im is closed\n" if $c->{eof};
+        $frame && $frame->{payload} =~ /"n":$number\b/;
+    });
+}
+
+
 # pushes
 
 my $n = 0;
@@ -215,7 +239,7 @@ sub place_on {
             if $set->master_of('im:{' . tag($p, $conf) . '}:q') eq $server;
     }
 
-    die "no $name on $server\n";
+    die "no $kind:$name on $server\n";
 }
 
 
@@ -238,7 +262,7 @@ ok($stack->ready, 'pushes are accepted');
 $conf = $set->by_key('im:{reg}:conf', 'GET', 'im:{reg}:conf');
 my $registry = $set->master_of('im:{reg}:nodes');
 my ($victim, $other) = grep { $_ ne $registry } $set->masters;
-my %room = map { $_ => place_on($_, 'r', 'room') }
+my %room = map { $_ => place_on($_, 'r', '') }
            ($registry, $victim, $other);
 my ($dead, $alive) = @room{$victim, $other};
 
@@ -300,6 +324,16 @@ my $in = client($user);
 ok(!$in->{subs}{"#$user"}, 'a user whose inbox is there comes in without it');
 ok(subscribe($in, $alive)->{subscribe}, 'and joins a room');
 
+my $waits = im_client($dead);
+my $joins = im_client($alive);
+
+ok(until_true(30, sub {
+       my ($code, $body) = $stack->http(1, 'GET', "/im/rooms/$alive");
+       $body =~ /"count":4\b/;
+   }), 'a client of im joins a room');
+push_to($alive);
+ok(im_got($joins, $n), 'and gets its messages');
+
 is(status_of('GET', "/im/rooms/$alive/history"), 200, 'history of a room');
 is(status_of('GET', "/im/rooms/$dead/history"), 503, 'and none of the other');
 is(status_of('GET', "/im/rooms/$alive"), 200, 'who is in a room');
@@ -313,6 +347,12 @@ ok(until_true(30, sub { (push_to($dead))[0] == 200 }), 'it is back');
 got_all($c, $dead, 'and nothing is lost');
 ok(until_true(30, sub { subscribe($late, $dead)->{subscribe} }),
    'the new client joins it');
+ok(until_true(30, sub {
+       my ($code, $body) = $stack->http(1, 'GET', "/im/rooms/$dead");
+       $body =~ /"count":3\b/;
+   }), 'and the client of im that waited');
+push_to($dead);
+ok(im_got($waits, $n), 'which gets its messages');
 ok(listen_until($in, 30, sub { $in->{subs}{"#$user"} }),
    'the inbox of the user follows');
 is(($stack->http(1, 'POST', '/im/push', $json->encode({ users => [ $user ],

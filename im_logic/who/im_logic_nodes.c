@@ -113,8 +113,8 @@ im_logic_worker_cmp(const void *a, const void *b)
 
 
 /*
- * The registry was away for longer than leases last, and no worker has renewed
- * its lease yet: those that were known count for as long.
+ * The registry is back without its leases, and no worker has renewed its own
+ * one yet: those that were known count for as long as one lasts.
  */
 static int
 im_logic_poll_early(const im_logic_poll_t *poll)
