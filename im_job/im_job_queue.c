@@ -257,7 +257,14 @@ im_job_queue_got(const im_link_reply_t *reply, void *data)
     im_job_entry_t       e;
     im_job_partition_t  *jp = data;
 
-    if (--jp->reads != 0 || jp->state != IM_JOB_READING || reply == NULL) {
+    if (--jp->reads != 0 || jp->state != IM_JOB_READING) {
+        return;
+    }
+
+    /* a call that could not be sent in time comes back without a loss */
+
+    if (reply == NULL) {
+        im_job_queue_state(jp, IM_JOB_WAITING);
         return;
     }
 
