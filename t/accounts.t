@@ -425,6 +425,7 @@ http: POST /v1/user/check_auth 200 {"Auth":"$token"} => (?i)Access-Control-Allow
 http: GET /v1/user/logout?auth=$token 200 => \A\{"code":-12,
 start: redis
 until: POST /v1/user/check_auth {"Auth":"$token"} => "code":0,
+until: /im/health ^200
 http: POST /v1/user/login 200 {"UserName":"bob","Password":"secret1"} => "code":0,
 --- no_error_log
 [alert]

@@ -71,8 +71,10 @@ my $Cluster = ($ENV{IM_TEST_REDIS} || '') eq 'cluster';     # of one server
 
 $ENV{TEST_NGINX_IM_TLS} = $Base + 1;
 $ENV{TEST_NGINX_IM_PORT2} = $Base + 2;
-$ENV{TEST_NGINX_IM_REDIS} = "unix:$Dir/redis.sock";
 $ENV{TEST_NGINX_IM_REDIS_PORT} = $Base + 4;
+$ENV{TEST_NGINX_IM_REDIS} = $Cluster
+    ? "cluster 127.0.0.1:$ENV{TEST_NGINX_IM_REDIS_PORT}"
+    : "unix:$Dir/redis.sock";
 $ENV{TEST_NGINX_IM_LOGIC} = "unix:$Dir/logic.sock";
 $ENV{TEST_NGINX_IM_HTTP} = $Base + 3;
 $ENV{TEST_NGINX_IM_HTTP2} = $Base + 5;
