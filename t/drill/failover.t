@@ -125,7 +125,7 @@ my @drills = (
     }, short => 1, whole => 1 ],
 
     [ 'cluster-to-and-fro', 'cluster', 'TAKEOVER, and back at once', sub {
-        for (1 .. ($long ? 10 : 2)) {
+        for (1 .. ($long ? 6 : 2)) {
             to_and_fro(victim());
             $redis->until_healed;
             wait_for(1, 2);
