@@ -105,7 +105,9 @@ $redis->until_healed;
 
 # some of them are away
 
-$job = job("sentinel=mymaster 127.0.0.1:$none @sentinels[0, 1] $passwords");
+my $name = 'localhost:' . $redis->port('sentinel2');
+
+$job = job("sentinel=mymaster 127.0.0.1:$none $sentinels[0] $name $passwords");
 writes($job, qr/Redis at "[\d.:]+" is there, 16 partitions/,
        'one of three can be away');
 writes($job, qr/Redis: 2 of 3 sentinels answer for "mymaster"; "127.0.0.1:$none": Connection refused\n/,
@@ -114,7 +116,14 @@ $redis->crash('sentinel1');
 writes($job, qr/Redis: 1 of 3 sentinels answer for "mymaster"; "127.0.0.1:$none", "$sentinels[0]": Connection refused\n/,
        'and that there are two now');
 $redis->start('sentinel1');
-writes($job, qr/Redis: 1 of 3 .*\n(?:.*\n)*.*Redis: 2 of 3 sentinels answer/, 'it is back');
+writes($job, qr/Redis: 1 of 3 .*\n(?:.*\n)*.*Redis: 2 of 3 sentinels answer/,
+       'it is back');
+$redis->crash('sentinel2');
+writes($job, qr/Redis: 1 of 3 .*"127.0.0.1:$none", "$name": Connection refused\n/,
+       'one that has a name, and no address of it answers');
+$redis->start('sentinel2');
+writes($job, qr/"$name": .*\n(?:.*\n)*.*Redis: 2 of 3 sentinels answer/,
+       'it is back, too');
 stop($job);
 
 # what is wrong with the words
