@@ -29,7 +29,7 @@ use lib 't/lib';
 use Cwd ();
 use JSON::PP ();
 use POSIX ();
-use Test::Im::File qw(slurp);
+use Test::Im::File qw(slurp spew);
 use Test::Im::Pushes;
 use Test::Im::Redis;
 use Test::Im::Stack;
@@ -61,7 +61,8 @@ my %kinds = (
     'sentinel-parted' => { redis_kind => 'sentinel',
                            redis_set => { net => 1 } },
     'cluster-tls' => { redis_kind => 'cluster', redis_set => { tls => 2, acl => 1 } },
-    'moving-cluster' => { redis_kind => 'one',
+    # an older installation, with decimal tags
+    'moving-cluster' => { redis_kind => 'one', conf => 16,
                           redis_set => { timeout => 2000, acl => 1 } },
     'moving-sentinel' => { redis_kind => 'one', redis_set => { acl => 1 } },
     'cluster-sure' => { redis_kind => 'cluster',
@@ -486,15 +487,13 @@ sub become_cluster {
     $redis->grow(kind => 'cluster', masters => 1, replicas => 0);
     restart_redis();
 
-    my (@ranges, $n);
-    $n = 0;
+    # as docs/redis.md shows it
+    my ($how) = slurp('docs/redis.md') =~ /NODES \| (awk .*?) \| xargs/
+        or die "docs/redis.md doesn't say how slots are given\n";
 
-    for my $range (@{$redis->says('redis1')->{slots}}, [ 16384, 16384 ]) {
-        push @ranges, $n, $range->[0] - 1 if $range->[0] > $n;
-        $n = $range->[1] + 1;
-    }
-
-    $redis->command('redis1', 'CLUSTER', 'ADDSLOTSRANGE', @ranges);
+    spew("$redis->{dir}/nodes", $redis->command('redis1', 'CLUSTER', 'NODES'));
+    $redis->command('redis1', 'CLUSTER', 'ADDSLOTSRANGE',
+                    split ' ', `$how $redis->{dir}/nodes`);
 }
 
 
@@ -887,7 +886,9 @@ sub stack_start {
         %o, %more,
     );
     $redis = $stack->{set};
-    $stack->start($stack->all);
+    $stack->start('redis');
+    $redis->command('redis1', 'SET', 'im:{reg}:conf', $o{conf}) if $o{conf};
+    $stack->start(grep { $_ ne 'redis' } $stack->all);
     tokens();
 }
 
