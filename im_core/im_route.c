@@ -90,15 +90,15 @@ im_route_queue(im_route_t *route, im_queue_e queue)
 
     im_list_remove(&route->link);
 
-    if (queue >= IM_QUEUE_CHANGED) {
-        im_list_insert_tail(&follow->queues[queue], &route->link);
+    if (queue < IM_QUEUE_CHANGED) {
+        part = &follow->partitions[route->partition];
+
+        im_list_insert_tail(&part->queues[queue], &route->link);
+        im_route_ready(follow, part);
         return;
     }
 
-    part = &follow->partitions[route->partition];
-
-    im_list_insert_tail(&part->queues[queue], &route->link);
-    im_route_ready(follow, part);
+    im_list_insert_tail(&follow->queues[queue], &route->link);
 }
 
 

@@ -295,23 +295,6 @@ im_daemon_option_copy(const char *value, char **dst)
 }
 
 
-/* The word that is wrong is what is shown. */
-static const char *
-im_daemon_option_words(const im_daemon_option_t *row, const char *value,
-    char *shown, size_t size)
-{
-    im_str_t     at;
-    const char  *why;
-
-    at = im_str_set("", 0);
-    why = row->words(value, &at);
-
-    (void) snprintf(shown, size, "%.*s", (int) at.len, (char *) at.data);
-
-    return why;
-}
-
-
 /* NULL, or why the text is no value of the option. */
 static const char *
 im_daemon_option_check(const im_daemon_option_t *row, const char *value,
@@ -334,6 +317,7 @@ im_daemon_option_set(const im_daemon_options_t *options,
     char         text[IM_OPTION_SHOWN], word[IM_OPTION_SHOWN + 2];
     void        *dst;
     u_char      *given;
+    im_str_t     at = im_str("");
     uint64_t     n;
     const char  *why, *shown;
 
@@ -351,7 +335,9 @@ im_daemon_option_set(const im_daemon_options_t *options,
         why = "has no value";
 
     } else if (row->type == IM_OPTION_WORDS) {
-        why = im_daemon_option_words(row, value, word, sizeof(word));
+        why = row->words(value, &at);
+        (void) snprintf(word, sizeof(word), "%.*s", (int) at.len,
+                        (char *) at.data);
         shown = word;
 
     } else {

@@ -289,7 +289,7 @@ im_link_server_refuse(im_link_server_t *server, const im_link_reply_t *reply,
 {
     im_link_context_t  *context;
 
-    if (im_link_reply_is_error(reply)) {
+    if (reply != NULL && im_link_reply_is_error(reply)) {
         why = reply->str;
         unusable = 0;
     }
