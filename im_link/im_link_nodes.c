@@ -423,27 +423,36 @@ im_link_nodes_period(im_link_nodes_t *nodes, int settled)
 }
 
 
+/* A server that takes calls knows more than a seed. */
 static void
 im_link_nodes_refresh(im_link_nodes_t *nodes, int settled)
 {
     uint64_t           now, at;
     im_link_server_t  *server;
 
+    server = im_link_nodes_choose(nodes);
+
+    if (nodes->seed->wanted) {
+
+        if (server == NULL) {
+            return;
+        }
+
+        nodes->seed->wanted = 0;
+        im_link_server_close(nodes->seed);
+    }
+
     now = im_link_time(nodes->context);
     at = nodes->time + im_link_nodes_period(nodes, settled);
 
-    if (nodes->asked != NULL || nodes->seed->wanted) {
+    if (nodes->asked != NULL) {
         return;
     }
 
     if (nodes->time != 0 && now < at) {
         im_link_due(nodes->context, at - now);
-        return;
-    }
 
-    server = im_link_nodes_choose(nodes);
-
-    if (server != NULL) {
+    } else if (server != NULL) {
         im_link_nodes_ask(nodes, server);
 
     } else {

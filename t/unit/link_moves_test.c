@@ -1032,6 +1032,37 @@ test_watch(void **state)
 }
 
 
+/* A seed that does not answer keeps no server from being asked. */
+static void
+test_seed(void **state)
+{
+    int  i;
+
+    (void) state;
+
+    conf.seeds[1].name = im_str_z("127.0.0.1:7009");
+    assert_null(im_addr_parse(&conf.seeds[1].addr, conf.seeds[1].name,
+                              IM_ADDR_CONNECT, 0));
+
+    come_up();
+
+    refused = A;
+    im_link_closed(conn_at(A, 1), "x");
+    im_link_closed(conn_at(B, 1), "x");
+    im_link_closed(conn_at(C, 1), "x");
+
+    for (i = 0; i < 20 && socket_at(7009, 1) == NULL; i++) {
+        tick(50);
+    }
+
+    assert_non_null(socket_at(7009, 1));
+    prepare(B);
+    tick(100);
+    assert_null(socket_at(7009, 1));
+    wrote(B, 1, "CLUSTER SLOTS\n");
+}
+
+
 static void
 test_destroy(void **state)
 {
@@ -1099,6 +1130,7 @@ static const struct CMUnitTest  tests[] = {
     moves_test(test_failover),
     moves_test(test_channels),
     moves_test(test_watch),
+    moves_test(test_seed),
     moves_test(test_destroy),
     cmocka_unit_test(test_no_memory)
 };
