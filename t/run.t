@@ -172,15 +172,18 @@ like(get($compat[2], '/api/v1/pushRoom?auth=x&rid=1',
      'a body that is too long');
 ended('limits');
 
-# Sentinel instead of one Redis
+# several servers instead of one Redis
 
 refused('REDIS', qr/REDIS=x is neither sentinel nor cluster/, REDIS => 'x');
-ready('Sentinel', REDIS => 'sentinel');
-is(() = slurp("$dir/run/pids") =~ /^\d+ /mg, 9, 'nine processes');
-like(get($port, '/im/push', '-H "Content-Type: application/json"',
-         q(-d '{"rooms":["1"],"data":1}')), qr/200 OK.*"seq":1/s,
-     'a push is accepted');
-ended('Sentinel');
+
+for my $kind (qw(sentinel cluster)) {
+    ready($kind, REDIS => $kind);
+    is(() = slurp("$dir/run/pids") =~ /^\d+ /mg, 9, "$kind: nine processes");
+    like(get($port, '/im/push', '-H "Content-Type: application/json"',
+             q(-d '{"rooms":["1"],"data":1}')), qr/200 OK.*"seq":1/s,
+         "$kind: a push is accepted");
+    ended($kind);
+}
 
 # a tree whose path nginx.conf and a shell would take for something else
 
