@@ -204,7 +204,7 @@ my @drills = (
         $redis->crash($m);
         replaced($m);
         back($m);
-    }, short => 1, others => 1 ],
+    }, others => 1 ],
 
     [ 'cluster-sure', 'cluster-sure',
       'kill -9 of a master, pushes wait for replicas', sub {
