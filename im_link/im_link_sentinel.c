@@ -325,8 +325,7 @@ im_link_sentinel_report(im_link_sentinel_t *sentinel)
                                  IM_LINK_SAID_WHY),
                     (char *) sentinel->context->conf.master.data, text);
 
-    sentinel->context->transport->log(sentinel->context->transport_data,
-                                      level, line);
+    im_link_say(sentinel->context, level, line);
 }
 
 
@@ -480,8 +479,7 @@ im_link_sentinel_follow(im_link_sentinel_t *sentinel,
                         (char *) sentinel->context->conf.master.data,
                         (unsigned long long) said->epoch);
 
-        sentinel->context->transport->log(sentinel->context->transport_data,
-                                      IM_LINK_LOG_NOTICE, text);
+        im_link_say(sentinel->context, IM_LINK_LOG_NOTICE, text);
     }
 
     im_link_sentinel_enter(sentinel, IM_SENTINEL_KNOWN);

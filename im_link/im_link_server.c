@@ -166,8 +166,6 @@ im_link_server_log(im_link_server_t *server, im_link_trouble_e trouble,
         level = IM_LINK_LOG_DEBUG;
     }
 
-    level = context->conf.quiet ? IM_LINK_LOG_DEBUG : level;
-
     n = snprintf(text, IM_LINK_SERVER_WHY, "Redis at \"%.*s\" ",
                  (int) server->name.len, (char *) server->name.data);
     n = im_min(n, IM_LINK_SERVER_WHY - 1);
@@ -176,7 +174,7 @@ im_link_server_log(im_link_server_t *server, im_link_trouble_e trouble,
     (void) vsnprintf(text + n, sizeof(text) - n, fmt, args);
     va_end(args);
 
-    context->transport->log(context->transport_data, level, text);
+    im_link_say(context, level, text);
 }
 
 

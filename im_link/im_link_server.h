@@ -184,6 +184,12 @@ void im_link_due(im_link_context_t *context, im_uint_t ms);
     ((context)->owner->event != NULL                                          \
      ? (context)->owner->event((context)->data, ##__VA_ARGS__) : (void) 0)
 
+/* Of a quiet link only details are logged. */
+#define im_link_say(context, level, text)                                     \
+    (context)->transport->log((context)->transport_data,                      \
+                              (context)->conf.quiet ? IM_LINK_LOG_DEBUG       \
+                                                    : (level), text)
+
 #define im_link_time(context)                                                 \
     (context)->transport->now((context)->transport_data)
 

@@ -212,6 +212,13 @@ $set->until_healed;
 more(100);
 
 verdict('sentinels');
+
+my %named;
+$named{$_}++ for slurp("$stack->{dir}/logic.log")
+    =~ /the sentinels name (\S+ as master of \S+ epoch \d+)/g;
+is(join(', ', grep { $named{$_} > 1 } keys %named), '',
+   'each master is logged once');
+cmp_ok(scalar(keys %named), '>=', 3, 'and there were three');
 finish();
 
 begin('cluster');

@@ -177,6 +177,7 @@ a: send {"connect":{"token":"0123456789abcdef"},"id":1}
 a: like ^\{"id":1,"connect":
 a: send {"publish":{"channel":"1","data":2},"id":2}
 a: like ^\{"id":2,"error":\{"code":100,.*"temporary":true
+log: the backend "/im_connect" can't publish: status 503, code 5031
 start: replica
 await: INFO replication => state=online
 until: POST /im/push {"id":"1","rooms":["1"],"data":1} => ^200 .*"seq":1\b

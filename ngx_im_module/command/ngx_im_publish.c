@@ -76,7 +76,12 @@ ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
                                                ? (ngx_uint_t) code : status,
                                            code);
 
-        if (reply.error == IM_ERROR_INTERNAL) {
+        if (reply.error == IM_ERROR_INTERNAL && code > 0) {
+            ngx_im_backend_log(w, "backend", &s->conf->connect, body,
+                               "can't publish: status %ui, code %L", status,
+                               code);
+
+        } else if (reply.error == IM_ERROR_INTERNAL) {
             ngx_im_backend_log(w, "backend", &s->conf->connect, body,
                                "can't publish: status %ui, it can't be %s",
                                status, im_verdict(status) == IM_VERDICT_AWAY
