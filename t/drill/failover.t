@@ -65,7 +65,7 @@ my %kinds = (
     'moving-cluster' => { redis_kind => 'one', conf => 16,
                           redis_set => { timeout => 2000, acl => 1 } },
     'moving-sentinel' => { redis_kind => 'one', redis_set => { acl => 1 } },
-    'cluster-sure' => { redis_kind => 'cluster',
+    'cluster-sure' => { redis_kind => 'cluster', redis_set => { acl => 1 },
                         logic => [ '--durability=replica' ] },
     'sentinel-sure' => { redis_kind => 'sentinel',
                          logic => [ '--durability=replica' ] },
