@@ -1081,7 +1081,7 @@ static const im_link_error_pt  im_link_errors[][2] = {
 
 
 static int
-im_link_server_error(im_link_server_t *server, im_link_kept_t *kept,
+im_link_error_led(im_link_server_t *server, im_link_kept_t *kept,
     const im_link_reply_t *reply)
 {
     im_link_t         *link;
@@ -1095,7 +1095,7 @@ im_link_server_error(im_link_server_t *server, im_link_kept_t *kept,
 
 
 static void
-im_link_server_connected(im_link_server_t *server)
+im_link_server_is_open(im_link_server_t *server)
 {
     if (server->probe) {
         im_link_nodes_connected(server->context->nodes);
@@ -1191,7 +1191,7 @@ im_link_server_refused(im_link_server_t *server)
 
 
 static const im_link_server_events_t  im_link_server_events = {
-    im_link_server_connected,
+    im_link_server_is_open,
     im_link_server_is_ready,
     im_link_ask_partitions,
     im_link_server_listen,
@@ -1200,7 +1200,7 @@ static const im_link_server_events_t  im_link_server_events = {
     im_link_server_is_lost,
     im_link_server_refused,
     im_link_server_trusted_again,
-    im_link_server_error
+    im_link_error_led
 };
 
 
