@@ -446,19 +446,25 @@ im_link_why(const im_link_t *link, im_uint_t partition)
 }
 
 
+/*
+ * Nothing starts without the server of the registry, or before the seed has
+ * said who that is.  Of any other server the slots are away.
+ */
+static const im_link_server_t *
+im_link_needed(const im_link_t *link)
+{
+    const im_link_server_t  *server;
+
+    server = im_link_nodes_at(&link->nodes, link->registry);
+
+    return server != NULL ? server : link->nodes.seed;
+}
+
+
 int
 im_link_unusable(const im_link_t *link)
 {
-    im_uint_t               i;
-    const im_link_nodes_t  *nodes;
-
-    nodes = &link->nodes;
-
-    for (i = 0; i < nodes->n && !nodes->list[i]->unusable; i++) {
-        /* void */
-    }
-
-    return i < nodes->n || (nodes->seed != NULL && nodes->seed->unusable);
+    return im_link_needed(link)->unusable;
 }
 
 
@@ -1184,7 +1190,9 @@ im_link_server_refused(im_link_server_t *server)
 
     link = im_link_of(server->context);
 
-    if (server->unusable && link->keys.partitions == 0) {
+    if (server->unusable && link->keys.partitions == 0
+        && server == im_link_needed(link))
+    {
         im_link_event(&link->context, fatal, server->why);
     }
 }

@@ -161,7 +161,10 @@ const char *im_link_why(const im_link_t *link, im_uint_t partition);
 /* It isn't ready, or takes more than 50 ms for a reply: send less. */
 int im_link_slow(const im_link_t *link, im_uint_t partition);
 
-/* Redis evicts, or it has another number of partitions, or other tags. */
+/*
+ * Redis evicts, or it has another number of partitions, or other tags; of a
+ * cluster the server of the registry alone counts.
+ */
 int im_link_unusable(const im_link_t *link);
 
 /* 0 until it is ready. */

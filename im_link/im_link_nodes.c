@@ -268,6 +268,23 @@ im_link_nodes_apply(im_link_nodes_t *nodes, im_link_server_t *said)
 }
 
 
+/* Each seed that is no node is in the log once.  1: no seed is a node. */
+static int
+im_link_nodes_wrong(im_link_nodes_t *nodes)
+{
+    im_uint_t  seed;
+
+    seed = (im_uint_t) 1 << nodes->nseed;
+
+    if (!(nodes->wrong & seed)) {
+        nodes->wrong |= seed;
+        nodes->seed->trouble = IM_LINK_FINE;
+    }
+
+    return nodes->wrong == ((im_uint_t) 1 << nodes->context->conf.nseeds) - 1;
+}
+
+
 /*
  * Of a server that is in use, an answer that can't be used is ignored: the next
  * one is asked.
@@ -290,7 +307,8 @@ im_link_nodes_handler(const im_link_reply_t *reply, void *data)
     single = im_str_eq(im_link_reply_str(reply),
                        im_str_z("ERR This instance has cluster support "
                                 "disabled"));
-    why = single ? "it is not a node of a cluster" : NULL;
+    why = single ? "it is not a node of a cluster: name nodes of one, or leave "
+                   "\"cluster\" away" : NULL;
 
     if (why == NULL && !im_link_reply_is_error(reply)) {
         why = im_link_map_read(nodes->map, reply, server->peer.addr.host);
@@ -299,6 +317,7 @@ im_link_nodes_handler(const im_link_reply_t *reply, void *data)
     nodes->wanted = 0;
 
     if (why == NULL && !im_link_reply_is_error(reply)) {
+        nodes->wrong &= ~(server->probe ? (im_uint_t) 1 << nodes->nseed : 0);
         im_link_nodes_apply(nodes, server->probe ? NULL : server);
 
         if (server->probe && !server->context->ended) {
@@ -307,7 +326,8 @@ im_link_nodes_handler(const im_link_reply_t *reply, void *data)
         }
 
     } else if (server->probe) {
-        im_link_server_refuse(server, single ? NULL : reply, why, single);
+        im_link_server_refuse(server, single ? NULL : reply, why,
+                              single && im_link_nodes_wrong(nodes));
     }
 }
 

@@ -38,6 +38,7 @@ struct im_link_nodes_s {
     im_link_map_t                 *map;     /* as read last */
     im_link_server_t              *seed;    /* gives the first map */
     im_uint_t                      nseed;
+    im_uint_t                      wrong;   /* set of seeds: no nodes */
     im_link_server_t              *asked;   /* for the slots, now */
     im_link_server_t              *source;  /* is to be asked; NULL: any */
     im_link_server_t              *gone;    /* to be freed */

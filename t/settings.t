@@ -2,7 +2,8 @@
 # Copyright (C) The im authors
 #
 # The settings of the masters of a cluster: what is wrong is said once for all
-# that have it, and of servers that become masters later too.
+# that have it, and of servers that become masters later too.  What keeps
+# programs from their start, and what does not.
 
 use strict;
 use warnings;
@@ -24,7 +25,9 @@ $redis->command('redis5', 'CONFIG', 'SET', 'appendonly', 'no');
 
 my ($one, $two, $three, $five) = map { $redis->address($_) }
     qw(redis1 redis2 redis3 redis5);
-my $job = start('im_job', '--redis=' . join ' ', $redis->words);
+my $single = Test::Im::Redis->new;
+my $words = join ' ', $redis->words;
+my $job;
 
 
 sub writes {
@@ -33,6 +36,57 @@ sub writes {
     until_true(sub { wrote($job) =~ $like || ended($job) });
     like(wrote($job), $like, $name);
 }
+
+
+sub refused {
+    my ($like, $name) = @_;
+
+    until_true(sub { ended($job) });
+    is(stop($job), 1, "$name: it ends");
+    like(wrote($job), $like, "$name: it says why");
+}
+
+
+sub policy {
+    my ($server, $policy) = @_;
+
+    $redis->command($server, 'CONFIG', 'SET', 'maxmemory-policy', $policy);
+}
+
+
+# at the start
+
+$single->start;
+
+my $away = $single->address('redis1');
+
+is($redis->master_of('im:{reg}:conf'), 'redis2', 'redis2 has the registry');
+policy('redis3', 'allkeys-lru');
+
+(my $mixed = $words) =~ s/\Acluster /cluster $away /;
+$job = start('im_job', "--redis=$mixed");
+writes(qr/Redis at "\Q$away\E" can't be used: it is not a node of a cluster: name nodes of one/,
+       'a seed that is no node');
+writes(qr/Redis at "\Q$two\E" is there/, 'the next seed leads to the cluster');
+writes(qr/Redis at "\Q$three\E" can't be used: its "maxmemory-policy"/,
+       'a master that evicts');
+policy('redis3', 'noeviction');
+writes(qr/Redis at "\Q$three\E" is there/, 'it is taken when it is right');
+is(stop($job), 0, 'the others were used');
+
+policy('redis2', 'allkeys-lru');
+$job = start('im_job', "--redis=$words");
+refused(qr/Redis at "\Q$two\E" can't be used: its "maxmemory-policy"/,
+        'the one of the registry evicts');
+policy('redis2', 'noeviction');
+
+$job = start('im_job', "--redis=cluster $away");
+refused(qr/it is not a node of a cluster: name nodes of one, or leave "cluster" away/,
+        'no seed is a node');
+
+# later
+
+$job = start('im_job', "--redis=$words");
 
 
 writes(qr/\[warn\] \d+: redis at "\Q$one\E", "\Q$three\E" has "cluster-node-timeout 15000": .*; CONFIG SET cluster-node-timeout 5000,/,

@@ -1063,6 +1063,135 @@ test_seed(void **state)
 }
 
 
+#define SINGLE  "-ERR This instance has cluster support disabled\r\n"
+#define NO_NODE(port)                                                         \
+    "Redis at \"127.0.0.1:" port "\" can't be used: it is not a node of a "    \
+    "cluster: name nodes of one, or leave \"cluster\" away\n"
+
+
+/* The next seed is asked for the slots, and gives that answer. */
+static void
+seed_says(int port, const char *answer)
+{
+    int  i;
+
+    for (i = 0; i < 100 && socket_at(port, 1) == NULL; i++) {
+        tick(50);
+    }
+
+    (void) im_link_connected(conn_at(port, 1));
+    wrote(port, 1, "CLUSTER SLOTS\n");
+    (void) feed(port, 1, answer);
+}
+
+
+/* One that is no node is left out; it is an error when there is no other. */
+static void
+test_wrong_seed(void **state)
+{
+    int  i;
+
+    (void) state;
+
+    create();
+    seed_says(A, SINGLE);
+    said(NO_NODE("7001"));
+    happened("");
+    assert_false(im_link_unusable(test_link));
+
+    /* the right one is slow to come */
+
+    seed_says(B, "-LOADING no\r\n");
+
+    for (i = 0; i < 3; i++) {
+        seed_says(A, SINGLE);
+        seed_says(B, "-LOADING no\r\n");
+    }
+
+    said("");
+    happened("");
+
+    seed_says(A, SINGLE);
+    seed_says(B, MAP);
+    assert_false(im_link_unusable(test_link));
+    tick(1);
+    prepare(A);
+    prepare(B);
+    happened("ready server0 server1 upr up2 ");
+    assert_int_equal(teardown(state), 0);
+
+    setup(state);
+    create();
+    seed_says(A, SINGLE);
+    happened("");
+    seed_says(B, SINGLE);
+    said(NO_NODE("7001") NO_NODE("7002"));
+    happened("fatal0 ");
+    assert_true(im_link_unusable(test_link));
+}
+
+
+/* All up to the settings: it evicts. */
+static void
+evicts(int port)
+{
+    (void) im_link_connected(conn_at(port, 1));
+    wrote_any(port, 1);
+    (void) feed(port, 1, "$25\r\nrun_id:aaaaaaaaaaaaaaaa\r\n\r\n");
+    (void) feed(port, 1, info(port, "00000000"));
+    (void) feed(port, 1, "*2\r\n$16\r\nmaxmemory-policy\r\n"
+                "$11\r\nallkeys-lru\r\n");
+    assert_null(socket_at(port, 1));
+}
+
+
+/* Whichever master answers first: B has the registry. */
+static void
+test_evicting(void **state)
+{
+    int  i;
+
+    (void) state;
+
+    for (i = 0; i < 2; i++) {
+        setup(state);
+        start();
+
+        if (i == 0) {
+            evicts(A);
+            prepare(B);
+
+        } else {
+            prepare(B);
+            evicts(A);
+        }
+
+        prepare(C);
+        happened("ready server1 upr up2 server2 up0 ");
+        assert_false(im_link_unusable(test_link));
+        assert_false(im_link_ready(test_link, 3));
+        assert_int_equal(im_link_unserved(test_link), 5461);
+        assert_int_equal(teardown(state), 0);
+
+        setup(state);
+        start();
+
+        if (i == 0) {
+            evicts(B);
+            prepare(A);
+
+        } else {
+            prepare(A);
+            evicts(B);
+        }
+
+        happened("fatal0 ");
+        assert_true(im_link_unusable(test_link));
+        assert_int_equal(teardown(state), 0);
+    }
+}
+
+
 static void
 test_destroy(void **state)
 {
@@ -1131,6 +1260,8 @@ static const struct CMUnitTest  tests[] = {
     moves_test(test_channels),
     moves_test(test_watch),
     moves_test(test_seed),
+    moves_test(test_wrong_seed),
+    cmocka_unit_test(test_evicting),
     moves_test(test_destroy),
     cmocka_unit_test(test_no_memory)
 };
