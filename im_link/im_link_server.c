@@ -178,6 +178,46 @@ im_link_server_log(im_link_server_t *server, im_link_trouble_e trouble,
 }
 
 
+/*
+ * The user lacks a right: what needs it fails in many places, and the cure is
+ * one.  Settings that can't be read are a warning of their own.
+ */
+static void
+im_link_server_denied(im_link_server_t *server, const im_link_reply_t *reply)
+{
+    char                text[4 * IM_LINK_SERVER_WHY];
+    uint64_t            now;
+    im_link_conf_t     *conf;
+    im_link_context_t  *context;
+
+    context = server->context;
+    conf = &context->conf;
+    now = im_link_time(context);
+
+    if (!im_link_reply_is_error(reply)
+        || strncmp(reply->str, "NOPERM", 6) != 0
+        || strstr(reply->str, "'config") != NULL
+        || (context->denied != 0 && now - context->denied < IM_LINK_COMPLAIN))
+    {
+        return;
+    }
+
+    context->denied = now;
+
+    (void) snprintf(text, sizeof(text), "Redis at \"%.*s\" refuses a command: "
+                    "%.*s; ACL SETUSER %.*s ~%.*s* ~im_* &%.*s* +@all "
+                    "-@dangerous +info +config|get, at each server",
+                    (int) im_min(server->name.len, IM_LINK_SERVER_WHY),
+                    (char *) server->name.data, IM_LINK_SERVER_WHY, reply->str,
+                    (int) (conf->user.len > 0 ? im_min(conf->user.len, 64) : 7),
+                    conf->user.len > 0 ? (char *) conf->user.data : "default",
+                    (int) conf->prefix.len, (char *) conf->prefix.data,
+                    (int) conf->prefix.len, (char *) conf->prefix.data);
+
+    im_link_say(context, IM_LINK_LOG_ERROR, text);
+}
+
+
 int
 im_link_server_whole(const im_link_server_t *server)
 {
@@ -802,6 +842,8 @@ im_link_server_replied(im_link_conn_t *conn, const im_link_reply_t *reply)
 
     server = conn->owner;
     context = server->context;
+
+    im_link_server_denied(server, reply);
 
     if (conn == &server->pubsub) {
         context->events->pushed(server, reply);

@@ -70,6 +70,7 @@ typedef struct {
     im_link_server_t               *answers;  /* its reply is being handled */
     uint64_t                        due;      /* the next tick */
     uint64_t                        serials;  /* connections for calls so far */
+    uint64_t                        denied;   /* a missing right was logged */
     struct im_link_nodes_s         *nodes;
     unsigned                        ended:1;
 } im_link_context_t;

@@ -84,6 +84,16 @@ $job = start('im_job', "--redis=cluster $away");
 refused(qr/it is not a node of a cluster: name nodes of one, or leave "cluster" away/,
         'no seed is a node');
 
+$redis->command($_, 'ACL', 'SETUSER', 'lame', 'on', '>secret', '~*', '&*',
+                '+@all', '-ssubscribe') for qw(redis1 redis2 redis3);
+$job = start('im_job', "--redis=$words user=lame password=secret");
+writes(qr/is away \(pub\/sub.*: NOPERM(?:.*\n)*.*is away \(pub\/sub/,
+       'channels are refused by two masters');
+like(wrote($job), qr/refuses a command: NOPERM .*'ssubscribe' command; ACL SETUSER lame ~im:\* ~im_\* &im:\* \+\@all -\@dangerous \+info \+config\|get, at each server$/m,
+     'the log has the cause and the cure');
+is(scalar(() = wrote($job) =~ /refuses a command/g), 1, 'once for all masters');
+stop($job);
+
 # later
 
 $job = start('im_job', "--redis=$words");

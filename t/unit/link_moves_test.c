@@ -1192,6 +1192,60 @@ test_evicting(void **state)
 }
 
 
+#define DENIED(word)                                                          \
+    "NOPERM User u has no permissions to run the '" word "' command"
+#define CURE                                                                  \
+    "; ACL SETUSER u ~im:* ~im_* &im:* +@all -@dangerous +info +config|get, " \
+    "at each server\n"
+
+
+/* What needs the right fails in time; the log says why. */
+static void
+test_denied(void **state)
+{
+    (void) state;
+
+    conf.user = im_str_z("u");
+    come_up();
+
+    assert_int_equal(push("a", "{3}"), IM_OK);
+    wrote_any(A, 1);
+    (void) feed(A, 1, "-ASK 1584 127.0.0.1:7003\r\n");
+    wrote_any(C, 1);
+    (void) feed(C, 1, "-" DENIED("asking") "\r\n-MOVED 1584 127.0.0.1:7001"
+                "\r\n");
+    said("Redis at \"127.0.0.1:7003\" refuses a command: " DENIED("asking")
+         CURE);
+
+    /* once for all, and again each minute */
+
+    assert_int_equal(get("b", "{1}"), IM_OK);
+    wrote_any(B, 1);
+    (void) feed(B, 1, "-" DENIED("get") "\r\n");
+    said("");
+    now += 60000;
+    assert_int_equal(get("c", "{1}"), IM_OK);
+    wrote_any(B, 1);
+    (void) feed(B, 1, "-" DENIED("config|get") "\r\n");
+    said("");
+    assert_int_equal(get("d", "{1}"), IM_OK);
+    wrote_any(B, 1);
+    (void) feed(B, 1, "-" DENIED("get") "\r\n");
+    said("Redis at \"127.0.0.1:7002\" refuses a command: " DENIED("get") CURE);
+
+    /* of channels too */
+
+    now += 60000;
+    (void) im_link_subscribe(test_link, im_str_z("{1}d"), 4, 0);
+    wrote(B, 2, "SSUBSCRIBE {1}d\n");
+    (void) feed(B, 2, "-" DENIED("ssubscribe") "\r\n");
+    said("Redis at \"127.0.0.1:7002\" refuses a command: "
+         DENIED("ssubscribe") CURE
+         "Redis at \"127.0.0.1:7002\" is away (pub/sub, 5462 slots): "
+         DENIED("ssubscribe") "\n");
+}
+
+
 static void
 test_destroy(void **state)
 {
@@ -1262,6 +1316,7 @@ static const struct CMUnitTest  tests[] = {
     moves_test(test_seed),
     moves_test(test_wrong_seed),
     cmocka_unit_test(test_evicting),
+    moves_test(test_denied),
     moves_test(test_destroy),
     cmocka_unit_test(test_no_memory)
 };
