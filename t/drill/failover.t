@@ -151,7 +151,7 @@ my @drills = (
         $stack->reload('nginx2');
         replaced($m);
         back($m);
-    } ],
+    }, others => 1 ],
 
     [ 'cluster-reshard', 'cluster', '1000 slots move', sub {
         my $m = victim();
@@ -774,7 +774,7 @@ sub drill {
     $why .= "$v->{cuts} cuts of $v->{clients} clients\n"
         if $o{reloads} && $v->{cuts} > 2 * $o{reloads} * $v->{clients};
     $why .= "no hole\n" if $o{holes} && !$v->{real};
-    $why .= "$others pushes to other masters were refused\n"
+    $why .= "$others pushes to other masters were refused:\n$row->{whys}"
         if $o{others} && $others;
     $why .= "a push was not accepted\n" if $row->{failed};
     $why .= "first: $v->{first}\n" if $v->{first};
@@ -786,7 +786,7 @@ sub drill {
 # Ends the pushes; (row, pushes refused without a fault of their master, lines
 # that say what was accepted).
 sub measure {
-    my (@lines, %row, %wait, @gaps);
+    my (@lines, %row, %wait, %whys, @gaps);
     my $others = 0;
 
     for my $p (0, 1) {
@@ -807,7 +807,16 @@ sub measure {
                 if $fault->{topics}{$topic}
                    && $last - $first > ($wait{$topic} || 0);
         }
+
+        for my $refused (@{$kept->{refused}}) {
+            my ($topic, $time, @why) = @$refused;
+
+            $whys{"@why"}++ if $fault && $time >= $fault->{time}
+                               && !$fault->{topics}{$topic};
+        }
     }
+
+    $row{whys} = join '', map { "$whys{$_} times $_\n" } sort keys %whys;
 
     @pushes = ();
     tell_all("gaps\n");

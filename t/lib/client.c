@@ -1173,6 +1173,7 @@ cf_push(client_t *c, yajl_val push)
 
         snprintf(slot->epoch, sizeof(slot->epoch), "%s",
                  get_string(v, "epoch"));
+        note_at(slot, POSITION, slot->offset);
         return;
     }
 
@@ -1763,8 +1764,9 @@ judge_slot(client_t *c, slot_t *slot)
 
             if (!was_gone) {
                 fault(c, "topic %d: a hole was told before %s %u, but it had "
-                      "seen nothing that is gone, up to %u", slot->topic,
-                      epochs[e->epoch], e->number, have);
+                      "seen nothing that is gone, up to %s %u", slot->topic,
+                      epochs[e->epoch], e->number, epochs[e[-1].epoch],
+                      e[-1].number);
             }
 
             was_gone = 0;

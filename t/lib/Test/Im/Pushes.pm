@@ -47,7 +47,8 @@ sub start {
 
 
 # Ends once each topic has had one push more, which is accepted.  What it kept:
-# { accepted => [ [ TOPIC, EPOCH, SEQ, N, FIRST, LAST, TRIES ] ... ], status => {} }
+# { accepted => [ [ TOPIC, EPOCH, SEQ, N, FIRST, LAST, TRIES ] ... ], status => {},
+#   refused => [ [ TOPIC, TIME, STATUS, TEXT ] ... ] }
 sub stop {
     my ($self) = @_;
 
@@ -56,7 +57,7 @@ sub stop {
     $self->{failed} = $? != 0;
     $self->{pid} = 0;
 
-    my (@accepted, %status);
+    my (@accepted, @refused, %status);
 
     for my $line (split /\n/, slurp($self->{file})) {
         my ($what, @words) = split ' ', $line;
@@ -64,12 +65,15 @@ sub stop {
         if ($what eq 'accepted') {
             push @accepted, \@words;
 
+        } elsif ($what eq 'refused') {
+            push @refused, [ @words[0 .. 2], "@words[3 .. $#words]" ];
+
         } else {
             $status{$words[0]} += $words[1];
         }
     }
 
-    return { accepted => \@accepted, status => \%status,
+    return { accepted => \@accepted, refused => \@refused, status => \%status,
              failed => $self->{failed} };
 }
 
@@ -114,6 +118,7 @@ sub push_all {
     open(my $fh, '>', $self->{file}) or die "$self->{file}: $!\n";
     print $fh "status $_ $self->{status}{$_}\n" for keys %{$self->{status}};
     print $fh join(' ', 'accepted', @$_), "\n" for @{$self->{accepted}};
+    print $fh join(' ', 'refused', @$_), "\n" for @{$self->{refused}};
     close $fh;
 }
 
@@ -128,7 +133,11 @@ sub next_try {
 
     return if $topic->{socket} || $now < $topic->{due};
 
-    if (!$topic->{tries}++) {
+    # nginx closes idle connections when it is reloaded: that is no answer
+    if (delete $topic->{again}) {
+        delete $topic->{kept};
+
+    } elsif (!$topic->{tries}++) {
         $topic->{last_one} = $self->{ends};
         $topic->{n}++;
         $topic->{first} = $now;
@@ -140,8 +149,10 @@ sub next_try {
     my $ports = $self->{ports};
     my $port = $ports->[($topic->{tries} - 1) % @$ports];
     my $body = $self->body($topic);
-    my $socket = delete $topic->{kept}{$port}
-        || IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
+    my $socket = delete $topic->{kept}{$port};
+
+    $topic->{idle} = defined $socket;
+    $socket ||= IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
 
     return $self->failed($topic, 'refused') unless $socket;
 
@@ -154,7 +165,7 @@ sub next_try {
     syswrite $socket, "POST /im/push HTTP/1.1\r\nHost: localhost\r\n"
         . "Content-Type: application/json\r\nContent-Length: "
         . length($body) . "\r\n\r\n$body"
-        or $self->failed($topic, 'cut');
+        or $self->cut($topic);
 }
 
 
@@ -176,7 +187,7 @@ sub receive {
     my $n = sysread($topic->{socket}, $topic->{bytes}, 65536,
                     length $topic->{bytes});
 
-    return $self->failed($topic, 'cut') unless $n;
+    return $self->cut($topic) unless $n;
 
     my ($head, $rest) = $topic->{bytes} =~ /\A(.*?\r\n\r\n)(.*)\z/s or return;
     my ($status) = $head =~ m{\AHTTP/1\.1 (\d+)};
@@ -209,15 +220,33 @@ sub receive {
 }
 
 
+# One that was kept may have been closed before the request came.
+sub cut {
+    my ($self, $topic) = @_;
+
+    return $self->failed($topic, 'cut')
+        unless $topic->{idle} && $topic->{bytes} eq '';
+
+    $topic->{again} = 1;
+    $topic->{socket} = undef;
+    $topic->{due} = time();
+}
+
+
 sub failed {
     my ($self, $topic, $why, $rest) = @_;
 
     # it is refused for good
     die "push: $why $rest\n" if $why =~ /\A4/;
 
+    my $now = time();
+
     $self->{status}{$why}++;
+    push @{$self->{refused}},
+        [ $topic->{name}, $now, $why, (defined $rest ? $rest : '')
+                                          =~ s/\s+/ /gr ];
     $topic->{socket} = undef;
-    $topic->{due} = time() + $Again;
+    $topic->{due} = $now + $Again;
 }
 
 
