@@ -8,9 +8,7 @@
  * ones how many bytes follow or how much.
  */
 
-#include <stdlib.h>
-
-#include "im_link_transport.h"
+#include "link_transport.h"
 
 
 #define FUZZ_CALLS    0
@@ -29,14 +27,6 @@ static void fuzz_up(void *data, im_uint_t partition, int anew);
 static void fuzz_message(void *data, im_uint_t number, im_str_t payload);
 static void fuzz_heartbeat(void *data, im_uint_t number, int lost);
 static void fuzz_fatal(void *data, const char *why);
-static void *fuzz_connect(void *data, im_link_conn_t *conn,
-    const im_link_address_t *to, const char **why);
-static void fuzz_close(void *socket);
-static void fuzz_write(void *socket);
-static void fuzz_timer(void *data, im_uint_t ms);
-static uint64_t fuzz_now(void *data);
-static uint32_t fuzz_random(void *data);
-static void fuzz_log(void *data, im_link_log_e level, const char *text);
 
 
 static const im_link_events_t  fuzz_events = {
@@ -44,16 +34,10 @@ static const im_link_events_t  fuzz_events = {
     fuzz_heartbeat, fuzz_fatal
 };
 
-static const im_link_transport_t  fuzz_transport = {
-    fuzz_connect, fuzz_close, fuzz_write, fuzz_timer, fuzz_now, fuzz_random,
-    fuzz_log
-};
-
 static const im_script_t  fuzz_script = { "s", "sha", im_str("return 1") };
 
 static im_link_t       *fuzz_link;
 static im_link_conn_t  *fuzz_conns[2];
-static uint64_t         fuzz_time;
 static int              fuzz_waiting;      /* calls without a reply */
 
 
@@ -266,58 +250,4 @@ fuzz_connect(void *data, im_link_conn_t *conn, const im_link_address_t *to,
     *slot = conn;
 
     return slot;
-}
-
-
-static void
-fuzz_close(void *socket)
-{
-    *(im_link_conn_t **) socket = NULL;
-}
-
-
-static void
-fuzz_write(void *socket)
-{
-    if (*(im_link_conn_t **) socket == NULL) {
-        abort();
-    }
-}
-
-
-static void
-fuzz_timer(void *data, im_uint_t ms)
-{
-    (void) data;
-
-    if (ms == 0) {
-        abort();
-    }
-}
-
-
-static uint64_t
-fuzz_now(void *data)
-{
-    (void) data;
-
-    return fuzz_time;
-}
-
-
-static uint32_t
-fuzz_random(void *data)
-{
-    (void) data;
-
-    return 7;
-}
-
-
-static void
-fuzz_log(void *data, im_link_log_e level, const char *text)
-{
-    (void) data;
-    (void) level;
-    (void) text;
 }

@@ -9,9 +9,8 @@
  */
 
 #include <netdb.h>
-#include <stdlib.h>
 
-#include "im_link_transport.h"
+#include "link_transport.h"
 
 
 #define FUZZ_CONNS  24
@@ -30,14 +29,6 @@ static void fuzz_server(void *data, im_uint_t server);
 static void fuzz_up(void *data, im_uint_t partition, int anew);
 static void fuzz_down(void *data, im_uint_t partition);
 static void fuzz_message(void *data, im_uint_t number, im_str_t payload);
-static void *fuzz_connect(void *data, im_link_conn_t *conn,
-    const im_link_address_t *to, const char **why);
-static void fuzz_close(void *socket);
-static void fuzz_write(void *socket);
-static void fuzz_timer(void *data, im_uint_t ms);
-static uint64_t fuzz_now(void *data);
-static uint32_t fuzz_random(void *data);
-static void fuzz_log(void *data, im_link_log_e level, const char *text);
 
 
 static const im_link_events_t  fuzz_events = {
@@ -48,18 +39,12 @@ static const im_link_events_t  fuzz_events = {
     .message = fuzz_message
 };
 
-static const im_link_transport_t  fuzz_transport = {
-    fuzz_connect, fuzz_close, fuzz_write, fuzz_timer, fuzz_now, fuzz_random,
-    fuzz_log
-};
-
 static const im_script_t  fuzz_script = { "s", "sha", im_str("return 1") };
 
 static im_link_t       *fuzz_link;
 static im_link_conn_t  *fuzz_conns[FUZZ_CONNS];
 static uint8_t          fuzz_open[FUZZ_CONNS];    /* 1: connects; 2: is open */
 static uint8_t          fuzz_parts[IM_LINK_REGISTRY + 1];
-static uint64_t         fuzz_time;
 static int              fuzz_waiting;             /* calls without a reply */
 
 
@@ -309,58 +294,4 @@ fuzz_connect(void *data, im_link_conn_t *conn, const im_link_address_t *to,
     *why = "no room";
 
     return NULL;
-}
-
-
-static void
-fuzz_close(void *socket)
-{
-    *(im_link_conn_t **) socket = NULL;
-}
-
-
-static void
-fuzz_write(void *socket)
-{
-    if (*(im_link_conn_t **) socket == NULL) {
-        abort();
-    }
-}
-
-
-static void
-fuzz_timer(void *data, im_uint_t ms)
-{
-    (void) data;
-
-    if (ms == 0) {
-        abort();
-    }
-}
-
-
-static uint64_t
-fuzz_now(void *data)
-{
-    (void) data;
-
-    return fuzz_time;
-}
-
-
-static uint32_t
-fuzz_random(void *data)
-{
-    (void) data;
-
-    return 7;
-}
-
-
-static void
-fuzz_log(void *data, im_link_log_e level, const char *text)
-{
-    (void) data;
-    (void) level;
-    (void) text;
 }

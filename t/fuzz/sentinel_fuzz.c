@@ -8,9 +8,8 @@
  * bytes follow or how much.
  */
 
-#include <stdlib.h>
-
 #include "im_link_sentinel.h"
+#include "link_transport.h"
 
 
 #define FUZZ_CONNS  6
@@ -21,25 +20,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void fuzz_step(unsigned what, const uint8_t *data, size_t n);
 static void fuzz_handler(void *data, im_str_t addr, uint64_t epoch);
-static void *fuzz_connect(void *data, im_link_conn_t *conn,
-    const im_link_address_t *to, const char **why);
-static void fuzz_close(void *socket);
-static void fuzz_write(void *socket);
-static void fuzz_timer(void *data, im_uint_t ms);
-static uint64_t fuzz_now(void *data);
-static uint32_t fuzz_random(void *data);
-static void fuzz_log(void *data, im_link_log_e level, const char *text);
 
-
-static const im_link_transport_t  fuzz_transport = {
-    fuzz_connect, fuzz_close, fuzz_write, fuzz_timer, fuzz_now, fuzz_random,
-    fuzz_log
-};
 
 static im_link_context_t    fuzz_context;
 static im_link_sentinel_t  *fuzz_sentinel;
 static im_link_conn_t      *fuzz_conns[FUZZ_CONNS];
-static uint64_t             fuzz_time;
 static uint64_t             fuzz_epoch;
 
 
@@ -184,61 +169,4 @@ fuzz_connect(void *data, im_link_conn_t *conn, const im_link_address_t *to,
     fuzz_conns[i] = conn;
 
     return &fuzz_conns[i];
-}
-
-
-static void
-fuzz_close(void *socket)
-{
-    *(im_link_conn_t **) socket = NULL;
-}
-
-
-static void
-fuzz_write(void *socket)
-{
-    if (*(im_link_conn_t **) socket == NULL) {
-        abort();
-    }
-}
-
-
-static void
-fuzz_timer(void *data, im_uint_t ms)
-{
-    (void) data;
-
-    if (ms == 0) {
-        abort();
-    }
-}
-
-
-static uint64_t
-fuzz_now(void *data)
-{
-    (void) data;
-
-    return fuzz_time;
-}
-
-
-static uint32_t
-fuzz_random(void *data)
-{
-    (void) data;
-
-    return 7;
-}
-
-
-static void
-fuzz_log(void *data, im_link_log_e level, const char *text)
-{
-    (void) data;
-    (void) level;
-
-    if (strlen(text) > 4096) {
-        abort();
-    }
 }
