@@ -397,6 +397,17 @@ for my $room (values %room) {
     got_all($c, $room, 'nothing is lost');
 }
 
+
+# one master after the other, until none is left
+
+$set->crash($registry);
+ok(until_true(20, sub { (push_to($room{$registry}))[0] == 503 }),
+   'the registry is away again');
+is(status_of('GET', '/im/health'), 200, 'health: others take pushes');
+$set->crash($set->running);
+ok(until_true(20, sub { status_of('GET', '/im/health') == 503 }),
+   'health: none does');
+
 is(scalar($stack->alerts), 0, 'no alerts');
 is(scalar($stack->findings), 0, 'no findings');
 

@@ -91,6 +91,10 @@ im_logic_health_handler(im_daemon_request_t *r)
     logic = r->data;
     why = im_logic_unready(logic);
 
+    if (why == NULL && im_link_unserved(logic->link) == IM_LINK_SLOTS) {
+        why = im_link_why(logic->link, IM_LINK_REGISTRY);
+    }
+
     if (why != NULL) {
         im_logic_reply_error(r, 503, why);
         return;
