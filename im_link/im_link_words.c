@@ -361,16 +361,33 @@ im_link_words_row(im_str_t word)
 }
 
 
-/* What is shown of a word. */
+/*
+ * What is shown of a word: no password, not even that of a URL, or of a word
+ * that is spelled wrong.
+ */
 static im_str_t
 im_link_words_shown(im_str_t word)
 {
-    im_uint_t  row;
+    im_uint_t      row;
+    const u_char  *end;
 
     row = im_link_words_row(word);
 
-    return row < IM_WORDS && im_link_words[row].type == IM_WORD_SECRET
-           ? im_link_words[row].name : word;
+    if (row < IM_WORDS) {
+        return im_link_words[row].type == IM_WORD_SECRET
+               ? im_link_words[row].name : word;
+    }
+
+    if (im_str_begins(word, im_str_z("sentinel="))
+        || im_str_begins(word, im_str_z("unix:")))
+    {
+        return word;
+    }
+
+    end = im_str_chr(word, im_str_chr(word, '@') != NULL ? ':' : '=');
+
+    return end != NULL
+           ? im_str_set(word.data, (size_t) (end + 1 - word.data)) : word;
 }
 
 
