@@ -293,6 +293,7 @@ static void
 im_link_nodes_handler(const im_link_reply_t *reply, void *data)
 {
     int                single;
+    im_str_t           text;
     const char        *why;
     im_link_nodes_t   *nodes;
     im_link_server_t  *server = data;
@@ -304,9 +305,9 @@ im_link_nodes_handler(const im_link_reply_t *reply, void *data)
         return;
     }
 
-    single = im_str_eq(im_link_reply_str(reply),
-                       im_str_z("ERR This instance has cluster support "
-                                "disabled"));
+    text = im_link_reply_str(reply);
+    single = im_str_eq(text, im_str_z("ERR This instance has cluster support "
+                                      "disabled"));
     why = single ? "it is not a node of a cluster: name nodes of one, or leave "
                    "\"cluster\" away" : NULL;
 
@@ -326,7 +327,12 @@ im_link_nodes_handler(const im_link_reply_t *reply, void *data)
         }
 
     } else if (server->probe) {
-        im_link_server_refuse(server, single ? NULL : reply, why,
+
+        if (im_str_begins(text, im_str_z("ERR unknown command"))) {
+            why = "it does not know CLUSTER SLOTS: is it a sentinel?";
+        }
+
+        im_link_server_refuse(server, why != NULL ? NULL : reply, why,
                               single && im_link_nodes_wrong(nodes));
     }
 }

@@ -20,7 +20,7 @@
 
 #define IM_SENTINEL_QUESTIONS  8        /* that one has not answered yet */
 #define IM_SENTINEL_MAX_REPLY  65536
-#define IM_SENTINEL_STALE      5        /* answers of an older epoch */
+#define IM_SENTINEL_STALE      5        /* answers that name another master */
 #define IM_SENTINEL_TEXT       2048
 
 
@@ -33,7 +33,8 @@ typedef struct {
     im_uint_t              asked;      /* questions of this connection, */
     im_uint_t              answered;   /* and answers */
     im_uint_t              mark;       /* up to this one answers are old */
-    im_uint_t              stale;      /* answers of an older epoch */
+    im_uint_t              stale;      /* answers that name another
+                                          master, no newer one */
     im_link_said_t         said;
     im_link_said_t         next;       /* being read */
     char                   why[IM_LINK_SAID_WHY];
@@ -524,6 +525,36 @@ im_link_sentinel_judge(im_link_sentinel_t *sentinel)
 }
 
 
+/* One that names another master for long, and not a newer one, is wrong. */
+static void
+im_link_sentinel_compare(im_link_sentinel_t *sentinel,
+    im_link_sentinel_node_t *node)
+{
+    if (node->said.epoch > sentinel->best.epoch
+        || sentinel->best.addr[0] == '\0'
+        || strcmp(node->said.addr, sentinel->best.addr) == 0)
+    {
+        node->stale = 0;
+        return;
+    }
+
+    if (++node->stale == IM_SENTINEL_STALE) {
+        (void) snprintf(node->why, sizeof(node->why), "it names another "
+                        "master, of the epoch %llu, not %llu",
+                        (unsigned long long) node->said.epoch,
+                        (unsigned long long) sentinel->best.epoch);
+
+        if (node->said.epoch == sentinel->best.epoch) {
+            (void) snprintf(node->why, sizeof(node->why), "it names another "
+                            "master, of the same epoch: does it belong to "
+                            "other sentinels?");
+        }
+
+        im_link_sentinel_news(sentinel);
+    }
+}
+
+
 static void
 im_link_sentinel_master_handler(const im_link_reply_t *reply, void *data)
 {
@@ -572,17 +603,7 @@ im_link_sentinel_addr_handler(const im_link_reply_t *reply, void *data)
         im_link_sentinel_news(sentinel);
     }
 
-    if (node->said.epoch >= sentinel->best.epoch) {
-        node->stale = 0;
-
-    } else if (++node->stale == IM_SENTINEL_STALE) {
-        (void) snprintf(node->why, sizeof(node->why), "it names another "
-                        "master, of the epoch %llu, not %llu",
-                        (unsigned long long) node->said.epoch,
-                        (unsigned long long) sentinel->best.epoch);
-        im_link_sentinel_news(sentinel);
-    }
-
+    im_link_sentinel_compare(sentinel, node);
     im_link_sentinel_judge(sentinel);
 }
 

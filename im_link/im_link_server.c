@@ -473,7 +473,8 @@ im_link_server_check_mode(im_link_server_t *server,
     mode = im_link_server_info_field(reply, "redis_mode:");
 
     if (im_str_eq(mode, im_str_z("sentinel"))) {
-        im_link_server_refuse(server, NULL, "it is a sentinel, not a Redis", 1);
+        im_link_server_refuse(server, NULL, "it is a sentinel, not a Redis: "
+                              "begin with \"sentinel=NAME\"", 1);
 
     } else if (im_str_eq(mode, im_str_z("standalone"))
                && server->context->conf.kind == IM_LINK_CLUSTER)

@@ -484,7 +484,7 @@ qr/im_redis.*127\.0\.0\.1:x/
     location = /echo { im_comet protocol=echo; }
 --- must_die
 --- error_log eval
-qr/im_redis.*speed=5/
+qr/im_redis.*speed=/
 
 
 

@@ -145,7 +145,7 @@ my %redis = ((map { quoted($_) => qr/"\Q$_\E" \Q$addresses{$_}\E/ }
     "h password_file=" => qr/"password_file=" is empty/,
     "h password_file=$dir" => qr/"password_file=$dir" can't be read/,
     "h 6380" => qr/"6380" is one server too many: begin with "cluster"/,
-    "h speed=1" => qr/"speed=1" is unknown; there are user=/,
+    "h speed=1" => qr/"speed=" is unknown; there are user=/,
 );
 
 for my $redis (sort keys %redis) {

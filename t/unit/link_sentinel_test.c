@@ -693,11 +693,9 @@ test_log(void **state)
 
 /* One that names another master for long is wrong, and said to be so. */
 static void
-test_stale(void **state)
+other_master(uint64_t epoch, const char *port)
 {
     int  n;
-
-    (void) state;
 
     start(2, "1");
     live(1500, 2, "1");
@@ -705,14 +703,46 @@ test_stale(void **state)
 
     for (n = 0; n < 7; n++) {
         tick(1000);
-        says(0, 1, "9");
+        says(0, epoch, port);
         says(1, 2, "1");
         says(2, 2, "1");
     }
 
     happened("");
+}
+
+
+static void
+test_stale(void **state)
+{
+    (void) state;
+
+    other_master(1, "9");
     told("E Redis: 3 of 3 sentinels answer for \"im\"; \"127.0.0.1:26379\": it "
          "names another master, of the epoch 1, not 2\n");
+}
+
+
+static void
+test_same_epoch(void **state)
+{
+    (void) state;
+
+    other_master(2, "9");
+    told("E Redis: 3 of 3 sentinels answer for \"im\"; \"127.0.0.1:26379\": it "
+         "names another master, of the same epoch: does it belong to other "
+         "sentinels?\n");
+}
+
+
+/* The master is what matters. */
+static void
+test_same_master(void **state)
+{
+    (void) state;
+
+    other_master(1, "1");
+    told("");
 }
 
 
@@ -864,6 +894,8 @@ static const struct CMUnitTest  tests[] = {
     sentinel_test(test_errors),
     sentinel_test(test_log),
     sentinel_test(test_stale),
+    sentinel_test(test_same_epoch),
+    sentinel_test(test_same_master),
     sentinel_test(test_auth),
     sentinel_test(test_silence),
     sentinel_test(test_close),
