@@ -18,6 +18,9 @@
 #define IM_LINK_BUDGET  2000           /* of a call that waits */
 #define IM_LINK_HELD    5              /* how often they are looked at */
 
+#define IM_LINK_NO_MASTER    "has no master"
+#define IM_LINK_TWO_MASTERS  "is being moved: its keys are on two servers"
+
 #define IM_LINK_WHY     (IM_LINK_SERVER_NAME + IM_LINK_SERVER_WHY + 16)
 
 
@@ -42,6 +45,8 @@ struct im_link_s {
     im_uint_t            registry;     /* its slot */
     im_link_part_t      *parts;        /* the registry, then partitions */
     char                *why;          /* for callers */
+    const char          *excuse;       /* of the call that is given up */
+    im_uint_t            excused;      /* its slot */
     unsigned             told:1;       /* the owner knows the partitions */
 };
 
@@ -183,12 +188,15 @@ im_link_create(const im_link_conf_t *conf, const im_link_transport_t *transport,
 }
 
 
-/* It can't be sent any more. */
+/* It can't be sent any more.  why: what its slot has; NULL: redis is away. */
 static void
-im_link_give_up(im_link_kept_t *kept)
+im_link_give_up(im_link_t *link, im_link_kept_t *kept, const char *why)
 {
     if (kept->handler != NULL) {
+        link->excuse = why;
+        link->excused = kept->slot;
         kept->handler(NULL, kept->data);
+        link->excuse = NULL;
     }
 
     im_free(kept);
@@ -214,7 +222,7 @@ im_link_destroy(im_link_t *link)
     while (!im_list_empty(&link->hold.queues)) {
         queue = im_list_data(im_list_first(&link->hold.queues),
                              im_link_queue_t, link);
-        im_link_give_up(im_link_hold_take(&link->hold, queue));
+        im_link_give_up(link, im_link_hold_take(&link->hold, queue), NULL);
     }
 
     im_link_leave(&context->guard);
@@ -428,8 +436,8 @@ im_link_why(const im_link_t *link, im_uint_t partition)
     server = im_link_nodes_at(&link->nodes, slot);
 
     if (server == NULL && link->parts != NULL) {
-        (void) snprintf(link->why, IM_LINK_WHY, "redis: slot %u has no master",
-                        (unsigned) slot);
+        (void) snprintf(link->why, IM_LINK_WHY, "redis: slot %u %s",
+                        (unsigned) slot, IM_LINK_NO_MASTER);
         return link->why;
     }
 
@@ -458,6 +466,20 @@ im_link_needed(const im_link_t *link)
     server = im_link_nodes_at(&link->nodes, link->registry);
 
     return server != NULL ? server : link->nodes.seed;
+}
+
+
+const char *
+im_link_excuse(const im_link_t *link)
+{
+    if (link->excuse == NULL) {
+        return "redis is away";
+    }
+
+    (void) snprintf(link->why, IM_LINK_WHY, "redis: slot %u %s",
+                    (unsigned) link->excused, link->excuse);
+
+    return link->why;
 }
 
 
@@ -830,6 +852,7 @@ static void
 im_link_release_queue(im_link_t *link, im_uint_t slot)
 {
     uint64_t           now, last;
+    const char        *why;
     im_link_kept_t    *kept;
     im_link_queue_t   *queue;
     im_link_server_t  *server;
@@ -850,7 +873,9 @@ im_link_release_queue(im_link_t *link, im_uint_t slot)
         if (server == NULL || now - kept->since > IM_LINK_BUDGET
             || (server->failed && !im_link_server_takes(server)))
         {
-            im_link_give_up(im_link_hold_take(&link->hold, queue));
+            why = server == NULL ? IM_LINK_NO_MASTER
+                : queue->narrow ? IM_LINK_TWO_MASTERS : NULL;
+            im_link_give_up(link, im_link_hold_take(&link->hold, queue), why);
 
         } else if (now < queue->retry || !im_link_server_trusted(server)) {
             return;
@@ -859,7 +884,7 @@ im_link_release_queue(im_link_t *link, im_uint_t slot)
             kept = im_link_hold_take(&link->hold, queue);
 
             if (im_link_conn_send_again(&server->calls, kept) != IM_OK) {
-                im_link_give_up(kept);
+                im_link_give_up(link, kept, NULL);
             }
         }
     }
@@ -913,7 +938,7 @@ im_link_wait(im_link_t *link, im_link_kept_t *kept, int narrow)
     kept->asking = 0;
 
     if (link->context.ended || now - kept->since > IM_LINK_BUDGET) {
-        im_link_give_up(kept);
+        im_link_give_up(link, kept, narrow ? IM_LINK_TWO_MASTERS : NULL);
         return 1;
     }
 
@@ -1065,8 +1090,7 @@ static int
 im_link_error_foreign(im_link_t *link, im_link_server_t *server,
     im_link_kept_t *kept, const im_link_reply_t *reply)
 {
-    im_link_server_refuse(server, NULL, "it is a node of a cluster: configure "
-                          "it with \"cluster\"", 1);
+    im_link_server_refuse(server, NULL, IM_LINK_NOT_ALONE, 1);
 
     return 0;
 }
@@ -1190,9 +1214,7 @@ im_link_server_refused(im_link_server_t *server)
 
     link = im_link_of(server->context);
 
-    if (server->unusable && link->keys.partitions == 0
-        && server == im_link_needed(link))
-    {
+    if (server->unusable && !link->told && server == im_link_needed(link)) {
         im_link_event(&link->context, fatal, server->why);
     }
 }

@@ -158,6 +158,9 @@ int im_link_ready(const im_link_t *link, im_uint_t partition);
 /* Why it is not ready; kept by the link. */
 const char *im_link_why(const im_link_t *link, im_uint_t partition);
 
+/* In a handler that got NULL: why.  It holds until the next call. */
+const char *im_link_excuse(const im_link_t *link);
+
 /* It isn't ready, or takes more than 50 ms for a reply: send less. */
 int im_link_slow(const im_link_t *link, im_uint_t partition);
 

@@ -4,6 +4,8 @@
  * The servers of a link, and which one has a slot.
  */
 
+#include <stdio.h>
+
 #include "im_link_nodes.h"
 
 
@@ -232,6 +234,37 @@ im_link_nodes_good(const im_link_nodes_t *nodes, const im_link_server_t *server)
 }
 
 
+/* Slots without a master are an error at first and again each minute. */
+static void
+im_link_nodes_check_owners(im_link_nodes_t *nodes)
+{
+    char       text[64];
+    uint64_t   now;
+    im_uint_t  i, n;
+
+    now = im_link_time(nodes->context);
+
+    for (i = 0, n = IM_LINK_SLOTS; i < nodes->n; i++) {
+        n -= nodes->list[i]->nslots;
+    }
+
+    if (n > 0 && (nodes->complained == 0
+                  || now - nodes->complained >= IM_LINK_COMPLAIN))
+    {
+        nodes->complained = now;
+        (void) snprintf(text, sizeof(text), "%u slot%s of Redis %s no "
+                        "master", (unsigned) n, n == 1 ? "" : "s",
+                        n == 1 ? "has" : "have");
+        im_link_say(nodes->context, IM_LINK_LOG_ERROR, text);
+
+    } else if (n == 0 && nodes->complained != 0) {
+        nodes->complained = 0;
+        im_link_say(nodes->context, IM_LINK_LOG_NOTICE,
+                    "all slots of Redis have masters");
+    }
+}
+
+
 /* said: the server that gave the map. */
 static void
 im_link_nodes_apply(im_link_nodes_t *nodes, im_link_server_t *said)
@@ -263,6 +296,8 @@ im_link_nodes_apply(im_link_nodes_t *nodes, im_link_server_t *said)
             im_link_nodes_give(nodes, slot, server);
         }
     }
+
+    im_link_nodes_check_owners(nodes);
 
     nodes->events->moved(nodes->context);
 }
@@ -308,8 +343,7 @@ im_link_nodes_handler(const im_link_reply_t *reply, void *data)
     text = im_link_reply_str(reply);
     single = im_str_eq(text, im_str_z("ERR This instance has cluster support "
                                       "disabled"));
-    why = single ? "it is not a node of a cluster: name nodes of one, or leave "
-                   "\"cluster\" away" : NULL;
+    why = single ? IM_LINK_NOT_CLUSTER : NULL;
 
     if (why == NULL && !im_link_reply_is_error(reply)) {
         why = im_link_map_read(nodes->map, reply, server->peer.addr.host);

@@ -45,6 +45,7 @@ struct im_link_nodes_s {
     im_uint_t                      turn;
     uint64_t                       time;    /* one was asked */
     uint64_t                       fine;    /* all slots had their servers */
+    uint64_t                       complained;  /* slots have no master; 0 */
     unsigned                       wanted:1;  /* slots have moved */
     unsigned                       next:1;    /* seed is to be tried */
 };

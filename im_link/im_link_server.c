@@ -16,7 +16,6 @@
 #define IM_LINK_RETRY     50           /* ms, as all here */
 #define IM_LINK_POLL      2000
 #define IM_LINK_PING      5000
-#define IM_LINK_COMPLAIN  60000
 
 
 static const im_link_conn_events_t  im_link_server_conn_events;
@@ -463,6 +462,27 @@ im_link_server_old(im_link_server_t *server, const im_link_reply_t *reply)
 }
 
 
+/* A node of a cluster that has all slots can be used as one server. */
+static void
+im_link_server_slots_handler(const im_link_reply_t *reply, void *data)
+{
+    im_str_t                id, first;
+    im_uint_t               i;
+    const im_link_reply_t  *range;
+
+    for (i = 0; i < im_link_reply_len(reply); i++) {
+        range = im_link_reply_at(reply, i);
+        id = im_link_reply_str_at(im_link_reply_at(range, 2), 2);
+        first = i == 0 ? id : first;
+
+        if (!im_str_eq(id, first)) {
+            im_link_server_refuse(data, NULL, IM_LINK_NOT_ALONE, 1);
+            return;
+        }
+    }
+}
+
+
 /* A server that does not say what it is counts as the right one. */
 static void
 im_link_server_check_mode(im_link_server_t *server,
@@ -479,7 +499,13 @@ im_link_server_check_mode(im_link_server_t *server,
     } else if (im_str_eq(mode, im_str_z("standalone"))
                && server->context->conf.kind == IM_LINK_CLUSTER)
     {
-        im_link_server_refuse(server, NULL, "it is not a node of a cluster", 1);
+        im_link_server_refuse(server, NULL, IM_LINK_NOT_CLUSTER, 1);
+
+    } else if (im_str_eq(mode, im_str_z("cluster"))
+               && server->context->conf.kind != IM_LINK_CLUSTER)
+    {
+        im_link_server_question(server, &server->calls, "CLUSTER SLOTS",
+                                im_link_server_slots_handler);
     }
 }
 

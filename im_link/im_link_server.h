@@ -178,6 +178,14 @@ im_int_t im_link_server_ask(im_link_server_t *server, im_link_reply_pt handler);
 void im_link_server_describe(im_link_server_t *server,
     im_link_server_info_t *info);
 
+#define IM_LINK_COMPLAIN  60000        /* ms: then a trouble is logged again */
+
+#define IM_LINK_NOT_CLUSTER                                                   \
+    "it is not a node of a cluster: name nodes of one, or leave "             \
+    "\"cluster\" away"
+#define IM_LINK_NOT_ALONE                                                     \
+    "it is a node of a cluster: configure it with \"cluster\""
+
 /* A tick is due in ms, if none is before. */
 void im_link_due(im_link_context_t *context, im_uint_t ms);
 

@@ -232,9 +232,42 @@ is((pushed(push_to($room)))[0] =~ /\A\w{10,}\z/, 1, 'the slot is back');
 $redis->move_begin($slot, $from, $to);
 ($epoch, $seq) = pushed(push_to($room));
 is($epoch, 503, 'a push does not wait for ever');
-ok((pushed(push_to(room_of($from))))[1], 'one to another slot does not wait');
+like($seq, qr/slot $slot is being moved: its keys are on two servers/,
+     'and says why');
+my $another = room_of($from);
+
+ok((pushed(push_to($another)))[1], 'one to another slot does not wait');
 1 while $redis->move_keys($slot, $from, $to, 10);
 $redis->move_end($slot, $from, $to);
+
+# a slot without a master
+
+$redis->command($_, 'CLUSTER', 'DELSLOTS', $slot)
+    for $from, grep { $_ ne $from } $redis->servers;
+delete $redis->{owners};
+until_true(sub {
+    ($epoch, $seq) = pushed(push_to($room));
+    $seq =~ /redis: slot $slot has no master/;
+});
+like("$epoch $seq", qr/^503 .*redis: slot $slot has no master/,
+     'a slot without a master');
+ok((pushed(push_to($another)))[1], 'others go on');
+$redis->command($from, 'CLUSTER', 'ADDSLOTS', $slot);
+writes(qr/1 slot of Redis has no master.*all slots of Redis have masters/s,
+       'the log has both');
+is(scalar(() = wrote() =~ /has no master/g), 1, 'once');
+until_true(sub { (pushed(push_to($room)))[0] ne '503' });
+ok((pushed(push_to($room)))[1], 'it has one again');
+
+# a program that takes the node of the registry for all of Redis
+
+my $registry = address($redis->master_of('im:{reg}:conf'));
+my $alone = "--redis=$registry --fcgi='unix:$stack->{dir}/alone.sock'";
+my $said = `timeout 20 '$stack->{build}/im_logic' $alone 2>&1`;
+
+is($? >> 8, 1, 'one node is not all of Redis');
+like($said, qr/it is a node of a cluster: configure it with "cluster"/,
+     'and the log says what to do');
 
 # Demoted and promoted again, without the last writes: what it gave out then is
 # not given out again, though the connection has lived through it all.

@@ -249,6 +249,11 @@ im_logic_target_handler(const im_link_reply_t *reply, void *data)
 
     why = im_logic_fault(reply, "pub.lua");
 
+    if (reply == NULL) {
+        why = im_logic_text(t->publish->r, "%s",
+                            im_str_z(im_link_excuse(t->link)));
+    }
+
     if (why != NULL) {
         im_logic_target_done(t, 503, why);
         return;
