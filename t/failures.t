@@ -206,8 +206,8 @@ push: room 7 1
 a: recv msg 1
 pause: worker
 until: 15 :$TEST_NGINX_IM_HTTP /im/rooms/7 "count":\s*0\b
-until: :$TEST_NGINX_IM_HTTP /im/health ^503
-until: :$TEST_NGINX_IM_HTTP2 /im/health ^503
+until: 20 :$TEST_NGINX_IM_HTTP /im/health ^503
+until: 20 :$TEST_NGINX_IM_HTTP2 /im/health ^503
 http: :$TEST_NGINX_IM_HTTP POST /im/push 503 {"rooms":["7"],"data":0}
 resume: worker
 log: the lease had lapsed: all routes are told again
@@ -437,5 +437,28 @@ a: recv msg 2
 a: recv msg 3
 until: POST /im/push {"rooms":["7"],"data":4} => ^200
 a: recv msg 4
+--- no_error_log
+[alert]
+
+
+
+=== TEST 16: workers of before have ended, and the next ones have no lease yet
+--- websocket
+a: open /none
+a: send {"roomId":8}
+a: recv op 4
+push: room 8 1
+a: recv msg 1
+pause: worker
+redis: ZREMRANGEBYRANK im:{reg}:nodes 0 -1 => ^1$
+until: :$TEST_NGINX_IM_HTTP /im/health ^200.*"workers":0
+http: :$TEST_NGINX_IM_HTTP POST /im/push 200 {"rooms":["8"],"data":2}
+stop: logic
+start: logic
+until: :$TEST_NGINX_IM_HTTP /im/health ^503.*no nginx worker lives
+http: :$TEST_NGINX_IM_HTTP POST /im/push 503 {"rooms":["8"],"data":0}
+resume: worker
+a: recv msg 2
+until: :$TEST_NGINX_IM_HTTP /im/health ^200.*"workers":1
 --- no_error_log
 [alert]

@@ -129,6 +129,25 @@ im_logic_poll_early(const im_logic_poll_t *poll)
 }
 
 
+/* Without workers nothing says other rules than those of the last ones. */
+static void
+im_logic_poll_rules(im_logic_nodes_t *nodes, im_logic_nodes_t *last)
+{
+    im_rules_t  rules;
+
+    if (nodes->nworkers > 0) {
+        nodes->lived = nodes->polled;
+        return;
+    }
+
+    rules = nodes->rules;
+    nodes->rules = last->rules;
+    last->rules = rules;
+
+    nodes->lived = last->lived;
+}
+
+
 static void
 im_logic_poll_replied(im_logic_poll_t *poll)
 {
@@ -151,6 +170,8 @@ im_logic_poll_replied(im_logic_poll_t *poll)
         nodes->up = logic->nodes->up;
         nodes->users = im_sketch_count(&poll->users);
         nodes->known = 1;
+
+        im_logic_poll_rules(nodes, logic->nodes);
 
         qsort(nodes->workers, nodes->nworkers, sizeof(im_logic_worker_t *),
               im_logic_worker_cmp);
@@ -418,12 +439,28 @@ im_logic_unknown(const im_logic_t *logic)
 }
 
 
+/*
+ * After a reload the last workers may have ended before the next ones had a
+ * lease; and those that live renew theirs some time after the registry is back.
+ */
 const char *
 im_logic_unready(const im_logic_t *logic)
 {
-    if (!logic->nodes->known) {
+    const im_logic_nodes_t  *nodes;
+
+    nodes = logic->nodes;
+
+    if (!nodes->known) {
         return im_logic_unknown(logic);
     }
 
-    return logic->nodes->nworkers != 0 ? NULL : "no nginx worker lives";
+    if (nodes->nworkers > 0
+        || (nodes->lived > 0
+            && im_daemon_now() - im_max(nodes->lived, nodes->up)
+               < IM_LEASE_WORKER))
+    {
+        return NULL;
+    }
+
+    return "no nginx worker lives";
 }

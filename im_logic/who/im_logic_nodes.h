@@ -41,6 +41,7 @@ struct im_logic_nodes_s {
     im_logic_poll_t     *poll;        /* under way */
     uint64_t             polled;      /* monotonic ms, when it began */
     uint64_t             up;          /* since when the registry is there */
+    uint64_t             lived;       /* when a poll saw workers; 0: never */
     unsigned             known:1;     /* polled since Redis came back */
 };
 
@@ -57,8 +58,9 @@ void im_logic_nodes_up(im_logic_t *logic);
 void im_logic_nodes_down(im_logic_t *logic);
 
 /*
- * NULL: ready; else why no push can be accepted.  Rules and workers that were
- * known stay so while the registry is away: what can be stored is.
+ * NULL: ready; else why no push can be accepted.  What can be stored is, by the
+ * rules that were known last: while the registry is away, and while workers may
+ * live that have no lease yet.
  */
 const char *im_logic_unready(const im_logic_t *logic);
 
