@@ -476,6 +476,14 @@ im_link_conn_shaking(const im_link_conn_t *conn)
 }
 
 
+int
+im_link_conn_unfit(const im_link_conn_t *conn)
+{
+    return im_link_conn_shaking(conn)
+           && im_link_tls_why(conn->tls)[0] != '\0';
+}
+
+
 /* Replies that come, however slowly, are not late. */
 const char *
 im_link_conn_late(const im_link_conn_t *conn, uint64_t timeout)

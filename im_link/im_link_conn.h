@@ -184,5 +184,8 @@ uint64_t im_link_conn_waits(const im_link_conn_t *conn);
  */
 const char *im_link_conn_late(const im_link_conn_t *conn, uint64_t timeout);
 
+/* Its peer answers, but TLS can't be agreed on, or its certificate is bad. */
+int im_link_conn_unfit(const im_link_conn_t *conn);
+
 
 #endif /* IM_LINK_CONN_H */

@@ -252,7 +252,9 @@ im_link_server_lost(im_link_server_t *server, im_link_conn_t *conn,
     (void) snprintf(slots, sizeof(slots), ", %u slots",
                     (unsigned) server->nslots);
 
-    im_link_server_log(server, IM_LINK_AWAY, "is away (%s%s%s%s): %s",
+    im_link_server_log(server, im_link_conn_unfit(conn)
+                               ? IM_LINK_REFUSED : IM_LINK_AWAY,
+                       "is away (%s%s%s%s): %s",
                        conn->name, text[0] != '\0' ? ", at " : "", text,
                        context->conf.kind == IM_LINK_CLUSTER
                        && server->nslots > 0 ? slots : "", why);

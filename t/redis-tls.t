@@ -173,6 +173,14 @@ service('localhost:PORT tls=on ca=TLS/ca.pem', tls => 1,
         settings => [ 'tls-protocols "TLSv1.2"' ]);
 $stack->start(@programs);
 delivers('TLS 1.2, and a host name');
+
+# the cause of what keeps it away is in the log at once
+
+$redis->crash('redis1');
+$redis->{certificate} = 'expired';
+$redis->renew('redis1');
+$redis->start('redis1');
+all_say('its certificate is over', qr/is away \(commands.*\): certificate verify failed: certificate has expired/);
 ended('TLS 1.2');
 
 # what the certificate of the server has
