@@ -287,6 +287,7 @@ redis: PUBSUB CHANNELS im:{*-*}:* => ^$
 redis: EXISTS im:{4}:r:1:w im:{4}:own => ^2$
 redis: FLUSHALL
 await: GET im:{reg}:conf => ^16$
+await: EXISTS im:{4}:r:1:w => ^1$
 until: POST /im/push {"rooms":["1"],"data":"again"} => ^200
 a: recv msg "again"
 redis: KEYS im:{*-*}:* => ^$
@@ -313,6 +314,7 @@ redis: EXISTS im:{4}:r:1:w im:{4}:own => ^2$
 redis: KEYS im:{4-*}:r:1:w => .
 redis: FLUSHALL
 await: GET im:{reg}:conf => ^16e$
+await: EXISTS im:{4}:r:1:w => ^1$
 until: POST /im/push {"rooms":["1"],"data":2} => ^200
 a: recv msg 2
 redis: SET im:{reg}:conf 16
