@@ -468,14 +468,17 @@ im_link_server_old(im_link_server_t *server, const im_link_reply_t *reply)
 static void
 im_link_server_slots_handler(const im_link_reply_t *reply, void *data)
 {
-    im_str_t                id, first;
+    im_str_t                id, first = im_str("");
     im_uint_t               i;
     const im_link_reply_t  *range;
 
     for (i = 0; i < im_link_reply_len(reply); i++) {
         range = im_link_reply_at(reply, i);
         id = im_link_reply_str_at(im_link_reply_at(range, 2), 2);
-        first = i == 0 ? id : first;
+
+        if (i == 0) {
+            first = id;
+        }
 
         if (!im_str_eq(id, first)) {
             im_link_server_refuse(data, NULL, IM_LINK_NOT_ALONE, 1);
