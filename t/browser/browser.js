@@ -8,6 +8,7 @@
 
 const fs = require('fs');
 const { chromium } = require('playwright-core');
+const { run: runStack } = require('../lib/stack.js');
 
 const executable = ['chromium', 'chromium-browser', 'google-chrome']
     .flatMap((n) => ['/usr/bin/', '/usr/local/bin/'].map((d) => d + n))
@@ -32,27 +33,35 @@ function watch(page, faults) {
 }
 
 
+/* What each page shows: its text, and values of its fields. */
+async function look(browser) {
+    const pages = browser.contexts().flatMap((c) => c.pages());
+
+    return Promise.all(pages.map(async (page, i) => {
+        const text = await page.evaluate(() => document.body.innerText
+            + Array.from(document.querySelectorAll('input'),
+                         (e) => ` ${e.id}=${e.value}`).join(''))
+            .catch((e) => e.message);
+        const short = text.replace(/\s+/g, ' ');
+
+        return `page ${i + 1}, ${page.url()}: `
+            + (short.length > 500
+               ? short.slice(0, 300) + ' ... ' + short.slice(-200) : short);
+    }));
+}
+
+
 /* Steps with a stack and a browser; both end with them, and so does node. */
 async function run(tap, stack, steps) {
     let browser = null;
 
-    try {
-        await stack.start();
-        browser = await launch();
+    tap.look = () => browser ? look(browser) : [];
 
+    await runStack(tap, stack, async () => {
+        browser = await launch();
         await steps(browser);
 
-    } catch (e) {
-        await tap.ok(e.stack, false);
-
-    } finally {
-        if (browser) {
-            await browser.close();
-        }
-        await stack.stop(tap.failed === 0);
-    }
-
-    process.exit(tap.end() ? 0 : 1);
+    }, () => browser && browser.close());
 }
 
 

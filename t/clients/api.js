@@ -15,7 +15,7 @@ const path = require('path');
 const WebSocket = require('ws');
 const { CentClient } = require('cent.js');
 const { Centrifuge } = require('centrifuge');
-const { Stack, Tap, until, ports } = require('../lib/stack.js');
+const { Stack, Tap, last, ports, run, until } = require('../lib/stack.js');
 
 const port = ports();
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'im-api-'));
@@ -80,39 +80,7 @@ function saw(...event) {
 }
 
 
-async function main() {
-    const tap = new Tap();
-    let stack;
-
-    fs.chmodSync(dir, 0o755);
-    fs.writeFileSync(path.join(dir, 'jwt.key'), secret);
-    fs.writeFileSync(path.join(dir, 'api.keys'), apiKey + '\n');
-
-    try {
-        stack = new Stack({ port, rules, server, key: apiKey,
-                            logic: [`--api-key-file=${dir}/api.keys`] });
-        api = new CentClient({ url: stack.url + '/api', apiKey });
-        await stack.start();
-        await run(tap, stack);
-
-    } catch (e) {
-        await tap.ok(e.stack, false);
-
-    } finally {
-        clients.forEach((client) => client.disconnect());
-
-        if (stack) {
-            await stack.stop(tap.failed === 0);
-        }
-
-        fs.rmSync(dir, { recursive: true, force: true });
-    }
-
-    process.exit(tap.end() ? 0 : 1);
-}
-
-
-async function run(tap, stack) {
+async function talk(tap, stack) {
     const ann = await connect('ann');
     const bob = await connect('bob');
     const room = bob.newSubscription('chat:1');
@@ -247,6 +215,26 @@ async function run(tap, stack) {
         await assert.rejects(api.publish({ channel: 'nowhere', data: {} }));
         await assert.rejects(api.getPresence({ channel: '#' }));
         return true;
+    });
+}
+
+
+async function main() {
+    const tap = new Tap();
+
+    fs.chmodSync(dir, 0o755);
+    fs.writeFileSync(path.join(dir, 'jwt.key'), secret);
+    fs.writeFileSync(path.join(dir, 'api.keys'), apiKey + '\n');
+
+    const stack = new Stack({ port, rules, server, key: apiKey,
+                              logic: [`--api-key-file=${dir}/api.keys`] });
+
+    api = new CentClient({ url: stack.url + '/api', apiKey });
+    tap.look = () => [last('events', events)];
+
+    await run(tap, stack, () => talk(tap, stack), () => {
+        clients.forEach((client) => client.disconnect());
+        fs.rmSync(dir, { recursive: true, force: true });
     });
 }
 

@@ -11,10 +11,13 @@ const fs = require('fs');
 const path = require('path');
 const WebSocket = require('ws');
 const { Centrifuge } = require('centrifuge');
-const { Stack, Tap, until, ports } = require('../lib/stack.js');
+const { Stack, Tap, last, ports, run, until } = require('../lib/stack.js');
 
 const port = ports();
 const secret = 'a secret of at least thirty-two bytes';
+
+/* What the clients of a test were told, for its failure. */
+const told = [];
 
 const rules = `
     im_room open:*    history=1000 ttl=1h presence publish=member;
@@ -115,6 +118,7 @@ class Client {
         {
             this.centrifuge.on(name, (ctx) => {
                 this.events.push({ ...ctx, name });
+                told.push([name, ctx.channel, ctx.code, ctx.data]);
             });
         }
     }
@@ -142,7 +146,10 @@ class Client {
         for (const event of ['subscribing', 'subscribed', 'unsubscribed',
                              'publication', 'join', 'leave', 'error'])
         {
-            sub.on(event, (ctx) => room.events.push({ ...ctx, name: event }));
+            sub.on(event, (ctx) => {
+                room.events.push({ ...ctx, name: event });
+                told.push([event, name, ctx.code, ctx.data]);
+            });
         }
 
         room.of = (event) => room.events.filter((e) => e.name === event);
@@ -187,6 +194,7 @@ class Raw {
             });
         });
         this.ws.on('message', (data) => {
+            told.push(['frames', data.toString()]);
             this.frames.push(...data.toString().split('\n').map(JSON.parse));
         });
     }
@@ -950,26 +958,18 @@ async function main() {
         server: `listen 127.0.0.1:${port + 1} sndbuf=16k;` + locations
     });
 
+    tap.look = () => [last('events', told, 8)];
     await stack.create();
     fs.writeFileSync(path.join(stack.dir, 'jwt.key'), secret);
 
-    try {
-        await stack.start();
-
+    await run(tap, stack, async () => {
         for (const { name, code } of tests) {
             if (!process.argv[2] || name.includes(process.argv[2])) {
+                told.length = 0;
                 await tap.ok(name, () => code(stack));
             }
         }
-
-    } catch (e) {
-        await tap.ok(e.stack, false);
-
-    } finally {
-        await stack.stop(tap.failed === 0);
-    }
-
-    process.exit(tap.end() ? 0 : 1);
+    });
 }
 
 

@@ -10,7 +10,7 @@ const { spawn } = require('child_process');
 const path = require('path');
 const readline = require('readline');
 const WebSocket = require('ws');
-const { Stack, Tap, until, ports } = require('../lib/stack.js');
+const { Stack, Tap, last, ports, run, until } = require('../lib/stack.js');
 
 const port = ports();
 
@@ -56,9 +56,9 @@ async function main() {
     const ours = [];
     const theirs = [];
 
-    try {
-        await stack.start();
+    tap.look = () => [last('npm ws', ours), last('python3-websockets', theirs)];
 
+    await run(tap, stack, async () => {
         const ws = node(url, ours);
         const child = python(url, theirs);
 
@@ -101,15 +101,7 @@ async function main() {
         await stack.end('nginx', 'QUIT');
         await tap.ok('npm ws: 1012 when nginx quits',
                      async () => await code === 1012);
-
-    } catch (e) {
-        await tap.ok(e.stack, false);
-
-    } finally {
-        await stack.stop(tap.failed === 0);
-    }
-
-    process.exit(tap.end() ? 0 : 1);
+    });
 }
 
 

@@ -10,7 +10,7 @@
 const { spawn } = require('child_process');
 const path = require('path');
 const readline = require('readline');
-const { Stack, Tap, until, ports } = require('../lib/stack.js');
+const { Stack, Tap, last, ports, run, until } = require('../lib/stack.js');
 
 const port = ports();
 const versions = ['0.5.0', '0.7.0'];
@@ -56,6 +56,8 @@ async function talk(tap, stack, version) {
     const comes = (name, line, n = 1) => tap.ok(`${version}: ${name}`,
         () => until(() => count(line) === n, 15));
 
+    tap.look = () => [last('events', events)];
+
     await comes('connects', '["connected"]');
     await comes('subscribes', '["subscribed"]');
 
@@ -84,21 +86,11 @@ async function main() {
     const tap = new Tap();
     const stack = new Stack({ port, rules, server: locations });
 
-    try {
-        await stack.start();
-
+    await run(tap, stack, async () => {
         for (const version of versions) {
             await talk(tap, stack, version);
         }
-
-    } catch (e) {
-        await tap.ok(e.stack, false);
-
-    } finally {
-        await stack.stop(tap.failed === 0);
-    }
-
-    process.exit(tap.end() ? 0 : 1);
+    });
 }
 
 

@@ -7,6 +7,7 @@
 'use strict';
 
 const { spawn } = require('child_process');
+const fs = require('fs');
 const path = require('path');
 const readline = require('readline');
 
@@ -87,6 +88,15 @@ class Stack {
         });
     }
 
+    /* What nginx has complained of. */
+    look() {
+        const file = this.dir && path.join(this.dir, 'error.log');
+
+        return !file || !fs.existsSync(file) ? []
+            : fs.readFileSync(file, 'utf8').split('\n').filter((line) =>
+                / \[(warn|error|crit|alert|emerg)\] /.test(line)).slice(-3);
+    }
+
     async stop(passed) {
         if (this.dir) {
             await this.ask('end', passed ? 1 : 0);
@@ -105,7 +115,8 @@ async function until(code, seconds) {
         }
 
         if (Date.now() > end) {
-            throw new Error('not within ' + seconds + ' s: ' + code);
+            throw new Error(`not within ${seconds} s: `
+                            + String(code).replace(/\s+/g, ' '));
         }
 
         await new Promise((resolve) => setTimeout(resolve, 50));
@@ -113,16 +124,21 @@ async function until(code, seconds) {
 }
 
 
-/* TAP for prove; ok(name, code) fails when code throws or is false. */
+/*
+ * TAP for prove; ok(name, code) fails when code throws or is false.  What is
+ * wrong goes to standard error in the form of Test::More; look() returns lines
+ * of what is to be seen then.
+ */
 class Tap {
     constructor() {
         this.n = 0;
         this.failed = 0;
+        this.look = () => [];
     }
 
     async ok(name, code) {
         let good = false;
-        let why = '';
+        let why = 'not so';
 
         try {
             good = typeof code === 'function' ? await code() : code;
@@ -132,20 +148,66 @@ class Tap {
         }
 
         this.n++;
-        console.log(`${good ? 'ok' : 'not ok'} ${this.n} - ${name}`);
 
         if (!good) {
-            this.failed++;
-            console.log('# ' + why.replaceAll('\n', '\n# '));
+            await this.say(name, why);
         }
 
+        console.log(`${good ? 'ok' : 'not ok'} ${this.n} - ${name}`);
+
         return good;
+    }
+
+    async say(name, why) {
+        const seen = await Promise.resolve().then(() => this.look())
+            .catch((e) => ['look: ' + e.message]);
+
+        this.failed++;
+        console.error([`  Failed test '${name}'`, ...why.split('\n'), ...seen]
+            .map((line) => '# ' + line).join('\n'));
     }
 
     end() {
         console.log(`1..${this.n}`);
         return this.failed === 0;
     }
+}
+
+
+/* The last few of a list, for look(). */
+function last(what, list, n = 5) {
+    return `${what}, the last of ${list.length}: `
+        + JSON.stringify(list.slice(-n)).slice(0, 500);
+}
+
+
+/* Steps with a stack; ended() and node end with them. */
+async function run(tap, stack, steps, ended = () => {}) {
+    const look = tap.look;
+
+    tap.look = async () => [...await look(), ...stack.look()];
+
+    try {
+        await stack.start();
+        await steps();
+
+    } catch (e) {
+        await tap.ok('no exception', () => {
+            throw new Error(e.stack);
+        });
+    }
+
+    try {
+        await ended();
+        await stack.stop(tap.failed === 0);
+
+    } catch (e) {
+        await tap.ok('all end in order', () => {
+            throw e;
+        });
+    }
+
+    process.exit(tap.end() ? 0 : 1);
 }
 
 
@@ -159,4 +221,4 @@ function ports() {
 }
 
 
-module.exports = { Stack, Tap, ports, until };
+module.exports = { Stack, Tap, last, ports, run, until };
