@@ -322,7 +322,7 @@ a: close 1000
 a: open /more Origin: http://localhost
 a: close 1000
 b: refused 403 /more Origin: https://evil.example
-log: handshake from a page of "https://evil.example" is refused: if it may come in, add "im_allow_origin self https://evil.example;"
+log: a page of "https://evil.example" is refused: if it may come in, add "im_allow_origin self https://evil.example;"
 --- no_error_log
 [alert]
 

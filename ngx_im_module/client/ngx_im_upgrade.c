@@ -8,10 +8,9 @@
  */
 
 #include "ngx_im_upgrade.h"
+#include "ngx_im_cors.h"
 #include "ngx_im_opening.h"
-#include "ngx_im_worker.h"
 #include "im_header.h"
-#include "im_origin.h"
 
 
 /* Headers of which each handshake has at most one, and how many it has. */
@@ -266,59 +265,10 @@ ngx_im_upgrade_one_origin(ngx_im_headers_t *h)
 }
 
 
-/* Operators look for it where their page stops working. */
-static void
-ngx_im_upgrade_log_origin(ngx_im_headers_t *h)
-{
-    ngx_uint_t  level;
-
-    level = NGX_LOG_INFO;
-
-    if (ngx_im_worker != NULL && ngx_im_rate_take(&ngx_im_worker->origins, 1)) {
-        level = NGX_LOG_ERR;
-    }
-
-    ngx_log_error(level, h->request->connection->log, 0,
-                  "im: handshake from a page of \"%*s\" is refused: if it may "
-                  "come in, add \"im_allow_origin self %*s;\" to the location "
-                  "\"%V\"",
-                  h->origin.value.len, h->origin.value.data,
-                  h->origin.value.len, h->origin.value.data,
-                  &h->conf->clcf->name);
-}
-
-
-/* Only browsers send an origin, so a request without one is not of a page. */
 static ngx_uint_t
 ngx_im_upgrade_origin_allowed(ngx_im_headers_t *h)
 {
-    ngx_str_t     host;
-    ngx_uint_t    i;
-    im_origin_t   origin, *allowed;
-
-    if (h->origin.n == 0) {
-        return 1;
-    }
-
-    host = ngx_im_opening_host(h->request);
-
-    /* what has no known form is admitted by "*" alone */
-
-    if (im_origin_decode(h->origin.value, &origin) != IM_OK) {
-        ngx_memzero(&origin, sizeof(im_origin_t));
-    }
-
-    allowed = h->conf->origins->elts;
-
-    for (i = 0; i < h->conf->origins->nelts; i++) {
-        if (im_origin_match(&allowed[i], &origin, ngx_im_str(host))) {
-            return 1;
-        }
-    }
-
-    ngx_im_upgrade_log_origin(h);
-
-    return 0;
+    return ngx_im_cors_allowed(h->request, h->conf, h->origin.value);
 }
 
 
