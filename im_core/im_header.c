@@ -34,32 +34,44 @@ im_header_trim(im_str_t s)
 
 
 int
+im_header_next(im_str_t *list, im_str_t *item)
+{
+    u_char  *last;
+
+    if (list->len == 0) {
+        return 0;
+    }
+
+    last = memchr(list->data, ',', list->len);
+
+    if (last == NULL) {
+        *item = im_header_trim(*list);
+        list->len = 0;
+        return 1;
+    }
+
+    *item = im_header_trim(im_str_set(list->data, last - list->data));
+
+    list->len -= last + 1 - list->data;
+    list->data = last + 1;
+
+    return 1;
+}
+
+
+int
 im_header_lists(im_str_t value, im_str_t element)
 {
-    im_str_t       s;
-    const u_char  *p, *end, *last;
+    im_str_t  item;
 
-    p = value.data;
-    end = p + value.len;
-
-    while (p < end) {
-        last = memchr(p, ',', end - p);
-
-        if (last == NULL) {
-            last = end;
-        }
-
-        s = im_header_trim(im_str_set(p, last - p));
-
-        if (s.len == element.len
-            && strncasecmp((const char *) s.data, (const char *) element.data,
-                           s.len)
+    while (im_header_next(&value, &item)) {
+        if (item.len == element.len
+            && strncasecmp((const char *) item.data,
+                           (const char *) element.data, item.len)
                == 0)
         {
             return 1;
         }
-
-        p = last + 1;
     }
 
     return 0;

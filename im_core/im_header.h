@@ -14,6 +14,9 @@
 /* Without spaces and tabs at its ends. */
 im_str_t im_header_trim(im_str_t s);
 
+/* Takes the first element off a comma-separated list; 0: it is empty. */
+int im_header_next(im_str_t *list, im_str_t *item);
+
 /* A comma-separated list has this element, in any case. */
 int im_header_lists(im_str_t value, im_str_t element);
 

@@ -150,8 +150,8 @@ im_hub_topic_create(im_hub_t *hub, im_str_t name)
 
 
 im_topic_t *
-im_hub_join(im_hub_t *hub, im_str_t name, uint8_t wire, im_sub_t *sub,
-    int *first)
+im_hub_join(im_hub_t *hub, im_str_t name, im_wire_id_t wire,
+    im_sub_t *sub, int *first)
 {
     im_topic_t  *topic;
 

@@ -62,7 +62,7 @@ im_topic_t *im_hub_topic(im_hub_t *hub, im_str_t name);
  * longer than IM_TOPIC_MAX.  The caller makes sure that a session joins a topic
  * only once.
  */
-im_topic_t *im_hub_join(im_hub_t *hub, im_str_t name, uint8_t wire,
+im_topic_t *im_hub_join(im_hub_t *hub, im_str_t name, im_wire_id_t wire,
     im_sub_t *sub, int *first);
 
 /*

@@ -133,7 +133,9 @@ typedef enum {
     IM_REPLY_PUSH_LEAVE,
     IM_REPLY_PUSH_SUBSCRIBE, /* sub */
     IM_REPLY_PUSH_UNSUBSCRIBE,   /* topic, code, reason */
-    IM_REPLY_PUSH_REFRESH    /* ttl */
+    IM_REPLY_PUSH_REFRESH,   /* ttl */
+    IM_REPLY_DISCONNECT      /* code, reason; the last one, on a transport that
+                                has no close frame */
 } im_reply_e;
 
 
@@ -218,13 +220,24 @@ typedef struct {
 } im_arg_t;
 
 
-typedef struct {
+typedef struct im_proto_s  im_proto_t;
+
+struct im_proto_s {
     const char       *name;      /* of im_comet protocol= */
     const char       *subprotocol;   /* of WebSocket, if a client asks */
     const char       *other_subprotocol; /* of a form that isn't served */
     const im_arg_t   *unserved;  /* ended by NULL, or NULL */
+    /*
+     * Other encodings that a location of this protocol serves too, ended by
+     * NULL, or NULL.  A client asks for one by its subprotocol or by one of its
+     * arguments.
+     */
+    const im_proto_t *const *variants;
+    const im_arg_t   *args;      /* of a variant; ended by NULL, or NULL */
     const uint16_t   *codes;     /* by im_reason_e; NULL: the transport's */
     const im_form_t  *forms[IM_FORMS];
+    uint8_t           transports;    /* im_transport_e bits */
+    uint8_t           usual;     /* of these, where im_comet names none */
     unsigned          topics:1;  /* has rooms, inbox, broadcast */
     unsigned          connects:1;    /* must send CONNECT before it is open */
     unsigned          guests:1;  /* a client without a good token is a guest */
@@ -245,7 +258,7 @@ typedef struct {
      */
     void            (*reply)(im_buf_t *b, const im_transport_t *transport,
                          const im_reply_t *reply);
-} im_proto_t;
+};
 
 
 extern const im_proto_t  im_proto_im;

@@ -691,6 +691,8 @@ im_centrifuge_decode(im_str_t *rest, int connected, im_buf_t *arena,
 
 const im_proto_t  im_proto_centrifuge = {
     .name = "centrifuge",
+    .transports = IM_TRANSPORT_WEBSOCKET,
+    .usual = IM_TRANSPORT_WEBSOCKET,
     .subprotocol = "centrifuge-json",
     .other_subprotocol = "centrifuge-protobuf",
     .unserved = im_centrifuge_unserved,

@@ -20,5 +20,7 @@ im_proto_echo_decode(im_str_t *rest, int connected, im_buf_t *arena,
 
 const im_proto_t  im_proto_echo = {
     .name = "echo",
+    .transports = IM_TRANSPORT_WEBSOCKET,
+    .usual = IM_TRANSPORT_WEBSOCKET,
     .decode = im_proto_echo_decode
 };

@@ -596,6 +596,8 @@ im_proto_im_reply(im_buf_t *b, const im_transport_t *transport,
 
 const im_proto_t  im_proto_im = {
     .name = "im",
+    .transports = IM_TRANSPORT_WEBSOCKET,
+    .usual = IM_TRANSPORT_WEBSOCKET,
     .forms = { [IM_FORM_PLAIN] = &im_proto_im_plain,
                [IM_FORM_POSITIONS] = &im_proto_im_positioned,
                [IM_FORM_JOINS] = &im_proto_im_plain },

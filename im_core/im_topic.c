@@ -114,7 +114,7 @@ im_topic_destroy(im_logs_t *logs, im_topic_t *topic)
 
 /* Gives the topic's log of a wire; the first follower creates it. */
 static im_log_t *
-im_topic_log(im_topic_t *topic, uint8_t wire)
+im_topic_log(im_topic_t *topic, im_wire_id_t wire)
 {
     im_log_t  *log;
 
@@ -145,7 +145,7 @@ im_topic_log(im_topic_t *topic, uint8_t wire)
 
 
 im_int_t
-im_topic_subscribe(im_topic_t *topic, uint8_t wire, im_sub_t *sub)
+im_topic_subscribe(im_topic_t *topic, im_wire_id_t wire, im_sub_t *sub)
 {
     im_log_t  *log;
 

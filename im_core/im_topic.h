@@ -92,7 +92,7 @@ struct im_log_s {
     size_t       bytes;        /* allocated for its chunks */
     uint32_t     nsubs;
     uint32_t     ncuts;        /* ever, since it was empty */
-    uint8_t      wire;         /* im_wire_id() */
+    im_wire_id_t wire;         /* im_wire_id() */
 };
 
 
@@ -136,7 +136,8 @@ typedef enum {
  */
 im_topic_t *im_topic_create(im_str_t name, uint16_t partition);
 void im_topic_destroy(im_logs_t *logs, im_topic_t *topic);
-im_int_t im_topic_subscribe(im_topic_t *topic, uint8_t wire, im_sub_t *sub);
+im_int_t im_topic_subscribe(im_topic_t *topic, im_wire_id_t wire,
+    im_sub_t *sub);
 void im_topic_unsubscribe(im_logs_t *logs, im_sub_t *sub);
 
 

@@ -20,6 +20,15 @@ typedef enum {
 } im_kind_e;
 
 
+/* What a location may serve: bits. */
+typedef enum {
+    IM_TRANSPORT_WEBSOCKET = 0x01,
+    IM_TRANSPORT_SSE = 0x02,
+    IM_TRANSPORT_STREAM = 0x04,      /* HTTP streaming */
+    IM_TRANSPORT_TCP = 0x08
+} im_transport_e;
+
+
 /* Why a connection ends.  Transports and protocols have a code for each. */
 typedef enum {
     IM_REASON_LOST = 0,      /* nothing can be sent any more */
@@ -80,6 +89,7 @@ typedef struct im_transport_s  im_transport_t;
 
 struct im_transport_s {
     const char      *name;
+    im_transport_e   kind;
     const uint16_t  *codes;      /* by im_reason_e; 0: no close frame */
     size_t           header;     /* most bytes that stand before a message */
     /*

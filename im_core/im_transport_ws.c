@@ -213,6 +213,7 @@ im_transport_ws_pong(im_buf_t *b, im_str_t data)
 
 const im_transport_t  im_transport_ws = {
     .name = "websocket",
+    .kind = IM_TRANSPORT_WEBSOCKET,
     .codes = im_transport_ws_codes,
     .header = IM_WS_MAX_HEADER,
     .frame = im_transport_ws_frame,

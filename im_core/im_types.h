@@ -27,6 +27,9 @@
 typedef intptr_t   im_int_t;
 typedef uintptr_t  im_uint_t;
 
+/* What messages are framed for: im_wire.h. */
+typedef uint32_t   im_wire_id_t;
+
 
 /* Borrowed bytes: not owned, not ended by NUL. */
 typedef struct {

@@ -5,6 +5,7 @@
  */
 
 #include "im_wire.h"
+#include "im_header.h"
 
 
 #define im_wire_count(table)  (sizeof(table) / sizeof((table)[0]))
@@ -23,7 +24,7 @@ static const im_transport_t *const  im_transports[] = {
 
 
 _Static_assert(im_wire_count(im_protos) * im_wire_count(im_transports)
-               * IM_FORMS <= UINT8_MAX, "a wire's number is a byte");
+               * IM_FORMS <= UINT16_MAX, "the rest is for filters");
 
 
 const im_proto_t *
@@ -41,6 +42,15 @@ im_proto_find(im_str_t name)
 }
 
 
+/* Not a variant, which has the name of a row above it. */
+static int
+im_proto_listable(const im_proto_t *proto, int commands)
+{
+    return im_proto_find(im_str_z(proto->name)) == proto
+           && (!commands || proto->commands);
+}
+
+
 void
 im_proto_names(im_buf_t *b, int commands)
 {
@@ -48,12 +58,12 @@ im_proto_names(im_buf_t *b, int commands)
 
     last = im_wire_count(im_protos) - 1;
 
-    while (last > 0 && commands && !im_protos[last]->commands) {
+    while (last > 0 && !im_proto_listable(im_protos[last], commands)) {
         last--;
     }
 
     for (i = 0; i <= last; i++) {
-        if (!commands || im_protos[i]->commands) {
+        if (im_proto_listable(im_protos[i], commands)) {
             im_buf_add_z(b, b->len == 0 ? "" : i == last ? " or " : ", ");
             im_buf_add_z(b, "protocol=");
             im_buf_add_z(b, im_protos[i]->name);
@@ -62,7 +72,57 @@ im_proto_names(im_buf_t *b, int commands)
 }
 
 
-uint8_t
+static int
+im_proto_named(const im_proto_t *proto, im_str_t subprotocol)
+{
+    return proto->subprotocol != NULL
+           && im_header_lists(subprotocol, im_str_z(proto->subprotocol));
+}
+
+
+const im_proto_t *
+im_proto_listed(const im_proto_t *proto, im_str_t list)
+{
+    im_str_t                  item;
+    const im_proto_t *const  *v;
+
+    while (im_header_next(&list, &item)) {
+
+        if (im_proto_named(proto, item)) {
+            return proto;
+        }
+
+        for (v = proto->variants; v != NULL && *v != NULL; v++) {
+            if (im_proto_named(*v, item)) {
+                return *v;
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+const im_proto_t *
+im_proto_asked(const im_proto_t *proto,
+    int (*has)(void *data, const im_arg_t *arg), void *data)
+{
+    const im_arg_t           *arg;
+    const im_proto_t *const  *v;
+
+    for (v = proto->variants; v != NULL && *v != NULL; v++) {
+        for (arg = (*v)->args; arg != NULL && arg->name != NULL; arg++) {
+            if (has(data, arg)) {
+                return *v;
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+im_wire_id_t
 im_wire_id(const im_proto_t *proto, im_form_e form,
     const im_transport_t *transport)
 {
@@ -82,16 +142,17 @@ im_wire_id(const im_proto_t *proto, im_form_e form,
 
     for (f = 0; proto->forms[f] != proto->forms[form]; f++) { /* void */ }
 
-    return (uint8_t) ((t * im_wire_count(im_protos) + p) * IM_FORMS + f);
+    return (im_wire_id_t) ((t * im_wire_count(im_protos) + p) * IM_FORMS + f);
 }
 
 
 im_wire_t
-im_wire(uint8_t id)
+im_wire(im_wire_id_t id)
 {
     im_uint_t  row;
     im_wire_t  wire;
 
+    id &= UINT16_MAX;
     row = id / IM_FORMS;
 
     wire.form = im_protos[row % im_wire_count(im_protos)]->forms[id % IM_FORMS];

@@ -25,10 +25,27 @@ const im_proto_t *im_proto_find(im_str_t name);
 /* "protocol=im, protocol=centrifuge or protocol=echo"; if commands, such. */
 void im_proto_names(im_buf_t *b, int commands);
 
-/* Forms that are the same in a protocol have the same number. */
-uint8_t im_wire_id(const im_proto_t *proto, im_form_e form,
+/*
+ * The row of a location's protocol whose subprotocol comes first in a list of
+ * the client's; NULL: none.
+ */
+const im_proto_t *im_proto_listed(const im_proto_t *proto, im_str_t list);
+
+/*
+ * The variant that a client asks for by an argument; NULL: none.  has says
+ * whether the request has that argument with that value.
+ */
+const im_proto_t *im_proto_asked(const im_proto_t *proto,
+    int (*has)(void *data, const im_arg_t *arg), void *data);
+
+/*
+ * The number of a wire: the low 16 bits say protocol, form and transport; the
+ * high ones are a filter of the caller's, here 0.  Forms that are the same in a
+ * protocol have the same number.
+ */
+im_wire_id_t im_wire_id(const im_proto_t *proto, im_form_e form,
     const im_transport_t *transport);
-im_wire_t im_wire(uint8_t id);
+im_wire_t im_wire(im_wire_id_t id);
 
 /* The code to close with; 0: without a close frame. */
 static inline uint16_t

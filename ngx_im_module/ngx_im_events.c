@@ -15,6 +15,7 @@
 
 static const ngx_im_session_events_t  ngx_im_session_events = {
     ngx_im_command_message,
+    ngx_im_command_begin,
     ngx_im_resume_joined,
     ngx_im_resume_left,
     ngx_im_resume_cut,

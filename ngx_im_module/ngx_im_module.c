@@ -398,6 +398,8 @@ ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                "location of its own";
     }
 
+    ilcf->transports = ilcf->proto->usual;
+
     clcf->handler = ngx_im_handshake_handler;
 
     return NGX_CONF_OK;
@@ -1257,6 +1259,7 @@ ngx_im_inherit_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *prev,
         && clcf->handler == NULL)
     {
         conf->proto = prev->proto;
+        conf->transports = prev->transports;
         clcf->handler = ngx_im_handshake_handler;
     }
 }

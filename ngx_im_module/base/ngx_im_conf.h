@@ -139,6 +139,7 @@ typedef enum {
 /* location{} */
 typedef struct {
     const im_proto_t    *proto;          /* NULL: no im_comet here */
+    ngx_uint_t           transports;     /* im_transport_e bits */
     ngx_uint_t           auth;           /* ngx_im_auth_e */
     ngx_http_complex_value_t *user;      /* im_user, or NULL */
     ngx_http_complex_value_t *user_name; /* name=, or NULL */

@@ -62,7 +62,7 @@ ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
                   "protocol: %s, rooms: %ui, seconds: %uD, in: %uL, out: %uL, "
                   "code: %ui, why: %s",
                   ngx_im_session_addr(s, addr), addr, &user,
-                  s->conf->proto->name, (ngx_uint_t) s->nrooms,
+                  s->proto->name, (ngx_uint_t) s->nrooms,
                   (uint32_t) ngx_time() - s->start, s->bytes_in, s->bytes_out,
                   (ngx_uint_t) s->close_code, s->why);
 }

@@ -32,7 +32,7 @@ ngx_im_expiry_session(ngx_im_session_t *s, int64_t when)
         s->ext->refresh = end;
     }
 
-    if (s->conf->proto->commands && end != 0) {
+    if (s->proto->commands && end != 0) {
         end += s->conf->grace;
     }
 
@@ -49,7 +49,7 @@ ngx_im_expiry_set(ngx_im_session_t *s, int64_t when)
 
     /* the deadline of a ping can not move */
 
-    if (s->conf->proto->pings) {
+    if (s->proto->pings) {
         ngx_im_expiry_schedule(s);
         return;
     }
@@ -123,7 +123,7 @@ ngx_im_expiry_ttl(ngx_im_session_t *s)
         return 0;
     }
 
-    end = s->expires - (s->conf->proto->commands ? s->conf->grace : 0);
+    end = s->expires - (s->proto->commands ? s->conf->grace : 0);
 
     return end > ngx_time() ? end - ngx_time() : 1;
 }

@@ -27,6 +27,8 @@
 typedef struct {
     ngx_im_peer_t     peer;
     ngx_im_opening_t *opening;     /* until it is the session's */
+    const im_proto_t *proto;
+    const im_transport_t *transport;
     ngx_im_place_t    place;         /* not yet the session's */
     ngx_event_t       detach;
     ngx_msec_t        start;
@@ -533,7 +535,8 @@ ngx_im_detach_session(ngx_http_request_t *r, ngx_im_ctx_t *ctx)
     ilcf = ngx_http_get_module_loc_conf(r, ngx_im_module);
 
     s = ngx_im_session_create(ngx_im_worker, r->connection, ilcf,
-                              &im_transport_ws, &ctx->peer, ctx->place.host);
+                              ctx->proto, ctx->transport, &ctx->peer,
+                              ctx->place.host);
     if (s == NULL) {
         ngx_im_detach_end(r);
         return;
@@ -680,6 +683,9 @@ ngx_im_handshake_handler(ngx_http_request_t *r)
     if (rc != NGX_DECLINED) {
         return rc;
     }
+
+    ctx->proto = u.proto;
+    ctx->transport = &im_transport_ws;
 
     rc = ngx_im_handshake_accept(r, &u);
     if (rc != NGX_OK) {

@@ -129,7 +129,7 @@ ngx_im_ping_due(ngx_im_timer_t *timer)
         if (s->expires && ngx_im_session_left(s) == 0) {
             ngx_im_session_close(s, IM_REASON_EXPIRED, "the token has expired");
 
-        } else if (s->conf->proto->pings) {
+        } else if (s->proto->pings) {
             ngx_im_ping_message(s);
 
         } else {

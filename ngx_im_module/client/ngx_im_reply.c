@@ -24,7 +24,7 @@ ngx_im_reply_send(ngx_im_session_t *s, const im_reply_t *reply)
 {
     im_buf_t  *b;
 
-    if (s->conf->proto->reply == NULL) {
+    if (s->proto->reply == NULL) {
         return NGX_OK;
     }
 
@@ -32,7 +32,7 @@ ngx_im_reply_send(ngx_im_session_t *s, const im_reply_t *reply)
 
     im_buf_reset(b, 65536);
 
-    s->conf->proto->reply(b, s->transport, reply);
+    s->proto->reply(b, s->transport, reply);
 
     if (b->failed) {
         return ngx_im_session_close(s, IM_REASON_BUSY, "no memory");

@@ -32,8 +32,8 @@ ngx_im_session_stamp(ngx_im_worker_t *w, u_char *id, uint32_t index)
 
 ngx_im_session_t *
 ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
-    ngx_im_loc_conf_t *ilcf, const im_transport_t *transport,
-    ngx_im_peer_t *peer, uint32_t host)
+    ngx_im_loc_conf_t *ilcf, const im_proto_t *proto,
+    const im_transport_t *transport, ngx_im_peer_t *peer, uint32_t host)
 {
     uint32_t           index, generation;
     ngx_im_session_t  *s;
@@ -52,6 +52,7 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     s->host = host;
     s->connection = c;
     s->conf = ilcf;
+    s->proto = proto;
     s->transport = transport;
     s->peer = *peer;
     s->start = ngx_time();
@@ -69,7 +70,7 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     w->counters->accepted++;
     w->counters->sessions = w->nsessions;
 
-    if (ilcf->proto->connects) {
+    if (proto->connects) {
         ngx_im_session_phase(s, NGX_IM_CONNECTING);
         ngx_im_session_deadline(s, (ilcf->auth_timeout + 999) / 1000);
 
@@ -325,7 +326,7 @@ ngx_im_session_wake(im_list_t *waiting, ngx_uint_t n)
 ngx_int_t
 ngx_im_session_close(ngx_im_session_t *s, im_reason_e reason, const char *why)
 {
-    ngx_im_session_close_code(s, im_wire_code(s->conf->proto, s->transport,
+    ngx_im_session_close_code(s, im_wire_code(s->proto, s->transport,
                                               reason),
                               im_str_set("", 0), why);
 
@@ -484,7 +485,7 @@ ngx_im_session_addr(ngx_im_session_t *s, u_char *buf)
 void
 ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds)
 {
-    if (s->expires && s->phase == NGX_IM_OPEN && !s->conf->proto->pings) {
+    if (s->expires && s->phase == NGX_IM_OPEN && !s->proto->pings) {
         seconds = ngx_min(seconds, ngx_im_session_left(s));
     }
 

@@ -105,6 +105,7 @@ struct ngx_im_session_s {
     ngx_connection_t   *connection;
     ngx_im_loc_conf_t  *conf;
     struct ngx_im_opening_s *opening;    /* what questions bring of it */
+    const im_proto_t   *proto;
     const im_transport_t *transport;
     im_user_t          *user;            /* NULL: guest */
     im_sub_t           *subs; /* from worker->subs_slab, or everybody */
@@ -206,6 +207,9 @@ typedef struct ngx_im_session_events_s {
      */
     ngx_int_t  (*message)(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest);
 
+    /* A command that came with the request and not in a message. */
+    ngx_int_t  (*command)(ngx_im_session_t *s, const im_command_t *command);
+
     /* The topic of a joining subscription is live. */
     void  (*joined)(ngx_im_session_t *s, im_sub_t *sub);
 
@@ -226,7 +230,7 @@ typedef struct ngx_im_session_events_s {
  * memory, and both are the caller's.
  */
 ngx_im_session_t *ngx_im_session_create(ngx_im_worker_t *w,
-    ngx_connection_t *c, ngx_im_loc_conf_t *ilcf,
+    ngx_connection_t *c, ngx_im_loc_conf_t *ilcf, const im_proto_t *proto,
     const im_transport_t *transport, ngx_im_peer_t *peer, uint32_t host);
 ngx_im_handle_t ngx_im_session_handle(ngx_im_session_t *s);
 ngx_im_session_t *ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h);

@@ -81,7 +81,7 @@ ngx_im_sub_create(ngx_im_session_t *s, im_str_t topic)
 }
 
 
-static uint8_t
+static im_wire_id_t
 ngx_im_sub_wire(ngx_im_session_t *s, ngx_uint_t flags)
 {
     im_form_e  form;
@@ -92,7 +92,7 @@ ngx_im_sub_wire(ngx_im_session_t *s, ngx_uint_t flags)
         form = IM_FORM_JOINS;
     }
 
-    return im_wire_id(s->conf->proto, form, s->transport);
+    return im_wire_id(s->proto, form, s->transport);
 }
 
 

@@ -11,6 +11,7 @@
 #include "ngx_im_cors.h"
 #include "ngx_im_opening.h"
 #include "im_header.h"
+#include "im_wire.h"
 
 
 /* Headers of which each handshake has at most one, and how many it has. */
@@ -28,7 +29,7 @@ typedef struct {
     ngx_im_single_t     origin;
     ngx_uint_t          upgrade;     /* to websocket */
     ngx_uint_t          connection;  /* lists it */
-    ngx_uint_t          subprotocol; /* ours is listed */
+    const im_proto_t   *listed;      /* by its subprotocol, or NULL */
     ngx_uint_t          unserved;    /* one is listed that needs another form */
     ngx_uint_t          malformed;   /* extensions */
 } ngx_im_headers_t;
@@ -90,10 +91,8 @@ ngx_im_upgrade_protocol(ngx_im_headers_t *h, im_str_t value)
 
     proto = h->conf->proto;
 
-    if (proto->subprotocol != NULL
-        && im_header_lists(value, im_str_z(proto->subprotocol)))
-    {
-        h->subprotocol = 1;
+    if (h->listed == NULL) {
+        h->listed = im_proto_listed(proto, value);
     }
 
     if (proto->other_subprotocol != NULL
@@ -222,6 +221,34 @@ ngx_im_upgrade_extended(ngx_im_headers_t *h)
 }
 
 
+static int
+ngx_im_upgrade_arg(void *data, const im_arg_t *arg)
+{
+    ngx_str_t  value;
+
+    return ngx_http_arg(data, (u_char *) arg->name, ngx_strlen(arg->name),
+                        &value)
+           == NGX_OK
+           && im_str_eq(ngx_im_str(value), im_str_z(arg->value));
+}
+
+
+/* An encoding that is asked for in either way is meant. */
+static const im_proto_t *
+ngx_im_upgrade_proto(ngx_im_headers_t *h)
+{
+    const im_proto_t  *proto;
+
+    if (h->listed != NULL && h->listed != h->conf->proto) {
+        return h->listed;
+    }
+
+    proto = im_proto_asked(h->conf->proto, ngx_im_upgrade_arg, h->request);
+
+    return proto != NULL ? proto : h->conf->proto;
+}
+
+
 /*
  * A form of the protocol that isn't served, by an argument or a subprotocol.  A
  * client that asks for none, or for one that is unknown, gets the usual form.
@@ -229,25 +256,17 @@ ngx_im_upgrade_extended(ngx_im_headers_t *h)
 static ngx_uint_t
 ngx_im_upgrade_form(ngx_im_headers_t *h)
 {
-    size_t           len;
-    ngx_str_t        value;
     const im_arg_t  *arg;
 
     arg = h->conf->proto->unserved;
 
     for ( /* void */ ; arg != NULL && arg->name != NULL; arg++) {
-        len = ngx_strlen(arg->value);
-
-        if (ngx_http_arg(h->request, (u_char *) arg->name,
-                         ngx_strlen(arg->name), &value)
-            == NGX_OK
-            && value.len == len && ngx_memcmp(value.data, arg->value, len) == 0)
-        {
+        if (ngx_im_upgrade_arg(h->request, arg)) {
             return 0;
         }
     }
 
-    return h->subprotocol || !h->unserved;
+    return h->listed != NULL || !h->unserved;
 }
 
 
@@ -343,7 +362,8 @@ ngx_im_upgrade_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
     }
 
     u->key = h.key.value;
-    u->subprotocol = h.subprotocol ? ilcf->proto->subprotocol : NULL;
+    u->subprotocol = h.listed != NULL ? h.listed->subprotocol : NULL;
+    u->proto = ngx_im_upgrade_proto(&h);
 
     return NULL;
 }

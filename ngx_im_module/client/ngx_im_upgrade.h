@@ -18,6 +18,7 @@
 /* What the answer needs of a good one. */
 typedef struct {
     im_str_t     key;
+    const im_proto_t *proto;         /* of the location, or a variant of it */
     const char  *subprotocol;        /* NULL: the client has not asked for it */
 } ngx_im_upgrade_t;
 

@@ -167,7 +167,7 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
 
     /* who can renew its token has more time anyway */
 
-    if (id.expires && !s->conf->proto->commands) {
+    if (id.expires && !s->proto->commands) {
         id.expires += claims->leeway;
     }
 
@@ -414,7 +414,7 @@ ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
         ngx_im_auth_bad(s);
     }
 
-    if (answer.user.len == 0 && !s->conf->proto->guests) {
+    if (answer.user.len == 0 && !s->proto->guests) {
         ngx_im_session_close(s, IM_REASON_TOKEN, "invalid token");
 
     } else {
@@ -504,7 +504,7 @@ ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
 
     ngx_memzero(&ask, sizeof(im_ask_t));
 
-    ask.protocol = im_str_z(s->conf->proto->name);
+    ask.protocol = im_str_z(s->proto->name);
     ask.token = command->token;
     ask.room = command->room;
     ask.ip = im_str_set(addr, ngx_im_session_addr(s, addr));
@@ -552,7 +552,7 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
 
     if (s->conf->auth == NGX_IM_AUTH_NONE
         || (command->token.len == 0
-            && (s->conf->proto->guests || ngx_im_auth_known(s).len > 0)))
+            && (s->proto->guests || ngx_im_auth_known(s).len > 0)))
     {
         ngx_memzero(&guest, sizeof(ngx_im_identity_t));
         guest.room = command->room;

@@ -92,7 +92,7 @@ ngx_im_command_send(ngx_im_session_t *s, const im_command_t *command)
 }
 
 
-/* By im_command_e; ECHO needs more than its command. */
+/* By im_command_e; ECHO needs the message. */
 static const ngx_im_command_pt  ngx_im_commands[] = {
     ngx_im_command_none,
     ngx_im_auth_command,
@@ -114,18 +114,10 @@ static const ngx_im_command_pt  ngx_im_commands[] = {
 
 
 static ngx_int_t
-ngx_im_command_run(ngx_im_session_t *s, im_kind_e kind,
-    const im_command_t *command, im_str_t message)
+ngx_im_command_echo(ngx_im_session_t *s, im_kind_e kind, im_str_t message)
 {
     size_t     start;
     im_buf_t  *b;
-
-    if (command->type != IM_COMMAND_ECHO) {
-        return s->ext != NULL && s->ext->failed
-               ? ngx_im_session_close(s, IM_REASON_BAD_REQUEST,
-                                      "connect was refused")
-               : ngx_im_commands[command->type](s, command);
-    }
 
     b = &ngx_im_worker->scratch;
 
@@ -142,6 +134,16 @@ ngx_im_command_run(ngx_im_session_t *s, im_kind_e kind,
     ngx_im_worker->counters->messages_out++;
 
     return ngx_im_send_reply(s, im_buf_str(b));
+}
+
+
+ngx_int_t
+ngx_im_command_begin(ngx_im_session_t *s, const im_command_t *command)
+{
+    return s->ext != NULL && s->ext->failed
+           ? ngx_im_session_close(s, IM_REASON_BAD_REQUEST,
+                                  "connect was refused")
+           : ngx_im_commands[command->type](s, command);
 }
 
 
@@ -163,7 +165,7 @@ ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
 
         max = s->conf->main->commands;
 
-        if (s->conf->proto->commands && s->ext != NULL
+        if (s->proto->commands && s->ext != NULL
             && im_bucket_take(&s->ext->commands, max, max, ngx_current_msec, 1)
                != IM_OK)
         {
@@ -174,10 +176,12 @@ ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
 
         im_buf_reset(&w->arena, 65536);
 
-        s->conf->proto->decode(rest, s->phase != NGX_IM_CONNECTING, &w->arena,
+        s->proto->decode(rest, s->phase != NGX_IM_CONNECTING, &w->arena,
                                &command);
 
-        rc = ngx_im_command_run(s, kind, &command, message);
+        rc = command.type == IM_COMMAND_ECHO
+             ? ngx_im_command_echo(s, kind, message)
+             : ngx_im_command_begin(s, &command);
 
         if (s->phase == NGX_IM_CLOSED) {
             return NGX_ERROR;

@@ -18,6 +18,10 @@
 ngx_int_t ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind,
     im_str_t *rest);
 
+/* Runs a command that came with the request; ECHO needs a message. */
+ngx_int_t ngx_im_command_begin(ngx_im_session_t *s,
+    const im_command_t *command);
+
 
 /*
  * Handlers of commands.  NGX_AGAIN: an earlier command must be answered first;

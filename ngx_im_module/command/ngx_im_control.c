@@ -66,7 +66,7 @@ ngx_im_control_disconnect(ngx_im_session_t *s, const im_control_t *control)
     code = control->code;
 
     if (!im_control_code_valid(code)) {
-        code = im_wire_code(s->conf->proto, s->transport, IM_REASON_KICKED);
+        code = im_wire_code(s->proto, s->transport, IM_REASON_KICKED);
     }
 
     ngx_im_session_close_code(s, code, control->reason,
@@ -85,7 +85,7 @@ ngx_im_control_subscribe(ngx_im_session_t *s, const im_control_t *control)
     im_position_t   since;
     ngx_im_join_t  *join;
 
-    if (s->phase != NGX_IM_OPEN || !s->conf->proto->commands
+    if (s->phase != NGX_IM_OPEN || !s->proto->commands
         || im_rules_room(&s->conf->main->rules, control->room) == NULL
         || ngx_im_session_find_sub(s, control->topic) != NULL
         || ngx_im_session_full(s) || ngx_im_session_ext(s) == NULL

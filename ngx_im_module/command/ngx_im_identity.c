@@ -300,7 +300,7 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
 
     seconds = s->conf->ping / 1000;
 
-    if (s->conf->proto->pings) {
+    if (s->proto->pings) {
         seconds -= (ngx_uint_t) ngx_random() % (seconds / 2 + 1);
     }
 
@@ -324,7 +324,7 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
 
     /* without commands there are no more questions about it */
 
-    if (!s->conf->proto->commands) {
+    if (!s->proto->commands) {
         ngx_im_opening_unref(ngx_im_worker, s->opening);
         s->opening = NULL;
     }

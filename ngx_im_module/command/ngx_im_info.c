@@ -187,7 +187,7 @@ ngx_im_info_send_some(ngx_im_info_t *info, im_buf_t *b)
             continue;
         }
 
-        ngx_im_info_encode(info, b, s->conf->proto->forms[IM_FORM_PLAIN],
+        ngx_im_info_encode(info, b, s->proto->forms[IM_FORM_PLAIN],
                            s->transport);
 
         if (!b->failed) {

@@ -701,7 +701,7 @@ ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
         return rc;
     }
 
-    form = s->conf->proto->forms[IM_FORM_PLAIN];
+    form = s->proto->forms[IM_FORM_PLAIN];
 
     im_buf_init(&b, n * (IM_PUSH_MAX_DATA + 65536));
 

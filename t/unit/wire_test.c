@@ -36,14 +36,53 @@ test_protocols(void **state)
 }
 
 
+/* The argument that the request of a test has. */
+static int
+has(void *data, const im_arg_t *arg)
+{
+    return strcmp(data, arg->name) == 0;
+}
+
+
+/* The client's first known subprotocol, or an argument, chooses a variant. */
+static void
+test_variants(void **state)
+{
+    static const im_arg_t  args[] = { { "format", "b" }, { NULL, NULL } };
+
+    static const im_proto_t  b = {
+        .name = "a", .subprotocol = "a-b", .args = args
+    };
+
+    static const im_proto_t *const  variants[] = { &b, NULL };
+
+    static const im_proto_t  a = {
+        .name = "a", .subprotocol = "a-a", .variants = variants
+    };
+
+    (void) state;
+
+    assert_ptr_equal(im_proto_listed(&a, im_str_z("a-a")), &a);
+    assert_ptr_equal(im_proto_listed(&a, im_str_z("x, A-B , a-a")), &b);
+    assert_ptr_equal(im_proto_listed(&a, im_str_z("a-a,a-b")), &a);
+    assert_null(im_proto_listed(&a, im_str_z("a-")));
+    assert_null(im_proto_listed(&a, im_str_z("")));
+    assert_null(im_proto_listed(&im_proto_echo, im_str_z("a-a")));
+
+    assert_ptr_equal(im_proto_asked(&a, has, "format"), &b);
+    assert_null(im_proto_asked(&a, has, "other"));
+    assert_null(im_proto_asked(&im_proto_echo, has, "format"));
+}
+
+
 /* Different forms have different numbers, and a number gives its form back. */
 static void
 test_wires(void **state)
 {
-    size_t      i, k, n;
-    uint8_t     id, ids[2 * IM_FORMS];
-    im_form_e   form;
-    im_wire_t   wire;
+    size_t        i, k, n;
+    im_form_e     form;
+    im_wire_t     wire;
+    im_wire_id_t  id, ids[2 * IM_FORMS];
 
     static const im_proto_t *const  protos[] = {
         &im_proto_im, &im_proto_centrifuge
@@ -62,6 +101,11 @@ test_wires(void **state)
             assert_ptr_equal(wire.form, protos[i]->forms[form]);
             assert_ptr_equal(wire.transport, &im_transport_ws);
             assert_non_null(wire.form->message);
+
+            /* a filter of the caller's changes neither */
+
+            assert_ptr_equal(im_wire(id | 0x70000).form, wire.form);
+            assert_ptr_equal(im_wire(id | 0x70000).transport, wire.transport);
 
             for (k = 0; k < n; k++) {
                 assert_int_equal(ids[k] == id,
@@ -126,6 +170,7 @@ test_codes(void **state)
 
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_protocols),
+    alloc_test(test_variants),
     alloc_test(test_wires),
     alloc_test(test_forms),
     alloc_test(test_codes)
