@@ -234,6 +234,13 @@ struct im_proto_s {
      */
     const im_proto_t *const *variants;
     const im_arg_t   *args;      /* of a variant; ended by NULL, or NULL */
+    /*
+     * Over HTTP the first message comes with the request: in the body, or in
+     * the argument name, without which it is value; value NULL: it is needed.
+     * name NULL: no message comes.
+     */
+    im_arg_t          first;
+    const char       *type;      /* of HTTP streams; NULL: text/plain */
     const uint16_t   *codes;     /* by im_reason_e; NULL: the transport's */
     const im_form_t  *forms[IM_FORMS];
     uint8_t           transports;    /* im_transport_e bits */

@@ -691,8 +691,9 @@ im_centrifuge_decode(im_str_t *rest, int connected, im_buf_t *arena,
 
 const im_proto_t  im_proto_centrifuge = {
     .name = "centrifuge",
-    .transports = IM_TRANSPORT_WEBSOCKET,
+    .transports = IM_TRANSPORT_WEBSOCKET|IM_TRANSPORT_SSE|IM_TRANSPORT_STREAM,
     .usual = IM_TRANSPORT_WEBSOCKET,
+    .first = { "cf_connect", NULL },
     .subprotocol = "centrifuge-json",
     .other_subprotocol = "centrifuge-protobuf",
     .unserved = im_centrifuge_unserved,

@@ -129,26 +129,26 @@ im_centrifuge_add_refresh(im_buf_t *b, const im_reply_t *reply)
 }
 
 
-/* In valid JSON a raw newline is white space. */
+/*
+ * In valid JSON a raw line end is white space.  A carriage return ends a line
+ * of an event stream.
+ */
 static void
 im_centrifuge_add_json(im_buf_t *b, im_str_t json)
 {
-    u_char        *lf;
+    size_t         n;
     const u_char  *p, *end;
 
     p = json.data;
     end = p + json.len;
 
-    for ( ;; ) {
-        lf = memchr(p, '\n', (size_t) (end - p));
-
-        if (lf == NULL) {
-            im_buf_add(b, p, (size_t) (end - p));
-            return;
+    while (p < end) {
+        for (n = 0; p + n < end && p[n] != '\n' && p[n] != '\r'; n++) {
+            /* void */
         }
 
-        im_buf_add(b, p, (size_t) (lf - p));
-        p = lf + 1;
+        im_buf_add(b, p, n);
+        p += im_min(n + 1, (size_t) (end - p));
     }
 }
 
@@ -357,7 +357,7 @@ im_centrifuge_add_info(im_buf_t *b, const im_reply_t *reply)
 
 
 static void
-im_centrifuge_add_unsubscribe(im_buf_t *b, const im_reply_t *reply)
+im_centrifuge_add_code(im_buf_t *b, const im_reply_t *reply)
 {
     im_centrifuge_uint(b, "code", reply->code);
     im_centrifuge_str(b, "reason", reply->reason);
@@ -381,8 +381,9 @@ static const im_centrifuge_reply_t  im_centrifuge_replies[] = {
     { "join", im_centrifuge_add_info, 1 },
     { "leave", im_centrifuge_add_info, 1 },
     { "subscribe", im_centrifuge_add_subscribe, 1 },
-    { "unsubscribe", im_centrifuge_add_unsubscribe, 1 },
-    { "refresh", im_centrifuge_add_expiry, 1 }
+    { "unsubscribe", im_centrifuge_add_code, 1 },
+    { "refresh", im_centrifuge_add_expiry, 1 },
+    { "disconnect", im_centrifuge_add_code, 1 }
 };
 
 

@@ -7,6 +7,36 @@
 #include "im_transport.h"
 
 
+const uint16_t  im_transport_codes[IM_REASON_MAX] = {
+    [IM_REASON_DRAIN] = IM_WS_CLOSE_RESTART,
+    [IM_REASON_BUSY] = IM_WS_CLOSE_TRY_LATER,
+    [IM_REASON_INTERNAL] = IM_WS_CLOSE_INTERNAL,
+    [IM_REASON_SLOW] = IM_WS_CLOSE_TRY_LATER,
+    [IM_REASON_BAD_REQUEST] = IM_WS_CLOSE_POLICY,
+    [IM_REASON_TOO_BIG] = IM_WS_CLOSE_TOO_BIG,
+    [IM_REASON_STALE] = IM_WS_CLOSE_POLICY,
+    [IM_REASON_TOKEN] = IM_WS_CLOSE_POLICY,
+    [IM_REASON_EXPIRED] = IM_WS_CLOSE_POLICY,
+    [IM_REASON_SUB_EXPIRED] = IM_WS_CLOSE_POLICY,
+    [IM_REASON_FORBIDDEN] = IM_WS_CLOSE_POLICY,
+    [IM_REASON_KICKED] = IM_WS_CLOSE_POLICY,
+    [IM_REASON_LIMIT] = IM_WS_CLOSE_TRY_LATER,
+    [IM_REASON_REPLACED] = IM_WS_CLOSE_POLICY,
+    [IM_REASON_STATE] = IM_WS_CLOSE_RESTART,
+    [IM_REASON_NOT_AVAILABLE] = IM_WS_CLOSE_POLICY
+};
+
+
+void
+im_frame_fields(im_buf_t *b, const im_transport_t *transport,
+    const im_fields_t *fields)
+{
+    if (transport->fields != NULL) {
+        transport->fields(b, fields);
+    }
+}
+
+
 size_t
 im_frame_start(im_buf_t *b, const im_transport_t *transport)
 {

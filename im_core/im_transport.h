@@ -57,6 +57,14 @@ typedef enum {
 #define IM_CONTROL_MAX  256
 
 
+/* What a message has besides its bytes. */
+typedef struct {
+    im_str_t         id;     /* of its place, "" none */
+    im_str_t         event;  /* its type, "" none */
+    uint32_t         retry;  /* ms until the client connects again; 0: none */
+} im_fields_t;
+
+
 typedef enum {
     IM_INPUT_PIECE = 1,      /* data is a piece of a message */
     IM_INPUT_MESSAGE,        /* the message is complete */
@@ -92,11 +100,16 @@ struct im_transport_s {
     im_transport_e   kind;
     const uint16_t  *codes;      /* by im_reason_e; 0: no close frame */
     size_t           header;     /* most bytes that stand before a message */
+    const char      *type;       /* of an HTTP answer; NULL: the protocol's */
+    const char      *begin;      /* the first bytes of a body, or NULL */
+    unsigned         args:1;     /* the first message may be an argument */
     /*
      * Makes a frame of the message that stands behind header unused bytes at
      * start.  b has not failed.
      */
     void           (*frame)(im_buf_t *b, size_t start, im_kind_e kind);
+    /* Appends what goes before a frame.  NULL: there is no place for it. */
+    void           (*fields)(im_buf_t *b, const im_fields_t *fields);
     /*
      * Decodes from *p, at most to end, and moves *p behind what was used.  The
      * input may be written to.
@@ -105,16 +118,23 @@ struct im_transport_s {
      *   IM_ERROR  the client broke the protocol, or there is no memory; ev has
      *             code and why, and every further call says the same
      * ev->data is valid until the next call.  A message longer than max is an
-     * error.
+     * error.  NULL: what a client sends means nothing.
      */
     im_int_t       (*decode)(im_input_t *input, u_char **p, u_char *end,
                         uint64_t max, im_input_event_t *ev);
-    /* Appends the frame that ends a connection; why may be empty. */
+    /*
+     * Appends the frame that ends a connection; why may be empty.  NULL: the
+     * protocol has a message for it, and the end of the body follows.
+     */
     void           (*close)(im_buf_t *b, uint16_t code, im_str_t why);
-    void           (*ping)(im_buf_t *b);
-    void           (*pong)(im_buf_t *b, im_str_t data);
+    void           (*ping)(im_buf_t *b);     /* NULL: there is none */
+    void           (*pong)(im_buf_t *b, im_str_t data);  /* if decode isn't */
 };
 
+
+/* Of the next frame. */
+void im_frame_fields(im_buf_t *b, const im_transport_t *transport,
+    const im_fields_t *fields);
 
 /* The bytes appended between the two become one frame. */
 size_t im_frame_start(im_buf_t *b, const im_transport_t *transport);
@@ -124,7 +144,12 @@ void im_frame_end(im_buf_t *b, const im_transport_t *transport, size_t start,
 void im_input_cleanup(im_input_t *input);
 
 
+/* For transports whose connections end with codes of WebSocket's. */
+extern const uint16_t  im_transport_codes[IM_REASON_MAX];
+
 extern const im_transport_t  im_transport_ws;
+extern const im_transport_t  im_transport_sse;
+extern const im_transport_t  im_transport_stream;
 
 
 #endif /* IM_TRANSPORT_H */

@@ -9,26 +9,6 @@
 #include "im_ws.h"
 
 
-static const uint16_t  im_transport_ws_codes[IM_REASON_MAX] = {
-    [IM_REASON_DRAIN] = IM_WS_CLOSE_RESTART,
-    [IM_REASON_BUSY] = IM_WS_CLOSE_TRY_LATER,
-    [IM_REASON_INTERNAL] = IM_WS_CLOSE_INTERNAL,
-    [IM_REASON_SLOW] = IM_WS_CLOSE_TRY_LATER,
-    [IM_REASON_BAD_REQUEST] = IM_WS_CLOSE_POLICY,
-    [IM_REASON_TOO_BIG] = IM_WS_CLOSE_TOO_BIG,
-    [IM_REASON_STALE] = IM_WS_CLOSE_POLICY,
-    [IM_REASON_TOKEN] = IM_WS_CLOSE_POLICY,
-    [IM_REASON_EXPIRED] = IM_WS_CLOSE_POLICY,
-    [IM_REASON_SUB_EXPIRED] = IM_WS_CLOSE_POLICY,
-    [IM_REASON_FORBIDDEN] = IM_WS_CLOSE_POLICY,
-    [IM_REASON_KICKED] = IM_WS_CLOSE_POLICY,
-    [IM_REASON_LIMIT] = IM_WS_CLOSE_TRY_LATER,
-    [IM_REASON_REPLACED] = IM_WS_CLOSE_POLICY,
-    [IM_REASON_STATE] = IM_WS_CLOSE_RESTART,
-    [IM_REASON_NOT_AVAILABLE] = IM_WS_CLOSE_POLICY
-};
-
-
 static void
 im_transport_ws_frame(im_buf_t *b, size_t start, im_kind_e kind)
 {
@@ -214,7 +194,7 @@ im_transport_ws_pong(im_buf_t *b, im_str_t data)
 const im_transport_t  im_transport_ws = {
     .name = "websocket",
     .kind = IM_TRANSPORT_WEBSOCKET,
-    .codes = im_transport_ws_codes,
+    .codes = im_transport_codes,
     .header = IM_WS_MAX_HEADER,
     .frame = im_transport_ws_frame,
     .decode = im_transport_ws_decode,

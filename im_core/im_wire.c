@@ -19,7 +19,9 @@ static const im_proto_t *const  im_protos[] = {
 
 
 static const im_transport_t *const  im_transports[] = {
-    &im_transport_ws
+    &im_transport_ws,
+    &im_transport_sse,
+    &im_transport_stream
 };
 
 
