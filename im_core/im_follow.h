@@ -364,6 +364,13 @@ im_int_t im_follow_report(im_topic_t *topic, int now);
  */
 im_int_t im_follow_window(im_topic_t *topic, uint64_t seq);
 
+/*
+ * The last n messages, or as many as can be had: *seq is the number before
+ * them.  IM_OK: they are there; IM_AGAIN: they may be once what follows *seq is
+ * loaded.
+ */
+im_int_t im_follow_last(im_topic_t *topic, im_uint_t n, uint64_t *seq);
+
 /* The envelope of a message that is there. */
 im_str_t im_follow_envelope(im_topic_t *topic, uint64_t seq);
 

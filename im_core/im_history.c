@@ -728,6 +728,39 @@ im_follow_window(im_topic_t *topic, uint64_t seq)
 }
 
 
+im_int_t
+im_follow_last(im_topic_t *topic, im_uint_t n, uint64_t *seq)
+{
+    im_route_t   *route;
+    im_recent_t  *recent;
+
+    *seq = topic->seq;
+
+    route = topic->data;
+    recent = im_recent_get(route);
+
+    if (recent == NULL) {
+        return IM_OK;
+    }
+
+    n = im_min(n, recent->max);
+
+    *seq -= im_min(n, topic->seq);
+    *seq = im_min(im_max(*seq, recent->floor), topic->seq);
+
+    if (im_window_covers(&recent->window, *seq)) {
+        return IM_OK;
+    }
+
+    if (recent->window.bytes >= route->follow->limits.recovery_bytes) {
+        *seq = recent->window.from;
+        return IM_OK;
+    }
+
+    return IM_AGAIN;
+}
+
+
 im_str_t
 im_follow_envelope(im_topic_t *topic, uint64_t seq)
 {

@@ -32,15 +32,19 @@ typedef struct {
 } im_position_t;
 
 
-/* A topic that a client wants to follow from where it was. */
+/* How a topic that comes with connect begins. */
 typedef struct {
     im_str_t       topic;        /* "r:..", "u:..", "b"; "u:": the own inbox */
     im_position_t  since;        /* epoch may be empty or of any length */
+    uint16_t       last;         /* messages of history to begin with, where
+                                    the topic doesn't go on behind since */
+    unsigned       recover:1;    /* since is given */
+    unsigned       join:1;       /* a room: followed because of this */
 } im_resume_t;
 
 #define IM_RESUMES_MAX  128
 
-/* The most messages that a history command gives. */
+/* The most messages that a history command or last gives. */
 #define IM_HISTORY_MAX  300
 
 
@@ -51,7 +55,7 @@ typedef enum {
     IM_COMMAND_FAULT,        /* close for fault, saying why */
     IM_COMMAND_ERROR,        /* answer id with error */
     IM_COMMAND_PONG,
-    IM_COMMAND_SUBSCRIBE,    /* topic, token, data, since where recover */
+    IM_COMMAND_SUBSCRIBE,    /* topic, token, data, last, since where recover */
     IM_COMMAND_UNSUBSCRIBE,  /* topic */
     IM_COMMAND_PUBLISH,      /* topic, data */
     IM_COMMAND_PRESENCE,     /* topic */
@@ -77,12 +81,15 @@ typedef struct {
     im_str_t       method;
     im_position_t  since;
     int64_t        limit;        /* of history; 0: only the position */
-    im_resume_t   *resumes;      /* in the arena */
+    uint16_t       last;         /* as im_resume_t has it */
+    im_resume_t   *resumes;      /* in the arena; connect has id or begins */
     im_uint_t      nresumes;
     im_reason_e    fault;
     const char    *why;          /* static text for the fault */
     uint16_t       error;        /* im_error_e */
     unsigned       positions:1;  /* im: wants seq and epoch in messages */
+    unsigned       begins:1;     /* connect: each topic has an answer of its
+                                    own, REPLY_SUBSCRIBE, when it begins */
     unsigned       recover:1;    /* since is given */
     unsigned       join_leave:1;
     unsigned       strict:1;     /* no subscription if it can't recover */
@@ -248,6 +255,8 @@ struct im_proto_s {
     unsigned          topics:1;  /* has rooms, inbox, broadcast */
     unsigned          connects:1;    /* must send CONNECT before it is open */
     unsigned          guests:1;  /* a client without a good token is a guest */
+    /* joins that the client may not are left out; else they end its session */
+    unsigned          partial:1;
     unsigned          pings:1;   /* by messages, and clients must answer */
     /* clients subscribe, ask and renew tokens by commands, with answers */
     unsigned          commands:1;

@@ -319,6 +319,9 @@ im_centrifuge_resume(im_str_t channel, im_str_t text, im_buf_t *arena,
 
     resume = &command->resumes[command->nresumes];
 
+    memset(resume, 0, sizeof(im_resume_t));
+
+    resume->recover = 1;
     resume->since.epoch = params.epoch;
     resume->since.seq = (uint64_t) params.offset;
 

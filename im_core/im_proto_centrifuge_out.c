@@ -250,7 +250,7 @@ im_centrifuge_add_sub(im_buf_t *b, const im_subscribed_t *sub)
         im_centrifuge_true(b, "recovered", sub->recovered);
     }
 
-    if (sub->recovered && sub->nmessages > 0) {
+    if (sub->nmessages > 0) {
         im_centrifuge_key(b, "publications");
         im_centrifuge_add_messages(b, sub);
     }

@@ -16,8 +16,11 @@
 #define IM_PROTO_IM_NO_ROOM    -1
 #define IM_PROTO_IM_ROOM_LEN   11          /* of "-2147483648" */
 #define IM_PROTO_IM_RESUMES    3           /* room, inbox, broadcast */
-#define IM_PROTO_IM_NO_SEQ     INT64_MIN
+#define IM_PROTO_IM_NO_NUMBER  INT64_MIN
 #define IM_PROTO_IM_JSON       (IM_JSON_ANY_CASE|IM_JSON_NULLS)
+
+#define IM_PROTO_IM_BAD_SEQ    "seq must be an integer from 0 on"
+#define IM_PROTO_IM_BAD_LAST   "last must be an integer from 1 to 300"
 
 #define IM_PROTO_IM_OP_USER    2
 #define IM_PROTO_IM_OP_ROOM    3
@@ -30,14 +33,17 @@ typedef struct {
     int64_t   room;
     int64_t   seq;
     im_str_t  epoch;
+    int64_t   last;
     im_str_t  inbox;
     im_str_t  broadcast;
 } im_proto_im_first_t;
 
 
+/* How a topic begins; seq and last may be IM_PROTO_IM_NO_NUMBER. */
 typedef struct {
     int64_t   seq;
     im_str_t  epoch;
+    int64_t   last;
 } im_proto_im_position_t;
 
 
@@ -52,6 +58,7 @@ static const im_json_field_t  im_proto_im_first_fields[] = {
     im_json_row_as(im_proto_im_first_t, INT, "RoomId", room),
     im_json_row_as(im_proto_im_first_t, INT, "Seq", seq),
     im_json_row_as(im_proto_im_first_t, STRING, "Epoch", epoch),
+    im_json_row_as(im_proto_im_first_t, INT, "Last", last),
     im_json_row_as(im_proto_im_first_t, OBJECT, "Inbox", inbox),
     im_json_row_as(im_proto_im_first_t, OBJECT, "Broadcast", broadcast),
     im_json_end
@@ -61,6 +68,7 @@ static const im_json_field_t  im_proto_im_first_fields[] = {
 static const im_json_field_t  im_proto_im_position_fields[] = {
     im_json_row_as(im_proto_im_position_t, INT, "Seq", seq),
     im_json_row_as(im_proto_im_position_t, STRING, "Epoch", epoch),
+    im_json_row_as(im_proto_im_position_t, INT, "Last", last),
     im_json_end
 };
 
@@ -77,8 +85,9 @@ static const struct {
 } im_proto_im_wrongs[] = {
     im_proto_im_wrong(STRING, "Auth", "auth must be a string"),
     im_proto_im_wrong(INT, "RoomId", "roomId must be a 32-bit integer"),
-    im_proto_im_wrong(INT, "Seq", "seq must be an integer from 0 on"),
+    im_proto_im_wrong(INT, "Seq", IM_PROTO_IM_BAD_SEQ),
     im_proto_im_wrong(STRING, "Epoch", "epoch must be a string"),
+    im_proto_im_wrong(INT, "Last", IM_PROTO_IM_BAD_LAST),
     im_proto_im_wrong(OBJECT, "Inbox", "inbox must be an object"),
     im_proto_im_wrong(OBJECT, "Broadcast", "broadcast must be an object")
 };
@@ -355,22 +364,44 @@ im_proto_im_fault(im_command_t *command, im_reason_e fault, const char *why)
 }
 
 
-/* Without a number and an epoch, the client starts here. */
-static void
-im_proto_im_resume(im_str_t topic, int64_t seq, im_str_t epoch,
+/*
+ * Without a number and an epoch, the client starts here, or with the last
+ * messages.
+ */
+static im_int_t
+im_proto_im_resume(im_str_t topic, const im_proto_im_position_t *position,
     im_command_t *command)
 {
     im_resume_t  *resume;
 
-    if (seq <= 0 && epoch.len == 0) {
-        return;
+    if (position->seq < 0 && position->seq != IM_PROTO_IM_NO_NUMBER) {
+        im_proto_im_fault(command, IM_REASON_BAD_REQUEST, IM_PROTO_IM_BAD_SEQ);
+        return IM_ERROR;
     }
 
-    resume = &command->resumes[command->nresumes++];
+    if (position->last != IM_PROTO_IM_NO_NUMBER
+        && (position->last < 1 || position->last > IM_HISTORY_MAX))
+    {
+        im_proto_im_fault(command, IM_REASON_BAD_REQUEST,
+                          IM_PROTO_IM_BAD_LAST);
+        return IM_ERROR;
+    }
+
+    resume = &command->resumes[command->nresumes];
+
+    memset(resume, 0, sizeof(im_resume_t));
 
     resume->topic = topic;
-    resume->since.seq = (uint64_t) im_max(seq, 0);
-    resume->since.epoch = epoch;
+    resume->since.seq = (uint64_t) im_max(position->seq, 0);
+    resume->since.epoch = position->epoch;
+    resume->recover = position->seq > 0 || position->epoch.len > 0;
+    resume->last = (uint16_t) im_max(position->last, 0);
+
+    if (topic.len > 0 && (resume->recover || resume->last > 0)) {
+        command->nresumes++;
+    }
+
+    return IM_OK;
 }
 
 
@@ -386,6 +417,8 @@ im_proto_im_position(im_str_t text, im_str_t topic, im_buf_t *arena,
     }
 
     memset(&position, 0, sizeof(im_proto_im_position_t));
+    position.seq = IM_PROTO_IM_NO_NUMBER;
+    position.last = IM_PROTO_IM_NO_NUMBER;
     why = NULL;
 
     if (im_json_decode(text, im_proto_im_position_fields, IM_PROTO_IM_JSON,
@@ -397,16 +430,15 @@ im_proto_im_position(im_str_t text, im_str_t topic, im_buf_t *arena,
         return IM_ERROR;
     }
 
-    if (why != NULL || position.seq < 0) {
+    if (why != NULL) {
         im_proto_im_fault(command, IM_REASON_BAD_REQUEST,
                           "inbox and broadcast have seq, an integer from 0 "
-                          "on, and epoch, a string");
+                          "on, epoch, a string, and last, an integer from 1 "
+                          "to 300");
         return IM_ERROR;
     }
 
-    im_proto_im_resume(topic, position.seq, position.epoch, command);
-
-    return IM_OK;
+    return im_proto_im_resume(topic, &position, command);
 }
 
 
@@ -418,17 +450,20 @@ static im_int_t
 im_proto_im_positions(im_proto_im_first_t *first, im_buf_t *arena,
     im_command_t *command)
 {
-    size_t    pad;
-    u_char   *p;
-    im_str_t  room;
+    size_t                   pad;
+    u_char                  *p;
+    im_str_t                 room;
+    im_proto_im_position_t   position;
 
-    if (first->seq == IM_PROTO_IM_NO_SEQ && first->epoch.data == NULL
+    if (first->seq == IM_PROTO_IM_NO_NUMBER && first->epoch.data == NULL
+        && first->last == IM_PROTO_IM_NO_NUMBER
         && first->inbox.len == 0 && first->broadcast.len == 0)
     {
         return IM_OK;
     }
 
     command->positions = 1;
+    command->begins = 1;
 
     pad = -arena->len & (sizeof(void *) - 1);
 
@@ -440,9 +475,18 @@ im_proto_im_positions(im_proto_im_first_t *first, im_buf_t *arena,
 
     command->resumes = (void *) (p + pad);
 
+    room = im_str_set(NULL, 0);
+
     if (command->room.len > 0) {
         room = im_str_set(command->room.data - 2, command->room.len + 2);
-        im_proto_im_resume(room, first->seq, first->epoch, command);
+    }
+
+    position.seq = first->seq;
+    position.epoch = first->epoch;
+    position.last = first->last;
+
+    if (im_proto_im_resume(room, &position, command) != IM_OK) {
+        return IM_ERROR;
     }
 
     if (im_proto_im_position(first->inbox, im_str_z("u:"), arena, command)
@@ -518,7 +562,8 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
     arena->len -= len;
 
     memset(&first, 0, sizeof(im_proto_im_first_t));
-    first.seq = IM_PROTO_IM_NO_SEQ;
+    first.seq = IM_PROTO_IM_NO_NUMBER;
+    first.last = IM_PROTO_IM_NO_NUMBER;
 
     if (im_json_decode(message, im_proto_im_first_fields, IM_PROTO_IM_JSON,
                        arena, &first, &why)
@@ -536,12 +581,6 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
     if (first.room < INT32_MIN || first.room > INT32_MAX) {
         im_proto_im_fault(command, IM_REASON_BAD_REQUEST,
                           "roomId must be a 32-bit integer");
-        return;
-    }
-
-    if (first.seq < 0 && first.seq != IM_PROTO_IM_NO_SEQ) {
-        im_proto_im_fault(command, IM_REASON_BAD_REQUEST,
-                          "seq must be an integer from 0 on");
         return;
     }
 

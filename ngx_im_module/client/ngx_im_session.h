@@ -86,6 +86,7 @@ typedef struct {
     uint8_t           wait;      /* ngx_im_wait_e, while it is stopped */
     im_bucket_t       commands;
     unsigned          connecting:1;  /* connect isn't answered */
+    unsigned          begins:1;  /* topics of connect are, each alone */
     unsigned          failed:1;  /* connect was refused */
     unsigned          busy:1;    /* a command is under way: input waits */
     unsigned          prepaid:1; /* a block of bytes */
@@ -182,6 +183,7 @@ typedef struct {
     im_str_t            data;            /* for the client; behind this */
     ngx_im_join_e       kind;
     ngx_im_asked_e      asked;           /* where the topic is */
+    uint16_t            last;            /* messages of history to begin with */
     unsigned            recover:1;       /* seq and epoch are given */
     unsigned            strict:1;        /* no subscription with a hole */
     unsigned            ready:1;         /* to be answered */

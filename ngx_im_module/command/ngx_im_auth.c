@@ -262,7 +262,7 @@ ngx_im_auth_keep(ngx_im_session_t *s, const im_command_t *command)
     im_resume_t   *resume;
     ngx_im_ext_t  *ext;
 
-    if (command->id == 0 && !command->positions) {
+    if (command->id == 0 && !command->begins && command->nresumes == 0) {
         return NGX_OK;
     }
 
@@ -275,6 +275,7 @@ ngx_im_auth_keep(ngx_im_session_t *s, const im_command_t *command)
 
     ext->connect = command->id;
     ext->connecting = command->id != 0;
+    ext->begins = command->begins;
     ext->nsubs = 1;
 
     n = ngx_min(command->nresumes, IM_RESUMES_MAX);

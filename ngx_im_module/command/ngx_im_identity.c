@@ -17,32 +17,80 @@
 #include "im_utf8.h"
 
 
-/* Why the room can't be joined; NULL: it can. */
+/* Why the client can't join the room; NULL: it can. */
 static const char *
-ngx_im_identity_room(ngx_im_session_t *s, const ngx_im_identity_t *id)
+ngx_im_identity_room(ngx_im_session_t *s, const ngx_im_identity_t *id,
+    im_str_t room, im_reason_e *reason)
 {
     const im_rule_t  *rule;
 
-    if (id->room.len == 0) {
-        return NULL;
-    }
+    *reason = IM_REASON_BAD_REQUEST;
 
-    rule = im_name_valid(id->room)
-           ? im_rules_room(&s->conf->main->rules, id->room) : NULL;
+    rule = im_name_valid(room)
+           ? im_rules_room(&s->conf->main->rules, room) : NULL;
 
     if (rule == NULL) {
         return "no such room";
+    }
+
+    *reason = IM_REASON_FORBIDDEN;
+
+    if (room.data[0] == '$') {
+        return "the room is for clients with a token for it";
     }
 
     if (rule->join_user && id->user.len == 0) {
         return "the room is for signed-in users";
     }
 
-    if (!im_ask_room_allowed(id->rooms, id->room)) {
+    if (!im_ask_room_allowed(id->rooms, room)) {
         return "the room is not allowed";
     }
 
     return NULL;
+}
+
+
+/*
+ * Why the client can't have the rooms that it brought; NULL: it can, or does
+ * without those that it may not join.
+ */
+static const char *
+ngx_im_identity_rooms(ngx_im_session_t *s, const ngx_im_identity_t *id,
+    im_reason_e *reason)
+{
+    ngx_uint_t    i;
+    const char   *why;
+    im_resume_t  *resume;
+
+    why = id->room.len > 0 ? ngx_im_identity_room(s, id, id->room, reason)
+                           : NULL;
+
+    for (i = 0; s->ext != NULL && why == NULL && i < s->ext->nresumes; i++) {
+        resume = &s->ext->resumes[i];
+
+        if (resume->topic.len < 2 || resume->topic.data[0] != 'r') {
+            resume->join = 0;
+        }
+
+        if (!resume->join) {
+            continue;
+        }
+
+        why = ngx_im_identity_room(s, id,
+                                   im_str_set(resume->topic.data + 2,
+                                              resume->topic.len - 2),
+                                   reason);
+
+        if (why != NULL && *reason == IM_REASON_FORBIDDEN
+            && s->conf->proto->partial)
+        {
+            resume->join = 0;
+            why = NULL;
+        }
+    }
+
+    return why;
 }
 
 
@@ -162,8 +210,8 @@ ngx_im_identity_keep(ngx_im_session_t *s, const ngx_im_identity_t *id)
 
 
 /* "u:" is the inbox of any user. */
-static const im_position_t *
-ngx_im_identity_since(ngx_im_session_t *s, im_str_t topic)
+static const im_resume_t *
+ngx_im_identity_resume(ngx_im_session_t *s, im_str_t topic)
 {
     im_str_t       name;
     ngx_uint_t     i;
@@ -177,7 +225,7 @@ ngx_im_identity_since(ngx_im_session_t *s, im_str_t topic)
         if (im_str_eq(name, topic)
             || (name.len == 2 && topic.data[0] == 'u' && name.data[0] == 'u'))
         {
-            return &ext->resumes[i].since;
+            return &ext->resumes[i];
         }
     }
 
@@ -189,9 +237,9 @@ ngx_im_identity_since(ngx_im_session_t *s, im_str_t topic)
 static ngx_int_t
 ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic)
 {
-    ngx_im_ext_t         *ext;
-    ngx_im_join_t        *join;
-    const im_position_t  *since;
+    ngx_im_ext_t       *ext;
+    ngx_im_join_t      *join;
+    const im_resume_t  *resume;
 
     if (s->phase != NGX_IM_OPEN
         || ngx_im_session_find_sub(s, topic) != NULL)
@@ -210,7 +258,7 @@ ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic)
     join = NULL;
     ext = s->ext;
 
-    if (ext != NULL && (ext->connecting || s->positions)) {
+    if (ext != NULL && (ext->connecting || ext->begins)) {
 
         join = ngx_im_sub_create_join(ext->connecting ? NGX_IM_JOIN_CONNECT
                                                       : NGX_IM_JOIN_COMMAND,
@@ -219,10 +267,14 @@ ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic)
             return NGX_ERROR;
         }
 
-        since = ngx_im_identity_since(s, topic);
+        resume = ngx_im_identity_resume(s, topic);
 
-        if (since != NULL) {
-            ngx_im_sub_since(join, since);
+        if (resume != NULL) {
+            join->last = resume->last;
+        }
+
+        if (resume != NULL && resume->recover) {
+            ngx_im_sub_since(join, &resume->since);
         }
 
         ext->nsubs += ext->connecting;
@@ -238,9 +290,12 @@ ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic)
 static ngx_int_t
 ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
-    im_buf_t    b;
-    ngx_int_t   rc;
-    ngx_uint_t  i;
+    im_buf_t       b;
+    ngx_int_t      rc;
+    ngx_uint_t     i;
+    ngx_im_ext_t  *ext;
+
+    ext = s->ext;
 
     im_buf_init(&b, IM_TOPIC_MAX);
 
@@ -263,6 +318,12 @@ ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
         rc = ngx_im_identity_follow(s, im_buf_str(&b));
     }
 
+    for (i = 0; rc == NGX_OK && ext != NULL && i < ext->nresumes; i++) {
+        if (ext->resumes[i].join) {
+            rc = ngx_im_identity_follow(s, ext->resumes[i].topic);
+        }
+    }
+
     im_buf_cleanup(&b);
 
     return rc;
@@ -275,11 +336,12 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
     ngx_int_t    rc;
     ngx_uint_t   seconds;
     const char  *why;
+    im_reason_e  reason;
 
-    why = ngx_im_identity_room(s, id);
+    why = ngx_im_identity_rooms(s, id, &reason);
 
     if (why != NULL) {
-        ngx_im_session_close(s, IM_REASON_FORBIDDEN, why);
+        ngx_im_session_close(s, reason, why);
         return;
     }
 

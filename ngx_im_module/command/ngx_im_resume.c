@@ -54,13 +54,9 @@ ngx_im_resume_opened(ngx_im_session_t *s)
 }
 
 
-/*
- * NGX_OK: the missing messages are here; NGX_DECLINED: there is a hole;
- * NGX_AGAIN: history must be read; NGX_BUSY: this worker does not know the
- * position, but Redis may know it by now.
- */
+/* As ngx_im_resume_judge(), of the position that a client names. */
 static ngx_int_t
-ngx_im_resume_judge(ngx_im_join_t *join)
+ngx_im_resume_since(ngx_im_join_t *join)
 {
     im_topic_t  *topic;
     ngx_uint_t   numbered;
@@ -68,10 +64,6 @@ ngx_im_resume_judge(ngx_im_join_t *join)
 
     topic = join->sub->log->topic;
     numbered = im_followed(topic)->numbered;
-
-    if (!join->recover) {
-        return NGX_OK;
-    }
 
     /* a position without an epoch is of the current one */
 
@@ -89,6 +81,42 @@ ngx_im_resume_judge(ngx_im_join_t *join)
     }
 
     return numbered ? im_follow_window(topic, join->seq) : NGX_DECLINED;
+}
+
+
+/*
+ * The subscription begins with the messages behind *seq.  NGX_OK: they are
+ * here; NGX_DECLINED: they are, but there is a hole before them; NGX_AGAIN:
+ * history must be read; NGX_BUSY: this worker does not know the position, but
+ * Redis may know it by now.
+ */
+static ngx_int_t
+ngx_im_resume_judge(ngx_im_join_t *join, uint64_t *seq)
+{
+    ngx_int_t    rc;
+    im_topic_t  *topic;
+
+    rc = NGX_OK;
+    topic = join->sub->log->topic;
+
+    if (join->recover) {
+        *seq = join->seq;
+        rc = ngx_im_resume_since(join);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
+    *seq = topic->seq;
+
+    if (join->last > 0 && im_followed(topic)->numbered
+        && im_follow_last(topic, join->last, seq) == IM_AGAIN)
+    {
+        return NGX_AGAIN;
+    }
+
+    return rc;
 }
 
 
@@ -212,10 +240,11 @@ ngx_im_resume_load(ngx_im_topic_t *t, uint64_t seq)
 static ngx_int_t
 ngx_im_resume_again(ngx_im_join_t *join)
 {
+    uint64_t         seq;
     ngx_int_t        rc;
     ngx_im_topic_t  *t;
 
-    rc = ngx_im_resume_judge(join);
+    rc = ngx_im_resume_judge(join, &seq);
 
     if (rc == NGX_OK || rc == NGX_DECLINED) {
         return NGX_DECLINED;
@@ -233,7 +262,7 @@ ngx_im_resume_again(ngx_im_join_t *join)
         ngx_im_resume_ask(t);
 
     } else {
-        ngx_im_resume_load(t, join->seq);
+        ngx_im_resume_load(t, seq);
     }
 
     return NGX_OK;
@@ -300,7 +329,7 @@ ngx_im_resume_joined(ngx_im_session_t *s, im_sub_t *sub)
 static void
 ngx_im_resume_run(ngx_im_topic_t *t)
 {
-    uint64_t        since;
+    uint64_t        seq, since;
     im_list_t       joins;
     ngx_int_t       rc;
     ngx_uint_t      ask;
@@ -315,7 +344,7 @@ ngx_im_resume_run(ngx_im_topic_t *t)
     while (!im_list_empty(&joins)) {
         join = im_list_data(im_list_first(&joins), ngx_im_join_t, link);
 
-        rc = ngx_im_resume_judge(join);
+        rc = ngx_im_resume_judge(join, &seq);
 
         if (rc == NGX_OK || rc == NGX_DECLINED) {
             ngx_im_resume_ready(join);
@@ -329,7 +358,7 @@ ngx_im_resume_run(ngx_im_topic_t *t)
             ask = 1;
 
         } else {
-            since = ngx_min(since, join->seq);
+            since = ngx_min(since, seq);
         }
     }
 
@@ -491,12 +520,33 @@ ngx_im_resume_position(im_subscribed_t *begin, im_topic_t *topic,
 }
 
 
+/* An answer is bounded: the number before the first message that it has. */
+static uint64_t
+ngx_im_resume_fit(im_topic_t *topic, uint64_t seq, size_t left)
+{
+    size_t    len;
+    uint64_t  n;
+
+    for (n = topic->seq; n > seq; n--) {
+        len = im_follow_envelope(topic, n).len;
+
+        if (len > left) {
+            break;
+        }
+
+        left -= len;
+    }
+
+    return n;
+}
+
+
 /* The position where the client begins. */
 static void
 ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
 {
-    size_t       len;
-    uint64_t     seq;
+    uint64_t     seq, fit;
+    ngx_int_t    rc;
     im_topic_t  *topic;
 
     topic = join->sub->log->topic;
@@ -506,35 +556,38 @@ ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
                            topic->seq);
     begin->ttl = ngx_im_expiry_sub_ttl(join->sub->session, join->sub);
 
-    if (!join->recover) {
-        return;
+    rc = ngx_im_resume_judge(join, &seq);
+
+    /* it can't wait for them: there was no memory */
+
+    if (rc != NGX_OK && rc != NGX_DECLINED) {
+        seq = topic->seq;
     }
 
-    begin->recovering = 1;
+    fit = ngx_im_resume_fit(topic, seq, *left);
 
-    if (ngx_im_resume_judge(join) != NGX_OK) {
-        ngx_im_worker->counters->unrecovered++;
-        return;
-    }
+    if (join->recover) {
+        begin->recovering = 1;
+        begin->recovered = rc == NGX_OK && fit == seq;
 
-    /* an answer is bounded */
+        if (begin->recovered) {
+            ngx_im_worker->counters->recovered++;
 
-    for (len = 0, seq = join->seq + 1; seq <= topic->seq; seq++) {
-        len += im_follow_envelope(topic, seq).len;
-
-        if (len > *left) {
+        } else {
             ngx_im_worker->counters->unrecovered++;
-            return;
         }
     }
 
-    *left -= len;
+    if (!begin->recovered) {
+        fit = ngx_max(fit, topic->seq - ngx_min(join->last, topic->seq));
+    }
 
-    ngx_im_worker->counters->recovered++;
+    begin->at.seq = fit;
+    begin->nmessages = topic->seq - fit;
 
-    begin->recovered = 1;
-    begin->at.seq = join->seq;
-    begin->nmessages = topic->seq - join->seq;
+    for (seq = fit; seq < topic->seq; seq++) {
+        *left -= im_follow_envelope(topic, seq + 1).len;
+    }
 }
 
 
@@ -785,7 +838,8 @@ ngx_im_resume_owes(ngx_im_session_t *s, ngx_im_join_t *join)
 {
     if (join->kind == NGX_IM_JOIN_CONNECT
         ? s->ext->nresumes == 0
-        : !join->recover || join->seq == join->sub->log->topic->seq)
+        : join->last == 0
+          && (!join->recover || join->seq == join->sub->log->topic->seq))
     {
         return 0;
     }
@@ -814,7 +868,8 @@ ngx_im_resume_serve(im_list_t *q, void *data)
     }
 
     if (ngx_im_send_waiting(s) > s->conf->max_replies
-        || (join->recover && w->reply_bytes > w->conf->logs_bytes)
+        || ((join->recover || join->last > 0)
+            && w->reply_bytes > w->conf->logs_bytes)
         || ngx_im_resume_owes(s, join))
     {
         return NGX_AGAIN;

@@ -50,6 +50,8 @@ ngx_im_subscribe_granted(ngx_im_session_t *s, const im_command_t *command,
     join->id = command->id;
     join->strict = command->strict;
 
+    join->last = command->last;
+
     if (command->recover) {
         ngx_im_sub_since(join, &command->since);
     }
@@ -147,7 +149,7 @@ ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_reply_error(s, command->id, IM_ERROR_LIMIT);
     }
 
-    if (command->recover) {
+    if (command->recover || command->last > 0) {
         rc = ngx_im_read_pay(s);
 
         if (rc != NGX_OK) {

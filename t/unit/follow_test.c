@@ -74,6 +74,7 @@ typedef struct {
     unsigned     got;            /* behind the last message */
     int          waiting;        /* for event history */
     uint64_t     since;
+    unsigned     last;         /* messages that a resume wants; 0: by since */
     uint64_t     forgotten;      /* what clients may not get any more */
     unsigned     reading;        /* reports waited for */
 } follower_t;
@@ -430,9 +431,21 @@ resume(unsigned t)
     f = &followers[t];
 
     f->waiting = 0;
-    f->since = im_min(f->since, f->topic->seq);
+    if (f->last > 0) {
+        rc = im_follow_last(f->topic, f->last, &f->since);
 
-    rc = im_follow_window(f->topic, f->since);
+        if (rc == IM_DECLINED
+            || f->topic->seq - f->since > im_min(f->last, redis.topics[t].max))
+        {
+            wrong("\"%s\": the last %u begin behind %llu", names[t], f->last,
+                  (unsigned long long) f->since);
+        }
+
+    } else {
+        f->since = im_min(f->since, f->topic->seq);
+        rc = im_follow_window(f->topic, f->since);
+    }
+
     trace("resume %s %llu: %d\n", names[t], (unsigned long long) f->since,
           (int) rc);
 
@@ -1020,6 +1033,7 @@ step_upper(unsigned t)
 
     } else if (im_followed(f->topic)->numbered && !f->waiting) {
         f->since = below((unsigned) f->topic->seq + 1);
+        f->last = chance(50) ? 1 + below(10) : 0;
         resume(t);
     }
 }

@@ -11,6 +11,10 @@
 #include "im_ws.h"
 
 
+#define BAD_POSITION  "inbox and broadcast have seq, an integer from 0 on, " \
+                      "epoch, a string, and last, an integer from 1 to 300"
+
+
 static im_buf_t  b;
 
 
@@ -465,12 +469,23 @@ test_first_wrong(void **state)
         { "\"inbox\":[]", "inbox must be an object" },
         { "\"inbox\":\"x\"", "inbox must be an object" },
         { "\"broadcast\":1", "broadcast must be an object" },
-        { "\"inbox\":{\"seq\":\"1\"}", "inbox and broadcast have seq, an "
-          "integer from 0 on, and epoch, a string" },
-        { "\"broadcast\":{\"seq\":-1}", "inbox and broadcast have seq, an "
-          "integer from 0 on, and epoch, a string" },
-        { "\"inbox\":{\"epoch\":1}", "inbox and broadcast have seq, an "
-          "integer from 0 on, and epoch, a string" }
+        { "\"last\":0", "last must be an integer from 1 to 300" },
+        { "\"Last\":301", "last must be an integer from 1 to 300" },
+        { "\"last\":-1", "last must be an integer from 1 to 300" },
+        { "\"last\":65537", "last must be an integer from 1 to 300" },
+        { "\"last\":-9223372036854775807",
+          "last must be an integer from 1 to 300" },
+        { "\"last\":1.5", "last must be an integer from 1 to 300" },
+        { "\"last\":\"5\"", "last must be an integer from 1 to 300" },
+        { "\"last\":true", "last must be an integer from 1 to 300" },
+        { "\"roomId\":-1,\"last\":301",
+          "last must be an integer from 1 to 300" },
+        { "\"broadcast\":{\"seq\":-1}", "seq must be an integer from 0 on" },
+        { "\"inbox\":{\"last\":0}",
+          "last must be an integer from 1 to 300" },
+        { "\"inbox\":{\"seq\":\"1\"}", BAD_POSITION },
+        { "\"broadcast\":{\"last\":\"1\"}", BAD_POSITION },
+        { "\"inbox\":{\"epoch\":1}", BAD_POSITION }
     };
     char  text[256];
 
@@ -571,9 +586,16 @@ tell_resumes(const im_command_t *command, char *told)
 
     for (i = 0; i < command->nresumes; i++) {
         r = &command->resumes[i];
-        told += sprintf(told, "%.*s=%.*s:%lu ", (int) r->topic.len,
-                        (char *) r->topic.data, (int) r->since.epoch.len,
-                        (char *) r->since.epoch.data, r->since.seq);
+        told += sprintf(told, "%.*s=", (int) r->topic.len,
+                        (char *) r->topic.data);
+
+        if (r->recover) {
+            told += sprintf(told, "%.*s:%lu", (int) r->since.epoch.len,
+                            (char *) r->since.epoch.data, r->since.seq);
+        }
+
+        told += sprintf(told, r->last > 0 ? "+%u " : " ", r->last);
+        assert_false(r->join);
     }
 }
 
@@ -605,7 +627,14 @@ test_first_positions(void **state)
           "\"broadcast\":{\"seq\":3,\"epoch\":\"g\"}}", 1,
           "r:12=e:9223372036854775807 u:=f:2 b=g:3 " },
         { "{\"inbox\":{\"seq\":null,\"epoch\":\"f\"},\"auth\":\"t\"}", 1,
-          "u:=f:0 " }
+          "u:=f:0 " },
+        { "{\"roomId\":1,\"last\":null}", 0, "" },
+        { "{\"roomId\":1,\"last\":1}", 1, "r:1=+1 " },
+        { "{\"LAST\":300,\"seq\":0,\"roomId\":1}", 1, "r:1=+300 " },
+        { "{\"last\":300,\"seq\":4,\"roomId\":1}", 1, "r:1=:4+300 " },
+        { "{\"last\":20,\"roomId\":-1}", 1, "" },
+        { "{\"roomId\":-1,\"inbox\":{\"last\":5},\"broadcast\":"
+          "{\"epoch\":\"g\",\"last\":6}}", 1, "u:=+5 b=g:0+6 " }
     };
 
     (void) state;
@@ -616,6 +645,7 @@ test_first_positions(void **state)
 
         assert_int_equal(command.type, IM_COMMAND_CONNECT);
         assert_int_equal(command.positions, cases[i].positions);
+        assert_int_equal(command.begins, cases[i].positions);
         tell_resumes(&command, told);
         assert_string_equal(told, cases[i].resumes);
         free(s.data);

@@ -2235,9 +2235,11 @@ sub step_crowd {
 
 
 # N ROOM SEQ EPOCH PATH: so many clients resume a room at once, while there are
-# pushes; each gets all of them, in order and once
+# pushes; each gets all of them, in order and once.  With a SEQ of last=M they
+# begin with the last M messages.
 sub step_storm {
     my ($n, $room, $since, $epoch, $path) = split ' ', $_[0];
+    my $begin = $since =~ /^last=(\d+)$/ ? $1 : 0;
     my @clients;
 
     for (1 .. $n) {
@@ -2248,15 +2250,17 @@ sub step_storm {
     }
 
     for my $i (0 .. $#clients) {
-        $clients[$i]->write(frame(1, "{\"roomId\":$room,\"seq\":$since,"
-                                     . "\"epoch\":\"$epoch\"}"));
+        $clients[$i]->write(frame(1, "{\"roomId\":$room,"
+                                     . ($begin ? "\"last\":$begin}"
+                                        : "\"seq\":$since,"
+                                          . "\"epoch\":\"$epoch\"}")));
         step_push("room $room $i") if $i % 25 == 0;
     }
 
     step_push("room $room \"end\"");
 
     for my $client (@clients) {
-        my $last = $since;
+        my ($last, $n) = ($begin ? 0 : $since, 0);
 
         while ($last < $Saved{seq}) {
             my $frame = $client->next_message(deadline())
@@ -2265,11 +2269,16 @@ sub step_storm {
 
             die "got $frame->{payload}\n" if $value->{op} == 7
                 && defined $value->{roomId} && !$value->{recovered};
+            $last = $value->{seq} if $value->{op} == 7
+                && defined $value->{roomId} && $begin;
             next if $value->{op} != 3;
+            $n++;
             die "got $value->{seq} behind $last\n"
                 if $value->{seq} != $last + 1;
             $last = $value->{seq};
         }
+
+        die "$n messages\n" if $n < $begin;
     }
 
     $_->shut for @clients;
