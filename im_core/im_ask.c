@@ -32,8 +32,10 @@ static const im_json_field_t  im_ask_fields[] = {
     im_json_row(im_ask_t, STRING, session),
     im_json_row(im_ask_t, STRING, user),
     im_json_row(im_ask_t, STRING, name),
-    im_json_row(im_ask_t, RAW, info),
-    im_json_row(im_ask_t, RAW, data),
+    im_json_row(im_ask_t, BYTES, info),
+    im_json_row_as(im_ask_t, BASE64, "b64info", info),
+    im_json_row(im_ask_t, BYTES, data),
+    im_json_row_as(im_ask_t, BASE64, "b64data", data),
     im_json_end
 };
 

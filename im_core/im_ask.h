@@ -36,8 +36,8 @@ typedef struct {
     im_str_t  session;       /* of the sender, as what follows */
     im_str_t  user;
     im_str_t  name;
-    im_str_t  info;          /* JSON, "" none */
-    im_str_t  data;          /* JSON */
+    im_str_t  info;          /* bytes, as data: JSON or anything */
+    im_str_t  data;
 } im_ask_t;
 
 

@@ -24,6 +24,10 @@
 #include "im_utf8.h"
 
 
+/* Levels of what a value may be embedded in. */
+#define IM_JSON_SPARE  4
+
+
 /* Stands before each block of yajl, so that all can be freed after a jump. */
 typedef struct {
     im_list_t  link;
@@ -40,6 +44,7 @@ typedef struct {
     const char             *why;         /* not NULL: failed */
     const im_json_field_t  *field;       /* of the member under way, or NULL */
     im_uint_t               depth;
+    im_uint_t               spare;       /* levels that are left free */
     size_t                  start;       /* of that member's value */
     size_t                  end;         /* behind the whole value */
     yajl_handle             handle;
@@ -410,6 +415,27 @@ im_json_set_strings(im_json_t *json, im_str_t value, void *dst)
 }
 
 
+/* The decoded bytes are fewer, and take the place of the text. */
+static im_int_t
+im_json_set_base64(im_json_t *json, im_str_t value, void *dst)
+{
+    im_buf_t  b;
+    im_str_t  text;
+
+    if (value.data[0] == 'n') {
+        return IM_OK;
+    }
+
+    if (im_json_unquote(json, value, &text) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    im_buf_fixed(&b, text.data, text.len);
+
+    return im_base64_decode(&b, text, 0, dst);
+}
+
+
 /* By im_json_type_e. */
 static const im_json_setter_t  im_json_setters[] = {
     { "\"n", im_json_set_string },
@@ -418,7 +444,9 @@ static const im_json_setter_t  im_json_setters[] = {
     { NULL, im_json_set_raw },
     { "[", im_json_set_strings },
     { "{", im_json_set_raw },
-    { "[", im_json_set_raws }
+    { "[", im_json_set_raws },
+    { NULL, im_json_set_raw },
+    { "\"n", im_json_set_base64 }
 };
 
 
@@ -524,7 +552,7 @@ im_json_open(void *ctx)
         return im_json_fail(json, im_json_no_object);
     }
 
-    if (json->depth == IM_JSON_MAX_DEPTH) {
+    if (json->depth + json->spare == IM_JSON_MAX_DEPTH) {
         return im_json_fail(json, "nested too deep");
     }
 
@@ -839,20 +867,37 @@ im_json_valid(im_str_t text)
 }
 
 
-im_int_t
-im_json_check(im_str_t text)
+static im_int_t
+im_json_check_spare(im_str_t text, im_uint_t spare)
 {
     im_json_t  json;
 
     memset(&json, 0, sizeof(im_json_t));
 
     json.text = text;
+    json.spare = spare;
 
     if (im_json_run(&json) == IM_OK) {
         return IM_OK;
     }
 
     return json.why == im_json_no_memory ? IM_ERROR : IM_DECLINED;
+}
+
+
+im_int_t
+im_json_check(im_str_t text)
+{
+    return im_json_check_spare(text, 0);
+}
+
+
+int
+im_json_embeds(im_str_t bytes)
+{
+    return bytes.len > 0 && !im_json_blank(bytes.data[0])
+           && !im_json_blank(bytes.data[bytes.len - 1])
+           && im_json_check_spare(bytes, IM_JSON_SPARE) == IM_OK;
 }
 
 
@@ -944,6 +989,9 @@ im_json_absent(im_json_type_e type, const void *value)
     case IM_JSON_RAWS:
         return ((const im_json_strings_t *) value)->elts == NULL;
 
+    case IM_JSON_BYTES:
+        return !im_json_embeds(*(const im_str_t *) value);
+
     default:
         return ((const im_str_t *) value)->len == 0;
     }
@@ -986,6 +1034,10 @@ im_json_add_value(im_buf_t *b, im_json_type_e type, const void *value)
         im_buf_add_z(b, "]");
         break;
 
+    case IM_JSON_BASE64:
+        im_json_add_base64(b, *(const im_str_t *) value);
+        break;
+
     default:
         im_buf_add_str(b, *(const im_str_t *) value);
     }
@@ -996,17 +1048,20 @@ void
 im_json_encode(im_buf_t *b, const im_json_field_t *fields, const void *src)
 {
     im_uint_t               n;
-    const u_char           *value;
+    const u_char           *value, *done;
     const im_json_field_t  *f;
 
     n = 0;
+    done = NULL;
 
     im_buf_add_z(b, "{");
 
     for (f = fields; f->name.data != NULL; f++) {
         value = (const u_char *) src + f->offset;
 
-        if (!im_json_absent(f->type, value)) {
+        if (value != done && !im_json_absent(f->type, value)) {
+            done = f->type == IM_JSON_BYTES ? value : NULL;
+
             im_buf_add_z(b, n++ == 0 ? "" : ",");
             im_json_add_string(b, f->name);
             im_buf_add_z(b, ":");

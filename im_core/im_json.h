@@ -26,7 +26,9 @@ typedef enum {
     IM_JSON_RAW,         /* im_str_t: the bytes of any value */
     IM_JSON_STRINGS,     /* im_json_strings_t */
     IM_JSON_OBJECT,      /* im_str_t: the bytes of an object */
-    IM_JSON_RAWS         /* im_json_strings_t: the bytes of values */
+    IM_JSON_RAWS,        /* im_json_strings_t: the bytes of values */
+    IM_JSON_BYTES,       /* im_str_t: any bytes, of a value if they are one */
+    IM_JSON_BASE64       /* im_str_t: any bytes, as a string in base64 */
 } im_json_type_e;
 
 
@@ -75,7 +77,8 @@ void im_json_strings_free(im_json_strings_t *strings);
 /*
  * Appends src as one object, by the same table.  Left out are strings without
  * data and lists without elements (NULL; empty ones are written), empty raw
- * values, and numbers and booleans below 0.
+ * values, numbers and booleans below 0, and BYTES that can't be embedded.  Of a
+ * row BYTES and a row BASE64 behind it for the same member, one is written.
  */
 void im_json_encode(im_buf_t *b, const im_json_field_t *fields,
     const void *src);
@@ -109,6 +112,9 @@ int im_json_valid(im_str_t text);
 
 /* The same.  IM_DECLINED: not valid; IM_ERROR: no memory. */
 im_int_t im_json_check(im_str_t text);
+
+/* An object can hold these very bytes as a value. */
+int im_json_embeds(im_str_t bytes);
 
 /* Appends a quoted and escaped string; invalid UTF-8 becomes U+FFFD. */
 void im_json_add_string(im_buf_t *b, im_str_t s);

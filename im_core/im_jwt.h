@@ -72,7 +72,7 @@ typedef struct {
 } im_jwt_parts_t;
 
 
-/* A channel that the token subscribes to.  JSON; "": not given. */
+/* A channel that the token subscribes to.  "": not given. */
 typedef struct {
     im_str_t      channel;
     im_str_t      info;
@@ -85,7 +85,7 @@ typedef struct {
     im_str_t       user;             /* sub; "" anonymous */
     im_str_t       id;               /* jti */
     im_str_t       issuer;           /* iss */
-    im_str_t       info;             /* JSON: info, or what b64info encodes */
+    im_str_t       info;             /* JSON, or what b64info encodes */
     im_str_t       data;
     im_str_t       meta;
     im_str_t       override;

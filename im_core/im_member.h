@@ -18,8 +18,8 @@ typedef struct {
     im_str_t  worker;        /* that has it; not in the JSON */
     im_str_t  user;          /* "": a guest */
     im_str_t  name;
-    im_str_t  info;          /* JSON of the connection, "" none */
-    im_str_t  room_info;     /* JSON of the subscription, "" none */
+    im_str_t  info;          /* of the connection: bytes, mostly JSON */
+    im_str_t  room_info;     /* of the subscription, the same */
     im_str_t  ip;            /* of a member of an inbox */
     int64_t   since;         /* the same: s since 1970; -1: not said */
 } im_member_t;

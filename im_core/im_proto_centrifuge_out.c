@@ -177,6 +177,38 @@ im_centrifuge_json(im_buf_t *b, const char *name, im_str_t value)
 }
 
 
+static void
+im_centrifuge_add_value(im_buf_t *b, uint8_t type, im_str_t value)
+{
+    if (type == IM_PUSH_JSON) {
+        im_centrifuge_add_json(b, value);
+
+    } else {
+        im_push_add_value(b, type, value);
+    }
+}
+
+
+/* Of a token or a backend: JSON, text or binary. */
+static void
+im_centrifuge_bytes(im_buf_t *b, const char *name, im_str_t value)
+{
+    uint8_t  type;
+
+    if (value.len == 0) {
+        return;
+    }
+
+    if (im_push_classify(value, &type) != IM_OK) {
+        b->failed = 1;
+        return;
+    }
+
+    im_centrifuge_key(b, name);
+    im_centrifuge_add_value(b, type, value);
+}
+
+
 /* "r:NAME" is NAME, "u:USER" is "#USER", "b" is "#". */
 static void
 im_centrifuge_add_channel(im_buf_t *b, im_str_t topic)
@@ -255,7 +287,7 @@ im_centrifuge_add_sub(im_buf_t *b, const im_subscribed_t *sub)
         im_centrifuge_add_messages(b, sub);
     }
 
-    im_centrifuge_json(b, "data", sub->data);
+    im_centrifuge_bytes(b, "data", sub->data);
 }
 
 
@@ -265,7 +297,7 @@ im_centrifuge_add_connect(im_buf_t *b, const im_reply_t *reply)
     im_uint_t  i;
 
     im_centrifuge_add_refresh(b, reply);
-    im_centrifuge_json(b, "data", reply->data);
+    im_centrifuge_bytes(b, "data", reply->data);
 
     if (reply->nsubs > 0) {
         im_centrifuge_key(b, "subs");
@@ -344,7 +376,7 @@ im_centrifuge_add_history(im_buf_t *b, const im_reply_t *reply)
 static void
 im_centrifuge_add_rpc(im_buf_t *b, const im_reply_t *reply)
 {
-    im_centrifuge_json(b, "data", reply->data);
+    im_centrifuge_bytes(b, "data", reply->data);
 }
 
 
@@ -482,27 +514,19 @@ im_centrifuge_reply(im_buf_t *b, const im_transport_t *transport,
 }
 
 
-/* Invalid JSON must not break the frame: it is sent as a string. */
+/* Invalid JSON must not break the frame. */
 static void
 im_centrifuge_add_data(im_buf_t *b, const im_envelope_t *e)
 {
-    im_int_t  rc;
+    uint8_t  type;
 
-    if (e->type == IM_PUSH_BINARY) {
-        im_json_add_base64(b, e->data);
-        return;
-    }
+    type = e->type;
 
-    rc = e->type == IM_PUSH_JSON ? im_json_check(e->data) : IM_DECLINED;
-
-    if (rc == IM_ERROR) {
+    if (type == IM_PUSH_JSON && im_push_classify(e->data, &type) != IM_OK) {
         b->failed = 1;
 
-    } else if (rc == IM_OK) {
-        im_centrifuge_add_json(b, e->data);
-
     } else {
-        im_json_add_string(b, e->data);
+        im_centrifuge_add_value(b, type, e->data);
     }
 }
 
@@ -543,7 +567,7 @@ im_centrifuge_add_client(im_buf_t *b, const im_member_t *client)
     im_json_add_string(b, client->user);
     im_buf_add_z(b, ",\"client\":");
     im_json_add_string(b, client->session);
-    im_centrifuge_json(b, "conn_info", client->info);
-    im_centrifuge_json(b, "chan_info", client->room_info);
+    im_centrifuge_bytes(b, "conn_info", client->info);
+    im_centrifuge_bytes(b, "chan_info", client->room_info);
     im_buf_add_z(b, "}");
 }

@@ -164,13 +164,7 @@ im_proto_im_add_payload(im_buf_t *b, const im_envelope_t *e)
     }
 
     im_buf_add_z(b, "{\"code\":0,\"msg\":");
-
-    if (e->type == IM_PUSH_BINARY) {
-        im_json_add_base64(b, e->data);
-
-    } else {
-        im_json_add_string(b, e->data);
-    }
+    im_push_add_value(b, e->type, e->data);
 }
 
 

@@ -6,6 +6,45 @@
 
 #include "im_push.h"
 #include "im_hash.h"
+#include "im_json.h"
+#include "im_utf8.h"
+
+
+im_int_t
+im_push_classify(im_str_t data, uint8_t *type)
+{
+    im_int_t  rc;
+
+    rc = im_json_check(data);
+
+    if (rc == IM_ERROR) {
+        return IM_ERROR;
+    }
+
+    *type = rc == IM_OK ? IM_PUSH_JSON
+            : im_utf8_valid(data) ? IM_PUSH_TEXT : IM_PUSH_BINARY;
+
+    return IM_OK;
+}
+
+
+void
+im_push_add_value(im_buf_t *b, uint8_t type, im_str_t data)
+{
+    switch (type) {
+
+    case IM_PUSH_JSON:
+        im_buf_add_str(b, data);
+        break;
+
+    case IM_PUSH_TEXT:
+        im_json_add_string(b, data);
+        break;
+
+    default:
+        im_json_add_base64(b, data);
+    }
+}
 
 
 /* length: bytes of the string's length. */

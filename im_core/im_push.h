@@ -55,6 +55,18 @@ typedef struct {
 } im_envelope_t;
 
 
+/*
+ * What the data of a message is: JSON if it is valid, else text if it is UTF-8,
+ * else binary.  IM_ERROR: no memory.
+ */
+im_int_t im_push_classify(im_str_t data, uint8_t *type);
+
+/*
+ * Data as a JSON value: JSON as it is, text as a string, binary as a string in
+ * base64.
+ */
+void im_push_add_value(im_buf_t *b, uint8_t type, im_str_t data);
+
 /* A field that is too long makes b fail. */
 void im_envelope_encode(im_buf_t *b, const im_envelope_t *e);
 

@@ -16,11 +16,11 @@
 
 /* A member of a question. */
 typedef struct {
-    const char  *name;
-    size_t       offset;
-    im_uint_t    kinds;          /* a bit for each kind that has it */
-    unsigned     json:1;         /* else a string */
-    unsigned     always:1;       /* even if it is empty */
+    const char      *name;
+    size_t           offset;
+    im_uint_t        kinds;      /* a bit for each kind that has it */
+    im_json_type_e   type;       /* BYTES: as JSON, or "b64NAME" in base64 */
+    unsigned         always:1;   /* even if it is empty */
 } im_webhook_member_t;
 
 
@@ -52,23 +52,23 @@ const im_str_t  im_webhook_names[IM_WEBHOOKS] = {
 
 
 #define im_webhook_bit(kind)  (1u << IM_WEBHOOK_##kind)
-#define im_webhook_member(field, kinds, json, always)                         \
-    { #field, offsetof(im_webhook_ask_t, field), kinds, json, always }
+#define im_webhook_member(field, type, kinds, always)                         \
+    { #field, offsetof(im_webhook_ask_t, field), kinds, IM_JSON_##type, always }
 
 
 static const im_webhook_member_t  im_webhook_members[] = {
-    im_webhook_member(user, ~im_webhook_bit(CONNECT), 0, 1),
-    im_webhook_member(user, im_webhook_bit(CONNECT), 0, 0),
-    im_webhook_member(meta, ~im_webhook_bit(CONNECT), 1, 0),
-    im_webhook_member(name, im_webhook_bit(CONNECT), 0, 0),
-    im_webhook_member(version, im_webhook_bit(CONNECT), 0, 0),
-    im_webhook_member(channel, im_webhook_bit(SUBSCRIBE)
+    im_webhook_member(user, STRING, ~im_webhook_bit(CONNECT), 1),
+    im_webhook_member(user, STRING, im_webhook_bit(CONNECT), 0),
+    im_webhook_member(meta, RAW, ~im_webhook_bit(CONNECT), 0),
+    im_webhook_member(name, STRING, im_webhook_bit(CONNECT), 0),
+    im_webhook_member(version, STRING, im_webhook_bit(CONNECT), 0),
+    im_webhook_member(channel, STRING, im_webhook_bit(SUBSCRIBE)
                       | im_webhook_bit(PUBLISH) | im_webhook_bit(SUB_REFRESH),
-                      0, 1),
-    im_webhook_member(token, im_webhook_bit(SUBSCRIBE), 0, 0),
-    im_webhook_member(method, im_webhook_bit(RPC), 0, 1),
-    im_webhook_member(data, ~(im_webhook_bit(REFRESH)
-                              | im_webhook_bit(SUB_REFRESH)), 1, 0),
+                      1),
+    im_webhook_member(token, STRING, im_webhook_bit(SUBSCRIBE), 0),
+    im_webhook_member(method, STRING, im_webhook_bit(RPC), 1),
+    im_webhook_member(data, BYTES, ~(im_webhook_bit(REFRESH)
+                                     | im_webhook_bit(SUB_REFRESH)), 0),
     { NULL, 0, 0, 0, 0 }
 };
 
@@ -102,6 +102,37 @@ static const im_json_field_t  im_webhook_more_fields[] = {
 };
 
 
+static void
+im_webhook_add_member(im_buf_t *b, const im_webhook_member_t *m, im_str_t value)
+{
+    im_json_type_e  type;
+
+    type = m->type;
+
+    if (type == IM_JSON_BYTES) {
+        type = im_json_embeds(value) ? IM_JSON_RAW : IM_JSON_BASE64;
+    }
+
+    im_buf_add_z(b, type == IM_JSON_BASE64 ? ",\"b64" : ",\"");
+    im_buf_add_z(b, m->name);
+    im_buf_add_z(b, "\":");
+
+    switch (type) {
+
+    case IM_JSON_RAW:
+        im_buf_add_str(b, value);
+        break;
+
+    case IM_JSON_BASE64:
+        im_json_add_base64(b, value);
+        break;
+
+    default:
+        im_json_add_string(b, value);
+    }
+}
+
+
 void
 im_webhook_encode(im_buf_t *b, const im_webhook_ask_t *ask)
 {
@@ -121,16 +152,7 @@ im_webhook_encode(im_buf_t *b, const im_webhook_ask_t *ask)
             continue;
         }
 
-        im_buf_add_z(b, ",\"");
-        im_buf_add_z(b, m->name);
-        im_buf_add_z(b, "\":");
-
-        if (m->json) {
-            im_buf_add_str(b, *value);
-
-        } else {
-            im_json_add_string(b, *value);
-        }
+        im_webhook_add_member(b, m, *value);
     }
 
     im_buf_add_z(b, "}");

@@ -32,7 +32,7 @@ typedef enum {
 extern const im_str_t  im_webhook_names[IM_WEBHOOKS];
 
 
-/* data and meta are JSON.  Empty members but user and channel are left out. */
+/* meta is JSON, data any bytes; user and channel are written if empty, too. */
 typedef struct {
     im_webhook_e  kind;
     im_str_t      client;     /* UUID of the session */

@@ -52,6 +52,8 @@ http: POST /api/publish 200 {"channel":"1","b64data":"eyJtc2ciOiJiNjQifQ=="} => 
 a: recv msg "b64"
 http: POST /api/publish 200 {"channel":"1","b64data":"/wD+"} => "offset":4,
 a: recv msg "/wD+"
+http: POST /api/publish 200 {"channel":"#","b64data":"aGk="} => ^\{"result":\{\}\}\n$
+a: recv msg "hi"
 http: POST /centrifugo/api/publish 200 {"channel":"1","data":5} => "offset":5,
 a: recv msg 5
 http: POST /api/publish?x=1 200 {"channel":"1","data":6,"unknown":[]} => "offset":6,
@@ -257,13 +259,14 @@ http: POST /api/subscribe 200 {"user":"u","channel":"#u"} => "code":107
 http: POST /api/subscribe 200 {"user":"u","channel":"2"} => "code":102
 http: POST /api/subscribe 200 {"user":"u","channel":"1","override":{"presence":{"value":true}}} => "code":108
 http: POST /api/subscribe 200 {"user":"u","channel":"1","b64info":"?"} => "code":107
-http: POST /api/subscribe 200 {"user":"u","channel":"1","b64info":"/wD+"} => "code":107
 http: POST /api/subscribe 200 {"user":"u","channel":"1","recover_since":{"offset":-1}} => "code":107
 http: POST /api/subscribe 200 {"user":"u","channel":"1","recover_since":{"offset":"1"}} => "code":107
 http: POST /api/subscribe 200 {"user":"u","channel":"1","info":"FILL(65600)"} => "code":107
 http: POST /api/subscribe 200 {"user":"u","channel":"1","b64data":"e30"} => "code":107
 http: POST /api/subscribe 200 {"user":"u","channel":"1","b64info":"eyJhIjoxfQ==","b64data":"WzJd"} => ^\{"result":\{\}\}\n$
 redis: XREVRANGE im:{4}:q + - COUNT 1 => (?s)u:u.*\{"room":"1","info":\{"a":1\},"data":\[2\]\}
+http: POST /api/subscribe 200 {"user":"u","channel":"1","b64info":"/wD+","b64data":"aGk="} => ^\{"result":\{\}\}\n$
+redis: XREVRANGE im:{4}:q + - COUNT 1 => (?s)u:u.*\{"room":"1","b64info":"/wD\+","b64data":"aGk="\}
 http: POST /api/subscribe 200 {"user":"u","channel":"1","expire_at":-1} => "code":107
 http: POST /api/subscribe 400 {"user":"u","channel":"1","recover_since":1}
 http: POST /api/subscribe 200 {"user":"u","channel":"1"} => ^\{"result":\{\}\}\n$

@@ -25,6 +25,8 @@ __DATA__
 
         location = /rpc/data    { return 200 '{"result":{"data":{"answer": 42}}}'; }
         location = /rpc/b64     { return 200 '{"result":{"b64data":"eyJhIjoxfQ=="}}'; }
+        location = /rpc/text64  { return 200 '{"result":{"b64data":"aGk="}}'; }
+        location = /rpc/bytes   { return 200 '{"result":{"b64data":"/wD+"}}'; }
         location = /rpc/empty   { return 200 '{"result":{}}'; }
         location = /rpc/lines   { return 200 "{\n\"result\":\n{\"data\":{\n\"a\":\n1}}}\n"; }
         location = /rpc/chunks  {
@@ -48,6 +50,8 @@ __DATA__
     location = /none    { im_comet protocol=centrifuge; }
     location = /large   { im_comet protocol=centrifuge; im_limit message=4m; im_webhook rpc /rpc/data; im_webhook connect /rpc/empty; }
     location = /b64     { im_comet protocol=centrifuge; im_webhook rpc /rpc/b64; }
+    location = /text64  { im_comet protocol=centrifuge; im_webhook rpc /rpc/text64; }
+    location = /bytes   { im_comet protocol=centrifuge; im_webhook rpc /rpc/bytes; }
     location = /empty   { im_comet protocol=centrifuge; im_webhook rpc /rpc/empty; }
     location = /lines   { im_comet protocol=centrifuge; im_webhook rpc /rpc/lines; }
     location = /chunks  { im_comet protocol=centrifuge; im_webhook rpc /rpc/chunks; }
@@ -116,6 +120,16 @@ c: send {"connect":{},"id":1}
 c: like "connect"
 c: send {"rpc":{"data":1},"id":2}
 c: recv {"id":2,"rpc":{"data":{"a":1}}}
+t: open /text64
+t: send {"connect":{},"id":1}
+t: like "connect"
+t: send {"rpc":{"data":1},"id":2}
+t: recv {"id":2,"rpc":{"data":"hi"}}
+y: open /bytes
+y: send {"connect":{},"id":1}
+y: like "connect"
+y: send {"rpc":{"data":1},"id":2}
+y: recv {"id":2,"rpc":{"data":"/wD+"}}
 d: open /empty
 d: send {"connect":{},"id":1}
 d: like "connect"

@@ -161,10 +161,10 @@ im_logic_api_control_position(im_logic_command_t *c,
 }
 
 
-/* The bytes must be JSON.  On IM_ERROR the command has failed. */
+/* On IM_ERROR the command has failed. */
 static im_int_t
 im_logic_api_control_base64(im_logic_command_t *c, im_str_t text,
-    im_str_t *json)
+    im_str_t *bytes)
 {
     im_int_t  rc;
 
@@ -172,15 +172,11 @@ im_logic_api_control_base64(im_logic_command_t *c, im_str_t text,
         return IM_OK;
     }
 
-    rc = im_base64_decode(im_daemon_buf(c->r, text.len), text, 0, json);
-
-    if (rc == IM_OK) {
-        rc = im_json_check(*json);
-    }
+    rc = im_base64_decode(im_daemon_buf(c->r, text.len), text, 0, bytes);
 
     if (rc == IM_DECLINED) {
         return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
-                                     "b64info and b64data are JSON in base64");
+                                     "b64info and b64data are base64");
     }
 
     return im_logic_command_check(c, rc == IM_OK ? NULL : "no memory");

@@ -98,11 +98,7 @@ im_logic_api_data(im_logic_command_t *c, const im_logic_api_message_t *m,
     }
 
     if (rc == IM_OK) {
-        rc = im_json_check(e->data);
-    }
-
-    if (rc == IM_DECLINED) {
-        e->type = IM_PUSH_BINARY;
+        rc = im_push_classify(e->data, &e->type);
     }
 
     return im_logic_command_check(c, rc == IM_ERROR ? "no memory" : NULL);

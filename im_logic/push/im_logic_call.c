@@ -34,7 +34,10 @@ im_logic_call_message(im_logic_publish_t *publish, const im_ask_t *ask)
                                        "a name of the sender is not valid");
     }
 
-    message->type = IM_PUSH_JSON;
+    if (im_push_classify(ask->data, &message->type) != IM_OK) {
+        return im_logic_publish_refuse(publish, 503, "no memory");
+    }
+
     message->id = ask->id;
     message->user = ask->user;
     message->name = ask->name;

@@ -95,17 +95,7 @@ im_logic_room_history_message(im_buf_t *b, const im_message_t *m)
     }
 
     im_buf_add_z(b, ",\"data\":");
-
-    if (e->type == IM_PUSH_JSON) {
-        im_buf_add_str(b, e->data);
-
-    } else if (e->type == IM_PUSH_BINARY) {
-        im_json_add_base64(b, e->data);
-
-    } else {
-        im_json_add_string(b, e->data);
-    }
-
+    im_push_add_value(b, e->type, e->data);
     im_buf_add_z(b, "}");
 }
 

@@ -113,6 +113,21 @@ test_publish(void **state)
     test_str(ask.data, "null");
     encoded("{\"call\":\"publish\",\"room\":\"\",\"data\":null}");
 
+    ask.info = im_str_z("x");
+    ask.data = im_str_z(" 1");
+    encoded("{\"call\":\"publish\",\"room\":\"\",\"b64info\":\"eA==\","
+            "\"b64data\":\"IDE=\"}");
+
+    assert_int_equal(decode(im_str_z("{\"call\":\"publish\","
+                                     "\"b64info\":\"eA==\","
+                                     "\"b64data\":\"/w\\u003d=\"}")),
+                     IM_OK);
+    test_str(ask.info, "x");
+    test_str(ask.data, "\xff");
+
+    assert_int_equal(decode(im_str_z("{\"b64data\":\"?\"}")), IM_ERROR);
+    assert_int_equal(decode(im_str_z("{\"b64data\":1}")), IM_ERROR);
+
     im_buf_cleanup(&arena);
 }
 

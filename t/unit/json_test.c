@@ -891,7 +891,35 @@ test_fault(void **state)
 }
 
 
+/* With levels free for what it is embedded in. */
+static void
+test_embeds(void **state)
+{
+    u_char     deep[2 * IM_JSON_MAX_DEPTH];
+    im_uint_t  i;
+
+    (void) state;
+
+    assert_true(im_json_embeds(im_str_z("{\"a\": 1}")));
+    assert_true(im_json_embeds(im_str_z("1")));
+    assert_false(im_json_embeds(im_str_z("")));
+    assert_false(im_json_embeds(im_str_z(" 1")));
+    assert_false(im_json_embeds(im_str_z("1\n")));
+    assert_false(im_json_embeds(im_str_z("x")));
+
+    for (i = 0; i < IM_JSON_MAX_DEPTH; i++) {
+        deep[i] = '[';
+        deep[2 * IM_JSON_MAX_DEPTH - 1 - i] = ']';
+    }
+
+    assert_true(im_json_valid(im_str_set(deep, sizeof(deep))));
+    assert_false(im_json_embeds(im_str_set(deep, sizeof(deep))));
+    assert_true(im_json_embeds(im_str_set(deep + 4, sizeof(deep) - 8)));
+}
+
+
 static const struct CMUnitTest  tests[] = {
+    alloc_test(test_embeds),
     cmocka_unit_test(test_fault),
     alloc_test(test_encode),
     alloc_test(test_valid),

@@ -56,6 +56,18 @@ test_encode(void **state)
     m.info = im_str_z("null");
     m.session = im_str_z("not a part of it");
     encoded("{\"user\":\"\",\"name\":\"\",\"info\":null,\"since\":0}");
+
+    m.info = im_str_z("x");
+    m.room_info = im_str_z("\xff");
+    encoded("{\"user\":\"\",\"name\":\"\",\"b64info\":\"eA==\","
+            "\"b64room_info\":\"/w==\",\"since\":0}");
+
+    assert_int_equal(decode(im_str_z("{\"b64info\":\"eA==\","
+                                     "\"b64room_info\":\"?\"}")),
+                     IM_OK);
+    test_str(m.info, "x");
+    assert_int_equal(m.room_info.len, 0);
+    im_buf_cleanup(&arena);
 }
 
 

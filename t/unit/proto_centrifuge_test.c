@@ -650,7 +650,10 @@ test_message(void **state)
           "\"tags\":{\"t\":\"v\"}" },
         { "r:a", IM_PUSH_JSON, "1", "s-1", "{\"n\":", "x", 0,
           "\"a\",\"pub\":{\"data\":1,\"info\":{\"user\":\"u1\","
-          "\"client\":\"s-1\"}" }
+          "\"client\":\"s-1\",\"conn_info\":\"{\\\"n\\\":\"}" },
+        { "r:a", IM_PUSH_JSON, "\xff", "s-1", "\xfb\xff", "", 0,
+          "\"a\",\"pub\":{\"data\":\"/w==\",\"info\":{\"user\":\"u1\","
+          "\"client\":\"s-1\",\"conn_info\":\"+/8=\"}" }
     };
     char  wanted[512];
 

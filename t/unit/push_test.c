@@ -482,7 +482,50 @@ test_no_memory(void **state)
 }
 
 
+static void
+test_classify(void **state)
+{
+    size_t    i;
+    uint8_t   type;
+    im_buf_t  b;
+
+    static const struct {
+        const char      *data;
+        im_push_data_e   type;
+        const char      *value;
+    } cases[] = {
+        { "{\"a\":1}", IM_PUSH_JSON, "{\"a\":1}" },
+        { " 1\n", IM_PUSH_JSON, " 1\n" },
+        { "\"a\"", IM_PUSH_JSON, "\"a\"" },
+        { "", IM_PUSH_TEXT, "\"\"" },
+        { "{\"a\":", IM_PUSH_TEXT, "\"{\\\"a\\\":\"" },
+        { "h\xc3\xa4", IM_PUSH_TEXT, "\"h\xc3\xa4\"" },
+        { "\xc3", IM_PUSH_BINARY, "\"ww==\"" },
+        { "\"\xff\"", IM_PUSH_BINARY, "\"Iv8i\"" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < test_count(cases); i++) {
+        type = 99;
+        assert_int_equal(im_push_classify(im_str_z(cases[i].data), &type),
+                         IM_OK);
+        assert_int_equal(type, cases[i].type);
+
+        im_buf_init(&b, 64);
+        im_push_add_value(&b, type, im_str_z(cases[i].data));
+        test_str(im_buf_str(&b), cases[i].value);
+        im_buf_cleanup(&b);
+    }
+
+    alloc_fail_all();
+    assert_int_equal(im_push_classify(im_str_z("1"), &type), IM_ERROR);
+    alloc_fail_at(0);
+}
+
+
 static const struct CMUnitTest  tests[] = {
+    alloc_test(test_classify),
     alloc_test(test_bytes),
     alloc_test(test_random),
     alloc_test(test_cut),

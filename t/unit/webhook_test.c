@@ -102,6 +102,42 @@ test_encode(void **state)
 }
 
 
+/* Any bytes that are not JSON, or could not be told from what is around. */
+static void
+test_encode_bytes(void **state)
+{
+    size_t            i;
+    im_buf_t          b;
+    im_webhook_ask_t  ask;
+
+    static const char *const  cases[][2] = {
+        { "[1]", "\"data\":[1]" },
+        { "hi", "\"b64data\":\"aGk=\"" },
+        { "\xff", "\"b64data\":\"/w==\"" },
+        { "1 ", "\"b64data\":\"MSA=\"" }
+    };
+    char  wanted[256];
+
+    (void) state;
+
+    for (i = 0; i < test_count(cases); i++) {
+        memset(&ask, 0, sizeof(im_webhook_ask_t));
+        ask.kind = IM_WEBHOOK_RPC;
+        ask.client = im_str_z("id");
+        ask.transport = im_str_z("websocket");
+        ask.data = im_str_z(cases[i][0]);
+
+        sprintf(wanted, COMMON ",\"user\":\"\",\"method\":\"\",%s}",
+                cases[i][1]);
+
+        im_buf_init(&b, 4096);
+        im_webhook_encode(&b, &ask);
+        test_str(im_buf_str(&b), wanted);
+        im_buf_cleanup(&b);
+    }
+}
+
+
 static void
 test_result(void **state)
 {
@@ -307,6 +343,7 @@ test_no_memory(void **state)
 
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_encode),
+    alloc_test(test_encode_bytes),
     alloc_test(test_result),
     alloc_test(test_codes),
     alloc_test(test_bad),
