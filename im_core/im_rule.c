@@ -5,7 +5,10 @@
  *
  *   {"rooms":[{"pattern":"chat:*","history":100,"ttl":86400,
  *              "publish":"member","join":"user","presence":true}],
- *    "inbox":{...},"broadcast":{...}}
+ *    "bare":[...],"inbox":{...},"broadcast":{...}}
+ *
+ * Programs of other versions pass over members that they don't know: these
+ * only add to what the others say.
  */
 
 #include "im_rule.h"
@@ -22,13 +25,18 @@ typedef struct {
     im_str_t           join;
     int64_t            history;
     int64_t            ttl;
+    im_str_t           history_for;
+    im_str_t           presence_for;
+    im_str_t           join_leave;
     int                presence;
     int                api;          /* 0: "none" is for /api/v1/ too */
+    int                guests;       /* 1: "user" is for guests too */
 } im_rule_json_t;
 
 
 typedef struct {
     im_json_strings_t  rooms;
+    im_json_strings_t  bare;         /* for names without a namespace */
     im_str_t           inbox;
     im_str_t           broadcast;
 } im_rules_json_t;
@@ -36,6 +44,7 @@ typedef struct {
 
 static const im_json_field_t  im_rules_fields[] = {
     im_json_row(im_rules_json_t, RAWS, rooms),
+    im_json_row(im_rules_json_t, RAWS, bare),
     im_json_row(im_rules_json_t, OBJECT, inbox),
     im_json_row(im_rules_json_t, OBJECT, broadcast),
     im_json_end
@@ -50,13 +59,31 @@ static const im_json_field_t  im_rule_fields[] = {
     im_json_row(im_rule_json_t, STRING, join),
     im_json_row(im_rule_json_t, BOOL, presence),
     im_json_row(im_rule_json_t, BOOL, api),
+    im_json_row(im_rule_json_t, BOOL, guests),
+    im_json_row(im_rule_json_t, STRING, history_for),
+    im_json_row(im_rule_json_t, STRING, presence_for),
+    im_json_row(im_rule_json_t, STRING, join_leave),
     im_json_end
 };
 
 
-/* By im_publish_e.  Programs that know no "api" take the first for the last. */
+/*
+ * By im_rule_who_e, the first one as "publish".  What an older program doesn't
+ * know has the next stricter word, and a member of its own.
+ */
 static const im_str_t  im_rule_publishers[] = {
     im_str("none"),
+    im_str("user"),
+    im_str("user"),
+    im_str("member"),
+    im_str("none")
+};
+
+
+/* The first one is not said. */
+static const im_str_t  im_rule_askers[] = {
+    im_null_str,
+    im_str("anyone"),
     im_str("user"),
     im_str("member"),
     im_str("none")
@@ -70,10 +97,30 @@ static const im_str_t  im_rule_join[] = {
 };
 
 
+/* By joins_all. */
+static const im_str_t  im_rule_joins[] = {
+    im_null_str,
+    im_str("all")
+};
+
+
+void
+im_rule_init(im_rule_t *rule)
+{
+    memset(rule, 0, sizeof(im_rule_t));
+
+    rule->history_for = IM_RULE_MEMBER;
+    rule->presence_for = IM_RULE_MEMBER;
+}
+
+
 void
 im_rules_init(im_rules_t *rules)
 {
     memset(rules, 0, sizeof(im_rules_t));
+
+    im_rule_init(&rules->inbox);
+    im_rule_init(&rules->broadcast);
 }
 
 
@@ -92,9 +139,12 @@ im_rules_cleanup(im_rules_t *rules)
 
 
 static int
-im_rule_pattern_valid(im_str_t pattern)
+im_rule_valid(const im_rule_t *rule)
 {
-    u_char  *star;
+    u_char    *star;
+    im_str_t   pattern;
+
+    pattern = rule->pattern;
 
     if (!im_name_valid(pattern)) {
         return 0;
@@ -102,17 +152,23 @@ im_rule_pattern_valid(im_str_t pattern)
 
     star = im_str_chr(pattern, '*');
 
+    if (rule->bare && (star == NULL || im_str_chr(pattern, ':') != NULL)) {
+        return 0;
+    }
+
     return star == NULL || star == pattern.data + pattern.len - 1;
 }
 
 
 static im_rule_t *
-im_rules_find(const im_rules_t *rules, im_str_t pattern)
+im_rules_find(const im_rules_t *rules, const im_rule_t *rule)
 {
     im_uint_t  i;
 
     for (i = 0; i < rules->nrooms; i++) {
-        if (im_str_eq(rules->rooms[i].pattern, pattern)) {
+        if (im_str_eq(rules->rooms[i].pattern, rule->pattern)
+            && (rules->rooms[i].bare != 0) == (rule->bare != 0))
+        {
             return &rules->rooms[i];
         }
     }
@@ -127,9 +183,9 @@ im_rules_add(im_rules_t *rules, const im_rule_t *rule)
     u_char     *pattern;
     im_rule_t  *rooms, *room;
 
-    if (!im_rule_pattern_valid(rule->pattern)
+    if (!im_rule_valid(rule)
         || rule->history > IM_RULE_HISTORY_MAX
-        || im_rules_find(rules, rule->pattern) != NULL)
+        || im_rules_find(rules, rule) != NULL)
     {
         return IM_DECLINED;
     }
@@ -179,6 +235,10 @@ im_rule_match(const im_rule_t *rule, im_str_t room)
         return im_str_eq(rule->pattern, room);
     }
 
+    if (rule->bare && im_str_chr(room, ':') != NULL) {
+        return 0;
+    }
+
     len = rule->pattern.len - 1;
 
     return room.len >= len
@@ -205,7 +265,9 @@ im_rules_room(const im_rules_t *rules, im_str_t room)
             return rule;
         }
 
-        if (best == NULL || rule->pattern.len > best->pattern.len) {
+        if (best == NULL || rule->pattern.len > best->pattern.len
+            || (rule->pattern.len == best->pattern.len && rule->bare))
+        {
             best = rule;
         }
     }
@@ -214,7 +276,7 @@ im_rules_room(const im_rules_t *rules, im_str_t room)
 }
 
 
-im_publish_e
+im_rule_who_e
 im_rule_publish(const im_rule_t *rule, int api)
 {
     if (rule->publish == IM_RULE_API) {
@@ -257,8 +319,11 @@ im_rule_merge(im_rule_t *into, const im_rule_t *from)
     into->ttl = im_max(into->ttl, from->ttl);
     into->join_user = into->join_user || from->join_user;
     into->presence = into->presence && from->presence;
+    into->joins_all = into->joins_all && from->joins_all;
 
     into->publish = im_max(into->publish, from->publish);
+    into->history_for = im_max(into->history_for, from->history_for);
+    into->presence_for = im_max(into->presence_for, from->presence_for);
 }
 
 
@@ -271,7 +336,7 @@ im_rules_merge(im_rules_t *into, const im_rules_t *from)
 
     for (i = 0; i < from->nrooms; i++) {
         rule = &from->rooms[i];
-        room = im_rules_find(into, rule->pattern);
+        room = im_rules_find(into, rule);
 
         if (room != NULL) {
             im_rule_merge(room, rule);
@@ -313,6 +378,14 @@ im_rule_meta_ttl(const im_rule_t *rule)
 }
 
 
+/* The default is left out. */
+static im_str_t
+im_rule_asker(im_uint_t who)
+{
+    return im_rule_askers[who == IM_RULE_MEMBER ? 0 : who];
+}
+
+
 static void
 im_rule_encode(im_buf_t *b, const im_rule_t *rule)
 {
@@ -325,27 +398,61 @@ im_rule_encode(im_buf_t *b, const im_rule_t *rule)
     json.join = im_rule_join[rule->join_user != 0];
     json.presence = rule->presence != 0;
     json.api = rule->publish == IM_RULE_NONE ? 0 : -1;
+    json.guests = rule->publish == IM_RULE_ANYONE ? 1 : -1;
+    json.history_for = im_rule_asker(rule->history_for);
+    json.presence_for = im_rule_asker(rule->presence_for);
+    json.join_leave = im_rule_joins[rule->joins_all != 0];
 
     im_json_encode(b, im_rule_fields, &json);
+}
+
+
+static void
+im_rules_encode_rooms(im_buf_t *b, const im_rules_t *rules, int bare)
+{
+    im_uint_t  i, n;
+
+    for (i = 0, n = 0; i < rules->nrooms; i++) {
+        if ((rules->rooms[i].bare != 0) != bare) {
+            continue;
+        }
+
+        if (n++ > 0) {
+            im_buf_add_z(b, ",");
+        }
+
+        im_rule_encode(b, &rules->rooms[i]);
+    }
+}
+
+
+static int
+im_rules_bare(const im_rules_t *rules)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < rules->nrooms; i++) {
+        if (rules->rooms[i].bare) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
 void
 im_rules_encode(im_buf_t *b, const im_rules_t *rules)
 {
-    im_uint_t  i;
-
     im_buf_add_z(b, "{\"rooms\":[");
-
-    for (i = 0; i < rules->nrooms; i++) {
-        if (i > 0) {
-            im_buf_add_z(b, ",");
-        }
-
-        im_rule_encode(b, &rules->rooms[i]);
-    }
-
+    im_rules_encode_rooms(b, rules, 0);
     im_buf_add_z(b, "]");
+
+    if (im_rules_bare(rules)) {
+        im_buf_add_z(b, ",\"bare\":[");
+        im_rules_encode_rooms(b, rules, 1);
+        im_buf_add_z(b, "]");
+    }
 
     if (rules->has_inbox) {
         im_buf_add_z(b, ",\"inbox\":");
@@ -378,6 +485,47 @@ im_rule_word(const im_str_t *words, im_uint_t n, im_str_t word,
 }
 
 
+/* The default is not said. */
+static im_int_t
+im_rule_decode_asker(im_str_t word, im_uint_t *who)
+{
+    if (word.data == NULL) {
+        return IM_OK;
+    }
+
+    return im_rule_word(im_rule_askers, IM_RULE_NONE + 1, word, who) == IM_OK
+           && *who != IM_RULE_API ? IM_OK : IM_ERROR;
+}
+
+
+static im_int_t
+im_rule_decode_words(const im_rule_json_t *json, im_rule_t *rule)
+{
+    if (im_rule_word(im_rule_publishers, IM_RULE_NONE, json->publish,
+                     &rule->publish)
+        != IM_OK
+        || im_rule_word(im_rule_join, 2, json->join, &rule->join_user) != IM_OK
+        || im_rule_decode_asker(json->history_for, &rule->history_for) != IM_OK
+        || im_rule_decode_asker(json->presence_for, &rule->presence_for)
+           != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    if (rule->publish == IM_RULE_ANYONE && json->guests != 1) {
+        rule->publish = IM_RULE_USER;
+    }
+
+    if (rule->publish == IM_RULE_API && json->api == 0) {
+        rule->publish = IM_RULE_NONE;
+    }
+
+    rule->joins_all = im_str_eq(json->join_leave, im_rule_joins[1]);
+
+    return IM_OK;
+}
+
+
 /* The pattern is in the arena until the next call. */
 static im_int_t
 im_rule_decode(im_str_t text, im_buf_t *arena, im_rule_t *rule)
@@ -402,20 +550,34 @@ im_rule_decode(im_str_t text, im_buf_t *arena, im_rule_t *rule)
         return IM_ERROR;
     }
 
+    im_rule_init(rule);
+
     rule->pattern = json.pattern;
     rule->history = (im_uint_t) json.history;
     rule->ttl = (im_uint_t) json.ttl;
     rule->presence = (im_uint_t) json.presence;
 
-    if (im_rule_word(im_rule_publishers, 3, json.publish, &rule->publish)
-        != IM_OK
-        || im_rule_word(im_rule_join, 2, json.join, &rule->join_user) != IM_OK)
-    {
-        return IM_ERROR;
-    }
+    return im_rule_decode_words(&json, rule);
+}
 
-    if (rule->publish == IM_RULE_API && json.api == 0) {
-        rule->publish = IM_RULE_NONE;
+
+static im_int_t
+im_rules_decode_rooms(const im_json_strings_t *rooms, im_buf_t *arena,
+    im_rules_t *rules, int bare)
+{
+    im_rule_t  rule;
+    im_uint_t  i;
+
+    for (i = 0; i < rooms->n; i++) {
+        if (im_rule_decode(rooms->elts[i], arena, &rule) != IM_OK) {
+            return IM_ERROR;
+        }
+
+        rule.bare = (im_uint_t) bare;
+
+        if (im_rules_add(rules, &rule) != IM_OK) {
+            return IM_ERROR;
+        }
     }
 
     return IM_OK;
@@ -426,15 +588,10 @@ static im_int_t
 im_rules_decode_members(const im_rules_json_t *json, im_buf_t *arena,
     im_rules_t *rules)
 {
-    im_rule_t  rule;
-    im_uint_t  i;
-
-    for (i = 0; i < json->rooms.n; i++) {
-        if (im_rule_decode(json->rooms.elts[i], arena, &rule) != IM_OK
-            || im_rules_add(rules, &rule) != IM_OK)
-        {
-            return IM_ERROR;
-        }
+    if (im_rules_decode_rooms(&json->rooms, arena, rules, 0) != IM_OK
+        || im_rules_decode_rooms(&json->bare, arena, rules, 1) != IM_OK)
+    {
+        return IM_ERROR;
     }
 
     if (json->inbox.data != NULL) {
@@ -471,6 +628,7 @@ im_rules_decode(im_str_t text, im_rules_t *rules)
 
     memset(&json, 0, sizeof(im_rules_json_t));
     json.rooms.max = IM_RULES_MAX;
+    json.bare.max = IM_RULES_MAX;
 
     im_rules_init(rules);
 
@@ -485,6 +643,7 @@ im_rules_decode(im_str_t text, im_rules_t *rules)
 
     im_buf_cleanup(&arena);
     im_json_strings_free(&json.rooms);
+    im_json_strings_free(&json.bare);
 
     if (rc != IM_OK) {
         im_rules_cleanup(rules);

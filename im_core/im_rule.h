@@ -18,22 +18,27 @@
 #define IM_RULES_MAX         1024
 
 
-/* Who may publish; the later, the stricter. */
+/* Which clients may publish or ask; the later, the stricter. */
 typedef enum {
-    IM_RULE_API = 0,         /* not said: users, by /api/v1/ alone */
+    IM_RULE_API = 0,         /* of publish: users, by /api/v1/ alone */
+    IM_RULE_ANYONE,          /* guests too */
     IM_RULE_USER,            /* signed in, with a token for the room */
-    IM_RULE_MEMBER,          /* who follows the room */
+    IM_RULE_MEMBER,          /* those that follow the room */
     IM_RULE_NONE
-} im_publish_e;
+} im_rule_who_e;
 
 
 typedef struct {
     im_str_t   pattern;      /* exact name, or prefix with '*' as last byte */
+    im_uint_t  bare;         /* 1: only names without a namespace */
     im_uint_t  history;      /* entries; 0 none */
     im_uint_t  ttl;          /* s; of history */
-    im_uint_t  publish;      /* im_publish_e */
+    im_uint_t  publish;      /* im_rule_who_e, as the next two */
+    im_uint_t  history_for;
+    im_uint_t  presence_for;
     im_uint_t  join_user;    /* 1: signed-in users only */
     im_uint_t  presence;
+    im_uint_t  joins_all;    /* 1: all followers get joins and leaves */
 } im_rule_t;
 
 
@@ -47,23 +52,27 @@ typedef struct {
 } im_rules_t;
 
 
+/* No history, no presence; followers may ask, clients may not publish. */
+void im_rule_init(im_rule_t *rule);
+
 void im_rules_init(im_rules_t *rules);
 void im_rules_cleanup(im_rules_t *rules);
 
 /*
- * Copies the rule.  IM_DECLINED: a duplicate or invalid pattern ('*' not last),
- * or too large a history; IM_ERROR: no memory, or too many rules.
+ * Copies the rule.  IM_DECLINED: a duplicate or invalid pattern ('*' not last,
+ * or a bare one that has none or a ':'), or too large a history; IM_ERROR: no
+ * memory, or too many rules.
  */
 im_int_t im_rules_add(im_rules_t *rules, const im_rule_t *rule);
 
-/* An exact name wins, then the longest prefix; NULL: no rule. */
+/* An exact name wins, then the longest prefix, then bare; NULL: no rule. */
 const im_rule_t *im_rules_room(const im_rules_t *rules, im_str_t room);
 
 /*
  * Who may publish in a room, by a session or (api) by /api/v1/; never
  * IM_RULE_API.  All that publishes for clients asks here.
  */
-im_publish_e im_rule_publish(const im_rule_t *rule, int api);
+im_rule_who_e im_rule_publish(const im_rule_t *rule, int api);
 
 /* The rule of a topic "r:..", "u:..", "b"; NULL: none. */
 const im_rule_t *im_rules_topic(const im_rules_t *rules, im_str_t topic);

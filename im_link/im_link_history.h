@@ -53,5 +53,12 @@ void im_link_history_destroy(im_link_history_t *history);
 im_int_t im_link_history_read(im_link_history_t *history,
     const im_link_range_t *range, im_link_page_pt handler, void *data);
 
+/*
+ * Nothing behind this position was lost when epochs changed.  Whether the
+ * history reaches back so far is another question.
+ */
+int im_link_page_continues(const im_link_page_t *page, im_str_t epoch,
+    uint64_t seq);
+
 
 #endif /* IM_LINK_HISTORY_H */

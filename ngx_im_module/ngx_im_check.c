@@ -209,7 +209,8 @@ ngx_im_check_publish(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf)
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "im_webhook: \"publish\" of location \"%V\" is "
                            "never asked: no im_room lets clients publish; add "
-                           "publish=user or publish=member to one",
+                           "publish=member, publish=user or publish=anyone to "
+                           "one",
                            &ilcf->clcf->name);
     }
 

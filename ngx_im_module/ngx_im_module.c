@@ -114,20 +114,40 @@ static const ngx_im_option_t  ngx_im_timeout_options[] = {
     ngx_im_option(n, WORD, is, is, conf, member, NULL, 0)
 
 
-/* im_room has all of them, im_inbox and im_broadcast the last ones. */
-static const ngx_im_option_t  ngx_im_rule_options[] = {
+#define ngx_im_who(n, member)                                                 \
+    ngx_im_word(n "=none", im_rule_t, member, IM_RULE_NONE),                  \
+    ngx_im_word(n "=member", im_rule_t, member, IM_RULE_MEMBER),              \
+    ngx_im_word(n "=user", im_rule_t, member, IM_RULE_USER),                  \
+    ngx_im_word(n "=anyone", im_rule_t, member, IM_RULE_ANYONE)
+
+
+/* Of im_room, im_inbox and im_broadcast. */
+#define NGX_IM_TOPIC_OPTIONS                                                  \
+    ngx_im_option("history=", NUMBER, 0, IM_RULE_HISTORY_MAX, im_rule_t,      \
+                  history, "must be from 0 to 100000 messages", 0),           \
+    ngx_im_option("ttl=", SEC, 1, 366 * 86400, im_rule_t, ttl,                \
+                  "must be a time from 1s to 366d", 0),
+
+
+static const ngx_im_option_t  ngx_im_room_options[] = {
     ngx_im_word("presence", im_rule_t, presence, 1),
     ngx_im_word("join=anyone", im_rule_t, join_user, 0),
     ngx_im_word("join=user", im_rule_t, join_user, 1),
+    ngx_im_word("join_leave=asked", im_rule_t, joins_all, 0),
+    ngx_im_word("join_leave=all", im_rule_t, joins_all, 1),
+    ngx_im_word("namespace=any", im_rule_t, bare, 0),
+    ngx_im_word("namespace=none", im_rule_t, bare, 1),
     ngx_im_word("publish=api", im_rule_t, publish, IM_RULE_API),
-    ngx_im_word("publish=none", im_rule_t, publish, IM_RULE_NONE),
-    ngx_im_word("publish=member", im_rule_t, publish, IM_RULE_MEMBER),
-    ngx_im_word("publish=user", im_rule_t, publish, IM_RULE_USER),
-#define NGX_IM_TOPIC_OPTIONS  7
-    ngx_im_option("history=", NUMBER, 0, IM_RULE_HISTORY_MAX, im_rule_t,
-                  history, "must be from 0 to 100000 messages", 0),
-    ngx_im_option("ttl=", SEC, 1, 366 * 86400, im_rule_t, ttl,
-                  "must be a time from 1s to 366d", 0),
+    ngx_im_who("publish", publish),
+    ngx_im_who("history_for", history_for),
+    ngx_im_who("presence_for", presence_for),
+    NGX_IM_TOPIC_OPTIONS
+    ngx_im_option_end
+};
+
+
+static const ngx_im_option_t  ngx_im_topic_options[] = {
+    NGX_IM_TOPIC_OPTIONS
     ngx_im_option_end
 };
 
@@ -191,27 +211,10 @@ ngx_im_node(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* The options of a rule, from argument first on. */
-static char *
-ngx_im_rule(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
-    im_rule_t *rule)
+/* What goes together in a rule.  NULL: it is good. */
+static const char *
+ngx_im_rule_fault(const im_rule_t *rule)
 {
-    char  *rv;
-
-    ngx_memzero(rule, sizeof(im_rule_t));
-
-    rv = first == 2
-         ? ngx_im_options(cf, cmd, 2, ngx_im_rule_options, rule,
-                          "is unknown; there are history= ttl= presence "
-                          "join=anyone|user publish=api|user|member|none")
-         : ngx_im_options(cf, cmd, 1,
-                          ngx_im_rule_options + NGX_IM_TOPIC_OPTIONS, rule,
-                          "is unknown; there are history= ttl=");
-
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
     if (rule->history && rule->ttl == 0) {
         return "has history= without ttl=: say how long messages are kept, "
                "for example ttl=24h";
@@ -222,7 +225,61 @@ ngx_im_rule(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
                "for example history=100";
     }
 
-    return NGX_CONF_OK;
+    if (rule->history_for != IM_RULE_MEMBER && rule->history == 0) {
+        return "has history_for= without a history: say how many messages are "
+               "kept and how long, for example history=100 ttl=24h";
+    }
+
+    if (rule->presence_for != IM_RULE_MEMBER && !rule->presence) {
+        return "has presence_for= without presence: add presence";
+    }
+
+    if (rule->joins_all && !rule->presence) {
+        return "has join_leave=all without presence: add presence";
+    }
+
+    if (rule->join_user
+        && (rule->publish == IM_RULE_ANYONE
+            || rule->history_for == IM_RULE_ANYONE
+            || rule->presence_for == IM_RULE_ANYONE))
+    {
+        return "has join=user, which turns guests away, beside publish=, "
+               "history_for= or presence_for=anyone, which lets them in: say "
+               "user in place of anyone, or join=anyone";
+    }
+
+    return NULL;
+}
+
+
+/* The options of a rule, from argument first on. */
+static char *
+ngx_im_rule(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
+    im_rule_t *rule)
+{
+    char        *rv;
+    const char  *fault;
+
+    im_rule_init(rule);
+
+    rv = first == 2
+         ? ngx_im_options(cf, cmd, 2, ngx_im_room_options, rule,
+                          "is unknown; there are history= ttl= presence "
+                          "join=anyone|user "
+                          "publish=api|none|member|user|anyone "
+                          "history_for=none|member|user|anyone "
+                          "presence_for=none|member|user|anyone "
+                          "join_leave=asked|all namespace=any|none")
+         : ngx_im_options(cf, cmd, 1, ngx_im_topic_options, rule,
+                          "is unknown; there are history= ttl=");
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    fault = ngx_im_rule_fault(rule);
+
+    return fault != NULL ? (char *) fault : NGX_CONF_OK;
 }
 
 
@@ -248,6 +305,15 @@ ngx_im_room(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (!im_name_valid(rule.pattern)) {
         return ngx_im_invalid(cf, cmd, &args[1], "must be 1 to 253 bytes of "
                               "UTF-8 without control characters");
+    }
+
+    if (rule.bare
+        && (rule.pattern.data[rule.pattern.len - 1] != '*'
+            || im_str_chr(rule.pattern, ':') != NULL))
+    {
+        return ngx_im_invalid(cf, cmd, &args[1], "has namespace=none, which is "
+                              "for patterns with \"*\" at their end and no "
+                              "\":\", such as \"im_room * namespace=none\"");
     }
 
     rc = im_rules_add(&imcf->rules, &rule);

@@ -624,8 +624,11 @@ qr/im_comet.*not allowed here/
     im_redis 127.0.0.1:1 db=3 prefix=chat: partitions=64 timeout=3s refresh=1m;
     im_node comet-1;
     im_room chat:* history=100 ttl=24h presence publish=member;
-    im_room ticker history=1 ttl=1m join=user publish=user;
-    im_room * history=0;
+    im_room ticker history=1 ttl=1m join=user publish=user history_for=user;
+    im_room talk:* history=9 ttl=1m publish=anyone history_for=anyone
+                   presence presence_for=none join_leave=all;
+    im_room * history=0 join_leave=asked namespace=any;
+    im_room * history=1 ttl=1m namespace=none;
     im_inbox history=100000 ttl=366d;
     im_broadcast history=0;
     im_drain 10s;
@@ -838,3 +841,112 @@ qr/im_per_address: "read=4g" must be a number of bytes, such as 4096, 64k or 16m
 --- must_die
 --- error_log eval
 qr/im_per_address: "sessions=5k" must be a number/
+
+
+
+=== TEST 69: readers without a history
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=0 history_for=user;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*history_for= without a history: say/
+
+
+
+=== TEST 70: readers of another kind
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=1 ttl=1h history_for=all;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*"history_for=all" is unknown; there are .*history_for=none\|member\|user\|anyone/
+
+
+
+=== TEST 71: askers without presence
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=0 presence_for=anyone;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*presence_for= without presence: add presence/
+
+
+
+=== TEST 72: joins for all without presence
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=0 join_leave=all;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*join_leave=all without presence: add presence/
+
+
+
+=== TEST 73: guests kept out and let in
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=0 join=user publish=anyone;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*join=user.*say user in place of anyone/
+
+
+
+=== TEST 74: who publishes, twice
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=0 publish=api publish=anyone;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*"publish=anyone" is there twice/
+
+
+
+=== TEST 75: a name in a namespace without one
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a:* history=0 namespace=none;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*"a:\*" has namespace=none, which is for patterns/
+
+
+
+=== TEST 76: an exact name without a namespace
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=0 namespace=none;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*"a" has namespace=none/
+
+
+
+=== TEST 77: names without a namespace, twice
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room * history=0 namespace=none;
+    im_room * history=1 ttl=1h namespace=none;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*"\*" is there twice/

@@ -173,8 +173,8 @@ im_logic_api_history_handler(const im_link_page_t *page, void *data)
 
     if (q->since.epoch.len != 0
         && !im_str_eq(q->since.epoch, page->epoch)
-        && !im_logic_history_continues(page, q->since.epoch,
-                                       (uint64_t) q->since.offset))
+        && !im_link_page_continues(page, q->since.epoch,
+                                   (uint64_t) q->since.offset))
     {
         (void) im_logic_command_fail(c, IM_ERROR_POSITION, NULL);
         return;

@@ -58,34 +58,3 @@ im_logic_history_read(im_daemon_request_t *r, const im_link_range_t *range,
     page.why = "redis is away";
     handler(&page, data);
 }
-
-
-int
-im_logic_history_continues(const im_link_page_t *page, im_str_t epoch,
-    uint64_t seq)
-{
-    size_t     at, end;
-    uint64_t   last;
-    im_str_t   pair, name;
-    u_char    *space;
-
-    if (im_str_eq(epoch, page->epoch)) {
-        return seq <= page->top;
-    }
-
-    for (at = 0; at < page->past.len; at = end + 1) {
-        space = memchr(page->past.data + at, ' ', page->past.len - at);
-        end = space != NULL ? (size_t) (space - page->past.data)
-                            : page->past.len;
-
-        pair = im_str_set(page->past.data + at, end - at);
-
-        if (im_position_decode(pair, &name, &last) == IM_OK
-            && im_str_eq(name, epoch))
-        {
-            return seq <= last;
-        }
-    }
-
-    return 0;
-}

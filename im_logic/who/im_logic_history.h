@@ -22,12 +22,5 @@
 void im_logic_history_read(im_daemon_request_t *r,
     const im_link_range_t *range, im_link_page_pt handler, void *data);
 
-/*
- * Nothing behind this position was lost when epochs changed.  Whether the
- * history reaches back so far is another question.
- */
-int im_logic_history_continues(const im_link_page_t *page, im_str_t epoch,
-    uint64_t seq);
-
 
 #endif /* IM_LOGIC_HISTORY_H */

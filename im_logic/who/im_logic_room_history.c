@@ -122,7 +122,7 @@ im_logic_room_history_read_handler(const im_link_page_t *page, void *data)
                    page->top);
 
     known = !h->resumes || h->epoch.len == 0
-            || im_logic_history_continues(page, h->epoch, h->seq);
+            || im_link_page_continues(page, h->epoch, h->seq);
     n = known ? page->n : 0;
 
     /* or all of it has gone from the history */

@@ -112,6 +112,32 @@ ngx_im_sub_free(ngx_im_session_t *s, im_sub_t *sub)
 }
 
 
+/*
+ * Joins and leaves of others: clients that may see members may ask for them,
+ * and by the rule all followers get them.
+ */
+static ngx_uint_t
+ngx_im_sub_flags(ngx_im_session_t *s, im_str_t topic, ngx_uint_t flags)
+{
+    const im_rule_t  *rule;
+
+    rule = im_rules_topic(&s->conf->main->rules, topic);
+
+    if (rule == NULL || !rule->presence
+        || s->conf->proto->forms[IM_FORM_JOINS] == NULL)
+    {
+        return flags & ~(ngx_uint_t) NGX_IM_SUB_JOIN_LEAVE;
+    }
+
+    if (rule->joins_all) {
+        return flags | NGX_IM_SUB_JOIN_LEAVE;
+    }
+
+    return rule->presence_for == IM_RULE_NONE
+           ? flags & ~(ngx_uint_t) NGX_IM_SUB_JOIN_LEAVE : flags;
+}
+
+
 im_sub_t *
 ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
     ngx_uint_t flags)
@@ -129,6 +155,7 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
         return NULL;
     }
 
+    flags = ngx_im_sub_flags(s, topic, flags);
     t = im_hub_join(&w->hub, topic, ngx_im_sub_wire(s, flags), sub, &first);
 
     if (t == NULL) {

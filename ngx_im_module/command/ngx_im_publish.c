@@ -174,7 +174,7 @@ ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
 {
     im_str_t       room;
     im_sub_t      *sub;
-    im_publish_e   who;
+    im_rule_who_e  who;
 
     *error = IM_ERROR_PERMISSION;
 
@@ -200,7 +200,7 @@ ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
 
     room = im_str_set(topic.data + 2, topic.len - 2);
 
-    if (who == IM_RULE_USER && !ngx_im_identity_may(s, room)) {
+    if (who != IM_RULE_MEMBER && !ngx_im_identity_may(s, room)) {
         return NGX_DECLINED;
     }
 

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Presence and history of topics, for clients that follow them.
+ * Presence and history of topics, for clients that the rule lets ask.
  *
  * A worker knows its own sessions best; other sessions and the history are in
  * Redis.  A session has one question out at a time, and its address and the
@@ -11,6 +11,7 @@
 
 #include "ngx_im_follow.h"
 #include "ngx_im_command.h"
+#include "ngx_im_identity.h"
 #include "ngx_im_send.h"
 #include "ngx_im_reply.h"
 #include "ngx_im_read.h"
@@ -47,44 +48,80 @@ typedef struct {
 } ngx_im_query_clients_t;
 
 
-/* Followers may.  It waits while the subscription is not answered yet. */
+/*
+ * A client that does not follow the room may ask if the rule says so.  Private
+ * rooms are for followers, which had a token for them.
+ */
+static ngx_uint_t
+ngx_im_query_stranger(ngx_im_session_t *s, im_str_t topic, im_rule_who_e who)
+{
+    im_str_t  room;
+
+    if (topic.data[0] != 'r' || topic.len < 3 || topic.data[2] == '$') {
+        return 0;
+    }
+
+    room = im_str_set(topic.data + 2, topic.len - 2);
+
+    return (who == IM_RULE_ANYONE || (who == IM_RULE_USER && s->user != NULL))
+           && ngx_im_identity_may(s, room);
+}
+
+
+/* 0: the rule of the topic lets the client ask. */
+static im_error_e
+ngx_im_query_allowed(ngx_im_session_t *s, im_str_t topic, im_command_e type)
+{
+    im_rule_who_e     who;
+    const im_rule_t  *rule;
+
+    rule = im_rules_topic(&s->conf->main->rules, topic);
+
+    if (rule == NULL && topic.data[0] == 'r') {
+        return IM_ERROR_UNKNOWN_CHANNEL;
+    }
+
+    if (rule == NULL
+        || (type == IM_COMMAND_HISTORY ? rule->history == 0 : !rule->presence))
+    {
+        return IM_ERROR_NOT_AVAILABLE;
+    }
+
+    who = type == IM_COMMAND_HISTORY ? rule->history_for : rule->presence_for;
+
+    if (who == IM_RULE_NONE
+        || (ngx_im_session_find_sub(s, topic) == NULL
+            && !ngx_im_query_stranger(s, topic, who)))
+    {
+        return IM_ERROR_PERMISSION;
+    }
+
+    return 0;
+}
+
+
+/* It waits while the subscription is not answered yet. */
 static ngx_int_t
 ngx_im_query_may(ngx_im_session_t *s, const im_command_t *command,
     im_error_e *error)
 {
-    im_sub_t         *sub;
-    const im_rule_t  *rule;
+    im_sub_t    *sub;
+    ngx_uint_t   joining;
 
-    *error = IM_ERROR_UNKNOWN_CHANNEL;
+    *error = ngx_im_query_allowed(s, command->topic, command->type);
 
-    rule = im_rules_topic(&s->conf->main->rules, command->topic);
-
-    if (rule == NULL && command->topic.data[0] == 'r') {
+    if (*error != 0) {
         return NGX_DECLINED;
     }
-
-    *error = IM_ERROR_NOT_AVAILABLE;
-
-    if (rule == NULL
-        || (command->type == IM_COMMAND_HISTORY ? rule->history == 0
-                                                : !rule->presence))
-    {
-        return NGX_DECLINED;
-    }
-
-    *error = IM_ERROR_PERMISSION;
 
     sub = ngx_im_session_find_sub(s, command->topic);
-
-    if (sub == NULL) {
-        return NGX_DECLINED;
-    }
+    joining = sub != NULL && im_sub_state(sub) == IM_SUB_JOINING;
 
     *error = IM_ERROR_INTERNAL;
 
     if (ngx_im_session_ext(s) == NULL
         || ngx_im_follow_link(ngx_im_worker) == NGX_IM_LINK_DOWN
-        || (im_sub_state(sub) == IM_SUB_JOINING
+        || ((joining || sub == NULL)
             && ngx_im_follow_apart(ngx_im_worker, command->topic)))
     {
         return NGX_DECLINED;
@@ -98,8 +135,7 @@ ngx_im_query_may(ngx_im_session_t *s, const im_command_t *command,
 
     /* answers are long: the client reads earlier ones first */
 
-    return im_sub_state(sub) == IM_SUB_JOINING
-           || ngx_im_send_waiting(s) > s->conf->max_replies
+    return joining || ngx_im_send_waiting(s) > s->conf->max_replies
            ? NGX_AGAIN : NGX_OK;
 }
 
@@ -211,20 +247,21 @@ ngx_im_query_own(ngx_im_query_clients_t *clients, im_topic_t *topic)
 }
 
 
-/* Our own sessions, and those of the other workers. */
+/* Our own sessions (topic NULL: none), and those of the other workers. */
 static ngx_int_t
 ngx_im_query_clients(ngx_im_query_clients_t *clients, im_topic_t *topic,
     const im_members_t *members)
 {
     im_str_t      own;
-    ngx_uint_t    i;
+    ngx_uint_t    i, nsubs;
     im_member_t  *m;
+
+    nsubs = topic != NULL ? topic->nsubs : 0;
 
     clients->n = 0;
     clients->bytes = 0;
-    clients->elts = im_alloc((members->n + topic->nsubs)
-                             * sizeof(im_member_t));
-    clients->ids = im_alloc(topic->nsubs * IM_UUID_LEN);
+    clients->elts = im_alloc((members->n + nsubs + 1) * sizeof(im_member_t));
+    clients->ids = im_alloc((nsubs + 1) * IM_UUID_LEN);
 
     if (clients->elts == NULL || clients->ids == NULL) {
         im_free(clients->elts);
@@ -232,7 +269,9 @@ ngx_im_query_clients(ngx_im_query_clients_t *clients, im_topic_t *topic,
         return NGX_ERROR;
     }
 
-    ngx_im_query_own(clients, topic);
+    if (topic != NULL) {
+        ngx_im_query_own(clients, topic);
+    }
 
     own = im_buf_str(&ngx_im_worker->id);
 
@@ -318,10 +357,11 @@ ngx_im_query_kept(ngx_im_session_t *s, const im_command_t *command)
     im_topic_t          *topic;
     const im_members_t  *members;
 
-    topic = ngx_im_session_find_sub(s, command->topic)->log->topic;
+    topic = im_hub_topic(&ngx_im_worker->hub, command->topic);
 
     if (command->type == IM_COMMAND_HISTORY) {
-        return ngx_im_query_window(s, command, topic);
+        return topic == NULL ? NGX_DECLINED
+                             : ngx_im_query_window(s, command, topic);
     }
 
     members = im_link_members_kept(ngx_im_worker->members, command->topic,
@@ -334,6 +374,13 @@ ngx_im_query_kept(ngx_im_session_t *s, const im_command_t *command)
                                   members);
 
     return error == 0 ? NGX_OK : ngx_im_reply_error(s, command->id, error);
+}
+
+
+static im_str_t
+ngx_im_query_name(ngx_im_query_t *query)
+{
+    return im_str_set(query->topic, query->topic_len);
 }
 
 
@@ -367,12 +414,11 @@ ngx_im_query_create(ngx_im_session_t *s, const im_command_t *command)
 
 /*
  * A query has its reply.  NULL: the session has ended, and the query is freed.
- * *topic is NULL if the session does not follow that any more.
+ * *error: it may not ask any more.
  */
 static ngx_im_session_t *
-ngx_im_query_session(ngx_im_query_t *query, im_topic_t **topic)
+ngx_im_query_session(ngx_im_query_t *query, im_error_e *error)
 {
-    im_sub_t          *sub;
     ngx_im_worker_t   *w;
     ngx_im_session_t  *s;
 
@@ -389,10 +435,7 @@ ngx_im_query_session(ngx_im_query_t *query, im_topic_t **topic)
 
     s->ext->busy = 0;
 
-    sub = ngx_im_session_find_sub(s, im_str_set(query->topic,
-                                                query->topic_len));
-
-    *topic = sub != NULL ? sub->log->topic : NULL;
+    *error = ngx_im_query_allowed(s, ngx_im_query_name(query), query->type);
 
     return s;
 }
@@ -431,11 +474,21 @@ ngx_im_query_bytes(const im_link_page_t *page)
 }
 
 
+/* The client's place is of this epoch, or nothing behind it was lost. */
+static int
+ngx_im_query_goes_on(ngx_im_query_t *query, const im_link_page_t *page)
+{
+    return !query->recover || query->since.epoch.len == 0
+           || im_str_eq(query->since.epoch, page->epoch)
+           || im_link_page_continues(page, query->since.epoch,
+                                     query->since.seq);
+}
+
+
 static void
 ngx_im_query_history_handler(const im_link_page_t *page, void *data)
 {
     im_error_e         error;
-    im_topic_t        *topic;
     ngx_im_query_t    *query;
     im_subscribed_t    sub;
     ngx_im_session_t  *s;
@@ -446,12 +499,10 @@ ngx_im_query_history_handler(const im_link_page_t *page, void *data)
 
     ngx_im_read_charge(&query->read.peer, ngx_im_query_bytes(page));
 
-    s = ngx_im_query_session(query, &topic);
+    s = ngx_im_query_session(query, &error);
     if (s == NULL) {
         return;
     }
-
-    error = 0;
 
     if (page->why != NULL) {
         error = IM_ERROR_INTERNAL;
@@ -462,20 +513,13 @@ ngx_im_query_history_handler(const im_link_page_t *page, void *data)
                           page->error.len, page->error.data);
         }
 
-    } else if (topic == NULL) {
-        error = IM_ERROR_PERMISSION;
-
-    } else if (query->recover && query->since.epoch.len != 0
-               && !im_str_eq(query->since.epoch, page->epoch)
-               && !im_topic_continues(topic, query->since.epoch,
-                                      query->since.seq))
-    {
+    } else if (error == 0 && !ngx_im_query_goes_on(query, page)) {
         error = IM_ERROR_POSITION;
 
-    } else {
+    } else if (error == 0) {
         ngx_memzero(&sub, sizeof(im_subscribed_t));
 
-        sub.topic = im_topic_name(topic);
+        sub.topic = ngx_im_query_name(query);
         sub.at.epoch = page->epoch;
         sub.at.seq = page->top;
         sub.messages = page->messages;
@@ -514,17 +558,18 @@ ngx_im_query_presence_handler(const im_members_t *members, void *data)
 
     query = data;
 
-    s = ngx_im_query_session(query, &topic);
+    s = ngx_im_query_session(query, &error);
     if (s == NULL) {
         return;
     }
 
-    error = IM_ERROR_INTERNAL;
+    if (members == NULL) {
+        error = IM_ERROR_INTERNAL;
 
-    if (members != NULL) {
-        error = topic == NULL ? IM_ERROR_PERMISSION
-                : ngx_im_query_presence(s, s->ext->busy_id, query->type,
-                                        topic, members);
+    } else if (error == 0) {
+        topic = im_hub_topic(&ngx_im_worker->hub, ngx_im_query_name(query));
+        error = ngx_im_query_presence(s, s->ext->busy_id, query->type, topic,
+                                      members);
     }
 
     ngx_im_query_done(query, s, error);

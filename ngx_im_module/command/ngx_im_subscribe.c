@@ -24,9 +24,8 @@ static ngx_int_t
 ngx_im_subscribe_granted(ngx_im_session_t *s, const im_command_t *command,
     const im_jwt_t *claims)
 {
-    im_sub_t         *sub;
-    ngx_im_join_t    *join;
-    const im_rule_t  *rule;
+    im_sub_t       *sub;
+    ngx_im_join_t  *join;
 
     if (ngx_im_session_find_sub(s, command->topic) != NULL) {
         return ngx_im_reply_error(s, command->id, IM_ERROR_ALREADY);
@@ -56,13 +55,8 @@ ngx_im_subscribe_granted(ngx_im_session_t *s, const im_command_t *command,
         ngx_im_sub_since(join, &command->since);
     }
 
-    /* clients that may see members may see them come and go */
-
-    rule = im_rules_topic(&s->conf->main->rules, command->topic);
-
     sub = ngx_im_sub_join(s, command->topic, join,
-                          command->join_leave && rule != NULL
-                          && rule->presence ? NGX_IM_SUB_JOIN_LEAVE : 0);
+                          command->join_leave ? NGX_IM_SUB_JOIN_LEAVE : 0);
 
     if (sub == NULL) {
         return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);

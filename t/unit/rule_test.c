@@ -16,7 +16,7 @@ rule_of(const char *pattern)
 {
     im_rule_t  rule;
 
-    memset(&rule, 0, sizeof(im_rule_t));
+    im_rule_init(&rule);
     rule.pattern = im_str_z(pattern);
 
     return rule;
@@ -142,6 +142,94 @@ test_match(void **state)
 }
 
 
+/* namespace=none: names without a ':' */
+static void
+test_bare(void **state)
+{
+    size_t            i;
+    im_rule_t         rule;
+    im_rules_t        rules;
+    const im_rule_t  *found;
+
+    static const struct {
+        const char  *room;
+        const char  *pattern;      /* of the rule, NULL: none */
+        im_uint_t    bare;
+    } cases[] = {
+        { "x", "*", 1 }, { "$x", "*", 1 }, { "x:1", "*", 0 }, { ":", "*", 0 },
+        { "news", "news*", 1 }, { "news:1", "*", 0 }, { "newt", "*", 1 },
+        { "chat:1", "chat:*", 0 }, { "exact", "exact", 0 },
+        { "\xc3\xa4", "*", 1 }
+    };
+
+    static const char *const  bad[] = { "a", "a:*", ":*", "", "a*b" };
+
+    (void) state;
+
+    im_rules_init(&rules);
+
+    for (i = 0; i < test_count(bad); i++) {
+        rule = rule_of(bad[i]);
+        rule.bare = 1;
+        assert_int_equal(im_rules_add(&rules, &rule), IM_DECLINED);
+    }
+
+    rule = rule_of("*");
+    rule.bare = 1;
+    assert_int_equal(im_rules_add(&rules, &rule), IM_OK);
+    assert_int_equal(im_rules_add(&rules, &rule), IM_DECLINED);
+    assert_null(im_rules_room(&rules, im_str_z("x:1")));
+
+    rule = rule_of("news*");
+    rule.bare = 1;
+    assert_int_equal(im_rules_add(&rules, &rule), IM_OK);
+
+    assert_int_equal(add(&rules, "*", 0), IM_OK);
+    assert_int_equal(add(&rules, "*", 0), IM_DECLINED);
+    assert_int_equal(add(&rules, "chat:*", 0), IM_OK);
+    assert_int_equal(add(&rules, "exact", 0), IM_OK);
+
+    for (i = 0; i < test_count(cases); i++) {
+        found = im_rules_room(&rules, im_str_z(cases[i].room));
+        assert_non_null(found);
+        test_str(found->pattern, cases[i].pattern);
+        assert_int_equal(found->bare, cases[i].bare);
+    }
+
+    im_rules_cleanup(&rules);
+}
+
+
+/* What older programs write and read. */
+static void
+test_versions(void **state)
+{
+    im_rules_t        rules;
+    const im_rule_t  *rule;
+
+    (void) state;
+
+    assert_int_equal(im_rules_decode(im_str_z("{\"rooms\":[{\"pattern\":\"a\","
+                                              "\"publish\":\"user\"},"
+                                              "{\"pattern\":\"b\",\"new\":[1],"
+                                              "\"join_leave\":\"few\"}],"
+                                              "\"other\":{}}"),
+                                     &rules),
+                     IM_OK);
+
+    rule = im_rules_room(&rules, im_str_z("a"));
+    assert_int_equal(rule->publish, IM_RULE_USER);
+    assert_int_equal(rule->history_for, IM_RULE_MEMBER);
+    assert_int_equal(rule->presence_for, IM_RULE_MEMBER);
+
+    rule = im_rules_room(&rules, im_str_z("b"));
+    assert_int_equal(rule->publish, IM_RULE_API);
+    assert_int_equal(rule->joins_all, 0);
+
+    im_rules_cleanup(&rules);
+}
+
+
 static void
 test_topic(void **state)
 {
@@ -189,9 +277,13 @@ fill(im_rules_t *rules, random_t *r)
         rule = rule_of(name);
         rule.history = random_below(r, IM_RULE_HISTORY_MAX + 1);
         rule.ttl = random_below(r, UINT32_MAX);
-        rule.publish = (uint8_t) random_below(r, 4);
-        rule.join_user = (uint8_t) random_below(r, 2);
-        rule.presence = (uint8_t) random_below(r, 2);
+        rule.publish = random_below(r, IM_RULE_NONE + 1);
+        rule.history_for = 1 + random_below(r, IM_RULE_NONE);
+        rule.presence_for = 1 + random_below(r, IM_RULE_NONE);
+        rule.join_user = random_below(r, 2);
+        rule.presence = random_below(r, 2);
+        rule.joins_all = random_below(r, 2);
+        rule.bare = random_below(r, 2);
 
         assert_int_not_equal(im_rules_add(rules, &rule), IM_ERROR);
     }
@@ -210,8 +302,31 @@ assert_rule(const im_rule_t *a, const im_rule_t *b)
     assert_int_equal(a->history, b->history);
     assert_int_equal(a->ttl, b->ttl);
     assert_int_equal(a->publish, b->publish);
+    assert_int_equal(a->history_for, b->history_for);
+    assert_int_equal(a->presence_for, b->presence_for);
+    assert_int_equal(a->joins_all, b->joins_all);
+    assert_int_equal(a->bare, b->bare);
     assert_int_equal(a->join_user, b->join_user);
     assert_int_equal(a->presence, b->presence);
+}
+
+
+static const im_rule_t *
+find(const im_rules_t *rules, const im_rule_t *rule)
+{
+    size_t  i;
+
+    for (i = 0; i < rules->nrooms; i++) {
+        if (im_str_eq(rules->rooms[i].pattern, rule->pattern)
+            && rules->rooms[i].bare == rule->bare)
+        {
+            return &rules->rooms[i];
+        }
+    }
+
+    fail();
+
+    return NULL;
 }
 
 
@@ -247,7 +362,7 @@ test_json(void **state)
         assert_rule(&back.broadcast, &rules.broadcast);
 
         for (j = 0; j < rules.nrooms; j++) {
-            assert_rule(&back.rooms[j], &rules.rooms[j]);
+            assert_rule(find(&back, &rules.rooms[j]), &rules.rooms[j]);
         }
 
         im_rules_cleanup(&back);
@@ -303,6 +418,27 @@ test_json_form(void **state)
     im_buf_cleanup(&b);
     im_rules_cleanup(&rules);
 
+    im_rules_init(&rules);
+    rule = rule_of("*");
+    rule.bare = 1;
+    rule.publish = IM_RULE_ANYONE;
+    rule.history_for = IM_RULE_USER;
+    rule.presence_for = IM_RULE_NONE;
+    rule.presence = 1;
+    rule.joins_all = 1;
+    assert_int_equal(im_rules_add(&rules, &rule), IM_OK);
+
+    im_buf_init(&b, 4096);
+    im_rules_encode(&b, &rules);
+    test_str(im_buf_str(&b),
+             "{\"rooms\":[],\"bare\":[{\"pattern\":\"*\",\"history\":0,"
+             "\"ttl\":0,\"publish\":\"user\",\"join\":\"anyone\","
+             "\"presence\":true,\"guests\":true,\"history_for\":\"user\","
+             "\"presence_for\":\"none\",\"join_leave\":\"all\"}]}");
+
+    im_buf_cleanup(&b);
+    im_rules_cleanup(&rules);
+
     assert_int_equal(im_rules_decode(im_str_z("{}"), &rules), IM_OK);
     assert_int_equal(rules.nrooms, 0);
     im_rules_cleanup(&rules);
@@ -327,6 +463,11 @@ test_json_bad(void **state)
         "{\"rooms\":[{\"pattern\":\"a\",\"publish\":\"all\"}]}",
         "{\"rooms\":[{\"pattern\":\"a\",\"join\":\"\"}]}",
         "{\"rooms\":[{\"pattern\":\"a\",\"presence\":1}]}",
+        "{\"rooms\":[{\"pattern\":\"a\",\"history_for\":\"\"}]}",
+        "{\"rooms\":[{\"pattern\":\"a\",\"presence_for\":\"all\"}]}",
+        "{\"bare\":[{\"pattern\":\"a\"}]}",
+        "{\"bare\":[{\"pattern\":\"a:*\"}]}",
+        "{\"bare\":[{\"pattern\":\"*\"},{\"pattern\":\"*\"}]}",
         "{\"inbox\":[]}", "{\"inbox\":{\"history\":\"1\"}}",
         "{\"rooms\":[{\"pattern\":\"a\"}],\"broadcast\":{\"ttl\":-1}}"
     };
@@ -384,12 +525,18 @@ test_merge(void **state)
     rule.history = 10;
     rule.ttl = 5;
     rule.publish = IM_RULE_USER;
+    rule.history_for = IM_RULE_ANYONE;
+    rule.presence_for = IM_RULE_NONE;
+    rule.joins_all = 1;
     rule.presence = 1;
     assert_int_equal(im_rules_add(&a, &rule), IM_OK);
 
     rule.history = 7;
     rule.ttl = 9;
     rule.publish = IM_RULE_MEMBER;
+    rule.history_for = IM_RULE_USER;
+    rule.presence_for = IM_RULE_MEMBER;
+    rule.joins_all = 0;
     rule.join_user = 1;
     rule.presence = 0;
     assert_int_equal(im_rules_add(&b, &rule), IM_OK);
@@ -410,6 +557,9 @@ test_merge(void **state)
     assert_int_equal(m->history, 10);
     assert_int_equal(m->ttl, 9);
     assert_int_equal(m->publish, IM_RULE_MEMBER);
+    assert_int_equal(m->history_for, IM_RULE_USER);
+    assert_int_equal(m->presence_for, IM_RULE_NONE);
+    assert_int_equal(m->joins_all, 0);
     assert_int_equal(m->join_user, 1);
     assert_int_equal(m->presence, 0);
 
@@ -438,7 +588,7 @@ test_publish(void **state)
     assert_int_equal(im_rule_publish(&rule, 0), IM_RULE_NONE);
     assert_int_equal(im_rule_publish(&rule, 1), IM_RULE_USER);
 
-    for (rule.publish = IM_RULE_USER; rule.publish <= IM_RULE_NONE;
+    for (rule.publish = IM_RULE_ANYONE; rule.publish <= IM_RULE_NONE;
          rule.publish++)
     {
         assert_int_equal(im_rule_publish(&rule, 0), rule.publish);
@@ -451,10 +601,9 @@ test_publish(void **state)
 static void
 test_merge_order(void **state)
 {
-    size_t            i, j;
-    random_t          r;
-    im_rules_t        a, b, ab, ba;
-    const im_rule_t  *other;
+    size_t      i, j;
+    random_t    r;
+    im_rules_t  a, b, ab, ba;
 
     (void) state;
 
@@ -477,9 +626,7 @@ test_merge_order(void **state)
         assert_rule(&ab.broadcast, &ba.broadcast);
 
         for (j = 0; j < ab.nrooms; j++) {
-            other = im_rules_room(&ba, ab.rooms[j].pattern);
-            assert_non_null(other);
-            assert_rule(&ab.rooms[j], other);
+            assert_rule(&ab.rooms[j], find(&ba, &ab.rooms[j]));
         }
 
         im_rules_cleanup(&a);
@@ -523,6 +670,7 @@ test_no_memory(void **state)
         alloc_fail_at(n);
         rc = im_rules_decode(im_str_z("{\"rooms\":[{\"pattern\":\"a\"},"
                                       "{\"pattern\":\"b\"}],"
+                                      "\"bare\":[{\"pattern\":\"*\"}],"
                                       "\"inbox\":{\"history\":3}}"),
                              &from);
 
@@ -548,7 +696,7 @@ test_no_memory(void **state)
         }
     }
 
-    assert_int_equal(n, 5);
+    assert_int_equal(n, 7);
     im_rules_cleanup(&from);
 }
 
@@ -557,6 +705,8 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_add),
     alloc_test(test_add_too_many),
     alloc_test(test_match),
+    alloc_test(test_bare),
+    alloc_test(test_versions),
     alloc_test(test_topic),
     alloc_test(test_json),
     alloc_test(test_json_form),
