@@ -83,7 +83,9 @@ void im_key_limit(im_buf_t *b, const im_keys_t *keys, uint16_t p, char kind,
 
 /*
  * Of a partition: PREFIX{p}:q, PREFIX{p}:own; channels PREFIX{p}:w:WORKER,
- * PREFIX{p}:all, and PREFIX{p}:link, where nothing is published
+ * PREFIX{p}:all, PREFIX{p}:e:NODE, a worker's for what clients send to its
+ * sessions by other workers (NODE is a UUID, and p its partition), and
+ * PREFIX{p}:link, where nothing is published
  */
 #define im_key_queue(b, keys, p)  im_key_in(b, keys, p, "q", im_str_z(""))
 #define im_key_owner(b, keys, p)                                              \
@@ -92,6 +94,8 @@ void im_key_limit(im_buf_t *b, const im_keys_t *keys, uint16_t p, char kind,
     im_key_in(b, keys, p, "w:", worker)
 #define im_key_channel_all(b, keys, p)                                        \
     im_key_in(b, keys, p, "all", im_str_z(""))
+#define im_key_channel_input(b, keys, p, node)                                \
+    im_key_in(b, keys, p, "e:", node)
 #define im_key_channel_link(b, keys, p)                                       \
     im_key_in(b, keys, p, "link", im_str_z(""))
 

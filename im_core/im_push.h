@@ -29,7 +29,8 @@
 
 typedef enum {
     IM_PUSH_MESSAGE = 0,
-    IM_PUSH_CONTROL = 1
+    IM_PUSH_CONTROL = 1,
+    IM_PUSH_INPUT = 2        /* of an entry alone: im_emulation.h */
 } im_push_kind_e;
 
 
