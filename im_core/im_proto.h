@@ -171,6 +171,8 @@ typedef struct {
     im_str_t                reason;
     im_str_t                topic;
     im_str_t                session;     /* UUID */
+    im_str_t                secret;      /* for emulation, "" none */
+    im_str_t                node;
     im_str_t                data;        /* JSON, "" none */
     uint32_t                ttl;         /* s; 0: does not expire */
     uint32_t                ping;        /* s; 0: none */

@@ -209,7 +209,8 @@ static const uint16_t  im_centrifuge_codes[IM_REASON_MAX] = {
     [IM_REASON_REPLACED] = 3504,
     [IM_REASON_NO_PONG] = 3012,
     [IM_REASON_STATE] = 3010,
-    [IM_REASON_NOT_AVAILABLE] = 3508
+    [IM_REASON_NOT_AVAILABLE] = 3508,
+    [IM_REASON_TOO_MANY] = 3013
 };
 
 

@@ -316,6 +316,8 @@ im_centrifuge_add_connect(im_buf_t *b, const im_reply_t *reply)
 
     im_centrifuge_uint(b, "ping", reply->ping);
     im_centrifuge_true(b, "pong", reply->pong);
+    im_centrifuge_str(b, "session", reply->secret);
+    im_centrifuge_str(b, "node", reply->node);
 }
 
 

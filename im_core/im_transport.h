@@ -49,6 +49,7 @@ typedef enum {
     IM_REASON_NO_PONG,
     IM_REASON_STATE,         /* insufficient: messages are missing */
     IM_REASON_NOT_AVAILABLE,
+    IM_REASON_TOO_MANY,      /* commands wait: connect again */
     IM_REASON_MAX
 } im_reason_e;
 

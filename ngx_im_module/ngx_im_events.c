@@ -7,6 +7,7 @@
 #include "ngx_im_hooks.h"
 #include "ngx_im_command.h"
 #include "ngx_im_control.h"
+#include "ngx_im_emulation.h"
 #include "ngx_im_info.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_revoke.h"
@@ -166,6 +167,7 @@ static const ngx_im_follow_events_t  ngx_im_events = {
     },
 
     ngx_im_control_entry,
+    ngx_im_emulation_entry,
     ngx_im_resume_apart,
     ngx_im_info_dead,
     ngx_im_revoke_revision,

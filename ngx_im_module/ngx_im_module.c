@@ -10,6 +10,7 @@
 #include "ngx_im_worker.h"
 #include "ngx_im_check.h"
 #include "ngx_im_client.h"
+#include "ngx_im_emulation.h"
 #include "ngx_im_hooks.h"
 #include "ngx_im_jwt_key.h"
 #include "ngx_im_option.h"
@@ -473,6 +474,31 @@ ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
+ngx_im_emulation(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_loc_conf_t  *ilcf = conf;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (ilcf->emulation) {
+        return "is duplicate";
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler != NULL) {
+        return "shares its location with im_comet, proxy_pass or the like: "
+               "give it a location of its own";
+    }
+
+    ilcf->emulation = 1;
+    clcf->handler = ngx_im_emulation_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
 ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_im_loc_conf_t  *ilcf = conf;
@@ -887,6 +913,13 @@ static ngx_command_t  ngx_im_commands[] = {
       0,
       NULL },
 
+    { ngx_string("im_emulation"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_im_emulation,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("im_auth"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_im_auth,
@@ -1281,6 +1314,43 @@ ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 }
 
 
+/* A body is in memory, and no longer than a message may be. */
+static char *
+ngx_im_check_emulation(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    conf->main = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
+    conf->clcf = clcf;
+
+    if (clcf->handler != ngx_im_emulation_handler) {
+        return ngx_im_refuse(cf, "im_emulation shares its location with "
+                             "proxy_pass or the like: give it a location of "
+                             "its own");
+    }
+
+    if (conf->main->redis.link.nseeds == 0) {
+        return ngx_im_refuse(cf, "im_emulation needs Redis: add \"im_redis "
+                             "127.0.0.1:6379;\" to http{}");
+    }
+
+    if (clcf->client_max_body_size == 0
+        || clcf->client_max_body_size > (off_t) conf->max_message)
+    {
+        clcf->client_max_body_size = conf->max_message;
+    }
+
+    clcf->client_body_buffer_size = conf->max_message;
+    clcf->client_body_in_file_only = 0;
+
+    conf->main->enabled = 1;
+
+    return NGX_CONF_OK;
+}
+
+
 /* A URI and its time-out go together. */
 static void
 ngx_im_merge_uri(ngx_str_t *uri, ngx_msec_t *timeout, ngx_str_t *prev,
@@ -1312,7 +1382,7 @@ ngx_im_own_origin(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 }
 
 
-/* A block of "if" or limit_except in the location of im_comet is one too. */
+/* A block of "if" or limit_except in a location is one too. */
 static void
 ngx_im_inherit_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *prev,
     ngx_im_loc_conf_t *conf)
@@ -1327,6 +1397,11 @@ ngx_im_inherit_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *prev,
         conf->proto = prev->proto;
         conf->transports = prev->transports;
         clcf->handler = ngx_im_handshake_handler;
+    }
+
+    if (clcf->noname && prev->emulation && clcf->handler == NULL) {
+        conf->emulation = 1;
+        clcf->handler = ngx_im_emulation_handler;
     }
 }
 
@@ -1356,7 +1431,7 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->forward, prev->forward, NULL);
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
 
-    if (conf->origins == NULL && conf->proto != NULL
+    if (conf->origins == NULL && (conf->proto != NULL || conf->emulation)
         && ngx_im_own_origin(cf, conf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -1380,6 +1455,10 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
         ngx_im_merge_uri(&conf->webhooks[i], &conf->webhook_timeouts[i],
                          &prev->webhooks[i], prev->webhook_timeouts[i]);
+    }
+
+    if (conf->emulation) {
+        return ngx_im_check_emulation(cf, conf);
     }
 
     return conf->proto != NULL ? ngx_im_check_comet(cf, conf) : NGX_CONF_OK;

@@ -55,6 +55,34 @@ static const struct {
 };
 
 
+void
+ngx_im_peer_init(ngx_im_peer_t *peer, ngx_connection_t *c)
+{
+    struct sockaddr  *sa;
+
+    sa = c->sockaddr;
+
+    ngx_memzero(peer, sizeof(ngx_im_peer_t));
+    peer->family = (u_char) sa->sa_family;
+
+    switch (peer->family) {
+
+    case AF_INET:
+        ngx_memcpy(peer->addr, &((struct sockaddr_in *) sa)->sin_addr, 4);
+        break;
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        ngx_memcpy(peer->addr, &((struct sockaddr_in6 *) sa)->sin6_addr, 16);
+        break;
+#endif
+
+    default:
+        peer->family = AF_UNIX;
+    }
+}
+
+
 const char *
 ngx_im_budget_reason(ngx_im_refusal_e why)
 {

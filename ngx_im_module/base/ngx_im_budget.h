@@ -23,6 +23,10 @@ typedef struct {
 } ngx_im_peer_t;
 
 
+/* The address after realip, where that is on; no id. */
+void ngx_im_peer_init(ngx_im_peer_t *peer, ngx_connection_t *c);
+
+
 /*
  * A token bucket per address in the node's zone, over all workers, kept over
  * reconnects and reloads, refilled smoothly.  NGX_OK: there was credit; all of

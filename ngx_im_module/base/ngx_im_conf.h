@@ -158,6 +158,7 @@ typedef struct {
     size_t               max_message;    /* im_limit message=, default 64k */
     size_t               max_replies;    /* im_limit replies=, bytes queued */
     ngx_array_t         *origins;        /* of im_origin_t */
+    ngx_uint_t           emulation;      /* im_emulation is here */
     ngx_im_main_conf_t  *main;
     ngx_http_core_loc_conf_t *clcf;
     ngx_http_core_srv_conf_t *cscf;

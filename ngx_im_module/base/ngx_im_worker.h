@@ -13,6 +13,7 @@
 #include "ngx_im_timer.h"
 #include "im_list.h"
 #include "im_buf.h"
+#include "im_emulation.h"
 #include "im_slab.h"
 #include "im_hash.h"
 #include "im_hub.h"
@@ -96,6 +97,8 @@ struct ngx_im_worker_s {
     ngx_uint_t          places[2];       /* in use, by ngx_im_pool_e */
     ngx_im_silence_t    refusals[NGX_IM_REFUSALS];
     im_buf_t            id;              /* NODE.SLOT.START */
+    u_char              name[16];        /* random: of its channel for input */
+    im_emulation_keys_t secrets;         /* of its sessions */
     struct im_link_s   *link;
     struct im_link_members_s *members;
     struct im_link_history_s *history;

@@ -17,6 +17,13 @@ ngx_int_t ngx_im_handshake_handler(ngx_http_request_t *r);
 void ngx_im_recv_start(ngx_im_session_t *s, u_char *early, size_t len);
 void ngx_im_recv_handler(ngx_event_t *rev);
 
+/*
+ * A message that came by another way than the socket: transports without decode
+ * have no other.  It waits behind earlier ones, up to what im_limit message=
+ * allows.
+ */
+void ngx_im_recv_input(ngx_im_session_t *s, im_str_t message);
+
 /* The deadline of a session has come. */
 void ngx_im_ping_due(ngx_im_timer_t *timer);
 

@@ -206,8 +206,6 @@ ngx_im_handshake_ctx(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
     const ngx_im_refused_t **no)
 {
     ngx_im_ctx_t        *ctx;
-    ngx_im_peer_t       *peer;
-    struct sockaddr     *sa;
     ngx_pool_cleanup_t  *cln;
 
     *no = NULL;
@@ -223,29 +221,8 @@ ngx_im_handshake_ctx(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
     cln->handler = ngx_im_handshake_cleanup;
     ngx_http_set_ctx(r, ctx, ngx_im_module);
 
-    peer = &ctx->peer;
-    ngx_im_random(peer->id);
-
-    /* the address after realip, where that is on */
-
-    sa = r->connection->sockaddr;
-    peer->family = (u_char) sa->sa_family;
-
-    switch (peer->family) {
-
-    case AF_INET:
-        ngx_memcpy(peer->addr, &((struct sockaddr_in *) sa)->sin_addr, 4);
-        break;
-
-#if (NGX_HAVE_INET6)
-    case AF_INET6:
-        ngx_memcpy(peer->addr, &((struct sockaddr_in6 *) sa)->sin6_addr, 16);
-        break;
-#endif
-
-    default:
-        peer->family = AF_UNIX;
-    }
+    ngx_im_peer_init(&ctx->peer, r->connection);
+    ngx_im_random(ctx->peer.id);
 
     ctx->opening = ngx_im_opening_get(ngx_im_worker, r, ilcf, no);
 

@@ -264,6 +264,45 @@ ngx_im_recv_pause(ngx_im_session_t *s, ngx_im_pieces_t *pieces)
 }
 
 
+/* Messages that did not come by the socket, each behind its length. */
+static ngx_int_t
+ngx_im_recv_messages(ngx_im_session_t *s, u_char *p, u_char *end)
+{
+    im_str_t          message;
+    int32_t           block;
+    ngx_int_t         rc;
+    im_reader_t       r;
+    ngx_im_pieces_t   pieces;
+
+    ngx_memzero(&pieces, sizeof(ngx_im_pieces_t));
+
+    rc = NGX_OK;
+    block = ngx_im_flow_block(ngx_im_worker);
+
+    im_reader_init(&r, im_str_set(p, end - p));
+
+    while (rc == NGX_OK && r.p < r.end && s->phase < NGX_IM_ENDING) {
+        message = im_reader_bytes(&r, im_reader_u32(&r));
+
+        ngx_im_worker->counters->messages_in++;
+
+        pieces.p = (u_char *) r.p;
+        pieces.end = (u_char *) r.end;
+
+        rc = ngx_im_recv_message(s, IM_KIND_TEXT, message, pieces.p,
+                                 pieces.end);
+
+        if (rc == NGX_OK && block > 0 && s->input.frames >= block
+            && s->phase < NGX_IM_ENDING)
+        {
+            rc = ngx_im_recv_pause(s, &pieces);
+        }
+    }
+
+    return s->phase == NGX_IM_CLOSED ? NGX_ERROR : rc;
+}
+
+
 static ngx_int_t
 ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end, im_str_t pong)
 {
@@ -271,6 +310,10 @@ ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end, im_str_t pong)
     ngx_int_t         rc;
     ngx_im_pieces_t   pieces;
     im_input_event_t  ev;
+
+    if (s->transport->decode == NULL) {
+        return ngx_im_recv_messages(s, p, end);
+    }
 
     pieces.message = im_str_set(NULL, 0);
     pieces.end = end;
@@ -405,6 +448,67 @@ ngx_im_recv_held(ngx_im_session_t *s)
     im_free(held);
 
     return s->phase == NGX_IM_CLOSED ? NGX_ERROR : rc;
+}
+
+
+/* Behind what is held. */
+static void
+ngx_im_recv_behind(ngx_im_session_t *s, im_str_t frame)
+{
+    ngx_im_held_t  *held;
+
+    held = s->ext->held;
+
+    if (held->rest + frame.len > s->conf->max_message) {
+        ngx_im_session_close(s, IM_REASON_TOO_MANY, "too many commands wait");
+        return;
+    }
+
+    held = im_realloc(held, sizeof(ngx_im_held_t) + held->len + held->rest
+                            + frame.len);
+    if (held == NULL) {
+        ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
+        return;
+    }
+
+    im_copy(held->bytes + held->len + held->rest, frame.data, frame.len);
+    held->rest += frame.len;
+    s->ext->held = held;
+}
+
+
+void
+ngx_im_recv_input(ngx_im_session_t *s, im_str_t message)
+{
+    im_buf_t  b;
+
+    if (s->phase >= NGX_IM_ENDING) {
+        return;
+    }
+
+    s->seen = ngx_im_worker->wheel.time;
+    s->bytes_in += message.len;
+    ngx_im_worker->counters->bytes_in += message.len;
+
+    im_buf_init(&b, sizeof(uint32_t) + message.len);
+    im_buf_add_u32(&b, (uint32_t) message.len);
+    im_buf_add_str(&b, message);
+
+    if (b.failed) {
+        ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
+
+    } else if (s->ext != NULL && s->ext->held != NULL) {
+        ngx_im_recv_behind(s, im_buf_str(&b));
+
+    } else if (ngx_im_session_stopped(s)) {
+        (void) ngx_im_recv_hold(s, 0, im_str_set(NULL, 0), im_buf_str(&b),
+                                im_str_set(NULL, 0));
+
+    } else {
+        (void) ngx_im_recv_messages(s, b.data, b.data + b.len);
+    }
+
+    im_buf_cleanup(&b);
 }
 
 

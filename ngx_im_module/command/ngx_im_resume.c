@@ -15,6 +15,7 @@
 #include "ngx_im_topic.h"
 #include "ngx_im_presence.h"
 #include "ngx_im_info.h"
+#include "ngx_im_emulation.h"
 #include "ngx_im_expiry.h"
 #include "ngx_im_reply.h"
 #include "ngx_im_send.h"
@@ -667,12 +668,13 @@ ngx_im_resume_follows(im_sub_t *sub)
 static void
 ngx_im_resume_connect(ngx_im_session_t *s)
 {
-    u_char            id[IM_UUID_LEN];
-    im_sub_t         *sub;
-    im_reply_t        reply;
-    ngx_uint_t        n;
-    ngx_im_ext_t     *ext;
-    im_subscribed_t  *subs;
+    u_char               id[IM_UUID_LEN];
+    im_sub_t            *sub;
+    im_reply_t           reply;
+    ngx_uint_t           n;
+    ngx_im_ext_t        *ext;
+    im_subscribed_t     *subs;
+    ngx_im_emulation_t   names;
 
     ext = s->ext;
 
@@ -697,6 +699,11 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     reply.ttl = ngx_im_expiry_ttl(s);
     reply.subs = subs;
     reply.nsubs = n;
+
+    if (ngx_im_emulation_name(s, &names) == NGX_OK) {
+        reply.secret = im_str_set(names.session, IM_EMULATION_SESSION);
+        reply.node = im_str_set(names.node, IM_UUID_LEN);
+    }
 
     ext->connecting = 0;
 

@@ -10,7 +10,30 @@
 #include "im_link_members.h"
 
 
-/* One of this worker for each partition, and one with the heartbeats. */
+/* For what clients send to sessions of this worker by other workers. */
+static im_int_t
+ngx_im_follow_input(ngx_im_worker_t *w, im_buf_t *b)
+{
+    u_char      text[IM_UUID_LEN];
+    im_str_t    name;
+    ngx_uint_t  p;
+
+    im_id_uuid(text, w->name);
+    name = im_str_set(text, IM_UUID_LEN);
+    p = im_partition(name, im_link_partitions(w->link));
+
+    im_buf_reset(b, b->max);
+    im_key_channel_input(b, im_link_keys(w->link), p, name);
+
+    return b->failed ? IM_ERROR
+                     : im_link_subscribe(w->link, im_buf_str(b), p, 0);
+}
+
+
+/*
+ * One of this worker for each partition, one with the heartbeats, and one for
+ * input.
+ */
 static void
 ngx_im_follow_ready(void *data)
 {
@@ -38,6 +61,8 @@ ngx_im_follow_ready(void *data)
         rc |= b.failed ? IM_ERROR
                        : im_link_subscribe(w->link, im_buf_str(&b), p, 1);
     }
+
+    rc |= ngx_im_follow_input(w, &b);
 
     im_buf_cleanup(&b);
 
@@ -154,10 +179,17 @@ ngx_im_follow_message(void *data, im_uint_t partition, im_str_t batch)
     while ((rc = im_entry_decode(&reader, &entry)) == IM_OK) {
         w->counters->pushes++;
 
-        if (entry.kind == IM_PUSH_MESSAGE) {
-            im_follow_entry(w->follow, &entry);
+        switch (entry.kind) {
 
-        } else {
+        case IM_PUSH_MESSAGE:
+            im_follow_entry(w->follow, &entry);
+            break;
+
+        case IM_PUSH_INPUT:
+            w->sync->events->input(w, &entry);
+            break;
+
+        default:
             w->sync->events->control(w, &entry);
         }
     }

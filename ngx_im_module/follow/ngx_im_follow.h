@@ -40,6 +40,9 @@ typedef struct {
 
     void  (*control)(ngx_im_worker_t *w, const im_entry_t *entry);
 
+    /* A message of a client, for a session of this worker. */
+    void  (*input)(ngx_im_worker_t *w, const im_entry_t *entry);
+
     /* Some partitions are away while others are there. */
     void  (*apart)(ngx_im_worker_t *w);
 

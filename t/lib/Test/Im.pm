@@ -145,7 +145,7 @@ sub prepare {
         my $services = $block->services;
 
         if (!defined $services) {
-            $services = $both =~ /protocol=(?:im|centrifuge)\b|\bim_logic\b/
+            $services = $both =~ /protocol=(?:im|centrifuge\w*)\b|\bim_logic\b/
                 && !defined $block->must_die ? 'redis logic job' : '';
         }
 
@@ -212,7 +212,7 @@ sub http_config {
     # a test that quits nginx or reloads it doesn't want to wait
     $add .= "im_drain 0;\n" if $both !~ /^\s*im_drain\b/m;
 
-    if ($both =~ /protocol=(?:im|centrifuge)\b/) {
+    if ($both =~ /protocol=(?:im|centrifuge\w*)\b|\bim_emulation\b/) {
         $add .= "im_redis $ENV{TEST_NGINX_IM_REDIS};\n"
             unless $both =~ /^\s*im_redis\b/m;
         $add .= "im_node test-1;\n" unless $both =~ /^\s*im_node\b/m;
