@@ -1,37 +1,11 @@
 /*
  * Copyright (C) The im authors
  *
- * The centrifuge protocol (JSON): commands in.
- *
- * A channel NAME is the room NAME, "#USER" a user's inbox, and "#" the
- * broadcast.  Features that are not served (delta, tags filters, map and
- * shared-poll subscriptions) are refused here.
+ * The centrifuge protocol in JSON: commands in, and the row.
  */
 
 #include "im_proto_centrifuge.h"
 #include "im_json.h"
-#include "im_key.h"
-
-
-#define IM_CENTRIFUGE_STRICT  2      /* bit of flag */
-
-
-/* If a command has several methods, the first in this order counts. */
-typedef enum {
-    IM_CENTRIFUGE_CONNECT = 0,
-    IM_CENTRIFUGE_PING,
-    IM_CENTRIFUGE_SUBSCRIBE,
-    IM_CENTRIFUGE_UNSUBSCRIBE,
-    IM_CENTRIFUGE_PUBLISH,
-    IM_CENTRIFUGE_PRESENCE,
-    IM_CENTRIFUGE_PRESENCE_STATS,
-    IM_CENTRIFUGE_HISTORY,
-    IM_CENTRIFUGE_RPC,
-    IM_CENTRIFUGE_SEND,
-    IM_CENTRIFUGE_REFRESH,
-    IM_CENTRIFUGE_SUB_REFRESH,
-    IM_CENTRIFUGE_METHODS
-} im_centrifuge_method_e;
 
 
 typedef struct {
@@ -40,47 +14,16 @@ typedef struct {
 } im_centrifuge_frame_t;
 
 
-/* The parameters of all methods. */
+/* What is JSON in it is decoded in a second step. */
 typedef struct {
-    im_str_t  channel;
-    im_str_t  token;
-    im_str_t  name;
-    im_str_t  version;
-    im_str_t  method;
-    im_str_t  epoch;
-    im_str_t  data;
-    im_str_t  subs;
-    im_str_t  since;
-    im_str_t  filter;
-    int64_t   offset;
-    int64_t   limit;
-    int64_t   flag;
-    int64_t   type;
-    int       recover;
-    int       recoverable;
-    int       positioned;
-    int       join_leave;
-    int       reverse;
-} im_centrifuge_params_t;
+    im_centrifuge_params_t  params;
+    im_str_t                subs;
+    im_str_t                since;
+} im_centrifuge_text_t;
 
 
-/* IM_ERROR: the command says what is wrong. */
-typedef im_int_t (*im_centrifuge_check_pt)(
-    im_centrifuge_params_t *params, im_buf_t *arena,
-    im_command_t *command);
-
-
-typedef struct {
-    im_command_e                   type;
-    const im_json_field_t         *fields;
-    im_centrifuge_check_pt   check;
-    uint16_t                       own;      /* error for "#", "#USER", or 0 */
-    unsigned                       channel:1;
-} im_centrifuge_method_t;
-
-
-#define im_centrifuge_field(name, type, member)                         \
-    { im_str(name), type, offsetof(im_centrifuge_params_t, member) }
+#define im_centrifuge_field(name, type, member)                               \
+    { im_str(name), type, offsetof(im_centrifuge_text_t, member) }
 
 #define im_centrifuge_at(name, method)                                  \
     { im_str(name), IM_JSON_RAW,                                              \
@@ -107,79 +50,79 @@ static const im_json_field_t  im_centrifuge_frame_fields[] = {
 
 
 static const im_json_field_t  im_centrifuge_connect_fields[] = {
-    im_centrifuge_field("token", IM_JSON_STRING, token),
-    im_centrifuge_field("data", IM_JSON_RAW, data),
-    im_centrifuge_field("name", IM_JSON_STRING, name),
-    im_centrifuge_field("version", IM_JSON_STRING, version),
+    im_centrifuge_field("token", IM_JSON_STRING, params.token),
+    im_centrifuge_field("data", IM_JSON_RAW, params.data),
+    im_centrifuge_field("name", IM_JSON_STRING, params.name),
+    im_centrifuge_field("version", IM_JSON_STRING, params.version),
     im_centrifuge_field("subs", IM_JSON_RAW, subs),
     im_json_end
 };
 
 
 static const im_json_field_t  im_centrifuge_subscribe_fields[] = {
-    im_centrifuge_field("channel", IM_JSON_STRING, channel),
-    im_centrifuge_field("token", IM_JSON_STRING, token),
-    im_centrifuge_field("data", IM_JSON_RAW, data),
-    im_centrifuge_field("recover", IM_JSON_BOOL, recover),
-    im_centrifuge_field("offset", IM_JSON_INT, offset),
-    im_centrifuge_field("epoch", IM_JSON_STRING, epoch),
-    im_centrifuge_field("recoverable", IM_JSON_BOOL, recoverable),
-    im_centrifuge_field("positioned", IM_JSON_BOOL, positioned),
-    im_centrifuge_field("join_leave", IM_JSON_BOOL, join_leave),
-    im_centrifuge_field("flag", IM_JSON_INT, flag),
-    im_centrifuge_field("type", IM_JSON_INT, type),
-    im_centrifuge_field("tf", IM_JSON_RAW, filter),
+    im_centrifuge_field("channel", IM_JSON_STRING, params.channel),
+    im_centrifuge_field("token", IM_JSON_STRING, params.token),
+    im_centrifuge_field("data", IM_JSON_RAW, params.data),
+    im_centrifuge_field("recover", IM_JSON_BOOL, params.recover),
+    im_centrifuge_field("offset", IM_JSON_INT, params.offset),
+    im_centrifuge_field("epoch", IM_JSON_STRING, params.epoch),
+    im_centrifuge_field("recoverable", IM_JSON_BOOL, params.recoverable),
+    im_centrifuge_field("positioned", IM_JSON_BOOL, params.positioned),
+    im_centrifuge_field("join_leave", IM_JSON_BOOL, params.join_leave),
+    im_centrifuge_field("flag", IM_JSON_INT, params.flag),
+    im_centrifuge_field("type", IM_JSON_INT, params.type),
+    im_centrifuge_field("tf", IM_JSON_RAW, params.filter),
     im_json_end
 };
 
 
 static const im_json_field_t  im_centrifuge_channel_fields[] = {
-    im_centrifuge_field("channel", IM_JSON_STRING, channel),
+    im_centrifuge_field("channel", IM_JSON_STRING, params.channel),
     im_json_end
 };
 
 
 static const im_json_field_t  im_centrifuge_publish_fields[] = {
-    im_centrifuge_field("channel", IM_JSON_STRING, channel),
-    im_centrifuge_field("data", IM_JSON_RAW, data),
-    im_centrifuge_field("type", IM_JSON_INT, type),
+    im_centrifuge_field("channel", IM_JSON_STRING, params.channel),
+    im_centrifuge_field("data", IM_JSON_RAW, params.data),
+    im_centrifuge_field("type", IM_JSON_INT, params.type),
     im_json_end
 };
 
 
 static const im_json_field_t  im_centrifuge_history_fields[] = {
-    im_centrifuge_field("channel", IM_JSON_STRING, channel),
-    im_centrifuge_field("limit", IM_JSON_INT, limit),
+    im_centrifuge_field("channel", IM_JSON_STRING, params.channel),
+    im_centrifuge_field("limit", IM_JSON_INT, params.limit),
     im_centrifuge_field("since", IM_JSON_RAW, since),
-    im_centrifuge_field("reverse", IM_JSON_BOOL, reverse),
+    im_centrifuge_field("reverse", IM_JSON_BOOL, params.reverse),
     im_json_end
 };
 
 
 static const im_json_field_t  im_centrifuge_since_fields[] = {
-    im_centrifuge_field("offset", IM_JSON_INT, offset),
-    im_centrifuge_field("epoch", IM_JSON_STRING, epoch),
+    im_centrifuge_field("offset", IM_JSON_INT, params.offset),
+    im_centrifuge_field("epoch", IM_JSON_STRING, params.epoch),
     im_json_end
 };
 
 
 static const im_json_field_t  im_centrifuge_rpc_fields[] = {
-    im_centrifuge_field("method", IM_JSON_STRING, method),
-    im_centrifuge_field("data", IM_JSON_RAW, data),
+    im_centrifuge_field("method", IM_JSON_STRING, params.method),
+    im_centrifuge_field("data", IM_JSON_RAW, params.data),
     im_json_end
 };
 
 
 static const im_json_field_t  im_centrifuge_refresh_fields[] = {
-    im_centrifuge_field("token", IM_JSON_STRING, token),
+    im_centrifuge_field("token", IM_JSON_STRING, params.token),
     im_json_end
 };
 
 
 static const im_json_field_t  im_centrifuge_sub_refresh_fields[] = {
-    im_centrifuge_field("channel", IM_JSON_STRING, channel),
-    im_centrifuge_field("token", IM_JSON_STRING, token),
-    im_centrifuge_field("type", IM_JSON_INT, type),
+    im_centrifuge_field("channel", IM_JSON_STRING, params.channel),
+    im_centrifuge_field("token", IM_JSON_STRING, params.token),
+    im_centrifuge_field("type", IM_JSON_INT, params.type),
     im_json_end
 };
 
@@ -188,29 +131,6 @@ static const im_arg_t  im_centrifuge_unserved[] = {
     { "format", "protobuf" },
     { "cf_protocol", "protobuf" },
     { NULL, NULL }
-};
-
-
-/* With a code below 3500 a client connects again. */
-static const uint16_t  im_centrifuge_codes[IM_REASON_MAX] = {
-    [IM_REASON_DRAIN] = 3001,
-    [IM_REASON_BUSY] = 3004,
-    [IM_REASON_INTERNAL] = IM_WS_CLOSE_INTERNAL,
-    [IM_REASON_SLOW] = 3008,
-    [IM_REASON_BAD_REQUEST] = 3501,
-    [IM_REASON_TOO_BIG] = IM_WS_CLOSE_TOO_BIG,
-    [IM_REASON_STALE] = 3502,
-    [IM_REASON_TOKEN] = 3500,
-    [IM_REASON_EXPIRED] = 3005,
-    [IM_REASON_SUB_EXPIRED] = 3006,
-    [IM_REASON_FORBIDDEN] = 3507,
-    [IM_REASON_KICKED] = 3503,
-    [IM_REASON_LIMIT] = 3504,
-    [IM_REASON_REPLACED] = 3504,
-    [IM_REASON_NO_PONG] = 3012,
-    [IM_REASON_STATE] = 3010,
-    [IM_REASON_NOT_AVAILABLE] = 3508,
-    [IM_REASON_TOO_MANY] = 3013
 };
 
 
@@ -227,154 +147,85 @@ static const im_form_t  im_centrifuge_joins = {
 };
 
 
-static im_int_t
-im_centrifuge_fault(im_command_t *command, const char *why)
+/* null mostly counts as absent. */
+static int
+im_centrifuge_given(im_str_t json)
 {
-    command->type = IM_COMMAND_FAULT;
-    command->fault = why == im_json_no_memory ? IM_REASON_BUSY
-                                              : IM_REASON_BAD_REQUEST;
-    command->why = why;
-
-    return IM_ERROR;
+    return json.len > 0 && json.data[0] != 'n';
 }
 
 
-/* A value of the wrong type is a fault; null mostly counts as absent. */
+/* A value of the wrong type is a fault. */
 static im_int_t
-im_centrifuge_params(im_str_t text, const im_json_field_t *fields,
-    im_buf_t *arena, im_centrifuge_params_t *params, im_command_t *command)
+im_centrifuge_decode_text(im_str_t json, const im_json_field_t *fields,
+    im_buf_t *arena, im_centrifuge_text_t *text, im_command_t *command)
 {
     const char  *why;
 
-    if (im_json_decode(text, fields, 0, arena, params, &why) != IM_OK) {
+    if (im_json_decode(json, fields, 0, arena, text, &why) != IM_OK) {
         return im_centrifuge_fault(command, why == im_json_no_memory ? why
                                             : "a field has the wrong type");
     }
 
-    if (params->offset < 0) {
+    if (text->params.offset < 0) {
         return im_centrifuge_fault(command, "offset is negative");
     }
 
-    return IM_OK;
-}
-
-
-/* IM_DECLINED: not a valid name. */
-static im_int_t
-im_centrifuge_topic(im_str_t channel, im_buf_t *arena, im_str_t *topic)
-{
-    size_t    start;
-    im_str_t  user;
-
-    start = arena->len;
-
-    if (channel.data[0] != '#') {
-        if (!im_name_valid(channel)) {
-            return IM_DECLINED;
-        }
-
-        im_topic_room(arena, channel);
-
-    } else if (channel.len == 1) {
-        im_buf_add_z(arena, "b");
-
-    } else {
-        user = im_str_set(channel.data + 1, channel.len - 1);
-
-        if (!im_name_valid(user)) {
-            return IM_DECLINED;
-        }
-
-        im_topic_user(arena, user);
+    if (!im_centrifuge_given(text->params.filter)) {
+        text->params.filter.len = 0;
     }
 
-    *topic = im_str_set(arena->data + start, arena->len - start);
-
     return IM_OK;
 }
 
 
 static im_int_t
-im_centrifuge_resume(im_str_t channel, im_str_t text, im_buf_t *arena,
+im_centrifuge_sub(im_str_t channel, im_str_t json, im_buf_t *arena,
     im_command_t *command)
 {
-    im_resume_t                   *resume;
-    im_centrifuge_params_t   params;
+    im_centrifuge_text_t  text;
 
-    memset(&params, 0, sizeof(im_centrifuge_params_t));
+    memset(&text, 0, sizeof(im_centrifuge_text_t));
 
-    if (im_centrifuge_params(text, im_centrifuge_subscribe_fields,
-                                   arena, &params, command)
+    if (im_centrifuge_decode_text(json, im_centrifuge_subscribe_fields, arena,
+                                  &text, command)
         != IM_OK)
     {
         return IM_ERROR;
     }
 
-    if (!params.recover) {
-        return IM_OK;
-    }
-
-    if (command->nresumes == IM_RESUMES_MAX) {
-        return im_centrifuge_fault(command, "too many subs");
-    }
-
-    resume = &command->resumes[command->nresumes];
-
-    memset(resume, 0, sizeof(im_resume_t));
-
-    resume->recover = 1;
-    resume->since.epoch = params.epoch;
-    resume->since.seq = (uint64_t) params.offset;
-
-    if (im_centrifuge_topic(channel, arena, &resume->topic) == IM_OK) {
-        command->nresumes++;
-    }
-
-    return IM_OK;
+    return im_centrifuge_resume(channel, &text.params, arena, command);
 }
 
 
-/*
- * subs has the client's positions in channels that the server subscribes it to.
- * It may name other channels; these are ignored.
- */
 static im_int_t
-im_centrifuge_connect(im_centrifuge_params_t *params,
-    im_buf_t *arena, im_command_t *command)
+im_centrifuge_subs(im_str_t subs, im_buf_t *arena, im_command_t *command)
 {
-    size_t    at, pad;
+    size_t    at;
     im_int_t  rc;
-    im_str_t  channel, text;
+    im_str_t  channel, json;
 
-    if (params->subs.len == 0 || params->subs.data[0] == 'n') {
+    if (!im_centrifuge_given(subs)) {
         return IM_OK;
     }
 
-    if (params->subs.data[0] != '{') {
+    if (subs.data[0] != '{') {
         return im_centrifuge_fault(command, "subs is not an object");
     }
 
-    pad = -arena->len & (sizeof(im_resume_t *) - 1);
-
-    command->resumes = (void *) im_buf_reserve(arena,
-                                  pad + IM_RESUMES_MAX * sizeof(im_resume_t));
-    if (command->resumes == NULL) {
-        return im_centrifuge_fault(command, im_json_no_memory);
+    if (im_centrifuge_resumes(arena, command) != IM_OK) {
+        return IM_ERROR;
     }
-
-    command->resumes = (void *) ((u_char *) command->resumes + pad);
 
     at = 0;
 
     do {
-        rc = im_json_next_member(params->subs, &at, arena, &channel, &text);
+        rc = im_json_next_member(subs, &at, arena, &channel, &json);
 
-        if (rc == IM_OK && channel.len > 0 && channel.data[0] == '#') {
-            rc = im_centrifuge_resume(channel, text, arena, command);
-
-            if (rc != IM_OK) {
-                return rc;
-            }
+        if (rc == IM_OK && channel.len > 0 && channel.data[0] == '#'
+            && im_centrifuge_sub(channel, json, arena, command) != IM_OK)
+        {
+            return IM_ERROR;
         }
     } while (rc == IM_OK);
 
@@ -385,119 +236,34 @@ im_centrifuge_connect(im_centrifuge_params_t *params,
 
 
 static im_int_t
-im_centrifuge_error(im_command_t *command, im_error_e error)
+im_centrifuge_since(im_centrifuge_text_t *text, im_buf_t *arena,
+    im_command_t *command)
 {
-    command->type = IM_COMMAND_ERROR;
-    command->error = (uint16_t) error;
-
-    return IM_ERROR;
-}
-
-
-static im_int_t
-im_centrifuge_subscribe(im_centrifuge_params_t *params,
-    im_buf_t *arena, im_command_t *command)
-{
-    if (params->filter.len > 0 && params->filter.data[0] != 'n') {
-        return im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
-    }
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_centrifuge_publish(im_centrifuge_params_t *params,
-    im_buf_t *arena, im_command_t *command)
-{
-    return params->data.len > 0
-           ? IM_OK
-           : im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
-}
-
-
-static im_int_t
-im_centrifuge_history(im_centrifuge_params_t *params,
-    im_buf_t *arena, im_command_t *command)
-{
-    command->limit = params->limit;
-
-    if (params->limit < 0 || params->limit > IM_HISTORY_MAX) {
-        command->limit = IM_HISTORY_MAX;
-    }
-
-    if (params->since.len == 0 || params->since.data[0] == 'n') {
+    if (!im_centrifuge_given(text->since)) {
         return IM_OK;
     }
 
-    if (im_centrifuge_params(params->since,
-                                   im_centrifuge_since_fields, arena,
-                                   params, command)
-        != IM_OK)
-    {
-        return IM_ERROR;
-    }
+    text->params.recover = 1;
 
-    command->recover = 1;
-    command->since.epoch = params->epoch;
-    command->since.seq = (uint64_t) params->offset;
-
-    if (command->reverse && params->offset == 0) {
-        return im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
-    }
-
-    return IM_OK;
+    return im_centrifuge_decode_text(text->since, im_centrifuge_since_fields,
+                                     arena, text, command);
 }
 
 
-static im_int_t
-im_centrifuge_refresh(im_centrifuge_params_t *params,
-    im_buf_t *arena, im_command_t *command)
-{
-    if (params->token.len > 0) {
-        return IM_OK;
-    }
-
-    return command->type == IM_COMMAND_REFRESH
-           ? im_centrifuge_fault(command, "no token")
-           : im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
-}
-
-
-static const im_centrifuge_method_t  im_centrifuge_methods[] = {
-
-    { IM_COMMAND_CONNECT, im_centrifuge_connect_fields,
-      im_centrifuge_connect, 0, 0 },
-
-    { IM_COMMAND_NONE, NULL, NULL, 0, 0 },       /* ping: a fault */
-
-    { IM_COMMAND_SUBSCRIBE, im_centrifuge_subscribe_fields,
-      im_centrifuge_subscribe, IM_ERROR_PERMISSION, 1 },
-
-    { IM_COMMAND_UNSUBSCRIBE, im_centrifuge_channel_fields,
-      NULL, 0, 1 },
-
-    { IM_COMMAND_PUBLISH, im_centrifuge_publish_fields,
-      im_centrifuge_publish, IM_ERROR_PERMISSION, 1 },
-
-    { IM_COMMAND_PRESENCE, im_centrifuge_channel_fields,
-      NULL, IM_ERROR_NOT_AVAILABLE, 1 },
-
-    { IM_COMMAND_PRESENCE_STATS, im_centrifuge_channel_fields,
-      NULL, IM_ERROR_NOT_AVAILABLE, 1 },
-
-    { IM_COMMAND_HISTORY, im_centrifuge_history_fields,
-      im_centrifuge_history, 0, 1 },
-
-    { IM_COMMAND_RPC, im_centrifuge_rpc_fields, NULL, 0, 0 },
-
-    { IM_COMMAND_SEND, im_centrifuge_rpc_fields, NULL, 0, 0 },
-
-    { IM_COMMAND_REFRESH, im_centrifuge_refresh_fields,
-      im_centrifuge_refresh, 0, 0 },
-
-    { IM_COMMAND_SUB_REFRESH, im_centrifuge_sub_refresh_fields,
-      im_centrifuge_refresh, IM_ERROR_PERMISSION, 1 }
+/* By im_centrifuge_method_e. */
+static const im_json_field_t *const  im_centrifuge_fields[] = {
+    im_centrifuge_connect_fields,
+    NULL,
+    im_centrifuge_subscribe_fields,
+    im_centrifuge_channel_fields,
+    im_centrifuge_publish_fields,
+    im_centrifuge_channel_fields,
+    im_centrifuge_channel_fields,
+    im_centrifuge_history_fields,
+    im_centrifuge_rpc_fields,
+    im_centrifuge_rpc_fields,
+    im_centrifuge_refresh_fields,
+    im_centrifuge_sub_refresh_fields
 };
 
 
@@ -524,84 +290,20 @@ im_centrifuge_line(im_str_t *rest)
 }
 
 
-/* Finds method and id; IM_CENTRIFUGE_METHODS is a pong. */
-static im_int_t
-im_centrifuge_method(const im_centrifuge_frame_t *frame,
-    im_uint_t *method, im_command_t *command)
+static im_uint_t
+im_centrifuge_mask(const im_centrifuge_frame_t *frame)
 {
-    im_uint_t  i;
+    im_uint_t  i, mask;
 
-    if (frame->id < 0 || frame->id > UINT32_MAX) {
-        return im_centrifuge_fault(command, "id is not a 32-bit number");
-    }
-
-    command->id = (uint32_t) frame->id;
+    mask = 0;
 
     for (i = 0; i < IM_CENTRIFUGE_METHODS; i++) {
-        if (frame->methods[i].len > 0 && frame->methods[i].data[0] != 'n') {
-            break;
+        if (im_centrifuge_given(frame->methods[i])) {
+            mask |= 1u << i;
         }
     }
 
-    *method = i;
-
-    if (i == IM_CENTRIFUGE_METHODS) {
-        return command->id == 0
-               ? IM_OK
-               : im_centrifuge_fault(command, "no method");
-    }
-
-    if (i == IM_CENTRIFUGE_PING) {
-        return im_centrifuge_fault(command, "ping is not a command");
-    }
-
-    if (command->id == 0 && i != IM_CENTRIFUGE_SEND) {
-        return im_centrifuge_fault(command, "no id");
-    }
-
-    return IM_OK;
-}
-
-
-static im_int_t
-im_centrifuge_set(const im_centrifuge_method_t *method,
-    im_centrifuge_params_t *params, im_buf_t *arena, im_command_t *command)
-{
-    if (method->channel) {
-        if (params->channel.len == 0) {
-            return im_centrifuge_fault(command, "no channel");
-        }
-
-        if (im_centrifuge_topic(params->channel, arena, &command->topic)
-            != IM_OK)
-        {
-            return im_centrifuge_error(command, IM_ERROR_BAD_REQUEST);
-        }
-
-        if (method->own != 0 && params->channel.data[0] == '#') {
-            return im_centrifuge_error(command, (im_error_e) method->own);
-        }
-    }
-
-    command->type = method->type;
-    command->token = params->token;
-    command->data = params->data;
-    command->name = params->name;
-    command->version = params->version;
-    command->method = params->method;
-    command->since.epoch = params->epoch;
-    command->since.seq = (uint64_t) params->offset;
-    command->recover = params->recover;
-    command->join_leave = params->join_leave;
-    command->reverse = params->reverse;
-    command->strict = (params->flag & IM_CENTRIFUGE_STRICT) != 0;
-
-    if (params->type != 0) {
-        return im_centrifuge_error(command, IM_ERROR_NOT_AVAILABLE);
-    }
-
-    return method->check != NULL ? method->check(params, arena, command)
-                                 : IM_OK;
+    return mask;
 }
 
 
@@ -609,12 +311,11 @@ static im_int_t
 im_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
     im_command_t *command)
 {
-    size_t                               len;
-    im_uint_t                            i;
-    const char                          *why;
-    im_centrifuge_frame_t          frame;
-    im_centrifuge_params_t         params;
-    const im_centrifuge_method_t  *method;
+    size_t                   len;
+    const char              *why;
+    im_centrifuge_text_t     text;
+    im_centrifuge_frame_t    frame;
+    im_centrifuge_method_e   method;
 
     memset(&frame, 0, sizeof(im_centrifuge_frame_t));
 
@@ -626,32 +327,18 @@ im_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
                                             ? why : "not a JSON object");
     }
 
-    if (im_centrifuge_method(&frame, &i, command) != IM_OK) {
+    if (im_centrifuge_begin(command, frame.id, im_centrifuge_mask(&frame),
+                            connected, &method)
+        != IM_OK)
+    {
         return IM_ERROR;
-    }
-
-    if (!connected && i != IM_CENTRIFUGE_CONNECT) {
-        return im_centrifuge_fault(command, "the first command is not connect");
-    }
-
-    if (i == IM_CENTRIFUGE_METHODS) {
-        command->type = IM_COMMAND_PONG;
-        return IM_OK;
-    }
-
-    if (connected && i == IM_CENTRIFUGE_CONNECT) {
-        return im_centrifuge_fault(command, "connected already");
     }
 
     /*
      * Reserve all at once, so that nothing moves: each string needs its
      * length once, and once more in its topic.
      */
-    len = 2 * line.len + sizeof("r:");
-
-    if (i == IM_CENTRIFUGE_CONNECT) {
-        len += (IM_RESUMES_MAX + 1) * (sizeof(im_resume_t) + sizeof("u:"));
-    }
+    len = 2 * line.len + im_centrifuge_room(method);
 
     if (im_buf_reserve(arena, len) == NULL) {
         return im_centrifuge_fault(command, im_json_no_memory);
@@ -659,18 +346,19 @@ im_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
 
     arena->len -= len;
 
-    method = &im_centrifuge_methods[i];
+    memset(&text, 0, sizeof(im_centrifuge_text_t));
 
-    memset(&params, 0, sizeof(im_centrifuge_params_t));
-
-    if (im_centrifuge_params(frame.methods[i], method->fields, arena,
-                                   &params, command)
-        != IM_OK)
+    if (im_centrifuge_decode_text(frame.methods[method],
+                                  im_centrifuge_fields[method], arena, &text,
+                                  command)
+        != IM_OK
+        || im_centrifuge_since(&text, arena, command) != IM_OK
+        || im_centrifuge_subs(text.subs, arena, command) != IM_OK)
     {
         return IM_ERROR;
     }
 
-    return im_centrifuge_set(method, &params, arena, command);
+    return im_centrifuge_end(method, &text.params, arena, command);
 }
 
 

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * The centrifuge protocol (JSON): replies and pushes out.
+ * The centrifuge protocol in JSON: replies and pushes out.
  *
  * Members that are zero, false or empty are left out, unless clients rely on
  * them.  No object contains a raw newline, since clients split frames there.
@@ -19,28 +19,6 @@ typedef struct {
     void       (*add)(im_buf_t *b, const im_reply_t *reply);
     unsigned     push:1;
 } im_centrifuge_reply_t;
-
-
-static const struct {
-    im_error_e   error;
-    const char  *message;
-    im_uint_t    temporary;
-} im_centrifuge_errors[] = {
-    { IM_ERROR_INTERNAL, "internal server error", 1 },
-    { IM_ERROR_UNAUTHORIZED, "unauthorized", 0 },
-    { IM_ERROR_UNKNOWN_CHANNEL, "unknown channel", 0 },
-    { IM_ERROR_PERMISSION, "permission denied", 0 },
-    { IM_ERROR_METHOD, "method not found", 0 },
-    { IM_ERROR_ALREADY, "already subscribed", 0 },
-    { IM_ERROR_LIMIT, "limit exceeded", 0 },
-    { IM_ERROR_BAD_REQUEST, "bad request", 0 },
-    { IM_ERROR_NOT_AVAILABLE, "not available", 0 },
-    { IM_ERROR_TOKEN_EXPIRED, "token expired", 0 },
-    { IM_ERROR_EXPIRED, "expired", 0 },
-    { IM_ERROR_TOO_MANY, "too many requests", 1 },
-    { IM_ERROR_POSITION, "unrecoverable position", 0 },
-    { 0, NULL, 0 }
-};
 
 
 /* No value ends with '{', so '{' means that no comma is needed. */
@@ -90,25 +68,22 @@ im_centrifuge_true(im_buf_t *b, const char *name, im_uint_t value)
 static void
 im_centrifuge_add_error(im_buf_t *b, const im_reply_t *reply)
 {
-    im_uint_t  i;
+    int        temporary;
+    uint32_t   code;
+    im_str_t   message;
 
-    if (reply->error == 0) {
-        im_centrifuge_uint(b, "code", reply->code);
-        im_centrifuge_str(b, "message", reply->reason);
-        im_centrifuge_true(b, "temporary", reply->temporary);
-        return;
+    code = reply->code;
+    message = reply->reason;
+    temporary = reply->temporary;
+
+    if (reply->error != 0) {
+        code = reply->error;
+        message = im_centrifuge_error_text(reply->error, &temporary);
     }
 
-    for (i = 0; im_centrifuge_errors[i].message != NULL; i++) {
-        if (im_centrifuge_errors[i].error == reply->error) {
-            im_centrifuge_uint(b, "code", reply->error);
-            im_centrifuge_str(b, "message",
-                               im_str_z(im_centrifuge_errors[i].message));
-            im_centrifuge_true(b, "temporary",
-                                     im_centrifuge_errors[i].temporary);
-            return;
-        }
-    }
+    im_centrifuge_uint(b, "code", code);
+    im_centrifuge_str(b, "message", message);
+    im_centrifuge_true(b, "temporary", temporary);
 }
 
 
@@ -209,21 +184,16 @@ im_centrifuge_bytes(im_buf_t *b, const char *name, im_str_t value)
 }
 
 
-/* "r:NAME" is NAME, "u:USER" is "#USER", "b" is "#". */
 static void
 im_centrifuge_add_channel(im_buf_t *b, im_str_t topic)
 {
+    int       own;
     size_t    at;
     im_str_t  name;
 
-    if (topic.len < 2) {
-        im_json_add_string(b, im_str_z("#"));
-        return;
-    }
+    name = im_centrifuge_channel(topic, &own);
 
-    name = im_str_set(topic.data + 2, topic.len - 2);
-
-    if (topic.data[0] == 'r') {
+    if (!own) {
         im_json_add_string(b, name);
         return;
     }
@@ -439,39 +409,21 @@ im_centrifuge_message(im_buf_t *b, const im_transport_t *transport,
 }
 
 
-/*
- * A client that the server has subscribed goes on if nothing is lost.  Others
- * subscribe or connect again to learn where they are.
- */
 im_int_t
 im_centrifuge_moved(im_buf_t *b, const im_transport_t *transport,
     const im_subscribed_t *sub)
 {
+    im_int_t         rc;
     im_reply_t       reply;
     im_subscribed_t  begin;
 
-    if (!sub->recoverable) {
-        return IM_OK;
+    rc = im_centrifuge_moved_begin(sub, &begin, &reply);
+
+    if (rc == IM_OK) {
+        im_centrifuge_reply(b, transport, &reply);
     }
 
-    if (!sub->recovered || sub->topic.data[0] == 'r') {
-        return IM_DECLINED;
-    }
-
-    begin = *sub;
-    begin.recovering = 0;
-    begin.recovered = 0;
-
-    memset(&reply, 0, sizeof(im_reply_t));
-
-    reply.type = IM_REPLY_PUSH_SUBSCRIBE;
-    reply.topic = begin.topic;
-    reply.subs = &begin;
-    reply.nsubs = 1;
-
-    im_centrifuge_reply(b, transport, &reply);
-
-    return IM_OK;
+    return rc == IM_AGAIN ? IM_OK : rc;
 }
 
 
