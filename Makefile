@@ -88,7 +88,7 @@ DAEMON   := $(call objects,im_daemon)
 LOGIC    := $(call objects,im_logic)
 JOB      := $(call objects,im_job)
 
-LINKLIBS := -levent -lhiredis -lyajl -lssl -lcrypto
+LINKLIBS := -levent -lhiredis -lyajl -lssl -lcrypto -lz
 # what only im_logic uses: how names look
 LOGICLIBS := -licui18n -licuuc
 

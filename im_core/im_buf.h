@@ -19,6 +19,8 @@ typedef struct {
     size_t     len;
     size_t     size;       /* allocated */
     size_t     max;        /* limit of len */
+    /* compresses frames, on transports that do that; or NULL */
+    const struct im_codec_s  *codec;
     unsigned   failed:1;
 } im_buf_t;
 

@@ -9,12 +9,6 @@
 #include <strings.h>
 
 
-typedef struct {
-    const u_char  *p;
-    const u_char  *end;
-} im_header_reader_t;
-
-
 im_str_t
 im_header_trim(im_str_t s)
 {
@@ -78,6 +72,14 @@ im_header_lists(im_str_t value, im_str_t element)
 }
 
 
+void
+im_header_reader(im_header_reader_t *r, im_str_t value)
+{
+    r->p = value.data;
+    r->end = value.data + value.len;
+}
+
+
 static void
 im_header_blanks(im_header_reader_t *r)
 {
@@ -112,7 +114,7 @@ im_header_tchar(u_char c)
 
 
 static int
-im_header_token(im_header_reader_t *r)
+im_header_token(im_header_reader_t *r, im_str_t *token)
 {
     const u_char  *start;
 
@@ -123,76 +125,100 @@ im_header_token(im_header_reader_t *r)
         r->p++;
     }
 
-    return r->p > start;
+    *token = im_str_set(start, r->p - start);
+
+    return token->len > 0;
 }
 
 
-/* In quotes, what stands in them must be a token. */
+/* What stands in quotes must be a token. */
 static int
-im_header_value(im_header_reader_t *r)
+im_header_quoted(im_header_reader_t *r, im_header_param_t *param)
 {
     size_t  n;
-
-    if (!im_header_byte(r, '"')) {
-        return im_header_token(r);
-    }
 
     for (n = 0; r->p < r->end && *r->p != '"'; n++) {
         if (*r->p == '\\' && r->p + 1 < r->end) {
             r->p++;
         }
 
-        if (!im_header_tchar(*r->p++)) {
+        if (!im_header_tchar(*r->p)) {
             return 0;
         }
+
+        if (n < sizeof(param->bytes)) {
+            param->bytes[n] = *r->p;
+        }
+
+        r->p++;
     }
+
+    param->value = im_str_set(param->bytes, im_min(n, sizeof(param->bytes)));
 
     return n > 0 && im_header_byte(r, '"');
 }
 
 
-static int
-im_header_extension(im_header_reader_t *r)
+im_int_t
+im_header_extension(im_header_reader_t *r, im_str_t *name)
 {
-    if (!im_header_token(r)) {
-        return 0;
+    while (im_header_byte(r, ',')) { /* void */ }
+
+    if (r->p == r->end) {
+        return IM_DECLINED;
     }
 
-    while (im_header_byte(r, ';')) {
-        if (!im_header_token(r)
-            || (im_header_byte(r, '=') && !im_header_value(r)))
-        {
-            return 0;
-        }
-    }
-
-    return 1;
+    return im_header_token(r, name) ? IM_OK : IM_ERROR;
 }
 
 
-/* Elements of a list may be empty (RFC 7230, section 7). */
+im_int_t
+im_header_param(im_header_reader_t *r, im_header_param_t *param)
+{
+    param->value = im_str_set(NULL, 0);
+
+    if (!im_header_byte(r, ';')) {
+        im_header_blanks(r);
+
+        return r->p == r->end || *r->p == ',' ? IM_DECLINED : IM_ERROR;
+    }
+
+    if (!im_header_token(r, &param->name)) {
+        return IM_ERROR;
+    }
+
+    if (!im_header_byte(r, '=')) {
+        return IM_OK;
+    }
+
+    return (im_header_byte(r, '"') ? im_header_quoted(r, param)
+                                   : im_header_token(r, &param->value))
+           ? IM_OK : IM_ERROR;
+}
+
+
 int
 im_header_extensions(im_str_t value)
 {
+    im_int_t            rc;
+    im_str_t            name;
+    im_header_param_t   param;
     im_header_reader_t  r;
 
-    r.p = value.data;
-    r.end = value.data + value.len;
+    im_header_reader(&r, value);
 
     for ( ;; ) {
-        while (im_header_byte(&r, ',')) { /* void */ }
+        rc = im_header_extension(&r, &name);
 
-        if (r.p == r.end) {
-            return 1;
+        if (rc != IM_OK) {
+            return rc == IM_DECLINED;
         }
 
-        if (!im_header_extension(&r)) {
-            return 0;
-        }
+        do {
+            rc = im_header_param(&r, &param);
+        } while (rc == IM_OK);
 
-        im_header_blanks(&r);
-
-        if (r.p < r.end && *r.p != ',') {
+        if (rc == IM_ERROR) {
             return 0;
         }
     }

@@ -11,6 +11,7 @@
 
 #include "im_types.h"
 #include "im_buf.h"
+#include "im_deflate.h"
 #include "im_ws.h"
 
 
@@ -78,6 +79,7 @@ typedef enum {
 typedef struct {
     im_input_type_e  type;
     im_kind_e        kind;   /* of the message */
+    unsigned         packed:1;   /* MESSAGE: it is to be unpacked */
     im_str_t         data;
     uint16_t         code;   /* CLOSE, or IM_ERROR: what to close with */
     const char      *why;    /* the same, as static text */
@@ -104,6 +106,7 @@ struct im_transport_s {
     const char      *type;       /* of an HTTP answer; NULL: the protocol's */
     const char      *begin;      /* the first bytes of a body, or NULL */
     unsigned         args:1;     /* the first message may be an argument */
+    unsigned         window;     /* of permessage-deflate; 0: without it */
     /*
      * Makes a frame of the message that stands behind header unused bytes at
      * start.  b has not failed.
@@ -123,6 +126,13 @@ struct im_transport_s {
      */
     im_int_t       (*decode)(im_input_t *input, u_char **p, u_char *end,
                         uint64_t max, im_input_event_t *ev);
+    /*
+     * The message of an event that says packed, or IM_ERROR: ev has code and
+     * why.  cost is what it is worth in bytes, in both cases.  The message is
+     * valid until the next call.  NULL: the transport has no such events.
+     */
+    im_int_t       (*unpack)(im_deflate_t *deflate, im_str_t *message,
+                        uint64_t max, size_t *cost, im_input_event_t *ev);
     /*
      * Appends the frame that ends a connection; why may be empty.  NULL: the
      * protocol has a message for it, and the end of the body follows.
@@ -148,7 +158,14 @@ void im_input_cleanup(im_input_t *input);
 /* For transports whose connections end with codes of WebSocket's. */
 extern const uint16_t  im_transport_codes[IM_REASON_MAX];
 
+/* What the rows of WebSocket share. */
+void im_transport_ws_close(im_buf_t *b, uint16_t code, im_str_t why);
+void im_transport_ws_ping(im_buf_t *b);
+void im_transport_ws_pong(im_buf_t *b, im_str_t data);
+
 extern const im_transport_t  im_transport_ws;
+extern const im_transport_t  im_transport_ws_deflate;
+extern const im_transport_t  im_transport_ws_deflate_small;
 extern const im_transport_t  im_transport_sse;
 extern const im_transport_t  im_transport_stream;
 

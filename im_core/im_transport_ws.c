@@ -134,6 +134,7 @@ im_transport_ws_decode(im_input_t *input, u_char **p, u_char *end,
             ev->type = e.type == IM_WS_EVENT_DATA ? IM_INPUT_PIECE
                                                   : IM_INPUT_MESSAGE;
             ev->kind = e.opcode == IM_WS_TEXT ? IM_KIND_TEXT : IM_KIND_BINARY;
+            ev->packed = e.packed;
             ev->data = e.data;
 
             return IM_OK;
@@ -150,7 +151,7 @@ im_transport_ws_decode(im_input_t *input, u_char **p, u_char *end,
 }
 
 
-static void
+void
 im_transport_ws_close(im_buf_t *b, uint16_t code, im_str_t why)
 {
     char     text[IM_WS_MAX_CONTROL + 1];
@@ -174,7 +175,7 @@ im_transport_ws_close(im_buf_t *b, uint16_t code, im_str_t why)
 }
 
 
-static void
+void
 im_transport_ws_ping(im_buf_t *b)
 {
     im_buf_add_u8(b, 0x80 | IM_WS_PING);
@@ -182,7 +183,7 @@ im_transport_ws_ping(im_buf_t *b)
 }
 
 
-static void
+void
 im_transport_ws_pong(im_buf_t *b, im_str_t data)
 {
     im_buf_add_u8(b, 0x80 | IM_WS_PONG);

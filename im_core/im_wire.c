@@ -6,6 +6,7 @@
 
 #include "im_wire.h"
 #include "im_header.h"
+#include "im_offer.h"
 
 
 #define im_wire_count(table)  (sizeof(table) / sizeof((table)[0]))
@@ -20,6 +21,8 @@ static const im_proto_t *const  im_protos[] = {
 
 static const im_transport_t *const  im_transports[] = {
     &im_transport_ws,
+    &im_transport_ws_deflate,
+    &im_transport_ws_deflate_small,
     &im_transport_sse,
     &im_transport_stream
 };
@@ -121,6 +124,72 @@ im_proto_asked(const im_proto_t *proto,
     }
 
     return NULL;
+}
+
+
+/* The row with the largest window that is not larger; or NULL. */
+static const im_transport_t *
+im_transport_window(unsigned window)
+{
+    im_uint_t              t;
+    const im_transport_t  *found;
+
+    found = NULL;
+
+    for (t = 0; t < im_wire_count(im_transports); t++) {
+        if (im_transports[t]->window > 0 && im_transports[t]->window <= window
+            && (found == NULL || found->window < im_transports[t]->window))
+        {
+            found = im_transports[t];
+        }
+    }
+
+    return found;
+}
+
+
+static unsigned
+im_transport_least_window(void)
+{
+    unsigned               least;
+    im_uint_t              t;
+
+    least = IM_OFFER_WINDOW_MAX;
+
+    for (t = 0; t < im_wire_count(im_transports); t++) {
+        if (im_transports[t]->window > 0) {
+            least = im_min(least, im_transports[t]->window);
+        }
+    }
+
+    return least;
+}
+
+
+const im_transport_t *
+im_transport_extended(im_str_t offers, im_buf_t *answer)
+{
+    int                    asked;
+    unsigned               window;
+    const im_transport_t  *transport;
+
+    if (!im_offer_deflate(offers, im_transport_least_window(), &window,
+                          &asked))
+    {
+        return NULL;
+    }
+
+    transport = im_transport_window(window);
+
+    im_buf_add_z(answer, "permessage-deflate; server_no_context_takeover; "
+                 "client_no_context_takeover");
+
+    if (asked) {
+        im_buf_add_z(answer, "; server_max_window_bits=");
+        im_buf_add_uint(answer, transport->window);
+    }
+
+    return transport;
 }
 
 

@@ -39,6 +39,15 @@ const im_proto_t *im_proto_asked(const im_proto_t *proto,
     int (*has)(void *data, const im_arg_t *arg), void *data);
 
 /*
+ * The transport for a WebSocket client with these offers of extensions, and
+ * Sec-WebSocket-Extensions of the answer.  NULL: none can be accepted.
+ */
+const im_transport_t *im_transport_extended(im_str_t offers, im_buf_t *answer);
+
+/* The most bytes of that answer. */
+#define IM_TRANSPORT_ANSWER_MAX  128
+
+/*
  * The number of a wire: the low 16 bits say protocol, form and transport; the
  * high ones are a filter of the caller's, here 0.  Forms that are the same in a
  * protocol have the same number.

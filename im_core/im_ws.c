@@ -75,12 +75,16 @@ im_ws_init(im_ws_t *ws)
 static im_ws_fault_e
 im_ws_check_opcode(const im_ws_t *ws)
 {
-    u_char  first, opcode;
+    u_char  first, opcode, rsv;
 
     first = ws->header[0];
     opcode = first & IM_WS_OPCODE;
+    rsv = first & IM_WS_RSV;
 
-    if (first & IM_WS_RSV) {
+    if (rsv != 0
+        && (rsv != IM_WS_RSV1 || !ws->deflate || opcode == IM_WS_CONT
+            || (opcode & IM_WS_CONTROL)))
+    {
         return IM_WS_FAULT_RSV;
     }
 
@@ -198,13 +202,18 @@ im_ws_begin(im_ws_t *ws, uint64_t max)
         return IM_WS_FAULT_NONE;
     }
 
-    if (ws->message > max || len > max - ws->message) {
-        return IM_WS_FAULT_TOO_BIG;
-    }
-
     if (ws->opcode != IM_WS_CONT) {
         ws->message_opcode = ws->opcode;
+        ws->packed = (ws->header[0] & IM_WS_RSV1) != 0;
         ws->utf8 = 0;
+    }
+
+    if (ws->packed) {
+        max = im_ws_packed_max(max);
+    }
+
+    if (ws->message > max || len > max - ws->message) {
+        return IM_WS_FAULT_TOO_BIG;
     }
 
     ws->message += len;
@@ -254,6 +263,7 @@ im_ws_finish(im_ws_t *ws, im_ws_event_t *ev)
     }
 
     ev->opcode = ws->message_opcode;
+    ev->packed = ws->packed;
 
     if (ev->opcode == IM_WS_TEXT && ws->utf8 != 0) {
         ws->failed = IM_WS_FAULT_UTF8;
@@ -325,7 +335,7 @@ im_ws_read_payload(im_ws_t *ws, u_char **p, u_char *end, im_ws_event_t *ev)
     *p += len;
     ws->left -= len;
 
-    if (ev->opcode == IM_WS_TEXT
+    if (ev->opcode == IM_WS_TEXT && !ws->packed
         && im_utf8_feed(&ws->utf8, ev->data.data, len) != IM_OK)
     {
         ws->failed = IM_WS_FAULT_UTF8;

@@ -23,6 +23,8 @@
 #define IM_WS_PING    0x9
 #define IM_WS_PONG    0xa
 
+#define IM_WS_RSV1    0x40      /* the first frame of a compressed message */
+
 #define IM_WS_MAX_HEADER   10      /* of a server's frame */
 #define IM_WS_MAX_CONTROL  125
 
@@ -52,7 +54,9 @@ typedef struct {
     im_utf8_t  utf8;
     unsigned   fin:1;
     unsigned   in_payload:1;
-    unsigned   failed:5;         /* the fault, or 0 */
+    unsigned   deflate:1;        /* messages may be compressed: the caller's */
+    unsigned   packed:1;         /* the message under way is */
+    unsigned   failed:4;         /* the fault, or 0 */
     uint32_t   frames;           /* so many have begun */
 } im_ws_t;
 
@@ -66,10 +70,23 @@ typedef enum {
 typedef struct {
     im_ws_event_e  type;
     uint8_t        opcode;       /* TEXT, BINARY, CLOSE, PING or PONG */
+    uint8_t        packed;       /* the message is compressed */
     im_str_t       data;         /* DATA: unmasked, inside the input */
     uint16_t       close_code;   /* IM_ERROR: what to close with */
     const char    *reason;       /* IM_ERROR: static text, at most 100 bytes */
 } im_ws_event_t;
+
+
+/* A message that doesn't compress is a bit longer compressed. */
+static inline uint64_t
+im_ws_packed_max(uint64_t max)
+{
+    uint64_t  more;
+
+    more = max / 16 + 64;
+
+    return max > UINT64_MAX - more ? UINT64_MAX : max + more;
+}
 
 
 void im_ws_init(im_ws_t *ws);
@@ -82,7 +99,8 @@ void im_ws_init(im_ws_t *ws);
  *   IM_ERROR  the peer broke the protocol; ev->close_code and reason are set
  *             and every further call says the same
  * A message longer than max is refused (1009) as soon as a header says so.
- * Text is checked as it arrives (1007), across fragments.  Masks are required.
+ * Text is checked as it arrives (1007), across fragments; a compressed message
+ * is neither unpacked nor checked here.  Masks are required.
  * A control frame gives at most IM_WS_MAX_CONTROL bytes in all DATA events and
  * may stand between the fragments of a message.
  */

@@ -1,9 +1,9 @@
 /*
  * Copyright (C) The im authors
  *
- * The WebSocket row of the transports: the same input whole and in pieces gives
- * the same messages and control frames.  The first byte is the size of the
- * pieces, the second one the limit of a message, in units of 16 bytes.
+ * The WebSocket rows of the transports: the same input whole and in pieces
+ * gives the same messages and control frames.  The first byte is the size of
+ * the pieces, the second one the limit of a message, in units of 16 bytes.
  */
 
 #include <stdlib.h>
@@ -24,8 +24,10 @@ typedef struct {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void transport_decode(const uint8_t *data, size_t size, size_t piece,
-    uint64_t max, transport_said_t *said);
+static void transport_row(const im_transport_t *row, const uint8_t *data,
+    size_t size);
+static void transport_decode(const im_transport_t *row, const uint8_t *data,
+    size_t size, size_t piece, uint64_t max, transport_said_t *said);
 static void transport_event(const im_input_event_t *ev, uint64_t max,
     transport_said_t *said);
 static void transport_mix(transport_said_t *said, uint8_t byte);
@@ -35,18 +37,28 @@ static void transport_must(int condition);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint64_t          max;
-    transport_said_t  whole, bytes, pieces;
-
     if (size < 2 || size > TRANSPORT_MAX_INPUT) {
         return 0;
     }
 
+    transport_row(&im_transport_ws, data, size);
+    transport_row(&im_transport_ws_deflate, data, size);
+
+    return 0;
+}
+
+
+static void
+transport_row(const im_transport_t *row, const uint8_t *data, size_t size)
+{
+    uint64_t          max;
+    transport_said_t  whole, bytes, pieces;
+
     max = (uint64_t) data[1] * 16;
 
-    transport_decode(data + 2, size - 2, size, max, &whole);
-    transport_decode(data + 2, size - 2, 1, max, &bytes);
-    transport_decode(data + 2, size - 2, 1 + data[0], max, &pieces);
+    transport_decode(row, data + 2, size - 2, size, max, &whole);
+    transport_decode(row, data + 2, size - 2, 1, max, &bytes);
+    transport_decode(row, data + 2, size - 2, 1 + data[0], max, &pieces);
 
     transport_must(whole.code == bytes.code && whole.code == pieces.code);
 
@@ -55,14 +67,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (whole.code != IM_WS_CLOSE_INVALID) {
         transport_must(whole.hash == bytes.hash && whole.hash == pieces.hash);
     }
-
-    return 0;
 }
 
 
 static void
-transport_decode(const uint8_t *data, size_t size, size_t piece, uint64_t max,
-    transport_said_t *said)
+transport_decode(const im_transport_t *row, const uint8_t *data, size_t size,
+    size_t piece, uint64_t max, transport_said_t *said)
 {
     u_char            *copy, *p;
     size_t             n;
@@ -85,11 +95,13 @@ transport_decode(const uint8_t *data, size_t size, size_t piece, uint64_t max,
         p = copy;
 
         do {
-            rc = im_transport_ws.decode(&input, &p, copy + n, max, &ev);
+            rc = row->decode(&input, &p, copy + n, max, &ev);
             transport_must(p >= copy && p <= copy + n);
 
             if (rc == IM_OK) {
-                transport_event(&ev, max, said);
+                transport_must(!ev.packed || row->unpack != NULL);
+                transport_event(&ev, row->unpack == NULL
+                                         ? max : im_ws_packed_max(max), said);
             }
 
         } while (rc == IM_OK);
