@@ -124,7 +124,7 @@ ngx_im_sub_flags(ngx_im_session_t *s, im_str_t topic, ngx_uint_t flags)
     rule = im_rules_topic(&s->conf->main->rules, topic);
 
     if (rule == NULL || !rule->presence
-        || s->conf->proto->forms[IM_FORM_JOINS] == NULL)
+        || s->proto->forms[IM_FORM_JOINS] == NULL)
     {
         return flags & ~(ngx_uint_t) NGX_IM_SUB_JOIN_LEAVE;
     }

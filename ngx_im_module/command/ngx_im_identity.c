@@ -83,7 +83,7 @@ ngx_im_identity_rooms(ngx_im_session_t *s, const ngx_im_identity_t *id,
                                    reason);
 
         if (why != NULL && *reason == IM_REASON_FORBIDDEN
-            && s->conf->proto->partial)
+            && s->proto->partial)
         {
             resume->join = 0;
             why = NULL;
