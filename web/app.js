@@ -20,6 +20,7 @@ const ui = Object.fromEntries(Array.from(document.querySelectorAll('[id]'),
 
 const rooms = new Map();
 const peers = new Map();
+const shown = new Map();               /* the items of the members' list */
 
 let user = null;                       /* {id, name, token}, null: a guest */
 let inbox = null;                      /* the connection without a room */
@@ -124,25 +125,53 @@ function memberItem(id, name) {
 }
 
 
+/* Those that stay are not touched: the reader may be about to click on one. */
+function showItems(ids) {
+    const keys = ids.map((id) => JSON.stringify([id, String(room.members[id]),
+                                 user !== null && id === user.id]));
+    const wanted = new Set(keys);
+
+    for (const [key, item] of shown) {
+        if (!wanted.has(key)) {
+            item.remove();
+            shown.delete(key);
+        }
+    }
+
+    let next = ui.members.firstElementChild;
+
+    keys.forEach((key, i) => {
+        let item = shown.get(key);
+
+        if (item === undefined) {
+            item = memberItem(ids[i], String(room.members[ids[i]]));
+            shown.set(key, item);
+        }
+
+        if (item === next) {
+            next = next.nextElementSibling;
+
+        } else {
+            ui.members.insertBefore(item, next);
+        }
+    });
+}
+
+
 function showMembers() {
     const ids = Object.keys(room.members).sort((a, b) =>
         String(room.members[a]).localeCompare(String(room.members[b])));
-    const focus = ui.members.contains(document.activeElement)
-                  ? document.activeElement.textContent : null;
+    const focused = ui.members.contains(document.activeElement);
 
     ui['members-title'].textContent = 'In ' + room.name.toLowerCase();
     ui.count.textContent = String(room.count);
-    ui.members.replaceChildren(...ids.map((id) => memberItem(id,
-                               String(room.members[id]))));
+    showItems(ids);
     ui.nobody.hidden = room.count > 0;
     say(ui.more, room.count > ids.length && ids.length > 0
         ? 'and ' + (room.count - ids.length) + ' more' : '');
 
-    if (focus !== null) {
-        const same = Array.from(ui.members.querySelectorAll('button'))
-            .find((e) => e.textContent === focus);
-
-        (same || ui.members.querySelector('button') || ui.text).focus();
+    if (focused && !ui.members.contains(document.activeElement)) {
+        (ui.members.querySelector('button') || ui.text).focus();
     }
 }
 
@@ -475,6 +504,10 @@ async function identify() {
             return;                    /* whoever changed it asks too */
         }
 
+        if (found !== null && user !== null && user.token === token) {
+            return;
+        }
+
         if (found === null) {
             storeToken(null);
         }
@@ -495,14 +528,13 @@ async function identify() {
 }
 
 
-/* A connection that is refused may be so as the login has ended elsewhere. */
-async function recheck(link) {
-    const token = user === null ? null : user.token;
-
-    if (link.state !== 'refused' || token === null
-        || await api.check(token).catch(() => user) !== null
-        || user === null || user.token !== token)
-    {
+/*
+ * The login has ended elsewhere.  The token stays where it is kept: another tab
+ * may have put a new one there, which this one sees some time later, and would
+ * remove.
+ */
+function ended(token) {
+    if (user === null || user.token !== token) {
         return;
     }
 
@@ -512,9 +544,20 @@ async function recheck(link) {
         return;
     }
 
-    storeToken(null);
     become(null);
     say(ui.notice, 'Your login has ended. Please log in again.');
+}
+
+
+/* A connection that is refused may be so as the login has ended. */
+async function recheck(link) {
+    const token = user === null ? null : user.token;
+
+    if (link.state === 'refused' && token !== null
+        && await api.check(token).catch(() => user) === null)
+    {
+        ended(token);
+    }
 }
 
 
@@ -673,9 +716,10 @@ ui.sign.addEventListener('submit', async (event) => {
 /* The form */
 
 async function send(talk, content) {
+    const token = user.token;
     const answer = talk.kind === 'room'
-        ? await api.sendToRoom(user.token, talk.key, content)
-        : await api.sendToUser(user.token, talk.key, content);
+        ? await api.sendToRoom(token, talk.key, content)
+        : await api.sendToUser(token, talk.key, content);
 
     if (answer.code === api.OK) {
         return '';
@@ -687,9 +731,8 @@ async function send(talk, content) {
     }
 
     /* the answer doesn't say which: a login that has ended, or nobody there */
-    if (await api.check(user.token) === null) {
-        storeToken(null);
-        become(null);
+    if (await api.check(token) === null) {
+        ended(token);
         return 'Not sent. Your login has ended, please log in again.';
     }
 

@@ -8,7 +8,7 @@
 
 const fs = require('fs');
 const { chromium } = require('playwright-core');
-const { run: runStack } = require('../lib/stack.js');
+const { LIMIT_MS, run: runStack } = require('../lib/stack.js');
 
 const executable = ['chromium', 'chromium-browser', 'google-chrome']
     .flatMap((n) => ['/usr/bin/', '/usr/local/bin/'].map((d) => d + n))
@@ -18,6 +18,16 @@ const executable = ['chromium', 'chromium-browser', 'google-chrome']
 function launch() {
     return chromium.launch({ executablePath: executable,
         args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
+}
+
+
+/* A context whose pages wait for what they are told as all tests do. */
+async function context(browser, options) {
+    const made = await browser.newContext(options);
+
+    made.setDefaultTimeout(LIMIT_MS);
+
+    return made;
 }
 
 
@@ -65,4 +75,4 @@ async function run(tap, stack, steps) {
 }
 
 
-module.exports = { run, watch };
+module.exports = { context, run, watch };

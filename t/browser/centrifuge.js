@@ -10,8 +10,8 @@
 
 const fs = require('fs');
 const path = require('path');
-const { run } = require('./browser.js');
-const { Stack, Tap, until, ports } = require('../lib/stack.js');
+const { context, run } = require('./browser.js');
+const { LIMIT_MS, Stack, Tap, until, ports } = require('../lib/stack.js');
 
 const port = ports();
 const library = path.join(__dirname, 'node_modules/centrifuge/dist');
@@ -37,10 +37,10 @@ const rules = `
 
 
 /* Runs in the page: keeps all events, in order. */
-function record({ url, rooms }) {
+function record({ url, rooms, timeout }) {
     const told = window.told = {};
     const centrifuge = window.centrifuge = new window.Centrifuge(url, {
-        minReconnectDelay: 50, maxReconnectDelay: 1000
+        minReconnectDelay: 50, maxReconnectDelay: 1000, timeout
     });
 
     const keep = (channel, name, ctx) => {
@@ -71,7 +71,13 @@ function record({ url, rooms }) {
 
     centrifuge.connect();
 
-    return centrifuge.ready(10000);
+    return centrifuge.ready(60000);
+}
+
+
+function count(page, channel, name) {
+    return page.evaluate(([c, n]) => (window.told[c] || [])
+        .filter((e) => e.name === n).length, [channel, name]);
 }
 
 
@@ -89,7 +95,10 @@ class Publisher {
         this.n = 0;
         this.refused = 0;
         this.on = true;
-        this.done = this.run();
+        this.fault = null;
+        this.done = this.run().catch((e) => {
+            this.fault = e;
+        });
     }
 
     async run() {
@@ -109,8 +118,8 @@ class Publisher {
             body.rooms = [this.channel];
         }
 
-        for (const end = Date.now() + 60000; Date.now() < end; ) {
-            const answer = await this.stack.push(body).catch(() => null);
+        for (const end = Date.now() + LIMIT_MS; Date.now() < end; ) {
+            const answer = await this.stack.askPush(body).catch(() => null);
 
             if (answer && answer.ok) {
                 await answer.arrayBuffer();
@@ -129,7 +138,7 @@ class Publisher {
     more(n) {
         const wanted = this.n + n;
 
-        return until(() => this.n >= wanted, 60);
+        return until(() => this.fault || this.n >= wanted);
     }
 }
 
@@ -140,22 +149,26 @@ function children(pid) {
 }
 
 
-async function killWorker(stack, i) {
+/* One that runs, until another one is in its place. */
+async function killWorker(stack, pid) {
     const master = stack.pids.nginx;
-    const workers = children(master);
+    const n = children(master).length;
 
-    process.kill(workers[i], 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
 
     await until(() => {
         const now = children(master);
-        return now.length === workers.length && !now.includes(workers[i]);
-    }, 15);
+        return now.length === n && !now.includes(pid);
+    });
 }
 
 
-async function restartRedis(stack, signal) {
+/* Its absence is noticed. */
+async function restartRedis(stack, publishers, signal) {
+    const before = publishers.map((p) => p.refused);
+
     await stack.end('redis', signal);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await until(() => publishers.some((p, i) => p.refused > before[i]));
     await stack.begin('redis');
 }
 
@@ -187,19 +200,20 @@ async function verdict(page, channel, n) {
 
 
 async function use(tap, stack, browser) {
-    const a = await browser.newPage();
-    const b = await browser.newPage();
+    const a = await (await context(browser)).newPage();
+    const b = await (await context(browser)).newPage();
     const url = stack.url.replace('http', 'ws') + '/connection/websocket';
 
     for (const page of [a, b]) {
         await page.goto(stack.url + '/records');
-        await page.evaluate(record, { url, rooms: ['open:a', 'open:b'] });
+        await page.evaluate(record, { url, rooms: ['open:a', 'open:b'],
+                                      timeout: LIMIT_MS });
     }
 
     for (const channel of ['open:a', 'open:b']) {
         for (const page of [a, b]) {
-            await until(async () => (await told(page, channel, 'subscribed'))
-                .length === 1, 10);
+            await until(async () =>
+                await count(page, channel, 'subscribed') === 1);
         }
     }
 
@@ -207,12 +221,12 @@ async function use(tap, stack, browser) {
 
     await a.evaluate(() => window.centrifuge.publish('open:a', { n: 1 }));
     await tap.ok('one publishes, both get it', () => until(async () =>
-        (await told(a, 'open:a', 'publication')).length === 1
-        && (await told(b, 'open:a', 'publication')).length === 1, 10));
+        await count(a, 'open:a', 'publication') === 1
+        && await count(b, 'open:a', 'publication') === 1));
 
     await tap.ok('presence knows both', () => until(async () =>
         Object.keys((await a.evaluate(() =>
-            window.centrifuge.presence('open:b'))).clients).length === 2, 10));
+            window.centrifuge.presence('open:b'))).clients).length === 2));
 
     await tap.ok('history has what was published', async () => {
         const { publications } = await b.evaluate(() =>
@@ -223,7 +237,7 @@ async function use(tap, stack, browser) {
     await a.close();
     await tap.ok('a closed page leaves', () => until(async () =>
         (await b.evaluate(() => window.centrifuge.presenceStats('open:b')))
-            .numClients === 1, 15));
+            .numClients === 1));
     await b.close();
 }
 
@@ -233,35 +247,39 @@ async function survive(tap, stack, browser) {
     const pages = [];
 
     for (let i = 0; i < 3; i++) {
-        const page = await browser.newPage();
+        const page = await (await context(browser)).newPage();
 
         pages.push(page);
         await page.goto(stack.url + '/records');
         await page.evaluate(record, { url,
-            rooms: channels.filter((c) => c !== '#') });
+            rooms: channels.filter((c) => c !== '#'), timeout: 5000 });
 
         for (const channel of channels) {
-            await until(async () => (await told(page, channel, 'subscribed'))
-                .length === 1, 10);
+            await until(async () =>
+                await count(page, channel, 'subscribed') === 1);
         }
     }
 
     const publishers = channels.map((c) => new Publisher(stack, c));
     const more = (n) => Promise.all(publishers.map((p) => p.more(n)));
 
+    const workers = () => children(stack.pids.nginx);
+
     const kills = [
-        ['worker 1 is killed', () => killWorker(stack, 0)],
-        ['worker 2 is killed', () => killWorker(stack, 1)],
+        ['a worker is killed', () => killWorker(stack, workers()[0])],
+        ['the other one is killed', () => killWorker(stack, workers()[0])],
         ['Redis is killed and starts again',
-         () => restartRedis(stack, 'KILL')],
-        ['Redis ends and starts again', () => restartRedis(stack, 'TERM')],
+         () => restartRedis(stack, publishers, 'KILL')],
+        ['Redis ends and starts again',
+         () => restartRedis(stack, publishers, 'TERM')],
         ['both workers are killed', async () => {
-            await killWorker(stack, 0);
-            await killWorker(stack, 1);
+            for (const pid of workers()) {
+                await killWorker(stack, pid);
+            }
         }],
         ['Redis and a worker are killed', async () => {
-            await killWorker(stack, 0);
-            await restartRedis(stack, 'KILL');
+            await killWorker(stack, workers()[0]);
+            await restartRedis(stack, publishers, 'KILL');
         }]
     ];
 
@@ -271,6 +289,13 @@ async function survive(tap, stack, browser) {
         await kill();
         await tap.ok(name + ', pushes are accepted again', async () => {
             await more(20);
+
+            for (const { fault } of publishers) {
+                if (fault) {
+                    throw fault;
+                }
+            }
+
             return true;
         });
     }
@@ -280,8 +305,9 @@ async function survive(tap, stack, browser) {
 
     for (const { channel, n, refused } of publishers) {
         for (const [i, page] of pages.entries()) {
-            await until(async () => (await told(page, channel, 'publication'))
-                .length >= n, 30).catch(() => {});
+            await until(async () =>
+                await count(page, channel, 'publication') >= n)
+                .catch(() => {});
             await tap.ok(`page ${i + 1}: ${channel} once, in order, no hole`,
                 async () => {
                     const begun = await verdict(page, channel, n);
@@ -294,7 +320,7 @@ async function survive(tap, stack, browser) {
 
     await tap.ok('the pages had to connect again', async () => {
         for (const page of pages) {
-            if ((await told(page, '', 'connected')).length < 2) {
+            if (await count(page, '', 'connected') < 2) {
                 return false;
             }
         }

@@ -15,7 +15,7 @@ const path = require('path');
 const WebSocket = require('ws');
 const { CentClient } = require('cent.js');
 const { Centrifuge } = require('centrifuge');
-const { Stack, Tap, last, ports, run, until } = require('../lib/stack.js');
+const { LIMIT_MS, Stack, Tap, last, ports, run, until } = require('../lib/stack.js');
 
 const port = ports();
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'im-api-'));
@@ -56,7 +56,7 @@ function jwt(claims) {
 async function connect(user) {
     const client = new Centrifuge(
         `ws://127.0.0.1:${port}/jwt`,
-        { websocket: WebSocket, token: jwt({ sub: user }) });
+        { websocket: WebSocket, token: jwt({ sub: user }), timeout: LIMIT_MS });
 
     for (const name of ['subscribed', 'unsubscribed', 'publication']) {
         client.on(name, (ctx) => events.push([user, name, ctx.channel,
@@ -67,7 +67,7 @@ async function connect(user) {
         events.push([user, 'disconnected', ctx.code, ctx.reason]));
 
     client.connect();
-    await client.ready(10000);
+    await client.ready(LIMIT_MS);
     clients.push(client);
 
     return client;
@@ -76,7 +76,7 @@ async function connect(user) {
 
 function saw(...event) {
     return until(() => events.some((e) =>
-        JSON.stringify(e) === JSON.stringify(event)), 10);
+        JSON.stringify(e) === JSON.stringify(event)));
 }
 
 
@@ -88,7 +88,7 @@ async function talk(tap, stack) {
 
     room.on('publication', (ctx) => got.push(ctx));
     room.subscribe();
-    await room.ready(10000);
+    await room.ready(LIMIT_MS);
 
     await tap.ok('a wrong key is refused', async () => {
         const other = new CentClient({ url: stack.url + '/api',
@@ -102,7 +102,7 @@ async function talk(tap, stack) {
         const at = await api.publish({ channel: 'chat:1', data: { n: 1 },
                                        tags: { k: 'v' } });
 
-        await until(() => got.length === 1, 10);
+        await until(() => got.length === 1);
         assert.deepEqual(got[0].data, { n: 1 });
         assert.deepEqual(got[0].tags, { k: 'v' });
         assert.equal(got[0].offset, at.offset);
@@ -142,7 +142,7 @@ async function talk(tap, stack) {
 
     await tap.ok('presence', async () => {
         await until(async () => Object.keys((await api.getPresence(
-            { channel: 'chat:1' })).presence).length === 1, 10);
+            { channel: 'chat:1' })).presence).length === 1);
 
         const [one] = Object.values((await api.getPresence(
             { channel: 'chat:1' })).presence);
@@ -155,7 +155,7 @@ async function talk(tap, stack) {
 
     await tap.ok('channels', async () => {
         await until(async () => 'chat:1' in (await api.getChannels(
-            { pattern: 'chat:*' })).channels, 10);
+            { pattern: 'chat:*' })).channels);
         assert.deepEqual(await api.getChannels({ pattern: 'chat:*' }),
                          { channels: { 'chat:1': { num_clients: 1 } } });
         return true;
@@ -163,7 +163,7 @@ async function talk(tap, stack) {
 
     await tap.ok('info', async () => {
         await until(async () => (await api.getInfo({})).nodes
-            .reduce((n, node) => n + node.num_clients, 0) === 2, 10);
+            .reduce((n, node) => n + node.num_clients, 0) === 2);
 
         for (const node of (await api.getInfo({})).nodes) {
             assert.equal(node.name, 'comet-1');

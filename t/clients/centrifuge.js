@@ -11,7 +11,8 @@ const fs = require('fs');
 const path = require('path');
 const WebSocket = require('ws');
 const { Centrifuge } = require('centrifuge');
-const { Stack, Tap, last, ports, run, until } = require('../lib/stack.js');
+const { LIMIT_MS, Stack, Tap, last, ports, run, until,
+        within } = require('../lib/stack.js');
 
 const port = ports();
 const secret = 'a secret of at least thirty-two bytes';
@@ -47,13 +48,13 @@ const locations = `
         location = /ping {
             im_comet protocol=centrifuge;
             im_auth none;
-            im_ping 1s timeout=2s;
+            im_ping 1s timeout=5s;
         }
 
         location = /hooks {
             im_comet protocol=centrifuge;
             im_auth jwt;
-            im_limit refresh=1s;
+            im_limit refresh=10s;
             im_webhook connect /hook/connect;
             im_webhook rpc /hook/rpc;
             im_webhook subscribe /hook/subscribe;
@@ -103,6 +104,7 @@ class Client {
             `ws://127.0.0.1:${at}${location}`, {
                 minReconnectDelay: 50,
                 maxReconnectDelay: 500,
+                timeout: LIMIT_MS,
                 websocket: class extends WebSocket {
                     constructor(...args) {
                         super(...args);
@@ -125,7 +127,7 @@ class Client {
 
     async connect() {
         this.centrifuge.connect();
-        await this.centrifuge.ready(10000);
+        await this.centrifuge.ready(LIMIT_MS);
         return this;
     }
 
@@ -162,7 +164,7 @@ class Client {
         const room = this.room(name, options);
 
         room.sub.subscribe();
-        await room.sub.ready(10000);
+        await room.sub.ready(LIMIT_MS);
 
         return room;
     }
@@ -188,11 +190,12 @@ class Raw {
             this.ws.on('open', resolve);
             this.ws.on('error', reject);
         });
-        this.closed = new Promise((resolve) => {
+        this.closed = within(new Promise((resolve) => {
             this.ws.on('close', (code, reason) => {
                 resolve({ code, reason: reason.toString() });
             });
-        });
+        }));
+        this.closed.catch(() => {});
         this.ws.on('message', (data) => {
             told.push(['frames', data.toString()]);
             this.frames.push(...data.toString().split('\n').map(JSON.parse));
@@ -205,7 +208,7 @@ class Raw {
     }
 
     answer(id) {
-        return until(() => this.frames.find((f) => f.id === id), 10)
+        return until(() => this.frames.find((f) => f.id === id))
             .then(() => this.frames.find((f) => f.id === id));
     }
 }
@@ -260,7 +263,7 @@ test('connects without a token', async (stack) => {
     const { client, transport } = a.of('connected')[0];
 
     a.close();
-    await until(() => a.of('disconnected').length === 1, 10);
+    await until(() => a.of('disconnected').length === 1);
 
     return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(client)
         && transport === 'websocket';
@@ -278,7 +281,7 @@ test('several rooms of one connection', async (stack) => {
     }
 
     for (const room of rooms) {
-        await until(() => room.data().length === 1, 10);
+        await until(() => room.data().length === 1);
         equal(room.data(), [{ to: room.sub.channel }]);
         equal(room.of('publication')[0].offset,
               room.sub.channel === 'plain:3' ? undefined : 1);
@@ -305,7 +308,7 @@ test('data of each kind', async (stack) => {
     await fetch(`${stack.url}/im/push?room=open:kinds`, { method: 'POST',
         headers: { 'Content-Type': 'text/plain' }, body: 'two\nlines' });
 
-    await until(() => room.data().length === kinds.length + 2, 10);
+    await until(() => room.data().length === kinds.length + 2);
     a.close();
     return equal(room.data(), [...kinds, { lines: 3 }, 'two\nlines']);
 });
@@ -314,9 +317,9 @@ test('data of each kind', async (stack) => {
 test('the broadcast is a subscription of the server', async (stack) => {
     const a = await new Client(stack, '/none').connect();
 
-    await until(() => a.of('subscribed', '#').length === 1, 10);
+    await until(() => a.of('subscribed', '#').length === 1);
     await push(stack, { all: true, data: { to: 'all' } });
-    await until(() => a.of('publication', '#').length === 1, 10);
+    await until(() => a.of('publication', '#').length === 1);
     a.close();
     return equal(a.of('publication')[0].data, { to: 'all' })
         && a.of('subscribed', '#')[0].recoverable;
@@ -329,17 +332,17 @@ test('unsubscribe, and subscribe with what came meanwhile', async (stack) => {
     const other = await a.join('open:other');
 
     await push(stack, { rooms: ['open:again'], data: 1 });
-    await until(() => room.data().length === 1, 10);
+    await until(() => room.data().length === 1);
 
     room.sub.unsubscribe();
     await push(stack, { rooms: ['open:again'], data: 2 });
     await push(stack, { rooms: ['open:other'], data: 'end' });
-    await until(() => other.data().length === 1, 10);
+    await until(() => other.data().length === 1);
     equal(room.data(), [1]);
 
     room.sub.subscribe();
-    await room.sub.ready(10000);
-    await until(() => room.data().length === 2, 10);
+    await room.sub.ready(LIMIT_MS);
+    await until(() => room.data().length === 2);
     equal(room.data(), [1, 2]);
 
     const { wasRecovering, recovered } = room.of('subscribed')[1];
@@ -362,7 +365,7 @@ test('publish: members only, with who did it', async (stack) => {
     await a.centrifuge.publish('open:publish', [3]);
 
     for (const r of [room, own]) {
-        await until(() => r.data().length === 2, 10);
+        await until(() => r.data().length === 2);
         equal(r.data(), [{ n: 2 }, [3]]);
         equal(r.of('publication')[0].info.client, a.id);
         equal(r.of('publication')[0].info.user, '');
@@ -375,6 +378,19 @@ test('publish: members only, with who did it', async (stack) => {
 });
 
 
+/* Who is there, once there are as many. */
+async function present(room, n) {
+    let clients = null;
+
+    await until(async () => {
+        clients = (await room.sub.presence()).clients;
+        return Object.keys(clients).length === n;
+    });
+
+    return clients;
+}
+
+
 test('presence', async (stack) => {
     const a = await new Client(stack, '/none').connect();
     const b = await new Client(stack, '/none').connect();
@@ -382,7 +398,7 @@ test('presence', async (stack) => {
 
     await b.join('open:presence');
 
-    const { clients } = await room.sub.presence();
+    const clients = await present(room, 2);
 
     equal(Object.keys(clients).sort(), [a.id, b.id].sort());
     equal(clients[a.id].client, a.id);
@@ -394,9 +410,7 @@ test('presence', async (stack) => {
     equal([numClients, numUsers], [2, 1]);
 
     b.close();
-    await until(async () => (await room.sub.presenceStats())
-        .numClients === 1, 10);
-    equal(Object.keys((await room.sub.presence()).clients), [a.id]);
+    equal(Object.keys(await present(room, 1)), [a.id]);
 
     a.close();
     return true;
@@ -414,12 +428,12 @@ test('presence after many subscribes and unsubscribes', async (stack) => {
     }
 
     room.sub.subscribe();
-    await room.sub.ready(10000);
+    await room.sub.ready(LIMIT_MS);
 
     const sub = await b.join('open:often');
 
     await until(async () => (await sub.sub.presenceStats())
-        .numClients === 2, 10);
+        .numClients === 2);
     a.close();
     b.close();
     return true;
@@ -435,7 +449,7 @@ test('history', async (stack) => {
         await push(stack, { rooms: ['open:history'], data: n });
     }
 
-    await until(() => room.data().length === 5, 10);
+    await until(() => room.data().length === 5);
 
     const top = await room.sub.history({ limit: 0 });
 
@@ -470,10 +484,9 @@ test('join and leave', async (stack) => {
     const room = await a.join('open:events', { joinLeave: true });
     const other = await b.join('open:events');
 
-    await until(() => room.of('join').some((e) => e.info.client === b.id), 10);
+    await until(() => room.of('join').some((e) => e.info.client === b.id));
     other.sub.unsubscribe();
-    await until(() => room.of('leave').some((e) => e.info.client === b.id),
-                10);
+    await until(() => room.of('leave').some((e) => e.info.client === b.id));
     equal(other.of('leave').length + other.of('join').length, 0);
     a.close();
     b.close();
@@ -487,7 +500,7 @@ test('recovery after a lost connection', async (stack) => {
     const other = await a.join('open:still');
 
     await push(stack, { rooms: ['open:recovery'], data: 1 });
-    await until(() => room.data().length === 1, 10);
+    await until(() => room.data().length === 1);
 
     for (let round = 0; round < 5; round++) {
         const n = room.of('subscribed').length;
@@ -499,8 +512,8 @@ test('recovery after a lost connection', async (stack) => {
                                 data: round * 10 + i });
         }
 
-        await until(() => room.data().length === round * 10 + 11, 10);
-        await until(() => room.of('subscribed').length > n, 10);
+        await until(() => room.data().length === round * 10 + 11);
+        await until(() => room.of('subscribed').length > n);
 
         const ctx = room.of('subscribed').at(-1);
 
@@ -520,11 +533,11 @@ test('recovery of the broadcast', async (stack) => {
     const a = await new Client(stack, '/none').connect();
 
     await push(stack, { all: true, data: 'one' });
-    await until(() => a.of('publication', '#').length === 1, 10);
+    await until(() => a.of('publication', '#').length === 1);
     a.cut();
     await push(stack, { all: true, data: 'two' });
     await push(stack, { all: true, data: 'three' });
-    await until(() => a.of('publication', '#').length === 3, 10);
+    await until(() => a.of('publication', '#').length === 3);
     a.close();
     return equal(a.of('publication', '#').map((e) => e.data),
                  ['one', 'two', 'three'])
@@ -549,10 +562,10 @@ test('a client that stalls for a while loses nothing', async (stack) => {
                             data: { n, fill: 'x'.repeat(20000) } });
     }
 
-    await until(() => other.data().length === 40, 10);
-    await until(async () => await status() === slow + 1, 20);
+    await until(() => other.data().length === 40);
+    await until(async () => await status() === slow + 1);
     socket.resume();
-    await until(() => room.data().length >= 40, 10);
+    await until(() => room.data().length >= 40);
     equal(room.data().map((d) => d.n), numbers(1, 40));
     equal(room.of('subscribed').at(-1).recovered, true);
     a.close();
@@ -566,7 +579,7 @@ test('a lost window is told', async (stack) => {
     const room = await a.join('small:1');
 
     await push(stack, { rooms: ['small:1'], data: 1 });
-    await until(() => room.data().length === 1, 10);
+    await until(() => room.data().length === 1);
     a.close();
 
     /* at least three are kept, and some more for speed */
@@ -576,14 +589,14 @@ test('a lost window is told', async (stack) => {
     }
 
     await a.connect();
-    await until(() => room.of('subscribed').length === 2, 10);
+    await until(() => room.of('subscribed').length === 2);
 
     const ctx = room.of('subscribed')[1];
 
     equal([ctx.wasRecovering, ctx.recovered], [true, false]);
     equal(ctx.streamPosition.offset, 301);
     await push(stack, { rooms: ['small:1'], data: 2 });
-    await until(() => room.data().includes(2), 10);
+    await until(() => room.data().includes(2));
     a.close();
     return equal(room.data(), [1, 2]);
 });
@@ -599,7 +612,7 @@ test('errors of a subscription', async (stack) => {
         const room = a.room(name);
 
         room.sub.subscribe();
-        await until(() => room.of('unsubscribed').length === 1, 10);
+        await until(() => room.of('unsubscribed').length === 1);
         equal([name, room.of('unsubscribed')[0].code], [name, code]);
     }
 
@@ -636,7 +649,7 @@ test('several commands in one frame', async (stack) => {
         ...names.map((n, i) => `{"id":${i + 2},"subscribe":{"channel":"${n}"}}`),
         '{"id":9,"publish":{"channel":"open:a","data":1}}'].join('\n') + '\n');
     await raw.answer(9);
-    await until(() => raw.frames.some((f) => f.push), 10);
+    await until(() => raw.frames.some((f) => f.push));
     equal(raw.frames.filter((f) => f.id && f.id < 9).map((f) => f.id),
           [1, 2, 3, 4]);
     equal((await raw.answer(9)), { id: 9, publish: {} });
@@ -713,7 +726,7 @@ test('pings', async (stack) => {
     equal([connect.ping, connect.pong], [1, true]);
     equal((await raw.closed).code, 3012);
     await until(() => raw.frames.filter((f) => Object.keys(f).length === 0)
-        .length >= 1, 10);
+        .length >= 1);
     equal(a.of('connected').length, 1);
     equal(a.centrifuge.state, 'connected');
     a.close();
@@ -726,17 +739,17 @@ test('a signed-in user', async (stack) => {
     const a = await new Client(stack, '/jwt', { token }).connect();
     const room = await a.join('signed:1');
 
-    await until(() => a.of('subscribed', '#ann').length === 1, 10);
+    await until(() => a.of('subscribed', '#ann').length === 1);
     await push(stack, { users: ['ann'], data: 'for ann' });
-    await until(() => a.of('publication', '#ann').length === 1, 10);
+    await until(() => a.of('publication', '#ann').length === 1);
     equal(a.of('publication', '#ann')[0].data, 'for ann');
 
     await room.sub.publish('hello');
-    await until(() => room.data().length === 1, 10);
+    await until(() => room.data().length === 1);
     equal(room.of('publication')[0].info,
           { client: a.id, user: 'ann', connInfo: { name: 'Ann' } });
 
-    const { clients } = await room.sub.presence();
+    const clients = await present(room, 1);
 
     equal(clients[a.id].connInfo, { name: 'Ann' });
     equal(clients[a.id].user, 'ann');
@@ -753,12 +766,12 @@ test('offline messages', async (stack) => {
     const a = await new Client(stack, '/jwt', { token }).connect();
 
     await push(stack, { users: ['off'], data: 1 });
-    await until(() => a.of('publication', '#off').length === 1, 10);
+    await until(() => a.of('publication', '#off').length === 1);
     a.close();
     await push(stack, { users: ['off'], data: 2 });
     await push(stack, { users: ['off'], data: 3 });
     await a.connect();
-    await until(() => a.of('publication', '#off').length === 3, 10);
+    await until(() => a.of('publication', '#off').length === 3);
     a.close();
     return equal(a.of('publication', '#off').map((e) => e.data), [1, 2, 3])
         && equal(a.of('subscribed', '#off').at(-1).recovered, true);
@@ -772,7 +785,7 @@ test('tokens that are refused', async (stack) => {
         const a = new Client(stack, '/jwt', { token });
 
         a.centrifuge.connect();
-        await until(() => a.of('disconnected').length === 1, 10);
+        await until(() => a.of('disconnected').length === 1);
         equal(a.of('disconnected')[0].code, code);
     }
 
@@ -792,8 +805,8 @@ test('an expired token is fetched anew', async (stack) => {
     });
 
     a.centrifuge.connect();
-    await until(() => a.of('connected').length === 1, 10);
-    await until(() => asked >= 3, 20);
+    await until(() => a.of('connected').length === 1);
+    await until(() => asked >= 3);
     equal(a.of('connected').length, 1);
     a.close();
     return true;
@@ -808,13 +821,13 @@ test('a subscription token', async (stack) => {
         token: jwt({ sub: 'ann', channel: '$room', exp: now + 600 }) });
 
     await push(stack, { rooms: ['$room'], data: 1 });
-    await until(() => room.data().length === 1, 10);
+    await until(() => room.data().length === 1);
 
     const wrong = a.room('$other', { token: jwt({ sub: 'ann',
         channel: '$other' }, 'another key of thirty-two bytes...') });
 
     wrong.sub.subscribe();
-    await until(() => wrong.of('unsubscribed').length === 1, 10);
+    await until(() => wrong.of('unsubscribed').length === 1);
     equal(wrong.of('unsubscribed')[0].code, 103);
     a.close();
     return true;
@@ -835,7 +848,7 @@ test('a subscription token is renewed', async (stack) => {
         }
     });
 
-    await until(() => asked >= 3, 20);
+    await until(() => asked >= 3);
     equal(room.of('subscribed').length, 1);
 
     const other = await a.join('$once', {
@@ -843,7 +856,7 @@ test('a subscription token is renewed', async (stack) => {
         getToken: async () => ''
     });
 
-    await until(() => other.of('unsubscribed').length === 1, 10);
+    await until(() => other.of('unsubscribed').length === 1);
     a.close();
     return true;
 });
@@ -853,15 +866,15 @@ test('webhooks', async (stack) => {
     const a = await new Client(stack, '/hooks').connect();
 
     equal(a.of('connected')[0].data, { hi: 1 });
-    await until(() => a.of('subscribed', 'open:hook').length === 1, 10);
+    await until(() => a.of('subscribed', 'open:hook').length === 1);
     await push(stack, { users: ['hooked'], data: 1 });
-    await until(() => a.of('publication', '#hooked').length === 1, 10);
+    await until(() => a.of('publication', '#hooked').length === 1);
     equal((await a.centrifuge.rpc('what', { x: 1 })).data, { answer: 42 });
 
     const room = a.room('open:1');
 
     room.sub.subscribe();
-    await until(() => room.of('unsubscribed').length === 1, 10);
+    await until(() => room.of('unsubscribed').length === 1);
     equal(room.of('unsubscribed')[0].code, 1234);
     a.close();
     return true;
@@ -891,7 +904,7 @@ test('what the server API does to a client', async (stack) => {
     const { offset } = await api(stack, 'publish', { channel: 'open:api',
         data: { n: 1 }, tags: { kind: 'test' } });
 
-    await until(() => room.data().length === 1, 10);
+    await until(() => room.data().length === 1);
     equal([room.data(), room.of('publication')[0].tags, offset],
           [[{ n: 1 }], { kind: 'test' }, 1]);
 
@@ -900,32 +913,32 @@ test('what the server API does to a client', async (stack) => {
                                        { channel: 'open:api' });
         return presence[a.id] && equal(presence[a.id].conn_info,
                                        { name: 'Kim' });
-    }, 10);
+    });
 
     await api(stack, 'subscribe', { user, channel: 'open:served' });
-    await until(() => a.of('subscribed', 'open:served').length === 1, 10);
+    await until(() => a.of('subscribed', 'open:served').length === 1);
     await api(stack, 'broadcast', { channels: ['open:served', '#kim'],
                                     data: 2 });
     await until(() => a.of('publication', 'open:served').length === 1
-                      && a.of('publication', '#kim').length === 1, 10);
+                      && a.of('publication', '#kim').length === 1);
 
     a.cut();
     await api(stack, 'publish', { channel: '#kim', data: 3 });
-    await until(() => a.of('publication', '#kim').length === 2, 10);
+    await until(() => a.of('publication', '#kim').length === 2);
     equal(a.of('publication', '#kim').map((e) => e.data), [2, 3]);
 
-    await room.sub.ready(10000);
+    await room.sub.ready(LIMIT_MS);
     await api(stack, 'unsubscribe', { user, channel: 'open:api' });
-    await until(() => room.of('unsubscribed').length === 1, 10);
+    await until(() => room.of('unsubscribed').length === 1);
     equal(room.of('unsubscribed')[0].code, 2000);
 
     await api(stack, 'disconnect', { user, disconnect: { code: 4000,
                                                          reason: 'again' } });
-    await until(() => a.of('connecting').some((e) => e.code === 4000), 10);
-    await a.centrifuge.ready(10000);
+    await until(() => a.of('connecting').some((e) => e.code === 4000));
+    await a.centrifuge.ready(LIMIT_MS);
 
     await api(stack, 'disconnect', { user });
-    await until(() => a.of('disconnected').length === 1, 10);
+    await until(() => a.of('disconnected').length === 1);
     return equal(a.of('disconnected')[0].code, 3503);
 });
 
@@ -936,7 +949,7 @@ test('nginx quits', async (stack) => {
     const raw = new Raw(stack, '/none');
 
     await push(stack, { rooms: ['open:quit'], data: 1 });
-    await until(() => room.data().length === 1, 10);
+    await until(() => room.data().length === 1);
     await raw.send('{"id":1,"connect":{}}');
     await raw.answer(1);
     await stack.end('nginx', 'QUIT');
@@ -944,7 +957,7 @@ test('nginx quits', async (stack) => {
     await stack.begin('nginx');
     await stack.ready();
     await push(stack, { rooms: ['open:quit'], data: 2 });
-    await until(() => room.data().length === 2, 20);
+    await until(() => room.data().length === 2);
     a.close();
     return equal(room.data(), [1, 2])
         && equal(room.of('subscribed').at(-1).recovered, true);
@@ -952,7 +965,7 @@ test('nginx quits', async (stack) => {
 
 
 async function main() {
-    const tap = new Tap();
+    const tap = new Tap(3);
     const stack = new Stack({
         port, rules, http: 'im_limit topic_log=64k;',
         server: `listen 127.0.0.1:${port + 1} sndbuf=16k;` + locations

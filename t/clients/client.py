@@ -15,7 +15,7 @@ async def receive(ws):
 
 
 async def main(url):
-    async with websockets.connect(url) as ws:
+    async with websockets.connect(url, open_timeout=60) as ws:
         await ws.send('{"auth":null,"roomId":1}')
         task = asyncio.ensure_future(receive(ws))
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

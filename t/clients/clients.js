@@ -10,7 +10,8 @@ const { spawn } = require('child_process');
 const path = require('path');
 const readline = require('readline');
 const WebSocket = require('ws');
-const { Stack, Tap, last, ports, run, until } = require('../lib/stack.js');
+const { Stack, Tap, last, ports, run, until,
+        within } = require('../lib/stack.js');
 
 const port = ports();
 
@@ -33,7 +34,7 @@ function python(url, frames) {
                                              url],
                         { stdio: ['pipe', 'pipe', 'inherit'] });
 
-    child.closed = new Promise((resolve) => child.on('exit', resolve));
+    child.closed = new Promise((resolve) => child.on('close', resolve));
     readline.createInterface({ input: child.stdout }).on('line', (line) => {
         frames.push(JSON.parse(line));
     });
@@ -44,8 +45,7 @@ function python(url, frames) {
 
 function wait(frames, msg) {
     return until(() => frames.filter((f) => f.op === 3
-                                            && f.msg === msg).length === 1,
-                 10);
+                                            && f.msg === msg).length === 1);
 }
 
 
@@ -63,9 +63,9 @@ async function main() {
         const child = python(url, theirs);
 
         await tap.ok('npm ws: the room-info frame', () => until(
-            () => ours.some((f) => f.op === 4), 10));
+            () => ours.some((f) => f.op === 4)));
         await tap.ok('python3-websockets: the room-info frame', () => until(
-            () => theirs.some((f) => f.op === 4), 10));
+            () => theirs.some((f) => f.op === 4)));
 
         for (const text of ['hello room 1', 'Grüße, 世界, 𝄞',
                             'x'.repeat(70000)])
@@ -82,25 +82,25 @@ async function main() {
 
         ws.on('pong', (data) => { pong = data.toString() === 'are you there'; });
         ws.ping('are you there');
-        await tap.ok('npm ws: a ping is answered', () => until(() => pong, 10));
+        await tap.ok('npm ws: a ping is answered', () => until(() => pong));
 
         const closed = new Promise((resolve) => ws.on('close', resolve));
 
         ws.close(1000);
         await tap.ok('npm ws: closes with 1000',
-                     async () => await closed === 1000);
+                     async () => await within(closed) === 1000);
 
         child.stdin.end();
         await tap.ok('python3-websockets: closes with 1000',
-                     async () => await child.closed === 0);
+                     async () => await within(child.closed) === 0);
 
         const last = node(url, ours);
         const code = new Promise((resolve) => last.on('close', resolve));
 
-        await until(() => last.readyState === WebSocket.OPEN, 10);
+        await until(() => last.readyState === WebSocket.OPEN);
         await stack.end('nginx', 'QUIT');
         await tap.ok('npm ws: 1012 when nginx quits',
-                     async () => await code === 1012);
+                     async () => await within(code) === 1012);
     });
 }
 

@@ -10,7 +10,8 @@
 const { spawn } = require('child_process');
 const path = require('path');
 const readline = require('readline');
-const { Stack, Tap, last, ports, run, until } = require('../lib/stack.js');
+const { Stack, Tap, last, ports, run, until,
+        within } = require('../lib/stack.js');
 
 const port = ports();
 const versions = ['0.5.0', '0.7.0'];
@@ -40,7 +41,7 @@ function client(version, events) {
                                  PYTHONPATH: path.join(__dirname, 'python',
                                                        version) } });
 
-    child.closed = new Promise((resolve) => child.on('exit', resolve));
+    child.closed = new Promise((resolve) => child.on('close', resolve));
     readline.createInterface({ input: child.stdout }).on('line', (line) => {
         events.push(line);
     });
@@ -54,7 +55,7 @@ async function talk(tap, stack, version) {
     const child = client(version, events);
     const count = (line) => events.filter((e) => e === line).length;
     const comes = (name, line, n = 1) => tap.ok(`${version}: ${name}`,
-        () => until(() => count(line) === n, 15));
+        () => until(() => count(line) === n));
 
     tap.look = () => [last('events', events)];
 
@@ -78,7 +79,7 @@ async function talk(tap, stack, version) {
 
     child.stdin.end();
     await tap.ok(`${version}: disconnects`, async () =>
-        await child.closed === 0 && count('["disconnected", 0]') === 1);
+        await within(child.closed) === 0 && count('["disconnected", 0]') === 1);
 }
 
 

@@ -36,7 +36,8 @@ class OfSubscription(SubscriptionEventHandler):
 
 
 async def main(url):
-    client = Client(url, events=OfClient(), min_reconnect_delay=0.05)
+    client = Client(url, events=OfClient(), min_reconnect_delay=0.05,
+                    timeout=60)
     sub = client.new_subscription('open:py', events=OfSubscription(),
                                   positioned=True, recoverable=True)
 

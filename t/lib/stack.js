@@ -13,6 +13,8 @@ const readline = require('readline');
 
 const top = path.join(__dirname, '..', '..');
 
+const LIMIT_MS = 60000;
+
 
 /*
  * options: those of Test::Im::Stack; port is one of them.  A browser opens spare
@@ -80,12 +82,24 @@ class Stack {
         return this.ask('ready');
     }
 
-    push(body) {
+    /* The answer, whatever it is. */
+    askPush(body) {
         return fetch(this.url + '/im/push', {
             method: 'POST',
             headers: { 'Content-Type': 'application/json' },
             body: JSON.stringify(body)
         });
+    }
+
+    /* It must be accepted. */
+    async push(body) {
+        const answer = await this.askPush(body);
+
+        if (!answer.ok) {
+            throw new Error(`push: ${answer.status} ${await answer.text()}`);
+        }
+
+        return answer;
     }
 
     /* What nginx has complained of. */
@@ -106,17 +120,24 @@ class Stack {
 }
 
 
-async function until(code, seconds) {
-    const end = Date.now() + seconds * 1000;
+/* Waits for an event; how long matters only where it never comes. */
+async function until(code) {
+    const end = Date.now() + LIMIT_MS;
+    let why = '';
 
     for (;;) {
-        if (await code()) {
-            return true;
+        try {
+            if (await code()) {
+                return true;
+            }
+
+        } catch (e) {
+            why = '\n' + e.message;    /* such as of a page that is just left */
         }
 
         if (Date.now() > end) {
-            throw new Error(`not within ${seconds} s: `
-                            + String(code).replace(/\s+/g, ' '));
+            throw new Error(`not within ${LIMIT_MS / 1000} s: `
+                            + String(code).replace(/\s+/g, ' ') + why);
         }
 
         await new Promise((resolve) => setTimeout(resolve, 50));
@@ -124,13 +145,31 @@ async function until(code, seconds) {
 }
 
 
+/* What a promise gives, in the same time. */
+async function within(promise) {
+    let timer = null;
+    const late = new Promise((resolve, reject) => {
+        timer = setTimeout(() => reject(new Error(
+            `not within ${LIMIT_MS / 1000} s`)), LIMIT_MS);
+    });
+
+    return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+
+class Over extends Error {
+}
+
+
 /*
  * TAP for prove; ok(name, code) fails when code throws or is false.  What is
  * wrong goes to standard error in the form of Test::More; look() returns lines
- * of what is to be seen then.
+ * of what is to be seen then.  After most failures ok() throws: what follows
+ * would wait for nothing.
  */
 class Tap {
-    constructor() {
+    constructor(most = 1) {
+        this.most = most;
         this.n = 0;
         this.failed = 0;
         this.look = () => [];
@@ -155,7 +194,19 @@ class Tap {
 
         console.log(`${good ? 'ok' : 'not ok'} ${this.n} - ${name}`);
 
+        if (!good && this.failed === this.most) {
+            throw new Over();
+        }
+
         return good;
+    }
+
+    async fault(name, e) {
+        if (!(e instanceof Over)) {
+            await this.ok(name, () => {
+                throw new Error(e.stack);
+            }).catch(() => {});
+        }
     }
 
     async say(name, why) {
@@ -192,9 +243,7 @@ async function run(tap, stack, steps, ended = () => {}) {
         await steps();
 
     } catch (e) {
-        await tap.ok('no exception', () => {
-            throw new Error(e.stack);
-        });
+        await tap.fault('no exception', e);
     }
 
     try {
@@ -202,9 +251,7 @@ async function run(tap, stack, steps, ended = () => {}) {
         await stack.stop(tap.failed === 0);
 
     } catch (e) {
-        await tap.ok('all end in order', () => {
-            throw e;
-        });
+        await tap.fault('all end in order', e);
     }
 
     process.exit(tap.end() ? 0 : 1);
@@ -221,4 +268,4 @@ function ports() {
 }
 
 
-module.exports = { Stack, Tap, last, ports, run, until };
+module.exports = { LIMIT_MS, Stack, Tap, last, ports, run, until, within };

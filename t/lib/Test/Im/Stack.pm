@@ -26,6 +26,9 @@ use Test::Im::Redis;
 
 my $Top = Cwd::abs_path(dirname(__FILE__) . '/../../../..');
 
+# seconds; how long matters only where what is waited for never comes
+my $Limit = 60;
+
 
 # build        folder of the programs
 # dir          folder of the stack; without it, a new one, which end() removes
@@ -244,7 +247,7 @@ sub start_redis {
                'noeviction', '--client-output-buffer-limit',
                'pubsub 256mb 64mb 60', '--repl-backlog-ttl', 0,
                @{$self->{redis} || []});
-    $self->await($name, 30, sub { ($self->redis('PING') || '') eq 'PONG' });
+    $self->await($name, sub { ($self->redis('PING') || '') eq 'PONG' });
 }
 
 
@@ -256,7 +259,7 @@ sub start_logic {
     $self->run($name, "$self->{build}/im_logic", $self->option,
                "--fcgi=unix:$dir/$name.sock", '--socket-group=' . ($) + 0),
                @{$self->{logic} || []});
-    $self->await($name, 15, sub { IO::Socket::UNIX->new("$dir/$name.sock") });
+    $self->await($name, sub { IO::Socket::UNIX->new("$dir/$name.sock") });
 }
 
 
@@ -274,7 +277,7 @@ sub start_nginx {
     $self->conf($name);
     unlink "$node/nginx.pid";
     $self->run($name, $self->nginx($name), '-g', 'daemon off;');
-    $self->await($name, 15, sub { -s "$node/nginx.pid" });
+    $self->await($name, sub { -s "$node/nginx.pid" });
 }
 
 
@@ -313,10 +316,10 @@ sub run {
 
 # Waits until the code is true; dies when a process has ended.
 sub await {
-    my ($self, $name, $seconds, $code) = @_;
+    my ($self, $name, $code) = @_;
     my $broken;
 
-    until_true($seconds, sub { ($broken = $self->ended) || $code->() })
+    until_true($Limit, sub { ($broken = $self->ended) || $code->() })
         or die $self->why($name, "doesn't answer");
     die $self->why($broken, 'has ended') if $broken;
 }
@@ -380,7 +383,7 @@ sub stop {
 
         kill $signal, $pid, @workers;
 
-        until_true(20, sub { waitpid($pid, POSIX::WNOHANG()) != 0 })
+        until_true($Limit, sub { waitpid($pid, POSIX::WNOHANG()) != 0 })
             or die "$name doesn't end\n";
         die "$name ended with $?\n" if $signal ne 'KILL' && $? != 0;
     }
@@ -460,7 +463,7 @@ sub reload {
 sub ready {
     my ($self) = @_;
 
-    return until_true(20, sub {
+    return until_true($Limit, sub {
         for my $name (grep { $self->{pids}{$_} } @{$self->{nodes}}) {
             my $n = $self->port($name) - $self->{port} + 1;
             my ($status) = $self->http($n, 'POST', '/im/push',
