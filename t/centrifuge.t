@@ -468,6 +468,7 @@ a: recv {"id":99,"unsubscribe":{}}
 === TEST 13: Redis is away: what is followed here already goes on
 --- http_config
     im_room open       history=10 ttl=1h;
+    im_broadcast       history=0;
 --- config
     location = /none { im_comet protocol=centrifuge; im_auth none; }
     location = /short {

@@ -378,6 +378,7 @@ c: recv_close 3501
 === TEST 11: many at once, while there are pushes: history is read once
 --- http_config
     im_room 1          history=1000 ttl=1h;
+    im_broadcast       history=0;
     im_limit           unauthenticated=0 handshakes=0;
 --- config
     location = /none { im_comet protocol=im; im_auth none; }
@@ -409,6 +410,7 @@ until: /status "recovered":300,"unrecovered":0,
 --- http_config
     im_room 1          history=100 ttl=1h;
     im_room 3          history=0;
+    im_broadcast       history=0;
 --- config
     location = /none { im_comet protocol=im; im_auth none; }
     location = /cf { im_comet protocol=centrifuge; im_auth none; }
@@ -468,6 +470,7 @@ c: silent
 === TEST 13: more than may be kept: who was there first is read again
 --- http_config
     im_room *          history=100 ttl=1h;
+    im_broadcast       history=0;
     im_limit           windows=64k recovery=40k;
 --- config
     location = /none { im_comet protocol=im; im_auth none; }

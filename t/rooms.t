@@ -264,7 +264,7 @@ c: recv msg "y"
 
 
 
-=== TEST 9: inbox and broadcast need no directive of their own
+=== TEST 9: the inbox needs no directive of its own, the broadcast does
 --- http_config
     im_room * history=0;
 --- config
@@ -288,8 +288,76 @@ until: /im/online "connections":1\b
 until: /im/users/u1 "online":true
 push: user u1 {"msg":"yours"}
 a: recv {"code":0,"msg":"yours","fuid":"","fname":"","op":2}
+http: POST /im/push 404 {"all":true,"data":{"msg":"all"}} => ^\{"code":404,"msg":"no im_broadcast"\}
+http: POST /im/push?all=1 404 all => "msg":"no im_broadcast"
+http: POST /im/push 200 {"all":true,"users":["u1"],"data":{"msg":"both"}} => (?=.*"topic":"u:u1","epoch":)(?=.*"topic":"b","code":404,"msg":"no im_broadcast")
+a: recv {"code":0,"msg":"both","fuid":"","fname":"","op":2}
+a: silent
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 10: a broadcast, of which nothing is kept
+--- http_config
+    im_room * history=0;
+    im_broadcast history=0;
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- tokens
+0123456789abcdef u1 Ann
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":-1}
+b: open /ws
+b: send {"auth":"","roomId":-1}
+until: /im/online "connections":2\b
 push: all {"msg":"all"}
 a: recv {"code":0,"msg":"all","fuid":"","fname":"","op":3}
+b: recv {"code":0,"msg":"all","fuid":"","fname":"","op":3}
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 11: without im_broadcast, clients of centrifuge have no "#"
+--- http_config
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256;
+    im_room * history=10 ttl=1h;
+    im_limit topics=3;
+--- config
+    location = /ws { im_comet protocol=centrifuge; im_auth jwt; }
+    location = /guest { im_comet protocol=centrifuge; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /api/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+until: /im/health ^200
+g: open /guest
+g: send {"id":1,"connect":{}}
+g: like ^\{"id":1,"connect":\{"client":"[0-9a-f-]{36}","version":"[^"]+","ping":25,"pong":true\}\}$
+g: send_lines {"id":2,"subscribe":{"channel":"1"}} | {"id":3,"subscribe":{"channel":"2"}} | {"id":4,"subscribe":{"channel":"3"}} | {"id":5,"subscribe":{"channel":"4"}}
+g: like_set ^\{"id":2,"subscribe": || ^\{"id":3,"subscribe": || ^\{"id":4,"subscribe": || ^\{"id":5,"error":\{"code":106,
+a: open /ws
+a: send {"id":1,"connect":{"token":"JWT(HS256 hs256 {"sub":"u1"})","subs":{"#":{"recover":true,"epoch":"x"}}}}
+a: like ^\{"id":1,"connect":\{"client":"[0-9a-f-]{36}","version":"[^"]+","subs":\{"#u1":\{\}\},"ping":25,"pong":true\}\}$
+http: POST /api/publish 200 {"channel":"#","data":1} => ^\{"error":\{"code":102,"message":"unknown channel: no im_broadcast"\}\}
+http: POST /api/broadcast 200 {"channels":["#","1"],"data":{"n":1}} => ^\{"result":\{"responses":\[\{"error":\{"code":102,"message":"unknown channel: no im_broadcast"\}\},\{"result":\{"offset":1,
+http: POST /api/unsubscribe 200 {"user":"u1","channel":"#"}
+http: POST /api/disconnect 200 {"user":"u1"}
+a: recv_close 3503
+g: like "channel":"1","pub":\{"data":\{"n":1\},"offset":1\}
 --- no_error_log
 [error]
 [alert]

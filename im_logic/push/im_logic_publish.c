@@ -349,8 +349,9 @@ im_logic_target_send(im_logic_target_t *t)
     p = im_logic_partition(logic, t->topic);
     rule = im_rules_topic(&logic->nodes->rules, t->topic);
 
-    if (rule == NULL && t->topic.data[0] == 'r') {
-        im_logic_target_done(t, 404, "no im_room rule");
+    if (rule == NULL && t->topic.data[0] != 'u') {
+        im_logic_target_done(t, 404, t->topic.data[0] == 'r'
+                                     ? "no im_room rule" : "no im_broadcast");
         return;
     }
 

@@ -402,9 +402,13 @@ ngx_im_session_find_sub(ngx_im_session_t *s, im_str_t topic)
 ngx_uint_t
 ngx_im_session_full(ngx_im_session_t *s)
 {
+    ngx_im_main_conf_t  *imcf;
+
+    imcf = ngx_im_worker->conf;
+
     /* the broadcast is one of them, and doesn't count */
 
-    return s->nsubs > ngx_im_worker->conf->topics_per_session;
+    return s->nsubs >= imcf->topics_per_session + imcf->rules.has_broadcast;
 }
 
 

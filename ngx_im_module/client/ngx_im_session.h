@@ -109,8 +109,7 @@ struct ngx_im_session_s {
     const im_proto_t   *proto;
     const im_transport_t *transport;
     im_user_t          *user;            /* NULL: guest */
-    im_sub_t           *subs; /* from worker->subs_slab, or everybody */
-    im_sub_t            everybody;       /* the broadcast topic's */
+    im_sub_t           *subs;            /* from worker->subs_slab */
     ngx_im_replies_t   *replies;         /* queued control bytes, or NULL */
     ngx_im_ext_t       *ext;             /* or NULL */
     im_buf_t           *message;         /* a partial message, or NULL */
@@ -297,7 +296,6 @@ im_sub_t *ngx_im_session_find_sub(ngx_im_session_t *s, im_str_t topic);
 
 /*
  * The session as a member of that topic, or of none: sub NULL.  id: its UUID.
- * sub is not of the broadcast.
  */
 void ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
     im_member_t *m);
@@ -305,7 +303,7 @@ void ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
 /* That login of the session's user has opened it. */
 int ngx_im_session_login(const ngx_im_session_t *s, im_str_t login);
 
-/* JSON for others; "" none.  Not of the broadcast. */
+/* JSON for others; "" none. */
 void ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info);
 
 /* Sets the deadline, in seconds from now. */

@@ -50,20 +50,14 @@ ngx_im_sub_since(ngx_im_join_t *join, const im_position_t *since)
 }
 
 
-/* That of the broadcast is part of the session: each session has it. */
+/* The broadcast counts for no limit. */
 static im_sub_t *
 ngx_im_sub_create(ngx_im_session_t *s, im_str_t topic)
 {
     uint32_t       index;
     ngx_im_sub_t  *is;
 
-    if (topic.len == 1) {
-        ngx_memzero(&s->everybody, sizeof(im_sub_t));
-        s->everybody.session = s;
-        return &s->everybody;
-    }
-
-    if (ngx_im_session_full(s)) {
+    if (topic.len > 1 && ngx_im_session_full(s)) {
         return NULL;
     }
 
@@ -97,13 +91,9 @@ ngx_im_sub_wire(ngx_im_session_t *s, ngx_uint_t flags)
 
 
 static void
-ngx_im_sub_free(ngx_im_session_t *s, im_sub_t *sub)
+ngx_im_sub_free(im_sub_t *sub)
 {
     ngx_im_sub_t  *is;
-
-    if (sub == &s->everybody) {
-        return;
-    }
 
     is = im_list_data(sub, ngx_im_sub_t, sub);
 
@@ -159,7 +149,7 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
     t = im_hub_join(&w->hub, topic, ngx_im_sub_wire(s, flags), sub, &first);
 
     if (t == NULL) {
-        ngx_im_sub_free(s, sub);
+        ngx_im_sub_free(sub);
         im_free(join);
         return NULL;
     }
@@ -232,7 +222,7 @@ ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub)
 
     topic = im_hub_leave(&w->hub, sub, &last);
 
-    ngx_im_sub_free(s, sub);
+    ngx_im_sub_free(sub);
 
     if (last) {
         w->ntopics--;

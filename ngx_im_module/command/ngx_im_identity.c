@@ -299,7 +299,11 @@ ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
 
     im_buf_init(&b, IM_TOPIC_MAX);
 
-    rc = ngx_im_identity_follow(s, im_str_z("b"));
+    rc = NGX_OK;
+
+    if (s->conf->main->rules.has_broadcast) {
+        rc = ngx_im_identity_follow(s, im_str_z("b"));
+    }
 
     if (rc == NGX_OK && s->user != NULL) {
         im_topic_user(&b, id->user);

@@ -27,6 +27,9 @@
 #define NGX_IM_RESUME_BOUND   (1024 * 1024)      /* of a page, about */
 
 
+static void ngx_im_resume_connect(ngx_im_session_t *s);
+
+
 void
 ngx_im_resume_opened(ngx_im_session_t *s)
 {
@@ -52,6 +55,10 @@ ngx_im_resume_opened(ngx_im_session_t *s)
             return;
         }
     }
+
+    /* it follows nothing */
+
+    ngx_im_resume_connect(s);
 }
 
 
@@ -616,7 +623,7 @@ ngx_im_resume_subs(ngx_im_session_t *s, ngx_uint_t *n)
 
     w = ngx_im_worker;
 
-    subs = im_calloc(s->nsubs * sizeof(im_subscribed_t));
+    subs = im_calloc((s->nsubs + 1) * sizeof(im_subscribed_t));
     if (subs == NULL) {
         return NULL;
     }
