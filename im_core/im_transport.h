@@ -29,6 +29,10 @@ typedef enum {
     IM_TRANSPORT_TCP = 0x08
 } im_transport_e;
 
+/* Those that begin with a request. */
+#define IM_TRANSPORTS_HTTP                                                    \
+    (IM_TRANSPORT_WEBSOCKET|IM_TRANSPORT_SSE|IM_TRANSPORT_STREAM)
+
 
 /* Why a connection ends.  Transports and protocols have a code for each. */
 typedef enum {

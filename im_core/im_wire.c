@@ -77,6 +77,67 @@ im_proto_names(im_buf_t *b, int commands)
 }
 
 
+const im_transport_t *
+im_transport_of(im_transport_e kind)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < im_wire_count(im_transports); i++) {
+        if (im_transports[i]->kind == kind) {
+            return im_transports[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Other rows of a kind have no name to ask for. */
+const im_transport_t *
+im_transport_find(im_str_t name)
+{
+    im_uint_t              i;
+    const im_transport_t  *transport;
+
+    for (i = 0; i < im_wire_count(im_transports); i++) {
+        transport = im_transports[i];
+
+        if (im_str_eq(im_str_z(transport->name), name)
+            && im_transport_of(transport->kind) == transport)
+        {
+            return transport;
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+im_transport_names(im_buf_t *b, im_uint_t kinds)
+{
+    im_uint_t              i;
+    const im_transport_t  *transport;
+
+    for (i = 0; i < im_wire_count(im_transports); i++) {
+        transport = im_transports[i];
+
+        if (!(kinds & transport->kind)
+            || im_transport_of(transport->kind) != transport)
+        {
+            continue;
+        }
+
+        im_buf_add_z(b, transport->name);
+
+        kinds &= ~(im_uint_t) transport->kind;
+
+        im_buf_add_z(b, kinds == 0 ? ""
+                        : (kinds & (kinds - 1)) == 0 ? " or " : ", ");
+    }
+}
+
+
 static int
 im_proto_named(const im_proto_t *proto, im_str_t subprotocol)
 {

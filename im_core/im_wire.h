@@ -25,6 +25,15 @@ const im_proto_t *im_proto_find(im_str_t name);
 /* "protocol=im, protocol=centrifuge or protocol=echo"; if commands, such. */
 void im_proto_names(im_buf_t *b, int commands);
 
+/* A transport that HTTP clients can ask for; NULL: there is none. */
+const im_transport_t *im_transport_find(im_str_t name);
+
+/* The first row of a kind. */
+const im_transport_t *im_transport_of(im_transport_e kind);
+
+/* Kinds of this mask: "websocket, sse or http_stream". */
+void im_transport_names(im_buf_t *b, im_uint_t kinds);
+
 /*
  * The row of a location's protocol whose subprotocol comes first in a list of
  * the client's; NULL: none.

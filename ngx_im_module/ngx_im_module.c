@@ -15,6 +15,7 @@
 #include "ngx_im_jwt_key.h"
 #include "ngx_im_option.h"
 #include "ngx_im_reserve.h"
+#include "im_header.h"
 #include "im_id.h"
 #include "im_key.h"
 #include "im_origin.h"
@@ -429,6 +430,55 @@ ngx_im_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* "transport=websocket,sse" */
+static char *
+ngx_im_comet_transports(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf, ngx_str_t *arg)
+{
+    u_char                 names[NGX_MAX_CONF_ERRSTR / 2];
+    im_buf_t               b;
+    im_str_t               list, item;
+    ngx_uint_t             kinds;
+    const im_transport_t  *transport;
+
+    kinds = ilcf->proto->transports & IM_TRANSPORTS_HTTP;
+
+    if (arg->len < 10 || ngx_strncmp(arg->data, "transport=", 10) != 0) {
+        return ngx_im_refuse(cf, "im_comet: \"%V\" is unknown: it must be "
+                             "transport=", arg);
+    }
+
+    ilcf->transports = 0;
+    list = im_str_set(arg->data + 10, arg->len - 10);
+
+    do {
+        item = im_str_set("", 0);
+        (void) im_header_next(&list, &item);
+
+        transport = im_transport_find(item);
+
+        if (transport == NULL || !(transport->kind & kinds)) {
+            im_buf_fixed(&b, names, sizeof(names));
+            im_transport_names(&b, kinds);
+
+            return ngx_im_refuse(cf, "im_comet: \"%*s\" in \"%V\" is no "
+                                 "transport of protocol=%s: it must be %*s",
+                                 item.len, item.data, arg, ilcf->proto->name,
+                                 b.len, b.data);
+        }
+
+        if (ilcf->transports & transport->kind) {
+            return ngx_im_refuse(cf, "im_comet: \"%*s\" in \"%V\" is there "
+                                 "twice", item.len, item.data, arg);
+        }
+
+        ilcf->transports |= transport->kind;
+
+    } while (list.len > 0);
+
+    return NGX_CONF_OK;
+}
+
+
 static char *
 ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -465,11 +515,11 @@ ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                "location of its own";
     }
 
+    clcf->handler = ngx_im_handshake_handler;
     ilcf->transports = ilcf->proto->usual;
 
-    clcf->handler = ngx_im_handshake_handler;
-
-    return NGX_CONF_OK;
+    return cf->args->nelts > 2 ? ngx_im_comet_transports(cf, ilcf, &args[2])
+                               : NGX_CONF_OK;
 }
 
 
@@ -907,7 +957,7 @@ static ngx_command_t  ngx_im_commands[] = {
       NULL },
 
     { ngx_string("im_comet"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_im_comet,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

@@ -950,3 +950,48 @@ qr/im_room.*"a" has namespace=none/
 --- must_die
 --- error_log eval
 qr/im_room.*"\*" is there twice/
+
+
+
+=== TEST 78: a transport that there isn't
+--- config
+    location = /ws { im_comet protocol=centrifuge transport=sse,carrier; }
+--- must_die
+--- error_log eval
+qr/im_comet: "carrier" in "transport=sse,carrier" is no transport of protocol=centrifuge: it must be websocket, sse or http_stream/
+
+
+
+=== TEST 79: a transport that the protocol can't be spoken on
+--- config
+    location = /ws { im_comet protocol=im transport=sse; }
+--- must_die
+--- error_log eval
+qr/im_comet: "sse" in "transport=sse" is no transport of protocol=im: it must be websocket/
+
+
+
+=== TEST 80: no transport
+--- config
+    location = /ws { im_comet protocol=centrifuge transport=; }
+--- must_die
+--- error_log eval
+qr/im_comet: "" in "transport=" is no transport of protocol=centrifuge/
+
+
+
+=== TEST 81: a transport twice
+--- config
+    location = /ws { im_comet protocol=centrifuge transport=sse,sse; }
+--- must_die
+--- error_log eval
+qr/im_comet: "sse" in "transport=sse,sse" is there twice/
+
+
+
+=== TEST 82: im_comet with another option
+--- config
+    location = /ws { im_comet protocol=centrifuge transports=sse; }
+--- must_die
+--- error_log eval
+qr/im_comet: "transports=sse" is unknown: it must be transport=/

@@ -13,8 +13,11 @@
 
 ngx_int_t ngx_im_handshake_handler(ngx_http_request_t *r);
 
-/* Reads the bytes that came with the upgrade, then from the socket. */
-void ngx_im_recv_start(ngx_im_session_t *s, u_char *early, size_t len);
+/*
+ * Runs the message that came with the request (data NULL: none), reads the
+ * bytes that came behind it, then from the socket.
+ */
+void ngx_im_recv_start(ngx_im_session_t *s, im_str_t first, im_str_t early);
 void ngx_im_recv_handler(ngx_event_t *rev);
 
 /*

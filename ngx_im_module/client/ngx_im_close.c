@@ -1,12 +1,14 @@
 /*
  * Copyright (C) The im authors
  *
- * The end of sessions: the close frame, their topics, their memory.
+ * The end of sessions: the last frame, their topics, their memory.
  */
 
 #include "ngx_im_client.h"
 #include "ngx_im_flow.h"
 #include "ngx_im_opening.h"
+#include "ngx_im_output.h"
+#include "ngx_im_reply.h"
 #include "ngx_im_send.h"
 #include "ngx_im_sub.h"
 
@@ -14,15 +16,35 @@
 #define NGX_IM_LINGER  2             /* s: for the peer's close frame */
 
 
+/* A close frame, or a message of the protocol, or nothing. */
+static void
+ngx_im_close_encode(ngx_im_session_t *s, im_buf_t *b, im_str_t text)
+{
+    im_reply_t  reply;
+
+    if (s->transport->close != NULL) {
+        s->transport->close(b, s->close_code, text);
+
+    } else if (s->proto->reply != NULL) {
+        ngx_im_reply_init(&reply, IM_REPLY_DISCONNECT, 0);
+
+        reply.code = s->close_code;
+        reply.reason = text;
+
+        s->proto->reply(b, s->transport, &reply);
+    }
+}
+
+
 /* NGX_AGAIN: the frame is out, the peer answers it. */
 static ngx_int_t
 ngx_im_close_frame(ngx_im_session_t *s)
 {
-    u_char         bytes[IM_CONTROL_MAX];
-    im_buf_t       b;
+    im_buf_t      *b;
     im_str_t       text;
     ngx_im_ext_t  *ext;
 
+    b = &ngx_im_worker->scratch;
     ext = s->ext;
     text = im_str_z(s->why);
 
@@ -36,11 +58,11 @@ ngx_im_close_frame(ngx_im_session_t *s)
         text.len = 0;
     }
 
-    im_buf_fixed(&b, bytes, sizeof(bytes));
+    im_buf_reset(b, 65536);
 
-    s->transport->close(&b, s->close_code, text);
+    ngx_im_close_encode(s, b, text);
 
-    return ngx_im_send_close(s, im_buf_str(&b));
+    return b->failed ? NGX_OK : ngx_im_send_close(s, im_buf_str(b));
 }
 
 
@@ -59,10 +81,10 @@ ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
 
     ngx_log_error(NGX_LOG_INFO, w->log, 0,
                   "im: session ended: client: %*s, user: \"%V\", "
-                  "protocol: %s, rooms: %ui, seconds: %uD, in: %uL, out: %uL, "
-                  "code: %ui, why: %s",
+                  "protocol: %s, transport: %s, rooms: %ui, seconds: %uD, "
+                  "in: %uL, out: %uL, code: %ui, why: %s",
                   ngx_im_session_addr(s, addr), addr, &user,
-                  s->proto->name, (ngx_uint_t) s->nrooms,
+                  s->proto->name, s->transport->name, (ngx_uint_t) s->nrooms,
                   (uint32_t) ngx_time() - s->start, s->bytes_in, s->bytes_out,
                   (ngx_uint_t) s->close_code, s->why);
 }
@@ -71,10 +93,7 @@ ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
 static void
 ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
 {
-    int                last;
-    ngx_connection_t  *c;
-
-    c = s->connection;
+    int  last;
 
     ngx_im_close_log(w, s);
 
@@ -90,15 +109,7 @@ ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
         ngx_im_host_release(w, ngx_im_host(w, s->host), NGX_IM_POOL_SESSIONS);
     }
 
-    if (c->pool != NULL) {
-        ngx_http_close_connection(c);
-
-    } else {
-#if (NGX_STAT_STUB)
-        (void) ngx_atomic_fetch_add(ngx_stat_active, -1);
-#endif
-        ngx_close_connection(c);
-    }
+    ngx_im_output(s)->close(s);
 
     if (s->message != NULL) {
         im_buf_cleanup(s->message);
@@ -125,10 +136,8 @@ ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
 static void
 ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s)
 {
-    ngx_int_t          rc;
-    ngx_connection_t  *c;
+    ngx_int_t  rc;
 
-    c = s->connection;
     rc = s->phase == NGX_IM_ENDING ? ngx_im_close_frame(s) : NGX_OK;
 
     while (s->subs != NULL) {
@@ -137,17 +146,8 @@ ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s)
 
     if (rc == NGX_AGAIN && !s->evicted) {
 
-        /*
-         * Behind a broken frame the close frame of the peer can not be read.
-         * After an end of file the peer hangs up without one.  TLS has no half
-         * close.
-         */
-
-        if (s->input.failed && !ngx_im_tls(c) && s->replies == NULL) {
-            (void) ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN);
-        }
-
         ngx_im_session_phase(s, NGX_IM_CLOSING);
+        ngx_im_send_end(s);
 
         /* of all its places, this one goes first */
 

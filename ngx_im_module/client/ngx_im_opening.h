@@ -10,7 +10,7 @@
 #define NGX_IM_OPENING_H
 
 
-#include "ngx_im_upgrade.h"
+#include "ngx_im_refused.h"
 #include "ngx_im_worker.h"
 
 

@@ -62,19 +62,53 @@ ngx_im_ping_message(ngx_im_session_t *s)
 }
 
 
-/* The transport's ping: any bytes of the client are an answer. */
+/*
+ * The ping of the protocol, and that of a transport whose clients answer it or
+ * get no other one.
+ */
+static ngx_int_t
+ngx_im_ping_send(ngx_im_session_t *s)
+{
+    im_buf_t    *b;
+    im_reply_t   reply;
+
+    b = &ngx_im_worker->scratch;
+
+    im_buf_reset(b, 65536);
+
+    if (s->proto->reply != NULL) {
+        ngx_im_reply_init(&reply, IM_REPLY_PING, 0);
+        s->proto->reply(b, s->transport, &reply);
+    }
+
+    if (s->transport->ping != NULL
+        && (b->len == 0 || s->transport->decode != NULL))
+    {
+        s->transport->ping(b);
+    }
+
+    if (b->failed) {
+        return ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
+    }
+
+    return b->len > 0 ? ngx_im_send_reply(s, im_buf_str(b)) : NGX_OK;
+}
+
+
+/* Any bytes of the client are an answer, where it can send some. */
 static void
 ngx_im_ping_frame(ngx_im_session_t *s)
 {
-    u_char      bytes[IM_CONTROL_MAX];
-    im_buf_t    b;
     ngx_uint_t  silent, ping, pong;
 
     silent = ngx_im_worker->wheel.time - s->seen;
     ping = s->conf->ping / 1000;
     pong = s->conf->pong / 1000;
 
-    if (ngx_im_session_stopped(s)) {
+    if (s->transport->decode == NULL) {
+        silent = ping;
+
+    } else if (ngx_im_session_stopped(s)) {
 
         /* its answer may be among what is not read */
 
@@ -90,12 +124,9 @@ ngx_im_ping_frame(ngx_im_session_t *s)
         return;
     }
 
-    im_buf_fixed(&b, bytes, sizeof(bytes));
-
-    s->transport->ping(&b);
-
-    if (ngx_im_send_reply(s, im_buf_str(&b)) == NGX_OK) {
-        ngx_im_session_deadline(s, ngx_min(pong - silent, ping));
+    if (ngx_im_ping_send(s) == NGX_OK) {
+        ngx_im_session_deadline(s, s->transport->decode == NULL
+                                   ? ping : ngx_min(pong - silent, ping));
     }
 }
 

@@ -359,7 +359,10 @@ ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end, im_str_t pong)
 }
 
 
-/* NGX_ERROR: the session is closed; NGX_AGAIN: nothing more may be read now. */
+/*
+ * NGX_ERROR: the session is closed; NGX_AGAIN: nothing more may be read now.
+ * Where bytes mean nothing they cost as much.
+ */
 static ngx_int_t
 ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
 {
@@ -370,29 +373,61 @@ ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
 
     credit = ngx_im_flow_bytes(s, end - p);
 
-    rc = ngx_im_recv_decode(s, p, end, im_str_set(NULL, 0));
+    rc = s->transport->decode != NULL
+         ? ngx_im_recv_decode(s, p, end, im_str_set(NULL, 0)) : NGX_OK;
 
     return rc == NGX_OK && credit != NGX_OK && s->phase < NGX_IM_ENDING
            ? ngx_im_flow_wait(s, NGX_IM_WAIT_BYTES) : rc;
 }
 
 
-void
-ngx_im_recv_start(ngx_im_session_t *s, u_char *early, size_t len)
+/* A message that came with the request. */
+static ngx_int_t
+ngx_im_recv_first(ngx_im_session_t *s, im_str_t message)
+{
+    ngx_im_worker->counters->messages_in++;
+    ngx_im_worker->counters->bytes_in += message.len;
+
+    /* what it owes makes later bytes wait */
+
+    (void) ngx_im_flow_bytes(s, message.len);
+
+    return ngx_im_recv_message(s, IM_KIND_TEXT, message, NULL, NULL);
+}
+
+
+/* NGX_AGAIN: what came has to wait. */
+static ngx_int_t
+ngx_im_recv_early(ngx_im_session_t *s, im_str_t first, im_str_t early)
 {
     ngx_int_t  rc;
+    im_kind_e  kind;
 
     rc = ngx_im_flow_begin(s);
 
-    if (len > 0 && rc == NGX_OK) {
-        rc = ngx_im_recv_bytes(s, early, early + len);
+    if (rc == NGX_AGAIN && (first.data != NULL || early.len > 0)) {
+        kind = first.data != NULL ? IM_KIND_TEXT : 0;
+        early.len = s->transport->decode != NULL ? early.len : 0;
 
-    } else if (len > 0 && rc == NGX_AGAIN) {
-        rc = ngx_im_recv_hold(s, 0, im_str_set(NULL, 0),
-                              im_str_set(early, len), im_str_set(NULL, 0));
+        return ngx_im_recv_hold(s, kind, first, early, im_str_set(NULL, 0));
     }
 
-    if (rc != NGX_OK) {
+    if (rc == NGX_OK && first.data != NULL) {
+        rc = ngx_im_recv_first(s, first);
+    }
+
+    if (rc == NGX_OK && early.len > 0) {
+        rc = ngx_im_recv_bytes(s, early.data, early.data + early.len);
+    }
+
+    return rc;
+}
+
+
+void
+ngx_im_recv_start(ngx_im_session_t *s, im_str_t first, im_str_t early)
+{
+    if (ngx_im_recv_early(s, first, early) == NGX_ERROR) {
         return;
     }
 
@@ -537,14 +572,17 @@ ngx_im_recv_gone(ngx_im_session_t *s)
 }
 
 
+/* Where there is no close frame, clients leave by an end of file. */
 static void
-ngx_im_recv_lost(ngx_im_session_t *s)
+ngx_im_recv_lost(ngx_im_session_t *s, ngx_uint_t eof)
 {
+    eof = eof && s->transport->close == NULL;
+
     s->connection->error = 1;
 
     ngx_im_session_close(s, IM_REASON_LOST,
-                         s->close_received ? "closed by client"
-                                           : "connection lost");
+                         s->close_received || eof ? "closed by client"
+                                                  : "connection lost");
 }
 
 
@@ -577,9 +615,16 @@ ngx_im_recv_handler(ngx_event_t *rev)
         return;
     }
 
+    /* nothing that it has sent before can matter */
+
+    if (rev->pending_eof && s->transport->decode == NULL) {
+        ngx_im_recv_lost(s, 1);
+        return;
+    }
+
     if (ngx_im_session_stopped(s)) {
         if (ngx_im_recv_gone(s)) {
-            ngx_im_recv_lost(s);
+            ngx_im_recv_lost(s, rev->pending_eof);
         }
 
         return;
@@ -602,7 +647,7 @@ ngx_im_recv_handler(ngx_event_t *rev)
         }
 
         if (n == 0 || n == NGX_ERROR) {
-            ngx_im_recv_lost(s);
+            ngx_im_recv_lost(s, n == 0);
             return;
         }
 

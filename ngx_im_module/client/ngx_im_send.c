@@ -10,11 +10,9 @@
  */
 
 #include "ngx_im_send.h"
+#include "ngx_im_output.h"
 
 
-#define NGX_IM_PIECES      64
-#define NGX_IM_SEND_MAX    (1024 * 1024)
-#define NGX_IM_TLS_MAX     16384
 #define NGX_IM_SLOW        5000      /* ms in which a socket took nothing */
 
 
@@ -75,6 +73,17 @@ ngx_im_send_due(ngx_im_session_t *s)
 
 
 void
+ngx_im_send_end(ngx_im_session_t *s)
+{
+    if (s->phase == NGX_IM_CLOSING && s->replies == NULL
+        && (s->transport->close == NULL || s->input.failed))
+    {
+        ngx_im_output(s)->end(s);
+    }
+}
+
+
+void
 ngx_im_send_handler(ngx_event_t *wev)
 {
     ngx_connection_t  *c;
@@ -89,6 +98,7 @@ ngx_im_send_handler(ngx_event_t *wev)
 
     ngx_im_send_unblock(s);
     ngx_im_send_due(s);
+    ngx_im_send_end(s);
 
     /* reading stopped while too much was queued, and some commands waited */
 
@@ -260,38 +270,56 @@ ngx_im_send_close(ngx_im_session_t *s, im_str_t frame)
         return NGX_OK;
     }
 
-    if (ngx_im_send_queue(s, frame) != NGX_OK) {
-        return NGX_OK;
+    if (frame.len > 0) {
+        if (ngx_im_send_queue(s, frame) != NGX_OK) {
+            return NGX_OK;
+        }
+
+        ngx_im_send_session(s);
     }
 
-    ngx_im_send_session(s);
-
     return s->connection->error || s->close_received ? NGX_OK : NGX_AGAIN;
+}
+
+
+/* One call.  A part of what was offered may have gone. */
+static ngx_int_t
+ngx_im_send_call(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t n,
+    size_t *sent)
+{
+    ngx_int_t  rc;
+
+    *sent = 0;
+
+    rc = ngx_im_output(s)->send(s, pieces, n, sent);
+
+    s->bytes_out += *sent;
+    ngx_im_worker->counters->sends++;
+    ngx_im_worker->counters->bytes_out += *sent;
+
+    return rc;
 }
 
 
 static ngx_int_t
 ngx_im_send_replies(ngx_im_session_t *s, size_t end)
 {
-    ssize_t            n;
-    ngx_connection_t  *c;
+    size_t             n;
+    im_str_t           piece;
+    ngx_int_t          rc;
     ngx_im_replies_t  *replies;
 
-    c = s->connection;
     replies = s->replies;
+    piece = im_str_set(replies->data + replies->sent, end - replies->sent);
 
-    n = c->send(c, replies->data + replies->sent, end - replies->sent);
+    rc = ngx_im_send_call(s, &piece, 1, &n);
 
-    ngx_im_worker->counters->sends++;
-
-    if (n == NGX_AGAIN || n == NGX_ERROR) {
-        return n;
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     replies->sent += n;
-    replies->history -= ngx_min(replies->history, (size_t) n);
-    s->bytes_out += n;
-    ngx_im_worker->counters->bytes_out += n;
+    replies->history -= ngx_min(replies->history, n);
 
     if (replies->sent == replies->len) {
         ngx_im_send_forget(s);
@@ -337,76 +365,24 @@ ngx_im_send_queue_urgent(ngx_im_session_t *s, im_str_t bytes)
 }
 
 
+/* The same bytes must be offered again: they are kept, and count as taken. */
 static ngx_int_t
-ngx_im_send_tls(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t n,
-    size_t *sent)
+ngx_im_send_keep(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t n,
+    size_t max, size_t *sent)
 {
-    size_t             len, part;
-    u_char             buf[NGX_IM_TLS_MAX];
-    ssize_t            size;
-    ngx_uint_t         i;
-    ngx_connection_t  *c;
+    ngx_uint_t  i;
 
-    c = s->connection;
+    for (i = 0; i < n && *sent < max; i++) {
+        pieces[i].len = ngx_min(pieces[i].len, max - *sent);
 
-    for (i = 0, len = 0; i < n && len < sizeof(buf); i++) {
-        part = ngx_min(pieces[i].len, sizeof(buf) - len);
-        im_copy(buf + len, pieces[i].data, part);
-        len += part;
-    }
-
-    size = c->send(c, buf, len);
-
-    if (size == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    if (size != NGX_AGAIN) {
-        *sent = size;
-        return NGX_OK;
-    }
-
-    if (ngx_im_send_queue_urgent(s, im_str_set(buf, len)) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    *sent = len;
-
-    return NGX_AGAIN;
-}
-
-
-static ngx_int_t
-ngx_im_send_writev(ngx_connection_t *c, im_str_t *pieces, ngx_uint_t n,
-    size_t *sent)
-{
-    ssize_t       size;
-    ngx_uint_t    i;
-    struct iovec  iov[NGX_IM_PIECES];
-
-    for (i = 0; i < n; i++) {
-        iov[i].iov_base = pieces[i].data;
-        iov[i].iov_len = pieces[i].len;
-    }
-
-    do {
-        size = writev(c->fd, iov, n);
-    } while (size == -1 && ngx_errno == NGX_EINTR);
-
-    if (size == -1) {
-        if (ngx_errno != NGX_EAGAIN) {
-            c->write->error = 1;
+        if (ngx_im_send_queue_urgent(s, pieces[i]) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        c->write->ready = 0;
-        return NGX_AGAIN;
+        *sent += pieces[i].len;
     }
 
-    c->sent += size;
-    *sent = size;
-
-    return NGX_OK;
+    return NGX_AGAIN;
 }
 
 
@@ -414,30 +390,15 @@ static ngx_int_t
 ngx_im_send_pieces(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t n,
     size_t *sent)
 {
-    ssize_t            size;
-    ngx_int_t          rc;
-    ngx_connection_t  *c;
+    ngx_int_t               rc;
+    const ngx_im_output_t  *output;
 
-    c = s->connection;
-    *sent = 0;
+    output = ngx_im_output(s);
 
-    if (ngx_im_tls(c)) {
-        rc = ngx_im_send_tls(s, pieces, n, sent);
+    rc = ngx_im_send_call(s, pieces, n, sent);
 
-    } else if (n == 1) {
-        size = c->send(c, pieces[0].data, pieces[0].len);
-        rc = size < 0 ? size : NGX_OK;
-        *sent = size < 0 ? 0 : size;
-
-    } else {
-        rc = ngx_im_send_writev(c, pieces, n, sent);
-    }
-
-    s->bytes_out += *sent;
-    ngx_im_worker->counters->sends++;
-    ngx_im_worker->counters->bytes_out += *sent;
-
-    return rc;
+    return rc == NGX_AGAIN && output->repeats
+           ? ngx_im_send_keep(s, pieces, n, output->max, sent) : rc;
 }
 
 
@@ -485,7 +446,7 @@ ngx_im_send_advance(ngx_im_session_t *s, size_t n)
     im_str_t   pieces[NGX_IM_PIECES];
     im_sub_t  *sub;
 
-    max = ngx_im_tls(s->connection) ? NGX_IM_TLS_MAX : NGX_IM_SEND_MAX;
+    max = ngx_im_output(s)->max;
 
     for (sub = s->subs; sub && n > 0; sub = sub->next) {
 
@@ -521,7 +482,7 @@ ngx_im_send_topics(ngx_im_session_t *s)
 
     n = 0;
     all = 0;
-    max = ngx_im_tls(s->connection) ? NGX_IM_TLS_MAX : NGX_IM_SEND_MAX;
+    max = ngx_im_output(s)->max;
 
     for (sub = s->subs; sub && n < NGX_IM_PIECES && all < max; sub = sub->next)
     {

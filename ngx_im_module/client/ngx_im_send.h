@@ -20,11 +20,16 @@ void ngx_im_send_handler(ngx_event_t *wev);
 ngx_int_t ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame);
 
 /*
- * Queues the close frame as the last frame of this session.  NGX_AGAIN: wait
- * for the close frame of the peer or for the deadline; else the connection can
- * be closed now.
+ * Queues the last frame of this session; it may be empty.  NGX_AGAIN: wait for
+ * the peer or for the deadline; else the connection can be closed now.
  */
 ngx_int_t ngx_im_send_close(ngx_im_session_t *s, im_str_t frame);
+
+/*
+ * The peer of a session that is closing learns of it by the end of the output,
+ * once all is sent: where there is no close frame, or its own can't be read.
+ */
+void ngx_im_send_end(ngx_im_session_t *s);
 
 /*
  * Queues messages that a session has missed.  They do not count as replies that

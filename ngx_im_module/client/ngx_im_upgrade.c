@@ -1,17 +1,19 @@
 /*
  * Copyright (C) The im authors
  *
- * The opening handshake as RFC 6455, section 4.2.1, has it: one rule after the
- * other.
+ * The opening handshake as RFC 6455, section 4.2, has it: one rule after the
+ * other, and the answer.
  *
  * A list may be in several headers.  Key, version and origin stand alone.
  */
 
 #include "ngx_im_upgrade.h"
 #include "ngx_im_cors.h"
-#include "ngx_im_opening.h"
+#include "ngx_im_detach.h"
 #include "im_header.h"
 #include "im_wire.h"
+
+#include <ngx_sha1.h>
 
 
 /* Headers of which each handshake has at most one, and how many it has. */
@@ -343,7 +345,7 @@ static const struct {
 
 const ngx_im_refused_t *
 ngx_im_upgrade_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
-    ngx_im_upgrade_t *u)
+    ngx_im_handshake_t *hs)
 {
     ngx_uint_t        i;
     ngx_im_headers_t  h;
@@ -361,9 +363,53 @@ ngx_im_upgrade_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
         }
     }
 
-    u->key = h.key.value;
-    u->subprotocol = h.listed != NULL ? h.listed->subprotocol : NULL;
-    u->proto = ngx_im_upgrade_proto(&h);
+    hs->key = h.key.value;
+    hs->subprotocol = h.listed != NULL ? h.listed->subprotocol : NULL;
+    hs->proto = ngx_im_upgrade_proto(&h);
 
     return NULL;
+}
+
+
+ngx_int_t
+ngx_im_upgrade_accept(ngx_http_request_t *r, ngx_im_handshake_t *hs)
+{
+    u_char      digest[20];
+    ngx_str_t   src, dst;
+    ngx_sha1_t  sha1;
+
+    static const char  guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+    dst.data = ngx_pnalloc(r->pool, ngx_base64_encoded_length(20));
+    if (dst.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_sha1_init(&sha1);
+    ngx_sha1_update(&sha1, hs->key.data, hs->key.len);
+    ngx_sha1_update(&sha1, guid, sizeof(guid) - 1);
+    ngx_sha1_final(digest, &sha1);
+
+    src.data = digest;
+    src.len = 20;
+
+    ngx_encode_base64(&dst, &src);
+
+    r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
+    ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
+
+    /* nginx writes "Connection: upgrade" itself */
+
+    if (ngx_im_cors_header(r, "Upgrade", im_str_z("websocket")) != NGX_OK
+        || ngx_im_cors_header(r, "Sec-WebSocket-Accept", ngx_im_str(dst))
+           != NGX_OK
+        || (hs->subprotocol != NULL
+            && ngx_im_cors_header(r, "Sec-WebSocket-Protocol",
+                                  im_str_z(hs->subprotocol))
+               != NGX_OK))
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_im_detach_head(r, NULL, NULL);
 }

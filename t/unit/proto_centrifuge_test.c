@@ -601,6 +601,7 @@ payload(void)
     assert_memory_equal(b.data, wanted, header);
     assert_true(im_json_valid(s));
     assert_null(memchr(s.data, '\n', s.len));
+    assert_null(memchr(s.data, '\r', s.len));
 
     return s;
 }
@@ -627,7 +628,7 @@ test_message(void **state)
           "\"news\",\"pub\":{\"data\":{\"a\":1}" },
         { "r:news", IM_PUSH_JSON, "{\"a\":1}", "", "", "", 1,
           "\"news\",\"pub\":{\"data\":{\"a\":1},\"offset\":7" },
-        { "u:ann", IM_PUSH_JSON, "\n{\n\"a\":\n\n1 }\n", "", "", "", 1,
+        { "u:ann", IM_PUSH_JSON, "\r\n{\n\"a\":\n\r1 }\r", "", "", "", 1,
           "\"#ann\",\"pub\":{\"data\":{\"a\":1 },\"offset\":7" },
         { "u:\"", IM_PUSH_JSON, "null", "", "", "", 0,
           "\"#\\\"\",\"pub\":{\"data\":null" },
@@ -820,7 +821,9 @@ static const struct {
       "{\"push\":{\"channel\":\"a\",\"unsubscribe\":{\"code\":2500,"
       "\"reason\":\"insufficient\"}}}" },
     { { .type = IM_REPLY_PUSH_REFRESH, .ttl = 7 },
-      "{\"push\":{\"refresh\":{\"expires\":true,\"ttl\":7}}}" }
+      "{\"push\":{\"refresh\":{\"expires\":true,\"ttl\":7}}}" },
+    { { .type = IM_REPLY_DISCONNECT, .code = 3012, .reason = im_str("gone") },
+      "{\"push\":{\"disconnect\":{\"code\":3012,\"reason\":\"gone\"}}}" }
 };
 
 

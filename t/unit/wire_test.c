@@ -168,12 +168,46 @@ test_codes(void **state)
 }
 
 
+static void
+test_transports(void **state)
+{
+    im_buf_t  b;
+
+    (void) state;
+
+    assert_ptr_equal(im_transport_find(im_str_z("websocket")),
+                     &im_transport_ws);
+    assert_ptr_equal(im_transport_find(im_str_z("sse")), &im_transport_sse);
+    assert_ptr_equal(im_transport_find(im_str_z("http_stream")),
+                     &im_transport_stream);
+    assert_null(im_transport_find(im_str_z("")));
+    assert_null(im_transport_find(im_str_z("SSE")));
+
+    assert_ptr_equal(im_transport_of(IM_TRANSPORT_WEBSOCKET),
+                     &im_transport_ws);
+    assert_ptr_equal(im_transport_of(IM_TRANSPORT_STREAM),
+                     &im_transport_stream);
+
+    im_buf_init(&b, 256);
+    im_transport_names(&b, IM_TRANSPORTS_HTTP);
+    test_str(im_buf_str(&b), "websocket, sse or http_stream");
+    im_buf_reset(&b, 0);
+    im_transport_names(&b, IM_TRANSPORT_SSE|IM_TRANSPORT_STREAM);
+    test_str(im_buf_str(&b), "sse or http_stream");
+    im_buf_reset(&b, 0);
+    im_transport_names(&b, IM_TRANSPORT_STREAM);
+    test_str(im_buf_str(&b), "http_stream");
+    im_buf_cleanup(&b);
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_protocols),
     alloc_test(test_variants),
     alloc_test(test_wires),
     alloc_test(test_forms),
-    alloc_test(test_codes)
+    alloc_test(test_codes),
+    alloc_test(test_transports)
 };
 
 test_main(tests)

@@ -22,6 +22,7 @@ use Test::Im::Client;
 use Test::Im::File qw(slurp spew);
 use Test::Im::Jwt;
 use Test::Im::Ports qw(ports);
+use Test::Im::Stream;
 use Test::Im::Tag qw(tags);
 use List::Util ();
 use Time::HiRes ();
@@ -705,6 +706,11 @@ my %Verbs = (
     infos       => \&client_infos,
     upto        => \&client_upto,
     amid        => \&client_amid,
+    get         => sub { client_stream('GET', @_) },
+    post        => sub { client_stream('POST', @_) },
+    event       => \&client_event,
+    garbage     => sub { $_[0]->garbage(fill($_[1])) },
+    half        => sub { shutdown $_[0]->{socket}, 1 },
 );
 
 
@@ -784,8 +790,20 @@ sub expand {
     $text =~ s/\$(TEST_NGINX_\w+)/defined $ENV{$1} ? $ENV{$1} : "\$$1"/ge;
     $text =~ s/\$(\w+)/defined $Saved{$1} ? $Saved{$1} : "\$$1"/ge;
     $text =~ s/JWT\(([^{]*\{.*?\})\)(?=["\s]|\z)/Test::Im::Jwt::token($1)/ge;
+    $text =~ s/URI\(((?:[^()]|\([^()]*\))*)\)/uri($1)/ge;
 
     return $text;
+}
+
+
+# As URLSearchParams encodes it; \n is a line feed.
+sub uri {
+    my ($text) = @_;
+
+    $text = fill($text) =~ s/\\n/\n/gr;
+    $text =~ s/([^\w.* -])/sprintf '%%%02X', ord $1/ge;
+
+    return $text =~ s/ /+/gr;
 }
 
 
@@ -802,7 +820,8 @@ sub run_step {
 
     $arg = '' unless defined $arg;
 
-    return $code->($who, $arg) if $verb =~ /\A(?:open|refused|burst|many|rated)\z/;
+    return $code->($who, $arg)
+        if $verb =~ /\A(?:open|get|post|refused|burst|many|rated)\z/;
 
     my $client = $Clients{$who} or die "$who is not open\n";
 
@@ -837,8 +856,8 @@ sub accepts_pushes {
 }
 
 
-# [tls] [:PORT] [from=ADDRESS] PATH [header | header ...]
-sub connect_to {
+# [tls] [:PORT] [from=ADDRESS] PATH ...: arguments of a client, path, the rest
+sub place {
     my ($arg) = @_;
     my %args = (port => Test::Nginx::Socket::server_port_for_client(),
                 timeout => $Limit);
@@ -863,10 +882,16 @@ sub connect_to {
         }
     }
 
-    my @headers = split /\s*\|\s*/, $arg;
-    my $client = Test::Im::Client->new(%args);
+    return (\%args, $path, $arg);
+}
 
-    return ($client, $client->handshake($path, @headers));
+
+# [tls] [:PORT] [from=ADDRESS] PATH [header | header ...]
+sub connect_to {
+    my ($args, $path, $headers) = place(@_);
+    my $client = Test::Im::Client->new(%$args);
+
+    return ($client, $client->handshake($path, split /\s*\|\s*/, $headers));
 }
 
 
@@ -888,6 +913,52 @@ sub client_open {
         $client->shut;
         Time::HiRes::sleep(0.05);
     }
+}
+
+
+# ARGUMENTS of open [<< BODY]: a stream; \n and \r in BODY, CHUNKS(BODY)
+sub client_stream {
+    my ($method, $who, $arg) = @_;
+    my $body = $arg =~ s/\s*<<(?: (.*))?\z//s ? defined $1 ? $1 : '' : undef;
+    my ($args, $path, $headers) = place($arg);
+    my @headers = split /\s*\|\s*/, $headers;
+    my $end = deadline();
+
+    $body = fill($body =~ s/\\n/\n/gr =~ s/\\r/\r/gr) if defined $body;
+
+    if (defined $body && $body =~ /\ACHUNKS\((.*)\)\z/s) {
+        $body = join '', map { sprintf "%x\r\n%s\r\n", length, $_ }
+                             $1 =~ /(.{1,7})/gs, '';
+        push @headers, 'Transfer-Encoding: chunked';
+    }
+
+    while (1) {
+        my $client = Test::Im::Stream->new(%$args);
+        my $status = $client->request($method, $path, $body, @headers);
+
+        if ($status == 200) {
+            $Clients{$who} = $client;
+            return 1;
+        }
+
+        die "status $status: $client->{head}\n"
+            if $status != 503 || Time::HiRes::time() > $end;
+        $client->shut;
+        Time::HiRes::sleep(0.05);
+    }
+}
+
+
+# REGEX of the lines of the next event, with | between them
+sub client_event {
+    my ($client, $re) = @_;
+    my $frame = next_news($client, 1) or die "got nothing\n";
+
+    die "got $frame->{raw}\n" unless $frame->{raw} =~ /$re/;
+
+    $Saved{$_} = $+{$_} for keys %+;
+
+    return 1;
 }
 
 
