@@ -8,7 +8,7 @@
 
 const fs = require('fs');
 const { chromium } = require('playwright-core');
-const { LIMIT_MS, run: runStack } = require('../lib/stack.js');
+const { LIMIT_MS, run: runStack, within } = require('../lib/stack.js');
 
 const executable = ['chromium', 'chromium-browser', 'google-chrome']
     .flatMap((n) => ['/usr/bin/', '/usr/local/bin/'].map((d) => d + n))
@@ -48,9 +48,10 @@ async function look(browser) {
     const pages = browser.contexts().flatMap((c) => c.pages());
 
     return Promise.all(pages.map(async (page, i) => {
-        const text = await page.evaluate(() => document.body.innerText
+        const text = await within(page.evaluate(() =>
+            document.body.innerText
             + Array.from(document.querySelectorAll('input'),
-                         (e) => ` ${e.id}=${e.value}`).join(''))
+                         (e) => ` ${e.id}=${e.value}`).join('')))
             .catch((e) => e.message);
         const short = text.replace(/\s+/g, ' ');
 
