@@ -222,6 +222,22 @@ typedef enum {
 } im_form_e;
 
 
+/* Which commands clients have, with answers. */
+typedef enum {
+    IM_COMMANDS_NONE = 0,
+    IM_COMMANDS_ALL,         /* they subscribe, ask and renew tokens */
+    IM_COMMANDS_CONNECT      /* connect is the only one */
+} im_commands_e;
+
+
+/* What an error of connect is, where a protocol has no reply for it. */
+typedef struct {
+    uint16_t      error;         /* 0: all others, the last row */
+    im_reason_e   reason;
+    const char   *why;
+} im_refusal_t;
+
+
 /* With this argument of the request a client asks for another encoding. */
 typedef struct {
     const char  *name;
@@ -250,6 +266,12 @@ struct im_proto_s {
      */
     im_arg_t          first;
     const char       *type;      /* of HTTP streams; NULL: text/plain */
+    /*
+     * Why a first message that came with the request is refused with status
+     * 400; NULL: it isn't.  NULL: the stream says it.
+     */
+    const char     *(*check)(im_str_t first);
+    const im_refusal_t *refusals;    /* NULL: connect is answered by errors */
     const uint16_t   *codes;     /* by im_reason_e; NULL: the transport's */
     const im_form_t  *forms[IM_FORMS];
     uint8_t           transports;    /* im_transport_e bits */
@@ -260,8 +282,7 @@ struct im_proto_s {
     /* joins that the client may not are left out; else they end its session */
     unsigned          partial:1;
     unsigned          pings:1;   /* by messages, and clients must answer */
-    /* clients subscribe, ask and renew tokens by commands, with answers */
-    unsigned          commands:1;
+    uint8_t           commands;  /* im_commands_e */
     /*
      * Takes the first command off *rest, a whole client message or what is
      * left of it; the caller goes on until it is empty.  connected: after
@@ -281,6 +302,7 @@ struct im_proto_s {
 
 extern const im_proto_t  im_proto_im;
 extern const im_proto_t  im_proto_centrifuge;
+extern const im_proto_t  im_proto_uni;
 extern const im_proto_t  im_proto_echo;
 
 

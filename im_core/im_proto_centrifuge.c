@@ -180,12 +180,13 @@ im_centrifuge_decode_text(im_str_t json, const im_json_field_t *fields,
 
 
 static im_int_t
-im_centrifuge_sub(im_str_t channel, im_str_t json, im_buf_t *arena,
+im_centrifuge_sub(im_str_t channel, im_str_t json, int join, im_buf_t *arena,
     im_command_t *command)
 {
     im_centrifuge_text_t  text;
 
     memset(&text, 0, sizeof(im_centrifuge_text_t));
+    text.params.join = join;
 
     if (im_centrifuge_decode_text(json, im_centrifuge_subscribe_fields, arena,
                                   &text, command)
@@ -198,8 +199,10 @@ im_centrifuge_sub(im_str_t channel, im_str_t json, im_buf_t *arena,
 }
 
 
+/* join: they may be rooms. */
 static im_int_t
-im_centrifuge_subs(im_str_t subs, im_buf_t *arena, im_command_t *command)
+im_centrifuge_subs(im_str_t subs, int join, im_buf_t *arena,
+    im_command_t *command)
 {
     size_t    at;
     im_int_t  rc;
@@ -222,8 +225,8 @@ im_centrifuge_subs(im_str_t subs, im_buf_t *arena, im_command_t *command)
     do {
         rc = im_json_next_member(subs, &at, arena, &channel, &json);
 
-        if (rc == IM_OK && channel.len > 0 && channel.data[0] == '#'
-            && im_centrifuge_sub(channel, json, arena, command) != IM_OK)
+        if (rc == IM_OK && channel.len > 0 && (join || channel.data[0] == '#')
+            && im_centrifuge_sub(channel, json, join, arena, command) != IM_OK)
         {
             return IM_ERROR;
         }
@@ -307,11 +310,32 @@ im_centrifuge_mask(const im_centrifuge_frame_t *frame)
 }
 
 
+/*
+ * All at once, so that nothing moves: each string needs its length once, and
+ * once more in its topic.
+ */
+static im_int_t
+im_centrifuge_make_room(im_centrifuge_method_e method, im_str_t json,
+    im_buf_t *arena, im_command_t *command)
+{
+    size_t  len;
+
+    len = 2 * json.len + im_centrifuge_room(method);
+
+    if (im_buf_reserve(arena, len) == NULL) {
+        return im_centrifuge_fault(command, im_json_no_memory);
+    }
+
+    arena->len -= len;
+
+    return IM_OK;
+}
+
+
 static im_int_t
 im_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
     im_command_t *command)
 {
-    size_t                   len;
     const char              *why;
     im_centrifuge_text_t     text;
     im_centrifuge_frame_t    frame;
@@ -334,17 +358,9 @@ im_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
         return IM_ERROR;
     }
 
-    /*
-     * Reserve all at once, so that nothing moves: each string needs its
-     * length once, and once more in its topic.
-     */
-    len = 2 * line.len + im_centrifuge_room(method);
-
-    if (im_buf_reserve(arena, len) == NULL) {
-        return im_centrifuge_fault(command, im_json_no_memory);
+    if (im_centrifuge_make_room(method, line, arena, command) != IM_OK) {
+        return IM_ERROR;
     }
-
-    arena->len -= len;
 
     memset(&text, 0, sizeof(im_centrifuge_text_t));
 
@@ -353,12 +369,34 @@ im_centrifuge_line_decode(im_str_t line, int connected, im_buf_t *arena,
                                   command)
         != IM_OK
         || im_centrifuge_since(&text, arena, command) != IM_OK
-        || im_centrifuge_subs(text.subs, arena, command) != IM_OK)
+        || im_centrifuge_subs(text.subs, 0, arena, command) != IM_OK)
     {
         return IM_ERROR;
     }
 
     return im_centrifuge_end(method, &text.params, arena, command);
+}
+
+
+im_int_t
+im_centrifuge_request(im_str_t json, im_buf_t *arena, im_command_t *command)
+{
+    im_centrifuge_text_t  text;
+
+    memset(&text, 0, sizeof(im_centrifuge_text_t));
+
+    if (im_centrifuge_make_room(IM_CENTRIFUGE_CONNECT, json, arena, command)
+        != IM_OK
+        || im_centrifuge_decode_text(json, im_centrifuge_connect_fields, arena,
+                                     &text, command)
+           != IM_OK
+        || im_centrifuge_subs(text.subs, 1, arena, command) != IM_OK)
+    {
+        return IM_ERROR;
+    }
+
+    return im_centrifuge_end(IM_CENTRIFUGE_CONNECT, &text.params, arena,
+                             command);
 }
 
 
@@ -396,7 +434,7 @@ const im_proto_t  im_proto_centrifuge = {
     .topics = 1,
     .connects = 1,
     .pings = 1,
-    .commands = 1,
+    .commands = IM_COMMANDS_ALL,
     .decode = im_centrifuge_decode,
     .reply = im_centrifuge_reply
 };

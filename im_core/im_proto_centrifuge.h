@@ -45,6 +45,7 @@ typedef struct {
     int64_t   flag;
     int64_t   type;
     int       recover;       /* of history: since is given */
+    int       join;          /* of a subscription of connect: to a room, too */
     int       recoverable;
     int       positioned;
     int       join_leave;
@@ -72,6 +73,13 @@ im_int_t im_centrifuge_resume(im_str_t channel,
     im_command_t *command);
 im_int_t im_centrifuge_end(im_centrifuge_method_e method,
     const im_centrifuge_params_t *params, im_buf_t *arena,
+    im_command_t *command);
+
+/*
+ * The parameters of connect as JSON, alone: the client follows the rooms that
+ * subs names.
+ */
+im_int_t im_centrifuge_request(im_str_t json, im_buf_t *arena,
     im_command_t *command);
 
 /* Bytes that they need in the arena, beside twice those of the message. */
@@ -105,6 +113,10 @@ im_int_t im_centrifuge_moved(im_buf_t *b,
     const im_transport_t *transport, const im_subscribed_t *sub);
 void im_centrifuge_reply(im_buf_t *b, const im_transport_t *transport,
     const im_reply_t *reply);
+
+/* Pushes without what is around them: {"channel":"..","pub":{}} */
+void im_centrifuge_add_pub(im_buf_t *b, const im_message_t *m);
+void im_centrifuge_add_push(im_buf_t *b, const im_reply_t *reply);
 
 /* One publication, one client. */
 void im_centrifuge_add_message(im_buf_t *b, const im_message_t *m);

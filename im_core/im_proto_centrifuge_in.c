@@ -162,15 +162,18 @@ im_centrifuge_resumes(im_buf_t *arena, im_command_t *command)
 
 /*
  * subs of connect has the client's positions in channels that the server
- * subscribes it to.  It may name other channels; these are ignored.
+ * subscribes it to.  Rooms are ignored, unless connect joins them.
  */
 im_int_t
 im_centrifuge_resume(im_str_t channel, const im_centrifuge_params_t *params,
     im_buf_t *arena, im_command_t *command)
 {
+    int           room;
     im_resume_t  *resume;
 
-    if (!params->recover || channel.len == 0 || channel.data[0] != '#') {
+    room = channel.len > 0 && channel.data[0] != '#';
+
+    if (channel.len == 0 || !(room ? params->join : params->recover)) {
         return IM_OK;
     }
 
@@ -182,12 +185,16 @@ im_centrifuge_resume(im_str_t channel, const im_centrifuge_params_t *params,
 
     memset(resume, 0, sizeof(im_resume_t));
 
-    resume->recover = 1;
+    resume->join = room != 0;
+    resume->recover = params->recover != 0;
     resume->since.epoch = params->epoch;
     resume->since.seq = (uint64_t) params->offset;
 
     if (im_centrifuge_topic(channel, arena, &resume->topic) == IM_OK) {
         command->nresumes++;
+
+    } else if (room) {
+        return im_centrifuge_fault(command, "a channel is not a valid name");
     }
 
     return IM_OK;

@@ -392,6 +392,46 @@ static const im_centrifuge_reply_t  im_centrifuge_replies[] = {
 
 
 void
+im_centrifuge_add_pub(im_buf_t *b, const im_message_t *m)
+{
+    im_buf_add_z(b, "{\"channel\":");
+    im_centrifuge_add_channel(b, m->topic);
+    im_buf_add_z(b, ",\"pub\":");
+    im_centrifuge_add_message(b, m);
+    im_buf_add_z(b, "}");
+}
+
+
+/* The last member of an object, and its end. */
+static void
+im_centrifuge_add_result(im_buf_t *b, const im_reply_t *reply)
+{
+    const im_centrifuge_reply_t  *r;
+
+    r = &im_centrifuge_replies[reply->type];
+
+    im_centrifuge_key(b, r->name);
+    im_buf_add_z(b, "{");
+    r->add(b, reply);
+    im_buf_add_z(b, "}}");
+}
+
+
+void
+im_centrifuge_add_push(im_buf_t *b, const im_reply_t *reply)
+{
+    im_buf_add_z(b, "{");
+
+    if (reply->topic.len > 0) {
+        im_centrifuge_key(b, "channel");
+        im_centrifuge_add_channel(b, reply->topic);
+    }
+
+    im_centrifuge_add_result(b, reply);
+}
+
+
+void
 im_centrifuge_message(im_buf_t *b, const im_transport_t *transport,
     const im_message_t *m)
 {
@@ -399,11 +439,9 @@ im_centrifuge_message(im_buf_t *b, const im_transport_t *transport,
 
     start = im_frame_start(b, transport);
 
-    im_buf_add_z(b, "{\"push\":{\"channel\":");
-    im_centrifuge_add_channel(b, m->topic);
-    im_buf_add_z(b, ",\"pub\":");
-    im_centrifuge_add_message(b, m);
-    im_buf_add_z(b, "}}");
+    im_buf_add_z(b, "{\"push\":");
+    im_centrifuge_add_pub(b, m);
+    im_buf_add_z(b, "}");
 
     im_frame_end(b, transport, start, IM_KIND_TEXT);
 }
@@ -448,21 +486,13 @@ im_centrifuge_reply(im_buf_t *b, const im_transport_t *transport,
 
     if (r->push) {
         im_centrifuge_key(b, "push");
-        im_buf_add_z(b, "{");
-
-        if (reply->topic.len > 0) {
-            im_centrifuge_key(b, "channel");
-            im_centrifuge_add_channel(b, reply->topic);
-        }
+        im_centrifuge_add_push(b, reply);
+        im_buf_add_z(b, "}");
 
     } else {
         im_centrifuge_uint(b, "id", reply->id);
+        im_centrifuge_add_result(b, reply);
     }
-
-    im_centrifuge_key(b, r->name);
-    im_buf_add_z(b, "{");
-    r->add(b, reply);
-    im_buf_add_z(b, r->push ? "}}}" : "}}");
 
     im_frame_end(b, transport, start, IM_KIND_TEXT);
 }

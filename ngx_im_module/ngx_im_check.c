@@ -191,7 +191,7 @@ ngx_im_check_publish(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf)
 {
     ngx_uint_t  may;
 
-    if (!ilcf->proto->commands) {
+    if (ilcf->proto->commands != IM_COMMANDS_ALL) {
         return NGX_OK;
     }
 

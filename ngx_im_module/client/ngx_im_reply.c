@@ -19,6 +19,22 @@ ngx_im_reply_init(im_reply_t *reply, im_reply_e type, uint32_t id)
 }
 
 
+/* The protocol has no errors: it ends the session for each. */
+static ngx_int_t
+ngx_im_reply_refuse(ngx_im_session_t *s, const im_reply_t *reply)
+{
+    const im_refusal_t  *row;
+
+    for (row = s->proto->refusals; row->error != 0; row++) {
+        if (row->error == reply->error) {
+            break;
+        }
+    }
+
+    return ngx_im_session_close(s, row->reason, row->why);
+}
+
+
 ngx_int_t
 ngx_im_reply_send(ngx_im_session_t *s, const im_reply_t *reply)
 {
@@ -26,6 +42,10 @@ ngx_im_reply_send(ngx_im_session_t *s, const im_reply_t *reply)
 
     if (s->proto->reply == NULL) {
         return NGX_OK;
+    }
+
+    if (reply->type == IM_REPLY_ERROR && s->proto->refusals != NULL) {
+        return ngx_im_reply_refuse(s, reply);
     }
 
     b = &ngx_im_worker->scratch;

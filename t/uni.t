@@ -1,0 +1,156 @@
+# The unidirectional form of the centrifuge protocol, on each transport.
+
+use lib 't/lib';
+use Test::Im;
+use Test::Nginx::Socket 'no_plan';
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: WebSocket: the first message says all
+--- http_config
+    im_room open       history=10 ttl=1h presence;
+    im_room other      history=10 ttl=1h;
+    im_room plain:*    history=0;
+    im_room users      history=10 ttl=1h join=user;
+    im_room $*         history=10 ttl=1h;
+    im_inbox           history=10 ttl=1h;
+    im_broadcast       history=10 ttl=1h;
+    im_limit           topics=5;
+    im_jwt_key         HS256 file=$TEST_NGINX_IM_KEYS/hs256;
+    im_jwt_key         HS384 file=$TEST_NGINX_IM_KEYS/hs384;
+--- config
+    location = /uni { im_comet protocol=centrifuge_uni; im_auth none; }
+    location = /jwt { im_comet protocol=centrifuge_uni; im_auth jwt; }
+    location = /short {
+        im_comet protocol=centrifuge_uni;
+        im_auth none;
+        im_limit auth_timeout=1s;
+        im_ping 1s timeout=3s;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /api/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /uni
+a: unanswered (?i)Sec-WebSocket-Protocol
+a: send {"subs":{"open":{},"plain:1":{}},"name":"u","version":"1"}
+a: like ^\{"connect":\{"client":"(?<client>[0-9a-f-]{36})","version":"im","subs":\{(?=.*"#":\{"recoverable":true)(?=.*"plain:1":\{\})(?=.*"open":\{"recoverable":true,"epoch":"\w+","positioned":true\}).*"ping":25\}\}$
+push: room open {"n":1}
+a: recv {"channel":"open","pub":{"data":{"n":1},"offset":1}}
+push: room plain:1 "x"
+a: recv {"channel":"plain:1","pub":{"data":"x"}}
+push: all {"n":2}
+a: recv {"channel":"#","pub":{"data":{"n":2},"offset":1}}
+a: send {"id":1,"subscribe":{"channel":"other"}}
+a: send what ever
+a: send {}
+http: POST /api/presence 200 {"channel":"open"} => "$client"
+push: room open {"n":3}
+a: recv {"channel":"open","pub":{"data":{"n":3},"offset":2}}
+a: close 1000
+b: open /uni
+b: send null
+b: like ^\{"connect":\{.*"subs":\{"#":\{[^{}]*\}\},"ping":25\}\}$
+b: close 1000
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 2: recovery from a position
+--- websocket
+a: open /uni
+a: send {"subs":{"open":{"recover":true,"offset":1}}}
+a: like "open":\{"recoverable":true,"epoch":"(?<epoch>\w+)","offset":1,"positioned":true,"was_recovering":true,"recovered":true,"publications":\[\{"data":\{"n":3\},"offset":2\}\]\}
+a: close 1000
+b: open /uni
+b: send {"subs":{"open":{"recover":true,"offset":1,"epoch":"none"}}}
+b: like "open":\{"recoverable":true,"epoch":"$epoch","offset":2,"positioned":true,"was_recovering":true\}
+b: close 1000
+c: open /uni
+c: send {"subs":{"open":{"recover":true,"offset":2,"epoch":"$epoch"}}}
+c: like "offset":2,"positioned":true,"was_recovering":true,"recovered":true\}
+push: room open {"n":4}
+c: recv {"channel":"open","pub":{"data":{"n":4},"offset":3}}
+c: close 1000
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 3: rooms that the client may not follow are left out
+--- websocket
+a: open /uni
+a: send {"subs":{"open":{},"users":{},"$secret":{},"#u1":{}}}
+a: like ^\{"connect":\{(?!.*(users|secret|#u1)).*"open":\{
+a: close 1000
+b: open /jwt
+b: send {"token":"JWT(HS256 hs256 {"sub":"u1"})","subs":{"users":{}}}
+b: like ^\{"connect":\{(?=.*"users":\{)(?=.*"#u1":\{)
+push: user u1 1
+b: recv {"channel":"#u1","pub":{"data":1,"offset":1}}
+b: close 1000
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 4: faults
+--- websocket
+a: open /uni
+a: send hello
+a: recv_close 3501
+b: open /uni
+b: send {"subs":{"nothing":{}}}
+b: recv_close 3501
+c: open /uni
+c: send {"subs":{"open":{"offset":-1}}}
+c: recv_close 3501
+d: open /jwt
+d: send {"token":"nonsense"}
+d: recv_close 3500
+e: open /jwt
+e: send {"token":"JWT(HS256 hs256 {"sub":"u1","exp":now-60})"}
+e: recv_close 3005 /connection expired/
+f: open /jwt
+f: send {}
+f: recv_close 3501
+g: open /jwt
+g: send {"token":"JWT(HS256 hs256 {"sub":"u1","channels":["nothing"]})"}
+g: recv_close 3004
+h: open /short
+h: recv_close 3502
+i: open /uni
+i: send {"subs":{"plain:1":{},"plain:2":{},"plain:3":{},"plain:4":{},"plain:5":{},"plain:6":{}}}
+i: recv_close 3507 /too many topics/
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 5: what the server does to a client
+--- websocket
+a: open /jwt
+a: send {"token":"JWT(HS256 hs256 {"sub":"u7"})"}
+a: like ^\{"connect":\{
+http: POST /api/subscribe 200 {"user":"u7","channel":"other"} => \{"result":\{\}\}
+a: like ^\{"channel":"other","subscribe":\{"recoverable":true
+push: room other 1
+a: recv {"channel":"other","pub":{"data":1,"offset":1}}
+http: POST /api/unsubscribe 200 {"user":"u7","channel":"other"} => \{"result":\{\}\}
+a: recv {"channel":"other","unsubscribe":{"code":2000,"reason":"server unsubscribe"}}
+http: POST /api/disconnect 200 {"user":"u7","disconnect":{"code":4001,"reason":"go"}} => \{"result":\{\}\}
+a: recv_close 4001 /go/
+--- no_error_log
+[error]
+[alert]
