@@ -971,6 +971,74 @@ im_json_next_string(im_str_t array, size_t *at, im_buf_t *arena, im_str_t *s)
 }
 
 
+/* Behind a string, whose first quote is at *at. */
+static size_t
+im_json_skip_string(im_str_t text, size_t at)
+{
+    for (at++; at < text.len && text.data[at] != '"'; at++) {
+        if (text.data[at] == '\\') {
+            at++;
+        }
+    }
+
+    return at;
+}
+
+
+im_int_t
+im_json_next_object(im_str_t text, size_t *at, im_str_t *object)
+{
+    size_t     i, depth;
+    im_uint_t  start;
+
+    for (start = *at; start < text.len; start++) {
+        if (memchr(" \t\r\n", text.data[start], 4) == NULL) {
+            break;
+        }
+    }
+
+    *at = start;
+
+    if (start == text.len) {
+        return IM_DECLINED;
+    }
+
+    for (i = start, depth = 0; i < text.len; i++) {
+
+        switch (text.data[i]) {
+
+        case '{':
+            depth++;
+            break;
+
+        case '}':
+            depth--;
+            break;
+
+        case '"':
+            i = im_json_skip_string(text, i);
+            break;
+
+        default:
+            break;
+        }
+
+        if (depth == 0) {
+            break;
+        }
+    }
+
+    if (i >= text.len || text.data[start] != '{') {
+        return IM_ERROR;
+    }
+
+    *object = im_str_set(text.data + start, i + 1 - start);
+    *at = i + 1;
+
+    return IM_OK;
+}
+
+
 static int
 im_json_absent(im_json_type_e type, const void *value)
 {

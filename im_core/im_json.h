@@ -99,6 +99,14 @@ im_int_t im_json_next_member(im_str_t object, size_t *at, im_buf_t *arena,
 im_int_t im_json_next_string(im_str_t array, size_t *at, im_buf_t *arena,
     im_str_t *s);
 
+/*
+ * The next one of objects that stand one after another, with or without white
+ * space between them; *at is 0 for the first one.  Only its end is found: it
+ * may hold anything.  IM_DECLINED: no more; IM_ERROR: *at is no object, or it
+ * has no end.
+ */
+im_int_t im_json_next_object(im_str_t text, size_t *at, im_str_t *object);
+
 /* Some values of *why: memory, not the text, was the problem, and others. */
 extern const char  im_json_no_memory[];
 extern const char  im_json_no_object[];

@@ -82,6 +82,7 @@ static const im_logic_route_t  im_logic_routes[] = {
     { "/v1/user/delete", "POST", im_logic_delete_handler, IM_ASKER_PAGE,
       IM_FORM_ACCOUNT, 0 },
     { "/api/v1/*", NULL, NULL, IM_ASKER_PAGE, IM_FORM_V1, 0 },
+    { "/api", "POST", im_logic_api_handler, IM_ASKER_ADMIN, IM_FORM_OWN, 1 },
     { "/api/*", "POST", im_logic_api_handler, IM_ASKER_ADMIN, IM_FORM_OWN, 1 },
     { NULL, NULL, NULL, IM_ASKER_PAGE, IM_FORM_OWN, 0 }
 };
@@ -99,7 +100,7 @@ im_logic_route_refuse(im_daemon_request_t *r, const im_logic_route_t *route,
     }
 
     /* what Centrifugo's libraries expect */
-    if (status == 401 && strncmp(route->path, "/api/", 5) == 0) {
+    if (status == 401 && route->handler == im_logic_api_handler) {
         im_buf_init(&nothing, 0);
         im_logic_reply(r, 401, &nothing);
         return;

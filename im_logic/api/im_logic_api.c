@@ -1,18 +1,29 @@
 /*
  * Copyright (C) The im authors
  *
- * POST /api/METHOD: Centrifugo's server API.
+ * POST /api/METHOD: Centrifugo's server API.  POST /api is the form that
+ * libraries of its earlier versions send: {"method":"..","params":{..}}, one or
+ * several, with an answer a line.
  *
  * A request is a list of commands; without a batch the list has one.  Commands
- * of a batch run one after another, or some at once where it is parallel.  The
+ * run one after another, or some at once in a batch that is parallel.  The
  * answers keep their order.
  */
+
+#include <strings.h>
 
 #include "im_logic_api.h"
 #include "im_logic_print.h"
 
 
 #define IM_API_AT_ONCE  16
+
+
+typedef enum {
+    IM_API_METHOD = 0,                  /* the path says which */
+    IM_API_BATCH,
+    IM_API_LINES                        /* of the earlier versions */
+} im_logic_api_form_e;
 
 
 /* A request. */
@@ -25,8 +36,8 @@ typedef struct {
     im_uint_t             under;        /* under way */
     im_uint_t             width;        /* at once */
     size_t                bytes;        /* of results */
-    const char           *bad;          /* of the batch's text */
-    unsigned              batch:1;
+    const char           *bad;          /* of the text around commands */
+    im_logic_api_form_e   form;
     unsigned              transport:1;  /* errors by HTTP status */
     unsigned              running:1;
 } im_logic_api_t;
@@ -36,6 +47,14 @@ typedef struct {
     im_json_strings_t  commands;
     int                parallel;
 } im_logic_batch_t;
+
+
+/* A command of the earlier versions. */
+typedef struct {
+    int64_t            id;
+    im_str_t           method;
+    im_str_t           params;
+} im_logic_line_t;
 
 
 static const im_logic_method_t  im_logic_methods[] = {
@@ -62,6 +81,51 @@ static const im_json_field_t  im_logic_batch_fields[] = {
 };
 
 
+static const im_json_field_t  im_logic_line_fields[] = {
+    im_json_row(im_logic_line_t, INT, id),
+    im_json_row(im_logic_line_t, STRING, method),
+    im_json_row(im_logic_line_t, RAW, params),
+    im_json_end
+};
+
+
+/* Around the answers of a form. */
+static const struct {
+    const char  *before;
+    const char  *between;
+    const char  *after;
+} im_logic_api_frames[] = {
+    [IM_API_METHOD] = { "", "", "\n" },
+    [IM_API_BATCH] = { "{\"replies\":[", ",", "]}\n" },
+    [IM_API_LINES] = { "", "\n", "\n" }
+};
+
+
+static void
+im_logic_api_answer(im_logic_api_t *api, im_logic_command_t *c, im_buf_t *b)
+{
+    im_str_t  name;
+
+    name = im_str_z(c->error != 0 ? "error" : "result");
+
+    if (api->form == IM_API_BATCH && c->error == 0) {
+        name = c->method->name;
+    }
+
+    im_buf_add_z(b, "{");
+
+    if (c->id != 0) {
+        im_logic_print(b, "\"id\":%u,", c->id);
+    }
+
+    im_logic_print(b, "\"%s\":%s}", name, im_buf_str(c->result));
+
+    if (c->result->failed) {
+        b->failed = 1;
+    }
+}
+
+
 static void
 im_logic_api_finish(im_logic_api_t *api)
 {
@@ -73,7 +137,7 @@ im_logic_api_finish(im_logic_api_t *api)
     c = api->commands;
     bad = api->bad;
 
-    if (bad == NULL && !api->batch) {
+    if (bad == NULL && api->form == IM_API_METHOD) {
         bad = c->bad;
     }
 
@@ -84,28 +148,20 @@ im_logic_api_finish(im_logic_api_t *api)
 
     b = im_daemon_buf(api->r, 2 * IM_LOGIC_MAX_REPLY);
 
-    if (api->transport && !api->batch && c->error != 0) {
+    if (api->transport && api->form == IM_API_METHOD && c->error != 0) {
         im_logic_print(b, "%s\n", im_buf_str(c->result));
         im_logic_reply(api->r, im_logic_command_status(c), b);
         return;
     }
 
-    im_buf_add_z(b, api->batch ? "{\"replies\":[" : "");
+    im_buf_add_z(b, im_logic_api_frames[api->form].before);
 
     for (i = 0; i < api->n; i++) {
-        c = &api->commands[i];
-
-        im_logic_print(b, i == 0 ? "{\"%s\":%s}" : ",{\"%s\":%s}",
-                       c->error != 0 ? im_str_z("error")
-                       : api->batch ? c->method->name : im_str_z("result"),
-                       im_buf_str(c->result));
-
-        if (c->result->failed) {
-            b->failed = 1;
-        }
+        im_buf_add_z(b, i > 0 ? im_logic_api_frames[api->form].between : "");
+        im_logic_api_answer(api, &api->commands[i], b);
     }
 
-    im_buf_add_z(b, api->batch ? "]}\n" : "\n");
+    im_buf_add_z(b, im_logic_api_frames[api->form].after);
     im_logic_reply(api->r, 200, b);
 }
 
@@ -182,7 +238,7 @@ im_logic_api_commands(im_logic_api_t *api, im_uint_t n)
         c->place = i;
         c->done = im_logic_api_done;
         c->api = api;
-        c->batch = api->batch;
+        c->batch = api->form != IM_API_METHOD;
     }
 
     return IM_OK;
@@ -265,10 +321,103 @@ im_logic_api_batch(im_logic_api_t *api)
 }
 
 
+/* Names of methods are of any case there. */
+static void
+im_logic_api_line(im_logic_command_t *c, const im_logic_line_t *line)
+{
+    const im_logic_method_t  *method;
+
+    c->id = line->id > 0 && line->id <= UINT32_MAX ? (uint32_t) line->id : 0;
+    c->params = line->params.len > 0 && line->params.data[0] != 'n'
+                ? line->params : im_str_z("{}");
+
+    for (method = im_logic_methods; method->handler != NULL; method++) {
+        if (method->name.len == line->method.len
+            && strncasecmp((char *) method->name.data,
+                           (char *) line->method.data, line->method.len)
+               == 0)
+        {
+            c->method = method;
+        }
+    }
+}
+
+
+/* Nothing is done unless all of them can be read. */
+static im_int_t
+im_logic_api_lines(im_logic_api_t *api)
+{
+    size_t           at;
+    im_int_t         rc;
+    im_str_t         text;
+    im_uint_t        n;
+    im_logic_line_t  line;
+
+    at = 0;
+    n = 0;
+
+    while ((rc = im_json_next_object(api->r->body, &at, &text)) == IM_OK) {
+        n++;
+    }
+
+    if (rc == IM_ERROR || n == 0) {
+        api->bad = "the body is not one or more objects with \"method\" and "
+                   "\"params\"";
+        return IM_ERROR;
+    }
+
+    if (n > api->logic->conf.max_targets) {
+        api->bad = "the body has too many elements";
+        return IM_ERROR;
+    }
+
+    if (im_logic_api_commands(api, n) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    for (at = 0, n = 0; n < api->n; n++) {
+        memset(&line, 0, sizeof(im_logic_line_t));
+        (void) im_json_next_object(api->r->body, &at, &text);
+
+        if (im_logic_decode(api->r, text, im_logic_line_fields, 0, &line,
+                            &api->bad)
+            != IM_OK)
+        {
+            return IM_ERROR;
+        }
+
+        im_logic_api_line(&api->commands[n], &line);
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_logic_api_method_of_path(im_logic_api_t *api)
+{
+    if (im_logic_api_commands(api, 1) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    api->commands[0].method = im_logic_api_method(api->r->name);
+    api->commands[0].params = api->r->body;
+
+    return IM_OK;
+}
+
+
+/* By im_logic_api_form_e. */
+static im_int_t (*const im_logic_api_readers[])(im_logic_api_t *api) = {
+    [IM_API_METHOD] = im_logic_api_method_of_path,
+    [IM_API_BATCH] = im_logic_api_batch,
+    [IM_API_LINES] = im_logic_api_lines
+};
+
+
 void
 im_logic_api_handler(im_daemon_request_t *r)
 {
-    im_int_t         rc;
     im_logic_api_t  *api;
 
     api = im_daemon_alloc(r, sizeof(im_logic_api_t));
@@ -281,17 +430,16 @@ im_logic_api_handler(im_daemon_request_t *r)
     api->r = r;
     api->width = 1;
     api->transport = im_str_eq(r->error_mode, im_str_z("transport"));
-    api->batch = im_str_eq(r->name, im_str_z("batch"));
 
-    rc = api->batch ? im_logic_api_batch(api) : im_logic_api_commands(api, 1);
+    if (r->name.len == 0) {
+        api->form = IM_API_LINES;
 
-    if (rc != IM_OK && api->bad == NULL) {
-        api->bad = im_json_no_memory;
+    } else if (im_str_eq(r->name, im_str_z("batch"))) {
+        api->form = IM_API_BATCH;
     }
 
-    if (rc == IM_OK && !api->batch) {
-        api->commands[0].method = im_logic_api_method(r->name);
-        api->commands[0].params = r->body;
+    if (im_logic_api_readers[api->form](api) != IM_OK && api->bad == NULL) {
+        api->bad = im_json_no_memory;
     }
 
     im_logic_api_run(api);

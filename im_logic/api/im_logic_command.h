@@ -42,6 +42,7 @@ struct im_logic_command_s {
     im_buf_t                 *result;    /* JSON object; of an error too */
     im_uint_t                 error;     /* im_error_e; 0: none */
     im_uint_t                 place;     /* in the batch */
+    uint32_t                  id;        /* of the answer; 0: none */
     im_logic_command_pt       done;      /* of im_logic_api_t */
     void                     *api;
     unsigned                  batch:1;

@@ -2,12 +2,14 @@
  * Copyright (C) The im authors
  *
  * The npm package cent.js, a library of backends, as it is, against the server
- * API; beside it clients of the npm package centrifuge.
+ * API; beside it clients of the npm package centrifuge, and Python's cent 4,
+ * which speaks as Centrifugo 3 did.
  */
 
 'use strict';
 
 const assert = require('assert');
+const { execFile } = require('child_process');
 const crypto = require('crypto');
 const fs = require('fs');
 const os = require('os');
@@ -219,6 +221,57 @@ async function talk(tap, stack) {
 }
 
 
+/* What cent 4 got, a value for each call. */
+function cent4(stack) {
+    return new Promise((resolve, reject) => {
+        execFile('/usr/bin/python3',
+                 [path.join(__dirname, 'cent4.py'), stack.url + '/api', apiKey],
+                 { env: { ...process.env,
+                          PYTHONPATH: path.join(__dirname, 'python',
+                                                'cent-4.1.0') } },
+                 (error, stdout, stderr) => error
+                     ? reject(new Error(stderr))
+                     : resolve(stdout.trim().split('\n').map(JSON.parse)));
+    });
+}
+
+
+async function earlier(tap, stack) {
+    await tap.ok('cent 4 of Python', async () => {
+        const got = await cent4(stack);
+        const epoch = got[0].epoch;
+
+        assert.match(epoch, /^\w+$/);
+        assert.deepEqual(got.slice(0, 6), [
+            { offset: 1, epoch },
+            { responses: [
+                { result: { offset: 2, epoch } },
+                { error: { code: 102,
+                           message: 'unknown channel: no im_room rule' } }
+            ] },
+            { publications: [{ data: { n: 1 }, offset: 1 },
+                             { data: { n: 2 }, offset: 2 }],
+              epoch, offset: 2 },
+            {},
+            { num_clients: 0, num_users: 0 },
+            {}
+        ]);
+        assert.equal(got[6].nodes[0].name, 'comet-1');
+        assert.deepEqual(got.slice(7), [
+            null, null, null, null,
+            ['error', "{'code': 102, "
+                      + "'message': 'unknown channel: no im_room rule'}"],
+            [{ result: { offset: 3, epoch } },
+             { error: { code: 102,
+                        message: 'unknown channel: no im_room rule' } },
+             { result: { publications: [{ data: 3, offset: 3 }], epoch,
+                         offset: 3 } }]
+        ]);
+        return true;
+    });
+}
+
+
 async function main() {
     const tap = new Tap();
 
@@ -232,7 +285,10 @@ async function main() {
     api = new CentClient({ url: stack.url + '/api', apiKey });
     tap.look = () => [last('events', events)];
 
-    await run(tap, stack, () => talk(tap, stack), () => {
+    await run(tap, stack, async () => {
+        await talk(tap, stack);
+        await earlier(tap, stack);
+    }, () => {
         clients.forEach((client) => client.disconnect());
         fs.rmSync(dir, { recursive: true, force: true });
     });

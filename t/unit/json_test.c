@@ -918,7 +918,50 @@ test_embeds(void **state)
 }
 
 
+static void
+test_objects(void **state)
+{
+    size_t    i, at;
+    im_str_t  text, object;
+
+    static const char *const  bad[] = {
+        "1", "{", "[]", "\"{}\"", "}", "{\"a\":\"}", "{\"a\":\"\\\"}", "{{}",
+        ",{}", "{}x", "{} {"
+    };
+
+    (void) state;
+
+    text = im_str_z(" {\"a\":{\"b\":\"}\\\"{\"}}{}\n{\"c\":[{}]}\r\n\t");
+    at = 0;
+
+    assert_int_equal(im_json_next_object(text, &at, &object), IM_OK);
+    test_str(object, "{\"a\":{\"b\":\"}\\\"{\"}}");
+    assert_int_equal(im_json_next_object(text, &at, &object), IM_OK);
+    test_str(object, "{}");
+    assert_int_equal(im_json_next_object(text, &at, &object), IM_OK);
+    test_str(object, "{\"c\":[{}]}");
+    assert_int_equal(im_json_next_object(text, &at, &object), IM_DECLINED);
+
+    at = 0;
+    assert_int_equal(im_json_next_object(im_str_z(""), &at, &object),
+                     IM_DECLINED);
+
+    for (i = 0; i < test_count(bad); i++) {
+        text = copy_of(im_str_z(bad[i]));
+        at = 0;
+
+        while (im_json_next_object(text, &at, &object) == IM_OK) {
+            assert_true(at <= text.len);
+        }
+
+        assert_int_equal(im_json_next_object(text, &at, &object), IM_ERROR);
+        free(text.data);
+    }
+}
+
+
 static const struct CMUnitTest  tests[] = {
+    alloc_test(test_objects),
     alloc_test(test_embeds),
     cmocka_unit_test(test_fault),
     alloc_test(test_encode),
