@@ -194,7 +194,8 @@ typedef struct {
 
 /*
  * A form in which followers of a topic get its messages.  Each callback appends
- * whole frames.  All but message may be NULL: the form has no such frame.
+ * whole frames, or nothing: this message is not for them.  All but message may
+ * be NULL: the form has no such frame.
  */
 typedef struct {
     void      (*message)(im_buf_t *b, const im_transport_t *transport,

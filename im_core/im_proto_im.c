@@ -9,12 +9,12 @@
 
 #include "im_proto.h"
 #include "im_json.h"
+#include "im_key.h"
 
 
 #define IM_PROTO_IM_MAX_FIRST  16384
 #define IM_PROTO_IM_MAX_TOKEN  8192
 #define IM_PROTO_IM_NO_ROOM    -1
-#define IM_PROTO_IM_ROOM_LEN   11          /* of "-2147483648" */
 #define IM_PROTO_IM_RESUMES    3           /* room, inbox, broadcast */
 #define IM_PROTO_IM_NO_NUMBER  INT64_MIN
 #define IM_PROTO_IM_JSON       (IM_JSON_ANY_CASE|IM_JSON_NULLS)
@@ -31,6 +31,7 @@
 typedef struct {
     im_str_t  auth;
     int64_t   room;
+    im_str_t  name;          /* of the room, instead of a number */
     int64_t   seq;
     im_str_t  epoch;
     int64_t   last;
@@ -48,6 +49,11 @@ typedef struct {
 
 
 typedef struct {
+    im_str_t  to;            /* JSON */
+} im_proto_im_tags_t;
+
+
+typedef struct {
     int64_t   code;
     im_str_t  msg;
 } im_proto_im_payload_t;
@@ -56,6 +62,7 @@ typedef struct {
 static const im_json_field_t  im_proto_im_first_fields[] = {
     im_json_row_as(im_proto_im_first_t, STRING, "Auth", auth),
     im_json_row_as(im_proto_im_first_t, INT, "RoomId", room),
+    im_json_row_as(im_proto_im_first_t, STRING, "Room", name),
     im_json_row_as(im_proto_im_first_t, INT, "Seq", seq),
     im_json_row_as(im_proto_im_first_t, STRING, "Epoch", epoch),
     im_json_row_as(im_proto_im_first_t, INT, "Last", last),
@@ -85,6 +92,7 @@ static const struct {
 } im_proto_im_wrongs[] = {
     im_proto_im_wrong(STRING, "Auth", "auth must be a string"),
     im_proto_im_wrong(INT, "RoomId", "roomId must be a 32-bit integer"),
+    im_proto_im_wrong(STRING, "Room", "room must be a string"),
     im_proto_im_wrong(INT, "Seq", IM_PROTO_IM_BAD_SEQ),
     im_proto_im_wrong(STRING, "Epoch", "epoch must be a string"),
     im_proto_im_wrong(INT, "Last", IM_PROTO_IM_BAD_LAST),
@@ -96,11 +104,57 @@ static const struct {
     (sizeof(im_proto_im_wrongs) / sizeof(im_proto_im_wrongs[0]))
 
 
+static const im_json_field_t  im_proto_im_tags_fields[] = {
+    im_json_row(im_proto_im_tags_t, RAW, to),
+    im_json_end
+};
+
+
 static const im_json_field_t  im_proto_im_payload_fields[] = {
     im_json_row(im_proto_im_payload_t, INT, code),
     im_json_row(im_proto_im_payload_t, RAW, msg),
     im_json_end
 };
+
+
+/*
+ * A message that stands in the inbox of its sender is a copy of what the user
+ * "to" of its tags got.
+ */
+static im_int_t
+im_proto_im_copy(const im_message_t *m, im_str_t *to)
+{
+    im_str_t              owner;
+    const char           *why;
+    im_proto_im_tags_t    tags;
+    const im_envelope_t  *e;
+
+    e = m->envelope;
+
+    if (e->tags.len == 0 || m->topic.len < 2 || m->topic.data[0] != 'u') {
+        return IM_DECLINED;
+    }
+
+    owner = im_str_set(m->topic.data + 2, m->topic.len - 2);
+    memset(&tags, 0, sizeof(im_proto_im_tags_t));
+    why = NULL;
+
+    if (!im_str_eq(owner, e->user)
+        || im_json_decode(e->tags, im_proto_im_tags_fields, IM_JSON_LAX, NULL,
+                          &tags, &why)
+           != IM_OK)
+    {
+        return why == im_json_no_memory ? IM_ERROR : IM_DECLINED;
+    }
+
+    if (tags.to.len == 0 || tags.to.data[0] != '"') {
+        return IM_DECLINED;
+    }
+
+    *to = tags.to;
+
+    return IM_OK;
+}
 
 
 static void
@@ -178,16 +232,60 @@ im_proto_im_add_position(im_buf_t *b, uint64_t seq, im_str_t epoch)
 }
 
 
+/* What clients that ask for positions get besides; copies are for them. */
+static void
+im_proto_im_add_more(im_buf_t *b, const im_message_t *m, im_str_t to)
+{
+    const im_envelope_t  *e;
+
+    e = m->envelope;
+
+    if (to.len > 0) {
+        im_buf_add_z(b, ",\"tuid\":");
+        im_buf_add_str(b, to);
+
+        if (e->session.len > 0) {
+            im_buf_add_z(b, ",\"session\":");
+            im_json_add_string(b, e->session);
+        }
+    }
+
+    if (m->numbered) {
+        im_proto_im_add_position(b, m->seq, m->epoch);
+    }
+
+    if (m->topic.len > 0 && m->topic.data[0] == 'b') {
+        im_buf_add_z(b, ",\"broadcast\":true");
+    }
+
+    if (e->time > 0) {
+        im_buf_add_z(b, ",\"time\":");
+        im_buf_add_uint(b, e->time);
+    }
+}
+
+
 static void
 im_proto_im_add_message(im_buf_t *b, const im_transport_t *transport,
     const im_message_t *m, im_uint_t positions)
 {
-    u_char                what;
     size_t                start;
+    im_int_t              rc;
+    im_str_t              to;
     const im_envelope_t  *e;
 
     e = m->envelope;
-    what = m->topic.len > 0 ? m->topic.data[0] : 'r';
+    to = im_str_set(NULL, 0);
+    rc = im_proto_im_copy(m, &to);
+
+    if (rc == IM_ERROR) {
+        b->failed = 1;
+    }
+
+    if (rc == IM_OK && !positions) {
+        return;
+    }
+
     start = im_frame_start(b, transport);
 
     im_proto_im_add_payload(b, e);
@@ -197,17 +295,11 @@ im_proto_im_add_message(im_buf_t *b, const im_transport_t *transport,
     im_buf_add_z(b, ",\"fname\":");
     im_json_add_string(b, e->name);
     im_buf_add_z(b, ",\"op\":");
-    im_buf_add_int(b, what == 'u' ? IM_PROTO_IM_OP_USER
-                                  : IM_PROTO_IM_OP_ROOM);
+    im_buf_add_int(b, m->topic.len > 0 && m->topic.data[0] == 'u'
+                      ? IM_PROTO_IM_OP_USER : IM_PROTO_IM_OP_ROOM);
 
     if (positions) {
-        if (m->numbered) {
-            im_proto_im_add_position(b, m->seq, m->epoch);
-        }
-
-        if (what == 'b') {
-            im_buf_add_z(b, ",\"broadcast\":true");
-        }
+        im_proto_im_add_more(b, m, to);
     }
 
     im_buf_add_z(b, "}");
@@ -245,20 +337,28 @@ im_proto_im_room_id(im_str_t room)
 }
 
 
-/* roomId is -1 if the name is not a decimal int32. */
+/* One whose name is not the decimal of an int32 has its name, too. */
 static void
 im_proto_im_room_info(im_buf_t *b, const im_transport_t *transport,
     const im_room_info_t *info)
 {
     size_t     start;
+    int32_t    id;
     im_uint_t  i;
 
+    id = im_proto_im_room_id(info->room);
     start = im_frame_start(b, transport);
 
     im_buf_add_z(b, "{\"op\":");
     im_buf_add_int(b, IM_PROTO_IM_OP_INFO);
     im_buf_add_z(b, ",\"roomId\":");
-    im_buf_add_int(b, im_proto_im_room_id(info->room));
+    im_buf_add_int(b, id);
+
+    if (id == IM_PROTO_IM_NO_ROOM) {
+        im_buf_add_z(b, ",\"room\":");
+        im_json_add_string(b, info->room);
+    }
+
     im_buf_add_z(b, ",\"count\":");
     im_buf_add_uint(b, info->count);
     im_buf_add_z(b, ",\"roomUserInfo\":{");
@@ -290,9 +390,10 @@ im_proto_im_message_at(im_buf_t *b, const im_transport_t *transport,
 }
 
 
+/* session: the client's own, or "". */
 static void
 im_proto_im_add_at(im_buf_t *b, const im_transport_t *transport,
-    const im_subscribed_t *sub)
+    const im_subscribed_t *sub, im_str_t session)
 {
     size_t    start;
     im_str_t  room;
@@ -306,6 +407,12 @@ im_proto_im_add_at(im_buf_t *b, const im_transport_t *transport,
 
     case 'u':
         im_buf_add_z(b, ",\"inbox\":true");
+
+        if (session.len > 0) {
+            im_buf_add_z(b, ",\"session\":");
+            im_json_add_string(b, session);
+        }
+
         break;
 
     case 'b':
@@ -336,7 +443,7 @@ static im_int_t
 im_proto_im_moved(im_buf_t *b, const im_transport_t *transport,
     const im_subscribed_t *sub)
 {
-    im_proto_im_add_at(b, transport, sub);
+    im_proto_im_add_at(b, transport, sub, im_str_z(""));
 
     return IM_OK;
 }
@@ -545,7 +652,7 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
     }
 
     /* reserve all at once, so that nothing of the command moves */
-    len = message.len + sizeof("r:") + IM_PROTO_IM_ROOM_LEN
+    len = message.len + sizeof("r:") + IM_NAME_MAX
           + (IM_PROTO_IM_RESUMES + 1) * sizeof(im_resume_t);
 
     if (im_buf_reserve(arena, len) == NULL) {
@@ -578,13 +685,25 @@ im_proto_im_first(im_str_t message, im_buf_t *arena, im_command_t *command)
         return;
     }
 
+    if (first.name.len > IM_NAME_MAX) {
+        im_proto_im_fault(command, IM_REASON_BAD_REQUEST, "room is too long");
+        return;
+    }
+
     command->type = IM_COMMAND_CONNECT;
     command->token = first.auth;
 
-    if (first.room != IM_PROTO_IM_NO_ROOM) {
+    if (first.name.len > 0 || first.room != IM_PROTO_IM_NO_ROOM) {
         len = arena->len;
         im_buf_add_z(arena, "r:");
-        im_buf_add_int(arena, first.room);
+
+        if (first.name.len > 0) {
+            im_buf_add_str(arena, first.name);
+
+        } else {
+            im_buf_add_int(arena, first.room);
+        }
+
         command->room = im_str_set(arena->data + len + 2, arena->len - len - 2);
     }
 
@@ -618,7 +737,7 @@ im_proto_im_reply(im_buf_t *b, const im_transport_t *transport,
     for (i = 0; i < reply->nsubs; i++) {
         sub = &reply->subs[i];
 
-        im_proto_im_add_at(b, transport, sub);
+        im_proto_im_add_at(b, transport, sub, reply->session);
 
         for (k = 0; k < sub->nmessages; k++) {
             im_proto_im_add_message(b, transport, &sub->messages[k], 1);

@@ -96,16 +96,23 @@ a: silent
 
 
 
-=== TEST 4: nobody gets what is for somebody who is away
+=== TEST 4: a message to a user that is away waits in the inbox
 --- websocket
-http: POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=nobody 200 {"msg":"x"} => \A\{"code":-11,"msg":"发送失败"\}\s*\z
-http: POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=u3 200 {"msg":"x"} => "code":-11,
+http: POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=u3 200 {"msg":"first"} => \A\{"code":0,"msg":"success"\}\s*\z
+http: POST /api/v1/push?auth=bbbbbbbbbbbbbbbb&userId=u3 200 {"msg":"second"} => "code":0,
 c: open /ws
-c: send {"auth":"cccccccccccccccc","roomId":1}
-c: recv op 4
-until: POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=u3 {"msg":"now"} => "code":0,
-c: recv {"code":0,"msg":"now","fuid":"u1","fname":"Ann","op":2}
-c: silent
+c: send {"auth":"cccccccccccccccc","roomId":-1,"inbox":{"last":10}}
+c: recv op 7 broadcast=true
+c: recv op 7 inbox=true seq=0
+c: recv msg "first"
+c: recv msg "second"
+old: open /ws
+old: send {"auth":"cccccccccccccccc","roomId":-1}
+until: /im/users/u3 "sessions":\[\{[^\]]*\},\{
+http: POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=u3 200 {"msg":"now"} => "code":0,
+c: recv msg "now"
+old: recv {"code":0,"msg":"now","fuid":"u1","fname":"Ann","op":2}
+old: silent
 --- no_error_log
 [error]
 [alert]
@@ -411,5 +418,73 @@ a: send {"id":3,"publish":{"channel":"1","data":1}}
 a: upto "id":3,"error":\{"code":103
 a: send {"id":4,"publish":{"channel":"2","data":1}}
 a: upto "id":4,"error":\{"code":103
+--- no_error_log
+[alert]
+
+
+
+=== TEST 17: an inbox without history keeps nothing
+--- http_config
+    im_room 1       history=100 ttl=1h;
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /api/v1/ { fastcgi_pass im_logic; include im_params; }
+--- tokens
+aaaaaaaaaaaaaaaa u1 Ann
+bbbbbbbbbbbbbbbb u2 Bob
+dddddddddddddddd u4 Dan
+--- websocket
+http: POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=nobody 200 {"msg":"x"} => \A\{"code":-11,"msg":"发送失败"\}\s*\z
+http: POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=u4 200 {"msg":"x"} => "code":-11,
+c: open /ws
+c: send {"auth":"dddddddddddddddd","roomId":1}
+c: recv op 4
+until: POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=u4 {"msg":"now"} => "code":0,
+c: recv {"code":0,"msg":"now","fuid":"u1","fname":"Ann","op":2}
+c: silent
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 18: what a sender has kept for users that are away is bounded
+--- http_config
+    im_room 1       history=100 ttl=1h;
+    im_inbox        history=5 ttl=1h;
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /api/v1/ { fastcgi_pass im_logic; include im_params; }
+--- tokens
+aaaaaaaaaaaaaaaa u1 Ann
+bbbbbbbbbbbbbbbb u2 Bob
+dddddddddddddddd u4 Dan
+--- websocket
+until: POST /api/v1/push?auth=bbbbbbbbbbbbbbbb&userId=far {"msg":"x"} => "code":0,
+same: 99 POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=away => 99 \A\{"code":-1,
+same: 99 POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=away {"msg":"x"} => 99 \A\{"code":0,
+until: POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=away {"msg":"x"} => "code":-1,
+http: POST /api/v1/push?auth=aaaaaaaaaaaaaaaa&userId=away2 200 {"msg":"x"} => (?i)Retry-After: \d
+http: POST /api/v1/push?auth=bbbbbbbbbbbbbbbb&userId=away 200 {"msg":"x"} => "code":0,
 --- no_error_log
 [alert]

@@ -303,3 +303,112 @@ j: recv op 4 roomId=4
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 11: rooms by any name
+--- http_config
+    im_room 1          history=10 ttl=1h;
+    im_room chat:*     history=10 ttl=1h;
+    im_room $$*        history=10 ttl=1h;
+    im_room vip        history=10 ttl=1h join=user;
+    im_inbox           history=10 ttl=1h;
+    im_broadcast       history=10 ttl=1h;
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /api/v1/ { fastcgi_pass im_logic; include im_params; }
+--- tokens
+0123456789abcdef u1 Ann
+fedcba9876543210 u2 Bob 1,chat:*
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","room":"chat:a b"}
+a: recv {"op":4,"roomId":-1,"room":"chat:a b","count":1,"roomUserInfo":{"u1":"Ann"}}
+b: open /ws
+b: send {"AUTH":"fedcba9876543210","ROOM":"chat:a b","roomId":1}
+b: recv {"op":4,"roomId":-1,"room":"chat:a b","count":2,"roomUserInfo":{"u1":"Ann","u2":"Bob"}}
+a: recv op 4 count=2 room="chat:a\u0020b"
+push: room 1 "not here"
+http: POST /api/v1/pushRoom?auth=0123456789abcdef&room=chat%3Aa%20b 200 {"msg":"hi"} => "code":0,
+a: recv_text {"code":0,"msg":"hi","fuid":"u1","fname":"Ann","op":3}
+b: recv_text {"code":0,"msg":"hi","fuid":"u1","fname":"Ann","op":3}
+http: POST /api/v1/getRoomInfo?room=chat:a+b 200 => "code":0,
+b: recv {"op":4,"roomId":-1,"room":"chat:a b","count":2,"roomUserInfo":{"u1":"Ann","u2":"Bob"}}
+http: POST /api/v1/count?room=none 200 => "code":-11,
+http: POST /api/v1/pushRoom?auth=fedcba9876543210&room=vip 200 {"msg":"x"} => "code":-11,
+http: POST /api/v1/pushRoom?auth=0123456789abcdef&room= 200 {"msg":"x"} => "code":-11,
+http: POST /api/v1/pushRoom?auth=0123456789abcdef&rid=1&room=a%00 200 {"msg":"x"} => "code":-11,
+c: open /ws
+c: send {"room":"none"}
+c: recv_close 1008 /no such room/
+d: open /ws
+d: send {"room":"vip"}
+d: recv_close 1008 /the room is for signed-in users/
+e: open /ws
+e: send {"auth":"fedcba9876543210","room":"vip"}
+e: recv_close 1008 /the room is not allowed/
+f: open /ws
+f: send {"room":5}
+f: recv_close 1008 /room must be a string/
+g: open /ws
+g: send {"room":"FILL(254)"}
+g: recv_close 1008 /room is too long/
+h: open /ws
+h: send {"auth":"0123456789abcdef","room":"$$a"}
+h: recv_close 1008 /the room is for clients with a token for it/
+i: open /ws
+i: send {"room":"","roomId":1}
+i: recv {"op":4,"roomId":1,"count":0,"roomUserInfo":{}}
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 12: a message to a user that is away is kept, and its sender has a copy
+--- websocket
+a: open /ws
+a: send {"auth":"0123456789abcdef","roomId":-1,"seq":0}
+a: recv op 7 broadcast=true
+a: like "op":7,"inbox":true,"session":"(?<session>[0-9a-f-]{36})","seq":0,
+a2: open /ws
+a2: send {"auth":"0123456789abcdef","roomId":-1,"seq":0}
+a2: recv op 7 broadcast=true
+a2: recv op 7 inbox=true
+old: open /ws
+old: send {"auth":"0123456789abcdef","roomId":-1}
+http: POST /api/v1/push?auth=0123456789abcdef&userId=u2&session=$session 200 {"msg":"hello","code":3} => "code":0,
+a2: like ^\{"code":3,"msg":"hello","fuid":"u1","fname":"Ann","op":2,"tuid":"u2","session":"$session","seq":1,"epoch":"\w+","time":\d{13}\}$
+http: POST /api/v1/push?auth=0123456789abcdef&userId=u2 200 {"msg":"again"} => "code":0,
+a: like "msg":"again","fuid":"u1","fname":"Ann","op":2,"tuid":"u2","seq":2,"epoch":"\w+","time":\d{13}\}
+a2: recv msg "again"
+b: open /ws
+b: send {"auth":"fedcba9876543210","roomId":-1,"inbox":{"last":10}}
+b: recv op 7 broadcast=true
+b: recv op 7 inbox=true seq=0
+b: like "msg":"hello","fuid":"u1","fname":"Ann","op":2,"seq":1,"epoch":"\w+","time":\d{13}\}
+b: like "msg":"again","fuid":"u1","fname":"Ann","op":2,"seq":2,"epoch":"\w+","time":\d{13}\}
+http: POST /api/v1/push?auth=fedcba9876543210&userId=u1 200 {"msg":"to you"} => "code":0,
+a: like "msg":"to you","fuid":"u2","fname":"Bob","op":2,"seq":3,
+a2: like "msg":"to you","fuid":"u2","fname":"Bob","op":2,"seq":3,
+old: recv_text {"code":0,"msg":"to you","fuid":"u2","fname":"Bob","op":2}
+b: like "msg":"to you","fuid":"u2","fname":"Bob","op":2,"tuid":"u1","seq":3,
+http: POST /api/v1/push?auth=0123456789abcdef&userId=u1 200 {"msg":"to myself"} => "code":0,
+a: like "msg":"to myself","fuid":"u1","fname":"Ann","op":2,"seq":4,
+old: recv_text {"code":0,"msg":"to myself","fuid":"u1","fname":"Ann","op":2}
+http: POST /api/v1/push?auth=0123456789abcdef&userId=u2&session=x 200 {"msg":"x"} => "code":-11,
+a: silent
+old: silent
+--- no_error_log
+[error]
+[alert]

@@ -202,7 +202,7 @@ c: silent
 a: open /ws
 a: send {"auth":"0123456789abcdef","roomId":-1,"seq":0}
 a: recv op 7 broadcast=true
-a: like "op":7,"inbox":true,"seq":(?<s>\d+),"epoch":"(?<e>\w+)"
+a: like "op":7,"inbox":true,"session":"[0-9a-f-]{36}","seq":(?<s>\d+),"epoch":"(?<e>\w+)"
 push: user u1 "first"
 a: like ^\{"code":0,"msg":"first",.*"op":2,"seq":$seq,"epoch":"$epoch"
 a: close
@@ -211,7 +211,7 @@ push: all "news"
 b: open /ws
 b: send {"auth":"0123456789abcdef","roomId":-1,"seq":0,"inbox":{"seq":$s,"epoch":"$e"}}
 b: recv op 7 broadcast=true
-b: recv {"op":7,"inbox":true,"seq":$s,"epoch":"$e","recovered":true}
+b: like "op":7,"inbox":true,"session":"[0-9a-f-]{36}","seq":$s,"epoch":"$e","recovered":true\}
 b: recv msg "first"
 b: recv msg "mail"
 push: user u1 "now"

@@ -207,6 +207,15 @@ im_logic_v1_room(im_daemon_request_t *r, im_str_t *room)
     im_buf_t  *b;
     uint64_t   n;
 
+    switch (im_logic_query(r, "room", IM_NAME_MAX, room)) {
+
+    case IM_OK:
+        return im_name_valid(*room) ? IM_OK : IM_ERROR;
+
+    case IM_ERROR:
+        return IM_ERROR;
+    }
+
     if (im_logic_query_number(r, "rid", INT32_MAX, &n) != IM_OK) {
         return IM_ERROR;
     }

@@ -44,7 +44,7 @@ void im_logic_v1_preflight(im_daemon_request_t *r, im_logic_form_e form);
 void im_logic_v1_refuse(im_daemon_request_t *r, im_logic_form_e form,
     im_uint_t status);
 
-/* The argument "rid": a room's number, as the name that it has. */
+/* A room by "room", its name, or "rid", its number, as the name of that. */
 im_int_t im_logic_v1_room(im_daemon_request_t *r, im_str_t *room);
 
 void im_logic_v1_reply(im_daemon_request_t *r, im_uint_t status, int code);

@@ -3,11 +3,14 @@
  *
  * /api/v1/push and pushRoom: what the pages of the seed system send.
  *
- * The token says which user sends.  A message is a push like any other.
+ * The token says which user sends.  A message is a push like any other.  One to
+ * a user goes to the inbox of its sender, too: that copy is for the sender's
+ * other sessions.
  */
 
 #include "im_logic_seed.h"
 #include "im_logic_follows.h"
+#include "im_logic_limit.h"
 #include "im_logic_nodes.h"
 #include "im_logic_print.h"
 #include "im_logic_publish.h"
@@ -15,9 +18,14 @@
 #include "im_logic_v1.h"
 
 
+#define IM_V1_KEPT_MAX     100     /* messages at once, of a sender */
+#define IM_V1_KEPT_PERIOD  600     /* s: they are refilled in */
+
+
 typedef struct {
     im_daemon_request_t  *r;
     im_str_t              to;            /* user or room */
+    im_str_t              session;       /* that sends, "" unknown */
     im_logic_login_t      sender;
     im_buf_t             *message;
     unsigned              room:1;
@@ -42,6 +50,7 @@ static const im_json_field_t  im_logic_v1_fields[] = {
 static int
 im_logic_v1_read(im_logic_v1_push_t *push, im_str_t *token)
 {
+    u_char                id[16];
     im_int_t              rc;
     const char           *why;
     im_logic_v1_body_t    body;
@@ -66,6 +75,10 @@ im_logic_v1_read(im_logic_v1_push_t *push, im_str_t *token)
                     : im_logic_query(r, "userId", IM_NAME_MAX, &push->to);
 
     if (rc != IM_OK || !im_name_valid(push->to)
+        || im_logic_query(r, "session", IM_UUID_LEN, &push->session)
+           == IM_ERROR
+        || (push->session.len > 0
+            && im_id_uuid_decode(push->session, id) != IM_OK)
         || im_logic_token_shown(r, token) != IM_OK
         || !im_logic_token_valid(*token))
     {
@@ -87,10 +100,80 @@ im_logic_v1_code(im_uint_t status)
 }
 
 
+/* The message was accepted, whatever becomes of the copy. */
+static void
+im_logic_v1_copied(im_logic_publish_t *publish, void *data)
+{
+    im_logic_v1_push_t  *push = data;
+
+    im_logic_v1_reply(push->r, 200, IM_V1_OK);
+}
+
+
+/* NULL: no memory. */
+static im_logic_publish_t *
+im_logic_v1_message(im_logic_v1_push_t *push)
+{
+    im_logic_publish_t  *publish;
+
+    publish = im_logic_publish_create(push->r, 1);
+    if (publish == NULL) {
+        return NULL;
+    }
+
+    publish->message.type = IM_PUSH_JSON;
+    publish->message.user = push->sender.user;
+    publish->message.name = push->sender.name;
+    publish->message.data = im_buf_str(push->message);
+
+    return publish;
+}
+
+
+static void
+im_logic_v1_copy(im_logic_v1_push_t *push)
+{
+    im_buf_t            *tags;
+    im_logic_publish_t  *publish;
+
+    tags = im_daemon_buf(push->r, 6 * IM_NAME_MAX + 16);
+    im_logic_print(tags, "{\"to\":%j}", push->to);
+
+    publish = im_logic_v1_message(push);
+
+    if (publish != NULL && !tags->failed) {
+        publish->message.tags = im_buf_str(tags);
+        publish->message.session = push->session;
+
+        if (im_logic_publish_user(publish, push->sender.user) != NULL
+            && im_logic_publish_start(publish, push->r->id, im_logic_v1_copied,
+                                      push)
+               == IM_OK)
+        {
+            return;
+        }
+    }
+
+    im_logic_v1_copied(publish, push);
+}
+
+
 static void
 im_logic_v1_published(im_logic_publish_t *publish, void *data)
 {
-    im_logic_v1_reply(data, 200, im_logic_v1_code(publish->targets[0].status));
+    int                  code;
+    im_logic_v1_push_t  *push = data;
+
+    code = im_logic_v1_code(publish->targets[0].status);
+
+    if (code == IM_V1_OK && !push->room
+        && !im_str_eq(push->to, push->sender.user))
+    {
+        im_logic_v1_copy(push);
+
+    } else {
+        im_logic_v1_reply(push->r, 200, code);
+    }
 }
 
 
@@ -100,23 +183,18 @@ im_logic_v1_publish(im_logic_v1_push_t *push)
     im_logic_target_t   *t;
     im_logic_publish_t  *publish;
 
-    publish = im_logic_publish_create(push->r, 1);
+    publish = im_logic_v1_message(push);
     if (publish == NULL) {
         im_logic_v1_reply(push->r, 200, IM_V1_AWAY);
         return;
     }
-
-    publish->message.type = IM_PUSH_JSON;
-    publish->message.user = push->sender.user;
-    publish->message.name = push->sender.name;
-    publish->message.data = im_buf_str(push->message);
 
     t = push->room ? im_logic_publish_room(publish, push->to)
                    : im_logic_publish_user(publish, push->to);
 
     if (t == NULL
         || im_logic_publish_start(publish, push->r->id, im_logic_v1_published,
-                                  push->r)
+                                  push)
            != IM_OK)
     {
         im_logic_v1_reply(push->r, 200, im_logic_v1_code(publish->status));
@@ -125,17 +203,63 @@ im_logic_v1_publish(im_logic_v1_push_t *push)
 
 
 static void
+im_logic_v1_limit_handler(const im_link_reply_t *reply, void *data)
+{
+    im_uint_t            seconds;
+    im_logic_v1_push_t  *push = data;
+
+    if (im_logic_limit_read(reply, &seconds) == IM_OK) {
+        im_logic_v1_publish(push);
+
+    } else {
+        im_logic_v1_reply(push->r, 200, IM_V1_AWAY);
+    }
+}
+
+
+/*
+ * A user that is away finds the message in the inbox, if that keeps any.  A
+ * sender may name users that don't exist: the limit bounds what that stores.
+ */
+static void
+im_logic_v1_keep(im_logic_v1_push_t *push)
+{
+    im_logic_t        *logic;
+    const im_rule_t   *rule;
+    im_logic_limit_t   limit;
+
+    logic = push->r->data;
+    rule = im_rules_topic(&logic->nodes->rules,
+                          im_logic_topic(push->r, im_topic_user, push->to));
+
+    if (rule == NULL || rule->history == 0) {
+        im_logic_v1_reply(push->r, 200, IM_V1_SEND);
+        return;
+    }
+
+    limit.kind = IM_LIMIT_KEPT;
+    limit.n = IM_V1_KEPT_MAX;
+    limit.period = IM_V1_KEPT_PERIOD;
+    limit.subject = push->sender.user;
+
+    im_logic_limit(logic, &limit, im_logic_v1_limit_handler, push);
+}
+
+
+static void
 im_logic_v1_receiver_handler(const im_members_t *members, void *data)
 {
     im_logic_v1_push_t  *push = data;
 
-    if (members != NULL && members->nworkers > 0) {
-        im_logic_v1_publish(push);
-        return;
-    }
+    if (members == NULL) {
+        im_logic_v1_reply(push->r, 200, IM_V1_AWAY);
 
-    im_logic_v1_reply(push->r, 200, members == NULL ? IM_V1_AWAY
-                                                    : IM_V1_SEND);
+    } else if (members->nworkers > 0) {
+        im_logic_v1_publish(push);
+
+    } else {
+        im_logic_v1_keep(push);
+    }
 }
 
 
@@ -188,7 +312,6 @@ im_logic_v1_to_room(im_logic_v1_push_t *push)
 }
 
 
-/* A user without a session gets nothing, and the sender an error. */
 static void
 im_logic_v1_sender_handler(im_login_e rc, const im_logic_login_t *login,
     void *data)

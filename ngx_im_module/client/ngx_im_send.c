@@ -11,6 +11,7 @@
 
 #include "ngx_im_send.h"
 #include "ngx_im_output.h"
+#include "im_id.h"
 
 
 #define NGX_IM_SLOW        5000      /* ms in which a socket took nothing */
@@ -630,13 +631,50 @@ ngx_im_send_leave(ngx_im_session_t *s, im_sub_t *sub)
 }
 
 
+/*
+ * The session that has sent this message, if it follows the inbox that the
+ * message is for, and can be left out: what came before has been sent.
+ */
+static im_sub_t *
+ngx_im_send_sender(ngx_im_worker_t *w, im_topic_t *topic,
+    const im_message_t *m)
+{
+    u_char             id[16];
+    im_sub_t          *sub;
+    ngx_im_session_t  *s;
+
+    if (topic->name[0] != 'u'
+        || im_id_uuid_decode(m->envelope->session, id) != IM_OK)
+    {
+        return NULL;
+    }
+
+    s = ngx_im_session_by_id(w, id);
+    sub = s != NULL ? ngx_im_session_find_sub(s, im_topic_name(topic)) : NULL;
+
+    if (sub == NULL || s->phase != NGX_IM_OPEN) {
+        return NULL;
+    }
+
+    if (im_sub_state(sub) == IM_SUB_PENDING) {
+        ngx_im_send_session(s);
+    }
+
+    return im_sub_state(sub) == IM_SUB_IDLE ? sub : NULL;
+}
+
+
 ngx_int_t
 ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
     const im_message_t *m)
 {
     im_log_t   *log;
     im_str_t    frame;
+    im_sub_t   *sender;
     im_wire_t   wire;
+
+    sender = m->envelope->session.len > 0 ? ngx_im_send_sender(w, topic, m)
+                                          : NULL;
 
     for (log = topic->logs; log; log = log->next) {
 
@@ -654,8 +692,16 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
 
         frame = im_buf_str(&w->scratch);
 
+        if (frame.len == 0) {
+            continue;
+        }
+
         if (ngx_im_send_log(w, log, frame, m->seq) != NGX_OK) {
             return NGX_ERROR;
+        }
+
+        if (sender != NULL && sender->log == log) {
+            im_sub_advance(sender, im_sub_behind(sender));
         }
     }
 

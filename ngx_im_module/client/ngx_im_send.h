@@ -46,7 +46,11 @@ void ngx_im_send_forget(ngx_im_session_t *s);
 /* The next flush is to look at this log. */
 void ngx_im_send_flushed(ngx_im_worker_t *w, im_log_t *log);
 
-/* Frames m in every log of the topic and marks them for the flush. */
+/*
+ * Frames m in every log of the topic and marks them for the flush.  A message
+ * to an inbox isn't for the session that sent it, which may get it all the same
+ * where its socket is full.
+ */
 ngx_int_t ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
     const im_message_t *m);
 

@@ -788,6 +788,7 @@ ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
 static void
 ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 {
+    u_char            uuid[IM_UUID_LEN];
     size_t            left;
     im_sub_t         *sub;
     ngx_int_t         rc;
@@ -828,7 +829,10 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
     sub->data = NULL;
     im_sub_live(sub);
 
+    im_id_uuid(uuid, s->peer.id);
+
     ngx_im_reply_init(&reply, IM_REPLY_SUBSCRIBE, join->id);
+    reply.session = im_str_set(uuid, IM_UUID_LEN);
     reply.topic = begin.topic;
     reply.subs = &begin;
     reply.nsubs = 1;

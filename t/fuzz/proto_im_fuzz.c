@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void fuzz_first(im_str_t message);
 static void fuzz_push(im_str_t data, im_push_data_e type);
+static void fuzz_copy(im_str_t tags);
 static void fuzz_room_info(im_str_t s);
 static void fuzz_frame(im_buf_t *b);
 
@@ -30,6 +31,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_push(s, IM_PUSH_JSON);
     fuzz_push(s, IM_PUSH_TEXT);
     fuzz_push(s, IM_PUSH_BINARY);
+    fuzz_copy(s);
     fuzz_room_info(s);
 
     return 0;
@@ -46,7 +48,8 @@ fuzz_first(im_str_t message)
     im_proto_im.decode(&message, 0, &arena, &c);
 
     if (c.type == IM_COMMAND_CONNECT) {
-        if (c.token.len > 255 || c.room.len > 11) {
+        if (c.token.len > 255 || c.room.len > 253
+            || c.nresumes > 3) {
             abort();
         }
 
@@ -77,6 +80,33 @@ fuzz_push(im_str_t data, im_push_data_e type)
 
     im_buf_init(&b, 1 << 24);
     im_proto_im.forms[IM_FORM_PLAIN]->message(&b, &im_transport_ws, &m);
+    fuzz_frame(&b);
+}
+
+
+/* A message that its sender has in the inbox, whatever its tags are. */
+static void
+fuzz_copy(im_str_t tags)
+{
+    im_buf_t       b;
+    im_message_t   m;
+    im_envelope_t  e;
+
+    memset(&e, 0, sizeof(im_envelope_t));
+    e.type = IM_PUSH_TEXT;
+    e.user = im_str_z("u1");
+    e.session = tags;
+    e.tags = tags;
+    e.time = tags.len;
+
+    memset(&m, 0, sizeof(im_message_t));
+    m.topic = im_str_z("u:u1");
+    m.epoch = tags;
+    m.numbered = 1;
+    m.envelope = &e;
+
+    im_buf_init(&b, 1 << 24);
+    im_proto_im.forms[IM_FORM_POSITIONS]->message(&b, &im_transport_ws, &m);
     fuzz_frame(&b);
 }
 

@@ -270,12 +270,12 @@ test_room_info(void **state)
         const char  *room;
         const char  *id;
     } ids[] = {
-        { "1", "1" }, { "0", "0" }, { "-2", "-2" }, { "-1", "-1" },
-        { "2147483647", "2147483647" }, { "-2147483648", "-2147483648" },
-        { "2147483648", "-1" }, { "-2147483649", "-1" }, { "01", "-1" },
-        { "-0", "-1" }, { "+1", "-1" }, { "", "-1" }, { "-", "-1" },
-        { "1a", "-1" }, { "99999999999999999999999", "-1" }, { "chat", "-1" },
-        { "r:1", "-1" }, { "99999999999", "-1" }
+        { "1", "1" }, { "0", "0" }, { "-2", "-2" },
+        { "2147483647", "2147483647" }, { "-2147483648", "-2147483648" }
+    };
+    static const char  *const  names[] = {
+        "-1", "2147483648", "-2147483649", "01", "-0", "+1", "", "-", "1a",
+        "99999999999999999999999", "chat", "r:1", "99999999999"
     };
     char  wanted[128];
 
@@ -292,6 +292,14 @@ test_room_info(void **state)
         room_info(ids[i].room, 0, NULL, 0);
         sprintf(wanted, "{\"op\":4,\"roomId\":%s,\"count\":0,"
                 "\"roomUserInfo\":{}}", ids[i].id);
+        test_str(payload(), wanted);
+    }
+
+    for (i = 0; i < test_count(names); i++) {
+        im_buf_reset(&b, 4096);
+        room_info(names[i], 0, NULL, 0);
+        sprintf(wanted, "{\"op\":4,\"roomId\":-1,\"room\":\"%s\","
+                "\"count\":0,\"roomUserInfo\":{}}", names[i]);
         test_str(payload(), wanted);
     }
 
@@ -376,6 +384,12 @@ test_first(void **state)
           "t", "3" },
         { "{\"auth\":\"a\",\"auth\":\"b\",\"roomId\":1,\"roomId\":2}", "b",
           "2" },
+        { "{\"room\":\"chat:a\"}", "", "chat:a" },
+        { "{\"ROOM\":\"\\u0061\",\"roomId\":5}", "", "a" },
+        { "{\"room\":\"a\",\"roomId\":-1}", "", "a" },
+        { "{\"room\":\"\",\"roomId\":5}", "", "5" },
+        { "{\"room\":null,\"roomId\":-1}", "", "" },
+        { "{\"room\":\"5\"}", "", "5" },
         { " {\"auth\" : \"\\ud83d\\ude00\" } \n", "\xf0\x9f\x98\x80", "0" }
     };
 
@@ -460,6 +474,8 @@ test_first_wrong(void **state)
           "roomId must be a 32-bit integer" },
         { "\"roomId\":1,\"roomId\":\"2\"",
           "roomId must be a 32-bit integer" },
+        { "\"room\":1", "room must be a string" },
+        { "\"room\":{}", "room must be a string" },
         { "\"seq\":\"1\"", "seq must be an integer from 0 on" },
         { "\"seq\":1.5", "seq must be an integer from 0 on" },
         { "\"seq\":-1", "seq must be an integer from 0 on" },
@@ -633,6 +649,8 @@ test_first_positions(void **state)
         { "{\"LAST\":300,\"seq\":0,\"roomId\":1}", 1, "r:1=+300 " },
         { "{\"last\":300,\"seq\":4,\"roomId\":1}", 1, "r:1=:4+300 " },
         { "{\"last\":20,\"roomId\":-1}", 1, "" },
+        { "{\"last\":20,\"room\":\"chat:a\",\"roomId\":3}", 1,
+          "r:chat:a=+20 " },
         { "{\"roomId\":-1,\"inbox\":{\"last\":5},\"broadcast\":"
           "{\"epoch\":\"g\",\"last\":6}}", 1, "u:=+5 b=g:0+6 " }
     };
@@ -703,6 +721,86 @@ test_encode_seq(void **state)
 }
 
 
+/* A copy of what its sender has sent is for clients that ask for more. */
+static void
+test_encode_copy(void **state)
+{
+    size_t         i;
+    im_message_t   m;
+    im_envelope_t  e;
+
+    static const struct {
+        const char  *topic;
+        const char  *user;
+        const char  *tags;
+        const char  *session;
+        const char  *copy;       /* NULL: it isn't one */
+    } cases[] = {
+        { "u:ann", "ann", "{\"to\":\"bob\"}", "", ",\"tuid\":\"bob\"" },
+        { "u:ann", "ann", "{\"a\":\"b\", \"to\" : \"\\u0062\\\"\"}", "s1",
+          ",\"tuid\":\"\\u0062\\\"\",\"session\":\"s1\"" },
+        { "u:ann", "bob", "{\"to\":\"bob\"}", "s", NULL },
+        { "u:ann", "", "{\"to\":\"bob\"}", "s", NULL },
+        { "u:ann", "ann", "{\"To\":\"bob\"}", "s", NULL },
+        { "u:ann", "ann", "{\"to\":7}", "s", NULL },
+        { "u:ann", "ann", "{\"to\":null}", "s", NULL },
+        { "u:ann", "ann", "{", "s", NULL },
+        { "u:ann", "ann", "", "s", NULL },
+        { "r:ann", "ann", "{\"to\":\"bob\"}", "s", NULL },
+        { "b", "", "{\"to\":\"bob\"}", "s", NULL }
+    };
+    char  wanted[256];
+
+    (void) state;
+
+    memset(&e, 0, sizeof(im_envelope_t));
+    e.type = IM_PUSH_TEXT;
+    e.data = im_str_z("x");
+    e.time = 1700000000123;
+
+    memset(&m, 0, sizeof(im_message_t));
+    m.epoch = im_str_z("e");
+    m.seq = 7;
+    m.numbered = 1;
+    m.envelope = &e;
+
+    im_buf_init(&b, 1 << 20);
+
+    for (i = 0; i < test_count(cases); i++) {
+        m.topic = im_str_z(cases[i].topic);
+        e.user = im_str_z(cases[i].user);
+        e.tags = im_str_z(cases[i].tags);
+        e.session = im_str_z(cases[i].session);
+
+        im_buf_reset(&b, 1 << 20);
+        im_proto_im.forms[IM_FORM_PLAIN]->message(&b, &im_transport_ws, &m);
+
+        if (cases[i].copy != NULL) {
+            assert_int_equal(b.len, 0);
+
+        } else {
+            sprintf(wanted, "{\"code\":0,\"msg\":\"x\",\"fuid\":\"%s\","
+                    "\"fname\":\"\",\"op\":%d}", cases[i].user,
+                    cases[i].topic[0] == 'u' ? 2 : 3);
+            test_str(payload(), wanted);
+        }
+
+        im_buf_reset(&b, 1 << 20);
+        im_proto_im.forms[IM_FORM_POSITIONS]->message(&b, &im_transport_ws,
+                                                      &m);
+        sprintf(wanted, "{\"code\":0,\"msg\":\"x\",\"fuid\":\"%s\","
+                "\"fname\":\"\",\"op\":%d%s,\"seq\":7,\"epoch\":\"e\"%s,"
+                "\"time\":1700000000123}", cases[i].user,
+                cases[i].topic[0] == 'u' ? 2 : 3,
+                cases[i].copy != NULL ? cases[i].copy : "",
+                cases[i].topic[0] == 'b' ? ",\"broadcast\":true" : "");
+        test_str(payload(), wanted);
+    }
+
+    im_buf_cleanup(&b);
+}
+
+
 /* The frames of b, cut by "\n". */
 static void
 frames(char *told)
@@ -755,8 +853,8 @@ test_reply(void **state)
         "\"seq\":5,\"epoch\":\"e\"}\n"
         "{\"op\":7,\"roomId\":-1,\"room\":\"\\\"x\",\"seq\":0,"
         "\"epoch\":\"e\",\"recovered\":true}\n"
-        "{\"op\":7,\"inbox\":true,\"seq\":9,\"epoch\":\"f\","
-        "\"recovered\":false}\n"
+        "{\"op\":7,\"inbox\":true,\"session\":\"s1\",\"seq\":9,"
+        "\"epoch\":\"f\",\"recovered\":false}\n"
         "{\"op\":7,\"broadcast\":true,\"seq\":1,\"epoch\":\"g\","
         "\"recovered\":true}\n";
 
@@ -764,6 +862,7 @@ test_reply(void **state)
 
     memset(&reply, 0, sizeof(im_reply_t));
     reply.type = IM_REPLY_PUSH_SUBSCRIBE;
+    reply.session = im_str_z("s1");
     reply.subs = subs;
     reply.nsubs = test_count(subs);
 
@@ -858,6 +957,7 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_room_info),
     alloc_test(test_room_info_no_memory),
     alloc_test(test_encode_seq),
+    alloc_test(test_encode_copy),
     alloc_test(test_reply),
     alloc_test(test_first),
     alloc_test(test_first_bad),
