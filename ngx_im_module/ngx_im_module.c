@@ -69,6 +69,17 @@ static const ngx_im_option_t  ngx_im_limit_options[] = {
 };
 
 
+static const ngx_im_option_t  ngx_im_deflate_options[] = {
+    ngx_im_loc_choice("off", deflate, 0),
+    ngx_im_loc_choice("on", deflate, 1),
+    ngx_im_main_limit("min", SIZE, 1, 256, deflate_min),
+    { ngx_string("level="), NGX_IM_OPTION_NUMBER, 1, 9,
+      offsetof(ngx_im_main_conf_t, deflate_level), "must be from 1 to 9",
+      NGX_IM_OPTION_ONCE|NGX_IM_OPTION_MAIN, 6 },
+    ngx_im_option_end
+};
+
+
 #define ngx_im_address_limit(n, kind, value)                                  \
     ngx_im_main_limit(#n, kind, 0, value, per_address.n)
 
@@ -860,6 +871,14 @@ ngx_im_per_address(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
+ngx_im_deflate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_im_options(cf, cmd, 1, ngx_im_deflate_options, conf,
+                          "is unknown; there are on off min= level=");
+}
+
+
+static char *
 ngx_im_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_im_loc_conf_t  *ilcf = conf;
@@ -1026,6 +1045,13 @@ static ngx_command_t  ngx_im_commands[] = {
       0,
       NULL },
 
+    { ngx_string("im_deflate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_im_deflate,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("im_allow_origin"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_im_allow_origin,
@@ -1165,7 +1191,7 @@ ngx_im_rules_free(void *data)
 
 /* What has its default in a table. */
 static const ngx_im_option_t  *ngx_im_limits[] = {
-    ngx_im_limit_options, ngx_im_per_address_options
+    ngx_im_limit_options, ngx_im_per_address_options, ngx_im_deflate_options
 };
 
 #define NGX_IM_LIMITS  (sizeof(ngx_im_limits) / sizeof(ngx_im_limits[0]))
@@ -1267,6 +1293,7 @@ ngx_im_create_loc_conf(ngx_conf_t *cf)
     ilcf->policy = NGX_CONF_UNSET_UINT;
     ilcf->max_message = NGX_CONF_UNSET_SIZE;
     ilcf->max_replies = NGX_CONF_UNSET_SIZE;
+    ilcf->deflate = NGX_CONF_UNSET_UINT;
     ilcf->origins = NGX_CONF_UNSET_PTR;
     ilcf->user = NGX_CONF_UNSET_PTR;
     ilcf->user_name = NGX_CONF_UNSET_PTR;
@@ -1476,6 +1503,7 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->policy, prev->policy, NGX_IM_POLICY_REFUSE);
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 64 * 1024);
     ngx_conf_merge_size_value(conf->max_replies, prev->max_replies, 64 * 1024);
+    ngx_conf_merge_uint_value(conf->deflate, prev->deflate, 0);
     ngx_conf_merge_ptr_value(conf->user, prev->user, NULL);
     ngx_conf_merge_ptr_value(conf->user_name, prev->user_name, NULL);
     ngx_conf_merge_ptr_value(conf->forward, prev->forward, NULL);

@@ -29,6 +29,7 @@
 #define NGX_IM_RESUME_RETRY    50       /* ms */
 #define NGX_IM_FLOW_RETRY      50       /* ms */
 #define NGX_IM_INFO_RETRY      100      /* ms */
+#define NGX_IM_DEFLATE_SINGLE  (4 * 1024 * 1024)    /* bytes a tick */
 
 
 ngx_im_worker_t  *ngx_im_worker;
@@ -76,6 +77,26 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
 }
 
 
+static ngx_int_t
+ngx_im_worker_deflate(ngx_im_worker_t *w)
+{
+    im_deflate_t  *deflate;
+
+    deflate = im_deflate_create((int) w->conf->deflate_level,
+                                w->conf->deflate_min);
+    if (deflate == NULL) {
+        return NGX_ERROR;
+    }
+
+    w->deflate.credit = NGX_IM_DEFLATE_SINGLE;
+    w->deflate.shared.deflate = deflate;
+    w->deflate.single.deflate = deflate;
+    w->deflate.single.credit = &w->deflate.credit;
+
+    return NGX_OK;
+}
+
+
 static void
 ngx_im_worker_event(ngx_im_worker_t *w, ngx_event_t *ev,
     ngx_event_handler_pt handler)
@@ -83,6 +104,21 @@ ngx_im_worker_event(ngx_im_worker_t *w, ngx_event_t *ev,
     ev->handler = handler;
     ev->data = w;
     ev->log = w->log;
+}
+
+
+static void
+ngx_im_worker_deflate_tick(ngx_im_worker_t *w)
+{
+    const im_deflate_stats_t  *stats;
+
+    stats = im_deflate_stats(w->deflate.shared.deflate);
+
+    w->counters->deflated = stats->packed;
+    w->counters->deflate_saved = stats->saved;
+    w->counters->inflated = stats->unpacked;
+
+    w->deflate.credit = NGX_IM_DEFLATE_SINGLE;
 }
 
 
@@ -100,6 +136,7 @@ ngx_im_worker_tick(ngx_event_t *ev)
     ngx_im_read_tick(w);
     ngx_im_send_tick(w);
     ngx_im_jwt_tick(w);
+    ngx_im_worker_deflate_tick(w);
 
     w->counters->log_bytes = w->hub.logs.bytes;
     w->counters->link = ngx_im_follow_link(w);
@@ -123,7 +160,8 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     w->conf = imcf;
     w->log = cycle->log;
 
-    if (ngx_im_worker_memory(w) != NGX_OK || ngx_im_zone_attach(w) != NGX_OK
+    if (ngx_im_worker_memory(w) != NGX_OK
+        || ngx_im_worker_deflate(w) != NGX_OK || ngx_im_zone_attach(w) != NGX_OK
         || ngx_im_host_init(w) != NGX_OK)
     {
         return NGX_ERROR;

@@ -112,6 +112,8 @@ typedef struct {
     size_t               logs_bytes;           /* logs=, of a worker */
     size_t               recovery_bytes;       /* recovery=, of an answer */
     size_t               windows_bytes;        /* windows=, of a worker */
+    size_t               deflate_min;          /* im_deflate min= */
+    ngx_uint_t           deflate_level;        /* im_deflate level= */
     ngx_uint_t           budget;               /* sessions a turn of a flush */
     ngx_msec_t           drain;
     ngx_array_t          comets;         /* locations, by pointer */
@@ -157,6 +159,7 @@ typedef struct {
     ngx_uint_t           policy;         /* im_limit policy= */
     size_t               max_message;    /* im_limit message=, default 64k */
     size_t               max_replies;    /* im_limit replies=, bytes queued */
+    ngx_uint_t           deflate;        /* im_deflate */
     ngx_array_t         *origins;        /* of im_origin_t */
     ngx_uint_t           emulation;      /* im_emulation is here */
     ngx_im_main_conf_t  *main;

@@ -13,6 +13,7 @@
 #include "ngx_im_timer.h"
 #include "im_list.h"
 #include "im_buf.h"
+#include "im_deflate.h"
 #include "im_emulation.h"
 #include "im_slab.h"
 #include "im_hash.h"
@@ -52,6 +53,14 @@ typedef struct {
 } ngx_im_silence_t;
 
 
+/* What compresses frames: ngx_im_send_buffer() has which. */
+typedef struct {
+    im_codec_t          shared;          /* for all followers of a topic */
+    im_codec_t          single;          /* for one session, up to credit */
+    int64_t             credit;          /* bytes, until the next tick */
+} ngx_im_deflate_t;
+
+
 struct ngx_im_worker_s {
     ngx_im_main_conf_t *conf;
     ngx_log_t          *log;             /* cycle's */
@@ -85,6 +94,7 @@ struct ngx_im_worker_s {
     size_t              reply_bytes;     /* allocated for replies */
     im_buf_t            recovery;        /* messages of an answer */
     im_buf_t            scratch;         /* frames being encoded */
+    ngx_im_deflate_t    deflate;
     im_buf_t            arena;           /* decoded strings */
     u_char             *in;              /* read buffer, of all sessions */
     size_t              in_size;

@@ -54,6 +54,9 @@ struct ngx_im_counters_s {
     ngx_atomic_t      unrecovered;       /* subscriptions with a hole */
     ngx_atomic_t      window_bytes;
     ngx_atomic_t      sends;             /* send calls */
+    ngx_atomic_t      deflated;          /* messages that were compressed */
+    ngx_atomic_t      deflate_saved;     /* bytes of them, each once */
+    ngx_atomic_t      inflated;          /* messages from clients */
     ngx_atomic_t      reads;             /* of Redis for clients, now */
     ngx_atomic_t      refusals[NGX_IM_REFUSALS];
 };

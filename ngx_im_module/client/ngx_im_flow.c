@@ -20,6 +20,7 @@
 #define NGX_IM_FLOW_BLOCK    64          /* frames */
 #define NGX_IM_FLOW_BYTES    65536       /* a block of bytes, 1 << SHIFT */
 #define NGX_IM_FLOW_SHIFT    16
+#define NGX_IM_FLOW_UNPACKED 1024        /* below, frames are the limit */
 #define NGX_IM_FLOW_SHARE    4           /* a session gets a quarter */
 #define NGX_IM_FLOW_BURST    4000        /* ms of its rate at once */
 #define NGX_IM_FLOW_LONGEST  3600000     /* ms */
@@ -162,6 +163,32 @@ ngx_im_flow_bytes(ngx_im_session_t *s, size_t n)
     wait = blocks == 0 ? 0
            : ngx_im_budget_charge(ngx_im_worker, &s->peer, NGX_IM_COST_BYTE,
                                   blocks << NGX_IM_FLOW_SHIFT);
+
+    return wait > 0 || ngx_im_flow_ahead(s) > NGX_IM_FLOW_BURST ? NGX_AGAIN
+                                                                : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_im_flow_unpacked(ngx_im_session_t *s, size_t n, size_t cost)
+{
+    ngx_msec_t  wait;
+
+    cost -= ngx_min(cost, n);
+
+    if (cost < NGX_IM_FLOW_UNPACKED) {
+        return NGX_OK;
+    }
+
+    ngx_im_flow_count(s, NGX_IM_COST_BYTE, cost);
+
+    if (s->ext != NULL && s->ext->prepaid) {
+        s->ext->prepaid = 0;
+        cost -= ngx_min(cost, NGX_IM_FLOW_BYTES);
+    }
+
+    wait = cost == 0 ? 0 : ngx_im_budget_charge(ngx_im_worker, &s->peer,
+                                                NGX_IM_COST_BYTE, cost);
 
     return wait > 0 || ngx_im_flow_ahead(s) > NGX_IM_FLOW_BURST ? NGX_AGAIN
                                                                 : NGX_OK;

@@ -36,6 +36,12 @@ ngx_int_t ngx_im_flow_frames(ngx_im_session_t *s);
 ngx_int_t ngx_im_flow_bytes(ngx_im_session_t *s, size_t n);
 
 /*
+ * Pays for a message of n bytes that was unpacked, as far as cost is more.
+ * Results as of ngx_im_flow_bytes().
+ */
+ngx_int_t ngx_im_flow_unpacked(ngx_im_session_t *s, size_t n, size_t cost);
+
+/*
  * Nothing more is read until there is credit.  NGX_AGAIN, or NGX_ERROR: the
  * session is closed.
  */

@@ -19,6 +19,7 @@ typedef struct {
     const im_proto_t *proto;         /* of the location, or a variant of it */
     const im_transport_t *transport;
     im_str_t          key;           /* of an upgrade */
+    im_str_t          extensions;    /* of the answer to it; "": none */
     const char       *subprotocol;   /* NULL: the client has not asked for it */
     im_str_t          first;         /* a message that came with the request */
     ngx_im_place_t    place;         /* not yet the session's */

@@ -26,6 +26,7 @@ typedef struct {
     im_str_t    message;
     u_char     *p;
     u_char     *end;
+    ngx_int_t   credit;          /* NGX_AGAIN: what was unpacked isn't paid */
     im_buf_t    pong;
     u_char      bytes[IM_CONTROL_MAX];
 } ngx_im_pieces_t;
@@ -46,7 +47,7 @@ ngx_im_recv_keep(ngx_im_session_t *s, im_str_t piece)
             goto failed;
         }
 
-        im_buf_init(s->message, s->conf->max_message);
+        im_buf_init(s->message, im_ws_packed_max(s->conf->max_message));
     }
 
     im_buf_add_str(s->message, piece);
@@ -136,8 +137,46 @@ ngx_im_recv_message(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
 }
 
 
+/* The client broke the protocol, or there is no memory. */
 static ngx_int_t
-ngx_im_recv_end(ngx_im_session_t *s, im_kind_e kind, ngx_im_pieces_t *pieces)
+ngx_im_recv_fault(ngx_im_session_t *s, im_input_event_t *ev)
+{
+    /* a session that ends only waits for the peer to hang up */
+
+    if (s->phase < NGX_IM_ENDING) {
+        ngx_im_session_close_code(s, ev->code, im_str_set("", 0), ev->why);
+    }
+
+    return s->phase == NGX_IM_CLOSED ? NGX_ERROR : NGX_OK;
+}
+
+
+/* NGX_DECLINED: the session ends, since it can't be unpacked. */
+static ngx_int_t
+ngx_im_recv_unpack(ngx_im_session_t *s, im_input_event_t *ev, im_str_t *message,
+    ngx_im_pieces_t *pieces)
+{
+    size_t     len, cost;
+    im_int_t   rc;
+
+    len = message->len;
+
+    rc = s->transport->unpack(ngx_im_worker->deflate.shared.deflate, message,
+                              s->conf->max_message, &cost, ev);
+
+    pieces->credit = ngx_im_flow_unpacked(s, len, cost);
+
+    if (rc == IM_OK) {
+        return NGX_OK;
+    }
+
+    return ngx_im_recv_fault(s, ev) == NGX_ERROR ? NGX_ERROR : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_im_recv_end(ngx_im_session_t *s, im_input_event_t *ev,
+    ngx_im_pieces_t *pieces)
 {
     im_buf_t   *message;
     im_str_t    piece;
@@ -154,7 +193,14 @@ ngx_im_recv_end(ngx_im_session_t *s, im_kind_e kind, ngx_im_pieces_t *pieces)
     if (s->phase < NGX_IM_ENDING) {
         ngx_im_worker->counters->messages_in++;
 
-        rc = ngx_im_recv_message(s, kind, piece, pieces->p, pieces->end);
+        if (ev->packed) {
+            rc = ngx_im_recv_unpack(s, ev, &piece, pieces);
+        }
+
+        if (rc == NGX_OK) {
+            rc = ngx_im_recv_message(s, ev->kind, piece, pieces->p,
+                                     pieces->end);
+        }
     }
 
     if (message != NULL) {
@@ -162,7 +208,7 @@ ngx_im_recv_end(ngx_im_session_t *s, im_kind_e kind, ngx_im_pieces_t *pieces)
         im_free(message);
     }
 
-    return rc;
+    return rc == NGX_DECLINED ? NGX_OK : rc;
 }
 
 
@@ -194,7 +240,7 @@ ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
         return ngx_im_recv_piece(s, ev->data, pieces);
 
     case IM_INPUT_MESSAGE:
-        return ngx_im_recv_end(s, ev->kind, pieces);
+        return ngx_im_recv_end(s, ev, pieces);
 
     case IM_INPUT_PING:
         pieces->pong.len = 0;
@@ -216,23 +262,9 @@ ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
 }
 
 
-/* The client broke the protocol, or there is no memory. */
-static ngx_int_t
-ngx_im_recv_fault(ngx_im_session_t *s, im_input_event_t *ev)
-{
-    /* a session that ends only waits for the peer to hang up */
-
-    if (s->phase < NGX_IM_ENDING) {
-        ngx_im_session_close_code(s, ev->code, im_str_set("", 0), ev->why);
-    }
-
-    return s->phase == NGX_IM_CLOSED ? NGX_ERROR : NGX_OK;
-}
-
-
 /*
- * A block of frames is paid for, and the bytes behind it wait: for credit, or
- * behind the other sessions.
+ * A block of frames is paid for, or a message that was unpacked, and the bytes
+ * behind it wait: for credit, or behind the other sessions.
  */
 static ngx_int_t
 ngx_im_recv_pause(ngx_im_session_t *s, ngx_im_pieces_t *pieces)
@@ -243,7 +275,8 @@ ngx_im_recv_pause(ngx_im_session_t *s, ngx_im_pieces_t *pieces)
     pong = im_str_set(NULL, 0);
     rest = im_str_set(pieces->p, pieces->end - pieces->p);
 
-    rc = ngx_im_flow_frames(s);
+    rc = pieces->credit == NGX_OK ? ngx_im_flow_frames(s)
+                                  : ngx_im_flow_wait(s, NGX_IM_WAIT_BYTES);
 
     if (rc == NGX_OK) {
         if (rest.len == 0) {
@@ -317,6 +350,7 @@ ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end, im_str_t pong)
 
     pieces.message = im_str_set(NULL, 0);
     pieces.end = end;
+    pieces.credit = NGX_OK;
 
     im_buf_fixed(&pieces.pong, pieces.bytes, sizeof(pieces.bytes));
     im_buf_add_str(&pieces.pong, pong);
@@ -345,8 +379,8 @@ ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end, im_str_t pong)
 
         rc = ngx_im_recv_event(s, &ev, &pieces);
 
-        if (rc == NGX_OK && s->input.frames >= block
-            && s->phase < NGX_IM_ENDING)
+        if (rc == NGX_OK && s->phase < NGX_IM_ENDING
+            && (s->input.frames >= block || pieces.credit != NGX_OK))
         {
             rc = ngx_im_recv_pause(s, &pieces);
         }

@@ -48,9 +48,7 @@ ngx_im_reply_send(ngx_im_session_t *s, const im_reply_t *reply)
         return ngx_im_reply_refuse(s, reply);
     }
 
-    b = &ngx_im_worker->scratch;
-
-    im_buf_reset(b, 65536);
+    b = ngx_im_send_buffer(ngx_im_worker, &ngx_im_worker->deflate.single);
 
     s->proto->reply(b, s->transport, reply);
 

@@ -14,7 +14,8 @@
 #include "im_id.h"
 
 
-#define NGX_IM_SLOW        5000      /* ms in which a socket took nothing */
+#define NGX_IM_SCRATCH_KEEP  65536
+#define NGX_IM_SLOW          5000      /* ms in which a socket took nothing */
 
 
 static void
@@ -664,10 +665,22 @@ ngx_im_send_sender(ngx_im_worker_t *w, im_topic_t *topic,
 }
 
 
+im_buf_t *
+ngx_im_send_buffer(ngx_im_worker_t *w, const im_codec_t *codec)
+{
+    im_buf_reset(&w->scratch, NGX_IM_SCRATCH_KEEP);
+
+    w->scratch.codec = codec;
+
+    return &w->scratch;
+}
+
+
 ngx_int_t
 ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
     const im_message_t *m)
 {
+    im_buf_t   *b;
     im_log_t   *log;
     im_str_t    frame;
     im_sub_t   *sender;
@@ -682,15 +695,15 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
             continue;
         }
 
-        im_buf_reset(&w->scratch, 65536);
+        b = ngx_im_send_buffer(w, &w->deflate.shared);
         wire = im_wire(log->wire);
-        wire.form->message(&w->scratch, wire.transport, m);
+        wire.form->message(b, wire.transport, m);
 
-        if (w->scratch.failed) {
+        if (b->failed) {
             return NGX_ERROR;
         }
 
-        frame = im_buf_str(&w->scratch);
+        frame = im_buf_str(b);
 
         if (frame.len == 0) {
             continue;

@@ -46,6 +46,9 @@ void ngx_im_send_forget(ngx_im_session_t *s);
 /* The next flush is to look at this log. */
 void ngx_im_send_flushed(ngx_im_worker_t *w, im_log_t *log);
 
+/* The worker's buffer for frames, empty; codec compresses them. */
+im_buf_t *ngx_im_send_buffer(ngx_im_worker_t *w, const im_codec_t *codec);
+
 /*
  * Frames m in every log of the topic and marks them for the flush.  A message
  * to an inbox isn't for the session that sent it, which may get it all the same

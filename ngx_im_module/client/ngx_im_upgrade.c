@@ -34,6 +34,8 @@ typedef struct {
     const im_proto_t   *listed;      /* by its subprotocol, or NULL */
     ngx_uint_t          unserved;    /* one is listed that needs another form */
     ngx_uint_t          malformed;   /* extensions */
+    const im_transport_t *extended;  /* by extensions, or NULL */
+    im_str_t            extensions;  /* of the answer */
 } ngx_im_headers_t;
 
 
@@ -108,7 +110,23 @@ ngx_im_upgrade_protocol(ngx_im_headers_t *h, im_str_t value)
 static void
 ngx_im_upgrade_extensions(ngx_im_headers_t *h, im_str_t value)
 {
+    u_char    *p;
+    im_buf_t   b;
+
     h->malformed |= !im_header_extensions(value);
+
+    if (!h->conf->deflate || h->extended != NULL) {
+        return;
+    }
+
+    p = ngx_pnalloc(h->request->pool, IM_TRANSPORT_ANSWER_MAX);
+
+    if (p != NULL) {
+        im_buf_fixed(&b, p, IM_TRANSPORT_ANSWER_MAX);
+
+        h->extended = im_transport_extended(value, &b);
+        h->extensions = im_buf_str(&b);
+    }
 }
 
 
@@ -366,6 +384,11 @@ ngx_im_upgrade_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
     hs->key = h.key.value;
     hs->subprotocol = h.listed != NULL ? h.listed->subprotocol : NULL;
     hs->proto = ngx_im_upgrade_proto(&h);
+    hs->extensions = h.extensions;
+
+    if (h.extended != NULL) {
+        hs->transport = h.extended;
+    }
 
     return NULL;
 }
@@ -406,6 +429,10 @@ ngx_im_upgrade_accept(ngx_http_request_t *r, ngx_im_handshake_t *hs)
         || (hs->subprotocol != NULL
             && ngx_im_cors_header(r, "Sec-WebSocket-Protocol",
                                   im_str_z(hs->subprotocol))
+               != NGX_OK)
+        || (hs->extensions.len > 0
+            && ngx_im_cors_header(r, "Sec-WebSocket-Extensions",
+                                  hs->extensions)
                != NGX_OK))
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

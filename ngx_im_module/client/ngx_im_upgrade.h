@@ -12,7 +12,7 @@
 #include "ngx_im_refused.h"
 
 
-/* NULL: the request is good, and hs has protocol, subprotocol and key. */
+/* NULL: the request is good, and hs has what the answer needs. */
 const ngx_im_refused_t *ngx_im_upgrade_check(ngx_http_request_t *r,
     ngx_im_loc_conf_t *ilcf, ngx_im_handshake_t *hs);
 

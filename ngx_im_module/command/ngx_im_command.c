@@ -119,9 +119,7 @@ ngx_im_command_echo(ngx_im_session_t *s, im_kind_e kind, im_str_t message)
     size_t     start;
     im_buf_t  *b;
 
-    b = &ngx_im_worker->scratch;
-
-    im_buf_reset(b, 65536);
+    b = ngx_im_send_buffer(ngx_im_worker, &ngx_im_worker->deflate.single);
 
     start = im_frame_start(b, s->transport);
     im_buf_add_str(b, message);

@@ -257,6 +257,7 @@ ngx_im_info_send(ngx_im_info_t *info, const im_members_t *members)
     info->waiting = ngx_min(info->waiting, waiting->len);
 
     im_buf_init(&b, NGX_IM_INFO_FRAME);
+    b.codec = &ngx_im_worker->deflate.shared;
 
     n = ngx_min(members->n, NGX_IM_INFO_MAX);
     users = im_alloc((n + 1) * sizeof(im_member_t));

@@ -40,6 +40,7 @@ static void
 ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
     const im_member_t *m, int joined)
 {
+    im_buf_t        *b;
     im_log_t        *log;
     im_wire_t        wire;
     im_reply_t       reply;
@@ -65,11 +66,11 @@ ngx_im_presence_push(ngx_im_worker_t *w, im_topic_t *topic,
             continue;
         }
 
-        im_buf_reset(&w->scratch, 65536);
-        wire.form->presence(&w->scratch, wire.transport, &reply);
+        b = ngx_im_send_buffer(w, &w->deflate.shared);
+        wire.form->presence(b, wire.transport, &reply);
 
-        if (!w->scratch.failed) {
-            (void) ngx_im_send_log(w, log, im_buf_str(&w->scratch), 0);
+        if (!b->failed) {
+            (void) ngx_im_send_log(w, log, im_buf_str(b), 0);
         }
     }
 

@@ -771,6 +771,7 @@ ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
     form = s->proto->forms[IM_FORM_PLAIN];
 
     im_buf_init(&b, n * (IM_PUSH_MAX_DATA + 65536));
+    b.codec = &ngx_im_worker->deflate.single;
 
     for (i = 0; i < n; i++) {
         form->message(&b, s->transport, &begin->messages[i]);
@@ -1086,7 +1087,6 @@ ngx_im_resume_moved(void *ctx, im_topic_t *topic, im_str_t epoch,
     ngx_im_worker_t  *w;
 
     w = ctx;
-    b = &w->scratch;
 
     ngx_im_resume_position(&begin, topic, epoch, seq);
 
@@ -1100,7 +1100,7 @@ ngx_im_resume_moved(void *ctx, im_topic_t *topic, im_str_t epoch,
             continue;
         }
 
-        im_buf_reset(b, 65536);
+        b = ngx_im_send_buffer(w, &w->deflate.shared);
 
         if (wire.form->moved(b, wire.transport, &begin) == IM_DECLINED) {
             if (im_log_cut(&w->hub.logs, log) != IM_OK) {

@@ -19,6 +19,7 @@ use JSON::PP ();
 use POSIX ();
 use Test::Builder;
 use Test::Im::Client;
+use Test::Im::Deflate qw(pack_message unpack_message);
 use Test::Im::File qw(slurp spew);
 use Test::Im::Jwt;
 use Test::Im::Ports qw(ports);
@@ -676,6 +677,8 @@ my %Verbs = (
     send_big    => \&client_send_big,
     recv_big    => \&client_recv_big,
     frame       => \&client_frame,
+    send_packed => \&client_send_packed,
+    recv_packed => \&client_recv_packed,
     chop        => \&client_chop,
     raw         => sub { $_[0]->write(pack 'H*', $_[1] =~ s/\s+//gr) },
     ping        => sub { $_[0]->write(frame(9, $_[1])) },
@@ -1055,6 +1058,46 @@ sub client_frame {
     $o{form} = $1 if $flags =~ /f(\d+)/;
 
     return $client->write(frame($opcode, $payload, %o));
+}
+
+
+# [NAME=VALUE ...:] TEXT; options of pack_message(), and opcode=2,
+# pieces=N: fragments of N bytes, times=N: so many messages in one write
+sub client_send_packed {
+    my ($client, $arg) = @_;
+    my %o = (opcode => 1, times => 1);
+    my $out = '';
+
+    %o = (%o, map { split /=/ } split ' ', $1)
+        if $arg =~ s/\A((?:[a-z]+=\d+ ?)+): //;
+
+    my $bytes = pack_message(fill($arg), %o);
+    my @pieces = $o{pieces} ? $bytes =~ /.{1,$o{pieces}}/gs : $bytes;
+
+    for my $i (0 .. $#pieces) {
+        $out .= frame($i ? 0 : $o{opcode}, $pieces[$i], fin => $i == $#pieces,
+                      rsv => $i ? 0 : 4);
+    }
+
+    return $client->write($out x $o{times});
+}
+
+
+# [window=N: ]TEXT, in a compressed frame, or what matches /REGEX/
+sub client_recv_packed {
+    my ($client, $want) = @_;
+    my $window = $want =~ s/\Awindow=(\d+): // ? $1 : 15;
+    my $frame = next_news($client) or die "nothing came\n";
+
+    die 'got ' . show($frame) . "\n"
+        unless $frame->{rsv} == 4 && $frame->{fin} && $frame->{opcode} < 3;
+
+    my $got = unpack_message($frame->{payload}, $window);
+
+    die 'got ' . substr($got, 0, 300) . "\n"
+        unless $want =~ m{\A/(.*)/\z}s ? $got =~ /$1/s : $got eq fill($want);
+
+    return 1;
 }
 
 
