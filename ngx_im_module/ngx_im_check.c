@@ -218,6 +218,24 @@ ngx_im_check_publish(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf)
 }
 
 
+static ngx_int_t
+ngx_im_check_emulation(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf)
+{
+    if (ilcf->proto->commands == IM_COMMANDS_ALL
+        && (ilcf->transports & (IM_TRANSPORT_SSE|IM_TRANSPORT_STREAM))
+        && !ilcf->main->emulation)
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "im_comet: clients of location \"%V\" send what "
+                           "they have to say to a location of im_emulation, "
+                           "and there is none: add \"location = /emulation { "
+                           "im_emulation; }\"", &ilcf->clcf->name);
+    }
+
+    return NGX_OK;
+}
+
+
 /* NULL: nginx has no such module. */
 static ngx_module_t *
 ngx_im_check_module(ngx_conf_t *cf, const char *name)
@@ -293,6 +311,7 @@ ngx_im_check_return(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf)
 static const ngx_im_check_pt  ngx_im_checks[] = {
     ngx_im_check_questions,
     ngx_im_check_publish,
+    ngx_im_check_emulation,
     ngx_im_check_limit_conn,
     ngx_im_check_return,
     NULL

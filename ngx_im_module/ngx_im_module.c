@@ -1423,6 +1423,7 @@ ngx_im_check_emulation(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
     clcf->client_body_in_file_only = 0;
 
     conf->main->enabled = 1;
+    conf->main->emulation = 1;
 
     return NGX_CONF_OK;
 }

@@ -132,3 +132,198 @@ qr/im_emulation shares its location with proxy_pass/
 --- must_die
 --- error_log eval
 qr/"im_emulation" directive is duplicate/
+
+
+
+=== TEST 9: commands of a session over HTTP
+--- http_config
+    im_room open       history=10 ttl=1h presence publish=member;
+    im_room plain:*    history=0;
+    im_inbox           history=10 ttl=1h;
+    im_broadcast       history=10 ttl=1h;
+--- config
+    location = /sse {
+        im_comet protocol=centrifuge transport=sse;
+        im_auth none;
+        im_connect /im_connect;
+    }
+    location = /stream {
+        im_comet protocol=centrifuge transport=http_stream;
+        im_auth none;
+        im_connect /im_connect;
+    }
+    location = /ping {
+        im_comet protocol=centrifuge transport=http_stream;
+        im_auth none;
+        im_connect /im_connect;
+        im_ping 1s timeout=2s;
+    }
+    location = /ws {
+        im_comet protocol=centrifuge;
+        im_auth none;
+        im_connect /im_connect;
+    }
+    location = /slow {
+        im_comet protocol=centrifuge transport=http_stream;
+        im_auth none;
+        im_connect /im_connect;
+        im_limit message=1000;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /api/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+    location = /emulation { im_emulation; }
+--- websocket
+a: get /sse?cf_connect=URI({"id":1,"connect":{}})
+a: like ^\{"id":1,"connect":\{"client":"(?<client>[0-9a-f-]{36})",.*"pong":true,"session":"(?<session>[0-9a-f]{64})","node":"(?<node>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"\}\}$
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":2,\"subscribe\":{\"channel\":\"open\"}}"} => \A\z
+a: like ^\{"id":2,"subscribe":\{.*"epoch":"\w+"
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":3,\"publish\":{\"channel\":\"open\",\"data\":{\"n\":1}}}\n{\"id\":4,\"presence_stats\":{\"channel\":\"open\"}}\n"}
+a: like_set ^\{"push":\{"channel":"open","pub":\{"data":\{"n":1\},"info":\{"user":"","client":"$client"\},"offset":1\}\}\}$ || ^\{"id":3,"publish":\{\}\}$ || ^\{"id":4,"presence_stats":\{"num_clients":1,"num_users":1\}\}$
+http: POST /emulation 204 (Content-Type: text/plain;charset=UTF-8) {"session":"$session","node":"$node","data":"{\"id\":5,\"history\":{\"channel\":\"open\",\"limit\":1}}"}
+a: like ^\{"id":5,"history":\{"publications":\[\{"data":\{"n":1\}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":6,\"rpc\":{\"method\":\"x\"}}"}
+a: recv {"id":6,"error":{"code":108,"message":"not available"}}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":7,\"connect\":{}}"}
+a: like ^\{"push":\{"disconnect":\{"code":3501,"reason":"[^"]+"\}\}\}$
+a: eof
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":8,\"presence\":{\"channel\":\"open\"}}"}
+until: POST /api/presence {"channel":"open"} => "presence":\{\}
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 10: only whoever knows the secret speaks for a session
+--- websocket
+a: post /stream << {"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"open"}}
+a: like "client":"(?<client>[0-9a-f-]{36})",.*"session":"(?<session>[0-9a-f]{64})","node":"(?<node>[0-9a-f-]{36})"
+a: like ^\{"id":2,
+b: post /stream << {"id":1,"connect":{}}
+b: like "session":"(?<other>[0-9a-f]{64})"
+w: open /ws
+w: send {"id":1,"connect":{}}
+w: like ^\{"id":1,"connect":\{(?!.*"session")(?!.*"node").*"client":"(?<ws>[0-9a-f-]{36})"
+http: POST /emulation 204 {"session":"$client","node":"$node","data":"{\"id\":3,\"publish\":{\"channel\":\"open\",\"data\":1}}"}
+http: POST /emulation 204 {"session":"$client$client","node":"$node","data":"hello"}
+http: POST /emulation 204 {"session":"$ws","node":"$node","data":"hello"}
+http: POST /emulation 204 {"session":"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff","node":"$node","data":"hello"}
+http: POST /emulation 204 {"session":"$session ","node":"$node","data":"hello"}
+http: POST /emulation 404 {"session":"$session","node":"$node ","data":"hello"}
+http: POST /emulation 404 {"session":"$session","node":"00112233-4455-4677-8899-aabbccddeeff","data":"hello"}
+http: POST /emulation 204 {"session":"$other","node":"$node","data":"hello"}
+b: like ^\{"push":\{"disconnect":\{"code":3501,
+push: room open "end"
+a: like ^\{"push":\{"channel":"open","pub":\{"data":"end",
+w: silent
+a: cut
+w: close 1000
+unlogged: $session
+unlogged: $other
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 11: pongs
+--- websocket
+a: post /ping << {"id":1,"connect":{}}
+a: like "session":"(?<session>[0-9a-f]{64})","node":"(?<node>[0-9a-f-]{36})"
+a: recv_text {}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{}"}
+a: recv_text {}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{}"}
+a: recv_text {}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{}"}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{}"}
+a: like ^\{"push":\{"disconnect":\{"code":3501,"reason":"pong without a ping"\}\}\}$
+a: eof
+b: post /ping << {"id":1,"connect":{}}
+b: like ^\{"id":1,
+b: recv_text {}
+b: like ^\{"push":\{"disconnect":\{"code":3012,"reason":"no answer to ping"\}\}\}$
+b: eof
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 12: while a command is under way others wait, in order and not without end
+--- websocket
+a: post /slow << {"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"open"}}
+a: like "session":"(?<session>[0-9a-f]{64})","node":"(?<node>[0-9a-f-]{36})"
+a: like ^\{"id":2,
+pause: logic
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":3,\"publish\":{\"channel\":\"open\",\"data\":3}}"}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":4,\"unsubscribe\":{\"channel\":\"open\"}}"}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":5,\"publish\":{\"channel\":\"open\",\"data\":5}}\n{\"id\":6,\"unsubscribe\":{\"channel\":\"open\"}}"}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":7,\"unsubscribe\":{\"channel\":\"plain:1\"}}"}
+resume: logic
+a: upto ^\{"id":3,"publish":\{\}\}
+a: recv {"id":4,"unsubscribe":{}}
+a: recv {"id":5,"error":{"code":103,"message":"permission denied"}}
+a: recv {"id":6,"unsubscribe":{}}
+a: recv {"id":7,"unsubscribe":{}}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":8,\"subscribe\":{\"channel\":\"open\"}}"}
+a: like ^\{"id":8,
+pause: logic
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":9,\"publish\":{\"channel\":\"open\",\"data\":9}}"}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":10,\"publish\":{\"channel\":\"open\",\"data\":10}}"}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":11,\"publish\":{\"channel\":\"open\",\"data\":\"FILL(900)\"}}"}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":12,\"publish\":{\"channel\":\"open\",\"data\":\"FILL(100)\"}}"}
+a: recv {"push":{"disconnect":{"code":3013,"reason":"too many commands wait"}}}
+a: eof
+resume: logic
+--- no_error_log
+[alert]
+
+
+
+=== TEST 13: commands of a second
+--- http_config
+    im_room open  history=0;
+    im_limit commands=3;
+--- config
+    location = /stream { im_comet protocol=centrifuge transport=http_stream; im_auth none; }
+    location = /emulation { im_emulation; }
+--- websocket
+a: post /stream << {"id":1,"connect":{}}
+a: like "session":"(?<session>[0-9a-f]{64})","node":"(?<node>[0-9a-f-]{36})"
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":2,\"unsubscribe\":{\"channel\":\"a\"}}\n{\"id\":3,\"unsubscribe\":{\"channel\":\"a\"}}\n{\"id\":4,\"unsubscribe\":{\"channel\":\"a\"}}\n{\"id\":5,\"unsubscribe\":{\"channel\":\"a\"}}"}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":6,\"unsubscribe\":{\"channel\":\"a\"}}\n{\"id\":7,\"unsubscribe\":{\"channel\":\"a\"}}\n{\"id\":8,\"unsubscribe\":{\"channel\":\"a\"}}\n{\"id\":9,\"unsubscribe\":{\"channel\":\"a\"}}"}
+a: recv {"id":2,"unsubscribe":{}}
+a: recv {"id":3,"unsubscribe":{}}
+a: recv {"id":4,"unsubscribe":{}}
+a: recv {"id":5,"unsubscribe":{}}
+a: recv {"id":6,"unsubscribe":{}}
+a: recv {"id":7,"unsubscribe":{}}
+a: recv {"id":8,"unsubscribe":{}}
+a: recv {"id":9,"unsubscribe":{}}
+elapsed: 1
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 14: streams without a way back
+--- http_config
+    im_room open  history=0;
+--- config
+    location = /stream { im_comet protocol=centrifuge transport=http_stream; im_auth none; }
+    location = /ws { im_comet protocol=centrifuge; im_auth none; }
+    location = /uni { im_comet protocol=centrifuge_uni; im_auth none; }
+--- websocket
+log: clients of location "/stream" send what they have to say to a location of im_emulation, and there is none: add "location = /emulation \{ im_emulation; \}"
+logged: 1 im_emulation
+--- no_error_log
+[error]
+[alert]

@@ -108,29 +108,38 @@ b: close 1000
 --- websocket
 a: open /uni
 a: send hello
+a: like ^\{"disconnect":\{"code":3501,"reason":"[^"]+"\}\}$
 a: recv_close 3501
 b: open /uni
 b: send {"subs":{"nothing":{}}}
+b: like ^\{"disconnect":\{"code":3501,"reason":"[^"]+"\}\}$
 b: recv_close 3501
 c: open /uni
 c: send {"subs":{"open":{"offset":-1}}}
+c: like ^\{"disconnect":\{"code":3501,"reason":"[^"]+"\}\}$
 c: recv_close 3501
 d: open /jwt
 d: send {"token":"nonsense"}
+d: like ^\{"disconnect":\{"code":3500,"reason":"[^"]+"\}\}$
 d: recv_close 3500
 e: open /jwt
 e: send {"token":"JWT(HS256 hs256 {"sub":"u1","exp":now-60})"}
+e: like ^\{"disconnect":\{"code":3005,"reason":"[^"]+"\}\}$
 e: recv_close 3005 /connection expired/
 f: open /jwt
 f: send {}
+f: like ^\{"disconnect":\{"code":3501,"reason":"[^"]+"\}\}$
 f: recv_close 3501
 g: open /jwt
 g: send {"token":"JWT(HS256 hs256 {"sub":"u1","channels":["nothing"]})"}
+g: like ^\{"disconnect":\{"code":3004,"reason":"[^"]+"\}\}$
 g: recv_close 3004
 h: open /short
+h: like ^\{"disconnect":\{"code":3502,"reason":"[^"]+"\}\}$
 h: recv_close 3502
 i: open /uni
 i: send {"subs":{"plain:1":{},"plain:2":{},"plain:3":{},"plain:4":{},"plain:5":{},"plain:6":{}}}
+i: like ^\{"disconnect":\{"code":3507,"reason":"[^"]+"\}\}$
 i: recv_close 3507 /too many topics/
 --- no_error_log
 [error]
@@ -150,7 +159,141 @@ a: recv {"channel":"other","pub":{"data":1,"offset":1}}
 http: POST /api/unsubscribe 200 {"user":"u7","channel":"other"} => \{"result":\{\}\}
 a: recv {"channel":"other","unsubscribe":{"code":2000,"reason":"server unsubscribe"}}
 http: POST /api/disconnect 200 {"user":"u7","disconnect":{"code":4001,"reason":"go"}} => \{"result":\{\}\}
+a: like ^\{"disconnect":\{"code":4001,"reason":"[^"]+"\}\}$
 a: recv_close 4001 /go/
 --- no_error_log
 [error]
+[alert]
+
+
+
+=== TEST 6: a request of an upgrade
+--- websocket
+a: open /uni?cf_connect=URI({"subs":{"open":{}}})
+a: like ^\{"connect":\{.*"open":\{"recoverable":true
+push: room open 6
+a: like ^\{"channel":"open","pub":\{"data":6,
+a: close 1000
+b: open /uni?cf_connect=
+b: send {}
+b: like ^\{"connect":
+b: close 1000
+c: refused 400 /uni?cf_connect=hello
+log: refused with 400: invalid connect request: a field has the wrong type
+d: refused 400 /uni?cf_connect=%x
+log: refused with 400: .* has a % without two hexadecimal digits
+e: open /jwt?cf_connect=URI({"token":"nonsense"})
+e: like ^\{"disconnect":\{"code":3500,
+e: recv_close 3500
+f: refused 403 /uni Origin: https://evil.example
+--- no_error_log
+[alert]
+
+
+
+=== TEST 7: events
+--- websocket
+a: get /uni?cf_connect=URI({"subs":{"open":{},"plain:1":{}},"name":"u"}) Accept: text/event-stream
+a: answered ^HTTP/1.1 200 OK\r\n
+a: answered (?m)^Content-Type: text/event-stream; charset=utf-8\r?$
+a: event ^data: \{"connect":\{"client":"(?<client>[0-9a-f-]{36})","version":"im","subs":\{(?=.*"open":\{"recoverable":true).*\},"ping":25,"session":"[0-9a-f]{64}"\}\}$
+push: room open "e"
+a: event ^data: \{"channel":"open","pub":\{"data":"e","offset":\d+\}\}$
+push: room plain:1 {"b":2}
+a: event ^data: \{"channel":"plain:1","pub":\{"data":\{"b":2\}\}\}$
+http: POST /api/presence 200 {"channel":"open"} => "$client"
+a: cut
+until: POST /api/presence {"channel":"open"} => "presence":\{\}
+b: get /uni Accept: text/event-stream
+b: like ^\{"connect":\{(?!.*"node")(?!.*"pong").*"subs":\{"#":
+b: cut
+c: post /uni Accept: text/event-stream << {"subs":{"open":{"recover":true,"offset":1}}}
+c: like "was_recovering":true,"recovered":true,"publications":\[
+c: cut
+d: get /jwt?cf_connect=URI({"token":"JWT(HS256 hs256 {"sub":"u8"})"}) Accept: text/event-stream
+d: like ^\{"connect":\{
+http: POST /api/disconnect 200 {"user":"u8","disconnect":{"code":4001,"reason":"go"}} => \{"result":\{\}\}
+d: event ^data: \{"disconnect":\{"code":4001,"reason":"go"\}\}$
+d: eof
+--- no_error_log
+[alert]
+
+
+
+=== TEST 8: what a request for a stream gets
+--- websocket
+http: GET /uni?cf_connect=hello 400 (Accept: text/event-stream) => invalid connect request: a field has the wrong type
+http: GET /uni?cf_connect=URI({"subs":[]}) 400 (Accept: text/event-stream) => subs is not an object
+http: POST /uni 400 => invalid connect request
+http: POST /uni 400 hello
+http: POST /uni 400 {"subs":{"":1,"a":1}}
+http: GET /jwt?cf_connect=URI({"token":"no"}) 200 (Accept: text/event-stream) => \A\r\ndata: \{"disconnect":\{"code":3500,"reason":"[^"]+"\}\}\n\n\z
+http: POST /jwt 200 {"token":"no"} => \A\{"disconnect":\{"code":3500,"reason":"[^"]+"\}\}\n\z
+http: POST /jwt 200 {} => \A\{"disconnect":\{"code":3501,"reason":"no token"\}\}\n\z
+http: POST /jwt 200 {"token":"JWT(HS256 hs256 {"sub":"u1","exp":now-60})"} => \A\{"disconnect":\{"code":3005,"reason":"connection expired"\}\}\n\z
+http: POST /uni 200 {"subs":{"nothing":{}}} => \A\{"disconnect":\{"code":3501,"reason":"no such room"\}\}\n\z
+http: PUT /uni 405 {} (Accept: text/event-stream)
+http: HEAD /uni 405
+http: OPTIONS /uni 204 => (?i)Access-Control-Allow-Methods: POST, OPTIONS
+http: POST /uni 403 (Origin: https://evil.example) {} => pages of this origin
+http: POST /uni 413 {"name":"FILL(66000)"}
+--- no_error_log
+[alert]
+
+
+
+=== TEST 9: a stream of lines
+--- websocket
+a: post /uni << {"subs":{"open":{}}}
+a: answered ^HTTP/1.1 200 OK\r\n
+a: like ^\{"connect":\{.*"open":\{"recoverable":true.*"session":"[0-9a-f]{64}"\}\}$
+push: room open "line"
+a: like ^\{"channel":"open","pub":\{"data":"line","offset":\d+\}\}$
+a: garbage hello
+push: room open "more"
+a: like ^\{"channel":"open","pub":\{"data":"more",
+a: cut
+b: post /uni << null
+b: like ^\{"connect":\{
+b: cut
+--- no_error_log
+[alert]
+
+
+
+=== TEST 10: pings want no answer
+--- websocket
+a: get /short Accept: text/event-stream
+a: like ^\{"connect":\{.*"ping":1,
+a: recv_text {}
+a: recv_text {}
+a: recv_text {}
+a: recv_text {}
+b: post /short << {}
+b: like ^\{"connect":\{
+b: recv_text {}
+b: recv_text {}
+b: recv_text {}
+b: recv_text {}
+c: open /short
+c: send {}
+c: like ^\{"connect":\{
+c: recv_text {}
+c: recv_ping
+c: pong
+c: recv_text {}
+c: recv_ping
+a: cut
+b: cut
+c: cut
+d: open /short
+d: send {}
+d: like ^\{"connect":\{
+d: recv_text {}
+d: recv_ping
+d: recv_text {}
+d: recv_ping
+d: like ^\{"disconnect":\{"code":3012,"reason":"no answer to ping"\}\}$
+d: recv_close 3012
+--- no_error_log
 [alert]

@@ -121,6 +121,7 @@ typedef struct {
     ngx_module_t        *rewrite;        /* nginx's, or NULL */
     ngx_array_t         *jwt_keys;       /* of ngx_im_jwt_source_t *, or NULL */
     unsigned             enabled:1;            /* some im_comet has topics */
+    unsigned             emulation:1;          /* some location has it */
 } ngx_im_main_conf_t;
 
 

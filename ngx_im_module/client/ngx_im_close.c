@@ -16,22 +16,29 @@
 #define NGX_IM_LINGER  2             /* s: for the peer's close frame */
 
 
-/* A close frame, or a message of the protocol, or nothing. */
+/*
+ * A close frame, or a message of the protocol, or nothing.  Clients that say
+ * nothing themselves look for the message on each transport.
+ */
 static void
 ngx_im_close_encode(ngx_im_session_t *s, im_buf_t *b, im_str_t text)
 {
     im_reply_t  reply;
 
-    if (s->transport->close != NULL) {
-        s->transport->close(b, s->close_code, text);
-
-    } else if (s->proto->reply != NULL) {
+    if (s->proto->reply != NULL && !s->close_received
+        && (s->transport->close == NULL
+            || s->proto->commands == IM_COMMANDS_CONNECT))
+    {
         ngx_im_reply_init(&reply, IM_REPLY_DISCONNECT, 0);
 
         reply.code = s->close_code;
         reply.reason = text;
 
         s->proto->reply(b, s->transport, &reply);
+    }
+
+    if (s->transport->close != NULL) {
+        s->transport->close(b, s->close_code, text);
     }
 }
 

@@ -194,17 +194,14 @@ typedef struct {
     const ngx_im_refused_t *(*check)(ngx_http_request_t *r,
                                 ngx_im_loc_conf_t *ilcf,
                                 ngx_im_handshake_t *hs);
-    const ngx_im_refused_t *(*first)(ngx_http_request_t *r,
-                                ngx_im_loc_conf_t *ilcf,
-                                ngx_im_handshake_t *hs);
     ngx_int_t               (*accept)(ngx_http_request_t *r,
                                 ngx_im_handshake_t *hs);
 } ngx_im_way_t;
 
 
 static const ngx_im_way_t  ngx_im_ways[] = {
-    { ngx_im_upgrade_check, NULL, ngx_im_upgrade_accept },
-    { ngx_im_stream_check, ngx_im_stream_first, ngx_im_stream_accept }
+    { ngx_im_upgrade_check, ngx_im_upgrade_accept },
+    { ngx_im_stream_check, ngx_im_stream_accept }
 };
 
 
@@ -234,7 +231,7 @@ ngx_im_handshake_begin(ngx_http_request_t *r)
         return rc;
     }
 
-    no = way->first != NULL ? way->first(r, ilcf, hs) : NULL;
+    no = ngx_im_stream_first(r, ilcf, hs);
 
     if (no == NULL) {
         hs->opening = ngx_im_opening_get(ngx_im_worker, r, ilcf, &no);

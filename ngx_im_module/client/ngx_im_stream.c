@@ -199,6 +199,7 @@ ngx_im_stream_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
 }
 
 
+/* name: of the argument that has the first message; NULL: it is the body. */
 static const ngx_im_refused_t *
 ngx_im_stream_bad(ngx_http_request_t *r, const char *name, const char *what)
 {
@@ -212,9 +213,15 @@ ngx_im_stream_bad(ngx_http_request_t *r, const char *name, const char *what)
         return &ngx_im_stream_no_memory;
     }
 
-    (void) ngx_snprintf(why, NGX_IM_STREAM_WHY - 1,
-                        "the argument \"%s\", which has the first message, %s",
-                        name, what);
+    if (name != NULL) {
+        (void) ngx_snprintf(why, NGX_IM_STREAM_WHY - 1,
+                            "the argument \"%s\", which has the first "
+                            "message, %s", name, what);
+
+    } else {
+        (void) ngx_snprintf(why, NGX_IM_STREAM_WHY - 1,
+                            "invalid connect request: %s", what);
+    }
 
     no->status = NGX_HTTP_BAD_REQUEST;
     no->why = (char *) why;
@@ -247,9 +254,10 @@ ngx_im_stream_arg(ngx_http_request_t *r, ngx_im_handshake_t *hs)
                                  "has a % without two hexadecimal digits");
     }
 
-    hs->first = im_str_set(p, value.len);
+    if (value.len > 0) {
+        hs->first = im_str_set(p, value.len);
 
-    if (hs->first.len == 0) {
+    } else if (hs->transport->kind != IM_TRANSPORT_WEBSOCKET) {
         if (first->value == NULL) {
             return ngx_im_stream_bad(r, first->name, "is missing");
         }
@@ -313,20 +321,32 @@ const ngx_im_refused_t *
 ngx_im_stream_first(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
     ngx_im_handshake_t *hs)
 {
+    const char              *why;
     const ngx_im_refused_t  *no;
 
-    if (hs->proto->first.name == NULL) {
+    /* an upgrade may have it where a client says nothing else */
+
+    if (hs->proto->first.name == NULL
+        || (hs->transport->kind == IM_TRANSPORT_WEBSOCKET
+            && hs->proto->commands != IM_COMMANDS_CONNECT))
+    {
         return NULL;
     }
 
-    if (r->method == NGX_HTTP_POST) {
-        return ngx_im_stream_read(r, ilcf, hs);
+    no = r->method == NGX_HTTP_POST ? ngx_im_stream_read(r, ilcf, hs)
+                                    : ngx_im_stream_arg(r, hs);
+
+    if (no == NULL && hs->first.len > ilcf->max_message) {
+        return &ngx_im_stream_long;
     }
 
-    no = ngx_im_stream_arg(r, hs);
+    if (no != NULL || hs->first.data == NULL || hs->proto->check == NULL) {
+        return no;
+    }
 
-    return no == NULL && hs->first.len > ilcf->max_message
-           ? &ngx_im_stream_long : no;
+    why = hs->proto->check(hs->first);
+
+    return why != NULL ? ngx_im_stream_bad(r, NULL, why) : NULL;
 }
 
 

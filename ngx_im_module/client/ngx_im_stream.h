@@ -16,7 +16,10 @@
 const ngx_im_refused_t *ngx_im_stream_check(ngx_http_request_t *r,
     ngx_im_loc_conf_t *ilcf, ngx_im_handshake_t *hs);
 
-/* Sets hs->first; the body has been read.  NULL: it is good. */
+/*
+ * Sets hs->first, also of an upgrade; the body has been read.  NULL: it is
+ * good.
+ */
 const ngx_im_refused_t *ngx_im_stream_first(ngx_http_request_t *r,
     ngx_im_loc_conf_t *ilcf, ngx_im_handshake_t *hs);
 
