@@ -36,6 +36,7 @@ static const im_json_field_t  im_ask_fields[] = {
     im_json_row_as(im_ask_t, BASE64, "b64info", info),
     im_json_row(im_ask_t, BYTES, data),
     im_json_row_as(im_ask_t, BASE64, "b64data", data),
+    im_json_row(im_ask_t, BOOL, skip_history),
     im_json_end
 };
 
@@ -65,6 +66,7 @@ im_ask_encode(im_buf_t *b, const im_ask_t *ask)
 
     copy = *ask;
     copy.call = im_str_set(NULL, 0);
+    copy.skip_history = ask->skip_history ? 1 : -1;
 
     if (ask->kind != IM_ASK_CONNECT) {
         copy.call = im_ask_calls[ask->kind];

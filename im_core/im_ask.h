@@ -38,6 +38,7 @@ typedef struct {
     im_str_t  name;
     im_str_t  info;          /* bytes, as data: JSON or anything */
     im_str_t  data;
+    int       skip_history;  /* 1: the message has no place in a history */
 } im_ask_t;
 
 

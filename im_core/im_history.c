@@ -178,7 +178,8 @@ im_history_append(im_route_t *route, const im_entry_t *entry, int healed)
 
 /*
  * An entry that doesn't follow although the page was asked for behind it is
- * one that Redis has lost: its number is given to another message.
+ * one that Redis has lost: its number is given to another message.  One without
+ * a number is in no history: it goes to those that follow now, once at most.
  */
 void
 im_history_put(im_route_t *route, const im_entry_t *entry,
@@ -193,6 +194,12 @@ im_history_put(im_route_t *route, const im_entry_t *entry,
 
     if (topic->state != IM_TOPIC_LIVE) {
         im_history_hold(route, entry);
+        return;
+    }
+
+    if (entry->seq == 0) {
+        (void) route->follow->events->message(route->follow->ctx, topic, entry,
+                                              0);
         return;
     }
 

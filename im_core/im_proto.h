@@ -21,7 +21,7 @@ typedef struct {
     im_str_t              epoch;
     uint64_t              seq;
     const im_envelope_t  *envelope;
-    unsigned              numbered:1;  /* the topic has history */
+    unsigned              numbered:1;  /* it is in the topic's history */
 } im_message_t;
 
 

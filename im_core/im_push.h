@@ -82,7 +82,7 @@ typedef struct {
     uint8_t   kind;
     im_str_t  topic;
     im_str_t  epoch;
-    uint64_t  seq;
+    uint64_t  seq;           /* 0: of a message that is in no history */
     im_str_t  envelope;
 } im_entry_t;
 

@@ -70,7 +70,7 @@ ngx_im_events_message(void *ctx, im_topic_t *topic, const im_entry_t *entry,
     m.epoch = im_str_set(topic->epoch.data, topic->epoch.len);
     m.seq = entry->seq;
     m.envelope = &envelope;
-    m.numbered = im_followed(topic)->numbered;
+    m.numbered = entry->seq > 0 && im_followed(topic)->numbered;
 
     if (ngx_im_send_message(w, topic, &m) != NGX_OK) {
         return IM_ERROR;

@@ -94,7 +94,7 @@ http: POST /api/publish 200 {"channel":"#\u0001","data":1} => "code":107
 http: POST /api/publish 200 {"channel":"3","data":1} => "code":102
 http: POST /api/publish 200 {"channel":"1","data":1,"tags":{"a":1}} => "code":107
 http: POST /api/publish 200 {"channel":"1","b64data":"?"} => "code":107
-http: POST /api/publish 200 {"channel":"1","data":1,"skip_history":true} => "code":108
+http: POST /api/publish 200 {"channel":"3","data":1,"skip_history":true} => "code":102
 http: POST /api/publish 200 {"channel":"2","data":1,"skip_history":true} => "result":\{\}
 http: POST /api/publish 200 {"channel":"1","data":1,"version":1} => "code":108
 http: POST /api/publish 200 {"channel":"1","data":1,"idempotency_key":"0123456789012345678901234567890123456789012345678901234567890123456789"} => "code":107
@@ -111,7 +111,7 @@ http: POST /api/publish/more 404 {}
 http: POST /api/publish 400 (X-Centrifugo-Error-Mode: transport) {"channel":"1"} => ^\{"code":107,
 http: POST /api/publish 404 (X-Centrifugo-Error-Mode: transport) {"channel":"3","data":1} => ^\{"code":102,
 http: POST /api/nothing 404 (X-Centrifugo-Error-Mode: transport) {} => ^\{"code":104,
-http: POST /api/publish 400 (X-Centrifugo-Error-Mode: transport) {"channel":"1","data":1,"skip_history":true} => ^\{"code":108,
+http: POST /api/publish 400 (X-Centrifugo-Error-Mode: transport) {"channel":"1","data":1,"version":1} => ^\{"code":108,
 --- no_error_log
 [alert]
 
@@ -131,7 +131,6 @@ http: POST /api/broadcast 200 {"channels":[],"data":1} => "code":107
 http: POST /api/broadcast 200 {"data":1} => "code":107
 http: POST /api/broadcast 200 {"channels":["1"]} => "code":107
 http: POST /api/broadcast 200 {"channels":["1"],"data":1,"version":2} => "code":108
-http: POST /api/broadcast 200 {"channels":["1"],"data":1,"skip_history":true} => \[\{"error":\{"code":108,
 http: POST /api/broadcast 413 {"data":1,"channels":["x"MANY(1001)]}
 http: POST /api/broadcast 400 {"channels":"1","data":1}
 http: POST /api/broadcast 400 {"channels":["1",1],"data":1}
@@ -306,4 +305,67 @@ http: POST /api/publish 200 {"channel":"1","data":1} => "code":10[02]
 http: POST /api/broadcast 200 {"channels":["#u"],"data":1} => "code":100
 http: POST /api/batch 200 {"commands":[{"disconnect":{"user":"u"}}]} => "code":100
 --- no_error_log
+[alert]
+
+
+
+=== TEST 10: messages that are in no history go to those that follow now
+--- http_config
+    im_room 1          history=10 ttl=1h publish=member;
+--- config
+    location = /im {
+        im_comet protocol=im;
+        im_auth none;
+    }
+    location = /cf { im_comet protocol=centrifuge; im_auth none; }
+    location = /skip {
+        im_comet protocol=centrifuge;
+        im_auth none;
+        im_connect /im_connect;
+        im_webhook publish /hook;
+    }
+    location = /im_connect { internal; fastcgi_pass im_logic; include im_params; }
+    location = /hook {
+        internal;
+        default_type application/json;
+        return 200 '{"result":{"skip_history":true}}';
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /api/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+until: /im/health ^200
+http: POST /api/publish 200 {"channel":"1","data":{"msg":1}} => "offset":1,"epoch":"(?<e>\w+)"
+a: open /im
+a: send {"auth":"","roomId":1,"seq":1,"epoch":"$e"}
+a: recv op 7
+a: recv op 4
+b: open /cf
+b: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"1"},"id":2}
+b: like ^\{"id":1,"connect":
+b: like ^\{"id":2,"subscribe":.*"offset":1,
+http: POST /api/publish 200 {"channel":"1","data":{"msg":"live"},"skip_history":true,"idempotency_key":"k"} => ^\{"result":\{\}\}\n$
+http: POST /api/publish 200 {"channel":"1","data":{"msg":"live"},"skip_history":true,"idempotency_key":"k"} => ^\{"result":\{\}\}\n$
+a: like ^\{"code":0,"msg":"live","fuid":"","fname":"","op":3(?!.*"seq")
+b: recv_text {"push":{"channel":"1","pub":{"data":{"msg":"live"}}}}
+http: POST /api/broadcast 200 {"channels":["1"],"data":{"msg":"both"},"skip_history":true} => ^\{"result":\{"responses":\[\{"result":\{\}\}\]\}\}\n$
+a: like ^\{"code":0,"msg":"both","fuid":"","fname":"","op":3(?!.*"seq")
+b: recv_text {"push":{"channel":"1","pub":{"data":{"msg":"both"}}}}
+http: POST /api/publish 200 {"channel":"1","data":{"msg":2}} => "offset":2,
+a: like ^\{"code":0,"msg":2,"fuid":"","fname":"","op":3(?=.*"seq":2,"epoch":"$e")
+b: recv_text {"push":{"channel":"1","pub":{"data":{"msg":2},"offset":2}}}
+c: open /skip
+c: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"1"},"id":2} | {"publish":{"channel":"1","data":{"msg":"typing"}},"id":3}
+c: like ^\{"id":1,"connect":
+c: like ^\{"id":2,"subscribe":.*"offset":2,
+c: like_set ^\{"id":3,"publish":\{\}\}$ || "pub":\{"data":\{"msg":"typing"\},"info":\{[^}]*\}\}\}\}$
+a: recv msg "typing"
+b: like "pub":\{"data":\{"msg":"typing"\},"info":\{[^}]*\}\}\}\}$
+http: POST /api/history 200 {"channel":"1","limit":10} => "publications":\[\{"data":\{"msg":1\},"offset":1\},\{"data":\{"msg":2\},"offset":2\}\],"epoch":"$e","offset":2\}
+b: cut
+b: open /cf
+b: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"1","recover":true,"epoch":"$e","offset":1},"id":2}
+b: like ^\{"id":1,"connect":
+b: like ^\{"id":2,"subscribe":.*"recovered":true.*"publications":\[\{"data":\{"msg":2\},"offset":2\}\]
+--- no_error_log
+[error]
 [alert]

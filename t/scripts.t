@@ -207,6 +207,26 @@ subtest 'a push and its repetition' => sub {
     is(r('XLEN', '{1}:q'), 0, 'nobody follows: not queued');
 };
 
+subtest 'a message outside of the history' => sub {
+    is(route('r:live', 'w1', 1, 1)->[0], 1, 'joined');
+    pub('r:live', ids(1));
+    my $meta = r('HGETALL', '{1}:r:live:m');
+    my $n = r('XLEN', '{1}:q');
+    my $live = pub('r:live', 'live', history => '');
+    is_deeply($live, [0, '-:0', 1], 'accepted, without a number');
+    is_deeply(pub('r:live', 'live', history => ''), [1, '-:0', 0],
+              'same id: not again');
+    is(pub('r:live', 'live', history => '', hash => 'other')->[0], 3,
+       'another payload');
+    is(r('XLEN', '{1}:q'), $n + 1, 'queued once');
+    is(r('XLEN', '{1}:r:live:h'), 1, 'not stored');
+    is_deeply(r('HGETALL', '{1}:r:live:m'), $meta, 'numbers are as before');
+    is(pub('r:live', 'full', history => '', cap => 1)->[0], 2, 'full: refused');
+    is(pub('r:nobody', 'live', history => '')->[0], 0, 'nobody follows');
+    is(r('EXISTS', '{1}:r:nobody:m'), 0, 'and nothing of the room is left');
+    r('DEL', '{1}:q');
+};
+
 subtest 'the queue' => sub {
     is(route('r:q', 'w1', 1, 1)->[0], 1, 'joined');
     is(pub('r:q', ids(1))->[2], 1, 'one worker');

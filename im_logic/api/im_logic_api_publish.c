@@ -2,9 +2,6 @@
  * Copyright (C) The im authors
  *
  * The server API's publish and broadcast.
- *
- * Numbers have no gaps: the history keeps all that is published, so
- * skip_history is refused where there is one.
  */
 
 #include "im_logic_api.h"
@@ -183,7 +180,7 @@ im_logic_api_target(im_logic_publish_t *publish, im_str_t channel,
 }
 
 
-/* Only a topic with a history has a position. */
+/* Only a message of a history has a position. */
 static void
 im_logic_api_result(im_buf_t *b, const im_logic_target_t *t)
 {

@@ -114,9 +114,6 @@ im_logic_api_error(im_uint_t status)
     case IM_LOGIC_UNCONFIRMED:
         return IM_API_UNCONFIRMED;
 
-    case 501:
-        return IM_ERROR_NOT_AVAILABLE;
-
     default:
         return IM_ERROR_INTERNAL;
     }

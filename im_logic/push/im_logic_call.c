@@ -112,19 +112,31 @@ im_logic_call_kept_handler(const im_link_reply_t *reply, void *data)
 static void
 im_logic_call_publish(im_daemon_request_t *r, const im_ask_t *ask)
 {
+    im_logic_target_t   *t;
     im_logic_publish_t  *publish;
 
     publish = im_logic_publish_create(r, 1);
 
     if (publish == NULL) {
         im_logic_reply_error(r, 503, "no memory");
+        return;
+    }
 
-    } else if (im_logic_call_message(publish, ask) != IM_OK
-               || im_logic_publish_room(publish, ask->room) == NULL)
-    {
+    if (im_logic_call_message(publish, ask) != IM_OK) {
         im_logic_reply_error(r, publish->status, publish->msg);
+        return;
+    }
 
-    } else if (ask->user.len == 0) {
+    t = im_logic_publish_room(publish, ask->room);
+
+    if (t == NULL) {
+        im_logic_reply_error(r, publish->status, publish->msg);
+        return;
+    }
+
+    t->unnumbered = ask->skip_history != 0;
+
+    if (ask->user.len == 0) {
         im_logic_call_start(publish);
 
     } else {

@@ -319,7 +319,14 @@ im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule)
     im_link_call_str(call, im_buf_str(publish->envelope));
     im_link_call_str(call, im_str_set(publish->hash, IM_PUSH_HASH));
     im_link_call_generation(call);
-    im_link_call_uint(call, rule->history);
+
+    if (t->numbered || rule->history == 0) {
+        im_link_call_uint(call, rule->history);
+
+    } else {
+        im_link_call_z(call, "");
+    }
+
     im_link_call_uint(call, im_max(rule->ttl, 1));
     im_link_call_uint(call, im_rule_meta_ttl(rule));
     im_link_call_uint(call, logic->conf.idem_ttl);
@@ -359,12 +366,7 @@ im_logic_target_send(im_logic_target_t *t)
         rule = &live;
     }
 
-    t->numbered = rule->history != 0;
-
-    if (t->numbered && t->unnumbered) {
-        im_logic_target_done(t, 501, "the topic keeps a history");
-        return;
-    }
+    t->numbered = rule->history != 0 && !t->unnumbered;
 
     if (!im_link_ready(logic->link, p)) {
         why = im_str_z(im_link_why(logic->link, p));

@@ -40,8 +40,8 @@ typedef struct {
     char                  position[64];
     im_link_t            *link;         /* that has its call */
     im_logic_durable_wait_t  wait;
-    unsigned              numbered:1;   /* it has a history */
-    unsigned              unnumbered:1; /* refused where it has (501) */
+    unsigned              numbered:1;   /* it goes into a history */
+    unsigned              unnumbered:1; /* it is not to, set by the caller */
 } im_logic_target_t;
 
 

@@ -121,6 +121,7 @@ ngx_im_publish_granted(ngx_im_session_t *s, const im_command_t *command,
 
     if (answer != NULL) {
         ask.tags = answer->tags;
+        ask.skip_history = answer->skip_history;
 
         if (answer->key.len > 0) {
             ask.id = answer->key;
@@ -137,20 +138,11 @@ ngx_im_publish_granted(ngx_im_session_t *s, const im_command_t *command,
 }
 
 
-/* A message outside of the history can't have a number. */
 static void
 ngx_im_publish_result(ngx_im_session_t *s, const im_command_t *command,
     im_webhook_answer_t *answer)
 {
-    im_command_t      publish;
-    const im_rule_t  *rule;
-
-    rule = im_rules_topic(&s->conf->main->rules, command->topic);
-
-    if (answer->skip_history && rule != NULL && rule->history > 0) {
-        (void) ngx_im_reply_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
-        return;
-    }
+    im_command_t  publish;
 
     publish = *command;
 

@@ -113,7 +113,7 @@ static uint64_t        now;
 static int             woken;
 static int             lapsed;         /* unknown yet: the registry is away */
 static int             closing;
-static unsigned        nholes, nhealed, nmessages, nloaded, nsuspects;
+static unsigned        nholes, nhealed, nmessages, nloaded, nsuspects, nlives;
 static im_route_t     *outs[300];      /* their reports are not answered */
 static unsigned        out;
 static u_char          bytes[BIG + 64];
@@ -259,11 +259,23 @@ on_message(void *ctx, im_topic_t *topic, const im_entry_t *entry, int healed)
 
     t = topic_index(topic);
     f = &followers[t];
-    v = value_of(entry->envelope);
 
     if (chance(faults.memory)) {
         return IM_ERROR;
     }
+
+    /* one that is in no history comes between any others */
+
+    if (entry->seq == 0) {
+        if (!f->live || healed) {
+            wrong("\"%s\": a message without a number", names[t]);
+        }
+
+        nlives++;
+        return IM_OK;
+    }
+
+    v = value_of(entry->envelope);
 
     for (log = topic->logs; log != NULL; log = log->next) {
         if (im_log_append(&hub.logs, log, im_str_z("01234567890123456789"), 0)
@@ -872,10 +884,31 @@ entry_deliver(unsigned i, int keep)
 }
 
 
+/* A message that is in no history. */
+static void
+live_deliver(unsigned t)
+{
+    im_entry_t  entry;
+
+    memset(&entry, 0, sizeof(im_entry_t));
+
+    entry.kind = IM_PUSH_MESSAGE;
+    entry.topic = im_str_z(names[t]);
+    entry.epoch = im_str_z("-");
+    entry.envelope = im_str_set(bytes, 8);
+
+    im_follow_entry(&follow, &entry);
+}
+
+
 static void
 entries_deliver(unsigned n)
 {
     while (n-- > 0 && nentries > 0) {
+
+        if (chance(8)) {
+            live_deliver(below(NTOPICS));
+        }
 
         if (chance(faults.lose)) {
             entry_remove(0);
@@ -1553,9 +1586,11 @@ sequences(const faults_t *f, uint64_t first)
     cleanup();
 
     print_message("# seeds %llu to %llu: %u messages, %u healed, %u holes, "
-                  "%u from windows\n", (unsigned long long) first,
+                  "%u from windows, %u live\n", (unsigned long long) first,
                   (unsigned long long) seed, nmessages, nhealed, nholes,
-                  nloaded);
+                  nloaded, nlives);
+
+    assert_true(nlives > 0);
 }
 
 
