@@ -233,6 +233,7 @@ typedef struct {
     void                        *data;     /* theirs; NULL at first */
     uint8_t                      numbered; /* its rule has history */
     uint8_t                      presence; /* its rule has presence */
+    uint8_t                      cached;   /* the last message says all */
 } im_followed_t;
 
 

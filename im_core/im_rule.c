@@ -28,6 +28,7 @@ typedef struct {
     im_str_t           history_for;
     im_str_t           presence_for;
     im_str_t           join_leave;
+    im_str_t           recovery;
     int                presence;
     int                api;          /* 0: "none" is for /api/v1/ too */
     int                guests;       /* 1: "user" is for guests too */
@@ -63,6 +64,7 @@ static const im_json_field_t  im_rule_fields[] = {
     im_json_row(im_rule_json_t, STRING, history_for),
     im_json_row(im_rule_json_t, STRING, presence_for),
     im_json_row(im_rule_json_t, STRING, join_leave),
+    im_json_row(im_rule_json_t, STRING, recovery),
     im_json_end
 };
 
@@ -101,6 +103,13 @@ static const im_str_t  im_rule_join[] = {
 static const im_str_t  im_rule_joins[] = {
     im_null_str,
     im_str("all")
+};
+
+
+/* By cached. */
+static const im_str_t  im_rule_recovery[] = {
+    im_null_str,
+    im_str("cache")
 };
 
 
@@ -320,6 +329,7 @@ im_rule_merge(im_rule_t *into, const im_rule_t *from)
     into->join_user = into->join_user || from->join_user;
     into->presence = into->presence && from->presence;
     into->joins_all = into->joins_all && from->joins_all;
+    into->cached = into->cached && from->cached;
 
     into->publish = im_max(into->publish, from->publish);
     into->history_for = im_max(into->history_for, from->history_for);
@@ -402,6 +412,7 @@ im_rule_encode(im_buf_t *b, const im_rule_t *rule)
     json.history_for = im_rule_asker(rule->history_for);
     json.presence_for = im_rule_asker(rule->presence_for);
     json.join_leave = im_rule_joins[rule->joins_all != 0];
+    json.recovery = im_rule_recovery[rule->cached != 0];
 
     im_json_encode(b, im_rule_fields, &json);
 }
@@ -521,6 +532,7 @@ im_rule_decode_words(const im_rule_json_t *json, im_rule_t *rule)
     }
 
     rule->joins_all = im_str_eq(json->join_leave, im_rule_joins[1]);
+    rule->cached = im_str_eq(json->recovery, im_rule_recovery[1]);
 
     return IM_OK;
 }

@@ -39,6 +39,7 @@ typedef struct {
     im_uint_t  join_user;    /* 1: signed-in users only */
     im_uint_t  presence;
     im_uint_t  joins_all;    /* 1: all followers get joins and leaves */
+    im_uint_t  cached;       /* 1: who recovers gets the last message alone */
 } im_rule_t;
 
 

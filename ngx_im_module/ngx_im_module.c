@@ -148,6 +148,8 @@ static const ngx_im_option_t  ngx_im_room_options[] = {
     ngx_im_word("join=user", im_rule_t, join_user, 1),
     ngx_im_word("join_leave=asked", im_rule_t, joins_all, 0),
     ngx_im_word("join_leave=all", im_rule_t, joins_all, 1),
+    ngx_im_word("recovery=stream", im_rule_t, cached, 0),
+    ngx_im_word("recovery=cache", im_rule_t, cached, 1),
     ngx_im_word("namespace=any", im_rule_t, bare, 0),
     ngx_im_word("namespace=none", im_rule_t, bare, 1),
     ngx_im_word("publish=api", im_rule_t, publish, IM_RULE_API),
@@ -243,6 +245,11 @@ ngx_im_rule_fault(const im_rule_t *rule)
                "kept and how long, for example history=100 ttl=24h";
     }
 
+    if (rule->cached && rule->history == 0) {
+        return "has recovery=cache without a history: say how many messages "
+               "are kept and how long, for example history=1 ttl=24h";
+    }
+
     if (rule->presence_for != IM_RULE_MEMBER && !rule->presence) {
         return "has presence_for= without presence: add presence";
     }
@@ -282,7 +289,8 @@ ngx_im_rule(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
                           "publish=api|none|member|user|anyone "
                           "history_for=none|member|user|anyone "
                           "presence_for=none|member|user|anyone "
-                          "join_leave=asked|all namespace=any|none")
+                          "join_leave=asked|all recovery=stream|cache "
+                          "namespace=any|none")
          : ngx_im_options(cf, cmd, 1, ngx_im_topic_options, rule,
                           "is unknown; there are history= ttl=");
 

@@ -625,7 +625,7 @@ qr/im_comet.*not allowed here/
     im_node comet-1;
     im_room chat:* history=100 ttl=24h presence publish=member;
     im_room ticker history=1 ttl=1m join=user publish=user history_for=user;
-    im_room talk:* history=9 ttl=1m publish=anyone history_for=anyone
+    im_room talk:* history=9 ttl=1m publish=anyone history_for=anyone recovery=cache
                    presence presence_for=none join_leave=all;
     im_room * history=0 join_leave=asked namespace=any;
     im_room * history=1 ttl=1m namespace=none;
@@ -995,3 +995,15 @@ qr/im_comet: "sse" in "transport=sse,sse" is there twice/
 --- must_die
 --- error_log eval
 qr/im_comet: "transports=sse" is unknown: it must be transport=/
+
+
+
+=== TEST 83: the last message of no history
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room a history=0 recovery=cache;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_room.*recovery=cache without a history: say/

@@ -555,3 +555,60 @@ until: /status "recovered":6,"unrecovered":0,"window_bytes":[1-6]\d{4}\b
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 14: recovery=cache: the last message, unless the client has it
+--- http_config
+    im_room now:*  history=5 ttl=1h recovery=cache;
+    im_room one    history=1 ttl=1h recovery=cache;
+    im_room shut:* history=5 ttl=1h history_for=none;
+    im_inbox       history=10 ttl=1h;
+--- config
+    location = /cf { im_comet protocol=centrifuge; im_auth none; }
+    location = /im { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /api/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+until: /im/health ^200
+http: POST /api/publish 200 {"channel":"now:1","data":1} => "epoch":"(?<e>\w+)"
+push: room now:1 2
+push: room now:1 3
+push: room one 7
+push: room shut:1 1
+a: open /cf
+a: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"now:1"},"id":2}
+a: like ^\{"id":1,"connect":
+a: like ^\{"id":2,"subscribe":\{"recoverable":true,"epoch":"$e","offset":3,"positioned":true\}\}$
+a: send {"unsubscribe":{"channel":"now:1"},"id":3}
+a: recv {"id":3,"unsubscribe":{}}
+a: send {"subscribe":{"channel":"now:1","recover":true},"id":4}
+a: recv {"id":4,"subscribe":{"recoverable":true,"epoch":"$e","publications":[{"data":3,"offset":3}],"recovered":true,"offset":2,"positioned":true,"was_recovering":true}}
+b: open /cf
+b: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"now:1","recover":true,"epoch":"$e","offset":1},"id":2} | {"subscribe":{"channel":"now:empty","recover":true},"id":3} | {"subscribe":{"channel":"one","recover":true,"epoch":"unknown","offset":99},"id":4} | {"subscribe":{"channel":"now:none","recover":true,"flag":2},"id":5}
+b: like ^\{"id":1,"connect":
+b: like_set ^\{"id":2,"subscribe":(?=.*"publications":\[\{"data":3,"offset":3\}\])(?=.*"recovered":true)(?=.*"offset":2,) || ^\{"id":3,"subscribe":(?!.*publications)(?!.*"recovered")(?=.*"was_recovering":true) || ^\{"id":4,"subscribe":(?=.*"publications":\[\{"data":7,"offset":1\}\])(?=.*"recovered":true) || ^\{"id":5,"error":\{"code":112,
+c: open /cf
+c: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"now:1","recover":true,"epoch":"$e","offset":3},"id":2}
+c: like ^\{"id":1,"connect":
+c: like ^\{"id":2,"subscribe":(?!.*publications)(?=.*"recovered":true)(?=.*"offset":3,)
+push: room now:1 4
+a: recv {"push":{"channel":"now:1","pub":{"data":4,"offset":4}}}
+c: recv {"push":{"channel":"now:1","pub":{"data":4,"offset":4}}}
+push: room now:9 1
+http: POST /api/history_remove 200 {"channel":"now:9"}
+d: open /cf
+d: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"now:9","recover":true},"id":2}
+d: like ^\{"id":1,"connect":
+d: like ^\{"id":2,"subscribe":(?!.*"recovered")(?=.*"was_recovering":true)(?=.*"offset":1,)
+i: open /im
+i: send {"auth":"","room":"one","seq":0,"epoch":"","last":3}
+i: upto "msg":7\b
+j: open /im
+j: send {"auth":"","room":"shut:1","last":3}
+j: recv op 7 room="shut:1" seq=1
+j: recv op 4
+j: silent
+--- no_error_log
+[error]
+[alert]

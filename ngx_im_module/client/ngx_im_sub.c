@@ -104,14 +104,20 @@ ngx_im_sub_free(im_sub_t *sub)
 
 /*
  * Joins and leaves of others: clients that may see members may ask for them,
- * and by the rule all followers get them.
+ * and by the rule all followers get them.  Nothing of a history that clients
+ * may not read, but for what one that comes back has missed.
  */
 static ngx_uint_t
-ngx_im_sub_flags(ngx_im_session_t *s, im_str_t topic, ngx_uint_t flags)
+ngx_im_sub_allowed(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
+    ngx_uint_t flags)
 {
     const im_rule_t  *rule;
 
     rule = im_rules_topic(&s->conf->main->rules, topic);
+
+    if (join != NULL && rule != NULL && rule->history_for == IM_RULE_NONE) {
+        join->last = 0;
+    }
 
     if (rule == NULL || !rule->presence
         || s->proto->forms[IM_FORM_JOINS] == NULL)
@@ -145,7 +151,7 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
         return NULL;
     }
 
-    flags = ngx_im_sub_flags(s, topic, flags);
+    flags = ngx_im_sub_allowed(s, topic, join, flags);
     t = im_hub_join(&w->hub, topic, ngx_im_sub_wire(s, flags), sub, &first);
 
     if (t == NULL) {

@@ -62,33 +62,76 @@ ngx_im_resume_opened(ngx_im_session_t *s)
 }
 
 
-/* As ngx_im_resume_judge(), of the position that a client names. */
+/*
+ * NGX_OK: the position that the client names is known; NGX_BUSY: Redis may know
+ * it by now; NGX_DECLINED: something behind it is lost.
+ */
 static ngx_int_t
-ngx_im_resume_since(ngx_im_join_t *join)
+ngx_im_resume_known(ngx_im_join_t *join)
 {
     im_topic_t  *topic;
-    ngx_uint_t   numbered;
     im_epoch_t  *epoch;
 
     topic = join->sub->log->topic;
-    numbered = im_followed(topic)->numbered;
 
     /* a position without an epoch is of the current one */
 
     epoch = join->epoch.len > 0 ? &join->epoch : &topic->epoch;
 
-    if (!im_topic_continues(topic, im_str_set(epoch->data, epoch->len),
-                            join->seq))
+    if (im_topic_continues(topic, im_str_set(epoch->data, epoch->len),
+                           join->seq))
     {
-        return numbered && join->asked != NGX_IM_ANSWERED ? NGX_BUSY
-                                                          : NGX_DECLINED;
-    }
-
-    if (join->seq == topic->seq) {
         return NGX_OK;
     }
 
-    return numbered ? im_follow_window(topic, join->seq) : NGX_DECLINED;
+    return im_followed(topic)->numbered && join->asked != NGX_IM_ANSWERED
+           ? NGX_BUSY : NGX_DECLINED;
+}
+
+
+/* As ngx_im_resume_judge(), of the position that a client names. */
+static ngx_int_t
+ngx_im_resume_since(ngx_im_join_t *join)
+{
+    ngx_int_t    rc;
+    im_topic_t  *topic;
+
+    topic = join->sub->log->topic;
+
+    rc = ngx_im_resume_known(join);
+
+    if (rc != NGX_OK || join->seq == topic->seq) {
+        return rc;
+    }
+
+    return im_followed(topic)->numbered ? im_follow_window(topic, join->seq)
+                                        : NGX_DECLINED;
+}
+
+
+/* The same where the last message says all: a client that has it needs none. */
+static ngx_int_t
+ngx_im_resume_cached(ngx_im_join_t *join, uint64_t *seq)
+{
+    ngx_int_t    rc;
+    im_topic_t  *topic;
+
+    topic = join->sub->log->topic;
+    *seq = topic->seq;
+
+    rc = ngx_im_resume_known(join);
+
+    if (rc == NGX_BUSY
+        || (rc == NGX_OK && join->seq == topic->seq && join->seq > 0))
+    {
+        return rc;
+    }
+
+    if (im_follow_last(topic, 1, seq) == IM_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    return *seq < topic->seq ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -106,6 +149,10 @@ ngx_im_resume_judge(ngx_im_join_t *join, uint64_t *seq)
 
     rc = NGX_OK;
     topic = join->sub->log->topic;
+
+    if (join->recover && im_followed(topic)->cached) {
+        return ngx_im_resume_cached(join, seq);
+    }
 
     if (join->recover) {
         *seq = join->seq;

@@ -284,6 +284,7 @@ fill(im_rules_t *rules, random_t *r)
         rule.presence = random_below(r, 2);
         rule.joins_all = random_below(r, 2);
         rule.bare = random_below(r, 2);
+        rule.cached = random_below(r, 2);
 
         assert_int_not_equal(im_rules_add(rules, &rule), IM_ERROR);
     }
@@ -306,6 +307,7 @@ assert_rule(const im_rule_t *a, const im_rule_t *b)
     assert_int_equal(a->presence_for, b->presence_for);
     assert_int_equal(a->joins_all, b->joins_all);
     assert_int_equal(a->bare, b->bare);
+    assert_int_equal(a->cached, b->cached);
     assert_int_equal(a->join_user, b->join_user);
     assert_int_equal(a->presence, b->presence);
 }
@@ -426,6 +428,7 @@ test_json_form(void **state)
     rule.presence_for = IM_RULE_NONE;
     rule.presence = 1;
     rule.joins_all = 1;
+    rule.cached = 1;
     assert_int_equal(im_rules_add(&rules, &rule), IM_OK);
 
     im_buf_init(&b, 4096);
@@ -434,7 +437,8 @@ test_json_form(void **state)
              "{\"rooms\":[],\"bare\":[{\"pattern\":\"*\",\"history\":0,"
              "\"ttl\":0,\"publish\":\"user\",\"join\":\"anyone\","
              "\"presence\":true,\"guests\":true,\"history_for\":\"user\","
-             "\"presence_for\":\"none\",\"join_leave\":\"all\"}]}");
+             "\"presence_for\":\"none\",\"join_leave\":\"all\","
+             "\"recovery\":\"cache\"}]}");
 
     im_buf_cleanup(&b);
     im_rules_cleanup(&rules);
