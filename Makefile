@@ -62,7 +62,7 @@ WARN     := -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes -Wshadow \
 DEFS     := -D_GNU_SOURCE
 # a folder of a program is one level deep: each shows a layer or a subject
 FOLDERS  := $(wildcard im_core im_link im_daemon im_logic im_logic/*/ im_job)
-INC      := $(addprefix -I,$(FOLDERS))
+INC      := $(addprefix -I,$(FOLDERS)) -I$(BUILD)
 
 # what Debian builds with; the macro needs an optimizer and no sanitizer
 HARDEN   := -fstack-protector-strong -fstack-clash-protection
@@ -80,15 +80,18 @@ COMPILE   = $(CC) $(WARN) $(CFLAGS) $(SANFLAGS) $(HARDEN) $(DEFS) $(INC) \
             -fPIC -MMD -MP
 LDPROG    = $(CC) $(SANFLAGS) -pie $(LDHARD)
 
+# what nanopb makes of im_core/im_proto_centrifuge.proto
+PROTO    := im_proto_centrifuge.pb
+
 sources   = $(wildcard $(1)/*.c $(1)/*/*.c)
 objects   = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
-CORE     := $(call objects,im_core) $(BUILD)/im_scripts.o
+CORE     := $(call objects,im_core) $(BUILD)/im_scripts.o $(BUILD)/$(PROTO).o
 LINK     := $(call objects,im_link)
 DAEMON   := $(call objects,im_daemon)
 LOGIC    := $(call objects,im_logic)
 JOB      := $(call objects,im_job)
 
-LINKLIBS := -levent -lhiredis -lyajl -lssl -lcrypto -lz
+LINKLIBS := -levent -lhiredis -lyajl -l:libprotobuf-nanopb.a -lssl -lcrypto -lz
 # what only im_logic uses: how names look
 LOGICLIBS := -licui18n -licuuc
 
@@ -133,9 +136,16 @@ $(BUILD)/im_scripts.c: redis/embed $(wildcard redis/*.lua)
 	$(call say,GEN,$@)
 	$(Q)redis/embed redis > $@.tmp && mv $@.tmp $@
 
-$(BUILD)/im_scripts.o: $(BUILD)/im_scripts.c
+$(BUILD)/$(PROTO).c: im_core/im_proto_centrifuge.proto
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)protoc -Iim_core --nanopb_out=$(BUILD) $<
+
+$(BUILD)/im_scripts.o $(BUILD)/$(PROTO).o: %.o: %.c
 	$(call say,CC,$<)
 	$(Q)$(COMPILE) -c -o $@ $<
+
+$(BUILD)/obj/im_core/im_proto_centrifuge_pb.o: | $(BUILD)/$(PROTO).c
 
 $(BUILD)/im_logic: $(LOGIC) $(DAEMON) $(LINK) $(CORE)
 	$(call say,LD,$@)
@@ -152,7 +162,7 @@ NGX_HEADERS := $(wildcard ngx_im_module/*.h ngx_im_module/*/*.h im_core/*.h \
                im_link/*.h)
 NGX_FILES := config ngx_im_module/ngx_im_module.map $(NGX_HEADERS) $(call sources,ngx_im_module) \
              $(call sources,im_core) $(call sources,im_link) \
-             $(BUILD)/im_scripts.c
+             $(BUILD)/im_scripts.c $(BUILD)/$(PROTO).c
 NGX_OPTS  := --with-compat --with-debug --with-http_ssl_module \
              --with-http_v2_module --with-http_realip_module \
              --with-http_auth_request_module --with-http_stub_status_module \
@@ -160,7 +170,8 @@ NGX_OPTS  := --with-compat --with-debug --with-http_ssl_module \
 
 # nginx's source is seen through links in $(BUILD)/src, from where all paths of
 # ours are relative: its configure can't have a space or a # in them
-$(BUILD)/nginx/Makefile: config $(NGX_HEADERS) | $(BUILD)/im_scripts.c
+$(BUILD)/nginx/Makefile: config $(NGX_HEADERS) | $(BUILD)/im_scripts.c \
+        $(BUILD)/$(PROTO).c
 	@if ! test -e "$(NGX_SRC)/configure" -o -e "$(NGX_SRC)/auto/configure"; then \
 	    echo "NGX_SRC=$(NGX_SRC): no nginx source there;" \
 	         "install nginx-dev or name a source tree" >&2; exit 1; fi
@@ -172,7 +183,7 @@ $(BUILD)/nginx/Makefile: config $(NGX_HEADERS) | $(BUILD)/im_scripts.c
 	       set -- "$${NGX_CONF_FLAGS[@]}"; else set -- $$flags; fi \
 	&& configure=configure && { test -e $$configure || \
 	       configure=auto/configure; } \
-	&& IM_SCRIPTS=../im_scripts.c bash $$configure "$$@" \
+	&& IM_SCRIPTS=../im_scripts.c IM_PROTO=../$(PROTO).c bash $$configure "$$@" \
 	       --with-cc-opt="$(CFLAGS) -fPIC $(SANFLAGS) $(HARDEN)" \
 	       --with-ld-opt="-fPIC $(SANFLAGS) $(LDHARD)" \
 	       --builddir=../nginx --add-dynamic-module=$(UP) \

@@ -956,6 +956,19 @@ im_json_next_member(im_str_t object, size_t *at, im_buf_t *arena,
 
 
 im_int_t
+im_json_next_pair(im_str_t object, size_t *at, im_buf_t *arena, im_str_t *name,
+    im_str_t *value)
+{
+    im_int_t  rc;
+
+    rc = im_json_next_member(object, at, arena, name, value);
+
+    return rc != IM_OK || value->data[0] != '"'
+           ? rc : im_json_decode_string(arena, *value, value);
+}
+
+
+im_int_t
 im_json_next_string(im_str_t array, size_t *at, im_buf_t *arena, im_str_t *s)
 {
     im_str_t  element;

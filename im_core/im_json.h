@@ -92,6 +92,10 @@ void im_json_encode(im_buf_t *b, const im_json_field_t *fields,
 im_int_t im_json_next_member(im_str_t object, size_t *at, im_buf_t *arena,
     im_str_t *name, im_str_t *value);
 
+/* The same, and a value that is a string is decoded, too. */
+im_int_t im_json_next_pair(im_str_t object, size_t *at, im_buf_t *arena,
+    im_str_t *name, im_str_t *value);
+
 /*
  * The same for an array of strings.  IM_DECLINED: no more; IM_ERROR: no memory,
  * or not a string.

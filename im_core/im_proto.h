@@ -250,9 +250,8 @@ typedef struct im_proto_s  im_proto_t;
 
 struct im_proto_s {
     const char       *name;      /* of im_comet protocol= */
+    const char       *encoding;  /* for webhooks; NULL: json */
     const char       *subprotocol;   /* of WebSocket, if a client asks */
-    const char       *other_subprotocol; /* of a form that isn't served */
-    const im_arg_t   *unserved;  /* ended by NULL, or NULL */
     /*
      * Other encodings that a location of this protocol serves too, ended by
      * NULL, or NULL.  A client asks for one by its subprotocol or by one of its
@@ -303,6 +302,7 @@ struct im_proto_s {
 
 extern const im_proto_t  im_proto_im;
 extern const im_proto_t  im_proto_centrifuge;
+extern const im_proto_t  im_proto_centrifuge_pb;
 extern const im_proto_t  im_proto_uni;
 extern const im_proto_t  im_proto_echo;
 

@@ -127,23 +127,24 @@ static const im_json_field_t  im_centrifuge_sub_refresh_fields[] = {
 };
 
 
-static const im_arg_t  im_centrifuge_unserved[] = {
-    { "format", "protobuf" },
-    { "cf_protocol", "protobuf" },
-    { NULL, NULL }
-};
+static im_int_t
+im_centrifuge_text_moved(im_buf_t *b, const im_transport_t *transport,
+    const im_subscribed_t *sub)
+{
+    return im_centrifuge_moved(b, transport, sub, im_centrifuge_reply);
+}
 
 
 static const im_form_t  im_centrifuge_plain = {
     .message = im_centrifuge_message,
-    .moved = im_centrifuge_moved
+    .moved = im_centrifuge_text_moved
 };
 
 
 static const im_form_t  im_centrifuge_joins = {
     .message = im_centrifuge_message,
     .presence = im_centrifuge_reply,
-    .moved = im_centrifuge_moved
+    .moved = im_centrifuge_text_moved
 };
 
 
@@ -419,14 +420,19 @@ im_centrifuge_decode(im_str_t *rest, int connected, im_buf_t *arena,
 }
 
 
+static const im_proto_t *const  im_centrifuge_variants[] = {
+    &im_proto_centrifuge_pb,
+    NULL
+};
+
+
 const im_proto_t  im_proto_centrifuge = {
     .name = "centrifuge",
     .transports = IM_TRANSPORT_WEBSOCKET|IM_TRANSPORT_SSE|IM_TRANSPORT_STREAM,
     .usual = IM_TRANSPORT_WEBSOCKET,
     .first = { "cf_connect", NULL },
     .subprotocol = "centrifuge-json",
-    .other_subprotocol = "centrifuge-protobuf",
-    .unserved = im_centrifuge_unserved,
+    .variants = im_centrifuge_variants,
     .codes = im_centrifuge_codes,
     .forms = { [IM_FORM_PLAIN] = &im_centrifuge_plain,
                [IM_FORM_POSITIONS] = &im_centrifuge_plain,

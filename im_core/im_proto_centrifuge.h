@@ -89,6 +89,8 @@ size_t im_centrifuge_room(im_centrifuge_method_e method);
 im_int_t im_centrifuge_fault(im_command_t *command, const char *why);
 
 
+#define IM_CENTRIFUGE_VERSION  "im"
+
 /* The usual text of an error; *temporary: trying again may help. */
 im_str_t im_centrifuge_error_text(im_error_e error, int *temporary);
 
@@ -98,19 +100,15 @@ im_str_t im_centrifuge_error_text(im_error_e error, int *temporary);
  */
 im_str_t im_centrifuge_channel(im_str_t topic, int *own);
 
-/*
- * A client that the server has subscribed goes on if nothing is lost, by a
- * push.  IM_AGAIN: there is nothing to say.  IM_DECLINED: it must subscribe or
- * connect again to learn where it is.
- */
-im_int_t im_centrifuge_moved_begin(const im_subscribed_t *sub,
-    im_subscribed_t *begin, im_reply_t *reply);
+/* moved of a form, with the reply of its protocol. */
+im_int_t im_centrifuge_moved(im_buf_t *b, const im_transport_t *transport,
+    const im_subscribed_t *sub,
+    void (*add)(im_buf_t *, const im_transport_t *, const im_reply_t *));
 
 
+/* In JSON. */
 void im_centrifuge_message(im_buf_t *b, const im_transport_t *transport,
     const im_message_t *m);
-im_int_t im_centrifuge_moved(im_buf_t *b,
-    const im_transport_t *transport, const im_subscribed_t *sub);
 void im_centrifuge_reply(im_buf_t *b, const im_transport_t *transport,
     const im_reply_t *reply);
 

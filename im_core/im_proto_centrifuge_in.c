@@ -394,28 +394,38 @@ im_centrifuge_channel(im_str_t topic, int *own)
 }
 
 
+/*
+ * A client that the server has subscribed goes on if nothing is lost.  Others
+ * subscribe or connect again to learn where they are.
+ */
 im_int_t
-im_centrifuge_moved_begin(const im_subscribed_t *sub, im_subscribed_t *begin,
-    im_reply_t *reply)
+im_centrifuge_moved(im_buf_t *b, const im_transport_t *transport,
+    const im_subscribed_t *sub,
+    void (*add)(im_buf_t *, const im_transport_t *, const im_reply_t *))
 {
+    im_reply_t       reply;
+    im_subscribed_t  begin;
+
     if (!sub->recoverable) {
-        return IM_AGAIN;
+        return IM_OK;
     }
 
     if (!sub->recovered || sub->topic.data[0] == 'r') {
         return IM_DECLINED;
     }
 
-    *begin = *sub;
-    begin->recovering = 0;
-    begin->recovered = 0;
+    begin = *sub;
+    begin.recovering = 0;
+    begin.recovered = 0;
 
-    memset(reply, 0, sizeof(im_reply_t));
+    memset(&reply, 0, sizeof(im_reply_t));
 
-    reply->type = IM_REPLY_PUSH_SUBSCRIBE;
-    reply->topic = begin->topic;
-    reply->subs = begin;
-    reply->nsubs = 1;
+    reply.type = IM_REPLY_PUSH_SUBSCRIBE;
+    reply.topic = begin.topic;
+    reply.subs = &begin;
+    reply.nsubs = 1;
+
+    add(b, transport, &reply);
 
     return IM_OK;
 }

@@ -11,9 +11,6 @@
 #include "im_json.h"
 
 
-#define IM_CENTRIFUGE_VERSION  "im"
-
-
 typedef struct {
     const char  *name;
     void       (*add)(im_buf_t *b, const im_reply_t *reply);
@@ -444,24 +441,6 @@ im_centrifuge_message(im_buf_t *b, const im_transport_t *transport,
     im_buf_add_z(b, "}");
 
     im_frame_end(b, transport, start, IM_KIND_TEXT);
-}
-
-
-im_int_t
-im_centrifuge_moved(im_buf_t *b, const im_transport_t *transport,
-    const im_subscribed_t *sub)
-{
-    im_int_t         rc;
-    im_reply_t       reply;
-    im_subscribed_t  begin;
-
-    rc = im_centrifuge_moved_begin(sub, &begin, &reply);
-
-    if (rc == IM_OK) {
-        im_centrifuge_reply(b, transport, &reply);
-    }
-
-    return rc == IM_AGAIN ? IM_OK : rc;
 }
 
 

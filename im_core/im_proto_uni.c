@@ -126,17 +126,7 @@ static im_int_t
 im_uni_moved(im_buf_t *b, const im_transport_t *transport,
     const im_subscribed_t *sub)
 {
-    im_int_t         rc;
-    im_reply_t       reply;
-    im_subscribed_t  begin;
-
-    rc = im_centrifuge_moved_begin(sub, &begin, &reply);
-
-    if (rc == IM_OK) {
-        im_uni_reply(b, transport, &reply);
-    }
-
-    return rc == IM_AGAIN ? IM_OK : rc;
+    return im_centrifuge_moved(b, transport, sub, im_uni_reply);
 }
 
 

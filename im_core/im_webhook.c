@@ -143,7 +143,11 @@ im_webhook_encode(im_buf_t *b, const im_webhook_ask_t *ask)
     im_json_add_string(b, ask->client);
     im_buf_add_z(b, ",\"transport\":");
     im_json_add_string(b, ask->transport);
-    im_buf_add_z(b, ",\"protocol\":\"json\",\"encoding\":\"json\"");
+    im_buf_add_z(b, ",\"protocol\":");
+    im_json_add_string(b, ask->protocol);
+    im_buf_add_z(b, ",\"encoding\":");
+    im_buf_add_z(b, ask->data.len == 0 || im_json_embeds(ask->data)
+                    ? "\"json\"" : "\"binary\"");
 
     for (m = im_webhook_members; m->name != NULL; m++) {
         value = (const void *) ((const u_char *) ask + m->offset);

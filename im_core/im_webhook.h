@@ -37,6 +37,7 @@ typedef struct {
     im_webhook_e  kind;
     im_str_t      client;     /* UUID of the session */
     im_str_t      transport;
+    im_str_t      protocol;   /* encoding of the client's commands */
     im_str_t      user;
     im_str_t      meta;
     im_str_t      name;

@@ -15,6 +15,7 @@
 static const im_proto_t *const  im_protos[] = {
     &im_proto_im,
     &im_proto_centrifuge,
+    &im_proto_centrifuge_pb,
     &im_proto_uni,
     &im_proto_echo
 };

@@ -35,6 +35,7 @@ static ngx_im_status_field_t  ngx_im_status_fields[] = {
     ngx_im_status_field(slow),
     ngx_im_status_field(messages_in),
     ngx_im_status_field(messages_out),
+    ngx_im_status_field(framed),
     ngx_im_status_field(bytes_in),
     ngx_im_status_field(bytes_out),
     ngx_im_status_field(sends),

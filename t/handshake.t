@@ -214,8 +214,6 @@ a: refused 400 /echo Origin: http://localhost | Origin: http://localhost
 a: refused 400 /echo Upgrade: websocket/13
 a: refused 400 /echo Upgrade: web, socket
 a: refused 400 /echo Connection: upgraded
-a: refused 400 /c Sec-WebSocket-Protocol: centrifuge-protobuf
-a: refused 400 /c Sec-WebSocket-Protocol: x | Sec-WebSocket-Protocol: centrifuge-protobuf, y
 a: refused 400 /echo Transfer-Encoding: chunked
 a: refused 400 /echo !Host
 a: refused 405 /Allow: GET/ /echo =PUT | Content-Length: 0

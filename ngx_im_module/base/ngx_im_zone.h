@@ -45,6 +45,7 @@ struct ngx_im_counters_s {
     ngx_atomic_t      slow;              /* closed since too slow */
     ngx_atomic_t      messages_in;       /* from clients */
     ngx_atomic_t      messages_out;      /* queued, once for each follower */
+    ngx_atomic_t      framed;            /* once for each encoding in use */
     ngx_atomic_t      bytes_in;
     ngx_atomic_t      bytes_out;
     ngx_atomic_t      pushes;            /* entries taken from pub/sub */

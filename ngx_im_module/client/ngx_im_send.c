@@ -709,6 +709,8 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
             continue;
         }
 
+        w->counters->framed++;
+
         if (ngx_im_send_log(w, log, frame, m->seq) != NGX_OK) {
             return NGX_ERROR;
         }

@@ -32,7 +32,6 @@ typedef struct {
     ngx_uint_t          upgrade;     /* to websocket */
     ngx_uint_t          connection;  /* lists it */
     const im_proto_t   *listed;      /* by its subprotocol, or NULL */
-    ngx_uint_t          unserved;    /* one is listed that needs another form */
     ngx_uint_t          malformed;   /* extensions */
     const im_transport_t *extended;  /* by extensions, or NULL */
     im_str_t            extensions;  /* of the answer */
@@ -91,18 +90,8 @@ ngx_im_upgrade_origin(ngx_im_headers_t *h, im_str_t value)
 static void
 ngx_im_upgrade_protocol(ngx_im_headers_t *h, im_str_t value)
 {
-    const im_proto_t  *proto;
-
-    proto = h->conf->proto;
-
     if (h->listed == NULL) {
-        h->listed = im_proto_listed(proto, value);
-    }
-
-    if (proto->other_subprotocol != NULL
-        && im_header_lists(value, im_str_z(proto->other_subprotocol)))
-    {
-        h->unserved = 1;
+        h->listed = im_proto_listed(h->conf->proto, value);
     }
 }
 
@@ -269,27 +258,6 @@ ngx_im_upgrade_proto(ngx_im_headers_t *h)
 }
 
 
-/*
- * A form of the protocol that isn't served, by an argument or a subprotocol.  A
- * client that asks for none, or for one that is unknown, gets the usual form.
- */
-static ngx_uint_t
-ngx_im_upgrade_form(ngx_im_headers_t *h)
-{
-    const im_arg_t  *arg;
-
-    arg = h->conf->proto->unserved;
-
-    for ( /* void */ ; arg != NULL && arg->name != NULL; arg++) {
-        if (ngx_im_upgrade_arg(h->request, arg)) {
-            return 0;
-        }
-    }
-
-    return h->listed != NULL || !h->unserved;
-}
-
-
 static ngx_uint_t
 ngx_im_upgrade_host(ngx_im_headers_t *h)
 {
@@ -343,9 +311,6 @@ static const struct {
     { ngx_im_upgrade_extended,
       { NGX_HTTP_BAD_REQUEST, NULL, NULL,
         "malformed Sec-WebSocket-Extensions" } },
-
-    { ngx_im_upgrade_form,
-      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "subprotocol is not served" } },
 
     { ngx_im_upgrade_host,
       { NGX_HTTP_BAD_REQUEST, NULL, NULL, "Host is too long" } },

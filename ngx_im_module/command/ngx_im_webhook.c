@@ -251,6 +251,8 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
     ask.kind = wh->webhook->kind;
     ask.client = im_str_set(id, IM_UUID_LEN);
     ask.transport = im_str_z(s->transport->name);
+    ask.protocol = im_str_z(s->proto->encoding != NULL ? s->proto->encoding
+                                                       : "json");
     ask.name = command->name;
     ask.version = command->version;
     ask.token = command->token;

@@ -4,110 +4,19 @@
  * The centrifuge protocol: commands, replies, pushes.
  */
 
-#include <stdarg.h>
-
 #include "test.h"
 #include "copy.h"
+#include "tell.h"
 #include "im_proto_centrifuge.h"
 #include "im_wire.h"
 #include "im_json.h"
 #include "im_ws.h"
 
 
-static const char *const  types[] = {
-    "none", "connect", "echo", "fault", "error", "pong", "subscribe",
-    "unsubscribe", "publish", "presence", "presence_stats", "history", "rpc",
-    "send", "refresh", "sub_refresh"
-};
+#define moved  im_proto_centrifuge.forms[IM_FORM_PLAIN]->moved
 
 
 static im_buf_t  arena;
-static char      told[8192];
-
-
-static void tell(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
-
-
-static void
-tell(const char *format, ...)
-{
-    size_t   n;
-    va_list  args;
-
-    n = strlen(told);
-
-    va_start(args, format);
-    vsnprintf(told + n, sizeof(told) - n, format, args);
-    va_end(args);
-}
-
-
-static void
-tell_str(const char *name, im_str_t s)
-{
-    if (s.len > 0) {
-        tell(" %s=%.*s", name, (int) s.len, (char *) s.data);
-    }
-}
-
-
-static void
-tell_position(const char *name, im_position_t at)
-{
-    tell(" %s=%.*s:%lu", name, (int) at.epoch.len, (char *) at.epoch.data,
-         at.seq);
-}
-
-
-/* What a command says, as a line of text. */
-static const char *
-tell_command(const im_command_t *command)
-{
-    im_uint_t  i;
-
-    told[0] = '\0';
-
-    tell("%s", types[command->type]);
-
-    if (command->type == IM_COMMAND_FAULT) {
-        tell(" %d %s", im_proto_centrifuge.codes[command->fault], command->why);
-        return told;
-    }
-
-    tell(" %u", command->id);
-
-    if (command->type == IM_COMMAND_ERROR) {
-        tell(" %d", command->error);
-        return told;
-    }
-
-    tell_str("token", command->token);
-    tell_str("topic", command->topic);
-    tell_str("data", command->data);
-    tell_str("name", command->name);
-    tell_str("version", command->version);
-    tell_str("method", command->method);
-
-    if (command->recover) {
-        tell_position("since", command->since);
-    }
-
-    if (command->type == IM_COMMAND_HISTORY) {
-        tell(" limit=%ld", command->limit);
-    }
-
-    tell("%s%s%s%s", command->join_leave ? " join_leave" : "",
-         command->strict ? " strict" : "", command->reverse ? " reverse" : "",
-         command->positions ? " positions" : "");
-
-    for (i = 0; i < command->nresumes; i++) {
-        tell_str("resume", command->resumes[i].topic);
-        tell_position("at", command->resumes[i].since);
-    }
-
-    return told;
-}
 
 
 /* The first command; how much is left. */
@@ -956,27 +865,23 @@ test_moved(void **state)
 
     im_buf_init(&b, 1024);
 
-    assert_int_equal(im_centrifuge_moved(&b, &im_transport_ws, &sub),
-                     IM_OK);
+    assert_int_equal(moved(&b, &im_transport_ws, &sub), IM_OK);
     assert_int_equal(b.len, 0);
 
     sub.recoverable = 1;
     sub.positioned = 1;
 
-    assert_int_equal(im_centrifuge_moved(&b, &im_transport_ws, &sub),
-                     IM_OK);
+    assert_int_equal(moved(&b, &im_transport_ws, &sub), IM_OK);
     test_str(payload(), "{\"push\":{\"channel\":\"#1\",\"subscribe\":{"
                         "\"recoverable\":true,\"epoch\":\"e\",\"offset\":7,"
                         "\"positioned\":true}}}");
 
     sub.topic = im_str_z("r:1");
-    assert_int_equal(im_centrifuge_moved(&b, &im_transport_ws, &sub),
-                     IM_DECLINED);
+    assert_int_equal(moved(&b, &im_transport_ws, &sub), IM_DECLINED);
 
     sub.topic = im_str_z("u:1");
     sub.recovered = 0;
-    assert_int_equal(im_centrifuge_moved(&b, &im_transport_ws, &sub),
-                     IM_DECLINED);
+    assert_int_equal(moved(&b, &im_transport_ws, &sub), IM_DECLINED);
 
     im_buf_cleanup(&b);
 }

@@ -73,6 +73,7 @@ test_encode(void **state)
         ask.kind = i;
         ask.client = im_str_z("id");
         ask.transport = im_str_z("websocket");
+        ask.protocol = im_str_z("json");
 
         im_buf_init(&b, 4096);
         im_webhook_encode(&b, &ask);
@@ -102,6 +103,9 @@ test_encode(void **state)
 }
 
 
+#define BINARY                                                                \
+    "binary\",\"user\":\"\",\"method\":\"\",\"b64data\":\""
+
 /* Any bytes that are not JSON, or could not be told from what is around. */
 static void
 test_encode_bytes(void **state)
@@ -111,10 +115,10 @@ test_encode_bytes(void **state)
     im_webhook_ask_t  ask;
 
     static const char *const  cases[][2] = {
-        { "[1]", "\"data\":[1]" },
-        { "hi", "\"b64data\":\"aGk=\"" },
-        { "\xff", "\"b64data\":\"/w==\"" },
-        { "1 ", "\"b64data\":\"MSA=\"" }
+        { "[1]", "json\",\"user\":\"\",\"method\":\"\",\"data\":[1]" },
+        { "hi", BINARY "aGk=\"" },
+        { "\xff", BINARY "/w==\"" },
+        { "1 ", BINARY "MSA=\"" }
     };
     char  wanted[256];
 
@@ -125,10 +129,12 @@ test_encode_bytes(void **state)
         ask.kind = IM_WEBHOOK_RPC;
         ask.client = im_str_z("id");
         ask.transport = im_str_z("websocket");
+        ask.protocol = im_str_z("json");
         ask.data = im_str_z(cases[i][0]);
 
-        sprintf(wanted, COMMON ",\"user\":\"\",\"method\":\"\",%s}",
-                cases[i][1]);
+        ask.protocol = im_str_z("protobuf");
+        sprintf(wanted, "{\"client\":\"id\",\"transport\":\"websocket\","
+                "\"protocol\":\"protobuf\",\"encoding\":\"%s}", cases[i][1]);
 
         im_buf_init(&b, 4096);
         im_webhook_encode(&b, &ask);

@@ -23,6 +23,7 @@ use Test::Im::Deflate qw(pack_message unpack_message);
 use Test::Im::File qw(slurp spew);
 use Test::Im::Jwt;
 use Test::Im::Ports qw(ports);
+use Test::Im::Protobuf ();
 use Test::Im::Stream;
 use Test::Im::Tag qw(tags);
 use List::Util ();
@@ -674,6 +675,10 @@ my %Verbs = (
     send        => sub { $_[0]->write(frame(1, fill($_[1]))) },
     send_lines  => sub { $_[0]->write(frame(1, $_[1] =~ s/ \| /\n/gr)) },
     send_binary => sub { $_[0]->write(frame(2, $_[1])) },
+    send_pb     => sub { $_[0]->write(frame(2, Test::Im::Protobuf::commands($_[1]))) },
+    recv_pb     => sub { client_pb($_[0], qr/\A\Q$_[1]\E\z/) },
+    like_pb     => \&client_pb,
+    many_pb     => \&client_many_pb,
     send_big    => \&client_send_big,
     recv_big    => \&client_recv_big,
     frame       => \&client_frame,
@@ -1132,8 +1137,8 @@ sub next_news {
     my $end = deadline();
 
     while (my $frame = $client->next_message($end)) {
-        return $frame if $ping || $frame->{payload} ne '{}';
-        $client->write(frame(1, '{}'));
+        return $frame if $ping || $frame->{payload} !~ /\A(?:\{\}|\0)\z/;
+        $client->write(frame($frame->{opcode}, $frame->{payload}));
     }
 
     return undef;
@@ -1224,6 +1229,40 @@ sub client_like {
     die "got $frame->{payload}\n" unless $frame->{payload} =~ /$pattern/;
 
     $Saved{$_} = $+{$_} for keys %+;
+
+    return 1;
+}
+
+
+# The next message of centrifuge in Protobuf, as text; "" is a ping.
+sub client_pb {
+    my ($client, $pattern) = @_;
+    my $frame = next_news($client, '' =~ /$pattern/);
+
+    die($client->{eof} ? "got the end\n" : "got nothing\n") unless $frame;
+    die 'got ' . show($frame) . "\n"
+        if $frame->{opcode} != 2 || !$frame->{fin} || $frame->{rsv};
+
+    my $got = Test::Im::Protobuf::replies($frame->{payload});
+    die "got $got\n" unless $got =~ /$pattern/;
+
+    $Saved{$_} = $+{$_} for keys %+;
+
+    return 1;
+}
+
+
+# N COMMAND => REGEX: N times in one frame, with an answer to each, in order
+sub client_many_pb {
+    my ($client, $arg) = @_;
+    my ($n, $command, $re) = $arg =~ /\A(\d+) \{(.*)\} => (.*)\z/s
+        or die "N JSON => REGEX\n";
+
+    $client->write(frame(2, join '', map {
+        Test::Im::Protobuf::commands("{\"id\":$_,$command}")
+    } 1 .. $n));
+
+    client_pb($client, qr/\Aid=$_ $re/) for 1 .. $n;
 
     return 1;
 }
