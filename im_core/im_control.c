@@ -32,6 +32,7 @@ static const im_json_field_t  im_control_fields[] = {
     im_json_row_as(im_control_t, BASE64, "b64info", info),
     im_json_row(im_control_t, BYTES, data),
     im_json_row_as(im_control_t, BASE64, "b64data", data),
+    im_json_row(im_control_t, OBJECT, override),
     im_json_row(im_control_t, BOOL, expired),
     im_json_row(im_control_t, INT, expire_at),
     im_json_end

@@ -27,7 +27,8 @@ typedef enum {
     IM_CONTROL_CHANGES = 1,     /* changes: members of a room came or went */
     IM_CONTROL_ROOM_INFO,       /* the followers of a room get room info */
     IM_CONTROL_DISCONNECT,      /* code, reason, except, login, seconds */
-    IM_CONTROL_SUBSCRIBE,       /* room, epoch, seq, info, data, expire_at */
+    IM_CONTROL_SUBSCRIBE,       /* room, epoch, seq, info, data, expire_at,
+                                   override */
     IM_CONTROL_UNSUBSCRIBE,     /* room, code, reason */
     IM_CONTROL_REFRESH,         /* expired, expire_at, info */
     IM_CONTROL_FORGET           /* seq: the history of a topic up to it */
@@ -49,6 +50,7 @@ typedef struct {
     im_str_t           reason;
     im_str_t           info;        /* JSON */
     im_str_t           data;        /* JSON */
+    im_str_t           override;    /* as im_override_decode() takes it */
     int64_t            code;
     int64_t            seconds;     /* the user is kept out for so long */
     int64_t            seq;

@@ -50,6 +50,7 @@ typedef struct {
     uint64_t      session;     /* the caller's name of it */
     u_char        id[16];
     uint8_t       joined;
+    uint8_t       quiet;       /* other workers don't hear of it */
     uint32_t      len;
     u_char        member[1];   /* JSON of a member that left, or nothing */
 } im_change_t;

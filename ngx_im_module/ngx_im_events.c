@@ -128,6 +128,8 @@ ngx_im_events_describe(im_sub_t *sub, ngx_im_followed_t *f)
 
     f->session = ngx_im_session_handle(s);
     f->id = s->peer.id;
+    f->hidden = (sub->flags & NGX_IM_SUB_HIDDEN) != 0;
+    f->quiet = (sub->flags & NGX_IM_SUB_QUIET) != 0;
 
     ngx_im_session_member(s, sub, f->text, &f->member);
 

@@ -10,6 +10,7 @@
 #include "im_logic_control.h"
 #include "im_logic_nodes.h"
 #include "im_base64.h"
+#include "im_override.h"
 
 
 #define IM_API_DISCONNECT   3503
@@ -113,7 +114,8 @@ im_logic_api_control_params(im_logic_command_t *c,
 
 /* Sessions follow inboxes and the broadcast always. */
 static im_int_t
-im_logic_api_control_room(im_logic_command_t *c, im_str_t channel)
+im_logic_api_control_room(im_logic_command_t *c, im_str_t channel,
+    const im_rule_t **rule)
 {
     im_logic_channel_t  ch;
 
@@ -130,7 +132,46 @@ im_logic_api_control_room(im_logic_command_t *c, im_str_t channel)
         return im_logic_command_fail(c, IM_ERROR_UNKNOWN_CHANNEL, NULL);
     }
 
+    *rule = ch.rule;
+
     return IM_OK;
+}
+
+
+/* It can take from what the rule gives, not add to it. */
+static im_int_t
+im_logic_api_control_override(im_logic_command_t *c, im_str_t json,
+    const im_rule_t *rule)
+{
+    im_int_t       rc;
+    im_override_t  o;
+
+    rc = im_override_decode(json, &o);
+
+    if (rc == IM_DECLINED) {
+        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+                                     "override has members like "
+                                     "\"presence\":{\"value\":false}");
+    }
+
+    if (rc == IM_OK && !rule->presence
+        && (o.on & (IM_OVERRIDE_PRESENCE|IM_OVERRIDE_JOIN_LEAVE
+                    |IM_OVERRIDE_PUSH_JOINS)))
+    {
+        return im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
+                                     "override: the rule of the room has no "
+                                     "presence");
+    }
+
+    if (rc == IM_OK && rule->history == 0
+        && (o.on & (IM_OVERRIDE_RECOVERY|IM_OVERRIDE_POSITIONING)))
+    {
+        return im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE,
+                                     "override: the rule of the room has no "
+                                     "history");
+    }
+
+    return im_logic_command_check(c, rc == IM_OK ? NULL : "no memory");
 }
 
 
@@ -139,10 +180,6 @@ im_logic_api_control_position(im_logic_command_t *c,
     const im_logic_api_target_t *t, im_logic_api_since_t *since)
 {
     memset(since, 0, sizeof(im_logic_api_since_t));
-
-    if (t->override.len != 0) {
-        return im_logic_command_fail(c, IM_ERROR_NOT_AVAILABLE, "override");
-    }
 
     if (t->since.len != 0
         && im_logic_command_decode(c, t->since, im_logic_api_since_fields,
@@ -200,12 +237,14 @@ void
 im_logic_api_subscribe(im_logic_command_t *c)
 {
     im_control_t            control;
+    const im_rule_t        *rule;
     im_logic_api_since_t    since;
     im_logic_api_target_t   t;
 
     if (im_logic_api_control_params(c, im_logic_api_target_fields, &t)
         != IM_OK
-        || im_logic_api_control_room(c, t.channel) != IM_OK
+        || im_logic_api_control_room(c, t.channel, &rule) != IM_OK
+        || im_logic_api_control_override(c, t.override, rule) != IM_OK
         || im_logic_api_control_position(c, &t, &since) != IM_OK
         || im_logic_api_control_base64(c, t.b64info, &t.info) != IM_OK
         || im_logic_api_control_base64(c, t.b64data, &t.data) != IM_OK)
@@ -224,6 +263,7 @@ im_logic_api_subscribe(im_logic_command_t *c)
     control.room = t.channel;
     control.info = t.info;
     control.data = t.data;
+    control.override = t.override;
     control.expire_at = t.expire_at > 0 ? t.expire_at : -1;
 
     if (t.since.len != 0) {
@@ -239,6 +279,7 @@ void
 im_logic_api_unsubscribe(im_logic_command_t *c)
 {
     im_control_t            control;
+    const im_rule_t        *rule;
     im_logic_api_target_t   t;
 
     if (im_logic_api_control_params(c, im_logic_api_target_fields, &t)
@@ -254,7 +295,7 @@ im_logic_api_unsubscribe(im_logic_command_t *c)
         return;
     }
 
-    if (im_logic_api_control_room(c, t.channel) != IM_OK) {
+    if (im_logic_api_control_room(c, t.channel, &rule) != IM_OK) {
         return;
     }
 

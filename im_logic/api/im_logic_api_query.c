@@ -125,7 +125,7 @@ im_logic_api_presence(im_logic_command_t *c)
 }
 
 
-/* All guests are one user. */
+/* All guests are one user; sessions that aren't listed don't count. */
 static void
 im_logic_api_stats_handler(const im_members_t *members, void *data)
 {
@@ -141,7 +141,7 @@ im_logic_api_stats_handler(const im_members_t *members, void *data)
             + (members->n > 0 && members->elts[0].user.len == 0);
 
     im_logic_print(c->result, "{\"num_clients\":%u,\"num_users\":%u%z}",
-                   members->count, users,
+                   members->n + members->rest, users,
                    members->rest > 0 ? ",\"more\":true" : "");
 
     im_logic_command_done(c);

@@ -151,6 +151,14 @@ struct ngx_im_session_s {
 #define NGX_IM_SUB_JOIN_LEAVE  0x02      /* gets joins and leaves of others */
 #define NGX_IM_SUB_CONNECT     0x04      /* by connect */
 #define NGX_IM_SUB_GUEST_ROOM  0x08      /* a guest brought the room */
+#define NGX_IM_SUB_HIDDEN      0x10      /* is not listed as a member */
+#define NGX_IM_SUB_QUIET       0x20      /* others don't hear of it */
+#define NGX_IM_SUB_NO_RECOVERY  0x40
+#define NGX_IM_SUB_NO_POSITION  0x80
+
+/* for ngx_im_sub_join() alone: joins and leaves, whatever the rule says */
+#define NGX_IM_SUB_JOINS_ON    0x100
+#define NGX_IM_SUB_JOINS_OFF   0x200
 
 
 /* How the beginning of a subscription is answered. */

@@ -7,6 +7,47 @@
 #include "ngx_im_sub.h"
 #include "ngx_im_follow.h"
 #include "ngx_im_send.h"
+#include "im_override.h"
+
+
+static const struct {
+    uint8_t     bit;                     /* im_override_e */
+    ngx_uint_t  on;
+    ngx_uint_t  off;
+} ngx_im_sub_overrides[] = {
+    { IM_OVERRIDE_PRESENCE, 0, NGX_IM_SUB_HIDDEN|NGX_IM_SUB_QUIET },
+    { IM_OVERRIDE_JOIN_LEAVE, 0, NGX_IM_SUB_QUIET },
+    { IM_OVERRIDE_PUSH_JOINS, NGX_IM_SUB_JOINS_ON, NGX_IM_SUB_JOINS_OFF },
+    { IM_OVERRIDE_RECOVERY, 0, NGX_IM_SUB_NO_RECOVERY },
+    { IM_OVERRIDE_POSITIONING, 0, NGX_IM_SUB_NO_POSITION },
+    { 0, 0, 0 }
+};
+
+
+ngx_uint_t
+ngx_im_sub_override(im_str_t json)
+{
+    ngx_uint_t     i, flags;
+    im_override_t  o;
+
+    if (im_override_decode(json, &o) != IM_OK) {
+        return 0;
+    }
+
+    flags = 0;
+
+    for (i = 0; ngx_im_sub_overrides[i].bit != 0; i++) {
+        if (o.on & ngx_im_sub_overrides[i].bit) {
+            flags |= ngx_im_sub_overrides[i].on;
+        }
+
+        if (o.off & ngx_im_sub_overrides[i].bit) {
+            flags |= ngx_im_sub_overrides[i].off;
+        }
+    }
+
+    return flags;
+}
 
 
 ngx_im_join_t *
@@ -119,13 +160,13 @@ ngx_im_sub_allowed(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
         join->last = 0;
     }
 
-    if (rule == NULL || !rule->presence
+    if (rule == NULL || !rule->presence || (flags & NGX_IM_SUB_JOINS_OFF)
         || s->proto->forms[IM_FORM_JOINS] == NULL)
     {
         return flags & ~(ngx_uint_t) NGX_IM_SUB_JOIN_LEAVE;
     }
 
-    if (rule->joins_all) {
+    if (rule->joins_all || (flags & NGX_IM_SUB_JOINS_ON)) {
         return flags | NGX_IM_SUB_JOIN_LEAVE;
     }
 
@@ -160,7 +201,7 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
         return NULL;
     }
 
-    sub->flags = flags;
+    sub->flags = (uint8_t) flags;
     sub->data = join;
 
     if (join != NULL) {

@@ -17,6 +17,9 @@ ngx_im_join_t *ngx_im_sub_create_join(ngx_im_join_e kind, im_str_t data);
 /* The position that a client names; an impossible one matches no epoch. */
 void ngx_im_sub_since(ngx_im_join_t *join, const im_position_t *since);
 
+/* Flags by an override of a token and the like; a malformed one has none. */
+ngx_uint_t ngx_im_sub_override(im_str_t json);
+
 /*
  * join, or NULL, becomes the subscription's; it is freed on failure.  NULL: no
  * memory or too many topics.

@@ -105,7 +105,9 @@ ngx_im_control_subscribe(ngx_im_session_t *s, const im_control_t *control)
         ngx_im_sub_since(join, &since);
     }
 
-    sub = ngx_im_sub_join(s, control->topic, join, NGX_IM_SUB_SERVER);
+    sub = ngx_im_sub_join(s, control->topic, join,
+                          NGX_IM_SUB_SERVER
+                          | ngx_im_sub_override(control->override));
 
     if (sub == NULL) {
         return;

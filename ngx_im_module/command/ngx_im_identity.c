@@ -233,10 +233,15 @@ ngx_im_identity_resume(ngx_im_session_t *s, im_str_t topic)
 }
 
 
-/* Joins a topic for the client.  NGX_DECLINED: it follows too many. */
+/*
+ * Joins a topic for the client; as: what a token says of it, or NULL.
+ * NGX_DECLINED: it follows too many.
+ */
 static ngx_int_t
-ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic)
+ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic,
+    const im_jwt_sub_t *as)
 {
+    im_sub_t           *sub;
     ngx_im_ext_t       *ext;
     ngx_im_join_t      *join;
     const im_resume_t  *resume;
@@ -262,7 +267,8 @@ ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic)
 
         join = ngx_im_sub_create_join(ext->connecting ? NGX_IM_JOIN_CONNECT
                                                       : NGX_IM_JOIN_COMMAND,
-                                      im_str_set("", 0));
+                                      as != NULL ? as->data
+                                                 : im_str_set("", 0));
         if (join == NULL) {
             return NGX_ERROR;
         }
@@ -280,10 +286,20 @@ ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic)
         ext->nsubs += ext->connecting;
     }
 
-    return ngx_im_sub_join(s, topic, join,
-                           NGX_IM_SUB_SERVER|NGX_IM_SUB_CONNECT)
-           != NULL
-               ? NGX_OK : NGX_ERROR;
+    sub = ngx_im_sub_join(s, topic, join,
+                          NGX_IM_SUB_SERVER|NGX_IM_SUB_CONNECT
+                          | (as != NULL ? ngx_im_sub_override(as->override)
+                                        : 0));
+
+    if (sub == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (as != NULL) {
+        ngx_im_session_set_sub_info(sub, as->info);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -302,29 +318,29 @@ ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
     rc = NGX_OK;
 
     if (s->conf->main->rules.has_broadcast) {
-        rc = ngx_im_identity_follow(s, im_str_z("b"));
+        rc = ngx_im_identity_follow(s, im_str_z("b"), NULL);
     }
 
     if (rc == NGX_OK && s->user != NULL) {
         im_topic_user(&b, id->user);
-        rc = ngx_im_identity_follow(s, im_buf_str(&b));
+        rc = ngx_im_identity_follow(s, im_buf_str(&b), NULL);
     }
 
     if (rc == NGX_OK && id->room.len > 0) {
         im_buf_reset(&b, b.size);
         im_topic_room(&b, id->room);
-        rc = ngx_im_identity_follow(s, im_buf_str(&b));
+        rc = ngx_im_identity_follow(s, im_buf_str(&b), NULL);
     }
 
     for (i = 0; rc == NGX_OK && i < id->nsubs; i++) {
         im_buf_reset(&b, b.size);
         im_topic_room(&b, id->subs[i].channel);
-        rc = ngx_im_identity_follow(s, im_buf_str(&b));
+        rc = ngx_im_identity_follow(s, im_buf_str(&b), &id->subs[i]);
     }
 
     for (i = 0; rc == NGX_OK && ext != NULL && i < ext->nresumes; i++) {
         if (ext->resumes[i].join) {
-            rc = ngx_im_identity_follow(s, ext->resumes[i].topic);
+            rc = ngx_im_identity_follow(s, ext->resumes[i].topic, NULL);
         }
     }
 

@@ -86,9 +86,12 @@ ngx_im_presence_tell(ngx_im_worker_t *w, im_sub_t *sub, int joined)
     u_char        id[IM_UUID_LEN];
     im_topic_t   *topic;
     im_member_t   m;
+
     topic = sub->log->topic;
 
-    if (!im_followed(topic)->presence || !ngx_im_presence_wanted(topic)) {
+    if ((sub->flags & NGX_IM_SUB_QUIET) || !im_followed(topic)->presence
+        || !ngx_im_presence_wanted(topic))
+    {
         return;
     }
 

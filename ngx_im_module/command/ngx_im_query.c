@@ -237,6 +237,11 @@ ngx_im_query_own(ngx_im_query_clients_t *clients, im_topic_t *topic)
 
             im_list_each(q, lists[i]) {
                 sub = im_list_data(q, im_sub_t, link);
+
+                if (sub->flags & NGX_IM_SUB_HIDDEN) {
+                    continue;
+                }
+
                 id = clients->ids + clients->n * IM_UUID_LEN;
 
                 ngx_im_session_member(sub->session, sub, id,

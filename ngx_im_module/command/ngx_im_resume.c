@@ -575,6 +575,23 @@ ngx_im_resume_position(im_subscribed_t *begin, im_topic_t *topic,
 }
 
 
+/* The same of a subscription, which may have less. */
+static void
+ngx_im_resume_place(im_subscribed_t *begin, im_sub_t *sub, im_str_t epoch,
+    uint64_t seq)
+{
+    ngx_im_resume_position(begin, sub->log->topic, epoch, seq);
+
+    if (sub->flags & NGX_IM_SUB_NO_RECOVERY) {
+        begin->recoverable = 0;
+    }
+
+    if (sub->flags & NGX_IM_SUB_NO_POSITION) {
+        begin->positioned = 0;
+    }
+}
+
+
 /* An answer is bounded: the number before the first message that it has. */
 static uint64_t
 ngx_im_resume_fit(im_topic_t *topic, uint64_t seq, size_t left)
@@ -606,9 +623,9 @@ ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
 
     topic = join->sub->log->topic;
 
-    ngx_im_resume_position(begin, topic,
-                           im_str_set(topic->epoch.data, topic->epoch.len),
-                           topic->seq);
+    ngx_im_resume_place(begin, join->sub,
+                        im_str_set(topic->epoch.data, topic->epoch.len),
+                        topic->seq);
     begin->ttl = ngx_im_expiry_sub_ttl(join->sub->session, join->sub);
 
     rc = ngx_im_resume_judge(join, &seq);
@@ -650,18 +667,38 @@ ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
 static void
 ngx_im_resume_as_it_was(ngx_im_join_t *join, im_subscribed_t *begin)
 {
-    ngx_im_resume_position(begin, join->sub->log->topic,
-                           im_str_set(join->epoch.data, join->epoch.len),
-                           join->seq);
+    ngx_im_resume_place(begin, join->sub,
+                        im_str_set(join->epoch.data, join->epoch.len),
+                        join->seq);
 
     begin->recovering = 1;
     begin->recovered = 1;
 }
 
 
+/* Room for an answer of each subscription, and behind them for their data. */
+static im_subscribed_t *
+ngx_im_resume_subs_alloc(ngx_im_session_t *s)
+{
+    size_t          len;
+    im_sub_t       *sub;
+    ngx_im_join_t  *join;
+
+    len = (s->nsubs + 1) * sizeof(im_subscribed_t);
+
+    for (sub = s->subs; sub; sub = sub->next) {
+        join = sub->data;
+        len += join->data.len;
+    }
+
+    return im_calloc(len);
+}
+
+
 static im_subscribed_t *
 ngx_im_resume_subs(ngx_im_session_t *s, ngx_uint_t *n)
 {
+    u_char           *p;
     size_t            left;
     im_sub_t         *sub;
     ngx_im_join_t    *join;
@@ -670,18 +707,28 @@ ngx_im_resume_subs(ngx_im_session_t *s, ngx_uint_t *n)
 
     w = ngx_im_worker;
 
-    subs = im_calloc((s->nsubs + 1) * sizeof(im_subscribed_t));
+    subs = ngx_im_resume_subs_alloc(s);
     if (subs == NULL) {
         return NULL;
     }
 
+    p = (u_char *) (subs + s->nsubs + 1);
     left = w->conf->recovery_bytes;
 
     for (*n = 0, sub = s->subs; sub; sub = sub->next) {
         join = sub->data;
 
         if (!join->late) {
-            ngx_im_resume_begin(join, &subs[(*n)++], &left);
+            ngx_im_resume_begin(join, &subs[*n], &left);
+
+            /* the join ends before the answer is sent */
+
+            if (join->data.len > 0) {
+                subs[*n].data = im_str_set(p, join->data.len);
+                p = ngx_cpymem(p, join->data.data, join->data.len);
+            }
+
+            (*n)++;
 
         } else if (join->recover && join->epoch.len > 1) {
             ngx_im_resume_as_it_was(join, &subs[(*n)++]);

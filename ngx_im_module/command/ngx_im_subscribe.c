@@ -56,7 +56,8 @@ ngx_im_subscribe_granted(ngx_im_session_t *s, const im_command_t *command,
     }
 
     sub = ngx_im_sub_join(s, command->topic, join,
-                          command->join_leave ? NGX_IM_SUB_JOIN_LEAVE : 0);
+                          ngx_im_sub_override(claims->override)
+                          | (command->join_leave ? NGX_IM_SUB_JOIN_LEAVE : 0));
 
     if (sub == NULL) {
         return ngx_im_reply_error(s, command->id, IM_ERROR_INTERNAL);

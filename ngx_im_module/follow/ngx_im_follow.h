@@ -32,6 +32,8 @@ typedef struct {
     const u_char     *id;          /* its UUID, 16 bytes */
     im_member_t       member;
     u_char            text[IM_UUID_LEN + NGX_SOCKADDR_STRLEN];
+    unsigned          hidden:1;    /* it doesn't count as a member */
+    unsigned          quiet:1;     /* others don't hear of it */
 } ngx_im_followed_t;
 
 

@@ -81,6 +81,10 @@ ngx_im_report_change(ngx_im_worker_t *w, im_buf_t *b,
     size_t    start;
     im_buf_t  member;
 
+    if (change->quiet) {
+        return 0;
+    }
+
     start = b->len;
 
     im_buf_init(&member, NGX_IM_REPORT_CHANGES);
@@ -372,7 +376,7 @@ ngx_im_report_member(void *ctx, im_sub_t *sub, int joined,
 
     w->sync->events->describe(sub, &f);
 
-    if (f.member.user.len == 0 && !presence) {
+    if (f.hidden || (f.member.user.len == 0 && !presence)) {
         return IM_DECLINED;
     }
 
@@ -387,6 +391,7 @@ ngx_im_report_member(void *ctx, im_sub_t *sub, int joined,
     if (c != NULL) {
         c->session = f.session;
         c->joined = joined;
+        c->quiet = f.quiet;
         c->len = b.len;
         ngx_memcpy(c->id, f.id, sizeof(c->id));
 
