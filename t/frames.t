@@ -392,24 +392,44 @@ log: \[info\].*127\.0\.0\.1.*echo.*1000
 
 
 
-=== TEST 18: the last ping of a read is answered, and with it the others
---- websocket
-a: open /echo
+=== TEST 18: ten pings of a read are answered each; of more, the last one
+--- websocket eval
+"a: open /echo
 a: raw 89 81 00000000 61 89 81 00000000 62 89 81 00000000 63
+a: recv_pong a
+a: recv_pong b
 a: recv_pong c
 a: send next
 a: recv_text next
 a: raw 89 80 00000000 81 82 00000000 6869 89 81 00000000 64 8a 80 00000000
+a: recv_pong
 a: recv_text hi
 a: recv_pong d
 a: silent
+a: raw " . CORE::join(' ', map { sprintf '8982 00000000 %04x', $_ } 0x3031 .. 0x303a) . "
+a: recv_pong 01
+a: recv_pong 02
+a: recv_pong 03
+a: recv_pong 04
+a: recv_pong 05
+a: recv_pong 06
+a: recv_pong 07
+a: recv_pong 08
+a: recv_pong 09
+a: recv_pong 0:
+a: raw " . CORE::join(' ', map { sprintf '8982 00000000 %04x', $_ } 0x3031 .. 0x303b) . "
+a: recv_pong 0;
+a: silent
 a: raw 89 81 00000000 65 89 81 00000000 66 88 82 00000000 03e8
+a: recv_pong e
 a: recv_pong f
 a: recv_close 1000
 b: open /echo
 b: raw 89 81 00000000 61 89 81 00000000 62 81 00
+b: recv_pong a
 b: recv_pong b
 b: recv_close 1002
+"
 --- no_error_log
 [error]
 [alert]

@@ -16,6 +16,7 @@
 
 
 #define NGX_IM_READS  4          /* of a buffer each, in one turn */
+#define NGX_IM_PONGS  10         /* of a read */
 
 
 /*
@@ -28,7 +29,8 @@ typedef struct {
     u_char     *end;
     ngx_int_t   credit;          /* NGX_AGAIN: what was unpacked isn't paid */
     im_buf_t    pong;
-    u_char      bytes[IM_CONTROL_MAX];
+    ngx_uint_t  npings;
+    u_char      bytes[4 * IM_CONTROL_MAX];
 } ngx_im_pieces_t;
 
 
@@ -151,6 +153,47 @@ ngx_im_recv_fault(ngx_im_session_t *s, im_input_event_t *ev)
 }
 
 
+/*
+ * Some pings of a read are answered each.  Of more the last one is answered,
+ * and with it the others (RFC 6455, section 5.5.3).  Answers go out together,
+ * before what a message behind them brings.
+ */
+static void
+ngx_im_recv_ping(ngx_im_session_t *s, im_str_t data, ngx_im_pieces_t *pieces)
+{
+    im_buf_t  *pong;
+
+    pong = &pieces->pong;
+
+    if (++pieces->npings > NGX_IM_PONGS) {
+        pong->len = 0;
+    }
+
+    s->transport->pong(pong, data);
+
+    if (pong->failed) {
+        pong->failed = 0;
+        pong->len = 0;
+
+        s->transport->pong(pong, data);
+    }
+}
+
+
+static void
+ngx_im_recv_pong(ngx_im_session_t *s, ngx_im_pieces_t *pieces)
+{
+    im_str_t  pong;
+
+    pong = im_buf_str(&pieces->pong);
+    pieces->pong.len = 0;
+
+    if (pong.len > 0) {
+        (void) ngx_im_send_reply(s, pong);
+    }
+}
+
+
 /* NGX_DECLINED: the session ends, since it can't be unpacked. */
 static ngx_int_t
 ngx_im_recv_unpack(ngx_im_session_t *s, im_input_event_t *ev, im_str_t *message,
@@ -190,6 +233,8 @@ ngx_im_recv_end(ngx_im_session_t *s, im_input_event_t *ev,
 
     rc = NGX_OK;
 
+    ngx_im_recv_pong(s, pieces);
+
     if (s->phase < NGX_IM_ENDING) {
         ngx_im_worker->counters->messages_in++;
 
@@ -212,24 +257,6 @@ ngx_im_recv_end(ngx_im_session_t *s, im_input_event_t *ev,
 }
 
 
-/*
- * The last ping of a read is answered, and with it the others (RFC 6455,
- * section 5.5.3): an answer costs more than a ping.
- */
-static void
-ngx_im_recv_pong(ngx_im_session_t *s, ngx_im_pieces_t *pieces)
-{
-    im_str_t  pong;
-
-    pong = im_buf_str(&pieces->pong);
-    pieces->pong.len = 0;
-
-    if (pong.len > 0) {
-        (void) ngx_im_send_reply(s, pong);
-    }
-}
-
-
 static ngx_int_t
 ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
     ngx_im_pieces_t *pieces)
@@ -243,8 +270,7 @@ ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
         return ngx_im_recv_end(s, ev, pieces);
 
     case IM_INPUT_PING:
-        pieces->pong.len = 0;
-        s->transport->pong(&pieces->pong, ev->data);
+        ngx_im_recv_ping(s, ev->data, pieces);
         break;
 
     case IM_INPUT_CLOSE:
@@ -351,6 +377,7 @@ ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end, im_str_t pong)
     pieces.message = im_str_set(NULL, 0);
     pieces.end = end;
     pieces.credit = NGX_OK;
+    pieces.npings = pong.len > 0 ? NGX_IM_PONGS : 0;
 
     im_buf_fixed(&pieces.pong, pieces.bytes, sizeof(pieces.bytes));
     im_buf_add_str(&pieces.pong, pong);
