@@ -4,6 +4,10 @@
  * Server-sent events as a transport (HTML standard, section 9.2): what an
  * EventSource reads.
  *
+ * The body begins with a line feed, so that the headers arrive at once.  A
+ * carriage return there makes the npm package eventsource 2 hold the first
+ * event back until the next one comes.
+ *
  * A message is an event.  Each of its lines goes into a line of "data", and the
  * client joins them again, by a line feed.  Carriage returns end lines too.
  */
@@ -145,7 +149,7 @@ const im_transport_t  im_transport_sse = {
     .codes = im_transport_codes,
     .header = IM_SSE_HEADER,
     .type = "text/event-stream; charset=utf-8",
-    .begin = "\r\n",
+    .begin = "\n",
     .args = 1,
     .frame = im_transport_sse_frame,
     .fields = im_transport_sse_fields,

@@ -82,14 +82,14 @@ log: session ended: .* protocol: centrifuge, transport: sse, .*why: closed by cl
 
 === TEST 2: the first bytes, and the disconnect message behind which the stream ends
 --- websocket
-http: GET /sse?cf_connect=URI({"id":1,"subscribe":{"channel":"open"}}) 200 => \A\r\ndata: \{"push":\{"disconnect":\{"code":3501,"reason":"[^"]+"\}\}\}\n\n\z
-http: GET /sse?cf_connect=garbage 200 => \A\r\ndata: \{"push":\{"disconnect":\{"code":3501,"reason":"[^"]+"\}\}\}\n\n\z
+http: GET /sse?cf_connect=URI({"id":1,"subscribe":{"channel":"open"}}) 200 => \A\ndata: \{"push":\{"disconnect":\{"code":3501,"reason":"[^"]+"\}\}\}\n\n\z
+http: GET /sse?cf_connect=garbage 200 => \A\ndata: \{"push":\{"disconnect":\{"code":3501,"reason":"[^"]+"\}\}\}\n\n\z
 http: GET /sse?cf_connect=URI({}) 200 => "disconnect":\{"code":3501,
 http: GET /sse?cf_connect=URI({"name":"x"}) 200 => "disconnect":\{"code":3501,
-http: GET /sse?cf_connect=URI({"id":1,"connect":{"token":"no"}}) 200 => \A\r\ndata: \{"push":\{"disconnect":\{"code":3500,"reason":"invalid token"\}\}\}\n\n\z
+http: GET /sse?cf_connect=URI({"id":1,"connect":{"token":"no"}}) 200 => \A\ndata: \{"push":\{"disconnect":\{"code":3500,"reason":"invalid token"\}\}\}\n\n\z
 http: POST /stream 200 {"id":1,"subscribe":{"channel":"open"}} => \A\{"push":\{"disconnect":\{"code":3501,"reason":"[^"]+"\}\}\}\n\z
 http: POST /stream 200 => \A\{"push":\{"disconnect":\{"code":3501,"reason":"[^"]+"\}\}\}\n\z
-http: POST /sse 200 {"id":1,"connect":{"token":"no"}} => \A\r\ndata: \{"push":\{"disconnect":\{"code":3500,
+http: POST /sse 200 {"id":1,"connect":{"token":"no"}} => \A\ndata: \{"push":\{"disconnect":\{"code":3500,
 --- no_error_log
 [alert]
 

@@ -227,7 +227,7 @@ http: GET /uni?cf_connect=URI({"subs":[]}) 400 (Accept: text/event-stream) => su
 http: POST /uni 400 => invalid connect request
 http: POST /uni 400 hello
 http: POST /uni 400 {"subs":{"":1,"a":1}}
-http: GET /jwt?cf_connect=URI({"token":"no"}) 200 (Accept: text/event-stream) => \A\r\ndata: \{"disconnect":\{"code":3500,"reason":"[^"]+"\}\}\n\n\z
+http: GET /jwt?cf_connect=URI({"token":"no"}) 200 (Accept: text/event-stream) => \A\ndata: \{"disconnect":\{"code":3500,"reason":"[^"]+"\}\}\n\n\z
 http: POST /jwt 200 {"token":"no"} => \A\{"disconnect":\{"code":3500,"reason":"[^"]+"\}\}\n\z
 http: POST /jwt 200 {} => \A\{"disconnect":\{"code":3501,"reason":"no token"\}\}\n\z
 http: POST /jwt 200 {"token":"JWT(HS256 hs256 {"sub":"u1","exp":now-60})"} => \A\{"disconnect":\{"code":3005,"reason":"connection expired"\}\}\n\z
