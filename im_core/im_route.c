@@ -27,7 +27,8 @@ im_route_create(im_follow_t *follow, im_str_t name, uint16_t partition)
     route->partition = partition;
     route->upper.numbered = route->rule != NULL && route->rule->history > 0;
     route->upper.presence = route->rule != NULL && route->rule->presence;
-    route->upper.cached = route->upper.numbered && route->rule->cached;
+    route->upper.cached = route->upper.numbered
+                          && route->rule->recovery != IM_RULE_STREAM;
     route->name_len = (uint8_t) name.len;
     im_copy(route->name, name.data, name.len);
 

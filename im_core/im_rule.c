@@ -32,6 +32,7 @@ typedef struct {
     int                presence;
     int                api;          /* 0: "none" is for /api/v1/ too */
     int                guests;       /* 1: "user" is for guests too */
+    int                tokens;       /* 1: "user" joins by a token alone */
 } im_rule_json_t;
 
 
@@ -61,6 +62,7 @@ static const im_json_field_t  im_rule_fields[] = {
     im_json_row(im_rule_json_t, BOOL, presence),
     im_json_row(im_rule_json_t, BOOL, api),
     im_json_row(im_rule_json_t, BOOL, guests),
+    im_json_row(im_rule_json_t, BOOL, tokens),
     im_json_row(im_rule_json_t, STRING, history_for),
     im_json_row(im_rule_json_t, STRING, presence_for),
     im_json_row(im_rule_json_t, STRING, join_leave),
@@ -92,9 +94,10 @@ static const im_str_t  im_rule_askers[] = {
 };
 
 
-/* By join_user. */
+/* By im_rule_join_e, the last one with a member of its own. */
 static const im_str_t  im_rule_join[] = {
     im_str("anyone"),
+    im_str("user"),
     im_str("user")
 };
 
@@ -106,10 +109,11 @@ static const im_str_t  im_rule_joins[] = {
 };
 
 
-/* By cached. */
+/* By im_rule_recovery_e. */
 static const im_str_t  im_rule_recovery[] = {
     im_null_str,
-    im_str("cache")
+    im_str("cache"),
+    im_str("latest")
 };
 
 
@@ -326,10 +330,10 @@ im_rule_merge(im_rule_t *into, const im_rule_t *from)
 {
     into->history = im_max(into->history, from->history);
     into->ttl = im_max(into->ttl, from->ttl);
-    into->join_user = into->join_user || from->join_user;
+    into->join = im_max(into->join, from->join);
     into->presence = into->presence && from->presence;
     into->joins_all = into->joins_all && from->joins_all;
-    into->cached = into->cached && from->cached;
+    into->recovery = im_min(into->recovery, from->recovery);
 
     into->publish = im_max(into->publish, from->publish);
     into->history_for = im_max(into->history_for, from->history_for);
@@ -405,14 +409,15 @@ im_rule_encode(im_buf_t *b, const im_rule_t *rule)
     json.history = (int64_t) rule->history;
     json.ttl = (int64_t) rule->ttl;
     json.publish = im_rule_publishers[rule->publish];
-    json.join = im_rule_join[rule->join_user != 0];
+    json.join = im_rule_join[rule->join];
     json.presence = rule->presence != 0;
     json.api = rule->publish == IM_RULE_NONE ? 0 : -1;
     json.guests = rule->publish == IM_RULE_ANYONE ? 1 : -1;
+    json.tokens = rule->join == IM_RULE_JOIN_TOKEN ? 1 : -1;
     json.history_for = im_rule_asker(rule->history_for);
     json.presence_for = im_rule_asker(rule->presence_for);
     json.join_leave = im_rule_joins[rule->joins_all != 0];
-    json.recovery = im_rule_recovery[rule->cached != 0];
+    json.recovery = im_rule_recovery[rule->recovery];
 
     im_json_encode(b, im_rule_fields, &json);
 }
@@ -515,7 +520,7 @@ im_rule_decode_words(const im_rule_json_t *json, im_rule_t *rule)
     if (im_rule_word(im_rule_publishers, IM_RULE_NONE, json->publish,
                      &rule->publish)
         != IM_OK
-        || im_rule_word(im_rule_join, 2, json->join, &rule->join_user) != IM_OK
+        || im_rule_word(im_rule_join, 2, json->join, &rule->join) != IM_OK
         || im_rule_decode_asker(json->history_for, &rule->history_for) != IM_OK
         || im_rule_decode_asker(json->presence_for, &rule->presence_for)
            != IM_OK)
@@ -532,7 +537,18 @@ im_rule_decode_words(const im_rule_json_t *json, im_rule_t *rule)
     }
 
     rule->joins_all = im_str_eq(json->join_leave, im_rule_joins[1]);
-    rule->cached = im_str_eq(json->recovery, im_rule_recovery[1]);
+
+    if (rule->join == IM_RULE_JOIN_USER && json->tokens == 1) {
+        rule->join = IM_RULE_JOIN_TOKEN;
+    }
+
+    if (json->recovery.data != NULL
+        && im_rule_word(im_rule_recovery, IM_RULE_LATEST + 1, json->recovery,
+                        &rule->recovery)
+           != IM_OK)
+    {
+        rule->recovery = IM_RULE_STREAM;
+    }
 
     return IM_OK;
 }

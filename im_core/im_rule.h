@@ -28,6 +28,22 @@ typedef enum {
 } im_rule_who_e;
 
 
+/* Which clients may join; the later, the stricter. */
+typedef enum {
+    IM_RULE_JOIN_ANYONE = 0,
+    IM_RULE_JOIN_USER,       /* signed-in users */
+    IM_RULE_JOIN_TOKEN       /* by a token for the room, or as a backend says */
+} im_rule_join_e;
+
+
+/* What a client gets that comes back. */
+typedef enum {
+    IM_RULE_STREAM = 0,      /* all that it has missed */
+    IM_RULE_CACHE,           /* the last message alone */
+    IM_RULE_LATEST           /* the same, and so does each that subscribes */
+} im_rule_recovery_e;
+
+
 typedef struct {
     im_str_t   pattern;      /* exact name, or prefix with '*' as last byte */
     im_uint_t  bare;         /* 1: only names without a namespace */
@@ -36,10 +52,10 @@ typedef struct {
     im_uint_t  publish;      /* im_rule_who_e, as the next two */
     im_uint_t  history_for;
     im_uint_t  presence_for;
-    im_uint_t  join_user;    /* 1: signed-in users only */
+    im_uint_t  join;         /* im_rule_join_e */
     im_uint_t  presence;
     im_uint_t  joins_all;    /* 1: all followers get joins and leaves */
-    im_uint_t  cached;       /* 1: who recovers gets the last message alone */
+    im_uint_t  recovery;     /* im_rule_recovery_e */
 } im_rule_t;
 
 

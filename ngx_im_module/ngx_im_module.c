@@ -144,12 +144,14 @@ static const ngx_im_option_t  ngx_im_timeout_options[] = {
 
 static const ngx_im_option_t  ngx_im_room_options[] = {
     ngx_im_word("presence", im_rule_t, presence, 1),
-    ngx_im_word("join=anyone", im_rule_t, join_user, 0),
-    ngx_im_word("join=user", im_rule_t, join_user, 1),
+    ngx_im_word("join=anyone", im_rule_t, join, IM_RULE_JOIN_ANYONE),
+    ngx_im_word("join=user", im_rule_t, join, IM_RULE_JOIN_USER),
+    ngx_im_word("join=token", im_rule_t, join, IM_RULE_JOIN_TOKEN),
     ngx_im_word("join_leave=asked", im_rule_t, joins_all, 0),
     ngx_im_word("join_leave=all", im_rule_t, joins_all, 1),
-    ngx_im_word("recovery=stream", im_rule_t, cached, 0),
-    ngx_im_word("recovery=cache", im_rule_t, cached, 1),
+    ngx_im_word("recovery=stream", im_rule_t, recovery, IM_RULE_STREAM),
+    ngx_im_word("recovery=cache", im_rule_t, recovery, IM_RULE_CACHE),
+    ngx_im_word("recovery=latest", im_rule_t, recovery, IM_RULE_LATEST),
     ngx_im_word("namespace=any", im_rule_t, bare, 0),
     ngx_im_word("namespace=none", im_rule_t, bare, 1),
     ngx_im_word("publish=api", im_rule_t, publish, IM_RULE_API),
@@ -245,9 +247,9 @@ ngx_im_rule_fault(const im_rule_t *rule)
                "kept and how long, for example history=100 ttl=24h";
     }
 
-    if (rule->cached && rule->history == 0) {
-        return "has recovery=cache without a history: say how many messages "
-               "are kept and how long, for example history=1 ttl=24h";
+    if (rule->recovery != IM_RULE_STREAM && rule->history == 0) {
+        return "has recovery=cache or latest without a history: say how many "
+               "messages are kept and how long, for example history=1 ttl=24h";
     }
 
     if (rule->presence_for != IM_RULE_MEMBER && !rule->presence) {
@@ -258,7 +260,7 @@ ngx_im_rule_fault(const im_rule_t *rule)
         return "has join_leave=all without presence: add presence";
     }
 
-    if (rule->join_user
+    if (rule->join == IM_RULE_JOIN_USER
         && (rule->publish == IM_RULE_ANYONE
             || rule->history_for == IM_RULE_ANYONE
             || rule->presence_for == IM_RULE_ANYONE))
@@ -285,11 +287,11 @@ ngx_im_rule(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
     rv = first == 2
          ? ngx_im_options(cf, cmd, 2, ngx_im_room_options, rule,
                           "is unknown; there are history= ttl= presence "
-                          "join=anyone|user "
+                          "join=anyone|user|token "
                           "publish=api|none|member|user|anyone "
                           "history_for=none|member|user|anyone "
                           "presence_for=none|member|user|anyone "
-                          "join_leave=asked|all recovery=stream|cache "
+                          "join_leave=asked|all recovery=stream|cache|latest "
                           "namespace=any|none")
          : ngx_im_options(cf, cmd, 1, ngx_im_topic_options, rule,
                           "is unknown; there are history= ttl=");

@@ -627,7 +627,7 @@ qr/im_comet.*not allowed here/
     im_room ticker history=1 ttl=1m join=user publish=user history_for=user;
     im_room talk:* history=9 ttl=1m publish=anyone history_for=anyone recovery=cache
                    presence presence_for=none join_leave=all;
-    im_room * history=0 join_leave=asked namespace=any;
+    im_room * history=0 join=token join_leave=asked namespace=any;
     im_room * history=1 ttl=1m namespace=none;
     im_inbox history=100000 ttl=366d;
     im_broadcast history=0;
@@ -1006,4 +1006,4 @@ qr/im_comet: "transports=sse" is unknown: it must be transport=/
     location = /echo { im_comet protocol=echo; }
 --- must_die
 --- error_log eval
-qr/im_room.*recovery=cache without a history: say/
+qr/im_room.*recovery=cache or latest without a history: say/

@@ -563,6 +563,7 @@ until: /status "recovered":6,"unrecovered":0,"window_bytes":[1-6]\d{4}\b
     im_room now:*  history=5 ttl=1h recovery=cache;
     im_room one    history=1 ttl=1h recovery=cache;
     im_room shut:* history=5 ttl=1h history_for=none;
+    im_room late:* history=5 ttl=1h recovery=latest;
     im_inbox       history=10 ttl=1h;
 --- config
     location = /cf { im_comet protocol=centrifuge; im_auth none; }
@@ -601,6 +602,12 @@ d: open /cf
 d: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"now:9","recover":true},"id":2}
 d: like ^\{"id":1,"connect":
 d: like ^\{"id":2,"subscribe":(?!.*"recovered")(?=.*"was_recovering":true)(?=.*"offset":1,)
+push: room late:1 1
+push: room late:1 2
+e: open /cf
+e: send_lines {"connect":{},"id":1} | {"subscribe":{"channel":"late:1"},"id":2}
+e: like ^\{"id":1,"connect":
+e: like ^\{"id":2,"subscribe":(?=.*"publications":\[\{"data":2,"offset":2\}\])(?=.*"recovered":true)(?=.*"was_recovering":true)(?=.*"offset":1,)
 i: open /im
 i: send {"auth":"","room":"one","seq":0,"epoch":"","last":3}
 i: upto "msg":7\b

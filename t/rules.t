@@ -328,3 +328,56 @@ a: like_set ^\{"id":2,"subscribe":\{"recoverable":true || ^\{"id":3,"subscribe":
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 8: who joins
+--- http_config
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256;
+    im_room token:*  history=10 ttl=1h join=token publish=anyone;
+    im_room hooked   history=0 join=token;
+    im_room 5        history=0 join=token;
+--- config
+    location = /ws {
+        im_comet protocol=centrifuge;
+        im_auth jwt;
+        im_connect /im_connect;
+    }
+    location = /hooked {
+        im_comet protocol=centrifuge;
+        im_auth jwt;
+        im_webhook subscribe /hook;
+    }
+    location = /hook {
+        internal;
+        default_type application/json;
+        return 200 '{"result":{}}';
+    }
+    location = /im { im_comet protocol=im; im_auth jwt; }
+    location = /im_connect { internal; fastcgi_pass im_logic; include im_params; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location /api/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+until: /im/health ^200
+a: open /ws
+a: send {"id":1,"connect":{"token":"JWT(HS256 hs256 {"sub":"u1","channels":["token:2"]})"}}
+a: like ^\{"id":1,"connect":.*"token:2":
+a: send {"id":2,"subscribe":{"channel":"token:1"}}
+a: recv {"id":2,"error":{"code":103,"message":"permission denied"}}
+a: send {"id":3,"publish":{"channel":"token:1","data":1}}
+a: recv {"id":3,"publish":{}}
+a: send {"id":4,"subscribe":{"channel":"token:1","token":"JWT(HS256 hs256 {"sub":"u1","channel":"token:1"})"}}
+a: like ^\{"id":4,"subscribe":
+http: POST /api/subscribe 200 {"user":"u1","channel":"token:3"} => ^\{"result":\{\}\}
+a: like ^\{"push":\{"channel":"token:3","subscribe":
+b: open /hooked
+b: send {"id":1,"connect":{"token":"JWT(HS256 hs256 {"sub":"u2"})"}}
+b: like ^\{"id":1,"connect":
+b: send {"id":2,"subscribe":{"channel":"hooked"}}
+b: like ^\{"id":2,"subscribe":
+c: open /im
+c: send {"auth":"JWT(HS256 hs256 {"sub":"u3"})","roomId":5}
+c: recv_close 1008 /token/
+--- no_error_log
+[error]
+[alert]

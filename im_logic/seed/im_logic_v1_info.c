@@ -159,7 +159,7 @@ im_logic_v1_info_handler(im_daemon_request_t *r)
         return;
     }
 
-    info->users = rule->join_user != 0;
+    info->users = rule->join != IM_RULE_JOIN_ANYONE;
 
     if (im_logic_token_shown(r, &token) == IM_OK
         && im_logic_token_valid(token))

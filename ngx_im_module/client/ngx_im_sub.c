@@ -156,8 +156,9 @@ ngx_im_sub_allowed(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
 
     rule = im_rules_topic(&s->conf->main->rules, topic);
 
-    if (join != NULL && rule != NULL && rule->history_for == IM_RULE_NONE) {
-        join->last = 0;
+    if (join != NULL && rule != NULL) {
+        join->last = rule->history_for == IM_RULE_NONE ? 0 : join->last;
+        join->recover |= rule->recovery == IM_RULE_LATEST;
     }
 
     if (rule == NULL || !rule->presence || (flags & NGX_IM_SUB_JOINS_OFF)

@@ -35,11 +35,11 @@ ngx_im_identity_room(ngx_im_session_t *s, const ngx_im_identity_t *id,
 
     *reason = IM_REASON_FORBIDDEN;
 
-    if (room.data[0] == '$') {
+    if (room.data[0] == '$' || rule->join == IM_RULE_JOIN_TOKEN) {
         return "the room is for clients with a token for it";
     }
 
-    if (rule->join_user && id->user.len == 0) {
+    if (rule->join == IM_RULE_JOIN_USER && id->user.len == 0) {
         return "the room is for signed-in users";
     }
 

@@ -118,6 +118,7 @@ ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
     im_str_t          room;
     im_jwt_t          nothing;
     ngx_int_t         rc;
+    ngx_uint_t        webhook;
     const im_rule_t  *rule;
 
     if (command->topic.len < 2 || command->topic.data[0] != 'r') {
@@ -160,14 +161,19 @@ ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_subscribe_token(s, command);
     }
 
+    webhook = s->conf->webhooks[IM_WEBHOOK_SUBSCRIBE].len > 0;
+
     /* a private one is for clients with a token */
-    if (room.data[0] == '$' || (rule->join_user && s->user == NULL)
+
+    if (room.data[0] == '$'
+        || (rule->join == IM_RULE_JOIN_USER && s->user == NULL)
+        || (rule->join == IM_RULE_JOIN_TOKEN && !webhook)
         || !ngx_im_identity_may(s, room))
     {
         return ngx_im_reply_error(s, command->id, IM_ERROR_PERMISSION);
     }
 
-    if (s->conf->webhooks[IM_WEBHOOK_SUBSCRIBE].len) {
+    if (webhook) {
         return ngx_im_webhook_command(s, &ngx_im_subscribe_webhook, command);
     }
 

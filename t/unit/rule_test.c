@@ -280,11 +280,11 @@ fill(im_rules_t *rules, random_t *r)
         rule.publish = random_below(r, IM_RULE_NONE + 1);
         rule.history_for = 1 + random_below(r, IM_RULE_NONE);
         rule.presence_for = 1 + random_below(r, IM_RULE_NONE);
-        rule.join_user = random_below(r, 2);
+        rule.join = random_below(r, IM_RULE_JOIN_TOKEN + 1);
         rule.presence = random_below(r, 2);
         rule.joins_all = random_below(r, 2);
         rule.bare = random_below(r, 2);
-        rule.cached = random_below(r, 2);
+        rule.recovery = random_below(r, IM_RULE_LATEST + 1);
 
         assert_int_not_equal(im_rules_add(rules, &rule), IM_ERROR);
     }
@@ -307,8 +307,8 @@ assert_rule(const im_rule_t *a, const im_rule_t *b)
     assert_int_equal(a->presence_for, b->presence_for);
     assert_int_equal(a->joins_all, b->joins_all);
     assert_int_equal(a->bare, b->bare);
-    assert_int_equal(a->cached, b->cached);
-    assert_int_equal(a->join_user, b->join_user);
+    assert_int_equal(a->recovery, b->recovery);
+    assert_int_equal(a->join, b->join);
     assert_int_equal(a->presence, b->presence);
 }
 
@@ -389,7 +389,7 @@ test_json_form(void **state)
     rule.history = 100;
     rule.ttl = 86400;
     rule.publish = IM_RULE_MEMBER;
-    rule.join_user = 1;
+    rule.join = IM_RULE_JOIN_USER;
     rule.presence = 1;
     assert_int_equal(im_rules_add(&rules, &rule), IM_OK);
     rules.has_broadcast = 1;
@@ -428,15 +428,17 @@ test_json_form(void **state)
     rule.presence_for = IM_RULE_NONE;
     rule.presence = 1;
     rule.joins_all = 1;
-    rule.cached = 1;
+    rule.recovery = IM_RULE_CACHE;
+    rule.join = IM_RULE_JOIN_TOKEN;
     assert_int_equal(im_rules_add(&rules, &rule), IM_OK);
 
     im_buf_init(&b, 4096);
     im_rules_encode(&b, &rules);
     test_str(im_buf_str(&b),
              "{\"rooms\":[],\"bare\":[{\"pattern\":\"*\",\"history\":0,"
-             "\"ttl\":0,\"publish\":\"user\",\"join\":\"anyone\","
-             "\"presence\":true,\"guests\":true,\"history_for\":\"user\","
+             "\"ttl\":0,\"publish\":\"user\",\"join\":\"user\","
+             "\"presence\":true,\"guests\":true,\"tokens\":true,"
+             "\"history_for\":\"user\","
              "\"presence_for\":\"none\",\"join_leave\":\"all\","
              "\"recovery\":\"cache\"}]}");
 
@@ -541,7 +543,7 @@ test_merge(void **state)
     rule.history_for = IM_RULE_USER;
     rule.presence_for = IM_RULE_MEMBER;
     rule.joins_all = 0;
-    rule.join_user = 1;
+    rule.join = IM_RULE_JOIN_USER;
     rule.presence = 0;
     assert_int_equal(im_rules_add(&b, &rule), IM_OK);
 
@@ -564,7 +566,7 @@ test_merge(void **state)
     assert_int_equal(m->history_for, IM_RULE_USER);
     assert_int_equal(m->presence_for, IM_RULE_NONE);
     assert_int_equal(m->joins_all, 0);
-    assert_int_equal(m->join_user, 1);
+    assert_int_equal(m->join, IM_RULE_JOIN_USER);
     assert_int_equal(m->presence, 0);
 
     m = im_rules_room(&a, im_str_z("only-b"));
