@@ -265,3 +265,42 @@ redis: INFO commandstats => cmdstat_xrevrange:calls=1,
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 9: the last messages count by bytes, and the address owes them
+--- http_config
+    im_room 1          history=100 ttl=1h;
+    im_per_address     read=1k;
+--- config
+    location = /none { im_comet protocol=im; im_auth none; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+http: POST /im/push 200 {"rooms":["1"],"data":"FILL(12000)"}
+http: POST /im/push 200 {"rooms":["1"],"data":"FILL(12000)"}
+push: room 1 "small"
+w: open from=127.0.0.9 /none
+w: send {"roomId":1}
+w: recv op 4
+a: open /none
+a: send {"roomId":1,"last":300}
+a: recv op 7 roomId=1 seq=0
+a: like ^\{"code":0,"msg":"x{12000}"
+a: like ^\{"code":0,"msg":"x{12000}"
+a: recv msg "small"
+a: recv op 4
+b: open /none
+b: send {"roomId":1,"last":1}
+until: /status "address_read":1\b
+c: open /none
+c: send {"roomId":1}
+c: recv op 4
+d: open from=127.0.0.2 /none
+d: send {"roomId":1,"last":1}
+d: recv op 7 roomId=1 seq=2
+d: recv msg "small"
+d: recv op 4
+--- no_error_log
+[error]
+[alert]

@@ -229,6 +229,16 @@ ngx_im_session_ext_free(ngx_im_session_t *s)
 }
 
 
+void
+ngx_im_session_resumed(ngx_im_session_t *s)
+{
+    im_free(s->ext->resumes);
+
+    s->ext->resumes = NULL;
+    s->ext->nresumes = 0;
+}
+
+
 ngx_int_t
 ngx_im_session_copy(im_str_t *to, im_str_t s)
 {

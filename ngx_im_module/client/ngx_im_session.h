@@ -275,6 +275,9 @@ void ngx_im_session_evict(ngx_im_session_t *s);
 ngx_im_ext_t *ngx_im_session_ext(ngx_im_session_t *s);
 void ngx_im_session_ext_free(ngx_im_session_t *s);
 
+/* What connect brought of topics isn't needed any more. */
+void ngx_im_session_resumed(ngx_im_session_t *s);
+
 /* Replaces an owned string of the extension by a copy. */
 ngx_int_t ngx_im_session_copy(im_str_t *to, im_str_t s);
 

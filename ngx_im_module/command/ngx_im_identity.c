@@ -404,6 +404,10 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
         return;
     }
 
+    if (s->ext != NULL && !s->ext->connecting) {
+        ngx_im_session_resumed(s);
+    }
+
     /* without commands there are no more questions about it */
 
     if (!s->proto->commands) {

@@ -830,9 +830,7 @@ ngx_im_resume_connect(ngx_im_session_t *s)
 
     im_free(subs);
 
-    im_free(ext->resumes);
-    ext->resumes = NULL;
-    ext->nresumes = 0;
+    ngx_im_session_resumed(s);
 
     (void) ngx_im_session_copy(&ext->data, im_str_set(NULL, 0));
 }
