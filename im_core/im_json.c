@@ -1005,7 +1005,7 @@ im_json_next_object(im_str_t text, size_t *at, im_str_t *object)
     im_uint_t  start;
 
     for (start = *at; start < text.len; start++) {
-        if (memchr(" \t\r\n", text.data[start], 4) == NULL) {
+        if (!im_json_blank(text.data[start])) {
             break;
         }
     }

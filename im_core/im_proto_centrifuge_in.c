@@ -31,24 +31,24 @@ typedef struct {
 
 
 static const struct {
-    im_error_e   error;
     const char  *message;
+    im_error_e   error;
     int          temporary;
 } im_centrifuge_errors[] = {
-    { IM_ERROR_INTERNAL, "internal server error", 1 },
-    { IM_ERROR_UNAUTHORIZED, "unauthorized", 0 },
-    { IM_ERROR_UNKNOWN_CHANNEL, "unknown channel", 0 },
-    { IM_ERROR_PERMISSION, "permission denied", 0 },
-    { IM_ERROR_METHOD, "method not found", 0 },
-    { IM_ERROR_ALREADY, "already subscribed", 0 },
-    { IM_ERROR_LIMIT, "limit exceeded", 0 },
-    { IM_ERROR_BAD_REQUEST, "bad request", 0 },
-    { IM_ERROR_NOT_AVAILABLE, "not available", 0 },
-    { IM_ERROR_TOKEN_EXPIRED, "token expired", 0 },
-    { IM_ERROR_EXPIRED, "expired", 0 },
-    { IM_ERROR_TOO_MANY, "too many requests", 1 },
-    { IM_ERROR_POSITION, "unrecoverable position", 0 },
-    { 0, NULL, 0 }
+    { "internal server error", IM_ERROR_INTERNAL, 1 },
+    { "unauthorized", IM_ERROR_UNAUTHORIZED, 0 },
+    { "unknown channel", IM_ERROR_UNKNOWN_CHANNEL, 0 },
+    { "permission denied", IM_ERROR_PERMISSION, 0 },
+    { "method not found", IM_ERROR_METHOD, 0 },
+    { "already subscribed", IM_ERROR_ALREADY, 0 },
+    { "limit exceeded", IM_ERROR_LIMIT, 0 },
+    { "bad request", IM_ERROR_BAD_REQUEST, 0 },
+    { "not available", IM_ERROR_NOT_AVAILABLE, 0 },
+    { "token expired", IM_ERROR_TOKEN_EXPIRED, 0 },
+    { "expired", IM_ERROR_EXPIRED, 0 },
+    { "too many requests", IM_ERROR_TOO_MANY, 1 },
+    { "unrecoverable position", IM_ERROR_POSITION, 0 },
+    { NULL, 0, 0 }
 };
 
 

@@ -616,6 +616,8 @@ im_pb_decode(im_str_t *rest, int connected, im_buf_t *arena,
 
     memset(command, 0, sizeof(im_command_t));
 
+    text = im_str_set(NULL, 0);
+
     if (im_pb_next(rest, &text, command) == IM_OK) {
         (void) im_pb_decode_command(text, connected, arena, command);
     }

@@ -1,7 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * The npm package centrifuge, as it is, against protocol=centrifuge.
+ * The npm package centrifuge, as it is, against protocol=centrifuge: in JSON, or
+ * in Protobuf where protobuf.js is the program.
  */
 
 'use strict';
@@ -10,7 +11,9 @@ const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
 const WebSocket = require('ws');
-const { Centrifuge } = require('centrifuge');
+const binary = path.basename(process.argv[1]) === 'protobuf.js';
+const { Centrifuge } = binary ? require('centrifuge/build/protobuf')
+                              : require('centrifuge');
 const { LIMIT_MS, Stack, Tap, last, ports, run, until,
         within } = require('../lib/stack.js');
 
@@ -94,6 +97,72 @@ function jwt(claims, key = secret) {
 }
 
 
+/* In Protobuf, payloads are bytes: here they are JSON, or text. */
+function encode(value) {
+    return binary ? new TextEncoder().encode(JSON.stringify(value)) : value;
+}
+
+
+function json(text) {
+    try {
+        return JSON.parse(text);
+    } catch (e) {
+        return text;
+    }
+}
+
+
+function decode(value) {
+    if (value instanceof Uint8Array) {
+        try {
+            const text = new TextDecoder('utf-8', { fatal: true })
+                .decode(value);
+
+            return json(text);
+        } catch (e) {
+            return [...value];
+        }
+    }
+
+    if (!binary || value === null || typeof value !== 'object'
+        || value instanceof Error)
+    {
+        return value;
+    }
+
+    const copy = Array.isArray(value) ? [] : {};
+
+    for (const key of Object.keys(value)) {
+        if (!(value[key] instanceof Uint8Array && value[key].length === 0)) {
+            copy[key] = decode(value[key]);
+        }
+    }
+
+    /* a guest's is left out, and in the prototype */
+
+    if (value.user === '') {
+        copy.user = '';
+    }
+
+    return copy;
+}
+
+
+/* The same calls for tests of both. */
+function plain(target) {
+    for (const name of ['publish', 'rpc', 'history', 'presence']) {
+        const call = target[name] && target[name].bind(target);
+
+        target[name] = async (...args) => decode(await call(
+            ...args.map((arg, i) => (name === 'publish' || name === 'rpc')
+                                    && i === args.length - 1 ? encode(arg)
+                                                             : arg)));
+    }
+
+    return target;
+}
+
+
 /* A client of the SDK that keeps its events. */
 class Client {
     constructor(stack, location, options = {}, at = stack.port) {
@@ -113,12 +182,15 @@ class Client {
                 },
                 ...options
             });
+        plain(this.centrifuge);
 
         for (const name of ['connected', 'connecting', 'disconnected',
                             'subscribed', 'unsubscribed', 'publication',
                             'join', 'leave', 'error'])
         {
-            this.centrifuge.on(name, (ctx) => {
+            this.centrifuge.on(name, (bytes) => {
+                const ctx = decode(bytes);
+
                 this.events.push({ ...ctx, name });
                 told.push([name, ctx.channel, ctx.code, ctx.data]);
             });
@@ -148,7 +220,9 @@ class Client {
         for (const event of ['subscribing', 'subscribed', 'unsubscribed',
                              'publication', 'join', 'leave', 'error'])
         {
-            sub.on(event, (ctx) => {
+            sub.on(event, (bytes) => {
+                const ctx = decode(bytes);
+
                 room.events.push({ ...ctx, name: event });
                 told.push([event, name, ctx.code, ctx.data]);
             });
@@ -660,25 +734,53 @@ test('several commands in one frame', async (stack) => {
 
 
 test('subprotocols', async (stack) => {
-    const raw = new Raw(stack, '/none', 'centrifuge-protobuf',
-                        'centrifuge-json');
-
-    await raw.send('{"id":1,"connect":{}}');
-    await raw.answer(1);
-    equal(raw.ws.protocol, 'centrifuge-json');
-    raw.ws.close();
-    await raw.closed;
-
-    for (const [location, ...protocols] of [
-        ['/none', 'centrifuge-protobuf'],
-        ['/none?format=protobuf'], ['/none?a=b&cf_protocol=protobuf']])
+    for (const [chosen, location, ...protocols] of [
+        ['centrifuge-json', '/none', 'centrifuge-json', 'centrifuge-protobuf'],
+        ['centrifuge-protobuf', '/none', 'centrifuge-protobuf',
+         'centrifuge-json'],
+        ['centrifuge-protobuf', '/none', 'x', 'centrifuge-protobuf'],
+        ['centrifuge-json', '/none?cf_protocol=protobuf', 'centrifuge-json']])
     {
-        await new Raw(stack, location, ...protocols).opened.then(() => {
-            throw new Error(location + ' was opened');
-        }, (e) => equal(e.message, 'Unexpected server response: 400'));
+        const raw = new Raw(stack, location, ...protocols);
+
+        await raw.opened;
+        equal(raw.ws.protocol, chosen);
+        raw.ws.close();
+        await raw.closed;
     }
 
     return true;
+});
+
+
+test('one room for JSON and Protobuf', async (stack) => {
+    const raw = new Raw(stack, '/none');
+    const a = await new Client(stack, '/none').connect();
+    const room = await a.join('open:both');
+    const pubs = () => raw.frames.filter((f) => f.push && f.push.pub);
+
+    await raw.send('{"id":1,"connect":{}}\n'
+                   + '{"id":2,"subscribe":{"channel":"open:both"}}');
+    await raw.answer(2);
+    await room.sub.publish({ a: [1] });
+    await until(() => pubs().length === 1 && room.data().length === 1);
+    equal(pubs()[0].push.pub.data, { a: [1] });
+
+    await raw.send('{"id":3,"publish":{"channel":"open:both","data":[2]}}');
+    await until(() => pubs().length === 2 && room.data().length === 2);
+
+    const answer = await fetch(`${stack.url}/api/publish`, { method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: '{"channel":"open:both","b64data":"AQL/"}' });
+
+    equal(answer.status, 200);
+
+    await until(() => pubs().length === 3 && room.data().length === 3);
+    equal(room.data()[2], binary ? [1, 2, 255] : 'AQL/');
+    equal(pubs()[2].push.pub.data, 'AQL/');
+    raw.ws.close();
+    a.close();
+    return equal(room.data().slice(0, 2), [{ a: [1] }, [2]]);
 });
 
 

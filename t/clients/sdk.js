@@ -2,7 +2,7 @@
  * Copyright (C) The im authors
  *
  * centrifuge-python, as PyPI has it, against protocol=centrifuge.  Its versions
- * ask for a subprotocol in different ways.
+ * ask for a subprotocol in different ways.  Each speaks JSON and Protobuf.
  */
 
 'use strict';
@@ -15,6 +15,7 @@ const { Stack, Tap, last, ports, run, until,
 
 const port = ports();
 const versions = ['0.5.0', '0.7.0'];
+const encodings = ['json', 'protobuf'];
 
 const rules = `
     im_room open:*    history=1000 ttl=1h publish=member;
@@ -32,10 +33,10 @@ const locations = `
 `;
 
 
-function client(version, events) {
+function client(version, encoding, events) {
     const child = spawn('/usr/bin/python3',
                         [path.join(__dirname, 'sdk.py'),
-                         `ws://127.0.0.1:${port}/sdk`],
+                         `ws://127.0.0.1:${port}/sdk`, encoding],
                         { stdio: ['pipe', 'pipe', 'inherit'],
                           env: { ...process.env,
                                  PYTHONPATH: path.join(__dirname, 'python',
@@ -50,9 +51,10 @@ function client(version, events) {
 }
 
 
-async function talk(tap, stack, version) {
+async function talk(tap, stack, number, encoding) {
     const events = [];
-    const child = client(version, events);
+    const child = client(number, encoding, events);
+    const version = `${number} ${encoding}`;
     const count = (line) => events.filter((e) => e === line).length;
     const comes = (name, line, n = 1) => tap.ok(`${version}: ${name}`,
         () => until(() => count(line) === n));
@@ -68,6 +70,13 @@ async function talk(tap, stack, version) {
     child.stdin.write('{"from":"python"}\n');
     await comes('publishes', '["published"]');
     await comes('its own message', '["publication", {"from": "python"}]');
+
+    await fetch(`${stack.url}/api/publish`, { method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: '{"channel":"open:py","b64data":"AQL/"}' });
+    await comes('binary data', encoding === 'json'
+        ? '["publication", "AQL/"]'
+        : '["publication", {"base64": "AQL/"}]');
 
     child.stdin.write('cut\n');
     await comes('connects again', '["connected"]', 2);
@@ -89,7 +98,9 @@ async function main() {
 
     await run(tap, stack, async () => {
         for (const version of versions) {
-            await talk(tap, stack, version);
+            for (const encoding of encodings) {
+                await talk(tap, stack, version, encoding);
+            }
         }
     });
 }

@@ -2,10 +2,11 @@
 
 centrifuge-python: subscribes to a channel, prints each publication as a line,
 and publishes what it reads from stdin, a line each; a line "cut" breaks its
-connection.
+connection.  With "protobuf" behind the URL it speaks that.
 """
 
 import asyncio
+import base64
 import json
 import sys
 
@@ -32,12 +33,23 @@ class OfSubscription(SubscriptionEventHandler):
         show('subscribed')
 
     async def on_publication(self, ctx):
-        show('publication', ctx.pub.data)
+        show('publication', payload(ctx.pub.data))
 
 
-async def main(url):
+# In Protobuf, payloads are bytes.
+def payload(data):
+    if not isinstance(data, bytes):
+        return data
+
+    try:
+        return json.loads(data)
+    except ValueError:
+        return {'base64': base64.b64encode(data).decode()}
+
+
+async def main(url, protobuf):
     client = Client(url, events=OfClient(), min_reconnect_delay=0.05,
-                    timeout=60)
+                    timeout=60, use_protobuf=protobuf)
     sub = client.new_subscription('open:py', events=OfSubscription(),
                                   positioned=True, recoverable=True)
 
@@ -55,10 +67,10 @@ async def main(url):
         if line == 'cut\n':
             await client._conn.close(4000)
         else:
-            await sub.publish(json.loads(line))
+            await sub.publish(line.encode() if protobuf else json.loads(line))
             show('published')
 
     await client.disconnect()
 
 
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(sys.argv[1], 'protobuf' in sys.argv[2:]))
