@@ -27,6 +27,8 @@ static const im_json_field_t  im_ask_fields[] = {
     im_json_row(im_ask_t, STRING, room),
     im_json_row(im_ask_t, STRING, ip),
     im_json_row(im_ask_t, STRING, node),
+    im_json_row(im_ask_t, STRING, mid),
+    im_json_row(im_ask_t, STRING, key),
     im_json_row(im_ask_t, STRING, id),
     im_json_row(im_ask_t, OBJECT, tags),
     im_json_row(im_ask_t, STRING, session),

@@ -18,7 +18,7 @@
 
 
 typedef enum {
-    IM_ASK_CONNECT = 0,      /* protocol, token, room, ip, node */
+    IM_ASK_CONNECT = 0,      /* protocol, token, room, ip, node, mid, key */
     IM_ASK_PUBLISH           /* room, and id and the rest */
 } im_ask_e;
 
@@ -31,6 +31,8 @@ typedef struct {
     im_str_t  room;
     im_str_t  ip;
     im_str_t  node;
+    im_str_t  mid;           /* who the client says it is, and */
+    im_str_t  key;           /* its key, where the protocol has them */
     im_str_t  id;            /* of idempotency */
     im_str_t  tags;          /* JSON object, "" none */
     im_str_t  session;       /* of the sender, as what follows */

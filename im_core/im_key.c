@@ -120,6 +120,13 @@ im_topic_user(im_buf_t *b, im_str_t user)
 
 
 void
+im_topic_key(im_buf_t *b, im_str_t key)
+{
+    im_key_add(b, "k:", key);
+}
+
+
+void
 im_key_in(im_buf_t *b, const im_keys_t *keys, uint16_t p, const char *what,
     im_str_t name)
 {

@@ -39,9 +39,10 @@ void im_key_in(im_buf_t *b, const im_keys_t *keys, uint16_t p, const char *what,
 void im_key_reg(im_buf_t *b, const im_keys_t *keys, const char *what,
     im_str_t name);
 
-/* "r:NAME", "u:ID" */
+/* "r:NAME", "u:ID", "k:KEY" */
 void im_topic_room(im_buf_t *b, im_str_t room);
 void im_topic_user(im_buf_t *b, im_str_t user);
+void im_topic_key(im_buf_t *b, im_str_t key);
 
 /* Worker id NODE.SLOT.START (START: ms, base 36). */
 void im_worker_id(im_buf_t *b, im_str_t node, im_uint_t slot, uint64_t start);

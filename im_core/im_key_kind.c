@@ -91,7 +91,8 @@ im_kind_topic(im_str_t s, im_str_t *topic)
 static im_key_kind_e
 im_kind_partition(im_str_t s, im_str_t *topic)
 {
-    size_t  i;
+    size_t         i;
+    im_key_kind_e  kind;
 
     static const struct {
         const char     *with;
@@ -104,9 +105,15 @@ im_kind_partition(im_str_t s, im_str_t *topic)
     };
 
     if (im_kind_starts(s, "r:") || im_kind_starts(s, "u:")
-        || im_kind_starts(s, "b:"))
+        || im_kind_starts(s, "k:") || im_kind_starts(s, "b:"))
     {
-        return im_kind_topic(s, topic);
+        kind = im_kind_topic(s, topic);
+
+        if (kind == IM_KIND_FOREIGN) {
+            topic->len = 0;
+        }
+
+        return kind;
     }
 
     for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

@@ -64,7 +64,13 @@ typedef enum {
     IM_COMMAND_RPC,          /* method, data */
     IM_COMMAND_SEND,         /* data; no id, no answer */
     IM_COMMAND_REFRESH,      /* token */
-    IM_COMMAND_SUB_REFRESH   /* topic, token */
+    IM_COMMAND_SUB_REFRESH,  /* topic, token */
+    /* with answer, which is sent whatever becomes of them */
+    IM_COMMAND_ANSWER,       /* nothing else */
+    IM_COMMAND_COUNT,        /* of the session's room, with the answer */
+    IM_COMMAND_MOVE,         /* room, in the place of the one it has */
+    IM_COMMAND_ACCEPT,       /* ops: it wants them too, */
+    IM_COMMAND_REJECT        /* or not any more */
 } im_command_e;
 
 
@@ -84,6 +90,12 @@ typedef struct {
     uint16_t       last;         /* as im_resume_t has it */
     im_resume_t   *resumes;      /* in the arena; connect has id or begins */
     im_uint_t      nresumes;
+    im_str_t       user;         /* CONNECT: as the client says */
+    im_str_t       key;          /* CONNECT: of the topic "k:KEY" */
+    im_str_t       answer;       /* whole, for the command's reply */
+    int32_t       *ops;          /* operations of pushes, in the arena; not
+                                    NULL in CONNECT: it wants only these */
+    im_uint_t      nops;
     im_reason_e    fault;
     const char    *why;          /* static text for the fault */
     uint16_t       error;        /* im_error_e */
@@ -141,8 +153,11 @@ typedef enum {
     IM_REPLY_PUSH_SUBSCRIBE, /* sub */
     IM_REPLY_PUSH_UNSUBSCRIBE,   /* topic, code, reason */
     IM_REPLY_PUSH_REFRESH,   /* ttl */
-    IM_REPLY_DISCONNECT      /* code, reason; the last one, on a transport that
+    IM_REPLY_DISCONNECT,     /* code, reason; the last one, on a transport that
                                 has no close frame */
+    /* only to commands that have an answer, data */
+    IM_REPLY_ANSWER,
+    IM_REPLY_COUNT           /* nclients */
 } im_reply_e;
 
 
@@ -273,9 +288,13 @@ struct im_proto_s {
     const char     *(*check)(im_str_t first);
     const im_refusal_t *refusals;    /* NULL: connect is answered by errors */
     const uint16_t   *codes;     /* by im_reason_e; NULL: the transport's */
+    const char       *claim;     /* clients say who they are by it, or NULL */
     const im_form_t  *forms[IM_FORMS];
     uint8_t           transports;    /* im_transport_e bits */
     uint8_t           usual;     /* of these, where im_comet names none */
+    size_t            max_message;   /* of clients; 0: im_limit decides */
+    uint16_t          ping;      /* s: im_ping where it is not configured; */
+    uint16_t          pong;      /* 0: as for most */
     unsigned          topics:1;  /* has rooms, inbox, broadcast */
     unsigned          connects:1;    /* must send CONNECT before it is open */
     unsigned          guests:1;  /* a client without a good token is a guest */
@@ -304,6 +323,7 @@ extern const im_proto_t  im_proto_im;
 extern const im_proto_t  im_proto_centrifuge;
 extern const im_proto_t  im_proto_centrifuge_pb;
 extern const im_proto_t  im_proto_uni;
+extern const im_proto_t  im_proto_goim;
 extern const im_proto_t  im_proto_echo;
 
 

@@ -212,6 +212,34 @@ im_topic_unsubscribe(im_logs_t *logs, im_sub_t *sub)
 }
 
 
+im_int_t
+im_topic_prepare(im_topic_t *topic, im_wire_id_t wire)
+{
+    return im_topic_log(topic, wire) != NULL ? IM_OK : IM_ERROR;
+}
+
+
+void
+im_topic_move(im_logs_t *logs, im_sub_t *sub, im_wire_id_t wire)
+{
+    int          joining;
+    im_topic_t  *topic;
+
+    joining = sub->state == IM_SUB_JOINING;
+    topic = sub->log->topic;
+
+    im_topic_unsubscribe(logs, sub);
+
+    /* its log is there */
+
+    (void) im_topic_subscribe(topic, wire, sub);
+
+    if (!joining) {
+        im_sub_live(sub);
+    }
+}
+
+
 im_str_t
 im_topic_name(const im_topic_t *topic)
 {

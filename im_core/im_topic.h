@@ -115,7 +115,7 @@ struct im_topic_s {
     uint8_t         state;     /* im_topic_state_e */
     uint8_t         listed;    /* im_board_t's */
     uint8_t         name_len;  /* at most IM_TOPIC_MAX */
-    u_char          name[1];   /* "r:NAME", "u:ID" or "b"; NUL-terminated */
+    u_char          name[1];   /* "r:NAME", "u:ID", "k:KEY" or "b"; and NUL */
 };
 
 /* "r:" and a name of at most 253 bytes: the length fits a byte. */
@@ -139,6 +139,18 @@ void im_topic_destroy(im_logs_t *logs, im_topic_t *topic);
 im_int_t im_topic_subscribe(im_topic_t *topic, im_wire_id_t wire,
     im_sub_t *sub);
 void im_topic_unsubscribe(im_logs_t *logs, im_sub_t *sub);
+
+/*
+ * Makes the log of a wire, so that im_topic_move() of a subscription to it
+ * can't fail.  IM_ERROR: no memory.
+ */
+im_int_t im_topic_prepare(im_topic_t *topic, im_wire_id_t wire);
+
+/*
+ * Takes a subscription to the topic's log of another wire, at head if it is
+ * live: what it has not read yet is the caller's to keep.
+ */
+void im_topic_move(im_logs_t *logs, im_sub_t *sub, im_wire_id_t wire);
 
 
 im_str_t im_topic_name(const im_topic_t *topic);

@@ -90,9 +90,19 @@ typedef struct {
 } im_input_event_t;
 
 
+/* A packet that says its length at its beginning: what has come of it. */
+typedef struct {
+    uint32_t  length;    /* of the packet, once got has four bytes of it */
+    uint32_t  got;
+} im_packet_t;
+
+
 /* The state of a decoder between two reads; initially zeros. */
 typedef struct {
-    im_ws_t   ws;
+    union {
+        im_ws_t      ws;
+        im_packet_t  packet;
+    };
     u_char   *control;       /* a control frame that was cut, or NULL */
     uint8_t   ncontrol;
     uint8_t   failed;        /* nothing more can be read */
@@ -111,6 +121,7 @@ struct im_transport_s {
     const char      *begin;      /* the first bytes of a body, or NULL */
     unsigned         args:1;     /* the first message may be an argument */
     unsigned         window;     /* of permessage-deflate; 0: without it */
+    unsigned         bare:1;     /* a message says itself where it ends */
     /*
      * Makes a frame of the message that stands behind header unused bytes at
      * start.  b has not failed.
@@ -172,6 +183,7 @@ extern const im_transport_t  im_transport_ws_deflate;
 extern const im_transport_t  im_transport_ws_deflate_small;
 extern const im_transport_t  im_transport_sse;
 extern const im_transport_t  im_transport_stream;
+extern const im_transport_t  im_transport_tcp;
 
 
 #endif /* IM_TRANSPORT_H */

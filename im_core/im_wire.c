@@ -17,6 +17,7 @@ static const im_proto_t *const  im_protos[] = {
     &im_proto_centrifuge,
     &im_proto_centrifuge_pb,
     &im_proto_uni,
+    &im_proto_goim,
     &im_proto_echo
 };
 
@@ -26,7 +27,8 @@ static const im_transport_t *const  im_transports[] = {
     &im_transport_ws_deflate,
     &im_transport_ws_deflate_small,
     &im_transport_sse,
-    &im_transport_stream
+    &im_transport_stream,
+    &im_transport_tcp
 };
 
 

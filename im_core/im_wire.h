@@ -65,6 +65,22 @@ im_wire_id_t im_wire_id(const im_proto_t *proto, im_form_e form,
     const im_transport_t *transport);
 im_wire_t im_wire(im_wire_id_t id);
 
+/* 0: none */
+static inline uint16_t
+im_wire_filter(im_wire_id_t id)
+{
+    return (uint16_t) (id >> 16);
+}
+
+
+/* The wire alone, or with another filter. */
+static inline im_wire_id_t
+im_wire_filtered(im_wire_id_t id, uint16_t filter)
+{
+    return (id & UINT16_MAX) | (im_wire_id_t) filter << 16;
+}
+
+
 /* The code to close with; 0: without a close frame. */
 static inline uint16_t
 im_wire_code(const im_proto_t *proto, const im_transport_t *transport,

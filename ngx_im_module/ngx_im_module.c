@@ -173,6 +173,7 @@ static const ngx_im_option_t  ngx_im_auth_options[] = {
     ngx_im_word("none", ngx_im_loc_conf_t, auth, NGX_IM_AUTH_NONE),
     ngx_im_word("token", ngx_im_loc_conf_t, auth, NGX_IM_AUTH_TOKEN),
     ngx_im_word("jwt", ngx_im_loc_conf_t, auth, NGX_IM_AUTH_JWT),
+    ngx_im_word("mid", ngx_im_loc_conf_t, auth, NGX_IM_AUTH_MID),
     ngx_im_option_end
 };
 
@@ -579,7 +580,7 @@ ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return ngx_im_options(cf, cmd, 1, ngx_im_auth_options, ilcf,
-                          "must be none, token or jwt");
+                          "must be none, token, jwt or mid");
 }
 
 
@@ -1339,6 +1340,12 @@ ngx_im_check_topics(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
                              "\"im_connect /im_connect;\"");
     }
 
+    if (conf->auth == NGX_IM_AUTH_MID && conf->proto->claim == NULL) {
+        return ngx_im_refuse(cf, "\"im_auth mid\" takes a client's word for "
+                             "who it is, and clients of \"protocol=%s\" say "
+                             "nothing of the kind", conf->proto->name);
+    }
+
     if (conf->auth == NGX_IM_AUTH_JWT && imcf->jwt_keys == NULL) {
         return ngx_im_refuse(cf, "\"im_auth jwt\" has no key to check tokens "
                              "with: add \"im_jwt_key HS256 "
@@ -1365,6 +1372,25 @@ ngx_im_asks(ngx_im_loc_conf_t *conf)
 }
 
 
+/* What a protocol has of its own where nothing is configured. */
+static void
+ngx_im_proto_defaults(ngx_im_loc_conf_t *conf)
+{
+    const im_proto_t  *proto;
+
+    proto = conf->proto;
+
+    ngx_conf_init_msec_value(conf->ping,
+                             proto->ping ? proto->ping * 1000 : 25000);
+    ngx_conf_init_msec_value(conf->pong,
+                             proto->pong ? proto->pong * 1000 : 60000);
+
+    if (proto->max_message > 0) {
+        conf->max_message = ngx_min(conf->max_message, proto->max_message);
+    }
+}
+
+
 static char *
 ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 {
@@ -1384,6 +1410,8 @@ ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
     if (!ngx_im_asks(conf)) {
         conf->forward = NULL;
     }
+
+    ngx_im_proto_defaults(conf);
 
     if (conf->pong <= conf->ping) {
         return ngx_im_refuse(cf, "im_ping: the timeout %M ms must be longer "
@@ -1507,8 +1535,8 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_im_inherit_comet(cf, prev, conf);
 
     ngx_conf_merge_uint_value(conf->auth, prev->auth, NGX_IM_AUTH_NONE);
-    ngx_conf_merge_msec_value(conf->ping, prev->ping, 25000);
-    ngx_conf_merge_msec_value(conf->pong, prev->pong, 60000);
+    ngx_conf_merge_msec_value(conf->ping, prev->ping, NGX_CONF_UNSET_MSEC);
+    ngx_conf_merge_msec_value(conf->pong, prev->pong, NGX_CONF_UNSET_MSEC);
     ngx_conf_merge_msec_value(conf->auth_timeout, prev->auth_timeout, 10000);
     ngx_conf_merge_msec_value(conf->refresh, prev->refresh, 25000);
     ngx_conf_merge_uint_value(conf->policy, prev->policy, NGX_IM_POLICY_REFUSE);

@@ -320,11 +320,6 @@ j: recv op 4 roomId=4
         im_auth token;
         im_connect /im_connect;
     }
-    location = /cf {
-        im_comet protocol=centrifuge;
-        im_auth token;
-        im_connect /im_connect;
-    }
     location = /im_connect {
         internal;
         fastcgi_pass im_logic;
@@ -392,11 +387,7 @@ a2: recv op 7 broadcast=true
 a2: recv op 7 inbox=true
 old: open /ws
 old: send {"auth":"0123456789abcdef","roomId":-1}
-cf: open /cf
-cf: send {"id":1,"connect":{"token":"0123456789abcdef"}}
-cf: like \A\{"id":1,"connect":
 http: POST /api/v1/push?auth=0123456789abcdef&userId=u2&session=$session 200 {"msg":"hello","code":3} => "code":0,
-cf: like "channel":"#u1","pub":\{"data":\{"code":3,"msg":"hello"\},.*"tags":\{"to":"u2"\}
 a2: like ^\{"code":3,"msg":"hello","fuid":"u1","fname":"Ann","op":2,"tuid":"u2","session":"$session","seq":1,"epoch":"\w+","time":\d{13}\}$
 http: POST /api/v1/push?auth=0123456789abcdef&userId=u2 200 {"msg":"again"} => "code":0,
 a: like "msg":"again","fuid":"u1","fname":"Ann","op":2,"tuid":"u2","seq":2,"epoch":"\w+","time":\d{13}\}

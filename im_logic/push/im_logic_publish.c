@@ -133,6 +133,14 @@ im_logic_publish_user(im_logic_publish_t *publish, im_str_t id)
 
 
 im_logic_target_t *
+im_logic_publish_key(im_logic_publish_t *publish, im_str_t key)
+{
+    return im_logic_publish_target(publish, im_topic_key, key,
+                                   "a key is not valid");
+}
+
+
+im_logic_target_t *
 im_logic_publish_all(im_logic_publish_t *publish)
 {
     return im_logic_publish_target(publish, NULL, im_str_z("b"), NULL);
@@ -356,7 +364,7 @@ im_logic_target_send(im_logic_target_t *t)
     p = im_logic_partition(logic, t->topic);
     rule = im_rules_topic(&logic->nodes->rules, t->topic);
 
-    if (rule == NULL && t->topic.data[0] != 'u') {
+    if (rule == NULL && (t->topic.data[0] == 'r' || t->topic.data[0] == 'b')) {
         im_logic_target_done(t, 404, t->topic.data[0] == 'r'
                                      ? "no im_room rule" : "no im_broadcast");
         return;

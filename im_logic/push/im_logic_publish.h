@@ -84,6 +84,8 @@ im_logic_target_t *im_logic_publish_room(im_logic_publish_t *publish,
     im_str_t name);
 im_logic_target_t *im_logic_publish_user(im_logic_publish_t *publish,
     im_str_t id);
+im_logic_target_t *im_logic_publish_key(im_logic_publish_t *publish,
+    im_str_t key);
 im_logic_target_t *im_logic_publish_all(im_logic_publish_t *publish);
 
 /*

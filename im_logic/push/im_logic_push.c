@@ -17,7 +17,9 @@ typedef struct {
     im_str_t           id;
     im_json_strings_t  rooms;
     im_json_strings_t  users;
+    im_json_strings_t  keys;
     int                all;
+    int64_t            operation;
     im_str_t           from;
     im_str_t           durability;
     im_str_t           data;
@@ -34,7 +36,9 @@ static const im_json_field_t  im_logic_push_fields[] = {
     im_json_row(im_logic_push_body_t, STRING, id),
     im_json_row(im_logic_push_body_t, STRINGS, rooms),
     im_json_row(im_logic_push_body_t, STRINGS, users),
+    im_json_row(im_logic_push_body_t, STRINGS, keys),
     im_json_row(im_logic_push_body_t, BOOL, all),
+    im_json_row(im_logic_push_body_t, INT, operation),
     im_json_row(im_logic_push_body_t, OBJECT, from),
     im_json_row(im_logic_push_body_t, STRING, durability),
     im_json_row(im_logic_push_body_t, RAW, data),
@@ -60,13 +64,32 @@ im_logic_push_id(im_logic_publish_t *publish, im_str_t id)
 
 
 static im_int_t
+im_logic_push_operation(im_logic_publish_t *publish, int64_t operation)
+{
+    publish->message.operation = (int32_t) operation;
+
+    return operation >= INT32_MIN && operation <= INT32_MAX ? IM_OK
+           : im_logic_publish_refuse(publish, 400, "operation must be an "
+                                     "integer of 32 bits");
+}
+
+
+static im_int_t
 im_logic_push_query_arg(im_logic_publish_t *publish, im_str_t name,
     im_str_t value)
 {
+    uint64_t            operation;
     im_logic_target_t  *t;
 
     if (im_str_eq(name, im_str_z("id"))) {
         return im_logic_push_id(publish, value);
+    }
+
+    if (im_str_eq(name, im_str_z("operation"))) {
+        return im_logic_push_operation(publish,
+                   im_decimal_decode(value, &operation) == IM_OK
+                   && operation <= INT32_MAX ? (int64_t) operation
+                                             : INT64_MAX);
     }
 
     if (im_str_eq(name, im_str_z("durability"))) {
@@ -78,6 +101,9 @@ im_logic_push_query_arg(im_logic_publish_t *publish, im_str_t name,
 
     } else if (im_str_eq(name, im_str_z("user"))) {
         t = im_logic_publish_user(publish, value);
+
+    } else if (im_str_eq(name, im_str_z("key"))) {
+        t = im_logic_publish_key(publish, value);
 
     } else if (!im_str_eq(name, im_str_z("all"))) {
         return IM_OK;
@@ -204,6 +230,7 @@ im_logic_push_json(im_logic_publish_t *publish)
 
     body.rooms.max = publish->max;
     body.users.max = publish->max;
+    body.keys.max = publish->max;
 
     if (im_logic_decode(publish->r, publish->r->body, im_logic_push_fields, 0,
                         &body, &why)
@@ -237,6 +264,10 @@ im_logic_push_json(im_logic_publish_t *publish)
         return IM_ERROR;
     }
 
+    if (im_logic_push_operation(publish, body.operation) != IM_OK) {
+        return IM_ERROR;
+    }
+
     for (i = 0; i < body.rooms.n; i++) {
         if (im_logic_publish_room(publish, body.rooms.elts[i]) == NULL) {
             return IM_ERROR;
@@ -245,6 +276,12 @@ im_logic_push_json(im_logic_publish_t *publish)
 
     for (i = 0; i < body.users.n; i++) {
         if (im_logic_publish_user(publish, body.users.elts[i]) == NULL) {
+            return IM_ERROR;
+        }
+    }
+
+    for (i = 0; i < body.keys.n; i++) {
+        if (im_logic_publish_key(publish, body.keys.elts[i]) == NULL) {
             return IM_ERROR;
         }
     }
@@ -276,18 +313,21 @@ im_logic_push_read(im_logic_publish_t *publish)
 
         if (im_str_eq(name, im_str_z("room"))
             || im_str_eq(name, im_str_z("user"))
+            || im_str_eq(name, im_str_z("key"))
             || im_str_eq(name, im_str_z("all")))
         {
             query = 1;
 
         } else if (im_str_eq(name, im_str_z("id"))
-                   || im_str_eq(name, im_str_z("durability")))
+                   || im_str_eq(name, im_str_z("durability"))
+                   || im_str_eq(name, im_str_z("operation")))
         {
             with = name;
 
         } else if (!im_str_eq(name, im_str_z("api_key"))) {
             why = im_logic_text(publish->r, "the query has no %j: it takes "
-                                "room=, user=, all=1, id= and durability=",
+                                "room=, user=, key=, all=1, id=, "
+                                "durability= and operation=",
                                 name);
             return im_logic_publish_refuse(publish, 400, why);
         }
@@ -295,8 +335,8 @@ im_logic_push_read(im_logic_publish_t *publish)
 
     if (with.len != 0 && !query) {
         why = im_logic_text(publish->r, "%s= in the query goes with room=, "
-                            "user= or all=1 there; here it is a member of the "
-                            "body", with);
+                            "user=, key= or all=1 there; here it is a member "
+                            "of the body", with);
         return im_logic_publish_refuse(publish, 400, why);
     }
 
@@ -314,7 +354,7 @@ im_logic_push_read(im_logic_publish_t *publish)
 
     if (publish->ntargets == 0) {
         return im_logic_publish_refuse(publish, 400, "no target: name rooms, "
-                                       "users or all");
+                                       "users, keys or all");
     }
 
     return IM_OK;

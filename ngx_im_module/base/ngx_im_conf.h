@@ -135,7 +135,8 @@ typedef enum {
 typedef enum {
     NGX_IM_AUTH_NONE = 0,
     NGX_IM_AUTH_TOKEN,
-    NGX_IM_AUTH_JWT
+    NGX_IM_AUTH_JWT,
+    NGX_IM_AUTH_MID                      /* the client says who it is */
 } ngx_im_auth_e;
 
 

@@ -17,6 +17,7 @@
 #include "im_emulation.h"
 #include "im_slab.h"
 #include "im_hash.h"
+#include "im_accept.h"
 #include "im_hub.h"
 
 
@@ -66,6 +67,7 @@ struct ngx_im_worker_s {
     ngx_log_t          *log;             /* cycle's */
     const struct ngx_im_session_events_s *events;
     im_hub_t            hub;
+    im_accepts_t        accepts;         /* filters of wires */
     im_slab_t           sessions_slab;
     im_slab_t           subs_slab;
     im_hash_t           openings;        /* of handshakes, shared by sessions */
@@ -118,6 +120,7 @@ struct ngx_im_worker_s {
     ngx_im_turn_t       infos;           /* topics whose room info is due */
     ngx_im_turn_t       suspects;        /* topics that may have changed */
     ngx_im_rate_t       suspected;
+    ngx_im_rate_t       counts;          /* rooms whose followers are counted */
     struct ngx_im_backend_s *backend;
     struct ngx_im_jwt_s *jwt;
     unsigned            draining:1;

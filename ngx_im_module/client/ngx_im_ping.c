@@ -23,11 +23,6 @@ ngx_im_ping_message(ngx_im_session_t *s)
 
     ext = s->ext;
 
-    if (ext != NULL && ext->connecting) {
-        ngx_im_session_close(s, IM_REASON_BUSY, "topics are not ready in time");
-        return;
-    }
-
     if (s->pinged && !ngx_im_session_stopped(s)
         && (ext == NULL || ext->held == NULL))
     {
@@ -159,6 +154,10 @@ ngx_im_ping_due(ngx_im_timer_t *timer)
     case NGX_IM_OPEN:
         if (s->expires && ngx_im_session_left(s) == 0) {
             ngx_im_session_close(s, IM_REASON_EXPIRED, "the token has expired");
+
+        } else if (s->ext != NULL && s->ext->connecting) {
+            ngx_im_session_close(s, IM_REASON_BUSY,
+                                 "topics are not ready in time");
 
         } else if (s->proto->pings) {
             ngx_im_ping_message(s);

@@ -676,28 +676,118 @@ ngx_im_send_buffer(ngx_im_worker_t *w, const im_codec_t *codec)
 }
 
 
+/*
+ * A session that does not read and takes another filter again and again would
+ * keep all that comes: it is bounded as a log is.
+ */
+ngx_int_t
+ngx_im_send_move(ngx_im_session_t *s, im_sub_t *sub)
+{
+    size_t      total;
+    im_str_t    pieces[NGX_IM_PIECES];
+    ngx_uint_t  i, n;
+
+    if (im_sub_state(sub) == IM_SUB_JOINING || im_sub_behind(sub) == 0) {
+        return NGX_OK;
+    }
+
+    if (im_list_empty(&s->blocked)) {
+        ngx_im_send_session(s);
+    }
+
+    if (s->phase >= NGX_IM_ENDING) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_im_send_waiting(s) + im_sub_behind(sub)
+        > ngx_im_worker->conf->log_bytes)
+    {
+        ngx_im_send_slow(s);
+        return NGX_ERROR;
+    }
+
+    if (s->unfinished == sub) {
+        total = im_sub_unfinished(sub);
+
+        if (ngx_im_send_leave(s, sub) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        im_sub_advance(sub, total);
+    }
+
+    while (im_sub_behind(sub) > 0) {
+        n = im_sub_read(sub, pieces, NGX_IM_PIECES, im_sub_behind(sub),
+                        &total);
+
+        for (i = 0; i < n; i++) {
+            if (ngx_im_send_queue(s, pieces[i]) != NGX_OK) {
+                return ngx_im_session_close(s, IM_REASON_LOST, "no memory");
+            }
+
+            s->replies->history += pieces[i].len;
+        }
+
+        if (total == 0) {
+            break;
+        }
+
+        im_sub_advance(sub, total);
+    }
+
+    return NGX_OK;
+}
+
+
+/* The followers of a log want such messages. */
+static ngx_uint_t
+ngx_im_send_wanted(ngx_im_worker_t *w, const im_log_t *log,
+    const im_message_t *m)
+{
+    uint16_t  filter;
+
+    filter = im_wire_filter(log->wire);
+
+    return log->nsubs > 0
+           && (filter == 0
+               || im_accepts_has(&w->accepts, filter, m->envelope->operation));
+}
+
+
 ngx_int_t
 ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
     const im_message_t *m)
 {
-    im_buf_t   *b;
-    im_log_t   *log;
-    im_str_t    frame;
-    im_sub_t   *sender;
-    im_wire_t   wire;
+    im_buf_t      *b;
+    im_log_t      *log;
+    im_str_t       frame;
+    im_sub_t      *sender;
+    im_wire_t      wire;
+    im_wire_id_t   id, framed;
+
+    b = &w->scratch;
+    framed = UINT32_MAX;
 
     sender = m->envelope->session.len > 0 ? ngx_im_send_sender(w, topic, m)
                                           : NULL;
 
     for (log = topic->logs; log; log = log->next) {
 
-        if (log->nsubs == 0) {
+        if (!ngx_im_send_wanted(w, log, m)) {
             continue;
         }
 
-        b = ngx_im_send_buffer(w, &w->deflate.shared);
-        wire = im_wire(log->wire);
-        wire.form->message(b, wire.transport, m);
+        /* logs that differ in their filter alone have the same frame */
+
+        id = im_wire_filtered(log->wire, 0);
+
+        if (id != framed) {
+            b = ngx_im_send_buffer(w, &w->deflate.shared);
+            wire = im_wire(id);
+            wire.form->message(b, wire.transport, m);
+            w->counters->framed += b->len > 0;
+            framed = id;
+        }
 
         if (b->failed) {
             return NGX_ERROR;
@@ -708,8 +798,6 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
         if (frame.len == 0) {
             continue;
         }
-
-        w->counters->framed++;
 
         if (ngx_im_send_log(w, log, frame, m->seq) != NGX_OK) {
             return NGX_ERROR;

@@ -60,6 +60,12 @@ ngx_int_t ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
 /* sub leaves its topic: the rest of a frame that has begun is kept. */
 ngx_int_t ngx_im_send_leave(ngx_im_session_t *s, im_sub_t *sub);
 
+/*
+ * sub goes on in another log: what it has not got yet becomes bytes of the
+ * session alone.  NGX_ERROR: the session is closed.
+ */
+ngx_int_t ngx_im_send_move(ngx_im_session_t *s, im_sub_t *sub);
+
 /* Appends a whole frame to one log and marks it for the flush. */
 ngx_int_t ngx_im_send_log(ngx_im_worker_t *w, im_log_t *log, im_str_t frame,
     uint64_t seq);

@@ -216,8 +216,11 @@ ngx_im_session_ext_free(ngx_im_session_t *s)
     im_list_remove(&ext->expiry.link);
     im_list_remove(&ext->waiting);
 
+    im_accepts_unref(&ngx_im_worker->accepts, ext->accept);
+
     im_free(ext->held);
     im_free(ext->resumes);
+    im_free(ext->key.data);
     im_free(ext->info.data);
     im_free(ext->meta.data);
     im_free(ext->rooms.data);

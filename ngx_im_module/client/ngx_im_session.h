@@ -73,15 +73,17 @@ typedef struct {
     ngx_im_held_t    *held;
     im_resume_t      *resumes;   /* of connect, until it is answered */
     ngx_uint_t        nresumes;
-    im_str_t          info;      /* JSON for others; all five are owned */
+    im_str_t          key;       /* of connect, until it is open */
+    im_str_t          info;      /* JSON for others; all six are owned */
     im_str_t          rooms;     /* as im_ask_identity_t has it */
-    im_str_t          data;      /* JSON for the client, with the reply */
+    im_str_t          data;      /* for the client, with the reply */
     im_str_t          meta;      /* JSON for webhooks */
     im_str_t          reason;    /* of the close frame; "": s->why */
     uint32_t          connect;   /* id of the command */
     uint32_t          busy_id;   /* of the command that is under way */
     uint32_t          refresh;   /* s: the webhook renews then; 0: never */
     uint16_t          nsubs;     /* of connect that are not ready */
+    uint16_t          accept;    /* in worker->accepts, a reference; 0: all */
     uint8_t           nbad;      /* tokens that were not valid */
     uint8_t           wait;      /* ngx_im_wait_e, while it is stopped */
     im_bucket_t       commands;

@@ -116,10 +116,12 @@ ngx_im_sub_create(ngx_im_session_t *s, im_str_t topic)
 }
 
 
+/* Rooms have no filter. */
 static im_wire_id_t
-ngx_im_sub_wire(ngx_im_session_t *s, ngx_uint_t flags)
+ngx_im_sub_wire(ngx_im_session_t *s, im_str_t topic, ngx_uint_t flags)
 {
-    im_form_e  form;
+    im_form_e     form;
+    im_wire_id_t  wire;
 
     form = s->positions ? IM_FORM_POSITIONS : IM_FORM_PLAIN;
 
@@ -127,7 +129,10 @@ ngx_im_sub_wire(ngx_im_session_t *s, ngx_uint_t flags)
         form = IM_FORM_JOINS;
     }
 
-    return im_wire_id(s->proto, form, s->transport);
+    wire = im_wire_id(s->proto, form, s->transport);
+
+    return s->ext != NULL && topic.data[0] != 'r'
+           ? im_wire_filtered(wire, s->ext->accept) : wire;
 }
 
 
@@ -194,7 +199,8 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
     }
 
     flags = ngx_im_sub_allowed(s, topic, join, flags);
-    t = im_hub_join(&w->hub, topic, ngx_im_sub_wire(s, flags), sub, &first);
+    t = im_hub_join(&w->hub, topic, ngx_im_sub_wire(s, topic, flags), sub,
+                    &first);
 
     if (t == NULL) {
         ngx_im_sub_free(sub);
@@ -240,6 +246,51 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
     }
 
     return sub;
+}
+
+
+static im_sub_t *
+ngx_im_sub_filtered(im_sub_t *sub)
+{
+    while (sub != NULL && im_wire_filter(sub->log->wire) == 0) {
+        sub = sub->next;
+    }
+
+    return sub;
+}
+
+
+ngx_int_t
+ngx_im_sub_filter(ngx_im_session_t *s, uint16_t filter)
+{
+    im_sub_t      *sub;
+    ngx_int_t      rc;
+    im_wire_id_t   wire;
+
+    for (sub = ngx_im_sub_filtered(s->subs); sub != NULL;
+         sub = ngx_im_sub_filtered(sub->next))
+    {
+        wire = im_wire_filtered(sub->log->wire, filter);
+
+        if (im_topic_prepare(sub->log->topic, wire) != IM_OK) {
+            return NGX_DECLINED;
+        }
+    }
+
+    rc = NGX_OK;
+
+    for (sub = ngx_im_sub_filtered(s->subs); sub != NULL;
+         sub = ngx_im_sub_filtered(sub->next))
+    {
+        if (rc == NGX_OK) {
+            rc = ngx_im_send_move(s, sub);
+        }
+
+        im_topic_move(&ngx_im_worker->hub.logs, sub,
+                      im_wire_filtered(sub->log->wire, filter));
+    }
+
+    return rc;
 }
 
 

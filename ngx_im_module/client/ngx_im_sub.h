@@ -29,5 +29,12 @@ im_sub_t *ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic,
 
 void ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub);
 
+/*
+ * Gives its subscriptions that have a filter another one.  Messages that came
+ * before stay.  NGX_DECLINED: no memory, and nothing has changed; NGX_ERROR:
+ * the session is closed.
+ */
+ngx_int_t ngx_im_sub_filter(ngx_im_session_t *s, uint16_t filter);
+
 
 #endif /* NGX_IM_SUB_H */

@@ -45,6 +45,12 @@ ngx_im_auth_failed(ngx_im_session_t *s)
 static void
 ngx_im_auth_error(ngx_im_session_t *s, im_error_e error)
 {
+    if (!s->proto->commands) {
+        ngx_im_session_close(s, IM_REASON_FORBIDDEN,
+                             "the token can't be used here");
+        return;
+    }
+
     ngx_im_auth_failed(s);
 
     (void) ngx_im_reply_error(s, s->ext->connect, error);
@@ -53,6 +59,11 @@ ngx_im_auth_error(ngx_im_session_t *s, im_error_e error)
 
 static const char  ngx_im_auth_other[] = "the token is another user's, not "
                                          "im_user's";
+
+
+static const char  ngx_im_auth_unchecked[] = "the client has a mid, and no "
+                                             "answer or token says that it is "
+                                             "this user";
 
 
 /* The user of im_user; "" none. */
@@ -252,6 +263,28 @@ static const ngx_im_webhook_t  ngx_im_auth_connect = {
 };
 
 
+/* What a protocol with answers of its own needs to open a session. */
+static ngx_int_t
+ngx_im_auth_keep_answer(ngx_im_session_t *s, const im_command_t *command)
+{
+    ngx_im_ext_t  *ext;
+
+    ext = s->ext;
+
+    if (command->ops != NULL) {
+        ext->accept = im_accepts_get(&ngx_im_worker->accepts, 0, command->ops,
+                                     command->nops, 1);
+        if (ext->accept == 0) {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_im_session_copy(&ext->data, command->answer) == NGX_OK
+           && ngx_im_session_copy(&ext->key, command->key) == NGX_OK
+               ? NGX_OK : NGX_ERROR;
+}
+
+
 /* Keeps what the answer to connect needs. */
 static ngx_int_t
 ngx_im_auth_keep(ngx_im_session_t *s, const im_command_t *command)
@@ -262,7 +295,9 @@ ngx_im_auth_keep(ngx_im_session_t *s, const im_command_t *command)
     im_resume_t   *resume;
     ngx_im_ext_t  *ext;
 
-    if (command->id == 0 && !command->begins && command->nresumes == 0) {
+    if (command->id == 0 && !command->begins && command->nresumes == 0
+        && command->answer.len == 0)
+    {
         return NGX_OK;
     }
 
@@ -274,9 +309,15 @@ ngx_im_auth_keep(ngx_im_session_t *s, const im_command_t *command)
     s->positions = command->positions;
 
     ext->connect = command->id;
-    ext->connecting = command->id != 0;
+    ext->connecting = command->id != 0 || command->answer.len > 0;
     ext->begins = command->begins;
     ext->nsubs = 1;
+
+    if (command->answer.len > 0
+        && ngx_im_auth_keep_answer(s, command) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     n = ngx_min(command->nresumes, IM_RESUMES_MAX);
     if (n == 0) {
@@ -415,8 +456,10 @@ ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
         ngx_im_auth_bad(s);
     }
 
-    if (answer.user.len == 0 && !s->proto->guests) {
-        ngx_im_session_close(s, IM_REASON_TOKEN, "invalid token");
+    if (answer.user.len == 0 && (ask.mid.len > 0 || !s->proto->guests)) {
+        ngx_im_session_close(s, IM_REASON_TOKEN,
+                             ask.mid.len > 0 ? ngx_im_auth_unchecked
+                                             : "invalid token");
 
     } else {
         ngx_memzero(&id, sizeof(ngx_im_identity_t));
@@ -516,6 +559,14 @@ ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
 
     ask.node = ngx_im_str(s->conf->main->node);
 
+    if (command->user.len > 0) {
+        ask.mid = command->user;
+    }
+
+    if (command->key.len > 0) {
+        ask.key = command->key;
+    }
+
     return ngx_im_backend_logic(s, &ask, ngx_im_auth_handler);
 }
 
@@ -551,11 +602,18 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
                                                        command));
     }
 
+    if (s->conf->auth == NGX_IM_AUTH_NONE && command->user.len > 0) {
+        return ngx_im_session_close(s, IM_REASON_FORBIDDEN,
+                                    ngx_im_auth_unchecked);
+    }
+
     if (s->conf->auth == NGX_IM_AUTH_NONE
+        || s->conf->auth == NGX_IM_AUTH_MID
         || (command->token.len == 0
             && (s->proto->guests || ngx_im_auth_known(s).len > 0)))
     {
         ngx_memzero(&guest, sizeof(ngx_im_identity_t));
+        guest.user = command->user;
         guest.room = command->room;
 
         ngx_im_auth_open(s, &guest);

@@ -109,7 +109,12 @@ static const ngx_im_command_pt  ngx_im_commands[] = {
     ngx_im_command_rpc,
     ngx_im_command_send,
     ngx_im_token_refresh,
-    ngx_im_token_sub_refresh
+    ngx_im_token_sub_refresh,
+    ngx_im_move_answer,
+    ngx_im_move_count,
+    ngx_im_move_command,
+    ngx_im_move_accept,
+    ngx_im_move_accept               /* reject */
 };
 
 

@@ -37,6 +37,14 @@ ngx_int_t ngx_im_publish_command(ngx_im_session_t *s,
     const im_command_t *command);
 ngx_int_t ngx_im_query_command(ngx_im_session_t *s,
     const im_command_t *command);
+ngx_int_t ngx_im_move_answer(ngx_im_session_t *s,
+    const im_command_t *command);
+ngx_int_t ngx_im_move_count(ngx_im_session_t *s,
+    const im_command_t *command);
+ngx_int_t ngx_im_move_command(ngx_im_session_t *s,
+    const im_command_t *command);
+ngx_int_t ngx_im_move_accept(ngx_im_session_t *s,
+    const im_command_t *command);
 ngx_int_t ngx_im_token_refresh(ngx_im_session_t *s,
     const im_command_t *command);
 ngx_int_t ngx_im_token_sub_refresh(ngx_im_session_t *s,

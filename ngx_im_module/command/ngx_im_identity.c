@@ -17,8 +17,7 @@
 #include "im_utf8.h"
 
 
-/* Why the client can't join the room; NULL: it can. */
-static const char *
+const char *
 ngx_im_identity_room(ngx_im_session_t *s, const ngx_im_identity_t *id,
     im_str_t room, im_reason_e *reason)
 {
@@ -202,7 +201,8 @@ ngx_im_identity_keep(ngx_im_session_t *s, const ngx_im_identity_t *id)
 
     return ext == NULL
            || (ngx_im_session_copy(&ext->info, id->info) == NGX_OK
-               && ngx_im_session_copy(&ext->data, id->data) == NGX_OK
+               && (id->data.len == 0
+                   || ngx_im_session_copy(&ext->data, id->data) == NGX_OK)
                && ngx_im_session_copy(&ext->meta, id->meta) == NGX_OK
                && ngx_im_session_copy(&ext->rooms, id->rooms) == NGX_OK)
                ? NGX_OK : NGX_ERROR;
@@ -303,6 +303,56 @@ ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic,
 }
 
 
+/* A key is of one session: those that had it end. */
+static void
+ngx_im_identity_replace(im_topic_t *topic)
+{
+    im_log_t    *log;
+    im_list_t   *q;
+    ngx_uint_t   i;
+
+    for (log = topic->logs; log != NULL; log = log->next) {
+        im_list_t  *lists[] = {
+            &log->joining, &log->idle, &log->pending, &log->blocked
+        };
+
+        for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+            im_list_each(q, lists[i]) {
+                (void) ngx_im_session_close(im_list_data(q, im_sub_t,
+                                                         link)->session,
+                                            IM_REASON_REPLACED,
+                                            "replaced by a session with the "
+                                            "same key");
+            }
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_im_identity_key(ngx_im_session_t *s, im_buf_t *b)
+{
+    im_topic_t  *topic;
+
+    if (s->ext == NULL || s->ext->key.len == 0) {
+        return NGX_OK;
+    }
+
+    im_buf_reset(b, b->size);
+    im_topic_key(b, s->ext->key);
+
+    topic = im_hub_topic(&ngx_im_worker->hub, im_buf_str(b));
+
+    if (topic != NULL) {
+        ngx_im_identity_replace(topic);
+    }
+
+    (void) ngx_im_session_copy(&s->ext->key, im_str_set(NULL, 0));
+
+    return ngx_im_identity_follow(s, im_buf_str(b), NULL);
+}
+
+
 static ngx_int_t
 ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
@@ -330,6 +380,10 @@ ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
         im_buf_reset(&b, b.size);
         im_topic_room(&b, id->room);
         rc = ngx_im_identity_follow(s, im_buf_str(&b), NULL);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_im_identity_key(s, &b);
     }
 
     for (i = 0; rc == NGX_OK && i < id->nsubs; i++) {
@@ -384,6 +438,9 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
 
     if (s->proto->pings) {
         seconds -= (ngx_uint_t) ngx_random() % (seconds / 2 + 1);
+
+    } else if (s->ext != NULL && s->ext->connecting) {
+        seconds = ngx_min(seconds, s->conf->auth_timeout / 1000);
     }
 
     ngx_im_session_deadline(s, seconds);

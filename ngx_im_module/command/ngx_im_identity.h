@@ -31,6 +31,10 @@ typedef struct {
 /* Opens the session, or closes it. */
 void ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id);
 
+/* Why the client can't join the room, static text; NULL: it can. */
+const char *ngx_im_identity_room(ngx_im_session_t *s,
+    const ngx_im_identity_t *id, im_str_t room, im_reason_e *reason);
+
 /* The session may join that room. */
 int ngx_im_identity_may(ngx_im_session_t *s, im_str_t room);
 

@@ -46,9 +46,12 @@ typedef struct {
     ngx_im_info_want_e    want;
     ngx_uint_t            rounds;      /* reports before the next question */
     ngx_im_rate_t         pushes;      /* of joins and leaves */
+    ngx_msec_t            counted;     /* followers elsewhere, when they */
+    uint64_t              others;      /* were asked for */
     unsigned              hurry:1;     /* a guest waits for room info */
     unsigned              suspect:1;   /* members may have changed */
     unsigned              mixed:1;     /* some followers got another frame */
+    unsigned              late:1;      /* they are to be counted at once */
 } ngx_im_topic_t;
 
 

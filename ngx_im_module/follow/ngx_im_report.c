@@ -360,7 +360,9 @@ ngx_im_report_read(void *ctx, im_route_t *route, im_topic_t *topic,
 }
 
 
-/* Guests are members where clients may ask for the presence. */
+/*
+ * Guests are members where clients may ask for the presence; a key has none.
+ */
 static im_int_t
 ngx_im_report_member(void *ctx, im_sub_t *sub, int joined,
     im_change_t **change)
@@ -373,6 +375,10 @@ ngx_im_report_member(void *ctx, im_sub_t *sub, int joined,
 
     w = ctx;
     presence = im_followed(sub->log->topic)->presence;
+
+    if (sub->log->topic->name[0] == 'k') {
+        return IM_DECLINED;
+    }
 
     w->sync->events->describe(sub, &f);
 

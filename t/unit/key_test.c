@@ -238,6 +238,7 @@ test_kinds(void **state)
         { "im:{7}:r", IM_KIND_FOREIGN, 7, "" },
         { "im:{7}:r:", IM_KIND_FOREIGN, 7, NULL },
         { "im:{7}:k:n.0.x", IM_KIND_FOREIGN, 7, "" },
+        { "im:{7}:k:key:w", IM_KIND_ROUTES, 7, "k:key" },
         { "im:{7}:d:0123", IM_KIND_IDEM, 7, "" },
         { "im:{7}:a:ann", IM_KIND_ACCOUNT, 7, "" },
         { "im:{7}:a:r:1:w", IM_KIND_ACCOUNT, 7, "" },

@@ -18,7 +18,8 @@ test_protocols(void **state)
     im_buf_init(&b, 256);
     im_proto_names(&b, 0);
     test_str(im_buf_str(&b), "protocol=im, protocol=centrifuge, "
-                             "protocol=centrifuge_uni or protocol=echo");
+                             "protocol=centrifuge_uni, protocol=goim or "
+                             "protocol=echo");
     im_buf_reset(&b, 0);
     im_proto_names(&b, 1);
     test_str(im_buf_str(&b), "protocol=centrifuge or "

@@ -148,7 +148,7 @@ sub prepare {
         my $services = $block->services;
 
         if (!defined $services) {
-            $services = $both =~ /protocol=(?:im|centrifuge\w*)\b|\bim_logic\b/
+            $services = $both =~ /protocol=(?!echo)\w|\bim_logic\b/
                 && !defined $block->must_die ? 'redis logic job' : '';
         }
 
@@ -215,7 +215,7 @@ sub http_config {
     # a test that quits nginx or reloads it doesn't want to wait
     $add .= "im_drain 0;\n" if $both !~ /^\s*im_drain\b/m;
 
-    if ($both =~ /protocol=(?:im|centrifuge\w*)\b|\bim_emulation\b/) {
+    if ($both =~ /protocol=(?!echo)\w|\bim_emulation\b/) {
         $add .= "im_redis $ENV{TEST_NGINX_IM_REDIS};\n"
             unless $both =~ /^\s*im_redis\b/m;
         $add .= "im_node test-1;\n" unless $both =~ /^\s*im_node\b/m;
@@ -719,6 +719,12 @@ my %Verbs = (
     event       => \&client_event,
     garbage     => sub { $_[0]->garbage(fill($_[1])) },
     half        => sub { shutdown $_[0]->{socket}, 1 },
+    connect     => \&client_connect,
+    packet      => \&client_packet,
+    recv_packet => \&client_recv_packet,
+    pushed      => \&client_pushed,
+    pushed_set  => \&client_pushed_set,
+    heartbeat   => \&client_heartbeat,
 );
 
 
@@ -829,7 +835,7 @@ sub run_step {
     $arg = '' unless defined $arg;
 
     return $code->($who, $arg)
-        if $verb =~ /\A(?:open|get|post|refused|burst|many|rated)\z/;
+        if $verb =~ /\A(?:open|connect|get|post|refused|burst|many|rated)\z/;
 
     my $client = $Clients{$who} or die "$who is not open\n";
 
@@ -1002,6 +1008,117 @@ sub client_unanswered {
     die "$re in\n$client->{head}\n" if $client->{head} =~ /$re/;
 
     return 1;
+}
+
+
+# [tls] :PORT [from=ADDRESS]: packets without frames
+sub client_connect {
+    my ($who, $arg) = @_;
+    my %args = (timeout => $Limit);
+
+    for my $word (split ' ', $arg) {
+        $args{tls} = 1 if $word eq 'tls';
+        $args{port} = $1 if $word =~ /\A:(\d+)\z/;
+        $args{from} = $1 if $word =~ /\Afrom=(\S+)\z/;
+    }
+
+    $Clients{$who} = Test::Im::Client->new(%args);
+    $Clients{$who}{bare} = 1;
+
+    return 1;
+}
+
+
+# OP[,VERSION[,SEQUENCE]] BODY
+sub packet_of {
+    my ($arg, %o) = @_;
+    my ($op, $version, $seq, $body) =
+        $arg =~ /\A(-?\d+)(?:,(\d+)(?:,(-?\d+))?)?(?: (.*))?\z/s
+        or die "OP[,VERSION[,SEQUENCE]] BODY\n";
+
+    $o{version} = $version if defined $version;
+    $o{seq} = $seq if defined $seq;
+
+    return Test::Im::Client::packet($op, fill(defined $body ? $body : ''), %o);
+}
+
+
+# [lN] [hN] as packet_of(): N is what the packet says of itself
+sub client_packet {
+    my ($client, $arg) = @_;
+    my %o;
+
+    while ($arg =~ s/\A([lh])(-?\d+) //) {
+        $o{$1 eq 'l' ? 'length' : 'header'} = $2;
+    }
+
+    return $client->send_packet(packet_of($arg, %o));
+}
+
+
+sub same_packet {
+    my ($client, $got, $want) = @_;
+
+    die 'got ' . ($client->{eof} ? 'the end' : 'nothing') . "\n"
+        unless defined $got;
+    die 'got ' . unpack('H*', $got) . "\n" if $got ne $want;
+
+    return 1;
+}
+
+
+sub client_recv_packet {
+    my ($client, $arg) = @_;
+
+    return same_packet($client, $client->next_packet(deadline()),
+                       packet_of($arg =~ s/\\x(..)/chr hex $1/ger));
+}
+
+
+# OP BODY
+sub client_pushed {
+    my ($client, $arg) = @_;
+    my ($op, $body) = split ' ', $arg, 2;
+
+    return same_packet($client, $client->next_push(deadline()),
+                       packet_of("$op,1,0 " . (defined $body ? $body : '')));
+}
+
+
+# OP BODY || OP BODY ...
+sub client_pushed_set {
+    my ($client, $arg) = @_;
+    my %want = map { my ($op, $body) = split ' ', $_, 2;
+                     (packet_of("$op,1,0 $body") => 1) } split / \|\| /, $arg;
+
+    while (%want) {
+        my $got = $client->next_push(deadline());
+        die "got the end or nothing\n" unless defined $got;
+        die 'got ' . unpack('H*', $got) . "\n" unless delete $want{$got};
+    }
+
+    return 1;
+}
+
+
+# COUNT: repeats heartbeats until so many are in its room; nothing else comes
+sub client_heartbeat {
+    my ($client, $count) = @_;
+    my $end = deadline();
+    my $n = -1;
+
+    while (Time::HiRes::time() < $end) {
+        $client->send_packet(Test::Im::Client::packet(2, '', seq => 77));
+        my $got = $client->next_packet($end);
+        die "got the end or nothing\n" unless defined $got;
+        $n = length $got == 20 ? unpack 'N', substr $got, 16 : -1;
+        same_packet($client, $got,
+                    Test::Im::Client::packet(3, pack('N', $n), seq => 77));
+        return 1 if $n == $count;
+        Time::HiRes::sleep(0.1);
+    }
+
+    die "count $n\n";
 }
 
 

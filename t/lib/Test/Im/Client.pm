@@ -254,6 +254,74 @@ sub next_message {
 }
 
 
+# A packet of goim's: operation, body, version, sequence; length, header: lies
+sub packet {
+    my ($op, $body, %o) = @_;
+
+    return pack('l>s>s>l>l>', defined $o{length} ? $o{length}
+                                                 : 16 + length $body,
+                defined $o{header} ? $o{header} : 16,
+                defined $o{version} ? $o{version} : 1, $op,
+                defined $o{seq} ? $o{seq} : 1)
+           . $body;
+}
+
+
+# In a frame of its own, or as it is.
+sub send_packet {
+    my ($self, $packet) = @_;
+
+    return $self->write($self->{bare} ? $packet : frame(2, $packet));
+}
+
+
+# The next packet, or undef: a message of a WebSocket, or by its length.
+sub next_packet {
+    my ($self, $end) = @_;
+
+    if (!$self->{bare}) {
+        my $frame = $self->next_message($end) or return undef;
+        die "opcode $frame->{opcode}\n" if $frame->{opcode} != 2;
+        return $frame->{payload};
+    }
+
+    while (1) {
+        my $n = length $self->{in} >= 4 ? unpack 'l>', $self->{in} : 0;
+
+        return substr $self->{in}, 0, $n, ''
+            if $n && length $self->{in} >= $n;
+        $self->fill($end) or return undef;
+    }
+}
+
+
+# The next push, or undef: the packets in a batch, or a packet.
+sub next_push {
+    my ($self, $end) = @_;
+
+    return $self->next_packet($end) if $self->{bare};
+
+    $self->{batch} = '' unless defined $self->{batch};
+
+    if ($self->{batch} eq '') {
+        my $packet = $self->next_packet($end);
+
+        return undef unless defined $packet;
+        die 'not a batch: ' . unpack('H*', $packet) . "\n"
+            unless length $packet >= 32 && substr($packet, 0, 16)
+                   eq substr(packet(9, substr($packet, 16), seq => 0), 0, 16);
+        $self->{batch} = substr $packet, 16;
+    }
+
+    my $n = unpack 'l>', $self->{batch};
+
+    die "a packet of $n bytes in a batch\n"
+        if $n < 16 || $n > length $self->{batch};
+
+    return substr $self->{batch}, 0, $n, '';
+}
+
+
 sub end {
     my ($self, $end) = @_;
 
