@@ -117,6 +117,14 @@ im_deflate_destroy(im_deflate_t *d)
 }
 
 
+void
+im_deflate_trim(im_deflate_t *d)
+{
+    im_buf_reset(&d->packed, IM_DEFLATE_KEEP);
+    im_buf_reset(&d->message, IM_DEFLATE_KEEP);
+}
+
+
 const im_deflate_stats_t *
 im_deflate_stats(const im_deflate_t *d)
 {

@@ -56,6 +56,9 @@ typedef enum {
 im_deflate_t *im_deflate_create(int level, size_t min);
 void im_deflate_destroy(im_deflate_t *d);
 
+/* Frees what a long message has needed; nothing that was borrowed is used. */
+void im_deflate_trim(im_deflate_t *d);
+
 const im_deflate_stats_t *im_deflate_stats(const im_deflate_t *d);
 
 /*

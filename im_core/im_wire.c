@@ -246,6 +246,10 @@ im_transport_extended(im_str_t offers, im_buf_t *answer)
 
     transport = im_transport_window(window);
 
+    if (transport == NULL) {
+        return NULL;
+    }
+
     im_buf_add_z(answer, "permessage-deflate; server_no_context_takeover; "
                  "client_no_context_takeover");
 

@@ -114,6 +114,8 @@ ngx_im_worker_deflate_tick(ngx_im_worker_t *w)
 {
     const im_deflate_stats_t  *stats;
 
+    im_deflate_trim(w->deflate.shared.deflate);
+
     stats = im_deflate_stats(w->deflate.shared.deflate);
 
     w->counters->deflated = stats->packed;

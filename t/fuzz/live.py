@@ -31,6 +31,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 
 top = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -43,6 +44,7 @@ LOOK = 1                # s: findings are looked for
 
 HTTP = """
     im_jwt_key HS256 file={dir}/secret;
+    im_deflate on min=64;
     map $request_id $answer {{
         ~^[01] '{{"result":{{"user":"u1","channels":["1","y:1","u:3"]}}}}';
         ~^[23] '{{"result":{{"data":{{"a":1}},"expire_at":1}}}}';
@@ -289,10 +291,31 @@ class Fuzz:
 
     # frames and packets
 
-    def frame(self, opcode, payload, fin=True):
+    def pack(self, payload):
+        """As permessage-deflate has it, or nearly so."""
+        r = self.r
+        z = zlib.compressobj(r.randrange(10), zlib.DEFLATED,
+                             -r.randrange(9, 16), r.randrange(1, 10))
+        payload = bytes(10 ** 6) if self.chance(0.02) else payload
+        at = r.randrange(len(payload) + 1)
+        b = z.compress(payload[:at])
+
+        if self.chance(0.2):
+            b += z.flush(zlib.Z_FULL_FLUSH)
+
+        b += z.compress(payload[at:])
+
+        if self.chance(0.1):
+            return b + z.flush() + b'\0' * r.randrange(3)
+
+        b = (b + z.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+        return self.text(b, 0.5) if self.chance(0.1) else b
+
+    def frame(self, opcode, payload, fin=True, packed=False):
         r = self.r
         bad = self.chance(0.02)
-        head = (0x80 if fin else 0) | opcode
+        head = (0x80 if fin else 0) | (0x40 if packed else 0) | opcode
         n = len(payload)
         masked = not (bad and self.chance(0.3))
 
@@ -328,14 +351,17 @@ class Fuzz:
             if self.chance(0.1):
                 out.append(self.frame(r.choice((9, 10)),
                                       b'p' * r.choice((0, 4, 125, 126))))
+            packed = self.packs and self.chance(0.7)
+            if packed:
+                payload = self.pack(payload)
             if self.chance(0.15):
                 at = r.randrange(len(payload) + 1)
-                out.append(self.frame(opcode, payload[:at], False))
+                out.append(self.frame(opcode, payload[:at], False, packed))
                 if self.chance(0.3):
                     out.append(self.frame(9, b'mid'))
                 out.append(self.frame(0, payload[at:]))
             else:
-                out.append(self.frame(opcode, payload))
+                out.append(self.frame(opcode, payload, True, packed))
 
         if self.chance(0.2):
             out.append(self.frame(8, r.choice((
@@ -361,6 +387,11 @@ class Fuzz:
                 'Transfer-Encoding: chunked', 'Cookie: ' + 'c' * 3000,
                 'Sec-WebSocket-Extensions: permessage-deflate',
                 'Authorization: Bearer x', 'Sec-WebSocket-Key: ' + key)))
+        if self.packs:
+            lines.append('Sec-WebSocket-Extensions: permessage-deflate'
+                         + self.r.choice(('', '; client_max_window_bits',
+                                          '; server_max_window_bits=9',
+                                          '; server_max_window_bits=8')))
         if self.chance(0.05):
             lines.pop(self.r.randrange(1, len(lines)))
 
@@ -411,6 +442,7 @@ class Fuzz:
         s = socket.create_connection(('127.0.0.1', self.world.port), 5)
         try:
             s.settimeout(5)
+            self.packs = self.chance(0.3)
             head = self.handshake(path)
             frames = self.frames(conversation)
 

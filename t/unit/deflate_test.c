@@ -262,7 +262,7 @@ test_bombs(void **state)
 static void
 test_pack(void **state)
 {
-    size_t                     i, len, cost, saved;
+    size_t                     i, n, len, cost, saved;
     int64_t                    credit;
     unsigned                   window;
     im_str_t                   message, out;
@@ -312,6 +312,18 @@ test_pack(void **state)
                               im_str_set(bytes, len));
         assert_int_equal(out.len, 0);
     }
+
+    /* what a long message has needed is freed */
+
+    fill(MAX / 2, 0);
+    n = alloc_live();
+    out = im_deflate_pack(&codec, IM_DEFLATE_WINDOW,
+                          im_str_set(bytes, MAX / 2));
+    assert_true(out.len > 0);
+    im_deflate_trim(d);
+    assert_true(alloc_live() < n);
+    out = im_deflate_pack(&codec, IM_DEFLATE_WINDOW, im_str_set(bytes, 1000));
+    assert_true(out.len > 0);
 
     /* for one session, as long as there is credit */
 
