@@ -28,6 +28,12 @@ const rules = `
     im_room small:*   history=3 ttl=1h;
     im_room plain:*   history=0 publish=user;
     im_room signed:*  history=100 ttl=1h presence join=user publish=user;
+    im_room cached:*  history=10 ttl=1h recovery=cache;
+    im_room latest:*  history=10 ttl=1h recovery=latest;
+    im_room watched:* history=0 presence join_leave=all;
+    im_room public:*  history=10 ttl=1h presence publish=anyone
+                      history_for=anyone presence_for=anyone;
+    im_room token:*   history=0 join=token;
     im_room $*        history=100 ttl=1h;
     im_room _ready    history=0;
     im_inbox          history=100 ttl=1h;
@@ -564,6 +570,111 @@ test('join and leave', async (stack) => {
     equal(other.of('leave').length + other.of('join').length, 0);
     a.close();
     b.close();
+    return true;
+});
+
+
+test('joins and leaves of a room whose rule pushes them', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const b = await new Client(stack, '/none').connect();
+    const room = await a.join('watched:1');
+    const other = await b.join('watched:1');
+
+    await until(() => room.of('join').some((e) => e.info.client === b.id));
+    other.sub.unsubscribe();
+    await until(() => room.of('leave').some((e) => e.info.client === b.id));
+    a.close();
+    b.close();
+    return true;
+});
+
+
+test('a room that the client does not follow', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const b = await new Client(stack, '/none').connect();
+    const room = await a.join('public:1');
+
+    await b.centrifuge.publish('public:1', { from: 'b' });
+    await until(() => room.data().length === 1);
+    equal(room.of('publication')[0].info.client, b.id);
+
+    const history = await b.centrifuge.history('public:1', { limit: 10 });
+
+    equal(history.publications.map((p) => p.data), [{ from: 'b' }]);
+    await until(async () => Object.keys((await b.centrifuge
+        .presence('public:1')).clients).length === 1);
+    equal((await b.centrifuge.presenceStats('public:1')).numClients, 1);
+    await refused(b.centrifuge.publish('open:1', 1), 103);
+    await refused(b.centrifuge.history('open:1', { limit: 1 }), 103);
+
+    const closed = b.room('token:1');
+
+    closed.sub.subscribe();
+    await until(() => closed.of('unsubscribed').length === 1);
+    equal(closed.of('unsubscribed')[0].code, 103);
+    a.close();
+    b.close();
+    return true;
+});
+
+
+test('recovery of the last message alone', async (stack) => {
+    for (const n of numbers(1, 3)) {
+        await push(stack, { rooms: ['cached:1', 'latest:1'], data: n });
+    }
+
+    const a = await new Client(stack, '/none').connect();
+    const plain = await a.join('cached:1');
+    const latest = await a.join('latest:1');
+
+    await until(() => latest.data().length === 1);
+    equal(latest.data(), [3]);
+    equal(latest.of('subscribed')[0].recovered, true);
+    equal(plain.data(), []);
+
+    const b = await new Client(stack, '/none').connect();
+    const room = await b.join('cached:1', { since: {} });
+    const empty = await b.join('cached:empty', { since: {} });
+
+    await until(() => room.data().length === 1);
+    equal(room.data(), [3]);
+    equal(room.of('subscribed')[0].recovered, true);
+    equal(empty.of('subscribed')[0].recovered, false);
+    equal(empty.of('subscribed')[0].wasRecovering, true);
+
+    b.cut();
+    await until(() => room.of('subscribing').length === 2);
+
+    for (const n of numbers(4, 6)) {
+        await push(stack, { rooms: ['cached:1'], data: n });
+    }
+
+    await until(() => room.of('subscribed').length === 2
+                      && room.data().at(-1) === 6);
+    equal(room.data().filter((n) => n === 6).length, 1);
+    a.close();
+    b.close();
+    return true;
+});
+
+
+test('messages that are in no history', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const room = await a.join('open:skip');
+
+    await push(stack, { rooms: ['open:skip'], data: 1 });
+    equal(await api(stack, 'publish', { channel: 'open:skip', data: 'typing',
+                                        skip_history: true }),
+          {});
+    await push(stack, { rooms: ['open:skip'], data: 2 });
+    await until(() => room.data().length === 3);
+    equal(room.data(), [1, 'typing', 2]);
+    equal(room.of('publication')[1].offset, undefined);
+    a.cut();
+    await until(() => room.of('subscribed').length === 2);
+    equal(room.of('subscribed')[1].recovered, true);
+    equal(room.data(), [1, 'typing', 2]);
+    a.close();
     return true;
 });
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "im_json.h"
+#include "im_override.h"
 #include "im_utf8.h"
 
 
@@ -26,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void fuzz_decode(im_str_t text, im_uint_t flags);
 static void fuzz_members(im_str_t object);
+static void fuzz_objects(im_str_t text);
 static void fuzz_string(im_str_t s);
 
 
@@ -50,9 +52,44 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     fuzz_decode(text, 0);
     fuzz_decode(text, IM_JSON_ANY_CASE|IM_JSON_LAX);
+    fuzz_objects(text);
     fuzz_string(text);
 
     return 0;
+}
+
+
+/* One valid object is found whole; each ends behind the one before. */
+static void
+fuzz_objects(im_str_t text)
+{
+    size_t          at, last;
+    im_str_t        object;
+    im_override_t   o;
+
+    at = 0;
+    last = 0;
+
+    while (im_json_next_object(text, &at, &object) == IM_OK) {
+        if (at <= last || at > text.len
+            || object.data + object.len != text.data + at
+            || object.data[0] != '{' || object.data[object.len - 1] != '}')
+        {
+            abort();
+        }
+
+        if (im_override_decode(object, &o) == IM_OK && (o.on & o.off) != 0) {
+            abort();
+        }
+
+        last = at;
+    }
+
+    if (last == 0 && text.len > 0 && text.data[0] == '{'
+        && im_json_valid(text))
+    {
+        abort();
+    }
 }
 
 

@@ -120,6 +120,7 @@ test_subscribe(void **state)
     out.seq = 0;
     out.info = im_str_z("{\"i\":1}");
     out.data = im_str_z("[]");
+    out.override = im_str_z("{\"presence\":{\"value\":false}}");
     out.expire_at = 5;
     encode(&out);
 
@@ -130,6 +131,7 @@ test_subscribe(void **state)
     test_str(c.info, "{\"i\":1}");
     test_str(c.data, "[]");
     assert_int_equal(c.seq, 0);
+    test_str(c.override, "{\"presence\":{\"value\":false}}");
     assert_int_equal(c.expire_at, 5);
     assert_int_equal(c.code, -1);
     im_control_cleanup(&c);
