@@ -112,29 +112,30 @@ im_logic_api_control_params(im_logic_command_t *c,
 }
 
 
-/* Sessions follow inboxes and the broadcast always. */
-static im_int_t
-im_logic_api_control_room(im_logic_command_t *c, im_str_t channel,
-    const im_rule_t **rule)
+/*
+ * The rule of a room; NULL: the command has failed.  Sessions follow inboxes
+ * and the broadcast always.
+ */
+static const im_rule_t *
+im_logic_api_control_room(im_logic_command_t *c, im_str_t channel)
 {
     im_logic_channel_t  ch;
 
     if (im_logic_command_channel(c, channel, &ch) != IM_OK) {
-        return IM_ERROR;
+        return NULL;
     }
 
     if (channel.data[0] == '#') {
-        return im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
+        (void) im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
                                      "the channel is not a room");
+        return NULL;
     }
 
     if (ch.rule == NULL) {
-        return im_logic_command_fail(c, IM_ERROR_UNKNOWN_CHANNEL, NULL);
+        (void) im_logic_command_fail(c, IM_ERROR_UNKNOWN_CHANNEL, NULL);
     }
 
-    *rule = ch.rule;
-
-    return IM_OK;
+    return ch.rule;
 }
 
 
@@ -242,8 +243,14 @@ im_logic_api_subscribe(im_logic_command_t *c)
     im_logic_api_target_t   t;
 
     if (im_logic_api_control_params(c, im_logic_api_target_fields, &t)
-        != IM_OK
-        || im_logic_api_control_room(c, t.channel, &rule) != IM_OK
+        != IM_OK)
+    {
+        return;
+    }
+
+    rule = im_logic_api_control_room(c, t.channel);
+
+    if (rule == NULL
         || im_logic_api_control_override(c, t.override, rule) != IM_OK
         || im_logic_api_control_position(c, &t, &since) != IM_OK
         || im_logic_api_control_base64(c, t.b64info, &t.info) != IM_OK
@@ -279,7 +286,6 @@ void
 im_logic_api_unsubscribe(im_logic_command_t *c)
 {
     im_control_t            control;
-    const im_rule_t        *rule;
     im_logic_api_target_t   t;
 
     if (im_logic_api_control_params(c, im_logic_api_target_fields, &t)
@@ -295,7 +301,7 @@ im_logic_api_unsubscribe(im_logic_command_t *c)
         return;
     }
 
-    if (im_logic_api_control_room(c, t.channel, &rule) != IM_OK) {
+    if (im_logic_api_control_room(c, t.channel) == NULL) {
         return;
     }
 
