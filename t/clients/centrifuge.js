@@ -9,9 +9,16 @@
 
 const crypto = require('crypto');
 const fs = require('fs');
+const net = require('net');
 const path = require('path');
+const EventSource = require('eventsource');
 const WebSocket = require('ws');
-const binary = path.basename(process.argv[1]) === 'protobuf.js';
+
+/* The name of the program says what the SDK speaks, and over what. */
+const program = path.basename(process.argv[1], '.js');
+const binary = program.includes('protobuf');
+const transport = ['http_stream', 'sse'].find((t) => program.includes(t))
+    || 'websocket';
 const { Centrifuge } = binary ? require('centrifuge/build/protobuf')
                               : require('centrifuge');
 const { LIMIT_MS, Stack, Tap, last, ports, run, until,
@@ -43,25 +50,25 @@ const rules = `
 
 const locations = `
         location = /none {
-            im_comet protocol=centrifuge;
+            im_comet protocol=centrifuge transport=websocket,sse,http_stream;
             im_auth none;
             im_connect /im_connect;
         }
 
         location = /jwt {
-            im_comet protocol=centrifuge;
+            im_comet protocol=centrifuge transport=websocket,sse,http_stream;
             im_auth jwt;
             im_connect /im_connect;
         }
 
         location = /ping {
-            im_comet protocol=centrifuge;
+            im_comet protocol=centrifuge transport=websocket,sse,http_stream;
             im_auth none;
             im_ping 1s timeout=5s;
         }
 
         location = /hooks {
-            im_comet protocol=centrifuge;
+            im_comet protocol=centrifuge transport=websocket,sse,http_stream;
             im_auth jwt;
             im_limit refresh=10s;
             im_webhook connect /hook/connect;
@@ -84,8 +91,10 @@ const locations = `
             return 200 '{"error":{"code":1234,"message":"not you"}}';
         }
 
+        location = /emulation { im_emulation; }
+
         location = /late {
-            im_comet protocol=centrifuge;
+            im_comet protocol=centrifuge transport=websocket,sse,http_stream;
             im_auth none;
             im_limit auth_timeout=1s;
         }
@@ -169,6 +178,42 @@ function plain(target) {
 }
 
 
+/* Between HTTP clients and nginx, so that connections can be cut. */
+const relay = {
+    sockets: new Set(),
+    server: net.createServer((client) => {
+        const nginx = net.connect(port, '127.0.0.1');
+
+        for (const [from, to] of [[client, nginx], [nginx, client]]) {
+            relay.sockets.add(from);
+            from.pipe(to);
+            from.on('error', () => {});
+            from.on('close', () => {
+                relay.sockets.delete(from);
+                to.destroy();
+            });
+        }
+    }),
+
+    url() {
+        return `http://127.0.0.1:${this.server.address().port}`;
+    },
+
+    cut() {
+        this.sockets.forEach((socket) => socket.destroy());
+    }
+};
+
+
+/* What is sent beside the stream. */
+const posts = [];
+
+function post(url, options) {
+    posts.push(options.body);
+    return fetch(url, options);
+}
+
+
 /* A client of the SDK that keeps its events. */
 class Client {
     constructor(stack, location, options = {}, at = stack.port) {
@@ -176,7 +221,8 @@ class Client {
 
         this.events = [];
         this.centrifuge = new Centrifuge(
-            `ws://127.0.0.1:${at}${location}`, {
+            transport === 'websocket' ? `ws://127.0.0.1:${at}${location}`
+            : [{ transport, endpoint: relay.url() + location }], {
                 minReconnectDelay: 50,
                 maxReconnectDelay: 500,
                 timeout: LIMIT_MS,
@@ -186,6 +232,10 @@ class Client {
                         sockets.push(this);
                     }
                 },
+                fetch: post,
+                eventsource: EventSource,
+                readableStream: ReadableStream,
+                emulationEndpoint: relay.url() + '/emulation',
                 ...options
             });
         plain(this.centrifuge);
@@ -251,7 +301,12 @@ class Client {
 
     /* The network goes, without a word. */
     cut() {
-        this.sockets.at(-1).terminate();
+        if (transport === 'websocket') {
+            this.sockets.at(-1).terminate();
+
+        } else {
+            relay.cut();
+        }
     }
 
     close() {
@@ -338,15 +393,29 @@ function test(name, code) {
 }
 
 
+function websocket(name, code) {
+    if (transport === 'websocket') {
+        test(name, code);
+    }
+}
+
+
+function http(name, code) {
+    if (transport !== 'websocket') {
+        test(name, code);
+    }
+}
+
+
 test('connects without a token', async (stack) => {
     const a = await new Client(stack, '/none').connect();
-    const { client, transport } = a.of('connected')[0];
+    const { client, transport: used } = a.of('connected')[0];
 
     a.close();
     await until(() => a.of('disconnected').length === 1);
 
     return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(client)
-        && transport === 'websocket';
+        && used === transport;
 });
 
 
@@ -730,7 +799,7 @@ test('recovery of the broadcast', async (stack) => {
 });
 
 
-test('a client that stalls for a while loses nothing', async (stack) => {
+websocket('a client that stalls for a while loses nothing', async (stack) => {
     const a = await new Client(stack, '/none', {}, stack.port + 1).connect();
     const b = await new Client(stack, '/none').connect();
     const room = await a.join('open:stall');
@@ -826,7 +895,7 @@ test('errors of commands', async (stack) => {
 });
 
 
-test('several commands in one frame', async (stack) => {
+websocket('several commands in one frame', async (stack) => {
     const raw = new Raw(stack, '/none');
     const names = ['open:a', 'open:b', 'plain:c'];
 
@@ -844,7 +913,7 @@ test('several commands in one frame', async (stack) => {
 });
 
 
-test('subprotocols', async (stack) => {
+websocket('subprotocols', async (stack) => {
     for (const [chosen, location, ...protocols] of [
         ['centrifuge-json', '/none', 'centrifuge-json', 'centrifuge-protobuf'],
         ['centrifuge-protobuf', '/none', 'centrifuge-protobuf',
@@ -895,7 +964,7 @@ test('one room for JSON and Protobuf', async (stack) => {
 });
 
 
-test('what breaks the protocol', async (stack) => {
+websocket('what breaks the protocol', async (stack) => {
     const connect = '{"id":1,"connect":{}}';
 
     for (const frames of [[''], ['hello'], ['{}'], ['{"id":1}'],
@@ -921,14 +990,14 @@ test('what breaks the protocol', async (stack) => {
 });
 
 
-test('no connect in time', async (stack) => {
+websocket('no connect in time', async (stack) => {
     const raw = new Raw(stack, '/late');
 
     return equal((await raw.closed).code, 3502);
 });
 
 
-test('pings', async (stack) => {
+websocket('pings', async (stack) => {
     const a = await new Client(stack, '/ping').connect();
     const raw = new Raw(stack, '/ping');
 
@@ -1156,7 +1225,7 @@ test('what the server API does to a client', async (stack) => {
 });
 
 
-test('nginx quits', async (stack) => {
+websocket('nginx quits', async (stack) => {
     const a = await new Client(stack, '/none').connect();
     const room = await a.join('open:quit');
     const raw = new Raw(stack, '/none');
@@ -1177,6 +1246,104 @@ test('nginx quits', async (stack) => {
 });
 
 
+http('pongs go the other way', async (stack) => {
+    const a = await new Client(stack, '/ping').connect();
+    const pongs = () => posts.filter((body) => JSON.parse(body).data === '{}');
+
+    posts.length = 0;
+    await until(() => pongs().length >= 4);
+    equal(a.of('connected').length, 1);
+    equal(a.centrifuge.state, 'connected');
+    a.close();
+    return true;
+});
+
+
+http('a client that can\'t answer pings', async (stack) => {
+    const a = await new Client(stack, '/ping', {
+        fetch: async (url, options) => url.endsWith('/emulation')
+            ? new Response(null, { status: 204 }) : fetch(url, options)
+    }).connect();
+
+    await until(() => a.of('connecting').some((e) => e.code === 3012));
+    a.close();
+    return true;
+});
+
+
+http('the next transport when one is blocked', async (stack) => {
+    const a = new Client(stack, '/none');
+    const all = ['websocket', 'http_stream', 'sse'].map((name) => ({
+        transport: name,
+        endpoint: relay.url().replace('http', name === 'websocket' ? 'ws'
+                                                                   : 'http')
+            + (name === transport ? '/none' : '/blocked')
+    }));
+
+    a.centrifuge = new Centrifuge(all.slice(0, transport === 'sse' ? 3 : 2), {
+        minReconnectDelay: 50, maxReconnectDelay: 500, timeout: LIMIT_MS,
+        websocket: WebSocket, fetch, eventsource: EventSource, readableStream: ReadableStream,
+        emulationEndpoint: relay.url() + '/emulation'
+    });
+
+    const connected = new Promise((resolve) => {
+        a.centrifuge.on('connected', resolve);
+    });
+
+    const room = await (a.centrifuge.connect(), a.join('open:blocked'));
+
+    await push(stack, { rooms: ['open:blocked'], data: 1 });
+    await until(() => room.data().length === 1);
+    equal((await connected).transport, transport);
+    a.close();
+    return true;
+});
+
+
+http('workers are killed', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const room = await a.join('open:killed');
+    const n = a.of('connected').length;
+    const master = stack.pids.nginx;
+
+    await push(stack, { rooms: ['open:killed'], data: 1 });
+    await until(() => room.data().length === 1);
+
+    for (const pid of fs.readFileSync(`/proc/${master}/task/${master}/children`,
+                                      'utf8').split(' ').filter(Boolean))
+    {
+        process.kill(Number(pid), 'SIGKILL');
+    }
+
+    await until(() => a.of('connected').length > n);
+    await stack.ready();
+    await push(stack, { rooms: ['open:killed'], data: 2 });
+    await until(() => room.data().length === 2);
+    await room.sub.publish(3);
+    await until(() => room.data().length === 3);
+    a.close();
+    return equal(room.data(), [1, 2, 3]);
+});
+
+
+http('nginx is reloaded', async (stack) => {
+    const a = await new Client(stack, '/none').connect();
+    const room = await a.join('open:reload');
+
+    process.kill(stack.pids.nginx, 'SIGHUP');
+    await until(() => a.of('connecting').some((e) => e.code === 3001));
+    await until(() => a.of('connected').length === 2);
+    await stack.ready();
+    await push(stack, { rooms: ['open:reload'], data: 1 });
+    await until(() => room.data().length === 1);
+    await room.sub.publish(2);
+    await until(() => room.data().length === 2);
+    a.close();
+    return equal(room.data(), [1, 2])
+        && equal(room.of('subscribed').at(-1).recovered, true);
+});
+
+
 async function main() {
     const tap = new Tap(3);
     const stack = new Stack({
@@ -1185,6 +1352,7 @@ async function main() {
     });
 
     tap.look = () => [last('events', told, 8)];
+    relay.server.listen(0, '127.0.0.1');
     await stack.create();
     fs.writeFileSync(path.join(stack.dir, 'jwt.key'), secret);
 
