@@ -70,7 +70,7 @@ im_transport_sse_lines(u_char *start, u_char *end, u_char *dst)
         if (eol > 0) {
             p -= eol;
             dst -= IM_SSE_NEXT_LEN;
-            memcpy(dst, IM_SSE_NEXT, IM_SSE_NEXT_LEN);
+            im_copy(dst, IM_SSE_NEXT, IM_SSE_NEXT_LEN);
 
         } else {
             *--dst = *--p;
@@ -93,7 +93,7 @@ im_transport_sse_frame(im_buf_t *b, size_t start, im_kind_e kind)
         return;
     }
 
-    memcpy(b->data + start, IM_SSE_DATA, IM_SSE_HEADER);
+    im_copy(b->data + start, IM_SSE_DATA, IM_SSE_HEADER);
 
     text = b->data + start + IM_SSE_HEADER;
 

@@ -11,6 +11,7 @@
 #include "ngx_im_hooks.h"
 #include "ngx_im_info.h"
 #include "ngx_im_jwt.h"
+#include "ngx_im_kept.h"
 #include "ngx_im_link.h"
 #include "ngx_im_opening.h"
 #include "ngx_im_read.h"
@@ -188,6 +189,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     ngx_im_worker_event(w, &w->flush_event, ngx_im_send_flush_handler);
     ngx_im_worker_event(w, &w->close_event, ngx_im_close_handler);
     ngx_im_worker_event(w, &w->tick, ngx_im_worker_tick);
+    ngx_im_worker_event(w, &w->kept, ngx_im_kept_watch);
 
     w->tick.cancelable = 1;
     ngx_add_timer(&w->tick, 1000);

@@ -52,6 +52,7 @@ __DATA__
     }
     location /im/ { fastcgi_pass im_logic; include im_params; }
     location /api/ { fastcgi_pass im_logic; include im_params; }
+    location /proxy/ { proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/; }
     location = /status { im_status; }
 --- tokens
 0123456789abcdef u1 Ann
@@ -232,5 +233,55 @@ a: like ^\{"id":1,"connect":
 http: POST /api/disconnect 200 {"user":"u1","disconnect":{"code":4100,"reason":"else\"where"}} => "result":\{\}
 a: recv {"push":{"disconnect":{"code":4100,"reason":"else\"where"}}}
 a: eof
+--- no_error_log
+[alert]
+
+
+
+=== TEST 10: behind an nginx with its defaults
+--- websocket
+a: get /proxy/sse?cf_connect=URI({"id":1,"connect":{"token":"0123456789abcdef"}}\n{"id":2,"subscribe":{"channel":"plain:4"}})
+a: answered (?m)^Transfer-Encoding: chunked
+a: unanswered (?mi)^X-Accel-Buffering:
+a: like ^\{"id":1,"connect":
+a: recv {"id":2,"subscribe":{}}
+push: room plain:4 1
+a: recv {"push":{"channel":"plain:4","pub":{"data":1}}}
+b: post /proxy/stream << {"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"plain:4"}}
+b: like ^\{"id":1,"connect":
+b: recv {"id":2,"subscribe":{}}
+push: room plain:4 2
+a: recv {"push":{"channel":"plain:4","pub":{"data":2}}}
+b: recv {"push":{"channel":"plain:4","pub":{"data":2}}}
+b: cut
+until: /im/rooms/plain:4 "count":\s*1\b
+http: POST /api/disconnect 200 {"user":"u1"} => "result":\{\}
+a: like ^\{"push":\{"disconnect":\{"code":3503,
+a: eof
+until: /im/rooms/plain:4 "count":\s*0\b
+--- no_error_log
+[alert]
+
+
+
+=== TEST 11: a request that comes byte by byte, and what is behind it
+--- websocket
+a: post /stream CHOP << {"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"plain:5"}}
+a: like ^\{"id":1,"connect":
+a: recv {"id":2,"subscribe":{}}
+b: get /sse?cf_connect=URI({"id":1,"connect":{"token":"0123456789abcdef"}}) CHOP
+b: like ^\{"id":1,"connect":
+raw: GET /sse?cf_connect=%7B%7D HTTP/1.1\r\nHost: a\r\n\r\nGET /status HTTP/1.1\r\nHost: a\r\n\r\n => \A[^\x00]*\r\n\r\n\n(?:data: \{"push":\{"disconnect":\{[^\n]*\n\n)?\z
+--- no_error_log
+[alert]
+
+
+
+=== TEST 12: clients that go at once
+--- websocket
+raw: POST /stream HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"id":1 => \A(?:HTTP/1.1 400[^\x00]*)?\z
+raw: POST /stream HTTP/1.1\r\nHost: a\r\nContent-Length: 21\r\n\r\n{"id":1,"connect":{}} => \A(?:HTTP/1.1 200[^\x00]*)?\z
+raw: GET /sse?cf_connect=%7B%7D HTTP/1.1\r\nHost: a\r\n\r\n => \A(?:HTTP/1.1 200[^\x00]*)?\z
+until: /status "sessions":0,
 --- no_error_log
 [alert]

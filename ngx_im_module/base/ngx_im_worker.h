@@ -92,6 +92,8 @@ struct ngx_im_worker_s {
     ngx_event_t         flush_event;
     ngx_event_t         close_event;
     ngx_event_t         tick;            /* 1 s, cancelable */
+    ngx_event_t         kept;            /* 1 s while nkept, not cancelable */
+    ngx_uint_t          nkept;           /* requests that sessions keep */
     ngx_im_drain_t      drain;
     size_t              reply_bytes;     /* allocated for replies */
     im_buf_t            recovery;        /* messages of an answer */

@@ -21,6 +21,13 @@ void ngx_im_recv_start(ngx_im_session_t *s, im_str_t first, im_str_t early);
 void ngx_im_recv_handler(ngx_event_t *rev);
 
 /*
+ * The same for a session that keeps its request: the message that came with it,
+ * and a read event, which may say that the client is lost.
+ */
+void ngx_im_recv_first(ngx_im_session_t *s, im_str_t first);
+void ngx_im_recv_held_only(ngx_im_session_t *s, ngx_uint_t lost);
+
+/*
  * A message that came by another way than the socket: transports without decode
  * have no other.  It waits behind earlier ones, up to what im_limit message=
  * allows.

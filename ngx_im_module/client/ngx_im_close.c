@@ -154,7 +154,6 @@ ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s)
     if (rc == NGX_AGAIN && !s->evicted) {
 
         ngx_im_session_phase(s, NGX_IM_CLOSING);
-        ngx_im_send_end(s);
 
         /* of all its places, this one goes first */
 
@@ -164,6 +163,7 @@ ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s)
 
         ngx_im_session_deadline(s, NGX_IM_LINGER);
         ngx_im_session_continue(s);
+        ngx_im_send_end(s);
 
         return;
     }

@@ -9,6 +9,7 @@
  */
 
 #include "ngx_im_detach.h"
+#include "ngx_im_attach.h"
 #include "ngx_im_client.h"
 #include "ngx_im_send.h"
 
@@ -63,7 +64,7 @@ ngx_im_detach_send_header(ngx_http_request_t *r)
 
     version = r->http_version;
 
-    if (r->headers_out.status == NGX_HTTP_OK) {
+    if (r->headers_out.status == NGX_HTTP_OK && !ngx_im_attach_needed(r)) {
         r->http_version = NGX_HTTP_VERSION_10;
     }
 
@@ -283,6 +284,10 @@ ngx_im_detach_ready(ngx_http_request_t *r)
 {
     ngx_connection_t  *c;
 
+    if (ngx_im_attach_needed(r)) {
+        return NGX_OK;
+    }
+
     c = r->connection;
 
     if ((r->buffered || c->buffered)
@@ -298,9 +303,29 @@ ngx_im_detach_ready(ngx_http_request_t *r)
 }
 
 
+/*
+ * A client that answers no pings is gone if it doesn't acknowledge bytes for as
+ * long as another one may be silent.  It has no effect on unix sockets.
+ */
+static void
+ngx_im_detach_patience(ngx_connection_t *c, ngx_msec_t timeout)
+{
+#ifdef TCP_USER_TIMEOUT
+
+    unsigned int  ms;
+
+    ms = (unsigned int) ngx_min(timeout, NGX_MAX_INT32_VALUE);
+
+    (void) setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+
+#endif
+}
+
+
 static void
 ngx_im_detach_session(ngx_http_request_t *r, ngx_im_handshake_t *hs)
 {
+    ngx_uint_t          kept;
     ngx_im_session_t   *s;
     ngx_im_loc_conf_t  *ilcf;
 
@@ -314,12 +339,28 @@ ngx_im_detach_session(ngx_http_request_t *r, ngx_im_handshake_t *hs)
         return;
     }
 
+    kept = ngx_im_attach_needed(r);
+
+    if (hs->transport->decode == NULL) {
+        ngx_im_detach_patience(r->connection, ilcf->pong);
+    }
+
     s->opening = hs->opening;
 
     hs->opening = NULL;
     hs->place.held = 0;
 
-    ngx_im_detach(r, s, hs->first);
+    if (!kept) {
+        ngx_im_detach(r, s, hs->first);
+
+    } else if (ngx_im_kept_begin(s, &hs->kept, r) == NGX_OK) {
+        ngx_im_attach(r, s, hs);
+
+    } else {
+        ngx_im_session_close(s, IM_REASON_LOST, "no memory");
+        ngx_im_detach_end(r);
+        return;
+    }
 
     /* it came too late for the drain */
 
@@ -402,8 +443,13 @@ ngx_im_detach_start(ngx_http_request_t *r, ngx_im_handshake_t *hs)
     r->read_event_handler = ngx_http_request_empty_handler;
     r->write_event_handler = ngx_http_request_empty_handler;
 
-    c->read->handler = ngx_im_detach_socket;
-    c->write->handler = ngx_im_detach_socket;
+    if (ngx_im_attach_needed(r)) {
+        r->read_event_handler = ngx_http_test_reading;
+
+    } else {
+        c->read->handler = ngx_im_detach_socket;
+        c->write->handler = ngx_im_detach_socket;
+    }
 
     hs->start = ngx_current_msec;
     hs->detach.handler = ngx_im_detach_handler;

@@ -73,6 +73,7 @@ ngx_im_handshake_cleanup(void *data)
         ngx_delete_posted_event(&hs->detach);
     }
 
+    ngx_im_kept_cleanup(&hs->kept);
     ngx_im_opening_unref(ngx_im_worker, hs->opening);
     ngx_im_admit_cancel(ngx_im_worker, &hs->place);
 }

@@ -9,6 +9,7 @@
 
 
 #include "ngx_im_admit.h"
+#include "ngx_im_kept.h"
 #include "ngx_im_opening.h"
 
 
@@ -23,6 +24,7 @@ typedef struct {
     const char       *subprotocol;   /* NULL: the client has not asked for it */
     im_str_t          first;         /* a message that came with the request */
     ngx_im_place_t    place;         /* not yet the session's */
+    ngx_im_kept_t     kept;
     ngx_event_t       detach;
     ngx_msec_t        start;
 } ngx_im_handshake_t;

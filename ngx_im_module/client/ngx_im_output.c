@@ -5,6 +5,7 @@
  */
 
 #include "ngx_im_output.h"
+#include "ngx_im_kept.h"
 
 
 #define NGX_IM_OUTPUT_MAX  (1024 * 1024)
@@ -150,9 +151,43 @@ static const ngx_im_output_t  ngx_im_output_row_plain = {
 };
 
 
+static ngx_int_t
+ngx_im_output_lost(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t n,
+    size_t *sent)
+{
+    return NGX_ERROR;
+}
+
+
+static void
+ngx_im_output_nothing(ngx_im_session_t *s)
+{
+}
+
+
+static const ngx_im_output_t  ngx_im_output_row_lost = {
+    NGX_IM_OUTPUT_MAX, 0,
+    ngx_im_output_lost, ngx_im_output_nothing, ngx_im_output_nothing
+};
+
+
+static const ngx_im_output_t  ngx_im_output_row_kept = {
+    NGX_IM_KEPT_MAX, 0,
+    ngx_im_kept_send, ngx_im_kept_end, ngx_im_kept_close
+};
+
+
 const ngx_im_output_t *
 ngx_im_output(ngx_im_session_t *s)
 {
+    if (s->ext != NULL && s->ext->kept != NULL) {
+        return &ngx_im_output_row_kept;
+    }
+
+    if (s->connection == &ngx_im_session_lost) {
+        return &ngx_im_output_row_lost;
+    }
+
 #if (NGX_HTTP_SSL)
 
     if (ngx_im_tls(s->connection)) {

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Where the bytes of a session go: a socket, TLS.
+ * Where the bytes of a session go: a socket, TLS, the filters of a request.
  */
 
 #ifndef NGX_IM_OUTPUT_H

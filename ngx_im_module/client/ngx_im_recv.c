@@ -442,9 +442,8 @@ ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
 }
 
 
-/* A message that came with the request. */
 static ngx_int_t
-ngx_im_recv_first(ngx_im_session_t *s, im_str_t message)
+ngx_im_recv_with(ngx_im_session_t *s, im_str_t message)
 {
     ngx_im_worker->counters->messages_in++;
     ngx_im_worker->counters->bytes_in += message.len;
@@ -474,7 +473,7 @@ ngx_im_recv_early(ngx_im_session_t *s, im_str_t first, im_str_t early)
     }
 
     if (rc == NGX_OK && first.data != NULL) {
-        rc = ngx_im_recv_first(s, first);
+        rc = ngx_im_recv_with(s, first);
     }
 
     if (rc == NGX_OK && early.len > 0) {
@@ -482,6 +481,13 @@ ngx_im_recv_early(ngx_im_session_t *s, im_str_t first, im_str_t early)
     }
 
     return rc;
+}
+
+
+void
+ngx_im_recv_first(ngx_im_session_t *s, im_str_t first)
+{
+    (void) ngx_im_recv_early(s, first, im_str_set(NULL, 0));
 }
 
 
@@ -723,5 +729,21 @@ ngx_im_recv_handler(ngx_event_t *rev)
 
     if (ngx_handle_read_event(rev, 0) != NGX_OK) {
         ngx_im_session_close(s, IM_REASON_LOST, "socket error");
+    }
+}
+
+
+void
+ngx_im_recv_held_only(ngx_im_session_t *s, ngx_uint_t lost)
+{
+    if (s->phase == NGX_IM_CLOSED) {
+        return;
+    }
+
+    if (lost) {
+        ngx_im_recv_lost(s, 1);
+
+    } else if (!ngx_im_session_stopped(s)) {
+        (void) ngx_im_recv_held(s);
     }
 }

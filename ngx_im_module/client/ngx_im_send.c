@@ -86,13 +86,11 @@ ngx_im_send_end(ngx_im_session_t *s)
 
 
 void
-ngx_im_send_handler(ngx_event_t *wev)
+ngx_im_send_ready(ngx_im_session_t *s)
 {
     ngx_connection_t  *c;
-    ngx_im_session_t  *s;
 
-    c = wev->data;
-    s = c->data;
+    c = s->connection;
 
     if (s->phase == NGX_IM_CLOSED || im_list_empty(&s->blocked)) {
         return;
@@ -112,6 +110,17 @@ ngx_im_send_handler(ngx_event_t *wev)
 
         ngx_im_session_continue(s);
     }
+}
+
+
+void
+ngx_im_send_handler(ngx_event_t *wev)
+{
+    ngx_connection_t  *c;
+
+    c = wev->data;
+
+    ngx_im_send_ready(c->data);
 }
 
 

@@ -13,6 +13,9 @@
 
 void ngx_im_send_handler(ngx_event_t *wev);
 
+/* A session that was blocked may send again. */
+void ngx_im_send_ready(ngx_im_session_t *s);
+
 /*
  * Queues bytes of this session alone (whole frames) and tries to send.
  * NGX_ERROR: the session is closed.

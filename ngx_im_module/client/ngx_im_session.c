@@ -14,6 +14,16 @@
 #include "im_id.h"
 
 
+static ngx_event_t  ngx_im_session_no_event;
+
+ngx_connection_t  ngx_im_session_lost = {
+    .read = &ngx_im_session_no_event,
+    .write = &ngx_im_session_no_event,
+    .fd = (ngx_socket_t) -1,
+    .error = 1
+};
+
+
 /*
  * The last bytes of the UUID are the index of the session, obfuscated by a hash
  * of the other bytes: no table is needed to find it.

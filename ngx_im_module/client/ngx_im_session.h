@@ -65,12 +65,17 @@ typedef enum {
 } ngx_im_wait_e;
 
 
+/* A request that a session keeps: ngx_im_kept.h. */
+typedef struct ngx_im_kept_s  ngx_im_kept_t;
+
+
 /* The extension of a session: what only some sessions need. */
 typedef struct {
     ngx_im_timer_t    expiry;    /* in worker->expiry */
     im_list_t         waiting;   /* in worker->throttled or queries; or self */
     ngx_im_session_t *session;   /* its owner */
     ngx_im_held_t    *held;
+    ngx_im_kept_t    *kept;      /* or NULL: the connection is its own */
     im_resume_t      *resumes;   /* of connect, until it is answered */
     ngx_uint_t        nresumes;
     im_str_t          key;       /* of connect, until it is open */
@@ -235,6 +240,9 @@ typedef struct ngx_im_session_events_s {
 
 } ngx_im_session_events_t;
 
+
+/* The connection of a session that has lost its own. */
+extern ngx_connection_t  ngx_im_session_lost;
 
 /*
  * Takes over c, which is detached, and the place at that host.  NULL: no

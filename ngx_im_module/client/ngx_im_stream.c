@@ -71,8 +71,7 @@ ngx_im_stream_get_or_post(ngx_im_stream_t *st)
 static ngx_uint_t
 ngx_im_stream_http(ngx_im_stream_t *st)
 {
-    return st->request->http_version == NGX_HTTP_VERSION_10
-           || st->request->http_version == NGX_HTTP_VERSION_11;
+    return st->request->http_version >= NGX_HTTP_VERSION_10;
 }
 
 
@@ -137,7 +136,7 @@ static const struct {
         "the method is neither GET nor POST" } },
 
     { ngx_im_stream_http,
-      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "neither HTTP/1.1 nor HTTP/1.0" } },
+      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "HTTP/0.9" } },
 
     { ngx_im_stream_no_upgrade,
       { NGX_HTTP_BAD_REQUEST, NULL, NULL,

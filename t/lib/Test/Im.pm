@@ -725,6 +725,8 @@ my %Verbs = (
     pushed      => \&client_pushed,
     pushed_set  => \&client_pushed_set,
     heartbeat   => \&client_heartbeat,
+    pause       => sub { kill 'STOP', $_[0]->{pid} },
+    resume      => sub { kill 'CONT', $_[0]->{pid} },
 );
 
 
@@ -883,6 +885,9 @@ sub place {
         if ($word eq 'tls') {
             $args{tls} = 1;
             $args{port} = $ENV{TEST_NGINX_IM_TLS};
+
+        } elsif ($word eq 'h2') {
+            $args{http2} = 1;
 
         } elsif ($word =~ /\A:(\d+)\z/) {
             $args{port} = $1;

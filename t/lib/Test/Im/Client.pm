@@ -89,7 +89,7 @@ sub answer {
     }
 
     ($self->{head}, $self->{in}) = split /\r\n\r\n/, $self->{in}, 2;
-    my ($status) = $self->{head} =~ m{\AHTTP/1\.\d (\d+)}
+    my ($status) = $self->{head} =~ m{\AHTTP/(?:1\.\d|2) (\d+)}
         or die "not HTTP: $self->{head}\n";
 
     return $status if $status != 101 || !defined $key;

@@ -2,7 +2,7 @@
 #
 # A client of an HTTP stream: server-sent events, read as the HTML standard
 # says, or lines.  Its messages look like frames of text.  An event also has
-# its lines ("raw"); a comment looks like a ping.
+# its lines ("raw"); a comment looks like a ping.  Over HTTP/2 it is curl.
 
 package Test::Im::Stream;
 
@@ -12,16 +12,76 @@ use warnings;
 use parent 'Test::Im::Client';
 
 
+# As of Test::Im::Client; http2: curl is started by the request
+sub new {
+    my ($class, %args) = @_;
+
+    return $class->SUPER::new(%args) unless $args{http2};
+
+    return bless { %args, in => '', eof => 0, timeout => $args{timeout} || 10 },
+                 $class;
+}
+
+
+sub curl {
+    my ($self, $method, $path, $body, @headers) = @_;
+    my @command = ('curl', '-s', '-S', '-N', '-i', '-k', '-X', $method,
+                   $self->{tls} ? '--http2' : '--http2-prior-knowledge');
+
+    push @command, '--data-binary', $body if defined $body;
+    push @command, map { ('-H', $_) } @headers;
+    push @command, ($self->{tls} ? 'https' : 'http')
+                   . "://127.0.0.1:$self->{port}$path";
+
+    $self->{pid} = open($self->{socket}, '-|', @command)
+        or die "curl: $!\n";
+}
+
+
+sub shut {
+    my ($self) = @_;
+
+    kill 'KILL', $self->{pid} if $self->{pid};
+    $self->{pid} = undef;
+
+    return $self->SUPER::shut;
+}
+
+
 # The status; the head and the beginning of the body are read.
 sub request {
     my ($self, $method, $path, $body, @headers) = @_;
+
+    if ($self->{http2}) {
+        $self->curl($method, $path, $body, @headers);
+
+    } else {
+        $self->ask($method, $path, $body, @headers);
+    }
+
+    my $status = $self->answer;
+
+    $self->{events} = $self->{head} =~ m{^Content-Type: text/event-stream}mi;
+    $self->{chunks} = $self->{head} =~ /^Transfer-Encoding: chunked/mi;
+    $self->{body} = '';
+    $self->{lines} = [];
+
+    return $status;
+}
+
+
+sub ask {
+    my ($self, $method, $path, $body, @headers) = @_;
     my %have = map { /\A([^:\s]+):/ ? (lc $1 => 1) : () } @headers;
     my $version = 'HTTP/1.1';
-    my @lines;
+    my ($chop, @lines);
 
     for my $header (@headers) {
         if ($header =~ m{\A(HTTP/1\.\d)\z}) {
             $version = $1;
+
+        } elsif ($header eq 'CHOP') {
+            $chop = 1;
 
         } elsif ($header !~ /\A!/) {
             push @lines, $header;
@@ -33,17 +93,10 @@ sub request {
            && !$have{'content-length'};
     push @lines, "Host: localhost:$self->{port}" unless $have{host};
 
-    $self->SUPER::write(join "\r\n", "$method $path $version", @lines, '',
-                        defined $body ? $body : '');
+    my $bytes = join "\r\n", "$method $path $version", @lines, '',
+                     defined $body ? $body : '';
 
-    my $status = $self->answer;
-
-    $self->{events} = $self->{head} =~ m{^Content-Type: text/event-stream}mi;
-    $self->{chunks} = $self->{head} =~ /^Transfer-Encoding: chunked/mi;
-    $self->{body} = '';
-    $self->{lines} = [];
-
-    return $status;
+    $self->SUPER::write($_) for $chop ? split //, $bytes : $bytes;
 }
 
 
@@ -64,7 +117,7 @@ sub body {
 
         $self->{body} .= substr $self->{in}, $at, $n;
         substr $self->{in}, 0, $at + $n + 2, '';
-        $self->{ended} = 1 if $n == 0;
+        $self->{eof} = 1 if $n == 0;
     }
 }
 
@@ -125,12 +178,12 @@ sub garbage {
 sub end {
     my ($self, $end) = @_;
 
-    while (!$self->{eof} && !$self->{ended}) {
+    while (!$self->{eof}) {
         $self->fill($end) or last;
         $self->body;
     }
 
-    return $self->{eof} || $self->{ended};
+    return $self->{eof};
 }
 
 
