@@ -7,6 +7,8 @@
 #include "im_deflate.h"
 #include "im_buf.h"
 
+#define ZLIB_CONST
+
 #include <limits.h>
 #include <zlib.h>
 
@@ -307,7 +309,7 @@ im_deflate_end(im_deflate_reader_t *r)
 {
     int  place;
 
-    static u_char  tail[IM_DEFLATE_TAIL] = { 0, 0, 0xff, 0xff };
+    static const u_char  tail[IM_DEFLATE_TAIL] = { 0, 0, 0xff, 0xff };
 
     /* a final block may end it: see above */
 

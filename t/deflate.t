@@ -285,3 +285,28 @@ qr/im_deflate: "yes" is unknown; there are on off min= level=/
 --- must_die
 --- error_log eval
 qr/im_deflate: "off" is there twice/
+
+
+
+=== TEST 14: over TLS
+--- http_config eval: $::Rooms
+--- config
+    listen 127.0.0.1:$TEST_NGINX_IM_TLS ssl;
+    ssl_certificate $TEST_NGINX_IM_CERT;
+    ssl_certificate_key $TEST_NGINX_IM_KEY;
+    location = /cf     { im_comet protocol=centrifuge; im_auth none; im_limit message=1m; }
+    location = /status { im_status; }
+    location /im/      { fastcgi_pass im_logic; include im_params; }
+--- websocket eval
+qq(a: open tls /cf $::Chrome
+a: answered permessage-deflate
+a: send_packed {"id":1,"connect":{}}
+a: upto "id":1,
+a: send_packed pieces=9 final=1: {"id":2,"subscribe":{"channel":"1"}}
+a: upto "id":2,
+push: room 1 {"text":"$::X"}
+a: recv_packed /"text":"x{600}"/
+)
+--- no_error_log
+[error]
+[alert]

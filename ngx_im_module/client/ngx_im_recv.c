@@ -467,6 +467,7 @@ ngx_im_recv_early(ngx_im_session_t *s, im_str_t first, im_str_t early)
 
     if (rc == NGX_AGAIN && (first.data != NULL || early.len > 0)) {
         kind = first.data != NULL ? IM_KIND_TEXT : 0;
+        first.len = first.data != NULL ? first.len : 0;
         early.len = s->transport->decode != NULL ? early.len : 0;
 
         return ngx_im_recv_hold(s, kind, first, early, im_str_set(NULL, 0));
