@@ -235,6 +235,7 @@ typedef struct {
     uint8_t                      numbered; /* its rule has history */
     uint8_t                      presence; /* its rule has presence */
     uint8_t                      cached;   /* the last message says all */
+    uint16_t                     batch;    /* ms: its messages go together */
 } im_followed_t;
 
 

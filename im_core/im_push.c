@@ -80,6 +80,10 @@ im_envelope_encode(im_buf_t *b, const im_envelope_t *e)
     im_push_add(b, e->tags, 2);
     im_buf_add_u8(b, e->type);
     im_push_add(b, e->data, 4);
+
+    if (e->speed > 0) {
+        im_buf_add_u32(b, e->speed);
+    }
 }
 
 
@@ -112,6 +116,7 @@ im_envelope_decode(im_str_t s, im_envelope_t *e)
     e->tags = im_reader_bytes(&r, im_reader_u16(&r));
     e->type = im_reader_u8(&r);
     e->data = im_reader_bytes(&r, im_reader_u32(&r));
+    e->speed = r.p != r.end ? im_reader_u32(&r) : 0;
 
     if (r.failed || r.p != r.end || e->kind > IM_PUSH_CONTROL
         || e->type > IM_PUSH_BINARY || e->id.len > IM_PUSH_MAX_ID

@@ -7,7 +7,7 @@
  *
  *   envelope: u8 version 1, u8 kind, u8+id, u64 time ms, u8+user, u8+name,
  *             u8+session, u16+info, i32 operation, u16+tags, u8 data type,
- *             u32+data
+ *             u32+data, and u32 speed where that isn't 0
  *   batch:    entries of u32 length of what follows, u8 kind, u8+topic,
  *             u8+epoch, u64 seq, envelope.  An empty batch is a heartbeat.
  */
@@ -45,6 +45,7 @@ typedef struct {
     uint8_t   kind;
     uint8_t   type;          /* im_push_data_e */
     int32_t   operation;
+    uint32_t  speed;         /* sessions a second and worker; 0: all at once */
     uint64_t  time;          /* ms since 1970 */
     im_str_t  id;            /* the caller's, or empty */
     im_str_t  user;          /* sender, or empty */

@@ -15,7 +15,8 @@ const im_json_field_t  im_record_fields[IM_RECORD_FIELDS] = {
     im_json_row(im_record_t, INT, sessions),
     im_json_row(im_record_t, INT, topics),
     im_json_row(im_record_t, INT, subs),
-    im_json_row(im_record_t, INT, draining)
+    im_json_row(im_record_t, INT, draining),
+    im_json_row(im_record_t, INT, addresses)
 };
 
 

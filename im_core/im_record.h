@@ -19,7 +19,7 @@
 #define IM_LEASE_JOB      6000        /* ms, of an im_job process */
 #define IM_WORKERS_MAX    4096        /* that live */
 
-#define IM_RECORD_FIELDS  8
+#define IM_RECORD_FIELDS  9
 
 
 typedef struct {
@@ -31,6 +31,7 @@ typedef struct {
     int64_t   topics;
     int64_t   subs;
     int64_t   draining;      /* 0 or 1 */
+    int64_t   addresses;     /* that have sessions */
 } im_record_t;
 
 

@@ -29,6 +29,8 @@ im_route_create(im_follow_t *follow, im_str_t name, uint16_t partition)
     route->upper.presence = route->rule != NULL && route->rule->presence;
     route->upper.cached = route->upper.numbered
                           && route->rule->recovery != IM_RULE_STREAM;
+    route->upper.batch = route->rule != NULL
+                         ? (uint16_t) route->rule->batch : 0;
     route->name_len = (uint8_t) name.len;
     im_copy(route->name, name.data, name.len);
 

@@ -16,6 +16,7 @@
 
 #define IM_RULE_HISTORY_MAX  100000
 #define IM_RULES_MAX         1024
+#define IM_RULE_BATCH_MAX    10000       /* ms */
 
 
 /* Which clients may publish or ask; the later, the stricter. */
@@ -56,6 +57,8 @@ typedef struct {
     im_uint_t  presence;
     im_uint_t  joins_all;    /* 1: all followers get joins and leaves */
     im_uint_t  recovery;     /* im_rule_recovery_e */
+    im_uint_t  batch;        /* ms: messages of so long go together; of the
+                                module alone, not in the JSON */
 } im_rule_t;
 
 

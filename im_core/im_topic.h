@@ -93,6 +93,8 @@ struct im_log_s {
     uint32_t     nsubs;
     uint32_t     ncuts;        /* ever, since it was empty */
     im_wire_id_t wire;         /* im_wire_id() */
+    uint32_t     rate;         /* the caller's: sessions a second, 0: all */
+    uint32_t     due;          /* the caller's: ms, not to be flushed before */
 };
 
 

@@ -110,6 +110,21 @@ static const im_daemon_option_t  im_logic_options[] = {
     im_logic_string("allow-origin", allow_origin, im_logic_origin_check,
                     "ORIGIN,...  whose pages may use /im/ and /api/ (those "
                     "of the Host)"),
+    im_logic_string("goim-domain", goim_domain, NULL,
+                    "NAME  where goim's clients connect to, for "
+                    "/goim/nodes/weighted"),
+    im_logic_string("goim-host-domain", goim_host_domain, NULL,
+                    "TEXT  behind the name of a node that makes it one that "
+                    "they can connect to, such as .example.com (they connect "
+                    "to --goim-domain alone)"),
+    im_logic_number("goim-tcp-port", goim_tcp_port, 3101, 0, 65535,
+                    "N  of im_listen protocol=goim, 0: none"),
+    im_logic_number("goim-ws-port", goim_ws_port, 3102, 0, 65535,
+                    "N  of WebSocket, 0: none"),
+    im_logic_number("goim-wss-port", goim_wss_port, 3103, 0, 65535,
+                    "N  of WebSocket over TLS, 0: none"),
+    im_logic_time("goim-heartbeat", goim_heartbeat, 240, 1, 86400,
+                  "TIME  between two heartbeats of a client"),
     im_logic_string("allow-host", allow_host, im_logic_host_check,
                     "HOST,...  by which /im/ and /api/ may be asked (any)"),
     im_daemon_option_end

@@ -7,6 +7,7 @@
 #include "im_logic_routes.h"
 #include "im_logic_api.h"
 #include "im_logic_api_key.h"
+#include "im_logic_goim.h"
 #include "im_logic_guard.h"
 #include "im_logic_path.h"
 #include "im_logic_print.h"
@@ -60,6 +61,24 @@ static const im_logic_route_t  im_logic_routes[] = {
     { "/im/accounts/*", "POST", im_logic_admin_set_handler, IM_ASKER_ADMIN,
       IM_FORM_OWN, 1 },
     { "/im/accounts/*", "DELETE", im_logic_admin_remove_handler,
+      IM_ASKER_ADMIN, IM_FORM_OWN, 0 },
+    { "/goim/push/keys", "POST", im_logic_goim_keys_handler, IM_ASKER_ADMIN,
+      IM_FORM_OWN, 0 },
+    { "/goim/push/mids", "POST", im_logic_goim_mids_handler, IM_ASKER_ADMIN,
+      IM_FORM_OWN, 0 },
+    { "/goim/push/room", "POST", im_logic_goim_room_handler, IM_ASKER_ADMIN,
+      IM_FORM_OWN, 0 },
+    { "/goim/push/all", "POST", im_logic_goim_all_handler, IM_ASKER_ADMIN,
+      IM_FORM_OWN, 0 },
+    { "/goim/online/top", "GET", im_logic_goim_top_handler, IM_ASKER_ADMIN,
+      IM_FORM_OWN, 0 },
+    { "/goim/online/room", "GET", im_logic_goim_rooms_handler, IM_ASKER_ADMIN,
+      IM_FORM_OWN, 0 },
+    { "/goim/online/total", "GET", im_logic_goim_total_handler,
+      IM_ASKER_ADMIN, IM_FORM_OWN, 0 },
+    { "/goim/nodes/weighted", "GET", im_logic_goim_weighted_handler,
+      IM_ASKER_ADMIN, IM_FORM_OWN, 0 },
+    { "/goim/nodes/instances", "GET", im_logic_goim_instances_handler,
       IM_ASKER_ADMIN, IM_FORM_OWN, 0 },
     { "/api/v1/push", "POST", im_logic_v1_push_handler, IM_ASKER_PAGE,
       IM_FORM_V1, 0 },

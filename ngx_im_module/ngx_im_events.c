@@ -9,6 +9,7 @@
 #include "ngx_im_control.h"
 #include "ngx_im_emulation.h"
 #include "ngx_im_info.h"
+#include "ngx_im_pace.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_revoke.h"
 #include "ngx_im_send.h"
@@ -71,6 +72,8 @@ ngx_im_events_message(void *ctx, im_topic_t *topic, const im_entry_t *entry,
     m.seq = entry->seq;
     m.envelope = &envelope;
     m.numbered = entry->seq > 0 && im_followed(topic)->numbered;
+
+    ngx_im_pace_topic(w, topic, im_followed(topic)->batch, envelope.speed);
 
     if (ngx_im_send_message(w, topic, &m) != NGX_OK) {
         return IM_ERROR;

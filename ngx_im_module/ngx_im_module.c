@@ -155,6 +155,8 @@ static const ngx_im_option_t  ngx_im_room_options[] = {
     ngx_im_word("namespace=any", im_rule_t, bare, 0),
     ngx_im_word("namespace=none", im_rule_t, bare, 1),
     ngx_im_word("publish=api", im_rule_t, publish, IM_RULE_API),
+    ngx_im_option("batch=", MSEC, 10, IM_RULE_BATCH_MAX, im_rule_t, batch,
+                  "must be a time from 10ms to 10s", 0),
     ngx_im_who("publish", publish),
     ngx_im_who("history_for", history_for),
     ngx_im_who("presence_for", presence_for),

@@ -14,6 +14,7 @@
 #include "ngx_im_kept.h"
 #include "ngx_im_link.h"
 #include "ngx_im_opening.h"
+#include "ngx_im_pace.h"
 #include "ngx_im_read.h"
 #include "ngx_im_reserve.h"
 #include "ngx_im_resume.h"
@@ -45,6 +46,7 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
     im_list_init(&w->closed);
     im_list_init(&w->blocked);
     im_list_init(&w->flush);
+    im_list_init(&w->paced);
     im_list_init(&w->queries);
     im_list_init(&w->reads);
 
@@ -187,6 +189,9 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
                      NGX_IM_INFO_RETRY, w->log);
 
     ngx_im_worker_event(w, &w->flush_event, ngx_im_send_flush_handler);
+    ngx_im_worker_event(w, &w->pace_event, ngx_im_pace_handler);
+    w->pace_event.cancelable = 1;
+
     ngx_im_worker_event(w, &w->close_event, ngx_im_close_handler);
     ngx_im_worker_event(w, &w->tick, ngx_im_worker_tick);
     ngx_im_worker_event(w, &w->kept, ngx_im_kept_watch);

@@ -3,42 +3,23 @@
  *
  * The server API's info and channels, by the records of the workers as the
  * last poll has read them.
- *
- * A record lists a worker's largest rooms only.  The members of each of them
- * are then counted by its routes.
  */
 
 #include "im_logic_api.h"
+#include "im_logic_largest.h"
 #include "im_logic_nodes.h"
 #include "im_logic_print.h"
-#include "im_board.h"
 #include "im_daemon_option.h"
 #include "im_glob.h"
 
 
-#define IM_API_CHANNELS  1000       /* in an answer */
-#define IM_API_PATTERN   253
+#define IM_API_PATTERN  253
 
 
 /* A command "channels". */
 typedef struct {
-    im_logic_command_t  *command;
-    im_str_t             pattern;
-    im_hash_t            rooms;
-    im_uint_t            n;         /* rooms in the answer */
-    im_uint_t            left;      /* replies to come */
-    unsigned             more:1;
-    unsigned             failed:1;
+    im_str_t  pattern;
 } im_logic_api_channels_t;
-
-
-/* A room that matches. */
-typedef struct {
-    im_hash_node_t            node;
-    im_logic_api_channels_t  *channels;
-    im_str_t                  name;
-    uint64_t                  count;
-} im_logic_api_room_t;
 
 
 static const im_json_field_t  im_logic_api_channels_fields[] = {
@@ -118,176 +99,54 @@ im_logic_api_info(im_logic_command_t *c)
 }
 
 
-static im_str_t
-im_logic_api_room_name(const im_hash_node_t *node)
-{
-    return ((const im_logic_api_room_t *) node)->name;
-}
-
-
 static void
-im_logic_api_match(im_logic_api_channels_t *channels, im_str_t rooms)
+im_logic_api_channels_handler(const im_logic_largest_t *largest, void *data)
 {
-    size_t                at;
-    uint64_t              followers;
-    im_str_t              name;
-    im_uint_t             n;
-    im_logic_api_room_t  *room;
+    im_uint_t            i, n;
+    im_logic_command_t  *c = data;
 
-    at = 0;
-
-    for (n = 0; im_board_decode(rooms, &at, &followers, &name) == IM_OK; n++) {
-        if ((channels->pattern.len != 0
-             && !im_glob_match(channels->pattern, name))
-            || im_hash_find(&channels->rooms, name) != NULL)
-        {
-            continue;
-        }
-
-        if (channels->rooms.count == IM_API_CHANNELS) {
-            channels->more = 1;
-            continue;
-        }
-
-        room = im_daemon_alloc(channels->command->r,
-                               sizeof(im_logic_api_room_t));
-
-        if (room != NULL) {
-            room->channels = channels;
-            room->name = im_daemon_copy(channels->command->r, name);
-        }
-
-        if (room == NULL || room->name.data == NULL) {
-            channels->failed = 1;
-            return;
-        }
-
-        im_hash_add(&channels->rooms, &room->node);
-    }
-
-    if (n == IM_BOARD_MAX) {
-        channels->more = 1;
-    }
-}
-
-
-/* All followers may have left meanwhile. */
-static im_int_t
-im_logic_api_add_channel(im_hash_node_t *node, void *data)
-{
-    im_logic_api_room_t      *room = (im_logic_api_room_t *) node;
-    im_logic_api_channels_t  *channels = data;
-
-    if (room->count > 0) {
-        im_logic_print(channels->command->result,
-                       "%z%j:{\"num_clients\":%u}",
-                       channels->n++ == 0 ? "" : ",", room->name, room->count);
-    }
-
-    return IM_OK;
-}
-
-
-static void
-im_logic_api_channels_replied(im_logic_api_channels_t *channels)
-{
-    im_logic_command_t  *c;
-
-    if (--channels->left > 0) {
-        return;
-    }
-
-    c = channels->command;
-
-    if (channels->failed) {
+    if (largest == NULL) {
         (void) im_logic_command_fail(c, IM_ERROR_INTERNAL, "redis is away");
         return;
     }
 
     im_buf_add_z(c->result, "{\"channels\":{");
-    (void) im_hash_each(&channels->rooms, im_logic_api_add_channel, channels);
-    im_buf_add_z(c->result, channels->more ? "},\"more\":true}" : "}}");
 
-    im_logic_command_done(c);
-}
-
-
-static void
-im_logic_api_count_handler(const im_members_t *members, void *data)
-{
-    im_logic_api_room_t  *room = data;
-
-    if (members != NULL) {
-        room->count = members->count;
-
-    } else {
-        room->channels->failed = 1;
+    for (i = 0, n = 0; i < largest->n; i++) {
+        if (largest->rooms[i]->count > 0) {
+            im_logic_print(c->result, "%z%j:{\"num_clients\":%u}",
+                           n++ == 0 ? "" : ",", largest->rooms[i]->name,
+                           largest->rooms[i]->count);
+        }
     }
 
-    im_logic_api_channels_replied(room->channels);
-}
+    im_buf_add_z(c->result, largest->more ? "},\"more\":true}" : "}}");
 
-
-static im_int_t
-im_logic_api_count(im_hash_node_t *node, void *data)
-{
-    im_logic_command_t       *c;
-    im_logic_api_room_t      *room = (im_logic_api_room_t *) node;
-    im_logic_api_channels_t  *channels = data;
-
-    c = channels->command;
-
-    channels->left++;
-
-    im_logic_members(c->logic, im_logic_topic(c->r, im_topic_room, room->name),
-                     IM_LINK_MEMBERS_COUNTS, im_logic_api_count_handler, room);
-
-    return IM_OK;
+    im_logic_command_done(c);
 }
 
 
 void
 im_logic_api_channels(im_logic_command_t *c)
 {
-    im_uint_t                 i;
-    im_logic_nodes_t         *nodes;
-    im_logic_api_channels_t  *channels;
+    im_logic_api_channels_t  channels;
 
-    channels = im_daemon_alloc(c->r, sizeof(im_logic_api_channels_t));
-
-    if (channels == NULL
-        || im_logic_hash(c->r, &channels->rooms, im_logic_api_room_name)
-           != IM_OK)
-    {
-        (void) im_logic_command_fail(c, IM_ERROR_INTERNAL, "no memory");
-        return;
-    }
-
-    channels->command = c;
+    memset(&channels, 0, sizeof(im_logic_api_channels_t));
 
     if (im_logic_command_decode(c, c->params, im_logic_api_channels_fields,
-                                channels)
+                                &channels)
         != IM_OK
         || im_logic_command_check(c, im_logic_unknown(c->logic)) != IM_OK)
     {
         return;
     }
 
-    if (channels->pattern.len > IM_API_PATTERN) {
+    if (channels.pattern.len > IM_API_PATTERN) {
         (void) im_logic_command_fail(c, IM_ERROR_BAD_REQUEST,
                                      "the pattern is too long");
         return;
     }
 
-    nodes = c->logic->nodes;
-
-    for (i = 0; i < nodes->nworkers; i++) {
-        im_logic_api_match(channels, nodes->workers[i]->rooms);
-    }
-
-    /* one more, so that it doesn't end before all are asked */
-    channels->left = 1;
-
-    (void) im_hash_each(&channels->rooms, im_logic_api_count, channels);
-    im_logic_api_channels_replied(channels);
+    im_logic_largest(c->r, im_glob_match, channels.pattern,
+                     im_logic_api_channels_handler, c);
 }

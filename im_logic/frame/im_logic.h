@@ -61,6 +61,12 @@ typedef struct {
     uint64_t             address_limit;
     uint64_t             register_limit;
     uint64_t             limit_period;   /* s */
+    char                *goim_domain;    /* NULL: not told */
+    char                *goim_host_domain;
+    uint64_t             goim_tcp_port;  /* 0: none, as the next two */
+    uint64_t             goim_ws_port;
+    uint64_t             goim_wss_port;
+    uint64_t             goim_heartbeat; /* s */
 } im_logic_conf_t;
 
 

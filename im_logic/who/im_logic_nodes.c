@@ -215,6 +215,7 @@ im_logic_poll_merge(im_logic_worker_t *worker, const im_record_t *record)
     json = record->rules;
 
     poll->nodes.sessions += worker->sessions;
+    poll->nodes.addresses += worker->addresses;
 
     im_sketch_init(&users);
 
@@ -270,6 +271,7 @@ im_logic_poll_record_handler(const im_link_reply_t *reply, void *data)
     worker->sessions = record.sessions;
     worker->topics = record.topics;
     worker->subs = record.subs;
+    worker->addresses = record.addresses;
 
     im_buf_init(&worker->text, record.node.len + record.rooms.len);
     im_buf_add_str(&worker->text, record.node);

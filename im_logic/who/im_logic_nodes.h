@@ -25,6 +25,7 @@ typedef struct {
     uint64_t          users;
     uint64_t          topics;
     uint64_t          subs;
+    uint64_t          addresses;
     im_buf_t          text;       /* node and rooms */
     u_char            id_data[1];
 } im_logic_worker_t;
@@ -37,6 +38,7 @@ struct im_logic_nodes_s {
     im_rules_t           rules;       /* merged */
     uint64_t             sessions;
     uint64_t             users;       /* distinct ones */
+    uint64_t             addresses;   /* of each worker */
     uint64_t             jobs;        /* im_job processes that live */
     im_logic_poll_t     *poll;        /* under way */
     uint64_t             polled;      /* monotonic ms, when it began */

@@ -74,6 +74,8 @@ struct ngx_im_worker_s {
     im_list_t           closed;          /* to be ended by close_event */
     im_list_t           blocked;         /* sessions, the longest so first */
     im_list_t           flush;           /* logs with pending subscriptions */
+    im_list_t           paced;           /* such ones that are not due yet */
+    ngx_event_t         pace_event;
     ngx_im_wheel_t      wheel;           /* deadlines of sessions */
     ngx_im_wheel_t      expiry;          /* ends of tokens, by the clock */
     ngx_im_turn_t       ready;           /* joins to be served */

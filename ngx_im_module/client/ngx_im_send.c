@@ -844,7 +844,9 @@ void
 ngx_im_send_flushed(ngx_im_worker_t *w, im_log_t *log)
 {
     if (im_list_empty(&log->link)) {
-        im_list_insert_tail(&w->flush, &log->link);
+        im_list_insert_tail(log->due != 0 || log->rate != 0 ? &w->paced
+                                                            : &w->flush,
+                            &log->link);
     }
 }
 
@@ -935,30 +937,27 @@ ngx_im_send_relieve(ngx_im_worker_t *w)
 }
 
 
-void
-ngx_im_send_flush_handler(ngx_event_t *ev)
+/* A log may end in a turn, and leaves its list then. */
+ngx_uint_t
+ngx_im_send_turns(ngx_im_worker_t *w, im_list_t *logs, ngx_uint_t n)
 {
     im_log_t          *log;
     im_sub_t          *sub;
-    ngx_uint_t         n;
-    ngx_im_worker_t   *w;
     ngx_im_session_t  *s;
 
-    w = ev->data;
-    n = w->conf->budget;
-
-    while (!im_list_empty(&w->flush)) {
-        log = im_list_data(im_list_first(&w->flush), im_log_t, link);
+    while (!im_list_empty(logs)) {
+        log = im_list_data(im_list_first(logs), im_log_t, link);
 
         if (!im_log_pending(log)) {
             im_log_trim(&w->hub.logs, log, log->bytes > w->conf->log_bytes);
             im_list_remove(&log->link);
+            log->rate = 0;
+            log->due = 0;
             continue;
         }
 
         if (n-- == 0) {
-            ngx_post_event(ev, &ngx_posted_next_events);
-            return;
+            return 0;
         }
 
         sub = im_list_data(im_list_first(&log->pending), im_sub_t, link);
@@ -970,6 +969,22 @@ ngx_im_send_flush_handler(ngx_event_t *ev)
         }
 
         ngx_im_send_due(s);
+    }
+
+    return 1;
+}
+
+
+void
+ngx_im_send_flush_handler(ngx_event_t *ev)
+{
+    ngx_im_worker_t  *w;
+
+    w = ev->data;
+
+    if (!ngx_im_send_turns(w, &w->flush, w->conf->budget)) {
+        ngx_post_event(ev, &ngx_posted_next_events);
+        return;
     }
 
     ngx_im_send_relieve(w);

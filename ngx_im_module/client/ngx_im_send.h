@@ -73,6 +73,13 @@ ngx_int_t ngx_im_send_move(ngx_im_session_t *s, im_sub_t *sub);
 ngx_int_t ngx_im_send_log(ngx_im_worker_t *w, im_log_t *log, im_str_t frame,
     uint64_t seq);
 
+/*
+ * Sends to at most n followers of logs that are behind.  Logs without any leave
+ * their list; 1: all did.
+ */
+ngx_uint_t ngx_im_send_turns(ngx_im_worker_t *w, im_list_t *logs,
+    ngx_uint_t n);
+
 /* Sends what this session lacks, as far as its socket takes it. */
 void ngx_im_send_session(ngx_im_session_t *s);
 

@@ -90,6 +90,7 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
     record.users = im_str_set(sync->users.len > 0 ? sync->users.data
                               : (u_char *) "", sync->users.len);
     record.sessions = w->nsessions;
+    record.addresses = w->hosts.count;
     record.topics = w->hub.topics.count;
     record.subs = w->hub.nsubs;
     record.draining = w->draining;

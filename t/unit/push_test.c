@@ -36,6 +36,7 @@ random_envelope(random_t *r, im_envelope_t *e)
     e->kind = (uint8_t) random_below(r, 2);
     e->type = (uint8_t) random_below(r, 3);
     e->operation = (int32_t) random_below(r, UINT32_MAX);
+    e->speed = random_below(r, 2) * random_below(r, UINT32_MAX);
     e->time = (uint64_t) random_below(r, UINT32_MAX) << 12;
     e->id = random_str(r, IM_PUSH_MAX_ID);
     e->user = random_str(r, 255);
@@ -53,6 +54,7 @@ assert_envelope(const im_envelope_t *a, const im_envelope_t *e)
     assert_int_equal(a->kind, e->kind);
     assert_int_equal(a->type, e->type);
     assert_int_equal(a->operation, e->operation);
+    assert_int_equal(a->speed, e->speed);
     assert_true(a->time == e->time);
     assert_true(im_str_eq(a->id, e->id));
     assert_true(im_str_eq(a->user, e->user));
@@ -101,6 +103,16 @@ test_bytes(void **state)
 
     assert_true(im_str_eq(im_buf_str(&b),
                           im_str_set(wanted, sizeof(wanted) - 1)));
+
+    /* only a push with a speed is longer than before */
+
+    e.speed = 0x01020304;
+    im_buf_reset(&b, 1024);
+    im_envelope_encode(&b, &e);
+
+    assert_int_equal(b.len, sizeof(wanted) - 1 + 4);
+    assert_memory_equal(b.data, wanted, sizeof(wanted) - 1);
+    assert_memory_equal(b.data + sizeof(wanted) - 1, "\x01\x02\x03\x04", 4);
 
     im_buf_cleanup(&b);
 }

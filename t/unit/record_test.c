@@ -54,6 +54,7 @@ test_whole(void **state)
     record.topics = 1234567890123;
     record.subs = 7;
     record.draining = 1;
+    record.addresses = 3;
 
     encode();
     assert_false(b.failed);
@@ -67,6 +68,7 @@ test_whole(void **state)
     test_str(*value("topics"), "1234567890123");
     test_str(*value("subs"), "7");
     test_str(*value("draining"), "1");
+    test_str(*value("addresses"), "3");
 
     memset(&record, 0xa5, sizeof(im_record_t));
     im_record_decode(values, &record);

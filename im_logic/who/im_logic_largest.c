@@ -1,0 +1,151 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The largest rooms: names of the workers' records, then a count of each.
+ */
+
+#include "im_logic_largest.h"
+#include "im_logic_nodes.h"
+#include "im_board.h"
+#include "im_key.h"
+
+
+static im_str_t
+im_logic_largest_name(const im_hash_node_t *node)
+{
+    return ((const im_logic_largest_room_t *) node)->name;
+}
+
+
+static im_int_t
+im_logic_largest_add(im_logic_largest_t *largest, im_str_t name)
+{
+    im_logic_largest_room_t  *room;
+
+    room = im_daemon_alloc(largest->r, sizeof(im_logic_largest_room_t));
+    if (room == NULL) {
+        return IM_ERROR;
+    }
+
+    room->largest = largest;
+    room->name = im_daemon_copy(largest->r, name);
+
+    if (room->name.data == NULL) {
+        return IM_ERROR;
+    }
+
+    im_hash_add(&largest->names, &room->node);
+    largest->rooms[largest->n++] = room;
+
+    return IM_OK;
+}
+
+
+static im_int_t
+im_logic_largest_read(im_logic_largest_t *largest, im_str_t rooms,
+    im_logic_largest_match_pt match, im_str_t pattern)
+{
+    size_t     at;
+    uint64_t   followers;
+    im_str_t   name;
+    im_uint_t  n;
+
+    at = 0;
+
+    for (n = 0; im_board_decode(rooms, &at, &followers, &name) == IM_OK; n++) {
+        if ((pattern.len != 0 && !match(pattern, name))
+            || im_hash_find(&largest->names, name) != NULL)
+        {
+            continue;
+        }
+
+        if (largest->n == IM_LARGEST_MAX) {
+            largest->more = 1;
+
+        } else if (im_logic_largest_add(largest, name) != IM_OK) {
+            return IM_ERROR;
+        }
+    }
+
+    if (n == IM_BOARD_MAX) {
+        largest->more = 1;
+    }
+
+    return IM_OK;
+}
+
+
+static void
+im_logic_largest_replied(im_logic_largest_t *largest)
+{
+    if (--largest->left == 0) {
+        largest->handler(largest->failed ? NULL : largest, largest->data);
+    }
+}
+
+
+static void
+im_logic_largest_count_handler(const im_members_t *members, void *data)
+{
+    im_logic_largest_room_t  *room = data;
+
+    if (members != NULL) {
+        room->count = members->count;
+
+    } else {
+        room->largest->failed = 1;
+    }
+
+    im_logic_largest_replied(room->largest);
+}
+
+
+void
+im_logic_largest(im_daemon_request_t *r, im_logic_largest_match_pt match,
+    im_str_t pattern, im_logic_largest_pt handler, void *data)
+{
+    im_uint_t            i;
+    im_logic_t          *logic;
+    im_logic_largest_t  *largest;
+
+    logic = r->data;
+
+    largest = im_daemon_alloc(r, sizeof(im_logic_largest_t));
+
+    if (largest != NULL) {
+        largest->rooms = im_daemon_alloc(r, IM_LARGEST_MAX * sizeof(void *));
+    }
+
+    if (largest == NULL || largest->rooms == NULL
+        || im_logic_hash(r, &largest->names, im_logic_largest_name) != IM_OK)
+    {
+        handler(NULL, data);
+        return;
+    }
+
+    largest->r = r;
+    largest->handler = handler;
+    largest->data = data;
+
+    for (i = 0; i < logic->nodes->nworkers; i++) {
+        if (im_logic_largest_read(largest, logic->nodes->workers[i]->rooms,
+                                  match, pattern)
+            != IM_OK)
+        {
+            handler(NULL, data);
+            return;
+        }
+    }
+
+    /* one more, so that it doesn't finish before all are asked */
+    largest->left = largest->n + 1;
+
+    for (i = 0; i < largest->n; i++) {
+        im_logic_members(logic, im_logic_topic(r, im_topic_room,
+                                               largest->rooms[i]->name),
+                         IM_LINK_MEMBERS_COUNTS,
+                         im_logic_largest_count_handler, largest->rooms[i]);
+    }
+
+    im_logic_largest_replied(largest);
+}

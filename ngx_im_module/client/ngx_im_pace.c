@@ -1,0 +1,127 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Paced output: logs wait in worker->paced until they are due, and some of
+ * their followers get theirs each time that the timer fires.
+ *
+ * A follower that gets something else meanwhile gets this with it, as one send
+ * costs less than two.
+ */
+
+#include "ngx_im_pace.h"
+#include "ngx_im_send.h"
+
+
+#define NGX_IM_PACE_EACH  10         /* ms */
+
+
+/* Its next flush is like that of any log. */
+static void
+ngx_im_pace_end(ngx_im_worker_t *w, im_log_t *log)
+{
+    log->rate = 0;
+    log->due = 0;
+
+    if (!im_list_empty(&log->link)) {
+        im_list_remove(&log->link);
+        im_list_insert_tail(&w->flush, &log->link);
+    }
+}
+
+
+void
+ngx_im_pace_topic(ngx_im_worker_t *w, im_topic_t *topic, ngx_uint_t batch,
+    ngx_uint_t speed)
+{
+    uint32_t   now;
+    im_log_t  *log;
+
+    now = (uint32_t) ngx_current_msec;
+
+    for (log = topic->logs; log; log = log->next) {
+
+        if (batch == 0 && speed == 0) {
+            if (log->rate != 0 || log->due != 0) {
+                ngx_im_pace_end(w, log);
+            }
+
+            continue;
+        }
+
+        if (im_list_empty(&log->link)) {
+            log->due = now + (uint32_t) batch;
+            log->due += log->due == 0;
+        }
+
+        log->rate = (uint32_t) speed;
+    }
+
+    if ((batch != 0 || speed != 0) && !w->pace_event.timer_set) {
+        ngx_add_timer(&w->pace_event, NGX_IM_PACE_EACH);
+    }
+}
+
+
+/* due says up to when its followers had their turns; log may end. */
+static void
+ngx_im_pace_some(ngx_im_worker_t *w, im_log_t *log, uint32_t now)
+{
+    uint64_t   n;
+    im_list_t  alone;
+
+    n = (uint64_t) (now - log->due) * log->rate / 1000;
+
+    if (n == 0) {
+        return;
+    }
+
+    log->due += (uint32_t) (n * 1000 / log->rate);
+    log->due += log->due == 0;
+
+    im_list_init(&alone);
+    im_list_remove(&log->link);
+    im_list_insert_tail(&alone, &log->link);
+
+    if (!ngx_im_send_turns(w, &alone, ngx_min(n, w->conf->budget))) {
+        im_list_splice(&w->paced, &alone);
+    }
+}
+
+
+/* A log that has become long does not wait. */
+void
+ngx_im_pace_handler(ngx_event_t *ev)
+{
+    uint32_t          now;
+    im_log_t         *log;
+    im_list_t         logs;
+    ngx_im_worker_t  *w;
+
+    w = ev->data;
+    now = (uint32_t) ngx_current_msec;
+
+    im_list_init(&logs);
+    im_list_splice(&logs, &w->paced);
+
+    while (!im_list_empty(&logs)) {
+        log = im_list_data(im_list_first(&logs), im_log_t, link);
+
+        im_list_remove(&log->link);
+        im_list_insert_tail(&w->paced, &log->link);
+
+        if (log->bytes > w->conf->log_bytes
+            || (log->rate == 0 && (int32_t) (now - log->due) >= 0))
+        {
+            ngx_im_pace_end(w, log);
+
+        } else if (log->rate != 0) {
+            ngx_im_pace_some(w, log, now);
+        }
+    }
+
+    if (!im_list_empty(&w->paced)) {
+        ngx_add_timer(ev, NGX_IM_PACE_EACH);
+    }
+
+    ngx_im_send_flush(w);
+}
