@@ -318,6 +318,27 @@ static const ngx_im_check_pt  ngx_im_checks[] = {
 };
 
 
+/* Of settings that are a server's: what is about locations doesn't count. */
+static ngx_int_t
+ngx_im_check_listens(ngx_conf_t *cf, ngx_im_main_conf_t *imcf)
+{
+    ngx_uint_t         i;
+    ngx_im_listen_t  **listens;
+
+    listens = imcf->listens.elts;
+
+    for (i = 0; i < imcf->listens.nelts; i++) {
+        if (ngx_im_server_names(cf, imcf, listens[i]->conf->cscf) != NGX_OK
+            || ngx_im_check_questions(cf, listens[i]->conf) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_im_check(ngx_conf_t *cf, ngx_im_main_conf_t *imcf)
 {
@@ -325,6 +346,10 @@ ngx_im_check(ngx_conf_t *cf, ngx_im_main_conf_t *imcf)
     ngx_im_loc_conf_t   **comets;
 
     imcf->rewrite = ngx_im_check_module(cf, "ngx_http_rewrite_module");
+
+    if (ngx_im_check_listens(cf, imcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     comets = imcf->comets.elts;
 

@@ -13,6 +13,7 @@
 #include "ngx_im_emulation.h"
 #include "ngx_im_hooks.h"
 #include "ngx_im_jwt_key.h"
+#include "ngx_im_listen.h"
 #include "ngx_im_option.h"
 #include "ngx_im_reserve.h"
 #include "im_header.h"
@@ -1002,6 +1003,13 @@ static ngx_command_t  ngx_im_commands[] = {
       0,
       NULL },
 
+    { ngx_string("im_listen"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_2MORE,
+      ngx_im_listen,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("im_auth"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_im_auth,
@@ -1185,16 +1193,6 @@ ngx_im_add_variables(ngx_conf_t *cf)
 }
 
 
-static ngx_int_t
-ngx_im_postconfiguration(ngx_conf_t *cf)
-{
-    ngx_im_guard_init();
-
-    return ngx_im_check(cf, ngx_http_conf_get_module_main_conf(cf,
-                                                               ngx_im_module));
-}
-
-
 static void
 ngx_im_rules_free(void *data)
 {
@@ -1228,7 +1226,10 @@ ngx_im_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    if (ngx_array_init(&imcf->comets, cf->pool, 4, sizeof(void *)) != NGX_OK) {
+    if (ngx_array_init(&imcf->comets, cf->pool, 4, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&imcf->listens, cf->pool, 1, sizeof(void *))
+           != NGX_OK)
+    {
         return NULL;
     }
 
@@ -1316,6 +1317,15 @@ ngx_im_create_loc_conf(ngx_conf_t *cf)
 }
 
 
+/* Where sessions with these settings begin, for messages. */
+static const char *
+ngx_im_directive(ngx_im_loc_conf_t *conf)
+{
+    return conf->clcf->handler == ngx_im_handshake_handler ? "im_comet"
+                                                           : "im_listen ...";
+}
+
+
 static char *
 ngx_im_check_topics(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 {
@@ -1325,15 +1335,15 @@ ngx_im_check_topics(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
     imcf->enabled = 1;
 
     if (imcf->redis.link.nseeds == 0) {
-        return ngx_im_refuse(cf, "\"im_comet protocol=%s\" needs Redis: add "
+        return ngx_im_refuse(cf, "\"%s protocol=%s\" needs Redis: add "
                              "\"im_redis 127.0.0.1:6379;\" to http{}",
-                             conf->proto->name);
+                             ngx_im_directive(conf), conf->proto->name);
     }
 
     if (imcf->rules.nrooms == 0) {
-        return ngx_im_refuse(cf, "\"im_comet protocol=%s\" has no room to "
+        return ngx_im_refuse(cf, "\"%s protocol=%s\" has no room to "
                              "join: add \"im_room * history=0;\" to http{}",
-                             conf->proto->name);
+                             ngx_im_directive(conf), conf->proto->name);
     }
 
     if (conf->auth == NGX_IM_AUTH_TOKEN && conf->connect.len == 0) {
@@ -1393,21 +1403,11 @@ ngx_im_proto_defaults(ngx_im_loc_conf_t *conf)
 }
 
 
+/* The settings of sessions, wherever they begin. */
 static char *
-ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
+ngx_im_check_settings(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 {
-    ngx_im_loc_conf_t  **comet;
-
-    conf->main = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
     conf->grace = conf->refresh / 1000;
-    conf->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    conf->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
-
-    if (conf->clcf->handler != ngx_im_handshake_handler) {
-        return ngx_im_refuse(cf, "\"im_comet protocol=%s\" shares its location "
-                             "with proxy_pass or the like: give it a location "
-                             "of its own", conf->proto->name);
-    }
 
     if (!ngx_im_asks(conf)) {
         conf->forward = NULL;
@@ -1420,6 +1420,25 @@ ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
                              "than the interval %M ms", conf->pong, conf->ping);
     }
 
+    return conf->proto->topics ? ngx_im_check_topics(cf, conf) : NGX_CONF_OK;
+}
+
+
+static char *
+ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
+{
+    ngx_im_loc_conf_t  **comet;
+
+    conf->main = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
+    conf->clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    conf->cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+
+    if (conf->clcf->handler != ngx_im_handshake_handler) {
+        return ngx_im_refuse(cf, "\"im_comet protocol=%s\" shares its location "
+                             "with proxy_pass or the like: give it a location "
+                             "of its own", conf->proto->name);
+    }
+
     comet = ngx_array_push(&conf->main->comets);
     if (comet == NULL) {
         return NGX_CONF_ERROR;
@@ -1427,7 +1446,7 @@ ngx_im_check_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 
     *comet = conf;
 
-    return conf->proto->topics ? ngx_im_check_topics(cf, conf) : NGX_CONF_OK;
+    return ngx_im_check_settings(cf, conf);
 }
 
 
@@ -1584,6 +1603,30 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 }
 
 
+static ngx_int_t
+ngx_im_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_uint_t            i;
+    ngx_im_listen_t     **listens;
+    ngx_im_main_conf_t   *imcf;
+
+    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_im_module);
+    listens = imcf->listens.elts;
+
+    for (i = 0; i < imcf->listens.nelts; i++) {
+        if (ngx_im_listen_conf(cf, listens[i]) != NGX_CONF_OK
+            || ngx_im_check_settings(cf, listens[i]->conf) != NGX_CONF_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_im_guard_init();
+
+    return ngx_im_check(cf, imcf);
+}
+
+
 static ngx_http_module_t  ngx_im_module_ctx = {
     ngx_im_add_variables,          /* preconfiguration */
     ngx_im_postconfiguration,      /* postconfiguration */
@@ -1613,7 +1656,9 @@ ngx_im_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    if (ngx_im_zone_bequeath(cycle, imcf) != NGX_OK) {
+    if (ngx_im_zone_bequeath(cycle, imcf) != NGX_OK
+        || ngx_im_listen_check(cycle) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

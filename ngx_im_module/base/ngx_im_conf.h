@@ -117,6 +117,7 @@ typedef struct {
     ngx_uint_t           budget;               /* sessions a turn of a flush */
     ngx_msec_t           drain;
     ngx_array_t          comets;         /* locations, by pointer */
+    ngx_array_t          listens;        /* of ngx_im_listen_t * */
     ngx_array_t          server_names;   /* regular expressions */
     ngx_module_t        *rewrite;        /* nginx's, or NULL */
     ngx_array_t         *jwt_keys;       /* of ngx_im_jwt_source_t *, or NULL */
@@ -168,6 +169,27 @@ typedef struct {
     ngx_http_core_loc_conf_t *clcf;
     ngx_http_core_srv_conf_t *cscf;
 } ngx_im_loc_conf_t;
+
+
+/* im_listen: sockets whose sessions begin without a request. */
+typedef struct {
+    ngx_http_addr_conf_t addr;           /* for nginx's TLS: its server */
+    ngx_im_loc_conf_t   *conf;           /* the server's, with its protocol */
+    const im_proto_t    *proto;
+    const im_transport_t *transport;
+    ngx_str_t            text;           /* as it is configured, and where */
+    ngx_str_t            file;
+    ngx_uint_t           line;
+    ngx_str_t            protocol;
+    ngx_addr_t          *addrs;
+    ngx_uint_t           naddrs;
+    ngx_uint_t           ssl;
+    ngx_uint_t           backlog;
+    ngx_uint_t           rcvbuf;
+    ngx_uint_t           sndbuf;
+    ngx_uint_t           reuseport;
+    ngx_uint_t           ipv6only;
+} ngx_im_listen_t;
 
 
 extern ngx_module_t  ngx_im_module;

@@ -8,6 +8,7 @@
  */
 
 #include "ngx_im_admit.h"
+#include "ngx_im_follow.h"
 #include "ngx_im_reserve.h"
 
 
@@ -227,6 +228,17 @@ ngx_im_admit_place(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
     }
 
     return NGX_OK;
+}
+
+
+const char *
+ngx_im_admit_unready(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf)
+{
+    if (w->draining || ngx_exiting || ngx_terminate) {
+        return "this worker ends";
+    }
+
+    return ilcf->proto->topics ? ngx_im_follow_unready(w) : NULL;
 }
 
 

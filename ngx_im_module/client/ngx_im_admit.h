@@ -19,6 +19,9 @@ typedef struct {
 } ngx_im_place_t;
 
 
+/* Why this worker takes no session now, static text; NULL: it does. */
+const char *ngx_im_admit_unready(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf);
+
 /*
  * Takes a place.  Where a pool of the worker is short, the oldest place of the
  * address that holds most goes for it, if that is another address.  Else the

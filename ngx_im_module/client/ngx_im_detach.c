@@ -200,6 +200,37 @@ ngx_im_detach_connection(ngx_connection_t *c)
 }
 
 
+void
+ngx_im_detach_run(ngx_im_session_t *s, im_str_t first, im_str_t early)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    c->data = s;
+    c->idle = 1;
+    c->log->action = "in a session";
+
+    ngx_im_detach_connection(c);
+
+    c->read->handler = ngx_im_recv_handler;
+    c->write->handler = ngx_im_send_handler;
+
+    if (s->phase >= NGX_IM_ENDING) {
+        return;
+    }
+
+    if (ngx_tcp_nodelay(c) != NGX_OK
+        || ngx_handle_read_event(c->read, 0) != NGX_OK)
+    {
+        ngx_im_session_close(s, IM_REASON_LOST, "socket error");
+        return;
+    }
+
+    ngx_im_recv_start(s, first, early);
+}
+
+
 /* A copy of what came with the request, and of bytes that came behind it. */
 static u_char *
 ngx_im_detach_copy(ngx_http_request_t *r, im_str_t *first, im_str_t *early)
@@ -239,25 +270,14 @@ ngx_im_detach(ngx_http_request_t *r, ngx_im_session_t *s, im_str_t first)
     ngx_http_free_request(r, 0);
 
     c->destroyed = 0;
-    c->data = s;
-    c->idle = 1;
-    c->log->action = "in a session";
 
     ngx_im_detach_buffers(c, hc);
 
-    ngx_im_detach_connection(c);
-
-    c->read->handler = ngx_im_recv_handler;
-    c->write->handler = ngx_im_send_handler;
-
-    if (copy == NULL || ngx_tcp_nodelay(c) != NGX_OK
-        || ngx_handle_read_event(c->read, 0) != NGX_OK)
-    {
-        ngx_im_session_close(s, IM_REASON_LOST, "no memory or socket error");
-
-    } else {
-        ngx_im_recv_start(s, first, early);
+    if (copy == NULL) {
+        ngx_im_session_close(s, IM_REASON_LOST, "no memory");
     }
+
+    ngx_im_detach_run(s, first, early);
 
     im_free(copy);
 }

@@ -25,4 +25,11 @@ ngx_int_t ngx_im_detach_head(ngx_http_request_t *r, const char *type,
 void ngx_im_detach_start(ngx_http_request_t *r, ngx_im_handshake_t *hs);
 
 
+/*
+ * The session has its connection: what came already is used, and then comes
+ * what the socket has.
+ */
+void ngx_im_detach_run(ngx_im_session_t *s, im_str_t first, im_str_t early);
+
+
 #endif /* NGX_IM_DETACH_H */

@@ -38,18 +38,9 @@ ngx_im_handshake_refuse(ngx_http_request_t *r, ngx_uint_t status,
 static ngx_int_t
 ngx_im_handshake_ready(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf)
 {
-    const char       *why;
-    ngx_im_worker_t  *w;
+    const char  *why;
 
-    w = ngx_im_worker;
-    why = NULL;
-
-    if (w->draining || ngx_exiting || ngx_terminate) {
-        why = "this worker ends";
-
-    } else if (ilcf->proto->topics) {
-        why = ngx_im_follow_unready(w);
-    }
+    why = ngx_im_admit_unready(ngx_im_worker, ilcf);
 
     if (why == NULL) {
         return NGX_DECLINED;

@@ -720,6 +720,7 @@ my %Verbs = (
     garbage     => sub { $_[0]->garbage(fill($_[1])) },
     half        => sub { shutdown $_[0]->{socket}, 1 },
     connect     => \&client_connect,
+    login       => \&client_login,
     packet      => \&client_packet,
     recv_packet => \&client_recv_packet,
     pushed      => \&client_pushed,
@@ -837,7 +838,7 @@ sub run_step {
     $arg = '' unless defined $arg;
 
     return $code->($who, $arg)
-        if $verb =~ /\A(?:open|connect|get|post|refused|burst|many|rated)\z/;
+        if $verb =~ /\A(?:open|connect|login|get|post|refused|burst|many|rated)\z/;
 
     my $client = $Clients{$who} or die "$who is not open\n";
 
@@ -1031,6 +1032,29 @@ sub client_connect {
     $Clients{$who}{bare} = 1;
 
     return 1;
+}
+
+
+# ARGUMENTS of connect, and the body of auth: again while it is hung up on
+sub client_login {
+    my ($who, $arg) = @_;
+    my ($where, $auth) = $arg =~ /\A(.*?) (\{.*)\z/ or die "WHERE BODY\n";
+    my $end = deadline();
+
+    while (Time::HiRes::time() < $end) {
+        if (eval { client_connect($who, $where) }) {
+            my $client = $Clients{$who};
+            $client->send_packet(Test::Im::Client::packet(7, $auth));
+            my $got = $client->next_packet($end);
+            return same_packet($client, $got, Test::Im::Client::packet(8, ''))
+                if defined $got;
+            $client->shut;
+        }
+
+        Time::HiRes::sleep(0.1);
+    }
+
+    die "no answer to auth\n";
 }
 
 

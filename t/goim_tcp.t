@@ -1,0 +1,279 @@
+# goim over TCP: im_listen.
+
+use lib 't/lib';
+use Test::Im;
+use Test::Nginx::Socket 'no_plan';
+
+master_on();
+workers(2);
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: packets over TCP, beside WebSocket
+--- http_config
+    im_room *     history=0;
+    im_broadcast  history=0;
+    im_auth mid;
+
+    server {
+        listen    127.0.0.1:$TEST_NGINX_IM_PORT2;
+        im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim backlog=64 sndbuf=64k;
+        im_listen 127.0.0.1:$TEST_NGINX_IM_TLS protocol=goim ssl reuseport;
+        ssl_certificate     $TEST_NGINX_IM_CERT;
+        ssl_certificate_key $TEST_NGINX_IM_KEY;
+        location / { return 200 "http\n"; }
+    }
+--- config
+    location = /sub { im_comet protocol=goim; }
+    location /im/   { fastcgi_pass im_logic; include im_params; }
+--- services: redis logic job
+--- websocket
+a: login :$TEST_NGINX_IM_HTTP2 {"mid":123,"key":"a","room_id":"live://1","accepts":[1000]}
+b: login tls :$TEST_NGINX_IM_TLS {"mid":123,"room_id":"live://1","accepts":[1000]}
+c: open /sub
+c: packet 7,1,1 {"mid":123,"room_id":"live://1","accepts":[1000]}
+c: recv_packet 8,1,1
+a: heartbeat 3
+b: heartbeat 3
+http: POST /im/push?user=123&operation=1000 200 (Content-Type: text/plain) mid
+a: pushed 1000 mid
+b: pushed 1000 mid
+c: pushed 1000 mid
+http: POST /im/push?room=live://1&operation=9 200 (Content-Type: text/plain) room
+a: pushed 9 room
+b: pushed 9 room
+c: pushed 9 room
+http: POST /im/push?all=1&operation=1000 200 (Content-Type: text/plain) all
+http: POST /im/push?key=a&operation=1000 200 (Content-Type: text/plain) key
+b: pushed 1000 all
+c: pushed 1000 all
+a: pushed_set 1000 all || 1000 key
+
+# several packets in a read, and a packet in several
+a: raw 00000010001000010000000200000001 00000013001000010000000e00000002 312c32 0000001000100001000003e800000003 00
+a: recv_packet 3,1,1 \x00\x00\x00\x03
+a: recv_packet 15,1,2 1,2
+a: recv_packet 1000,1,3
+a: raw 0000
+a: raw 10001000
+a: raw 010000000200000004
+a: recv_packet 3,1,4 \x00\x00\x00\x03
+
+# op 9 has nothing to send here; a length below 16 has no body
+a: packet 9,1,5
+a: packet l0 1,1,6
+a: recv_packet 1,1,6
+
+# the end of one without a word
+a: packet h17 2,1,1
+a: eof
+d: connect :$TEST_NGINX_IM_HTTP2
+d: raw 00001011
+d: eof
+e: connect :$TEST_NGINX_IM_HTTP2
+e: packet 7,1,1 []
+e: eof
+f: connect tls :$TEST_NGINX_IM_TLS
+f: packet 7,1,1 {"key":"a\n"}
+f: eof
+http: :$TEST_NGINX_IM_PORT2 GET / 200 => http
+b: heartbeat 2
+log: session ended: client: 127.0.0.1, user: "123", protocol: goim, transport: tcp, .*code: 1008, why: header of the packet
+--- no_error_log
+[error]
+
+
+
+=== TEST 2: the time-outs: no auth, and silence
+--- http_config
+    im_room *  history=0;
+    im_limit auth_timeout=1s;
+    im_ping 1s timeout=2s;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim;
+--- config
+    location /im/   { fastcgi_pass im_logic; include im_params; }
+--- services: redis logic job
+--- websocket
+a: login :$TEST_NGINX_IM_HTTP2 {}
+b: connect :$TEST_NGINX_IM_HTTP2
+b: packet 2,1,1
+b: eof
+a: eof
+log: code: 1008, why: no first frame in time
+log: why: no answer to ping
+--- no_error_log
+[error]
+
+
+
+=== TEST 3: what an address may have
+--- http_config
+    im_room *  history=0;
+    im_per_address sessions=2 pending=1 handshakes=0;
+
+    server {
+        im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim;
+    }
+--- config
+    location /im/   { fastcgi_pass im_logic; include im_params; }
+--- services: redis logic job
+--- websocket
+a: login :$TEST_NGINX_IM_HTTP2 {}
+b: connect :$TEST_NGINX_IM_HTTP2
+b: packet 2,1,1
+c: connect :$TEST_NGINX_IM_HTTP2
+c: gone
+log: connection refused
+b: packet 7,1,1 {}
+b: recv_packet 8,1,1
+d: connect :$TEST_NGINX_IM_HTTP2
+d: gone
+e: login from=127.0.0.2 :$TEST_NGINX_IM_HTTP2 {}
+a: heartbeat 0
+--- no_error_log
+[error]
+
+
+
+=== TEST 4: reload: those that are there end, and new ones come to the new workers
+--- http_config
+    im_room *  history=0;
+    im_auth mid;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_PORT2 protocol=goim reuseport;
+--- config
+    location /im/   { fastcgi_pass im_logic; include im_params; }
+--- services: redis logic job
+--- websocket
+a: login :$TEST_NGINX_IM_HTTP2 {"mid":1,"accepts":[1]}
+b: login :$TEST_NGINX_IM_PORT2 {"mid":1,"accepts":[1]}
+http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) before
+a: pushed 1 before
+b: pushed 1 before
+reload:
+a: eof
+b: eof
+a: login :$TEST_NGINX_IM_HTTP2 {"mid":1,"accepts":[1]}
+b: login :$TEST_NGINX_IM_PORT2 {"mid":1,"accepts":[1]}
+http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) after
+a: pushed 1 after
+b: pushed 1 after
+log: code: 1012, why: worker ends
+--- no_error_log
+[error]
+
+
+
+=== TEST 5: a backend is asked at a location of the server
+--- http_config
+    im_room *  history=0;
+
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_PORT2;
+        location = /who { return 200 '{"code":0,"data":{"user":"7"}}'; }
+    }
+    server {
+        im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim;
+        im_auth token;
+        im_connect /who;
+        location = /who { internal; proxy_pass http://127.0.0.1:$TEST_NGINX_IM_PORT2; }
+    }
+--- config
+    location /im/   { fastcgi_pass im_logic; include im_params; }
+--- services: redis logic job
+--- websocket
+a: login :$TEST_NGINX_IM_HTTP2 {"mid":8,"accepts":[1]}
+http: POST /im/push?user=7&operation=1 200 (Content-Type: text/plain) 7
+a: pushed 1 7
+--- no_error_log
+[error]
+
+
+
+=== TEST 6: the address of a listen
+--- http_config
+    im_room * history=0;
+    im_listen 127.0.0.1:$TEST_NGINX_SERVER_PORT protocol=goim;
+--- config
+    location = /x { return 200; }
+--- must_die
+--- error_log eval
+qr/im_listen: "127.0.0.1:\d+" in \S+:\d+ can't have the address of another listen, "[^"]+": give it a port of its own/
+
+
+
+=== TEST 7: twice
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room * history=0;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim;
+    im_listen *:$TEST_NGINX_IM_HTTP2 protocol=goim;
+--- config
+    location = /x { return 200; }
+--- must_die
+--- error_log eval
+qr/can't have the address of another listen/
+
+
+
+=== TEST 8: another protocol
+--- http_config
+    im_room * history=0;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=im;
+--- config
+    location = /x { return 200; }
+--- must_die
+--- error_log
+im_listen: "protocol=im" can't be spoken over TCP alone: it must be protocol=goim
+
+
+
+=== TEST 9: no port
+--- http_config
+    im_room * history=0;
+    im_listen 127.0.0.1 protocol=goim;
+--- config
+    location = /x { return 200; }
+--- must_die
+--- error_log
+im_listen: "127.0.0.1" has no port
+
+
+
+=== TEST 10: ssl without a certificate
+--- http_config
+    im_room * history=0;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim ssl;
+--- config
+    location = /x { return 200; }
+--- must_die
+--- error_log
+needs the directives ssl_certificate and ssl_certificate_key of its server
+
+
+
+=== TEST 11: an unknown word
+--- http_config
+    im_room * history=0;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim http2;
+--- config
+    location = /x { return 200; }
+--- must_die
+--- error_log
+im_listen: "http2" is unknown; there are protocol= ssl
+
+
+
+=== TEST 12: no server that it asks
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room * history=0;
+    im_auth token;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim;
+--- config
+    location = /x { return 200; }
+--- must_die
+--- error_log
+"im_auth token" asks im_logic who a token is
