@@ -98,6 +98,9 @@ RULES = """
     im_room member:* history=20 ttl=1h presence publish=member;
     im_room user:*   history=20 ttl=1h presence join=user publish=user;
     im_room plain:*  history=0;
+    im_room open:*   history=5 ttl=1h presence publish=anyone join_leave=all
+                     history_for=anyone presence_for=anyone recovery=latest;
+    im_room *        history=50 ttl=1h presence publish=member namespace=none;
     im_room *        history=50 ttl=1h presence publish=member;
     im_inbox         history=20 ttl=1h;
     im_broadcast     history=20 ttl=1h;
@@ -193,8 +196,9 @@ class Fuzz:
     # conversations: lists of (opcode, payload)
 
     def room(self):
-        return self.r.choice(('1', '2', 'member:1', 'user:1', 'plain:1', '$x',
-                              'new:%d' % self.r.randrange(10**6), '#u1'))
+        return self.r.choice(('1', '2', 'member:1', 'user:1', 'plain:1', 'open:1',
+                              '$x', 'new:%d' % self.r.randrange(10**6),
+                              '#u1'))
 
     def jwt(self):
         r = self.r
@@ -469,7 +473,9 @@ class Fuzz:
         api = {'channel': room, 'channels': [room, '1'], 'user': user,
                'data': {'a': 1}, 'limit': 3, 'since': {'offset': 1},
                'client': 'x', 'commands': [{'publish': {'channel': room,
-                                                        'data': 1}}]}
+                                                        'data': 1}}],
+               'skip_history': self.chance(0.3),
+               'override': {'presence': {'value': False}}}
         account = {'UserName': 'n%d' % r.randrange(5), 'Password': 'secret7',
                    'Auth': TOKEN}
         choices = (
@@ -487,6 +493,7 @@ class Fuzz:
             ('POST', '/api/v1/pushRoom?rid=1&auth=' + TOKEN, {'msg': 'x'}),
             ('POST', '/api/v1/push?userId=u1&auth=' + TOKEN, {'msg': 'x'}),
             ('POST', '/api/v1/count', {'roomId': 1}),
+            ('POST', '/api', {'id': 1, 'method': 'publish', 'params': api}),
         ) + tuple(('POST', '/api/' + m, api) for m in (
             'publish', 'broadcast', 'subscribe', 'unsubscribe', 'disconnect',
             'refresh', 'presence', 'presence_stats', 'history',
@@ -507,8 +514,12 @@ class Fuzz:
                 ('text/plain', 'gzip', 'cross-site', 'http://a', 'null', '',
                  'x' * 2000, '100-continue', 'application/json; charset=x'))
 
-        return (method, path or b'/', headers,
-                b'' if body is None else self.json(body))
+        bytes = b'' if body is None else self.json(body)
+
+        if path == b'/api':
+            bytes *= r.randrange(1, 4)
+
+        return (method, path or b'/', headers, bytes)
 
     def http(self, port):
         s = socket.create_connection(('127.0.0.1', port), 5)
