@@ -10,6 +10,7 @@
 #include "im_emulation.h"
 #include "im_hash.h"
 #include "im_json.h"
+#include "im_proto_centrifuge.h"
 #include "im_push.h"
 
 
@@ -22,12 +23,18 @@ static const im_json_field_t  im_emulation_fields[] = {
 
 
 im_int_t
-im_emulation_decode(im_str_t body, im_buf_t *arena, im_emulation_t *e,
-    const char **why)
+im_emulation_decode(im_str_t type, im_str_t body, im_buf_t *arena,
+    im_emulation_t *e, const char **why)
 {
+    im_int_t  rc;
+
     memset(e, 0, sizeof(im_emulation_t));
 
-    if (im_json_decode(body, im_emulation_fields, 0, arena, e, why) != IM_OK) {
+    rc = im_str_eq(type, im_str_z(IM_EMULATION_BINARY))
+         ? im_centrifuge_emulation(body, e, why)
+         : im_json_decode(body, im_emulation_fields, 0, arena, e, why);
+
+    if (rc != IM_OK) {
         return IM_ERROR;
     }
 

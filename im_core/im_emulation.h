@@ -33,11 +33,14 @@ typedef struct {
 } im_emulation_t;
 
 
+/* The type of a body in Protobuf; others are JSON. */
+#define IM_EMULATION_BINARY  "application/octet-stream"
+
 /*
  * Decodes the body of a request.  IM_ERROR: *why is static text, or
  * im_json_no_memory.
  */
-im_int_t im_emulation_decode(im_str_t body, im_buf_t *arena,
+im_int_t im_emulation_decode(im_str_t type, im_str_t body, im_buf_t *arena,
     im_emulation_t *e, const char **why);
 
 void im_emulation_entry(im_buf_t *b, const im_emulation_t *e);

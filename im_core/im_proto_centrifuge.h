@@ -10,6 +10,7 @@
 
 
 #include "im_proto.h"
+#include "im_emulation.h"
 
 
 /* If a command has several methods, the first in this order counts. */
@@ -104,6 +105,11 @@ im_str_t im_centrifuge_channel(im_str_t topic, int *own);
 im_int_t im_centrifuge_moved(im_buf_t *b, const im_transport_t *transport,
     const im_subscribed_t *sub,
     void (*add)(im_buf_t *, const im_transport_t *, const im_reply_t *));
+
+
+/* A request in Protobuf.  IM_ERROR: *why is static text. */
+im_int_t im_centrifuge_emulation(im_str_t body, im_emulation_t *e,
+    const char **why);
 
 
 /* In JSON. */

@@ -17,6 +17,7 @@
 
 #include "im_proto_centrifuge.h"
 #include "im_proto_centrifuge.pb.h"
+#include "im_emulation.h"
 #include "im_json.h"
 #include "im_key.h"
 #include "im_utf8.h"
@@ -628,6 +629,34 @@ im_pb_decode(im_str_t *rest, int connected, im_buf_t *arena,
 }
 
 
+im_int_t
+im_centrifuge_emulation(im_str_t body, im_emulation_t *e, const char **why)
+{
+    u_char                  *p;
+    pb_istream_t             stream;
+    im_pb_EmulationRequest   request;
+
+    memset(&request, 0, sizeof(im_pb_EmulationRequest));
+
+    request.node.funcs.decode = im_pb_take;
+    request.node.arg = &e->node;
+    request.session.funcs.decode = im_pb_take;
+    request.session.arg = &e->session;
+    request.data.funcs.decode = im_pb_take;
+    request.data.arg = &e->data;
+
+    p = body.data;
+    stream = im_pb_stream(&p, body.len);
+
+    if (!im_pb_run(&stream, im_pb_EmulationRequest_fields, &request)) {
+        *why = stream.errmsg;
+        return IM_ERROR;
+    }
+
+    return IM_OK;
+}
+
+
 static bool
 im_pb_write(pb_ostream_t *stream, const pb_byte_t *buf, size_t len)
 {
@@ -1225,9 +1254,10 @@ const im_proto_t  im_proto_centrifuge_pb = {
     .encoding = "protobuf",
     .transports = IM_TRANSPORT_WEBSOCKET|IM_TRANSPORT_STREAM,
     .usual = IM_TRANSPORT_WEBSOCKET,
+    .first = { "cf_connect", NULL },
     .subprotocol = "centrifuge-protobuf",
     .args = im_pb_args,
-    .type = "application/octet-stream",
+    .type = IM_EMULATION_BINARY,
     .codes = im_centrifuge_codes,
     .forms = { [IM_FORM_PLAIN] = &im_pb_plain,
                [IM_FORM_POSITIONS] = &im_pb_plain,

@@ -174,6 +174,23 @@ im_proto_listed(const im_proto_t *proto, im_str_t list)
 
 
 const im_proto_t *
+im_proto_typed(const im_proto_t *proto, im_str_t type, im_transport_e kind)
+{
+    const im_proto_t *const  *v;
+
+    for (v = proto->variants; v != NULL && *v != NULL; v++) {
+        if ((*v)->type != NULL && ((*v)->transports & kind)
+            && im_str_eq(im_str_z((*v)->type), type))
+        {
+            return *v;
+        }
+    }
+
+    return proto;
+}
+
+
+const im_proto_t *
 im_proto_asked(const im_proto_t *proto,
     int (*has)(void *data, const im_arg_t *arg), void *data)
 {

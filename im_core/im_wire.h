@@ -41,6 +41,13 @@ void im_transport_names(im_buf_t *b, im_uint_t kinds);
 const im_proto_t *im_proto_listed(const im_proto_t *proto, im_str_t list);
 
 /*
+ * The row of a location's protocol for messages of a type, on a kind of
+ * transport.
+ */
+const im_proto_t *im_proto_typed(const im_proto_t *proto, im_str_t type,
+    im_transport_e kind);
+
+/*
  * The variant that a client asks for by an argument; NULL: none.  has says
  * whether the request has that argument with that value.
  */

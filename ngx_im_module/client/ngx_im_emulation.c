@@ -14,6 +14,7 @@
 #include "ngx_im_admit.h"
 #include "ngx_im_client.h"
 #include "ngx_im_cors.h"
+#include "ngx_im_stream.h"
 #include "im_json.h"
 #include "im_key.h"
 #include "im_link.h"
@@ -285,6 +286,7 @@ ngx_im_emulation_bytes(ngx_http_request_t *r, im_buf_t *b)
 static ngx_int_t
 ngx_im_emulation_body(ngx_http_request_t *r, im_buf_t *body, im_buf_t *arena)
 {
+    im_str_t            type;
     const char         *why;
     ngx_im_peer_t       peer;
     im_emulation_t      e;
@@ -305,7 +307,9 @@ ngx_im_emulation_body(ngx_http_request_t *r, im_buf_t *body, im_buf_t *arena)
     (void) ngx_im_budget_charge(ngx_im_worker, &peer, NGX_IM_COST_BYTE,
                                 body->len);
 
-    if (im_emulation_decode(im_buf_str(body), arena, &e, &why) != IM_OK) {
+    type = ngx_im_stream_type(r);
+
+    if (im_emulation_decode(type, im_buf_str(body), arena, &e, &why) != IM_OK) {
         return why == im_json_no_memory
                ? NGX_HTTP_INTERNAL_SERVER_ERROR
                : ngx_im_emulation_answer(r, NGX_HTTP_BAD_REQUEST, why);

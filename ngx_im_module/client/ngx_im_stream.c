@@ -167,6 +167,17 @@ static const ngx_im_refused_t  ngx_im_stream_long = {
 };
 
 
+im_str_t
+ngx_im_stream_type(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.content_type;
+
+    return h != NULL ? ngx_im_str(h->value) : im_str_set(NULL, 0);
+}
+
+
 const ngx_im_refused_t *
 ngx_im_stream_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
     ngx_im_handshake_t *hs)
@@ -174,7 +185,8 @@ ngx_im_stream_check(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
     ngx_uint_t       i;
     ngx_im_stream_t  st;
 
-    hs->proto = ilcf->proto;
+    hs->proto = im_proto_typed(ilcf->proto, ngx_im_stream_type(r),
+                               hs->transport->kind);
 
     st.request = r;
     st.conf = ilcf;

@@ -12,6 +12,9 @@
 #include "ngx_im_refused.h"
 
 
+/* Of the request's body; "" if it doesn't say. */
+im_str_t ngx_im_stream_type(ngx_http_request_t *r);
+
 /* NULL: the request is good, and hs has the protocol. */
 const ngx_im_refused_t *ngx_im_stream_check(ngx_http_request_t *r,
     ngx_im_loc_conf_t *ilcf, ngx_im_handshake_t *hs);

@@ -1248,7 +1248,9 @@ websocket('nginx quits', async (stack) => {
 
 http('pongs go the other way', async (stack) => {
     const a = await new Client(stack, '/ping').connect();
-    const pongs = () => posts.filter((body) => JSON.parse(body).data === '{}');
+    const pong = (body) => (binary ? Buffer.from(body).toString('hex')
+        .endsWith('1a0100') : JSON.parse(body).data === '{}');
+    const pongs = () => posts.filter(pong);
 
     posts.length = 0;
     await until(() => pongs().length >= 4);

@@ -13,17 +13,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void fuzz_body(im_str_t type, im_str_t body);
 static void fuzz_entry(const im_emulation_t *e);
 
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    u_char           id[16], text[IM_EMULATION_SESSION];
-    im_buf_t         arena;
-    im_str_t         body;
-    const char      *why;
-    im_emulation_t   e;
+    u_char    id[16], text[IM_EMULATION_SESSION];
+    im_str_t  body;
 
     static const im_emulation_keys_t  keys = { { { 1, 2 }, { 3, 4 } } };
 
@@ -37,9 +35,24 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
 
-    im_buf_init(&arena, body.len);
+    fuzz_body(im_str_set(NULL, 0), body);
+    fuzz_body(im_str_z(IM_EMULATION_BINARY), body);
 
-    if (im_emulation_decode(body, &arena, &e, &why) == IM_OK) {
+    return 0;
+}
+
+
+static void
+fuzz_body(im_str_t type, im_str_t body)
+{
+    im_buf_t         arena;
+    const char      *why;
+    im_emulation_t   e;
+
+    im_buf_init(&arena, body.len);
+    why = NULL;
+
+    if (im_emulation_decode(type, body, &arena, &e, &why) == IM_OK) {
         if (e.session.len == 0 || e.node.len == 0 || e.data.len > body.len) {
             abort();
         }
@@ -51,8 +64,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     im_buf_cleanup(&arena);
-
-    return 0;
 }
 
 

@@ -26,7 +26,8 @@ decode(const char *body, im_emulation_t *e, const char **why)
     *why = NULL;
 
     copy = copy_of(im_str_z(body));
-    rc = im_emulation_decode(copy, &arena, e, why);
+    rc = im_emulation_decode(im_str_z("application/json"), copy, &arena, e,
+                             why);
     free(copy.data);
 
     assert_true((rc == IM_OK) == (*why == NULL));
@@ -65,6 +66,50 @@ test_good(void **state)
     assert_int_equal(e.data.len, 0);
 
     im_buf_cleanup(&arena);
+}
+
+
+/* In Protobuf, as a client has sent it, and with faults. */
+static void
+test_binary(void **state)
+{
+    size_t           i;
+    im_str_t         body, copy;
+    const char      *why;
+    im_emulation_t   e;
+
+    static const struct {
+        im_str_t     body;
+        const char  *why;
+    } cases[] = {
+        { im_str("\x12\x01s\x1a\x01\x00"), "no node" },
+        { im_str("\x0a\x01n\x1a\x01\x00"), "no session" },
+        { im_str("\x0a\x01n\x12\x02s"), "parent stream too short" },
+        { im_str("\x08\x01\x12\x01s"), "wrong wire type" },
+        { im_str("{}"), "invalid wire_type" },
+        { im_str(""), "no session" }
+    };
+
+    (void) state;
+
+    body = im_str_z(IM_EMULATION_BINARY);
+
+    copy = copy_of(im_str_set("\x0a\x01n\x12\x01s\x1a\x0b\x0a\x08\x03\x4a\x06"
+                              "\x0a\x04test", 19));
+    assert_int_equal(im_emulation_decode(body, copy, &arena, &e, &why), IM_OK);
+    test_str(e.node, "n");
+    test_str(e.session, "s");
+    assert_int_equal(e.data.len, 11);
+    assert_ptr_equal(e.data.data, copy.data + 8);
+    free(copy.data);
+
+    for (i = 0; i < test_count(cases); i++) {
+        copy = copy_of(cases[i].body);
+        assert_int_equal(im_emulation_decode(body, copy, &arena, &e, &why),
+                         IM_ERROR);
+        assert_string_equal(why, cases[i].why);
+        free(copy.data);
+    }
 }
 
 
@@ -224,6 +269,7 @@ test_entry(void **state)
 
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_good),
+    alloc_test(test_binary),
     alloc_test(test_bad),
     alloc_test(test_no_memory),
     alloc_test(test_session),

@@ -53,7 +53,8 @@ test_variants(void **state)
     static const im_arg_t  args[] = { { "format", "b" }, { NULL, NULL } };
 
     static const im_proto_t  b = {
-        .name = "a", .subprotocol = "a-b", .args = args
+        .name = "a", .subprotocol = "a-b", .args = args, .type = "x/b",
+        .transports = IM_TRANSPORT_STREAM
     };
 
     static const im_proto_t *const  variants[] = { &b, NULL };
@@ -71,6 +72,14 @@ test_variants(void **state)
     assert_null(im_proto_listed(&a, im_str_z("")));
     assert_null(im_proto_listed(&im_proto_echo, im_str_z("a-a")));
 
+    assert_ptr_equal(im_proto_typed(&a, im_str_z("x/b"), IM_TRANSPORT_STREAM),
+                     &b);
+    assert_ptr_equal(im_proto_typed(&a, im_str_z("x/b"), IM_TRANSPORT_SSE),
+                     &a);
+    assert_ptr_equal(im_proto_typed(&a, im_str_z("x/b;"), IM_TRANSPORT_STREAM),
+                     &a);
+    assert_ptr_equal(im_proto_typed(&a, im_str_z(""), IM_TRANSPORT_STREAM),
+                     &a);
     assert_ptr_equal(im_proto_asked(&a, has, "format"), &b);
     assert_null(im_proto_asked(&a, has, "other"));
     assert_null(im_proto_asked(&im_proto_echo, has, "format"));
