@@ -72,9 +72,7 @@ http: OPTIONS /pages 204 (Origin: https://evil.example) => (?i)Access-Control-Al
 --- config
     location = /emulation { im_emulation; }
 --- websocket
-same: 30 POST /emulation {} => 4-6 no session
-http: POST /emulation 429 {} => (?i)Retry-After: \d+
-http: POST /emulation 429 {} => 429: im_per_address frames=
+until: POST /emulation {} => 429: im_per_address frames=
 --- no_error_log
 [alert]
 
@@ -86,8 +84,9 @@ http: POST /emulation 429 {} => 429: im_per_address frames=
 --- config
     location = /emulation { im_emulation; }
 --- websocket
-http: POST /emulation 400 {"data":"FILL(20000)"}
+http: POST /emulation 400 {"data":"FILL(60000)"}
 http: POST /emulation 429 {} => 429: im_per_address bytes=
+http: POST /emulation 429 {} => (?i)Retry-After: \d+
 --- no_error_log
 [alert]
 
@@ -324,6 +323,43 @@ elapsed: 1
 --- websocket
 log: clients of location "/stream" send what they have to say to a location of im_emulation, and there is none: add "location = /emulation \{ im_emulation; \}"
 logged: 1 im_emulation
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 15: a stream over HTTP/2: the same, and what was held goes on
+--- http_config
+    im_room open  history=10 ttl=1h publish=member;
+--- config
+    listen 127.0.0.1:$TEST_NGINX_IM_PORT2 http2;
+    location = /stream {
+        im_comet protocol=centrifuge transport=http_stream;
+        im_auth none;
+        im_connect /im_connect;
+    }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+    location = /emulation { im_emulation; }
+--- websocket
+a: post h2 :$TEST_NGINX_IM_PORT2 /stream << {"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"open"}}
+a: like "session":"(?<session>[0-9a-f]{64})","node":"(?<node>[0-9a-f-]{36})"
+a: like ^\{"id":2,
+pause: logic
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":3,\"publish\":{\"channel\":\"open\",\"data\":3}}"}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":4,\"unsubscribe\":{\"channel\":\"open\"}}"}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":5,\"unsubscribe\":{\"channel\":\"open\"}}"}
+resume: logic
+a: upto ^\{"id":3,"publish":\{\}\}
+a: recv {"id":4,"unsubscribe":{}}
+a: recv {"id":5,"unsubscribe":{}}
+http: POST /emulation 204 {"session":"$session","node":"$node","data":"{\"id\":6,\"connect\":{}}"}
+a: like ^\{"push":\{"disconnect":\{"code":3501,
 --- no_error_log
 [error]
 [alert]
