@@ -277,3 +277,82 @@ im_listen: "http2" is unknown; there are protocol= ssl
 --- must_die
 --- error_log
 "im_auth token" asks im_logic who a token is
+
+
+
+=== TEST 13: operations change while a client does not read: nothing is lost or out of order
+--- http_config
+    im_room *  history=0;
+    im_auth mid;
+    im_limit topic_log=4m;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim sndbuf=64k;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_TLS protocol=goim sndbuf=64k ssl;
+--- config
+    ssl_certificate     $TEST_NGINX_IM_CERT;
+    ssl_certificate_key $TEST_NGINX_IM_KEY;
+    location /im/   { fastcgi_pass im_logic; include im_params; }
+--- services: redis logic job
+--- websocket
+a: login :$TEST_NGINX_IM_HTTP2 {"mid":1,"accepts":[1]}
+b: login tls :$TEST_NGINX_IM_TLS {"mid":1,"accepts":[1]}
+http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) 1FILL(200000)
+http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) 2FILL(200000)
+http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) 3FILL(200000)
+http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) 4FILL(200000)
+c: login :$TEST_NGINX_IM_HTTP2 {"mid":1,"accepts":[1,2]}
+http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) 5
+c: pushed 1 5
+a: packet 14,1,1 2
+b: packet 14,1,1 2
+a: packet 14,1,2 3
+b: packet 14,1,2 3
+a: packet 16,1,3 1
+b: packet 16,1,3 1
+a: pushed 1 1FILL(200000)
+a: pushed 1 2FILL(200000)
+a: pushed 1 3FILL(200000)
+a: pushed 1 4FILL(200000)
+a: pushed 1 5
+a: recv_packet 15,1,1 2
+a: recv_packet 15,1,2 3
+a: recv_packet 17,1,3 1
+b: pushed 1 1FILL(200000)
+b: pushed 1 2FILL(200000)
+b: pushed 1 3FILL(200000)
+b: pushed 1 4FILL(200000)
+b: pushed 1 5
+b: recv_packet 15,1,1 2
+b: recv_packet 15,1,2 3
+b: recv_packet 17,1,3 1
+http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) 6
+http: POST /im/push?user=1&operation=2 200 (Content-Type: text/plain) 7
+a: pushed 2 7
+b: pushed 2 7
+c: pushed 1 6
+c: pushed 2 7
+--- no_error_log
+[error]
+
+
+
+=== TEST 14: one that does not read ends, whatever it changes
+--- http_config
+    im_room *  history=0;
+    im_auth mid;
+    im_limit topic_log=64k;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim sndbuf=64k;
+--- config
+    location /im/   { fastcgi_pass im_logic; include im_params; }
+--- services: redis logic job
+--- websocket
+a: login :$TEST_NGINX_IM_HTTP2 {"mid":1,"accepts":[1]}
+http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) FILL(900000)
+http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) FILL(900000)
+a: packet 14,1,1 2
+a: packet 16,1,2 1
+log: protocol: goim, .*why: too slow
+b: login :$TEST_NGINX_IM_HTTP2 {"mid":1,"accepts":[1]}
+http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) on
+b: pushed 1 on
+--- no_error_log
+[alert]

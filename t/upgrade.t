@@ -59,3 +59,34 @@ c: close
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 2: sockets of im_listen go on with the other binary
+--- main_config
+    env LD_PRELOAD;
+    env ASAN_OPTIONS;
+    env UBSAN_OPTIONS;
+--- http_config
+    im_room * history=0;
+    im_auth mid;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim;
+--- config
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- services: redis logic job
+--- websocket
+a: login :$TEST_NGINX_IM_HTTP2 {"mid":1,"accepts":[1]}
+http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) 1
+a: pushed 1 1
+upgrade:
+a: eof
+b: login :$TEST_NGINX_IM_HTTP2 {"mid":1,"accepts":[1]}
+http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) 2
+b: pushed 1 2
+downgrade:
+b: eof
+c: login :$TEST_NGINX_IM_HTTP2 {"mid":1,"accepts":[1]}
+http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) 3
+c: pushed 1 3
+--- no_error_log
+[error]

@@ -265,6 +265,7 @@ ngx_im_detach(ngx_http_request_t *r, ngx_im_session_t *s, im_str_t first)
     c = r->connection;
     hc = r->http_connection;
 
+    early = im_str_set("", 0);
     copy = ngx_im_detach_copy(r, &first, &early);
 
     ngx_http_free_request(r, 0);

@@ -888,6 +888,76 @@ test_cut(void **state)
 }
 
 
+/* A subscription in another log is at its head, whatever state it had. */
+static void
+test_move(void **state)
+{
+    im_logs_t    all;
+    im_topic_t  *t;
+    im_sub_t     joining, idle, behind, other;
+
+    (void) state;
+
+    im_logs_init(&all, CHUNK);
+    t = im_topic_create(im_str_z("u:1"), 3);
+    assert_non_null(t);
+
+    assert_int_equal(im_topic_subscribe(t, 7, &joining), IM_OK);
+    assert_int_equal(im_topic_subscribe(t, 7, &idle), IM_OK);
+    assert_int_equal(im_topic_subscribe(t, 7, &behind), IM_OK);
+    assert_int_equal(im_topic_subscribe(t, 0x10007, &other), IM_OK);
+    im_sub_live(&idle);
+    im_sub_live(&behind);
+    im_sub_live(&other);
+
+    assert_int_equal(im_log_append(&all, idle.log, im_str_z("abc"), 1), IM_OK);
+    assert_int_equal(im_log_append(&all, other.log, im_str_z("xy"), 1), IM_OK);
+    im_sub_advance(&idle, 3);
+    im_sub_advance(&other, 1);
+    im_sub_block(&behind);
+
+    assert_int_equal(im_topic_prepare(t, 0x10007), IM_OK);
+    im_topic_move(&all, &joining, 0x10007);
+    im_topic_move(&all, &idle, 0x10007);
+    im_topic_move(&all, &behind, 0x10007);
+
+    assert_ptr_equal(joining.log, other.log);
+    assert_ptr_equal(idle.log, other.log);
+    assert_ptr_equal(behind.log, other.log);
+    assert_int_equal(im_sub_state(&joining), IM_SUB_JOINING);
+    assert_int_equal(im_sub_state(&idle), IM_SUB_IDLE);
+    assert_int_equal(im_sub_state(&behind), IM_SUB_IDLE);
+    assert_int_equal(im_sub_behind(&behind), 0);
+    assert_int_equal(im_sub_behind(&other), 1);
+    assert_int_equal(t->nsubs, 4);
+    assert_int_equal(other.log->nsubs, 4);
+
+    /* what the other log kept is of no use any more */
+
+    im_sub_advance(&other, 1);
+    im_log_trim(&all, other.log, 1);
+    im_logs_cleanup(&all);
+    assert_int_equal(all.bytes, 0);
+
+    assert_int_equal(im_log_append(&all, other.log, im_str_z("z"), 2), IM_OK);
+    assert_int_equal(im_sub_state(&behind), IM_SUB_PENDING);
+
+    /* a log that can't be made is said before anything moves */
+
+    alloc_fail_at(1);
+    assert_int_equal(im_topic_prepare(t, 0x20007), IM_ERROR);
+    alloc_fail_at(0);
+
+    im_topic_unsubscribe(&all, &joining);
+    im_topic_unsubscribe(&all, &idle);
+    im_topic_unsubscribe(&all, &behind);
+    im_topic_unsubscribe(&all, &other);
+
+    im_topic_destroy(&all, t);
+    im_logs_cleanup(&all);
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_cut),
     alloc_test(test_create),
@@ -895,6 +965,7 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_position_refused),
     alloc_test(test_joining),
     alloc_test(test_leave_frees),
+    alloc_test(test_move),
     alloc_test(test_random)
 };
 
