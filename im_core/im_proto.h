@@ -57,7 +57,7 @@ typedef enum {
     IM_COMMAND_PONG,
     IM_COMMAND_SUBSCRIBE,    /* topic, token, data, last, since where recover */
     IM_COMMAND_UNSUBSCRIBE,  /* topic */
-    IM_COMMAND_PUBLISH,      /* topic, data */
+    IM_COMMAND_PUBLISH,      /* topic, "": the room of the request; data */
     IM_COMMAND_PRESENCE,     /* topic */
     IM_COMMAND_PRESENCE_STATS,
     IM_COMMAND_HISTORY,      /* topic, limit, reverse, since where recover */
@@ -157,7 +157,9 @@ typedef enum {
                                 has no close frame */
     /* only to commands that have an answer, data */
     IM_REPLY_ANSWER,
-    IM_REPLY_COUNT           /* nclients */
+    IM_REPLY_COUNT,          /* nclients */
+    IM_REPLY_POSITIONS       /* a push, subs: where the client stands in each of
+                                its topics, by im_proto_t.ids */
 } im_reply_e;
 
 
@@ -182,6 +184,7 @@ typedef struct {
     uint16_t                error;       /* im_error_e, or 0: code, reason */
     unsigned                temporary:1;
     unsigned                pong:1;      /* the client must answer pings */
+    unsigned                positions:1; /* messages have theirs */
     uint32_t                code;
     im_str_t                reason;
     im_str_t                topic;
@@ -242,7 +245,8 @@ typedef enum {
 typedef enum {
     IM_COMMANDS_NONE = 0,
     IM_COMMANDS_ALL,         /* they subscribe, ask and renew tokens */
-    IM_COMMANDS_CONNECT      /* connect is the only one */
+    IM_COMMANDS_CONNECT,     /* connect is the only one */
+    IM_COMMANDS_PUBLISH      /* connect and publish */
 } im_commands_e;
 
 
@@ -301,6 +305,17 @@ struct im_proto_s {
     /* joins that the client may not are left out; else they end its session */
     unsigned          partial:1;
     unsigned          pings:1;   /* by messages, and clients must answer */
+    /*
+     * The request says all that connect has, as im_request.h has it, and the
+     * rooms are those of im_join.
+     */
+    unsigned          request:1;
+    /*
+     * im_transport_e bits: there a message has its position, in the form
+     * IM_FORM_POSITIONS, for sessions whose first room alone has history.  To
+     * others REPLY_POSITIONS says where they are.
+     */
+    uint8_t           ids;
     uint8_t           commands;  /* im_commands_e */
     /*
      * Takes the first command off *rest, a whole client message or what is
@@ -324,6 +339,8 @@ extern const im_proto_t  im_proto_centrifuge;
 extern const im_proto_t  im_proto_centrifuge_pb;
 extern const im_proto_t  im_proto_uni;
 extern const im_proto_t  im_proto_goim;
+extern const im_proto_t  im_proto_plain;
+extern const im_proto_t  im_proto_plain_meta;
 extern const im_proto_t  im_proto_echo;
 
 

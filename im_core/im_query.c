@@ -21,8 +21,9 @@ im_query_hex(u_char c)
 }
 
 
+/* plus: what a '+' is. */
 static im_int_t
-im_query_decode(im_str_t text, im_buf_t *value)
+im_query_decode(im_str_t text, u_char plus, im_buf_t *value)
 {
     int            high, low;
     u_char        *dst;
@@ -43,7 +44,7 @@ im_query_decode(im_str_t text, im_buf_t *value)
     for ( /* void */ ; p < end; p++) {
 
         if (*p != '%') {
-            *dst++ = *p == '+' ? ' ' : *p;
+            *dst++ = *p == '+' ? plus : *p;
             continue;
         }
 
@@ -66,6 +67,13 @@ im_query_decode(im_str_t text, im_buf_t *value)
 
 
 im_int_t
+im_query_percent(im_str_t text, im_buf_t *value)
+{
+    return im_query_decode(text, '+', value);
+}
+
+
+im_int_t
 im_query_arg(im_str_t query, im_str_t name, im_buf_t *value)
 {
     u_char    *last;
@@ -84,7 +92,7 @@ im_query_arg(im_str_t query, im_str_t name, im_buf_t *value)
         {
             return im_query_decode(im_str_set(arg.data + name.len + 1,
                                               arg.len - name.len - 1),
-                                   value);
+                                   ' ', value);
         }
     }
 

@@ -19,5 +19,8 @@
  */
 im_int_t im_query_arg(im_str_t query, im_str_t name, im_buf_t *value);
 
+/* The same for a value that stands alone, in which '+' is a '+'. */
+im_int_t im_query_percent(im_str_t text, im_buf_t *value);
+
 
 #endif /* IM_QUERY_H */

@@ -68,6 +68,7 @@ typedef struct {
     im_str_t         id;     /* of its place, "" none */
     im_str_t         event;  /* its type, "" none */
     uint32_t         retry;  /* ms until the client connects again; 0: none */
+    unsigned         alone:1;    /* no frame follows them */
 } im_fields_t;
 
 

@@ -132,6 +132,10 @@ im_transport_sse_fields(im_buf_t *b, const im_fields_t *fields)
         im_buf_add_uint(b, fields->retry);
         im_buf_add_z(b, "\n");
     }
+
+    if (fields->alone) {
+        im_buf_add_z(b, "\n");
+    }
 }
 
 

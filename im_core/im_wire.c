@@ -18,6 +18,8 @@ static const im_proto_t *const  im_protos[] = {
     &im_proto_centrifuge_pb,
     &im_proto_uni,
     &im_proto_goim,
+    &im_proto_plain,
+    &im_proto_plain_meta,
     &im_proto_echo
 };
 

@@ -191,7 +191,9 @@ ngx_im_check_publish(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf)
 {
     ngx_uint_t  may;
 
-    if (ilcf->proto->commands != IM_COMMANDS_ALL) {
+    if (ilcf->proto->commands != IM_COMMANDS_ALL
+        && ilcf->proto->commands != IM_COMMANDS_PUBLISH)
+    {
         return NGX_OK;
     }
 

@@ -21,6 +21,7 @@ static const ngx_im_session_events_t  ngx_im_session_events = {
     ngx_im_resume_joined,
     ngx_im_resume_left,
     ngx_im_resume_cut,
+    ngx_im_revoked,
     ngx_im_drain_start
 };
 

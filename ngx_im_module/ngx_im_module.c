@@ -573,17 +573,122 @@ ngx_im_emulation(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* One that is a constant would be the same for all clients. */
+static char *
+ngx_im_value(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg,
+    ngx_str_t *text, ngx_http_complex_value_t **value)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    *value = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (*value == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = text;
+    ccv.complex_value = *value;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return (*value)->lengths != NULL
+           ? NGX_CONF_OK
+           : ngx_im_invalid(cf, cmd, arg, "has no variable: all clients would "
+                            "have that value");
+}
+
+
 static char *
 ngx_im_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_im_loc_conf_t  *ilcf = conf;
 
+    char       *rv;
+    ngx_str_t  *args, from;
+
     if (ilcf->auth != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
     }
 
-    return ngx_im_options(cf, cmd, 1, ngx_im_auth_options, ilcf,
-                          "must be none, token, jwt or mid");
+    args = cf->args->elts;
+    ilcf->token = NULL;
+
+    if (cf->args->nelts == 2) {
+        return ngx_im_options(cf, cmd, 1, ngx_im_auth_options, ilcf,
+                              "must be none, token, jwt or mid");
+    }
+
+    if (ngx_strncmp(args[2].data, "from=", 5) != 0) {
+        return ngx_im_invalid(cf, cmd, &args[2], "must be from=$VARIABLE, such "
+                              "as from=$arg_token");
+    }
+
+    from.data = args[2].data + 5;
+    from.len = args[2].len - 5;
+
+    rv = ngx_im_value(cf, cmd, &args[2], &from, &ilcf->token);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    cf->args->nelts = 2;
+
+    rv = ngx_im_options(cf, cmd, 1, ngx_im_auth_options, ilcf,
+                        "must be token or jwt, beside from=");
+
+    return rv == NGX_CONF_OK && ilcf->auth != NGX_IM_AUTH_TOKEN
+           && ilcf->auth != NGX_IM_AUTH_JWT
+           ? ngx_im_invalid(cf, cmd, &args[1], "must be token or jwt, beside "
+                            "from=") : rv;
+}
+
+
+/* Names with commas between, or variables of such. */
+static char *
+ngx_im_rooms(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_loc_conf_t  *ilcf = conf;
+
+    ngx_str_t                         *args;
+    ngx_uint_t                         i;
+    ngx_http_complex_value_t          *value;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (ilcf->joins != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    args = cf->args->elts;
+
+    ilcf->joins = ngx_array_create(cf->pool, cf->args->nelts - 1,
+                                   sizeof(ngx_http_complex_value_t));
+    if (ilcf->joins == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        value = ngx_array_push(ilcf->joins);
+        if (value == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+        ccv.cf = cf;
+        ccv.value = &args[i];
+        ccv.complex_value = value;
+
+        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -657,35 +762,6 @@ ngx_im_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     return ngx_im_uri(cf, cmd, 2, &ilcf->webhooks[i],
                       &ilcf->webhook_timeouts[i]);
-}
-
-
-/* One that is a constant would be the same for all clients. */
-static char *
-ngx_im_value(ngx_conf_t *cf, ngx_command_t *cmd, ngx_str_t *arg,
-    ngx_str_t *text, ngx_http_complex_value_t **value)
-{
-    ngx_http_compile_complex_value_t  ccv;
-
-    *value = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (*value == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = text;
-    ccv.complex_value = *value;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return (*value)->lengths != NULL
-           ? NGX_CONF_OK
-           : ngx_im_invalid(cf, cmd, arg, "has no variable: all clients would "
-                            "have that value");
 }
 
 
@@ -1011,8 +1087,15 @@ static ngx_command_t  ngx_im_commands[] = {
       NULL },
 
     { ngx_string("im_auth"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_im_auth,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("im_join"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_im_rooms,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -1309,6 +1392,8 @@ ngx_im_create_loc_conf(ngx_conf_t *cf)
     ilcf->max_replies = NGX_CONF_UNSET_SIZE;
     ilcf->deflate = NGX_CONF_UNSET_UINT;
     ilcf->origins = NGX_CONF_UNSET_PTR;
+    ilcf->joins = NGX_CONF_UNSET_PTR;
+    ilcf->token = NGX_CONF_UNSET_PTR;
     ilcf->user = NGX_CONF_UNSET_PTR;
     ilcf->user_name = NGX_CONF_UNSET_PTR;
     ilcf->forward = NGX_CONF_UNSET_PTR;
@@ -1403,11 +1488,50 @@ ngx_im_proto_defaults(ngx_im_loc_conf_t *conf)
 }
 
 
+/* Rooms that are no variables must be there. */
+static char *
+ngx_im_check_joins(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
+{
+    im_str_t                   list, room;
+    ngx_uint_t                 i;
+    ngx_http_complex_value_t  *value;
+
+    if (!conf->proto->request) {
+        return NGX_CONF_OK;
+    }
+
+    if (conf->joins == NULL) {
+        return ngx_im_refuse(cf, "\"im_comet protocol=%s\" has no im_join: "
+                             "name the rooms, for example \"im_join "
+                             "$arg_room;\"", conf->proto->name);
+    }
+
+    value = conf->joins->elts;
+
+    for (i = 0; i < conf->joins->nelts; i++) {
+        list = ngx_im_str(value[i].value);
+
+        while (value[i].lengths == NULL && im_header_next(&list, &room)) {
+            if (im_rules_room(&conf->main->rules, room) == NULL) {
+                return ngx_im_refuse(cf, "im_join: no im_room matches \"%*s\"",
+                                     room.len, room.data);
+            }
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 /* The settings of sessions, wherever they begin. */
 static char *
 ngx_im_check_settings(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
 {
     conf->grace = conf->refresh / 1000;
+
+    if (ngx_im_check_joins(cf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     if (!ngx_im_asks(conf)) {
         conf->forward = NULL;
@@ -1543,6 +1667,24 @@ ngx_im_inherit_comet(ngx_conf_t *cf, ngx_im_loc_conf_t *prev,
 }
 
 
+/* What is for requests that say all is of no use elsewhere. */
+static char *
+ngx_im_check_request(ngx_conf_t *cf, ngx_im_loc_conf_t *conf)
+{
+    const char  *directive;
+
+    directive = conf->joins != NGX_CONF_UNSET_PTR ? "im_join"
+                : conf->token != NGX_CONF_UNSET_PTR && conf->token != NULL
+                ? "im_auth: from=" : NULL;
+
+    return conf->proto != NULL && !conf->proto->request && directive != NULL
+           ? ngx_im_refuse(cf, "%s is of no use to \"im_comet protocol=%s\", "
+                           "whose clients say it themselves: it is for "
+                           "protocol=plain", directive, conf->proto->name)
+           : NGX_CONF_OK;
+}
+
+
 static char *
 ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
@@ -1555,7 +1697,13 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_im_inherit_comet(cf, prev, conf);
 
+    if (ngx_im_check_request(cf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     ngx_conf_merge_uint_value(conf->auth, prev->auth, NGX_IM_AUTH_NONE);
+    ngx_conf_merge_ptr_value(conf->token, prev->token, NULL);
+    ngx_conf_merge_ptr_value(conf->joins, prev->joins, NULL);
     ngx_conf_merge_msec_value(conf->ping, prev->ping, NGX_CONF_UNSET_MSEC);
     ngx_conf_merge_msec_value(conf->pong, prev->pong, NGX_CONF_UNSET_MSEC);
     ngx_conf_merge_msec_value(conf->auth_timeout, prev->auth_timeout, 10000);

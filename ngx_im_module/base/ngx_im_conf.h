@@ -146,6 +146,9 @@ typedef struct {
     const im_proto_t    *proto;          /* NULL: no im_comet here */
     ngx_uint_t           transports;     /* im_transport_e bits */
     ngx_uint_t           auth;           /* ngx_im_auth_e */
+    ngx_array_t         *joins;          /* im_join: of
+                                            ngx_http_complex_value_t, or NULL */
+    ngx_http_complex_value_t *token;     /* im_auth from=, or NULL */
     ngx_http_complex_value_t *user;      /* im_user, or NULL */
     ngx_http_complex_value_t *user_name; /* name=, or NULL */
     ngx_array_t         *forward;        /* im_forward: of ngx_str_t in lower

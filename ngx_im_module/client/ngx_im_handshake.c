@@ -11,6 +11,7 @@
 #include "ngx_im_cors.h"
 #include "ngx_im_detach.h"
 #include "ngx_im_follow.h"
+#include "ngx_im_join.h"
 #include "ngx_im_stream.h"
 #include "ngx_im_upgrade.h"
 #include "im_header.h"
@@ -227,6 +228,10 @@ ngx_im_handshake_begin(ngx_http_request_t *r)
 
     if (no == NULL) {
         hs->opening = ngx_im_opening_get(ngx_im_worker, r, ilcf, &no);
+    }
+
+    if (hs->opening != NULL && hs->proto->request) {
+        no = ngx_im_join(r, ilcf, hs);
     }
 
     if (no != NULL) {

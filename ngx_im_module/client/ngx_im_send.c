@@ -10,6 +10,7 @@
  */
 
 #include "ngx_im_send.h"
+#include "ngx_im_mark.h"
 #include "ngx_im_output.h"
 #include "im_id.h"
 
@@ -513,6 +514,7 @@ ngx_im_send_topics(ngx_im_session_t *s)
     rc = ngx_im_send_pieces(s, pieces, n, &sent);
 
     ngx_im_send_advance(s, sent);
+    ngx_im_mark_sent(s, sent);
 
     return rc;
 }
@@ -566,6 +568,25 @@ ngx_im_send_block(ngx_im_session_t *s)
 }
 
 
+/* All is sent.  NGX_OK: the client is to hear where it is now. */
+static ngx_int_t
+ngx_im_send_mark(ngx_im_session_t *s)
+{
+    im_buf_t   b;
+    ngx_int_t  rc;
+
+    im_buf_init(&b, NGX_IM_MARK_MAX);
+    ngx_im_mark_encode(s, &b);
+
+    rc = b.failed || ngx_im_send_queue(s, im_buf_str(&b)) != NGX_OK
+         ? NGX_ERROR : NGX_OK;
+
+    im_buf_cleanup(&b);
+
+    return rc;
+}
+
+
 void
 ngx_im_send_session(ngx_im_session_t *s)
 {
@@ -573,6 +594,11 @@ ngx_im_send_session(ngx_im_session_t *s)
 
     do {
         rc = ngx_im_send_step(s);
+
+        if (rc == NGX_DONE && ngx_im_mark_due(s)) {
+            rc = ngx_im_send_mark(s);
+        }
+
     } while (rc == NGX_OK);
 
     if (rc == NGX_AGAIN) {

@@ -245,6 +245,10 @@ ngx_im_session_ext_free(ngx_im_session_t *s)
 void
 ngx_im_session_resumed(ngx_im_session_t *s)
 {
+    if (s->proto->request) {
+        return;
+    }
+
     im_free(s->ext->resumes);
 
     s->ext->resumes = NULL;

@@ -69,6 +69,14 @@ typedef enum {
 typedef struct ngx_im_kept_s  ngx_im_kept_t;
 
 
+/* Whether its client hears by messages of their own where it is. */
+typedef enum {
+    NGX_IM_MARK_NONE = 0,
+    NGX_IM_MARK_SENT,
+    NGX_IM_MARK_DUE          /* it got messages since */
+} ngx_im_mark_e;
+
+
 /* The extension of a session: what only some sessions need. */
 typedef struct {
     ngx_im_timer_t    expiry;    /* in worker->expiry */
@@ -76,7 +84,8 @@ typedef struct {
     ngx_im_session_t *session;   /* its owner */
     ngx_im_held_t    *held;
     ngx_im_kept_t    *kept;      /* or NULL: the connection is its own */
-    im_resume_t      *resumes;   /* of connect, until it is answered */
+    im_resume_t      *resumes;   /* of connect, until it is answered; those of
+                                    a request stay */
     ngx_uint_t        nresumes;
     im_str_t          key;       /* of connect, until it is open */
     im_str_t          info;      /* JSON for others; all six are owned */
@@ -91,6 +100,7 @@ typedef struct {
     uint16_t          accept;    /* in worker->accepts, a reference; 0: all */
     uint8_t           nbad;      /* tokens that were not valid */
     uint8_t           wait;      /* ngx_im_wait_e, while it is stopped */
+    uint8_t           mark;      /* ngx_im_mark_e */
     im_bucket_t       commands;
     unsigned          connecting:1;  /* connect isn't answered */
     unsigned          begins:1;  /* topics of connect are, each alone */
@@ -235,6 +245,9 @@ typedef struct ngx_im_session_events_s {
     /* sub has read up to a cut of its log. */
     void  (*cut)(ngx_im_session_t *s, im_sub_t *sub);
 
+    /* The user is kept out. */
+    int  (*kept_out)(ngx_im_worker_t *w, im_str_t user);
+
     /* nginx wants the worker to end. */
     void  (*quit)(ngx_im_worker_t *w);
 
@@ -285,7 +298,7 @@ void ngx_im_session_evict(ngx_im_session_t *s);
 ngx_im_ext_t *ngx_im_session_ext(ngx_im_session_t *s);
 void ngx_im_session_ext_free(ngx_im_session_t *s);
 
-/* What connect brought of topics isn't needed any more. */
+/* What connect brought of topics isn't needed any more; a request stays. */
 void ngx_im_session_resumed(ngx_im_session_t *s);
 
 /* Replaces an owned string of the extension by a copy. */

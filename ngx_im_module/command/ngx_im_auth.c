@@ -102,7 +102,8 @@ ngx_im_auth_open(ngx_im_session_t *s, ngx_im_identity_t *id)
 
 /*
  * The channels of a token.  NGX_DECLINED: there is no rule for one; NGX_BUSY:
- * too many, with the inbox.  im has one room and no place for them.
+ * too many, with the inbox.  im has one room and no place for them, and the
+ * rooms of a request are those of im_join.
  */
 static ngx_int_t
 ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims)
@@ -110,7 +111,9 @@ ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims)
     im_str_t    name;
     ngx_uint_t  i;
 
-    if (claims->nsubs == 0 || s->ext == NULL || !s->ext->connecting) {
+    if (claims->nsubs == 0 || s->ext == NULL || !s->ext->connecting
+        || s->proto->request)
+    {
         return NGX_OK;
     }
 
@@ -182,7 +185,7 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
         id.expires += claims->leeway;
     }
 
-    if (s->ext != NULL && s->ext->connecting) {
+    if (s->ext != NULL && s->ext->connecting && !s->proto->request) {
         id.subs = claims->subs;
         id.nsubs = claims->nsubs;
     }

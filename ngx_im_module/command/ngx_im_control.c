@@ -76,7 +76,7 @@ ngx_im_control_disconnect(ngx_im_session_t *s, const im_control_t *control)
 
 /*
  * Only clients of protocols with commands, and not those that follow it
- * already.
+ * already or that said all with their request.
  */
 static void
 ngx_im_control_subscribe(ngx_im_session_t *s, const im_control_t *control)
@@ -85,7 +85,7 @@ ngx_im_control_subscribe(ngx_im_session_t *s, const im_control_t *control)
     im_position_t   since;
     ngx_im_join_t  *join;
 
-    if (s->phase != NGX_IM_OPEN || !s->proto->commands
+    if (s->phase != NGX_IM_OPEN || !s->proto->commands || s->proto->request
         || im_rules_room(&s->conf->main->rules, control->room) == NULL
         || ngx_im_session_find_sub(s, control->topic) != NULL
         || ngx_im_session_full(s) || ngx_im_session_ext(s) == NULL

@@ -353,6 +353,51 @@ ngx_im_identity_key(ngx_im_session_t *s, im_buf_t *b)
 }
 
 
+static ngx_uint_t
+ngx_im_identity_history(ngx_im_session_t *s, im_str_t topic)
+{
+    const im_rule_t  *rule;
+
+    rule = im_rules_topic(&s->conf->main->rules, topic);
+
+    return rule != NULL && rule->history > 0;
+}
+
+
+/*
+ * Messages have their positions where no topic but the first room has a
+ * history.  Else one message can't say where the client is.
+ */
+static void
+ngx_im_identity_positions(ngx_im_session_t *s)
+{
+    ngx_uint_t     i;
+    ngx_im_ext_t  *ext;
+
+    ext = s->ext;
+
+    if (ext == NULL || !(s->proto->ids & s->transport->kind)) {
+        return;
+    }
+
+    s->positions =
+        !ngx_im_identity_history(s, im_str_z("b"))
+        && (s->user == NULL || !ngx_im_identity_history(s, im_str_z("u:")));
+
+    for (i = 1; i < ext->nresumes; i++) {
+        if (ext->resumes[i].join
+            && ngx_im_identity_history(s, ext->resumes[i].topic))
+        {
+            s->positions = 0;
+        }
+    }
+
+    if (!s->positions && s->transport->fields != NULL) {
+        ext->mark = NGX_IM_MARK_DUE;
+    }
+}
+
+
 static ngx_int_t
 ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
@@ -362,6 +407,8 @@ ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
     ngx_im_ext_t  *ext;
 
     ext = s->ext;
+
+    ngx_im_identity_positions(s);
 
     im_buf_init(&b, IM_TOPIC_MAX);
 

@@ -205,8 +205,36 @@ ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
 }
 
 
-ngx_int_t
-ngx_im_publish_command(ngx_im_session_t *s, const im_command_t *command)
+/* The one that the request named; "": it named several. */
+static im_str_t
+ngx_im_publish_room(ngx_im_session_t *s)
+{
+    im_str_t       topic;
+    ngx_uint_t     i;
+    ngx_im_ext_t  *ext;
+
+    topic = im_str_set("", 0);
+    ext = s->ext;
+
+    for (i = 0; ext != NULL && i < ext->nresumes; i++) {
+
+        if (!ext->resumes[i].join) {
+            continue;
+        }
+
+        if (topic.len > 0) {
+            return im_str_set("", 0);
+        }
+
+        topic = ext->resumes[i].topic;
+    }
+
+    return topic;
+}
+
+
+static ngx_int_t
+ngx_im_publish_topic(ngx_im_session_t *s, const im_command_t *command)
 {
     im_str_t          room;
     ngx_int_t         rc;
@@ -233,4 +261,23 @@ ngx_im_publish_command(ngx_im_session_t *s, const im_command_t *command)
     }
 
     return ngx_im_publish_granted(s, command, NULL);
+}
+
+
+ngx_int_t
+ngx_im_publish_command(ngx_im_session_t *s, const im_command_t *command)
+{
+    im_command_t  publish;
+
+    if (command->topic.len > 0) {
+        return ngx_im_publish_topic(s, command);
+    }
+
+    publish = *command;
+    publish.topic = ngx_im_publish_room(s);
+
+    return publish.topic.len > 0
+           ? ngx_im_publish_topic(s, &publish)
+           : ngx_im_session_close(s, IM_REASON_FORBIDDEN,
+                                  "a client with several rooms can't publish");
 }

@@ -798,6 +798,7 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     reply.ping = s->conf->ping / 1000;
     reply.pong = 1;
     reply.ttl = ngx_im_expiry_ttl(s);
+    reply.positions = s->positions;
     reply.subs = subs;
     reply.nsubs = n;
 
@@ -860,7 +861,7 @@ ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
         return rc;
     }
 
-    form = s->proto->forms[IM_FORM_PLAIN];
+    form = s->proto->forms[s->positions ? IM_FORM_POSITIONS : IM_FORM_PLAIN];
 
     im_buf_init(&b, n * (IM_PUSH_MAX_DATA + 65536));
     b.codec = &ngx_im_worker->deflate.single;

@@ -972,6 +972,9 @@ sub client_stream {
 # REGEX of the lines of the next event, with | between them
 sub client_event {
     my ($client, $re) = @_;
+
+    local $client->{fields} = 1;
+
     my $frame = next_news($client, 1) or die "got nothing\n";
 
     die "got $frame->{raw}\n" unless $frame->{raw} =~ /$re/;

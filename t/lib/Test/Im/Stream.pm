@@ -155,7 +155,8 @@ sub event {
 
         $self->{lines} = [];
 
-        next unless @data;
+        # no event, but its id and retry count
+        next unless @data || (@lines && $self->{fields});
 
         return { opcode => 1, fin => 1, rsv => 0, payload => join("\n", @data),
                  raw => join "|", @lines };
