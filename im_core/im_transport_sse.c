@@ -101,7 +101,7 @@ im_transport_sse_frame(im_buf_t *b, size_t start, im_kind_e kind)
         im_transport_sse_lines(text, text + len, text + len + more);
     }
 
-    memcpy(text + len + more, IM_SSE_END, 2);
+    im_copy(text + len + more, IM_SSE_END, sizeof(IM_SSE_END) - 1);
 }
 
 

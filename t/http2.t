@@ -17,6 +17,7 @@ __DATA__
 --- config
     listen 127.0.0.1:$TEST_NGINX_IM_PORT2 http2 sndbuf=32k;
     listen 127.0.0.1:$TEST_NGINX_IM_TLS ssl http2;
+    listen 127.0.0.1:$TEST_NGINX_IM_REPLICA sndbuf=32k;
     ssl_certificate $TEST_NGINX_IM_CERT;
     ssl_certificate_key $TEST_NGINX_IM_KEY;
     location = /sse {
@@ -125,8 +126,11 @@ a: recv {"push":{"channel":"plain:1","pub":{"data":"end"}}}
 
 
 
-=== TEST 4: one that stands still for too long
+=== TEST 4: two that stand still for too long, over HTTP/2 and HTTP/1.1
 --- websocket
+b: post :$TEST_NGINX_IM_REPLICA /stream << {"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"plain:2"}}
+b: like ^\{"id":1,"connect":
+b: recv {"id":2,"subscribe":{}}
 a: post h2 :$TEST_NGINX_IM_PORT2 /stream << {"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"plain:2"}}
 a: like ^\{"id":1,"connect":
 a: recv {"id":2,"subscribe":{}}
@@ -136,6 +140,7 @@ log: transport: http_stream, .*why: too slow
 until: /im/rooms/plain:2 "count":\s*0\b
 a: resume
 a: upto x{60000}
+b: upto x{60000}
 --- no_error_log
 [alert]
 [crit]
