@@ -1,17 +1,18 @@
 #!/usr/bin/python3
 """Copyright (C) The im authors
 
-Fuzzes the running service over its sockets: every client protocol, the
-handshake, im_logic's FastCGI and HTTP listeners, what nginx passes to it, and
-what workers read from Redis.
+Fuzzes the running service over its sockets: every client protocol on every
+transport, the handshake, im_logic's FastCGI and HTTP listeners, what nginx
+passes to it, and what workers read from Redis.
 
     t/slot python3 t/fuzz/live.py [--seconds=20] [--seed=N] [--first=I]
                                   [--only=I]
 
 A session is a valid conversation that is mutated: its values, its frames, its
 packets.  It depends on the seed and its number alone: --only=I runs session I
-of a seed again, --first=I all from I on.  A finding is a process that ends, a report of a sanitizer, an
-[alert] line, or a good client that gets no message.  Prints TAP.
+of a seed again, --first=I all from I on.  A finding is a process that ends, a
+report of a sanitizer, an [alert] line, a good client that gets no message, or
+what workers hold for sessions that are gone.  Prints TAP.
 """
 
 import argparse
@@ -24,6 +25,7 @@ import hmac
 import json
 import os
 import random
+import re
 import select
 import socket
 import struct
@@ -31,6 +33,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 import zlib
 
 top = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -40,11 +43,13 @@ SECRET = '0123456789abcdef0123456789abcdef'
 TOKEN = '0123456789abcdef0123456789abcdef'
 THREADS = 8
 RELOAD = 30             # s
+GONE = 20               # s: sessions are gone, and what is held for them
 LOOK = 1                # s: findings are looked for
 
 HTTP = """
     im_jwt_key HS256 file={dir}/secret;
     im_deflate on min=64;
+    im_per_address sessions=300 pending=300;
     map $request_id $answer {{
         ~^[01] '{{"result":{{"user":"u1","channels":["1","y:1","u:3"]}}}}';
         ~^[23] '{{"result":{{"data":{{"a":1}},"expire_at":1}}}}';
@@ -64,6 +69,8 @@ HTTP = """
 HOOKS = ('connect', 'subscribe', 'publish', 'rpc', 'refresh', 'sub_refresh')
 
 SERVER = """
+        im_auth   mid;
+        im_listen 127.0.0.1:{tcp} protocol=goim;
         location = /hook {{
             internal;
             default_type application/json;
@@ -91,13 +98,39 @@ SERVER = """
             im_connect /im_connect;
             {hooks}
         }}
+        location = /cf-all {{
+            im_comet protocol=centrifuge transport=websocket,sse,http_stream;
+            im_auth jwt; im_connect /im_connect;
+        }}
+        location = /cf-open {{
+            im_comet protocol=centrifuge transport=sse,http_stream;
+            im_auth none; im_connect /im_connect;
+        }}
+        location = /cf-asked {{
+            im_comet protocol=centrifuge transport=sse,http_stream;
+            im_auth none; im_connect /im_connect;
+            {hooks}
+        }}
+        location = /uni-none {{
+            im_comet protocol=centrifuge_uni; im_auth none;
+        }}
+        location = /uni-jwt {{ im_comet protocol=centrifuge_uni; im_auth jwt; }}
+        location = /goim-none {{ im_comet protocol=goim; im_auth none; }}
+        location = /goim-mid {{ im_comet protocol=goim; }}
+        location = /goim-token {{
+            im_comet protocol=goim; im_auth token; im_connect /im_connect;
+        }}
+        location = /emulation {{ im_emulation; }}
+        location /goim/ {{ fastcgi_pass im_logic; include im_params; }}
         location = /echo {{ im_comet protocol=echo; }}
+        location = /status {{ im_status; }}
 """
 
 RULES = """
     im_room member:* history=20 ttl=1h presence publish=member;
     im_room user:*   history=20 ttl=1h presence join=user publish=user;
     im_room plain:*  history=0;
+    im_room live://* history=0;
     im_room open:*   history=5 ttl=1h presence publish=anyone join_leave=all
                      history_for=anyone presence_for=anyone recovery=latest;
     im_room *        history=50 ttl=1h presence publish=member namespace=none;
@@ -118,6 +151,49 @@ TEXT = (b'\0', b'\xff', b'\xc3', b'\xed\xa0\x80', b'"', b'\\', b'\\u0000',
         b'{"a":' * 200, b' ' * 5000, b'\xf0\x9f\x98\x80')
 
 
+UPGRADE = ('Upgrade: websocket', 'Connection: Upgrade')
+
+# what of a worker must be 0 when there are no sessions
+HELD = ('sessions', 'unauthenticated', 'users', 'topics')
+SPARE = 2 * 16 * 16384  # bytes of log_bytes that two workers keep for reuse
+
+# the secret name of a session and its node, in JSON and in Protobuf
+NAMES = re.compile(rb'([0-9a-f]{64}).{1,12}?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}'
+                   rb'-[0-9a-f]{12})', re.S)
+
+
+def schema():
+    """{MESSAGE: {FIELD: (number, type)}}"""
+    with open(top + '/im_core/im_proto_centrifuge.proto') as f:
+        messages = re.findall(r'^message (\w+) \{(.*?)^\}', f.read(),
+                              re.M | re.S)
+
+    return {name: {field: (int(number), kind) for kind, field, number in
+                   re.findall(r'(\w+) (\w+) = (\d+);', body)}
+            for name, body in messages}
+
+
+SCHEMA = schema()
+
+# which message the bytes of a command are
+COMMANDS = dict({name: 'ChannelRequest' for name in (
+    'unsubscribe', 'presence', 'presence_stats')}, send='RpcRequest', **{
+        name: ''.join(w.capitalize() for w in name.split('_')) + 'Request'
+        for name in ('connect', 'subscribe', 'publish', 'history', 'rpc',
+                     'refresh', 'sub_refresh')})
+
+
+def varint(n):
+    n &= 2**64 - 1
+    out = b''
+
+    while n > 127:
+        out += bytes((n & 127 | 128,))
+        n >>= 7
+
+    return out + bytes((n,))
+
+
 def sign(claims, alg='HS256', secret=SECRET):
     def part(b):
         return base64.urlsafe_b64encode(b).rstrip(b'=').decode()
@@ -135,6 +211,7 @@ class Fuzz:
     def __init__(self, seed, number, world):
         self.r = random.Random('%s:%d' % (seed, number))
         self.world = world
+        self.proto = False
 
     def chance(self, p):
         return self.r.random() < p
@@ -193,12 +270,69 @@ class Fuzz:
 
         return self.text(b, 0.3 if self.chance(0.3) else 0)
 
+    def field(self, message, name, v):
+        """Of Protobuf: name and value, often with the type that it has."""
+        r = self.r
+        number, kind = SCHEMA.get(message, {}).get(
+            name, (r.choice((0, 1, 2, 4, 15, 16, 2**29 - 1)), ''))
+
+        if message == 'Command':
+            kind = COMMANDS.get(name, kind)
+        if v is None:
+            return b''
+        if isinstance(v, list):
+            return b''.join(self.field(message, name, x) for x in v)
+        if isinstance(v, dict) and kind.endswith('Entry'):
+            return b''.join(
+                varint(number << 3 | 2) + varint(len(b)) + b
+                for b in (self.fields(kind, {'key': k, 'value': x})
+                          for k, x in v.items()))
+        if isinstance(v, float):
+            return varint(number << 3 | 1) + struct.pack('<d', v)
+        if isinstance(v, int) and (kind != 'bytes' or self.chance(0.2)):
+            return varint(number << 3) + varint(v)
+
+        if isinstance(v, dict) and kind in SCHEMA:
+            b = self.fields(kind, v)
+        elif isinstance(v, str):
+            b = v.encode('utf-8', 'surrogatepass')
+        else:
+            b = json.dumps(v).encode()
+
+        n = len(b)
+        if self.chance(0.005):
+            n = r.choice((0, 2**31, 2**64 - 1))
+
+        return varint(number << 3 | 2) + varint(n) + b
+
+    def fields(self, message, v):
+        return b''.join(self.field(message, k, x) for k, x in v.items())
+
+    def pb(self, v, message='Command', p=0.06):
+        v = self.value(v, p if self.chance(0.6) else 0)
+
+        return self.text(self.fields(message, v),
+                         0.3 if self.chance(0.2) else 0)
+
+    def join(self, messages, proto):
+        """Several commands: behind their lengths, or in lines."""
+        if not proto:
+            return b'\n'.join(self.json(m) for m in messages)
+
+        out = b''
+        for b in (self.pb(m) for m in messages):
+            n = len(b) if not self.chance(0.01) else self.r.choice(
+                (0, len(b) + 1, 2**31, 2**64 - 1))
+            out += varint(n) + b
+
+        return out
+
     # conversations: lists of (opcode, payload)
 
     def room(self):
-        return self.r.choice(('1', '2', 'member:1', 'user:1', 'plain:1', 'open:1',
-                              '$x', 'new:%d' % self.r.randrange(10**6),
-                              '#u1'))
+        return self.r.choice(('1', '2', 'member:1', 'user:1', 'plain:1',
+                              'open:1', '$x', '#u1', 'live://1',
+                              'new:%d' % self.r.randrange(10**6)))
 
     def jwt(self):
         r = self.r
@@ -276,16 +410,71 @@ class Fuzz:
         if self.chance(0.05):
             commands = commands * 20
 
-        out, line = [], b''
+        self.proto = self.chance(0.4)
+        out, line = [], []
         for c in commands:
-            line += self.json(c) if not self.chance(0.03) else b'{}'
-            if self.chance(0.4):
-                line += b'\n'
-            else:
-                out.append((1, line))
-                line = b''
+            line.append(c if not self.chance(0.03) else {})
+            if self.chance(0.6):
+                out.append((2 if self.proto else 1,
+                            self.join(line, self.proto)))
+                line = []
 
-        return out + [(r.choice((1, 1, 2)), line)]
+        return out + [(r.choice((1, 1, 2)), self.join(line, self.proto))]
+
+    def uni(self, path):
+        subs = {self.room(): r for r in ({}, {
+            'recover': True, 'offset': self.r.randrange(9),
+            'epoch': self.r.choice(self.world.epochs)})}
+        first = {'token': self.token(path), 'name': 'u', 'data': {},
+                 'subs': subs}
+
+        return [(1, self.json(first))] + self.echo(path)
+
+    def packet(self, op, body, seq):
+        """Of goim; wrong lengths now and then."""
+        r = self.r
+        n, head = len(body) + 16, 16
+
+        if self.chance(0.03):
+            n = r.choice((0, 1, 15, 16, n - 1, n + 1, 4112, 4113, -1,
+                          2**31 - 1))
+        if self.chance(0.01):
+            head = r.choice((0, 15, 17, 4096, -1))
+
+        b = struct.pack('!ihhii', n, head, r.choice((0, 1, 1, 2, -1)), op,
+                        seq) + body
+
+        return self.text(b, 0.3) if self.chance(0.03) else b
+
+    def operations(self):
+        r = self.r
+        b = ','.join(str(r.choice((9, 1000, 1001, 1002, r.randrange(999),
+                                   2**31 - 1, -2**31)))
+                     for _ in range(r.choice((0, 1, 3, 250, 300)))).encode()
+
+        return self.text(b, 0.2)
+
+    def goim(self, path):
+        r = self.r
+        auth = {'mid': r.choice((0, 1, 2, 123, 2**63 - 1)),
+                'key': r.choice(('', 'k1', 'k2', 'k%d' % r.randrange(99))),
+                'room_id': r.choice(('', 'live://1', self.room())),
+                'platform': 'web', 'accepts': [1000, 1001] + [
+                    r.randrange(2000) for _ in range(r.choice((0, 3, 260)))]}
+        ops = {2: lambda: b'', 7: lambda: self.json(auth),
+               12: lambda: self.room().encode(), 14: self.operations,
+               16: self.operations, 9: lambda: b'x', -1: lambda: b'',
+               1000: lambda: b'y' * r.choice((0, 100, 4096, 4097))}
+
+        if 'token' in path:
+            auth['token'] = self.token(path)
+
+        out = [(2, self.packet(7, self.json(auth), 1))]
+        for n in range(r.choice((0, 2, 8, 60))):
+            op = r.choice((2, 2, 12, 12, 14, 14, 16, 16, 7, 9, -1, 1000))
+            out.append((r.choice((1, 2)), self.packet(op, ops[op](), n + 2)))
+
+        return out
 
     def echo(self, path):
         return [(self.r.choice((1, 2)),
@@ -377,13 +566,16 @@ class Fuzz:
     def handshake(self, path):
         key = base64.b64encode(bytes(self.r.randrange(256)
                                      for _ in range(16))).decode()
-        lines = ['GET %s HTTP/1.1' % path, 'Host: localhost',
-                 'Upgrade: websocket', 'Connection: Upgrade',
+        lines = ['GET %s HTTP/1.1' % path, 'Host: localhost', *UPGRADE,
                  'Sec-WebSocket-Key: ' + key, 'Sec-WebSocket-Version: 13']
+
+        if self.proto:
+            lines.append('Sec-WebSocket-Protocol: centrifuge-protobuf')
 
         if self.chance(0.2):
             lines.append(self.r.choice((
                 'Sec-WebSocket-Protocol: centrifuge-json',
+                'Sec-WebSocket-Protocol: centrifuge-protobuf, centrifuge-json',
                 'Sec-WebSocket-Protocol: ', 'Origin: http://localhost',
                 'Origin: null', 'Origin: https://evil.example',
                 'Sec-WebSocket-Protocol: x, centrifuge-json',
@@ -404,10 +596,11 @@ class Fuzz:
         return self.text(b, 0.5) if self.chance(0.08) else b
 
     def talk(self, s, chunks):
-        """Sends the chunks, in packets of any size; reads what is there."""
+        """Sends the chunks, in packets of any size; what was there to read."""
         r = self.r
         read = self.chance(0.8)
         cut = self.chance(0.1)
+        data = b''
 
         for chunk in chunks:
             if cut and self.chance(0.5) and len(chunk) > 1:
@@ -418,19 +611,28 @@ class Fuzz:
                     time.sleep(0.001)
             s.sendall(chunk)
             if read and select.select([s], [], [], 0)[0]:
-                if not s.recv(65536):
-                    return
+                b = s.recv(65536)
+                if not b:
+                    return data
+                data += b
 
         if read:
-            self.drain(s, r.choice((0.002, 0.02, 0.1)))
+            data += self.drain(s, r.choice((0.002, 0.02, 0.1)))
+
+        return data
 
     def drain(self, s, seconds):
         end = time.monotonic() + 2
+        data = b''
 
         while time.monotonic() < end \
                 and select.select([s], [], [], seconds)[0]:
-            if not s.recv(65536):
-                return
+            b = s.recv(65536)
+            if not b:
+                break
+            data += b
+
+        return data
 
     def leave(self, s):
         what = self.r.randrange(3)
@@ -441,6 +643,21 @@ class Fuzz:
         elif what == 1:
             s.shutdown(socket.SHUT_WR)
             self.drain(s, 0.02)
+
+    def hear(self, s):
+        """A push, or two, while the session may be there."""
+        r = self.r
+
+        for _ in range(r.choice((0, 0, 0, 0, 1, 2))):
+            push = {'rooms': ['1', '2', 'open:1', 'live://1'],
+                    'users': ['u1', '123'], 'data': {'msg': 'h' * r.choice(
+                        (1, 40, 900, 20000))}}
+            if self.chance(0.5):
+                push.update(operation=r.choice((1000, 1001, 9)), keys=['k1'])
+            if self.chance(0.3):
+                push = {'all': True, 'data': push['data']}
+            self.world.push(**push)
+            self.drain(s, 0.01)
 
     def websocket(self, path, conversation):
         s = socket.create_connection(('127.0.0.1', self.world.port), 5)
@@ -456,9 +673,150 @@ class Fuzz:
                 self.talk(s, [head])
                 self.drain(s, 0.05)
                 self.talk(s, frames)
+            self.hear(s)
             self.leave(s)
         finally:
             s.close()
+
+    def tcp(self, path, conversation):
+        s = socket.create_connection(('127.0.0.1', self.world.tcp), 5)
+        try:
+            s.settimeout(5)
+            packets = [b for _, b in conversation]
+            if self.chance(0.5):
+                packets = [b''.join(packets)]
+            self.talk(s, packets)
+            self.hear(s)
+            self.leave(s)
+        finally:
+            s.close()
+
+    def stream(self, path, conversation):
+        """A request brings the first message, others go the other way."""
+        s = socket.create_connection(('127.0.0.1', self.world.port), 5)
+        try:
+            s.settimeout(5)
+            data = self.talk(s, self.opening(path, conversation[0][1])) \
+                + self.drain(s, 0.05)
+            names = NAMES.search(data)
+            if names:
+                names = names.groups()
+                self.world.names.append(names)
+                self.emulate(names, [b for _, b in conversation[1:]])
+                self.talk(s, [b'GET / HTTP/1.1\r\n'] if self.chance(0.1)
+                          else [])
+            self.hear(s)
+            self.leave(s)
+        finally:
+            s.close()
+
+    def opening(self, path, first):
+        """The request of a stream, in chunks."""
+        r = self.r
+        events = self.chance(0.5) and not self.proto
+        in_body = self.chance(0.2) if events else self.chance(0.95)
+        method = 'POST' if in_body else 'GET'
+        version = '1.1' if self.chance(0.9) else '1.0'
+        lines = ['Host: localhost']
+
+        if not in_body:
+            path += '?%s=%s' % (
+                r.choice(('cf_connect',) * 9 + ('cf_connec', 'CF_CONNECT')),
+                (urllib.parse.quote_plus if self.chance(0.9)
+                 else urllib.parse.quote)(first))
+            first = b''
+            if self.chance(0.05):
+                path += r.choice(('&cf_connect=', '%', '%f', '+', '%00'))
+        if events:
+            lines.append('Accept: text/event-stream')
+        if self.proto:
+            lines.append('Content-Type: application/octet-stream')
+        if self.chance(0.05):
+            method = r.choice(('HEAD', 'OPTIONS', 'PUT', 'GET', 'POST'))
+        if self.chance(0.1):
+            lines.append(r.choice((
+                'Origin: null', 'Origin: https://evil.example',
+                'Origin: http://localhost', 'Expect: 100-continue',
+                'Last-Event-ID: 7', 'Content-Type: application/octet-stream',
+                'Content-Type: text/plain', 'Accept: text/event-stream',
+                'Accept: ' + 'a/b,' * 500, 'Content-Encoding: gzip',
+                'Connection: close', 'Range: bytes=0-1', *UPGRADE)))
+
+        if in_body and self.chance(0.3) and version == '1.1':
+            lines.append('Transfer-Encoding: chunked')
+            chunks = []
+            while first:
+                n = r.choice((1, 10, 1000, 70000))
+                chunks.append(b'%x\r\n%s\r\n' % (len(first[:n]), first[:n]))
+                first = first[n:]
+                if self.chance(0.02):
+                    chunks.append(r.choice((b'x', b'-1\r\n', b'0;a=b\r\n\r\n',
+                                            b'fffffffffffffffff\r\n')))
+            chunks.append(b'0\r\n\r\n' if self.chance(0.95) else b'')
+        else:
+            n = len(first)
+            if self.chance(0.03):
+                n = r.choice((0, 1, n + 9, n // 2, 2**63 - 1, 70000))
+            if in_body or self.chance(0.1):
+                lines.append('Content-Length: %d' % n)
+            chunks = [first]
+
+        if self.chance(0.1):
+            chunks.append(r.choice((
+                b'\r\n', b'\0' * 5000, b'GET /status HTTP/1.1\r\n'
+                b'Host: localhost\r\n\r\n', b'x' * 70000, first)))
+
+        head = '\r\n'.join(['%s %s HTTP/%s' % (method, path, version)]
+                           + lines).encode() + b'\r\n\r\n'
+        if self.chance(0.05):
+            head = self.text(head, 0.5)
+
+        if self.chance(0.6):
+            return [head] + chunks
+
+        return [head + b''.join(chunks)]
+
+    def emulate(self, names, messages):
+        """A request for each message, of the session or nearly so."""
+        r = self.r
+        s = socket.create_connection(('127.0.0.1', self.world.port), 5)
+        try:
+            s.settimeout(5)
+            for data in messages:
+                session, node = (x.decode() for x in names)
+                if self.chance(0.05):
+                    session, node = (x.decode() for x in r.choice(
+                        list(self.world.names) + [(b'0' * 64, b'n')]))
+                envelope = {'session': session, 'node': node,
+                            'data': data.decode('latin-1')}
+                proto = self.proto if self.chance(0.95) else not self.proto
+                if proto:
+                    b = b''.join(varint(n << 3 | 2) + varint(len(x)) + x
+                                 for n, x in ((1, node.encode()),
+                                              (2, session.encode()),
+                                              (3, data)))
+                    b = self.text(b, 0.3) if self.chance(0.1) else b
+                    kind = 'application/octet-stream'
+                else:
+                    b = self.json(envelope, 0.02)
+                    kind = r.choice(('application/json', 'text/plain'))
+                head = '%s /emulation HTTP/1.1\r\nHost: localhost\r\n' \
+                    'Content-Type: %s\r\nContent-Length: %d\r\n\r\n' % (
+                        'POST' if self.chance(0.97) else r.choice(
+                            ('GET', 'OPTIONS', 'HEAD')), kind, len(b))
+                self.talk(s, [head.encode(), b] if self.chance(0.5)
+                          else [head.encode() + b])
+            self.leave(s)
+        finally:
+            s.close()
+
+    def strangers(self):
+        """Messages for sessions of others, or that are gone."""
+        path = '/cf-open'
+        conversation = [(1, b)
+                        for _ in range(3) for _, b in self.centrifuge(path)]
+        self.emulate(self.r.choice(list(self.world.names)),
+                     [b for _, b in conversation])
 
     # HTTP and FastCGI
 
@@ -470,6 +828,9 @@ class Fuzz:
         push = {'id': 'x%d' % r.randrange(50), 'rooms': [room],
                 'users': [user], 'all': self.chance(0.1),
                 'from': {'user': 'a', 'name': 'b'}, 'data': {'msg': 'm'}}
+        operated = dict(push, operation=r.choice((0, 1000, 1001, -1)),
+                        keys=['k1', 'k2'], all=self.chance(0.3))
+        query = '?operation=1000&keys=k1&mids=1&mids=123&type=live&room=1'
         api = {'channel': room, 'channels': [room, '1'], 'user': user,
                'data': {'a': 1}, 'limit': 3, 'since': {'offset': 1},
                'client': 'x', 'commands': [{'publish': {'channel': room,
@@ -479,7 +840,9 @@ class Fuzz:
         account = {'UserName': 'n%d' % r.randrange(5), 'Password': 'secret7',
                    'Auth': TOKEN}
         choices = (
-            ('POST', '/im/push', push), ('POST', '/im/push?room=1', push),
+            ('POST', '/im/push', push), ('POST', '/im/push', operated),
+            ('POST', '/im/push?key=k1&operation=1000', push),
+            ('POST', '/im/push?room=1', push),
             ('GET', '/im/rooms/' + room, None),
             ('GET', '/im/rooms/' + room + '/history?limit=5', None),
             ('GET', '/im/users/' + user, None), ('GET', '/im/online', None),
@@ -494,7 +857,12 @@ class Fuzz:
             ('POST', '/api/v1/push?userId=u1&auth=' + TOKEN, {'msg': 'x'}),
             ('POST', '/api/v1/count', {'roomId': 1}),
             ('POST', '/api', {'id': 1, 'method': 'publish', 'params': api}),
-        ) + tuple(('POST', '/api/' + m, api) for m in (
+        ) + tuple(('POST', '/goim/push/' + m + query, push) for m in (
+            'keys', 'mids', 'room', 'all')) \
+          + tuple(('GET', '/goim/' + m + query + '&rooms=1&limit=9', None)
+                  for m in ('online/top', 'online/room', 'online/total',
+                            'nodes/weighted', 'nodes/instances')) \
+          + tuple(('POST', '/api/' + m, api) for m in (
             'publish', 'broadcast', 'subscribe', 'unsubscribe', 'disconnect',
             'refresh', 'presence', 'presence_stats', 'history',
             'history_remove', 'channels', 'info', 'batch', 'nothing'))
@@ -623,16 +991,10 @@ class Fuzz:
                              't', b'r:1', 'i', 'x:1', 'w', b'x y', 'd', batch)
 
     def run(self):
-        kinds = (('im', '/im-none'), ('im', '/im-token'), ('im', '/im-jwt'),
-                 ('centrifuge', '/cf-none'), ('centrifuge', '/cf-token'),
-                 ('centrifuge', '/cf-jwt'), ('centrifuge', '/cf-hook'),
-                 ('centrifuge', '/cf-hook'), ('echo', '/echo'),
-                 ('http', None), ('listener', None), ('fastcgi', None),
-                 ('reset', None), ('redis', None))
-        kind, path = self.r.choice(kinds)
+        kind, transport, path = self.r.choice(KINDS)
 
-        if path is not None:
-            self.websocket(path, getattr(self, kind)(path))
+        if transport is not None:
+            getattr(self, transport)(path, getattr(self, kind)(path))
         elif kind == 'http':
             self.http(self.world.port)
         elif kind == 'listener':
@@ -640,7 +1002,32 @@ class Fuzz:
         else:
             getattr(self, kind)()
 
-        return path or kind
+        return (path or kind) + (' (%s)' % transport
+                                 if transport in ('stream', 'tcp') else '')
+
+
+# conversation, transport, location
+KINDS = (
+    ('im', 'websocket', '/im-none'), ('im', 'websocket', '/im-token'),
+    ('im', 'websocket', '/im-jwt'),
+    ('centrifuge', 'websocket', '/cf-none'),
+    ('centrifuge', 'websocket', '/cf-token'),
+    ('centrifuge', 'websocket', '/cf-jwt'),
+    ('centrifuge', 'websocket', '/cf-hook'),
+    ('centrifuge', 'websocket', '/cf-hook'),
+    ('centrifuge', 'websocket', '/cf-all'),
+    ('centrifuge', 'stream', '/cf-all'),
+    ('centrifuge', 'stream', '/cf-open'),
+    ('centrifuge', 'stream', '/cf-open'),
+    ('centrifuge', 'stream', '/cf-asked'),
+    ('uni', 'websocket', '/uni-none'), ('uni', 'websocket', '/uni-jwt'),
+    ('uni', 'stream', '/uni-none'), ('uni', 'stream', '/uni-jwt'),
+    ('goim', 'websocket', '/goim-none'), ('goim', 'websocket', '/goim-mid'),
+    ('goim', 'websocket', '/goim-token'),
+    ('goim', 'tcp', ''), ('goim', 'tcp', ''),
+    ('echo', 'websocket', '/echo'), ('strangers', None, None),
+    ('http', None, None), ('http', None, None), ('listener', None, None),
+    ('fastcgi', None, None), ('reset', None, None), ('redis', None, None))
 
 
 class World:
@@ -652,7 +1039,9 @@ class World:
         self.pids = {}
         self.epochs = ['', 'x', 'a' * 17]
         self.published = collections.deque([(b'im:{0}:all', b'\0')], 200)
+        self.names = collections.deque([(b'0' * 64, b'n')], 50)
         self.http = int(os.environ['IM_PORTS']) + 15
+        self.tcp = int(os.environ['IM_PORTS']) + 14
         self.http_lock = threading.Lock()
         self.stack = None
 
@@ -667,7 +1056,7 @@ class World:
             'dir': self.dir, 'workers': 2, 'rules': RULES, 'level': 'info',
             'access': 0, 'drain': '2s',
             'http': HTTP.format(dir=self.dir),
-            'server': SERVER.format(hooks=' '.join(
+            'server': SERVER.format(tcp=self.tcp, hooks=' '.join(
                 'im_webhook %s /hook;' % h for h in HOOKS)),
             'logic': ['--http=127.0.0.1:%d' % self.http]}
         self.stack = subprocess.Popen(
@@ -719,7 +1108,7 @@ class World:
     def learn(self):
         """Real epochs, so that mutations go deep."""
         for room in ('1', '2', 'member:1'):
-            answer = self.push(room, {'msg': 'learn'})
+            answer = self.push(rooms=[room], data={'msg': 'learn'})
             self.epochs.append(answer['data']['results'][0]['epoch'])
 
         threading.Thread(target=self.listen, daemon=True).start()
@@ -740,8 +1129,8 @@ class World:
             if message[0] == b'smessage' and len(message[2]) < 65536:
                 self.published.append((message[1], message[2]))
 
-    def push(self, room, data):
-        body = json.dumps({'rooms': [room], 'data': data}).encode()
+    def push(self, **push):
+        body = json.dumps(push).encode()
         s = socket.create_connection(('127.0.0.1', self.http), 10)
         s.settimeout(20)
         s.sendall(b'POST /im/push HTTP/1.1\r\nHost: localhost\r\n'
@@ -776,7 +1165,7 @@ class World:
                 return 'a good client was closed'
             data += b
         mark = 'good-%d' % n
-        answer = self.push(room, {'msg': mark})
+        answer = self.push(rooms=[room], data={'msg': mark})
         if answer.get('code') != 0:
             return 'a good push got ' + json.dumps(answer)
         while mark.encode() not in data:
@@ -798,6 +1187,25 @@ class World:
 
     def reload(self):
         os.kill(self.pids['nginx'], 1)
+
+    def held(self):
+        """What workers hold, with no client there: nothing, after a while."""
+        end = time.monotonic() + GONE
+
+        while True:
+            s = socket.create_connection(('127.0.0.1', self.port), 10)
+            s.settimeout(10)
+            s.sendall(b'GET /status HTTP/1.0\r\n\r\n')
+            with s.makefile('rb') as f:
+                status = json.loads(f.read().partition(b'\r\n\r\n')[2])
+            s.close()
+            total = status['total']
+            if not any(total[k] for k in HELD) \
+                    and total['log_bytes'] <= SPARE:
+                return []
+            if time.monotonic() > end:
+                return ['held without sessions: ' + json.dumps(total)]
+            time.sleep(0.2)
 
     def findings(self):
         found = []
@@ -864,7 +1272,7 @@ def main():
         print('# session %d: %s' % (
             args.only, Fuzz(args.seed, args.only, world).run()))
         time.sleep(1)
-        found = world.findings()
+        found = world.held() or world.findings()
     else:
         stop = threading.Event()
         threads = [threading.Thread(target=work, daemon=True, args=(
@@ -895,7 +1303,7 @@ def main():
         for t in threads:
             t.join(10)
         time.sleep(LOOK)
-        found = found or world.findings()
+        found = found or world.held() or world.findings()
         print('# seed %s, the last sessions before it: %s'
               % (args.seed, at[-THREADS * 2:]) if found else
               '# seed ' + args.seed)
@@ -903,8 +1311,8 @@ def main():
     print('# ' + ', '.join('%s %d' % x for x in sorted(done.items())))
 
     if not found and not args.only:
-        if done['n'] < args.first + 20 or not all(done[k] for k in ('/im-none', '/cf-hook',
-                                                       'fastcgi')):
+        if done['n'] < args.first + 20 or not all(
+                done[k] for k in ('/im-none', '/cf-hook', 'fastcgi')):
             found.append('too few sessions were run')
     found += errors[:5]
 
@@ -912,7 +1320,8 @@ def main():
         for line in f.split('\n'):
             print('# ' + line)
 
-    print('%s 1 - %d sessions' % ('not ok' if found else 'ok', done['n'] - args.first))
+    print('%s 1 - %d sessions' % ('not ok' if found else 'ok',
+                                  done['n'] - args.first))
     print('1..1', flush=True)
 
     try:
