@@ -55,26 +55,29 @@ im_proto_find(im_str_t name)
 
 /* Not a variant, which has the name of a row above it. */
 static int
-im_proto_listable(const im_proto_t *proto, int commands)
+im_proto_listable(const im_proto_t *proto, int commands, im_uint_t transports)
 {
     return im_proto_find(im_str_z(proto->name)) == proto
-           && (!commands || proto->commands);
+           && (!commands || proto->commands)
+           && (transports == 0 || (proto->transports & transports));
 }
 
 
 void
-im_proto_names(im_buf_t *b, int commands)
+im_proto_names(im_buf_t *b, int commands, im_uint_t transports)
 {
     im_uint_t  i, last;
 
     last = im_wire_count(im_protos) - 1;
 
-    while (last > 0 && !im_proto_listable(im_protos[last], commands)) {
+    while (last > 0
+           && !im_proto_listable(im_protos[last], commands, transports))
+    {
         last--;
     }
 
     for (i = 0; i <= last; i++) {
-        if (im_proto_listable(im_protos[i], commands)) {
+        if (im_proto_listable(im_protos[i], commands, transports)) {
             im_buf_add_z(b, b->len == 0 ? "" : i == last ? " or " : ", ");
             im_buf_add_z(b, "protocol=");
             im_buf_add_z(b, im_protos[i]->name);

@@ -22,8 +22,11 @@ typedef struct {
 /* NULL: there is none. */
 const im_proto_t *im_proto_find(im_str_t name);
 
-/* "protocol=im, protocol=centrifuge or protocol=echo"; if commands, such. */
-void im_proto_names(im_buf_t *b, int commands);
+/*
+ * "protocol=im, protocol=centrifuge or protocol=echo": those with commands, if
+ * commands, that one of these transports can have; 0: any.
+ */
+void im_proto_names(im_buf_t *b, int commands, im_uint_t transports);
 
 /* A transport that HTTP clients can ask for; NULL: there is none. */
 const im_transport_t *im_transport_find(im_str_t name);

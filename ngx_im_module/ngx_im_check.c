@@ -118,8 +118,11 @@ ngx_im_check_uri(ngx_conf_t *cf, ngx_im_loc_conf_t *ilcf,
     if (rc == NGX_DECLINED) {
         (void) ngx_im_refuse(cf, "%s: \"%V\" leads to no location that "
                              "answers: add \"location = %V { internal; %s }\" "
-                             "to the server that has \"location %V\"",
-                             directive, uri, uri, cure, &ilcf->clcf->name);
+                             "to the server that has \"%s%V\"",
+                             directive, uri, uri, cure,
+                             ilcf->clcf->name.len > 0 ? "location "
+                                                      : "im_listen",
+                             &ilcf->clcf->name);
         return NGX_ERROR;
     }
 

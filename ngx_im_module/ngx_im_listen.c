@@ -64,22 +64,28 @@ ngx_im_listen_url(ngx_conf_t *cf, ngx_command_t *cmd, ngx_im_listen_t *listen)
 }
 
 
-/* Protocols that can be spoken without a request, for the message. */
 static char *
 ngx_im_listen_protocol(ngx_conf_t *cf, ngx_im_listen_t *listen)
 {
+    u_char    names[NGX_MAX_CONF_ERRSTR / 2];
+    im_buf_t  b;
+
     listen->proto = im_proto_find(ngx_im_str(listen->protocol));
 
+    im_buf_fixed(&b, names, sizeof(names));
+    im_proto_names(&b, 0, IM_TRANSPORT_TCP);
+
     if (listen->protocol.len == 0) {
-        return "has no protocol: add protocol=goim";
+        return ngx_im_refuse(cf, "im_listen: \"%V\" has no protocol: add %*s",
+                             &listen->text, b.len, b.data);
     }
 
     if (listen->proto == NULL
         || !(listen->proto->transports & IM_TRANSPORT_TCP))
     {
         return ngx_im_refuse(cf, "im_listen: \"protocol=%V\" can't be spoken "
-                             "over TCP alone: it must be protocol=goim",
-                             &listen->protocol);
+                             "over TCP alone: it must be %*s",
+                             &listen->protocol, b.len, b.data);
     }
 
     listen->transport = im_transport_of(IM_TRANSPORT_TCP);

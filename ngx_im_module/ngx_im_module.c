@@ -527,7 +527,7 @@ ngx_im_comet(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ilcf->proto == NULL) {
         im_buf_fixed(&b, names, sizeof(names));
-        im_proto_names(&b, 0);
+        im_proto_names(&b, 0, 0);
 
         return ngx_im_refuse(cf, "im_comet: \"%V\" must be %*s", &args[1],
                              b.len, b.data);
@@ -1730,7 +1730,7 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     for (i = 0; i < IM_WEBHOOKS; i++) {
         if (conf->webhooks[i].len && conf->proto && !conf->proto->commands) {
             im_buf_fixed(&b, names, sizeof(names));
-            im_proto_names(&b, 1);
+            im_proto_names(&b, 1, 0);
 
             return ngx_im_refuse(cf, "im_webhook: \"%s\" is of no use to "
                                  "\"im_comet protocol=%s\", which has no such "

@@ -235,3 +235,29 @@ q: recv_close 1008
 r: open /mid
 r: packet 7,1,1 {"room_id":"$secret"}
 r: recv_close 1008 /token/
+
+
+
+=== TEST 4: Redis is away: connections are closed, and a line says so, one a minute
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room * history=0;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim;
+--- config
+    location = /x { return 204; }
+--- services:
+--- not_ready
+--- websocket
+a: connect :$TEST_NGINX_IM_HTTP2
+a: gone
+log: \[warn\] .*connections are closed at once: Redis has not been reached yet; 0 more
+b: connect :$TEST_NGINX_IM_HTTP2
+b: gone
+c: connect :$TEST_NGINX_IM_HTTP2
+c: gone
+d: connect :$TEST_NGINX_IM_HTTP2
+d: gone
+http: GET /x 204
+logged: 1 connections are closed at once
+--- no_error_log
+[alert]

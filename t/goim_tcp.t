@@ -356,3 +356,114 @@ http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) on
 b: pushed 1 on
 --- no_error_log
 [alert]
+
+
+
+=== TEST 15: packets that are cut at any byte, over TCP and TLS
+--- http_config
+    im_room *  history=0;
+    im_auth mid;
+
+    server {
+        im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim;
+        im_listen 127.0.0.1:$TEST_NGINX_IM_TLS protocol=goim ssl;
+        ssl_certificate     $TEST_NGINX_IM_CERT;
+        ssl_certificate_key $TEST_NGINX_IM_KEY;
+    }
+--- config
+    location /im/   { fastcgi_pass im_logic; include im_params; }
+--- services: redis logic job
+--- websocket
+a: login :$TEST_NGINX_IM_HTTP2 {"mid":1,"room_id":"x","accepts":[1]}
+a: cuts 14,1,2 1,2 || 1000,1,3 || 16,1,4 2 => 15,1,2 1,2 || 1000,1,3 || 17,1,4 2
+b: login tls :$TEST_NGINX_IM_TLS {"mid":1,"room_id":"x","accepts":[1]}
+b: cuts 14,1,2 1,2 || 1000,1,3 || 16,1,4 2 => 15,1,2 1,2 || 1000,1,3 || 17,1,4 2
+http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) both
+a: pushed 1 both
+b: pushed 1 both
+--- no_error_log
+[error]
+
+
+
+=== TEST 16: certificates of clients, and what a responder says of them
+--- http_config
+    im_room *  history=0;
+
+    ssl_certificate        $TEST_NGINX_IM_CERTS/server.pem;
+    ssl_certificate_key    $TEST_NGINX_IM_CERTS/server.key;
+    ssl_client_certificate $TEST_NGINX_IM_CERTS/ca.pem;
+
+    server {
+        im_listen 127.0.0.1:$TEST_NGINX_IM_TLS protocol=goim ssl;
+        ssl_verify_client on;
+    }
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_PORT2;
+        im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim ssl;
+        ssl_verify_client  on;
+        ssl_ocsp           leaf;
+        ssl_ocsp_responder http://127.0.0.1:$TEST_NGINX_IM_PORT2/;
+        location / { return 503; }
+    }
+--- config
+    location /im/   { fastcgi_pass im_logic; include im_params; }
+--- services: redis logic job
+--- websocket
+a: login tls cert=client :$TEST_NGINX_IM_TLS {}
+b: connect tls :$TEST_NGINX_IM_TLS
+b: gone
+log: connection refused: client sent no certificate
+c: connect tls cert=other :$TEST_NGINX_IM_TLS
+c: gone
+log: connection refused: unable to
+d: connect tls cert=client :$TEST_NGINX_IM_HTTP2
+d: gone
+log: connection refused: certificate status request failed
+a: heartbeat 0
+--- no_error_log
+[alert]
+
+
+
+=== TEST 17: a question that leads nowhere
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_room * history=0;
+
+    server {
+        im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim;
+        im_auth token;
+        im_connect /nowhere;
+    }
+--- config
+    location = /x { return 200; }
+--- must_die
+--- error_log
+leads to no location that answers: add "location = /nowhere { internal; fastcgi_pass im_logic; include im_params; }" to the server that has "im_listen"
+
+
+
+=== TEST 18: no protocol
+--- http_config
+    im_room * history=0;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 ssl;
+--- config
+    location = /x { return 200; }
+--- must_die
+--- error_log eval
+qr/im_listen: "127.0.0.1:\d+" has no protocol: add protocol=goim/
+
+
+
+=== TEST 19: without Redis
+--- http_config
+    im_room * history=0;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim;
+    # im_redis is missing
+--- no_redis
+--- config
+    location = /x { return 200; }
+--- must_die
+--- error_log
+"im_listen ... protocol=goim" needs Redis: add "im_redis 127.0.0.1:6379;" to http{}

@@ -112,6 +112,7 @@ struct ngx_im_worker_s {
     ngx_rbtree_node_t   ranks_sentinel;
     ngx_uint_t          places[2];       /* in use, by ngx_im_pool_e */
     ngx_im_silence_t    refusals[NGX_IM_REFUSALS];
+    ngx_im_silence_t    unready;         /* connections closed without them */
     im_buf_t            id;              /* NODE.SLOT.START */
     u_char              name[16];        /* random: of its channel for input */
     im_emulation_keys_t secrets;         /* of its sessions */

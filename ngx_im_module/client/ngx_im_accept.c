@@ -12,6 +12,9 @@
 #include "ngx_im_detach.h"
 
 
+#define NGX_IM_ACCEPT_QUIET  60000       /* ms between two lines of a kind */
+
+
 /* In the pool of the connection, until it is a session. */
 typedef struct {
     ngx_http_connection_t  hc;       /* the first: nginx's TLS looks for it */
@@ -79,6 +82,31 @@ ngx_im_accept_create(ngx_connection_t *c)
 }
 
 
+/* One line a minute shows operators why clients find no one. */
+static void
+ngx_im_accept_unready(ngx_im_worker_t *w, ngx_connection_t *c, const char *why)
+{
+    ngx_im_silence_t  *silence;
+
+    silence = &w->unready;
+
+    if (silence->started
+        && ngx_current_msec - silence->start < NGX_IM_ACCEPT_QUIET)
+    {
+        silence->n++;
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, c->log, 0,
+                  "im: connections are closed at once: %s; %ui more since the "
+                  "last line of this kind", why, silence->n);
+
+    silence->started = 1;
+    silence->start = ngx_current_msec;
+    silence->n = 0;
+}
+
+
 static ngx_int_t
 ngx_im_accept_admit(ngx_im_accept_t *a, ngx_connection_t *c)
 {
@@ -91,17 +119,21 @@ ngx_im_accept_admit(ngx_im_accept_t *a, ngx_connection_t *c)
     conf = a->listen->conf;
     text = ngx_im_admit_unready(w, conf);
 
-    if (text == NULL) {
-        if (ngx_im_admit(w, conf, &a->peer, &a->place, &why) == NGX_OK) {
-            return NGX_OK;
-        }
+    if (text != NULL) {
+        w->counters->refused++;
+        ngx_im_accept_unready(w, c, text);
 
-        text = ngx_im_budget_text(why);
+        return NGX_BUSY;
+    }
+
+    if (ngx_im_admit(w, conf, &a->peer, &a->place, &why) == NGX_OK) {
+        return NGX_OK;
     }
 
     w->counters->refused++;
 
-    ngx_log_error(NGX_LOG_INFO, c->log, 0, "im: connection refused: %s", text);
+    ngx_log_error(NGX_LOG_INFO, c->log, 0, "im: connection refused: %s",
+                  ngx_im_budget_text(why));
 
     return NGX_BUSY;
 }
@@ -139,12 +171,16 @@ ngx_im_accept_tls_conf(ngx_im_accept_t *a)
 }
 
 
-/* As ngx_http_process_request() does.  NULL: it is good. */
+/*
+ * As ngx_http_process_request() does: the chain, and what ssl_ocsp says of it.
+ * NULL: it is good.
+ */
 static const char *
 ngx_im_accept_tls_verify(ngx_connection_t *c, ngx_http_ssl_srv_conf_t *sscf)
 {
-    X509  *cert;
-    long   rc;
+    long         rc;
+    X509        *cert;
+    const char  *why;
 
     if (!sscf->verify) {
         return NULL;
@@ -158,19 +194,17 @@ ngx_im_accept_tls_verify(ngx_connection_t *c, ngx_http_ssl_srv_conf_t *sscf)
         return X509_verify_cert_error_string(rc);
     }
 
-    if (sscf->verify != 1) {
-        return NULL;
+    if (sscf->verify == 1) {
+        cert = SSL_get_peer_certificate(c->ssl->connection);
+
+        if (cert == NULL) {
+            return "client sent no certificate";
+        }
+
+        X509_free(cert);
     }
 
-    cert = SSL_get_peer_certificate(c->ssl->connection);
-
-    if (cert == NULL) {
-        return "client sent no certificate";
-    }
-
-    X509_free(cert);
-
-    return NULL;
+    return ngx_ssl_ocsp_get_status(c, &why) == NGX_OK ? NULL : why;
 }
 
 
@@ -189,6 +223,8 @@ ngx_im_accept_tls_handler(ngx_connection_t *c)
     if (why != NULL) {
         ngx_log_error(NGX_LOG_INFO, c->log, 0, "im: connection refused: %s",
                       why);
+        ngx_ssl_remove_cached_session(c->ssl->session_ctx,
+                                      SSL_get0_session(c->ssl->connection));
         ngx_http_close_connection(c);
         return;
     }

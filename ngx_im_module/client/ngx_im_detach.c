@@ -237,6 +237,7 @@ ngx_im_detach_copy(ngx_http_request_t *r, im_str_t *first, im_str_t *early)
 {
     u_char  *p, *copy;
 
+    early->data = NULL;
     early->len = r->header_in->last - r->header_in->pos;
 
     copy = im_alloc(first->len + early->len + 1);

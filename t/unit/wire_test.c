@@ -16,15 +16,18 @@ test_protocols(void **state)
     (void) state;
 
     im_buf_init(&b, 256);
-    im_proto_names(&b, 0);
+    im_proto_names(&b, 0, 0);
     test_str(im_buf_str(&b), "protocol=im, protocol=centrifuge, "
                              "protocol=centrifuge_uni, protocol=goim, "
                              "protocol=plain or "
                              "protocol=echo");
     im_buf_reset(&b, 0);
-    im_proto_names(&b, 1);
+    im_proto_names(&b, 1, 0);
     test_str(im_buf_str(&b), "protocol=centrifuge, "
                              "protocol=centrifuge_uni or protocol=plain");
+    im_buf_reset(&b, 0);
+    im_proto_names(&b, 0, IM_TRANSPORT_TCP);
+    test_str(im_buf_str(&b), "protocol=goim");
     im_buf_cleanup(&b);
 
     assert_ptr_equal(im_proto_find(im_str_z("im")), &im_proto_im);

@@ -18,6 +18,7 @@ use IO::Socket::UNIX;
 use JSON::PP ();
 use POSIX ();
 use Test::Builder;
+use Test::Im::Cert qw(certificates);
 use Test::Im::Client;
 use Test::Im::Deflate qw(pack_message unpack_message);
 use Test::Im::File qw(slurp spew);
@@ -86,6 +87,7 @@ $ENV{TEST_NGINX_IM_REPLICA2} = $Base + 8;
 $ENV{TEST_NGINX_IM_DIR} = $Dir;
 $ENV{TEST_NGINX_IM_CERT} = "$Dir/cert.pem";
 $ENV{TEST_NGINX_IM_KEY} = "$Dir/key.pem";
+$ENV{TEST_NGINX_IM_CERTS} = "$Dir/certs";
 $ENV{TEST_NGINX_IM_TOP} = $Top;
 $ENV{TEST_NGINX_IM_NCHAN} = '/usr/lib/nginx/modules/ngx_nchan_module.so';
 $ENV{TEST_NGINX_IM_KEYS} = "$Dir/keys";
@@ -157,7 +159,9 @@ sub prepare {
         sanitizers('nginx', error_log());
 
         stop_all();
-        certificate() if $both =~ /TEST_NGINX_IM_CERT/;
+        certificate() if $both =~ /TEST_NGINX_IM_CERT\b/;
+        certificates($ENV{TEST_NGINX_IM_CERTS})
+            if $both =~ /TEST_NGINX_IM_CERTS\b/;
         Test::Im::Jwt::keys_in($both);
         $config =~ s/\binclude im_params;/include $Top\/conf\/im_params;/g;
         $block->set_value(config => "$config\n"
@@ -722,6 +726,7 @@ my %Verbs = (
     connect     => \&client_connect,
     login       => \&client_login,
     packet      => \&client_packet,
+    cuts        => \&client_cuts,
     recv_packet => \&client_recv_packet,
     pushed      => \&client_pushed,
     pushed_set  => \&client_pushed_set,
@@ -1020,7 +1025,7 @@ sub client_unanswered {
 }
 
 
-# [tls] :PORT [from=ADDRESS]: packets without frames
+# [tls [cert=NAME]] :PORT [from=ADDRESS]: packets without frames
 sub client_connect {
     my ($who, $arg) = @_;
     my %args = (timeout => $Limit);
@@ -1029,6 +1034,8 @@ sub client_connect {
         $args{tls} = 1 if $word eq 'tls';
         $args{port} = $1 if $word =~ /\A:(\d+)\z/;
         $args{from} = $1 if $word =~ /\Afrom=(\S+)\z/;
+        $args{cert} = "$ENV{TEST_NGINX_IM_CERTS}/$1"
+            if $word =~ /\Acert=(\S+)\z/;
     }
 
     $Clients{$who} = Test::Im::Client->new(%args);
@@ -1094,6 +1101,39 @@ sub same_packet {
     die 'got ' . ($client->{eof} ? 'the end' : 'nothing') . "\n"
         unless defined $got;
     die 'got ' . unpack('H*', $got) . "\n" if $got ne $want;
+
+    return 1;
+}
+
+
+# PACKET || PACKET ... => ANSWER || ANSWER ...: cut at each byte.  What is before
+# the cut comes with a heartbeat, whose answer says that it was read.
+sub client_cuts {
+    my ($client, $arg) = @_;
+    my ($packets, $answers) = map { join '', map { packet_of($_) }
+                                             split / \|\| / }
+                              split / => /, $arg, 2;
+
+    for my $at (0 .. length $packets) {
+        $client->send_packet(Test::Im::Client::packet(2, '', seq => 77)
+                             . substr $packets, 0, $at);
+        my $beat = $client->next_packet(deadline());
+        die "cut at $at: no answer to a heartbeat\n"
+            unless defined $beat && unpack('x8 N', $beat) == 3;
+        $client->send_packet(substr $packets, $at) if $at < length $packets;
+
+        my $got = '';
+
+        while (length $got < length $answers) {
+            my $next = $client->next_packet(deadline());
+            die "cut at $at: got " . unpack('H*', $got) . "\n"
+                unless defined $next;
+            $got .= $next;
+        }
+
+        die "cut at $at: got " . unpack('H*', $got) . "\n"
+            if $got ne $answers;
+    }
 
     return 1;
 }

@@ -16,7 +16,7 @@ use MIME::Base64 ();
 use Time::HiRes ();
 
 
-# path, port, tls, headers (array of lines), method, version, key, raw
+# path, port, tls, cert (NAME of NAME.pem and NAME.key), headers (array of lines), method, version, key, raw
 sub new {
     my ($class, %args) = @_;
     my $socket;
@@ -24,7 +24,9 @@ sub new {
     if ($args{tls}) {
         require IO::Socket::SSL;
         $socket = IO::Socket::SSL->new(PeerAddr => '127.0.0.1',
-            PeerPort => $args{port}, SSL_verify_mode => 0, Timeout => 10);
+            PeerPort => $args{port}, SSL_verify_mode => 0, Timeout => 10,
+            $args{cert} ? (SSL_cert_file => "$args{cert}.pem",
+                           SSL_key_file => "$args{cert}.key") : ());
         die "connect to $args{port}: " . IO::Socket::SSL::errstr() . "\n"
             unless $socket;
 
