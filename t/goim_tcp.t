@@ -295,12 +295,16 @@ im_listen: "http2" is unknown; there are protocol= ssl
 --- websocket
 a: login :$TEST_NGINX_IM_HTTP2 {"mid":1,"accepts":[1]}
 b: login tls :$TEST_NGINX_IM_TLS {"mid":1,"accepts":[1]}
+c: login :$TEST_NGINX_IM_HTTP2 {"mid":1,"accepts":[1,2]}
 http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) 1FILL(200000)
 http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) 2FILL(200000)
 http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) 3FILL(200000)
 http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) 4FILL(200000)
-c: login :$TEST_NGINX_IM_HTTP2 {"mid":1,"accepts":[1,2]}
 http: POST /im/push?user=1&operation=1 200 (Content-Type: text/plain) 5
+c: pushed 1 1FILL(200000)
+c: pushed 1 2FILL(200000)
+c: pushed 1 3FILL(200000)
+c: pushed 1 4FILL(200000)
 c: pushed 1 5
 a: packet 14,1,1 2
 b: packet 14,1,1 2
