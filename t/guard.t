@@ -130,6 +130,9 @@ http: POST /im/push?room=3 415 (Content-Type: ) hello
 http: POST /im/push?room=3 415 (Content-Type: text/plain; charset=latin1) hello
 http: POST /im/push?room=3 415 (Content-Type: text/plain|Content-Encoding: br) hello
 http: POST /im/push?room=3 200 (Content-Type: text/plain; charset=utf-8) hello
+http: POST /im/push?room=3 200 (Content-Type: application/octet-stream) hello
+http: POST /im/push 415 (Content-Type: application/octet-stream) {"rooms":["1"],"data":1} => application/json
+http: POST /api/publish 415 (Content-Type: application/octet-stream) {"channel":"3","data":1}
 http: POST /api/publish 415 (Content-Type: text/plain) {"channel":"3","data":1} => application/json
 http: POST /api/publish 415 (Content-Type: application/x-www-form-urlencoded) {"channel":"3","data":1}
 http: POST /api/publish 415 (Content-Encoding: deflate) {"channel":"3","data":1}

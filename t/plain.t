@@ -314,3 +314,95 @@ f: like_set ^9$ || ^11$
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 10: bodies as messages; as nchan's publishers send them
+--- config
+    location = /sub {
+        im_comet        protocol=plain;
+        im_join         $arg_id;
+        im_allow_origin self http://ok.example;
+    }
+    location = /pub {
+        proxy_set_header Content-Type application/octet-stream;
+        proxy_pass       http://127.0.0.1:$TEST_NGINX_IM_HTTP/im/push?room=$arg_id;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /sub?id=open
+until: /im/rooms/open "count":\s*1\b
+http: POST /im/push?room=open 200 (Content-Type: application/octet-stream) {"n":1}
+a: recv_text {"n":1}
+http: POST /im/push?room=open 200 (Content-Type: text/plain) 7
+a: recv_text 7
+http: POST /pub?id=open 200 (Content-Type: application/x-www-form-urlencoded) from nchan
+a: recv_text from nchan
+http: POST /pub?id= 400 x
+b: get /sub?id=open Accept: text/event-stream | Origin: http://ok.example
+b: answered (?m)^Access-Control-Allow-Origin: http://ok\.example\r?$
+http: GET /sub?id=open 403 (Origin: http://foreign.example)
+http: OPTIONS /sub 204 (Origin: http://ok.example) => Access-Control-Allow-Methods: GET, OPTIONS
+--- no_error_log
+[alert]
+
+
+
+=== TEST 11: why a stream ends, and when to come back
+--- config
+    location = /sub {
+        im_comet protocol=plain;
+        im_join  $arg_id;
+        im_user  $arg_user;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: get /sub?id=open&user=u9 Accept: text/event-stream
+a: event ^retry: 2000$
+a: event ^id: 
+b: get /sub?id=open&user=u9
+http: DELETE /im/users/u9?reason=bye 200
+a: event ^event: close\|retry: 60000\|data: \{"code":1008,"reason":"bye"\}$
+a: eof
+b: eof
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 12: what nginx -t says
+--- must_die
+--- config
+    location = /sub { im_comet protocol=plain; }
+--- error_log
+"im_comet protocol=plain" has no im_join: name the rooms
+
+
+
+=== TEST 13: a room that no rule matches
+--- must_die
+--- http_config
+    im_room a history=0;
+--- config
+    location = /sub { im_comet protocol=plain; im_join a,b; }
+--- error_log
+im_join: no im_room matches "b"
+
+
+
+=== TEST 14: im_join of another protocol
+--- must_die
+--- config
+    location = /ws { im_comet protocol=im; im_join a; }
+--- error_log
+im_join is of no use to "im_comet protocol=im"
+
+
+
+=== TEST 15: from= without a token to look for
+--- must_die
+--- config
+    location = /sub { im_comet protocol=plain; im_join a; im_auth none from=$arg_t; }
+--- error_log
+im_auth: "none" must be token or jwt, beside from=

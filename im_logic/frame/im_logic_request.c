@@ -187,6 +187,16 @@ im_logic_body(im_daemon_request_t *r, int text, const char **why)
     case IM_TYPE_JSON:
         break;
 
+    case IM_TYPE_BYTES:
+
+        if (text) {
+            return 0;
+        }
+
+        *why = im_logic_text(r, "the Content-Type is %j: send "
+                             "application/json", r->type);
+        return 415;
+
     case IM_TYPE_TEXT:
 
         if (text) {
@@ -203,7 +213,8 @@ im_logic_body(im_daemon_request_t *r, int text, const char **why)
 
     default:
         *why = im_logic_text(r, text ? "the Content-Type is %j: send "
-                             "application/json or text/plain"
+                             "application/json, text/plain or "
+                             "application/octet-stream"
                              : "the Content-Type is %j: send "
                              "application/json", r->type);
         return 415;

@@ -42,7 +42,8 @@ const char *im_logic_text(im_daemon_request_t *r, const char *pattern,
     im_str_t value);
 
 /*
- * The body is what it is declared to be: JSON, or text where that is taken.
+ * The body is what it is declared to be: JSON, or text and bytes where those
+ * are taken.
  * 0, or a status and *why.
  */
 im_uint_t im_logic_body(im_daemon_request_t *r, int text, const char **why);

@@ -88,6 +88,10 @@ im_logic_type_name(im_str_t name)
         return IM_TYPE_JSON;
     }
 
+    if (im_logic_type_is(name, "application/octet-stream")) {
+        return IM_TYPE_BYTES;
+    }
+
     if (name.len > text.len
         && strncasecmp((char *) name.data, (char *) text.data, text.len) == 0)
     {
@@ -154,7 +158,9 @@ im_logic_type(im_str_t type)
 
     what = im_logic_type_name(part);
 
-    while (what != IM_TYPE_OTHER && im_logic_type_part(&type, &part)) {
+    while ((what == IM_TYPE_JSON || what == IM_TYPE_TEXT)
+           && im_logic_type_part(&type, &part))
+    {
         if (!im_logic_type_utf8(part)) {
             return IM_TYPE_CHARSET;
         }

@@ -15,6 +15,7 @@ typedef enum {
     IM_TYPE_NONE = 0,      /* not declared */
     IM_TYPE_JSON,          /* application/json, application/NAME+json */
     IM_TYPE_TEXT,          /* text/NAME */
+    IM_TYPE_BYTES,         /* application/octet-stream */
     IM_TYPE_OTHER,
     IM_TYPE_CHARSET        /* JSON or text, but not in UTF-8 */
 } im_logic_type_e;

@@ -121,6 +121,15 @@ im_logic_push_query_arg(im_logic_publish_t *publish, im_str_t name,
 }
 
 
+/* Bytes are JSON or text if they can be, as those of clients are. */
+static im_int_t
+im_logic_push_bytes(im_logic_publish_t *publish)
+{
+    return im_push_classify(publish->r->body, &publish->message.type) == IM_OK
+           ? IM_OK : im_logic_publish_refuse(publish, 503, "no memory");
+}
+
+
 static im_int_t
 im_logic_push_raw(im_logic_publish_t *publish)
 {
@@ -147,6 +156,10 @@ im_logic_push_raw(im_logic_publish_t *publish)
 
         return rc == IM_OK ? IM_OK
                : im_logic_publish_refuse(publish, 503, "no memory");
+    }
+
+    if (im_logic_type(r->type) == IM_TYPE_BYTES) {
+        return im_logic_push_bytes(publish);
     }
 
     publish->message.type = IM_PUSH_TEXT;

@@ -149,6 +149,8 @@ test_type(void **state)
     assert_int_equal(im_logic_type(im_str_z("text/plain")), IM_TYPE_TEXT);
     assert_int_equal(im_logic_type(im_str_z("TEXT/html;charset=us-ascii")),
                      IM_TYPE_TEXT);
+    assert_int_equal(im_logic_type(im_str_z("application/Octet-Stream; x=y")),
+                     IM_TYPE_BYTES);
     assert_int_equal(im_logic_type(im_str_z("")), IM_TYPE_NONE);
     assert_int_equal(im_logic_type(im_str_z("application/json; "
                                             "charset=utf-16")),
