@@ -114,11 +114,21 @@ SERVER = """
         location = /uni-none {{
             im_comet protocol=centrifuge_uni; im_auth none;
         }}
-        location = /uni-jwt {{ im_comet protocol=centrifuge_uni; im_auth jwt; }}
+        location = /uni-jwt {{
+            im_comet protocol=centrifuge_uni; im_auth jwt;
+        }}
         location = /goim-none {{ im_comet protocol=goim; im_auth none; }}
         location = /goim-mid {{ im_comet protocol=goim; }}
         location = /goim-token {{
             im_comet protocol=goim; im_auth token; im_connect /im_connect;
+        }}
+        location = /plain {{
+            im_comet protocol=plain; im_auth none; im_join $arg_room;
+            im_connect /im_connect;
+        }}
+        location = /plain-jwt {{
+            im_comet protocol=plain; im_auth jwt; im_join 1 $arg_room;
+            im_connect /im_connect; im_webhook publish /hook;
         }}
         location = /emulation {{ im_emulation; }}
         location /goim/ {{ fastcgi_pass im_logic; include im_params; }}
@@ -212,6 +222,7 @@ class Fuzz:
         self.r = random.Random('%s:%d' % (seed, number))
         self.world = world
         self.proto = False
+        self.query = None
 
     def chance(self, p):
         return self.r.random() < p
@@ -337,10 +348,11 @@ class Fuzz:
     def jwt(self):
         r = self.r
         claims = {'sub': 'u%d' % r.randrange(3), 'info': {'name': 'Ann'},
-                  'exp': int(time.time()) + r.choice((-10, 1, 60)),
+                  'exp': int(time.time()) + r.choice((-10, 1, 60, 60, 60)),
                   'channels': ['1'], 'meta': {}, 'nbf': 0,
                   'subs': {'2': {'info': {}, 'override': {}}}}
-        token = sign(self.value(claims, 0.1), r.choice(('HS256', 'none')),
+        token = sign(self.value(claims, 0.1),
+                     r.choice(('HS256',) * 9 + ('none',)),
                      SECRET if self.chance(0.9) else 'x')
 
         return token if self.chance(0.8) \
@@ -429,6 +441,35 @@ class Fuzz:
                  'subs': subs}
 
         return [(1, self.json(first))] + self.echo(path)
+
+    def plain(self, path):
+        """The request says all: arguments, which transports take."""
+        r = self.r
+        rooms = [r.choice(('1', '2', 'member:1', 'plain:1', 'open:1'))
+                 if self.chance(0.9) else self.room()
+                 for _ in range(r.choice((0, 1, 1, 1, 1, 2, 2, 9, 200)))]
+        position = '%s:%d' % (r.choice(self.world.epochs), r.randrange(30))
+        arguments = [('room', ','.join(rooms))]
+
+        if self.chance(0.4):
+            arguments.append(('last', r.choice((0, 1, 5, 50, 300, 301, 'x'))))
+        if self.chance(0.4):
+            arguments.append(('last_event_id', r.choice(
+                (position, position + ',' + position, '0:0', ':', '',
+                 'x:%d' % 2**64, ','.join([position] * 200)))))
+        if path.endswith('jwt'):
+            arguments.append(('token', self.token(path)))
+
+        quote = r.choice((urllib.parse.quote, urllib.parse.quote_plus))
+        query = '?' + urllib.parse.urlencode(
+            [(k, str(v).encode('utf-8', 'surrogatepass'))
+             for k, v in arguments], quote_via=quote)
+        if self.chance(0.1):
+            query = re.sub(r'[\0- \x7f]', '', self.text(
+                query.encode(), 0.5).decode('latin-1'))
+        self.query = query
+
+        return [(1, b'')] + self.echo(path)
 
     def packet(self, op, body, seq):
         """Of goim; wrong lengths now and then."""
@@ -566,6 +607,7 @@ class Fuzz:
     def handshake(self, path):
         key = base64.b64encode(bytes(self.r.randrange(256)
                                      for _ in range(16))).decode()
+        path += self.query or ''
         lines = ['GET %s HTTP/1.1' % path, 'Host: localhost', *UPGRADE,
                  'Sec-WebSocket-Key: ' + key, 'Sec-WebSocket-Version: 13']
 
@@ -583,6 +625,8 @@ class Fuzz:
                 'Transfer-Encoding: chunked', 'Cookie: ' + 'c' * 3000,
                 'Sec-WebSocket-Extensions: permessage-deflate',
                 'Authorization: Bearer x', 'Sec-WebSocket-Key: ' + key)))
+        if self.query and self.chance(0.3):
+            lines.append('Sec-WebSocket-Protocol: ws+meta.nchan')
         if self.packs:
             lines.append('Sec-WebSocket-Extensions: permessage-deflate'
                          + self.r.choice(('', '; client_max_window_bits',
@@ -714,12 +758,15 @@ class Fuzz:
         """The request of a stream, in chunks."""
         r = self.r
         events = self.chance(0.5) and not self.proto
-        in_body = self.chance(0.2) if events else self.chance(0.95)
+        in_body = self.query is None and self.chance(0.2 if events else 0.95)
         method = 'POST' if in_body else 'GET'
         version = '1.1' if self.chance(0.9) else '1.0'
         lines = ['Host: localhost']
 
-        if not in_body:
+        if self.query is not None:
+            path += self.query
+            first = b''
+        elif not in_body:
             path += '?%s=%s' % (
                 r.choice(('cf_connect',) * 9 + ('cf_connec', 'CF_CONNECT')),
                 (urllib.parse.quote_plus if self.chance(0.9)
@@ -737,7 +784,9 @@ class Fuzz:
             lines.append(r.choice((
                 'Origin: null', 'Origin: https://evil.example',
                 'Origin: http://localhost', 'Expect: 100-continue',
-                'Last-Event-ID: 7', 'Content-Type: application/octet-stream',
+                'Last-Event-ID: 7', 'Last-Event-ID: %s:3' % r.choice(
+                    self.world.epochs),
+                'Content-Type: application/octet-stream',
                 'Content-Type: text/plain', 'Accept: text/event-stream',
                 'Accept: ' + 'a/b,' * 500, 'Content-Encoding: gzip',
                 'Connection: close', 'Range: bytes=0-1', *UPGRADE)))
@@ -1022,6 +1071,8 @@ KINDS = (
     ('centrifuge', 'stream', '/cf-asked'),
     ('uni', 'websocket', '/uni-none'), ('uni', 'websocket', '/uni-jwt'),
     ('uni', 'stream', '/uni-none'), ('uni', 'stream', '/uni-jwt'),
+    ('plain', 'websocket', '/plain'), ('plain', 'websocket', '/plain-jwt'),
+    ('plain', 'stream', '/plain'), ('plain', 'stream', '/plain-jwt'),
     ('goim', 'websocket', '/goim-none'), ('goim', 'websocket', '/goim-mid'),
     ('goim', 'websocket', '/goim-token'),
     ('goim', 'tcp', ''), ('goim', 'tcp', ''),
