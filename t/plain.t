@@ -226,7 +226,7 @@ h: event ^data: behind an empty one$
 
 
 
-=== TEST 7: HTTP streaming: payloads and line feeds; the last messages; pings
+=== TEST 6: HTTP streaming: payloads and line feeds; the last messages; pings
 --- websocket
 a: get /sub?room=open&last=1
 a: answered (?m)^Content-Type: text/plain; charset=utf-8\r?$
@@ -246,7 +246,7 @@ d: recv_ping
 
 
 
-=== TEST 8: ws+meta.nchan
+=== TEST 7: ws+meta.nchan
 --- websocket
 a: open /sub?room=open Sec-WebSocket-Protocol: ws+meta.nchan
 a: answered (?m)^Sec-WebSocket-Protocol: ws\+meta\.nchan\r?$
@@ -279,7 +279,7 @@ e: unanswered (?i)Sec-WebSocket-Protocol
 
 
 
-=== TEST 9: several rooms: positions of all, behind the messages
+=== TEST 8: several rooms: positions of all, behind the messages
 --- websocket
 a: get /two?room=open Accept: text/event-stream
 a: event ^retry: 2000$
@@ -317,7 +317,7 @@ f: like_set ^9$ || ^11$
 
 
 
-=== TEST 10: bodies as messages; as nchan's publishers send them
+=== TEST 9: bodies as messages; as nchan's publishers send them
 --- config
     location = /sub {
         im_comet        protocol=plain;
@@ -348,7 +348,7 @@ http: OPTIONS /sub 204 (Origin: http://ok.example) => Access-Control-Allow-Metho
 
 
 
-=== TEST 11: why a stream ends, and when to come back
+=== TEST 10: why a stream ends, and when to come back
 --- config
     location = /sub {
         im_comet protocol=plain;
@@ -367,6 +367,56 @@ a: eof
 b: eof
 --- no_error_log
 [error]
+[alert]
+
+
+
+=== TEST 11: the publish webhook
+--- http_config
+    im_room quiet:*    history=0 publish=anyone;
+--- config
+    im_connect /im_connect;
+    location = /sub {
+        im_comet   protocol=plain;
+        im_join    $arg_id;
+        im_webhook publish /hook;
+    }
+    location = /no {
+        im_comet   protocol=plain;
+        im_join    $arg_id;
+        im_webhook publish /refuse;
+    }
+    location = /away {
+        im_comet   protocol=plain;
+        im_join    $arg_id;
+        im_webhook publish /broken;
+    }
+    location = /hook {
+        internal;
+        return 200 '{"result":{"data":"changed"}}';
+    }
+    location = /refuse {
+        internal;
+        return 200 '{"error":{"code":1234,"message":"too rude"}}';
+    }
+    location = /broken { internal; return 500; }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /sub?id=quiet:5
+a: send hello
+a: recv_text "changed"
+b: open /no?id=quiet:5
+b: send hello
+b: recv_close 1008 /^too rude$/
+c: open /away?id=quiet:5
+c: send hello
+c: recv_close 1013 /the backend can't do it now/
+--- no_error_log
 [alert]
 
 

@@ -25,6 +25,15 @@ ngx_im_reply_refuse(ngx_im_session_t *s, const im_reply_t *reply)
 {
     const im_refusal_t  *row;
 
+    /* what a backend says of a command of an open session */
+
+    if (s->phase == NGX_IM_OPEN && reply->error == 0 && !reply->temporary) {
+        ngx_im_session_close_code(s, im_wire_code(s->proto, s->transport,
+                                                  IM_REASON_FORBIDDEN),
+                                  reply->reason, "refused by a webhook");
+        return NGX_ERROR;
+    }
+
     for (row = s->proto->refusals; row->error != 0; row++) {
         if (row->error == reply->error) {
             break;

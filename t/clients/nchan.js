@@ -59,6 +59,13 @@ function followed(stack, id, n) {
 }
 
 
+/* A connection of fetch() may end with its worker. */
+async function push(stack, room, data) {
+    await until(async () => (await stack.push({ rooms: [room],
+        id: `${room} ${data}`, data }).catch(() => ({}))).ok);
+}
+
+
 function texts(got) {
     return got.map((m) => m.message).join(' ');
 }
@@ -100,7 +107,7 @@ async function messages(tap, stack, transport) {
 
         for (let i = 0; i < 20; i++) {
             wanted.push(String(n));
-            await stack.push({ rooms: [id], data: n++ });
+            await push(stack, id, n++);
         }
 
         await until(() => sub.connects > before);
