@@ -456,3 +456,34 @@ im_join is of no use to "im_comet protocol=im"
     location = /sub { im_comet protocol=plain; im_join a; im_auth none from=$arg_t; }
 --- error_log
 im_auth: "none" must be token or jwt, beside from=
+
+
+
+=== TEST 17: over HTTP/2
+--- http_config
+    im_room open history=10 ttl=1h;
+    im_room other history=10 ttl=1h;
+    server {
+        listen 127.0.0.1:$TEST_NGINX_IM_PORT2 http2;
+        location = /sub { im_comet protocol=plain; im_join $arg_room; }
+    }
+--- config
+    location = /x { im_comet protocol=plain; im_join open; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: get h2 :$TEST_NGINX_IM_PORT2 /sub?room=open Accept: text/event-stream
+a: event ^retry: 2000$
+a: event ^id: 
+push: room open 1
+a: event data: 1$
+b: get h2 :$TEST_NGINX_IM_PORT2 /sub?room=open,other Accept: text/event-stream
+b: event ^retry: 2000$
+b: event ^id: \w+:\d+,\w+:\d+
+push: room other 1
+b: event ^data: 1$
+b: event ^id: \w+:\d+,\w+:\d+
+c: get h2 :$TEST_NGINX_IM_PORT2 /sub?room=open&last=1
+c: recv_text 1
+--- no_error_log
+[error]
+[alert]

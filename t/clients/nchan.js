@@ -7,6 +7,8 @@
 
 'use strict';
 
+const fs = require('fs');
+const path = require('path');
 const { Stack, Tap, last, ports, run, until } = require('../lib/stack.js');
 
 /* it looks for a browser */
@@ -19,24 +21,17 @@ const NchanSubscriber = require('nchan');
 
 const port = ports();
 
-const SERVER = `
-    location = /sub {
-        im_comet protocol=plain;
-        im_join  $arg_id;
-    }
-
-    location = /pub {
-        rewrite ^ /im/push?room=$arg_id? break;
-        include im_params;
-        fastcgi_pass im_logic;
-    }
-`;
+/* The locations that docs/migrating-from-nchan.md shows. */
+const SERVER = fs.readFileSync(path.join(
+    __dirname, '../../docs/migrating-from-nchan.md'), 'utf8')
+    .match(/^```nginx\n[^]*?^        listen 8000;\n([^]*?)^    }$/m)[1]
+    .replace('127.0.0.1:8100', `127.0.0.1:${port + 9}`);
 
 const RULES = 'im_room * history=1000 ttl=1h;\n';
 
 
 function subscribe(transport, id, got) {
-    const sub = new NchanSubscriber(`http://127.0.0.1:${port}/sub?id=${id}`, {
+    const sub = new NchanSubscriber(`http://127.0.0.1:${port}/sub/${id}`, {
         subscriber: transport
     });
 
@@ -72,7 +67,7 @@ function texts(got) {
 
 
 async function messages(tap, stack, transport) {
-    const id = `room-${transport}`;
+    const id = `room_${transport}`;
     const got = [];
     const sub = subscribe(transport, id, got);
     const wanted = [];
@@ -125,7 +120,7 @@ async function messages(tap, stack, transport) {
 
     const rest = [];
     const again = new NchanSubscriber(
-        `http://127.0.0.1:${port}/sub?id=${id}`,
+        `http://127.0.0.1:${port}/sub/${id}`,
         { subscriber: transport, id: got[got.length - 3].meta.id });
 
     again.on('message', (message) => rest.push({ message }));
@@ -148,7 +143,7 @@ async function publisher(tap, stack) {
 
     const answer = await fetch(`${stack.url}/pub?id=raw`, {
         method: 'POST',
-        headers: { 'Content-Type': 'text/plain' },
+        headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
         body: 'just text'
     });
 
@@ -164,7 +159,8 @@ async function publisher(tap, stack) {
 
 async function main() {
     const tap = new Tap();
-    const stack = new Stack({ port, server: SERVER, rules: RULES });
+    const stack = new Stack({ port, server: SERVER, rules: RULES,
+                              logic: [`--http=127.0.0.1:${port + 9}`] });
 
     await run(tap, stack, async () => {
         await messages(tap, stack, 'websocket');
