@@ -15,7 +15,7 @@ __DATA__
     im_room live  history=0;
     im_inbox      history=10 ttl=1h;
 --- config
-    location /api { fastcgi_pass im_logic; include im_params; }
+    location ~ ^/api(/|$) { fastcgi_pass im_logic; include im_params; }
     location /im/ { fastcgi_pass im_logic; include im_params; }
     location = /ws { im_comet protocol=centrifuge; im_auth none; }
 --- websocket
@@ -58,7 +58,7 @@ http: POST /api/history 200 {"channel":"1"} => "offset":5\}
 
 === TEST 3: as many commands as targets
 --- config
-    location /api { fastcgi_pass im_logic; include im_params; }
+    location ~ ^/api(/|$) { fastcgi_pass im_logic; include im_params; }
     location /im/ { fastcgi_pass im_logic; include im_params; }
     location = /ws { im_comet protocol=centrifuge; im_auth none; }
 --- services: redis job
@@ -76,7 +76,7 @@ stop: logic
 
 === TEST 4: with a key
 --- config
-    location /api { fastcgi_pass im_logic; include im_params; }
+    location ~ ^/api(/|$) { fastcgi_pass im_logic; include im_params; }
     location /im/ { fastcgi_pass im_logic; include im_params; }
     location = /ws { im_comet protocol=centrifuge; im_auth none; }
 --- services: redis

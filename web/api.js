@@ -131,7 +131,9 @@ export function sendToRoom(token, room, msg) {
 }
 
 
-export function sendToUser(token, user, msg) {
-    return post('/api/v1/push?userId=' + encodeURIComponent(user),
+/* session: of the inbox, which needs no copy; "" none */
+export function sendToUser(token, user, msg, session) {
+    return post('/api/v1/push?userId=' + encodeURIComponent(user)
+                + (session ? '&session=' + encodeURIComponent(session) : ''),
                 { msg: msg }, token);
 }

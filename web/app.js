@@ -7,7 +7,8 @@
  */
 
 import * as api from './api.js';
-import { Link, NO_ROOM, OP_INFO, OP_ROOM, OP_USER } from './link.js';
+import { Link, NO_ROOM, OP_INFO, OP_PLACE, OP_ROOM, OP_USER }
+    from './link.js';
 import { Talk, element, mark } from './talk.js';
 
 const ROOMS = [1, 2, 3];
@@ -24,6 +25,8 @@ const shown = new Map();               /* the items of the members' list */
 
 let user = null;                       /* {id, name, token}, null: a guest */
 let inbox = null;                      /* the connection without a room */
+const sessions = new Set();            /* names that the inbox has had */
+let session = '';                      /* the last of them */
 let current = null;                    /* the talk that is shown */
 let room = null;                       /* the room that was shown last */
 let atEnd = true;                      /* messages are scrolled to their end */
@@ -397,8 +400,32 @@ function peerTalk(id, name) {
 }
 
 
+/* What this user has sent, maybe in another tab or on another device. */
+function copyFrame(frame) {
+    const id = String(frame.tuid);
+
+    if (sessions.has(frame.session)) {
+        return;                            /* shown when it was sent */
+    }
+
+    const talk = peers.get(id) || peerTalk(id, id);
+
+    talk.message(sender(frame), frame.msg, true);
+}
+
+
 function inboxFrame(frame) {
+    if (frame.op === OP_PLACE && frame.session) {
+        sessions.add(frame.session);
+        session = frame.session;
+    }
+
     if (frame.op !== OP_USER) {
+        return;
+    }
+
+    if (frame.tuid !== undefined) {
+        copyFrame(frame);
         return;
     }
 
@@ -719,7 +746,7 @@ async function send(talk, content) {
     const token = user.token;
     const answer = talk.kind === 'room'
         ? await api.sendToRoom(token, talk.key, content)
-        : await api.sendToUser(token, talk.key, content);
+        : await api.sendToUser(token, talk.key, content, session);
 
     if (answer.code === api.OK) {
         return '';

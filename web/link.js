@@ -16,11 +16,13 @@ const CLOSE_TRY_LATER = 1013;
 
 export const NO_ROOM = -1;
 
+const KEPT = 50;                       /* private messages to begin with */
+
 export const OP_USER = 2;
 export const OP_ROOM = 3;
 export const OP_INFO = 4;
 
-const OP_PLACE = 7;
+export const OP_PLACE = 7;
 
 
 export class Link {
@@ -110,7 +112,8 @@ export class Link {
         const frame = { auth: this.token, roomId: this.room };
 
         if (this.room === NO_ROOM) {
-            frame.inbox = this.places.inbox;
+            frame.inbox = this.places.inbox.epoch === ''
+                          ? { last: KEPT } : this.places.inbox;
 
         } else {
             Object.assign(frame, this.places.room);

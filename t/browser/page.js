@@ -242,9 +242,14 @@ async function privately(tap, a, b, device, ann, bob) {
 
     await send(device, 'back, privately');
     await tap.ok('the answer arrives, once', () => once('back, privately', b));
+    await tap.ok('and stands on the other device', () =>
+        once('back, privately', a));
     await send(a, 'from the other device');
     await tap.ok('from the other device too', () =>
-        once('from the other device', b));
+        once('from the other device', b, a));
+    await tap.ok('and on the first one, which has nothing unread', async () =>
+        await once('from the other device', device)
+        && await unread(device, bob) === '');
     await talk(b, 'Room 1').click();
     await tap.ok('the room has nothing of it', async () =>
         await count(b, 'for <i>Ann</i> 悄悄话') === 0
@@ -441,10 +446,8 @@ async function leave(tap, stack, a, b, device, ann, bob, id) {
     await until(async () => await sessions(stack, id) === 0);
     await talk(b, ann).click();
     await send(b, 'anybody there');
-    await tap.ok('a private message to nobody is not sent', () => until(
-        async () => /is not online now/.test(await b.textContent('#notice'))));
-    await tap.ok('its text is kept', async () =>
-        await b.inputValue('#text') === 'anybody there');
+    await tap.ok('a private message to nobody is kept', () =>
+        once('anybody there', b));
     await talk(b, 'Room 1').click();
 
     await sign(a, 'login', ann, 'wrong password');
@@ -453,6 +456,11 @@ async function leave(tap, stack, a, b, device, ann, bob, id) {
     await sign(a, 'login', ann, password);
     await tap.ok('the right one is not', () => signed(a, ann));
     await tap.ok('and the user is listed again', () => listed(b, ann, bob));
+    await tap.ok('what was sent meanwhile is there', () => until(
+        async () => await unread(a, bob) !== ''));
+    await talk(a, bob).click();
+    await tap.ok('once', () => once('anybody there', a));
+    await talk(a, 'Room 1').click();
 }
 
 
