@@ -190,3 +190,40 @@ d: recv msg "last"
 --- no_error_log
 [error]
 [alert]
+
+
+
+=== TEST 5: clients of goim: what they accept, rooms, keys, all
+--- http_config
+    im_room live://*  history=0 batch=1s;
+    im_inbox      history=0;
+    im_broadcast  history=0;
+--- config
+    location = /sub { im_comet protocol=goim; im_auth mid; }
+    location /goim/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+a: open /sub
+a: packet 7,1,1 {"mid":123,"key":"k1","room_id":"live://1","accepts":[1000,1001]}
+a: recv_packet 8,1,1
+b: open /sub
+b: packet 7,1,1 {"mid":124,"key":"k2","room_id":"live://1","accepts":[2000]}
+b: recv_packet 8,1,1
+http: POST /goim/push/mids?operation=2000&mids=123&mids=124 200 not for 123
+b: pushed 2000 not for 123
+http: POST /goim/push/keys?operation=1000&keys=k1&keys=k2 200 for k1
+a: pushed 1000 for k1
+http: POST /goim/push/all?operation=1001 200 (Content-Type: application/octet-stream) all of 1001
+a: pushed 1001 all of 1001
+http: POST /goim/push/all?operation=2000&speed=1000 200 all of 2000
+b: pushed 2000 all of 2000
+http: POST /goim/push/room?operation=3000&type=live&room=1 200 one
+http: POST /goim/push/room?operation=3001&type=live&room=1 200 two
+a: pushed 3000 one
+a: pushed 3001 two
+b: pushed 3000 one
+b: pushed 3001 two
+elapsed: 1
+until: /goim/online/room?type=live&rooms=1 "data":\{"1":2\}
+--- no_error_log
+[error]
+[alert]
