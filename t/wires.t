@@ -71,8 +71,8 @@ s1: recv {"push":{"channel":"r","pub":{"data":{"n":1}}}}
 s2: recv {"push":{"channel":"r","pub":{"data":{"n":1}}}}
 g1: pushed 0 {"n":1}
 g2: pushed 0 {"n":1}
-i1: recv msg {"n":1}
-i2: recv msg {"n":1}
+i1: upto "msg":\{"n":1\}
+i2: upto "msg":\{"n":1\}
 http: GET /status 200 => "framed":6,
 http: POST /im/push?room=r 200 (Content-Type: text/plain) a text
 j1: recv {"push":{"channel":"r","pub":{"data":"a text"}}}
@@ -80,7 +80,7 @@ p1: recv_pb push{channel=r pub{data=a text}}
 e1: recv {"push":{"channel":"r","pub":{"data":"a text"}}}
 s1: recv {"push":{"channel":"r","pub":{"data":"a text"}}}
 g1: pushed 0 a text
-i1: recv msg "a text"
+i1: upto "msg":"a text"
 http: GET /status 200 => "framed":12,
 --- no_error_log
 [error]
