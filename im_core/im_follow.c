@@ -17,6 +17,8 @@
 #define IM_FOLLOW_CHECK      200     /* topics of one call */
 #define IM_FOLLOW_CHECKED    5000    /* in a second, at most */
 #define IM_FOLLOW_ROUND      4       /* s until all are checked, at least */
+#define IM_FOLLOW_RECORDS    50000   /* looked at in a second, free ones too */
+#define IM_FOLLOW_BLOCK      256     /* records */
 
 
 void
@@ -25,9 +27,19 @@ im_follow_init(im_follow_t *follow, uint64_t now)
     im_uint_t               i;
     im_follow_partition_t  *part;
 
+    im_slab_init(&follow->routes, sizeof(im_route_t), IM_FOLLOW_BLOCK);
+
+    follow->queued.slab = &follow->routes;
+    follow->queued.offset = offsetof(im_route_t, link);
+    follow->polled.slab = &follow->routes;
+    follow->polled.offset = offsetof(im_route_t, polls);
+
     for (i = 0; i < IM_QUEUES; i++) {
-        im_list_init(&follow->queues[i]);
+        im_ring_init(&follow->queues[i]);
     }
+
+    im_ring_init(&follow->polls[0]);
+    im_ring_init(&follow->polls[1]);
 
     memset(follow->partitions, 0, sizeof(follow->partitions));
 
@@ -35,14 +47,12 @@ im_follow_init(im_follow_t *follow, uint64_t now)
         part = &follow->partitions[i];
 
         im_list_init(&part->link);
-        im_list_init(&part->queues[IM_QUEUE_URGENT]);
-        im_list_init(&part->queues[IM_QUEUE_DUE]);
+        im_ring_init(&part->queues[IM_QUEUE_URGENT]);
+        im_ring_init(&part->queues[IM_QUEUE_DUE]);
     }
 
+    im_list_init(&follow->none);
     im_list_init(&follow->ready);
-    im_list_init(&follow->poll);
-    im_list_init(&follow->aged);
-    im_list_init(&follow->checks);
     im_list_init(&follow->windows);
 
     follow->now = now;
@@ -51,52 +61,27 @@ im_follow_init(im_follow_t *follow, uint64_t now)
     follow->nstale = 0;
     follow->nup = 0;
     follow->walk = 0;
+    follow->odd = 0;
+    follow->visited = 0;
 }
 
 
-static im_route_t *
-im_follow_pop(im_list_t *queue)
-{
-    im_list_t  *q;
-
-    q = im_list_first(queue);
-    im_list_remove(q);
-
-    return im_list_data(q, im_route_t, link);
-}
-
-
-static void
-im_follow_cleanup_queue(im_list_t *queue)
-{
-    im_route_t  *route;
-
-    while (!im_list_empty(queue)) {
-        route = im_follow_pop(queue);
-
-        if (route->topic == NULL) {
-            im_route_destroy(route);
-        }
-    }
-}
-
-
+/* Topics that have not ended are the hub's. */
 void
 im_follow_cleanup(im_follow_t *follow)
 {
-    im_uint_t               i;
-    im_follow_partition_t  *part;
+    uint32_t     i;
+    im_route_t  *route;
 
-    for (i = 0; i < IM_QUEUES; i++) {
-        im_follow_cleanup_queue(&follow->queues[i]);
+    for (i = 0; i < follow->routes.given; i++) {
+        route = im_route_get(follow, i);
+
+        if (route != NULL && im_route_ended(route)) {
+            im_route_destroy(route);
+        }
     }
 
-    for (i = 0; i < IM_PARTITIONS_MAX; i++) {
-        part = &follow->partitions[i];
-
-        im_follow_cleanup_queue(&part->queues[IM_QUEUE_URGENT]);
-        im_follow_cleanup_queue(&part->queues[IM_QUEUE_DUE]);
-    }
+    im_slab_cleanup(&follow->routes);
 }
 
 
@@ -225,16 +210,12 @@ im_follow_start(im_follow_t *follow, im_topic_t *topic)
 {
     im_route_t  *route;
 
-    route = im_route_create(follow, im_topic_name(topic), topic->partition);
+    route = im_route_create(follow, topic);
     if (route == NULL) {
         return IM_ERROR;
     }
 
-    route->topic = topic;
     topic->data = route;
-
-    im_list_insert_tail(&follow->checks, &route->check);
-
     route->due = IM_DUE_ALL;
 
     /* it goes out in a later turn, with the members that this one brings */
@@ -268,34 +249,41 @@ im_follow_stop(im_follow_t *follow, im_topic_t *topic)
 
     im_history_end(route);
 
-    topic->data = NULL;
-    route->topic = NULL;
+    /* the route owns it from now on */
 
-    im_hub_topic_destroy(follow->hub, topic);
+    topic->data = NULL;
+    im_hub_topic_end(follow->hub, topic);
 
     /* other workers are notified of members that left a room with presence */
 
     if (!route->upper.presence) {
-        im_route_forget(route, route->nchanges);
+        im_route_forget(route, im_route_nchanges(route));
     }
 
-    im_list_remove(&route->poll);
-    im_list_remove(&route->link);
-    im_list_remove(&route->check);
+    im_route_queue(route, IM_QUEUE_NONE);
+    im_route_poll_off(route);
+    im_route_rest(route);
 
     im_route_end(route);
 }
 
 
-/* It is reported with the next tick, if not before. */
+/* Its call goes out with the next tick, if not before. */
+static void
+im_follow_later(im_route_t *route)
+{
+    if (route->call == IM_CALL_NONE && route->queue == IM_QUEUE_NONE) {
+        im_route_queue(route, IM_QUEUE_CHANGED);
+    }
+}
+
+
 static void
 im_follow_changed(im_route_t *route)
 {
     route->due = im_max(route->due, IM_DUE_COUNT);
 
-    if (route->call == IM_CALL_NONE && im_list_empty(&route->link)) {
-        im_route_queue(route, IM_QUEUE_CHANGED);
-    }
+    im_follow_later(route);
 }
 
 
@@ -316,7 +304,7 @@ im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined)
     }
 
     if (route->due != IM_DUE_ALL) {
-        im_route_change(route, sub, joined);
+        (void) im_route_change(route, sub, joined);
     }
 
     im_follow_changed(route);
@@ -336,18 +324,20 @@ im_follow_entry(im_follow_t *follow, const im_entry_t *entry)
     }
 
     im_history_put(topic->data, entry, IM_FROM_QUEUE);
+    im_route_rest(topic->data);
 }
 
 
 void
-im_follow_stale(im_follow_t *follow, im_str_t topic)
+im_follow_stale(im_follow_t *follow, im_str_t name)
 {
     uint16_t     p;
+    im_topic_t  *topic;
     im_route_t  *route;
 
-    p = im_partition(topic, follow->hub->npartitions);
+    p = im_partition(name, follow->hub->npartitions);
 
-    if (topic.len < 2 || follow->nstale == IM_FOLLOW_STALE_MAX
+    if (name.len < 2 || follow->nstale == IM_FOLLOW_STALE_MAX
         || !im_follow_is_up(follow, p))
     {
         return;
@@ -355,10 +345,20 @@ im_follow_stale(im_follow_t *follow, im_str_t topic)
 
     follow->nstale++;
 
-    route = im_route_create(follow, topic, p);
-    if (route == NULL) {
+    /* a topic of its own, which has ended already */
+
+    topic = im_topic_create(name, p);
+    if (topic == NULL) {
         return;
     }
+
+    route = im_route_create(follow, topic);
+    if (route == NULL) {
+        im_topic_destroy(&follow->hub->logs, topic);
+        return;
+    }
+
+    im_topic_end(&follow->hub->logs, topic);
 
     route->known = IM_KNOWN_ROUTE;
     im_route_end(route);
@@ -376,7 +376,7 @@ im_follow_report(im_topic_t *topic, int now)
         return IM_AGAIN;
     }
 
-    if (route->nchanges == 0 && route->due != IM_DUE_ALL) {
+    if (im_route_nchanges(route) == 0 && route->due != IM_DUE_ALL) {
         return IM_OK;
     }
 
@@ -402,8 +402,7 @@ im_follow_over(im_route_t *route)
     im_topic_t  *topic;
     im_route_t  *other;
 
-    topic = im_hub_topic(route->follow->hub, im_str_set(route->name,
-                                                        route->name_len));
+    topic = im_hub_topic(route->follow->hub, im_topic_name(route->topic));
 
     if (topic == NULL || topic->data == NULL) {
         if (route->known != IM_KNOWN_NOTHING) {
@@ -419,7 +418,7 @@ im_follow_over(im_route_t *route)
         other->known = im_max(other->known, IM_KNOWN_ROUTE);
     }
 
-    if (route->known == IM_KNOWN_MEMBERS || route->nchanges > 0
+    if (route->known == IM_KNOWN_MEMBERS || im_route_nchanges(route) > 0
         || route->notify != IM_NOTIFY_DONE)
     {
         if (other->notify == IM_NOTIFY_DONE) {
@@ -437,21 +436,21 @@ static int
 im_follow_wants(const im_route_t *route)
 {
     return route->due != IM_DUE_NOTHING || route->compare
-           || route->nchanges > 0;
+           || im_route_nchanges(route) > 0;
 }
 
 
-static void
+static im_int_t
 im_follow_list_all(im_route_t *route)
 {
     im_log_t   *log;
     im_uint_t   i;
     im_list_t  *q, *lists[4];
 
-    im_route_forget(route, route->nchanges);
+    im_route_forget(route, im_route_nchanges(route));
 
     if (im_route_broadcast(route)) {
-        return;
+        return IM_OK;
     }
 
     for (log = route->topic->logs; log != NULL; log = log->next) {
@@ -463,48 +462,57 @@ im_follow_list_all(im_route_t *route)
 
         for (i = 0; i < 4; i++) {
             for (q = lists[i]->next; q != lists[i]; q = q->next) {
-                im_route_change(route, im_list_data(q, im_sub_t, link), 1);
+                if (im_route_change(route, im_list_data(q, im_sub_t, link), 1)
+                    != IM_OK)
+                {
+                    return IM_ERROR;
+                }
             }
         }
     }
+
+    return IM_OK;
 }
 
 
 static void
 im_follow_fill(im_route_t *route, im_report_t *report, im_call_e call)
 {
-    int  all;
+    int        all;
+    im_uint_t  nchanges;
 
     all = route->due == IM_DUE_ALL;
+    nchanges = im_route_nchanges(route);
 
     memset(report, 0, sizeof(im_report_t));
 
-    report->topic = im_str_set(route->name, route->name_len);
+    report->topic = im_topic_name(route->topic);
     report->rule = route->rule;
     report->partition = route->partition;
     report->version = ++route->follow->version;
     report->ask = call == IM_CALL_ASK;
-    report->changes = &route->changes;
+    report->changes = route->work != NULL ? &route->work->changes
+                                          : &route->follow->none;
 
     if (call == IM_CALL_ASK) {
         return;
     }
 
-    if (call == IM_CALL_REPORT && route->topic != NULL) {
+    if (call == IM_CALL_REPORT) {
         report->count = route->topic->nsubs;
         report->all = all;
     }
 
-    report->nchanges = route->nchanges;
+    report->nchanges = nchanges;
 
-    report->notify = route->name[0] == 'r'
-                     && (route->nchanges > 0
+    report->notify = route->topic->name[0] == 'r'
+                     && (nchanges > 0
                          || route->notify == IM_NOTIFY_AGAIN
                          || ((all || call == IM_CALL_LEAVE)
                              && route->known == IM_KNOWN_MEMBERS));
 
     report->each = route->upper.presence
-                   && route->nchanges <= IM_CONTROL_CHANGES_MAX
+                   && nchanges <= IM_CONTROL_CHANGES_MAX
                    && (!all || route->known != IM_KNOWN_MEMBERS);
 }
 
@@ -530,7 +538,7 @@ im_follow_sent(im_route_t *route, const im_report_t *report, im_call_e call)
 
     route->known = im_max(route->known, report->nsent > 0 ? IM_KNOWN_MEMBERS
                                                           : IM_KNOWN_ROUTE);
-    route->due = route->nchanges > 0 ? IM_DUE_COUNT : IM_DUE_NOTHING;
+    route->due = im_route_nchanges(route) > 0 ? IM_DUE_COUNT : IM_DUE_NOTHING;
     route->notify = report->notify ? IM_NOTIFY_OUT : IM_NOTIFY_DONE;
 }
 
@@ -545,16 +553,15 @@ im_follow_send(im_route_t *route)
     follow = route->follow;
     call = IM_CALL_REPORT;
 
-    if (route->topic != NULL && route->due == IM_DUE_NOTHING
-        && route->nchanges == 0)
-    {
-        call = IM_CALL_ASK;
-
-    } else if (route->topic == NULL) {
+    if (im_route_ended(route)) {
         call = IM_CALL_LEAVE;
 
-    } else if (route->due == IM_DUE_ALL) {
-        im_follow_list_all(route);
+    } else if (route->due == IM_DUE_NOTHING && im_route_nchanges(route) == 0) {
+        call = IM_CALL_ASK;
+
+    } else if (route->due == IM_DUE_ALL && im_follow_list_all(route) != IM_OK)
+    {
+        return IM_ERROR;
     }
 
     route->hurried = 0;
@@ -578,25 +585,22 @@ im_follow_send(im_route_t *route)
 
 /* The next one that has something to say, or NULL. */
 static im_route_t *
-im_follow_next_route(im_follow_partition_t *part)
+im_follow_next_route(im_follow_t *follow, im_follow_partition_t *part)
 {
-    im_list_t   *queue;
     im_route_t  *route;
 
     for ( ;; ) {
-        queue = &part->queues[IM_QUEUE_URGENT];
+        route = im_route_next(follow, &part->queues[IM_QUEUE_URGENT]);
 
-        if (im_list_empty(queue)) {
-            queue = &part->queues[IM_QUEUE_DUE];
+        if (route == NULL) {
+            route = im_route_next(follow, &part->queues[IM_QUEUE_DUE]);
         }
 
-        if (im_list_empty(queue)) {
+        if (route == NULL) {
             return NULL;
         }
 
-        route = im_follow_pop(queue);
-
-        if (route->topic == NULL) {
+        if (im_route_ended(route)) {
             if (!im_follow_over(route)) {
                 return route;
             }
@@ -617,7 +621,7 @@ im_follow_next_route(im_follow_partition_t *part)
 void
 im_follow_pump(im_follow_t *follow)
 {
-    im_list_t              *ended;
+    im_ring_t              *ended;
     im_route_t             *route;
     im_follow_partition_t  *part;
 
@@ -625,8 +629,7 @@ im_follow_pump(im_follow_t *follow)
 
     ended = &follow->queues[IM_QUEUE_ENDED];
 
-    while (!im_list_empty(ended)) {
-        route = im_follow_pop(ended);
+    while ((route = im_route_next(follow, ended)) != NULL) {
 
         if (im_follow_over(route)) {
             im_route_destroy(route);
@@ -641,7 +644,7 @@ im_follow_pump(im_follow_t *follow)
                             im_follow_partition_t, link);
         im_list_remove(&part->link);
 
-        route = im_follow_next_route(part);
+        route = im_follow_next_route(follow, part);
 
         if (route == NULL) {
             continue;
@@ -668,7 +671,7 @@ im_follow_failed(im_route_t *route)
 
     route->due = IM_DUE_ALL;
 
-    if (route->topic == NULL) {
+    if (im_route_ended(route)) {
         im_route_end(route);
 
     } else {
@@ -691,7 +694,7 @@ im_follow_notified(im_route_t *route, int notified)
         route->due = im_max(route->due, IM_DUE_COUNT);
     }
 
-    if (route->topic != NULL) {
+    if (!im_route_ended(route)) {
         follow->events->members(follow->ctx, route->topic, IM_MEMBERS_CHANGED);
     }
 }
@@ -721,16 +724,27 @@ im_follow_begin(im_route_t *route, const im_reported_t *reply)
 
 /*
  * Most likely these messages are on their way: it looks again in a second.  A
- * topic that still waits for earlier ones doesn't begin anew.
+ * topic that still waits for earlier ones doesn't begin anew.  Without memory,
+ * the position is asked for again, and what is missing then is read.
  */
 static void
 im_follow_expect(im_route_t *route, uint64_t top)
 {
-    if (route->expect <= route->topic->seq) {
+    im_route_work_t  *work;
+
+    work = im_route_work(route);
+
+    if (work == NULL) {
+        route->compare = 1;
+        im_follow_later(route);
+        return;
+    }
+
+    if (work->expect <= route->topic->seq) {
         route->waited = 0;
     }
 
-    route->expect = top;
+    work->expect = top;
     im_route_poll(route);
 }
 
@@ -784,7 +798,7 @@ im_follow_next(im_route_t *route)
 
     follow = route->follow;
 
-    if (route->compare || route->nchanges >= IM_FOLLOW_CHANGES) {
+    if (route->compare || im_route_nchanges(route) >= IM_FOLLOW_CHANGES) {
         im_route_queue(route, IM_QUEUE_URGENT);
         return;
     }
@@ -837,22 +851,21 @@ im_follow_reported(im_route_t *route, const im_reported_t *reply)
         im_follow_notified(route, reply->notified);
     }
 
-    if (route->topic != NULL) {
-        route->reported_at = follow->now;
-        im_list_remove(&route->aged);
-        im_list_insert_tail(&follow->aged, &route->aged);
-
+    if (!im_route_ended(route)) {
+        route->reported_at = (uint32_t) (follow->now / 1000);
         im_follow_position(route, reply);
     }
 
     route->call = IM_CALL_NONE;
 
-    if (route->topic != NULL) {
+    if (!im_route_ended(route)) {
         im_follow_next(route);
 
     } else {
         im_route_end(route);
     }
+
+    im_route_rest(route);
 
     im_follow_pump(follow);
 }
@@ -862,35 +875,27 @@ im_follow_reported(im_route_t *route, const im_reported_t *reply)
  * Old reports are repeated, some in each second: so they don't expire, and
  * what went wrong without a sign is right again.
  */
-static void
-im_follow_refresh(im_follow_t *follow)
+static im_uint_t
+im_follow_refresh(im_route_t *route)
 {
-    im_uint_t    n;
-    im_route_t  *route;
+    im_follow_t  *follow;
 
-    for (n = IM_FOLLOW_REPEATED
-             + follow->hub->topics.count / IM_FOLLOW_REPEATED;
-         n > 0 && !im_list_empty(&follow->aged);
-         n--)
+    follow = route->follow;
+
+    /* one that is away is compared when it is back */
+
+    if (follow->now - route->reported_at * 1000ull < follow->limits.refresh
+        || route->call != IM_CALL_NONE || im_follow_wants(route)
+        || !im_route_up(route))
     {
-        route = im_list_data(im_list_first(&follow->aged), im_route_t, aged);
-
-        if (follow->now - route->reported_at < follow->limits.refresh) {
-            return;
-        }
-
-        im_list_remove(&route->aged);
-
-        /* one that is away is compared when it is back */
-
-        if (route->topic == NULL || !im_route_up(route)) {
-            continue;
-        }
-
-        im_follow_changed(route);
-
-        follow->events->members(follow->ctx, route->topic, IM_MEMBERS_SUSPECT);
+        return 0;
     }
+
+    im_follow_changed(route);
+
+    follow->events->members(follow->ctx, route->topic, IM_MEMBERS_SUSPECT);
+
+    return 1;
 }
 
 
@@ -918,67 +923,73 @@ im_follow_check_one(im_route_t *route, im_check_t *check)
 }
 
 
-/* The next topics, at most so many; IM_DECLINED: they stay the next ones. */
-static im_int_t
-im_follow_check_some(im_follow_t *follow, im_list_t *seen, im_uint_t most)
+/* The next topic of the round, or NULL: so many records were looked at. */
+static im_route_t *
+im_follow_visit(im_follow_t *follow, im_uint_t *records)
 {
-    im_int_t     rc;
-    im_uint_t    n;
-    im_list_t    batch;
-    im_check_t   checks[IM_FOLLOW_CHECK];
     im_route_t  *route;
 
-    im_list_init(&batch);
+    while (*records > 0) {
+        (*records)--;
 
-    for (n = 0; most > 0 && !im_list_empty(&follow->checks); most--) {
-        route = im_list_data(im_list_first(&follow->checks), im_route_t,
-                             check);
+        if (follow->visited >= follow->routes.given) {
+            follow->visited = 0;
+        }
 
-        im_list_remove(&route->check);
-        im_list_insert_tail(&batch, &route->check);
+        route = im_route_get(follow, follow->visited++);
 
-        n += im_follow_check_one(route, &checks[n]);
+        if (route != NULL && !im_route_ended(route)) {
+            return route;
+        }
     }
 
-    rc = n > 0 ? follow->commands->check(follow->ctx, checks, n) : IM_OK;
-
-    if (rc == IM_OK) {
-        im_list_splice(seen, &batch);
-        return IM_OK;
-    }
-
-    im_list_splice(&batch, &follow->checks);
-    im_list_splice(&follow->checks, &batch);
-
-    return rc;
+    return NULL;
 }
 
 
 /*
  * Others may have deleted keys of Redis, or have put back earlier ones: some
  * topics are checked in each second, so that all have been in some seconds.
+ * Where the check can't be sent, these topics stay the next ones.
  */
 static void
-im_follow_check(im_follow_t *follow)
+im_follow_round(im_follow_t *follow)
 {
-    im_uint_t  n, left;
-    im_list_t  seen;
-
-    im_list_init(&seen);
+    uint32_t     start;
+    im_uint_t    n, left, records, repeats;
+    im_check_t   checks[IM_FOLLOW_CHECK];
+    im_route_t  *route;
 
     left = im_min(follow->hub->topics.count / IM_FOLLOW_ROUND + 1,
                   IM_FOLLOW_CHECKED);
+    records = im_min(follow->routes.given, IM_FOLLOW_RECORDS);
+    repeats = IM_FOLLOW_REPEATED
+              + follow->hub->topics.count / IM_FOLLOW_REPEATED;
 
-    while (left > 0 && !im_list_empty(&follow->checks)) {
-        n = im_min(left, IM_FOLLOW_CHECK);
-        left -= n;
+    do {
+        start = follow->visited;
 
-        if (im_follow_check_some(follow, &seen, n) != IM_OK) {
-            break;
+        for (n = 0; n < IM_FOLLOW_CHECK && left > 0; left--) {
+            route = im_follow_visit(follow, &records);
+
+            if (route == NULL) {
+                break;
+            }
+
+            if (repeats > 0) {
+                repeats -= im_follow_refresh(route);
+            }
+
+            n += im_follow_check_one(route, &checks[n]);
         }
-    }
 
-    im_list_splice(&follow->checks, &seen);
+        if (n > 0 && follow->commands->check(follow->ctx, checks, n) != IM_OK)
+        {
+            follow->visited = start;
+            return;
+        }
+
+    } while (left > 0 && records > 0);
 }
 
 
@@ -1008,6 +1019,8 @@ im_follow_checked(im_follow_t *follow, im_str_t name, im_check_e what,
     } else if (top > topic->seq) {
         im_follow_expect(route, top);
     }
+
+    im_route_rest(route);
 }
 
 
@@ -1015,17 +1028,17 @@ im_follow_checked(im_follow_t *follow, im_str_t name, im_check_e what,
 static void
 im_follow_poll(im_follow_t *follow)
 {
-    im_list_t    poll;
+    im_ring_t   *polls;
     im_route_t  *route;
 
-    im_list_init(&poll);
-    im_list_splice(&poll, &follow->poll);
+    polls = &follow->polls[follow->odd];
+    follow->odd ^= 1;
 
-    while (!im_list_empty(&poll)) {
-        route = im_list_data(im_list_first(&poll), im_route_t, poll);
+    while (!im_ring_empty(polls)) {
+        route = im_slab_object(&follow->routes, polls->first);
 
         if (im_route_up(route)) {
-            im_list_remove(&route->poll);
+            im_route_poll_off(route);
             im_history_poll(route);
 
         } else {
@@ -1038,7 +1051,7 @@ im_follow_poll(im_follow_t *follow)
 void
 im_follow_tick(im_follow_t *follow, uint64_t now)
 {
-    im_list_t  *changed;
+    im_ring_t  *changed;
 
     follow->now = now;
     follow->nstale = 0;
@@ -1049,13 +1062,12 @@ im_follow_tick(im_follow_t *follow, uint64_t now)
         return;
     }
 
-    im_follow_refresh(follow);
-    im_follow_check(follow);
+    im_follow_round(follow);
 
     changed = &follow->queues[IM_QUEUE_CHANGED];
 
-    while (!im_list_empty(changed)) {
-        im_route_queue(im_list_data(im_list_first(changed), im_route_t, link),
+    while (!im_ring_empty(changed)) {
+        im_route_queue(im_slab_object(&follow->routes, changed->first),
                        IM_QUEUE_DUE);
     }
 

@@ -28,6 +28,7 @@
 #include "im_hub.h"
 #include "im_key.h"
 #include "im_push.h"
+#include "im_ring.h"
 #include "im_rule.h"
 #include "im_topic.h"
 #include "im_window.h"
@@ -245,8 +246,10 @@ typedef enum {
     IM_QUEUE_DUE,                /* then these */
     IM_QUEUE_CHANGED,            /* with the next tick */
     IM_QUEUE_ENDED,              /* topics that have ended */
-    IM_QUEUES
+    IM_QUEUE_NONE                /* in no queue */
 } im_queue_e;
+
+#define IM_QUEUES  IM_QUEUE_NONE
 
 
 /*
@@ -255,7 +258,7 @@ typedef enum {
  */
 typedef struct {
     im_list_t                    link;     /* in follow->ready */
-    im_list_t                    queues[IM_QUEUE_CHANGED];
+    im_ring_t                    queues[IM_QUEUE_CHANGED];
     uint32_t                     ncalls;   /* reports that are out */
     unsigned                     up:1;     /* it takes calls */
     unsigned                     compare:1; /* by the next walk, */
@@ -272,11 +275,15 @@ struct im_follow_s {
     im_follow_limits_t           limits;
     uint64_t                     now;      /* ms, of the last tick */
     uint64_t                     version;  /* of reports */
-    im_list_t                    queues[IM_QUEUES];
+    im_slab_t                    routes;   /* of im_route_t */
+    im_rings_t                   queued;   /* routes, */
+    im_ring_t                    queues[IM_QUEUES];
+    im_rings_t                   polled;   /* and those that ticks look at: */
+    im_ring_t                    polls[2]; /* by even and odd ones */
+    uint32_t                     odd;      /* the next tick is odd */
+    uint32_t                     visited;  /* the route to be visited next */
+    im_list_t                    none;     /* without changes */
     im_list_t                    ready;    /* partitions that can send */
-    im_list_t                    poll;     /* looked at by each tick */
-    im_list_t                    aged;     /* reported, longest ago first */
-    im_list_t                    checks;   /* checked, longest ago first */
     im_list_t                    windows;
     im_windows_t                 bytes;    /* of all windows */
     im_uint_t                    nstale;   /* entries without a topic */

@@ -25,17 +25,34 @@
 static void
 im_history_hold(im_route_t *route, const im_entry_t *entry)
 {
-    size_t  len;
+    size_t            len;
+    im_route_work_t  *work;
 
-    len = route->held.len;
+    work = im_route_work(route);
 
-    im_entry_encode(&route->held, entry);
+    if (work == NULL) {
+        route->overflow = 1;
+        return;
+    }
 
-    if (route->held.failed) {
-        route->held.failed = 0;
-        route->held.len = len;
+    len = work->held.len;
+
+    im_entry_encode(&work->held, entry);
+
+    if (work->held.failed) {
+        work->held.failed = 0;
+        work->held.len = len;
         route->overflow = 1;
     }
+}
+
+
+/* The entries that are held. */
+static im_str_t
+im_history_bytes(const im_route_t *route)
+{
+    return route->work != NULL ? im_buf_str(&route->work->held)
+                               : im_str_z("");
 }
 
 
@@ -44,13 +61,13 @@ im_recent_destroy(im_route_t *route)
 {
     im_recent_t  *recent;
 
-    recent = route->recent;
+    recent = im_route_recent(route);
 
     if (recent == NULL) {
         return;
     }
 
-    route->recent = NULL;
+    route->work->recent = NULL;
 
     im_list_remove(&recent->link);
     im_window_cleanup(&recent->window);
@@ -121,6 +138,7 @@ im_recent_bound(im_recent_t *recent)
 {
     size_t        max;
     im_list_t    *q;
+    im_route_t   *route;
     im_follow_t  *follow;
     im_recent_t  *old;
 
@@ -135,7 +153,10 @@ im_recent_bound(im_recent_t *recent)
         q = im_list_next(q);
 
         if (old != recent && old->route->load == IM_LOAD_NONE) {
-            im_recent_destroy(old->route);
+            route = old->route;
+
+            im_recent_destroy(route);
+            im_route_rest(route);
         }
     }
 
@@ -154,7 +175,7 @@ im_history_append(im_route_t *route, const im_entry_t *entry, int healed)
     im_recent_t  *recent;
 
     follow = route->follow;
-    recent = route->recent;
+    recent = im_route_recent(route);
 
     rc = follow->events->message(follow->ctx, route->topic, entry, healed);
 
@@ -244,11 +265,15 @@ im_history_replay(im_route_t *route, int put)
     im_reader_t        reader;
     im_history_from_e  from;
 
-    held = route->held;
-    asked = route->asked;
+    if (route->work == NULL) {
+        return;
+    }
 
-    im_buf_init(&route->held, held.max);
-    route->asked = 0;
+    held = route->work->held;
+    asked = route->work->asked;
+
+    im_buf_init(&route->work->held, held.max);
+    route->work->asked = 0;
 
     im_reader_init(&reader, im_buf_str(&held));
 
@@ -265,7 +290,7 @@ im_history_replay(im_route_t *route, int put)
         }
 
         if (!put && from == IM_FROM_HELD) {
-            route->asked = route->held.len;
+            route->work->asked = route->work->held.len;
         }
     }
 
@@ -299,14 +324,16 @@ im_history_set(im_route_t *route, im_history_e history)
 {
     route->history = (uint8_t) history;
 
-    if (route->topic != NULL && route->topic->state != IM_TOPIC_NEW) {
+    if (route->topic->state == IM_TOPIC_LIVE
+        || route->topic->state == IM_TOPIC_HEALING)
+    {
         route->topic->state = im_history_held(route) ? IM_TOPIC_HEALING
                                                      : IM_TOPIC_LIVE;
     }
 }
 
 
-static void
+void
 im_history_later(im_route_t *route)
 {
     im_history_set(route, IM_HISTORY_AGAIN);
@@ -345,7 +372,10 @@ im_history_heal(im_route_t *route)
         return;
     }
 
-    route->asked = route->held.len;
+    if (route->work != NULL) {
+        route->work->asked = route->work->held.len;
+    }
+
     im_history_set(route, IM_HISTORY_READING);
 }
 
@@ -358,7 +388,7 @@ im_recent_back(im_route_t *route, const im_page_t *page)
     im_uint_t     i;
     im_recent_t  *recent;
 
-    recent = route->recent;
+    recent = im_route_recent(route);
     max = route->follow->limits.recovery_bytes;
 
     /* another epoch has begun, which isn't known here yet */
@@ -414,7 +444,7 @@ im_history_hole(im_route_t *route, const im_page_t *page)
         im_history_replay(route, 0);
     }
 
-    im_reader_init(&reader, im_buf_str(&route->held));
+    im_reader_init(&reader, im_history_bytes(route));
 
     while (im_entry_decode(&reader, &entry) == IM_OK) {
 
@@ -479,7 +509,7 @@ im_history_more(im_route_t *route)
 
     follow->events->flush(follow->ctx);
 
-    if (route->topic == NULL) {
+    if (im_route_ended(route)) {
         return;
     }
 
@@ -560,7 +590,7 @@ im_follow_page(im_route_t *route, int back, const im_page_t *page)
         im_history_set(route, IM_HISTORY_WHOLE);
     }
 
-    if (route->topic == NULL) {
+    if (im_route_ended(route)) {
         route->load = back ? IM_LOAD_NONE : route->load;
         im_route_end(route);
         return;
@@ -584,9 +614,11 @@ im_follow_page(im_route_t *route, int back, const im_page_t *page)
 
     im_history_forward(route, page);
 
-    if (route->topic != NULL && route->history == IM_HISTORY_WHOLE) {
+    if (!im_route_ended(route) && route->history == IM_HISTORY_WHOLE) {
         im_history_event(route, IM_HISTORY_POSITION);
     }
+
+    im_route_rest(route);
 
     follow->events->flush(follow->ctx);
 }
@@ -606,6 +638,8 @@ im_history_event(im_route_t *route, im_follow_history_e why)
 void
 im_history_poll(im_route_t *route)
 {
+    im_route_work_t  *work;
+
     im_history_event(route, IM_HISTORY_POLLED);
 
     if (route->history == IM_HISTORY_PAUSED) {
@@ -619,18 +653,24 @@ im_history_poll(im_route_t *route)
         return;
     }
 
-    if (route->expect <= route->topic->seq) {
+    work = route->work;
+
+    if (work == NULL || work->expect == 0) {
         return;
     }
 
-    if (!route->waited) {
+    if (work->expect > route->topic->seq && !route->waited) {
         route->waited = 1;
         im_route_poll(route);
         return;
     }
 
-    route->expect = 0;
-    im_history_heal(route);
+    if (work->expect > route->topic->seq) {
+        im_history_heal(route);
+    }
+
+    work->expect = 0;
+    im_route_rest(route);
 }
 
 
@@ -642,7 +682,11 @@ im_history_end(im_route_t *route)
     }
 
     im_recent_destroy(route);
-    im_buf_cleanup(&route->held);
+
+    if (route->work != NULL) {
+        im_buf_cleanup(&route->work->held);
+        route->work->expect = 0;
+    }
 }
 
 
@@ -672,17 +716,24 @@ im_follow_ask(im_topic_t *topic)
 static im_recent_t *
 im_recent_get(im_route_t *route)
 {
-    uint64_t      seq;
-    im_follow_t  *follow;
-    im_recent_t  *recent;
+    uint64_t          seq;
+    im_follow_t      *follow;
+    im_recent_t      *recent;
+    im_route_work_t  *work;
 
     follow = route->follow;
-    recent = route->recent;
+    recent = im_route_recent(route);
     seq = route->topic->seq;
 
     if (recent == NULL) {
+        work = im_route_work(route);
+        if (work == NULL) {
+            return NULL;
+        }
+
         recent = im_calloc(sizeof(im_recent_t));
         if (recent == NULL) {
+            im_route_rest(route);
             return NULL;
         }
 
@@ -691,7 +742,7 @@ im_recent_get(im_route_t *route)
 
         recent->route = route;
         recent->max = route->rule != NULL ? route->rule->history : 0;
-        route->recent = recent;
+        work->recent = recent;
     }
 
     if (im_window_top(&recent->window) != seq) {
@@ -771,7 +822,7 @@ im_follow_last(im_topic_t *topic, im_uint_t n, uint64_t *seq)
 im_str_t
 im_follow_envelope(im_topic_t *topic, uint64_t seq)
 {
-    return im_window_get(&((im_route_t *) topic->data)->recent->window, seq);
+    return im_window_get(&im_route_recent(topic->data)->window, seq);
 }
 
 
@@ -786,7 +837,7 @@ im_follow_load(im_topic_t *topic, uint64_t seq)
 
     route = topic->data;
     follow = route->follow;
-    recent = route->recent;
+    recent = im_route_recent(route);
 
     if (route->load == IM_LOAD_READING) {
         return;
@@ -833,7 +884,7 @@ im_follow_window_bytes(im_topic_t *topic)
 {
     im_recent_t  *recent;
 
-    recent = ((im_route_t *) topic->data)->recent;
+    recent = im_route_recent(topic->data);
 
     return recent != NULL ? recent->window.bytes : 0;
 }
@@ -846,7 +897,7 @@ im_follow_forget(im_topic_t *topic, uint64_t seq)
     uint64_t      top;
     im_recent_t  *recent;
 
-    recent = ((im_route_t *) topic->data)->recent;
+    recent = im_route_recent(topic->data);
 
     if (recent == NULL) {
         return;
@@ -864,6 +915,7 @@ im_follow_forget(im_topic_t *topic, uint64_t seq)
 void
 im_history_tick(im_follow_t *follow, uint64_t now)
 {
+    im_route_t   *route;
     im_recent_t  *recent;
 
     while (!im_list_empty(&follow->windows)) {
@@ -874,6 +926,9 @@ im_history_tick(im_follow_t *follow, uint64_t now)
             return;
         }
 
-        im_recent_destroy(recent->route);
+        route = recent->route;
+
+        im_recent_destroy(route);
+        im_route_rest(route);
     }
 }

@@ -204,10 +204,18 @@ im_hub_leave(im_hub_t *hub, im_sub_t *sub, int *last)
 
 
 void
-im_hub_topic_destroy(im_hub_t *hub, im_topic_t *topic)
+im_hub_topic_end(im_hub_t *hub, im_topic_t *topic)
 {
     im_board_remove(&hub->board, topic);
     im_hash_remove(&hub->topics, &topic->node);
+    im_topic_end(&hub->logs, topic);
+}
+
+
+void
+im_hub_topic_destroy(im_hub_t *hub, im_topic_t *topic)
+{
+    im_hub_topic_end(hub, topic);
     im_topic_destroy(&hub->logs, topic);
 }
 

@@ -75,6 +75,9 @@ im_topic_t *im_hub_leave(im_hub_t *hub, im_sub_t *sub, int *last);
 /* The topic must have no subscription; the caller frees topic->data. */
 void im_hub_topic_destroy(im_hub_t *hub, im_topic_t *topic);
 
+/* The same, but the topic is the caller's to destroy: it has its name. */
+void im_hub_topic_end(im_hub_t *hub, im_topic_t *topic);
+
 /* Walks all topics; fn must neither join nor leave. */
 im_int_t im_hub_each_topic(im_hub_t *hub,
     im_int_t (*fn)(im_topic_t *topic, void *data), void *data);

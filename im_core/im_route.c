@@ -13,33 +13,35 @@
 
 
 im_route_t *
-im_route_create(im_follow_t *follow, im_str_t name, uint16_t partition)
+im_route_create(im_follow_t *follow, im_topic_t *topic)
 {
-    im_route_t  *route;
+    uint32_t          index;
+    im_route_t       *route;
+    const im_rule_t  *rule;
 
-    route = im_calloc(sizeof(im_route_t) + name.len);
+    route = im_slab_alloc(&follow->routes, &index);
     if (route == NULL) {
         return NULL;
     }
 
-    route->follow = follow;
-    route->rule = im_rules_topic(follow->rules, name);
-    route->partition = partition;
-    route->upper.numbered = route->rule != NULL && route->rule->history > 0;
-    route->upper.presence = route->rule != NULL && route->rule->presence;
-    route->upper.cached = route->upper.numbered
-                          && route->rule->recovery != IM_RULE_STREAM;
-    route->upper.batch = route->rule != NULL
-                         ? (uint16_t) route->rule->batch : 0;
-    route->name_len = (uint8_t) name.len;
-    im_copy(route->name, name.data, name.len);
+    memset(route, 0, sizeof(im_route_t));
 
-    im_list_init(&route->link);
-    im_list_init(&route->poll);
-    im_list_init(&route->aged);
-    im_list_init(&route->check);
-    im_list_init(&route->changes);
-    im_buf_init(&route->held, IM_ROUTE_HELD_MAX);
+    rule = im_rules_topic(follow->rules, im_topic_name(topic));
+
+    route->follow = follow;
+    route->topic = topic;
+    route->rule = rule;
+    route->index = index;
+    route->partition = topic->partition;
+    route->queue = IM_QUEUE_NONE;
+    route->upper.numbered = rule != NULL && rule->history > 0;
+    route->upper.presence = rule != NULL && rule->presence;
+    route->upper.cached = route->upper.numbered
+                          && rule->recovery != IM_RULE_STREAM;
+    route->upper.batch = rule != NULL ? (uint16_t) rule->batch : 0;
+
+    im_ring_link_init(&route->link);
+    im_ring_link_init(&route->polls);
 
     return route;
 }
@@ -48,14 +50,81 @@ im_route_create(im_follow_t *follow, im_str_t name, uint16_t partition)
 void
 im_route_destroy(im_route_t *route)
 {
-    im_list_remove(&route->link);
-    im_list_remove(&route->poll);
-    im_list_remove(&route->aged);
-    im_list_remove(&route->check);
+    im_route_work_t  *work;
 
-    im_route_forget(route, route->nchanges);
-    im_buf_cleanup(&route->held);
-    im_free(route);
+    im_route_queue(route, IM_QUEUE_NONE);
+    im_route_poll_off(route);
+
+    im_route_forget(route, im_route_nchanges(route));
+
+    work = route->work;
+
+    if (work != NULL) {
+        im_buf_cleanup(&work->held);
+        im_free(work);
+    }
+
+    if (im_route_ended(route)) {
+        im_topic_destroy(&route->follow->hub->logs, route->topic);
+    }
+
+    route->topic = NULL;
+
+    im_slab_free(&route->follow->routes, route->index);
+}
+
+
+im_route_t *
+im_route_get(im_follow_t *follow, uint32_t index)
+{
+    im_route_t  *route;
+
+    route = im_slab_get(&follow->routes, index);
+
+    return route != NULL && route->topic != NULL ? route : NULL;
+}
+
+
+im_route_work_t *
+im_route_work(im_route_t *route)
+{
+    im_route_work_t  *work;
+
+    if (route->work != NULL) {
+        return route->work;
+    }
+
+    work = im_calloc(sizeof(im_route_work_t));
+    if (work == NULL) {
+        return NULL;
+    }
+
+    im_list_init(&work->changes);
+    im_buf_init(&work->held, IM_ROUTE_HELD_MAX);
+
+    route->work = work;
+
+    return work;
+}
+
+
+void
+im_route_rest(im_route_t *route)
+{
+    im_route_work_t  *work;
+
+    work = route->work;
+
+    if (work == NULL || work->nchanges > 0 || work->held.len > 0
+        || work->recent != NULL || work->expect != 0)
+    {
+        return;
+    }
+
+    im_buf_cleanup(&work->held);
+    im_free(work);
+
+    route->work = NULL;
 }
 
 
@@ -69,8 +138,8 @@ im_route_ready(im_follow_t *follow, im_follow_partition_t *part)
                   IM_ROUTE_CALLS_MIN);
 
     if (part->up && part->ncalls < most && im_list_empty(&part->link)
-        && (!im_list_empty(&part->queues[IM_QUEUE_URGENT])
-            || !im_list_empty(&part->queues[IM_QUEUE_DUE])))
+        && (!im_ring_empty(&part->queues[IM_QUEUE_URGENT])
+            || !im_ring_empty(&part->queues[IM_QUEUE_DUE])))
     {
         im_list_insert_tail(&follow->ready, &part->link);
     }
@@ -84,33 +153,92 @@ im_route_up(const im_route_t *route)
 }
 
 
-void
-im_route_queue(im_route_t *route, im_queue_e queue)
+/* That of its partition, or of all. */
+static im_ring_t *
+im_route_ring(const im_route_t *route, im_queue_e queue)
 {
-    im_follow_t            *follow;
-    im_follow_partition_t  *part;
+    im_follow_t  *follow;
 
     follow = route->follow;
 
-    im_list_remove(&route->link);
+    return queue < IM_QUEUE_CHANGED
+           ? &follow->partitions[route->partition].queues[queue]
+           : &follow->queues[queue];
+}
 
-    if (queue < IM_QUEUE_CHANGED) {
-        part = &follow->partitions[route->partition];
 
-        im_list_insert_tail(&part->queues[queue], &route->link);
-        im_route_ready(follow, part);
+void
+im_route_queue(im_route_t *route, im_queue_e queue)
+{
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    if (route->queue != IM_QUEUE_NONE) {
+        im_ring_remove(&follow->queued,
+                       im_route_ring(route, (im_queue_e) route->queue),
+                       route->index);
+    }
+
+    route->queue = (uint8_t) queue;
+
+    if (queue == IM_QUEUE_NONE) {
         return;
     }
 
-    im_list_insert_tail(&follow->queues[queue], &route->link);
+    im_ring_insert(&follow->queued, im_route_ring(route, queue), route->index);
+
+    if (queue < IM_QUEUE_CHANGED) {
+        im_route_ready(follow, &follow->partitions[route->partition]);
+    }
+}
+
+
+im_route_t *
+im_route_next(im_follow_t *follow, im_ring_t *queue)
+{
+    im_route_t  *route;
+
+    if (im_ring_empty(queue)) {
+        return NULL;
+    }
+
+    route = im_slab_object(&follow->routes, queue->first);
+    im_route_queue(route, IM_QUEUE_NONE);
+
+    return route;
+}
+
+
+void
+im_route_poll_off(im_route_t *route)
+{
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    if (route->poll == IM_POLL_NONE) {
+        return;
+    }
+
+    im_ring_remove(&follow->polled, &follow->polls[route->poll - IM_POLL_EVEN],
+                   route->index);
+    route->poll = IM_POLL_NONE;
 }
 
 
 void
 im_route_poll(im_route_t *route)
 {
-    im_list_remove(&route->poll);
-    im_list_insert_tail(&route->follow->poll, &route->poll);
+    im_follow_t  *follow;
+
+    follow = route->follow;
+
+    im_route_poll_off(route);
+
+    route->poll = follow->odd ? IM_POLL_ODD : IM_POLL_EVEN;
+
+    im_ring_insert(&follow->polled, &follow->polls[follow->odd], route->index);
 }
 
 
@@ -141,39 +269,59 @@ im_route_end(im_route_t *route)
 }
 
 
-void
+im_int_t
 im_route_change(im_route_t *route, im_sub_t *sub, int joined)
 {
-    im_int_t      rc;
-    im_change_t  *change;
-    im_follow_t  *follow;
+    im_int_t          rc;
+    im_change_t      *change;
+    im_follow_t      *follow;
+    im_route_work_t  *work;
 
     follow = route->follow;
 
     rc = follow->commands->change(follow->ctx, sub, joined, &change);
 
-    if (rc == IM_ERROR) {
-        route->due = IM_DUE_ALL;
-        return;
+    if (rc == IM_DECLINED) {
+        return IM_OK;
     }
 
-    if (rc == IM_OK) {
-        im_list_insert_tail(&route->changes, &change->link);
-        route->nchanges++;
+    if (rc == IM_ERROR) {
+        goto failed;
     }
+
+    work = im_route_work(route);
+
+    if (work == NULL) {
+        im_free(change);
+        goto failed;
+    }
+
+    im_list_insert_tail(&work->changes, &change->link);
+    work->nchanges++;
+
+    return IM_OK;
+
+failed:
+
+    route->due = IM_DUE_ALL;
+
+    return IM_ERROR;
 }
 
 
 void
 im_route_forget(im_route_t *route, im_uint_t n)
 {
-    im_change_t  *change;
+    im_change_t      *change;
+    im_route_work_t  *work;
+
+    work = route->work;
 
     while (n-- > 0) {
-        change = im_list_data(im_list_first(&route->changes), im_change_t,
+        change = im_list_data(im_list_first(&work->changes), im_change_t,
                               link);
         im_list_remove(&change->link);
         im_free(change);
-        route->nchanges--;
+        work->nchanges--;
     }
 }

@@ -3,6 +3,9 @@
  *
  * The record of a topic that this worker follows: what Redis knows of it, what
  * is due, and how whole its messages are.  Only files of im_follow use it.
+ *
+ * A worker has a record for each topic, and almost all are idle: what is needed
+ * only while something is under way is allocated then (im_route_work_t).
  */
 
 #ifndef IM_ROUTE_H
@@ -10,6 +13,7 @@
 
 
 #include "im_follow.h"
+#include "im_ring.h"
 #include "im_window.h"
 
 
@@ -69,6 +73,14 @@ typedef enum {
 } im_load_e;
 
 
+/* The tick that looks at it. */
+typedef enum {
+    IM_POLL_NONE = 0,
+    IM_POLL_EVEN,
+    IM_POLL_ODD
+} im_poll_e;
+
+
 /* The recent messages of a topic.  Owned by its route. */
 typedef struct {
     im_list_t     link;        /* in follow->windows, least used first */
@@ -81,54 +93,90 @@ typedef struct {
 } im_recent_t;
 
 
+/* What is under way with a topic.  Owned by its route. */
+typedef struct {
+    im_list_t     changes;     /* of im_change_t, not reported yet */
+    im_buf_t      held;        /* entries that wait for a page */
+    size_t        asked;       /* bytes held when it was asked for */
+    im_recent_t  *recent;      /* or NULL */
+    uint64_t      expect;      /* the top of a reply, not seen yet; or 0 */
+    uint32_t      nchanges;
+} im_route_work_t;
+
+
 /*
- * Owned by its follow: it outlives its topic while a call is out or a leave
- * isn't confirmed, and is freed by im_follow_pump() only.
+ * From follow->routes.  It owns its topic once that has ended, outlives the
+ * topic's followers while a call is out or a leave isn't confirmed, and is
+ * freed by im_follow_pump() only.
  */
 struct im_route_s {
-    im_followed_t     upper;       /* what upper layers see of it */
+    im_followed_t     upper;       /* first: what upper layers see of it */
+    im_ring_link_t    link;        /* in the queue */
+    im_ring_link_t    polls;       /* in one of follow->polls */
+    uint32_t          index;
+    uint32_t          reported_at; /* s */
     im_follow_t      *follow;
-    im_topic_t       *topic;       /* NULL: it has no follower here any more */
+    im_topic_t       *topic;       /* NULL: free */
     const im_rule_t  *rule;        /* NULL: none */
-    im_list_t         link;        /* in one of the follow's queues */
-    im_list_t         poll;        /* in follow->poll */
-    im_list_t         aged;        /* in follow->aged, by reported_at */
-    im_list_t         check;       /* in follow->checks */
-    uint64_t          reported_at; /* ms */
-    im_list_t         changes;     /* of im_change_t, not reported yet */
-    uint32_t          nchanges;
+    im_route_work_t  *work;        /* NULL: nothing is under way */
     uint32_t          largest;     /* envelope seen */
-    im_buf_t          held;        /* entries that wait for a page */
-    size_t            asked;       /* bytes held when it was asked for */
-    im_recent_t      *recent;      /* or NULL */
-    uint64_t          expect;      /* the top of a reply, not seen yet */
-    uint8_t           call;        /* im_call_e */
-    uint8_t           due;         /* im_due_e */
-    uint8_t           known;       /* im_known_e */
-    uint8_t           notify;      /* im_notify_e */
-    uint8_t           history;     /* im_history_e */
-    uint8_t           load;        /* im_load_e */
+    uint16_t          partition;
+    uint8_t           queue;       /* im_queue_e */
+    unsigned          call:2;      /* im_call_e */
+    unsigned          due:2;       /* im_due_e */
+    unsigned          known:2;     /* im_known_e */
+    unsigned          notify:2;    /* im_notify_e */
+    unsigned          history:2;   /* im_history_e */
+    unsigned          load:2;      /* im_load_e */
+    unsigned          poll:2;      /* im_poll_e */
     unsigned          compare:1;   /* the next position counts at once, */
     unsigned          comparing:1; /* or that of the call which is out */
     unsigned          hurried:1;   /* an upper layer waits for a report */
     unsigned          overflow:1;  /* held entries were dropped */
     unsigned          waited:1;    /* expect is older than a tick */
-    uint16_t          partition;
-    uint8_t           name_len;
-    u_char            name[1];
 };
 
 
-/* NULL: no memory. */
-im_route_t *im_route_create(im_follow_t *follow, im_str_t name,
-    uint16_t partition);
+/* Of a topic, which it doesn't own.  NULL: no memory. */
+im_route_t *im_route_create(im_follow_t *follow, im_topic_t *topic);
+
+/* Frees the topic, too, if it has ended. */
 void im_route_destroy(im_route_t *route);
 
-/* Of the topic "b". */
-#define im_route_broadcast(route)  ((route)->name_len == 1)
+/* The object of an index, or NULL: it is free. */
+im_route_t *im_route_get(im_follow_t *follow, uint32_t index);
 
-/* Moves it to a queue. */
+/* Its topic has no follower here any more. */
+#define im_route_ended(route)  ((route)->topic->state == IM_TOPIC_ENDED)
+
+/* Of the topic "b". */
+#define im_route_broadcast(route)  ((route)->topic->name_len == 1)
+
+/* Gives what is under way, which may be nothing yet.  NULL: no memory. */
+im_route_work_t *im_route_work(im_route_t *route);
+
+/* Frees it if nothing is under way. */
+void im_route_rest(im_route_t *route);
+
+static inline im_uint_t
+im_route_nchanges(const im_route_t *route)
+{
+    return route->work != NULL ? route->work->nchanges : 0;
+}
+
+
+static inline im_recent_t *
+im_route_recent(const im_route_t *route)
+{
+    return route->work != NULL ? route->work->recent : NULL;
+}
+
+
+/* Moves it to a queue, or (IM_QUEUE_NONE) out of its queue. */
 void im_route_queue(im_route_t *route, im_queue_e queue);
+
+/* Takes the first one of a queue.  NULL: it is empty. */
+im_route_t *im_route_next(im_follow_t *follow, im_ring_t *queue);
 
 /* The partition can send, if it has what to send. */
 void im_route_ready(im_follow_t *follow, im_follow_partition_t *part);
@@ -136,8 +184,9 @@ void im_route_ready(im_follow_t *follow, im_follow_partition_t *part);
 /* Calls about it can be sent. */
 int im_route_up(const im_route_t *route);
 
-/* The next tick looks at it. */
+/* The next tick looks at it, or (off) none does. */
 void im_route_poll(im_route_t *route);
+void im_route_poll_off(im_route_t *route);
 
 /* All of it is reported again at once, and the position compared. */
 void im_route_again(im_route_t *route);
@@ -145,8 +194,11 @@ void im_route_again(im_route_t *route);
 /* Its topic has ended: settled by the next pump, once no call is out. */
 void im_route_end(im_route_t *route);
 
-/* Adds the change of a subscription that counts as a member. */
-void im_route_change(im_route_t *route, im_sub_t *sub, int joined);
+/*
+ * Adds the change of a subscription that counts as a member.  IM_ERROR: no
+ * memory, all members are due.
+ */
+im_int_t im_route_change(im_route_t *route, im_sub_t *sub, int joined);
 
 /* Frees the first n changes. */
 void im_route_forget(im_route_t *route, im_uint_t n);
@@ -163,6 +215,9 @@ void im_history_put(im_route_t *route, const im_entry_t *entry,
 
 /* Reads what follows the topic's position and delivers it. */
 void im_history_heal(im_route_t *route);
+
+/* The same with the next poll. */
+void im_history_later(im_route_t *route);
 
 /* Delivers the entries that were held. */
 void im_history_release(im_route_t *route);

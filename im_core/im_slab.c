@@ -14,8 +14,13 @@ im_slab_init(im_slab_t *slab, size_t size, size_t per_block)
     memset(slab, 0, sizeof(im_slab_t));
 
     slab->size = (im_max(size, sizeof(uint32_t)) + 7) & ~(size_t) 7;
-    slab->per_block = im_max(per_block, 1);
     slab->free = IM_SLAB_NONE;
+
+    while ((size_t) 1 << slab->shift < per_block) {
+        slab->shift++;
+    }
+
+    slab->per_block = (size_t) 1 << slab->shift;
 }
 
 
@@ -31,14 +36,6 @@ im_slab_cleanup(im_slab_t *slab)
     im_free(slab->blocks);
 
     im_slab_init(slab, slab->size, slab->per_block);
-}
-
-
-static u_char *
-im_slab_object(const im_slab_t *slab, uint32_t index)
-{
-    return slab->blocks[index / slab->per_block]
-           + index % slab->per_block * slab->size;
 }
 
 

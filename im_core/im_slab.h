@@ -19,7 +19,8 @@ typedef struct {
     u_char   **blocks;
     size_t     nblocks;
     size_t     size;          /* of an object, rounded up to 8 */
-    size_t     per_block;
+    size_t     per_block;     /* a power of two: 1 << shift */
+    uint32_t   shift;
     size_t     used;          /* objects in use */
     size_t     given;         /* indexes ever used: 0..given - 1 */
     uint32_t   free;          /* first free index, or IM_SLAB_NONE */
@@ -29,6 +30,7 @@ typedef struct {
 #define IM_SLAB_NONE  ((uint32_t) -1)
 
 
+/* per_block is rounded up to a power of two. */
 void im_slab_init(im_slab_t *slab, size_t size, size_t per_block);
 void im_slab_cleanup(im_slab_t *slab);
 
@@ -41,6 +43,15 @@ void *im_slab_alloc(im_slab_t *slab, uint32_t *index);
 
 /* Overwrites the first 4 bytes of the object. */
 void im_slab_free(im_slab_t *slab, uint32_t index);
+
+/* The object of an index that was used. */
+static inline void *
+im_slab_object(const im_slab_t *slab, uint32_t index)
+{
+    return slab->blocks[index >> slab->shift]
+           + (index & (slab->per_block - 1)) * slab->size;
+}
+
 
 /* Gives the object of an index, free or not; NULL: never used. */
 void *im_slab_get(const im_slab_t *slab, uint32_t index);

@@ -95,7 +95,7 @@ im_log_free_before(im_logs_t *logs, im_log_t *log, uint64_t offset)
 
 
 void
-im_topic_destroy(im_logs_t *logs, im_topic_t *topic)
+im_topic_end(im_logs_t *logs, im_topic_t *topic)
 {
     im_log_t  *log, *next;
 
@@ -108,6 +108,17 @@ im_topic_destroy(im_logs_t *logs, im_topic_t *topic)
     }
 
     im_free(topic->past);
+
+    topic->logs = NULL;
+    topic->past = NULL;
+    topic->state = IM_TOPIC_ENDED;
+}
+
+
+void
+im_topic_destroy(im_logs_t *logs, im_topic_t *topic)
+{
+    im_topic_end(logs, topic);
     im_free(topic);
 }
 

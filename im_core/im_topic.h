@@ -101,7 +101,8 @@ struct im_log_s {
 typedef enum {
     IM_TOPIC_NEW = 0,          /* no epoch: Redis has not answered yet */
     IM_TOPIC_LIVE,
-    IM_TOPIC_HEALING           /* reads history and holds entries */
+    IM_TOPIC_HEALING,          /* reads history and holds entries */
+    IM_TOPIC_ENDED             /* not in the hub any more: only its name */
 } im_topic_state_e;
 
 
@@ -138,6 +139,9 @@ typedef enum {
  */
 im_topic_t *im_topic_create(im_str_t name, uint16_t partition);
 void im_topic_destroy(im_logs_t *logs, im_topic_t *topic);
+
+/* Frees all but its name. */
+void im_topic_end(im_logs_t *logs, im_topic_t *topic);
 im_int_t im_topic_subscribe(im_topic_t *topic, im_wire_id_t wire,
     im_sub_t *sub);
 void im_topic_unsubscribe(im_logs_t *logs, im_sub_t *sub);

@@ -1652,6 +1652,113 @@ test_away(void **state)
 }
 
 
+/*
+ * Something of all that can be under way with a topic: members change, a
+ * message is missing, one is expected, a client resumes, a topic ends.
+ */
+static void
+scenario(void)
+{
+    unsigned  t, i;
+
+    for (t = 0; t < NTOPICS; t++) {
+        join(t, 0);
+        join(t, 2);
+        join(t, 4);
+    }
+
+    drain();
+
+    for (t = 0; t < NTOPICS; t++) {
+        for (i = 0; i < 3; i++) {
+            publish(t);
+        }
+    }
+
+    for (t = 0; t < NTOPICS && nentries > 0; t++) {
+        entry_remove(0);
+        entries_deliver(2);
+    }
+
+    drain();
+
+    for (t = 0; t < NTOPICS; t++) {
+        publish(t);
+
+        if (nentries > 0) {
+            entry_remove(nentries - 1);
+        }
+
+        if (followers[t].members & 1) {
+            leave(t, 0);
+        }
+
+        if (followers[t].topic != NULL && !followers[t].waiting
+            && followers[t].live && im_followed(followers[t].topic)->numbered)
+        {
+            followers[t].since = 0;
+            resume(t);
+        }
+    }
+
+    for (i = 0; i < 3; i++) {
+        now += 1000;
+        im_follow_tick(&follow, now);
+        drain();
+    }
+
+    for (i = 2; i < 5; i += 2) {
+        if (followers[4].members & (1u << i)) {
+            leave(4, i);
+        }
+    }
+
+    im_follow_stale(&follow, im_str_z("u:1"));
+    drain();
+}
+
+
+/*
+ * Each allocation fails once: what was due still is, and comes without a
+ * connection that breaks or a report that is repeated anyway.
+ */
+static void
+test_each_allocation(void **state)
+{
+    int            failed;
+    unsigned       t;
+    unsigned long  n;
+
+    (void) state;
+
+    setup();
+
+    for (n = 1, failed = 1; failed; n++) {
+        begin(&calm);
+
+        alloc_fail_at(n);
+        scenario();
+
+        failed = alloc_failed();
+        alloc_fail_at(0);
+
+        settle();
+        check_messages();
+
+        for (t = 0; t < NTOPICS; t++) {
+            check_topic(t);
+        }
+
+        end();
+    }
+
+    print_message("# %lu allocations\n", n - 1);
+    assert_true(n > 50);
+
+    cleanup();
+}
+
+
 static im_int_t
 count_report(void *ctx, im_route_t *route, im_report_t *report)
 {
@@ -1821,6 +1928,7 @@ main(int argc, char **argv)
     static const struct CMUnitTest  tests[] = {
         alloc_test(test_away),
         alloc_test(test_hangs),
+        alloc_test(test_each_allocation),
         alloc_test(test_calm),
         alloc_test(test_rough),
         alloc_test(test_no_memory),
