@@ -63,14 +63,12 @@ typedef struct {
     im_job_t        *job;
     im_job_state_e   state;
     uint16_t         p;
-    im_job_batch_t   batch;      /* of it alone: im_job_queue_batch() */
+    im_job_batch_t   batch;      /* of it alone: im_job_batch_of() */
     im_uint_t        reads;      /* under way; only the last one counts */
     uint64_t         asked_at;   /* monotonic ms; 0: no request is under way */
     uint64_t         lease_end;
     uint64_t         held;       /* entries in the queue that were taken */
-    uint64_t         bytes;      /* of them */
     im_job_id_t      last;       /* of the newest entry that was taken */
-    uint64_t         trimmed;    /* monotonic ms */
     im_job_id_t      heard;      /* of the newest bell while it was reading */
     uint64_t         count;      /* entries of the next read */
     uint64_t         entries;    /* taken since the lease */
@@ -156,8 +154,6 @@ struct im_job_s {
     uint32_t             npartitions;
     im_job_batch_t       batch;       /* of partitions that share a server */
     int                  shared;
-    int                  due;         /* the batch is published soon */
-    uint64_t             flushed;     /* monotonic us */
     uint64_t             heartbeat;   /* of the last, monotonic ms */
     uint64_t             stop;        /* deadline; 0: goes on */
     int                  rc;          /* of the process */
@@ -172,6 +168,18 @@ struct im_job_s {
     int                  changed;     /* all routes are to be looked at */
     char                 id[IM_JOB_ID_MAX];
 };
+
+
+/*
+ * Partitions that share a server share the order of their calls too: their
+ * entries go together.  Else each has a batch of its own, on its own channels,
+ * so that its entries and their trim have one connection.
+ */
+#define im_job_batch_of(jp)                                                   \
+    ((jp)->job->shared ? &(jp)->job->batch : &(jp)->batch)
+
+/* At the end of this turn: what it brings goes together. */
+#define im_job_flush_soon(job)  event_active((job)->flush, EV_TIMEOUT, 0)
 
 
 /*

@@ -30,6 +30,7 @@ im_int_t
 im_job_batch_init(im_job_batch_t *b, const uint64_t seed[2])
 {
     b->n = 0;
+    b->out = 0;
     im_list_init(&b->order);
 
     return im_hash_init(&b->targets, im_job_batch_name, seed);

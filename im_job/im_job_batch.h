@@ -22,6 +22,7 @@ typedef struct {
     im_hash_t   targets;     /* that take more, by worker */
     im_list_t   order;       /* of all, by their first entry */
     im_uint_t   n;
+    im_uint_t   out;         /* publishes that are not answered: the caller's */
 } im_job_batch_t;
 
 

@@ -126,27 +126,6 @@ static const im_link_events_t  im_job_events = {
 };
 
 
-/* Batches wait for less than a millisecond. */
-static struct event_base *
-im_job_base(void)
-{
-    struct event_base    *base;
-    struct event_config  *config;
-
-    config = event_config_new();
-    if (config == NULL) {
-        return NULL;
-    }
-
-    (void) event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
-    base = event_base_new_with_config(config);
-
-    event_config_free(config);
-
-    return base;
-}
-
-
 /* Ends when all is handed over that can be, or after a bounded time. */
 static void
 im_job_stopping(im_job_t *job)
@@ -249,7 +228,7 @@ im_job_init(im_job_t *job, im_daemon_conf_t *conf)
 
     im_buf_init(&job->workers, IM_JOB_WORKERS_MAX);
 
-    job->base = im_job_base();
+    job->base = event_base_new();
     if (job->base == NULL) {
         return IM_ERROR;
     }

@@ -31,9 +31,16 @@ im_job_publish_settled(const im_job_partition_t *jp)
 static void
 im_job_publish_sent(const im_link_reply_t *reply, void *data)
 {
-    int             heard;
-    im_str_t        why;
-    im_job_sent_t  *sent = data;
+    int                  heard;
+    im_str_t             why;
+    im_job_sent_t       *sent = data;
+    im_job_partition_t  *jp;
+
+    jp = sent->partition;
+
+    if (--im_job_batch_of(jp)->out == 0) {
+        im_job_flush_soon(jp->job);
+    }
 
     heard = im_link_reply_int(reply, 0) > 0;
 
@@ -43,9 +50,9 @@ im_job_publish_sent(const im_link_reply_t *reply, void *data)
                       (char *) why.data);
 
     } else if (reply != NULL && sent->worker.len != 0
-               && (heard || im_job_publish_settled(sent->partition)))
+               && (heard || im_job_publish_settled(jp)))
     {
-        im_job_sweep_heard(sent->partition->job, sent->worker, heard);
+        im_job_sweep_heard(jp->job, sent->worker, heard);
     }
 
     im_free(sent);
@@ -83,7 +90,10 @@ im_job_publish(void *data, uint16_t p, im_str_t worker, im_str_t bytes)
 
     rc = im_link_send(job->link, im_job_publish_sent, sent);
 
-    if (rc != IM_OK) {
+    if (rc == IM_OK) {
+        im_job_batch_of(sent->partition)->out++;
+
+    } else {
         im_free(sent);
     }
 

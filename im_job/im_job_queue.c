@@ -10,38 +10,27 @@
  * entry is the next one and is taken from the bell.  Otherwise the queue is
  * read.
  *
- * Entries that were taken are published first and trimmed later, on the same
- * connection.  If a process or Redis dies, the next owner finds in the queue
- * all entries that were not published, and at most a few more; workers drop
- * those by their numbers.  A control entry has no number, so it is trimmed
- * together with its PUBLISH.
+ * Entries that were taken are published and then trimmed, in one write on one
+ * connection, so that a queue is empty as soon as all of it is out: scripts
+ * publish by themselves while it is.  If a process or Redis dies, the next
+ * owner finds in the queue all entries that were not published, and at most a
+ * few more; workers drop those by their numbers.
+ *
+ * While Redis has not answered a batch the next one gathers: a lone entry goes
+ * at once, and those of a round trip go together.
  */
-
-#include <time.h>
 
 #include "im_job.h"
 #include "im_daemon_log.h"
 #include "im_daemon_time.h"
 
 
-#define IM_JOB_PACE          1000     /* us between two batches */
-#define IM_JOB_TRIM          100      /* ms between two trims of a queue, .. */
-#define IM_JOB_TRIM_COUNT    (IM_JOB_RINGS / 2)        /* .. or so much */
-#define IM_JOB_TRIM_BYTES    (64 * 1024)
+#define IM_JOB_RETRY         10       /* ms, after a batch that wasn't sent */
 #define IM_JOB_COUNT         256      /* entries of one read */
 #define IM_JOB_READ_BYTES    (4 * 1024 * 1024)
 
 
-/*
- * Partitions that share a server share the order of their calls too: their
- * entries go together.  Else each has a batch of its own, on its own channels,
- * so that its entries and their trim have one connection.
- */
-static im_job_batch_t *
-im_job_queue_batch(im_job_partition_t *jp)
-{
-    return jp->job->shared ? &jp->job->batch : &jp->batch;
-}
+static void im_job_queue_got(const im_link_reply_t *reply, void *data);
 
 
 im_int_t
@@ -99,7 +88,6 @@ static void
 im_job_queue_forget(im_job_partition_t *jp)
 {
     jp->held = 0;
-    jp->bytes = 0;
     memset(&jp->last, 0, sizeof(im_job_id_t));
 }
 
@@ -186,7 +174,6 @@ im_job_queue_take(im_job_partition_t *jp, const im_job_entry_t *e)
 
     jp->last = e->id;
     jp->held++;
-    jp->bytes += e->envelope.len + e->workers.len;
     jp->entries++;
 
     if (im_job_entry_push(e, &push) != IM_OK) {
@@ -195,13 +182,9 @@ im_job_queue_take(im_job_partition_t *jp, const im_job_entry_t *e)
         return IM_OK;
     }
 
-    if (push.kind == IM_PUSH_CONTROL) {
-        jp->bytes += IM_JOB_TRIM_BYTES;
-    }
-
     im_job_sweep_entry(job, jp->p, push.topic, e->workers);
 
-    if (im_job_batch_add(im_job_queue_batch(jp), jp->p, e->workers, &push)
+    if (im_job_batch_add(im_job_batch_of(jp), jp->p, e->workers, &push)
         != IM_OK)
     {
         im_daemon_log(IM_LOG_ERROR, "partition %u: no memory", jp->p);
@@ -213,38 +196,145 @@ im_job_queue_take(im_job_partition_t *jp, const im_job_entry_t *e)
 }
 
 
-static uint64_t
-im_job_queue_us(void)
+im_link_call_t *
+im_job_queue_call(im_job_partition_t *jp, const char *word)
 {
-    struct timespec  ts;
+    im_link_t       *link;
+    im_link_call_t  *call;
 
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+    link = jp->job->link;
+    call = im_link_command(link, word);
 
-    return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
+    im_key_queue(&call->bytes, im_link_keys(link), jp->p);
+    im_link_call_key(call);
+
+    return call;
 }
 
 
-/* A lone entry goes at once; under load those of a millisecond go together. */
+/* After a stall the lease may be another's: then it waits for the tick. */
 static void
-im_job_queue_flush_soon(im_job_t *job)
+im_job_queue_read(im_job_partition_t *jp)
 {
-    uint64_t        since;
-    struct timeval  tv = { 0, 0 };
+    im_link_call_t  *call;
 
-    if (job->due) {
+    im_job_queue_state(jp, IM_JOB_READING);
+    memset(&jp->heard, 0, sizeof(im_job_id_t));
+
+    call = im_job_queue_call(jp, "XRANGE");
+
+    if (jp->held == 0) {
+        im_link_call_z(call, "-");
+
+    } else {
+        im_buf_add_z(&call->bytes, "(");
+        im_buf_add_uint(&call->bytes, jp->last.ms);
+        im_buf_add_z(&call->bytes, "-");
+        im_buf_add_uint(&call->bytes, jp->last.n);
+        im_link_call_arg(call);
+    }
+
+    im_link_call_z(call, "+");
+    im_link_call_z(call, "COUNT");
+    im_link_call_uint(call, jp->count);
+
+    if (im_daemon_now() >= jp->lease_end
+        || im_link_send(jp->job->link, im_job_queue_got, jp) != IM_OK)
+    {
+        im_job_queue_state(jp, IM_JOB_WAITING);
         return;
     }
 
-    job->due = 1;
-    since = im_job_queue_us() - job->flushed;
+    jp->reads++;
+}
 
-    if (since >= IM_JOB_PACE) {
-        event_active(job->flush, EV_TIMEOUT, 0);
+
+static void
+im_job_queue_trim(im_job_partition_t *jp)
+{
+    im_link_call_t  *call;
+
+    call = im_job_queue_call(jp, "XTRIM");
+
+    im_link_call_z(call, "MINID");
+    im_buf_add_uint(&call->bytes, jp->last.ms);
+    im_buf_add_z(&call->bytes, "-");
+    im_buf_add_uint(&call->bytes, jp->last.n + 1);
+    im_link_call_arg(call);
+
+    if (im_daemon_now() >= jp->lease_end
+        || im_link_send(jp->job->link, NULL, NULL) != IM_OK)
+    {
         return;
     }
 
-    tv.tv_usec = IM_JOB_PACE - since;
-    evtimer_add(job->flush, &tv);
+    /* so long a queue didn't ring */
+
+    if (jp->held >= IM_JOB_RINGS) {
+        im_job_queue_state(jp, IM_JOB_READING);
+    }
+
+    jp->held = 0;
+}
+
+
+/* Trims the queue behind what was published, and goes on with reads. */
+static void
+im_job_queue_go_on(im_job_partition_t *jp)
+{
+    if (jp->held != 0) {
+        im_job_queue_trim(jp);
+    }
+
+    if (jp->state == IM_JOB_READING && jp->reads == 0) {
+        im_job_queue_read(jp);
+    }
+}
+
+
+/*
+ * Publishes what was taken, and goes on behind it.  gather: not while Redis has
+ * a batch.  One that could not be sent holds up its own partitions only.
+ */
+static void
+im_job_queue_flush(im_job_t *job, int gather)
+{
+    int                  failed;
+    im_int_t             rc;
+    uint32_t             p;
+    struct timeval       tv = { 0, IM_JOB_RETRY * 1000 };
+    im_job_batch_t      *batch;
+    im_job_partition_t  *jp;
+
+    rc = IM_OK;
+    failed = 0;
+
+    for (p = 0; p < job->npartitions; p++) {
+        jp = &job->partitions[p];
+        batch = im_job_batch_of(jp);
+
+        if (p == 0 || !job->shared) {
+            rc = gather && batch->out > 0
+                 ? IM_AGAIN : im_job_batch_flush(batch, im_job_publish, job);
+        }
+
+        if (rc == IM_OK && im_job_queue_owned(jp)) {
+            im_job_queue_go_on(jp);
+        }
+
+        failed |= rc == IM_ERROR;
+    }
+
+    if (failed) {
+        (void) evtimer_add(job->flush, &tv);
+    }
+}
+
+
+void
+im_job_queue_flush_handler(evutil_socket_t fd, short what, void *data)
+{
+    im_job_queue_flush(data, 1);
 }
 
 
@@ -296,7 +386,7 @@ im_job_queue_got(const im_link_reply_t *reply, void *data)
             im_job_queue_state(jp, IM_JOB_FOLLOWING);
         }
 
-        im_job_queue_flush_soon(jp->job);
+        im_job_flush_soon(jp->job);
         return;
     }
 
@@ -306,44 +396,7 @@ im_job_queue_got(const im_link_reply_t *reply, void *data)
                 ? im_max(jp->count / 2, 1)
                 : im_min(jp->count * 2, IM_JOB_COUNT);
 
-    im_job_queue_flush_handler(-1, EV_TIMEOUT, jp->job);
-}
-
-
-/* After a stall the lease may be another's: then it waits for the tick. */
-static void
-im_job_queue_read(im_job_partition_t *jp)
-{
-    im_link_call_t  *call;
-
-    im_job_queue_state(jp, IM_JOB_READING);
-    memset(&jp->heard, 0, sizeof(im_job_id_t));
-
-    call = im_job_queue_call(jp, "XRANGE");
-
-    if (jp->held == 0) {
-        im_link_call_z(call, "-");
-
-    } else {
-        im_buf_add_z(&call->bytes, "(");
-        im_buf_add_uint(&call->bytes, jp->last.ms);
-        im_buf_add_z(&call->bytes, "-");
-        im_buf_add_uint(&call->bytes, jp->last.n);
-        im_link_call_arg(call);
-    }
-
-    im_link_call_z(call, "+");
-    im_link_call_z(call, "COUNT");
-    im_link_call_uint(call, jp->count);
-
-    if (im_daemon_now() >= jp->lease_end
-        || im_link_send(jp->job->link, im_job_queue_got, jp) != IM_OK)
-    {
-        im_job_queue_state(jp, IM_JOB_WAITING);
-        return;
-    }
-
-    jp->reads++;
+    im_job_queue_flush(jp->job, 0);
 }
 
 
@@ -402,7 +455,7 @@ im_job_queue_bell(void *data, im_uint_t p, im_str_t bell)
     }
 
     if (im_job_queue_take(jp, &e) == IM_OK) {
-        im_job_queue_flush_soon(jp->job);
+        im_job_flush_soon(jp->job);
     }
 }
 
@@ -425,7 +478,7 @@ im_job_queue_reset(im_job_partition_t *jp)
 
     job = jp->job;
 
-    im_job_batch_clear(im_job_queue_batch(jp));
+    im_job_batch_clear(im_job_batch_of(jp));
 
     if (!job->shared) {
         im_job_queue_again(jp);
@@ -454,122 +507,9 @@ im_job_queue_tick(im_job_t *job)
 }
 
 
-static void
-im_job_queue_trim(im_job_partition_t *jp)
-{
-    im_link_call_t  *call;
-
-    call = im_job_queue_call(jp, "XTRIM");
-
-    im_link_call_z(call, "MINID");
-    im_buf_add_uint(&call->bytes, jp->last.ms);
-    im_buf_add_z(&call->bytes, "-");
-    im_buf_add_uint(&call->bytes, jp->last.n + 1);
-    im_link_call_arg(call);
-
-    if (im_daemon_now() >= jp->lease_end
-        || im_link_send(jp->job->link, NULL, NULL) != IM_OK)
-    {
-        return;
-    }
-
-    /* so long a queue didn't ring */
-
-    if (jp->held >= IM_JOB_RINGS) {
-        im_job_queue_state(jp, IM_JOB_READING);
-    }
-
-    jp->held = 0;
-    jp->bytes = 0;
-    jp->trimmed = jp->job->flushed / 1000;
-}
-
-
 void
 im_job_queue_finish(im_job_partition_t *jp)
 {
-    im_job_queue_flush_handler(-1, EV_TIMEOUT, jp->job);
-
-    if (jp->held != 0 && im_list_empty(&im_job_queue_batch(jp)->order)) {
-        im_job_queue_trim(jp);
-    }
-
+    im_job_queue_flush(jp->job, 0);
     im_job_queue_state(jp, IM_JOB_LEAVING);
-}
-
-
-im_link_call_t *
-im_job_queue_call(im_job_partition_t *jp, const char *word)
-{
-    im_link_t       *link;
-    im_link_call_t  *call;
-
-    link = jp->job->link;
-    call = im_link_command(link, word);
-
-    im_key_queue(&call->bytes, im_link_keys(link), jp->p);
-    im_link_call_key(call);
-
-    return call;
-}
-
-
-/* Trims the queue behind what was published, and goes on with reads. */
-static void
-im_job_queue_go_on(im_job_partition_t *jp)
-{
-    uint64_t  now;
-
-    now = jp->job->flushed / 1000;
-
-    if (jp->held >= IM_JOB_TRIM_COUNT || jp->bytes >= IM_JOB_TRIM_BYTES
-        || (jp->held && now - jp->trimmed >= IM_JOB_TRIM))
-    {
-        im_job_queue_trim(jp);
-    }
-
-    if (jp->state == IM_JOB_READING && jp->reads == 0) {
-        im_job_queue_read(jp);
-    }
-}
-
-
-/* A batch that could not be sent holds up its own partitions only. */
-void
-im_job_queue_flush_handler(evutil_socket_t fd, short what, void *data)
-{
-    int                  failed;
-    uint32_t             p;
-    uint64_t             held;
-    im_job_t            *job = data;
-    struct timeval       tv = { 0, IM_JOB_TRIM * 1000 };
-    im_job_partition_t  *jp;
-
-    evtimer_del(job->flush);
-    job->due = 0;
-    job->flushed = im_job_queue_us();
-
-    failed = 0;
-    held = 0;
-
-    for (p = 0; p < job->npartitions && !(failed && job->shared); p++) {
-        jp = &job->partitions[p];
-
-        if (im_job_batch_flush(im_job_queue_batch(jp), im_job_publish, job)
-            != IM_OK)
-        {
-            failed = 1;
-
-        } else if (im_job_queue_owned(jp)) {
-            im_job_queue_go_on(jp);
-            held += jp->held;
-        }
-    }
-
-    if (failed) {
-        im_job_queue_flush_soon(job);
-
-    } else if (held != 0 && !job->due) {
-        evtimer_add(job->flush, &tv);
-    }
 }
