@@ -443,9 +443,8 @@ im_follow_wants(const im_route_t *route)
 static im_int_t
 im_follow_list_all(im_route_t *route)
 {
-    im_log_t   *log;
-    im_uint_t   i;
-    im_list_t  *q, *lists[4];
+    im_sub_t   *sub;
+    im_logs_t  *logs;
 
     im_route_forget(route, im_route_nchanges(route));
 
@@ -453,21 +452,14 @@ im_follow_list_all(im_route_t *route)
         return IM_OK;
     }
 
-    for (log = route->topic->logs; log != NULL; log = log->next) {
+    logs = &route->follow->hub->logs;
 
-        lists[0] = &log->joining;
-        lists[1] = &log->idle;
-        lists[2] = &log->pending;
-        lists[3] = &log->blocked;
-
-        for (i = 0; i < 4; i++) {
-            for (q = lists[i]->next; q != lists[i]; q = q->next) {
-                if (im_route_change(route, im_list_data(q, im_sub_t, link), 1)
-                    != IM_OK)
-                {
-                    return IM_ERROR;
-                }
-            }
+    for (sub = im_topic_next_sub(logs, route->topic, NULL);
+         sub != NULL;
+         sub = im_topic_next_sub(logs, route->topic, sub))
+    {
+        if (im_route_change(route, sub, 1) != IM_OK) {
+            return IM_ERROR;
         }
     }
 

@@ -515,7 +515,7 @@ im_history_more(im_route_t *route)
 
     for (log = route->topic->logs; log != NULL; log = log->next) {
 
-        if (log->bytes > follow->limits.log_bytes / 2) {
+        if (im_log_bytes(log) > follow->limits.log_bytes / 2) {
             im_history_set(route, IM_HISTORY_PAUSED);
             im_route_poll(route);
             return;

@@ -168,7 +168,7 @@ im_hub_join(im_hub_t *hub, im_str_t name, im_wire_id_t wire,
         *first = 1;
     }
 
-    if (im_topic_subscribe(topic, wire, sub) == IM_OK) {
+    if (im_topic_subscribe(&hub->logs, topic, wire, sub) == IM_OK) {
         hub->nsubs++;
 
         if (topic->name[0] == 'r') {

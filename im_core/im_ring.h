@@ -100,6 +100,15 @@ im_ring_insert(const im_rings_t *rings, im_ring_t *ring, uint32_t index)
 }
 
 
+/* Before the first one. */
+static inline void
+im_ring_insert_head(const im_rings_t *rings, im_ring_t *ring, uint32_t index)
+{
+    im_ring_insert(rings, ring, index);
+    ring->first = index;
+}
+
+
 /* The object must be in this list. */
 static inline void
 im_ring_remove(const im_rings_t *rings, im_ring_t *ring, uint32_t index)
@@ -147,6 +156,14 @@ im_ring_splice(const im_rings_t *rings, im_ring_t *dst, im_ring_t *src)
     to->prev = last;
 
     im_ring_init(src);
+}
+
+
+/* Moves the first one, which this link is of, behind the last one. */
+static inline void
+im_ring_rotate(im_ring_t *ring, const im_ring_link_t *link)
+{
+    ring->first = link->next;
 }
 
 

@@ -15,6 +15,8 @@
 #define IM_LOGS_SPARE       16                  /* chunks */
 #define IM_LOGS_MIN_CHUNK   256
 #define IM_LOG_MAX_FRAME    (1024 * 1024 * 1024)
+#define IM_LOG_MAX          0x7fffffff          /* bytes that it keeps */
+#define IM_LOGS_BLOCK       512                 /* subscriptions */
 
 /* A cut is a frame of one byte that is never sent; real frames are longer. */
 #define IM_LOG_CUT          1
@@ -22,8 +24,8 @@
 
 struct im_chunk_s {
     im_chunk_t  *next;
-    uint64_t     start;        /* offset in the log of data[0] */
     size_t       size;         /* allocated, a multiple of 4 */
+    uint32_t     start;        /* offset in the log of data[0] */
     uint32_t     len;
     uint32_t     nframes;
     u_char       data[];
@@ -70,27 +72,85 @@ im_chunk_free(im_logs_t *logs, im_chunk_t *chunk)
 
 /* Frees the chunks that end at or before an offset. */
 static void
-im_log_free_before(im_logs_t *logs, im_log_t *log, uint64_t offset)
+im_log_free_before(im_log_t *log, uint32_t offset)
 {
+    im_open_t   *open;
     im_chunk_t  *chunk;
 
-    while (log->first != NULL && log->first->start + log->first->len <= offset)
-    {
-        chunk = log->first;
-        log->first = chunk->next;
-        log->bytes -= chunk->size;
+    open = log->open;
 
-        im_chunk_free(logs, chunk);
-    }
-
-    if (log->first == NULL) {
-        log->last = NULL;
-        log->tail = log->head;
-        log->ncuts = 0;
+    if (open == NULL) {
         return;
     }
 
-    log->tail = log->first->start;
+    while (open->first != NULL
+           && (int32_t) (offset - (open->first->start + open->first->len)) >= 0)
+    {
+        chunk = open->first;
+        open->first = chunk->next;
+        open->bytes -= chunk->size;
+
+        im_chunk_free(open->logs, chunk);
+    }
+
+    if (open->first != NULL) {
+        open->tail = open->first->start;
+        return;
+    }
+
+    open->last = NULL;
+    open->tail = log->head;
+    open->ncuts = 0;
+
+    if (im_list_empty(&open->link)) {
+        im_free(open);
+        log->open = NULL;
+    }
+}
+
+
+im_open_t *
+im_log_open(im_logs_t *logs, im_log_t *log)
+{
+    im_open_t  *open;
+
+    if (log->open != NULL) {
+        return log->open;
+    }
+
+    open = im_calloc(sizeof(im_open_t));
+    if (open == NULL) {
+        return NULL;
+    }
+
+    im_list_init(&open->link);
+
+    open->log = log;
+    open->logs = logs;
+    open->tail = log->head;
+
+    log->open = open;
+
+    return open;
+}
+
+
+void
+im_log_flushed(im_log_t *log)
+{
+    im_open_t  *open;
+
+    open = log->open;
+
+    im_list_remove(&open->link);
+
+    open->rate = 0;
+    open->due = 0;
+
+    if (open->first == NULL) {
+        im_free(open);
+        log->open = NULL;
+    }
 }
 
 
@@ -102,9 +162,14 @@ im_topic_end(im_logs_t *logs, im_topic_t *topic)
     for (log = topic->logs; log != NULL; log = next) {
         next = log->next;
 
-        im_log_free_before(logs, log, log->head);
-        im_list_remove(&log->link);
-        im_free(log);
+        if (log->open != NULL) {
+            im_list_remove(&log->open->link);
+            im_log_free_before(log, log->head);
+        }
+
+        if (log != &topic->log) {
+            im_free(log);
+        }
     }
 
     im_free(topic->past);
@@ -135,16 +200,14 @@ im_topic_log(im_topic_t *topic, im_wire_id_t wire)
         }
     }
 
-    log = im_calloc(sizeof(im_log_t));
+    log = topic->logs == NULL ? &topic->log : im_calloc(sizeof(im_log_t));
     if (log == NULL) {
         return NULL;
     }
 
-    im_list_init(&log->idle);
-    im_list_init(&log->pending);
-    im_list_init(&log->blocked);
-    im_list_init(&log->joining);
-    im_list_init(&log->link);
+    im_ring_init(&log->live);
+    im_ring_init(&log->blocked);
+    im_ring_init(&log->joining);
 
     log->topic = topic;
     log->wire = wire;
@@ -156,7 +219,8 @@ im_topic_log(im_topic_t *topic, im_wire_id_t wire)
 
 
 im_int_t
-im_topic_subscribe(im_topic_t *topic, im_wire_id_t wire, im_sub_t *sub)
+im_topic_subscribe(im_logs_t *logs, im_topic_t *topic, im_wire_id_t wire,
+    im_sub_t *sub)
 {
     im_log_t  *log;
 
@@ -169,7 +233,7 @@ im_topic_subscribe(im_topic_t *topic, im_wire_id_t wire, im_sub_t *sub)
     sub->cursor = log->head;
     sub->state = IM_SUB_JOINING;
 
-    im_list_insert_tail(&log->joining, &sub->link);
+    im_ring_insert(&logs->lists, &log->joining, sub->index);
 
     log->nsubs++;
     topic->nsubs++;
@@ -180,17 +244,19 @@ im_topic_subscribe(im_topic_t *topic, im_wire_id_t wire, im_sub_t *sub)
 
 /* Finds the chunk of an offset; tail <= offset < head. */
 static im_chunk_t *
-im_log_chunk(const im_log_t *log, uint64_t offset)
+im_log_chunk(const im_log_t *log, uint32_t offset)
 {
     im_chunk_t  *chunk;
 
-    if (offset >= log->last->start) {
-        return log->last;
+    chunk = log->open->last;
+
+    if (offset - chunk->start < chunk->len) {
+        return chunk;
     }
 
-    chunk = log->first;
+    chunk = log->open->first;
 
-    while (offset >= chunk->start + chunk->len) {
+    while (offset - chunk->start >= chunk->len) {
         chunk = chunk->next;
     }
 
@@ -198,20 +264,40 @@ im_log_chunk(const im_log_t *log, uint64_t offset)
 }
 
 
+/* The list of a log that has the subscriptions of a state. */
+static im_ring_t *
+im_log_list(im_log_t *log, im_sub_state_e state)
+{
+    switch (state) {
+
+    case IM_SUB_JOINING:
+        return &log->joining;
+
+    case IM_SUB_BLOCKED:
+        return &log->blocked;
+
+    default:
+        return &log->live;
+    }
+}
+
+
 void
 im_topic_unsubscribe(im_logs_t *logs, im_sub_t *sub)
 {
-    int        needed;
-    im_log_t  *log;
+    int             needed;
+    im_log_t       *log;
+    im_sub_state_e  state;
 
     log = sub->log;
+    state = im_sub_state(sub);
 
     /* Only a cursor in the first chunk can be the last that needed it. */
 
-    needed = im_sub_state(sub) >= IM_SUB_PENDING
-             && im_log_chunk(log, sub->cursor) == log->first;
+    needed = state >= IM_SUB_PENDING
+             && im_log_chunk(log, sub->cursor) == log->open->first;
 
-    im_list_remove(&sub->link);
+    im_ring_remove(&logs->lists, im_log_list(log, state), sub->index);
 
     sub->log = NULL;
     sub->state = IM_SUB_NONE;
@@ -243,10 +329,10 @@ im_topic_move(im_logs_t *logs, im_sub_t *sub, im_wire_id_t wire)
 
     /* its log is there */
 
-    (void) im_topic_subscribe(topic, wire, sub);
+    (void) im_topic_subscribe(logs, topic, wire, sub);
 
     if (!joining) {
-        im_sub_live(sub);
+        im_sub_live(logs, sub);
     }
 }
 
@@ -389,6 +475,11 @@ im_logs_init(im_logs_t *logs, size_t chunk_size)
     memset(logs, 0, sizeof(im_logs_t));
 
     logs->chunk_size = im_max(chunk_size, IM_LOGS_MIN_CHUNK) & ~(size_t) 3;
+
+    im_slab_init(&logs->subs, sizeof(im_sub_t), IM_LOGS_BLOCK);
+
+    logs->lists.slab = &logs->subs;
+    logs->lists.offset = offsetof(im_sub_t, link);
 }
 
 
@@ -406,15 +497,101 @@ im_logs_cleanup(im_logs_t *logs)
     }
 
     logs->nspare = 0;
+
+    im_slab_cleanup(&logs->subs);
+}
+
+
+im_sub_t *
+im_sub_create(im_logs_t *logs)
+{
+    im_sub_t  *sub;
+    uint32_t   index;
+
+    sub = im_slab_alloc(&logs->subs, &index);
+    if (sub == NULL) {
+        return NULL;
+    }
+
+    memset(sub, 0, sizeof(im_sub_t));
+
+    im_ring_link_init(&sub->link);
+    sub->index = index;
+
+    return sub;
+}
+
+
+void
+im_sub_destroy(im_logs_t *logs, im_sub_t *sub)
+{
+    im_slab_free(&logs->subs, sub->index);
+}
+
+
+/* The first subscription of these lists of a log, or NULL. */
+static im_sub_t *
+im_log_find(const im_logs_t *logs, const im_ring_t *const *lists, im_uint_t n)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (!im_ring_empty(lists[i])) {
+            return im_slab_object(&logs->subs, lists[i]->first);
+        }
+    }
+
+    return NULL;
+}
+
+
+im_sub_t *
+im_topic_next_sub(const im_logs_t *logs, const im_topic_t *topic,
+    const im_sub_t *sub)
+{
+    uint32_t          index;
+    im_log_t         *log;
+    im_sub_t         *next;
+    im_uint_t         i;
+    const im_ring_t  *list, *lists[3];
+
+    log = sub != NULL ? sub->log : topic->logs;
+    list = sub != NULL ? im_log_list(log, im_sub_state(sub)) : NULL;
+
+    if (list != NULL) {
+        index = im_ring_next(&logs->lists, list, sub->index);
+
+        if (index != IM_SLAB_NONE) {
+            return im_slab_object(&logs->subs, index);
+        }
+    }
+
+    for ( /* void */ ; log != NULL; log = log->next) {
+        lists[0] = &log->joining;
+        lists[1] = &log->live;
+        lists[2] = &log->blocked;
+
+        /* behind the list that has ended */
+
+        for (i = 0; list != NULL; i++) {
+            list = lists[i] != list ? list : NULL;
+        }
+
+        next = im_log_find(logs, lists + i, 3 - i);
+
+        if (next != NULL) {
+            return next;
+        }
+    }
+
+    return NULL;
 }
 
 
 static int
 im_log_live(const im_log_t *log)
 {
-    return !im_list_empty(&log->idle)
-           || !im_list_empty(&log->pending)
-           || !im_list_empty(&log->blocked);
+    return !im_ring_empty(&log->live) || !im_ring_empty(&log->blocked);
 }
 
 
@@ -456,13 +633,18 @@ im_chunk_create(im_logs_t *logs, size_t len)
 static im_chunk_t *
 im_log_room(im_logs_t *logs, im_log_t *log, size_t len)
 {
+    im_open_t   *open;
     im_chunk_t  *chunk;
 
-    if (len > IM_LOG_MAX_FRAME) {
+    open = im_log_open(logs, log);
+
+    if (open == NULL || len > IM_LOG_MAX_FRAME
+        || log->head - open->tail > IM_LOG_MAX - len)
+    {
         return NULL;
     }
 
-    chunk = log->last;
+    chunk = open->last;
 
     if (chunk != NULL
         && chunk->len + len + (chunk->nframes + 1) * sizeof(uint32_t)
@@ -477,16 +659,16 @@ im_log_room(im_logs_t *logs, im_log_t *log, size_t len)
     }
 
     chunk->start = log->head;
-    log->bytes += chunk->size;
+    open->bytes += chunk->size;
 
-    if (log->last != NULL) {
-        log->last->next = chunk;
+    if (open->last != NULL) {
+        open->last->next = chunk;
 
     } else {
-        log->first = chunk;
+        open->first = chunk;
     }
 
-    log->last = chunk;
+    open->last = chunk;
 
     return chunk;
 }
@@ -509,6 +691,7 @@ im_log_append(im_logs_t *logs, im_log_t *log, im_str_t frame, uint64_t seq)
 
         chunk = im_log_room(logs, log, frame.len);
         if (chunk == NULL) {
+            im_log_trim(logs, log, 0);
             return IM_ERROR;
         }
 
@@ -516,9 +699,7 @@ im_log_append(im_logs_t *logs, im_log_t *log, im_str_t frame, uint64_t seq)
         chunk->len += frame.len;
         *im_chunk_end(chunk, chunk->nframes++) = chunk->len;
 
-        log->head += frame.len;
-
-        im_list_splice(&log->pending, &log->idle);
+        log->head += (uint32_t) frame.len;
     }
 
     if (seq > log->topic->seq) {
@@ -542,7 +723,7 @@ im_log_cut(im_logs_t *logs, im_log_t *log)
         return IM_ERROR;
     }
 
-    log->ncuts++;
+    log->open->ncuts++;
 
     return IM_OK;
 }
@@ -589,8 +770,8 @@ im_sub_cut(const im_sub_t *sub)
     uint32_t     offset, frame;
     im_chunk_t  *chunk;
 
-    if (sub->log == NULL || sub->log->ncuts == 0
-        || im_sub_state(sub) < IM_SUB_PENDING)
+    if (sub->log == NULL || sub->log->open == NULL
+        || sub->log->open->ncuts == 0 || im_sub_state(sub) < IM_SUB_PENDING)
     {
         return 0;
     }
@@ -603,50 +784,32 @@ im_sub_cut(const im_sub_t *sub)
 }
 
 
-static uint64_t
-im_log_min_cursor(const im_log_t *log)
-{
-    im_sub_t  *sub;
-
-    sub = im_log_slowest(log);
-
-    return sub != NULL ? sub->cursor : log->head;
-}
-
-
-void
-im_log_trim(im_logs_t *logs, im_log_t *log, int scan)
-{
-    if (im_list_empty(&log->pending) && im_list_empty(&log->blocked)) {
-        im_log_free_before(logs, log, log->head);
-        return;
-    }
-
-    if (scan) {
-        im_log_free_before(logs, log, im_log_min_cursor(log));
-    }
-}
-
-
 im_sub_t *
-im_log_slowest(const im_log_t *log)
+im_log_slowest(const im_logs_t *logs, const im_log_t *log)
 {
+    uint32_t          index;
     im_uint_t         i;
     im_sub_t         *sub, *slowest;
-    const im_list_t  *heads[2], *q;
+    const im_ring_t  *lists[2];
 
     slowest = NULL;
-    heads[0] = &log->pending;
-    heads[1] = &log->blocked;
+    lists[0] = &log->live;
+    lists[1] = &log->blocked;
 
     for (i = 0; i < 2; i++) {
-        for (q = im_list_first(heads[i]);
-             q != im_list_sentinel(heads[i]);
-             q = im_list_next(q))
+        for (index = lists[i]->first;
+             index != IM_SLAB_NONE;
+             index = im_ring_next(&logs->lists, lists[i], index))
         {
-            sub = im_list_data(q, im_sub_t, link);
+            sub = im_slab_object(&logs->subs, index);
 
-            if (slowest == NULL || sub->cursor < slowest->cursor) {
+            if (im_sub_behind(sub) == 0) {
+                break;
+            }
+
+            if (slowest == NULL
+                || im_sub_behind(sub) > im_sub_behind(slowest))
+            {
                 slowest = sub;
             }
         }
@@ -657,14 +820,28 @@ im_log_slowest(const im_log_t *log)
 
 
 void
-im_sub_live(im_sub_t *sub)
+im_log_trim(im_logs_t *logs, im_log_t *log, int scan)
+{
+    if (im_log_pending(log) == NULL && im_ring_empty(&log->blocked)) {
+        im_log_free_before(log, log->head);
+        return;
+    }
+
+    if (scan) {
+        im_log_free_before(log, im_log_slowest(logs, log)->cursor);
+    }
+}
+
+
+void
+im_sub_live(im_logs_t *logs, im_sub_t *sub)
 {
     if (sub->state != IM_SUB_JOINING) {
         return;
     }
 
-    im_list_remove(&sub->link);
-    im_list_insert_tail(&sub->log->idle, &sub->link);
+    im_ring_remove(&logs->lists, &sub->log->joining, sub->index);
+    im_ring_insert(&logs->lists, &sub->log->live, sub->index);
 
     sub->cursor = sub->log->head;
     sub->state = IM_SUB_IDLE;
@@ -749,7 +926,7 @@ im_sub_read(const im_sub_t *sub, im_str_t *pieces, im_uint_t n, size_t max,
             end = *im_chunk_end(chunk, im_chunk_frame(chunk, offset));
         }
 
-        if (sub->log->ncuts > 0) {
+        if (sub->log->open->ncuts > 0) {
             cut = im_chunk_before_cut(chunk, offset, end);
 
             if (cut < end) {
@@ -778,32 +955,52 @@ im_sub_read(const im_sub_t *sub, im_str_t *pieces, im_uint_t n, size_t max,
 void
 im_sub_advance(im_sub_t *sub, size_t n)
 {
-    if (im_sub_state(sub) < IM_SUB_PENDING) {
+    im_log_t        *log;
+    im_rings_t      *lists;
+    im_sub_state_e   state;
+
+    state = im_sub_state(sub);
+
+    if (state < IM_SUB_PENDING) {
         return;
     }
 
-    sub->cursor += n;
+    log = sub->log;
+    sub->cursor += (uint32_t) n;
 
-    if (sub->cursor < sub->log->head) {
+    if (sub->cursor != log->head) {
         return;
     }
-
-    im_list_remove(&sub->link);
-    im_list_insert_tail(&sub->log->idle, &sub->link);
 
     sub->state = IM_SUB_IDLE;
+
+    if (log->live.first == sub->index) {
+        im_ring_rotate(&log->live, &sub->link);
+        return;
+    }
+
+    lists = &log->open->logs->lists;
+
+    im_ring_remove(lists, im_log_list(log, state), sub->index);
+    im_ring_insert(lists, &log->live, sub->index);
 }
 
 
 void
 im_sub_block(im_sub_t *sub)
 {
+    im_log_t    *log;
+    im_rings_t  *lists;
+
     if (im_sub_state(sub) != IM_SUB_PENDING) {
         return;
     }
 
-    im_list_remove(&sub->link);
-    im_list_insert_tail(&sub->log->blocked, &sub->link);
+    log = sub->log;
+    lists = &log->open->logs->lists;
+
+    im_ring_remove(lists, &log->live, sub->index);
+    im_ring_insert(lists, &log->blocked, sub->index);
 
     sub->state = IM_SUB_BLOCKED;
 }
@@ -812,12 +1009,18 @@ im_sub_block(im_sub_t *sub)
 void
 im_sub_unblock(im_sub_t *sub)
 {
+    im_log_t    *log;
+    im_rings_t  *lists;
+
     if (sub->state != IM_SUB_BLOCKED) {
         return;
     }
 
-    im_list_remove(&sub->link);
-    im_list_insert_tail(&sub->log->pending, &sub->link);
+    log = sub->log;
+    lists = &log->open->logs->lists;
+
+    im_ring_remove(lists, &log->blocked, sub->index);
+    im_ring_insert_head(lists, &log->live, sub->index);
 
     sub->state = IM_SUB_PENDING;
 }

@@ -6,8 +6,9 @@
  *
  * A topic has a log for each wire that its followers use.  A message
  * is framed once for each log and copied once, into a chunk; a follower has
- * only a cursor.  The first message allocates a chunk; chunks are freed when
- * every cursor is at head: an idle topic has none.
+ * only a cursor.  The first message opens the log and allocates a chunk; chunks
+ * are freed when every cursor is at head: an idle log is closed, and small.
+ * Offsets count all bytes that the log ever had, modulo 2^32: it keeps less.
  *
  * A subscription is in exactly one list of its log:
  *
@@ -15,10 +16,13 @@
  *                                          |  ^
  *                                     blocked  writable
  *
- * so that append is O(1) whatever the number of followers, a flush takes from
- * the head of pending until its budget is used, and nothing needs an iterator
- * that survives a turn.  There is no I/O here: the caller sends the pieces of
- * im_sub_read() and reports the bytes sent by im_sub_advance().
+ * Those that are idle or pending share a list, the pending ones first: a cursor
+ * that isn't at head tells them apart.  So append is O(1) whatever the number
+ * of followers and touches none of them; a flush takes from the head until its
+ * budget is used, and one that was flushed goes behind the last by a turn of
+ * the ring.  Nothing needs an iterator that survives a turn.  There is no I/O
+ * here: the caller sends the pieces of im_sub_read() and reports the bytes sent
+ * by im_sub_advance().
  */
 
 #ifndef IM_TOPIC_H
@@ -28,6 +32,7 @@
 #include "im_types.h"
 #include "im_list.h"
 #include "im_hash.h"
+#include "im_ring.h"
 
 
 #define IM_EPOCH_MAX  23
@@ -41,6 +46,7 @@ typedef struct {
 
 typedef struct im_topic_s  im_topic_t;
 typedef struct im_log_s    im_log_t;
+typedef struct im_open_s   im_open_t;
 typedef struct im_sub_s    im_sub_t;
 typedef struct im_chunk_s  im_chunk_t;
 
@@ -54,47 +60,58 @@ typedef enum {
 } im_sub_state_e;
 
 
-/* Embedded in its session or in a slab; the session owns it. */
+/* From the slab of the logs; its session owns it. */
 struct im_sub_s {
-    im_list_t   link;     /* in the list of log that state names */
-    im_log_t   *log;
-    uint64_t    cursor;   /* the next byte, as an offset in all of the log */
-    im_sub_t   *next;     /* the session's next subscription; the session's */
-    void       *session;
-    void       *data;     /* the session's: how it is to begin, or NULL */
-    uint32_t    expires;  /* the session's: s, 0: never */
-    uint8_t     flags;    /* the session's */
-    uint8_t     state;    /* read it by im_sub_state() */
+    im_ring_link_t  link;      /* in the list of log that state names */
+    uint32_t        index;     /* in the slab */
+    uint32_t        cursor;    /* offset of the next byte */
+    im_log_t       *log;
+    im_sub_t       *next;      /* the session's: its next subscription */
+    void           *session;
+    void           *data;      /* the session's: how it is to begin, or NULL */
+    void           *info;      /* the session's */
+    uint32_t        expires;   /* the session's: s, 0: never */
+    uint8_t         flags;     /* the session's */
+    uint8_t         state;     /* read it by im_sub_state() */
 };
 
 
-/* All logs of a worker share an account of their bytes. */
+/* What all logs of a worker share: their subscriptions and bytes. */
 typedef struct {
     size_t       bytes;        /* allocated for chunks, spare ones too */
     size_t       chunk_size;   /* of an ordinary chunk, its header included */
     im_chunk_t  *spare;        /* a few ordinary chunks for reuse */
     size_t       nspare;
+    im_slab_t    subs;         /* of im_sub_t */
+    im_rings_t   lists;        /* of subscriptions */
 } im_logs_t;
+
+
+/* What a log has while it keeps bytes or waits to be flushed. */
+struct im_open_s {
+    im_list_t    link;         /* the caller's: logs to flush; self when not */
+    im_log_t    *log;
+    im_logs_t   *logs;
+    im_chunk_t  *first;
+    im_chunk_t  *last;
+    size_t       bytes;        /* allocated for its chunks */
+    uint32_t     tail;         /* offset of the first byte kept */
+    uint32_t     ncuts;        /* ever, since it was empty */
+    uint32_t     rate;         /* the caller's: sessions a second, 0: all */
+    uint32_t     due;          /* the caller's: ms, not to be flushed before */
+};
 
 
 struct im_log_s {
     im_log_t    *next;         /* the topic's logs of other wires */
     im_topic_t  *topic;
-    im_list_t    idle;
-    im_list_t    pending;
-    im_list_t    blocked;
-    im_list_t    joining;
-    im_list_t    link;         /* the caller's: logs to flush; self when not */
-    im_chunk_t  *first;
-    im_chunk_t  *last;
-    uint64_t     head;         /* offset behind the last byte */
-    uint64_t     tail;         /* offset of the first byte kept */
-    size_t       bytes;        /* allocated for its chunks */
+    im_open_t   *open;         /* NULL: it is closed */
+    im_ring_t    live;         /* pending ones, then idle ones */
+    im_ring_t    blocked;
+    im_ring_t    joining;
+    uint32_t     head;         /* offset behind the last byte */
     uint32_t     nsubs;
-    uint32_t     ncuts;        /* ever, since it was empty */
     im_wire_id_t wire;         /* im_wire_id() */
-    uint32_t     rate;         /* the caller's: sessions a second, 0: all */
-    uint32_t     due;          /* the caller's: ms, not to be flushed before */
 };
 
 
@@ -108,7 +125,8 @@ typedef enum {
 
 struct im_topic_s {
     im_hash_node_t  node;      /* in the hub, by name */
-    im_log_t       *logs;
+    im_log_t       *logs;      /* NULL at first */
+    im_log_t        log;       /* the first one of them */
     im_epoch_t      epoch;
     uint64_t        seq;       /* of the last message appended or skipped */
     char           *past;      /* "epoch:top epoch:top ...", owned, or NULL */
@@ -142,8 +160,8 @@ void im_topic_destroy(im_logs_t *logs, im_topic_t *topic);
 
 /* Frees all but its name. */
 void im_topic_end(im_logs_t *logs, im_topic_t *topic);
-im_int_t im_topic_subscribe(im_topic_t *topic, im_wire_id_t wire,
-    im_sub_t *sub);
+im_int_t im_topic_subscribe(im_logs_t *logs, im_topic_t *topic,
+    im_wire_id_t wire, im_sub_t *sub);
 void im_topic_unsubscribe(im_logs_t *logs, im_sub_t *sub);
 
 /*
@@ -186,15 +204,43 @@ int im_topic_continues(const im_topic_t *topic, im_str_t epoch, uint64_t seq);
 
 
 void im_logs_init(im_logs_t *logs, size_t chunk_size);
-void im_logs_cleanup(im_logs_t *logs);         /* every log must be empty */
+
+/* Every log must be empty.  Frees all subscriptions. */
+void im_logs_cleanup(im_logs_t *logs);
+
+/* In no topic; what is the session's is zeroed.  NULL: no memory. */
+im_sub_t *im_sub_create(im_logs_t *logs);
+
+/* It must be in no topic. */
+void im_sub_destroy(im_logs_t *logs, im_sub_t *sub);
+
+/* Walks over all subscriptions of a topic; NULL: the first one, the end. */
+im_sub_t *im_topic_next_sub(const im_logs_t *logs, const im_topic_t *topic,
+    const im_sub_t *sub);
+
+/*
+ * Opens a log, so that the caller can keep what it needs for the flush; one
+ * that keeps bytes is open.  NULL: no memory.
+ */
+im_open_t *im_log_open(im_logs_t *logs, im_log_t *log);
+
+/* The flush of an open log has ended: it is closed unless it keeps bytes. */
+void im_log_flushed(im_log_t *log);
+
+/* Allocated for its chunks. */
+static inline size_t
+im_log_bytes(const im_log_t *log)
+{
+    return log->open != NULL ? log->open->bytes : 0;
+}
 
 
 /*
- * Appends one frame (whole, ready for the wire).  All idle subscriptions
+ * Appends one frame (whole, ready for the wire).  All live subscriptions
  * become pending.  seq 0: not numbered (control entries such as room info);
  * another one becomes the topic's if it is higher.
- * With no live follower nothing is kept.  IM_ERROR: no memory; the log is as
- * before.
+ * With no live follower nothing is kept.  IM_ERROR: no memory, or the log
+ * would keep 2 GB; it is as before.
  */
 im_int_t im_log_append(im_logs_t *logs, im_log_t *log, im_str_t frame,
     uint64_t seq);
@@ -205,13 +251,6 @@ im_int_t im_log_append(im_logs_t *logs, im_log_t *log, im_str_t frame,
  */
 im_int_t im_log_cut(im_logs_t *logs, im_log_t *log);
 
-/* The log has something to flush. */
-static inline int
-im_log_pending(const im_log_t *log)
-{
-    return !im_list_empty(&log->pending);
-}
-
 /*
  * Frees the chunks that no cursor needs: all of them if no follower is behind,
  * else those before the smallest cursor.  It is searched for only if scan is
@@ -220,26 +259,39 @@ im_log_pending(const im_log_t *log)
 void im_log_trim(im_logs_t *logs, im_log_t *log, int scan);
 
 /* Finds the subscription that is furthest behind, or NULL; O(behind). */
-im_sub_t *im_log_slowest(const im_log_t *log);
+im_sub_t *im_log_slowest(const im_logs_t *logs, const im_log_t *log);
 
 
-/*
- * im_log_append() moves the idle list to pending as a whole and changes no
- * subscription: the cursor tells these two states apart.
- */
+/* im_log_append() changes no subscription. */
 static inline im_sub_state_e
 im_sub_state(const im_sub_t *sub)
 {
     if (sub->state == IM_SUB_IDLE || sub->state == IM_SUB_PENDING) {
-        return sub->cursor < sub->log->head ? IM_SUB_PENDING : IM_SUB_IDLE;
+        return sub->cursor != sub->log->head ? IM_SUB_PENDING : IM_SUB_IDLE;
     }
 
     return (im_sub_state_e) sub->state;
 }
 
 
+/* The first one to flush, or NULL. */
+static inline im_sub_t *
+im_log_pending(const im_log_t *log)
+{
+    im_sub_t  *sub;
+
+    if (log->open == NULL || im_ring_empty(&log->live)) {
+        return NULL;
+    }
+
+    sub = im_slab_object(&log->open->logs->subs, log->live.first);
+
+    return sub->cursor != log->head ? sub : NULL;
+}
+
+
 /* joining -> idle, at head. */
-void im_sub_live(im_sub_t *sub);
+void im_sub_live(im_logs_t *logs, im_sub_t *sub);
 
 /*
  * The bytes from the cursor to head as at most n pieces, in order; the number
@@ -267,7 +319,7 @@ void im_sub_unblock(im_sub_t *sub);
 size_t im_sub_unfinished(const im_sub_t *sub);
 
 /* Bytes between the cursor of a live subscription and head. */
-static inline uint64_t
+static inline uint32_t
 im_sub_behind(const im_sub_t *sub)
 {
     return sub->log->head - sub->cursor;

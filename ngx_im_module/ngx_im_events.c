@@ -26,26 +26,25 @@ static const ngx_im_session_events_t  ngx_im_session_events = {
 };
 
 
+/* A subscription that begins leaves the list; others stay in it. */
 static void
 ngx_im_events_live(void *ctx, im_topic_t *topic)
 {
-    im_log_t   *log;
-    im_sub_t   *sub;
-    im_list_t   joining;
+    uint32_t          index, next;
+    im_log_t         *log;
+    im_sub_t         *sub;
+    ngx_im_worker_t  *w;
 
-    im_list_init(&joining);
+    w = ctx;
 
     for (log = topic->logs; log; log = log->next) {
-        im_list_splice(&joining, &log->joining);
-    }
 
-    while (!im_list_empty(&joining)) {
-        sub = im_list_data(im_list_first(&joining), im_sub_t, link);
+        for (index = log->joining.first; index != IM_SLAB_NONE; index = next) {
+            next = im_ring_next(&w->hub.logs.lists, &log->joining, index);
+            sub = im_slab_object(&w->hub.logs.subs, index);
 
-        im_list_remove(&sub->link);
-        im_list_insert_tail(&sub->log->joining, &sub->link);
-
-        ngx_im_resume_joined(sub->session, sub);
+            ngx_im_resume_joined(sub->session, sub);
+        }
     }
 }
 

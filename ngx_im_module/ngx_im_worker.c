@@ -24,7 +24,6 @@
 
 
 #define NGX_IM_SESSIONS_BLOCK  256
-#define NGX_IM_SUBS_BLOCK      512
 #define NGX_IM_CHUNK_SIZE      16384
 #define NGX_IM_READ_SIZE       65536
 #define NGX_IM_SCRATCH_MAX     (1024 * 1024 * 1024)
@@ -52,7 +51,6 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
 
     im_slab_init(&w->sessions_slab, sizeof(ngx_im_session_t),
                  NGX_IM_SESSIONS_BLOCK);
-    im_slab_init(&w->subs_slab, sizeof(ngx_im_sub_t), NGX_IM_SUBS_BLOCK);
     im_buf_init(&w->scratch, NGX_IM_SCRATCH_MAX);
     im_buf_init(&w->arena, NGX_IM_SCRATCH_MAX);
     im_buf_init(&w->recovery, NGX_IM_SCRATCH_MAX);

@@ -69,7 +69,6 @@ struct ngx_im_worker_s {
     im_hub_t            hub;
     im_accepts_t        accepts;         /* filters of wires */
     im_slab_t           sessions_slab;
-    im_slab_t           subs_slab;
     im_hash_t           openings;        /* of handshakes, shared by sessions */
     im_list_t           closed;          /* to be ended by close_event */
     im_list_t           blocked;         /* sessions, the longest so first */

@@ -17,14 +17,14 @@
 
 /* Its next flush is like that of any log. */
 static void
-ngx_im_pace_end(ngx_im_worker_t *w, im_log_t *log)
+ngx_im_pace_end(ngx_im_worker_t *w, im_open_t *open)
 {
-    log->rate = 0;
-    log->due = 0;
+    open->rate = 0;
+    open->due = 0;
 
-    if (!im_list_empty(&log->link)) {
-        im_list_remove(&log->link);
-        im_list_insert_tail(&w->flush, &log->link);
+    if (!im_list_empty(&open->link)) {
+        im_list_remove(&open->link);
+        im_list_insert_tail(&w->flush, &open->link);
     }
 }
 
@@ -33,27 +33,35 @@ void
 ngx_im_pace_topic(ngx_im_worker_t *w, im_topic_t *topic, ngx_uint_t batch,
     ngx_uint_t speed)
 {
-    uint32_t   now;
-    im_log_t  *log;
+    uint32_t    now;
+    im_log_t   *log;
+    im_open_t  *open;
 
     now = (uint32_t) ngx_current_msec;
 
     for (log = topic->logs; log; log = log->next) {
 
         if (batch == 0 && speed == 0) {
-            if (log->rate != 0 || log->due != 0) {
-                ngx_im_pace_end(w, log);
+            open = log->open;
+
+            if (open != NULL && (open->rate != 0 || open->due != 0)) {
+                ngx_im_pace_end(w, open);
             }
 
             continue;
         }
 
-        if (im_list_empty(&log->link)) {
-            log->due = now + (uint32_t) batch;
-            log->due += log->due == 0;
+        open = im_log_open(&w->hub.logs, log);
+        if (open == NULL) {
+            continue;
         }
 
-        log->rate = (uint32_t) speed;
+        if (im_list_empty(&open->link)) {
+            open->due = now + (uint32_t) batch;
+            open->due += open->due == 0;
+        }
+
+        open->rate = (uint32_t) speed;
     }
 
     if ((batch != 0 || speed != 0) && !w->pace_event.timer_set) {
@@ -62,25 +70,25 @@ ngx_im_pace_topic(ngx_im_worker_t *w, im_topic_t *topic, ngx_uint_t batch,
 }
 
 
-/* due says up to when its followers had their turns; log may end. */
+/* due says up to when its followers had their turns; the log may end. */
 static void
-ngx_im_pace_some(ngx_im_worker_t *w, im_log_t *log, uint32_t now)
+ngx_im_pace_some(ngx_im_worker_t *w, im_open_t *open, uint32_t now)
 {
     uint64_t   n;
     im_list_t  alone;
 
-    n = (uint64_t) (now - log->due) * log->rate / 1000;
+    n = (uint64_t) (now - open->due) * open->rate / 1000;
 
     if (n == 0) {
         return;
     }
 
-    log->due += (uint32_t) (n * 1000 / log->rate);
-    log->due += log->due == 0;
+    open->due += (uint32_t) (n * 1000 / open->rate);
+    open->due += open->due == 0;
 
     im_list_init(&alone);
-    im_list_remove(&log->link);
-    im_list_insert_tail(&alone, &log->link);
+    im_list_remove(&open->link);
+    im_list_insert_tail(&alone, &open->link);
 
     if (!ngx_im_send_turns(w, &alone, ngx_min(n, w->conf->budget))) {
         im_list_splice(&w->paced, &alone);
@@ -93,8 +101,8 @@ void
 ngx_im_pace_handler(ngx_event_t *ev)
 {
     uint32_t          now;
-    im_log_t         *log;
     im_list_t         logs;
+    im_open_t        *open;
     ngx_im_worker_t  *w;
 
     w = ev->data;
@@ -104,18 +112,18 @@ ngx_im_pace_handler(ngx_event_t *ev)
     im_list_splice(&logs, &w->paced);
 
     while (!im_list_empty(&logs)) {
-        log = im_list_data(im_list_first(&logs), im_log_t, link);
+        open = im_list_data(im_list_first(&logs), im_open_t, link);
 
-        im_list_remove(&log->link);
-        im_list_insert_tail(&w->paced, &log->link);
+        im_list_remove(&open->link);
+        im_list_insert_tail(&w->paced, &open->link);
 
-        if (log->bytes > w->conf->log_bytes
-            || (log->rate == 0 && (int32_t) (now - log->due) >= 0))
+        if (open->bytes > w->conf->log_bytes
+            || (open->rate == 0 && (int32_t) (now - open->due) >= 0))
         {
-            ngx_im_pace_end(w, log);
+            ngx_im_pace_end(w, open);
 
-        } else if (log->rate != 0) {
-            ngx_im_pace_some(w, log, now);
+        } else if (open->rate != 0) {
+            ngx_im_pace_some(w, open, now);
         }
     }
 

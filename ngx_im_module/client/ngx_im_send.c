@@ -869,10 +869,14 @@ ngx_im_send_log(ngx_im_worker_t *w, im_log_t *log, im_str_t frame, uint64_t seq)
 void
 ngx_im_send_flushed(ngx_im_worker_t *w, im_log_t *log)
 {
-    if (im_list_empty(&log->link)) {
-        im_list_insert_tail(log->due != 0 || log->rate != 0 ? &w->paced
-                                                            : &w->flush,
-                            &log->link);
+    im_open_t  *open;
+
+    open = log->open;
+
+    if (open != NULL && im_list_empty(&open->link)) {
+        im_list_insert_tail(open->due != 0 || open->rate != 0 ? &w->paced
+                                                              : &w->flush,
+                            &open->link);
     }
 }
 
@@ -972,13 +976,14 @@ ngx_im_send_turns(ngx_im_worker_t *w, im_list_t *logs, ngx_uint_t n)
     ngx_im_session_t  *s;
 
     while (!im_list_empty(logs)) {
-        log = im_list_data(im_list_first(logs), im_log_t, link);
+        log = im_list_data(im_list_first(logs), im_open_t, link)->log;
 
-        if (!im_log_pending(log)) {
-            im_log_trim(&w->hub.logs, log, log->bytes > w->conf->log_bytes);
-            im_list_remove(&log->link);
-            log->rate = 0;
-            log->due = 0;
+        sub = im_log_pending(log);
+
+        if (sub == NULL) {
+            im_log_trim(&w->hub.logs, log,
+                        im_log_bytes(log) > w->conf->log_bytes);
+            im_log_flushed(log);
             continue;
         }
 
@@ -986,7 +991,6 @@ ngx_im_send_turns(ngx_im_worker_t *w, im_list_t *logs, ngx_uint_t n)
             return 0;
         }
 
-        sub = im_list_data(im_list_first(&log->pending), im_sub_t, link);
         s = sub->session;
 
         if (s->phase == NGX_IM_CLOSED || !im_list_empty(&s->blocked)) {

@@ -464,7 +464,7 @@ ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
     }
 
     if (sub != NULL) {
-        room_info = im_list_data(sub, ngx_im_sub_t, sub)->info;
+        room_info = sub->info;
         m->room_info = room_info != NULL ? *room_info : im_str_set("", 0);
     }
 }
@@ -482,17 +482,18 @@ ngx_im_session_login(const ngx_im_session_t *s, im_str_t login)
 void
 ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info)
 {
-    im_str_t  **p;
+    im_str_t  *copy;
 
-    p = &im_list_data(sub, ngx_im_sub_t, sub)->info;
+    im_free(sub->info);
 
-    im_free(*p);
-    *p = info.len > 0 ? im_alloc(sizeof(im_str_t) + info.len) : NULL;
+    copy = info.len > 0 ? im_alloc(sizeof(im_str_t) + info.len) : NULL;
 
-    if (*p != NULL) {
-        **p = im_str_set(*p + 1, info.len);
-        im_copy(*p + 1, info.data, info.len);
+    if (copy != NULL) {
+        *copy = im_str_set(copy + 1, info.len);
+        im_copy(copy + 1, info.data, info.len);
     }
+
+    sub->info = copy;
 }
 
 

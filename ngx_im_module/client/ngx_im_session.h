@@ -126,7 +126,7 @@ struct ngx_im_session_s {
     const im_proto_t   *proto;
     const im_transport_t *transport;
     im_user_t          *user;            /* NULL: guest */
-    im_sub_t           *subs;            /* from worker->subs_slab */
+    im_sub_t           *subs;            /* from the hub's slab */
     ngx_im_replies_t   *replies;         /* queued control bytes, or NULL */
     ngx_im_ext_t       *ext;             /* or NULL */
     im_buf_t           *message;         /* a partial message, or NULL */
@@ -213,15 +213,6 @@ typedef struct {
     unsigned            ready:1;         /* to be answered */
     unsigned            late:1;          /* after connect: its topic is away */
 } ngx_im_join_t;
-
-
-/* A subscription from the worker's slab. */
-typedef struct {
-    uint32_t            free;            /* im_slab_t's */
-    uint32_t            index;
-    im_str_t           *info;            /* JSON behind it, or NULL */
-    im_sub_t            sub;
-} ngx_im_sub_t;
 
 
 /* Events of sessions, for the layers above.  The worker brings the table. */
@@ -337,7 +328,7 @@ void ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
 /* That login of the session's user has opened it. */
 int ngx_im_session_login(const ngx_im_session_t *s, im_str_t login);
 
-/* JSON for others; "" none. */
+/* sub->info: JSON for others, im_str_t with its bytes behind it; "" none. */
 void ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info);
 
 /* Sets the deadline, in seconds from now. */

@@ -95,24 +95,19 @@ ngx_im_sub_since(ngx_im_join_t *join, const im_position_t *since)
 static im_sub_t *
 ngx_im_sub_create(ngx_im_session_t *s, im_str_t topic)
 {
-    uint32_t       index;
-    ngx_im_sub_t  *is;
+    im_sub_t  *sub;
 
     if (topic.len > 1 && ngx_im_session_full(s)) {
         return NULL;
     }
 
-    is = im_slab_alloc(&ngx_im_worker->subs_slab, &index);
-    if (is == NULL) {
-        return NULL;
+    sub = im_sub_create(&ngx_im_worker->hub.logs);
+
+    if (sub != NULL) {
+        sub->session = s;
     }
 
-    ngx_memzero(is, sizeof(ngx_im_sub_t));
-
-    is->sub.session = s;
-    is->index = index;
-
-    return &is->sub;
+    return sub;
 }
 
 
@@ -139,12 +134,8 @@ ngx_im_sub_wire(ngx_im_session_t *s, im_str_t topic, ngx_uint_t flags)
 static void
 ngx_im_sub_free(im_sub_t *sub)
 {
-    ngx_im_sub_t  *is;
-
-    is = im_list_data(sub, ngx_im_sub_t, sub);
-
-    im_free(is->info);
-    im_slab_free(&ngx_im_worker->subs_slab, is->index);
+    im_free(sub->info);
+    im_sub_destroy(&ngx_im_worker->hub.logs, sub);
 }
 
 

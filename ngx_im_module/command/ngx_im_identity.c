@@ -307,24 +307,17 @@ ngx_im_identity_follow(ngx_im_session_t *s, im_str_t topic,
 static void
 ngx_im_identity_replace(im_topic_t *topic)
 {
-    im_log_t    *log;
-    im_list_t   *q;
-    ngx_uint_t   i;
+    im_sub_t   *sub;
+    im_logs_t  *logs;
 
-    for (log = topic->logs; log != NULL; log = log->next) {
-        im_list_t  *lists[] = {
-            &log->joining, &log->idle, &log->pending, &log->blocked
-        };
+    logs = &ngx_im_worker->hub.logs;
 
-        for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-            im_list_each(q, lists[i]) {
-                (void) ngx_im_session_close(im_list_data(q, im_sub_t,
-                                                         link)->session,
-                                            IM_REASON_REPLACED,
-                                            "replaced by a session with the "
-                                            "same key");
-            }
-        }
+    for (sub = im_topic_next_sub(logs, topic, NULL);
+         sub != NULL;
+         sub = im_topic_next_sub(logs, topic, sub))
+    {
+        (void) ngx_im_session_close(sub->session, IM_REASON_REPLACED,
+                                    "replaced by a session with the same key");
     }
 }
 

@@ -222,32 +222,26 @@ ngx_im_query_window(ngx_im_session_t *s, const im_command_t *command,
 static void
 ngx_im_query_own(ngx_im_query_clients_t *clients, im_topic_t *topic)
 {
-    u_char      *id;
-    im_log_t    *log;
-    im_sub_t    *sub;
-    im_list_t   *q, *lists[3];
-    ngx_uint_t   i;
+    u_char     *id;
+    im_sub_t   *sub;
+    im_logs_t  *logs;
 
-    for (log = topic->logs; log != NULL; log = log->next) {
-        lists[0] = &log->idle;
-        lists[1] = &log->pending;
-        lists[2] = &log->blocked;
+    logs = &ngx_im_worker->hub.logs;
 
-        for (i = 0; i < 3; i++) {
-
-            im_list_each(q, lists[i]) {
-                sub = im_list_data(q, im_sub_t, link);
-
-                if (sub->flags & NGX_IM_SUB_HIDDEN) {
-                    continue;
-                }
-
-                id = clients->ids + clients->n * IM_UUID_LEN;
-
-                ngx_im_session_member(sub->session, sub, id,
-                                      &clients->elts[clients->n++]);
-            }
+    for (sub = im_topic_next_sub(logs, topic, NULL);
+         sub != NULL;
+         sub = im_topic_next_sub(logs, topic, sub))
+    {
+        if (im_sub_state(sub) == IM_SUB_JOINING
+            || (sub->flags & NGX_IM_SUB_HIDDEN))
+        {
+            continue;
         }
+
+        id = clients->ids + clients->n * IM_UUID_LEN;
+
+        ngx_im_session_member(sub->session, sub, id,
+                              &clients->elts[clients->n++]);
     }
 }
 

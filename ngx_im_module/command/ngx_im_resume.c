@@ -375,7 +375,7 @@ ngx_im_resume_joined(ngx_im_session_t *s, im_sub_t *sub)
         return;
     }
 
-    im_sub_live(sub);
+    im_sub_live(&ngx_im_worker->hub.logs, sub);
 
     ngx_im_resume_announce(s, sub);
 }
@@ -815,7 +815,7 @@ ngx_im_resume_connect(ngx_im_session_t *s)
         }
 
         ngx_im_resume_forget(sub);
-        im_sub_live(sub);
+        im_sub_live(&ngx_im_worker->hub.logs, sub);
     }
 
     if (ngx_im_reply_send(s, &reply) == NGX_OK) {
@@ -921,7 +921,7 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
     /* the subscription is live before the answer; the join goes behind it */
 
     sub->data = NULL;
-    im_sub_live(sub);
+    im_sub_live(&ngx_im_worker->hub.logs, sub);
 
     im_id_uuid(uuid, s->peer.id);
 

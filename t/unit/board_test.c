@@ -15,7 +15,7 @@
 static const uint64_t  seed[2] = { 1, 2 };
 
 static im_hub_t  hub;
-static im_sub_t  subs[NROOMS][4];
+static im_sub_t  *subs[NROOMS][4];
 
 
 static im_str_t
@@ -34,7 +34,9 @@ join(unsigned room, unsigned sub)
 {
     int  first;
 
-    assert_non_null(im_hub_join(&hub, room_name(room), 0, &subs[room][sub],
+    subs[room][sub] = im_sub_create(&hub.logs);
+    assert_non_null(subs[room][sub]);
+    assert_non_null(im_hub_join(&hub, room_name(room), 0, subs[room][sub],
                                 &first));
 }
 
@@ -45,7 +47,8 @@ leave(unsigned room, unsigned sub)
     int          last;
     im_topic_t  *topic;
 
-    topic = im_hub_leave(&hub, &subs[room][sub], &last);
+    topic = im_hub_leave(&hub, subs[room][sub], &last);
+    im_sub_destroy(&hub.logs, subs[room][sub]);
 
     if (last) {
         im_hub_topic_destroy(&hub, topic);
@@ -182,19 +185,22 @@ static void
 test_rooms_only(void **state)
 {
     int          first, last;
-    im_sub_t     sub;
+    im_sub_t    *sub;
     im_topic_t  *topic;
 
     (void) state;
 
     assert_int_equal(im_hub_init(&hub, seed, 16, 4096), IM_OK);
 
-    topic = im_hub_join(&hub, im_str_z("u:1"), 0, &sub, &first);
+    sub = im_sub_create(&hub.logs);
+    assert_non_null(sub);
+
+    topic = im_hub_join(&hub, im_str_z("u:1"), 0, sub, &first);
     assert_non_null(topic);
     assert_int_equal(lines(0), 0);
     assert_int_equal(hub.nsubs, 1);
 
-    (void) im_hub_leave(&hub, &sub, &last);
+    (void) im_hub_leave(&hub, sub, &last);
     im_hub_topic_destroy(&hub, topic);
     im_hub_cleanup(&hub);
 }

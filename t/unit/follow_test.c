@@ -67,7 +67,7 @@ typedef struct {
 /* A topic as its followers see it. */
 typedef struct {
     im_topic_t  *topic;
-    im_sub_t     subs[NSESSIONS];
+    im_sub_t    *subs[NSESSIONS];
     unsigned     members;        /* bits of sessions */
     int          live;
     unsigned     next;           /* all before it were got, or are in a hole */
@@ -240,9 +240,9 @@ on_live(void *ctx, im_topic_t *topic)
                 topic->seq);
 
     for (log = topic->logs; log != NULL; log = log->next) {
-        while (!im_list_empty(&log->joining)) {
-            im_sub_live(im_list_data(im_list_first(&log->joining), im_sub_t,
-                                     link));
+        while (!im_ring_empty(&log->joining)) {
+            im_sub_live(&hub.logs, im_slab_object(&hub.logs.subs,
+                                                  log->joining.first));
         }
     }
 }
@@ -385,10 +385,11 @@ leave(unsigned t, unsigned s)
 
     f = &followers[t];
 
-    im_follow_member(&follow, &f->subs[s], 0);
+    im_follow_member(&follow, f->subs[s], 0);
 
     f->members &= ~(1u << s);
-    topic = im_hub_leave(&hub, &f->subs[s], &last);
+    topic = im_hub_leave(&hub, f->subs[s], &last);
+    im_sub_destroy(&hub.logs, f->subs[s]);
 
     if (last) {
         im_follow_stop(&follow, topic);
@@ -411,7 +412,7 @@ on_flush(void *ctx)
         f = &followers[t];
 
         for (s = 0; s < NSESSIONS; s++) {
-            sub = &f->subs[s];
+            sub = f->subs[s];
 
             if ((f->members & (1u << s)) == 0
                 || im_sub_state(sub) < IM_SUB_PENDING)
@@ -650,12 +651,11 @@ do_check(void *ctx, const im_check_t *checks, im_uint_t n)
 static im_int_t
 do_change(void *ctx, im_sub_t *sub, int joined, im_change_t **change)
 {
-    unsigned  t, s;
+    unsigned  s;
 
     (void) ctx;
 
-    t = topic_index(sub->log->topic);
-    s = sub - followers[t].subs;
+    s = (unsigned) (uintptr_t) sub->session;
 
     if (s % 2 == 1 && !im_followed(sub->log->topic)->presence) {
         return IM_DECLINED;
@@ -998,19 +998,25 @@ join(unsigned t, unsigned s)
     follower_t  *f;
 
     f = &followers[t];
-    sub = &f->subs[s];
+    sub = im_sub_create(&hub.logs);
+    if (sub == NULL) {
+        return;
+    }
 
-    memset(sub, 0, sizeof(im_sub_t));
+    sub->session = (void *) (uintptr_t) s;
+    f->subs[s] = sub;
 
     f->topic = im_hub_join(&hub, im_str_z(names[t]), s % 2, sub, &first);
 
     if (f->topic == NULL) {
         f->topic = im_hub_topic(&hub, im_str_z(names[t]));
+        im_sub_destroy(&hub.logs, sub);
         return;
     }
 
     if (first && im_follow_start(&follow, f->topic) != IM_OK) {
         im_hub_leave(&hub, sub, &first);
+        im_sub_destroy(&hub.logs, sub);
         im_follow_stop(&follow, f->topic);
         memset(f, 0, sizeof(follower_t));
         return;
@@ -1025,7 +1031,7 @@ join(unsigned t, unsigned s)
     im_follow_member(&follow, sub, 1);
 
     if (f->topic->state != IM_TOPIC_NEW) {
-        im_sub_live(sub);
+        im_sub_live(&hub.logs, sub);
     }
 }
 
@@ -1795,7 +1801,7 @@ test_hangs(void **state)
 {
     char         name[16];
     unsigned     i, hung;
-    im_sub_t    *subs;
+    im_sub_t   **subs;
     im_topic_t  *topic;
     int          first;
 
@@ -1812,7 +1818,7 @@ test_hangs(void **state)
     im_follow_up(&follow, 1, 1);
     im_follow_up(&follow, 2, 1);
 
-    subs = calloc(2000, sizeof(im_sub_t));
+    subs = calloc(2000, sizeof(im_sub_t *));
     assert_non_null(subs);
 
     /* hung: reports that are out, of topics of partition 1 */
@@ -1821,7 +1827,8 @@ test_hangs(void **state)
         sprintf(name, "u:%u", i);
 
         if (im_partition(im_str_z(name), NPARTS) == 1) {
-            topic = im_hub_join(&hub, im_str_z(name), 0, &subs[i], &first);
+            subs[i] = im_sub_create(&hub.logs);
+            topic = im_hub_join(&hub, im_str_z(name), 0, subs[i], &first);
             assert_int_equal(im_follow_start(&follow, topic), IM_OK);
             hung++;
         }
@@ -1841,7 +1848,8 @@ test_hangs(void **state)
         sprintf(name, "u:%u", i);
 
         if (im_partition(im_str_z(name), NPARTS) == 2) {
-            topic = im_hub_join(&hub, im_str_z(name), 0, &subs[i], &first);
+            subs[i] = im_sub_create(&hub.logs);
+            topic = im_hub_join(&hub, im_str_z(name), 0, subs[i], &first);
             assert_int_equal(im_follow_start(&follow, topic), IM_OK);
         }
     }
@@ -1867,8 +1875,8 @@ test_hangs(void **state)
     im_follow_down(&follow, 2);
 
     for (i = 0; i < 2000; i++) {
-        if (subs[i].log != NULL) {
-            topic = im_hub_leave(&hub, &subs[i], &first);
+        if (subs[i] != NULL) {
+            topic = im_hub_leave(&hub, subs[i], &first);
             im_follow_stop(&follow, topic);
         }
     }

@@ -17,7 +17,7 @@
 
 /* A session of the model: it may be in every topic, and have one user. */
 typedef struct {
-    im_sub_t    subs[NTOPICS];
+    im_sub_t   *subs[NTOPICS];
     unsigned    in[NTOPICS];
     im_list_t   link;
     im_user_t  *user;
@@ -117,30 +117,34 @@ do_join(session_t *s, unsigned n, unsigned wire, int failing)
     int          first;
     im_topic_t  *topic;
 
+    s->subs[n] = im_sub_create(&hub.logs);
+    assert_non_null(s->subs[n]);
+
     if (failing) {
         alloc_fail_all();
     }
 
-    s->subs[n].session = s;
-    topic = im_hub_join(&hub, topic_name(n), wire, &s->subs[n], &first);
+    s->subs[n]->session = s;
+    topic = im_hub_join(&hub, topic_name(n), wire, s->subs[n], &first);
     alloc_fail_at(0);
 
     if (topic == NULL) {
         assert_true(failing);
         assert_false(first);
+        im_sub_destroy(&hub.logs, s->subs[n]);
         return;
     }
 
     assert_int_equal(first, !there[n]);
-    assert_ptr_equal(s->subs[n].session, s);
-    assert_int_equal(im_sub_state(&s->subs[n]), IM_SUB_JOINING);
-    assert_int_equal(s->subs[n].log->wire, wire);
+    assert_ptr_equal(s->subs[n]->session, s);
+    assert_int_equal(im_sub_state(s->subs[n]), IM_SUB_JOINING);
+    assert_int_equal(s->subs[n]->log->wire, wire);
 
     there[n] = 1;
     followers[n]++;
     s->in[n] = 1;
 
-    im_sub_live(&s->subs[n]);
+    im_sub_live(&hub.logs, s->subs[n]);
 }
 
 
@@ -150,8 +154,9 @@ do_leave(session_t *s, unsigned n, int destroy)
     int          last;
     im_topic_t  *topic;
 
-    topic = im_hub_leave(&hub, &s->subs[n], &last);
+    topic = im_hub_leave(&hub, s->subs[n], &last);
     assert_ptr_equal(topic, im_hub_topic(&hub, topic_name(n)));
+    im_sub_destroy(&hub.logs, s->subs[n]);
 
     s->in[n] = 0;
     followers[n]--;
@@ -294,7 +299,7 @@ test_names(void **state)
 {
     int        first;
     char       name[IM_TOPIC_MAX + 1];
-    im_sub_t   sub;
+    im_sub_t  *sub;
     im_list_t  link;
 
     (void) state;
@@ -302,8 +307,11 @@ test_names(void **state)
     memset(name, 'x', sizeof(name));
     assert_int_equal(im_hub_init(&hub, seed, 0, 1024), IM_OK);
 
-    assert_null(im_hub_join(&hub, im_str_set(name, 0), 0, &sub, &first));
-    assert_null(im_hub_join(&hub, im_str_set(name, sizeof(name)), 0, &sub,
+    sub = im_sub_create(&hub.logs);
+    assert_non_null(sub);
+
+    assert_null(im_hub_join(&hub, im_str_set(name, 0), 0, sub, &first));
+    assert_null(im_hub_join(&hub, im_str_set(name, sizeof(name)), 0, sub,
                             &first));
     assert_null(im_hub_user_add(&hub, im_str_set(name, 0), &link, &first));
     assert_null(im_hub_user_add(&hub, im_str_set(name, 256), &link, &first));
@@ -311,12 +319,12 @@ test_names(void **state)
 
     /* The number of partitions is unknown at first. */
 
-    assert_non_null(im_hub_join(&hub, im_str_set(name, IM_TOPIC_MAX), 0, &sub,
+    assert_non_null(im_hub_join(&hub, im_str_set(name, IM_TOPIC_MAX), 0, sub,
                                 &first));
-    assert_int_equal(sub.log->topic->partition, 0);
+    assert_int_equal(sub->log->topic->partition, 0);
 
     im_hub_partitions(&hub, 1000);
-    assert_int_equal(sub.log->topic->partition,
+    assert_int_equal(sub->log->topic->partition,
                      im_partition(im_str_set(name, IM_TOPIC_MAX), 1000));
     assert_int_equal(im_hub_each_topic(&hub, topic_stop, NULL), IM_DECLINED);
 
@@ -328,7 +336,7 @@ static void
 test_no_memory(void **state)
 {
     int            first;
-    im_sub_t       sub;
+    im_sub_t      *sub;
     im_list_t      link;
     unsigned long  n;
 
@@ -345,19 +353,26 @@ test_no_memory(void **state)
 
     for (n = 1; n <= 2; n++) {
         alloc_fail_at(n);
-        assert_null(im_hub_join(&hub, im_str_z("r:1"), 0, &sub, &first));
-        assert_int_equal(first, 0);
-        assert_null(im_hub_topic(&hub, im_str_z("r:1")));
+        assert_null(im_sub_create(&hub.logs));
     }
 
     alloc_fail_at(0);
-    assert_non_null(im_hub_join(&hub, im_str_z("r:1"), 0, &sub, &first));
+    sub = im_sub_create(&hub.logs);
+    assert_non_null(sub);
+
+    alloc_fail_at(1);
+    assert_null(im_hub_join(&hub, im_str_z("r:1"), 0, sub, &first));
+    assert_int_equal(first, 0);
+    assert_null(im_hub_topic(&hub, im_str_z("r:1")));
+
+    alloc_fail_at(0);
+    assert_non_null(im_hub_join(&hub, im_str_z("r:1"), 0, sub, &first));
     assert_int_equal(first, 1);
 
     /* A topic that others follow survives a join that fails. */
 
     alloc_fail_at(1);
-    assert_null(im_hub_join(&hub, im_str_z("r:1"), 1, &sub, &first));
+    assert_null(im_hub_join(&hub, im_str_z("r:1"), 1, sub, &first));
     assert_non_null(im_hub_topic(&hub, im_str_z("r:1")));
 
     alloc_fail_at(1);

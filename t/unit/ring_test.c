@@ -127,8 +127,29 @@ test_random(void **state)
             l = random_below(&r, NLISTS);
             in[index] = (int) l;
 
-            im_ring_insert(&rings, &lists[l], index);
-            models[l].elts[models[l].n++] = index;
+            model = &models[l];
+
+            if (random_below(&r, 4) == 0) {
+                im_ring_insert_head(&rings, &lists[l], index);
+                memmove(model->elts + 1, model->elts,
+                        model->n++ * sizeof(uint32_t));
+                model->elts[0] = index;
+
+            } else {
+                im_ring_insert(&rings, &lists[l], index);
+                model->elts[model->n++] = index;
+            }
+
+        } else if (lists[in[index]].first == index
+                   && random_below(&r, 2) == 0)
+        {
+            l = (unsigned) in[index];
+            model = &models[l];
+
+            im_ring_rotate(&lists[l], im_ring_link(&rings, index));
+            memmove(model->elts, model->elts + 1,
+                    (model->n - 1) * sizeof(uint32_t));
+            model->elts[model->n - 1] = index;
 
         } else {
             l = (unsigned) in[index];
