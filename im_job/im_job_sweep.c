@@ -130,6 +130,7 @@ im_job_sweep_done(const im_link_reply_t *reply, void *data)
             im_key_queue(&call->bytes, im_link_keys(link), sweep->p);
             im_link_call_key(call);
             im_job_sweep_key(sweep, call);
+            im_link_call_channels(call, im_link_keys(link), sweep->p);
             im_link_call_str(call, sweep->topic);
             im_control_encode(&call->bytes, &control,
                               (uint64_t) tv.tv_sec * 1000

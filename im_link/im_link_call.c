@@ -120,6 +120,17 @@ im_link_call_generation(im_link_call_t *call)
 }
 
 
+void
+im_link_call_channels(im_link_call_t *call, const im_keys_t *keys, uint16_t p)
+{
+    im_key_channel_all(&call->bytes, keys, p);
+    im_link_call_key(call);
+
+    im_key_channel(&call->bytes, keys, p, im_str_z(""));
+    im_link_call_key(call);
+}
+
+
 static void
 im_link_call_count(im_buf_t *out, const char *type, size_t n)
 {

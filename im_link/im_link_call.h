@@ -22,6 +22,7 @@
 
 #include "im_types.h"
 #include "im_buf.h"
+#include "im_keys.h"
 #include "im_script.h"
 
 
@@ -76,6 +77,9 @@ void im_link_call_uint(im_link_call_t *call, uint64_t n);
 
 /* The generation of the connection that carries the call; once at most. */
 void im_link_call_generation(im_link_call_t *call);
+/* The keys of queue.lua, behind the other keys of a script. */
+void im_link_call_channels(im_link_call_t *call, const im_keys_t *keys,
+    uint16_t p);
 
 /*
  * Appends the call as Redis reads it, a script by its SHA-1.  An error of the

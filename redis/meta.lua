@@ -6,14 +6,14 @@ local function typed(command, key, ...)
   if string.find(r.err, 'WRONGTYPE', 1, true) then redis.call('UNLINK', key) end
   return redis.call(command, key, ...)
 end
--- meta(): the topic's epoch, seq and past under this generation; starts an epoch where one is due.
--- life, empty: seconds that it lives from now on, with a message and without; nil: as before.
+-- meta(): the topic's epoch, seq, past, and when its life is to be renewed (s), under this generation; starts an
+-- epoch where one is due.  life, empty: seconds that it lives from now on, with a message and without; nil: as before.
 local function meta(key, history, gen, life, empty)
-  local m = typed('HMGET', key, 'e', 's', 'g', 'p')
+  local m = typed('HMGET', key, 'e', 's', 'g', 'p', 'x')
   local s, past = tonumber(m[2] or 0), ''
   local ttl = s > 0 and life or empty
   if ttl then redis.call('EXPIRE', key, ttl) end -- first, so that maxmemory refuses no join
-  if m[1] and m[3] == gen then return m[1], s, m[4] end
+  if m[1] and m[3] == gen then return m[1], s, m[4], tonumber(m[5] or nil) end
   local t = redis.call('TIME')
   if m[1] then                                   -- another generation: the old epoch ended at s
     past = m[1] .. ':' .. m[2]

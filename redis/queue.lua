@@ -1,11 +1,76 @@
--- queue.lua: put in front of pub.lua, route.lua and control.lua at build time, so that all append alike.
--- queue(): appends an entry to a queue that had n, and rings for its owner: publishes on the channel that
--- is named like the queue.  A queue of 64 doesn't ring: its owner has to read it anyway.
+-- queue.lua: put in front of pub.lua, route.lua and control.lua at build time, so that all deliver alike.
+-- full() whether the queue takes no more, entry() adds an entry, deliver() sends all of them: at once, as one batch
+-- for each worker, where nothing waits in the queue, so that nothing older can come later, and its owner listens.
+-- Else, and for workers whose channel has no receiver, they are appended to the queue.
+-- key: of the queue; at: where in KEYS are the channel of all and what channels of workers begin with; where these
+-- aren't there all entries are appended
+local waiting, live, entries = nil, false, {}
+local function full(key, at, cap)
+  if not waiting then
+    waiting = redis.call('XLEN', key)
+    live = waiting == 0 and KEYS[at] and redis.call('PUBSUB', 'SHARDNUMSUB', key)[2] > 0
+  end
+  return waiting + (live and 0 or #entries) >= tonumber(cap)
+end
+-- t topic, e epoch (nil: a control entry), s number, w workers (nil: all), d envelope
+local function entry(t, e, s, w, d) entries[#entries + 1] = {t = t, e = e, s = s, w = w, d = d} end
+-- append(): rings for the owner: publishes on the channel that is named like the queue.  A queue of 64 doesn't
+-- ring: its owner has to read it anyway.
 -- bell, big-endian: u32 n, u8+ID | the same, u8+t, u8+i, u32+w, d; a long entry has to be read
-local function queue(key, n, t, i, w, d)
+local function append(key, n, x)
+  local t, d, i, w = x.t, x.d, x.e and x.e .. ':' .. x.s or '', ''
+  if x.w then w = table.concat(x.w, ' ') elseif not x.e then w = '*' end
   local id = redis.call('XADD', key, '*', 't', t, 'i', i, 'w', w, 'd', d)
   if n >= 64 then return end
   local bell = struct.pack('>I4Bc0', n, #id, id)
   if #w + #d <= 8192 then bell = bell .. struct.pack('>Bc0Bc0I4c0', #t, t, #i, i, #w, w) .. d end
   redis.call('SPUBLISH', key, bell)
+end
+-- batch(): an entry as in im_push.h; a control entry has the time in ms as its number
+local function batch(x)
+  local kind, e, s = 0, x.e, x.s
+  if not e then
+    local t = redis.call('TIME')
+    kind, e, s = 1, '', t[1] * 1000 + math.floor(t[2] / 1000)
+  end
+  return struct.pack('>I4BBc0Bc0I8', 11 + #x.t + #e + #x.d, kind, #x.t, x.t, #e, e, s) .. x.d
+end
+-- direct(): publishes, and leaves in entries what has not been heard
+local function direct(all, to)
+  local batches, order, deaf, left = {}, {}, {}, {}
+  local function publish()
+    for i = 1, #order do
+      local n = redis.pcall('SPUBLISH', order[i], table.concat(batches[order[i]]))
+      deaf[order[i]] = type(n) == 'table' or n == 0      -- a table: an error
+    end
+    batches, order = {}, {}
+  end
+  local function add(channel, bytes)
+    if not batches[channel] then
+      order[#order + 1] = channel
+      batches[channel] = {}
+    end
+    table.insert(batches[channel], bytes)
+  end
+  for i = 1, #entries do
+    local x, bytes = entries[i], batch(entries[i])
+    if i > 1 and not x.w ~= not entries[i - 1].w then publish() end    -- both channels reach a worker, in order
+    if x.w then for k = 1, #x.w do add(to .. x.w[k], bytes) end else add(all, bytes) end
+  end
+  publish()
+  for i = 1, #entries do
+    local x, w = entries[i], {}
+    for k = 1, x.w and #x.w or 0 do
+      if deaf[to .. x.w[k]] then w[#w + 1] = x.w[k] end
+    end
+    if #w > 0 or (not x.w and deaf[all]) then
+      x.w = x.w and w
+      left[#left + 1] = x
+    end
+  end
+  entries = left
+end
+local function deliver(key, at)
+  if live and #entries > 0 then direct(KEYS[at], KEYS[at + 1]) end
+  for i = 1, #entries do append(key, waiting + i - 1, entries[i]) end
 end

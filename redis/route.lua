@@ -1,5 +1,6 @@
 -- route.lua: one worker's count and members of one topic; join, leave, change, assert again, or only ask.
 -- KEYS 1 routes  2 members of this worker  3 meta  4 history  5 left mark of this worker  6 queue
+--      7.. those of queue.lua
 -- ARGV 1 worker ('': only ask)  2 count  3 version  4 routes ttl s  5 meta ttl s  6 generation
 --      7 topic  8 control entry that tells the other workers of the members ('': none)  9 queue cap,
 --      then pairs: '=' '' forget all members | '+SESSION' info | '-SESSION' ''
@@ -16,9 +17,9 @@ local function tell()
     if w ~= ARGV[1] then others[#others + 1] = w end
   end
   if #others == 0 then return 1 end
-  local n = redis.call('XLEN', KEYS[6])
-  if n >= tonumber(ARGV[9]) then return 0 end
-  queue(KEYS[6], n, ARGV[7], '', table.concat(others, ' '), ARGV[8])
+  if full(KEYS[6], 7, ARGV[9]) then return 0 end
+  entry(ARGV[7], nil, nil, others, ARGV[8])
+  deliver(KEYS[6], 7)
   return 1
 end
 if ARGV[1] == '' then

@@ -13,6 +13,7 @@ im_logic_control(im_daemon_request_t *r, const im_control_t *control,
     im_link_reply_pt handler, void *data)
 {
     im_buf_t        *b;
+    uint16_t         p;
     im_str_t         topic;
     im_logic_t      *logic;
     im_link_call_t  *call;
@@ -23,12 +24,13 @@ im_logic_control(im_daemon_request_t *r, const im_control_t *control,
     im_control_queue(b, control);
 
     topic = im_buf_str(b);
+    p = im_logic_partition(logic, topic);
     call = im_link_script(logic->link, &im_script_control);
 
-    im_key_queue(&call->bytes, im_link_keys(logic->link),
-                 im_logic_partition(logic, topic));
+    im_key_queue(&call->bytes, im_link_keys(logic->link), p);
     im_link_call_key(call);
     im_logic_key(logic, call, topic, IM_KEY_ROUTES);
+    im_link_call_channels(call, im_link_keys(logic->link), p);
     im_link_call_str(call, topic);
     im_control_encode(&call->bytes, control, im_logic_time());
     im_link_call_arg(call);

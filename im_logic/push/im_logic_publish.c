@@ -323,6 +323,7 @@ im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule)
                 publish->id);
     im_link_call_key(call);
     im_logic_key(logic, call, t->topic, IM_KEY_ROUTES);
+    im_link_call_channels(call, im_link_keys(logic->link), p);
     im_link_call_str(call, t->topic);
     im_link_call_str(call, im_buf_str(publish->envelope));
     im_link_call_str(call, im_str_set(publish->hash, IM_PUSH_HASH));

@@ -198,6 +198,16 @@ ngx_im_follow_message(void *data, im_uint_t partition, im_str_t batch)
         ngx_log_error(NGX_LOG_ERR, w->log, 0,
                       "im: malformed batch of partition %ui", partition);
     }
+}
+
+
+/* Messages that came together go to sessions together. */
+static void
+ngx_im_follow_read(void *data)
+{
+    ngx_im_worker_t  *w;
+
+    w = data;
 
     w->sync->events->topics.flush(w);
 }
@@ -402,7 +412,8 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
 
     if (ngx_im_follow_id(w) == NGX_OK) {
         w->link = ngx_im_link_create(&w->conf->redis.link, w->log,
-                                     &ngx_im_follow_events, w);
+                                     &ngx_im_follow_events, ngx_im_follow_read,
+                                     w);
     }
 
     if (w->link != NULL) {

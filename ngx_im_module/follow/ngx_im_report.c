@@ -45,6 +45,7 @@ ngx_im_report_keys(ngx_im_worker_t *w, im_link_call_t *call,
 
     im_key_queue(&call->bytes, keys, p);
     im_link_call_key(call);
+    im_link_call_channels(call, keys, p);
 }
 
 

@@ -15,6 +15,7 @@
 
 
 #define NGX_IM_LINK_READ   16384
+#define NGX_IM_LINK_READS  16        /* between two calls of read() */
 #define NGX_IM_LINK_TRIES  16
 #define NGX_IM_LINK_WAIT   100       /* ms each, at the end */
 #define NGX_IM_LINK_FDS    128       /* that are waited for */
@@ -22,6 +23,7 @@
 
 typedef struct {
     im_list_t             link;          /* in sockets of its owner */
+    struct ngx_im_link_s *owner;
     im_link_conn_t       *conn;
     ngx_connection_t     *connection;
     unsigned              connected:1;
@@ -29,8 +31,10 @@ typedef struct {
 } ngx_im_link_socket_t;
 
 
-typedef struct {
+typedef struct ngx_im_link_s {
     im_link_t            *link;
+    ngx_im_link_read_pt   read;
+    void                 *data;
     ngx_log_t            *log;
     ngx_log_t             silent;        /* the link says what fails */
     ngx_event_t           timer;
@@ -74,15 +78,16 @@ ngx_im_link_connected(ngx_im_link_socket_t *s)
 
 /* All that there is.  NGX_ERROR: as above. */
 static ngx_int_t
-ngx_im_link_read(ngx_im_link_socket_t *s)
+ngx_im_link_recv(ngx_im_link_socket_t *s)
 {
     u_char             buf[NGX_IM_LINK_READ];
     ssize_t            n;
+    ngx_uint_t         i;
     ngx_connection_t  *c;
 
     c = s->connection;
 
-    for ( ;; ) {
+    for (i = 1; /* void */ ; i++) {
         n = c->recv(c, buf, sizeof(buf));
 
         if (n == NGX_AGAIN) {
@@ -98,7 +103,27 @@ ngx_im_link_read(ngx_im_link_socket_t *s)
         if (im_link_received(s->conn, buf, n) != IM_OK) {
             return NGX_ERROR;
         }
+
+        if (i % NGX_IM_LINK_READS == 0) {
+            s->owner->read(s->owner->data);
+        }
     }
+}
+
+
+static ngx_int_t
+ngx_im_link_read(ngx_im_link_socket_t *s)
+{
+    ngx_int_t       rc;
+    ngx_im_link_t  *nl;
+
+    nl = s->owner;
+
+    rc = ngx_im_link_recv(s);
+
+    nl->read(nl->data);
+
+    return rc;
 }
 
 
@@ -238,6 +263,7 @@ ngx_im_link_connect(void *data, im_link_conn_t *conn,
 
     im_list_insert_tail(&nl->sockets, &s->link);
 
+    s->owner = nl;
     s->conn = conn;
     s->connection = pc.connection;
     s->local = to->sockaddr.ss_family == AF_UNIX;
@@ -345,7 +371,7 @@ ngx_im_link_timer_handler(ngx_event_t *ev)
 
 im_link_t *
 ngx_im_link_create(const im_link_conf_t *conf, ngx_log_t *log,
-    const im_link_events_t *events, void *data)
+    const im_link_events_t *events, ngx_im_link_read_pt read, void *data)
 {
     ngx_im_link_t  *nl;
 
@@ -356,6 +382,8 @@ ngx_im_link_create(const im_link_conf_t *conf, ngx_log_t *log,
 
     im_list_init(&nl->sockets);
 
+    nl->read = read;
+    nl->data = data;
     nl->log = log;
     nl->silent = *log;
     nl->silent.log_level = NGX_LOG_EMERG;

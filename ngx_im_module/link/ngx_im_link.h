@@ -12,9 +12,12 @@
 #include "im_link.h"
 
 
+/* Called behind the events of what was read at once; must not end the link. */
+typedef void (*ngx_im_link_read_pt)(void *data);
+
 /* Connects from a timer, not within the call.  NULL: no memory. */
 im_link_t *ngx_im_link_create(const im_link_conf_t *conf, ngx_log_t *log,
-    const im_link_events_t *events, void *data);
+    const im_link_events_t *events, ngx_im_link_read_pt read, void *data);
 
 /* Connections that it needs. */
 ngx_uint_t ngx_im_link_conns(const im_link_conf_t *conf);
