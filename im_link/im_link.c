@@ -13,8 +13,7 @@
 #include "im_link_sentinel.h"
 
 
-#define IM_LINK_TICK    500            /* ms, as all here */
-#define IM_LINK_SLOW    50
+#define IM_LINK_SLOW    50             /* ms, as all here */
 #define IM_LINK_BUDGET  2000           /* of a call that waits */
 #define IM_LINK_HELD    5              /* how often they are looked at */
 
@@ -40,7 +39,7 @@ struct im_link_s {
     im_link_hold_t       hold;
     im_link_call_t       call;         /* of callers */
     uint64_t             numbers;      /* of calls that may be sent again */
-    uint64_t             ticked;
+    uint64_t             lost;         /* of the clock, until the last tick */
     im_keys_t            keys;
     im_uint_t            registry;     /* its slot */
     im_link_part_t      *parts;        /* the registry, then partitions */
@@ -48,6 +47,7 @@ struct im_link_s {
     const char          *excuse;       /* of the call that is given up */
     im_uint_t            excused;      /* its slot */
     unsigned             told:1;       /* the owner knows the partitions */
+    unsigned             late:1;       /* the last tick was, and did nothing */
 };
 
 
@@ -160,6 +160,7 @@ im_link_create(const im_link_conf_t *conf, const im_link_transport_t *transport,
     context->nodes = &link->nodes;
     context->due = UINT64_MAX;
 
+    im_link_clock_init(&context->clock, transport, transport_data);
     im_link_call_init(&link->call);
     im_link_call_init(&context->own);
     im_link_hold_init(&link->hold);
@@ -170,7 +171,6 @@ im_link_create(const im_link_conf_t *conf, const im_link_transport_t *transport,
     link->channels.events = &im_link_channels_events;
     link->keys.prefix = conf->prefix;
     link->registry = im_link_part_slot(link, 0);
-    link->ticked = im_link_time(context);
     link->why = im_alloc(IM_LINK_WHY);
 
     if (im_link_channels_init(&link->channels) != IM_OK
@@ -1361,19 +1361,22 @@ im_link_tick_sentinel(im_link_t *link)
 void
 im_link_tick(im_link_t *link)
 {
-    uint64_t            late;
     im_link_context_t  *context;
 
     context = &link->context;
     context->due = UINT64_MAX;
 
-    late = im_link_time(context) - link->ticked;
-    link->ticked += late;
+    (void) im_link_time(context);
 
-    if (late > 2 * IM_LINK_TICK) {
+    if (context->clock.lost != link->lost && !link->late) {
+        link->lost = context->clock.lost;
+        link->late = 1;
         im_link_due(context, 1);
         return;
     }
+
+    link->lost = context->clock.lost;
+    link->late = 0;
 
     if (context->guard.busy == 0) {
         im_link_nodes_sweep(&link->nodes);

@@ -53,7 +53,7 @@ im_link_conn_init(im_link_conn_t *conn, const char *name, uint64_t period,
 static uint64_t
 im_link_conn_now(const im_link_conn_t *conn)
 {
-    return conn->transport->now(conn->data);
+    return im_link_clock(conn->clock);
 }
 
 

@@ -12,7 +12,7 @@
 #include <hiredis/hiredis.h>
 
 #include "im_list.h"
-#include "im_link_transport.h"
+#include "im_link_clock.h"
 
 
 #define IM_LINK_RUN_ID      16
@@ -97,6 +97,7 @@ struct im_link_conn_s {
     const im_link_conn_events_t  *events;
     void                       *owner;
     im_link_guard_t            *guard;
+    im_link_clock_t            *clock;
     const im_link_transport_t  *transport;
     void                       *data;        /* the transport's */
     const char                 *name;        /* for the log */
@@ -128,7 +129,7 @@ struct im_link_conn_s {
 };
 
 
-/* The rest is set by the caller before: events, owner, guard, ctx. */
+/* The rest is set by the caller before: events, owner, guard, clock, ctx. */
 void im_link_conn_init(im_link_conn_t *conn, const char *name, uint64_t period,
     const im_link_transport_t *transport, void *data);
 

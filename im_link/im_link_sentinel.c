@@ -81,6 +81,7 @@ im_link_sentinel_prepare(im_link_sentinel_node_t *node, im_link_conn_t *conn,
     conn->events = &im_link_sentinel_events;
     conn->owner = node;
     conn->guard = &context->guard;
+    conn->clock = &context->clock;
     conn->ctx = context->conf.tls;
 
     im_link_conn_init(conn, name, period, context->transport,

@@ -48,6 +48,7 @@ im_link_server_prepare(im_link_server_t *server, im_link_conn_t *conn,
     conn->events = &im_link_server_conn_events;
     conn->owner = server;
     conn->guard = &context->guard;
+    conn->clock = &context->clock;
     conn->ctx = context->conf.tls;
 
     im_link_conn_init(conn, name, period, context->transport,
@@ -69,7 +70,7 @@ im_link_server_create(im_link_context_t *context)
     memset(&none, 0, sizeof(im_addr_t));
 
     server->context = context;
-    server->since = im_link_time(context);
+    server->since = im_link_moment(context);
 
     im_link_peer_init(&server->peer, &none);
     im_link_server_prepare(server, &server->calls, "commands", IM_LINK_POLL);
@@ -148,7 +149,7 @@ im_link_server_log(im_link_server_t *server, im_link_trouble_e trouble,
     im_link_context_t  *context;
 
     context = server->context;
-    now = im_link_time(context);
+    now = im_link_moment(context);
     level = IM_LINK_LOG_ERROR;
 
     if (trouble == IM_LINK_FINE) {
@@ -191,7 +192,7 @@ im_link_server_denied(im_link_server_t *server, const im_link_reply_t *reply)
 
     context = server->context;
     conf = &context->conf;
-    now = im_link_time(context);
+    now = im_link_moment(context);
 
     if (!im_link_reply_is_error(reply)
         || strncmp(reply->str, "NOPERM", 6) != 0
@@ -264,7 +265,7 @@ im_link_server_lost(im_link_server_t *server, im_link_conn_t *conn,
 
     if (conn == &server->calls) {
         if (im_link_server_takes(server)) {
-            server->since = im_link_time(context);
+            server->since = im_link_moment(context);
         }
 
         (void) snprintf(server->why, IM_LINK_SERVER_WHY, "%s", why);
@@ -798,7 +799,7 @@ im_link_server_ready(im_link_server_t *server)
     server->failed = 0;
     server->why[0] = '\0';
     server->serial = ++context->serials;
-    server->since = im_link_time(context);
+    server->since = im_link_moment(context);
     server->calls.asked = im_link_time(context);
     server->pubsub.backoff = 0;
     server->pubsub.retry = 0;

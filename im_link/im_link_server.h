@@ -67,6 +67,7 @@ typedef struct {
     void                           *data;
     im_link_call_t                  own;      /* of the link itself */
     im_link_guard_t                 guard;
+    im_link_clock_t                 clock;
     im_link_server_t               *answers;  /* its reply is being handled */
     uint64_t                        due;      /* the next tick */
     uint64_t                        serials;  /* connections for calls so far */
@@ -102,7 +103,7 @@ struct im_link_server_s {
     im_uint_t           nconfirmed;    /* of them, in their order */
     uint64_t            serial;        /* of the connection for calls */
     uint64_t            complained;
-    uint64_t            since;         /* it takes calls, or doesn't */
+    uint64_t            since;         /* moment: it takes calls, or doesn't */
     uint64_t            replicas;      /* as it said last */
     im_link_trouble_e   trouble;       /* in the log since it was up */
     im_link_role_e      role;
@@ -199,7 +200,10 @@ void im_link_due(im_link_context_t *context, im_uint_t ms);
                               (context)->conf.quiet ? IM_LINK_LOG_DEBUG       \
                                                     : (level), text)
 
-#define im_link_time(context)                                                 \
+#define im_link_time(context)  im_link_clock(&(context)->clock)
+
+/* Of the program's own clock: of what it shows, or logs. */
+#define im_link_moment(context)                                               \
     (context)->transport->now((context)->transport_data)
 
 #define im_link_server_takes(server)  ((server)->calls.state == IM_LINK_READY)

@@ -15,6 +15,7 @@
 
 
 static im_link_conn_t     conn;
+static im_link_clock_t    clock;
 static im_link_call_t     own;
 static im_link_guard_t    guard;
 static im_link_confirm_t  confirm;
@@ -128,9 +129,11 @@ setup(void **state)
 
     conn.events = &events;
     conn.guard = &guard;
+    conn.clock = &clock;
 
     im_buf_init(&told, 4096);
     im_link_call_init(&own);
+    im_link_clock_init(&clock, &transport, &conn);
     im_link_conn_init(&conn, "test", 1000, &transport, &conn);
     im_link_confirm_init(&confirm, &conn, &own, 1, 900);
 

@@ -160,6 +160,7 @@ setup(void **state)
     context.transport = &transport;
     context.transport_data = sockets;
     context.due = UINT64_MAX;
+    im_link_clock_init(&context.clock, &transport, sockets);
     im_link_call_init(&context.own);
 
     conf = &context.conf;
@@ -226,7 +227,14 @@ create(void)
 static void
 tick(uint64_t ms)
 {
-    now += ms;
+    uint64_t  end;
+
+    /* the program runs: it looks at the clock meanwhile */
+
+    for (end = now + ms; now < end; now = im_min(end, now + 500)) {
+        (void) im_link_clock(&context.clock);
+    }
+
     context.due = UINT64_MAX;
     im_link_sentinel_tick(sentinel);
 }

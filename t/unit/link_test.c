@@ -1247,19 +1247,27 @@ test_no_channels(void **state)
 }
 
 
-/* Time goes on, and the server answers what the link asks. */
+/* The server answers what the link asks. */
+static void
+answer_questions(void)
+{
+    if (im_link_output(sockets[CALLS].conn).len > 0) {
+        written(CALLS, POLL);
+        (void) feed(CALLS, "$41\r\nrole:master\r\nmaster_replid2:" REPLID2
+                    "\r\n\r\n$-1\r\n$1\r\n4\r\n");
+    }
+}
+
+
+/* Time goes on. */
 static void
 quiet_calls(uint64_t ms)
 {
     for (; ms > 0 && test_link != NULL; ms -= 500) {
         tick(500);
 
-        if (test_link != NULL && sockets[CALLS].open
-            && im_link_output(sockets[CALLS].conn).len > 0)
-        {
-            written(CALLS, POLL);
-            (void) feed(CALLS, "$41\r\nrole:master\r\nmaster_replid2:" REPLID2
-                        "\r\n\r\n$-1\r\n$1\r\n4\r\n");
+        if (test_link != NULL && sockets[CALLS].open) {
+            answer_questions();
         }
     }
 }
@@ -1314,6 +1322,70 @@ test_heartbeat_drops(void **state)
     written(PUBSUB, "*2\r\n$12\r\nSUNSUBSCRIBE\r\n$3\r\n{2}\r\n");
     quiet_calls(1000);
     happened("");
+}
+
+
+/* The program is stopped, or gets no CPU: that is no silence of the server. */
+static void
+test_standstill(void **state)
+{
+    int  i;
+
+    (void) state;
+
+    come_up();
+    im_buf_reset(&events, 4096);
+    im_buf_reset(&logged, 4096);
+
+    /* what is written after a long turn has had no time for an answer */
+
+    call("TIME");
+    now += 8000;
+    written_any(CALLS);
+    tick(0);
+    assert_int_equal(timer, 1);
+    tick(1);
+    assert_true(sockets[CALLS].open);
+    (void) feed(CALLS, "+OK\r\n");
+
+    /* the heartbeats of that time come late */
+
+    tick(1);
+    happened("");
+
+    /* turns that take seconds, and in each one the answers of the last one */
+
+    for (i = 0; i < 100; i++) {
+        call("TIME");
+        written_any(CALLS);
+        tick(3000);
+        (void) feed(CALLS, "+OK\r\n");
+        answer_questions();
+
+        if (im_link_output(sockets[PUBSUB].conn).len > 0) {
+            written(PUBSUB, "*1\r\n$4\r\nPING\r\n");
+            (void) feed(PUBSUB, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+        }
+
+        (void) feed(PUBSUB,
+                    "*3\r\n$8\r\nsmessage\r\n$3\r\n{2}\r\n$0\r\n\r\n");
+    }
+
+    assert_int_equal(sockets[CALLS].nopened, 1);
+    assert_int_equal(sockets[PUBSUB].nopened, 1);
+    assert_int_equal(nnull, 0);
+    happened("");
+    said("");
+
+    /* a server that says nothing while the program runs is away */
+
+    call("TIME");
+    wait_ms(2000);
+    assert_true(sockets[CALLS].open);
+    wait_ms(500);
+    assert_false(sockets[CALLS].open);
+    assert_int_equal(nnull, 1);
+    said("Redis at \"there\" is away (commands): no answer in time\n");
 }
 
 
@@ -1703,6 +1775,7 @@ static const struct CMUnitTest  tests[] = {
     link_test(test_no_channels),
     link_test(test_heartbeats),
     link_test(test_heartbeat_drops),
+    link_test(test_standstill),
     link_test(test_slow),
     link_test(test_too_many),
     link_test(test_too_much),

@@ -718,6 +718,7 @@ test_no_memory(void **state)
 
 
 static im_link_conn_t   conn;
+static im_link_clock_t  test_clock;
 static im_link_guard_t  guard;
 static im_link_call_t   call;
 static char             lost[512];
@@ -823,7 +824,9 @@ open_conn(int with_tls)
 
     conn.events = &events;
     conn.guard = &guard;
+    conn.clock = &test_clock;
     conn.ctx = with_tls ? ctx : NULL;
+    im_link_clock_init(&test_clock, &transport, NULL);
     im_link_conn_init(&conn, "commands", 1000, &transport, NULL);
     im_link_call_init(&call);
 
@@ -831,9 +834,9 @@ open_conn(int with_tls)
     lost[0] = '\0';
 
     assert_null(im_link_conn_open(&conn, &to, im_str_z("redis.test")));
-    assert_null(im_link_conn_late(&conn, 1000));
-    now += 1001;
-    assert_string_equal(im_link_conn_late(&conn, 1000),
+    assert_null(im_link_conn_late(&conn, 500));
+    now += 501;
+    assert_string_equal(im_link_conn_late(&conn, 500),
                         "timed out while connecting");
 }
 
@@ -886,13 +889,13 @@ test_conn(void **state)
     assert_int_equal(im_link_connected(&conn), IM_OK);
     assert_int_equal(conn.state, IM_LINK_CONNECTING);
     assert_int_equal(nwrites, 1);
-    assert_non_null(strstr(im_link_conn_late(&conn, 1000),
+    assert_non_null(strstr(im_link_conn_late(&conn, 500),
                            "does the server speak"));
 
     assert_int_equal(talk(), IM_OK);
     assert_int_equal(conn.state, IM_LINK_PREPARING);
-    now += 1001;
-    assert_string_equal(im_link_conn_late(&conn, 1000),
+    now += 501;
+    assert_string_equal(im_link_conn_late(&conn, 500),
                         "timed out while connecting");
     assert_memory_equal(server.read, "*1\r\n$4\r\nPING\r\n", 14);
 

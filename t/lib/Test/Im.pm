@@ -2249,6 +2249,7 @@ sub step_redis {
 
     $answer = 'nil' unless defined $answer;
     die "answer: $answer\n" if defined $re && $answer !~ /$re/;
+    $Saved{$_} = $+{$_} for keys %+;
 
     return 1;
 }
