@@ -12,6 +12,7 @@
 #include "ngx_im_pace.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_revoke.h"
+#include "ngx_im_flush.h"
 #include "ngx_im_send.h"
 
 
@@ -106,7 +107,7 @@ ngx_im_events_hole(void *ctx, im_topic_t *topic, uint64_t seq)
 static void
 ngx_im_events_flush(void *ctx)
 {
-    ngx_im_send_flush(ctx);
+    ngx_im_flush(ctx);
 }
 
 

@@ -1014,6 +1014,14 @@ ngx_im_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+static ngx_conf_enum_t  ngx_im_io_uring[] = {
+    { ngx_string("auto"), NGX_IM_URING_AUTO },
+    { ngx_string("on"), NGX_IM_URING_ON },
+    { ngx_string("off"), NGX_IM_URING_OFF },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_im_commands[] = {
 
     { ngx_string("im_redis"),
@@ -1064,6 +1072,13 @@ static ngx_command_t  ngx_im_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_im_main_conf_t, drain),
       NULL },
+
+    { ngx_string("im_io_uring"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_im_main_conf_t, io_uring),
+      ngx_im_io_uring },
 
     { ngx_string("im_comet"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
@@ -1322,6 +1337,7 @@ ngx_im_create_main_conf(ngx_conf_t *cf)
     cln->data = &imcf->rules;
 
     imcf->drain = NGX_CONF_UNSET_MSEC;
+    imcf->io_uring = NGX_CONF_UNSET_UINT;
 
     for (i = 0; i < NGX_IM_LIMITS; i++) {
         for (option = ngx_im_limits[i]; option->name.len > 0; option++) {
@@ -1346,6 +1362,7 @@ ngx_im_init_main_conf(ngx_conf_t *cf, void *conf)
     const ngx_im_option_t  *option;
 
     ngx_conf_init_msec_value(imcf->drain, 30000);
+    ngx_conf_init_uint_value(imcf->io_uring, NGX_IM_URING_AUTO);
 
     for (i = 0; i < NGX_IM_LIMITS; i++) {
         for (option = ngx_im_limits[i]; option->name.len > 0; option++) {

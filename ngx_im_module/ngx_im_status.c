@@ -39,6 +39,7 @@ static ngx_im_status_field_t  ngx_im_status_fields[] = {
     ngx_im_status_field(bytes_in),
     ngx_im_status_field(bytes_out),
     ngx_im_status_field(sends),
+    ngx_im_status_field(submits),
     ngx_im_status_field(deflated),
     ngx_im_status_field(deflate_saved),
     ngx_im_status_field(inflated),
@@ -131,6 +132,8 @@ ngx_im_status_worker(im_buf_t *b, const ngx_im_counters_t *c)
                                                 NGX_IM_LINK_DEGRADED)]);
     im_buf_add_z(b, "\",\"away\":");
     im_buf_add_uint(b, c->away);
+    im_buf_add_z(b, c->io_uring ? ",\"io_uring\":true"
+                                : ",\"io_uring\":false");
     ngx_im_status_counters(b, c);
     im_buf_add_z(b, "}");
 }

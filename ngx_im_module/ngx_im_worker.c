@@ -18,8 +18,10 @@
 #include "ngx_im_read.h"
 #include "ngx_im_reserve.h"
 #include "ngx_im_resume.h"
+#include "ngx_im_flush.h"
 #include "ngx_im_send.h"
 #include "ngx_im_token.h"
+#include "ngx_im_uring.h"
 #include "im_key.h"
 
 
@@ -100,6 +102,35 @@ ngx_im_worker_deflate(ngx_im_worker_t *w)
 }
 
 
+/* A worker that can't use it sends to one session after the other. */
+static void
+ngx_im_worker_uring(ngx_im_worker_t *w)
+{
+    ngx_err_t    err;
+    ngx_uint_t   level;
+    const char  *why;
+
+    if (w->conf->io_uring == NGX_IM_URING_OFF) {
+        return;
+    }
+
+    w->uring = ngx_im_uring_create(&err, &why);
+
+    if (w->uring != NULL) {
+        w->counters->io_uring = 1;
+        return;
+    }
+
+    level = w->conf->io_uring == NGX_IM_URING_ON ? NGX_LOG_ERR : NGX_LOG_INFO;
+
+    ngx_log_error(level, w->log, err, "im: io_uring is not used: %s; "
+                  "im_io_uring needs Linux 5.7 or later, "
+                  "kernel.io_uring_disabled=0 and a seccomp filter that "
+                  "allows io_uring_setup and io_uring_enter, "
+                  "or set \"im_io_uring off\"", why);
+}
+
+
 static void
 ngx_im_worker_event(ngx_im_worker_t *w, ngx_event_t *ev,
     ngx_event_handler_pt handler)
@@ -139,7 +170,7 @@ ngx_im_worker_tick(ngx_event_t *ev)
 
     ngx_im_reserve_fill(w, 0);
     ngx_im_read_tick(w);
-    ngx_im_send_tick(w);
+    ngx_im_flush_tick(w);
     ngx_im_jwt_tick(w);
     ngx_im_worker_deflate_tick(w);
 
@@ -172,6 +203,8 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
         return NGX_ERROR;
     }
 
+    ngx_im_worker_uring(w);
+
     ngx_im_wheel_init(&w->wheel, ngx_im_ping_due, w->log);
     ngx_im_wheel_init(&w->expiry, ngx_im_token_due, w->log);
 
@@ -186,7 +219,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     ngx_im_turn_init(&w->suspects, ngx_im_info_serve_suspect, w,
                      NGX_IM_INFO_RETRY, w->log);
 
-    ngx_im_worker_event(w, &w->flush_event, ngx_im_send_flush_handler);
+    ngx_im_worker_event(w, &w->flush_event, ngx_im_flush_handler);
     ngx_im_worker_event(w, &w->pace_event, ngx_im_pace_handler);
     w->pace_event.cancelable = 1;
 

@@ -45,6 +45,13 @@ typedef enum {
 } ngx_im_cost_e;
 
 
+typedef enum {
+    NGX_IM_URING_AUTO = 0,   /* where the kernel allows it */
+    NGX_IM_URING_ON,
+    NGX_IM_URING_OFF
+} ngx_im_uring_e;
+
+
 /* Why a client is refused: what its address, then a worker or node has. */
 typedef enum {
     NGX_IM_REFUSED_HANDSHAKES = 0,
@@ -116,6 +123,7 @@ typedef struct {
     ngx_uint_t           deflate_level;        /* im_deflate level= */
     ngx_uint_t           budget;               /* sessions a turn of a flush */
     ngx_msec_t           drain;
+    ngx_uint_t           io_uring;             /* ngx_im_uring_e */
     ngx_array_t          comets;         /* locations, by pointer */
     ngx_array_t          listens;        /* of ngx_im_listen_t * */
     ngx_array_t          server_names;   /* regular expressions */

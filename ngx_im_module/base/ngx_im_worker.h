@@ -91,6 +91,7 @@ struct ngx_im_worker_s {
     ngx_uint_t          nreads;
     ngx_im_turn_t       loads;           /* topics that wait for a read */
     ngx_event_t         flush_event;
+    struct ngx_im_uring_s *uring;        /* or NULL: it is not used */
     ngx_event_t         close_event;
     ngx_event_t         tick;            /* 1 s, cancelable */
     ngx_event_t         kept;            /* 1 s while nkept, not cancelable */

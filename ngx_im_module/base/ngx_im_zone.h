@@ -59,6 +59,8 @@ struct ngx_im_counters_s {
     ngx_atomic_t      deflate_saved;     /* bytes of them, each once */
     ngx_atomic_t      inflated;          /* messages from clients */
     ngx_atomic_t      reads;             /* of Redis for clients, now */
+    ngx_atomic_t      submits;           /* calls of io_uring for many sends */
+    ngx_atomic_t      io_uring;          /* it is used */
     ngx_atomic_t      refusals[NGX_IM_REFUSALS];
 };
 

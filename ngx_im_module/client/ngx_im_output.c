@@ -70,6 +70,34 @@ ngx_im_output_plain(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t n,
 }
 
 
+ngx_int_t
+ngx_im_output_sent(ngx_im_session_t *s, size_t len, int result, size_t *sent)
+{
+    ngx_connection_t  *c;
+
+    c = s->connection;
+    *sent = 0;
+
+    if (result > 0) {
+        c->write->ready = (size_t) result == len;
+        c->sent += result;
+        *sent = result;
+
+        return NGX_OK;
+    }
+
+    if (result == -NGX_EAGAIN || result == -NGX_EINTR) {
+        c->write->ready = 0;
+        return result == -NGX_EAGAIN ? NGX_AGAIN : NGX_OK;
+    }
+
+    c->write->error = 1;
+    (void) ngx_connection_error(c, -result, "send() failed");
+
+    return NGX_ERROR;
+}
+
+
 static void
 ngx_im_output_end_plain(ngx_im_session_t *s)
 {
@@ -138,7 +166,7 @@ ngx_im_output_end_tls(ngx_im_session_t *s)
 
 
 static const ngx_im_output_t  ngx_im_output_row_tls = {
-    NGX_IM_OUTPUT_TLS, 1,
+    NGX_IM_OUTPUT_TLS, 1, 0,
     ngx_im_output_tls, ngx_im_output_end_tls, ngx_im_output_close
 };
 
@@ -146,7 +174,7 @@ static const ngx_im_output_t  ngx_im_output_row_tls = {
 
 
 static const ngx_im_output_t  ngx_im_output_row_plain = {
-    NGX_IM_OUTPUT_MAX, 0,
+    NGX_IM_OUTPUT_MAX, 0, 1,
     ngx_im_output_plain, ngx_im_output_end_plain, ngx_im_output_close
 };
 
@@ -166,13 +194,13 @@ ngx_im_output_nothing(ngx_im_session_t *s)
 
 
 static const ngx_im_output_t  ngx_im_output_row_lost = {
-    NGX_IM_OUTPUT_MAX, 0,
+    NGX_IM_OUTPUT_MAX, 0, 0,
     ngx_im_output_lost, ngx_im_output_nothing, ngx_im_output_nothing
 };
 
 
 static const ngx_im_output_t  ngx_im_output_row_kept = {
-    NGX_IM_KEPT_MAX, 0,
+    NGX_IM_KEPT_MAX, 0, 0,
     ngx_im_kept_send, ngx_im_kept_end, ngx_im_kept_close
 };
 

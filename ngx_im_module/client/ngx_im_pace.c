@@ -9,6 +9,7 @@
  */
 
 #include "ngx_im_pace.h"
+#include "ngx_im_flush.h"
 #include "ngx_im_send.h"
 
 
@@ -90,7 +91,7 @@ ngx_im_pace_some(ngx_im_worker_t *w, im_open_t *open, uint32_t now)
     im_list_remove(&open->link);
     im_list_insert_tail(&alone, &open->link);
 
-    if (!ngx_im_send_turns(w, &alone, ngx_min(n, w->conf->budget))) {
+    if (!ngx_im_flush_turn(w, &alone, ngx_min(n, w->conf->budget))) {
         im_list_splice(&w->paced, &alone);
     }
 }
@@ -131,5 +132,5 @@ ngx_im_pace_handler(ngx_event_t *ev)
         ngx_add_timer(ev, NGX_IM_PACE_EACH);
     }
 
-    ngx_im_send_flush(w);
+    ngx_im_flush(w);
 }

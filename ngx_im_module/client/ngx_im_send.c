@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Output: replies, the flush of topics, slow sessions.
+ * Output: replies and topics.
  *
  * A send call costs more than anything else, so one call sends what a session
  * lacks of all its topics.  A frame that a full socket has cut is finished
@@ -9,6 +9,7 @@
  * copied to the replies of the session and count as sent.
  */
 
+#include "ngx_im_flush.h"
 #include "ngx_im_send.h"
 #include "ngx_im_mark.h"
 #include "ngx_im_output.h"
@@ -16,7 +17,6 @@
 
 
 #define NGX_IM_SCRATCH_KEEP  65536
-#define NGX_IM_SLOW          5000      /* ms in which a socket took nothing */
 
 
 static void
@@ -52,7 +52,7 @@ ngx_im_send_cut(ngx_im_session_t *s)
  * their log end here and nowhere else, so that callers that walk subscriptions
  * may send.
  */
-static void
+void
 ngx_im_send_due(ngx_im_session_t *s)
 {
     im_sub_t  *sub;
@@ -125,7 +125,7 @@ ngx_im_send_handler(ngx_event_t *wev)
 }
 
 
-static void
+void
 ngx_im_send_slow(ngx_im_session_t *s)
 {
     ngx_im_worker->counters->slow++;
@@ -294,6 +294,16 @@ ngx_im_send_close(ngx_im_session_t *s, im_str_t frame)
 }
 
 
+/* After each call. */
+static void
+ngx_im_send_count(ngx_im_session_t *s, size_t sent)
+{
+    s->bytes_out += sent;
+    ngx_im_worker->counters->sends++;
+    ngx_im_worker->counters->bytes_out += sent;
+}
+
+
 /* One call.  A part of what was offered may have gone. */
 static ngx_int_t
 ngx_im_send_call(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t n,
@@ -305,9 +315,7 @@ ngx_im_send_call(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t n,
 
     rc = ngx_im_output(s)->send(s, pieces, n, sent);
 
-    s->bytes_out += *sent;
-    ngx_im_worker->counters->sends++;
-    ngx_im_worker->counters->bytes_out += *sent;
+    ngx_im_send_count(s, *sent);
 
     return rc;
 }
@@ -450,35 +458,64 @@ ngx_im_send_unfinished(ngx_im_session_t *s)
 }
 
 
-/* Moves the cursors in the order in which the pieces were taken. */
-static void
-ngx_im_send_advance(ngx_im_session_t *s, size_t n)
-{
-    size_t     part, max, total;
-    im_str_t   pieces[NGX_IM_PIECES];
+/* What was read of a subscription for one call. */
+typedef struct {
     im_sub_t  *sub;
+    size_t     len;
+} ngx_im_part_t;
 
-    max = ngx_im_output(s)->max;
 
-    for (sub = s->subs; sub && n > 0; sub = sub->next) {
+/* Reads what a session lacks, for one call; the number of pieces. */
+static ngx_uint_t
+ngx_im_send_read(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t most,
+    ngx_im_part_t *parts, size_t max)
+{
+    size_t       total;
+    im_sub_t    *sub;
+    ngx_uint_t   n, got;
 
+    n = 0;
+
+    for (sub = s->subs; sub && n < most && max > 0; sub = sub->next) {
         if (im_sub_state(sub) == IM_SUB_JOINING || im_sub_behind(sub) == 0) {
             continue;
         }
 
-        (void) im_sub_read(sub, pieces, NGX_IM_PIECES, max, &total);
+        got = im_sub_read(sub, pieces + n, most - n, max, &total);
 
-        part = ngx_min(n, total);
+        if (got > 0) {
+            parts->sub = sub;
+            parts->len = total;
+            parts++;
+        }
 
-        im_sub_advance(sub, part);
+        n += got;
+        max -= ngx_min(max, total);
+    }
 
-        n -= part;
-        max -= part;
+    parts->sub = NULL;
 
-        if (im_sub_unfinished(sub) > 0) {
-            s->unfinished = sub;
+    return n;
+}
+
+
+/* Moves the cursors in the order in which the parts were taken. */
+static void
+ngx_im_send_advance(ngx_im_session_t *s, ngx_im_part_t *part, size_t n)
+{
+    size_t  len;
+
+    for ( /* void */ ; part->sub != NULL && n > 0; part++) {
+        len = ngx_min(n, part->len);
+
+        im_sub_advance(part->sub, len);
+
+        if (len < part->len && im_sub_unfinished(part->sub) > 0) {
+            s->unfinished = part->sub;
             return;
         }
+
+        n -= len;
     }
 }
 
@@ -486,26 +523,14 @@ ngx_im_send_advance(ngx_im_session_t *s, size_t n)
 static ngx_int_t
 ngx_im_send_topics(ngx_im_session_t *s)
 {
-    size_t       sent, total, all, max;
-    im_str_t     pieces[NGX_IM_PIECES];
-    im_sub_t    *sub;
-    ngx_int_t    rc;
-    ngx_uint_t   n;
+    size_t         sent;
+    im_str_t       pieces[NGX_IM_PIECES];
+    ngx_int_t      rc;
+    ngx_uint_t     n;
+    ngx_im_part_t  parts[NGX_IM_PIECES + 1];
 
-    n = 0;
-    all = 0;
-    max = ngx_im_output(s)->max;
-
-    for (sub = s->subs; sub && n < NGX_IM_PIECES && all < max; sub = sub->next)
-    {
-        if (im_sub_state(sub) == IM_SUB_JOINING || im_sub_behind(sub) == 0) {
-            continue;
-        }
-
-        n += im_sub_read(sub, pieces + n, NGX_IM_PIECES - n, max - all,
-                         &total);
-        all += total;
-    }
+    n = ngx_im_send_read(s, pieces, NGX_IM_PIECES, parts,
+                         ngx_im_output(s)->max);
 
     if (n == 0) {
         return NGX_DONE;
@@ -513,7 +538,7 @@ ngx_im_send_topics(ngx_im_session_t *s)
 
     rc = ngx_im_send_pieces(s, pieces, n, &sent);
 
-    ngx_im_send_advance(s, sent);
+    ngx_im_send_advance(s, parts, sent);
     ngx_im_mark_sent(s, sent);
 
     return rc;
@@ -587,6 +612,22 @@ ngx_im_send_mark(ngx_im_session_t *s)
 }
 
 
+/* After the last call; NGX_OK and NGX_DONE: nothing is to be done. */
+static void
+ngx_im_send_result(ngx_im_session_t *s, ngx_int_t rc)
+{
+    if (rc == NGX_AGAIN) {
+        ngx_im_send_block(s);
+        return;
+    }
+
+    if (rc == NGX_ERROR) {
+        s->connection->error = 1;
+        ngx_im_session_close(s, IM_REASON_LOST, "connection lost");
+    }
+}
+
+
 void
 ngx_im_send_session(ngx_im_session_t *s)
 {
@@ -601,14 +642,67 @@ ngx_im_send_session(ngx_im_session_t *s)
 
     } while (rc == NGX_OK);
 
-    if (rc == NGX_AGAIN) {
-        ngx_im_send_block(s);
+    ngx_im_send_result(s, rc);
+}
+
+
+ngx_int_t
+ngx_im_send_begin(ngx_im_session_t *s, im_sub_t **sub, im_str_t *piece)
+{
+    im_str_t                pieces[2];
+    im_sub_t               *follower;
+    ngx_im_part_t           parts[3];
+    const ngx_im_output_t  *output;
+
+    output = ngx_im_output(s);
+
+    if (!output->batched || s->phase != NGX_IM_OPEN || s->replies != NULL
+        || s->unfinished != NULL
+        || ngx_im_send_read(s, pieces, 2, parts, output->max) != 1)
+    {
+        return NGX_DECLINED;
+    }
+
+    for (follower = s->subs; follower; follower = follower->next) {
+        im_sub_block(follower);
+    }
+
+    *sub = parts[0].sub;
+    *piece = pieces[0];
+
+    return NGX_OK;
+}
+
+
+void
+ngx_im_send_finish(ngx_im_session_t *s, im_sub_t *sub, size_t len, int result)
+{
+    size_t         sent;
+    ngx_int_t      rc;
+    ngx_im_part_t  parts[2];
+
+    ngx_im_send_unblock(s);
+
+    if (result == -ECANCELED) {
+        ngx_im_send_due(s);
         return;
     }
 
-    if (rc == NGX_ERROR) {
-        s->connection->error = 1;
-        ngx_im_session_close(s, IM_REASON_LOST, "connection lost");
+    rc = ngx_im_output_sent(s, len, result, &sent);
+
+    parts[0].sub = sub;
+    parts[0].len = len;
+    parts[1].sub = NULL;
+
+    ngx_im_send_count(s, sent);
+    ngx_im_send_advance(s, parts, sent);
+    ngx_im_mark_sent(s, sent);
+
+    if (rc == NGX_OK) {
+        ngx_im_send_due(s);
+
+    } else {
+        ngx_im_send_result(s, rc);
     }
 }
 
@@ -877,177 +971,5 @@ ngx_im_send_flushed(ngx_im_worker_t *w, im_log_t *log)
         im_list_insert_tail(open->due != 0 || open->rate != 0 ? &w->paced
                                                               : &w->flush,
                             &open->link);
-    }
-}
-
-
-void
-ngx_im_send_flush(ngx_im_worker_t *w)
-{
-    if (!w->flush_event.posted) {
-        ngx_im_send_flush_handler(&w->flush_event);
-    }
-}
-
-
-/* How far it is behind, in the topic where that is most. */
-static uint64_t
-ngx_im_send_behind(ngx_im_session_t *s)
-{
-    uint64_t   behind;
-    im_sub_t  *sub;
-
-    behind = 0;
-
-    for (sub = s->subs; sub; sub = sub->next) {
-        if (im_sub_state(sub) != IM_SUB_JOINING) {
-            behind = ngx_max(behind, im_sub_behind(sub));
-        }
-    }
-
-    return behind;
-}
-
-
-/* A closed session gets nothing more: logs keep nothing for it. */
-static void
-ngx_im_send_drop(ngx_im_worker_t *w, ngx_im_session_t *s)
-{
-    im_sub_t  *sub;
-
-    s->unfinished = NULL;
-
-    for (sub = s->subs; sub; sub = sub->next) {
-        if (im_sub_state(sub) != IM_SUB_JOINING) {
-            im_sub_advance(sub, im_sub_behind(sub));
-            im_log_trim(&w->hub.logs, sub->log, 1);
-        }
-    }
-}
-
-
-/*
- * All sessions had their turn: what the logs keep is for full sockets.  If that
- * is too much for the worker, the session that is furthest behind is closed,
- * and with it those that are nearly as far behind: else a long list would be
- * searched very often.
- */
-static void
-ngx_im_send_relieve(ngx_im_worker_t *w)
-{
-    uint64_t           behind, most;
-    im_list_t         *q;
-    ngx_im_session_t  *s;
-
-    while (w->hub.logs.bytes > w->conf->logs_bytes
-           && !im_list_empty(&w->blocked))
-    {
-        most = 0;
-
-        im_list_each(q, &w->blocked) {
-            s = im_list_data(q, ngx_im_session_t, blocked);
-            behind = ngx_im_send_behind(s);
-            most = ngx_max(most, behind);
-        }
-
-        q = im_list_first(&w->blocked);
-
-        while (q != im_list_sentinel(&w->blocked)
-               && w->hub.logs.bytes > w->conf->logs_bytes)
-        {
-            s = im_list_data(q, ngx_im_session_t, blocked);
-            q = im_list_next(q);
-
-            if (ngx_im_send_behind(s) >= most - most / 8) {
-                ngx_im_send_slow(s);
-                ngx_im_send_drop(w, s);
-            }
-        }
-    }
-}
-
-
-/* A log may end in a turn, and leaves its list then. */
-ngx_uint_t
-ngx_im_send_turns(ngx_im_worker_t *w, im_list_t *logs, ngx_uint_t n)
-{
-    im_log_t          *log;
-    im_sub_t          *sub;
-    ngx_im_session_t  *s;
-
-    while (!im_list_empty(logs)) {
-        log = im_list_data(im_list_first(logs), im_open_t, link)->log;
-
-        sub = im_log_pending(log);
-
-        if (sub == NULL) {
-            im_log_trim(&w->hub.logs, log,
-                        im_log_bytes(log) > w->conf->log_bytes);
-            im_log_flushed(log);
-            continue;
-        }
-
-        if (n-- == 0) {
-            return 0;
-        }
-
-        s = sub->session;
-
-        if (s->phase == NGX_IM_CLOSED || !im_list_empty(&s->blocked)) {
-            im_sub_block(sub);
-            continue;
-        }
-
-        ngx_im_send_due(s);
-    }
-
-    return 1;
-}
-
-
-void
-ngx_im_send_flush_handler(ngx_event_t *ev)
-{
-    ngx_im_worker_t  *w;
-
-    w = ev->data;
-
-    if (!ngx_im_send_turns(w, &w->flush, w->conf->budget)) {
-        ngx_post_event(ev, &ngx_posted_next_events);
-        return;
-    }
-
-    ngx_im_send_relieve(w);
-}
-
-
-/*
- * A socket may be full for a moment, and a moment may bring more than a log
- * keeps.  So a session that is behind by more than that is closed only if its
- * socket has not taken a byte for a while.  Where the replies of all sessions
- * are too long, so is a session that leaves many of them unread.
- */
-void
-ngx_im_send_tick(ngx_im_worker_t *w)
-{
-    im_list_t         *q;
-    ngx_im_session_t  *s;
-
-    q = im_list_first(&w->blocked);
-
-    while (q != im_list_sentinel(&w->blocked)) {
-        s = im_list_data(q, ngx_im_session_t, blocked);
-        q = im_list_next(q);
-
-        if ((uint32_t) ngx_current_msec - s->stuck < NGX_IM_SLOW) {
-            break;
-        }
-
-        if (ngx_im_send_behind(s) > w->conf->log_bytes
-            || (w->reply_bytes > w->conf->logs_bytes
-                && ngx_im_send_waiting(s) > s->conf->max_replies))
-        {
-            ngx_im_send_slow(s);
-        }
     }
 }

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Output of sessions.
+ * Output of sessions: ngx_im_flush.h sends to many.
  */
 
 #ifndef NGX_IM_SEND_H
@@ -73,25 +73,33 @@ ngx_int_t ngx_im_send_move(ngx_im_session_t *s, im_sub_t *sub);
 ngx_int_t ngx_im_send_log(ngx_im_worker_t *w, im_log_t *log, im_str_t frame,
     uint64_t seq);
 
-/*
- * Sends to at most n followers of logs that are behind.  Logs without any leave
- * their list; 1: all did.
- */
-ngx_uint_t ngx_im_send_turns(ngx_im_worker_t *w, im_list_t *logs,
-    ngx_uint_t n);
-
 /* Sends what this session lacks, as far as its socket takes it. */
 void ngx_im_send_session(ngx_im_session_t *s);
 
 /* The client leaves too many replies unread: nothing is read from it. */
 ngx_uint_t ngx_im_send_crowded(ngx_im_session_t *s);
 
-/* Closes sessions that are too slow; each second. */
-void ngx_im_send_tick(ngx_im_worker_t *w);
+/* Closes a session that does not read what it gets. */
+void ngx_im_send_slow(ngx_im_session_t *s);
 
-/* Flushes now up to the budget, and the rest in later turns. */
-void ngx_im_send_flush(ngx_im_worker_t *w);
-void ngx_im_send_flush_handler(ngx_event_t *ev);
+/*
+ * Sends to a session whose turn it is.  Subscriptions that have got to a cut of
+ * their log end here and nowhere else, so that callers that walk subscriptions
+ * may send.
+ */
+void ngx_im_send_due(ngx_im_session_t *s);
+
+/*
+ * The same in two steps, where all that the session lacks is one piece of one
+ * subscription: between them the caller sends it, and has the session in a list
+ * by its blocked.  NGX_DECLINED: it is more, or another output.
+ */
+ngx_int_t ngx_im_send_begin(ngx_im_session_t *s, im_sub_t **sub,
+    im_str_t *piece);
+
+/* result of len bytes: bytes, or -errno; -ECANCELED: it was not tried. */
+void ngx_im_send_finish(ngx_im_session_t *s, im_sub_t *sub, size_t len,
+    int result);
 
 
 #endif /* NGX_IM_SEND_H */

@@ -11,6 +11,7 @@
 
 #include "ngx_im_topic.h"
 #include "ngx_im_info.h"
+#include "ngx_im_flush.h"
 #include "ngx_im_send.h"
 #include "im_link_members.h"
 
@@ -325,7 +326,7 @@ ngx_im_info_answer(const im_members_t *members, void *data)
 
     im_free(info);
 
-    ngx_im_send_flush(ngx_im_worker);
+    ngx_im_flush(ngx_im_worker);
 }
 
 

@@ -18,6 +18,7 @@
 #include "ngx_im_emulation.h"
 #include "ngx_im_expiry.h"
 #include "ngx_im_reply.h"
+#include "ngx_im_flush.h"
 #include "ngx_im_send.h"
 #include "ngx_im_sub.h"
 #include "im_id.h"
@@ -1080,7 +1081,7 @@ ngx_im_resume_apart(ngx_im_worker_t *w)
         ngx_im_resume_apart_session(s);
     }
 
-    ngx_im_send_flush(w);
+    ngx_im_flush(w);
 }
 
 

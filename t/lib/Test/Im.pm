@@ -223,6 +223,8 @@ sub http_config {
         $add .= "im_redis $ENV{TEST_NGINX_IM_REDIS};\n"
             unless $both =~ /^\s*im_redis\b/m;
         $add .= "im_node test-1;\n" unless $both =~ /^\s*im_node\b/m;
+        $add .= "im_io_uring $ENV{IM_TEST_IO_URING};\n"
+            if $ENV{IM_TEST_IO_URING};
 
         unless ($both =~ /^\s*im_room\b/m) {
             $add .= "im_room * history=1000 ttl=1h;\n"

@@ -1,0 +1,252 @@
+#!/usr/bin/perl
+# Copyright (C) The im authors
+#
+# A flush to many clients: by io_uring and without, its turns, clients that do
+# not read, clients that are gone.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+
+use JSON::PP qw(decode_json);
+use Socket qw(SOL_SOCKET SO_LINGER);
+use Test::Im::Client;
+use Test::Im::File qw(slurp spew);
+use Test::Im::Ports qw(ports);
+use Test::Im::Stack;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $limit = 30;         # seconds, for what never comes
+my $stack;
+
+END {
+    my $status = $?;
+    $stack->end($status == 0) if $stack;
+    $? = $status;
+}
+
+
+sub begin {
+    my ($http, %args) = @_;
+    my $port = ports();
+
+    $stack = Test::Im::Stack->new(
+        build => $ENV{IM_BUILD} || 'build', workers => 1, port => $port,
+        level => 'info', http => "$http\n", listen =>
+        "listen 127.0.0.1:$port sndbuf=16k", server => '
+            location = /p { im_comet protocol=plain; im_join $arg_room; }
+            location = /s { im_status; }
+        ', %args);
+    $stack->start($stack->all);
+    $stack->ready or die "pushes are not accepted\n";
+}
+
+
+# What is wrong with the end of a stack.
+sub finish {
+    my @wrong = ($stack->stop_all, $stack->findings);
+
+    is("@wrong", '', 'it ends well');
+    $stack->end(!@wrong);
+    undef $stack;
+}
+
+
+sub status {
+    return decode_json(($stack->http(1, 'GET', '/s'))[1])->{workers}[0];
+}
+
+
+# A status that satisfies the code, as soon as there is one.
+sub until_status {
+    my ($code) = @_;
+    my $end = time() + $limit;
+
+    while (1) {
+        my $now = status();
+        return $now if $code->($now) || time() > $end;
+    }
+}
+
+
+sub follow {
+    my ($n, $room) = @_;
+
+    return map {
+        my $client = Test::Im::Client->new(port => $stack->{port},
+                                           timeout => $limit);
+        my $answer = $client->handshake("/p?room=$room");
+        die "handshake: $answer\n" if $answer != 101;
+        $client;
+    } 1 .. $n;
+}
+
+
+sub push_to {
+    my ($room, $text) = @_;
+    my ($answer, $body) = $stack->http(1, 'POST', "/im/push?room=$room",
+                                       "\"$text\"");
+    die "push: $answer $body\n" if $answer != 200;
+}
+
+
+# The texts that a client gets until it has n, or its close frame, or its end.
+sub texts {
+    my ($client, $n) = @_;
+    my $end = time() + $limit;
+    my @got;
+
+    while (@got < $n) {
+        my $frame = $client->next_message($end) or last;
+        last if $frame->{opcode} == 8;
+        push @got, $frame->{payload} =~ /(\w+)/;
+    }
+
+    return @got;
+}
+
+
+sub logged {
+    my ($regex) = @_;
+    my @lines = grep { /$regex/ } split /\n/, slurp("$stack->{dir}/error.log");
+
+    return scalar @lines;
+}
+
+
+sub together {
+    my ($uring) = @_;
+    my @clients = follow(200, 'a');
+    my $before = status();
+
+    is($before->{io_uring} ? 1 : 0, $uring, 'io_uring is used or not');
+
+    push_to('a', 'm1');
+    my @got = map { texts($_, 1) } @clients;
+    my $after = status();
+
+    is(scalar(grep { $_ eq 'm1' } @got), 200, 'each has the message');
+    is($after->{sends} - $before->{sends}, 200, 'a send for each');
+    is($after->{submits} - $before->{submits}, $uring,
+       'one system call for all');
+
+    push_to('a', "n$_") for 1 .. 20;
+
+    my $wanted = join ' ', map { "n$_" } 1 .. 20;
+    is(scalar(grep { join(' ', texts($_, 20)) eq $wanted } @clients), 200,
+       'all messages in order');
+}
+
+
+# Clients that end without a word, at about the time of a flush.
+sub gone {
+    my @clients = follow(60, 'b');
+    my @dead = splice @clients, 0, 20;
+    my $before = status()->{sessions};
+
+    setsockopt($_->{socket}, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0) for @dead;
+
+    close $_->{socket} for @dead;
+    push_to('b', 'm1');
+
+    is(scalar(grep { (texts($_, 1))[0] eq 'm1' } @clients), 40,
+       'the others have the message');
+    my $now = until_status(sub { $_[0]{sessions} == $before - 20 });
+    is($now->{sessions}, $before - 20, 'and only the others are left');
+}
+
+
+# With one session a turn: a status between the turns says that not all are
+# sent.  Repeated, as the flush may be over before the question comes.
+sub turns {
+    my @crowd = follow(300, 'c');
+    my ($other) = follow(1, 'd');
+    my ($asked, $pushed, $n) = (0, 0, 0);
+    my $end = time() + $limit;
+
+    while ((!$asked || !$pushed) && time() < $end) {
+        my $before = status();
+        my $unsent = sub {
+            my $sends = $_[0]{sends} - $before->{sends};
+            return $sends < $_[0]{messages_out} - $before->{messages_out};
+        };
+
+        $n++;
+        push_to('c', "c$n");
+        $asked ||= $unsent->(status());
+
+        push_to('d', "d$n");
+        texts($other, 1);
+        $pushed ||= $unsent->(status());
+
+        texts($_, 1) for @crowd;
+    }
+
+    ok($asked, 'a request is answered between the turns of a flush');
+    ok($pushed, 'so is a message of another room sent');
+}
+
+
+# Some of the clients do not read.
+sub stalled {
+    my @clients = follow(200, 'e');
+    my @slow = splice @clients, 0, 20;
+    my $before = status();
+    my $text = 'x' x 4096;
+    my $most = 0;
+    my $n = 0;
+    my @lost;
+
+    my $closed = sub { $_[0]{slow} - $before->{slow} };
+    my $end = time() + 2 * $limit;
+
+    while (1) {
+        my $now = status();
+
+        $most = $now->{log_bytes} if $now->{log_bytes} > $most;
+        last if $closed->($now) == 20 || time() > $end;
+
+        # when all of their sockets are full, a little goes on
+        sleep 0.2 if $n++ > 150;
+        push_to('e', "m$n$text");
+
+        for my $client (@clients) {
+            push @lost, $n if (texts($client, 1))[0] ne "m$n$text";
+        }
+    }
+
+    is($closed->(status()), 20, 'each slow client is closed');
+    is(logged(qr/too slow/), 20, 'with a line in the log for each');
+    is(scalar(@lost), 0, 'the others have all messages in order');
+    cmp_ok($most, '<=', 1024 * 1024, 'logs are bounded');
+
+    my @ends = map { my @got = texts($_, $n + 1);
+                     $_->{eof} && @got < $n ? 1 : () } @slow;
+    is(scalar(@ends), 20, 'a slow client gets what its socket had, and its end');
+
+    until_status(sub { $_[0]{log_bytes} <= 17 * 16384 });
+    cmp_ok(status()->{log_bytes}, '<=', 17 * 16384, 'logs are empty again');
+}
+
+
+for my $uring (1, 0) {
+    my $word = $uring ? 'on' : 'off';
+
+    subtest "im_io_uring $word" => sub {
+        begin("im_io_uring $word; im_limit topic_log=64k;");
+        together($uring);
+        gone();
+        stalled();
+        finish();
+    };
+
+    subtest "im_io_uring $word, a session a turn" => sub {
+        begin("im_io_uring $word; im_limit budget=1;");
+        turns();
+        finish();
+    };
+}
+
+done_testing();
