@@ -9,6 +9,9 @@
 #                 for the running service, and which decoders (default: all)
 #   PORT=8080 WORKERS=2 ADDRESS=127.0.0.1   of make run
 #   REDIS=sentinel   of make run, or cluster: several servers of Redis
+#   QUICK=1 ROUNDS=5 ROWS="latency storm"   of make bench: small numbers to see
+#                 that all of it works; how often; these rows only
+#   CLIENTS=1000000   of make bench-million
 #   COMPAT=1 PAGES=DIR   of make run: the four ports that pages of `im` use
 #                 (docs/migrating-from-im.md), and where the pages are
 
@@ -105,16 +108,17 @@ FUZZ     := $(patsubst t/fuzz/%.c,$(BUILD)/t/%,$(wildcard t/fuzz/*_fuzz.c))
 TESTED   := $(BUILD)/t/tested.a
 TESTLIBS := -lcmocka $(LINKLIBS) -lcrypt $(LOGICLIBS) -lm
 
-.PHONY: all module programs run test drill fuzz fuzzers lint style install \
-        clean help tests packages-build packages-run packages-test \
-        packages-lint packages-fuzz
+.PHONY: all module programs run test drill fuzz fuzzers bench bench-million \
+        bench-peers lint style install clean help tests packages-build \
+        packages-run packages-test packages-lint packages-fuzz
 
 all: packages-build
 	$(MAKE_ALL) module programs
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
-	@echo "targets: all run test drill fuzz lint style install clean"
+	@echo "targets: all run test drill fuzz bench bench-million lint style" \
+	      "install clean"
 
 packages-%:
 	@conf/packages $(subst -, ,$*)
@@ -271,6 +275,28 @@ $(BUILD)/%_fuzz: t/fuzz/%_fuzz.c $(TESTED) $(BUILD)/obj/im_core/im_alloc.o
 	$(call say,CC,$<)
 	$(Q)$(COMPILE) $(WARNPROG) -fsanitize=fuzzer -o $@ $< $(TESTED) \
 	    $(BUILD)/obj/im_core/im_alloc.o $(TESTLIBS)
+
+# what im costs, beside the floor and other servers
+bench: packages-build-test $(if $(QUICK),,bench-peers)
+	$(MAKE_ALL) module programs bench-programs
+	@bench/run --build '$(BUILD)' $(if $(QUICK),--quick) \
+	    $(if $(ROUNDS),--rounds '$(ROUNDS)') $(ROWS)
+
+bench-million: packages-build-test
+	$(MAKE_ALL) module programs bench-programs
+	@bench/million --build '$(BUILD)' $(if $(CLIENTS),--clients '$(CLIENTS)')
+
+# Centrifugo, where Go is there to build it
+bench-peers:
+	@if test -x build/peers/centrifugo; then :; \
+	elif ! command -v go > /dev/null; then \
+	    echo "without Centrifugo: there is no Go to build it"; \
+	else \
+	    echo "GO centrifugo"; \
+	    GOBIN="$$PWD/build/peers" go install \
+	        github.com/centrifugal/centrifugo/v6@latest 2> build/peers.log \
+	    || echo "without Centrifugo: $$(tail -n 1 build/peers.log)"; \
+	fi
 
 lint: packages-build-lint
 	$(MAKE_ALL) module programs

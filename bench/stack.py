@@ -1,7 +1,9 @@
 # Copyright (C) The im authors
 #
-# The whole service for measurements, started by t/stack.
+# The whole service for measurements, started by t/stack, and what processes
+# use: CPU time and memory.
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,15 +13,19 @@ top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class Stack:
-    """Options are those of Test::Im::Stack."""
+    """Options are those of Test::Im::Stack; cores are those of all processes."""
 
-    def __init__(self, **options):
+    def __init__(self, clone=top, cores=None, **options):
         self.process = subprocess.Popen(
-            [top + '/t/stack', json.dumps(options)], text=True, bufsize=1,
+            [clone + '/t/stack', json.dumps(options)], text=True, bufsize=1,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         answer = json.loads(self.process.stdout.readline())
         self.dir = answer['dir']
         self.port = answer['port']
+
+        if cores:
+            os.sched_setaffinity(self.process.pid, cores)
+
         self.ask('start')
         self.pids = self.ask('ready')['pids']
 
@@ -37,3 +43,52 @@ class Stack:
         self.ask('end 1')
         self.process.stdin.close()
         self.process.wait()
+
+
+def children(pid):
+    """The workers of a process, such as nginx."""
+
+    with open('/proc/%d/task/%d/children' % (pid, pid)) as f:
+        return [int(child) for child in f.read().split()]
+
+
+def cpu(pids):
+    """us of CPU that processes have had, with all of their threads."""
+
+    total = 0
+
+    for pid in pids:
+        for task in os.listdir('/proc/%d/task' % pid):
+            with open('/proc/%d/task/%s/schedstat' % (pid, task)) as f:
+                total += int(f.read().split()[0])
+
+    return total / 1000
+
+
+def memory(pids):
+    """Bytes that are written to by processes, and by none besides them."""
+
+    total = 0
+
+    for pid in pids:
+        with open('/proc/%d/smaps_rollup' % pid) as f:
+            total += sum(int(line.split()[1]) * 1024 for line in f
+                         if line.startswith('Private_Dirty:'))
+
+    return total
+
+
+def pin(pids, cores, turns=False):
+    """On these cores; with turns, in the order in which they have work.
+
+    Turns (SCHED_RR) need a right, and make latency depend less on what else the
+    machine does."""
+
+    for pid in pids:
+        for task in os.listdir('/proc/%d/task' % pid):
+            os.sched_setaffinity(int(task), cores)
+
+            with contextlib.suppress(PermissionError):
+                os.sched_setscheduler(
+                    int(task), os.SCHED_RR if turns else os.SCHED_OTHER,
+                    os.sched_param(1 if turns else 0))
