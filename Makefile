@@ -108,8 +108,16 @@ FUZZ     := $(patsubst t/fuzz/%.c,$(BUILD)/t/%,$(wildcard t/fuzz/*_fuzz.c))
 TESTED   := $(BUILD)/t/tested.a
 TESTLIBS := -lcmocka $(LINKLIBS) -lcrypt $(LOGICLIBS) -lm
 
-.PHONY: all module programs run test drill fuzz fuzzers bench bench-million \
-        bench-peers lint style install clean help tests packages-build \
+# what bench/ measures with; the floor sends by io_uring where liburing is there
+BENCHCORE := $(patsubst %,$(BUILD)/obj/im_core/im_%.o,alloc base64 buf)
+LOAD     := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard bench/load*.c))
+URING    := $(wildcard /usr/include/liburing.h)
+FLOOR    := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out \
+            bench/floor_$(if $(URING),nouring,uring).c,$(wildcard bench/floor*.c)))
+BENCH    := $(BUILD)/bench/im_load $(BUILD)/bench/im_floor
+
+.PHONY: all bench-programs module programs run test drill fuzz fuzzers \
+        bench bench-million bench-peers lint style install clean help tests packages-build \
         packages-run packages-test packages-lint packages-fuzz
 
 all: packages-build
@@ -158,6 +166,21 @@ $(BUILD)/im_logic: $(LOGIC) $(DAEMON) $(LINK) $(CORE)
 $(BUILD)/im_job: $(JOB) $(DAEMON) $(LINK) $(CORE)
 	$(call say,LD,$@)
 	$(Q)$(LDPROG) -pthread -o $@ $^ $(LINKLIBS) -lm
+
+
+# the generator and the floor of bench/
+
+bench-programs: $(BENCH)
+
+$(BUILD)/bench/im_load: $(LOAD) $(BENCHCORE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(LDPROG) -o $@ $^ -lcrypto
+
+$(BUILD)/bench/im_floor: $(FLOOR) $(BENCHCORE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(LDPROG) -o $@ $^ -lcrypto $(if $(URING),-luring)
 
 
 # the module, built by nginx's own makefile
@@ -220,14 +243,15 @@ run: packages-build-run
 DRILL    := $(BUILD)/t/client $(BUILD)/t/clock.so $(BUILD)/t/names.so \
             $(BUILD)/t/source.so
 
-tests: module programs $(UNITS) $(FUZZ) $(DRILL)
+tests: module programs bench-programs $(UNITS) $(FUZZ) $(DRILL)
 
 test: packages-build-test
 	$(MAKE_ALL) tests
 	@SAN=$(SAN) IM_BUILD="$$PWD/$(BUILD)" t/run $(STEPS)
 
 $(TESTED): $(filter-out $(BUILD)/obj/im_core/im_alloc.o,$(CORE)) \
-        $(filter-out %_main.o,$(LINK) $(DAEMON) $(LOGIC) $(JOB))
+        $(filter-out %_main.o,$(LINK) $(DAEMON) $(LOGIC) $(JOB)) \
+        $(patsubst %,$(BUILD)/obj/bench/load_%.o,check hist)
 	@mkdir -p $(@D)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -235,7 +259,7 @@ $(TESTED): $(filter-out $(BUILD)/obj/im_core/im_alloc.o,$(CORE)) \
 $(BUILD)/t/%_test: t/unit/%_test.c t/unit/alloc.c $(TESTED)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(COMPILE) -It/unit -o $@ $(filter %.c,$^) $(TESTED) $(TESTLIBS)
+	$(Q)$(COMPILE) -It/unit -Ibench -o $@ $(filter %.c,$^) $(TESTED) $(TESTLIBS)
 
 $(BUILD)/t/%_fuzz: t/fuzz/%_fuzz.c t/fuzz/replay.c $(TESTED) \
         $(BUILD)/obj/im_core/im_alloc.o
@@ -323,5 +347,6 @@ clean:
 	rm -rf build
 
 
--include $(patsubst %.o,%.d,$(CORE) $(LINK) $(DAEMON) $(LOGIC) $(JOB))
+-include $(patsubst %.o,%.d,$(CORE) $(LINK) $(DAEMON) $(LOGIC) $(JOB) $(LOAD) \
+         $(FLOOR))
 -include $(wildcard $(BUILD)/t/*.d)

@@ -1,0 +1,97 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Reads what servers send.
+ */
+
+#include "load_frame.h"
+#include "load_proto.h"
+
+
+im_int_t
+load_frame_handshake(u_char **p, u_char *end, unsigned *status)
+{
+    u_char  *head, *behind;
+
+    head = *p;
+    behind = memmem(head, (size_t) (end - head), "\r\n\r\n", 4);
+
+    if (behind == NULL) {
+        return IM_AGAIN;
+    }
+
+    behind += 4;
+    *status = 0;
+
+    if (behind - head > 13 && memcmp(head, "HTTP/1.", 7) == 0) {
+        *status = (head[9] - '0') * 100 + (head[10] - '0') * 10
+                  + (head[11] - '0');
+    }
+
+    if (*status != 101
+        || memmem(head, (size_t) (behind - head), LOAD_ACCEPT,
+                  sizeof(LOAD_ACCEPT) - 1) == NULL)
+    {
+        return IM_ERROR;
+    }
+
+    *p = behind;
+
+    return IM_OK;
+}
+
+
+im_int_t
+load_frame_decode(u_char **p, u_char *end, load_frame_t *frame)
+{
+    size_t     n, head, i;
+    u_char    *at;
+    uint64_t   len;
+
+    at = *p;
+    n = (size_t) (end - at);
+
+    if (n < 2) {
+        return IM_AGAIN;
+    }
+
+    len = at[1];
+    head = len < 126 ? 2 : len == 126 ? 4 : 10;
+
+    if (len > 127) {
+        return IM_ERROR;            /* servers don't mask */
+    }
+
+    if (n < head) {
+        return IM_AGAIN;
+    }
+
+    if (head > 2) {
+        for (len = 0, i = 2; i < head; i++) {
+            len = len << 8 | at[i];
+        }
+    }
+
+    if (len > LOAD_FRAME_MAX) {
+        return IM_ERROR;
+    }
+
+    if (n - head < len) {
+        return IM_AGAIN;
+    }
+
+    frame->opcode = at[0] & 0xf;
+    frame->payload.data = at + head;
+    frame->payload.len = (size_t) len;
+    *p = at + head + len;
+
+    return IM_OK;
+}
+
+
+unsigned
+load_frame_code(im_str_t payload)
+{
+    return payload.len < 2 ? 1005
+           : (unsigned) payload.data[0] << 8 | payload.data[1];
+}
