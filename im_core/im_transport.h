@@ -143,6 +143,11 @@ struct im_transport_s {
     im_int_t       (*decode)(im_input_t *input, u_char **p, u_char *end,
                         uint64_t max, im_input_event_t *ev);
     /*
+     * Nothing of a frame or a message is under way and more can be read: the
+     * decoder is as with zeros.  NULL: as decode.
+     */
+    int            (*idle)(const im_input_t *input);
+    /*
      * The message of an event that says packed, or IM_ERROR: ev has code and
      * why.  cost is what it is worth in bytes, in both cases.  The message is
      * valid until the next call.  NULL: the transport has no such events.
@@ -175,6 +180,7 @@ void im_input_cleanup(im_input_t *input);
 extern const uint16_t  im_transport_codes[IM_REASON_MAX];
 
 /* What the rows of WebSocket share. */
+int im_transport_ws_idle(const im_input_t *input);
 void im_transport_ws_close(im_buf_t *b, uint16_t code, im_str_t why);
 void im_transport_ws_ping(im_buf_t *b);
 void im_transport_ws_pong(im_buf_t *b, im_str_t data);

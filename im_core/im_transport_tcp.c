@@ -113,11 +113,19 @@ im_transport_tcp_decode(im_input_t *input, u_char **p, u_char *end,
 }
 
 
+static int
+im_transport_tcp_idle(const im_input_t *input)
+{
+    return !input->failed && input->packet.got == 0;
+}
+
+
 const im_transport_t  im_transport_tcp = {
     .name = "tcp",
     .kind = IM_TRANSPORT_TCP,
     .codes = im_transport_codes,
     .bare = 1,
     .frame = im_transport_tcp_frame,
-    .decode = im_transport_tcp_decode
+    .decode = im_transport_tcp_decode,
+    .idle = im_transport_tcp_idle
 };

@@ -151,6 +151,13 @@ im_transport_ws_decode(im_input_t *input, u_char **p, u_char *end,
 }
 
 
+int
+im_transport_ws_idle(const im_input_t *input)
+{
+    return !input->failed && input->ncontrol == 0 && im_ws_idle(&input->ws);
+}
+
+
 void
 im_transport_ws_close(im_buf_t *b, uint16_t code, im_str_t why)
 {
@@ -199,6 +206,7 @@ const im_transport_t  im_transport_ws = {
     .header = IM_WS_MAX_HEADER,
     .frame = im_transport_ws_frame,
     .decode = im_transport_ws_decode,
+    .idle = im_transport_ws_idle,
     .close = im_transport_ws_close,
     .ping = im_transport_ws_ping,
     .pong = im_transport_ws_pong

@@ -131,7 +131,7 @@ ngx_im_events_describe(im_sub_t *sub, ngx_im_followed_t *f)
     s = sub->session;
 
     f->session = ngx_im_session_handle(s);
-    f->id = s->peer.id;
+    ngx_im_session_id(s, f->id);
     f->hidden = (sub->flags & NGX_IM_SUB_HIDDEN) != 0;
     f->quiet = (sub->flags & NGX_IM_SUB_QUIET) != 0;
 

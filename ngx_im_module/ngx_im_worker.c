@@ -45,6 +45,7 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
     ngx_uint_t  partitions;
 
     im_list_init(&w->closed);
+    im_list_init(&w->spare);
     im_list_init(&w->blocked);
     im_list_init(&w->flush);
     im_list_init(&w->paced);
@@ -66,6 +67,8 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
 
     ngx_im_random((u_char *) seed);
     ngx_im_random(w->name);
+    ngx_im_random((u_char *) w->ids[0]);
+    ngx_im_random((u_char *) w->ids[1]);
     ngx_im_random((u_char *) w->secrets.keys[0]);
     ngx_im_random((u_char *) w->secrets.keys[1]);
 
@@ -224,6 +227,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     w->pace_event.cancelable = 1;
 
     ngx_im_worker_event(w, &w->close_event, ngx_im_close_handler);
+    ngx_im_worker_event(w, &w->spare_event, ngx_im_session_spare_handler);
     ngx_im_worker_event(w, &w->tick, ngx_im_worker_tick);
     ngx_im_worker_event(w, &w->kept, ngx_im_kept_watch);
 

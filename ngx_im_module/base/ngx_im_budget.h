@@ -17,13 +17,12 @@
 
 /* The client, as the handshake saw it. */
 typedef struct {
-    u_char              id[16];          /* random, UUID of the session */
     u_char              addr[16];
     u_char              family;          /* AF_INET, AF_INET6, AF_UNIX */
 } ngx_im_peer_t;
 
 
-/* The address after realip, where that is on; no id. */
+/* The address after realip, where that is on. */
 void ngx_im_peer_init(ngx_im_peer_t *peer, ngx_connection_t *c);
 
 

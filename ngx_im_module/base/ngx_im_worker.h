@@ -69,8 +69,10 @@ struct ngx_im_worker_s {
     im_hub_t            hub;
     im_accepts_t        accepts;         /* filters of wires */
     im_slab_t           sessions_slab;
+    uint64_t            ids[2][2];       /* random: makes their ids */
     im_hash_t           openings;        /* of handshakes, shared by sessions */
     im_list_t           closed;          /* to be ended by close_event */
+    im_list_t           spare;           /* extensions that may go */
     im_list_t           blocked;         /* sessions, the longest so first */
     im_list_t           flush;           /* logs with pending subscriptions */
     im_list_t           paced;           /* such ones that are not due yet */
@@ -93,6 +95,7 @@ struct ngx_im_worker_s {
     ngx_event_t         flush_event;
     struct ngx_im_uring_s *uring;        /* or NULL: it is not used */
     ngx_event_t         close_event;
+    ngx_event_t         spare_event;
     ngx_event_t         tick;            /* 1 s, cancelable */
     ngx_event_t         kept;            /* 1 s while nkept, not cancelable */
     ngx_uint_t          nkept;           /* requests that sessions keep */

@@ -76,7 +76,6 @@ ngx_im_accept_create(ngx_connection_t *c)
     c->log_error = NGX_ERROR_INFO;
 
     ngx_im_peer_init(&a->peer, c);
-    ngx_im_random(a->peer.id);
 
     return a;
 }

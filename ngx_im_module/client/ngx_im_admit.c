@@ -319,7 +319,7 @@ ngx_im_admit_new_room(ngx_im_worker_t *w, ngx_im_session_t *s)
 
     max = w->conf->new_rooms;
 
-    if (s->user == NULL) {
+    if (ngx_im_session_user(s) == NULL) {
         why = ngx_im_admit_guest_room(w, ngx_im_host(w, s->host));
 
         if (why != NGX_IM_REFUSALS) {

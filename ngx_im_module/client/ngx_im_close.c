@@ -76,14 +76,17 @@ ngx_im_close_frame(ngx_im_session_t *s)
 static void
 ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
 {
-    u_char     addr[NGX_SOCKADDR_STRLEN];
-    ngx_str_t  user;
+    u_char      addr[NGX_SOCKADDR_STRLEN];
+    im_user_t  *u;
+    ngx_str_t   user;
 
     ngx_str_set(&user, "guest");
 
-    if (s->user != NULL) {
-        user.data = s->user->id;
-        user.len = s->user->id_len;
+    u = ngx_im_session_user(s);
+
+    if (u != NULL) {
+        user.data = u->id;
+        user.len = u->id_len;
     }
 
     ngx_log_error(NGX_LOG_INFO, w->log, 0,
@@ -92,7 +95,8 @@ ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
                   "in: %uL, out: %uL, code: %ui, why: %s",
                   ngx_im_session_addr(s, addr), addr, &user,
                   s->proto->name, s->transport->name, (ngx_uint_t) s->nrooms,
-                  (uint32_t) ngx_time() - s->start, s->bytes_in, s->bytes_out,
+                  (uint32_t) ngx_time() - s->start, (uint64_t) s->bytes_in,
+                  (uint64_t) s->bytes_out,
                   (ngx_uint_t) s->close_code, s->why);
 }
 
@@ -100,12 +104,15 @@ ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
 static void
 ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
 {
-    int  last;
+    int         last;
+    im_user_t  *user;
 
     ngx_im_close_log(w, s);
 
-    if (s->user != NULL) {
-        im_hub_user_remove(&w->hub, s->user, &s->user_link, &last);
+    user = ngx_im_session_user(s);
+
+    if (user != NULL) {
+        im_hub_user_remove(&w->hub, user, &s->known->link, &last);
         w->nusers -= last ? 1 : 0;
         w->counters->users = w->nusers;
     }
@@ -118,16 +125,12 @@ ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
 
     ngx_im_output(s)->close(s);
 
-    if (s->message != NULL) {
-        im_buf_cleanup(s->message);
-        im_free(s->message);
-    }
-
     ngx_im_send_forget(s);
 
-    im_input_cleanup(&s->input);
+    ngx_im_session_partial_free(s);
     ngx_im_opening_unref(w, s->opening);
-    im_free(s->name);
+    ngx_im_session_known_free(s);
+    im_accepts_unref(&w->accepts, s->accept);
     ngx_im_session_ext_free(s);
 
     w->nsessions--;

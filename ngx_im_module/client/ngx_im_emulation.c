@@ -34,11 +34,14 @@ typedef struct {
 ngx_int_t
 ngx_im_emulation_name(ngx_im_session_t *s, ngx_im_emulation_t *e)
 {
+    u_char  id[16];
+
     if (s->transport->decode != NULL) {
         return NGX_DECLINED;
     }
 
-    im_emulation_session(&ngx_im_worker->secrets, s->peer.id, e->session);
+    ngx_im_session_id(s, id);
+    im_emulation_session(&ngx_im_worker->secrets, id, e->session);
     im_id_uuid(e->node, ngx_im_worker->name);
 
     return NGX_OK;

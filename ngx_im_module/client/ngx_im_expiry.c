@@ -24,12 +24,24 @@ ngx_im_expiry_time(int64_t when)
 void
 ngx_im_expiry_session(ngx_im_session_t *s, int64_t when)
 {
-    uint32_t  end;
+    uint32_t         end;
+    ngx_im_known_t  *known;
 
     end = ngx_im_expiry_time(when);
 
-    if (s->ext != NULL && s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
-        s->ext->refresh = end;
+    if (end == 0 && s->known == NULL) {
+        return;
+    }
+
+    known = ngx_im_session_known(s);
+
+    if (known == NULL) {
+        ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
+        return;
+    }
+
+    if (s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
+        known->refresh = end;
     }
 
     if (s->proto->commands && end != 0) {
@@ -45,7 +57,7 @@ ngx_im_expiry_set(ngx_im_session_t *s, int64_t when)
 {
     ngx_uint_t  left;
 
-    s->expires = when > 0 && when < UINT32_MAX ? (uint32_t) when : 0;
+    s->known->expires = when > 0 && when < UINT32_MAX ? (uint32_t) when : 0;
 
     /* the deadline of a ping can not move */
 
@@ -56,7 +68,9 @@ ngx_im_expiry_set(ngx_im_session_t *s, int64_t when)
 
     left = ngx_im_session_left(s);
 
-    if (s->expires && ngx_im_worker->wheel.time + left < s->deadline.at) {
+    if (s->known->expires
+        && ngx_im_worker->wheel.time + left < s->deadline.at)
+    {
         ngx_im_session_deadline(s, left);
     }
 }
@@ -65,6 +79,11 @@ ngx_im_expiry_set(ngx_im_session_t *s, int64_t when)
 void
 ngx_im_expiry_sub(ngx_im_session_t *s, im_sub_t *sub, int64_t when)
 {
+    if (ngx_im_session_known(s) == NULL) {
+        ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
+        return;
+    }
+
     sub->expires = ngx_im_expiry_time(when);
 
     if (sub->expires && s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len == 0) {
@@ -79,20 +98,20 @@ ngx_im_expiry_sub(ngx_im_session_t *s, im_sub_t *sub, int64_t when)
 void
 ngx_im_expiry_schedule(ngx_im_session_t *s)
 {
-    uint32_t       next;
-    im_sub_t      *sub;
-    ngx_im_ext_t  *ext;
+    uint32_t         next;
+    im_sub_t        *sub;
+    ngx_im_known_t  *known;
 
-    ext = s->ext;
+    known = s->known;
 
-    if (ext == NULL) {
+    if (known == NULL) {
         return;
     }
 
-    next = s->expires;
+    next = known->expires;
 
-    if (ext->refresh && (next == 0 || ext->refresh < next)) {
-        next = ext->refresh;
+    if (known->refresh && (next == 0 || known->refresh < next)) {
+        next = known->refresh;
     }
 
     for (sub = s->subs; sub; sub = sub->next) {
@@ -101,13 +120,13 @@ ngx_im_expiry_schedule(ngx_im_session_t *s)
         }
     }
 
-    im_list_remove(&ext->expiry.link);
+    im_list_remove(&known->expiry.link);
 
     if (next == 0) {
         return;
     }
 
-    ngx_im_timer_set(&ngx_im_worker->expiry, &ext->expiry,
+    ngx_im_timer_set(&ngx_im_worker->expiry, &known->expiry,
                      ngx_max(next, (uint32_t) ngx_time() + 1));
 }
 
@@ -117,13 +136,15 @@ ngx_im_expiry_ttl(ngx_im_session_t *s)
 {
     uint32_t  end;
 
+    end = ngx_im_session_expires(s);
+
     /* where a webhook renews it, the client has nothing to do */
 
-    if (s->expires == 0 || s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
+    if (end == 0 || s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
         return 0;
     }
 
-    end = s->expires - (s->proto->commands ? s->conf->grace : 0);
+    end -= (s->proto->commands ? s->conf->grace : 0);
 
     return end > ngx_time() ? end - ngx_time() : 1;
 }

@@ -110,7 +110,7 @@ ngx_im_flow_begin(ngx_im_session_t *s)
         return NGX_OK;
     }
 
-    s->input.frames = 1;
+    s->frames = 1;
 
     return ngx_im_flow_wait(s, NGX_IM_WAIT_FRAMES);
 }
@@ -121,7 +121,7 @@ ngx_im_flow_frames(ngx_im_session_t *s)
 {
     uint32_t  n;
 
-    n = s->input.frames;
+    n = s->frames;
 
     ngx_im_flow_count(s, NGX_IM_COST_FRAME, n);
 
@@ -131,7 +131,7 @@ ngx_im_flow_frames(ngx_im_session_t *s)
         return ngx_im_flow_wait(s, NGX_IM_WAIT_FRAMES);
     }
 
-    s->input.frames = 0;
+    s->frames = 0;
 
     return ngx_im_flow_ahead(s) > NGX_IM_FLOW_BURST
            ? ngx_im_flow_wait(s, NGX_IM_WAIT_FRAMES) : NGX_OK;
@@ -204,9 +204,9 @@ ngx_im_flow_end(ngx_im_session_t *s)
     w = ngx_im_worker;
     bytes = s->bytes_in & (NGX_IM_FLOW_BYTES - 1);
 
-    if (s->input.frames > 0) {
+    if (s->frames > 0) {
         (void) ngx_im_budget_charge(w, &s->peer, NGX_IM_COST_FRAME,
-                                    s->input.frames);
+                                    s->frames);
     }
 
     if (bytes > 0) {
@@ -238,20 +238,20 @@ ngx_im_flow_prepay_frames(ngx_im_worker_t *w, ngx_im_session_t *s)
 {
     ngx_uint_t  block;
 
-    if (s->input.frames <= 0) {
+    if (s->frames <= 0) {
         return NGX_OK;
     }
 
     block = ngx_im_flow_block(w);
 
     if (ngx_im_budget_take(w, &s->peer, NGX_IM_COST_FRAME,
-                           s->input.frames + block)
+                           s->frames + block)
         != NGX_OK)
     {
         return NGX_AGAIN;
     }
 
-    s->input.frames = -(int32_t) block;
+    s->frames = -(int32_t) block;
 
     return NGX_OK;
 }
@@ -279,7 +279,7 @@ ngx_im_flow_prepay(ngx_im_worker_t *w, ngx_im_session_t *s)
         return ext->prepaid ? NGX_OK : NGX_AGAIN;
 
     case NGX_IM_WAIT_COMMANDS:
-        return im_bucket_wait(&ext->commands, w->conf->commands,
+        return im_bucket_wait(&s->commands, w->conf->commands,
                               w->conf->commands, ngx_current_msec) > 0
                ? NGX_AGAIN : NGX_OK;
 

@@ -24,8 +24,8 @@ ngx_uint_t ngx_im_flow_block(ngx_im_worker_t *w);
 ngx_int_t ngx_im_flow_begin(ngx_im_session_t *s);
 
 /*
- * Pays for the frames of s->input.  NGX_AGAIN: input waits; NGX_ERROR: the
- * session is closed.
+ * Pays for s->frames.  NGX_AGAIN: input waits; NGX_ERROR: the session is
+ * closed.
  */
 ngx_int_t ngx_im_flow_frames(ngx_im_session_t *s);
 

@@ -89,7 +89,6 @@ ngx_im_handshake_create(ngx_http_request_t *r)
     ngx_http_set_ctx(r, hs, ngx_im_module);
 
     ngx_im_peer_init(&hs->peer, r->connection);
-    ngx_im_random(hs->peer.id);
 
     return hs;
 }

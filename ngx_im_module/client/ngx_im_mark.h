@@ -20,7 +20,7 @@
 static inline void
 ngx_im_mark_sent(ngx_im_session_t *s, size_t n)
 {
-    if (s->proto->ids && n > 0 && s->ext->mark) {
+    if (s->proto->ids && n > 0 && s->ext != NULL && s->ext->mark) {
         s->ext->mark = NGX_IM_MARK_DUE;
     }
 }

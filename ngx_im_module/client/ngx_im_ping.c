@@ -152,7 +152,9 @@ ngx_im_ping_due(ngx_im_timer_t *timer)
         break;
 
     case NGX_IM_OPEN:
-        if (s->expires && ngx_im_session_left(s) == 0) {
+        ngx_im_session_spare(s);
+
+        if (ngx_im_session_expires(s) && ngx_im_session_left(s) == 0) {
             ngx_im_session_close(s, IM_REASON_EXPIRED, "the token has expired");
 
         } else if (s->ext != NULL && s->ext->connecting) {

@@ -38,23 +38,28 @@ typedef struct {
 static ngx_int_t
 ngx_im_recv_keep(ngx_im_session_t *s, im_str_t piece)
 {
+    im_buf_t  *message;
+
     if (piece.len == 0) {
         return NGX_OK;
     }
 
-    if (s->message == NULL) {
-        s->message = im_alloc(sizeof(im_buf_t));
+    message = s->partial->message;
 
-        if (s->message == NULL) {
+    if (message == NULL) {
+        message = im_alloc(sizeof(im_buf_t));
+
+        if (message == NULL) {
             goto failed;
         }
 
-        im_buf_init(s->message, im_ws_packed_max(s->conf->max_message));
+        im_buf_init(message, im_ws_packed_max(s->conf->max_message));
+        s->partial->message = message;
     }
 
-    im_buf_add_str(s->message, piece);
+    im_buf_add_str(message, piece);
 
-    if (!s->message->failed) {
+    if (!message->failed) {
         return NGX_OK;
     }
 
@@ -72,7 +77,7 @@ ngx_im_recv_piece(ngx_im_session_t *s, im_str_t piece, ngx_im_pieces_t *pieces)
         return NGX_OK;
     }
 
-    if (s->message == NULL && pieces->message.len == 0) {
+    if (s->partial->message == NULL && pieces->message.len == 0) {
         pieces->message = piece;
         return NGX_OK;
     }
@@ -225,10 +230,10 @@ ngx_im_recv_end(ngx_im_session_t *s, im_input_event_t *ev,
     im_str_t    piece;
     ngx_int_t   rc;
 
-    message = s->message;
+    message = s->partial->message;
     piece = message ? im_buf_str(message) : pieces->message;
 
-    s->message = NULL;
+    s->partial->message = NULL;
     pieces->message.len = 0;
 
     rc = NGX_OK;
@@ -351,7 +356,7 @@ ngx_im_recv_messages(ngx_im_session_t *s, u_char *p, u_char *end)
         rc = ngx_im_recv_message(s, IM_KIND_TEXT, message, pieces.p,
                                  pieces.end);
 
-        if (rc == NGX_OK && block > 0 && s->input.frames >= block
+        if (rc == NGX_OK && block > 0 && s->frames >= block
             && s->phase < NGX_IM_ENDING)
         {
             rc = ngx_im_recv_pause(s, &pieces);
@@ -362,17 +367,28 @@ ngx_im_recv_messages(ngx_im_session_t *s, u_char *p, u_char *end)
 }
 
 
+/* A decoder that is between two frames starts anew with the next bytes. */
+static void
+ngx_im_recv_rest(ngx_im_session_t *s)
+{
+    if (s->partial->message == NULL
+        && s->transport->idle(&s->partial->decoder))
+    {
+        ngx_im_session_partial_free(s);
+    }
+}
+
+
 static ngx_int_t
-ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end, im_str_t pong)
+ngx_im_recv_pieces(ngx_im_session_t *s, u_char *p, u_char *end, im_str_t pong)
 {
     int32_t           block;
     ngx_int_t         rc;
+    im_input_t       *decoder;
     ngx_im_pieces_t   pieces;
     im_input_event_t  ev;
 
-    if (s->transport->decode == NULL) {
-        return ngx_im_recv_messages(s, p, end);
-    }
+    decoder = &s->partial->decoder;
 
     pieces.message = im_str_set(NULL, 0);
     pieces.end = end;
@@ -385,14 +401,16 @@ ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end, im_str_t pong)
     block = ngx_im_flow_block(ngx_im_worker);
 
     if (block == 0) {
-        s->input.frames = 0;
+        s->frames = 0;
         block = NGX_MAX_INT32_VALUE;
     }
 
     do {
-        rc = s->transport->decode(&s->input, &p, end, s->conf->max_message,
-                                  &ev);
+        rc = s->transport->decode(decoder, &p, end, s->conf->max_message, &ev);
         pieces.p = p;
+
+        s->frames += decoder->frames;
+        decoder->frames = 0;
 
         if (rc == IM_AGAIN) {
             rc = ngx_im_recv_keep(s, pieces.message);
@@ -407,7 +425,7 @@ ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end, im_str_t pong)
         rc = ngx_im_recv_event(s, &ev, &pieces);
 
         if (rc == NGX_OK && s->phase < NGX_IM_ENDING
-            && (s->input.frames >= block || pieces.credit != NGX_OK))
+            && (s->frames >= block || pieces.credit != NGX_OK))
         {
             rc = ngx_im_recv_pause(s, &pieces);
         }
@@ -417,6 +435,31 @@ ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end, im_str_t pong)
     ngx_im_recv_pong(s, &pieces);
 
     return s->phase == NGX_IM_CLOSED ? NGX_ERROR : rc;
+}
+
+
+static ngx_int_t
+ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end, im_str_t pong)
+{
+    ngx_int_t  rc;
+
+    if (s->transport->decode == NULL) {
+        return ngx_im_recv_messages(s, p, end);
+    }
+
+    if (s->partial == NULL) {
+        s->partial = im_calloc(sizeof(ngx_im_partial_t));
+
+        if (s->partial == NULL) {
+            return ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
+        }
+    }
+
+    rc = ngx_im_recv_pieces(s, p, end, pong);
+
+    ngx_im_recv_rest(s);
+
+    return rc;
 }
 
 
@@ -549,6 +592,8 @@ ngx_im_recv_held(ngx_im_session_t *s)
     }
 
     im_free(held);
+
+    ngx_im_session_spare(s);
 
     return s->phase == NGX_IM_CLOSED ? NGX_ERROR : rc;
 }

@@ -79,7 +79,8 @@ void
 ngx_im_send_end(ngx_im_session_t *s)
 {
     if (s->phase == NGX_IM_CLOSING && s->replies == NULL
-        && (s->transport->close == NULL || s->input.failed))
+        && (s->transport->close == NULL
+            || (s->partial != NULL && s->partial->decoder.failed)))
     {
         ngx_im_output(s)->end(s);
     }

@@ -11,7 +11,6 @@
 
 #include "ngx_im_session.h"
 #include "im_ask.h"
-#include "im_id.h"
 
 
 static ngx_event_t  ngx_im_session_no_event;
@@ -22,22 +21,6 @@ ngx_connection_t  ngx_im_session_lost = {
     .fd = (ngx_socket_t) -1,
     .error = 1
 };
-
-
-/*
- * The last bytes of the UUID are the index of the session, obfuscated by a hash
- * of the other bytes: no table is needed to find it.
- */
-static void
-ngx_im_session_stamp(ngx_im_worker_t *w, u_char *id, uint32_t index)
-{
-    id[6] = (id[6] & 0x0f) | 0x40;
-    id[8] = (id[8] & 0x3f) | 0x80;
-
-    index ^= (uint32_t) im_siphash(w->hub.users.seed, id, 12);
-
-    ngx_memcpy(id + 12, &index, 4);
-}
 
 
 ngx_im_session_t *
@@ -69,11 +52,8 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     s->seen = w->wheel.time;
     ngx_im_session_flow(s) = (uint32_t) ngx_current_msec;
 
-    ngx_im_session_stamp(w, s->peer.id, index);
-
     im_list_init(&s->deadline.link);
     im_list_init(&s->blocked);
-    im_list_init(&s->user_link);
     im_list_init(&s->place);
 
     w->nsessions++;
@@ -97,6 +77,46 @@ ngx_im_handle_t
 ngx_im_session_handle(ngx_im_session_t *s)
 {
     return (ngx_im_handle_t) s->generation << 32 | s->index;
+}
+
+
+/*
+ * It follows from the handle, by keys that only the worker has.  The last bytes
+ * are the index of the session, obfuscated by a hash of the other bytes: no
+ * table is needed to find it.
+ */
+void
+ngx_im_session_id(ngx_im_session_t *s, u_char id[16])
+{
+    uint32_t          index;
+    uint64_t          n[2];
+    ngx_im_handle_t   h;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+    h = ngx_im_session_handle(s);
+
+    n[0] = im_siphash(w->ids[0], &h, sizeof(h));
+    n[1] = im_siphash(w->ids[1], &h, sizeof(h));
+
+    ngx_memcpy(id, n, 16);
+
+    id[6] = (id[6] & 0x0f) | 0x40;
+    id[8] = (id[8] & 0x3f) | 0x80;
+
+    index = s->index ^ (uint32_t) im_siphash(w->hub.users.seed, id, 12);
+
+    ngx_memcpy(id + 12, &index, 4);
+}
+
+
+void
+ngx_im_session_uuid(ngx_im_session_t *s, u_char text[IM_UUID_LEN])
+{
+    u_char  id[16];
+
+    ngx_im_session_id(s, id);
+    im_id_uuid(text, id);
 }
 
 
@@ -141,6 +161,7 @@ ngx_im_session_next(ngx_im_worker_t *w, uint32_t *index)
 ngx_im_session_t *
 ngx_im_session_by_id(ngx_im_worker_t *w, const u_char id[16])
 {
+    u_char             own[16];
     uint32_t           index;
     ngx_im_session_t  *s;
 
@@ -149,13 +170,13 @@ ngx_im_session_by_id(ngx_im_worker_t *w, const u_char id[16])
 
     s = im_slab_get(&w->sessions_slab, index);
 
-    if (s == NULL || s->phase == NGX_IM_FREE || s->phase == NGX_IM_CLOSED
-        || ngx_memcmp(s->peer.id, id, 16) != 0)
-    {
+    if (s == NULL || s->phase == NGX_IM_FREE || s->phase == NGX_IM_CLOSED) {
         return NULL;
     }
 
-    return s;
+    ngx_im_session_id(s, own);
+
+    return ngx_memcmp(own, id, 16) == 0 ? s : NULL;
 }
 
 
@@ -195,6 +216,135 @@ ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase)
 }
 
 
+ngx_im_known_t *
+ngx_im_session_known_as(ngx_im_session_t *s, im_str_t name, im_str_t login)
+{
+    u_char          *p;
+    ngx_im_known_t  *known;
+
+    if (s->known != NULL) {
+        return s->known;
+    }
+
+    known = im_calloc(sizeof(ngx_im_known_t) + name.len + login.len);
+    if (known == NULL) {
+        return NULL;
+    }
+
+    im_list_init(&known->link);
+    im_list_init(&known->expiry.link);
+
+    known->session = s;
+    known->login = login.len > 0;
+    known->name_len = (uint8_t) name.len;
+
+    p = im_copy(known->name, name.data, name.len);
+    im_copy(p, login.data, login.len);
+
+    s->known = known;
+
+    return known;
+}
+
+
+ngx_im_known_t *
+ngx_im_session_known(ngx_im_session_t *s)
+{
+    return ngx_im_session_known_as(s, im_str_set("", 0), im_str_set("", 0));
+}
+
+
+void
+ngx_im_session_known_free(ngx_im_session_t *s)
+{
+    ngx_im_known_t  *known;
+
+    known = s->known;
+
+    if (known == NULL) {
+        return;
+    }
+
+    im_list_remove(&known->expiry.link);
+
+    im_free(known->info);
+    im_free(known->rooms);
+    im_free(known->meta);
+    im_free(known);
+
+    s->known = NULL;
+}
+
+
+ngx_int_t
+ngx_im_session_keep(im_str_t **to, im_str_t s)
+{
+    im_free(*to);
+    *to = NULL;
+
+    if (s.len == 0) {
+        return NGX_OK;
+    }
+
+    *to = im_alloc(sizeof(im_str_t) + s.len);
+    if (*to == NULL) {
+        return NGX_ERROR;
+    }
+
+    **to = im_str_set(*to + 1, s.len);
+    im_copy(*to + 1, s.data, s.len);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_im_session_spare(ngx_im_session_t *s)
+{
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    if (s->ext != NULL && im_list_empty(&s->ext->spare)) {
+        im_list_insert_tail(&w->spare, &s->ext->spare);
+        ngx_post_event(&w->spare_event, &ngx_posted_events);
+    }
+}
+
+
+/* A session that is not open yet, or ends, keeps its own. */
+static ngx_uint_t
+ngx_im_session_ext_needed(const ngx_im_ext_t *ext)
+{
+    return ext->session->phase != NGX_IM_OPEN
+           || !im_list_empty(&ext->waiting)
+           || ext->held != NULL || ext->kept != NULL || ext->resumes != NULL
+           || ext->key.len > 0 || ext->data.len > 0 || ext->reason.len > 0
+           || ext->nbad > 0 || ext->mark != NGX_IM_MARK_NONE
+           || ext->connecting || ext->failed || ext->busy || ext->prepaid
+           || ext->credit;
+}
+
+
+void
+ngx_im_session_spare_handler(ngx_event_t *ev)
+{
+    ngx_im_ext_t     *ext;
+    ngx_im_worker_t  *w;
+
+    w = ev->data;
+
+    while (!im_list_empty(&w->spare)) {
+        ext = im_list_data(im_list_first(&w->spare), ngx_im_ext_t, spare);
+        im_list_remove(&ext->spare);
+
+        if (!ngx_im_session_ext_needed(ext)) {
+            ngx_im_session_ext_free(ext->session);
+        }
+    }
+}
+
+
 ngx_im_ext_t *
 ngx_im_session_ext(ngx_im_session_t *s)
 {
@@ -202,9 +352,10 @@ ngx_im_session_ext(ngx_im_session_t *s)
         s->ext = im_calloc(sizeof(ngx_im_ext_t));
 
         if (s->ext != NULL) {
-            im_list_init(&s->ext->expiry.link);
             im_list_init(&s->ext->waiting);
+            im_list_init(&s->ext->spare);
             s->ext->session = s;
+            ngx_im_session_spare(s);
         }
     }
 
@@ -223,22 +374,40 @@ ngx_im_session_ext_free(ngx_im_session_t *s)
         return;
     }
 
-    im_list_remove(&ext->expiry.link);
     im_list_remove(&ext->waiting);
-
-    im_accepts_unref(&ngx_im_worker->accepts, ext->accept);
+    im_list_remove(&ext->spare);
 
     im_free(ext->held);
     im_free(ext->resumes);
     im_free(ext->key.data);
-    im_free(ext->info.data);
-    im_free(ext->meta.data);
-    im_free(ext->rooms.data);
     im_free(ext->data.data);
     im_free(ext->reason.data);
     im_free(ext);
 
     s->ext = NULL;
+}
+
+
+void
+ngx_im_session_partial_free(ngx_im_session_t *s)
+{
+    ngx_im_partial_t  *partial;
+
+    partial = s->partial;
+
+    if (partial == NULL) {
+        return;
+    }
+
+    if (partial->message != NULL) {
+        im_buf_cleanup(partial->message);
+        im_free(partial->message);
+    }
+
+    im_input_cleanup(&partial->decoder);
+    im_free(partial);
+
+    s->partial = NULL;
 }
 
 
@@ -327,6 +496,8 @@ ngx_im_session_continue(ngx_im_session_t *s)
     ngx_event_t  *rev;
 
     rev = s->connection->read;
+
+    ngx_im_session_spare(s);
 
     if (s->phase != NGX_IM_CLOSED
         && (rev->ready || (s->ext != NULL && s->ext->held != NULL)))
@@ -443,24 +614,21 @@ void
 ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
     im_member_t *m)
 {
-    im_str_t  *room_info;
+    im_str_t        *room_info;
+    ngx_im_known_t  *known;
 
     im_member_init(m);
 
-    im_id_uuid(id, s->peer.id);
+    ngx_im_session_uuid(s, id);
 
     m->session = im_str_set(id, IM_UUID_LEN);
 
-    if (s->ext != NULL) {
-        m->info = s->ext->info;
-    }
+    known = s->known;
 
-    if (s->user != NULL) {
-        m->user = im_str_set(s->user->id, s->user->id_len);
-    }
-
-    if (s->name != NULL) {
-        m->name = im_str_set(s->name + 1, s->name[0]);
+    if (known != NULL) {
+        m->user = ngx_im_session_user_id(s);
+        m->name = im_str_set(known->name, known->name_len);
+        m->info = ngx_im_session_kept(known->info);
     }
 
     if (sub != NULL) {
@@ -473,9 +641,13 @@ ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
 int
 ngx_im_session_login(const ngx_im_session_t *s, im_str_t login)
 {
-    return s->name != NULL && login.len == IM_ASK_LOGIN
-           && ngx_memcmp(s->name + 1 + s->name[0], login.data, IM_ASK_LOGIN)
-              == 0;
+    ngx_im_known_t  *known;
+
+    known = s->known;
+
+    return known != NULL && known->login && login.len == IM_ASK_LOGIN
+           && ngx_memcmp(known->name + known->name_len, login.data,
+                         IM_ASK_LOGIN) == 0;
 }
 
 
@@ -484,14 +656,10 @@ ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info)
 {
     im_str_t  *copy;
 
-    im_free(sub->info);
+    copy = sub->info;
+    sub->info = NULL;
 
-    copy = info.len > 0 ? im_alloc(sizeof(im_str_t) + info.len) : NULL;
-
-    if (copy != NULL) {
-        *copy = im_str_set(copy + 1, info.len);
-        im_copy(copy + 1, info.data, info.len);
-    }
+    (void) ngx_im_session_keep(&copy, info);
 
     sub->info = copy;
 }
@@ -517,7 +685,9 @@ ngx_im_session_addr(ngx_im_session_t *s, u_char *buf)
 void
 ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds)
 {
-    if (s->expires && s->phase == NGX_IM_OPEN && !s->proto->pings) {
+    if (ngx_im_session_expires(s) && s->phase == NGX_IM_OPEN
+        && !s->proto->pings)
+    {
         seconds = ngx_min(seconds, ngx_im_session_left(s));
     }
 
@@ -529,5 +699,9 @@ ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds)
 ngx_uint_t
 ngx_im_session_left(ngx_im_session_t *s)
 {
-    return s->expires > ngx_time() ? s->expires - ngx_time() : 0;
+    uint32_t  expires;
+
+    expires = ngx_im_session_expires(s);
+
+    return expires > ngx_time() ? expires - ngx_time() : 0;
 }

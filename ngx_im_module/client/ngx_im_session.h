@@ -15,6 +15,7 @@
 #include "im_buf.h"
 #include "im_wire.h"
 #include "im_hub.h"
+#include "im_id.h"
 #include "im_member.h"
 
 
@@ -44,6 +45,13 @@ typedef struct {
     size_t            urgent;    /* go before the rest of an unfinished frame */
     size_t            history;   /* bytes of messages that wait, not replies */
 } ngx_im_replies_t;
+
+
+/* A frame or a message of which a part came. */
+typedef struct {
+    im_input_t        decoder;   /* the transport's */
+    im_buf_t         *message;   /* what came of it, or NULL */
+} ngx_im_partial_t;
 
 
 /* Input that waits for the answer to an earlier command. */
@@ -77,31 +85,43 @@ typedef enum {
 } ngx_im_mark_e;
 
 
-/* The extension of a session: what only some sessions need. */
+/* What is known of a client that has signed in, or whose time is limited. */
 typedef struct {
+    im_user_t        *user;      /* NULL: guest */
+    im_list_t         link;      /* in user->sessions */
+    ngx_im_session_t *session;   /* its owner */
     ngx_im_timer_t    expiry;    /* in worker->expiry */
+    im_str_t         *info;      /* JSON for others, behind it; or NULL */
+    im_str_t         *rooms;     /* the same, as im_ask_identity_t has it */
+    im_str_t         *meta;      /* the same, JSON for webhooks */
+    uint32_t          expires;   /* the end of the identity; 0: never */
+    uint32_t          refresh;   /* s: the webhook renews then; 0: never */
+    uint8_t           login;     /* the login is behind the name */
+    uint8_t           name_len;
+    u_char            name[1];
+} ngx_im_known_t;
+
+
+/* The extension of a session: what is under way. */
+typedef struct {
     im_list_t         waiting;   /* in worker->throttled or queries; or self */
+    im_list_t         spare;     /* in worker->spare; or self */
     ngx_im_session_t *session;   /* its owner */
     ngx_im_held_t    *held;
     ngx_im_kept_t    *kept;      /* or NULL: the connection is its own */
     im_resume_t      *resumes;   /* of connect, until it is answered; those of
                                     a request stay */
     ngx_uint_t        nresumes;
-    im_str_t          key;       /* of connect, until it is open */
-    im_str_t          info;      /* JSON for others; all six are owned */
-    im_str_t          rooms;     /* as im_ask_identity_t has it */
+    im_str_t          key;       /* of connect, until it is open; owned, as
+                                    the next two */
     im_str_t          data;      /* for the client, with the reply */
-    im_str_t          meta;      /* JSON for webhooks */
     im_str_t          reason;    /* of the close frame; "": s->why */
     uint32_t          connect;   /* id of the command */
     uint32_t          busy_id;   /* of the command that is under way */
-    uint32_t          refresh;   /* s: the webhook renews then; 0: never */
     uint16_t          nsubs;     /* of connect that are not ready */
-    uint16_t          accept;    /* in worker->accepts, a reference; 0: all */
     uint8_t           nbad;      /* tokens that were not valid */
     uint8_t           wait;      /* ngx_im_wait_e, while it is stopped */
     uint8_t           mark;      /* ngx_im_mark_e */
-    im_bucket_t       commands;
     unsigned          connecting:1;  /* connect isn't answered */
     unsigned          begins:1;  /* topics of connect are, each alone */
     unsigned          failed:1;  /* connect was refused */
@@ -112,37 +132,38 @@ typedef struct {
 
 
 struct ngx_im_session_s {
-    uint32_t            free;            /* im_slab_t's */
+    uint32_t            host;            /* in worker->hosts_slab; im_slab_t's
+                                            while it is free */
     uint32_t            generation;
     uint32_t            index;
-    uint32_t            host;            /* in worker->hosts_slab */
     ngx_im_timer_t      deadline;        /* in worker->wheel */
     im_list_t           place;           /* in its host's, or worker->closed */
-    im_list_t           user_link;       /* in user->sessions */
     im_list_t           blocked;         /* in worker->blocked; self when not */
     ngx_connection_t   *connection;
     ngx_im_loc_conf_t  *conf;
     struct ngx_im_opening_s *opening;    /* what questions bring of it */
     const im_proto_t   *proto;
     const im_transport_t *transport;
-    im_user_t          *user;            /* NULL: guest */
+    ngx_im_known_t     *known;           /* or NULL */
     im_sub_t           *subs;            /* from the hub's slab */
     ngx_im_replies_t   *replies;         /* queued control bytes, or NULL */
     ngx_im_ext_t       *ext;             /* or NULL */
-    im_buf_t           *message;         /* a partial message, or NULL */
     im_sub_t           *unfinished;      /* its frame is cut in the socket */
-    im_input_t          input;           /* of the transport's decoder */
-    uint64_t            bytes_in;
-    uint64_t            bytes_out;
+    ngx_im_partial_t   *partial;         /* or NULL */
+    im_bucket_t         commands;
+    uint64_t            bytes_in:48;
+    uint64_t            nsubs:16;        /* in subs */
+    uint64_t            bytes_out:48;
+    uint64_t            nrooms:16;       /* joined, for the log line */
+    int32_t             frames;          /* that are not paid for */
     uint32_t            start;           /* ngx_time() */
     uint32_t            seen;            /* last bytes, by the wheel's time */
-    uint32_t            expires;         /* its identity's end; 0: never */
     uint32_t            stuck;           /* ms: blocked since then */
     uint32_t            new_time;        /* of nnew, ngx_time() */
     uint16_t            nnew;            /* new to this worker */
+    uint16_t            accept;          /* in worker->accepts, a reference;
+                                            0: all */
     uint16_t            close_code;
-    uint16_t            nsubs;           /* in subs */
-    uint16_t            nrooms;          /* joined, for the log line */
     uint8_t             phase;           /* ngx_im_phase_e */
     unsigned            close_received:1;
     unsigned            pinged:3;        /* pings of ours without an answer */
@@ -151,8 +172,6 @@ struct ngx_im_session_s {
     unsigned            evicted:1;       /* has no place any more */
     ngx_im_peer_t       peer;
     const char         *why;             /* for the log line */
-    u_char             *name;            /* u8 length and bytes, then those of
-                                            the login; or NULL */
 };
 
 
@@ -261,6 +280,10 @@ ngx_im_session_t *ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h);
 /* Walks over all that are alive; index is 0 at first.  NULL: the end. */
 ngx_im_session_t *ngx_im_session_next(ngx_im_worker_t *w, uint32_t *index);
 
+/* Its UUID, and the text of that. */
+void ngx_im_session_id(ngx_im_session_t *s, u_char id[16]);
+void ngx_im_session_uuid(ngx_im_session_t *s, u_char text[IM_UUID_LEN]);
+
 /* The live session that has this UUID, or NULL. */
 ngx_im_session_t *ngx_im_session_by_id(ngx_im_worker_t *w,
     const u_char id[16]);
@@ -285,9 +308,70 @@ void ngx_im_session_close_code(ngx_im_session_t *s, ngx_uint_t code,
 /* Ends it at once, in favour of a client of another address. */
 void ngx_im_session_evict(ngx_im_session_t *s);
 
-/* Its extension, created at first use.  NULL: no memory. */
+/*
+ * What is known of its client, created at first use; the other one is of a user
+ * with a name and a login, or "".  NULL: no memory.
+ */
+ngx_im_known_t *ngx_im_session_known(ngx_im_session_t *s);
+ngx_im_known_t *ngx_im_session_known_as(ngx_im_session_t *s, im_str_t name,
+    im_str_t login);
+void ngx_im_session_known_free(ngx_im_session_t *s);
+
+/* Sets info, rooms or meta to a copy. */
+ngx_int_t ngx_im_session_keep(im_str_t **to, im_str_t s);
+
+static inline im_str_t
+ngx_im_session_kept(const im_str_t *s)
+{
+    return s != NULL ? *s : im_str_set(NULL, 0);
+}
+
+/* NULL: guest */
+static inline im_user_t *
+ngx_im_session_user(const ngx_im_session_t *s)
+{
+    return s->known != NULL ? s->known->user : NULL;
+}
+
+/* "": guest */
+static inline im_str_t
+ngx_im_session_user_id(const ngx_im_session_t *s)
+{
+    im_user_t  *user;
+
+    user = ngx_im_session_user(s);
+
+    return user != NULL ? im_str_set(user->id, user->id_len)
+                        : im_str_set("", 0);
+}
+
+/* When its identity ends; 0: never. */
+static inline uint32_t
+ngx_im_session_expires(const ngx_im_session_t *s)
+{
+    return s->known != NULL ? s->known->expires : 0;
+}
+
+/* The session of a link in user->sessions. */
+static inline ngx_im_session_t *
+ngx_im_session_linked(im_list_t *q)
+{
+    return im_list_data(q, ngx_im_known_t, link)->session;
+}
+
+
+/*
+ * Its extension, created at first use.  NULL: no memory.  It goes in a later
+ * event, if it is not needed when it was created, nor when
+ * ngx_im_session_spare() was called.
+ */
 ngx_im_ext_t *ngx_im_session_ext(ngx_im_session_t *s);
 void ngx_im_session_ext_free(ngx_im_session_t *s);
+void ngx_im_session_spare(ngx_im_session_t *s);
+void ngx_im_session_spare_handler(ngx_event_t *ev);
+
+/* What came of a frame or a message is not needed any more. */
+void ngx_im_session_partial_free(ngx_im_session_t *s);
 
 /* What connect brought of topics isn't needed any more; a request stays. */
 void ngx_im_session_resumed(ngx_im_session_t *s);

@@ -126,8 +126,7 @@ ngx_im_sub_wire(ngx_im_session_t *s, im_str_t topic, ngx_uint_t flags)
 
     wire = im_wire_id(s->proto, form, s->transport);
 
-    return s->ext != NULL && topic.data[0] != 'r'
-           ? im_wire_filtered(wire, s->ext->accept) : wire;
+    return topic.data[0] != 'r' ? im_wire_filtered(wire, s->accept) : wire;
 }
 
 
@@ -224,7 +223,7 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
     if (topic.data[0] == 'r') {
         s->nrooms++;
 
-        if (first && s->user == NULL) {
+        if (first && ngx_im_session_user(s) == NULL) {
             sub->flags |= NGX_IM_SUB_GUEST_ROOM;
             ngx_im_host_hold_room(w, ngx_im_host(w, s->host));
         }

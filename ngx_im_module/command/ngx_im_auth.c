@@ -275,9 +275,9 @@ ngx_im_auth_keep_answer(ngx_im_session_t *s, const im_command_t *command)
     ext = s->ext;
 
     if (command->ops != NULL) {
-        ext->accept = im_accepts_get(&ngx_im_worker->accepts, 0, command->ops,
-                                     command->nops, 1);
-        if (ext->accept == 0) {
+        s->accept = im_accepts_get(&ngx_im_worker->accepts, 0, command->ops,
+                                   command->nops, 1);
+        if (s->accept == 0) {
             return NGX_ERROR;
         }
     }

@@ -168,8 +168,8 @@ ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
 
         max = s->conf->main->commands;
 
-        if (s->proto->commands && s->ext != NULL
-            && im_bucket_take(&s->ext->commands, max, max, ngx_current_msec, 1)
+        if (s->proto->commands && s->phase != NGX_IM_CONNECTING
+            && im_bucket_take(&s->commands, max, max, ngx_current_msec, 1)
                != IM_OK)
         {
             return ngx_im_flow_wait(s, NGX_IM_WAIT_COMMANDS);
@@ -197,7 +197,7 @@ ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
 
         /* a frame may have many of them: each counts as a frame */
 
-        s->input.frames += rest->len > 0;
+        s->frames += rest->len > 0;
 
     } while (rest->len > 0 && s->phase < NGX_IM_ENDING);
 

@@ -55,7 +55,7 @@ ngx_im_control_disconnect(ngx_im_session_t *s, const im_control_t *control)
         return;
     }
 
-    im_id_uuid(id, s->peer.id);
+    ngx_im_session_uuid(s, id);
 
     for (i = 0; i < control->except.n; i++) {
         if (im_str_eq(control->except.elts[i], im_str_set(id, IM_UUID_LEN))) {
@@ -162,7 +162,8 @@ ngx_im_control_unsubscribe(ngx_im_session_t *s, const im_control_t *control)
 static void
 ngx_im_control_refresh(ngx_im_session_t *s, const im_control_t *control)
 {
-    im_reply_t  reply;
+    im_reply_t       reply;
+    ngx_im_known_t  *known;
 
     if (s->phase != NGX_IM_OPEN) {
         return;
@@ -175,8 +176,12 @@ ngx_im_control_refresh(ngx_im_session_t *s, const im_control_t *control)
 
     ngx_im_expiry_session(s, ngx_max(control->expire_at, 0));
 
-    if (control->info.len > 0 && s->ext != NULL) {
-        (void) ngx_im_session_copy(&s->ext->info, control->info);
+    if (control->info.len > 0 && s->proto->commands) {
+        known = ngx_im_session_known(s);
+
+        if (known != NULL) {
+            (void) ngx_im_session_keep(&known->info, control->info);
+        }
     }
 
     ngx_im_reply_init(&reply, IM_REPLY_PUSH_REFRESH, 0);
@@ -238,7 +243,8 @@ ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
             ? ngx_im_session_by_id(w, id) : NULL;
 
         if (s != NULL
-            && (control->user.len == 0 || (user != NULL && s->user == user)))
+            && (control->user.len == 0
+                || (user != NULL && ngx_im_session_user(s) == user)))
         {
             fn(s, control);
         }
@@ -254,7 +260,7 @@ ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
     age = now > entry->seq ? (ngx_int_t) ((now - entry->seq) / 1000) : 0;
 
     im_list_each(q, &user->sessions) {
-        s = im_list_data(q, ngx_im_session_t, user_link);
+        s = ngx_im_session_linked(q);
 
         if (ngx_time() - (time_t) s->start + NGX_IM_CONTROL_SLACK >= age) {
             fn(s, control);

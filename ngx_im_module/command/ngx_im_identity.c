@@ -113,7 +113,7 @@ ngx_im_identity_place(ngx_im_session_t *s, im_user_t *u)
     n = 0;
 
     im_list_each(q, &u->sessions) {
-        other = im_list_data(q, ngx_im_session_t, user_link);
+        other = ngx_im_session_linked(q);
         n += other->phase == NGX_IM_OPEN;
     }
 
@@ -128,7 +128,7 @@ ngx_im_identity_place(ngx_im_session_t *s, im_user_t *u)
     /* they stand in the order in which they opened */
 
     im_list_each(q, &u->sessions) {
-        other = im_list_data(q, ngx_im_session_t, user_link);
+        other = ngx_im_session_linked(q);
 
         if (other->phase == NGX_IM_OPEN) {
             (void) ngx_im_session_close(other, IM_REASON_REPLACED,
@@ -147,7 +147,7 @@ static ngx_int_t
 ngx_im_identity_user(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
     int               first;
-    im_str_t          name;
+    ngx_im_known_t   *known;
     ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
@@ -156,26 +156,16 @@ ngx_im_identity_user(ngx_im_session_t *s, const ngx_im_identity_t *id)
         return NGX_BUSY;
     }
 
-    name = im_utf8_cut(id->name, 255);
-
-    s->name = im_calloc(1 + name.len + IM_ASK_LOGIN);
-    if (s->name == NULL) {
+    known = ngx_im_session_known_as(s, im_utf8_cut(id->name, 255),
+                                    id->login.len == IM_ASK_LOGIN
+                                        ? id->login : im_str_set("", 0));
+    if (known == NULL) {
         return NGX_ERROR;
     }
 
-    s->name[0] = (u_char) name.len;
+    known->user = im_hub_user_add(&w->hub, id->user, &known->link, &first);
 
-    if (name.len > 0) {
-        im_copy(s->name + 1, name.data, name.len);
-    }
-
-    if (id->login.len == IM_ASK_LOGIN) {
-        ngx_memcpy(s->name + 1 + name.len, id->login.data, IM_ASK_LOGIN);
-    }
-
-    s->user = im_hub_user_add(&w->hub, id->user, &s->user_link, &first);
-
-    if (s->user == NULL) {
+    if (known->user == NULL) {
         return NGX_ERROR;
     }
 
@@ -188,24 +178,32 @@ ngx_im_identity_user(ngx_im_session_t *s, const ngx_im_identity_t *id)
 }
 
 
+/* What only clients with answers need is kept for no other. */
 static ngx_int_t
 ngx_im_identity_keep(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
-    ngx_im_ext_t  *ext;
+    ngx_im_known_t  *known;
 
-    ext = s->ext;
+    if (s->ext != NULL
+        && (id->info.len > 0 || id->meta.len > 0 || id->rooms.len > 0))
+    {
+        known = ngx_im_session_known(s);
+
+        if (known == NULL
+            || ngx_im_session_keep(&known->info, id->info) != NGX_OK
+            || ngx_im_session_keep(&known->meta, id->meta) != NGX_OK
+            || ngx_im_session_keep(&known->rooms, id->rooms) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
 
     if (id->expires) {
         ngx_im_expiry_session(s, id->expires);
     }
 
-    return ext == NULL
-           || (ngx_im_session_copy(&ext->info, id->info) == NGX_OK
-               && (id->data.len == 0
-                   || ngx_im_session_copy(&ext->data, id->data) == NGX_OK)
-               && ngx_im_session_copy(&ext->meta, id->meta) == NGX_OK
-               && ngx_im_session_copy(&ext->rooms, id->rooms) == NGX_OK)
-               ? NGX_OK : NGX_ERROR;
+    return s->ext == NULL || id->data.len == 0
+           ? NGX_OK : ngx_im_session_copy(&s->ext->data, id->data);
 }
 
 
@@ -375,7 +373,8 @@ ngx_im_identity_positions(ngx_im_session_t *s)
 
     s->positions =
         !ngx_im_identity_history(s, im_str_z("b"))
-        && (s->user == NULL || !ngx_im_identity_history(s, im_str_z("u:")));
+        && (ngx_im_session_user(s) == NULL
+            || !ngx_im_identity_history(s, im_str_z("u:")));
 
     for (i = 1; i < ext->nresumes; i++) {
         if (ext->resumes[i].join
@@ -411,7 +410,7 @@ ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
         rc = ngx_im_identity_follow(s, im_str_z("b"), NULL);
     }
 
-    if (rc == NGX_OK && s->user != NULL) {
+    if (rc == NGX_OK && ngx_im_session_user(s) != NULL) {
         im_topic_user(&b, id->user);
         rc = ngx_im_identity_follow(s, im_buf_str(&b), NULL);
     }
@@ -512,6 +511,8 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
         s->opening = NULL;
     }
 
+    ngx_im_session_spare(s);
+
     ngx_im_resume_apart_session(s);
     ngx_im_resume_opened(s);
 }
@@ -520,5 +521,6 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
 int
 ngx_im_identity_may(ngx_im_session_t *s, im_str_t room)
 {
-    return s->ext == NULL || im_ask_room_allowed(s->ext->rooms, room);
+    return s->known == NULL
+           || im_ask_room_allowed(ngx_im_session_kept(s->known->rooms), room);
 }

@@ -452,7 +452,7 @@ ngx_im_info_session(im_topic_t *topic, ngx_im_session_t *s)
         t->want = NGX_IM_INFO_FORCED;
     }
 
-    t->hurry |= s->user == NULL;
+    t->hurry |= ngx_im_session_user(s) == NULL;
 
     ngx_im_info_start(t);
 }

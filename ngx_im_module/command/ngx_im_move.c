@@ -194,12 +194,10 @@ ngx_im_move_refused(ngx_im_session_t *s, im_str_t room, im_str_t topic)
 
     ngx_memzero(&id, sizeof(ngx_im_identity_t));
 
-    if (s->user != NULL) {
-        id.user = im_str_set(s->user->id, s->user->id_len);
-    }
+    id.user = ngx_im_session_user_id(s);
 
-    if (s->ext != NULL) {
-        id.rooms = s->ext->rooms;
+    if (s->known != NULL) {
+        id.rooms = ngx_im_session_kept(s->known->rooms);
     }
 
     why = ngx_im_identity_room(s, &id, room, &reason);
@@ -295,17 +293,15 @@ ngx_im_move_accept(ngx_im_session_t *s, const im_command_t *command)
 {
     uint16_t          accept;
     ngx_int_t         rc;
-    ngx_im_ext_t     *ext;
     ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
-    ext = s->ext;
 
-    accept = im_accepts_get(&w->accepts, ext->accept, command->ops,
+    accept = im_accepts_get(&w->accepts, s->accept, command->ops,
                             command->nops,
                             command->type == IM_COMMAND_ACCEPT);
 
-    rc = accept == 0 || accept == ext->accept
+    rc = accept == 0 || accept == s->accept
          ? NGX_DECLINED : ngx_im_sub_filter(s, accept);
 
     if (rc == NGX_DECLINED) {
@@ -318,8 +314,8 @@ ngx_im_move_accept(ngx_im_session_t *s, const im_command_t *command)
         im_accepts_unref(&w->accepts, accept);
 
     } else {
-        im_accepts_unref(&w->accepts, ext->accept);
-        ext->accept = accept;
+        im_accepts_unref(&w->accepts, s->accept);
+        s->accept = accept;
     }
 
     return rc == NGX_ERROR ? NGX_ERROR

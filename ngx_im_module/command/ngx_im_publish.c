@@ -172,7 +172,9 @@ ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
 
     who = im_rule_publish(rule, 0);
 
-    if (who == IM_RULE_NONE || (who == IM_RULE_USER && s->user == NULL)) {
+    if (who == IM_RULE_NONE
+        || (who == IM_RULE_USER && ngx_im_session_user(s) == NULL))
+    {
         return NGX_DECLINED;
     }
 

@@ -63,7 +63,8 @@ ngx_im_query_stranger(ngx_im_session_t *s, im_str_t topic, im_rule_who_e who)
 
     room = im_str_set(topic.data + 2, topic.len - 2);
 
-    return (who == IM_RULE_ANYONE || (who == IM_RULE_USER && s->user != NULL))
+    return (who == IM_RULE_ANYONE
+            || (who == IM_RULE_USER && ngx_im_session_user(s) != NULL))
            && ngx_im_identity_may(s, room);
 }
 
@@ -148,7 +149,7 @@ ngx_im_query_count(ngx_im_session_t *s, ngx_uint_t n)
 
     max = s->conf->main->commands;
 
-    im_bucket_charge(&s->ext->commands, max, max, ngx_current_msec,
+    im_bucket_charge(&s->commands, max, max, ngx_current_msec,
                      n / NGX_IM_QUERY_SHARE);
 }
 

@@ -791,7 +791,7 @@ ngx_im_resume_connect(ngx_im_session_t *s)
         return;
     }
 
-    im_id_uuid(id, s->peer.id);
+    ngx_im_session_uuid(s, id);
 
     ngx_im_reply_init(&reply, IM_REPLY_CONNECT, ext->connect);
     reply.session = im_str_set(id, IM_UUID_LEN);
@@ -835,6 +835,8 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     ngx_im_session_resumed(s);
 
     (void) ngx_im_session_copy(&ext->data, im_str_set(NULL, 0));
+
+    ngx_im_session_spare(s);
 }
 
 
@@ -924,7 +926,7 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
     sub->data = NULL;
     im_sub_live(&ngx_im_worker->hub.logs, sub);
 
-    im_id_uuid(uuid, s->peer.id);
+    ngx_im_session_uuid(s, uuid);
 
     ngx_im_reply_init(&reply, IM_REPLY_SUBSCRIBE, join->id);
     reply.session = im_str_set(uuid, IM_UUID_LEN);

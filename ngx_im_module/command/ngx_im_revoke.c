@@ -165,8 +165,8 @@ ngx_im_revoke_close(ngx_im_worker_t *w, im_str_t user)
     }
 
     im_list_each(q, &u->sessions) {
-        ngx_im_session_close(im_list_data(q, ngx_im_session_t, user_link),
-                             IM_REASON_KICKED, "the user is kept out");
+        ngx_im_session_close(ngx_im_session_linked(q), IM_REASON_KICKED,
+                             "the user is kept out");
     }
 }
 

@@ -66,10 +66,6 @@ ngx_im_subscribe_granted(ngx_im_session_t *s, const im_command_t *command,
     ngx_im_session_set_sub_info(sub, claims->info);
 
     if (claims->expires) {
-        if (ngx_im_session_ext(s) == NULL) {
-            return ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
-        }
-
         ngx_im_expiry_sub(s, sub, claims->expires);
     }
 
@@ -166,7 +162,7 @@ ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
     /* a private one is for clients with a token */
 
     if (room.data[0] == '$'
-        || (rule->join == IM_RULE_JOIN_USER && s->user == NULL)
+        || (rule->join == IM_RULE_JOIN_USER && ngx_im_session_user(s) == NULL)
         || (rule->join == IM_RULE_JOIN_TOKEN && !webhook)
         || !ngx_im_identity_may(s, room))
     {

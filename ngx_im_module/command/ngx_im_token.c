@@ -151,11 +151,7 @@ ngx_im_token_sub_refresh(ngx_im_session_t *s, const im_command_t *command)
 static ngx_uint_t
 ngx_im_token_same_user(ngx_im_session_t *s, im_str_t user)
 {
-    if (s->user == NULL) {
-        return user.len == 0;
-    }
-
-    return im_str_eq(user, im_str_set(s->user->id, s->user->id_len));
+    return im_str_eq(user, ngx_im_session_user_id(s));
 }
 
 
@@ -174,7 +170,7 @@ ngx_im_token_foreign(ngx_im_session_t *s, im_str_t topic,
         return "the token is another user's";
     }
 
-    im_id_uuid(id, s->peer.id);
+    ngx_im_session_uuid(s, id);
 
     if (claims->client.len > 0
         && !im_str_eq(claims->client, im_str_set(id, IM_UUID_LEN)))
@@ -288,7 +284,7 @@ ngx_im_token_renew(ngx_im_session_t *s, const im_command_t *command,
 
     ngx_im_expiry_session(s, claims->expires);
 
-    im_id_uuid(id, s->peer.id);
+    ngx_im_session_uuid(s, id);
 
     ngx_im_reply_init(&reply, IM_REPLY_REFRESH, command->id);
     reply.session = im_str_set(id, IM_UUID_LEN);
@@ -378,11 +374,11 @@ ngx_im_token_due(ngx_im_timer_t *timer)
 {
     uint32_t           now;
     im_sub_t          *sub;
-    ngx_im_ext_t      *ext;
+    ngx_im_known_t    *known;
     ngx_im_session_t  *s;
 
-    ext = im_list_data(timer, ngx_im_ext_t, expiry);
-    s = ext->session;
+    known = im_list_data(timer, ngx_im_known_t, expiry);
+    s = known->session;
 
     if (s->phase != NGX_IM_OPEN) {
         return;
@@ -390,14 +386,14 @@ ngx_im_token_due(ngx_im_timer_t *timer)
 
     now = ngx_time();
 
-    if (s->expires && s->expires <= now) {
+    if (known->expires && known->expires <= now) {
         ngx_im_session_close(s, IM_REASON_EXPIRED, "the token has expired");
         return;
     }
 
-    if (ext->refresh && ext->refresh <= now) {
-        ext->refresh = now + NGX_IM_TOKEN_RETRY;
-        ngx_im_expiry_set(s, ext->refresh + s->conf->grace);
+    if (known->refresh && known->refresh <= now) {
+        known->refresh = now + NGX_IM_TOKEN_RETRY;
+        ngx_im_expiry_set(s, known->refresh + s->conf->grace);
         ngx_im_token_ask(s, &ngx_im_token_webhook, im_str_set(NULL, 0));
     }
 

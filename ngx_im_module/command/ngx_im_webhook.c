@@ -244,7 +244,7 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
 
     command = &wh->command;
 
-    im_id_uuid(id, s->peer.id);
+    ngx_im_session_uuid(s, id);
 
     ngx_memzero(&ask, sizeof(im_webhook_ask_t));
 
@@ -259,14 +259,16 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
     ask.method = command->method;
     ask.data = command->data;
 
-    ask.meta = s->ext->meta;
+    if (s->known != NULL) {
+        ask.meta = ngx_im_session_kept(s->known->meta);
+    }
 
     /* before the session is open, im_user alone knows its user */
 
     ngx_im_opening_user(s->opening, &ask.user, &name);
 
-    if (s->user != NULL) {
-        ask.user = im_str_set(s->user->id, s->user->id_len);
+    if (ngx_im_session_user(s) != NULL) {
+        ask.user = ngx_im_session_user_id(s);
     }
 
     /* the room, without "r:" */

@@ -29,7 +29,7 @@ typedef enum {
 /* A session that follows a topic; member borrows from it. */
 typedef struct {
     ngx_im_handle_t   session;
-    const u_char     *id;          /* its UUID, 16 bytes */
+    u_char            id[16];      /* its UUID */
     im_member_t       member;
     u_char            text[IM_UUID_LEN + NGX_SOCKADDR_STRLEN];
     unsigned          hidden:1;    /* it doesn't count as a member */
