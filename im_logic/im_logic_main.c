@@ -11,6 +11,7 @@
 #include "im_logic.h"
 #include "im_logic_api_key.h"
 #include "im_logic_crypt.h"
+#include "im_logic_accept.h"
 #include "im_logic_durable.h"
 #include "im_logic_looks.h"
 #include "im_logic_nodes.h"
@@ -400,6 +401,7 @@ im_logic_main_init(im_logic_main_t *m)
     if (logic->members == NULL || logic->history == NULL
         || logic->watch == NULL
         || im_logic_durable_init(logic) != IM_OK
+        || im_logic_accept_init(logic) != IM_OK
         || im_logic_main_events(m) != IM_OK)
     {
         im_daemon_log(IM_LOG_ERROR, "no memory");
@@ -429,6 +431,7 @@ im_logic_main_cleanup(im_logic_main_t *m)
         im_logic_pool_destroy(logic->pool);
     }
 
+    im_logic_accept_cleanup(logic);
     im_logic_durable_cleanup(logic);
 
     if (logic->link != NULL) {

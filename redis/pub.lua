@@ -47,14 +47,18 @@ local function accept(k, a)
   if sent then entry(topic, e, s, w or nil, d) end
   return 0, id, w and #w or 0
 end
+if at == 6 then
+  local status, id, n = accept(0, 0)
+  deliver(KEYS[3], at)
+  return {status, id, n}
+end
 local r, accepted = {}, false
 for i = 0, (at - 6) / 5 do
   local ok, status, id, n = pcall(accept, i * 5, i * 9)
   if not ok then                                           -- of its keys alone, or for a reason that is all messages'
-    local why = type(status) == 'table' and status.err or 'ERR ' .. status
-    if at == 6 or not accepted and not string.find(why, '^ERR') and not string.find(why, '^WRONGTYPE') then
-      error(status, 0)
-    end
+    local why = tostring(type(status) == 'table' and status.err or status)
+    local code = string.match(why, '^%u+ ') or 'ERR '
+    if not accepted and code ~= 'ERR ' and code ~= 'WRONGTYPE ' then return {err = why} end
     status, id, n = 4, why, 0
   end
   accepted = accepted or status == 0

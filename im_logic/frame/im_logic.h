@@ -28,6 +28,7 @@ typedef struct im_logic_nodes_s    im_logic_nodes_t;
 typedef struct im_logic_pool_s     im_logic_pool_t;
 typedef struct im_logic_looks_s    im_logic_looks_t;
 typedef struct im_logic_durable_s  im_logic_durable_t;
+typedef struct im_logic_accept_s   im_logic_accept_t;
 
 
 typedef struct {
@@ -80,6 +81,7 @@ typedef struct {
     im_logic_pool_t         *pool;         /* hashes passwords */
     im_logic_looks_t        *looks;        /* of names are being taken */
     im_logic_durable_t      *durable;      /* links that wait for replicas */
+    im_logic_accept_t       *accept;       /* messages on their way to Redis */
     im_buf_t                 api_keys;     /* a line each */
     im_logic_nodes_t        *nodes;        /* workers that live */
     uint64_t                 nrequests;    /* under way */

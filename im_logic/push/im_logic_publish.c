@@ -4,12 +4,14 @@
  * Publishing: what pushes, calls of clients and the server API share.
  */
 
-#include "im_logic_publish.h"
+#include "im_logic_accept.h"
 #include "im_logic_nodes.h"
 #include "im_daemon_time.h"
 
 
-#define IM_PUBLISH_TTL  86400
+#define IM_PUBLISH_TTL    86400       /* s, of topics without a rule */
+#define IM_PUBLISH_SLICE  32          /* targets under way */
+#define IM_PUBLISH_RETRY  30          /* s: conf/im_params repeats no longer */
 
 
 static im_str_t
@@ -147,15 +149,15 @@ im_logic_publish_all(im_logic_publish_t *publish)
 }
 
 
-/* Its id is the message's own, else the caller's, else a new one. */
+/* Its id is the message's own, else the request's, else it has none. */
 static im_int_t
 im_logic_publish_encode(im_logic_publish_t *publish, im_str_t id)
 {
-    u_char          random[16];
     im_envelope_t  *message;
 
     message = &publish->message;
     publish->id = message->id;
+    publish->life = publish->logic->conf.idem_ttl;
 
     if (publish->id.len > IM_PUSH_MAX_ID
         || (publish->id.len != 0 && !im_name_valid(publish->id)))
@@ -164,14 +166,13 @@ im_logic_publish_encode(im_logic_publish_t *publish, im_str_t id)
                                        "bytes and no control characters");
     }
 
-    if (publish->id.len == 0 && id.len <= IM_PUSH_MAX_ID) {
+    if (publish->id.len == 0 && id.len > 0 && id.len <= IM_PUSH_MAX_ID) {
         publish->id = id;
+        publish->life = im_min(publish->life, IM_PUBLISH_RETRY);
     }
 
     if (publish->id.len == 0) {
-        im_daemon_random(random, sizeof(random));
-        im_id_uuid(publish->uuid, random);
-        publish->id = im_str_set(publish->uuid, IM_UUID_LEN);
+        publish->life = 0;
     }
 
     if (message->data.len > IM_PUSH_MAX_DATA) {
@@ -200,150 +201,11 @@ im_logic_publish_encode(im_logic_publish_t *publish, im_str_t id)
 
 
 static void
-im_logic_target_done(im_logic_target_t *t, im_uint_t status, const char *msg)
+im_logic_target_refuse(im_logic_target_t *t, im_uint_t status, const char *msg)
 {
-    im_logic_publish_t  *publish;
-
-    publish = t->publish;
-
     t->status = status;
     t->msg = msg;
-
-    if (--publish->left == 0) {
-        publish->handler(publish, publish->data);
-    }
-}
-
-
-static void
-im_logic_target_confirmed(const char *why, void *data)
-{
-    im_logic_target_t  *t = data;
-
-    im_logic_durable_log(t->publish->logic, why);
-
-    if (why == NULL) {
-        im_logic_target_done(t, 200, NULL);
-
-    } else {
-        im_logic_target_done(t, IM_LOGIC_UNCONFIRMED,
-                             im_logic_text(t->publish->r, "stored, not "
-                             "confirmed; repeat with the same id: %s",
-                             im_str_z(why)));
-    }
-}
-
-
-/* It is stored at one server. */
-static void
-im_logic_target_stored(im_logic_target_t *t)
-{
-    if (!t->publish->durable) {
-        im_logic_target_done(t, 200, NULL);
-
-    } else if (im_link_confirm(t->link, im_logic_target_confirmed, t) != IM_OK)
-    {
-        im_logic_target_confirmed("no memory", t);
-    }
-}
-
-
-static void
-im_logic_target_handler(const im_link_reply_t *reply, void *data)
-{
-    im_str_t            position;
-    const char         *why;
-    im_logic_target_t  *t = data;
-
-    why = im_logic_fault(reply, "pub.lua");
-
-    if (reply == NULL) {
-        why = im_logic_text(t->publish->r, "%s",
-                            im_str_z(im_link_excuse(t->link)));
-    }
-
-    if (why != NULL) {
-        im_logic_target_done(t, 503, why);
-        return;
-    }
-
-    switch (im_link_reply_int_at(reply, 0, -1)) {
-
-    case 0:
-    case 1:
-        position = im_link_reply_str_at(reply, 1);
-        position.len = im_min(position.len, sizeof(t->position));
-        im_copy(t->position, position.data, position.len);
-        position.data = (u_char *) t->position;
-
-        if (im_position_decode(position, &t->epoch, &t->seq) == IM_OK) {
-            im_logic_target_stored(t);
-            return;
-        }
-
-        why = "position";
-        break;
-
-    case 2:
-        im_logic_target_done(t, 503, "the queue is full");
-        return;
-
-    case 3:
-        im_logic_target_done(t, 409, "the id was used for another message");
-        return;
-
-    default:
-        why = "reply";
-    }
-
-    im_daemon_log(IM_LOG_ERROR, "pub.lua: unknown %s", why);
-    im_logic_target_done(t, 503, "redis answered nonsense");
-}
-
-
-static void
-im_logic_target_call(im_logic_target_t *t, const im_rule_t *rule)
-{
-    uint16_t             p;
-    im_logic_t          *logic;
-    im_link_call_t      *call;
-    im_logic_publish_t  *publish;
-
-    publish = t->publish;
-    logic = publish->logic;
-    p = im_logic_partition(logic, t->topic);
-
-    call = im_link_script(t->link, &im_script_pub);
-
-    im_logic_key(logic, call, t->topic, IM_KEY_META);
-    im_logic_key(logic, call, t->topic, IM_KEY_HISTORY);
-    im_key_queue(&call->bytes, im_link_keys(logic->link), p);
-    im_link_call_key(call);
-    im_key_idem(&call->bytes, im_link_keys(logic->link), p, t->topic,
-                publish->id);
-    im_link_call_key(call);
-    im_logic_key(logic, call, t->topic, IM_KEY_ROUTES);
-    im_link_call_channels(call, im_link_keys(logic->link), p);
-    im_link_call_str(call, t->topic);
-    im_link_call_str(call, im_buf_str(publish->envelope));
-    im_link_call_str(call, im_str_set(publish->hash, IM_PUSH_HASH));
-    im_link_call_generation(call);
-
-    if (t->numbered || rule->history == 0) {
-        im_link_call_uint(call, rule->history);
-
-    } else {
-        im_link_call_z(call, "");
-    }
-
-    im_link_call_uint(call, im_max(rule->ttl, 1));
-    im_link_call_uint(call, im_rule_meta_ttl(rule));
-    im_link_call_uint(call, logic->conf.idem_ttl);
-    im_link_call_uint(call, logic->conf.queue_cap);
-
-    if (im_link_send(t->link, im_logic_target_handler, t) != IM_OK) {
-        im_logic_target_handler(NULL, t);
-    }
+    t->publish->done(t);
 }
 
 
@@ -366,8 +228,8 @@ im_logic_target_send(im_logic_target_t *t)
     rule = im_rules_topic(&logic->nodes->rules, t->topic);
 
     if (rule == NULL && (t->topic.data[0] == 'r' || t->topic.data[0] == 'b')) {
-        im_logic_target_done(t, 404, t->topic.data[0] == 'r'
-                                     ? "no im_room rule" : "no im_broadcast");
+        im_logic_target_refuse(t, 404, t->topic.data[0] == 'r'
+                                       ? "no im_room rule" : "no im_broadcast");
         return;
     }
 
@@ -376,20 +238,23 @@ im_logic_target_send(im_logic_target_t *t)
     }
 
     t->numbered = rule->history != 0 && !t->unnumbered;
+    t->history = rule->history;
+    t->ttl = im_max(rule->ttl, 1);
+    t->meta_ttl = im_rule_meta_ttl(rule);
 
     if (!im_link_ready(logic->link, p)) {
         why = im_str_z(im_link_why(logic->link, p));
-        im_logic_target_done(t, 503, im_logic_text(t->publish->r, "%s", why));
+        im_logic_target_refuse(t, 503, im_logic_text(t->publish->r, "%s", why));
         return;
     }
 
     t->wait.handler = im_logic_target_ready_handler;
     t->wait.data = t;
-    t->link = t->publish->durable ? im_logic_durable_link(logic, p, &t->wait)
-                                  : logic->link;
+    t->on = t->publish->durable ? im_logic_durable_link(logic, p, &t->wait)
+                                : logic->link;
 
-    if (t->link != NULL) {
-        im_logic_target_call(t, rule);
+    if (t->on != NULL) {
+        im_logic_accept(t);
     }
 }
 
@@ -403,8 +268,91 @@ im_logic_target_ready_handler(const char *why, void *data)
         im_logic_target_send(t);
 
     } else {
-        im_logic_target_done(t, 503, why);
+        im_logic_target_refuse(t, 503, why);
     }
+}
+
+
+static void
+im_logic_publish_go_on(im_logic_publish_t *publish)
+{
+    im_uint_t  i;
+
+    publish->sending = 1;
+
+    while (publish->next < publish->ntargets
+           && publish->out < IM_PUBLISH_SLICE)
+    {
+        i = publish->next++;
+        publish->out++;
+
+        im_logic_target_send(publish->order != NULL ? publish->order[i]
+                                                    : &publish->targets[i]);
+    }
+
+    publish->sending = 0;
+
+    if (publish->left == 0) {
+        publish->handler(publish, publish->data);
+    }
+}
+
+
+static void
+im_logic_publish_done(im_logic_target_t *t)
+{
+    im_logic_publish_t  *publish;
+
+    publish = t->publish;
+    publish->out--;
+    publish->left--;
+
+    if (!publish->sending) {
+        im_logic_publish_go_on(publish);
+    }
+}
+
+
+/* Many targets go by partition: those of one share their calls. */
+static im_int_t
+im_logic_publish_order(im_logic_publish_t *publish)
+{
+    uint32_t     p, n;
+    im_uint_t    i, k;
+    im_logic_t  *logic;
+    im_uint_t   *first;
+
+    if (publish->ntargets <= IM_PUBLISH_SLICE) {
+        return IM_OK;
+    }
+
+    logic = publish->logic;
+    n = im_link_partitions(logic->link);
+
+    first = im_daemon_alloc(publish->r, (n + 1) * sizeof(im_uint_t));
+    publish->order = im_daemon_alloc(publish->r, publish->ntargets
+                                                 * sizeof(im_logic_target_t *));
+
+    if (first == NULL || publish->order == NULL) {
+        return im_logic_publish_refuse(publish, 503, "no memory");
+    }
+
+    for (i = 0; i < publish->ntargets; i++) {
+        p = im_logic_partition(logic, publish->targets[i].topic);
+        first[p + 1]++;
+    }
+
+    for (p = 0; p < n; p++) {
+        first[p + 1] += first[p];
+    }
+
+    for (i = 0; i < publish->ntargets; i++) {
+        p = im_logic_partition(logic, publish->targets[i].topic);
+        k = first[p]++;
+        publish->order[k] = &publish->targets[i];
+    }
+
+    return IM_OK;
 }
 
 
@@ -438,7 +386,6 @@ im_int_t
 im_logic_publish_start(im_logic_publish_t *publish, im_str_t id,
     im_logic_publish_pt handler, void *data)
 {
-    im_uint_t    i;
     const char  *why;
 
     if (im_logic_publish_encode(publish, id) != IM_OK) {
@@ -455,19 +402,16 @@ im_logic_publish_start(im_logic_publish_t *publish, im_str_t id,
         return im_logic_publish_refuse(publish, 503, why);
     }
 
+    if (im_logic_publish_order(publish) != IM_OK) {
+        return IM_ERROR;
+    }
+
     publish->handler = handler;
     publish->data = data;
+    publish->done = im_logic_publish_done;
+    publish->left = publish->ntargets;
 
-    /* one more, so that it doesn't finish before all are sent */
-    publish->left = publish->ntargets + 1;
-
-    for (i = 0; i < publish->ntargets; i++) {
-        im_logic_target_send(&publish->targets[i]);
-    }
-
-    if (--publish->left == 0) {
-        handler(publish, data);
-    }
+    im_logic_publish_go_on(publish);
 
     return IM_OK;
 }

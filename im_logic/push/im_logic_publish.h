@@ -1,7 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * One message for a number of topics: a pub.lua for each, pipelined.
+ * One message for a number of topics.  Of many topics some are under way at a
+ * time, so that other requests have their turn between them.
  *
  *     publish = im_logic_publish_create(r, max);
  *     publish->message = ...;
@@ -24,12 +25,15 @@
 
 typedef struct im_logic_publish_s  im_logic_publish_t;
 
+typedef struct im_logic_target_s   im_logic_target_t;
+
 typedef void (*im_logic_publish_pt)(im_logic_publish_t *publish, void *data);
 
 
 /* A topic, and what became of its message. */
-typedef struct {
+struct im_logic_target_s {
     im_hash_node_t        node;
+    im_list_t             link;         /* while it waits for its call */
     im_logic_publish_t   *publish;
     im_str_t              topic;
     im_uint_t             status;       /* 0: under way, 200: accepted, or
@@ -38,11 +42,14 @@ typedef struct {
     im_str_t              epoch;        /* of one that was accepted */
     uint64_t              seq;
     char                  position[64];
-    im_link_t            *link;         /* that has its call */
+    im_link_t            *on;           /* that has its call */
+    uint64_t              history;      /* of the topic's rule */
+    uint64_t              ttl;
+    uint64_t              meta_ttl;
     im_logic_durable_wait_t  wait;
     unsigned              numbered:1;   /* it goes into a history */
     unsigned              unnumbered:1; /* it is not to, set by the caller */
-} im_logic_target_t;
+};
 
 
 struct im_logic_publish_s {
@@ -58,11 +65,16 @@ struct im_logic_publish_s {
     im_logic_publish_pt   handler;
     void                 *data;
     im_uint_t             max;
-    im_uint_t             left;         /* targets under way */
+    void                (*done)(im_logic_target_t *t);  /* of each target */
+    im_logic_target_t   **order;        /* by partition; NULL: as they are */
+    im_uint_t             next;         /* target to send */
+    im_uint_t             out;          /* under way */
+    im_uint_t             left;         /* not answered */
     im_buf_t             *envelope;
     im_hash_t             seen;
-    im_str_t              id;           /* the idempotency key */
-    u_char                uuid[IM_UUID_LEN];
+    im_str_t              id;           /* the idempotency key; empty: none */
+    uint64_t              life;         /* of it, s */
+    int                   sending;
     u_char                hash[IM_PUSH_HASH];
 };
 
@@ -89,9 +101,9 @@ im_logic_target_t *im_logic_publish_key(im_logic_publish_t *publish,
 im_logic_target_t *im_logic_publish_all(im_logic_publish_t *publish);
 
 /*
- * id is the idempotency key where the message has none; where both are empty,
- * it is a new one.  IM_ERROR: refused, the handler won't be called.  Otherwise
- * it is called once, maybe before this returns.
+ * id names the request: where the message has no id it is the idempotency key,
+ * for as long as nginx repeats the request.  IM_ERROR: refused, the handler
+ * won't be called.  Otherwise it is called once, maybe before this returns.
  */
 im_int_t im_logic_publish_start(im_logic_publish_t *publish, im_str_t id,
     im_logic_publish_pt handler, void *data);
