@@ -6,17 +6,27 @@
 --       both with the first page only; key and cursor of the next page, 0: this was the last one; members: for
 --       each key that gave some {key, {session, JSON, session, JSON, ...}}, none of a worker without a route
 local left, bytes, k, cursor = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local function routed(i) return redis.call('HEXISTS', KEYS[1], ARGV[i + 3]) == 1 end
-local routes, total, all = {}, 0, {}
-if k == 2 and cursor == '0' then
+local first = k == 2 and cursor == '0'
+local routes, total, all, routed = {}, 0, {}, {}
+if first then
   routes = redis.call('HGETALL', KEYS[1])
-  for i = 2, #KEYS do
-    if routed(i) then total = total + redis.call('HLEN', KEYS[i]) end
+  for i = 1, #routes, 2 do routed[routes[i]] = true end
+end
+-- members(): how many members a key has, 0 of a worker without a route
+local counts = {}
+local function members(i)
+  if not counts[i] then
+    local there = routed[ARGV[i + 3]] or (not first and redis.call('HEXISTS', KEYS[1], ARGV[i + 3]) == 1)
+    counts[i] = there and redis.call('HLEN', KEYS[i]) or 0
   end
+  return counts[i]
+end
+if first then
+  for i = 2, #KEYS do total = total + members(i) end
 end
 while k <= #KEYS and left > 0 and bytes > 0 do
   local r = {'0', {}}
-  if routed(k) then r = redis.call('HSCAN', KEYS[k], cursor, 'COUNT', math.min(left, 100)) end
+  if members(k) > 0 then r = redis.call('HSCAN', KEYS[k], cursor, 'COUNT', math.min(left, 100)) end
   if #r[2] > 0 then
     all[#all + 1] = {k, r[2]}
     left = left - #r[2] / 2
