@@ -16,6 +16,7 @@
 #define IM_FOLLOW_STALE_MAX  100     /* a second */
 #define IM_FOLLOW_CHECK      200     /* topics of one call */
 #define IM_FOLLOW_CHECKED    5000    /* in a second, at most */
+#define IM_FOLLOW_MEMBERS    64      /* of one call, about */
 #define IM_FOLLOW_ROUND      4       /* s until all are checked, at least */
 #define IM_FOLLOW_RECORDS    50000   /* looked at in a second, free ones too */
 #define IM_FOLLOW_BLOCK      256     /* records */
@@ -467,6 +468,15 @@ im_follow_list_all(im_route_t *route)
 }
 
 
+/* What Redis has of it is to be renewed. */
+static int
+im_follow_old(const im_route_t *route)
+{
+    return route->follow->now - route->reported_at * 1000ull
+           >= route->follow->limits.refresh;
+}
+
+
 static void
 im_follow_fill(im_route_t *route, im_report_t *report, im_call_e call)
 {
@@ -493,6 +503,7 @@ im_follow_fill(im_route_t *route, im_report_t *report, im_call_e call)
     if (call == IM_CALL_REPORT) {
         report->count = route->topic->nsubs;
         report->all = all;
+        report->renew = all || im_follow_old(route);
     }
 
     report->nchanges = nchanges;
@@ -524,6 +535,10 @@ im_follow_sent(im_route_t *route, const im_report_t *report, im_call_e call)
 
     im_route_forget(route, report->nsent);
 
+    if (report->renew) {
+        route->reported_at = (uint32_t) (route->follow->now / 1000);
+    }
+
     if (report->all) {
         route->known = IM_KNOWN_ROUTE;
     }
@@ -535,43 +550,65 @@ im_follow_sent(im_route_t *route, const im_report_t *report, im_call_e call)
 }
 
 
-static im_int_t
-im_follow_send(im_route_t *route)
+static im_call_e
+im_follow_call(const im_route_t *route)
 {
-    im_call_e     call;
-    im_report_t   report;
-    im_follow_t  *follow;
-
-    follow = route->follow;
-    call = IM_CALL_REPORT;
-
     if (im_route_ended(route)) {
-        call = IM_CALL_LEAVE;
-
-    } else if (route->due == IM_DUE_NOTHING && im_route_nchanges(route) == 0) {
-        call = IM_CALL_ASK;
-
-    } else if (route->due == IM_DUE_ALL && im_follow_list_all(route) != IM_OK)
-    {
-        return IM_ERROR;
+        return IM_CALL_LEAVE;
     }
 
-    route->hurried = 0;
+    return route->due == IM_DUE_NOTHING && im_route_nchanges(route) == 0
+           ? IM_CALL_ASK : IM_CALL_REPORT;
+}
 
-    im_follow_fill(route, &report, call);
 
-    if (follow->commands->report(follow->ctx, route, &report) != IM_OK) {
+/* Those that could not be sent are due with the next tick. */
+static void
+im_follow_send(im_follow_t *follow, im_route_t **routes, im_uint_t n)
+{
+    im_int_t      rc;
+    im_call_e     call;
+    im_uint_t     i, ready;
+    im_route_t   *route;
+    im_report_t   reports[IM_FOLLOW_REPORTS];
+
+    for (i = 0, ready = 0; i < n; i++) {
+        route = routes[i];
+        call = im_follow_call(route);
+
+        if (call == IM_CALL_REPORT && route->due == IM_DUE_ALL
+            && im_follow_list_all(route) != IM_OK)
+        {
+            im_route_queue(route, IM_QUEUE_CHANGED);
+            continue;
+        }
+
+        route->hurried = 0;
+        im_follow_fill(route, &reports[ready], call);
+        routes[ready++] = route;
+    }
+
+    if (ready == 0) {
+        return;
+    }
+
+    rc = follow->commands->report(follow->ctx, routes, reports, ready);
+
+    for (i = 0; i < ready; i++) {
+        route = routes[i];
+        call = im_follow_call(route);
+
+        if (rc == IM_OK) {
+            im_follow_sent(route, &reports[i], call);
+            continue;
+        }
 
         if (call != IM_CALL_ASK) {
             route->due = IM_DUE_ALL;
         }
 
-        return IM_ERROR;
+        im_route_queue(route, IM_QUEUE_CHANGED);
     }
-
-    im_follow_sent(route, &report, call);
-
-    return IM_OK;
 }
 
 
@@ -606,15 +643,42 @@ im_follow_next_route(im_follow_t *follow, im_follow_partition_t *part)
 }
 
 
+/* Up to the share of the partition; members of large topics go alone. */
+static im_uint_t
+im_follow_pick(im_follow_t *follow, im_follow_partition_t *part,
+    im_route_t **routes)
+{
+    im_uint_t    n, most, members;
+    im_route_t  *route;
+
+    most = im_min(im_route_room(follow, part), IM_FOLLOW_REPORTS);
+
+    for (n = 0, members = 0; n < most && members < IM_FOLLOW_MEMBERS; n++) {
+        route = im_follow_next_route(follow, part);
+
+        if (route == NULL) {
+            break;
+        }
+
+        members += route->due == IM_DUE_ALL ? route->topic->nsubs
+                                            : im_route_nchanges(route);
+        routes[n] = route;
+    }
+
+    return n;
+}
+
+
 /*
- * Partitions take turns.  One whose call could not be sent waits for the next
- * tick, and the others go on.  Only here routes are freed.
+ * Partitions take turns, with what waits of each as one call.  Only here routes
+ * are freed.
  */
 void
 im_follow_pump(im_follow_t *follow)
 {
+    im_uint_t               n;
     im_ring_t              *ended;
-    im_route_t             *route;
+    im_route_t             *route, *routes[IM_FOLLOW_REPORTS];
     im_follow_partition_t  *part;
 
     im_follow_walk(follow);
@@ -627,7 +691,7 @@ im_follow_pump(im_follow_t *follow)
             im_route_destroy(route);
 
         } else {
-            im_route_queue(route, IM_QUEUE_URGENT);
+            im_route_queue(route, IM_QUEUE_DUE);
         }
     }
 
@@ -636,18 +700,12 @@ im_follow_pump(im_follow_t *follow)
                             im_follow_partition_t, link);
         im_list_remove(&part->link);
 
-        route = im_follow_next_route(follow, part);
+        n = im_follow_pick(follow, part, routes);
 
-        if (route == NULL) {
-            continue;
+        if (n > 0) {
+            im_follow_send(follow, routes, n);
+            im_route_ready(follow, part);
         }
-
-        if (im_follow_send(route) != IM_OK) {
-            im_route_queue(route, IM_QUEUE_CHANGED);
-            continue;
-        }
-
-        im_route_ready(follow, part);
     }
 }
 
@@ -844,7 +902,6 @@ im_follow_reported(im_route_t *route, const im_reported_t *reply)
     }
 
     if (!im_route_ended(route)) {
-        route->reported_at = (uint32_t) (follow->now / 1000);
         im_follow_position(route, reply);
     }
 
@@ -859,7 +916,9 @@ im_follow_reported(im_route_t *route, const im_reported_t *reply)
 
     im_route_rest(route);
 
-    im_follow_pump(follow);
+    if (!im_list_empty(&follow->ready)) {
+        follow->commands->wake(follow->ctx);
+    }
 }
 
 
@@ -876,9 +935,8 @@ im_follow_refresh(im_route_t *route)
 
     /* one that is away is compared when it is back */
 
-    if (follow->now - route->reported_at * 1000ull < follow->limits.refresh
-        || route->call != IM_CALL_NONE || im_follow_wants(route)
-        || !im_route_up(route))
+    if (!im_follow_old(route) || route->call != IM_CALL_NONE
+        || im_follow_wants(route) || !im_route_up(route))
     {
         return 0;
     }

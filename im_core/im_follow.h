@@ -35,6 +35,7 @@
 
 
 #define IM_FOLLOW_CHANGES  500       /* members in one report */
+#define IM_FOLLOW_REPORTS  32        /* in one call */
 #define IM_FOLLOW_ENTRIES  64        /* of one page of history */
 
 
@@ -64,6 +65,7 @@ typedef struct {
     uint16_t          partition;
     uint8_t           ask;       /* only the position */
     uint8_t           all;       /* Redis forgets all members first */
+    uint8_t           renew;     /* what Redis has lives on */
     uint8_t           notify;    /* other workers get to know of changes, */
     uint8_t           each;      /* and which they are */
     uint64_t          count;     /* of followers; 0: it leaves */
@@ -138,8 +140,12 @@ typedef struct {
 /* ctx is the caller's. */
 typedef struct {
 
-    /* im_follow_reported() follows, unless IM_ERROR: not sent. */
-    im_int_t  (*report)(void *ctx, im_route_t *route, im_report_t *report);
+    /*
+     * Of n topics of a partition, at most IM_FOLLOW_REPORTS.
+     * im_follow_reported() follows for each, unless IM_ERROR: not sent.
+     */
+    im_int_t  (*report)(void *ctx, im_route_t **routes, im_report_t *reports,
+        im_uint_t n);
 
     /* im_follow_page() follows, unless IM_ERROR: not sent. */
     im_int_t  (*read)(void *ctx, im_route_t *route, im_topic_t *topic,

@@ -129,15 +129,22 @@ im_route_rest(im_route_t *route)
 
 
 /* Each has its share, so that a server that hangs has no other one's calls. */
-void
-im_route_ready(im_follow_t *follow, im_follow_partition_t *part)
+im_uint_t
+im_route_room(const im_follow_t *follow, const im_follow_partition_t *part)
 {
     im_uint_t  most;
 
     most = im_max(IM_ROUTE_CALLS / im_max(follow->hub->npartitions, 1),
                   IM_ROUTE_CALLS_MIN);
 
-    if (part->up && part->ncalls < most && im_list_empty(&part->link)
+    return part->up && part->ncalls < most ? most - part->ncalls : 0;
+}
+
+
+void
+im_route_ready(im_follow_t *follow, im_follow_partition_t *part)
+{
+    if (im_route_room(follow, part) > 0 && im_list_empty(&part->link)
         && (!im_ring_empty(&part->queues[IM_QUEUE_URGENT])
             || !im_ring_empty(&part->queues[IM_QUEUE_DUE])))
     {

@@ -178,6 +178,10 @@ void im_route_queue(im_route_t *route, im_queue_e queue);
 /* Takes the first one of a queue.  NULL: it is empty. */
 im_route_t *im_route_next(im_follow_t *follow, im_ring_t *queue);
 
+/* So many reports more may be out. */
+im_uint_t im_route_room(const im_follow_t *follow,
+    const im_follow_partition_t *part);
+
 /* The partition can send, if it has what to send. */
 void im_route_ready(im_follow_t *follow, im_follow_partition_t *part);
 

@@ -6,15 +6,27 @@ local function typed(command, key, ...)
   if string.find(r.err, 'WRONGTYPE', 1, true) then redis.call('UNLINK', key) end
   return redis.call(command, key, ...)
 end
+-- begin(): a topic's epoch begins under this generation, above the number s; it lives for ttl seconds
+local epoch
+local function begin(key, gen, s, past, ttl)
+  if not epoch then
+    local t = redis.call('TIME')
+    epoch = string.sub(gen, 1, 4) .. string.format('%08x%05x', t[1], t[2])
+  end
+  redis.call('HSET', key, 'e', epoch, 's', s, 'g', gen, 'p', past)
+  if ttl then redis.call('EXPIRE', key, ttl) end
+  return epoch, s, past
+end
 -- meta(): the topic's epoch, seq, past, and when its life is to be renewed (s), under this generation; starts an
--- epoch where one is due.  life, empty: seconds that it lives from now on, with a message and without; nil: as before.
-local function meta(key, history, gen, life, empty)
+-- epoch where one is due.  life, empty: seconds that it lives from now on, at least, with a message and without; nil:
+-- as before; kept: only if it is new.
+local function meta(key, history, gen, life, empty, kept)
   local m = typed('HMGET', key, 'e', 's', 'g', 'p', 'x')
   local s, past = tonumber(m[2] or 0), ''
-  local ttl = s > 0 and life or empty
-  if ttl then redis.call('EXPIRE', key, ttl) end -- first, so that maxmemory refuses no join
+  local ttl = not kept and (s > 0 and life or empty)
+  if ttl and s > 0 then redis.call('EXPIRE', key, ttl, 'GT')       -- a push may have renewed it for longer
+  elseif ttl then redis.call('EXPIRE', key, ttl) end
   if m[1] and m[3] == gen then return m[1], s, m[4], tonumber(m[5] or nil) end
-  local t = redis.call('TIME')
   if m[1] then                                   -- another generation: the old epoch ended at s
     past = m[1] .. ':' .. m[2]
     local n = 1
@@ -27,9 +39,5 @@ local function meta(key, history, gen, life, empty)
     local last = typed('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
     if last then s = math.max(s, tonumber(string.match(last[1], '^%d+'))) end
   end
-  local e = string.sub(gen, 1, 4) .. string.format('%08x%05x', t[1], t[2])
-  redis.call('HSET', key, 'e', e, 's', s, 'g', gen, 'p', past)
-  ttl = s > 0 and life or empty
-  if ttl then redis.call('EXPIRE', key, ttl) end
-  return e, s, past
+  return begin(key, gen, s, past, s > 0 and life or empty)
 end

@@ -349,6 +349,7 @@ ngx_im_follow_pump_handler(ngx_event_t *ev)
     ngx_im_sync_t  *sync;
 
     sync = ev->data;
+    sync->pumped = ngx_current_msec;
 
     im_follow_pump(&sync->follow);
 }
@@ -479,6 +480,10 @@ ngx_im_follow_exit(ngx_im_worker_t *w)
 
     if (sync->pump.posted) {
         ngx_delete_posted_event(&sync->pump);
+    }
+
+    if (sync->pump.timer_set) {
+        ngx_del_timer(&sync->pump);
     }
 
     if (sync->apart.posted) {

@@ -13,6 +13,14 @@
 #define NGX_IM_REPORT_QUEUE    "10000"         /* then others aren't notified */
 #define NGX_IM_REPORT_CHANGES  65536           /* bytes, of a notice */
 #define NGX_IM_REPORT_CHECKS   512
+#define NGX_IM_REPORT_PAUSE    5               /* ms */
+
+
+/* A call that is out. */
+typedef struct {
+    ngx_uint_t    n;
+    im_route_t   *routes[1];
+} ngx_im_reports_t;
 
 
 static void
@@ -42,10 +50,6 @@ ngx_im_report_keys(ngx_im_worker_t *w, im_link_call_t *call,
 
     im_key_left(&call->bytes, keys, p, name, worker);
     im_link_call_key(call);
-
-    im_key_queue(&call->bytes, keys, p);
-    im_link_call_key(call);
-    im_link_call_channels(call, keys, p);
 }
 
 
@@ -203,57 +207,105 @@ ngx_im_report_members(ngx_im_worker_t *w, im_link_call_t *call,
 }
 
 
+/* Six elements of each topic. */
 static void
-ngx_im_report_handler(const im_link_reply_t *reply, void *data)
+ngx_im_report_answer(im_route_t *route, const im_link_reply_t *reply,
+    ngx_uint_t at)
 {
     u_char         *p, *end;
-    im_str_t        stored;
+    int64_t         applied;
+    im_str_t        stored, why;
     im_reported_t   r;
 
-    if (!im_link_reply_is_array(reply, 6)) {
-        ngx_im_link_complain(ngx_im_worker->log, reply, "route");
-        im_follow_reported(data, NULL);
+    applied = im_link_reply_int_at(reply, at, -1);
+
+    if (applied < 0) {
+        why = im_link_reply_str_at(reply, at + 1);
+
+        ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
+                      "im: route script failed: \"%*s\"", why.len, why.data);
+
+        im_follow_reported(route, NULL);
         return;
     }
 
-    r.applied = im_link_reply_int_at(reply, 0, 0) != 0;
-    r.epoch = im_link_reply_str_at(reply, 1);
-    r.top = im_link_reply_int_at(reply, 2, 0);
-    r.past = im_link_reply_str_at(reply, 3);
-    r.notified = im_link_reply_int_at(reply, 5, 0) != 0;
+    r.applied = applied != 0;
+    r.epoch = im_link_reply_str_at(reply, at + 1);
+    r.top = im_link_reply_int_at(reply, at + 2, 0);
+    r.past = im_link_reply_str_at(reply, at + 3);
+    r.notified = im_link_reply_int_at(reply, at + 5, 0) != 0;
 
     /* "count:version", or "" */
 
-    stored = im_link_reply_str_at(reply, 4);
+    stored = im_link_reply_str_at(reply, at + 4);
     end = stored.data + stored.len;
     p = im_str_chr(stored, ':');
 
     r.stored = p != NULL ? ngx_max(ngx_atoi(p + 1, end - p - 1), 0) : 0;
 
-    im_follow_reported(data, &r);
+    im_follow_reported(route, &r);
 }
 
 
-static im_int_t
-ngx_im_report_send(void *ctx, im_route_t *route, im_report_t *report)
+static void
+ngx_im_report_handler(const im_link_reply_t *reply, void *data)
 {
-    im_link_call_t   *call;
-    ngx_im_worker_t  *w;
+    ngx_uint_t         i;
+    ngx_im_reports_t  *reports;
 
-    w = ctx;
+    reports = data;
 
-    call = im_link_script(w->link, &im_script_route);
-    ngx_im_report_keys(w, call, report);
+    if (!im_link_reply_is_array(reply, 6 * reports->n)) {
+        ngx_im_link_complain(ngx_im_worker->log, reply, "route");
+        reply = NULL;
+    }
 
-    im_link_call_str(call, report->ask ? im_str_set("", 0)
-                                       : im_buf_str(&w->id));
-    im_link_call_uint(call, report->count);
+    for (i = 0; i < reports->n; i++) {
+        if (reply == NULL) {
+            im_follow_reported(reports->routes[i], NULL);
+
+        } else {
+            ngx_im_report_answer(reports->routes[i], reply, 6 * i);
+        }
+    }
+
+    im_free(reports);
+}
+
+
+/* What route.lua gets of each topic; the first one is preceded by more. */
+static void
+ngx_im_report_count(im_link_call_t *call, const im_report_t *report)
+{
+    if (report->ask) {
+        im_link_call_z(call, "");
+
+    } else {
+        im_link_call_uint(call, report->count);
+    }
+
     im_link_call_uint(call, report->version);
-    im_link_call_z(call, NGX_IM_REPORT_TTL);
-    im_link_call_uint(call, report->rule != NULL
-                            ? im_rule_meta_ttl(report->rule)
-                            : NGX_IM_REPORT_META);
-    im_link_call_generation(call);
+}
+
+
+static void
+ngx_im_report_life(im_link_call_t *call, const im_report_t *report, int renew)
+{
+    if (!renew && !report->ask) {
+        im_buf_add_z(&call->bytes, "-");
+    }
+
+    im_buf_add_uint(&call->bytes,
+                    report->rule != NULL ? im_rule_meta_ttl(report->rule)
+                                         : NGX_IM_REPORT_META);
+    im_link_call_arg(call);
+}
+
+
+static void
+ngx_im_report_topic(ngx_im_worker_t *w, im_link_call_t *call,
+    const im_report_t *report)
+{
     im_link_call_str(call, report->topic);
 
     if (report->notify) {
@@ -261,13 +313,93 @@ ngx_im_report_send(void *ctx, im_route_t *route, im_report_t *report)
     }
 
     im_link_call_arg(call);
-    im_link_call_z(call, NGX_IM_REPORT_QUEUE);
+}
 
-    if (report->count > 0) {
-        ngx_im_report_members(w, call, report);
+
+/*
+ * The first topic's life is renewed in any case: a write that Redis never
+ * refuses comes first, so that it refuses none of the others.
+ */
+static void
+ngx_im_report_encode(ngx_im_worker_t *w, im_link_call_t *call,
+    im_report_t *reports, ngx_uint_t n)
+{
+    ngx_uint_t    i;
+    im_report_t  *report;
+
+    for (i = 0; i < n; i++) {
+        ngx_im_report_keys(w, call, &reports[i]);
+
+        if (i == 0) {
+            im_key_queue(&call->bytes, im_link_keys(w->link),
+                         reports[0].partition);
+            im_link_call_key(call);
+        }
     }
 
-    return im_link_send(w->link, ngx_im_report_handler, route);
+    im_link_call_channels(call, im_link_keys(w->link), reports[0].partition);
+
+    im_link_call_str(call, im_buf_str(&w->id));
+
+    for (i = 0; i < n; i++) {
+        report = &reports[i];
+
+        if (i > 0) {
+            im_link_call_z(call, ".");
+        }
+
+        ngx_im_report_count(call, report);
+
+        if (i == 0) {
+            im_link_call_z(call, NGX_IM_REPORT_TTL);
+        }
+
+        ngx_im_report_life(call, report, report->renew || i == 0);
+
+        if (i == 0) {
+            im_link_call_generation(call);
+        }
+
+        ngx_im_report_topic(w, call, report);
+
+        if (i == 0) {
+            im_link_call_z(call, NGX_IM_REPORT_QUEUE);
+        }
+
+        if (report->count > 0) {
+            ngx_im_report_members(w, call, report);
+        }
+    }
+}
+
+
+static im_int_t
+ngx_im_report_send(void *ctx, im_route_t **routes, im_report_t *reports,
+    im_uint_t n)
+{
+    im_link_call_t    *call;
+    ngx_im_worker_t   *w;
+    ngx_im_reports_t  *out;
+
+    w = ctx;
+
+    out = im_alloc(sizeof(ngx_im_reports_t) + n * sizeof(im_route_t *));
+    if (out == NULL) {
+        return IM_ERROR;
+    }
+
+    out->n = n;
+    ngx_memcpy(out->routes, routes, n * sizeof(im_route_t *));
+
+    call = im_link_script(w->link, &im_script_route);
+    ngx_im_report_encode(w, call, reports, n);
+
+    if (im_link_send(w->link, ngx_im_report_handler, out) != IM_OK) {
+        im_free(out);
+        return IM_ERROR;
+    }
+
+    return IM_OK;
 }
 
 
@@ -535,15 +667,31 @@ ngx_im_report_check(void *ctx, const im_check_t *checks, im_uint_t n)
 }
 
 
+/*
+ * A report that comes alone goes at once.  Where there are many, those of some
+ * ms go together: fewer calls, and fewer system calls of both sides.
+ */
 static void
 ngx_im_report_wake(void *ctx)
 {
+    ngx_msec_t        since;
+    ngx_im_sync_t    *sync;
     ngx_im_worker_t  *w;
 
     w = ctx;
+    sync = w->sync;
 
-    if (!w->sync->pump.posted) {
-        ngx_post_event(&w->sync->pump, &ngx_posted_events);
+    if (sync->pump.posted || sync->pump.timer_set) {
+        return;
+    }
+
+    since = ngx_current_msec - sync->pumped;
+
+    if (since >= NGX_IM_REPORT_PAUSE) {
+        ngx_post_event(&sync->pump, &ngx_posted_events);
+
+    } else {
+        ngx_add_timer(&sync->pump, NGX_IM_REPORT_PAUSE - since);
     }
 }
 

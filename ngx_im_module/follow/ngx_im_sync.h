@@ -33,7 +33,8 @@ struct ngx_im_sync_s {
     ngx_msec_t        tokens;      /* when a second token was first seen */
     ngx_event_t       tick;        /* 1 s */
     ngx_event_t       renew;
-    ngx_event_t       pump;        /* posted */
+    ngx_event_t       pump;        /* posted, or some ms behind the last */
+    ngx_msec_t        pumped;
     ngx_event_t       apart;       /* posted */
     uint64_t          dead[NGX_IM_DEAD_MAX];   /* hashes of workers */
     ngx_uint_t        ndead;

@@ -556,19 +556,13 @@ call_new(call_e kind, im_route_t *route, im_str_t name)
 }
 
 
-static im_int_t
-do_report(void *ctx, im_route_t *route, im_report_t *report)
+static void
+do_report_one(im_route_t *route, im_report_t *report)
 {
     call_t       *call;
     uint64_t      bit;
     im_list_t    *q;
     im_change_t  *change;
-
-    (void) ctx;
-
-    if (chance(faults.memory) || ncalls == NCALLS) {
-        return IM_ERROR;
-    }
 
     call = call_new(CALL_REPORT, route, report->topic);
 
@@ -594,6 +588,23 @@ do_report(void *ctx, im_route_t *route, im_report_t *report)
 
     call->report = *report;
     ncalls++;
+}
+
+
+static im_int_t
+do_report(void *ctx, im_route_t **routes, im_report_t *reports, im_uint_t n)
+{
+    im_uint_t  i;
+
+    (void) ctx;
+
+    if (chance(faults.memory) || ncalls + n > NCALLS) {
+        return IM_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        do_report_one(routes[i], &reports[i]);
+    }
 
     return IM_OK;
 }
@@ -1766,13 +1777,15 @@ test_each_allocation(void **state)
 
 
 static im_int_t
-count_report(void *ctx, im_route_t *route, im_report_t *report)
+count_report(void *ctx, im_route_t **routes, im_report_t *reports, im_uint_t n)
 {
     (void) ctx;
-    (void) report;
+    (void) reports;
 
-    assert_true(out < test_count(outs));
-    outs[out++] = route;
+    while (n-- > 0) {
+        assert_true(out < test_count(outs));
+        outs[out++] = *routes++;
+    }
 
     return IM_OK;
 }
