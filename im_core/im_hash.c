@@ -66,6 +66,18 @@ im_hash_bucket(im_hash_t *h, uint64_t hash)
 }
 
 
+/* A node has no hash: it takes less memory, and few move or leave. */
+static uint64_t
+im_hash_of(const im_hash_t *h, const im_hash_node_t *node)
+{
+    im_str_t  name;
+
+    name = h->name(node);
+
+    return im_siphash(h->seed, name.data, name.len);
+}
+
+
 static void
 im_hash_move(im_hash_t *h)
 {
@@ -82,7 +94,7 @@ im_hash_move(im_hash_t *h)
 
         for ( /* void */ ; node != NULL; node = next) {
             next = node->next;
-            im_hash_insert(im_hash_bucket(h, node->hash), node);
+            im_hash_insert(im_hash_bucket(h, im_hash_of(h, node)), node);
         }
     }
 
@@ -107,7 +119,7 @@ im_hash_find(im_hash_t *h, im_str_t name)
     hash = im_siphash(h->seed, name.data, name.len);
 
     for (node = *im_hash_bucket(h, hash); node != NULL; node = node->next) {
-        if (node->hash == hash && im_str_eq(h->name(node), name)) {
+        if (im_str_eq(h->name(node), name)) {
             return node;
         }
     }
@@ -119,7 +131,6 @@ im_hash_find(im_hash_t *h, im_str_t name)
 void
 im_hash_add(im_hash_t *h, im_hash_node_t *node)
 {
-    im_str_t          name;
     im_hash_node_t  **table;
 
     im_hash_move(h);
@@ -137,10 +148,7 @@ im_hash_add(im_hash_t *h, im_hash_node_t *node)
         }
     }
 
-    name = h->name(node);
-    node->hash = im_siphash(h->seed, name.data, name.len);
-
-    im_hash_insert(im_hash_bucket(h, node->hash), node);
+    im_hash_insert(im_hash_bucket(h, im_hash_of(h, node)), node);
     h->count++;
 }
 
@@ -152,7 +160,7 @@ im_hash_remove(im_hash_t *h, im_hash_node_t *node)
 
     im_hash_move(h);
 
-    for (link = im_hash_bucket(h, node->hash); *link != NULL;
+    for (link = im_hash_bucket(h, im_hash_of(h, node)); *link != NULL;
          link = &(*link)->next)
     {
         if (*link == node) {

@@ -19,7 +19,6 @@ typedef struct im_hash_node_s  im_hash_node_t;
 
 struct im_hash_node_s {
     im_hash_node_t  *next;
-    uint64_t         hash;
 };
 
 
@@ -55,7 +54,7 @@ im_hash_node_t *im_hash_find(im_hash_t *h, im_str_t name);
  */
 void im_hash_add(im_hash_t *h, im_hash_node_t *node);
 
-/* The node must be in the table. */
+/* The node must be in the table, with the name that it had. */
 void im_hash_remove(im_hash_t *h, im_hash_node_t *node);
 
 /*
