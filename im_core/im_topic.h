@@ -66,10 +66,9 @@ struct im_sub_s {
     uint32_t        index;     /* in the slab */
     uint32_t        cursor;    /* offset of the next byte */
     im_log_t       *log;
-    im_sub_t       *next;      /* the session's: its next subscription */
-    void           *session;
-    void           *data;      /* the session's: how it is to begin, or NULL */
-    void           *info;      /* the session's */
+    uint32_t        next;      /* the session's: its next subscription */
+    uint32_t        session;   /* the session's */
+    void           *more;      /* the session's: what only some have, or NULL */
     uint32_t        expires;   /* the session's: s, 0: never */
     uint8_t         flags;     /* the session's */
     uint8_t         state;     /* read it by im_sub_state() */

@@ -44,7 +44,7 @@ ngx_im_events_live(void *ctx, im_topic_t *topic)
             next = im_ring_next(&w->hub.logs.lists, &log->joining, index);
             sub = im_slab_object(&w->hub.logs.subs, index);
 
-            ngx_im_resume_joined(sub->session, sub);
+            ngx_im_resume_joined(ngx_im_sub_session(sub), sub);
         }
     }
 }
@@ -128,7 +128,7 @@ ngx_im_events_describe(im_sub_t *sub, ngx_im_followed_t *f)
     u_char            *addr;
     ngx_im_session_t  *s;
 
-    s = sub->session;
+    s = ngx_im_sub_session(sub);
 
     f->session = ngx_im_session_handle(s);
     ngx_im_session_id(s, f->id);

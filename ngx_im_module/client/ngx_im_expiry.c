@@ -114,7 +114,7 @@ ngx_im_expiry_schedule(ngx_im_session_t *s)
         next = known->refresh;
     }
 
-    for (sub = s->subs; sub; sub = sub->next) {
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
         if (sub->expires && (next == 0 || sub->expires < next)) {
             next = sub->expires;
         }

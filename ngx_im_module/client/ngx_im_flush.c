@@ -38,7 +38,7 @@ ngx_im_flush_behind(ngx_im_session_t *s)
 
     behind = 0;
 
-    for (sub = s->subs; sub; sub = sub->next) {
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
         if (im_sub_state(sub) != IM_SUB_JOINING) {
             behind = ngx_max(behind, im_sub_behind(sub));
         }
@@ -56,7 +56,7 @@ ngx_im_flush_drop(ngx_im_worker_t *w, ngx_im_session_t *s)
 
     s->unfinished = NULL;
 
-    for (sub = s->subs; sub; sub = sub->next) {
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
         if (im_sub_state(sub) != IM_SUB_JOINING) {
             im_sub_advance(sub, im_sub_behind(sub));
             im_log_trim(&w->hub.logs, sub->log, 1);
@@ -259,7 +259,7 @@ ngx_im_flush_turn(ngx_im_worker_t *w, im_list_t *logs, ngx_uint_t n)
 
         n--;
 
-        s = sub->session;
+        s = ngx_im_sub_session(sub);
 
         if (s->phase == NGX_IM_CLOSED || !im_list_empty(&s->blocked)) {
             im_sub_block(sub);

@@ -18,7 +18,7 @@ ngx_im_mark_sub(ngx_im_session_t *s, const im_resume_t *resume)
         return ngx_im_session_find_sub(s, resume->topic);
     }
 
-    for (sub = s->subs; sub; sub = sub->next) {
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
         if (sub->log->topic->name[0] == resume->topic.data[0]) {
             break;
         }
@@ -39,7 +39,7 @@ ngx_im_mark_position(im_sub_t *sub, im_subscribed_t *at)
         return;
     }
 
-    join = sub->data;
+    join = ngx_im_sub_joining(sub);
     topic = sub->log->topic;
 
     if (im_sub_state(sub) != IM_SUB_JOINING) {
@@ -63,7 +63,7 @@ ngx_im_mark_behind(ngx_im_session_t *s)
 {
     im_sub_t  *sub;
 
-    for (sub = s->subs; sub; sub = sub->next) {
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
         if (im_sub_state(sub) != IM_SUB_JOINING && im_sub_behind(sub) > 0) {
             return 1;
         }

@@ -26,7 +26,7 @@ ngx_im_send_unblock(ngx_im_session_t *s)
 
     im_list_remove(&s->blocked);
 
-    for (sub = s->subs; sub; sub = sub->next) {
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
         im_sub_unblock(sub);
     }
 }
@@ -37,7 +37,7 @@ ngx_im_send_cut(ngx_im_session_t *s)
 {
     im_sub_t  *sub;
 
-    for (sub = s->subs; sub; sub = sub->next) {
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
         if (im_sub_cut(sub)) {
             return sub;
         }
@@ -477,7 +477,10 @@ ngx_im_send_read(ngx_im_session_t *s, im_str_t *pieces, ngx_uint_t most,
 
     n = 0;
 
-    for (sub = s->subs; sub && n < most && max > 0; sub = sub->next) {
+    for (sub = s->subs;
+         sub && n < most && max > 0;
+         sub = ngx_im_sub_next(sub))
+    {
         if (im_sub_state(sub) == IM_SUB_JOINING || im_sub_behind(sub) == 0) {
             continue;
         }
@@ -583,7 +586,7 @@ ngx_im_send_block(ngx_im_session_t *s)
         s->stuck = (uint32_t) ngx_current_msec;
     }
 
-    for (sub = s->subs; sub; sub = sub->next) {
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
         im_sub_block(sub);
     }
 
@@ -664,7 +667,10 @@ ngx_im_send_begin(ngx_im_session_t *s, im_sub_t **sub, im_str_t *piece)
         return NGX_DECLINED;
     }
 
-    for (follower = s->subs; follower; follower = follower->next) {
+    for (follower = s->subs;
+         follower;
+         follower = ngx_im_sub_next(follower))
+    {
         im_sub_block(follower);
     }
 

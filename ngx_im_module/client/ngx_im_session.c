@@ -587,7 +587,7 @@ ngx_im_session_find_sub(ngx_im_session_t *s, im_str_t topic)
 {
     im_sub_t  *sub;
 
-    for (sub = s->subs; sub; sub = sub->next) {
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
         if (im_str_eq(im_topic_name(sub->log->topic), topic)) {
             return sub;
         }
@@ -614,8 +614,8 @@ void
 ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
     im_member_t *m)
 {
-    im_str_t        *room_info;
-    ngx_im_known_t  *known;
+    ngx_im_known_t     *known;
+    ngx_im_sub_more_t  *more;
 
     im_member_init(m);
 
@@ -632,8 +632,8 @@ ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
     }
 
     if (sub != NULL) {
-        room_info = sub->info;
-        m->room_info = room_info != NULL ? *room_info : im_str_set("", 0);
+        more = sub->more;
+        m->room_info = ngx_im_session_kept(more != NULL ? more->info : NULL);
     }
 }
 
@@ -651,17 +651,70 @@ ngx_im_session_login(const ngx_im_session_t *s, im_str_t login)
 }
 
 
+/* NULL: no memory. */
+static ngx_im_sub_more_t *
+ngx_im_session_sub_more(im_sub_t *sub)
+{
+    if (sub->more == NULL) {
+        sub->more = im_calloc(sizeof(ngx_im_sub_more_t));
+    }
+
+    return sub->more;
+}
+
+
+static void
+ngx_im_session_sub_rest(im_sub_t *sub)
+{
+    ngx_im_sub_more_t  *more;
+
+    more = sub->more;
+
+    if (more != NULL && more->join == NULL && more->info == NULL) {
+        im_free(more);
+        sub->more = NULL;
+    }
+}
+
+
+ngx_int_t
+ngx_im_session_set_join(im_sub_t *sub, ngx_im_join_t *join)
+{
+    ngx_im_sub_more_t  *more;
+
+    if (join == NULL && sub->more == NULL) {
+        return NGX_OK;
+    }
+
+    more = ngx_im_session_sub_more(sub);
+    if (more == NULL) {
+        return NGX_ERROR;
+    }
+
+    more->join = join;
+    ngx_im_session_sub_rest(sub);
+
+    return NGX_OK;
+}
+
+
 void
 ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info)
 {
-    im_str_t  *copy;
+    ngx_im_sub_more_t  *more;
 
-    copy = sub->info;
-    sub->info = NULL;
+    if (info.len == 0 && sub->more == NULL) {
+        return;
+    }
 
-    (void) ngx_im_session_keep(&copy, info);
+    more = ngx_im_session_sub_more(sub);
+    if (more == NULL) {
+        return;
+    }
 
-    sub->info = copy;
+    (void) ngx_im_session_keep(&more->info, info);
+
+    ngx_im_session_sub_rest(sub);
 }
 
 

@@ -214,8 +214,8 @@ typedef enum {
 
 
 /*
- * How a subscription is to begin, while it is joining: sub->data.  Without one
- * no client waits for an answer.
+ * How a subscription is to begin, while it is joining.  Without one no client
+ * waits for an answer.
  */
 typedef struct {
     im_list_t           link; /* waits for history, or in worker->ready */
@@ -232,6 +232,13 @@ typedef struct {
     unsigned            ready:1;         /* to be answered */
     unsigned            late:1;          /* after connect: its topic is away */
 } ngx_im_join_t;
+
+
+/* What only some subscriptions have: sub->more. */
+typedef struct {
+    ngx_im_join_t      *join;            /* or NULL */
+    im_str_t           *info;            /* JSON behind it, or NULL */
+} ngx_im_sub_more_t;
 
 
 /* Events of sessions, for the layers above.  The worker brings the table. */
@@ -412,7 +419,34 @@ void ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
 /* That login of the session's user has opened it. */
 int ngx_im_session_login(const ngx_im_session_t *s, im_str_t login);
 
-/* sub->info: JSON for others, im_str_t with its bytes behind it; "" none. */
+static inline ngx_im_session_t *
+ngx_im_sub_session(const im_sub_t *sub)
+{
+    return im_slab_object(&ngx_im_worker->sessions_slab, sub->session);
+}
+
+
+/* The session's next one, or NULL. */
+static inline im_sub_t *
+ngx_im_sub_next(const im_sub_t *sub)
+{
+    return sub->next != IM_SLAB_NONE
+           ? im_slab_object(&ngx_im_worker->hub.logs.subs, sub->next) : NULL;
+}
+
+
+/* How it is to begin, or NULL. */
+static inline ngx_im_join_t *
+ngx_im_sub_joining(const im_sub_t *sub)
+{
+    return sub->more != NULL ? ((ngx_im_sub_more_t *) sub->more)->join : NULL;
+}
+
+
+/* NULL: it has begun; the join is the caller's.  NGX_ERROR: no memory. */
+ngx_int_t ngx_im_session_set_join(im_sub_t *sub, ngx_im_join_t *join);
+
+/* JSON for others; "" none. */
 void ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info);
 
 /* Sets the deadline, in seconds from now. */

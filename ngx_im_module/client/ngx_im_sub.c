@@ -104,7 +104,7 @@ ngx_im_sub_create(ngx_im_session_t *s, im_str_t topic)
     sub = im_sub_create(&ngx_im_worker->hub.logs);
 
     if (sub != NULL) {
-        sub->session = s;
+        sub->session = s->index;
     }
 
     return sub;
@@ -133,7 +133,9 @@ ngx_im_sub_wire(ngx_im_session_t *s, im_str_t topic, ngx_uint_t flags)
 static void
 ngx_im_sub_free(im_sub_t *sub)
 {
-    im_free(sub->info);
+    ngx_im_session_set_sub_info(sub, im_str_z(""));
+    (void) ngx_im_session_set_join(sub, NULL);
+
     im_sub_destroy(&ngx_im_worker->hub.logs, sub);
 }
 
@@ -188,6 +190,12 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
         return NULL;
     }
 
+    if (ngx_im_session_set_join(sub, join) != NGX_OK) {
+        ngx_im_sub_free(sub);
+        im_free(join);
+        return NULL;
+    }
+
     flags = ngx_im_sub_allowed(s, topic, join, flags);
     t = im_hub_join(&w->hub, topic, ngx_im_sub_wire(s, topic, flags), sub,
                     &first);
@@ -199,14 +207,13 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
     }
 
     sub->flags = (uint8_t) flags;
-    sub->data = join;
 
     if (join != NULL) {
         im_list_init(&join->link);
         join->sub = sub;
     }
 
-    sub->next = s->subs;
+    sub->next = s->subs != NULL ? s->subs->index : IM_SLAB_NONE;
     s->subs = sub;
     s->nsubs++;
 
@@ -243,7 +250,7 @@ static im_sub_t *
 ngx_im_sub_filtered(im_sub_t *sub)
 {
     while (sub != NULL && im_wire_filter(sub->log->wire) == 0) {
-        sub = sub->next;
+        sub = ngx_im_sub_next(sub);
     }
 
     return sub;
@@ -258,7 +265,7 @@ ngx_im_sub_filter(ngx_im_session_t *s, uint16_t filter)
     im_wire_id_t   wire;
 
     for (sub = ngx_im_sub_filtered(s->subs); sub != NULL;
-         sub = ngx_im_sub_filtered(sub->next))
+         sub = ngx_im_sub_filtered(ngx_im_sub_next(sub)))
     {
         wire = im_wire_filtered(sub->log->wire, filter);
 
@@ -270,7 +277,7 @@ ngx_im_sub_filter(ngx_im_session_t *s, uint16_t filter)
     rc = NGX_OK;
 
     for (sub = ngx_im_sub_filtered(s->subs); sub != NULL;
-         sub = ngx_im_sub_filtered(sub->next))
+         sub = ngx_im_sub_filtered(ngx_im_sub_next(sub)))
     {
         if (rc == NGX_OK) {
             rc = ngx_im_send_move(s, sub);
@@ -288,15 +295,26 @@ void
 ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub)
 {
     int                last;
-    im_sub_t         **p;
+    im_sub_t          *prev;
     im_topic_t        *topic;
     ngx_im_worker_t   *w;
 
     w = ngx_im_worker;
 
-    for (p = &s->subs; *p != sub; p = &(*p)->next) { /* void */ }
+    if (s->subs == sub) {
+        s->subs = ngx_im_sub_next(sub);
 
-    *p = sub->next;
+    } else {
+        for (prev = s->subs;
+             prev->next != sub->index;
+             prev = ngx_im_sub_next(prev))
+        {
+            /* void */
+        }
+
+        prev->next = sub->next;
+    }
+
     s->nsubs--;
 
     ngx_im_send_leave(s, sub);

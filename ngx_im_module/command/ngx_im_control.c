@@ -135,7 +135,7 @@ ngx_im_control_unsubscribe(ngx_im_session_t *s, const im_control_t *control)
         return;
     }
 
-    join = sub->data;
+    join = ngx_im_sub_joining(sub);
 
     if (join != NULL && join->kind == NGX_IM_JOIN_CONNECT) {
         ngx_im_session_close(s, IM_REASON_BUSY,

@@ -314,7 +314,7 @@ ngx_im_identity_replace(im_topic_t *topic)
          sub != NULL;
          sub = im_topic_next_sub(logs, topic, sub))
     {
-        (void) ngx_im_session_close(sub->session, IM_REASON_REPLACED,
+        (void) ngx_im_session_close(ngx_im_sub_session(sub), IM_REASON_REPLACED,
                                     "replaced by a session with the same key");
     }
 }

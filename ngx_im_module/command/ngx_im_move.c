@@ -48,7 +48,7 @@ ngx_im_move_room(ngx_im_session_t *s)
 {
     im_sub_t  *sub;
 
-    for (sub = s->subs; sub != NULL; sub = sub->next) {
+    for (sub = s->subs; sub != NULL; sub = ngx_im_sub_next(sub)) {
         if (sub->log->topic->name[0] == 'r') {
             return sub;
         }
@@ -162,7 +162,7 @@ ngx_im_move_leave(ngx_im_session_t *s, im_sub_t *sub)
     ngx_int_t       rc;
     ngx_im_join_t  *join;
 
-    join = sub->data;
+    join = ngx_im_sub_joining(sub);
     rc = NGX_OK;
 
     if (join != NULL) {
@@ -270,7 +270,7 @@ ngx_im_move_command(ngx_im_session_t *s, const im_command_t *command)
 
     if (sub != NULL) {
         rc = im_str_eq(im_topic_name(sub->log->topic), im_buf_str(&b))
-             && sub->data == NULL
+             && ngx_im_sub_joining(sub) == NULL
              ? NGX_DONE : ngx_im_move_leave(s, sub);
     }
 

@@ -95,7 +95,7 @@ ngx_im_presence_tell(ngx_im_worker_t *w, im_sub_t *sub, int joined)
         return;
     }
 
-    ngx_im_session_member(sub->session, sub, id, &m);
+    ngx_im_session_member(ngx_im_sub_session(sub), sub, id, &m);
     ngx_im_presence_push(w, topic, &m, joined);
 }
 

@@ -241,7 +241,7 @@ ngx_im_query_own(ngx_im_query_clients_t *clients, im_topic_t *topic)
 
         id = clients->ids + clients->n * IM_UUID_LEN;
 
-        ngx_im_session_member(sub->session, sub, id,
+        ngx_im_session_member(ngx_im_sub_session(sub), sub, id,
                               &clients->elts[clients->n++]);
     }
 }

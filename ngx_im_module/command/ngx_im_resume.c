@@ -48,8 +48,8 @@ ngx_im_resume_opened(ngx_im_session_t *s)
 
     /* one of them stands for all */
 
-    for (sub = s->subs; sub; sub = sub->next) {
-        join = sub->data;
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
+        join = ngx_im_sub_joining(sub);
 
         if (join != NULL) {
             ngx_im_turn_add(&ngx_im_worker->ready, &join->link);
@@ -181,7 +181,7 @@ ngx_im_resume_peer(ngx_im_join_t *join)
 {
     ngx_im_session_t  *s;
 
-    s = join->sub->session;
+    s = ngx_im_sub_session(join->sub);
 
     return &s->peer;
 }
@@ -333,7 +333,7 @@ ngx_im_resume_ready(ngx_im_join_t *join)
     im_list_remove(&join->link);
 
     if (join->kind == NGX_IM_JOIN_CONNECT) {
-        ngx_im_resume_opened(join->sub->session);
+        ngx_im_resume_opened(ngx_im_sub_session(join->sub));
         return;
     }
 
@@ -366,7 +366,7 @@ ngx_im_resume_joined(ngx_im_session_t *s, im_sub_t *sub)
 {
     ngx_im_join_t  *join;
 
-    join = sub->data;
+    join = ngx_im_sub_joining(sub);
 
     if (join != NULL) {
         if (!join->ready && ngx_im_resume_again(join) != NGX_OK) {
@@ -482,20 +482,20 @@ ngx_im_resume_forget(im_sub_t *sub)
     ngx_im_join_t     *join;
     ngx_im_session_t  *s;
 
-    join = sub->data;
+    join = ngx_im_sub_joining(sub);
 
     if (join == NULL) {
         return;
     }
 
-    sub->data = NULL;
+    (void) ngx_im_session_set_join(sub, NULL);
 
     im_list_remove(&join->link);
 
     /* connect may have waited for it alone */
 
     if (join->kind == NGX_IM_JOIN_CONNECT) {
-        s = sub->session;
+        s = ngx_im_sub_session(sub);
 
         if (join->ready && s->ext->connecting) {
             s->ext->nsubs++;
@@ -543,8 +543,8 @@ ngx_im_resume_all_again(ngx_im_session_t *s)
     im_sub_t       *sub;
     ngx_im_join_t  *join;
 
-    for (sub = s->subs; sub; sub = sub->next) {
-        join = sub->data;
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
+        join = ngx_im_sub_joining(sub);
 
         im_list_remove(&join->link);
 
@@ -627,7 +627,8 @@ ngx_im_resume_begin(ngx_im_join_t *join, im_subscribed_t *begin, size_t *left)
     ngx_im_resume_place(begin, join->sub,
                         im_str_set(topic->epoch.data, topic->epoch.len),
                         topic->seq);
-    begin->ttl = ngx_im_expiry_sub_ttl(join->sub->session, join->sub);
+    begin->ttl = ngx_im_expiry_sub_ttl(ngx_im_sub_session(join->sub),
+                                       join->sub);
 
     rc = ngx_im_resume_judge(join, &seq);
 
@@ -687,8 +688,8 @@ ngx_im_resume_subs_alloc(ngx_im_session_t *s)
 
     len = (s->nsubs + 1) * sizeof(im_subscribed_t);
 
-    for (sub = s->subs; sub; sub = sub->next) {
-        join = sub->data;
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
+        join = ngx_im_sub_joining(sub);
         len += join->data.len;
     }
 
@@ -716,8 +717,8 @@ ngx_im_resume_subs(ngx_im_session_t *s, ngx_uint_t *n)
     p = (u_char *) (subs + s->nsubs + 1);
     left = w->conf->recovery_bytes;
 
-    for (*n = 0, sub = s->subs; sub; sub = sub->next) {
-        join = sub->data;
+    for (*n = 0, sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
+        join = ngx_im_sub_joining(sub);
 
         if (!join->late) {
             ngx_im_resume_begin(join, &subs[*n], &left);
@@ -753,7 +754,7 @@ ngx_im_resume_follows(im_sub_t *sub)
 {
     ngx_im_join_t  *join;
 
-    join = sub->data;
+    join = ngx_im_sub_joining(sub);
 
     if (!join->late) {
         return 0;
@@ -810,7 +811,7 @@ ngx_im_resume_connect(ngx_im_session_t *s)
 
     ext->connecting = 0;
 
-    for (sub = s->subs; sub; sub = sub->next) {
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
         if (ngx_im_resume_follows(sub)) {
             continue;
         }
@@ -820,7 +821,7 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     }
 
     if (ngx_im_reply_send(s, &reply) == NGX_OK) {
-        for (sub = s->subs; sub; sub = sub->next) {
+        for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
             if (im_sub_state(sub) != IM_SUB_JOINING) {
                 ngx_im_presence_tell(ngx_im_worker, sub, 1);
 
@@ -923,7 +924,7 @@ ngx_im_resume_subscribe(ngx_im_session_t *s, ngx_im_join_t *join)
 
     /* the subscription is live before the answer; the join goes behind it */
 
-    sub->data = NULL;
+    (void) ngx_im_session_set_join(sub, NULL);
     im_sub_live(&ngx_im_worker->hub.logs, sub);
 
     ngx_im_session_uuid(s, uuid);
@@ -976,7 +977,7 @@ ngx_im_resume_serve(im_list_t *q, void *data)
 
     w = data;
     join = im_list_data(q, ngx_im_join_t, link);
-    s = join->sub->session;
+    s = ngx_im_sub_session(join->sub);
 
     if (s->phase != NGX_IM_OPEN) {
         return NGX_OK;
@@ -1014,8 +1015,8 @@ ngx_im_resume_apart_sub(ngx_im_session_t *s)
     im_sub_t       *sub;
     ngx_im_join_t  *join;
 
-    for (sub = s->subs; sub; sub = sub->next) {
-        join = sub->data;
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
+        join = ngx_im_sub_joining(sub);
 
         if (join != NULL && !join->ready
             && (join->kind == NGX_IM_JOIN_CONNECT
@@ -1049,7 +1050,7 @@ ngx_im_resume_apart_session(ngx_im_session_t *s)
     while (s->phase == NGX_IM_OPEN
            && (sub = ngx_im_resume_apart_sub(s)) != NULL)
     {
-        join = sub->data;
+        join = ngx_im_sub_joining(sub);
 
         if (join->kind == NGX_IM_JOIN_CONNECT) {
             im_list_remove(&join->link);

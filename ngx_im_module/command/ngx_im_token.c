@@ -233,7 +233,7 @@ ngx_im_token_same_channels(ngx_im_session_t *s, const im_jwt_t *claims)
 
     n = 0;
 
-    for (sub = s->subs; sub; sub = sub->next) {
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
 
         topic = im_topic_name(sub->log->topic);
 
@@ -404,7 +404,7 @@ ngx_im_token_due(ngx_im_timer_t *timer)
     while (sub != NULL) {
 
         if (sub->expires == 0 || sub->expires > now) {
-            sub = sub->next;
+            sub = ngx_im_sub_next(sub);
             continue;
         }
 

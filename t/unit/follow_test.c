@@ -666,7 +666,7 @@ do_change(void *ctx, im_sub_t *sub, int joined, im_change_t **change)
 
     (void) ctx;
 
-    s = (unsigned) (uintptr_t) sub->session;
+    s = sub->session;
 
     if (s % 2 == 1 && !im_followed(sub->log->topic)->presence) {
         return IM_DECLINED;
@@ -1014,7 +1014,7 @@ join(unsigned t, unsigned s)
         return;
     }
 
-    sub->session = (void *) (uintptr_t) s;
+    sub->session = s;
     f->subs[s] = sub;
 
     f->topic = im_hub_join(&hub, im_str_z(names[t]), s % 2, sub, &first);

@@ -213,7 +213,8 @@ check_walk(void)
          sub != NULL;
          sub = im_topic_next_sub(&logs, topic, sub))
     {
-        assert_ptr_equal(sub->session, &followers[(uintptr_t) sub->data]);
+        assert_true(sub->session < NSUBS);
+        assert_ptr_equal(sub, followers[sub->session].sub);
         assert_true(n++ < NSUBS);
     }
 
@@ -364,8 +365,7 @@ do_join(follower_t *f)
     f->sub = im_sub_create(&logs);
     assert_non_null(f->sub);
 
-    f->sub->session = f;
-    f->sub->data = (void *) (uintptr_t) (f - followers);
+    f->sub->session = (uint32_t) (f - followers);
 
     assert_int_equal(im_topic_subscribe(&logs, topic, f->wire, f->sub), IM_OK);
     f->state = IM_SUB_JOINING;
