@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "load_child.h"
-#include "load_client.h"
+#include "load_clients.h"
 
 
 #define LOAD_CHILD_LATER  (100 * LOAD_MILLISECOND)

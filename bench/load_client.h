@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * The clients of a process: they connect, join and receive.  A client is a
- * number; what came of a frame that isn't complete is all that it has besides.
+ * A client: it connects, joins and receives.  It is a number; what came of a
+ * frame that isn't complete is all that it has besides.
  */
 
 #ifndef LOAD_CLIENT_H
@@ -56,7 +56,7 @@ typedef struct {
     uint32_t               n;           /* and one more: the probe */
     uint32_t               first;       /* its number among all clients */
     uint32_t               next;        /* to connect */
-    uint32_t               under_way;   /* connecting, joining */
+    uint32_t               under_way;   /* handshakes */
     uint32_t               stalled;     /* now reading or not */
     uint32_t               run;         /* of whose messages it takes notice */
     unsigned               completed;   /* in this turn, messages */
@@ -71,23 +71,11 @@ typedef struct {
 } load_clients_t;
 
 
-/* Process 0 has the probe, too.  -1: errno says why. */
-int load_clients_init(load_clients_t *c, load_loop_t *loop,
-    const load_options_t *options, load_shared_t *shared, unsigned process);
+/* It begins to connect. */
+void load_client_connect(load_clients_t *c, load_client_t *cl, uint64_t now);
 
-/* Begins to connect what is due; when to call it again, ns. */
-uint64_t load_clients_tick(load_clients_t *c, uint64_t now);
-
-/* The probe connects; is it ready? */
-void load_clients_probe(load_clients_t *c);
-int load_clients_probe_ready(const load_clients_t *c);
-
-/* Those that had stopped read again; have they got all? */
-void load_clients_resume(load_clients_t *c);
-int load_clients_resumed(load_clients_t *c, uint64_t now);
-
-/* Counts what was lost and who is still there, in the block. */
-void load_clients_report(load_clients_t *c);
+/* Of load_loop_t: an event of a client. */
+void load_client_handler(void *data, uint32_t number, uint32_t events);
 
 
 #endif /* LOAD_CLIENT_H */

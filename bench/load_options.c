@@ -63,7 +63,7 @@ static const load_option_t  load_table[] = {
     load_number("rate", rate, 0, 10000000,
                 "connects a second (0: as fast as possible)"),
     load_number("parallel", parallel, 1, 20000,
-                "connects under way in a process (512)"),
+                "handshakes under way in a process (512)"),
     load_number("stalled", stalled, 0, 10000000,
                 "so many clients stop reading"),
     load_number("rcvbuf", rcvbuf, 1, 1 << 30, "their receive buffer, bytes"),

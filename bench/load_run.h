@@ -11,7 +11,7 @@
 
 
 #include "load_bulk.h"
-#include "load_client.h"
+#include "load_clients.h"
 #include "load_greet.h"
 #include "load_probe.h"
 #include "load_publish.h"

@@ -11,7 +11,7 @@ use warnings;
 
 use lib 't/lib';
 
-use IO::Handle;
+use IPC::Open2 qw(open2);
 use JSON::PP ();
 use Test::Im::File qw(spew);
 use Test::Im::Ports qw(ports more_ports);
@@ -72,6 +72,25 @@ sub load {
     close $out;
 
     return ($? >> 8, (pop @lines)->{result} || {}, map { $_->{mark} } @lines);
+}
+
+
+# The same, with a call at each mark, before it goes on.
+sub load_waiting {
+    my ($at, @options) = @_;
+    my $pid = open2(my $out, my $in, $load, '--wait', '--seconds=1', @options);
+    my $result;
+
+    while (my $line = <$out>) {
+        $result = decoded($line);
+        next unless $result->{mark};
+        $at->($result->{mark});
+        print $in "\n";
+    }
+
+    waitpid($pid, 0);
+
+    return ($? >> 8, $result->{result} || {});
 }
 
 
@@ -225,10 +244,11 @@ $stack = Test::Im::Stack->new(
         . " im_auth jwt; }\n");
 spew("$stack->{dir}/secret", $secret);
 $stack->{http} = "    im_jwt_key HS256 file=$stack->{dir}/secret;\n";
+$stack->{listen} = "listen 127.0.0.1:$stack->{port} sndbuf=64k";
 $stack->start($stack->all);
 $stack->ready or die "pushes are not accepted\n";
 
-my @im = ("--port=$stack->{port}", '--outstanding=4');
+my @im = ("--port=$stack->{port}", '--outstanding=4', '--drain=15');
 my @signed = ("--jwt-secret=$secret");
 
 all_good('plain', 20, load(@im, '--protocol=plain', '--path=/plain?room=%r',
@@ -269,6 +289,26 @@ for my $phase (qw(connect publish)) {
 
 ok($result->{bulk}{calls} > 0, 'bulk: calls were answered');
 is($result->{bulk}{refused}, 0, 'bulk: and none refused');
+
+# those that stop reading are closed by the service, told why where their socket
+# has room, and no others wait for them
+
+($status, $result) = load_waiting(sub {
+    return unless $_[0] eq 'end';
+    Test::Im::Stack::until_true(60, sub {
+        my (undef, $body) = $stack->http(1, 'GET', '/im/status');
+        return $body =~ /"total":\{.*"slow":5[,}]/;
+    });
+}, @im, '--protocol=im', '--path=/guest', '--clients=20', '--stalled=5',
+   '--rcvbuf=4096', '--size=200000', '--seconds=3', '--prefix=stalled');
+
+my $published = $result->{publish}{published};
+
+is($status, 0, 'stalled: exit status');
+is($result->{deliveries}, $published * 15, 'stalled: the others have all');
+is($result->{closed}{clients}, 0, 'stalled: the others stay');
+is(join(' ', map { "$_ $result->{stalled}{$_}" } qw(clients closed open)),
+   'clients 5 closed 5 open 0', 'stalled: closed');
 
 # refusals are counted and said
 
