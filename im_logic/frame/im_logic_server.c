@@ -25,7 +25,8 @@
 #define IM_SERVER_TICK        500                /* ms */
 #define IM_SERVER_LINGER      5000               /* ms */
 #define IM_SERVER_LOG         10000              /* ms between equal lines */
-#define IM_SERVER_READ        (64 * 1024)
+#define IM_SERVER_READ        (64 * 1024)        /* that waits, at most */
+#define IM_SERVER_ONCE        (16 * 1024)        /* of one read */
 #define IM_SERVER_MAX_HEAD    2048
 #define IM_SERVER_MAX_REPLY   (8 * 1024 * 1024)
 #define IM_SERVER_MAX_HELD    (256 * 1024 * 1024)   /* requests that come in */
@@ -71,7 +72,9 @@ typedef struct {
     im_list_t             waits;         /* of its peer, where it may go */
     im_logic_server_t    *server;
     im_logic_peer_t      *peer;
-    struct bufferevent   *bev;
+    struct event         *read;
+    struct evbuffer      *in;
+    struct bufferevent   *bev;           /* writes alone */
     im_logic_conn_e       state;
     uint64_t              since;         /* ms, in this state */
     size_t                held;
@@ -118,13 +121,31 @@ im_logic_conn_hold(im_logic_conn_t *c, size_t held)
 }
 
 
+/* The socket and what belongs to it. */
 static void
-im_logic_conn_close(im_logic_conn_t *c)
+im_logic_conn_shut(im_logic_conn_t *c)
 {
+    if (c->read != NULL) {
+        event_free(c->read);
+        c->read = NULL;
+    }
+
+    if (c->in != NULL) {
+        evbuffer_free(c->in);
+        c->in = NULL;
+    }
+
     if (c->bev != NULL) {
         bufferevent_free(c->bev);
         c->bev = NULL;
     }
+}
+
+
+static void
+im_logic_conn_close(im_logic_conn_t *c)
+{
+    im_logic_conn_shut(c);
 
     if (c->state == IM_CONN_ANSWERING) {
         im_logic_conn_set(c, IM_CONN_GONE);
@@ -247,8 +268,7 @@ im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
     }
 
     /* bytes that were read already give no event, nor do bytes that are sent */
-    if (c->last || c->ended
-        || evbuffer_get_length(bufferevent_get_input(c->bev)) != 0)
+    if (c->last || c->ended || evbuffer_get_length(c->in) != 0)
     {
         im_logic_conn_trigger(c);
     }
@@ -376,8 +396,20 @@ im_logic_server_shed(im_logic_server_t *server)
 }
 
 
+/* It reads on when there is room for more. */
+static void
+im_logic_conn_drain(im_logic_conn_t *c, size_t n)
+{
+    (void) evbuffer_drain(c->in, n);
+
+    if (!c->ended && evbuffer_get_length(c->in) < IM_SERVER_READ) {
+        (void) event_add(c->read, NULL);
+    }
+}
+
+
 static im_int_t
-im_logic_conn_decode(im_logic_conn_t *c, struct evbuffer *in)
+im_logic_conn_decode(im_logic_conn_t *c)
 {
     size_t                       len;
     im_int_t                     rc;
@@ -387,16 +419,16 @@ im_logic_conn_decode(im_logic_conn_t *c, struct evbuffer *in)
 
     t = c->server->conf.transport;
 
-    len = evbuffer_get_contiguous_space(in);
-    start = evbuffer_pullup(in, (ev_ssize_t) len);
+    len = evbuffer_get_contiguous_space(c->in);
+    start = evbuffer_pullup(c->in, (ev_ssize_t) len);
     p = start;
 
     rc = t->decode(&c->codec, &p, start + len);
-    (void) evbuffer_drain(in, (size_t) (p - start));
+    im_logic_conn_drain(c, (size_t) (p - start));
 
     im_logic_conn_hold(c, t->held(&c->codec));
 
-    if (rc == IM_AGAIN && evbuffer_get_length(in) == 0) {
+    if (rc == IM_AGAIN && evbuffer_get_length(c->in) == 0) {
         interim = t->interim(&c->codec);
 
         if (interim.len != 0 && im_logic_conn_write(c, interim) != IM_OK) {
@@ -429,19 +461,17 @@ im_logic_conn_read_handler(struct bufferevent *bev, void *data)
 {
     im_int_t            rc;
     im_logic_conn_t    *c = data;
-    struct evbuffer    *in;
     im_logic_server_t  *server;
 
-    in = bufferevent_get_input(bev);
     server = c->server;
 
     if (c->state == IM_CONN_SENDING || c->state == IM_CONN_LINGERING) {
-        (void) evbuffer_drain(in, evbuffer_get_length(in));
+        im_logic_conn_drain(c, evbuffer_get_length(c->in));
         return;
     }
 
-    while (c->state != IM_CONN_ANSWERING && evbuffer_get_length(in) != 0) {
-        rc = im_logic_conn_decode(c, in);
+    while (c->state != IM_CONN_ANSWERING && evbuffer_get_length(c->in) != 0) {
+        rc = im_logic_conn_decode(c);
 
         if (rc == IM_ERROR) {
             im_daemon_log(IM_LOG_INFO, "a connection broke the protocol, "
@@ -491,21 +521,60 @@ im_logic_conn_write_handler(struct bufferevent *bev, void *data)
 }
 
 
+/* An answer finds no way. */
 static void
 im_logic_conn_event_handler(struct bufferevent *bev, short what, void *data)
 {
-    im_logic_conn_t  *c = data;
+    im_logic_conn_close(data);
+}
 
-    if (!(what & BEV_EVENT_EOF) || c->state == IM_CONN_LINGERING) {
+
+static void
+im_logic_conn_eof(im_logic_conn_t *c)
+{
+    if (c->state == IM_CONN_LINGERING) {
         im_logic_conn_close(c);
         return;
     }
 
     c->ended = 1;
+    (void) event_del(c->read);
 
     if (c->state != IM_CONN_ANSWERING && c->state != IM_CONN_SENDING) {
         im_logic_conn_end(c);
     }
+}
+
+
+/* A bufferevent would ask first how much there is. */
+static void
+im_logic_conn_readable(evutil_socket_t fd, short what, void *data)
+{
+    u_char            buf[IM_SERVER_ONCE];
+    ssize_t           n;
+    im_logic_conn_t  *c = data;
+
+    n = recv(fd, buf, sizeof(buf), 0);
+
+    if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+
+    if (n == 0) {
+        im_logic_conn_eof(c);
+        return;
+    }
+
+    if (n == -1 || evbuffer_add(c->in, buf, (size_t) n) == -1) {
+        im_logic_conn_close(c);
+        return;
+    }
+
+    if (evbuffer_get_length(c->in) >= IM_SERVER_READ) {
+        (void) event_del(c->read);
+    }
+
+    im_logic_conn_read_handler(c->bev, c);
 }
 
 
@@ -580,6 +649,25 @@ im_logic_conn_name(im_logic_conn_t *c, const struct sockaddr *sa)
 }
 
 
+/* IM_ERROR: the descriptor remains the caller's. */
+static im_int_t
+im_logic_conn_open(im_logic_conn_t *c, int fd)
+{
+    c->in = evbuffer_new();
+    c->read = event_new(c->server->base, fd, EV_READ|EV_PERSIST,
+                        im_logic_conn_readable, c);
+
+    if (c->in == NULL || c->read == NULL || event_add(c->read, NULL) == -1) {
+        return IM_ERROR;
+    }
+
+    c->bev = bufferevent_socket_new(c->server->base, fd,
+                                    BEV_OPT_CLOSE_ON_FREE);
+
+    return c->bev != NULL ? IM_OK : IM_ERROR;
+}
+
+
 static im_logic_conn_t *
 im_logic_conn_create(im_logic_server_t *server, int fd,
     const struct sockaddr *sa)
@@ -607,12 +695,10 @@ im_logic_conn_create(im_logic_server_t *server, int fd,
         return NULL;
     }
 
-    if (im_logic_server_place(server, c->peer) == IM_OK) {
-        c->bev = bufferevent_socket_new(server->base, fd,
-                                        BEV_OPT_CLOSE_ON_FREE);
-    }
-
-    if (c->bev == NULL) {
+    if (im_logic_server_place(server, c->peer) != IM_OK
+        || im_logic_conn_open(c, fd) != IM_OK)
+    {
+        im_logic_conn_shut(c);
         im_logic_peers_remove(&server->peers, c->peer);
         im_free(c);
         return NULL;
@@ -644,12 +730,9 @@ im_logic_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
     tv.tv_usec = 0;
 
     bufferevent_set_timeouts(c->bev, NULL, &tv);
-    bufferevent_setwatermark(c->bev, EV_READ, 0, IM_SERVER_READ);
     bufferevent_setcb(c->bev, im_logic_conn_read_handler,
                       im_logic_conn_write_handler,
                       im_logic_conn_event_handler, c);
-
-    (void) bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 }
 
 
