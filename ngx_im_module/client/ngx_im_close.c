@@ -76,9 +76,12 @@ ngx_im_close_frame(ngx_im_session_t *s)
 static void
 ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
 {
-    u_char      addr[NGX_SOCKADDR_STRLEN];
-    im_user_t  *u;
-    ngx_str_t   user;
+    u_char       addr[NGX_SOCKADDR_STRLEN];
+    im_user_t   *u;
+    ngx_str_t    user;
+    ngx_uint_t   level;
+
+    level = s->why == ngx_im_send_too_slow ? NGX_LOG_NOTICE : NGX_LOG_INFO;
 
     ngx_str_set(&user, "guest");
 
@@ -89,7 +92,7 @@ ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
         user.len = u->id_len;
     }
 
-    ngx_log_error(NGX_LOG_INFO, w->log, 0,
+    ngx_log_error(level, w->log, 0,
                   "im: session ended: client: %*s, user: \"%V\", "
                   "protocol: %s, transport: %s, rooms: %ui, seconds: %uD, "
                   "in: %uL, out: %uL, code: %ui, why: %s",

@@ -15,6 +15,7 @@
 
 
 #define NGX_IM_FLUSH_SLOW   5000         /* ms in which a socket took nothing */
+#define NGX_IM_FLUSH_CLOSES 256          /* slow sessions that a tick closes */
 #define NGX_IM_FLUSH_TURN   5            /* ms, about */
 #define NGX_IM_FLUSH_CHECK  32           /* sessions, then the clock */
 
@@ -98,7 +99,7 @@ ngx_im_flush_relieve(ngx_im_worker_t *w)
             q = im_list_next(q);
 
             if (ngx_im_flush_behind(s) >= most - most / 8) {
-                ngx_im_send_slow(s);
+                ngx_im_send_slow(s, IM_REASON_LOST);
                 ngx_im_flush_drop(w, s);
             }
         }
@@ -320,8 +321,10 @@ void
 ngx_im_flush_tick(ngx_im_worker_t *w)
 {
     im_list_t         *q;
+    ngx_uint_t         n;
     ngx_im_session_t  *s;
 
+    n = 0;
     q = im_list_first(&w->blocked);
 
     while (q != im_list_sentinel(&w->blocked)) {
@@ -332,11 +335,19 @@ ngx_im_flush_tick(ngx_im_worker_t *w)
             break;
         }
 
+        if (s->phase >= NGX_IM_ENDING) {
+            continue;
+        }
+
         if (ngx_im_flush_behind(s) > w->conf->log_bytes
             || (w->reply_bytes > w->conf->logs_bytes
                 && ngx_im_send_waiting(s) > s->conf->max_replies))
         {
-            ngx_im_send_slow(s);
+            ngx_im_send_slow(s, IM_REASON_SLOW);
+
+            if (++n == NGX_IM_FLUSH_CLOSES) {
+                break;
+            }
         }
     }
 }

@@ -17,6 +17,10 @@
 
 
 #define NGX_IM_SCRATCH_KEEP  65536
+#define NGX_IM_TELL          (512 * 1024)    /* of replies of a worker */
+
+
+const char  ngx_im_send_too_slow[] = "too slow";
 
 
 static void
@@ -127,13 +131,11 @@ ngx_im_send_handler(ngx_event_t *wev)
 
 
 void
-ngx_im_send_slow(ngx_im_session_t *s)
+ngx_im_send_slow(ngx_im_session_t *s, im_reason_e reason)
 {
     ngx_im_worker->counters->slow++;
 
-    ngx_im_session_close(s, im_list_empty(&s->blocked)
-                                ? IM_REASON_SLOW : IM_REASON_LOST,
-                         "too slow");
+    ngx_im_session_close(s, reason, ngx_im_send_too_slow);
 }
 
 
@@ -216,7 +218,7 @@ ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame)
         && ngx_im_send_waiting(s) - s->replies->history + frame.len
            > s->conf->max_replies * 4)
     {
-        ngx_im_send_slow(s);
+        ngx_im_send_slow(s, IM_REASON_SLOW);
         return NGX_ERROR;
     }
 
@@ -269,6 +271,22 @@ ngx_im_send_history(ngx_im_session_t *s, im_str_t frame)
 }
 
 
+/*
+ * The client doesn't read.  One that is too slow for its messages may go on in
+ * time to hear why it is closed: it costs the rest of a frame until then.
+ */
+static ngx_uint_t
+ngx_im_send_tells(ngx_im_session_t *s)
+{
+    size_t  rest;
+
+    rest = s->unfinished != NULL ? im_sub_unfinished(s->unfinished) : 0;
+
+    return s->why == ngx_im_send_too_slow
+           && ngx_im_worker->reply_bytes + rest <= NGX_IM_TELL;
+}
+
+
 ngx_int_t
 ngx_im_send_close(ngx_im_session_t *s, im_str_t frame)
 {
@@ -276,10 +294,9 @@ ngx_im_send_close(ngx_im_session_t *s, im_str_t frame)
         ngx_im_send_session(s);
     }
 
-    if (s->connection->error || !im_list_empty(&s->blocked)) {
-
-        /* the client doesn't read: a close frame would not reach it either */
-
+    if (s->connection->error
+        || (!im_list_empty(&s->blocked) && !ngx_im_send_tells(s)))
+    {
         return NGX_OK;
     }
 
@@ -288,7 +305,9 @@ ngx_im_send_close(ngx_im_session_t *s, im_str_t frame)
             return NGX_OK;
         }
 
-        ngx_im_send_session(s);
+        if (im_list_empty(&s->blocked)) {
+            ngx_im_send_session(s);
+        }
     }
 
     return s->connection->error || s->close_received ? NGX_OK : NGX_AGAIN;
@@ -838,7 +857,7 @@ ngx_im_send_move(ngx_im_session_t *s, im_sub_t *sub)
     if (ngx_im_send_waiting(s) + im_sub_behind(sub)
         > ngx_im_worker->conf->log_bytes)
     {
-        ngx_im_send_slow(s);
+        ngx_im_send_slow(s, IM_REASON_SLOW);
         return NGX_ERROR;
     }
 

@@ -79,8 +79,11 @@ void ngx_im_send_session(ngx_im_session_t *s);
 /* The client leaves too many replies unread: nothing is read from it. */
 ngx_uint_t ngx_im_send_crowded(ngx_im_session_t *s);
 
-/* Closes a session that does not read what it gets. */
-void ngx_im_send_slow(ngx_im_session_t *s);
+/* The why of sessions that do not read what they get. */
+extern const char  ngx_im_send_too_slow[];
+
+/* Closes one of them; IM_REASON_LOST: at once, or else IM_REASON_SLOW. */
+void ngx_im_send_slow(ngx_im_session_t *s, im_reason_e reason);
 
 /*
  * Sends to a session whose turn it is.  Subscriptions that have got to a cut of
