@@ -59,7 +59,7 @@ class Rounds:
         for title in row.systems:
             if title == rows.IM:
                 self.titles += self.ours
-            elif title == rows.FLOOR or title in peers:
+            elif title.startswith(rows.FLOOR) or title in peers:
                 self.titles.append(title)
 
     def measure(self, title):

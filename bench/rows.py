@@ -12,7 +12,7 @@ import load
 from systems import CORES, SERVERS
 from table import Line
 
-FLOOR, IM = 'floor', 'im'
+FLOOR, FLOOR_URING, IM = 'floor', 'floor, io_uring', 'im'
 NCHAN, NCHAN_REDIS, CENTRIFUGO = PEERS = ('nchan', 'nchan + Redis',
                                           'Centrifugo')
 
@@ -74,16 +74,20 @@ def deliver(system, size, clients, seconds=1.2, **options):
     return [(sum(parts.values()), parts)]
 
 
-@row('room-1000', ('1 room of 1,000 clients, one message a flush', DELIVERY,
-                   '1.05x'))
-def room_1000(system, size):
-    return deliver(system, size, 1000, outstanding=1)
+def room_rows(name, n, seconds, target, target_uring):
+    title = '1 room of %s clients, one message a flush' % n
+
+    def measure(system, size):
+        return deliver(system, size, int(n.replace(',', '')), outstanding=1,
+                       seconds=seconds)
+
+    row(name, (title, DELIVERY, target), uring='off')(measure)
+    row(name + '-uring', (title + ', by io_uring', DELIVERY, target_uring),
+        systems=(FLOOR, IM, FLOOR_URING), uring='auto')(measure)
 
 
-@row('room-10000', ('1 room of 10,000 clients, one message a flush', DELIVERY,
-                    '1.05x'))
-def room_10000(system, size):
-    return deliver(system, size, 10000, outstanding=1, seconds=1.5)
+room_rows('room-1000', '1,000', 1.2, '1.05x', '0.95x')
+room_rows('room-10000', '10,000', 1.5, '1.05x', '0.90x')
 
 
 @row('outstanding', ('1 room of 1,000 clients, 16 messages outstanding',

@@ -54,7 +54,7 @@ def until(happens, otherwise, process=None):
 
 
 class System:
-    """groups has the pids of each kind of process; options are im_load's."""
+    """groups has the first process of each kind; options are im_load's."""
 
     holds = 'nginx'
 
@@ -112,29 +112,36 @@ class System:
 
         return f.name
 
-    def pids(self):
-        return [pid for pids in self.groups.values() for pid in pids]
+    def pids(self, group):
+        """With their workers."""
+
+        return [pid for first in self.groups[group]
+                for pid in [first] + children(first)]
 
     def cpu(self):
         """us of each kind of process."""
 
-        return {group: cpu(pids) for group, pids in self.groups.items()}
+        return {group: cpu(self.pids(group)) for group in self.groups}
 
     def memory(self):
         """Bytes of the processes that hold clients."""
 
-        return memory(self.groups[self.holds])
+        return memory(self.pids(self.holds))
 
     @contextlib.contextmanager
     def on(self, cores, turns=False):
         """Meanwhile its processes are on other cores."""
 
-        pin(self.pids(), cores, turns)
+        self.pin(cores, turns)
 
         try:
             yield
         finally:
-            pin(self.pids(), SERVERS, False)
+            self.pin(SERVERS, False)
+
+    def pin(self, cores, turns):
+        for group in self.groups:
+            pin(self.pids(group), cores, turns)
 
     def end(self):
         for process in self.processes[::-1]:
@@ -150,15 +157,14 @@ class Floor(System):
 
     holds = 'floor'
 
-    def __init__(self, title='floor', workers=1, coalesced=False):
+    def __init__(self, title='floor', workers=1, coalesced=False, uring=False):
         super().__init__(title, workers)
-        self.flags = ['--coalesced'] * coalesced
+        self.flags = ['--coalesced'] * coalesced + ['--uring'] * uring
 
     def start(self):
         self.run('floor', self.port, top + '/build/bench/im_floor',
                  '--port=%d' % self.port, '--workers=%d' % self.workers,
                  *self.flags)
-        self.groups['floor'] += children(self.groups['floor'][0])
 
     def options(self, **how):
         return {'protocol': 'floor'}
@@ -192,7 +198,7 @@ class Im(System):
 '''
 
     def __init__(self, title='im', workers=1, build='build', limit='', nodes=1,
-                 sndbuf='', **options):
+                 sndbuf='', uring=None, **options):
         super().__init__(title, workers)
         self.nodes = ['nginx']
 
@@ -202,6 +208,7 @@ class Im(System):
 
         self.build = os.path.join(top, build)
         self.limit = limit
+        self.uring = uring
         self.more = options
 
         if sndbuf:
@@ -216,12 +223,21 @@ class Im(System):
             'connections': FILES - 200,
             'main': 'worker_rlimit_nofile %d;\n' % FILES,
             'rules': self.RULES, 'server': self.SERVER,
-            'http': self.HTTP % (self.limit, self.write('key', SECRET)),
+            'http': self.HTTP % (self.limit, self.write('key', SECRET))
+                    + self.io_uring(),
         }, **self.more))
         pids = self.stack.pids
         self.groups = {name: [pids[name]] for name in ('redis', 'logic', 'job')}
-        self.groups['nginx'] = [pid for name in self.nodes for pid in
-                                [pids[name]] + children(pids[name])]
+        self.groups['nginx'] = [pids[name] for name in self.nodes]
+
+    def io_uring(self):
+        """A build from before im_io_uring is as with "off"."""
+
+        with open(self.build + '/ngx_im_module.so', 'rb') as f:
+            known = b'im_io_uring' in f.read()
+
+        return '    im_io_uring %s;\n' % self.uring \
+            if self.uring and known else ''
 
     def options(self, protocol='im', users=False, **how):
         options = {'protocol': protocol,
@@ -297,7 +313,6 @@ http {
         self.run('nginx', self.port, 'nginx', '-p', self.dir, '-c',
                  self.dir + '/nginx.conf', '-e', self.dir + '/error.log',
                  '-g', 'daemon off;')
-        self.groups['nginx'] += children(self.groups['nginx'][0])
         until(self.accepts, 'nchan accepts nothing')
 
     def accepts(self):
@@ -349,7 +364,8 @@ class Centrifugo(System):
 # by title, and which options of a row concern them
 KINDS = {
     'floor': (Floor, ('workers', 'coalesced')),
-    'im': (Im, ('workers', 'build', 'limit', 'sndbuf', 'nodes')),
+    'floor, io_uring': (functools.partial(Floor, uring=True), ('workers',)),
+    'im': (Im, ('workers', 'build', 'limit', 'sndbuf', 'nodes', 'uring')),
     'nchan': (Nchan, ('workers',)),
     'nchan + Redis': (functools.partial(Nchan, redis=True), ('workers',)),
     'Centrifugo': (Centrifugo, ()),
