@@ -116,9 +116,9 @@ FLOOR    := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out \
             bench/floor_$(if $(URING),nouring,uring).c,$(wildcard bench/floor*.c)))
 BENCH    := $(BUILD)/bench/im_load $(BUILD)/bench/im_floor
 
-.PHONY: all bench-programs module programs run test drill fuzz fuzzers \
-        bench bench-million bench-peers lint style install clean help tests packages-build \
-        packages-run packages-test packages-lint packages-fuzz
+.PHONY: all module programs run test drill fuzz fuzzers bench bench-million \
+        bench-programs bench-peers lint style install clean help tests \
+        packages-build packages-run packages-test packages-lint packages-fuzz
 
 all: packages-build
 	$(MAKE_ALL) module programs

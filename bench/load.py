@@ -5,7 +5,6 @@
 
 import contextlib
 import json
-import math
 import os
 import subprocess
 
@@ -42,15 +41,6 @@ def faults(result):
     return '; '.join(found)
 
 
-def whole(options):
-    """Times in whole seconds."""
-
-    options['seconds'] = max(math.ceil(options.get('seconds', 10)), 1)
-    options['warm'] = math.ceil(options.get('warm', 0))
-
-    return options
-
-
 class Load:
     """Options are im_load's, with _ for -; how are those of the system."""
 
@@ -65,7 +55,7 @@ class Load:
         self.process = subprocess.Popen(
             [top + '/build/bench/im_load', '--wait']
             + ['--%s=%s' % (name.replace('_', '-'), value)
-               for name, value in whole(options).items()],
+               for name, value in options.items()],
             text=True, bufsize=1, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             preexec_fn=lambda: pin([os.getpid()], cores, turns))

@@ -20,6 +20,7 @@
 
 typedef enum {
     LOAD_OPTION_NUMBER = 0,
+    LOAD_OPTION_SECONDS,            /* a fraction, kept in ms */
     LOAD_OPTION_TEXT,
     LOAD_OPTION_FLAG
 } load_option_e;
@@ -37,6 +38,9 @@ typedef struct {
 
 #define load_number(name, field, min, max, help)                              \
     { name, LOAD_OPTION_NUMBER, offsetof(load_options_t, field), min, max,    \
+      help }
+#define load_seconds(name, field, min, max, help)                             \
+    { name, LOAD_OPTION_SECONDS, offsetof(load_options_t, field), min, max,   \
       help }
 #define load_text(name, field, help)                                          \
     { name, LOAD_OPTION_TEXT, offsetof(load_options_t, field), 0, 0, help }
@@ -80,8 +84,9 @@ static const load_option_t  load_table[] = {
     load_number("probe", probe, 1, 10000, "publishes a second to a probe"),
     load_number("bulk", bulk, 1, 100000,
                 "one call to so many users, repeated"),
-    load_number("seconds", seconds, 1, 86400, "of the measured phase (10)"),
-    load_number("warm", warm, 0, 3600, "seconds before it (0)"),
+    load_seconds("seconds", measured_ms, 0, 86400,
+                 "of the measured phase (10)"),
+    load_seconds("warm", warm_ms, 0, 3600, "seconds before it (0)"),
     load_number("connect-timeout", connect_timeout, 1, 3600,
                 "seconds until all have joined (60)"),
     load_number("drain", drain, 1, 600,
@@ -127,10 +132,11 @@ static int
 load_options_number(const load_option_t *option, const char *value,
     unsigned *n)
 {
-    char           *end;
-    unsigned long   parsed;
+    char    *end;
+    double   parsed;
 
-    parsed = strtoul(value, &end, 10);
+    parsed = option->type == LOAD_OPTION_SECONDS
+             ? strtod(value, &end) : (double) strtoul(value, &end, 10);
 
     if (*value < '0' || *value > '9' || *end != '\0' || parsed < option->min
         || parsed > option->max)
@@ -140,7 +146,8 @@ load_options_number(const load_option_t *option, const char *value,
                                   option->max);
     }
 
-    *n = (unsigned) parsed;
+    *n = (unsigned) (option->type == LOAD_OPTION_SECONDS
+                     ? parsed * 1000 : parsed);
 
     return 0;
 }
@@ -181,7 +188,9 @@ load_options_set(load_options_t *o, const char *word)
                                   option->name, option->name);
     }
 
-    if (option->type == LOAD_OPTION_NUMBER) {
+    if (option->type == LOAD_OPTION_NUMBER
+        || option->type == LOAD_OPTION_SECONDS)
+    {
         return load_options_number(option, value + 1,
                                    (unsigned *) ((char *) o + option->at));
     }
@@ -353,7 +362,8 @@ load_options_parse(load_options_t *o, int argc, char **argv)
     static const load_options_t  defaults = {
         .host = "127.0.0.1", .clients = 1, .processes = 1, .rooms = 1,
         .prefix = "b", .spread_name = "round", .parallel = 512,
-        .to_name = "room", .size = 100, .seconds = 10, .connect_timeout = 60,
+        .to_name = "room", .size = 100, .measured_ms = 10000,
+        .connect_timeout = 60,
         .drain = 5
     };
 

@@ -51,8 +51,8 @@ typedef struct {
     unsigned             size;
     unsigned             probe;
     unsigned             bulk;
-    unsigned             seconds;
-    unsigned             warm;
+    unsigned             measured_ms;
+    unsigned             warm_ms;
     unsigned             connect_timeout;
     unsigned             drain;
     unsigned             ungreeted;

@@ -547,7 +547,7 @@ load_run_greet(load_run_t *run)
 
 /* Publishes for so long, and until all have what was published. */
 static int
-load_run_publish(load_run_t *run, unsigned seconds)
+load_run_publish(load_run_t *run, unsigned ms)
 {
     const load_options_t  *o;
 
@@ -558,7 +558,8 @@ load_run_publish(load_run_t *run, unsigned seconds)
         load_bulk_start(&run->bulk);
     }
 
-    if (load_run_until(run, load_run_never, load_now() + seconds * LOAD_SECOND)
+    if (load_run_until(run, load_run_never,
+                       load_now() + ms * (LOAD_SECOND / 1000))
         == -1)
     {
         return -1;
@@ -583,8 +584,8 @@ load_run_measure(load_run_t *run)
         return -1;
     }
 
-    if (run->options->warm != 0
-        && load_run_publish(run, run->options->warm) != 0)
+    if (run->options->warm_ms != 0
+        && load_run_publish(run, run->options->warm_ms) != 0)
     {
         return -1;
     }
@@ -598,7 +599,7 @@ load_run_measure(load_run_t *run)
 
     load_probe_measure(&run->probe, load_now());
 
-    if (load_run_publish(run, run->options->seconds) != 0) {
+    if (load_run_publish(run, run->options->measured_ms) != 0) {
         return -1;
     }
 

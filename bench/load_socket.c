@@ -47,7 +47,8 @@ int
 load_socket_connect(const struct sockaddr_in *server, unsigned number,
     unsigned rcvbuf)
 {
-    int  fd, size;
+    int            fd, size;
+    struct linger  reset;
 
     fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd == -1) {
@@ -56,7 +57,12 @@ load_socket_connect(const struct sockaddr_in *server, unsigned number,
 
     size = (int) rcvbuf;
 
-    if ((rcvbuf != 0
+    /* or thousands of ports would be taken for a minute after a run */
+    reset.l_onoff = 1;
+    reset.l_linger = 0;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) == -1
+        || (rcvbuf != 0
          && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) == -1)
         || (ntohl(server->sin_addr.s_addr) >> 24 == 127
             && load_socket_bind(fd, number) == -1)
