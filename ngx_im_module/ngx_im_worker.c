@@ -73,6 +73,7 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
     ngx_im_random((u_char *) w->secrets.keys[1]);
 
     if (im_hash_init(&w->openings, ngx_im_opening_name, seed) != IM_OK
+        || im_hash_init(&w->classes, ngx_im_session_class_name, seed) != IM_OK
         || im_accepts_init(&w->accepts, seed) != IM_OK)
     {
         return NGX_ERROR;

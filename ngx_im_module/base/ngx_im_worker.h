@@ -70,6 +70,7 @@ struct ngx_im_worker_s {
     im_accepts_t        accepts;         /* filters of wires */
     im_slab_t           sessions_slab;
     uint64_t            ids[2][2];       /* random: makes their ids */
+    im_hash_t           classes;         /* of sessions, each once */
     im_hash_t           openings;        /* of handshakes, shared by sessions */
     im_list_t           closed;          /* to be ended by close_event */
     im_list_t           spare;           /* extensions that may go */

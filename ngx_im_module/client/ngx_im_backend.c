@@ -363,8 +363,8 @@ ngx_im_backend_logic(ngx_im_session_t *s, const im_ask_t *ask,
     im_ask_encode(&b, ask);
 
     rc = b.failed ? NGX_ERROR
-                  : ngx_im_backend_ask(s, &s->conf->connect,
-                                       s->conf->connect_timeout,
+                  : ngx_im_backend_ask(s, &s->class->conf->connect,
+                                       s->class->conf->connect_timeout,
                                        im_buf_str(&b), handler, NULL);
     im_buf_cleanup(&b);
 

@@ -25,20 +25,20 @@ ngx_im_close_encode(ngx_im_session_t *s, im_buf_t *b, im_str_t text)
 {
     im_reply_t  reply;
 
-    if (s->proto->reply != NULL && !s->close_received
-        && (s->transport->close == NULL
-            || s->proto->commands == IM_COMMANDS_CONNECT))
+    if (s->class->proto->reply != NULL && !s->close_received
+        && (s->class->transport->close == NULL
+            || s->class->proto->commands == IM_COMMANDS_CONNECT))
     {
         ngx_im_reply_init(&reply, IM_REPLY_DISCONNECT, 0);
 
         reply.code = s->close_code;
         reply.reason = text;
 
-        s->proto->reply(b, s->transport, &reply);
+        s->class->proto->reply(b, s->class->transport, &reply);
     }
 
-    if (s->transport->close != NULL) {
-        s->transport->close(b, s->close_code, text);
+    if (s->class->transport->close != NULL) {
+        s->class->transport->close(b, s->close_code, text);
     }
 }
 
@@ -97,7 +97,8 @@ ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
                   "protocol: %s, transport: %s, rooms: %ui, seconds: %uD, "
                   "in: %uL, out: %uL, code: %ui, why: %s",
                   ngx_im_session_addr(s, addr), addr, &user,
-                  s->proto->name, s->transport->name, (ngx_uint_t) s->nrooms,
+                  s->class->proto->name, s->class->transport->name,
+                  (ngx_uint_t) s->nrooms,
                   (uint32_t) ngx_time() - s->start, (uint64_t) s->bytes_in,
                   (uint64_t) s->bytes_out,
                   (ngx_uint_t) s->close_code, s->why);

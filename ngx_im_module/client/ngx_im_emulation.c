@@ -36,7 +36,7 @@ ngx_im_emulation_name(ngx_im_session_t *s, ngx_im_emulation_t *e)
 {
     u_char  id[16];
 
-    if (s->transport->decode != NULL) {
+    if (s->class->transport->decode != NULL) {
         return NGX_DECLINED;
     }
 
@@ -61,7 +61,7 @@ ngx_im_emulation_input(ngx_im_worker_t *w, im_str_t session, im_str_t message)
 
     s = ngx_im_session_by_id(w, id);
 
-    if (s != NULL && s->transport->decode == NULL) {
+    if (s != NULL && s->class->transport->decode == NULL) {
         ngx_im_recv_input(s, message);
     }
 }

@@ -24,8 +24,8 @@ ngx_im_expiry_time(int64_t when)
 void
 ngx_im_expiry_session(ngx_im_session_t *s, int64_t when)
 {
-    uint32_t         end;
-    ngx_im_known_t  *known;
+    uint32_t    end;
+    ngx_uint_t  webhook;
 
     end = ngx_im_expiry_time(when);
 
@@ -33,19 +33,21 @@ ngx_im_expiry_session(ngx_im_session_t *s, int64_t when)
         return;
     }
 
-    known = ngx_im_session_known(s);
+    webhook = s->class->conf->webhooks[IM_WEBHOOK_REFRESH].len > 0;
 
-    if (known == NULL) {
+    if (ngx_im_session_known(s) == NULL
+        || (webhook && ngx_im_session_about(s) == NULL))
+    {
         ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
         return;
     }
 
-    if (s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
-        known->refresh = end;
+    if (webhook) {
+        s->known->about->refresh = end;
     }
 
-    if (s->proto->commands && end != 0) {
-        end += s->conf->grace;
+    if (s->class->proto->commands && end != 0) {
+        end += s->class->conf->grace;
     }
 
     ngx_im_expiry_set(s, end);
@@ -61,7 +63,7 @@ ngx_im_expiry_set(ngx_im_session_t *s, int64_t when)
 
     /* the deadline of a ping can not move */
 
-    if (s->proto->pings) {
+    if (s->class->proto->pings) {
         ngx_im_expiry_schedule(s);
         return;
     }
@@ -86,8 +88,10 @@ ngx_im_expiry_sub(ngx_im_session_t *s, im_sub_t *sub, int64_t when)
 
     sub->expires = ngx_im_expiry_time(when);
 
-    if (sub->expires && s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len == 0) {
-        sub->expires += s->conf->grace;
+    if (sub->expires
+        && s->class->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len == 0)
+    {
+        sub->expires += s->class->conf->grace;
     }
 
     ngx_im_expiry_schedule(s);
@@ -98,7 +102,7 @@ ngx_im_expiry_sub(ngx_im_session_t *s, im_sub_t *sub, int64_t when)
 void
 ngx_im_expiry_schedule(ngx_im_session_t *s)
 {
-    uint32_t         next;
+    uint32_t         next, refresh;
     im_sub_t        *sub;
     ngx_im_known_t  *known;
 
@@ -110,8 +114,10 @@ ngx_im_expiry_schedule(ngx_im_session_t *s)
 
     next = known->expires;
 
-    if (known->refresh && (next == 0 || known->refresh < next)) {
-        next = known->refresh;
+    refresh = known->about != NULL ? known->about->refresh : 0;
+
+    if (refresh && (next == 0 || refresh < next)) {
+        next = refresh;
     }
 
     for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
@@ -140,11 +146,11 @@ ngx_im_expiry_ttl(ngx_im_session_t *s)
 
     /* where a webhook renews it, the client has nothing to do */
 
-    if (end == 0 || s->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
+    if (end == 0 || s->class->conf->webhooks[IM_WEBHOOK_REFRESH].len) {
         return 0;
     }
 
-    end -= (s->proto->commands ? s->conf->grace : 0);
+    end -= (s->class->proto->commands ? s->class->conf->grace : 0);
 
     return end > ngx_time() ? end - ngx_time() : 1;
 }
@@ -157,11 +163,13 @@ ngx_im_expiry_sub_ttl(ngx_im_session_t *s, im_sub_t *sub)
 
     /* where a webhook renews it, the client has nothing to do */
 
-    if (sub->expires == 0 || s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len) {
+    if (sub->expires == 0
+        || s->class->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len)
+    {
         return 0;
     }
 
-    end = sub->expires - s->conf->grace;
+    end = sub->expires - s->class->conf->grace;
 
     return end > ngx_time() ? end - ngx_time() : 1;
 }

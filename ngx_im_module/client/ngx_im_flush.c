@@ -341,7 +341,7 @@ ngx_im_flush_tick(ngx_im_worker_t *w)
 
         if (ngx_im_flush_behind(s) > w->conf->log_bytes
             || (w->reply_bytes > w->conf->logs_bytes
-                && ngx_im_send_waiting(s) > s->conf->max_replies))
+                && ngx_im_send_waiting(s) > s->class->conf->max_replies))
         {
             ngx_im_send_slow(s, IM_REASON_SLOW);
 

@@ -113,7 +113,7 @@ ngx_im_mark_encode(ngx_im_session_t *s, im_buf_t *b)
     reply.subs = at;
     reply.nsubs = n + 2;
 
-    s->proto->reply(b, s->transport, &reply);
+    s->class->proto->reply(b, s->class->transport, &reply);
 
     im_free(at);
 }

@@ -20,7 +20,7 @@
 static inline void
 ngx_im_mark_sent(ngx_im_session_t *s, size_t n)
 {
-    if (s->proto->ids && n > 0 && s->ext != NULL && s->ext->mark) {
+    if (s->class->proto->ids && n > 0 && s->ext != NULL && s->ext->mark) {
         s->ext->mark = NGX_IM_MARK_DUE;
     }
 }
@@ -30,8 +30,8 @@ ngx_im_mark_sent(ngx_im_session_t *s, size_t n)
 static inline ngx_uint_t
 ngx_im_mark_due(const ngx_im_session_t *s)
 {
-    return s->proto->ids && s->ext != NULL && s->ext->mark == NGX_IM_MARK_DUE
-           && !s->ext->connecting;
+    return s->class->proto->ids && s->ext != NULL
+           && s->ext->mark == NGX_IM_MARK_DUE && !s->ext->connecting;
 }
 
 

@@ -30,8 +30,8 @@ ngx_im_ping_message(ngx_im_session_t *s)
         return;
     }
 
-    ping = ngx_max(s->conf->ping / 1000, 1);
-    wait = ngx_min((s->conf->pong - s->conf->ping) / 1000, ping);
+    ping = ngx_max(s->class->conf->ping / 1000, 1);
+    wait = ngx_min((s->class->conf->pong - s->class->conf->ping) / 1000, ping);
 
     if (s->pong_due) {
         s->pong_due = 0;
@@ -71,15 +71,15 @@ ngx_im_ping_send(ngx_im_session_t *s)
 
     im_buf_reset(b, 65536);
 
-    if (s->proto->reply != NULL) {
+    if (s->class->proto->reply != NULL) {
         ngx_im_reply_init(&reply, IM_REPLY_PING, 0);
-        s->proto->reply(b, s->transport, &reply);
+        s->class->proto->reply(b, s->class->transport, &reply);
     }
 
-    if (s->transport->ping != NULL
-        && (b->len == 0 || s->transport->decode != NULL))
+    if (s->class->transport->ping != NULL
+        && (b->len == 0 || s->class->transport->decode != NULL))
     {
-        s->transport->ping(b);
+        s->class->transport->ping(b);
     }
 
     if (b->failed) {
@@ -97,10 +97,10 @@ ngx_im_ping_frame(ngx_im_session_t *s)
     ngx_uint_t  silent, ping, pong;
 
     silent = ngx_im_worker->wheel.time - s->seen;
-    ping = s->conf->ping / 1000;
-    pong = s->conf->pong / 1000;
+    ping = s->class->conf->ping / 1000;
+    pong = s->class->conf->pong / 1000;
 
-    if (s->transport->decode == NULL) {
+    if (s->class->transport->decode == NULL) {
         silent = ping;
 
     } else if (ngx_im_session_stopped(s)) {
@@ -120,7 +120,7 @@ ngx_im_ping_frame(ngx_im_session_t *s)
     }
 
     if (ngx_im_ping_send(s) == NGX_OK) {
-        ngx_im_session_deadline(s, s->transport->decode == NULL
+        ngx_im_session_deadline(s, s->class->transport->decode == NULL
                                    ? ping : ngx_min(pong - silent, ping));
     }
 }
@@ -161,7 +161,7 @@ ngx_im_ping_due(ngx_im_timer_t *timer)
             ngx_im_session_close(s, IM_REASON_BUSY,
                                  "topics are not ready in time");
 
-        } else if (s->proto->pings) {
+        } else if (s->class->proto->pings) {
             ngx_im_ping_message(s);
 
         } else {

@@ -53,7 +53,7 @@ ngx_im_recv_keep(ngx_im_session_t *s, im_str_t piece)
             goto failed;
         }
 
-        im_buf_init(message, im_ws_packed_max(s->conf->max_message));
+        im_buf_init(message, im_ws_packed_max(s->class->conf->max_message));
         s->partial->message = message;
     }
 
@@ -174,13 +174,13 @@ ngx_im_recv_ping(ngx_im_session_t *s, im_str_t data, ngx_im_pieces_t *pieces)
         pong->len = 0;
     }
 
-    s->transport->pong(pong, data);
+    s->class->transport->pong(pong, data);
 
     if (pong->failed) {
         pong->failed = 0;
         pong->len = 0;
 
-        s->transport->pong(pong, data);
+        s->class->transport->pong(pong, data);
     }
 }
 
@@ -209,8 +209,9 @@ ngx_im_recv_unpack(ngx_im_session_t *s, im_input_event_t *ev, im_str_t *message,
 
     len = message->len;
 
-    rc = s->transport->unpack(ngx_im_worker->deflate.shared.deflate, message,
-                              s->conf->max_message, &cost, ev);
+    rc = s->class->transport->unpack(ngx_im_worker->deflate.shared.deflate,
+                                     message, s->class->conf->max_message,
+                                     &cost, ev);
 
     pieces->credit = ngx_im_flow_unpacked(s, len, cost);
 
@@ -372,7 +373,7 @@ static void
 ngx_im_recv_rest(ngx_im_session_t *s)
 {
     if (s->partial->message == NULL
-        && s->transport->idle(&s->partial->decoder))
+        && s->class->transport->idle(&s->partial->decoder))
     {
         ngx_im_session_partial_free(s);
     }
@@ -406,7 +407,8 @@ ngx_im_recv_pieces(ngx_im_session_t *s, u_char *p, u_char *end, im_str_t pong)
     }
 
     do {
-        rc = s->transport->decode(decoder, &p, end, s->conf->max_message, &ev);
+        rc = s->class->transport->decode(decoder, &p, end,
+                                         s->class->conf->max_message, &ev);
         pieces.p = p;
 
         s->frames += decoder->frames;
@@ -443,7 +445,7 @@ ngx_im_recv_decode(ngx_im_session_t *s, u_char *p, u_char *end, im_str_t pong)
 {
     ngx_int_t  rc;
 
-    if (s->transport->decode == NULL) {
+    if (s->class->transport->decode == NULL) {
         return ngx_im_recv_messages(s, p, end);
     }
 
@@ -477,7 +479,7 @@ ngx_im_recv_bytes(ngx_im_session_t *s, u_char *p, u_char *end)
 
     credit = ngx_im_flow_bytes(s, end - p);
 
-    rc = s->transport->decode != NULL
+    rc = s->class->transport->decode != NULL
          ? ngx_im_recv_decode(s, p, end, im_str_set(NULL, 0)) : NGX_OK;
 
     return rc == NGX_OK && credit != NGX_OK && s->phase < NGX_IM_ENDING
@@ -511,7 +513,7 @@ ngx_im_recv_early(ngx_im_session_t *s, im_str_t first, im_str_t early)
     if (rc == NGX_AGAIN && (first.data != NULL || early.len > 0)) {
         kind = first.data != NULL ? IM_KIND_TEXT : 0;
         first.len = first.data != NULL ? first.len : 0;
-        early.len = s->transport->decode != NULL ? early.len : 0;
+        early.len = s->class->transport->decode != NULL ? early.len : 0;
 
         return ngx_im_recv_hold(s, kind, first, early, im_str_set(NULL, 0));
     }
@@ -607,7 +609,7 @@ ngx_im_recv_behind(ngx_im_session_t *s, im_str_t frame)
 
     held = s->ext->held;
 
-    if (held->rest + frame.len > s->conf->max_message) {
+    if (held->rest + frame.len > s->class->conf->max_message) {
         ngx_im_session_close(s, IM_REASON_TOO_MANY, "too many commands wait");
         return;
     }
@@ -689,7 +691,7 @@ ngx_im_recv_gone(ngx_im_session_t *s)
 static void
 ngx_im_recv_lost(ngx_im_session_t *s, ngx_uint_t eof)
 {
-    eof = eof && s->transport->close == NULL;
+    eof = eof && s->class->transport->close == NULL;
 
     s->connection->error = 1;
 
@@ -730,7 +732,7 @@ ngx_im_recv_handler(ngx_event_t *rev)
 
     /* nothing that it has sent before can matter */
 
-    if (rev->pending_eof && s->transport->decode == NULL) {
+    if (rev->pending_eof && s->class->transport->decode == NULL) {
         ngx_im_recv_lost(s, 1);
         return;
     }

@@ -28,13 +28,13 @@ ngx_im_reply_refuse(ngx_im_session_t *s, const im_reply_t *reply)
     /* what a backend says of a command of an open session */
 
     if (s->phase == NGX_IM_OPEN && reply->error == 0 && !reply->temporary) {
-        ngx_im_session_close_code(s, im_wire_code(s->proto, s->transport,
-                                                  IM_REASON_FORBIDDEN),
+        ngx_im_session_close_code(s,
+                                  ngx_im_session_code(s, IM_REASON_FORBIDDEN),
                                   reply->reason, "refused by a webhook");
         return NGX_ERROR;
     }
 
-    for (row = s->proto->refusals; row->error != 0; row++) {
+    for (row = s->class->proto->refusals; row->error != 0; row++) {
         if (row->error == reply->error) {
             break;
         }
@@ -49,17 +49,17 @@ ngx_im_reply_send(ngx_im_session_t *s, const im_reply_t *reply)
 {
     im_buf_t  *b;
 
-    if (s->proto->reply == NULL) {
+    if (s->class->proto->reply == NULL) {
         return NGX_OK;
     }
 
-    if (reply->type == IM_REPLY_ERROR && s->proto->refusals != NULL) {
+    if (reply->type == IM_REPLY_ERROR && s->class->proto->refusals != NULL) {
         return ngx_im_reply_refuse(s, reply);
     }
 
     b = ngx_im_send_buffer(ngx_im_worker, &ngx_im_worker->deflate.single);
 
-    s->proto->reply(b, s->transport, reply);
+    s->class->proto->reply(b, s->class->transport, reply);
 
     if (b->failed) {
         return ngx_im_session_close(s, IM_REASON_BUSY, "no memory");

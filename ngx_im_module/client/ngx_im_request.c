@@ -331,7 +331,7 @@ ngx_im_request_connection(ngx_im_request_t *rq, ngx_im_session_t *s)
     ngx_im_request_tls(c, s->connection);
 #endif
 
-    ctx->hc.conf_ctx = s->conf->cscf->ctx;
+    ctx->hc.conf_ctx = s->class->conf->cscf->ctx;
     c->data = &ctx->hc;
 
     return c;
@@ -375,7 +375,7 @@ ngx_im_request_headers(ngx_http_request_t *r, ngx_im_request_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    r->headers_in.server = s->conf->cscf->server_name;
+    r->headers_in.server = s->class->conf->cscf->server_name;
     r->headers_in.content_length_n = length;
 
     r->headers_in.content_length =

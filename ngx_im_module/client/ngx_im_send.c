@@ -83,7 +83,7 @@ void
 ngx_im_send_end(ngx_im_session_t *s)
 {
     if (s->phase == NGX_IM_CLOSING && s->replies == NULL
-        && (s->transport->close == NULL
+        && (s->class->transport->close == NULL
             || (s->partial != NULL && s->partial->decoder.failed)))
     {
         ngx_im_output(s)->end(s);
@@ -216,7 +216,7 @@ ngx_im_send_reply(ngx_im_session_t *s, im_str_t frame)
 
     if (ngx_im_send_crowded(s)
         && ngx_im_send_waiting(s) - s->replies->history + frame.len
-           > s->conf->max_replies * 4)
+           > s->class->conf->max_replies * 4)
     {
         ngx_im_send_slow(s, IM_REASON_SLOW);
         return NGX_ERROR;
@@ -239,7 +239,7 @@ ngx_im_send_crowded(ngx_im_session_t *s)
 {
     return s->replies != NULL
            && ngx_im_send_waiting(s) - s->replies->history
-              > s->conf->max_replies;
+              > s->class->conf->max_replies;
 }
 
 

@@ -23,13 +23,64 @@ ngx_connection_t  ngx_im_session_lost = {
 };
 
 
+typedef struct {
+    im_hash_node_t  node;            /* in worker->classes */
+    ngx_im_class_t  class;
+} ngx_im_class_node_t;
+
+
+im_str_t
+ngx_im_session_class_name(const im_hash_node_t *node)
+{
+    return im_str_set(&im_list_data(node, ngx_im_class_node_t, node)->class,
+                      sizeof(ngx_im_class_t));
+}
+
+
+/* There are as many as locations, forms of protocols and transports in use. */
+static const ngx_im_class_t *
+ngx_im_session_class(ngx_im_worker_t *w, const ngx_im_class_t *class)
+{
+    im_hash_node_t       *node;
+    ngx_im_class_node_t  *c;
+
+    node = im_hash_find(&w->classes, im_str_set(class, sizeof(*class)));
+
+    if (node != NULL) {
+        return &im_list_data(node, ngx_im_class_node_t, node)->class;
+    }
+
+    c = im_calloc(sizeof(ngx_im_class_node_t));
+    if (c == NULL) {
+        return NULL;
+    }
+
+    c->class = *class;
+
+    im_hash_add(&w->classes, &c->node);
+
+    return &c->class;
+}
+
+
 ngx_im_session_t *
 ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     ngx_im_loc_conf_t *ilcf, const im_proto_t *proto,
     const im_transport_t *transport, ngx_im_peer_t *peer, uint32_t host)
 {
-    uint32_t           index, generation;
-    ngx_im_session_t  *s;
+    uint32_t               index, generation;
+    ngx_im_class_t         own;
+    ngx_im_session_t      *s;
+    const ngx_im_class_t  *class;
+
+    own.conf = ilcf;
+    own.proto = proto;
+    own.transport = transport;
+
+    class = ngx_im_session_class(w, &own);
+    if (class == NULL) {
+        return NULL;
+    }
 
     s = im_slab_alloc(&w->sessions_slab, &index);
     if (s == NULL) {
@@ -44,9 +95,7 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     s->index = index;
     s->host = host;
     s->connection = c;
-    s->conf = ilcf;
-    s->proto = proto;
-    s->transport = transport;
+    s->class = class;
     s->peer = *peer;
     s->start = ngx_time();
     s->seen = w->wheel.time;
@@ -226,7 +275,7 @@ ngx_im_session_known_as(ngx_im_session_t *s, im_str_t name, im_str_t login)
         return s->known;
     }
 
-    known = im_calloc(sizeof(ngx_im_known_t) + name.len + login.len);
+    known = im_calloc(offsetof(ngx_im_known_t, name) + name.len + login.len);
     if (known == NULL) {
         return NULL;
     }
@@ -267,12 +316,35 @@ ngx_im_session_known_free(ngx_im_session_t *s)
 
     im_list_remove(&known->expiry.link);
 
-    im_free(known->info);
-    im_free(known->rooms);
-    im_free(known->meta);
+    if (known->about != NULL) {
+        im_free(known->about->info);
+        im_free(known->about->rooms);
+        im_free(known->about->meta);
+        im_free(known->about);
+    }
+
     im_free(known);
 
     s->known = NULL;
+}
+
+
+ngx_im_about_t *
+ngx_im_session_about(ngx_im_session_t *s)
+{
+    ngx_im_known_t  *known;
+
+    known = ngx_im_session_known(s);
+
+    if (known == NULL) {
+        return NULL;
+    }
+
+    if (known->about == NULL) {
+        known->about = im_calloc(sizeof(ngx_im_about_t));
+    }
+
+    return known->about;
 }
 
 
@@ -414,7 +486,7 @@ ngx_im_session_partial_free(ngx_im_session_t *s)
 void
 ngx_im_session_resumed(ngx_im_session_t *s)
 {
-    if (s->proto->request) {
+    if (s->class->proto->request) {
         return;
     }
 
@@ -521,11 +593,17 @@ ngx_im_session_wake(im_list_t *waiting, ngx_uint_t n)
 }
 
 
+ngx_uint_t
+ngx_im_session_code(ngx_im_session_t *s, im_reason_e reason)
+{
+    return im_wire_code(s->class->proto, s->class->transport, reason);
+}
+
+
 ngx_int_t
 ngx_im_session_close(ngx_im_session_t *s, im_reason_e reason, const char *why)
 {
-    ngx_im_session_close_code(s, im_wire_code(s->proto, s->transport,
-                                              reason),
+    ngx_im_session_close_code(s, ngx_im_session_code(s, reason),
                               im_str_set("", 0), why);
 
     return NGX_ERROR;
@@ -628,7 +706,7 @@ ngx_im_session_member(ngx_im_session_t *s, im_sub_t *sub, u_char *id,
     if (known != NULL) {
         m->user = ngx_im_session_user_id(s);
         m->name = im_str_set(known->name, known->name_len);
-        m->info = ngx_im_session_kept(known->info);
+        m->info = ngx_im_session_said(s, info);
     }
 
     if (sub != NULL) {
@@ -739,7 +817,7 @@ void
 ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds)
 {
     if (ngx_im_session_expires(s) && s->phase == NGX_IM_OPEN
-        && !s->proto->pings)
+        && !s->class->proto->pings)
     {
         seconds = ngx_min(seconds, ngx_im_session_left(s));
     }

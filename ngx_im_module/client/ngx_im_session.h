@@ -47,6 +47,14 @@ typedef struct {
 } ngx_im_replies_t;
 
 
+/* What sessions that speak alike have in common. */
+typedef struct {
+    ngx_im_loc_conf_t    *conf;
+    const im_proto_t     *proto;
+    const im_transport_t *transport;
+} ngx_im_class_t;
+
+
 /* A frame or a message of which a part came. */
 typedef struct {
     im_input_t        decoder;   /* the transport's */
@@ -85,17 +93,23 @@ typedef enum {
 } ngx_im_mark_e;
 
 
+/* What a token or a backend says of some clients. */
+typedef struct {
+    im_str_t         *info;      /* JSON for others, behind it; or NULL */
+    im_str_t         *rooms;     /* the same, as im_ask_identity_t has it */
+    im_str_t         *meta;      /* the same, JSON for webhooks */
+    uint32_t          refresh;   /* s: the webhook renews then; 0: never */
+} ngx_im_about_t;
+
+
 /* What is known of a client that has signed in, or whose time is limited. */
 typedef struct {
     im_user_t        *user;      /* NULL: guest */
     im_list_t         link;      /* in user->sessions */
     ngx_im_session_t *session;   /* its owner */
     ngx_im_timer_t    expiry;    /* in worker->expiry */
-    im_str_t         *info;      /* JSON for others, behind it; or NULL */
-    im_str_t         *rooms;     /* the same, as im_ask_identity_t has it */
-    im_str_t         *meta;      /* the same, JSON for webhooks */
+    ngx_im_about_t   *about;     /* or NULL */
     uint32_t          expires;   /* the end of the identity; 0: never */
-    uint32_t          refresh;   /* s: the webhook renews then; 0: never */
     uint8_t           login;     /* the login is behind the name */
     uint8_t           name_len;
     u_char            name[1];
@@ -140,10 +154,8 @@ struct ngx_im_session_s {
     im_list_t           place;           /* in its host's, or worker->closed */
     im_list_t           blocked;         /* in worker->blocked; self when not */
     ngx_connection_t   *connection;
-    ngx_im_loc_conf_t  *conf;
+    const ngx_im_class_t *class;         /* of worker->classes */
     struct ngx_im_opening_s *opening;    /* what questions bring of it */
-    const im_proto_t   *proto;
-    const im_transport_t *transport;
     ngx_im_known_t     *known;           /* or NULL */
     im_sub_t           *subs;            /* from the hub's slab */
     ngx_im_replies_t   *replies;         /* queued control bytes, or NULL */
@@ -274,6 +286,9 @@ typedef struct ngx_im_session_events_s {
 /* The connection of a session that has lost its own. */
 extern ngx_connection_t  ngx_im_session_lost;
 
+/* The name of a node of worker->classes. */
+im_str_t ngx_im_session_class_name(const im_hash_node_t *node);
+
 /*
  * Takes over c, which is detached, and the place at that host.  NULL: no
  * memory, and both are the caller's.
@@ -297,6 +312,9 @@ ngx_im_session_t *ngx_im_session_by_id(ngx_im_worker_t *w,
 
 /* The only setter of phase. */
 void ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase);
+
+/* The code that it ends with for a reason; 0: without a close frame. */
+ngx_uint_t ngx_im_session_code(ngx_im_session_t *s, im_reason_e reason);
 
 /*
  * Ends a session in this turn, by ngx_im_close_handler(): with a close frame
@@ -324,14 +342,23 @@ ngx_im_known_t *ngx_im_session_known_as(ngx_im_session_t *s, im_str_t name,
     im_str_t login);
 void ngx_im_session_known_free(ngx_im_session_t *s);
 
-/* Sets info, rooms or meta to a copy. */
+/* The same for what is said of it. */
+ngx_im_about_t *ngx_im_session_about(ngx_im_session_t *s);
+
+/* Sets a string of it to a copy. */
 ngx_int_t ngx_im_session_keep(im_str_t **to, im_str_t s);
 
+/* "": there is no copy. */
 static inline im_str_t
 ngx_im_session_kept(const im_str_t *s)
 {
     return s != NULL ? *s : im_str_set(NULL, 0);
 }
+
+/* Info, rooms or meta; "": there is none. */
+#define ngx_im_session_said(s, what)                                          \
+    ngx_im_session_kept((s)->known != NULL && (s)->known->about != NULL       \
+                        ? (s)->known->about->what : NULL)
 
 /* NULL: guest */
 static inline im_user_t *

@@ -124,7 +124,7 @@ ngx_im_sub_wire(ngx_im_session_t *s, im_str_t topic, ngx_uint_t flags)
         form = IM_FORM_JOINS;
     }
 
-    wire = im_wire_id(s->proto, form, s->transport);
+    wire = im_wire_id(s->class->proto, form, s->class->transport);
 
     return topic.data[0] != 'r' ? im_wire_filtered(wire, s->accept) : wire;
 }
@@ -151,7 +151,7 @@ ngx_im_sub_allowed(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
 {
     const im_rule_t  *rule;
 
-    rule = im_rules_topic(&s->conf->main->rules, topic);
+    rule = im_rules_topic(&s->class->conf->main->rules, topic);
 
     if (join != NULL && rule != NULL) {
         join->last = rule->history_for == IM_RULE_NONE ? 0 : join->last;
@@ -159,7 +159,7 @@ ngx_im_sub_allowed(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
     }
 
     if (rule == NULL || !rule->presence || (flags & NGX_IM_SUB_JOINS_OFF)
-        || s->proto->forms[IM_FORM_JOINS] == NULL)
+        || s->class->proto->forms[IM_FORM_JOINS] == NULL)
     {
         return flags & ~(ngx_uint_t) NGX_IM_SUB_JOIN_LEAVE;
     }

@@ -45,7 +45,7 @@ ngx_im_auth_failed(ngx_im_session_t *s)
 static void
 ngx_im_auth_error(ngx_im_session_t *s, im_error_e error)
 {
-    if (!s->proto->commands) {
+    if (!s->class->proto->commands) {
         ngx_im_session_close(s, IM_REASON_FORBIDDEN,
                              "the token can't be used here");
         return;
@@ -112,13 +112,13 @@ ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims)
     ngx_uint_t  i;
 
     if (claims->nsubs == 0 || s->ext == NULL || !s->ext->connecting
-        || s->proto->request)
+        || s->class->proto->request)
     {
         return NGX_OK;
     }
 
     if (claims->nsubs + (claims->user.len > 0)
-        > s->conf->main->topics_per_session)
+        > s->class->conf->main->topics_per_session)
     {
         return NGX_BUSY;
     }
@@ -129,7 +129,7 @@ ngx_im_auth_channels(ngx_im_session_t *s, const im_jwt_t *claims)
         /* to a client, "#.." is an inbox or the broadcast */
 
         if (!im_name_valid(name) || name.data[0] == '#'
-            || im_rules_room(&s->conf->main->rules, name) == NULL)
+            || im_rules_room(&s->class->conf->main->rules, name) == NULL)
         {
             return NGX_DECLINED;
         }
@@ -181,11 +181,11 @@ ngx_im_auth_claims(ngx_im_session_t *s, im_jwt_t *claims, im_str_t room)
 
     /* who can renew its token has more time anyway */
 
-    if (id.expires && !s->proto->commands) {
+    if (id.expires && !s->class->proto->commands) {
         id.expires += claims->leeway;
     }
 
-    if (s->ext != NULL && s->ext->connecting && !s->proto->request) {
+    if (s->ext != NULL && s->ext->connecting && !s->class->proto->request) {
         id.subs = claims->subs;
         id.nsubs = claims->nsubs;
     }
@@ -223,7 +223,7 @@ ngx_im_auth_result(ngx_im_session_t *s, const im_command_t *command,
     {
         ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
                       "im: the webhook \"%V\" gave an invalid identity",
-                      &s->conf->webhooks[IM_WEBHOOK_CONNECT]);
+                      &s->class->conf->webhooks[IM_WEBHOOK_CONNECT]);
 
         ngx_im_auth_error(s, IM_ERROR_INTERNAL);
         return;
@@ -242,7 +242,9 @@ ngx_im_auth_guest(ngx_im_session_t *s)
 {
     ngx_im_identity_t  guest;
 
-    if (s->conf->auth != NGX_IM_AUTH_NONE && ngx_im_auth_known(s).len == 0) {
+    if (s->class->conf->auth != NGX_IM_AUTH_NONE
+        && ngx_im_auth_known(s).len == 0)
+    {
         ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
         return;
     }
@@ -448,7 +450,7 @@ ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
     {
         ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
                       "im: the backend \"%V\" gave an invalid identity",
-                      &s->conf->connect);
+                      &s->class->conf->connect);
         ngx_im_session_close(s, IM_REASON_BUSY,
                              "the backend can't be understood");
 
@@ -459,7 +461,7 @@ ngx_im_auth_identity(ngx_im_session_t *s, im_str_t asked, im_str_t data)
         ngx_im_auth_bad(s);
     }
 
-    if (answer.user.len == 0 && (ask.mid.len > 0 || !s->proto->guests)) {
+    if (answer.user.len == 0 && (ask.mid.len > 0 || !s->class->proto->guests)) {
         ngx_im_session_close(s, IM_REASON_TOKEN,
                              ask.mid.len > 0 ? ngx_im_auth_unchecked
                                              : "invalid token");
@@ -489,7 +491,7 @@ static void
 ngx_im_auth_unknown(ngx_im_session_t *s, const char *why, ngx_uint_t status,
     im_str_t body)
 {
-    ngx_im_backend_log(ngx_im_worker, "backend", &s->conf->connect, body,
+    ngx_im_backend_log(ngx_im_worker, "backend", &s->class->conf->connect, body,
                        "can't tell who a token is: status %ui, %s", status,
                        why);
 
@@ -551,7 +553,7 @@ ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
 
     ngx_memzero(&ask, sizeof(im_ask_t));
 
-    ask.protocol = im_str_z(s->proto->name);
+    ask.protocol = im_str_z(s->class->proto->name);
     ask.token = command->token;
     ask.room = command->room;
     ask.ip = im_str_set(addr, ngx_im_session_addr(s, addr));
@@ -560,7 +562,7 @@ ngx_im_auth_ask(ngx_im_session_t *s, const im_command_t *command)
         ask.user = ngx_im_auth_known(s);
     }
 
-    ask.node = ngx_im_str(s->conf->main->node);
+    ask.node = ngx_im_str(s->class->conf->main->node);
 
     if (command->user.len > 0) {
         ask.mid = command->user;
@@ -598,22 +600,23 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_session_close(s, IM_REASON_BUSY, "no memory");
     }
 
-    if (s->conf->webhooks[IM_WEBHOOK_CONNECT].len
-        && (s->conf->auth == NGX_IM_AUTH_NONE || command->token.len == 0))
+    if (s->class->conf->webhooks[IM_WEBHOOK_CONNECT].len
+        && (s->class->conf->auth == NGX_IM_AUTH_NONE
+            || command->token.len == 0))
     {
         return ngx_im_auth_asked(s, ngx_im_webhook_ask(s, &ngx_im_auth_connect,
                                                        command));
     }
 
-    if (s->conf->auth == NGX_IM_AUTH_NONE && command->user.len > 0) {
+    if (s->class->conf->auth == NGX_IM_AUTH_NONE && command->user.len > 0) {
         return ngx_im_session_close(s, IM_REASON_FORBIDDEN,
                                     ngx_im_auth_unchecked);
     }
 
-    if (s->conf->auth == NGX_IM_AUTH_NONE
-        || s->conf->auth == NGX_IM_AUTH_MID
+    if (s->class->conf->auth == NGX_IM_AUTH_NONE
+        || s->class->conf->auth == NGX_IM_AUTH_MID
         || (command->token.len == 0
-            && (s->proto->guests || ngx_im_auth_known(s).len > 0)))
+            && (s->class->proto->guests || ngx_im_auth_known(s).len > 0)))
     {
         ngx_memzero(&guest, sizeof(ngx_im_identity_t));
         guest.user = command->user;
@@ -627,7 +630,7 @@ ngx_im_auth_command(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_session_close(s, IM_REASON_BAD_REQUEST, "no token");
     }
 
-    if (s->conf->auth == NGX_IM_AUTH_JWT) {
+    if (s->class->conf->auth == NGX_IM_AUTH_JWT) {
         return ngx_im_auth_jwt(s, command);
     }
 

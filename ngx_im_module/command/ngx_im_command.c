@@ -77,7 +77,7 @@ ngx_im_command_pong(ngx_im_session_t *s, const im_command_t *command)
 static ngx_int_t
 ngx_im_command_rpc(ngx_im_session_t *s, const im_command_t *command)
 {
-    if (s->conf->webhooks[IM_WEBHOOK_RPC].len == 0) {
+    if (s->class->conf->webhooks[IM_WEBHOOK_RPC].len == 0) {
         return ngx_im_reply_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
     }
 
@@ -126,9 +126,9 @@ ngx_im_command_echo(ngx_im_session_t *s, im_kind_e kind, im_str_t message)
 
     b = ngx_im_send_buffer(ngx_im_worker, &ngx_im_worker->deflate.single);
 
-    start = im_frame_start(b, s->transport);
+    start = im_frame_start(b, s->class->transport);
     im_buf_add_str(b, message);
-    im_frame_end(b, s->transport, start, kind);
+    im_frame_end(b, s->class->transport, start, kind);
 
     if (b->failed) {
         return ngx_im_session_close(s, IM_REASON_INTERNAL, "no memory");
@@ -166,9 +166,9 @@ ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
             return NGX_AGAIN;
         }
 
-        max = s->conf->main->commands;
+        max = s->class->conf->main->commands;
 
-        if (s->proto->commands && s->phase != NGX_IM_CONNECTING
+        if (s->class->proto->commands && s->phase != NGX_IM_CONNECTING
             && im_bucket_take(&s->commands, max, max, ngx_current_msec, 1)
                != IM_OK)
         {
@@ -179,7 +179,7 @@ ngx_im_command_message(ngx_im_session_t *s, im_kind_e kind, im_str_t *rest)
 
         im_buf_reset(&w->arena, 65536);
 
-        s->proto->decode(rest, s->phase != NGX_IM_CONNECTING, &w->arena,
+        s->class->proto->decode(rest, s->phase != NGX_IM_CONNECTING, &w->arena,
                                &command);
 
         rc = command.type == IM_COMMAND_ECHO

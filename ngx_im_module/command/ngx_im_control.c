@@ -66,7 +66,7 @@ ngx_im_control_disconnect(ngx_im_session_t *s, const im_control_t *control)
     code = control->code;
 
     if (!im_control_code_valid(code)) {
-        code = im_wire_code(s->proto, s->transport, IM_REASON_KICKED);
+        code = ngx_im_session_code(s, IM_REASON_KICKED);
     }
 
     ngx_im_session_close_code(s, code, control->reason,
@@ -85,8 +85,9 @@ ngx_im_control_subscribe(ngx_im_session_t *s, const im_control_t *control)
     im_position_t   since;
     ngx_im_join_t  *join;
 
-    if (s->phase != NGX_IM_OPEN || !s->proto->commands || s->proto->request
-        || im_rules_room(&s->conf->main->rules, control->room) == NULL
+    if (s->phase != NGX_IM_OPEN || !s->class->proto->commands
+        || s->class->proto->request
+        || im_rules_room(&s->class->conf->main->rules, control->room) == NULL
         || ngx_im_session_find_sub(s, control->topic) != NULL
         || ngx_im_session_full(s) || ngx_im_session_ext(s) == NULL
         || s->ext->connecting)
@@ -163,7 +164,7 @@ static void
 ngx_im_control_refresh(ngx_im_session_t *s, const im_control_t *control)
 {
     im_reply_t       reply;
-    ngx_im_known_t  *known;
+    ngx_im_about_t  *about;
 
     if (s->phase != NGX_IM_OPEN) {
         return;
@@ -176,11 +177,11 @@ ngx_im_control_refresh(ngx_im_session_t *s, const im_control_t *control)
 
     ngx_im_expiry_session(s, ngx_max(control->expire_at, 0));
 
-    if (control->info.len > 0 && s->proto->commands) {
-        known = ngx_im_session_known(s);
+    if (control->info.len > 0 && s->class->proto->commands) {
+        about = ngx_im_session_about(s);
 
-        if (known != NULL) {
-            (void) ngx_im_session_keep(&known->info, control->info);
+        if (about != NULL) {
+            (void) ngx_im_session_keep(&about->info, control->info);
         }
     }
 

@@ -26,7 +26,7 @@ ngx_im_identity_room(ngx_im_session_t *s, const ngx_im_identity_t *id,
     *reason = IM_REASON_BAD_REQUEST;
 
     rule = im_name_valid(room)
-           ? im_rules_room(&s->conf->main->rules, room) : NULL;
+           ? im_rules_room(&s->class->conf->main->rules, room) : NULL;
 
     if (rule == NULL) {
         return "no such room";
@@ -82,7 +82,7 @@ ngx_im_identity_rooms(ngx_im_session_t *s, const ngx_im_identity_t *id,
                                    reason);
 
         if (why != NULL && *reason == IM_REASON_FORBIDDEN
-            && s->proto->partial)
+            && s->class->proto->partial)
         {
             resume->join = 0;
             why = NULL;
@@ -104,7 +104,7 @@ ngx_im_identity_place(ngx_im_session_t *s, im_user_t *u)
     ngx_uint_t         n, max;
     ngx_im_session_t  *other;
 
-    max = s->conf->main->max_sessions_per_user;
+    max = s->class->conf->main->max_sessions_per_user;
 
     if (u == NULL || max == 0 || u->nsessions < max) {
         return NGX_OK;
@@ -121,7 +121,7 @@ ngx_im_identity_place(ngx_im_session_t *s, im_user_t *u)
         return NGX_OK;
     }
 
-    if (s->conf->policy != NGX_IM_POLICY_NEWEST) {
+    if (s->class->conf->policy != NGX_IM_POLICY_NEWEST) {
         return NGX_BUSY;
     }
 
@@ -182,17 +182,17 @@ ngx_im_identity_user(ngx_im_session_t *s, const ngx_im_identity_t *id)
 static ngx_int_t
 ngx_im_identity_keep(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
-    ngx_im_known_t  *known;
+    ngx_im_about_t  *about;
 
     if (s->ext != NULL
         && (id->info.len > 0 || id->meta.len > 0 || id->rooms.len > 0))
     {
-        known = ngx_im_session_known(s);
+        about = ngx_im_session_about(s);
 
-        if (known == NULL
-            || ngx_im_session_keep(&known->info, id->info) != NGX_OK
-            || ngx_im_session_keep(&known->meta, id->meta) != NGX_OK
-            || ngx_im_session_keep(&known->rooms, id->rooms) != NGX_OK)
+        if (about == NULL
+            || ngx_im_session_keep(&about->info, id->info) != NGX_OK
+            || ngx_im_session_keep(&about->meta, id->meta) != NGX_OK
+            || ngx_im_session_keep(&about->rooms, id->rooms) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -349,7 +349,7 @@ ngx_im_identity_history(ngx_im_session_t *s, im_str_t topic)
 {
     const im_rule_t  *rule;
 
-    rule = im_rules_topic(&s->conf->main->rules, topic);
+    rule = im_rules_topic(&s->class->conf->main->rules, topic);
 
     return rule != NULL && rule->history > 0;
 }
@@ -367,7 +367,7 @@ ngx_im_identity_positions(ngx_im_session_t *s)
 
     ext = s->ext;
 
-    if (ext == NULL || !(s->proto->ids & s->transport->kind)) {
+    if (ext == NULL || !(s->class->proto->ids & s->class->transport->kind)) {
         return;
     }
 
@@ -384,7 +384,7 @@ ngx_im_identity_positions(ngx_im_session_t *s)
         }
     }
 
-    if (!s->positions && s->transport->fields != NULL) {
+    if (!s->positions && s->class->transport->fields != NULL) {
         ext->mark = NGX_IM_MARK_DUE;
     }
 }
@@ -406,7 +406,7 @@ ngx_im_identity_topics(ngx_im_session_t *s, const ngx_im_identity_t *id)
 
     rc = NGX_OK;
 
-    if (s->conf->main->rules.has_broadcast) {
+    if (s->class->conf->main->rules.has_broadcast) {
         rc = ngx_im_identity_follow(s, im_str_z("b"), NULL);
     }
 
@@ -473,13 +473,13 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
 
     /* spreads the first pings of clients that connected together */
 
-    seconds = s->conf->ping / 1000;
+    seconds = s->class->conf->ping / 1000;
 
-    if (s->proto->pings) {
+    if (s->class->proto->pings) {
         seconds -= (ngx_uint_t) ngx_random() % (seconds / 2 + 1);
 
     } else if (s->ext != NULL && s->ext->connecting) {
-        seconds = ngx_min(seconds, s->conf->auth_timeout / 1000);
+        seconds = ngx_min(seconds, s->class->conf->auth_timeout / 1000);
     }
 
     ngx_im_session_deadline(s, seconds);
@@ -506,7 +506,7 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
 
     /* without commands there are no more questions about it */
 
-    if (!s->proto->commands) {
+    if (!s->class->proto->commands) {
         ngx_im_opening_unref(ngx_im_worker, s->opening);
         s->opening = NULL;
     }
@@ -522,5 +522,5 @@ int
 ngx_im_identity_may(ngx_im_session_t *s, im_str_t room)
 {
     return s->known == NULL
-           || im_ask_room_allowed(ngx_im_session_kept(s->known->rooms), room);
+           || im_ask_room_allowed(ngx_im_session_said(s, rooms), room);
 }

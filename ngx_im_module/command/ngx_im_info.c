@@ -188,8 +188,8 @@ ngx_im_info_send_some(ngx_im_info_t *info, im_buf_t *b)
             continue;
         }
 
-        ngx_im_info_encode(info, b, s->proto->forms[IM_FORM_PLAIN],
-                           s->transport);
+        ngx_im_info_encode(info, b, s->class->proto->forms[IM_FORM_PLAIN],
+                           s->class->transport);
 
         if (!b->failed) {
             (void) ngx_im_send_reply(s, im_buf_str(b));

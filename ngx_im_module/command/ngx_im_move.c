@@ -196,9 +196,7 @@ ngx_im_move_refused(ngx_im_session_t *s, im_str_t room, im_str_t topic)
 
     id.user = ngx_im_session_user_id(s);
 
-    if (s->known != NULL) {
-        id.rooms = ngx_im_session_kept(s->known->rooms);
-    }
+    id.rooms = ngx_im_session_said(s, rooms);
 
     why = ngx_im_identity_room(s, &id, room, &reason);
 

@@ -77,12 +77,12 @@ ngx_im_publish_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
                                            code);
 
         if (reply.error == IM_ERROR_INTERNAL && code > 0) {
-            ngx_im_backend_log(w, "backend", &s->conf->connect, body,
+            ngx_im_backend_log(w, "backend", &s->class->conf->connect, body,
                                "can't publish: status %ui, code %L", status,
                                code);
 
         } else if (reply.error == IM_ERROR_INTERNAL) {
-            ngx_im_backend_log(w, "backend", &s->conf->connect, body,
+            ngx_im_backend_log(w, "backend", &s->class->conf->connect, body,
                                "can't publish: status %ui, it can't be %s",
                                status, im_verdict(status) == IM_VERDICT_AWAY
                                        ? "reached" : "understood");
@@ -198,7 +198,7 @@ ngx_im_publish_may(ngx_im_session_t *s, im_str_t topic, const im_rule_t *rule,
         return NGX_DECLINED;
     }
 
-    if (s->conf->connect.len == 0) {
+    if (s->class->conf->connect.len == 0) {
         *error = IM_ERROR_NOT_AVAILABLE;
         return NGX_DECLINED;
     }
@@ -245,7 +245,7 @@ ngx_im_publish_topic(ngx_im_session_t *s, const im_command_t *command)
 
     room = im_str_set(command->topic.data + 2, command->topic.len - 2);
 
-    rule = im_rules_room(&s->conf->main->rules, room);
+    rule = im_rules_room(&s->class->conf->main->rules, room);
 
     if (rule == NULL) {
         return ngx_im_reply_error(s, command->id, IM_ERROR_UNKNOWN_CHANNEL);
@@ -258,7 +258,7 @@ ngx_im_publish_topic(ngx_im_session_t *s, const im_command_t *command)
                                   : rc;
     }
 
-    if (s->conf->webhooks[IM_WEBHOOK_PUBLISH].len) {
+    if (s->class->conf->webhooks[IM_WEBHOOK_PUBLISH].len) {
         return ngx_im_webhook_command(s, &ngx_im_publish_webhook, command);
     }
 

@@ -76,7 +76,7 @@ ngx_im_query_allowed(ngx_im_session_t *s, im_str_t topic, im_command_e type)
     im_rule_who_e     who;
     const im_rule_t  *rule;
 
-    rule = im_rules_topic(&s->conf->main->rules, topic);
+    rule = im_rules_topic(&s->class->conf->main->rules, topic);
 
     if (rule == NULL && topic.data[0] == 'r') {
         return IM_ERROR_UNKNOWN_CHANNEL;
@@ -136,7 +136,7 @@ ngx_im_query_may(ngx_im_session_t *s, const im_command_t *command,
 
     /* answers are long: the client reads earlier ones first */
 
-    return joining || ngx_im_send_waiting(s) > s->conf->max_replies
+    return joining || ngx_im_send_waiting(s) > s->class->conf->max_replies
            ? NGX_AGAIN : NGX_OK;
 }
 
@@ -147,7 +147,7 @@ ngx_im_query_count(ngx_im_session_t *s, ngx_uint_t n)
 {
     ngx_uint_t  max;
 
-    max = s->conf->main->commands;
+    max = s->class->conf->main->commands;
 
     im_bucket_charge(&s->commands, max, max, ngx_current_msec,
                      n / NGX_IM_QUERY_SHARE);

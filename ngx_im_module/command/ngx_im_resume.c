@@ -797,7 +797,7 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     ngx_im_reply_init(&reply, IM_REPLY_CONNECT, ext->connect);
     reply.session = im_str_set(id, IM_UUID_LEN);
     reply.data = ext->data;
-    reply.ping = s->conf->ping / 1000;
+    reply.ping = s->class->conf->ping / 1000;
     reply.pong = 1;
     reply.ttl = ngx_im_expiry_ttl(s);
     reply.positions = s->positions;
@@ -865,13 +865,14 @@ ngx_im_resume_push(ngx_im_session_t *s, im_reply_t *reply,
         return rc;
     }
 
-    form = s->proto->forms[s->positions ? IM_FORM_POSITIONS : IM_FORM_PLAIN];
+    form = s->class->proto->forms[s->positions ? IM_FORM_POSITIONS
+                                               : IM_FORM_PLAIN];
 
     im_buf_init(&b, n * (IM_PUSH_MAX_DATA + 65536));
     b.codec = &ngx_im_worker->deflate.single;
 
     for (i = 0; i < n; i++) {
-        form->message(&b, s->transport, &begin->messages[i]);
+        form->message(&b, s->class->transport, &begin->messages[i]);
     }
 
     rc = b.failed ? ngx_im_session_close(s, IM_REASON_BUSY, "no memory")
@@ -983,7 +984,7 @@ ngx_im_resume_serve(im_list_t *q, void *data)
         return NGX_OK;
     }
 
-    if (ngx_im_send_waiting(s) > s->conf->max_replies
+    if (ngx_im_send_waiting(s) > s->class->conf->max_replies
         || ((join->recover || join->last > 0)
             && w->reply_bytes > w->conf->logs_bytes)
         || ngx_im_resume_owes(s, join))

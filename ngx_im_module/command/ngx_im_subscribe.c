@@ -127,7 +127,7 @@ ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_reply_error(s, command->id, IM_ERROR_BAD_REQUEST);
     }
 
-    rule = im_rules_room(&s->conf->main->rules, room);
+    rule = im_rules_room(&s->class->conf->main->rules, room);
 
     if (rule == NULL) {
         return ngx_im_reply_error(s, command->id, IM_ERROR_UNKNOWN_CHANNEL);
@@ -157,7 +157,7 @@ ngx_im_subscribe_command(ngx_im_session_t *s, const im_command_t *command)
         return ngx_im_subscribe_token(s, command);
     }
 
-    webhook = s->conf->webhooks[IM_WEBHOOK_SUBSCRIBE].len > 0;
+    webhook = s->class->conf->webhooks[IM_WEBHOOK_SUBSCRIBE].len > 0;
 
     /* a private one is for clients with a token */
 

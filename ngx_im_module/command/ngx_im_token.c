@@ -301,7 +301,7 @@ ngx_im_token_refresh(ngx_im_session_t *s, const im_command_t *command)
     im_jwt_t   claims;
     ngx_int_t  rc;
 
-    if (s->conf->auth != NGX_IM_AUTH_JWT || command->token.len == 0) {
+    if (s->class->conf->auth != NGX_IM_AUTH_JWT || command->token.len == 0) {
         return ngx_im_reply_error(s, command->id, IM_ERROR_NOT_AVAILABLE);
     }
 
@@ -351,7 +351,7 @@ ngx_im_token_ask(ngx_im_session_t *s, const ngx_im_webhook_t *webhook,
 static ngx_int_t
 ngx_im_token_sub_due(ngx_im_session_t *s, im_sub_t *sub)
 {
-    if (s->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len) {
+    if (s->class->conf->webhooks[IM_WEBHOOK_SUB_REFRESH].len) {
         sub->expires = ngx_time() + NGX_IM_TOKEN_RETRY;
         ngx_im_token_ask(s, &ngx_im_token_sub_webhook,
                          im_topic_name(sub->log->topic));
@@ -374,6 +374,7 @@ ngx_im_token_due(ngx_im_timer_t *timer)
 {
     uint32_t           now;
     im_sub_t          *sub;
+    ngx_im_about_t    *about;
     ngx_im_known_t    *known;
     ngx_im_session_t  *s;
 
@@ -391,9 +392,11 @@ ngx_im_token_due(ngx_im_timer_t *timer)
         return;
     }
 
-    if (known->refresh && known->refresh <= now) {
-        known->refresh = now + NGX_IM_TOKEN_RETRY;
-        ngx_im_expiry_set(s, known->refresh + s->conf->grace);
+    about = known->about;
+
+    if (about != NULL && about->refresh && about->refresh <= now) {
+        about->refresh = now + NGX_IM_TOKEN_RETRY;
+        ngx_im_expiry_set(s, about->refresh + s->class->conf->grace);
         ngx_im_token_ask(s, &ngx_im_token_webhook, im_str_set(NULL, 0));
     }
 

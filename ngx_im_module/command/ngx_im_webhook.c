@@ -171,7 +171,7 @@ ngx_im_webhook_taken(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
 
     } else {
         ngx_im_backend_log(ngx_im_worker, "webhook",
-                           &s->conf->webhooks[wh->webhook->kind], body,
+                           &s->class->conf->webhooks[wh->webhook->kind], body,
                            "can't be understood: %s (status 200)", why);
 
         ngx_im_webhook_judged(s, wh, IM_ERROR_INTERNAL);
@@ -221,7 +221,7 @@ ngx_im_webhook_handler(ngx_im_worker_t *w, ngx_im_handle_t h, im_str_t asked,
         break;
 
     default:
-        ngx_im_backend_log(w, "webhook", &s->conf->webhooks[kind], body,
+        ngx_im_backend_log(w, "webhook", &s->class->conf->webhooks[kind], body,
                            "can't be understood: the status is not 200 "
                            "(status %ui)", status);
 
@@ -250,18 +250,16 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
 
     ask.kind = wh->webhook->kind;
     ask.client = im_str_set(id, IM_UUID_LEN);
-    ask.transport = im_str_z(s->transport->name);
-    ask.protocol = im_str_z(s->proto->encoding != NULL ? s->proto->encoding
-                                                       : "json");
+    ask.transport = im_str_z(s->class->transport->name);
+    ask.protocol = im_str_z(s->class->proto->encoding != NULL
+                                ? s->class->proto->encoding : "json");
     ask.name = command->name;
     ask.version = command->version;
     ask.token = command->token;
     ask.method = command->method;
     ask.data = command->data;
 
-    if (s->known != NULL) {
-        ask.meta = ngx_im_session_kept(s->known->meta);
-    }
+    ask.meta = ngx_im_session_said(s, meta);
 
     /* before the session is open, im_user alone knows its user */
 
@@ -288,8 +286,8 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
         return NGX_ERROR;
     }
 
-    return ngx_im_backend_ask(s, &s->conf->webhooks[ask.kind],
-                              s->conf->webhook_timeouts[ask.kind],
+    return ngx_im_backend_ask(s, &s->class->conf->webhooks[ask.kind],
+                              s->class->conf->webhook_timeouts[ask.kind],
                               im_buf_str(b), ngx_im_webhook_handler, wh);
 }
 

@@ -29,7 +29,7 @@ typedef struct {
 
 
 /*
- * Asks the webhook of s->conf about the command.  If the command has an id,
+ * Asks the location's webhook about the command.  If the command has an id,
  * input waits meanwhile and errors are answered here.  NGX_ERROR: not asked.
  */
 ngx_int_t ngx_im_webhook_ask(ngx_im_session_t *s,
