@@ -6,6 +6,6 @@ local w
 if ARGV[4] == '' then w = redis.call('HKEYS', KEYS[2]) end
 if w and #w == 0 then return {0, 0} end
 if full(KEYS[1], 3, ARGV[3]) then return {1, 0} end
-entry(ARGV[1], nil, nil, w, ARGV[2])
-deliver(KEYS[1], 3)
+entry(KEYS[1], ARGV[1], nil, nil, w, ARGV[2])
+deliver(3)
 return {0, w and #w or 1}

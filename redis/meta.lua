@@ -17,6 +17,12 @@ local function begin(key, gen, s, past, ttl)
   if ttl then redis.call('EXPIRE', key, ttl) end
   return epoch, s, past
 end
+-- fault(): what an error of pcall() says, and whether it concerns all of a call and not the keys of one topic.
+local function fault(e)
+  local why = tostring(type(e) == 'table' and e.err or e)
+  local code = string.match(why, '^(%u+) ')
+  return why, code ~= nil and code ~= 'ERR' and code ~= 'WRONGTYPE'
+end
 -- meta(): the topic's epoch, seq, past, and when its life is to be renewed (s), under this generation; starts an
 -- epoch where one is due.  life, empty: seconds that it lives from now on, at least, with a message and without; nil:
 -- as before; kept: only if it is new.

@@ -1,4 +1,4 @@
--- pub.lua: accepts messages in their order, each for one topic of the same partition.
+-- pub.lua: accepts messages in their order, each for one topic; in a cluster all are of one partition.
 -- KEYS five of each message: 1 meta  2 history  3 queue  4 idempotency  5 routes; then those of queue.lua
 -- ARGV nine of each: 1 topic  2 envelope  3 hash16  4 generation (the first one's is for all)  5 history length
 --      (0: none, '': as below)  6 history ttl s  7 meta ttl s  8 idempotency ttl s (0: none, key 4 is any)  9 queue cap
@@ -44,21 +44,20 @@ local function accept(k, a)
   if ARGV[a + 5] ~= '' then e, s = number(KEYS[k + 1], KEYS[k + 2], d, ARGV[a + 5], ARGV[a + 6], ARGV[a + 7]) end
   local id = e .. ':' .. s
   if life ~= '0' then redis.call('SET', KEYS[k + 4], id .. ':' .. hash, 'EX', life) end
-  if sent then entry(topic, e, s, w or nil, d) end
+  if sent then entry(KEYS[k + 3], topic, e, s, w or nil, d) end
   return 0, id, w and #w or 0
 end
 if at == 6 then
   local status, id, n = accept(0, 0)
-  deliver(KEYS[3], at)
+  deliver(at)
   return {status, id, n}
 end
 local r, accepted = {}, false
 for i = 0, (at - 6) / 5 do
   local ok, status, id, n = pcall(accept, i * 5, i * 9)
-  if not ok then                                           -- of its keys alone, or for a reason that is all messages'
-    local why = tostring(type(status) == 'table' and status.err or status)
-    local code = string.match(why, '^%u+ ') or 'ERR '
-    if not accepted and code ~= 'ERR ' and code ~= 'WRONGTYPE ' then return {err = why} end
+  if not ok then
+    local why, every = fault(status)
+    if every and not accepted then return {err = why} end
     status, id, n = 4, why, 0
   end
   accepted = accepted or status == 0
@@ -66,5 +65,5 @@ for i = 0, (at - 6) / 5 do
   r[#r + 1] = id
   r[#r + 1] = n
 end
-deliver(KEYS[3], at)
+deliver(at)
 return r

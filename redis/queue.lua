@@ -3,28 +3,36 @@
 -- for each worker, where nothing waits in the queue, so that nothing older can come later, and its owner listens.
 -- Else, and for workers whose channel has no receiver, they are appended to the queue.
 -- key: of the queue; at: where in KEYS are the channel of all and what channels of workers begin with; where these
--- aren't there all entries are appended
-local waiting, live, entries = nil, false, {}
+-- aren't there all entries are appended.  Entries of several queues may go together: then their partitions share a
+-- server, and a worker hears the channels of all of them on one connection.
+local queues, entries = {}, {}
 local function full(key, at, cap)
-  if not waiting then
-    waiting = redis.call('XLEN', key)
-    live = waiting == 0 and KEYS[at] and redis.call('PUBSUB', 'SHARDNUMSUB', key)[2] > 0
+  local q = queues[key]
+  if not q then
+    q = {key = key, n = redis.call('XLEN', key), more = 0}
+    q.live = q.n == 0 and KEYS[at] and redis.call('PUBSUB', 'SHARDNUMSUB', key)[2] > 0
+    queues[key] = q
   end
-  return waiting + (live and 0 or #entries) >= tonumber(cap)
+  return q.n + q.more >= tonumber(cap)
 end
--- t topic, e epoch (nil: a control entry), s number, w workers (nil: all), d envelope
-local function entry(t, e, s, w, d) entries[#entries + 1] = {t = t, e = e, s = s, w = w, d = d} end
+-- behind full(): t topic, e epoch (nil: a control entry), s number, w workers (nil: all), d envelope
+local function entry(key, t, e, s, w, d)
+  local q = queues[key]
+  if not q.live then q.more = q.more + 1 end
+  entries[#entries + 1] = {q = q, t = t, e = e, s = s, w = w, d = d}
+end
 -- append(): rings for the owner: publishes on the channel that is named like the queue.  A queue of 64 doesn't
 -- ring: its owner has to read it anyway.
 -- bell, big-endian: u32 n, u8+ID | the same, u8+t, u8+i, u32+w, d; a long entry has to be read
-local function append(key, n, x)
-  local t, d, i, w = x.t, x.d, x.e and x.e .. ':' .. x.s or '', ''
+local function append(x)
+  local q, t, d, i, w = x.q, x.t, x.d, x.e and x.e .. ':' .. x.s or '', ''
   if x.w then w = table.concat(x.w, ' ') elseif not x.e then w = '*' end
-  local id = redis.call('XADD', key, '*', 't', t, 'i', i, 'w', w, 'd', d)
+  local id, n = redis.call('XADD', q.key, '*', 't', t, 'i', i, 'w', w, 'd', d), q.n
+  q.n = n + 1
   if n >= 64 then return end
   local bell = struct.pack('>I4Bc0', n, #id, id)
   if #w + #d <= 8192 then bell = bell .. struct.pack('>Bc0Bc0I4c0', #t, t, #i, i, #w, w) .. d end
-  redis.call('SPUBLISH', key, bell)
+  redis.call('SPUBLISH', q.key, bell)
 end
 -- batch(): an entry as in im_push.h; a control entry has the time in ms as its number
 local function batch(x)
@@ -52,25 +60,30 @@ local function direct(all, to)
     end
     table.insert(batches[channel], bytes)
   end
+  local last
   for i = 1, #entries do
-    local x, bytes = entries[i], batch(entries[i])
-    if i > 1 and not x.w ~= not entries[i - 1].w then publish() end    -- both channels reach a worker, in order
-    if x.w then for k = 1, #x.w do add(to .. x.w[k], bytes) end else add(all, bytes) end
+    local x = entries[i]
+    if x.q.live then
+      local bytes = batch(x)
+      if last and not x.w ~= not last.w then publish() end             -- both channels reach a worker, in order
+      if x.w then for k = 1, #x.w do add(to .. x.w[k], bytes) end else add(all, bytes) end
+      last = x
+    end
   end
   publish()
   for i = 1, #entries do
     local x, w = entries[i], {}
     for k = 1, x.w and #x.w or 0 do
-      if deaf[to .. x.w[k]] then w[#w + 1] = x.w[k] end
+      if not x.q.live or deaf[to .. x.w[k]] then w[#w + 1] = x.w[k] end
     end
-    if #w > 0 or (not x.w and deaf[all]) then
+    if #w > 0 or (not x.w and (not x.q.live or deaf[all])) then
       x.w = x.w and w
       left[#left + 1] = x
     end
   end
   entries = left
 end
-local function deliver(key, at)
-  if live and #entries > 0 then direct(KEYS[at], KEYS[at + 1]) end
-  for i = 1, #entries do append(key, waiting + i - 1, entries[i]) end
+local function deliver(at)
+  if KEYS[at] then direct(KEYS[at], KEYS[at + 1]) end
+  for i = 1, #entries do append(entries[i]) end
 end

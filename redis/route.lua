@@ -39,7 +39,7 @@ local function tell(routes, topic, notice)
   end
   if #others == 0 then return 1 end
   if full(KEYS[6], at, ARGV[9]) then return 0 end
-  entry(topic, nil, nil, others, notice)
+  entry(KEYS[6], topic, nil, nil, others, notice)
   return 1
 end
 local function leave(k, version)
@@ -107,17 +107,20 @@ local count, version, life, topic, notice = ARGV[2], ARGV[3], ARGV[5], ARGV[7], 
 while k < at do
   local z = a
   while z <= #ARGV and ARGV[z] ~= '.' do z = z + 2 end
-  local six = {pcall(report, i, k, count, version, life, topic, notice, a, z - 1)}
-  if not table.remove(six, 1) then
-    local why = type(six[1]) == 'table' and six[1].err
-    if at == 7 or (why and not string.find(why, '^-?ERR') and not string.find(why, '^-?WRONGTYPE')) then
-      error(six[1], 0)                           -- it concerns all of them
+  local six
+  if at == 7 then
+    six = {report(i, k, count, version, life, topic, notice, a, z - 1)}
+  else
+    six = {pcall(report, i, k, count, version, life, topic, notice, a, z - 1)}
+    if not table.remove(six, 1) then
+      local why, all = fault(six[1])
+      if all then return {err = why} end
+      six = {-1, why, 0, '', '', 0}
     end
-    six = {-1, why or six[1], 0, '', '', 0}
   end
   for j = 1, 6 do r[#r + 1] = six[j] end
   count, version, life, topic, notice = ARGV[z + 1], ARGV[z + 2], ARGV[z + 3], ARGV[z + 4], ARGV[z + 5]
   i, k, a = i + 1, k + (k == 1 and 6 or 5), z + 6
 end
-if waiting then deliver(KEYS[6], at) end
+if #entries > 0 then deliver(at) end
 return r

@@ -20,7 +20,7 @@
 #define IM_ACCEPT_MAX_BYTES  IM_PUSH_MAX_BATCH  /* .. but for a longer one */
 
 
-/* Messages of a partition that share a link: in order, for the next call. */
+/* Messages that share a link and a call: in order, for the next one. */
 typedef struct {
     im_list_t         due;                    /* in accept->due */
     im_list_t         targets;
@@ -42,7 +42,7 @@ struct im_logic_accept_s {
     struct event             *turn;
     im_list_t                 due;
     im_uint_t                 nbatches;
-    im_logic_accept_batch_t  *batches;        /* a pair of each partition */
+    im_logic_accept_batch_t  *batches;        /* a pair of each */
 };
 
 
@@ -187,11 +187,11 @@ im_logic_accept_keys(im_logic_accept_call_t *sent, im_link_call_t *call)
     const im_logic_publish_t  *publish;
 
     keys = im_link_keys(sent->logic->link);
-    p = im_logic_partition(sent->logic, sent->targets[0]->topic);
 
     for (i = 0; i < sent->n; i++) {
         t = sent->targets[i];
         publish = t->publish;
+        p = im_logic_partition(sent->logic, t->topic);
 
         im_key_topic(&call->bytes, keys, p, t->topic, IM_KEY_META);
         im_link_call_key(call);
@@ -212,6 +212,9 @@ im_logic_accept_keys(im_logic_accept_call_t *sent, im_link_call_t *call)
         im_link_call_key(call);
     }
 
+    /* those of one partition: a worker hears all that share a server */
+
+    p = im_logic_partition(sent->logic, sent->targets[0]->topic);
     im_link_call_channels(call, keys, p);
 }
 
@@ -371,7 +374,10 @@ im_logic_accept_cleanup(im_logic_t *logic)
 }
 
 
-/* The number of partitions is known once a link is ready. */
+/*
+ * Partitions that share a server share their calls.  The number of partitions
+ * is known once a link is ready.
+ */
 static im_logic_accept_batch_t *
 im_logic_accept_batch(im_logic_accept_t *a, const im_logic_target_t *t)
 {
@@ -394,6 +400,10 @@ im_logic_accept_batch(im_logic_accept_t *a, const im_logic_target_t *t)
             im_list_init(&a->batches[i].due);
             im_list_init(&a->batches[i].targets);
         }
+    }
+
+    if (im_link_shared(logic->link)) {
+        p = t->on == logic->link ? 0 : p % IM_DURABLE_LINKS;
     }
 
     return &a->batches[2 * p + (t->on != logic->link)];

@@ -11,7 +11,6 @@
 #include "im_daemon_time.h"
 
 
-#define IM_DURABLE_LINKS     2
 #define IM_DURABLE_COMPLAIN  60000       /* ms */
 
 

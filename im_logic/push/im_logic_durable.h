@@ -14,6 +14,9 @@
 #include "im_logic.h"
 
 
+/* A partition has the link of its number, modulo this. */
+#define IM_DURABLE_LINKS  2
+
 /* Code of an answer: its first three digits are the HTTP status. */
 #define IM_LOGIC_UNCONFIRMED  5031
 
