@@ -19,6 +19,7 @@
 
 
 #define IM_HISTORY_BYTES   (1024 * 1024)   /* of a page, about */
+#define IM_HISTORY_BLOCK   1024
 #define IM_HISTORY_UNUSED  60000           /* ms: a window is freed then */
 
 
@@ -206,12 +207,15 @@ void
 im_history_put(im_route_t *route, const im_entry_t *entry,
     im_history_from_e from)
 {
+    size_t       blocks;
     im_offer_e   offer;
     im_topic_t  *topic;
 
     topic = route->topic;
 
-    route->largest = (uint32_t) im_max(route->largest, entry->envelope.len);
+    blocks = entry->envelope.len / IM_HISTORY_BLOCK + 1;
+    route->largest = (uint16_t) im_max(route->largest,
+                                       im_min(blocks, UINT16_MAX));
 
     if (topic->state != IM_TOPIC_LIVE) {
         im_history_hold(route, entry);
@@ -345,6 +349,7 @@ im_history_later(im_route_t *route)
 void
 im_history_heal(im_route_t *route)
 {
+    size_t        blocks;
     im_read_t     read;
     im_topic_t   *topic;
     im_follow_t  *follow;
@@ -364,7 +369,8 @@ im_history_heal(im_route_t *route)
 
     /* about one page, judged by the largest message seen */
 
-    read.limit = im_min(im_max(IM_HISTORY_BYTES / im_max(route->largest, 1), 1),
+    blocks = im_max(route->largest, 1);
+    read.limit = im_min(im_max(IM_HISTORY_BYTES / IM_HISTORY_BLOCK / blocks, 1),
                         IM_FOLLOW_ENTRIES);
 
     if (follow->commands->read(follow->ctx, route, topic, &read) != IM_OK) {

@@ -264,7 +264,7 @@ im_hub_user_create(im_hub_t *hub, im_str_t id)
         return NULL;
     }
 
-    user = im_calloc(sizeof(im_user_t) + id.len);
+    user = im_calloc(offsetof(im_user_t, id) + id.len + 1);
     if (user == NULL) {
         return NULL;
     }

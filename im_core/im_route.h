@@ -119,21 +119,21 @@ struct im_route_s {
     im_topic_t       *topic;       /* NULL: free */
     const im_rule_t  *rule;        /* NULL: none */
     im_route_work_t  *work;        /* NULL: nothing is under way */
-    uint32_t          largest;     /* envelope seen */
+    uint16_t          largest;     /* envelope seen, in blocks of 1 kB */
     uint16_t          partition;
     uint8_t           queue;       /* im_queue_e */
-    unsigned          call:2;      /* im_call_e */
-    unsigned          due:2;       /* im_due_e */
-    unsigned          known:2;     /* im_known_e */
-    unsigned          notify:2;    /* im_notify_e */
-    unsigned          history:2;   /* im_history_e */
-    unsigned          load:2;      /* im_load_e */
-    unsigned          poll:2;      /* im_poll_e */
-    unsigned          compare:1;   /* the next position counts at once, */
-    unsigned          comparing:1; /* or that of the call which is out */
-    unsigned          hurried:1;   /* an upper layer waits for a report */
-    unsigned          overflow:1;  /* held entries were dropped */
-    unsigned          waited:1;    /* expect is older than a tick */
+    uint8_t           call:2;      /* im_call_e */
+    uint8_t           due:2;       /* im_due_e */
+    uint8_t           known:2;     /* im_known_e */
+    uint8_t           notify:2;    /* im_notify_e */
+    uint8_t           history:2;   /* im_history_e */
+    uint8_t           load:2;      /* im_load_e */
+    uint8_t           poll:2;      /* im_poll_e */
+    uint8_t           compare:1;   /* the next position counts at once, */
+    uint8_t           comparing:1; /* or that of the call which is out */
+    uint8_t           hurried:1;   /* an upper layer waits for a report */
+    uint8_t           overflow:1;  /* held entries were dropped */
+    uint8_t           waited:1;    /* expect is older than a tick */
 };
 
 

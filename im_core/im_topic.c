@@ -41,7 +41,7 @@ im_topic_create(im_str_t name, uint16_t partition)
         return NULL;
     }
 
-    topic = im_calloc(sizeof(im_topic_t) + name.len);
+    topic = im_calloc(offsetof(im_topic_t, name) + name.len + 1);
     if (topic == NULL) {
         return NULL;
     }
