@@ -83,6 +83,8 @@ struct ngx_im_worker_s {
     ngx_im_turn_t       ready;           /* joins to be served */
     ngx_uint_t          nsessions;
     ngx_uint_t          nunauthenticated;
+    ngx_msec_t          opened_at;       /* sessions were to open then: */
+    ngx_uint_t          nopened;         /* so many */
     ngx_uint_t          nusers;
     ngx_uint_t          ntopics;
     im_bucket_t         handshakes;

@@ -15,8 +15,9 @@
 #include "ngx_im_send.h"
 
 
-#define NGX_IM_READS  4          /* of a buffer each, in one turn */
-#define NGX_IM_PONGS  10         /* of a read */
+#define NGX_IM_READS     4       /* of a buffer each, in one turn */
+#define NGX_IM_OPENINGS  64      /* sessions that open in a ms, or a turn */
+#define NGX_IM_PONGS     10      /* of a read */
 
 
 /*
@@ -701,6 +702,26 @@ ngx_im_recv_lost(ngx_im_session_t *s, ngx_uint_t eof)
 }
 
 
+/*
+ * Sessions open in turns of some: so what many clients say that have connected
+ * at once doesn't keep messages, pushes and other clients waiting.
+ */
+static ngx_uint_t
+ngx_im_recv_crowd(ngx_im_worker_t *w, ngx_im_session_t *s)
+{
+    if (s->phase != NGX_IM_CONNECTING) {
+        return 0;
+    }
+
+    if (w->opened_at != ngx_current_msec) {
+        w->opened_at = ngx_current_msec;
+        w->nopened = 0;
+    }
+
+    return w->nopened++ >= NGX_IM_OPENINGS;
+}
+
+
 void
 ngx_im_recv_handler(ngx_event_t *rev)
 {
@@ -742,6 +763,11 @@ ngx_im_recv_handler(ngx_event_t *rev)
             ngx_im_recv_lost(s, rev->pending_eof);
         }
 
+        return;
+    }
+
+    if (ngx_im_recv_crowd(w, s)) {
+        ngx_post_event(rev, &ngx_posted_next_events);
         return;
     }
 

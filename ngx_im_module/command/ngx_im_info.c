@@ -7,6 +7,9 @@
  * members, here or elsewhere, all followers get it: once a second at most, and
  * less often where that is many bytes.  A room has one question out at a time.
  * A session that has just got an answer does not get the same one again.
+ *
+ * A guest is no change: while the worker knows of none since the last answer, a
+ * guest gets that one, and Redis is not asked.
  */
 
 #include "ngx_im_topic.h"
@@ -25,6 +28,19 @@
 #define NGX_IM_INFO_SUSPECTS  500       /* rooms a second */
 #define NGX_IM_INFO_MAX     1000        /* users of one frame */
 #define NGX_IM_INFO_ROUNDS  2
+#define NGX_IM_INFO_SHOWN   512         /* bytes of a frame that is kept */
+#define NGX_IM_INFO_KEEP    10000       /* ms: so long it counts */
+
+
+/* The last frame, if it is short. */
+struct ngx_im_shown_s {
+    void            (*room_info)(im_buf_t *b, const im_transport_t *transport,
+                                 const im_room_info_t *info);
+    const im_transport_t *transport;
+    ngx_msec_t        time;        /* of the answer */
+    size_t            len;
+    u_char            bytes[1];
+};
 
 
 /* A question that is out. */
@@ -199,6 +215,36 @@ ngx_im_info_send_some(ngx_im_info_t *info, im_buf_t *b)
 
 
 static void
+ngx_im_info_show(ngx_im_info_t *info, im_buf_t *b)
+{
+    ngx_im_topic_t  *t;
+    ngx_im_shown_t  *shown;
+
+    t = info->topic;
+
+    im_free(t->shown);
+    t->shown = NULL;
+
+    if (info->form == NULL || b->failed || b->len > NGX_IM_INFO_SHOWN) {
+        return;
+    }
+
+    shown = im_alloc(sizeof(ngx_im_shown_t) + b->len);
+    if (shown == NULL) {
+        return;
+    }
+
+    shown->room_info = info->form->room_info;
+    shown->transport = info->transport;
+    shown->time = ngx_current_msec;
+    shown->len = b->len;
+    im_copy(shown->bytes, b->data, b->len);
+
+    t->shown = shown;
+}
+
+
+static void
 ngx_im_info_send_due(ngx_im_info_t *info, im_buf_t *b,
     const im_members_t *members)
 {
@@ -273,6 +319,7 @@ ngx_im_info_send(ngx_im_info_t *info, const im_members_t *members)
         room->count += members->rest;
 
         ngx_im_info_send_due(info, &b, members);
+        ngx_im_info_show(info, &b);
     }
 
     if (info->waiting == waiting->len) {
@@ -432,6 +479,26 @@ ngx_im_info_start(ngx_im_topic_t *t)
 }
 
 
+/* The last answer is still right, as far as this worker can know. */
+static ngx_uint_t
+ngx_im_info_again(ngx_im_topic_t *t, ngx_im_session_t *s)
+{
+    ngx_im_shown_t  *shown;
+
+    shown = t->shown;
+
+    return shown != NULL && ngx_im_session_user(s) == NULL
+           && t->info == NULL && t->waiting.len == 0
+           && t->want == NGX_IM_INFO_QUIET && !t->suspect
+           && ngx_current_msec - shown->time < NGX_IM_INFO_KEEP
+           && shown->room_info
+              == s->class->proto->forms[IM_FORM_PLAIN]->room_info
+           && shown->transport == s->class->transport
+           && im_follow_report(t->topic, 0) == IM_OK
+           && ngx_im_follow_link(ngx_im_worker) == NGX_IM_LINK_UP;
+}
+
+
 /* If too many sessions wait, all followers get the frame. */
 void
 ngx_im_info_session(im_topic_t *topic, ngx_im_session_t *s)
@@ -441,6 +508,12 @@ ngx_im_info_session(im_topic_t *topic, ngx_im_session_t *s)
 
     t = ngx_im_topic_get(topic);
     if (t == NULL) {
+        return;
+    }
+
+    if (ngx_im_info_again(t, s)) {
+        (void) ngx_im_send_reply(s, im_str_set(t->shown->bytes,
+                                               t->shown->len));
         return;
     }
 
@@ -583,5 +656,6 @@ ngx_im_info_ended(void *ctx, void *data)
 
     im_list_remove(&t->info_link);
     im_buf_cleanup(&t->waiting);
+    im_free(t->shown);
     im_free(t);
 }

@@ -21,6 +21,9 @@
 /* A question of members that is out. */
 typedef struct ngx_im_info_s  ngx_im_info_t;
 
+/* The room info that was sent last. */
+typedef struct ngx_im_shown_s  ngx_im_shown_t;
+
 
 typedef enum {
     NGX_IM_INFO_QUIET = 0,
@@ -37,6 +40,7 @@ typedef struct {
     size_t                read_from;   /* bytes that were there before */
     im_list_t             load_link;   /* in worker->loads */
     ngx_im_info_t        *info;        /* the question, or NULL */
+    ngx_im_shown_t       *shown;       /* or NULL */
     im_list_t             info_link;   /* in worker->infos or suspects */
     im_buf_t              waiting;     /* ngx_im_handle_t of sessions that want
                                           room info, those asked for first */
