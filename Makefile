@@ -251,7 +251,7 @@ test: packages-build-test
 
 $(TESTED): $(filter-out $(BUILD)/obj/im_core/im_alloc.o,$(CORE)) \
         $(filter-out %_main.o,$(LINK) $(DAEMON) $(LOGIC) $(JOB)) \
-        $(patsubst %,$(BUILD)/obj/bench/load_%.o,check hist)
+        $(patsubst %,$(BUILD)/obj/bench/load_%.o,check frame hist proto)
 	@mkdir -p $(@D)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^

@@ -470,6 +470,7 @@ main(int argc, char **argv)
 
     static int  pairs[FLOOR_MAX_WORKERS][FLOOR_MAX_WORKERS];
 
+    memset(listens, 0, sizeof(listens));
     floor_options(&o, argc, argv);
     stats = mmap(NULL, sizeof(floor_stats_t) * o.workers,
                  PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -65,7 +65,7 @@ floor_rooms_add(floor_rooms_t *r, im_str_t name)
     floor_room_t  *room;
 
     if (r->nrooms == FLOOR_MAX_ROOMS) {
-        fprintf(stderr, "im_floor: more than %u rooms\n", FLOOR_MAX_ROOMS);
+        fprintf(stderr, "im_floor: more than %d rooms\n", FLOOR_MAX_ROOMS);
         exit(1);
     }
 

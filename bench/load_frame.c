@@ -8,6 +8,19 @@
 #include "load_proto.h"
 
 
+/* Of the head of an answer; 0: it has none. */
+static unsigned
+load_frame_status(const u_char *head, size_t len)
+{
+    if (len <= 13 || memcmp(head, "HTTP/1.", 7) != 0) {
+        return 0;
+    }
+
+    return (unsigned) (head[9] - '0') * 100 + (unsigned) (head[10] - '0') * 10
+           + (unsigned) (head[11] - '0');
+}
+
+
 im_int_t
 load_frame_handshake(u_char **p, u_char *end, unsigned *status)
 {
@@ -21,12 +34,7 @@ load_frame_handshake(u_char **p, u_char *end, unsigned *status)
     }
 
     behind += 4;
-    *status = 0;
-
-    if (behind - head > 13 && memcmp(head, "HTTP/1.", 7) == 0) {
-        *status = (head[9] - '0') * 100 + (head[10] - '0') * 10
-                  + (head[11] - '0');
-    }
+    *status = load_frame_status(head, (size_t) (behind - head));
 
     if (*status != 101
         || memmem(head, (size_t) (behind - head), LOAD_ACCEPT,

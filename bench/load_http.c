@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "load_http.h"
@@ -16,7 +17,7 @@
 
 #define LOAD_HTTP_MAX    (4 * 1024 * 1024)
 #define LOAD_HTTP_PIECE  16384
-#define LOAD_HTTP_WAIT   5000        /* ms until a request can be written */
+#define LOAD_HTTP_WAIT   5000       /* ms: to connect, to write a request */
 
 
 static void load_http_handler(load_event_t *ev, uint32_t events);
@@ -54,15 +55,24 @@ load_http_cleanup(load_http_t *h)
 }
 
 
-static int
+int
 load_http_open(load_http_t *h)
 {
-    int  one;
+    int             one;
+    struct timeval  limit;
+
+    if (h->fd != -1) {
+        return 0;
+    }
 
     one = 1;
+    limit.tv_sec = LOAD_HTTP_WAIT / 1000;
+    limit.tv_usec = 0;
     h->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (h->fd == -1
+        || setsockopt(h->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit))
+           == -1
         || connect(h->fd, (const struct sockaddr *) h->server,
                    sizeof(struct sockaddr_in)) == -1
         || setsockopt(h->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == -1
@@ -115,7 +125,7 @@ load_http_send(load_http_t *h, im_str_t request)
 
     /* the server may have ended the connection since the last answer */
     for (trial = 0; trial < 2; trial++) {
-        if (h->fd == -1 && load_http_open(h) != 0) {
+        if (load_http_open(h) != 0) {
             return -1;
         }
 

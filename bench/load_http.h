@@ -38,6 +38,9 @@ void load_http_init(load_http_t *h, load_loop_t *loop,
     const struct sockaddr_in *server);
 void load_http_cleanup(load_http_t *h);
 
+/* Connects, unless it has; in at most 5 s.  -1: h->error says why. */
+int load_http_open(load_http_t *h);
+
 /* -1: not written; h->error says why, and there is no other answer. */
 int load_http_send(load_http_t *h, im_str_t request);
 

@@ -48,6 +48,13 @@ load_probe_init(load_probe_t *p, load_loop_t *loop,
 void
 load_probe_start(load_probe_t *p, uint64_t now)
 {
+    unsigned  i;
+
+    /* in a storm it would have to wait for connections */
+    for (i = 0; i < LOAD_PROBE_LANES; i++) {
+        (void) load_http_open(&p->http[i]);
+    }
+
     p->running = 1;
     p->began = now;
 }

@@ -280,6 +280,17 @@ load_publisher_under_way(const load_publisher_t *p)
 
 
 void
+load_publisher_open(load_publisher_t *p)
+{
+    uint32_t  i;
+
+    for (i = 0; i < p->options->connections; i++) {
+        (void) load_http_open(&p->connections[i].http);
+    }
+}
+
+
+void
 load_publisher_start(load_publisher_t *p, uint64_t now)
 {
     if (p->options->connections != 0) {

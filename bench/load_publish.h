@@ -61,6 +61,9 @@ typedef struct {
 int load_publisher_init(load_publisher_t *p, load_loop_t *loop,
     const load_options_t *options, load_shared_t *shared);
 
+/* Connects, so that it costs nothing later. */
+void load_publisher_open(load_publisher_t *p);
+
 void load_publisher_start(load_publisher_t *p, uint64_t now);
 void load_publisher_stop(load_publisher_t *p);
 

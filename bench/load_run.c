@@ -5,21 +5,16 @@
  */
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "load_child.h"
 #include "load_run.h"
 
 
 #define LOAD_RUN_LATER  (100 * LOAD_MILLISECOND)
-#define LOAD_RUN_LOOK   (100 * LOAD_MILLISECOND)
 #define LOAD_RUN_LINES  600         /* seconds until a line must come */
 #define LOAD_RUN_PROBE  10          /* seconds until the probe is there */
 
@@ -37,29 +32,6 @@ load_run_fault(load_run_t *run, const char *what, const char *why)
     }
 
     return -1;
-}
-
-
-static double
-load_run_cpu(const load_run_t *run)
-{
-    double           sum;
-    unsigned         i;
-    clockid_t        clock;
-    struct timespec  t;
-
-    (void) clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    sum = (double) t.tv_sec + (double) t.tv_nsec / 1e9;
-
-    for (i = 1; i < run->options->processes; i++) {
-        if (clock_getcpuclockid(run->pids[i], &clock) == 0
-            && clock_gettime(clock, &t) == 0)
-        {
-            sum += (double) t.tv_sec + (double) t.tv_nsec / 1e9;
-        }
-    }
-
-    return sum;
 }
 
 
@@ -99,34 +71,6 @@ load_run_line(load_event_t *ev, uint32_t events)
 }
 
 
-/* A process that ended too early took its clients with it. */
-static int
-load_run_children(load_run_t *run, uint64_t now)
-{
-    int       status;
-    unsigned  i;
-
-    if (now < run->looked + LOAD_RUN_LOOK) {
-        return 0;
-    }
-
-    run->looked = now;
-
-    for (i = 1; i < run->options->processes; i++) {
-        if (run->pids[i] != 0 && waitpid(run->pids[i], &status, WNOHANG) > 0) {
-            run->pids[i] = 0;
-
-            if (!atomic_load(&run->shared->blocks[i].ended)) {
-                return load_run_fault(run, "a process has ended",
-                                      run->shared->blocks[i].error);
-            }
-        }
-    }
-
-    return 0;
-}
-
-
 static uint64_t
 load_run_earlier(uint64_t a, uint64_t b)
 {
@@ -158,7 +102,8 @@ load_run_turn(load_run_t *run, uint64_t deadline)
 static int
 load_run_until(load_run_t *run, load_run_done_pt done, uint64_t deadline)
 {
-    uint64_t  now;
+    uint64_t     now;
+    const char  *error;
 
     while (!done(run)) {
         now = load_now();
@@ -167,8 +112,11 @@ load_run_until(load_run_t *run, load_run_done_pt done, uint64_t deadline)
             return 1;
         }
 
-        if (load_run_children(run, now) != 0) {
-            return -1;
+        error = load_processes_look(&run->processes, now);
+
+        if (error != NULL) {
+            /* its clients are gone */
+            return load_run_fault(run, "a process has ended", error);
         }
 
         load_run_turn(run, deadline);
@@ -278,7 +226,7 @@ load_run_mark(load_run_t *run, load_mark_e mark)
     printf("}\n");
     (void) fflush(stdout);
     run->times[mark] = load_now();
-    run->cpu[mark] = load_run_cpu(run);
+    run->cpu[mark] = load_processes_cpu(&run->processes);
 
     if (!run->options->wait) {
         return 0;
@@ -294,7 +242,7 @@ load_run_mark(load_run_t *run, load_mark_e mark)
         if (run->lines >= run->marks) {
             /* what comes from here on belongs to the next phase */
             run->times[mark] = load_now();
-            run->cpu[mark] = load_run_cpu(run);
+            run->cpu[mark] = load_processes_cpu(&run->processes);
             return 0;
         }
 
@@ -321,49 +269,6 @@ load_run_mark_begin(const char *name)
 
 
 static int
-load_run_fork(load_run_t *run)
-{
-    pid_t     parent;
-    unsigned  i;
-
-    parent = getpid();
-
-    for (i = 1; i < run->options->processes; i++) {
-        run->pids[i] = fork();
-
-        if (run->pids[i] == -1) {
-            return load_run_fault(run, "fork() failed", strerror(errno));
-        }
-
-        if (run->pids[i] == 0) {
-            /* none outlives the first one */
-            if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != parent) {
-                _exit(1);
-            }
-
-            _exit(load_child_main(run->options, run->shared, i));
-        }
-    }
-
-    return 0;
-}
-
-
-static void
-load_run_end_children(load_run_t *run)
-{
-    unsigned  i;
-
-    for (i = 1; i < run->options->processes; i++) {
-        if (run->pids[i] > 0) {
-            (void) kill(run->pids[i], SIGKILL);
-            (void) waitpid(run->pids[i], NULL, 0);
-        }
-    }
-}
-
-
-static int
 load_run_init(load_run_t *run, const load_options_t *options)
 {
     memset(run, 0, sizeof(load_run_t));
@@ -374,8 +279,8 @@ load_run_init(load_run_t *run, const load_options_t *options)
         return load_run_fault(run, "shared memory", strerror(errno));
     }
 
-    if (load_run_fork(run) != 0) {
-        return -1;
+    if (load_processes_start(&run->processes, options, run->shared) == -1) {
+        return load_run_fault(run, "fork() failed", strerror(errno));
     }
 
     run->woken.handler = load_run_woken;
@@ -436,10 +341,10 @@ load_run_start(load_run_t *run)
     }
 
     load_run_mark_begin("start");
-    printf(",\"pids\":[%d", (int) getpid());
+    printf(",\"pids\":[%d", (int) run->processes.pids[0]);
 
     for (i = 1; i < run->options->processes; i++) {
-        printf(",%d", (int) run->pids[i]);
+        printf(",%d", (int) run->processes.pids[i]);
     }
 
     printf("]");
@@ -580,6 +485,8 @@ load_run_measure(load_run_t *run)
     unsigned  i;
     uint64_t  deliveries;
 
+    load_publisher_open(&run->publisher);
+
     if (load_run_greet(run) != 0) {
         return -1;
     }
@@ -604,7 +511,7 @@ load_run_measure(load_run_t *run)
     }
 
     run->seconds = (double) (load_now() - run->times[LOAD_MARK_BEGIN]) / 1e9;
-    run->cpu_end = load_run_cpu(run);
+    run->cpu_end = load_processes_cpu(&run->processes);
     load_run_mark_begin("end");
 
     for (i = 0, deliveries = 0; i < run->options->processes; i++) {
@@ -663,7 +570,9 @@ load_run(load_run_t *run, const load_options_t *options)
          || load_run_measure(run) != 0
          || load_run_collect(run) != 0 ? -1 : 0;
 
-    load_run_end_children(run);
+    if (run->processes.options != NULL) {
+        load_processes_end(&run->processes);
+    }
 
     return rc;
 }

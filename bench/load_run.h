@@ -14,6 +14,7 @@
 #include "load_clients.h"
 #include "load_greet.h"
 #include "load_probe.h"
+#include "load_process.h"
 #include "load_publish.h"
 
 
@@ -41,8 +42,7 @@ typedef struct {
     unsigned               lines;       /* so many have come */
     unsigned               marks;       /* and so many are needed */
     unsigned               ended;       /* standard input has */
-    pid_t                  pids[LOAD_MAX_PROCESSES];
-    uint64_t               looked;      /* for processes that have ended */
+    load_processes_t       processes;
     uint64_t               times[LOAD_MARKS];
     double                 cpu[LOAD_MARKS];
     double                 seconds;     /* of the measured phase */
