@@ -18,6 +18,7 @@
 #define NGX_IM_FLUSH_CLOSES 256          /* slow sessions that a tick closes */
 #define NGX_IM_FLUSH_TURN   5            /* ms, about */
 #define NGX_IM_FLUSH_CHECK  32           /* sessions, then the clock */
+#define NGX_IM_FLUSH_BATCH  131072       /* bytes that fill a batch */
 
 
 /* Sends of one system call, of a session each. */
@@ -25,6 +26,7 @@ typedef struct {
     im_list_t            logs;           /* wait for them */
     im_list_t            sessions;
     ngx_uint_t           n;
+    size_t               bytes;
     im_sub_t            *subs[NGX_IM_URING_SENDS];
     ngx_im_uring_send_t  sends[NGX_IM_URING_SENDS];
 } ngx_im_batch_t;
@@ -135,6 +137,7 @@ ngx_im_batch_init(ngx_im_batch_t *batch)
     im_list_init(&batch->logs);
     im_list_init(&batch->sessions);
     batch->n = 0;
+    batch->bytes = 0;
 }
 
 
@@ -169,6 +172,7 @@ ngx_im_batch_send(ngx_im_worker_t *w, ngx_im_batch_t *batch, im_list_t *logs)
 
     im_list_splice(logs, &batch->logs);
     batch->n = 0;
+    batch->bytes = 0;
 }
 
 
@@ -189,6 +193,7 @@ ngx_im_batch_add(ngx_im_worker_t *w, ngx_im_batch_t *batch, ngx_im_session_t *s)
     send->fd = s->connection->fd;
     im_list_insert_tail(&batch->sessions, &s->blocked);
     batch->n++;
+    batch->bytes += send->bytes.len;
 
     return NGX_OK;
 }
@@ -271,7 +276,9 @@ ngx_im_flush_turn(ngx_im_worker_t *w, im_list_t *logs, ngx_uint_t n)
             ngx_im_send_due(s);
         }
 
-        if (batch.n == NGX_IM_URING_SENDS) {
+        if (batch.n == NGX_IM_URING_SENDS
+            || batch.bytes >= NGX_IM_FLUSH_BATCH)
+        {
             ngx_im_batch_send(w, &batch, logs);
         }
     }
