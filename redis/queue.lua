@@ -1,16 +1,17 @@
 -- queue.lua: put in front of pub.lua, route.lua and control.lua at build time, so that all deliver alike.
 -- full() whether the queue takes no more, entry() adds an entry, deliver() sends all of them: at once, as one batch
--- for each worker, where nothing waits in the queue, so that nothing older can come later, and its owner listens.
+-- for each worker, where nothing waits in the queue, so that nothing older can come later, and an im_job listens.
 -- Else, and for workers whose channel has no receiver, they are appended to the queue.
 -- key: of the queue; at: where in KEYS are the channel of all and what channels of workers begin with; where these
 -- aren't there all entries are appended.  Entries of several queues may go together: then their partitions share a
 -- server, and a worker hears the channels of all of them on one connection.
-local queues, entries = {}, {}
+local queues, entries, heard = {}, {}, nil
 local function full(key, at, cap)
   local q = queues[key]
   if not q then
     q = {key = key, n = redis.call('XLEN', key), more = 0}
-    q.live = q.n == 0 and KEYS[at] and redis.call('PUBSUB', 'SHARDNUMSUB', key)[2] > 0
+    if heard == nil and q.n == 0 and KEYS[at] then heard = redis.call('PUBSUB', 'SHARDNUMSUB', key)[2] > 0 end
+    q.live = q.n == 0 and heard
     queues[key] = q
   end
   return q.n + q.more >= tonumber(cap)
