@@ -130,6 +130,7 @@ def held(system, mark='connected', **options):
         load.finish()
     finally:
         load.end()
+        system.settle()
 
 
 def run(system, **options):

@@ -9,6 +9,7 @@ import re
 import subprocess
 
 import table
+from rows import FLOOR_URING
 from stack import top
 from systems import CENTRIFUGO
 
@@ -92,5 +93,6 @@ def write(lines, systems, rounds, took):
                         table.text(lines, systems), table.parts(lines, 'im')))
 
     with open(top + '/bench/results.svg', 'w') as f:
-        f.write(table.picture(lines, systems[1:], 'What im costs, beside others',
-                              note))
+        f.write(table.picture(
+            lines, sorted(systems[1:], key=lambda s: s == FLOOR_URING),
+            'What im costs, beside others', note))

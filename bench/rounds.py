@@ -6,9 +6,14 @@
 import sys
 import time
 
+from statistics import geometric_mean
+
 import rows
 from load import Failed
 from systems import KINDS, Absent
+
+# peers are as far away as they are: every third round does
+PEERS_EACH = 3
 
 
 class Pool:
@@ -78,17 +83,18 @@ class Rounds:
             if self.row.fresh:
                 self.pool.end()
 
-    def often(self, title):
-        """Peers are as far away as they are: half as many rounds do."""
+    def each(self, title):
+        """In each of how many rounds a system is measured."""
 
-        return title in self.ours or title == self.row.base
+        return 1 if title in self.ours or title == self.row.base \
+            else PEERS_EACH
 
     def all(self, rounds):
         begin = time.monotonic()
 
         for i in range(rounds if self.row.often else min(rounds, 2)):
             for title in list(self.titles):
-                if self.often(title) or i % 2 == 0:
+                if i % self.each(title) == 0:
                     self.measure(title)
 
         if self.row.base in self.titles and not self.size.quick:
@@ -106,12 +112,12 @@ class Rounds:
         base = self.runs.get(self.row.base, [])
 
         for i, values in enumerate(self.runs[title]):
-            first = i if self.often(title) else 2 * i
+            first = i * self.each(title)
             around = base[first:first + 2] if title != self.row.base else []
 
             for n, (value, parts) in enumerate(values):
                 line = self.row.lines[n]
                 line.base = self.row.base
                 line.add(title, value, parts=parts,
-                         base=sum(run[n][0] for run in around) / len(around)
+                         base=geometric_mean(run[n][0] for run in around)
                          if around else None)

@@ -59,16 +59,16 @@ def row(name, *lines, **options):
 
 # deliveries
 
-def deliver(system, size, clients, seconds=1.2, **options):
+def deliver(system, scale, clients, seconds=1.2, **options):
     """us of each kind of process for a delivery."""
 
-    clients = size.clients(clients)
+    clients = scale.clients(clients)
 
     if options.get('rooms', 1) > 1:
-        options['rooms'] = min(size.clients(options['rooms']), clients)
+        options['rooms'] = min(scale.clients(options['rooms']), clients)
 
-    one = load.run(system, clients=clients, warm=size.seconds(0.3),
-                   seconds=size.seconds(seconds), **options)
+    one = load.run(system, clients=clients, warm=scale.seconds(0.3),
+                   seconds=scale.seconds(seconds), **options)
     parts = one.spent('begin', 'end', one.result['deliveries'])
 
     return [(sum(parts.values()), parts)]
@@ -142,7 +142,7 @@ def accept(system, size):
 def latency(system, size):
     with system.on(SERVERS, turns=True):
         one = load.run(system, cores=SERVERS, turns=True, clients=1, rooms=1,
-                       push_rate=50, warm=0.5, seconds=size.seconds(5))
+                       push_rate=50, warm=0.5, seconds=size.seconds(4))
 
     us = one.result['delivery_us']
 
@@ -157,7 +157,7 @@ def many(system, size):
     for bulk in ({}, {'bulk': 1000}):
         with system.on(CORES):
             one = load.run(system, cores=CORES, clients=10, rooms=10,
-                           push_rate=100, warm=0.5, seconds=size.seconds(4),
+                           push_rate=100, warm=0.5, seconds=size.seconds(3),
                            **bulk)
 
         p99.append(one.result['delivery_us']['p99'] / 1000)
@@ -166,7 +166,7 @@ def many(system, size):
 
 
 @row('idempotency', ('Redis memory that remembers 10,000 pushes a second without an id',
-                     'GB', '0.1'), systems=(IM,), base=None, often=False)
+                     'GB', '0.1'), systems=(IM,), base=None, often=False, fresh=True)
 def idempotency(system, size):
     def used():
         return int(re.search(r'used_memory:(\d+)',
@@ -198,8 +198,8 @@ def remembered(system):
 def connect(system, size, **options):
     """us of each kind of process for a client that has connected and joined."""
 
-    clients = size.clients(10000)
-    one = load.run(system, clients=clients, rate=5000, seconds=0.1, **options)
+    clients = size.clients(6000)
+    one = load.run(system, clients=clients, rate=5000, seconds=0, **options)
     parts = one.spent('start', 'connected', clients)
 
     return sum(parts.values()), parts

@@ -128,6 +128,21 @@ class System:
 
         return memory(self.pids(self.holds))
 
+    def settle(self):
+        """Waits until what clients left behind when they went is done."""
+
+        end = time.monotonic() + 10
+        before = sum(self.cpu().values())
+
+        while time.monotonic() < end:
+            time.sleep(0.1)
+            now = sum(self.cpu().values())
+
+            if now - before < 3000:
+                return
+
+            before = now
+
     @contextlib.contextmanager
     def on(self, cores, turns=False):
         """Meanwhile its processes are on other cores."""

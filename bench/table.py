@@ -151,7 +151,7 @@ def label(line, y):
 
     out = ''
 
-    for text in textwrap.wrap(line.title, 45):
+    for text in textwrap.wrap(line.title, 41):
         out += '<text x="20" y="%.1f">%s</text>\n' % (y + 11, escape(text))
         y += 15
 
