@@ -22,7 +22,6 @@ def faults(result):
     counts = {
         'lost': result['lost'], 'doubled': result['duplicated'],
         'reordered': result['reordered'], 'not known': result['unknown'],
-        'of others': result['foreign'],
         'not connected': result['connect']['failed'],
         'closed': result['closed']['clients'],
         'refused': result['publish']['refused'],
