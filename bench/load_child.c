@@ -84,7 +84,7 @@ load_child_main(const load_options_t *options, load_shared_t *shared,
     woken.handler = load_child_woken;
     woken.data = &shared->wakes[process];
 
-    if (load_loop_init(&loop) == -1
+    if (load_loop_init(&loop, options->spin) == -1
         || load_loop_add(&loop, shared->wakes[process], EPOLLIN, &woken) == -1
         || load_clients_init(&c, &loop, options, shared, process) == -1)
     {

@@ -29,14 +29,15 @@ struct load_event_s {
 
 typedef struct {
     int                  epoll;
+    uint64_t             spin;       /* ns that it polls before it sleeps */
     void               (*client)(void *data, uint32_t client, uint32_t events);
     void                *data;
     struct epoll_event   events[LOAD_LOOP_EVENTS];
 } load_loop_t;
 
 
-/* -1: errno says why. */
-int load_loop_init(load_loop_t *loop);
+/* spin: us that it polls before it sleeps.  -1: errno says why. */
+int load_loop_init(load_loop_t *loop, unsigned spin);
 
 int load_loop_add(load_loop_t *loop, int fd, uint32_t events, load_event_t *ev);
 int load_loop_add_client(load_loop_t *loop, int fd, uint32_t events,

@@ -91,6 +91,8 @@ static const load_option_t  load_table[] = {
                 "seconds until all have joined (60)"),
     load_number("drain", drain, 1, 600,
                 "seconds that a message may be under way (5)"),
+    load_number("spin", spin, 0, 1000000,
+                "us that it polls before it sleeps (0)"),
     load_flag("ungreeted", ungreeted,
               "no messages before the others, which show that all follow"),
     load_flag("wait", wait, "for a line of standard input at each mark"),

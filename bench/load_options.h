@@ -55,6 +55,7 @@ typedef struct {
     unsigned             warm_ms;
     unsigned             connect_timeout;
     unsigned             drain;
+    unsigned             spin;       /* us */
     unsigned             ungreeted;
     unsigned             wait;
 

@@ -288,7 +288,7 @@ load_run_init(load_run_t *run, const load_options_t *options)
     run->line.handler = load_run_line;
     run->line.data = run;
 
-    if (load_loop_init(&run->loop) == -1
+    if (load_loop_init(&run->loop, options->spin) == -1
         || load_loop_add(&run->loop, run->shared->wake, EPOLLIN, &run->woken)
            == -1
         || load_clients_init(&run->clients, &run->loop, options, run->shared,

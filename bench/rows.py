@@ -59,6 +59,9 @@ def row(name, *lines, **options):
 
 # deliveries
 
+SPIN = 100      # us: between two sends of a fan-out the generator doesn't sleep
+
+
 def deliver(system, scale, clients, seconds=1.2, **options):
     """us of each kind of process for a delivery."""
 
@@ -68,7 +71,7 @@ def deliver(system, scale, clients, seconds=1.2, **options):
         options['rooms'] = min(scale.clients(options['rooms']), clients)
 
     one = load.run(system, clients=clients, warm=scale.seconds(0.3),
-                   seconds=scale.seconds(seconds), **options)
+                   seconds=scale.seconds(seconds), spin=SPIN, **options)
     parts = one.spent('begin', 'end', one.result['deliveries'])
 
     return [(sum(parts.values()), parts)]
