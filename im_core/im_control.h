@@ -2,10 +2,10 @@
  * Copyright (C) The im authors
  *
  * Control entries: what workers do on request besides delivering messages.  A
- * control entry travels in the queue of a partition as a push does, in an
+ * control entry travels as a push of its partition does, in an
  * envelope whose operation is the kind and whose data is a JSON object
  * (docs/redis.md).  It has no epoch, isn't stored, and arrives at most once;
- * its seq is the time when it was queued, ms by Redis' clock.
+ * its seq is the time when it was sent, ms by Redis' clock.
  */
 
 #ifndef IM_CONTROL_H
@@ -64,7 +64,7 @@ void im_control_init(im_control_t *c, im_control_e kind);
 /* Only for what was decoded. */
 void im_control_cleanup(im_control_t *c);
 
-/* Appends the topic in whose partition the entry is queued. */
+/* Appends the topic with whose partition's pushes the entry goes. */
 void im_control_queue(im_buf_t *b, const im_control_t *c);
 
 /* It goes to every live worker, not only to those that hold the topic. */

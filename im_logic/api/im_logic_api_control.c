@@ -2,7 +2,7 @@
  * Copyright (C) The im authors
  *
  * The server API's subscribe, unsubscribe, disconnect and refresh: control
- * entries to every worker.  A command succeeds when its entry is queued, with
+ * entries to every worker.  A command succeeds when its entry is sent, with
  * or without a session that it concerns.
  */
 

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * Control entries share the queue of their partition with pushes: what
+ * Control entries go in the order of their partition's pushes: what
  * concerns a room comes behind the messages that were accepted before it.
  */
 

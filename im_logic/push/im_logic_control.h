@@ -12,7 +12,7 @@
 #include "im_logic_request.h"
 
 
-/* Queues a control entry; the handler reads NULL, or why it isn't queued. */
+/* Sends a control entry; the handler reads NULL, or why it can't be sent. */
 void im_logic_control(im_daemon_request_t *r, const im_control_t *control,
     im_link_reply_pt handler, void *data);
 const char *im_logic_control_read(const im_link_reply_t *reply);
