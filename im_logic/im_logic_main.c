@@ -458,6 +458,10 @@ im_logic_main_cleanup(im_logic_main_t *m)
     }
 
     if (logic->base != NULL) {
+
+        /* callbacks that are due hold buffers of connections that are gone */
+        (void) event_base_loop(logic->base, EVLOOP_NONBLOCK);
+
         event_base_free(logic->base);
     }
 

@@ -418,11 +418,11 @@ im_logic_accept(im_logic_target_t *t)
     im_logic_accept_batch_t  *b;
 
     a = t->publish->logic->accept;
-    b = a != NULL ? im_logic_accept_batch(a, t) : NULL;
+    b = im_logic_accept_batch(a, t);
 
     if (b == NULL) {
         t->status = 503;
-        t->msg = a != NULL ? "no memory" : "im_logic is stopping";
+        t->msg = "no memory";
         t->publish->done(t);
         return;
     }

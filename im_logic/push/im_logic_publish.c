@@ -212,7 +212,10 @@ im_logic_target_refuse(im_logic_target_t *t, im_uint_t status, const char *msg)
 static void im_logic_target_ready_handler(const char *why, void *data);
 
 
-/* By the rules of now: it may have waited for its link. */
+/*
+ * By the rules of now: it may have waited for its link.  While im_logic ends,
+ * calls that are given up make room for targets, and the links go.
+ */
 static void
 im_logic_target_send(im_logic_target_t *t)
 {
@@ -224,6 +227,12 @@ im_logic_target_send(im_logic_target_t *t)
     static const im_rule_t  live = { .ttl = IM_PUBLISH_TTL };
 
     logic = t->publish->logic;
+
+    if (logic->accept == NULL) {
+        im_logic_target_refuse(t, 503, "im_logic is stopping");
+        return;
+    }
+
     p = im_logic_partition(logic, t->topic);
     rule = im_rules_topic(&logic->nodes->rules, t->topic);
 

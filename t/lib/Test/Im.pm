@@ -637,6 +637,7 @@ my %Steps = (
     await   => \&step_await,
     start   => sub { start(split ' ', $_[0]) },
     stop    => sub { stop($_[0], 'TERM') },
+    term    => sub { kill 'TERM', $Pids{$_[0]} or die "$_[0] doesn't run\n" },
     kill    => \&step_kill,
     pause   => sub { step_pause('STOP', @_) },
     resume  => sub { step_pause('CONT', @_) },
