@@ -64,6 +64,7 @@ im_follow_init(im_follow_t *follow, uint64_t now)
     follow->walk = 0;
     follow->odd = 0;
     follow->visited = 0;
+    follow->renewed = 0;
 }
 
 
@@ -973,20 +974,20 @@ im_follow_check_one(im_route_t *route, im_check_t *check)
 }
 
 
-/* The next topic of the round, or NULL: so many records were looked at. */
+/* The next topic of a round, or NULL: so many records were looked at. */
 static im_route_t *
-im_follow_visit(im_follow_t *follow, im_uint_t *records)
+im_follow_visit(im_follow_t *follow, uint32_t *next, im_uint_t *records)
 {
     im_route_t  *route;
 
     while (*records > 0) {
         (*records)--;
 
-        if (follow->visited >= follow->routes.given) {
-            follow->visited = 0;
+        if (*next >= follow->routes.given) {
+            *next = 0;
         }
 
-        route = im_route_get(follow, follow->visited++);
+        route = im_route_get(follow, (*next)++);
 
         if (route != NULL && !im_route_ended(route)) {
             return route;
@@ -994,6 +995,27 @@ im_follow_visit(im_follow_t *follow, im_uint_t *records)
     }
 
     return NULL;
+}
+
+
+/* Redis is too slow for checks, but what it has must not expire. */
+static void
+im_follow_renew(im_follow_t *follow, im_uint_t repeats)
+{
+    im_uint_t    left, records;
+    im_route_t  *route;
+
+    records = im_min(follow->routes.given, IM_FOLLOW_RECORDS);
+
+    for (left = IM_FOLLOW_CHECKED; left > 0 && repeats > 0; left--) {
+        route = im_follow_visit(follow, &follow->renewed, &records);
+
+        if (route == NULL) {
+            return;
+        }
+
+        repeats -= im_follow_refresh(route);
+    }
 }
 
 
@@ -1020,7 +1042,7 @@ im_follow_round(im_follow_t *follow)
         start = follow->visited;
 
         for (n = 0; n < IM_FOLLOW_CHECK && left > 0; left--) {
-            route = im_follow_visit(follow, &records);
+            route = im_follow_visit(follow, &follow->visited, &records);
 
             if (route == NULL) {
                 break;
@@ -1036,6 +1058,7 @@ im_follow_round(im_follow_t *follow)
         if (n > 0 && follow->commands->check(follow->ctx, checks, n) != IM_OK)
         {
             follow->visited = start;
+            im_follow_renew(follow, repeats);
             return;
         }
 

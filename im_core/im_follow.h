@@ -287,7 +287,8 @@ struct im_follow_s {
     im_rings_t                   polled;   /* and those that ticks look at: */
     im_ring_t                    polls[2]; /* by even and odd ones */
     uint32_t                     odd;      /* the next tick is odd */
-    uint32_t                     visited;  /* the route to be visited next */
+    uint32_t                     visited;  /* the route to be checked next, */
+    uint32_t                     renewed;  /* or where no check can be sent */
     im_list_t                    none;     /* without changes */
     im_list_t                    ready;    /* partitions that can send */
     im_list_t                    windows;

@@ -1905,6 +1905,158 @@ test_hangs(void **state)
 }
 
 
+static im_int_t
+slow_check(void *ctx, const im_check_t *checks, im_uint_t n)
+{
+    (void) ctx;
+    (void) checks;
+    (void) n;
+
+    return IM_DECLINED;
+}
+
+
+static const im_follow_commands_t  slow = {
+    count_report, do_read, slow_check, count_change, do_wake
+};
+
+
+static void
+no_topic(void *ctx, im_topic_t *topic)
+{
+    (void) ctx;
+    (void) topic;
+}
+
+
+static void
+no_history(void *ctx, im_topic_t *topic, im_follow_history_e why)
+{
+    (void) why;
+
+    no_topic(ctx, topic);
+}
+
+
+static void
+no_members(void *ctx, im_topic_t *topic, im_follow_members_e why)
+{
+    (void) why;
+
+    no_topic(ctx, topic);
+}
+
+
+static void
+no_flush(void *ctx)
+{
+    (void) ctx;
+}
+
+
+static const im_follow_events_t  quiet = {
+    .live = no_topic, .flush = no_flush, .history = no_history,
+    .reported = no_topic, .members = no_members
+};
+
+
+/* Reports go out until all that are due are answered; topics have more. */
+static void
+answer_reports(unsigned *reported)
+{
+    unsigned       i, n;
+    im_route_t    *routes[test_count(outs)];
+    im_reported_t  reply;
+
+    memset(&reply, 0, sizeof(im_reported_t));
+    reply.applied = 1;
+    reply.notified = 1;
+    reply.epoch = im_str_z("1");
+    reply.past = im_str_z("");
+
+    for (im_follow_pump(&follow); out > 0; im_follow_pump(&follow)) {
+        n = out;
+        out = 0;
+        memcpy(routes, outs, sizeof(outs));
+
+        for (i = 0; i < n; i++) {
+            reported[routes[i]->index]++;
+            im_follow_reported(routes[i], &reply);
+        }
+    }
+}
+
+
+/* Where checks can't be sent, what Redis has is renewed all the same. */
+static void
+test_slow(void **state)
+{
+    char         name[16];
+    int          first;
+    unsigned     i, reported[1000];
+    im_sub_t    *subs[1000];
+    im_topic_t  *topic;
+
+    static const uint64_t  hash_seed[2] = { 1, 2 };
+
+    (void) state;
+
+    setup();
+    assert_int_equal(im_hub_init(&hub, hash_seed, NPARTS, 256), IM_OK);
+
+    now = 1000;
+    out = 0;
+    ncalls = 0;
+    faults = calm;
+    follow.commands = &slow;
+    follow.events = &quiet;
+    memset(reported, 0, sizeof(reported));
+
+    im_follow_init(&follow, now);
+
+    for (i = 0; i < NPARTS; i++) {
+        im_follow_up(&follow, i, 1);
+    }
+
+    for (i = 0; i < 1000; i++) {
+        sprintf(name, "u:%u", i);
+
+        subs[i] = im_sub_create(&hub.logs);
+        topic = im_hub_join(&hub, im_str_z(name), 0, subs[i], &first);
+        assert_int_equal(im_follow_start(&follow, topic), IM_OK);
+    }
+
+    answer_reports(reported);
+
+    for (i = 0; i < 1000; i++) {
+        assert_int_equal(reported[i], 1);
+    }
+
+    now += follow.limits.refresh;
+
+    for (i = 0; i < 20; i++) {
+        now += 100;
+        im_follow_tick(&follow, now);
+        answer_reports(reported);
+    }
+
+    for (i = 0; i < 1000; i++) {
+        assert_int_equal(reported[i], 2);
+    }
+
+    for (i = 0; i < 1000; i++) {
+        topic = im_hub_leave(&hub, subs[i], &first);
+        im_follow_stop(&follow, topic);
+    }
+
+    answer_reports(reported);
+
+    im_follow_cleanup(&follow);
+    im_hub_cleanup(&hub);
+    cleanup();
+}
+
+
 static void
 test_calm(void **state)
 {
@@ -1949,6 +2101,7 @@ main(int argc, char **argv)
     static const struct CMUnitTest  tests[] = {
         alloc_test(test_away),
         alloc_test(test_hangs),
+        alloc_test(test_slow),
         alloc_test(test_each_allocation),
         alloc_test(test_calm),
         alloc_test(test_rough),
