@@ -528,14 +528,15 @@ sub grow_cluster {
 
     $redis->grow(masters => 2, replicas => 1);
     $redis->start(qw(redis2 redis3 redis4));
-    cluster_cli('add-node', map { $redis->address($_) } qw(redis2 redis1));
-    until_known(qw(redis1 redis2));
-    cluster_cli('add-node', map({ $redis->address($_) } qw(redis3 redis1)),
-                '--cluster-slave', '--cluster-master-id', $redis->id('redis1'));
-    until_known(map { "redis$_" } 1 .. 3);
-    cluster_cli('add-node', map({ $redis->address($_) } qw(redis4 redis1)),
-                '--cluster-slave', '--cluster-master-id', $redis->id('redis2'));
-    until_known(map { "redis$_" } 1 .. 4);
+
+    # one replicates a master that it knows
+    for my $n (2 .. 4) {
+        cluster_cli('add-node', map { $redis->address("redis$_") } $n, 1);
+        until_known(map { "redis$_" } 1 .. $n);
+    }
+
+    $redis->command("redis$_", 'CLUSTER', 'REPLICATE',
+                    $redis->id('redis' . ($_ - 2))) for 3, 4;
     $redis->finish($redis->reshard('redis1', 'redis2', $slots,
                                    '--cluster-pipeline', 1000));
     $redis->until_healed(60);

@@ -51,6 +51,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     fuzz_time = 1;
+    im_link_clock_init(&fuzz_context.clock, &fuzz_transport, NULL);
     fuzz_epoch = 0;
     fuzz_sentinel = im_link_sentinel_create(&fuzz_context, fuzz_handler, NULL);
     if (fuzz_sentinel == NULL) {

@@ -68,7 +68,7 @@ my $Json = JSON::PP->new->canonical->allow_nonref;
 my $Limit = $ENV{TEST_NGINX_IM_TIMEOUT} || 15;     # of any one step
 my $Test = Test::Builder->new;
 
-my (%Ended, %Started, %Clients, %Saved, @Crowd, $Asked, $Began);
+my (%Ended, %Started, %Clients, %Saved, @Crowd, @Asked, $Began);
 my $Logged = 0;             # bytes of error.log when the block began
 my $Ready;                  # pushes are accepted
 my $Cluster = ($ENV{IM_TEST_REDIS} || '') eq 'cluster';     # of one server
@@ -2138,10 +2138,12 @@ sub step_same {
 
 # METHOD PATH [BODY]: sent; STATUS REGEX: what answer: waits for.
 sub step_ask {
-    my ($method, $path, $body) = split ' ', $_[0], 3;
+    my ($arg) = @_;
+    my $port = $arg =~ s/\A:(\d+)\s+// ? $1
+             : Test::Nginx::Socket::server_port_for_client();
+    my ($method, $path, $body) = split ' ', $arg, 3;
 
-    $Asked = http_send(Test::Nginx::Socket::server_port_for_client(), $method,
-                       $path, $body) or die "connect: $!\n";
+    push @Asked, http_send($port, $method, $path, $body) || die "connect: $!\n";
 
     return 1;
 }
@@ -2149,7 +2151,7 @@ sub step_ask {
 
 sub step_answer {
     my ($want, $re) = split ' ', $_[0], 2;
-    my ($status, $body) = http_recv($Asked);
+    my ($status, $body) = http_recv(shift @Asked);
 
     die "status $status: $body\n" if $status != $want || $body !~ /$re/;
 
