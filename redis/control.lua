@@ -7,5 +7,5 @@ if ARGV[4] == '' then w = redis.call('HKEYS', KEYS[2]) end
 if w and #w == 0 then return {0, 0} end
 if full(KEYS[1], 3, ARGV[3]) then return {1, 0} end
 entry(KEYS[1], ARGV[1], nil, nil, w, ARGV[2])
-deliver(3)
-return {0, w and #w or 1}
+local why = deliver(3)
+return why and {err = why} or {0, w and #w or 1}

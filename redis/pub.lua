@@ -44,26 +44,30 @@ local function accept(k, a)
   if ARGV[a + 5] ~= '' then e, s = number(KEYS[k + 1], KEYS[k + 2], d, ARGV[a + 5], ARGV[a + 6], ARGV[a + 7]) end
   local id = e .. ':' .. s
   if life ~= '0' then redis.call('SET', KEYS[k + 4], id .. ':' .. hash, 'EX', life) end
-  if sent then entry(KEYS[k + 3], topic, e, s, w or nil, d) end
-  return 0, id, w and #w or 0
+  return 0, id, w and #w or 0, sent and entry(KEYS[k + 3], topic, e, s, w or nil, d)
 end
 if at == 6 then
   local status, id, n = accept(0, 0)
-  deliver(at)
-  return {status, id, n}
+  local why = deliver(at)
+  return why and {err = why} or {status, id, n}
 end
-local r, accepted = {}, false
+local r, x, accepted = {}, {}, false
 for i = 0, (at - 6) / 5 do
-  local ok, status, id, n = pcall(accept, i * 5, i * 9)
+  local ok, status, id, n, sent = pcall(accept, i * 5, i * 9)
   if not ok then
     local why, every = fault(status)
     if every and not accepted then return {err = why} end
     status, id, n = 4, why, 0
   end
+  x[i + 1] = sent or {}
   accepted = accepted or status == 0
   r[#r + 1] = status
   r[#r + 1] = id
   r[#r + 1] = n
 end
-deliver(at)
+if deliver(at) then
+  for i = 1, #x do
+    if x[i].failed then r[3 * i - 2], r[3 * i - 1], r[3 * i] = 4, x[i].failed, 0 end
+  end
+end
 return r

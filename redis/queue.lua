@@ -16,11 +16,14 @@ local function full(key, at, cap)
   end
   return q.n + q.more >= tonumber(cap)
 end
--- behind full(): t topic, e epoch (nil: a control entry), s number, w workers (nil: all), d envelope
+-- behind full(): t topic, e epoch (nil: a control entry), s number, w workers (nil: all), d envelope; it gets failed,
+-- an error, if it was heard by none and the queue doesn't take it
 local function entry(key, t, e, s, w, d)
   local q = queues[key]
   if not q.live then q.more = q.more + 1 end
-  entries[#entries + 1] = {q = q, t = t, e = e, s = s, w = w, d = d}
+  local x = {q = q, t = t, e = e, s = s, w = w, d = d}
+  entries[#entries + 1] = x
+  return x
 end
 -- append(): rings for the owner: publishes on the channel that is named like the queue.  A queue of 64 doesn't
 -- ring: its owner has to read it anyway.
@@ -28,7 +31,11 @@ end
 local function append(x)
   local q, t, d, i, w = x.q, x.t, x.d, x.e and x.e .. ':' .. x.s or '', ''
   if x.w then w = table.concat(x.w, ' ') elseif not x.e then w = '*' end
-  local id, n = redis.call('XADD', q.key, '*', 't', t, 'i', i, 'w', w, 'd', d), q.n
+  local id, n = redis.pcall('XADD', q.key, '*', 't', t, 'i', i, 'w', w, 'd', d), q.n
+  if type(id) == 'table' then
+    x.failed = not x.heard and id.err
+    return
+  end
   q.n = n + 1
   if n >= 64 then return end
   local bell = struct.pack('>I4Bc0', n, #id, id)
@@ -78,13 +85,20 @@ local function direct(all, to)
       if not x.q.live or deaf[to .. x.w[k]] then w[#w + 1] = x.w[k] end
     end
     if #w > 0 or (not x.w and (not x.q.live or deaf[all])) then
+      x.heard = x.w and #w < #x.w
       x.w = x.w and w
       left[#left + 1] = x
     end
   end
   entries = left
 end
+-- deliver(): the first error of those that have failed
 local function deliver(at)
+  local failed
   if KEYS[at] then direct(KEYS[at], KEYS[at + 1]) end
-  for i = 1, #entries do append(entries[i]) end
+  for i = 1, #entries do
+    append(entries[i])
+    failed = failed or entries[i].failed
+  end
+  return failed
 end

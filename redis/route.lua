@@ -122,5 +122,5 @@ while k < at do
   count, version, life, topic, notice = ARGV[z + 1], ARGV[z + 2], ARGV[z + 3], ARGV[z + 4], ARGV[z + 5]
   i, k, a = i + 1, k + (k == 1 and 6 or 5), z + 6
 end
-if #entries > 0 then deliver(at) end
-return r
+local why = #entries > 0 and deliver(at)
+return why and {err = why} or r

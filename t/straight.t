@@ -195,6 +195,27 @@ subtest 'control entries' => sub {
     is_deeply(control('r:none', 'who'), [0, 0], 'to none');
 };
 
+subtest 'Redis is full' => sub {
+    r('HSET', '{1}:r:far:w', 'w3', '1:1');
+    r('CONFIG', 'SET', 'maxmemory', 1);
+
+    my @to = map { [$_, 'x', history => ''] } 'r:deaf', 'r:far', 'r:a';
+    my $p = pub(@to);
+
+    is_deeply([ @{$p}[0, 3, 6] ], [0, 4, 0], 'refused is what was sent to none');
+    like($p->[4], qr/^OOM /, 'for that reason');
+    is_deeply(heard($w1), ['{1}:w:w1', item('r:deaf', '-:0', 'x') . item('r:a', '-:0', 'x')],
+              'the others are heard');
+
+    is(pub($to[0])->[0], 0, 'what was sent to some is accepted alone, too');
+    is(heard($w1)->[0], '{1}:w:w1', 'and heard once');
+    like(pub($to[1]), qr/^ERR OOM /, 'what was sent to none is not');
+    like(control('r:far', 'who'), qr/^ERR OOM /, 'nor is a control entry');
+
+    r('CONFIG', 'SET', 'maxmemory', 0);
+    is(r('XLEN', '{1}:q'), 0, 'nothing waits');
+};
+
 subtest 'no owner' => sub {
     close($bell);
     sleep(0.01) while r('PUBSUB', 'SHARDNUMSUB', '{1}:q')->[1] > 0;
