@@ -822,13 +822,17 @@ im_log_slowest(const im_logs_t *logs, const im_log_t *log)
 void
 im_log_trim(im_logs_t *logs, im_log_t *log, int scan)
 {
+    im_sub_t  *slowest;
+
     if (im_log_pending(log) == NULL && im_ring_empty(&log->blocked)) {
         im_log_free_before(log, log->head);
         return;
     }
 
-    if (scan) {
-        im_log_free_before(log, im_log_slowest(logs, log)->cursor);
+    slowest = scan ? im_log_slowest(logs, log) : NULL;
+
+    if (slowest != NULL) {
+        im_log_free_before(log, slowest->cursor);
     }
 }
 
