@@ -1007,3 +1007,15 @@ qr/im_comet: "transports=sse" is unknown: it must be transport=/
 --- must_die
 --- error_log eval
 qr/im_room.*recovery=cache or latest without a history: say/
+
+
+
+=== TEST 84: more topics than a session can count
+--- http_config
+    im_redis 127.0.0.1:1;
+    im_limit topics=65001;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/im_limit: "topics=65001" must be from 1 to 65000/
