@@ -168,9 +168,15 @@ im_route_ring(const im_route_t *route, im_queue_e queue)
 
     follow = route->follow;
 
-    return queue < IM_QUEUE_CHANGED
-           ? &follow->partitions[route->partition].queues[queue]
-           : &follow->queues[queue];
+    switch (queue) {
+
+    case IM_QUEUE_URGENT:
+    case IM_QUEUE_DUE:
+        return &follow->partitions[route->partition].queues[queue];
+
+    default:
+        return &follow->queues[queue];
+    }
 }
 
 

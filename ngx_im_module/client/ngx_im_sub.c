@@ -305,14 +305,12 @@ ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub)
         s->subs = ngx_im_sub_next(sub);
 
     } else {
-        for (prev = s->subs;
-             prev->next != sub->index;
-             prev = ngx_im_sub_next(prev))
-        {
-            /* void */
+        for (prev = s->subs; prev; prev = ngx_im_sub_next(prev)) {
+            if (prev->next == sub->index) {
+                prev->next = sub->next;
+                break;
+            }
         }
-
-        prev->next = sub->next;
     }
 
     s->nsubs--;
