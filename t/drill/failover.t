@@ -537,6 +537,7 @@ sub grow_cluster {
 
     $redis->command("redis$_", 'CLUSTER', 'REPLICATE',
                     $redis->id('redis' . ($_ - 2))) for 3, 4;
+    $redis->until_healed(60);
     $redis->finish($redis->reshard('redis1', 'redis2', $slots,
                                    '--cluster-pipeline', 1000));
     $redis->until_healed(60);
