@@ -43,6 +43,23 @@ function watch(page, faults) {
 }
 
 
+/*
+ * What axe finds wrong in a page as it is now, a line each.  The debugger
+ * evaluates it, so the page's Content-Security-Policy does not bind it.
+ */
+async function axe(page) {
+    if (!await page.evaluate(() => 'axe' in window)) {
+        await page.evaluate(fs.readFileSync(require.resolve('axe-core'),
+                                            'utf8'));
+    }
+
+    const { violations } = await page.evaluate(() => window.axe.run());
+
+    return violations.map((v) => `${v.id}: ${v.help}: `
+        + v.nodes.slice(0, 3).map((n) => n.target.join(' ')).join(', '));
+}
+
+
 /* What each page shows: its text, and values of its fields. */
 async function look(browser) {
     const pages = browser.contexts().flatMap((c) => c.pages());
@@ -76,4 +93,4 @@ async function run(tap, stack, steps) {
 }
 
 
-module.exports = { context, run, watch };
+module.exports = { axe, context, run, watch };
