@@ -18,7 +18,7 @@
 #include "im_logic_origin.h"
 #include "im_logic_pool.h"
 #include "im_logic_routes.h"
-#include "im_logic_server.h"
+#include "im_daemon_server.h"
 #include "im_key.h"
 #include "im_push.h"
 #include "im_daemon_main.h"
@@ -29,10 +29,10 @@
 
 
 typedef struct {
-    im_logic_t          logic;
-    im_logic_server_t  *server;
-    im_logic_server_t  *http;
-    struct event       *events[3];     /* two signals, a tick */
+    im_logic_t           logic;
+    im_daemon_server_t  *server;
+    im_daemon_server_t  *http;
+    struct event        *events[3];     /* two signals, a tick */
 } im_logic_main_t;
 
 
@@ -204,11 +204,11 @@ im_logic_main_signal(evutil_socket_t fd, short what, void *data)
     logic->stopping = 1;
 
     if (m->server != NULL) {
-        im_logic_server_close(m->server);
+        im_daemon_server_close(m->server);
     }
 
     if (m->http != NULL) {
-        im_logic_server_close(m->http);
+        im_daemon_server_close(m->http);
     }
 
     tv.tv_sec = IM_LOGIC_DRAIN;
@@ -261,11 +261,11 @@ im_logic_main_events(im_logic_main_t *m)
 }
 
 
-static im_logic_server_t *
+static im_daemon_server_t *
 im_logic_main_server(im_logic_t *logic, const char *address,
-    const im_logic_transport_t *transport)
+    const im_daemon_transport_t *transport)
 {
-    im_logic_server_conf_t  conf;
+    im_daemon_server_conf_t  conf;
 
     conf.transport = transport;
     conf.listen = &logic->conf.listen;
@@ -277,7 +277,7 @@ im_logic_main_server(im_logic_t *logic, const char *address,
     conf.handler = im_logic_handler;
     conf.data = logic;
 
-    return im_logic_server_create(logic->base, address, &conf);
+    return im_daemon_server_create(logic->base, address, &conf);
 }
 
 
@@ -306,12 +306,12 @@ im_logic_main_listen(im_logic_main_t *m)
 
     if (conf->fcgi != NULL) {
         m->server = im_logic_main_server(&m->logic, conf->fcgi,
-                                         &im_logic_transport_fcgi);
+                                         &im_daemon_transport_fcgi);
         if (m->server == NULL) {
             return IM_ERROR;
         }
 
-        if (im_logic_server_remote(m->server)) {
+        if (im_daemon_server_remote(m->server)) {
             im_daemon_log(IM_LOG_WARN, "--fcgi=%s: other machines that reach "
                           "it may do what nginx may: let only nginx reach it",
                           conf->fcgi);
@@ -320,14 +320,14 @@ im_logic_main_listen(im_logic_main_t *m)
 
     if (conf->http != NULL) {
         m->http = im_logic_main_server(&m->logic, conf->http,
-                                       &im_logic_transport_http);
+                                       &im_daemon_transport_http);
         if (m->http == NULL) {
             return IM_ERROR;
         }
 
         /* a name whose addresses were not known before */
 
-        if (im_logic_server_remote(m->http)) {
+        if (im_daemon_server_remote(m->http)) {
             return im_logic_main_guard(conf);
         }
     }
@@ -444,11 +444,11 @@ im_logic_main_cleanup(im_logic_main_t *m)
     im_link_watch_destroy(logic->watch);
 
     if (m->server != NULL) {
-        im_logic_server_destroy(m->server);
+        im_daemon_server_destroy(m->server);
     }
 
     if (m->http != NULL) {
-        im_logic_server_destroy(m->http);
+        im_daemon_server_destroy(m->http);
     }
 
     for (i = 0; i < 3; i++) {

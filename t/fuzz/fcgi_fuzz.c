@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "im_logic_fcgi.h"
+#include "im_daemon_fcgi.h"
 
 
 #define FUZZ_MAX_BODY  4096
@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static im_int_t fuzz_run(const u_char *data, size_t len, size_t step,
     uint64_t *sum);
-static void fuzz_request(const im_logic_fcgi_t *f, uint64_t *sum);
+static void fuzz_request(const im_daemon_fcgi_t *f, uint64_t *sum);
 
 
 int
@@ -52,9 +52,9 @@ fuzz_run(const u_char *data, size_t len, size_t step, uint64_t *sum)
     u_char           *piece;
     im_int_t          rc;
     const u_char     *p;
-    im_logic_fcgi_t   f;
+    im_daemon_fcgi_t  f;
 
-    im_logic_fcgi_init(&f, FUZZ_MAX_BODY);
+    im_daemon_fcgi_init(&f, FUZZ_MAX_BODY);
 
     rc = IM_AGAIN;
 
@@ -70,9 +70,9 @@ fuzz_run(const u_char *data, size_t len, size_t step, uint64_t *sum)
         memcpy(piece, data, n);
         p = piece;
 
-        while ((rc = im_logic_fcgi_decode(&f, &p, piece + n)) == IM_OK) {
+        while ((rc = im_daemon_fcgi_decode(&f, &p, piece + n)) == IM_OK) {
             fuzz_request(&f, sum);
-            im_logic_fcgi_next(&f);
+            im_daemon_fcgi_next(&f);
         }
 
         free(piece);
@@ -81,14 +81,14 @@ fuzz_run(const u_char *data, size_t len, size_t step, uint64_t *sum)
         len -= n;
     }
 
-    im_logic_fcgi_cleanup(&f);
+    im_daemon_fcgi_cleanup(&f);
 
     return rc;
 }
 
 
 static void
-fuzz_request(const im_logic_fcgi_t *f, uint64_t *sum)
+fuzz_request(const im_daemon_fcgi_t *f, uint64_t *sum)
 {
     size_t    at;
     im_str_t  name, value;
@@ -99,7 +99,7 @@ fuzz_request(const im_logic_fcgi_t *f, uint64_t *sum)
 
     at = 0;
 
-    while (im_logic_fcgi_param(im_buf_str(&f->params), &at, &name, &value)
+    while (im_daemon_fcgi_param(im_buf_str(&f->params), &at, &name, &value)
            == IM_OK)
     {
         *sum = *sum * 31 + name.len + value.len;

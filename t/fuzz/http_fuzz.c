@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "im_logic_http.h"
+#include "im_daemon_http.h"
 
 
 #define FUZZ_MAX_BODY  4096
@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static im_int_t fuzz_run(const u_char *data, size_t len, size_t step,
     uint64_t *sum);
-static void fuzz_request(const im_logic_http_t *h, uint64_t *sum);
+static void fuzz_request(const im_daemon_http_t *h, uint64_t *sum);
 
 
 int
@@ -52,9 +52,9 @@ fuzz_run(const u_char *data, size_t len, size_t step, uint64_t *sum)
     u_char           *piece;
     im_int_t          rc;
     const u_char     *p;
-    im_logic_http_t   h;
+    im_daemon_http_t  h;
 
-    im_logic_http_init(&h, FUZZ_MAX_BODY);
+    im_daemon_http_init(&h, FUZZ_MAX_BODY);
 
     rc = IM_AGAIN;
 
@@ -70,7 +70,7 @@ fuzz_run(const u_char *data, size_t len, size_t step, uint64_t *sum)
         memcpy(piece, data, n);
         p = piece;
 
-        while ((rc = im_logic_http_decode(&h, &p, piece + n)) == IM_OK) {
+        while ((rc = im_daemon_http_decode(&h, &p, piece + n)) == IM_OK) {
             fuzz_request(&h, sum);
 
             if (!h.keep) {
@@ -78,7 +78,7 @@ fuzz_run(const u_char *data, size_t len, size_t step, uint64_t *sum)
                 break;
             }
 
-            im_logic_http_next(&h);
+            im_daemon_http_next(&h);
         }
 
         free(piece);
@@ -87,14 +87,14 @@ fuzz_run(const u_char *data, size_t len, size_t step, uint64_t *sum)
         len -= n;
     }
 
-    im_logic_http_cleanup(&h);
+    im_daemon_http_cleanup(&h);
 
     return rc;
 }
 
 
 static void
-fuzz_request(const im_logic_http_t *h, uint64_t *sum)
+fuzz_request(const im_daemon_http_t *h, uint64_t *sum)
 {
     size_t    at;
     im_str_t  name, value;
@@ -111,7 +111,7 @@ fuzz_request(const im_logic_http_t *h, uint64_t *sum)
 
     at = 0;
 
-    while (im_logic_http_header(h, &at, &name, &value) == IM_OK) {
+    while (im_daemon_http_header(h, &at, &name, &value) == IM_OK) {
         *sum = *sum * 31 + name.len + value.len;
 
         if (value.len != 0) {

@@ -5,7 +5,7 @@
  */
 
 #include "test.h"
-#include "im_logic_fcgi.h"
+#include "im_daemon_fcgi.h"
 #include "im_logic_url.h"
 
 
@@ -22,7 +22,7 @@ static const char  request[] = test_begin test_params test_last test_stdin
 
 
 static void
-check(const im_logic_fcgi_t *f)
+check(const im_daemon_fcgi_t *f)
 {
     size_t    at;
     im_str_t  params, name, value;
@@ -30,10 +30,10 @@ check(const im_logic_fcgi_t *f)
     at = 0;
     params = im_buf_str(&f->params);
 
-    assert_int_equal(im_logic_fcgi_param(params, &at, &name, &value), IM_OK);
+    assert_int_equal(im_daemon_fcgi_param(params, &at, &name, &value), IM_OK);
     test_str(name, "a");
     test_str(value, "bcdef");
-    assert_int_equal(im_logic_fcgi_param(params, &at, &name, &value),
+    assert_int_equal(im_daemon_fcgi_param(params, &at, &name, &value),
                      IM_DECLINED);
 
     test_str(im_buf_str(&f->body), "hello");
@@ -44,12 +44,12 @@ check(const im_logic_fcgi_t *f)
 
 
 static im_int_t
-feed(im_logic_fcgi_t *f, const void *data, size_t len)
+feed(im_daemon_fcgi_t *f, const void *data, size_t len)
 {
     im_int_t       rc;
     const u_char  *p = data;
 
-    rc = im_logic_fcgi_decode(f, &p, p + len);
+    rc = im_daemon_fcgi_decode(f, &p, p + len);
 
     if (rc == IM_AGAIN) {
         assert_ptr_equal(p, (const u_char *) data + len);
@@ -62,44 +62,44 @@ feed(im_logic_fcgi_t *f, const void *data, size_t len)
 static void
 test_whole(void **state)
 {
-    im_uint_t        i;
-    im_logic_fcgi_t  f;
+    im_uint_t         i;
+    im_daemon_fcgi_t  f;
 
     (void) state;
 
-    im_logic_fcgi_init(&f, 100);
+    im_daemon_fcgi_init(&f, 100);
 
     for (i = 0; i < 3; i++) {
-        assert_true(im_logic_fcgi_idle(&f));
+        assert_true(im_daemon_fcgi_idle(&f));
         assert_int_equal(feed(&f, request, sizeof(request) - 1), IM_OK);
         check(&f);
-        im_logic_fcgi_next(&f);
+        im_daemon_fcgi_next(&f);
     }
 
-    im_logic_fcgi_cleanup(&f);
+    im_daemon_fcgi_cleanup(&f);
 }
 
 
 static void
 test_cut(void **state)
 {
-    size_t           cut, i, len;
-    im_logic_fcgi_t  f;
+    size_t            cut, i, len;
+    im_daemon_fcgi_t  f;
 
     (void) state;
 
     len = sizeof(request) - 1;
 
     for (cut = 1; cut < len; cut++) {
-        im_logic_fcgi_init(&f, 100);
+        im_daemon_fcgi_init(&f, 100);
         assert_int_equal(feed(&f, request, cut), IM_AGAIN);
-        assert_false(im_logic_fcgi_idle(&f));
+        assert_false(im_daemon_fcgi_idle(&f));
         assert_int_equal(feed(&f, request + cut, len - cut), IM_OK);
         check(&f);
-        im_logic_fcgi_cleanup(&f);
+        im_daemon_fcgi_cleanup(&f);
     }
 
-    im_logic_fcgi_init(&f, 100);
+    im_daemon_fcgi_init(&f, 100);
 
     for (i = 0; i < len; i++) {
         assert_int_equal(feed(&f, request + i, 1),
@@ -107,33 +107,33 @@ test_cut(void **state)
     }
 
     check(&f);
-    im_logic_fcgi_cleanup(&f);
+    im_daemon_fcgi_cleanup(&f);
 }
 
 
 static void
 test_limits(void **state)
 {
-    im_uint_t        i;
-    u_char           record[8 + 65535];
-    im_logic_fcgi_t  f;
+    im_uint_t         i;
+    u_char            record[8 + 65535];
+    im_daemon_fcgi_t  f;
 
     (void) state;
 
     /* it drops the body and reports that; the next request is normal */
-    im_logic_fcgi_init(&f, 4);
+    im_daemon_fcgi_init(&f, 4);
     assert_int_equal(feed(&f, request, sizeof(request) - 1), IM_OK);
     assert_true(f.too_large);
     assert_int_equal(f.body.len, 0);
-    im_logic_fcgi_next(&f);
+    im_daemon_fcgi_next(&f);
     assert_false(f.too_large);
-    im_logic_fcgi_cleanup(&f);
+    im_daemon_fcgi_cleanup(&f);
 
     /* parameters: no more is read */
     memset(record, 0, sizeof(record));
     memcpy(record, "\1\4\0\1\377\377\0\0", 8);
 
-    im_logic_fcgi_init(&f, 4);
+    im_daemon_fcgi_init(&f, 4);
     assert_int_equal(feed(&f, test_begin, 16), IM_AGAIN);
 
     for (i = 0; i < 2; i++) {
@@ -144,15 +144,15 @@ test_limits(void **state)
 
     assert_int_equal(i, 1);
     assert_true(f.params.size <= IM_FCGI_MAX_PARAMS);
-    im_logic_fcgi_cleanup(&f);
+    im_daemon_fcgi_cleanup(&f);
 }
 
 
 static void
 test_faults(void **state)
 {
-    im_uint_t        i;
-    im_logic_fcgi_t  f;
+    im_uint_t         i;
+    im_daemon_fcgi_t  f;
 
     static const struct {
         const char  *data;
@@ -174,9 +174,9 @@ test_faults(void **state)
     (void) state;
 
     for (i = 0; i < test_count(faults); i++) {
-        im_logic_fcgi_init(&f, 100);
+        im_daemon_fcgi_init(&f, 100);
         assert_int_equal(feed(&f, faults[i].data, faults[i].len), IM_ERROR);
-        im_logic_fcgi_cleanup(&f);
+        im_daemon_fcgi_cleanup(&f);
     }
 }
 
@@ -194,20 +194,20 @@ test_params_faults(void **state)
     for (i = 0; i < test_count(bad); i++) {
         at = 0;
         params = im_str_z(bad[i]);
-        assert_int_equal(im_logic_fcgi_param(params, &at, &name, &value),
+        assert_int_equal(im_daemon_fcgi_param(params, &at, &name, &value),
                          IM_ERROR);
     }
 
     /* lengths of four bytes, the greatest one too */
     at = 0;
     params = im_str_set("\200\0\0\1\200\0\0\2abc", 11);
-    assert_int_equal(im_logic_fcgi_param(params, &at, &name, &value), IM_OK);
+    assert_int_equal(im_daemon_fcgi_param(params, &at, &name, &value), IM_OK);
     test_str(name, "a");
     test_str(value, "bc");
 
     at = 0;
     params = im_str_set("\377\377\377\377\377\377\377\377abc", 11);
-    assert_int_equal(im_logic_fcgi_param(params, &at, &name, &value),
+    assert_int_equal(im_daemon_fcgi_param(params, &at, &name, &value),
                      IM_ERROR);
 }
 
@@ -223,7 +223,7 @@ test_encode(void **state)
     (void) state;
 
     im_buf_init(&b, 100000);
-    im_logic_fcgi_encode(&b, 258, im_str_z("H"), im_str_z("body"));
+    im_daemon_fcgi_encode(&b, 258, im_str_z("H"), im_str_z("body"));
     assert_int_equal(b.len, 9 + 12 + 8 + 16);
     assert_memory_equal(b.data, "\1\6\1\2\0\1\0\0H\1\6\1\2\0\4\0\0body"
                         "\1\6\1\2\0\0\0\0\1\3\1\2\0\10\0\0\0\0\0\0\0\0\0\0",
@@ -232,13 +232,13 @@ test_encode(void **state)
     /* more than a record holds */
     body = im_str_set(bytes, sizeof(bytes));
     im_buf_reset(&b, 0);
-    im_logic_fcgi_encode(&b, 1, im_str_z("H"), body);
+    im_daemon_fcgi_encode(&b, 1, im_str_z("H"), body);
     assert_false(b.failed);
     assert_int_equal(b.len, 9 + 8 + 65528 + 8 + (70000 - 65528) + 8 + 16);
     im_buf_cleanup(&b);
 
     im_buf_init(&b, 100);
-    im_logic_fcgi_encode(&b, 1, im_str_z("H"), body);
+    im_daemon_fcgi_encode(&b, 1, im_str_z("H"), body);
     assert_true(b.failed);
     im_buf_cleanup(&b);
 }
@@ -305,18 +305,18 @@ test_url(void **state)
 static void
 test_memory(void **state)
 {
-    im_int_t         rc;
-    im_uint_t        n;
-    im_logic_fcgi_t  f;
+    im_int_t          rc;
+    im_uint_t         n;
+    im_daemon_fcgi_t  f;
 
     (void) state;
 
     for (n = 0; n < 10; n++) {
-        im_logic_fcgi_init(&f, 100);
+        im_daemon_fcgi_init(&f, 100);
         alloc_fail_at(n + 1);
         rc = feed(&f, request, sizeof(request) - 1);
         alloc_fail_at(0);
-        im_logic_fcgi_cleanup(&f);
+        im_daemon_fcgi_cleanup(&f);
 
         if (rc == IM_OK) {
             break;

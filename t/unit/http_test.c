@@ -5,18 +5,18 @@
  */
 
 #include "test.h"
-#include "im_logic_http.h"
+#include "im_daemon_http.h"
 
 
 #define HOST  "Host: a\r\n"
 
 
 static im_int_t
-feed(im_logic_http_t *h, const char *data, size_t len)
+feed(im_daemon_http_t *h, const char *data, size_t len)
 {
     const u_char  *p = (const u_char *) data;
 
-    return im_logic_http_decode(h, &p, p + len);
+    return im_daemon_http_decode(h, &p, p + len);
 }
 
 
@@ -24,12 +24,12 @@ feed(im_logic_http_t *h, const char *data, size_t len)
 static void
 check(const char *text, size_t len, im_uint_t fault, const char *body)
 {
-    size_t           cut, i;
-    im_int_t         rc;
-    im_logic_http_t  h;
+    size_t            cut, i;
+    im_int_t          rc;
+    im_daemon_http_t  h;
 
     for (cut = 0; cut <= len; cut++) {
-        im_logic_http_init(&h, 100);
+        im_daemon_http_init(&h, 100);
 
         if (cut == 0) {
             for (i = 0, rc = IM_AGAIN; i < len && rc == IM_AGAIN; i++) {
@@ -55,7 +55,7 @@ check(const char *text, size_t len, im_uint_t fault, const char *body)
             test_str(im_buf_str(&h.body), body);
         }
 
-        im_logic_http_cleanup(&h);
+        im_daemon_http_cleanup(&h);
     }
 }
 
@@ -175,14 +175,14 @@ test_lengths(void **state)
 static void
 test_limits(void **state)
 {
-    char             name[8];
-    im_int_t         rc;
-    im_uint_t        i;
-    im_logic_http_t  h;
+    char              name[8];
+    im_int_t          rc;
+    im_uint_t         i;
+    im_daemon_http_t  h;
 
     (void) state;
 
-    im_logic_http_init(&h, 100);
+    im_daemon_http_init(&h, 100);
     rc = feed(&h, "GET / HTTP/1.1\r\nX: ", 19);
 
     for (i = 0; i < IM_HTTP_MAX_HEAD && rc == IM_AGAIN; i++) {
@@ -192,9 +192,9 @@ test_limits(void **state)
     assert_int_equal(rc, IM_OK);
     assert_int_equal(h.fault, 431);
     assert_true(h.head.size <= IM_HTTP_MAX_HEAD);
-    im_logic_http_cleanup(&h);
+    im_daemon_http_cleanup(&h);
 
-    im_logic_http_init(&h, 100);
+    im_daemon_http_init(&h, 100);
     rc = feed(&h, "GET / HTTP/1.1\r\nHost: a\r\n", 25);
 
     for (i = 0; i < IM_HTTP_MAX_HEADERS; i++) {
@@ -205,9 +205,9 @@ test_limits(void **state)
 
     assert_int_equal(feed(&h, "\r\n", 2), IM_OK);
     assert_int_equal(h.fault, 431);
-    im_logic_http_cleanup(&h);
+    im_daemon_http_cleanup(&h);
 
-    im_logic_http_init(&h, 100);
+    im_daemon_http_init(&h, 100);
     rc = feed(&h, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked"
               "\r\n\r\n0\r\n", 58);
 
@@ -217,17 +217,17 @@ test_limits(void **state)
 
     assert_int_equal(rc, IM_OK);
     assert_int_equal(h.fault, 400);
-    im_logic_http_cleanup(&h);
+    im_daemon_http_cleanup(&h);
 }
 
 
 static void
 test_parts(void **state)
 {
-    size_t           at;
-    im_str_t         name, value;
-    const u_char    *p, *end;
-    im_logic_http_t  h;
+    size_t            at;
+    im_str_t          name, value;
+    const u_char     *p, *end;
+    im_daemon_http_t  h;
 
     static const char  two[] =
         "POST http://b:1/x?y HTTP/1.1\r\nHost: a\r\nX:  v w\t\r\n"
@@ -239,12 +239,12 @@ test_parts(void **state)
     p = (const u_char *) two;
     end = p + sizeof(two) - 1;
 
-    im_logic_http_init(&h, 100);
-    assert_true(im_logic_http_idle(&h));
-    assert_int_equal(im_logic_http_decode(&h, &p, p + 92), IM_AGAIN);
-    assert_false(im_logic_http_idle(&h));
+    im_daemon_http_init(&h, 100);
+    assert_true(im_daemon_http_idle(&h));
+    assert_int_equal(im_daemon_http_decode(&h, &p, p + 92), IM_AGAIN);
+    assert_false(im_daemon_http_idle(&h));
     assert_true(h.expects);
-    assert_int_equal(im_logic_http_decode(&h, &p, end), IM_OK);
+    assert_int_equal(im_daemon_http_decode(&h, &p, end), IM_OK);
 
     test_str(h.method, "POST");
     test_str(h.target, "/x?y");
@@ -253,27 +253,27 @@ test_parts(void **state)
     assert_true(h.keep);
 
     at = 0;
-    assert_int_equal(im_logic_http_header(&h, &at, &name, &value), IM_OK);
+    assert_int_equal(im_daemon_http_header(&h, &at, &name, &value), IM_OK);
     test_str(name, "Host");
     test_str(value, "a");
-    assert_int_equal(im_logic_http_header(&h, &at, &name, &value), IM_OK);
+    assert_int_equal(im_daemon_http_header(&h, &at, &name, &value), IM_OK);
     test_str(name, "X");
     test_str(value, "v w");
-    assert_int_equal(im_logic_http_header(&h, &at, &name, &value), IM_OK);
-    assert_int_equal(im_logic_http_header(&h, &at, &name, &value), IM_OK);
-    assert_int_equal(im_logic_http_header(&h, &at, &name, &value),
+    assert_int_equal(im_daemon_http_header(&h, &at, &name, &value), IM_OK);
+    assert_int_equal(im_daemon_http_header(&h, &at, &name, &value), IM_OK);
+    assert_int_equal(im_daemon_http_header(&h, &at, &name, &value),
                      IM_DECLINED);
 
-    im_logic_http_next(&h);
-    assert_true(im_logic_http_idle(&h));
-    assert_int_equal(im_logic_http_decode(&h, &p, end), IM_OK);
+    im_daemon_http_next(&h);
+    assert_true(im_daemon_http_idle(&h));
+    assert_int_equal(im_daemon_http_decode(&h, &p, end), IM_OK);
     assert_ptr_equal(p, end);
     test_str(h.target, "/z");
     test_str(h.host, "");
     assert_false(h.keep);
     assert_false(h.expects);
 
-    im_logic_http_cleanup(&h);
+    im_daemon_http_cleanup(&h);
 }
 
 
@@ -281,9 +281,9 @@ test_parts(void **state)
 static void
 test_memory(void **state)
 {
-    im_int_t         rc;
-    im_uint_t        n;
-    im_logic_http_t  h;
+    im_int_t          rc;
+    im_uint_t         n;
+    im_daemon_http_t  h;
 
     static const char  text[] = "POST / HTTP/1.1\r\n" HOST
                                 "Transfer-Encoding: chunked\r\n\r\n"
@@ -292,14 +292,14 @@ test_memory(void **state)
     (void) state;
 
     for (n = 0; n < 4; n++) {
-        im_logic_http_init(&h, 100);
+        im_daemon_http_init(&h, 100);
         alloc_fail_at(n + 1);
         rc = feed(&h, text, sizeof(text) - 1);
         alloc_fail_at(0);
 
         assert_int_equal(rc, IM_OK);
         assert_true(n == 3 || h.fault != 0);
-        im_logic_http_cleanup(&h);
+        im_daemon_http_cleanup(&h);
     }
 }
 

@@ -5,8 +5,8 @@
  * HTTP.
  */
 
-#ifndef IM_LOGIC_PARAM_H
-#define IM_LOGIC_PARAM_H
+#ifndef IM_DAEMON_PARAM_H
+#define IM_DAEMON_PARAM_H
 
 
 #include "im_daemon_request.h"
@@ -17,22 +17,22 @@
  * is there twice with two values is a fault of the request, as no reader could
  * know which one another has taken.
  */
-void im_logic_param(im_daemon_request_t *r, im_str_t name, im_str_t value);
-void im_logic_param_header(im_daemon_request_t *r, im_str_t name,
+void im_daemon_param(im_daemon_request_t *r, im_str_t name, im_str_t value);
+void im_daemon_param_header(im_daemon_request_t *r, im_str_t name,
     im_str_t value);
 
 /* All parts are there: makes path and query of the target. */
-void im_logic_param_target(im_daemon_request_t *r);
+void im_daemon_param_target(im_daemon_request_t *r);
 
 /*
  * A length as RFC 9110 has it: digits and nothing else.  IM_DECLINED: it is
  * empty.  One that doesn't fit is UINT64_MAX.
  */
-im_int_t im_logic_param_length(im_str_t text, uint64_t *n);
+im_int_t im_daemon_param_length(im_str_t text, uint64_t *n);
 
 /* The first fault counts. */
-void im_logic_param_fault(im_daemon_request_t *r, im_uint_t status,
+void im_daemon_param_fault(im_daemon_request_t *r, im_uint_t status,
     const char *why);
 
 
-#endif /* IM_LOGIC_PARAM_H */
+#endif /* IM_DAEMON_PARAM_H */

@@ -15,9 +15,9 @@
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
 
-#include "im_logic_server.h"
-#include "im_logic_peer.h"
-#include "im_logic_print.h"
+#include "im_daemon_server.h"
+#include "im_daemon_peer.h"
+#include "im_json.h"
 #include "im_daemon_log.h"
 #include "im_daemon_time.h"
 
@@ -44,16 +44,16 @@ typedef enum {
     IM_CONN_LINGERING,        /* the peer may read it before we close */
     IM_CONN_GONE,             /* the handler has a request without a peer */
     IM_CONN_STATES
-} im_logic_conn_e;
+} im_daemon_conn_e;
 
 
-struct im_logic_server_s {
+struct im_daemon_server_s {
     struct evconnlistener   *listeners[IM_DAEMON_LISTEN_MAX];
     im_uint_t                nlisteners;
     struct event_base       *base;
     struct event            *tick;
-    im_logic_server_conf_t   conf;
-    im_logic_peers_t         peers;
+    im_daemon_server_conf_t  conf;
+    im_daemon_peers_t        peers;
     im_list_t                conns[IM_CONN_STATES];   /* the oldest first */
     uint64_t                 timeouts[IM_CONN_STATES];   /* ms; 0: none */
     im_uint_t                max;
@@ -70,30 +70,30 @@ typedef struct {
     im_daemon_request_t   request;       /* first: the handler returns it */
     im_list_t             link;          /* of a state */
     im_list_t             waits;         /* of its peer, where it may go */
-    im_logic_server_t    *server;
-    im_logic_peer_t      *peer;
+    im_daemon_server_t   *server;
+    im_daemon_peer_t     *peer;
     struct event         *read;
     struct evbuffer      *in;
     struct bufferevent   *bev;           /* writes alone */
-    im_logic_conn_e       state;
+    im_daemon_conn_e      state;
     uint64_t              since;         /* ms, in this state */
     size_t                held;
-    im_logic_codec_t      codec;
+    im_daemon_codec_t     codec;
     char                  address[IM_SERVER_ADDRESS];
     unsigned              last:1;        /* no request comes behind this one */
     unsigned              ended:1;       /* the peer sends no more */
-} im_logic_conn_t;
+} im_daemon_conn_t;
 
 
 static int
-im_logic_conn_waits(im_logic_conn_e state)
+im_daemon_conn_waits(im_daemon_conn_e state)
 {
     return state != IM_CONN_ANSWERING && state != IM_CONN_GONE;
 }
 
 
 static void
-im_logic_conn_set(im_logic_conn_t *c, im_logic_conn_e state)
+im_daemon_conn_set(im_daemon_conn_t *c, im_daemon_conn_e state)
 {
     if (c->state == state && !im_list_empty(&c->link)) {
         return;
@@ -107,14 +107,14 @@ im_logic_conn_set(im_logic_conn_t *c, im_logic_conn_e state)
 
     im_list_remove(&c->waits);
 
-    if (im_logic_conn_waits(state)) {
+    if (im_daemon_conn_waits(state)) {
         im_list_insert_tail(&c->peer->waiting, &c->waits);
     }
 }
 
 
 static void
-im_logic_conn_hold(im_logic_conn_t *c, size_t held)
+im_daemon_conn_hold(im_daemon_conn_t *c, size_t held)
 {
     c->server->held += held - c->held;
     c->held = held;
@@ -123,7 +123,7 @@ im_logic_conn_hold(im_logic_conn_t *c, size_t held)
 
 /* The socket and what belongs to it. */
 static void
-im_logic_conn_shut(im_logic_conn_t *c)
+im_daemon_conn_shut(im_daemon_conn_t *c)
 {
     if (c->read != NULL) {
         event_free(c->read);
@@ -143,37 +143,40 @@ im_logic_conn_shut(im_logic_conn_t *c)
 
 
 static void
-im_logic_conn_close(im_logic_conn_t *c)
+im_daemon_conn_close(im_daemon_conn_t *c)
 {
-    im_logic_conn_shut(c);
+    im_daemon_conn_shut(c);
 
     if (c->state == IM_CONN_ANSWERING) {
-        im_logic_conn_set(c, IM_CONN_GONE);
+        im_daemon_conn_set(c, IM_CONN_GONE);
         return;
     }
 
     im_list_remove(&c->link);
     im_list_remove(&c->waits);
 
-    im_logic_conn_hold(c, 0);
+    im_daemon_conn_hold(c, 0);
     im_daemon_end(&c->request);
     c->server->conf.transport->cleanup(&c->codec);
 
-    im_logic_peers_remove(&c->server->peers, c->peer);
+    im_daemon_peers_remove(&c->server->peers, c->peer);
     im_free(c);
 }
 
 
 static void
-im_logic_conn_add_header(void *data, const char *name, const char *value)
+im_daemon_conn_add_header(void *data, const char *name, const char *value)
 {
-    im_logic_print(data, "%z: %z\r\n", name, value);
+    im_buf_add_z(data, name);
+    im_buf_add_z(data, ": ");
+    im_buf_add_z(data, value);
+    im_buf_add_z(data, "\r\n");
 }
 
 
 /* Most answers find room in the socket, and cost no other system call. */
 static im_int_t
-im_logic_conn_write(im_logic_conn_t *c, im_str_t bytes)
+im_daemon_conn_write(im_daemon_conn_t *c, im_str_t bytes)
 {
     ssize_t  n;
 
@@ -195,19 +198,19 @@ im_logic_conn_write(im_logic_conn_t *c, im_str_t bytes)
 
 
 static im_int_t
-im_logic_conn_answer(im_logic_conn_t *c, im_uint_t status, im_str_t json)
+im_daemon_conn_answer(im_daemon_conn_t *c, im_uint_t status, im_str_t json)
 {
-    im_int_t                     rc;
-    im_buf_t                     b, head;
-    im_logic_answer_t            answer;
-    const im_logic_transport_t  *t;
+    im_int_t                      rc;
+    im_buf_t                      b, head;
+    im_daemon_answer_t            answer;
+    const im_daemon_transport_t  *t;
 
     t = c->server->conf.transport;
 
     c->last = c->last || !t->keep(&c->codec) || c->server->closing;
 
     im_buf_init(&head, IM_SERVER_MAX_HEAD);
-    im_daemon_headers(&c->request, im_logic_conn_add_header, &head);
+    im_daemon_headers(&c->request, im_daemon_conn_add_header, &head);
 
     answer.status = status;
     answer.reason = im_daemon_status(status);
@@ -219,7 +222,7 @@ im_logic_conn_answer(im_logic_conn_t *c, im_uint_t status, im_str_t json)
     t->encode(&c->codec, &b, &answer);
 
     rc = head.failed || b.failed ? IM_ERROR
-                                 : im_logic_conn_write(c, im_buf_str(&b));
+                                 : im_daemon_conn_write(c, im_buf_str(&b));
 
     im_buf_cleanup(&head);
     im_buf_cleanup(&b);
@@ -230,7 +233,7 @@ im_logic_conn_answer(im_logic_conn_t *c, im_uint_t status, im_str_t json)
 
 /* Calls the handler in a turn of its own. */
 static void
-im_logic_conn_trigger(im_logic_conn_t *c)
+im_daemon_conn_trigger(im_daemon_conn_t *c)
 {
     bufferevent_trigger(c->bev, c->last ? EV_WRITE : EV_READ,
                         BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
@@ -238,45 +241,45 @@ im_logic_conn_trigger(im_logic_conn_t *c)
 
 
 static void
-im_logic_conn_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
+im_daemon_conn_reply(im_daemon_request_t *r, im_uint_t status, im_str_t json)
 {
-    im_int_t                     rc;
-    im_logic_conn_t             *c;
-    const im_logic_transport_t  *t;
+    im_int_t                      rc;
+    im_daemon_conn_t             *c;
+    const im_daemon_transport_t  *t;
 
-    c = (im_logic_conn_t *) r;
+    c = (im_daemon_conn_t *) r;
     t = c->server->conf.transport;
 
     if (c->state == IM_CONN_GONE) {
-        im_logic_conn_set(c, IM_CONN_SENDING);
-        im_logic_conn_close(c);
+        im_daemon_conn_set(c, IM_CONN_SENDING);
+        im_daemon_conn_close(c);
         return;
     }
 
-    rc = im_logic_conn_answer(c, status, json);
+    rc = im_daemon_conn_answer(c, status, json);
 
     im_daemon_end(r);
     t->next(&c->codec);
-    im_logic_conn_hold(c, t->held(&c->codec));
+    im_daemon_conn_hold(c, t->held(&c->codec));
 
-    im_logic_conn_set(c, c->last ? IM_CONN_SENDING : IM_CONN_IDLE);
+    im_daemon_conn_set(c, c->last ? IM_CONN_SENDING : IM_CONN_IDLE);
 
     if (rc != IM_OK) {
         im_daemon_log(IM_LOG_ERROR, "an answer could not be written");
-        im_logic_conn_close(c);
+        im_daemon_conn_close(c);
         return;
     }
 
     /* bytes that were read already give no event, nor do bytes that are sent */
     if (c->last || c->ended || evbuffer_get_length(c->in) != 0)
     {
-        im_logic_conn_trigger(c);
+        im_daemon_conn_trigger(c);
     }
 }
 
 
 static void
-im_logic_conn_request(im_logic_conn_t *c)
+im_daemon_conn_request(im_daemon_conn_t *c)
 {
     im_daemon_request_t  *r;
 
@@ -284,26 +287,30 @@ im_logic_conn_request(im_logic_conn_t *c)
 
     memset(r, 0, sizeof(im_daemon_request_t));
 
-    r->reply = im_logic_conn_reply;
+    r->reply = im_daemon_conn_reply;
     r->data = c->server->conf.data;
     r->address = im_str_z(c->address);
 
-    im_logic_conn_set(c, IM_CONN_ANSWERING);
+    im_daemon_conn_set(c, IM_CONN_ANSWERING);
 }
 
 
 /* A request that no handler gets. */
 static void
-im_logic_conn_refuse(im_logic_conn_t *c, im_uint_t status, const char *why)
+im_daemon_conn_refuse(im_daemon_conn_t *c, im_uint_t status, const char *why)
 {
     im_buf_t  b;
 
     im_buf_init(&b, IM_SERVER_MAX_HEAD);
-    im_logic_print(&b, "{\"code\":%u,\"msg\":%J}\n", status, why);
+    im_buf_add_z(&b, "{\"code\":");
+    im_buf_add_uint(&b, status);
+    im_buf_add_z(&b, ",\"msg\":");
+    im_json_add_string(&b, im_str_z(why));
+    im_buf_add_z(&b, "}\n");
 
     c->last = 1;
 
-    im_logic_conn_reply(&c->request, status, im_buf_str(&b));
+    im_daemon_conn_reply(&c->request, status, im_buf_str(&b));
 
     im_buf_cleanup(&b);
 }
@@ -311,40 +318,40 @@ im_logic_conn_refuse(im_logic_conn_t *c, im_uint_t status, const char *why)
 
 /* The peer won't finish its request. */
 static void
-im_logic_conn_break(im_logic_conn_t *c, im_uint_t status, const char *why)
+im_daemon_conn_break(im_daemon_conn_t *c, im_uint_t status, const char *why)
 {
     if (c->state != IM_CONN_READING || !c->server->conf.transport->refuses) {
-        im_logic_conn_close(c);
+        im_daemon_conn_close(c);
         return;
     }
 
-    im_logic_conn_request(c);
-    im_logic_conn_refuse(c, status, why);
+    im_daemon_conn_request(c);
+    im_daemon_conn_refuse(c, status, why);
 }
 
 
 /* A request is complete, or broken. */
 static void
-im_logic_conn_handle(im_logic_conn_t *c)
+im_daemon_conn_handle(im_daemon_conn_t *c)
 {
-    im_int_t                       rc;
-    im_str_t                       proxied;
-    const im_logic_server_conf_t  *conf;
+    im_int_t                        rc;
+    im_str_t                        proxied;
+    const im_daemon_server_conf_t  *conf;
 
     conf = &c->server->conf;
     proxied = im_str_z(conf->real_ip != NULL ? conf->real_ip : "");
 
-    im_logic_conn_request(c);
+    im_daemon_conn_request(c);
 
     rc = conf->transport->fill(&c->codec, &c->request, proxied);
 
     if (rc == IM_ERROR) {
         im_daemon_log(IM_LOG_INFO, "malformed parameters of a request");
-        im_logic_conn_set(c, IM_CONN_SENDING);
-        im_logic_conn_close(c);
+        im_daemon_conn_set(c, IM_CONN_SENDING);
+        im_daemon_conn_close(c);
 
     } else if (rc == IM_DECLINED) {
-        im_logic_conn_refuse(c, c->request.fault, c->request.why);
+        im_daemon_conn_refuse(c, c->request.fault, c->request.why);
 
     } else {
         conf->handler(&c->request);
@@ -354,7 +361,7 @@ im_logic_conn_handle(im_logic_conn_t *c)
 
 /* A line about what gives way is due; else it is counted. */
 static int
-im_logic_server_logs(im_logic_server_t *server)
+im_daemon_server_logs(im_daemon_server_t *server)
 {
     uint64_t  now;
 
@@ -373,7 +380,7 @@ im_logic_server_logs(im_logic_server_t *server)
 
 /* Memory is for those that come first. */
 static void
-im_logic_server_shed(im_logic_server_t *server)
+im_daemon_server_shed(im_daemon_server_t *server)
 {
     im_list_t  *q;
 
@@ -384,21 +391,21 @@ im_logic_server_shed(im_logic_server_t *server)
             return;
         }
 
-        if (im_logic_server_logs(server)) {
+        if (im_daemon_server_logs(server)) {
             im_daemon_log(IM_LOG_WARN, "requests that come in hold too much "
                           "memory: the newest gives way (%u such since the "
                           "last line)", (unsigned) server->unlogged);
             server->unlogged = 0;
         }
 
-        im_logic_conn_close(im_list_data(q, im_logic_conn_t, link));
+        im_daemon_conn_close(im_list_data(q, im_daemon_conn_t, link));
     }
 }
 
 
 /* It reads on when there is room for more. */
 static void
-im_logic_conn_drain(im_logic_conn_t *c, size_t n)
+im_daemon_conn_drain(im_daemon_conn_t *c, size_t n)
 {
     (void) evbuffer_drain(c->in, n);
 
@@ -409,13 +416,13 @@ im_logic_conn_drain(im_logic_conn_t *c, size_t n)
 
 
 static im_int_t
-im_logic_conn_decode(im_logic_conn_t *c)
+im_daemon_conn_decode(im_daemon_conn_t *c)
 {
-    size_t                       len;
-    im_int_t                     rc;
-    im_str_t                     interim;
-    const u_char                *p, *start;
-    const im_logic_transport_t  *t;
+    size_t                        len;
+    im_int_t                      rc;
+    im_str_t                      interim;
+    const u_char                 *p, *start;
+    const im_daemon_transport_t  *t;
 
     t = c->server->conf.transport;
 
@@ -424,14 +431,14 @@ im_logic_conn_decode(im_logic_conn_t *c)
     p = start;
 
     rc = t->decode(&c->codec, &p, start + len);
-    im_logic_conn_drain(c, (size_t) (p - start));
+    im_daemon_conn_drain(c, (size_t) (p - start));
 
-    im_logic_conn_hold(c, t->held(&c->codec));
+    im_daemon_conn_hold(c, t->held(&c->codec));
 
     if (rc == IM_AGAIN && evbuffer_get_length(c->in) == 0) {
         interim = t->interim(&c->codec);
 
-        if (interim.len != 0 && im_logic_conn_write(c, interim) != IM_OK) {
+        if (interim.len != 0 && im_daemon_conn_write(c, interim) != IM_OK) {
             return IM_ERROR;
         }
     }
@@ -442,66 +449,66 @@ im_logic_conn_decode(im_logic_conn_t *c)
 
 /* A peer that has sent all may wait for its answers. */
 static void
-im_logic_conn_end(im_logic_conn_t *c)
+im_daemon_conn_end(im_daemon_conn_t *c)
 {
     if (c->state == IM_CONN_READING) {
-        im_logic_conn_break(c, 400, "the request ends before its end");
+        im_daemon_conn_break(c, 400, "the request ends before its end");
         return;
     }
 
     c->last = 1;
 
-    im_logic_conn_set(c, IM_CONN_SENDING);
-    im_logic_conn_trigger(c);
+    im_daemon_conn_set(c, IM_CONN_SENDING);
+    im_daemon_conn_trigger(c);
 }
 
 
 static void
-im_logic_conn_read_handler(struct bufferevent *bev, void *data)
+im_daemon_conn_read_handler(struct bufferevent *bev, void *data)
 {
-    im_int_t            rc;
-    im_logic_conn_t    *c = data;
-    im_logic_server_t  *server;
+    im_int_t             rc;
+    im_daemon_conn_t    *c = data;
+    im_daemon_server_t  *server;
 
     server = c->server;
 
     if (c->state == IM_CONN_SENDING || c->state == IM_CONN_LINGERING) {
-        im_logic_conn_drain(c, evbuffer_get_length(c->in));
+        im_daemon_conn_drain(c, evbuffer_get_length(c->in));
         return;
     }
 
     while (c->state != IM_CONN_ANSWERING && evbuffer_get_length(c->in) != 0) {
-        rc = im_logic_conn_decode(c);
+        rc = im_daemon_conn_decode(c);
 
         if (rc == IM_ERROR) {
             im_daemon_log(IM_LOG_INFO, "a connection broke the protocol, "
                           "asked too much or gave up");
-            im_logic_conn_close(c);
+            im_daemon_conn_close(c);
             return;
         }
 
         if (rc == IM_OK) {
-            im_logic_conn_handle(c);
+            im_daemon_conn_handle(c);
             return;
         }
 
         if (!server->conf.transport->idle(&c->codec)) {
-            im_logic_conn_set(c, IM_CONN_READING);
+            im_daemon_conn_set(c, IM_CONN_READING);
         }
     }
 
     if (c->ended && c->state != IM_CONN_ANSWERING) {
-        im_logic_conn_end(c);
+        im_daemon_conn_end(c);
     }
 
-    im_logic_server_shed(server);
+    im_daemon_server_shed(server);
 }
 
 
 static void
-im_logic_conn_write_handler(struct bufferevent *bev, void *data)
+im_daemon_conn_write_handler(struct bufferevent *bev, void *data)
 {
-    im_logic_conn_t  *c = data;
+    im_daemon_conn_t  *c = data;
 
     if (c->state != IM_CONN_SENDING
         || evbuffer_get_length(bufferevent_get_output(bev)) != 0)
@@ -511,29 +518,29 @@ im_logic_conn_write_handler(struct bufferevent *bev, void *data)
 
     if (!c->server->conf.transport->refuses || c->ended || c->server->closing)
     {
-        im_logic_conn_close(c);
+        im_daemon_conn_close(c);
         return;
     }
 
     /* closed with bytes unread, the answer could be lost */
     (void) shutdown(bufferevent_getfd(bev), SHUT_WR);
-    im_logic_conn_set(c, IM_CONN_LINGERING);
+    im_daemon_conn_set(c, IM_CONN_LINGERING);
 }
 
 
 /* An answer finds no way. */
 static void
-im_logic_conn_event_handler(struct bufferevent *bev, short what, void *data)
+im_daemon_conn_event_handler(struct bufferevent *bev, short what, void *data)
 {
-    im_logic_conn_close(data);
+    im_daemon_conn_close(data);
 }
 
 
 static void
-im_logic_conn_eof(im_logic_conn_t *c)
+im_daemon_conn_eof(im_daemon_conn_t *c)
 {
     if (c->state == IM_CONN_LINGERING) {
-        im_logic_conn_close(c);
+        im_daemon_conn_close(c);
         return;
     }
 
@@ -541,18 +548,18 @@ im_logic_conn_eof(im_logic_conn_t *c)
     (void) event_del(c->read);
 
     if (c->state != IM_CONN_ANSWERING && c->state != IM_CONN_SENDING) {
-        im_logic_conn_end(c);
+        im_daemon_conn_end(c);
     }
 }
 
 
 /* A bufferevent would ask first how much there is. */
 static void
-im_logic_conn_readable(evutil_socket_t fd, short what, void *data)
+im_daemon_conn_readable(evutil_socket_t fd, short what, void *data)
 {
-    u_char            buf[IM_SERVER_ONCE];
-    ssize_t           n;
-    im_logic_conn_t  *c = data;
+    u_char             buf[IM_SERVER_ONCE];
+    ssize_t            n;
+    im_daemon_conn_t  *c = data;
 
     n = recv(fd, buf, sizeof(buf), 0);
 
@@ -561,12 +568,12 @@ im_logic_conn_readable(evutil_socket_t fd, short what, void *data)
     }
 
     if (n == 0) {
-        im_logic_conn_eof(c);
+        im_daemon_conn_eof(c);
         return;
     }
 
     if (n == -1 || evbuffer_add(c->in, buf, (size_t) n) == -1) {
-        im_logic_conn_close(c);
+        im_daemon_conn_close(c);
         return;
     }
 
@@ -574,18 +581,18 @@ im_logic_conn_readable(evutil_socket_t fd, short what, void *data)
         (void) event_del(c->read);
     }
 
-    im_logic_conn_read_handler(c->bev, c);
+    im_daemon_conn_read_handler(c->bev, c);
 }
 
 
 static void
-im_logic_server_give_way(im_logic_server_t *server, im_list_t *waits)
+im_daemon_server_give_way(im_daemon_server_t *server, im_list_t *waits)
 {
-    im_logic_conn_t  *c;
+    im_daemon_conn_t  *c;
 
-    c = im_list_data(waits, im_logic_conn_t, waits);
+    c = im_list_data(waits, im_daemon_conn_t, waits);
 
-    if (im_logic_server_logs(server)) {
+    if (im_daemon_server_logs(server)) {
         im_daemon_log(IM_LOG_WARN, "%u connections are open, %u of them of "
                       "one peer%s%s: its oldest one gives way (%u such "
                       "since the last line)", (unsigned) server->peers.n,
@@ -595,21 +602,21 @@ im_logic_server_give_way(im_logic_server_t *server, im_list_t *waits)
         server->unlogged = 0;
     }
 
-    im_logic_conn_close(c);
+    im_daemon_conn_close(c);
 }
 
 
 /* The newcomer is counted, but doesn't wait yet. */
 static im_int_t
-im_logic_server_place(im_logic_server_t *server, im_logic_peer_t *peer)
+im_daemon_server_place(im_daemon_server_t *server, im_daemon_peer_t *peer)
 {
     im_list_t  *waits;
 
     if (peer->group->n > server->max - server->max / 8) {
-        waits = im_logic_peers_victim(&server->peers, peer->group);
+        waits = im_daemon_peers_victim(&server->peers, peer->group);
 
     } else if (server->peers.n > server->max) {
-        waits = im_logic_peers_victim(&server->peers, NULL);
+        waits = im_daemon_peers_victim(&server->peers, NULL);
 
     } else {
         return IM_OK;
@@ -619,14 +626,14 @@ im_logic_server_place(im_logic_server_t *server, im_logic_peer_t *peer)
         return IM_ERROR;
     }
 
-    im_logic_server_give_way(server, waits);
+    im_daemon_server_give_way(server, waits);
 
     return IM_OK;
 }
 
 
 static void
-im_logic_conn_name(im_logic_conn_t *c, const struct sockaddr *sa)
+im_daemon_conn_name(im_daemon_conn_t *c, const struct sockaddr *sa)
 {
     const void                 *in;
     const struct sockaddr_in6  *in6;
@@ -651,11 +658,11 @@ im_logic_conn_name(im_logic_conn_t *c, const struct sockaddr *sa)
 
 /* IM_ERROR: the descriptor remains the caller's. */
 static im_int_t
-im_logic_conn_open(im_logic_conn_t *c, int fd)
+im_daemon_conn_open(im_daemon_conn_t *c, int fd)
 {
     c->in = evbuffer_new();
     c->read = event_new(c->server->base, fd, EV_READ|EV_PERSIST,
-                        im_logic_conn_readable, c);
+                        im_daemon_conn_readable, c);
 
     if (c->in == NULL || c->read == NULL || event_add(c->read, NULL) == -1) {
         return IM_ERROR;
@@ -668,16 +675,16 @@ im_logic_conn_open(im_logic_conn_t *c, int fd)
 }
 
 
-static im_logic_conn_t *
-im_logic_conn_create(im_logic_server_t *server, int fd,
+static im_daemon_conn_t *
+im_daemon_conn_create(im_daemon_server_t *server, int fd,
     const struct sockaddr *sa)
 {
-    im_logic_conn_t      *c;
-    im_logic_peer_key_t   key;
+    im_daemon_conn_t     *c;
+    im_daemon_peer_key_t  key;
 
-    im_logic_peer_key(&key, fd, sa);
+    im_daemon_peer_key(&key, fd, sa);
 
-    c = im_calloc(sizeof(im_logic_conn_t));
+    c = im_calloc(sizeof(im_daemon_conn_t));
     if (c == NULL) {
         return NULL;
     }
@@ -686,40 +693,40 @@ im_logic_conn_create(im_logic_server_t *server, int fd,
 
     im_list_init(&c->link);
     im_list_init(&c->waits);
-    im_logic_conn_name(c, sa);
+    im_daemon_conn_name(c, sa);
 
-    c->peer = im_logic_peers_add(&server->peers, &key);
+    c->peer = im_daemon_peers_add(&server->peers, &key);
 
     if (c->peer == NULL) {
         im_free(c);
         return NULL;
     }
 
-    if (im_logic_server_place(server, c->peer) != IM_OK
-        || im_logic_conn_open(c, fd) != IM_OK)
+    if (im_daemon_server_place(server, c->peer) != IM_OK
+        || im_daemon_conn_open(c, fd) != IM_OK)
     {
-        im_logic_conn_shut(c);
-        im_logic_peers_remove(&server->peers, c->peer);
+        im_daemon_conn_shut(c);
+        im_daemon_peers_remove(&server->peers, c->peer);
         im_free(c);
         return NULL;
     }
 
     server->conf.transport->init(&c->codec, server->conf.max_body);
-    im_logic_conn_set(c, IM_CONN_NEW);
+    im_daemon_conn_set(c, IM_CONN_NEW);
 
     return c;
 }
 
 
 static void
-im_logic_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
+im_daemon_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
     struct sockaddr *addr, int len, void *data)
 {
-    im_logic_conn_t    *c;
-    struct timeval      tv;
-    im_logic_server_t  *server = data;
+    im_daemon_conn_t    *c;
+    struct timeval       tv;
+    im_daemon_server_t  *server = data;
 
-    c = im_logic_conn_create(server, fd, addr);
+    c = im_daemon_conn_create(server, fd, addr);
 
     if (c == NULL) {
         (void) close(fd);
@@ -730,24 +737,24 @@ im_logic_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
     tv.tv_usec = 0;
 
     bufferevent_set_timeouts(c->bev, NULL, &tv);
-    bufferevent_setcb(c->bev, im_logic_conn_read_handler,
-                      im_logic_conn_write_handler,
-                      im_logic_conn_event_handler, c);
+    bufferevent_setcb(c->bev, im_daemon_conn_read_handler,
+                      im_daemon_conn_write_handler,
+                      im_daemon_conn_event_handler, c);
 }
 
 
 /* Mostly for want of descriptors: a connection that waits gives one back. */
 static void
-im_logic_server_accept_error(struct evconnlistener *listener, void *data)
+im_daemon_server_accept_error(struct evconnlistener *listener, void *data)
 {
-    im_uint_t           i;
-    im_list_t          *waits;
-    im_logic_server_t  *server = data;
+    im_uint_t            i;
+    im_list_t           *waits;
+    im_daemon_server_t  *server = data;
 
-    waits = im_logic_peers_victim(&server->peers, NULL);
+    waits = im_daemon_peers_victim(&server->peers, NULL);
 
     if (waits != NULL) {
-        im_logic_server_give_way(server, waits);
+        im_daemon_server_give_way(server, waits);
         return;
     }
 
@@ -763,13 +770,13 @@ im_logic_server_accept_error(struct evconnlistener *listener, void *data)
 
 
 static void
-im_logic_server_tick(evutil_socket_t fd, short what, void *data)
+im_daemon_server_tick(evutil_socket_t fd, short what, void *data)
 {
-    uint64_t            now;
-    im_uint_t           i;
-    im_list_t          *q;
-    im_logic_conn_t    *c;
-    im_logic_server_t  *server = data;
+    uint64_t             now;
+    im_uint_t            i;
+    im_list_t           *q;
+    im_daemon_conn_t    *c;
+    im_daemon_server_t  *server = data;
 
     now = im_daemon_now();
 
@@ -777,13 +784,13 @@ im_logic_server_tick(evutil_socket_t fd, short what, void *data)
 
         while (server->timeouts[i] != 0 && !im_list_empty(&server->conns[i])) {
             q = im_list_first(&server->conns[i]);
-            c = im_list_data(q, im_logic_conn_t, link);
+            c = im_list_data(q, im_daemon_conn_t, link);
 
             if (now - c->since < server->timeouts[i]) {
                 break;
             }
 
-            im_logic_conn_break(c, 408, "the request did not end in time");
+            im_daemon_conn_break(c, 408, "the request did not end in time");
         }
     }
 
@@ -797,7 +804,7 @@ im_logic_server_tick(evutil_socket_t fd, short what, void *data)
 
 /* A socket that other machines can reach. */
 static int
-im_logic_server_far(int fd)
+im_daemon_server_far(int fd)
 {
     socklen_t                 len;
     struct sockaddr_storage   ss;
@@ -828,15 +835,15 @@ im_logic_server_far(int fd)
 
 /* Takes over the descriptors.  IM_ERROR: no memory. */
 static im_int_t
-im_logic_server_listen(im_logic_server_t *server, const int *fds, int n)
+im_daemon_server_listen(im_daemon_server_t *server, const int *fds, int n)
 {
     int                     i;
     struct evconnlistener  *listener;
 
     for (i = 0; i < n; i++) {
-        server->remote |= im_logic_server_far(fds[i]);
+        server->remote |= im_daemon_server_far(fds[i]);
 
-        listener = evconnlistener_new(server->base, im_logic_server_accept,
+        listener = evconnlistener_new(server->base, im_daemon_server_accept,
                                       server, LEV_OPT_CLOSE_ON_FREE
                                       | LEV_OPT_CLOSE_ON_EXEC, 0, fds[i]);
 
@@ -848,7 +855,7 @@ im_logic_server_listen(im_logic_server_t *server, const int *fds, int n)
             return IM_ERROR;
         }
 
-        evconnlistener_set_error_cb(listener, im_logic_server_accept_error);
+        evconnlistener_set_error_cb(listener, im_daemon_server_accept_error);
         server->listeners[server->nlisteners++] = listener;
     }
 
@@ -858,7 +865,7 @@ im_logic_server_listen(im_logic_server_t *server, const int *fds, int n)
 
 /* Half of the descriptors at most, since there may be another listener. */
 static im_uint_t
-im_logic_server_max(void)
+im_daemon_server_max(void)
 {
     im_uint_t      n;
     struct rlimit  limit;
@@ -877,7 +884,7 @@ im_logic_server_max(void)
 
 
 static im_int_t
-im_logic_server_init(im_logic_server_t *server)
+im_daemon_server_init(im_daemon_server_t *server)
 {
     im_uint_t       i;
     struct timeval  tv = { 0, IM_SERVER_TICK * 1000 };
@@ -886,32 +893,32 @@ im_logic_server_init(im_logic_server_t *server)
         im_list_init(&server->conns[i]);
     }
 
-    server->max = im_logic_server_max();
+    server->max = im_daemon_server_max();
     server->timeouts[IM_CONN_NEW] = server->conf.request_timeout * 1000;
     server->timeouts[IM_CONN_READING] = server->conf.request_timeout * 1000;
     server->timeouts[IM_CONN_IDLE] = server->conf.idle_timeout * 1000;
     server->timeouts[IM_CONN_LINGERING] = IM_SERVER_LINGER;
 
-    if (im_logic_peers_init(&server->peers, server->conf.seed) != IM_OK) {
+    if (im_daemon_peers_init(&server->peers, server->conf.seed) != IM_OK) {
         return IM_ERROR;
     }
 
     server->tick = event_new(server->base, -1, EV_PERSIST,
-                             im_logic_server_tick, server);
+                             im_daemon_server_tick, server);
 
     return server->tick != NULL && event_add(server->tick, &tv) == 0
            ? IM_OK : IM_ERROR;
 }
 
 
-im_logic_server_t *
-im_logic_server_create(struct event_base *base, const char *address,
-    const im_logic_server_conf_t *conf)
+im_daemon_server_t *
+im_daemon_server_create(struct event_base *base, const char *address,
+    const im_daemon_server_conf_t *conf)
 {
-    int                 n, fds[IM_DAEMON_LISTEN_MAX];
-    im_logic_server_t  *server;
+    int                  n, fds[IM_DAEMON_LISTEN_MAX];
+    im_daemon_server_t  *server;
 
-    server = im_calloc(sizeof(im_logic_server_t));
+    server = im_calloc(sizeof(im_daemon_server_t));
     if (server == NULL) {
         im_daemon_log(IM_LOG_ERROR, "no memory");
         return NULL;
@@ -920,21 +927,21 @@ im_logic_server_create(struct event_base *base, const char *address,
     server->base = base;
     server->conf = *conf;
 
-    if (im_logic_server_init(server) != IM_OK) {
+    if (im_daemon_server_init(server) != IM_OK) {
         im_daemon_log(IM_LOG_ERROR, "no memory");
-        im_logic_server_destroy(server);
+        im_daemon_server_destroy(server);
         return NULL;
     }
 
     n = im_daemon_listen(address, conf->listen, fds);
 
-    if (n != -1 && im_logic_server_listen(server, fds, n) != IM_OK) {
+    if (n != -1 && im_daemon_server_listen(server, fds, n) != IM_OK) {
         im_daemon_log(IM_LOG_ERROR, "no memory");
         n = -1;
     }
 
     if (n == -1) {
-        im_logic_server_destroy(server);
+        im_daemon_server_destroy(server);
         return NULL;
     }
 
@@ -943,7 +950,7 @@ im_logic_server_create(struct event_base *base, const char *address,
 
 
 int
-im_logic_server_remote(const im_logic_server_t *server)
+im_daemon_server_remote(const im_daemon_server_t *server)
 {
     return server->remote;
 }
@@ -951,21 +958,21 @@ im_logic_server_remote(const im_logic_server_t *server)
 
 /* Closes those of one state. */
 static void
-im_logic_server_empty(im_logic_server_t *server, im_logic_conn_e state)
+im_daemon_server_empty(im_daemon_server_t *server, im_daemon_conn_e state)
 {
-    im_list_t  *conns;
+    im_list_t  *conns, *q;
 
     conns = &server->conns[state];
 
     while (!im_list_empty(conns)) {
-        im_logic_conn_close(im_list_data(im_list_first(conns), im_logic_conn_t,
-                                         link));
+        q = im_list_first(conns);
+        im_daemon_conn_close(im_list_data(q, im_daemon_conn_t, link));
     }
 }
 
 
 void
-im_logic_server_close(im_logic_server_t *server)
+im_daemon_server_close(im_daemon_server_t *server)
 {
     server->closing = 1;
 
@@ -973,38 +980,38 @@ im_logic_server_close(im_logic_server_t *server)
         evconnlistener_free(server->listeners[--server->nlisteners]);
     }
 
-    im_logic_server_empty(server, IM_CONN_NEW);
-    im_logic_server_empty(server, IM_CONN_IDLE);
-    im_logic_server_empty(server, IM_CONN_LINGERING);
+    im_daemon_server_empty(server, IM_CONN_NEW);
+    im_daemon_server_empty(server, IM_CONN_IDLE);
+    im_daemon_server_empty(server, IM_CONN_LINGERING);
 }
 
 
 void
-im_logic_server_destroy(im_logic_server_t *server)
+im_daemon_server_destroy(im_daemon_server_t *server)
 {
     im_uint_t  i;
 
-    im_logic_server_close(server);
+    im_daemon_server_close(server);
 
     /* those that are answered leave their requests behind: free these too */
 
-    im_logic_server_empty(server, IM_CONN_ANSWERING);
+    im_daemon_server_empty(server, IM_CONN_ANSWERING);
 
     while (!im_list_empty(&server->conns[IM_CONN_GONE])) {
-        im_logic_conn_set(im_list_data(im_list_first(&server->
-                                                     conns[IM_CONN_GONE]),
-                                       im_logic_conn_t, link),
-                          IM_CONN_SENDING);
+        im_daemon_conn_set(im_list_data(im_list_first(&server->
+                                                      conns[IM_CONN_GONE]),
+                                        im_daemon_conn_t, link),
+                           IM_CONN_SENDING);
     }
 
     for (i = 0; i < IM_CONN_STATES; i++) {
-        im_logic_server_empty(server, i);
+        im_daemon_server_empty(server, i);
     }
 
     if (server->tick != NULL) {
         event_free(server->tick);
     }
 
-    im_logic_peers_cleanup(&server->peers);
+    im_daemon_peers_cleanup(&server->peers);
     im_free(server);
 }

@@ -6,7 +6,7 @@
 
 #include <strings.h>
 
-#include "im_logic_http.h"
+#include "im_daemon_http.h"
 
 
 #define IM_HTTP_KEPT         4096
@@ -22,13 +22,13 @@ typedef struct {
     im_uint_t  lengths;
     im_str_t   coding;
     im_str_t   length;
-} im_logic_http_head_t;
+} im_daemon_http_head_t;
 
 
 void
-im_logic_http_init(im_logic_http_t *h, size_t max_body)
+im_daemon_http_init(im_daemon_http_t *h, size_t max_body)
 {
-    memset(h, 0, sizeof(im_logic_http_t));
+    memset(h, 0, sizeof(im_daemon_http_t));
 
     h->max_body = max_body;
 
@@ -39,7 +39,7 @@ im_logic_http_init(im_logic_http_t *h, size_t max_body)
 
 
 void
-im_logic_http_cleanup(im_logic_http_t *h)
+im_daemon_http_cleanup(im_daemon_http_t *h)
 {
     im_buf_cleanup(&h->head);
     im_buf_cleanup(&h->line);
@@ -48,7 +48,7 @@ im_logic_http_cleanup(im_logic_http_t *h)
 
 
 void
-im_logic_http_next(im_logic_http_t *h)
+im_daemon_http_next(im_daemon_http_t *h)
 {
     im_buf_reset(&h->head, IM_HTTP_KEPT);
     im_buf_reset(&h->line, IM_HTTP_MAX_LINE);
@@ -66,14 +66,14 @@ im_logic_http_next(im_logic_http_t *h)
 
 
 int
-im_logic_http_idle(const im_logic_http_t *h)
+im_daemon_http_idle(const im_daemon_http_t *h)
 {
     return h->state == IM_HTTP_HEAD && h->head.len == 0;
 }
 
 
 static void
-im_logic_http_fail(im_logic_http_t *h, im_uint_t fault, const char *why)
+im_daemon_http_fail(im_daemon_http_t *h, im_uint_t fault, const char *why)
 {
     h->fault = fault;
     h->why = why;
@@ -84,7 +84,7 @@ im_logic_http_fail(im_logic_http_t *h, im_uint_t fault, const char *why)
 
 
 static int
-im_logic_http_token(im_str_t s)
+im_daemon_http_token(im_str_t s)
 {
     size_t  i;
     u_char  c;
@@ -104,7 +104,7 @@ im_logic_http_token(im_str_t s)
 
 
 static int
-im_logic_http_is(im_str_t s, const char *z)
+im_daemon_http_is(im_str_t s, const char *z)
 {
     size_t  len;
 
@@ -115,7 +115,7 @@ im_logic_http_is(im_str_t s, const char *z)
 
 
 static im_str_t
-im_logic_http_trim(im_str_t s)
+im_daemon_http_trim(im_str_t s)
 {
     while (s.len != 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
         s.data++;
@@ -134,7 +134,7 @@ im_logic_http_trim(im_str_t s)
 
 /* A list with commas between has the word. */
 static int
-im_logic_http_has(im_str_t list, const char *word)
+im_daemon_http_has(im_str_t list, const char *word)
 {
     size_t  len;
     u_char  *p;
@@ -143,8 +143,8 @@ im_logic_http_has(im_str_t list, const char *word)
         p = im_str_chr(list, ',');
         len = p != NULL ? (size_t) (p - list.data) : list.len;
 
-        if (im_logic_http_is(im_logic_http_trim(im_str_set(list.data, len)),
-                             word))
+        if (im_daemon_http_is(im_daemon_http_trim(im_str_set(list.data, len)),
+                              word))
         {
             return 1;
         }
@@ -160,7 +160,7 @@ im_logic_http_has(im_str_t list, const char *word)
 
 /* NULL, or why a complete line of the head can't be one. */
 static const char *
-im_logic_http_line(im_str_t line)
+im_daemon_http_line(im_str_t line)
 {
     size_t  i;
 
@@ -182,7 +182,7 @@ im_logic_http_line(im_str_t line)
 
 /* "http://HOST/PATH" as well as "/PATH". */
 static im_int_t
-im_logic_http_target(im_logic_http_t *h)
+im_daemon_http_target(im_daemon_http_t *h)
 {
     size_t    n;
     im_str_t  target;
@@ -220,7 +220,7 @@ im_logic_http_target(im_logic_http_t *h)
 
 
 static im_int_t
-im_logic_http_request_line(im_logic_http_t *h, im_str_t line)
+im_daemon_http_request_line(im_daemon_http_t *h, im_str_t line)
 {
     u_char    *space, *last;
     im_str_t   version;
@@ -230,8 +230,8 @@ im_logic_http_request_line(im_logic_http_t *h, im_str_t line)
     last = space != NULL ? memrchr(line.data, ' ', line.len) : NULL;
 
     if (last == NULL || last == space) {
-        im_logic_http_fail(h, 400, "the request line isn't METHOD TARGET "
-                           "HTTP/1.1");
+        im_daemon_http_fail(h, 400, "the request line isn't METHOD TARGET "
+                            "HTTP/1.1");
         return IM_ERROR;
     }
 
@@ -244,24 +244,24 @@ im_logic_http_request_line(im_logic_http_t *h, im_str_t line)
         || version.data[6] != '.'
         || version.data[7] < '0' || version.data[7] > '9')
     {
-        im_logic_http_fail(h, 400, "the request line isn't METHOD TARGET "
-                           "HTTP/1.1");
+        im_daemon_http_fail(h, 400, "the request line isn't METHOD TARGET "
+                            "HTTP/1.1");
         return IM_ERROR;
     }
 
     if (version.data[5] != '1') {
-        im_logic_http_fail(h, 505, "this is HTTP/1.1");
+        im_daemon_http_fail(h, 505, "this is HTTP/1.1");
         return IM_ERROR;
     }
 
     h->minor = version.data[7] != '0';
 
-    if (!im_logic_http_token(h->method)
+    if (!im_daemon_http_token(h->method)
         || im_str_chr(h->target, ' ') != NULL
         || im_str_chr(h->target, '\t') != NULL
-        || im_logic_http_target(h) != IM_OK)
+        || im_daemon_http_target(h) != IM_OK)
     {
-        im_logic_http_fail(h, 400, "method or target are malformed");
+        im_daemon_http_fail(h, 400, "method or target are malformed");
         return IM_ERROR;
     }
 
@@ -270,7 +270,7 @@ im_logic_http_request_line(im_logic_http_t *h, im_str_t line)
 
 
 im_int_t
-im_logic_http_header(const im_logic_http_t *h, size_t *at, im_str_t *name,
+im_daemon_http_header(const im_daemon_http_t *h, size_t *at, im_str_t *name,
     im_str_t *value)
 {
     u_char    *end, *colon;
@@ -296,8 +296,8 @@ im_logic_http_header(const im_logic_http_t *h, size_t *at, im_str_t *name,
     }
 
     *name = im_str_set(line.data, (size_t) (colon - line.data));
-    *value = im_logic_http_trim(im_str_set(colon + 1, line.len - name->len
-                                           - 1));
+    *value = im_daemon_http_trim(im_str_set(colon + 1, line.len - name->len
+                                            - 1));
 
     return IM_OK;
 }
@@ -305,32 +305,32 @@ im_logic_http_header(const im_logic_http_t *h, size_t *at, im_str_t *name,
 
 /* NULL, or why the header can't be one. */
 static const char *
-im_logic_http_head_add(im_logic_http_t *h, im_logic_http_head_t *head,
+im_daemon_http_head_add(im_daemon_http_t *h, im_daemon_http_head_t *head,
     im_str_t name, im_str_t value)
 {
     head->n++;
 
-    if (value.data == NULL || !im_logic_http_token(name)) {
+    if (value.data == NULL || !im_daemon_http_token(name)) {
         return name.len != 0 && (name.data[0] == ' ' || name.data[0] == '\t')
                ? "a header is folded" : "the name of a header is malformed";
     }
 
-    if (im_logic_http_is(name, "Host")) {
+    if (im_daemon_http_is(name, "Host")) {
         head->hosts++;
 
-    } else if (im_logic_http_is(name, "Content-Length")) {
+    } else if (im_daemon_http_is(name, "Content-Length")) {
         head->lengths++;
         head->length = value;
 
-    } else if (im_logic_http_is(name, "Transfer-Encoding")) {
+    } else if (im_daemon_http_is(name, "Transfer-Encoding")) {
         head->codings++;
         head->coding = value;
 
-    } else if (im_logic_http_is(name, "Connection")) {
-        h->keep = h->keep && !im_logic_http_has(value, "close");
+    } else if (im_daemon_http_is(name, "Connection")) {
+        h->keep = h->keep && !im_daemon_http_has(value, "close");
 
-    } else if (im_logic_http_is(name, "Expect")) {
-        if (!im_logic_http_is(value, "100-continue")) {
+    } else if (im_daemon_http_is(name, "Expect")) {
+        if (!im_daemon_http_is(value, "100-continue")) {
             return "an Expect that is not 100-continue";
         }
 
@@ -343,7 +343,7 @@ im_logic_http_head_add(im_logic_http_t *h, im_logic_http_head_t *head,
 
 /* How long the body is.  The status of a fault, or 0. */
 static im_uint_t
-im_logic_http_framing(im_logic_http_t *h, const im_logic_http_head_t *head,
+im_daemon_http_framing(im_daemon_http_t *h, const im_daemon_http_head_t *head,
     const char **why)
 {
     size_t    i;
@@ -358,7 +358,7 @@ im_logic_http_framing(im_logic_http_t *h, const im_logic_http_head_t *head,
 
         *why = "the Transfer-Encoding is not chunked";
 
-        if (!im_logic_http_is(head->coding, "chunked")) {
+        if (!im_daemon_http_is(head->coding, "chunked")) {
             return 501;
         }
 
@@ -397,43 +397,43 @@ im_logic_http_framing(im_logic_http_t *h, const im_logic_http_head_t *head,
 
 /* The head is complete. */
 static void
-im_logic_http_parse(im_logic_http_t *h)
+im_daemon_http_parse(im_daemon_http_t *h)
 {
-    size_t                at;
-    im_str_t              name, value;
-    im_uint_t             fault;
-    const char           *why;
-    im_logic_http_head_t  head;
+    size_t                 at;
+    im_str_t               name, value;
+    im_uint_t              status, fault;
+    const char            *why;
+    im_daemon_http_head_t  head;
 
-    memset(&head, 0, sizeof(im_logic_http_head_t));
+    memset(&head, 0, sizeof(im_daemon_http_head_t));
 
     at = 0;
     h->keep = h->minor;
 
-    while (im_logic_http_header(h, &at, &name, &value) == IM_OK) {
-        why = im_logic_http_head_add(h, &head, name, value);
+    while (im_daemon_http_header(h, &at, &name, &value) == IM_OK) {
+        why = im_daemon_http_head_add(h, &head, name, value);
 
         if (why != NULL) {
-            im_logic_http_fail(h, im_logic_http_is(name, "Expect") ? 417 : 400,
-                               why);
+            status = im_daemon_http_is(name, "Expect") ? 417 : 400;
+            im_daemon_http_fail(h, status, why);
             return;
         }
     }
 
     if (head.n > IM_HTTP_MAX_HEADERS) {
-        im_logic_http_fail(h, 431, "the request has too many headers");
+        im_daemon_http_fail(h, 431, "the request has too many headers");
         return;
     }
 
     if (head.hosts > 1 || (head.hosts == 0 && h->minor)) {
-        im_logic_http_fail(h, 400, "a request has one Host header");
+        im_daemon_http_fail(h, 400, "a request has one Host header");
         return;
     }
 
-    fault = im_logic_http_framing(h, &head, &why);
+    fault = im_daemon_http_framing(h, &head, &why);
 
     if (fault != 0) {
-        im_logic_http_fail(h, fault, why);
+        im_daemon_http_fail(h, fault, why);
         return;
     }
 
@@ -443,14 +443,14 @@ im_logic_http_parse(im_logic_http_t *h)
         h->expects = 0;
 
     } else if (h->state == IM_HTTP_BODY && h->left > h->max_body) {
-        im_logic_http_fail(h, 413, "the body is too large");
+        im_daemon_http_fail(h, 413, "the body is too large");
     }
 }
 
 
 /* Takes bytes up to a line's end into b.  IM_OK: the line is complete. */
 static im_int_t
-im_logic_http_take(im_buf_t *b, const u_char **p, const u_char *end)
+im_daemon_http_take(im_buf_t *b, const u_char **p, const u_char *end)
 {
     size_t         len;
     const u_char  *nl;
@@ -466,16 +466,16 @@ im_logic_http_take(im_buf_t *b, const u_char **p, const u_char *end)
 
 
 static void
-im_logic_http_head(im_logic_http_t *h, const u_char **p, const u_char *end)
+im_daemon_http_head(im_daemon_http_t *h, const u_char **p, const u_char *end)
 {
     im_int_t     rc;
     im_str_t     line;
     const char  *why;
 
-    rc = im_logic_http_take(&h->head, p, end);
+    rc = im_daemon_http_take(&h->head, p, end);
 
     if (h->head.failed) {
-        im_logic_http_fail(h, 431, "the head of the request is too large");
+        im_daemon_http_fail(h, 431, "the head of the request is too large");
         return;
     }
 
@@ -484,10 +484,10 @@ im_logic_http_head(im_logic_http_t *h, const u_char **p, const u_char *end)
     }
 
     line = im_str_set(h->head.data + h->at, h->head.len - h->at);
-    why = im_logic_http_line(line);
+    why = im_daemon_http_line(line);
 
     if (why != NULL) {
-        im_logic_http_fail(h, 400, why);
+        im_daemon_http_fail(h, 400, why);
         return;
     }
 
@@ -499,7 +499,7 @@ im_logic_http_head(im_logic_http_t *h, const u_char **p, const u_char *end)
             return;
         }
 
-        if (im_logic_http_request_line(h, line) != IM_OK) {
+        if (im_daemon_http_request_line(h, line) != IM_OK) {
             return;
         }
 
@@ -510,15 +510,15 @@ im_logic_http_head(im_logic_http_t *h, const u_char **p, const u_char *end)
 
     if (line.len == 2) {
         /* the buffer doesn't move any more */
-        (void) im_logic_http_request_line(h, im_str_set(h->head.data,
-                                                        h->headers));
-        im_logic_http_parse(h);
+        (void) im_daemon_http_request_line(h, im_str_set(h->head.data,
+                                                         h->headers));
+        im_daemon_http_parse(h);
     }
 }
 
 
 static void
-im_logic_http_body(im_logic_http_t *h, const u_char **p, const u_char *end)
+im_daemon_http_body(im_daemon_http_t *h, const u_char **p, const u_char *end)
 {
     size_t  n;
 
@@ -529,7 +529,7 @@ im_logic_http_body(im_logic_http_t *h, const u_char **p, const u_char *end)
     h->left -= n;
 
     if (h->body.failed) {
-        im_logic_http_fail(h, 503, "no memory");
+        im_daemon_http_fail(h, 503, "no memory");
 
     } else if (h->left == 0) {
         h->state = h->state == IM_HTTP_BODY ? IM_HTTP_DONE : IM_HTTP_CHUNK_END;
@@ -539,7 +539,7 @@ im_logic_http_body(im_logic_http_t *h, const u_char **p, const u_char *end)
 
 /* "SIZE[;EXTENSION]" */
 static void
-im_logic_http_chunk(im_logic_http_t *h, im_str_t line)
+im_daemon_http_chunk(im_daemon_http_t *h, im_str_t line)
 {
     int       hex;
     size_t    i;
@@ -564,10 +564,10 @@ im_logic_http_chunk(im_logic_http_t *h, im_str_t line)
     }
 
     if (i == 0 || (i < line.len - 2 && line.data[i] != ';')) {
-        im_logic_http_fail(h, 400, "the size of a chunk is malformed");
+        im_daemon_http_fail(h, 400, "the size of a chunk is malformed");
 
     } else if (n > h->max_body - h->body.len) {
-        im_logic_http_fail(h, 413, "the body is too large");
+        im_daemon_http_fail(h, 413, "the body is too large");
 
     } else {
         h->left = n;
@@ -578,20 +578,21 @@ im_logic_http_chunk(im_logic_http_t *h, im_str_t line)
 
 /* A line of the body's framing. */
 static void
-im_logic_http_frame(im_logic_http_t *h, const u_char **p, const u_char *end)
+im_daemon_http_frame(im_daemon_http_t *h, const u_char **p, const u_char *end)
 {
     im_int_t     rc;
     im_str_t     line;
     const char  *why;
 
-    rc = im_logic_http_take(&h->line, p, end);
+    rc = im_daemon_http_take(&h->line, p, end);
     line = im_buf_str(&h->line);
 
     if (h->line.failed
         || (h->state != IM_HTTP_TRAILER && line.len > IM_HTTP_MAX_LINE)
         || h->trailer + line.len > IM_HTTP_MAX_TRAILER)
     {
-        im_logic_http_fail(h, 400, "a chunk's line or the trailer is too long");
+        im_daemon_http_fail(h, 400, "a chunk's line or the trailer is too "
+                            "long");
         return;
     }
 
@@ -599,17 +600,17 @@ im_logic_http_frame(im_logic_http_t *h, const u_char **p, const u_char *end)
         return;
     }
 
-    why = im_logic_http_line(line);
+    why = im_daemon_http_line(line);
 
     if (why == NULL && h->state == IM_HTTP_CHUNK_END && line.len != 2) {
         why = "a chunk is longer than its size";
     }
 
     if (why != NULL) {
-        im_logic_http_fail(h, 400, why);
+        im_daemon_http_fail(h, 400, why);
 
     } else if (h->state == IM_HTTP_CHUNK) {
-        im_logic_http_chunk(h, line);
+        im_daemon_http_chunk(h, line);
 
     } else if (h->state == IM_HTTP_CHUNK_END) {
         h->state = IM_HTTP_CHUNK;
@@ -626,7 +627,7 @@ im_logic_http_frame(im_logic_http_t *h, const u_char **p, const u_char *end)
 
 
 im_int_t
-im_logic_http_decode(im_logic_http_t *h, const u_char **p, const u_char *end)
+im_daemon_http_decode(im_daemon_http_t *h, const u_char **p, const u_char *end)
 {
     while (h->state != IM_HTTP_DONE) {
 
@@ -637,16 +638,16 @@ im_logic_http_decode(im_logic_http_t *h, const u_char **p, const u_char *end)
         switch (h->state) {
 
         case IM_HTTP_HEAD:
-            im_logic_http_head(h, p, end);
+            im_daemon_http_head(h, p, end);
             break;
 
         case IM_HTTP_BODY:
         case IM_HTTP_CHUNK_DATA:
-            im_logic_http_body(h, p, end);
+            im_daemon_http_body(h, p, end);
             break;
 
         default:
-            im_logic_http_frame(h, p, end);
+            im_daemon_http_frame(h, p, end);
         }
     }
 

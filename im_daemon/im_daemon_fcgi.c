@@ -4,7 +4,7 @@
  * FastCGI records (specification 1.0, sections 3 and 6.2).
  */
 
-#include "im_logic_fcgi.h"
+#include "im_daemon_fcgi.h"
 
 
 #define IM_FCGI_VERSION     1
@@ -25,9 +25,9 @@
 
 
 void
-im_logic_fcgi_init(im_logic_fcgi_t *f, size_t max_body)
+im_daemon_fcgi_init(im_daemon_fcgi_t *f, size_t max_body)
 {
-    memset(f, 0, sizeof(im_logic_fcgi_t));
+    memset(f, 0, sizeof(im_daemon_fcgi_t));
 
     f->max_body = max_body;
 
@@ -37,7 +37,7 @@ im_logic_fcgi_init(im_logic_fcgi_t *f, size_t max_body)
 
 
 void
-im_logic_fcgi_cleanup(im_logic_fcgi_t *f)
+im_daemon_fcgi_cleanup(im_daemon_fcgi_t *f)
 {
     im_buf_cleanup(&f->params);
     im_buf_cleanup(&f->body);
@@ -46,7 +46,7 @@ im_logic_fcgi_cleanup(im_logic_fcgi_t *f)
 
 /* A record is complete; empty ones end their stream. */
 static im_int_t
-im_logic_fcgi_record(im_logic_fcgi_t *f)
+im_daemon_fcgi_record(im_daemon_fcgi_t *f)
 {
     if (f->type == IM_FCGI_BEGIN) {
         f->keep = f->begin[2] & IM_FCGI_KEEP;
@@ -65,7 +65,7 @@ im_logic_fcgi_record(im_logic_fcgi_t *f)
 
 
 static im_int_t
-im_logic_fcgi_header(im_logic_fcgi_t *f)
+im_daemon_fcgi_header(im_daemon_fcgi_t *f)
 {
     uint16_t  id;
 
@@ -105,7 +105,7 @@ im_logic_fcgi_header(im_logic_fcgi_t *f)
 
 
 static im_int_t
-im_logic_fcgi_content(im_logic_fcgi_t *f, const u_char *p, size_t len)
+im_daemon_fcgi_content(im_daemon_fcgi_t *f, const u_char *p, size_t len)
 {
     switch (f->type) {
 
@@ -135,7 +135,7 @@ im_logic_fcgi_content(im_logic_fcgi_t *f, const u_char *p, size_t len)
 
 
 im_int_t
-im_logic_fcgi_decode(im_logic_fcgi_t *f, const u_char **p, const u_char *end)
+im_daemon_fcgi_decode(im_daemon_fcgi_t *f, const u_char **p, const u_char *end)
 {
     size_t  n;
 
@@ -144,7 +144,7 @@ im_logic_fcgi_decode(im_logic_fcgi_t *f, const u_char **p, const u_char *end)
         if (f->nheader == IM_FCGI_HEADER && f->left == 0 && f->padding == 0) {
             f->nheader = 0;
 
-            if (im_logic_fcgi_record(f) != IM_OK) {
+            if (im_daemon_fcgi_record(f) != IM_OK) {
                 return IM_ERROR;
             }
 
@@ -159,7 +159,7 @@ im_logic_fcgi_decode(im_logic_fcgi_t *f, const u_char **p, const u_char *end)
             f->header[f->nheader++] = *(*p)++;
 
             if (f->nheader == IM_FCGI_HEADER
-                && im_logic_fcgi_header(f) != IM_OK)
+                && im_daemon_fcgi_header(f) != IM_OK)
             {
                 return IM_ERROR;
             }
@@ -167,7 +167,7 @@ im_logic_fcgi_decode(im_logic_fcgi_t *f, const u_char **p, const u_char *end)
         } else if (f->left != 0) {
             n = im_min((size_t) (end - *p), f->left);
 
-            if (im_logic_fcgi_content(f, *p, n) != IM_OK) {
+            if (im_daemon_fcgi_content(f, *p, n) != IM_OK) {
                 return IM_ERROR;
             }
 
@@ -186,7 +186,7 @@ im_logic_fcgi_decode(im_logic_fcgi_t *f, const u_char **p, const u_char *end)
 
 
 void
-im_logic_fcgi_next(im_logic_fcgi_t *f)
+im_daemon_fcgi_next(im_daemon_fcgi_t *f)
 {
     im_buf_reset(&f->params, IM_FCGI_KEPT);
     im_buf_reset(&f->body, IM_FCGI_KEPT);
@@ -200,14 +200,14 @@ im_logic_fcgi_next(im_logic_fcgi_t *f)
 
 
 int
-im_logic_fcgi_idle(const im_logic_fcgi_t *f)
+im_daemon_fcgi_idle(const im_daemon_fcgi_t *f)
 {
     return f->id == 0 && f->nheader == 0;
 }
 
 
 static im_int_t
-im_logic_fcgi_length(im_str_t params, size_t *at, size_t *len)
+im_daemon_fcgi_length(im_str_t params, size_t *at, size_t *len)
 {
     const u_char  *p;
 
@@ -236,7 +236,7 @@ im_logic_fcgi_length(im_str_t params, size_t *at, size_t *len)
 
 
 im_int_t
-im_logic_fcgi_param(im_str_t params, size_t *at, im_str_t *name,
+im_daemon_fcgi_param(im_str_t params, size_t *at, im_str_t *name,
     im_str_t *value)
 {
     size_t  nlen, vlen;
@@ -245,8 +245,8 @@ im_logic_fcgi_param(im_str_t params, size_t *at, im_str_t *name,
         return IM_DECLINED;
     }
 
-    if (im_logic_fcgi_length(params, at, &nlen) != IM_OK
-        || im_logic_fcgi_length(params, at, &vlen) != IM_OK
+    if (im_daemon_fcgi_length(params, at, &nlen) != IM_OK
+        || im_daemon_fcgi_length(params, at, &vlen) != IM_OK
         || nlen > params.len - *at || vlen > params.len - *at - nlen)
     {
         return IM_ERROR;
@@ -261,7 +261,7 @@ im_logic_fcgi_param(im_str_t params, size_t *at, im_str_t *name,
 
 
 static void
-im_logic_fcgi_add_header(im_buf_t *b, uint8_t type, uint16_t id, size_t len)
+im_daemon_fcgi_add_header(im_buf_t *b, uint8_t type, uint16_t id, size_t len)
 {
     im_buf_add_u8(b, IM_FCGI_VERSION);
     im_buf_add_u8(b, type);
@@ -272,14 +272,14 @@ im_logic_fcgi_add_header(im_buf_t *b, uint8_t type, uint16_t id, size_t len)
 
 
 static void
-im_logic_fcgi_add(im_buf_t *b, uint16_t id, im_str_t s)
+im_daemon_fcgi_add(im_buf_t *b, uint16_t id, im_str_t s)
 {
     size_t  n;
 
     while (s.len != 0) {
         n = im_min(s.len, IM_FCGI_MAX_RECORD);
 
-        im_logic_fcgi_add_header(b, IM_FCGI_STDOUT, id, n);
+        im_daemon_fcgi_add_header(b, IM_FCGI_STDOUT, id, n);
         im_buf_add(b, s.data, n);
 
         s.data += n;
@@ -289,13 +289,13 @@ im_logic_fcgi_add(im_buf_t *b, uint16_t id, im_str_t s)
 
 
 void
-im_logic_fcgi_encode(im_buf_t *b, uint16_t id, im_str_t head, im_str_t body)
+im_daemon_fcgi_encode(im_buf_t *b, uint16_t id, im_str_t head, im_str_t body)
 {
-    im_logic_fcgi_add(b, id, head);
-    im_logic_fcgi_add(b, id, body);
+    im_daemon_fcgi_add(b, id, head);
+    im_daemon_fcgi_add(b, id, body);
 
-    im_logic_fcgi_add_header(b, IM_FCGI_STDOUT, id, 0);
+    im_daemon_fcgi_add_header(b, IM_FCGI_STDOUT, id, 0);
 
-    im_logic_fcgi_add_header(b, IM_FCGI_END, id, 8);
+    im_daemon_fcgi_add_header(b, IM_FCGI_END, id, 8);
     im_buf_add(b, "\0\0\0\0\0\0\0\0", 8);
 }

@@ -7,8 +7,8 @@
  * request at a time, as nginx sends them.
  */
 
-#ifndef IM_LOGIC_FCGI_H
-#define IM_LOGIC_FCGI_H
+#ifndef IM_DAEMON_FCGI_H
+#define IM_DAEMON_FCGI_H
 
 
 #include "im_types.h"
@@ -34,37 +34,37 @@ typedef struct {
     unsigned   too_large:1;    /* the body is over max_body and dropped */
     unsigned   got_params:1;
     unsigned   done:1;
-} im_logic_fcgi_t;
+} im_daemon_fcgi_t;
 
 
-void im_logic_fcgi_init(im_logic_fcgi_t *f, size_t max_body);
-void im_logic_fcgi_cleanup(im_logic_fcgi_t *f);
+void im_daemon_fcgi_init(im_daemon_fcgi_t *f, size_t max_body);
+void im_daemon_fcgi_cleanup(im_daemon_fcgi_t *f);
 
 /*
  * Decodes from *p, at most to end, and moves *p behind what was used.
- *   IM_OK     a request is complete; answer it, then im_logic_fcgi_next()
+ *   IM_OK     a request is complete; answer it, then im_daemon_fcgi_next()
  *   IM_AGAIN  all input is used, more is needed
  *   IM_ERROR  not supported or malformed, aborted, no memory: close
  */
-im_int_t im_logic_fcgi_decode(im_logic_fcgi_t *f, const u_char **p,
+im_int_t im_daemon_fcgi_decode(im_daemon_fcgi_t *f, const u_char **p,
     const u_char *end);
 
 /* Ready for the next request; keeps a little memory. */
-void im_logic_fcgi_next(im_logic_fcgi_t *f);
+void im_daemon_fcgi_next(im_daemon_fcgi_t *f);
 
 /* Nothing of a request is under way. */
-int im_logic_fcgi_idle(const im_logic_fcgi_t *f);
+int im_daemon_fcgi_idle(const im_daemon_fcgi_t *f);
 
 /*
  * The next name and value from *at on.  IM_OK, IM_DECLINED at the end,
  * IM_ERROR: malformed.
  */
-im_int_t im_logic_fcgi_param(im_str_t params, size_t *at, im_str_t *name,
+im_int_t im_daemon_fcgi_param(im_str_t params, size_t *at, im_str_t *name,
     im_str_t *value);
 
 /* A whole answer: header lines (with the blank one) and body, in records. */
-void im_logic_fcgi_encode(im_buf_t *b, uint16_t id, im_str_t head,
+void im_daemon_fcgi_encode(im_buf_t *b, uint16_t id, im_str_t head,
     im_str_t body);
 
 
-#endif /* IM_LOGIC_FCGI_H */
+#endif /* IM_DAEMON_FCGI_H */

@@ -6,50 +6,50 @@
 
 #include <netinet/in.h>
 
-#include "im_logic_peer.h"
+#include "im_daemon_peer.h"
 
 
 #define IM_PEER_NETWORK  8        /* bytes of an IPv6 address */
 
 
 typedef struct {
-    const im_logic_group_t  *group;
-    im_logic_peer_t         *worst;
-} im_logic_victim_t;
+    const im_daemon_group_t  *group;
+    im_daemon_peer_t         *worst;
+} im_daemon_victim_t;
 
 
 static im_str_t
-im_logic_peer_name(const im_hash_node_t *node)
+im_daemon_peer_name(const im_hash_node_t *node)
 {
-    const im_logic_peer_t  *peer;
+    const im_daemon_peer_t  *peer;
 
-    peer = (const im_logic_peer_t *) node;
+    peer = (const im_daemon_peer_t *) node;
 
-    return im_str_set(&peer->key, sizeof(im_logic_peer_key_t));
+    return im_str_set(&peer->key, sizeof(im_daemon_peer_key_t));
 }
 
 
 static im_str_t
-im_logic_group_name(const im_hash_node_t *node)
+im_daemon_group_name(const im_hash_node_t *node)
 {
-    const im_logic_group_t  *group;
+    const im_daemon_group_t  *group;
 
-    group = (const im_logic_group_t *) node;
+    group = (const im_daemon_group_t *) node;
 
     return im_str_set(group->key, sizeof(group->key));
 }
 
 
 im_int_t
-im_logic_peers_init(im_logic_peers_t *peers, const uint64_t seed[2])
+im_daemon_peers_init(im_daemon_peers_t *peers, const uint64_t seed[2])
 {
-    memset(peers, 0, sizeof(im_logic_peers_t));
+    memset(peers, 0, sizeof(im_daemon_peers_t));
 
-    if (im_hash_init(&peers->peers, im_logic_peer_name, seed) != IM_OK) {
+    if (im_hash_init(&peers->peers, im_daemon_peer_name, seed) != IM_OK) {
         return IM_ERROR;
     }
 
-    if (im_hash_init(&peers->groups, im_logic_group_name, seed) != IM_OK) {
+    if (im_hash_init(&peers->groups, im_daemon_group_name, seed) != IM_OK) {
         im_hash_cleanup(&peers->peers);
         return IM_ERROR;
     }
@@ -59,7 +59,7 @@ im_logic_peers_init(im_logic_peers_t *peers, const uint64_t seed[2])
 
 
 static im_int_t
-im_logic_peers_free(im_hash_node_t *node, void *data)
+im_daemon_peers_free(im_hash_node_t *node, void *data)
 {
     im_free(node);
 
@@ -68,14 +68,14 @@ im_logic_peers_free(im_hash_node_t *node, void *data)
 
 
 void
-im_logic_peers_cleanup(im_logic_peers_t *peers)
+im_daemon_peers_cleanup(im_daemon_peers_t *peers)
 {
     if (peers->peers.table == NULL) {
         return;
     }
 
-    (void) im_hash_each(&peers->peers, im_logic_peers_free, NULL);
-    (void) im_hash_each(&peers->groups, im_logic_peers_free, NULL);
+    (void) im_hash_each(&peers->peers, im_daemon_peers_free, NULL);
+    (void) im_hash_each(&peers->groups, im_daemon_peers_free, NULL);
 
     im_hash_cleanup(&peers->peers);
     im_hash_cleanup(&peers->groups);
@@ -83,7 +83,7 @@ im_logic_peers_cleanup(im_logic_peers_t *peers)
 
 
 static void
-im_logic_peer_key_in6(im_logic_peer_key_t *key, const struct in6_addr *in6)
+im_daemon_peer_key_in6(im_daemon_peer_key_t *key, const struct in6_addr *in6)
 {
     if (IN6_IS_ADDR_V4MAPPED(in6)) {
         key->group[0] = AF_INET;
@@ -96,12 +96,12 @@ im_logic_peer_key_in6(im_logic_peer_key_t *key, const struct in6_addr *in6)
 
 
 void
-im_logic_peer_key(im_logic_peer_key_t *key, int fd, const struct sockaddr *sa)
+im_daemon_peer_key(im_daemon_peer_key_t *key, int fd, const struct sockaddr *sa)
 {
     socklen_t     len;
     struct ucred  cred;
 
-    memset(key, 0, sizeof(im_logic_peer_key_t));
+    memset(key, 0, sizeof(im_daemon_peer_key_t));
 
     key->group[0] = (uint8_t) sa->sa_family;
 
@@ -112,8 +112,8 @@ im_logic_peer_key(im_logic_peer_key_t *key, int fd, const struct sockaddr *sa)
         return;
 
     case AF_INET6:
-        im_logic_peer_key_in6(key,
-                              &((const struct sockaddr_in6 *) sa)->sin6_addr);
+        im_daemon_peer_key_in6(key,
+                               &((const struct sockaddr_in6 *) sa)->sin6_addr);
         return;
 
     default:
@@ -130,19 +130,19 @@ im_logic_peer_key(im_logic_peer_key_t *key, int fd, const struct sockaddr *sa)
 }
 
 
-static im_logic_group_t *
-im_logic_peers_group(im_logic_peers_t *peers, const im_logic_peer_key_t *key)
+static im_daemon_group_t *
+im_daemon_peers_group(im_daemon_peers_t *peers, const im_daemon_peer_key_t *key)
 {
-    im_hash_node_t    *node;
-    im_logic_group_t  *group;
+    im_hash_node_t     *node;
+    im_daemon_group_t  *group;
 
     node = im_hash_find(&peers->groups, im_str_set(key->group,
                                                    sizeof(key->group)));
     if (node != NULL) {
-        return (im_logic_group_t *) node;
+        return (im_daemon_group_t *) node;
     }
 
-    group = im_calloc(sizeof(im_logic_group_t));
+    group = im_calloc(sizeof(im_daemon_group_t));
 
     if (group != NULL) {
         memcpy(group->key, key->group, sizeof(group->key));
@@ -154,7 +154,7 @@ im_logic_peers_group(im_logic_peers_t *peers, const im_logic_peer_key_t *key)
 
 
 static void
-im_logic_peers_drop(im_logic_peers_t *peers, im_logic_group_t *group)
+im_daemon_peers_drop(im_daemon_peers_t *peers, im_daemon_group_t *group)
 {
     if (group->n == 0) {
         im_hash_remove(&peers->groups, &group->node);
@@ -163,26 +163,26 @@ im_logic_peers_drop(im_logic_peers_t *peers, im_logic_group_t *group)
 }
 
 
-im_logic_peer_t *
-im_logic_peers_add(im_logic_peers_t *peers, const im_logic_peer_key_t *key)
+im_daemon_peer_t *
+im_daemon_peers_add(im_daemon_peers_t *peers, const im_daemon_peer_key_t *key)
 {
-    im_hash_node_t    *node;
-    im_logic_peer_t   *peer;
-    im_logic_group_t  *group;
+    im_hash_node_t     *node;
+    im_daemon_peer_t   *peer;
+    im_daemon_group_t  *group;
 
-    group = im_logic_peers_group(peers, key);
+    group = im_daemon_peers_group(peers, key);
     if (group == NULL) {
         return NULL;
     }
 
     node = im_hash_find(&peers->peers, im_str_set(key, sizeof(*key)));
-    peer = (im_logic_peer_t *) node;
+    peer = (im_daemon_peer_t *) node;
 
     if (peer == NULL) {
-        peer = im_calloc(sizeof(im_logic_peer_t));
+        peer = im_calloc(sizeof(im_daemon_peer_t));
 
         if (peer == NULL) {
-            im_logic_peers_drop(peers, group);
+            im_daemon_peers_drop(peers, group);
             return NULL;
         }
 
@@ -202,13 +202,13 @@ im_logic_peers_add(im_logic_peers_t *peers, const im_logic_peer_key_t *key)
 
 
 void
-im_logic_peers_remove(im_logic_peers_t *peers, im_logic_peer_t *peer)
+im_daemon_peers_remove(im_daemon_peers_t *peers, im_daemon_peer_t *peer)
 {
     peers->n--;
     peer->group->n--;
     peer->n--;
 
-    im_logic_peers_drop(peers, peer->group);
+    im_daemon_peers_drop(peers, peer->group);
 
     if (peer->n == 0) {
         im_hash_remove(&peers->peers, &peer->node);
@@ -218,12 +218,12 @@ im_logic_peers_remove(im_logic_peers_t *peers, im_logic_peer_t *peer)
 
 
 static im_int_t
-im_logic_peers_compare(im_hash_node_t *node, void *data)
+im_daemon_peers_compare(im_hash_node_t *node, void *data)
 {
-    im_logic_peer_t    *peer, *worst;
-    im_logic_victim_t  *victim = data;
+    im_daemon_peer_t    *peer, *worst;
+    im_daemon_victim_t  *victim = data;
 
-    peer = (im_logic_peer_t *) node;
+    peer = (im_daemon_peer_t *) node;
     worst = victim->worst;
 
     if (im_list_empty(&peer->waiting)
@@ -243,14 +243,14 @@ im_logic_peers_compare(im_hash_node_t *node, void *data)
 
 
 im_list_t *
-im_logic_peers_victim(im_logic_peers_t *peers, const im_logic_group_t *group)
+im_daemon_peers_victim(im_daemon_peers_t *peers, const im_daemon_group_t *group)
 {
-    im_logic_victim_t  victim;
+    im_daemon_victim_t  victim;
 
     victim.group = group;
     victim.worst = NULL;
 
-    (void) im_hash_each(&peers->peers, im_logic_peers_compare, &victim);
+    (void) im_hash_each(&peers->peers, im_daemon_peers_compare, &victim);
 
     return victim.worst != NULL ? im_list_first(&victim.worst->waiting) : NULL;
 }
