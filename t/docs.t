@@ -73,7 +73,7 @@ sub nginx_ok {
     }
 
     $text = "server {\n$text\n}"
-        unless $text =~ /\b(?:http|server) \{/ || $text =~ /^\s*(?:im_redis|log_format) /m;
+        if $text =~ /\blocation / && $text !~ /\b(?:http|server) \{/;
     $text = "http {\nupstream im_logic { server unix:/nowhere; }\n"
         . "im_redis unix:/nowhere;\nim_room * history=0;\n$text\n}"
         unless $text =~ /^\s*http \{/m;
