@@ -110,10 +110,10 @@ TESTLIBS := -lcmocka $(LINKLIBS) -lcrypt $(LOGICLIBS) -lm
 
 # what bench/ measures with; the floor sends by io_uring where liburing is there
 BENCHCORE := $(patsubst %,$(BUILD)/obj/im_core/im_%.o,alloc base64 buf)
-LOAD     := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard bench/load*.c))
+LOAD     := $(call objects,bench/load)
 URING    := $(wildcard /usr/include/liburing.h)
-FLOOR    := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out \
-            bench/floor_$(if $(URING),nouring,uring).c,$(wildcard bench/floor*.c)))
+FLOOR    := $(filter-out %/floor_$(if $(URING),nouring,uring).o, \
+            $(call objects,bench/floor))
 BENCH    := $(BUILD)/bench/im_load $(BUILD)/bench/im_floor
 
 .PHONY: all module programs run test drill fuzz fuzzers bench bench-million \
@@ -251,7 +251,7 @@ test: packages-build-test
 
 $(TESTED): $(filter-out $(BUILD)/obj/im_core/im_alloc.o,$(CORE)) \
         $(filter-out %_main.o,$(LINK) $(DAEMON) $(LOGIC) $(JOB)) \
-        $(patsubst %,$(BUILD)/obj/bench/load_%.o,check frame hist proto)
+        $(patsubst %,$(BUILD)/obj/bench/load/load_%.o,check frame hist proto)
 	@mkdir -p $(@D)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -259,7 +259,8 @@ $(TESTED): $(filter-out $(BUILD)/obj/im_core/im_alloc.o,$(CORE)) \
 $(BUILD)/t/%_test: t/unit/%_test.c t/unit/alloc.c $(TESTED)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(COMPILE) -It/unit -Ibench -o $@ $(filter %.c,$^) $(TESTED) $(TESTLIBS)
+	$(Q)$(COMPILE) -It/unit -Ibench/load -o $@ $(filter %.c,$^) $(TESTED) \
+	    $(TESTLIBS)
 
 $(BUILD)/t/%_fuzz: t/fuzz/%_fuzz.c t/fuzz/replay.c $(TESTED) \
         $(BUILD)/obj/im_core/im_alloc.o

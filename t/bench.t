@@ -167,6 +167,17 @@ sub refused {
 }
 
 
+# Its options, each with a line.
+sub helps {
+    my ($name, $program, @options) = @_;
+    my $said = `$program --help`;
+
+    is($? >> 8, 0, "$name, help: exit status");
+    is(join(' ', grep { $said =~ /^  --$_ +\S/m } @options), "@options",
+       "$name, help: options");
+}
+
+
 my $none = sub { 0 };
 
 good_floor('floor', [], 50, '--clients=50', '--outstanding=4', '--warm=1');
@@ -177,17 +188,17 @@ good_floor('lanes', [], 30, '--clients=30', '--outstanding=16',
 good_floor('open loop', [], 10, '--clients=10', '--push-rate=200');
 good_floor('long messages', [], 20, '--clients=20', '--outstanding=2',
            '--size=300000');
-good_floor('coalesced', ['-c'], 50, '--clients=50', '--outstanding=16');
+good_floor('coalesced', ['--coalesced'], 50, '--clients=50', '--outstanding=16');
 good_floor('workers', ['--workers=3'], 20, '--clients=100', '--rooms=5',
            '--outstanding=8', '--processes=2');
 
 SKIP: {
-    my $ready = start_floor('-u');
+    my $ready = start_floor('--uring');
 
     if ($ready) {
         end_floor();
-        good_floor('io_uring', ['-u'], 50, '--clients=50', '--outstanding=4');
-        good_floor('io_uring, long messages', ['-u'], 20, '--clients=20',
+        good_floor('io_uring', ['--uring'], 50, '--clients=50', '--outstanding=4');
+        good_floor('io_uring, long messages', ['--uring'], 20, '--clients=20',
                    '--outstanding=2', '--size=300000');
     } else {
         close $floor_out;
@@ -222,6 +233,14 @@ refused('two loops', qr/give one of them/, $load, '--protocol=floor',
         "--port=$port", '--outstanding=1', '--push-rate=1');
 refused('two faults', qr/give one/, "$build/bench/im_floor", '--port=1',
         '--drop=2', '--swap=2');
+refused('the floor, a wrong option', qr/no option --prot, see --help/,
+        "$build/bench/im_floor", '--prot=1');
+refused('the floor, a wrong number',
+        qr/--workers=x: must be a number from 1 to 64/,
+        "$build/bench/im_floor", '--port=1', '--workers=x');
+helps('generator', $load, qw(port protocol outstanding help));
+helps('floor', "$build/bench/im_floor", qw(port workers coalesced uring swap
+                                           help));
 
 
 # the whole service

@@ -3,20 +3,11 @@
  *
  * The floor: a server that accepts WebSockets and publishes, and does nothing
  * but one send for each delivery.  What others cost is measured against it.
- *
- *   im_floor --port=8080 [--address=127.0.0.1] [--workers=1]
- *            [-c | --coalesced] [-u | --uring]
- *            [--drop=N | --double=N | --swap=N]
- *
- * -c: what came in one turn goes in one send for each client.  -u: io_uring
- * submissions carry the sends of a fan-out.  The faults are for tests: each
- * N-th delivery is dropped, sent twice, or swapped with the client's next one.
  */
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -29,23 +20,13 @@
 #include <unistd.h>
 
 #include "floor_input.h"
+#include "floor_options.h"
 #include "floor_uring.h"
 
 
 #define FLOOR_EVENTS   512
 #define FLOOR_ACCEPTS  64           /* in a turn */
 #define FLOOR_BACKLOG  65535
-
-
-typedef struct {
-    const char     *address;
-    unsigned        port;
-    unsigned        workers;
-    unsigned        coalesced;
-    unsigned        uring;
-    floor_fault_e   fault;
-    unsigned        every;
-} floor_options_t;
 
 
 typedef struct {
@@ -58,125 +39,6 @@ typedef struct {
 
 
 static floor_worker_t  floor_worker;
-
-
-static void
-floor_fault(const char *format, ...)
-{
-    va_list  args;
-
-    fputs("im_floor: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    exit(2);
-}
-
-
-static unsigned
-floor_number(const char *word, const char *value, unsigned max)
-{
-    char           *end;
-    unsigned long   n;
-
-    n = strtoul(value, &end, 10);
-
-    if (*end != '\0' || n == 0 || n > max) {
-        floor_fault("%s: must be a number from 1 to %u", word, max);
-    }
-
-    return (unsigned) n;
-}
-
-
-/* The value of a word NAME=VALUE, or NULL. */
-static const char *
-floor_value(const char *word, const char *name)
-{
-    size_t  len;
-
-    len = strlen(name);
-
-    return strncmp(word, name, len) == 0 && word[len] == '=' ? word + len + 1
-                                                             : NULL;
-}
-
-
-static int
-floor_option_fault(floor_options_t *o, const char *word)
-{
-    unsigned     i;
-    const char  *value;
-
-    static const char *const  names[] = { "--drop", "--double", "--swap" };
-
-    for (i = 0; i < 3; i++) {
-        value = floor_value(word, names[i]);
-
-        if (value != NULL) {
-            if (o->fault != FLOOR_FAULT_NONE) {
-                floor_fault("%s: there is a fault already; give one", word);
-            }
-
-            o->fault = FLOOR_FAULT_DROP + i;
-            o->every = floor_number(word, value, 1000000000);
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static void
-floor_option(floor_options_t *o, const char *word)
-{
-    const char  *value;
-
-    if (strcmp(word, "-c") == 0 || strcmp(word, "--coalesced") == 0) {
-        o->coalesced = 1;
-
-    } else if (strcmp(word, "-u") == 0 || strcmp(word, "--uring") == 0) {
-        o->uring = 1;
-
-    } else if ((value = floor_value(word, "--port")) != NULL) {
-        o->port = floor_number(word, value, 65535);
-
-    } else if ((value = floor_value(word, "--workers")) != NULL) {
-        o->workers = floor_number(word, value, FLOOR_MAX_WORKERS);
-
-    } else if ((value = floor_value(word, "--address")) != NULL) {
-        o->address = value;
-
-    } else if (!floor_option_fault(o, word)) {
-        floor_fault("no option %s; there are --port= --address= --workers= -c "
-                    "-u --drop= --double= --swap=", word);
-    }
-}
-
-
-static void
-floor_options(floor_options_t *o, int argc, char **argv)
-{
-    int  i;
-
-    memset(o, 0, sizeof(floor_options_t));
-    o->address = "127.0.0.1";
-    o->workers = 1;
-
-    for (i = 1; i < argc; i++) {
-        floor_option(o, argv[i]);
-    }
-
-    if (o->port == 0) {
-        floor_fault("--port=N is missing");
-    }
-
-    if (o->fault != FLOOR_FAULT_NONE && (o->coalesced || o->uring)) {
-        floor_fault("faults are of plain sends: leave -c and -u out");
-    }
-}
 
 
 static int
@@ -321,7 +183,7 @@ floor_worker_init(floor_worker_t *w, const floor_options_t *o,
     w->sender.conns = calloc(limit.rlim_max, sizeof(floor_conn_t));
     w->sender.epoll = epoll_create1(EPOLL_CLOEXEC);
     w->sender.fault = o->fault;
-    w->sender.every = o->every;
+    w->sender.every = o->every[o->fault];
     w->sender.stats = stats;
 
     if (w->sender.conns == NULL || w->sender.epoll == -1) {
@@ -332,7 +194,7 @@ floor_worker_init(floor_worker_t *w, const floor_options_t *o,
         w->sender.uring = floor_uring_create(&error);
 
         if (w->sender.uring == NULL) {
-            floor_fault("-u: %s", error);
+            floor_fault("--uring: %s", error);
         }
     }
 
@@ -471,7 +333,7 @@ main(int argc, char **argv)
     static int  pairs[FLOOR_MAX_WORKERS][FLOOR_MAX_WORKERS];
 
     memset(listens, 0, sizeof(listens));
-    floor_options(&o, argc, argv);
+    floor_options_parse(&o, argc, argv);
     stats = mmap(NULL, sizeof(floor_stats_t) * o.workers,
                  PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 

@@ -126,6 +126,8 @@ load_options_help(void)
         printf("  --%-16s  %s\n", option->name, option->help);
     }
 
+    printf("  --%-16s  %s\n", "help", "this list");
+
     return 1;
 }
 
