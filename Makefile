@@ -12,6 +12,9 @@
 #   QUICK=1 ROUNDS=5 ROWS="latency storm"   of make bench: small numbers to see
 #                 that all of it works; how often; these rows only
 #   CLIENTS=1000000   of make bench-million
+#   PREFIX=/usr DESTDIR= PARTS="module server doc"   of make install and
+#                 uninstall; conf/files lists what goes where
+#   VERSION=0.1.0+1   of make deb: the version of the packages
 #   COMPAT=1 PAGES=DIR   of make run: the four ports that pages of `im` use
 #                 (docs/migrating-from-im.md), and where the pages are
 
@@ -117,8 +120,9 @@ FLOOR    := $(filter-out %/floor_$(if $(URING),nouring,uring).o, \
 BENCH    := $(BUILD)/bench/im_load $(BUILD)/bench/im_floor
 
 .PHONY: all module programs run test drill fuzz fuzzers bench bench-million \
-        bench-programs bench-peers lint style install clean help tests \
-        packages-build packages-run packages-test packages-lint packages-fuzz
+        bench-programs bench-peers lint style man install uninstall deb clean \
+        help tests packages-build packages-run packages-test packages-lint \
+        packages-fuzz packages-deb
 
 all: packages-build
 	$(MAKE_ALL) module programs
@@ -126,7 +130,7 @@ all: packages-build
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
 	@echo "targets: all run test drill fuzz bench bench-million lint style" \
-	      "install clean"
+	      "install uninstall deb clean"
 
 packages-%:
 	@conf/packages $(subst -, ,$*)
@@ -331,18 +335,40 @@ style:
 	@t/style
 
 
-install: all
-	install -D -m 644 $(MODULE) \
-	    $(DESTDIR)$(PREFIX)/lib/nginx/modules/ngx_im_module.so
-	install -D -m 755 $(BUILD)/im_logic $(DESTDIR)$(PREFIX)/bin/im_logic
-	install -D -m 755 $(BUILD)/im_job $(DESTDIR)$(PREFIX)/bin/im_job
-	install -D -m 644 conf/im_params $(DESTDIR)/etc/nginx/im_params
-	install -D -m 644 conf/nginx.conf.example \
-	    $(DESTDIR)$(PREFIX)/share/im/nginx.conf.example
-	install -D -m 644 conf/im-compat.conf.example \
-	    $(DESTDIR)$(PREFIX)/share/im/im-compat.conf.example
-	mkdir -p $(DESTDIR)$(PREFIX)/share/im/web
-	install -m 644 web/* $(DESTDIR)$(PREFIX)/share/im/web/
+# installation and packages: conf/files lists what goes where
+
+MAN      := $(addprefix $(BUILD)/man/,im_logic.8 im_job.8 ngx_im_module.5)
+
+man: $(MAN)
+
+$(BUILD)/man/%.8: $(BUILD)/% conf/man
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)conf/man daemon $< > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/man/ngx_im_module.5: docs/directives.md conf/man
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)conf/man directives $< > $@.tmp && mv $@.tmp $@
+
+INSTALL   = PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' BUILD='$(BUILD)' conf/install
+
+install: module programs man
+	@$(INSTALL) install $(PARTS)
+
+uninstall:
+	@$(INSTALL) uninstall $(PARTS)
+
+# VERSION is that of the packages, where it isn't debian/changelog's
+deb: packages-build-deb
+	$(MAKE_ALL) module programs man
+	@rm -rf build/deb && mkdir -p build/deb
+	$(Q)VERSION='$(VERSION)' dpkg-buildpackage -b -us -uc -nc \
+	    --buildinfo-option=-ubuild/deb --changes-option=-ubuild/deb \
+	    --buildinfo-file=build/deb/im.buildinfo \
+	    --changes-file=build/deb/im.changes > build/deb.log 2>&1 \
+	|| { tail -n 20 build/deb.log; exit 1; }
+	@ls build/deb/*.deb
 
 clean:
 	rm -rf build

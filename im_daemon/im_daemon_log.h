@@ -1,7 +1,7 @@
 /*
  * Copyright (C) The im authors
  *
- * The log of a daemon: lines on stderr.
+ * The log of a daemon: lines on stderr, which may be systemd's journal.
  */
 
 #ifndef IM_DAEMON_LOG_H
@@ -16,6 +16,9 @@ typedef enum {
     IM_LOG_DEBUG
 } im_daemon_log_e;
 
+
+/* Before the first line: whether stderr is the journal. */
+void im_daemon_log_init(void);
 
 /* "error" ... "debug": lines above this level are dropped.  0: unknown. */
 int im_daemon_log_level(const char *name);

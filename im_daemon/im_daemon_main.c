@@ -16,6 +16,7 @@
 #include "im_daemon_main.h"
 #include "im_daemon_file.h"
 #include "im_daemon_log.h"
+#include "im_daemon_notify.h"
 
 
 #define IM_MAIN_FILE     (256 * 1024)
@@ -532,6 +533,8 @@ im_daemon_main(const im_daemon_program_t *program, int argc, char **argv)
 
     status = 0;
 
+    im_daemon_log_init();
+
     if (im_daemon_main_read_all(&m, argc, argv) != IM_OK
         || (m.act != IM_MAIN_DONE && program->check(program->conf) != IM_OK))
     {
@@ -546,6 +549,7 @@ im_daemon_main(const im_daemon_program_t *program, int argc, char **argv)
 
     } else if (m.act == IM_MAIN_RUN && status == 0) {
         im_daemon_main_limits();
+        im_daemon_notify_init();
 
         status = program->run(program->conf) == IM_OK ? 0 : 1;
 

@@ -13,6 +13,7 @@
 #include "im_daemon_conf.h"
 #include "im_daemon_log.h"
 #include "im_daemon_main.h"
+#include "im_daemon_notify.h"
 #include "im_daemon_time.h"
 
 
@@ -152,6 +153,7 @@ im_job_tick(evutil_socket_t fd, short what, void *data)
 
     now = im_daemon_now();
 
+    im_daemon_notify_alive();
     im_job_partition_tick(job);
     im_job_queue_tick(job);
     im_job_orphan_tick(job);
@@ -189,6 +191,7 @@ im_job_signal(evutil_socket_t fd, short what, void *data)
         return;
     }
 
+    im_daemon_notify_stopping();
     im_daemon_log(IM_LOG_NOTICE, "stopping, hands its partitions over");
 
     job->stop = im_daemon_now() + IM_JOB_STOP;
@@ -285,6 +288,7 @@ im_job_run(void *data)
 
     im_daemon_log(IM_LOG_NOTICE, "im_job %s started as %s", IM_DAEMON_VERSION,
                   job.id);
+    im_daemon_notify_ready();
 
     event_base_dispatch(job.base);
 

@@ -22,6 +22,7 @@
 #include "im_key.h"
 #include "im_push.h"
 #include "im_daemon_main.h"
+#include "im_daemon_notify.h"
 #include "im_daemon_time.h"
 
 
@@ -198,6 +199,7 @@ im_logic_main_signal(evutil_socket_t fd, short what, void *data)
         return;
     }
 
+    im_daemon_notify_stopping();
     im_daemon_log(IM_LOG_NOTICE, "stopping, %u requests under way",
                   (unsigned) logic->nrequests);
 
@@ -227,6 +229,7 @@ im_logic_main_tick(evutil_socket_t fd, short what, void *data)
     (void) fd;
     (void) what;
 
+    im_daemon_notify_alive();
     im_logic_nodes_poll(logic);
     im_link_members_tick(logic->members, im_daemon_now());
     im_link_watch_tick(logic->watch, im_daemon_now());
@@ -482,6 +485,7 @@ im_logic_main_run(void *data)
 
     if (rc == IM_OK) {
         im_daemon_log(IM_LOG_NOTICE, "im_logic %s started", IM_DAEMON_VERSION);
+        im_daemon_notify_ready();
         (void) event_base_dispatch(m->logic.base);
     }
 

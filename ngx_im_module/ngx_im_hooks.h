@@ -23,6 +23,9 @@ void ngx_im_drain_start(ngx_im_worker_t *w);
 /* In front of all header filters, for all requests of this nginx. */
 void ngx_im_guard_init(void);
 
+/* At a start and each reload: is the file still what is loaded? */
+void ngx_im_stale_check(ngx_cycle_t *cycle);
+
 ngx_int_t ngx_im_status_handler(ngx_http_request_t *r);
 
 /* The directive. */

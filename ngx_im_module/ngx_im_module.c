@@ -1829,6 +1829,8 @@ ngx_im_init_module(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ngx_im_stale_check(cycle);
+
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
     n = cycle->connection_n;
 

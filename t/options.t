@@ -12,6 +12,9 @@ use lib 't/lib';
 use Cwd ();
 use File::Temp ();
 use IO::Socket::INET;
+use IO::Socket::UNIX;
+use POSIX ();
+use Socket qw(MSG_DONTWAIT SOCK_DGRAM);
 use Test::Im::Cert qw(certificates);
 use Test::Im::Daemon qw(start stop ended wrote until_true refused);
 use Test::Im::File qw(slurp spew);
@@ -19,6 +22,7 @@ use Test::Im::Ports qw(ports);
 use Test::More;
 
 my $port = ports();
+my $build = Cwd::abs_path($ENV{IM_BUILD} || 'build');
 my $dir = File::Temp::tempdir('im-options-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $conf = "$dir/im.conf";
 my $group = getgrgid($) + 0);
@@ -450,5 +454,72 @@ like($out, qr/\[warn\].*any local user can read "\Q$conf\E", which has redis-pas
 chmod 0640, $conf;
 ($status, $out) = run('im_job', '-t', '-c', $conf);
 unlike($out, qr/warn/, 'one that not all can read');
+
+# what systemd hears, and its journal
+
+for my $program (qw(im_logic im_job)) {
+    for my $address ("$dir/notify", "\0im-notify-$$") {
+        my $socket = IO::Socket::UNIX->new(Type => SOCK_DGRAM,
+                                           Local => $address)
+            or die "$address: $!\n";
+        my $name = $address =~ s/^\0/\@/r;
+        my @said;
+        my $hears = sub {
+            my ($what) = @_;
+            until_true(sub {
+                while (defined $socket->recv(my $text, 512, MSG_DONTWAIT)) {
+                    push @said, $text;
+                }
+                grep { $_ eq $what } @said;
+            });
+        };
+
+        my $daemon = start({ env => { NOTIFY_SOCKET => $name,
+                                      WATCHDOG_USEC => 30_000_000 } },
+                           $program, $away, @{$needs{$program}});
+
+        ok($hears->('READY=1'), "$program: $name hears that it is ready");
+        is($said[0], 'READY=1', 'first of all');
+        like(wrote($daemon), qr/started/, 'when it has started');
+        ok($hears->('WATCHDOG=1'), 'then that it is alive');
+        is(stop($daemon), 0, 'it ends when told to');
+        ok($hears->('STOPPING=1'), 'and says so');
+        unlike(wrote($daemon), qr/NOTIFY_SOCKET/, 'without a warning');
+
+        @said = ();
+        $daemon = start({ env => { NOTIFY_SOCKET => $name,
+                                   WATCHDOG_USEC => 30_000_000,
+                                   WATCHDOG_PID => $$ } },
+                        $program, $away, @{$needs{$program}});
+        ok($hears->('READY=1'), 'again');
+        stop($daemon);
+        $hears->('STOPPING=1');
+        is_deeply([ grep { /WATCHDOG/ } @said ], [],
+                  'another process is watched');
+
+        close $socket;
+        unlink $name;
+    }
+
+    runs('a notify socket that is away', undef, $program, $away,
+         @{$needs{$program}}) for local $ENV{NOTIFY_SOCKET} = "$dir/notify";
+
+    my $log = "$dir/journal.log";
+    for my $same (1, 0) {
+        open(my $fh, '>', $log) or die "$log: $!\n";
+        my ($dev, $ino) = stat($fh);
+        my $pid = fork();
+        if ($pid == 0) {
+            open(STDERR, '>&', $fh);
+            $ENV{JOURNAL_STREAM} = $same ? "$dev:$ino" : "$dev:1";
+            exec("$build/$program", '--none=1') or POSIX::_exit(127);
+        }
+        waitpid($pid, 0);
+        like(slurp($log), $same ? qr/\A<3>\[error\] --none/
+                                : qr/\A\d{4}\S+ \S+ \[error\] \d+: --none/,
+             $same ? "$program: the journal gets no time"
+                   : 'another file than the journal does');
+    }
+}
 
 done_testing();
