@@ -16,6 +16,7 @@ static const im_json_field_t  im_member_fields[] = {
     im_json_row(im_member_t, BYTES, room_info),
     im_json_row_as(im_member_t, BASE64, "b64room_info", room_info),
     im_json_row(im_member_t, STRING, ip),
+    im_json_row(im_member_t, STRING, protocol),
     im_json_row(im_member_t, INT, since),
     im_json_end
 };

@@ -21,6 +21,7 @@ typedef struct {
     im_str_t  info;          /* of the connection: bytes, mostly JSON */
     im_str_t  room_info;     /* of the subscription, the same */
     im_str_t  ip;            /* of a member of an inbox */
+    im_str_t  protocol;      /* the same */
     int64_t   since;         /* the same: s since 1970; -1: not said */
 } im_member_t;
 

@@ -12,11 +12,20 @@ const im_json_field_t  im_record_fields[IM_RECORD_FIELDS] = {
     im_json_row(im_record_t, STRING, rules),
     im_json_row(im_record_t, STRING, users),
     im_json_row(im_record_t, STRING, rooms),
+    im_json_row(im_record_t, STRING, version),
+    im_json_row(im_record_t, STRING, protocols),
     im_json_row(im_record_t, INT, sessions),
     im_json_row(im_record_t, INT, topics),
     im_json_row(im_record_t, INT, subs),
     im_json_row(im_record_t, INT, draining),
-    im_json_row(im_record_t, INT, addresses)
+    im_json_row(im_record_t, INT, addresses),
+    im_json_row(im_record_t, INT, time),
+    im_json_row(im_record_t, INT, away),
+    im_json_row(im_record_t, INT, accepted),
+    im_json_row(im_record_t, INT, refused),
+    im_json_row(im_record_t, INT, messages_in),
+    im_json_row(im_record_t, INT, messages_out),
+    im_json_row(im_record_t, INT, bytes_out)
 };
 
 

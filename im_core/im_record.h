@@ -19,7 +19,7 @@
 #define IM_LEASE_JOB      6000        /* ms, of an im_job process */
 #define IM_WORKERS_MAX    4096        /* that live */
 
-#define IM_RECORD_FIELDS  9
+#define IM_RECORD_FIELDS  18
 
 
 typedef struct {
@@ -27,11 +27,21 @@ typedef struct {
     im_str_t  rules;         /* JSON of im_rules_encode() */
     im_str_t  users;         /* of im_sketch_encode() */
     im_str_t  rooms;         /* of im_board_encode(), the largest ones */
+    im_str_t  version;
+    im_str_t  protocols;     /* "NAME SESSIONS", with commas between */
     int64_t   sessions;
     int64_t   topics;
     int64_t   subs;
     int64_t   draining;      /* 0 or 1 */
     int64_t   addresses;     /* that have sessions */
+    int64_t   time;          /* ms since 1970, when it was written */
+    int64_t   away;          /* partitions that take no calls */
+    /* since the worker's start */
+    int64_t   accepted;      /* handshakes */
+    int64_t   refused;
+    int64_t   messages_in;   /* from clients */
+    int64_t   messages_out;  /* once for each follower */
+    int64_t   bytes_out;
 } im_record_t;
 
 

@@ -39,6 +39,8 @@ extern const im_script_t  im_script_token;
 extern const im_script_t  im_script_kept;
 extern const im_script_t  im_script_names;
 extern const im_script_t  im_script_forget;
+extern const im_script_t  im_script_backlog;
+extern const im_script_t  im_script_dead;
 
 
 #endif /* IM_SCRIPT_H */

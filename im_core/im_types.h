@@ -18,6 +18,8 @@
 #include <sys/types.h>
 
 
+#define IM_VERSION    "0.1.0"
+
 #define IM_OK         0
 #define IM_ERROR     -1
 #define IM_AGAIN     -2

@@ -371,7 +371,7 @@ im_daemon_main_common(im_daemon_main_t *m, int c, const char *value)
         break;
 
     default:
-        printf("%s %s\n", m->program->name, IM_DAEMON_VERSION);
+        printf("%s %s\n", m->program->name, IM_VERSION);
         m->act = IM_MAIN_DONE;
     }
 

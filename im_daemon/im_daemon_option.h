@@ -70,8 +70,6 @@ typedef struct {
       NULL, "on|off  " help }
 #define im_daemon_option_end  { NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL }
 
-#define IM_DAEMON_VERSION  "0.1.0"
-
 
 /* Where a value stands. */
 typedef struct {

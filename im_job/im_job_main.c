@@ -286,7 +286,7 @@ im_job_run(void *data)
     evsignal_add(intr, NULL);
     event_add(job.tick, &tv);
 
-    im_daemon_log(IM_LOG_NOTICE, "im_job %s started as %s", IM_DAEMON_VERSION,
+    im_daemon_log(IM_LOG_NOTICE, "im_job %s started as %s", IM_VERSION,
                   job.id);
     im_daemon_notify_ready();
 

@@ -380,6 +380,7 @@ im_logic_main_init(im_logic_main_t *m)
     conf = &logic->conf;
 
     im_daemon_random(logic->seed, sizeof(logic->seed));
+    logic->started = im_daemon_now();
 
     if (im_logic_nodes_init(logic) != IM_OK) {
         return IM_ERROR;
@@ -484,7 +485,7 @@ im_logic_main_run(void *data)
     rc = im_logic_main_init(m);
 
     if (rc == IM_OK) {
-        im_daemon_log(IM_LOG_NOTICE, "im_logic %s started", IM_DAEMON_VERSION);
+        im_daemon_log(IM_LOG_NOTICE, "im_logic %s started", IM_VERSION);
         im_daemon_notify_ready();
         (void) event_base_dispatch(m->logic.base);
     }

@@ -141,6 +141,7 @@ ngx_im_events_describe(im_sub_t *sub, ngx_im_followed_t *f)
         addr = f->text + IM_UUID_LEN;
 
         f->member.ip = im_str_set(addr, ngx_im_session_addr(s, addr));
+        f->member.protocol = im_str_z(s->class->proto->name);
         f->member.since = s->start;
     }
 

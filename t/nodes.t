@@ -82,6 +82,7 @@ until: /im/rooms/3 "count":\s*2\b
 kill: nginx2
 b: eof
 until: 14 /im/rooms/3 "count":\s*1\b
+until: /im/nodes "node":"test-2","state":"away","sessions":0,"workers":\[(?:\{"worker":"test-2\.\d\.\w+","state":"away","version":"\d+\.\d+\.\d+","gone":\d+\},?){2}\]
 push: room 3 "x"
 a: recv msg "x"
 a: silent

@@ -6,7 +6,7 @@ use warnings;
 
 use Test::More;
 
-my @files = qw(accounts api-v1 calls centrifuge emulation_nodes failures join queries);
+my @files = qw(accounts admin api-v1 calls centrifuge emulation_nodes failures join queries);
 my @settings = grep { /\A(?:IM_PORTS\z|TEST_NGINX_)/
                       && !/\ATEST_NGINX_(?:BINARY|IM_TIMEOUT)\z/ } keys %ENV;
 my @libs = map { "-I$_" } grep { /\bt\/\w+\z/ } @INC;

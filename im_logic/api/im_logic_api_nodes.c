@@ -9,7 +9,6 @@
 #include "im_logic_largest.h"
 #include "im_logic_nodes.h"
 #include "im_logic_print.h"
-#include "im_daemon_option.h"
 #include "im_glob.h"
 
 
@@ -31,29 +30,6 @@ static const im_json_field_t  im_logic_api_channels_fields[] = {
 static const im_json_field_t  im_logic_api_no_fields[] = {
     im_json_end
 };
-
-
-/* In s; a worker's id ends in its start, ms in base 36. */
-static uint64_t
-im_logic_api_uptime(im_str_t worker, uint64_t now)
-{
-    u_char    c;
-    size_t    i;
-    uint64_t  start;
-
-    for (i = worker.len; i > 0 && worker.data[i - 1] != '.'; i--) {
-        /* void */
-    }
-
-    start = 0;
-
-    for ( /* void */ ; i < worker.len && start < UINT64_MAX / 64; i++) {
-        c = worker.data[i];
-        start = start * 36 + (uint64_t) (c >= 'a' ? c - 'a' + 10 : c - '0');
-    }
-
-    return start > 0 && start < now ? (now - start) / 1000 : 0;
-}
 
 
 void
@@ -80,17 +56,19 @@ im_logic_api_info(im_logic_command_t *c)
     for (i = 0; i < nodes->nworkers; i++) {
         worker = nodes->workers[i];
 
-        if (worker->node.len == 0) {
+        if (worker->record.node.len == 0) {
             continue;
         }
 
         im_logic_print(c->result, "%z{\"uid\":%j,\"name\":%j,\"version\":\"im "
-                       IM_DAEMON_VERSION "\",\"num_clients\":%u,"
-                       "\"num_users\":%u,\"num_channels\":%u,"
-                       "\"num_subs\":%u,\"uptime\":%u}",
-                       n++ == 0 ? "" : ",", worker->id, worker->node,
-                       worker->sessions, worker->users, worker->topics,
-                       worker->subs, im_logic_api_uptime(worker->id, now));
+                       IM_VERSION "\",\"num_clients\":%d,"
+                       "\"num_users\":%u,\"num_channels\":%d,"
+                       "\"num_subs\":%d,\"uptime\":%u}",
+                       n++ == 0 ? "" : ",", worker->id,
+                       worker->record.node, worker->record.sessions,
+                       worker->users, worker->record.topics,
+                       worker->record.subs,
+                       im_logic_worker_uptime(worker->id, now));
     }
 
     im_buf_add_z(c->result, "]}");
@@ -148,5 +126,5 @@ im_logic_api_channels(im_logic_command_t *c)
     }
 
     im_logic_largest(c->r, im_glob_match, channels.pattern,
-                     im_logic_api_channels_handler, c);
+                     IM_LARGEST_MAX, im_logic_api_channels_handler, c);
 }

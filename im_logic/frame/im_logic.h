@@ -85,6 +85,7 @@ typedef struct {
     im_buf_t                 api_keys;     /* a line each */
     im_logic_nodes_t        *nodes;        /* workers that live */
     uint64_t                 nrequests;    /* under way */
+    uint64_t                 started;      /* monotonic ms */
     uint64_t                 seed[2];
     unsigned                 stopping:1;
     unsigned                 failed:1;

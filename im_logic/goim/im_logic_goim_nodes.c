@@ -13,7 +13,6 @@
 #include "im_logic_goim.h"
 #include "im_logic_nodes.h"
 #include "im_logic_print.h"
-#include "im_daemon_option.h"
 
 
 #define IM_GOIM_NODES      5         /* in an answer, as goim does */
@@ -59,19 +58,19 @@ im_logic_goim_nodes(im_daemon_request_t *r, im_logic_goim_nodes_t *list)
     for (i = 0; i < logic->nodes->nworkers; i++) {
         worker = logic->nodes->workers[i];
 
-        if (worker->node.len == 0) {
+        if (worker->record.node.len == 0) {
             continue;
         }
 
         node = list->n > 0 ? &list->nodes[list->n - 1] : NULL;
 
-        if (node == NULL || !im_str_eq(node->name, worker->node)) {
+        if (node == NULL || !im_str_eq(node->name, worker->record.node)) {
             node = &list->nodes[list->n++];
-            node->name = worker->node;
+            node->name = worker->record.node;
         }
 
-        node->sessions += worker->sessions;
-        node->addresses += worker->addresses;
+        node->sessions += (uint64_t) worker->record.sessions;
+        node->addresses += (uint64_t) worker->record.addresses;
     }
 
     return IM_OK;
@@ -169,7 +168,7 @@ im_logic_goim_instances_handler(im_daemon_request_t *r)
     for (i = 0; i < list.n; i++) {
         im_logic_print(b, "%z{\"region\":\"\",\"zone\":\"\",\"env\":\"\","
                        "\"appid\":\"goim.comet\",\"hostname\":%j,"
-                       "\"addrs\":[],\"version\":\"im " IM_DAEMON_VERSION
+                       "\"addrs\":[],\"version\":\"im " IM_VERSION
                        "\",\"latest_timestamp\":%u,\"metadata\":{"
                        "\"addrs\":\"\",\"conn_count\":\"%u\","
                        "\"ip_count\":\"%u\",\"offline\":\"false\","

@@ -4,8 +4,6 @@
  * /goim/online/: how many connections there are, in rooms and in all.
  */
 
-#include <stdlib.h>
-
 #include "im_logic_goim.h"
 #include "im_logic_largest.h"
 #include "im_logic_nodes.h"
@@ -55,16 +53,6 @@ im_logic_goim_unknown(im_daemon_request_t *r)
 }
 
 
-static int
-im_logic_goim_larger(const void *one, const void *two)
-{
-    const im_logic_largest_room_t *const  *a = one;
-    const im_logic_largest_room_t *const  *b = two;
-
-    return ((*a)->count < (*b)->count) - ((*a)->count > (*b)->count);
-}
-
-
 static void
 im_logic_goim_top_read(const im_logic_largest_t *largest, void *data)
 {
@@ -77,8 +65,6 @@ im_logic_goim_top_read(const im_logic_largest_t *largest, void *data)
         im_logic_goim_refuse(top->r, 503, "redis is away");
         return;
     }
-
-    qsort(largest->rooms, largest->n, sizeof(void *), im_logic_goim_larger);
 
     b = im_daemon_buf(top->r, IM_LOGIC_MAX_REPLY);
     im_buf_add_z(b, "[");
@@ -136,7 +122,7 @@ im_logic_goim_top_handler(im_daemon_request_t *r)
         return;
     }
 
-    im_logic_largest(r, im_logic_goim_of_type, top->type,
+    im_logic_largest(r, im_logic_goim_of_type, top->type, IM_LARGEST_MAX,
                      im_logic_goim_top_read, top);
 }
 

@@ -4,6 +4,8 @@
  * The largest rooms: names of the workers' records, then a count of each.
  */
 
+#include <stdlib.h>
+
 #include "im_logic_largest.h"
 #include "im_logic_nodes.h"
 #include "im_board.h"
@@ -18,7 +20,8 @@ im_logic_largest_name(const im_hash_node_t *node)
 
 
 static im_int_t
-im_logic_largest_add(im_logic_largest_t *largest, im_str_t name)
+im_logic_largest_add(im_logic_largest_t *largest, im_str_t name,
+    uint64_t followers)
 {
     im_logic_largest_room_t  *room;
 
@@ -28,6 +31,7 @@ im_logic_largest_add(im_logic_largest_t *largest, im_str_t name)
     }
 
     room->largest = largest;
+    room->reported = followers;
     room->name = im_daemon_copy(largest->r, name);
 
     if (room->name.data == NULL) {
@@ -45,24 +49,28 @@ static im_int_t
 im_logic_largest_read(im_logic_largest_t *largest, im_str_t rooms,
     im_logic_largest_match_pt match, im_str_t pattern)
 {
-    size_t     at;
-    uint64_t   followers;
-    im_str_t   name;
-    im_uint_t  n;
+    size_t           at;
+    uint64_t         followers;
+    im_str_t         name;
+    im_uint_t        n;
+    im_hash_node_t  *node;
 
     at = 0;
 
     for (n = 0; im_board_decode(rooms, &at, &followers, &name) == IM_OK; n++) {
-        if ((pattern.len != 0 && !match(pattern, name))
-            || im_hash_find(&largest->names, name) != NULL)
-        {
+        if (pattern.len != 0 && !match(pattern, name)) {
             continue;
         }
 
-        if (largest->n == IM_LARGEST_MAX) {
+        node = im_hash_find(&largest->names, name);
+
+        if (node != NULL) {
+            ((im_logic_largest_room_t *) node)->reported += followers;
+
+        } else if (largest->n == IM_LARGEST_READ) {
             largest->more = 1;
 
-        } else if (im_logic_largest_add(largest, name) != IM_OK) {
+        } else if (im_logic_largest_add(largest, name, followers) != IM_OK) {
             return IM_ERROR;
         }
     }
@@ -75,12 +83,35 @@ im_logic_largest_read(im_logic_largest_t *largest, im_str_t rooms,
 }
 
 
+/* By counts, or before these are known by what was reported. */
+static int
+im_logic_largest_cmp(const void *one, const void *two)
+{
+    const im_logic_largest_room_t *const  *a = one;
+    const im_logic_largest_room_t *const  *b = two;
+
+    if ((*a)->count != (*b)->count) {
+        return (*a)->count < (*b)->count ? 1 : -1;
+    }
+
+    if ((*a)->reported != (*b)->reported) {
+        return (*a)->reported < (*b)->reported ? 1 : -1;
+    }
+
+    return im_str_compare((*a)->name, (*b)->name);
+}
+
+
 static void
 im_logic_largest_replied(im_logic_largest_t *largest)
 {
-    if (--largest->left == 0) {
-        largest->handler(largest->failed ? NULL : largest, largest->data);
+    if (--largest->left > 0) {
+        return;
     }
+
+    qsort(largest->rooms, largest->n, sizeof(void *), im_logic_largest_cmp);
+
+    largest->handler(largest->failed ? NULL : largest, largest->data);
 }
 
 
@@ -102,18 +133,19 @@ im_logic_largest_count_handler(const im_members_t *members, void *data)
 
 void
 im_logic_largest(im_daemon_request_t *r, im_logic_largest_match_pt match,
-    im_str_t pattern, im_logic_largest_pt handler, void *data)
+    im_str_t pattern, uint64_t most, im_logic_largest_pt handler, void *data)
 {
-    im_uint_t            i;
-    im_logic_t          *logic;
-    im_logic_largest_t  *largest;
+    im_uint_t                 i;
+    im_logic_t               *logic;
+    im_logic_largest_t       *largest;
+    const im_logic_worker_t  *worker;
 
     logic = r->data;
 
     largest = im_daemon_alloc(r, sizeof(im_logic_largest_t));
 
     if (largest != NULL) {
-        largest->rooms = im_daemon_alloc(r, IM_LARGEST_MAX * sizeof(void *));
+        largest->rooms = im_daemon_alloc(r, IM_LARGEST_READ * sizeof(void *));
     }
 
     if (largest == NULL || largest->rooms == NULL
@@ -128,13 +160,22 @@ im_logic_largest(im_daemon_request_t *r, im_logic_largest_match_pt match,
     largest->data = data;
 
     for (i = 0; i < logic->nodes->nworkers; i++) {
-        if (im_logic_largest_read(largest, logic->nodes->workers[i]->rooms,
-                                  match, pattern)
+        worker = logic->nodes->workers[i];
+
+        if (im_logic_largest_read(largest, worker->record.rooms, match,
+                                  pattern)
             != IM_OK)
         {
             handler(NULL, data);
             return;
         }
+    }
+
+    qsort(largest->rooms, largest->n, sizeof(void *), im_logic_largest_cmp);
+
+    if (largest->n > most) {
+        largest->n = most;
+        largest->more = 1;
     }
 
     /* one more, so that it doesn't finish before all are asked */

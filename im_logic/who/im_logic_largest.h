@@ -15,7 +15,8 @@
 #include "im_logic_request.h"
 
 
-#define IM_LARGEST_MAX  1000        /* rooms in an answer */
+#define IM_LARGEST_MAX   1000       /* rooms in an answer */
+#define IM_LARGEST_READ  10000      /* rooms of records that are considered */
 
 
 typedef struct im_logic_largest_s  im_logic_largest_t;
@@ -26,6 +27,7 @@ typedef struct {
     im_hash_node_t       node;
     im_logic_largest_t  *largest;
     im_str_t             name;
+    uint64_t             reported;  /* by the records */
     uint64_t             count;
 } im_logic_largest_room_t;
 
@@ -43,7 +45,7 @@ struct im_logic_largest_s {
     im_logic_largest_pt         handler;
     void                       *data;
     im_hash_t                   names;
-    im_logic_largest_room_t   **rooms;     /* in no order */
+    im_logic_largest_room_t   **rooms;     /* the largest first */
     im_uint_t                   n;
     im_uint_t                   left;      /* replies to come */
     unsigned                    more:1;    /* there may be others */
@@ -52,11 +54,12 @@ struct im_logic_largest_s {
 
 
 /*
- * Finds rooms whose names match a pattern ("": all).  The handler is called
- * once, maybe before this returns.
+ * Finds the largest rooms whose names match a pattern ("": all), at most so
+ * many, up to IM_LARGEST_MAX.  The handler is called once, maybe before this
+ * returns.
  */
 void im_logic_largest(im_daemon_request_t *r, im_logic_largest_match_pt match,
-    im_str_t pattern, im_logic_largest_pt handler, void *data);
+    im_str_t pattern, uint64_t most, im_logic_largest_pt handler, void *data);
 
 
 #endif /* IM_LOGIC_LARGEST_H */

@@ -52,6 +52,7 @@ im_logic_nodes_clear(im_logic_nodes_t *nodes)
     }
 
     im_free(nodes->workers);
+    im_buf_cleanup(&nodes->job_names);
     im_rules_cleanup(&nodes->rules);
     memset(nodes, 0, sizeof(im_logic_nodes_t));
 }
@@ -90,7 +91,7 @@ im_logic_poll_recorded(im_logic_nodes_t *nodes)
     for (i = 0, n = 0; i < nodes->nworkers; i++) {
         worker = nodes->workers[i];
 
-        if (worker->node.len != 0) {
+        if (worker->record.node.len != 0) {
             nodes->workers[n++] = worker;
 
         } else {
@@ -190,6 +191,7 @@ im_logic_poll_replied(im_logic_poll_t *poll)
 static void
 im_logic_poll_jobs_handler(const im_link_reply_t *reply, void *data)
 {
+    im_uint_t         i;
     im_logic_poll_t  *poll = data;
 
     if (im_logic_fault(reply, "live.lua") != NULL) {
@@ -197,6 +199,12 @@ im_logic_poll_jobs_handler(const im_link_reply_t *reply, void *data)
     }
 
     poll->nodes.jobs = im_link_reply_len(reply);
+
+    for (i = 0; i < poll->nodes.jobs; i++) {
+        im_buf_add_str(&poll->nodes.job_names, im_link_reply_str_at(reply, i));
+        im_buf_add_z(&poll->nodes.job_names, "\n");
+    }
+
     im_logic_poll_replied(poll);
 }
 
@@ -214,8 +222,8 @@ im_logic_poll_merge(im_logic_worker_t *worker, const im_record_t *record)
     poll = worker->poll;
     json = record->rules;
 
-    poll->nodes.sessions += worker->sessions;
-    poll->nodes.addresses += worker->addresses;
+    poll->nodes.sessions += (uint64_t) record->sessions;
+    poll->nodes.addresses += (uint64_t) record->addresses;
 
     im_sketch_init(&users);
 
@@ -251,9 +259,23 @@ im_logic_poll_merge(im_logic_worker_t *worker, const im_record_t *record)
 }
 
 
+/* A string of the record, in the worker's own memory, which has room for it. */
+static void
+im_logic_poll_keep(im_logic_worker_t *worker, im_str_t *s)
+{
+    size_t  at;
+
+    at = worker->text.len;
+    im_buf_add_str(&worker->text, *s);
+
+    s->data = worker->text.data + at;
+}
+
+
 static void
 im_logic_poll_record_handler(const im_link_reply_t *reply, void *data)
 {
+    size_t              len;
     im_str_t            values[IM_RECORD_FIELDS];
     im_uint_t           i;
     im_record_t         record;
@@ -268,26 +290,28 @@ im_logic_poll_record_handler(const im_link_reply_t *reply, void *data)
 
     im_record_decode(values, &record);
 
-    worker->sessions = record.sessions;
-    worker->topics = record.topics;
-    worker->subs = record.subs;
-    worker->addresses = record.addresses;
+    len = record.node.len + record.rooms.len + record.version.len
+          + record.protocols.len;
 
-    im_buf_init(&worker->text, record.node.len + record.rooms.len);
-    im_buf_add_str(&worker->text, record.node);
-    im_buf_add_str(&worker->text, record.rooms);
+    im_buf_init(&worker->text, len);
 
-    if (im_link_reply_len(reply) != IM_RECORD_FIELDS || worker->text.failed) {
+    if (im_link_reply_len(reply) != IM_RECORD_FIELDS
+        || (len > 0 && im_buf_reserve(&worker->text, len) == NULL))
+    {
         poll->failed = 1;
 
     } else {
-        if (worker->text.len != 0) {
-            worker->node = im_str_set(worker->text.data, record.node.len);
-            worker->rooms = im_str_set(worker->text.data + record.node.len,
-                                       record.rooms.len);
-        }
-
         im_logic_poll_merge(worker, &record);
+
+        worker->text.len = 0;
+        im_logic_poll_keep(worker, &record.node);
+        im_logic_poll_keep(worker, &record.rooms);
+        im_logic_poll_keep(worker, &record.version);
+        im_logic_poll_keep(worker, &record.protocols);
+
+        worker->record = record;
+        worker->record.rules = im_str_z("");
+        worker->record.users = im_str_z("");
     }
 
     im_logic_poll_replied(poll);
@@ -365,6 +389,29 @@ im_logic_poll_nodes_handler(const im_link_reply_t *reply, void *data)
 }
 
 
+/* NODE.SLOT.START, START: ms in base 36 */
+uint64_t
+im_logic_worker_uptime(im_str_t id, uint64_t now)
+{
+    u_char    c;
+    size_t    i;
+    uint64_t  start;
+
+    for (i = id.len; i > 0 && id.data[i - 1] != '.'; i--) {
+        /* void */
+    }
+
+    start = 0;
+
+    for ( /* void */ ; i < id.len && start < UINT64_MAX / 64; i++) {
+        c = id.data[i];
+        start = start * 36 + (uint64_t) (c >= 'a' ? c - 'a' + 10 : c - '0');
+    }
+
+    return start > 0 && start < now ? (now - start) / 1000 : 0;
+}
+
+
 void
 im_logic_nodes_poll(im_logic_t *logic)
 {
@@ -383,6 +430,7 @@ im_logic_nodes_poll(im_logic_t *logic)
 
     poll->logic = logic;
     poll->nodes.polled = im_daemon_now();
+    im_buf_init(&poll->nodes.job_names, IM_WORKERS_MAX * 128);
     im_sketch_init(&poll->users);
     im_rules_init(&poll->nodes.rules);
 

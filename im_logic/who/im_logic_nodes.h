@@ -9,6 +9,7 @@
 
 
 #include "im_logic.h"
+#include "im_record.h"
 #include "im_rule.h"
 
 
@@ -19,14 +20,10 @@ typedef struct im_logic_poll_s  im_logic_poll_t;
 typedef struct {
     im_logic_poll_t  *poll;       /* that reads it */
     im_str_t          id;
-    im_str_t          node;       /* empty: it has no record */
-    im_str_t          rooms;      /* the largest ones: im_board_decode() */
-    uint64_t          sessions;
+    im_record_t       record;     /* without rules and users; node is empty:
+                                     it has none */
     uint64_t          users;
-    uint64_t          topics;
-    uint64_t          subs;
-    uint64_t          addresses;
-    im_buf_t          text;       /* node and rooms */
+    im_buf_t          text;       /* of the record */
     u_char            id_data[1];
 } im_logic_worker_t;
 
@@ -40,6 +37,7 @@ struct im_logic_nodes_s {
     uint64_t             users;       /* distinct ones */
     uint64_t             addresses;   /* of each worker */
     uint64_t             jobs;        /* im_job processes that live */
+    im_buf_t             job_names;   /* a line each */
     im_logic_poll_t     *poll;        /* under way */
     uint64_t             polled;      /* monotonic ms, when it began */
     uint64_t             up;          /* since when the registry is there */
@@ -51,6 +49,9 @@ struct im_logic_nodes_s {
 /* IM_ERROR: no memory. */
 im_int_t im_logic_nodes_init(im_logic_t *logic);
 void im_logic_nodes_cleanup(im_logic_t *logic);
+
+/* s since a worker's start, which its id says; now: im_logic_time(). */
+uint64_t im_logic_worker_uptime(im_str_t id, uint64_t now);
 
 /* Starts to read the registry; called about once a second. */
 void im_logic_nodes_poll(im_logic_t *logic);

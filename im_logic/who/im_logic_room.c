@@ -74,6 +74,10 @@ im_logic_room_sessions(im_buf_t *b, const im_members_t *members)
             im_logic_print(b, ",\"ip\":%j", m->ip);
         }
 
+        if (m->protocol.len != 0) {
+            im_logic_print(b, ",\"protocol\":%j", m->protocol);
+        }
+
         if (m->since >= 0) {
             im_logic_print(b, ",\"since\":%d", m->since);
         }

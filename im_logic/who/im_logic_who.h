@@ -13,6 +13,9 @@
 
 void im_logic_online_handler(im_daemon_request_t *r);
 void im_logic_health_handler(im_daemon_request_t *r);
+void im_logic_nodes_handler(im_daemon_request_t *r);
+void im_logic_rooms_handler(im_daemon_request_t *r);
+void im_logic_bans_handler(im_daemon_request_t *r);
 void im_logic_room_handler(im_daemon_request_t *r);
 void im_logic_room_history_handler(im_daemon_request_t *r);
 void im_logic_user_handler(im_daemon_request_t *r);

@@ -65,6 +65,7 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
     im_buf_t          rules, rooms, numbers;
     im_str_t          values[IM_RECORD_FIELDS];
     ngx_uint_t        i;
+    ngx_time_t       *now;
     im_record_t       record;
     ngx_im_worker_t  *w;
 
@@ -80,6 +81,7 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
         im_rules_encode(&rules, &w->conf->rules);
         record.node = im_str_set(w->conf->node.data, w->conf->node.len);
         record.rules = im_buf_str(&rules);
+        record.version = im_str_z(IM_VERSION);
     }
 
     im_board_look(&w->hub.board);
@@ -94,6 +96,15 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
     record.topics = w->hub.topics.count;
     record.subs = w->hub.nsubs;
     record.draining = w->draining;
+
+    now = ngx_timeofday();
+    record.time = (int64_t) now->sec * 1000 + now->msec;
+    record.away = w->counters->away;
+    record.accepted = w->counters->accepted;
+    record.refused = w->counters->refused;
+    record.messages_in = w->counters->messages_in;
+    record.messages_out = w->counters->messages_out;
+    record.bytes_out = w->counters->bytes_out;
 
     im_record_encode(&numbers, &record, values);
 

@@ -11,7 +11,8 @@
 
 
 #define WHOLE  "{\"user\":\"u\\\"1\",\"name\":\"Ann\",\"info\":{\"a\":1},"    \
-               "\"room_info\":[2],\"ip\":\"::1\",\"since\":17}"
+               "\"room_info\":[2],\"ip\":\"::1\",\"protocol\":\"im\","   \
+               "\"since\":17}"
 
 
 static im_member_t  m;

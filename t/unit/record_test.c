@@ -55,6 +55,10 @@ test_whole(void **state)
     record.subs = 7;
     record.draining = 1;
     record.addresses = 3;
+    record.version = im_str_z("0.1.0");
+    record.protocols = im_str_z("im 3,goim 1");
+    record.time = 1795527128123;
+    record.messages_out = 9;
 
     encode();
     assert_false(b.failed);
@@ -69,6 +73,10 @@ test_whole(void **state)
     test_str(*value("subs"), "7");
     test_str(*value("draining"), "1");
     test_str(*value("addresses"), "3");
+    test_str(*value("version"), "0.1.0");
+    test_str(*value("time"), "1795527128123");
+    test_str(*value("messages_out"), "9");
+    test_str(*value("away"), "0");
 
     memset(&record, 0xa5, sizeof(im_record_t));
     im_record_decode(values, &record);
@@ -81,6 +89,9 @@ test_whole(void **state)
     assert_int_equal(record.topics, 1234567890123);
     assert_int_equal(record.subs, 7);
     assert_int_equal(record.draining, 1);
+    test_str(record.protocols, "im 3,goim 1");
+    assert_int_equal(record.time, 1795527128123);
+    assert_int_equal(record.messages_out, 9);
 
     im_buf_cleanup(&b);
 }
