@@ -158,4 +158,18 @@ kill 'TERM', $run;
 waitpid($run, 0);
 is($?, 0, 'and ends when told to');
 
+# the log lines of a page are made of words that programs log; names in quotes, and
+# what OpenSSL and the system say behind "TLS: " and a quoted name, are not theirs
+my %logged = map { $_ => 1 } map { /[A-Za-z_]{4,}/g } map { /"((?:[^"\\\n]|\\.)*)"/g }
+    map { slurp($_) =~ s/'"'//gr }
+    glob('{ngx_im_module,im_logic}/{.,*}/*.[ch] im_{link,daemon,job,core}/*.[ch]');
+
+for my $line (slurp('docs/troubleshooting.md') =~ /^\| `([^`|]+)` \| /mg) {
+    my $ours = $line =~ s/(TLS: |listen on "\.\.\.": ).*//r;
+    my @unknown = grep { !$logged{$_} }
+        $ours =~ s/"[^"]*"//gr =~ /\b(?!REASON|NOPERM|slots=)[A-Za-z_]{4,}/g;
+
+    is("@unknown", '', "troubleshooting.md: $line");
+}
+
 done_testing();
