@@ -1,10 +1,15 @@
 -- meta.lua: put in front of pub.lua and route.lua at build time, so that both number a topic alike.
+local call, try, format = redis.call, redis.pcall, string.format
+-- wrong(): r is an error, since the key has a value of another type: it makes way
+local function wrong(key, r)
+  return string.find(r.err, 'WRONGTYPE', 1, true) and call('UNLINK', key)
+end
 -- typed(): a command on a key of ours; a value of another type makes way for it.
 local function typed(command, key, ...)
-  local r = redis.pcall(command, key, ...)
+  local r = try(command, key, ...)
   if type(r) ~= 'table' or not r.err then return r end
-  if string.find(r.err, 'WRONGTYPE', 1, true) then redis.call('UNLINK', key) end
-  return redis.call(command, key, ...)
+  wrong(key, r)
+  return call(command, key, ...)
 end
 -- begin(): a topic's epoch begins under this generation, above the number s; it lives for ttl seconds
 local epoch

@@ -7,43 +7,83 @@
 --     | 2, '', 0: queue full: 503 | 3, '', 0: same id, another payload: 409
 --     | 4, error, 0: one of several has failed
 local at, now = #KEYS - #KEYS % 5 + 1, nil
--- number(): the next number; stores the message.  Lives are an eighth longer, and renewed when that is over.
-local function number(key, history, d, length, ttl, life)
-  local e, s, _, due = meta(key, history, ARGV[4])
-  local more = math.floor((length == '0' and life or ttl) / 8)
-  now = now or tonumber(redis.call('TIME')[1])
-  due = not due or now >= due or due - now > more          -- or ttl is less, or the clock was set back
-  s = s + 1
+local gen, eighths = ARGV[4], {}
+-- more(): lives are an eighth longer, and renewed when that is over
+local function more(life)
+  local n = eighths[life] or math.floor(life / 8)
+  eighths[life] = n
+  return n
+end
+-- number(): epoch, next number, and whether lives are to be renewed; life: of what lives shortest
+local function number(key, history, life)
+  local m, e, s, _, due = try('HMGET', key, 'e', 's', 'g', 'x')
+  if m[1] and m[3] == gen then e, s, due = m[1], m[2] or 0, tonumber(m[4] or nil)
+  else e, s, _, due = meta(key, history, gen) end
+  return e, format('%d', s + 1), not due or now >= due or due - now > more(life)    -- less life, or clock back
+end
+-- add(): the message to the history; an error of it
+local function add(history, d, s, due, length, ttl)
+  local cut, id, r = tonumber(length) < 1000 and '=' or '~', s .. '-1', nil     -- '~' leaves up to 100 more
+  if not due then
+    r = try('XADD', history, 'NOMKSTREAM', 'MAXLEN', cut, length, id, 'd', d)
+    if type(r) == 'string' then return end
+  end
+  if type(r) == 'table' and not wrong(history, r) then return r end
+  r = try('XADD', history, 'MAXLEN', cut, length, id, 'd', d)
+  if type(r) == 'table' and wrong(history, r) then r = try('XADD', history, 'MAXLEN', cut, length, id, 'd', d) end
+  if type(r) == 'table' then return r end
+  call('EXPIRE', history, ttl + more(ttl))
+end
+-- store(): the number and the message; an error of the history
+local function store(key, history, d, s, due, length, ttl, life)
   if due then
-    redis.call('HSET', key, 's', s, 'x', now + more)
-    redis.call('EXPIRE', key, life + more)
+    local longer = more(length == '0' and life or ttl)
+    call('HSET', key, 's', s, 'x', now + longer)
+    call('EXPIRE', key, life + longer)
   else
-    redis.call('HSET', key, 's', s)
+    call('HSET', key, 's', s)
   end
-  if length == '0' then return e, s end
-  local cut, id = tonumber(length) < 1000 and '=' or '~', s .. '-1'          -- '~' leaves up to 100 more
-  if due or not typed('XADD', history, 'NOMKSTREAM', 'MAXLEN', cut, length, id, 'd', d) then
-    typed('XADD', history, 'MAXLEN', cut, length, id, 'd', d)
-    redis.call('EXPIRE', history, ttl + more)
-  end
-  return e, s
+  return length ~= '0' and add(history, d, s, due, length, ttl)
+end
+-- repeated(): the answer to a message that has been accepted as seen says
+local function repeated(key, seen, hash, life)
+  local id, of = string.match(seen, '^(.*):([^:]*)$')
+  if of ~= hash then return 3, '', 0 end
+  call('EXPIRE', key, life)                                -- a write: WAIT is about those of its connection alone
+  return 1, id, 0
+end
+-- first(): what was accepted with this id before; none: the id is taken now
+local function first(key, id, life)
+  local seen = try('SET', key, id, 'NX', 'GET', 'EX', life)
+  if type(seen) ~= 'table' then return seen end
+  if wrong(key, seen) then return call('SET', key, id, 'NX', 'GET', 'EX', life) end
+  return call('GET', key) or error(seen)                   -- at maxmemory
 end
 local function accept(k, a)
-  local topic, d, hash, life = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 8]
-  local seen = life ~= '0' and typed('GET', KEYS[k + 4])
-  if seen then
-    local id, of = string.match(seen, '^(.*):([^:]*)$')
-    if of ~= hash then return 3, '', 0 end
-    redis.call('EXPIRE', KEYS[k + 4], life)                -- a write: WAIT is about those of its connection alone
-    return 1, id, 0
-  end
+  local topic, d, hash, length, ttl, life = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 5], ARGV[a + 6], ARGV[a + 8]
+  local idem = life ~= '0' and KEYS[k + 4]
   local w = topic ~= 'b' and typed('HKEYS', KEYS[k + 5])   -- b goes to all workers, whatever its routes are
   local sent = not w or #w > 0
-  if sent and full(KEYS[k + 3], at, ARGV[a + 9]) then return 2, '', 0 end
-  local e, s = '-', 0
-  if ARGV[a + 5] ~= '' then e, s = number(KEYS[k + 1], KEYS[k + 2], d, ARGV[a + 5], ARGV[a + 6], ARGV[a + 7]) end
+  if sent and full(KEYS[k + 3], at, ARGV[a + 9]) then
+    local seen = idem and typed('GET', idem)
+    if seen then return repeated(idem, seen, hash, life) end
+    return 2, '', 0
+  end
+  local e, s, due = '-', '0', nil
+  if length ~= '' then
+    now = now or tonumber(call('TIME')[1])
+    e, s, due = number(KEYS[k + 1], KEYS[k + 2], length == '0' and ARGV[a + 7] or ttl)
+  end
   local id = e .. ':' .. s
-  if life ~= '0' then redis.call('SET', KEYS[k + 4], id .. ':' .. hash, 'EX', life) end
+  if idem then
+    local seen = first(idem, id .. ':' .. hash, life)
+    if seen then return repeated(idem, seen, hash, life) end
+  end
+  local failed = length ~= '' and store(KEYS[k + 1], KEYS[k + 2], d, s, due, length, ttl, ARGV[a + 7])
+  if failed then
+    if idem then call('DEL', idem) end
+    error(failed)
+  end
   return 0, id, w and #w or 0, sent and entry(KEYS[k + 3], topic, e, s, w or nil, d)
 end
 if at == 6 then

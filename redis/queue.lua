@@ -6,10 +6,18 @@
 -- aren't there all entries are appended.  Entries of several queues may go together: then their partitions share a
 -- server, and a worker hears the channels of all of them on one connection.
 local queues, entries, heard = {}, {}, nil
+-- length(): of the queue; a value of another type makes way for it
+local function length(key)
+  local n = redis.pcall('XLEN', key)
+  if type(n) ~= 'table' then return n end
+  if not string.find(n.err, 'WRONGTYPE', 1, true) then error(n) end
+  redis.call('UNLINK', key)
+  return 0
+end
 local function full(key, at, cap)
   local q = queues[key]
   if not q then
-    q = {key = key, n = redis.call('XLEN', key), more = 0}
+    q = {key = key, n = length(key), more = 0}
     if heard == nil and q.n == 0 and KEYS[at] then heard = redis.call('PUBSUB', 'SHARDNUMSUB', key)[2] > 0 end
     q.live = q.n == 0 and heard
     queues[key] = q
@@ -42,44 +50,51 @@ local function append(x)
   if #w + #d <= 8192 then bell = bell .. struct.pack('>Bc0Bc0I4c0', #t, t, #i, i, #w, w) .. d end
   redis.call('SPUBLISH', q.key, bell)
 end
--- batch(): an entry as in im_push.h; a control entry has the time in ms as its number
-local function batch(x)
-  local kind, e, s = 0, x.e, x.s
+-- batch(): appends an entry to bytes, as in im_push.h; a control entry has the time in ms as its number
+local pack = struct.pack
+local function batch(bytes, x)
+  local kind, t, e, s, n = 0, x.t, x.e, x.s, #bytes
   if not e then
-    local t = redis.call('TIME')
-    kind, e, s = 1, '', t[1] * 1000 + math.floor(t[2] / 1000)
+    local time = redis.call('TIME')
+    kind, e, s = 1, '', time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  return struct.pack('>I4BBc0Bc0I8', 11 + #x.t + #e + #x.d, kind, #x.t, x.t, #e, e, s) .. x.d
+  bytes[n + 1] = pack('>I4BBc0Bc0I8', 11 + #t + #e + #x.d, kind, #t, t, #e, e, s)
+  bytes[n + 2] = x.d
 end
 -- direct(): publishes, and leaves in entries what has not been heard
 local function direct(all, to)
   local batches, order, deaf, left = {}, {}, {}, {}
+  local waits, last
   local function publish()
     for i = 1, #order do
       local n = redis.pcall('SPUBLISH', order[i], table.concat(batches[order[i]]))
       deaf[order[i]] = type(n) == 'table' or n == 0      -- a table: an error
+      waits = waits or deaf[order[i]]
     end
     batches, order = {}, {}
   end
-  local function add(channel, bytes)
-    if not batches[channel] then
+  local function add(channel, x)
+    local bytes = batches[channel]
+    if not bytes then
+      bytes = {}
       order[#order + 1] = channel
-      batches[channel] = {}
+      batches[channel] = bytes
     end
-    table.insert(batches[channel], bytes)
+    batch(bytes, x)
   end
-  local last
   for i = 1, #entries do
     local x = entries[i]
+    local w = x.w
     if x.q.live then
-      local bytes = batch(x)
-      if last and not x.w ~= not last.w then publish() end             -- both channels reach a worker, in order
-      if x.w then for k = 1, #x.w do add(to .. x.w[k], bytes) end else add(all, bytes) end
+      if last and not w ~= not last.w then publish() end             -- both channels reach a worker, in order
+      if w then for k = 1, #w do add(to .. w[k], x) end else add(all, x) end
       last = x
+    else
+      waits = true
     end
   end
   publish()
-  for i = 1, #entries do
+  for i = 1, waits and #entries or 0 do
     local x, w = entries[i], {}
     for k = 1, x.w and #x.w or 0 do
       if not x.q.live or deaf[to .. x.w[k]] then w[#w + 1] = x.w[k] end

@@ -488,6 +488,33 @@ subtest 'values of another type make way' => sub {
         $spoil->();
         is(route('r:y', 'w1', 0, ++$n)->[0], 1, "$what: left");
     }
+
+    my $spoil = sub { r('DEL', '{1}:q'); r('SET', '{1}:q', 'x') };
+    my $control = sub { script('control', 2, '{1}:q', '{1}:r:y:w', 'r:y', 'e', 1000, '*') };
+
+    route('r:y', $_, 1, ++$n, '+s', '{}') for 'w1', 'w2';
+    for my $call (sub { pub('r:y', ids(1))->[0] == 0 }, sub { $control->()->[0] == 0 },
+                  sub { route('r:y', 'w1', 1, ++$n, { control => 'c' })->[5] == 1 })
+    {
+        $spoil->();
+        ok($call->(), 'queue: sent');
+        is(r('XLEN', '{1}:q'), 1, 'and it waits there');
+    }
+
+    r('HSET', '{1}:d:r:y:hash', 'a', 'b');
+    is(pub('r:y', 'hash')->[0], 0, 'an id: pushed');
+    is(pub('r:y', 'hash')->[0], 1, 'and seen');
+    r('DEL', '{1}:q');
+};
+
+subtest 'a message that fails takes no id' => sub {
+    pub('r:fails', ids(1));
+    r('XADD', '{1}:r:fails:h', '999-1', 'd', 'later');
+    like(pub('r:fails', 'again'), qr/^ERR /, 'the history refuses it');
+    r('DEL', '{1}:r:fails:h');
+    is(pub('r:fails', 'again')->[0], 0, 'it is not known as accepted');
+    is(pub('r:fails', 'again')->[0], 1, 'but then');
+    r('DEL', '{1}:q');
 };
 
 subtest 'members' => sub {
@@ -940,10 +967,12 @@ subtest 'tokens' => sub {
 };
 
 subtest 'out of memory' => sub {
+    pub('r:a', 'before');
     r('CONFIG', 'SET', 'maxmemory', 1);
     like(script('control', 2, '{1}:q', '{1}:u:x:w', 'u:x', 'e', 1000, '*'),
          qr/OOM/, 'so is a control entry');
     like(pub('r:a', ids(1)), qr/OOM/, 'a push is refused');
+    is(pub('r:a', 'before')->[0], 1, 'one that was accepted is not');
     is(route('r:a', 'w1', 1, 1)->[0], 1, 'a join is not');
     is(lease('w1', 1000)->[0], 2, 'nor a lease');
     is(lease('w1', 1000)->[0], 0, 'nor its renewal');
