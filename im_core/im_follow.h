@@ -311,7 +311,7 @@ void im_follow_cleanup(im_follow_t *follow);
 
 /*
  * A partition takes calls, or doesn't: all are away at first.  anew: Redis may
- * have missed reports or lost them.
+ * have lost reports, and all are repeated; else positions are compared.
  */
 void im_follow_up(im_follow_t *follow, im_uint_t partition, int anew);
 void im_follow_down(im_follow_t *follow, im_uint_t partition);

@@ -17,6 +17,7 @@
 #include "im_daemon_link.h"
 #include "im_daemon_log.h"
 #include "im_daemon_time.h"
+#include "im_link_crowd.h"
 
 
 #define IM_DAEMON_LINK_READ   16384
@@ -289,6 +290,13 @@ im_daemon_link_log(void *data, im_link_log_e level, const char *text)
 }
 
 
+static im_uint_t
+im_daemon_link_crowd(void *data)
+{
+    return im_link_crowd();
+}
+
+
 static const im_link_transport_t  im_daemon_link_transport = {
     im_daemon_link_connect,
     im_daemon_link_close,
@@ -296,7 +304,8 @@ static const im_link_transport_t  im_daemon_link_transport = {
     im_daemon_link_timer,
     im_daemon_link_now,
     im_daemon_link_random,
-    im_daemon_link_log
+    im_daemon_link_log,
+    im_daemon_link_crowd
 };
 
 

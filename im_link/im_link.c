@@ -26,7 +26,8 @@
 /* The registry, or a partition. */
 typedef struct {
     im_uint_t  slot;
-    uint64_t   serial;       /* of the connection that it was up with last */
+    uint64_t   serial;       /* of the connection that it was up with last, */
+    u_char     generation[IM_LINK_GENERATION];    /* and of the server */
     int        up;
 } im_link_part_t;
 
@@ -587,11 +588,29 @@ im_link_check_down(im_link_t *link)
 }
 
 
+/* 1: for the first time, or with another process or other data. */
+static int
+im_link_part_renew(im_link_part_t *part, const im_link_server_t *server)
+{
+    const u_char  *generation;
+
+    generation = server->calls.generation;
+    part->serial = server->serial;
+
+    if (memcmp(part->generation, generation, IM_LINK_GENERATION) == 0) {
+        return 0;
+    }
+
+    memcpy(part->generation, generation, IM_LINK_GENERATION);
+
+    return 1;
+}
+
+
 static void
 im_link_check_up(im_link_t *link)
 {
     int                 anew;
-    uint64_t            serial;
     im_uint_t           i;
     im_link_part_t     *part;
     im_link_context_t  *context;
@@ -604,10 +623,7 @@ im_link_check_up(im_link_t *link)
         part = &link->parts[i];
 
         if (!part->up && im_link_part_whole(link, i)) {
-            serial = im_link_part_server(link, i)->serial;
-            anew = part->serial != serial;
-
-            part->serial = serial;
+            anew = im_link_part_renew(part, im_link_part_server(link, i));
             part->up = 1;
 
             im_link_event(context, up, im_link_part_number(i), anew);

@@ -49,8 +49,9 @@ typedef struct {
 
     /*
      * The partition, or the registry, takes calls, and the channels in its slot
-     * are subscribed.  anew: over another connection than before; what was sent
-     * may be lost.  The registry comes before partitions of the same server.
+     * are subscribed.  anew: the server, its process or its data are others
+     * than before; what was stored may be lost.  The registry comes before
+     * partitions of the same server.
      */
     void  (*up)(void *data, im_uint_t partition, int anew);
 

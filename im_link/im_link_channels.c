@@ -160,7 +160,7 @@ im_link_channel_joined(im_link_channels_t *channels, im_link_server_t *server,
     }
 
     slot = ch->slot;
-    ch->heard = im_link_time(channels->context);
+    ch->heard = im_link_conn_due(&server->pubsub);
 
     im_link_channel_enter(channels, ch, IM_LINK_CHANNEL_JOINED);
 
@@ -393,7 +393,7 @@ im_link_channel_message(im_link_channels_t *channels, im_link_server_t *server,
         return;
     }
 
-    ch->heard = im_link_time(context);
+    ch->heard = im_link_conn_due(&server->pubsub);
 
     if (ch->lost) {
         ch->lost = 0;
@@ -479,12 +479,10 @@ im_link_channels_reply(im_link_channels_t *channels, im_link_server_t *server,
 void
 im_link_channels_tick(im_link_channels_t *channels)
 {
-    uint64_t            now;
     im_list_t          *q;
     im_link_channel_t  *ch;
 
     q = &channels->list;
-    now = im_link_time(channels->context);
 
     while (!channels->context->ended
            && (q = im_list_next(q)) != &channels->list)
@@ -492,7 +490,8 @@ im_link_channels_tick(im_link_channels_t *channels)
         ch = im_list_data(q, im_link_channel_t, link);
 
         if (ch->heartbeats && !ch->lost && ch->state == IM_LINK_CHANNEL_JOINED
-            && now - ch->heard > IM_LINK_HEARTBEAT)
+            && im_link_conn_due(&ch->server->pubsub) - ch->heard
+               > IM_LINK_HEARTBEAT)
         {
             ch->lost = 1;
             q = &channels->list;

@@ -57,6 +57,40 @@ im_link_conn_now(const im_link_conn_t *conn)
 }
 
 
+uint64_t
+im_link_conn_due(const im_link_conn_t *conn)
+{
+    return conn->near ? im_link_clock_near(conn->clock)
+                      : im_link_clock(conn->clock);
+}
+
+
+/* By a unix socket or the loopback interface. */
+static int
+im_link_conn_is_near(const im_link_address_t *to)
+{
+    const struct sockaddr_in   *in;
+    const struct sockaddr_in6  *in6;
+
+    switch (to->sockaddr.ss_family) {
+
+    case AF_UNIX:
+        return 1;
+
+    case AF_INET:
+        in = (const struct sockaddr_in *) &to->sockaddr;
+        return (ntohl(in->sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+
+    case AF_INET6:
+        in6 = (const struct sockaddr_in6 *) &to->sockaddr;
+        return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+
+    default:
+        return 0;
+    }
+}
+
+
 /* As hiredis does, up to a limit. */
 static void *
 im_link_conn_array(const redisReadTask *task, im_link_elements_t n)
@@ -73,9 +107,10 @@ im_link_conn_open(im_link_conn_t *conn, const im_link_address_t *to,
 {
     const char  *why;
 
-    conn->start = im_link_conn_now(conn);
-    conn->heard = conn->start;
-    conn->asked = conn->start;
+    conn->near = im_link_conn_is_near(to);
+    conn->start = im_link_conn_due(conn);
+    conn->silent = conn->start;
+    conn->asked = im_link_conn_now(conn);
     conn->latency = 0;
     conn->failed = 0;
     conn->answered = 0;
@@ -178,6 +213,10 @@ static void
 im_link_conn_add(im_link_conn_t *conn, im_link_kept_t *kept)
 {
     kept->time = im_link_conn_now(conn);
+
+    if (conn->ncalls == 0) {
+        conn->silent = im_link_conn_due(conn);
+    }
 
     im_list_insert_tail(&conn->calls, &kept->link);
     conn->ncalls++;
@@ -490,7 +529,7 @@ im_link_conn_late(const im_link_conn_t *conn, uint64_t timeout)
 {
     uint64_t  now;
 
-    now = im_link_conn_now(conn);
+    now = im_link_conn_due(conn);
 
     if (conn->failed) {
         return "no memory";
@@ -503,7 +542,7 @@ im_link_conn_late(const im_link_conn_t *conn, uint64_t timeout)
                : "timed out while connecting";
     }
 
-    return now - conn->heard > timeout && im_link_conn_waits(conn) > timeout
+    return now - conn->silent > timeout && conn->ncalls > 0
            ? "no answer in time" : NULL;
 }
 
@@ -675,7 +714,7 @@ im_link_connected(im_link_conn_t *conn)
 
     im_link_enter(guard);
 
-    conn->heard = im_link_conn_now(conn);
+    conn->silent = im_link_conn_due(conn);
 
     if (conn->tls != NULL) {
         why = im_link_conn_handshake(conn);
@@ -700,7 +739,7 @@ im_link_received(im_link_conn_t *conn, const void *bytes, size_t n)
 
     im_link_enter(guard);
 
-    conn->heard = im_link_conn_now(conn);
+    conn->silent = im_link_conn_due(conn);
 
     why = conn->tls != NULL ? im_link_conn_decrypt(conn, bytes, n)
                             : im_link_conn_read(conn, bytes, n);

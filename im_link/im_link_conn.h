@@ -114,8 +114,8 @@ struct im_link_conn_s {
     im_list_t                   calls;       /* in the order of replies */
     im_uint_t                   ncalls;
     im_uint_t                   closes;      /* tells connections apart */
-    uint64_t                    start;       /* of connecting */
-    uint64_t                    heard;       /* last bytes */
+    uint64_t                    start;       /* of connecting; due() */
+    uint64_t                    silent;      /* since then; due() */
     uint64_t                    asked;       /* last question of the link */
     uint64_t                    period;      /* of such questions */
     uint64_t                    retry;       /* connects again then */
@@ -124,6 +124,7 @@ struct im_link_conn_s {
     im_link_conn_e              state;
     unsigned                    failed:1;    /* a command found no memory */
     unsigned                    local:1;     /* by a unix socket */
+    unsigned                    near:1;      /* its server: on this machine */
     unsigned                    answered:1;  /* the server has said something */
     u_char                      generation[IM_LINK_GENERATION];
 };
@@ -175,6 +176,9 @@ int im_link_conn_answer(im_link_conn_t *conn, const im_link_reply_t *reply);
 
 /* The oldest call waits for it with this handler. */
 int im_link_conn_expects(const im_link_conn_t *conn, im_link_reply_pt handler);
+
+/* The time by which its server must have said something. */
+uint64_t im_link_conn_due(const im_link_conn_t *conn);
 
 /* How long the oldest call waits; 0: there is none. */
 uint64_t im_link_conn_waits(const im_link_conn_t *conn);

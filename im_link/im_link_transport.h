@@ -43,6 +43,9 @@ typedef struct {
     uint64_t  (*now)(void *data);
     uint32_t  (*random)(void *data);
     void      (*log)(void *data, im_link_log_e level, const char *text);
+
+    /* Processes that run or wait for a CPU, for each; 0 or NULL: unknown. */
+    im_uint_t  (*crowd)(void *data);
 } im_link_transport_t;
 
 

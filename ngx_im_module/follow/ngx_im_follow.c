@@ -112,8 +112,8 @@ ngx_im_follow_count(ngx_im_worker_t *w)
 
 
 /*
- * The lease goes first: routes of a worker without one are removed.  Those of
- * partitions that were up before may have been: the reply says so.
+ * The lease goes first: routes of a worker without one are removed.  Those that
+ * are not asserted now may have been: the reply says so.
  */
 static void
 ngx_im_follow_up(void *data, im_uint_t partition, int anew)
@@ -126,7 +126,7 @@ ngx_im_follow_up(void *data, im_uint_t partition, int anew)
     sync = w->sync;
 
     if (partition == IM_LINK_REGISTRY) {
-        full = !sync->ready || sync->follow.nup == 0;
+        full = !sync->ready || (anew && sync->follow.nup == 0);
 
         sync->ready = 1;
         sync->registry = 1;

@@ -11,6 +11,7 @@
 
 #include "ngx_im_link.h"
 #include "ngx_im_reserve.h"
+#include "im_link_crowd.h"
 #include "im_link_transport.h"
 
 
@@ -347,6 +348,13 @@ ngx_im_link_log(void *data, im_link_log_e level, const char *text)
 }
 
 
+static im_uint_t
+ngx_im_link_crowd(void *data)
+{
+    return im_link_crowd();
+}
+
+
 static const im_link_transport_t  ngx_im_link_transport = {
     ngx_im_link_connect,
     ngx_im_link_close,
@@ -354,7 +362,8 @@ static const im_link_transport_t  ngx_im_link_transport = {
     ngx_im_link_timer,
     ngx_im_link_now,
     ngx_im_link_random,
-    ngx_im_link_log
+    ngx_im_link_log,
+    ngx_im_link_crowd
 };
 
 

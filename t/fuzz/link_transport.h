@@ -83,7 +83,7 @@ fuzz_log(void *data, im_link_log_e level, const char *text)
 
 static const im_link_transport_t  fuzz_transport = {
     fuzz_connect, fuzz_close, fuzz_write, fuzz_timer, fuzz_now, fuzz_random,
-    fuzz_log
+    fuzz_log, NULL
 };
 
 

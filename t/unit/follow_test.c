@@ -115,6 +115,7 @@ static int             lapsed;         /* unknown yet: the registry is away */
 static int             closing;
 static unsigned        nholes, nhealed, nmessages, nloaded, nsuspects, nlives;
 static im_route_t     *outs[300];      /* their reports are not answered */
+static unsigned        nasks;          /* of reports: they only ask */
 static unsigned        out;
 static u_char          bytes[BIG + 64];
 
@@ -1780,11 +1781,11 @@ static im_int_t
 count_report(void *ctx, im_route_t **routes, im_report_t *reports, im_uint_t n)
 {
     (void) ctx;
-    (void) reports;
 
     while (n-- > 0) {
         assert_true(out < test_count(outs));
         outs[out++] = *routes++;
+        nasks += reports++->ask;
     }
 
     return IM_OK;
@@ -2058,6 +2059,108 @@ test_slow(void **state)
 
 
 static void
+cut(int anew)
+{
+    unsigned  i;
+
+    for (i = 0; i < NPARTS; i++) {
+        im_follow_down(&follow, i);
+    }
+
+    for (i = 0; i < NPARTS; i++) {
+        im_follow_up(&follow, i, anew);
+    }
+}
+
+
+/*
+ * After a cut, positions are compared.  All is reported again only where Redis
+ * may have lost it.
+ */
+static void
+test_reconnected(void **state)
+{
+    char         name[16];
+    int          first;
+    unsigned     i, reported[101];
+    im_sub_t    *subs[101];
+    im_topic_t  *topics[101];
+
+    static const uint64_t  hash_seed[2] = { 1, 2 };
+
+    (void) state;
+
+    setup();
+    assert_int_equal(im_hub_init(&hub, hash_seed, NPARTS, 256), IM_OK);
+
+    out = 0;
+    faults = calm;
+    follow.commands = &slow;
+    follow.events = &quiet;
+    memset(reported, 0, sizeof(reported));
+
+    im_follow_init(&follow, 1000);
+    cut(1);
+
+    for (i = 0; i < 101; i++) {
+        sprintf(name, "u:%u", i);
+
+        subs[i] = im_sub_create(&hub.logs);
+        topics[i] = im_hub_join(&hub, im_str_z(name), 0, subs[i], &first);
+
+        if (i < 100) {
+            assert_int_equal(im_follow_start(&follow, topics[i]), IM_OK);
+        }
+    }
+
+    nasks = 0;
+    answer_reports(reported);
+    assert_int_equal(nasks, 0);
+
+    /* the same process: one was not reported yet, the others ask */
+
+    assert_int_equal(im_follow_start(&follow, topics[100]), IM_OK);
+    cut(0);
+    answer_reports(reported);
+
+    assert_int_equal(nasks, 100);
+    assert_int_equal(reported[100], 1);
+
+    for (i = 0; i < 100; i++) {
+        assert_int_equal(reported[i], 2);
+    }
+
+    /* a report that was under way is repeated */
+
+    im_follow_member(&follow, subs[0], 0);
+    im_follow_tick(&follow, 2000);
+    assert_int_equal(out, 1);
+    out = 0;
+    im_follow_reported(outs[0], NULL);
+    cut(0);
+    answer_reports(reported);
+    assert_int_equal(nasks, 200);
+
+    /* another process */
+
+    cut(1);
+    answer_reports(reported);
+    assert_int_equal(nasks, 200);
+
+    for (i = 0; i < 101; i++) {
+        assert_true(reported[i] >= 3);
+        im_follow_stop(&follow, im_hub_leave(&hub, subs[i], &first));
+    }
+
+    answer_reports(reported);
+
+    im_follow_cleanup(&follow);
+    im_hub_cleanup(&hub);
+    cleanup();
+}
+
+
+static void
 test_calm(void **state)
 {
     (void) state;
@@ -2102,6 +2205,7 @@ main(int argc, char **argv)
         alloc_test(test_away),
         alloc_test(test_hangs),
         alloc_test(test_slow),
+        alloc_test(test_reconnected),
         alloc_test(test_each_allocation),
         alloc_test(test_calm),
         alloc_test(test_rough),

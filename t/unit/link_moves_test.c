@@ -226,7 +226,7 @@ t_log(void *data, im_link_log_e level, const char *text)
 
 
 static const im_link_transport_t  transport = {
-    t_connect, t_close, t_write, t_timer, t_now, t_random, t_log
+    t_connect, t_close, t_write, t_timer, t_now, t_random, t_log, NULL
 };
 
 

@@ -58,6 +58,7 @@ static im_link_t        *test_link;
 static im_link_conf_t    conf;
 static socket_t          sockets[2];
 static uint64_t          now;
+static im_uint_t         crowd;
 static im_uint_t         timer;
 static char              connected_to[IM_LINK_PEER_TEXT];
 static int               refuse_connect;
@@ -350,8 +351,17 @@ t_log(void *data, im_link_log_e level, const char *text)
 }
 
 
+static im_uint_t
+t_crowd(void *data)
+{
+    assert_ptr_equal(data, sockets);
+
+    return crowd;
+}
+
+
 static const im_link_transport_t  transport = {
-    t_connect, t_close, t_write, t_timer, t_now, t_random, t_log
+    t_connect, t_close, t_write, t_timer, t_now, t_random, t_log, t_crowd
 };
 
 
@@ -367,6 +377,7 @@ setup(void **state)
     conf.timeout = 2000;
 
     now = 1000000;
+    crowd = 0;
     refuse_connect = 0;
     destroy_at = NONE;
     break_at = NONE;
@@ -1389,6 +1400,121 @@ test_standstill(void **state)
 }
 
 
+/* The server says nothing until its connection is closed: ms. */
+static uint64_t
+until_cut(void)
+{
+    uint64_t  start;
+
+    for (start = now; sockets[CALLS].open && now - start < 120000; ) {
+        tick(100);
+    }
+
+    assert_false(sockets[CALLS].open);
+
+    return now - start;
+}
+
+
+/* Up, with a call that waits. */
+static void
+wait_for_answer(im_uint_t processes)
+{
+    crowd = processes;
+    come_up();
+    wait_ms(500);
+    written_any(CALLS);
+    im_buf_reset(&events, 4096);
+    im_buf_reset(&logged, 4096);
+    call("TIME");
+    written_any(CALLS);
+}
+
+
+/* Where processes wait for a CPU, a server of this machine may wait for one. */
+static void
+test_crowd(void **state)
+{
+    uint64_t  ms;
+
+    (void) state;
+
+    /* a few are no crowd */
+
+    wait_for_answer(4);
+    assert_int_equal(until_cut(), 2100);
+
+    /* four times as many: it takes four times as long */
+
+    wait_for_answer(16);
+    assert_int_equal(until_cut(), 8100);
+    said("Redis at \"there\" is away (commands): no answer in time\n");
+    happened("down0 ");
+
+    /* to be ready, too */
+
+    until_open(CALLS);
+    (void) im_link_connected(sockets[CALLS].conn);
+    written_any(CALLS);
+    ms = until_cut();
+    assert_in_range(ms, 8000, 8100);
+
+    /* time in a crowd counts for less, also when the crowd has gone */
+
+    wait_for_answer(16);
+    wait_ms(6000);
+    crowd = 1;
+    ms = until_cut();
+    assert_in_range(ms, 500, 1000);
+
+    /* however large the crowd, a dead server is noticed */
+
+    wait_for_answer(1000000);
+    ms = until_cut();
+    assert_in_range(ms, 24000, 24200);
+}
+
+
+/* Heartbeats come by way of the server. */
+static void
+test_crowd_heartbeats(void **state)
+{
+    (void) state;
+
+    wait_for_answer(16);
+    (void) feed(CALLS, "+OK\r\n");
+    quiet_calls(4500);
+    written(PUBSUB, "*1\r\n$4\r\nPING\r\n");
+    (void) feed(PUBSUB, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+    quiet_calls(5000);
+    written_any(PUBSUB);
+    (void) feed(PUBSUB, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+    quiet_calls(5000);
+    written_any(PUBSUB);
+    (void) feed(PUBSUB, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+    quiet_calls(5000);
+    written_any(PUBSUB);
+    (void) feed(PUBSUB, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+    happened("");
+    quiet_calls(5000);
+    happened("lost2 ");
+    said("");
+}
+
+
+/* A closed connection is no silence. */
+static void
+test_crowd_closed(void **state)
+{
+    (void) state;
+
+    wait_for_answer(1000);
+    im_link_closed(sockets[CALLS].conn, "connection closed");
+    assert_false(sockets[CALLS].open);
+    said("Redis at \"there\" is away (commands): connection closed\n");
+}
+
+
 static void
 test_slow(void **state)
 {
@@ -1669,6 +1795,20 @@ test_names(void **state)
 }
 
 
+/* A server of another machine waits for other CPUs. */
+static void
+test_crowd_here(void **state)
+{
+    (void) state;
+
+    names_addresses = "10.0.0.1";
+    named();
+    connects_to("10.0.0.1");
+    wait_for_answer(1000);
+    assert_int_equal(until_cut(), 2100);
+}
+
+
 /* Lookups that fail are not made one after the other. */
 static void
 test_unknown(void **state)
@@ -1776,10 +1916,14 @@ static const struct CMUnitTest  tests[] = {
     link_test(test_heartbeats),
     link_test(test_heartbeat_drops),
     link_test(test_standstill),
+    link_test(test_crowd),
+    link_test(test_crowd_heartbeats),
+    link_test(test_crowd_closed),
     link_test(test_slow),
     link_test(test_too_many),
     link_test(test_too_much),
     link_test(test_names),
+    link_test(test_crowd_here),
     link_test(test_unknown),
     link_test(test_lookup_hangs),
     cmocka_unit_test(test_destroy),

@@ -763,7 +763,7 @@ t_random(void *data)
 
 
 static const im_link_transport_t  transport = {
-    t_connect, t_close, t_write, NULL, t_now, t_random, NULL
+    t_connect, t_close, t_write, NULL, t_now, t_random, NULL, NULL
 };
 
 

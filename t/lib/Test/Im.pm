@@ -672,6 +672,10 @@ my %Steps = (
     lets_in => \&step_lets_in,
     kept_out => \&step_kept_out,
     file    => \&step_file,
+    running => sub {
+        spew($ENV{IM_TEST_LOADAVG}, "0.10 0.10 0.10 $_[0]/1000001 1000\n");
+        1;
+    },
 );
 
 my %Verbs = (
