@@ -74,8 +74,12 @@ sub nginx_ok {
 
     $text = "server {\n$text\n}"
         if $text =~ /\blocation / && $text !~ /\b(?:http|server) \{/;
-    $text = "http {\nupstream im_logic { server unix:/nowhere; }\n"
-        . "im_redis unix:/nowhere;\nim_room * history=0;\n$text\n}"
+    $text = "http {\n"
+        . ($text =~ /^\s*upstream im_logic /m ? ''
+           : "upstream im_logic { server unix:/nowhere; }\n")
+        . ($text =~ /^\s*im_redis /m ? '' : "im_redis unix:/nowhere;\n")
+        . ($text =~ /^\s*im_room \*\s/m ? '' : "im_room * history=0;\n")
+        . "$text\n}"
         unless $text =~ /^\s*http \{/m;
     $text = "events {}\n$text" unless $text =~ /^\s*events \{/m;
     $text =~ s/^load_module .*//mg;
