@@ -94,6 +94,8 @@ static const im_logic_route_t  im_logic_routes[] = {
       IM_FORM_V1, 0 },
     { "/api/v1/getRoomInfo", "POST", im_logic_v1_info_handler, IM_ASKER_PAGE,
       IM_FORM_V1, 0 },
+    { "/api/v1/online", "POST", im_logic_v1_online_handler, IM_ASKER_PAGE,
+      IM_FORM_V1, 0 },
     { "/v1/user/register", "POST", im_logic_register_handler, IM_ASKER_PAGE,
       IM_FORM_ACCOUNT, 0 },
     { "/v1/user/login", "POST", im_logic_login_handler, IM_ASKER_PAGE,

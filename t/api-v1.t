@@ -397,6 +397,10 @@ http: POST /api/v1/getRoomInfo?rid=6 200 => "code":-11,
 http: POST /api/v1/getRoomInfo?rid=6&auth=nobody 200 => "code":-11,
 http: POST /api/v1/getRoomInfo?rid=6&auth=aaaaaaaaaaaaaaaa 200 => "code":0,
 http: POST /api/v1/count?rid=6&auth=cccccccccccccccc 200 => "code":-11,
+http: POST /api/v1/online?rid=6 200 => \A\{"code":-11,"msg":"发送失败"\}\s*\z
+http: POST /api/v1/online?rid=6&auth=cccccccccccccccc 200 => "code":-11,
+http: POST /api/v1/online?rid=6&auth=aaaaaaaaaaaaaaaa 200 => \A\{"code":0,"msg":"success","data":\{"users":0,"guests":0,"sessions":0\}\}\s*\z
+http: POST /api/v1/online 200 => "code":-11,
 http: POST /api/v1/count?rid=1&auth=nobody 200 => "code":0,
 http: POST /api/v1/pushRoom?auth=aaaaaaaaaaaaaaaa&rid=4 200 {"msg":"x"} => "code":-11,
 b: open /ws
@@ -418,9 +422,23 @@ a: send {"id":3,"publish":{"channel":"1","data":1}}
 a: upto "id":3,"error":\{"code":103
 a: send {"id":4,"publish":{"channel":"2","data":1}}
 a: upto "id":4,"error":\{"code":103
+u: open /ws
+u: send {"auth":"aaaaaaaaaaaaaaaa","roomId":5}
+u: recv op 4
+v: open /ws
+v: send {"auth":"aaaaaaaaaaaaaaaa","roomId":5}
+v: recv op 4
+w: open /ws
+w: send {"auth":"bbbbbbbbbbbbbbbb","room":"5"}
+w: recv op 4
+g: open /ws
+g: send {"roomId":5}
+g: recv op 4
+until: POST /api/v1/online?room=5 {} => "data":\{"users":2,"guests":1,"sessions":4\}
+g: close
+until: POST /api/v1/online?rid=5 {} => "data":\{"users":2,"guests":0,"sessions":3\}
 --- no_error_log
 [alert]
-
 
 
 === TEST 17: an inbox without history keeps nothing

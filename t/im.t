@@ -387,9 +387,9 @@ a2: recv op 7 broadcast=true
 a2: recv op 7 inbox=true
 old: open /ws
 old: send {"auth":"0123456789abcdef","roomId":-1}
-http: POST /api/v1/push?auth=0123456789abcdef&userId=u2&session=$session 200 {"msg":"hello","code":3} => "code":0,
+http: POST /api/v1/push?auth=0123456789abcdef&userId=u2&session=$session 200 {"msg":"hello","code":3} => \A\{"code":0,"msg":"success","data":\{"kept":true\}\}\s*\z
 a2: like ^\{"code":3,"msg":"hello","fuid":"u1","fname":"Ann","op":2,"tuid":"u2","session":"$session","seq":1,"epoch":"\w+","time":\d{13}\}$
-http: POST /api/v1/push?auth=0123456789abcdef&userId=u2 200 {"msg":"again"} => "code":0,
+http: POST /api/v1/push?auth=0123456789abcdef&userId=u2 200 {"msg":"again"} => \A\{"code":0,"msg":"success"\}\s*\z
 a: like "msg":"again","fuid":"u1","fname":"Ann","op":2,"tuid":"u2","seq":2,"epoch":"\w+","time":\d{13}\}
 a2: recv msg "again"
 b: open /ws
@@ -406,6 +406,10 @@ b: like "msg":"to you","fuid":"u2","fname":"Bob","op":2,"tuid":"u1","seq":3,
 http: POST /api/v1/push?auth=0123456789abcdef&userId=u1 200 {"msg":"to myself"} => "code":0,
 a: like "msg":"to myself","fuid":"u1","fname":"Ann","op":2,"seq":4,
 old: recv_text {"code":0,"msg":"to myself","fuid":"u1","fname":"Ann","op":2}
+http: POST /api/v1/push?auth=0123456789abcdef&userId=u2&session=$session 200 {"msg":"there"} => "data":\{"kept":false\}
+a2: recv msg "to myself"
+a2: recv msg "there"
+b: recv msg "there"
 http: POST /api/v1/push?auth=0123456789abcdef&userId=u2&session=x 200 {"msg":"x"} => "code":-11,
 a: silent
 old: silent

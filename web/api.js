@@ -1,8 +1,11 @@
 /*
  * Copyright (C) The im authors
  *
- * The HTTP side: accounts and sends.  Each call gives {code, msg, data} of the
- * server, or throws a Fault whose message is for the reader.
+ * The HTTP side: accounts, sends, who is in a room.  Each call gives {code, msg,
+ * data} of the server, or throws a Fault whose message is for the reader.
+ *
+ * The server's texts are for other pages, in their language: this one says what
+ * a code means by itself.
  */
 
 export const OK = 0;
@@ -10,11 +13,23 @@ export const INVALID = -1;             /* of accounts */
 export const BUSY = -1;                /* of sends */
 export const TAKEN = -1001;
 export const WRONG = -1002;
+export const NO_USER = -1003;
+export const ENDED = -1004;
 export const OFTEN = -1005;
 export const KEPT_OUT = -1006;
 
-const ENDED = -1004;
 const TIMEOUT_MS = 15000;
+
+const NOT_NOW = 'The service cannot do that now. Try again in a moment.';
+
+const STATUSES = {
+    403: 'The server does not allow that from here.',
+    404: 'The server does not offer that.',
+    413: 'That is too long.',
+    502: NOT_NOW,
+    503: NOT_NOW,
+    504: NOT_NOW
+};
 
 
 export class Fault extends Error {
@@ -43,19 +58,8 @@ async function call(path, options) {
                         + (after ? 'in ' + after + ' s.' : 'in a while.'));
     }
 
-    if (response.status === 413) {
-        throw new Fault('That is too long.');
-    }
-
-    if (response.status === 502 || response.status === 503
-        || response.status === 504)
-    {
-        throw new Fault('The service cannot do that now. Try again in a '
-                        + 'moment.');
-    }
-
-    throw new Fault('The server answered ' + response.status
-                    + (body && body.msg ? ': ' + body.msg : '') + '.');
+    throw new Fault(STATUSES[response.status]
+                    || 'The server answered ' + response.status + '.');
 }
 
 
@@ -126,8 +130,8 @@ export function deleteAccount(name, password, token) {
 
 
 export function sendToRoom(token, room, msg) {
-    return post('/api/v1/pushRoom?rid=' + room,
-                { op: 3, msg: msg, rid: room }, token);
+    return post('/api/v1/pushRoom?room=' + encodeURIComponent(room),
+                { msg: msg }, token);
 }
 
 
@@ -136,4 +140,24 @@ export function sendToUser(token, user, msg, session) {
     return post('/api/v1/push?userId=' + encodeURIComponent(user)
                 + (session ? '&session=' + encodeURIComponent(session) : ''),
                 { msg: msg }, token);
+}
+
+
+/* Of a room: {users, guests, sessions}. */
+export async function online(token, room) {
+    const answer = await post('/api/v1/online?room='
+                              + encodeURIComponent(room), {}, token);
+
+    return answer.code === OK ? answer.data : null;
+}
+
+
+/* The rooms that the operator names, and where the documents are. */
+export async function settings() {
+    const response = await fetch('chat.json', {
+        cache: 'no-cache',
+        signal: AbortSignal.timeout(TIMEOUT_MS)
+    });
+
+    return response.ok ? response.json() : {};
 }

@@ -7,21 +7,28 @@
  */
 
 import * as api from './api.js';
-import { Link, NO_ROOM, OP_INFO, OP_PLACE, OP_ROOM, OP_USER }
-    from './link.js';
-import { Talk, element, mark } from './talk.js';
+import * as memory from './memory.js';
+import { Link, OP_INFO, OP_PLACE, OP_ROOM, OP_USER } from './link.js';
+import { People, here } from './people.js';
+import { Sign } from './sign.js';
+import { Talk, mark } from './talk.js';
+import { element, plural } from './text.js';
 
-const ROOMS = [1, 2, 3];
+const ROOMS = [{ room: '1', title: 'Room 1' }];   /* without a chat.json */
 const MAX_JOINED = 5;
-const MAX_ROOM = 2147483647;
+const MAX_NAME = 253;                  /* bytes */
 const CHECK_MS = 5000;
+const COUNT_MS = 20000;
+const COUNT_SOON_MS = 3000;            /* once more after a change */
+const END_PX = 48;                     /* so near counts as the end */
 
 const ui = Object.fromEntries(Array.from(document.querySelectorAll('[id]'),
                               (e) => [e.id, e]));
 
 const rooms = new Map();
 const peers = new Map();
-const shown = new Map();               /* the items of the members' list */
+const titles = new Map();              /* of the rooms that stay */
+const names = new Map();               /* of users, as far as they are known */
 
 let user = null;                       /* {id, name, token}, null: a guest */
 let inbox = null;                      /* the connection without a room */
@@ -31,38 +38,28 @@ let current = null;                    /* the talk that is shown */
 let room = null;                       /* the room that was shown last */
 let atEnd = true;                      /* messages are scrolled to their end */
 let checking = null;                   /* timer of the next check */
-let signing = 'login';                 /* what the dialog does */
+let counting = null;                   /* of the next count of a room */
 
+const people = new People(ui, (id, name) => {
+    if (user === null) {
+        sign.open('login');
 
-/* Where the token is kept; a page without storage has it to itself. */
-
-let kept = null;
-
-function storedToken() {
-    try {
-        return localStorage.getItem('auth');
-
-    } catch (e) {
-        return kept;
+    } else {
+        go(peerTalk(id, name));
     }
-}
+});
 
-
-function storeToken(token) {
-    kept = token;
-
-    try {
-        if (token === null) {
-            localStorage.removeItem('auth');
-
-        } else {
-            localStorage.setItem('auth', token);
-        }
-
-    } catch (e) {
-        return;
+const sign = new Sign(ui, {
+    user: () => user,
+    signedIn: (data) => {
+        memory.storeToken(data.Auth);
+        become({ id: data.UserId, name: data.UserName, token: data.Auth });
+    },
+    erased: () => {
+        memory.storeToken(null);
+        become(null);
     }
-}
+});
 
 
 function say(where, content) {
@@ -80,6 +77,25 @@ function keepAtEnd() {
 }
 
 
+function showNewer() {
+    const below = current.below;
+
+    ui.newer.hidden = below === 0;
+
+    if (below > 0) {
+        ui.newer.textContent = plural(below, 'new message', 'new messages');
+    }
+}
+
+
+function toEnd() {
+    current.below = 0;
+    atEnd = true;
+    keepAtEnd();
+    showNewer();
+}
+
+
 function showUnread() {
     let total = 0;
 
@@ -89,93 +105,62 @@ function showUnread() {
 
     mark(ui.unread, total);
     document.title = (total ? '(' + total + ') ' : '')
-                     + (current ? current.name + ' \u2013 im' : 'im');
+                     + (current ? current.name + ' \u2013 im chat'
+                                : 'im chat');
 }
 
 
+function currentLink() {
+    return current.kind === 'room' ? current.link : inbox;
+}
+
+
+function showBannerNext() {
+    const link = currentLink();
+    const left = link && link.timer !== null
+                 ? Math.max(Math.round((link.next - Date.now()) / 1000), 1)
+                 : 0;
+
+    ui['banner-next'].textContent = left > 0
+        ? 'Next try in ' + left + ' s.' : 'Trying now.';
+}
+
+
+/* The text that a screen reader says doesn't change with each second. */
 function showState() {
-    const link = current.kind === 'room' ? current.link : inbox;
+    const link = currentLink();
+    const refused = link !== null && link.state === 'refused';
+    const away = link !== null && link.away && link.state !== 'open';
+    const focused = ui.banner.contains(document.activeElement);
 
     ui.state.dataset.state = link ? link.state : 'waiting';
     ui.state.textContent = link ? link.about : 'not connected';
+
+    const text = refused ? 'The server refused the connection: '
+                           + link.reason + '.'
+               : away ? 'You are offline. What you miss will follow.' : '';
+
+    if (ui['banner-text'].textContent !== text) {
+        ui['banner-text'].textContent = text;
+    }
+
+    ui.banner.hidden = text === '';
+    showBannerNext();
+
+    if (focused && ui.banner.hidden) {
+        (ui.write.hidden ? ui.scroll : ui.text).focus();
+    }
 }
 
 
-function memberItem(id, name) {
-    const item = document.createElement('li');
-
-    if (user !== null && id === user.id) {
-        item.append(element('span', 'talk', name + ' (you)'));
-        return item;
-    }
-
-    const button = element('button', 'talk', name);
-
-    button.type = 'button';
-    button.title = 'Write to ' + name;
-    button.addEventListener('click', () => {
-        if (user === null) {
-            openSign('login');
-            return;
-        }
-
-        go(peerTalk(id, name));
-    });
-
-    item.append(button);
-
-    return item;
-}
-
-
-/* Those that stay are not touched: the reader may be about to click on one. */
-function showItems(ids) {
-    const keys = ids.map((id) => JSON.stringify([id, String(room.members[id]),
-                                 user !== null && id === user.id]));
-    const wanted = new Set(keys);
-
-    for (const [key, item] of shown) {
-        if (!wanted.has(key)) {
-            item.remove();
-            shown.delete(key);
-        }
-    }
-
-    let next = ui.members.firstElementChild;
-
-    keys.forEach((key, i) => {
-        let item = shown.get(key);
-
-        if (item === undefined) {
-            item = memberItem(ids[i], String(room.members[ids[i]]));
-            shown.set(key, item);
-        }
-
-        if (item === next) {
-            next = next.nextElementSibling;
-
-        } else {
-            ui.members.insertBefore(item, next);
-        }
-    });
+function showHere() {
+    say(ui.here, current.kind === 'room' ? here(current) : 'Private messages');
 }
 
 
 function showMembers() {
-    const ids = Object.keys(room.members).sort((a, b) =>
-        String(room.members[a]).localeCompare(String(room.members[b])));
-    const focused = ui.members.contains(document.activeElement);
-
-    ui['members-title'].textContent = 'In ' + room.name.toLowerCase();
-    ui.count.textContent = String(room.count);
-    showItems(ids);
-    ui.nobody.hidden = room.count > 0;
-    say(ui.more, room.count > ids.length && ids.length > 0
-        ? 'and ' + (room.count - ids.length) + ' more' : '');
-
-    if (focused && !ui.members.contains(document.activeElement)) {
-        (ui.members.querySelector('button') || ui.text).focus();
-    }
+    people.show(room, user === null ? null : user.id);
+    showHere();
 }
 
 
@@ -185,9 +170,37 @@ function showWriter() {
     ui.me.textContent = user === null ? 'Guest' : user.name;
     ui.login.hidden = ui.register.hidden = user !== null;
     ui.logout.hidden = ui.change.hidden = ui.erase.hidden = user === null;
-    ui['text-label'].textContent = current.kind === 'room'
-        ? 'Message to ' + current.name.toLowerCase()
-        : 'Private message to ' + current.name;
+    ui['text-label'].textContent = ui.text.placeholder
+        = current.kind === 'room' ? 'Message to ' + current.name
+                                  : 'Private message to ' + current.name;
+}
+
+
+/* For a shell: a quote ends the string, and another one begins it again. */
+function showWelcome() {
+    const body = JSON.stringify({ rooms: [current.key],
+                                  data: { msg: 'hello' } });
+
+    ui.welcome.hidden = current.kind !== 'room';
+    ui['welcome-room'].textContent = current.name;
+    ui.curl.textContent = 'curl ' + location.origin
+        + '/im/push -H \'Content-Type: application/json\' -d \''
+        + body.replace(/'/g, '\'\\\'\'') + '\'';
+}
+
+
+function fitText() {
+    if (ui.write.hidden) {
+        return;
+    }
+
+    ui.text.style.height = 'auto';
+    ui.text.style.height = ui.text.scrollHeight + 2 + 'px';
+}
+
+
+function showEmpty() {
+    ui.empty.hidden = !current.empty;
 }
 
 
@@ -202,23 +215,24 @@ function choose(talk) {
     if (talk.kind === 'room') {
         room = talk;
         join(talk);
-        history.replaceState(null, '', '#' + talk.key);
+        history.replaceState(null, '', '#' + encodeURIComponent(talk.key));
     }
 
     talk.show(true);
-    talk.setUnread(0);
+    read(talk);
     ui.title.textContent = talk.name;
     ui.text.value = talk.draft;
-    ui.empty.hidden = talk.list.childElementCount > 0;
     say(ui.notice, '');
     closeMenu();
+    showEmpty();
+    showWelcome();
     showUnread();
     showMembers();
     showState();
     showWriter();
-
-    atEnd = true;
-    keepAtEnd();
+    fitText();
+    toEnd();
+    count();
 }
 
 
@@ -229,11 +243,30 @@ function go(talk) {
 }
 
 
+function read(talk) {
+    talk.setUnread(0);
+
+    if (talk.kind === 'peer' && user !== null) {
+        memory.read(user.id, talk.key, talk.name, talk.last);
+    }
+}
+
+
 /* A message is new until its talk is on the screen. */
 function arrived(talk, from) {
     if (talk === current) {
-        ui.empty.hidden = true;
+        showEmpty();
+
+        if (!atEnd && !talk.history) {
+            talk.below += 1;
+            showNewer();
+        }
+
         keepAtEnd();
+    }
+
+    if (talk.history) {
+        return;
     }
 
     if (talk !== current || document.hidden) {
@@ -241,27 +274,96 @@ function arrived(talk, from) {
         showUnread();
         ui.news.textContent = 'New message in ' + talk.name
                               + (from ? ' from ' + from : '');
+
+    } else if (talk.kind === 'peer') {
+        read(talk);
     }
 }
 
 
 /* Rooms */
 
-function sender(frame) {
-    return String(frame.fname || frame.fuid || '');
+function know(id, name) {
+    const talk = peers.get(id);
+
+    names.set(id, name);
+
+    if (talk !== undefined && talk.name !== name) {
+        talk.rename(name);
+
+        if (talk === current) {
+            ui.title.textContent = name;
+            showWriter();
+        }
+    }
+}
+
+
+/* What a Talk shows of a frame. */
+function messageOf(frame) {
+    const id = String(frame.fuid || '');
+    const name = String(frame.fname || id);
+
+    return {
+        id: id,
+        from: name || (frame.broadcast ? 'To everybody' : 'Server'),
+        text: typeof frame.msg === 'string' ? frame.msg
+                                            : JSON.stringify(frame.msg),
+        time: frame.time || Date.now(),
+        mine: user !== null && id === user.id,
+        broadcast: frame.broadcast === true
+    };
 }
 
 
 function roomFrame(talk, frame) {
     if (frame.op === OP_ROOM) {
-        talk.message(sender(frame), frame.msg,
-                     user !== null && frame.fuid === user.id);
-        arrived(talk, sender(frame));
+        const message = messageOf(frame);
+
+        if (message.id && frame.fname) {
+            know(message.id, message.from);
+        }
+
+        if (talk.message(message)) {
+            arrived(talk, message.from);
+        }
     }
 
     if (frame.op === OP_INFO && typeof frame.roomUserInfo === 'object') {
-        talk.members = frame.roomUserInfo || {};
+        talk.members = Object.create(null);
         talk.count = Number(frame.count) || 0;
+        talk.history = false;
+        talk.repeated = false;
+
+        for (const [id, name] of Object.entries(frame.roomUserInfo || {})) {
+            talk.members[id] = String(name);
+            know(id, String(name));
+        }
+
+        if (talk === room) {
+            showMembers();
+            count();
+        }
+    }
+}
+
+
+/* How many guests there are: rooms' lists have users alone. */
+async function count(next = COUNT_SOON_MS) {
+    const talk = room;
+
+    clearTimeout(counting);
+    counting = setTimeout(count, next, COUNT_MS);
+
+    if (document.hidden) {
+        return;
+    }
+
+    const found = await api.online(user === null ? null : user.token,
+                                   talk.key).catch(() => null);
+
+    if (found !== null) {
+        talk.guests = found.guests;
 
         if (talk === room) {
             showMembers();
@@ -292,6 +394,9 @@ function join(talk) {
 
 
 function connectRoom(talk) {
+    const places = talk.link === null ? talk.places : talk.link.places;
+
+    talk.history = places === null;
     talk.link = new Link(talk.key, user === null ? null : user.token, {
         frame: (frame) => roomFrame(talk, frame),
         state: (link) => {
@@ -302,7 +407,7 @@ function connectRoom(talk) {
             recheck(link);
         },
         lost: () => lost(talk)
-    }, talk.link === null ? null : talk.link.places);
+    }, places);
 
     if (talk === current) {
         showState();
@@ -310,34 +415,42 @@ function connectRoom(talk) {
 }
 
 
+/* The last messages follow, of which some may be shown. */
 function lost(talk) {
+    talk.repeated = true;
     talk.note('Some messages are missing here, which were sent while there '
               + 'was no connection.');
 
     if (talk === current) {
-        ui.empty.hidden = true;
+        showEmpty();
         keepAtEnd();
     }
 }
 
 
 function leave(talk) {
-    talk.link.close();
-    talk.link = null;
-    talk.members = {};
-    talk.count = 0;
+    if (talk.link !== null) {
+        talk.link.close();
+        talk.places = talk.link.places;
+        talk.link = null;
+    }
+
+    talk.members = Object.create(null);
+    talk.count = talk.guests = 0;
     talk.setUnread(0);
     talk.item.classList.remove('joined');
 
-    if (!ROOMS.includes(talk.key)) {
+    if (!titles.has(talk.key)) {
         rooms.delete(talk.key);
         talk.remove();
+        storeRooms();
     }
 
     if (talk === room) {
         room = Array.from(rooms.values()).reverse()
             .find((t) => t.link !== null)
-            || roomTalk(ROOMS.find((number) => number !== talk.key));
+            || roomTalk(Array.from(titles.keys())
+                        .find((name) => name !== talk.key) || talk.key);
         join(room);
         showMembers();
     }
@@ -350,27 +463,41 @@ function leave(talk) {
 }
 
 
-function roomTalk(number) {
-    let talk = rooms.get(number);
+function storeRooms() {
+    memory.storeRooms(Array.from(rooms.keys())
+                      .filter((name) => !titles.has(name)));
+}
+
+
+function roomTalk(key) {
+    let talk = rooms.get(key);
 
     if (talk !== undefined) {
         return talk;
     }
 
-    talk = new Talk('room', number, 'Room ' + number);
+    talk = new Talk('room', key, titles.get(key) || key);
+    talk.places = null;                /* where it was left */
     talk.button.addEventListener('click', () => go(talk));
+
+    if (talk.name !== key) {
+        talk.label.after(element('span', 'key', key));
+        talk.button.title = 'Room ' + key;
+    }
 
     const close = element('button', 'leave', '\u00d7');
 
     close.type = 'button';
-    close.setAttribute('aria-label', 'Leave room ' + number);
+    close.setAttribute('aria-label', 'Leave ' + talk.name);
     close.title = 'Leave';
     close.addEventListener('click', () => leave(talk));
     talk.item.append(close);
+    talk.item.classList.toggle('added', !titles.has(key));
 
-    rooms.set(number, talk);
+    rooms.set(key, talk);
     ui.rooms.append(talk.item);
     ui.scroll.append(talk.log);
+    storeRooms();
 
     return talk;
 }
@@ -382,14 +509,13 @@ function peerTalk(id, name) {
     let talk = peers.get(id);
 
     if (talk !== undefined) {
-        if (talk.name !== name) {
-            talk.rename(name);
-        }
-
         return talk;
     }
 
-    talk = new Talk('peer', id, name);
+    talk = new Talk('peer', id, name || names.get(id)
+                    || memory.name(user.id, id)
+                    || (id ? 'User ' + id.slice(0, 8) : 'Server'));
+    talk.last = null;                  /* place of the last message in it */
     talk.button.addEventListener('click', () => go(talk));
     peers.set(id, talk);
     ui.peers.append(talk.item);
@@ -400,17 +526,28 @@ function peerTalk(id, name) {
 }
 
 
-/* What this user has sent, maybe in another tab or on another device. */
+/* What this user has sent, maybe in another tab or on another device: there
+   the user has read what came before. */
 function copyFrame(frame) {
-    const id = String(frame.tuid);
-
     if (sessions.has(frame.session)) {
         return;                            /* shown when it was sent */
     }
 
-    const talk = peers.get(id) || peerTalk(id, id);
+    const talk = peerTalk(String(frame.tuid), '');
 
-    talk.message(sender(frame), frame.msg, true);
+    if (talk.message(messageOf(frame))) {
+        talk.setUnread(0);
+        showUnread();
+        showCurrent(talk);
+    }
+}
+
+
+function showCurrent(talk) {
+    if (talk === current) {
+        showEmpty();
+        keepAtEnd();
+    }
 }
 
 
@@ -429,12 +566,19 @@ function inboxFrame(frame) {
         return;
     }
 
-    const from = sender(frame);
-    const talk = peerTalk(String(frame.fuid || ''),
-                          frame.fuid ? from : 'The server');
+    const message = messageOf(frame);
+    const talk = peerTalk(message.id, message.from);
 
-    talk.message(from, frame.msg, false);
-    arrived(talk, '');
+    if (message.id && frame.fname) {
+        know(message.id, message.from);
+    }
+
+    talk.last = { seq: frame.seq, epoch: frame.epoch };
+    talk.history = memory.wasRead(user.id, message.id, talk.last);
+
+    if (talk.message(message)) {
+        arrived(talk, '');
+    }
 }
 
 
@@ -445,10 +589,12 @@ function connectInbox(places) {
         return;
     }
 
-    inbox = new Link(NO_ROOM, user.token, {
+    inbox = new Link(null, user.token, {
         frame: inboxFrame,
         state: (link) => {
-            if (inbox === link && current.kind === 'peer') {
+            if (inbox === link && current !== null
+                && current.kind === 'peer')
+            {
                 showState();
             }
 
@@ -512,7 +658,7 @@ function become(next) {
  * on as before, at first as a guest's, and asks again.
  */
 async function identify() {
-    const token = storedToken();
+    const token = memory.storedToken();
 
     clearTimeout(checking);
 
@@ -527,7 +673,7 @@ async function identify() {
     try {
         const found = await api.check(token);
 
-        if (token !== storedToken()) {
+        if (token !== memory.storedToken()) {
             return;                    /* whoever changed it asks too */
         }
 
@@ -536,7 +682,7 @@ async function identify() {
         }
 
         if (found === null) {
-            storeToken(null);
+            memory.storeToken(null);
         }
 
         become(found);
@@ -566,7 +712,7 @@ function ended(token) {
     }
 
     /* another tab has another one already */
-    if (storedToken() !== token) {
+    if (memory.storedToken() !== token) {
         identify();
         return;
     }
@@ -598,7 +744,7 @@ async function logout() {
         await api.logout(token);
 
     } catch (e) {
-        notice = 'You are logged out here, but the server could not be told: '
+        notice = 'You are logged out here, but the server does not know it: '
                  + e.message;
     }
 
@@ -608,140 +754,16 @@ async function logout() {
 
     ui.logout.disabled = false;
     ui.text.value = '';
-    storeToken(null);
+    memory.storeToken(null);
     become(null);
     say(ui.notice, notice);
     ui.login.focus();
 }
 
 
-/* The dialog */
-
-const TITLES = { login: 'Log in', register: 'Register',
-                 change: 'Change password', erase: 'Delete account' };
-
-function openSign(what) {
-    const mine = what === 'change' || what === 'erase';
-
-    signing = what;
-    ui['dialog-title'].textContent = TITLES[what];
-    ui['sign-go'].textContent = TITLES[what];
-    ui['sign-other'].hidden = mine;
-    ui['sign-other'].textContent = TITLES[otherSign()] + ' instead';
-    ui.hint.hidden = what === 'login' || what === 'erase';
-    ui.renewal.hidden = what !== 'change';
-    ui.next.required = what === 'change';
-    ui.password.autocomplete = what === 'register' ? 'new-password'
-                                                   : 'current-password';
-    ui.name.readOnly = mine;
-    say(ui['sign-notice'], '');
-
-    if (mine) {
-        ui.name.value = user.name;
-        ui.password.value = ui.next.value = '';
-    }
-
-    if (!ui.dialog.open) {
-        ui.dialog.showModal();
-    }
-
-    (mine ? ui.password : ui.name).focus();
-}
-
-
-function otherSign() {
-    return signing === 'login' ? 'register' : 'login';
-}
-
-
-function refusal(answer) {
-    switch (answer.code) {
-
-    case api.TAKEN:
-        return 'Somebody has this name already, or one that looks like it. '
-               + 'Choose another.';
-
-    case api.WRONG:
-        return 'There is no such name with this password.';
-
-    case api.OFTEN:
-        return 'Too many attempts. Try again in a few minutes.';
-
-    case api.KEPT_OUT:
-        return 'This user is kept out for now.';
-
-    case api.INVALID:
-        return 'That name or password does not fit: a name has 3 to 20 '
-               + 'characters, a password 6 or more'
-               + (/:/.test(answer.msg) ? '. ' + answer.msg.split(':')[1] : '')
-               + '.';
-
-    default:
-        return 'The server refused it: ' + answer.msg;
-    }
-}
-
-
-async function sign(name, password) {
-    if (signing === 'register') {
-        const answer = await api.register(name, password);
-
-        if (answer.code !== api.OK) {
-            return refusal(answer);
-        }
-    }
-
-    const answer = signing === 'change'
-        ? await api.changePassword(name, password, ui.next.value, user.token)
-        : signing === 'erase'
-        ? await api.deleteAccount(name, password, user.token)
-        : await api.login(name, password);
-
-    if (answer.code !== api.OK) {
-        return refusal(answer);
-    }
-
-    if (signing === 'erase') {
-        storeToken(null);
-        become(null);
-
-        return '';
-    }
-
-    storeToken(answer.data.Auth);
-    become({ id: answer.data.UserId, name: answer.data.UserName,
-             token: answer.data.Auth });
-
-    return '';
-}
-
-
-ui.sign.addEventListener('submit', async (event) => {
-    event.preventDefault();
-
-    if (ui['sign-go'].disabled) {
-        return;
-    }
-
-    ui['sign-go'].disabled = true;
-    say(ui['sign-notice'], '');
-
-    const why = await sign(ui.name.value, ui.password.value)
-        .catch((e) => e.message);
-
-    ui['sign-go'].disabled = false;
-    say(ui['sign-notice'], why);
-
-    if (why === '') {
-        ui.password.value = ui.next.value = '';
-        ui.dialog.close();
-        ui.text.focus();
-    }
-});
-
-
 /* The form */
 
+/* Why it was not sent, or {kept}: the receiver is away. */
 async function send(talk, content) {
     const token = user.token;
     const answer = talk.kind === 'room'
@@ -749,7 +771,7 @@ async function send(talk, content) {
         : await api.sendToUser(token, talk.key, content, session);
 
     if (answer.code === api.OK) {
-        return '';
+        return { kept: Boolean(answer.data && answer.data.kept) };
     }
 
     if (answer.code === api.BUSY) {
@@ -757,15 +779,15 @@ async function send(talk, content) {
                             + 'moment.');
     }
 
-    /* the answer doesn't say which: a login that has ended, or nobody there */
+    /* the answer doesn't say which: a login that has ended, or no receiver */
     if (await api.check(token) === null) {
         ended(token);
-        return 'Not sent. Your login has ended, please log in again.';
+        throw new api.Fault('Your login has ended, please log in again.');
     }
 
-    return talk.kind === 'room'
-        ? 'Not sent. The server refused it: ' + answer.msg
-        : 'Not sent. ' + talk.name + ' is not online now.';
+    throw new api.Fault(talk.kind === 'room'
+        ? 'You may not write in this room.'
+        : talk.name + ' is away, and this server keeps no private messages.');
 }
 
 
@@ -781,8 +803,10 @@ ui.form.addEventListener('submit', async (event) => {
 
     ui.send.disabled = true;
 
-    const why = await send(talk, content)
-        .catch((e) => 'Not sent. ' + e.message);
+    let why = '';
+    const sent = await send(talk, content.trimEnd()).catch((e) => {
+        why = 'Not sent. ' + e.message;
+    });
 
     ui.send.disabled = false;
     say(ui.notice, why);
@@ -792,13 +816,9 @@ ui.form.addEventListener('submit', async (event) => {
     }
 
     if (talk.kind === 'peer') {
-        talk.message(user.name, content, true);
-
-        if (talk === current) {
-            ui.empty.hidden = true;
-            atEnd = true;
-            keepAtEnd();
-        }
+        talk.message({ id: user.id, from: user.name, text: content.trimEnd(),
+                       time: Date.now(), mine: true, kept: sent.kept });
+        showCurrent(talk);
     }
 
     if (talk !== current) {
@@ -808,26 +828,65 @@ ui.form.addEventListener('submit', async (event) => {
 
     if (ui.text.value === content) {
         ui.text.value = '';
+        fitText();
     }
 
+    toEnd();
     ui.text.focus();
 });
 
 
+ui.text.addEventListener('input', fitText);
+
+/* Not the Enter that ends a composition, such as of Chinese. */
+ui.text.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
+        event.preventDefault();
+        ui.form.requestSubmit();
+    }
+});
+
+
+function validName(name) {
+    return name !== '' && !name.startsWith('$')
+           && new TextEncoder().encode(name).length <= MAX_NAME
+           && !/[\u0000-\u001f\u007f]/.test(name);
+}
+
+
 ui.join.addEventListener('submit', (event) => {
-    const digits = ui.number.value.trim();
+    const name = ui['room-name'].value.trim();
 
     event.preventDefault();
 
-    if (!/^\d{1,10}$/.test(digits) || Number(digits) > MAX_ROOM) {
-        say(ui['join-notice'], 'A room is a number from 0 to ' + MAX_ROOM
-            + '.');
+    if (!validName(name)) {
+        say(ui['join-notice'], 'Type a name of at most ' + MAX_NAME
+            + ' bytes that does not begin with "$".');
         return;
     }
 
     say(ui['join-notice'], '');
-    ui.number.value = '';
-    go(roomTalk(Number(digits)));
+    ui['room-name'].value = '';
+    go(roomTalk(name));
+});
+
+
+/* Where the page may not copy by itself, the reader can. */
+ui.copy.addEventListener('click', async () => {
+    try {
+        await navigator.clipboard.writeText(ui.curl.textContent);
+        ui.copy.textContent = 'Copied';
+
+    } catch (e) {
+        getSelection().selectAllChildren(ui.curl);
+        ui.copy.textContent = 'Selected';
+    }
+
+    ui.news.textContent = ui.copy.textContent;
+});
+
+ui.copy.addEventListener('blur', () => {
+    ui.copy.textContent = 'Copy';
 });
 
 
@@ -840,18 +899,22 @@ function closeMenu() {
 
 
 function hashRoom() {
-    const digits = location.hash.slice(1);
+    let name = '';
 
-    return /^\d{1,10}$/.test(digits) && Number(digits) <= MAX_ROOM
-           ? Number(digits) : ROOMS[0];
+    try {
+        name = decodeURIComponent(location.hash.slice(1));
+
+    } catch (e) {
+        name = location.hash.slice(1);
+    }
+
+    return validName(name) ? name : titles.keys().next().value;
 }
 
 
 function retryNow() {
-    if (!document.hidden) {
-        for (const link of links()) {
-            link.retryNow();
-        }
+    for (const link of links()) {
+        link.retryNow();
     }
 }
 
@@ -870,35 +933,50 @@ document.addEventListener('keydown', (event) => {
 });
 
 for (const id of ['login', 'guest-login']) {
-    ui[id].addEventListener('click', () => openSign('login'));
+    ui[id].addEventListener('click', () => sign.open('login'));
 }
 
 for (const id of ['register', 'guest-register']) {
-    ui[id].addEventListener('click', () => openSign('register'));
+    ui[id].addEventListener('click', () => sign.open('register'));
 }
 
-ui['sign-other'].addEventListener('click', () => openSign(otherSign()));
-ui.change.addEventListener('click', () => openSign('change'));
-ui.erase.addEventListener('click', () => openSign('erase'));
-ui['sign-cancel'].addEventListener('click', () => ui.dialog.close());
+ui.change.addEventListener('click', () => sign.open('change'));
+ui.erase.addEventListener('click', () => sign.open('erase'));
 ui.logout.addEventListener('click', logout);
+ui.retry.addEventListener('click', retryNow);
+
+ui.newer.addEventListener('click', () => {
+    toEnd();
+    (ui.write.hidden ? ui.scroll : ui.text).focus();
+});
 
 ui.scroll.addEventListener('scroll', () => {
     atEnd = ui.scroll.scrollHeight - ui.scroll.clientHeight
-            - ui.scroll.scrollTop < 48;
+            - ui.scroll.scrollTop < END_PX;
+
+    if (atEnd && current !== null && current.below > 0) {
+        current.below = 0;
+        showNewer();
+    }
 });
 
 new ResizeObserver(keepAtEnd).observe(ui.scroll);
 
 document.addEventListener('visibilitychange', () => {
+    if (document.hidden) {
+        return;
+    }
+
     retryNow();
 
-    if (!document.hidden && current !== null) {
-        current.setUnread(0);
+    if (current !== null) {
+        read(current);
         showUnread();
+        count();
     }
 });
 
+window.addEventListener('resize', fitText);
 window.addEventListener('online', retryNow);
 window.addEventListener('hashchange', () => choose(roomTalk(hashRoom())));
 
@@ -909,6 +987,32 @@ window.addEventListener('storage', (event) => {
     }
 });
 
-ROOMS.forEach(roomTalk);
-room = roomTalk(hashRoom());
-identify();
+setInterval(() => {
+    if (!ui.banner.hidden) {
+        showBannerNext();
+    }
+}, 1000);
+
+
+/* chat.json: {"rooms":[{"room":NAME,"title":TEXT}],"docs":URL} */
+async function start() {
+    const settings = await api.settings().catch(() => ({}));
+
+    for (const { room: key, title } of settings.rooms || ROOMS) {
+        titles.set(String(key), String(title || key));
+    }
+
+    if (settings.docs) {
+        ui.docs.href = ui['welcome-docs'].href = settings.docs;
+    }
+
+    for (const key of [...titles.keys(), ...memory.storedRooms()]) {
+        roomTalk(key);
+    }
+
+    room = roomTalk(hashRoom());
+    identify();
+}
+
+
+start();

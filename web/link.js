@@ -9,14 +9,13 @@ const CONNECT_MS = 10000;
 const STABLE_MS = 5000;
 const BACKOFF_MS = 500;
 const BACKOFF_MAX_MS = 15000;
+const AWAY_MS = 1000;
 
 const CLOSE_POLICY = 1008;
 const CLOSE_RESTART = 1012;
 const CLOSE_TRY_LATER = 1013;
 
-export const NO_ROOM = -1;
-
-const KEPT = 50;                       /* private messages to begin with */
+const KEPT = 50;                       /* messages to begin with */
 
 export const OP_USER = 2;
 export const OP_ROOM = 3;
@@ -30,6 +29,7 @@ export class Link {
     /*
      * handlers: frame(frame), state(link) after a change of link.state and
      * link.about, lost() when messages are missing that can't be had any more.
+     * room: its name; null: none, it is for private messages.
      * places: link.places of one before it.
      */
     constructor(room, token, handlers, places) {
@@ -42,8 +42,12 @@ export class Link {
                                   broadcast: start };
         this.socket = null;
         this.timer = null;             /* of the next attempt */
+        this.next = 0;                 /* its time, in ms */
+        this.away = false;             /* long enough to say so */
         this.failures = 0;
         this.closed = false;
+        this.state = 'waiting';
+        this.reason = '';              /* why the server refused it */
         this.connect();
     }
 
@@ -65,7 +69,8 @@ export class Link {
         clearTimeout(this.timer);
         this.timer = null;
         this.socket = ws;
-        this.set('waiting', 'connecting');
+        this.set(this.state === 'refused' ? 'refused' : 'waiting',
+                 this.away ? 'offline' : 'connecting');
 
         ws.onopen = () => {
             clearTimeout(late);
@@ -83,6 +88,7 @@ export class Link {
             heard = true;
 
             if (this.state !== 'open') {
+                this.away = false;
                 this.set('open', 'connected');
             }
 
@@ -107,17 +113,21 @@ export class Link {
     }
 
 
-    /* What is missed between two connections follows by these places. */
+    /*
+     * What is missed between two connections follows by these places; without
+     * one, the last messages do.
+     */
     first() {
-        const frame = { auth: this.token, roomId: this.room };
+        const frame = { auth: this.token };
 
-        if (this.room === NO_ROOM) {
-            frame.inbox = this.places.inbox.epoch === ''
-                          ? { last: KEPT } : this.places.inbox;
+        if (this.room === null) {
+            frame.roomId = -1;
+            frame.inbox = from(this.places.inbox);
 
         } else {
-            Object.assign(frame, this.places.room);
-            frame.broadcast = this.places.broadcast;
+            frame.room = this.room;
+            Object.assign(frame, from(this.places.room));
+            frame.broadcast = from(this.places.broadcast);
         }
 
         return frame;
@@ -156,16 +166,17 @@ export class Link {
 
         delay = delay / 2 + Math.random() * delay / 2;
         this.failures += 1;
+        this.next = Date.now() + delay;
         this.timer = setTimeout(() => this.connect(), delay);
+        this.away = this.away || delay >= AWAY_MS;
 
         if (event.code === CLOSE_POLICY) {
-            this.set('refused', 'refused: '
-                     + (event.reason || 'the server gave no reason'));
+            this.reason = event.reason || 'the server gave no reason';
+            this.set('refused', 'refused');
             return;
         }
 
-        this.set('waiting', delay < 1000 ? 'reconnecting'
-                 : 'offline, next try in ' + Math.round(delay / 1000) + ' s');
+        this.set('waiting', this.away ? 'offline' : 'reconnecting');
     }
 
 
@@ -185,6 +196,11 @@ export class Link {
             this.socket.close();
         }
     }
+}
+
+
+function from(place) {
+    return place.epoch === '' ? { last: KEPT } : { ...place, last: KEPT };
 }
 
 

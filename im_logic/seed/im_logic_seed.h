@@ -15,6 +15,7 @@
 void im_logic_v1_push_handler(im_daemon_request_t *r);
 void im_logic_v1_room_handler(im_daemon_request_t *r);
 void im_logic_v1_info_handler(im_daemon_request_t *r);
+void im_logic_v1_online_handler(im_daemon_request_t *r);
 
 void im_logic_register_handler(im_daemon_request_t *r);
 void im_logic_login_handler(im_daemon_request_t *r);

@@ -174,6 +174,22 @@ im_logic_v1_reply(im_daemon_request_t *r, im_uint_t status, int code)
 
 
 void
+im_logic_v1_reply_data(im_daemon_request_t *r, const im_buf_t *data)
+{
+    im_buf_t  *b;
+
+    b = im_daemon_buf(r, 512);
+
+    im_logic_print(b, "{\"code\":0,\"msg\":\"success\",\"data\":%s}\n",
+                   im_buf_str(data));
+
+    b->failed |= data->failed;
+
+    im_logic_reply(r, 200, b);
+}
+
+
+void
 im_logic_account_reply(im_daemon_request_t *r, im_uint_t status, int code,
     const char *msg, const im_buf_t *data)
 {

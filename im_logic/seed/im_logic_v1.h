@@ -48,6 +48,8 @@ void im_logic_v1_refuse(im_daemon_request_t *r, im_logic_form_e form,
 im_int_t im_logic_v1_room(im_daemon_request_t *r, im_str_t *room);
 
 void im_logic_v1_reply(im_daemon_request_t *r, im_uint_t status, int code);
+/* Success, with what pages of the seed system don't ask for. */
+void im_logic_v1_reply_data(im_daemon_request_t *r, const im_buf_t *data);
 
 /* msg NULL: that of the code; data NULL: {} */
 void im_logic_account_reply(im_daemon_request_t *r, im_uint_t status, int code,

@@ -2,6 +2,7 @@
  * Copyright (C) The im authors
  *
  * /api/v1/count and getRoomInfo: the followers of a room get its room info.
+ * /api/v1/online: the answer has the numbers of users and guests in a room.
  *
  * Pages ask without a token.  So what many ask of one room is one request to
  * its workers: they tell a room at most once a second anyway.
@@ -11,6 +12,7 @@
 #include "im_logic_control.h"
 #include "im_logic_limit.h"
 #include "im_logic_nodes.h"
+#include "im_logic_print.h"
 #include "im_logic_token.h"
 #include "im_logic_v1.h"
 
@@ -19,11 +21,14 @@
 #define IM_V1_INFO_PERIOD  10      /* s: they are refilled in */
 
 
-typedef struct {
+typedef struct im_logic_v1_info_s  im_logic_v1_info_t;
+
+struct im_logic_v1_info_s {
     im_daemon_request_t  *r;
     im_str_t              room;
+    void                (*allowed)(im_logic_v1_info_t *info);
     unsigned              users:1;    /* the room is for users alone */
-} im_logic_v1_info_t;
+};
 
 
 static void
@@ -73,7 +78,7 @@ im_logic_v1_info_limit_handler(const im_link_reply_t *reply, void *data)
 
 
 static void
-im_logic_v1_info(im_logic_v1_info_t *info)
+im_logic_v1_info_tell(im_logic_v1_info_t *info)
 {
     im_logic_limit_t  limit;
 
@@ -87,6 +92,48 @@ im_logic_v1_info(im_logic_v1_info_t *info)
 }
 
 
+static void
+im_logic_v1_info_members_handler(const im_members_t *members, void *data)
+{
+    im_buf_t             *b;
+    uint64_t              users, guests;
+    im_uint_t             i;
+    im_daemon_request_t  *r = data;
+
+    if (members == NULL) {
+        im_logic_v1_reply(r, 200, IM_V1_AWAY);
+        return;
+    }
+
+    /* members that were only counted are as good as users */
+
+    guests = members->count - im_min(members->rest, members->count);
+
+    for (i = 0; i < members->n && guests > 0; i++) {
+        guests -= members->elts[i].user.len > 0;
+    }
+
+    users = im_members_users(members->elts, members->n, NULL, 0)
+            + members->rest;
+
+    b = im_daemon_buf(r, 128);
+    im_logic_print(b, "{\"users\":%u,\"guests\":%u,\"sessions\":%u}", users,
+                   guests, members->count);
+
+    im_logic_v1_reply_data(r, b);
+}
+
+
+static void
+im_logic_v1_info_count(im_logic_v1_info_t *info)
+{
+    im_logic_members(info->r->data,
+                     im_logic_topic(info->r, im_topic_room, info->room),
+                     IM_LINK_MEMBERS_KEPT, im_logic_v1_info_members_handler,
+                     info->r);
+}
+
+
 /* A guest gets no answer where the room is for users. */
 static void
 im_logic_v1_info_guest(im_logic_v1_info_t *info)
@@ -95,7 +142,7 @@ im_logic_v1_info_guest(im_logic_v1_info_t *info)
         im_logic_v1_reply(info->r, 200, IM_V1_SEND);
 
     } else {
-        im_logic_v1_info(info);
+        info->allowed(info);
     }
 }
 
@@ -111,7 +158,7 @@ im_logic_v1_info_login_handler(im_login_e rc, const im_logic_login_t *login,
     case IM_LOGIN_FOUND:
 
         if (im_logic_token_room(login->rooms, info->room)) {
-            im_logic_v1_info(info);
+            info->allowed(info);
             return;
         }
 
@@ -133,8 +180,9 @@ im_logic_v1_info_login_handler(im_login_e rc, const im_logic_login_t *login,
 }
 
 
-void
-im_logic_v1_info_handler(im_daemon_request_t *r)
+static void
+im_logic_v1_info_start(im_daemon_request_t *r,
+    void (*allowed)(im_logic_v1_info_t *info))
 {
     im_str_t             token;
     im_logic_t          *logic;
@@ -150,6 +198,7 @@ im_logic_v1_info_handler(im_daemon_request_t *r)
     }
 
     info->r = r;
+    info->allowed = allowed;
 
     rule = im_logic_v1_room(r, &info->room) == IM_OK
            ? im_rules_room(&logic->nodes->rules, info->room) : NULL;
@@ -169,4 +218,18 @@ im_logic_v1_info_handler(im_daemon_request_t *r)
     } else {
         im_logic_v1_info_guest(info);
     }
+}
+
+
+void
+im_logic_v1_info_handler(im_daemon_request_t *r)
+{
+    im_logic_v1_info_start(r, im_logic_v1_info_tell);
+}
+
+
+void
+im_logic_v1_online_handler(im_daemon_request_t *r)
+{
+    im_logic_v1_info_start(r, im_logic_v1_info_count);
 }

@@ -29,6 +29,7 @@ typedef struct {
     im_logic_login_t      sender;
     im_buf_t             *message;
     unsigned              room:1;
+    unsigned              kept:1;        /* the receiver is away */
 } im_logic_v1_push_t;
 
 
@@ -100,13 +101,29 @@ im_logic_v1_code(im_uint_t status)
 }
 
 
+/* A page that names its session hears whether the receiver is away. */
+static void
+im_logic_v1_accepted(im_logic_v1_push_t *push)
+{
+    im_buf_t  *b;
+
+    if (push->room || push->session.len == 0) {
+        im_logic_v1_reply(push->r, 200, IM_V1_OK);
+        return;
+    }
+
+    b = im_daemon_buf(push->r, 32);
+    im_logic_print(b, "{\"kept\":%z}", push->kept ? "true" : "false");
+
+    im_logic_v1_reply_data(push->r, b);
+}
+
+
 /* The message was accepted, whatever becomes of the copy. */
 static void
 im_logic_v1_copied(im_logic_publish_t *publish, void *data)
 {
-    im_logic_v1_push_t  *push = data;
-
-    im_logic_v1_reply(push->r, 200, IM_V1_OK);
+    im_logic_v1_accepted(data);
 }
 
 
@@ -171,6 +188,9 @@ im_logic_v1_published(im_logic_publish_t *publish, void *data)
     {
         im_logic_v1_copy(push);
 
+    } else if (code == IM_V1_OK) {
+        im_logic_v1_accepted(push);
+
     } else {
         im_logic_v1_reply(push->r, 200, code);
     }
@@ -209,6 +229,7 @@ im_logic_v1_limit_handler(const im_link_reply_t *reply, void *data)
     im_logic_v1_push_t  *push = data;
 
     if (im_logic_limit_read(reply, &seconds) == IM_OK) {
+        push->kept = 1;
         im_logic_v1_publish(push);
 
     } else {

@@ -53,7 +53,8 @@ async function axe(page) {
                                             'utf8'));
     }
 
-    const { violations } = await page.evaluate(() => window.axe.run());
+    const { violations } = await within(
+        page.evaluate(() => window.axe.run()));
 
     return violations.map((v) => `${v.id}: ${v.help}: `
         + v.nodes.slice(0, 3).map((n) => n.target.join(' ')).join(', '));

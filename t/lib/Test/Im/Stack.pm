@@ -166,6 +166,7 @@ sub conf {
     s{^ +\# include .*im-compat.conf;\n}{$self->compat}me;
     s{^( +)listen 127.0.0.1:8080;\n}{$1$listen;\n$self->{server}}m;
     s{/usr/share/im/web}{"$Top/web"};
+    s{/usr/share/doc/im/docs/}{"$Top/docs/"};
     s{include im_params}{include "$Top/conf/im_params"}g;
 
     File::Path::make_path("$node/tmp");
