@@ -146,6 +146,7 @@ im_log_flushed(im_log_t *log)
 
     open->rate = 0;
     open->due = 0;
+    open->nmessages = 0;
 
     if (open->first == NULL) {
         im_free(open);

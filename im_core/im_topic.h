@@ -98,6 +98,8 @@ struct im_open_s {
     uint32_t     ncuts;        /* ever, since it was empty */
     uint32_t     rate;         /* the caller's: sessions a second, 0: all */
     uint32_t     due;          /* the caller's: ms, not to be flushed before */
+    uint32_t     since;        /* the caller's: ms, of the first message */
+    uint32_t     nmessages;    /* the caller's: since the last flush */
 };
 
 

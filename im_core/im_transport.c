@@ -7,6 +7,32 @@
 #include "im_transport.h"
 
 
+const char *const  im_reason_names[IM_REASONS] = {
+    [IM_REASON_LOST] = "lost",
+    [IM_REASON_DRAIN] = "drain",
+    [IM_REASON_BUSY] = "busy",
+    [IM_REASON_INTERNAL] = "internal",
+    [IM_REASON_SLOW] = "slow",
+    [IM_REASON_BAD_REQUEST] = "bad_request",
+    [IM_REASON_TOO_BIG] = "too_big",
+    [IM_REASON_STALE] = "stale",
+    [IM_REASON_TOKEN] = "token",
+    [IM_REASON_EXPIRED] = "expired",
+    [IM_REASON_SUB_EXPIRED] = "sub_expired",
+    [IM_REASON_FORBIDDEN] = "forbidden",
+    [IM_REASON_KICKED] = "kicked",
+    [IM_REASON_LIMIT] = "limit",
+    [IM_REASON_REPLACED] = "replaced",
+    [IM_REASON_NO_PONG] = "no_pong",
+    [IM_REASON_STATE] = "state",
+    [IM_REASON_NOT_AVAILABLE] = "not_available",
+    [IM_REASON_TOO_MANY] = "too_many",
+    [IM_REASON_CLIENT] = "client",
+    [IM_REASON_PROTOCOL] = "protocol",
+    [IM_REASON_WEBHOOK] = "webhook"
+};
+
+
 const uint16_t  im_transport_codes[IM_REASON_MAX] = {
     [IM_REASON_DRAIN] = IM_WS_CLOSE_RESTART,
     [IM_REASON_BUSY] = IM_WS_CLOSE_TRY_LATER,

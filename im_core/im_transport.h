@@ -55,7 +55,13 @@ typedef enum {
     IM_REASON_STATE,         /* insufficient: messages are missing */
     IM_REASON_NOT_AVAILABLE,
     IM_REASON_TOO_MANY,      /* commands wait: connect again */
-    IM_REASON_MAX
+    IM_REASON_MAX,
+
+    /* the code comes with the event */
+    IM_REASON_CLIENT = IM_REASON_MAX,
+    IM_REASON_PROTOCOL,      /* the client broke the transport's rules */
+    IM_REASON_WEBHOOK,       /* a webhook says so */
+    IM_REASONS
 } im_reason_e;
 
 
@@ -175,6 +181,9 @@ void im_frame_end(im_buf_t *b, const im_transport_t *transport, size_t start,
 
 void im_input_cleanup(im_input_t *input);
 
+
+/* "slow": for logs and metrics. */
+extern const char *const  im_reason_names[IM_REASONS];
 
 /* For transports whose connections end with codes of WebSocket's. */
 extern const uint16_t  im_transport_codes[IM_REASON_MAX];

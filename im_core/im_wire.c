@@ -37,6 +37,8 @@ static const im_transport_t *const  im_transports[] = {
 _Static_assert(im_wire_count(im_protos) * im_wire_count(im_transports)
                * IM_FORMS <= UINT16_MAX, "the rest is for filters");
 
+_Static_assert(im_wire_count(im_protos) == IM_PROTOS, "a row each");
+
 
 const im_proto_t *
 im_proto_find(im_str_t name)
@@ -50,6 +52,44 @@ im_proto_find(im_str_t name)
     }
 
     return NULL;
+}
+
+
+im_uint_t
+im_proto_number(const im_proto_t *proto)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < IM_PROTOS - 1; i++) {
+        if (strcmp(im_protos[i]->name, proto->name) == 0) {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+const char *
+im_proto_name(im_uint_t number)
+{
+    return im_proto_number(im_protos[number]) == number
+           ? im_protos[number]->name : NULL;
+}
+
+
+im_uint_t
+im_proto_kinds(im_uint_t number)
+{
+    im_uint_t  i, kinds;
+
+    for (i = 0, kinds = 0; i < IM_PROTOS; i++) {
+        if (im_proto_number(im_protos[i]) == number) {
+            kinds |= im_protos[i]->transports;
+        }
+    }
+
+    return kinds;
 }
 
 

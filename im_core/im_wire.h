@@ -19,8 +19,21 @@ typedef struct {
 } im_wire_t;
 
 
+/* Rows of protocols. */
+#define IM_PROTOS  8
+
 /* NULL: there is none. */
 const im_proto_t *im_proto_find(im_str_t name);
+
+/*
+ * The number of a protocol, below IM_PROTOS: that of the first row that has its
+ * name.  Back to the name; NULL: the row is one more of a protocol.
+ */
+im_uint_t im_proto_number(const im_proto_t *proto);
+const char *im_proto_name(im_uint_t number);
+
+/* The transports of all rows with that number: im_transport_e bits. */
+im_uint_t im_proto_kinds(im_uint_t number);
 
 /*
  * "protocol=im, protocol=centrifuge or protocol=echo": those with commands, if

@@ -69,6 +69,9 @@ ngx_im_drain_clock(ngx_im_worker_t *w)
     }
 
     w->drain.done += elapsed;
+
+    w->counters->drain_left = w->drain.done < w->conf->drain
+                              ? w->conf->drain - w->drain.done : 0;
 }
 
 
@@ -168,6 +171,7 @@ ngx_im_drain_start(ngx_im_worker_t *w)
 
     w->draining = 1;
     w->counters->draining = 1;
+    w->counters->drain_left = w->conf->drain;
     w->drain.time = ngx_current_msec;
 
     ngx_log_error(NGX_LOG_NOTICE, w->log, 0,

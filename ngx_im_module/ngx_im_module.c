@@ -1007,7 +1007,30 @@ ngx_im_allow_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_im_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    ngx_im_loc_conf_t         *ilcf = conf;
+
+    ngx_str_t                 *args;
+    ngx_uint_t                 i;
     ngx_http_core_loc_conf_t  *clcf;
+
+    static const char  *words[] = {
+        "format=json", "format=prometheus", "ready"
+    };
+
+    args = cf->args->elts;
+
+    for (i = 0; cf->args->nelts > 1 && i < 3; i++) {
+        if (im_str_eq(ngx_im_str(args[1]), im_str_z(words[i]))) {
+            break;
+        }
+    }
+
+    if (i == 3) {
+        return ngx_im_invalid(cf, cmd, &args[1],
+                              "is not format=json, format=prometheus or ready");
+    }
+
+    ilcf->status = i;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_im_status_handler;
@@ -1181,7 +1204,7 @@ static ngx_command_t  ngx_im_commands[] = {
       NULL },
 
     { ngx_string("im_status"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_im_status,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

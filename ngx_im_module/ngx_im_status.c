@@ -1,12 +1,14 @@
 /*
  * Copyright (C) The im authors
  *
- * im_status: counters of this node as JSON, per worker and summed.
+ * im_status: counters of this node, per worker and summed, as JSON; the same
+ * for Prometheus; whether a balancer should send clients here.
  */
 
 #include "ngx_im_hooks.h"
 #include "ngx_im_follow.h"
 #include "ngx_im_budget.h"
+#include "ngx_im_metrics.h"
 #include "im_json.h"
 #include "im_link_show.h"
 
@@ -14,55 +16,7 @@
 #define NGX_IM_STATUS_MAX  (64 * 1024 * 1024)
 
 
-typedef struct {
-    ngx_str_t   name;
-    size_t      offset;
-} ngx_im_status_field_t;
-
-#define ngx_im_status_field(f)                                                \
-    { ngx_string(#f), offsetof(ngx_im_counters_t, f) }
-
-
-static ngx_im_status_field_t  ngx_im_status_fields[] = {
-    ngx_im_status_field(sessions),
-    ngx_im_status_field(unauthenticated),
-    ngx_im_status_field(users),
-    ngx_im_status_field(topics),
-    ngx_im_status_field(log_bytes),
-    ngx_im_status_field(accepted),
-    ngx_im_status_field(refused),
-    ngx_im_status_field(closed),
-    ngx_im_status_field(slow),
-    ngx_im_status_field(messages_in),
-    ngx_im_status_field(messages_out),
-    ngx_im_status_field(framed),
-    ngx_im_status_field(bytes_in),
-    ngx_im_status_field(bytes_out),
-    ngx_im_status_field(sends),
-    ngx_im_status_field(submits),
-    ngx_im_status_field(deflated),
-    ngx_im_status_field(deflate_saved),
-    ngx_im_status_field(inflated),
-    ngx_im_status_field(pushes),
-    ngx_im_status_field(healed),
-    ngx_im_status_field(holes),
-    ngx_im_status_field(recovered),
-    ngx_im_status_field(unrecovered),
-    ngx_im_status_field(window_bytes),
-    ngx_im_status_field(reads),
-    { ngx_null_string, 0 }
-};
-
-
 static const char  *ngx_im_status_links[] = { "down", "up", "degraded" };
-
-
-static ngx_atomic_uint_t
-ngx_im_status_value(const ngx_im_counters_t *c,
-    const ngx_im_status_field_t *field)
-{
-    return *(ngx_atomic_t *) ((u_char *) c + field->offset);
-}
 
 
 static void
@@ -72,11 +26,11 @@ ngx_im_status_refusals(im_buf_t *b, const ngx_im_counters_t *c)
 
     im_buf_add_z(b, ",\"refusals\":{");
 
-    for (i = 0; i < NGX_IM_REFUSALS; i++) {
+    for (i = 0; i < NGX_IM_LIMITS; i++) {
         im_buf_add_z(b, i > 0 ? ",\"" : "\"");
         im_buf_add_z(b, ngx_im_budget_reason(i));
         im_buf_add_z(b, "\":");
-        im_buf_add_uint(b, c->refusals[i]);
+        im_buf_add_uint(b, c->limits[i]);
     }
 
     im_buf_add_z(b, "}");
@@ -86,34 +40,16 @@ ngx_im_status_refusals(im_buf_t *b, const ngx_im_counters_t *c)
 static void
 ngx_im_status_counters(im_buf_t *b, const ngx_im_counters_t *c)
 {
-    const ngx_im_status_field_t  *field;
+    const ngx_im_counter_t  *field;
 
-    for (field = ngx_im_status_fields; field->name.len; field++) {
+    for (field = ngx_im_counters; field->name.len; field++) {
         im_buf_add_z(b, ",\"");
         im_buf_add(b, field->name.data, field->name.len);
         im_buf_add_z(b, "\":");
-        im_buf_add_uint(b, ngx_im_status_value(c, field));
+        im_buf_add_uint(b, ngx_im_counter(c, field->offset));
     }
 
     ngx_im_status_refusals(b, c);
-}
-
-
-static void
-ngx_im_status_add(ngx_im_counters_t *sum, const ngx_im_counters_t *c)
-{
-    ngx_uint_t                    i;
-    ngx_atomic_t                 *total;
-    const ngx_im_status_field_t  *field;
-
-    for (field = ngx_im_status_fields; field->name.len; field++) {
-        total = (ngx_atomic_t *) ((u_char *) sum + field->offset);
-        *total += ngx_im_status_value(c, field);
-    }
-
-    for (i = 0; i < NGX_IM_REFUSALS; i++) {
-        sum->refusals[i] += c->refusals[i];
-    }
 }
 
 
@@ -156,68 +92,165 @@ ngx_im_status_link(im_buf_t *b, ngx_im_main_conf_t *imcf)
 
 
 static void
-ngx_im_status_body(im_buf_t *b, ngx_im_main_conf_t *imcf)
+ngx_im_status_json(im_buf_t *b, ngx_im_main_conf_t *imcf, ngx_im_node_t *node)
 {
-    ngx_uint_t                n;
-    ngx_im_counters_t         sum;
-    const ngx_im_counters_t  *c;
-
-    n = 0;
-
-    ngx_memzero(&sum, sizeof(ngx_im_counters_t));
+    ngx_uint_t  i;
 
     im_buf_add_z(b, "{\"node\":");
     im_json_add_string(b, ngx_im_str(imcf->node));
     im_buf_add_z(b, ",\"workers\":[");
 
-    for (c = ngx_im_zone_counters(imcf); c != NULL; c = c->next) {
-        if (c->pid == 0) {
-            continue;
-        }
-
-        if (n++ > 0) {
+    for (i = 0; i < node->nworkers; i++) {
+        if (i > 0) {
             im_buf_add_z(b, ",");
         }
 
-        ngx_im_status_worker(b, c);
-        ngx_im_status_add(&sum, c);
+        ngx_im_status_worker(b, &node->workers[i]);
     }
 
     im_buf_add_z(b, "],\"total\":{\"workers\":");
-    im_buf_add_uint(b, n);
-    ngx_im_status_counters(b, &sum);
+    im_buf_add_uint(b, node->nworkers);
+    ngx_im_status_counters(b, &node->total);
     im_buf_add_z(b, "}");
     ngx_im_status_link(b, imcf);
     im_buf_add_z(b, "}\n");
 }
 
 
+/* The answer is sent; b is freed. */
+static ngx_int_t
+ngx_im_status_send(ngx_http_request_t *r, ngx_uint_t status, const char *type,
+    im_buf_t *b)
+{
+    ngx_str_t                 form;
+    ngx_http_complex_value_t  cv;
+
+    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
+
+    cv.value.data = b->failed ? NULL : ngx_pnalloc(r->pool, b->len);
+
+    if (cv.value.data != NULL) {
+        cv.value.len = b->len;
+        im_copy(cv.value.data, b->data, b->len);
+    }
+
+    im_buf_cleanup(b);
+
+    form.data = (u_char *) type;
+    form.len = ngx_strlen(type);
+
+    return cv.value.len > 0 ? ngx_http_send_response(r, status, &form, &cv)
+                            : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+static ngx_int_t
+ngx_im_status_numbers(ngx_http_request_t *r, ngx_im_main_conf_t *imcf,
+    ngx_uint_t prometheus)
+{
+    im_buf_t        b;
+    ngx_im_node_t  *node;
+
+    node = ngx_palloc(r->pool, sizeof(ngx_im_node_t));
+
+    if (node == NULL || ngx_im_zone_node(imcf, r->pool, node) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    im_buf_init(&b, NGX_IM_STATUS_MAX);
+
+    if (prometheus) {
+        ngx_im_metrics(&b, node);
+
+    } else {
+        ngx_im_status_json(&b, imcf, node);
+    }
+
+    return ngx_im_status_send(r, NGX_HTTP_OK,
+                              prometheus ? IM_METRIC_FORM : "application/json",
+                              &b);
+}
+
+
+/* Why this worker can't serve clients well: a balancer should take others. */
+static ngx_uint_t
+ngx_im_status_unready(ngx_im_worker_t *w, im_buf_t *b)
+{
+    ngx_im_refusal_e  why;
+
+    why = w->draining || ngx_exiting ? NGX_IM_REFUSED_DRAINING
+          : w->conf->enabled ? ngx_im_follow_unready(w) : NGX_IM_REFUSALS;
+
+    if (why != NGX_IM_REFUSALS) {
+        im_buf_add_z(b, ngx_im_budget_text(why));
+        return 1;
+    }
+
+    if (!w->conf->enabled) {
+        return 0;
+    }
+
+    if (ngx_im_follow_link(w) == NGX_IM_LINK_DOWN) {
+        im_buf_add_z(b, "Redis is away: ");
+        im_buf_add_z(b, im_link_why(w->link, 0));
+        return 1;
+    }
+
+    if (ngx_im_follow_silent(w) == im_link_partitions(w->link)) {
+        im_buf_add_z(b, "no im_job lives: no partition has heartbeats");
+        return 1;
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_im_status_ready(ngx_http_request_t *r)
+{
+    im_buf_t    b;
+    ngx_uint_t  status;
+
+    im_buf_init(&b, NGX_IM_STATUS_MAX);
+
+    status = NGX_HTTP_SERVICE_UNAVAILABLE;
+
+    if (!ngx_im_status_unready(ngx_im_worker, &b)) {
+        status = NGX_HTTP_OK;
+        im_buf_add_z(&b, "ready");
+    }
+
+    im_buf_add_z(&b, "\n");
+
+    return ngx_im_status_send(r, status, "text/plain", &b);
+}
+
+
 ngx_int_t
 ngx_im_status_handler(ngx_http_request_t *r)
 {
-    im_buf_t                  b;
-    ngx_str_t                 type = ngx_string("application/json");
-    ngx_http_complex_value_t  cv;
+    ngx_int_t            rc;
+    ngx_im_loc_conf_t   *ilcf;
+    ngx_im_main_conf_t  *imcf;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
         return NGX_HTTP_NOT_ALLOWED;
     }
 
-    im_buf_init(&b, NGX_IM_STATUS_MAX);
-
-    ngx_im_status_body(&b, ngx_http_get_module_main_conf(r, ngx_im_module));
-
-    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
-
-    cv.value.data = b.failed ? NULL : ngx_pnalloc(r->pool, b.len);
-
-    if (cv.value.data != NULL) {
-        cv.value.len = b.len;
-        im_copy(cv.value.data, b.data, b.len);
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    im_buf_cleanup(&b);
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_im_module);
+    imcf = ngx_http_get_module_main_conf(r, ngx_im_module);
 
-    return cv.value.len > 0 ? ngx_http_send_response(r, NGX_HTTP_OK, &type, &cv)
-                            : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (ngx_im_worker == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ilcf->status == NGX_IM_STATUS_READY
+           ? ngx_im_status_ready(r)
+           : ngx_im_status_numbers(r, imcf,
+                                   ilcf->status == NGX_IM_STATUS_PROMETHEUS);
 }

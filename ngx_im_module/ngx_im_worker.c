@@ -163,6 +163,18 @@ ngx_im_worker_deflate_tick(ngx_im_worker_t *w)
 
 
 static void
+ngx_im_worker_gauges(ngx_im_worker_t *w)
+{
+    w->counters->log_bytes = w->hub.logs.bytes;
+    w->counters->reply_bytes = w->reply_bytes;
+    w->counters->link = ngx_im_follow_link(w);
+    w->counters->connections_limit = ngx_cycle->connection_n;
+    w->counters->connections = ngx_cycle->connection_n
+                               - ngx_cycle->free_connection_n;
+}
+
+
+static void
 ngx_im_worker_tick(ngx_event_t *ev)
 {
     ngx_im_worker_t  *w;
@@ -178,8 +190,7 @@ ngx_im_worker_tick(ngx_event_t *ev)
     ngx_im_jwt_tick(w);
     ngx_im_worker_deflate_tick(w);
 
-    w->counters->log_bytes = w->hub.logs.bytes;
-    w->counters->link = ngx_im_follow_link(w);
+    ngx_im_worker_gauges(w);
 
     if (!ngx_exiting || w->nsessions) {
         ngx_add_timer(ev, 1000);
@@ -234,6 +245,7 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
 
     w->tick.cancelable = 1;
     ngx_add_timer(&w->tick, 1000);
+    ngx_im_worker_gauges(w);
 
     ngx_im_worker = w;
 

@@ -56,7 +56,7 @@ until: /status "total":\{"workers":1,"sessions":0,.*"users":0,.*"topics":0,
 until: /status "closed":2\b
 http: POST /status 405
 log: im: session ended: client: 127\.0\.0\.1, user: "u1", protocol: im, .*code: 1000
-log: im: session ended: client: 127\.0\.0\.1, user: "guest", protocol: im, .*code: 1000
+log: im: session ended: client: 127\.0\.0\.1, user: -, protocol: im, .*code: 1000
 im_log: 101 /ws node=test-1 sessions=\d+ id=[0-9a-f]{8}-[0-9a-f-]{27}
 --- no_error_log
 [error]

@@ -28,7 +28,7 @@ static const struct {
 };
 
 
-/* By ngx_im_refusal_e. */
+/* By ngx_im_refusal_e: the name for metrics, the text for logs and clients. */
 static const struct {
     const char         *name;
     const char         *text;
@@ -51,7 +51,20 @@ static const struct {
     { "session_rooms", "two times im_limit topics= new rooms in 10 s" },
     { "signatures", "im_limit signatures=" },
     { "closed_for_others",
-      "loses its oldest session to a client of another address" }
+      "loses its oldest session to a client of another address" },
+    { "draining", "this worker ends" },
+    { "redis_unusable", "Redis can't be used" },
+    { "redis_unreached", "Redis has not been reached yet" },
+    { "method", "the method is not one for this address" },
+    { "bad_request", "the request is malformed" },
+    { "no_upgrade", "no upgrade to websocket" },
+    { "origin", "pages of this origin are not allowed here (im_allow_origin)" },
+    { "too_big", "the request is too large" },
+    { "room", "the room is not one for this client" },
+    { "no_token", "no token (im_auth)" },
+    { "user", "im_user gives no valid user" },
+    { "kept_out", "the user is kept out" },
+    { "no_memory", "no memory" }
 };
 
 
@@ -300,7 +313,7 @@ ngx_im_budget_refused(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
     ngx_uint_t        evicted;
     ngx_im_silence_t *silence;
 
-    w->counters->refusals[why]++;
+    w->counters->limits[why]++;
 
     silence = &w->refusals[why];
 

@@ -56,14 +56,14 @@ ngx_uint_t ngx_im_budget_low(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
     ngx_im_cost_e cost);
 
 /*
- * Counts a refusal (im_status shows it by reason) and logs one line per reason
- * in 10 s, with the address and how many were not logged.  peer NULL: it
- * concerns no address.
+ * Counts that a limit is reached (im_status shows it by reason) and logs one
+ * line per reason in 10 s, with the address and how many were not logged.
+ * peer NULL: it concerns no address.
  */
 void ngx_im_budget_refused(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
     ngx_im_refusal_e why);
 
-/* The name of a reason in im_status, and the limit that it means. */
+/* The name of a reason in im_status, and what it says in words. */
 const char *ngx_im_budget_reason(ngx_im_refusal_e why);
 const char *ngx_im_budget_text(ngx_im_refusal_e why);
 

@@ -52,7 +52,10 @@ typedef enum {
 } ngx_im_uring_e;
 
 
-/* Why a client is refused: what its address, then a worker or node has. */
+/*
+ * Why a client is refused: what its address, then a worker or node has, and
+ * then what is wrong with a handshake, or with this node.
+ */
 typedef enum {
     NGX_IM_REFUSED_HANDSHAKES = 0,
     NGX_IM_REFUSED_ROOMS,
@@ -72,6 +75,20 @@ typedef enum {
     NGX_IM_REFUSED_SESSION_ROOMS,
     NGX_IM_REFUSED_SIGNATURES,
     NGX_IM_REFUSED_EVICTED,  /* closed for a client of another address */
+    NGX_IM_LIMITS,
+    NGX_IM_REFUSED_DRAINING = NGX_IM_LIMITS,
+    NGX_IM_REFUSED_UNUSABLE,     /* Redis */
+    NGX_IM_REFUSED_UNREACHED,
+    NGX_IM_REFUSED_METHOD,
+    NGX_IM_REFUSED_REQUEST,      /* malformed */
+    NGX_IM_REFUSED_UPGRADE,      /* none: a browser, or a wrong proxy */
+    NGX_IM_REFUSED_ORIGIN,
+    NGX_IM_REFUSED_TOO_BIG,
+    NGX_IM_REFUSED_ROOM,
+    NGX_IM_REFUSED_TOKEN,        /* there is none, and one is needed */
+    NGX_IM_REFUSED_USER,         /* of im_user */
+    NGX_IM_REFUSED_KEPT_OUT,
+    NGX_IM_REFUSED_MEMORY,
     NGX_IM_REFUSALS
 } ngx_im_refusal_e;
 
@@ -134,6 +151,14 @@ typedef struct {
 } ngx_im_main_conf_t;
 
 
+/* What im_status answers. */
+typedef enum {
+    NGX_IM_STATUS_JSON = 0,
+    NGX_IM_STATUS_PROMETHEUS,
+    NGX_IM_STATUS_READY
+} ngx_im_status_e;
+
+
 /* What happens to a session above im_limit per_user=. */
 typedef enum {
     NGX_IM_POLICY_REFUSE = 0,
@@ -176,6 +201,7 @@ typedef struct {
     ngx_uint_t           deflate;        /* im_deflate */
     ngx_array_t         *origins;        /* of im_origin_t */
     ngx_uint_t           emulation;      /* im_emulation is here */
+    ngx_uint_t           status;         /* ngx_im_status_e */
     ngx_im_main_conf_t  *main;
     ngx_http_core_loc_conf_t *clcf;
     ngx_http_core_srv_conf_t *cscf;

@@ -36,6 +36,16 @@ typedef struct {
 } ngx_im_drain_t;
 
 
+#define NGX_IM_LAGS  64
+
+/* Messages that are sent, until the clock is read for all of them. */
+typedef struct {
+    uint32_t            since[NGX_IM_LAGS];      /* ms */
+    uint32_t            nmessages[NGX_IM_LAGS];
+    ngx_uint_t          n;
+} ngx_im_lags_t;
+
+
 #define NGX_IM_RESERVE_MAX  64
 
 /* Connections that are kept for links: ngx_im_reserve.c. */
@@ -96,6 +106,7 @@ struct ngx_im_worker_s {
     ngx_uint_t          nreads;
     ngx_im_turn_t       loads;           /* topics that wait for a read */
     ngx_event_t         flush_event;
+    ngx_im_lags_t       lags;
     struct ngx_im_uring_s *uring;        /* or NULL: it is not used */
     ngx_event_t         close_event;
     ngx_event_t         spare_event;
@@ -117,7 +128,7 @@ struct ngx_im_worker_s {
     ngx_rbtree_t        ranks[2];        /* of hosts, by ngx_im_pool_e */
     ngx_rbtree_node_t   ranks_sentinel;
     ngx_uint_t          places[2];       /* in use, by ngx_im_pool_e */
-    ngx_im_silence_t    refusals[NGX_IM_REFUSALS];
+    ngx_im_silence_t    refusals[NGX_IM_LIMITS];
     ngx_im_silence_t    unready;         /* connections closed without them */
     im_buf_t            id;              /* NODE.SLOT.START */
     u_char              name[16];        /* random: of its channel for input */

@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * The node's shared memory: counters of each living worker, and an account of
- * each address.
+ * The node's shared memory: counters of each living worker, the sum of those
+ * that have ended, and an account of each address.
  *
  * It survives a reload, when old and new workers live side by side.  What a
  * worker holds of an address is its share: a killed worker can not give it
@@ -30,6 +30,8 @@
 typedef struct {
     ngx_im_counters_t  *counters;
     ngx_im_counters_t  *last;
+    ngx_im_counters_t   ended;           /* what ended workers have counted */
+    uint64_t            start;           /* ms */
     ngx_im_account_t   *chains[NGX_IM_ZONE_CHAINS];
     ngx_queue_t         idle;            /* the longest first */
     ngx_uint_t          naccounts;
@@ -90,6 +92,7 @@ ngx_im_zone_init_zone(ngx_shm_zone_t *zone, void *data)
 
     /* accounts leave the other half to shares and counters */
 
+    iz->start = (uint64_t) ngx_time() * 1000;
     iz->max_accounts = zone->shm.size / 2 / NGX_IM_ZONE_CELL;
 
     ngx_queue_init(&iz->idle);
@@ -363,7 +366,15 @@ ngx_im_zone_free(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool,
                                ngx_queue_data(q, ngx_im_share_t, link));
     }
 
-    counters->pid = 0;
+    ngx_im_counters_add(&iz->ended, counters, 0);
+    ngx_im_counters_clear(counters);
+}
+
+
+static ngx_uint_t
+ngx_im_zone_lives(ngx_pid_t pid)
+{
+    return kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH;
 }
 
 
@@ -381,8 +392,9 @@ ngx_im_zone_claim(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool)
 
         /* its worker was killed */
 
-        if (pid != 0 && kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH) {
+        if (pid != 0 && !ngx_im_zone_lives(pid)) {
             ngx_im_zone_free(iz, shpool, counters);
+            iz->ended.lost++;
         }
 
         if (counters->pid == 0 && found == NULL) {
@@ -419,7 +431,6 @@ ngx_im_zone_claim(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool)
 ngx_int_t
 ngx_im_zone_attach(ngx_im_worker_t *w)
 {
-    size_t              size;
     ngx_time_t         *tp;
     ngx_slab_pool_t    *shpool;
     ngx_im_counters_t  *counters;
@@ -432,9 +443,6 @@ ngx_im_zone_attach(ngx_im_worker_t *w)
 
     if (counters != NULL) {
         w->in_zone = 1;
-        size = offsetof(ngx_im_counters_t, pid);
-        ngx_memzero((u_char *) counters + size,
-                    sizeof(ngx_im_counters_t) - size);
         counters->pid = ngx_pid;
     }
 
@@ -700,8 +708,57 @@ ngx_im_zone_low(ngx_im_worker_t *w, ngx_im_share_t *share,
 }
 
 
-const ngx_im_counters_t *
-ngx_im_zone_counters(ngx_im_main_conf_t *imcf)
+/*
+ * The mutex keeps a worker's counters from being counted twice, or not at all,
+ * while it ends.
+ */
+ngx_int_t
+ngx_im_zone_node(ngx_im_main_conf_t *imcf, ngx_pool_t *pool,
+    ngx_im_node_t *node)
 {
-    return ((ngx_im_zone_t *) ngx_im_zone_pool(imcf)->data)->counters;
+    ngx_uint_t          i, n, lives;
+    ngx_im_zone_t      *iz;
+    ngx_slab_pool_t    *shpool;
+    ngx_im_counters_t  *c, *copies;
+
+    shpool = ngx_im_zone_pool(imcf);
+    iz = shpool->data;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    for (n = 0, c = iz->counters; c != NULL; c = c->next) {
+        n += c->pid != 0;
+    }
+
+    copies = ngx_palloc(pool, n * sizeof(ngx_im_counters_t));
+
+    for (i = 0, c = iz->counters; c != NULL && copies != NULL; c = c->next) {
+        if (c->pid != 0) {
+            copies[i++] = *c;
+        }
+    }
+
+    node->start = iz->start;
+    node->total = iz->ended;
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    if (copies == NULL) {
+        return NGX_ERROR;
+    }
+
+    node->workers = copies;
+    node->nworkers = 0;
+
+    for (i = 0; i < n; i++) {
+        lives = ngx_im_zone_lives((ngx_pid_t) copies[i].pid);
+
+        ngx_im_counters_add(&node->total, &copies[i], lives);
+
+        if (lives) {
+            copies[node->nworkers++] = copies[i];
+        }
+    }
+
+    return NGX_OK;
 }

@@ -9,7 +9,7 @@
 #define NGX_IM_ZONE_H
 
 
-#include "ngx_im_conf.h"
+#include "ngx_im_counters.h"
 #include "im_bucket.h"
 
 
@@ -20,49 +20,6 @@ typedef enum {
     NGX_IM_HELD_ROOMS,                   /* brought into being by guests */
     NGX_IM_HELD
 } ngx_im_held_e;
-
-
-typedef struct ngx_im_counters_s  ngx_im_counters_t;
-
-/* One worker's counters in the zone; gauges are absolute. */
-struct ngx_im_counters_s {
-    ngx_im_counters_t *next;             /* the list only grows */
-    ngx_queue_t       shares;            /* of the worker, by its addresses */
-    ngx_atomic_t      pid;               /* 0: free */
-    ngx_atomic_t      slot;              /* ngx_worker */
-    ngx_atomic_t      start;             /* ms */
-    ngx_atomic_t      draining;
-    ngx_atomic_t      sessions;
-    ngx_atomic_t      unauthenticated;
-    ngx_atomic_t      users;
-    ngx_atomic_t      topics;
-    ngx_atomic_t      log_bytes;
-    ngx_atomic_t      link;              /* ngx_im_link_e */
-    ngx_atomic_t      away;              /* partitions that take no calls */
-    ngx_atomic_t      accepted;          /* handshakes that gave a session */
-    ngx_atomic_t      refused;
-    ngx_atomic_t      closed;
-    ngx_atomic_t      slow;              /* closed since too slow */
-    ngx_atomic_t      messages_in;       /* from clients */
-    ngx_atomic_t      messages_out;      /* queued, once for each follower */
-    ngx_atomic_t      framed;            /* once for each encoding in use */
-    ngx_atomic_t      bytes_in;
-    ngx_atomic_t      bytes_out;
-    ngx_atomic_t      pushes;            /* entries taken from pub/sub */
-    ngx_atomic_t      healed;            /* entries read from history */
-    ngx_atomic_t      holes;             /* gaps that history couldn't fill */
-    ngx_atomic_t      recovered;         /* subscriptions without a hole */
-    ngx_atomic_t      unrecovered;       /* subscriptions with a hole */
-    ngx_atomic_t      window_bytes;
-    ngx_atomic_t      sends;             /* send calls */
-    ngx_atomic_t      deflated;          /* messages that were compressed */
-    ngx_atomic_t      deflate_saved;     /* bytes of them, each once */
-    ngx_atomic_t      inflated;          /* messages from clients */
-    ngx_atomic_t      reads;             /* of Redis for clients, now */
-    ngx_atomic_t      submits;           /* calls of io_uring for many sends */
-    ngx_atomic_t      io_uring;          /* it is used */
-    ngx_atomic_t      refusals[NGX_IM_REFUSALS];
-};
 
 
 /* An address; of IPv6 its /64. */
@@ -152,8 +109,17 @@ ngx_uint_t ngx_im_zone_low(ngx_im_worker_t *w, ngx_im_share_t *share,
     const ngx_im_zone_key_t *key, ngx_im_cost_e cost, ngx_uint_t rate,
     ngx_uint_t size);
 
-/* The counters of all workers, by next; those with pid 0 are free. */
-const ngx_im_counters_t *ngx_im_zone_counters(ngx_im_main_conf_t *imcf);
+
+/* The node as it is now: copies, in memory of a pool. */
+typedef struct {
+    uint64_t            start;           /* ms: of nginx, not of a reload */
+    ngx_uint_t          nworkers;
+    ngx_im_counters_t  *workers;         /* those that live */
+    ngx_im_counters_t   total;           /* with those that have ended */
+} ngx_im_node_t;
+
+ngx_int_t ngx_im_zone_node(ngx_im_main_conf_t *imcf, ngx_pool_t *pool,
+    ngx_im_node_t *node);
 
 
 #endif /* NGX_IM_ZONE_H */

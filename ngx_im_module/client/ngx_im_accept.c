@@ -10,6 +10,7 @@
 #include "ngx_im_accept.h"
 #include "ngx_im_admit.h"
 #include "ngx_im_detach.h"
+#include "ngx_im_refused.h"
 
 
 #define NGX_IM_ACCEPT_QUIET  60000       /* ms between two lines of a kind */
@@ -109,18 +110,17 @@ ngx_im_accept_unready(ngx_im_worker_t *w, ngx_connection_t *c, const char *why)
 static ngx_int_t
 ngx_im_accept_admit(ngx_im_accept_t *a, ngx_connection_t *c)
 {
-    const char         *text;
     ngx_im_worker_t    *w;
     ngx_im_refusal_e    why;
     ngx_im_loc_conf_t  *conf;
 
     w = ngx_im_worker;
     conf = a->listen->conf;
-    text = ngx_im_admit_unready(w, conf);
+    why = ngx_im_admit_unready(w, conf);
 
-    if (text != NULL) {
-        w->counters->refused++;
-        ngx_im_accept_unready(w, c, text);
+    if (why != NGX_IM_REFUSALS) {
+        ngx_im_refused_count(w, why);
+        ngx_im_accept_unready(w, c, ngx_im_budget_text(why));
 
         return NGX_BUSY;
     }
@@ -129,7 +129,7 @@ ngx_im_accept_admit(ngx_im_accept_t *a, ngx_connection_t *c)
         return NGX_OK;
     }
 
-    w->counters->refused++;
+    ngx_im_refused_count(w, why);
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0, "im: connection refused: %s",
                   ngx_im_budget_text(why));

@@ -231,14 +231,14 @@ ngx_im_admit_place(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
 }
 
 
-const char *
+ngx_im_refusal_e
 ngx_im_admit_unready(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf)
 {
     if (w->draining || ngx_exiting || ngx_terminate) {
-        return "this worker ends";
+        return NGX_IM_REFUSED_DRAINING;
     }
 
-    return ilcf->proto->topics ? ngx_im_follow_unready(w) : NULL;
+    return ilcf->proto->topics ? ngx_im_follow_unready(w) : NGX_IM_REFUSALS;
 }
 
 

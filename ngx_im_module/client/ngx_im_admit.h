@@ -19,8 +19,9 @@ typedef struct {
 } ngx_im_place_t;
 
 
-/* Why this worker takes no session now, static text; NULL: it does. */
-const char *ngx_im_admit_unready(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf);
+/* Why this worker takes no session now; NGX_IM_REFUSALS: it does. */
+ngx_im_refusal_e ngx_im_admit_unready(ngx_im_worker_t *w,
+    ngx_im_loc_conf_t *ilcf);
 
 /*
  * Takes a place.  Where a pool of the worker is short, the oldest place of the

@@ -34,6 +34,8 @@ typedef struct {
     ngx_im_request_t             request;    /* its body is behind this */
     ngx_im_worker_t             *worker;
     ngx_str_t                    uri;
+    ngx_uint_t                   hook;
+    ngx_msec_t                   start;
     ngx_im_backend_pt            handler;
     ngx_im_handle_t              session;
     void                        *data;       /* the handler's; ours to free */
@@ -41,6 +43,7 @@ typedef struct {
     im_str_t                     answer;     /* in the request's memory */
     ngx_event_t                  timer;
     ngx_im_call_e                state;
+    unsigned                     late:1;     /* its time was over */
 } ngx_im_call_t;
 
 
@@ -53,6 +56,7 @@ struct ngx_im_backend_s {
     ngx_uint_t                   nwaiting;
     ngx_uint_t                   nasked;
     size_t                       bytes;      /* of all bodies */
+    ngx_uint_t                   complaints; /* of answers */
     ngx_event_t                  event;
 };
 
@@ -74,6 +78,20 @@ ngx_im_backend_free(ngx_im_call_t *call)
 }
 
 
+static ngx_im_result_e
+ngx_im_backend_result(ngx_uint_t status)
+{
+    static const ngx_im_result_e  results[] = {
+        NGX_IM_RESULT_OK,
+        NGX_IM_RESULT_REFUSED,
+        NGX_IM_RESULT_UNANSWERED,
+        NGX_IM_RESULT_ERROR
+    };
+
+    return results[im_verdict(status)];
+}
+
+
 /* The handler is called from a posted event: never from within its question. */
 static void
 ngx_im_backend_answer(ngx_im_call_t *call, ngx_uint_t status, im_str_t answer)
@@ -85,6 +103,11 @@ ngx_im_backend_answer(ngx_im_call_t *call, ngx_uint_t status, im_str_t answer)
     call->state = NGX_IM_CALL_ANSWERED;
     call->status = status;
     call->answer = answer;
+
+    if (call->worker->counters != NULL) {
+        im_metric_observe(&call->worker->counters->answers[call->hook],
+                          &im_metric_ms, ngx_current_msec - call->start);
+    }
 
     if (call->timer.timer_set) {
         ngx_del_timer(&call->timer);
@@ -176,11 +199,31 @@ ngx_im_backend_run(ngx_im_backend_t *be)
 static void
 ngx_im_backend_finish(ngx_im_call_t *call)
 {
+    ngx_uint_t        complaints;
+    ngx_im_result_e   result;
+    ngx_im_worker_t  *w;
+
+    w = call->worker;
+    complaints = w->backend->complaints;
+
     call->state = NGX_IM_CALL_DONE;
 
-    if (ngx_im_worker == call->worker) {
-        call->handler(call->worker, call->session, call->request.body,
-                      call->status, call->answer, call->data);
+    if (ngx_im_worker == w) {
+        call->handler(w, call->session, call->request.body, call->status,
+                      call->answer, call->data);
+    }
+
+    result = call->late ? NGX_IM_RESULT_TIMEOUT
+                        : ngx_im_backend_result(call->status);
+
+    if (result == NGX_IM_RESULT_OK && w->backend->complaints != complaints) {
+        result = NGX_IM_RESULT_ERROR;
+    }
+
+    /* none of a worker that has ended */
+
+    if (ngx_im_worker == w) {
+        w->counters->asked[call->hook][result]++;
     }
 
     if (call->request.request == NULL) {
@@ -225,6 +268,8 @@ ngx_im_backend_timeout(ngx_event_t *ev)
     if (call->state == NGX_IM_CALL_WAITING) {
         call->worker->backend->nwaiting--;
     }
+
+    call->late = 1;
 
     ngx_im_backend_answer(call, NGX_HTTP_GATEWAY_TIME_OUT, im_str_set("", 0));
 }
@@ -288,12 +333,19 @@ ngx_im_backend_call(ngx_im_session_t *s, const ngx_str_t *uri, im_str_t body)
 
 
 ngx_int_t
-ngx_im_backend_ask(ngx_im_session_t *s, const ngx_str_t *uri,
-    ngx_msec_t timeout, im_str_t body, ngx_im_backend_pt handler, void *data)
+ngx_im_backend_ask(ngx_im_session_t *s, ngx_uint_t hook, im_str_t body,
+    ngx_im_backend_pt handler, void *data)
 {
-    ngx_im_call_t     *call;
-    ngx_im_backend_t  *be;
+    ngx_msec_t               timeout;
+    ngx_im_call_t           *call;
+    const ngx_str_t         *uri;
+    ngx_im_backend_t        *be;
+    const ngx_im_loc_conf_t *conf;
 
+    conf = s->class->conf;
+    uri = hook == NGX_IM_HOOK_CONNECT ? &conf->connect : &conf->webhooks[hook];
+    timeout = hook == NGX_IM_HOOK_CONNECT ? conf->connect_timeout
+                                          : conf->webhook_timeouts[hook];
     be = ngx_im_backend_get(ngx_im_worker);
 
     if (be == NULL || be->nwaiting == NGX_IM_BACKEND_WAITING
@@ -310,6 +362,8 @@ ngx_im_backend_ask(ngx_im_session_t *s, const ngx_str_t *uri,
 
     call->handler = handler;
     call->data = data;
+    call->hook = hook;
+    call->start = ngx_current_msec;
 
     im_list_insert_tail(&be->waiting, &call->link);
     be->nwaiting++;
@@ -322,6 +376,7 @@ ngx_im_backend_ask(ngx_im_session_t *s, const ngx_str_t *uri,
 
 failed:
 
+    ngx_im_worker->counters->asked[hook][NGX_IM_RESULT_BUSY]++;
     im_free(data);
 
     return NGX_ERROR;
@@ -335,6 +390,8 @@ ngx_im_backend_log(ngx_im_worker_t *w, const char *subject,
     u_char    *last, what[NGX_IM_BACKEND_TEXT], excerpt[IM_VERDICT_EXCERPT];
     va_list    args;
     im_buf_t   b;
+
+    w->backend->complaints++;
 
     va_start(args, fmt);
     last = ngx_vslprintf(what, what + sizeof(what), fmt, args);
@@ -363,8 +420,7 @@ ngx_im_backend_logic(ngx_im_session_t *s, const im_ask_t *ask,
     im_ask_encode(&b, ask);
 
     rc = b.failed ? NGX_ERROR
-                  : ngx_im_backend_ask(s, &s->class->conf->connect,
-                                       s->class->conf->connect_timeout,
+                  : ngx_im_backend_ask(s, NGX_IM_HOOK_CONNECT,
                                        im_buf_str(&b), handler, NULL);
     im_buf_cleanup(&b);
 

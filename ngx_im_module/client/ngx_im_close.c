@@ -76,31 +76,39 @@ ngx_im_close_frame(ngx_im_session_t *s)
 static void
 ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
 {
-    u_char       addr[NGX_SOCKADDR_STRLEN];
-    im_user_t   *u;
-    ngx_str_t    user;
+    u_char       addr[NGX_SOCKADDR_STRLEN], id[IM_UUID_LEN];
+    im_str_t     user;
     ngx_uint_t   level;
+    const char  *quote;
 
     level = s->why == ngx_im_send_too_slow ? NGX_LOG_NOTICE : NGX_LOG_INFO;
 
-    ngx_str_set(&user, "guest");
-
-    u = ngx_im_session_user(s);
-
-    if (u != NULL) {
-        user.data = u->id;
-        user.len = u->id_len;
+    if (!(w->log->log_level >= level)) {
+        return;
     }
 
+    /* a guest has no quotes, so that no user can look like one */
+
+    user = ngx_im_session_user_id(s);
+    quote = user.len > 0 ? "\"" : "";
+
+    if (user.len == 0) {
+        user = im_str_z("-");
+    }
+
+    ngx_im_session_uuid(s, id);
+
     ngx_log_error(level, w->log, 0,
-                  "im: session ended: client: %*s, user: \"%V\", "
-                  "protocol: %s, transport: %s, rooms: %ui, seconds: %uD, "
-                  "in: %uL, out: %uL, code: %ui, why: %s",
-                  ngx_im_session_addr(s, addr), addr, &user,
+                  "im: session ended: client: %*s, user: %s%*s%s, "
+                  "protocol: %s, transport: %s, session: %*s, rooms: %ui, "
+                  "seconds: %uD, in: %uL, out: %uL, reason: %s, code: %ui, "
+                  "why: %s",
+                  ngx_im_session_addr(s, addr), addr,
+                  quote, user.len, user.data, quote,
                   s->class->proto->name, s->class->transport->name,
-                  (ngx_uint_t) s->nrooms,
+                  (size_t) IM_UUID_LEN, id, (ngx_uint_t) s->nrooms,
                   (uint32_t) ngx_time() - s->start, (uint64_t) s->bytes_in,
-                  (uint64_t) s->bytes_out,
+                  (uint64_t) s->bytes_out, im_reason_names[s->reason],
                   (ngx_uint_t) s->close_code, s->why);
 }
 
@@ -140,6 +148,7 @@ ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
     w->nsessions--;
     w->counters->sessions = w->nsessions;
     w->counters->closed++;
+    w->counters->closes[s->reason]++;
 
     s->phase = NGX_IM_FREE;
 

@@ -199,6 +199,59 @@ ngx_im_batch_add(ngx_im_worker_t *w, ngx_im_batch_t *batch, ngx_im_session_t *s)
 }
 
 
+/*
+ * From the acceptance of messages to their sends, by the clock of the wall.
+ * The clock is read once for many.
+ */
+static void
+ngx_im_flush_lags(ngx_im_worker_t *w)
+{
+    int32_t                 ms;
+    uint64_t                now;
+    ngx_uint_t              i, n;
+    struct timespec         ts;
+    im_metric_histogram_t  *h;
+
+    h = &w->counters->lag;
+
+    if (w->lags.n == 0) {
+        return;
+    }
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+    now = (uint64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+
+    for (i = 0; i < w->lags.n; i++) {
+        ms = (int32_t) ((uint32_t) now - w->lags.since[i]);
+
+        ms = ngx_max(ms, 0);
+        n = w->lags.nmessages[i];
+
+        h->counts[im_metric_bucket(&im_metric_ms, ms)] += n;
+        h->sum += (uint64_t) ms * n;
+    }
+
+    w->lags.n = 0;
+}
+
+
+/* All that can take it have it; what a push is to slow down doesn't count. */
+static void
+ngx_im_flush_sent(ngx_im_worker_t *w, const im_open_t *open)
+{
+    if (open->nmessages == 0 || open->rate != 0) {
+        return;
+    }
+
+    if (w->lags.n == NGX_IM_LAGS) {
+        ngx_im_flush_lags(w);
+    }
+
+    w->lags.since[w->lags.n] = open->since;
+    w->lags.nmessages[w->lags.n++] = open->nmessages;
+}
+
+
 /* The next to be sent to, or NULL; logs without any leave their list. */
 static im_sub_t *
 ngx_im_flush_next(ngx_im_worker_t *w, im_list_t *logs, ngx_im_batch_t *batch)
@@ -231,8 +284,20 @@ ngx_im_flush_next(ngx_im_worker_t *w, im_list_t *logs, ngx_im_batch_t *batch)
 
         log = open->log;
         im_log_trim(&w->hub.logs, log, im_log_bytes(log) > w->conf->log_bytes);
+        ngx_im_flush_sent(w, open);
         im_log_flushed(log);
     }
+}
+
+
+static void
+ngx_im_flush_count(ngx_im_worker_t *w, ngx_uint_t sessions)
+{
+    if (sessions > 0) {
+        im_metric_observe(&w->counters->flush, &im_metric_sizes, sessions);
+    }
+
+    ngx_im_flush_lags(w);
 }
 
 
@@ -246,16 +311,19 @@ ngx_im_flush_turn(ngx_im_worker_t *w, im_list_t *logs, ngx_uint_t n)
     uint64_t           end;
     im_sub_t          *sub;
     im_open_t         *open;
+    ngx_uint_t         most;
     ngx_im_batch_t     batch;
     ngx_im_session_t  *s;
 
     end = 0;
+    most = n;
     ngx_im_batch_init(&batch);
 
     for ( ;; ) {
         sub = ngx_im_flush_next(w, logs, &batch);
 
         if (sub == NULL) {
+            ngx_im_flush_count(w, most - n);
             return 1;
         }
 
@@ -288,6 +356,7 @@ ngx_im_flush_turn(ngx_im_worker_t *w, im_list_t *logs, ngx_uint_t n)
     im_list_insert_tail(logs, &open->link);
 
     ngx_im_batch_send(w, &batch, logs);
+    ngx_im_flush_count(w, most - n);
 
     return 0;
 }

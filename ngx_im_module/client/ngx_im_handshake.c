@@ -19,17 +19,16 @@
 
 
 static ngx_int_t
-ngx_im_handshake_refuse(ngx_http_request_t *r, ngx_uint_t status,
-    const char *retry, const char *why)
+ngx_im_handshake_refuse(ngx_http_request_t *r, ngx_im_refusal_e reason,
+    ngx_uint_t status, const char *retry)
 {
     ngx_im_refused_t  no;
 
+    no.reason = reason;
     no.status = status;
     no.header = "Retry-After";
     no.value = retry;
-    no.why = why;
-
-    ngx_im_worker->counters->refused++;
+    no.why = ngx_im_budget_text(reason);
 
     return ngx_im_refused_answer(r, &no);
 }
@@ -39,15 +38,15 @@ ngx_im_handshake_refuse(ngx_http_request_t *r, ngx_uint_t status,
 static ngx_int_t
 ngx_im_handshake_ready(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf)
 {
-    const char  *why;
+    ngx_im_refusal_e  why;
 
     why = ngx_im_admit_unready(ngx_im_worker, ilcf);
 
-    if (why == NULL) {
+    if (why == NGX_IM_REFUSALS) {
         return NGX_DECLINED;
     }
 
-    return ngx_im_handshake_refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE, "2", why);
+    return ngx_im_handshake_refuse(r, why, NGX_HTTP_SERVICE_UNAVAILABLE, "2");
 }
 
 
@@ -118,8 +117,7 @@ ngx_im_handshake_admit(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
 
     *ngx_sprintf(retry, "%ui", ngx_im_admit_retry(w, &hs->peer, why)) = '\0';
 
-    return ngx_im_handshake_refuse(r, rc, (char *) retry,
-                                   ngx_im_budget_text(why));
+    return ngx_im_handshake_refuse(r, why, rc, (char *) retry);
 }
 
 

@@ -16,45 +16,55 @@
 
 
 static const ngx_im_refused_t  ngx_im_join_no_memory = {
+    NGX_IM_REFUSED_MEMORY,
     NGX_HTTP_INTERNAL_SERVER_ERROR, NULL, NULL, "no memory"
 };
 
 static const ngx_im_refused_t  ngx_im_join_no_room = {
+    NGX_IM_REFUSED_ROOM,
     NGX_HTTP_BAD_REQUEST, NULL, NULL, "no room is named (im_join)"
 };
 
 static const ngx_im_refused_t  ngx_im_join_unknown = {
+    NGX_IM_REFUSED_ROOM,
     NGX_HTTP_NOT_FOUND, NULL, NULL, "no such room (im_room)"
 };
 
 static const ngx_im_refused_t  ngx_im_join_private = {
-    NGX_HTTP_FORBIDDEN, NULL, NULL, "the room is for clients with a token for "
-                                    "it"
+    NGX_IM_REFUSED_ROOM,
+    NGX_HTTP_FORBIDDEN, NULL, NULL,
+    "the room is for clients with a token for it"
 };
 
 static const ngx_im_refused_t  ngx_im_join_users = {
+    NGX_IM_REFUSED_TOKEN,
     NGX_HTTP_FORBIDDEN, NULL, NULL, "the room is for signed-in users"
 };
 
 static const ngx_im_refused_t  ngx_im_join_no_token = {
+    NGX_IM_REFUSED_TOKEN,
     NGX_HTTP_UNAUTHORIZED, NULL, NULL, "no token (im_auth)"
 };
 
 static const ngx_im_refused_t  ngx_im_join_kept_out = {
+    NGX_IM_REFUSED_KEPT_OUT,
     NGX_HTTP_FORBIDDEN, NULL, NULL, "the user is kept out"
 };
 
 /* to an EventSource it says that it needs not come back */
 static const ngx_im_refused_t  ngx_im_join_never = {
+    NGX_IM_REFUSED_KEPT_OUT,
     NGX_HTTP_NO_CONTENT, NULL, NULL, "the user is kept out"
 };
 
 static const ngx_im_refused_t  ngx_im_join_bad_last = {
+    NGX_IM_REFUSED_REQUEST,
     NGX_HTTP_BAD_REQUEST, NULL, NULL,
     "the argument \"last\" must be a number of messages from 0 to 300"
 };
 
 static const ngx_im_refused_t  ngx_im_join_bad_position = {
+    NGX_IM_REFUSED_REQUEST,
     NGX_HTTP_BAD_REQUEST, NULL, NULL,
     "Last-Event-ID or the argument \"last_event_id\" is malformed or too long"
 };
@@ -70,6 +80,7 @@ ngx_im_join_bad(ngx_http_request_t *r, const char *why)
         return &ngx_im_join_no_memory;
     }
 
+    no->reason = NGX_IM_REFUSED_REQUEST;
     no->status = NGX_HTTP_BAD_REQUEST;
     no->why = why;
 

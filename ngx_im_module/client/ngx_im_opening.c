@@ -53,11 +53,13 @@ ngx_im_opening_host(ngx_http_request_t *r)
 
 
 static const ngx_im_refused_t  ngx_im_opening_bad_user = {
+    NGX_IM_REFUSED_USER,
     NGX_HTTP_FORBIDDEN, NULL, NULL, "im_user gives no valid user"
 };
 
 
 static const ngx_im_refused_t  ngx_im_opening_too_large = {
+    NGX_IM_REFUSED_TOO_BIG,
     NGX_IM_HEADERS_TOO_LARGE, NULL, NULL, "headers of im_forward are too large"
 };
 

@@ -149,10 +149,17 @@ ngx_im_recv_message(ngx_im_session_t *s, im_kind_e kind, im_str_t message,
 static ngx_int_t
 ngx_im_recv_fault(ngx_im_session_t *s, im_input_event_t *ev)
 {
+    im_reason_e  reason;
+
     /* a session that ends only waits for the peer to hang up */
 
     if (s->phase < NGX_IM_ENDING) {
-        ngx_im_session_close_code(s, ev->code, im_str_set("", 0), ev->why);
+        reason = ev->code == IM_WS_CLOSE_TOO_BIG ? IM_REASON_TOO_BIG
+                 : ev->code == IM_WS_CLOSE_INTERNAL ? IM_REASON_INTERNAL
+                                                    : IM_REASON_PROTOCOL;
+
+        ngx_im_session_close_code(s, reason, ev->code, im_str_set("", 0),
+                                  ev->why);
     }
 
     return s->phase == NGX_IM_CLOSED ? NGX_ERROR : NGX_OK;
@@ -284,7 +291,8 @@ ngx_im_recv_event(ngx_im_session_t *s, im_input_event_t *ev,
         ngx_im_recv_pong(s, pieces);
 
         s->close_received = 1;
-        ngx_im_session_close_code(s, ev->code, im_str_set("", 0), ev->why);
+        ngx_im_session_close_code(s, IM_REASON_CLIENT, ev->code,
+                                  im_str_set("", 0), ev->why);
         break;
 
     default:
@@ -692,13 +700,15 @@ ngx_im_recv_gone(ngx_im_session_t *s)
 static void
 ngx_im_recv_lost(ngx_im_session_t *s, ngx_uint_t eof)
 {
-    eof = eof && s->class->transport->close == NULL;
-
     s->connection->error = 1;
 
-    ngx_im_session_close(s, IM_REASON_LOST,
-                         s->close_received || eof ? "closed by client"
-                                                  : "connection lost");
+    if (s->close_received || (eof && s->class->transport->close == NULL)) {
+        ngx_im_session_close_code(s, IM_REASON_CLIENT, 0, im_str_set("", 0),
+                                  "closed by client");
+
+    } else {
+        ngx_im_session_close(s, IM_REASON_LOST, "connection lost");
+    }
 }
 
 

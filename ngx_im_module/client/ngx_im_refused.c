@@ -97,9 +97,19 @@ ngx_im_refused_text(ngx_http_request_t *r, const ngx_im_refused_t *no)
 }
 
 
+void
+ngx_im_refused_count(ngx_im_worker_t *w, ngx_im_refusal_e why)
+{
+    w->counters->refused++;
+    w->counters->refusals[why]++;
+}
+
+
 ngx_int_t
 ngx_im_refused_answer(ngx_http_request_t *r, const ngx_im_refused_t *no)
 {
+    ngx_im_refused_count(ngx_im_worker, no->reason);
+
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "im: handshake refused with %ui: %s", no->status, no->why);
 

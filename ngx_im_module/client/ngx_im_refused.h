@@ -8,7 +8,7 @@
 #define NGX_IM_REFUSED_H
 
 
-#include "ngx_im_conf.h"
+#include "ngx_im_worker.h"
 
 
 #define NGX_IM_UPGRADE_REQUIRED   426
@@ -17,11 +17,16 @@
 
 /* Why it is refused, and a header of the answer or NULL. */
 typedef struct {
-    ngx_uint_t   status;
-    const char  *header;
-    const char  *value;
-    const char  *why;                /* for the log and the client */
+    ngx_im_refusal_e  reason;        /* for metrics */
+    ngx_uint_t        status;
+    const char       *header;
+    const char       *value;
+    const char       *why;           /* for the log and the client */
 } ngx_im_refused_t;
+
+
+/* Of a handshake that gets another answer, or none. */
+void ngx_im_refused_count(ngx_im_worker_t *w, ngx_im_refusal_e why);
 
 
 /* For the handler of the request to return. */

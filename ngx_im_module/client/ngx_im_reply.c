@@ -28,7 +28,7 @@ ngx_im_reply_refuse(ngx_im_session_t *s, const im_reply_t *reply)
     /* what a backend says of a command of an open session */
 
     if (s->phase == NGX_IM_OPEN && reply->error == 0 && !reply->temporary) {
-        ngx_im_session_close_code(s,
+        ngx_im_session_close_code(s, IM_REASON_WEBHOOK,
                                   ngx_im_session_code(s, IM_REASON_FORBIDDEN),
                                   reply->reason, "refused by a webhook");
         return NGX_ERROR;

@@ -958,6 +958,10 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
             return NGX_ERROR;
         }
 
+        if (log->open != NULL && log->open->nmessages++ == 0) {
+            log->open->since = (uint32_t) m->envelope->time;
+        }
+
         if (sender != NULL && sender->log == log) {
             im_sub_advance(sender, im_sub_behind(sender));
         }

@@ -29,11 +29,15 @@ typedef struct {
 } ngx_im_class_node_t;
 
 
+/* What follows from these is behind them. */
+#define NGX_IM_CLASS_NAME  offsetof(ngx_im_class_t, number)
+
+
 im_str_t
 ngx_im_session_class_name(const im_hash_node_t *node)
 {
     return im_str_set(&im_list_data(node, ngx_im_class_node_t, node)->class,
-                      sizeof(ngx_im_class_t));
+                      NGX_IM_CLASS_NAME);
 }
 
 
@@ -44,7 +48,7 @@ ngx_im_session_class(ngx_im_worker_t *w, const ngx_im_class_t *class)
     im_hash_node_t       *node;
     ngx_im_class_node_t  *c;
 
-    node = im_hash_find(&w->classes, im_str_set(class, sizeof(*class)));
+    node = im_hash_find(&w->classes, im_str_set(class, NGX_IM_CLASS_NAME));
 
     if (node != NULL) {
         return &im_list_data(node, ngx_im_class_node_t, node)->class;
@@ -56,6 +60,8 @@ ngx_im_session_class(ngx_im_worker_t *w, const ngx_im_class_t *class)
     }
 
     c->class = *class;
+    c->class.number = im_proto_number(class->proto);
+    c->class.kind = ngx_im_counters_kind(class->transport->kind);
 
     im_hash_add(&w->classes, &c->node);
 
@@ -73,6 +79,7 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     ngx_im_session_t      *s;
     const ngx_im_class_t  *class;
 
+    ngx_memzero(&own, sizeof(ngx_im_class_t));
     own.conf = ilcf;
     own.proto = proto;
     own.transport = transport;
@@ -107,6 +114,7 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
 
     w->nsessions++;
     w->counters->accepted++;
+    w->counters->opened[class->number][class->kind]++;
     w->counters->sessions = w->nsessions;
 
     if (proto->connects) {
@@ -229,9 +237,30 @@ ngx_im_session_by_id(ngx_im_worker_t *w, const u_char id[16])
 }
 
 
+/* NULL: it is not counted. */
+static uint64_t *
+ngx_im_session_live(ngx_im_session_t *s, ngx_im_phase_e phase)
+{
+    static const ngx_im_live_e  states[] = {
+        NGX_IM_LIVE,
+        NGX_IM_LIVE_CONNECTING,
+        NGX_IM_LIVE_AUTHENTICATING,
+        NGX_IM_LIVE_OPEN,
+        NGX_IM_LIVE_CLOSING,
+        NGX_IM_LIVE_CLOSING,
+        NGX_IM_LIVE
+    };
+
+    return states[phase] == NGX_IM_LIVE ? NULL
+           : &ngx_im_worker->counters->live[s->class->number][s->class->kind]
+                                           [states[phase]];
+}
+
+
 void
 ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase)
 {
+    uint64_t         *live;
     ngx_uint_t        was, is;
     ngx_im_host_t    *host;
     ngx_im_worker_t  *w;
@@ -244,6 +273,18 @@ ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase)
 
     w->nunauthenticated += is - was;
     w->counters->unauthenticated = w->nunauthenticated;
+
+    live = ngx_im_session_live(s, s->phase);
+
+    if (live != NULL) {
+        (*live)--;
+    }
+
+    live = ngx_im_session_live(s, phase);
+
+    if (live != NULL) {
+        (*live)++;
+    }
 
     s->phase = phase;
 
@@ -603,7 +644,7 @@ ngx_im_session_code(ngx_im_session_t *s, im_reason_e reason)
 ngx_int_t
 ngx_im_session_close(ngx_im_session_t *s, im_reason_e reason, const char *why)
 {
-    ngx_im_session_close_code(s, ngx_im_session_code(s, reason),
+    ngx_im_session_close_code(s, reason, ngx_im_session_code(s, reason),
                               im_str_set("", 0), why);
 
     return NGX_ERROR;
@@ -611,8 +652,8 @@ ngx_im_session_close(ngx_im_session_t *s, im_reason_e reason, const char *why)
 
 
 void
-ngx_im_session_close_code(ngx_im_session_t *s, ngx_uint_t code, im_str_t text,
-    const char *why)
+ngx_im_session_close_code(ngx_im_session_t *s, im_reason_e reason,
+    ngx_uint_t code, im_str_t text, const char *why)
 {
     if (s->phase == NGX_IM_ENDING || s->phase == NGX_IM_CLOSED) {
         return;
@@ -620,6 +661,7 @@ ngx_im_session_close_code(ngx_im_session_t *s, ngx_uint_t code, im_str_t text,
 
     if (s->why == NULL) {
         s->why = why;
+        s->reason = reason;
         s->close_code = code;
     }
 

@@ -52,6 +52,8 @@ typedef struct {
     ngx_im_loc_conf_t    *conf;
     const im_proto_t     *proto;
     const im_transport_t *transport;
+    ngx_uint_t            number;    /* the protocol's and the transport's */
+    ngx_uint_t            kind;      /* place in counters */
 } ngx_im_class_t;
 
 
@@ -183,6 +185,7 @@ struct ngx_im_session_s {
     unsigned            positions:1;     /* im: with seq and epoch */
     unsigned            evicted:1;       /* has no place any more */
     ngx_im_peer_t       peer;
+    uint8_t             reason;          /* im_reason_e, with why */
     const char         *why;             /* for the log line */
 };
 
@@ -327,7 +330,8 @@ ngx_int_t ngx_im_session_close(ngx_im_session_t *s, im_reason_e reason,
     const char *why);
 
 /* The same with a code (0: no close frame) and a copy of text ("": why). */
-void ngx_im_session_close_code(ngx_im_session_t *s, ngx_uint_t code,
+void ngx_im_session_close_code(ngx_im_session_t *s, im_reason_e reason,
+    ngx_uint_t code,
     im_str_t text, const char *why);
 
 /* Ends it at once, in favour of a client of another address. */

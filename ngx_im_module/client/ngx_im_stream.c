@@ -118,50 +118,62 @@ static const struct {
 } ngx_im_stream_rules[] = {
 
     { ngx_im_stream_one_origin,
-      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "more than one Origin" } },
+      { NGX_IM_REFUSED_REQUEST,
+        NGX_HTTP_BAD_REQUEST, NULL, NULL, "more than one Origin" } },
 
     { ngx_im_stream_allowed,
-      { NGX_HTTP_FORBIDDEN, "Vary", "Origin",
+      { NGX_IM_REFUSED_ORIGIN,
+        NGX_HTTP_FORBIDDEN, "Vary", "Origin",
         "pages of this origin are not allowed here (im_allow_origin)" } },
 
     { ngx_im_stream_get,
-      { NGX_HTTP_NOT_ALLOWED, "Allow", "GET", "the method is not GET" } },
+      { NGX_IM_REFUSED_METHOD,
+        NGX_HTTP_NOT_ALLOWED, "Allow", "GET", "the method is not GET" } },
 
     { ngx_im_stream_post,
-      { NGX_HTTP_NOT_ALLOWED, "Allow", "POST, OPTIONS",
+      { NGX_IM_REFUSED_METHOD,
+        NGX_HTTP_NOT_ALLOWED, "Allow", "POST, OPTIONS",
         "the method is not POST" } },
 
     { ngx_im_stream_get_or_post,
-      { NGX_HTTP_NOT_ALLOWED, "Allow", "GET, POST",
+      { NGX_IM_REFUSED_METHOD,
+        NGX_HTTP_NOT_ALLOWED, "Allow", "GET, POST",
         "the method is neither GET nor POST" } },
 
     { ngx_im_stream_http,
-      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "HTTP/0.9" } },
+      { NGX_IM_REFUSED_REQUEST,
+        NGX_HTTP_BAD_REQUEST, NULL, NULL, "HTTP/0.9" } },
 
     { ngx_im_stream_no_upgrade,
-      { NGX_HTTP_BAD_REQUEST, NULL, NULL,
+      { NGX_IM_REFUSED_REQUEST,
+        NGX_HTTP_BAD_REQUEST, NULL, NULL,
         "WebSocket is not served here (im_comet transport=)" } },
 
     { ngx_im_stream_body,
-      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "a body without POST" } },
+      { NGX_IM_REFUSED_REQUEST,
+        NGX_HTTP_BAD_REQUEST, NULL, NULL, "a body without POST" } },
 
     { ngx_im_stream_size,
-      { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, NULL, NULL,
+      { NGX_IM_REFUSED_TOO_BIG,
+        NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, NULL, NULL,
         "the body is too long (im_limit message=)" } },
 
     { ngx_im_stream_host,
-      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "Host is too long" } },
+      { NGX_IM_REFUSED_REQUEST,
+        NGX_HTTP_BAD_REQUEST, NULL, NULL, "Host is too long" } },
 
-    { NULL, { 0, NULL, NULL, NULL } }
+    { NULL, { 0, 0, NULL, NULL, NULL } }
 };
 
 
 static const ngx_im_refused_t  ngx_im_stream_no_memory = {
+    NGX_IM_REFUSED_MEMORY,
     NGX_HTTP_INTERNAL_SERVER_ERROR, NULL, NULL, "no memory"
 };
 
 
 static const ngx_im_refused_t  ngx_im_stream_long = {
+    NGX_IM_REFUSED_TOO_BIG,
     NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, NULL, NULL,
     "the first message is too long (im_limit message=)"
 };
@@ -234,6 +246,7 @@ ngx_im_stream_bad(ngx_http_request_t *r, const char *name, const char *what)
                             "invalid connect request: %s", what);
     }
 
+    no->reason = NGX_IM_REFUSED_REQUEST;
     no->status = NGX_HTTP_BAD_REQUEST;
     no->why = (char *) why;
 

@@ -285,44 +285,55 @@ static const struct {
 } ngx_im_upgrade_rules[] = {
 
     { ngx_im_upgrade_method,
-      { NGX_HTTP_NOT_ALLOWED, "Allow", "GET", "the method is not GET" } },
+      { NGX_IM_REFUSED_METHOD,
+        NGX_HTTP_NOT_ALLOWED, "Allow", "GET", "the method is not GET" } },
 
     { ngx_im_upgrade_http,
-      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "not HTTP/1.1" } },
+      { NGX_IM_REFUSED_REQUEST,
+        NGX_HTTP_BAD_REQUEST, NULL, NULL, "not HTTP/1.1" } },
 
     { ngx_im_upgrade_body,
-      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "upgrade with a body" } },
+      { NGX_IM_REFUSED_REQUEST,
+        NGX_HTTP_BAD_REQUEST, NULL, NULL, "upgrade with a body" } },
 
     { ngx_im_upgrade_asked,
-      { NGX_HTTP_BAD_REQUEST, "Upgrade", "websocket",
+      { NGX_IM_REFUSED_UPGRADE,
+        NGX_HTTP_BAD_REQUEST, "Upgrade", "websocket",
         "no upgrade to websocket" } },
 
     { ngx_im_upgrade_one_version,
-      { NGX_HTTP_BAD_REQUEST, NULL, NULL,
+      { NGX_IM_REFUSED_REQUEST,
+        NGX_HTTP_BAD_REQUEST, NULL, NULL,
         "more than one Sec-WebSocket-Version" } },
 
     { ngx_im_upgrade_13,
-      { NGX_IM_UPGRADE_REQUIRED, "Sec-WebSocket-Version", "13",
+      { NGX_IM_REFUSED_REQUEST,
+        NGX_IM_UPGRADE_REQUIRED, "Sec-WebSocket-Version", "13",
         "websocket version is not 13" } },
 
     { ngx_im_upgrade_key_valid,
-      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "invalid Sec-WebSocket-Key" } },
+      { NGX_IM_REFUSED_REQUEST,
+        NGX_HTTP_BAD_REQUEST, NULL, NULL, "invalid Sec-WebSocket-Key" } },
 
     { ngx_im_upgrade_extended,
-      { NGX_HTTP_BAD_REQUEST, NULL, NULL,
+      { NGX_IM_REFUSED_REQUEST,
+        NGX_HTTP_BAD_REQUEST, NULL, NULL,
         "malformed Sec-WebSocket-Extensions" } },
 
     { ngx_im_upgrade_host,
-      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "Host is too long" } },
+      { NGX_IM_REFUSED_REQUEST,
+        NGX_HTTP_BAD_REQUEST, NULL, NULL, "Host is too long" } },
 
     { ngx_im_upgrade_one_origin,
-      { NGX_HTTP_BAD_REQUEST, NULL, NULL, "more than one Origin" } },
+      { NGX_IM_REFUSED_REQUEST,
+        NGX_HTTP_BAD_REQUEST, NULL, NULL, "more than one Origin" } },
 
     { ngx_im_upgrade_origin_allowed,
-      { NGX_HTTP_FORBIDDEN, NULL, NULL,
+      { NGX_IM_REFUSED_ORIGIN,
+        NGX_HTTP_FORBIDDEN, NULL, NULL,
         "pages of this origin are not allowed here (im_allow_origin)" } },
 
-    { NULL, { 0, NULL, NULL, NULL } }
+    { NULL, { 0, 0, NULL, NULL, NULL } }
 };
 
 

@@ -69,7 +69,7 @@ ngx_im_control_disconnect(ngx_im_session_t *s, const im_control_t *control)
         code = ngx_im_session_code(s, IM_REASON_KICKED);
     }
 
-    ngx_im_session_close_code(s, code, control->reason,
+    ngx_im_session_close_code(s, IM_REASON_KICKED, code, control->reason,
                               "disconnected by the backend");
 }
 

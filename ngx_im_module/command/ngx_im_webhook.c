@@ -118,8 +118,8 @@ ngx_im_webhook_answered(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh,
         break;
 
     case IM_WEBHOOK_DISCONNECT:
-        ngx_im_session_close_code(s, answer->code, answer->reason,
-                                  "disconnected by a webhook");
+        ngx_im_session_close_code(s, IM_REASON_WEBHOOK, answer->code,
+                                  answer->reason, "disconnected by a webhook");
         break;
 
     case IM_WEBHOOK_NOTHING:
@@ -286,9 +286,8 @@ ngx_im_webhook_send(ngx_im_session_t *s, ngx_im_webhook_ask_t *wh)
         return NGX_ERROR;
     }
 
-    return ngx_im_backend_ask(s, &s->class->conf->webhooks[ask.kind],
-                              s->class->conf->webhook_timeouts[ask.kind],
-                              im_buf_str(b), ngx_im_webhook_handler, wh);
+    return ngx_im_backend_ask(s, ask.kind, im_buf_str(b),
+                              ngx_im_webhook_handler, wh);
 }
 
 

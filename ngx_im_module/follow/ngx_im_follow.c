@@ -87,7 +87,7 @@ ngx_im_follow_server(void *data, im_uint_t server)
 
 /* Heartbeats of a partition are missing, or are heard again. */
 static void
-ngx_im_follow_silent(ngx_im_sync_t *sync, ngx_uint_t partition,
+ngx_im_follow_hear(ngx_im_sync_t *sync, ngx_uint_t partition,
     ngx_uint_t silent)
 {
     sync->nsilent += silent;
@@ -100,8 +100,15 @@ ngx_im_follow_silent(ngx_im_sync_t *sync, ngx_uint_t partition,
 static void
 ngx_im_follow_count(ngx_im_worker_t *w)
 {
+    ngx_uint_t  whole;
+
     w->counters->link = ngx_im_follow_link(w);
     w->counters->away = ngx_im_follow_away(w);
+    w->counters->silent = w->sync->nsilent;
+
+    whole = w->counters->away == 0;
+    w->counters->link_losses += w->sync->whole && !whole;
+    w->sync->whole = whole;
 
     if (w->counters->away > 0 && w->follow->nup > 0
         && !w->sync->apart.posted)
@@ -135,7 +142,7 @@ ngx_im_follow_up(void *data, im_uint_t partition, int anew)
         ngx_im_lease_renew(sync, full);
 
     } else {
-        ngx_im_follow_silent(sync, partition, 0);
+        ngx_im_follow_hear(sync, partition, 0);
         im_follow_up(&sync->follow, partition, anew);
     }
 
@@ -156,7 +163,7 @@ ngx_im_follow_down(void *data, im_uint_t partition)
         sync->registry = 0;
 
     } else {
-        ngx_im_follow_silent(sync, partition, 0);
+        ngx_im_follow_hear(sync, partition, 0);
         im_follow_down(&sync->follow, partition);
     }
 
@@ -224,7 +231,7 @@ ngx_im_follow_heartbeat(void *data, im_uint_t partition, int lost)
     sync = w->sync;
 
     if (lost) {
-        ngx_im_follow_silent(sync, partition, 1);
+        ngx_im_follow_hear(sync, partition, 1);
 
         if (sync->nsilent == 1) {
             ngx_log_error(NGX_LOG_WARN, w->log, 0,
@@ -233,7 +240,7 @@ ngx_im_follow_heartbeat(void *data, im_uint_t partition, int lost)
         }
 
     } else if (sync->silent[partition]) {
-        ngx_im_follow_silent(sync, partition, 0);
+        ngx_im_follow_hear(sync, partition, 0);
 
         if (sync->nsilent == 0) {
             ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
@@ -499,18 +506,25 @@ ngx_im_follow_exit(ngx_im_worker_t *w)
 }
 
 
-const char *
+ngx_im_refusal_e
 ngx_im_follow_unready(ngx_im_worker_t *w)
 {
     if (w->sync != NULL && im_link_unusable(w->link)) {
-        return "Redis can't be used";
+        return NGX_IM_REFUSED_UNUSABLE;
     }
 
     if (w->sync == NULL || !w->sync->ready) {
-        return "Redis has not been reached yet";
+        return NGX_IM_REFUSED_UNREACHED;
     }
 
-    return NULL;
+    return NGX_IM_REFUSALS;
+}
+
+
+ngx_uint_t
+ngx_im_follow_silent(ngx_im_worker_t *w)
+{
+    return w->sync != NULL ? w->sync->nsilent : 0;
 }
 
 

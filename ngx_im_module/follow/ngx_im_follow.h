@@ -67,9 +67,12 @@ ngx_int_t ngx_im_follow_init(ngx_im_worker_t *w,
     const ngx_im_follow_events_t *events);
 void ngx_im_follow_exit(ngx_im_worker_t *w);
 
-/* Why joins can't be served, static text; NULL: they can. */
-const char *ngx_im_follow_unready(ngx_im_worker_t *w);
+/* Why joins can't be served; NGX_IM_REFUSALS: they can. */
+ngx_im_refusal_e ngx_im_follow_unready(ngx_im_worker_t *w);
 ngx_im_link_e ngx_im_follow_link(ngx_im_worker_t *w);
+
+/* Partitions without heartbeats of im_job. */
+ngx_uint_t ngx_im_follow_silent(ngx_im_worker_t *w);
 
 /* Partitions that take no calls now. */
 ngx_uint_t ngx_im_follow_away(ngx_im_worker_t *w);

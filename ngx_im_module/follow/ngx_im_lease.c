@@ -159,10 +159,36 @@ ngx_im_lease_dead(ngx_im_sync_t *sync, const im_link_reply_t *dead)
 }
 
 
+static uint64_t
+ngx_im_lease_clock(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+
+/* The way to Redis and back: of one renewal at a time. */
+static void
+ngx_im_lease_answered(ngx_im_sync_t *sync, const im_link_reply_t *reply)
+{
+    if (sync->asked != 0 && reply != NULL) {
+        im_metric_observe(&sync->worker->counters->round_trip, &im_metric_us,
+                          ngx_im_lease_clock() - sync->asked);
+    }
+
+    sync->asked = 0;
+}
+
+
 /* What had become of the lease; 0: it went on, or there is no reply. */
 static uint64_t
 ngx_im_lease_renewed(ngx_im_sync_t *sync, const im_link_reply_t *reply)
 {
+    ngx_im_lease_answered(sync, reply);
+
     if (reply == NULL) {
         return 0;
     }
@@ -260,6 +286,10 @@ ngx_im_lease_renew(ngx_im_sync_t *sync, int full)
 
     call = ngx_im_lease_call(sync, im_text(IM_LEASE_WORKER));
     ngx_im_lease_record(sync, call, full);
+
+    if (sync->asked == 0) {
+        sync->asked = ngx_im_lease_clock();
+    }
 
     if (im_link_send(sync->worker->link, full ? ngx_im_lease_full_handler
                                               : ngx_im_lease_handler,

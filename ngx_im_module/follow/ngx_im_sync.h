@@ -42,10 +42,12 @@ struct ngx_im_sync_s {
     im_link_watch_t  *watch;       /* NULL: another worker watches */
     uint64_t          redis_ms;    /* Redis' clock at redis_at */
     ngx_msec_t        redis_at;
+    uint64_t          asked;       /* us: the lease is out since then; 0: not */
     unsigned          ready:1;     /* the registry was up once, */
     unsigned          registry:1;  /* it is, */
     unsigned          first:1;     /* and hasn't answered since */
     unsigned          tokens_told:1;
+    unsigned          whole:1;     /* all partitions take calls */
     u_char            silent[IM_PARTITIONS_MAX];
 };
 

@@ -155,6 +155,38 @@ test_forms(void **state)
 }
 
 
+/* Rows of a protocol have one number, and all the transports of it. */
+static void
+test_numbers(void **state)
+{
+    im_uint_t  i, n;
+
+    (void) state;
+
+    for (i = 0, n = 0; i < IM_PROTOS; i++) {
+        if (im_proto_name(i) != NULL) {
+            n++;
+            assert_int_equal(im_proto_number(im_proto_find(
+                                 im_str_z(im_proto_name(i)))), i);
+            assert_true(im_proto_kinds(i) != 0);
+
+        } else {
+            assert_int_equal(im_proto_kinds(i), 0);
+        }
+    }
+
+    assert_true(n < IM_PROTOS);
+    assert_int_equal(im_proto_number(&im_proto_centrifuge_pb),
+                     im_proto_number(&im_proto_centrifuge));
+    assert_int_equal(im_proto_kinds(im_proto_number(&im_proto_goim)),
+                     IM_TRANSPORT_WEBSOCKET|IM_TRANSPORT_TCP);
+
+    for (i = 0; i < IM_REASONS; i++) {
+        assert_non_null(im_reason_names[i]);
+    }
+}
+
+
 /* A protocol's own codes, or the transport's. */
 static void
 test_codes(void **state)
@@ -221,6 +253,7 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_variants),
     alloc_test(test_wires),
     alloc_test(test_forms),
+    alloc_test(test_numbers),
     alloc_test(test_codes),
     alloc_test(test_transports)
 };

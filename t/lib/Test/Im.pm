@@ -23,6 +23,7 @@ use Test::Im::Client;
 use Test::Im::Deflate qw(pack_message unpack_message);
 use Test::Im::File qw(slurp spew);
 use Test::Im::Jwt;
+use Test::Im::Metrics ();
 use Test::Im::Ports qw(ports);
 use Test::Im::Protobuf ();
 use Test::Im::Stream;
@@ -676,6 +677,9 @@ my %Steps = (
         spew($ENV{IM_TEST_LOADAVG}, "0.10 0.10 0.10 $_[0]/1000001 1000\n");
         1;
     },
+    metrics => \&step_metrics,
+    moves   => \&step_moves,
+    scrape  => \&step_scrape,
 );
 
 my %Verbs = (
@@ -745,6 +749,7 @@ my %Verbs = (
 
 my %Rated;
 my $Knocker;
+my (%Metrics, $Scraper);
 
 
 sub scenario {
@@ -763,7 +768,7 @@ sub scenario {
 
     $_->shut for values %Clients, @Crowd;
     %Clients = ();
-    %Saved = %Rated = ();
+    %Saved = %Rated = %Metrics = ();
     @Crowd = ();
 
     if (!$Ready && !defined $block->not_ready) {
@@ -806,6 +811,7 @@ sub scenario {
     }
 
     step_knock('stop') if $Knocker;
+    eval { step_scrape('stop 0') } if $Scraper;
     $_->shut for values %Clients, @Crowd;
     %Clients = ();
     @Crowd = ();
@@ -1937,6 +1943,109 @@ sub step_file {
     spew("$Dir/$name", $text);
 
     return 1;
+}
+
+
+# PATH: in the right form, and no counter is less than the last time
+sub step_metrics {
+    my ($path) = @_;
+    my ($status, $body, $head)
+        = http(Test::Nginx::Socket::server_port_for_client(), 'GET', $path);
+
+    die "status $status: $body\n" unless $status == 200;
+
+    my ($value, $type) = Test::Im::Metrics::parse($body, $head);
+    my $old = $Metrics{$path};
+
+    Test::Im::Metrics::risen($old, $value, $type) if $old;
+    Test::Im::Metrics::promtool($body) unless $old;
+    $Metrics{$path} = $value;
+
+    return 1;
+}
+
+
+# PATH NAME{LABELS} NUMBER | +NUMBER | >NUMBER: waits until it is so; +: since the
+# last step metrics: PATH
+sub step_moves {
+    my ($path, $key, $sign, $want) = $_[0] =~ /\A(\S+) (\S+) ([+>]?)([\d.]+)\z/
+        or die "PATH NAME{LABELS} NUMBER\n";
+    my $port = Test::Nginx::Socket::server_port_for_client();
+    my ($before, $is) = (0);
+
+    if ($sign eq '+') {
+        $before = $Metrics{$path}{$key};
+        die "no $key in the last step metrics: $path\n" unless defined $before;
+    }
+
+    return 1 if until_true($Limit, sub {
+        my ($status, $body) = http($port, 'GET', $path);
+        my ($value) = eval { Test::Im::Metrics::parse($body) };
+
+        die "status $status: $@\n" unless $value;
+        die "there is no $key\n" unless exists $value->{$key};
+
+        $is = $value->{$key} - $before;
+        return 1 if $sign eq '>' ? $is > $want : $is == $want;
+        return 0;
+    });
+
+    die "it is $is\n";
+}
+
+
+# PATH: scrapes it again and again, in the background, and looks that no counter
+# goes down.  stop N: it has seen N scrapes at least.
+sub step_scrape {
+    my ($arg) = @_;
+    my $file = "$Dir/scraped";
+
+    if ($arg =~ /\Astop (\d+)\z/) {
+        my $least = $1;
+        my ($n, $fault);
+
+        until_true($Limit, sub {
+            return 0 unless -e $file;
+            ($n, $fault) = split /\n/, slurp($file), 2;
+            return 1 if $fault || ($n || 0) >= $least;
+            return 0;
+        });
+
+        kill 'KILL', $Scraper;
+        waitpid $Scraper, 0;
+        undef $Scraper;
+
+        die $fault if $fault;
+        return ($n || 0) >= $least;
+    }
+
+    my $port = Test::Nginx::Socket::server_port_for_client();
+
+    unlink $file;
+    $Scraper = fork;
+    die "fork: $!\n" unless defined $Scraper;
+    return 1 if $Scraper;
+
+    my ($n, $old, $fault) = (0);
+
+    until ($fault) {
+        my ($status, $body, $head) = http($port, 'GET', $arg);
+
+        eval {
+            my ($value, $type) = Test::Im::Metrics::parse($body, $head);
+            Test::Im::Metrics::risen($old, $value, $type) if $old;
+            $old = $value;
+            $n++;
+        };
+        $fault = $@ ? "scrape $n: status $status: $@" : '';
+
+        open my $out, '>', "$file.new";
+        print $out "$n\n$fault";
+        close $out;
+        rename "$file.new", $file;
+    }
+
+    POSIX::_exit(0);
 }
 
 
