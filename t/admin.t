@@ -50,7 +50,7 @@ until: /im/nodes "node":"test-1".*"messages_out":[1-9].*"node":"test-2".*"messag
 http: GET /im/nodes 200 => "worker":"test-1\.\d\.\w+","state":"live","version":"\d+\.\d+\.\d+","uptime":\d+,"time":\d{13},"link":"up","away":0,"sessions":\d+,"users":\d,"topics":\d+,"subscriptions":\d+,"addresses":\d,"protocols":\{[^}]*\},"accepted":\d+,"refused":0,"messages_in":\d+,"messages_out":\d+,"bytes_out":\d+\}
 http: GET /im/nodes 200 => "queue":\{"length":0,"age":0,"partitions":\[\]\}
 until: /im/nodes "jobs":\[\{"job":"job-[\w-]+","partitions":16\}\],"logic":\{"version":"\d+\.\d+\.\d+","uptime":\d+,"requests":1\}
-http: GET /im/users/u1 200 => "ip":"127.0.0.1","protocol":"im","since":\d+\}
+http: GET /im/users/u1 200 => "user":"u1","online":true,"name":"Ann","sessions":\[\{.*"ip":"127.0.0.1","protocol":"im","since":\d+\}
 alike: GET /im/rooms 200 => "data":\{"rooms":\[\{"room":"1","count":2\},\{"room":"2","count":1\}\]\}
 http: GET /im/rooms?top=1 200 => "data":\{"rooms":\[\{"room":"1","count":2\}\],"more":true\}
 http: GET /im/rooms?top=1000 200 => "room":"2"

@@ -109,8 +109,14 @@ im_logic_room_members_handler(const im_members_t *members, void *data)
         n = im_logic_room_users(b, members);
 
     } else {
-        im_logic_print(b, "{\"user\":%j,\"online\":%z,\"sessions\":[",
-                       q->name, members->count != 0 ? "true" : "false");
+        im_logic_print(b, "{\"user\":%j,\"online\":%z", q->name,
+                       members->count != 0 ? "true" : "false");
+
+        if (members->n > 0 && members->elts[0].name.len != 0) {
+            im_logic_print(b, ",\"name\":%j", members->elts[0].name);
+        }
+
+        im_buf_add_z(b, ",\"sessions\":[");
         n = im_logic_room_sessions(b, members);
     }
 
