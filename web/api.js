@@ -152,12 +152,22 @@ export async function online(token, room) {
 }
 
 
-/* The rooms that the operator names, and where the documents are. */
+/*
+ * {rooms, docs}: the rooms that the operator names, an array, and where the
+ * documents are.  Nothing, where chat.json is not there or not in order.
+ */
 export async function settings() {
-    const response = await fetch('chat.json', {
-        cache: 'no-cache',
-        signal: AbortSignal.timeout(TIMEOUT_MS)
-    });
+    try {
+        const response = await fetch('chat.json', {
+            cache: 'no-cache',
+            signal: AbortSignal.timeout(TIMEOUT_MS)
+        });
+        const { rooms, docs } = await response.json();
 
-    return response.ok ? response.json() : {};
+        return { rooms: Array.isArray(rooms) ? rooms.filter(Boolean) : [],
+                 docs: docs };
+
+    } catch (e) {
+        return {};
+    }
 }

@@ -14,7 +14,7 @@ import { Sign } from './sign.js';
 import { Talk, mark } from './talk.js';
 import { element, plural } from './text.js';
 
-const ROOMS = [{ room: '1', title: 'Room 1' }];   /* without a chat.json */
+const ROOM = '1';                      /* without a chat.json */
 const MAX_JOINED = 5;
 const MAX_NAME = 253;                  /* bytes */
 const CHECK_MS = 5000;
@@ -332,7 +332,7 @@ function roomFrame(talk, frame) {
     if (frame.op === OP_INFO && typeof frame.roomUserInfo === 'object') {
         talk.members = Object.create(null);
         talk.count = Number(frame.count) || 0;
-        talk.history = false;
+        talk.setHistory(false);
         talk.repeated = false;
 
         for (const [id, name] of Object.entries(frame.roomUserInfo || {})) {
@@ -396,7 +396,7 @@ function join(talk) {
 function connectRoom(talk) {
     const places = talk.link === null ? talk.places : talk.link.places;
 
-    talk.history = places === null;
+    talk.setHistory(places === null);
     talk.link = new Link(talk.key, user === null ? null : user.token, {
         frame: (frame) => roomFrame(talk, frame),
         state: (link) => {
@@ -574,7 +574,7 @@ function inboxFrame(frame) {
     }
 
     talk.last = { seq: frame.seq, epoch: frame.epoch };
-    talk.history = memory.wasRead(user.id, message.id, talk.last);
+    talk.setHistory(memory.wasRead(user.id, message.id, talk.last));
 
     if (talk.message(message)) {
         arrived(talk, '');
@@ -980,10 +980,20 @@ window.addEventListener('resize', fitText);
 window.addEventListener('online', retryNow);
 window.addEventListener('hashchange', () => choose(roomTalk(hashRoom())));
 
-/* another tab has logged in or out */
+/* another tab has logged in or out, or its reader has read something */
 window.addEventListener('storage', (event) => {
     if (event.key === 'auth' || event.key === null) {
         identify();
+        return;
+    }
+
+    for (const talk of peers.values()) {
+        if (talk.unread > 0 && talk.last !== null
+            && memory.wasRead(user.id, talk.key, talk.last))
+        {
+            talk.setUnread(0);
+            showUnread();
+        }
     }
 });
 
@@ -996,10 +1006,16 @@ setInterval(() => {
 
 /* chat.json: {"rooms":[{"room":NAME,"title":TEXT}],"docs":URL} */
 async function start() {
-    const settings = await api.settings().catch(() => ({}));
+    const settings = await api.settings();
 
-    for (const { room: key, title } of settings.rooms || ROOMS) {
-        titles.set(String(key), String(title || key));
+    for (const { room: key, title } of settings.rooms || []) {
+        if (validName(String(key))) {
+            titles.set(String(key), String(title || key));
+        }
+    }
+
+    if (titles.size === 0) {
+        titles.set(ROOM, 'Room ' + ROOM);
     }
 
     if (settings.docs) {

@@ -97,11 +97,14 @@ export class People {
 
 /* "12 here, 3 of them guests" */
 export function here(room) {
-    const all = room.count + room.guests;
+    const guests = plural(room.guests, 'guest', 'guests');
 
-    return all + ' here' + (room.guests === 0 ? ''
-                            : room.guests === all
-                              ? all === 1 ? ', a guest' : ', all of them guests'
-                              : ', ' + room.guests + ' of them '
-                                + (room.guests === 1 ? 'a guest' : 'guests'));
+    if (room.count === 0 && room.guests > 0) {
+        return guests + ' here';
+    }
+
+    return room.count + room.guests + ' here'
+           + (room.guests === 0 ? ''
+              : ', ' + (room.guests === 1 ? '1 of them a guest'
+                        : room.guests + ' of them guests'));
 }

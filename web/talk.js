@@ -51,6 +51,15 @@ export class Talk {
         this.label.dir = 'auto';
         this.badge = element('span', 'unread', '');
         this.badge.setAttribute('role', 'img');
+        this.avatar = null;
+
+        if (kind === 'peer') {
+            this.avatar = element('span', 'avatar', '');
+            this.avatar.setAttribute('aria-hidden', 'true');
+            this.button.classList.add(hue(key));
+            this.button.append(this.avatar);
+        }
+
         this.button.append(this.label, this.badge);
         this.item.append(this.button);
 
@@ -62,6 +71,11 @@ export class Talk {
     rename(name) {
         this.name = name;
         this.label.textContent = name;
+
+        if (this.avatar !== null) {
+            this.avatar.textContent = initials(name);
+        }
+
         this.log.setAttribute('aria-label', 'Messages, ' + name);
     }
 
@@ -69,6 +83,13 @@ export class Talk {
     setUnread(unread) {
         this.unread = unread;
         mark(this.badge, unread);
+    }
+
+
+    /* What comes is not new, and is not read out. */
+    setHistory(history) {
+        this.history = history;
+        this.log.setAttribute('aria-live', history ? 'off' : 'polite');
     }
 
 
@@ -179,7 +200,7 @@ export class Talk {
         const from = element('span', 'from', message.from);
         const text = element('span', 'text', '');
 
-        item.classList.add('message', hue(message.id || message.from));
+        item.classList.add('message', message.id ? hue(message.id) : 'system');
         avatar.setAttribute('aria-hidden', 'true');
         from.dir = text.dir = 'auto';
         appendText(text, message.text);

@@ -184,6 +184,56 @@ async function days(tap, stack, from) {
 }
 
 
+/* Redis has lost a part: the last messages follow, of which some are shown. */
+async function again(tap, stack, from) {
+    const page = await mocked(stack, from, '#m', false, (ws, n) => {
+        const say = (seq) => ws.send(JSON.stringify({ op: 3, code: 0,
+            msg: `message ${seq}`, fuid: '', fname: '', seq: seq,
+            epoch: `e${n}`, time: 1795877538000 + seq }));
+
+        ws.onMessage(async () => {
+            ws.send(JSON.stringify({ op: 7, room: 'm', seq: 0, epoch: `e${n}`,
+                                     recovered: n === 1 }));
+            [[], [1, 2], [2, 3]][n].forEach(say);
+            ws.send(INFO);
+
+            if (n === 1) {
+                await ws.close({ code: 1012 });
+            }
+        });
+    });
+
+    await tap.ok('a hole is told, and nothing is there twice', () => until(
+        async () => JSON.stringify(await page.locator(`${shown} .text, .note`)
+            .allTextContents()).replace(/Some [^"]*/, 'hole')
+        === '["message 1","message 2","hole","message 3"]'));
+    await page.close();
+}
+
+
+async function many(tap, stack, from) {
+    const page = await mocked(stack, from, '#m', false, (ws) =>
+        ws.onMessage(() => {
+            ws.send(place(0));
+            ws.send(INFO);
+
+            for (let i = 1; i <= 520; i++) {
+                ws.send(JSON.stringify({ op: 3, code: 0, msg: `message ${i}`,
+                    fuid: '', fname: '', seq: i, epoch: 'e',
+                    time: 1795877538000 + i }));
+            }
+        }));
+
+    await shows(page, 'message 520');
+    await tap.ok('a page keeps 500 messages, the first one under its day',
+        async () => JSON.stringify(await page.locator(`${shown} li`)
+            .evaluateAll((all) => [all.length, all[0].className,
+                all[1].querySelector('.text').textContent]))
+        === '[501,"day","message 21"]');
+    await page.close();
+}
+
+
 async function looks(tap, stack, a, b) {
     await push(stack, '1', 'see (https://example.org/a?b=1&c=2#d). '
                + 'javascript:alert(1) http://[ "https://example.net/"');
@@ -287,6 +337,14 @@ async function privately(tap, stack, from, a, b, faults) {
     await send(tab, 'from the tab');
     await tap.ok('what one tab sends is in the other', () =>
         shows(a, 'from the tab'));
+    await talk(tab, 'Lobby').click();
+    await talk(a, 'Lobby').click();
+    await send(b, 'read in one tab');
+    await until(async () => await talk(tab, 'Bob').locator('.unread')
+        .isVisible());
+    await talk(a, 'Bob').click();
+    await tap.ok('what is read in one tab is not unread in the other', () =>
+        until(() => talk(tab, 'Bob').locator('.unread').isHidden()));
     await tab.close();
 
     await talk(b, 'Lobby').click();
@@ -308,7 +366,7 @@ async function privately(tap, stack, from, a, b, faults) {
     await talk(a, 'Bob').click();
     await tap.ok('with all of its messages', () => until(async () =>
         JSON.stringify(await texts(a)) === '["first to Bob","and back",'
-            + '"from the tab","not read yet"]'));
+            + '"from the tab","read in one tab","not read yet"]'));
     await tap.ok('those of the reader at their side', async () =>
         await a.locator(`${shown} .mine`).count() === 3);
 
@@ -537,6 +595,8 @@ async function main() {
 
         await history(tap, stack, guest, faults);
         await days(tap, stack, guest);
+        await again(tap, stack, guest);
+        await many(tap, stack, guest);
         await broadcasts(tap, stack, guest, faults);
         await names(tap, stack, guest, faults);
         await banner(tap, stack, await context(browser));

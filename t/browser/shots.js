@@ -51,14 +51,15 @@ async function shot(page, name) {
 async function main() {
     const tap = new Tap();
     const stack = new Stack({ port: ports() });
-    const common = { locale: 'en-GB', timezoneId: 'UTC' };
+    const common = { locale: 'en-GB', timezoneId: 'UTC',
+                     reducedMotion: 'reduce' };
 
     await run(tap, stack, async (browser) => {
         const desktop = { ...common, viewport: { width: 1280, height: 800 } };
         const one = await context(browser, desktop);
         const a = await open(stack, one, '');
 
-        await a.waitForSelector('#here:has-text("a guest")');
+        await a.waitForSelector('#here:has-text("1 guest here")');
         await shot(a, 'welcome');
         await a.close();
 
