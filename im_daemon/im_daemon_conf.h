@@ -11,6 +11,7 @@
 #include "im_key.h"
 #include "im_link_words.h"
 #include "im_daemon_link.h"
+#include "im_daemon_listen.h"
 #include "im_daemon_option.h"
 
 
@@ -52,6 +53,17 @@ typedef struct {
                      "N  that Redis must have, 16 in a new one"),              \
     im_daemon_string("log", s, daemon.log, im_daemon_conf_log,                \
                      "LEVEL  error, warn, notice, info or debug (notice)")
+
+
+/* The same for listeners: struct s has an im_daemon_listen_t named listen. */
+#define im_daemon_conf_listen(s)                                              \
+    im_daemon_string("socket-group", s, listen.group, im_daemon_listen_group, \
+                     "GROUP  of nginx's workers, for unix sockets (nginx or " \
+                     "www-data, where root starts this)"),                    \
+    im_daemon_string("socket-mode", s, listen.mode, im_daemon_listen_mode,    \
+                     "MODE  of unix sockets (0660)"),                         \
+    im_daemon_flag("reuseport", s, listen.reuseport, 0,                       \
+                   "other programs that have it too may share the port")
 
 
 /* Checks of values: NULL, or what is wrong. */

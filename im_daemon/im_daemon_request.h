@@ -54,6 +54,7 @@ struct im_daemon_request_s {
     im_str_t      error_mode;  /* X-Centrifugo-Error-Mode */
     im_str_t      forwarded_proto;  /* X-Forwarded-Proto */
     im_str_t      body;
+    im_uint_t     route;       /* the handler's own number of its path */
     unsigned      internal:1;  /* came by FastCGI: nginx asks for itself too */
     im_uint_t     fault;       /* status where it is malformed; 0: it is not */
     const char   *why;         /* of the fault */

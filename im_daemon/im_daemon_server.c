@@ -60,6 +60,8 @@ struct im_daemon_server_s {
     size_t                   held;
     uint64_t                 logged;
     uint64_t                 unlogged;
+    uint64_t                 accepted;      /* connections */
+    uint64_t                 gave_way;
     unsigned                 closing:1;
     unsigned                 paused:1;
     unsigned                 remote:1;
@@ -591,6 +593,7 @@ im_daemon_server_give_way(im_daemon_server_t *server, im_list_t *waits)
     im_daemon_conn_t  *c;
 
     c = im_list_data(waits, im_daemon_conn_t, waits);
+    server->gave_way++;
 
     if (im_daemon_server_logs(server)) {
         im_daemon_log(IM_LOG_WARN, "%u connections are open, %u of them of "
@@ -732,6 +735,8 @@ im_daemon_server_accept(struct evconnlistener *listener, evutil_socket_t fd,
         (void) close(fd);
         return;
     }
+
+    server->accepted++;
 
     tv.tv_sec = (time_t) server->conf.request_timeout;
     tv.tv_usec = 0;
@@ -953,6 +958,17 @@ int
 im_daemon_server_remote(const im_daemon_server_t *server)
 {
     return server->remote;
+}
+
+
+void
+im_daemon_server_stats(const im_daemon_server_t *server,
+    uint64_t stats[IM_SERVER_STATS])
+{
+    stats[IM_SERVER_OPEN] = server->peers.n;
+    stats[IM_SERVER_LIMIT] = server->max;
+    stats[IM_SERVER_ACCEPTED] = server->accepted;
+    stats[IM_SERVER_GAVE_WAY] = server->gave_way;
 }
 
 

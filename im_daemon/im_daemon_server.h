@@ -24,6 +24,16 @@
 typedef struct im_daemon_server_s  im_daemon_server_t;
 
 
+/* What is counted. */
+typedef enum {
+    IM_SERVER_OPEN = 0,      /* connections now, */
+    IM_SERVER_LIMIT,         /* and how many there may be */
+    IM_SERVER_ACCEPTED,
+    IM_SERVER_GAVE_WAY,      /* to newer ones */
+    IM_SERVER_STATS
+} im_daemon_server_stat_e;
+
+
 typedef struct {
     const im_daemon_transport_t  *transport;
     const im_daemon_listen_t     *listen;
@@ -44,6 +54,9 @@ im_daemon_server_t *im_daemon_server_create(struct event_base *base,
 
 /* Other machines can connect. */
 int im_daemon_server_remote(const im_daemon_server_t *server);
+
+void im_daemon_server_stats(const im_daemon_server_t *server,
+    uint64_t stats[IM_SERVER_STATS]);
 
 /* Stops to accept and closes idle connections; the others when answered. */
 void im_daemon_server_close(im_daemon_server_t *server);

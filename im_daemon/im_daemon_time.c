@@ -22,6 +22,17 @@ im_daemon_now(void)
 }
 
 
+uint64_t
+im_daemon_now_us(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
+}
+
+
 void
 im_daemon_random(void *dst, size_t len)
 {

@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 
-/* Monotonic ms. */
+/* Monotonic, in ms and in microseconds. */
 uint64_t im_daemon_now(void);
+uint64_t im_daemon_now_us(void);
 
 void im_daemon_random(void *dst, size_t len);
 

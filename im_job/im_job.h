@@ -4,6 +4,9 @@
  * What the files of im_job share.  From the top:
  *
  *   im_job_main.c       options, signals, the loop
+ *   im_job_http.c       the listener, from a request to its handler
+ *   im_job_metrics.c    /metrics
+ *   im_job_health.c     /health
  *   im_job_registry.c   which processes live, which of them owns what
  *   im_job_partition.c  the lease of a partition
  *   im_job_queue.c      the queue of a partition that is ours: bells, reads
@@ -25,7 +28,11 @@
 #include "im_types.h"
 #include "im_key_kind.h"
 #include "im_link.h"
+#include "im_link_transport.h"
 #include "im_link_watch.h"
+#include "im_daemon_metrics.h"
+#include "im_daemon_queue.h"
+#include "im_daemon_server.h"
 #include "im_job_batch.h"
 #include "im_job_entry.h"
 
@@ -73,6 +80,8 @@ typedef struct {
     uint64_t         count;      /* entries of the next read */
     uint64_t         entries;    /* taken since the lease */
     uint64_t         back;       /* monotonic ms: it was away before */
+    uint64_t         lacked;     /* monotonic ms: since then it is wanted, and
+                                    not served; 0: it is not so */
     unsigned         up:1;
     unsigned         down:1;     /* it was, after it had been up */
     unsigned         wanted:1;   /* it should be this process's */
@@ -143,6 +152,23 @@ typedef struct {
 } im_job_memory_t;
 
 
+/* Since the process has started. */
+typedef struct {
+    uint64_t  entries;           /* taken from queues */
+    uint64_t  malformed;         /* of these */
+    uint64_t  batches;           /* publishes to workers, */
+    uint64_t  unheard;           /* those that no worker heard, */
+    uint64_t  failed;            /* and those that Redis refused */
+    uint64_t  heartbeats;
+    uint64_t  taken;             /* partitions */
+    uint64_t  lost;              /* partitions, not by a hand-over */
+    uint64_t  sweeps;            /* looks whether a worker lives */
+    uint64_t  removed;           /* routes of dead workers */
+    uint64_t  orphans;           /* routes without a live worker, by a walk */
+    uint64_t  walks;             /* over all routes */
+} im_job_counters_t;
+
+
 struct im_job_s {
     struct event_base   *base;
     im_link_t           *link;
@@ -166,6 +192,13 @@ struct im_job_s {
     im_buf_t             workers;     /* that live, spaces around each */
     uint64_t             live;        /* a sum over them */
     int                  changed;     /* all routes are to be looked at */
+    im_uint_t            njobs;       /* processes that live, as last read */
+    im_daemon_server_t  *http;        /* NULL: none */
+    const im_link_conf_t  *conf;
+    uint64_t             queue_age;   /* ms that are too long for /health */
+    im_daemon_metrics_t  metrics;
+    im_daemon_queues_t   queues;
+    im_job_counters_t    counters;
     char                 id[IM_JOB_ID_MAX];
 };
 
@@ -178,8 +211,27 @@ struct im_job_s {
 #define im_job_batch_of(jp)                                                   \
     ((jp)->job->shared ? &(jp)->job->batch : &(jp)->batch)
 
+/* It is ours, and is read. */
+#define im_job_serves(jp)                                                     \
+    ((jp)->state == IM_JOB_READING || (jp)->state == IM_JOB_FOLLOWING)
+
 /* At the end of this turn: what it brings goes together. */
 #define im_job_flush_soon(job)  event_active((job)->flush, EV_TIMEOUT, 0)
+
+
+/* im_job_metrics.c, im_job_health.c */
+void im_job_metrics_handler(im_daemon_request_t *r);
+void im_job_health_handler(im_daemon_request_t *r);
+
+
+/* im_job_http.c */
+
+/* IM_ERROR: the fault is logged. */
+im_int_t im_job_http_init(im_job_t *job, const char *address,
+    const im_daemon_listen_t *listen);
+
+/* Each second: asks how long queues are. */
+void im_job_http_tick(im_job_t *job);
 
 
 /*
@@ -206,6 +258,9 @@ void im_job_partition_keep(im_job_t *job);
 
 void im_job_queue_state(im_job_partition_t *jp, im_job_state_e state);
 int im_job_queue_owned(const im_job_partition_t *jp);
+
+/* How many are ours and read; *wanted: how many should be. */
+im_uint_t im_job_queue_served(const im_job_t *job, im_uint_t *wanted);
 
 /* The bell has a channel now: entries that came before are read. */
 void im_job_queue_subscribed(void *data, im_uint_t p);

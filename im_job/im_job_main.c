@@ -24,12 +24,21 @@
 
 
 typedef struct {
-    im_daemon_conf_t  daemon;
+    im_daemon_conf_t     daemon;
+    im_daemon_listen_t   listen;
+    char                *http;
+    uint64_t             queue_age;       /* s */
 } im_job_conf_t;
 
 
 static const im_daemon_option_t  im_job_options[] = {
     im_daemon_conf_options(im_job_conf_t),
+    im_daemon_string("http", im_job_conf_t, http, im_daemon_listen_address,
+                     "ADDRESS  listens for plain HTTP with /metrics and "
+                     "/health: unix:/PATH, HOST:PORT, [IPV6]:PORT or *:PORT"),
+    im_daemon_conf_listen(im_job_conf_t),
+    im_daemon_time("queue-age", im_job_conf_t, queue_age, 30, 1, 86400,
+                   "TIME  that an entry may wait before /health answers 503"),
     im_daemon_option_end
 };
 
@@ -104,6 +113,7 @@ im_job_down(void *data, im_uint_t partition)
     im_job_partition_t  *jp;
 
     if (partition == IM_LINK_REGISTRY) {
+        job->metrics.losses++;
         return;
     }
 
@@ -159,6 +169,7 @@ im_job_tick(evutil_socket_t fd, short what, void *data)
     im_job_orphan_tick(job);
     im_link_watch_tick(job->watch, now);
     im_job_memory_tick(job);
+    im_job_http_tick(job);
 
     if (now - job->heartbeat >= IM_JOB_HEARTBEAT) {
         job->heartbeat = now;
@@ -196,6 +207,10 @@ im_job_signal(evutil_socket_t fd, short what, void *data)
 
     job->stop = im_daemon_now() + IM_JOB_STOP;
 
+    if (job->http != NULL) {
+        im_daemon_server_close(job->http);
+    }
+
     im_job_registry_leave(job);
 
     for (p = 0; p < job->npartitions; p++) {
@@ -218,11 +233,15 @@ im_job_check(void *data)
 
 /* What is created is freed by the end of the process where this fails. */
 static im_int_t
-im_job_init(im_job_t *job, im_daemon_conf_t *conf)
+im_job_init(im_job_t *job, const im_job_conf_t *conf)
 {
     uint32_t  nonce[2];
 
     memset(job, 0, sizeof(im_job_t));
+
+    job->conf = &conf->daemon.link;
+    job->queue_age = conf->queue_age * 1000;
+    im_daemon_metrics_init(&job->metrics);
 
     im_daemon_random(job->seed, sizeof(job->seed));
     im_daemon_random(nonce, sizeof(nonce));
@@ -236,8 +255,8 @@ im_job_init(im_job_t *job, im_daemon_conf_t *conf)
         return IM_ERROR;
     }
 
-    job->link = im_daemon_link_create(job->base, &conf->link, &im_job_events,
-                                      job);
+    job->link = im_daemon_link_create(job->base, &conf->daemon.link,
+                                      &im_job_events, job);
     job->tick = event_new(job->base, -1, EV_PERSIST, im_job_tick, job);
     job->flush = evtimer_new(job->base, im_job_queue_flush_handler, job);
 
@@ -269,7 +288,7 @@ im_job_run(void *data)
     struct event   *term, *intr;
     struct timeval  tv = { IM_JOB_TICK / 1000, 0 };
 
-    if (im_job_init(&job, &conf->daemon) != IM_OK) {
+    if (im_job_init(&job, conf) != IM_OK) {
         im_daemon_log(IM_LOG_ERROR, "no memory");
         return IM_ERROR;
     }
@@ -279,6 +298,12 @@ im_job_run(void *data)
 
     if (term == NULL || intr == NULL) {
         im_daemon_log(IM_LOG_ERROR, "no memory");
+        return IM_ERROR;
+    }
+
+    if (conf->http != NULL
+        && im_job_http_init(&job, conf->http, &conf->listen) != IM_OK)
+    {
         return IM_ERROR;
     }
 
@@ -292,11 +317,16 @@ im_job_run(void *data)
 
     event_base_dispatch(job.base);
 
+    if (job.http != NULL) {
+        im_daemon_server_destroy(job.http);
+    }
+
     im_daemon_link_destroy(job.link);
     im_link_watch_destroy(job.watch);
     im_job_walk_cleanup(&job.orphans);
     im_job_walk_cleanup(&job.memory.walk);
     im_job_queue_cleanup(&job);
+    im_daemon_queues_cleanup(&job.queues);
     im_buf_cleanup(&job.workers);
     event_free(job.tick);
     event_free(job.flush);

@@ -68,6 +68,7 @@ im_job_orphan_workers(const im_link_reply_t *reply, void *data)
         worker = im_link_reply_str_at(reply, i);
 
         if (!im_job_orphan_lives(job, worker)) {
+            job->counters.orphans++;
             im_job_sweep_start(job, orphan->p, orphan->topic, worker);
         }
     }
@@ -169,6 +170,7 @@ im_job_orphan_live(const im_link_reply_t *reply, void *data)
         && im_daemon_now() - job->orphans.ended >= IM_JOB_ORPHAN_PAUSE)
     {
         job->changed = 0;
+        job->counters.walks++;
         im_job_walk_start(&job->orphans, 0, im_link_servers(job->link));
     }
 }

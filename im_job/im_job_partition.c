@@ -47,6 +47,7 @@ im_job_partition_asked(const im_link_reply_t *reply, void *data)
         if (jp->state == IM_JOB_ASKED) {
             im_daemon_log(IM_LOG_INFO, "partition %u: is ours", jp->p);
             im_job_queue_state(jp, IM_JOB_WAITING);
+            jp->job->counters.taken++;
 
             /* earlier versions had a group, which keeps memory in the stream */
 
@@ -63,6 +64,7 @@ im_job_partition_asked(const im_link_reply_t *reply, void *data)
         if (im_job_queue_owned(jp)) {
             im_daemon_log(IM_LOG_WARN, "partition %u: another process has "
                           "taken it over", jp->p);
+            jp->job->counters.lost++;
         }
 
         im_job_queue_state(jp, IM_JOB_FREE);
@@ -151,6 +153,8 @@ im_job_partition_tick(im_job_t *job)
             im_job_partition_renew(jp);
         }
     }
+
+    job->counters.lost += nover;
 
     if (nover > 0) {
         im_daemon_log(IM_LOG_WARN, "the leases of %u partitions are over, they "

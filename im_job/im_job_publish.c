@@ -45,14 +45,17 @@ im_job_publish_sent(const im_link_reply_t *reply, void *data)
     heard = im_link_reply_int(reply, 0) > 0;
 
     if (im_link_reply_is_error(reply)) {
+        jp->job->counters.failed++;
         why = im_link_reply_str(reply);
         im_daemon_log(IM_LOG_ERROR, "SPUBLISH: %.*s", (int) why.len,
                       (char *) why.data);
 
-    } else if (reply != NULL && sent->worker.len != 0
-               && (heard || im_job_publish_settled(jp)))
-    {
-        im_job_sweep_heard(jp->job, sent->worker, heard);
+    } else if (reply != NULL) {
+        jp->job->counters.unheard += !heard;
+
+        if (sent->worker.len != 0 && (heard || im_job_publish_settled(jp))) {
+            im_job_sweep_heard(jp->job, sent->worker, heard);
+        }
     }
 
     im_free(sent);
@@ -91,6 +94,7 @@ im_job_publish(void *data, uint16_t p, im_str_t worker, im_str_t bytes)
     rc = im_link_send(job->link, im_job_publish_sent, sent);
 
     if (rc == IM_OK) {
+        job->counters.batches++;
         im_job_batch_of(sent->partition)->out++;
 
     } else {
@@ -112,7 +116,7 @@ im_job_publish_heartbeats(im_job_t *job)
     for (p = 0; p < job->npartitions; p++) {
         jp = &job->partitions[p];
 
-        if (jp->state != IM_JOB_READING && jp->state != IM_JOB_FOLLOWING) {
+        if (!im_job_serves(jp)) {
             continue;
         }
 
@@ -122,6 +126,7 @@ im_job_publish_heartbeats(im_job_t *job)
         im_link_call_key(call);
         im_link_call_z(call, "");
 
-        (void) im_link_send(job->link, NULL, NULL);
+        job->counters.heartbeats += im_link_send(job->link, NULL, NULL)
+                                    == IM_OK;
     }
 }

@@ -135,6 +135,23 @@ im_job_queue_owned(const im_job_partition_t *jp)
 }
 
 
+im_uint_t
+im_job_queue_served(const im_job_t *job, im_uint_t *wanted)
+{
+    uint32_t   p;
+    im_uint_t  n;
+
+    *wanted = 0;
+
+    for (p = 0, n = 0; p < job->npartitions; p++) {
+        n += im_job_serves(&job->partitions[p]);
+        *wanted += job->partitions[p].wanted;
+    }
+
+    return n;
+}
+
+
 /* {id, {name, value, ..}}.  What isn't there is empty. */
 static void
 im_job_queue_decode(const im_link_reply_t *reply, im_job_entry_t *e)
@@ -175,8 +192,10 @@ im_job_queue_take(im_job_partition_t *jp, const im_job_entry_t *e)
     jp->last = e->id;
     jp->held++;
     jp->entries++;
+    job->counters.entries++;
 
     if (im_job_entry_push(e, &push) != IM_OK) {
+        job->counters.malformed++;
         im_daemon_log(IM_LOG_ERROR, "partition %u: entry is not a push, "
                       "skipped", jp->p);
         return IM_OK;
@@ -423,7 +442,7 @@ im_job_queue_bell(void *data, im_uint_t p, im_str_t bell)
 
     jp = &((im_job_t *) data)->partitions[p];
 
-    if (jp->state != IM_JOB_READING && jp->state != IM_JOB_FOLLOWING) {
+    if (!im_job_serves(jp)) {
         return;
     }
 

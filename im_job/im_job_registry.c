@@ -29,11 +29,14 @@ im_job_registry_live(const im_link_reply_t *reply, void *data)
     im_job_t  *job = data;
     im_uint_t  i, n;
 
+    im_daemon_metrics_answer(&job->metrics, reply);
+
     if (reply == NULL || im_link_reply_is_error(reply) || job->stop) {
         return;
     }
 
     n = im_link_reply_len(reply);
+    job->njobs = n;
 
     for (p = 0; p < job->npartitions; p++) {
         mine = im_job_registry_weight(im_str_z(job->id), p);
@@ -65,14 +68,19 @@ im_job_registry_renew(im_job_t *job, uint64_t length, im_link_reply_pt handler)
     im_link_call_uint(call, length);
     im_link_call_generation(call);
 
-    (void) im_link_send(job->link, handler, job);
+    if (im_link_send(job->link, handler, job) != IM_OK) {
+        im_daemon_metrics_answer(&job->metrics, NULL);
+    }
 }
 
 
 void
 im_job_registry_tick(void *data)
 {
-    im_job_registry_renew(data, IM_LEASE_JOB, im_job_registry_live);
+    im_job_t  *job = data;
+
+    im_daemon_metrics_ask(&job->metrics);
+    im_job_registry_renew(job, IM_LEASE_JOB, im_job_registry_live);
 }
 
 

@@ -114,6 +114,7 @@ im_job_sweep_done(const im_link_reply_t *reply, void *data)
     link = sweep->job->link;
 
     if (im_link_reply_int(reply, 0) == 1) {
+        sweep->job->counters.removed++;
         im_daemon_log(IM_LOG_INFO, "route of the dead worker \"%.*s\" "
                       "removed", (int) sweep->worker.len,
                       (char *) sweep->worker.data);
@@ -229,6 +230,7 @@ im_job_sweep_start(im_job_t *job, uint16_t p, im_str_t topic, im_str_t worker)
     sweep->value = im_str_set(dst + topic.len + worker.len, 0);
 
     job->nsweeps++;
+    job->counters.sweeps++;
 
     call = im_link_command(job->link, "HGET");
 

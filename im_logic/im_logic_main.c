@@ -14,11 +14,11 @@
 #include "im_logic_accept.h"
 #include "im_logic_durable.h"
 #include "im_logic_looks.h"
+#include "im_logic_metrics.h"
 #include "im_logic_nodes.h"
 #include "im_logic_origin.h"
 #include "im_logic_pool.h"
 #include "im_logic_routes.h"
-#include "im_daemon_server.h"
 #include "im_key.h"
 #include "im_push.h"
 #include "im_daemon_main.h"
@@ -30,10 +30,8 @@
 
 
 typedef struct {
-    im_logic_t           logic;
-    im_daemon_server_t  *server;
-    im_daemon_server_t  *http;
-    struct event        *events[3];     /* two signals, a tick */
+    im_logic_t     logic;
+    struct event  *events[3];     /* two signals, a tick */
 } im_logic_main_t;
 
 
@@ -52,13 +50,7 @@ static const im_daemon_option_t  im_logic_options[] = {
                     "[IPV6]:PORT or *:PORT"),
     im_logic_string("http", http, im_daemon_listen_address,
                     "ADDRESS  listens for plain HTTP, on the same"),
-    im_logic_string("socket-group", listen.group, im_daemon_listen_group,
-                    "GROUP  of nginx's workers, for unix sockets (nginx or "
-                    "www-data, where root starts this)"),
-    im_logic_string("socket-mode", listen.mode, im_daemon_listen_mode,
-                    "MODE  of unix sockets (0660)"),
-    im_daemon_flag("reuseport", im_logic_conf_t, listen.reuseport, 0,
-                   "other programs that have it too may share the port"),
+    im_daemon_conf_listen(im_logic_conf_t),
     im_daemon_size("max-body", im_logic_conf_t, max_body, 1024 * 1024, 1024,
                    16 * 1024 * 1024, "SIZE  of a request"),
     im_logic_number("max-targets", max_targets, 1000, 1, 10000,
@@ -155,8 +147,11 @@ im_logic_main_up(void *data, im_uint_t partition, int anew)
 static void
 im_logic_main_down(void *data, im_uint_t partition)
 {
+    im_logic_t  *logic = data;
+
     if (partition == IM_LINK_REGISTRY) {
-        im_logic_nodes_down(data);
+        logic->metrics.losses++;
+        im_logic_nodes_down(logic);
     }
 }
 
@@ -185,6 +180,7 @@ static const im_link_events_t  im_logic_link_events = {
 static void
 im_logic_main_signal(evutil_socket_t fd, short what, void *data)
 {
+    im_uint_t         i;
     im_logic_t       *logic;
     struct timeval    tv;
     im_logic_main_t  *m = data;
@@ -205,12 +201,10 @@ im_logic_main_signal(evutil_socket_t fd, short what, void *data)
 
     logic->stopping = 1;
 
-    if (m->server != NULL) {
-        im_daemon_server_close(m->server);
-    }
-
-    if (m->http != NULL) {
-        im_daemon_server_close(m->http);
+    for (i = 0; i < IM_LISTENERS; i++) {
+        if (logic->servers[i] != NULL) {
+            im_daemon_server_close(logic->servers[i]);
+        }
     }
 
     tv.tv_sec = IM_LOGIC_DRAIN;
@@ -231,6 +225,7 @@ im_logic_main_tick(evutil_socket_t fd, short what, void *data)
 
     im_daemon_notify_alive();
     im_logic_nodes_poll(logic);
+    im_logic_metrics_tick(logic);
     im_link_members_tick(logic->members, im_daemon_now());
     im_link_watch_tick(logic->watch, im_daemon_now());
     im_logic_durable_tick(logic, im_daemon_now());
@@ -301,20 +296,23 @@ im_logic_main_guard(const im_logic_conf_t *conf)
 
 
 static im_int_t
-im_logic_main_listen(im_logic_main_t *m)
+im_logic_main_listen(im_logic_t *logic)
 {
-    im_logic_conf_t  *conf;
+    im_logic_conf_t      *conf;
+    im_daemon_server_t  **fcgi, **http;
 
-    conf = &m->logic.conf;
+    conf = &logic->conf;
+    fcgi = &logic->servers[IM_LISTENER_FCGI];
+    http = &logic->servers[IM_LISTENER_HTTP];
 
     if (conf->fcgi != NULL) {
-        m->server = im_logic_main_server(&m->logic, conf->fcgi,
-                                         &im_daemon_transport_fcgi);
-        if (m->server == NULL) {
+        *fcgi = im_logic_main_server(logic, conf->fcgi,
+                                     &im_daemon_transport_fcgi);
+        if (*fcgi == NULL) {
             return IM_ERROR;
         }
 
-        if (im_daemon_server_remote(m->server)) {
+        if (im_daemon_server_remote(*fcgi)) {
             im_daemon_log(IM_LOG_WARN, "--fcgi=%s: other machines that reach "
                           "it may do what nginx may: let only nginx reach it",
                           conf->fcgi);
@@ -322,15 +320,15 @@ im_logic_main_listen(im_logic_main_t *m)
     }
 
     if (conf->http != NULL) {
-        m->http = im_logic_main_server(&m->logic, conf->http,
-                                       &im_daemon_transport_http);
-        if (m->http == NULL) {
+        *http = im_logic_main_server(logic, conf->http,
+                                     &im_daemon_transport_http);
+        if (*http == NULL) {
             return IM_ERROR;
         }
 
         /* a name whose addresses were not known before */
 
-        if (im_daemon_server_remote(m->http)) {
+        if (im_daemon_server_remote(*http)) {
             return im_logic_main_guard(conf);
         }
     }
@@ -381,6 +379,8 @@ im_logic_main_init(im_logic_main_t *m)
 
     im_daemon_random(logic->seed, sizeof(logic->seed));
     logic->started = im_daemon_now();
+    im_daemon_metrics_init(&logic->metrics);
+    im_logic_routes_init(logic);
 
     if (im_logic_nodes_init(logic) != IM_OK) {
         return IM_ERROR;
@@ -418,7 +418,7 @@ im_logic_main_init(im_logic_main_t *m)
         return IM_ERROR;
     }
 
-    return im_logic_main_listen(m);
+    return im_logic_main_listen(logic);
 }
 
 
@@ -447,12 +447,10 @@ im_logic_main_cleanup(im_logic_main_t *m)
     im_link_history_destroy(logic->history);
     im_link_watch_destroy(logic->watch);
 
-    if (m->server != NULL) {
-        im_daemon_server_destroy(m->server);
-    }
-
-    if (m->http != NULL) {
-        im_daemon_server_destroy(m->http);
+    for (i = 0; i < IM_LISTENERS; i++) {
+        if (logic->servers[i] != NULL) {
+            im_daemon_server_destroy(logic->servers[i]);
+        }
     }
 
     for (i = 0; i < 3; i++) {
@@ -469,6 +467,7 @@ im_logic_main_cleanup(im_logic_main_t *m)
         event_base_free(logic->base);
     }
 
+    im_daemon_queues_cleanup(&logic->queues);
     im_logic_nodes_cleanup(logic);
     libevent_global_shutdown();
 }

@@ -9,6 +9,7 @@
 #include "im_logic_api_key.h"
 #include "im_logic_goim.h"
 #include "im_logic_guard.h"
+#include "im_logic_metrics.h"
 #include "im_logic_path.h"
 #include "im_logic_print.h"
 #include "im_logic_push.h"
@@ -51,6 +52,10 @@ static const im_logic_route_t  im_logic_routes[] = {
     { "/im/bans", "GET", im_logic_bans_handler, IM_ASKER_ADMIN,
       IM_FORM_OWN, 0 },
     { "/im/rooms", "GET", im_logic_rooms_handler, IM_ASKER_ADMIN,
+      IM_FORM_OWN, 0 },
+    { "/health", "GET", im_logic_health_handler, IM_ASKER_MONITOR,
+      IM_FORM_OWN, 0 },
+    { "/metrics", "GET", im_logic_metrics_handler, IM_ASKER_MONITOR,
       IM_FORM_OWN, 0 },
     { "/im/rooms/*", "GET", im_logic_room_handler, IM_ASKER_ADMIN,
       IM_FORM_OWN, 0 },
@@ -115,6 +120,29 @@ static const im_logic_route_t  im_logic_routes[] = {
 };
 
 
+#define IM_LOGIC_NROUTES                                                      \
+    (sizeof(im_logic_routes) / sizeof(im_logic_route_t))
+
+_Static_assert(IM_LOGIC_NROUTES <= IM_LOGIC_ROUTES, "too many paths");
+
+
+/* The last row is of all requests that have no path of the table. */
+void
+im_logic_routes_init(im_logic_t *logic)
+{
+    im_uint_t             i;
+    im_logic_counters_t  *c;
+
+    c = &logic->counters;
+    c->nroutes = IM_LOGIC_NROUTES;
+
+    for (i = 0; i < c->nroutes; i++) {
+        c->routes[i].path = im_logic_routes[i].path != NULL
+                            ? im_logic_routes[i].path : "other";
+    }
+}
+
+
 static void
 im_logic_route_refuse(im_daemon_request_t *r, const im_logic_route_t *route,
     im_uint_t status, const char *msg)
@@ -157,8 +185,7 @@ im_logic_route_find(im_daemon_request_t *r, im_uint_t *status,
     if (path == NULL || memory == NULL) {
         *status = 503;
         *why = "no memory";
-        return &im_logic_routes[sizeof(im_logic_routes)
-                                / sizeof(im_logic_route_t) - 1];
+        return &im_logic_routes[IM_LOGIC_NROUTES - 1];
     }
 
     rc = im_logic_path_split(path, r->uri, r->path, memory, &fault);
@@ -270,9 +297,11 @@ im_logic_handler(im_daemon_request_t *r)
 
     first = im_logic_route_find(r, &status, &why);
 
+    r->route = (im_uint_t) (first - im_logic_routes);
     im_logic_v1_headers(r, first->form);
 
     if (logic->nrequests > logic->conf.max_requests) {
+        logic->counters.hits[IM_HIT_REQUESTS]++;
         im_logic_route_refuse(r, first, 503, "too many requests under way");
         return;
     }

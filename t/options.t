@@ -330,7 +330,7 @@ for my $program (qw(im_logic im_job)) {
         '--redis-password=x', '--redis-password-file=y');
 }
 
-bad('im_job', qr/--http is unknown/, '--http=127.0.0.1:1');
+bad('im_job', qr{--fcgi is unknown}, '--fcgi=127.0.0.1:1');
 bad('im_logic', qr/nothing to listen on: give --fcgi or --http/, $away);
 bad('im_logic', qr/"on" is no option/, '--reuseport', 'on');
 

@@ -19,7 +19,7 @@ my $sock = "$dir/redis.sock";
 my ($pid, $conn, %sha, $gen);
 
 my %text = map { $_ => slurp("redis/$_.lua") }
-    qw(meta queue seen live pub route check hist page members forget lease sweep own jobs control revoke limit
+    qw(meta queue queued seen live pub route check hist page members forget lease sweep own jobs control revoke limit
        register login token kept names);
 $text{$_} = $text{queue} . $text{$_} for qw(pub route control);
 $text{$_} = $text{meta} . $text{$_} for qw(pub route);
@@ -993,6 +993,22 @@ subtest 'out of memory' => sub {
     is(script('token', 1, 'im_m', 'del', '', '0'), 'u', 'a logout is not');
     is_deeply(script('login', 1, 'u:m', '', 0, 0), ['m'], 'of all');
     r('CONFIG', 'SET', 'maxmemory', 0);
+};
+
+subtest 'what waits in a queue' => sub {
+    r('FLUSHALL');
+    is_deeply(script('queued', 1, '{1}:q'), [0, 0], 'nothing');
+    r('XADD', '{1}:q', (time() - 60) * 1000 . '-0', 'd', 'x');
+    r('XADD', '{1}:q', '*', 'd', 'x');
+    my $q = script('queued', 1, '{1}:q');
+    is($q->[0], 2, 'two entries');
+    cmp_ok($q->[1], '>=', 59000, 'the older one counts');
+    r('XTRIM', '{1}:q', 'MAXLEN', 0);
+    is_deeply(script('queued', 1, '{1}:q'), [0, 0], 'nothing again');
+    r('XADD', '{1}:q', '99999999999999-0', 'd', 'x');
+    is_deeply(script('queued', 1, '{1}:q'), [1, 0], 'one of the future');
+    r('SET', '{1}:x', 1);
+    like(script('queued', 1, '{1}:x'), qr/WRONGTYPE/, 'no queue');
 };
 
 subtest 'nothing without a life' => sub {

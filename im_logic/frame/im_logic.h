@@ -22,6 +22,18 @@
 #include "im_daemon_conf.h"
 #include "im_daemon_listen.h"
 #include "im_daemon_log.h"
+#include "im_daemon_metrics.h"
+#include "im_daemon_queue.h"
+#include "im_daemon_server.h"
+#include "im_logic_counters.h"
+
+
+/* Listeners. */
+typedef enum {
+    IM_LISTENER_FCGI = 0,
+    IM_LISTENER_HTTP,
+    IM_LISTENERS
+} im_logic_listener_e;
 
 
 typedef struct im_logic_nodes_s    im_logic_nodes_t;
@@ -84,6 +96,11 @@ typedef struct {
     im_logic_accept_t       *accept;       /* messages on their way to Redis */
     im_buf_t                 api_keys;     /* a line each */
     im_logic_nodes_t        *nodes;        /* workers that live */
+    im_daemon_server_t      *servers[IM_LISTENERS];   /* NULL: none */
+    im_daemon_metrics_t      metrics;
+    im_daemon_queues_t       queues;
+    im_logic_counters_t      counters;
+    uint64_t                 seconds;      /* ticks */
     uint64_t                 nrequests;    /* under way */
     uint64_t                 started;      /* monotonic ms */
     uint64_t                 seed[2];

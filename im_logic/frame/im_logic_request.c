@@ -54,6 +54,18 @@ im_logic_reply_error(im_daemon_request_t *r, im_uint_t code, const char *msg)
 }
 
 
+static void
+im_logic_count(im_logic_t *logic, im_uint_t route, im_uint_t status)
+{
+    im_logic_result_e  result;
+
+    result = status < 400 ? IM_RESULT_OK
+             : status < 500 ? IM_RESULT_REFUSED : IM_RESULT_FAILED;
+
+    logic->counters.routes[route].results[result]++;
+}
+
+
 void
 im_logic_reply(im_daemon_request_t *r, im_uint_t status, const im_buf_t *json)
 {
@@ -75,6 +87,7 @@ im_logic_reply(im_daemon_request_t *r, im_uint_t status, const im_buf_t *json)
         r->retry = 1;
     }
 
+    im_logic_count(logic, r->route, status);
     r->reply(r, status, body);
 
     logic->nrequests--;

@@ -46,6 +46,16 @@ struct im_logic_accept_s {
 };
 
 
+static void
+im_logic_accept_no_memory(im_logic_target_t *t)
+{
+    t->reason = IM_REFUSED_NO_MEMORY;
+    t->status = 503;
+    t->msg = "no memory";
+    t->publish->done(t);
+}
+
+
 /* why is NULL: what was stored has reached the replicas. */
 static void
 im_logic_accept_confirmed(const char *why, void *data)
@@ -60,6 +70,8 @@ im_logic_accept_confirmed(const char *why, void *data)
         t = call->targets[i];
 
         if (t->status == 200 && why != NULL) {
+            call->logic->counters.unconfirmed++;
+            t->reason = IM_REFUSED_UNCONFIRMED;
             t->status = IM_LOGIC_UNCONFIRMED;
             t->msg = im_logic_text(t->publish->r, "stored, not confirmed; "
                                    "repeat with the same id: %s",
@@ -78,15 +90,19 @@ static void
 im_logic_accept_read(im_logic_target_t *t, const im_link_reply_t *reply,
     im_uint_t i)
 {
+    int64_t      status;
     im_str_t     s;
     const char  *why;
 
     s = im_link_reply_str_at(reply, i + 1);
 
+    t->reason = IM_REFUSED_REDIS_ERROR;
     t->status = 503;
     t->msg = "redis answered nonsense";
 
-    switch (im_link_reply_int_at(reply, i, -1)) {
+    status = im_link_reply_int_at(reply, i, -1);
+
+    switch (status) {
 
     case 0:
     case 1:
@@ -95,6 +111,7 @@ im_logic_accept_read(im_logic_target_t *t, const im_link_reply_t *reply,
         s.data = (u_char *) t->position;
 
         if (im_position_decode(s, &t->epoch, &t->seq) == IM_OK) {
+            t->publish->logic->counters.repeated += status == 1;
             t->status = 200;
             t->msg = NULL;
             return;
@@ -104,10 +121,12 @@ im_logic_accept_read(im_logic_target_t *t, const im_link_reply_t *reply,
         break;
 
     case 2:
+        t->reason = IM_REFUSED_QUEUE_FULL;
         t->msg = "the queue is full";
         return;
 
     case 3:
+        t->reason = IM_REFUSED_ID_REUSED;
         t->status = 409;
         t->msg = "the id was used for another message";
         return;
@@ -152,6 +171,8 @@ im_logic_accept_handler(const im_link_reply_t *reply, void *data)
             im_logic_accept_read(t, reply, 3 * i);
 
         } else {
+            t->reason = reply == NULL ? IM_REFUSED_REDIS_AWAY
+                                      : IM_REFUSED_REDIS_ERROR;
             t->status = 503;
             t->msg = im_logic_text(t->publish->r, "%s", im_str_z(why));
         }
@@ -160,6 +181,8 @@ im_logic_accept_handler(const im_link_reply_t *reply, void *data)
     }
 
     if (stored > 0 && call->link != call->logic->link) {
+        call->logic->counters.waits++;
+
         if (im_link_confirm(call->link, im_logic_accept_confirmed, call)
             != IM_OK)
         {
@@ -271,7 +294,6 @@ im_logic_accept_send(im_logic_accept_batch_t *b)
 {
     im_uint_t                i;
     im_link_call_t          *call;
-    im_logic_target_t       *t;
     im_logic_accept_call_t  *sent;
 
     sent = im_alloc(sizeof(im_logic_accept_call_t)
@@ -282,10 +304,7 @@ im_logic_accept_send(im_logic_accept_batch_t *b)
 
     if (sent == NULL) {
         for ( /* void */ ; b->n > 0; b->n--) {
-            t = im_logic_accept_next(b);
-            t->status = 503;
-            t->msg = "no memory";
-            t->publish->done(t);
+            im_logic_accept_no_memory(im_logic_accept_next(b));
         }
 
         return;
@@ -299,6 +318,8 @@ im_logic_accept_send(im_logic_accept_batch_t *b)
     }
 
     sent->logic = sent->targets[0]->publish->logic;
+    im_metric_observe(&sent->logic->counters.calls, &im_metric_sizes, sent->n);
+
     sent->link = sent->targets[0]->on;
 
     call = im_link_script(sent->link, &im_script_pub);
@@ -421,9 +442,7 @@ im_logic_accept(im_logic_target_t *t)
     b = im_logic_accept_batch(a, t);
 
     if (b == NULL) {
-        t->status = 503;
-        t->msg = "no memory";
-        t->publish->done(t);
+        im_logic_accept_no_memory(t);
         return;
     }
 

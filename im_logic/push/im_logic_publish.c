@@ -49,14 +49,29 @@ im_logic_publish_create(im_daemon_request_t *r, im_uint_t max)
 }
 
 
-im_int_t
-im_logic_publish_refuse(im_logic_publish_t *publish, im_uint_t status,
-    const char *msg)
+static im_int_t
+im_logic_publish_refuse_as(im_logic_publish_t *publish,
+    im_logic_refused_e reason, im_uint_t status, const char *msg)
 {
+    publish->logic->counters.pushes_refused[reason]++;
+
     publish->status = status;
     publish->msg = msg;
 
     return IM_ERROR;
+}
+
+
+im_int_t
+im_logic_publish_refuse(im_logic_publish_t *publish, im_uint_t status,
+    const char *msg)
+{
+    im_logic_refused_e  reason;
+
+    reason = status == 503 ? IM_REFUSED_NO_MEMORY
+             : status == 413 ? IM_REFUSED_TOO_LARGE : IM_REFUSED_BAD_REQUEST;
+
+    return im_logic_publish_refuse_as(publish, reason, status, msg);
 }
 
 
@@ -201,8 +216,10 @@ im_logic_publish_encode(im_logic_publish_t *publish, im_str_t id)
 
 
 static void
-im_logic_target_refuse(im_logic_target_t *t, im_uint_t status, const char *msg)
+im_logic_target_refuse(im_logic_target_t *t, im_logic_refused_e reason,
+    im_uint_t status, const char *msg)
 {
+    t->reason = reason;
     t->status = status;
     t->msg = msg;
     t->publish->done(t);
@@ -229,7 +246,8 @@ im_logic_target_send(im_logic_target_t *t)
     logic = t->publish->logic;
 
     if (logic->accept == NULL) {
-        im_logic_target_refuse(t, 503, "im_logic is stopping");
+        im_logic_target_refuse(t, IM_REFUSED_STOPPING, 503,
+                               "im_logic is stopping");
         return;
     }
 
@@ -237,8 +255,9 @@ im_logic_target_send(im_logic_target_t *t)
     rule = im_rules_topic(&logic->nodes->rules, t->topic);
 
     if (rule == NULL && (t->topic.data[0] == 'r' || t->topic.data[0] == 'b')) {
-        im_logic_target_refuse(t, 404, t->topic.data[0] == 'r'
-                                       ? "no im_room rule" : "no im_broadcast");
+        im_logic_target_refuse(t, IM_REFUSED_NO_RULE, 404,
+                               t->topic.data[0] == 'r'
+                               ? "no im_room rule" : "no im_broadcast");
         return;
     }
 
@@ -253,7 +272,8 @@ im_logic_target_send(im_logic_target_t *t)
 
     if (!im_link_ready(logic->link, p)) {
         why = im_str_z(im_link_why(logic->link, p));
-        im_logic_target_refuse(t, 503, im_logic_text(t->publish->r, "%s", why));
+        im_logic_target_refuse(t, IM_REFUSED_REDIS_AWAY, 503,
+                               im_logic_text(t->publish->r, "%s", why));
         return;
     }
 
@@ -277,7 +297,7 @@ im_logic_target_ready_handler(const char *why, void *data)
         im_logic_target_send(t);
 
     } else {
-        im_logic_target_refuse(t, 503, why);
+        im_logic_target_refuse(t, IM_REFUSED_UNCONFIRMED, 503, why);
     }
 }
 
@@ -285,7 +305,8 @@ im_logic_target_ready_handler(const char *why, void *data)
 static void
 im_logic_publish_go_on(im_logic_publish_t *publish)
 {
-    im_uint_t  i;
+    im_uint_t             i;
+    im_logic_counters_t  *c;
 
     publish->sending = 1;
 
@@ -301,18 +322,42 @@ im_logic_publish_go_on(im_logic_publish_t *publish)
 
     publish->sending = 0;
 
-    if (publish->left == 0) {
-        publish->handler(publish, publish->data);
+    if (publish->left > 0) {
+        return;
     }
+
+    c = &publish->logic->counters;
+
+    if (publish->accepted > 0) {
+        c->pushes++;
+
+    } else {
+        c->pushes_refused[publish->reason]++;
+    }
+
+    publish->handler(publish, publish->data);
 }
 
 
 static void
 im_logic_publish_done(im_logic_target_t *t)
 {
-    im_logic_publish_t  *publish;
+    im_logic_publish_t   *publish;
+    im_logic_counters_t  *c;
 
     publish = t->publish;
+    c = &publish->logic->counters;
+
+    if (t->status == 200) {
+        c->messages++;
+        c->bytes += publish->message.data.len;
+        publish->accepted++;
+
+    } else {
+        c->messages_refused[t->reason]++;
+        publish->reason = t->reason;
+    }
+
     publish->out--;
     publish->left--;
 
@@ -403,12 +448,17 @@ im_logic_publish_start(im_logic_publish_t *publish, im_str_t id,
 
     why = im_logic_unready(publish->logic);
 
-    if (why == NULL) {
-        why = im_logic_publish_away(publish);
+    if (why != NULL) {
+        return im_logic_publish_refuse_as(publish,
+                   im_link_ready(publish->logic->link, IM_LINK_REGISTRY)
+                   ? IM_REFUSED_NO_WORKER : IM_REFUSED_REDIS_AWAY, 503, why);
     }
 
+    why = im_logic_publish_away(publish);
+
     if (why != NULL) {
-        return im_logic_publish_refuse(publish, 503, why);
+        return im_logic_publish_refuse_as(publish, IM_REFUSED_REDIS_AWAY, 503,
+                                          why);
     }
 
     if (im_logic_publish_order(publish) != IM_OK) {

@@ -39,6 +39,7 @@ struct im_logic_target_s {
     im_uint_t             status;       /* 0: under way, 200: accepted, or
                                            IM_LOGIC_UNCONFIRMED, or HTTP's */
     const char           *msg;          /* of one that failed */
+    im_logic_refused_e    reason;       /* the same, as it is counted */
     im_str_t              epoch;        /* of one that was accepted */
     uint64_t              seq;
     char                  position[64];
@@ -61,6 +62,8 @@ struct im_logic_publish_s {
     int                   durable;      /* the caller may change it */
     im_uint_t             status;       /* of what was refused, and why */
     const char           *msg;
+    im_logic_refused_e    reason;       /* of the last target that was */
+    im_uint_t             accepted;     /* targets */
 
     im_logic_publish_pt   handler;
     void                 *data;

@@ -264,6 +264,29 @@ im_logic_password_weak(im_str_t password, im_str_t name)
 }
 
 
+static im_logic_hit_e
+im_logic_account_hit(char kind)
+{
+    switch (kind) {
+
+    case IM_LIMIT_NAME:
+        return IM_HIT_LOGINS_OF_NAME;
+
+    case IM_LIMIT_NETWORK:
+        return IM_HIT_LOGINS_OF_NETWORK;
+
+    case IM_LIMIT_TRUSTED:
+        return IM_HIT_LOGINS_OF_TRUSTED;
+
+    case IM_LIMIT_REGISTER:
+        return IM_HIT_ACCOUNTS_OF_ADDRESS;
+
+    default:
+        return IM_HIT_LOGINS_OF_ADDRESS;
+    }
+}
+
+
 static void
 im_logic_account_limit_handler(const im_link_reply_t *reply, void *data)
 {
@@ -277,6 +300,7 @@ im_logic_account_limit_handler(const im_link_reply_t *reply, void *data)
         return;
 
     case IM_DECLINED:
+        a->logic->counters.hits[a->limit]++;
         address = a->r->address;
         im_daemon_log(IM_LOG_INFO, "%.*s: too many attempts",
                       (int) address.len, (char *) address.data);
@@ -307,6 +331,8 @@ im_logic_account_limit(im_logic_account_t *a, char kind, uint64_t n,
         next(a);
         return;
     }
+
+    a->limit = im_logic_account_hit(kind);
 
     limit.kind = kind;
     limit.n = n;
@@ -422,6 +448,7 @@ im_logic_account_hash(im_logic_account_t *a,
     a->crypt.task.owner = im_siphash(a->logic->seed, b->data, b->len);
 
     if (im_logic_pool_add(a->logic->pool, &a->crypt.task) != IM_OK) {
+        a->logic->counters.hits[IM_HIT_HASH_QUEUE]++;
         im_daemon_log(IM_LOG_WARN, "too many passwords wait to be hashed");
         im_logic_account_end(a, IM_ACCOUNT_SYSTEM);
     }

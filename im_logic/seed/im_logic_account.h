@@ -44,6 +44,7 @@ struct im_logic_account_s {
     im_str_t              subject;     /* of the limit that a right password
                                           clears, and its kind */
     char                  kind;
+    im_logic_hit_e        limit;       /* that is being asked about */
 
     im_uint_t             left;        /* tokens that are being deleted */
     unsigned              failed:1;    /* one could not be deleted */

@@ -99,6 +99,9 @@ static const im_logic_v1_code_t  im_logic_account_codes[] = {
     { 0, NULL }
 };
 
+_Static_assert(sizeof(im_logic_account_codes) / sizeof(im_logic_v1_code_t) - 1
+               == IM_LOGIC_CODES, "each code has a count and a name");
+
 
 void
 im_logic_v1_headers(im_daemon_request_t *r, im_logic_form_e form)
@@ -173,6 +176,34 @@ im_logic_v1_reply(im_daemon_request_t *r, im_uint_t status, int code)
 }
 
 
+/* The row of a code. */
+static im_uint_t
+im_logic_account_row(int code)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < IM_LOGIC_CODES - 1; i++) {
+        if (im_logic_account_codes[i].code == code) {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+const char *
+im_logic_account_result(im_uint_t i)
+{
+    static const char *const  names[IM_LOGIC_CODES] = {
+        "ok", "invalid", "system", "redis", "exists", "wrong", "no_user",
+        "no_auth", "too_often", "kept_out"
+    };
+
+    return names[i];
+}
+
+
 void
 im_logic_v1_reply_data(im_daemon_request_t *r, const im_buf_t *data)
 {
@@ -193,7 +224,11 @@ void
 im_logic_account_reply(im_daemon_request_t *r, im_uint_t status, int code,
     const char *msg, const im_buf_t *data)
 {
-    im_buf_t  *b;
+    im_buf_t    *b;
+    im_logic_t  *logic;
+
+    logic = r->data;
+    logic->counters.routes[r->route].codes[im_logic_account_row(code)]++;
 
     if (code == IM_ACCOUNT_SYSTEM || code == IM_ACCOUNT_DATABASE) {
         r->retry = 1;

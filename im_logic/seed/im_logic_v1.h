@@ -51,6 +51,9 @@ void im_logic_v1_reply(im_daemon_request_t *r, im_uint_t status, int code);
 /* Success, with what pages of the seed system don't ask for. */
 void im_logic_v1_reply_data(im_daemon_request_t *r, const im_buf_t *data);
 
+/* What the answers of a path are counted by: 0 to IM_LOGIC_CODES - 1. */
+const char *im_logic_account_result(im_uint_t i);
+
 /* msg NULL: that of the code; data NULL: {} */
 void im_logic_account_reply(im_daemon_request_t *r, im_uint_t status, int code,
     const char *msg, const im_buf_t *data);

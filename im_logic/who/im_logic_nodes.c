@@ -194,6 +194,8 @@ im_logic_poll_jobs_handler(const im_link_reply_t *reply, void *data)
     im_uint_t         i;
     im_logic_poll_t  *poll = data;
 
+    im_daemon_metrics_answer(&poll->logic->metrics, reply);
+
     if (im_logic_fault(reply, "live.lua") != NULL) {
         poll->failed = 1;
     }
@@ -439,6 +441,7 @@ im_logic_nodes_poll(im_logic_t *logic)
     /* one more, so that it doesn't end before both are sent */
     poll->left = 1;
 
+    im_daemon_metrics_ask(&logic->metrics);
     im_logic_poll_leases(poll, IM_LINK_JOBS, im_logic_poll_jobs_handler);
     im_logic_poll_leases(poll, IM_LINK_WORKERS, im_logic_poll_nodes_handler);
 

@@ -40,7 +40,7 @@ my $Limit = 60;
 # rules        instead of the example's im_room, im_inbox and im_broadcast
 # main, http, server   more lines; those of server precede its locations
 # pages, compat   folder of pages, and the four ports of im-compat.conf
-# redis, logic    options more of redis-server and im_logic
+# redis, logic, job   options more of redis-server, im_logic and im_job
 # redis_kind   replicas, sentinel or cluster: Redis is these servers and not one
 #              alone; redis_set has more options of Test::Im::Redis, and $stack->{set}
 #              is that
@@ -267,7 +267,8 @@ sub start_logic {
 sub start_job {
     my ($self, $name) = @_;
 
-    $self->run($name, "$self->{build}/im_job", $self->option);
+    $self->run($name, "$self->{build}/im_job", $self->option,
+               @{$self->{job} || []});
 }
 
 

@@ -1,0 +1,295 @@
+#!/usr/bin/perl
+# Copyright (C) The im authors
+#
+# /metrics and /health of im_logic and im_job: what they count, what they say
+# while Redis is away, and that a slow client holds up nothing.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+
+use IO::Socket::UNIX;
+use JSON::PP qw(decode_json);
+use Test::Im::Daemon qw(refused);
+use Test::Im::Stack;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $stack = Test::Im::Stack->new(build => $ENV{IM_BUILD} || 'build',
+                                 workers => 1);
+my $dir = $stack->{dir};
+
+$stack->{logic} = [ "--http=unix:$dir/logic.http" ];
+$stack->{job} = [ "--http=unix:$dir/job.http", '--queue-age=5' ];
+
+$stack->start($_) for $stack->all;
+$stack->ready or BAIL_OUT('the stack does not start');
+
+
+# An answer of a daemon: (status, body, head).
+sub ask {
+    my ($program, $path, $method, $send) = @_;
+    my $socket = IO::Socket::UNIX->new("$dir/$program.http") or return (0, '');
+    my $bytes = '';
+
+    $method ||= 'GET';
+    print {$socket} "$method $path HTTP/1.1\r\nHost: a\r\n"
+        . (defined $send ? "Content-Type: application/json\r\nContent-Length: "
+                           . length($send) . "\r\n" : '')
+        . "Connection: close\r\n\r\n" . (defined $send ? $send : '');
+    $socket->flush;
+    1 while sysread $socket, $bytes, 65536, length $bytes;
+
+    my ($head, $body) = split /\r\n\r\n/, $bytes, 2;
+
+    return ($head =~ m{\AHTTP/1\.1 (\d+)} ? $1 : 0, $body, $head);
+}
+
+
+# A sample, by its name with labels; undef: there is none.
+sub sample {
+    my ($program, $name) = @_;
+    my (undef, $body) = ask($program, '/metrics');
+
+    return $body =~ /^\Q$name\E (\S+)$/m ? $1 : undef;
+}
+
+
+# Samples that were read before, from which on they count.
+my %before;
+
+# Repeated, until it is so.
+sub until_ok {
+    my ($name, $code) = @_;
+    my $end = time() + 15;
+    my $ok;
+
+    sleep(0.05) until ($ok = $code->()) || time() > $end;
+    ok($ok, $name);
+}
+
+
+sub until_is {
+    my ($program, $sample, $value) = @_;
+    my $before = $before{$sample} || 0;
+    my $last;
+
+    until_ok("$sample is $value", sub {
+        $last = sample($program, $sample);
+        $last -= $before if defined $last;
+        return defined $last && $last == $value;
+    }) or diag("it is " . (defined $last ? $last : 'not there'));
+}
+
+
+sub push_one {
+    my ($body) = @_;
+
+    return ($stack->http(1, 'POST', '/im/push', $body))[0];
+}
+
+
+sub redis { return $stack->redis(@_) }
+
+
+# Each family has its HELP and TYPE once, in front of its samples.
+sub well_formed {
+    my ($program) = @_;
+    my ($status, $body, $head) = ask($program, '/metrics');
+    my (%help, %type, @faults);
+
+    is($status, 200, "$program: /metrics answers");
+    like($head, qr{^Content-Type: text/plain; version=0\.0\.4; charset=utf-8\r?$}m,
+         "$program: as Prometheus' text format");
+
+    for my $line (split /\n/, $body) {
+        if ($line =~ /^# HELP (\w+) \S/) {
+            push @faults, $line if $help{$1}++;
+
+        } elsif ($line =~ /^# TYPE (\w+) (counter|gauge|histogram)$/) {
+            push @faults, $line if $type{$1} || !$help{$1};
+            $type{$1} = $2;
+            push @faults, $line if ($2 eq 'counter') != ($1 =~ /_total$/);
+
+        } elsif ($line =~ /^(\w+?)(_bucket|_sum|_count)?(\{.*\})? [\d.]+$/) {
+            my $of = $type{$1} || $type{$1 . ($2 || '')};
+            push @faults, $line unless $of;
+            push @faults, $line unless "$1" =~ /^im_$program\_/;
+
+        } else {
+            push @faults, $line;
+        }
+    }
+
+    is(join("\n", @faults), '', "$program: each line is well-formed");
+    cmp_ok(scalar(keys %type), '>', 20, "$program: with many families");
+}
+
+
+# forms
+
+for my $program (qw(logic job)) {
+    well_formed($program);
+
+    my ($status, $body, $head) = ask($program, '/health');
+    is($status, 200, "$program: /health answers 200");
+    is(decode_json($body)->{data}{redis}, 'up', "$program: Redis is up");
+
+    ($status, $body) = ask($program, '/metrics', 'HEAD');
+    is($status, 200, "$program: HEAD");
+    is($body, '', "$program: has no body");
+
+    ($status, $body) = ask($program, '/none');
+    is($status, 404, "$program: no such path");
+
+    ($status, $body, $head) = ask($program, '/health', 'POST');
+    is($status, 405, "$program: POST is refused");
+    like($head, qr/^Allow: GET, HEAD\r?$/m, "$program: with what it takes");
+}
+
+is((ask('job', '/metrics/'))[0], 404, 'job: no other path is like it');
+
+
+# a partition that another process has: seen at the end
+
+redis('SET', 'im:{15-43}:own', 'another', 'PX', 600000);
+
+
+# pushes
+
+my @counted = ('im_logic_pushes_accepted_total',
+               'im_logic_messages_accepted_total',
+               'im_logic_message_bytes_total',
+               'im_logic_script_messages_sum',
+               'im_logic_requests_total{route="/im/push",result="ok"}');
+
+$before{$_} = sample('logic', $_) for @counted;
+
+is(push_one('{"rooms":["1","2"],"data":"12345","id":"a"}'), 200, 'a push');
+is(push_one('{"rooms":["1","2"],"data":"12345","id":"a"}'), 200, 'again');
+is(push_one('{"rooms":["1","2"],"data":"other","id":"a"}'), 409,
+   'its id with other data');
+is(push_one('{"rooms":["1"]}'), 400, 'without data');
+
+until_is('logic', 'im_logic_pushes_accepted_total', 2);
+until_is('logic', 'im_logic_messages_accepted_total', 4);
+until_is('logic', 'im_logic_messages_repeated_total', 2);
+until_is('logic', 'im_logic_message_bytes_total', 4 * length '"12345"');
+until_is('logic', 'im_logic_pushes_refused_total{reason="id_reused"}', 1);
+until_is('logic', 'im_logic_messages_refused_total{reason="id_reused"}', 2);
+until_is('logic', 'im_logic_pushes_refused_total{reason="bad_request"}', 1);
+until_is('logic', 'im_logic_requests_total{route="/im/push",result="ok"}', 2);
+until_is('logic',
+         'im_logic_requests_total{route="/im/push",result="refused"}', 2);
+until_is('logic', 'im_logic_script_messages_sum', 6);
+until_is('logic', 'im_logic_workers', 1);
+until_is('logic', 'im_logic_jobs', 1);
+until_is('logic', 'im_logic_queue_entries{partition="0"}', 0);
+cmp_ok(sample('logic', 'im_logic_redis_round_trip_seconds_count'), '>', 0,
+       'round trips are measured');
+
+
+# accounts
+
+is((ask('logic', '/v1/user/login', 'POST',
+        '{"UserName":"nobody1","Password":"secret1"}'))[0], 200, 'a login');
+until_is('logic',
+         'im_logic_accounts_total{route="/v1/user/login",result="wrong"}', 1);
+
+
+# a client that is slow
+
+my @slow = map { IO::Socket::UNIX->new("$dir/job.http") } 1 .. 3;
+
+for my $socket (@slow) {
+    print {$socket} "GET /metrics HTTP/1.1\r\nHo";
+    $socket->flush;
+}
+
+until_is('job', 'im_job_connections{listener="http"}', 4);
+is((ask('job', '/health'))[0], 200, 'half a request holds up nothing');
+close $_ for @slow;
+until_is('job', 'im_job_connections{listener="http"}', 1);
+
+
+# a queue that is old: Redis lets no job trim it
+
+redis('ACL', 'SETUSER', 'default', '-xtrim');
+redis('XADD', 'im:{3-48}:q', '1-1', 't', 'r:1', 'i', '', 'w', '*', 'd', 'x');
+
+until_ok('job: a queue is old', sub {
+    my ($status, $body) = ask('job', '/health');
+    return $status == 503
+           && $body =~ /the\ queue\ of\ partition\ 3\ has\ 1\ entries,\ the
+                        \ oldest\ waits\ for\ \d+\ s\ \(--queue-age=5\)/x;
+});
+until_is('job', 'im_job_queue_entries{partition="3"}', 1);
+until_is('logic', 'im_logic_queue_entries{partition="3"}', 1);
+cmp_ok(sample('job', 'im_job_queue_age_seconds{partition="3"}'), '>', 5,
+       'and says how old');
+cmp_ok(sample('job', 'im_job_entries_total'), '>', 0, 'its entry is counted');
+redis('ACL', 'SETUSER', 'default', '+xtrim');
+until_is('job', 'im_job_queue_entries{partition="3"}', 0);
+
+
+# the partition that is another's
+
+until_ok('job: a partition is missing', sub {
+    my ($status, $body) = ask('job', '/health');
+    return $status == 503
+           && $body =~ /1\ partition\ should\ be\ served\ here,\ and\ is\ not:
+                        \ partition\ 15\ for\ \d+\ s/x;
+});
+until_is('job', 'im_job_partitions_held', 15);
+until_is('job', 'im_job_partitions_wanted', 16);
+until_is('job', 'im_job_partitions_lost_total', 1);
+redis('DEL', 'im:{15-43}:own');
+until_ok('job: it is there again', sub { (ask('job', '/health'))[0] == 200 });
+until_is('job', 'im_job_partitions_held', 16);
+
+
+# without Redis
+
+$stack->stop('TERM', 'redis');
+
+for my $program (qw(logic job)) {
+    until_is($program, "im_$program\_link_up", 0);
+    until_ok("$program: /health answers 503", sub {
+        my ($status, $body) = ask($program, '/health');
+        return $status == 503 && decode_json($body)->{msg} =~ /redis/i;
+    });
+    well_formed($program);
+    until_is($program, "im_$program\_partitions_away", 16);
+    until_is($program, "im_$program\_link_losses_total", 1);
+}
+
+isnt(push_one('{"rooms":["1"],"data":1}'), 200, 'a push is refused');
+cmp_ok(sample('logic', 'im_logic_pushes_refused_total{reason="redis_away"}'),
+       '>', 0, 'and counted');
+
+$stack->start('redis');
+
+for my $program (qw(logic job)) {
+    until_ok("$program: /health answers 200 again",
+             sub { (ask($program, '/health'))[0] == 200 });
+    until_is($program, "im_$program\_link_up", 1);
+}
+
+
+# a port that is taken
+
+my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
+    or die "listen: $!\n";
+my $port = $socket->sockport;
+
+refused('a taken port', 1,
+        qr/can't listen on "127\.0\.0\.1:$port": a program listens there/,
+        'im_job', "--redis=unix:$dir/redis.sock", "--http=127.0.0.1:$port");
+refused('a bad address', 2, qr/--http="nowhere" has no port/,
+        'im_job', "--redis=unix:$dir/redis.sock", '--http=nowhere');
+
+
+$stack->end;
+
+done_testing();
