@@ -120,7 +120,7 @@ FLOOR    := $(filter-out %/floor_$(if $(URING),nouring,uring).o, \
 BENCH    := $(BUILD)/bench/im_load $(BUILD)/bench/im_floor
 
 .PHONY: all module programs run test drill fuzz fuzzers bench bench-million \
-        bench-programs bench-peers lint style man install uninstall deb clean \
+        bench-programs bench-peers lint style files install uninstall deb clean \
         help tests packages-build packages-run packages-test packages-lint \
         packages-fuzz packages-deb
 
@@ -339,7 +339,7 @@ style:
 
 MAN      := $(addprefix $(BUILD)/man/,im_logic.8 im_job.8 ngx_im_module.5)
 
-man: $(MAN)
+files: $(MAN) $(BUILD)/im.conf.example
 
 $(BUILD)/man/%.8: $(BUILD)/% conf/man
 	@mkdir -p $(@D)
@@ -351,24 +351,34 @@ $(BUILD)/man/ngx_im_module.5: docs/directives.md conf/man
 	$(call say,GEN,$@)
 	$(Q)conf/man directives $< > $@.tmp && mv $@.tmp $@
 
+$(BUILD)/im.conf.example: conf/nginx.conf.example conf/site
+	$(call say,GEN,$@)
+	$(Q)conf/site $< > $@.tmp && mv $@.tmp $@
+
 INSTALL   = PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' BUILD='$(BUILD)' conf/install
 
-install: module programs man
+install: module programs files
 	@$(INSTALL) install $(PARTS)
 
 uninstall:
 	@$(INSTALL) uninstall $(PARTS)
 
 # VERSION is that of the packages, where it isn't debian/changelog's
+DEB      := build/deb
+# what debhelper leaves behind
+DEBIAN   := $(addprefix debian/,.debhelper files *.debhelper *.substvars \
+            debhelper-build-stamp im-doc im-server libnginx-mod-im)
+
 deb: packages-build-deb
-	$(MAKE_ALL) module programs man
-	@rm -rf build/deb && mkdir -p build/deb
-	$(Q)VERSION='$(VERSION)' dpkg-buildpackage -b -us -uc -nc \
-	    --buildinfo-option=-ubuild/deb --changes-option=-ubuild/deb \
-	    --buildinfo-file=build/deb/im.buildinfo \
-	    --changes-file=build/deb/im.changes > build/deb.log 2>&1 \
-	|| { tail -n 20 build/deb.log; exit 1; }
-	@ls build/deb/*.deb
+	$(MAKE_ALL) module programs files
+	@rm -rf $(DEB) $(DEBIAN) && mkdir -p $(DEB)
+	$(Q)VERSION='$(VERSION)' DEB='$(DEB)' dpkg-buildpackage -b -us -uc -nc \
+	    --buildinfo-option=-u$(DEB) --changes-option=-u$(DEB) \
+	    --buildinfo-file=$(DEB)/im.buildinfo \
+	    --changes-file=$(DEB)/im.changes > $(DEB).log 2>&1 \
+	|| { tail -n 20 $(DEB).log; exit 1; }
+	@rm -rf $(DEBIAN)
+	@ls $(DEB)/*.deb
 
 clean:
 	rm -rf build

@@ -50,13 +50,15 @@ ngx_im_stale_check(ngx_cycle_t *cycle)
     }
 
     if (err != 0) {
-        ngx_log_error(NGX_LOG_WARN, cycle->log, err,
+        /* Debian's nginx.conf logs no warnings */
+
+        ngx_log_error(NGX_LOG_ERR, cycle->log, err,
                       "im: the file of the module, \"%s\", can't be found: "
                       "nginx goes on with what is loaded, and can't start "
                       "again without the file", info.dli_fname);
 
     } else if (!ngx_im_stale_same(&fi)) {
-        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+        ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
                       "im: \"%s\" has changed since nginx loaded it: a reload "
                       "goes on with the old module; for the new one run "
                       "\"kill -USR2 %P\" and then \"kill -QUIT %P\", or "

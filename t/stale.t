@@ -100,7 +100,7 @@ is_deeply([ reload() ], [], 'a reload with the file as it was');
 another_file();
 
 my $old = master();
-my $re = qr/\[warn\] $old#\d+: im: "\Q$module\E" has changed since nginx loaded it: a reload goes on with the old module; for the new one run "kill -USR2 $old" and then "kill -QUIT $old", or restart nginx/;
+my $re = qr/\[error\] $old#\d+: im: "\Q$module\E" has changed since nginx loaded it: a reload goes on with the old module; for the new one run "kill -USR2 $old" and then "kill -QUIT $old", or restart nginx/;
 
 for (1, 2) {
     my @lines = reload();
@@ -109,7 +109,7 @@ for (1, 2) {
 }
 
 rename($module, "$module.away");
-like((reload())[0], qr/\[warn\].*im: the file of the module, "\Q$module\E", can't be found: nginx goes on with what is loaded.*\(2: No such file/,
+like((reload())[0], qr/\[error\].*im: the file of the module, "\Q$module\E", can't be found: nginx goes on with what is loaded.*\(2: No such file/,
      'without the file');
 rename("$module.away", $module);
 
