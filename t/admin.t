@@ -47,7 +47,8 @@ a: recv msg "one"
 b: recv msg "one"
 until: /im/nodes ^200\b.*"time":\d{13},"sessions":3,"users":2,"nodes":\[\{"node":"test-1","state":"live","sessions":1,"workers":\[.*\]\},\{"node":"test-2","state":"live","sessions":2,"workers":\[
 until: /im/nodes "node":"test-1".*"messages_out":[1-9].*"node":"test-2".*"messages_out":[1-9]
-http: GET /im/nodes 200 => "worker":"test-1\.\d\.\w+","state":"live","version":"\d+\.\d+\.\d+","uptime":\d+,"time":\d{13},"link":"up","away":0,"sessions":\d+,"users":\d,"topics":\d+,"subscriptions":\d+,"addresses":\d,"protocols":\{[^}]*\},"accepted":\d+,"refused":0,"messages_in":\d+,"messages_out":\d+,"bytes_out":\d+\}
+http: GET /im/nodes 200 => "worker":"test-1\.\d\.\w+","state":"live","version":"\d+\.\d+\.\d+","uptime":\d+,"time":\d{13},"link":"up","away":0,"sessions":\d+,"users":\d,"topics":\d+,"subscriptions":\d+,"addresses":\d,"protocols":\{(?:"im":\d)?\},"accepted":\d+,"refused":0,"messages_in":\d+,"messages_out":\d+,"bytes_out":\d+\}
+until: /im/nodes "node":"test-1".*"protocols":\{"im":1\}.*"node":"test-2".*"protocols":\{"im":[12]\}
 http: GET /im/nodes 200 => "queue":\{"length":0,"age":0,"partitions":\[\]\}
 until: /im/nodes "jobs":\[\{"job":"job-[\w-]+","partitions":16\}\],"logic":\{"version":"\d+\.\d+\.\d+","uptime":\d+,"requests":1\}
 http: GET /im/users/u1 200 => "user":"u1","online":true,"name":"Ann","sessions":\[\{.*"ip":"127.0.0.1","protocol":"im","since":\d+\}

@@ -13,6 +13,8 @@ const BACKOFF_MAX_MS = 60000;
 const TOP_ROOMS = 20;
 const MAX_ROWS = 200;                  /* of a room's users, a user's sessions */
 
+const BLANK = '\u00a0';                /* a space where no line ends */
+
 const RATES = ['messages_out', 'messages_in', 'accepted', 'refused'];
 
 const ui = Object.fromEntries(Array.from(document.querySelectorAll('[id]'),
@@ -100,8 +102,8 @@ function duration(s) {
     const next = units[i + 1];
     const rest = next && s >= 3600 ? Math.floor(s % size / next[0]) : 0;
 
-    return Math.floor(s / size) + ' ' + unit
-           + (rest > 0 ? ' ' + rest + ' ' + next[1] : '');
+    return Math.floor(s / size) + BLANK + unit
+           + (rest > 0 ? BLANK + rest + BLANK + next[1] : '');
 }
 
 
@@ -299,7 +301,7 @@ function updateWorker(row, worker) {
 
     say(row.sub, (worker.version ? worker.version + ' · ' : '')
         + (away ? 'gone for ' + duration(worker.gone)
-                : 'up ' + duration(worker.uptime))
+                : 'up' + BLANK + duration(worker.uptime))
         + (worker.link === 'degraded'
            ? ' · ' + many(worker.away, 'partition') + ' of Redis away' : ''));
     say(row.sessions, away ? '–' : number(worker.sessions));

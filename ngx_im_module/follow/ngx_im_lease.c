@@ -58,14 +58,64 @@ ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms)
 }
 
 
+/* "NAME SESSIONS", with commas between: protocols that have sessions. */
+static void
+ngx_im_lease_protocols(im_buf_t *b, const ngx_im_counters_t *c)
+{
+    uint64_t    n;
+    ngx_uint_t  p, k, i;
+
+    for (p = 0; p < IM_PROTOS; p++) {
+        n = 0;
+
+        for (k = 0; k < NGX_IM_KINDS; k++) {
+            for (i = 0; i < NGX_IM_LIVE; i++) {
+                n += c->live[p][k][i];
+            }
+        }
+
+        if (n > 0) {
+            im_buf_add_z(b, b->len > 0 ? "," : "");
+            im_buf_add_z(b, im_proto_name(p));
+            im_buf_add_z(b, " ");
+            im_buf_add_uint(b, n);
+        }
+    }
+}
+
+
+static void
+ngx_im_lease_counters(im_record_t *record, const ngx_im_counters_t *c)
+{
+    ngx_time_t  *now;
+
+    now = ngx_timeofday();
+
+    record->time = (int64_t) now->sec * 1000 + now->msec;
+    record->away = (int64_t) c->away;
+    record->accepted = (int64_t) c->accepted;
+    record->refused = (int64_t) c->refused;
+    record->messages_in = (int64_t) c->messages_in;
+    record->messages_out = (int64_t) c->messages_out;
+    record->bytes_out = (int64_t) c->bytes_out;
+}
+
+
+/* A string that is written, also if it is empty. */
+static im_str_t
+ngx_im_lease_text(const im_buf_t *b)
+{
+    return im_str_set(b->len > 0 ? b->data : (u_char *) "", b->len);
+}
+
+
 /* The fields of the lease record; those that never change only when full. */
 static void
 ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
 {
-    im_buf_t          rules, rooms, numbers;
+    im_buf_t          rules, rooms, protocols, numbers;
     im_str_t          values[IM_RECORD_FIELDS];
     ngx_uint_t        i;
-    ngx_time_t       *now;
     im_record_t       record;
     ngx_im_worker_t  *w;
 
@@ -75,6 +125,7 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
 
     im_buf_init(&rules, NGX_IM_RECORD_MAX);
     im_buf_init(&rooms, NGX_IM_RECORD_MAX);
+    im_buf_init(&protocols, NGX_IM_RECORD_MAX);
     im_buf_init(&numbers, NGX_IM_RECORD_MAX);
 
     if (full) {
@@ -87,24 +138,18 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
     im_board_look(&w->hub.board);
     im_board_encode(&rooms, &w->hub.board);
 
-    record.rooms = im_str_set(rooms.len > 0 ? rooms.data : (u_char *) "",
-                              rooms.len);
-    record.users = im_str_set(sync->users.len > 0 ? sync->users.data
-                              : (u_char *) "", sync->users.len);
+    ngx_im_lease_protocols(&protocols, w->counters);
+
+    record.rooms = ngx_im_lease_text(&rooms);
+    record.users = ngx_im_lease_text(&sync->users);
+    record.protocols = ngx_im_lease_text(&protocols);
     record.sessions = w->nsessions;
     record.addresses = w->hosts.count;
     record.topics = w->hub.topics.count;
     record.subs = w->hub.nsubs;
     record.draining = w->draining;
 
-    now = ngx_timeofday();
-    record.time = (int64_t) now->sec * 1000 + now->msec;
-    record.away = w->counters->away;
-    record.accepted = w->counters->accepted;
-    record.refused = w->counters->refused;
-    record.messages_in = w->counters->messages_in;
-    record.messages_out = w->counters->messages_out;
-    record.bytes_out = w->counters->bytes_out;
+    ngx_im_lease_counters(&record, w->counters);
 
     im_record_encode(&numbers, &record, values);
 
@@ -115,10 +160,12 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
         }
     }
 
-    call->bytes.failed |= rules.failed | rooms.failed | numbers.failed;
+    call->bytes.failed |= rules.failed | rooms.failed | protocols.failed
+                          | numbers.failed;
 
     im_buf_cleanup(&rules);
     im_buf_cleanup(&rooms);
+    im_buf_cleanup(&protocols);
     im_buf_cleanup(&numbers);
 }
 

@@ -308,7 +308,8 @@ async function kicks(tap, page, clients, ann, bob) {
     await shot(page, 'ban');
     await page.click('#dialog-go');
     await tap.ok('a user is kept out', async () => await clients.closed('bob')
-        && await text(page, '#bans', new RegExp(bob.id + '[^]*(?:59 min|1 h)')));
+        && await text(page, '#bans', new RegExp(
+            bob.id + '[^]*(?:59\\smin|1\\sh)')));
     await clients.open('bob', 0, bob.token, 'lobby');
     await tap.ok('and can\'t come back', async () =>
         await clients.closed('bob') && (await clients.get('bob')).closed.code
@@ -319,6 +320,53 @@ async function kicks(tap, page, clients, ann, bob) {
     await clients.open('bob', 0, bob.token, 'lobby');
     await tap.ok('then he can', () => text(page, '#detail-count',
                                            /^1 session$/));
+}
+
+
+/* What a test would wait long for; the server's answer, changed. */
+async function states(tap, page) {
+    await page.route('**/im/nodes', async (route) => {
+        const response = await route.fetch();
+        const answer = await response.json();
+        const [one, two] = answer.data.nodes;
+
+        Object.assign(one.workers[0], { link: 'degraded', away: 5 });
+        one.workers[1].state = 'draining';
+        two.state = 'away';
+        two.workers = two.workers.map((w) => ({ worker: w.worker,
+            state: 'away', version: w.version, gone: 70 }));
+        Object.assign(answer.data.queue, { length: 12, age: 6200, partitions:
+            [{ partition: 3, length: 12, age: 6200, job: '' },
+             { partition: 7, away: true }] });
+        answer.data.jobs = [];
+        await route.fulfill({ response: response, json: answer });
+    });
+    await page.route('**/im/health', async (route) => {
+        const response = await route.fetch();
+        const answer = await response.json();
+
+        answer.data.warnings = ['appendonly is no: <i>set</i> it'];
+        await route.fulfill({ response: response, json: answer });
+    });
+
+    await tap.ok('a worker that ends, and one without all of Redis', () =>
+        text(page, '#nodes',
+             /5 partitions of Redis away[^]*Worker 1\s+draining/));
+    await tap.ok('a node that is away', () => text(page, '#nodes',
+        /nginx2\s+away[^]*Worker 0\s+away[^]*gone for 1\smin/));
+    await tap.ok('a queue that waits', async () =>
+        await text(page, '#age', /1 partition away/)
+        && await text(page, '#services', /Queue 3\s+12 pushes · 6\.2 s/)
+        && await text(page, '#services', /im_job\s+none lives/));
+    await tap.ok('a warning, as text', () => text(page, '#warnings',
+        /^appendonly is no: <i>set<\/i> it$/));
+    await sound(tap, page, 'what is wrong');
+    await shot(page, 'wrong');
+    await page.unroute('**/im/nodes');
+    await page.unroute('**/im/health');
+    await tap.ok('all is well again', () => until(async () =>
+        await page.isHidden('#warnings')
+        && await page.locator('.state[data-state=away]').count() === 0));
 }
 
 
@@ -499,6 +547,7 @@ async function main() {
         await visible(tap, stack, browser, faults);
         await kicks(tap, page, clients, ann, bob);
         await keyboard(tap, page);
+        await states(tap, page);
         await tap.ok('no error in any console', () => {
             const others = faults.filter((f) => !/status of 400/.test(f));
 

@@ -893,6 +893,8 @@ class Fuzz:
             ('POST', '/im/push?key=k1&operation=1000', push),
             ('POST', '/im/push?room=1', push),
             ('GET', '/im/rooms/' + room, None),
+            ('GET', '/im/rooms?top=' + str(r.choice((1, 20, 9999))), None),
+            ('GET', '/im/nodes', None), ('GET', '/im/bans', None),
             ('GET', '/im/rooms/' + room + '/history?limit=5', None),
             ('GET', '/im/users/' + user, None), ('GET', '/im/online', None),
             ('DELETE', '/im/users/' + user + '?for=1', None),
