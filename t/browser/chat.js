@@ -421,6 +421,9 @@ async function banner(tap, stack, from) {
     await tap.ok('a refused connection has a banner with the reason', () =>
         until(async () => await page.textContent('#banner-text')
         === 'The server refused the connection: no <b>such</b> room.'));
+    await tap.ok('and with the time of the next try', async () =>
+        /^Next try in ([89]|1[0-5]) s\.$/.test(
+            await page.textContent('#banner-next')));
 
     const tries = seen;
 
