@@ -2,8 +2,9 @@
 # Copyright (C) The im authors
 #
 # What README.md and conf/nginx.conf.example show works as it is, with its paths
-# and ports: in mounts and a network of its own, where what `make install` makes
-# is in its place and /run is as empty as after a boot.
+# and ports, and each curl line of the documents works with README's: in mounts and
+# a network of its own, where what `make install` makes is in its place and /run is
+# as empty as after a boot.
 
 use strict;
 use warnings;
@@ -189,11 +190,17 @@ cover($_) for '/var/log/nginx', '/usr/share/im';
 cover('/usr/local/bin');
 $ENV{PATH} = "/usr/local/bin:$ENV{PATH}";
 
-# as `make install` does
-system("cp $build/ngx_im_module.so /usr/lib/nginx/modules/"
-       . " && cp $build/im_logic $build/im_job /usr/local/bin/"
-       . " && cp '$top/conf/im_params' /etc/nginx/"
-       . " && cp -r '$top/web' /usr/share/im/") == 0 or die "no install\n";
+my $put = "$dir/put";
+
+{
+    delete local @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES)};
+    sh("make -s -C '$top' install DESTDIR='$put'");
+}
+
+system("cp $put/usr/lib/nginx/modules/* /usr/lib/nginx/modules/"
+       . " && cp $put/usr/sbin/* /usr/local/bin/"
+       . " && cp $put/etc/nginx/* /etc/nginx/"
+       . " && cp -r $put/usr/share/im /usr/share/") == 0 or die "no install\n";
 
 make_path("$dir/redis");
 start('redis-server', '--dir', "$dir/redis", '--save', '', '--appendonly',
@@ -218,9 +225,19 @@ ok(until_true(sub { -S '/run/im/logic.sock' }), 'im_logic listens')
     or diag(slurp("$dir/log"));
 is((request('GET', '/im/health'))[0], 200, 'and is asked by nginx');
 
-for (@curls) {
-    my $answer = `$_ -s`;
-    like($answer, qr/\A\{"code":0/, $_);
+like((request('GET', '/'))[1], qr/<html/i, 'the page is there');
+like((request('GET', '/im/status'))[1], qr/"workers":/, 'and the status');
+
+for my $page ('README.md', sort glob('docs/*.md')) {
+    my $text = slurp($page) =~ s/ *\\\n\s*/ /gr;
+
+    while ($text =~ /^ *(curl .*127\.0\.0\.1:8080.*)$/mg) {
+        my $command = $1;
+        my $answer = `$command -s`;
+
+        like($answer, qr/\A\{"(?:code":0|result|replies|node)/,
+             "$page: $command");
+    }
 }
 
 end($_) for 'nginx:', 'im_logic', 'im_job';
