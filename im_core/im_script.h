@@ -20,7 +20,6 @@ typedef struct {
 
 
 extern const im_script_t  im_script_pub;
-extern const im_script_t  im_script_queued;
 extern const im_script_t  im_script_route;
 extern const im_script_t  im_script_hist;
 extern const im_script_t  im_script_page;

@@ -24,7 +24,7 @@ im_daemon_queue_handler(const im_link_reply_t *reply, void *data)
     im_daemon_queue_t  *queue = data;
 
     queue->out = 0;
-    queue->known = im_link_reply_is_array(reply, 2);
+    queue->known = im_link_reply_is_array(reply, 3);
 
     if (queue->known) {
         queue->entries = (uint64_t) im_link_reply_int_at(reply, 0, 0);
@@ -50,9 +50,11 @@ im_daemon_queue_ask(im_daemon_queues_t *q, im_link_t *link, uint32_t p)
 
     queue = &q->queues[p];
 
-    call = im_link_script(link, &im_script_queued);
+    call = im_link_script(link, &im_script_backlog);
 
     im_key_queue(&call->bytes, im_link_keys(link), (uint16_t) p);
+    im_link_call_key(call);
+    im_key_owner(&call->bytes, im_link_keys(link), (uint16_t) p);
     im_link_call_key(call);
 
     queue->out = 1;

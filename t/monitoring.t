@@ -2,7 +2,9 @@
 # Copyright (C) The im authors
 #
 # /metrics and /health of im_logic and im_job: what they count, what they say
-# while Redis is away, and that a slow client holds up nothing.
+# while Redis is away, and that a slow client holds up nothing.  Dashboard and
+# alerts use only names and labels that there are, and the alerts do as their
+# tests say.
 
 use strict;
 use warnings;
@@ -12,12 +14,15 @@ use lib 't/lib';
 use IO::Socket::UNIX;
 use JSON::PP qw(decode_json);
 use Test::Im::Daemon qw(refused);
+use Test::Im::File qw(slurp spew);
 use Test::Im::Stack;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $stack = Test::Im::Stack->new(build => $ENV{IM_BUILD} || 'build',
-                                 workers => 1);
+                                 workers => 1, server => '        location '
+                                     . '= /metrics { im_status '
+                                     . "format=prometheus; }\n");
 my $dir = $stack->{dir};
 
 $stack->{logic} = [ "--http=unix:$dir/logic.http" ];
@@ -149,6 +154,101 @@ for my $program (qw(logic job)) {
 }
 
 is((ask('job', '/metrics/'))[0], 404, 'job: no other path is like it');
+
+
+# dashboard and alerts
+
+my (%served, %values);
+
+sub scraped {
+    my ($name, $text) = @_;
+    my (%type, @faults);
+
+    for my $line (split /\n/, $text) {
+        if ($line =~ /^# TYPE (\w+) (\w+)$/) {
+            $type{$1} = $2;
+            $served{$_} = 1 for $2 eq 'histogram'
+                ? map { "$1$_" } qw(_bucket _sum _count) : $1;
+
+        } elsif ($line =~ /^(\w+)\{(.*)\} \S+$/) {
+            my ($of, $labels) = ($1, $2);
+            $values{$of}{$1}{$2} = 1 while $labels =~ /(\w+)="([^"]*)"/g;
+        }
+    }
+
+    spew("$dir/$name.metrics", $text);
+    is(scalar(`promtool check metrics < $dir/$name.metrics 2>&1`), '',
+       "promtool finds no fault in what $name tells");
+    is($?, 0, 'with status 0');
+}
+
+# What an expression uses that isn't there.
+sub missing {
+    my ($expr) = @_;
+    my @missing;
+
+    while ($expr =~ /\b(im_\w+)(?:\{([^}]*)\})?/g) {
+        my ($name, $labels) = ($1, $2 || '');
+
+        push @missing, $name unless $served{$name};
+
+        while ($labels =~ /(\w+)(=~|!~|!=|=)"([^"]*)"/g) {
+            my ($label, $value) = ($1, $3);
+
+            next if $label eq 'instance';
+            push @missing, map { "$name\{$label=$_\}" }
+                grep { !$values{$name}{$label}{$_} } split /\|/, $value;
+        }
+    }
+
+    return @missing;
+}
+
+scraped('logic', (ask('logic', '/metrics'))[1]);
+scraped('job', (ask('job', '/metrics'))[1]);
+scraped('nginx', ($stack->http(1, 'GET', '/metrics'))[1]);
+
+my $dashboard = decode_json(slurp('contrib/grafana.json'));
+my @exprs = map { map { $_->{expr} } @{$_->{targets} || []} }
+    @{$dashboard->{panels}};
+my %titles = map { $_->{title} => 1 } @{$dashboard->{panels}};
+
+cmp_ok(scalar(@exprs), '>', 60, 'the dashboard has many lines');
+is(join("\n", map { missing($_) } @exprs), '',
+   'each name and label of the dashboard is there');
+is(join(' ', grep { !$titles{$_} }
+        qw(Clients Messages Latency Push Queue Redis Faults)), '',
+   'it has all rows');
+is(join(' ', missing('im_none{a="b"} im_logic_pushes_refused_total{reason="x"}')),
+   'im_none im_none{a=b} im_logic_pushes_refused_total{reason=x}',
+   'what is not there is found');
+
+my $alerts = slurp('contrib/alerts.yml');
+my $tests = slurp('contrib/alerts_test.yml');
+my $page = slurp('docs/monitoring.md');
+my ($intro, @alerts) = split /^      - alert: /m, $alerts;
+
+cmp_ok(scalar(@alerts), '>', 15, 'there are many alerts');
+
+for my $alert (@alerts) {
+    my ($name) = $alert =~ /\A(\w+)/;
+    my ($expr) = $alert =~ /^        expr: >-\n(.*?)^        for: /ms;
+    my ($anchor) = $alert =~ m{runbook: docs/monitoring\.md#(\w+)$}m;
+
+    is(join(' ', missing($expr)), '', "$name: each name and label is there");
+    like($alert, qr/severity:[ ](?:critical|warning)\n.*summary:[ ]'.*
+                    description:[ ]'.*action:[ ]'/sx, "$name: says what to do");
+    is($anchor, lc $name, "$name: names its section");
+    like($page, qr/^### $name$/m, "$name: which is there");
+    like($tests, qr/alertname="$name"/, "$name: has a test");
+}
+
+for my $check ('check rules contrib/alerts.yml',
+               'test rules contrib/alerts_test.yml')
+{
+    my $said = `promtool $check 2>&1`;
+    is($?, 0, "promtool $check") or diag($said);
+}
 
 
 # a partition that another process has: seen at the end
@@ -290,6 +390,6 @@ refused('a bad address', 2, qr/--http="nowhere" has no port/,
         'im_job', "--redis=unix:$dir/redis.sock", '--http=nowhere');
 
 
-$stack->end;
+$stack->end(Test::More->builder->is_passing);
 
 done_testing();

@@ -19,7 +19,7 @@ my $sock = "$dir/redis.sock";
 my ($pid, $conn, %sha, $gen);
 
 my %text = map { $_ => slurp("redis/$_.lua") }
-    qw(meta queue queued seen live pub route check hist page members forget lease sweep own jobs control revoke limit
+    qw(meta queue backlog seen live pub route check hist page members forget lease sweep own jobs control revoke limit
        register login token kept names);
 $text{$_} = $text{queue} . $text{$_} for qw(pub route control);
 $text{$_} = $text{meta} . $text{$_} for qw(pub route);
@@ -997,18 +997,19 @@ subtest 'out of memory' => sub {
 
 subtest 'what waits in a queue' => sub {
     r('FLUSHALL');
-    is_deeply(script('queued', 1, '{1}:q'), [0, 0], 'nothing');
+    is_deeply(script('backlog', 2, '{1}:q', '{1}:own'), [0, 0, ''], 'nothing');
     r('XADD', '{1}:q', (time() - 60) * 1000 . '-0', 'd', 'x');
     r('XADD', '{1}:q', '*', 'd', 'x');
-    my $q = script('queued', 1, '{1}:q');
+    my $q = script('backlog', 2, '{1}:q', '{1}:own');
     is($q->[0], 2, 'two entries');
     cmp_ok($q->[1], '>=', 59000, 'the older one counts');
     r('XTRIM', '{1}:q', 'MAXLEN', 0);
-    is_deeply(script('queued', 1, '{1}:q'), [0, 0], 'nothing again');
+    is_deeply(script('backlog', 2, '{1}:q', '{1}:own'), [0, 0, ''], 'nothing again');
+    script('own', 1, '{1}:own', 'a', 5000);
     r('XADD', '{1}:q', '99999999999999-0', 'd', 'x');
-    is_deeply(script('queued', 1, '{1}:q'), [1, 0], 'one of the future');
+    is_deeply(script('backlog', 2, '{1}:q', '{1}:own'), [1, 0, 'a'], 'one of the future, and its owner');
     r('SET', '{1}:x', 1);
-    like(script('queued', 1, '{1}:x'), qr/WRONGTYPE/, 'no queue');
+    like(script('backlog', 2, '{1}:x', '{1}:own'), qr/WRONGTYPE/, 'no queue');
 };
 
 subtest 'nothing without a life' => sub {
