@@ -78,6 +78,9 @@ def memory(pids):
     return total
 
 
+policies = {}       # of threads that work by turns: what they had before
+
+
 def pin(pids, cores, turns=False):
     """On these cores; with turns, in the order in which they have work.
 
@@ -86,9 +89,14 @@ def pin(pids, cores, turns=False):
 
     for pid in pids:
         for task in os.listdir('/proc/%d/task' % pid):
-            os.sched_setaffinity(int(task), cores)
+            task = int(task)
+            os.sched_setaffinity(task, cores)
 
             with contextlib.suppress(PermissionError):
-                os.sched_setscheduler(
-                    int(task), os.SCHED_RR if turns else os.SCHED_OTHER,
-                    os.sched_param(1 if turns else 0))
+                if turns:
+                    had = os.sched_getscheduler(task)
+                    os.sched_setscheduler(task, os.SCHED_RR, os.sched_param(1))
+                    policies.setdefault(task, had)
+                elif task in policies:
+                    os.sched_setscheduler(task, policies.pop(task),
+                                          os.sched_param(0))

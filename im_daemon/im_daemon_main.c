@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -522,6 +523,24 @@ im_daemon_main_limits(void)
 }
 
 
+/*
+ * A daemon that is woken doesn't take the core from the program that woke it,
+ * such as nginx's worker: that one goes on, and more work comes together.  A
+ * policy that the administrator chose stays.
+ */
+static void
+im_daemon_main_policy(void)
+{
+    struct sched_param  param;
+
+    memset(&param, 0, sizeof(struct sched_param));
+
+    if (sched_getscheduler(0) == SCHED_OTHER) {
+        (void) sched_setscheduler(0, SCHED_BATCH, &param);
+    }
+}
+
+
 int
 im_daemon_main(const im_daemon_program_t *program, int argc, char **argv)
 {
@@ -549,6 +568,7 @@ im_daemon_main(const im_daemon_program_t *program, int argc, char **argv)
 
     } else if (m.act == IM_MAIN_RUN && status == 0) {
         im_daemon_main_limits();
+        im_daemon_main_policy();
         im_daemon_notify_init();
 
         status = program->run(program->conf) == IM_OK ? 0 : 1;

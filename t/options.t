@@ -39,6 +39,21 @@ sub bad {
 }
 
 
+# How the kernel schedules it: 3 is SCHED_BATCH, 5 is SCHED_IDLE.
+sub policy {
+    my ($how, $program, @options) = @_;
+    my $daemon = start($how, $program, @options);
+
+    until_true(sub { wrote($daemon) =~ /$program \S+ started/
+                     || ended($daemon) });
+    my $policy = (split ' ', slurp("/proc/$daemon->{pid}/stat")
+                             =~ s/.*\)//sr)[38];
+    stop($daemon);
+
+    return $policy;
+}
+
+
 # It ends at once; its status and what it wrote.
 sub run {
     my $daemon = start(@_);
@@ -500,6 +515,11 @@ for my $program (qw(im_logic im_job)) {
         close $socket;
         unlink $name;
     }
+
+    is(policy({}, $program, $away, @{$needs{$program}}), 3,
+       "$program: does not take the core from the program that woke it");
+    is(policy({ by => [qw(chrt --idle 0)] }, $program, $away,
+              @{$needs{$program}}), 5, 'unless a policy is chosen');
 
     runs('a notify socket that is away', undef, $program, $away,
          @{$needs{$program}}) for local $ENV{NOTIFY_SOCKET} = "$dir/notify";

@@ -61,7 +61,8 @@ sub start {
             POSIX::setuid($how->{user});
         }
 
-        exec({ "$Build/$program" } "$Build/$program", @options)
+        my @command = (@{$how->{by} || []}, "$Build/$program", @options);
+        exec({ $command[0] } @command)
             or POSIX::_exit(127);
     }
 
