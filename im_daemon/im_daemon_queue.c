@@ -21,6 +21,7 @@ im_daemon_queues_cleanup(im_daemon_queues_t *q)
 static void
 im_daemon_queue_handler(const im_link_reply_t *reply, void *data)
 {
+    im_str_t            owner;
     im_daemon_queue_t  *queue = data;
 
     queue->out = 0;
@@ -29,6 +30,10 @@ im_daemon_queue_handler(const im_link_reply_t *reply, void *data)
     if (queue->known) {
         queue->entries = (uint64_t) im_link_reply_int_at(reply, 0, 0);
         queue->age = (uint64_t) im_link_reply_int_at(reply, 1, 0);
+
+        owner = im_link_reply_str_at(reply, 2);
+        queue->owner_len = im_min(owner.len, IM_DAEMON_OWNER);
+        im_copy(queue->owner, owner.data, queue->owner_len);
     }
 }
 

@@ -1,7 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * How much waits in the queues of partitions, for metrics and health.
+ * How much waits in the queues of partitions, and which im_job has them: for
+ * metrics, health and the admin page.
  */
 
 #ifndef IM_DAEMON_QUEUE_H
@@ -12,11 +13,16 @@
 #include "im_metric.h"
 
 
+#define IM_DAEMON_OWNER  64
+
+
 typedef struct {
     uint64_t   entries;
     uint64_t   age;          /* ms, of the oldest entry */
     int        known;
     int        out;          /* a question is under way */
+    size_t     owner_len;    /* 0: no im_job has it */
+    u_char     owner[IM_DAEMON_OWNER];
 } im_daemon_queue_t;
 
 

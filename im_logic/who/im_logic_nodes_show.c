@@ -4,8 +4,9 @@
  * GET /im/nodes: nodes with their workers, queues, im_job processes, and this
  * im_logic.
  *
- * Workers that live are those of the last poll.  Redis is asked for queues, and
- * for workers that have died and what they said of themselves.
+ * Workers that live are those of the last poll, and queues are those of the
+ * last seconds.  Redis is asked for workers that have died, and for their
+ * versions.
  */
 
 #include <stdlib.h>
@@ -13,7 +14,6 @@
 #include "im_logic_who.h"
 #include "im_logic_nodes.h"
 #include "im_logic_print.h"
-#include "im_logic_queues.h"
 #include "im_link_leases.h"
 #include "im_daemon_time.h"
 
@@ -39,7 +39,6 @@ struct im_logic_show_s {
     im_buf_t                 *b;
     im_logic_shown_t         *workers;
     im_uint_t                 nworkers;
-    const im_logic_queues_t  *queues;
     im_uint_t                 left;  /* replies to come */
     const char               *why;   /* something could not be read */
 };
@@ -193,39 +192,76 @@ im_logic_show_nodes(im_logic_show_t *show, uint64_t now)
 
 /* Only partitions that need a look are listed. */
 static void
-im_logic_show_queue(im_buf_t *b, const im_logic_queues_t *queues)
+im_logic_show_queue(im_buf_t *b, const im_logic_t *logic)
 {
-    im_uint_t                p, n;
-    const im_logic_queue_t  *queue;
+    uint32_t                   p;
+    uint64_t                   entries, age;
+    const char                *comma;
+    const im_daemon_queue_t   *queue;
+    const im_daemon_queues_t  *q;
+
+    q = &logic->queues;
+    entries = 0;
+    age = 0;
+
+    for (p = 0; p < q->n; p++) {
+        if (q->queues[p].known) {
+            entries += q->queues[p].entries;
+            age = im_max(age, q->queues[p].age);
+        }
+    }
 
     im_logic_print(b, ",\"queue\":{\"length\":%u,\"age\":%u,\"partitions\":[",
-                   queues->length, queues->age);
+                   entries, age);
 
-    for (p = 0, n = 0; p < queues->n; p++) {
-        queue = &queues->elts[p];
+    comma = "";
 
-        if (queue->away) {
-            im_logic_print(b, "%z{\"partition\":%u,\"away\":true}",
-                           n++ > 0 ? "," : "", p);
+    for (p = 0; p < q->n; p++) {
+        queue = &q->queues[p];
 
-        } else if (queue->length > 0) {
+        if (!queue->known && !im_link_ready(logic->link, p)) {
+            im_logic_print(b, "%z{\"partition\":%u,\"away\":true}", comma,
+                           (uint64_t) p);
+
+        } else if (queue->known && queue->entries > 0) {
             im_logic_print(b, "%z{\"partition\":%u,\"length\":%u,\"age\":%u,"
-                           "\"job\":%j}", n++ > 0 ? "," : "", p,
-                           queue->length, queue->age, queue->owner);
+                           "\"job\":%j}", comma, (uint64_t) p, queue->entries,
+                           queue->age, im_str_set(queue->owner,
+                                                  queue->owner_len));
+
+        } else {
+            continue;
         }
+
+        comma = ",";
     }
 
     im_buf_add_z(b, "]}");
 }
 
 
-static void
-im_logic_show_jobs(im_buf_t *b, im_str_t names,
-    const im_logic_queues_t *queues)
+static uint64_t
+im_logic_show_owned(const im_daemon_queues_t *q, im_str_t job)
 {
-    u_char     *p, *end;
-    im_str_t    name;
-    im_uint_t   i, n;
+    uint32_t                  p;
+    uint64_t                  n;
+    const im_daemon_queue_t  *queue;
+
+    for (p = 0, n = 0; p < q->n; p++) {
+        queue = &q->queues[p];
+        n += queue->known && im_str_eq(im_str_set(queue->owner,
+                                                  queue->owner_len), job);
+    }
+
+    return n;
+}
+
+
+static void
+im_logic_show_jobs(im_buf_t *b, im_str_t names, const im_daemon_queues_t *q)
+{
+    u_char    *p, *end;
+    im_str_t   name;
 
     im_buf_add_z(b, ",\"jobs\":[");
 
@@ -234,12 +270,9 @@ im_logic_show_jobs(im_buf_t *b, im_str_t names,
 
         name = im_str_set(p, (size_t) (end - p));
 
-        for (i = 0, n = 0; i < queues->n; i++) {
-            n += im_str_eq(queues->elts[i].owner, name);
-        }
-
         im_logic_print(b, "%z{\"job\":%j,\"partitions\":%u}",
-                       p != names.data ? "," : "", name, n);
+                       p != names.data ? "," : "", name,
+                       im_logic_show_owned(q, name));
     }
 
     im_buf_add_z(b, "]");
@@ -270,8 +303,9 @@ im_logic_show_replied(im_logic_show_t *show)
                    nodes->sessions, nodes->users);
 
     im_logic_show_nodes(show, now);
-    im_logic_show_queue(show->b, show->queues);
-    im_logic_show_jobs(show->b, im_buf_str(&nodes->job_names), show->queues);
+    im_logic_show_queue(show->b, logic);
+    im_logic_show_jobs(show->b, im_buf_str(&nodes->job_names),
+                       &logic->queues);
 
     im_logic_print(show->b, ",\"logic\":{\"version\":\"" IM_VERSION "\","
                    "\"uptime\":%u,\"requests\":%u}}",
@@ -279,21 +313,6 @@ im_logic_show_replied(im_logic_show_t *show)
                    logic->nrequests);
 
     im_logic_reply_data(show->r, show->b);
-}
-
-
-static void
-im_logic_show_queues_handler(const im_logic_queues_t *queues, void *data)
-{
-    im_logic_show_t  *show = data;
-
-    show->queues = queues;
-
-    if (queues == NULL) {
-        show->why = "no memory";
-    }
-
-    im_logic_show_replied(show);
 }
 
 
@@ -457,13 +476,11 @@ im_logic_nodes_handler(im_daemon_request_t *r)
     }
 
     show->b = im_daemon_buf(r, IM_LOGIC_MAX_REPLY);
-    show->left = 2;
+    show->left = 1;
 
     call = im_link_script(logic->link, &im_script_dead);
 
     im_link_leases_key(logic->link, call, IM_LINK_WORKERS);
     im_link_call_uint(call, IM_SHOW_DEAD);
     im_logic_send(logic, im_logic_show_dead_handler, show);
-
-    im_logic_queues(r, im_logic_show_queues_handler, show);
 }
