@@ -11,14 +11,18 @@
 
 
 void
-im_base64_encode(im_buf_t *b, im_str_t bytes)
+im_base64_encode(im_buf_t *b, im_str_t bytes, im_uint_t flags)
 {
-    size_t     i, n;
-    u_char    *p;
-    uint32_t   bits;
+    size_t       i, n;
+    u_char      *p;
+    uint32_t     bits;
+    const char  *digits;
 
-    static const char  digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "abcdefghijklmnopqrstuvwxyz0123456789+/";
+#define IM_BASE64_DIGITS  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"                        \
+                          "abcdefghijklmnopqrstuvwxyz0123456789"
+
+    digits = flags & IM_BASE64_URL ? IM_BASE64_DIGITS "-_"
+                                   : IM_BASE64_DIGITS "+/";
 
     p = im_buf_reserve(b, (bytes.len + 2) / 3 * 4);
     if (p == NULL) {
@@ -36,6 +40,10 @@ im_base64_encode(im_buf_t *b, im_str_t bytes)
         *p++ = (u_char) digits[bits >> 12 & 0x3f];
         *p++ = (u_char) (n > 1 ? digits[bits >> 6 & 0x3f] : '=');
         *p++ = (u_char) (n > 2 ? digits[bits & 0x3f] : '=');
+    }
+
+    if (flags & IM_BASE64_URL) {
+        b->len -= (3 - bytes.len % 3) % 3;
     }
 }
 

@@ -16,8 +16,8 @@
 #define IM_BASE64_URL  1         /* "-_" for "+/", and no padding */
 
 
-/* Appends the text of bytes, with padding. */
-void im_base64_encode(im_buf_t *b, im_str_t bytes);
+/* Appends the text of bytes. */
+void im_base64_encode(im_buf_t *b, im_str_t bytes, im_uint_t flags);
 
 /*
  * Appends the decoded bytes to b; *bytes points to them until b moves.

@@ -1225,6 +1225,6 @@ void
 im_json_add_base64(im_buf_t *b, im_str_t bytes)
 {
     im_buf_add_z(b, "\"");
-    im_base64_encode(b, bytes);
+    im_base64_encode(b, bytes, 0);
     im_buf_add_z(b, "\"");
 }

@@ -103,6 +103,28 @@ static const im_json_field_t  im_jwt_fields[] = {
 };
 
 
+#define im_jwt_string(name, member)                                           \
+    { { im_json_row_as(im_jwt_claims_t, STRING, name, member), im_json_end }, \
+      "the token's " name " is not a string" }
+
+
+/* Each claim alone: which one has the wrong type? */
+static const struct {
+    im_json_field_t  fields[2];
+    const char      *why;
+} im_jwt_strings[] = {
+    im_jwt_string("sub", user),
+    im_jwt_string("jti", id),
+    im_jwt_string("iss", issuer),
+    im_jwt_string("channel", channel),
+    im_jwt_string("client", client),
+    im_jwt_string("b64info", b64info),
+    im_jwt_string("b64data", b64data)
+};
+
+#define IM_JWT_STRINGS  (sizeof(im_jwt_strings) / sizeof(im_jwt_strings[0]))
+
+
 static const im_json_field_t  im_jwt_sub_fields[] = {
     im_json_row(im_jwt_sub_claims_t, RAW, info),
     im_json_row(im_jwt_sub_claims_t, STRING, b64info),
@@ -274,7 +296,7 @@ im_jwt_given(im_str_t json)
 
 /* A number of seconds; it may have a fraction or an exponent. */
 static im_int_t
-im_jwt_time(im_jwt_t *jwt, im_str_t text, int64_t *time)
+im_jwt_time(im_jwt_t *jwt, im_str_t text, int64_t *time, const char *why)
 {
     char    *end;
     char     number[IM_JWT_NUMBER];
@@ -303,7 +325,7 @@ im_jwt_time(im_jwt_t *jwt, im_str_t text, int64_t *time)
         }
     }
 
-    return im_jwt_fail(jwt, "a time of the token is not valid");
+    return im_jwt_fail(jwt, why);
 }
 
 
@@ -314,16 +336,23 @@ im_jwt_times(im_jwt_t *jwt, im_jwt_claims_t *claims)
     jwt->nbf = INT64_MIN;
     jwt->iat = INT64_MIN;
 
-    if (im_jwt_time(jwt, claims->exp, &jwt->exp) != IM_OK
-        || im_jwt_time(jwt, claims->nbf, &jwt->nbf) != IM_OK
-        || im_jwt_time(jwt, claims->iat, &jwt->iat) != IM_OK)
+    if (im_jwt_time(jwt, claims->exp, &jwt->exp,
+                    "the token's exp is not a time in seconds")
+        != IM_OK
+        || im_jwt_time(jwt, claims->nbf, &jwt->nbf,
+                       "the token's nbf is not a time in seconds")
+           != IM_OK
+        || im_jwt_time(jwt, claims->iat, &jwt->iat,
+                       "the token's iat is not a time in seconds")
+           != IM_OK)
     {
         return IM_ERROR;
     }
 
     jwt->expires = jwt->exp == INT64_MAX ? 0 : jwt->exp;
 
-    return im_jwt_time(jwt, claims->expire_at, &jwt->expires);
+    return im_jwt_time(jwt, claims->expire_at, &jwt->expires,
+                       "the token's expire_at is not a time in seconds");
 }
 
 
@@ -355,14 +384,14 @@ im_jwt_bytes(im_jwt_t *jwt, im_buf_t *arena, im_str_t json, im_str_t base64,
 
 
 static im_int_t
-im_jwt_object(im_jwt_t *jwt, im_str_t json, im_str_t *value)
+im_jwt_object(im_jwt_t *jwt, im_str_t json, im_str_t *value, const char *why)
 {
     if (!im_jwt_given(json)) {
         return IM_OK;
     }
 
     if (json.data[0] != '{') {
-        return im_jwt_fail(jwt, "the token's claims are not valid");
+        return im_jwt_fail(jwt, why);
     }
 
     *value = json;
@@ -419,7 +448,8 @@ im_jwt_sub(im_jwt_t *jwt, im_buf_t *arena, im_str_t claims, im_jwt_sub_t *sub)
         return IM_ERROR;
     }
 
-    return im_jwt_object(jwt, c.override, &sub->override);
+    return im_jwt_object(jwt, c.override, &sub->override,
+                         "an override of the token's subs is not an object");
 }
 
 
@@ -431,7 +461,9 @@ im_jwt_subs(im_jwt_t *jwt, im_buf_t *arena, im_str_t subs)
     im_str_t       channel, claims;
     im_jwt_sub_t  *sub;
 
-    if (im_jwt_object(jwt, subs, &subs) != IM_OK) {
+    if (im_jwt_object(jwt, subs, &subs, "the token's subs are not an object")
+        != IM_OK)
+    {
         return IM_ERROR;
     }
 
@@ -489,6 +521,36 @@ im_jwt_channels(im_jwt_t *jwt, im_buf_t *arena)
 }
 
 
+/* Why claims can't be decoded. */
+static const char *
+im_jwt_culprit(im_str_t claims, im_buf_t *arena)
+{
+    size_t            len;
+    im_uint_t         i;
+    const char       *why;
+    im_jwt_claims_t   all;
+
+    len = arena->len;
+
+    for (i = 0; i < IM_JWT_STRINGS; i++) {
+        memset(&all, 0, sizeof(im_jwt_claims_t));
+
+        if (im_json_decode(claims, im_jwt_strings[i].fields, 0, arena, &all,
+                           &why)
+            != IM_OK)
+        {
+            return why == im_json_no_memory ? why
+                   : im_json_valid(claims) ? im_jwt_strings[i].why
+                                           : "the token's claims are not JSON";
+        }
+
+        arena->len = len;
+    }
+
+    return "the token's claims are not valid";
+}
+
+
 im_int_t
 im_jwt_claims(const im_jwt_parts_t *parts, im_buf_t *arena, im_jwt_t *jwt)
 {
@@ -501,8 +563,11 @@ im_jwt_claims(const im_jwt_parts_t *parts, im_buf_t *arena, im_jwt_t *jwt)
     if (im_json_decode(parts->claims, im_jwt_fields, 0, arena, &claims, &why)
         != IM_OK)
     {
-        return im_jwt_fail(jwt, why == im_json_no_memory
-                                    ? why : "the token's claims are not valid");
+        if (why != im_json_no_memory && why != im_json_no_object) {
+            why = im_jwt_culprit(parts->claims, arena);
+        }
+
+        return im_jwt_fail(jwt, why);
     }
 
     jwt->user = claims.user;
@@ -521,7 +586,9 @@ im_jwt_claims(const im_jwt_parts_t *parts, im_buf_t *arena, im_jwt_t *jwt)
            != IM_OK
         || im_jwt_bytes(jwt, arena, claims.data, claims.b64data, &jwt->data)
            != IM_OK
-        || im_jwt_object(jwt, claims.override, &jwt->override) != IM_OK)
+        || im_jwt_object(jwt, claims.override, &jwt->override,
+                         "the token's override is not an object")
+           != IM_OK)
     {
         return IM_ERROR;
     }

@@ -382,7 +382,7 @@ im_daemon_main_common(im_daemon_main_t *m, int c, const char *value)
 
 /*
  * One option; arg is where it begins.  A value that begins with "-" is mostly
- * the next option: it needs "=".
+ * the next option: it needs "=".  "-" alone is a value.
  */
 static im_int_t
 im_daemon_main_option(im_daemon_main_t *m, int c, const char *arg,
@@ -399,7 +399,9 @@ im_daemon_main_option(im_daemon_main_t *m, int c, const char *arg,
         return im_daemon_main_refuse(m, arg);
     }
 
-    if (value != NULL && value == arg + strlen(arg) + 1 && value[0] == '-') {
+    if (value != NULL && value == arg + strlen(arg) + 1
+        && value[0] == '-' && value[1] != '\0')
+    {
         return im_daemon_main_refuse(m, arg);
     }
 
@@ -565,6 +567,9 @@ im_daemon_main(const im_daemon_program_t *program, int argc, char **argv)
                 m.file != NULL ? "configuration file " : "configuration ",
                 m.file != NULL ? m.file : "", m.file != NULL ? " " : "",
                 status == 0 ? "is successful" : "failed");
+
+    } else if (m.act == IM_MAIN_RUN && status == 0 && program->tool) {
+        status = program->run(program->conf) == IM_OK ? 0 : 1;
 
     } else if (m.act == IM_MAIN_RUN && status == 0) {
         im_daemon_main_limits();

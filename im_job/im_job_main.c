@@ -345,7 +345,7 @@ main(int argc, char **argv)
     im_job_conf_t        conf;
     im_daemon_program_t  program = {
         "im_job", "publishes accepted pushes to the workers of nginx",
-        im_job_options, NULL, im_job_check, im_job_run
+        im_job_options, NULL, im_job_check, im_job_run, 0
     };
 
     memset(&conf, 0, sizeof(conf));

@@ -19,6 +19,7 @@
 #include "im_logic_origin.h"
 #include "im_logic_pool.h"
 #include "im_logic_routes.h"
+#include "im_logic_tool.h"
 #include "im_key.h"
 #include "im_push.h"
 #include "im_daemon_main.h"
@@ -502,8 +503,13 @@ main(int argc, char **argv)
     im_logic_main_t      m;
     im_daemon_program_t  program = {
         "im_logic", "accepts pushes, answers questions about rooms, users and "
-        "tokens", im_logic_options, NULL, im_logic_main_check, im_logic_main_run
+        "tokens; \"im_logic token --help\" makes and explains JSON Web Tokens",
+        im_logic_options, NULL, im_logic_main_check, im_logic_main_run, 0
     };
+
+    if (argc > 1 && strcmp(argv[1], "token") == 0) {
+        return im_logic_token_main(argc - 1, argv + 1);
+    }
 
     memset(&m, 0, sizeof(im_logic_main_t));
     program.conf = &m.logic.conf;

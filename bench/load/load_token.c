@@ -16,47 +16,6 @@
 #define LOAD_TOKEN_SIZE  256
 
 
-static im_str_t
-load_token_unpadded(im_buf_t *b)
-{
-    im_str_t  text;
-
-    text = im_buf_str(b);
-
-    while (text.len != 0 && text.data[text.len - 1] == '=') {
-        text.len--;
-    }
-
-    return text;
-}
-
-
-/* The URL's alphabet, without padding. */
-static void
-load_token_base64(im_buf_t *to, im_str_t bytes)
-{
-    size_t    i;
-    u_char    memory[LOAD_TOKEN_SIZE];
-    im_buf_t  b;
-    im_str_t  text;
-
-    im_buf_fixed(&b, memory, sizeof(memory));
-    im_base64_encode(&b, bytes);
-    text = load_token_unpadded(&b);
-
-    for (i = 0; i < text.len; i++) {
-        if (text.data[i] == '+') {
-            text.data[i] = '-';
-
-        } else if (text.data[i] == '/') {
-            text.data[i] = '_';
-        }
-    }
-
-    im_buf_add_str(to, text);
-}
-
-
 static void
 load_token_sign(const load_options_t *o, im_buf_t *b, unsigned user)
 {
@@ -73,7 +32,7 @@ load_token_sign(const load_options_t *o, im_buf_t *b, unsigned user)
 
     im_buf_fixed(&token, memory, sizeof(memory));
     im_buf_add_z(&token, LOAD_TOKEN_HEAD);
-    load_token_base64(&token, text);
+    im_base64_encode(&token, text, IM_BASE64_URL);
 
     text = im_buf_str(&token);
     (void) HMAC(EVP_sha256(), o->jwt_secret, (int) strlen(o->jwt_secret),
@@ -83,7 +42,7 @@ load_token_sign(const load_options_t *o, im_buf_t *b, unsigned user)
     im_buf_add_z(b, ".");
     text.len = len;
     text.data = digest;
-    load_token_base64(b, text);
+    im_base64_encode(b, text, IM_BASE64_URL);
 }
 
 

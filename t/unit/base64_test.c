@@ -66,7 +66,7 @@ test_good(void **state)
         assert_int_equal(b.len, 1 + bytes.len);
 
         im_buf_reset(&b, 64);
-        im_base64_encode(&b, im_str_z(cases[i].bytes));
+        im_base64_encode(&b, im_str_z(cases[i].bytes), 0);
         test_str(im_buf_str(&b), cases[i].text);
     }
 
