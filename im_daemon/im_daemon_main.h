@@ -25,7 +25,7 @@ typedef struct {
     /* Until it was ended by a signal. */
     im_int_t                 (*run)(void *conf);
 
-    /* run() does one thing and ends by itself, and the log says nothing of it */
+    /* run() does one thing and ends by itself; the log says nothing of it */
     unsigned                   tool:1;
 } im_daemon_program_t;
 
