@@ -219,7 +219,7 @@ i: send {"auth":"JWT(HS256 hs256 {"sub":"u\u0001"})","roomId":1}
 i: recv_close 1008 /user/
 j: open /ws
 j: send {"auth":"JWT(HS256 hs256 {"sub":17})","roomId":1}
-j: recv_close 1008 /claims/
+j: recv_close 1008 /sub is not a string/
 k: open /ws
 k: send {"auth":"JWT(HS256 hs256 {"sub":"u1","exp":"soon"})","roomId":1}
 k: recv_close 1008 /time/
