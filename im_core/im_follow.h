@@ -122,7 +122,8 @@ typedef struct {
 typedef enum {
     IM_PAGE_COMPLETE = 0,
     IM_PAGE_MORE,
-    IM_PAGE_HOLE                 /* it doesn't go on behind seq */
+    IM_PAGE_HOLE,                /* it doesn't go on behind seq, */
+    IM_PAGE_WAITS                /* but the queue may have what does */
 } im_page_status_e;
 
 

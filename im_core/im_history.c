@@ -532,6 +532,34 @@ im_history_more(im_route_t *route)
 }
 
 
+/*
+ * Messages without a history are lost only once the queue is empty: the page
+ * before this one was read after that, too, since the last batch of the queue
+ * may not have been read when Redis said so.
+ */
+static int
+im_history_waits(im_route_t *route, const im_page_t *page)
+{
+    int  waited;
+
+    if (page->status == IM_PAGE_WAITS) {
+        route->waited = 1;
+        return 1;
+    }
+
+    if (page->status != IM_PAGE_HOLE || route->upper.numbered
+        || !im_str_eq(im_history_epoch(route->topic), page->epoch))
+    {
+        return 0;
+    }
+
+    waited = route->waited;
+    route->waited = 0;
+
+    return waited;
+}
+
+
 static void
 im_history_forward(im_route_t *route, const im_page_t *page)
 {
@@ -546,6 +574,11 @@ im_history_forward(im_route_t *route, const im_page_t *page)
 
     if (page->epoch.len == 0) {
         im_route_again(route);
+        im_history_later(route);
+        return;
+    }
+
+    if (im_history_waits(route, page)) {
         im_history_later(route);
         return;
     }
@@ -620,7 +653,10 @@ im_follow_page(im_route_t *route, int back, const im_page_t *page)
 
     im_history_forward(route, page);
 
-    if (!im_route_ended(route) && route->history == IM_HISTORY_WHOLE) {
+    if (!im_route_ended(route)
+        && (route->history == IM_HISTORY_WHOLE
+            || page->status == IM_PAGE_WAITS))
+    {
         im_history_event(route, IM_HISTORY_POSITION);
     }
 

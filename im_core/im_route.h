@@ -133,7 +133,8 @@ struct im_route_s {
     uint8_t           comparing:1; /* or that of the call which is out */
     uint8_t           hurried:1;   /* an upper layer waits for a report */
     uint8_t           overflow:1;  /* held entries were dropped */
-    uint8_t           waited:1;    /* expect is older than a tick */
+    uint8_t           waited:1;    /* expect is older than a tick, or the */
+                                   /* queue had messages */
 };
 
 

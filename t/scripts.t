@@ -472,6 +472,27 @@ subtest 'what Redis has of topics is checked' => sub {
     is_deeply($check->(), [], 'all is there again');
 };
 
+subtest 'without a history' => sub {
+    my $hist = sub { script('hist', 3, '{1}:r:w0:m', '{1}:r:w0:h', '{1}:q', @_)->[0] };
+
+    r('DEL', '{1}:q');
+    pub('r:w0', ids(1), history => 0) for 1 .. 3;
+    my $epoch = r('HGET', '{1}:r:w0:m', 'e');
+    is($hist->($epoch, 3, 10), 0, 'nothing is missing');
+    is($hist->($epoch, 1, 10), 2, 'what is not in the queue is lost');
+    route('r:w0', 'w1', 1, ++$n);
+    pub('r:w0', ids(1), history => 0);
+    is(r('XLEN', '{1}:q'), 1, 'what waits');
+    is($hist->($epoch, 3, 10), 3, 'is not');
+    is($hist->('other', 3, 10), 2, 'nor known in another epoch');
+    is((hist('r:w0', $epoch, 3))[0], 2, 'but where a history is kept');
+    r('DEL', '{1}:q');
+    is($hist->($epoch, 3, 10), 2, 'until it was taken');
+    r('SET', '{1}:q', 'x');
+    is($hist->($epoch, 3, 10), 2, 'a queue of another type has nothing');
+    r('DEL', '{1}:q');
+};
+
 subtest 'values of another type make way' => sub {
     my %key = map { $_ => "{1}:r:y:$_" } qw(w k:w1 m h);
 

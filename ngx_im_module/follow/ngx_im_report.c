@@ -422,7 +422,7 @@ ngx_im_report_page(im_route_t *route, const im_link_reply_t *reply, int back)
 
     page.status = back ? IM_PAGE_COMPLETE
                        : ngx_min(im_link_reply_int_at(reply, 0, IM_PAGE_HOLE),
-                                 IM_PAGE_HOLE);
+                                 IM_PAGE_WAITS);
     page.epoch = im_link_reply_str_at(reply, first);
     page.top = im_link_reply_int_at(reply, first + 1, 0);
     page.past = im_link_reply_str_at(reply, first + 2);
@@ -476,6 +476,11 @@ ngx_im_report_read(void *ctx, im_route_t *route, im_topic_t *topic,
 
     im_key_topic(&call->bytes, keys, topic->partition, name, IM_KEY_HISTORY);
     im_link_call_key(call);
+
+    if (!read->back && !im_followed(topic)->numbered) {
+        im_key_queue(&call->bytes, keys, topic->partition);
+        im_link_call_key(call);
+    }
 
     im_link_call_str(call, read->back ? im_str_set("1", 1)
                                       : im_str_set(topic->epoch.data,

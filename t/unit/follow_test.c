@@ -710,6 +710,22 @@ static const im_follow_events_t  events = {
 
 /* Redis and the network. */
 
+/* Messages of a topic without a history wait in the queue. */
+static int
+queued(unsigned t)
+{
+    unsigned  i;
+
+    for (i = 0; i < nentries; i++) {
+        if (entries[i].topic.data == (u_char *) names[t]) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static void
 call_execute(call_t *call)
 {
@@ -735,6 +751,13 @@ call_execute(call_t *call)
     } else if (call->kind == CALL_READ) {
         redis_hist(call->t, call->from, call->read.seq, call->read.limit,
                    &call->page, &call->epoch);
+
+        if (redis.topics[call->t].max == 0 && call->from == call->epoch
+            && call->page.status == IM_PAGE_HOLE
+            && call->read.seq < call->page.top && queued(call->t))
+        {
+            call->page.status = IM_PAGE_WAITS;
+        }
 
     } else {
         redis_page(call->t, call->read.seq, call->read.limit,
@@ -1988,6 +2011,214 @@ answer_reports(unsigned *reported)
 }
 
 
+static char      wait_holes[100];       /* "5;" is a hole up to 5 */
+static char      wait_messages[100];
+static unsigned  wait_reads;
+
+
+static im_int_t
+wait_read(void *ctx, im_route_t *route, im_topic_t *topic,
+    const im_read_t *read)
+{
+    (void) ctx;
+    (void) route;
+    (void) topic;
+
+    assert_false(read->back);
+    wait_reads++;
+
+    return IM_OK;
+}
+
+
+static void
+wait_hole(void *ctx, im_topic_t *topic, uint64_t seq)
+{
+    (void) ctx;
+    (void) topic;
+
+    sprintf(wait_holes + strlen(wait_holes), "%u;", (unsigned) seq);
+}
+
+
+static im_int_t
+wait_message(void *ctx, im_topic_t *topic, const im_entry_t *entry, int healed)
+{
+    (void) ctx;
+    (void) topic;
+    (void) healed;
+
+    sprintf(wait_messages + strlen(wait_messages), "%u;",
+            (unsigned) entry->seq);
+
+    return IM_OK;
+}
+
+
+static im_int_t
+wait_moved(void *ctx, im_topic_t *topic, im_str_t epoch, uint64_t seq,
+    int continues)
+{
+    (void) ctx;
+    (void) topic;
+    (void) epoch;
+    (void) seq;
+    (void) continues;
+
+    return IM_OK;
+}
+
+
+static const im_follow_commands_t  waiting = {
+    count_report, wait_read, do_check, count_change, do_wake
+};
+
+
+static const im_follow_events_t  waited = {
+    .live = no_topic, .flush = no_flush, .history = no_history,
+    .reported = no_topic, .members = no_members, .hole = wait_hole,
+    .message = wait_message, .moved = wait_moved
+};
+
+
+/* Ticks until the next page is asked for, and that page. */
+static void
+wait_page(im_route_t *route, im_page_status_e status, uint64_t top)
+{
+    unsigned   n;
+    im_page_t  page;
+
+    for (n = 0; wait_reads == 0 && n < 5; n++) {
+        now += 1000;
+        im_follow_tick(&follow, now);
+    }
+
+    assert_int_equal(wait_reads, 1);
+    wait_reads = 0;
+
+    memset(&page, 0, sizeof(im_page_t));
+    page.status = status;
+    page.epoch = im_str_z("1");
+    page.past = im_str_z("");
+    page.top = top;
+
+    im_follow_page(route, 0, &page);
+}
+
+
+static void
+wait_entry(uint64_t seq)
+{
+    im_entry_t  entry;
+
+    memset(&entry, 0, sizeof(im_entry_t));
+    entry.kind = IM_PUSH_MESSAGE;
+    entry.topic = im_str_z("u:1");
+    entry.epoch = im_str_z("1");
+    entry.seq = seq;
+    entry.envelope = im_str_z("{}");
+
+    im_follow_entry(&follow, &entry);
+}
+
+
+/*
+ * Messages without a history that the queue has are not lost.  What is missing
+ * when it is empty, twice since the last batch may be on its way, is a hole.
+ */
+static void
+test_waits(void **state)
+{
+    int             first;
+    im_sub_t       *sub;
+    im_topic_t     *topic;
+    im_route_t     *route;
+    im_reported_t   reply;
+
+    static const uint64_t  hash_seed[2] = { 1, 2 };
+
+    (void) state;
+
+    setup();
+    assert_int_equal(im_hub_init(&hub, hash_seed, NPARTS, 256), IM_OK);
+
+    now = 1000;
+    out = 0;
+    ncalls = 0;
+    faults = calm;
+    follow.commands = &waiting;
+    follow.events = &waited;
+    wait_holes[0] = '\0';
+    wait_messages[0] = '\0';
+    wait_reads = 0;
+
+    im_follow_init(&follow, now);
+    im_follow_up(&follow, im_partition(im_str_z("u:1"), NPARTS), 1);
+
+    sub = im_sub_create(&hub.logs);
+    topic = im_hub_join(&hub, im_str_z("u:1"), 0, sub, &first);
+    assert_int_equal(im_follow_start(&follow, topic), IM_OK);
+
+    route = topic->data;
+    route->upper.numbered = 0;
+
+    im_follow_pump(&follow);
+
+    memset(&reply, 0, sizeof(im_reported_t));
+    reply.applied = 1;
+    reply.notified = 1;
+    reply.epoch = im_str_z("1");
+    reply.past = im_str_z("");
+    reply.top = 5;
+
+    assert_int_equal(out, 1);
+    im_follow_reported(route, &reply);
+
+    /* im_job is back, and what waits up to 8 is in the queue */
+
+    im_history_heal(route);
+    wait_page(route, IM_PAGE_WAITS, 8);
+    wait_entry(6);
+    wait_page(route, IM_PAGE_WAITS, 8);
+    wait_page(route, IM_PAGE_HOLE, 8);
+    wait_entry(7);
+    wait_entry(8);
+    wait_page(route, IM_PAGE_COMPLETE, 8);
+
+    assert_string_equal(wait_messages, "6;7;8;");
+    assert_string_equal(wait_holes, "");
+
+    /* what does not come is told */
+
+    im_history_heal(route);
+    wait_page(route, IM_PAGE_WAITS, 9);
+    wait_page(route, IM_PAGE_HOLE, 9);
+    assert_string_equal(wait_holes, "");
+    wait_page(route, IM_PAGE_HOLE, 9);
+    assert_string_equal(wait_holes, "9;");
+
+    wait_entry(10);
+    assert_string_equal(wait_messages, "6;7;8;10;");
+
+    topic = im_hub_leave(&hub, sub, &first);
+    im_follow_stop(&follow, topic);
+    im_follow_pump(&follow);
+
+    if (out > 1) {
+        memset(&reply, 0, sizeof(im_reported_t));
+        reply.applied = 1;
+        reply.epoch = im_str_z("");
+        reply.past = im_str_z("");
+        im_follow_reported(outs[out - 1], &reply);
+        im_follow_pump(&follow);
+    }
+
+    im_follow_cleanup(&follow);
+    im_hub_cleanup(&hub);
+    cleanup();
+}
+
+
 /* Where checks can't be sent, what Redis has is renewed all the same. */
 static void
 test_slow(void **state)
@@ -2204,6 +2435,7 @@ main(int argc, char **argv)
     static const struct CMUnitTest  tests[] = {
         alloc_test(test_away),
         alloc_test(test_hangs),
+        alloc_test(test_waits),
         alloc_test(test_slow),
         alloc_test(test_reconnected),
         alloc_test(test_each_allocation),
