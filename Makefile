@@ -327,8 +327,7 @@ bench-peers:
 	    || echo "without Centrifugo: $$(tail -n 1 build/peers.log)"; \
 	fi
 
-lint: packages-build-lint
-	$(MAKE_ALL) module programs
+lint: packages-build-lint deb
 	@CC=$(CC) NGX_SRC=$(NGX_SRC) BUILD=$(BUILD) t/lint
 
 style:
