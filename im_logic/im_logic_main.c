@@ -502,8 +502,8 @@ main(int argc, char **argv)
     int                  status;
     im_logic_main_t      m;
     im_daemon_program_t  program = {
-        "im_logic", "accepts pushes, answers questions about rooms, users and "
-        "tokens\nim_logic token --help: makes and explains JSON Web Tokens",
+        "im_logic", "accepts pushes, answers questions (and makes tokens: "
+        "im_logic token --help)",
         im_logic_options, NULL, im_logic_main_check, im_logic_main_run, 0
     };
 
