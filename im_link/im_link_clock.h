@@ -22,7 +22,7 @@
 
 #define IM_LINK_TICK        500                     /* ms between two ticks */
 #define IM_LINK_CLOCK_STEP  (IM_LINK_TICK + 100)
-#define IM_LINK_CALM        4                       /* processes for each CPU */
+#define IM_LINK_CALM        8                       /* processes for each CPU */
 #define IM_LINK_SLOWEST     12
 
 

@@ -1441,12 +1441,12 @@ test_crowd(void **state)
 
     /* a few are no crowd */
 
-    wait_for_answer(4);
+    wait_for_answer(8);
     assert_int_equal(until_cut(), 2100);
 
     /* four times as many: it takes four times as long */
 
-    wait_for_answer(16);
+    wait_for_answer(32);
     assert_int_equal(until_cut(), 8100);
     said("Redis at \"there\" is away (commands): no answer in time\n");
     happened("down0 ");
@@ -1461,7 +1461,7 @@ test_crowd(void **state)
 
     /* time in a crowd counts for less, also when the crowd has gone */
 
-    wait_for_answer(16);
+    wait_for_answer(32);
     wait_ms(6000);
     crowd = 1;
     ms = until_cut();
@@ -1481,7 +1481,7 @@ test_crowd_heartbeats(void **state)
 {
     (void) state;
 
-    wait_for_answer(16);
+    wait_for_answer(32);
     (void) feed(CALLS, "+OK\r\n");
     quiet_calls(4500);
     written(PUBSUB, "*1\r\n$4\r\nPING\r\n");
