@@ -356,6 +356,11 @@ http: :$TEST_NGINX_IM_HTTP POST /v1/user/login 200 {"UserName":"bob","Password":
 http: POST /v1/user/register 200 {"UserName":"limit1","Password":"secret1"} => "code":0,
 http: POST /v1/user/register 200 {"UserName":"limit2","Password":"secret1"} => "code":0,
 http: POST /v1/user/register 200 {"UserName":"limit3","Password":"secret1"} => "code":-1005,
+until: :$TEST_NGINX_IM_HTTP /metrics im_logic_limits_total\{limit="logins_of_address"\} 2\b
+until: :$TEST_NGINX_IM_HTTP /metrics im_logic_limits_total\{limit="accounts_of_address"\} 1\b
+until: :$TEST_NGINX_IM_HTTP /metrics im_logic_accounts_total\{route="/v1/user/register",result="ok"\} 2\b
+until: :$TEST_NGINX_IM_HTTP /metrics im_logic_accounts_total\{route="/v1/user/register",result="too_often"\} 1\b
+until: :$TEST_NGINX_IM_HTTP /metrics im_logic_accounts_total\{route="/v1/user/login",result="wrong"\} 3\b
 redis: EXISTS im:{13}:l:i:127.0.0.1 im:{13}:l:r:127.0.0.1 => ^2$
 --- no_error_log
 [alert]

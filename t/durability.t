@@ -26,6 +26,8 @@ http: POST /im/push 503 {"id":"a","rooms":["1"],"durability":"replica","data":2}
 http: POST /im/push 503 {"id":"a","rooms":["1"],"durability":"replica","data":2} => (?i)Retry-After: 1
 push: room 1 3
 until: /im/health ^200 .*redis has 0 of 1 replicas online.*REPLICAOF
+until: :$TEST_NGINX_IM_HTTP /metrics im_logic_durability_unconfirmed_total 2\b
+until: :$TEST_NGINX_IM_HTTP /metrics im_logic_pushes_refused_total\{reason="unconfirmed"\} 2\b
 output: logic \[warn\].*pushes with durability=replica are answered with 503: 0 of 1 replicas have it
 output: logic \[warn\].*redis has 0 of 1 replicas online
 start: replica

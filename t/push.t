@@ -118,7 +118,7 @@ http: GET /im/push 405 => (?i)Allow: POST
 http: DELETE /im/online 405 => (?i)Allow: GET
 http: GET /im/nothing 404
 http: GET /im/ 404
-http: GET /im/rooms/ 400|404
+http: GET /im/rooms/ 200 "rooms":
 http: POST /im/push 413 {"rooms":["1"],"data":"FILL(1100000)"}
 --- no_error_log
 [error]
@@ -151,6 +151,8 @@ http: POST /im/push 200 {"rooms":["1"],"data":3}
 http: POST /im/push 200 {"rooms":["1"],"data":4}
 http: POST /im/push 200 {"rooms":["1"],"data":5}
 http: POST /im/push 503 {"id":"full","rooms":["1"],"data":6} => (?i)Retry-After:
+until: :$TEST_NGINX_IM_HTTP /metrics im_logic_pushes_refused_total\{reason="queue_full"\} 1\b
+until: :$TEST_NGINX_IM_HTTP /metrics im_logic_queue_entries\{partition="\d+"\} 5\b
 a: silent
 start: job
 a: recv msg 1
