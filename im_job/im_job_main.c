@@ -279,62 +279,85 @@ im_job_init(im_job_t *job, const im_job_conf_t *conf)
 }
 
 
-static im_int_t
-im_job_run(void *data)
+/* All that im_job_init() has created. */
+static void
+im_job_cleanup(im_job_t *job)
 {
-    im_job_conf_t  *conf = data;
+    if (job->http != NULL) {
+        im_daemon_server_destroy(job->http);
+    }
 
-    im_job_t        job;
-    struct event   *term, *intr;
-    struct timeval  tv = { IM_JOB_TICK / 1000, 0 };
+    im_daemon_link_destroy(job->link);
+    im_link_watch_destroy(job->watch);
+    im_job_walk_cleanup(&job->orphans);
+    im_job_walk_cleanup(&job->memory.walk);
+    im_job_queue_cleanup(job);
+    im_daemon_queues_cleanup(&job->queues);
+    im_buf_cleanup(&job->workers);
+    event_free(job->tick);
+    event_free(job->flush);
 
-    if (im_job_init(&job, conf) != IM_OK) {
-        im_daemon_log(IM_LOG_ERROR, "no memory");
+    /* callbacks that are due hold buffers of connections that are gone */
+    (void) event_base_loop(job->base, EVLOOP_NONBLOCK);
+
+    event_base_free(job->base);
+}
+
+
+/* Until a signal, or a fault. */
+static im_int_t
+im_job_serve(im_job_t *job, const im_job_conf_t *conf)
+{
+    struct event    *term, *intr;
+    struct timeval   tv = { IM_JOB_TICK / 1000, 0 };
+
+    if (conf->http != NULL
+        && im_job_http_init(job, conf->http, &conf->listen) != IM_OK)
+    {
         return IM_ERROR;
     }
 
-    term = evsignal_new(job.base, SIGTERM, im_job_signal, &job);
-    intr = evsignal_new(job.base, SIGINT, im_job_signal, &job);
+    term = evsignal_new(job->base, SIGTERM, im_job_signal, job);
+    intr = evsignal_new(job->base, SIGINT, im_job_signal, job);
 
     if (term == NULL || intr == NULL) {
         im_daemon_log(IM_LOG_ERROR, "no memory");
         return IM_ERROR;
     }
 
-    if (conf->http != NULL
-        && im_job_http_init(&job, conf->http, &conf->listen) != IM_OK)
-    {
+    evsignal_add(term, NULL);
+    evsignal_add(intr, NULL);
+    event_add(job->tick, &tv);
+
+    im_daemon_log(IM_LOG_NOTICE, "im_job %s started as %s", IM_VERSION,
+                  job->id);
+    im_daemon_notify_ready();
+
+    event_base_dispatch(job->base);
+
+    event_free(term);
+    event_free(intr);
+
+    return job->rc ? IM_ERROR : IM_OK;
+}
+
+
+static im_int_t
+im_job_run(void *data)
+{
+    im_int_t        rc;
+    im_job_t        job;
+    im_job_conf_t  *conf = data;
+
+    if (im_job_init(&job, conf) != IM_OK) {
+        im_daemon_log(IM_LOG_ERROR, "no memory");
         return IM_ERROR;
     }
 
-    evsignal_add(term, NULL);
-    evsignal_add(intr, NULL);
-    event_add(job.tick, &tv);
+    rc = im_job_serve(&job, conf);
+    im_job_cleanup(&job);
 
-    im_daemon_log(IM_LOG_NOTICE, "im_job %s started as %s", IM_VERSION,
-                  job.id);
-    im_daemon_notify_ready();
-
-    event_base_dispatch(job.base);
-
-    if (job.http != NULL) {
-        im_daemon_server_destroy(job.http);
-    }
-
-    im_daemon_link_destroy(job.link);
-    im_link_watch_destroy(job.watch);
-    im_job_walk_cleanup(&job.orphans);
-    im_job_walk_cleanup(&job.memory.walk);
-    im_job_queue_cleanup(&job);
-    im_daemon_queues_cleanup(&job.queues);
-    im_buf_cleanup(&job.workers);
-    event_free(job.tick);
-    event_free(job.flush);
-    event_free(term);
-    event_free(intr);
-    event_base_free(job.base);
-
-    return job.rc ? IM_ERROR : IM_OK;
+    return rc;
 }
 
 
