@@ -8,6 +8,7 @@
  */
 
 #include "ngx_im_worker.h"
+#include "ngx_im_access.h"
 #include "ngx_im_check.h"
 #include "ngx_im_client.h"
 #include "ngx_im_emulation.h"
@@ -1203,6 +1204,13 @@ static ngx_command_t  ngx_im_commands[] = {
       0,
       NULL },
 
+    { ngx_string("im_session_log"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_im_loc_conf_t, session_log),
+      NULL },
+
     { ngx_string("im_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_im_status,
@@ -1212,6 +1220,25 @@ static ngx_command_t  ngx_im_commands[] = {
 
       ngx_null_command
 };
+
+
+/* Of a session, for the access log. */
+typedef enum {
+    NGX_IM_VAR_SESSION = 0,
+    NGX_IM_VAR_PROTOCOL,
+    NGX_IM_VAR_TRANSPORT,
+    NGX_IM_VAR_USER,
+    NGX_IM_VAR_REASON,
+    NGX_IM_VAR_WHY,
+    NGX_IM_VAR_CODE,
+    NGX_IM_VAR_DURATION,
+    NGX_IM_VAR_IN,
+    NGX_IM_VAR_OUT
+} ngx_im_var_e;
+
+#define ngx_im_access_row(name, kind, which)                                  \
+    { ngx_string(name), NULL, ngx_im_##kind##_variable, NGX_IM_VAR_##which,   \
+      NGX_HTTP_VAR_NOCACHEABLE, 0 }
 
 
 /* nginx sets no_cacheable by the flags of the variable. */
@@ -1259,28 +1286,79 @@ ngx_im_sessions_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 }
 
 
-/* The id of the session that this request became. */
+/* Not found: the request became no session, or that has not ended. */
 static ngx_int_t
-ngx_im_session_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+ngx_im_access_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
-    u_char  *p, *id;
+    ngx_im_access_t  *a;
 
-    id = ngx_http_get_module_ctx(r, ngx_im_module);
+    a = ngx_http_get_module_ctx(r->main, ngx_im_module);
 
-    if (id == NULL) {
-        v->not_found = 1;
+    v->not_found = 1;
+
+    if (a == NULL || a->proto == NULL) {
         return NGX_OK;
     }
 
-    p = ngx_pnalloc(r->pool, IM_UUID_LEN);
+    switch (data) {
+
+    case NGX_IM_VAR_SESSION:
+        return ngx_im_variable(v, a->id, IM_UUID_LEN);
+
+    case NGX_IM_VAR_PROTOCOL:
+        return ngx_im_variable(v, (u_char *) a->proto->name,
+                               ngx_strlen(a->proto->name));
+
+    case NGX_IM_VAR_TRANSPORT:
+        return ngx_im_variable(v, (u_char *) a->transport->name,
+                               ngx_strlen(a->transport->name));
+
+    default:
+        return a->user.len > 0
+               ? ngx_im_variable(v, a->user.data, a->user.len) : NGX_OK;
+    }
+}
+
+
+/* What is known at the end. */
+static ngx_int_t
+ngx_im_end_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    u_char           *p;
+    const char       *text;
+    ngx_im_access_t  *a;
+
+    a = ngx_http_get_module_ctx(r->main, ngx_im_module);
+
+    v->not_found = 1;
+
+    if (a == NULL || a->proto == NULL || a->reason == NULL) {
+        return NGX_OK;
+    }
+
+    if (data == NGX_IM_VAR_REASON || data == NGX_IM_VAR_WHY) {
+        text = data == NGX_IM_VAR_WHY ? a->why : a->reason;
+
+        return text != NULL
+               ? ngx_im_variable(v, (u_char *) text, ngx_strlen(text))
+               : NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_INT64_LEN);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    im_id_uuid(p, id);
-
-    return ngx_im_variable(v, p, IM_UUID_LEN);
+    return ngx_im_variable(v, p,
+                           ngx_sprintf(p, "%uL",
+                                       data == NGX_IM_VAR_CODE ? a->code
+                                       : data == NGX_IM_VAR_DURATION
+                                       ? a->seconds
+                                       : data == NGX_IM_VAR_IN ? a->bytes_in
+                                       : a->bytes_out)
+                           - p);
 }
 
 
@@ -1291,7 +1369,16 @@ static ngx_http_variable_t  ngx_im_vars[] = {
     { ngx_string("im_sessions"), NULL, ngx_im_sessions_variable, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("im_session"), NULL, ngx_im_session_variable, 0, 0, 0 },
+    ngx_im_access_row("im_session", access, SESSION),
+    ngx_im_access_row("im_protocol", access, PROTOCOL),
+    ngx_im_access_row("im_transport", access, TRANSPORT),
+    ngx_im_access_row("im_user", access, USER),
+    ngx_im_access_row("im_reason", end, REASON),
+    ngx_im_access_row("im_why", end, WHY),
+    ngx_im_access_row("im_code", end, CODE),
+    ngx_im_access_row("im_duration", end, DURATION),
+    ngx_im_access_row("im_bytes_in", end, IN),
+    ngx_im_access_row("im_bytes_out", end, OUT),
 
       ngx_http_null_variable
 };
@@ -1433,6 +1520,7 @@ ngx_im_create_loc_conf(ngx_conf_t *cf)
     ilcf->max_message = NGX_CONF_UNSET_SIZE;
     ilcf->max_replies = NGX_CONF_UNSET_SIZE;
     ilcf->deflate = NGX_CONF_UNSET_UINT;
+    ilcf->session_log = NGX_CONF_UNSET;
     ilcf->origins = NGX_CONF_UNSET_PTR;
     ilcf->joins = NGX_CONF_UNSET_PTR;
     ilcf->token = NGX_CONF_UNSET_PTR;
@@ -1754,6 +1842,7 @@ ngx_im_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 64 * 1024);
     ngx_conf_merge_size_value(conf->max_replies, prev->max_replies, 64 * 1024);
     ngx_conf_merge_uint_value(conf->deflate, prev->deflate, 0);
+    ngx_conf_merge_value(conf->session_log, prev->session_log, 0);
     ngx_conf_merge_ptr_value(conf->user, prev->user, NULL);
     ngx_conf_merge_ptr_value(conf->user_name, prev->user_name, NULL);
     ngx_conf_merge_ptr_value(conf->forward, prev->forward, NULL);

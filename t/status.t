@@ -93,3 +93,80 @@ until: /status "unserved":0,.*"state":"ready",
 until: /im/health ^200 .*"redis":"up"
 --- no_error_log
 [alert]
+
+
+
+=== TEST 4: the access log has a line at the end of a session, as JSON too
+--- http_config
+    log_format im escape=json
+        '{"session":"$im_session","protocol":"$im_protocol","transport":"$im_transport",'
+        '"user":"$im_user","reason":"$im_reason","why":"$im_why","code":"$im_code",'
+        '"seconds":"$im_duration","in":"$im_bytes_in","out":"$im_bytes_out",'
+        '"status":$status,"client":"$remote_addr","uri":"$uri","time":$request_time}';
+    access_log logs/im.log im;
+    im_session_log on;
+--- config
+    location = /ws {
+        im_comet protocol=im;
+        im_auth token;
+        im_connect /im_connect;
+    }
+    listen 127.0.0.1:$TEST_NGINX_IM_PORT2 http2;
+    listen 127.0.0.1:$TEST_NGINX_IM_TLS ssl;
+    ssl_certificate $TEST_NGINX_IM_CERT;
+    ssl_certificate_key $TEST_NGINX_IM_KEY;
+    im_listen 127.0.0.1:$TEST_NGINX_IM_REPLICA protocol=goim;
+    im_auth none;
+
+    location = /cf { im_comet protocol=centrifuge transport=http_stream; }
+    location = /emulation { im_emulation; }
+    location = /only {
+        im_comet protocol=im;
+        im_auth none;
+        access_log logs/access.log im if=$im_reason;
+    }
+    location = /off { im_comet protocol=im; im_auth none; im_session_log off; }
+    location = /im_connect {
+        internal;
+        fastcgi_pass im_logic;
+        include im_params;
+    }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- tokens
+0123456789abcdef guest Ann
+--- websocket
+a: open /ws
+im_log: \{"session":"(?<id>[0-9a-f]{8}-[0-9a-f-]{27})","protocol":"im","transport":"websocket","user":"","reason":"","why":"","code":"","seconds":"","in":"","out":"","status":101,"client":"127\.0\.0\.1","uri":"/ws","time":0\.\d+\}
+a: send {"auth":"0123456789abcdef","roomId":1}
+a: recv op 4
+http: GET /im/users/guest 200 => $id
+a: close 1000
+im_log: \{"session":"$id","protocol":"im","transport":"websocket","user":"guest","reason":"client","why":"closed by client","code":"1000","seconds":"\d","in":"\d\d","out":"\d+","status":101,"client":"127\.0\.0\.1","uri":"/ws","time":\d\.\d+\}
+log: im: session ended: client: 127\.0\.0\.1, user: "guest", protocol: im, transport: websocket, session: $id, .*reason: client, code: 1000, why: closed by client
+b: open /only
+b: send {"roomId":1}
+b: recv op 4
+b: close 1000
+access: \{"session":"[0-9a-f-]{36}","protocol":"im","transport":"websocket","user":"","reason":"client",.*"uri":"/only"
+log: im: session ended: client: 127\.0\.0\.1, user: -, protocol: im,
+c: open /off
+c: close 1000
+log: session ended.* in: 8,.*code: 1000
+d: post h2 :$TEST_NGINX_IM_PORT2 /cf << {"connect":{},"id":1}
+d: like "connect"
+d: cut
+im_log: \{"session":"[0-9a-f-]{36}","protocol":"centrifuge","transport":"http_stream","user":"","reason":"(?:lost|client)","why":"[^"]+","code":"0","seconds":"\d","in":"\d+","out":"\d+","status":200,.*"uri":"/cf"
+e: open tls :$TEST_NGINX_IM_TLS /off
+e: close 1000
+e: open tls :$TEST_NGINX_IM_TLS /ws
+e: send {"auth":"0123456789abcdef","roomId":1}
+e: recv op 4
+http: DELETE /im/users/guest 200
+e: recv_close 1008
+im_log: "user":"guest","reason":"kicked","why":"disconnected by the backend","code":"1008",.*"uri":"/ws"
+f: connect :$TEST_NGINX_IM_REPLICA
+f: cut
+im_log: "protocol":"goim","transport":"tcp","user":"","reason":"client",
+--- no_error_log
+[error]
+[alert]

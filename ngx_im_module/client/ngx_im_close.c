@@ -4,6 +4,7 @@
  * The end of sessions: the last frame, their topics, their memory.
  */
 
+#include "ngx_im_access.h"
 #include "ngx_im_client.h"
 #include "ngx_im_flow.h"
 #include "ngx_im_opening.h"
@@ -120,6 +121,7 @@ ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
     im_user_t  *user;
 
     ngx_im_close_log(w, s);
+    ngx_im_access_end(s);
 
     user = ngx_im_session_user(s);
 

@@ -372,6 +372,8 @@ ngx_im_detach_session(ngx_http_request_t *r, ngx_im_handshake_t *hs)
     hs->opening = NULL;
     hs->place.held = 0;
 
+    ngx_im_access_begin(r, s);
+
     if (!kept) {
         ngx_im_detach(r, s, hs->first);
 

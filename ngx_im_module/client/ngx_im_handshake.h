@@ -8,13 +8,15 @@
 #define NGX_IM_HANDSHAKE_H
 
 
+#include "ngx_im_access.h"
 #include "ngx_im_admit.h"
 #include "ngx_im_kept.h"
 #include "ngx_im_opening.h"
 
 
-/* In the request's pool; the peer first, with its id for $im_session. */
+/* In the request's pool; what the access log gets to know stands first. */
 typedef struct {
+    ngx_im_access_t   access;
     ngx_im_peer_t     peer;
     ngx_im_opening_t *opening;       /* until it is the session's */
     const im_proto_t *proto;         /* of the location, or a variant of it */

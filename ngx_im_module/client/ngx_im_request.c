@@ -276,29 +276,16 @@ ngx_im_request_socket(void)
 }
 
 
-/* NULL: nothing is left of it. */
-static ngx_connection_t *
-ngx_im_request_connection(ngx_im_request_t *rq, ngx_im_session_t *s)
+/* What the connection of the client has. */
+static ngx_int_t
+ngx_im_request_fill(ngx_connection_t *c, ngx_im_session_t *s)
 {
-    ngx_connection_t      *c;
-    ngx_pool_cleanup_t    *cln;
     ngx_im_request_ctx_t  *ctx;
 
-    c = ngx_im_request_socket();
-    if (c == NULL) {
-        return NULL;
-    }
-
     ctx = ngx_pcalloc(c->pool, sizeof(ngx_im_request_ctx_t));
-    cln = ngx_pool_cleanup_add(c->pool, 0);
-
-    if (ctx == NULL || cln == NULL) {
-        ngx_http_close_connection(c);
-        return NULL;
+    if (ctx == NULL) {
+        return NGX_ERROR;
     }
-
-    cln->handler = ngx_im_request_ended;
-    cln->data = rq;
 
     ctx->log = *ngx_im_worker->log;
     ctx->log.handler = ngx_im_request_log;
@@ -333,6 +320,32 @@ ngx_im_request_connection(ngx_im_request_t *rq, ngx_im_session_t *s)
 
     ctx->hc.conf_ctx = s->class->conf->cscf->ctx;
     c->data = &ctx->hc;
+
+    return NGX_OK;
+}
+
+
+/* NULL: nothing is left of it. */
+static ngx_connection_t *
+ngx_im_request_connection(ngx_im_request_t *rq, ngx_im_session_t *s)
+{
+    ngx_connection_t    *c;
+    ngx_pool_cleanup_t  *cln;
+
+    c = ngx_im_request_socket();
+    if (c == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(c->pool, 0);
+
+    if (cln == NULL || ngx_im_request_fill(c, s) != NGX_OK) {
+        ngx_http_close_connection(c);
+        return NULL;
+    }
+
+    cln->handler = ngx_im_request_ended;
+    cln->data = rq;
 
     return c;
 }
@@ -602,6 +615,121 @@ ngx_im_request_start(ngx_im_request_t *rq, ngx_im_session_t *s)
     ngx_http_run_posted_requests(c);
 
     return NGX_OK;
+}
+
+
+/* Nothing is read or sent: its events are there for code that looks at them. */
+static ngx_connection_t *
+ngx_im_request_memory(ngx_im_session_t *s)
+{
+    ngx_pool_t        *pool;
+    ngx_connection_t  *c;
+
+    pool = ngx_create_pool(NGX_IM_REQUEST_POOL, ngx_im_worker->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    c = ngx_pcalloc(pool, sizeof(ngx_connection_t));
+
+    if (c != NULL) {
+        c->read = ngx_pcalloc(pool, sizeof(ngx_event_t));
+        c->write = ngx_pcalloc(pool, sizeof(ngx_event_t));
+    }
+
+    if (c == NULL || c->read == NULL || c->write == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    c->pool = pool;
+    c->fd = s->connection->fd;
+
+    if (ngx_im_request_fill(c, s) != NGX_OK) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    return c;
+}
+
+
+static void
+ngx_im_request_times(ngx_http_request_t *r, ngx_im_session_t *s)
+{
+    r->start_sec = s->start;
+    r->start_msec = 0;
+    r->request_length = s->bytes_in;
+    r->connection->sent = s->bytes_out;
+
+    r->headers_out.status = s->class->transport->kind == IM_TRANSPORT_WEBSOCKET
+                            ? NGX_HTTP_SWITCHING_PROTOCOLS : NGX_HTTP_OK;
+}
+
+
+void
+ngx_im_request_past_end(ngx_http_request_t *r, ngx_uint_t logged)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+    r->logged = !logged;
+
+    ngx_http_free_request(r, 0);
+
+    ngx_im_request_tls_free(c);
+    ngx_destroy_pool(c->pool);
+}
+
+
+ngx_http_request_t *
+ngx_im_request_past(ngx_im_session_t *s)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    c = ngx_im_request_memory(s);
+    if (c == NULL) {
+        return NULL;
+    }
+
+    r = ngx_http_create_request(c);
+
+    if (r == NULL) {
+        ngx_im_request_tls_free(c);
+        ngx_destroy_pool(c->pool);
+        return NULL;
+    }
+
+    c->data = r;
+
+    ngx_im_request_set(r, &s->class->conf->clcf->name);
+    ngx_im_request_times(r, s);
+
+    r->method = NGX_HTTP_GET;
+    ngx_str_set(&r->method_name, "GET");
+    r->headers_in.server = s->class->conf->cscf->server_name;
+
+    /* the server itself has none: im_listen */
+
+    if (s->class->conf->clcf->loc_conf != NULL) {
+        r->loc_conf = s->class->conf->clcf->loc_conf;
+    }
+
+#if (NGX_STAT_STUB)
+    (void) ngx_atomic_fetch_add(ngx_stat_requests, -1);
+#endif
+
+    if (ngx_list_init(&r->headers_in.headers, r->pool, 4,
+                      sizeof(ngx_table_elt_t))
+        != NGX_OK
+        || ngx_im_opening_headers(s->opening, r) != NGX_OK)
+    {
+        ngx_im_request_past_end(r, 0);
+        return NULL;
+    }
+
+    return r;
 }
 
 

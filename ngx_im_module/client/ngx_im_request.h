@@ -47,6 +47,15 @@ struct ngx_im_request_s {
  */
 ngx_int_t ngx_im_request_start(ngx_im_request_t *rq, ngx_im_session_t *s);
 
+/*
+ * A request that was that session's, for the log phase alone: its location,
+ * addresses, times and bytes.  It has no socket.  NULL: no memory.
+ */
+ngx_http_request_t *ngx_im_request_past(ngx_im_session_t *s);
+
+/* It ends; logged: the log phase runs. */
+void ngx_im_request_past_end(ngx_http_request_t *r, ngx_uint_t logged);
+
 /* Its answer isn't needed (any more).  ended() may come from within it. */
 void ngx_im_request_end(ngx_im_request_t *rq);
 

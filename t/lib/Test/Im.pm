@@ -2668,8 +2668,11 @@ sub step_log {
     my $path = Test::Nginx::Socket::server_root() . "/logs/$file";
     my $seconds = $re =~ s/\A(\d+) // ? $1 : $Limit;
 
-    until_true($seconds, sub { slurp($path) =~ /$re/ })
-        or die "not in $file:\n" . tail($path) . "\n";
+    until_true($seconds, sub {
+        slurp($path) =~ /$re/ or return 0;
+        $Saved{$_} = $+{$_} for keys %+;
+        return 1;
+    }) or die "not in $file:\n" . tail($path) . "\n";
 
     return 1;
 }
