@@ -12,7 +12,10 @@
 #include "ngx_im_reply.h"
 #include "ngx_im_send.h"
 #include "ngx_im_sub.h"
+#include "im_json.h"
 
+
+#define NGX_IM_CLOSE_USER  (2 + 6 * 255)
 
 #define NGX_IM_LINGER  2             /* s: for the peer's close frame */
 
@@ -78,34 +81,38 @@ static void
 ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
 {
     u_char       addr[NGX_SOCKADDR_STRLEN], id[IM_UUID_LEN];
-    im_str_t     user;
+    im_buf_t     user;
+    im_str_t     name;
+    u_char       text[NGX_IM_CLOSE_USER];
     ngx_uint_t   level;
-    const char  *quote;
 
     level = s->why == ngx_im_send_too_slow ? NGX_LOG_NOTICE : NGX_LOG_INFO;
 
-    if (!(w->log->log_level >= level)) {
+    if (w->log->log_level < level) {
         return;
     }
 
-    /* a guest has no quotes, so that no user can look like one */
+    /* a string of JSON, so that no user looks like a guest or another field */
 
-    user = ngx_im_session_user_id(s);
-    quote = user.len > 0 ? "\"" : "";
+    im_buf_fixed(&user, text, NGX_IM_CLOSE_USER);
+    name = ngx_im_session_user_id(s);
 
-    if (user.len == 0) {
-        user = im_str_z("-");
+    if (name.len > 0) {
+        im_json_add_string(&user, name);
+
+    } else {
+        im_buf_add_z(&user, "-");
     }
 
     ngx_im_session_uuid(s, id);
 
     ngx_log_error(level, w->log, 0,
-                  "im: session ended: client: %*s, user: %s%*s%s, "
+                  "im: session ended: client: %*s, user: %*s, "
                   "protocol: %s, transport: %s, session: %*s, rooms: %ui, "
                   "seconds: %uD, in: %uL, out: %uL, reason: %s, code: %ui, "
                   "why: %s",
                   ngx_im_session_addr(s, addr), addr,
-                  quote, user.len, user.data, quote,
+                  user.len, user.data,
                   s->class->proto->name, s->class->transport->name,
                   (size_t) IM_UUID_LEN, id, (ngx_uint_t) s->nrooms,
                   (uint32_t) ngx_time() - s->start, (uint64_t) s->bytes_in,
