@@ -226,7 +226,7 @@ sub ask {
     my %request = (headers => \%headers, peer => '127.0.0.1');
 
     if ($content) {
-        $headers{'Content-Type'} = $o{as} || $type =~ s/\*/x/gr;
+        $headers{'Content-Type'} = $o{as} || $type;
         $request{content} = exists $o{text} ? $o{text}
             : $type =~ /json/ ? $json->encode(exists $o{body} ? $o{body}
                                               : $content->{example})
