@@ -25,6 +25,7 @@ sub new {
         require IO::Socket::SSL;
         $socket = IO::Socket::SSL->new(PeerAddr => '127.0.0.1',
             PeerPort => $args{port}, SSL_verify_mode => 0, Timeout => 10,
+            $args{from} ? (LocalAddr => $args{from}) : (),
             $args{cert} ? (SSL_cert_file => "$args{cert}.pem",
                            SSL_key_file => "$args{cert}.key") : ());
         die "connect to $args{port}: " . IO::Socket::SSL::errstr() . "\n"

@@ -37,6 +37,8 @@ my $Limit = 60;
 # logics_of    { NODE => [ LOGIC ] }: where a node asks not all of them
 # workers, drain, level   of nginx.conf.example, where it has another value
 # connections, backlog, access   the same; access => 0: no access log
+# example, edit   another file of conf/, and code that changes more of it: it gets
+#              the name of the node, and the text is $_
 # rules        instead of the example's im_room, im_inbox and im_broadcast
 # main, http, server   more lines; those of server precede its locations
 # pages, compat   folder of pages, and the four ports of im-compat.conf
@@ -52,7 +54,7 @@ sub new {
     my ($class, %args) = @_;
     my $self = bless {
         build => "$Top/build", address => '127.0.0.1', workers => 2,
-        nodes => [ 'nginx' ], logics => [ 'logic' ], jobs => [ 'job' ],
+        example => 'nginx.conf.example', nodes => [ 'nginx' ], logics => [ 'logic' ], jobs => [ 'job' ],
         drain => '0',
         level => 'notice', connections => 8192, access => 1,
         main => '', http => '', server => '', appendfsync => 'everysec',
@@ -148,7 +150,7 @@ sub conf {
 
     $listen .= " backlog=$self->{backlog}" if $self->{backlog};
 
-    local $_ = slurp("$Top/conf/nginx.conf.example");
+    local $_ = slurp("$Top/conf/$self->{example}");
 
     s{^load_module .*}{load_module "$self->{build}/ngx_im_module.so";}m;
     s{^user .*\n}{$> == 0 ? "user root;\n" : ''}me;
@@ -164,10 +166,12 @@ sub conf {
     s{^ +default_type .*\n}{$& . "    im_drain $self->{drain};\n$temp"
       . ($rules || '') . $self->{http}}me;
     s{^ +\# include .*im-compat.conf;\n}{$self->compat}me;
-    s{^( +)listen 127.0.0.1:8080;\n}{$1$listen;\n$self->{server}}m;
+    s{^( +)listen (?:127.0.0.1:)?8080;\n}{$1$listen;\n$self->{server}}m;
     s{/usr/share/im/web}{"$Top/web"};
     s{/usr/share/doc/im/docs/}{"$Top/docs/"};
     s{include im_params}{include "$Top/conf/im_params"}g;
+
+    $self->{edit}->($name) if $self->{edit};
 
     File::Path::make_path("$node/tmp");
     spew("$node/nginx.conf", $_);
