@@ -301,6 +301,7 @@ for my $at (@balancers) {
     is((ask($at, '/im/push'))[0], 403, "$at: clients can't push");
     is((ask($at, $_, '127.0.0.1'))[0], 404, "$at: no $_ for clients")
         for '/ready', '/metrics';
+    is((ask($at, '/admin.html'))[0], 403, "$at: no admin page for clients");
     like((ask($at, '/'))[1], qr/<html/i, "$at: the page");
 
     my (undef, undef, $head) = curl("http://localhost:$port{$at . '_http'}/x");
@@ -364,7 +365,8 @@ like((ask('tls', '/'))[1], qr/<html/i, 'TLS: the page');
 like((ask('tls', '/', '--http2'))[2], qr{\AHTTP/2 200}, 'TLS: HTTP/2');
 like((curl("http://localhost:$port{tls_http}/a?b"))[2],
      qr{^Location: https://localhost/a\?b\r?$}m, 'TLS: http leads to https');
-is((ask('tls', '/im/status', '127.0.0.1'))[0], 404, 'TLS: no API there');
+is((ask('tls', $_, '127.0.0.1'))[0], 404, "TLS: no $_ there")
+    for '/im/status', '/admin.html';
 
 my $client = join_room('tls', $token{nginx},
                        "Origin: https://localhost:$port{tls}");
