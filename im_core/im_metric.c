@@ -95,8 +95,7 @@ im_metric_number(im_buf_t *b, im_metric_unit_e unit, uint64_t n)
 
     im_buf_add(b, ".", 1);
 
-    while (rest > 0) {
-        digit /= 10;
+    for (digit /= 10; digit > 0 && rest > 0; digit /= 10) {
         im_buf_add_uint(b, rest / digit);
         rest %= digit;
     }

@@ -20,7 +20,7 @@
 
 
 #define IM_TOKEN_LEEWAY  5               /* s, as im_jwt_key has */
-#define IM_TOKEN_WHEN    80
+#define IM_TOKEN_WHEN    128
 
 
 typedef struct {
