@@ -333,9 +333,10 @@ http {
     def accepts(self):
         try:
             return urllib.request.urlopen(
-                'http://127.0.0.1:%d/pub?id=ready' % self.port, b'0').status
-        except urllib.error.HTTPError:
-            return None                 # it has no link to Redis yet
+                'http://127.0.0.1:%d/pub?id=ready' % self.port, b'0',
+                timeout=2).status
+        except OSError:
+            return None     # no link to Redis yet: it refuses, or never answers
 
     def options(self, **how):
         return {'protocol': 'nchan'}
