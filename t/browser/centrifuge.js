@@ -18,7 +18,7 @@ const library = path.join(__dirname, 'node_modules/centrifuge/dist');
 const channels = ['open:1', 'open:2', '#'];
 
 const extra = `
-        location = /centrifuge.js { alias ${library}/centrifuge.js; }
+        location = /centrifuge.js { alias "${library}/centrifuge.js"; }
 
         location = /records {
             default_type text/html;

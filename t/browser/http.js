@@ -18,7 +18,7 @@ const library = path.join(__dirname, 'node_modules/centrifuge/dist');
 const other = `http://localhost:${port}`;
 
 const extra = `
-        location = /centrifuge.js { alias ${library}/centrifuge.js; }
+        location = /centrifuge.js { alias "${library}/centrifuge.js"; }
 
         location = /empty {
             default_type text/html;

@@ -15,7 +15,7 @@ const port = ports();
 const library = path.join(__dirname, 'node_modules/nchan');
 
 const extra = `
-        location = /nchan.js { alias ${library}/NchanSubscriber.js; }
+        location = /nchan.js { alias "${library}/NchanSubscriber.js"; }
 
         location = /empty {
             default_type text/html;
