@@ -84,12 +84,12 @@ sub nginx_ok {
     $text = "events {}\n$text" unless $text =~ /^\s*events \{/m;
     $text =~ s/^load_module .*//mg;
     $text =~ s/\blisten\s+\S+;/listen unix:$dir\/test.sock;/g;
-    $text =~ s/\bim_params\b/$top\/conf\/im_params/g;
+    $text =~ s/\binclude im_params\b/include "$top\/conf\/im_params"/g;
     $text =~ s/(im_jwt_key\s+(\w+)\s+file=)[^\s;]+/$1 . jwt_key($2)/ge;
     $text =~ s/^(\s*http \{)/$1\naccess_log off; client_body_temp_path $dir; proxy_temp_path $dir; fastcgi_temp_path $dir; uwsgi_temp_path $dir; scgi_temp_path $dir;/m;
 
     open(my $fh, '>', "$dir/nginx.conf") or die "$dir/nginx.conf: $!\n";
-    print $fh "load_module $build/ngx_im_module.so;\npid $dir/nginx.pid;\n"
+    print $fh "load_module \"$build/ngx_im_module.so\";\npid $dir/nginx.pid;\n"
         . $text;
     close $fh;
 

@@ -35,7 +35,7 @@ __DATA__
 --- main_config
     load_module $TEST_NGINX_MODULES/ndk_http_module.so;
     load_module $TEST_NGINX_MODULES/ngx_http_lua_module.so;
-    load_module $TEST_NGINX_IM_MODULE;
+    load_module "$TEST_NGINX_IM_MODULE";
 --- http_config
     im_room * history=10 ttl=1h publish=member;
 
@@ -156,7 +156,7 @@ a: close
     load_module $TEST_NGINX_MODULES/ngx_http_js_module.so;
     load_module $TEST_NGINX_MODULES/ngx_http_set_misc_module.so;
     load_module $TEST_NGINX_MODULES/ngx_http_headers_more_filter_module.so;
-    load_module $TEST_NGINX_IM_MODULE;
+    load_module "$TEST_NGINX_IM_MODULE";
 --- http_config
     js_import im from seams.js;
 

@@ -18,7 +18,7 @@ __DATA__
 === TEST 1: nchan first
 --- main_config
     load_module $TEST_NGINX_IM_NCHAN;
-    load_module $TEST_NGINX_IM_MODULE;
+    load_module "$TEST_NGINX_IM_MODULE";
 --- http_config
     upstream nchan_redis {
         nchan_redis_server redis://127.0.0.1:$TEST_NGINX_IM_REDIS_PORT;
@@ -56,7 +56,7 @@ a: recv msg "three"
 
 === TEST 2: nchan behind us
 --- main_config
-    load_module $TEST_NGINX_IM_MODULE;
+    load_module "$TEST_NGINX_IM_MODULE";
     load_module $TEST_NGINX_IM_NCHAN;
 --- http_config
     upstream nchan_redis {

@@ -77,7 +77,7 @@ sub reload {
 }
 
 
-spew("$dir/nginx.conf", "load_module $module;\n"
+spew("$dir/nginx.conf", "load_module \"$module\";\n"
      . ($> == 0 ? "user root;\n" : '')
      . join('', map { "env $_;\n" } qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS))
      . "worker_processes 1;\npid $dir/nginx.pid;\n"

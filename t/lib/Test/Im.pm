@@ -164,7 +164,7 @@ sub prepare {
         certificates($ENV{TEST_NGINX_IM_CERTS})
             if $both =~ /TEST_NGINX_IM_CERTS\b/;
         Test::Im::Jwt::keys_in($both);
-        $config =~ s/\binclude im_params;/include $Top\/conf\/im_params;/g;
+        $config =~ s/\binclude im_params;/include "$Top\/conf\/im_params";/g;
         $block->set_value(config => "$config\n"
                           . "location = /_ready { return 204; }\n");
         $block->set_value(http_config =>

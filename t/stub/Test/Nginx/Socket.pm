@@ -188,7 +188,7 @@ sub write_conf {
     File::Path::make_path(map { "$Root/$_" } qw(conf logs html tmp));
 
     my $text = sub { my $v = shift; defined $v ? "$v\n" : '' };
-    my $modules = join '', map { "load_module $_;\n" }
+    my $modules = join '', map { "load_module \"$_\";\n" }
         split ' ', $ENV{TEST_NGINX_LOAD_MODULES} || '';
     my $user = $> == 0 ? "user root;\n" : '';
     my $env = join '', map { "env $_;\n" } @Env;
