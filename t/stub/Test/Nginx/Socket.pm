@@ -189,7 +189,7 @@ sub write_conf {
 
     my $text = sub { my $v = shift; defined $v ? "$v\n" : '' };
     my $modules = join '', map { "load_module \"$_\";\n" }
-        split ' ', $ENV{TEST_NGINX_LOAD_MODULES} || '';
+        grep { /\S/ } split /\n/, $ENV{TEST_NGINX_LOAD_MODULES} || '';
     my $user = $> == 0 ? "user root;\n" : '';
     my $env = join '', map { "env $_;\n" } @Env;
     my $location = defined $block->no_root_location ? ''
