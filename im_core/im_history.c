@@ -578,8 +578,11 @@ im_history_forward(im_route_t *route, const im_page_t *page)
         return;
     }
 
+    /* entries that came with the page may be those that it lacks */
+
     if (im_history_waits(route, page)) {
         im_history_later(route);
+        im_history_release(route);
         return;
     }
 

@@ -21,6 +21,7 @@ static struct {
     struct sockaddr_un  addr;
     socklen_t           len;          /* 0: not wanted */
     int                 watched;
+    int                 away;         /* logged */
 } im_daemon_notify;
 
 
@@ -28,7 +29,7 @@ static struct {
 static void
 im_daemon_notify_send(const char *text)
 {
-    int  fd;
+    int  fd, away;
 
     if (im_daemon_notify.len == 0) {
         return;
@@ -36,15 +37,18 @@ im_daemon_notify_send(const char *text)
 
     fd = socket(AF_UNIX, SOCK_DGRAM|SOCK_CLOEXEC, 0);
 
-    if (fd == -1
-        || sendto(fd, text, strlen(text), MSG_NOSIGNAL|MSG_DONTWAIT,
-                  (struct sockaddr *) &im_daemon_notify.addr,
-                  im_daemon_notify.len)
-           == -1)
-    {
-        im_daemon_log(IM_LOG_WARN, "NOTIFY_SOCKET \"%s\" is not told %s: %m",
+    away = fd == -1
+           || sendto(fd, text, strlen(text), MSG_NOSIGNAL|MSG_DONTWAIT,
+                     (struct sockaddr *) &im_daemon_notify.addr,
+                     im_daemon_notify.len)
+              == -1;
+
+    if (away && !im_daemon_notify.away) {
+        im_daemon_log(IM_LOG_WARN, "NOTIFY_SOCKET \"%s\" did not take %s: %m",
                       getenv("NOTIFY_SOCKET"), text);
     }
+
+    im_daemon_notify.away = away;
 
     if (fd != -1) {
         (void) close(fd);

@@ -14,11 +14,16 @@ local function more(life)
   eighths[life] = n
   return n
 end
--- number(): epoch, next number, and whether lives are to be renewed; life: of what lives shortest
-local function number(key, history, life)
+-- number(): epoch, next number, and whether lives are to be renewed; life: of what lives shortest.  A repetition begins
+-- no epoch: nil, and what idem has
+local function number(key, history, life, idem)
   local m, e, s, _, due = try('HMGET', key, 'e', 's', 'g', 'x')
   if m[1] and m[3] == gen then e, s, due = m[1], m[2] or 0, tonumber(m[4] or nil)
-  else e, s, _, due = meta(key, history, gen) end
+  else
+    local seen = idem and typed('GET', idem)
+    if seen then return nil, seen end
+    e, s, _, due = meta(key, history, gen)
+  end
   return e, format('%d', s + 1), not due or now >= due or due - now > more(life)    -- less life, or clock back
 end
 -- add(): the message to the history; an error of it
@@ -72,7 +77,8 @@ local function accept(k, a)
   local e, s, due = '-', '0', nil
   if length ~= '' then
     now = now or tonumber(call('TIME')[1])
-    e, s, due = number(KEYS[k + 1], KEYS[k + 2], length == '0' and ARGV[a + 7] or ttl)
+    e, s, due = number(KEYS[k + 1], KEYS[k + 2], length == '0' and ARGV[a + 7] or ttl, idem)
+    if not e then return repeated(idem, s, hash, life) end
   end
   local id = e .. ':' .. s
   if idem then

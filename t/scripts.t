@@ -203,6 +203,11 @@ subtest 'a push and its repetition' => sub {
     is_deeply($again, [1, $p->[1], 0], 'same id: same number');
     cmp_ok(r('TTL', '{1}:d:r:a:x'), '>', 5, 'it writes, for WAIT: a new life');
     is(pub('r:a', 'x', hash => 'other')->[0], 3, 'another payload');
+    my $gone = pub('r:gone', 'x');
+    r('DEL', '{1}:r:gone:m', '{1}:r:gone:h');
+    is_deeply(pub('r:gone', 'x'), [1, $gone->[1], 0], 'same id, without numbers');
+    is(pub('r:gone', 'x', hash => 'other')->[0], 3, 'and another payload');
+    is(r('EXISTS', '{1}:r:gone:m'), 0, 'a repetition begins no epoch');
     is(pub('r:b', 'x')->[0], 0, 'the same id of another topic');
     is(r('XLEN', '{1}:q'), 0, 'nobody follows: not queued');
 };

@@ -207,6 +207,12 @@ im_logic_poll_jobs_handler(const im_link_reply_t *reply, void *data)
         im_buf_add_z(&poll->nodes.job_names, "\n");
     }
 
+    /* half a list is none */
+
+    if (poll->nodes.job_names.failed) {
+        poll->failed = 1;
+    }
+
     im_logic_poll_replied(poll);
 }
 

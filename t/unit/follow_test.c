@@ -2177,8 +2177,8 @@ test_waits(void **state)
     /* im_job is back, and what waits up to 8 is in the queue */
 
     im_history_heal(route);
+    wait_entry(6);                         /* while the page is read */
     wait_page(route, IM_PAGE_WAITS, 8);
-    wait_entry(6);
     wait_page(route, IM_PAGE_WAITS, 8);
     wait_page(route, IM_PAGE_HOLE, 8);
     wait_entry(7);
