@@ -2504,7 +2504,8 @@ sub step_reload {
 sub reload {
     my ($pid) = @_;
     my %were = map { $_ => title($_) } children($pid);
-    my $workers = grep { $_ ne 'ends' } values %were;
+    # one that has just ended and is still listed has no title
+    my $workers = grep { $_ eq 'accepts' } values %were;
 
     kill 'HUP', $pid;
 
