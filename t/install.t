@@ -120,7 +120,8 @@ SKIP: {
     for my $file (glob('conf/systemd/system/*')) {
         my $name = $file =~ s{.*/}{}r =~ s/\@/\@1/r;
         spew("$dir/units/$name", slurp($file)
-             =~ s{ExecStart=/usr/sbin/}{ExecStart=$top/$build/}r =~ s/%i/1/gr);
+             =~ s{ExecStart=/usr/sbin/(\S+)}{ExecStart="$top/$build/$1"}r
+             =~ s/%i/1/gr);
     }
 
     my $out = `systemd-analyze verify --man=no $dir/units/* 2>&1`;

@@ -10,6 +10,7 @@ use warnings;
 use lib 't/lib';
 
 use Cwd ();
+use File::Temp ();
 use Test::Im::File qw(slurp spew);
 use Test::Im::Ports qw(ports);
 use Test::Im::Stack;
@@ -18,8 +19,12 @@ use Test::More;
 my $port = ports();
 my $build = Cwd::abs_path($ENV{IM_BUILD} || 'build');
 my @programs = qw(nginx logic job);
-my $preload = $ENV{IM_PRELOAD} ? "$ENV{IM_PRELOAD} " : '';
+# the linker takes a blank for the end of a path
+my $names = File::Temp->new(SUFFIX => '.so');
+my $preload = ($ENV{IM_PRELOAD} ? "$ENV{IM_PRELOAD} " : '') . $names;
 my $stack;
+
+system('cp', "$build/t/names.so", "$names") == 0 or die "cp: $?\n";
 
 
 # Where the name leads from now on.
@@ -37,7 +42,7 @@ sub service {
     $stack = Test::Im::Stack->new(build => $build, port => $port + 1,
         workers => 2, main => "env IM_NAMES;\n", link => "redis.test:$port",
         redis => [ '--port', $port, '--bind', '127.0.0.1' ]);
-    $stack->{env}{$_} = { LD_PRELOAD => "$preload$build/t/names.so",
+    $stack->{env}{$_} = { LD_PRELOAD => $preload,
                           IM_NAMES => "$stack->{dir}/names" } for @programs;
     names($addresses);
 }
@@ -116,7 +121,7 @@ ended('several addresses');
 
 service('');
 $stack->conf('nginx');
-my $out = `LD_PRELOAD='$preload$build/t/names.so' IM_NAMES=$stack->{dir}/names @{[ $stack->nginx('nginx') ]} -t 2>&1`;
+my $out = `LD_PRELOAD='$preload' IM_NAMES=$stack->{dir}/names @{[ $stack->nginx('nginx') ]} -t 2>&1`;
 is($?, 0, 'nginx -t takes a name that is unknown now');
 like($out, qr/\[warn\].*im_redis: the host of "redis\.test:$port" is unknown now \(Name or service not known\); workers look it up again/,
      'and warns');
