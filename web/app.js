@@ -19,7 +19,8 @@ const MAX_JOINED = 5;
 const MAX_NAME = 253;                  /* bytes */
 const CHECK_MS = 5000;
 const COUNT_MS = 20000;
-const COUNT_SOON_MS = 3000;            /* once more after a change */
+const COUNT_SOON_MS = 3000;            /* after a change, at a random time */
+const COUNT_LEAST_MS = 600;            /* until the server has counted anew */
 const END_PX = 48;                     /* so near counts as the end */
 
 const ui = Object.fromEntries(Array.from(document.querySelectorAll('[id]'),
@@ -39,6 +40,7 @@ let room = null;                       /* the room that was shown last */
 let atEnd = true;                      /* messages are scrolled to their end */
 let checking = null;                   /* timer of the next check */
 let counting = null;                   /* of the next count of a room */
+let countAt = 0;
 
 const people = new People(ui, (id, name) => {
     if (user === null) {
@@ -342,18 +344,32 @@ function roomFrame(talk, frame) {
 
         if (talk === room) {
             showMembers();
-            count();
+            countSoon();
         }
     }
 }
 
 
+function countIn(ms) {
+    clearTimeout(counting);
+    countAt = Date.now() + ms;
+    counting = setTimeout(count, ms);
+}
+
+
+/* All pages of a room hear of a change at once, and ask one after the other. */
+function countSoon() {
+    if (countAt > Date.now() + COUNT_LEAST_MS + COUNT_SOON_MS) {
+        countIn(COUNT_LEAST_MS + COUNT_SOON_MS * Math.random());
+    }
+}
+
+
 /* How many guests there are: rooms' lists have users alone. */
-async function count(next = COUNT_SOON_MS) {
+async function count() {
     const talk = room;
 
-    clearTimeout(counting);
-    counting = setTimeout(count, next, COUNT_MS);
+    countIn(COUNT_MS);
 
     if (document.hidden) {
         return;
