@@ -82,7 +82,7 @@ im_metric_head(im_buf_t *b, const im_metric_t *m)
 static void
 im_metric_number(im_buf_t *b, im_metric_unit_e unit, uint64_t n)
 {
-    uint64_t  rest, digit;
+    uint64_t  rest, digit, part;
 
     digit = unit;
     im_buf_add_uint(b, n / digit);
@@ -96,8 +96,9 @@ im_metric_number(im_buf_t *b, im_metric_unit_e unit, uint64_t n)
     im_buf_add(b, ".", 1);
 
     for (digit /= 10; digit > 0 && rest > 0; digit /= 10) {
-        im_buf_add_uint(b, rest / digit);
-        rest %= digit;
+        part = rest / digit;
+        im_buf_add_uint(b, part);
+        rest -= part * digit;
     }
 }
 
