@@ -494,6 +494,7 @@ im_follow_fill(im_route_t *route, im_report_t *report, im_call_e call)
     report->partition = route->partition;
     report->version = ++route->follow->version;
     report->ask = call == IM_CALL_ASK;
+    report->leave = call == IM_CALL_LEAVE;
     report->changes = route->work != NULL ? &route->work->changes
                                           : &route->follow->none;
 

@@ -68,7 +68,8 @@ typedef struct {
     uint8_t           renew;     /* what Redis has lives on */
     uint8_t           notify;    /* other workers get to know of changes, */
     uint8_t           each;      /* and which they are */
-    uint64_t          count;     /* of followers; 0: it leaves */
+    uint8_t           leave;     /* the topic has no follower here */
+    uint64_t          count;     /* of followers */
     uint64_t          version;
     const im_list_t  *changes;   /* of im_change_t */
     im_uint_t         nchanges;

@@ -2,7 +2,7 @@
 -- ask.
 -- KEYS 1 routes  2 members of this worker  3 meta  4 history  5 left mark of this worker  6 queue
 --      then those of each other topic as 1 to 5, then those of queue.lua
--- ARGV 1 worker ('': only ask)  2 count ('': only ask)  3 version  4 routes ttl s  5 meta ttl s (with a minus: lives
+-- ARGV 1 worker ('': only ask)  2 count ('-': it leaves, '': only ask)  3 version  4 routes ttl s  5 meta ttl s (with a minus: lives
 --      are not renewed, but where a key is new)  6 generation  7 topic  8 control entry that tells the other workers of
 --      the members ('': none)  9 queue cap, then pairs: '=' '' forget all members | '+SESSION' info | '-SESSION' ''
 --      then of each other topic: '.', those like 2, 3, 5, 7, 8, and its pairs
@@ -62,7 +62,7 @@ local function take(i, k, count, version, due)
   end
   old = typed('HGET', routes, worker) or old or mark(i)
   if old and tonumber(version) <= tonumber(string.match(old, ':(%d+)')) then return old end
-  if count ~= '0' and redis.call('HSET', routes, worker, value) == 1 and not due then    -- others removed it
+  if count ~= '-' and redis.call('HSET', routes, worker, value) == 1 and not due then    -- others removed it
     redis.call('EXPIRE', routes, ttl)
     redis.call('EXPIRE', KEYS[k + 2], ttl, 'GT')
   end
@@ -76,12 +76,12 @@ local function report(i, k, count, version, life, topic, notice, a, z)
     local e, top, past = meta(KEYS[k + 2], KEYS[k + 3], gen, life)
     return 0, e, top, past, '', 1
   end
-  local old, new = take(i, k, count, version, due and count ~= '0')
+  local old, new = take(i, k, count, version, due and count ~= '-')
   if old then
     local m = typed('HMGET', KEYS[k + 2], 'e', 's', 'p')
     return 0, m[1] or '', tonumber(m[2] or 0), m[3] or '', old, 1
   end
-  if count == '0' then
+  if count == '-' then
     leave(k, version)
     return 1, '', 0, '', '', tell(routes, topic, notice)
   end

@@ -360,6 +360,10 @@ subtest 'a history is emptied' => sub {
 
 
 subtest 'routes' => sub {
+    my $queued = sub {
+        pub($_[0], ids(1));
+        return {@{ r('XREVRANGE', '{1}:q', '+', '-', 'COUNT', 1)->[0][1] }}->{w};
+    };
     my $v = route('r:m', 'w1', 2, 5, '+s1', 'a', '+s2', 'b');
     is($v->[0], 1, 'joined');
     is(route('r:m', 'w1', 1, 5)->[0], 0, 'the same version: refused');
@@ -374,10 +378,14 @@ subtest 'routes' => sub {
               'changed');
     route('r:m', 'w1', 1, 8, '=', '', '+s9', 'z');
     is_deeply(r('HKEYS', '{1}:r:m:k:w1'), ['s9'], 'asserted again');
-    is(route('r:m', 'w1', 0, 9)->[0], 1, 'left');
+    is(route('r:m', 'w1', '-', 9)->[0], 1, 'left');
     is(r('EXISTS', '{1}:r:m:w', '{1}:r:m:k:w1'), 0, 'nothing is left behind');
     is(route('r:m', 'w1', 1, 8)->[0], 0, 'a late join does not come back');
     is(route('r:m', 'w1', 1, 10)->[0], 1, 'a new one does');
+    is(route('r:m', 'w1', 0, 11)->[0], 1, 'there, with no follower yet');
+    is(r('HGET', '{1}:r:m:w', 'w1'), '0:11', 'which is a route');
+    is($queued->('r:m'), 'w1', 'that gets messages');
+    is(route('r:m', 'w1', 1, 12)->[0], 1, 'until followers come');
 
     my $j = route('r:new', 'w1', 1, 1);
     my $q = pub('r:new', ids(1));
@@ -399,7 +407,7 @@ subtest 'a topic without a message leaves nothing' => sub {
     is(script('forget', 2, $meta, $history)->[0], 0, 'or to empty it');
     script('members', 2, $routes, $members, 10, 1000, 2, 0, 'w1');
     script('control', 2, '{1}:q', $routes, 'r:e', 'e', 1000, '');
-    is_deeply(route('r:e', 'w1', 0, 1)->[0], 1, 'or to leave');
+    is_deeply(route('r:e', 'w1', '-', 1)->[0], 1, 'or to leave');
     is_deeply($keys->(), [$left], 'makes nothing but the mark');
     is_deeply(route('r:e', 'w1', 1, 1), [0, '', 0, '', '0:1', 1],
               'a late join is refused');
@@ -411,9 +419,9 @@ subtest 'a topic without a message leaves nothing' => sub {
         for $routes, $members, $meta;
     is(route('r:e', '', 0, 0)->[1], $e, 'whoever asks');
     is(route('r:e', 'w2', 1, 1)->[1], $e, 'another worker');
-    route('r:e', 'w1', 0, 3);
+    route('r:e', 'w1', '-', 3);
     cmp_ok(r('TTL', $meta), '>', 900, 'one of two has left');
-    is(route('r:e', 'w2', 0, 2)->[0], 1, 'and the other');
+    is(route('r:e', 'w2', '-', 2)->[0], 1, 'and the other');
     $soon->('all of it goes');
     route('r:e', '', 0, 0);
     $soon->('whoever asks meanwhile');
@@ -427,7 +435,7 @@ subtest 'a topic without a message leaves nothing' => sub {
 
     route('r:e', 'w1', 1, 5);
     is(pub('r:e', ids(1))->[1], "$e:1", 'a message');
-    route('r:e', 'w1', 0, 6);
+    route('r:e', 'w1', '-', 6);
     cmp_ok(r('TTL', $meta), '>', 1500, 'is kept for those that come back');
     is(script('route', 6, $routes, $members, $meta, $history, $left, '{1}:q',
               'w1', 1, 7, 100, 2000, $gen, 'r:e', '', 100)->[2], 1, 'by them');
@@ -512,7 +520,7 @@ subtest 'values of another type make way' => sub {
         $spoil->();
         is(route('r:y', 'w1', 1, ++$n, '-s1', '')->[0], 1, "$what: changed");
         $spoil->();
-        is(route('r:y', 'w1', 0, ++$n)->[0], 1, "$what: left");
+        is(route('r:y', 'w1', '-', ++$n)->[0], 1, "$what: left");
     }
 
     my $spoil = sub { r('DEL', '{1}:q'); r('SET', '{1}:q', 'x') };
@@ -591,7 +599,7 @@ subtest 'members' => sub {
     is(keys %seen, 1002, 'all in pages');
     cmp_ok($pages, '>=', 4, 'several');
     script('route', 6, '{1}:r:who:w', "{1}:r:who:k:$_", '{1}:r:who:m',
-           '{1}:r:who:h', "{1}:r:who:x:$_", '{1}:q', $_, 0, 9, 1000, 2000,
+           '{1}:r:who:h', "{1}:r:who:x:$_", '{1}:q', $_, '-', 9, 1000, 2000,
            $gen, 'r:who', '', 1000) for qw(w1 w3 w5);
     is_deeply($ask->(['w1', 'w3', 'w5']), [[], 0, 0, '0', []], 'all have left');
     r('HSET', '{1}:r:who:k:w9', 's9', '{}');
@@ -653,7 +661,7 @@ subtest 'members are told' => sub {
               'the third tells both');
     is(route('r:n', 'w3', 2, ++$v)->[5], 1, 'a guest');
     is(r('XLEN', '{1}:q'), $at + 2, 'is not told of');
-    is($move->('w2', 0), 1, 'a worker leaves');
+    is($move->('w2', '-'), 1, 'a worker leaves');
     is_deeply([ sort split(/ /, $last->()->[5]) ], [qw(w1 w3)],
               'the others know');
     is(route('r:n', 'w3', 1, 1, { control => 'who' })->[0], 0,
@@ -1002,9 +1010,9 @@ subtest 'out of memory' => sub {
     is(route('r:a', 'w1', 1, 1)->[0], 1, 'a join is not');
     is(lease('w1', 1000)->[0], 2, 'nor a lease');
     is(lease('w1', 1000)->[0], 0, 'nor its renewal');
-    is(route('r:a', 'w1', 0, 2)->[0], 1, 'nor a leave');
+    is(route('r:a', 'w1', '-', 2)->[0], 1, 'nor a leave');
     is(route('r:oom', 'w1', 1, 1, '+s', '{}')->[0], 1, 'nor a first join');
-    is(route('r:oom', 'w1', 0, 2)->[0], 1, 'and its leave');
+    is(route('r:oom', 'w1', '-', 2)->[0], 1, 'and its leave');
     is(script('own', 1, '{1}:own', 'a', 5000), 1, 'nor is a partition');
     is(script('own', 1, '{1}:own', 'a', 5000), 1, 'nor its renewal');
     is_deeply(jobs('a', 5000), ['a'], 'nor a job');
@@ -1042,7 +1050,7 @@ subtest 'nothing without a life' => sub {
     r('FLUSHALL');
     route('r:l', 'w1', 1, 1, '+s', 'x');
     pub('r:l', ids(1));
-    route('r:l2', 'w1', 0, 1);
+    route('r:l2', 'w1', '-', 1);
     lease('w1', 1000);
     script('limit', 1, 'l:m', 5, 1000);
     script('token', 1, 'im_m', 'set', 'u', 'n', 1000);

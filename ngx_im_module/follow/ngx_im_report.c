@@ -280,6 +280,9 @@ ngx_im_report_count(im_link_call_t *call, const im_report_t *report)
     if (report->ask) {
         im_link_call_z(call, "");
 
+    } else if (report->leave) {
+        im_link_call_z(call, "-");
+
     } else {
         im_link_call_uint(call, report->count);
     }
@@ -366,7 +369,7 @@ ngx_im_report_encode(ngx_im_worker_t *w, im_link_call_t *call,
             im_link_call_z(call, NGX_IM_REPORT_QUEUE);
         }
 
-        if (report->count > 0) {
+        if (!report->leave) {
             ngx_im_report_members(w, call, report);
         }
     }

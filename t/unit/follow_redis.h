@@ -192,7 +192,7 @@ redis_report(unsigned t, const im_report_t *report, uint64_t add, uint64_t del,
         return;
     }
 
-    if (report->count > 0) {
+    if (!report->leave) {
         redis_meta(rt);
     }
 
@@ -200,7 +200,7 @@ redis_report(unsigned t, const im_report_t *report, uint64_t add, uint64_t del,
     reply->applied = 1;
     old = rt->members;
 
-    if (report->count == 0) {
+    if (report->leave) {
         rt->routed = 0;
         rt->members = 0;
         rt->left = report->version;
@@ -220,7 +220,7 @@ redis_report(unsigned t, const im_report_t *report, uint64_t add, uint64_t del,
 
     /* the last one that leaves says it once, and no more */
 
-    full = full && report->count > 0;
+    full = full && !report->leave;
 
     if (report->notify) {
         reply->notified = !full;

@@ -568,7 +568,7 @@ do_report_one(im_route_t *route, im_report_t *report)
     call = call_new(CALL_REPORT, route, report->topic);
 
     for (q = im_list_first(report->changes);
-         q != im_list_sentinel(report->changes) && report->count > 0
+         q != im_list_sentinel(report->changes) && !report->leave
          && report->nsent < 3;
          q = im_list_next(q))
     {
