@@ -47,6 +47,8 @@ im_follow_init(im_follow_t *follow, uint64_t now)
     for (i = 0; i < IM_PARTITIONS_MAX; i++) {
         part = &follow->partitions[i];
 
+        part->most = UINT32_MAX;
+
         im_list_init(&part->link);
         im_ring_init(&part->queues[IM_QUEUE_URGENT]);
         im_ring_init(&part->queues[IM_QUEUE_DUE]);

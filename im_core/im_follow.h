@@ -267,6 +267,9 @@ typedef enum {
 typedef struct {
     im_list_t                    link;     /* in follow->ready */
     im_ring_t                    queues[IM_QUEUE_CHANGED];
+    uint64_t                     asked;    /* ms: in that tick */
+    uint32_t                     left;     /* so many may still ask, */
+    uint32_t                     most;     /* and in each one so many */
     uint32_t                     ncalls;   /* reports that are out */
     unsigned                     up:1;     /* it takes calls */
     unsigned                     compare:1; /* by the next walk, */

@@ -199,6 +199,18 @@ im_history_append(im_route_t *route, const im_entry_t *entry, int healed)
 
 
 /*
+ * A page didn't come, and entries wait for the next one.  Later entries wait
+ * behind them: a topic without history would pass them over.
+ */
+static int
+im_history_stuck(const im_route_t *route)
+{
+    return route->history == IM_HISTORY_AGAIN
+           && im_history_bytes(route).len > 0;
+}
+
+
+/*
  * An entry that doesn't follow although the page was asked for behind it is
  * one that Redis has lost: its number is given to another message.  One without
  * a number is in no history: it goes to those that follow now, once at most.
@@ -217,7 +229,7 @@ im_history_put(im_route_t *route, const im_entry_t *entry,
     route->largest = (uint16_t) im_max(route->largest,
                                        im_min(blocks, UINT16_MAX));
 
-    if (topic->state != IM_TOPIC_LIVE) {
+    if (topic->state != IM_TOPIC_LIVE || im_history_stuck(route)) {
         im_history_hold(route, entry);
         return;
     }
@@ -465,6 +477,15 @@ im_history_hole(im_route_t *route, const im_page_t *page)
         }
     }
 
+    /* what history lacks is held */
+
+    if (next == topic->seq
+        && im_str_eq(page->epoch, im_history_epoch(topic)))
+    {
+        im_history_release(route);
+        return;
+    }
+
     /* followers have moved: without memory, earlier epochs are asked for */
 
     if (im_history_skip(route, page->epoch, next) != IM_OK
@@ -560,6 +581,56 @@ im_history_waits(im_route_t *route, const im_page_t *page)
 }
 
 
+/*
+ * The queue is the partition's: while it has messages, one topic asks each
+ * second, for all that wait.  With a page that is whole twice as many may ask;
+ * a hole says that the queue is empty, and all may.
+ */
+static void
+im_history_asked(im_route_t *route, const im_page_t *page)
+{
+    im_follow_partition_t  *part;
+
+    part = &route->follow->partitions[route->partition];
+
+    if (page->status == IM_PAGE_WAITS) {
+        part->most = 1;
+
+    } else if (route->waited) {
+        part->most = page->status == IM_PAGE_HOLE
+                     ? UINT32_MAX : im_max(part->most * 2, part->most);
+    }
+}
+
+
+static int
+im_history_asks(im_route_t *route)
+{
+    im_follow_t            *follow;
+    im_follow_partition_t  *part;
+
+    follow = route->follow;
+    part = &follow->partitions[route->partition];
+
+    if (!route->waited) {
+        return 1;
+    }
+
+    if (part->asked != follow->now) {
+        part->asked = follow->now;
+        part->left = part->most;
+    }
+
+    if (part->left == 0) {
+        return 0;
+    }
+
+    part->left--;
+
+    return 1;
+}
+
+
 static void
 im_history_forward(im_route_t *route, const im_page_t *page)
 {
@@ -569,6 +640,8 @@ im_history_forward(im_route_t *route, const im_page_t *page)
 
     topic = route->topic;
     follow = route->follow;
+
+    im_history_asked(route, page);
 
     /* a report begins an epoch where Redis knows nothing of the topic */
 
@@ -694,7 +767,14 @@ im_history_poll(im_route_t *route)
     }
 
     if (route->history == IM_HISTORY_AGAIN) {
-        im_history_heal(route);
+
+        if (im_history_asks(route)) {
+            im_history_heal(route);
+
+        } else {
+            im_route_poll(route);
+        }
+
         return;
     }
 

@@ -126,15 +126,6 @@ im_members_add(im_members_t *ms, im_str_t worker, im_str_t session,
 }
 
 
-void
-im_members_sort(im_members_t *ms)
-{
-    if (ms->n > 1) {
-        qsort(ms->elts, ms->n, sizeof(im_member_t), im_member_compare);
-    }
-}
-
-
 int
 im_member_compare(const void *one, const void *two)
 {
@@ -169,4 +160,24 @@ im_members_users(const im_member_t *elts, im_uint_t n, im_member_t *users,
     }
 
     return found;
+}
+
+
+void
+im_members_sort(im_members_t *ms)
+{
+    im_uint_t  guests;
+
+    if (ms->n > 1) {
+        qsort(ms->elts, ms->n, sizeof(im_member_t), im_member_compare);
+    }
+
+    for (guests = 0; guests < ms->n; guests++) {
+        if (ms->elts[guests].user.len > 0) {
+            break;
+        }
+    }
+
+    ms->named = ms->n - guests;
+    ms->users = im_members_users(ms->elts, ms->n, NULL, 0);
 }

@@ -24,6 +24,8 @@ typedef struct {
     im_uint_t     size;      /* allocated elts */
     uint64_t      rest;      /* members that were only counted */
     uint64_t      count;     /* sessions, those that are no members too */
+    im_uint_t     named;     /* elts with a user, once they are sorted, */
+    im_uint_t     users;     /* and how many users these are */
     im_uint_t     nworkers;  /* that live and have some */
     size_t        bytes;     /* of all strings */
 } im_members_t;
@@ -42,7 +44,7 @@ void im_members_add_route(im_members_t *ms, im_str_t value);
 im_int_t im_members_add(im_members_t *ms, im_str_t worker, im_str_t session,
     im_str_t json);
 
-/* All members are there. */
+/* All members are there: sorts and counts them. */
 void im_members_sort(im_members_t *ms);
 
 /* For arrays of members; by user, then by session.  For qsort(). */

@@ -178,6 +178,14 @@ im_link_members_kept(im_link_members_t *members, im_str_t topic, uint64_t now)
 }
 
 
+int
+im_link_members_near(im_link_members_t *members, im_str_t topic, uint64_t now)
+{
+    return im_link_asked_find(&members->kept, topic, now) != NULL
+           || im_link_asked_find(&members->asked, topic, now) != NULL;
+}
+
+
 static int
 im_link_names_compare(const void *one, const void *two)
 {

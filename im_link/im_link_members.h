@@ -46,6 +46,10 @@ void im_link_members_workers(im_link_members_t *members,
 const im_members_t *im_link_members_kept(im_link_members_t *members,
     im_str_t topic, uint64_t now);
 
+/* A question that asks for what is kept, too, costs no call. */
+int im_link_members_near(im_link_members_t *members, im_str_t topic,
+    uint64_t now);
+
 /*
  * The handler is called once, later, even if something is kept; it may ask.
  * IM_ERROR: it won't be called.

@@ -352,7 +352,24 @@ start: job
 
 
 
-=== TEST 16: rules of rooms are for these paths too
+=== TEST 16: numbers that many ask for are one read, and reads of a room have a limit
+--- websocket
+http: GET /im/health 200
+a: open /ws
+a: send {"auth":"aaaaaaaaaaaaaaaa","roomId":1}
+until: POST /api/v1/online?rid=1 {} => "data":\{"users":1,"guests":0,"sessions":1\}
+same: 60 POST /api/v1/online?rid=1 => 60 "data":\{"users":1,"guests":0,"sessions":1\}
+redis: SET im:{2}:l:o:1 9e15
+until: POST /api/v1/online?rid=1 {} => "code":-1,
+http: POST /api/v1/online?rid=1 200 => (?i)Retry-After: \d
+redis: DEL im:{2}:l:o:1 => ^1$
+http: POST /api/v1/online?rid=1 200 => "data":\{"users":1,"guests":0,"sessions":1\}
+--- no_error_log
+[alert]
+
+
+
+=== TEST 17: rules of rooms are for these paths too
 --- http_config
     im_room 1       history=100 ttl=1h;
     im_room 2       history=100 ttl=1h publish=none;
@@ -441,7 +458,7 @@ until: POST /api/v1/online?rid=5 {} => "data":\{"users":2,"guests":0,"sessions":
 [alert]
 
 
-=== TEST 17: an inbox without history keeps nothing
+=== TEST 18: an inbox without history keeps nothing
 --- http_config
     im_room 1       history=100 ttl=1h;
 --- config
@@ -476,7 +493,7 @@ c: silent
 
 
 
-=== TEST 18: what a sender has kept for users that are away is bounded
+=== TEST 19: what a sender has kept for users that are away is bounded
 --- http_config
     im_room 1       history=100 ttl=1h;
     im_inbox        history=5 ttl=1h;

@@ -137,8 +137,7 @@ im_logic_api_stats_handler(const im_members_t *members, void *data)
         return;
     }
 
-    users = im_members_users(members->elts, members->n, NULL, 0)
-            + (members->n > 0 && members->elts[0].user.len == 0);
+    users = members->users + (members->n > members->named);
 
     im_logic_print(c->result, "{\"num_clients\":%u,\"num_users\":%u%z}",
                    members->n + members->rest, users,

@@ -19,6 +19,7 @@
 #define IM_LIMIT_ADDRESS   'i'
 #define IM_LIMIT_REGISTER  'r'
 #define IM_LIMIT_INFO      'c'
+#define IM_LIMIT_ONLINE    'o'
 #define IM_LIMIT_KEPT      'm'     /* messages to users that are away */
 
 

@@ -5,7 +5,8 @@
  * /api/v1/online: the answer has the numbers of users and guests in a room.
  *
  * Pages ask without a token.  So what many ask of one room is one request to
- * its workers: they tell a room at most once a second anyway.
+ * its workers: they tell a room at most once a second anyway.  The numbers come
+ * from one read of the members, which is kept for half a second.
  */
 
 #include "im_logic_seed.h"
@@ -15,10 +16,13 @@
 #include "im_logic_print.h"
 #include "im_logic_token.h"
 #include "im_logic_v1.h"
+#include "im_daemon_time.h"
 
 
 #define IM_V1_INFO_MAX     10      /* requests at once, of a room */
 #define IM_V1_INFO_PERIOD  10      /* s: they are refilled in */
+#define IM_V1_READS_MAX    40      /* the same of reads of its members */
+#define IM_V1_READS_PERIOD  10
 
 
 typedef struct im_logic_v1_info_s  im_logic_v1_info_t;
@@ -26,6 +30,7 @@ typedef struct im_logic_v1_info_s  im_logic_v1_info_t;
 struct im_logic_v1_info_s {
     im_daemon_request_t  *r;
     im_str_t              room;
+    im_str_t              topic;
     void                (*allowed)(im_logic_v1_info_t *info);
     unsigned              users:1;    /* the room is for users alone */
 };
@@ -96,8 +101,7 @@ static void
 im_logic_v1_info_members_handler(const im_members_t *members, void *data)
 {
     im_buf_t             *b;
-    uint64_t              users, guests;
-    im_uint_t             i;
+    uint64_t              guests;
     im_daemon_request_t  *r = data;
 
     if (members == NULL) {
@@ -109,28 +113,74 @@ im_logic_v1_info_members_handler(const im_members_t *members, void *data)
 
     guests = members->count - im_min(members->rest, members->count);
 
-    for (i = 0; i < members->n && guests > 0; i++) {
-        guests -= members->elts[i].user.len > 0;
-    }
-
-    users = im_members_users(members->elts, members->n, NULL, 0)
-            + members->rest;
+    guests -= im_min(members->named, guests);
 
     b = im_daemon_buf(r, 128);
-    im_logic_print(b, "{\"users\":%u,\"guests\":%u,\"sessions\":%u}", users,
-                   guests, members->count);
+    im_logic_print(b, "{\"users\":%u,\"guests\":%u,\"sessions\":%u}",
+                   members->users + members->rest, guests, members->count);
 
     im_logic_v1_reply_data(r, b);
 }
 
 
 static void
+im_logic_v1_info_read(im_logic_v1_info_t *info)
+{
+    im_logic_members(info->r->data, info->topic, IM_LINK_MEMBERS_KEPT,
+                     im_logic_v1_info_members_handler, info->r);
+}
+
+
+/* What came together with the first question shares its read. */
+static void
+im_logic_v1_info_reads_handler(const im_link_reply_t *reply, void *data)
+{
+    im_int_t             rc;
+    im_uint_t            seconds;
+    im_logic_t          *logic;
+    im_logic_v1_info_t  *info = data;
+
+    logic = info->r->data;
+    rc = im_logic_limit_read(reply, &seconds);
+
+    if (rc == IM_OK
+        || (rc == IM_DECLINED
+            && im_link_members_near(logic->members, info->topic,
+                                    im_daemon_now())))
+    {
+        im_logic_v1_info_read(info);
+
+    } else {
+        im_logic_v1_reply(info->r, 200, IM_V1_AWAY);
+    }
+}
+
+
+static void
 im_logic_v1_info_count(im_logic_v1_info_t *info)
 {
-    im_logic_members(info->r->data,
-                     im_logic_topic(info->r, im_topic_room, info->room),
-                     IM_LINK_MEMBERS_KEPT, im_logic_v1_info_members_handler,
-                     info->r);
+    im_logic_t        *logic;
+    im_logic_limit_t   limit;
+
+    logic = info->r->data;
+    info->topic = im_logic_topic(info->r, im_topic_room, info->room);
+
+    if (info->topic.data == NULL) {
+        im_logic_v1_reply(info->r, 200, IM_V1_AWAY);
+        return;
+    }
+
+    if (im_link_members_near(logic->members, info->topic, im_daemon_now())) {
+        im_logic_v1_info_read(info);
+        return;
+    }
+
+    limit.kind = IM_LIMIT_ONLINE;
+    limit.n = IM_V1_READS_MAX;
+    limit.period = IM_V1_READS_PERIOD;
+    limit.subject = info->room;
+
+    im_logic_limit(logic, &limit, im_logic_v1_info_reads_handler, info);
 }
 
 

@@ -2011,9 +2011,9 @@ answer_reports(unsigned *reported)
 }
 
 
-static char      wait_holes[100];       /* "5;" is a hole up to 5 */
-static char      wait_messages[100];
-static unsigned  wait_reads;
+static char         wait_holes[100];    /* "5;" is a hole up to 5 */
+static char         wait_messages[100];
+static unsigned     wait_reads;
 
 
 static im_int_t
@@ -2070,7 +2070,7 @@ wait_moved(void *ctx, im_topic_t *topic, im_str_t epoch, uint64_t seq,
 
 
 static const im_follow_commands_t  waiting = {
-    count_report, wait_read, do_check, count_change, do_wake
+    count_report, wait_read, slow_check, count_change, do_wake
 };
 
 
@@ -2106,6 +2106,26 @@ wait_page(im_route_t *route, im_page_status_e status, uint64_t top)
 }
 
 
+/* All pages that were asked for. */
+static unsigned
+wait_pages(im_topic_t **topics, unsigned n, im_page_t *page)
+{
+    unsigned     i, reads;
+    im_route_t  *route;
+
+    for (i = 0, reads = 0; i < n; i++) {
+        route = topics[i]->data;
+
+        if (route->history == IM_HISTORY_READING) {
+            reads++;
+            im_follow_page(route, 0, page);
+        }
+    }
+
+    return reads;
+}
+
+
 static void
 wait_entry(uint64_t seq)
 {
@@ -2122,22 +2142,17 @@ wait_entry(uint64_t seq)
 }
 
 
-/*
- * Messages without a history that the queue has are not lost.  What is missing
- * when it is empty, twice since the last batch may be on its way, is a hole.
- */
+/* Gives inboxes u:1 ..., without a history, that have a position. */
 static void
-test_waits(void **state)
+wait_start(im_sub_t **subs, im_topic_t **topics, unsigned n)
 {
     int             first;
-    im_sub_t       *sub;
-    im_topic_t     *topic;
+    char            name[16];
+    unsigned        i, u;
     im_route_t     *route;
     im_reported_t   reply;
 
     static const uint64_t  hash_seed[2] = { 1, 2 };
-
-    (void) state;
 
     setup();
     assert_int_equal(im_hub_init(&hub, hash_seed, NPARTS, 256), IM_OK);
@@ -2155,15 +2170,6 @@ test_waits(void **state)
     im_follow_init(&follow, now);
     im_follow_up(&follow, im_partition(im_str_z("u:1"), NPARTS), 1);
 
-    sub = im_sub_create(&hub.logs);
-    topic = im_hub_join(&hub, im_str_z("u:1"), 0, sub, &first);
-    assert_int_equal(im_follow_start(&follow, topic), IM_OK);
-
-    route = topic->data;
-    route->upper.numbered = 0;
-
-    im_follow_pump(&follow);
-
     memset(&reply, 0, sizeof(im_reported_t));
     reply.applied = 1;
     reply.notified = 1;
@@ -2171,8 +2177,70 @@ test_waits(void **state)
     reply.past = im_str_z("");
     reply.top = 5;
 
-    assert_int_equal(out, 1);
-    im_follow_reported(route, &reply);
+    for (i = 0, u = 1; i < n; u++) {
+        sprintf(name, "u:%u", u);
+
+        if (im_partition(im_str_z(name), NPARTS)
+            != im_partition(im_str_z("u:1"), NPARTS))
+        {
+            continue;
+        }
+
+        subs[i] = im_sub_create(&hub.logs);
+        topics[i] = im_hub_join(&hub, im_str_z(name), 0, subs[i], &first);
+        assert_int_equal(im_follow_start(&follow, topics[i]), IM_OK);
+
+        route = topics[i++]->data;
+        route->upper.numbered = 0;
+    }
+
+    for (im_follow_pump(&follow); out > 0; im_follow_pump(&follow)) {
+        im_follow_reported(outs[--out], &reply);
+    }
+}
+
+
+static void
+wait_stop(im_sub_t **subs, unsigned n)
+{
+    int             first;
+    unsigned        i;
+    im_reported_t   reply;
+
+    memset(&reply, 0, sizeof(im_reported_t));
+    reply.applied = 1;
+    reply.epoch = im_str_z("");
+    reply.past = im_str_z("");
+
+    for (i = 0; i < n; i++) {
+        im_follow_stop(&follow, im_hub_leave(&hub, subs[i], &first));
+    }
+
+    for (im_follow_pump(&follow); out > 0; im_follow_pump(&follow)) {
+        im_follow_reported(outs[--out], &reply);
+    }
+
+    im_follow_cleanup(&follow);
+    im_hub_cleanup(&hub);
+    cleanup();
+}
+
+
+/*
+ * Messages without a history that the queue has are not lost.  What is missing
+ * when it is empty, twice since the last batch may be on its way, is a hole.
+ */
+static void
+test_waits(void **state)
+{
+    im_sub_t    *sub;
+    im_topic_t  *topic;
+    im_route_t  *route;
+
+    (void) state;
+
+    wait_start(&sub, &topic, 1);
+    route = topic->data;
 
     /* im_job is back, and what waits up to 8 is in the queue */
 
@@ -2200,22 +2268,142 @@ test_waits(void **state)
     wait_entry(10);
     assert_string_equal(wait_messages, "6;7;8;10;");
 
-    topic = im_hub_leave(&hub, sub, &first);
-    im_follow_stop(&follow, topic);
-    im_follow_pump(&follow);
+    wait_stop(&sub, 1);
+}
 
-    if (out > 1) {
-        memset(&reply, 0, sizeof(im_reported_t));
-        reply.applied = 1;
-        reply.epoch = im_str_z("");
-        reply.past = im_str_z("");
-        im_follow_reported(outs[out - 1], &reply);
-        im_follow_pump(&follow);
+
+/* Messages that came while a page was read are kept where it never comes. */
+static void
+test_no_page(void **state)
+{
+    im_sub_t    *sub;
+    im_topic_t  *topic;
+    im_route_t  *route;
+
+    (void) state;
+
+    wait_start(&sub, &topic, 1);
+    route = topic->data;
+
+    im_history_heal(route);
+    assert_int_equal(wait_reads, 1);
+    wait_reads = 0;
+
+    wait_entry(6);
+    wait_entry(7);
+    im_follow_page(route, 0, NULL);
+    wait_entry(8);
+
+    /* it is asked for again by the clock, and not by each message */
+
+    assert_int_equal(wait_reads, 0);
+    wait_page(route, IM_PAGE_HOLE, 8);
+
+    assert_string_equal(wait_messages, "6;7;8;");
+
+    wait_entry(9);
+    assert_string_equal(wait_messages, "6;7;8;9;");
+    assert_string_equal(wait_holes, "");
+
+    wait_stop(&sub, 1);
+}
+
+
+/* While a queue waits, one topic of its partition asks for all of them. */
+static void
+test_waits_together(void **state)
+{
+    unsigned     i, reads, asked;
+    im_page_t    page;
+    im_sub_t    *subs[50];
+    im_topic_t  *topics[50];
+
+    (void) state;
+
+    wait_start(subs, topics, 50);
+
+    memset(&page, 0, sizeof(im_page_t));
+    page.epoch = im_str_z("1");
+    page.past = im_str_z("");
+    page.top = 8;
+    page.status = IM_PAGE_WAITS;
+
+    for (i = 0; i < 50; i++) {
+        im_history_heal(topics[i]->data);
     }
 
-    im_follow_cleanup(&follow);
-    im_hub_cleanup(&hub);
-    cleanup();
+    assert_int_equal(wait_pages(topics, 50, &page), 50);
+
+    for (i = 0, asked = 0; i < 20; i++) {
+        now += 1000;
+        im_follow_tick(&follow, now);
+
+        reads = wait_pages(topics, 50, &page);
+        assert_in_range(reads, 0, 1);
+        asked += reads;
+    }
+
+    assert_in_range(asked, 10, 20);
+
+    /* the queue is empty: all ask, twice, and what they lack is a hole */
+
+    page.status = IM_PAGE_HOLE;
+
+    for (i = 0; i < 8; i++) {
+        now += 1000;
+        im_follow_tick(&follow, now);
+        wait_pages(topics, 50, &page);
+    }
+
+    for (i = 0; i < 50; i++) {
+        assert_int_equal(topics[i]->seq, 8);
+    }
+
+    wait_stop(subs, 50);
+}
+
+
+/* What each topic waits for comes: soon all of them know. */
+static void
+test_waits_end(void **state)
+{
+    unsigned     i, left;
+    im_page_t    page;
+    im_sub_t    *subs[50];
+    im_route_t  *route;
+    im_topic_t  *topics[50];
+
+    (void) state;
+
+    wait_start(subs, topics, 50);
+
+    memset(&page, 0, sizeof(im_page_t));
+    page.epoch = im_str_z("1");
+    page.past = im_str_z("");
+    page.top = 5;
+    page.status = IM_PAGE_WAITS;
+
+    for (i = 0; i < 50; i++) {
+        im_history_heal(topics[i]->data);
+    }
+
+    wait_pages(topics, 50, &page);
+    page.status = IM_PAGE_COMPLETE;
+
+    for (i = 0; i < 10; i++) {
+        now += 1000;
+        im_follow_tick(&follow, now);
+        wait_pages(topics, 50, &page);
+    }
+
+    for (i = 0, left = 0; i < 50; i++) {
+        route = topics[i]->data;
+        left += route->history != IM_HISTORY_WHOLE;
+    }
+
+    assert_int_equal(left, 0);
+
+    wait_stop(subs, 50);
 }
 
 
@@ -2436,6 +2624,9 @@ main(int argc, char **argv)
         alloc_test(test_away),
         alloc_test(test_hangs),
         alloc_test(test_waits),
+        alloc_test(test_no_page),
+        alloc_test(test_waits_together),
+        alloc_test(test_waits_end),
         alloc_test(test_slow),
         alloc_test(test_reconnected),
         alloc_test(test_each_allocation),

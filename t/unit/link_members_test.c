@@ -352,6 +352,8 @@ test_kept(void **state)
     assert_int_equal(ask(IM_LINK_MEMBERS_KEPT, 1499), IM_OK);
     assert_int_equal(nout, 1);
     assert_null(im_link_members_kept(asker, topic, 1100));
+    assert_true(im_link_members_near(asker, topic, 1499));
+    assert_false(im_link_members_near(asker, im_str_z("r:y"), 1499));
 
     /* but not those that want it fresh, or newer */
 
@@ -367,6 +369,8 @@ test_kept(void **state)
 
     assert_non_null(im_link_members_kept(asker, topic, 1699));
     assert_null(im_link_members_kept(asker, topic, 1700));
+    assert_true(im_link_members_near(asker, topic, 1699));
+    assert_false(im_link_members_near(asker, topic, 1700));
 
     im_link_members_tick(asker, 1699);
     assert_non_null(im_link_members_kept(asker, topic, 1699));

@@ -50,6 +50,7 @@ test_sorted(void **state)
     test_str(ms.elts[4].worker, "w1");
 
     assert_int_equal(im_members_users(ms.elts, ms.n, NULL, 0), 3);
+    assert_int_equal(ms.users, 3);
     assert_int_equal(im_members_users(ms.elts, ms.n, users, 2), 3);
     test_str(users[0].user, "a");
     test_str(users[1].user, "ab");
@@ -145,6 +146,7 @@ test_random(void **state)
 
         assert_int_equal(ms.n, n);
         assert_int_equal(im_members_users(ms.elts, ms.n, NULL, 0), wanted);
+        assert_int_equal(ms.users, wanted);
 
         for (i = 1; i < n; i++) {
             assert_true(im_member_compare(&ms.elts[i - 1], &ms.elts[i]) <= 0);
