@@ -1,0 +1,63 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * From a session to a record, for another worker: this one ends.
+ *
+ *     ngx_im_pack_state()  READY
+ *     ngx_im_pack()        the session is in flight (NGX_IM_MOVING)
+ *     ngx_im_pack_undo()   it stays: the other worker didn't take it
+ *     ngx_im_pack_gone()   it lives elsewhere, or nowhere
+ */
+
+#ifndef NGX_IM_PACK_H
+#define NGX_IM_PACK_H
+
+
+#include "ngx_im_session.h"
+#include "im_handover.h"
+
+
+typedef enum {
+    NGX_IM_PACK_READY = 0,
+    NGX_IM_PACK_WAITS,       /* look again in some milliseconds */
+    NGX_IM_PACK_STAYS        /* for ever */
+} ngx_im_pack_e;
+
+
+/* The number of a topic in the channel. */
+typedef uint32_t (*ngx_im_pack_number_pt)(im_topic_t *topic, void *data);
+
+
+/*
+ * What the session itself says; whether its topics are there at the other
+ * worker is the caller's to know.  why: static text, for WAITS and STAYS.
+ */
+ngx_im_pack_e ngx_im_pack_state(ngx_im_session_t *s, const char **why);
+
+/*
+ * Takes a session that is READY out of the event loop and fills its record,
+ * but for its number.  Strings of the record borrow from the session: the
+ * caller encodes it and cleans it up at once.  NGX_ERROR: no memory; the
+ * session goes on.
+ */
+ngx_int_t ngx_im_pack(ngx_im_session_t *s, im_handover_session_t *out,
+    ngx_im_pack_number_pt number, void *data);
+
+/* The session goes on here.  A close that came meanwhile happens now. */
+void ngx_im_pack_undo(ngx_im_session_t *s);
+
+/*
+ * What came up for it in flight, but for its number: bytes first, then a close.
+ * Strings borrow until gone.  NGX_DECLINED: nothing, or nothing more.
+ */
+ngx_int_t ngx_im_pack_late(ngx_im_session_t *s, im_handover_late_t *late);
+
+/*
+ * The session is freed without a word: no frame, no leave, no log line, and it
+ * doesn't count as closed.  same: the other worker has the same zone, and has
+ * taken over what its address holds there.
+ */
+void ngx_im_pack_gone(ngx_im_session_t *s, ngx_uint_t same);
+
+
+#endif /* NGX_IM_PACK_H */
