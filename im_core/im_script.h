@@ -21,11 +21,13 @@ typedef struct {
 
 extern const im_script_t  im_script_pub;
 extern const im_script_t  im_script_route;
+extern const im_script_t  im_script_take;
 extern const im_script_t  im_script_hist;
 extern const im_script_t  im_script_page;
 extern const im_script_t  im_script_members;
 extern const im_script_t  im_script_lease;
 extern const im_script_t  im_script_live;
+extern const im_script_t  im_script_online;
 extern const im_script_t  im_script_sweep;
 extern const im_script_t  im_script_own;
 extern const im_script_t  im_script_jobs;

@@ -1,11 +1,43 @@
 -- lease.lua: a worker renews its lease. A lease holds while now < end <= now + length (both bounds:
 -- a clock that was set back, or a replica's clock, must not keep the dead alive).
 -- KEYS 1 leases (zset worker -> end in ms)  2 record of the worker  3 tokens of its node  4 revoked
---      5 what was seen of the leases
+--      5 what was seen of the leases  then records of other workers, from which sessions have moved to this one
 -- ARGV 1 worker  2 length ms (0: give it up)  3 token  4 generation, then pairs: fields of the record that changed
+--      then of each key from 6 on: '<' number of the move, above those of earlier ones, and pairs: a field, how much
+--      of it moves from that record to this one (to this one only if the field isn't among the first pairs):
+--      a number, or of protocols 'NAME SESSIONS', with commas between.  A move that was made before does nothing.
 -- reply {state, now ms, tokens, dead, revoked}: 0 held | 1 had lapsed | 2 wasn't there; on 1 and 2 write the whole
 --       record and assert all routes again; tokens > 1: another nginx uses this node's name; dead: workers
 --       that have died in the last ten minutes, the latest 64; revoked: another after each change of these
+-- change(): a field of a record gets more (sign 1) or less (-1)
+local function change(key, field, value, sign)
+  local had, by, all = redis.call('HGET', key, field) or '', {}, {}
+  if field ~= 'protocols' then
+    redis.call('HSET', key, field, string.format('%d', math.max((tonumber(had) or 0) + sign * value, 0)))
+    return
+  end
+  for name, n in string.gmatch(value, '([^ ,]+) (%d+)') do by[name] = sign * n end
+  for name, n in string.gmatch(had, '([^ ,]+) (%d+)') do by[name] = (by[name] or 0) + n end
+  for name, n in pairs(by) do
+    if n > 0 then all[#all + 1] = string.format('%s %d', name, n) end
+  end
+  table.sort(all)
+  redis.call('HSET', key, field, table.concat(all, ','))
+end
+-- move(): what moves from a record is said from the argument a on; where the next one's begins
+local given = {}
+local function move(key, a)
+  local last, number = 'from:' .. key, tonumber(ARGV[a + 1])
+  local there, due = redis.call('EXISTS', key) == 1, number > tonumber(redis.call('HGET', KEYS[2], last) or 0)
+  if due then redis.call('HSET', KEYS[2], last, number) end
+  a = a + 2
+  while ARGV[a] and ARGV[a] ~= '<' do
+    if due and there then change(key, ARGV[a], ARGV[a + 1], -1) end
+    if due and not given[ARGV[a]] then change(KEYS[2], ARGV[a], ARGV[a + 1], 1) end
+    a = a + 2
+  end
+  return a
+end
 local t = redis.call('TIME')
 local now, length = t[1] * 1000 + math.floor(t[2] / 1000), tonumber(ARGV[2])
 if length == 0 then
@@ -19,8 +51,14 @@ local state = 0
 if not old or redis.call('EXISTS', KEYS[2]) == 0 then state = 2 end
 if old and (old <= now or old > now + length) then state = 1 end
 redis.call('ZADD', KEYS[1], now + length, ARGV[1])
-redis.call('HSET', KEYS[2], unpack(ARGV, 5))
+local a = 5
+while ARGV[a] and ARGV[a] ~= '<' do
+  given[ARGV[a]] = true
+  a = a + 2
+end
+redis.call('HSET', KEYS[2], unpack(ARGV, 5, a - 1))
 redis.call('PEXPIRE', KEYS[2], 600000)                 -- an outage may be longer than the lease
+for k = 6, #KEYS do a = move(KEYS[k], a) end
 redis.call('ZADD', KEYS[3], now + length, ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
 redis.call('PEXPIRE', KEYS[3], length)

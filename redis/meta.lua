@@ -1,4 +1,4 @@
--- meta.lua: put in front of pub.lua and route.lua at build time, so that both number a topic alike.
+-- meta.lua: put in front of pub.lua, route.lua and take.lua at build time, so that all number a topic alike.
 local call, try, format = redis.call, redis.pcall, string.format
 -- wrong(): r is an error, since the key has a value of another type: it makes way
 local function wrong(key, r)

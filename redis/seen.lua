@@ -1,4 +1,4 @@
--- seen.lua: put in front of lease.lua, live.lua and jobs.lua at build time, so that all judge leases alike.
+-- seen.lua: put in front of lease.lua, live.lua, online.lua and jobs.lua at build time, so that all judge leases alike.
 -- seen(): where no lease could be renewed for a while, those that held at its begin hold for one length from
 -- now on: Redis is another one (generation), it was away (no call for 5 s), or its clock was set back.
 -- key (hash): g generation, t the last call in ms, h until when it isn't known which leases are over: reply

@@ -19,11 +19,11 @@ my $sock = "$dir/redis.sock";
 my ($pid, $conn, %sha, $gen);
 
 my %text = map { $_ => slurp("redis/$_.lua") }
-    qw(meta queue backlog seen live pub route check hist page members forget lease sweep own jobs control revoke limit
+    qw(meta queue backlog seen live online pub route take check hist page members forget lease sweep own jobs control revoke limit
        register login token kept names);
 $text{$_} = $text{queue} . $text{$_} for qw(pub route control);
-$text{$_} = $text{meta} . $text{$_} for qw(pub route);
-$text{$_} = $text{seen} . $text{$_} for qw(lease live jobs);
+$text{$_} = $text{meta} . $text{$_} for qw(pub route take);
+$text{$_} = $text{seen} . $text{$_} for qw(lease live online jobs);
 
 sub slurp {
     my ($file) = @_;
@@ -393,6 +393,80 @@ subtest 'routes' => sub {
     is(route('r:new', '', 0, 0)->[2], 1, 'only asked');
 };
 
+# Sessions of each topic move from one worker to another: [topic, count, version, moved, members ...] each.
+sub take {
+    my ($new, $old, @topics) = @_;
+
+    return script('take', 4 * @topics,
+                  (map { my $t = $_->[0];
+                         ("{1}:$t:w", "{1}:$t:k:$new", "{1}:$t:k:$old", "{1}:$t:x:$new") } @topics),
+                  $new, $old, 1000,
+                  map { my (undef, $count, $version, $moved, @members) = @$_;
+                        ($count, $version, $moved, @members / 2, @members) } @topics);
+}
+
+# A topic's routes, and the members of a worker.
+sub routes { return { @{ r('HGETALL', "{1}:$_[0]:w") } } }
+sub members { return { @{ r('HGETALL', "{1}:$_[0]:k:$_[1]") } } }
+
+subtest 'sessions move to another worker' => sub {
+    route('r:mv', 'old', 5, 7, map { ("+s$_", "j$_") } 1 .. 4);
+    route('r:mv', 'new', 0, 1);
+    r('EXPIRE', '{1}:r:mv:w', 5);
+
+    is_deeply(take('new', 'old', ['r:mv', 3, 2, 3, s1 => 'j1', s3 => 'j3']), [1, ''], 'three, two of them members');
+    is_deeply(routes('r:mv'), { old => '2:7', new => '3:2' }, 'their count went with them');
+    is_deeply(members('r:mv', 'old'), { s2 => 'j2', s4 => 'j4' }, 'members that stay');
+    is_deeply(members('r:mv', 'new'), { s1 => 'j1', s3 => 'j3' }, 'and those that went');
+    cmp_ok(r('TTL', $_), '>', 900, "$_ lives") for '{1}:r:mv:w', '{1}:r:mv:k:new';
+
+    my $again = sub { is_deeply(routes('r:mv'), { old => '2:7', new => '3:2' }, "$_[0]: nothing is done") };
+    is_deeply(take('new', 'old', ['r:mv', 3, 2, 3, s1 => 'j1']), [1, ''], 'the same version again');
+    $again->('again');
+    is_deeply(take('new', 'old', ['r:mv', 9, 1, 2]), [0, '3:2'], 'an older version');
+    $again->('older');
+
+    is_deeply(take('new', 'old', ['r:mv', 4, 3, 2, s2 => '', s4 => 'j4b']), [1, ''], 'the rest; one has left since');
+    is_deeply(routes('r:mv'), { old => '0:7', new => '4:3' }, 'the old worker is there with nobody');
+    is(r('EXISTS', '{1}:r:mv:k:old'), 0, 'and has no member');
+    is_deeply(members('r:mv', 'new'), { s1 => 'j1', s3 => 'j3', s4 => 'j4b' }, 'all that are left');
+    is_deeply(take('new', 'old', ['r:mv', 4, 4, 9]), [1, ''], 'more than there were');
+    is_deeply(routes('r:mv'), { old => '0:7', new => '4:4' }, 'is nobody');
+
+    is(route('r:mv', 'old', '-', 8)->[0], 1, 'the old worker leaves');
+    is_deeply(take('new', 'old', ['r:mv', 5, 5, 1, s5 => 'j5']), [1, ''], 'a move from a worker that left');
+    is_deeply(routes('r:mv'), { new => '5:5' }, 'which stays away');
+    is(members('r:mv', 'new')->{s5}, 'j5', 'and its member is here');
+    is(route('r:mv', 'new', '-', 6)->[0], 1, 'the new worker leaves');
+    is_deeply(take('new', 'old', ['r:mv', 5, 5, 1, s5 => 'j5']), [0, '0:6'], 'a late call comes');
+    is(r('EXISTS', '{1}:r:mv:w', '{1}:r:mv:k:new'), 0, 'and makes nothing');
+
+    # several topics, one of which can't be moved, and values of another type
+
+    route("r:mv$_", 'old', 1, 1, '+s', 'j') for 1 .. 3;
+    r('SET', '{1}:r:mv1:k:new', 'x');
+    r('SET', '{1}:r:mv2:w', 'x');
+    is_deeply(take('new', 'old', map { ["r:mv$_", 1, 2, 1, s => 'j'] } 1 .. 3), [(1, '') x 3], 'three topics');
+    is_deeply(routes('r:mv1'), { old => '0:1', new => '1:2' }, 'members of another type: moved');
+    is_deeply(members('r:mv1', 'new'), { s => 'j' }, 'with its member');
+    is_deeply(routes('r:mv2'), { new => '1:2' }, 'routes of another type made way');
+    is_deeply(routes('r:mv3'), { old => '0:1', new => '1:2' }, 'the third one');
+    like(take('new', 'old', ['r:mv3', 2, 'x', 1], ['r:mv1', 3, 5, 0])->[1], qr/nil/, 'a wrong argument is an error');
+    is(routes('r:mv1')->{new}, '3:5', 'of its topic alone');
+
+    # chains: what one has taken the next one takes
+
+    route('r:mvc', 'w1', 2, 1, '+a', '1', '+b', '2');
+    for my $n (2 .. 5) {
+        route('r:mvc', "w$n", 0, 1);
+        take("w$n", 'w' . ($n - 1), ['r:mvc', 1, 2, 1, a => '1']);
+        take("w$n", 'w' . ($n - 1), ['r:mvc', 2, 3, 1, b => '2']);
+    }
+    is_deeply(routes('r:mvc'), { w1 => '0:1', (map { ("w$_" => '0:3') } 2 .. 4), w5 => '2:3' }, 'through four workers');
+    is_deeply(members('r:mvc', 'w5'), { a => 1, b => 2 }, 'all are with the last');
+    r('DEL', '{1}:q');
+};
+
 subtest 'a topic without a message leaves nothing' => sub {
     my ($routes, $members, $meta, $history, $left)
         = map { "{1}:r:e:$_" } qw(w k:w1 m h x:w1);
@@ -717,6 +791,54 @@ subtest 'leases' => sub {
     is(r('EXISTS', '{1}:own'), 0, 'and free');
 };
 
+subtest 'records of workers whose sessions move' => sub {
+    my $renew = sub {
+        my ($w, $fields, @moves) = @_;
+        return script('lease', 5 + @moves, '{reg}:nodes', "{reg}:n:$w", '{reg}:t:n', '{reg}:revoked', '{reg}:s:nodes',
+                      (map { "{reg}:n:$_->[0]" } @moves), $w, 12000, 'tok', $gen, @$fields,
+                      map { my (undef, $n, @what) = @$_; ('<', $n, @what) } @moves)->[0];
+    };
+    my $has = sub { return join ' ', map { $_ // '-' } @{ r('HMGET', "{reg}:n:$_[0]", qw(sessions subs protocols)) } };
+    my @first = (sessions => 10, subs => 20, protocols => 'goim 3,im 7');
+
+    $renew->('o', \@first);
+    $renew->('n', [sessions => 0, subs => 0, protocols => '']);
+
+    my @move = (sessions => 4, subs => 8, protocols => 'goim 3,im 1');
+    is($renew->('n', [sessions => 4, subs => 8, protocols => 'goim 3,im 1'], ['o', 1, @move]), 0, 'four move');
+    is($has->('o'), '6 12 im 6', 'the old one has less');
+    is($has->('n'), '4 8 goim 3,im 1', 'the new one has what it says');
+    $renew->('n', [sessions => 4], ['o', 1, @move]) for 1 .. 2;
+    is($has->('o'), '6 12 im 6', 'once');
+
+    is($renew->('n', ['time', 1], ['o', 1, @move], ['o', 2, sessions => 6, protocols => 'im 6,sse 1']), 0, 'the rest');
+    is($has->('o'), '0 12 ', 'is all');
+    is($has->('n'), '10 8 goim 3,im 7,sse 1', 'and more where nothing else is said');
+    $renew->('n', ['time', 1], ['o', 1, @move], ['o', 2, sessions => 6]);
+    is($has->('n'), '10 8 goim 3,im 7,sse 1', 'once');
+    $renew->('n', ['time', 1], ['o', 3, sessions => 1]);
+    is($has->('o'), '0 12 ', 'never below 0');
+
+    $renew->('o', \@first);
+    is($has->('o'), '10 20 goim 3,im 7', 'it writes its own');
+    lease('o', 0);
+    $renew->('n', [sessions => 3, subs => 1], ['o', 4, sessions => 1, subs => 1, protocols => 'im 1']);
+    is(r('EXISTS', '{reg}:n:o'), 0, 'a record that is gone stays so');
+    is($has->('n'), '3 1 goim 3,im 8,sse 1', 'and its sessions are here');
+
+    # online.lua: several at once
+
+    $renew->('o', \@first);
+    my $online = sub { return script('online', 2 + @_, '{reg}:nodes', '{reg}:s:nodes', (map { "{reg}:n:$_" } @_),
+                                     12000, 4096, $gen, 'sessions', 'subs') };
+    r('DEL', '{reg}:nodes');
+    $renew->($_, ['time', 1]) for 'o', 'n';
+    is_deeply($online->(), [['n', 'o'], []], 'those that live');
+    is_deeply($online->('o', 'x', 'n'), [['n', 'o'], [[10, 20], [undef, undef], [3, 1]]], 'and what they count');
+    lease($_, 0) for 'o', 'n';
+    is_deeply($online->(), [[], []], 'none');
+};
+
 subtest 'leases that could not be renewed' => sub {
     my $all = sub { [ sort @{ live(12000, '', 10, $gen) } ] };
     my $sure = sub { live(12000, '', 10, $_[0] // $gen, 1) };
@@ -1012,6 +1134,7 @@ subtest 'out of memory' => sub {
     is(lease('w1', 1000)->[0], 0, 'nor its renewal');
     is(route('r:a', 'w1', '-', 2)->[0], 1, 'nor a leave');
     is(route('r:oom', 'w1', 1, 1, '+s', '{}')->[0], 1, 'nor a first join');
+    is_deeply(take('w2', 'w1', ['r:oom', 1, 1, 1, s => '{}']), [1, ''], 'nor a move');
     is(route('r:oom', 'w1', '-', 2)->[0], 1, 'and its leave');
     is(script('own', 1, '{1}:own', 'a', 5000), 1, 'nor is a partition');
     is(script('own', 1, '{1}:own', 'a', 5000), 1, 'nor its renewal');
