@@ -536,3 +536,25 @@ a: send {"history":{"channel":"1","limit":5,"reverse":true,"since":{"offset":3,"
 a: recv {"id":8,"history":{"publications":[],"epoch":"$e","offset":3}}
 --- no_error_log
 [error]
+
+
+
+=== TEST 15: topics may take longer than pings are apart
+--- http_config
+    im_ping            1s timeout=30s;
+--- config
+    location = /user { im_comet protocol=centrifuge; im_auth none; im_user $arg_u; }
+    location = /echo { im_comet protocol=echo; }
+    location /im/ { fastcgi_pass im_logic; include im_params; }
+--- websocket
+b: open /echo
+pause: redis
+a: open /user?u=ann
+a: send {"connect":{},"id":1}
+b: recv_ping
+b: recv_ping
+b: recv_ping
+resume: redis
+a: like ^\{"id":1,"connect":\{.*"ping":1
+--- no_error_log
+[alert]

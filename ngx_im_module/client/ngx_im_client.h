@@ -34,6 +34,9 @@ void ngx_im_recv_held_only(ngx_im_session_t *s, ngx_uint_t lost);
  */
 void ngx_im_recv_input(ngx_im_session_t *s, im_str_t message);
 
+/* It is open: its deadlines are those of pings from now on. */
+void ngx_im_ping_start(ngx_im_session_t *s);
+
 /* The deadline of a session has come. */
 void ngx_im_ping_due(ngx_im_timer_t *timer);
 

@@ -126,6 +126,22 @@ ngx_im_ping_frame(ngx_im_session_t *s)
 }
 
 
+/* Clients that connect together do not all get their first pings together. */
+void
+ngx_im_ping_start(ngx_im_session_t *s)
+{
+    ngx_uint_t  seconds;
+
+    seconds = s->class->conf->ping / 1000;
+
+    if (s->class->proto->pings) {
+        seconds -= (ngx_uint_t) ngx_random() % (seconds / 2 + 1);
+    }
+
+    ngx_im_session_deadline(s, seconds);
+}
+
+
 void
 ngx_im_ping_due(ngx_im_timer_t *timer)
 {

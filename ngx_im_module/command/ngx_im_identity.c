@@ -7,6 +7,7 @@
 
 #include "ngx_im_identity.h"
 #include "ngx_im_admit.h"
+#include "ngx_im_client.h"
 #include "ngx_im_expiry.h"
 #include "ngx_im_opening.h"
 #include "ngx_im_resume.h"
@@ -447,7 +448,6 @@ void
 ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
 {
     ngx_int_t    rc;
-    ngx_uint_t   seconds;
     const char  *why;
     im_reason_e  reason;
 
@@ -471,18 +471,12 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
 
     ngx_im_session_phase(s, NGX_IM_OPEN);
 
-    /* spreads the first pings of clients that connected together */
+    if (s->ext != NULL && s->ext->connecting) {
+        ngx_im_session_deadline(s, s->class->conf->auth_timeout / 1000);
 
-    seconds = s->class->conf->ping / 1000;
-
-    if (s->class->proto->pings) {
-        seconds -= (ngx_uint_t) ngx_random() % (seconds / 2 + 1);
-
-    } else if (s->ext != NULL && s->ext->connecting) {
-        seconds = ngx_min(seconds, s->class->conf->auth_timeout / 1000);
+    } else {
+        ngx_im_ping_start(s);
     }
-
-    ngx_im_session_deadline(s, seconds);
 
     rc = ngx_im_identity_keep(s, id);
 

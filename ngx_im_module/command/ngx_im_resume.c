@@ -11,6 +11,7 @@
 
 #include "ngx_im_follow.h"
 #include "ngx_im_resume.h"
+#include "ngx_im_client.h"
 #include "ngx_im_read.h"
 #include "ngx_im_topic.h"
 #include "ngx_im_presence.h"
@@ -821,6 +822,8 @@ ngx_im_resume_connect(ngx_im_session_t *s)
     }
 
     if (ngx_im_reply_send(s, &reply) == NGX_OK) {
+        ngx_im_ping_start(s);
+
         for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
             if (im_sub_state(sub) != IM_SUB_JOINING) {
                 ngx_im_presence_tell(ngx_im_worker, sub, 1);
