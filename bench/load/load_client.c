@@ -144,7 +144,13 @@ load_client_send(load_clients_t *c, load_client_t *cl, unsigned opcode,
     im_buf_t  b;
 
     im_buf_fixed(&b, memory, sizeof(memory));
-    load_proto_frame(&b, opcode, payload);
+
+    if (c->options->proto->wire == LOAD_WIRE_GOIM) {
+        load_proto_packet(&b, LOAD_GOIM_AUTH, payload);
+
+    } else {
+        load_proto_frame(&b, opcode, payload);
+    }
 
     /* where that fails, the next read says why */
     (void) send(cl->fd, b.data, b.len, MSG_NOSIGNAL);
@@ -243,7 +249,8 @@ load_client_handshake(load_clients_t *c, load_client_t *cl, u_char **p,
     unsigned              status;
     const load_proto_t   *proto;
 
-    rc = load_frame_handshake(p, end, &status);
+    proto = c->options->proto;
+    rc = load_frame_handshake(proto->wire, p, end, &status);
 
     if (rc == IM_AGAIN) {
         return IM_AGAIN;
@@ -264,7 +271,6 @@ load_client_handshake(load_clients_t *c, load_client_t *cl, u_char **p,
 
     c->under_way--;
     cl->state = LOAD_CLIENT_JOINING;
-    proto = c->options->proto;
 
     if (proto->first != NULL) {
         load_client_first_frame(c, cl);
@@ -289,6 +295,22 @@ load_client_greeted(load_clients_t *c, load_client_t *cl)
         atomic_fetch_add(&c->shared->greeted[cl->topic], 1);
         c->completed++;
     }
+}
+
+
+/* Since its last message, in the same phase or an earlier one. */
+static void
+load_client_heard(load_clients_t *c, load_client_t *cl, uint64_t now)
+{
+    uint32_t  us;
+
+    us = (uint32_t) ((now - c->shared->connect_begin) / 1000);
+
+    if (cl->heard != 0) {
+        load_hist_add(&c->counts->gap, (uint64_t) (us - cl->heard) * 1000);
+    }
+
+    cl->heard = us;
 }
 
 
@@ -325,6 +347,8 @@ load_client_message(load_clients_t *c, load_client_t *cl,
         return;
     }
 
+    load_client_heard(c, cl, now);
+
     cl->u.order = ((cl->u.order ^ (m->lane << 24 ^ m->seq)) + 1)
                   * LOAD_CLIENT_HASH;
     c->counts->deliveries++;
@@ -346,10 +370,16 @@ load_client_text(load_clients_t *c, load_client_t *cl, im_str_t payload,
     uint64_t now)
 {
     im_int_t        rc;
+    unsigned        n;
     const u_char   *p;
     load_marker_t   m;
 
     static const im_str_t  pong = im_str("{}");
+
+    if (c->options->proto->pings && payload.len == 2) {
+        load_client_send(c, cl, 1, pong);
+        return;
+    }
 
     if (cl->state == LOAD_CLIENT_JOINING) {
         rc = c->options->proto->joined(payload, load_client_in_room(c, cl));
@@ -366,19 +396,31 @@ load_client_text(load_clients_t *c, load_client_t *cl, im_str_t payload,
         return;
     }
 
-    if (c->options->proto->pings && payload.len == 2) {
-        load_client_send(c, cl, 1, pong);
-        return;
-    }
-
     if (cl->state != LOAD_CLIENT_OPEN) {
         return;
     }
 
     p = payload.data;
+    n = 0;
 
     while (load_marker_decode(&p, payload.data + payload.len, &m)) {
         load_client_message(c, cl, &m, now);
+        n++;
+    }
+
+    c->counts->others += n == 0;
+}
+
+
+static void
+load_client_packet(load_clients_t *c, load_client_t *cl,
+    const load_frame_t *packet, uint64_t now)
+{
+    if (cl->state != LOAD_CLIENT_JOINING) {
+        load_client_text(c, cl, packet->payload, now);
+
+    } else if (packet->opcode == LOAD_GOIM_AUTHED) {
+        load_client_joined(c, cl, now);
     }
 }
 
@@ -390,7 +432,7 @@ load_client_frame(load_clients_t *c, load_client_t *cl, u_char **p,
     im_int_t      rc;
     load_frame_t  frame;
 
-    rc = load_frame_decode(p, end, &frame);
+    rc = load_frame_decode(c->options->proto->wire, p, end, &frame);
 
     if (rc == IM_AGAIN) {
         return IM_AGAIN;
@@ -399,6 +441,11 @@ load_client_frame(load_clients_t *c, load_client_t *cl, u_char **p,
     if (rc == IM_ERROR) {
         load_client_closed(c, cl, 1002);
         return IM_ERROR;
+    }
+
+    if (c->options->proto->wire == LOAD_WIRE_GOIM) {
+        load_client_packet(c, cl, &frame, now);
+        return cl->state == LOAD_CLIENT_ENDED ? IM_ERROR : IM_OK;
     }
 
     switch (frame.opcode) {
@@ -511,13 +558,44 @@ load_client_read(load_clients_t *c, load_client_t *cl)
 
 
 static void
-load_client_request(load_clients_t *c, load_client_t *cl)
+load_client_request(load_clients_t *c, load_client_t *cl, uint32_t number)
 {
-    int          error;
     u_char       names[128], memory[1024];
     im_buf_t     room, b;
-    uint32_t     number;
     const char  *path;
+
+    static const char  websocket[] =
+        "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: " LOAD_KEY "\r\n\r\n";
+
+    static const char  sse[] = "Accept: text/event-stream\r\n\r\n";
+
+    im_buf_fixed(&room, names, sizeof(names));
+    im_buf_fixed(&b, memory, sizeof(memory));
+    load_options_room_name(c->options, &room, number == c->n
+                           ? c->options->rooms
+                           : load_options_room(c->options, c->first + number));
+
+    path = c->options->path != NULL ? c->options->path
+                                    : c->options->proto->path;
+
+    im_buf_add_z(&b, "GET ");
+    load_proto_fill(&b, path, 'r', im_buf_str(&room));
+    im_buf_add_z(&b, " HTTP/1.1\r\nHost: localhost\r\n");
+    im_buf_add_z(&b, c->options->proto->wire == LOAD_WIRE_SSE ? sse
+                                                              : websocket);
+
+    cl->state = LOAD_CLIENT_HANDSHAKE;
+    (void) send(cl->fd, b.data, b.len, MSG_NOSIGNAL);
+}
+
+
+static void
+load_client_connected(load_clients_t *c, load_client_t *cl)
+{
+    int       error;
+    uint32_t  number;
 
     error = load_socket_error(cl->fd);
 
@@ -529,24 +607,17 @@ load_client_request(load_clients_t *c, load_client_t *cl)
         return;
     }
 
-    im_buf_fixed(&room, names, sizeof(names));
-    im_buf_fixed(&b, memory, sizeof(memory));
     number = load_client_number(c, cl);
-    load_options_room_name(c->options, &room, number == c->n
-                           ? c->options->rooms
-                           : load_options_room(c->options, c->first + number));
 
-    path = c->options->path != NULL ? c->options->path
-                                    : c->options->proto->path;
+    if (c->options->proto->wire == LOAD_WIRE_GOIM) {
+        c->under_way--;
+        cl->state = LOAD_CLIENT_JOINING;
+        load_client_first_frame(c, cl);
 
-    im_buf_add_z(&b, "GET ");
-    load_proto_fill(&b, path, 'r', im_buf_str(&room));
-    im_buf_add_z(&b, " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-                     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                     "Sec-WebSocket-Key: " LOAD_KEY "\r\n\r\n");
+    } else {
+        load_client_request(c, cl, number);
+    }
 
-    cl->state = LOAD_CLIENT_HANDSHAKE;
-    (void) send(cl->fd, b.data, b.len, MSG_NOSIGNAL);
     (void) load_loop_change_client(c->loop, cl->fd, EPOLLIN, number);
 }
 
@@ -563,7 +634,7 @@ load_client_handler(void *data, uint32_t number, uint32_t events)
     switch (cl->state) {
 
     case LOAD_CLIENT_CONNECTING:
-        load_client_request(c, cl);
+        load_client_connected(c, cl);
         break;
 
     case LOAD_CLIENT_HANDSHAKE:

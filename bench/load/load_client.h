@@ -39,6 +39,7 @@ typedef struct {
         uint32_t  began;            /* us after the connects began */
         uint32_t  order;            /* once joined: a hash of what came */
     } u;
+    uint32_t      heard;            /* us, as began: its last message; or 0 */
     uint8_t       state;            /* load_client_e */
     uint8_t       greeted;
     load_rest_t  *rest;

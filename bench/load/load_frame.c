@@ -5,7 +5,6 @@
  */
 
 #include "load_frame.h"
-#include "load_proto.h"
 
 
 /* Of the head of an answer; 0: it has none. */
@@ -22,7 +21,8 @@ load_frame_status(const u_char *head, size_t len)
 
 
 im_int_t
-load_frame_handshake(u_char **p, u_char *end, unsigned *status)
+load_frame_handshake(load_wire_e wire, u_char **p, u_char *end,
+    unsigned *status)
 {
     u_char  *head, *behind;
 
@@ -35,6 +35,11 @@ load_frame_handshake(u_char **p, u_char *end, unsigned *status)
 
     behind += 4;
     *status = load_frame_status(head, (size_t) (behind - head));
+
+    if (wire == LOAD_WIRE_SSE) {
+        *p = behind;
+        return *status == 200 ? IM_OK : IM_ERROR;
+    }
 
     if (*status != 101
         || memmem(head, (size_t) (behind - head), LOAD_ACCEPT,
@@ -49,8 +54,61 @@ load_frame_handshake(u_char **p, u_char *end, unsigned *status)
 }
 
 
-im_int_t
-load_frame_decode(u_char **p, u_char *end, load_frame_t *frame)
+static im_int_t
+load_frame_event(u_char **p, u_char *end, load_frame_t *frame)
+{
+    u_char  *behind;
+
+    behind = memmem(*p, (size_t) (end - *p), "\n\n", 2);
+
+    if (behind == NULL) {
+        return end - *p > LOAD_FRAME_MAX ? IM_ERROR : IM_AGAIN;
+    }
+
+    frame->opcode = **p == ':' ? LOAD_FRAME_PONG : 1;
+    frame->payload = im_str_set(*p, (size_t) (behind - *p));
+    *p = behind + 2;
+
+    return IM_OK;
+}
+
+
+static uint32_t
+load_frame_u32(const u_char *p)
+{
+    return (uint32_t) p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
+}
+
+
+static im_int_t
+load_frame_packet(u_char **p, u_char *end, load_frame_t *frame)
+{
+    uint32_t  len;
+
+    if (end - *p < LOAD_GOIM_HEAD) {
+        return IM_AGAIN;
+    }
+
+    len = load_frame_u32(*p);
+
+    if (len < LOAD_GOIM_HEAD || len > LOAD_FRAME_MAX) {
+        return IM_ERROR;
+    }
+
+    if ((size_t) (end - *p) < len) {
+        return IM_AGAIN;
+    }
+
+    frame->opcode = load_frame_u32(*p + 8);
+    frame->payload = im_str_set(*p + LOAD_GOIM_HEAD, len - LOAD_GOIM_HEAD);
+    *p += len;
+
+    return IM_OK;
+}
+
+
+static im_int_t
+load_frame_websocket(u_char **p, u_char *end, load_frame_t *frame)
 {
     size_t     n, head, i;
     u_char    *at;
@@ -94,6 +152,24 @@ load_frame_decode(u_char **p, u_char *end, load_frame_t *frame)
     *p = at + head + len;
 
     return IM_OK;
+}
+
+
+im_int_t
+load_frame_decode(load_wire_e wire, u_char **p, u_char *end,
+    load_frame_t *frame)
+{
+    switch (wire) {
+
+    case LOAD_WIRE_SSE:
+        return load_frame_event(p, end, frame);
+
+    case LOAD_WIRE_GOIM:
+        return load_frame_packet(p, end, frame);
+
+    default:
+        return load_frame_websocket(p, end, frame);
+    }
 }
 
 

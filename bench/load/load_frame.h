@@ -1,14 +1,15 @@
 /*
  * Copyright (C) The im authors
  *
- * Reads what servers send: the head of the handshake's answer, and frames.
+ * Reads what servers send: the head of the handshake's answer, frames of
+ * WebSocket, events of SSE, and packets of goim.
  */
 
 #ifndef LOAD_FRAME_H
 #define LOAD_FRAME_H
 
 
-#include "im_types.h"
+#include "load_proto.h"
 
 
 #define LOAD_FRAME_MAX  (16 * 1024 * 1024)
@@ -19,7 +20,7 @@
 
 
 typedef struct {
-    unsigned  opcode;
+    unsigned  opcode;               /* of goim: the operation */
     im_str_t  payload;
 } load_frame_t;
 
@@ -29,10 +30,15 @@ typedef struct {
  * behind it; IM_AGAIN: the head isn't complete; IM_ERROR: *status says why, 101
  * if it lacks the right key.
  */
-im_int_t load_frame_handshake(u_char **p, u_char *end, unsigned *status);
+im_int_t load_frame_handshake(load_wire_e wire, u_char **p, u_char *end,
+    unsigned *status);
 
-/* IM_AGAIN: the frame isn't complete; IM_ERROR: it can't be one. */
-im_int_t load_frame_decode(u_char **p, u_char *end, load_frame_t *frame);
+/*
+ * IM_AGAIN: the frame isn't complete; IM_ERROR: it can't be one.  An event of
+ * SSE has the opcode 1, and that of a ping if it is a comment.
+ */
+im_int_t load_frame_decode(load_wire_e wire, u_char **p, u_char *end,
+    load_frame_t *frame);
 
 /* Of the payload of a close frame; 1005 if it has none. */
 unsigned load_frame_code(im_str_t payload);

@@ -53,7 +53,8 @@ static const load_option_t  load_table[] = {
     load_number("port", port, 1, 65535, "its port"),
     load_number("push-port", push_port, 1, 65535, "of publishes (--port)"),
     load_text("protocol", protocol,
-              "floor, plain, nchan, im, centrifuge or centrifugo"),
+              "floor, plain, sse, nchan, im, positions, goim, centrifuge "
+              "or centrifugo"),
     load_text("path", path, "another path of clients; %r is the room"),
     load_number("clients", clients, 0, 10000000, "so many (1)"),
     load_number("processes", processes, 1, 256, "so many share them (1)"),
@@ -238,8 +239,9 @@ load_options_names(load_options_t *o)
 
     o->proto = load_proto_find(o->protocol);
     if (o->proto == NULL) {
-        return load_options_fault("--protocol=%s: must be floor, plain, nchan, "
-                                  "im, centrifuge or centrifugo", o->protocol);
+        return load_options_fault("--protocol=%s: must be floor, plain, sse, "
+                                  "nchan, im, positions, goim, centrifuge or "
+                                  "centrifugo", o->protocol);
     }
 
     o->api = load_api_find(o->api_name != NULL ? o->api_name : o->proto->api);

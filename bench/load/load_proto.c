@@ -43,6 +43,16 @@ load_proto_im_first(im_buf_t *b, const load_who_t *who)
 }
 
 
+/* Messages have positions, and the room's info has none. */
+static void
+load_proto_positions_first(im_buf_t *b, const load_who_t *who)
+{
+    load_proto_im_first(b, who);
+    b->len--;
+    im_buf_add_z(b, ",\"positions\":true}");
+}
+
+
 static im_int_t
 load_proto_im_joined(im_str_t payload, int in_room)
 {
@@ -83,16 +93,36 @@ load_proto_centrifuge_joined(im_str_t payload, int in_room)
 }
 
 
+static void
+load_proto_goim_first(im_buf_t *b, const load_who_t *who)
+{
+    im_buf_add_z(b, "{\"mid\":0,\"accepts\":[]");
+
+    if (who->room.len != 0) {
+        im_buf_add_z(b, ",\"room_id\":\"");
+        im_buf_add_str(b, who->room);
+        im_buf_add_z(b, "\"");
+    }
+
+    im_buf_add_z(b, "}");
+}
+
+
 static const load_proto_t  load_protos[] = {
-    { "floor", "/sub?room=%r", "floor", NULL, NULL, 0, 0 },
-    { "plain", "/sub?room=%r", "im", NULL, NULL, 0, 0 },
-    { "nchan", "/sub?id=%r", "nchan", NULL, NULL, 0, 0 },
-    { "im", "/ws", "im", load_proto_im_first, load_proto_im_joined, 0, 0 },
-    { "centrifuge", "/connection/websocket", "im",
+    { "floor", LOAD_WIRE_WEBSOCKET, "/sub?room=%r", "floor", NULL, NULL, 0, 0 },
+    { "plain", LOAD_WIRE_WEBSOCKET, "/sub?room=%r", "im", NULL, NULL, 0, 0 },
+    { "nchan", LOAD_WIRE_WEBSOCKET, "/sub?id=%r", "nchan", NULL, NULL, 0, 0 },
+    { "sse", LOAD_WIRE_SSE, "/sub?room=%r", "im", NULL, NULL, 0, 0 },
+    { "goim", LOAD_WIRE_GOIM, "", "im", load_proto_goim_first, NULL, 1, 0 },
+    { "im", LOAD_WIRE_WEBSOCKET, "/ws", "im",
+      load_proto_im_first, load_proto_im_joined, 0, 0 },
+    { "positions", LOAD_WIRE_WEBSOCKET, "/ws", "im",
+      load_proto_positions_first, load_proto_im_joined, 0, 0 },
+    { "centrifuge", LOAD_WIRE_WEBSOCKET, "/connection/websocket", "im",
       load_proto_centrifuge_first, load_proto_centrifuge_joined, 1, 1 },
-    { "centrifugo", "/connection/websocket", "centrifugo",
+    { "centrifugo", LOAD_WIRE_WEBSOCKET, "/connection/websocket", "centrifugo",
       load_proto_centrifuge_first, load_proto_centrifuge_joined, 1, 1 },
-    { NULL, NULL, NULL, NULL, NULL, 0, 0 }
+    { NULL, LOAD_WIRE_WEBSOCKET, NULL, NULL, NULL, NULL, 0, 0 }
 };
 
 static const load_api_t  load_apis[] = {
@@ -168,6 +198,18 @@ load_proto_frame(im_buf_t *b, unsigned opcode, im_str_t payload)
 
     im_buf_add_u32(b, 0);
     im_buf_add_str(b, payload);
+}
+
+
+void
+load_proto_packet(im_buf_t *b, unsigned operation, im_str_t body)
+{
+    im_buf_add_u32(b, LOAD_GOIM_HEAD + body.len);
+    im_buf_add_u16(b, LOAD_GOIM_HEAD);
+    im_buf_add_u16(b, 1);
+    im_buf_add_u32(b, operation);
+    im_buf_add_u32(b, 1);
+    im_buf_add_str(b, body);
 }
 
 

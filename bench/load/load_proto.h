@@ -29,8 +29,17 @@ typedef struct {
 } load_who_t;
 
 
+/* How a client connects, and what the bytes are that it gets. */
+typedef enum {
+    LOAD_WIRE_WEBSOCKET = 0,
+    LOAD_WIRE_SSE,                  /* the body of an answer, by events */
+    LOAD_WIRE_GOIM                  /* goim's packets, over TCP alone */
+} load_wire_e;
+
+
 typedef struct {
     const char  *name;
+    load_wire_e  wire;
     const char  *path;              /* %r is the room */
     const char  *api;               /* by which its publisher publishes */
     /* appends the first frame's payload; NULL: joined with the handshake */
@@ -44,6 +53,11 @@ typedef struct {
     /* {} is a ping */
     int          pings;
 } load_proto_t;
+
+
+#define LOAD_GOIM_HEAD   16         /* bytes, of a packet */
+#define LOAD_GOIM_AUTH   7          /* operations */
+#define LOAD_GOIM_AUTHED 8
 
 
 typedef struct {
@@ -81,6 +95,9 @@ void load_proto_fill(im_buf_t *b, const char *template, char c, im_str_t text);
 
 /* Appends a client's frame: masked by zeros. */
 void load_proto_frame(im_buf_t *b, unsigned opcode, im_str_t payload);
+
+/* Appends a client's packet of goim. */
+void load_proto_packet(im_buf_t *b, unsigned operation, im_str_t body);
 
 /* Appends a message of so many bytes. */
 void load_marker_encode(im_buf_t *b, const load_marker_t *m, size_t size);

@@ -73,6 +73,8 @@ load_result_counts(load_counts_t *to, const load_counts_t *from)
 {
     to->deliveries += from->deliveries;
     to->bytes += from->bytes;
+    to->others += from->others;
+    load_hist_merge(&to->gap, &from->gap);
     load_hist_merge(&to->delivery, &from->delivery);
     load_hist_merge(&to->complete, &from->complete);
 }
@@ -119,6 +121,7 @@ load_result_merge(load_block_t *to, const load_block_t *from)
 
     load_hist_merge(&to->handshake, &from->handshake);
     load_hist_merge(&to->joined, &from->joined);
+    load_result_counts(&to->warm, &from->warm);
     load_result_counts(&to->measured, &from->measured);
 
     if (to->error[0] == '\0') {
@@ -182,15 +185,19 @@ load_result_deliveries(const load_block_t *sum, double seconds)
            (double) sum->measured.deliveries / seconds);
     load_result_hist("delivery_us", &sum->measured.delivery);
     load_result_hist("complete_us", &sum->measured.complete);
+    load_result_hist("quiet_gap_us", &sum->warm.gap);
+    load_result_hist("gap_us", &sum->measured.gap);
     printf(",\"lost\":%llu,\"duplicated\":%llu,\"reordered\":%llu,"
            "\"other_order\":%llu,"
-           "\"unknown\":%llu,\"foreign\":%llu,\"bytes\":%llu",
+           "\"unknown\":%llu,\"foreign\":%llu,\"others\":%llu,"
+           "\"bytes\":%llu",
            (unsigned long long) sum->lost,
            (unsigned long long) sum->duplicated,
            (unsigned long long) sum->reordered,
            (unsigned long long) sum->other_order,
            (unsigned long long) sum->unknown,
            (unsigned long long) sum->foreign,
+           (unsigned long long) sum->measured.others,
            (unsigned long long) sum->measured.bytes);
     printf(",\"closed\":{\"clients\":%u,", sum->closed);
     load_result_codes("codes", sum->codes);

@@ -54,6 +54,8 @@ typedef struct {
 typedef struct {
     uint64_t     deliveries;
     uint64_t     bytes;
+    uint64_t     others;            /* that are no messages of this tool */
+    load_hist_t  gap;               /* between two messages of a client */
     load_hist_t  delivery;
     load_hist_t  complete;          /* the last follower was here */
 } load_counts_t;

@@ -1,8 +1,8 @@
 /*
  * Copyright (C) The im authors
  *
- * What the load generator reads: an answer to a handshake and frames, cut at
- * each byte; and the messages that it finds in them.
+ * What the load generator reads: an answer to a handshake, frames, events and
+ * packets, cut at each byte; and the messages that it finds in them.
  */
 
 #include "test.h"
@@ -24,27 +24,28 @@ test_handshake(void **state)
 
     for (i = 0; i < sizeof(ANSWER) - 1; i++) {
         p = answer;
-        assert_int_equal(load_frame_handshake(&p, answer + i, &status),
-                         IM_AGAIN);
+        assert_int_equal(load_frame_handshake(LOAD_WIRE_WEBSOCKET, &p,
+                                              answer + i, &status), IM_AGAIN);
         assert_ptr_equal(p, answer);
     }
 
-    assert_int_equal(load_frame_handshake(&p, answer + sizeof(answer) - 1,
+    assert_int_equal(load_frame_handshake(LOAD_WIRE_WEBSOCKET, &p,
+                                          answer + sizeof(answer) - 1,
                                           &status), IM_OK);
     assert_int_equal(*p, 0x81);
 }
 
 
 static void
-refused(const char *answer, unsigned want)
+refused(load_wire_e wire, const char *answer, unsigned want)
 {
     u_char    bytes[256], *p;
     unsigned  status;
 
     memcpy(bytes, answer, strlen(answer));
     p = bytes;
-    assert_int_equal(load_frame_handshake(&p, bytes + strlen(answer), &status),
-                     IM_ERROR);
+    assert_int_equal(load_frame_handshake(wire, &p, bytes + strlen(answer),
+                                          &status), IM_ERROR);
     assert_int_equal(status, want);
 }
 
@@ -52,9 +53,15 @@ refused(const char *answer, unsigned want)
 static void
 test_refused(void **state)
 {
-    refused("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\n", 503);
-    refused("HTTP/1.1 101 Switching Protocols\r\n\r\n", 101);
-    refused("hello\r\n\r\n", 0);
+    static const char  late[] =
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\n";
+
+    refused(LOAD_WIRE_WEBSOCKET, late, 503);
+    refused(LOAD_WIRE_SSE, late, 503);
+    refused(LOAD_WIRE_WEBSOCKET, "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+            101);
+    refused(LOAD_WIRE_SSE, ANSWER, 101);
+    refused(LOAD_WIRE_WEBSOCKET, "hello\r\n\r\n", 0);
 }
 
 
@@ -84,12 +91,13 @@ test_frames(void **state)
 
         for (cut = 0; cut < head + lengths[i]; cut += cut < 16 ? 1 : 997) {
             p = bytes;
-            assert_int_equal(load_frame_decode(&p, bytes + cut, &frame),
-                             IM_AGAIN);
+            assert_int_equal(load_frame_decode(LOAD_WIRE_WEBSOCKET, &p,
+                                               bytes + cut, &frame), IM_AGAIN);
             assert_ptr_equal(p, bytes);
         }
 
-        assert_int_equal(load_frame_decode(&p, bytes + sizeof(bytes), &frame),
+        assert_int_equal(load_frame_decode(LOAD_WIRE_WEBSOCKET, &p,
+                                           bytes + sizeof(bytes), &frame),
                          IM_OK);
         assert_int_equal(frame.opcode, 1);
         assert_int_equal(frame.payload.len, lengths[i]);
@@ -110,13 +118,69 @@ test_bad_frames(void **state)
     load_frame_t  frame;
 
     p = masked;
-    assert_int_equal(load_frame_decode(&p, masked + sizeof(masked), &frame),
+    assert_int_equal(load_frame_decode(LOAD_WIRE_WEBSOCKET, &p,
+                                       masked + sizeof(masked), &frame),
                      IM_ERROR);
     p = long_one;
-    assert_int_equal(load_frame_decode(&p, long_one + sizeof(long_one), &frame),
+    assert_int_equal(load_frame_decode(LOAD_WIRE_WEBSOCKET, &p,
+                                       long_one + sizeof(long_one), &frame),
                      IM_ERROR);
     assert_int_equal(load_frame_code(code), 1013);
     assert_int_equal(load_frame_code(none), 1005);
+}
+
+
+/* Cut anywhere, each of them is the one that is expected. */
+static void
+pieces(load_wire_e wire, u_char *bytes, size_t len, unsigned opcode,
+    const char *want)
+{
+    size_t        cut;
+    u_char       *p;
+    load_frame_t  frame;
+
+    for (cut = 0; cut < len; cut++) {
+        p = bytes;
+        assert_int_equal(load_frame_decode(wire, &p, bytes + cut, &frame),
+                         IM_AGAIN);
+        assert_ptr_equal(p, bytes);
+    }
+
+    assert_int_equal(load_frame_decode(wire, &p, bytes + len, &frame), IM_OK);
+    assert_int_equal(frame.opcode, opcode);
+    assert_int_equal(frame.payload.len, strlen(want));
+    assert_memory_equal(frame.payload.data, want, strlen(want));
+    assert_ptr_equal(p, bytes + len);
+}
+
+
+static void
+test_events(void **state)
+{
+    u_char  event[] = "id: 1\ndata: a\n\n";
+    u_char  comment[] = ":\n\n";
+
+    pieces(LOAD_WIRE_SSE, event, sizeof(event) - 1, 1, "id: 1\ndata: a");
+    pieces(LOAD_WIRE_SSE, comment, sizeof(comment) - 1, LOAD_FRAME_PONG, ":");
+}
+
+
+static void
+test_packets(void **state)
+{
+    u_char        head[LOAD_GOIM_HEAD] = { 0, 0, 0, 15 };
+    u_char       *p;
+    im_buf_t      b;
+    load_frame_t  frame;
+
+    im_buf_init(&b, 1024);
+    load_proto_packet(&b, LOAD_GOIM_AUTH, im_str_z("{}"));
+    pieces(LOAD_WIRE_GOIM, b.data, b.len, LOAD_GOIM_AUTH, "{}");
+    im_buf_cleanup(&b);
+
+    p = head;
+    assert_int_equal(load_frame_decode(LOAD_WIRE_GOIM, &p, head + sizeof(head),
+                                       &frame), IM_ERROR);
 }
 
 
@@ -171,6 +235,8 @@ static const struct CMUnitTest  tests[] = {
     cmocka_unit_test(test_refused),
     cmocka_unit_test(test_frames),
     cmocka_unit_test(test_bad_frames),
+    cmocka_unit_test(test_events),
+    cmocka_unit_test(test_packets),
     alloc_test(test_markers)
 };
 
