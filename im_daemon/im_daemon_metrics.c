@@ -46,7 +46,7 @@ im_daemon_metrics_answer(im_daemon_metrics_t *m, const im_link_reply_t *reply)
 
 static void
 im_daemon_metrics_redis(im_buf_t *b, const im_daemon_metrics_names_t *names,
-    const im_link_t *link)
+    const im_link_t *link, int near)
 {
     uint32_t               p;
     im_uint_t              i, away;
@@ -58,6 +58,11 @@ im_daemon_metrics_redis(im_buf_t *b, const im_daemon_metrics_names_t *names,
 
     im_metric_one(b, &names->up, im_link_ready(link, IM_LINK_REGISTRY) != 0);
     im_metric_one(b, &names->away, away);
+
+    if (!near) {
+        return;
+    }
+
     im_metric_head(b, &names->server);
 
     for (i = 0; i < im_link_servers(link); i++) {
@@ -87,7 +92,7 @@ im_daemon_metrics_watch(im_buf_t *b, const im_daemon_metrics_names_t *names,
 void
 im_daemon_metrics_write(const im_daemon_metrics_t *m, im_buf_t *b,
     const im_daemon_metrics_names_t *names, const im_link_t *link,
-    const im_link_watch_t *watch)
+    const im_link_watch_t *watch, int near)
 {
     static const im_str_t  version = im_str(IM_VERSION);
 
@@ -97,7 +102,7 @@ im_daemon_metrics_write(const im_daemon_metrics_t *m, im_buf_t *b,
     im_metric_one(b, &names->start, m->started);
     im_metric_one(b, &names->losses, m->losses);
 
-    im_daemon_metrics_redis(b, names, link);
+    im_daemon_metrics_redis(b, names, link, near);
     im_daemon_metrics_watch(b, names, watch);
 
     im_metric_head(b, &names->trip);

@@ -91,10 +91,10 @@ void im_daemon_metrics_ask(im_daemon_metrics_t *m);
 void im_daemon_metrics_answer(im_daemon_metrics_t *m,
     const im_link_reply_t *reply);
 
-/* Version, start and link. */
+/* Version, start and link.  near: with the names of servers. */
 void im_daemon_metrics_write(const im_daemon_metrics_t *m, im_buf_t *b,
     const im_daemon_metrics_names_t *names, const im_link_t *link,
-    const im_link_watch_t *watch);
+    const im_link_watch_t *watch, int near);
 
 /* servers[i] has the name listeners[i]; those that are NULL are left out. */
 void im_daemon_metrics_servers(im_buf_t *b,

@@ -4,6 +4,7 @@
  * The memory of a request, and what all transports share.
  */
 
+#include <arpa/inet.h>
 #include <stdalign.h>
 #include <stdio.h>
 
@@ -216,4 +217,32 @@ im_daemon_status(im_uint_t status)
     }
 
     return im_daemon_statuses[i].reason;
+}
+
+
+int
+im_daemon_near(const im_daemon_request_t *r)
+{
+    char             text[INET6_ADDRSTRLEN];
+    struct in_addr   in;
+    struct in6_addr  in6;
+
+    if (r->internal || r->address.len == 0) {
+        return 1;
+    }
+
+    if (r->address.len >= sizeof(text)) {
+        return 0;
+    }
+
+    im_copy(text, r->address.data, r->address.len);
+    text[r->address.len] = '\0';
+
+    if (inet_pton(AF_INET, text, &in) == 1) {
+        return ntohl(in.s_addr) >> 24 == 127;
+    }
+
+    return inet_pton(AF_INET6, text, &in6) == 1
+           && (IN6_IS_ADDR_LOOPBACK(&in6)
+               || (IN6_IS_ADDR_V4MAPPED(&in6) && in6.s6_addr[12] == 127));
 }

@@ -104,6 +104,12 @@ void im_daemon_end(im_daemon_request_t *r);
 void im_daemon_headers(const im_daemon_request_t *r,
     void (*fn)(void *data, const char *name, const char *value), void *data);
 
+/*
+ * The client is on this machine, or is nginx: it may read addresses and
+ * settings of Redis without a key.
+ */
+int im_daemon_near(const im_daemon_request_t *r);
+
 /* "Not Found" of 404 and so on. */
 const char *im_daemon_status(im_uint_t status);
 

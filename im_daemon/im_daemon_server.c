@@ -962,6 +962,16 @@ im_daemon_server_remote(const im_daemon_server_t *server)
 
 
 void
+im_daemon_server_warn(const char *address)
+{
+    im_daemon_log(IM_LOG_WARN, "--http=%s: /health and /metrics need no key, "
+                  "and other machines can read them, without addresses of "
+                  "Redis: let only Prometheus reach it, or listen on "
+                  "127.0.0.1, [::1] or unix:PATH", address);
+}
+
+
+void
 im_daemon_server_stats(const im_daemon_server_t *server,
     uint64_t stats[IM_SERVER_STATS])
 {

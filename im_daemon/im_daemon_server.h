@@ -54,6 +54,8 @@ im_daemon_server_t *im_daemon_server_create(struct event_base *base,
 
 /* Other machines can connect. */
 int im_daemon_server_remote(const im_daemon_server_t *server);
+/* Logs what they can read then. */
+void im_daemon_server_warn(const char *address);
 
 void im_daemon_server_stats(const im_daemon_server_t *server,
     uint64_t stats[IM_SERVER_STATS]);

@@ -20,6 +20,7 @@
 /* What is wrong. */
 typedef struct {
     im_job_t   *job;
+    int         near;                     /* the client may know all */
     im_buf_t    list;                     /* a list of JSON strings */
     char        first[IM_JOB_REASON];
     im_uint_t   n;
@@ -113,8 +114,9 @@ im_job_reasons_find(im_job_reasons_t *reasons)
     }
 
     if (im_link_unserved(job->link) == IM_LINK_SLOTS) {
-        (void) snprintf(text, sizeof(text), "%s",
-                        im_link_why(job->link, IM_LINK_REGISTRY));
+        (void) snprintf(text, sizeof(text), "%s", reasons->near
+                        ? im_link_why(job->link, IM_LINK_REGISTRY)
+                        : "redis is away");
         im_job_reasons_add(reasons, text);
         return;
     }
@@ -133,10 +135,12 @@ im_job_health_number(im_buf_t *b, const char *member, uint64_t n)
 
 
 static void
-im_job_health_data(im_job_t *job, im_buf_t *b)
+im_job_health_data(im_job_t *job, im_buf_t *b, int near)
 {
-    im_uint_t  held, wanted;
+    im_uint_t       held, wanted;
+    im_link_show_e  what;
 
+    what = near ? IM_LINK_SHOW_ALL : IM_LINK_SHOW_STATES;
     held = im_job_queue_served(job, &wanted);
 
     im_buf_add_z(b, im_link_unserved(job->link) > 0 ? "\"redis\":\"degraded\""
@@ -147,11 +151,11 @@ im_job_health_data(im_job_t *job, im_buf_t *b)
     im_job_health_number(b, ",\"jobs\":", job->njobs);
 
     im_buf_add_z(b, ",\"link\":");
-    im_link_show(b, job->link, job->conf, im_daemon_now());
+    im_link_show(b, job->link, job->conf, im_daemon_now(), what);
 
     if (im_link_unserved(job->link) > 0) {
         im_buf_add_z(b, ",\"away\":");
-        im_link_show_reasons(b, job->link);
+        im_link_show_reasons(b, job->link, what);
     }
 }
 
@@ -164,6 +168,7 @@ im_job_health_handler(im_daemon_request_t *r)
     im_job_reasons_t   reasons;
 
     reasons.job = r->data;
+    reasons.near = im_daemon_near(r);
     reasons.n = 0;
     im_buf_init(&reasons.list, IM_JOB_HEALTH);
 
@@ -174,7 +179,7 @@ im_job_health_handler(im_daemon_request_t *r)
     if (reasons.n == 0) {
         status = 200;
         im_buf_add_z(b, "{\"code\":0,\"msg\":\"success\",\"data\":{");
-        im_job_health_data(r->data, b);
+        im_job_health_data(r->data, b, reasons.near);
 
     } else {
         status = 503;

@@ -80,7 +80,15 @@ im_job_http_init(im_job_t *job, const char *address,
 
     job->http = im_daemon_server_create(job->base, address, &conf);
 
-    return job->http != NULL ? IM_OK : IM_ERROR;
+    if (job->http == NULL) {
+        return IM_ERROR;
+    }
+
+    if (im_daemon_server_remote(job->http)) {
+        im_daemon_server_warn(address);
+    }
+
+    return IM_OK;
 }
 
 

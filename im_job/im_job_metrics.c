@@ -119,7 +119,7 @@ im_job_metrics_handler(im_daemon_request_t *r)
     b = im_daemon_buf(r, IM_JOB_METRICS);
 
     im_daemon_metrics_write(&job->metrics, b, &im_job_metrics_common,
-                            job->link, job->watch);
+                            job->link, job->watch, im_daemon_near(r));
     im_daemon_metrics_servers(b, &im_job_metrics_common, &job->http,
                               im_job_metrics_listeners, 1);
 

@@ -36,15 +36,21 @@ im_link_show_number(im_buf_t *b, const char *member, uint64_t value)
 
 static void
 im_link_show_server(im_buf_t *b, const im_link_server_info_t *info,
-    uint64_t now)
+    uint64_t now, im_link_show_e what)
 {
-    im_link_show_string(b, "{\"name\":", info->name);
+    im_buf_add_z(b, "{");
 
-    if (info->address.len > 0) {
-        im_link_show_string(b, ",\"address\":", info->address);
+    if (what == IM_LINK_SHOW_ALL) {
+        im_link_show_string(b, "\"name\":", info->name);
+        im_buf_add_z(b, ",");
     }
 
-    im_link_show_string(b, ",\"state\":",
+    if (what == IM_LINK_SHOW_ALL && info->address.len > 0) {
+        im_link_show_string(b, "\"address\":", info->address);
+        im_buf_add_z(b, ",");
+    }
+
+    im_link_show_string(b, "\"state\":",
                         im_str_z(im_link_show_states[info->state]));
     im_link_show_number(b, ",\"seconds\":",
                         now > info->since ? (now - info->since) / 1000 : 0);
@@ -52,9 +58,12 @@ im_link_show_server(im_buf_t *b, const im_link_server_info_t *info,
                         im_str_z(im_link_show_roles[info->role]));
     im_link_show_number(b, ",\"slots\":", info->slots);
     im_link_show_number(b, ",\"replicas\":", info->replicas);
-    im_link_show_string(b, ",\"generation\":", info->generation);
 
-    if (info->why[0] != '\0') {
+    if (what == IM_LINK_SHOW_ALL) {
+        im_link_show_string(b, ",\"generation\":", info->generation);
+    }
+
+    if (what == IM_LINK_SHOW_ALL && info->why[0] != '\0') {
         im_link_show_string(b, ",\"why\":", im_str_z(info->why));
     }
 
@@ -63,10 +72,17 @@ im_link_show_server(im_buf_t *b, const im_link_server_info_t *info,
 
 
 static void
-im_link_show_sentinels(im_buf_t *b, const im_link_sentinels_t *s)
+im_link_show_sentinels(im_buf_t *b, const im_link_sentinels_t *s,
+    im_link_show_e what)
 {
-    im_link_show_string(b, ",\"sentinels\":{\"master\":", s->master);
-    im_link_show_number(b, ",\"configured\":", s->configured);
+    im_buf_add_z(b, ",\"sentinels\":{");
+
+    if (what == IM_LINK_SHOW_ALL) {
+        im_link_show_string(b, "\"master\":", s->master);
+        im_buf_add_z(b, ",");
+    }
+
+    im_link_show_number(b, "\"configured\":", s->configured);
     im_link_show_number(b, ",\"answering\":", s->answering);
     im_link_show_number(b, ",\"watching\":", s->watching);
     im_link_show_number(b, ",\"quorum\":", s->quorum);
@@ -79,7 +95,7 @@ im_link_show_sentinels(im_buf_t *b, const im_link_sentinels_t *s)
 /* Those that take calls, or those that don't; n servers are shown already. */
 static im_uint_t
 im_link_show_servers(im_buf_t *b, const im_link_t *link, uint64_t now,
-    int ready, im_uint_t n)
+    im_link_show_e what, int ready, im_uint_t n)
 {
     im_uint_t              i;
     im_link_server_info_t  info;
@@ -89,7 +105,7 @@ im_link_show_servers(im_buf_t *b, const im_link_t *link, uint64_t now,
 
         if ((info.state == IM_LINK_SERVER_READY) == ready) {
             im_buf_add_z(b, n++ > 0 ? "," : "");
-            im_link_show_server(b, &info, now);
+            im_link_show_server(b, &info, now, what);
         }
     }
 
@@ -99,7 +115,7 @@ im_link_show_servers(im_buf_t *b, const im_link_t *link, uint64_t now,
 
 void
 im_link_show(im_buf_t *b, const im_link_t *link, const im_link_conf_t *conf,
-    uint64_t now)
+    uint64_t now, im_link_show_e what)
 {
     im_uint_t                   n;
     const im_link_sentinels_t  *sentinels;
@@ -110,14 +126,14 @@ im_link_show(im_buf_t *b, const im_link_t *link, const im_link_conf_t *conf,
     im_link_show_number(b, ",\"unserved\":", im_link_unserved(link));
 
     im_buf_add_z(b, ",\"servers\":[");
-    n = im_link_show_servers(b, link, now, 0, 0);
-    (void) im_link_show_servers(b, link, now, 1, n);
+    n = im_link_show_servers(b, link, now, what, 0, 0);
+    (void) im_link_show_servers(b, link, now, what, 1, n);
     im_buf_add_z(b, "]");
 
     sentinels = im_link_sentinels(link);
 
     if (sentinels != NULL) {
-        im_link_show_sentinels(b, sentinels);
+        im_link_show_sentinels(b, sentinels, what);
     }
 
     im_buf_add_z(b, "}");
@@ -125,14 +141,23 @@ im_link_show(im_buf_t *b, const im_link_t *link, const im_link_conf_t *conf,
 
 
 static void
-im_link_show_reason(im_buf_t *b, im_uint_t n, const im_link_server_info_t *info)
+im_link_show_reason(im_buf_t *b, im_uint_t n, const im_link_server_info_t *info,
+    im_link_show_e what)
 {
+    int   len;
     char  text[IM_LINK_SHOW_TEXT];
 
-    (void) snprintf(text, sizeof(text), "%u slot%s: Redis at \"%.*s\" is "
-                    "away: %s", (unsigned) info->slots,
-                    info->slots == 1 ? "" : "s", (int) info->name.len,
-                    (char *) info->name.data, info->why);
+    len = snprintf(text, sizeof(text), "%u slot%s: Redis",
+                   (unsigned) info->slots, info->slots == 1 ? "" : "s");
+
+    if (what == IM_LINK_SHOW_ALL) {
+        (void) snprintf(text + len, sizeof(text) - len, " at \"%.*s\" is "
+                        "away: %s", (int) info->name.len,
+                        (char *) info->name.data, info->why);
+
+    } else {
+        (void) snprintf(text + len, sizeof(text) - len, " is away");
+    }
 
     im_buf_add_z(b, n > 0 ? "," : "");
     im_json_add_string(b, im_str_z(text));
@@ -140,7 +165,7 @@ im_link_show_reason(im_buf_t *b, im_uint_t n, const im_link_server_info_t *info)
 
 
 void
-im_link_show_reasons(im_buf_t *b, const im_link_t *link)
+im_link_show_reasons(im_buf_t *b, const im_link_t *link, im_link_show_e what)
 {
     im_uint_t              i, n, slots;
     im_link_server_info_t  info;
@@ -159,7 +184,7 @@ im_link_show_reasons(im_buf_t *b, const im_link_t *link)
         slots -= im_min(slots, info.slots);
 
         if (n < IM_LINK_SHOW_REASONS) {
-            im_link_show_reason(b, n++, &info);
+            im_link_show_reason(b, n++, &info, what);
         }
     }
 

@@ -330,6 +330,7 @@ im_logic_main_listen(im_logic_t *logic)
         /* a name whose addresses were not known before */
 
         if (im_daemon_server_remote(*http)) {
+            im_daemon_server_warn(conf->http);
             return im_logic_main_guard(conf);
         }
     }

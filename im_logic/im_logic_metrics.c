@@ -214,7 +214,7 @@ im_logic_metrics_handler(im_daemon_request_t *r)
     b = im_daemon_buf(r, IM_LOGIC_MAX_REPLY);
 
     im_daemon_metrics_write(&logic->metrics, b, &im_logic_metrics_common,
-                            logic->link, logic->watch);
+                            logic->link, logic->watch, im_daemon_near(r));
     im_daemon_metrics_servers(b, &im_logic_metrics_common, logic->servers,
                               im_logic_metrics_listeners, IM_LISTENERS);
 

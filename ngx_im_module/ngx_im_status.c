@@ -86,7 +86,8 @@ ngx_im_status_link(im_buf_t *b, ngx_im_main_conf_t *imcf)
     im_buf_add_z(b, ",\"link\":{\"pid\":");
     im_buf_add_uint(b, ngx_pid);
     im_buf_add_z(b, ",\"redis\":");
-    im_link_show(b, ngx_im_worker->link, &imcf->redis.link, ngx_current_msec);
+    im_link_show(b, ngx_im_worker->link, &imcf->redis.link, ngx_current_msec,
+                 IM_LINK_SHOW_ALL);
     im_buf_add_z(b, "}");
 }
 
@@ -172,7 +173,10 @@ ngx_im_status_numbers(ngx_http_request_t *r, ngx_im_main_conf_t *imcf,
 }
 
 
-/* Why this worker can't serve clients well: a balancer should take others. */
+/*
+ * Why this worker can't serve clients well: a balancer should take others.
+ * Strangers may read it: it has no addresses, as the log has.
+ */
 static ngx_uint_t
 ngx_im_status_unready(ngx_im_worker_t *w, im_buf_t *b)
 {
@@ -191,8 +195,7 @@ ngx_im_status_unready(ngx_im_worker_t *w, im_buf_t *b)
     }
 
     if (ngx_im_follow_link(w) == NGX_IM_LINK_DOWN) {
-        im_buf_add_z(b, "Redis is away: ");
-        im_buf_add_z(b, im_link_why(w->link, 0));
+        im_buf_add_z(b, "Redis is away");
         return 1;
     }
 

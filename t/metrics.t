@@ -154,7 +154,7 @@ g: get /cf?cf_connect=URI({"id":1,"connect":{}}) Accept: text/event-stream
 moves: /metrics im_sessions{protocol="centrifuge",transport="sse",state="open"} 1
 metrics: /metrics
 stop: redis
-until: /ready ^503 Redis is away: \S
+until: /ready ^503 Redis is away$
 moves: /metrics im_link_workers{state="down"} 1
 moves: /metrics im_link_losses_total +1
 moves: /metrics im_partitions_away >0

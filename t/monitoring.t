@@ -377,6 +377,64 @@ for my $program (qw(logic job)) {
 }
 
 
+# A client of another machine reads no address of Redis.  The machine is a
+# network of its own, in which 192.0.2.1 is an address of no loopback.
+
+SKIP: {
+    skip 'root makes networks', 15 if $> != 0;
+
+    for my $program (qw(logic job)) {
+        spew("$dir/keys", "0123456789abcdef0123456789abcdef\n");
+        chmod 0600, "$dir/keys";
+
+        my $log = "$dir/far-$program.log";
+        my $build = $ENV{IM_BUILD} || 'build';
+        my $pid = fork // die "fork: $!\n";
+
+        if ($pid == 0) {
+            open STDERR, '>', $log or die "$log: $!\n";
+            exec qw(unshare -n sh -c), 'ip link set lo up'
+                . ' && ip addr add 192.0.2.1/32 dev lo && exec "$0" "$@"',
+                "$build/im_$program", "--redis=unix:$dir/redis.sock",
+                '--http=192.0.2.1:8091',
+                $program eq 'logic' ? "--api-key-file=$dir/keys" : ();
+            die "unshare: $!\n";
+        }
+
+        my $far = sub {
+            my ($host, $path) = @_;
+            open my $curl, '-|', qw(nsenter -n -t), $pid, qw(curl -s -m 5),
+                "http://$host:8091$path" or die "nsenter: $!\n";
+            return join '', <$curl>;
+        };
+
+        until_ok("$program: it listens for other machines", sub {
+            $far->('192.0.2.1', '/health') =~ /"redis":"up"/;
+        });
+
+        my $health = $far->('192.0.2.1', '/health');
+        like($health, qr/"servers":\[\{"state":"ready",/, 'states are shown');
+        unlike($health, qr/unix:|"(?:name|address|generation|why)"/,
+               'and neither addresses nor generations');
+
+        my $metrics = $far->('192.0.2.1', '/metrics');
+        like($metrics, qr/^im_$program\_link_up 1$/m, 'numbers are shown');
+        unlike($metrics, qr/unix:|_redis_server_up/, 'and no servers');
+
+        like(slurp($log), qr/\[warn\].*--http=192\.0\.2\.1:8091: .*need no/,
+             'the log warns');
+
+        kill 'TERM', $pid;
+        waitpid $pid, 0;
+        is($?, 0, 'it ends');
+    }
+
+    my (undef, $near) = ask('job', '/health');
+    like($near, qr/"name":"unix:.*"generation":"[0-9a-f]+"/,
+         'a client of this machine reads all');
+}
+
+
 # a port that is taken
 
 my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')

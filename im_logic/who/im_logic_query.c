@@ -36,23 +36,24 @@ im_logic_online_handler(im_daemon_request_t *r)
 
 /* Where servers of some slots are away, pushes to all others are accepted. */
 static void
-im_logic_health_link(im_logic_t *logic, im_buf_t *b)
+im_logic_health_link(im_logic_t *logic, im_buf_t *b, im_link_show_e what)
 {
     im_logic_print(b, ",\"durability\":\"%z\",\"replicas\":%u,\"link\":",
                    logic->conf.durable ? "replica" : "memory",
                    logic->conf.replicas);
-    im_link_show(b, logic->link, &logic->conf.daemon.link, im_daemon_now());
+    im_link_show(b, logic->link, &logic->conf.daemon.link, im_daemon_now(),
+                 what);
 
     if (im_link_unserved(logic->link) > 0) {
         im_buf_add_z(b, ",\"reasons\":");
-        im_link_show_reasons(b, logic->link);
+        im_link_show_reasons(b, logic->link, what);
     }
 }
 
 
 /* What is wrong with the settings of Redis, and how full it is. */
 static void
-im_logic_health_redis(im_logic_t *logic, im_buf_t *b)
+im_logic_health_redis(im_logic_t *logic, im_buf_t *b, im_link_show_e what)
 {
     char                       text[IM_LINK_WATCH_TEXT];
     im_uint_t                  n;
@@ -65,7 +66,9 @@ im_logic_health_redis(im_logic_t *logic, im_buf_t *b)
                        s->max);
     }
 
-    if (im_link_watch_warnings(logic->watch) == 0) {
+    if (im_link_watch_warnings(logic->watch) == 0
+        || what != IM_LINK_SHOW_ALL)
+    {
         return;
     }
 
@@ -84,15 +87,23 @@ im_logic_health_redis(im_logic_t *logic, im_buf_t *b)
 void
 im_logic_health_handler(im_daemon_request_t *r)
 {
-    im_buf_t    *b;
-    im_logic_t  *logic;
-    const char  *why;
+    im_buf_t        *b;
+    im_logic_t      *logic;
+    const char      *why;
+    im_link_show_e   what;
 
     logic = r->data;
+    what = im_daemon_near(r) ? IM_LINK_SHOW_ALL : IM_LINK_SHOW_STATES;
     why = im_logic_unready(logic);
 
     if (why == NULL && im_link_unserved(logic->link) == IM_LINK_SLOTS) {
         why = im_link_why(logic->link, IM_LINK_REGISTRY);
+    }
+
+    if (why != NULL && what != IM_LINK_SHOW_ALL
+        && !im_link_ready(logic->link, IM_LINK_REGISTRY))
+    {
+        why = "redis is away";
     }
 
     if (why != NULL) {
@@ -114,8 +125,8 @@ im_logic_health_handler(im_daemon_request_t *r)
                      "and wait\"");
     }
 
-    im_logic_health_redis(logic, b);
-    im_logic_health_link(logic, b);
+    im_logic_health_redis(logic, b, what);
+    im_logic_health_link(logic, b, what);
     im_buf_add_z(b, "}");
 
     im_logic_reply_data(r, b);

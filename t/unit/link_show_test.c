@@ -15,6 +15,7 @@ static im_link_server_info_t  infos[IM_LINK_SHOWN + 8];
 static im_uint_t              nservers;
 static im_uint_t              unserved;
 static im_link_sentinels_t   *sentinels;
+static im_link_show_e         what;
 
 
 im_uint_t
@@ -84,6 +85,7 @@ begin(void **state)
     nservers = 0;
     unserved = 0;
     sentinels = NULL;
+    what = IM_LINK_SHOW_ALL;
 
     return 0;
 }
@@ -100,7 +102,7 @@ shown(im_link_kind_e kind, int tls, const char *json)
     conf.tls = tls ? (void *) &conf : NULL;
 
     im_buf_init(&b, IM_LINK_SHOW_MAX);
-    im_link_show(&b, NULL, &conf, NOW);
+    im_link_show(&b, NULL, &conf, NOW, what);
     im_buf_add(&b, "", 1);
 
     assert_false(b.failed);
@@ -115,7 +117,7 @@ reasons(const char *json)
     im_buf_t  b;
 
     im_buf_init(&b, IM_LINK_SHOW_MAX);
-    im_link_show_reasons(&b, NULL);
+    im_link_show_reasons(&b, NULL, what);
     im_buf_add(&b, "", 1);
 
     assert_false(b.failed);
@@ -165,6 +167,32 @@ sentinel_test(void **state)
           "\"replicas\":1}}");
     reasons("[\"16384 slots: Redis at \\\"redis.example.com:6379\\\" is away: "
             "Connection refused\"]");
+}
+
+
+/* Strangers read states and numbers: no name, address, generation or cause. */
+static void
+states_test(void **state)
+{
+    im_link_sentinels_t  s = { im_str("mymaster"), 3, 2, 3, 7, 2, 1, 1000 };
+
+    (void) state;
+
+    what = IM_LINK_SHOW_STATES;
+    sentinels = &s;
+    unserved = IM_LINK_SLOTS;
+    server("redis.example.com:6379", IM_LINK_SERVER_AWAY, IM_LINK_SLOTS,
+           "Connection refused");
+    infos[0].address = im_str_z("192.0.2.1:6379");
+    infos[0].generation = im_str_z("0123abcd");
+
+    shown(IM_LINK_SENTINEL, 0, "{\"kind\":\"sentinel\",\"tls\":false,"
+          "\"unserved\":16384,\"servers\":[{\"state\":\"away\","
+          "\"seconds\":12,\"role\":\"unknown\",\"slots\":16384,"
+          "\"replicas\":0}],\"sentinels\":{\"configured\":3,"
+          "\"answering\":2,\"watching\":3,\"quorum\":2,\"epoch\":7,"
+          "\"replicas\":1}}");
+    reasons("[\"16384 slots: Redis is away\"]");
 }
 
 
@@ -227,12 +255,12 @@ bounds_test(void **state)
     unserved = IM_LINK_SLOTS;
 
     im_buf_init(&b, IM_LINK_SHOW_MAX);
-    im_link_show(&b, NULL, &conf, NOW);
+    im_link_show(&b, NULL, &conf, NOW, IM_LINK_SHOW_ALL);
     assert_false(b.failed);
     im_buf_cleanup(&b);
 
     im_buf_init(&b, IM_LINK_SHOW_MAX);
-    im_link_show_reasons(&b, NULL);
+    im_link_show_reasons(&b, NULL, IM_LINK_SHOW_ALL);
     assert_false(b.failed);
     im_buf_cleanup(&b);
 }
@@ -241,6 +269,7 @@ bounds_test(void **state)
 static const struct CMUnitTest  tests[] = {
     cmocka_unit_test_setup(one_test, begin),
     cmocka_unit_test_setup(sentinel_test, begin),
+    cmocka_unit_test_setup(states_test, begin),
     cmocka_unit_test_setup(cluster_test, begin),
     cmocka_unit_test_setup(bounds_test, begin)
 };
