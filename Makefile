@@ -1,7 +1,8 @@
 # im: build, run, test.  `make help` lists the targets.
 #
-#   NGX_SRC=DIR   nginx source to build the module against (default: what
-#                 Debian's nginx-dev installs)
+#   NGX_SRC=DIR   the sources of another nginx than Debian's: it is built too, all
+#                 in build/with/NAME of that folder's name, and run and tested
+#   STATIC=1      with NGX_SRC: the module is a part of that nginx
 #   SAN=1         with AddressSanitizer and UBSan, in a build folder of its own
 #   V=1           shows the commands
 #   STEPS="units server"   of make test: these only; t/run has their names
@@ -24,9 +25,23 @@ PORT     ?= 8080
 WORKERS  ?= 2
 ADDRESS  ?= 127.0.0.1
 
+# the name of another nginx' sources; Debian's have a file of their own
+NGX_NAME := $(shell test "$(NGX_SRC)" = /usr/share/nginx/src \
+            -o -e "$(NGX_SRC)/conf_flags" \
+            || basename "$(NGX_SRC)" | tr -c 'A-Za-z0-9.\n-' _)
+
+ifneq ($(NGX_NAME),)
+TOP      := build/with/$(NGX_NAME)$(if $(filter 1,$(STATIC)),-static)
+NGINX    := $(TOP)/sbin/nginx
+export PATH := $(CURDIR)/$(TOP)/sbin:$(PATH)
+export NGX_SRC STATIC
+else
+TOP      := build
+NGINX    :=
+endif
+
 ifeq ($(SAN),1)
-BUILD    := build/san
-UP       := ../../..
+BUILD    := $(TOP)/san
 # the sanitizers' own branches would be warned of
 WARNPROG :=
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
@@ -42,8 +57,7 @@ SANFLAGS := -fsanitize=fuzzer-no-link,address,undefined \
 # an empty string is NULL and its end NULL + 0, which C2y defines
 SANFLAGS += -fno-sanitize=pointer-overflow
 else
-BUILD    := build
-UP       := ../..
+BUILD    := $(TOP)
 WARNPROG := -Wnull-dereference
 SANFLAGS :=
 endif
@@ -101,7 +115,15 @@ LINKLIBS := -levent -lhiredis -lyajl -l:libprotobuf-nanopb.a -lssl -lcrypto -lz
 # what only im_logic uses: how names look
 LOGICLIBS := -licui18n -licuuc
 
+ifneq ($(STATIC),1)
 MODULE   := $(BUILD)/ngx_im_module.so
+else ifeq ($(NGX_NAME),)
+$(error STATIC=1 needs NGX_SRC=DIR)
+else ifeq ($(BUILD),$(TOP))
+MODULE   :=
+else
+$(error STATIC=1 is without SAN=1 and FUZZER=1)
+endif
 PROGRAMS := $(BUILD)/im_logic $(BUILD)/im_job
 
 UNITS    := $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/*_test.c))
@@ -135,7 +157,7 @@ help:
 packages-%:
 	@conf/packages $(subst -, ,$*)
 
-module: $(MODULE)
+module: $(MODULE) $(NGINX)
 
 programs: $(PROGRAMS)
 
@@ -194,14 +216,33 @@ NGX_HEADERS := $(wildcard ngx_im_module/*.h ngx_im_module/*/*.h im_core/*.h \
 NGX_FILES := config ngx_im_module/ngx_im_module.map $(NGX_HEADERS) $(call sources,ngx_im_module) \
              $(call sources,im_core) $(call sources,im_link) \
              $(BUILD)/im_scripts.c $(BUILD)/$(PROTO).c
+# modules and paths as Debian has them
 NGX_OPTS  := --with-compat --with-debug --with-http_ssl_module \
              --with-http_v2_module --with-http_realip_module \
              --with-http_auth_request_module --with-http_stub_status_module \
-             --with-threads
+             --with-http_dav_module --with-http_slice_module --with-pcre-jit \
+             --with-threads --prefix=/usr/share/nginx --error-log-path=stderr \
+             --conf-path=/etc/nginx/nginx.conf --pid-path=/run/nginx.pid \
+             --http-log-path=/var/log/nginx/access.log \
+             --modules-path=/usr/lib/nginx/modules \
+             $(foreach x,body fastcgi proxy scgi uwsgi, \
+             --http-$(patsubst body,client-body,$(x))-temp-path=/var/lib/nginx/$(x))
+
+# the way from $(BUILD)/src to this folder
+empty    :=
+UP       := $(subst $(empty) ,/,$(patsubst %,..,$(subst /, ,$(BUILD)/src)))
+
+# changes with the folder and with the version in it
+$(BUILD)/nginx.src: force
+	@mkdir -p $(@D)
+	@{ echo "$(NGX_SRC) $(NGX_OPTS)"; cksum < "$(NGX_SRC)/src/core/nginx.h"; } > $@.tmp \
+	    2>&1; cmp -s $@.tmp $@ || cp $@.tmp $@; rm $@.tmp
+
+force:
 
 # nginx's source is seen through links in $(BUILD)/src, from where all paths of
 # ours are relative: its configure can't have a space or a # in them
-$(BUILD)/nginx/Makefile: config $(NGX_HEADERS) | $(BUILD)/im_scripts.c \
+$(BUILD)/nginx/Makefile: config $(NGX_HEADERS) $(BUILD)/nginx.src | $(BUILD)/im_scripts.c \
         $(BUILD)/$(PROTO).c
 	@if ! test -e "$(NGX_SRC)/configure" -o -e "$(NGX_SRC)/auto/configure"; then \
 	    echo "NGX_SRC=$(NGX_SRC): no nginx source there;" \
@@ -211,13 +252,16 @@ $(BUILD)/nginx/Makefile: config $(NGX_HEADERS) | $(BUILD)/im_scripts.c \
 	&& ln -s "$$(cd "$(NGX_SRC)" && pwd)"/* $(BUILD)/src
 	$(Q)cd $(BUILD)/src && flags="$(NGX_OPTS)" \
 	&& if test -e conf_flags; then . ./conf_flags; \
-	       set -- "$${NGX_CONF_FLAGS[@]}"; else set -- $$flags; fi \
+	       set -- "$${NGX_CONF_FLAGS[@]}"; \
+	   elif test -d src/http/v3; then \
+	       set -- $$flags --with-http_v3_module; else set -- $$flags; fi \
 	&& configure=configure && { test -e $$configure || \
 	       configure=auto/configure; } \
 	&& IM_SCRIPTS=../im_scripts.c IM_PROTO=../$(PROTO).c bash $$configure "$$@" \
 	       --with-cc-opt="$(CFLAGS) -fPIC $(SANFLAGS) $(HARDEN)" \
 	       --with-ld-opt="-fPIC $(SANFLAGS) $(LDHARD)" \
-	       --builddir=../nginx --add-dynamic-module=$(UP) \
+	       --builddir=../nginx \
+	       --add-$(if $(filter 1,$(STATIC)),,dynamic-)module=$(UP) \
 	       > ../configure.log \
 	|| { tail -n 20 ../configure.log; exit 1; }
 
@@ -233,6 +277,23 @@ else
 endif
 	$(call say,LD,$@)
 	$(Q)cp $(BUILD)/nginx/ngx_im_module.so $@.tmp && mv $@.tmp $@
+
+# another nginx than Debian's, without sanitizers in any case; Angie's program
+# has its own name
+ifeq ($(BUILD),$(TOP))
+$(NGINX): $(BUILD)/nginx/Makefile $(if $(filter 1,$(STATIC)),$(NGX_FILES)) \
+        | $(MODULE)
+	$(call say,MAKE,$@)
+	@mkdir -p $(@D)
+	$(Q)$(MAKE) --no-print-directory -f ../nginx/Makefile -C $(BUILD)/src \
+	    binary > $(BUILD)/nginx.log 2>&1 \
+	|| { tail -n 20 $(BUILD)/nginx.log; exit 1; }
+	@cd $(BUILD)/nginx && { test -e angie || ln -sf nginx angie; }
+	$(Q)cp $(BUILD)/nginx/angie $@.tmp && mv $@.tmp $@
+else ifneq ($(NGINX),)
+$(NGINX): force
+	$(Q)$(MAKE) --no-print-directory SAN= FUZZER= $@
+endif
 
 
 run: packages-build-run

@@ -324,7 +324,8 @@ http {
                         'redis://127.0.0.1:%d; }' % self.run_redis()
                         if self.redis else '',
             'redis': 'nchan_redis_pass nchan_redis;' * self.redis})
-        self.run('nginx', self.port, 'nginx', '-p', self.dir, '-c',
+        # its module is for Debian's nginx
+        self.run('nginx', self.port, '/usr/sbin/nginx', '-p', self.dir, '-c',
                  self.dir + '/nginx.conf', '-e', self.dir + '/error.log',
                  '-g', 'daemon off;')
         until(self.accepts, 'nchan accepts nothing')

@@ -4,11 +4,11 @@
  * The directive im_redis.
  */
 
-#include <netdb.h>
-
 #include "ngx_im_hooks.h"
 #include "ngx_im_option.h"
 #include "im_link_words.h"
+
+#include <netdb.h>
 
 
 #define NGX_IM_REDIS_TIMEOUT  5000

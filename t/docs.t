@@ -89,7 +89,8 @@ sub nginx_ok {
     $text =~ s/^(\s*http \{)/$1\naccess_log off; client_body_temp_path $dir; proxy_temp_path $dir; fastcgi_temp_path $dir; uwsgi_temp_path $dir; scgi_temp_path $dir;/m;
 
     open(my $fh, '>', "$dir/nginx.conf") or die "$dir/nginx.conf: $!\n";
-    print $fh "load_module \"$build/ngx_im_module.so\";\npid $dir/nginx.pid;\n"
+    print $fh -e "$build/ngx_im_module.so"
+        ? "load_module \"$build/ngx_im_module.so\";\n" : '', "pid $dir/nginx.pid;\n"
         . $text;
     close $fh;
 

@@ -16,8 +16,13 @@ BEGIN {
 
 use lib 't/lib';
 use Test::Im;
+use Test::Im::Nginx qw(foreign);
+
+my $Foreign;
+BEGIN { $Foreign = foreign("$ENV{TEST_NGINX_MODULES}/ndk_http_module.so") }
+
 use Test::Nginx::Socket @Missing ? (skip_all => "not installed: @Missing")
-                                 : 'no_plan';
+    : $Foreign ? (skip_all => $Foreign) : 'no_plan';
 
 use IO::Socket::INET;
 

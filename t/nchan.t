@@ -6,9 +6,15 @@ BEGIN { $ENV{TEST_NGINX_LOAD_MODULES} = ' ' }
 
 use lib 't/lib';
 use Test::Im;
+use Test::Im::Nginx qw(foreign);
+
+my $Foreign;
+BEGIN { $Foreign = foreign($ENV{TEST_NGINX_IM_NCHAN}) }
+
 # nchan frees memory twice when a single process ends: sanitizers abort then
 use Test::Nginx::Socket !-e $ENV{TEST_NGINX_IM_NCHAN}
     ? (skip_all => 'nchan is not installed')
+    : $Foreign ? (skip_all => $Foreign)
     : $ENV{IM_PRELOAD} ? (skip_all => 'nchan frees memory twice') : 'no_plan';
 
 run_tests();

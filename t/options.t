@@ -128,7 +128,7 @@ sub nginx {
     my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
     my $module = Cwd::abs_path("$build/ngx_im_module.so");
 
-    spew("$dir/nginx.conf", "load_module \"$module\";\n"
+    spew("$dir/nginx.conf", (-e $module ? "load_module \"$module\";\n" : '')
          . "pid $dir/nginx.pid;\nevents {}\nhttp { access_log off;\n"
          . join('', map { "${_}_temp_path $dir/$_;\n" }
                 qw(client_body proxy fastcgi uwsgi scgi))

@@ -20,6 +20,8 @@ use Test::More;
 $ENV{PATH} .= ':/usr/sbin:/sbin';
 
 my $build = Cwd::abs_path($ENV{IM_BUILD} || 'build');
+plan skip_all => 'the module is a part of nginx'
+    unless -e "$build/ngx_im_module.so";
 my $dir = File::Temp::tempdir('im-stale-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $port = ports();
 my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';

@@ -49,7 +49,9 @@ BEGIN {
     $ENV{TEST_NGINX_PORT} = $Base;
     $ENV{TEST_NGINX_SERVROOT} = "$Dir/servroot";
     $ENV{TEST_NGINX_IM_MODULE} = "$Build/ngx_im_module.so";
-    $ENV{TEST_NGINX_LOAD_MODULES} = $ENV{TEST_NGINX_IM_MODULE}
+    # without it, the module is a part of nginx
+    $ENV{TEST_NGINX_LOAD_MODULES} = -e $ENV{TEST_NGINX_IM_MODULE}
+        ? $ENV{TEST_NGINX_IM_MODULE} : ' '
         unless $ENV{TEST_NGINX_LOAD_MODULES};
 }
 

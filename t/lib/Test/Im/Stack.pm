@@ -152,7 +152,8 @@ sub conf {
 
     local $_ = slurp("$Top/conf/$self->{example}");
 
-    s{^load_module .*}{load_module "$self->{build}/ngx_im_module.so";}m;
+    s{^load_module .*}{-e "$self->{build}/ngx_im_module.so"
+        ? "load_module \"$self->{build}/ngx_im_module.so\";" : ''}me;
     s{^user .*\n}{$> == 0 ? "user root;\n" : ''}me;
     s{^(worker_processes) .*\n}{$1 $self->{workers};\n$self->{main}}m;
     s{(worker_connections) \d+}{$1 $self->{connections}};
