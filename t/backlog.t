@@ -113,7 +113,7 @@ sub commands {
 
 
 $stack = Test::Im::Stack->new(
-    build => $ENV{IM_BUILD} || 'build', workers => 1, access => 0,
+    workers => 1, access => 0,
     rules => "im_room * history=100000 ttl=1h;\n",
     server => 'location = /p { im_comet protocol=plain; im_join $arg_room; }');
 $stack->start($stack->all);

@@ -21,8 +21,7 @@ use Test::Im::Stream;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $stack = Test::Im::Stack->new(build => $ENV{IM_BUILD} || 'build',
-                                 example => 'nginx-behind-proxy.conf.example',
+my $stack = Test::Im::Stack->new(example => 'nginx-behind-proxy.conf.example',
                                  nodes => [ 'nginx1', 'nginx2' ],
                                  workers => 1, edit => \&edit_node);
 my ($dir, $address) = ($stack->{dir}, '127.0.0.21');

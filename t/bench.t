@@ -148,7 +148,11 @@ sub faults {
     is($result->{publish}{published}, $stats->{published},
        "$option: published");
     is($result->{lost}, $lost->($stats), "$option: lost");
-    is($result->{duplicated}, $duplicated->($stats), "$option: duplicated");
+    # it ends once each client has each message: a second copy of the last one
+    # may still be on its way to each of the 20
+    my $late = $duplicated->($stats) - $result->{duplicated};
+    ok($late >= 0 && $late <= ($option eq 'double' ? 20 : 0),
+       "$option: duplicated") or diag("$result->{duplicated}, $late missing");
     is($result->{reordered}, $reordered->($stats), "$option: reordered");
     ok($stats->{deliveries} > 1000, "$option: of $stats->{deliveries}");
 }

@@ -27,7 +27,7 @@ Test::Im::Jwt::folder("$keys");
 Test::Im::Jwt::key('hs256');
 
 my $stack = Test::Im::Stack->new(
-    build => $ENV{IM_BUILD} || 'build', redis_kind => 'cluster',
+    redis_kind => 'cluster',
     redis_set => { replicas => 0,
                    settings => [ 'appendfsync always' ] },
     rules => 'im_room * history=1000 ttl=1h publish=member presence; '

@@ -21,7 +21,7 @@ use Test::More;
 
 my ($none) = more_ports(1);
 my $stack = Test::Im::Stack->new(
-    build => $ENV{IM_BUILD} || 'build', redis_kind => 'cluster', workers => 1,
+    redis_kind => 'cluster', workers => 1,
     rules => 'im_room * history=1000 ttl=1h; im_inbox history=100 ttl=1h; '
         . 'im_broadcast history=100 ttl=1h;');
 my $redis = $stack->{set};

@@ -34,7 +34,7 @@ sub begin {
     my $port = ports();
 
     $stack = Test::Im::Stack->new(
-        build => $ENV{IM_BUILD} || 'build', workers => 1, port => $port,
+        workers => 1, port => $port,
         level => 'notice', http => "$http\n", listen =>
         "listen 127.0.0.1:$port sndbuf=16k", server => '
             location = /p { im_comet protocol=plain; im_join $arg_room; }

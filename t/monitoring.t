@@ -19,8 +19,7 @@ use Test::Im::Stack;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $stack = Test::Im::Stack->new(build => $ENV{IM_BUILD} || 'build',
-                                 workers => 1, server => '        location '
+my $stack = Test::Im::Stack->new(workers => 1, server => '        location '
                                      . '= /metrics { im_status '
                                      . "format=prometheus; }\n");
 my $dir = $stack->{dir};

@@ -307,7 +307,7 @@ sub refused {
 # the service
 
 $stack = Test::Im::Stack->new(
-    build => $ENV{IM_BUILD} || 'build', port => $port, workers => 1,
+    port => $port, workers => 1,
     key => $key,
     rules => "    im_room _ready history=0;\n    im_room quiet history=0;\n"
              . "    im_room 1 history=100 ttl=1h presence;\n"

@@ -15,8 +15,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $stack = Test::Im::Stack->new(
-    redis_kind => 'cluster', nodes => [ 'nginx' ], workers => 2,
-    build => $ENV{IM_BUILD} || 'build');
+    redis_kind => 'cluster', nodes => [ 'nginx' ], workers => 2);
 my $redis = $stack->{set};
 my @logs = ("$stack->{dir}/logic.log", "$stack->{dir}/job.log",
             "$stack->{dir}/error.log");

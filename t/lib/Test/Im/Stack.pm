@@ -30,7 +30,7 @@ my $Top = Cwd::abs_path(dirname(__FILE__) . '/../../../..');
 my $Limit = 60;
 
 
-# build        folder of the programs
+# build        folder of the programs, where it isn't IM_BUILD or build/
 # dir          folder of the stack; without it, a new one, which end() removes
 # address, port   of the first node; each other one has the next port
 # nodes, logics, jobs   their names: nginx, or nginx1 ... where there are several
@@ -53,7 +53,7 @@ my $Limit = 60;
 sub new {
     my ($class, %args) = @_;
     my $self = bless {
-        build => "$Top/build", address => '127.0.0.1', workers => 2,
+        build => $ENV{IM_BUILD} || "$Top/build", address => '127.0.0.1', workers => 2,
         example => 'nginx.conf.example', nodes => [ 'nginx' ], logics => [ 'logic' ], jobs => [ 'job' ],
         drain => '0',
         level => 'notice', connections => 8192, access => 1,
