@@ -236,6 +236,18 @@ im_accepts_unref(im_accepts_t *accepts, uint16_t id)
 }
 
 
+const int32_t *
+im_accepts_ops(const im_accepts_t *accepts, uint16_t id, im_uint_t *n)
+{
+    im_accept_set_t  *set;
+
+    set = accepts->sets[id];
+    *n = set->n;
+
+    return set->ops;
+}
+
+
 int
 im_accepts_has(const im_accepts_t *accepts, uint16_t id, int32_t op)
 {

@@ -47,6 +47,10 @@ uint16_t im_accepts_get(im_accepts_t *accepts, uint16_t id, const int32_t *ops,
 /* id may be 0. */
 void im_accepts_unref(im_accepts_t *accepts, uint16_t id);
 
+/* The operations of a set; id is a reference. */
+const int32_t *im_accepts_ops(const im_accepts_t *accepts, uint16_t id,
+    im_uint_t *n);
+
 /* id is a reference. */
 int im_accepts_has(const im_accepts_t *accepts, uint16_t id, int32_t op);
 

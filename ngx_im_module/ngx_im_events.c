@@ -8,6 +8,7 @@
 #include "ngx_im_command.h"
 #include "ngx_im_control.h"
 #include "ngx_im_emulation.h"
+#include "ngx_im_identity.h"
 #include "ngx_im_info.h"
 #include "ngx_im_pace.h"
 #include "ngx_im_resume.h"
@@ -23,7 +24,10 @@ static const ngx_im_session_events_t  ngx_im_session_events = {
     ngx_im_resume_left,
     ngx_im_resume_cut,
     ngx_im_revoked,
-    ngx_im_drain_start
+    ngx_im_drain_start,
+    ngx_im_info_waits,
+    NULL,
+    ngx_im_identity_adopted
 };
 
 

@@ -16,6 +16,7 @@
 #include "ngx_im_jwt_key.h"
 #include "ngx_im_listen.h"
 #include "ngx_im_option.h"
+#include "ngx_im_place.h"
 #include "ngx_im_reserve.h"
 #include "im_header.h"
 #include "im_id.h"
@@ -1902,7 +1903,8 @@ ngx_im_postconfiguration(ngx_conf_t *cf)
 
     ngx_im_guard_init();
 
-    return ngx_im_check(cf, imcf);
+    return ngx_im_place_init(cf, imcf) == NGX_OK ? ngx_im_check(cf, imcf)
+                                                 : NGX_ERROR;
 }
 
 

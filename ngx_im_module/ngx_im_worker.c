@@ -5,6 +5,7 @@
  */
 
 #include "ngx_im_worker.h"
+#include "ngx_im_adopted.h"
 #include "ngx_im_client.h"
 #include "ngx_im_flow.h"
 #include "ngx_im_follow.h"
@@ -47,6 +48,7 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
     im_list_init(&w->closed);
     im_list_init(&w->spare);
     im_list_init(&w->blocked);
+    im_list_init(&w->moving);
     im_list_init(&w->flush);
     im_list_init(&w->paced);
     im_list_init(&w->queries);
@@ -74,7 +76,8 @@ ngx_im_worker_memory(ngx_im_worker_t *w)
 
     if (im_hash_init(&w->openings, ngx_im_opening_name, seed) != IM_OK
         || im_hash_init(&w->classes, ngx_im_session_class_name, seed) != IM_OK
-        || im_accepts_init(&w->accepts, seed) != IM_OK)
+        || im_accepts_init(&w->accepts, seed) != IM_OK
+        || ngx_im_adopted_init(w) != NGX_OK)
     {
         return NGX_ERROR;
     }

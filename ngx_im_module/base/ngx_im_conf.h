@@ -203,6 +203,7 @@ typedef struct {
     ngx_uint_t           emulation;      /* im_emulation is here */
     ngx_uint_t           status;         /* ngx_im_status_e */
     ngx_flag_t           session_log;    /* im_session_log */
+    ngx_str_t            place;          /* as ngx_im_place.h has it */
     ngx_im_main_conf_t  *main;
     ngx_http_core_loc_conf_t *clcf;
     ngx_http_core_srv_conf_t *cscf;

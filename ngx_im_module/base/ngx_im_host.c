@@ -197,10 +197,24 @@ ngx_im_host_hold(ngx_im_worker_t *w, ngx_im_host_t *host, ngx_im_pool_e pool,
 
 
 void
-ngx_im_host_release(ngx_im_worker_t *w, ngx_im_host_t *host,
-    ngx_im_pool_e pool)
+ngx_im_host_take(ngx_im_worker_t *w, ngx_im_host_t *host, ngx_im_pool_e pool,
+    ngx_pid_t pid)
 {
     if (host->share != NULL) {
+        ngx_im_zone_move(w, host->share, ngx_im_host_held[pool], pid);
+    }
+
+    ngx_im_host_move(w, host, pool, ngx_im_host_places(host, pool) + 1);
+
+    w->places[pool]++;
+}
+
+
+void
+ngx_im_host_release(ngx_im_worker_t *w, ngx_im_host_t *host,
+    ngx_im_pool_e pool, ngx_uint_t taken)
+{
+    if (host->share != NULL && !taken) {
         ngx_im_zone_release(w, host->share, ngx_im_host_held[pool]);
     }
 
@@ -213,10 +227,10 @@ ngx_im_host_release(ngx_im_worker_t *w, ngx_im_host_t *host,
 
 
 void
-ngx_im_host_hold_room(ngx_im_worker_t *w, ngx_im_host_t *host)
+ngx_im_host_hold_room(ngx_im_worker_t *w, ngx_im_host_t *host, ngx_pid_t pid)
 {
     if (host->share != NULL) {
-        (void) ngx_im_zone_hold(w, host->share, NGX_IM_HELD_ROOMS, 0);
+        ngx_im_zone_move(w, host->share, NGX_IM_HELD_ROOMS, pid);
     }
 
     host->nrooms++;
@@ -224,9 +238,10 @@ ngx_im_host_hold_room(ngx_im_worker_t *w, ngx_im_host_t *host)
 
 
 void
-ngx_im_host_release_room(ngx_im_worker_t *w, ngx_im_host_t *host)
+ngx_im_host_release_room(ngx_im_worker_t *w, ngx_im_host_t *host,
+    ngx_uint_t taken)
 {
-    if (host->share != NULL) {
+    if (host->share != NULL && !taken) {
         ngx_im_zone_release(w, host->share, NGX_IM_HELD_ROOMS);
     }
 

@@ -66,12 +66,20 @@ ngx_im_host_t *ngx_im_host_get(ngx_im_worker_t *w,
  */
 ngx_int_t ngx_im_host_hold(ngx_im_worker_t *w, ngx_im_host_t *host,
     ngx_im_pool_e pool, ngx_uint_t max);
-void ngx_im_host_release(ngx_im_worker_t *w, ngx_im_host_t *host,
-    ngx_im_pool_e pool);
 
-/* One more room that a guest has brought, and one less. */
-void ngx_im_host_hold_room(ngx_im_worker_t *w, ngx_im_host_t *host);
-void ngx_im_host_release_room(ngx_im_worker_t *w, ngx_im_host_t *host);
+/* taken: another worker has moved it to itself in the zone. */
+void ngx_im_host_release(ngx_im_worker_t *w, ngx_im_host_t *host,
+    ngx_im_pool_e pool, ngx_uint_t taken);
+
+/* One more that worker pid has until now; 0: one of another zone. */
+void ngx_im_host_take(ngx_im_worker_t *w, ngx_im_host_t *host,
+    ngx_im_pool_e pool, ngx_pid_t pid);
+
+/* The same for a room that a guest has brought; pid 0: just now. */
+void ngx_im_host_hold_room(ngx_im_worker_t *w, ngx_im_host_t *host,
+    ngx_pid_t pid);
+void ngx_im_host_release_room(ngx_im_worker_t *w, ngx_im_host_t *host,
+    ngx_uint_t taken);
 
 /* That which holds most of a pool, but no exempt one; NULL: there is none. */
 ngx_im_host_t *ngx_im_host_most(ngx_im_worker_t *w, ngx_im_pool_e pool);

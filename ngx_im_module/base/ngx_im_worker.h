@@ -85,6 +85,10 @@ struct ngx_im_worker_s {
     im_list_t           closed;          /* to be ended by close_event */
     im_list_t           spare;           /* extensions that may go */
     im_list_t           blocked;         /* sessions, the longest so first */
+    im_list_t           moving;          /* sessions in flight, by blocked */
+    im_list_t           earlier;         /* workers that clients name */
+    im_hash_t           adopted;         /* sessions of other workers, by id */
+    im_hash_t           adopted_places;  /* the same by index */
     im_list_t           flush;           /* logs with pending subscriptions */
     im_list_t           paced;           /* such ones that are not due yet */
     ngx_event_t         pace_event;
@@ -96,7 +100,6 @@ struct ngx_im_worker_s {
     ngx_msec_t          opened_at;       /* sessions were to open then: */
     ngx_uint_t          nopened;         /* so many */
     ngx_uint_t          nusers;
-    ngx_uint_t          ntopics;
     im_bucket_t         handshakes;
     im_bucket_t         new_rooms;
     ngx_im_rate_t       origins;         /* log lines about wrong ones */

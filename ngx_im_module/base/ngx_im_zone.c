@@ -38,6 +38,7 @@ typedef struct {
     ngx_uint_t          max_accounts;
     ngx_uint_t          held[NGX_IM_HELD];
     uint64_t            seed[2];
+    u_char              id[16];          /* random */
     u_char              token[NGX_IM_TOKEN_LEN];
 } ngx_im_zone_t;
 
@@ -97,6 +98,7 @@ ngx_im_zone_init_zone(ngx_shm_zone_t *zone, void *data)
 
     ngx_queue_init(&iz->idle);
     ngx_im_random((u_char *) iz->seed);
+    ngx_im_random(iz->id);
     ngx_memcpy(iz->token, imcf->token.data, NGX_IM_TOKEN_LEN);
 
     shpool->data = iz;
@@ -292,7 +294,7 @@ ngx_im_zone_account(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool,
     account = ngx_im_zone_find(iz, key);
 
     if (account != NULL) {
-        if (account->nshares == 0) {
+        if (account->shares == NULL) {
             ngx_im_zone_touch(iz, account);
         }
 
@@ -334,8 +336,9 @@ static void
 ngx_im_zone_share_free(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool,
     ngx_im_share_t *share)
 {
-    ngx_uint_t         i;
-    ngx_im_account_t  *account;
+    ngx_uint_t          i;
+    ngx_im_share_t    **link;
+    ngx_im_account_t   *account;
 
     account = share->account;
 
@@ -344,7 +347,13 @@ ngx_im_zone_share_free(ngx_im_zone_t *iz, ngx_slab_pool_t *shpool,
         iz->held[i] -= share->held[i];
     }
 
-    if (--account->nshares == 0) {
+    for (link = &account->shares; *link != share; link = &(*link)->next) {
+        /* void */
+    }
+
+    *link = share->next;
+
+    if (account->shares == NULL) {
         ngx_queue_insert_tail(&iz->idle, &account->idle);
     }
 
@@ -513,11 +522,15 @@ ngx_im_zone_share(ngx_im_worker_t *w, const ngx_im_zone_key_t *key)
             ? ngx_slab_calloc_locked(shpool, sizeof(ngx_im_share_t)) : NULL;
 
     if (share != NULL) {
-        if (account->nshares++ == 0) {
+        if (account->shares == NULL) {
             ngx_queue_remove(&account->idle);
         }
 
+        share->next = account->shares;
+        account->shares = share;
+
         share->account = account;
+        share->counters = w->counters;
         ngx_queue_insert_tail(&w->counters->shares, &share->link);
     }
 
@@ -569,6 +582,7 @@ ngx_im_zone_hold(ngx_im_worker_t *w, ngx_im_share_t *share, ngx_im_held_e what,
 }
 
 
+/* Another worker may have moved it to itself, and died before it said so. */
 void
 ngx_im_zone_release(ngx_im_worker_t *w, ngx_im_share_t *share,
     ngx_im_held_e what)
@@ -581,11 +595,61 @@ ngx_im_zone_release(ngx_im_worker_t *w, ngx_im_share_t *share,
 
     ngx_shmtx_lock(&shpool->mutex);
 
-    iz->held[what]--;
-    share->account->held[what]--;
-    share->held[what]--;
+    if (share->held[what] > 0) {
+        iz->held[what]--;
+        share->account->held[what]--;
+        share->held[what]--;
+    }
 
     ngx_shmtx_unlock(&shpool->mutex);
+}
+
+
+/* Those of an address are as many as workers that have its sessions. */
+void
+ngx_im_zone_move(ngx_im_worker_t *w, ngx_im_share_t *share, ngx_im_held_e what,
+    ngx_pid_t pid)
+{
+    ngx_im_zone_t    *iz;
+    ngx_im_share_t   *other;
+    ngx_slab_pool_t  *shpool;
+
+    shpool = ngx_im_zone_pool(w->conf);
+    iz = shpool->data;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    for (other = share->account->shares; other != NULL; other = other->next) {
+        if (other != share && (ngx_pid_t) other->counters->pid == pid
+            && other->held[what] > 0)
+        {
+            break;
+        }
+    }
+
+    if (other != NULL) {
+        other->held[what]--;
+
+    } else {
+        iz->held[what]++;
+        share->account->held[what]++;
+    }
+
+    share->held[what]++;
+
+    ngx_shmtx_unlock(&shpool->mutex);
+}
+
+
+im_str_t
+ngx_im_zone_id(ngx_im_worker_t *w)
+{
+    ngx_im_zone_t  *iz;
+
+    iz = ngx_im_zone_pool(w->conf)->data;
+
+    return w->in_zone ? im_str_set(iz->id, sizeof(iz->id))
+                      : im_str_set("", 0);
 }
 
 

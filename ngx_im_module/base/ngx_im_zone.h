@@ -35,14 +35,16 @@ typedef struct ngx_im_account_s {
     ngx_queue_t         idle;            /* while no worker has a share */
     im_bucket_t         buckets[NGX_IM_COSTS];
     uint32_t            held[NGX_IM_HELD];
-    uint32_t            nshares;
+    struct ngx_im_share_s *shares;       /* NULL: it is idle */
     ngx_im_zone_key_t   key;
 } ngx_im_account_t;
 
 
 /* What one worker holds of it; while it does, the account stays. */
-typedef struct {
+typedef struct ngx_im_share_s {
     ngx_queue_t         link;            /* in counters->shares */
+    struct ngx_im_share_s *next;         /* of the account */
+    ngx_im_counters_t  *counters;        /* of the worker */
     ngx_im_account_t   *account;
     uint32_t            held[NGX_IM_HELD];
 } ngx_im_share_t;
@@ -81,6 +83,16 @@ ngx_int_t ngx_im_zone_hold(ngx_im_worker_t *w, ngx_im_share_t *share,
     ngx_im_held_e what, ngx_uint_t max);
 void ngx_im_zone_release(ngx_im_worker_t *w, ngx_im_share_t *share,
     ngx_im_held_e what);
+
+/*
+ * One more that another worker of this zone holds until now; where that one has
+ * none, or pid is 0, it is new.  No limit is asked.
+ */
+void ngx_im_zone_move(ngx_im_worker_t *w, ngx_im_share_t *share,
+    ngx_im_held_e what, ngx_pid_t pid);
+
+/* Tells zones apart; "": this worker isn't in it. */
+im_str_t ngx_im_zone_id(ngx_im_worker_t *w);
 
 /* What an address holds at all workers; NULL: all addresses together. */
 ngx_uint_t ngx_im_zone_held(ngx_im_worker_t *w, ngx_im_share_t *share,

@@ -169,7 +169,7 @@ ngx_im_admit_hold(ngx_im_worker_t *w, ngx_im_host_t *host,
         && ngx_im_host_hold(w, host, NGX_IM_POOL_PENDING, conf->pending)
            != NGX_OK)
     {
-        ngx_im_host_release(w, host, NGX_IM_POOL_SESSIONS);
+        ngx_im_host_release(w, host, NGX_IM_POOL_SESSIONS, 0);
 
         *why = NGX_IM_REFUSED_PENDING;
         return NGX_BUSY;
@@ -195,10 +195,10 @@ ngx_im_admit_cancel(ngx_im_worker_t *w, ngx_im_place_t *place)
     host = ngx_im_host(w, place->host);
 
     if (place->pending) {
-        ngx_im_host_release(w, host, NGX_IM_POOL_PENDING);
+        ngx_im_host_release(w, host, NGX_IM_POOL_PENDING, 0);
     }
 
-    ngx_im_host_release(w, host, NGX_IM_POOL_SESSIONS);
+    ngx_im_host_release(w, host, NGX_IM_POOL_SESSIONS, 0);
 }
 
 

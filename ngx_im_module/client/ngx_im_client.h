@@ -40,6 +40,12 @@ void ngx_im_ping_start(ngx_im_session_t *s);
 /* The deadline of a session has come. */
 void ngx_im_ping_due(ngx_im_timer_t *timer);
 
+/*
+ * A session without subscriptions goes without a word: it lives elsewhere.
+ * taken: its place in the zone, too.
+ */
+void ngx_im_close_gone(ngx_im_session_t *s, ngx_uint_t taken);
+
 /* Ends the sessions that were closed in this turn. */
 void ngx_im_close_handler(ngx_event_t *ev);
 

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_im_access.h"
+#include "ngx_im_adopted.h"
 #include "ngx_im_client.h"
 #include "ngx_im_flow.h"
 #include "ngx_im_opening.h"
@@ -121,14 +122,12 @@ ngx_im_close_log(ngx_im_worker_t *w, ngx_im_session_t *s)
 }
 
 
+/* taken: another worker has its place in the zone. */
 static void
-ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
+ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s, ngx_uint_t taken)
 {
     int         last;
     im_user_t  *user;
-
-    ngx_im_close_log(w, s);
-    ngx_im_access_end(s);
 
     user = ngx_im_session_user(s);
 
@@ -138,10 +137,9 @@ ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
         w->counters->users = w->nusers;
     }
 
-    ngx_im_flow_end(s);
-
     if (!s->evicted) {
-        ngx_im_host_release(w, ngx_im_host(w, s->host), NGX_IM_POOL_SESSIONS);
+        ngx_im_host_release(w, ngx_im_host(w, s->host), NGX_IM_POOL_SESSIONS,
+                            taken);
     }
 
     ngx_im_output(s)->close(s);
@@ -154,14 +152,23 @@ ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s)
     im_accepts_unref(&w->accepts, s->accept);
     ngx_im_session_ext_free(s);
 
+    if (s->adopted) {
+        ngx_im_adopted_remove(w, s->index);
+    }
+
     w->nsessions--;
     w->counters->sessions = w->nsessions;
-    w->counters->closed++;
-    w->counters->closes[s->reason]++;
 
     s->phase = NGX_IM_FREE;
 
     im_slab_free(&w->sessions_slab, s->index);
+}
+
+
+void
+ngx_im_close_gone(ngx_im_session_t *s, ngx_uint_t taken)
+{
+    ngx_im_close_free(ngx_im_worker, s, taken);
 }
 
 
@@ -196,7 +203,14 @@ ngx_im_close_session(ngx_im_worker_t *w, ngx_im_session_t *s)
     ngx_im_session_phase(s, NGX_IM_CLOSED);
     im_list_remove(&s->blocked);
 
-    ngx_im_close_free(w, s);
+    ngx_im_close_log(w, s);
+    ngx_im_access_end(s);
+    ngx_im_flow_end(s);
+
+    w->counters->closed++;
+    w->counters->closes[s->reason]++;
+
+    ngx_im_close_free(w, s, 0);
 }
 
 

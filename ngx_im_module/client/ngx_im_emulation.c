@@ -11,6 +11,7 @@
  */
 
 #include "ngx_im_emulation.h"
+#include "ngx_im_adopted.h"
 #include "ngx_im_admit.h"
 #include "ngx_im_client.h"
 #include "ngx_im_cors.h"
@@ -31,6 +32,14 @@ typedef struct {
 } ngx_im_emulation_call_t;
 
 
+ngx_uint_t
+ngx_im_emulation_used(const ngx_im_session_t *s)
+{
+    return s->class->transport->decode == NULL
+           && s->class->proto->commands == IM_COMMANDS_ALL;
+}
+
+
 ngx_int_t
 ngx_im_emulation_name(ngx_im_session_t *s, ngx_im_emulation_t *e)
 {
@@ -48,21 +57,76 @@ ngx_im_emulation_name(ngx_im_session_t *s, ngx_im_emulation_t *e)
 }
 
 
-/* Sessions that are gone, and texts that are none, get nothing. */
+/*
+ * The id of a session of this worker, or of an earlier one, *e.  NGX_DECLINED:
+ * the text is of none.
+ */
+static ngx_int_t
+ngx_im_emulation_id(ngx_im_worker_t *w, im_str_t session, u_char id[16],
+    ngx_im_earlier_t **e)
+{
+    im_list_t  *q;
+
+    *e = NULL;
+
+    if (im_emulation_session_decode(&w->secrets, session, id) == IM_OK) {
+        return NGX_OK;
+    }
+
+    im_list_each(q, &w->earlier) {
+        *e = im_list_data(q, ngx_im_earlier_t, link);
+
+        if (im_emulation_session_decode(&(*e)->secrets, session, id) == IM_OK) {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* The worker that had the session forwards what comes for it. */
+static ngx_uint_t
+ngx_im_emulation_awaited(ngx_im_worker_t *w, const u_char id[16])
+{
+    ngx_im_adopted_t  *a;
+
+    a = ngx_im_adopted_find(w, id);
+
+    return a != NULL && a->from != NULL && a->from->forwards;
+}
+
+
+/*
+ * Sessions that are gone, and texts that are none, get nothing.  One that has
+ * moved, or is in flight, gets it where it is.
+ */
 static void
-ngx_im_emulation_input(ngx_im_worker_t *w, im_str_t session, im_str_t message)
+ngx_im_emulation_input(ngx_im_worker_t *w, const im_entry_t *entry,
+    ngx_uint_t forwarded)
 {
     u_char             id[16];
+    ngx_im_earlier_t  *e;
     ngx_im_session_t  *s;
 
-    if (im_emulation_session_decode(&w->secrets, session, id) != IM_OK) {
+    if (ngx_im_emulation_id(w, entry->topic, id, &e) != NGX_OK
+        || (e != NULL && !forwarded && ngx_im_emulation_awaited(w, id)))
+    {
         return;
     }
 
     s = ngx_im_session_by_id(w, id);
 
-    if (s != NULL && s->class->transport->decode == NULL) {
-        ngx_im_recv_input(s, message);
+    if (s == NULL || s->phase == NGX_IM_MOVING) {
+        if (w->events->away != NULL) {
+            w->events->away(w, entry);
+        }
+
+        return;
+    }
+
+    if (s->class->transport->decode == NULL) {
+        ngx_im_recv_input(s, entry->envelope);
     }
 }
 
@@ -70,7 +134,14 @@ ngx_im_emulation_input(ngx_im_worker_t *w, im_str_t session, im_str_t message)
 void
 ngx_im_emulation_entry(ngx_im_worker_t *w, const im_entry_t *entry)
 {
-    ngx_im_emulation_input(w, entry->topic, entry->envelope);
+    ngx_im_emulation_input(w, entry, 0);
+}
+
+
+void
+ngx_im_emulation_forwarded(ngx_im_worker_t *w, const im_entry_t *entry)
+{
+    ngx_im_emulation_input(w, entry, 1);
 }
 
 
@@ -235,6 +306,7 @@ static ngx_int_t
 ngx_im_emulation_run(ngx_http_request_t *r, const im_emulation_t *e)
 {
     u_char            name[IM_UUID_LEN], id[16];
+    im_entry_t        entry;
     ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
@@ -242,7 +314,12 @@ ngx_im_emulation_run(ngx_http_request_t *r, const im_emulation_t *e)
     im_id_uuid(name, w->name);
 
     if (im_str_eq(e->node, im_str_set(name, IM_UUID_LEN))) {
-        ngx_im_emulation_input(w, e->session, e->data);
+        ngx_memzero(&entry, sizeof(im_entry_t));
+        entry.kind = IM_PUSH_INPUT;
+        entry.topic = e->session;
+        entry.envelope = e->data;
+
+        ngx_im_emulation_input(w, &entry, 0);
 
         return ngx_im_emulation_answer(r, NGX_HTTP_NO_CONTENT, NULL);
     }

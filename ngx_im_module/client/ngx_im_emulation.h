@@ -22,11 +22,17 @@ typedef struct {
 } ngx_im_emulation_t;
 
 
+/* Its client may send by requests of their own. */
+ngx_uint_t ngx_im_emulation_used(const ngx_im_session_t *s);
+
 /* NGX_DECLINED: the session's transport has a way back. */
 ngx_int_t ngx_im_emulation_name(ngx_im_session_t *s, ngx_im_emulation_t *e);
 
 /* A message for a session of this worker that another worker has got. */
 void ngx_im_emulation_entry(ngx_im_worker_t *w, const im_entry_t *entry);
+
+/* The same by a worker that had the session, and hands over. */
+void ngx_im_emulation_forwarded(ngx_im_worker_t *w, const im_entry_t *entry);
 
 ngx_int_t ngx_im_emulation_handler(ngx_http_request_t *r);
 

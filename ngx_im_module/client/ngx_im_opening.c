@@ -268,6 +268,61 @@ ngx_im_opening_user(const ngx_im_opening_t *o, im_str_t *user, im_str_t *name)
 }
 
 
+im_str_t
+ngx_im_opening_bytes(const ngx_im_opening_t *o)
+{
+    return o != NULL ? im_str_set(o->bytes, o->len) : im_str_set("", 0);
+}
+
+
+/* The user and its name are there, and the lines of headers are whole. */
+static ngx_uint_t
+ngx_im_opening_valid(im_str_t bytes)
+{
+    im_str_t     user, name;
+    im_reader_t  reader;
+
+    ngx_im_opening_reader(&reader, bytes, &user, &name);
+
+    if (reader.failed || (user.len > 0 && !im_name_valid(user))
+        || (name.len > 0 && !im_name_valid(name)))
+    {
+        return 0;
+    }
+
+    while (reader.p < reader.end) {
+        (void) im_reader_bytes(&reader, im_reader_u8(&reader));
+        (void) im_reader_bytes(&reader, im_reader_u16(&reader));
+
+        if (im_reader_u8(&reader) != 0 || reader.failed) {
+            return 0;
+        }
+    }
+
+    return !reader.failed;
+}
+
+
+ngx_int_t
+ngx_im_opening_restore(ngx_im_worker_t *w, im_str_t bytes,
+    ngx_im_opening_t **o)
+{
+    *o = NULL;
+
+    if (bytes.len == 0) {
+        return NGX_OK;
+    }
+
+    if (!ngx_im_opening_valid(bytes)) {
+        return NGX_DECLINED;
+    }
+
+    *o = ngx_im_opening_create(w, bytes);
+
+    return *o != NULL ? NGX_OK : NGX_ERROR;
+}
+
+
 void
 ngx_im_opening_unref(ngx_im_worker_t *w, ngx_im_opening_t *o)
 {

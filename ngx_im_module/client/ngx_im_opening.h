@@ -38,6 +38,16 @@ ngx_im_opening_t *ngx_im_opening_get(ngx_im_worker_t *w,
 void ngx_im_opening_user(const ngx_im_opening_t *o, im_str_t *user,
     im_str_t *name);
 
+/* All of it, for another worker; borrowed.  o may be NULL: "". */
+im_str_t ngx_im_opening_bytes(const ngx_im_opening_t *o);
+
+/*
+ * A reference to the record that has these bytes, *o; "": NULL.  NGX_DECLINED:
+ * they are not valid; NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_im_opening_restore(ngx_im_worker_t *w, im_str_t bytes,
+    ngx_im_opening_t **o);
+
 /* o may be NULL. */
 void ngx_im_opening_unref(ngx_im_worker_t *w, ngx_im_opening_t *o);
 

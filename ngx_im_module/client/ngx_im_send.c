@@ -251,17 +251,28 @@ ngx_im_send_waiting(ngx_im_session_t *s)
 
 
 ngx_int_t
+ngx_im_send_queue_history(ngx_im_session_t *s, im_str_t frames)
+{
+    if (ngx_im_send_queue(s, frames) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    s->replies->history += frames.len;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_im_send_history(ngx_im_session_t *s, im_str_t frame)
 {
     if (s->phase >= NGX_IM_ENDING) {
         return NGX_ERROR;
     }
 
-    if (ngx_im_send_queue(s, frame) != NGX_OK) {
+    if (ngx_im_send_queue_history(s, frame) != NGX_OK) {
         return ngx_im_session_close(s, IM_REASON_LOST, "no memory");
     }
-
-    s->replies->history += frame.len;
 
     if (im_list_empty(&s->blocked)) {
         ngx_im_send_session(s);
@@ -831,6 +842,45 @@ ngx_im_send_buffer(ngx_im_worker_t *w, const im_codec_t *codec)
 }
 
 
+/* What sub has not got yet, behind what waits already. */
+static ngx_int_t
+ngx_im_send_take(ngx_im_session_t *s, im_sub_t *sub)
+{
+    size_t      total;
+    im_str_t    pieces[NGX_IM_PIECES];
+    ngx_uint_t  i, n;
+
+    if (s->unfinished == sub) {
+        total = im_sub_unfinished(sub);
+
+        if (ngx_im_send_leave(s, sub) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        im_sub_advance(sub, total);
+    }
+
+    while (im_sub_behind(sub) > 0) {
+        n = im_sub_read(sub, pieces, NGX_IM_PIECES, im_sub_behind(sub),
+                        &total);
+
+        for (i = 0; i < n; i++) {
+            if (ngx_im_send_queue_history(s, pieces[i]) != NGX_OK) {
+                return ngx_im_session_close(s, IM_REASON_LOST, "no memory");
+            }
+        }
+
+        if (total == 0) {
+            break;
+        }
+
+        im_sub_advance(sub, total);
+    }
+
+    return NGX_OK;
+}
+
+
 /*
  * A session that does not read and takes another filter again and again would
  * keep all that comes: it is bounded as a log is.
@@ -838,10 +888,6 @@ ngx_im_send_buffer(ngx_im_worker_t *w, const im_codec_t *codec)
 ngx_int_t
 ngx_im_send_move(ngx_im_session_t *s, im_sub_t *sub)
 {
-    size_t      total;
-    im_str_t    pieces[NGX_IM_PIECES];
-    ngx_uint_t  i, n;
-
     if (im_sub_state(sub) == IM_SUB_JOINING || im_sub_behind(sub) == 0) {
         return NGX_OK;
     }
@@ -861,34 +907,50 @@ ngx_im_send_move(ngx_im_session_t *s, im_sub_t *sub)
         return NGX_ERROR;
     }
 
-    if (s->unfinished == sub) {
-        total = im_sub_unfinished(sub);
+    return ngx_im_send_take(s, sub);
+}
 
-        if (ngx_im_send_leave(s, sub) != NGX_OK) {
+
+ngx_int_t
+ngx_im_send_collect(ngx_im_session_t *s)
+{
+    size_t     before;
+    im_sub_t  *sub;
+
+    before = ngx_im_send_waiting(s);
+
+    if (s->unfinished != NULL && ngx_im_send_take(s, s->unfinished) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
+        if (im_sub_state(sub) != IM_SUB_JOINING
+            && ngx_im_send_take(s, sub) != NGX_OK)
+        {
             return NGX_ERROR;
         }
-
-        im_sub_advance(sub, total);
     }
 
-    while (im_sub_behind(sub) > 0) {
-        n = im_sub_read(sub, pieces, NGX_IM_PIECES, im_sub_behind(sub),
-                        &total);
+    ngx_im_mark_sent(s, ngx_im_send_waiting(s) - before);
 
-        for (i = 0; i < n; i++) {
-            if (ngx_im_send_queue(s, pieces[i]) != NGX_OK) {
-                return ngx_im_session_close(s, IM_REASON_LOST, "no memory");
-            }
+    return NGX_OK;
+}
 
-            s->replies->history += pieces[i].len;
-        }
 
-        if (total == 0) {
-            break;
-        }
-
-        im_sub_advance(sub, total);
+ngx_int_t
+ngx_im_send_restore(ngx_im_session_t *s, im_str_t bytes, size_t urgent,
+    size_t history)
+{
+    if (bytes.len == 0) {
+        return NGX_OK;
     }
+
+    if (ngx_im_send_queue(s, bytes) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    s->replies->urgent = urgent;
+    s->replies->history = history;
 
     return NGX_OK;
 }

@@ -40,6 +40,9 @@ void ngx_im_send_end(ngx_im_session_t *s);
  */
 ngx_int_t ngx_im_send_history(ngx_im_session_t *s, im_str_t frame);
 
+/* The same without sending.  NGX_ERROR: no memory. */
+ngx_int_t ngx_im_send_queue_history(ngx_im_session_t *s, im_str_t frames);
+
 /* Bytes that wait for this session alone. */
 size_t ngx_im_send_waiting(ngx_im_session_t *s);
 
@@ -68,6 +71,19 @@ ngx_int_t ngx_im_send_leave(ngx_im_session_t *s, im_sub_t *sub);
  * session alone.  NGX_ERROR: the session is closed.
  */
 ngx_int_t ngx_im_send_move(ngx_im_session_t *s, im_sub_t *sub);
+
+/*
+ * All that the session lacks becomes bytes of its own, in the order in which it
+ * is to get them.  NGX_ERROR: it is closed.
+ */
+ngx_int_t ngx_im_send_collect(ngx_im_session_t *s);
+
+/*
+ * Such bytes of another worker, of which some go before the rest of a frame,
+ * and some are messages.  The session has none yet.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_im_send_restore(ngx_im_session_t *s, im_str_t bytes,
+    size_t urgent, size_t history);
 
 /* Appends a whole frame to one log and marks it for the flush. */
 ngx_int_t ngx_im_send_log(ngx_im_worker_t *w, im_log_t *log, im_str_t frame,

@@ -10,6 +10,7 @@
  */
 
 #include "ngx_im_session.h"
+#include "ngx_im_adopted.h"
 #include "im_ask.h"
 
 
@@ -42,13 +43,20 @@ ngx_im_session_class_name(const im_hash_node_t *node)
 
 
 /* There are as many as locations, forms of protocols and transports in use. */
-static const ngx_im_class_t *
-ngx_im_session_class(ngx_im_worker_t *w, const ngx_im_class_t *class)
+const ngx_im_class_t *
+ngx_im_session_class(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf,
+    const im_proto_t *proto, const im_transport_t *transport)
 {
     im_hash_node_t       *node;
+    ngx_im_class_t        own;
     ngx_im_class_node_t  *c;
 
-    node = im_hash_find(&w->classes, im_str_set(class, NGX_IM_CLASS_NAME));
+    ngx_memzero(&own, sizeof(ngx_im_class_t));
+    own.conf = ilcf;
+    own.proto = proto;
+    own.transport = transport;
+
+    node = im_hash_find(&w->classes, im_str_set(&own, NGX_IM_CLASS_NAME));
 
     if (node != NULL) {
         return &im_list_data(node, ngx_im_class_node_t, node)->class;
@@ -59,9 +67,9 @@ ngx_im_session_class(ngx_im_worker_t *w, const ngx_im_class_t *class)
         return NULL;
     }
 
-    c->class = *class;
-    c->class.number = im_proto_number(class->proto);
-    c->class.kind = ngx_im_counters_kind(class->transport->kind);
+    c->class = own;
+    c->class.number = im_proto_number(proto);
+    c->class.kind = ngx_im_counters_kind(transport->kind);
 
     im_hash_add(&w->classes, &c->node);
 
@@ -69,25 +77,13 @@ ngx_im_session_class(ngx_im_worker_t *w, const ngx_im_class_t *class)
 }
 
 
-ngx_im_session_t *
-ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
-    ngx_im_loc_conf_t *ilcf, const im_proto_t *proto,
-    const im_transport_t *transport, ngx_im_peer_t *peer, uint32_t host)
+/* NULL: no memory. */
+static ngx_im_session_t *
+ngx_im_session_alloc(ngx_im_worker_t *w, const ngx_im_class_t *class,
+    const ngx_im_peer_t *peer, uint32_t host)
 {
-    uint32_t               index, generation;
-    ngx_im_class_t         own;
-    ngx_im_session_t      *s;
-    const ngx_im_class_t  *class;
-
-    ngx_memzero(&own, sizeof(ngx_im_class_t));
-    own.conf = ilcf;
-    own.proto = proto;
-    own.transport = transport;
-
-    class = ngx_im_session_class(w, &own);
-    if (class == NULL) {
-        return NULL;
-    }
+    uint32_t           index, generation;
+    ngx_im_session_t  *s;
 
     s = im_slab_alloc(&w->sessions_slab, &index);
     if (s == NULL) {
@@ -101,7 +97,7 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     s->generation = generation ? generation : 1;
     s->index = index;
     s->host = host;
-    s->connection = c;
+    s->connection = &ngx_im_session_lost;
     s->class = class;
     s->peer = *peer;
     s->start = ngx_time();
@@ -113,9 +109,34 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     im_list_init(&s->place);
 
     w->nsessions++;
+    w->counters->sessions = w->nsessions;
+
+    return s;
+}
+
+
+ngx_im_session_t *
+ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
+    ngx_im_loc_conf_t *ilcf, const im_proto_t *proto,
+    const im_transport_t *transport, ngx_im_peer_t *peer, uint32_t host)
+{
+    ngx_im_session_t      *s;
+    const ngx_im_class_t  *class;
+
+    class = ngx_im_session_class(w, ilcf, proto, transport);
+    if (class == NULL) {
+        return NULL;
+    }
+
+    s = ngx_im_session_alloc(w, class, peer, host);
+    if (s == NULL) {
+        return NULL;
+    }
+
+    s->connection = c;
+
     w->counters->accepted++;
     w->counters->opened[class->number][class->kind]++;
-    w->counters->sessions = w->nsessions;
 
     if (proto->connects) {
         ngx_im_session_phase(s, NGX_IM_CONNECTING);
@@ -124,6 +145,22 @@ ngx_im_session_create(ngx_im_worker_t *w, ngx_connection_t *c,
     } else {
         ngx_im_session_phase(s, NGX_IM_OPEN);
         ngx_im_session_deadline(s, ilcf->ping / 1000);
+    }
+
+    return s;
+}
+
+
+ngx_im_session_t *
+ngx_im_session_adopt(ngx_im_worker_t *w, const ngx_im_class_t *class,
+    const ngx_im_peer_t *peer, uint32_t host, ngx_im_phase_e phase)
+{
+    ngx_im_session_t  *s;
+
+    s = ngx_im_session_alloc(w, class, peer, host);
+
+    if (s != NULL) {
+        ngx_im_session_phase(s, phase);
     }
 
     return s;
@@ -151,6 +188,12 @@ ngx_im_session_id(ngx_im_session_t *s, u_char id[16])
     ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
+
+    if (s->adopted) {
+        ngx_memcpy(id, ngx_im_adopted_at(w, s->index)->id, 16);
+        return;
+    }
+
     h = ngx_im_session_handle(s);
 
     n[0] = im_siphash(w->ids[0], &h, sizeof(h));
@@ -215,8 +258,9 @@ ngx_im_session_next(ngx_im_worker_t *w, uint32_t *index)
 }
 
 
-ngx_im_session_t *
-ngx_im_session_by_id(ngx_im_worker_t *w, const u_char id[16])
+/* NULL: none of those that began here. */
+static ngx_im_session_t *
+ngx_im_session_own(ngx_im_worker_t *w, const u_char id[16])
 {
     u_char             own[16];
     uint32_t           index;
@@ -237,6 +281,45 @@ ngx_im_session_by_id(ngx_im_worker_t *w, const u_char id[16])
 }
 
 
+ngx_im_session_t *
+ngx_im_session_by_id(ngx_im_worker_t *w, const u_char id[16])
+{
+    ngx_im_session_t  *s;
+    ngx_im_adopted_t  *a;
+
+    s = ngx_im_session_own(w, id);
+
+    if (s != NULL || w->adopted.count == 0) {
+        return s;
+    }
+
+    a = ngx_im_adopted_find(w, id);
+
+    if (a == NULL) {
+        return NULL;
+    }
+
+    s = im_slab_object(&w->sessions_slab, a->index);
+
+    return s->phase != NGX_IM_CLOSED ? s : NULL;
+}
+
+
+/* One in flight counts as what it was. */
+static ngx_im_phase_e
+ngx_im_session_counts(ngx_im_session_t *s, ngx_im_phase_e phase)
+{
+    return phase == NGX_IM_MOVING ? s->ext->moving->phase : phase;
+}
+
+
+static ngx_uint_t
+ngx_im_session_pending(ngx_im_phase_e phase)
+{
+    return phase == NGX_IM_CONNECTING || phase == NGX_IM_AUTHENTICATING;
+}
+
+
 /* NULL: it is not counted. */
 static uint64_t *
 ngx_im_session_live(ngx_im_session_t *s, ngx_im_phase_e phase)
@@ -246,6 +329,7 @@ ngx_im_session_live(ngx_im_session_t *s, ngx_im_phase_e phase)
         NGX_IM_LIVE_CONNECTING,
         NGX_IM_LIVE_AUTHENTICATING,
         NGX_IM_LIVE_OPEN,
+        NGX_IM_LIVE,
         NGX_IM_LIVE_CLOSING,
         NGX_IM_LIVE_CLOSING,
         NGX_IM_LIVE
@@ -261,26 +345,32 @@ void
 ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase)
 {
     uint64_t         *live;
-    ngx_uint_t        was, is;
+    ngx_uint_t        was, is, taken, moves;
     ngx_im_host_t    *host;
+    ngx_im_phase_e    old, new;
     ngx_im_worker_t  *w;
 
     w = ngx_im_worker;
     host = ngx_im_host(w, s->host);
 
-    was = s->phase == NGX_IM_CONNECTING || s->phase == NGX_IM_AUTHENTICATING;
-    is = phase == NGX_IM_CONNECTING || phase == NGX_IM_AUTHENTICATING;
+    old = ngx_im_session_counts(s, s->phase);
+    new = ngx_im_session_counts(s, phase);
+    moves = s->phase == NGX_IM_MOVING || phase == NGX_IM_MOVING;
+    taken = s->phase == NGX_IM_MOVING && s->ext->moving->taken;
+
+    was = ngx_im_session_pending(old);
+    is = ngx_im_session_pending(new);
 
     w->nunauthenticated += is - was;
     w->counters->unauthenticated = w->nunauthenticated;
 
-    live = ngx_im_session_live(s, s->phase);
+    live = ngx_im_session_live(s, old);
 
     if (live != NULL) {
         (*live)--;
     }
 
-    live = ngx_im_session_live(s, phase);
+    live = ngx_im_session_live(s, new);
 
     if (live != NULL) {
         (*live)++;
@@ -290,10 +380,10 @@ ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase)
 
     /* a closed session is in another list already */
 
-    if (is != was || phase == NGX_IM_OPEN) {
+    if (is != was || moves || phase == NGX_IM_OPEN) {
         im_list_remove(&s->place);
 
-        if (is || phase == NGX_IM_OPEN) {
+        if (phase < NGX_IM_MOVING) {
             im_list_insert_tail(&host->ranks[is ? NGX_IM_POOL_PENDING
                                                 : NGX_IM_POOL_SESSIONS].list,
                                 &s->place);
@@ -301,7 +391,7 @@ ngx_im_session_phase(ngx_im_session_t *s, ngx_im_phase_e phase)
     }
 
     if (was && !is) {
-        ngx_im_host_release(w, host, NGX_IM_POOL_PENDING);
+        ngx_im_host_release(w, host, NGX_IM_POOL_PENDING, taken);
     }
 }
 
@@ -491,6 +581,8 @@ ngx_im_session_ext_free(ngx_im_session_t *s)
     im_list_remove(&ext->spare);
 
     im_free(ext->held);
+    im_free(ext->moving);
+    im_free(ext->why);
     im_free(ext->resumes);
     im_free(ext->key.data);
     im_free(ext->data.data);
@@ -651,11 +743,36 @@ ngx_im_session_close(ngx_im_session_t *s, im_reason_e reason, const char *why)
 }
 
 
+/* It happens when the session is back, or at the other worker. */
+static void
+ngx_im_session_close_later(ngx_im_session_t *s, im_reason_e reason,
+    ngx_uint_t code, im_str_t text, const char *why)
+{
+    ngx_im_moving_t  *moving;
+
+    moving = s->ext->moving;
+
+    if (moving->why == NULL) {
+        moving->why = why;
+        moving->reason = reason;
+        moving->code = code;
+
+        text.len = ngx_min(text.len, IM_CONTROL_MAX);
+        (void) ngx_im_session_copy(&s->ext->reason, text);
+    }
+}
+
+
 void
 ngx_im_session_close_code(ngx_im_session_t *s, im_reason_e reason,
     ngx_uint_t code, im_str_t text, const char *why)
 {
     if (s->phase == NGX_IM_ENDING || s->phase == NGX_IM_CLOSED) {
+        return;
+    }
+
+    if (s->phase == NGX_IM_MOVING) {
+        ngx_im_session_close_later(s, reason, code, text, why);
         return;
     }
 
@@ -698,7 +815,7 @@ ngx_im_session_evict(ngx_im_session_t *s)
 
     s->evicted = 1;
 
-    ngx_im_host_release(w, ngx_im_host(w, s->host), NGX_IM_POOL_SESSIONS);
+    ngx_im_host_release(w, ngx_im_host(w, s->host), NGX_IM_POOL_SESSIONS, 0);
 }
 
 
@@ -835,6 +952,16 @@ ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info)
     (void) ngx_im_session_keep(&more->info, info);
 
     ngx_im_session_sub_rest(sub);
+}
+
+
+void
+ngx_im_session_sub_free(im_sub_t *sub)
+{
+    ngx_im_session_set_sub_info(sub, im_str_set("", 0));
+    (void) ngx_im_session_set_join(sub, NULL);
+
+    im_sub_destroy(&ngx_im_worker->hub.logs, sub);
 }
 
 

@@ -17,6 +17,7 @@
 #include "im_hub.h"
 #include "im_id.h"
 #include "im_member.h"
+#include "im_push.h"
 
 
 typedef struct ngx_im_session_s  ngx_im_session_t;
@@ -27,6 +28,7 @@ typedef enum {
     NGX_IM_CONNECTING,       /* 101 sent, waits for the first frame */
     NGX_IM_AUTHENTICATING,   /* a question is out: whose token? */
     NGX_IM_OPEN,
+    NGX_IM_MOVING,           /* in flight to another worker */
     NGX_IM_ENDING,           /* its close frame goes out in this turn */
     NGX_IM_CLOSING,          /* the close frame is out: waits for the peer */
     NGX_IM_CLOSED            /* freed in this turn */
@@ -118,6 +120,20 @@ typedef struct {
 } ngx_im_known_t;
 
 
+/* A session in flight: ngx_im_pack.h. */
+typedef struct {
+    ngx_im_phase_e    phase;     /* that it had */
+    size_t            packed;    /* bytes for it alone that its record has */
+    uint32_t          deadline;  /* s, that were left */
+    const char       *why;       /* it is to be closed; NULL: it isn't */
+    im_reason_e       reason;
+    ngx_uint_t        code;
+    unsigned          full:1;    /* its socket was */
+    unsigned          told:1;    /* that it is to be closed */
+    unsigned          taken:1;   /* another worker has its places in the zone */
+} ngx_im_moving_t;
+
+
 /* The extension of a session: what is under way. */
 typedef struct {
     im_list_t         waiting;   /* in worker->throttled or queries; or self */
@@ -125,6 +141,8 @@ typedef struct {
     ngx_im_session_t *session;   /* its owner */
     ngx_im_held_t    *held;
     ngx_im_kept_t    *kept;      /* or NULL: the connection is its own */
+    ngx_im_moving_t  *moving;    /* or NULL: it is not in flight */
+    char             *why;       /* s->why as another worker said it, or NULL */
     im_resume_t      *resumes;   /* of connect, until it is answered; those of
                                     a request stay */
     ngx_uint_t        nresumes;
@@ -184,6 +202,7 @@ struct ngx_im_session_s {
     unsigned            pong_due:1;      /* the deadline is its answer's */
     unsigned            positions:1;     /* im: with seq and epoch */
     unsigned            evicted:1;       /* has no place any more */
+    unsigned            adopted:1;       /* in worker->adopted */
     ngx_im_peer_t       peer;
     uint8_t             reason;          /* im_reason_e, with why */
     const char         *why;             /* for the log line */
@@ -283,6 +302,18 @@ typedef struct ngx_im_session_events_s {
     /* nginx wants the worker to end. */
     void  (*quit)(ngx_im_worker_t *w);
 
+    /* A frame for it alone is due. */
+    int  (*waits)(ngx_im_session_t *s);
+
+    /*
+     * An entry came for a session that has left, or moved, or is in flight.
+     * NULL: it can't have.
+     */
+    void  (*away)(ngx_im_worker_t *w, const im_entry_t *entry);
+
+    /* The session comes from another worker, with other settings perhaps. */
+    void  (*adopted)(ngx_im_session_t *s);
+
 } ngx_im_session_events_t;
 
 
@@ -299,6 +330,17 @@ im_str_t ngx_im_session_class_name(const im_hash_node_t *node);
 ngx_im_session_t *ngx_im_session_create(ngx_im_worker_t *w,
     ngx_connection_t *c, ngx_im_loc_conf_t *ilcf, const im_proto_t *proto,
     const im_transport_t *transport, ngx_im_peer_t *peer, uint32_t host);
+
+/* The same of a session that another worker had, with its id and phase. */
+ngx_im_session_t *ngx_im_session_adopt(ngx_im_worker_t *w,
+    const ngx_im_class_t *class, const ngx_im_peer_t *peer, uint32_t host,
+    ngx_im_phase_e phase);
+
+/* What it has in common with others.  NULL: no memory. */
+const ngx_im_class_t *ngx_im_session_class(ngx_im_worker_t *w,
+    ngx_im_loc_conf_t *ilcf, const im_proto_t *proto,
+    const im_transport_t *transport);
+
 ngx_im_handle_t ngx_im_session_handle(ngx_im_session_t *s);
 ngx_im_session_t *ngx_im_session_find(ngx_im_worker_t *w, ngx_im_handle_t h);
 
@@ -479,6 +521,9 @@ ngx_int_t ngx_im_session_set_join(im_sub_t *sub, ngx_im_join_t *join);
 
 /* JSON for others; "" none. */
 void ngx_im_session_set_sub_info(im_sub_t *sub, im_str_t info);
+
+/* It is in no topic any more. */
+void ngx_im_session_sub_free(im_sub_t *sub);
 
 /* Sets the deadline, in seconds from now. */
 void ngx_im_session_deadline(ngx_im_session_t *s, ngx_uint_t seconds);

@@ -130,16 +130,6 @@ ngx_im_sub_wire(ngx_im_session_t *s, im_str_t topic, ngx_uint_t flags)
 }
 
 
-static void
-ngx_im_sub_free(im_sub_t *sub)
-{
-    ngx_im_session_set_sub_info(sub, im_str_z(""));
-    (void) ngx_im_session_set_join(sub, NULL);
-
-    im_sub_destroy(&ngx_im_worker->hub.logs, sub);
-}
-
-
 /*
  * Joins and leaves of others: clients that may see members may ask for them,
  * and by the rule all followers get them.  Nothing of a history that clients
@@ -191,7 +181,7 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
     }
 
     if (ngx_im_session_set_join(sub, join) != NGX_OK) {
-        ngx_im_sub_free(sub);
+        ngx_im_session_sub_free(sub);
         im_free(join);
         return NULL;
     }
@@ -201,7 +191,7 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
                     &first);
 
     if (t == NULL) {
-        ngx_im_sub_free(sub);
+        ngx_im_session_sub_free(sub);
         im_free(join);
         return NULL;
     }
@@ -218,8 +208,7 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
     s->nsubs++;
 
     if (first) {
-        w->ntopics++;
-        w->counters->topics = w->ntopics;
+        w->counters->topics = w->hub.topics.count;
 
         if (im_follow_start(w->follow, t) != NGX_OK) {
             ngx_im_sub_leave(s, sub);
@@ -232,7 +221,7 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
 
         if (first && ngx_im_session_user(s) == NULL) {
             sub->flags |= NGX_IM_SUB_GUEST_ROOM;
-            ngx_im_host_hold_room(w, ngx_im_host(w, s->host));
+            ngx_im_host_hold_room(w, ngx_im_host(w, s->host), 0);
         }
     }
 
@@ -241,6 +230,42 @@ ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic, ngx_im_join_t *join,
     if (t->state != IM_TOPIC_NEW) {
         w->events->joined(s, sub);
     }
+
+    return sub;
+}
+
+
+im_sub_t *
+ngx_im_sub_adopt(ngx_im_session_t *s, im_topic_t *topic, ngx_uint_t flags)
+{
+    int               first;
+    im_sub_t         *sub;
+    im_str_t          name;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+    name = im_topic_name(topic);
+
+    sub = im_sub_create(&w->hub.logs);
+    if (sub == NULL) {
+        return NULL;
+    }
+
+    sub->session = s->index;
+    flags = ngx_im_sub_allowed(s, name, NULL, flags);
+
+    if (im_hub_join(&w->hub, name, ngx_im_sub_wire(s, name, flags), sub, &first)
+        == NULL)
+    {
+        ngx_im_session_sub_free(sub);
+        return NULL;
+    }
+
+    sub->flags = (uint8_t) flags;
+
+    sub->next = s->subs != NULL ? s->subs->index : IM_SLAB_NONE;
+    s->subs = sub;
+    s->nsubs++;
 
     return sub;
 }
@@ -318,7 +343,7 @@ ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub)
     ngx_im_send_leave(s, sub);
 
     if (sub->flags & NGX_IM_SUB_GUEST_ROOM) {
-        ngx_im_host_release_room(w, ngx_im_host(w, s->host));
+        ngx_im_host_release_room(w, ngx_im_host(w, s->host), 0);
     }
 
     w->events->left(s, sub);
@@ -327,12 +352,10 @@ ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub)
 
     topic = im_hub_leave(&w->hub, sub, &last);
 
-    ngx_im_sub_free(sub);
+    ngx_im_session_sub_free(sub);
 
     if (last) {
-        w->ntopics--;
-        w->counters->topics = w->ntopics;
-
         im_follow_stop(w->follow, topic);
+        w->counters->topics = w->hub.topics.count;
     }
 }

@@ -27,6 +27,14 @@ ngx_uint_t ngx_im_sub_override(im_str_t json);
 im_sub_t *ngx_im_sub_join(ngx_im_session_t *s, im_str_t topic,
     ngx_im_join_t *join, ngx_uint_t flags);
 
+/*
+ * A subscription that another worker had, in a topic that is there, before the
+ * others of the session.  It is joining, and Redis hears nothing of it.  NULL:
+ * no memory.
+ */
+im_sub_t *ngx_im_sub_adopt(ngx_im_session_t *s, im_topic_t *topic,
+    ngx_uint_t flags);
+
 void ngx_im_sub_leave(ngx_im_session_t *s, im_sub_t *sub);
 
 /*

@@ -8,15 +8,9 @@
 #define NGX_IM_UNPACK_H
 
 
+#include "ngx_im_adopted.h"
 #include "ngx_im_session.h"
 #include "im_handover.h"
-
-
-/* The worker that had it. */
-typedef struct {
-    im_str_t    id;          /* NODE.SLOT.START */
-    ngx_pid_t   pid;         /* 0: it has another zone */
-} ngx_im_unpack_from_t;
 
 
 /*
@@ -28,7 +22,7 @@ typedef struct {
  */
 im_handover_verdict_e ngx_im_unpack(ngx_im_worker_t *w, ngx_socket_t fd,
     const im_handover_session_t *in, im_topic_t **topics,
-    const ngx_im_unpack_from_t *from, ngx_im_session_t **s);
+    ngx_im_from_t *from, ngx_im_session_t **s);
 
 /* What came up for it in flight. */
 void ngx_im_unpack_late(ngx_im_session_t *s, const im_handover_late_t *late);

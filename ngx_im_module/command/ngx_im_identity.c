@@ -10,6 +10,7 @@
 #include "ngx_im_client.h"
 #include "ngx_im_expiry.h"
 #include "ngx_im_opening.h"
+#include "ngx_im_reply.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_revoke.h"
 #include "ngx_im_sub.h"
@@ -509,6 +510,108 @@ ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id)
 
     ngx_im_resume_apart_session(s);
     ngx_im_resume_opened(s);
+}
+
+
+/*
+ * Why it may not stay in a room; NULL: it may.  Whether it had a token for it
+ * isn't known any more.
+ */
+static const char *
+ngx_im_identity_left_out(ngx_im_session_t *s, im_str_t room,
+    im_reason_e *reason)
+{
+    const im_rule_t  *rule;
+
+    rule = im_rules_room(&s->class->conf->main->rules, room);
+
+    if (rule == NULL) {
+        *reason = IM_REASON_BAD_REQUEST;
+        return "no such room";
+    }
+
+    if (rule->join == IM_RULE_JOIN_USER && ngx_im_session_user(s) == NULL) {
+        *reason = IM_REASON_FORBIDDEN;
+        return "the room is for signed-in users";
+    }
+
+    return NULL;
+}
+
+
+/* NGX_AGAIN: other subscriptions are to be looked at anew. */
+static ngx_int_t
+ngx_im_identity_stay(ngx_im_session_t *s, im_sub_t *sub)
+{
+    im_str_t      topic;
+    const char   *why;
+    im_reason_e   reason;
+
+    topic = im_topic_name(sub->log->topic);
+
+    if (topic.data[0] == 'b' && !s->class->conf->main->rules.has_broadcast) {
+        ngx_im_sub_leave(s, sub);
+        return NGX_AGAIN;
+    }
+
+    why = topic.data[0] == 'r'
+          ? ngx_im_identity_left_out(s, im_str_set(topic.data + 2,
+                                                   topic.len - 2), &reason)
+          : NULL;
+
+    if (why == NULL) {
+        return NGX_OK;
+    }
+
+    if (sub->flags & NGX_IM_SUB_SERVER || !s->class->proto->commands) {
+        return ngx_im_session_close(s, reason, why);
+    }
+
+    return ngx_im_reply_unsubscribe(s, sub, IM_UNSUBSCRIBED_SERVER,
+                                    im_str_z(why)) == NGX_OK
+           ? NGX_AGAIN : NGX_ERROR;
+}
+
+
+void
+ngx_im_identity_adopted(ngx_im_session_t *s)
+{
+    im_sub_t            *sub;
+    ngx_int_t            rc;
+    const im_rules_t    *rules;
+
+    if (!s->class->proto->topics || s->phase != NGX_IM_OPEN) {
+        return;
+    }
+
+    rules = &s->class->conf->main->rules;
+    sub = s->subs;
+
+    while (sub != NULL) {
+        rc = ngx_im_identity_stay(s, sub);
+
+        if (rc == NGX_ERROR) {
+            return;
+        }
+
+        sub = rc == NGX_AGAIN ? s->subs : ngx_im_sub_next(sub);
+    }
+
+    if (s->nsubs > s->class->conf->main->topics_per_session
+                   + rules->has_broadcast)
+    {
+        ngx_im_session_close(s, IM_REASON_FORBIDDEN, "too many topics");
+        return;
+    }
+
+    if (rules->has_broadcast
+        && ngx_im_session_find_sub(s, im_str_z("b")) == NULL
+        && ngx_im_sub_join(s, im_str_z("b"), NULL,
+                           NGX_IM_SUB_SERVER|NGX_IM_SUB_CONNECT)
+           == NULL)
+    {
+        ngx_im_session_close(s, IM_REASON_BUSY, "can't join now");
+    }
 }
 
 

@@ -31,6 +31,12 @@ typedef struct {
 /* Opens the session, or closes it. */
 void ngx_im_identity_open(ngx_im_session_t *s, const ngx_im_identity_t *id);
 
+/*
+ * The session comes from another worker: what it follows ends where the rules
+ * don't allow it any more, with the code that this has for new sessions.
+ */
+void ngx_im_identity_adopted(ngx_im_session_t *s);
+
 /* Why the client can't join the room, static text; NULL: it can. */
 const char *ngx_im_identity_room(ngx_im_session_t *s,
     const ngx_im_identity_t *id, im_str_t room, im_reason_e *reason);

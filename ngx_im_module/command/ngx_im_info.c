@@ -557,6 +557,27 @@ ngx_im_info_refresh(im_topic_t *topic, int force)
 }
 
 
+int
+ngx_im_info_waits(ngx_im_session_t *s)
+{
+    im_sub_t        *sub;
+    ngx_im_topic_t  *t;
+
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
+        t = im_followed(sub->log->topic)->data;
+
+        if (t != NULL
+            && (t->waiting.len > 0 || t->want == NGX_IM_INFO_FORCED)
+            && im_wire(sub->log->wire).form->room_info != NULL)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 void
 ngx_im_info_reported(void *ctx, im_topic_t *topic)
 {

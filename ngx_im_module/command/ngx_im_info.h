@@ -18,6 +18,9 @@ ngx_int_t ngx_im_info_serve_suspect(im_list_t *q, void *data);
 /* Sends one frame to the session when the members are known. */
 void ngx_im_info_session(im_topic_t *topic, ngx_im_session_t *s);
 
+/* Such a frame is due to followers of one of its rooms. */
+int ngx_im_info_waits(ngx_im_session_t *s);
+
 /* Members may have changed, here or elsewhere: followers get a new frame. */
 void ngx_im_info_refresh(im_topic_t *topic, int force);
 

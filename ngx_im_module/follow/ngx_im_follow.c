@@ -10,23 +10,34 @@
 #include "im_link_members.h"
 
 
-/* For what clients send to sessions of this worker by other workers. */
-static im_int_t
-ngx_im_follow_input(ngx_im_worker_t *w, im_buf_t *b)
+ngx_int_t
+ngx_im_follow_input(ngx_im_worker_t *w, const u_char name[16], ngx_uint_t on)
 {
     u_char      text[IM_UUID_LEN];
-    im_str_t    name;
+    im_buf_t    b;
+    im_int_t    rc;
+    im_str_t    node;
     ngx_uint_t  p;
 
-    im_id_uuid(text, w->name);
-    name = im_str_set(text, IM_UUID_LEN);
-    p = im_partition(name, im_link_partitions(w->link));
+    im_id_uuid(text, name);
+    node = im_str_set(text, IM_UUID_LEN);
+    p = im_partition(node, im_link_partitions(w->link));
 
-    im_buf_reset(b, b->max);
-    im_key_channel_input(b, im_link_keys(w->link), p, name);
+    im_buf_init(&b, IM_PREFIX_MAX + IM_WORKER_MAX + 64);
+    im_key_channel_input(&b, im_link_keys(w->link), p, node);
 
-    return b->failed ? IM_ERROR
-                     : im_link_subscribe(w->link, im_buf_str(b), p, 0);
+    rc = b.failed ? IM_ERROR : IM_OK;
+
+    if (rc == IM_OK && on) {
+        rc = im_link_subscribe(w->link, im_buf_str(&b), p, 0);
+
+    } else if (rc == IM_OK) {
+        im_link_unsubscribe(w->link, im_buf_str(&b));
+    }
+
+    im_buf_cleanup(&b);
+
+    return rc;
 }
 
 
@@ -62,7 +73,7 @@ ngx_im_follow_ready(void *data)
                        : im_link_subscribe(w->link, im_buf_str(&b), p, 1);
     }
 
-    rc |= ngx_im_follow_input(w, &b);
+    rc |= ngx_im_follow_input(w, w->name, 1);
 
     im_buf_cleanup(&b);
 

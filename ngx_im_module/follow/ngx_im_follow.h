@@ -67,6 +67,13 @@ ngx_int_t ngx_im_follow_init(ngx_im_worker_t *w,
     const ngx_im_follow_events_t *events);
 void ngx_im_follow_exit(ngx_im_worker_t *w);
 
+/*
+ * What clients send to a worker of that name comes here, too, or (on 0) not any
+ * more.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_im_follow_input(ngx_im_worker_t *w, const u_char name[16],
+    ngx_uint_t on);
+
 /* Why joins can't be served; NGX_IM_REFUSALS: they can. */
 ngx_im_refusal_e ngx_im_follow_unready(ngx_im_worker_t *w);
 ngx_im_link_e ngx_im_follow_link(ngx_im_worker_t *w);

@@ -19,8 +19,10 @@ static const uint64_t  seed[2] = { 1, 2 };
 static void
 test_shared(void **state)
 {
-    uint16_t      a, b, c, none;
-    im_accepts_t  accepts;
+    uint16_t       a, b, c, none;
+    im_uint_t      n;
+    im_accepts_t   accepts;
+    const int32_t *ops;
 
     static const int32_t  one[] = { 1000, -5, 1001, 1000 };
     static const int32_t  two[] = { 1001, 1000, -5 };
@@ -41,6 +43,16 @@ test_shared(void **state)
     assert_true(im_accepts_has(&accepts, a, -5));
     assert_false(im_accepts_has(&accepts, a, 1002));
     assert_false(im_accepts_has(&accepts, none, 1000));
+
+    ops = im_accepts_ops(&accepts, a, &n);
+    assert_int_equal(n, 3);
+    assert_int_equal(ops[0], -5);
+    assert_int_equal(ops[2], 1001);
+    assert_int_equal(im_accepts_get(&accepts, 0, ops, n, 1), a);
+    im_accepts_unref(&accepts, a);
+
+    (void) im_accepts_ops(&accepts, none, &n);
+    assert_int_equal(n, 0);
 
     /* less, and what isn't there */
     c = im_accepts_get(&accepts, a, one, 2, 0);
