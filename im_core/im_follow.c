@@ -50,6 +50,7 @@ im_follow_init(im_follow_t *follow, uint64_t now)
         part->most = UINT32_MAX;
 
         im_list_init(&part->link);
+        im_list_init(&part->takes);
         im_ring_init(&part->queues[IM_QUEUE_URGENT]);
         im_ring_init(&part->queues[IM_QUEUE_DUE]);
     }
@@ -57,6 +58,7 @@ im_follow_init(im_follow_t *follow, uint64_t now)
     im_list_init(&follow->none);
     im_list_init(&follow->ready);
     im_list_init(&follow->windows);
+    im_list_init(&follow->sources);
 
     follow->now = now;
     follow->version = 0;
@@ -76,6 +78,8 @@ im_follow_cleanup(im_follow_t *follow)
 {
     uint32_t     i;
     im_route_t  *route;
+
+    im_take_cleanup(follow);
 
     for (i = 0; i < follow->routes.given; i++) {
         route = im_route_get(follow, i);
@@ -302,6 +306,12 @@ im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined)
         return;
     }
 
+    if (sub->taken) {
+        im_take_leave(route, sub);
+        im_follow_changed(route);
+        return;
+    }
+
     if (!im_route_up(route)) {
         route->due = IM_DUE_ALL;
         return;
@@ -385,10 +395,7 @@ im_follow_report(im_topic_t *topic, int now)
     }
 
     if (now) {
-        route->hurried = 1;
-
-        im_route_queue(route, IM_QUEUE_URGENT);
-        route->follow->commands->wake(route->follow->ctx);
+        im_route_hurry(route);
     }
 
     return IM_DECLINED;
@@ -439,8 +446,25 @@ im_follow_over(im_route_t *route)
 static int
 im_follow_wants(const im_route_t *route)
 {
-    return route->due != IM_DUE_NOTHING || route->compare
-           || im_route_nchanges(route) > 0;
+    return route->compare
+           || (im_route_open(route) && (route->due != IM_DUE_NOTHING
+                                        || im_route_nchanges(route) > 0));
+}
+
+
+void
+im_follow_resume(im_route_t *route)
+{
+    if (!im_follow_wants(route)) {
+        return;
+    }
+
+    if (route->hurried) {
+        im_route_hurry(route);
+
+    } else {
+        im_follow_changed(route);
+    }
 }
 
 
@@ -462,7 +486,7 @@ im_follow_list_all(im_route_t *route)
          sub != NULL;
          sub = im_topic_next_sub(logs, route->topic, sub))
     {
-        if (im_route_change(route, sub, 1) != IM_OK) {
+        if (!sub->taken && im_route_change(route, sub, 1) != IM_OK) {
             return IM_ERROR;
         }
     }
@@ -505,7 +529,7 @@ im_follow_fill(im_route_t *route, im_report_t *report, im_call_e call)
     }
 
     if (call == IM_CALL_REPORT) {
-        report->count = route->topic->nsubs;
+        report->count = im_route_count(route);
         report->all = all;
         report->renew = all || im_follow_old(route);
     }
@@ -561,7 +585,8 @@ im_follow_call(const im_route_t *route)
         return IM_CALL_LEAVE;
     }
 
-    return route->due == IM_DUE_NOTHING && im_route_nchanges(route) == 0
+    return !im_route_open(route)
+           || (route->due == IM_DUE_NOTHING && im_route_nchanges(route) == 0)
            ? IM_CALL_ASK : IM_CALL_REPORT;
 }
 
@@ -680,7 +705,7 @@ im_follow_pick(im_follow_t *follow, im_follow_partition_t *part,
 void
 im_follow_pump(im_follow_t *follow)
 {
-    im_uint_t               n;
+    im_uint_t               n, ntakes;
     im_ring_t              *ended;
     im_route_t             *route, *routes[IM_FOLLOW_REPORTS];
     im_follow_partition_t  *part;
@@ -704,10 +729,14 @@ im_follow_pump(im_follow_t *follow)
                             im_follow_partition_t, link);
         im_list_remove(&part->link);
 
+        ntakes = im_take_send(follow, part);
         n = im_follow_pick(follow, part, routes);
 
         if (n > 0) {
             im_follow_send(follow, routes, n);
+        }
+
+        if (n + ntakes > 0) {
             im_route_ready(follow, part);
         }
     }
@@ -728,8 +757,11 @@ im_follow_failed(im_route_t *route)
     if (im_route_ended(route)) {
         im_route_end(route);
 
-    } else {
+    } else if (im_route_open(route)) {
         im_follow_changed(route);
+
+    } else {
+        route->follow->events->reported(route->follow->ctx, route->topic);
     }
 }
 
@@ -805,7 +837,8 @@ im_follow_expect(im_route_t *route, uint64_t top)
 
 /*
  * Each reply has the topic's position: it is compared with ours.  Where Redis
- * knows nothing of a topic that is followed, all of it is reported again.
+ * knows nothing of a topic that is followed, all of it is reported again, once
+ * it may be.
  */
 static void
 im_follow_position(im_route_t *route, const im_reported_t *reply)
@@ -815,7 +848,12 @@ im_follow_position(im_route_t *route, const im_reported_t *reply)
     topic = route->topic;
 
     if (reply->epoch.len == 0) {
-        im_route_again(route);
+        route->due = IM_DUE_ALL;
+
+        if (im_route_open(route)) {
+            im_route_again(route);
+        }
+
         return;
     }
 
@@ -852,16 +890,17 @@ im_follow_next(im_route_t *route)
 
     follow = route->follow;
 
-    if (route->compare || im_route_nchanges(route) >= IM_FOLLOW_CHANGES) {
+    if (route->compare
+        || (im_route_open(route)
+            && im_route_nchanges(route) >= IM_FOLLOW_CHANGES))
+    {
         im_route_queue(route, IM_QUEUE_URGENT);
         return;
     }
 
     follow->events->reported(follow->ctx, route->topic);
 
-    if (im_follow_wants(route)) {
-        im_follow_changed(route);
-    }
+    im_follow_resume(route);
 }
 
 
@@ -926,6 +965,43 @@ im_follow_reported(im_route_t *route, const im_reported_t *reply)
 }
 
 
+void
+im_follow_taken(im_route_t *route, im_int_t rc, uint64_t stored)
+{
+    im_follow_t            *follow;
+    im_source_t            *source;
+    im_follow_partition_t  *part;
+
+    follow = route->follow;
+    part = &follow->partitions[route->partition];
+
+    part->ncalls--;
+    im_route_ready(follow, part);
+
+    source = im_take_answered(route, rc, stored);
+
+    route->call = IM_CALL_NONE;
+
+    if (im_route_unused(route)) {
+        im_follow_stop(follow, route->topic);
+
+    } else {
+        im_follow_next(route);
+        im_route_rest(route);
+    }
+
+    if (source != NULL) {
+        follow->events->taken(follow->ctx,
+                              im_str_set(source->id, source->len));
+        im_free(source);
+    }
+
+    if (!im_list_empty(&follow->ready)) {
+        follow->commands->wake(follow->ctx);
+    }
+}
+
+
 /*
  * Old reports are repeated, some in each second: so they don't expire, and
  * what went wrong without a sign is right again.
@@ -940,7 +1016,8 @@ im_follow_refresh(im_route_t *route)
     /* one that is away is compared when it is back */
 
     if (!im_follow_old(route) || route->call != IM_CALL_NONE
-        || im_follow_wants(route) || !im_route_up(route))
+        || im_follow_wants(route) || !im_route_open(route)
+        || !im_route_up(route))
     {
         return 0;
     }
@@ -953,7 +1030,10 @@ im_follow_refresh(im_route_t *route)
 }
 
 
-/* What a call that is out reports anyway needs no check. */
+/*
+ * What a call that is out reports anyway needs no check.  Another worker takes
+ * members of a topic that is held.
+ */
 static int
 im_follow_check_one(im_route_t *route, im_check_t *check)
 {
@@ -962,7 +1042,8 @@ im_follow_check_one(im_route_t *route, im_check_t *check)
     topic = route->topic;
 
     if (topic->state != IM_TOPIC_LIVE || route->call != IM_CALL_NONE
-        || im_follow_wants(route) || !im_route_up(route))
+        || im_follow_wants(route) || !im_route_up(route)
+        || route->hold != IM_HOLD_NONE)
     {
         return 0;
     }
@@ -1147,6 +1228,7 @@ im_follow_tick(im_follow_t *follow, uint64_t now)
                        IM_QUEUE_DUE);
     }
 
+    im_take_tick(follow);
     im_follow_poll(follow);
     im_follow_pump(follow);
 }

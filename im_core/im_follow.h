@@ -4,7 +4,9 @@
  * Following topics: what a worker reports to Redis about its topics, and how
  * it brings their messages in order.
  *
+ *   im_pin.c      topics whose sessions go to another worker, or come from it
  *   im_follow.c   reports of topics and members, and their replies
+ *   im_take.c     counts and members that came from another worker
  *   im_history.c  the order of messages: holes are read from history
  *   im_route.c    the record of a topic
  *
@@ -85,6 +87,23 @@ typedef struct {
     uint64_t          top;
     im_str_t          past;      /* "epoch:top epoch:top" */
 } im_reported_t;
+
+
+/*
+ * Sessions of another worker have come here, and the topic's share of that
+ * worker's count and members is to come after them, in one step.
+ */
+typedef struct {
+    im_str_t          topic;
+    uint16_t          partition;
+    uint64_t          count;     /* of followers here, these too */
+    uint64_t          version;   /* a call that is repeated has the same */
+    uint64_t          moved;     /* so many followers has the other less */
+    const uint32_t   *subs;      /* indexes of subscriptions that are here: */
+    im_uint_t         nsubs;     /* members; take() may set fewer, but not 0 */
+    const im_list_t  *left;      /* of im_change_t: members that have left */
+    im_uint_t         nleft;     /* meanwhile, the first ones of the list */
+} im_taking_t;
 
 
 /* What Redis should have of a topic. */
@@ -169,6 +188,13 @@ typedef struct {
     /* im_follow_pump() is to be called in a later turn. */
     void      (*wake)(void *ctx);
 
+    /*
+     * Of n topics of a partition, from another worker.  im_follow_taken()
+     * follows for each, unless IM_ERROR: not sent.
+     */
+    im_int_t  (*take)(void *ctx, im_str_t from, im_route_t **routes,
+        im_taking_t *takings, im_uint_t n);
+
 } im_follow_commands_t;
 
 
@@ -188,8 +214,8 @@ typedef enum {
 
 
 /*
- * Topics may end in flush.  Handlers of all other events neither join nor
- * leave a topic.
+ * Topics may end in flush and taken.  Handlers of all other events neither join
+ * nor leave a topic.
  */
 typedef struct {
 
@@ -226,6 +252,9 @@ typedef struct {
 
     /* The upper layer's data of the topic, not NULL, is to be freed. */
     void      (*ended)(void *ctx, void *data);
+
+    /* Redis has moved all that came from a worker: im_follow_settle(). */
+    void      (*taken)(void *ctx, im_str_t from);
 
 } im_follow_events_t;
 
@@ -267,6 +296,7 @@ typedef enum {
 typedef struct {
     im_list_t                    link;     /* in follow->ready */
     im_ring_t                    queues[IM_QUEUE_CHANGED];
+    im_list_t                    takes;    /* im_take_t to be sent */
     uint64_t                     asked;    /* ms: in that tick */
     uint32_t                     left;     /* so many may still ask, */
     uint32_t                     most;     /* and in each one so many */
@@ -297,6 +327,7 @@ struct im_follow_s {
     im_list_t                    none;     /* without changes */
     im_list_t                    ready;    /* partitions that can send */
     im_list_t                    windows;
+    im_list_t                    sources;  /* of im_source_t */
     im_windows_t                 bytes;    /* of all windows */
     im_uint_t                    nstale;   /* entries without a topic */
     im_uint_t                    nup;      /* partitions that take calls */
@@ -340,6 +371,12 @@ void im_follow_pump(im_follow_t *follow);
 
 /* reply NULL: none will come. */
 void im_follow_reported(im_route_t *route, const im_reported_t *reply);
+
+/*
+ * IM_DECLINED: it wasn't done, since Redis has a later version: stored;
+ * IM_ERROR: it failed, or no reply will come.
+ */
+void im_follow_taken(im_route_t *route, im_int_t rc, uint64_t stored);
 
 /* top: of the topic in Redis. */
 void im_follow_checked(im_follow_t *follow, im_str_t topic, im_check_e what,
@@ -413,6 +450,79 @@ im_int_t im_follow_ask(im_topic_t *topic);
 
 /* History was emptied up to seq. */
 void im_follow_forget(im_topic_t *topic, uint64_t seq);
+
+
+/*
+ * Sessions go from one worker to another, and Redis is told of it once, at the
+ * end: so counts and members stay right all the time.
+ *
+ * The old worker holds a topic before its first session goes.  From then on
+ * it counts those that have gone as its own.  It freezes the topic when the
+ * last one has gone, and releases it when Redis counts all of them elsewhere.
+ *
+ * The new worker pins a topic before the first session comes.  It takes the
+ * subscriptions, which it doesn't count, and settles when the last one has
+ * come.
+ */
+
+/*
+ * Follows a topic, with or without a follower here, until as many unpins.
+ * While it is pinned, all messages behind its first position are there for
+ * im_follow_window(), whatever its rule says of history, as far as all windows
+ * have room.  NULL: no memory, or a wrong name.
+ */
+im_topic_t *im_follow_pin(im_follow_t *follow, im_str_t name);
+
+/* The topic may end. */
+void im_follow_unpin(im_follow_t *follow, im_topic_t *topic);
+
+/*
+ * All messages of a pinned topic behind *seq, of the topic's epoch, are kept.
+ * IM_AGAIN: it has no position yet.
+ */
+im_int_t im_follow_kept(im_topic_t *topic, uint64_t *seq);
+
+/*
+ * A session is to go: IM_OK: Redis has all that it must know of the topic, and
+ * no call is out; IM_AGAIN: event reported follows, and then it is asked
+ * again; IM_DECLINED: none can go from here before the release.  The topic
+ * stays until the release, with or without a follower.
+ */
+im_int_t im_follow_hold(im_topic_t *topic);
+
+/* Instead of im_follow_member(): it is another worker's now. */
+void im_follow_gone(im_follow_t *follow, im_sub_t *sub);
+
+/*
+ * Redis hears nothing more of a topic that is held, so that the new worker can
+ * settle.  IM_AGAIN: a call is still out, event reported follows.
+ */
+im_int_t im_follow_freeze(im_topic_t *topic);
+
+/*
+ * Reports go on.  moved: Redis counts all that have gone elsewhere, and others
+ * don't hear of them.  Not moved: all is reported again, without them.  The
+ * topic may end.
+ */
+void im_follow_release(im_follow_t *follow, im_topic_t *topic, int moved);
+
+/*
+ * Instead of im_follow_member(): it came from another worker, which has
+ * reported it.  IM_ERROR: no memory.
+ */
+im_int_t im_follow_take(im_follow_t *follow, im_sub_t *sub, im_str_t from);
+
+/*
+ * No more come from that worker: Redis moves what was taken, one topic after
+ * the other.  IM_OK: there is nothing left; IM_AGAIN: event taken follows.
+ */
+im_int_t im_follow_settle(im_follow_t *follow, im_str_t from);
+
+/* Redis has moved all that was taken. */
+int im_follow_settled(const im_topic_t *topic);
+
+/* Redis knows that all topics that have ended were left. */
+int im_follow_left(const im_follow_t *follow);
 
 
 #endif /* IM_FOLLOW_H */

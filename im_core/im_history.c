@@ -12,7 +12,8 @@
  * at the topic's position with the first client that asks for more.  What is
  * missing before it is read backwards, once for all clients, until the oldest
  * position asked for is there, history has no more, or the window is as long
- * as a client may be behind.
+ * as a client may be behind.  That of a pinned topic has all since then, as far
+ * as all windows together have room.
  */
 
 #include "im_route.h"
@@ -130,9 +131,17 @@ im_history_passed(im_route_t *route, const im_entry_t *entry,
 }
 
 
+/* Entries that it may have. */
+static size_t
+im_recent_max(const im_recent_t *recent)
+{
+    return im_route_pinned(recent->route) ? SIZE_MAX : recent->max;
+}
+
+
 /*
  * All windows together are too long: those not used for longest go first, but
- * for those that upper layers wait for.
+ * for those that upper layers wait for and those of pinned topics.
  */
 static void
 im_recent_bound(im_recent_t *recent)
@@ -153,7 +162,9 @@ im_recent_bound(im_recent_t *recent)
         old = im_list_data(q, im_recent_t, link);
         q = im_list_next(q);
 
-        if (old != recent && old->route->load == IM_LOAD_NONE) {
+        if (old != recent && old->route->load == IM_LOAD_NONE
+            && !im_route_pinned(old->route))
+        {
             route = old->route;
 
             im_recent_destroy(route);
@@ -162,9 +173,57 @@ im_recent_bound(im_recent_t *recent)
     }
 
     if (follow->bytes.bytes > max) {
-        im_window_trim(&recent->window, recent->window.bytes / 2, recent->max);
+        im_window_trim(&recent->window, recent->window.bytes / 2,
+                       im_recent_max(recent));
         recent->floor = im_max(recent->floor, recent->window.from);
     }
+}
+
+
+/* Up to the topic's position, and used now.  NULL: no memory. */
+static im_recent_t *
+im_recent_get(im_route_t *route)
+{
+    uint64_t          seq;
+    im_follow_t      *follow;
+    im_recent_t      *recent;
+    im_route_work_t  *work;
+
+    follow = route->follow;
+    recent = im_route_recent(route);
+    seq = route->topic->seq;
+
+    if (recent == NULL) {
+        work = im_route_work(route);
+        if (work == NULL) {
+            return NULL;
+        }
+
+        recent = im_calloc(sizeof(im_recent_t));
+        if (recent == NULL) {
+            im_route_rest(route);
+            return NULL;
+        }
+
+        im_window_init(&recent->window, &follow->bytes, seq);
+        im_list_init(&recent->link);
+
+        recent->route = route;
+        recent->max = route->rule != NULL ? route->rule->history : 0;
+        work->recent = recent;
+    }
+
+    if (im_window_top(&recent->window) != seq) {
+        im_window_reset(&recent->window, seq);
+        recent->floor = recent->floor > seq ? 0 : recent->floor;
+    }
+
+    recent->used = follow->now;
+
+    im_list_remove(&recent->link);
+    im_list_insert_tail(&follow->windows, &recent->link);
+
+    return recent;
 }
 
 
@@ -178,6 +237,12 @@ im_history_append(im_route_t *route, const im_entry_t *entry, int healed)
     follow = route->follow;
     recent = im_route_recent(route);
 
+    /* the first one of a pinned topic, or the first one behind a hole */
+
+    if (recent == NULL && im_route_pinned(route)) {
+        recent = im_recent_get(route);
+    }
+
     rc = follow->events->message(follow->ctx, route->topic, entry, healed);
 
     if (rc == IM_ERROR) {
@@ -189,8 +254,10 @@ im_history_append(im_route_t *route, const im_entry_t *entry, int healed)
     if (rc == IM_OK && recent != NULL) {
         (void) im_window_append(&recent->window, entry->seq, entry->envelope);
 
-        im_window_trim(&recent->window, follow->limits.recovery_bytes,
-                       recent->max);
+        im_window_trim(&recent->window,
+                       im_route_pinned(route) ? follow->limits.windows_bytes
+                                              : follow->limits.recovery_bytes,
+                       im_recent_max(recent));
         im_recent_bound(recent);
     }
 
@@ -837,53 +904,6 @@ im_follow_ask(im_topic_t *topic)
 }
 
 
-/* Up to the topic's position, and used now.  NULL: no memory. */
-static im_recent_t *
-im_recent_get(im_route_t *route)
-{
-    uint64_t          seq;
-    im_follow_t      *follow;
-    im_recent_t      *recent;
-    im_route_work_t  *work;
-
-    follow = route->follow;
-    recent = im_route_recent(route);
-    seq = route->topic->seq;
-
-    if (recent == NULL) {
-        work = im_route_work(route);
-        if (work == NULL) {
-            return NULL;
-        }
-
-        recent = im_calloc(sizeof(im_recent_t));
-        if (recent == NULL) {
-            im_route_rest(route);
-            return NULL;
-        }
-
-        im_window_init(&recent->window, &follow->bytes, seq);
-        im_list_init(&recent->link);
-
-        recent->route = route;
-        recent->max = route->rule != NULL ? route->rule->history : 0;
-        work->recent = recent;
-    }
-
-    if (im_window_top(&recent->window) != seq) {
-        im_window_reset(&recent->window, seq);
-        recent->floor = recent->floor > seq ? 0 : recent->floor;
-    }
-
-    recent->used = follow->now;
-
-    im_list_remove(&recent->link);
-    im_list_insert_tail(&follow->windows, &recent->link);
-
-    return recent;
-}
-
-
 im_int_t
 im_follow_window(im_topic_t *topic, uint64_t seq)
 {
@@ -901,13 +921,29 @@ im_follow_window(im_topic_t *topic, uint64_t seq)
         return IM_OK;
     }
 
-    if (seq < recent->floor
+    if (seq < recent->floor || !route->upper.numbered
         || recent->window.bytes >= route->follow->limits.recovery_bytes)
     {
         return IM_DECLINED;
     }
 
     return IM_AGAIN;
+}
+
+
+im_int_t
+im_follow_kept(im_topic_t *topic, uint64_t *seq)
+{
+    im_recent_t  *recent;
+
+    if (topic->state == IM_TOPIC_NEW) {
+        return IM_AGAIN;
+    }
+
+    recent = im_recent_get(topic->data);
+    *seq = recent != NULL ? recent->window.from : topic->seq;
+
+    return IM_OK;
 }
 
 
@@ -1038,6 +1074,15 @@ im_follow_forget(im_topic_t *topic, uint64_t seq)
 
 
 void
+im_history_unpinned(im_route_t *route)
+{
+    if (!route->upper.numbered) {
+        im_recent_destroy(route);
+    }
+}
+
+
+void
 im_history_tick(im_follow_t *follow, uint64_t now)
 {
     im_route_t   *route;
@@ -1052,6 +1097,11 @@ im_history_tick(im_follow_t *follow, uint64_t now)
         }
 
         route = recent->route;
+
+        if (im_route_pinned(route)) {
+            (void) im_recent_get(route);
+            continue;
+        }
 
         im_recent_destroy(route);
         im_route_rest(route);

@@ -149,23 +149,60 @@ im_hub_topic_create(im_hub_t *hub, im_str_t name)
 }
 
 
+/* *first: it is new. */
+static im_topic_t *
+im_hub_topic_get(im_hub_t *hub, im_str_t name, int *first)
+{
+    im_topic_t  *topic;
+
+    topic = im_hub_topic(hub, name);
+
+    if (topic != NULL) {
+        *first = 0;
+        return topic;
+    }
+
+    topic = im_hub_topic_create(hub, name);
+    *first = topic != NULL;
+
+    return topic;
+}
+
+
+im_topic_t *
+im_hub_pin(im_hub_t *hub, im_str_t name, int *first)
+{
+    im_topic_t  *topic;
+
+    topic = im_hub_topic_get(hub, name, first);
+
+    if (topic != NULL) {
+        topic->pinned = 1;
+    }
+
+    return topic;
+}
+
+
+void
+im_hub_unpin(im_topic_t *topic, int *last)
+{
+    topic->pinned = 0;
+
+    *last = topic->nsubs == 0;
+}
+
+
 im_topic_t *
 im_hub_join(im_hub_t *hub, im_str_t name, im_wire_id_t wire,
     im_sub_t *sub, int *first)
 {
     im_topic_t  *topic;
 
-    *first = 0;
-
-    topic = im_hub_topic(hub, name);
+    topic = im_hub_topic_get(hub, name, first);
 
     if (topic == NULL) {
-        topic = im_hub_topic_create(hub, name);
-        if (topic == NULL) {
-            return NULL;
-        }
-
-        *first = 1;
+        return NULL;
     }
 
     if (im_topic_subscribe(&hub->logs, topic, wire, sub) == IM_OK) {
@@ -197,7 +234,7 @@ im_hub_leave(im_hub_t *hub, im_sub_t *sub, int *last)
     im_topic_unsubscribe(&hub->logs, sub);
     hub->nsubs--;
 
-    *last = topic->nsubs == 0;
+    *last = topic->nsubs == 0 && !topic->pinned;
 
     return topic;
 }

@@ -53,7 +53,7 @@ void im_hub_cleanup(im_hub_t *hub);
  */
 void im_hub_partitions(im_hub_t *hub, uint32_t npartitions);
 
-/* NULL: no session here follows it. */
+/* NULL: no session here follows it, and it isn't pinned. */
 im_topic_t *im_hub_topic(im_hub_t *hub, im_str_t name);
 
 /*
@@ -67,10 +67,19 @@ im_topic_t *im_hub_join(im_hub_t *hub, im_str_t name, im_wire_id_t wire,
 
 /*
  * Unsubscribes, and frees chunks that only this one needed.  Gives the topic;
- * *last: it has no follower any more, and the caller calls
+ * *last: it has no follower any more and isn't pinned, and the caller calls
  * im_hub_topic_destroy(), at once or when Redis has confirmed.
  */
 im_topic_t *im_hub_leave(im_hub_t *hub, im_sub_t *sub, int *last);
+
+/*
+ * The topic stays until im_hub_unpin(), with or without subscriptions.  *first:
+ * as in im_hub_join().  NULL: no memory, or a wrong name.
+ */
+im_topic_t *im_hub_pin(im_hub_t *hub, im_str_t name, int *first);
+
+/* *last: as in im_hub_leave(). */
+void im_hub_unpin(im_topic_t *topic, int *last);
 
 /* The topic must have no subscription; the caller frees topic->data. */
 void im_hub_topic_destroy(im_hub_t *hub, im_topic_t *topic);

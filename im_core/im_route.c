@@ -100,6 +100,7 @@ im_route_work(im_route_t *route)
     }
 
     im_list_init(&work->changes);
+    im_list_init(&work->takes);
     im_buf_init(&work->held, IM_ROUTE_HELD_MAX);
 
     route->work = work;
@@ -116,7 +117,8 @@ im_route_rest(im_route_t *route)
     work = route->work;
 
     if (work == NULL || work->nchanges > 0 || work->held.len > 0
-        || work->recent != NULL || work->expect != 0)
+        || work->recent != NULL || work->expect != 0 || work->npins > 0
+        || !im_list_empty(&work->takes) || route->hold != IM_HOLD_NONE)
     {
         return;
     }
@@ -125,6 +127,27 @@ im_route_rest(im_route_t *route)
     im_free(work);
 
     route->work = NULL;
+}
+
+
+int
+im_route_unused(im_route_t *route)
+{
+    int               last;
+    im_route_work_t  *work;
+
+    work = route->work;
+
+    if (route->hold != IM_HOLD_NONE
+        || (work != NULL && (work->npins > 0 || !im_list_empty(&work->takes))))
+    {
+        route->topic->pinned = 1;
+        return 0;
+    }
+
+    im_hub_unpin(route->topic, &last);
+
+    return last;
 }
 
 
@@ -145,7 +168,8 @@ void
 im_route_ready(im_follow_t *follow, im_follow_partition_t *part)
 {
     if (im_route_room(follow, part) > 0 && im_list_empty(&part->link)
-        && (!im_ring_empty(&part->queues[IM_QUEUE_URGENT])
+        && (!im_list_empty(&part->takes)
+            || !im_ring_empty(&part->queues[IM_QUEUE_URGENT])
             || !im_ring_empty(&part->queues[IM_QUEUE_DUE])))
     {
         im_list_insert_tail(&follow->ready, &part->link);
@@ -265,6 +289,16 @@ im_route_again(im_route_t *route)
         im_route_queue(route, IM_QUEUE_URGENT);
         route->follow->commands->wake(route->follow->ctx);
     }
+}
+
+
+void
+im_route_hurry(im_route_t *route)
+{
+    route->hurried = 1;
+
+    im_route_queue(route, IM_QUEUE_URGENT);
+    route->follow->commands->wake(route->follow->ctx);
 }
 
 

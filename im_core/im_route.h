@@ -22,7 +22,8 @@ typedef enum {
     IM_CALL_NONE = 0,
     IM_CALL_ASK,               /* only the position */
     IM_CALL_REPORT,            /* followers and members */
-    IM_CALL_LEAVE              /* the topic has no follower here */
+    IM_CALL_LEAVE,             /* the topic has no follower here */
+    IM_CALL_TAKE               /* what came from another worker */
 } im_call_e;
 
 
@@ -73,6 +74,14 @@ typedef enum {
 } im_load_e;
 
 
+/* Sessions go to another worker. */
+typedef enum {
+    IM_HOLD_NONE = 0,
+    IM_HOLD_COUNTED,           /* those that have gone count on */
+    IM_HOLD_FROZEN             /* nothing is reported */
+} im_hold_e;
+
+
 /* The tick that looks at it. */
 typedef enum {
     IM_POLL_NONE = 0,
@@ -93,14 +102,63 @@ typedef struct {
 } im_recent_t;
 
 
+/* A worker whose sessions have come here.  Owned by follow. */
+typedef struct {
+    im_list_t     link;        /* in follow->sources */
+    im_list_t     takes;       /* im_take_t by mates */
+    int           settling;    /* no more come */
+    size_t        len;
+    u_char        id[1];
+} im_source_t;
+
+
+typedef enum {
+    IM_TAKE_OPEN = 0,          /* more may come */
+    IM_TAKE_DUE,
+    IM_TAKE_OUT,               /* a call is out */
+    IM_TAKE_LATER              /* it has failed: with the next tick */
+} im_take_e;
+
+
+/*
+ * What a topic has of a source.  A call says how many followers have moved, all
+ * at once, and moves so many members, the first ones; one that was lost is
+ * repeated as it was.  Owned by its route.
+ */
+typedef struct {
+    im_list_t     link;        /* in the takes of its route's work */
+    im_list_t     mates;       /* in those of its source */
+    im_list_t     due;         /* in those of its partition */
+    im_route_t   *route;
+    im_source_t  *source;
+    im_buf_t      subs;        /* uint32_t: those that are here and taken */
+    im_list_t     left;        /* of im_change_t: those that have left */
+    uint64_t      version;     /* of the call that is out or lost, or 0 */
+    uint64_t      count;       /* that it gives */
+    uint64_t      moved;       /* followers that it doesn't speak of, */
+    uint64_t      told;        /* and those that it does */
+    uint32_t      nsent;       /* subs that it moves, */
+    uint32_t      nsaid;       /* those that count when it is done, */
+    uint32_t      ncounted;    /* and those that do before */
+    uint32_t      nleft;
+    uint32_t      nleft_sent;
+    im_take_e     state;
+} im_take_t;
+
+
 /* What is under way with a topic.  Owned by its route. */
 typedef struct {
     im_list_t     changes;     /* of im_change_t, not reported yet */
+    im_list_t     takes;       /* of im_take_t */
     im_buf_t      held;        /* entries that wait for a page */
     size_t        asked;       /* bytes held when it was asked for */
     im_recent_t  *recent;      /* or NULL */
     uint64_t      expect;      /* the top of a reply, not seen yet; or 0 */
     uint32_t      nchanges;
+    uint32_t      npins;
+    uint32_t      ngone;       /* followers that Redis has to count on */
+    uint32_t      ntaken;      /* those that it must not count yet */
+    int           unsure;      /* a take may have been done, or not */
 } im_route_work_t;
 
 
@@ -122,15 +180,16 @@ struct im_route_s {
     uint16_t          largest;     /* envelope seen, in blocks of 1 kB */
     uint16_t          partition;
     uint8_t           queue;       /* im_queue_e */
-    uint8_t           call:2;      /* im_call_e */
     uint8_t           due:2;       /* im_due_e */
     uint8_t           known:2;     /* im_known_e */
     uint8_t           notify:2;    /* im_notify_e */
     uint8_t           history:2;   /* im_history_e */
     uint8_t           load:2;      /* im_load_e */
     uint8_t           poll:2;      /* im_poll_e */
+    uint8_t           hold:2;      /* im_hold_e */
     uint8_t           compare:1;   /* the next position counts at once, */
     uint8_t           comparing:1; /* or that of the call which is out */
+    uint8_t           call:3;      /* im_call_e */
     uint8_t           hurried:1;   /* an upper layer waits for a report */
     uint8_t           overflow:1;  /* held entries were dropped */
     uint8_t           waited:1;    /* expect is older than a tick, or the */
@@ -158,6 +217,47 @@ im_route_work_t *im_route_work(im_route_t *route);
 
 /* Frees it if nothing is under way. */
 void im_route_rest(im_route_t *route);
+
+/*
+ * Its topic stays as long as something is under way with other workers.  True:
+ * it is of no use any more, and is to be stopped.
+ */
+int im_route_unused(im_route_t *route);
+
+/* Its topic is pinned. */
+static inline int
+im_route_pinned(const im_route_t *route)
+{
+    return route->work != NULL && route->work->npins > 0;
+}
+
+
+/* Redis may get to know of its followers now. */
+static inline int
+im_route_open(const im_route_t *route)
+{
+    im_route_work_t  *work;
+
+    work = route->work;
+
+    return work == NULL
+           || (!work->unsure && route->hold != IM_HOLD_FROZEN
+               && (work->ngone == 0 || route->due != IM_DUE_ALL));
+}
+
+
+/* The followers that Redis has to count here. */
+static inline uint64_t
+im_route_count(const im_route_t *route)
+{
+    im_route_work_t  *work;
+
+    work = route->work;
+
+    return work == NULL ? route->topic->nsubs
+                        : route->topic->nsubs + work->ngone - work->ntaken;
+}
+
 
 static inline im_uint_t
 im_route_nchanges(const im_route_t *route)
@@ -196,6 +296,9 @@ void im_route_poll_off(im_route_t *route);
 /* All of it is reported again at once, and the position compared. */
 void im_route_again(im_route_t *route);
 
+/* Its report goes out in the next turn. */
+void im_route_hurry(im_route_t *route);
+
 /* Its topic has ended: settled by the next pump, once no call is out. */
 void im_route_end(im_route_t *route);
 
@@ -207,6 +310,31 @@ im_int_t im_route_change(im_route_t *route, im_sub_t *sub, int joined);
 
 /* Frees the first n changes. */
 void im_route_forget(im_route_t *route, im_uint_t n);
+
+
+/* im_follow.c */
+
+/* What waits to be reported goes out with the next tick, if not before. */
+void im_follow_resume(im_route_t *route);
+
+
+/* im_take.c */
+
+/* A subscription that was taken goes before Redis has moved it. */
+void im_take_leave(im_route_t *route, im_sub_t *sub);
+
+/* Sends what is due of a partition, as one call; the number of topics. */
+im_uint_t im_take_send(im_follow_t *follow, im_follow_partition_t *part);
+
+/*
+ * The call that is out is answered, as in im_follow_taken().  Gives the source
+ * if that was the last one of it: the caller frees it.
+ */
+im_source_t *im_take_answered(im_route_t *route, im_int_t rc, uint64_t stored);
+
+/* What has failed is due again. */
+void im_take_tick(im_follow_t *follow);
+void im_take_cleanup(im_follow_t *follow);
 
 
 /* im_history.c */
@@ -234,6 +362,9 @@ void im_history_end(im_route_t *route);
 void im_history_event(im_route_t *route, im_follow_history_e why);
 
 void im_history_poll(im_route_t *route);
+
+/* No pin is left: a topic without a history keeps nothing. */
+void im_history_unpinned(im_route_t *route);
 
 /* Frees windows that are not used any more. */
 void im_history_tick(im_follow_t *follow, uint64_t now);

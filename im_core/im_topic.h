@@ -71,7 +71,8 @@ struct im_sub_s {
     void           *more;      /* the session's: what only some have, or NULL */
     uint32_t        expires;   /* the session's: s, 0: never */
     uint8_t         flags;     /* the session's */
-    uint8_t         state;     /* read it by im_sub_state() */
+    uint8_t         state:7;   /* read it by im_sub_state() */
+    uint8_t         taken:1;   /* im_follow's: Redis counts it elsewhere */
 };
 
 
@@ -136,6 +137,7 @@ struct im_topic_s {
     uint16_t        partition;
     uint8_t         state;     /* im_topic_state_e */
     uint8_t         listed;    /* im_board_t's */
+    uint8_t         pinned;    /* im_hub_t's: it needs no subscription */
     uint8_t         name_len;  /* at most IM_TOPIC_MAX */
     u_char          name[1];   /* "r:NAME", "u:ID", "k:KEY" or "b"; and NUL */
 };

@@ -174,7 +174,8 @@ static const ngx_im_follow_events_t  ngx_im_events = {
         ngx_im_resume_history,
         ngx_im_info_reported,
         ngx_im_info_members,
-        ngx_im_events_ended
+        ngx_im_events_ended,
+        NULL
     },
 
     ngx_im_control_entry,

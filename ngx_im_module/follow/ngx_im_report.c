@@ -23,6 +23,14 @@ typedef struct {
 } ngx_im_reports_t;
 
 
+/* Members that are moved: SESSION and JSON of each. */
+typedef struct {
+    im_buf_t      bytes;
+    ngx_uint_t    n;
+    size_t        ends[IM_FOLLOW_CHANGES];
+} ngx_im_moved_t;
+
+
 static void
 ngx_im_report_keys(ngx_im_worker_t *w, im_link_call_t *call,
     const im_report_t *report)
@@ -207,14 +215,26 @@ ngx_im_report_members(ngx_im_worker_t *w, im_link_call_t *call,
 }
 
 
+/* Of "count:version"; 0: it is something else. */
+static uint64_t
+ngx_im_report_version(im_str_t stored)
+{
+    u_char  *p, *end;
+
+    end = stored.data + stored.len;
+    p = im_str_chr(stored, ':');
+
+    return p != NULL ? ngx_max(ngx_atoi(p + 1, end - p - 1), 0) : 0;
+}
+
+
 /* Six elements of each topic. */
 static void
 ngx_im_report_answer(im_route_t *route, const im_link_reply_t *reply,
     ngx_uint_t at)
 {
-    u_char         *p, *end;
     int64_t         applied;
-    im_str_t        stored, why;
+    im_str_t        why;
     im_reported_t   r;
 
     applied = im_link_reply_int_at(reply, at, -1);
@@ -234,14 +254,7 @@ ngx_im_report_answer(im_route_t *route, const im_link_reply_t *reply,
     r.top = im_link_reply_int_at(reply, at + 2, 0);
     r.past = im_link_reply_str_at(reply, at + 3);
     r.notified = im_link_reply_int_at(reply, at + 5, 0) != 0;
-
-    /* "count:version", or "" */
-
-    stored = im_link_reply_str_at(reply, at + 4);
-    end = stored.data + stored.len;
-    p = im_str_chr(stored, ':');
-
-    r.stored = p != NULL ? ngx_max(ngx_atoi(p + 1, end - p - 1), 0) : 0;
+    r.stored = ngx_im_report_version(im_link_reply_str_at(reply, at + 4));
 
     im_follow_reported(route, &r);
 }
@@ -376,6 +389,22 @@ ngx_im_report_encode(ngx_im_worker_t *w, im_link_call_t *call,
 }
 
 
+static ngx_im_reports_t *
+ngx_im_report_out(im_route_t **routes, ngx_uint_t n)
+{
+    ngx_im_reports_t  *out;
+
+    out = im_alloc(sizeof(ngx_im_reports_t) + n * sizeof(im_route_t *));
+
+    if (out != NULL) {
+        out->n = n;
+        ngx_memcpy(out->routes, routes, n * sizeof(im_route_t *));
+    }
+
+    return out;
+}
+
+
 static im_int_t
 ngx_im_report_send(void *ctx, im_route_t **routes, im_report_t *reports,
     im_uint_t n)
@@ -386,13 +415,10 @@ ngx_im_report_send(void *ctx, im_route_t **routes, im_report_t *reports,
 
     w = ctx;
 
-    out = im_alloc(sizeof(ngx_im_reports_t) + n * sizeof(im_route_t *));
+    out = ngx_im_report_out(routes, n);
     if (out == NULL) {
         return IM_ERROR;
     }
-
-    out->n = n;
-    ngx_memcpy(out->routes, routes, n * sizeof(im_route_t *));
 
     call = im_link_script(w->link, &im_script_route);
     ngx_im_report_encode(w, call, reports, n);
@@ -502,8 +528,28 @@ ngx_im_report_read(void *ctx, im_route_t *route, im_topic_t *topic,
 
 
 /*
- * Guests are members where clients may ask for the presence; a key has none.
+ * Gives what others may know of a subscription.  NGX_DECLINED: it counts as no
+ * member.  Guests do where clients may ask for the presence; a key has none.
  */
+static ngx_int_t
+ngx_im_report_describe(ngx_im_worker_t *w, im_sub_t *sub, ngx_im_followed_t *f)
+{
+    im_topic_t  *topic;
+
+    topic = sub->log->topic;
+
+    if (topic->name[0] == 'k') {
+        return NGX_DECLINED;
+    }
+
+    w->sync->events->describe(sub, f);
+
+    return f->hidden || (f->member.user.len == 0
+                         && !im_followed(topic)->presence)
+           ? NGX_DECLINED : NGX_OK;
+}
+
+
 static im_int_t
 ngx_im_report_member(void *ctx, im_sub_t *sub, int joined,
     im_change_t **change)
@@ -517,13 +563,7 @@ ngx_im_report_member(void *ctx, im_sub_t *sub, int joined,
     w = ctx;
     presence = im_followed(sub->log->topic)->presence;
 
-    if (sub->log->topic->name[0] == 'k') {
-        return IM_DECLINED;
-    }
-
-    w->sync->events->describe(sub, &f);
-
-    if (f.hidden || (f.member.user.len == 0 && !presence)) {
+    if (ngx_im_report_describe(w, sub, &f) != NGX_OK) {
         return IM_DECLINED;
     }
 
@@ -704,10 +744,187 @@ ngx_im_report_wake(void *ctx)
 }
 
 
+static void
+ngx_im_report_take_keys(ngx_im_worker_t *w, im_link_call_t *call,
+    const im_taking_t *taking, im_str_t from)
+{
+    uint16_t          p;
+    im_str_t          name, worker;
+    const im_keys_t  *keys;
+
+    p = taking->partition;
+    name = taking->topic;
+    keys = im_link_keys(w->link);
+    worker = im_buf_str(&w->id);
+
+    im_key_topic(&call->bytes, keys, p, name, IM_KEY_ROUTES);
+    im_link_call_key(call);
+
+    im_key_members(&call->bytes, keys, p, name, worker);
+    im_link_call_key(call);
+
+    im_key_members(&call->bytes, keys, p, name, from);
+    im_link_call_key(call);
+
+    im_key_left(&call->bytes, keys, p, name, worker);
+    im_link_call_key(call);
+}
+
+
+/* Of the first subscriptions, as far as a call has room. */
+static void
+ngx_im_report_moved(ngx_im_worker_t *w, ngx_im_moved_t *moved,
+    im_taking_t *taking)
+{
+    u_char              id[IM_UUID_LEN];
+    im_sub_t           *sub;
+    ngx_uint_t          i;
+    ngx_im_followed_t   f;
+
+    moved->n = 0;
+
+    im_buf_init(&moved->bytes, IM_LINK_CALL_MAX_BYTES / 2);
+
+    for (i = 0;
+         i < taking->nsubs && moved->n < IM_FOLLOW_CHANGES
+         && moved->bytes.len < IM_LINK_CALL_MAX_BYTES / 4;
+         i++)
+    {
+        sub = im_slab_object(&w->hub.logs.subs, taking->subs[i]);
+
+        if (ngx_im_report_describe(w, sub, &f) != NGX_OK) {
+            continue;
+        }
+
+        im_id_uuid(id, f.id);
+        im_buf_add(&moved->bytes, id, IM_UUID_LEN);
+        im_member_encode(&moved->bytes, &f.member);
+
+        moved->ends[moved->n++] = moved->bytes.len;
+    }
+
+    taking->nsubs = i;
+}
+
+
+static void
+ngx_im_report_take_topic(ngx_im_worker_t *w, im_link_call_t *call,
+    im_taking_t *taking)
+{
+    u_char          id[IM_UUID_LEN], *p, *end;
+    im_list_t      *q;
+    ngx_uint_t      i;
+    ngx_im_moved_t  moved;
+
+    ngx_im_report_moved(w, &moved, taking);
+
+    im_link_call_uint(call, taking->count);
+    im_link_call_uint(call, taking->version);
+    im_link_call_uint(call, taking->moved);
+    im_link_call_uint(call, moved.n + taking->nleft);
+
+    for (i = 0, p = moved.bytes.data; i < moved.n; i++, p = end) {
+        end = moved.bytes.data + moved.ends[i];
+
+        im_link_call_str(call, im_str_set(p, IM_UUID_LEN));
+        im_link_call_str(call, im_str_set(p + IM_UUID_LEN,
+                                          end - p - IM_UUID_LEN));
+    }
+
+    for (i = 0, q = im_list_first(taking->left); i < taking->nleft; i++) {
+        im_id_uuid(id, im_list_data(q, im_change_t, link)->id);
+        q = im_list_next(q);
+
+        im_link_call_str(call, im_str_set(id, IM_UUID_LEN));
+        im_link_call_z(call, "");
+    }
+
+    call->bytes.failed |= moved.bytes.failed;
+    im_buf_cleanup(&moved.bytes);
+}
+
+
+/* Two elements of each topic. */
+static void
+ngx_im_report_take_handler(const im_link_reply_t *reply, void *data)
+{
+    int64_t            applied;
+    im_str_t           stored;
+    ngx_uint_t         i;
+    ngx_im_reports_t  *reports;
+
+    reports = data;
+
+    if (!im_link_reply_is_array(reply, 2 * reports->n)) {
+        ngx_im_link_complain(ngx_im_worker->log, reply, "take");
+        reply = NULL;
+    }
+
+    for (i = 0; i < reports->n; i++) {
+        applied = reply != NULL ? im_link_reply_int_at(reply, 2 * i, -1) : -1;
+        stored = reply != NULL ? im_link_reply_str_at(reply, 2 * i + 1)
+                               : im_str_z("");
+
+        if (applied < 0 && reply != NULL) {
+            ngx_log_error(NGX_LOG_ERR, ngx_im_worker->log, 0,
+                          "im: take script failed: \"%*s\"",
+                          stored.len, stored.data);
+        }
+
+        im_follow_taken(reports->routes[i],
+                        applied < 0 ? IM_ERROR
+                                    : applied > 0 ? IM_OK : IM_DECLINED,
+                        ngx_im_report_version(stored));
+    }
+
+    im_free(reports);
+}
+
+
+static im_int_t
+ngx_im_report_take(void *ctx, im_str_t from, im_route_t **routes,
+    im_taking_t *takings, im_uint_t n)
+{
+    ngx_uint_t         i;
+    im_link_call_t    *call;
+    ngx_im_worker_t   *w;
+    ngx_im_reports_t  *out;
+
+    w = ctx;
+
+    out = ngx_im_report_out(routes, n);
+    if (out == NULL) {
+        return IM_ERROR;
+    }
+
+    call = im_link_script(w->link, &im_script_take);
+
+    for (i = 0; i < n; i++) {
+        ngx_im_report_take_keys(w, call, &takings[i], from);
+    }
+
+    im_link_call_str(call, im_buf_str(&w->id));
+    im_link_call_str(call, from);
+    im_link_call_z(call, NGX_IM_REPORT_TTL);
+
+    for (i = 0; i < n; i++) {
+        ngx_im_report_take_topic(w, call, &takings[i]);
+    }
+
+    if (im_link_send(w->link, ngx_im_report_take_handler, out) != IM_OK) {
+        im_free(out);
+        return IM_ERROR;
+    }
+
+    return IM_OK;
+}
+
+
 const im_follow_commands_t  ngx_im_report_commands = {
     ngx_im_report_send,
     ngx_im_report_read,
     ngx_im_report_check,
     ngx_im_report_member,
-    ngx_im_report_wake
+    ngx_im_report_wake,
+    ngx_im_report_take
 };

@@ -534,6 +534,14 @@ on_ended(void *ctx, void *data)
 }
 
 
+static void
+on_taken(void *ctx, im_str_t from)
+{
+    (void) ctx;
+    (void) from;
+}
+
+
 /* Commands. */
 
 static call_t *
@@ -698,13 +706,27 @@ do_wake(void *ctx)
 }
 
 
+static im_int_t
+do_take(void *ctx, im_str_t from, im_route_t **routes,
+    im_taking_t *takings, im_uint_t n)
+{
+    (void) ctx;
+    (void) from;
+    (void) routes;
+    (void) takings;
+    (void) n;
+
+    return IM_ERROR;
+}
+
+
 static const im_follow_commands_t  commands = {
-    do_report, do_read, do_check, do_change, do_wake
+    do_report, do_read, do_check, do_change, do_wake, do_take
 };
 
 static const im_follow_events_t  events = {
     on_live, on_message, on_moved, on_hole, on_flush, on_history, on_reported,
-    on_members, on_ended
+    on_members, on_ended, on_taken
 };
 
 
@@ -1828,7 +1850,7 @@ count_change(void *ctx, im_sub_t *sub, int joined, im_change_t **change)
 
 
 static const im_follow_commands_t  counting = {
-    count_report, do_read, do_check, count_change, do_wake
+    count_report, do_read, do_check, count_change, do_wake, do_take
 };
 
 
@@ -1941,7 +1963,7 @@ slow_check(void *ctx, const im_check_t *checks, im_uint_t n)
 
 
 static const im_follow_commands_t  slow = {
-    count_report, do_read, slow_check, count_change, do_wake
+    count_report, do_read, slow_check, count_change, do_wake, do_take
 };
 
 
@@ -2070,7 +2092,7 @@ wait_moved(void *ctx, im_topic_t *topic, im_str_t epoch, uint64_t seq,
 
 
 static const im_follow_commands_t  waiting = {
-    count_report, wait_read, slow_check, count_change, do_wake
+    count_report, wait_read, slow_check, count_change, do_wake, do_take
 };
 
 

@@ -1,0 +1,175 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Topics whose sessions go to another worker, or come from it.
+ */
+
+#include "im_route.h"
+
+
+/* Stops the topic of a route if nothing needs it. */
+static void
+im_pin_check(im_follow_t *follow, im_route_t *route)
+{
+    if (im_route_unused(route)) {
+        im_follow_stop(follow, route->topic);
+    }
+}
+
+
+im_topic_t *
+im_follow_pin(im_follow_t *follow, im_str_t name)
+{
+    int               first, last;
+    im_topic_t       *topic;
+    im_route_work_t  *work;
+
+    topic = im_hub_pin(follow->hub, name, &first);
+    if (topic == NULL) {
+        return NULL;
+    }
+
+    if (first && im_follow_start(follow, topic) != IM_OK) {
+        im_hub_unpin(topic, &last);
+        im_follow_stop(follow, topic);
+        return NULL;
+    }
+
+    work = im_route_work(topic->data);
+
+    if (work == NULL) {
+        im_pin_check(follow, topic->data);
+        return NULL;
+    }
+
+    work->npins++;
+
+    return topic;
+}
+
+
+void
+im_follow_unpin(im_follow_t *follow, im_topic_t *topic)
+{
+    im_route_t  *route;
+
+    route = topic->data;
+
+    if (--route->work->npins == 0) {
+        im_history_unpinned(route);
+    }
+
+    im_route_rest(route);
+    im_pin_check(follow, route);
+}
+
+
+im_int_t
+im_follow_hold(im_topic_t *topic)
+{
+    im_route_t  *route;
+
+    route = topic->data;
+
+    if (route->hold == IM_HOLD_FROZEN || !im_follow_settled(topic)
+        || im_route_work(route) == NULL)
+    {
+        return IM_DECLINED;
+    }
+
+    route->hold = IM_HOLD_COUNTED;
+    (void) im_route_unused(route);
+
+    if (!im_route_open(route)) {
+        return IM_DECLINED;
+    }
+
+    if (route->call != IM_CALL_NONE) {
+        return IM_AGAIN;
+    }
+
+    if (route->due == IM_DUE_NOTHING && im_route_nchanges(route) == 0) {
+        return IM_OK;
+    }
+
+    im_route_hurry(route);
+
+    return IM_AGAIN;
+}
+
+
+void
+im_follow_gone(im_follow_t *follow, im_sub_t *sub)
+{
+    im_route_t  *route;
+
+    route = sub->log->topic->data;
+
+    if (route->hold != IM_HOLD_COUNTED) {
+        im_follow_member(follow, sub, 0);
+        return;
+    }
+
+    if (!im_route_broadcast(route)) {
+        route->work->ngone++;
+    }
+}
+
+
+im_int_t
+im_follow_freeze(im_topic_t *topic)
+{
+    im_route_t  *route;
+
+    route = topic->data;
+
+    if (route->hold == IM_HOLD_COUNTED) {
+        route->hold = IM_HOLD_FROZEN;
+    }
+
+    return route->call == IM_CALL_NONE ? IM_OK : IM_AGAIN;
+}
+
+
+/*
+ * All that Redis knew of may have gone: then only the route is left, and its
+ * leave says nothing of members.
+ */
+void
+im_follow_release(im_follow_t *follow, im_topic_t *topic, int moved)
+{
+    uint32_t     ngone;
+    im_route_t  *route;
+
+    route = topic->data;
+
+    if (route->hold == IM_HOLD_NONE) {
+        return;
+    }
+
+    ngone = route->work->ngone;
+    route->work->ngone = 0;
+    route->hold = IM_HOLD_NONE;
+
+    if (ngone > 0) {
+        route->due = im_max(route->due, moved ? IM_DUE_COUNT : IM_DUE_ALL);
+    }
+
+    if (moved && topic->nsubs == 0 && route->due != IM_DUE_ALL
+        && im_route_nchanges(route) == 0)
+    {
+        route->known = im_min(route->known, IM_KNOWN_ROUTE);
+    }
+
+    im_follow_resume(route);
+    im_route_rest(route);
+    im_pin_check(follow, route);
+}
+
+
+/* One that has ended has a route, which is not in the hub. */
+int
+im_follow_left(const im_follow_t *follow)
+{
+    return follow->routes.used <= follow->hub->topics.count;
+}
