@@ -71,12 +71,15 @@ open socket
 
 
 
-=== TEST 3: worker_shutdown_timeout, and a client that stands still
+=== TEST 3: worker_shutdown_timeout, and a client that stands still: each has one line of its end
 --- main_config
     worker_shutdown_timeout 1s;
 --- http_config
     im_room plain:*    history=0;
     im_drain           30s;
+    log_format im escape=json '$im_session $uri $im_reason "$im_why" $status';
+    access_log logs/im.log im;
+    im_session_log on;
 --- config
     listen 127.0.0.1:$TEST_NGINX_IM_PORT2 http2 sndbuf=32k;
     location = /all {
@@ -97,6 +100,8 @@ reload:
 b: eof
 log: worker process \d+ exited with code 0
 until: /im/rooms/plain:1 "count":\s*0\b
+logged: 3 im.log ^[0-9a-f-]{36} /all
+logged: 2 im.log ^[0-9a-f-]{36} /all [a-z]+ "
 --- no_error_log
 [alert]
 open socket

@@ -68,6 +68,41 @@ ngx_im_access_ended(ngx_http_request_t *r, ngx_im_session_t *s)
 }
 
 
+/* Before its line is written. */
+static void
+ngx_im_access_gone(void *data)
+{
+    ngx_im_kept_t     *kept = data;
+    ngx_im_session_t  *s;
+
+    s = kept->session;
+
+    if (s != NULL) {
+        ngx_im_session_close(s, IM_REASON_LOST, "connection lost");
+        ngx_im_access_ended(kept->request, s);
+        s->ext->logged = 1;
+    }
+}
+
+
+ngx_int_t
+ngx_im_access_keep(ngx_http_request_t *r, ngx_im_kept_t *kept)
+{
+    ngx_http_cleanup_t  *cln;
+
+    cln = ngx_http_cleanup_add(r, 0);
+
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_im_access_gone;
+    cln->data = kept;
+
+    return NGX_OK;
+}
+
+
 /* A request that is there for the log alone. */
 static void
 ngx_im_access_line(ngx_im_session_t *s)
@@ -96,6 +131,9 @@ ngx_im_access_end(ngx_im_session_t *s)
 {
     if (s->ext != NULL && s->ext->kept != NULL) {
         ngx_im_access_ended(s->ext->kept->request, s);
+
+    } else if (s->ext != NULL && s->ext->logged) {
+        return;
 
     } else if (s->class->conf->session_log) {
         ngx_im_access_line(s);

@@ -34,6 +34,12 @@ typedef struct {
 /* The request becomes this session. */
 void ngx_im_access_begin(ngx_http_request_t *r, ngx_im_session_t *s);
 
+/*
+ * The same of a request that the session keeps: where it goes first, its line
+ * says how the session ended.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_im_access_keep(ngx_http_request_t *r, ngx_im_kept_t *kept);
+
 /* It has ended, and is still there. */
 void ngx_im_access_end(ngx_im_session_t *s);
 

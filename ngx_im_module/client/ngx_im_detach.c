@@ -377,7 +377,9 @@ ngx_im_detach_session(ngx_http_request_t *r, ngx_im_handshake_t *hs)
     if (!kept) {
         ngx_im_detach(r, s, hs->first);
 
-    } else if (ngx_im_kept_begin(s, &hs->kept, r) == NGX_OK) {
+    } else if (ngx_im_kept_begin(s, &hs->kept, r) == NGX_OK
+               && ngx_im_access_keep(r, &hs->kept) == NGX_OK)
+    {
         ngx_im_attach(r, s, hs);
 
     } else {

@@ -156,6 +156,7 @@ typedef struct {
     uint8_t           nbad;      /* tokens that were not valid */
     uint8_t           wait;      /* ngx_im_wait_e, while it is stopped */
     uint8_t           mark;      /* ngx_im_mark_e */
+    uint8_t           logged;    /* its end is in the access log */
     unsigned          connecting:1;  /* connect isn't answered */
     unsigned          begins:1;  /* topics of connect are, each alone */
     unsigned          failed:1;  /* connect was refused */

@@ -2867,10 +2867,11 @@ sub step_unlogged {
 }
 
 
-# N REGEX: so many lines of the error log, no more
+# N [FILE.log] REGEX: so many lines of the error log, or of that one, no more
 sub step_logged {
     my ($n, $re) = split ' ', $_[0], 2;
-    my @lines = grep { /$re/ } split /\n/, slurp(error_log());
+    my $path = $re =~ s/\A(\w+\.log) // ? Test::Nginx::Socket::server_root() . "/logs/$1" : error_log();
+    my @lines = grep { /$re/ } split /\n/, slurp($path);
 
     die scalar(@lines) . " lines:\n" . join("\n", @lines) . "\n"
         if @lines != $n;
