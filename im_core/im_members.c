@@ -53,7 +53,7 @@ im_members_add_route(im_members_t *ms, im_str_t value)
     }
 
     ms->count += count;
-    ms->nworkers++;
+    ms->nworkers += count > 0;
 }
 
 
@@ -126,6 +126,40 @@ im_members_add(im_members_t *ms, im_str_t worker, im_str_t session,
 }
 
 
+/* The start of NODE.SLOT.START is in base 36. */
+static im_str_t
+im_worker_start(im_str_t worker)
+{
+    size_t  i;
+
+    for (i = worker.len; i > 0 && worker.data[i - 1] != '.'; i--) {
+        /* void */
+    }
+
+    return i == 0 ? im_str_set(worker.data, 0)
+                  : im_str_set(worker.data + i, worker.len - i);
+}
+
+
+int
+im_worker_compare(im_str_t one, im_str_t two)
+{
+    int       rc;
+    im_str_t  a, b;
+
+    a = im_worker_start(one);
+    b = im_worker_start(two);
+
+    if (a.len != b.len) {
+        return a.len < b.len ? -1 : 1;
+    }
+
+    rc = im_str_compare(a, b);
+
+    return rc != 0 ? rc : im_str_compare(one, two);
+}
+
+
 int
 im_member_compare(const void *one, const void *two)
 {
@@ -163,6 +197,36 @@ im_members_users(const im_member_t *elts, im_uint_t n, im_member_t *users,
 }
 
 
+/* Of a session that is there twice the newer worker's stays. */
+static void
+im_members_once(im_members_t *ms)
+{
+    im_uint_t     i, n;
+    im_member_t  *last, *m, older;
+
+    for (i = 1, n = 1; i < ms->n; i++) {
+        last = &ms->elts[n - 1];
+        m = &ms->elts[i];
+
+        if (im_member_compare(last, m) != 0) {
+            ms->elts[n++] = *m;
+            continue;
+        }
+
+        older = *m;
+
+        if (im_worker_compare(last->worker, m->worker) < 0) {
+            older = *last;
+            *last = *m;
+        }
+
+        im_free(older.worker.data);
+    }
+
+    ms->n = n;
+}
+
+
 void
 im_members_sort(im_members_t *ms)
 {
@@ -170,6 +234,7 @@ im_members_sort(im_members_t *ms)
 
     if (ms->n > 1) {
         qsort(ms->elts, ms->n, sizeof(im_member_t), im_member_compare);
+        im_members_once(ms);
     }
 
     for (guests = 0; guests < ms->n; guests++) {

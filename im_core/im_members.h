@@ -44,8 +44,14 @@ void im_members_add_route(im_members_t *ms, im_str_t value);
 im_int_t im_members_add(im_members_t *ms, im_str_t worker, im_str_t session,
     im_str_t json);
 
-/* All members are there: sorts and counts them. */
+/*
+ * All members are there: sorts and counts them.  A session that was read at two
+ * workers, since it moved meanwhile, is the newer one's.
+ */
 void im_members_sort(im_members_t *ms);
+
+/* Workers by their start, the older one first, then by their names. */
+int im_worker_compare(im_str_t one, im_str_t two);
 
 /* For arrays of members; by user, then by session.  For qsort(). */
 int im_member_compare(const void *one, const void *two);

@@ -3,12 +3,17 @@
  *
  * The members of topics.  Live workers are read first, unless they are known;
  * then come the pages.
+ *
+ * A page has routes and members of the same moment.  If it has a route of a
+ * worker whose keys were not named, or that isn't known to live, it is read
+ * again.  Of several pages each is of its own moment.  Sessions move to younger
+ * workers only, and the keys of younger ones come later: so a session that
+ * moves meanwhile is read once at least.
  */
 
-#include <stdlib.h>
-
 #include "im_link_members.h"
-#include "im_link_leases.h"
+#include "im_link_living.h"
+#include "im_id.h"
 #include "im_key.h"
 #include "im_list.h"
 #include "im_record.h"
@@ -26,22 +31,15 @@
 #define IM_LINK_MEMBERS_FEW     64
 #define IM_LINK_MEMBERS_KEYS    1000
 #define IM_LINK_MEMBERS_CURSOR  20           /* digits */
+#define IM_LINK_MEMBERS_AGAIN   8            /* first pages of a question */
 
 
 typedef enum {
-    IM_LINK_ASKED_LIVE = 0,      /* asks for the workers that live */
+    IM_LINK_ASKED_LIVE = 0,      /* waits for a list of those that live */
     IM_LINK_ASKED_FIRST,         /* the page with routes is out */
     IM_LINK_ASKED_NEXT,          /* another page is out */
     IM_LINK_ASKED_KEPT
 } im_link_asked_e;
-
-
-/* Workers, sorted; one block. */
-typedef struct {
-    im_uint_t            refs;
-    im_uint_t            n;
-    im_str_t             elts[1];
-} im_link_names_t;
 
 
 /* A question, and its result.  Owned by the list it is in. */
@@ -54,11 +52,16 @@ typedef struct {
     im_members_t         members;
     im_link_names_t     *workers;    /* whose keys are named, or NULL */
     uint64_t             asked;      /* when */
+    uint64_t             list;       /* it waits for this one, or was sent */
+                                     /* behind it */
     uint64_t             total;      /* members that the keys have */
     im_uint_t            key;        /* where the next page begins */
+    uint32_t             nsessions;  /* 0: all */
+    uint8_t              nagain;
     uint8_t              cursor_len;
     u_char               cursor[IM_LINK_MEMBERS_CURSOR];
     im_str_t             topic;      /* in this block */
+    im_str_t             sessions;   /* too, IM_UUID_LEN bytes each */
 } im_link_asked_t;
 
 
@@ -74,41 +77,11 @@ struct im_link_members_s {
     im_list_t            asked;      /* under way */
     im_list_t            kept;       /* the oldest one first */
     size_t               cost;       /* of those */
-    im_link_names_t     *live;       /* or NULL */
-    uint64_t             live_at;    /* when they were asked for */
-    int                  live_out;   /* they are asked for */
-    int                  live_given; /* by im_link_members_workers() */
+    im_link_living_t     living;
 };
 
 
 static im_int_t im_link_asked_page(im_link_asked_t *asked);
-
-
-im_link_members_t *
-im_link_members_create(im_link_t *link)
-{
-    im_link_members_t  *members;
-
-    members = im_calloc(sizeof(im_link_members_t));
-    if (members == NULL) {
-        return NULL;
-    }
-
-    members->link = link;
-    im_list_init(&members->asked);
-    im_list_init(&members->kept);
-
-    return members;
-}
-
-
-static void
-im_link_names_unref(im_link_names_t *names)
-{
-    if (names != NULL && --names->refs == 0) {
-        im_free(names);
-    }
-}
 
 
 static void
@@ -140,7 +113,7 @@ im_link_members_destroy(im_link_members_t *members)
         im_link_asked_destroy(asked);
     }
 
-    im_link_names_unref(members->live);
+    im_link_living_cleanup(&members->living);
     im_free(members);
 }
 
@@ -157,6 +130,7 @@ im_link_asked_find(const im_list_t *list, im_str_t topic, uint64_t now)
 
         if (now - asked->asked < IM_LINK_MEMBERS_KEEP
             && asked->how != IM_LINK_MEMBERS_COUNTS
+            && asked->how != IM_LINK_MEMBERS_FIND
             && im_str_eq(asked->topic, topic))
         {
             return asked;
@@ -186,99 +160,157 @@ im_link_members_near(im_link_members_t *members, im_str_t topic, uint64_t now)
 }
 
 
-static int
-im_link_names_compare(const void *one, const void *two)
+/* Names keys of workers, and reads the first page with them. */
+static im_int_t
+im_link_asked_first(im_link_asked_t *asked, im_link_names_t *workers)
 {
-    return im_str_compare(*(const im_str_t *) one, *(const im_str_t *) two);
+    im_link_names_unref(asked->workers);
+    im_members_cleanup(&asked->members);
+
+    asked->workers = workers;
+    asked->state = IM_LINK_ASKED_FIRST;
+    asked->list = asked->owner->living.lists;
+    asked->total = 0;
+    asked->key = 2;
+    asked->cursor_len = 1;
+    asked->cursor[0] = '0';
+
+    return im_link_asked_page(asked);
 }
 
 
-static int
-im_link_names_have(const im_link_names_t *names, im_str_t name)
+static im_int_t
+im_link_asked_begin(im_link_asked_t *asked)
 {
-    return bsearch(&name, names->elts, names->n, sizeof(im_str_t),
-                   im_link_names_compare)
-           != NULL;
+    im_link_names_t  *live;
+
+    live = asked->owner->living.names;
+
+    if (live->n > IM_LINK_MEMBERS_FEW || asked->how == IM_LINK_MEMBERS_COUNTS) {
+        live = NULL;
+
+    } else {
+        live->refs++;
+    }
+
+    return im_link_asked_first(asked, live);
 }
 
 
-/* Of each step'th string of a reply, those that are among the others. */
-static im_link_names_t *
-im_link_names_create(const im_link_reply_t *reply, im_uint_t step,
-    const im_link_names_t *among)
+/*
+ * Waits for a list of workers, the number of which is asked->list.  IM_ERROR:
+ * there will be none.
+ */
+static im_int_t
+im_link_asked_wait(im_link_asked_t *asked, uint64_t now)
 {
-    size_t            bytes;
-    u_char           *p;
-    im_str_t          name;
-    im_uint_t         i, n;
-    im_link_names_t  *names;
+    asked->state = IM_LINK_ASKED_LIVE;
 
-    if (!im_link_reply_is_array(reply, 0)) {
-        return NULL;
+    return im_link_living_ask(&asked->owner->living, now);
+}
+
+
+/*
+ * Waits if there are routes of workers that are not known.  While the registry
+ * is away those that were known before are good enough.
+ */
+static im_int_t
+im_link_asked_strangers(im_link_asked_t *asked, const im_link_reply_t *routes)
+{
+    uint64_t           list, last;
+    im_str_t           worker;
+    im_uint_t          i;
+    im_link_living_t  *living;
+
+    living = &asked->owner->living;
+
+    if (asked->nagain == IM_LINK_MEMBERS_AGAIN
+        || !im_link_ready(living->link, IM_LINK_REGISTRY))
+    {
+        return IM_OK;
     }
 
-    n = im_link_reply_len(reply);
+    for (i = 0, last = 0; i + 1 < im_link_reply_len(routes); i += 2) {
+        worker = im_link_reply_str_at(routes, i);
 
-    for (i = 0, bytes = 0; i < n; i += step) {
-        bytes += im_link_reply_str_at(reply, i).len;
-    }
-
-    names = im_alloc(sizeof(im_link_names_t) + n * sizeof(im_str_t) + bytes);
-    if (names == NULL) {
-        return NULL;
-    }
-
-    names->refs = 1;
-    names->n = 0;
-    p = (u_char *) &names->elts[n];
-
-    for (i = 0; i < n; i += step) {
-        name = im_link_reply_str_at(reply, i);
-
-        if (name.len > 0
-            && (among == NULL || im_link_names_have(among, name)))
-        {
-            im_copy(p, name.data, name.len);
-            names->elts[names->n++] = im_str_set(p, name.len);
-            p += name.len;
+        if (!im_link_living_has(living, worker)) {
+            list = im_link_living_stranger(living, worker, asked->list);
+            last = im_max(last, list);
         }
     }
 
-    qsort(names->elts, names->n, sizeof(im_str_t), im_link_names_compare);
+    if (last == 0) {
+        return IM_OK;
+    }
 
-    return names;
+    asked->nagain++;
+    asked->list = last;
+
+    return im_link_asked_wait(asked, asked->asked) == IM_OK ? IM_AGAIN
+                                                            : IM_ERROR;
 }
 
 
-/* IM_AGAIN: the routes have the keys to name, and another page is out. */
+/* Workers that live, and whose keys were not named. */
+static int
+im_link_asked_unnamed(const im_link_asked_t *asked,
+    const im_link_reply_t *routes)
+{
+    im_str_t   worker;
+    im_uint_t  i;
+
+    for (i = 0; i + 1 < im_link_reply_len(routes); i += 2) {
+        worker = im_link_reply_str_at(routes, i);
+
+        if (im_link_living_has(&asked->owner->living, worker)
+            && (asked->workers == NULL
+                || !im_link_names_have(asked->workers, worker)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* IM_AGAIN: it is begun anew, now or later. */
 static im_int_t
-im_link_asked_routes(im_link_asked_t *asked, const im_link_reply_t *routes)
+im_link_asked_check(im_link_asked_t *asked, const im_link_reply_t *routes)
+{
+    im_int_t          rc;
+    im_link_names_t  *names;
+
+    rc = im_link_asked_strangers(asked, routes);
+
+    if (rc != IM_OK || asked->how == IM_LINK_MEMBERS_COUNTS
+        || asked->nagain == IM_LINK_MEMBERS_AGAIN
+        || !im_link_asked_unnamed(asked, routes))
+    {
+        return rc;
+    }
+
+    asked->nagain++;
+    names = im_link_names_create(routes, 2, &asked->owner->living);
+
+    return names != NULL && im_link_asked_first(asked, names) == IM_OK
+           ? IM_AGAIN : IM_ERROR;
+}
+
+
+static void
+im_link_asked_count(im_link_asked_t *asked, const im_link_reply_t *routes)
 {
     im_uint_t  i;
 
-    if (asked->workers == NULL && asked->how != IM_LINK_MEMBERS_COUNTS) {
-
-        asked->workers = im_link_names_create(routes, 2, asked->owner->live);
-
-        if (asked->workers == NULL) {
-            return IM_ERROR;
-        }
-
-        if (asked->workers->n > 0) {
-            return im_link_asked_page(asked) == IM_OK ? IM_AGAIN : IM_ERROR;
-        }
-    }
-
     for (i = 0; i + 1 < im_link_reply_len(routes); i += 2) {
-        if (im_link_names_have(asked->owner->live,
+        if (im_link_living_has(&asked->owner->living,
                                im_link_reply_str_at(routes, i)))
         {
             im_members_add_route(&asked->members,
                                  im_link_reply_str_at(routes, i + 1));
         }
     }
-
-    return IM_OK;
 }
 
 
@@ -335,7 +367,9 @@ im_link_asked_done(im_link_asked_t *asked, int failed)
         im_free(waiter);
     }
 
-    if (failed || asked->how == IM_LINK_MEMBERS_COUNTS) {
+    if (failed || asked->how == IM_LINK_MEMBERS_COUNTS
+        || asked->how == IM_LINK_MEMBERS_FIND)
+    {
         im_link_asked_destroy(asked);
         return;
     }
@@ -365,13 +399,17 @@ im_link_asked_page_handler(const im_link_reply_t *reply, void *data)
     m = &asked->members;
     rc = im_link_reply_is_array(reply, 5) ? IM_OK : IM_ERROR;
 
-    if (rc == IM_OK && asked->state == IM_LINK_ASKED_FIRST) {
-        asked->total = (uint64_t) im_link_reply_int_at(reply, 1, 0);
-        rc = im_link_asked_routes(asked, im_link_reply_at(reply, 0));
+    if (rc == IM_OK) {
+        rc = im_link_asked_check(asked, im_link_reply_at(reply, 0));
     }
 
     if (rc == IM_AGAIN) {
         return;
+    }
+
+    if (rc == IM_OK && asked->state == IM_LINK_ASKED_FIRST) {
+        asked->total = (uint64_t) im_link_reply_int_at(reply, 1, 0);
+        im_link_asked_count(asked, im_link_reply_at(reply, 0));
     }
 
     if (rc == IM_OK) {
@@ -440,60 +478,68 @@ im_link_asked_page(im_link_asked_t *asked)
         im_link_call_str(call, names[i]);
     }
 
+    for (i = 0; i < asked->nsessions; i++) {
+        im_link_call_str(call, im_str_set(asked->sessions.data
+                                          + i * IM_UUID_LEN, IM_UUID_LEN));
+    }
+
     return im_link_send(link, im_link_asked_page_handler, asked);
 }
 
 
-static im_int_t
-im_link_asked_begin(im_link_asked_t *asked)
-{
-    im_link_names_t  *live;
-
-    live = asked->owner->live;
-    asked->state = IM_LINK_ASKED_FIRST;
-
-    if (live->n <= IM_LINK_MEMBERS_FEW
-        && asked->how != IM_LINK_MEMBERS_COUNTS)
-    {
-        asked->workers = live;
-        live->refs++;
-    }
-
-    return im_link_asked_page(asked);
-}
-
-
-static int
-im_link_members_recent(const im_link_members_t *members, uint64_t now,
-    uint64_t age)
-{
-    return members->live != NULL && now - members->live_at < age;
-}
-
-
+/* A list has come: questions that waited for it go on. */
 static void
-im_link_asked_live_handler(const im_link_reply_t *reply, void *data)
+im_link_members_listed(void *data)
 {
-    im_link_names_t    *live;
-    im_link_asked_t    *asked = data;
+    im_list_t           waiting;
+    im_link_asked_t    *asked;
+    im_link_living_t   *living;
+    im_link_members_t  *members = data;
+
+    living = &members->living;
+
+    im_list_init(&waiting);
+    im_list_splice(&waiting, &members->asked);
+
+    while (!im_list_empty(&waiting)) {
+        asked = im_list_data(im_list_first(&waiting), im_link_asked_t, link);
+
+        im_list_remove(&asked->link);
+        im_list_insert_tail(&members->asked, &asked->link);
+
+        if (asked->state != IM_LINK_ASKED_LIVE) {
+            continue;
+        }
+
+        if (asked->list > living->lists
+            ? im_link_asked_wait(asked, asked->asked) != IM_OK
+            : !im_link_living_known(living, asked->asked, IM_LEASE_WORKER)
+              || im_link_asked_begin(asked) != IM_OK)
+        {
+            im_link_asked_done(asked, 1);
+        }
+    }
+}
+
+
+im_link_members_t *
+im_link_members_create(im_link_t *link)
+{
     im_link_members_t  *members;
 
-    members = asked->owner;
-    members->live_out = 0;
-
-    live = im_link_names_create(reply, 1, NULL);
-
-    if (live != NULL) {
-        im_link_names_unref(members->live);
-        members->live = live;
-        members->live_at = asked->asked;
+    members = im_calloc(sizeof(im_link_members_t));
+    if (members == NULL) {
+        return NULL;
     }
 
-    if (!im_link_members_recent(members, asked->asked, IM_LEASE_WORKER)
-        || im_link_asked_begin(asked) != IM_OK)
-    {
-        im_link_asked_done(asked, 1);
-    }
+    members->link = link;
+    im_list_init(&members->asked);
+    im_list_init(&members->kept);
+
+    im_link_living_init(&members->living, link, im_link_members_listed,
+                        members);
+
+    return members;
 }
 
 
@@ -504,34 +550,78 @@ im_link_asked_live_handler(const im_link_reply_t *reply, void *data)
 static im_int_t
 im_link_asked_start(im_link_asked_t *asked)
 {
+    im_link_living_t   *living;
     im_link_members_t  *members;
 
     members = asked->owner;
+    living = &members->living;
 
-    if (members->live != NULL && (members->live_given || members->live_out)) {
-        return im_link_asked_begin(asked);
-    }
-
-    if (im_link_members_recent(members, asked->asked,
-                               im_link_ready(members->link, IM_LINK_REGISTRY)
-                               ? IM_LINK_MEMBERS_KEEP : IM_LEASE_WORKER))
+    if ((living->names != NULL && im_link_living_out(living))
+        || im_link_living_known(living, asked->asked,
+                                im_link_ready(members->link, IM_LINK_REGISTRY)
+                                ? IM_LINK_MEMBERS_KEEP : IM_LEASE_WORKER))
     {
         return im_link_asked_begin(asked);
     }
 
-    members->live_out = 1;
+    return im_link_asked_wait(asked, asked->asked);
+}
 
-    (void) im_link_leases_live(members->link, IM_LINK_WORKERS, im_str_z(""),
-                               IM_WORKERS_MAX);
 
-    if (im_link_send(members->link, im_link_asked_live_handler, asked)
-        != IM_OK)
-    {
-        members->live_out = 0;
-        return IM_ERROR;
+static im_link_asked_t *
+im_link_asked_create(im_link_members_t *members, im_str_t topic,
+    im_link_members_e how, const im_str_t *sessions, im_uint_t n, uint64_t now)
+{
+    im_uint_t         i;
+    im_link_asked_t  *asked;
+
+    asked = im_calloc(sizeof(im_link_asked_t) + topic.len + n * IM_UUID_LEN);
+    if (asked == NULL) {
+        return NULL;
     }
 
-    return IM_OK;
+    asked->owner = members;
+    asked->how = how;
+    asked->asked = now;
+
+    asked->topic = im_str_set(asked + 1, topic.len);
+    im_copy(asked->topic.data, topic.data, topic.len);
+
+    asked->sessions = im_str_set(asked->topic.data + topic.len,
+                                 n * IM_UUID_LEN);
+
+    for (i = 0; i < n; i++) {
+        if (sessions[i].len == IM_UUID_LEN) {
+            im_copy(asked->sessions.data + asked->nsessions++ * IM_UUID_LEN,
+                    sessions[i].data, IM_UUID_LEN);
+        }
+    }
+
+    im_list_init(&asked->waiters);
+    im_list_insert_tail(&members->asked, &asked->link);
+
+    if (im_link_asked_start(asked) != IM_OK) {
+        im_link_asked_destroy(asked);
+        return NULL;
+    }
+
+    return asked;
+}
+
+
+static im_link_waiter_t *
+im_link_waiter_create(im_link_members_pt handler, void *data)
+{
+    im_link_waiter_t  *waiter;
+
+    waiter = im_alloc(sizeof(im_link_waiter_t));
+
+    if (waiter != NULL) {
+        waiter->handler = handler;
+        waiter->data = data;
+    }
+
+    return waiter;
 }
 
 
@@ -543,41 +633,47 @@ im_link_members_ask(im_link_members_t *members, im_str_t topic,
     im_link_asked_t   *asked;
     im_link_waiter_t  *waiter;
 
-    waiter = im_alloc(sizeof(im_link_waiter_t));
+    waiter = im_link_waiter_create(handler, data);
     if (waiter == NULL) {
         return IM_ERROR;
     }
-
-    waiter->handler = handler;
-    waiter->data = data;
 
     asked = how == IM_LINK_MEMBERS_KEPT
             ? im_link_asked_find(&members->asked, topic, now) : NULL;
 
     if (asked == NULL) {
-        asked = im_calloc(sizeof(im_link_asked_t) + topic.len);
-        if (asked == NULL) {
-            im_free(waiter);
-            return IM_ERROR;
-        }
+        asked = im_link_asked_create(members, topic, how, NULL, 0, now);
+    }
 
-        asked->owner = members;
-        asked->how = how;
-        asked->asked = now;
-        asked->key = 2;
-        asked->cursor_len = 1;
-        asked->cursor[0] = '0';
-        asked->topic = im_str_set(asked + 1, topic.len);
-        im_copy(asked->topic.data, topic.data, topic.len);
+    if (asked == NULL) {
+        im_free(waiter);
+        return IM_ERROR;
+    }
 
-        im_list_init(&asked->waiters);
-        im_list_insert_tail(&members->asked, &asked->link);
+    im_list_insert_tail(&asked->waiters, &waiter->link);
 
-        if (im_link_asked_start(asked) != IM_OK) {
-            im_link_asked_destroy(asked);
-            im_free(waiter);
-            return IM_ERROR;
-        }
+    return IM_OK;
+}
+
+
+im_int_t
+im_link_members_find(im_link_members_t *members,
+    const im_link_find_t *find, uint64_t now, im_link_members_pt handler,
+    void *data)
+{
+    im_link_asked_t   *asked;
+    im_link_waiter_t  *waiter;
+
+    waiter = im_link_waiter_create(handler, data);
+    if (waiter == NULL) {
+        return IM_ERROR;
+    }
+
+    asked = im_link_asked_create(members, find->topic, IM_LINK_MEMBERS_FIND,
+                                 find->sessions, find->n, now);
+    if (asked == NULL) {
+        im_free(waiter);
+        return IM_ERROR;
     }
 
     im_list_insert_tail(&asked->waiters, &waiter->link);
@@ -608,13 +704,5 @@ void
 im_link_members_workers(im_link_members_t *members,
     const im_link_reply_t *reply)
 {
-    im_link_names_t  *live;
-
-    live = im_link_names_create(reply, 1, NULL);
-
-    if (live != NULL) {
-        im_link_names_unref(members->live);
-        members->live = live;
-        members->live_given = 1;
-    }
+    im_link_living_given(&members->living, reply);
 }

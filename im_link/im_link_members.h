@@ -26,8 +26,17 @@ typedef void (*im_link_members_pt)(const im_members_t *members, void *data);
 typedef enum {
     IM_LINK_MEMBERS_FRESH = 0,   /* as Redis has them from now on */
     IM_LINK_MEMBERS_KEPT,        /* as of the last half a second */
-    IM_LINK_MEMBERS_COUNTS       /* only count and nworkers, from now on */
+    IM_LINK_MEMBERS_COUNTS,      /* only count and nworkers, from now on */
+    IM_LINK_MEMBERS_FIND         /* of im_link_members_find() */
 } im_link_members_e;
+
+
+/* Sessions that are looked for among the members of a topic. */
+typedef struct {
+    im_str_t          topic;
+    const im_str_t   *sessions;
+    im_uint_t         n;
+} im_link_find_t;
 
 
 /* NULL: no memory. */
@@ -37,7 +46,7 @@ void im_link_members_destroy(im_link_members_t *members);
 
 /*
  * The reply of live.lua about workers, from a caller that asks once a second:
- * they are not asked for here any more.
+ * they are asked for here only where a route has one that isn't known.
  */
 void im_link_members_workers(im_link_members_t *members,
     const im_link_reply_t *reply);
@@ -56,6 +65,11 @@ int im_link_members_near(im_link_members_t *members, im_str_t topic,
  */
 im_int_t im_link_members_ask(im_link_members_t *members, im_str_t topic,
     im_link_members_e how, uint64_t now, im_link_members_pt handler,
+    void *data);
+
+/* The same of those sessions alone, from now on, wherever they are. */
+im_int_t im_link_members_find(im_link_members_t *members,
+    const im_link_find_t *find, uint64_t now, im_link_members_pt handler,
     void *data);
 
 /* Forgets what is older than half a second; called now and then. */

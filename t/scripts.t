@@ -654,8 +654,15 @@ subtest 'members' => sub {
     is_deeply([@{ $ask->(['w1', 'w3'], 100, 1) }[2, 3]], [3, '0'],
               'at most so many bytes');
     $m = $ask->(['w1', 'w3'], 100, 10000, 3);
-    is_deeply($m, [[], 0, 0, '0', [[3, ['s3', '{"user":"c"}']]]],
-              'the next page has no routes');
+    is_deeply({ @{ $m->[0] } }, { w1 => '3:1', w3 => '1:7' }, 'the last page has the routes, too');
+    is_deeply([@$m[1 .. 4]], [0, 0, '0', [[3, ['s3', '{"user":"c"}']]]], 'and no number');
+    is_deeply([@{ $ask->(['w1', 'w3', 'w4'], 1, 1, 3) }[0, 2]], [[], 4], 'a page between has none');
+
+    my $find = sub { script('members', 4, map({ "{1}:r:who:$_" } qw(w k:w1 k:w2 k:w3)), 100, 10000, 2, 0,
+                            qw(w1 w2 w3), @_) };
+    is_deeply([@{ $find->(qw(s3 s9 s1)) }[1 .. 4]],
+              [3, 0, '0', [[2, ['s1', '{"user":"a"}']], [4, ['s3', '{"user":"c"}']]]], 'sessions that are looked for');
+    is_deeply($find->('s9')->[4], [], 'one that is not there');
 
     route('r:who', 'w5', 1000, 1, map { ("+m$_", 'x' x 100) } 1 .. 1000);
 
@@ -829,8 +836,11 @@ subtest 'records of workers whose sessions move' => sub {
     # online.lua: several at once
 
     $renew->('o', \@first);
-    my $online = sub { return script('online', 2 + @_, '{reg}:nodes', '{reg}:s:nodes', (map { "{reg}:n:$_" } @_),
-                                     12000, 4096, $gen, 'sessions', 'subs') };
+    my $online = sub {
+        my $got = script('online', 2 + @_, '{reg}:nodes', '{reg}:s:nodes', (map { "{reg}:n:$_" } @_),
+                         12000, 4096, $gen, 'sessions', 'subs');
+        return [[sort @{ $got->[0] }], $got->[1]];
+    };
     r('DEL', '{reg}:nodes');
     $renew->($_, ['time', 1]) for 'o', 'n';
     is_deeply($online->(), [['n', 'o'], []], 'those that live');

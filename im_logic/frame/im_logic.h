@@ -136,6 +136,10 @@ uint16_t im_logic_partition(const im_logic_t *logic, im_str_t name);
 void im_logic_members(im_logic_t *logic, im_str_t topic,
     im_link_members_e how, im_link_members_pt handler, void *data);
 
+/* Those of some sessions, from now on; the same otherwise. */
+void im_logic_find(im_logic_t *logic, const im_link_find_t *find,
+    im_link_members_pt handler, void *data);
+
 /* Why there is no answer in a reply; NULL: there is one.  Logs errors. */
 const char *im_logic_fault(const im_link_reply_t *reply, const char *what);
 

@@ -54,6 +54,19 @@ im_logic_members(im_logic_t *logic, im_str_t topic, im_link_members_e how,
 }
 
 
+void
+im_logic_find(im_logic_t *logic, const im_link_find_t *find,
+    im_link_members_pt handler, void *data)
+{
+    if (im_link_members_find(logic->members, find, im_daemon_now(), handler,
+                             data)
+        != IM_OK)
+    {
+        handler(NULL, data);
+    }
+}
+
+
 const char *
 im_logic_fault(const im_link_reply_t *reply, const char *what)
 {

@@ -2,8 +2,9 @@
  * Copyright (C) The im authors
  *
  * Whether a user follows a room: a room may have very many members, a user has
- * few sessions.  So the user's sessions are read, and each is looked for among
- * the members that its worker has in the room.
+ * few sessions.  So the user's sessions are read, and then looked for among the
+ * members that all workers have in the room: between the two they may have
+ * moved to another worker.
  */
 
 #include "im_logic_follows.h"
@@ -17,71 +18,40 @@ typedef struct {
     im_str_t              topic;    /* the room's */
     im_logic_follows_pt   handler;
     void                 *data;
-    im_uint_t             left;     /* replies to come */
-    unsigned              found:1;
-    unsigned              failed:1;
 } im_logic_follows_t;
 
 
 static void
-im_logic_follows_replied(im_logic_follows_t *f)
-{
-    if (--f->left == 0) {
-        f->handler(f->found ? 1 : f->failed ? -1 : 0, f->data);
-    }
-}
-
-
-static void
-im_logic_follows_handler(const im_link_reply_t *reply, void *data)
+im_logic_follows_handler(const im_members_t *members, void *data)
 {
     im_logic_follows_t  *f = data;
 
-    if (im_logic_fault(reply, "reading a member") != NULL) {
-        f->failed = 1;
-
-    } else if (im_link_reply_int(reply, 0) == 1) {
-        f->found = 1;
-    }
-
-    im_logic_follows_replied(f);
+    f->handler(members == NULL ? -1 : members->n > 0, f->data);
 }
 
 
 static void
 im_logic_follows_members_handler(const im_members_t *members, void *data)
 {
+    im_str_t             sessions[IM_FOLLOWS_MAX];
     im_uint_t            i;
-    im_logic_t          *logic;
-    im_link_call_t      *call;
-    const im_member_t   *m;
+    im_link_find_t       find;
     im_logic_follows_t  *f = data;
 
-    if (members == NULL) {
-        f->handler(-1, f->data);
+    if (members == NULL || members->n == 0) {
+        f->handler(members == NULL ? -1 : 0, f->data);
         return;
     }
 
-    logic = f->logic;
+    find.topic = f->topic;
+    find.sessions = sessions;
+    find.n = im_min(members->n, IM_FOLLOWS_MAX);
 
-    /* one more, so that it doesn't end before all are sent */
-    f->left = 1;
-
-    for (i = 0; i < members->n && i < IM_FOLLOWS_MAX; i++) {
-        m = &members->elts[i];
-        call = im_link_command(logic->link, "HEXISTS");
-
-        im_key_members(&call->bytes, im_link_keys(logic->link),
-                       im_logic_partition(logic, f->topic), f->topic,
-                       m->worker);
-        im_link_call_key(call);
-        im_link_call_str(call, m->session);
-
-        f->left++;
-        im_logic_send(logic, im_logic_follows_handler, f);
+    for (i = 0; i < find.n; i++) {
+        sessions[i] = members->elts[i].session;
     }
 
-    im_logic_follows_replied(f);
+    im_logic_find(f->logic, &find, im_logic_follows_handler, f);
 }
 
 

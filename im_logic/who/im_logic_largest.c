@@ -111,6 +111,8 @@ im_logic_largest_replied(im_logic_largest_t *largest)
 
     qsort(largest->rooms, largest->n, sizeof(void *), im_logic_largest_cmp);
 
+    largest->n = im_min(largest->n, largest->most);
+
     largest->handler(largest->failed ? NULL : largest, largest->data);
 }
 
@@ -128,6 +130,35 @@ im_logic_largest_count_handler(const im_members_t *members, void *data)
     }
 
     im_logic_largest_replied(room->largest);
+}
+
+
+/*
+ * Two workers of one slot of a node: sessions may be moving from the older one,
+ * and rooms be in the records of both.  Workers are sorted by their ids.
+ */
+static int
+im_logic_largest_twice(const im_logic_nodes_t *nodes)
+{
+    u_char     *dot, *last;
+    im_str_t    one, two;
+    im_uint_t   i;
+
+    for (i = 1; i < nodes->nworkers; i++) {
+        one = nodes->workers[i - 1]->id;
+        two = nodes->workers[i]->id;
+
+        dot = memrchr(one.data, '.', one.len);
+        last = memrchr(two.data, '.', two.len);
+
+        if (dot != NULL && last != NULL && dot - one.data == last - two.data
+            && memcmp(one.data, two.data, (size_t) (dot - one.data)) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -173,10 +204,14 @@ im_logic_largest(im_daemon_request_t *r, im_logic_largest_match_pt match,
 
     qsort(largest->rooms, largest->n, sizeof(void *), im_logic_largest_cmp);
 
-    if (largest->n > most) {
-        largest->n = most;
-        largest->more = 1;
+    largest->most = most;
+    largest->more |= largest->n > most;
+
+    if (im_logic_largest_twice(logic->nodes)) {
+        most *= 2;
     }
+
+    largest->n = im_min(largest->n, most);
 
     /* one more, so that it doesn't finish before all are asked */
     largest->left = largest->n + 1;

@@ -5,7 +5,8 @@
  * last poll has read them.
  *
  * A record lists a worker's largest rooms only.  The members of each of them
- * are then counted by its routes.
+ * are then counted by its routes.  While sessions move to another worker, some
+ * rooms may be in both records, so more rooms are counted than are wanted.
  */
 
 #ifndef IM_LOGIC_LARGEST_H
@@ -47,6 +48,7 @@ struct im_logic_largest_s {
     im_hash_t                   names;
     im_logic_largest_room_t   **rooms;     /* the largest first */
     im_uint_t                   n;
+    uint64_t                    most;      /* that are wanted */
     im_uint_t                   left;      /* replies to come */
     unsigned                    more:1;    /* there may be others */
     unsigned                    failed:1;

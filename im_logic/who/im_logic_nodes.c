@@ -2,7 +2,11 @@
  * Copyright (C) The im authors
  *
  * The registry is read about once a second: which processes hold a lease, then
- * the record of each worker.
+ * the record of each worker, and at last what these count, as one step.
+ *
+ * Sessions move from one worker to a younger one.  Records of older workers are
+ * read before, so users and rooms are in one of the two at least.  If there is
+ * another worker at the end, all of it is read again.
  */
 
 #include <stdlib.h>
@@ -10,9 +14,23 @@
 #include "im_logic_nodes.h"
 #include "im_hash.h"
 #include "im_link_leases.h"
+#include "im_link_living.h"
 #include "im_record.h"
 #include "im_sketch.h"
 #include "im_daemon_time.h"
+
+
+#define IM_POLL_ROUNDS  4           /* of polls, as workers come */
+
+
+/* What a record counts of sessions. */
+typedef enum {
+    IM_POLL_SESSIONS = 0,
+    IM_POLL_SUBS,
+    IM_POLL_ADDRESSES,
+    IM_POLL_PROTOCOLS,
+    IM_POLL_COUNTS
+} im_logic_poll_count_e;
 
 
 /* A poll under way: its results replace those of the last one at its end. */
@@ -22,8 +40,18 @@ struct im_logic_poll_s {
     im_sketch_t        users;
     uint64_t           last;       /* hash of the rules merged last */
     im_uint_t          left;       /* replies to come */
+    im_uint_t          rounds;     /* polls before, that are of no use */
+    unsigned           again:1;    /* there are other workers now */
     unsigned           failed:1;
 };
+
+
+static const char *const  im_logic_poll_counts[IM_POLL_COUNTS] = {
+    "sessions", "subs", "addresses", "protocols"
+};
+
+
+static void im_logic_poll_start(im_logic_t *logic, im_uint_t rounds);
 
 
 im_int_t
@@ -42,13 +70,21 @@ im_logic_nodes_init(im_logic_t *logic)
 
 
 static void
+im_logic_worker_free(im_logic_worker_t *worker)
+{
+    im_buf_cleanup(&worker->text);
+    im_buf_cleanup(&worker->protocols);
+    im_free(worker);
+}
+
+
+static void
 im_logic_nodes_clear(im_logic_nodes_t *nodes)
 {
     im_uint_t  i;
 
     for (i = 0; i < nodes->nworkers; i++) {
-        im_buf_cleanup(&nodes->workers[i]->text);
-        im_free(nodes->workers[i]);
+        im_logic_worker_free(nodes->workers[i]);
     }
 
     im_free(nodes->workers);
@@ -95,8 +131,7 @@ im_logic_poll_recorded(im_logic_nodes_t *nodes)
             nodes->workers[n++] = worker;
 
         } else {
-            im_buf_cleanup(&worker->text);
-            im_free(worker);
+            im_logic_worker_free(worker);
         }
     }
 
@@ -150,22 +185,21 @@ im_logic_poll_rules(im_logic_nodes_t *nodes, im_logic_nodes_t *last)
 
 
 static void
-im_logic_poll_replied(im_logic_poll_t *poll)
+im_logic_poll_end(im_logic_poll_t *poll)
 {
+    im_uint_t          again;
     im_logic_t        *logic;
     im_logic_nodes_t  *nodes;
 
-    if (--poll->left > 0) {
-        return;
-    }
-
     logic = poll->logic;
     nodes = &poll->nodes;
+    again = poll->again && !poll->failed ? poll->rounds + 1 : 0;
 
     logic->nodes->poll = NULL;
     im_logic_poll_recorded(nodes);
 
-    if (!poll->failed && im_link_ready(logic->link, IM_LINK_REGISTRY)
+    if (!poll->failed && again == 0
+        && im_link_ready(logic->link, IM_LINK_REGISTRY)
         && !im_logic_poll_early(poll))
     {
         nodes->up = logic->nodes->up;
@@ -185,6 +219,140 @@ im_logic_poll_replied(im_logic_poll_t *poll)
     im_sketch_cleanup(&poll->users);
     im_logic_nodes_clear(nodes);
     im_free(poll);
+
+    if (again > 0) {
+        im_logic_poll_start(logic, again);
+    }
+}
+
+
+/* What a worker counts, instead of what its record said before. */
+static void
+im_logic_poll_counted(im_logic_poll_t *poll, im_logic_worker_t *worker,
+    const im_link_reply_t *counts)
+{
+    im_str_t     values[IM_RECORD_FIELDS];
+    im_uint_t    i, k;
+    im_record_t  record;
+
+    memset(values, 0, sizeof(values));
+
+    for (i = 0; i < IM_RECORD_FIELDS; i++) {
+        for (k = 0; k < IM_POLL_COUNTS; k++) {
+            if (im_str_eq(im_record_fields[i].name,
+                          im_str_z(im_logic_poll_counts[k])))
+            {
+                values[i] = im_link_reply_str_at(counts, k);
+            }
+        }
+    }
+
+    im_record_decode(values, &record);
+
+    im_buf_init(&worker->protocols, record.protocols.len);
+    im_buf_add_str(&worker->protocols, record.protocols);
+
+    if (worker->protocols.failed) {
+        poll->failed = 1;
+        return;
+    }
+
+    worker->record.sessions = record.sessions;
+    worker->record.subs = record.subs;
+    worker->record.addresses = record.addresses;
+    worker->record.protocols = im_buf_str(&worker->protocols);
+
+    poll->nodes.sessions += (uint64_t) record.sessions;
+    poll->nodes.addresses += (uint64_t) record.addresses;
+}
+
+
+/* Of workers that live still; what the others had may be elsewhere by now. */
+static void
+im_logic_poll_count_handler(const im_link_reply_t *reply, void *data)
+{
+    im_uint_t               i, n;
+    im_link_names_t        *living;
+    im_logic_poll_t        *poll = data;
+    im_logic_worker_t      *worker;
+    const im_link_reply_t  *counts;
+
+    counts = im_link_reply_at(reply, 1);
+    living = im_logic_fault(reply, "online.lua") == NULL
+             ? im_link_names_create(im_link_reply_at(reply, 0), 1, NULL)
+             : NULL;
+
+    if (living == NULL) {
+        poll->failed = 1;
+        im_logic_poll_end(poll);
+        return;
+    }
+
+    for (i = 0, n = 0; i < poll->nodes.nworkers; i++) {
+        worker = poll->nodes.workers[i];
+
+        if (im_link_names_have(living, worker->id)) {
+            im_logic_poll_counted(poll, worker, im_link_reply_at(counts, i));
+            n++;
+
+        } else {
+            worker->record.node = im_str_z("");
+        }
+    }
+
+    poll->again = n < living->n && poll->rounds < IM_POLL_ROUNDS;
+
+    im_link_names_unref(living);
+    im_link_members_workers(poll->logic->members, im_link_reply_at(reply, 0));
+
+    im_logic_poll_end(poll);
+}
+
+
+static void
+im_logic_poll_count(im_logic_poll_t *poll)
+{
+    im_uint_t        i;
+    im_logic_t      *logic;
+    im_link_call_t  *call;
+
+    logic = poll->logic;
+    call = im_link_script(logic->link, &im_script_online);
+
+    im_link_leases_key(logic->link, call, IM_LINK_WORKERS);
+    im_link_leases_seen(logic->link, call, IM_LINK_WORKERS);
+
+    for (i = 0; i < poll->nodes.nworkers; i++) {
+        im_key_record(&call->bytes, im_link_keys(logic->link),
+                      poll->nodes.workers[i]->id);
+        im_link_call_key(call);
+    }
+
+    im_link_call_uint(call, IM_LEASE_WORKER);
+    im_link_call_uint(call, IM_WORKERS_MAX);
+    im_link_call_generation(call);
+
+    for (i = 0; i < IM_POLL_COUNTS; i++) {
+        im_link_call_z(call, im_logic_poll_counts[i]);
+    }
+
+    im_logic_send(logic, im_logic_poll_count_handler, poll);
+}
+
+
+static void
+im_logic_poll_replied(im_logic_poll_t *poll)
+{
+    if (--poll->left > 0) {
+        return;
+    }
+
+    if (poll->failed) {
+        im_logic_poll_end(poll);
+
+    } else {
+        im_logic_poll_count(poll);
+    }
 }
 
 
@@ -229,9 +397,6 @@ im_logic_poll_merge(im_logic_worker_t *worker, const im_record_t *record)
 
     poll = worker->poll;
     json = record->rules;
-
-    poll->nodes.sessions += (uint64_t) record->sessions;
-    poll->nodes.addresses += (uint64_t) record->addresses;
 
     im_sketch_init(&users);
 
@@ -298,8 +463,7 @@ im_logic_poll_record_handler(const im_link_reply_t *reply, void *data)
 
     im_record_decode(values, &record);
 
-    len = record.node.len + record.rooms.len + record.version.len
-          + record.protocols.len;
+    len = record.node.len + record.rooms.len + record.version.len;
 
     im_buf_init(&worker->text, len);
 
@@ -315,11 +479,11 @@ im_logic_poll_record_handler(const im_link_reply_t *reply, void *data)
         im_logic_poll_keep(worker, &record.node);
         im_logic_poll_keep(worker, &record.rooms);
         im_logic_poll_keep(worker, &record.version);
-        im_logic_poll_keep(worker, &record.protocols);
 
         worker->record = record;
         worker->record.rules = im_str_z("");
         worker->record.users = im_str_z("");
+        worker->record.protocols = im_str_z("");
     }
 
     im_logic_poll_replied(poll);
@@ -329,9 +493,6 @@ im_logic_poll_record_handler(const im_link_reply_t *reply, void *data)
 static im_int_t
 im_logic_poll_worker(im_logic_poll_t *poll, im_str_t id)
 {
-    im_uint_t           i;
-    im_logic_t         *logic;
-    im_link_call_t     *call;
     im_logic_worker_t  *worker;
 
     if (id.len == 0 || id.len > IM_WORKER_MAX) {
@@ -349,6 +510,17 @@ im_logic_poll_worker(im_logic_poll_t *poll, im_str_t id)
 
     poll->nodes.workers[poll->nodes.nworkers++] = worker;
 
+    return IM_OK;
+}
+
+
+static void
+im_logic_poll_record(im_logic_poll_t *poll, im_logic_worker_t *worker)
+{
+    im_uint_t        i;
+    im_logic_t      *logic;
+    im_link_call_t  *call;
+
     logic = poll->logic;
     call = im_link_command(logic->link, "HMGET");
 
@@ -361,8 +533,15 @@ im_logic_poll_worker(im_logic_poll_t *poll, im_str_t id)
 
     poll->left++;
     im_logic_send(logic, im_logic_poll_record_handler, worker);
+}
 
-    return IM_OK;
+
+static int
+im_logic_poll_order(const void *a, const void *b)
+{
+    im_logic_worker_t  *const *one = a, *const *two = b;
+
+    return im_worker_compare((*one)->id, (*two)->id);
 }
 
 
@@ -387,6 +566,16 @@ im_logic_poll_nodes_handler(const im_link_reply_t *reply, void *data)
             != IM_OK)
         {
             poll->failed = 1;
+        }
+    }
+
+    if (!poll->failed) {
+        n = poll->nodes.nworkers;
+        qsort(poll->nodes.workers, n, sizeof(im_logic_worker_t *),
+              im_logic_poll_order);
+
+        for (i = 0; i < n; i++) {
+            im_logic_poll_record(poll, poll->nodes.workers[i]);
         }
     }
 
@@ -420,16 +609,10 @@ im_logic_worker_uptime(im_str_t id, uint64_t now)
 }
 
 
-void
-im_logic_nodes_poll(im_logic_t *logic)
+static void
+im_logic_poll_start(im_logic_t *logic, im_uint_t rounds)
 {
     im_logic_poll_t  *poll;
-
-    if (logic->nodes->poll != NULL
-        || !im_link_ready(logic->link, IM_LINK_REGISTRY))
-    {
-        return;
-    }
 
     poll = im_calloc(sizeof(im_logic_poll_t));
     if (poll == NULL) {
@@ -437,6 +620,7 @@ im_logic_nodes_poll(im_logic_t *logic)
     }
 
     poll->logic = logic;
+    poll->rounds = rounds;
     poll->nodes.polled = im_daemon_now();
     im_buf_init(&poll->nodes.job_names, IM_WORKERS_MAX * 128);
     im_sketch_init(&poll->users);
@@ -452,6 +636,17 @@ im_logic_nodes_poll(im_logic_t *logic)
     im_logic_poll_leases(poll, IM_LINK_WORKERS, im_logic_poll_nodes_handler);
 
     im_logic_poll_replied(poll);
+}
+
+
+void
+im_logic_nodes_poll(im_logic_t *logic)
+{
+    if (logic->nodes->poll == NULL
+        && im_link_ready(logic->link, IM_LINK_REGISTRY))
+    {
+        im_logic_poll_start(logic, 0);
+    }
 }
 
 

@@ -24,6 +24,7 @@ typedef struct {
                                      it has none */
     uint64_t          users;
     im_buf_t          text;       /* of the record */
+    im_buf_t          protocols;  /* of the record, too */
     u_char            id_data[1];
 } im_logic_worker_t;
 

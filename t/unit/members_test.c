@@ -73,7 +73,64 @@ test_routes(void **state)
     im_members_add_route(&ms, im_str_z("40"));
 
     assert_int_equal(ms.count, 43);
-    assert_int_equal(ms.nworkers, 4);
+    assert_int_equal(ms.nworkers, 2);
+
+    im_members_add_route(&ms, im_str_z("0:9"));
+    assert_int_equal(ms.count, 43);
+    assert_int_equal(ms.nworkers, 2);
+
+    im_members_cleanup(&ms);
+}
+
+
+static void
+test_worker_order(void **state)
+{
+    size_t  i, j;
+    int     rc;
+
+    static const char *const  order[] = {
+        "", "a", "b", "n.0.9", "a.1.z", "n.0.z", "n.0.10", "a.0.mf2k",
+        "b.7.zzzz"
+    };
+
+    (void) state;
+
+    for (i = 0; i < test_count(order); i++) {
+        for (j = 0; j < test_count(order); j++) {
+            rc = im_worker_compare(im_str_z(order[i]), im_str_z(order[j]));
+            assert_int_equal((rc > 0) - (rc < 0), (i > j) - (i < j));
+        }
+    }
+}
+
+
+/* A session that was read at several workers is the youngest one's. */
+static void
+test_once(void **state)
+{
+    (void) state;
+
+    im_members_init(&ms);
+
+    add("n.0.9", "s1", "{\"user\":\"b\"}");
+    add("n.0.11", "s1", "{\"user\":\"b\"}");
+    add("n.0.10", "s1", "{\"user\":\"b\"}");
+    add("n.0.9", "s1", "{\"user\":\"a\"}");
+    add("n.0.12", "g", "{}");
+    add("n.0.9", "g", "{}");
+    add("n.0.9", "s2", "{\"user\":\"b\"}");
+    im_members_sort(&ms);
+
+    assert_int_equal(ms.n, 4);
+    assert_int_equal(ms.users, 2);
+    assert_int_equal(ms.named, 3);
+    test_str(ms.elts[0].session, "g");
+    test_str(ms.elts[0].worker, "n.0.12");
+    test_str(ms.elts[1].user, "a");
+    test_str(ms.elts[2].session, "s1");
+    test_str(ms.elts[2].worker, "n.0.11");
+    test_str(ms.elts[3].session, "s2");
 
     im_members_cleanup(&ms);
 }
@@ -116,11 +173,12 @@ test_bounds(void **state)
 static void
 test_random(void **state)
 {
-    int        seen[20];
-    char       json[64], session[16];
-    size_t     i, n, round;
-    random_t   random;
-    im_uint_t  user, wanted;
+    int             seen[20];
+    char            json[64], session[16];
+    size_t          i, n, round, number;
+    random_t        random;
+    im_uint_t       user, wanted, sessions;
+    static uint8_t  pairs[20][1000];
 
     (void) state;
 
@@ -129,7 +187,9 @@ test_random(void **state)
     for (round = 0; round < 50; round++) {
         im_members_init(&ms);
         memset(seen, 0, sizeof(seen));
+        memset(pairs, 0, sizeof(pairs));
         wanted = 0;
+        sessions = 0;
         n = random_below(&random, 200);
 
         for (i = 0; i < n; i++) {
@@ -137,19 +197,23 @@ test_random(void **state)
             wanted += user > 0 && !seen[user];
             seen[user] = 1;
 
-            sprintf(session, "s%d", (int) random_below(&random, 1000));
+            number = random_below(&random, 1000);
+            sessions += !pairs[user][number];
+            pairs[user][number] = 1;
+
+            sprintf(session, "s%d", (int) number);
             sprintf(json, user > 0 ? "{\"user\":\"u%d\"}" : "{}", (int) user);
             add("w", session, json);
         }
 
         im_members_sort(&ms);
 
-        assert_int_equal(ms.n, n);
+        assert_int_equal(ms.n, sessions);
         assert_int_equal(im_members_users(ms.elts, ms.n, NULL, 0), wanted);
         assert_int_equal(ms.users, wanted);
 
-        for (i = 1; i < n; i++) {
-            assert_true(im_member_compare(&ms.elts[i - 1], &ms.elts[i]) <= 0);
+        for (i = 1; i < ms.n; i++) {
+            assert_true(im_member_compare(&ms.elts[i - 1], &ms.elts[i]) < 0);
         }
 
         im_members_cleanup(&ms);
@@ -190,6 +254,8 @@ test_no_memory(void **state)
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_sorted),
     alloc_test(test_routes),
+    alloc_test(test_worker_order),
+    alloc_test(test_once),
     alloc_test(test_bounds),
     alloc_test(test_random),
     alloc_test(test_no_memory)
