@@ -86,7 +86,7 @@ INC      := $(addprefix -I,$(FOLDERS)) -I$(BUILD)
 
 # what Debian builds with; the macro needs an optimizer and no sanitizer
 HARDEN   := -fstack-protector-strong -fstack-clash-protection
-ifneq ($(filter x86_64-% i686-%,$(shell $(CC) -dumpmachine)),)
+ifneq ($(filter x86_64-% i686-%,$(shell $(CC) -dumpmachine 2> /dev/null)),)
 HARDEN   += -fcf-protection
 endif
 ifeq ($(SANFLAGS),)
