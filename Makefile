@@ -15,7 +15,8 @@
 #   CLIENTS=1000000   of make bench-million
 #   PREFIX=/usr DESTDIR= PARTS="module server doc"   of make install and
 #                 uninstall; conf/files lists what goes where
-#   VERSION=0.1.0+1   of make deb: the version of the packages
+#   VERSION=0.1.0+1 MAINTAINER="Ann <ann@example.com>" HOMEPAGE=URL   of make
+#                 deb: fields of the packages (conf/origin has the defaults)
 #   COMPAT=1 PAGES=DIR   of make run: the four ports that pages of `im` use
 #                 (docs/migrating-from-im.md), and where the pages are
 
@@ -432,7 +433,9 @@ DEBIAN   := $(addprefix debian/,.debhelper files *.debhelper *.substvars \
 deb: packages-build-deb
 	$(MAKE_ALL) module programs files
 	@rm -rf $(DEB) $(DEBIAN) && mkdir -p $(DEB)
-	$(Q)VERSION='$(VERSION)' DEB='$(DEB)' dpkg-buildpackage -b -us -uc -nc \
+	$(Q)VERSION='$(VERSION)' DEB='$(DEB)' \
+	    MAINTAINER="$$(conf/origin maintainer)" \
+	    HOMEPAGE="$$(conf/origin homepage)" dpkg-buildpackage -b -us -uc -nc \
 	    --buildinfo-option=-u$(DEB) --changes-option=-u$(DEB) \
 	    --buildinfo-file=$(DEB)/im.buildinfo \
 	    --changes-file=$(DEB)/im.changes > $(DEB).log 2>&1 \

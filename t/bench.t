@@ -13,6 +13,7 @@ use lib 't/lib';
 
 use IPC::Open2 qw(open2);
 use JSON::PP ();
+use Test::Im::Docs qw(block commands);
 use Test::Im::File qw(spew);
 use Test::Im::Ports qw(ports more_ports);
 use Test::Im::Stack;
@@ -340,5 +341,24 @@ refused('a wrong path', qr/could connect: .* answered with status 404$/m,
 refused('a wrong API', qr/3 clients get no messages: status 404: <html>$/m,
         $load, @im, '--protocol=im', '--path=/guest', '--clients=3',
         '--api=floor');
+
+# docs/performance.md: its names are there, and make knows what it does
+
+my @rows = map { /^(\S+)/ } split /\n/, `bench/run --list`;
+
+is($?, 0, 'bench/run --list');
+
+for my $command (commands(block('docs/performance.md', 'make bench '))) {
+    my ($rows) = $command =~ /ROWS="([^"]*)"|--build \S+ ([a-z]\S*)\z/
+        ? (defined $1 ? $1 : $2) : '';
+    my %unknown = map { $_ => 1 } split ' ', $rows;
+
+    delete @unknown{@rows};
+    is(join(' ', keys %unknown), '', $command);
+
+    next unless $command =~ s/\Amake //;
+    delete local @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES)};
+    like(scalar `make -n $command 2>&1`, qr{bench/(?:run|million) }, 'by make');
+}
 
 done_testing();

@@ -1,9 +1,10 @@
 #!/usr/bin/perl
 # Copyright (C) The im authors
 #
-# What README.md and docs/ show is run: each nginx block by nginx -t, each curl
-# line against what `make run COMPAT=1` starts, the sh blocks of a page one after
-# the other in one shell.
+# What README.md and docs/ show is run: each nginx block by nginx -t, files of
+# other programs by these, each line of curl and redis-cli against what `make run
+# COMPAT=1` starts, the sh blocks of a page one after the other in one shell.
+# Each other block has a test that runs it.
 
 use strict;
 use warnings;
@@ -11,9 +12,18 @@ use warnings;
 use lib 't/lib';
 
 use Cwd ();
+use File::Path qw(make_path);
 use File::Temp ();
+use IO::Socket::UNIX;
+use JSON::PP ();
+use POSIX ();
+use Test::Im::Cert qw(certificates);
+use Test::Im::Docs qw(blocks commands pages);
+use Test::Im::File qw(slurp spew);
 use Test::Im::Jwt;
+use Test::Im::Nginx qw(foreign);
 use Test::Im::Ports qw(ports);
+use Test::Im::Stack;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -22,9 +32,10 @@ my $build = $ENV{IM_BUILD} || "$top/build";
 my $port = ports();
 my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
 my $dir = File::Temp::tempdir('im-docs-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-my @pages = ('README.md', sort glob('docs/*.md'));
 my %compat = (1999 => $port + 1, 8911 => $port + 2, 6921 => $port + 3,
               8080 => $port + 4);
+my @blocks = map { blocks($_) } pages();
+my $nchan = '/usr/lib/nginx/modules/ngx_nchan_module.so';
 my $run;
 
 $ENV{PATH} .= ':/usr/sbin:/sbin';
@@ -43,15 +54,6 @@ if ($ENV{IM_PRELOAD}) {
 }
 
 
-sub slurp {
-    my ($file) = @_;
-    open(my $fh, '<', $file) or return '';
-    local $/;
-    my $text = <$fh>;
-    return defined $text ? $text : '';
-}
-
-
 sub jwt_key {
     my ($algorithm) = @_;
 
@@ -60,6 +62,24 @@ sub jwt_key {
     return Test::Im::Jwt::key($algorithm =~ /^H/ ? 'hs'
                               : $algorithm eq 'jwks' ? 'set.rs'
                               : lc "$algorithm.pub" =~ s/^rs\d+/rs/ir);
+}
+
+
+# Files that pages name in /etc/im are here.
+sub etc {
+    my ($text) = @_;
+
+    make_path("$dir/etc");
+    spew("$dir/etc/redis-ca.pem", slurp(certificates("$dir/tls") . '/ca.pem'))
+        if $text =~ /redis-ca/ && !-e "$dir/etc/redis-ca.pem";
+
+    for my $file (qw(redis.password keys api.keys)) {
+        next if -e "$dir/etc/$file";
+        spew("$dir/etc/$file", "0123456789abcdef\n");
+        chmod 0600, "$dir/etc/$file";
+    }
+
+    return $text =~ s{/etc/im/}{$dir/etc/}gr;
 }
 
 
@@ -88,11 +108,11 @@ sub nginx_ok {
     $text =~ s/(im_jwt_key\s+(\w+)\s+file=)[^\s;]+/$1 . jwt_key($2)/ge;
     $text =~ s/^(\s*http \{)/$1\naccess_log off; client_body_temp_path $dir; proxy_temp_path $dir; fastcgi_temp_path $dir; uwsgi_temp_path $dir; scgi_temp_path $dir;/m;
 
-    open(my $fh, '>', "$dir/nginx.conf") or die "$dir/nginx.conf: $!\n";
-    print $fh -e "$build/ngx_im_module.so"
-        ? "load_module \"$build/ngx_im_module.so\";\n" : '', "pid $dir/nginx.pid;\n"
-        . $text;
-    close $fh;
+    my @modules = grep { -e } "$build/ngx_im_module.so",
+        $text =~ /\bnchan_/ ? $nchan : ();
+
+    spew("$dir/nginx.conf", join '', map({ "load_module \"$_\";\n" } @modules),
+         "pid $dir/nginx.pid;\n", etc($text));
 
     unlink "$dir/test.sock";
     my $out = `$binary -t -p $dir -c $dir/nginx.conf -e $dir/error.log 2>&1`;
@@ -100,14 +120,195 @@ sub nginx_ok {
 }
 
 
-for my $page (@pages) {
-    my $text = slurp($page);
-    my $n = 0;
+# by language
 
-    while ($text =~ /^```nginx\n(.*?)^```/msg) {
-        nginx_ok($1, "$page: nginx block " . ++$n);
+sub nginx {
+    my ($text, $name) = @_;
+
+    if ($text =~ /\bnchan_/ && (my $why = foreign($nchan))) {
+      SKIP: { skip $why, 1 }
+        return;
+    }
+
+    # one is enough for nginx
+    my @each = $text =~ /\A(?:im_redis .*\n){2,}\z/ ? $text =~ /^.*\n/mg : $text;
+
+    nginx_ok($_, $name) for @each;
+}
+
+
+sub json {
+    my ($text, $name) = @_;
+
+    ok(eval { JSON::PP->new->utf8->decode($text); 1 }, "$name is JSON")
+        or diag($@);
+}
+
+
+# a file of a daemon
+sub conf {
+    my ($text, $name) = @_;
+    my ($program) = $text =~ m{\A# /etc/im/(logic|job)\.conf$}m
+        or return fail("$name: names its file");
+
+    spew("$dir/daemon.conf", etc($text));
+    chmod 0600, "$dir/daemon.conf";
+    runs($name, "$build/im_$program -t -c $dir/daemon.conf");
+}
+
+
+# lines of redis.conf, or of a sentinel's: a server starts with them
+sub redis {
+    my ($text, $name) = @_;
+    my $folder = "$dir/redis";
+    my @sentinel = $text =~ /^sentinel /m ? '--sentinel' : ();
+
+    system('rm', '-rf', $folder);
+    make_path($folder);
+    spew("$folder/conf", "port 0\ndir $folder\nunixsocket $folder/socket\n"
+         . "save \"\"\n$text");
+
+    my $pid = fork();
+    die "fork: $!\n" unless defined $pid;
+
+    if ($pid == 0) {
+        open(STDOUT, '>', "$folder/log");
+        open(STDERR, '>&', \*STDOUT);
+        exec('redis-server', "$folder/conf", @sentinel) or POSIX::_exit(127);
+    }
+
+    my ($ended, $socket, $answer);
+
+    until_true(sub {
+        $ended = waitpid($pid, POSIX::WNOHANG()) == $pid;
+        $socket = IO::Socket::UNIX->new("$folder/socket");
+        $ended || $socket;
+    });
+    $answer = print($socket "PING\r\n") && readline $socket if $socket;
+    like($answer, qr/^\+PONG/, $name) or diag(slurp("$folder/log"));
+
+    kill 'KILL', $pid unless $ended;
+    waitpid($pid, 0);
+}
+
+
+sub sysctl {
+    my ($text, $name) = @_;
+    my @keys = $text =~ /^([\w.-]+) = \d[\d ]*$/mg;
+
+    # a network of its own may not have all of net
+    is(join(' ', grep { !-e "/proc/sys/" . tr{.}{/}r && !/^net\.core\./ } @keys),
+       '', "$name: Linux has these");
+    is(@keys, $text =~ tr/\n// - 1, "$name: and no other lines");
+}
+
+
+# its command, with what it fetches in a file
+sub cron {
+    my ($text, $name) = @_;
+    my ($when, $command) = $text =~ m{^(\S+(?: \S+){4}) [\w-]+ (.*)$}m;
+
+    like($when, qr{^[*\d/, -]+$}, "$name: when");
+    spew("$dir/jwks.json", '{"keys":[]}');
+    $command =~ s{https://\S+}{file://$dir/jwks.json};
+    $command =~ s{/var/lib/im}{$dir}g;
+    runs($name, $command);
+    is(slurp("$dir/provider.json"), '{"keys":[]}', "$name: the file is there");
+}
+
+
+# Lines of a page, and what is shown of their answers; these are run further down.
+sub lines {
+    my ($text, $name) = @_;
+    my @commands = commands($text);
+
+    return if $text =~ /\ASyntax: |\Apython3 - <</;
+
+    while (@commands && $commands[0] !~ /^[{"]/) {
+        my $command = shift @commands;
+
+        if ($command =~ /^im_(logic|job) +--/) {
+            runs("$name: $command",
+                 etc("$build/" . ($command =~ s/ *&\z//r) . ' -t'));
+
+        } elsif ($command =~ /^make /) {
+            runs("$name: $command", "make -n -C '$top' " . substr $command, 5);
+
+        } elsif ($command !~ /^curl .*127\.0\.0\.1:(?:8080|3111)|^redis-cli /) {
+            return fail("$name: no test runs \"$command\"");
+        }
+    }
+
+    return unless @commands;
+
+    my $answers = join "\n", @commands;
+
+    ok(eval { my @all = JSON::PP->new->utf8->incr_parse($answers); 1 },
+       "$name: JSON") or diag($@);
+}
+
+
+sub runs {
+    my ($name, $command) = @_;
+
+    delete local @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES)};
+
+    my $out = `($command) 2>&1`;
+    is($?, 0, $name) or diag($out);
+}
+
+
+sub until_true {
+    my ($code) = @_;
+    my $end = time() + 30;
+
+    while (time() < $end) {
+        return 1 if $code->();
+        sleep 0.05;
+    }
+
+    return 0;
+}
+
+
+# The calls of block() in other tests, by page.
+sub claims {
+    my %claims;
+
+    for my $file (split /\n/, `find t -name node_modules -prune -o -type f -print`) {
+        next if $file =~ m{/(?:corpus|unit)/|/docs\.t\z|/Docs\.pm\z};
+
+        my $text = slurp($file);
+        push @{$claims{$1}}, $3
+            while $text =~ /\bblock\('([^']+)',\s+(['"])(.+?)\2\)/g;
+    }
+
+    return %claims;
+}
+
+my %claims = claims();
+my %runs = (nginx => \&nginx, json => \&json, conf => \&conf, redis => \&redis,
+            sysctl => \&sysctl, cron => \&cron, '' => \&lines);
+
+cmp_ok(scalar(map { @$_ } values %claims), '>', 20, 'other tests run blocks');
+
+for my $block (@blocks) {
+    my ($language, $text) = @{$block}{qw(language text)};
+    my $name = "$block->{page}:$block->{line}: " . ($language || 'lines');
+    my @others = grep { $text =~ /^\Q$_\E/m } @{$claims{$block->{page}} || []};
+
+    next if $language eq 'text' || $language eq 'sh';
+
+    $block->{other} = @others;
+
+    if ($runs{$language} && ($language eq 'nginx' || !@others)) {
+        $runs{$language}->($text, $name);
+
+    } else {
+        ok(@others > 0, "$name: a test runs it") or diag($text);
     }
 }
+
 
 $run = fork();
 die "fork: $!\n" unless defined $run;
@@ -124,41 +325,79 @@ if ($run == 0) {
     exit 127;
 }
 
-my $end = time() + 30;
-sleep 0.2 until slurp("$dir/run.log") =~ /^ready:/m || time() > $end;
+until_true(sub { slurp("$dir/run.log") =~ /^ready:/m });
 like(slurp("$dir/run.log"), qr/^ready: http/m, 'make run is ready');
 
-for my $page (@pages) {
-    my $text = slurp($page);
+# beside it, what few pages have
+my $stack = Test::Im::Stack->new(build => $build, workers => 1,
+    port => $port + 5, logic => [ '--goim-domain=conn.example.com' ],
+    server => <<"EOF");
+        location /goim/ { fastcgi_pass im_logic; include "$top/conf/im_params"; }
+        location = /echo { im_comet protocol=echo; }
+EOF
 
-    $text =~ s/ *\\\n\s*/ /g;
+$stack->start($_) for $stack->all;
+ok($stack->ready, 'another one is ready');
 
-    while ($text =~ /^ *(curl .*127\.0\.0\.1:8080.*)$/mg) {
-        my $command = $1;
+# redis-cli asks that of `make run`, which is no cluster (-c)
+make_path("$dir/bin");
+spew("$dir/bin/redis-cli", "#!/bin/sh\n[ \"\$1\" != -c ] || shift\n"
+     . "exec /usr/bin/redis-cli -s '$dir/run/redis.sock' \"\$@\"\n");
+chmod 0755, "$dir/bin/redis-cli";
 
-        $command =~ s/127\.0\.0\.1:8080/127.0.0.1:$port/g;
-        my $answer = `$command -s`;
-        like($answer, qr/\A\{"(?:code":0|result|replies|node)/, "$page: $command");
+for my $block (@blocks) {
+    my $text = $block->{text};
+
+    next if $block->{language} ne '';
+
+    if ($text =~ /^python3 - <</) {
+      SKIP: {
+            my ($python) = grep {
+                system("$_ -c 'import websockets' 2> /dev/null") == 0
+            } qw(python3 /usr/bin/python3);
+
+            skip 'no websockets', 1 unless $python;
+
+            runs("$block->{page}: python3",
+                 $text =~ s/127\.0\.0\.1:8080/127.0.0.1:$stack->{port}/r
+                       =~ s/\Apython3/$python/r);
+        }
+
+        next;
+    }
+
+    for my $command (commands($text)) {
+        my $shown = $command;
+        my $name = "$block->{page}: $command";
+
+        if ($command =~ s/^(curl .*)127\.0\.0\.1:8080/${1}127.0.0.1:$port/) {
+            like(`$command -s`, qr/\A\{"(?:code":0|result|replies|node)/, $name);
+
+        } elsif ($command
+                 =~ s/^(curl .*)127\.0\.0\.1:3111/${1}127.0.0.1:$stack->{port}/)
+        {
+            like(`$command -s`, qr/\A\{"code":0,/, $name);
+
+        } elsif ($command =~ /^redis-cli / && !$block->{other}) {
+            local $ENV{PATH} = "$dir/bin:$ENV{PATH}";
+
+            runs($name, $command);
+        }
     }
 }
 
-for my $page (@pages) {
-    my $text = slurp($page);
-    my $script = '';
+for my $page (pages()) {
+    my $script = join '', map { $_->{text} }
+        grep { $_->{page} eq $page && $_->{language} eq 'sh' } @blocks;
 
-    $script .= $1 while $text =~ /^```sh\n(.*?)^```/msg;
     next if $script eq '';
 
     $script =~ s/localhost:(\d+)/127.0.0.1:$compat{$1}/g;
-
-    open(my $fh, '>', "$dir/page.sh") or die "$dir/page.sh: $!\n";
-    print $fh "set -e -o pipefail\n$script";
-    close $fh;
-
-    my $out = `bash -x $dir/page.sh 2>&1`;
-    is($?, 0, "$page: sh blocks") or diag($out);
+    spew("$dir/page.sh", "set -e -o pipefail\n$script");
+    runs("$page: sh blocks", "bash -x $dir/page.sh");
 }
 
+$stack->end(!$stack->stop_all);
 kill 'TERM', $run;
 waitpid($run, 0);
 is($?, 0, 'and ends when told to');

@@ -15,6 +15,7 @@ use Cwd ();
 use File::Path qw(make_path);
 use File::Temp ();
 use IO::Socket::INET;
+use Test::Im::Docs qw(block commands);
 use Test::Im::File qw(slurp spew);
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -202,16 +203,20 @@ system("cp $put/usr/lib/nginx/modules/* /usr/lib/nginx/modules/"
        . " && cp $put/etc/nginx/* /etc/nginx/"
        . " && cp -r $put/usr/share/im /usr/share/") == 0 or die "no install\n";
 
-make_path("$dir/redis");
-start('redis-server', '--dir', "$dir/redis", '--save', '', '--appendonly',
-      'yes');
+# what docs/operations.md starts, in that order
+my @order = commands(block('docs/operations.md', 'redis-server /etc/redis'));
+
+make_path("$dir/redis", '/etc/redis');
+cover('/etc/redis');
+spew('/etc/redis/redis.conf', "dir $dir/redis\nsave \"\"\nappendonly yes\n");
+start(split ' ', shift @order);
 ok(listens(6379), 'Redis listens');
 
 # README.md
 
 my $readme = slurp('README.md');
 my ($conf) = $readme =~ /^```nginx\n(.*?)^```/ms;
-my @lines = $readme =~ /^    (im_(?:logic|job) .*)$/mg;
+my @lines = split /\n/, block('README.md', 'im_logic --redis');
 my @curls = $readme =~ /^    (curl (?:.*\\\n)*.*)$/mg;
 
 is(scalar @lines, 2, 'README.md starts both daemons');
@@ -292,8 +297,9 @@ end($_) for 'nginx:', 'im_job';
 
 boot();
 ok(!-e '/run/im', 'nothing is left in /run');
+is(pop @order, 'nginx', 'nginx comes last');
+system("cd $dir; $_ >> $dir/log 2>&1 &") for @order;
 nginx();
-system("cd $dir; $_") for map { s/&\s*\z/>> $dir\/log 2>&1 &/r } @lines;
 is((request('GET', '/im/health'))[0], 200, 'all of it works again');
 
 end($_) for 'nginx:', 'im_logic', 'im_job';

@@ -132,6 +132,30 @@ SKIP: {
     is($?, 0, 'and give little to an intruder') or diag($out);
 }
 
+# who builds packages, and from where
+
+{
+    local $ENV{GIT_DIR} = "$dir/git";
+    local @ENV{qw(GIT_CONFIG_GLOBAL GIT_CONFIG_SYSTEM)} = ('/dev/null') x 2;
+    delete local @ENV{qw(MAINTAINER HOMEPAGE DEBFULLNAME DEBEMAIL)};
+
+    is(`conf/origin maintainer; conf/origin homepage`, '', 'it is not known');
+    system('git', 'init', '-q', '--bare', $ENV{GIT_DIR});
+    system('git', 'config', 'user.name', 'Bob');
+    is(`conf/origin maintainer`, '', 'a name is not enough');
+    system('git', 'config', 'user.email', 'bob@example.com');
+    is(`conf/origin maintainer`, 'Bob <bob@example.com>', "git's user");
+    system('git', 'remote', 'add', 'origin', $ENV{GIT_DIR});
+    is(`conf/origin homepage`, '', 'a folder is no web page');
+    system('git', 'remote', 'set-url', 'origin',
+           'https://bob:secret@example.com/im.git');
+    is(`conf/origin homepage`, 'https://example.com/im', "git's origin");
+    is(`DEBFULLNAME=Ann DEBEMAIL=a\@example.com conf/origin maintainer`,
+       'Ann <a@example.com>', "Debian's variables");
+    is(`MAINTAINER='Eve <e\@example.com>' conf/origin maintainer`,
+       'Eve <e@example.com>', 'what make was told');
+}
+
 # what the packages need is what conf/packages installs
 
 my ($needs) = slurp('debian/control') =~ /^Build-Depends:(.*?)^\S/ms;
@@ -141,6 +165,9 @@ my %debian = map { $_ => 1 } grep { !/^(?:debhelper-compat|dh-sequence)/ }
 my %ours = map { $_ => 1 } grep { !/^(?:gcc|make|libc6-dev|nginx)$/ }
     split ' ', $installs =~ s/\\\n//gr;
 
+# of each package that is built, whatever it needs itself
+like(slurp('conf/packages'), qr/^deb="build-essential /m,
+     'dpkg-buildpackage finds build-essential');
 is_deeply([ sort keys %debian ], [ sort keys %ours ],
           'debian/control builds with the packages of conf/packages');
 

@@ -11,6 +11,7 @@ use lib 't/lib';
 
 use Cwd ();
 use File::Temp ();
+use Test::Im::Docs qw(block commands);
 use Test::Im::File qw(slurp spew);
 use Test::Im::Jwt;
 use Test::More;
@@ -171,21 +172,46 @@ like($said, qr/^signature +not checked: give --key=FILE$/m, 'the signature is op
 
 # docs/auth.md
 
-my $secret = key('hs');
+sub shell {
+    my ($command) = @_;
+
+    local $ENV{PATH} = "$build:$ENV{PATH}";
+    $command =~ s{/etc/im}{$dir/im}g;
+
+    return scalar `$command 2>&1`;
+}
+
+for my $command (commands(block('docs/auth.md', 'mkdir -p /etc/im'))) {
+    $command =~ s{root:BACKEND}{@{[ $> . ':' . ($) + 0) ]}};
+    my $said = shell($command);
+    is($?, 0, $command) or diag($said);
+}
+
+my ($command) = block('docs/auth.md', '$ im_logic token --key /etc/im/secret --sub')
+    =~ /^\$ (.*)/m;
+chomp(my $made = shell($command));
+like($made, qr/\AeyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9\.eyJzdWIiOiJhbm4iLCJpYXQi/,
+     $command);
+
+my $shown = block('docs/auth.md', '$ im_logic token --key /etc/im/secret --check');
+my ($check, $explained) = $shown =~ /\A\$ ([^\n]*)\n(.*)\z/s;
+my $said_of_it = shell($check =~ s/eyJ\S+/$made/r);
+my $form = quotemeta($explained =~ s{/etc/im}{$dir/im}gr) =~ s/\d+/\\d+/gr
+    =~ s/\\d\+\\ s\\ ago/(?:\\d+ s ago|in 0 s)/r;
+like($said_of_it, qr/\A$form\z/, $check);
+
+my $secret = "$dir/im/secret";
 my %programs = (
-    node   => [ 'node', 'js', 'node' ],
-    python => [ 'python3', 'py', 'python3' ],
-    php    => [ 'php', 'php', 'php' ],
-    go     => [ 'go', 'go', 'go', 'run' ],
-    ruby   => [ 'ruby', 'rb', 'ruby' ],
+    node   => [ block('docs/auth.md', 'const crypto'), 'js', 'node' ],
+    python => [ block('docs/auth.md', 'import base64'), 'py', 'python3' ],
+    php    => [ block('docs/auth.md', '<?php'), 'php', 'php' ],
+    go     => [ block('docs/auth.md', 'package main'), 'go', 'go', 'run' ],
+    ruby   => [ block('docs/auth.md', "require 'base64'"), 'rb', 'ruby' ],
 );
-my $auth = slurp('docs/auth.md');
 
 for my $language (sort keys %programs) {
-    my ($needs, $suffix, @command) = @{$programs{$language}};
-    my ($code) = $auth =~ /^```$language\n(.*?)^```/ms;
-
-    ok(defined $code, "docs/auth.md has $language") or next;
+    my ($code, $suffix, @command) = @{$programs{$language}};
+    my $needs = $command[0];
 
   SKIP: {
         skip "$needs is not on this machine", 2

@@ -14,6 +14,7 @@ use lib 't/lib';
 use IO::Socket::UNIX;
 use JSON::PP qw(decode_json);
 use Test::Im::Daemon qw(refused);
+use Test::Im::Docs qw(block commands);
 use Test::Im::File qw(slurp spew);
 use Test::Im::Stack;
 use Test::More;
@@ -131,6 +132,15 @@ sub well_formed {
 }
 
 
+# The names in a JSON text, which has no numbers of its own.
+sub members {
+    my ($json) = @_;
+    my $value = decode_json($json);
+
+    return [ $value->{code}, sort(keys %$value), sort keys %{$value->{data}} ];
+}
+
+
 # forms
 
 for my $program (qw(logic job)) {
@@ -242,12 +252,26 @@ for my $alert (@alerts) {
     like($tests, qr/alertname="$name"/, "$name: has a test");
 }
 
-for my $check ('check rules contrib/alerts.yml',
-               'test rules contrib/alerts_test.yml')
-{
-    my $said = `promtool $check 2>&1`;
-    is($?, 0, "promtool $check") or diag($said);
+for my $check (commands(block('docs/monitoring.md', 'promtool check'))) {
+    my $said = `$check 2>&1`;
+    is($?, 0, $check) or diag($said);
 }
+
+spew("$dir/prometheus.yml", block('docs/monitoring.md', 'rule_files:')
+     =~ s{/etc/prometheus/im-alerts\.yml}{im-alerts.yml}r);
+spew("$dir/im-alerts.yml", $alerts);
+
+my $config = `promtool check config $dir/prometheus.yml 2>&1`;
+is($?, 0, "promtool takes the page's prometheus.yml") or diag($config);
+like($config, qr/^ *SUCCESS: [0-9]+ rules found/m, 'with its rules');
+
+# the log line that another page shows is found
+
+my ($grep) = commands(block('docs/monitoring.md', 'grep '));
+spew("$dir/ended.log", block('docs/operations.md', 'im: session ended:')
+     =~ s/\n(?!\z)/ /gr);
+like(scalar `@{[ $grep =~ s{error\.log}{$dir/ended.log}r ]}`,
+     qr/reason: drain, code: 1012/, $grep);
 
 
 # a partition that another process has: seen at the end
@@ -362,6 +386,13 @@ for my $program (qw(logic job)) {
     until_is($program, "im_$program\_partitions_away", 16);
     until_is($program, "im_$program\_link_losses_total", 1);
 }
+
+my ($curl, $answer) = split /\n/,
+    block('docs/monitoring.md', 'curl -i http://127.0.0.1:8092/health');
+my $got = `@{[ $curl =~ s{^curl}{curl -s --unix-socket $dir/job.http}r ]}`;
+like($got, qr{\AHTTP/1\.1 503 }, $curl);
+is_deeply(members($got =~ s/.*\r\n\r\n//sr), members($answer),
+          'the page shows such an answer');
 
 isnt(push_one('{"rooms":["1"],"data":1}'), 200, 'a push is refused');
 cmp_ok(sample('logic', 'im_logic_pushes_refused_total{reason="redis_away"}'),

@@ -10,7 +10,8 @@ use warnings;
 
 use lib 't/lib';
 
-use Test::Im::File qw(slurp spew);
+use Test::Im::Docs qw(block commands);
+use Test::Im::File qw(spew);
 use Test::Im::Redis;
 use Test::More;
 
@@ -51,10 +52,16 @@ delete $redis->{pids}{redis1};
 $redis->grow(kind => 'one');
 $redis->renew('redis1');
 $redis->start('redis1');
-rewrite([ 'SWAPDB', 0, 2 ]);
+
+my ($swap, $then) = map { s/^redis-cli -p 6399 //r }
+    commands(block('docs/redis.md', 'redis-cli -p 6399 SWAPDB'));
+
+rewrite([ split ' ', $swap ]);
+is($then, 'BGREWRITEAOF', 'which is rewritten then');
 ok(become(kind => 'cluster'), 'it starts when they are in database 0');
 
-my ($how) = slurp('docs/redis.md') =~ /NODES \| (awk .*?) \| xargs/
+my ($how) = block('docs/redis.md', 'redis-cli CLUSTER NODES')
+    =~ /NODES \| (awk .*?) \| xargs redis-cli CLUSTER ADDSLOTSRANGE$/
     or die "docs/redis.md doesn't say how slots are given\n";
 my $nodes = $redis->command('redis1', 'CLUSTER', 'NODES');
 

@@ -29,6 +29,7 @@ use lib 't/lib';
 use Cwd ();
 use JSON::PP ();
 use POSIX ();
+use Test::Im::Docs qw(block commands);
 use Test::Im::File qw(slurp spew);
 use Test::Im::Pushes;
 use Test::Im::Redis;
@@ -488,7 +489,8 @@ sub become_cluster {
     restart_redis();
 
     # as docs/redis.md shows it
-    my ($how) = slurp('docs/redis.md') =~ /NODES \| (awk .*?) \| xargs/
+    my ($how) = block('docs/redis.md', 'redis-cli CLUSTER NODES')
+        =~ /NODES \| (awk .*?) \| xargs redis-cli CLUSTER ADDSLOTSRANGE$/
         or die "docs/redis.md doesn't say how slots are given\n";
 
     spew("$redis->{dir}/nodes", $redis->command('redis1', 'CLUSTER', 'NODES'));
@@ -523,23 +525,45 @@ sub until_known {
 }
 
 
+# A line of docs/redis.md, of which some words are others here.
+sub cluster_cli_as {
+    my ($line, %here) = @_;
+    my ($redis_cli, $cluster, @words) = split ' ', $line;
+
+    die "$line?\n" unless "$redis_cli $cluster" eq 'redis-cli --cluster';
+    $here{'10.0.0.1:6379'} = $redis->address('redis1');
+    cluster_cli(map { defined $here{$_} ? $here{$_} : $_ } @words);
+}
+
+
 sub grow_cluster {
-    my $slots = $long ? 8192 : 800;
+    my ($master, $replica)
+        = commands(block('docs/redis.md', 'redis-cli --cluster add-node'));
 
     $redis->grow(masters => 2, replicas => 1);
     $redis->start(qw(redis2 redis3 redis4));
 
     # one replicates a master that it knows
     for my $n (2 .. 4) {
-        cluster_cli('add-node', map { $redis->address("redis$_") } $n, 1);
+        cluster_cli_as($n == 4 ? $replica : $master,
+                       '10.0.0.2:6379' => $redis->address("redis$n"),
+                       '10.0.0.4:6379' => $redis->address("redis$n"),
+                       ID => $redis->id('redis2'));
         until_known(map { "redis$_" } 1 .. $n);
     }
 
-    $redis->command("redis$_", 'CLUSTER', 'REPLICATE',
-                    $redis->id('redis' . ($_ - 2))) for 3, 4;
+    $redis->command('redis3', 'CLUSTER', 'REPLICATE', $redis->id('redis1'));
     $redis->until_healed(60);
-    $redis->finish($redis->reshard('redis1', 'redis2', $slots,
-                                   '--cluster-pipeline', 1000));
+
+    if ($long) {
+        cluster_cli_as(commands(block('docs/redis.md',
+                                      'redis-cli --cluster rebalance')));
+
+    } else {
+        $redis->finish($redis->reshard('redis1', 'redis2', 800,
+                                       '--cluster-pipeline', 1000));
+    }
+
     $redis->until_healed(60);
 }
 
@@ -563,14 +587,18 @@ sub shrink_cluster {
 sub fail_over_paused {
     my ($m) = @_;
     my @replicas = $redis->replicas_of($m);
+    my ($pause, $info, $over)
+        = commands(block('docs/redis.md', 'redis-cli -h MASTER CLIENT'));
 
-    $redis->command($m, 'CLIENT', 'PAUSE', 10000, 'WRITE');
+    s/^redis-cli -h \w+(?: -p \d+)? // for $pause, $info, $over;
+    $redis->command($m, split ' ', $pause);
     $redis->wait_until(5, "@replicas have all of $m", sub {
-        my $info = $redis->command($m, 'INFO', 'replication');
-        my ($end) = $info =~ /^master_repl_offset:(\d+)/m;
+        my $said = $redis->command($m, split ' ', $info);
+        my ($end) = $said =~ /^master_repl_offset:(\d+)/m;
 
-        @replicas == grep { $_ >= $end } $info =~ /\boffset=(\d+)/g;
+        @replicas == grep { $_ >= $end } $said =~ /\boffset=(\d+)/g;
     });
+    die "$over?\n" unless $over eq 'SENTINEL FAILOVER mymaster';
     $redis->failover($m);
     $redis->until_replaced($m, 30);
     $redis->until_healed(60);

@@ -2,9 +2,11 @@
 # Copyright (C) The im authors
 #
 # The Debian packages from their build to their purge, in a system of their own:
-# a chroot with mounts, processes and a network that end with this test.  A
+# a chroot with mounts, processes and a network that end with this test.  The
+# commands of docs/getting-started.md and docs/deploy.md are typed there.  A
 # client stays there and gets each message while packages are upgraded, Redis is
-# restarted, nginx's binary is changed, and after a boot.
+# restarted, nginx's binary is changed, and after a boot.  In the end the same
+# system has what `make install` puts.
 #
 # t/packages/systemctl starts the units there.
 
@@ -18,7 +20,9 @@ use File::Path qw(make_path);
 use IO::Socket::INET;
 use JSON::PP qw(decode_json);
 use POSIX ();
+use Test::Im::Cert qw(certificates);
 use Test::Im::Client;
+use Test::Im::Docs qw(block blocks commands);
 use Test::Im::File qw(slurp spew);
 use Test::Im::Pushes;
 use Test::More;
@@ -65,6 +69,8 @@ sub build {
     my ($folder, $version) = @_;
 
     $ENV{DEB_BUILD_OPTIONS} = 'noautodbgsym';
+    $ENV{MAINTAINER} = 'Ann <ann@example.com>';
+    $ENV{HOMEPAGE} = 'https://example.com/im';
     system('make', '-s', 'deb', "VERSION=$version", "DEB=$folder") == 0
         or die "no packages\n";
 }
@@ -85,7 +91,8 @@ sub needs {
     delete @needs{qw(systemd)};
     delete $needs{$_} for grep { /^nginx-abi/ } keys %needs;
 
-    return sort keys %needs, qw(nginx redis-server systemd-standalone-sysusers
+    return sort keys %needs, qw(curl nginx redis-server
+                                systemd-standalone-sysusers
                                 systemd-standalone-tmpfiles);
 }
 
@@ -136,8 +143,109 @@ sub run_ok {
 }
 
 
+# Commands as a page has them, in the folder of a clone.
+sub typed {
+    my ($page, @commands) = @_;
+
+    run_ok("$page: $_", 'bash', '-c', "cd /root/im && $_")
+        for map { commands($_) } @commands;
+}
+
+
+sub healthy {
+    return until_true(sub {
+        my ($status, $answer) = http('/im/health');
+
+        $status == 200
+            && $answer =~ /"redis":"up".*"workers":[1-9].*"jobs":[1-9]/;
+    });
+}
+
+
+# As it is typed, each line when the last one has had its effect.
+sub by_hand {
+    my ($page, @commands) = @_;
+    my $old = pid_of('nginx');
+
+    for my $command (@commands) {
+        typed($page, $command);
+        until_true(sub { pid_of('nginx') != $old && pid_of('nginx')
+                         && -e "$root/run/nginx.pid.oldbin" })
+            if $command =~ /USR2/;
+    }
+
+    ok(until_true(sub { !-d "/proc/$old" }), 'the old nginx ends');
+}
+
+
 sub systemctl {
     run_ok("systemctl @_", 'systemctl', @_);
+}
+
+
+# Clients of `curl -N`: what one gets is a file.
+sub stream {
+    my ($command) = @_;
+    my $pid = fork();
+
+    exec('chroot', $root, 'sh', '-c', "exec > /tmp/shown 2> /tmp/said; exec $command")
+        if $pid == 0;
+
+    return $pid;
+}
+
+
+# docs/getting-started.md from its second step on.
+sub get_started {
+    my $page = 'docs/getting-started.md';
+    my $news = block('docs/getting-started.md', "curl -N 'http://localhost");
+    my $again = block('docs/getting-started.md',
+                      "curl 'http://127.0.0.1:8080/im/push?room=news&id=");
+    my $shown = quotemeta block('docs/getting-started.md',
+                                '{"code":0,"msg":"success"');
+
+    typed($page, block('docs/getting-started.md', 'redis-cli CONFIG SET'));
+    spew("$root/etc/nginx/conf.d/chat.conf",
+         block('docs/getting-started.md', '# /etc/nginx/conf.d/chat.conf'));
+    typed($page, block('docs/getting-started.md', 'nginx -t'));
+    ok(healthy(), 'health is what the page says') or diag(http('/im/health'));
+
+    my $terminal = stream(commands($news));
+
+    ok(until_true(sub { (http('/im/status'))[1] =~ /"sessions":\s*1\b/ }),
+       'a terminal follows the room');
+    typed($page, block('docs/getting-started.md',
+                       "curl 'http://127.0.0.1:8080/im/push?room=news'"));
+    $shown =~ s/a6866\w+/\\w+/;
+    $shown =~ s/\\\n\z//;
+    like(slurp("$root/tmp/out"), qr/^$shown/m, 'the answer is as shown');
+    typed($page, $again, $again);
+    ok(until_true(sub {
+        slurp("$root/tmp/shown") eq "hello\norder 17 is paid\n";
+    }), 'it shows both, once') or diag(slurp("$root/tmp/shown"));
+    kill 'TERM', $terminal;
+    waitpid($terminal, 0);
+
+    typed($page, block('docs/getting-started.md', 'mkdir -p /var/www/chat'));
+    like((http('/'))[1], qr{<title>Chat</title>}, 'the page is there');
+    like((http('/chat.js'))[1], qr/^const room/, 'with its program');
+
+    typed($page, 'curl -f http://127.0.0.1:8080/v1/user/register'
+                 . q( -d '{"UserName":"ann","Password":"secret1"}'));
+    typed($page, map { $_->{text} =~ s/^curl/curl -f/mgr }
+          grep { $_->{text} =~ m{^curl \S+/im/(?:rooms|accounts)/} }
+          blocks($page));
+
+    my ($id) = slurp("$root/tmp/out") =~ /"user":"(\w+)"/;
+
+    ok($id, 'the account has an id') or diag(slurp("$root/tmp/out"));
+    typed($page, map { $_->{text} =~ s/5d0c6a7b8c9d0e1f/$id/gr
+                                  =~ s/^curl/curl -f/mgr }
+          grep { $_->{text} =~ m{^curl \S+/im/push -H} } blocks($page));
+
+    # the next file listens at another address of the same port
+    unlink "$root/etc/nginx/conf.d/chat.conf";
+    systemctl('restart', 'nginx');
 }
 
 
@@ -334,7 +442,9 @@ if ($stage eq 'begin') {
 system('ip link set lo up') == 0 or die "no loopback\n";
 system('mount', '-t', 'proc', 'proc', "$root/proc") == 0 or die "no /proc\n";
 unlink "$root/usr/sbin/policy-rc.d";
-system("cp -r '$dir/1' '$dir/2' $root/root/ "
+system("mkdir -p $root/root/im/build && cp -r '$dir/1' '$dir/2' $root/root/ "
+       . "&& ln -s ../../1 $root/root/im/build/deb "
+       . "&& cp -r '$top/examples' $root/root/im/ "
        . "&& cp '$top/t/packages/systemctl' $root/usr/bin/ "
        . "&& mkdir -p $root/run/systemd/system") == 0 or die "no copies\n";
 
@@ -346,6 +456,12 @@ my @old = map { s/^\Q$root\E//r } glob("$root/root/1/*.deb");
 my @new = map { s/^\Q$root\E//r } glob("$root/root/2/*.deb");
 
 is(@old, 3, 'three packages');
+is(join('', map { `dpkg-deb -f '$root$_' Maintainer Homepage` } @old),
+   "Maintainer: Ann <ann\@example.com>\nHomepage: https://example.com/im\n" x 3,
+   'of whom and from where');
+
+# there is no terminal
+spew("$root/etc/apt/apt.conf.d/yes", "APT::Get::Assume-Yes \"true\";\n");
 
 # installed
 
@@ -353,7 +469,8 @@ systemctl('start', 'redis-server', 'nginx');
 my $first = pid_of('nginx');
 is(loaded($first), 0, 'nginx runs without im');
 
-run_ok('dpkg -i', 'dpkg', '-i', @old);
+typed('README.md', block('README.md', 'make deb && sudo')
+      =~ s/^make deb && sudo //r);
 is(pid_of('nginx'), $first, 'the same nginx');
 ok(until_true(sub { loaded($first) == (stat "$root$module")[1] }),
    'has loaded the module');
@@ -378,13 +495,25 @@ is(sprintf('%o %o', $socket[2] & 07777, $folder[2] & 07777), '660 750',
 is("@socket[4, 5] @folder[4, 5]", join(' ', (id('passwd', 'im'),
    id('group', 'www-data')) x 2), 'both are for nginx');
 
-run_ok('the example', 'cp', '/usr/share/im/im.conf.example',
-       '/etc/nginx/conf.d/im.conf');
+# the pages' own words: all is there already
+
+for my $page ('docs/getting-started.md', 'docs/deploy.md') {
+    my ($first, @lines) = commands($page =~ /deploy/
+        ? block('docs/deploy.md', 'apt install git')
+        : block('docs/getting-started.md', 'apt install git'));
+
+    typed($page, grep { !/^(?:git|make) / } @lines);
+    like($first, qr/\bcurl\b/, 'curl, too');
+}
+
+get_started();
+typed('docs/deploy.md', block('docs/deploy.md', 'cp /usr/share/im/im.conf'));
 run_ok('with a second im_logic', 'sed', '-i',
        's,^ *server unix:/run/im/logic.sock max_fails=0;,&'
        . ' server unix:/run/im/logic-2.sock max_fails=0;,;'
        . 's,^im_node .*,&\nim_drain 2s;,', '/etc/nginx/conf.d/im.conf');
-systemctl('start', 'im-logic@2', 'im-job@2');
+typed('docs/deploy.md',
+      block('docs/deploy.md', 'systemctl enable --now im-logic@2'));
 systemctl('reload', 'nginx');
 ok(until_true(sub {
     # nginx asks the two of them in turns
@@ -454,6 +583,11 @@ pushed_during('restart of Redis', sub {
     systemctl('restart', 'redis-server');
 });
 
+pushed_during('upgrade by hand', sub {
+    by_hand('docs/operations.md',
+            commands(block('docs/operations.md', 'kill -USR2')));
+});
+
 my ($abi) = `dpkg-deb -f $root$new[2] Depends` =~ /(nginx-abi-[^\s,]+)/;
 like(`chroot $root dpkg-query -W -f '\${Provides}' nginx`,
      qr/\Q$abi\E(?:,|\z)/, "only a nginx with $abi can be there");
@@ -482,10 +616,11 @@ cmp_ok(scalar @places, '>', 40, 'the packages have files');
 is_deeply([ grep { !/\.gz$/ && !-e "$root$_" && !m{^/usr/share/man} } @places ],
           [], 'which are there');
 
-unlink "$root/etc/nginx/conf.d/im.conf";
-run_ok('dpkg -P', 'dpkg', '-P', qw(im-doc im-server libnginx-mod-im));
-is(slurp("$root/tmp/out") =~ /warning/i ? slurp("$root/tmp/out") : '', '',
-   'without a warning');
+typed('docs/deploy.md',
+      block('docs/deploy.md', 'rm /etc/nginx/conf.d/im.conf   '));
+my @warnings = grep { /warning/i && !/stable CLI/ } split /\n/,
+    slurp("$root/tmp/out");
+is("@warnings", '', 'without a warning');
 is_deeply([ grep { -e "$root$_" || -l "$root$_" } @places, '/etc/im',
             '/run/im', '/usr/share/im', '/usr/share/doc/im',
             '/etc/systemd/system/multi-user.target.wants/im-logic.service' ],
@@ -497,6 +632,46 @@ is_deeply([ grep { slurp("$_/cmdline") =~ m{im_(?:logic|job)} }
 cmp_ok(id('passwd', 'im'), '>', 0, 'its user stays');
 systemctl('restart', 'nginx');
 is(loaded(pid_of('nginx')), 0, 'nginx runs without it');
+
+# the same without packages
+
+my $make = "make -s -C '$top' DESTDIR='$root'";
+
+is(system("$make install"), 0, 'make install');
+run_ok('its user goes, too', 'userdel', 'im');
+typed('docs/deploy.md', block('docs/deploy.md', 'ln -s /usr/share/nginx'),
+      block('docs/deploy.md', 'cp /usr/share/im/im.conf'),
+      block('docs/deploy.md', 'curl http://127.0.0.1:8080/im/push'));
+ok(healthy(), 'all is well again');
+is(loaded(pid_of('nginx')), (stat "$root$module")[1],
+   'nginx has loaded the module');
+run_ok('which is to end soon', 'sed', '-i', 's,^im_node .*,&\nim_drain 2s;,',
+       '/etc/nginx/conf.d/im.conf');
+systemctl('reload', 'nginx');
+pushed_during('make install', sub {
+    by_hand('docs/deploy.md', commands(block('docs/deploy.md', 'kill -USR2')));
+});
+
+# with TLS
+
+my $tls = certificates("$dir/tls");
+
+system("cd $root/etc/nginx && mkdir tls && cp $tls/server.pem tls/im.pem "
+       . "&& cp $tls/server.key tls/im.key && cp nginx.conf $root/root") == 0
+    or die "no copies\n";
+typed('docs/deploy.md', block('docs/deploy.md', 'cp /usr/share/im/nginx-tls'));
+is(scalar `curl -sk -o $dir/page -w '%{http_code}' https://127.0.0.1/`, 200,
+   'its page');
+pushed_during('TLS', sub {});
+system("cp $root/root/nginx.conf $root/etc/nginx/") == 0 or die "no copy\n";
+
+# and it goes again
+
+typed('docs/deploy.md', block('docs/deploy.md', 'systemctl disable --now'));
+is(system("$make uninstall"), 0, 'make uninstall');
+typed('docs/deploy.md', 'nginx -t && systemctl restart nginx');
+is(loaded(pid_of('nginx')), 0, 'nginx runs without it');
+is_deeply([ grep { -e "$root$_" } @places ], [], 'nothing of it is left');
 
 my $errors = slurp("$root/var/log/nginx/error.log");
 unlike($errors, qr/\[(?:alert|emerg)\]/, 'no alert') or diag($errors);

@@ -18,14 +18,15 @@ use strict;
 use warnings;
 
 use Cwd ();
-use File::Basename qw(dirname);
 use File::Path ();
 use File::Temp ();
 use IO::Socket::UNIX;
 use POSIX ();
+use Text::ParseWords qw(shellwords);
 use Time::HiRes qw(sleep time);
 
 use Test::Im::Cert qw(certificates);
+use Test::Im::Docs qw(block);
 use Test::Im::File qw(slurp spew);
 use Test::Im::Net;
 use Test::Im::Ports qw(more_ports);
@@ -368,11 +369,12 @@ sub await {
 # The line of a user, as docs/redis.md shows it with that password.
 sub user_line {
     my ($password) = @_;
-    my $docs = slurp(dirname(__FILE__) . '/../../../../docs/redis.md');
-    my ($rights) = $docs =~ /^    ACL SETUSER im on >$password (.*)$/m
+    my %shown = (secret => block('docs/redis.md', 'redis-cli ACL SETUSER'),
+                 hidden => block('docs/redis.md', 'redis-cli -p 26379 ACL'));
+    my ($line) = $shown{$password} =~ /SETUSER (im on '>$password' .*)/
         or die "docs/redis.md has no ACL line with >$password\n";
 
-    return "user im on >$password $rights";
+    return join ' ', 'user', shellwords($line);
 }
 
 

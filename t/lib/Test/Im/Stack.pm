@@ -39,6 +39,7 @@ my $Limit = 60;
 # connections, backlog, access   the same; access => 0: no access log
 # example, edit   another file of conf/, and code that changes more of it: it gets
 #              the name of the node, and the text is $_
+# text         instead of such a file
 # rules        instead of the example's im_room, im_inbox and im_broadcast
 # main, http, server   more lines; those of server precede its locations
 # pages, compat   folder of pages, and the four ports of im-compat.conf
@@ -150,7 +151,8 @@ sub conf {
 
     $listen .= " backlog=$self->{backlog}" if $self->{backlog};
 
-    local $_ = slurp("$Top/conf/$self->{example}");
+    local $_ = defined $self->{text} ? $self->{text}
+                                     : slurp("$Top/conf/$self->{example}");
 
     s{^load_module .*}{-e "$self->{build}/ngx_im_module.so"
         ? "load_module \"$self->{build}/ngx_im_module.so\";" : ''}me;
