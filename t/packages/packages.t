@@ -662,7 +662,8 @@ system("cd $root/etc/nginx && mkdir tls && cp $tls/server.pem tls/im.pem "
 typed('docs/deploy.md', block('docs/deploy.md', 'cp /usr/share/im/nginx-tls'));
 is(scalar `curl -sk -o $dir/page -w '%{http_code}' https://127.0.0.1/`, 200,
    'its page');
-pushed_during('TLS', sub {});
+typed('docs/deploy.md',
+      block('docs/deploy.md', 'curl http://127.0.0.1:8080/im/push'));
 system("cp $root/root/nginx.conf $root/etc/nginx/") == 0 or die "no copy\n";
 
 # and it goes again
