@@ -321,6 +321,8 @@ a: open /more Origin: http://localhost
 a: close 1000
 b: refused 403 /more Origin: https://evil.example
 log: a page of "https://evil.example" is refused: if it may come in, add "im_allow_origin self https://evil.example;"
+b: refused 403 /more Origin: https://FILL(3000)
+log: a page of "https://x+" is refused: if it may come in, add "im_allow_origin self https://x+;" to the location "/more"
 --- no_error_log
 [alert]
 

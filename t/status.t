@@ -134,6 +134,7 @@ until: /im/health ^200 .*"redis":"up"
     location /im/ { fastcgi_pass im_logic; include im_params; }
 --- tokens
 0123456789abcdef guest Ann
+abcdefabcdefabcd \\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\n Eve
 --- websocket
 a: open /ws
 im_log: \{"session":"(?<id>[0-9a-f]{8}-[0-9a-f-]{27})","protocol":"im","transport":"websocket","user":"","reason":"","why":"","code":"","seconds":"","in":"","out":"","status":101,"client":"127\.0\.0\.1","uri":"/ws","time":0\.\d+\}
@@ -164,6 +165,11 @@ e: recv op 4
 http: DELETE /im/users/guest 200
 e: recv_close 1008
 im_log: "user":"guest","reason":"kicked","why":"disconnected by the backend","code":"1008",.*"uri":"/ws"
+e: open /ws
+e: send {"auth":"abcdefabcdefabcd","roomId":1}
+e: recv op 4
+e: close 1000
+log: session ended: client: 127\.0\.0\.1, user: "(?:\\\\){252}n", protocol: im, .*, why: closed by client
 f: connect :$TEST_NGINX_IM_REPLICA
 f: cut
 im_log: "protocol":"goim","transport":"tcp","user":"","reason":"client",

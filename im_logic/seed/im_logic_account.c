@@ -15,6 +15,7 @@
 
 
 #define IM_ACCOUNT_BODY       16384
+#define IM_ACCOUNT_ADDRESS    64       /* bytes of it in the log */
 #define IM_ACCOUNT_NAME_MIN   3
 #define IM_ACCOUNT_NAME_MAX   20
 #define IM_PASSWORD_MIN_SIZE  6
@@ -303,7 +304,8 @@ im_logic_account_limit_handler(const im_link_reply_t *reply, void *data)
         a->logic->counters.hits[a->limit]++;
         address = a->r->address;
         im_daemon_log(IM_LOG_INFO, "%.*s: too many attempts",
-                      (int) address.len, (char *) address.data);
+                      (int) im_min(address.len, IM_ACCOUNT_ADDRESS),
+                      (char *) address.data);
         im_logic_account_end(a, IM_ACCOUNT_OFTEN);
         return;
 

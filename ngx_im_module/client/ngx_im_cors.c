@@ -12,7 +12,8 @@
 #include "im_origin.h"
 
 
-#define NGX_IM_CORS_AGE  "300"          /* s */
+#define NGX_IM_CORS_AGE     "300"       /* s */
+#define NGX_IM_CORS_LOGGED  256         /* bytes of an origin */
 
 
 ngx_int_t
@@ -77,7 +78,10 @@ ngx_im_cors_origin(ngx_http_request_t *r, im_str_t *origin)
 }
 
 
-/* Operators look for it where their page stops working. */
+/*
+ * Operators look for it where their page stops working.  The client chooses the
+ * origin: a long one must not push the advice out of the line.
+ */
 static void
 ngx_im_cors_log(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
     im_str_t origin)
@@ -85,6 +89,7 @@ ngx_im_cors_log(ngx_http_request_t *r, ngx_im_loc_conf_t *ilcf,
     ngx_uint_t  level;
 
     level = NGX_LOG_INFO;
+    origin.len = ngx_min(origin.len, NGX_IM_CORS_LOGGED);
 
     if (ngx_im_worker != NULL && ngx_im_rate_take(&ngx_im_worker->origins, 1)) {
         level = NGX_LOG_ERR;
