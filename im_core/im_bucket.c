@@ -106,6 +106,22 @@ im_bucket_wait(const im_bucket_t *b, uint64_t rate, uint64_t size, uint64_t now)
 }
 
 
+uint64_t
+im_bucket_owed(const im_bucket_t *b, uint64_t now)
+{
+    now = im_bucket_now(now);
+
+    return b->full > now ? b->full - now : 0;
+}
+
+
+void
+im_bucket_owe(im_bucket_t *b, uint64_t now, uint64_t owed)
+{
+    b->full = owed > 0 ? im_bucket_now(now) + im_min(owed, IM_BUCKET_LAST) : 0;
+}
+
+
 int
 im_bucket_full(const im_bucket_t *b, uint64_t now)
 {

@@ -41,6 +41,13 @@ void im_bucket_charge(im_bucket_t *b, uint64_t rate, uint64_t size,
 uint64_t im_bucket_wait(const im_bucket_t *b, uint64_t rate, uint64_t size,
     uint64_t now);
 
+/*
+ * What it lacks to be full, for a bucket of another process with another clock;
+ * and a bucket that lacks so much.
+ */
+uint64_t im_bucket_owed(const im_bucket_t *b, uint64_t now);
+void im_bucket_owe(im_bucket_t *b, uint64_t now, uint64_t owed);
+
 /* It is as if it had never been used. */
 int im_bucket_full(const im_bucket_t *b, uint64_t now);
 

@@ -27,6 +27,7 @@
 #include "im_emulation.h"
 #include "im_key.h"
 #include "im_proto.h"
+#include "im_push.h"
 #include "im_topic.h"
 #include "im_transport.h"
 
@@ -56,6 +57,8 @@ typedef enum {
     IM_HANDOVER_SESSIONS,    /* old: items of im_handover_session_t */
     IM_HANDOVER_VERDICTS,    /* new: items of im_handover_verdict_t */
     IM_HANDOVER_LATE,        /* old: im_handover_late_t */
+    IM_HANDOVER_ENTRIES,     /* old: items of im_entry_t, as they came by
+                                pub/sub: for sessions that have moved */
     IM_HANDOVER_END,         /* old: no session comes any more; no body */
     IM_HANDOVER_SETTLED,     /* new: Redis counts all of them here; no body */
     IM_HANDOVER_TYPES
@@ -70,8 +73,8 @@ typedef struct {
     uint32_t          version;   /* IM_HANDOVER_VERSION */
     uint32_t          pid;
     uint32_t          workers;   /* WELCOME: of the new configuration */
+    uint64_t          zone;      /* HELLO: its shared memory; 0: none */
     im_str_t          worker;    /* its id, "NODE.SLOT.START" */
-    im_str_t          zone;      /* HELLO: of its shared memory, at most 64 */
 } im_handover_hello_t;
 
 

@@ -92,3 +92,60 @@ im_input_cleanup(im_input_t *input)
     im_free(input->control);
     input->control = NULL;
 }
+
+
+void
+im_input_encode(im_buf_t *b, const im_transport_t *transport,
+    const im_input_t *input)
+{
+    if (transport->save == NULL || input->failed) {
+        b->failed = 1;
+        return;
+    }
+
+    transport->save(b, input);
+}
+
+
+im_int_t
+im_input_decode(im_str_t bytes, const im_transport_t *transport,
+    im_input_t *input)
+{
+    im_reader_t  r;
+
+    memset(input, 0, sizeof(im_input_t));
+
+    if (transport->load == NULL) {
+        return IM_ERROR;
+    }
+
+    im_reader_init(&r, bytes);
+
+    return transport->load(&r, input) == IM_OK && !r.failed && r.p == r.end
+           ? IM_OK : IM_ERROR;
+}
+
+
+im_int_t
+im_input_keep(im_input_t *input)
+{
+    const u_char  *control;
+
+    control = input->control;
+    input->control = NULL;
+
+    if (input->ncontrol == 0) {
+        return IM_OK;
+    }
+
+    input->control = im_alloc(IM_WS_MAX_CONTROL);
+
+    if (input->control == NULL) {
+        input->ncontrol = 0;
+        return IM_ERROR;
+    }
+
+    im_copy(input->control, control, input->ncontrol);
+
+    return IM_OK;
+}

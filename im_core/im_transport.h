@@ -154,6 +154,15 @@ struct im_transport_s {
      */
     int            (*idle)(const im_input_t *input);
     /*
+     * The state of a decoder that has not failed, for another process, and
+     * back, with a control frame that borrows.  IM_ERROR: no decoder comes to
+     * such a state.  Then how many bytes of the message under way it has given
+     * out.  NULL: as decode.
+     */
+    void           (*save)(im_buf_t *b, const im_input_t *input);
+    im_int_t       (*load)(im_reader_t *r, im_input_t *input);
+    uint64_t       (*given)(const im_input_t *input);
+    /*
      * The message of an event that says packed, or IM_ERROR: ev has code and
      * why.  cost is what it is worth in bytes, in both cases.  The message is
      * valid until the next call.  NULL: the transport has no such events.
@@ -181,6 +190,18 @@ void im_frame_end(im_buf_t *b, const im_transport_t *transport, size_t start,
 
 void im_input_cleanup(im_input_t *input);
 
+/*
+ * The state of a decoder as bytes, and back.  b fails if the decoder has
+ * failed, or the transport has none.  IM_ERROR: the bytes are no state.
+ */
+void im_input_encode(im_buf_t *b, const im_transport_t *transport,
+    const im_input_t *input);
+im_int_t im_input_decode(im_str_t bytes, const im_transport_t *transport,
+    im_input_t *input);
+
+/* A control frame that borrows becomes its own.  IM_ERROR: no memory. */
+im_int_t im_input_keep(im_input_t *input);
+
 
 /* "slow": for logs and metrics. */
 extern const char *const  im_reason_names[IM_REASONS];
@@ -190,6 +211,9 @@ extern const uint16_t  im_transport_codes[IM_REASON_MAX];
 
 /* What the rows of WebSocket share. */
 int im_transport_ws_idle(const im_input_t *input);
+void im_transport_ws_save(im_buf_t *b, const im_input_t *input);
+im_int_t im_transport_ws_load(im_reader_t *r, im_input_t *input);
+uint64_t im_transport_ws_given(const im_input_t *input);
 void im_transport_ws_close(im_buf_t *b, uint16_t code, im_str_t why);
 void im_transport_ws_ping(im_buf_t *b);
 void im_transport_ws_pong(im_buf_t *b, im_str_t data);

@@ -120,6 +120,41 @@ im_transport_tcp_idle(const im_input_t *input)
 }
 
 
+static void
+im_transport_tcp_save(im_buf_t *b, const im_input_t *input)
+{
+    im_buf_add_u32(b, input->packet.got);
+    im_buf_add_u32(b, input->packet.length);
+}
+
+
+static im_int_t
+im_transport_tcp_load(im_reader_t *r, im_input_t *input)
+{
+    im_packet_t  *packet;
+
+    packet = &input->packet;
+
+    packet->got = im_reader_u32(r);
+    packet->length = im_reader_u32(r);
+
+    if (packet->got < IM_TCP_LENGTH) {
+        return packet->length >> 8 * packet->got == 0 ? IM_OK : IM_ERROR;
+    }
+
+    return packet->length >= IM_TCP_HEADER && packet->length <= INT32_MAX
+           && packet->got <= packet->length
+           ? IM_OK : IM_ERROR;
+}
+
+
+static uint64_t
+im_transport_tcp_given(const im_input_t *input)
+{
+    return input->packet.got;
+}
+
+
 const im_transport_t  im_transport_tcp = {
     .name = "tcp",
     .kind = IM_TRANSPORT_TCP,
@@ -127,5 +162,8 @@ const im_transport_t  im_transport_tcp = {
     .bare = 1,
     .frame = im_transport_tcp_frame,
     .decode = im_transport_tcp_decode,
-    .idle = im_transport_tcp_idle
+    .idle = im_transport_tcp_idle,
+    .save = im_transport_tcp_save,
+    .load = im_transport_tcp_load,
+    .given = im_transport_tcp_given
 };

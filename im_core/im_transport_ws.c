@@ -159,6 +159,41 @@ im_transport_ws_idle(const im_input_t *input)
 
 
 void
+im_transport_ws_save(im_buf_t *b, const im_input_t *input)
+{
+    im_ws_save(b, &input->ws);
+
+    im_buf_add_u8(b, input->ncontrol);
+    im_buf_add(b, input->control, input->ncontrol);
+}
+
+
+im_int_t
+im_transport_ws_load(im_reader_t *r, im_input_t *input)
+{
+    im_str_t  control;
+
+    if (im_ws_load(r, &input->ws) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    control = im_reader_bytes(r, im_reader_u8(r));
+
+    input->control = control.data;
+    input->ncontrol = (uint8_t) control.len;
+
+    return control.len == im_ws_control(&input->ws) ? IM_OK : IM_ERROR;
+}
+
+
+uint64_t
+im_transport_ws_given(const im_input_t *input)
+{
+    return im_ws_message(&input->ws);
+}
+
+
+void
 im_transport_ws_close(im_buf_t *b, uint16_t code, im_str_t why)
 {
     char     text[IM_WS_MAX_CONTROL + 1];
@@ -207,6 +242,9 @@ const im_transport_t  im_transport_ws = {
     .frame = im_transport_ws_frame,
     .decode = im_transport_ws_decode,
     .idle = im_transport_ws_idle,
+    .save = im_transport_ws_save,
+    .load = im_transport_ws_load,
+    .given = im_transport_ws_given,
     .close = im_transport_ws_close,
     .ping = im_transport_ws_ping,
     .pong = im_transport_ws_pong

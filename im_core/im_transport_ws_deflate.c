@@ -84,6 +84,15 @@ im_transport_ws_deflate_decode(im_input_t *input, u_char **p, u_char *end,
 
 
 static im_int_t
+im_transport_ws_deflate_load(im_reader_t *r, im_input_t *input)
+{
+    input->ws.deflate = 1;
+
+    return im_transport_ws_load(r, input);
+}
+
+
+static im_int_t
 im_transport_ws_deflate_unpack(im_deflate_t *deflate, im_str_t *message,
     uint64_t max, size_t *cost, im_input_event_t *ev)
 {
@@ -118,6 +127,9 @@ const im_transport_t  im_transport_ws_deflate = {
     .frame = im_transport_ws_deflate_frame,
     .decode = im_transport_ws_deflate_decode,
     .idle = im_transport_ws_idle,
+    .save = im_transport_ws_save,
+    .load = im_transport_ws_deflate_load,
+    .given = im_transport_ws_given,
     .unpack = im_transport_ws_deflate_unpack,
     .close = im_transport_ws_close,
     .ping = im_transport_ws_ping,
@@ -134,6 +146,9 @@ const im_transport_t  im_transport_ws_deflate_small = {
     .frame = im_transport_ws_deflate_frame_small,
     .decode = im_transport_ws_deflate_decode,
     .idle = im_transport_ws_idle,
+    .save = im_transport_ws_save,
+    .load = im_transport_ws_deflate_load,
+    .given = im_transport_ws_given,
     .unpack = im_transport_ws_deflate_unpack,
     .close = im_transport_ws_close,
     .ping = im_transport_ws_ping,

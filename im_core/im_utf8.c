@@ -109,6 +109,13 @@ im_utf8_feed(im_utf8_t *state, const u_char *p, size_t len)
 
 
 int
+im_utf8_state(im_utf8_t state)
+{
+    return state < IM_UTF8_BAD;
+}
+
+
+int
 im_utf8_valid(im_str_t s)
 {
     im_utf8_t  state;

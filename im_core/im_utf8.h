@@ -19,6 +19,9 @@ typedef uint8_t  im_utf8_t;
 /* IM_OK: valid so far; IM_ERROR: the text can't become valid any more. */
 im_int_t im_utf8_feed(im_utf8_t *state, const u_char *p, size_t len);
 
+/* A state that valid text can leave. */
+int im_utf8_state(im_utf8_t state);
+
 /* The whole text is valid and complete. */
 int im_utf8_valid(im_str_t s);
 

@@ -55,6 +55,28 @@ im_proto_find(im_str_t name)
 }
 
 
+const im_proto_t *
+im_proto_row(im_str_t name, im_str_t subprotocol)
+{
+    im_uint_t          i;
+    const im_proto_t  *proto;
+
+    for (i = 0; i < im_wire_count(im_protos); i++) {
+        proto = im_protos[i];
+
+        if (im_str_eq(im_str_z(proto->name), name)
+            && im_str_eq(im_str_z(proto->subprotocol != NULL
+                                      ? proto->subprotocol : ""),
+                         subprotocol))
+        {
+            return proto;
+        }
+    }
+
+    return NULL;
+}
+
+
 im_uint_t
 im_proto_number(const im_proto_t *proto)
 {
@@ -155,6 +177,23 @@ im_transport_find(im_str_t name)
             && im_transport_of(transport->kind) == transport)
         {
             return transport;
+        }
+    }
+
+    return NULL;
+}
+
+
+const im_transport_t *
+im_transport_row(im_str_t name, unsigned window)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < im_wire_count(im_transports); i++) {
+        if (im_transports[i]->window == window
+            && im_str_eq(im_str_z(im_transports[i]->name), name))
+        {
+            return im_transports[i];
         }
     }
 

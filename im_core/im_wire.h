@@ -41,6 +41,14 @@ im_uint_t im_proto_kinds(im_uint_t number);
  */
 void im_proto_names(im_buf_t *b, int commands, im_uint_t transports);
 
+/*
+ * Rows by what they are called in another binary, whose tables may have others
+ * and in another order: a protocol's name and its subprotocol, "" none; a
+ * transport's name and its window.  NULL: there is none.
+ */
+const im_proto_t *im_proto_row(im_str_t name, im_str_t subprotocol);
+const im_transport_t *im_transport_row(im_str_t name, unsigned window);
+
 /* A transport that HTTP clients can ask for; NULL: there is none. */
 const im_transport_t *im_transport_find(im_str_t name);
 

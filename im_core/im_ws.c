@@ -387,6 +387,138 @@ im_ws_idle(const im_ws_t *ws)
 }
 
 
+/* Payload of the frame under way. */
+static uint64_t
+im_ws_len(const im_ws_t *ws)
+{
+    size_t  n;
+
+    n = im_ws_header_size(ws->header[1]) - 2 - 4;
+
+    return n > 0 ? im_ws_be(ws->header + 2, n) : ws->header[1] & IM_WS_LEN;
+}
+
+
+uint64_t
+im_ws_message(const im_ws_t *ws)
+{
+    return ws->message
+           - (ws->in_payload && !(ws->opcode & IM_WS_CONTROL) ? ws->left : 0);
+}
+
+
+uint64_t
+im_ws_control(const im_ws_t *ws)
+{
+    return ws->in_payload && (ws->opcode & IM_WS_CONTROL)
+           ? im_ws_len(ws) - ws->left : 0;
+}
+
+
+/*
+ * As it was before the frame under way, then the header of that frame, or the
+ * part that came, and how much of its payload is left: im_ws_load() reads the
+ * header again.
+ */
+void
+im_ws_save(im_buf_t *b, const im_ws_t *ws)
+{
+    uint8_t   opcode;
+    uint64_t  message;
+
+    opcode = ws->message_opcode;
+    message = ws->message;
+
+    if (ws->in_payload && !(ws->opcode & IM_WS_CONTROL)) {
+        message -= im_ws_len(ws);
+
+        if (ws->opcode != IM_WS_CONT) {
+            opcode = 0;
+        }
+    }
+
+    im_buf_add_u8(b, opcode);
+    im_buf_add_u8(b, opcode != 0 && ws->packed);
+    im_buf_add_u64(b, message);
+    im_buf_add_u8(b, ws->nheader);
+    im_buf_add(b, ws->header, ws->nheader);
+    im_buf_add_u8(b, ws->in_payload);
+    im_buf_add_u64(b, ws->in_payload ? ws->left : 0);
+    im_buf_add_u8(b, ws->utf8);
+}
+
+
+/* What stands before the frame under way. */
+static im_int_t
+im_ws_load_message(im_reader_t *r, im_ws_t *ws)
+{
+    uint8_t  packed;
+
+    ws->message_opcode = im_reader_u8(r);
+    packed = im_reader_u8(r);
+    ws->message = im_reader_u64(r);
+
+    if (ws->message_opcode > IM_WS_BINARY || packed > ws->deflate
+        || (ws->message_opcode == 0 && (ws->message > 0 || packed)))
+    {
+        return IM_ERROR;
+    }
+
+    ws->packed = packed;
+
+    return IM_OK;
+}
+
+
+im_int_t
+im_ws_load(im_reader_t *r, im_ws_t *ws)
+{
+    u_char    *p;
+    uint8_t    in_payload, utf8;
+    uint64_t   left, len;
+    im_int_t   rc;
+    im_str_t   header;
+
+    if (im_ws_load_message(r, ws) != IM_OK) {
+        return IM_ERROR;
+    }
+
+    header = im_reader_bytes(r, im_reader_u8(r));
+    in_payload = im_reader_u8(r);
+    left = im_reader_u64(r);
+    utf8 = im_reader_u8(r);
+
+    if (r->failed || in_payload > 1) {
+        return IM_ERROR;
+    }
+
+    p = header.data;
+    rc = im_ws_read_header(ws, &p, p + header.len, UINT64_MAX);
+
+    if (rc != (in_payload ? IM_OK : IM_AGAIN)
+        || p != header.data + header.len)
+    {
+        return IM_ERROR;
+    }
+
+    len = ws->left;
+
+    if (left > len) {
+        return IM_ERROR;
+    }
+
+    ws->left = left;
+    ws->mask_at = (len - left) & 3;
+    ws->frames = 0;
+    ws->utf8 = utf8;
+
+    return utf8 == 0
+           || (im_utf8_state(utf8) && ws->message_opcode == IM_WS_TEXT
+               && !ws->packed && im_ws_message(ws) > 0)
+           ? IM_OK : IM_ERROR;
+}
+
+
 /* A code that a peer may send: registered ones, and 3000..4999. */
 static int
 im_ws_code_valid(uint16_t code)

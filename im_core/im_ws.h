@@ -13,6 +13,7 @@
 
 
 #include "im_types.h"
+#include "im_buf.h"
 #include "im_utf8.h"
 
 
@@ -109,6 +110,18 @@ im_int_t im_ws_decode(im_ws_t *ws, u_char **p, u_char *end, uint64_t max,
 
 /* True between two messages: nothing of a frame or message is under way. */
 int im_ws_idle(const im_ws_t *ws);
+
+/* Payload that was given out: of the message and of the control frame. */
+uint64_t im_ws_message(const im_ws_t *ws);
+uint64_t im_ws_control(const im_ws_t *ws);
+
+/*
+ * The state of a decoder that has not failed, for another process, and back;
+ * ws is initialized, and deflate is the caller's.  IM_ERROR: no decoder comes
+ * to such a state.
+ */
+void im_ws_save(im_buf_t *b, const im_ws_t *ws);
+im_int_t im_ws_load(im_reader_t *r, im_ws_t *ws);
 
 /*
  * The payload of a close frame: *code (IM_WS_CLOSE_NO_STATUS when empty) and

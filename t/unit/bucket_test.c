@@ -220,6 +220,42 @@ test_model(void **state)
 }
 
 
+/* A bucket goes on by another clock. */
+static void
+test_moved(void **state)
+{
+    uint64_t     owed;
+    im_bucket_t  b, other;
+
+    (void) state;
+
+    memset(&b, 0, sizeof(b));
+    assert_int_equal(im_bucket_owed(&b, NOW), 0);
+
+    im_bucket_owe(&other, 5, 0);
+    assert_int_equal(other.full, 0);
+
+    (void) drain(&b, 10, 100, NOW);
+    im_bucket_charge(&b, 10, 100, NOW, 50);
+
+    owed = im_bucket_owed(&b, NOW + 1000);
+    im_bucket_owe(&other, 7, owed);
+
+    assert_int_equal(im_bucket_wait(&other, 10, 100, 7),
+                     im_bucket_wait(&b, 10, 100, NOW + 1000));
+    assert_int_equal(im_bucket_owed(&other, 7), owed);
+    assert_true(im_bucket_full(&other, 14008));
+    assert_false(im_bucket_full(&other, 14000));
+
+    /* whatever another process says, the debt is bounded */
+
+    im_bucket_owe(&other, UINT64_MAX, UINT64_MAX);
+    (void) im_bucket_wait(&other, 10, 100, UINT64_MAX);
+    im_bucket_owe(&other, NOW, UINT64_MAX);
+    assert_true(im_bucket_wait(&other, 10, 100, NOW) <= IM_BUCKET_DEBT_MAX + 1);
+}
+
+
 static const struct CMUnitTest  tests[] = {
     cmocka_unit_test(test_size),
     cmocka_unit_test(test_smooth),
@@ -228,7 +264,8 @@ static const struct CMUnitTest  tests[] = {
     cmocka_unit_test(test_no_limit),
     cmocka_unit_test(test_change),
     cmocka_unit_test(test_extremes),
-    cmocka_unit_test(test_model)
+    cmocka_unit_test(test_model),
+    cmocka_unit_test(test_moved)
 };
 
 test_main(tests)

@@ -261,13 +261,32 @@ test_cut(void **state)
 }
 
 
+/* The states that valid text goes through, and no other number. */
+static void
+test_states(void **state)
+{
+    im_utf8_t  s;
+
+    (void) state;
+
+    s = 0;
+    assert_true(im_utf8_state(s));
+    assert_int_equal(im_utf8_feed(&s, (const u_char *) "\xf4", 1), IM_OK);
+    assert_true(im_utf8_state(s));
+    assert_int_equal(im_utf8_feed(&s, (const u_char *) "\xff", 1), IM_ERROR);
+    assert_false(im_utf8_state(s));
+    assert_false(im_utf8_state(255));
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_code_points),
     alloc_test(test_sequences),
     alloc_test(test_cuts),
     alloc_test(test_random),
     cmocka_unit_test(test_characters),
-    cmocka_unit_test(test_cut)
+    cmocka_unit_test(test_cut),
+    cmocka_unit_test(test_states)
 };
 
 test_main(tests)

@@ -248,6 +248,45 @@ test_transports(void **state)
 }
 
 
+/* Each row is found by its own names alone. */
+static void
+test_rows(void **state)
+{
+    size_t  i;
+
+    static const im_proto_t *const  protos[IM_PROTOS] = {
+        &im_proto_im, &im_proto_centrifuge, &im_proto_centrifuge_pb,
+        &im_proto_uni, &im_proto_goim, &im_proto_plain, &im_proto_plain_meta,
+        &im_proto_echo
+    };
+    static const im_transport_t *const  transports[] = {
+        &im_transport_ws, &im_transport_ws_deflate,
+        &im_transport_ws_deflate_small, &im_transport_sse,
+        &im_transport_stream, &im_transport_tcp
+    };
+
+    (void) state;
+
+    for (i = 0; i < IM_PROTOS; i++) {
+        assert_ptr_equal(im_proto_row(im_str_z(protos[i]->name),
+                                      im_str_z(protos[i]->subprotocol != NULL
+                                               ? protos[i]->subprotocol : "")),
+                         protos[i]);
+    }
+
+    for (i = 0; i < test_count(transports); i++) {
+        assert_ptr_equal(im_transport_row(im_str_z(transports[i]->name),
+                                          transports[i]->window),
+                         transports[i]);
+    }
+
+    assert_null(im_proto_row(im_str_z("im"), im_str_z("x")));
+    assert_null(im_proto_row(im_str_z(""), im_str_z("")));
+    assert_null(im_transport_row(im_str_z("websocket"), 15));
+    assert_null(im_transport_row(im_str_z("tcp"), 12));
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_protocols),
     alloc_test(test_variants),
@@ -255,7 +294,8 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_forms),
     alloc_test(test_numbers),
     alloc_test(test_codes),
-    alloc_test(test_transports)
+    alloc_test(test_transports),
+    alloc_test(test_rows)
 };
 
 test_main(tests)
