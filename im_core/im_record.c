@@ -29,6 +29,14 @@ const im_json_field_t  im_record_fields[IM_RECORD_FIELDS] = {
 };
 
 
+const im_json_field_t  im_record_counts[IM_COUNTS] = {
+    im_json_row(im_record_t, INT, sessions),
+    im_json_row(im_record_t, INT, subs),
+    im_json_row(im_record_t, INT, addresses),
+    im_json_row(im_record_t, STRING, protocols)
+};
+
+
 void
 im_record_encode(im_buf_t *b, const im_record_t *record,
     im_str_t values[IM_RECORD_FIELDS])
@@ -82,20 +90,59 @@ im_record_number(im_str_t value)
 }
 
 
+static void
+im_record_set(im_record_t *record, const im_json_field_t *field,
+    im_str_t value)
+{
+    u_char  *at;
+
+    at = (u_char *) record + field->offset;
+
+    if (field->type == IM_JSON_STRING) {
+        *(im_str_t *) at = value;
+
+    } else {
+        *(int64_t *) at = im_record_number(value);
+    }
+}
+
+
 void
 im_record_decode(const im_str_t values[IM_RECORD_FIELDS], im_record_t *record)
 {
-    u_char     *field;
-    im_uint_t   i;
+    im_uint_t  i;
 
     for (i = 0; i < IM_RECORD_FIELDS; i++) {
-        field = (u_char *) record + im_record_fields[i].offset;
+        im_record_set(record, &im_record_fields[i], values[i]);
+    }
+}
 
-        if (im_record_fields[i].type == IM_JSON_STRING) {
-            *(im_str_t *) field = values[i];
 
-        } else {
-            *(int64_t *) field = im_record_number(values[i]);
+void
+im_record_count(const im_str_t values[IM_COUNTS], im_record_t *record)
+{
+    im_uint_t  i;
+
+    for (i = 0; i < IM_COUNTS; i++) {
+        im_record_set(record, &im_record_counts[i], values[i]);
+    }
+}
+
+
+int
+im_record_moves(im_uint_t field)
+{
+    size_t     offset;
+    im_uint_t  i;
+
+    offset = im_record_fields[field].offset;
+
+    for (i = 0; i < IM_COUNTS; i++) {
+        if (offset == im_record_counts[i].offset) {
+            return 1;
         }
     }
+
+    return offset == offsetof(im_record_t, users)
+           || offset == offsetof(im_record_t, rooms);
 }

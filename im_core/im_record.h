@@ -45,8 +45,19 @@ typedef struct {
 } im_record_t;
 
 
+/* What a worker counts of its sessions: lease.lua moves it with them. */
+typedef enum {
+    IM_COUNT_SESSIONS = 0,
+    IM_COUNT_SUBS,
+    IM_COUNT_ADDRESSES,
+    IM_COUNT_PROTOCOLS,
+    IM_COUNTS
+} im_count_e;
+
+
 /* The fields of the hash, by name; strings and integers. */
 extern const im_json_field_t  im_record_fields[IM_RECORD_FIELDS];
+extern const im_json_field_t  im_record_counts[IM_COUNTS];
 
 /*
  * The value of each field, borrowed from the record or from b, which gets the
@@ -59,6 +70,12 @@ void im_record_encode(im_buf_t *b, const im_record_t *record,
 /* Strings are borrowed. */
 void im_record_decode(const im_str_t values[IM_RECORD_FIELDS],
     im_record_t *record);
+
+/* Sets the counts, and nothing else. */
+void im_record_count(const im_str_t values[IM_COUNTS], im_record_t *record);
+
+/* The field depends on the sessions: a count, their users, their rooms. */
+int im_record_moves(im_uint_t field);
 
 
 #endif /* IM_RECORD_H */

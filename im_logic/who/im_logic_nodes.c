@@ -23,16 +23,6 @@
 #define IM_POLL_ROUNDS  4           /* of polls, as workers come */
 
 
-/* What a record counts of sessions. */
-typedef enum {
-    IM_POLL_SESSIONS = 0,
-    IM_POLL_SUBS,
-    IM_POLL_ADDRESSES,
-    IM_POLL_PROTOCOLS,
-    IM_POLL_COUNTS
-} im_logic_poll_count_e;
-
-
 /* A poll under way: its results replace those of the last one at its end. */
 struct im_logic_poll_s {
     im_logic_t        *logic;
@@ -43,11 +33,6 @@ struct im_logic_poll_s {
     im_uint_t          rounds;     /* polls before, that are of no use */
     unsigned           again:1;    /* there are other workers now */
     unsigned           failed:1;
-};
-
-
-static const char *const  im_logic_poll_counts[IM_POLL_COUNTS] = {
-    "sessions", "subs", "addresses", "protocols"
 };
 
 
@@ -231,39 +216,25 @@ static void
 im_logic_poll_counted(im_logic_poll_t *poll, im_logic_worker_t *worker,
     const im_link_reply_t *counts)
 {
-    im_str_t     values[IM_RECORD_FIELDS];
-    im_uint_t    i, k;
-    im_record_t  record;
+    im_str_t      values[IM_COUNTS];
+    im_uint_t     i;
+    im_record_t  *record;
 
-    memset(values, 0, sizeof(values));
-
-    for (i = 0; i < IM_RECORD_FIELDS; i++) {
-        for (k = 0; k < IM_POLL_COUNTS; k++) {
-            if (im_str_eq(im_record_fields[i].name,
-                          im_str_z(im_logic_poll_counts[k])))
-            {
-                values[i] = im_link_reply_str_at(counts, k);
-            }
-        }
+    for (i = 0; i < IM_COUNTS; i++) {
+        values[i] = im_link_reply_str_at(counts, i);
     }
 
-    im_record_decode(values, &record);
+    record = &worker->record;
+    im_record_count(values, record);
 
-    im_buf_init(&worker->protocols, record.protocols.len);
-    im_buf_add_str(&worker->protocols, record.protocols);
+    im_buf_init(&worker->protocols, record->protocols.len);
+    im_buf_add_str(&worker->protocols, record->protocols);
 
-    if (worker->protocols.failed) {
-        poll->failed = 1;
-        return;
-    }
+    poll->failed |= worker->protocols.failed;
+    record->protocols = im_buf_str(&worker->protocols);
 
-    worker->record.sessions = record.sessions;
-    worker->record.subs = record.subs;
-    worker->record.addresses = record.addresses;
-    worker->record.protocols = im_buf_str(&worker->protocols);
-
-    poll->nodes.sessions += (uint64_t) record.sessions;
-    poll->nodes.addresses += (uint64_t) record.addresses;
+    poll->nodes.sessions += (uint64_t) record->sessions;
+    poll->nodes.addresses += (uint64_t) record->addresses;
 }
 
 
@@ -332,8 +303,8 @@ im_logic_poll_count(im_logic_poll_t *poll)
     im_link_call_uint(call, IM_WORKERS_MAX);
     im_link_call_generation(call);
 
-    for (i = 0; i < IM_POLL_COUNTS; i++) {
-        im_link_call_z(call, im_logic_poll_counts[i]);
+    for (i = 0; i < IM_COUNTS; i++) {
+        im_link_call_str(call, im_record_counts[i].name);
     }
 
     im_logic_send(logic, im_logic_poll_count_handler, poll);

@@ -420,6 +420,7 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
     ngx_im_follow_core(sync);
 
     im_buf_init(&sync->users, NGX_IM_RECORD_MAX);
+    im_list_init(&sync->moves);
 
     ngx_im_follow_event(sync, &sync->tick, ngx_im_follow_tick_handler);
     ngx_im_follow_event(sync, &sync->renew, ngx_im_follow_renew_handler);
@@ -486,6 +487,7 @@ ngx_im_follow_exit(ngx_im_worker_t *w)
 
     im_link_watch_destroy(sync->watch);
 
+    ngx_im_lease_cleanup(sync);
     im_follow_cleanup(&sync->follow);
 
     if (sync->tick.timer_set) {

@@ -54,6 +54,9 @@ typedef struct {
     /* The revision of the list of users that are kept out; with each lease. */
     void  (*revoked)(ngx_im_worker_t *w, im_str_t revision);
 
+    /* This worker's record counts sessions that came from another one. */
+    void  (*counted)(ngx_im_worker_t *w);
+
     /* The subscription of a session; NULL: it doesn't follow that. */
     im_sub_t  *(*find)(ngx_im_worker_t *w, ngx_im_handle_t session,
         im_str_t topic);
@@ -92,6 +95,35 @@ ngx_uint_t ngx_im_follow_slow(ngx_im_worker_t *w);
 
 /* The worker drains: the lease record says so at once. */
 void ngx_im_follow_draining(ngx_im_worker_t *w);
+
+/*
+ * Sessions move between workers.  What records count of them moves in the same
+ * step of Redis (lease.lua): a worker that takes some says so with its next
+ * renewal, and a worker that gives some away writes no counts meanwhile.
+ */
+
+/* What a session adds to the counts. */
+typedef struct {
+    ngx_uint_t  proto;         /* its number, below IM_PROTOS */
+    ngx_uint_t  nsubs;
+    ngx_uint_t  nhosts;        /* 1: its address had no session here */
+} ngx_im_lent_t;
+
+/* A session is here now that another worker's record counts. */
+ngx_int_t ngx_im_lease_took(ngx_im_worker_t *w, im_str_t from,
+    const ngx_im_lent_t *lent);
+
+/* Renews the lease if some are not counted yet. */
+void ngx_im_lease_settle(ngx_im_worker_t *w);
+
+/* This worker's record counts all that came from there; see counted(). */
+ngx_uint_t ngx_im_lease_settled(ngx_im_worker_t *w, im_str_t from);
+
+/*
+ * Begins (1) or ends (0) to keep the counts of the record as they are.
+ * NGX_AGAIN: an earlier renewal, which says some, is on its way.
+ */
+ngx_int_t ngx_im_lease_hold(ngx_im_worker_t *w, ngx_uint_t hold);
 
 /* Redis' clock now, ms; 0: not known yet. */
 uint64_t ngx_im_follow_clock(ngx_im_worker_t *w);

@@ -13,6 +13,35 @@
 #define NGX_IM_SKETCH_OFTEN  100000     /* users: above, every tenth time */
 
 
+/* A renewal that is out. */
+typedef struct {
+    ngx_im_sync_t    *sync;
+    uint64_t          moves;       /* with moves up to this number */
+    unsigned          full:1;
+    unsigned          counts:1;    /* it says what the worker counts */
+} ngx_im_lease_out_t;
+
+
+/* What is counted of some sessions. */
+typedef struct {
+    int64_t           sessions;
+    int64_t           subs;
+    int64_t           addresses;
+    int64_t           protocols[IM_PROTOS];
+} ngx_im_lease_sum_t;
+
+
+/* What moves here from another worker's record.  Owned by sync->moves. */
+typedef struct {
+    im_list_t           link;
+    uint64_t            number;    /* of what is out; 0: nothing is */
+    ngx_im_lease_sum_t  out;
+    ngx_im_lease_sum_t  due;       /* with a renewal behind that */
+    size_t              len;
+    u_char              from[1];
+} ngx_im_lease_move_t;
+
+
 static im_int_t
 ngx_im_lease_user(im_hash_node_t *node, void *data)
 {
@@ -24,12 +53,63 @@ ngx_im_lease_user(im_hash_node_t *node, void *data)
 }
 
 
-static im_link_call_t *
-ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms)
+static ngx_im_lease_move_t *
+ngx_im_lease_move_next(ngx_im_sync_t *sync, ngx_im_lease_move_t *move)
 {
-    const im_keys_t     *keys;
-    im_link_call_t      *call;
-    ngx_im_main_conf_t  *conf;
+    im_list_t  *q;
+
+    q = move == NULL ? im_list_first(&sync->moves) : im_list_next(&move->link);
+
+    return q == im_list_sentinel(&sync->moves)
+           ? NULL : im_list_data(q, ngx_im_lease_move_t, link);
+}
+
+
+static ngx_im_lease_move_t *
+ngx_im_lease_move_find(ngx_im_sync_t *sync, im_str_t from)
+{
+    ngx_im_lease_move_t  *move;
+
+    for (move = ngx_im_lease_move_next(sync, NULL);
+         move != NULL;
+         move = ngx_im_lease_move_next(sync, move))
+    {
+        if (im_str_eq(im_str_set(move->from, move->len), from)) {
+            break;
+        }
+    }
+
+    return move;
+}
+
+
+/* What is due goes with the next renewal, unless an earlier move is out. */
+static void
+ngx_im_lease_moves_begin(ngx_im_sync_t *sync)
+{
+    ngx_im_lease_move_t  *move;
+
+    for (move = ngx_im_lease_move_next(sync, NULL);
+         move != NULL;
+         move = ngx_im_lease_move_next(sync, move))
+    {
+        if (move->number == 0 && move->due.sessions > 0) {
+            move->number = ++sync->nmoves;
+            move->out = move->due;
+            ngx_memzero(&move->due, sizeof(ngx_im_lease_sum_t));
+        }
+    }
+}
+
+
+/* moves: with the records from which sessions have come. */
+static im_link_call_t *
+ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms, int moves)
+{
+    const im_keys_t      *keys;
+    im_link_call_t       *call;
+    ngx_im_main_conf_t   *conf;
+    ngx_im_lease_move_t  *move;
 
     keys = im_link_keys(sync->worker->link);
     conf = sync->worker->conf;
@@ -49,6 +129,17 @@ ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms)
 
     im_link_leases_seen(sync->worker->link, call, IM_LINK_WORKERS);
 
+    for (move = moves ? ngx_im_lease_move_next(sync, NULL) : NULL;
+         move != NULL;
+         move = ngx_im_lease_move_next(sync, move))
+    {
+        if (move->number > 0) {
+            im_key_record(&call->bytes, keys,
+                          im_str_set(move->from, move->len));
+            im_link_call_key(call);
+        }
+    }
+
     im_link_call_str(call, im_buf_str(&sync->worker->id));
     im_link_call_z(call, ms);
     im_link_call_str(call, ngx_im_str(conf->token));
@@ -60,27 +151,63 @@ ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms)
 
 /* "NAME SESSIONS", with commas between: protocols that have sessions. */
 static void
-ngx_im_lease_protocols(im_buf_t *b, const ngx_im_counters_t *c)
+ngx_im_lease_protocols(im_buf_t *b, const int64_t *sessions)
 {
-    uint64_t    n;
-    ngx_uint_t  p, k, i;
+    ngx_uint_t  p;
 
     for (p = 0; p < IM_PROTOS; p++) {
-        n = 0;
-
-        for (k = 0; k < NGX_IM_KINDS; k++) {
-            for (i = 0; i < NGX_IM_LIVE; i++) {
-                n += c->live[p][k][i];
-            }
-        }
-
-        if (n > 0) {
+        if (sessions[p] > 0) {
             im_buf_add_z(b, b->len > 0 ? "," : "");
             im_buf_add_z(b, im_proto_name(p));
             im_buf_add_z(b, " ");
-            im_buf_add_uint(b, n);
+            im_buf_add_int(b, sessions[p]);
         }
     }
+}
+
+
+/* What the record counts: not what another one counts still. */
+static void
+ngx_im_lease_sum(ngx_im_sync_t *sync, ngx_im_lease_sum_t *sum)
+{
+    ngx_uint_t            p, k, i;
+    ngx_im_worker_t      *w;
+    ngx_im_counters_t    *c;
+    ngx_im_lease_move_t  *move;
+
+    w = sync->worker;
+    c = w->counters;
+
+    ngx_memzero(sum, sizeof(ngx_im_lease_sum_t));
+
+    sum->sessions = w->nsessions;
+    sum->subs = w->hub.nsubs;
+    sum->addresses = w->hosts.count;
+
+    for (p = 0; p < IM_PROTOS; p++) {
+        for (k = 0; k < NGX_IM_KINDS; k++) {
+            for (i = 0; i < NGX_IM_LIVE; i++) {
+                sum->protocols[p] += c->live[p][k][i];
+            }
+        }
+    }
+
+    for (move = ngx_im_lease_move_next(sync, NULL);
+         move != NULL;
+         move = ngx_im_lease_move_next(sync, move))
+    {
+        sum->sessions -= move->due.sessions;
+        sum->subs -= move->due.subs;
+        sum->addresses -= move->due.addresses;
+
+        for (p = 0; p < IM_PROTOS; p++) {
+            sum->protocols[p] -= move->due.protocols[p];
+        }
+    }
+
+    sum->sessions = ngx_max(sum->sessions, 0);
+    sum->subs = ngx_max(sum->subs, 0);
+    sum->addresses = ngx_max(sum->addresses, 0);
 }
 
 
@@ -109,15 +236,22 @@ ngx_im_lease_text(const im_buf_t *b)
 }
 
 
-/* The fields of the lease record; those that never change only when full. */
+/*
+ * The fields of the lease record; those that never change only when full, what
+ * depends on sessions only with counts.
+ */
 static void
-ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
+ngx_im_lease_record(im_link_call_t *call, const ngx_im_lease_out_t *out)
 {
-    im_buf_t          rules, rooms, protocols, numbers;
-    im_str_t          values[IM_RECORD_FIELDS];
-    ngx_uint_t        i;
-    im_record_t       record;
-    ngx_im_worker_t  *w;
+    im_buf_t             rules, rooms, protocols, numbers;
+    im_str_t             values[IM_RECORD_FIELDS];
+    ngx_uint_t           i;
+    im_record_t          record;
+    ngx_im_sync_t       *sync;
+    ngx_im_worker_t     *w;
+    ngx_im_lease_sum_t   sum;
+
+    sync = out->sync;
 
     w = sync->worker;
 
@@ -128,7 +262,7 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
     im_buf_init(&protocols, NGX_IM_RECORD_MAX);
     im_buf_init(&numbers, NGX_IM_RECORD_MAX);
 
-    if (full) {
+    if (out->full) {
         im_rules_encode(&rules, &w->conf->rules);
         record.node = im_str_set(w->conf->node.data, w->conf->node.len);
         record.rules = im_buf_str(&rules);
@@ -138,15 +272,16 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
     im_board_look(&w->hub.board);
     im_board_encode(&rooms, &w->hub.board);
 
-    ngx_im_lease_protocols(&protocols, w->counters);
+    ngx_im_lease_sum(sync, &sum);
+    ngx_im_lease_protocols(&protocols, sum.protocols);
 
     record.rooms = ngx_im_lease_text(&rooms);
     record.users = ngx_im_lease_text(&sync->users);
     record.protocols = ngx_im_lease_text(&protocols);
-    record.sessions = w->nsessions;
-    record.addresses = w->hosts.count;
+    record.sessions = sum.sessions;
+    record.addresses = sum.addresses;
     record.topics = w->hub.topics.count;
-    record.subs = w->hub.nsubs;
+    record.subs = sum.subs;
     record.draining = w->draining;
 
     ngx_im_lease_counters(&record, w->counters);
@@ -154,7 +289,7 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
     im_record_encode(&numbers, &record, values);
 
     for (i = 0; i < IM_RECORD_FIELDS; i++) {
-        if (values[i].data != NULL) {
+        if (values[i].data != NULL && (out->counts || !im_record_moves(i))) {
             im_link_call_str(call, im_record_fields[i].name);
             im_link_call_str(call, values[i]);
         }
@@ -167,6 +302,80 @@ ngx_im_lease_record(ngx_im_sync_t *sync, im_link_call_t *call, int full)
     im_buf_cleanup(&rooms);
     im_buf_cleanup(&protocols);
     im_buf_cleanup(&numbers);
+}
+
+
+/* What moves from other workers' records, with the number of each move. */
+static void
+ngx_im_lease_moves(ngx_im_sync_t *sync, im_link_call_t *call)
+{
+    im_buf_t                   b;
+    ngx_im_lease_move_t       *move;
+    const ngx_im_lease_sum_t  *sum;
+
+    im_buf_init(&b, NGX_IM_RECORD_MAX);
+
+    for (move = ngx_im_lease_move_next(sync, NULL);
+         move != NULL;
+         move = ngx_im_lease_move_next(sync, move))
+    {
+        if (move->number == 0) {
+            continue;
+        }
+
+        sum = &move->out;
+
+        im_link_call_z(call, "<");
+        im_link_call_uint(call, move->number);
+
+        im_link_call_str(call, im_record_counts[IM_COUNT_SESSIONS].name);
+        im_link_call_uint(call, sum->sessions);
+        im_link_call_str(call, im_record_counts[IM_COUNT_SUBS].name);
+        im_link_call_uint(call, sum->subs);
+        im_link_call_str(call, im_record_counts[IM_COUNT_ADDRESSES].name);
+        im_link_call_uint(call, sum->addresses);
+
+        im_buf_reset(&b, b.max);
+        ngx_im_lease_protocols(&b, sum->protocols);
+
+        im_link_call_str(call, im_record_counts[IM_COUNT_PROTOCOLS].name);
+        im_link_call_str(call, im_buf_str(&b));
+    }
+
+    call->bytes.failed |= b.failed;
+    im_buf_cleanup(&b);
+}
+
+
+/* Redis has the moves of a renewal. */
+static void
+ngx_im_lease_moved(ngx_im_sync_t *sync, uint64_t number)
+{
+    ngx_uint_t            n;
+    ngx_im_lease_move_t  *move, *next;
+
+    n = 0;
+
+    for (move = ngx_im_lease_move_next(sync, NULL); move != NULL; move = next) {
+        next = ngx_im_lease_move_next(sync, move);
+
+        if (move->number == 0 || move->number > number) {
+            continue;
+        }
+
+        n++;
+        move->number = 0;
+        ngx_memzero(&move->out, sizeof(ngx_im_lease_sum_t));
+
+        if (move->due.sessions == 0) {
+            im_list_remove(&move->link);
+            im_free(move);
+        }
+    }
+
+    if (n > 0 && sync->events->counted != NULL) {
+        sync->events->counted(sync->worker);
+    }
 }
 
 
@@ -278,73 +487,102 @@ ngx_im_lease_renewed(ngx_im_sync_t *sync, const im_link_reply_t *reply)
 
 
 static void
-ngx_im_lease_full_handler(const im_link_reply_t *reply, void *data)
-{
-    (void) ngx_im_lease_renewed(data, reply);
-}
-
-
-static void
 ngx_im_lease_handler(const im_link_reply_t *reply, void *data)
 {
-    uint64_t        state;
-    ngx_im_sync_t  *sync;
+    uint64_t             state;
+    ngx_im_sync_t       *sync;
+    ngx_im_lease_out_t  *out;
 
-    sync = data;
+    out = data;
+    sync = out->sync;
+    sync->ncounts -= out->counts;
+
     state = ngx_im_lease_renewed(sync, reply);
 
-    if (state == 0) {
-        return;
+    if (im_link_reply_is_array(reply, 5)) {
+        ngx_im_lease_moved(sync, out->moves);
     }
 
-    ngx_log_error(NGX_LOG_WARN, sync->worker->log, 0,
-                  "im: the lease %s: all routes are told again",
-                  state == 1 ? "had lapsed" : "was not there");
+    if (state > 0 && !out->full) {
+        ngx_log_error(NGX_LOG_WARN, sync->worker->log, 0,
+                      "im: the lease %s: all routes are told again",
+                      state == 1 ? "had lapsed" : "was not there");
 
-    ngx_im_lease_renew(sync, 1);
-    im_follow_compare(&sync->follow, -1, 1);
+        ngx_im_lease_renew(sync, 1);
+        im_follow_compare(&sync->follow, -1, 1);
+    }
+
+    im_free(out);
 }
 
 
 /* A sketch can't forget, so it is made anew; less often when that is much. */
-void
-ngx_im_lease_renew(ngx_im_sync_t *sync, int full)
+static void
+ngx_im_lease_users(ngx_im_sync_t *sync)
 {
-    im_hash_t       *users;
-    im_sketch_t      sketch;
-    im_link_call_t  *call;
+    im_hash_t    *users;
+    im_sketch_t   sketch;
 
     users = &sync->worker->hub.users;
 
-    if (users->count <= NGX_IM_SKETCH_OFTEN || sync->nrenewals++ % 10 == 0) {
-        im_sketch_init(&sketch);
-        im_buf_reset(&sync->users, 65536);
-
-        if (im_hash_each(users, ngx_im_lease_user, &sketch) == IM_OK) {
-            im_sketch_encode(&sync->users, &sketch);
-        }
-
-        if (sync->users.failed) {
-            im_buf_reset(&sync->users, 65536);
-        }
-
-        im_sketch_cleanup(&sketch);
+    if (users->count > NGX_IM_SKETCH_OFTEN && sync->nrenewals++ % 10 != 0
+        && im_list_empty(&sync->moves))
+    {
+        return;
     }
 
-    call = ngx_im_lease_call(sync, im_text(IM_LEASE_WORKER));
-    ngx_im_lease_record(sync, call, full);
+    im_sketch_init(&sketch);
+    im_buf_reset(&sync->users, 65536);
+
+    if (im_hash_each(users, ngx_im_lease_user, &sketch) == IM_OK) {
+        im_sketch_encode(&sync->users, &sketch);
+    }
+
+    if (sync->users.failed) {
+        im_buf_reset(&sync->users, 65536);
+    }
+
+    im_sketch_cleanup(&sketch);
+}
+
+
+void
+ngx_im_lease_renew(ngx_im_sync_t *sync, int full)
+{
+    im_link_call_t      *call;
+    ngx_im_lease_out_t  *out;
+
+    out = im_alloc(sizeof(ngx_im_lease_out_t));
+
+    if (out != NULL) {
+        ngx_im_lease_users(sync);
+        ngx_im_lease_moves_begin(sync);
+
+        out->sync = sync;
+        out->moves = sync->nmoves;
+        out->full = full != 0;
+        out->counts = full || !sync->held;
+
+        call = ngx_im_lease_call(sync, im_text(IM_LEASE_WORKER), 1);
+        ngx_im_lease_record(call, out);
+        ngx_im_lease_moves(sync, call);
+
+        sync->ncounts += out->counts;
+    }
 
     if (sync->asked == 0) {
         sync->asked = ngx_im_lease_clock();
     }
 
-    if (im_link_send(sync->worker->link, full ? ngx_im_lease_full_handler
-                                              : ngx_im_lease_handler,
-                     sync)
-        != IM_OK)
+    if (out == NULL
+        || im_link_send(sync->worker->link, ngx_im_lease_handler, out)
+           != IM_OK)
     {
         ngx_log_error(NGX_LOG_ERR, sync->worker->log, 0,
                       "im: the lease couldn't be renewed");
+
+        sync->ncounts -= out != NULL ? out->counts : 0;
+        im_free(out);
     }
 }
 
@@ -352,7 +590,84 @@ ngx_im_lease_renew(ngx_im_sync_t *sync, int full)
 void
 ngx_im_lease_give_up(ngx_im_sync_t *sync)
 {
-    (void) ngx_im_lease_call(sync, "0");
+    (void) ngx_im_lease_call(sync, "0", 0);
 
     (void) im_link_send(sync->worker->link, NULL, NULL);
+}
+
+
+void
+ngx_im_lease_cleanup(ngx_im_sync_t *sync)
+{
+    ngx_im_lease_move_t  *move;
+
+    while ((move = ngx_im_lease_move_next(sync, NULL)) != NULL) {
+        im_list_remove(&move->link);
+        im_free(move);
+    }
+}
+
+
+ngx_int_t
+ngx_im_lease_took(ngx_im_worker_t *w, im_str_t from,
+    const ngx_im_lent_t *lent)
+{
+    ngx_im_lease_move_t  *move;
+
+    move = ngx_im_lease_move_find(w->sync, from);
+
+    if (move == NULL) {
+        move = im_calloc(sizeof(ngx_im_lease_move_t) + from.len);
+        if (move == NULL) {
+            return NGX_ERROR;
+        }
+
+        move->len = from.len;
+        im_copy(move->from, from.data, from.len);
+        im_list_insert_tail(&w->sync->moves, &move->link);
+    }
+
+    move->due.sessions++;
+    move->due.subs += lent->nsubs;
+    move->due.addresses += lent->nhosts;
+    move->due.protocols[lent->proto]++;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_im_lease_settle(ngx_im_worker_t *w)
+{
+    if (!im_list_empty(&w->sync->moves) && w->sync->registry) {
+        ngx_im_lease_renew(w->sync, 0);
+    }
+}
+
+
+ngx_uint_t
+ngx_im_lease_settled(ngx_im_worker_t *w, im_str_t from)
+{
+    return ngx_im_lease_move_find(w->sync, from) == NULL;
+}
+
+
+ngx_int_t
+ngx_im_lease_hold(ngx_im_worker_t *w, ngx_uint_t hold)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = w->sync;
+
+    if (!hold && sync->held) {
+        sync->held = 0;
+
+        if (sync->registry) {
+            ngx_im_lease_renew(sync, 0);
+        }
+    }
+
+    sync->held = hold != 0;
+
+    return hold && sync->ncounts > 0 ? NGX_AGAIN : NGX_OK;
 }

@@ -43,11 +43,15 @@ struct ngx_im_sync_s {
     uint64_t          redis_ms;    /* Redis' clock at redis_at */
     ngx_msec_t        redis_at;
     uint64_t          asked;       /* us: the lease is out since then; 0: not */
+    im_list_t         moves;       /* from other workers' records */
+    uint64_t          nmoves;
+    ngx_uint_t        ncounts;     /* renewals with counts that are out */
     unsigned          ready:1;     /* the registry was up once, */
     unsigned          registry:1;  /* it is, */
     unsigned          first:1;     /* and hasn't answered since */
     unsigned          tokens_told:1;
     unsigned          whole:1;     /* all partitions take calls */
+    unsigned          held:1;      /* the counts of the record stay */
     u_char            silent[IM_PARTITIONS_MAX];
 };
 
@@ -57,6 +61,7 @@ struct ngx_im_sync_s {
 /* full: with the fields that never change; all is reported behind it. */
 void ngx_im_lease_renew(ngx_im_sync_t *sync, int full);
 void ngx_im_lease_give_up(ngx_im_sync_t *sync);
+void ngx_im_lease_cleanup(ngx_im_sync_t *sync);
 
 
 /* ngx_im_report.c */

@@ -172,8 +172,50 @@ test_no_memory(void **state)
 }
 
 
+/* What moves with sessions. */
+static void
+test_counts(void **state)
+{
+    size_t     i, n;
+    im_str_t   counts[IM_COUNTS];
+
+    static const char *const  moving[] = {
+        "users", "rooms", "protocols", "sessions", "subs", "addresses"
+    };
+
+    (void) state;
+
+    memset(&record, 0, sizeof(im_record_t));
+    record.topics = 9;
+    record.sessions = 1;
+
+    counts[IM_COUNT_SESSIONS] = im_str_z("12");
+    counts[IM_COUNT_SUBS] = im_str_z("34");
+    counts[IM_COUNT_ADDRESSES] = im_str_z("odd");
+    counts[IM_COUNT_PROTOCOLS] = im_str_z("im 12");
+    im_record_count(counts, &record);
+
+    assert_int_equal(record.sessions, 12);
+    assert_int_equal(record.subs, 34);
+    assert_int_equal(record.addresses, 0);
+    test_str(record.protocols, "im 12");
+    assert_int_equal(record.topics, 9);
+
+    for (i = 0, n = 0; i < IM_RECORD_FIELDS; i++) {
+        n += im_record_moves(i);
+    }
+
+    assert_int_equal(n, test_count(moving));
+
+    for (i = 0; i < test_count(moving); i++) {
+        assert_true(im_record_moves((im_uint_t) (value(moving[i]) - values)));
+    }
+}
+
+
 static const struct CMUnitTest  tests[] = {
     alloc_test(test_whole),
+    alloc_test(test_counts),
     alloc_test(test_absent),
     alloc_test(test_lax),
     alloc_test(test_no_memory)
