@@ -81,6 +81,8 @@ typedef struct {
 /* Numbers of topics are the old worker's, and of one channel. */
 typedef struct {
     uint32_t          number;
+    uint64_t          info;      /* of the room info that its clients have, a
+                                    hash; 0: none */
     im_str_t          name;      /* "r:NAME", "u:ID", "k:KEY" or "b" */
 } im_handover_topic_t;
 
@@ -256,7 +258,7 @@ typedef struct {
     uint32_t              seen;          /* s ago */
     uint32_t              deadline;      /* s from now */
     uint32_t              stuck;         /* ms ago: blocked since then */
-    im_str_t              opening;       /* of the handshake, "" none */
+    im_str_t              opening;       /* its form is the caller's to check */
     uint8_t               has;           /* IM_HANDOVER_HAS_*: what follows */
     im_handover_known_t   known;
     im_handover_held_t    held;

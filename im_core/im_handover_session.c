@@ -308,46 +308,6 @@ im_handover_field_read(im_reader_t *r, im_handover_session_t *s,
 }
 
 
-/* A user and a name, each behind a byte, then lines of headers. */
-static int
-im_handover_opening_valid(const im_handover_session_t *s)
-{
-    im_str_t     user, name;
-    im_reader_t  r;
-
-    if (s->opening.len == 0) {
-        return 1;
-    }
-
-    im_reader_init(&r, s->opening);
-
-    user = im_reader_bytes(&r, im_reader_u8(&r));
-    name = im_reader_bytes(&r, im_reader_u8(&r));
-
-    if ((user.len > 0 && !im_name_valid(user))
-        || (name.len > 0 && !im_name_valid(name)))
-    {
-        return 0;
-    }
-
-    do {
-        if (im_reader_u8(&r) == 0) {
-            return 0;
-        }
-
-        (void) im_reader_bytes(&r, r.p[-1]);
-        (void) im_reader_bytes(&r, im_reader_u16(&r));
-
-        if (im_reader_u8(&r) != 0) {
-            return 0;
-        }
-
-    } while (!r.failed && r.p < r.end);
-
-    return !r.failed;
-}
-
-
 static int
 im_handover_place_valid(const im_handover_session_t *s)
 {
@@ -452,7 +412,6 @@ static const im_handover_rule_t  im_handover_rules[] = {
     { im_handover_addr_valid, "a wrong address" },
     { im_handover_rows_valid, "a protocol that its transport doesn't have" },
     { im_handover_phase_valid, "subscriptions before it is open" },
-    { im_handover_opening_valid, "a wrong opening" },
     { im_handover_known_valid, "a wrong user" },
     { im_handover_held_valid, "wrong input that is held" },
     { im_handover_partial_valid, "a wrong part of a message" },
