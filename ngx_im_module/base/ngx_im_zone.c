@@ -38,7 +38,7 @@ typedef struct {
     ngx_uint_t          max_accounts;
     ngx_uint_t          held[NGX_IM_HELD];
     uint64_t            seed[2];
-    u_char              id[16];          /* random */
+    uint64_t            id;              /* random, not 0 */
     u_char              token[NGX_IM_TOKEN_LEN];
 } ngx_im_zone_t;
 
@@ -98,7 +98,7 @@ ngx_im_zone_init_zone(ngx_shm_zone_t *zone, void *data)
 
     ngx_queue_init(&iz->idle);
     ngx_im_random((u_char *) iz->seed);
-    ngx_im_random(iz->id);
+    iz->id = im_siphash(iz->seed, "id", 2) | 1;
     ngx_memcpy(iz->token, imcf->token.data, NGX_IM_TOKEN_LEN);
 
     shpool->data = iz;
@@ -641,15 +641,14 @@ ngx_im_zone_move(ngx_im_worker_t *w, ngx_im_share_t *share, ngx_im_held_e what,
 }
 
 
-im_str_t
+uint64_t
 ngx_im_zone_id(ngx_im_worker_t *w)
 {
     ngx_im_zone_t  *iz;
 
     iz = ngx_im_zone_pool(w->conf)->data;
 
-    return w->in_zone ? im_str_set(iz->id, sizeof(iz->id))
-                      : im_str_set("", 0);
+    return w->in_zone ? iz->id : 0;
 }
 
 

@@ -91,8 +91,8 @@ void ngx_im_zone_release(ngx_im_worker_t *w, ngx_im_share_t *share,
 void ngx_im_zone_move(ngx_im_worker_t *w, ngx_im_share_t *share,
     ngx_im_held_e what, ngx_pid_t pid);
 
-/* Tells zones apart; "": this worker isn't in it. */
-im_str_t ngx_im_zone_id(ngx_im_worker_t *w);
+/* Tells zones apart; 0: this worker isn't in it. */
+uint64_t ngx_im_zone_id(ngx_im_worker_t *w);
 
 /* What an address holds at all workers; NULL: all addresses together. */
 ngx_uint_t ngx_im_zone_held(ngx_im_worker_t *w, ngx_im_share_t *share,

@@ -1,0 +1,853 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * From a record to a session.
+ *
+ * What may be wrong is looked at first.  Then the session is built without a
+ * word, its topics are joined, and the messages that came while it was in
+ * flight follow the bytes that it brings.  It gets its place in the zone, and
+ * Redis' count of it moves, when nothing can fail any more.
+ */
+
+#include "ngx_im_unpack.h"
+#include "ngx_im_client.h"
+#include "ngx_im_emulation.h"
+#include "ngx_im_expiry.h"
+#include "ngx_im_follow.h"
+#include "ngx_im_opening.h"
+#include "ngx_im_place.h"
+#include "ngx_im_reserve.h"
+#include "ngx_im_send.h"
+#include "ngx_im_sub.h"
+#include "im_key.h"
+
+
+/* What follows from a record, here. */
+typedef struct {
+    ngx_im_worker_t              *w;
+    const im_handover_session_t  *in;
+    im_topic_t                  **topics;
+    ngx_im_from_t                *from;
+    ngx_socket_t                  fd;
+    ngx_im_loc_conf_t            *conf;
+    ngx_im_peer_t                 peer;
+} ngx_im_unpack_t;
+
+
+static ngx_uint_t
+ngx_im_unpack_variant(const im_proto_t *proto, const im_proto_t *of)
+{
+    const im_proto_t *const  *v;
+
+    for (v = of->variants; v != NULL && *v != NULL; v++) {
+        if (*v == proto) {
+            return 1;
+        }
+    }
+
+    return proto == of;
+}
+
+
+static im_handover_verdict_e
+ngx_im_unpack_place(ngx_im_unpack_t *u)
+{
+    const im_handover_session_t  *in;
+
+    in = u->in;
+
+    u->conf = ngx_im_place_find(u->w->conf, in->place);
+
+    return u->conf != NULL && in->proto != NULL && in->transport != NULL
+           && ngx_im_unpack_variant(in->proto, u->conf->proto)
+           && (u->conf->transports & in->transport->kind)
+           ? IM_HANDOVER_MOVED : IM_HANDOVER_PLACE;
+}
+
+
+/* Room for one more. */
+static im_handover_verdict_e
+ngx_im_unpack_limits(ngx_im_unpack_t *u)
+{
+    im_user_t            *user;
+    ngx_im_main_conf_t   *imcf;
+
+    imcf = u->w->conf;
+
+    if (ngx_im_reserve_short() || ngx_cycle->free_connection_n == 0
+        || (imcf->max_sessions
+            && u->w->places[NGX_IM_POOL_SESSIONS] >= imcf->max_sessions))
+    {
+        return IM_HANDOVER_LIMIT;
+    }
+
+    if (u->in->known.user.len == 0) {
+        return IM_HANDOVER_MOVED;
+    }
+
+    if (u->w->events->kept_out(u->w, u->in->known.user)) {
+        return IM_HANDOVER_KEPT_OUT;
+    }
+
+    user = im_hub_user(&u->w->hub, u->in->known.user);
+
+    return user != NULL && imcf->max_sessions_per_user
+           && user->nsessions >= imcf->max_sessions_per_user
+           ? IM_HANDOVER_LIMIT : IM_HANDOVER_MOVED;
+}
+
+
+/* All messages behind each position are here. */
+static im_handover_verdict_e
+ngx_im_unpack_topics(ngx_im_unpack_t *u)
+{
+    ngx_uint_t                i, k;
+    im_topic_t               *topic;
+    const im_handover_sub_t  *sub;
+
+    for (i = 0; i < u->in->nsubs; i++) {
+        sub = &u->in->subs[i];
+        topic = u->topics[i];
+
+        if (topic == NULL) {
+            return IM_HANDOVER_RECORD;
+        }
+
+        for (k = 0; k < i; k++) {
+            if (u->topics[k] == topic) {
+                return IM_HANDOVER_RECORD;
+            }
+        }
+
+        if (topic->state == IM_TOPIC_NEW || topic->state == IM_TOPIC_ENDED
+            || topic->seq < sub->seq
+            || !im_str_eq(im_str_set(topic->epoch.data, topic->epoch.len),
+                          im_str_set(sub->epoch.data, sub->epoch.len))
+            || (topic->seq > sub->seq
+                && im_follow_window(topic, sub->seq) != IM_OK))
+        {
+            return IM_HANDOVER_AGAIN;
+        }
+    }
+
+    return IM_HANDOVER_MOVED;
+}
+
+
+static void
+ngx_im_unpack_peer(ngx_im_unpack_t *u)
+{
+    ngx_memzero(&u->peer, sizeof(ngx_im_peer_t));
+
+    u->peer.family = u->in->addr.len == 4 ? AF_INET
+                     : u->in->addr.len == 16 ? AF_INET6 : AF_UNIX;
+
+    im_copy(u->peer.addr, u->in->addr.data, u->in->addr.len);
+}
+
+
+static im_handover_verdict_e
+ngx_im_unpack_check(ngx_im_unpack_t *u)
+{
+    im_handover_verdict_e  verdict;
+
+    if (u->w->draining || ngx_exiting || ngx_terminate) {
+        return IM_HANDOVER_ELSEWHERE;
+    }
+
+    if (ngx_im_session_by_id(u->w, u->in->id) != NULL) {
+        return IM_HANDOVER_RECORD;
+    }
+
+    verdict = ngx_im_unpack_place(u);
+
+    if (verdict == IM_HANDOVER_MOVED) {
+        verdict = ngx_im_unpack_limits(u);
+    }
+
+    if (verdict == IM_HANDOVER_MOVED) {
+        verdict = ngx_im_unpack_topics(u);
+    }
+
+    return verdict;
+}
+
+
+/* As nginx does with one that it has accepted; its options stay. */
+static ngx_connection_t *
+ngx_im_unpack_connection(ngx_im_unpack_t *u)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(u->fd, u->w->log);
+    if (c == NULL) {
+        return NULL;
+    }
+
+    c->type = SOCK_STREAM;
+    c->recv = ngx_recv;
+    c->send = ngx_send;
+    c->recv_chain = ngx_recv_chain;
+    c->send_chain = ngx_send_chain;
+    c->log = u->w->log;
+    c->log_error = NGX_ERROR_INFO;
+    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
+    c->start_time = ngx_current_msec;
+    c->tcp_nodelay = NGX_TCP_NODELAY_SET;
+    c->idle = 1;
+
+    c->read->log = c->log;
+    c->write->log = c->log;
+    c->read->handler = ngx_im_recv_handler;
+    c->write->handler = ngx_im_send_handler;
+    c->write->ready = 1;
+
+#if (NGX_STAT_STUB)
+    (void) ngx_atomic_fetch_add(ngx_stat_active, 1);
+#endif
+
+    return c;
+}
+
+
+/* The descriptor is the caller's again. */
+static void
+ngx_im_unpack_release(ngx_connection_t *c)
+{
+    if (c->read->active || c->write->active) {
+        if (ngx_del_conn) {
+            (void) ngx_del_conn(c, 0);
+
+        } else {
+            (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
+        }
+    }
+
+#if (NGX_STAT_STUB)
+    (void) ngx_atomic_fetch_add(ngx_stat_active, -1);
+#endif
+
+    ngx_free_connection(c);
+    c->fd = (ngx_socket_t) -1;
+}
+
+
+static ngx_int_t
+ngx_im_unpack_known(ngx_im_unpack_t *u, ngx_im_session_t *s)
+{
+    int                         first;
+    ngx_im_known_t             *known;
+    ngx_im_about_t             *about;
+    const im_handover_known_t  *in;
+
+    if (!(u->in->has & IM_HANDOVER_HAS_KNOWN)) {
+        return NGX_OK;
+    }
+
+    in = &u->in->known;
+
+    known = ngx_im_session_known_as(s, in->name, in->login);
+    if (known == NULL) {
+        return NGX_ERROR;
+    }
+
+    known->expires = in->expires;
+
+    if (in->info.len > 0 || in->rooms.len > 0 || in->meta.len > 0
+        || in->refresh > 0)
+    {
+        about = ngx_im_session_about(s);
+
+        if (about == NULL
+            || ngx_im_session_keep(&about->info, in->info) != NGX_OK
+            || ngx_im_session_keep(&about->rooms, in->rooms) != NGX_OK
+            || ngx_im_session_keep(&about->meta, in->meta) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        about->refresh = in->refresh;
+    }
+
+    if (in->user.len == 0) {
+        return NGX_OK;
+    }
+
+    known->user = im_hub_user_add(&u->w->hub, in->user, &known->link, &first);
+
+    if (known->user == NULL) {
+        return NGX_ERROR;
+    }
+
+    u->w->nusers += first ? 1 : 0;
+    u->w->counters->users = u->w->nusers;
+
+    return NGX_OK;
+}
+
+
+/* One block, strings behind the array, as connect makes it. */
+static ngx_int_t
+ngx_im_unpack_resumes(ngx_im_unpack_t *u, ngx_im_ext_t *ext)
+{
+    u_char       *p;
+    size_t        len;
+    ngx_uint_t    i;
+    im_resume_t  *to, *in;
+
+    if (u->in->nresumes == 0) {
+        return NGX_OK;
+    }
+
+    in = u->in->resumes;
+    len = u->in->nresumes * sizeof(im_resume_t);
+
+    for (i = 0; i < u->in->nresumes; i++) {
+        len += in[i].topic.len + in[i].since.epoch.len;
+    }
+
+    ext->resumes = im_alloc(len);
+    if (ext->resumes == NULL) {
+        return NGX_ERROR;
+    }
+
+    ext->nresumes = u->in->nresumes;
+    p = (u_char *) (ext->resumes + ext->nresumes);
+
+    for (i = 0; i < ext->nresumes; i++) {
+        to = &ext->resumes[i];
+        *to = in[i];
+
+        to->topic.data = p;
+        p = im_copy(p, in[i].topic.data, in[i].topic.len);
+        to->since.epoch.data = p;
+        p = im_copy(p, in[i].since.epoch.data, in[i].since.epoch.len);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_unpack_held(ngx_im_unpack_t *u, ngx_im_ext_t *ext)
+{
+    u_char                    *p;
+    ngx_im_held_t             *held;
+    const im_handover_held_t  *in;
+
+    if (!(u->in->has & IM_HANDOVER_HAS_HELD)) {
+        return NGX_OK;
+    }
+
+    in = &u->in->held;
+
+    held = im_alloc(sizeof(ngx_im_held_t) + in->message.len + in->rest.len
+                    + in->pong.len);
+    if (held == NULL) {
+        return NGX_ERROR;
+    }
+
+    held->kind = in->kind;
+    held->len = in->message.len;
+    held->rest = in->rest.len;
+    held->pong = in->pong.len;
+
+    p = im_copy(held->bytes, in->message.data, in->message.len);
+    p = im_copy(p, in->rest.data, in->rest.len);
+    im_copy(p, in->pong.data, in->pong.len);
+
+    ext->held = held;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_unpack_partial(ngx_im_unpack_t *u, ngx_im_session_t *s)
+{
+    size_t     max;
+    im_buf_t  *message;
+    im_str_t   in;
+
+    if (!(u->in->has & IM_HANDOVER_HAS_PARTIAL)) {
+        return NGX_OK;
+    }
+
+    s->partial = im_calloc(sizeof(ngx_im_partial_t));
+    if (s->partial == NULL) {
+        return NGX_ERROR;
+    }
+
+    s->partial->decoder = u->in->partial.decoder;
+
+    if (im_input_keep(&s->partial->decoder) != IM_OK) {
+        return NGX_ERROR;
+    }
+
+    in = u->in->partial.message;
+
+    if (in.len == 0) {
+        return NGX_OK;
+    }
+
+    message = im_alloc(sizeof(im_buf_t));
+    if (message == NULL) {
+        return NGX_ERROR;
+    }
+
+    max = im_ws_packed_max(u->conf->max_message);
+
+    im_buf_init(message, ngx_max(max, in.len));
+    s->partial->message = message;
+
+    im_buf_add_str(message, in);
+
+    return message->failed ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_unpack_ext(ngx_im_unpack_t *u, ngx_im_session_t *s)
+{
+    ngx_im_ext_t                 *ext;
+    const im_handover_session_t  *in;
+
+    in = u->in;
+
+    ext = ngx_im_session_ext(s);
+    if (ext == NULL) {
+        return NGX_ERROR;
+    }
+
+    ext->failed = in->failed ? 1 : 0;
+    ext->prepaid = in->prepaid ? 1 : 0;
+    ext->credit = in->credit ? 1 : 0;
+    ext->nbad = in->nbad;
+    ext->mark = in->mark;
+
+    return ngx_im_unpack_resumes(u, ext) == NGX_OK
+           && ngx_im_unpack_held(u, ext) == NGX_OK
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_im_unpack_plain(ngx_im_unpack_t *u, ngx_im_session_t *s)
+{
+    ngx_im_worker_t              *w;
+    const im_handover_session_t  *in;
+
+    w = u->w;
+    in = u->in;
+
+    s->pinged = in->pinged;
+    s->pong_due = in->pong_due ? 1 : 0;
+    s->positions = in->positions ? 1 : 0;
+    s->nrooms = in->nrooms;
+    s->nnew = in->nnew;
+    s->new_time = (uint32_t) ngx_time() - in->new_time;
+    s->start = in->start;
+    s->bytes_in = in->bytes_in;
+    s->bytes_out = in->bytes_out;
+    s->frames = in->frames;
+
+    /* where the new time is shorter, the client was not pinged for it */
+
+    s->seen = w->wheel.time - (in->seen < u->conf->pong / 1000
+                               ? in->seen : (uint32_t) u->conf->ping / 1000);
+
+    im_bucket_owe(&s->commands, ngx_current_msec, in->commands);
+    ngx_im_session_flow(s) = (uint32_t) ngx_current_msec + in->flow;
+}
+
+
+/* Operations that no set is left for: the filter is lost, and it hears all. */
+static ngx_int_t
+ngx_im_unpack_accept(ngx_im_unpack_t *u, ngx_im_session_t *s)
+{
+    if (!(u->in->has & IM_HANDOVER_HAS_ACCEPT)) {
+        return NGX_OK;
+    }
+
+    s->accept = im_accepts_get(&u->w->accepts, 0, u->in->ops, u->in->nops, 1);
+
+    return s->accept != 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_im_unpack_id(ngx_im_unpack_t *u, ngx_im_session_t *s)
+{
+    ngx_im_earlier_t               *e;
+    const im_handover_emulation_t  *in;
+
+    e = NULL;
+    in = &u->in->emulation;
+
+    if ((u->in->has & IM_HANDOVER_HAS_EMULATION) && ngx_im_emulation_used(s)
+        && u->w->link != NULL)
+    {
+        e = ngx_im_earlier_get(u->w, in->node, &in->keys);
+        if (e == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_im_adopted_add(u->w, s->index, u->in->id, e, u->from) != NGX_OK) {
+        ngx_im_earlier_unref(u->w, e);
+        return NGX_ERROR;
+    }
+
+    s->adopted = 1;
+
+    return NGX_OK;
+}
+
+
+/* A message that it sent itself to its inbox is not for it. */
+static ngx_uint_t
+ngx_im_unpack_wants(ngx_im_unpack_t *u, ngx_im_session_t *s, im_sub_t *sub,
+    const im_envelope_t *envelope)
+{
+    u_char    id[IM_UUID_LEN];
+    uint16_t  filter;
+
+    filter = im_wire_filter(sub->log->wire);
+
+    if (filter != 0
+        && !im_accepts_has(&u->w->accepts, filter, envelope->operation))
+    {
+        return 0;
+    }
+
+    if (envelope->session.len == 0 || sub->log->topic->name[0] != 'u') {
+        return 1;
+    }
+
+    im_id_uuid(id, u->in->id);
+
+    return !im_str_eq(envelope->session, im_str_set(id, IM_UUID_LEN));
+}
+
+
+/* Messages behind its position, framed as those of its log are. */
+static ngx_int_t
+ngx_im_unpack_missed(ngx_im_unpack_t *u, ngx_im_session_t *s, im_sub_t *sub,
+    uint64_t seq)
+{
+    im_buf_t       *b;
+    im_wire_t       wire;
+    im_topic_t     *topic;
+    im_message_t    m;
+    im_envelope_t   envelope;
+
+    topic = sub->log->topic;
+    wire = im_wire(sub->log->wire);
+
+    for (seq++; seq <= topic->seq; seq++) {
+
+        if (im_envelope_decode(im_follow_envelope(topic, seq), &envelope)
+            != IM_OK
+            || !ngx_im_unpack_wants(u, s, sub, &envelope))
+        {
+            continue;
+        }
+
+        m.topic = im_topic_name(topic);
+        m.epoch = im_str_set(topic->epoch.data, topic->epoch.len);
+        m.seq = seq;
+        m.envelope = &envelope;
+        m.numbered = im_followed(topic)->numbered;
+
+        b = ngx_im_send_buffer(u->w, &u->w->deflate.single);
+        wire.form->message(b, wire.transport, &m);
+
+        if (b->failed
+            || (b->len > 0
+                && ngx_im_send_queue_history(s, im_buf_str(b)) != NGX_OK))
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* A session has the last one first. */
+static ngx_int_t
+ngx_im_unpack_subs(ngx_im_unpack_t *u, ngx_im_session_t *s)
+{
+    im_sub_t                 *sub;
+    ngx_uint_t                i;
+    const im_handover_sub_t  *in;
+
+    for (i = u->in->nsubs; i > 0; i--) {
+        in = &u->in->subs[i - 1];
+
+        sub = ngx_im_sub_adopt(s, u->topics[i - 1], in->flags);
+        if (sub == NULL) {
+            return NGX_ERROR;
+        }
+
+        sub->expires = in->expires;
+        ngx_im_session_set_sub_info(sub, in->info);
+    }
+
+    /* in the order in which bytes of its topics are sent */
+
+    for (i = 0, sub = s->subs; sub; i++, sub = ngx_im_sub_next(sub)) {
+        if (ngx_im_unpack_missed(u, s, sub, u->in->subs[i].seq) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_im_unpack_build(ngx_im_unpack_t *u, ngx_im_session_t *s)
+{
+    const im_handover_output_t  *out;
+
+    out = &u->in->output;
+
+    ngx_im_unpack_plain(u, s);
+
+    return ngx_im_unpack_id(u, s) == NGX_OK
+           && ngx_im_opening_restore(u->w, u->in->opening, &s->opening)
+              == NGX_OK
+           && ngx_im_unpack_accept(u, s) == NGX_OK
+           && ngx_im_unpack_known(u, s) == NGX_OK
+           && ngx_im_unpack_ext(u, s) == NGX_OK
+           && ngx_im_unpack_partial(u, s) == NGX_OK
+           && ngx_im_send_restore(s, out->bytes, out->urgent, out->history)
+              == NGX_OK
+           && ngx_im_unpack_subs(u, s) == NGX_OK
+           && ngx_handle_read_event(s->connection->read, 0) == NGX_OK
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+/* Nothing was said of it yet. */
+static void
+ngx_im_unpack_drop(ngx_im_session_t *s)
+{
+    int               last;
+    im_sub_t         *sub;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+
+    ngx_im_unpack_release(s->connection);
+    s->connection = &ngx_im_session_lost;
+
+    while (s->subs != NULL) {
+        sub = s->subs;
+        s->subs = ngx_im_sub_next(sub);
+
+        (void) im_hub_leave(&w->hub, sub, &last);
+        ngx_im_session_sub_free(sub);
+    }
+
+    ngx_im_session_phase(s, NGX_IM_CLOSED);
+    ngx_im_close_gone(s, 0);
+}
+
+
+/* A host with a place, as worker and zone count it. */
+static ngx_im_host_t *
+ngx_im_unpack_host(ngx_im_unpack_t *u)
+{
+    ngx_im_host_t      *host;
+    ngx_im_zone_key_t   key;
+
+    ngx_im_budget_key(u->w, &u->peer, &key);
+
+    host = ngx_im_host_get(u->w, &key);
+
+    if (host != NULL) {
+        ngx_im_host_take(u->w, host, NGX_IM_POOL_SESSIONS, u->from->pid);
+
+        if (u->in->phase == IM_HANDOVER_CONNECTING) {
+            ngx_im_host_take(u->w, host, NGX_IM_POOL_PENDING, u->from->pid);
+        }
+    }
+
+    return host;
+}
+
+
+/* NULL: no memory. */
+static ngx_im_session_t *
+ngx_im_unpack_session(ngx_im_unpack_t *u)
+{
+    ngx_im_host_t         *host;
+    ngx_im_phase_e         phase;
+    ngx_connection_t      *c;
+    ngx_im_session_t      *s;
+    const ngx_im_class_t  *class;
+
+    phase = u->in->phase == IM_HANDOVER_OPEN ? NGX_IM_OPEN : NGX_IM_CONNECTING;
+    class = ngx_im_session_class(u->w, u->conf, u->in->proto,
+                                 u->in->transport);
+    host = class != NULL ? ngx_im_unpack_host(u) : NULL;
+
+    if (host == NULL) {
+        return NULL;
+    }
+
+    s = ngx_im_session_adopt(u->w, class, &u->peer, host->index, phase);
+    c = s != NULL ? ngx_im_unpack_connection(u) : NULL;
+
+    if (c == NULL) {
+        goto failed;
+    }
+
+    s->connection = c;
+    c->data = s;
+
+    if (ngx_im_unpack_build(u, s) == NGX_OK) {
+        return s;
+    }
+
+    ngx_im_unpack_drop(s);
+
+    return NULL;
+
+failed:
+
+    if (s != NULL) {
+        ngx_im_session_phase(s, NGX_IM_CLOSED);
+        ngx_im_close_gone(s, 0);
+        return NULL;
+    }
+
+    if (phase == NGX_IM_CONNECTING) {
+        ngx_im_host_release(u->w, host, NGX_IM_POOL_PENDING, 0);
+    }
+
+    ngx_im_host_release(u->w, host, NGX_IM_POOL_SESSIONS, 0);
+
+    return NULL;
+}
+
+
+/* What the new settings say of pings and the first message. */
+static void
+ngx_im_unpack_deadline(ngx_im_unpack_t *u, ngx_im_session_t *s)
+{
+    ngx_uint_t  most;
+
+    most = s->phase == NGX_IM_OPEN ? u->conf->ping / 1000
+                                   : (u->conf->auth_timeout + 999) / 1000;
+
+    ngx_im_session_deadline(s, ngx_min(u->in->deadline, ngx_max(most, 1)));
+
+    if (s->class->proto->pings) {
+        ngx_im_expiry_schedule(s);
+    }
+}
+
+
+static void
+ngx_im_unpack_live(ngx_im_unpack_t *u, ngx_im_session_t *s, im_sub_t *sub)
+{
+    if (sub->flags & NGX_IM_SUB_GUEST_ROOM) {
+        ngx_im_host_hold_room(u->w, ngx_im_host(u->w, s->host), u->from->pid);
+    }
+
+    im_sub_live(&u->w->hub.logs, sub);
+
+    if (im_follow_take(u->w->follow, sub, u->from->id) != IM_OK) {
+        im_follow_member(u->w->follow, sub, 1);
+    }
+}
+
+
+static void
+ngx_im_unpack_begin(ngx_im_unpack_t *u, ngx_im_session_t *s)
+{
+    im_sub_t  *sub;
+
+    for (sub = s->subs; sub; sub = ngx_im_sub_next(sub)) {
+        ngx_im_unpack_live(u, s, sub);
+    }
+
+    ngx_im_unpack_deadline(u, s);
+
+    ngx_im_send_due(s);
+
+    if (!im_list_empty(&s->blocked) && u->in->stuck > 0) {
+        s->stuck = (uint32_t) ngx_current_msec - u->in->stuck;
+    }
+
+    if (s->phase < NGX_IM_ENDING) {
+        u->w->events->adopted(s);
+    }
+
+    if (s->phase < NGX_IM_ENDING) {
+        ngx_im_session_continue(s);
+    }
+}
+
+
+im_handover_verdict_e
+ngx_im_unpack(ngx_im_worker_t *w, ngx_socket_t fd,
+    const im_handover_session_t *in, im_topic_t **topics, ngx_im_from_t *from,
+    ngx_im_session_t **s)
+{
+    ngx_im_unpack_t        u;
+    im_handover_verdict_e  verdict;
+
+    u.w = w;
+    u.in = in;
+    u.topics = topics;
+    u.from = from;
+    u.fd = fd;
+
+    verdict = ngx_im_unpack_check(&u);
+
+    if (verdict != IM_HANDOVER_MOVED) {
+        return verdict;
+    }
+
+    ngx_im_unpack_peer(&u);
+
+    *s = ngx_im_unpack_session(&u);
+
+    if (*s == NULL) {
+        return IM_HANDOVER_LIMIT;
+    }
+
+    ngx_im_unpack_begin(&u, *s);
+
+    return IM_HANDOVER_MOVED;
+}
+
+
+void
+ngx_im_unpack_late(ngx_im_session_t *s, const im_handover_late_t *late)
+{
+    ngx_im_ext_t  *ext;
+
+    if (!late->closes) {
+        (void) ngx_im_send_reply(s, late->bytes);
+        return;
+    }
+
+    ext = ngx_im_session_ext(s);
+
+    if (ext != NULL && ext->why == NULL) {
+        ext->why = im_alloc(late->why.len + 1);
+
+        if (ext->why != NULL) {
+            *im_copy(ext->why, late->why.data, late->why.len) = '\0';
+        }
+    }
+
+    ngx_im_session_close_code(s, late->reason, late->code, late->text,
+                              ext != NULL && ext->why != NULL
+                                  ? ext->why : "its earlier worker closed it");
+}
