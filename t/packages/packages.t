@@ -647,7 +647,7 @@ is(loaded(pid_of('nginx')), (stat "$root$module")[1],
    'nginx has loaded the module');
 run_ok('which is to end soon', 'sed', '-i', 's,^im_node .*,&\nim_drain 2s;,',
        '/etc/nginx/conf.d/im.conf');
-systemctl('reload', 'nginx');
+systemctl('restart', 'nginx');
 pushed_during('make install', sub {
     by_hand('docs/deploy.md', commands(block('docs/deploy.md', 'kill -USR2')));
 });

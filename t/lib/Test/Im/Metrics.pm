@@ -119,17 +119,22 @@ sub risen {
 }
 
 
-# Of the package prometheus, where it is installed.
-sub promtool {
-    my ($text) = @_;
-
+# Of the package prometheus; '' where it isn't installed.
+sub promtool_path {
     unless (defined $Promtool) {
         ($Promtool) = grep { -x } map { "$_/promtool" }
-                      split /:/, $ENV{PATH};
+                      split(/:/, $ENV{PATH}), '/usr/bin';
         $Promtool = '' unless defined $Promtool;
     }
 
-    return 1 if $Promtool eq '';
+    return $Promtool;
+}
+
+
+sub promtool {
+    my ($text) = @_;
+
+    return 1 if promtool_path() eq '';
 
     my $file = "/tmp/im-metrics-$$";
 
