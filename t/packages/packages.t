@@ -640,14 +640,15 @@ my $make = "make -s -C '$top' DESTDIR='$root'";
 is(system("$make install"), 0, 'make install');
 run_ok('its user goes, too', 'userdel', 'im');
 typed('docs/deploy.md', block('docs/deploy.md', 'ln -s /usr/share/nginx'),
-      block('docs/deploy.md', 'cp /usr/share/im/im.conf'),
+      (commands(block('docs/deploy.md', 'cp /usr/share/im/im.conf')))[0]);
+run_ok('whose sessions end soon', 'sed', '-i', 's,^im_node .*,&\nim_drain 2s;,',
+       '/etc/nginx/conf.d/im.conf');
+typed('docs/deploy.md',
+      (commands(block('docs/deploy.md', 'cp /usr/share/im/im.conf')))[1],
       block('docs/deploy.md', 'curl http://127.0.0.1:8080/im/push'));
 ok(healthy(), 'all is well again');
 is(loaded(pid_of('nginx')), (stat "$root$module")[1],
    'nginx has loaded the module');
-run_ok('which is to end soon', 'sed', '-i', 's,^im_node .*,&\nim_drain 2s;,',
-       '/etc/nginx/conf.d/im.conf');
-systemctl('restart', 'nginx');
 pushed_during('make install', sub {
     by_hand('docs/deploy.md', commands(block('docs/deploy.md', 'kill -USR2')));
 });
