@@ -188,8 +188,8 @@ sub stream {
     my ($command) = @_;
     my $pid = fork();
 
-    exec('chroot', $root, 'sh', '-c', "exec > /tmp/shown 2> /tmp/said; exec $command")
-        if $pid == 0;
+    exec('chroot', $root, 'sh', '-c',
+         "exec > /tmp/shown 2> /tmp/said; exec $command") if $pid == 0;
 
     return $pid;
 }
@@ -277,8 +277,9 @@ sub id {
 
 
 sub http {
-    my ($path) = @_;
-    my $out = `curl -s -m 5 -w '\\n%{http_code}' 'http://127.0.0.1:8080$path'`;
+    my ($path, @options) = @_;
+    my $url = "http://127.0.0.1:8080$path";
+    my $out = `curl -s -m 5 -w '\\n%{http_code}' '$url' @options`;
 
     return $out =~ /\A(.*)\n(\d+)\z/s ? ($2, $1) : (0, '');
 }
@@ -516,8 +517,11 @@ typed('docs/deploy.md',
       block('docs/deploy.md', 'systemctl enable --now im-logic@2'));
 systemctl('reload', 'nginx');
 ok(until_true(sub {
-    # nginx asks the two of them in turns
-    !grep { $_ != 200 } map { (http('/im/health'))[0] } 1 .. 4;
+    # nginx asks the two of them in turns, and both know its workers' rules
+    my @text = ('-H Content-Type:text/plain', '-d text');
+
+    !grep { $_ != 200 } map({ (http('/im/health'))[0] } 1 .. 4),
+        map({ (http('/im/push?room=1', @text))[0] } 1 .. 4);
 }), 'all is well')
     or BAIL_OUT(join "\n", http('/im/health'),
                 slurp("$root/var/log/systemctl/said"));
