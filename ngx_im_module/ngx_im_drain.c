@@ -5,13 +5,18 @@
  *
  * nginx calls the read handler of every idle connection when a worker is to
  * exit.  The first call starts a timer.  It is not cancelable, so it keeps the
- * worker until its sessions have been closed: in random order, over the time of
- * im_drain, and slower while Redis is slow, since each client joins its topics
- * again.  Until then a session gets its messages.
+ * worker until its sessions have moved to another worker or have been closed:
+ * in random order, over the time of im_drain, and slower while Redis is slow,
+ * since each client joins its topics again.  Until then a session gets its
+ * messages.
+ *
+ * While sessions move, those alone are closed that stay.
  */
 
 #include "ngx_im_hooks.h"
 #include "ngx_im_follow.h"
+#include "ngx_im_handover_in.h"
+#include "ngx_im_handover_out.h"
 #include "ngx_im_session.h"
 
 
@@ -22,36 +27,37 @@
 #define NGX_IM_DRAIN_BLOCKED  2000    /* ms for sessions with a full socket */
 
 
-/* Without memory for the order all sessions are closed at once. */
+/*
+ * A session gets a place among those that are not closed yet.  Without memory
+ * for the order all are closed at once.
+ */
 static void
-ngx_im_drain_shuffle(ngx_im_worker_t *w)
+ngx_im_drain_add(ngx_im_worker_t *w, ngx_im_session_t *s)
 {
-    uint32_t           index;
-    ngx_uint_t         i, n;
-    ngx_im_handle_t    h, *order;
-    ngx_im_session_t  *s;
+    ngx_uint_t        i, size;
+    ngx_im_drain_t   *drain;
+    ngx_im_handle_t  *order;
 
-    order = im_alloc((w->nsessions + 1) * sizeof(ngx_im_handle_t));
-    if (order == NULL) {
-        w->drain.done = w->conf->drain;
-        return;
+    drain = &w->drain;
+
+    if (drain->n == drain->size) {
+        size = ngx_max(drain->size * 2, w->nsessions + 1);
+
+        order = im_realloc(drain->order, size * sizeof(ngx_im_handle_t));
+        if (order == NULL) {
+            drain->done = w->conf->drain;
+            return;
+        }
+
+        drain->order = order;
+        drain->size = size;
     }
 
-    n = 0;
-    index = 0;
+    order = drain->order;
+    i = drain->next + (ngx_uint_t) ngx_random() % (drain->n - drain->next + 1);
 
-    while ((s = ngx_im_session_next(w, &index)) != NULL) {
-        h = ngx_im_session_handle(s);
-
-        order[n] = h;
-
-        i = (ngx_uint_t) ngx_random() % (n + 1);
-        order[n++] = order[i];
-        order[i] = h;
-    }
-
-    w->drain.order = order;
-    w->drain.n = n;
+    order[drain->n++] = order[i];
+    order[i] = ngx_im_session_handle(s);
 }
 
 
@@ -121,6 +127,7 @@ ngx_im_drain_rest(ngx_im_worker_t *w)
     while (n > 0 && (s = ngx_im_session_next(w, &index)) != NULL) {
 
         if (s->phase >= NGX_IM_ENDING
+            || (w->handing && !ngx_im_handover_stays(w, s))
             || (!late && !im_list_empty(&s->blocked)))
         {
             continue;
@@ -152,7 +159,7 @@ ngx_im_drain_handler(ngx_event_t *ev)
         ngx_im_drain_rest(w);
     }
 
-    if (w->nsessions > 0) {
+    if (w->nsessions > 0 || w->handing) {
         ngx_add_timer(ev, NGX_IM_DRAIN_STEP);
         return;
     }
@@ -160,6 +167,54 @@ ngx_im_drain_handler(ngx_event_t *ev)
     im_free(w->drain.order);
     w->drain.order = NULL;
 }
+
+
+static void
+ngx_im_drain_rest_begins(ngx_im_worker_t *w)
+{
+    uint32_t           index;
+    ngx_im_session_t  *s;
+
+    ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
+                  "im: closing %ui sessions in %M ms, this worker ends",
+                  w->nsessions, w->conf->drain);
+
+    index = 0;
+
+    while (w->conf->drain > 0
+           && (s = ngx_im_session_next(w, &index)) != NULL)
+    {
+        if (!ngx_im_handover_stays(w, s)) {
+            ngx_im_drain_add(w, s);
+        }
+    }
+}
+
+
+static void
+ngx_im_drain_stays(ngx_im_worker_t *w, ngx_im_session_t *s)
+{
+    if (w->conf->drain > 0) {
+        ngx_im_drain_add(w, s);
+    }
+}
+
+
+static void
+ngx_im_drain_moved(ngx_im_worker_t *w)
+{
+    w->handing = 0;
+
+    if (w->nsessions > 0) {
+        ngx_im_drain_rest_begins(w);
+    }
+}
+
+
+static const ngx_im_handover_events_t  ngx_im_drain_events = {
+    ngx_im_drain_stays,
+    ngx_im_drain_moved
+};
 
 
 void
@@ -174,20 +229,20 @@ ngx_im_drain_start(ngx_im_worker_t *w)
     w->counters->drain_left = w->conf->drain;
     w->drain.time = ngx_current_msec;
 
-    ngx_log_error(NGX_LOG_NOTICE, w->log, 0,
-                  "im: closing %ui sessions in %M ms, this worker ends",
-                  w->nsessions, w->conf->drain);
-
+    ngx_im_handover_in_quit(w);
     ngx_im_follow_draining(w);
-
-    if (w->conf->drain > 0) {
-        ngx_im_drain_shuffle(w);
-    }
 
     w->drain.event.handler = ngx_im_drain_handler;
     w->drain.event.data = w;
     w->drain.event.log = w->log;
     w->drain.event.cancelable = 0;
+
+    if (ngx_im_handover_out(w, &ngx_im_drain_events) == NGX_OK) {
+        w->handing = 1;
+
+    } else {
+        ngx_im_drain_rest_begins(w);
+    }
 
     ngx_add_timer(&w->drain.event, 1);
 }

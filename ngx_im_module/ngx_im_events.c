@@ -8,6 +8,8 @@
 #include "ngx_im_command.h"
 #include "ngx_im_control.h"
 #include "ngx_im_emulation.h"
+#include "ngx_im_handover_in.h"
+#include "ngx_im_handover_out.h"
 #include "ngx_im_identity.h"
 #include "ngx_im_info.h"
 #include "ngx_im_pace.h"
@@ -26,7 +28,7 @@ static const ngx_im_session_events_t  ngx_im_session_events = {
     ngx_im_revoked,
     ngx_im_drain_start,
     ngx_im_info_waits,
-    NULL,
+    ngx_im_handover_out_entry,
     ngx_im_identity_adopted
 };
 
@@ -112,6 +114,36 @@ static void
 ngx_im_events_flush(void *ctx)
 {
     ngx_im_flush(ctx);
+
+    ngx_im_handover_in_look(ctx);
+    ngx_im_handover_out_look(ctx);
+}
+
+
+static void
+ngx_im_events_reported(void *ctx, im_topic_t *topic)
+{
+    ngx_im_info_reported(ctx, topic);
+
+    ngx_im_handover_in_look(ctx);
+    ngx_im_handover_out_look(ctx);
+}
+
+
+static void
+ngx_im_events_taken(void *ctx, im_str_t from)
+{
+    ngx_im_handover_in_taken(ctx, from);
+    ngx_im_handover_out_look(ctx);
+}
+
+
+/* Sessions that have moved get to know of it, too. */
+static void
+ngx_im_events_control(ngx_im_worker_t *w, const im_entry_t *entry)
+{
+    ngx_im_control_entry(w, entry);
+    ngx_im_handover_out_entry(w, entry);
 }
 
 
@@ -172,13 +204,13 @@ static const ngx_im_follow_events_t  ngx_im_events = {
         ngx_im_events_hole,
         ngx_im_events_flush,
         ngx_im_resume_history,
-        ngx_im_info_reported,
+        ngx_im_events_reported,
         ngx_im_info_members,
         ngx_im_events_ended,
-        NULL
+        ngx_im_events_taken
     },
 
-    ngx_im_control_entry,
+    ngx_im_events_control,
     ngx_im_emulation_entry,
     ngx_im_resume_apart,
     ngx_im_info_dead,

@@ -94,6 +94,10 @@ static const ngx_im_metric_t  ngx_im_metrics_counters[] = {
     ngx_im_metrics_row(COUNTER, ONE, "im_subscriptions_unrecovered_total",
         unrecovered,
         "Subscriptions that could not go on without a gap."),
+    ngx_im_metrics_row(COUNTER, ONE, "im_sessions_moved_in_total", moved_in,
+        "Sessions that came from a worker that ends."),
+    ngx_im_metrics_row(COUNTER, ONE, "im_sessions_moved_out_total", moved_out,
+        "Sessions that workers that end have given to the next ones."),
     ngx_im_metrics_row(COUNTER, ONE, "im_link_losses_total", link_losses,
         "Times that a worker lost Redis, or a part of it."),
     ngx_im_metrics_row_null
@@ -152,6 +156,11 @@ static const im_metric_t  ngx_im_metrics_limits = {
 static const im_metric_t  ngx_im_metrics_closed = {
     "im_sessions_closed_total", IM_METRIC_COUNTER, IM_METRIC_ONE, "reason",
     "Sessions that have ended."
+};
+
+static const im_metric_t  ngx_im_metrics_stayed = {
+    "im_sessions_stayed_total", IM_METRIC_COUNTER, IM_METRIC_ONE, "reason",
+    "Sessions that could not move to the next worker."
 };
 
 static const im_metric_t  ngx_im_metrics_flush = {
@@ -319,6 +328,8 @@ ngx_im_metrics_reasons(im_buf_t *b, const ngx_im_counters_t *total)
                    NGX_IM_LIMITS);
     im_metric_each(b, &ngx_im_metrics_closed, im_reason_names, total->closes,
                    IM_REASONS);
+    im_metric_each(b, &ngx_im_metrics_stayed, ngx_im_stayed_names,
+                   total->stayed, NGX_IM_STAYED);
 }
 
 

@@ -12,6 +12,7 @@
 #include "ngx_im_check.h"
 #include "ngx_im_client.h"
 #include "ngx_im_emulation.h"
+#include "ngx_im_handover.h"
 #include "ngx_im_hooks.h"
 #include "ngx_im_jwt_key.h"
 #include "ngx_im_listen.h"
@@ -1100,6 +1101,13 @@ static ngx_command_t  ngx_im_commands[] = {
       offsetof(ngx_im_main_conf_t, drain),
       NULL },
 
+    { ngx_string("im_handover"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_im_handover,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("im_io_uring"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
@@ -1938,7 +1946,8 @@ ngx_im_init_module(ngx_cycle_t *cycle)
     }
 
     if (ngx_im_zone_bequeath(cycle, imcf) != NGX_OK
-        || ngx_im_listen_check(cycle) != NGX_OK)
+        || ngx_im_listen_check(cycle) != NGX_OK
+        || ngx_im_handover_init(cycle, imcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -1980,16 +1989,20 @@ ngx_im_init_module(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_im_init_process(ngx_cycle_t *cycle)
 {
+    ngx_uint_t           works;
     ngx_im_main_conf_t  *imcf;
 
-    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
-    {
+    imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_im_module);
+    if (imcf == NULL) {
         return NGX_OK;
     }
 
-    imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_im_module);
+    works = ngx_process == NGX_PROCESS_WORKER
+            || ngx_process == NGX_PROCESS_SINGLE;
 
-    return imcf != NULL ? ngx_im_worker_init(cycle, imcf) : NGX_OK;
+    ngx_im_handover_keep(imcf, works ? (ngx_int_t) ngx_worker : -1);
+
+    return works ? ngx_im_worker_init(cycle, imcf) : NGX_OK;
 }
 
 

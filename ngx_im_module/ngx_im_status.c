@@ -20,17 +20,30 @@ static const char  *ngx_im_status_links[] = { "down", "up", "degraded" };
 
 
 static void
-ngx_im_status_refusals(im_buf_t *b, const ngx_im_counters_t *c)
+ngx_im_status_reason(im_buf_t *b, ngx_uint_t i, const char *name, uint64_t n)
+{
+    im_buf_add_z(b, i > 0 ? ",\"" : "\"");
+    im_buf_add_z(b, name);
+    im_buf_add_z(b, "\":");
+    im_buf_add_uint(b, n);
+}
+
+
+static void
+ngx_im_status_reasons(im_buf_t *b, const ngx_im_counters_t *c)
 {
     ngx_uint_t  i;
 
-    im_buf_add_z(b, ",\"refusals\":{");
+    im_buf_add_z(b, ",\"stayed\":{");
+
+    for (i = 0; i < NGX_IM_STAYED; i++) {
+        ngx_im_status_reason(b, i, ngx_im_stayed_names[i], c->stayed[i]);
+    }
+
+    im_buf_add_z(b, "},\"refusals\":{");
 
     for (i = 0; i < NGX_IM_LIMITS; i++) {
-        im_buf_add_z(b, i > 0 ? ",\"" : "\"");
-        im_buf_add_z(b, ngx_im_budget_reason(i));
-        im_buf_add_z(b, "\":");
-        im_buf_add_uint(b, c->limits[i]);
+        ngx_im_status_reason(b, i, ngx_im_budget_reason(i), c->limits[i]);
     }
 
     im_buf_add_z(b, "}");
@@ -49,7 +62,7 @@ ngx_im_status_counters(im_buf_t *b, const ngx_im_counters_t *c)
         im_buf_add_uint(b, ngx_im_counter(c, field->offset));
     }
 
-    ngx_im_status_refusals(b, c);
+    ngx_im_status_reasons(b, c);
 }
 
 

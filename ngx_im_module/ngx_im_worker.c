@@ -9,6 +9,7 @@
 #include "ngx_im_client.h"
 #include "ngx_im_flow.h"
 #include "ngx_im_follow.h"
+#include "ngx_im_handover_in.h"
 #include "ngx_im_hooks.h"
 #include "ngx_im_info.h"
 #include "ngx_im_jwt.h"
@@ -256,7 +257,11 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
         ngx_im_reserve_fill(w, ngx_im_link_conns(&imcf->redis.link));
     }
 
-    return ngx_im_events_init(w);
+    if (ngx_im_events_init(w) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_im_handover_in_init(w);
 }
 
 

@@ -52,6 +52,13 @@ typedef enum {
 } ngx_im_uring_e;
 
 
+typedef enum {
+    NGX_IM_HANDOVER_UNSET = 0,
+    NGX_IM_HANDOVER_ON,
+    NGX_IM_HANDOVER_OFF
+} ngx_im_handover_e;
+
+
 /*
  * Why a client is refused: what its address, then a worker or node has, and
  * then what is wrong with a handshake, or with this node.
@@ -141,6 +148,9 @@ typedef struct {
     ngx_uint_t           budget;               /* sessions a turn of a flush */
     ngx_msec_t           drain;
     ngx_uint_t           io_uring;             /* ngx_im_uring_e */
+    ngx_uint_t           handover_mode;        /* ngx_im_handover_e */
+    ngx_str_t            handover_path;        /* of im_handover, or "" */
+    struct ngx_im_handover_s *handover;        /* NULL: no session moves */
     ngx_array_t          comets;         /* locations, by pointer */
     ngx_array_t          listens;        /* of ngx_im_listen_t * */
     ngx_array_t          server_names;   /* regular expressions */

@@ -17,6 +17,11 @@
 #define NGX_IM_COUNTERS_END  sizeof(ngx_im_counters_t)
 
 
+const char *const  ngx_im_stayed_names[NGX_IM_STAYED] = {
+    "tls", "http2", "time", "place", "limit", "kept_out", "record"
+};
+
+
 const ngx_im_counter_t  ngx_im_counters[] = {
     ngx_im_counters_row(sessions),
     ngx_im_counters_row(unauthenticated),
@@ -44,6 +49,8 @@ const ngx_im_counter_t  ngx_im_counters[] = {
     ngx_im_counters_row(unrecovered),
     ngx_im_counters_row(window_bytes),
     ngx_im_counters_row(reads),
+    ngx_im_counters_row(moved_in),
+    ngx_im_counters_row(moved_out),
     { ngx_null_string, 0 }
 };
 

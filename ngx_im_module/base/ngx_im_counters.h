@@ -43,6 +43,21 @@ typedef enum {
 } ngx_im_result_e;
 
 
+/* Why a session didn't move to the next worker. */
+typedef enum {
+    NGX_IM_STAYED_TLS = 0,
+    NGX_IM_STAYED_HTTP,              /* HTTP/2 or HTTP/3 */
+    NGX_IM_STAYED_TIME,              /* it was not ready for it within 5 s */
+    NGX_IM_STAYED_PLACE,             /* from here on as im_handover_verdict_e */
+    NGX_IM_STAYED_LIMIT,
+    NGX_IM_STAYED_KEPT_OUT,
+    NGX_IM_STAYED_RECORD,
+    NGX_IM_STAYED
+} ngx_im_stayed_e;
+
+extern const char *const  ngx_im_stayed_names[NGX_IM_STAYED];
+
+
 typedef struct ngx_im_counters_s  ngx_im_counters_t;
 
 /* Members behind start are numbers alone, which can be added up. */
@@ -94,6 +109,9 @@ struct ngx_im_counters_s {
     uint64_t          deflated;      /* messages that were compressed */
     uint64_t          deflate_saved; /* bytes of them, each once */
     uint64_t          inflated;      /* messages from clients */
+    uint64_t          moved_in;      /* sessions of workers before it */
+    uint64_t          moved_out;     /* to workers after it */
+    uint64_t          stayed[NGX_IM_STAYED];
     uint64_t          link_losses;   /* all partitions took calls until then */
     uint64_t          lost;          /* workers that were killed */
     uint64_t          opened[IM_PROTOS][NGX_IM_KINDS];

@@ -30,6 +30,7 @@ typedef struct {
     ngx_event_t         event;           /* not cancelable */
     ngx_im_handle_t    *order;           /* n sessions, shuffled */
     ngx_uint_t          n;
+    ngx_uint_t          size;            /* room in order */
     ngx_uint_t          next;            /* of order */
     ngx_msec_t          time;            /* of the last turn */
     ngx_msec_t          done;            /* ms of im_drain */
@@ -117,6 +118,9 @@ struct ngx_im_worker_s {
     ngx_event_t         kept;            /* 1 s while nkept, not cancelable */
     ngx_uint_t          nkept;           /* requests that sessions keep */
     ngx_im_drain_t      drain;
+    struct ngx_im_handover_in_s *handover_in;    /* or NULL */
+    ngx_uint_t          ntaking;         /* workers that hand over to it */
+    struct ngx_im_handover_out_s *handover_out;  /* the same */
     size_t              reply_bytes;     /* allocated for replies */
     im_buf_t            recovery;        /* messages of an answer */
     im_buf_t            scratch;         /* frames being encoded */
@@ -149,6 +153,7 @@ struct ngx_im_worker_s {
     struct ngx_im_backend_s *backend;
     struct ngx_im_jwt_s *jwt;
     unsigned            draining:1;
+    unsigned            handing:1;       /* sessions go to another worker */
     unsigned            in_zone:1;
     unsigned            zone_full:1;     /* it was, and a line says so */
 };

@@ -388,9 +388,9 @@ ngx_im_detach_session(ngx_http_request_t *r, ngx_im_handshake_t *hs)
         return;
     }
 
-    /* it came too late for the drain */
+    /* it came too late for the drain, unless it can move */
 
-    if (ngx_exiting) {
+    if (ngx_exiting && !ngx_im_worker->handing) {
         ngx_im_session_close(s, IM_REASON_DRAIN, "worker ends");
     }
 }

@@ -71,7 +71,7 @@ my $Json = JSON::PP->new->canonical->allow_nonref;
 my $Limit = $ENV{TEST_NGINX_IM_TIMEOUT} || 15;     # of any one step
 my $Test = Test::Builder->new;
 
-my (%Ended, %Started, %Clients, %Saved, @Crowd, @Asked, $Began);
+my (%Ended, %Started, %Clients, %Saved, @Crowd, @Asked, @Channels, $Began);
 my $Logged = 0;             # bytes of error.log when the block began
 my $Ready;                  # pushes are accepted
 my $Cluster = ($ENV{IM_TEST_REDIS} || '') eq 'cluster';     # of one server
@@ -651,6 +651,11 @@ my %Steps = (
     upgrade => \&step_upgrade,
     downgrade => \&step_downgrade,
     quit    => \&step_quit,
+    channel => \&step_channel,
+    hold_channel => sub { push @Channels, channel(@_) },
+    stale   => \&step_stale,
+    successor => \&step_successor,
+    conf    => \&step_conf,
     log     => sub { step_log('error.log', 1, @_) },
     access  => sub { step_log('access.log', 1, @_) },
     output  => \&step_output,
@@ -771,7 +776,7 @@ sub scenario {
     $_->shut for values %Clients, @Crowd;
     %Clients = ();
     %Saved = %Rated = %Metrics = ();
-    @Crowd = ();
+    @Crowd = @Channels = ();
 
     if (!$Ready && !defined $block->not_ready) {
         $Ready = until_true($Limit, \&accepts_pushes);
@@ -816,7 +821,7 @@ sub scenario {
     eval { step_scrape('stop 0') } if $Scraper;
     $_->shut for values %Clients, @Crowd;
     %Clients = ();
-    @Crowd = ();
+    @Crowd = @Channels = ();
 }
 
 
@@ -2662,6 +2667,144 @@ sub step_quit {
     kill 'QUIT', $pid;
 
     return 1;
+}
+
+
+# The socket of that slot, by which workers find those that come after them.
+sub handover {
+    return Test::Nginx::Socket::server_root() . "/logs/nginx.im.$_[0]";
+}
+
+
+# SLOT [uid=N] [HEX ...]: connects to the worker of that slot, as the user N, and
+# says these packets
+sub channel {
+    my ($slot, @packets) = split ' ', $_[0];
+    my $uid = @packets && $packets[0] =~ /\Auid=(\d+)\z/ ? $1 : undef;
+    my $file = handover($slot);
+    my $mode = (stat $file)[2] or die "$file: $!\n";
+
+    die sprintf("%s has mode %o\n", $file, $mode) if $mode & 077;
+    shift @packets if defined $uid;
+
+    socket(my $socket, Socket::AF_UNIX(), Socket::SOCK_SEQPACKET(), 0)
+        or die "socket: $!\n";
+
+    # what the mode of the file would forbid
+    chmod 0666, $file if defined $uid;
+
+    my $connected = do {
+        local $> = $uid if defined $uid;
+        connect($socket, Socket::pack_sockaddr_un($file));
+    } or die "$file: $!\n";
+
+    chmod 0600, $file if defined $uid;
+
+    for my $packet (@packets) {
+        local $SIG{PIPE} = 'IGNORE';
+        defined send($socket, pack('H*', $packet), 0) or last;
+    }
+
+    return $socket;
+}
+
+
+# The same, and the worker closes the connection without a word.
+sub step_channel {
+    my $socket = channel(@_);
+
+    IO::Select->new($socket)->can_read($Limit) or die "it stays open\n";
+    my $n = sysread($socket, my $bytes, 65536);
+
+    die 'it says ' . unpack('H*', $bytes) . "\n" if $n;
+
+    return 1;
+}
+
+
+sub handover_socket {
+    my ($slot) = @_;
+    my $file = handover($slot);
+
+    unlink $file or die "$file: $!\n";
+
+    socket(my $socket, Socket::AF_UNIX(), Socket::SOCK_SEQPACKET(), 0)
+        or die "socket: $!\n";
+    bind($socket, Socket::pack_sockaddr_un($file)) or die "$file: $!\n";
+
+    return $socket;
+}
+
+
+# SLOT: a socket that nobody listens to is in the place of that one
+sub step_stale {
+    handover_socket($_[0]);
+
+    return 1;
+}
+
+
+# WORDS: in the place of all workers that come after these is a process that
+# does this with each connection: get a packet, say HEX, hang, or close it
+sub step_successor {
+    my @words = split ' ', $_[0];
+    my $parent = $$;
+
+    for my $slot (0 .. children(nginx_pid()) - 1) {
+        my $socket = handover_socket($slot);
+
+        listen($socket, 64) or die "listen: $!\n";
+
+        my $pid = fork();
+
+        die "fork: $!\n" unless defined $pid;
+        next if $pid;
+
+        while (getppid() == $parent) {
+            IO::Select->new($socket)->can_read(1) or next;
+            accept(my $channel, $socket) or last;
+
+            for my $word (@words) {
+                if ($word eq 'get') {
+                    sysread($channel, my $packet, 65536) or last;
+
+                } elsif ($word eq 'hang') {
+                    push @Channels, $channel;
+
+                } else {
+                    send($channel, pack('H*', $word), Socket::MSG_NOSIGNAL())
+                        or last;
+                }
+            }
+        }
+
+        POSIX::_exit(0);
+    }
+
+    return 1;
+}
+
+
+# N REGEX => TEXT: changes nginx.conf, and reloads it; then N new workers accept
+sub step_conf {
+    my ($n, $from, $to) = $_[0] =~ /\A(\d+) (.*?) => (.*)\z/
+        or die "N REGEX => TEXT\n";
+    my $file = Test::Nginx::Socket::server_root() . '/conf/nginx.conf';
+    my $conf = slurp($file);
+    my $pid = nginx_pid();
+    my %were = map { $_ => title($_) } children($pid);
+
+    $conf =~ s/$from/$to/ or die "not in nginx.conf: $from\n";
+    spew($file, $conf);
+    kill 'HUP', $pid;
+
+    return until_true($Limit, sub {
+        my %now = map { $_ => title($_) } children($pid);
+
+        !(grep { defined $were{$_} && $now{$_} ne 'ends' } keys %now)
+            && $n == grep { !defined $were{$_} && $now{$_} eq 'accepts' }
+                     keys %now;
+    }) || die "no $n new workers\n";
 }
 
 

@@ -1,0 +1,566 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * im_handover: the directive, and the sockets by which workers find those that
+ * come after them.
+ *
+ * The master makes a socket for each worker, under a temporary name, and
+ * renames it to PATH.SLOT.  So the path leads to the newest workers, and never
+ * to none.  Workers know the sockets of their own configuration by number and
+ * time of the files: while the path leads to these, no worker comes after them.
+ *
+ * A new binary puts the sockets of the binary before it aside, as
+ * PATH.SLOT.old.  These are for a return to the old binary.
+ */
+
+#include "ngx_im_handover.h"
+
+#include <nginx.h>
+
+
+#define NGX_IM_HANDOVER_EXT      ".im"
+#define NGX_IM_HANDOVER_NEW      ".new"
+#define NGX_IM_HANDOVER_OLD      ".old"
+#define NGX_IM_HANDOVER_BACKLOG  64
+
+#define NGX_IM_HANDOVER_NAME     sizeof(((struct sockaddr_un *) 0)->sun_path)
+
+/* of the path: a slot and an extension follow */
+#define NGX_IM_HANDOVER_MAX      (NGX_IM_HANDOVER_NAME - sizeof(".1024.new"))
+
+
+/* The number of a file that is gone may be that of a later one. */
+typedef struct {
+    ngx_socket_t               fd;       /* -1: not of this process */
+    dev_t                      dev;
+    ino_t                      ino;
+    struct timespec            made;
+} ngx_im_handover_socket_t;
+
+
+/* In the cycle's pool. */
+struct ngx_im_handover_s {
+    ngx_str_t                  path;
+    ngx_log_t                 *log;
+    ngx_uint_t                 upgraded; /* from another binary */
+    ngx_int_t                  slot;     /* of this worker */
+    ngx_uint_t                 n;
+    ngx_im_handover_socket_t   sockets[1];
+};
+
+
+/* name: NGX_IM_HANDOVER_NAME bytes */
+static void
+ngx_im_handover_name(char *name, ngx_im_handover_t *h, ngx_uint_t slot,
+    const char *ext)
+{
+    *ngx_snprintf((u_char *) name, NGX_IM_HANDOVER_NAME - 1, "%V.%ui%s",
+                  &h->path, slot, ext) = '\0';
+}
+
+
+static ngx_uint_t
+ngx_im_handover_same(const struct stat *st, const ngx_im_handover_socket_t *s)
+{
+    return st->st_ino == s->ino && st->st_dev == s->dev
+           && st->st_mtim.tv_sec == s->made.tv_sec
+           && st->st_mtim.tv_nsec == s->made.tv_nsec;
+}
+
+
+/* The file is that socket of ours. */
+static ngx_uint_t
+ngx_im_handover_is(const char *file, const ngx_im_handover_socket_t *s)
+{
+    struct stat  st;
+
+    return lstat(file, &st) == 0 && ngx_im_handover_same(&st, s);
+}
+
+
+/* Why no socket can be made there, written up to the result. */
+static u_char *
+ngx_im_handover_fault(ngx_str_t *path, u_char *text, u_char *last)
+{
+    u_char      *slash, dir[NGX_IM_HANDOVER_NAME];
+    size_t       len;
+    ngx_err_t    err;
+
+    if (path->len > NGX_IM_HANDOVER_MAX) {
+        return ngx_slprintf(text, last, "is %uz bytes long, and %uz fit into "
+                            "the name of a unix socket: name a shorter one, "
+                            "such as /run/nginx.im", path->len,
+                            NGX_IM_HANDOVER_MAX);
+    }
+
+    slash = path->data + path->len;
+
+    while (slash > path->data && *slash != '/') {
+        slash--;
+    }
+
+    len = ngx_max(slash - path->data, 1);
+    *ngx_cpymem(dir, path->data, len) = '\0';
+
+    if (access((char *) dir, W_OK|X_OK) == 0) {
+        return text;
+    }
+
+    err = ngx_errno;
+
+    return ngx_slprintf(text, last, "can't be made in \"%s\" (%d: %s): name a "
+                        "path in a directory that nginx can write to, such as "
+                        "/run/nginx.im", dir, err, strerror(err));
+}
+
+
+char *
+ngx_im_handover(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_im_main_conf_t  *imcf = conf;
+
+    u_char      *p, text[NGX_MAX_CONF_ERRSTR];
+    ngx_str_t   *args;
+
+    if (imcf->handover_mode != NGX_IM_HANDOVER_UNSET) {
+        return "is duplicate";
+    }
+
+    args = cf->args->elts;
+
+    if (ngx_strcmp(args[1].data, "off") == 0) {
+        imcf->handover_mode = NGX_IM_HANDOVER_OFF;
+        return NGX_CONF_OK;
+    }
+
+    imcf->handover_mode = NGX_IM_HANDOVER_ON;
+
+    if (ngx_strcmp(args[1].data, "on") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (args[1].len == 0) {
+        return "is empty: it must be on, off or a path";
+    }
+
+    imcf->handover_path = args[1];
+
+    if (ngx_conf_full_name(cf->cycle, &imcf->handover_path, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    p = ngx_im_handover_fault(&imcf->handover_path, text,
+                              text + sizeof(text));
+
+    if (p == text) {
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V: \"%V\" %*s", &cmd->name,
+                       &imcf->handover_path, (size_t) (p - text), text);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* "/run/nginx.pid" gives "/run/nginx.im" */
+static ngx_int_t
+ngx_im_handover_default(ngx_cycle_t *cycle, ngx_str_t *path)
+{
+    u_char           *p;
+    ngx_str_t         pid;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+    pid = ccf->pid;
+
+    if (pid.len > 4 && ngx_strncmp(pid.data + pid.len - 4, ".pid", 4) == 0) {
+        pid.len -= 4;
+    }
+
+    path->data = ngx_pnalloc(cycle->pool,
+                             pid.len + sizeof(NGX_IM_HANDOVER_EXT));
+    if (path->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(path->data, "%V" NGX_IM_HANDOVER_EXT, &pid);
+    *p = '\0';
+
+    path->len = p - path->data;
+
+    return NGX_OK;
+}
+
+
+/*
+ * A file of ours goes.  If this binary ends while the one before it lives, that
+ * one's takes its place.
+ */
+static void
+ngx_im_handover_remove(ngx_im_handover_t *h, ngx_uint_t slot)
+{
+    char    name[NGX_IM_HANDOVER_NAME], old[NGX_IM_HANDOVER_NAME];
+
+    ngx_im_handover_name(name, h, slot, "");
+    ngx_im_handover_name(old, h, slot, NGX_IM_HANDOVER_OLD);
+
+    if (ngx_im_handover_is(old, &h->sockets[slot])) {
+        (void) unlink(old);
+    }
+
+    if (!ngx_im_handover_is(name, &h->sockets[slot])) {
+        return;
+    }
+
+    if (!h->upgraded || !(ngx_quit || ngx_terminate)
+        || rename(old, name) != 0)
+    {
+        (void) unlink(name);
+    }
+}
+
+
+/* The binary before had more workers. */
+static void
+ngx_im_handover_restore(ngx_im_handover_t *h)
+{
+    char         name[NGX_IM_HANDOVER_NAME], old[NGX_IM_HANDOVER_NAME];
+    ngx_uint_t   slot;
+
+    slot = h->n;
+
+    do {
+        ngx_im_handover_name(name, h, slot, "");
+        ngx_im_handover_name(old, h, slot++, NGX_IM_HANDOVER_OLD);
+
+    } while (rename(old, name) == 0);
+}
+
+
+/* The configuration goes.  The files are the master's. */
+static void
+ngx_im_handover_cleanup(void *data)
+{
+    ngx_im_handover_t  *h = data;
+
+    ngx_uint_t  i;
+
+    for (i = 0; i < h->n; i++) {
+        if (h->sockets[i].fd == (ngx_socket_t) -1) {
+            continue;
+        }
+
+        if (ngx_process == NGX_PROCESS_MASTER) {
+            ngx_im_handover_remove(h, i);
+        }
+
+        (void) ngx_close_socket(h->sockets[i].fd);
+        h->sockets[i].fd = (ngx_socket_t) -1;
+    }
+
+    if (ngx_process == NGX_PROCESS_MASTER && h->upgraded
+        && (ngx_quit || ngx_terminate))
+    {
+        ngx_im_handover_restore(h);
+    }
+}
+
+
+/* NULL: it is made, else what has failed.  The caller closes it. */
+static const char *
+ngx_im_handover_bind(ngx_im_handover_t *h, ngx_uint_t slot, ngx_uid_t user)
+{
+    int                        fd;
+    struct stat                st;
+    struct sockaddr_un         sa;
+    ngx_im_handover_socket_t  *s;
+
+    s = &h->sockets[slot];
+
+    ngx_memzero(&sa, sizeof(struct sockaddr_un));
+    sa.sun_family = AF_UNIX;
+
+    ngx_im_handover_name(sa.sun_path, h, slot, NGX_IM_HANDOVER_NEW);
+
+    fd = socket(AF_UNIX, SOCK_SEQPACKET|SOCK_NONBLOCK|SOCK_CLOEXEC, 0);
+    s->fd = fd;
+
+    if (fd == -1) {
+        return "socket()";
+    }
+
+    (void) unlink(sa.sun_path);
+
+    if (bind(fd, (struct sockaddr *) &sa, sizeof(struct sockaddr_un)) == -1) {
+        return "bind()";
+    }
+
+    if (chmod(sa.sun_path, 0600) == -1) {
+        return "chmod()";
+    }
+
+    if (geteuid() == 0 && chown(sa.sun_path, user, (gid_t) -1) == -1) {
+        return "chown()";
+    }
+
+    if (lstat(sa.sun_path, &st) == -1) {
+        return "lstat()";
+    }
+
+    s->dev = st.st_dev;
+    s->ino = st.st_ino;
+    s->made = st.st_mtim;
+
+    return listen(fd, NGX_IM_HANDOVER_BACKLOG) == -1 ? "listen()" : NULL;
+}
+
+
+static const char *
+ngx_im_handover_make(ngx_im_handover_t *h, ngx_uint_t slot, ngx_uid_t user)
+{
+    char         name[NGX_IM_HANDOVER_NAME], made[NGX_IM_HANDOVER_NAME],
+                 old[NGX_IM_HANDOVER_NAME];
+    ngx_err_t    err;
+    const char  *failed;
+
+    ngx_im_handover_name(name, h, slot, "");
+    ngx_im_handover_name(made, h, slot, NGX_IM_HANDOVER_NEW);
+    ngx_im_handover_name(old, h, slot, NGX_IM_HANDOVER_OLD);
+
+    failed = ngx_im_handover_bind(h, slot, user);
+
+    if (failed == NULL) {
+        if (h->upgraded) {
+            (void) rename(name, old);
+        }
+
+        if (rename(made, name) == 0) {
+            return NULL;
+        }
+
+        failed = "rename()";
+    }
+
+    err = ngx_errno;
+    (void) unlink(made);
+    ngx_set_errno(err);
+
+    return failed;
+}
+
+
+/* Workers of the binary before that this one has not. */
+static void
+ngx_im_handover_aside(ngx_im_handover_t *h)
+{
+    char         name[NGX_IM_HANDOVER_NAME], old[NGX_IM_HANDOVER_NAME];
+    ngx_uint_t   slot;
+
+    slot = h->n;
+
+    do {
+        ngx_im_handover_name(name, h, slot, "");
+        ngx_im_handover_name(old, h, slot++, NGX_IM_HANDOVER_OLD);
+
+    } while (rename(name, old) == 0);
+}
+
+
+static ngx_im_handover_t *
+ngx_im_handover_create(ngx_cycle_t *cycle, ngx_str_t *path, ngx_uint_t n)
+{
+    ngx_uint_t           i;
+    ngx_im_handover_t   *h;
+    ngx_pool_cleanup_t  *cln;
+
+    h = ngx_pcalloc(cycle->pool, sizeof(ngx_im_handover_t)
+                                 + n * sizeof(ngx_im_handover_socket_t));
+    cln = ngx_pool_cleanup_add(cycle->pool, 0);
+
+    if (h == NULL || cln == NULL) {
+        return NULL;
+    }
+
+    h->path = *path;
+    h->n = n;
+    h->slot = -1;
+    h->upgraded = ngx_is_init_cycle(cycle->old_cycle)
+                  && getenv(NGINX_VAR) != NULL;
+
+    for (i = 0; i < n; i++) {
+        h->sockets[i].fd = (ngx_socket_t) -1;
+    }
+
+    cln->handler = ngx_im_handover_cleanup;
+    cln->data = h;
+
+    return h;
+}
+
+
+static void
+ngx_im_handover_open(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf,
+    ngx_str_t *path, ngx_core_conf_t *ccf)
+{
+    ngx_uint_t          i;
+    const char         *failed;
+    ngx_im_handover_t  *h;
+
+    h = ngx_im_handover_create(cycle, path, ccf->worker_processes);
+    if (h == NULL) {
+        return;
+    }
+
+    for (i = 0; i < h->n; i++) {
+        failed = ngx_im_handover_make(h, i, ccf->user);
+
+        if (failed != NULL) {
+            ngx_log_error(NGX_LOG_ERR, cycle->log, ngx_errno,
+                          "im_handover: %s of \"%V.%ui\" failed: sessions will "
+                          "not move to the next workers of this slot", failed,
+                          path, i);
+        }
+    }
+
+    if (h->upgraded) {
+        ngx_im_handover_aside(h);
+    }
+
+    imcf->handover = h;
+}
+
+
+ngx_int_t
+ngx_im_handover_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
+{
+    u_char           *p, text[NGX_MAX_CONF_ERRSTR];
+    ngx_str_t         path;
+    ngx_uint_t        level;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    if (imcf->handover_mode != NGX_IM_HANDOVER_ON || !ccf->master
+        || imcf->comets.nelts + imcf->listens.nelts == 0)
+    {
+        return NGX_OK;
+    }
+
+    path = imcf->handover_path;
+
+    if (path.len == 0 && ngx_im_handover_default(cycle, &path) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_im_handover_fault(&path, text, text + sizeof(text));
+
+    if (p > text) {
+        level = imcf->handover_mode == NGX_IM_HANDOVER_ON ? NGX_LOG_EMERG
+                                                          : NGX_LOG_NOTICE;
+
+        ngx_log_error(level, cycle->log, 0,
+                      "im_handover: \"%V\" %*s, or set \"im_handover off\"",
+                      &path, (size_t) (p - text), text);
+
+        /* an error would end the master, which serves with what it has */
+
+        return ngx_test_config && level == NGX_LOG_EMERG ? NGX_ERROR : NGX_OK;
+    }
+
+    if (!ngx_test_config) {
+        ngx_im_handover_open(cycle, imcf, &path, ccf);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_im_handover_keep(ngx_im_main_conf_t *imcf, ngx_int_t slot)
+{
+    ngx_uint_t          i;
+    ngx_im_handover_t  *h;
+
+    h = imcf->handover;
+
+    if (h == NULL) {
+        return;
+    }
+
+    h->slot = slot;
+
+    for (i = 0; i < h->n; i++) {
+        if ((ngx_int_t) i != slot && h->sockets[i].fd != (ngx_socket_t) -1) {
+            (void) ngx_close_socket(h->sockets[i].fd);
+            h->sockets[i].fd = (ngx_socket_t) -1;
+        }
+    }
+}
+
+
+ngx_socket_t
+ngx_im_handover_socket(ngx_im_main_conf_t *imcf)
+{
+    ngx_socket_t        fd;
+    ngx_im_handover_t  *h;
+
+    h = imcf->handover;
+
+    if (h == NULL || h->slot < 0 || h->slot >= (ngx_int_t) h->n) {
+        return (ngx_socket_t) -1;
+    }
+
+    fd = h->sockets[h->slot].fd;
+    h->sockets[h->slot].fd = (ngx_socket_t) -1;
+
+    return fd;
+}
+
+
+/* The number of a file that is there and not ours, or 0. */
+static ino_t
+ngx_im_handover_other(ngx_im_handover_t *h, ngx_uint_t slot, const char *file)
+{
+    struct stat  st;
+
+    if (lstat(file, &st) == -1
+        || (slot < h->n && ngx_im_handover_same(&st, &h->sockets[slot])))
+    {
+        return 0;
+    }
+
+    return st.st_ino;
+}
+
+
+ngx_int_t
+ngx_im_handover_next(ngx_im_main_conf_t *imcf, ngx_uint_t slot,
+    struct sockaddr_un *sa, ino_t *ino)
+{
+    ngx_uint_t           i;
+    ngx_im_handover_t   *h;
+
+    static const char  *exts[] = { "", NGX_IM_HANDOVER_OLD };
+
+    h = imcf->handover;
+
+    if (h == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(sa, sizeof(struct sockaddr_un));
+    sa->sun_family = AF_UNIX;
+
+    for (i = 0; i < 2; i++) {
+        ngx_im_handover_name(sa->sun_path, h, slot, exts[i]);
+
+        *ino = ngx_im_handover_other(h, slot, sa->sun_path);
+
+        if (*ino != 0) {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}

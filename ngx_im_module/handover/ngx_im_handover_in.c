@@ -1,0 +1,1006 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The worker that takes sessions: it listens for workers that end.
+ *
+ * Each of them has a channel, and a state here.  Topics that it names are
+ * pinned, so that no message of them is missed.  A session that is ahead of a
+ * topic is parked for a moment.  When the last session has come, Redis moves
+ * what it counts from the old worker to this one.
+ *
+ * A worker that ends itself sends those that come to it on, to the workers that
+ * come after it.
+ */
+
+#include "ngx_im_handover_in.h"
+#include "ngx_im_adopted.h"
+#include "ngx_im_channel.h"
+#include "ngx_im_control.h"
+#include "ngx_im_emulation.h"
+#include "ngx_im_follow.h"
+#include "ngx_im_handover.h"
+#include "ngx_im_handover_out.h"
+#include "ngx_im_session.h"
+#include "ngx_im_unpack.h"
+
+
+#define NGX_IM_IN_CHANNELS  64
+#define NGX_IM_IN_RETRY     100      /* ms: no descriptor was free */
+#define NGX_IM_IN_LOOK      5        /* ms: what waits is looked at again */
+#define NGX_IM_IN_PARKED    1000     /* ms */
+
+
+typedef enum {
+    NGX_IM_IN_GREETING = 0,      /* its HELLO comes */
+    NGX_IM_IN_TAKING,            /* its sessions come */
+    NGX_IM_IN_ENDED,             /* no more come; Redis has to know of them */
+    NGX_IM_IN_SETTLED            /* the other end closes the channel */
+} ngx_im_in_state_e;
+
+
+struct ngx_im_handover_in_s {
+    ngx_im_worker_t    *worker;
+    ngx_connection_t   *listening;       /* NULL: no worker may come */
+    ngx_event_t         retry;
+    ngx_event_t         look;            /* cancelable, or posted */
+    im_list_t           channels;        /* of ngx_im_in_t */
+};
+
+
+/* A session that is ahead of a topic. */
+typedef struct {
+    im_list_t           link;            /* in in->parked */
+    ngx_msec_t          since;
+    ngx_socket_t        fd;
+    size_t              len;
+    u_char              record[1];
+} ngx_im_in_parked_t;
+
+
+/* A worker that ends. */
+typedef struct {
+    im_list_t           link;            /* in handover_in->channels */
+    ngx_im_handover_in_t *in;
+    ngx_im_channel_t   *channel;
+    ngx_im_in_state_e   state;
+    ngx_im_from_t      *who;             /* NULL until it has greeted */
+    ngx_pid_t           pid;
+    im_topic_t        **topics;          /* pinned, by its numbers */
+    ngx_uint_t          ntopics;
+    ngx_uint_t          size;            /* of topics */
+    uint32_t           *unready;         /* topics without a position */
+    ngx_uint_t          nunready;
+    ngx_im_handle_t    *sessions;        /* by their numbers, from 1 on */
+    ngx_uint_t          nsessions;
+    ngx_uint_t          room;            /* in sessions */
+    im_list_t           parked;
+    im_topic_t        **subs;            /* of a session */
+    ngx_uint_t          ntaken;
+    ngx_uint_t          nrefused;
+} ngx_im_in_t;
+
+
+/* A message. */
+typedef struct {
+    im_str_t            bytes;
+    ngx_socket_t       *fds;
+    ngx_uint_t          nfds;
+} ngx_im_in_body_t;
+
+
+/* The only setter of state. */
+static void
+ngx_im_in_state(ngx_im_in_t *from, ngx_im_in_state_e state)
+{
+    from->state = state;
+}
+
+
+static void
+ngx_im_in_parked_free(ngx_im_in_parked_t *parked)
+{
+    if (parked->fd != (ngx_socket_t) -1) {
+        (void) ngx_close_socket(parked->fd);
+    }
+
+    im_list_remove(&parked->link);
+    im_free(parked);
+}
+
+
+static ngx_im_in_parked_t *
+ngx_im_in_first(ngx_im_in_t *from)
+{
+    return im_list_data(im_list_first(&from->parked), ngx_im_in_parked_t, link);
+}
+
+
+static void
+ngx_im_in_free(ngx_im_in_t *from)
+{
+    im_list_remove(&from->link);
+
+    im_free(from->topics);
+    im_free(from->unready);
+    im_free(from->sessions);
+    im_free(from->subs);
+    im_free(from);
+}
+
+
+/* Sessions that have come are this worker's, whatever becomes of the other. */
+static void
+ngx_im_in_close(ngx_im_in_t *from)
+{
+    ngx_uint_t        i;
+    ngx_im_worker_t  *w;
+
+    w = from->in->worker;
+
+    ngx_im_channel_close(from->channel);
+
+    while (!im_list_empty(&from->parked)) {
+        ngx_im_in_parked_free(ngx_im_in_first(from));
+    }
+
+    if (from->who != NULL) {
+        if (from->state < NGX_IM_IN_ENDED && w->follow != NULL) {
+            (void) im_follow_settle(w->follow, from->who->id);
+        }
+
+        ngx_im_from_close(from->who);
+    }
+
+    for (i = 0; i < from->ntopics; i++) {
+        im_follow_unpin(w->follow, from->topics[i]);
+    }
+
+    if (from->ntaken > 0 || from->nrefused > 0) {
+        ngx_log_error(NGX_LOG_INFO, w->log, 0,
+                      "im: %ui sessions came from worker process %P, "
+                      "%ui were refused", from->ntaken, from->pid,
+                      from->nrefused);
+    }
+
+    ngx_im_in_free(from);
+
+    w->ntaking--;
+    ngx_im_handover_out_look(w);
+}
+
+
+static void
+ngx_im_in_lost(ngx_im_channel_t *ch, const char *why)
+{
+    ngx_im_in_t  *from;
+
+    from = ch->data;
+
+    if (from->state != NGX_IM_IN_SETTLED) {
+        ngx_log_error(NGX_LOG_NOTICE, from->in->worker->log, 0,
+                      "im: handover from worker process %P was cut off: %s",
+                      from->pid, why);
+    }
+
+    ngx_im_in_close(from);
+}
+
+
+static void
+ngx_im_in_fault(ngx_im_in_t *from, im_handover_type_e type, const char *what)
+{
+    ngx_log_error(NGX_LOG_ERR, from->in->worker->log, 0,
+                  "im: handover from worker process %P was cut off: its "
+                  "message \"%s\" %s", from->pid, im_handover_names[type],
+                  what);
+
+    ngx_im_in_close(from);
+}
+
+
+static void
+ngx_im_in_welcome(ngx_im_in_t *from)
+{
+    im_buf_t               b;
+    ngx_core_conf_t       *ccf;
+    ngx_im_worker_t       *w;
+    im_handover_hello_t    welcome;
+
+    w = from->in->worker;
+    ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                           ngx_core_module);
+
+    ngx_memzero(&welcome, sizeof(im_handover_hello_t));
+
+    welcome.version = IM_HANDOVER_VERSION;
+    welcome.pid = (uint32_t) ngx_pid;
+    welcome.zone = ngx_im_zone_id(w);
+    welcome.workers = (uint32_t) ccf->worker_processes;
+    welcome.worker = ngx_im_channel_id(w);
+
+    im_buf_init(&b, IM_HANDOVER_MAX);
+    im_handover_hello_encode(&b, &welcome);
+
+    ngx_im_in_state(from, NGX_IM_IN_TAKING);
+    ngx_im_channel_send(from->channel, IM_HANDOVER_WELCOME, &b, NULL, 0, 0);
+}
+
+
+static void
+ngx_im_in_hello(ngx_im_in_t *from, ngx_im_in_body_t *body)
+{
+    ngx_im_worker_t      *w;
+    im_handover_hello_t   hello;
+
+    w = from->in->worker;
+
+    if (im_handover_hello_decode(body->bytes, &hello) != IM_OK) {
+        ngx_im_in_fault(from, IM_HANDOVER_HELLO, "is malformed");
+        return;
+    }
+
+    from->pid = (ngx_pid_t) hello.pid;
+
+    if (hello.version != IM_HANDOVER_VERSION) {
+        ngx_log_error(NGX_LOG_WARN, from->in->worker->log, 0,
+                      "im: worker process %P offers its sessions in version "
+                      "%uD, and this binary has version %d: it closes them "
+                      "itself", from->pid, hello.version,
+                      IM_HANDOVER_VERSION);
+
+        ngx_im_in_close(from);
+        return;
+    }
+
+    from->who = ngx_im_from_create(hello.worker,
+                                   hello.zone == ngx_im_zone_id(w)
+                                   ? from->pid : 0);
+    if (from->who == NULL) {
+        ngx_im_in_close(from);
+        return;
+    }
+
+    ngx_im_in_welcome(from);
+}
+
+
+/* NGX_ERROR: no memory. */
+static ngx_int_t
+ngx_im_in_room(void *array, ngx_uint_t *room, ngx_uint_t n, size_t size)
+{
+    void       *p, **to;
+    ngx_uint_t  more;
+
+    if (n < *room) {
+        return NGX_OK;
+    }
+
+    to = array;
+    more = ngx_max(n + 1, *room * 2);
+
+    p = im_realloc(*to, more * size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *to = p;
+    *room = more;
+
+    return NGX_OK;
+}
+
+
+/* What waits is looked at soon. */
+static void
+ngx_im_in_look(ngx_im_handover_in_t *in)
+{
+    if (!in->look.timer_set) {
+        ngx_add_timer(&in->look, NGX_IM_IN_LOOK);
+    }
+}
+
+
+/* Says of topics that have a position now where they are. */
+static void
+ngx_im_in_ready(ngx_im_in_t *from)
+{
+    im_buf_t             b;
+    ngx_uint_t           i, n;
+    im_topic_t          *topic;
+    im_handover_ready_t  ready;
+
+    im_buf_init(&b, IM_HANDOVER_MAX);
+
+    for (i = 0, n = 0; i < from->nunready; i++) {
+        topic = from->topics[from->unready[i]];
+
+        if (im_follow_kept(topic, &ready.seq) != IM_OK) {
+            from->unready[n++] = from->unready[i];
+            continue;
+        }
+
+        ready.number = from->unready[i];
+        ready.epoch = topic->epoch;
+
+        im_handover_ready_encode(&b, &ready);
+    }
+
+    from->nunready = n;
+
+    if (b.len > 0) {
+        ngx_im_channel_send(from->channel, IM_HANDOVER_READY, &b, NULL, 0, 0);
+    }
+
+    if (n > 0) {
+        ngx_im_in_look(from->in);
+    }
+
+    im_buf_cleanup(&b);
+}
+
+
+/* NGX_ERROR: no memory, or there is no Redis here. */
+static ngx_int_t
+ngx_im_in_topic(ngx_im_in_t *from, const im_handover_topic_t *name)
+{
+    ngx_uint_t        room;
+    im_topic_t       *topic;
+    ngx_im_worker_t  *w;
+
+    w = from->in->worker;
+    room = from->size;
+
+    if (w->follow == NULL
+        || ngx_im_in_room(&from->unready, &room, from->ntopics,
+                          sizeof(uint32_t)) != NGX_OK
+        || ngx_im_in_room(&from->topics, &from->size, from->ntopics,
+                          sizeof(im_topic_t *)) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    topic = im_follow_pin(w->follow, name->name);
+    if (topic == NULL) {
+        return NGX_ERROR;
+    }
+
+    from->unready[from->nunready++] = (uint32_t) from->ntopics;
+    from->topics[from->ntopics++] = topic;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_im_in_topics(ngx_im_in_t *from, ngx_im_in_body_t *body)
+{
+    im_int_t             rc;
+    im_reader_t          r;
+    im_handover_topic_t  name;
+
+    im_reader_init(&r, body->bytes);
+
+    while ((rc = im_handover_topic_decode(&r, &name)) == IM_OK) {
+
+        if (name.number != from->ntopics) {
+            rc = IM_ERROR;
+            break;
+        }
+
+        if (ngx_im_in_topic(from, &name) != NGX_OK) {
+            ngx_im_in_fault(from, IM_HANDOVER_TOPICS, "has no place here");
+            return;
+        }
+    }
+
+    if (rc == IM_ERROR) {
+        ngx_im_in_fault(from, IM_HANDOVER_TOPICS, "is malformed");
+        return;
+    }
+
+    ngx_im_in_ready(from);
+}
+
+
+static void
+ngx_im_in_verdict(ngx_im_in_t *from, im_buf_t *b, uint32_t number,
+    im_handover_verdict_e verdict)
+{
+    im_handover_verdict_t  v;
+
+    v.session = number;
+    v.verdict = verdict;
+
+    if (verdict == IM_HANDOVER_MOVED) {
+        from->ntaken++;
+        from->in->worker->counters->moved_in++;
+
+    } else if (verdict > IM_HANDOVER_ELSEWHERE) {
+        from->nrefused++;
+    }
+
+    im_handover_verdict_encode(b, &v);
+}
+
+
+/* The topics of its subscriptions. */
+static im_handover_verdict_e
+ngx_im_in_subs(ngx_im_in_t *from, const im_handover_session_t *record)
+{
+    uint32_t     i;
+    im_topic_t **subs;
+
+    subs = im_realloc(from->subs, (record->nsubs + 1) * sizeof(im_topic_t *));
+    if (subs == NULL) {
+        return IM_HANDOVER_LIMIT;
+    }
+
+    from->subs = subs;
+
+    for (i = 0; i < record->nsubs; i++) {
+        if (record->subs[i].topic >= from->ntopics) {
+            return IM_HANDOVER_RECORD;
+        }
+
+        subs[i] = from->topics[record->subs[i].topic];
+    }
+
+    return IM_HANDOVER_MOVED;
+}
+
+
+/* On MOVED *fd is the session's, and -1 here. */
+static im_handover_verdict_e
+ngx_im_in_adopt(ngx_im_in_t *from, const im_handover_session_t *record,
+    ngx_socket_t *fd)
+{
+    ngx_im_worker_t        *w;
+    ngx_im_session_t       *s;
+    im_handover_verdict_e   verdict;
+
+    w = from->in->worker;
+
+    if (ngx_exiting) {
+        return IM_HANDOVER_ELSEWHERE;
+    }
+
+    verdict = ngx_im_in_subs(from, record);
+
+    if (verdict == IM_HANDOVER_MOVED
+        && ngx_im_in_room(&from->sessions, &from->room, record->number,
+                          sizeof(ngx_im_handle_t)) != NGX_OK)
+    {
+        verdict = IM_HANDOVER_LIMIT;
+    }
+
+    if (verdict != IM_HANDOVER_MOVED) {
+        return verdict;
+    }
+
+    verdict = ngx_im_unpack(w, *fd, record, from->subs, from->who, &s);
+
+    if (verdict == IM_HANDOVER_MOVED) {
+        *fd = (ngx_socket_t) -1;
+        from->sessions[record->number] = ngx_im_session_handle(s);
+    }
+
+    return verdict;
+}
+
+
+/* NGX_ERROR: no memory. */
+static ngx_int_t
+ngx_im_in_park(ngx_im_in_t *from, im_str_t bytes, ngx_socket_t *fd)
+{
+    ngx_im_in_parked_t  *parked;
+
+    parked = im_alloc(sizeof(ngx_im_in_parked_t) + bytes.len);
+    if (parked == NULL) {
+        return NGX_ERROR;
+    }
+
+    parked->since = ngx_current_msec;
+    parked->fd = *fd;
+    parked->len = bytes.len;
+
+    im_copy(parked->record, bytes.data, bytes.len);
+    im_list_insert_tail(&from->parked, &parked->link);
+
+    *fd = (ngx_socket_t) -1;
+
+    return NGX_OK;
+}
+
+
+/* A record of a message.  NGX_ERROR: no other one can be read. */
+static ngx_int_t
+ngx_im_in_session(ngx_im_in_t *from, im_reader_t *r, ngx_socket_t *fd,
+    im_buf_t *verdicts)
+{
+    im_str_t                bytes;
+    im_int_t                rc;
+    const char             *why;
+    im_handover_session_t   record;
+    im_handover_verdict_e   verdict;
+
+    bytes.data = (u_char *) r->p;
+
+    rc = im_handover_session_decode(r, &record, &why);
+
+    if (rc != IM_OK && (rc == IM_DECLINED || r->failed)) {
+        return NGX_ERROR;
+    }
+
+    if (rc != IM_OK) {
+        ngx_log_error(NGX_LOG_ERR, from->in->worker->log, 0,
+                      "im: the record of a session of worker process %P can't "
+                      "be read: %s", from->pid, why);
+
+        ngx_im_in_verdict(from, verdicts, record.number, IM_HANDOVER_RECORD);
+
+        return NGX_OK;
+    }
+
+    if (record.number != ++from->nsessions) {
+        im_handover_session_cleanup(&record);
+        return NGX_ERROR;
+    }
+
+    bytes.len = r->p - bytes.data;
+
+    verdict = *fd != (ngx_socket_t) -1 ? ngx_im_in_adopt(from, &record, fd)
+                                       : IM_HANDOVER_LIMIT;
+
+    if (verdict != IM_HANDOVER_AGAIN
+        || ngx_im_in_park(from, bytes, fd) != NGX_OK)
+    {
+        ngx_im_in_verdict(from, verdicts, record.number, verdict);
+    }
+
+    im_handover_session_cleanup(&record);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_im_in_verdicts_send(ngx_im_in_t *from, im_buf_t *verdicts)
+{
+    if (verdicts->len > 0) {
+        ngx_im_channel_send(from->channel, IM_HANDOVER_VERDICTS, verdicts,
+                            NULL, 0, 0);
+    }
+
+    im_buf_cleanup(verdicts);
+}
+
+
+/* Descriptors that are missing found no place in this process. */
+static void
+ngx_im_in_sessions(ngx_im_in_t *from, ngx_im_in_body_t *body)
+{
+    im_buf_t       verdicts;
+    ngx_uint_t     i;
+    im_reader_t    r;
+    ngx_socket_t   none, *fd;
+
+    im_reader_init(&r, body->bytes);
+    im_buf_init(&verdicts, IM_HANDOVER_MAX);
+
+    for (i = 0; r.p < r.end; i++) {
+        none = (ngx_socket_t) -1;
+        fd = i < body->nfds ? &body->fds[i] : &none;
+
+        if (ngx_im_in_session(from, &r, fd, &verdicts) != NGX_OK) {
+            im_buf_cleanup(&verdicts);
+            ngx_im_in_fault(from, IM_HANDOVER_SESSIONS, "is malformed");
+            return;
+        }
+    }
+
+    ngx_im_in_verdicts_send(from, &verdicts);
+
+    if (!im_list_empty(&from->parked)) {
+        ngx_im_in_look(from->in);
+    }
+}
+
+
+/* The topics may have come to where the sessions are. */
+static void
+ngx_im_in_unpark(ngx_im_in_t *from)
+{
+    im_buf_t                verdicts;
+    im_list_t              *q, *next;
+    im_reader_t             r;
+    const char             *why;
+    ngx_im_in_parked_t     *parked;
+    im_handover_session_t   record;
+    im_handover_verdict_e   verdict;
+
+    im_buf_init(&verdicts, IM_HANDOVER_MAX);
+
+    for (q = im_list_first(&from->parked); q != &from->parked; q = next) {
+        next = im_list_next(q);
+        parked = im_list_data(q, ngx_im_in_parked_t, link);
+
+        im_reader_init(&r, im_str_set(parked->record, parked->len));
+
+        if (im_handover_session_decode(&r, &record, &why) != IM_OK) {
+            continue;
+        }
+
+        verdict = ngx_im_in_adopt(from, &record, &parked->fd);
+
+        if (verdict != IM_HANDOVER_AGAIN
+            || ngx_current_msec - parked->since >= NGX_IM_IN_PARKED)
+        {
+            ngx_im_in_verdict(from, &verdicts, record.number, verdict);
+            ngx_im_in_parked_free(parked);
+        }
+
+        im_handover_session_cleanup(&record);
+    }
+
+    ngx_im_in_verdicts_send(from, &verdicts);
+
+    if (!im_list_empty(&from->parked)) {
+        ngx_im_in_look(from->in);
+    }
+}
+
+
+static void
+ngx_im_in_look_handler(ngx_event_t *ev)
+{
+    im_list_t             *q, *next;
+    ngx_im_in_t           *from;
+    ngx_im_handover_in_t  *in;
+
+    in = ev->data;
+
+    for (q = im_list_first(&in->channels); q != &in->channels; q = next) {
+        next = im_list_next(q);
+        from = im_list_data(q, ngx_im_in_t, link);
+
+        if (from->state == NGX_IM_IN_TAKING) {
+            ngx_im_in_ready(from);
+            ngx_im_in_unpark(from);
+        }
+    }
+}
+
+
+void
+ngx_im_handover_in_look(ngx_im_worker_t *w)
+{
+    ngx_im_handover_in_t  *in;
+
+    in = w->handover_in;
+
+    if (in != NULL && in->look.timer_set) {
+        ngx_post_event(&in->look, &ngx_posted_events);
+    }
+}
+
+
+static void
+ngx_im_in_late(ngx_im_in_t *from, ngx_im_in_body_t *body)
+{
+    ngx_im_session_t    *s;
+    im_handover_late_t   late;
+
+    if (im_handover_late_decode(body->bytes, &late) != IM_OK
+        || late.session == 0 || late.session >= from->room)
+    {
+        ngx_im_in_fault(from, IM_HANDOVER_LATE, "is malformed");
+        return;
+    }
+
+    s = ngx_im_session_find(from->in->worker, from->sessions[late.session]);
+
+    if (s != NULL) {
+        ngx_im_unpack_late(s, &late);
+    }
+}
+
+
+/* For sessions that it doesn't have any more. */
+static void
+ngx_im_in_entries(ngx_im_in_t *from, ngx_im_in_body_t *body)
+{
+    im_int_t          rc;
+    im_entry_t        entry;
+    im_reader_t       r;
+    ngx_im_worker_t  *w;
+
+    w = from->in->worker;
+
+    im_reader_init(&r, body->bytes);
+
+    while ((rc = im_entry_decode(&r, &entry)) == IM_OK) {
+
+        if (entry.kind == IM_PUSH_INPUT) {
+            ngx_im_emulation_forwarded(w, &entry);
+
+        } else if (entry.kind == IM_PUSH_CONTROL) {
+            ngx_im_control_entry(w, &entry);
+            ngx_im_handover_out_entry(w, &entry);
+        }
+    }
+
+    if (rc == IM_ERROR) {
+        ngx_im_in_fault(from, IM_HANDOVER_ENTRIES, "is malformed");
+    }
+}
+
+
+static void
+ngx_im_in_settled(ngx_im_in_t *from)
+{
+    im_buf_t  b;
+
+    ngx_im_in_state(from, NGX_IM_IN_SETTLED);
+
+    im_buf_init(&b, IM_HANDOVER_MAX);
+    ngx_im_channel_send(from->channel, IM_HANDOVER_SETTLED, &b, NULL, 0, 0);
+}
+
+
+static void
+ngx_im_in_end(ngx_im_in_t *from, ngx_im_in_body_t *body)
+{
+    ngx_im_worker_t  *w;
+
+    w = from->in->worker;
+
+    ngx_im_in_state(from, NGX_IM_IN_ENDED);
+
+    if (w->follow == NULL
+        || im_follow_settle(w->follow, from->who->id) == IM_OK)
+    {
+        ngx_im_in_settled(from);
+    }
+}
+
+
+void
+ngx_im_handover_in_taken(ngx_im_worker_t *w, im_str_t id)
+{
+    im_list_t    *q;
+    ngx_im_in_t  *from;
+
+    im_list_each(q, &w->handover_in->channels) {
+        from = im_list_data(q, ngx_im_in_t, link);
+
+        if (from->state == NGX_IM_IN_ENDED && im_str_eq(from->who->id, id)) {
+            ngx_im_in_settled(from);
+        }
+    }
+}
+
+
+typedef struct {
+    ngx_im_in_state_e   state;           /* in which it may come */
+    void              (*handler)(ngx_im_in_t *from, ngx_im_in_body_t *body);
+} ngx_im_in_row_t;
+
+
+static const ngx_im_in_row_t  ngx_im_in_rows[IM_HANDOVER_TYPES] = {
+    [IM_HANDOVER_HELLO] = { NGX_IM_IN_GREETING, ngx_im_in_hello },
+    [IM_HANDOVER_TOPICS] = { NGX_IM_IN_TAKING, ngx_im_in_topics },
+    [IM_HANDOVER_SESSIONS] = { NGX_IM_IN_TAKING, ngx_im_in_sessions },
+    [IM_HANDOVER_LATE] = { NGX_IM_IN_TAKING, ngx_im_in_late },
+    [IM_HANDOVER_ENTRIES] = { NGX_IM_IN_TAKING, ngx_im_in_entries },
+    [IM_HANDOVER_END] = { NGX_IM_IN_TAKING, ngx_im_in_end }
+};
+
+
+static void
+ngx_im_in_message(ngx_im_channel_t *ch, im_handover_type_e type, im_str_t body,
+    ngx_socket_t *fds, ngx_uint_t nfds)
+{
+    ngx_im_in_t            *from;
+    ngx_im_in_body_t        message;
+    const ngx_im_in_row_t  *row;
+
+    from = ch->data;
+    row = &ngx_im_in_rows[type];
+
+    if (row->handler == NULL || row->state != from->state) {
+        ngx_im_in_fault(from, type, "doesn't belong there");
+        return;
+    }
+
+    message.bytes = body;
+    message.fds = fds;
+    message.nfds = nfds;
+
+    row->handler(from, &message);
+}
+
+
+static const ngx_im_channel_events_t  ngx_im_in_events = {
+    ngx_im_in_message,
+    ngx_im_in_lost
+};
+
+
+/* Takes fd over. */
+static void
+ngx_im_in_accepted(ngx_im_handover_in_t *in, ngx_socket_t fd)
+{
+    ngx_uid_t     uid;
+    ngx_im_in_t  *from;
+
+    if (ngx_im_channel_peer(fd, 0, &uid) != NGX_OK) {
+        ngx_log_error(NGX_LOG_WARN, in->worker->log, 0,
+                      "im: a process of user %d wanted to hand sessions over, "
+                      "and only those of user %d may",
+                      (int) uid, (int) geteuid());
+
+        (void) ngx_close_socket(fd);
+        return;
+    }
+
+    from = ngx_exiting || in->worker->ntaking >= NGX_IM_IN_CHANNELS
+           ? NULL : im_calloc(sizeof(ngx_im_in_t));
+
+    if (from == NULL) {
+        (void) ngx_close_socket(fd);
+        return;
+    }
+
+    from->channel = ngx_im_channel_create(in->worker, fd, &ngx_im_in_events,
+                                          from);
+    if (from->channel == NULL) {
+        im_free(from);
+        return;
+    }
+
+    from->in = in;
+    in->worker->ntaking++;
+
+    im_list_init(&from->parked);
+
+    im_list_insert_tail(&in->channels, &from->link);
+}
+
+
+static void
+ngx_im_in_accept(ngx_im_handover_in_t *in)
+{
+    ngx_err_t     err;
+    ngx_socket_t  fd;
+
+    for ( ;; ) {
+        fd = accept4(in->listening->fd, NULL, NULL,
+                     SOCK_NONBLOCK|SOCK_CLOEXEC);
+
+        if (fd != (ngx_socket_t) -1) {
+            ngx_im_in_accepted(in, fd);
+            continue;
+        }
+
+        err = ngx_errno;
+
+        if (err == NGX_EINTR || err == NGX_ECONNABORTED) {
+            continue;
+        }
+
+        if (err != NGX_EAGAIN) {
+            ngx_log_error(NGX_LOG_CRIT, in->worker->log, err,
+                          "im: accept() of a handover failed");
+            ngx_add_timer(&in->retry, NGX_IM_IN_RETRY);
+        }
+
+        return;
+    }
+}
+
+
+static void
+ngx_im_in_retry_handler(ngx_event_t *ev)
+{
+    ngx_im_handover_in_t  *in;
+
+    in = ev->data;
+
+    if (in->listening != NULL) {
+        ngx_im_in_accept(in);
+    }
+}
+
+
+/* It is an idle connection to nginx, which says by it that the worker ends. */
+static void
+ngx_im_in_accept_handler(ngx_event_t *rev)
+{
+    ngx_connection_t      *c;
+    ngx_im_handover_in_t  *in;
+
+    c = rev->data;
+    in = c->data;
+
+    if (c->close) {
+        in->worker->events->quit(in->worker);
+        return;
+    }
+
+    ngx_im_in_accept(in);
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, in->worker->log, 0,
+                      "im: no event for the socket of im_handover");
+    }
+}
+
+
+ngx_int_t
+ngx_im_handover_in_init(ngx_im_worker_t *w)
+{
+    ngx_socket_t           fd;
+    ngx_connection_t      *c;
+    ngx_im_handover_in_t  *in;
+
+    fd = ngx_im_handover_socket(w->conf);
+
+    if (fd == (ngx_socket_t) -1) {
+        return NGX_OK;
+    }
+
+    in = im_calloc(sizeof(ngx_im_handover_in_t));
+    c = ngx_get_connection(fd, w->log);
+
+    if (in == NULL || c == NULL) {
+        return NGX_ERROR;
+    }
+
+    in->worker = w;
+    in->listening = c;
+    in->retry.handler = ngx_im_in_retry_handler;
+    in->retry.data = in;
+    in->retry.log = w->log;
+    in->retry.cancelable = 1;
+
+    in->look.handler = ngx_im_in_look_handler;
+    in->look.data = in;
+    in->look.log = w->log;
+    in->look.cancelable = 1;
+
+    im_list_init(&in->channels);
+
+    c->data = in;
+    c->idle = 1;
+    c->read->log = w->log;
+    c->write->log = w->log;
+    c->read->handler = ngx_im_in_accept_handler;
+    c->read->resolver = 1;
+
+    w->handover_in = in;
+
+    return ngx_handle_read_event(c->read, 0);
+}
+
+
+/* Workers that have just come find the next one by the same path. */
+void
+ngx_im_handover_in_quit(ngx_im_worker_t *w)
+{
+    ngx_im_handover_in_t  *in;
+
+    in = w->handover_in;
+
+    if (in == NULL || in->listening == NULL) {
+        return;
+    }
+
+    ngx_im_in_accept(in);
+
+    ngx_close_connection(in->listening);
+    in->listening = NULL;
+
+    if (in->retry.timer_set) {
+        ngx_del_timer(&in->retry);
+    }
+}

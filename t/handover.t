@@ -1,0 +1,414 @@
+# The handover: live sessions of workers that end move to those that come after
+# them.
+
+# nginx executes itself by the name that it was started with
+BEGIN {
+    $ENV{TEST_NGINX_BINARY} ||=
+        (grep { -x } map { "$_/nginx" } split(/:/, $ENV{PATH}), '/usr/sbin')[0];
+}
+
+use lib 't/lib';
+use Test::Im;
+use Test::Nginx::Socket 'no_plan';
+
+master_on();
+workers(2);
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: im_handover twice
+--- http_config
+    im_handover on;
+    im_handover off;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/"im_handover" directive is duplicate/
+
+
+
+=== TEST 2: nothing
+--- http_config
+    im_handover "";
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr/"im_handover" directive is empty: it must be on, off or a path/
+
+
+
+=== TEST 3: a folder that isn't there
+--- http_config
+    im_handover none/im;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr{im_handover: "\S+/none/im" can't be made in "\S+/none" \(2: No such file or directory\): name a path in a directory that nginx can write to, such as /run/nginx.im in }
+
+
+
+=== TEST 4: a path that is too long
+--- http_config
+    im_handover /tmp/00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr{im_handover: "/tmp/0+" is 100 bytes long, and 98 fit into the name of a unix socket: name a shorter one, such as /run/nginx.im in }
+
+
+
+=== TEST 5: what isn't a worker is refused
+--- http_config
+    im_handover on;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- websocket
+a: open /echo
+channel: 0 00
+log: im: handover from worker process -?\d+ was cut off: .*
+channel: 0 0100
+log: its message "hello" is malformed
+channel: 1 0300
+log: its message "topics" doesn't belong there
+channel: 0 01007fffffff
+log: im: worker process 0 offers its sessions in version 2147483647, and this binary has version 1: it closes them itself
+channel: 1 0100
+channel: 0 uid=65534 0100
+log: im: a process of user 65534 wanted to hand sessions over, and only those of user 0 may
+a: send x
+a: recv_text x
+--- no_error_log
+[alert]
+[crit]
+
+
+
+=== TEST 6: one that says nothing keeps its channel for 5 s
+--- websocket
+hold_channel: 0
+log: im: handover from worker process 0 was cut off: it said nothing for 5 s
+--- no_error_log
+[alert]
+[crit]
+
+
+
+=== TEST 7: a socket that has no process any more
+--- websocket
+a: open /echo
+stale: 0
+stale: 1
+reload:
+a: send x
+a: recv_text x
+channel: 0 00
+channel: 1 00
+reload:
+a: send y
+a: recv_text y
+--- no_error_log
+[alert]
+[crit]
+open socket
+
+
+
+=== TEST 8: quit: no worker comes after this one
+--- websocket
+a: open /echo
+b: open /echo
+quit:
+a: recv_close 1012
+b: recv_close 1012
+exit: nginx
+--- no_shutdown_error_log
+[alert]
+can't be handed over
+open socket
+
+
+
+=== TEST 9: reload: sessions of every protocol move
+--- http_config
+    im_handover on;
+    im_room live://*  history=0;
+    im_room h:*       history=100 ttl=1h presence;
+    im_room *         history=0;
+    im_broadcast      history=0;
+    im_inbox          history=100 ttl=1h;
+
+    server {
+        listen    127.0.0.1:$TEST_NGINX_IM_PORT2;
+        im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim;
+        im_auth   mid;
+        location / { return 200 "http\n"; }
+    }
+--- config
+    location = /im   { im_comet protocol=im; im_auth none; }
+    location = /cent { im_comet protocol=centrifuge transport=websocket,sse,http_stream; im_auth none; }
+    location = /goim { im_comet protocol=goim; im_auth mid; }
+    location = /sub  { im_comet protocol=plain; im_join $arg_room; }
+    location = /echo { im_comet protocol=echo; }
+    location /im/    { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+e: open /echo
+e: frame 1-
+e: frame 0- half
+a: open /im
+a: send {"roomId":1}
+a: recv op 4
+b: open /cent
+b: send {"id":1,"connect":{}}
+b: like "connect"
+b: send {"id":2,"subscribe":{"channel":"h:1","positioned":true}}
+b: like "subscribe"
+c: get /cent?cf_connect=URI({"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"1"}})
+c: like "connect"
+c: like "subscribe"
+d: get /sub?room=1
+g: open /goim
+g: packet 7,1,1 {"mid":123,"room_id":"live://1","accepts":[1000]}
+g: recv_packet 8,1,1
+t: login :$TEST_NGINX_IM_HTTP2 {"mid":123,"room_id":"live://1","accepts":[1000]}
+reload:
+until: /status "workers":2,.*"moved_in":7,"moved_out":7\b
+push: room 1 "after"
+a: recv msg "after"
+c: like "after"
+d: like "after"
+push: room h:1 "cent"
+b: like "cent"
+http: POST /im/push?room=live://1&operation=9 200 (Content-Type: text/plain) room
+g: pushed 9 room
+t: pushed 9 room
+e: frame 0 whole
+e: recv_text halfwhole
+until: /im/online "connections":\s*7\b
+until: /im/rooms/1 "count":\s*3\b
+log: im: \d+ sessions moved to worker process \d+ in \d+ ms, 0 stay\n
+reload:
+until: /status "workers":2,.*"moved_in":14,"moved_out":14\b
+push: room 1 "again"
+a: upto "again"
+c: like "again"
+d: like "again"
+e: send more
+e: recv_text more
+unlogged: session ended
+--- no_error_log
+[alert]
+[crit]
+open socket
+
+
+
+=== TEST 10: a new binary, and back to the old one
+--- websocket
+a: open /im
+a: send {"roomId":1}
+a: recv op 4
+e: open /echo
+upgrade:
+until: /status "moved_in":2\b
+push: room 1 "new"
+a: recv msg "new"
+e: send x
+e: recv_text x
+downgrade:
+push: room 1 "old"
+a: recv msg "old"
+e: send y
+e: recv_text y
+--- no_error_log
+[alert]
+[crit]
+open socket
+
+
+
+=== TEST 11: one reload after the other
+--- websocket
+a: open /im
+a: send {"roomId":1}
+a: recv op 4
+c: get /cent?cf_connect=URI({"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"1"}})
+c: like "connect"
+c: like "subscribe"
+e: open /echo
+until: /im/rooms/1 "count":\s*2\b
+generations: 6 0 /echo
+push: room 1 "one"
+a: recv msg "one"
+c: like "one"
+e: send x
+e: recv_text x
+until: /status "workers":2,
+until: /im/rooms/1 "count":\s*2\b
+until: /im/online "connections":\s*3\b
+push: room 1 "two"
+a: upto "two"
+c: like "two"
+unlogged: session ended
+--- no_error_log
+[alert]
+[crit]
+open socket
+
+
+
+=== TEST 12: another number of workers
+--- websocket
+a: open /im
+a: send {"roomId":1}
+a: recv op 4
+b: open /im
+b: send {"roomId":1}
+b: recv op 4
+a: open /im
+a: send {"roomId":1}
+e: open /echo
+conf: 3 worker_processes 2 => worker_processes 3
+until: /status "total":\{"workers":3,"sessions":3,
+conf: 1 worker_processes 3 => worker_processes 1
+until: /status "total":\{"workers":1,"sessions":3,
+push: room 1 "few"
+b: recv msg "few"
+e: send x
+e: recv_text x
+conf: 2 worker_processes 1 => worker_processes 2
+until: /status "total":\{"workers":2,"sessions":3,
+push: room 1 "two"
+b: recv msg "two"
+e: send y
+e: recv_text y
+--- no_error_log
+[alert]
+[crit]
+open socket
+
+
+
+=== TEST 13: a location that is gone
+--- websocket
+a: open /im
+e: open /echo
+conf: 2 location = /echo => location = /echo2
+e: recv_close 1012
+log: im: \d+ sessions moved to worker process \d+ in \d+ ms, 1 stay \(place: 1\)
+until: /status "stayed":\{"tls":0,"http2":0,"time":0,"place":1,
+a: send {"roomId":1}
+a: recv op 4
+conf: 2 location = /echo2 => location = /echo
+--- no_error_log
+[alert]
+[crit]
+open socket
+
+
+
+=== TEST 14: what comes after these workers speaks another version
+--- websocket
+e: open /echo
+successor: get 02000000000200000007000000010000000000000000000178
+quit:
+e: recv_close 1012
+log: im: sessions can't be handed over to the next worker of slot 0: its answer can't be read
+exit: nginx
+--- no_shutdown_error_log
+[alert]
+open socket
+
+
+
+=== TEST 15: it takes no connection
+--- http_config
+    im_handover on;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- websocket
+e: open /echo
+successor:
+quit:
+e: recv_close 1012
+exit: nginx
+--- no_shutdown_error_log
+[alert]
+open socket
+
+
+
+=== TEST 16: it refuses the session
+--- http_config
+    im_handover on;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- websocket
+e: open /echo
+successor: get 02000000000100000007000000010000000000000000000178 get 06000000000103 get 0a00
+quit:
+e: recv_close 1012
+log: 0 sessions moved to worker process 7 in \d+ ms, 1 stay \(place: 1\)
+exit: nginx
+--- no_shutdown_error_log
+[alert]
+open socket
+
+
+
+=== TEST 17: it dies with the session
+--- http_config
+    im_handover on;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- websocket
+e: open /echo
+successor: get 02000000000100000007000000010000000000000000000178 get
+quit:
+e: gone
+log: the channel to the next worker of slot \d is lost: it closed the channel; 1 sessions were in flight
+exit: nginx
+--- no_shutdown_error_log
+[alert]
+open socket
+
+
+
+=== TEST 18: it stands still
+--- http_config
+    im_handover on;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- websocket
+e: open /echo
+successor: get 02000000000100000007000000010000000000000000000178 get hang
+quit:
+e: gone
+log: the channel to the next worker of slot \d is lost: it said nothing for 5 s; 1 sessions were in flight
+exit: nginx
+--- no_shutdown_error_log
+[alert]
+open socket
+
+
+
+=== TEST 19: it says what makes no sense
+--- http_config
+    im_handover on;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- websocket
+e: open /echo
+successor: get 02000000000100000007000000010000000000000000000178 0300
+quit:
+log: the channel to the next worker of slot \d is lost: it sent a message that doesn't belong there
+exit: nginx
+--- no_shutdown_error_log
+[alert]
+open socket
