@@ -58,6 +58,14 @@ ngx_im_recv_keep(ngx_im_session_t *s, im_str_t piece)
         s->partial->message = message;
     }
 
+    /* one that began at another worker may have had another limit */
+
+    if (piece.len > message->max - message->len) {
+        ngx_im_session_close_code(s, IM_REASON_TOO_BIG, IM_WS_CLOSE_TOO_BIG,
+                                  im_str_set("", 0), "message too big");
+        return NGX_ERROR;
+    }
+
     im_buf_add_str(message, piece);
 
     if (!message->failed) {

@@ -182,7 +182,7 @@ parts(im_handover_session_t *s, im_buf_t *message)
 
     if (random_below(&rnd, 3) == 0) {
         s->has |= IM_HANDOVER_HAS_OUTPUT;
-        s->output.bytes = letters(2000);
+        s->output.bytes = letters(200);
         s->output.urgent = random_below(&rnd, s->output.bytes.len + 1);
         s->output.history = random_below(&rnd, s->output.bytes.len + 1);
     }
@@ -232,7 +232,7 @@ session(im_handover_session_t *s, im_buf_t *message)
     s->deadline = any();
     s->stuck = any();
 
-    s->opening = letters(2000);
+    s->opening = letters(100);
 
     parts(s, message);
     lists(s, random_below(&rnd, 6));
@@ -362,7 +362,7 @@ test_sessions(void **state)
 
     letters_init(3);
 
-    for (i = 0; i < 3000; i++) {
+    for (i = 0; i < 2000; i++) {
         im_buf_init(&b, IM_HANDOVER_MAX);
         im_buf_init(&message, 100);
 
@@ -408,7 +408,7 @@ test_damaged(void **state)
     letters_init(5);
     damaged = 0;
 
-    for (i = 0; i < 40; i++) {
+    for (i = 0; i < 30; i++) {
         im_buf_init(&b, IM_HANDOVER_MAX);
         im_buf_init(&message, 100);
 
