@@ -312,6 +312,10 @@ im_follow_member(im_follow_t *follow, im_sub_t *sub, int joined)
         return;
     }
 
+    if (joined && !im_follow_settled(route->topic)) {
+        im_take_join(route, sub);
+    }
+
     if (!im_route_up(route)) {
         route->due = IM_DUE_ALL;
         return;

@@ -100,7 +100,8 @@ typedef struct {
     uint64_t          version;   /* a call that is repeated has the same */
     uint64_t          moved;     /* so many followers has the other less */
     const uint32_t   *subs;      /* indexes of subscriptions that are here: */
-    im_uint_t         nsubs;     /* members; take() may set fewer, but not 0 */
+    im_uint_t         nsubs;     /* take() may set fewer, but not 0, */
+    im_uint_t         nmembers;  /* and sets how many of them are members */
     const im_list_t  *left;      /* of im_change_t: members that have left */
     im_uint_t         nleft;     /* meanwhile, the first ones of the list */
 } im_taking_t;
@@ -485,8 +486,9 @@ im_int_t im_follow_kept(im_topic_t *topic, uint64_t *seq);
 /*
  * A session is to go: IM_OK: Redis has all that it must know of the topic, and
  * no call is out; IM_AGAIN: event reported follows, and then it is asked
- * again; IM_DECLINED: none can go from here before the release.  The topic
- * stays until the release, with or without a follower.
+ * again; IM_DECLINED: what was taken isn't settled, or none can go from here
+ * before the release.  In any case the topic stays until the release, with or
+ * without a follower.
  */
 im_int_t im_follow_hold(im_topic_t *topic);
 
@@ -495,7 +497,8 @@ void im_follow_gone(im_follow_t *follow, im_sub_t *sub);
 
 /*
  * Redis hears nothing more of a topic that is held, so that the new worker can
- * settle.  IM_AGAIN: a call is still out, event reported follows.
+ * settle.  IM_AGAIN: a call is still out, or what was taken isn't settled;
+ * event reported follows.
  */
 im_int_t im_follow_freeze(im_topic_t *topic);
 

@@ -71,16 +71,14 @@ im_follow_hold(im_topic_t *topic)
 
     route = topic->data;
 
-    if (route->hold == IM_HOLD_FROZEN || !im_follow_settled(topic)
-        || im_route_work(route) == NULL)
-    {
-        return IM_DECLINED;
+    if (route->hold == IM_HOLD_NONE) {
+        route->hold = IM_HOLD_COUNTED;
+        (void) im_route_unused(route);
     }
 
-    route->hold = IM_HOLD_COUNTED;
-    (void) im_route_unused(route);
-
-    if (!im_route_open(route)) {
+    if (im_route_work(route) == NULL || !im_follow_settled(topic)
+        || !im_route_open(route))
+    {
         return IM_DECLINED;
     }
 
@@ -124,10 +122,45 @@ im_follow_freeze(im_topic_t *topic)
     route = topic->data;
 
     if (route->hold == IM_HOLD_COUNTED) {
+
+        if (!im_follow_settled(topic)) {
+            return IM_AGAIN;
+        }
+
         route->hold = IM_HOLD_FROZEN;
     }
 
     return route->call == IM_CALL_NONE ? IM_OK : IM_AGAIN;
+}
+
+
+/* Some followers that are here count as members. */
+static int
+im_pin_members(im_follow_t *follow, im_topic_t *topic)
+{
+    im_int_t      rc;
+    im_sub_t     *sub;
+    im_logs_t    *logs;
+    im_change_t  *change;
+
+    logs = &follow->hub->logs;
+
+    for (sub = im_topic_next_sub(logs, topic, NULL);
+         sub != NULL;
+         sub = im_topic_next_sub(logs, topic, sub))
+    {
+        rc = follow->commands->change(follow->ctx, sub, 1, &change);
+
+        if (rc == IM_OK) {
+            im_free(change);
+        }
+
+        if (rc != IM_DECLINED) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -147,23 +180,34 @@ im_follow_release(im_follow_t *follow, im_topic_t *topic, int moved)
         return;
     }
 
-    ngone = route->work->ngone;
-    route->work->ngone = 0;
+    ngone = 0;
     route->hold = IM_HOLD_NONE;
+
+    if (route->work != NULL) {
+        ngone = route->work->ngone;
+        route->work->ngone = 0;
+    }
 
     if (ngone > 0) {
         route->due = im_max(route->due, moved ? IM_DUE_COUNT : IM_DUE_ALL);
     }
 
-    if (moved && topic->nsubs == 0 && route->due != IM_DUE_ALL
-        && im_route_nchanges(route) == 0)
+    if (moved && ngone > 0 && route->due != IM_DUE_ALL
+        && im_route_nchanges(route) == 0 && !im_pin_members(follow, topic))
     {
         route->known = im_min(route->known, IM_KNOWN_ROUTE);
     }
 
     im_follow_resume(route);
     im_route_rest(route);
-    im_pin_check(follow, route);
+
+    if (im_route_unused(route)) {
+        im_follow_stop(follow, topic);
+
+    } else if (!im_follow_settled(topic)) {
+        im_route_ready(follow, &follow->partitions[route->partition]);
+        follow->commands->wake(follow->ctx);
+    }
 }
 
 

@@ -132,7 +132,8 @@ typedef struct {
     im_route_t   *route;
     im_source_t  *source;
     im_buf_t      subs;        /* uint32_t: those that are here and taken */
-    im_list_t     left;        /* of im_change_t: those that have left */
+    im_list_t     left;        /* of im_change_t: those that have left, */
+                               /* joined: and came back */
     uint64_t      version;     /* of the call that is out or lost, or 0 */
     uint64_t      count;       /* that it gives */
     uint64_t      moved;       /* followers that it doesn't speak of, */
@@ -142,6 +143,7 @@ typedef struct {
     uint32_t      ncounted;    /* and those that do before */
     uint32_t      nleft;
     uint32_t      nleft_sent;
+    int           members;     /* some of nsent are members */
     im_take_e     state;
 } im_take_t;
 
@@ -240,9 +242,10 @@ im_route_open(const im_route_t *route)
 
     work = route->work;
 
-    return work == NULL
-           || (!work->unsure && route->hold != IM_HOLD_FROZEN
-               && (work->ngone == 0 || route->due != IM_DUE_ALL));
+    return route->hold != IM_HOLD_FROZEN
+           && (work == NULL
+               || (!work->unsure
+                   && (work->ngone == 0 || route->due != IM_DUE_ALL)));
 }
 
 
@@ -320,8 +323,12 @@ void im_follow_resume(im_route_t *route);
 
 /* im_take.c */
 
-/* A subscription that was taken goes before Redis has moved it. */
+/*
+ * A subscription that was taken goes before Redis has moved it, and its session
+ * may come back.
+ */
 void im_take_leave(im_route_t *route, im_sub_t *sub);
+void im_take_join(im_route_t *route, im_sub_t *sub);
 
 /* Sends what is due of a partition, as one call; the number of topics. */
 im_uint_t im_take_send(im_follow_t *follow, im_follow_partition_t *part);

@@ -353,7 +353,60 @@ im_take_leave(im_route_t *route, im_sub_t *sub)
 }
 
 
-/* Those of one source whose topics have no call out, up to a share. */
+/* Without memory, any of them may have come back. */
+void
+im_take_join(im_route_t *route, im_sub_t *sub)
+{
+    im_int_t      rc;
+    im_list_t    *q, *p;
+    im_take_t    *take;
+    im_change_t  *change, *left;
+
+    change = NULL;
+    rc = route->follow->commands->change(route->follow->ctx, sub, 1, &change);
+
+    if (rc == IM_DECLINED) {
+        return;
+    }
+
+    for (q = im_list_first(&route->work->takes);
+         q != im_list_sentinel(&route->work->takes);
+         q = im_list_next(q))
+    {
+        take = im_list_data(q, im_take_t, link);
+
+        for (p = im_list_first(&take->left);
+             p != im_list_sentinel(&take->left);
+             p = im_list_next(p))
+        {
+            left = im_list_data(p, im_change_t, link);
+            left->joined |= rc == IM_ERROR || left->session == change->session;
+        }
+    }
+
+    if (rc == IM_OK) {
+        im_free(change);
+    }
+}
+
+
+/*
+ * Redis may get to know of it now.  A topic that is frozen has a count that
+ * another worker is changing.
+ */
+static int
+im_take_ready(const im_take_t *take)
+{
+    const im_route_t  *route;
+
+    route = take->route;
+
+    return route->call == IM_CALL_NONE && route->hold != IM_HOLD_FROZEN
+           && (!route->work->unsure || take->version != 0);
+}
+
+
+/* Those of one source, up to a share. */
 static im_uint_t
 im_take_pick(im_follow_t *follow, im_follow_partition_t *part,
     im_take_t **takes)
@@ -361,7 +414,6 @@ im_take_pick(im_follow_t *follow, im_follow_partition_t *part,
     im_list_t    *q;
     im_uint_t     n, most, members;
     im_take_t    *take;
-    im_route_t   *route;
 
     most = im_min(im_route_room(follow, part), IM_FOLLOW_REPORTS);
 
@@ -371,10 +423,8 @@ im_take_pick(im_follow_t *follow, im_follow_partition_t *part,
          q = im_list_next(q))
     {
         take = im_list_data(q, im_take_t, due);
-        route = take->route;
 
-        if (route->call != IM_CALL_NONE
-            || (route->work->unsure && take->version == 0)
+        if (!im_take_ready(take)
             || (n > 0 && take->source != takes[0]->source))
         {
             continue;
@@ -412,6 +462,7 @@ im_take_fill(im_take_t *take, im_taking_t *taking)
     taking->moved = take->told;
     taking->subs = im_take_subs(take);
     taking->nsubs = take->nsent;
+    taking->nmembers = 0;
     taking->left = &take->left;
     taking->nleft = take->nleft_sent;
 }
@@ -469,6 +520,7 @@ im_take_send(im_follow_t *follow, im_follow_partition_t *part)
         }
 
         takes[i]->nsent = (uint32_t) takings[i].nsubs;
+        takes[i]->members |= takings[i].nmembers > 0;
 
         im_take_set(takes[i], IM_TAKE_OUT);
         routes[i]->call = IM_CALL_TAKE;
@@ -519,12 +571,18 @@ im_take_done(im_take_t *take)
         im_list_remove(&change->link);
         take->nleft--;
 
+        if (change->joined) {
+            im_free(change);
+            continue;
+        }
+
         im_list_insert_tail(&work->changes, &change->link);
         work->nchanges++;
     }
 
-    route->known = im_max(route->known, n > 0 ? IM_KNOWN_MEMBERS
-                                              : IM_KNOWN_ROUTE);
+    route->known = im_max(route->known, take->members ? IM_KNOWN_MEMBERS
+                                                      : IM_KNOWN_ROUTE);
+    take->members = 0;
 
     if (im_route_count(route) != take->count) {
         route->due = im_max(route->due, IM_DUE_COUNT);

@@ -119,7 +119,10 @@ ngx_im_info_due(ngx_im_topic_t *t)
 }
 
 
-/* Hashes the content of the frames, in any form. */
+/*
+ * Hashes the content of the frames, in any form.  All workers hash alike,
+ * since sessions move from one to another.
+ */
 static uint64_t
 ngx_im_info_hash(ngx_im_info_t *info)
 {
@@ -128,7 +131,7 @@ ngx_im_info_hash(ngx_im_info_t *info)
     const im_member_t  *user;
 
     hash[0] = info->room.count;
-    hash[1] = ngx_im_worker->hub.users.seed[0];
+    hash[1] = 0;
 
     for (i = 0; i < info->room.n; i++) {
         user = &info->room.users[i];
@@ -638,6 +641,38 @@ ngx_im_info_suspect(im_topic_t *topic, void *data)
     }
 
     return IM_OK;
+}
+
+
+uint64_t
+ngx_im_info_known(im_topic_t *topic)
+{
+    ngx_im_topic_t  *t;
+
+    t = im_followed(topic)->data;
+
+    return t != NULL && !t->mixed ? t->info_hash : 0;
+}
+
+
+void
+ngx_im_info_came(im_topic_t *topic, uint64_t known)
+{
+    ngx_im_topic_t  *t;
+
+    if (known == 0 || ngx_im_info_followers(topic) == 0) {
+        return;
+    }
+
+    t = ngx_im_topic_get(topic);
+    if (t == NULL) {
+        return;
+    }
+
+    t->mixed |= t->info_hash != 0 && t->info_hash != known;
+    t->info_hash = known;
+
+    (void) ngx_im_info_suspect(topic, NULL);
 }
 
 

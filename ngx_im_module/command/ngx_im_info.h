@@ -21,6 +21,18 @@ void ngx_im_info_session(im_topic_t *topic, ngx_im_session_t *s);
 /* Such a frame is due to followers of one of its rooms. */
 int ngx_im_info_waits(ngx_im_session_t *s);
 
+/*
+ * What followers of the topic know of its members, for another worker; 0:
+ * nothing, or not all know the same.
+ */
+uint64_t ngx_im_info_known(im_topic_t *topic);
+
+/*
+ * Followers have come from another worker, where they know that.  What has
+ * changed meanwhile is asked for.
+ */
+void ngx_im_info_came(im_topic_t *topic, uint64_t known);
+
 /* Members may have changed, here or elsewhere: followers get a new frame. */
 void ngx_im_info_refresh(im_topic_t *topic, int force);
 

@@ -804,6 +804,7 @@ ngx_im_report_moved(ngx_im_worker_t *w, ngx_im_moved_t *moved,
     }
 
     taking->nsubs = i;
+    taking->nmembers = moved->n;
 }
 
 

@@ -1,0 +1,1916 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * Sessions that move between workers, beside one Redis that is slow, loses
+ * calls and forgets.  At each moment Redis counts each session once, and has
+ * each member once, whatever is under way; each session gets each message once.
+ *
+ *     build/t/pin_test [SEQUENCES [SEED]]
+ */
+
+#include "test.h"
+#include "im_follow.h"
+#include "im_route.h"
+
+
+#define NWORKERS   4             /* 0 and 1 go to 2, and 2 goes to 3 */
+#define NFLOWS     3
+#define NTOPICS    5
+#define NSESSIONS  16
+#define NPARTS     2
+#define NCALLS     1024
+#define NENTRIES   4096
+#define STEPS      600
+
+
+typedef struct {
+    int            routed;
+    uint64_t       count;
+    uint64_t       version;
+    uint64_t       left;         /* version of a leave */
+    unsigned       members;      /* bits of sessions */
+} share_t;
+
+
+/* A topic in Redis. */
+typedef struct {
+    unsigned       epoch;        /* 0: none */
+    uint64_t       seq;
+    share_t        shares[NWORKERS];
+} rtopic_t;
+
+
+typedef struct {
+    im_hub_t       hub;
+    im_follow_t    follow;
+    int            started;
+    int            woken;
+    unsigned       taken;        /* bits of workers: event taken came */
+    char           id[8];
+} worker_t;
+
+
+typedef struct {
+    unsigned       worker;
+    int            flight;       /* the record is on its way to the next one */
+    unsigned       topics;       /* bits */
+    im_sub_t      *subs[NTOPICS];
+    im_sub_t      *next[NTOPICS];
+    uint64_t       got[NTOPICS];
+    uint64_t       at[NTOPICS];  /* in the record, as the next */
+    im_epoch_t     epochs[NTOPICS];
+    unsigned       live;         /* bits */
+} session_t;
+
+
+typedef enum { FLOW_IDLE, FLOW_MOVING, FLOW_FREEZING, FLOW_SETTLING, FLOW_DONE }
+    flow_e;
+
+
+typedef struct {
+    unsigned       from;
+    unsigned       to;
+    flow_e         state;
+    unsigned       named;        /* bits of topics */
+    im_topic_t    *pinned[NTOPICS];
+    im_topic_t    *held[NTOPICS];
+    int            broken;
+} flow_t;
+
+
+typedef enum { CALL_REPORT, CALL_TAKE, CALL_READ } call_e;
+
+
+typedef struct {
+    call_e         kind;
+    unsigned       w;
+    unsigned       t;
+    im_route_t    *route;
+    int            executed;
+    im_report_t    report;
+    unsigned       add;
+    unsigned       del;
+    unsigned       from;         /* take: the other worker */
+    im_taking_t    taking;
+    int            applied;
+    uint64_t       stored;
+    unsigned       epoch;
+    uint64_t       top;
+    unsigned       since;
+    uint64_t       seq;
+    im_page_status_e status;
+} call_t;
+
+
+typedef struct {
+    unsigned       w;
+    unsigned       t;
+    unsigned       epoch;
+    uint64_t       seq;
+} sent_t;
+
+
+typedef struct {
+    unsigned       churn;        /* one in so many steps; 0: none */
+    unsigned       lose;         /* connections */
+    unsigned       forget;       /* a topic's routes */
+    unsigned       newer;        /* it has a later version of a report */
+    unsigned       generation;   /* a new epoch */
+    unsigned       broken;       /* channels */
+    unsigned       memory;
+} faults_t;
+
+
+static const char *const  names[NTOPICS] = {
+    "r:none", "r:presence", "r:history", "u:1", "b"
+};
+
+static unsigned       nsequences = 600;
+static uint64_t       only;
+static uint64_t       seed;
+static random_t       rnd;
+static faults_t       faults;
+static im_rules_t     rules;
+static rtopic_t       redis[NTOPICS];
+static worker_t       workers[NWORKERS];
+static session_t      sessions[NSESSIONS];
+static flow_t         flows[NFLOWS];
+static call_t         calls[NCALLS];
+static unsigned       ncalls;
+static sent_t         entries[NENTRIES];
+static unsigned       nentries;
+static unsigned       nepochs;
+static uint64_t       now;
+static int            exact;          /* Redis has heard of all sessions */
+static unsigned       nmoved, nagain, nnotified, ncaught, nresent;
+
+
+#define trace(...)                                                            \
+    do {                                                                      \
+        if (only != 0) {                                                      \
+            fprintf(stderr, "# " __VA_ARGS__);                                \
+        }                                                                     \
+    } while (0)
+
+#define wrong(...)                                                            \
+    do {                                                                      \
+        print_error("seed %llu: ", (unsigned long long) seed);                \
+        fail_msg(__VA_ARGS__);                                                \
+    } while (0)
+
+
+static unsigned
+below(unsigned n)
+{
+    return random_below(&rnd, n);
+}
+
+
+static int
+chance(unsigned n)
+{
+    return n != 0 && below(n) == 0;
+}
+
+
+static unsigned
+topic_index(im_str_t name)
+{
+    unsigned  t;
+
+    for (t = 0; !im_str_eq(name, im_str_z(names[t])); t++) { /* void */ }
+
+    return t;
+}
+
+
+/* Odd sessions are guests: they count where the room has presence. */
+static int
+is_member(unsigned t, unsigned s)
+{
+    return t < NTOPICS - 1 && (s % 2 == 0 || t == 1);
+}
+
+
+static unsigned
+epoch_number(im_str_t epoch)
+{
+    return epoch.len > 1 ? epoch.data[1] - 'a' + 1 : 0;
+}
+
+
+static im_str_t
+epoch_str(char *buf, unsigned epoch)
+{
+    buf[0] = 'e';
+    buf[1] = (char) ('a' + epoch - 1);
+
+    return im_str_set(buf, epoch > 0 ? 2 : 0);
+}
+
+
+/* What is on its way to a worker of a topic. */
+static int
+is_queued(unsigned w, unsigned t)
+{
+    unsigned  i;
+
+    for (i = 0; i < nentries; i++) {
+        if (entries[i].w == w && entries[i].t == t) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Events. */
+
+static void
+on_live(void *ctx, im_topic_t *topic)
+{
+    unsigned   t, s;
+    im_log_t  *log;
+    worker_t  *w;
+
+    w = ctx;
+    t = topic_index(im_topic_name(topic));
+
+    for (log = topic->logs; log != NULL; log = log->next) {
+        while (!im_ring_empty(&log->joining)) {
+            im_sub_live(&w->hub.logs, im_slab_object(&w->hub.logs.subs,
+                                                     log->joining.first));
+        }
+    }
+
+    for (s = 0; s < NSESSIONS; s++) {
+        if (sessions[s].worker == w - workers
+            && (sessions[s].topics & (1u << t)))
+        {
+            sessions[s].live |= 1u << t;
+            sessions[s].got[t] = topic->seq;
+        }
+    }
+}
+
+
+static void
+session_gets(unsigned s, unsigned t, uint64_t seq)
+{
+    if (seq != sessions[s].got[t] + 1) {
+        wrong("session %u gets number %llu of \"%s\" behind %llu", s,
+              (unsigned long long) seq, names[t],
+              (unsigned long long) sessions[s].got[t]);
+    }
+
+    sessions[s].got[t] = seq;
+}
+
+
+static im_int_t
+on_message(void *ctx, im_topic_t *topic, const im_entry_t *entry, int healed)
+{
+    unsigned   t, s;
+    worker_t  *w;
+
+    (void) healed;
+
+    w = ctx;
+    t = topic_index(im_topic_name(topic));
+
+    if (chance(faults.memory)) {
+        return IM_ERROR;
+    }
+
+    for (s = 0; s < NSESSIONS; s++) {
+        if (sessions[s].worker == w - workers && !sessions[s].flight
+            && (sessions[s].live & (1u << t)))
+        {
+            session_gets(s, t, entry->seq);
+        }
+    }
+
+    return IM_OK;
+}
+
+
+/* Numbers go on: what Redis has forgotten is told to followers as a hole. */
+static im_int_t
+on_moved(void *ctx, im_topic_t *topic, im_str_t epoch, uint64_t seq,
+    int continues)
+{
+    unsigned   t, s;
+    worker_t  *w;
+
+    (void) epoch;
+
+    w = ctx;
+    t = topic_index(im_topic_name(topic));
+
+    for (s = 0; !continues && s < NSESSIONS; s++) {
+        if (sessions[s].worker == w - workers && !sessions[s].flight
+            && (sessions[s].live & (1u << t)))
+        {
+            sessions[s].got[t] = seq;
+        }
+    }
+
+    return IM_OK;
+}
+
+
+static void
+on_hole(void *ctx, im_topic_t *topic, uint64_t seq)
+{
+    (void) ctx;
+    (void) topic;
+    (void) seq;
+}
+
+
+static void
+on_flush(void *ctx)
+{
+    (void) ctx;
+}
+
+
+static void
+on_history(void *ctx, im_topic_t *topic, im_follow_history_e why)
+{
+    (void) ctx;
+    (void) topic;
+    (void) why;
+}
+
+
+static void
+on_reported(void *ctx, im_topic_t *topic)
+{
+    (void) ctx;
+    (void) topic;
+}
+
+
+static void
+on_members(void *ctx, im_topic_t *topic, im_follow_members_e why)
+{
+    (void) ctx;
+    (void) topic;
+    (void) why;
+}
+
+
+static void
+on_ended(void *ctx, void *data)
+{
+    (void) ctx;
+    (void) data;
+}
+
+
+static void
+on_taken(void *ctx, im_str_t from)
+{
+    unsigned   i;
+    worker_t  *w;
+
+    w = ctx;
+
+    for (i = 0; !im_str_eq(from, im_str_z(workers[i].id)); i++) { /* void */ }
+
+    w->taken |= 1u << i;
+}
+
+
+/* Commands. */
+
+static call_t *
+call_new(call_e kind, void *ctx, im_route_t *route, im_str_t name)
+{
+    call_t  *call;
+
+    assert_true(ncalls < NCALLS);
+
+    call = &calls[ncalls++];
+    memset(call, 0, sizeof(call_t));
+
+    call->kind = kind;
+    call->w = (worker_t *) ctx - workers;
+    call->t = topic_index(name);
+    call->route = route;
+
+    return call;
+}
+
+
+static im_int_t
+do_report(void *ctx, im_route_t **routes, im_report_t *reports, im_uint_t n)
+{
+    call_t       *call;
+    unsigned      bit;
+    im_list_t    *q;
+    im_uint_t     i;
+    im_change_t  *change;
+
+    if (chance(faults.memory)) {
+        return IM_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        call = call_new(CALL_REPORT, ctx, routes[i], reports[i].topic);
+
+        for (q = im_list_first(reports[i].changes);
+             q != im_list_sentinel(reports[i].changes) && !reports[i].leave
+             && (reports[i].nsent < 3 || reports[i].all);
+             q = im_list_next(q))
+        {
+            change = im_list_data(q, im_change_t, link);
+            bit = 1u << change->session;
+
+            if (!change->joined) {
+                call->add &= ~bit;
+                call->del |= bit;
+
+            } else if (sessions[change->session].worker == call->w
+                       && (sessions[change->session].topics
+                           & (1u << call->t)))
+            {
+                call->add |= bit;
+                call->del &= ~bit;
+            }
+
+            reports[i].nsent++;
+        }
+
+        call->report = reports[i];
+        nnotified += reports[i].notify;
+
+        if (reports[i].notify) {
+            trace("others hear of %s from %s\n", names[call->t],
+                  workers[call->w].id);
+        }
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+do_read(void *ctx, im_route_t *route, im_topic_t *topic, const im_read_t *read)
+{
+    call_t  *call;
+
+    call = call_new(CALL_READ, ctx, route, im_topic_name(topic));
+
+    assert_false(read->back);
+    call->since = epoch_number(im_str_set(topic->epoch.data,
+                                          topic->epoch.len));
+    call->seq = read->seq;
+
+    return IM_OK;
+}
+
+
+static im_int_t
+do_check(void *ctx, const im_check_t *checks, im_uint_t n)
+{
+    im_uint_t   i;
+    rtopic_t   *rt;
+    share_t    *share;
+    worker_t   *w;
+
+    w = ctx;
+
+    for (i = 0; i < n; i++) {
+        rt = &redis[topic_index(checks[i].topic)];
+        share = &rt->shares[w - workers];
+
+        if (!share->routed || (checks[i].members && share->members == 0)
+            || epoch_number(checks[i].epoch) != rt->epoch)
+        {
+            im_follow_checked(&w->follow, checks[i].topic, IM_CHECK_GONE,
+                              rt->seq);
+        }
+    }
+
+    return IM_OK;
+}
+
+
+static im_int_t
+do_change(void *ctx, im_sub_t *sub, int joined, im_change_t **change)
+{
+    (void) ctx;
+
+    if (!is_member(topic_index(im_topic_name(sub->log->topic)), sub->session))
+    {
+        return IM_DECLINED;
+    }
+
+    *change = chance(faults.memory) ? NULL : im_calloc(sizeof(im_change_t));
+    if (*change == NULL) {
+        return IM_ERROR;
+    }
+
+    (*change)->session = sub->session;
+    (*change)->joined = joined;
+
+    return IM_OK;
+}
+
+
+static void
+do_wake(void *ctx)
+{
+    ((worker_t *) ctx)->woken = 1;
+}
+
+
+static im_int_t
+do_take(void *ctx, im_str_t from, im_route_t **routes, im_taking_t *takings,
+    im_uint_t n)
+{
+    call_t     *call;
+    unsigned    bit;
+    im_sub_t   *sub;
+    im_list_t  *q;
+    im_uint_t   i, j;
+    worker_t   *w;
+
+    w = ctx;
+
+    if (chance(faults.memory)) {
+        return IM_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        call = call_new(CALL_TAKE, ctx, routes[i], takings[i].topic);
+
+        takings[i].nsubs = im_min(takings[i].nsubs, 3);
+
+        for (j = 0; j < takings[i].nsubs; j++) {
+            sub = im_slab_object(&w->hub.logs.subs, takings[i].subs[j]);
+            bit = 1u << sub->session;
+            assert_true(sub->taken);
+
+            if (is_member(call->t, sub->session)) {
+                call->add |= bit;
+                takings[i].nmembers++;
+            }
+        }
+
+        for (j = 0, q = im_list_first(takings[i].left);
+             j < takings[i].nleft;
+             j++, q = im_list_next(q))
+        {
+            call->del |= 1u << im_list_data(q, im_change_t, link)->session;
+        }
+
+        for (call->from = 0;
+             !im_str_eq(from, im_str_z(workers[call->from].id));
+             call->from++)
+        {
+            /* void */
+        }
+
+        call->taking = takings[i];
+    }
+
+    return IM_OK;
+}
+
+
+static const im_follow_commands_t  commands = {
+    do_report, do_read, do_check, do_change, do_wake, do_take
+};
+
+static const im_follow_events_t  events = {
+    on_live, on_message, on_moved, on_hole, on_flush, on_history, on_reported,
+    on_members, on_ended, on_taken
+};
+
+
+/* Redis. */
+
+static void
+redis_begin(rtopic_t *rt)
+{
+    if (rt->epoch == 0) {
+        rt->epoch = ++nepochs;
+    }
+}
+
+
+/* route.lua */
+static void
+redis_report(call_t *call)
+{
+    uint64_t      old;
+    rtopic_t     *rt;
+    share_t      *share;
+    im_report_t  *report;
+
+    rt = &redis[call->t];
+    share = &rt->shares[call->w];
+    report = &call->report;
+
+    old = share->routed ? share->version : share->left;
+    call->applied = !report->ask && (old == 0 || report->version > old);
+
+    if (call->applied && report->leave) {
+        share->routed = 0;
+        share->members = 0;
+        share->left = report->version;
+
+    } else if (call->applied) {
+        redis_begin(rt);
+        share->routed = 1;
+        share->count = report->count;
+        share->version = report->version;
+        share->members = ((report->all ? 0 : share->members) & ~call->del)
+                         | call->add;
+    }
+
+    call->stored = report->ask || call->applied ? 0 : old;
+    call->epoch = rt->epoch;
+    call->top = rt->seq;
+}
+
+
+/* take.lua */
+static void
+redis_take(call_t *call)
+{
+    uint64_t      old;
+    share_t      *share, *other;
+    im_taking_t  *taking;
+
+    share = &redis[call->t].shares[call->w];
+    other = &redis[call->t].shares[call->from];
+    taking = &call->taking;
+
+    old = share->routed ? share->version : share->left;
+    call->applied = old <= taking->version;
+    call->stored = old;
+
+    trace("take %s of %s: count %u version %u moved %u add %x del %x: %d\n",
+          workers[call->w].id, names[call->t], (unsigned) taking->count,
+          (unsigned) taking->version, (unsigned) taking->moved, call->add,
+          call->del, old == taking->version ? 2 : call->applied);
+
+    if (old == taking->version) {
+        nresent++;
+    }
+
+    if (old >= taking->version) {
+        return;
+    }
+
+    if (other->routed) {
+        other->count -= im_min(other->count, taking->moved);
+    }
+
+    share->routed = 1;
+    share->count = taking->count;
+    share->version = taking->version;
+
+    other->members &= ~(call->add | call->del);
+    share->members |= call->add;
+}
+
+
+/* hist.lua of topics that keep nothing */
+static void
+redis_read(call_t *call)
+{
+    rtopic_t  *rt;
+
+    rt = &redis[call->t];
+
+    call->epoch = rt->epoch;
+    call->top = rt->seq;
+    call->status = rt->epoch != 0 && call->seq == rt->seq
+                   ? IM_PAGE_COMPLETE
+                   : rt->epoch == call->since && is_queued(call->w, call->t)
+                     ? IM_PAGE_WAITS : IM_PAGE_HOLE;
+}
+
+
+/*
+ * Whatever is under way: each session counts once, and each member is there
+ * once.
+ */
+static void
+check_exact(const char *when)
+{
+    unsigned  t, s, w, count, seen, members;
+    uint64_t  sum;
+    share_t  *share;
+
+    for (t = 0; t < NTOPICS - 1; t++) {
+
+        for (s = 0, count = 0, members = 0; s < NSESSIONS; s++) {
+            if (sessions[s].topics & (1u << t)) {
+                count++;
+                members |= is_member(t, s) ? 1u << s : 0;
+            }
+        }
+
+        for (w = 0, sum = 0, seen = 0; w < NWORKERS; w++) {
+            share = &redis[t].shares[w];
+            sum += share->routed ? share->count : 0;
+
+            if (exact && (seen & share->members)) {
+                wrong("%s: members %x of \"%s\" are there twice", when,
+                      seen & share->members, names[t]);
+            }
+
+            seen |= share->members;
+        }
+
+        if (exact && (sum != count || seen != members)) {
+            wrong("%s: \"%s\" has %u followers, %x; Redis has %u, %x", when,
+                  names[t], count, members, (unsigned) sum, seen);
+        }
+    }
+}
+
+
+static void
+call_execute(call_t *call)
+{
+    call->executed = 1;
+
+    switch (call->kind) {
+
+    case CALL_REPORT:
+        redis_report(call);
+        trace("report %s of %s: ask %d leave %d all %d count %u version %u "
+              "add %x del %x: %d\n", workers[call->w].id, names[call->t],
+              call->report.ask, call->report.leave, call->report.all,
+              (unsigned) call->report.count, (unsigned) call->report.version,
+              call->add, call->del, call->applied);
+        break;
+
+    case CALL_TAKE:
+        redis_take(call);
+        break;
+
+    default:
+        redis_read(call);
+    }
+
+    if (exact) {
+        check_exact("a call");
+    }
+}
+
+
+static void
+call_answer(unsigned i, int lost)
+{
+    char           buf[2];
+    call_t         call;
+    worker_t      *w;
+    im_page_t      page;
+    im_reported_t  reply;
+
+    call = calls[i];
+    w = &workers[call.w];
+
+    ncalls--;
+    memmove(calls + i, calls + i + 1, (ncalls - i) * sizeof(call_t));
+
+    trace("answer %s of %s %d lost %d\n", w->id, names[call.t], call.kind,
+          lost);
+
+    if (call.kind == CALL_TAKE) {
+        im_follow_taken(call.route, lost ? IM_ERROR
+                                         : call.applied ? IM_OK : IM_DECLINED,
+                        call.stored);
+        return;
+    }
+
+    if (call.kind == CALL_REPORT) {
+        memset(&reply, 0, sizeof(im_reported_t));
+        reply.applied = (uint8_t) call.applied;
+        reply.notified = 1;
+        reply.stored = call.stored;
+        reply.epoch = epoch_str(buf, call.report.leave ? 0 : call.epoch);
+        reply.top = call.top;
+        reply.past = im_str_z("");
+
+        im_follow_reported(call.route, lost ? NULL : &reply);
+        return;
+    }
+
+    memset(&page, 0, sizeof(im_page_t));
+    page.status = call.status;
+    page.epoch = epoch_str(buf, call.epoch);
+    page.top = call.top;
+    page.past = im_str_z("");
+
+    im_follow_page(call.route, 0, lost ? NULL : &page);
+}
+
+
+static void
+publish(unsigned t)
+{
+    unsigned  w;
+
+    if (redis[t].epoch == 0) {
+        return;
+    }
+
+    redis[t].seq++;
+
+    for (w = 0; w < NWORKERS && nentries < NENTRIES; w++) {
+        if (redis[t].shares[w].routed) {
+            entries[nentries].w = w;
+            entries[nentries].t = t;
+            entries[nentries].epoch = redis[t].epoch;
+            entries[nentries++].seq = redis[t].seq;
+        }
+    }
+}
+
+
+/* The next one of a worker. */
+static void
+deliver(unsigned w)
+{
+    char        buf[2];
+    sent_t      sent;
+    unsigned    i;
+    im_entry_t  entry;
+
+    for (i = 0; i < nentries && entries[i].w != w; i++) { /* void */ }
+
+    if (i == nentries) {
+        return;
+    }
+
+    sent = entries[i];
+    nentries--;
+    memmove(entries + i, entries + i + 1, (nentries - i) * sizeof(sent_t));
+
+    if (!workers[w].started) {
+        return;
+    }
+
+    memset(&entry, 0, sizeof(im_entry_t));
+    entry.kind = IM_PUSH_MESSAGE;
+    entry.topic = im_str_z(names[sent.t]);
+    entry.epoch = epoch_str(buf, sent.epoch);
+    entry.seq = sent.seq;
+    entry.envelope = im_str_set(&sent.seq, sizeof(uint64_t));
+
+    im_follow_entry(&workers[w].follow, &entry);
+}
+
+
+/* Calls of a worker are lost, done or not. */
+static void
+connection_lost(unsigned w)
+{
+    unsigned  p, i, n;
+
+    for (p = 0; p < NPARTS; p++) {
+        im_follow_down(&workers[w].follow, p);
+    }
+
+    for (i = 0, n = below(4); i < ncalls; /* void */) {
+
+        if (calls[i].w != w) {
+            i++;
+            continue;
+        }
+
+        if (n > 0 && !calls[i].executed) {
+            call_execute(&calls[i]);
+            n--;
+        }
+
+        call_answer(i, 1);
+    }
+}
+
+
+/* anew: Redis may have lost reports. */
+static void
+connection_made(unsigned w, int anew)
+{
+    unsigned  p;
+
+    for (p = 0; p < NPARTS; p++) {
+        im_follow_up(&workers[w].follow, p, anew);
+    }
+}
+
+
+/* Sessions. */
+
+static void
+worker_start(unsigned i)
+{
+    unsigned   p;
+    worker_t  *w;
+
+    static const uint64_t  hash_seed[2] = { 1, 2 };
+
+    w = &workers[i];
+    memset(w, 0, sizeof(worker_t));
+    sprintf(w->id, "n.0.%u", i);
+
+    assert_int_equal(im_hub_init(&w->hub, hash_seed, NPARTS, 256), IM_OK);
+
+    w->follow.hub = &w->hub;
+    w->follow.rules = &rules;
+    w->follow.commands = &commands;
+    w->follow.events = &events;
+    w->follow.ctx = w;
+    w->follow.limits.log_bytes = 2048;
+    w->follow.limits.recovery_bytes = 100;
+    w->follow.limits.windows_bytes = 100000;
+    w->follow.limits.refresh = 8000;
+
+    im_follow_init(&w->follow, now);
+    w->started = 1;
+
+    for (p = 0; p < NPARTS; p++) {
+        im_follow_up(&w->follow, p, 1);
+    }
+}
+
+
+static void
+leave(unsigned s, unsigned t)
+{
+    int          last;
+    worker_t    *w;
+    im_topic_t  *topic;
+
+    w = &workers[sessions[s].worker];
+
+    trace("session %u leaves %s at %s\n", s, names[t], w->id);
+
+    sessions[s].topics &= ~(1u << t);
+    sessions[s].live &= ~(1u << t);
+
+    im_follow_member(&w->follow, sessions[s].subs[t], 0);
+    topic = im_hub_leave(&w->hub, sessions[s].subs[t], &last);
+    im_sub_destroy(&w->hub.logs, sessions[s].subs[t]);
+
+    if (last) {
+        im_follow_stop(&w->follow, topic);
+    }
+}
+
+
+/* The subscription of a session at a worker; NULL: no memory. */
+static im_sub_t *
+subscribe(worker_t *w, unsigned s, unsigned t)
+{
+    int          first;
+    im_sub_t    *sub;
+    im_topic_t  *topic;
+
+    sub = im_sub_create(&w->hub.logs);
+    if (sub == NULL) {
+        return NULL;
+    }
+
+    sub->session = s;
+    topic = im_hub_join(&w->hub, im_str_z(names[t]), s % 2, sub, &first);
+
+    if (topic == NULL) {
+        im_sub_destroy(&w->hub.logs, sub);
+        return NULL;
+    }
+
+    if (first && im_follow_start(&w->follow, topic) != IM_OK) {
+        im_hub_leave(&w->hub, sub, &first);
+        im_sub_destroy(&w->hub.logs, sub);
+        im_follow_stop(&w->follow, topic);
+        return NULL;
+    }
+
+    return sub;
+}
+
+
+static void
+join(unsigned s, unsigned t)
+{
+    im_sub_t  *sub;
+    worker_t  *w;
+
+    w = &workers[sessions[s].worker];
+    sub = subscribe(w, s, t);
+
+    trace("session %u joins %s at %s\n", s, names[t], w->id);
+
+    if (sub == NULL) {
+        return;
+    }
+
+    sessions[s].subs[t] = sub;
+    sessions[s].topics |= 1u << t;
+
+    im_follow_member(&w->follow, sub, 1);
+
+    if (sub->log->topic->state != IM_TOPIC_NEW) {
+        im_sub_live(&w->hub.logs, sub);
+        sessions[s].live |= 1u << t;
+        sessions[s].got[t] = sub->log->topic->seq;
+    }
+}
+
+
+/* Handover. */
+
+/* The topics that the old worker names. */
+static void
+flow_name(flow_t *flow)
+{
+    unsigned     t;
+    im_topic_t  *topic;
+
+    for (t = 0; t < NTOPICS; t++) {
+        topic = im_hub_topic(&workers[flow->from].hub, im_str_z(names[t]));
+
+        if (topic == NULL || topic->data == NULL
+            || (flow->named & (1u << t)))
+        {
+            continue;
+        }
+
+        flow->pinned[t] = im_follow_pin(&workers[flow->to].follow,
+                                        im_str_z(names[t]));
+
+        if (flow->pinned[t] != NULL) {
+            flow->named |= 1u << t;
+        }
+    }
+}
+
+
+static int
+epoch_eq(const im_epoch_t *a, const im_epoch_t *b)
+{
+    return im_str_eq(im_str_set(a->data, a->len), im_str_set(b->data, b->len));
+}
+
+
+/* The record goes out. */
+static void
+flow_pack(flow_t *flow, unsigned s)
+{
+    int          ready;
+    unsigned     t;
+    uint64_t     seq;
+    im_topic_t  *topic;
+
+    for (t = 0, ready = 1; t < NTOPICS; t++) {
+
+        if ((sessions[s].topics & (1u << t)) == 0) {
+            continue;
+        }
+
+        topic = sessions[s].subs[t]->log->topic;
+
+        if ((flow->named & (1u << t)) == 0
+            || (sessions[s].live & (1u << t)) == 0)
+        {
+            ready = 0;
+            continue;
+        }
+
+        flow->held[t] = topic;
+
+        if (im_follow_hold(topic) != IM_OK) {
+            ready = 0;
+        }
+
+        if (topic->state != IM_TOPIC_LIVE || !im_follow_settled(topic)
+            || im_follow_kept(flow->pinned[t], &seq) != IM_OK
+            || topic->seq < seq
+            || !epoch_eq(&topic->epoch, &flow->pinned[t]->epoch))
+        {
+            ready = 0;
+        }
+    }
+
+    if (!ready) {
+        return;
+    }
+
+    for (t = 0; t < NTOPICS; t++) {
+        if (sessions[s].topics & (1u << t)) {
+            sessions[s].at[t] = sessions[s].subs[t]->log->topic->seq;
+            sessions[s].epochs[t] = sessions[s].subs[t]->log->topic->epoch;
+
+            if (sessions[s].got[t] != sessions[s].at[t]) {
+                wrong("session %u is behind \"%s\"", s, names[t]);
+            }
+        }
+    }
+
+    trace("session %u is packed\n", s);
+
+    sessions[s].flight = 1;
+}
+
+
+/* The old worker goes on with it. */
+static void
+session_thaw(unsigned s)
+{
+    unsigned  t;
+
+    sessions[s].flight = 0;
+    nagain++;
+
+    for (t = 0; t < NTOPICS; t++) {
+        if (sessions[s].topics & (1u << t)) {
+            sessions[s].got[t] = sessions[s].subs[t]->log->topic->seq;
+        }
+    }
+}
+
+
+/* Undoes the first n. */
+static void
+session_reject(worker_t *w, unsigned s, unsigned n)
+{
+    int       last;
+    unsigned  t;
+
+    for (t = 0; t < n; t++) {
+        if ((sessions[s].topics & (1u << t)) == 0) {
+            continue;
+        }
+
+        (void) im_hub_leave(&w->hub, sessions[s].next[t], &last);
+        im_sub_destroy(&w->hub.logs, sessions[s].next[t]);
+        assert_false(last);
+    }
+}
+
+
+static int
+flow_fits(flow_t *flow, unsigned s)
+{
+    unsigned     t;
+    im_topic_t  *topic;
+
+    for (t = 0; t < NTOPICS; t++) {
+
+        if ((sessions[s].topics & (1u << t)) == 0) {
+            continue;
+        }
+
+        topic = flow->pinned[t];
+
+        if (topic->state != IM_TOPIC_LIVE
+            || !epoch_eq(&topic->epoch, &sessions[s].epochs[t])
+            || topic->seq < sessions[s].at[t]
+            || im_follow_window(topic, sessions[s].at[t]) != IM_OK)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* What came between is in the window; the old worker lets it go. */
+static void
+session_moved(flow_t *flow, unsigned s)
+{
+    int          last;
+    unsigned     t;
+    uint64_t     seq, value;
+    worker_t    *old;
+    im_topic_t  *topic;
+
+    old = &workers[flow->from];
+    sessions[s].worker = flow->to;
+    sessions[s].flight = 0;
+    nmoved++;
+
+    for (t = 0; t < NTOPICS; t++) {
+
+        if ((sessions[s].topics & (1u << t)) == 0) {
+            continue;
+        }
+
+        topic = flow->pinned[t];
+
+        for (seq = sessions[s].at[t] + 1; seq <= topic->seq; seq++) {
+            memcpy(&value, im_follow_envelope(topic, seq).data,
+                   sizeof(uint64_t));
+            session_gets(s, t, value);
+            ncaught++;
+        }
+
+        im_follow_gone(&old->follow, sessions[s].subs[t]);
+        topic = im_hub_leave(&old->hub, sessions[s].subs[t], &last);
+        im_sub_destroy(&old->hub.logs, sessions[s].subs[t]);
+        assert_false(last);
+
+        sessions[s].subs[t] = sessions[s].next[t];
+    }
+}
+
+
+static void
+flow_unpack(flow_t *flow, unsigned s)
+{
+    unsigned   t;
+    worker_t  *w;
+
+    w = &workers[flow->to];
+
+    if (!flow_fits(flow, s)) {
+        session_thaw(s);
+        return;
+    }
+
+    for (t = 0; t < NTOPICS; t++) {
+
+        if ((sessions[s].topics & (1u << t)) == 0) {
+            continue;
+        }
+
+        sessions[s].next[t] = subscribe(w, s, t);
+
+        if (sessions[s].next[t] == NULL) {
+            session_reject(w, s, t);
+            session_thaw(s);
+            return;
+        }
+
+    }
+
+    for (t = 0; t < NTOPICS; t++) {
+
+        if ((sessions[s].topics & (1u << t)) == 0) {
+            continue;
+        }
+
+        im_sub_live(&w->hub.logs, sessions[s].next[t]);
+
+        if (im_follow_take(&w->follow, sessions[s].next[t],
+                           im_str_z(workers[flow->from].id))
+            != IM_OK)
+        {
+            exact = 0;
+            im_follow_member(&w->follow, sessions[s].next[t], 1);
+        }
+    }
+
+    trace("session %u is at %s\n", s, w->id);
+
+    session_moved(flow, s);
+}
+
+
+static void
+flow_sessions(flow_t *flow)
+{
+    unsigned  s;
+
+    s = below(NSESSIONS);
+
+    if (sessions[s].worker != flow->from) {
+        return;
+    }
+
+    if (sessions[s].flight) {
+        flow_unpack(flow, s);
+
+    } else {
+        flow_pack(flow, s);
+    }
+}
+
+
+static int
+flow_busy(flow_t *flow)
+{
+    unsigned  s;
+
+    for (s = 0; s < NSESSIONS; s++) {
+        if (sessions[s].worker == flow->from && sessions[s].flight) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+flow_over(flow_t *flow, int moved)
+{
+    unsigned  t;
+
+    trace("%s is over, moved %d\n", workers[flow->from].id, moved);
+
+    for (t = 0; t < NTOPICS; t++) {
+        if (flow->held[t] != NULL) {
+            im_follow_release(&workers[flow->from].follow, flow->held[t],
+                              moved);
+        }
+
+        if (flow->pinned[t] != NULL) {
+            im_follow_unpin(&workers[flow->to].follow, flow->pinned[t]);
+        }
+    }
+
+    flow->state = FLOW_DONE;
+}
+
+
+static void
+flow_break(flow_t *flow)
+{
+    unsigned  s;
+
+    for (s = 0; s < NSESSIONS; s++) {
+        if (sessions[s].worker == flow->from && sessions[s].flight) {
+            session_thaw(s);
+        }
+    }
+
+    exact = 0;
+    flow->broken = 1;
+
+    (void) im_follow_settle(&workers[flow->to].follow,
+                            im_str_z(workers[flow->from].id));
+    flow_over(flow, 0);
+}
+
+
+static void
+flow_freeze(flow_t *flow)
+{
+    int       frozen;
+    unsigned  t;
+
+    for (t = 0, frozen = 1; t < NTOPICS; t++) {
+        if (flow->held[t] != NULL
+            && im_follow_freeze(flow->held[t]) != IM_OK)
+        {
+            frozen = 0;
+        }
+    }
+
+    if (!frozen) {
+        return;
+    }
+
+    flow->state = FLOW_SETTLING;
+
+    if (im_follow_settle(&workers[flow->to].follow,
+                         im_str_z(workers[flow->from].id))
+        == IM_OK)
+    {
+        workers[flow->to].taken |= 1u << flow->from;
+    }
+}
+
+
+static void
+flow_step(flow_t *flow, int end)
+{
+    if (flow->state != FLOW_IDLE && flow->state != FLOW_DONE
+        && chance(faults.broken))
+    {
+        flow_break(flow);
+        return;
+    }
+
+    switch (flow->state) {
+
+    case FLOW_IDLE:
+        if (flow->to == 2 || workers[2].taken != 0 || end || chance(20)) {
+            flow->state = FLOW_MOVING;
+            trace("%s goes to %s\n", workers[flow->from].id,
+                  workers[flow->to].id);
+        }
+        break;
+
+    case FLOW_MOVING:
+        flow_name(flow);
+        flow_sessions(flow);
+
+        if ((end || chance(60)) && !flow_busy(flow)) {
+            flow->state = FLOW_FREEZING;
+        }
+        break;
+
+    case FLOW_FREEZING:
+        flow_freeze(flow);
+        break;
+
+    case FLOW_SETTLING:
+        if (workers[flow->to].taken & (1u << flow->from)) {
+            flow_over(flow, 1);
+        }
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+static void
+step_faults(void)
+{
+    unsigned  w, t, i;
+
+    w = below(NWORKERS);
+    t = below(NTOPICS);
+
+    if (chance(faults.lose)) {
+        connection_lost(w);
+    }
+
+    if (chance(faults.newer) && redis[t].shares[w].routed) {
+        redis[t].shares[w].version += 1000 * (1 + below(1000000));
+    }
+
+    if (chance(faults.forget)) {
+        exact = 0;
+
+        for (i = 0; i < NWORKERS; i++) {
+            redis[t].shares[i].routed = 0;
+            redis[t].shares[i].left = 0;
+            redis[t].shares[i].members = 0;
+        }
+    }
+
+    if (chance(faults.generation) && redis[t].epoch != 0 && nepochs < 25) {
+        redis[t].epoch = ++nepochs;
+    }
+}
+
+
+static void
+step_churn(void)
+{
+    unsigned  s, t;
+
+    s = below(NSESSIONS);
+    t = below(NTOPICS);
+
+    if (sessions[s].flight) {
+        return;
+    }
+
+    exact = 0;
+
+    if (sessions[s].topics & (1u << t)) {
+        leave(s, t);
+
+    } else {
+        join(s, t);
+    }
+}
+
+
+static void
+step(void)
+{
+    unsigned  w, i;
+
+    w = below(NWORKERS);
+
+    if (faults.memory != 0) {
+        alloc_fail_at(chance(faults.memory) ? 1 + below(8) : 0);
+    }
+
+    step_faults();
+
+    if (chance(faults.churn)) {
+        step_churn();
+    }
+
+    switch (below(10)) {
+
+    case 0:
+        publish(below(NTOPICS));
+        break;
+
+    case 1:
+    case 2:
+        for (i = 0; i < ncalls; i++) {
+            if (calls[i].w == w && !calls[i].executed) {
+                call_execute(&calls[i]);
+                break;
+            }
+        }
+        break;
+
+    case 3:
+    case 4:
+        for (i = 0; i < ncalls; i++) {
+            if (calls[i].w == w) {
+                if (calls[i].executed) {
+                    call_answer(i, 0);
+                }
+                break;
+            }
+        }
+        break;
+
+    case 5:
+        deliver(w);
+        break;
+
+    case 6:
+        if (!im_follow_is_up(&workers[w].follow, 0)) {
+            connection_made(w, 0);
+
+        } else if (chance(5)) {
+            now += 1000;
+            for (i = 0; i < NWORKERS; i++) {
+                im_follow_tick(&workers[i].follow, now);
+            }
+        }
+        break;
+
+    default:
+        flow_step(&flows[below(NFLOWS)], 0);
+    }
+
+    if (workers[w].woken && chance(2)) {
+        workers[w].woken = 0;
+        im_follow_pump(&workers[w].follow);
+    }
+
+    alloc_fail_at(0);
+}
+
+
+/* All that is under way comes to its end. */
+static void
+drain(void)
+{
+    unsigned  w, n;
+
+    for (n = 0; n < 20; n++) {
+
+        for (w = 0; w < NWORKERS; w++) {
+            if (workers[w].woken) {
+                workers[w].woken = 0;
+                im_follow_pump(&workers[w].follow);
+            }
+        }
+
+        while (ncalls > 0) {
+            if (!calls[0].executed) {
+                call_execute(&calls[0]);
+            }
+
+            call_answer(0, 0);
+        }
+
+        while (nentries > 0) {
+            deliver(entries[0].w);
+        }
+    }
+}
+
+
+static void
+settle(void)
+{
+    unsigned  i, w;
+
+    for (i = 0; i < 14; i++) {
+        drain();
+        now += 1000;
+
+        for (w = 0; w < NWORKERS; w++) {
+            im_follow_tick(&workers[w].follow, now);
+        }
+    }
+}
+
+
+static void
+begin(const faults_t *f)
+{
+    unsigned  w, s, t;
+
+    static const flow_t  fresh[NFLOWS] = {
+        { .from = 0, .to = 2 }, { .from = 1, .to = 2 }, { .from = 2, .to = 3 }
+    };
+
+    memset(redis, 0, sizeof(redis));
+    memset(sessions, 0, sizeof(sessions));
+    memcpy(flows, fresh, sizeof(flows));
+    memset(&faults, 0, sizeof(faults_t));
+
+    ncalls = 0;
+    nentries = 0;
+    nepochs = 0;
+    exact = 0;
+    now = 1000;
+
+    for (w = 0; w < NWORKERS; w++) {
+        worker_start(w);
+    }
+
+    for (s = 0; s < NSESSIONS; s++) {
+        sessions[s].worker = below(3);
+
+        for (t = 0; t < NTOPICS; t++) {
+            if (chance(2)) {
+                join(s, t);
+            }
+        }
+    }
+
+    settle();
+    exact = 1;
+    check_exact("the start");
+
+    faults = *f;
+}
+
+
+static void
+check_end(void)
+{
+    unsigned     w, t, s, count, members;
+    share_t     *share;
+    im_topic_t  *topic;
+
+    for (w = 0; w < NWORKERS; w++) {
+        for (t = 0; t < NTOPICS; t++) {
+            share = &redis[t].shares[w];
+
+            for (s = 0, count = 0, members = 0; s < NSESSIONS; s++) {
+                if (sessions[s].worker == w
+                    && (sessions[s].topics & (1u << t)))
+                {
+                    count++;
+                    members |= is_member(t, s) ? 1u << s : 0;
+
+                    if (sessions[s].got[t] != redis[t].seq) {
+                        wrong("session %u has %llu of %llu of \"%s\"", s,
+                              (unsigned long long) sessions[s].got[t],
+                              (unsigned long long) redis[t].seq, names[t]);
+                    }
+                }
+            }
+
+            topic = im_hub_topic(&workers[w].hub, im_str_z(names[t]));
+
+            if ((topic != NULL) != (count > 0)
+                || share->routed != (count > 0)
+                || share->members != members
+                || (count > 0 && t < NTOPICS - 1 && share->count != count))
+            {
+                wrong("worker %u: \"%s\" has %u followers, %x; "
+                      "Redis has a route %d, %u, %x", w, names[t], count,
+                      members, share->routed, (unsigned) share->count,
+                      share->members);
+            }
+        }
+
+        assert_true(im_follow_left(&workers[w].follow));
+    }
+}
+
+
+static void
+finish(void)
+{
+    unsigned  w, s, t;
+
+    for (s = 0; s < NSESSIONS; s++) {
+        for (t = 0; t < NTOPICS; t++) {
+            if (sessions[s].topics & (1u << t)) {
+                leave(s, t);
+            }
+        }
+    }
+
+    settle();
+
+    for (w = 0; w < NWORKERS; w++) {
+        assert_int_equal(workers[w].follow.bytes.bytes > 0 ? 1 : 0, 0);
+        assert_int_equal(workers[w].hub.topics.count, 0);
+        im_follow_cleanup(&workers[w].follow);
+        im_hub_cleanup(&workers[w].hub);
+    }
+}
+
+
+static void
+sequence(const faults_t *f)
+{
+    unsigned  i, w, n;
+
+    begin(f);
+    nnotified = 0;
+
+    for (i = 0; i < STEPS; i++) {
+        step();
+    }
+
+    memset(&faults, 0, sizeof(faults_t));
+
+    for (w = 0; w < NWORKERS; w++) {
+        connection_made(w, f->forget > 0);
+    }
+
+    for (i = 0; flows[0].state != FLOW_DONE || flows[1].state != FLOW_DONE
+                || flows[2].state != FLOW_DONE; i++)
+    {
+        if (i > 5000) {
+            wrong("the workers come to no end");
+        }
+
+        for (n = 0; n < NFLOWS; n++) {
+            flow_step(&flows[n], i > 300);
+        }
+
+        if (i % 10 == 0) {
+            settle();
+        }
+    }
+
+    settle();
+    settle();
+    check_exact("the end");
+    check_end();
+
+    /* presence of others: no notice */
+
+    if (f->churn == 0 && f->newer == 0 && f->lose == 0 && f->forget == 0
+        && f->memory == 0 && f->broken == 0)
+    {
+        if (nnotified > 0) {
+            wrong("%u reports are for others", nnotified);
+        }
+    }
+
+    exact = 0;
+    finish();
+}
+
+
+static void
+sequences(const faults_t *f, uint64_t first)
+{
+    unsigned  i;
+
+    nmoved = 0;
+    nagain = 0;
+    ncaught = 0;
+    nresent = 0;
+
+    for (i = 0; i < nsequences; i++) {
+        seed = only != 0 ? only : first + i;
+        rnd.state = seed * 0x9e3779b97f4a7c15 + 1;
+        sequence(f);
+
+        if (only != 0) {
+            break;
+        }
+    }
+
+    print_message("# %u moved, %u again, %u caught up, %u takes repeated\n",
+                  nmoved, nagain, ncaught, nresent);
+}
+
+
+static void
+setup(void)
+{
+    im_rule_t  rule;
+
+    im_rules_init(&rules);
+
+    memset(&rule, 0, sizeof(im_rule_t));
+    rule.pattern = im_str_z("presence");
+    rule.presence = 1;
+    assert_int_equal(im_rules_add(&rules, &rule), IM_OK);
+}
+
+
+static void
+random_moves(const faults_t *f, uint64_t first)
+{
+    if (only != 0 && only / 1000000 != first / 1000000) {
+        return;
+    }
+
+    setup();
+    sequences(f, first);
+    im_rules_cleanup(&rules);
+
+    assert_true(only != 0 || nmoved > nsequences);
+    assert_true(only != 0 || ncaught > nsequences / 10);
+}
+
+
+/* Nothing goes wrong: others hear nothing at all. */
+static void
+test_calm(void **state)
+{
+    static const faults_t  calm;
+
+    (void) state;
+
+    random_moves(&calm, 1000000);
+}
+
+
+/* Redis has later versions. */
+static void
+test_refused(void **state)
+{
+    static const faults_t  refused = { .newer = 50 };
+
+    (void) state;
+
+    random_moves(&refused, 5000000);
+}
+
+
+/* Calls are lost, done or not. */
+static void
+test_lost(void **state)
+{
+    static const faults_t  lost = { .lose = 40 };
+
+    (void) state;
+
+    random_moves(&lost, 2000000);
+    assert_true(only != 0 || nresent > 0);
+}
+
+
+/* Sessions come and go meanwhile. */
+static void
+test_churn(void **state)
+{
+    static const faults_t  churn = { .churn = 10, .lose = 60 };
+
+    (void) state;
+
+    random_moves(&churn, 3000000);
+}
+
+
+/* Redis forgets, epochs change, channels break, there is no memory. */
+static void
+test_rough(void **state)
+{
+    static const faults_t  rough = {
+        .churn = 12, .lose = 60,
+        .forget = 100, .newer = 50, .generation = 150, .broken = 200,
+        .memory = 10
+    };
+
+    (void) state;
+
+    random_moves(&rough, 4000000);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    static const struct CMUnitTest  tests[] = {
+        alloc_test(test_calm),
+        alloc_test(test_refused),
+        alloc_test(test_lost),
+        alloc_test(test_churn),
+        alloc_test(test_rough)
+    };
+
+    if (argc > 1) {
+        nsequences = (unsigned) atoi(argv[1]);
+    }
+
+    if (argc > 2) {
+        only = strtoull(argv[2], NULL, 10);
+    }
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
