@@ -18,6 +18,7 @@ use IO::Socket::UNIX;
 use JSON::PP ();
 use POSIX ();
 use Test::Im::Cert qw(certificates);
+use Test::Im::Client;
 use Test::Im::Docs qw(blocks commands pages);
 use Test::Im::File qw(slurp spew);
 use Test::Im::Jwt;
@@ -248,6 +249,18 @@ sub lines {
 }
 
 
+# The names in the first JSON text, and those in its data.
+sub members {
+    my ($text) = @_;
+    my $value = eval {
+        JSON::PP->new->utf8->incr_parse($text =~ s/\Acurl .*\n\s*//r);
+    };
+    my $data = ref $value eq 'HASH' ? $value->{data} || $value->{result} : '';
+
+    return join ' ', map { sort keys %$_ } grep { ref eq 'HASH' } $value, $data;
+}
+
+
 sub runs {
     my ($name, $command) = @_;
 
@@ -345,6 +358,18 @@ spew("$dir/bin/redis-cli", "#!/bin/sh\n[ \"\$1\" != -c ] || shift\n"
      . "exec /usr/bin/redis-cli -s '$dir/run/redis.sock' \"\$@\"\n");
 chmod 0755, "$dir/bin/redis-cli";
 
+# the user of whom docs/api.md asks
+my $client = Test::Im::Client->new(port => $port);
+
+runs('a login', "$dir/bin/redis-cli HSET im_9f2c4d1e8a7b6c50 "
+     . 'UserId u7 UserName Ann');
+is($client->handshake('/ws'), 101, 'a session');
+$client->write(Test::Im::Client::frame(1, '{"auth":"9f2c4d1e8a7b6c50",'
+                                          . '"room":"1"}'));
+ok(until_true(sub {
+    `curl -s http://127.0.0.1:$port/im/rooms/1` =~ /"user":"u7"/;
+}), 'of a user');
+
 for my $block (@blocks) {
     my $text = $block->{text};
 
@@ -371,7 +396,11 @@ for my $block (@blocks) {
         my $name = "$block->{page}: $command";
 
         if ($command =~ s/^(curl .*)127\.0\.0\.1:8080/${1}127.0.0.1:$port/) {
-            like(`$command -s`, qr/\A\{"(?:code":0|result|replies|node)/, $name);
+            my $answer = `$command -s`;
+
+            like($answer, qr/\A\{"(?:code":0|result|replies|node)/, $name);
+            is(members($answer), members($text), "$name: as shown")
+                if $text =~ /\A(?:curl .*\n)\n*\{/;
 
         } elsif ($command
                  =~ s/^(curl .*)127\.0\.0\.1:3111/${1}127.0.0.1:$stack->{port}/)
