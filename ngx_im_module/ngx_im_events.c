@@ -19,6 +19,14 @@
 #include "ngx_im_send.h"
 
 
+static void
+ngx_im_events_adopted(ngx_im_session_t *s)
+{
+    ngx_im_move_adopted(s);
+    ngx_im_identity_adopted(s);
+}
+
+
 static const ngx_im_session_events_t  ngx_im_session_events = {
     ngx_im_command_message,
     ngx_im_command_begin,
@@ -29,7 +37,7 @@ static const ngx_im_session_events_t  ngx_im_session_events = {
     ngx_im_drain_start,
     ngx_im_info_waits,
     ngx_im_handover_out_entry,
-    ngx_im_identity_adopted
+    ngx_im_events_adopted
 };
 
 

@@ -133,32 +133,64 @@ im_logic_largest_count_handler(const im_members_t *members, void *data)
 }
 
 
-/*
- * Two workers of one slot of a node: sessions may be moving from the older one,
- * and rooms be in the records of both.  Workers are sorted by their ids.
- */
-static int
-im_logic_largest_twice(const im_logic_nodes_t *nodes)
+static im_str_t
+im_logic_largest_slot(const im_logic_worker_t *worker)
 {
-    u_char     *dot, *last;
-    im_str_t    one, two;
-    im_uint_t   i;
+    u_char    *dot;
+    im_str_t   id;
 
-    for (i = 1; i < nodes->nworkers; i++) {
-        one = nodes->workers[i - 1]->id;
-        two = nodes->workers[i]->id;
+    id = worker->id;
+    dot = memrchr(id.data, '.', id.len);
 
-        dot = memrchr(one.data, '.', one.len);
-        last = memrchr(two.data, '.', two.len);
+    return dot != NULL ? im_str_set(id.data, (size_t) (dot - id.data)) : id;
+}
 
-        if (dot != NULL && last != NULL && dot - one.data == last - two.data
-            && memcmp(one.data, two.data, (size_t) (dot - one.data)) == 0)
-        {
-            return 1;
-        }
+
+/*
+ * How many workers there are of one slot of a node: while sessions move from
+ * the older to the younger ones, a room may be in the records of all.  Workers
+ * are sorted by their ids.
+ */
+static im_uint_t
+im_logic_largest_generations(const im_logic_nodes_t *nodes)
+{
+    im_uint_t  i, n, most;
+
+    for (i = 0, n = 0, most = 1; i < nodes->nworkers; i++) {
+        n = i > 0 && im_str_eq(im_logic_largest_slot(nodes->workers[i - 1]),
+                               im_logic_largest_slot(nodes->workers[i]))
+            ? n + 1 : 1;
+        most = im_max(most, n);
     }
 
-    return 0;
+    return most;
+}
+
+
+/*
+ * How many rooms have to be counted, to know those that have most followers:
+ * what was reported of a room may be so many times too much.
+ */
+static im_uint_t
+im_logic_largest_choose(const im_logic_largest_t *largest, im_uint_t times)
+{
+    uint64_t   least;
+    im_uint_t  n;
+
+    if (largest->n <= largest->most) {
+        return largest->n;
+    }
+
+    n = largest->most;
+    least = largest->rooms[n - 1]->reported;
+
+    while (times > 1 && n < largest->n && n < IM_LARGEST_MAX
+           && largest->rooms[n]->reported * times >= least)
+    {
+        n++;
+    }
+
+    return n;
 }
 
 
@@ -207,11 +239,8 @@ im_logic_largest(im_daemon_request_t *r, im_logic_largest_match_pt match,
     largest->most = most;
     largest->more |= largest->n > most;
 
-    if (im_logic_largest_twice(logic->nodes)) {
-        most *= 2;
-    }
-
-    largest->n = im_min(largest->n, most);
+    largest->n = im_logic_largest_choose(largest,
+                                   im_logic_largest_generations(logic->nodes));
 
     /* one more, so that it doesn't finish before all are asked */
     largest->left = largest->n + 1;

@@ -6,7 +6,7 @@
  *
  * A record lists a worker's largest rooms only.  The members of each of them
  * are then counted by its routes.  While sessions move to another worker, some
- * rooms may be in both records, so more rooms are counted than are wanted.
+ * rooms are in both records, so more rooms are counted than are wanted.
  */
 
 #ifndef IM_LOGIC_LARGEST_H

@@ -50,5 +50,8 @@ ngx_int_t ngx_im_token_refresh(ngx_im_session_t *s,
 ngx_int_t ngx_im_token_sub_refresh(ngx_im_session_t *s,
     const im_command_t *command);
 
+/* For ngx_im_session_events_t. */
+void ngx_im_move_adopted(ngx_im_session_t *s);
+
 
 #endif /* NGX_IM_COMMAND_H */

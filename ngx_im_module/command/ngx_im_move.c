@@ -10,6 +10,7 @@
 
 #include "ngx_im_command.h"
 #include "ngx_im_admit.h"
+#include "ngx_im_flush.h"
 #include "ngx_im_follow.h"
 #include "ngx_im_identity.h"
 #include "ngx_im_reply.h"
@@ -21,6 +22,15 @@
 
 #define NGX_IM_MOVE_COUNT  10000     /* ms: a count is as old at most */
 #define NGX_IM_MOVE_RATE   200       /* rooms that are counted in a second */
+
+
+/* A room is counted. */
+typedef struct {
+    im_buf_t          name;
+    im_buf_t          answer;      /* for the session, if one waits */
+    ngx_im_handle_t   session;
+    unsigned          waits:1;
+} ngx_im_move_ask_t;
 
 
 static ngx_int_t
@@ -58,60 +68,104 @@ ngx_im_move_room(ngx_im_session_t *s)
 }
 
 
-/* The topic may have ended meanwhile. */
-static void
-ngx_im_move_counted(const im_members_t *members, void *data)
+static ngx_int_t
+ngx_im_move_reply_count(ngx_im_session_t *s, im_str_t answer, uint64_t n)
 {
-    im_buf_t        *name;
-    im_topic_t      *topic;
-    ngx_im_topic_t  *t;
+    im_reply_t  reply;
 
-    name = data;
-    topic = im_hub_topic(&ngx_im_worker->hub, im_buf_str(name));
-    t = topic != NULL && members != NULL ? ngx_im_topic_get(topic) : NULL;
+    ngx_im_reply_init(&reply, IM_REPLY_COUNT, 0);
+    reply.data = answer;
+    reply.nclients = n;
 
-    if (t != NULL) {
-        t->others = members->count > topic->nsubs
-                    ? members->count - topic->nsubs : 0;
-    }
-
-    im_buf_cleanup(name);
-    im_free(name);
+    return ngx_im_reply_send(s, &reply);
 }
 
 
 static void
-ngx_im_move_ask(ngx_im_worker_t *w, im_topic_t *topic)
+ngx_im_move_ask_free(ngx_im_move_ask_t *ask)
 {
-    im_buf_t  *name;
+    im_buf_cleanup(&ask->name);
+    im_buf_cleanup(&ask->answer);
+    im_free(ask);
+}
 
-    name = im_alloc(sizeof(im_buf_t));
-    if (name == NULL) {
-        return;
+
+/* The topic may have ended meanwhile, and the session, too. */
+static void
+ngx_im_move_counted(const im_members_t *members, void *data)
+{
+    im_topic_t         *topic;
+    ngx_im_topic_t     *t;
+    ngx_im_session_t   *s;
+    ngx_im_move_ask_t  *ask;
+
+    ask = data;
+    topic = im_hub_topic(&ngx_im_worker->hub, im_buf_str(&ask->name));
+    t = topic != NULL ? ngx_im_topic_get(topic) : NULL;
+
+    if (t != NULL && members != NULL) {
+        t->total = (uint32_t) ngx_min(members->count, UINT32_MAX);
+        t->others = t->total > topic->nsubs ? t->total - topic->nsubs : 0;
     }
 
-    im_buf_init(name, IM_TOPIC_MAX);
-    im_buf_add_str(name, im_topic_name(topic));
+    s = ask->waits ? ngx_im_session_find(ngx_im_worker, ask->session) : NULL;
 
-    if (name->failed
+    if (s != NULL && s->phase == NGX_IM_OPEN) {
+        (void) ngx_im_move_reply_count(s, im_buf_str(&ask->answer),
+                                       t != NULL ? t->others + topic->nsubs
+                                                 : 0);
+        ngx_im_flush(ngx_im_worker);
+    }
+
+    ngx_im_move_ask_free(ask);
+}
+
+
+/* s: a session that waits for the answer, or NULL. */
+static ngx_int_t
+ngx_im_move_ask(ngx_im_worker_t *w, im_topic_t *topic, ngx_im_session_t *s,
+    im_str_t answer)
+{
+    ngx_im_move_ask_t  *ask;
+
+    ask = im_calloc(sizeof(ngx_im_move_ask_t));
+    if (ask == NULL) {
+        return NGX_ERROR;
+    }
+
+    im_buf_init(&ask->name, IM_TOPIC_MAX);
+    im_buf_add_str(&ask->name, im_topic_name(topic));
+    im_buf_init(&ask->answer, answer.len);
+    im_buf_add_str(&ask->answer, answer);
+
+    if (s != NULL) {
+        ask->waits = 1;
+        ask->session = ngx_im_session_handle(s);
+    }
+
+    if (ask->name.failed || ask->answer.failed
         || im_link_members_ask(w->members, im_topic_name(topic),
                                IM_LINK_MEMBERS_COUNTS, ngx_current_msec,
-                               ngx_im_move_counted, name)
+                               ngx_im_move_counted, ask)
            != IM_OK)
     {
-        im_buf_cleanup(name);
-        im_free(name);
+        ngx_im_move_ask_free(ask);
+        return NGX_ERROR;
     }
+
+    return NGX_OK;
 }
 
 
 /*
  * Followers here are counted as they are; those elsewhere are asked for now and
- * then, once Redis knows those here.
+ * then, once Redis knows those here.  While some move away, all are as many as
+ * there were.
  */
 static uint64_t
 ngx_im_move_followers(ngx_im_worker_t *w, im_topic_t *topic)
 {
+    uint64_t         n;
     ngx_im_topic_t  *t;
 
     t = ngx_im_topic_get(topic);
@@ -127,31 +181,67 @@ ngx_im_move_followers(ngx_im_worker_t *w, im_topic_t *topic)
 
         if (!t->late && ngx_im_rate_take(&w->counts, NGX_IM_MOVE_RATE)) {
             t->counted = ngx_current_msec;
-            ngx_im_move_ask(w, topic);
+            (void) ngx_im_move_ask(w, topic, NULL, im_str_z(""));
         }
     }
 
-    return t->others + topic->nsubs;
+    n = t->others + topic->nsubs;
+
+    return ngx_im_lease_holding(w) ? ngx_max(n, t->total) : n;
+}
+
+
+/* It came from another worker, which had a count: it gets the next one. */
+static ngx_int_t
+ngx_im_move_count_first(ngx_im_session_t *s, im_topic_t *topic,
+    im_str_t answer)
+{
+    ngx_im_topic_t   *t;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+    t = s->adopted ? ngx_im_topic_get(topic) : NULL;
+
+    return t != NULL && t->total == 0
+           && im_follow_is_up(w->follow, topic->partition)
+           ? ngx_im_move_ask(w, topic, s, answer) : NGX_DECLINED;
 }
 
 
 ngx_int_t
 ngx_im_move_count(ngx_im_session_t *s, const im_command_t *command)
 {
-    im_sub_t    *sub;
-    im_reply_t   reply;
-
-    ngx_im_reply_init(&reply, IM_REPLY_COUNT, 0);
-    reply.data = command->answer;
+    im_sub_t  *sub;
 
     sub = ngx_im_move_room(s);
 
-    if (sub != NULL) {
-        reply.nclients = ngx_im_move_followers(ngx_im_worker,
-                                               sub->log->topic);
+    if (sub == NULL) {
+        return ngx_im_move_reply_count(s, command->answer, 0);
     }
 
-    return ngx_im_reply_send(s, &reply);
+    return ngx_im_move_count_first(s, sub->log->topic, command->answer)
+           == NGX_OK
+           ? NGX_OK
+           : ngx_im_move_reply_count(s, command->answer,
+                                     ngx_im_move_followers(ngx_im_worker,
+                                                         sub->log->topic));
+}
+
+
+/* A session came from another worker, where it was counted. */
+void
+ngx_im_move_adopted(ngx_im_session_t *s)
+{
+    im_sub_t        *sub;
+    ngx_im_topic_t  *t;
+
+    for (sub = s->subs; sub != NULL; sub = ngx_im_sub_next(sub)) {
+        t = im_followed(sub->log->topic)->data;
+
+        if (t != NULL && t->others > 0) {
+            t->others--;
+        }
+    }
 }
 
 

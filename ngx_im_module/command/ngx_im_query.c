@@ -247,12 +247,50 @@ ngx_im_query_own(ngx_im_query_clients_t *clients, im_topic_t *topic)
 }
 
 
+/* A session of this worker, among those above. */
+static ngx_uint_t
+ngx_im_query_here(im_topic_t *topic, const im_member_t *member)
+{
+    u_char             id[16];
+    im_sub_t          *sub;
+    ngx_im_session_t  *s;
+
+    s = im_id_uuid_decode(member->session, id) == IM_OK
+        ? ngx_im_session_by_id(ngx_im_worker, id) : NULL;
+
+    sub = s != NULL ? ngx_im_session_find_sub(s, im_topic_name(topic)) : NULL;
+
+    return sub != NULL && im_sub_state(sub) != IM_SUB_JOINING;
+}
+
+
+/*
+ * A member that Redis has, and that isn't among our own sessions.  While
+ * sessions move, it may have one that is here as another worker's, and one that
+ * is elsewhere as ours.
+ */
+static ngx_uint_t
+ngx_im_query_elsewhere(im_topic_t *topic, const im_member_t *member)
+{
+    ngx_uint_t        ours;
+    ngx_im_worker_t  *w;
+
+    w = ngx_im_worker;
+    ours = im_str_eq(member->worker, im_buf_str(&w->id));
+
+    if (ours ? !ngx_im_lease_holding(w) : w->adopted.count == 0) {
+        return !ours;
+    }
+
+    return topic == NULL || !ngx_im_query_here(topic, member);
+}
+
+
 /* Our own sessions (topic NULL: none), and those of the other workers. */
 static ngx_int_t
 ngx_im_query_clients(ngx_im_query_clients_t *clients, im_topic_t *topic,
     const im_members_t *members)
 {
-    im_str_t      own;
     ngx_uint_t    i, nsubs;
     im_member_t  *m;
 
@@ -273,10 +311,8 @@ ngx_im_query_clients(ngx_im_query_clients_t *clients, im_topic_t *topic,
         ngx_im_query_own(clients, topic);
     }
 
-    own = im_buf_str(&ngx_im_worker->id);
-
     for (i = 0; i < members->n; i++) {
-        if (!im_str_eq(members->elts[i].worker, own)) {
+        if (ngx_im_query_elsewhere(topic, &members->elts[i])) {
             clients->elts[clients->n++] = members->elts[i];
         }
     }

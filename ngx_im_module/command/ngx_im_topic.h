@@ -50,8 +50,9 @@ typedef struct {
     ngx_im_info_want_e    want;
     ngx_uint_t            rounds;      /* reports before the next question */
     ngx_im_rate_t         pushes;      /* of joins and leaves */
-    ngx_msec_t            counted;     /* followers elsewhere, when they */
-    uint64_t              others;      /* were asked for */
+    ngx_msec_t            counted;     /* when followers were asked for: */
+    uint32_t              others;      /* those elsewhere, */
+    uint32_t              total;       /* all of them */
     unsigned              hurry:1;     /* a guest waits for room info */
     unsigned              suspect:1;   /* members may have changed */
     unsigned              mixed:1;     /* some followers got another frame */

@@ -125,6 +125,9 @@ ngx_uint_t ngx_im_lease_settled(ngx_im_worker_t *w, im_str_t from);
  */
 ngx_int_t ngx_im_lease_hold(ngx_im_worker_t *w, ngx_uint_t hold);
 
+/* It keeps them, or did a moment ago: so old what was read of Redis may be. */
+ngx_uint_t ngx_im_lease_holding(ngx_im_worker_t *w);
+
 /* Redis' clock now, ms; 0: not known yet. */
 uint64_t ngx_im_follow_clock(ngx_im_worker_t *w);
 

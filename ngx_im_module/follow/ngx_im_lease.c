@@ -11,6 +11,7 @@
 
 
 #define NGX_IM_SKETCH_OFTEN  100000     /* users: above, every tenth time */
+#define NGX_IM_LEASE_HELD    1000       /* ms */
 
 
 /* A renewal that is out. */
@@ -659,6 +660,10 @@ ngx_im_lease_hold(ngx_im_worker_t *w, ngx_uint_t hold)
 
     sync = w->sync;
 
+    if (hold || sync->held) {
+        sync->held_at = ngx_current_msec;
+    }
+
     if (!hold && sync->held) {
         sync->held = 0;
 
@@ -670,4 +675,17 @@ ngx_im_lease_hold(ngx_im_worker_t *w, ngx_uint_t hold)
     sync->held = hold != 0;
 
     return hold && sync->ncounts > 0 ? NGX_AGAIN : NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_im_lease_holding(ngx_im_worker_t *w)
+{
+    ngx_im_sync_t  *sync;
+
+    sync = w->sync;
+
+    return sync->held
+           || (sync->held_at != 0
+               && ngx_current_msec - sync->held_at < NGX_IM_LEASE_HELD);
 }

@@ -46,6 +46,7 @@ struct ngx_im_sync_s {
     im_list_t         moves;       /* from other workers' records */
     uint64_t          nmoves;
     ngx_uint_t        ncounts;     /* renewals with counts that are out */
+    ngx_msec_t        held_at;     /* the last time, or the end of it */
     unsigned          ready:1;     /* the registry was up once, */
     unsigned          registry:1;  /* it is, */
     unsigned          first:1;     /* and hasn't answered since */
