@@ -181,10 +181,11 @@ ngx_im_earlier_get(ngx_im_worker_t *w, const u_char name[16],
 }
 
 
+/* A worker that ends listens on: it forwards what comes. */
 void
 ngx_im_earlier_unref(ngx_im_worker_t *w, ngx_im_earlier_t *e)
 {
-    if (e == NULL || --e->refs > 0) {
+    if (e == NULL || --e->refs > 0 || ngx_exiting) {
         return;
     }
 
