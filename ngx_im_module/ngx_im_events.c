@@ -223,7 +223,7 @@ static const ngx_im_follow_events_t  ngx_im_events = {
     ngx_im_resume_apart,
     ngx_im_info_dead,
     ngx_im_revoke_revision,
-    NULL,
+    ngx_im_handover_in_counted,
     ngx_im_events_find,
     ngx_im_events_describe
 };

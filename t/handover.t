@@ -196,7 +196,7 @@ log: im: \d+ sessions moved to worker process \d+ in \d+ ms, 0 stay\n
 reload:
 until: /status "workers":2,.*"moved_in":14,"moved_out":14\b
 push: room 1 "again"
-a: upto "again"
+a: recv msg "again"
 c: like "again"
 d: like "again"
 e: send more
@@ -253,7 +253,7 @@ until: /status "workers":2,
 until: /im/rooms/1 "count":\s*2\b
 until: /im/online "connections":\s*3\b
 push: room 1 "two"
-a: upto "two"
+a: recv msg "two"
 c: like "two"
 unlogged: session ended
 --- no_error_log

@@ -20,6 +20,7 @@
 #include "ngx_im_follow.h"
 #include "ngx_im_handover.h"
 #include "ngx_im_handover_out.h"
+#include "ngx_im_info.h"
 #include "ngx_im_session.h"
 #include "ngx_im_unpack.h"
 
@@ -33,7 +34,8 @@
 typedef enum {
     NGX_IM_IN_GREETING = 0,      /* its HELLO comes */
     NGX_IM_IN_TAKING,            /* its sessions come */
-    NGX_IM_IN_ENDED,             /* no more come; Redis has to know of them */
+    NGX_IM_IN_ENDED,             /* no more come; Redis moves their topics */
+    NGX_IM_IN_COUNTING,          /* Redis moves what it counts of them */
     NGX_IM_IN_SETTLED            /* the other end closes the channel */
 } ngx_im_in_state_e;
 
@@ -45,6 +47,12 @@ struct ngx_im_handover_in_s {
     ngx_event_t         look;            /* cancelable, or posted */
     im_list_t           channels;        /* of ngx_im_in_t */
 };
+
+
+typedef struct {
+    im_topic_t         *topic;           /* pinned */
+    uint64_t            info;            /* what followers know of members */
+} ngx_im_in_topic_t;
 
 
 /* A session that is ahead of a topic. */
@@ -65,7 +73,7 @@ typedef struct {
     ngx_im_in_state_e   state;
     ngx_im_from_t      *who;             /* NULL until it has greeted */
     ngx_pid_t           pid;
-    im_topic_t        **topics;          /* pinned, by its numbers */
+    ngx_im_in_topic_t  *topics;          /* by its numbers */
     ngx_uint_t          ntopics;
     ngx_uint_t          size;            /* of topics */
     uint32_t           *unready;         /* topics without a position */
@@ -146,13 +154,14 @@ ngx_im_in_close(ngx_im_in_t *from)
     if (from->who != NULL) {
         if (from->state < NGX_IM_IN_ENDED && w->follow != NULL) {
             (void) im_follow_settle(w->follow, from->who->id);
+            ngx_im_lease_settle(w);
         }
 
         ngx_im_from_close(from->who);
     }
 
     for (i = 0; i < from->ntopics; i++) {
-        im_follow_unpin(w->follow, from->topics[i]);
+        im_follow_unpin(w->follow, from->topics[i].topic);
     }
 
     if (from->ntaken > 0 || from->nrefused > 0) {
@@ -300,21 +309,31 @@ ngx_im_in_look(ngx_im_handover_in_t *in)
 }
 
 
+/* Redis has the lease of this worker, so that others count what it has. */
+static ngx_uint_t
+ngx_im_in_leased(ngx_im_worker_t *w)
+{
+    return w->follow == NULL || ngx_im_follow_clock(w) != 0;
+}
+
+
 /* Says of topics that have a position now where they are. */
 static void
 ngx_im_in_ready(ngx_im_in_t *from)
 {
     im_buf_t             b;
-    ngx_uint_t           i, n;
+    ngx_uint_t           i, n, leased;
     im_topic_t          *topic;
     im_handover_ready_t  ready;
+
+    leased = ngx_im_in_leased(from->in->worker);
 
     im_buf_init(&b, IM_HANDOVER_MAX);
 
     for (i = 0, n = 0; i < from->nunready; i++) {
-        topic = from->topics[from->unready[i]];
+        topic = from->topics[from->unready[i]].topic;
 
-        if (im_follow_kept(topic, &ready.seq) != IM_OK) {
+        if (!leased || im_follow_kept(topic, &ready.seq) != IM_OK) {
             from->unready[n++] = from->unready[i];
             continue;
         }
@@ -354,7 +373,7 @@ ngx_im_in_topic(ngx_im_in_t *from, const im_handover_topic_t *name)
         || ngx_im_in_room(&from->unready, &room, from->ntopics,
                           sizeof(uint32_t)) != NGX_OK
         || ngx_im_in_room(&from->topics, &from->size, from->ntopics,
-                          sizeof(im_topic_t *)) != NGX_OK)
+                          sizeof(ngx_im_in_topic_t)) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -365,7 +384,8 @@ ngx_im_in_topic(ngx_im_in_t *from, const im_handover_topic_t *name)
     }
 
     from->unready[from->nunready++] = (uint32_t) from->ntopics;
-    from->topics[from->ntopics++] = topic;
+    from->topics[from->ntopics].topic = topic;
+    from->topics[from->ntopics++].info = name->info;
 
     return NGX_OK;
 }
@@ -442,10 +462,38 @@ ngx_im_in_subs(ngx_im_in_t *from, const im_handover_session_t *record)
             return IM_HANDOVER_RECORD;
         }
 
-        subs[i] = from->topics[record->subs[i].topic];
+        subs[i] = from->topics[record->subs[i].topic].topic;
     }
 
     return IM_HANDOVER_MOVED;
+}
+
+
+/* The session is here. */
+static void
+ngx_im_in_adopted(ngx_im_in_t *from, const im_handover_session_t *record,
+    ngx_im_session_t *s, ngx_uint_t nhosts)
+{
+    ngx_im_lent_t     lent;
+    ngx_im_worker_t  *w;
+
+    w = from->in->worker;
+
+    from->sessions[record->number] = ngx_im_session_handle(s);
+
+    if (w->follow == NULL) {
+        return;
+    }
+
+    lent.proto = im_proto_number(record->proto);
+    lent.nsubs = record->nsubs;
+    lent.nhosts = w->hosts.count - nhosts;
+
+    if (ngx_im_lease_took(w, from->who->id, &lent) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, w->log, 0,
+                      "im: a session that moved is counted twice until the "
+                      "worker that had it ends: no memory");
+    }
 }
 
 
@@ -454,17 +502,20 @@ static im_handover_verdict_e
 ngx_im_in_adopt(ngx_im_in_t *from, const im_handover_session_t *record,
     ngx_socket_t *fd)
 {
+    ngx_uint_t              nhosts;
     ngx_im_worker_t        *w;
     ngx_im_session_t       *s;
     im_handover_verdict_e   verdict;
 
     w = from->in->worker;
+    nhosts = w->hosts.count;
 
     if (ngx_exiting) {
         return IM_HANDOVER_ELSEWHERE;
     }
 
-    verdict = ngx_im_in_subs(from, record);
+    verdict = ngx_im_in_leased(w) ? ngx_im_in_subs(from, record)
+                                  : IM_HANDOVER_AGAIN;
 
     if (verdict == IM_HANDOVER_MOVED
         && ngx_im_in_room(&from->sessions, &from->room, record->number,
@@ -481,7 +532,7 @@ ngx_im_in_adopt(ngx_im_in_t *from, const im_handover_session_t *record,
 
     if (verdict == IM_HANDOVER_MOVED) {
         *fd = (ngx_socket_t) -1;
-        from->sessions[record->number] = ngx_im_session_handle(s);
+        ngx_im_in_adopted(from, record, s, nhosts);
     }
 
     return verdict;
@@ -735,31 +786,73 @@ ngx_im_in_entries(ngx_im_in_t *from, ngx_im_in_body_t *body)
 }
 
 
+/* Followers of these topics know what they knew at the other worker. */
 static void
-ngx_im_in_settled(ngx_im_in_t *from)
+ngx_im_in_infos(ngx_im_in_t *from)
 {
-    im_buf_t  b;
+    ngx_uint_t  i;
 
-    ngx_im_in_state(from, NGX_IM_IN_SETTLED);
+    for (i = 0; i < from->ntopics; i++) {
+        ngx_im_info_came(from->topics[i].topic, from->topics[i].info);
+    }
+}
 
-    im_buf_init(&b, IM_HANDOVER_MAX);
-    ngx_im_channel_send(from->channel, IM_HANDOVER_SETTLED, &b, NULL, 0, 0);
+
+/* Redis moves first the topics of the sessions, then what it counts of them. */
+static void
+ngx_im_in_settle(ngx_im_in_t *from)
+{
+    im_buf_t          b;
+    ngx_im_worker_t  *w;
+
+    w = from->in->worker;
+
+    if (from->state == NGX_IM_IN_ENDED
+        && (w->follow == NULL
+            || im_follow_settle(w->follow, from->who->id) == IM_OK))
+    {
+        ngx_im_in_state(from, NGX_IM_IN_COUNTING);
+
+        if (w->follow != NULL) {
+            ngx_im_in_infos(from);
+            ngx_im_lease_settle(w);
+        }
+    }
+
+    if (from->state == NGX_IM_IN_COUNTING
+        && (w->follow == NULL || ngx_im_lease_settled(w, from->who->id)))
+    {
+        ngx_im_in_state(from, NGX_IM_IN_SETTLED);
+
+        im_buf_init(&b, IM_HANDOVER_MAX);
+        ngx_im_channel_send(from->channel, IM_HANDOVER_SETTLED, &b, NULL, 0,
+                            0);
+    }
 }
 
 
 static void
 ngx_im_in_end(ngx_im_in_t *from, ngx_im_in_body_t *body)
 {
-    ngx_im_worker_t  *w;
-
-    w = from->in->worker;
-
     ngx_im_in_state(from, NGX_IM_IN_ENDED);
+    ngx_im_in_settle(from);
+}
 
-    if (w->follow == NULL
-        || im_follow_settle(w->follow, from->who->id) == IM_OK)
-    {
-        ngx_im_in_settled(from);
+
+void
+ngx_im_handover_in_counted(ngx_im_worker_t *w)
+{
+    im_list_t             *q;
+    ngx_im_handover_in_t  *in;
+
+    in = w->handover_in;
+
+    if (in == NULL) {
+        return;
+    }
+
+    im_list_each(q, &in->channels) {
+        ngx_im_in_settle(im_list_data(q, ngx_im_in_t, link));
     }
 }
 
@@ -767,32 +860,30 @@ ngx_im_in_end(ngx_im_in_t *from, ngx_im_in_body_t *body)
 void
 ngx_im_handover_in_taken(ngx_im_worker_t *w, im_str_t id)
 {
-    im_list_t    *q;
-    ngx_im_in_t  *from;
-
-    im_list_each(q, &w->handover_in->channels) {
-        from = im_list_data(q, ngx_im_in_t, link);
-
-        if (from->state == NGX_IM_IN_ENDED && im_str_eq(from->who->id, id)) {
-            ngx_im_in_settled(from);
-        }
-    }
+    ngx_im_handover_in_counted(w);
 }
 
 
 typedef struct {
-    ngx_im_in_state_e   state;           /* in which it may come */
+    ngx_im_in_state_e   state;           /* from which on it may come */
+    ngx_im_in_state_e   last;            /* up to this one */
     void              (*handler)(ngx_im_in_t *from, ngx_im_in_body_t *body);
 } ngx_im_in_row_t;
 
 
 static const ngx_im_in_row_t  ngx_im_in_rows[IM_HANDOVER_TYPES] = {
-    [IM_HANDOVER_HELLO] = { NGX_IM_IN_GREETING, ngx_im_in_hello },
-    [IM_HANDOVER_TOPICS] = { NGX_IM_IN_TAKING, ngx_im_in_topics },
-    [IM_HANDOVER_SESSIONS] = { NGX_IM_IN_TAKING, ngx_im_in_sessions },
-    [IM_HANDOVER_LATE] = { NGX_IM_IN_TAKING, ngx_im_in_late },
-    [IM_HANDOVER_ENTRIES] = { NGX_IM_IN_TAKING, ngx_im_in_entries },
-    [IM_HANDOVER_END] = { NGX_IM_IN_TAKING, ngx_im_in_end }
+    [IM_HANDOVER_HELLO] = { NGX_IM_IN_GREETING, NGX_IM_IN_GREETING,
+                            ngx_im_in_hello },
+    [IM_HANDOVER_TOPICS] = { NGX_IM_IN_TAKING, NGX_IM_IN_TAKING,
+                             ngx_im_in_topics },
+    [IM_HANDOVER_SESSIONS] = { NGX_IM_IN_TAKING, NGX_IM_IN_TAKING,
+                               ngx_im_in_sessions },
+    [IM_HANDOVER_LATE] = { NGX_IM_IN_TAKING, NGX_IM_IN_TAKING,
+                           ngx_im_in_late },
+    [IM_HANDOVER_ENTRIES] = { NGX_IM_IN_TAKING, NGX_IM_IN_SETTLED,
+                              ngx_im_in_entries },
+    [IM_HANDOVER_END] = { NGX_IM_IN_TAKING, NGX_IM_IN_TAKING,
+                          ngx_im_in_end }
 };
 
 
@@ -807,7 +898,9 @@ ngx_im_in_message(ngx_im_channel_t *ch, im_handover_type_e type, im_str_t body,
     from = ch->data;
     row = &ngx_im_in_rows[type];
 
-    if (row->handler == NULL || row->state != from->state) {
+    if (row->handler == NULL || from->state < row->state
+        || from->state > row->last)
+    {
         ngx_im_in_fault(from, type, "doesn't belong there");
         return;
     }

@@ -23,6 +23,9 @@ void ngx_im_handover_in_quit(ngx_im_worker_t *w);
 /* Topics have moved on: what waits may be taken. */
 void ngx_im_handover_in_look(ngx_im_worker_t *w);
 
+/* This worker's record counts sessions that came. */
+void ngx_im_handover_in_counted(ngx_im_worker_t *w);
+
 /* Redis has moved all that came from the worker with that id. */
 void ngx_im_handover_in_taken(ngx_im_worker_t *w, im_str_t id);
 

@@ -17,6 +17,7 @@
 #include "ngx_im_channel.h"
 #include "ngx_im_follow.h"
 #include "ngx_im_handover.h"
+#include "ngx_im_info.h"
 #include "ngx_im_pack.h"
 
 
@@ -207,6 +208,7 @@ ngx_im_out_name(ngx_im_handover_out_t *out, im_topic_t *topic)
 
     name.number = t->ready.number;
     name.name = im_topic_name(topic);
+    name.info = ngx_im_info_known(topic);
 
     im_handover_topic_encode(&out->names, &name);
 
@@ -372,6 +374,10 @@ ngx_im_out_done(ngx_im_handover_out_t *out)
         ngx_delete_posted_event(&out->turn);
     }
 
+    if (out->worker->follow != NULL) {
+        (void) ngx_im_lease_hold(out->worker, 0);
+    }
+
     if (out->pid != 0) {
         ngx_im_out_stay_all(out);
         ngx_im_out_log(out);
@@ -449,6 +455,13 @@ ngx_im_out_lost(ngx_im_channel_t *ch, const char *why)
 
     out = ch->data;
     n = out->nlost;
+
+    /* all is done that needs it */
+
+    if (out->state == NGX_IM_OUT_LEAVING) {
+        ngx_im_out_close(out);
+        return;
+    }
 
     ngx_im_out_abandon(out);
     ngx_im_out_release(out, 0);
@@ -675,6 +688,15 @@ ngx_im_out_frozen(ngx_im_handover_out_t *out)
 }
 
 
+/* Redis keeps what it counts of sessions as long as they move. */
+static ngx_uint_t
+ngx_im_out_lends(ngx_im_handover_out_t *out)
+{
+    return out->worker->follow == NULL
+           || ngx_im_lease_hold(out->worker, 1) == NGX_OK;
+}
+
+
 static void
 ngx_im_out_moving(ngx_im_handover_out_t *out)
 {
@@ -683,7 +705,7 @@ ngx_im_out_moving(ngx_im_handover_out_t *out)
     rc = NGX_OK;
 
     if (!out->quits && !ngx_im_out_late(out)) {
-        rc = ngx_im_out_sessions(out);
+        rc = ngx_im_out_lends(out) ? ngx_im_out_sessions(out) : NGX_AGAIN;
     }
 
     if (rc == NGX_OK && out->nflights == 0
@@ -784,8 +806,8 @@ ngx_im_handover_out_entry(ngx_im_worker_t *w, const im_entry_t *entry)
 
     out = w->handover_out;
 
-    if (out == NULL || out->state < NGX_IM_OUT_MOVING
-        || out->state > NGX_IM_OUT_FREEZING)
+    if (out == NULL || out->channel == NULL
+        || out->state < NGX_IM_OUT_MOVING)
     {
         return;
     }
@@ -979,8 +1001,9 @@ ngx_im_out_settled(ngx_im_handover_out_t *out, im_str_t body)
         return;
     }
 
+    /* entries for sessions that have moved may come until then */
+
     ngx_im_out_state(out, NGX_IM_OUT_LEAVING);
-    ngx_im_out_close(out);
 
     out->left = ngx_current_msec;
 
