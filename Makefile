@@ -222,6 +222,8 @@ NGX_OPTS  := --with-compat --with-debug --with-http_ssl_module \
              --with-http_v2_module --with-http_realip_module \
              --with-http_auth_request_module --with-http_stub_status_module \
              --with-http_dav_module --with-http_slice_module --with-pcre-jit \
+             --with-http_addition_module --with-http_sub_module \
+             --with-http_gunzip_module --with-http_gzip_static_module \
              --with-threads --prefix=/usr/share/nginx --error-log-path=stderr \
              --conf-path=/etc/nginx/nginx.conf --pid-path=/run/nginx.pid \
              --http-log-path=/var/log/nginx/access.log \

@@ -10,6 +10,7 @@
 
 #include "ngx_im_check.h"
 #include "ngx_im_client.h"
+#include "ngx_im_nginx.h"
 #include "ngx_im_option.h"
 #include "ngx_im_server_set.h"
 
@@ -42,10 +43,10 @@ ngx_im_check_static(ngx_http_location_tree_node_t *node, ngx_str_t *uri)
             node = node->left;
 
         } else if (len == (size_t) node->len) {
-            return node->exact != NULL ? node->exact : node->inclusive;
+            return ngx_im_nginx_location(node, 1);
 
-        } else if (node->inclusive != NULL) {
-            found = node->inclusive;
+        } else if (ngx_im_nginx_location(node, 0) != NULL) {
+            found = ngx_im_nginx_location(node, 0);
 
             node = node->tree;
             p += n;

@@ -29,7 +29,8 @@ done_testing();
 sub start {
     my ($file) = @_;
 
-    open(my $out, '-|', "$^X @libs t/$file.t 2>&1") or die "$file: $!\n";
+    open(my $out, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', $^X, @libs,
+         "t/$file.t") or die "$file: $!\n";
 
     return $out;
 }

@@ -15,6 +15,7 @@
  */
 
 #include "ngx_im_request.h"
+#include "ngx_im_nginx.h"
 #include "ngx_im_opening.h"
 #include "ngx_im_server_set.h"
 
@@ -65,30 +66,6 @@ ngx_im_request_sink(ngx_connection_t *c, ngx_chain_t *in, off_t limit)
     }
 
     return NULL;
-}
-
-
-/* As ngx_http_log_error() does. */
-static u_char *
-ngx_im_request_log(ngx_log_t *log, u_char *buf, size_t len)
-{
-    u_char              *p;
-    ngx_http_request_t  *r;
-    ngx_http_log_ctx_t  *ctx;
-
-    ctx = log->data;
-    r = ctx->request;
-
-    if (log->action != NULL) {
-        p = ngx_snprintf(buf, len, " while %s", log->action);
-        len -= p - buf;
-        buf = p;
-    }
-
-    p = ngx_snprintf(buf, len, ", client: %V", &ctx->connection->addr_text);
-    len -= p - buf;
-
-    return r != NULL ? r->log_handler(r, ctx->current_request, p, len) : p;
 }
 
 
@@ -288,7 +265,7 @@ ngx_im_request_fill(ngx_connection_t *c, ngx_im_session_t *s)
     }
 
     ctx->log = *ngx_im_worker->log;
-    ctx->log.handler = ngx_im_request_log;
+    ctx->log.handler = ngx_im_nginx_log;
     ctx->log.data = &ctx->log_ctx;
     ctx->log.action = "asking a backend";
     ctx->log.connection = s->connection->number;

@@ -2815,7 +2815,7 @@ sub step_log {
     my $seconds = $re =~ s/\A(\d+) // ? $1 : $Limit;
 
     until_true($seconds, sub {
-        slurp($path) =~ /$re/ or return 0;
+        slurp($path) =~ /$re/m or return 0;
         $Saved{$_} = $+{$_} for keys %+;
         return 1;
     }) or die "not in $file:\n" . tail($path) . "\n";
@@ -3029,7 +3029,7 @@ sub step_output {
     my ($name, $re) = split ' ', $arg, 2;
     my $path = output_of($name);
 
-    until_true($Limit, sub { slurp($path) =~ /$re/ })
+    until_true($Limit, sub { slurp($path) =~ /$re/m })
         or die "wrote:\n" . tail($path) . "\n";
 
     return 1;
