@@ -29,7 +29,8 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $top = Cwd::cwd();
-my $dir = "$top/build/packages";
+# from here, so that a blank in the name of this folder is in no command
+my $dir = 'build/packages';
 my $root = "$dir/root";
 my $stage = $ENV{IM_PACKAGES} || 'begin';
 my $module = '/usr/lib/nginx/modules/ngx_im_module.so';
@@ -287,7 +288,7 @@ sub http {
 
 # The folders in /proc of what runs there.
 sub alive {
-    return grep { (readlink("$_/root") || '') eq $root
+    return grep { (readlink("$_/root") || '') eq "$top/$root"
                   && slurp("$_/stat") =~ /\) [^ZX] / } glob('/proc/[0-9]*');
 }
 
@@ -296,7 +297,7 @@ sub alive {
 sub loaded {
     my ($pid) = @_;
     my ($inode) = slurp("/proc/$pid/maps")
-        =~ /^\S+ \S+ \S+ \S+ (\d+) +\S*ngx_im_module\.so/m;
+        =~ /^\S+ \S+ \S+ \S+ (\d+) +.*ngx_im_module\.so/m;
 
     return $inode || 0;
 }
