@@ -21,6 +21,7 @@ static struct {
     struct sockaddr_un  addr;
     socklen_t           len;          /* 0: not wanted */
     int                 watched;
+    int                 ready;        /* said, so that it comes first */
     int                 away;         /* logged */
 } im_daemon_notify;
 
@@ -104,6 +105,7 @@ im_daemon_notify_init(void)
 void
 im_daemon_notify_ready(void)
 {
+    im_daemon_notify.ready = 1;
     im_daemon_notify_send("READY=1");
 }
 
@@ -118,7 +120,7 @@ im_daemon_notify_stopping(void)
 void
 im_daemon_notify_alive(void)
 {
-    if (im_daemon_notify.watched) {
+    if (im_daemon_notify.watched && im_daemon_notify.ready) {
         im_daemon_notify_send("WATCHDOG=1");
     }
 }

@@ -15,13 +15,13 @@
  */
 void im_daemon_notify_init(void);
 
-/* The daemon listens, or takes its first work. */
+/* The daemon takes work, or has waited for Redis. */
 void im_daemon_notify_ready(void);
 
 /* It ends, and has a while to finish. */
 void im_daemon_notify_stopping(void);
 
-/* Its loop turns: to be called once a second. */
+/* Its loop turns: to be called once a second, and silent until it is ready. */
 void im_daemon_notify_alive(void);
 
 

@@ -28,11 +28,13 @@
 
 
 #define IM_LOGIC_DRAIN  15       /* s, at most */
+#define IM_LOGIC_WAIT   2000     /* ms for Redis, until it says it is ready */
 
 
 typedef struct {
     im_logic_t     logic;
     struct event  *events[3];     /* two signals, a tick */
+    unsigned       told:1;        /* that it is ready */
 } im_logic_main_t;
 
 
@@ -216,14 +218,41 @@ im_logic_main_signal(evutil_socket_t fd, short what, void *data)
 }
 
 
+/*
+ * It takes pushes.  An upgrade restarts the next im_logic then.  Without Redis
+ * it is as ready as it can be.
+ */
+static void
+im_logic_main_ready(im_logic_main_t *m)
+{
+    im_logic_t  *logic;
+
+    logic = &m->logic;
+
+    if (m->told
+        || ((im_logic_unknown(logic) != NULL || im_link_unserved(logic->link))
+            && im_daemon_now() - logic->started < IM_LOGIC_WAIT))
+    {
+        return;
+    }
+
+    m->told = 1;
+    im_daemon_notify_ready();
+}
+
+
 static void
 im_logic_main_tick(evutil_socket_t fd, short what, void *data)
 {
-    im_logic_t  *logic = data;
+    im_logic_t       *logic;
+    im_logic_main_t  *m = data;
 
     (void) fd;
     (void) what;
 
+    logic = &m->logic;
+
+    im_logic_main_ready(m);
     im_daemon_notify_alive();
     im_logic_nodes_poll(logic);
     im_logic_metrics_tick(logic);
@@ -246,7 +275,7 @@ im_logic_main_events(im_logic_main_t *m)
                                 m);
     m->events[1] = evsignal_new(m->logic.base, SIGINT, im_logic_main_signal, m);
     m->events[2] = event_new(m->logic.base, -1, EV_PERSIST, im_logic_main_tick,
-                             &m->logic);
+                             m);
 
     for (i = 0; i < 3; i++) {
         if (m->events[i] == NULL
@@ -487,7 +516,6 @@ im_logic_main_run(void *data)
 
     if (rc == IM_OK) {
         im_daemon_log(IM_LOG_NOTICE, "im_logic %s started", IM_VERSION);
-        im_daemon_notify_ready();
         (void) event_base_dispatch(m->logic.base);
     }
 

@@ -13,6 +13,7 @@ use lib 't/lib';
 
 use IO::Socket::UNIX;
 use JSON::PP qw(decode_json);
+use Socket qw(SOCK_DGRAM);
 use Test::Im::Daemon qw(refused);
 use Test::Im::Docs qw(block commands);
 use Test::Im::File qw(slurp spew);
@@ -164,6 +165,27 @@ for my $program (qw(logic job)) {
 }
 
 is((ask('job', '/metrics/'))[0], 404, 'job: no other path is like it');
+
+
+# What systemd hears, for whom the next one is restarted then: it takes pushes.
+
+for my $n (1 .. 3) {
+    my $notify = IO::Socket::UNIX->new(Type => SOCK_DGRAM,
+                                       Local => "$dir/notify$n")
+        or die "$dir/notify$n: $!\n";
+
+    local $ENV{NOTIFY_SOCKET} = "$dir/notify$n";
+    push @{$stack->{logics}}, "logic$n";
+    $stack->run("logic$n", "$stack->{build}/im_logic", $stack->option,
+                "--fcgi=unix:$dir/ready$n.sock",
+                "--http=unix:$dir/ready$n.http");
+    $notify->recv(my $said, 512);
+    is($said, 'READY=1', 'im_logic is ready');
+    is((ask("ready$n", '/im/push', 'POST', '{"rooms":["1"],"data":1}'))[0], 200,
+       'and takes pushes from then on');
+    $stack->stop('TERM', "logic$n");
+    pop @{$stack->{logics}};
+}
 
 
 # dashboard and alerts
