@@ -645,6 +645,7 @@ my %Steps = (
     pause   => sub { step_pause('STOP', @_) },
     resume  => sub { step_pause('CONT', @_) },
     reload  => \&step_reload,
+    edit    => \&step_edit,
     each    => \&step_each,
     knock   => \&step_knock,
     generations => \&step_generations,
@@ -2503,6 +2504,19 @@ sub step_reload {
     # no new ones; an older one may end meanwhile
     step_log('error.log', 1, $re);
     return !grep { !$were{$_} } children($pid);
+}
+
+
+# OLD => NEW: in nginx's configuration, for the next reload
+sub step_edit {
+    my ($old, $new) = split / => ?/, $_[0], 2;
+    my $file = Test::Nginx::Socket::server_root() . '/conf/nginx.conf';
+    my $conf = slurp($file);
+
+    $conf =~ s/\Q$old\E/$new/ or die "$file has no \"$old\"\n";
+    spew($file, $conf);
+
+    return 1;
 }
 
 
