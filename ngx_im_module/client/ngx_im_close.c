@@ -168,6 +168,8 @@ ngx_im_close_free(ngx_im_worker_t *w, ngx_im_session_t *s, ngx_uint_t taken)
 void
 ngx_im_close_gone(ngx_im_session_t *s, ngx_uint_t taken)
 {
+    im_list_remove(&s->place);
+
     ngx_im_close_free(ngx_im_worker, s, taken);
 }
 

@@ -461,7 +461,7 @@ ngx_im_unpack_plain(ngx_im_unpack_t *u, ngx_im_session_t *s)
 }
 
 
-/* Operations that no set is left for: the filter is lost, and it hears all. */
+/* NGX_ERROR: no memory, or this worker has as many sets as it may. */
 static ngx_int_t
 ngx_im_unpack_accept(ngx_im_unpack_t *u, ngx_im_session_t *s)
 {
