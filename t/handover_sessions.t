@@ -289,3 +289,34 @@ a: recv {"id":8,"unsubscribe":{}}
 --- no_error_log
 [alert]
 [error]
+
+
+
+=== TEST 7: clients that have said nothing yet
+--- http_config
+    im_handover on;
+    im_per_address pending=1 handshakes=0;
+    im_room * history=0;
+--- config
+    location = /cent { im_comet protocol=centrifuge; im_auth none; }
+    location = /status { im_status; }
+--- websocket
+a: open /cent
+b: refused 429 /cent
+reload:
+until: /status "unauthenticated":1,.*"moved_in":1,"moved_out":1\b
+b: refused 429 /cent
+a: send {"id":1,"connect":{}}
+a: like ^\{"id":1,"connect":
+b: open /cent
+reload:
+until: /status "unauthenticated":1,.*"moved_in":3,"moved_out":3\b
+c: refused 429 /cent
+b: send {"id":1,"connect":{}}
+b: like ^\{"id":1,"connect":
+c: open /cent
+a: send {"id":2,"unsubscribe":{"channel":"1"}}
+a: recv {"id":2,"unsubscribe":{}}
+--- no_error_log
+[alert]
+[error]
