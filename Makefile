@@ -76,7 +76,8 @@ JOBS      = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 MAKE_ALL  = @$(MAKE) --no-print-directory $(JOBS)
 
 CC       ?= gcc
-CFLAGS   ?= -O2 -g
+# sanitizers' code takes half as long to compile with -O1
+CFLAGS   ?= $(if $(filter 1,$(SAN)),-O1,-O2) -g
 WARN     := -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes -Wshadow \
             -Wstrict-prototypes -Wundef -Wpointer-arith -Wformat=2 \
             -Wno-unused-parameter
@@ -432,17 +433,19 @@ DEB      := build/deb
 DEBIAN   := $(addprefix debian/,.debhelper files *.debhelper *.substvars \
             debhelper-build-stamp im-doc im-server libnginx-mod-im)
 
+# one at a time: they share debian/
 deb: packages-build-deb
+	@test -z '$(NGX_NAME)' || { echo "make deb: the packages are for Debian's" \
+	    "nginx, without NGX_SRC=" >&2; exit 1; }
 	$(MAKE_ALL) module programs files
-	@rm -rf $(DEB) $(DEBIAN) && mkdir -p $(DEB)
-	$(Q)VERSION='$(VERSION)' DEB='$(DEB)' \
+	$(Q)exec 9> build/deb.lock && flock 9 && rm -rf $(DEB) $(DEBIAN) \
+	&& mkdir -p $(DEB) && VERSION='$(VERSION)' DEB='$(DEB)' \
 	    MAINTAINER="$$(conf/origin maintainer)" \
 	    HOMEPAGE="$$(conf/origin homepage)" dpkg-buildpackage -b -us -uc -nc \
 	    --buildinfo-option=-u$(DEB) --changes-option=-u$(DEB) \
 	    --buildinfo-file=$(DEB)/im.buildinfo \
-	    --changes-file=$(DEB)/im.changes > $(DEB).log 2>&1 \
-	|| { tail -n 20 $(DEB).log; exit 1; }
-	@rm -rf $(DEBIAN)
+	    --changes-file=$(DEB)/im.changes > $(DEB).log 2>&1 9>&- \
+	|| { tail -n 20 $(DEB).log; exit 1; }; rm -rf $(DEBIAN)
 	@ls $(DEB)/*.deb
 
 clean:

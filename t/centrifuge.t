@@ -27,8 +27,12 @@ __DATA__
     location = /short {
         im_comet protocol=centrifuge;
         im_auth none;
-        im_limit auth_timeout=1s;
         im_ping 1s timeout=2s;
+    }
+    location = /late {
+        im_comet protocol=centrifuge;
+        im_auth none;
+        im_limit auth_timeout=1s;
     }
     location = /im_connect {
         internal;
@@ -213,7 +217,7 @@ a: like ^\{"id":1,"connect":\{.*"ping":1,"pong":true
 b: open /short
 b: send {"id":1,"connect":{}}
 b: like ^\{"id":1,"connect":
-c: open /short
+c: open /late
 a: recv {}
 a: send {}
 b: recv {}
