@@ -13,6 +13,7 @@ __DATA__
 
 === TEST 1: two nodes, their workers and what these count
 --- http_config
+    im_handover off;
     im_drain 600s;
 --- config
     location = /ws {

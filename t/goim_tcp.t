@@ -139,6 +139,7 @@ a: heartbeat 0
 
 === TEST 4: reload: those that are there end, and new ones come to the new workers
 --- http_config
+    im_handover off;
     im_room *  history=0;
     im_auth mid;
     im_listen 127.0.0.1:$TEST_NGINX_IM_HTTP2 protocol=goim;

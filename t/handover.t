@@ -283,6 +283,7 @@ b: recv msg "few"
 e: send x
 e: recv_text x
 conf: 2 worker_processes 1 => worker_processes 2
+conf: 2 accept_mutex off => accept_mutex on
 until: /status "total":\{"workers":2,"sessions":3,
 push: room 1 "two"
 b: recv msg "two"
@@ -412,3 +413,92 @@ exit: nginx
 --- no_shutdown_error_log
 [alert]
 open socket
+
+
+
+=== TEST 20: a limit of the new configuration
+--- http_config
+    im_limit sessions=100;
+--- config
+    location = /echo { im_comet protocol=echo; }
+    location = /status { im_status; }
+--- websocket
+a: open /echo
+b: open /echo
+c: open /echo
+d: open /echo
+conf: 1 worker_processes 2 => worker_processes 1
+until: /status "total":\{"workers":1,"sessions":4,
+conf: 1 sessions=100 => sessions=1
+until: /status "total":\{"workers":1,"sessions":1,.*"stayed":\{"tls":0,"http2":0,"time":0,"place":0,"limit":3,
+log: im: 1 sessions moved to worker process \d+ in \d+ ms, 3 stay \(limit: 3\)
+--- no_error_log
+[alert]
+[crit]
+open socket
+
+
+
+=== TEST 21: Redis is away
+--- http_config
+    im_room * history=0;
+--- config
+    location = /im { im_comet protocol=im; im_auth none; }
+    location /im/  { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open /im
+a: send {"roomId":1}
+a: recv op 4
+pause: redis
+reload:
+a: recv_close 1012
+log: im: 0 sessions moved to worker process \d+ in \d+ ms, 1 stay \(time: 1\)
+resume: redis
+a: open /im
+a: send {"roomId":1}
+a: recv op 4
+reload:
+until: /status "total":\{"workers":2,"sessions":1,
+push: room 1 "after"
+a: recv msg "after"
+--- no_error_log
+[alert]
+[crit]
+open socket
+
+
+
+=== TEST 22: a worker that names topics, and dies
+--- websocket
+a: open /im
+a: send {"roomId":1}
+a: recv op 4
+channel: 0 0100000000010000000700000000000000000000000000017a 030000000000000000000000000003723a3900000005000000000000000003723a38
+log: im: handover from worker process 7 was cut off: its message "topics" is malformed
+push: room 1 "after"
+a: recv msg "after"
+--- no_error_log
+[alert]
+[crit]
+open socket
+
+
+
+=== TEST 23: the new worker has few descriptors
+--- main_config
+    worker_rlimit_nofile 500;
+--- config
+    location = /echo { im_comet protocol=echo; }
+    location = /status { im_status; }
+--- websocket
+conf: 1 worker_processes 2 => worker_processes 1
+s: many 101=40 /echo
+conf: 1 worker_rlimit_nofile 500 => worker_rlimit_nofile 40
+log: im: \d+ sessions moved to worker process \d+ in \d+ ms, \d+ stay \(limit: \d+\)
+conf: 1 worker_rlimit_nofile 40 => worker_rlimit_nofile 500
+a: open /echo
+a: send x
+a: recv_text x
+--- no_error_log
+[alert]

@@ -12,6 +12,7 @@ __DATA__
 
 === TEST 1: each algorithm
 --- http_config
+    im_handover off;
     im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256;
     im_jwt_key HS384 file=$TEST_NGINX_IM_KEYS/hs384;
     im_jwt_key HS512 file=$TEST_NGINX_IM_KEYS/hs512;
@@ -817,6 +818,7 @@ p: recv_close 1008 /signature is wrong/
 
 === TEST 39: keys of a set come and go without a reload
 --- http_config
+    im_handover off;
     im_jwt_key jwks file=$TEST_NGINX_IM_KEYS/set.rs.rs2 check=1s;
     im_room * history=0;
 --- config

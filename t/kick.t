@@ -284,6 +284,7 @@ http: DELETE /im/users/u9 503
 
 === TEST 9: a token that logic never sees
 --- http_config
+    im_handover off;
     im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256;
     im_room * history=0;
 --- config

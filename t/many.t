@@ -5,6 +5,7 @@ use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 
 master_on();
+no_handover();
 workers(70);
 
 run_tests();

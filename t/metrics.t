@@ -202,6 +202,7 @@ metrics: /metrics
 
 === TEST 3: a reload and a killed worker keep what was counted
 --- http_config
+    im_handover off;
     im_drain 3s;
 --- config
     location = /ws { im_comet protocol=im; im_auth none; }

@@ -6,6 +6,7 @@ use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 
 master_on();
+no_handover();
 workers(1);
 
 run_tests();

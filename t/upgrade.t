@@ -11,6 +11,7 @@ use Test::Im;
 use Test::Nginx::Socket 'no_plan';
 
 master_on();
+no_handover();
 
 run_tests();
 

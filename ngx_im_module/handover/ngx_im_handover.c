@@ -441,7 +441,7 @@ ngx_im_handover_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
-    if (imcf->handover_mode != NGX_IM_HANDOVER_ON || !ccf->master
+    if (imcf->handover_mode == NGX_IM_HANDOVER_OFF || !ccf->master
         || imcf->comets.nelts + imcf->listens.nelts == 0)
     {
         return NGX_OK;
