@@ -136,8 +136,8 @@ struct im_topic_s {
     uint32_t        nsubs;     /* over all logs */
     uint16_t        partition;
     uint8_t         state;     /* im_topic_state_e */
-    uint8_t         listed;    /* im_board_t's */
-    uint8_t         pinned;    /* im_hub_t's: it needs no subscription */
+    uint8_t         listed:1;  /* im_board_t's */
+    uint8_t         pinned:1;  /* im_hub_t's: it needs no subscription */
     uint8_t         name_len;  /* at most IM_TOPIC_MAX */
     u_char          name[1];   /* "r:NAME", "u:ID", "k:KEY" or "b"; and NUL */
 };

@@ -1810,6 +1810,466 @@ setup(void)
 }
 
 
+/* Two workers and nothing else; nothing goes wrong by itself. */
+static void
+one_begin(void)
+{
+    unsigned  w;
+
+    setup();
+
+    memset(redis, 0, sizeof(redis));
+    memset(sessions, 0, sizeof(sessions));
+    memset(&faults, 0, sizeof(faults_t));
+
+    seed = 0;
+    ncalls = 0;
+    nentries = 0;
+    nepochs = 0;
+    nnotified = 0;
+    exact = 0;
+    now = 1000;
+
+    for (w = 0; w < 2; w++) {
+        worker_start(w);
+    }
+}
+
+
+static void
+one_drain(void)
+{
+    unsigned  w, n;
+
+    for (n = 0; n < 10; n++) {
+        for (w = 0; w < 2; w++) {
+            im_follow_pump(&workers[w].follow);
+        }
+
+        while (ncalls > 0) {
+            if (!calls[0].executed) {
+                call_execute(&calls[0]);
+            }
+
+            call_answer(0, 0);
+        }
+
+        while (nentries > 0) {
+            deliver(entries[0].w);
+        }
+    }
+}
+
+
+static void
+one_end(void)
+{
+    unsigned  w;
+
+    one_drain();
+
+    for (w = 0; w < 2; w++) {
+        assert_int_equal(workers[w].hub.topics.count, 0);
+        assert_int_equal(workers[w].follow.bytes.bytes, 0);
+        assert_true(im_follow_left(&workers[w].follow));
+        im_follow_cleanup(&workers[w].follow);
+        im_hub_cleanup(&workers[w].hub);
+    }
+
+    im_rules_cleanup(&rules);
+}
+
+
+/* All messages behind the first position are kept, without a history too. */
+static void
+test_pin(void **state)
+{
+    unsigned     i;
+    uint64_t     seq, value;
+    im_topic_t  *topic;
+    worker_t    *w;
+
+    (void) state;
+
+    one_begin();
+    w = &workers[0];
+
+    redis[0].epoch = ++nepochs;
+    redis[0].seq = 5;
+
+    topic = im_follow_pin(&w->follow, im_str_z("r:none"));
+    assert_non_null(topic);
+    assert_ptr_equal(im_follow_pin(&w->follow, im_str_z("r:none")), topic);
+    assert_int_equal(im_follow_kept(topic, &seq), IM_AGAIN);
+
+    im_follow_pump(&w->follow);
+    assert_int_equal(ncalls, 1);
+    assert_false(calls[0].report.leave);
+    call_execute(&calls[0]);
+
+    /* routed, and there before the reply */
+
+    publish(0);
+    deliver(0);
+    one_drain();
+    publish(0);
+    deliver(0);
+
+    assert_true(redis[0].shares[0].routed);
+    assert_int_equal(redis[0].shares[0].count, 0);
+    assert_int_equal(im_follow_kept(topic, &seq), IM_OK);
+    assert_int_equal(seq, 5);
+    assert_int_equal(topic->seq, 7);
+    assert_int_equal(im_follow_window(topic, 5), IM_OK);
+    assert_int_equal(im_follow_window(topic, 4), IM_DECLINED);
+
+    for (i = 6; i <= 7; i++) {
+        memcpy(&value, im_follow_envelope(topic, i).data, sizeof(uint64_t));
+        assert_int_equal(value, i);
+    }
+
+    /* its window is used as long as it is pinned */
+
+    for (i = 0; i < 70; i++) {
+        now += 1000;
+        im_follow_tick(&w->follow, now);
+        one_drain();
+    }
+
+    assert_int_equal(im_follow_window(topic, 5), IM_OK);
+
+    /* another epoch: what was before is lost, and told so */
+
+    redis[0].epoch = ++nepochs;
+    publish(0);
+    one_drain();
+    publish(0);
+    one_drain();
+
+    assert_int_equal(im_follow_kept(topic, &seq), IM_OK);
+    assert_int_equal(topic->seq, 9);
+    assert_int_equal(im_follow_window(topic, seq), IM_OK);
+    assert_int_equal(im_follow_window(topic, 5), IM_DECLINED);
+
+    /* what doesn't fit isn't kept */
+
+    w->follow.limits.windows_bytes = 500;
+
+    for (i = 0; i < 50; i++) {
+        publish(0);
+        one_drain();
+    }
+
+    assert_true(w->follow.bytes.bytes <= 500);
+    assert_int_equal(im_follow_window(topic, 9), IM_DECLINED);
+    assert_int_equal(im_follow_window(topic, topic->seq - 1), IM_OK);
+
+    im_follow_unpin(&w->follow, topic);
+    assert_ptr_equal(im_hub_topic(&w->hub, im_str_z("r:none")), topic);
+    im_follow_unpin(&w->follow, topic);
+    assert_null(im_hub_topic(&w->hub, im_str_z("r:none")));
+
+    one_drain();
+    assert_false(redis[0].shares[0].routed);
+    one_end();
+}
+
+
+/* One that is followed already is kept from now on. */
+static void
+test_pin_live(void **state)
+{
+    uint64_t     seq;
+    im_topic_t  *topic;
+    worker_t    *w;
+
+    (void) state;
+
+    one_begin();
+    w = &workers[0];
+
+    join(0, 0);
+    one_drain();
+    publish(0);
+    one_drain();
+
+    topic = im_follow_pin(&w->follow, im_str_z("r:none"));
+    assert_int_equal(im_follow_kept(topic, &seq), IM_OK);
+    assert_int_equal(seq, 1);
+
+    publish(0);
+    one_drain();
+    assert_int_equal(im_follow_window(topic, 1), IM_OK);
+
+    /* without the follower, it goes on */
+
+    leave(0, 0);
+    one_drain();
+    assert_true(redis[0].shares[0].routed);
+    publish(0);
+    one_drain();
+    assert_int_equal(im_follow_window(topic, 1), IM_OK);
+    assert_int_equal(topic->seq, 3);
+
+    im_follow_unpin(&w->follow, topic);
+    one_end();
+}
+
+
+/* Reports that are out or due come first, and the link may be down. */
+static void
+test_hold(void **state)
+{
+    im_topic_t  *topic;
+    worker_t    *w;
+
+    (void) state;
+
+    one_begin();
+    w = &workers[0];
+
+    join(0, 0);
+    topic = im_hub_topic(&w->hub, im_str_z("r:none"));
+    im_follow_pump(&w->follow);
+    assert_int_equal(ncalls, 1);
+
+    assert_int_equal(im_follow_hold(topic), IM_AGAIN);
+    one_drain();
+    assert_int_equal(im_follow_hold(topic), IM_OK);
+
+    /* due: it goes out without a tick */
+
+    join(2, 0);
+    assert_int_equal(im_follow_hold(topic), IM_AGAIN);
+    im_follow_pump(&w->follow);
+    assert_int_equal(ncalls, 1);
+    assert_int_equal(calls[0].add, 1u << 2);
+    one_drain();
+    assert_int_equal(im_follow_hold(topic), IM_OK);
+
+    /* down */
+
+    connection_lost(0);
+    join(4, 0);
+    assert_int_equal(im_follow_hold(topic), IM_AGAIN);
+    one_drain();
+    assert_int_equal(im_follow_hold(topic), IM_AGAIN);
+    connection_made(0, 0);
+    one_drain();
+    assert_int_equal(im_follow_hold(topic), IM_OK);
+    assert_int_equal(redis[0].shares[0].members, 0x15);
+
+    /* one goes, and counts on; what changed while it is frozen waits */
+
+    im_follow_gone(&w->follow, sessions[0].subs[0]);
+    (void) im_hub_leave(&w->hub, sessions[0].subs[0], &(int) { 0 });
+    im_sub_destroy(&w->hub.logs, sessions[0].subs[0]);
+    sessions[0].topics = 0;
+
+    leave(2, 0);
+    assert_int_equal(im_follow_hold(topic), IM_AGAIN);
+    one_drain();
+    assert_int_equal(redis[0].shares[0].count, 2);
+    assert_int_equal(redis[0].shares[0].members, 0x11);
+
+    assert_int_equal(im_follow_freeze(topic), IM_OK);
+    assert_int_equal(im_follow_hold(topic), IM_DECLINED);
+    leave(4, 0);
+    now += 1000;
+    im_follow_tick(&w->follow, now);
+    one_drain();
+    assert_int_equal(redis[0].shares[0].count, 2);
+
+    /* it failed: all is reported, and others hear of it */
+
+    nnotified = 0;
+    im_follow_release(&w->follow, topic, 0);
+    one_drain();
+    assert_false(redis[0].shares[0].routed);
+    assert_int_equal(redis[0].shares[0].members, 0);
+    assert_int_equal(nnotified, 1);
+
+    one_end();
+}
+
+
+/* A worker whose sessions have all moved leaves, and others hear nothing. */
+static void
+test_quiet(void **state)
+{
+    unsigned     s;
+    int          last;
+    im_topic_t  *topic;
+    worker_t    *w;
+
+    (void) state;
+
+    one_begin();
+    w = &workers[0];
+
+    for (s = 0; s < 4; s++) {
+        join(s, 1);
+    }
+
+    one_drain();
+    topic = im_hub_topic(&w->hub, im_str_z("r:presence"));
+    assert_int_equal(im_follow_hold(topic), IM_OK);
+
+    for (s = 0; s < 4; s++) {
+        im_follow_gone(&w->follow, sessions[s].subs[1]);
+        assert_ptr_equal(im_hub_leave(&w->hub, sessions[s].subs[1], &last),
+                         topic);
+        assert_false(last);
+        im_sub_destroy(&w->hub.logs, sessions[s].subs[1]);
+        sessions[s].topics = 0;
+    }
+
+    now += 1000;
+    im_follow_tick(&w->follow, now);
+    one_drain();
+    assert_int_equal(redis[1].shares[0].count, 4);
+    assert_int_equal(im_follow_freeze(topic), IM_OK);
+
+    redis[1].shares[0].count = 0;
+    redis[1].shares[0].members = 0;
+    nnotified = 0;
+
+    im_follow_release(&w->follow, topic, 1);
+    assert_null(im_hub_topic(&w->hub, im_str_z("r:presence")));
+    assert_false(im_follow_left(&w->follow));
+    one_drain();
+    assert_false(redis[1].shares[0].routed);
+    assert_int_equal(nnotified, 0);
+
+    one_end();
+}
+
+
+static void
+come(unsigned s, unsigned t, unsigned from)
+{
+    im_sub_t  *sub;
+
+    sessions[s].worker = 1;
+    sub = subscribe(&workers[1], s, t);
+    assert_non_null(sub);
+
+    sessions[s].subs[t] = sub;
+    sessions[s].topics |= 1u << t;
+    assert_int_equal(im_follow_take(&workers[1].follow, sub,
+                                    im_str_z(workers[from].id)),
+                     IM_OK);
+}
+
+
+/*
+ * Sessions of two workers, in parts; a call is lost and repeated, another one
+ * refused.  One session leaves before Redis has moved it.
+ */
+static void
+test_take(void **state)
+{
+    unsigned     s;
+    share_t     *share;
+    worker_t    *w;
+    im_topic_t  *topic;
+
+    (void) state;
+
+    one_begin();
+    w = &workers[1];
+    share = redis[1].shares;
+
+    strcpy(workers[2].id, "n.0.2");
+    redis[1].epoch = ++nepochs;
+    share[0].routed = 1;
+    share[0].count = 5;
+    share[0].members = 0x1f;
+    share[0].version = 9;
+    share[2] = share[0];
+    share[2].count = 2;
+    share[2].members = 0x60;
+
+    topic = im_follow_pin(&w->follow, im_str_z("r:presence"));
+    one_drain();
+    assert_int_equal(im_follow_settle(&w->follow, im_str_z("n.0.9")), IM_OK);
+
+    for (s = 0; s < 7; s++) {
+        come(s, 1, s < 5 ? 0 : 2);
+    }
+
+    assert_false(im_follow_settled(topic));
+    now += 1000;
+    im_follow_tick(&w->follow, now);
+    one_drain();
+    assert_int_equal(share[1].count, 0);
+
+    /* one that comes by itself is reported meanwhile */
+
+    sessions[8].worker = 1;
+    join(8, 1);
+    now += 1000;
+    im_follow_tick(&w->follow, now);
+    one_drain();
+    assert_int_equal(share[1].count, 1);
+    assert_int_equal(share[1].members, 0x100);
+
+    leave(1, 1);
+
+    assert_int_equal(im_follow_settle(&w->follow, im_str_z("n.0.0")),
+                     IM_AGAIN);
+    im_follow_pump(&w->follow);
+    assert_int_equal(ncalls, 1);
+    assert_int_equal(calls[0].taking.moved, 5);
+    call_execute(&calls[0]);
+    assert_int_equal(share[0].count, 0);
+    assert_int_equal(share[1].count, 5);
+
+    /* lost, and the link is down */
+
+    connection_lost(1);
+    assert_int_equal(ncalls, 0);
+    now += 1000;
+    im_follow_tick(&w->follow, now);
+    assert_int_equal(ncalls, 0);
+    connection_made(1, 0);
+    now += 1000;
+    nresent = 0;
+    im_follow_tick(&w->follow, now);
+    one_drain();
+    assert_int_equal(nresent, 1);
+    assert_int_equal(w->taken, 1u << 0);
+    assert_int_equal(share[0].count, 0);
+    assert_int_equal(share[0].members, 0);
+    assert_false(im_follow_settled(topic));
+
+    /* refused once */
+
+    share[1].version += 1000000;
+    assert_int_equal(im_follow_settle(&w->follow, im_str_z("n.0.2")),
+                     IM_AGAIN);
+    one_drain();
+    assert_int_equal(w->taken, (1u << 0) | (1u << 2));
+    assert_int_equal(share[2].count, 0);
+    assert_int_equal(share[2].members, 0);
+    assert_true(im_follow_settled(topic));
+
+    now += 1000;
+    im_follow_tick(&w->follow, now);
+    one_drain();
+    assert_int_equal(share[1].count, 7);
+    assert_int_equal(share[1].members, 0x17d);
+
+    for (s = 0; s < 9; s++) {
+        if (sessions[s].topics) {
+            leave(s, 1);
+        }
+    }
+
+    im_follow_unpin(&w->follow, topic);
+    one_end();
+}
+
 static void
 random_moves(const faults_t *f, uint64_t first)
 {
@@ -1895,6 +2355,11 @@ int
 main(int argc, char **argv)
 {
     static const struct CMUnitTest  tests[] = {
+        alloc_test(test_pin),
+        alloc_test(test_pin_live),
+        alloc_test(test_hold),
+        alloc_test(test_quiet),
+        alloc_test(test_take),
         alloc_test(test_calm),
         alloc_test(test_refused),
         alloc_test(test_lost),
