@@ -2033,8 +2033,8 @@ answer_reports(unsigned *reported)
 }
 
 
-static char         wait_holes[100];    /* "5;" is a hole up to 5 */
-static char         wait_messages[100];
+static char         wait_holes[1000];   /* "5;" is a hole up to 5 */
+static char         wait_messages[1000];
 static unsigned     wait_reads;
 
 

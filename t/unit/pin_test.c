@@ -1810,7 +1810,7 @@ setup(void)
 }
 
 
-/* Two workers and nothing else; nothing goes wrong by itself. */
+/* Two workers, with no fault. */
 static void
 one_begin(void)
 {
