@@ -97,13 +97,18 @@ ngx_im_unpack_limits(ngx_im_unpack_t *u)
 }
 
 
-/* All messages behind each position are here. */
+/* Redis is there, and so are all messages behind each position. */
 static im_handover_verdict_e
 ngx_im_unpack_topics(ngx_im_unpack_t *u)
 {
     ngx_uint_t                i, k;
     im_topic_t               *topic;
     const im_handover_sub_t  *sub;
+
+    if (u->in->proto->topics && ngx_im_follow_unready(u->w) != NGX_IM_REFUSALS)
+    {
+        return IM_HANDOVER_AGAIN;
+    }
 
     for (i = 0; i < u->in->nsubs; i++) {
         sub = &u->in->subs[i];
