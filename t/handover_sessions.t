@@ -320,3 +320,36 @@ a: recv {"id":2,"unsubscribe":{}}
 --- no_error_log
 [alert]
 [error]
+
+
+
+=== TEST 8: a limit that is lower now
+--- http_config
+    im_handover on;
+    im_jwt_key HS256 file=$TEST_NGINX_IM_KEYS/hs256;
+    im_limit topics=8;
+    im_room * history=0;
+    im_inbox  history=0;
+--- config
+    location = /cent { im_comet protocol=centrifuge; im_auth jwt; }
+    location = /free { im_comet protocol=centrifuge; im_auth none; }
+    location /im/    { fastcgi_pass im_logic; include im_params; }
+    location = /status { im_status; }
+--- websocket
+a: open /free
+a: send_lines {"id":1,"connect":{}} | {"id":2,"subscribe":{"channel":"1"}} | {"id":3,"subscribe":{"channel":"2"}}
+a: like ^\{"id":1,"connect":
+a: like ^\{"id":2,"subscribe":
+a: like ^\{"id":3,"subscribe":
+b: open /cent
+b: send {"id":1,"connect":{"token":"JWT(HS256 hs256 {"sub":"u1"})"}}
+b: like ^\{"id":1,"connect":
+edit: topics=8 => topics=1
+reload:
+until: /status "moved_in":2,"moved_out":2\b
+a: recv_close 3507 /too many topics/
+push: user u1 "one"
+b: like "one"
+--- no_error_log
+[alert]
+[error]
