@@ -353,9 +353,10 @@ $(BUILD)/t/clock.so $(BUILD)/t/names.so $(BUILD)/t/source.so:
 	$(Q)$(CC) $(WARN) $(CFLAGS) $(DEFS) -fPIC -shared -o $@ $<
 
 drill: packages-build-test
-	$(MAKE_ALL) module programs $(DRILL)
+	$(MAKE_ALL) module programs bench-programs $(DRILL)
 	@IM_BUILD="$$PWD/$(BUILD)" IM_DRILL=long perl t/drill/drill.t
 	@IM_BUILD="$$PWD/$(BUILD)" IM_DRILL=long perl t/drill/failover.t
+	@IM_BUILD="$$PWD/$(BUILD)" IM_DRILL=long perl t/drill/handover.t
 
 # finds what the corpus doesn't have; make test replays the corpus
 fuzz: packages-build-test-fuzz
