@@ -552,7 +552,8 @@ is(loaded(pid_of('nginx')), (stat "$root$module")[1],
    'nginx has loaded its module');
 is(scalar(grep { pid_of($_) == $before{$_} } keys %before), 0,
    'all daemons are new ones');
-is(scalar(() = slurp($got) =~ /^again/mg), 1, 'clients connect again once');
+cmp_ok(scalar(() = slurp($got) =~ /^again/mg), '<=', 1,
+       'clients connect again once at most');
 unlike(slurp("$root/var/log/nginx/error.log"),
        qr/has changed since nginx loaded it/, 'no reload kept the old module');
 
