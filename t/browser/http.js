@@ -248,7 +248,8 @@ async function plain(tap, stack, browser) {
 
 async function main() {
     const tap = new Tap();
-    const stack = new Stack({ port, rules, server: extra });
+    const stack = new Stack({ port, rules, server: extra,
+                              http: '    im_handover off;\n' });
 
     await run(tap, stack, async (browser) => {
         for (const transport of ['http_stream', 'sse']) {

@@ -86,7 +86,8 @@ async function followed(stack, n) {
 
 async function main() {
     const tap = new Tap();
-    const stack = new Stack({ port, rules, server: extra });
+    const stack = new Stack({ port, rules, server: extra,
+                              http: '    im_handover off;\n' });
 
     await run(tap, stack, async (browser) => {
         const page = await (await context(browser)).newPage();
