@@ -22,6 +22,7 @@ typedef struct {
     uint64_t              seq;
     const im_envelope_t  *envelope;
     unsigned              numbered:1;  /* it is in the topic's history */
+    unsigned              healed:1;    /* it comes from there, late */
 } im_message_t;
 
 

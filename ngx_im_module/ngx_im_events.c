@@ -87,6 +87,7 @@ ngx_im_events_message(void *ctx, im_topic_t *topic, const im_entry_t *entry,
     m.seq = entry->seq;
     m.envelope = &envelope;
     m.numbered = entry->seq > 0 && im_followed(topic)->numbered;
+    m.healed = healed != 0;
 
     ngx_im_pace_topic(w, topic, im_followed(topic)->batch, envelope.speed);
 

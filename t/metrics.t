@@ -87,6 +87,12 @@ moves: /metrics im_flush_sessions_count +1
 moves: /metrics im_flush_sessions_sum +1
 moves: /metrics im_push_to_send_seconds_count +1
 metrics: /metrics
+redis: EVAL local--[[]]h=redis.call('keys','*r:1:h')[1]local--[[]]r=redis.call('XREVRANGE',h,'+','-','COUNT',1)[1]local--[[]]n=string.match(r[1],'^%d+')+1--[[]]redis.call('HSET',string.match(h,'^(.*})')..':r:1:m','s',n)redis.call('XADD',h,n..'-1','d',r[2][2]) 0
+a: recv msg "x"
+moves: /metrics im_entries_healed_total +1
+moves: /metrics im_messages_sent_total +1
+moves: /metrics im_push_to_send_seconds_count +0
+metrics: /metrics
 a: send_big 2000
 a: recv_close 1009
 moves: /metrics im_sessions_closed_total{reason="too_big"} +1

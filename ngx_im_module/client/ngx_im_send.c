@@ -1020,7 +1020,7 @@ ngx_im_send_message(ngx_im_worker_t *w, im_topic_t *topic,
             return NGX_ERROR;
         }
 
-        if (log->open != NULL && log->open->nmessages++ == 0) {
+        if (log->open != NULL && !m->healed && log->open->nmessages++ == 0) {
             log->open->since = (uint32_t) m->envelope->time;
         }
 
