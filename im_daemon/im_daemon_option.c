@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "im_daemon_option.h"
+#include "im_near.h"
 #include "im_daemon_log.h"
 
 
@@ -62,79 +63,28 @@ im_daemon_option_fault(const im_daemon_place_t *place, const char *name,
 }
 
 
-/* The number of bytes to add, leave out or change (Levenshtein). */
-static im_uint_t
-im_daemon_option_distance(const char *a, size_t n, const char *b)
-{
-    size_t     i, k, m;
-    im_uint_t  row[IM_OPTION_NAME + 1], left, above;
-
-    m = strlen(b);
-
-    if (n > IM_OPTION_NAME || m > IM_OPTION_NAME) {
-        return IM_OPTION_NAME;
-    }
-
-    for (k = 0; k <= m; k++) {
-        row[k] = k;
-    }
-
-    for (i = 0; i < n; i++) {
-        left = row[0];
-        row[0] = i + 1;
-
-        for (k = 0; k < m; k++) {
-            above = row[k + 1];
-            row[k + 1] = im_min(left + (a[i] != b[k]),
-                                im_min(above, row[k]) + 1);
-            left = above;
-        }
-    }
-
-    return row[m];
-}
-
-
-/* An option that the unknown name begins, or that differs by a little. */
-static const char *
-im_daemon_option_nearest(const im_daemon_option_t *rows, const char *name,
-    size_t len)
-{
-    im_uint_t    d, least;
-    const char  *found;
-
-    found = NULL;
-    least = 3;
-
-    for ( /* void */ ; rows->name != NULL; rows++) {
-        d = len >= 3 && strncmp(rows->name, name, len) == 0
-            ? 1 : im_daemon_option_distance(name, len, rows->name);
-
-        if (d < least && d < len) {
-            least = d;
-            found = rows->name;
-        }
-    }
-
-    return found;
-}
-
-
 const im_daemon_option_t *
 im_daemon_option_find(const im_daemon_options_t *options,
     const im_daemon_place_t *place, const char *name, size_t len)
 {
     char                       text[IM_OPTION_SHOWN], why[IM_OPTION_SHOWN];
     const char                *nearest;
+    im_near_t                  near;
     const im_daemon_option_t  *row;
+
+    im_near_init(&near, im_str_set((u_char *) name, len));
 
     for (row = options->rows; row->name != NULL; row++) {
         if (strncmp(row->name, name, len) == 0 && row->name[len] == '\0') {
             return row;
         }
+
+        im_near_try(&near, im_str_z(row->name));
     }
 
-    nearest = im_daemon_option_nearest(options->rows, name, len);
+    /* names of rows end in NUL */
+
+    nearest = (const char *) near.found.data;
 
     (void) snprintf(text, sizeof(text), "%.*s", (int) len, name);
     (void) snprintf(why, sizeof(why), "is unknown%s%s%s (--help lists all)",

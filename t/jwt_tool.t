@@ -154,6 +154,14 @@ for my $case ([2, qr/no key: give --key=FILE/], [1, qr/No such file/, '--key=/no
               [1, qr/another kind/, '--alg=ES256', '--key=' . key('rs')],
               [1, qr/not a key in PEM/, '--alg=ES256', '--key=' . key('hs')],
               [1, qr/--alg is/, '--alg=none', '--key=' . key('hs')],
+              [2, qr/--claims has "sub", which is written by --sub: give it/,
+               '--claims={"meta":1,"s\u0075b":"eve"}', '--sub=ann'],
+              [2, qr/--claims has "exp", which is written by --exp/,
+               '--claims={"exp":1}'],
+              [2, qr/--claims has "iat", which is written by im_logic token/,
+               '--claims={"iat":1}'],
+              [2, qr/--claims has "a" twice: give it once/,
+               '--claims={"a":1,"b":2,"a":3}'],
               [2, qr/"\[\]" must be a JSON object/, '--claims=[]',
                '--key=' . key('hs')])
 {

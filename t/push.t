@@ -179,15 +179,20 @@ http: POST /im/push 400 {"users":["a",1],"data":1} => "msg":"\\"users\\" must be
 http: POST /im/push 400 {"rooms":["1"],"id":5,"data":1} => "msg":"\\"id\\" must be a string, not a number"
 http: POST /im/push 400 {"rooms":["1"],"all":1,"data":1} => "msg":"\\"all\\" must be true or false, not a number"
 http: POST /im/push 400 {"rooms":["1"],"from":"x","data":1} => "msg":"\\"from\\" must be an object, not a string"
-http: POST /im/push 400 {"rooms":["1"],"from":{"user":[]},"data":1} => "msg":"\\"user\\" must be a string, not an array"
+http: POST /im/push 400 {"rooms":["1"],"from":{"user":[]},"data":1} => "msg":"\\"from.user\\" must be a string, not an array"
 http: POST /im/push 400 {"rooms":["1"],"data":1,"ttl":5} => "msg":"a push has no member \\"ttl\\", but id, rooms, users, keys, all, operation, from, durability, data"
+http: POST /im/push 400 {"room":["1"],"data":1} => "msg":"a push has no member \\"room\\": did you mean \\"rooms\\"\?"
+http: POST /im/push 400 {"rooms":["1"],"data":1,"from":{"user":7}} => "msg":"\\"from.user\\" must be a string, not a number"
+http: POST /im/push 400 {"rooms":["1"],"data":1,"from":{"name":"a\u0001"}} => "msg":"\\"from.name\\" is not a valid name: 1 to 253 bytes
+http: POST /im/push 400 {"rooms":["1"],"data":1,"from":{"usr":"a"}} => "msg":"a push has no member \\"from.usr\\": did you mean \\"from.user\\"\?"
+http: POST /im/push?rom=1 400 {"a":1} => "msg":"the query has no \\"rom\\": did you mean \\"room\\"\?"
 http: POST /im/push 400 {"room":"1","data":1} => no member \\"room\\"
-http: POST /im/push 400 {"rooms":["1"],"from":{"id":"u"},"data":1} => "msg":"from has no member \\"id\\", but user, name"
+http: POST /im/push 400 {"rooms":["1"],"from":{"id":"u"},"data":1} => "msg":"a push has no member \\"from.id\\", but user, name"
 http: POST /im/push 413 {"data":1,"rooms":["1"MANY(2000)]} => "msg":"\\"rooms\\" has too many elements"
 http: POST /im/push 400 {"rooms":["1"],"data":01} => "msg":"not valid JSON, near byte \d+"
 http: POST /im/push 400 {"rooms":["1"] => not valid JSON, near byte 14"
 http: POST /im/push 400 {"rooms":["1"]} => no data
-http: POST /im/push?rooms=1 400 text => "msg":"the query has no \\"rooms\\": it takes room=, user=, key=, all=1, id=, durability= and operation="
+http: POST /im/push?rooms=1 400 text => "msg":"the query has no \\"rooms\\": did you mean \\"room\\"\?"
 http: POST /im/push?room=1&ttl=5 400 text => the query has no \\"ttl\\"
 http: POST /im/push?id=7 400 {"rooms":["1"],"data":1} => id= in the query
 http: GET /im/push 405 => "msg":"/im/push takes POST, not GET"

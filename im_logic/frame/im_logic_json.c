@@ -6,6 +6,7 @@
 
 #include "im_logic_request.h"
 #include "im_logic_print.h"
+#include "im_near.h"
 #include "im_utf8.h"
 
 
@@ -93,10 +94,27 @@ im_logic_json_field(const im_json_field_t *fields, im_str_t name)
 }
 
 
+/* "NAME", or "PATH.NAME" */
+static im_str_t
+im_logic_json_name(im_daemon_request_t *r, const char *path, im_str_t name)
+{
+    im_buf_t  *b;
+
+    if (path == NULL) {
+        return name;
+    }
+
+    b = im_daemon_buf(r, strlen(path) + 1 + name.len);
+    im_logic_print(b, "%z.%s", path, name);
+
+    return b->failed ? name : im_buf_str(b);
+}
+
+
 /* NULL: the member has the type of its field. */
 static const char *
-im_logic_json_type(im_daemon_request_t *r, const im_json_field_t *field,
-    im_str_t value, void *dst)
+im_logic_json_type(im_daemon_request_t *r, const char *path,
+    const im_json_field_t *field, im_str_t value, void *dst)
 {
     im_buf_t    *b;
     im_int_t     rc;
@@ -131,7 +149,8 @@ im_logic_json_type(im_daemon_request_t *r, const im_json_field_t *field,
     b = im_daemon_buf(r, IM_LOGIC_JSON_WHY);
 
     if (why == im_json_too_many) {
-        im_logic_print(b, "%j %z", field->name, im_logic_json_many);
+        im_logic_print(b, "%j %z", im_logic_json_name(r, path, field->name),
+                       im_logic_json_many);
         im_buf_add_u8(b, '\0');
         return im_logic_json_text(b);
     }
@@ -142,7 +161,8 @@ im_logic_json_type(im_daemon_request_t *r, const im_json_field_t *field,
          : field->type == IM_JSON_INT ? "another number"
                                       : "an array with other elements";
 
-    im_logic_print(b, "%j must be %z, not %z", field->name,
+    im_logic_print(b, "%j must be %z, not %z",
+                   im_logic_json_name(r, path, field->name),
                    im_logic_json_types[field->type].must, is);
     im_buf_add_u8(b, '\0');
 
@@ -152,7 +172,7 @@ im_logic_json_type(im_daemon_request_t *r, const im_json_field_t *field,
 
 /* The text is no JSON, or a member is the culprit. */
 static const char *
-im_logic_json_why(im_daemon_request_t *r, im_str_t json,
+im_logic_json_why(im_daemon_request_t *r, const char *path, im_str_t json,
     const im_json_field_t *fields, void *dst, const char *why)
 {
     size_t                  at;
@@ -183,7 +203,7 @@ im_logic_json_why(im_daemon_request_t *r, im_str_t json,
 
     while (im_json_next_member(json, &at, b, &name, &value) == IM_OK) {
         f = im_logic_json_field(fields, name);
-        culprit = f != NULL ? im_logic_json_type(r, f, value, dst) : NULL;
+        culprit = f != NULL ? im_logic_json_type(r, path, f, value, dst) : NULL;
 
         if (culprit != NULL) {
             return culprit;
@@ -194,8 +214,8 @@ im_logic_json_why(im_daemon_request_t *r, im_str_t json,
 }
 
 
-im_int_t
-im_logic_decode(im_daemon_request_t *r, im_str_t json,
+static im_int_t
+im_logic_decode_path(im_daemon_request_t *r, const char *path, im_str_t json,
     const im_json_field_t *fields, im_uint_t flags, void *dst, const char **why)
 {
     im_int_t                rc;
@@ -206,7 +226,7 @@ im_logic_decode(im_daemon_request_t *r, im_str_t json,
                        dst, why)
         != IM_OK)
     {
-        *why = im_logic_json_why(r, json, fields, dst, *why);
+        *why = im_logic_json_why(r, path, json, fields, dst, *why);
         return IM_ERROR;
     }
 
@@ -224,6 +244,22 @@ im_logic_decode(im_daemon_request_t *r, im_str_t json,
     }
 
     return rc;
+}
+
+
+im_int_t
+im_logic_decode(im_daemon_request_t *r, im_str_t json,
+    const im_json_field_t *fields, im_uint_t flags, void *dst, const char **why)
+{
+    return im_logic_decode_path(r, NULL, json, fields, flags, dst, why);
+}
+
+
+im_int_t
+im_logic_decode_member(im_daemon_request_t *r, const char *path, im_str_t json,
+    const im_json_field_t *fields, void *dst, const char **why)
+{
+    return im_logic_decode_path(r, path, json, fields, 0, dst, why);
 }
 
 
@@ -246,12 +282,13 @@ im_logic_json_status(const char *why)
 
 const char *
 im_logic_json_known(im_daemon_request_t *r, im_str_t object,
-    const im_json_field_t *fields, const char *of)
+    const im_json_field_t *fields, const char *of, const char *path)
 {
     size_t                  at;
     im_buf_t               *names, *b;
     im_int_t                rc;
     im_str_t                name, value;
+    im_near_t               near;
     const im_json_field_t  *f;
 
     at = 0;
@@ -268,10 +305,22 @@ im_logic_json_known(im_daemon_request_t *r, im_str_t object,
         name.len = im_min(name.len, IM_LOGIC_JSON_NAME);
         b = im_daemon_buf(r, IM_LOGIC_JSON_WHY * 2);
 
-        im_logic_print(b, "%z has no member %j, but", of, name);
+        im_near_init(&near, name);
 
         for (f = fields; f->name.data != NULL; f++) {
-            im_logic_print(b, "%z %s", f == fields ? "" : ",", f->name);
+            im_near_try(&near, f->name);
+        }
+
+        im_logic_print(b, "%z has no member %j", of,
+                       im_logic_json_name(r, path, name));
+
+        if (near.found.data != NULL) {
+            im_logic_print(b, ": did you mean %j?",
+                           im_logic_json_name(r, path, near.found));
+        }
+
+        for (f = fields; near.found.data == NULL && f->name.data != NULL; f++) {
+            im_logic_print(b, "%z %s", f == fields ? ", but" : ",", f->name);
         }
 
         im_buf_add_u8(b, '\0');

@@ -19,14 +19,20 @@
 im_int_t im_logic_decode(im_daemon_request_t *r, im_str_t json,
     const im_json_field_t *fields, im_uint_t flags, void *dst,
     const char **why);
+
+/* The same of a member of the body, whose members are "PATH.NAME" then. */
+im_int_t im_logic_decode_member(im_daemon_request_t *r, const char *path,
+    im_str_t json, const im_json_field_t *fields, void *dst, const char **why);
+
 im_uint_t im_logic_json_status(const char *why);
 
 /*
  * All members of an object, which was decoded, are in the table.  NULL, or what
- * is wrong; `of` says whose members they are.
+ * is wrong, with the nearest one; `of` says whose members they are, path (or
+ * NULL) in which member of it.
  */
 const char *im_logic_json_known(im_daemon_request_t *r, im_str_t object,
-    const im_json_field_t *fields, const char *of);
+    const im_json_field_t *fields, const char *of, const char *path);
 
 
 #endif /* IM_LOGIC_JSON_H */

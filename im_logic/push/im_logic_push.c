@@ -9,7 +9,11 @@
 #include "im_logic_publish.h"
 #include "im_logic_type.h"
 #include "im_logic_url.h"
+#include "im_near.h"
 #include "im_utf8.h"
+
+
+#define IM_PUSH_STRANGE  512         /* bytes: near names are short */
 
 
 /* The JSON form. */
@@ -205,14 +209,15 @@ im_logic_push_from(im_logic_publish_t *publish, im_str_t from)
 
     memset(&sender, 0, sizeof(im_logic_push_from_t));
 
-    if (im_logic_decode(publish->r, from, im_logic_from_fields, 0, &sender,
-                        &why)
+    if (im_logic_decode_member(publish->r, "from", from, im_logic_from_fields,
+                               &sender, &why)
         != IM_OK)
     {
         return im_logic_publish_refuse(publish, im_logic_json_status(why), why);
     }
 
-    why = im_logic_json_known(publish->r, from, im_logic_from_fields, "from");
+    why = im_logic_json_known(publish->r, from, im_logic_from_fields,
+                              "a push", "from");
 
     if (why != NULL) {
         return im_logic_publish_refuse(publish, im_logic_json_status(why), why);
@@ -221,8 +226,11 @@ im_logic_push_from(im_logic_publish_t *publish, im_str_t from)
     if (!im_logic_name_or_none(sender.user)
         || !im_logic_name_or_none(sender.name))
     {
-        return im_logic_publish_refuse(publish, 400, "from holds a name that "
-                                       "is not valid");
+        why = im_logic_text(publish->r, "\"from.%s\" is not a valid name: 1 to "
+                            "253 bytes of UTF-8 without control characters",
+                            im_str_z(im_logic_name_or_none(sender.user)
+                                     ? "name" : "user"));
+        return im_logic_publish_refuse(publish, 400, why);
     }
 
     publish->message.user = sender.user;
@@ -253,7 +261,7 @@ im_logic_push_json(im_logic_publish_t *publish)
     }
 
     why = im_logic_json_known(publish->r, publish->r->body,
-                              im_logic_push_fields, "a push");
+                              im_logic_push_fields, "a push", NULL);
 
     if (why != NULL) {
         return im_logic_publish_refuse(publish, im_logic_json_status(why), why);
@@ -307,6 +315,39 @@ im_logic_push_json(im_logic_publish_t *publish)
 }
 
 
+static const char *
+im_logic_push_strange(im_daemon_request_t *r, im_str_t name)
+{
+    im_buf_t  *b;
+    im_uint_t  i;
+    im_near_t  near;
+
+    static const im_str_t  known[] = {
+        im_str("room"), im_str("user"), im_str("key"), im_str("all"),
+        im_str("id"), im_str("durability"), im_str("operation")
+    };
+
+    im_near_init(&near, name);
+
+    for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        im_near_try(&near, known[i]);
+    }
+
+    if (near.found.data == NULL) {
+        return im_logic_text(r, "the query has no %j: it takes room=, user=, "
+                             "key=, all=1, id=, durability= and operation=",
+                             name);
+    }
+
+    b = im_daemon_buf(r, IM_PUSH_STRANGE);
+    im_logic_print(b, "the query has no %j: did you mean %j?", name,
+                   near.found);
+    im_buf_add_u8(b, '\0');
+
+    return b->failed ? "no memory" : (const char *) b->data;
+}
+
+
 static im_int_t
 im_logic_push_read(im_logic_publish_t *publish)
 {
@@ -338,10 +379,7 @@ im_logic_push_read(im_logic_publish_t *publish)
             with = name;
 
         } else if (!im_str_eq(name, im_str_z("api_key"))) {
-            why = im_logic_text(publish->r, "the query has no %j: it takes "
-                                "room=, user=, key=, all=1, id=, "
-                                "durability= and operation=",
-                                name);
+            why = im_logic_push_strange(publish->r, name);
             return im_logic_publish_refuse(publish, 400, why);
         }
     }

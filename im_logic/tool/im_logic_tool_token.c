@@ -21,6 +21,7 @@
 
 #define IM_TOKEN_LEEWAY  5               /* s, as im_jwt_key has */
 #define IM_TOKEN_WHEN    128
+#define IM_TOKEN_SHOWN   64              /* bytes of a name */
 
 
 typedef struct {
@@ -405,10 +406,98 @@ im_logic_token_check(const im_logic_token_t *t, const im_logic_sign_key_t *key)
 }
 
 
+/* The option that writes a claim, or NULL. */
+static const char *
+im_logic_token_writer(const im_logic_token_t *t, im_str_t claim)
+{
+    im_uint_t  i;
+
+    const struct {
+        const char  *claim;
+        const char  *option;
+        int          given;
+    } writers[] = {
+        { "sub", "--sub", t->sub != NULL },
+        { "aud", "--aud", t->aud != NULL },
+        { "iss", "--iss", t->iss != NULL },
+        { "channel", "--channel", t->channel != NULL },
+        { "channels", "--rooms", t->rooms != NULL },
+        { "info", "--name", t->name != NULL },
+        { "exp", "--exp (0 leaves it out)", t->exp != 0 },
+        { "iat", "im_logic token, with the time of now", 1 }
+    };
+
+    for (i = 0; i < sizeof(writers) / sizeof(writers[0]); i++) {
+        if (writers[i].given && im_str_eq(claim, im_str_z(writers[i].claim))) {
+            return writers[i].option;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* A claim that stands twice would be what each reader likes. */
+static im_int_t
+im_logic_token_once(const im_logic_token_t *t, im_buf_t *one, im_buf_t *two)
+{
+    int          twice;
+    size_t       at, next;
+    im_str_t     object, name, other, value;
+    const char  *writer;
+
+    at = 0;
+    object = im_str_z(t->claims);
+
+    for ( ;; ) {
+        im_buf_reset(one, one->size);
+
+        if (im_json_next_member(object, &at, one, &name, &value) != IM_OK) {
+            return IM_OK;
+        }
+
+        writer = im_logic_token_writer(t, name);
+        twice = 0;
+        next = at;
+        im_buf_reset(two, two->size);
+
+        while (writer == NULL && !twice
+               && im_json_next_member(object, &next, two, &other, &value)
+                  == IM_OK)
+        {
+            twice = im_str_eq(name, other);
+        }
+
+        if (writer != NULL || twice) {
+            im_daemon_log(IM_LOG_ERROR, "--claims has \"%.*s\"%s%s: give it "
+                          "once", (int) im_min(name.len, IM_TOKEN_SHOWN),
+                          (char *) name.data,
+                          twice ? " twice" : ", which is written by ",
+                          twice ? "" : writer);
+            return IM_ERROR;
+        }
+    }
+}
+
+
 static im_int_t
 im_logic_token_check_options(void *data)
 {
+    im_int_t           rc;
+    im_buf_t           one, two;
     im_logic_token_t  *t = data;
+
+    if (t->claims != NULL) {
+        im_buf_init(&one, strlen(t->claims) + 1);
+        im_buf_init(&two, strlen(t->claims) + 1);
+        rc = im_logic_token_once(t, &one, &two);
+        im_buf_cleanup(&one);
+        im_buf_cleanup(&two);
+
+        if (rc != IM_OK) {
+            return rc;
+        }
+    }
 
     if (t->key == NULL && t->check == NULL) {
         im_daemon_log(IM_LOG_ERROR, "no key: give --key=FILE with the secret "
