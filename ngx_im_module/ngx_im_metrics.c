@@ -133,6 +133,16 @@ static const im_metric_t  ngx_im_metrics_fullest = {
     "Connections in use of worker_connections, of the fullest worker, 0 to 1."
 };
 
+static const im_metric_t  ngx_im_metrics_addresses = {
+    "im_zone_addresses", IM_METRIC_GAUGE, IM_METRIC_ONE, NULL,
+    "Addresses of clients in the zone, of im_zone_addresses_limit."
+};
+
+static const im_metric_t  ngx_im_metrics_addresses_limit = {
+    "im_zone_addresses_limit", IM_METRIC_GAUGE, IM_METRIC_ONE, NULL,
+    "Addresses for which the zone has room: zone= of im_per_address."
+};
+
 static const im_metric_t  ngx_im_metrics_sessions = {
     "im_sessions", IM_METRIC_GAUGE, IM_METRIC_ONE, "protocol transport state",
     "Sessions."
@@ -258,6 +268,8 @@ ngx_im_metrics_node(im_buf_t *b, const ngx_im_node_t *node)
 
     im_metric_one(b, &ngx_im_metrics_start, node->start);
     im_metric_one(b, &ngx_im_metrics_workers, node->nworkers);
+    im_metric_one(b, &ngx_im_metrics_addresses, node->addresses);
+    im_metric_one(b, &ngx_im_metrics_addresses_limit, node->max_addresses);
     im_metric_one(b, &ngx_im_metrics_draining, sessions);
     im_metric_one(b, &ngx_im_metrics_drain, left);
     im_metric_one(b, &ngx_im_metrics_fullest, ratio);

@@ -57,6 +57,7 @@ moves: /metrics im_start_time_seconds >1600000000
 moves: /metrics im_connections >0
 moves: /metrics im_connections_limit 512
 moves: /metrics im_connections_used_ratio >0
+moves: /metrics im_zone_addresses_limit >4095
 moves: /metrics im_link_workers{state="up"} 1
 moves: /metrics im_link_workers{state="down"} 0
 moves: /metrics im_partitions_away 0
@@ -65,6 +66,7 @@ http: GET /metrics 200 => im_build_info\{version="[0-9.]+",nginx="[0-9.]+"\} 1
 http: GET /metrics 200 => im_redis_server_up\{server="[^"]+",role="master"\} 1
 a: open /ws
 moves: /metrics im_handshakes_total{protocol="im",transport="websocket"} +1
+moves: /metrics im_zone_addresses 1
 moves: /metrics im_sessions{protocol="im",transport="websocket",state="connecting"} 1
 a: send {"auth":"0123456789abcdef","roomId":1}
 a: recv op 4

@@ -802,6 +802,8 @@ ngx_im_zone_node(ngx_im_main_conf_t *imcf, ngx_pool_t *pool,
     }
 
     node->start = iz->start;
+    node->addresses = iz->naccounts;
+    node->max_addresses = iz->max_accounts;
     node->total = iz->ended;
 
     ngx_shmtx_unlock(&shpool->mutex);

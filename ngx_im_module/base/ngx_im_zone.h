@@ -125,6 +125,8 @@ ngx_uint_t ngx_im_zone_low(ngx_im_worker_t *w, ngx_im_share_t *share,
 /* The node as it is now: copies, in memory of a pool. */
 typedef struct {
     uint64_t            start;           /* ms: of nginx, not of a reload */
+    ngx_uint_t          addresses;       /* in the zone, */
+    ngx_uint_t          max_addresses;   /* of so many */
     ngx_uint_t          nworkers;
     ngx_im_counters_t  *workers;         /* those that live */
     ngx_im_counters_t   total;           /* with those that have ended */
