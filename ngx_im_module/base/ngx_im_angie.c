@@ -7,6 +7,8 @@
 
 #include "ngx_im_nginx.h"
 
+#include <angie.h>
+
 
 ngx_http_core_loc_conf_t *
 ngx_im_nginx_location(ngx_http_location_tree_node_t *node, ngx_uint_t exact)
@@ -16,6 +18,13 @@ ngx_im_nginx_location(ngx_http_location_tree_node_t *node, ngx_uint_t exact)
     loc = exact && node->exact != NULL ? node->exact : node->inclusive;
 
     return loc != NULL ? loc->conf : NULL;
+}
+
+
+ngx_uint_t
+ngx_im_nginx_upgraded(void)
+{
+    return getenv(ANGIE_VAR) != NULL;
 }
 
 

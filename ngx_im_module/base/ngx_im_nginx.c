@@ -6,11 +6,20 @@
 
 #include "ngx_im_nginx.h"
 
+#include <nginx.h>
+
 
 ngx_http_core_loc_conf_t *
 ngx_im_nginx_location(ngx_http_location_tree_node_t *node, ngx_uint_t exact)
 {
     return exact && node->exact != NULL ? node->exact : node->inclusive;
+}
+
+
+ngx_uint_t
+ngx_im_nginx_upgraded(void)
+{
+    return getenv(NGINX_VAR) != NULL;
 }
 
 

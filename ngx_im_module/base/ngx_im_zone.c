@@ -14,9 +14,8 @@
  */
 
 #include "ngx_im_zone.h"
+#include "ngx_im_nginx.h"
 #include "ngx_im_worker.h"
-
-#include <nginx.h>
 
 #include <sys/random.h>
 
@@ -108,7 +107,7 @@ ngx_im_zone_init_zone(ngx_shm_zone_t *zone, void *data)
 }
 
 
-/* A binary that takes over has the sockets of the one before in NGINX_VAR. */
+/* A binary that takes over is the same instance as the one before. */
 static ngx_int_t
 ngx_im_zone_token(ngx_conf_t *cf, ngx_im_main_conf_t *imcf)
 {
@@ -122,7 +121,7 @@ ngx_im_zone_token(ngx_conf_t *cf, ngx_im_main_conf_t *imcf)
 
     token = getenv(NGX_IM_ZONE_ENV);
 
-    if (token != NULL && getenv(NGINX_VAR) != NULL
+    if (token != NULL && ngx_im_nginx_upgraded()
         && ngx_strlen(token) == NGX_IM_TOKEN_LEN)
     {
         ngx_memcpy(imcf->token.data, token, NGX_IM_TOKEN_LEN);

@@ -14,8 +14,7 @@
  */
 
 #include "ngx_im_handover.h"
-
-#include <nginx.h>
+#include "ngx_im_nginx.h"
 
 
 #define NGX_IM_HANDOVER_EXT      ".im"
@@ -386,7 +385,7 @@ ngx_im_handover_create(ngx_cycle_t *cycle, ngx_str_t *path, ngx_uint_t n)
     h->n = n;
     h->slot = -1;
     h->upgraded = ngx_is_init_cycle(cycle->old_cycle)
-                  && getenv(NGINX_VAR) != NULL;
+                  && ngx_im_nginx_upgraded();
 
     for (i = 0; i < n; i++) {
         h->sockets[i].fd = (ngx_socket_t) -1;

@@ -2561,8 +2561,9 @@ sub reload {
 sub title {
     my $title = slurp("/proc/$_[0]/cmdline") =~ s/\0+\z//r;
 
-    return $title eq 'nginx: worker process' ? 'accepts'
-         : $title eq 'nginx: worker process is shutting down' ? 'ends' : '';
+    # Angie's has the number of the configuration
+    return $title =~ /\A(?:nginx|angie): worker process( is shutting down)?(?: #\d+)?\z/
+         ? $1 ? 'ends' : 'accepts' : '';
 }
 
 
