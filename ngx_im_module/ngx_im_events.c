@@ -147,12 +147,16 @@ ngx_im_events_taken(void *ctx, im_str_t from)
 }
 
 
-/* Sessions that have moved get to know of it, too. */
+/*
+ * Sessions that have moved get to know of it, too.  What is about a topic comes
+ * to their worker by itself.
+ */
 static void
 ngx_im_events_control(ngx_im_worker_t *w, const im_entry_t *entry)
 {
-    ngx_im_control_entry(w, entry);
-    ngx_im_handover_out_entry(w, entry);
+    if (ngx_im_control_entry(w, entry)) {
+        ngx_im_handover_out_entry(w, entry);
+    }
 }
 
 

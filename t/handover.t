@@ -79,6 +79,8 @@ log: its message "topics" doesn't belong there
 channel: 0 01007fffffff
 log: im: worker process 0 offers its sessions in version 2147483647, and this binary has version 1: it closes them itself
 channel: 1 0100
+channel: 0 01000000000100000007000000000000000000000000000178 050000000004000000010000000400000002 05000000000400000004
+log: its message "sessions" is malformed
 channel: 0 uid=65534 0100
 log: im: a process of user 65534 wanted to hand sessions over, and only those of user 0 may
 a: send x
@@ -502,3 +504,21 @@ a: send x
 a: recv_text x
 --- no_error_log
 [alert]
+
+
+
+=== TEST 24: topics whose sessions don't move are ready last
+--- http_config
+    im_handover on;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- websocket
+e: open /echo
+successor: get 02000000000100000007000000010000000000000000000178 get 06000000000100 get 0400 0a00
+quit:
+e: gone
+log: 1 sessions moved to worker process 7 in \d+ ms, 0 stay
+exit: nginx
+--- no_shutdown_error_log
+[alert]
+open socket

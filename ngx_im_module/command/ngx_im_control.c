@@ -270,12 +270,13 @@ ngx_im_control_sessions(ngx_im_worker_t *w, const im_control_t *control,
 }
 
 
-void
+ngx_uint_t
 ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry)
 {
     im_int_t       rc;
     im_topic_t    *topic;
     const char    *why;
+    ngx_uint_t     sessions;
     im_control_t   control;
 
     rc = im_control_decode(entry->topic, entry->envelope, &control, &why);
@@ -285,24 +286,26 @@ ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry)
             ngx_log_error(NGX_LOG_ERR, w->log, 0,
                           "im: malformed control entry of topic \"%*s\"",
                           entry->topic.len, entry->topic.data);
-            return;
+            return 0;
         }
 
         ngx_log_error(NGX_LOG_ERR, w->log, 0,
                       "im: control entry %ui of topic \"%*s\" is not valid: "
                       "%s", (ngx_uint_t) control.kind, entry->topic.len,
                       entry->topic.data, why);
-        return;
+        return 0;
     }
 
     if (rc == IM_DECLINED) {
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, w->log, 0,
                        "im control of an unknown kind, topic of %uz bytes",
                        entry->topic.len);
-        return;
+        return 0;
     }
 
-    if (ngx_im_controls[control.kind].topic == NULL) {
+    sessions = ngx_im_controls[control.kind].topic == NULL;
+
+    if (sessions) {
         ngx_im_control_sessions(w, &control, entry);
 
     } else {
@@ -317,4 +320,6 @@ ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry)
     }
 
     im_control_cleanup(&control);
+
+    return sessions;
 }

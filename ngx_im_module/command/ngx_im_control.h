@@ -12,7 +12,8 @@
 #include "im_push.h"
 
 
-void ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry);
+/* Gives whether it was about sessions: these may have moved. */
+ngx_uint_t ngx_im_control_entry(ngx_im_worker_t *w, const im_entry_t *entry);
 
 
 #endif /* NGX_IM_CONTROL_H */

@@ -4,14 +4,16 @@
  * Channels: the socket, the queue of messages, the other end's silence.
  *
  * The kernel takes a packet and its descriptors whole or not at all.  What it
- * doesn't take waits here.  A channel whose other end says nothing for 5 s is
- * lost.  It keeps a worker that ends alive until then.
+ * doesn't take waits here.  A channel whose other end says nothing for 5 s,
+ * where it has to answer, is lost.  It keeps a worker that ends alive until
+ * then.
  */
 
 #include "ngx_im_channel.h"
 
 
 #define NGX_IM_CHANNEL_SILENCE  5000     /* ms */
+#define NGX_IM_CHANNEL_IDLE     15000    /* ms, without a question */
 #define NGX_IM_CHANNEL_AGAIN    10       /* ms */
 #define NGX_IM_CHANNEL_READS    8        /* packets of a turn */
 
@@ -85,7 +87,30 @@ ngx_im_channel_end_handler(ngx_event_t *ev)
 static void
 ngx_im_channel_silence_handler(ngx_event_t *ev)
 {
-    ngx_im_channel_lost(ev->data, "it said nothing for 5 s");
+    ngx_im_channel_t  *ch;
+
+    ch = ev->data;
+
+    ngx_im_channel_lost(ch, ch->idle ? "it said nothing for 15 s"
+                                     : "it said nothing for 5 s");
+}
+
+
+static void
+ngx_im_channel_listen(ngx_im_channel_t *ch)
+{
+    ngx_add_timer(&ch->silence, ch->idle ? NGX_IM_CHANNEL_IDLE
+                                         : NGX_IM_CHANNEL_SILENCE);
+}
+
+
+void
+ngx_im_channel_asks(ngx_im_channel_t *ch, ngx_uint_t asks)
+{
+    if (ch->state == NGX_IM_CHANNEL_OPEN) {
+        ch->idle = !asks;
+        ngx_im_channel_listen(ch);
+    }
 }
 
 
@@ -244,7 +269,7 @@ ngx_im_channel_input(ngx_im_channel_t *ch, im_str_t packet, ngx_socket_t *fds,
     rc = im_handover_input(&ch->input, packet, &type, &body, &why);
 
     if (rc == IM_OK) {
-        ngx_add_timer(&ch->silence, NGX_IM_CHANNEL_SILENCE);
+        ngx_im_channel_listen(ch);
         ch->events->message(ch, type, body, fds, nfds);
 
     } else if (rc == IM_ERROR) {
@@ -284,15 +309,19 @@ ngx_im_channel_recv(ngx_im_channel_t *ch)
         return NGX_AGAIN;
     }
 
-    if (n <= 0) {
-        ngx_im_channel_lost(ch, n == 0 ? "it closed the channel"
-                                       : strerror(ngx_errno));
+    if (n == -1) {
+        ngx_im_channel_lost(ch, strerror(ngx_errno));
         return NGX_OK;
     }
 
     nfds = ngx_im_channel_received(&msg, fds);
 
-    if (msg.msg_flags & MSG_TRUNC) {
+    /* an empty packet may have descriptors */
+
+    if (n == 0) {
+        ngx_im_channel_lost(ch, "it closed the channel");
+
+    } else if (msg.msg_flags & MSG_TRUNC) {
         ngx_im_channel_lost(ch, "a packet was too long");
 
     } else {
@@ -433,7 +462,7 @@ ngx_im_channel_create(ngx_im_worker_t *w, ngx_socket_t fd,
 
     ch->connection->data = ch;
 
-    ngx_add_timer(&ch->silence, NGX_IM_CHANNEL_SILENCE);
+    ngx_im_channel_listen(ch);
 
     return ch;
 
@@ -481,6 +510,16 @@ ngx_im_channel_close(ngx_im_channel_t *ch)
 }
 
 
+/* Without memory for it, it and those behind it are never sent. */
+static void
+ngx_im_channel_unsaid(ngx_im_channel_t *ch, uint32_t tag)
+{
+    if (ch->unsaid == 0) {
+        ch->unsaid = tag;
+    }
+}
+
+
 void
 ngx_im_channel_send(ngx_im_channel_t *ch, im_handover_type_e type,
     im_buf_t *body, const ngx_socket_t *fds, ngx_uint_t nfds, uint32_t tag)
@@ -490,9 +529,10 @@ ngx_im_channel_send(ngx_im_channel_t *ch, im_handover_type_e type,
     m = im_alloc(sizeof(ngx_im_channel_message_t)
                  + nfds * sizeof(ngx_socket_t));
 
-    if (m == NULL || body->failed || ch->state != NGX_IM_CHANNEL_OPEN) {
+    if (m == NULL || body->failed || ch->state == NGX_IM_CHANNEL_CLOSED) {
         im_buf_cleanup(body);
         im_free(m);
+        ngx_im_channel_unsaid(ch, tag);
         ngx_im_channel_lost(ch, "no memory");
         return;
     }
@@ -526,5 +566,5 @@ ngx_im_channel_unsent(ngx_im_channel_t *ch)
         }
     }
 
-    return 0;
+    return ch->unsaid;
 }

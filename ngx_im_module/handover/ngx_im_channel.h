@@ -48,6 +48,8 @@ struct ngx_im_channel_s {
     ngx_event_t           again;         /* sends, where no event says when */
     ngx_event_t           end;           /* posted */
     const char           *why;           /* it is lost */
+    uint32_t              unsaid;        /* a tag that had no memory; 0: none */
+    unsigned              idle:1;        /* the other end owes no answer */
     u_char               *in;            /* a packet */
 };
 
@@ -79,6 +81,12 @@ void ngx_im_channel_close(ngx_im_channel_t *ch);
  */
 void ngx_im_channel_send(ngx_im_channel_t *ch, im_handover_type_e type,
     im_buf_t *body, const ngx_socket_t *fds, ngx_uint_t nfds, uint32_t tag);
+
+/*
+ * The other end has to answer from now on, as it has at first, or (0) it says
+ * something when it likes.
+ */
+void ngx_im_channel_asks(ngx_im_channel_t *ch, ngx_uint_t asks);
 
 /* The first tag that has not been sent; 0: all have. */
 uint32_t ngx_im_channel_unsent(ngx_im_channel_t *ch);

@@ -270,7 +270,8 @@ ngx_im_handover_cleanup(void *data)
 static const char *
 ngx_im_handover_bind(ngx_im_handover_t *h, ngx_uint_t slot, ngx_uid_t user)
 {
-    int                        fd;
+    int                        fd, rc;
+    mode_t                     mask;
     struct stat                st;
     struct sockaddr_un         sa;
     ngx_im_handover_socket_t  *s;
@@ -291,16 +292,18 @@ ngx_im_handover_bind(ngx_im_handover_t *h, ngx_uint_t slot, ngx_uid_t user)
 
     (void) unlink(sa.sun_path);
 
-    if (bind(fd, (struct sockaddr *) &sa, sizeof(struct sockaddr_un)) == -1) {
+    /* nothing that takes its place in the directory is followed */
+
+    mask = umask(0177);
+    rc = bind(fd, (struct sockaddr *) &sa, sizeof(struct sockaddr_un));
+    (void) umask(mask);
+
+    if (rc == -1) {
         return "bind()";
     }
 
-    if (chmod(sa.sun_path, 0600) == -1) {
-        return "chmod()";
-    }
-
-    if (geteuid() == 0 && chown(sa.sun_path, user, (gid_t) -1) == -1) {
-        return "chown()";
+    if (geteuid() == 0 && lchown(sa.sun_path, user, (gid_t) -1) == -1) {
+        return "lchown()";
     }
 
     if (lstat(sa.sun_path, &st) == -1) {

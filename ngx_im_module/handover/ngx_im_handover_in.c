@@ -232,6 +232,10 @@ ngx_im_in_welcome(ngx_im_in_t *from)
 
     ngx_im_in_state(from, NGX_IM_IN_TAKING);
     ngx_im_channel_send(from->channel, IM_HANDOVER_WELCOME, &b, NULL, 0, 0);
+
+    /* its sessions may wait for what they do */
+
+    ngx_im_channel_asks(from->channel, 0);
 }
 
 
@@ -582,6 +586,11 @@ ngx_im_in_session(ngx_im_in_t *from, im_reader_t *r, ngx_socket_t *fd,
         return NGX_ERROR;
     }
 
+    if (record.number != ++from->nsessions) {
+        im_handover_session_cleanup(&record);
+        return NGX_ERROR;
+    }
+
     if (rc != IM_OK) {
         ngx_log_error(NGX_LOG_ERR, from->in->worker->log, 0,
                       "im: the record of a session of worker process %P can't "
@@ -590,11 +599,6 @@ ngx_im_in_session(ngx_im_in_t *from, im_reader_t *r, ngx_socket_t *fd,
         ngx_im_in_verdict(from, verdicts, record.number, IM_HANDOVER_RECORD);
 
         return NGX_OK;
-    }
-
-    if (record.number != ++from->nsessions) {
-        im_handover_session_cleanup(&record);
-        return NGX_ERROR;
     }
 
     bytes.len = r->p - bytes.data;
@@ -775,8 +779,9 @@ ngx_im_in_entries(ngx_im_in_t *from, ngx_im_in_body_t *body)
             ngx_im_emulation_forwarded(w, &entry);
 
         } else if (entry.kind == IM_PUSH_CONTROL) {
-            ngx_im_control_entry(w, &entry);
-            ngx_im_handover_out_entry(w, &entry);
+            if (ngx_im_control_entry(w, &entry)) {
+                ngx_im_handover_out_entry(w, &entry);
+            }
         }
     }
 

@@ -523,6 +523,11 @@ static void
 ngx_im_out_batch_send(ngx_im_handover_out_t *out, ngx_im_out_batch_t *batch)
 {
     if (batch->nfds > 0) {
+
+        if (out->nflights == batch->nfds) {
+            ngx_im_channel_asks(out->channel, 1);
+        }
+
         ngx_im_channel_send(out->channel, IM_HANDOVER_SESSIONS, &batch->body,
                             batch->fds, batch->nfds, batch->first);
     }
@@ -735,6 +740,7 @@ ngx_im_out_freezing(ngx_im_handover_out_t *out)
 
     im_buf_init(&b, IM_HANDOVER_MAX);
     ngx_im_channel_send(out->channel, IM_HANDOVER_END, &b, NULL, 0, 0);
+    ngx_im_channel_asks(out->channel, 1);
 }
 
 
@@ -893,7 +899,11 @@ ngx_im_out_readies(ngx_im_handover_out_t *out, im_str_t body)
         return;
     }
 
-    ngx_im_out_moving(out);
+    /* topics whose sessions don't move may be the last ones */
+
+    if (out->state == NGX_IM_OUT_MOVING) {
+        ngx_im_out_moving(out);
+    }
 }
 
 
@@ -987,6 +997,10 @@ ngx_im_out_verdicts(ngx_im_handover_out_t *out, im_str_t body)
         return;
     }
 
+    if (out->nflights == 0) {
+        ngx_im_channel_asks(out->channel, 0);
+    }
+
     ngx_im_out_moving(out);
 }
 
@@ -1012,16 +1026,21 @@ ngx_im_out_settled(ngx_im_handover_out_t *out, im_str_t body)
 
 
 typedef struct {
-    ngx_im_out_state_e  state;           /* in which it may come */
+    ngx_im_out_state_e  state;           /* from which on it may come */
+    ngx_im_out_state_e  last;            /* up to this one */
     void              (*handler)(ngx_im_handover_out_t *out, im_str_t body);
 } ngx_im_out_row_t;
 
 
 static const ngx_im_out_row_t  ngx_im_out_rows[IM_HANDOVER_TYPES] = {
-    [IM_HANDOVER_WELCOME] = { NGX_IM_OUT_GREETING, ngx_im_out_welcome },
-    [IM_HANDOVER_READY] = { NGX_IM_OUT_MOVING, ngx_im_out_readies },
-    [IM_HANDOVER_VERDICTS] = { NGX_IM_OUT_MOVING, ngx_im_out_verdicts },
-    [IM_HANDOVER_SETTLED] = { NGX_IM_OUT_ENDING, ngx_im_out_settled }
+    [IM_HANDOVER_WELCOME] = { NGX_IM_OUT_GREETING, NGX_IM_OUT_GREETING,
+                              ngx_im_out_welcome },
+    [IM_HANDOVER_READY] = { NGX_IM_OUT_MOVING, NGX_IM_OUT_ENDING,
+                            ngx_im_out_readies },
+    [IM_HANDOVER_VERDICTS] = { NGX_IM_OUT_MOVING, NGX_IM_OUT_MOVING,
+                               ngx_im_out_verdicts },
+    [IM_HANDOVER_SETTLED] = { NGX_IM_OUT_ENDING, NGX_IM_OUT_ENDING,
+                              ngx_im_out_settled }
 };
 
 
@@ -1035,7 +1054,9 @@ ngx_im_out_message(ngx_im_channel_t *ch, im_handover_type_e type, im_str_t body,
     out = ch->data;
     row = &ngx_im_out_rows[type];
 
-    if (row->handler == NULL || row->state != out->state) {
+    if (row->handler == NULL || out->state < row->state
+        || out->state > row->last)
+    {
         ngx_im_out_lost(ch, "it sent a message that doesn't belong there");
         return;
     }
@@ -1108,6 +1129,11 @@ ngx_im_out_connect(ngx_im_handover_out_t *out)
     ino_t                ino;
     const char          *why;
     struct sockaddr_un   sa;
+
+    if (ngx_im_out_late(out)) {
+        ngx_im_out_failed(out, 0, "none has taken them in 5 s");
+        return;
+    }
 
     if (ngx_im_handover_next(out->worker->conf, out->slot, &sa, &ino)
         != NGX_OK)
