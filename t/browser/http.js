@@ -248,8 +248,7 @@ async function plain(tap, stack, browser) {
 
 async function main() {
     const tap = new Tap();
-    const stack = new Stack({ port, rules, server: extra,
-                              http: '    im_handover off;\n' });
+    const stack = new Stack({ port, rules, server: extra });
 
     await run(tap, stack, async (browser) => {
         for (const transport of ['http_stream', 'sse']) {

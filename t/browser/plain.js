@@ -86,8 +86,7 @@ async function followed(stack, n) {
 
 async function main() {
     const tap = new Tap();
-    const stack = new Stack({ port, rules, server: extra,
-                              http: '    im_handover off;\n' });
+    const stack = new Stack({ port, rules, server: extra });
 
     await run(tap, stack, async (browser) => {
         const page = await (await context(browser)).newPage();

@@ -49,7 +49,7 @@ my @logics = qw(logic1 logic2 logic3);
 my $stack = Test::Im::Stack->new(
     build => $build, level => 'info', access => 0,
     nodes => [ qw(nginx1 nginx2) ], logics => \@logics,
-    jobs => [ qw(job1 job2) ], http => 'keepalive_requests 100000; im_per_address off; ',
+    jobs => [ qw(job1 job2) ], http => 'keepalive_requests 100000; im_per_address off; im_handover off; ',
     main => 'worker_rlimit_nofile 16384; worker_shutdown_timeout 60s; ',
     drain => $long ? '5s' : '1s',
     rules => 'im_room * history=5000 ttl=1h; '

@@ -904,7 +904,7 @@ sub stack_start {
         build => $build, level => 'info', access => 0, drain => '1s',
         nodes => [ qw(nginx1 nginx2) ], logics => [ qw(logic1 logic2) ],
         jobs => [ qw(job1 job2) ],
-        http => 'keepalive_requests 100000; im_per_address off; ',
+        http => 'keepalive_requests 100000; im_per_address off; im_handover off; ',
         main => 'worker_rlimit_nofile 16384; ',
         rules => 'im_room * history=5000 ttl=1h; '
             . 'im_inbox history=5000 ttl=1h; '

@@ -19,11 +19,13 @@ const LIMIT_MS = 60000;
 /*
  * options: those of Test::Im::Stack; port is one of them.  A browser opens spare
  * connections: a worker that quits waits a minute for a request on them, unless
- * its end is bounded.
+ * its end is bounded.  Clients come again after a reload: their sessions don't
+ * move.
  */
 class Stack {
     constructor(options) {
         this.options = { main: 'worker_shutdown_timeout 5s; ', ...options };
+        this.options.http = 'im_handover off; ' + (options.http || '');
         this.port = options.port;
         this.url = `http://127.0.0.1:${this.port}`;
         this.pids = {};
