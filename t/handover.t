@@ -137,6 +137,8 @@ open socket
 
 
 === TEST 9: reload: sessions of every protocol move
+--- main_config
+    env LD_PRELOAD;
 --- http_config
     im_handover on;
     im_room live://*  history=0;
