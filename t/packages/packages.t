@@ -663,8 +663,10 @@ pushed_during('make install', sub {
 
 my $tls = certificates("$dir/tls");
 
-system("cd $root/etc/nginx && mkdir tls && cp $tls/server.pem tls/im.pem "
-       . "&& cp $tls/server.key tls/im.key && cp nginx.conf $root/root") == 0
+system("mkdir $root/etc/nginx/tls "
+       . "&& cp $tls/server.pem $root/etc/nginx/tls/im.pem "
+       . "&& cp $tls/server.key $root/etc/nginx/tls/im.key "
+       . "&& cp $root/etc/nginx/nginx.conf $root/root") == 0
     or die "no copies\n";
 typed('docs/deploy.md', block('docs/deploy.md', 'cp /usr/share/im/nginx-tls'));
 is(scalar `curl -sk -o $dir/page -w '%{http_code}' https://127.0.0.1/`, 200,
