@@ -57,7 +57,7 @@ my $stack = Test::Im::Stack->new(
     connections => $nclients + 4096,
     main => "worker_rlimit_nofile 20000;\n    env LD_PRELOAD;\n"
         . "env ASAN_OPTIONS;\n    env UBSAN_OPTIONS;\n",
-    http => "im_per_address off;\n    im_handover on;\n",
+    http => "im_per_address off;\n    im_limit handshakes=0;\n",
     rules => join('', map {
             my $name = substr($_, 0, 2) . 'x';
             map { "im_room $name$_* history=0 presence join_leave=all; " } 1, 2
@@ -137,6 +137,7 @@ sub poll {
         for my $path (paths()) {
             my ($status, $body) = counts($path);
             next if $status == 200 && $body eq $before->{$path};
+            printf $out "%.3f ", time();
             print $out "$path: $status $body instead of $before->{$path}\n";
         }
         print $out ".\n";
@@ -304,11 +305,12 @@ done_testing();
 
 if ($long) {
     printf "\n%-12s | clients | deliveries | gap ms, quiet | gap ms, moves |"
-         . " delivery ms p99\n", 'kind';
-    printf "%-12s | %7d | %10d | %13s | %13s | %s\n", $_->{kind},
+         . " delivery ms, p99 | delivery ms, max\n", 'kind';
+    printf "%-12s | %7d | %10d | %13s | %13s | %16s | %s\n", $_->{kind},
            $_->{clients}, $_->{result}{deliveries},
            ms($_->{result}{quiet_gap_us}{max}), ms($_->{result}{gap_us}{max}),
-           ms($_->{result}{delivery_us}{p99}) for @runs;
+           ms($_->{result}{delivery_us}{p99}),
+           ms($_->{result}{delivery_us}{max}) for @runs;
     printf "old workers gone after %s s\n",
            join ', ', map { sprintf '%.2f', $_ } @times;
 }
