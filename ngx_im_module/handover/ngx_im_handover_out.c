@@ -10,7 +10,7 @@
  * one has answered.  When all have gone, and Redis counts them at the other
  * worker, the topics are left, and the channel is closed.
  *
- * What has not gone 5 s after the begin stays.
+ * When none has moved for 5 s, the rest stays.
  */
 
 #include "ngx_im_handover_out.h"
@@ -24,7 +24,7 @@
 #define NGX_IM_OUT_TRIES    3        /* of a worker without an answer */
 #define NGX_IM_OUT_RETRY    20       /* ms */
 #define NGX_IM_OUT_LOOK     5        /* ms: what waits is looked at again */
-#define NGX_IM_OUT_WAVE     5000     /* ms */
+#define NGX_IM_OUT_WAVE     5000     /* ms, without a session that moves */
 #define NGX_IM_OUT_LINGER   2000     /* ms, for the last words to Redis */
 #define NGX_IM_OUT_BODY     57344    /* bytes: a packet, if one can be */
 
@@ -76,6 +76,7 @@ struct ngx_im_handover_out_s {
     ngx_event_t         event;           /* not cancelable */
     ngx_event_t         turn;            /* posted */
     ngx_msec_t          begin;
+    ngx_msec_t          moved;           /* a session, or the begin */
     ngx_msec_t          left;            /* the topics, then */
     im_hash_t           topics;          /* of ngx_im_out_topic_t */
     ngx_im_out_topic_t **numbers;        /* the same by their numbers */
@@ -410,7 +411,7 @@ ngx_im_out_again(ngx_im_handover_out_t *out)
 static ngx_uint_t
 ngx_im_out_late(ngx_im_handover_out_t *out)
 {
-    return ngx_current_msec - out->begin >= NGX_IM_OUT_WAVE;
+    return ngx_current_msec - out->moved >= NGX_IM_OUT_WAVE;
 }
 
 
@@ -947,6 +948,7 @@ ngx_im_out_moved(ngx_im_handover_out_t *out, ngx_im_session_t *s,
     ngx_im_pack_gone(s, out->same);
 
     out->nmoved++;
+    out->moved = ngx_current_msec;
     out->worker->counters->moved_out++;
 }
 
@@ -1191,6 +1193,7 @@ ngx_im_handover_out(ngx_im_worker_t *w, const ngx_im_handover_events_t *events)
     out->events = events;
     out->slot = slot;
     out->begin = ngx_current_msec;
+    out->moved = ngx_current_msec;
 
     ngx_im_random((u_char *) seed);
 

@@ -261,17 +261,18 @@ for my $i (0 .. $moves - 1) {
     sleep $rest if $rest > 0;
 }
 
+# clients are there until all runs have ended
+said($_) for @runs;
+kill 'TERM', $poller;
+waitpid $poller, 0;
+$poller = 0;
+
 for my $run (@runs) {
-    said($run);                         # its end
     go_on($run);
     $run->{result} = said($run)->{result};
     waitpid $run->{pid}, 0;
     $run->{pid} = 0;
 }
-
-kill 'TERM', $poller;
-waitpid $poller, 0;
-$poller = 0;
 
 for my $run (@runs) {
     my $r = $run->{result};
