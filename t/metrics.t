@@ -257,3 +257,20 @@ moves: /metrics im_handshakes_total{protocol="im",transport="websocket"} +3
 moves: /metrics im_sessions{protocol="im",transport="websocket",state="open"} 0
 scrape: stop 20
 metrics: /metrics
+
+
+
+=== TEST 4: a worker that ends is not ready
+--- http_config
+    im_room *  history=10 ttl=1h;
+--- config
+    location = /ready   { im_status ready; }
+--- websocket
+until: /ready ^200 ready$
+hold: 1 :$TEST_NGINX_SERVER_PORT GET /ready HTTP/1.1\r\nHost: a\r\n
+reload:
+finish: Connection: close\r\n\r\n => ^503 this worker ends$
+until: /ready ^200 ready$
+--- no_error_log
+[error]
+[alert]

@@ -639,6 +639,7 @@ my %Steps = (
     raw     => \&step_raw,
     hold    => \&step_hold,
     closed  => \&step_closed,
+    finish  => \&step_finish,
     same    => \&step_same,
     ask     => \&step_ask,
     answer  => \&step_answer,
@@ -2220,6 +2221,23 @@ sub step_hold {
         syswrite $socket, $bytes if $bytes ne '';
         push @Held, $socket;
     }
+
+    return 1;
+}
+
+
+# BYTES => REGEX: the rest of the request of the only one of those; its answer
+# is "STATUS BODY"
+sub step_finish {
+    my ($bytes, $regex) = $_[0] =~ /\A(.*) => (.*)\z/s or die "finish?\n";
+
+    $bytes =~ s/\\r/\r/g;
+    $bytes =~ s/\\n/\n/g;
+    syswrite $Held[0], $bytes;
+    my ($status, $body) = http_recv($Held[0]);
+    chomp $body;
+
+    die "answer: $status $body\n" unless "$status $body" =~ /$regex/;
 
     return 1;
 }
