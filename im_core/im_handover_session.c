@@ -645,14 +645,11 @@ im_handover_session_encode(im_buf_t *b, const im_handover_session_t *s)
         || im_handover_session_wrong(s) != NULL)
     {
         b->failed = 1;
+        return;
     }
 
     im_buf_add_u32(b, 0);
     im_buf_add_u32(b, s->number);
-
-    if (b->failed) {
-        return;
-    }
 
     im_handover_rows_add(b, s);
 

@@ -113,6 +113,10 @@ ngx_im_adopted_remove(ngx_im_worker_t *w, uint32_t index)
 
     a = ngx_im_adopted_at(w, index);
 
+    if (a == NULL) {
+        return;
+    }
+
     im_hash_remove(&w->adopted, &a->by_id);
     im_hash_remove(&w->adopted_places, &a->by_index);
 

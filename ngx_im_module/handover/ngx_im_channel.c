@@ -125,7 +125,7 @@ ngx_im_channel_fds(struct msghdr *msg, ngx_im_channel_control_t *control,
     msg->msg_control = control;
     msg->msg_controllen = CMSG_SPACE(m->nfds * sizeof(int));
 
-    cmsg = CMSG_FIRSTHDR(msg);
+    cmsg = &control->align;
 
     cmsg->cmsg_level = SOL_SOCKET;
     cmsg->cmsg_type = SCM_RIGHTS;
