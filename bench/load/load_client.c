@@ -298,15 +298,22 @@ load_client_greeted(load_clients_t *c, load_client_t *cl)
 }
 
 
-/* Since its last message, in the same phase or an earlier one. */
+static uint32_t
+load_client_us(const load_clients_t *c, uint64_t now)
+{
+    return (uint32_t) ((now - c->shared->connect_begin) / 1000);
+}
+
+
+/* Since its last message in this phase. */
 static void
 load_client_heard(load_clients_t *c, load_client_t *cl, uint64_t now)
 {
     uint32_t  us;
 
-    us = (uint32_t) ((now - c->shared->connect_begin) / 1000);
+    us = load_client_us(c, now);
 
-    if (cl->heard != 0) {
+    if (cl->heard > c->began) {
         load_hist_add(&c->counts->gap, (uint64_t) (us - cl->heard) * 1000);
     }
 
@@ -525,6 +532,23 @@ load_client_input(load_clients_t *c, load_client_t *cl, u_char *end)
 }
 
 
+/* Of the phase that is now; it began before what comes in it was published. */
+static load_counts_t *
+load_client_counts(load_clients_t *c)
+{
+    load_counts_t  *counts;
+
+    counts = atomic_load(&c->shared->phase) < LOAD_PHASE_MEASURE
+             ? &c->block->warm : &c->block->measured;
+
+    if (counts != c->counts) {
+        c->began = load_client_us(c, load_now());
+    }
+
+    return counts;
+}
+
+
 static void
 load_client_read(load_clients_t *c, load_client_t *cl)
 {
@@ -541,9 +565,7 @@ load_client_read(load_clients_t *c, load_client_t *cl)
     n = recv(cl->fd, c->input + kept, c->size - kept, 0);
 
     if (n > 0) {
-        /* the phase began before what came in it was published */
-        c->counts = atomic_load(&c->shared->phase) < LOAD_PHASE_MEASURE
-                    ? &c->block->warm : &c->block->measured;
+        c->counts = load_client_counts(c);
         c->counts->bytes += (uint64_t) n;
         c->heard = load_client_input(c, cl, c->input + kept + n);
         return;
@@ -661,7 +683,7 @@ load_client_connect(load_clients_t *c, load_client_t *cl, uint64_t now)
              || !load_options_stalled(c->options, c->first + number)
              ? 0 : c->options->rcvbuf;
 
-    cl->u.began = (uint32_t) ((now - c->shared->connect_begin) / 1000);
+    cl->u.began = load_client_us(c, now);
     cl->state = LOAD_CLIENT_CONNECTING;
     c->under_way++;
 

@@ -63,6 +63,7 @@ typedef struct {
     unsigned               completed;   /* in this turn, messages */
     uint64_t               foreign;     /* messages of another run, or room */
     uint64_t               heard;       /* ns: a byte came */
+    uint32_t              began;       /* us: the phase, here */
     /* the probe has a message */
     void                 (*probed)(void *data, const load_marker_t *m,
                                    uint64_t now);
