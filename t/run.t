@@ -191,7 +191,8 @@ my $odd = "$dir/a b#c";
 mkdir $_ for $odd, "$odd/build", "$odd/t";
 system('cp', '-r', 'conf', 'web', $odd);
 system('cp', '-r', 't/lib', "$odd/t");
-system('cp', map({ "$build/$_" } qw(im_logic im_job ngx_im_module.so)),
+system('cp', '-r', grep({ -e } map { "$build/$_" }
+                        qw(im_logic im_job ngx_im_module.so sbin)),
        "$odd/build");
 ready('an odd path', command => [ "$odd/conf/run" ], RUN => '', COMPAT => 1,
       COMPAT_PORTS => "@compat", PAGES => $dir);
