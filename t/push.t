@@ -153,7 +153,6 @@ http: POST /im/push 200 {"rooms":["1"],"data":5}
 http: POST /im/push 503 {"id":"full","rooms":["1"],"data":6} => (?i)Retry-After:
 until: :$TEST_NGINX_IM_HTTP /metrics im_logic_pushes_refused_total\{reason="queue_full"\} 1\b
 until: :$TEST_NGINX_IM_HTTP /metrics im_logic_queue_entries\{partition="\d+"\} 5\b
-a: silent
 start: job
 a: recv msg 1
 a: recv msg 2

@@ -107,8 +107,7 @@ push: room 4 3
 a: recv msg 2
 a: recv msg 3
 redis: CLIENT KILL TYPE normal SKIPME yes
-until: /im/health ^200
-push: room 4 4
+until: POST /im/push {"id":"redis-4","rooms":["4"],"data":4} => "code":0
 a: recv msg 4
 a: silent
 --- no_error_log
