@@ -10,6 +10,7 @@ use warnings;
 use lib 't/lib';
 
 use Test::Im::Daemon qw(start stop ended wrote until_true);
+use Test::Im::File qw(slurp spew);
 use Test::Im::Ports qw(ports more_ports);
 use Test::Im::Redis;
 use Test::More;
@@ -21,6 +22,10 @@ my @sentinels = map { $redis->address($_) } $redis->sentinels;
 my $names = join ', ', map { "\"$_\"" } @sentinels;
 my $passwords = 'password=secret sentinel_password=secret';
 
+# never a master
+$redis->conf('redis3');
+spew("$redis->{dir}/redis3/conf", slurp("$redis->{dir}/redis3/conf")
+                                  . "replica-priority 0\n");
 $redis->start;
 
 
@@ -179,6 +184,30 @@ until_true(sub { $redis->command($master, 'INFO', 'replication')
 $job = job("sentinel=mymaster @sentinels $passwords");
 writes($job, qr/\[warn\] \d+: redis at "$address" has no replica/,
        'a master without a replica is warned of');
+
+# a failover that has a new master, and waits for a replica that stands still
+
+my $before = $redis->sentinel('sentinel1')->{'config-epoch'};
+
+$redis->command($_, 'SENTINEL', 'SET', 'mymaster', 'failover-timeout', 600000)
+    for $redis->sentinels;
+$redis->start(@replicas);
+$redis->until_healed;
+$redis->pause('redis3');
+until_true(sub { eval { $redis->failover($master) } });
+until_true(sub {
+    $redis->sentinel('sentinel1')->{'config-epoch'} > $before;
+});
+
+my %leader = %{$redis->sentinel('sentinel1')};
+
+like($leader{flags}, qr/\bfailover_in_progress\b/, 'the failover goes on');
+is($leader{port}, $redis->port($master),
+   'SENTINEL MASTER has the address of the old master');
+is($redis->announced, 'redis1', 'the tests know the new one');
+$address = $redis->address('redis1');
+writes($job, qr/the sentinels name "$address" as master of "mymaster", epoch @{[$before + 1]}\n/,
+       'programs know it, too');
 stop($job);
 
 done_testing();

@@ -74,7 +74,8 @@ my %kinds = (
 
 # Name, kind, title, what happens while pushes go on.  short: make test has it;
 # whole: Redis may forget nothing; others: topics of other masters feel nothing;
-# holes: there must be some; reloads: nothing but these closes a session.
+# holes: there must be some; reloads: nothing but these closes a session.  late:
+# what happens while clients are judged; it gets what the drill returned.
 my @drills = (
     [ 'cluster-kill', 'cluster', 'kill -9 of a master', sub {
         my $m = victim();
@@ -241,6 +242,18 @@ my @drills = (
         wait_for(1, 15);
     }, short => 1, holes => 1 ],
 
+    [ 'sentinel-late', 'sentinel', 'kill -9 when pushes have ended', sub {
+        my $m = victim();
+        my @behind = behind($m);
+        wait_for(0.7, 1);
+        return ($m, @behind);
+    }, late => sub {
+        my ($m, @behind) = @_;
+        $redis->crash($m);
+        follow_again(@behind);
+        replaced($m);
+    }, holes => 1 ],
+
     [ 'sentinel-one', 'sentinel', 'kill -9 of a sentinel, then the master', sub {
         my $m = victim();
         $redis->crash('sentinel1');
@@ -406,17 +419,34 @@ sub back {
 }
 
 
-# Something happens while no replica of the master has its last writes: they
-# were cut off, and show a password that it refuses.
-sub lag {
-    my ($m, $code) = @_;
+# No replica of the master gets its writes any more: they were cut off, and show
+# a password that it refuses.
+sub behind {
+    my ($m) = @_;
     my @replicas = $redis->replicas_of($m);
 
     $redis->command($_, 'CONFIG', 'SET', 'masterauth', 'none') for @replicas;
     $redis->command($m, 'CLIENT', 'KILL', 'TYPE', 'replica');
+
+    return @replicas;
+}
+
+
+sub follow_again {
+    my (@replicas) = @_;
+
+    $redis->command($_, 'CONFIG', 'SET', 'masterauth', '') for @replicas;
+}
+
+
+# Something happens while no replica of the master has its last writes.
+sub lag {
+    my ($m, $code) = @_;
+    my @replicas = behind($m);
+
     wait_for(0.7, 1);
     $code->();
-    $redis->command($_, 'CONFIG', 'SET', 'masterauth', '') for @replicas;
+    follow_again(@replicas);
 }
 
 
@@ -755,6 +785,42 @@ sub history {
 }
 
 
+# What the clients have, by Redis' history: they are judged again where that has
+# changed meanwhile, as sentinels on a machine under load may replace a master that
+# is well.
+sub verdicts {
+    my ($ended, $late) = @_;
+    my $limit = time() + $settle;
+    my ($over, @answers);
+
+    do {
+        my $history = eval { join '', history() };
+        my $why = $@;
+
+        if (defined $late) {
+            $late->();
+            $late = undef;
+        }
+
+        if (defined $history) {
+            tell_all(join '', "history\n", $history, @$ended, "end 2\n");
+            @answers = answers();
+            die "clients are gone\n" if grep { !defined $_->{complete} } @answers;
+            $over = !grep({ !$_->{complete} } @answers)
+                && $history eq (eval { join '', history() } || '');
+
+        } elsif (time() > $limit) {
+            die $why;
+
+        } else {
+            sleep(0.1);
+        }
+    } until $over || (@answers && time() > $limit);
+
+    return @answers;
+}
+
+
 # One drill: (row, what was wrong)
 sub drill {
     my ($name, $kind, $title, $run, %o) = @_;
@@ -765,17 +831,14 @@ sub drill {
     $stack->ready or die "pushes are not accepted\n";
     start_all($kinds{$kind}{redis_set}{net});
     wait_for(1.5, 3);
-    $run->();
 
+    my @state = $run->();
     my @closed = $o{reloads} ? closed_otherwise() : ();
     my ($row, $others, $ended) = measure();
 
-    tell_all($_) for history(), @$ended;
-    tell_all("end $settle\n");
-
     my $v = {};
 
-    for my $answer (answers()) {
+    for my $answer (verdicts($ended, $o{late} && sub { $o{late}->(@state) })) {
         $v->{$_} = $answer->{$_} =~ /\A\d+\z/ && defined $v->{$_}
             ? $v->{$_} + $answer->{$_} : $v->{$_} || $answer->{$_}
             for keys %$answer;

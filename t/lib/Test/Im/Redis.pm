@@ -772,7 +772,9 @@ sub master_of {
 }
 
 
-# Which server the sentinels name: the answer of the highest epoch.
+# Which server the sentinels name: the answer of the highest epoch.  The
+# sentinel that leads a failover has the new epoch some time before
+# SENTINEL MASTER has the new address.
 sub announced {
     my ($self) = @_;
     my ($best, $name) = (-1);
@@ -780,11 +782,18 @@ sub announced {
     for my $sentinel (grep { $self->{pids}{$_} && !$self->{paused}{$_} }
                       $self->sentinels)
     {
-        my %master = %{$self->sentinel($sentinel) || {}} or next;
+        my ($master, $address) = eval {
+            $self->commands($sentinel, [ 'SENTINEL', 'MASTER', $Master ],
+                            [ 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', $Master ])
+        };
+
+        next unless ref $master eq 'ARRAY' && ref $address eq 'ARRAY';
+
+        my %master = @$master;
 
         next if $master{'config-epoch'} <= $best;
         $best = $master{'config-epoch'};
-        ($name) = grep { $self->port($_) == $master{port} } $self->servers;
+        ($name) = grep { $self->port($_) == $address->[1] } $self->servers;
     }
 
     return $name;
