@@ -354,7 +354,7 @@ start: job
 
 === TEST 16: numbers that many ask for are one read, and reads of a room have a limit
 --- websocket
-http: GET /im/health 200
+until: POST /api/v1/online?rid=1 {} => "sessions":0\}
 a: open /ws
 a: send {"auth":"aaaaaaaaaaaaaaaa","roomId":1}
 until: POST /api/v1/online?rid=1 {} => "data":\{"users":1,"guests":0,"sessions":1\}

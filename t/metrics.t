@@ -267,7 +267,7 @@ metrics: /metrics
     location = /ready   { im_status ready; }
 --- websocket
 until: /ready ^200 ready$
-hold: 1 :$TEST_NGINX_SERVER_PORT GET /ready HTTP/1.1\r\nHost: a\r\n
+hold: 1 :$TEST_NGINX_SERVER_PORT GET /ready HTTP/1.1\r\nHost: a\r\n\r\nGET /ready HTTP/1.1\r\nHost: a\r\n => 200 OK
 reload:
 finish: Connection: close\r\n\r\n => ^503 this worker ends$
 until: /ready ^200 ready$

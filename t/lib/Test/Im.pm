@@ -2201,11 +2201,27 @@ sub step_raw {
 }
 
 
-# N logic|:PORT [BYTES]: that many connections, and what each sends
+# Reads until what came fits.
+sub gets_bytes {
+    my ($socket, $re) = @_;
+    my $got = '';
+    my $end = deadline();
+
+    while ($got !~ /$re/) {
+        my $left = $end - Time::HiRes::time();
+        die "got: $got\n" unless $left > 0
+            && IO::Select->new($socket)->can_read($left)
+            && sysread $socket, $got, 65536, length $got;
+    }
+}
+
+
+# N logic|:PORT [BYTES [=> REGEX]]: that many connections, what each sends and gets
 my @Held;
 
 sub step_hold {
-    my ($n, $to, $bytes) = split ' ', $_[0], 3;
+    my ($n, $to, $rest) = split ' ', $_[0], 3;
+    my ($bytes, $re) = split / => /, defined $rest ? $rest : '', 2;
 
     $bytes = '' unless defined $bytes;
     $bytes =~ s/\\r/\r/g;
@@ -2220,6 +2236,7 @@ sub step_hold {
         die "connection $_: $!\n" unless $socket;
         syswrite $socket, $bytes if $bytes ne '';
         push @Held, $socket;
+        gets_bytes($socket, $re) if defined $re;
     }
 
     return 1;
