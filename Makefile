@@ -309,8 +309,8 @@ run: packages-build-run
 
 # tests
 
-DRILL    := $(BUILD)/t/client $(BUILD)/t/clock.so $(BUILD)/t/names.so \
-            $(BUILD)/t/source.so
+DRILL    := $(BUILD)/t/client $(BUILD)/t/between $(BUILD)/t/clock.so \
+            $(BUILD)/t/names.so $(BUILD)/t/source.so
 
 tests: module programs bench-programs $(UNITS) $(FUZZ) $(DRILL)
 
@@ -342,6 +342,11 @@ $(BUILD)/t/client: t/lib/client.c t/lib/wire.c t/lib/wire.h
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(COMPILE) -It/lib -o $@ $(filter %.c,$^) -lyajl
+
+$(BUILD)/t/between: t/lib/between.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(COMPILE) -o $@ $<
 
 # preloaded; they have no sanitizer
 $(BUILD)/t/clock.so: t/drill/clock.c

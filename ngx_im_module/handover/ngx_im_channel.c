@@ -176,6 +176,20 @@ ngx_im_channel_packet(ngx_im_channel_t *ch, ngx_im_channel_message_t *m)
 }
 
 
+/* What the other end has sent before it closed the channel still comes. */
+static void
+ngx_im_channel_failed(ngx_im_channel_t *ch, ngx_err_t err)
+{
+    if (err != NGX_EPIPE && err != NGX_ECONNRESET) {
+        ngx_im_channel_lost(ch, strerror(err));
+        return;
+    }
+
+    ch->closed = 1;
+    ngx_post_event(ch->connection->read, &ngx_posted_events);
+}
+
+
 static void
 ngx_im_channel_flush(ngx_im_channel_t *ch)
 {
@@ -185,7 +199,9 @@ ngx_im_channel_flush(ngx_im_channel_t *ch)
 
     c = ch->connection;
 
-    while (ch->state == NGX_IM_CHANNEL_OPEN && !im_list_empty(&ch->output)) {
+    while (ch->state == NGX_IM_CHANNEL_OPEN && !ch->closed
+           && !im_list_empty(&ch->output))
+    {
 
         m = im_list_data(im_list_first(&ch->output), ngx_im_channel_message_t,
                          link);
@@ -196,7 +212,7 @@ ngx_im_channel_flush(ngx_im_channel_t *ch)
             ngx_im_channel_message_free(m);
 
         } else if (rc == NGX_ERROR) {
-            ngx_im_channel_lost(ch, strerror(ngx_errno));
+            ngx_im_channel_failed(ch, ngx_errno);
 
         } else if (rc == NGX_AGAIN) {
             if (ngx_errno != NGX_EAGAIN) {
@@ -307,6 +323,12 @@ ngx_im_channel_recv(ngx_im_channel_t *ch)
 
     if (n == -1 && ngx_errno == NGX_EAGAIN) {
         return NGX_AGAIN;
+    }
+
+    /* the other end has left packets unread; its own come behind this */
+
+    if (n == -1 && ngx_errno == NGX_ECONNRESET) {
+        return NGX_OK;
     }
 
     if (n == -1) {

@@ -50,6 +50,7 @@ struct ngx_im_channel_s {
     const char           *why;           /* it is lost */
     uint32_t              unsaid;        /* a tag that had no memory; 0: none */
     unsigned              idle:1;        /* the other end owes no answer */
+    unsigned              closed:1;      /* it reads no more; we still do */
     u_char               *in;            /* a packet */
 };
 
