@@ -14,6 +14,10 @@
 #define LOAD_CHECK_FIRST_SIZE  1024
 #define LOAD_CHECK_REMOVED     UINT32_MAX
 
+/* of a stream's next message */
+#define LOAD_CHECK_ENDED       UINT32_MAX
+#define LOAD_CHECK_ANY         (UINT32_MAX - 1)
+
 
 int
 load_check_init(load_check_t *c, uint32_t nstreams)
@@ -151,6 +155,10 @@ load_check_received(load_check_t *c, uint32_t stream, uint32_t seq)
 
     next = &c->next[stream];
 
+    if (*next == LOAD_CHECK_ANY) {
+        *next = seq;
+    }
+
     if (seq >= *next) {
         while (*next < seq) {
             load_check_pass(c, stream, (*next)++);
@@ -194,9 +202,16 @@ load_check_end(load_check_t *c, uint32_t stream, uint32_t count)
 
 
 void
+load_check_begin(load_check_t *c, uint32_t stream)
+{
+    c->next[stream] = LOAD_CHECK_ANY;
+}
+
+
+void
 load_check_forget(load_check_t *c, uint32_t stream)
 {
-    c->next[stream] = UINT32_MAX;
+    c->next[stream] = LOAD_CHECK_ENDED;
 }
 
 

@@ -57,6 +57,9 @@ load_check_e load_check_received(load_check_t *c, uint32_t stream,
 /* Nothing more comes; the stream had so many messages. */
 void load_check_end(load_check_t *c, uint32_t stream, uint32_t count);
 
+/* The stream begins anew, with whatever message comes first. */
+void load_check_begin(load_check_t *c, uint32_t stream);
+
 /* The stream ends before the others: what it hasn't got isn't lost. */
 void load_check_forget(load_check_t *c, uint32_t stream);
 

@@ -42,6 +42,13 @@ load_client_stream(const load_clients_t *c, const load_client_t *cl)
 }
 
 
+uint32_t
+load_client_us(const load_clients_t *c, uint64_t now)
+{
+    return (uint32_t) ((now - c->shared->connect_begin) / 1000);
+}
+
+
 static void
 load_client_free_rest(load_client_t *cl)
 {
@@ -69,6 +76,12 @@ load_client_fail(load_clients_t *c, load_client_t *cl)
 {
     c->under_way -= cl->state != LOAD_CLIENT_JOINING;
     load_client_shut(cl);
+
+    if (c->churns) {
+        c->block->churned.failed++;
+        return;
+    }
+
     atomic_fetch_add(&c->block->failed, 1);
 }
 
@@ -111,7 +124,7 @@ load_client_closed(load_clients_t *c, load_client_t *cl, unsigned code)
         atomic_fetch_add(&c->block->closed, 1);
         load_shared_code(c->block->codes, code, 1);
 
-        if (!load_client_is_probe(c, cl)) {
+        if (!load_client_is_probe(c, cl) && c->options->churn == 0) {
             load_client_leave(c, cl);
         }
 
@@ -157,6 +170,27 @@ load_client_send(load_clients_t *c, load_client_t *cl, unsigned opcode,
 }
 
 
+/* No message waits for one that comes and goes. */
+static void
+load_client_came(load_clients_t *c, load_client_t *cl)
+{
+    uint32_t  i, stream;
+
+    stream = load_client_stream(c, cl);
+
+    for (i = 0; i < c->options->lanes; i++) {
+        load_check_begin(&c->check, stream + i);
+    }
+
+    if (c->churns) {
+        c->block->churned.came++;
+        return;
+    }
+
+    atomic_fetch_add(&c->block->ready, 1);
+}
+
+
 static void
 load_client_joined(load_clients_t *c, load_client_t *cl, uint64_t now)
 {
@@ -172,6 +206,12 @@ load_client_joined(load_clients_t *c, load_client_t *cl, uint64_t now)
     load_hist_add(&c->block->joined,
                   now - c->shared->connect_begin - cl->u.began * 1000ULL);
     c->block->connect_end = now;
+
+    if (c->options->churn != 0) {
+        load_client_came(c, cl);
+        return;
+    }
+
     cl->u.order = 0;
 
     if (c->options->stalled != 0
@@ -298,13 +338,6 @@ load_client_greeted(load_clients_t *c, load_client_t *cl)
 }
 
 
-static uint32_t
-load_client_us(const load_clients_t *c, uint64_t now)
-{
-    return (uint32_t) ((now - c->shared->connect_begin) / 1000);
-}
-
-
 /* Since its last message in this phase. */
 static void
 load_client_heard(load_clients_t *c, load_client_t *cl, uint64_t now)
@@ -356,10 +389,16 @@ load_client_message(load_clients_t *c, load_client_t *cl,
 
     load_client_heard(c, cl, now);
 
-    cl->u.order = ((cl->u.order ^ (m->lane << 24 ^ m->seq)) + 1)
-                  * LOAD_CLIENT_HASH;
     c->counts->deliveries++;
     load_hist_add(&c->counts->delivery, now - m->sent);
+
+    if (c->options->churn != 0) {
+        cl->greeted = 1;
+        return;
+    }
+
+    cl->u.order = ((cl->u.order ^ (m->lane << 24 ^ m->seq)) + 1)
+                  * LOAD_CLIENT_HASH;
 
     slot = &c->shared->slots[m->slot & (LOAD_SLOTS - 1)];
 
@@ -613,6 +652,31 @@ load_client_request(load_clients_t *c, load_client_t *cl, uint32_t number)
 }
 
 
+void
+load_client_end(load_clients_t *c, load_client_t *cl, int in_order)
+{
+    struct linger  wait;
+
+    static const im_str_t  normal = im_str("\x03\xe8");
+
+    if (in_order) {
+        wait.l_onoff = 0;
+        wait.l_linger = 0;
+
+        if (c->options->proto->wire == LOAD_WIRE_WEBSOCKET) {
+            load_client_send(c, cl, LOAD_FRAME_CLOSE, normal);
+        }
+
+        /* where that fails, it is cut */
+        (void) setsockopt(cl->fd, SOL_SOCKET, SO_LINGER, &wait, sizeof(wait));
+    }
+
+    c->under_way -= cl->state == LOAD_CLIENT_CONNECTING
+                    || cl->state == LOAD_CLIENT_HANDSHAKE;
+    load_client_shut(cl);
+}
+
+
 static void
 load_client_connected(load_clients_t *c, load_client_t *cl)
 {
@@ -638,6 +702,13 @@ load_client_connected(load_clients_t *c, load_client_t *cl)
 
     } else {
         load_client_request(c, cl, number);
+    }
+
+    if (cl->hasty) {
+        cl->hasty = 0;
+        c->block->churned.hasty++;
+        load_client_end(c, cl, 0);
+        return;
     }
 
     (void) load_loop_change_client(c->loop, cl->fd, EPOLLIN, number);
@@ -684,6 +755,8 @@ load_client_connect(load_clients_t *c, load_client_t *cl, uint64_t now)
              ? 0 : c->options->rcvbuf;
 
     cl->u.began = load_client_us(c, now);
+    cl->heard = 0;
+    cl->greeted = 0;
     cl->state = LOAD_CLIENT_CONNECTING;
     c->under_way++;
 

@@ -42,6 +42,7 @@ typedef struct {
     uint32_t      heard;            /* us, as began: its last message; or 0 */
     uint8_t       state;            /* load_client_e */
     uint8_t       greeted;
+    uint8_t       hasty;            /* it ends before it has joined */
     load_rest_t  *rest;
 } load_client_t;
 
@@ -60,6 +61,7 @@ typedef struct {
     uint32_t               under_way;   /* handshakes */
     uint32_t               stalled;     /* now reading or not */
     uint32_t               run;         /* of whose messages it takes notice */
+    unsigned               churns;      /* clients come and go */
     unsigned               completed;   /* in this turn, messages */
     uint64_t               foreign;     /* messages of another run, or room */
     uint64_t               heard;       /* ns: a byte came */
@@ -75,6 +77,12 @@ typedef struct {
 
 /* It begins to connect. */
 void load_client_connect(load_clients_t *c, load_client_t *cl, uint64_t now);
+
+/* It ends by itself, in order or without a word. */
+void load_client_end(load_clients_t *c, load_client_t *cl, int in_order);
+
+/* us after the connects began. */
+uint32_t load_client_us(const load_clients_t *c, uint64_t now);
 
 /* Of load_loop_t: an event of a client. */
 void load_client_handler(void *data, uint32_t number, uint32_t events);

@@ -156,7 +156,10 @@ load_clients_report(load_clients_t *c)
             continue;
         }
 
-        load_clients_compare(c, &c->clients[i]);
+        if (c->options->churn == 0) {
+            load_clients_compare(c, &c->clients[i]);
+        }
+
         stream = i * c->options->lanes;
         seqs = &c->shared->seqs[(size_t) c->clients[i].topic
                                 * c->options->lanes];

@@ -72,6 +72,8 @@ static const load_option_t  load_table[] = {
     load_number("stalled", stalled, 0, 10000000,
                 "so many clients stop reading"),
     load_number("rcvbuf", rcvbuf, 1, 1 << 30, "their receive buffer, bytes"),
+    load_number("churn", churn, 1, 100000,
+                "clients a second that leave, or are cut, and come again"),
     load_text("api", api_name, "of publishes: floor, nchan, im or centrifugo"),
     load_text("api-key", api_key, "its key"),
     load_text("to", to_name, "room, user or all (room)"),
@@ -396,6 +398,11 @@ load_options_parse(load_options_t *o, int argc, char **argv)
     if (o->stalled > o->clients) {
         return load_options_fault("--stalled=%u: there are %u clients only",
                                   o->stalled, o->clients);
+    }
+
+    if (o->churn != 0 && (o->processes != 1 || o->stalled != 0)) {
+        return load_options_fault("--churn: --processes=%u and --stalled=%u "
+                                  "must be 1 and 0", o->processes, o->stalled);
     }
 
     if (load_options_names(o) != 0 || load_options_publisher(o) != 0

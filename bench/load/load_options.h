@@ -41,6 +41,7 @@ typedef struct {
     unsigned             rate;
     unsigned             parallel;
     unsigned             stalled;
+    unsigned             churn;      /* a second */
     unsigned             rcvbuf;
     const char          *api_name;
     const char          *api_key;

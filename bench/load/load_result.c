@@ -97,6 +97,7 @@ load_result_merge(load_block_t *to, const load_block_t *from)
     to->other_order += from->other_order;
     to->unknown += from->unknown;
     to->foreign += from->foreign;
+    to->churned = from->churned;    /* there is one process then */
 
     if (from->connect_end > to->connect_end) {
         to->connect_end = from->connect_end;
@@ -251,6 +252,20 @@ load_result_bulk(const load_bulk_t *bulk)
 }
 
 
+static void
+load_result_churn(const load_churned_t *churned)
+{
+    printf(",\"churn\":{\"came\":%llu,\"left\":%llu,\"cut\":%llu,"
+           "\"hasty\":%llu,\"failed\":%llu,\"silent\":%llu}",
+           (unsigned long long) churned->came,
+           (unsigned long long) churned->left,
+           (unsigned long long) churned->cut,
+           (unsigned long long) churned->hasty,
+           (unsigned long long) churned->failed,
+           (unsigned long long) churned->silent);
+}
+
+
 static int
 load_result_faults(const load_run_t *run, const load_block_t *sum)
 {
@@ -262,7 +277,8 @@ load_result_faults(const load_run_t *run, const load_block_t *sum)
 
     return sum->ready != run->options->clients || sum->closed != 0
            || sum->lost != 0 || sum->duplicated != 0 || sum->reordered != 0
-           || sum->unknown != 0 || counts->refused != 0
+           || sum->unknown != 0 || sum->churned.failed != 0
+           || sum->churned.silent != 0 || counts->refused != 0
            || counts->unanswered != 0 || counts->incomplete != 0
            || run->bulk.refused != 0 || probe->refused != 0
            || !load_probe_done(probe);
@@ -306,6 +322,10 @@ load_result_print(load_run_t *run)
 
     if (o->bulk != 0) {
         load_result_bulk(&run->bulk);
+    }
+
+    if (o->churn != 0) {
+        load_result_churn(&sum->churned);
     }
 
     printf(",\"own_cpu\":{\"start\":%.3f,\"connect\":%.3f,\"measured\":%.3f}}}"

@@ -93,6 +93,7 @@ load_run_turn(load_run_t *run, uint64_t deadline)
     until = load_run_earlier(until, load_publisher_tick(&run->publisher, now));
     until = load_run_earlier(until, load_greet_tick(&run->greet, now));
     until = load_run_earlier(until, load_probe_tick(&run->probe, now));
+    until = load_run_earlier(until, load_churn_tick(&run->churn, now));
 
     load_loop_turn(&run->loop, until);
 }
@@ -309,6 +310,7 @@ load_run_init(load_run_t *run, const load_options_t *options)
     load_probe_init(&run->probe, &run->loop, options, run->shared);
     load_greet_init(&run->greet, &run->loop, options, run->shared);
     load_bulk_init(&run->bulk, &run->loop, options);
+    load_churn_init(&run->churn, &run->clients);
     run->clients.probed = load_probe_received;
     run->clients.data = &run->probe;
 
@@ -491,6 +493,10 @@ load_run_measure(load_run_t *run)
         return -1;
     }
 
+    if (run->options->churn != 0) {
+        load_churn_start(&run->churn, load_now());
+    }
+
     if (run->options->warm_ms != 0
         && load_run_publish(run, run->options->warm_ms) != 0)
     {
@@ -518,6 +524,7 @@ load_run_measure(load_run_t *run)
         deliveries += run->shared->blocks[i].measured.deliveries;
     }
 
+    load_churn_stop(&run->churn);
     printf(",\"seconds\":%.3f,\"published\":%llu,\"deliveries\":%llu",
            run->seconds,
            (unsigned long long) run->publisher.counts.published,

@@ -11,6 +11,7 @@
 
 
 #include "load_bulk.h"
+#include "load_churn.h"
 #include "load_clients.h"
 #include "load_greet.h"
 #include "load_probe.h"
@@ -37,6 +38,7 @@ typedef struct {
     load_probe_t           probe;
     load_bulk_t            bulk;
     load_greet_t           greet;
+    load_churn_t           churn;
     load_event_t           woken;
     load_event_t           line;        /* of standard input */
     unsigned               lines;       /* so many have come */

@@ -61,6 +61,17 @@ typedef struct {
 } load_counts_t;
 
 
+/* Clients that come and go. */
+typedef struct {
+    uint64_t     came;              /* joined, after all had connected */
+    uint64_t     left;              /* in order */
+    uint64_t     cut;               /* joined, without a word */
+    uint64_t     hasty;             /* before they had joined */
+    uint64_t     failed;            /* to connect or to join */
+    uint64_t     silent;            /* so long without a message */
+} load_churned_t;
+
+
 /* Of one process; it alone writes here. */
 typedef struct {
     _Atomic uint32_t  ready;        /* joined */
@@ -83,6 +94,7 @@ typedef struct {
     load_code_t       stalled_codes[LOAD_MAX_CODES];
     load_hist_t       handshake;
     load_hist_t       joined;
+    load_churned_t    churned;
     load_counts_t     warm;
     load_counts_t     measured;
     char              error[LOAD_ERROR_SIZE];

@@ -356,7 +356,7 @@ ngx_im_out_log(ngx_im_handover_out_t *out)
     ngx_log_error(NGX_LOG_NOTICE, out->worker->log, 0,
                   "im: %ui sessions moved to worker process %P in %M ms, "
                   "%ui stay%*s",
-                  out->nmoved, out->pid, ngx_current_msec - out->begin, n,
+                  out->nmoved, out->pid, out->moved - out->begin, n,
                   (size_t) (p - text), text);
 }
 

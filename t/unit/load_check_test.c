@@ -109,6 +109,23 @@ test_forget(void **state)
 }
 
 
+static void
+test_begin(void **state)
+{
+    load_check_t  c;
+
+    init(&c);
+    receive(&c, 0, 0, LOAD_CHECK_FIRST);
+    load_check_begin(&c, 0);
+    load_check_end(&c, 0, NMESSAGES);
+    receive(&c, 0, 7, LOAD_CHECK_FIRST);
+    receive(&c, 0, 9, LOAD_CHECK_FIRST);
+    receive(&c, 0, 6, LOAD_CHECK_AGAIN);
+    counts(&c, 1, 1, 0);
+    load_check_cleanup(&c);
+}
+
+
 /* Any order of messages, some of them missing or twice, as a bitmap sees it. */
 static void
 test_model(void **state)
@@ -183,6 +200,7 @@ static const struct CMUnitTest  tests[] = {
     cmocka_unit_test(test_good),
     cmocka_unit_test(test_faults),
     cmocka_unit_test(test_forget),
+        cmocka_unit_test(test_begin),
     cmocka_unit_test(test_model),
     cmocka_unit_test(test_too_many)
 };
