@@ -1,10 +1,14 @@
 -- lease.lua: a worker renews its lease. A lease holds while now < end <= now + length (both bounds:
 -- a clock that was set back, or a replica's clock, must not keep the dead alive).
 -- KEYS 1 leases (zset worker -> end in ms)  2 record of the worker  3 tokens of its node  4 revoked
---      5 what was seen of the leases  then records of other workers, from which sessions have moved to this one
+--      5 what was seen of the leases  then records of other workers: to which sessions have moved from this one, and
+--      from which sessions have moved to this one
 -- ARGV 1 worker  2 length ms (0: give it up)  3 token  4 generation, then pairs: fields of the record that changed
---      then of each key from 6 on: '<' number of the move, above those of earlier ones, and pairs: a field, how much
---      of it moves from that record to this one (to this one only if the field isn't among the first pairs):
+--      then of each key of the first kind: '>' that worker, and how many have moved to it, ever
+--      then '=' '1' or '0', and pairs: fields that depend on sessions.  They are written if the record has them not,
+--      or with '0' once the records of all those workers that live have all that moved to them.
+--      then of each key of the second kind: '<' number of the move, above those of earlier ones, and pairs: a field,
+--      how much of it moves from that record to this one (to this one only if the field isn't written by this call):
 --      a number, or of protocols 'NAME SESSIONS', with commas between.  A move that was made before does nothing.
 -- reply {state, now ms, tokens, dead, revoked}: 0 held | 1 had lapsed | 2 wasn't there; on 1 and 2 write the whole
 --       record and assert all routes again; tokens > 1: another nginx uses this node's name; dead: workers
@@ -33,6 +37,7 @@ local function move(key, a)
   a = a + 2
   while ARGV[a] and ARGV[a] ~= '<' do
     if due and there then change(key, ARGV[a], ARGV[a + 1], -1) end
+    if due and ARGV[a] == 'sessions' then redis.call('HINCRBY', KEYS[2], 'took:' .. key, ARGV[a + 1]) end
     if due and not given[ARGV[a]] then change(KEYS[2], ARGV[a], ARGV[a + 1], 1) end
     a = a + 2
   end
@@ -51,14 +56,30 @@ local state = 0
 if not old or redis.call('EXISTS', KEYS[2]) == 0 then state = 2 end
 if old and (old <= now or old > now + length) then state = 1 end
 redis.call('ZADD', KEYS[1], now + length, ARGV[1])
-local a = 5
-while ARGV[a] and ARGV[a] ~= '<' do
+local a, k = 5, 6
+while ARGV[a] and not string.find(ARGV[a], '^[<=>]$') do
   given[ARGV[a]] = true
   a = a + 2
 end
 redis.call('HSET', KEYS[2], unpack(ARGV, 5, a - 1))
 redis.call('PEXPIRE', KEYS[2], 600000)                 -- an outage may be longer than the lease
-for k = 6, #KEYS do a = move(KEYS[k], a) end
+local lent = false
+while ARGV[a] == '>' do
+  local last = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[a + 1]) or nil)
+  lent = lent or (last and now < last and last <= now + length
+                  and tonumber(redis.call('HGET', KEYS[k], 'took:' .. KEYS[2]) or 0) < tonumber(ARGV[a + 2]))
+  a, k = a + 3, k + 1
+end
+if ARGV[a] == '=' then
+  lent = lent or ARGV[a + 1] == '1'
+  a = a + 2
+  while ARGV[a] and ARGV[a] ~= '<' do
+    local new = redis.call(lent and 'HSETNX' or 'HSET', KEYS[2], ARGV[a], ARGV[a + 1])
+    given[ARGV[a]] = not lent or new == 1
+    a = a + 2
+  end
+end
+for i = k, #KEYS do a = move(KEYS[i], a) end
 redis.call('ZADD', KEYS[3], now + length, ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
 redis.call('PEXPIRE', KEYS[3], length)

@@ -524,3 +524,41 @@ exit: nginx
 --- no_shutdown_error_log
 [alert]
 open socket
+
+
+
+=== TEST 25: sessions that Redis doesn't count at the next worker yet
+--- http_config
+    im_handover on;
+    im_drain 10m;
+--- config
+    location = /echo { im_comet protocol=echo; }
+    location = /im { im_comet protocol=im; im_auth none; }
+--- websocket
+conf: 1 worker_processes 2 => worker_processes 1
+e: open /echo
+f: open /echo
+g: open /echo
+record: sessions 3
+redis: EVAL for\__,k\_in\_ipairs(redis.call('KEYS','im:{reg}:n:*'))\_do\_if\_redis.call('HGET',k,'sessions')=='3'\_then\_return\_k\_end\_end 0 => (?<old>.+)
+redis: EVAL return\_redis.call('ZADD','im:{reg}:nodes',redis.call('TIME')[1]*1000+11000,'x') 0
+successor: get 02000000000100000007000000010000000000000000000178 get 0600000000010000000002030000000303 hang
+redis: EVAL return\_tostring(redis.call('TIME')[1]*1000+9000) 0 => (?<t>\d+)
+quit:
+await: EVAL redis.call('ZADD','im:{reg}:nodes',redis.call('TIME')[1]*1000+11000,'x')\_return\_tostring(redis.call('HGET',KEYS[1],'time')>ARGV[1]) 1 $old $t => ^true$
+log: im: 1 sessions moved to worker process 7 in \d+ ms, 2 stay \(place: 2\)
+e: gone
+redis: EVAL return\_tostring(redis.call('TIME')[1]*1000+1000) 0 => (?<t>\d+)
+await: EVAL redis.call('ZADD','im:{reg}:nodes',redis.call('TIME')[1]*1000+11000,'x')\_return\_tostring(redis.call('HGET',KEYS[1],'time')>ARGV[1]) 1 $old $t => ^true$
+redis: HGET $old sessions => ^3$
+redis: EVAL redis.call('HSET','im:{reg}:n:x','took:'..KEYS[1],1)\_return\_redis.call('HINCRBY',KEYS[1],'sessions',-1) 1 $old => ^2$
+redis: EVAL return\_tostring(redis.call('TIME')[1]*1000+1000) 0 => (?<t>\d+)
+await: EVAL return\_tostring(redis.call('HGET',KEYS[1],'time')>ARGV[1]) 1 $old $t => ^true$
+redis: HGET $old sessions => ^2$
+f: close
+await: HGET $old sessions => ^1$
+g: close
+exit: nginx
+--- no_shutdown_error_log
+[alert]
+open socket

@@ -833,6 +833,38 @@ subtest 'records of workers whose sessions move' => sub {
     is(r('EXISTS', '{reg}:n:o'), 0, 'a record that is gone stays so');
     is($has->('n'), '3 1 goim 3,im 8,sse 1', 'and its sessions are here');
 
+    # what others got is counted here until they count it
+
+    my $lend = sub {
+        my ($n, $keep, @fields) = @_;
+        return script('lease', 6, '{reg}:nodes', '{reg}:n:o', '{reg}:t:n', '{reg}:revoked', '{reg}:s:nodes', '{reg}:n:m',
+                      'o', 12000, 'tok', $gen, 'time', 1, '>', 'm', $n, '=', $keep, @fields)->[0];
+    };
+    my @left = (sessions => 6, subs => 12, protocols => 'im 6');
+    my $took = sub { $renew->('m', ['sessions', 0], ['o', $_[0], sessions => $_[1], subs => 2, protocols => 'goim 1']) };
+
+    $renew->('o', \@first);
+    is($lend->(4, 1, sessions => 9, topics => 5), 0, 'it gives some away');
+    is($has->('o'), '10 20 goim 3,im 7', 'meanwhile the counts stay');
+    is(r('HGET', '{reg}:n:o', 'topics'), 5, 'what is not there is written');
+    lease('m', 12000);
+    $lend->(4, 0, @left);
+    is($has->('o'), '10 20 goim 3,im 7', 'and as long as the other one does not count them');
+    $took->(11, 3);
+    is($has->('o'), '7 18 goim 2,im 7', 'three move');
+    $lend->(4, 0, @left);
+    is($has->('o'), '7 18 goim 2,im 7', 'one is missing');
+    $took->($_, 1) for 12, 12;
+    is($has->('o'), '6 16 goim 1,im 7', 'it moves once');
+    $lend->(4, 0, @left);
+    is($has->('o'), '6 12 im 6', 'the old one writes its own');
+    $lend->(9, 0, sessions => 1);
+    is($has->('o'), '6 12 im 6', 'more are given away');
+    r('ZADD', '{reg}:nodes', now() - 1, 'm');
+    $lend->(9, 0, sessions => 1);
+    is($has->('o'), '1 12 im 6', 'nothing comes of a worker that is dead');
+    lease('m', 0);
+
     # online.lua: several at once
 
     $renew->('o', \@first);

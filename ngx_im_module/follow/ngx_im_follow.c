@@ -421,6 +421,7 @@ ngx_im_follow_init(ngx_im_worker_t *w, const ngx_im_follow_events_t *events)
 
     im_buf_init(&sync->users, NGX_IM_RECORD_MAX);
     im_list_init(&sync->moves);
+    im_list_init(&sync->lends);
 
     ngx_im_follow_event(sync, &sync->tick, ngx_im_follow_tick_handler);
     ngx_im_follow_event(sync, &sync->renew, ngx_im_follow_renew_handler);

@@ -99,7 +99,9 @@ void ngx_im_follow_draining(ngx_im_worker_t *w);
 /*
  * Sessions move between workers.  What records count of them moves in the same
  * step of Redis (lease.lua): a worker that takes some says so with its next
- * renewal, and a worker that gives some away writes no counts meanwhile.
+ * renewal, and a worker that gives some away writes no counts meanwhile.  Then
+ * it says with each renewal how many others got, as long as they may not count
+ * them: until they do, Redis keeps its counts.
  */
 
 /* What a session adds to the counts. */
@@ -108,6 +110,9 @@ typedef struct {
     ngx_uint_t  nsubs;
     ngx_uint_t  nhosts;        /* 1: its address had no session here */
 } ngx_im_lent_t;
+
+typedef struct ngx_im_lease_lend_s  ngx_im_lease_lend_t;
+
 
 /* A session is here now that another worker's record counts. */
 ngx_int_t ngx_im_lease_took(ngx_im_worker_t *w, im_str_t from,
@@ -118,6 +123,15 @@ void ngx_im_lease_settle(ngx_im_worker_t *w);
 
 /* This worker's record counts all that came from there; see counted(). */
 ngx_uint_t ngx_im_lease_settled(ngx_im_worker_t *w, im_str_t from);
+
+/* What the worker `to` gets from this one.  NULL: no memory. */
+ngx_im_lease_lend_t *ngx_im_lease_lend(ngx_im_worker_t *w, im_str_t to);
+
+/* It has got a session. */
+void ngx_im_lease_lent(ngx_im_lease_lend_t *lend);
+
+/* Its record counts all that it got. */
+void ngx_im_lease_repaid(ngx_im_lease_lend_t *lend);
 
 /*
  * Begins (1) or ends (0) to keep the counts of the record as they are.

@@ -14,12 +14,22 @@
 #define NGX_IM_LEASE_HELD    1000       /* ms */
 
 
+/* What another worker gets from this one.  Owned by sync->lends. */
+struct ngx_im_lease_lend_s {
+    im_list_t         link;
+    uint64_t          sessions;    /* ever */
+    ngx_uint_t        open;        /* it may not count all of them yet */
+    size_t            len;
+    u_char            to[1];
+};
+
+
 /* A renewal that is out. */
 typedef struct {
     ngx_im_sync_t    *sync;
     uint64_t          moves;       /* with moves up to this number */
     unsigned          full:1;
-    unsigned          counts:1;    /* it says what the worker counts */
+    unsigned          counts:1;    /* its counts replace earlier ones */
 } ngx_im_lease_out_t;
 
 
@@ -84,6 +94,28 @@ ngx_im_lease_move_find(ngx_im_sync_t *sync, im_str_t from)
 }
 
 
+/* The next worker that may not count yet what it has got, or NULL. */
+static ngx_im_lease_lend_t *
+ngx_im_lease_lend_next(ngx_im_sync_t *sync, ngx_im_lease_lend_t *lend)
+{
+    im_list_t  *q;
+
+    q = lend == NULL ? im_list_first(&sync->lends) : im_list_next(&lend->link);
+
+    for ( /* void */ ; q != im_list_sentinel(&sync->lends);
+         q = im_list_next(q))
+    {
+        lend = im_list_data(q, ngx_im_lease_lend_t, link);
+
+        if (lend->open) {
+            return lend;
+        }
+    }
+
+    return NULL;
+}
+
+
 /* What is due goes with the next renewal, unless an earlier move is out. */
 static void
 ngx_im_lease_moves_begin(ngx_im_sync_t *sync)
@@ -103,13 +135,14 @@ ngx_im_lease_moves_begin(ngx_im_sync_t *sync)
 }
 
 
-/* moves: with the records from which sessions have come. */
+/* moves: with the records where sessions went, and where they came from. */
 static im_link_call_t *
 ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms, int moves)
 {
     const im_keys_t      *keys;
     im_link_call_t       *call;
     ngx_im_main_conf_t   *conf;
+    ngx_im_lease_lend_t  *lend;
     ngx_im_lease_move_t  *move;
 
     keys = im_link_keys(sync->worker->link);
@@ -129,6 +162,14 @@ ngx_im_lease_call(ngx_im_sync_t *sync, const char *ms, int moves)
     im_link_call_key(call);
 
     im_link_leases_seen(sync->worker->link, call, IM_LINK_WORKERS);
+
+    for (lend = moves ? ngx_im_lease_lend_next(sync, NULL) : NULL;
+         lend != NULL;
+         lend = ngx_im_lease_lend_next(sync, lend))
+    {
+        im_key_record(&call->bytes, keys, im_str_set(lend->to, lend->len));
+        im_link_call_key(call);
+    }
 
     for (move = moves ? ngx_im_lease_move_next(sync, NULL) : NULL;
          move != NULL;
@@ -237,20 +278,36 @@ ngx_im_lease_text(const im_buf_t *b)
 }
 
 
+/* Those fields that depend on sessions (moves), or the others. */
+static void
+ngx_im_lease_fields(im_link_call_t *call, const im_str_t *values, int moves)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < IM_RECORD_FIELDS; i++) {
+        if (values[i].data != NULL && !im_record_moves(i) == !moves) {
+            im_link_call_str(call, im_record_fields[i].name);
+            im_link_call_str(call, values[i]);
+        }
+    }
+}
+
+
 /*
- * The fields of the lease record; those that never change only when full, what
- * depends on sessions only with counts.
+ * The fields of the lease record; those that never change only when full.  What
+ * depends on sessions stays as it is, unless out->counts, and until the workers
+ * that got some count them.
  */
 static void
 ngx_im_lease_record(im_link_call_t *call, const ngx_im_lease_out_t *out)
 {
     im_buf_t             rules, rooms, protocols, numbers;
     im_str_t             values[IM_RECORD_FIELDS];
-    ngx_uint_t           i;
     im_record_t          record;
     ngx_im_sync_t       *sync;
     ngx_im_worker_t     *w;
     ngx_im_lease_sum_t   sum;
+    ngx_im_lease_lend_t *lend;
 
     sync = out->sync;
 
@@ -289,12 +346,20 @@ ngx_im_lease_record(im_link_call_t *call, const ngx_im_lease_out_t *out)
 
     im_record_encode(&numbers, &record, values);
 
-    for (i = 0; i < IM_RECORD_FIELDS; i++) {
-        if (values[i].data != NULL && (out->counts || !im_record_moves(i))) {
-            im_link_call_str(call, im_record_fields[i].name);
-            im_link_call_str(call, values[i]);
-        }
+    ngx_im_lease_fields(call, values, 0);
+
+    for (lend = ngx_im_lease_lend_next(sync, NULL);
+         lend != NULL;
+         lend = ngx_im_lease_lend_next(sync, lend))
+    {
+        im_link_call_z(call, ">");
+        im_link_call_str(call, im_str_set(lend->to, lend->len));
+        im_link_call_uint(call, lend->sessions);
     }
+
+    im_link_call_z(call, "=");
+    im_link_call_z(call, out->counts ? "0" : "1");
+    ngx_im_lease_fields(call, values, 1);
 
     call->bytes.failed |= rules.failed | rooms.failed | protocols.failed
                           | numbers.failed;
@@ -487,6 +552,18 @@ ngx_im_lease_renewed(ngx_im_sync_t *sync, const im_link_reply_t *reply)
 }
 
 
+/* Redis has lost the records, so it does not know who counts what. */
+static void
+ngx_im_lease_forgotten(ngx_im_sync_t *sync)
+{
+    ngx_im_lease_lend_t  *lend;
+
+    while ((lend = ngx_im_lease_lend_next(sync, NULL)) != NULL) {
+        lend->open = 0;
+    }
+}
+
+
 static void
 ngx_im_lease_handler(const im_link_reply_t *reply, void *data)
 {
@@ -502,6 +579,10 @@ ngx_im_lease_handler(const im_link_reply_t *reply, void *data)
 
     if (im_link_reply_is_array(reply, 5)) {
         ngx_im_lease_moved(sync, out->moves);
+    }
+
+    if (state == 2) {
+        ngx_im_lease_forgotten(sync);
     }
 
     if (state > 0 && !out->full) {
@@ -562,7 +643,7 @@ ngx_im_lease_renew(ngx_im_sync_t *sync, int full)
         out->sync = sync;
         out->moves = sync->nmoves;
         out->full = full != 0;
-        out->counts = full || !sync->held;
+        out->counts = !sync->held;
 
         call = ngx_im_lease_call(sync, im_text(IM_LEASE_WORKER), 1);
         ngx_im_lease_record(call, out);
@@ -600,12 +681,61 @@ ngx_im_lease_give_up(ngx_im_sync_t *sync)
 void
 ngx_im_lease_cleanup(ngx_im_sync_t *sync)
 {
+    im_list_t            *q;
     ngx_im_lease_move_t  *move;
 
     while ((move = ngx_im_lease_move_next(sync, NULL)) != NULL) {
         im_list_remove(&move->link);
         im_free(move);
     }
+
+    while (!im_list_empty(&sync->lends)) {
+        q = im_list_first(&sync->lends);
+
+        im_list_remove(q);
+        im_free(im_list_data(q, ngx_im_lease_lend_t, link));
+    }
+}
+
+
+ngx_im_lease_lend_t *
+ngx_im_lease_lend(ngx_im_worker_t *w, im_str_t to)
+{
+    im_list_t            *q;
+    ngx_im_lease_lend_t  *lend;
+
+    im_list_each(q, &w->sync->lends) {
+        lend = im_list_data(q, ngx_im_lease_lend_t, link);
+
+        if (im_str_eq(im_str_set(lend->to, lend->len), to)) {
+            return lend;
+        }
+    }
+
+    lend = im_calloc(sizeof(ngx_im_lease_lend_t) + to.len);
+
+    if (lend != NULL) {
+        lend->len = to.len;
+        im_copy(lend->to, to.data, to.len);
+        im_list_insert_tail(&w->sync->lends, &lend->link);
+    }
+
+    return lend;
+}
+
+
+void
+ngx_im_lease_lent(ngx_im_lease_lend_t *lend)
+{
+    lend->sessions++;
+    lend->open = 1;
+}
+
+
+void
+ngx_im_lease_repaid(ngx_im_lease_lend_t *lend)
+{
+    lend->open = 0;
 }
 
 

@@ -44,6 +44,7 @@ struct ngx_im_sync_s {
     ngx_msec_t        redis_at;
     uint64_t          asked;       /* us: the lease is out since then; 0: not */
     im_list_t         moves;       /* from other workers' records */
+    im_list_t         lends;       /* what other workers got from this one */
     uint64_t          nmoves;
     ngx_uint_t        ncounts;     /* renewals with counts that are out */
     ngx_msec_t        held_at;     /* the last time, or the end of it */

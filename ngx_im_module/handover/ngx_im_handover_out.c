@@ -73,6 +73,7 @@ struct ngx_im_handover_out_s {
     ngx_uint_t          tries;
     ngx_im_channel_t   *channel;         /* or NULL */
     ngx_pid_t           pid;             /* of the other worker */
+    ngx_im_lease_lend_t *lend;           /* what it gets; NULL: no Redis */
     ngx_event_t         event;           /* not cancelable */
     ngx_event_t         turn;            /* posted */
     ngx_msec_t          begin;
@@ -858,6 +859,15 @@ ngx_im_out_welcome(ngx_im_handover_out_t *out, im_str_t body)
         return;
     }
 
+    if (w->follow != NULL) {
+        out->lend = ngx_im_lease_lend(w, welcome.worker);
+
+        if (out->lend == NULL) {
+            ngx_im_out_failed(out, 0, "no memory");
+            return;
+        }
+    }
+
     out->tries = 0;
     out->number = 0;
     out->quits = 0;
@@ -947,6 +957,10 @@ ngx_im_out_moved(ngx_im_handover_out_t *out, ngx_im_session_t *s,
 
     ngx_im_pack_gone(s, out->same);
 
+    if (out->lend != NULL) {
+        ngx_im_lease_lent(out->lend);
+    }
+
     out->nmoved++;
     out->moved = ngx_current_msec;
     out->worker->counters->moved_out++;
@@ -1011,6 +1025,10 @@ static void
 ngx_im_out_settled(ngx_im_handover_out_t *out, im_str_t body)
 {
     ngx_im_out_release(out, 1);
+
+    if (out->lend != NULL) {
+        ngx_im_lease_repaid(out->lend);
+    }
 
     if (out->quits && !ngx_im_out_late(out)) {
         ngx_im_out_again(out);
