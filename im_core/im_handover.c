@@ -254,11 +254,11 @@ im_handover_late_decode(im_str_t body, im_handover_late_t *late)
 
 void
 im_handover_packet(im_handover_type_e type, im_str_t body, size_t at,
-    im_handover_packet_t *packet)
+    size_t most, im_handover_packet_t *packet)
 {
     size_t  len;
 
-    len = im_min(body.len - at, IM_HANDOVER_PACKET - IM_HANDOVER_HEADER);
+    len = im_min(body.len - at, most - IM_HANDOVER_HEADER);
 
     packet->more = at + len < body.len;
     packet->piece = im_str_set(body.data, len);
@@ -315,9 +315,9 @@ im_handover_input_wrong(const im_handover_input_t *input, im_str_t packet)
     /* so that the number of packets is bounded by the length of a message */
 
     if ((packet.data[1] & IM_HANDOVER_MORE)
-        && packet.len < IM_HANDOVER_PACKET)
+        && packet.len < IM_HANDOVER_LEAST)
     {
-        return "a packet is not full though others follow";
+        return "a packet is too short, though others follow";
     }
 
     return NULL;

@@ -40,6 +40,7 @@
 #define IM_HANDOVER_VERSION   1
 
 #define IM_HANDOVER_PACKET    65536      /* bytes, with its header */
+#define IM_HANDOVER_LEAST     1024       /* of one that others follow */
 #define IM_HANDOVER_HEADER    2
 #define IM_HANDOVER_MAX       (8 * 1024 * 1024)      /* bytes of a body */
 
@@ -323,10 +324,11 @@ typedef struct {
 
 /*
  * The packet of a message whose body has been sent up to at.  The next one
- * begins at + packet->piece.len.
+ * begins at + packet->piece.len.  It has so many bytes at most, which are
+ * IM_HANDOVER_LEAST to IM_HANDOVER_PACKET.
  */
 void im_handover_packet(im_handover_type_e type, im_str_t body, size_t at,
-    im_handover_packet_t *packet);
+    size_t most, im_handover_packet_t *packet);
 
 
 /* What came of a message; initially zeros. */

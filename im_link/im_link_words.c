@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "im_key.h"
+#include "im_near.h"
 #include "im_link_words.h"
 
 
@@ -65,11 +66,12 @@ typedef struct {
     uint64_t         min;
     uint64_t         max;
     const char      *cure;
+    const char      *near;       /* of a word that may stand for it */
 } im_link_word_t;
 
 #define im_link_word(n, type, member, min, max, cure)                         \
     { im_str(n), IM_WORD_##type, offsetof(im_link_words_t, member), min, max, \
-      cure }
+      cure, "is unknown: do you mean " n "?" }
 
 
 static const im_link_word_t  im_link_words[] = {
@@ -391,6 +393,31 @@ im_link_words_shown(im_str_t word)
 }
 
 
+/* The word that was meant, or all. */
+static const char *
+im_link_words_unknown(im_str_t word)
+{
+    im_uint_t    row;
+    im_near_t    near;
+    const char  *why;
+
+    why = "is unknown; there are " IM_LINK_WORDS_LIST;
+
+    word.len = (size_t) (im_str_chr(word, '=') + 1 - word.data);
+    im_near_init(&near, word);
+
+    for (row = 0; row < IM_WORDS; row++) {
+        im_near_try(&near, im_link_words[row].name);
+
+        if (near.found.data == im_link_words[row].name.data) {
+            why = im_link_words[row].near;
+        }
+    }
+
+    return why;
+}
+
+
 static const char *
 im_link_words_one(im_link_words_t *w, im_str_t word,
     im_str_t given[IM_WORDS])
@@ -423,7 +450,7 @@ im_link_words_one(im_link_words_t *w, im_str_t word,
     if (im_str_chr(word, '=') != NULL
         && !im_str_begins(word, im_str_z("unix:")))
     {
-        return "is unknown; there are " IM_LINK_WORDS_LIST;
+        return im_link_words_unknown(word);
     }
 
     return im_link_words_address(w, word);

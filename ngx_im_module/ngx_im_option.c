@@ -6,6 +6,7 @@
 
 #include "ngx_im_option.h"
 #include "ngx_im_conf.h"
+#include "im_near.h"
 
 
 /* NULL: there is none. */
@@ -53,6 +54,53 @@ ngx_im_option_twice(ngx_conf_t *cf, ngx_uint_t first, ngx_uint_t i,
 }
 
 
+/* NULL: none is near.  Options that have a value are in the list. */
+static const ngx_im_option_t *
+ngx_im_option_near(const ngx_im_option_t *options, ngx_str_t *arg)
+{
+    u_char                 *value;
+    im_near_t               near;
+    const ngx_im_option_t  *option, *found;
+
+    value = ngx_strlchr(arg->data, arg->data + arg->len, '=');
+    found = NULL;
+
+    im_near_init(&near, im_str_set(arg->data, value != NULL
+                                   ? (size_t) (value + 1 - arg->data)
+                                   : arg->len));
+
+    for (option = options; option->name.len > 0; option++) {
+        value = (u_char *) ngx_strchr(option->name.data, '=');
+
+        if (value == NULL || value[1] == '\0') {
+            im_near_try(&near, ngx_im_str(option->name));
+        }
+
+        if (near.found.data == option->name.data) {
+            found = option;
+        }
+    }
+
+    return found;
+}
+
+
+/* The cure is the option that was meant, or what there is. */
+static char *
+ngx_im_option_unknown(ngx_conf_t *cf, ngx_command_t *cmd,
+    const ngx_im_option_t *options, ngx_str_t *arg, const char *unknown)
+{
+    const ngx_im_option_t  *near;
+
+    near = ngx_im_option_near(options, arg);
+
+    return near != NULL
+           ? ngx_im_refuse(cf, "%V: \"%V\" is unknown: do you mean %V?",
+                           &cmd->name, arg, &near->name)
+           : ngx_im_invalid(cf, cmd, arg, unknown);
+}
+
+
 char *
 ngx_im_options(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
     const ngx_im_option_t *options, void *conf, const char *unknown)
@@ -69,7 +117,7 @@ ngx_im_options(ngx_conf_t *cf, ngx_command_t *cmd, ngx_uint_t first,
         option = ngx_im_option_find(options, &args[i]);
 
         if (option == NULL) {
-            rv = ngx_im_invalid(cf, cmd, &args[i], unknown);
+            rv = ngx_im_option_unknown(cf, cmd, options, &args[i], unknown);
 
         } else if (ngx_im_option_twice(cf, first, i, options, option)) {
             rv = ngx_im_invalid(cf, cmd, &args[i], "is there twice");

@@ -231,7 +231,7 @@ qr/im_room.*history/
     location = /echo { im_comet protocol=echo; }
 --- must_die
 --- error_log eval
-qr/im_room.*histroy=10/
+qr/im_room: "histroy=10" is unknown: do you mean history=\? in /
 
 
 
@@ -426,7 +426,7 @@ qr/im_node|unexpected/
     location = /echo { im_comet protocol=echo; }
 --- must_die
 --- error_log eval
-qr/im_limit.*sesions=5/
+qr/im_limit: "sesions=5" is unknown: do you mean sessions=\? in /
 
 
 

@@ -8,8 +8,13 @@ BEGIN {
 }
 
 use lib 't/lib';
+use File::Temp ();
 use Test::Im;
 use Test::Nginx::Socket 'no_plan';
+
+# a folder of its owner alone
+my $shut = File::Temp->newdir;
+$ENV{TEST_NGINX_SHUT} = "$shut";
 
 master_on();
 workers(2);
@@ -561,4 +566,66 @@ g: close
 exit: nginx
 --- no_shutdown_error_log
 [alert]
+open socket
+
+
+
+=== TEST 26: an unknown word
+--- http_config
+    im_handover of;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- must_die
+--- error_log eval
+qr{im_handover: "of" is unknown: do you mean "on"\? A path begins with "/" or "./" in }
+
+
+
+=== TEST 27: a folder that workers can't enter
+--- http_config
+    im_handover $TEST_NGINX_SHUT/im;
+--- config
+    location = /echo { im_comet protocol=echo; }
+--- websocket
+a: open /echo
+edit: user root; => user nobody nogroup;
+reload:
+a: recv_close 1012
+log: \[emerg\] .*im_handover: "\S+/im" is in "\S+", which the workers' user "nobody" can't enter \(13: Permission denied\): let it in, by "chmod o\+x" of each folder on the way, or name a path such as /run/nginx.im, or set "im_handover off"
+--- no_error_log
+[alert]
+[crit]
+
+
+
+=== TEST 28: the old master of an upgrade is killed; files that aren't sockets of ours
+--- http_config
+    im_handover on;
+--- config
+    location = /echo { im_comet protocol=echo; }
+    location = /status { im_status; }
+--- websocket
+e: open /echo
+sockets: 0 1
+upgrade:
+until: /status "moved_in":1\b
+sockets: 0 0.old 1 1.old
+kill: old
+stale: 0.new
+stale: 7
+stale: 8 666
+stale: 9x
+reload:
+until: /status "moved_in":2\b
+sockets: 0 1 8 9x
+e: send x
+e: recv_text x
+reload:
+sockets: 0 1 8 9x
+quit:
+e: recv_close 1012
+sockets: 8 9x
+--- no_error_log
+[alert]
+[crit]
 open socket

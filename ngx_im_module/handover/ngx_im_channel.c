@@ -16,6 +16,7 @@
 #define NGX_IM_CHANNEL_IDLE     15000    /* ms, without a question */
 #define NGX_IM_CHANNEL_AGAIN    10       /* ms */
 #define NGX_IM_CHANNEL_READS    8        /* packets of a turn */
+#define NGX_IM_CHANNEL_SPARE    64       /* bytes that the kernel keeps */
 
 
 /* A message that waits. */
@@ -145,7 +146,8 @@ ngx_im_channel_packet(ngx_im_channel_t *ch, ngx_im_channel_message_t *m)
     im_handover_packet_t      packet;
     ngx_im_channel_control_t  control;
 
-    im_handover_packet(m->type, im_buf_str(&m->body), m->at, &packet);
+    im_handover_packet(m->type, im_buf_str(&m->body), m->at, ch->most,
+                       &packet);
 
     iov[0].iov_base = packet.header;
     iov[0].iov_len = IM_HANDOVER_HEADER;
@@ -410,6 +412,42 @@ ngx_im_channel_peer(ngx_socket_t fd, ngx_uint_t root, ngx_uid_t *uid)
 }
 
 
+static size_t
+ngx_im_channel_sndbuf(ngx_socket_t fd)
+{
+    int        size;
+    socklen_t  len;
+
+    len = sizeof(int);
+
+    return getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len) == 0
+           && size > NGX_IM_CHANNEL_SPARE ? size - NGX_IM_CHANNEL_SPARE : 0;
+}
+
+
+/*
+ * The most bytes of a packet.  The kernel takes none that is longer than the
+ * socket's buffer, whose size net.core.wmem_default and wmem_max limit.
+ */
+static size_t
+ngx_im_channel_most(ngx_socket_t fd)
+{
+    int     size;
+    size_t  most;
+
+    most = ngx_im_channel_sndbuf(fd);
+
+    if (most < IM_HANDOVER_PACKET) {
+        size = 2 * IM_HANDOVER_PACKET;
+        (void) setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(int));
+
+        most = ngx_im_channel_sndbuf(fd);
+    }
+
+    return ngx_max(ngx_min(most, IM_HANDOVER_PACKET), IM_HANDOVER_LEAST);
+}
+
+
 static ngx_connection_t *
 ngx_im_channel_connection(ngx_im_worker_t *w, ngx_socket_t fd)
 {
@@ -483,6 +521,7 @@ ngx_im_channel_create(ngx_im_worker_t *w, ngx_socket_t fd,
     }
 
     ch->connection->data = ch;
+    ch->most = ngx_im_channel_most(fd);
 
     ngx_im_channel_listen(ch);
 

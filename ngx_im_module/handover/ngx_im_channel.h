@@ -52,6 +52,7 @@ struct ngx_im_channel_s {
     unsigned              idle:1;        /* the other end owes no answer */
     unsigned              closed:1;      /* it reads no more; we still do */
     u_char               *in;            /* a packet */
+    size_t                most;          /* bytes of a packet that is sent */
 };
 
 

@@ -11,10 +11,17 @@
  *
  * A new binary puts the sockets of the binary before it aside, as
  * PATH.SLOT.old.  These are for a return to the old binary.
+ *
+ * A master that was killed leaves its files behind.  The next one removes those
+ * that no process listens to.
  */
 
 #include "ngx_im_handover.h"
 #include "ngx_im_nginx.h"
+#include "im_near.h"
+
+#include <grp.h>
+#include <sys/fsuid.h>
 
 
 #define NGX_IM_HANDOVER_EXT      ".im"
@@ -25,7 +32,10 @@
 #define NGX_IM_HANDOVER_NAME     sizeof(((struct sockaddr_un *) 0)->sun_path)
 
 /* of the path: a slot and an extension follow */
+#define NGX_IM_HANDOVER_DIGITS   4
 #define NGX_IM_HANDOVER_MAX      (NGX_IM_HANDOVER_NAME - sizeof(".1024.new"))
+
+#define NGX_IM_HANDOVER_GROUPS   65536
 
 
 /* The number of a file that is gone may be that of a later one. */
@@ -40,7 +50,7 @@ typedef struct {
 /* In the cycle's pool. */
 struct ngx_im_handover_s {
     ngx_str_t                  path;
-    ngx_log_t                 *log;
+    ngx_uid_t                  user;     /* of the workers */
     ngx_uint_t                 upgraded; /* from another binary */
     ngx_int_t                  slot;     /* of this worker */
     ngx_uint_t                 n;
@@ -77,11 +87,66 @@ ngx_im_handover_is(const char *file, const ngx_im_handover_socket_t *s)
 }
 
 
+/* The length of the path's directory. */
+static size_t
+ngx_im_handover_dir(const ngx_str_t *path)
+{
+    size_t  len;
+
+    for (len = path->len; len > 0; len--) {
+        if (path->data[len - 1] == '/') {
+            break;
+        }
+    }
+
+    return len;
+}
+
+
+/*
+ * The file is a socket as masters make them, and no process listens to it.
+ * Where that isn't certain, it is 0.
+ */
+static ngx_uint_t
+ngx_im_handover_dead(const char *file, ngx_uid_t user)
+{
+    int                 fd, rc;
+    ngx_err_t           err;
+    struct stat         st;
+    struct sockaddr_un  sa;
+
+    if (lstat(file, &st) == -1 || !S_ISSOCK(st.st_mode)
+        || (st.st_mode & 0777) != 0600
+        || (st.st_uid != user && st.st_uid != geteuid()))
+    {
+        return 0;
+    }
+
+    fd = socket(AF_UNIX, SOCK_SEQPACKET|SOCK_NONBLOCK|SOCK_CLOEXEC, 0);
+
+    if (fd == -1) {
+        return 0;
+    }
+
+    ngx_memzero(&sa, sizeof(struct sockaddr_un));
+    sa.sun_family = AF_UNIX;
+    (void) ngx_cpystrn((u_char *) sa.sun_path, (u_char *) file,
+                       NGX_IM_HANDOVER_NAME);
+
+    rc = connect(fd, (struct sockaddr *) &sa, sizeof(struct sockaddr_un));
+    err = ngx_errno;
+
+    (void) ngx_close_socket(fd);
+
+    return rc == -1 && err == NGX_ECONNREFUSED;
+}
+
+
 /* Why no socket can be made there, written up to the result. */
 static u_char *
 ngx_im_handover_fault(ngx_str_t *path, u_char *text, u_char *last)
 {
-    u_char      *slash, dir[NGX_IM_HANDOVER_NAME];
+    u_char       dir[NGX_IM_HANDOVER_NAME];
     size_t       len;
     ngx_err_t    err;
 
@@ -92,13 +157,8 @@ ngx_im_handover_fault(ngx_str_t *path, u_char *text, u_char *last)
                             NGX_IM_HANDOVER_MAX);
     }
 
-    slash = path->data + path->len;
-
-    while (slash > path->data && *slash != '/') {
-        slash--;
-    }
-
-    len = ngx_max(slash - path->data, 1);
+    len = ngx_im_handover_dir(path);
+    len = len > 1 ? len - 1 : len;
     *ngx_cpymem(dir, path->data, len) = '\0';
 
     if (access((char *) dir, W_OK|X_OK) == 0) {
@@ -113,12 +173,102 @@ ngx_im_handover_fault(ngx_str_t *path, u_char *text, u_char *last)
 }
 
 
+/* 0, or why the workers can't enter that directory. */
+static ngx_err_t
+ngx_im_handover_enter(const u_char *dir, ngx_core_conf_t *ccf)
+{
+    int           n;
+    gid_t        *groups;
+    u_char        inside[NGX_IM_HANDOVER_NAME + 2];
+    ngx_err_t     err;
+    struct stat   st;
+
+    n = getgroups(0, NULL);
+
+    if (n < 0 || n > NGX_IM_HANDOVER_GROUPS) {
+        return 0;
+    }
+
+    groups = ngx_alloc((n + 1) * sizeof(gid_t), ngx_cycle->log);
+
+    if (groups == NULL || getgroups(n, groups) != n) {
+        ngx_free(groups);
+        return 0;
+    }
+
+    (void) ngx_sprintf(inside, "%s/.%Z", dir);
+
+    (void) initgroups(ccf->username, ccf->group);
+    (void) setfsgid(ccf->group);
+    (void) setfsuid(ccf->user);
+
+    err = stat((char *) inside, &st) == -1 ? ngx_errno : 0;
+
+    (void) setfsuid(geteuid());
+    (void) setfsgid(getegid());
+    (void) setgroups(n, groups);
+
+    ngx_free(groups);
+
+    return err;
+}
+
+
+/* Why workers can't come to sockets there, written up to the result. */
+static u_char *
+ngx_im_handover_shut(ngx_str_t *path, ngx_core_conf_t *ccf, u_char *text,
+    u_char *last)
+{
+    u_char      dir[NGX_IM_HANDOVER_NAME];
+    size_t      len;
+    ngx_err_t   err;
+
+    if (geteuid() != 0 || ccf->user == 0 || ccf->username == NULL) {
+        return text;
+    }
+
+    len = ngx_im_handover_dir(path);
+    len = len > 1 ? len - 1 : len;
+    *ngx_cpymem(dir, path->data, len) = '\0';
+
+    err = ngx_im_handover_enter(dir, ccf);
+
+    if (err == 0) {
+        return text;
+    }
+
+    return ngx_slprintf(text, last, "is in \"%s\", which the workers' user "
+                        "\"%s\" can't enter (%d: %s): let it in, by \"chmod "
+                        "o+x\" of each folder on the way, or name a path such "
+                        "as /run/nginx.im", dir, ccf->username, err,
+                        strerror(err));
+}
+
+
+/* A name without a folder may be "on" or "off", misspelt.  "": it isn't. */
+static im_str_t
+ngx_im_handover_near(ngx_str_t *arg)
+{
+    im_near_t  near;
+
+    im_near_init(&near, ngx_im_str(*arg));
+
+    if (ngx_strchr(arg->data, '/') == NULL) {
+        im_near_try(&near, im_str_z("on"));
+        im_near_try(&near, im_str_z("off"));
+    }
+
+    return near.found;
+}
+
+
 char *
 ngx_im_handover(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_im_main_conf_t  *imcf = conf;
 
     u_char      *p, text[NGX_MAX_CONF_ERRSTR];
+    im_str_t     near;
     ngx_str_t   *args;
 
     if (imcf->handover_mode != NGX_IM_HANDOVER_UNSET) {
@@ -140,6 +290,17 @@ ngx_im_handover(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (args[1].len == 0) {
         return "is empty: it must be on, off or a path";
+    }
+
+    near = ngx_im_handover_near(&args[1]);
+
+    if (near.len > 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V: \"%V\" is unknown: do "
+                           "you mean \"%*s\"? A path begins with \"/\" or "
+                           "\"./\"", &cmd->name, &args[1], near.len,
+                           near.data);
+
+        return NGX_CONF_ERROR;
     }
 
     imcf->handover_path = args[1];
@@ -192,6 +353,22 @@ ngx_im_handover_default(ngx_cycle_t *cycle, ngx_str_t *path)
 }
 
 
+/* Those of the binary before, which lives, take their place again. */
+static ngx_int_t
+ngx_im_handover_return(ngx_im_handover_t *h, const char *old, const char *name)
+{
+    if (!(ngx_quit || ngx_terminate)) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_im_handover_dead(old, h->user)) {
+        (void) unlink(old);
+    }
+
+    return rename(old, name) == 0 ? NGX_OK : NGX_DECLINED;
+}
+
+
 /*
  * A file of ours goes.  If this binary ends while the one before it lives, that
  * one's takes its place.
@@ -212,9 +389,7 @@ ngx_im_handover_remove(ngx_im_handover_t *h, ngx_uint_t slot)
         return;
     }
 
-    if (!h->upgraded || !(ngx_quit || ngx_terminate)
-        || rename(old, name) != 0)
-    {
+    if (ngx_im_handover_return(h, old, name) != NGX_OK) {
         (void) unlink(name);
     }
 }
@@ -233,7 +408,7 @@ ngx_im_handover_restore(ngx_im_handover_t *h)
         ngx_im_handover_name(name, h, slot, "");
         ngx_im_handover_name(old, h, slot++, NGX_IM_HANDOVER_OLD);
 
-    } while (rename(old, name) == 0);
+    } while (ngx_im_handover_return(h, old, name) == NGX_OK);
 }
 
 
@@ -258,9 +433,7 @@ ngx_im_handover_cleanup(void *data)
         h->sockets[i].fd = (ngx_socket_t) -1;
     }
 
-    if (ngx_process == NGX_PROCESS_MASTER && h->upgraded
-        && (ngx_quit || ngx_terminate))
-    {
+    if (ngx_process == NGX_PROCESS_MASTER) {
         ngx_im_handover_restore(h);
     }
 }
@@ -369,12 +542,86 @@ ngx_im_handover_aside(ngx_im_handover_t *h)
 }
 
 
-static ngx_im_handover_t *
-ngx_im_handover_create(ngx_cycle_t *cycle, ngx_str_t *path, ngx_uint_t n)
+/* The name is one of a socket, but of this configuration's. */
+static ngx_uint_t
+ngx_im_handover_other_name(ngx_im_handover_t *h, u_char *name, size_t len)
 {
-    ngx_uint_t           i;
+    size_t       base, digits;
+    ngx_int_t    slot;
+
+    base = ngx_im_handover_dir(&h->path);
+    digits = h->path.len - base;
+
+    if (len <= digits + 1 || name[digits] != '.'
+        || ngx_memcmp(name, h->path.data + base, digits) != 0)
+    {
+        return 0;
+    }
+
+    name += digits + 1;
+    len -= digits + 1;
+
+    for (digits = 0; digits < len && digits <= NGX_IM_HANDOVER_DIGITS; digits++)
+    {
+        if (name[digits] < '0' || name[digits] > '9') {
+            break;
+        }
+    }
+
+    slot = ngx_atoi(name, digits);
+
+    return slot != NGX_ERROR && digits <= NGX_IM_HANDOVER_DIGITS
+           && (ngx_strcmp(name + digits, NGX_IM_HANDOVER_OLD) == 0
+               || ngx_strcmp(name + digits, NGX_IM_HANDOVER_NEW) == 0
+               || (digits == len && (ngx_uint_t) slot >= h->n));
+}
+
+
+/* Files of masters that were killed. */
+static void
+ngx_im_handover_sweep(ngx_im_handover_t *h)
+{
+    char        file[NGX_IM_HANDOVER_NAME];
+    u_char      dir[NGX_IM_HANDOVER_NAME];
+    ngx_dir_t   d;
+    ngx_str_t   path;
+
+    path.len = ngx_im_handover_dir(&h->path);
+    path.data = dir;
+    *ngx_cpymem(dir, h->path.data, path.len) = '\0';
+
+    if (ngx_open_dir(&path, &d) == NGX_ERROR) {
+        return;
+    }
+
+    while (ngx_read_dir(&d) == NGX_OK) {
+
+        if (!ngx_im_handover_other_name(h, ngx_de_name(&d), ngx_de_namelen(&d)))
+        {
+            continue;
+        }
+
+        *ngx_snprintf((u_char *) file, NGX_IM_HANDOVER_NAME - 1, "%V%s", &path,
+                      ngx_de_name(&d)) = '\0';
+
+        if (ngx_im_handover_dead(file, h->user)) {
+            (void) unlink(file);
+        }
+    }
+
+    (void) ngx_close_dir(&d);
+}
+
+
+static ngx_im_handover_t *
+ngx_im_handover_create(ngx_cycle_t *cycle, ngx_str_t *path,
+    ngx_core_conf_t *ccf)
+{
+    ngx_uint_t           i, n;
     ngx_im_handover_t   *h;
     ngx_pool_cleanup_t  *cln;
+
+    n = ccf->worker_processes;
 
     h = ngx_pcalloc(cycle->pool, sizeof(ngx_im_handover_t)
                                  + n * sizeof(ngx_im_handover_socket_t));
@@ -385,6 +632,7 @@ ngx_im_handover_create(ngx_cycle_t *cycle, ngx_str_t *path, ngx_uint_t n)
     }
 
     h->path = *path;
+    h->user = ccf->user;
     h->n = n;
     h->slot = -1;
     h->upgraded = ngx_is_init_cycle(cycle->old_cycle)
@@ -409,7 +657,7 @@ ngx_im_handover_open(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf,
     const char         *failed;
     ngx_im_handover_t  *h;
 
-    h = ngx_im_handover_create(cycle, path, ccf->worker_processes);
+    h = ngx_im_handover_create(cycle, path, ccf);
     if (h == NULL) {
         return;
     }
@@ -428,6 +676,8 @@ ngx_im_handover_open(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf,
     if (h->upgraded) {
         ngx_im_handover_aside(h);
     }
+
+    ngx_im_handover_sweep(h);
 
     imcf->handover = h;
 }
@@ -456,6 +706,10 @@ ngx_im_handover_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
     }
 
     p = ngx_im_handover_fault(&path, text, text + sizeof(text));
+
+    if (p == text) {
+        p = ngx_im_handover_shut(&path, ccf, text, text + sizeof(text));
+    }
 
     if (p > text) {
         level = imcf->handover_mode == NGX_IM_HANDOVER_ON ? NGX_LOG_EMERG

@@ -181,12 +181,17 @@ ngx_im_in_close(ngx_im_in_t *from)
 static void
 ngx_im_in_lost(ngx_im_channel_t *ch, const char *why)
 {
+    ngx_uint_t    level;
     ngx_im_in_t  *from;
 
     from = ch->data;
 
+    /* a master that looks whether a process listens says nothing */
+
+    level = from->state == NGX_IM_IN_GREETING ? NGX_LOG_INFO : NGX_LOG_NOTICE;
+
     if (from->state != NGX_IM_IN_SETTLED) {
-        ngx_log_error(NGX_LOG_NOTICE, from->in->worker->log, 0,
+        ngx_log_error(level, from->in->worker->log, 0,
                       "im: handover from worker process %P was cut off: %s",
                       from->pid, why);
     }
@@ -281,8 +286,9 @@ ngx_im_in_hello(ngx_im_in_t *from, ngx_im_in_body_t *body)
 static ngx_int_t
 ngx_im_in_room(void *array, ngx_uint_t *room, ngx_uint_t n, size_t size)
 {
-    void       *p, **to;
-    ngx_uint_t  more;
+    void       **to;
+    u_char      *p;
+    ngx_uint_t   more;
 
     if (n < *room) {
         return NGX_OK;
@@ -295,6 +301,8 @@ ngx_im_in_room(void *array, ngx_uint_t *room, ngx_uint_t n, size_t size)
     if (p == NULL) {
         return NGX_ERROR;
     }
+
+    ngx_memzero(p + *room * size, (more - *room) * size);
 
     *to = p;
     *room = more;

@@ -21,7 +21,7 @@
 #include "ngx_im_pack.h"
 
 
-#define NGX_IM_OUT_TRIES    3        /* of a worker without an answer */
+#define NGX_IM_OUT_TRIES    5        /* of a worker that takes none */
 #define NGX_IM_OUT_RETRY    20       /* ms */
 #define NGX_IM_OUT_LOOK     5        /* ms: what waits is looked at again */
 #define NGX_IM_OUT_WAVE     5000     /* ms, without a session that moves */
@@ -868,7 +868,6 @@ ngx_im_out_welcome(ngx_im_handover_out_t *out, im_str_t body)
         }
     }
 
-    out->tries = 0;
     out->number = 0;
     out->quits = 0;
     out->same = welcome.zone != 0 && welcome.zone == ngx_im_zone_id(w);
@@ -962,6 +961,7 @@ ngx_im_out_moved(ngx_im_handover_out_t *out, ngx_im_session_t *s,
     }
 
     out->nmoved++;
+    out->tries = 0;
     out->moved = ngx_current_msec;
     out->worker->counters->moved_out++;
 }

@@ -964,9 +964,10 @@ test_late(void **state)
 }
 
 
-/* Out in packets and in again; the number of packets. */
+/* Out in packets of so many bytes and in again; the number of packets. */
 static size_t
-carry(im_handover_input_t *input, im_handover_type_e type, im_str_t body)
+carry_in(im_handover_input_t *input, im_handover_type_e type, im_str_t body,
+    size_t most)
 {
     size_t                n, at;
     u_char               *p;
@@ -980,11 +981,12 @@ carry(im_handover_input_t *input, im_handover_type_e type, im_str_t body)
     whole = im_str_set(NULL, 0);
 
     do {
-        im_handover_packet(type, body, at, &packet);
+        im_handover_packet(type, body, at, most, &packet);
         at += packet.piece.len;
         n++;
 
         bytes.len = IM_HANDOVER_HEADER + packet.piece.len;
+        assert_true(bytes.len <= most);
         bytes.data = malloc(bytes.len);
         assert_non_null(bytes.data);
 
@@ -1006,6 +1008,13 @@ carry(im_handover_input_t *input, im_handover_type_e type, im_str_t body)
     assert_int_equal(at, body.len);
 
     return n;
+}
+
+
+static size_t
+carry(im_handover_input_t *input, im_handover_type_e type, im_str_t body)
+{
+    return carry_in(input, type, body, IM_HANDOVER_PACKET);
 }
 
 
@@ -1040,6 +1049,10 @@ test_packets(void **state)
     assert_int_equal(carry(&input, IM_HANDOVER_SESSIONS, body), 2);
     body.len = 2 * most;
     assert_int_equal(carry(&input, IM_HANDOVER_SESSIONS, body), 2);
+
+    body.len = 5000;
+    assert_int_equal(carry_in(&input, IM_HANDOVER_LATE, body,
+                              IM_HANDOVER_LEAST), 5);
 
     body.len = IM_HANDOVER_MAX;
     assert_int_equal(carry(&input, IM_HANDOVER_SESSIONS, body),
@@ -1100,7 +1113,7 @@ test_wrong_packets(void **state)
     assert_non_null(wrong(&input, IM_HANDOVER_TYPES, 0, 2));
     assert_non_null(wrong(&input, 1, 2, 2));
     assert_non_null(wrong(&input, 1, 0, IM_HANDOVER_PACKET + 1));
-    assert_non_null(wrong(&input, 1, 1, IM_HANDOVER_PACKET - 1));
+    assert_non_null(wrong(&input, 1, 1, IM_HANDOVER_LEAST - 1));
     assert_null(wrong(&input, 1, 0, 2));
 
     /* inside another message */

@@ -121,6 +121,8 @@ static const struct {
     { "h tls=on name=*", "name=*", "is no host" },
     { "unix:/a tls=on", "tls=on", "Redis has no TLS at a unix socket" },
     { "h sentinel_user=a", "sentinel_user=a", "is for sentinels alone" },
+    { "h tiemout=1s", "tiemout=", "is unknown: do you mean timeout=?" },
+    { "h speed=1", "speed=", "is unknown; there are user= " },
     { "cluster h sentinel_password=a", "sentinel_password=", "is for sent" },
     { "h sentinel_password_file=/a", "sentinel_password_file=/a",
       "is for sentinels alone" },

@@ -667,6 +667,7 @@ my %Steps = (
     channel => \&step_channel,
     hold_channel => sub { push @Channels, channel(@_) },
     stale   => \&step_stale,
+    sockets => \&step_sockets,
     successor => \&step_successor,
     conf    => \&step_conf,
     log     => sub { step_log('error.log', 1, @_) },
@@ -2457,9 +2458,21 @@ sub alive {
 }
 
 
-# PROGRAM | worker (the first of nginx; its successor is awaited)
+# PROGRAM | worker (the first of nginx; its successor is awaited) | old (the
+# binary before, with its workers)
 sub step_kill {
     my ($name) = @_;
+
+    if ($name eq 'old') {
+        my $root = Test::Nginx::Socket::server_root();
+        my ($old) = slurp("$root/logs/nginx.pid.oldbin") =~ /(\d+)/
+            or die "no upgrade\n";
+        my $new = nginx_pid();
+        my @pids = ($old, grep { $_ != $new } children($old));
+
+        kill 'KILL', @pids;
+        return until_true($Limit, sub { !grep { alive($_) } @pids });
+    }
 
     return stop($name, 'KILL') if $name ne 'worker';
 
@@ -2791,21 +2804,37 @@ sub handover_socket {
     my ($slot) = @_;
     my $file = handover($slot);
 
-    unlink $file or die "$file: $!\n";
+    unlink $file;
 
     socket(my $socket, Socket::AF_UNIX(), Socket::SOCK_SEQPACKET(), 0)
         or die "socket: $!\n";
     bind($socket, Socket::pack_sockaddr_un($file)) or die "$file: $!\n";
+    chmod 0600, $file or die "$file: $!\n";
 
     return $socket;
 }
 
 
-# SLOT: a socket that nobody listens to is in the place of that one
+# NAME [MODE]: a socket that nobody listens to is in the place of that one
 sub step_stale {
-    handover_socket($_[0]);
+    my ($name, $mode) = split ' ', $_[0];
+
+    handover_socket($name);
+    chmod oct $mode, handover($name) if defined $mode;
 
     return 1;
+}
+
+
+# NAME ...: there are these sockets of im_handover, and no others
+sub step_sockets {
+    my $names = join ' ', sort split ' ', $_[0];
+    my $found = '';
+
+    return until_true($Limit, sub {
+        $found = join ' ', sort map { /\.im\.(.*)/ } glob handover('*');
+        $found eq $names;
+    }) || die "there are $found\n";
 }
 
 
