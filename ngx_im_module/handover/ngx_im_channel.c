@@ -12,8 +12,9 @@
 #include "ngx_im_channel.h"
 
 
-#define NGX_IM_CHANNEL_SILENCE  5000     /* ms */
-#define NGX_IM_CHANNEL_IDLE     15000    /* ms, without a question */
+#define NGX_IM_CHANNEL_STEP     1000     /* ms */
+#define NGX_IM_CHANNEL_SILENCE  5        /* steps */
+#define NGX_IM_CHANNEL_IDLE     15       /* steps, without a question */
 #define NGX_IM_CHANNEL_AGAIN    10       /* ms */
 #define NGX_IM_CHANNEL_READS    8        /* packets of a turn */
 #define NGX_IM_CHANNEL_SPARE    64       /* bytes that the kernel keeps */
@@ -85,12 +86,20 @@ ngx_im_channel_end_handler(ngx_event_t *ev)
 }
 
 
+/* However long this worker has stood still itself, it is one step. */
 static void
 ngx_im_channel_silence_handler(ngx_event_t *ev)
 {
     ngx_im_channel_t  *ch;
 
     ch = ev->data;
+
+    if (++ch->silent < (ch->idle ? NGX_IM_CHANNEL_IDLE
+                                 : NGX_IM_CHANNEL_SILENCE))
+    {
+        ngx_add_timer(&ch->silence, NGX_IM_CHANNEL_STEP);
+        return;
+    }
 
     ngx_im_channel_lost(ch, ch->idle ? "it said nothing for 15 s"
                                      : "it said nothing for 5 s");
@@ -100,8 +109,8 @@ ngx_im_channel_silence_handler(ngx_event_t *ev)
 static void
 ngx_im_channel_listen(ngx_im_channel_t *ch)
 {
-    ngx_add_timer(&ch->silence, ch->idle ? NGX_IM_CHANNEL_IDLE
-                                         : NGX_IM_CHANNEL_SILENCE);
+    ch->silent = 0;
+    ngx_add_timer(&ch->silence, NGX_IM_CHANNEL_STEP);
 }
 
 

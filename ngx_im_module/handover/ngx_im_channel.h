@@ -45,6 +45,7 @@ struct ngx_im_channel_s {
     im_handover_input_t   input;
     im_list_t             output;        /* messages that wait */
     ngx_event_t           silence;       /* not cancelable */
+    ngx_uint_t            silent;        /* steps */
     ngx_event_t           again;         /* sends, where no event says when */
     ngx_event_t           end;           /* posted */
     const char           *why;           /* it is lost */

@@ -34,6 +34,7 @@
 typedef enum {
     NGX_IM_IN_GREETING = 0,      /* its HELLO comes */
     NGX_IM_IN_TAKING,            /* its sessions come */
+    NGX_IM_IN_LEFT,              /* it is gone; parked sessions still come */
     NGX_IM_IN_ENDED,             /* no more come; Redis moves their topics */
     NGX_IM_IN_COUNTING,          /* Redis moves what it counts of them */
     NGX_IM_IN_SETTLED            /* the other end closes the channel */
@@ -69,7 +70,7 @@ typedef struct {
 typedef struct {
     im_list_t           link;            /* in handover_in->channels */
     ngx_im_handover_in_t *in;
-    ngx_im_channel_t   *channel;
+    ngx_im_channel_t   *channel;         /* NULL: closed */
     ngx_im_in_state_e   state;
     ngx_im_from_t      *who;             /* NULL until it has greeted */
     ngx_pid_t           pid;
@@ -136,6 +137,16 @@ ngx_im_in_free(ngx_im_in_t *from)
 }
 
 
+static void
+ngx_im_in_hang_up(ngx_im_in_t *from)
+{
+    if (from->channel != NULL) {
+        ngx_im_channel_close(from->channel);
+        from->channel = NULL;
+    }
+}
+
+
 /* Sessions that have come are this worker's, whatever becomes of the other. */
 static void
 ngx_im_in_close(ngx_im_in_t *from)
@@ -145,7 +156,7 @@ ngx_im_in_close(ngx_im_in_t *from)
 
     w = from->in->worker;
 
-    ngx_im_channel_close(from->channel);
+    ngx_im_in_hang_up(from);
 
     while (!im_list_empty(&from->parked)) {
         ngx_im_in_parked_free(ngx_im_in_first(from));
@@ -178,6 +189,16 @@ ngx_im_in_close(ngx_im_in_t *from)
 }
 
 
+/* What waits is looked at soon. */
+static void
+ngx_im_in_look(ngx_im_handover_in_t *in)
+{
+    if (!in->look.timer_set) {
+        ngx_add_timer(&in->look, NGX_IM_IN_LOOK);
+    }
+}
+
+
 static void
 ngx_im_in_lost(ngx_im_channel_t *ch, const char *why)
 {
@@ -194,6 +215,15 @@ ngx_im_in_lost(ngx_im_channel_t *ch, const char *why)
         ngx_log_error(level, from->in->worker->log, 0,
                       "im: handover from worker process %P was cut off: %s",
                       from->pid, why);
+    }
+
+    /* the other worker has closed what it had sent, or has died */
+
+    if (!im_list_empty(&from->parked)) {
+        ngx_im_in_state(from, NGX_IM_IN_LEFT);
+        ngx_im_in_hang_up(from);
+        ngx_im_in_look(from->in);
+        return;
     }
 
     ngx_im_in_close(from);
@@ -308,16 +338,6 @@ ngx_im_in_room(void *array, ngx_uint_t *room, ngx_uint_t n, size_t size)
     *room = more;
 
     return NGX_OK;
-}
-
-
-/* What waits is looked at soon. */
-static void
-ngx_im_in_look(ngx_im_handover_in_t *in)
-{
-    if (!in->look.timer_set) {
-        ngx_add_timer(&in->look, NGX_IM_IN_LOOK);
-    }
 }
 
 
@@ -629,7 +649,7 @@ ngx_im_in_session(ngx_im_in_t *from, im_reader_t *r, ngx_socket_t *fd,
 static void
 ngx_im_in_verdicts_send(ngx_im_in_t *from, im_buf_t *verdicts)
 {
-    if (verdicts->len > 0) {
+    if (verdicts->len > 0 && from->channel != NULL) {
         ngx_im_channel_send(from->channel, IM_HANDOVER_VERDICTS, verdicts,
                             NULL, 0, 0);
     }
@@ -729,6 +749,13 @@ ngx_im_in_look_handler(ngx_event_t *ev)
         if (from->state == NGX_IM_IN_TAKING) {
             ngx_im_in_ready(from);
             ngx_im_in_unpark(from);
+
+        } else if (from->state == NGX_IM_IN_LEFT) {
+            ngx_im_in_unpark(from);
+
+            if (im_list_empty(&from->parked)) {
+                ngx_im_in_close(from);
+            }
         }
     }
 }

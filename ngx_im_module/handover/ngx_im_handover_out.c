@@ -25,6 +25,7 @@
 #define NGX_IM_OUT_RETRY    20       /* ms */
 #define NGX_IM_OUT_LOOK     5        /* ms: what waits is looked at again */
 #define NGX_IM_OUT_WAVE     5000     /* ms, without a session that moves */
+#define NGX_IM_OUT_STEP     1000     /* ms: of them, at most, at a time */
 #define NGX_IM_OUT_LINGER   2000     /* ms, for the last words to Redis */
 #define NGX_IM_OUT_BODY     57344    /* bytes: a packet, if one can be */
 
@@ -78,6 +79,8 @@ struct ngx_im_handover_out_s {
     ngx_event_t         turn;            /* posted */
     ngx_msec_t          begin;
     ngx_msec_t          moved;           /* a session, or the begin */
+    ngx_msec_t          waited;          /* without a session that moves */
+    ngx_msec_t          looked;          /* up to then */
     ngx_msec_t          left;            /* the topics, then */
     im_hash_t           topics;          /* of ngx_im_out_topic_t */
     ngx_im_out_topic_t **numbers;        /* the same by their numbers */
@@ -409,10 +412,14 @@ ngx_im_out_again(ngx_im_handover_out_t *out)
 }
 
 
+/* Time in which this worker has stood still itself doesn't count. */
 static ngx_uint_t
 ngx_im_out_late(ngx_im_handover_out_t *out)
 {
-    return ngx_current_msec - out->moved >= NGX_IM_OUT_WAVE;
+    out->waited += ngx_min(ngx_current_msec - out->looked, NGX_IM_OUT_STEP);
+    out->looked = ngx_current_msec;
+
+    return out->waited >= NGX_IM_OUT_WAVE;
 }
 
 
@@ -739,6 +746,7 @@ ngx_im_out_freezing(ngx_im_handover_out_t *out)
     }
 
     ngx_im_out_state(out, NGX_IM_OUT_ENDING);
+    ngx_im_out_look(out, NGX_IM_OUT_STEP / 2);
 
     im_buf_init(&b, IM_HANDOVER_MAX);
     ngx_im_channel_send(out->channel, IM_HANDOVER_END, &b, NULL, 0, 0);
@@ -761,22 +769,31 @@ ngx_im_out_leaving(ngx_im_handover_out_t *out)
 }
 
 
+/* WELCOME or SETTLED comes, or the channel is lost. */
 static void
-ngx_im_out_ending(ngx_im_handover_out_t *out)
+ngx_im_out_waiting(ngx_im_handover_out_t *out)
 {
-    /* SETTLED comes, or the channel is lost */
+    (void) ngx_im_out_late(out);
+    ngx_im_out_look(out, NGX_IM_OUT_STEP / 2);
+}
+
+
+static void
+ngx_im_out_over(ngx_im_handover_out_t *out)
+{
+    /* void */
 }
 
 
 /* By ngx_im_out_state_e: some time has passed, or something has changed. */
 static void (*const  ngx_im_out_steps[])(ngx_im_handover_out_t *out) = {
     ngx_im_out_connect,
-    ngx_im_out_ending,
+    ngx_im_out_waiting,
     ngx_im_out_moving,
     ngx_im_out_freezing,
-    ngx_im_out_ending,
+    ngx_im_out_waiting,
     ngx_im_out_leaving,
-    ngx_im_out_ending
+    ngx_im_out_over
 };
 
 
@@ -963,6 +980,8 @@ ngx_im_out_moved(ngx_im_handover_out_t *out, ngx_im_session_t *s,
     out->nmoved++;
     out->tries = 0;
     out->moved = ngx_current_msec;
+    out->waited = 0;
+    out->looked = ngx_current_msec;
     out->worker->counters->moved_out++;
 }
 
@@ -1108,6 +1127,7 @@ ngx_im_out_hello(ngx_im_handover_out_t *out)
     im_handover_hello_encode(&b, &hello);
 
     ngx_im_out_state(out, NGX_IM_OUT_GREETING);
+    ngx_im_out_look(out, NGX_IM_OUT_STEP / 2);
     ngx_im_channel_send(out->channel, IM_HANDOVER_HELLO, &b, NULL, 0, 0);
 }
 
@@ -1212,6 +1232,7 @@ ngx_im_handover_out(ngx_im_worker_t *w, const ngx_im_handover_events_t *events)
     out->slot = slot;
     out->begin = ngx_current_msec;
     out->moved = ngx_current_msec;
+    out->looked = ngx_current_msec;
 
     ngx_im_random((u_char *) seed);
 

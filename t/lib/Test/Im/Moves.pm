@@ -7,6 +7,11 @@
 
 package Test::Im::Moves;
 
+# nginx executes itself by the name that it was started with
+BEGIN {
+    $ENV{TEST_NGINX_BINARY} ||= (grep { -x } map { "$_/nginx" } split(/:/, $ENV{PATH}), '/usr/sbin')[0];
+}
+
 use strict;
 use warnings;
 
@@ -58,7 +63,7 @@ sub new {
     my $stack = $self->{stack} = Test::Im::Stack->new(
         port => $port, workers => $args{workers} || 2, access => 0, drain => $args{drain} || '1s', level => 'info',
         connections => $args{connections} || 1024,
-        main => $args{main} || '', listen => $args{listen} || "listen 127.0.0.1:$port reuseport",
+        main => "env LD_PRELOAD;\nenv ASAN_OPTIONS;\nenv UBSAN_OPTIONS;\n" . ($args{main} || ''), listen => $args{listen} || "listen 127.0.0.1:$port reuseport",
         logic => [ "--http=127.0.0.1:" . ($port + 4) ], $args{redis} ? (redis => $args{redis}) : (),
         rules => $args{rules} || "im_room 1 history=2000 ttl=1h presence;\nim_room 2 history=2000 ttl=1h presence;\nim_room * history=0;\nim_inbox history=10 ttl=1h;\n",
     );
@@ -84,7 +89,8 @@ sub start {
     my ($self) = @_;
     my $stack = $self->{stack};
 
-    $stack->start('redis', 'logic', 'job', 'nginx');
+    $stack->start('redis', 'logic', 'job');
+    $self->start_nginx;
     $stack->ready or die "pushes are not accepted\n";
     $self->until(sub { ($stack->http(1, 'GET', '/im/status'))[1] !~ /"link":"(?!up)/ }, 'a link is not up');
 
@@ -99,6 +105,37 @@ sub start {
     }
 
     $self->settled;
+}
+
+
+# As a daemon: its binary can be upgraded then.
+sub start_nginx {
+    my ($self) = @_;
+    my $stack = $self->{stack};
+
+    $stack->conf('nginx');
+    system($stack->nginx('nginx'), '-g', 'daemon on;') == 0 or die "nginx doesn't start\n";
+    $stack->{pids}{nginx} = $self->pid or die "nginx has no pid\n";
+}
+
+
+sub pid {
+    my ($self) = @_;
+
+    return slurp("$self->{stack}{dir}/nginx.pid") =~ /(\d+)/ ? $1 : 0;
+}
+
+
+# Changes the configuration, for the next reload.
+sub edit {
+    my ($self, $code) = @_;
+    my $file = "$self->{stack}{dir}/nginx.conf";
+
+    local $_ = slurp($file);
+    my $before = $_;
+    $code->();
+    die "$file is the same\n" if $_ eq $before;
+    spew($file, $_);
 }
 
 
@@ -157,14 +194,20 @@ sub open_im {
 }
 
 
-sub open_cf {
-    my ($self, $c) = @_;
-    my $token = Test::Im::Jwt::token(qq(HS256 hs256 {"sub":"$c->{name}"}));
+sub subscribe_cf {
+    my ($c) = @_;
     my ($seq, $epoch) = @{$c->{position} || []};
     my $from = $epoch ? qq(,"recover":true,"epoch":"$epoch","offset":$seq) : '';
 
-    $self->handshake($c, '/of/cf')->write($frame->(1, qq({"id":1,"connect":{"token":"$token"}}\n)
-        . qq({"id":2,"subscribe":{"channel":"$c->{room}","positioned":true,"recoverable":true$from}})));
+    return qq({"id":2,"subscribe":{"channel":"$c->{room}","positioned":true,"recoverable":true$from}});
+}
+
+
+sub open_cf {
+    my ($self, $c) = @_;
+    my $token = Test::Im::Jwt::token(qq(HS256 hs256 {"sub":"$c->{name}"}));
+
+    $self->handshake($c, '/of/cf')->write($frame->(1, qq({"id":1,"connect":{"token":"$token"}}\n) . subscribe_cf($c)));
 }
 
 
@@ -274,6 +317,12 @@ sub read_cf {
             got($c, $_->{data}{n}) for @{$s->{publications} || []};
             $c->{position} = [ $s->{offset}, $s->{epoch} ];
             $c->{joined} = 1;
+        }
+
+        # Redis is another one: it goes on from its position
+        if ($m->{push} && $m->{push}{unsubscribe} && $m->{push}{unsubscribe}{code} >= 2500) {
+            $c->{joined} = 0;
+            $c->{client}->write($frame->(1, subscribe_cf($c)));
         }
 
         if (my $pub = $m->{push} && $m->{push}{pub}) {
@@ -430,8 +479,7 @@ sub reconnect {
 sub settled {
     my ($self) = @_;
 
-    $self->reconnect;
-    $self->pump($Limit, sub { !grep { !$_->{joined} } @{$self->{clients}} })
+    $self->pump($Limit, sub { $self->reconnect; !grep { !$_->{joined} } @{$self->{clients}} })
         or die 'not joined: ' . join(' ', map { $_->{joined} ? () : $_->{name} } @{$self->{clients}}) . "\n";
 
     for my $room ($self->rooms) {
@@ -629,6 +677,7 @@ sub interpose {
     $self->{between} = { pid => $pid, in => $in, out => $out, text => '', old => $old, new => $new, path => $path,
                          all => \@old };
     $self->says('here');
+    $self->{between}{inode} = (stat $path)[1];
     $self->say("hold $Types{$type} " . ($n || 1)) if $type;
     $self->thaw($old);
     $self->says('held') if $type;
@@ -688,12 +737,18 @@ sub still {
 }
 
 
-# The path leads to the workers again.
+# The path leads to the workers again; later ones have made another one.
 sub aside {
     my ($self) = @_;
     my $b = delete $self->{between} or return;
 
-    rename "$b->{path}.real", $b->{path};
+    if (((stat $b->{path})[1] // 0) == $b->{inode}) {
+        rename "$b->{path}.real", $b->{path};
+
+    } else {
+        unlink "$b->{path}.real";
+    }
+
     close $b->{in};
     waitpid $b->{pid}, 0;
 }
@@ -776,17 +831,21 @@ sub lines {
 }
 
 
-sub log_has {
-    my ($self, $re) = @_;
+# the same, which come again
+sub log_text {
+    my ($self) = @_;
 
-    return substr(slurp("$self->{stack}{dir}/error.log"), $self->{logged} || 0) =~ /$re/;
+    return substr slurp("$self->{stack}{dir}/error.log"), $self->{logged} || 0;
 }
+
+sub log_has { return $_[0]->log_text =~ /$_[1]/ }
 
 
 sub end {
     my ($self, $passed) = @_;
 
     return if $$ != $self->{owner};
+    $self->{stack}{pids}{nginx} = $self->pid if $self->pid;
     if ($self->{between}) {
         kill 'KILL', $self->{between}{pid};
         waitpid $self->{between}{pid}, 0;
