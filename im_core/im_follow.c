@@ -804,6 +804,8 @@ im_follow_begin(im_route_t *route, const im_reported_t *reply)
         return;
     }
 
+    im_history_marked(route, reply->mark);
+
     follow->events->live(follow->ctx, route->topic);
 
     im_history_release(route);
@@ -865,6 +867,8 @@ im_follow_position(im_route_t *route, const im_reported_t *reply)
         im_follow_begin(route, reply);
         return;
     }
+
+    im_history_lacks(route, reply->mark);
 
     if (!im_str_eq(im_str_set(topic->epoch.data, topic->epoch.len),
                    reply->epoch))

@@ -86,6 +86,7 @@ typedef struct {
     im_str_t          epoch;
     uint64_t          top;
     im_str_t          past;      /* "epoch:top epoch:top" */
+    uint64_t          mark;      /* of the last entry without a number */
 } im_reported_t;
 
 
@@ -386,6 +387,16 @@ void im_follow_checked(im_follow_t *follow, im_str_t topic, im_check_e what,
 /* back as it was in the call; page NULL: none will come. */
 void im_follow_page(im_route_t *route, int back, const im_page_t *page);
 
+/* An entry without a number that came while its topic was pinned. */
+typedef struct {
+    im_list_t         link;
+    uint64_t          seq;       /* it came behind this message */
+    uint64_t          mark;
+    size_t            len;
+    u_char            envelope[1];
+} im_kept_t;
+
+
 /*
  * A topic got its first follower; its last one left, and it is destroyed.
  * IM_ERROR: no memory.
@@ -478,10 +489,21 @@ im_topic_t *im_follow_pin(im_follow_t *follow, im_str_t name);
 void im_follow_unpin(im_follow_t *follow, im_topic_t *topic);
 
 /*
- * All messages of a pinned topic behind *seq, of the topic's epoch, are kept.
- * IM_AGAIN: it has no position yet.
+ * All messages of a pinned topic behind *seq, of the topic's epoch, are kept,
+ * and all entries without a number behind *mark.  IM_AGAIN: it has no position
+ * yet.
  */
-im_int_t im_follow_kept(im_topic_t *topic, uint64_t *seq);
+im_int_t im_follow_kept(im_topic_t *topic, uint64_t *seq, uint64_t *mark);
+
+/* Followers have all entries without a number up to this mark. */
+uint64_t im_follow_mark(const im_topic_t *topic);
+
+/*
+ * The first entry without a number of a pinned topic behind that one; NULL: the
+ * first one, the end.
+ */
+const im_kept_t *im_follow_next_kept(const im_topic_t *topic,
+    const im_kept_t *kept);
 
 /*
  * A session is to go: IM_OK: Redis has all that it must know of the topic, and

@@ -151,6 +151,7 @@ im_handover_ready_encode(im_buf_t *b, const im_handover_ready_t *ready)
     im_handover_add(b, im_str_set(ready->epoch.data, ready->epoch.len),
                     IM_EPOCH_MAX, 1);
     im_buf_add_u64(b, ready->seq);
+    im_buf_add_u64(b, ready->mark);
 }
 
 
@@ -166,6 +167,7 @@ im_handover_ready_decode(im_reader_t *r, im_handover_ready_t *ready)
     ready->number = im_reader_u32(r);
     epoch = im_reader_bytes(r, im_reader_u8(r));
     ready->seq = im_reader_u64(r);
+    ready->mark = im_reader_u64(r);
 
     if (r->failed || epoch.len > IM_EPOCH_MAX) {
         return IM_ERROR;

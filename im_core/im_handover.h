@@ -37,7 +37,7 @@
  * flags in a record mean.  A record of another version can't be read.  HELLO
  * and WELCOME begin with it in each version.
  */
-#define IM_HANDOVER_VERSION   1
+#define IM_HANDOVER_VERSION   2
 
 #define IM_HANDOVER_PACKET    65536      /* bytes, with its header */
 #define IM_HANDOVER_LEAST     1024       /* of one that others follow */
@@ -88,11 +88,15 @@ typedef struct {
 } im_handover_topic_t;
 
 
-/* The new worker has each message of the topic behind seq. */
+/*
+ * The new worker has each message of the topic behind seq, and each entry
+ * without a number behind mark.
+ */
 typedef struct {
     uint32_t          number;
     im_epoch_t        epoch;
     uint64_t          seq;
+    uint64_t          mark;
 } im_handover_ready_t;
 
 
@@ -138,7 +142,8 @@ typedef struct {
 typedef struct {
     uint32_t          topic;     /* its number */
     im_epoch_t        epoch;
-    uint64_t          seq;       /* the client has all up to this one */
+    uint64_t          seq;       /* the client has all up to this one, */
+    uint64_t          mark;      /* and without a number up to this mark */
     uint32_t          expires;   /* s since 1970; 0: never */
     uint8_t           flags;     /* the caller's: a byte of bits */
     im_str_t          info;      /* JSON for others, "" none */

@@ -508,6 +508,7 @@ im_handover_sub_add(im_buf_t *b, const im_handover_sub_t *sub)
     im_handover_string_add(b, im_str_set(sub->epoch.data, sub->epoch.len),
                            IM_EPOCH_MAX);
     im_buf_add_u64(b, sub->seq);
+    im_buf_add_u64(b, sub->mark);
     im_buf_add_u32(b, sub->expires);
     im_buf_add_u8(b, sub->flags);
     im_handover_string_add(b, sub->info, IM_HANDOVER_MAX);
@@ -522,6 +523,7 @@ im_handover_sub_read(im_reader_t *r, im_handover_sub_t *sub)
     sub->topic = im_reader_u32(r);
     epoch = im_handover_string_read(r, IM_EPOCH_MAX);
     sub->seq = im_reader_u64(r);
+    sub->mark = im_reader_u64(r);
     sub->expires = im_reader_u32(r);
     sub->flags = im_reader_u8(r);
     sub->info = im_handover_string_read(r, IM_HANDOVER_MAX);

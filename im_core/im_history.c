@@ -13,7 +13,8 @@
  * missing before it is read backwards, once for all clients, until the oldest
  * position asked for is there, history has no more, or the window is as long
  * as a client may be behind.  That of a pinned topic has all since then, as far
- * as all windows together have room.
+ * as all windows together have room.  So has a list of its entries without a
+ * number, which a mark puts in order.
  */
 
 #include "im_route.h"
@@ -180,6 +181,93 @@ im_recent_bound(im_recent_t *recent)
 }
 
 
+static void
+im_kept_destroy(im_route_t *route, im_kept_t *kept)
+{
+    route->follow->bytes.bytes -= sizeof(im_kept_t) + kept->len;
+
+    im_list_remove(&kept->link);
+    im_free(kept);
+}
+
+
+/* From now on all is kept that comes. */
+static void
+im_kept_forget(im_route_t *route)
+{
+    im_list_t  *list;
+
+    list = &route->work->kept;
+
+    while (!im_list_empty(list)) {
+        im_kept_destroy(route, im_list_data(im_list_first(list), im_kept_t,
+                                            link));
+    }
+
+    route->work->kept_from = route->mark;
+}
+
+
+/* Without memory, or room in all windows, those before it are no good. */
+static void
+im_kept_add(im_route_t *route, const im_entry_t *entry, uint64_t mark)
+{
+    size_t        len;
+    im_kept_t    *kept;
+    im_follow_t  *follow;
+
+    follow = route->follow;
+    len = entry->envelope.len;
+
+    kept = follow->bytes.bytes + sizeof(im_kept_t) + len
+           <= follow->limits.windows_bytes
+           ? im_alloc(sizeof(im_kept_t) + len) : NULL;
+
+    if (kept == NULL) {
+        im_kept_forget(route);
+        return;
+    }
+
+    kept->seq = route->topic->seq;
+    kept->mark = mark;
+    kept->len = len;
+
+    im_copy(kept->envelope, entry->envelope.data, len);
+
+    im_list_insert_tail(&route->work->kept, &kept->link);
+
+    follow->bytes.bytes += sizeof(im_kept_t) + len;
+}
+
+
+/*
+ * An entry without a number is in no history: it goes to those that follow now,
+ * once at most.  Sessions that come to a pinned topic have all up to where it
+ * was pinned.
+ */
+static void
+im_history_unnumbered(im_route_t *route, const im_entry_t *entry)
+{
+    uint64_t      mark;
+    im_follow_t  *follow;
+
+    follow = route->follow;
+    mark = im_entry_mark(entry);
+
+    if (mark > 0 && im_route_pinned(route) && mark <= route->work->pinned_at) {
+        return;
+    }
+
+    (void) follow->events->message(follow->ctx, route->topic, entry, 0);
+
+    route->mark = im_max(route->mark, mark);
+
+    if (mark > 0 && im_route_pinned(route)) {
+        im_kept_add(route, entry, mark);
+    }
+}
+
+
 /* Up to the topic's position, and used now.  NULL: no memory. */
 static im_recent_t *
 im_recent_get(im_route_t *route)
@@ -279,8 +367,7 @@ im_history_stuck(const im_route_t *route)
 
 /*
  * An entry that doesn't follow although the page was asked for behind it is
- * one that Redis has lost: its number is given to another message.  One without
- * a number is in no history: it goes to those that follow now, once at most.
+ * one that Redis has lost: its number is given to another message.
  */
 void
 im_history_put(im_route_t *route, const im_entry_t *entry,
@@ -302,8 +389,7 @@ im_history_put(im_route_t *route, const im_entry_t *entry,
     }
 
     if (entry->seq == 0) {
-        (void) route->follow->events->message(route->follow->ctx, topic, entry,
-                                              0);
+        im_history_unnumbered(route, entry);
         return;
     }
 
@@ -821,11 +907,83 @@ im_history_event(im_route_t *route, im_follow_history_e why)
 
 
 void
+im_history_pinned(im_route_t *route)
+{
+    im_kept_forget(route);
+
+    route->work->pinned_at = route->mark;
+}
+
+
+void
+im_history_marked(im_route_t *route, uint64_t mark)
+{
+    if (mark <= route->mark) {
+        return;
+    }
+
+    route->mark = mark;
+
+    if (im_route_pinned(route)) {
+        im_history_pinned(route);
+    }
+}
+
+
+/* What is on its way comes within a second; the rest is lost. */
+static void
+im_history_poll_marks(im_route_t *route)
+{
+    im_route_work_t  *work;
+
+    work = route->work;
+
+    if (work == NULL || (work->lacks == 0 && work->late == 0)) {
+        return;
+    }
+
+    if (work->late > route->mark) {
+        route->mark = work->late;
+        im_kept_forget(route);
+    }
+
+    work->late = work->lacks > route->mark ? work->lacks : 0;
+    work->lacks = 0;
+
+    if (work->late != 0) {
+        im_route_poll(route);
+
+    } else {
+        im_route_rest(route);
+    }
+}
+
+
+void
+im_history_lacks(im_route_t *route, uint64_t mark)
+{
+    im_route_work_t  *work;
+
+    if (mark <= route->mark) {
+        return;
+    }
+
+    work = im_route_work(route);
+
+    if (work != NULL) {
+        work->lacks = im_max(work->lacks, mark);
+        im_route_poll(route);
+    }
+}
+
+
+void
 im_history_poll(im_route_t *route)
 {
     im_route_work_t  *work;
 
     im_history_event(route, IM_HISTORY_POLLED);
+    im_history_poll_marks(route);
 
     if (route->history == IM_HISTORY_PAUSED) {
         im_history_set(route, IM_HISTORY_WHOLE);
@@ -876,8 +1034,11 @@ im_history_end(im_route_t *route)
     im_recent_destroy(route);
 
     if (route->work != NULL) {
+        im_kept_forget(route);
         im_buf_cleanup(&route->work->held);
         route->work->expect = 0;
+        route->work->lacks = 0;
+        route->work->late = 0;
     }
 }
 
@@ -932,18 +1093,52 @@ im_follow_window(im_topic_t *topic, uint64_t seq)
 
 
 im_int_t
-im_follow_kept(im_topic_t *topic, uint64_t *seq)
+im_follow_kept(im_topic_t *topic, uint64_t *seq, uint64_t *mark)
 {
+    im_route_t   *route;
     im_recent_t  *recent;
+
+    route = topic->data;
 
     if (topic->state == IM_TOPIC_NEW) {
         return IM_AGAIN;
     }
 
-    recent = im_recent_get(topic->data);
+    recent = im_recent_get(route);
     *seq = recent != NULL ? recent->window.from : topic->seq;
+    *mark = im_route_pinned(route) ? route->work->kept_from : route->mark;
 
     return IM_OK;
+}
+
+
+uint64_t
+im_follow_mark(const im_topic_t *topic)
+{
+    const im_route_t  *route;
+
+    route = topic->data;
+
+    return route->mark;
+}
+
+
+const im_kept_t *
+im_follow_next_kept(const im_topic_t *topic, const im_kept_t *kept)
+{
+    const im_list_t   *list, *next;
+    const im_route_t  *route;
+
+    route = topic->data;
+
+    if (route->work == NULL) {
+        return NULL;
+    }
+
+    list = &route->work->kept;
+    next = im_list_next(kept != NULL ? &kept->link : list);
+
+    return next != list ? im_list_data(next, im_kept_t, link) : NULL;
 }
 
 
@@ -1076,6 +1271,8 @@ im_follow_forget(im_topic_t *topic, uint64_t seq)
 void
 im_history_unpinned(im_route_t *route)
 {
+    im_kept_forget(route);
+
     if (!route->upper.numbered) {
         im_recent_destroy(route);
     }

@@ -42,7 +42,9 @@ im_follow_pin(im_follow_t *follow, im_str_t name)
         return NULL;
     }
 
-    work->npins++;
+    if (work->npins++ == 0) {
+        im_history_pinned(topic->data);
+    }
 
     return topic;
 }

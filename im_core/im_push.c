@@ -222,6 +222,19 @@ im_entry_decode(im_reader_t *r, im_entry_t *e)
 }
 
 
+uint64_t
+im_entry_mark(const im_entry_t *e)
+{
+    uint64_t  mark;
+
+    return e->epoch.len > 1 && e->epoch.data[0] == '-'
+           && im_decimal_decode(im_str_set(e->epoch.data + 1,
+                                           e->epoch.len - 1), &mark)
+              == IM_OK
+           ? mark : 0;
+}
+
+
 im_int_t
 im_position_decode(im_str_t s, im_str_t *epoch, uint64_t *seq)
 {

@@ -10,6 +10,9 @@
  *             u32+data, and u32 speed where that isn't 0
  *   batch:    entries of u32 length of what follows, u8 kind, u8+topic,
  *             u8+epoch, u64 seq, envelope.  An empty batch is a heartbeat.
+ *
+ * An entry without a number has a mark instead, in the place of the epoch: "-"
+ * and decimal digits.  The marks of a topic rise in the order of its entries.
  */
 
 #ifndef IM_PUSH_H
@@ -92,6 +95,9 @@ void im_entry_encode(im_buf_t *b, const im_entry_t *e);
 
 /* Reads the next entry.  IM_DECLINED: no more; IM_ERROR: malformed. */
 im_int_t im_entry_decode(im_reader_t *r, im_entry_t *e);
+
+/* The mark of an entry without a number; 0: it has none. */
+uint64_t im_entry_mark(const im_entry_t *e);
 
 /* "epoch:seq" as in scripts and queue.  IM_ERROR: malformed. */
 im_int_t im_position_decode(im_str_t s, im_str_t *epoch, uint64_t *seq);

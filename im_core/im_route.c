@@ -101,6 +101,7 @@ im_route_work(im_route_t *route)
 
     im_list_init(&work->changes);
     im_list_init(&work->takes);
+    im_list_init(&work->kept);
     im_buf_init(&work->held, IM_ROUTE_HELD_MAX);
 
     route->work = work;
@@ -117,7 +118,8 @@ im_route_rest(im_route_t *route)
     work = route->work;
 
     if (work == NULL || work->nchanges > 0 || work->held.len > 0
-        || work->recent != NULL || work->expect != 0 || work->npins > 0
+        || work->recent != NULL || work->expect != 0 || work->lacks != 0
+        || work->late != 0 || work->npins > 0
         || !im_list_empty(&work->takes) || route->hold != IM_HOLD_NONE)
     {
         return;

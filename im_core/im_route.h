@@ -152,10 +152,16 @@ typedef struct {
 typedef struct {
     im_list_t     changes;     /* of im_change_t, not reported yet */
     im_list_t     takes;       /* of im_take_t */
+    im_list_t     kept;        /* of im_kept_t; of a pinned topic: entries */
+                               /* without a number, all behind this mark: */
+    uint64_t      kept_from;
+    uint64_t      pinned_at;   /* the mark when it was pinned, or began */
     im_buf_t      held;        /* entries that wait for a page */
     size_t        asked;       /* bytes held when it was asked for */
     im_recent_t  *recent;      /* or NULL */
     uint64_t      expect;      /* the top of a reply, not seen yet; or 0 */
+    uint64_t      lacks;       /* the same of the mark of a reply, */
+    uint64_t      late;        /* and of one that is older than a tick */
     uint32_t      nchanges;
     uint32_t      npins;
     uint32_t      ngone;       /* followers that Redis has to count on */
@@ -179,6 +185,7 @@ struct im_route_s {
     im_topic_t       *topic;       /* NULL: free */
     const im_rule_t  *rule;        /* NULL: none */
     im_route_work_t  *work;        /* NULL: nothing is under way */
+    uint64_t          mark;        /* of the last entry without a number */
     uint16_t          largest;     /* envelope seen, in blocks of 1 kB */
     uint16_t          partition;
     uint8_t           queue;       /* im_queue_e */
@@ -370,8 +377,18 @@ void im_history_event(im_route_t *route, im_follow_history_e why);
 
 void im_history_poll(im_route_t *route);
 
-/* No pin is left: a topic without a history keeps nothing. */
+/* All behind the position is kept from now on, or (unpinned) no more. */
+void im_history_pinned(im_route_t *route);
 void im_history_unpinned(im_route_t *route);
+
+/* The topic begins behind that mark. */
+void im_history_marked(im_route_t *route, uint64_t mark);
+
+/*
+ * Redis has that mark.  It is on its way, most likely; else followers never get
+ * it.
+ */
+void im_history_lacks(im_route_t *route, uint64_t mark);
 
 /* Frees windows that are not used any more. */
 void im_history_tick(im_follow_t *follow, uint64_t now);

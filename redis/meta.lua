@@ -11,6 +11,23 @@ local function typed(command, key, ...)
   wrong(key, r)
   return call(command, key, ...)
 end
+-- micros(): the time, us
+local function micros()
+  local t = call('TIME')
+  return t[1] * 1000000 + t[2]
+end
+-- mark(): the next mark of a topic, for an entry that has no number. Marks rise, also when meta was lost. '': there is
+-- no memory.
+local function mark(key)
+  local n = try('HINCRBY', key, 'u', 1)
+  if type(n) == 'table' then return '' end
+  if n == 1 then
+    n = micros()
+    call('HSET', key, 'u', format('%.0f', n))
+    call('EXPIRE', key, 172800, 'NX')
+  end
+  return format('%.0f', n)
+end
 -- begin(): a topic's epoch begins under this generation, above the number s; it lives for ttl seconds
 local epoch
 local function begin(key, gen, s, past, ttl)
@@ -28,16 +45,16 @@ local function fault(e)
   local code = string.match(why, '^(%u+) ')
   return why, code ~= nil and code ~= 'ERR' and code ~= 'WRONGTYPE'
 end
--- meta(): the topic's epoch, seq, past, and when its life is to be renewed (s), under this generation; starts an
--- epoch where one is due.  life, empty: seconds that it lives from now on, at least, with a message and without; nil:
+-- meta(): the topic's epoch, seq, past, when its life is to be renewed (s), and its last mark, under this generation;
+-- starts an epoch where one is due.  life, empty: seconds that it lives from now on, at least, with a message and without; nil:
 -- as before; kept: only if it is new.
 local function meta(key, history, gen, life, empty, kept)
-  local m = typed('HMGET', key, 'e', 's', 'g', 'p', 'x')
-  local s, past = tonumber(m[2] or 0), ''
+  local m = typed('HMGET', key, 'e', 's', 'g', 'p', 'x', 'u')
+  local s, past, last = tonumber(m[2] or 0), '', m[6]
   local ttl = not kept and (s > 0 and life or empty)
   if ttl and s > 0 then redis.call('EXPIRE', key, ttl, 'GT')       -- a push may have renewed it for longer
   elseif ttl then redis.call('EXPIRE', key, ttl) end
-  if m[1] and m[3] == gen then return m[1], s, m[4], tonumber(m[5] or nil) end
+  if m[1] and m[3] == gen then return m[1], s, m[4], tonumber(m[5] or nil), last or '0' end
   if m[1] then                                   -- another generation: the old epoch ended at s
     past = m[1] .. ':' .. m[2]
     local n = 1
@@ -47,8 +64,13 @@ local function meta(key, history, gen, life, empty, kept)
     end
   end
   if redis.call('EXISTS', history) == 1 then     -- never below an entry, also when meta was lost alone
-    local last = typed('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-    if last then s = math.max(s, tonumber(string.match(last[1], '^%d+'))) end
+    local newest = typed('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+    if newest then s = math.max(s, tonumber(string.match(newest[1], '^%d+'))) end
   end
-  return begin(key, gen, s, past, s > 0 and life or empty)
+  local e = begin(key, gen, s, past, s > 0 and life or empty)
+  if last then                                   -- Redis may have lost some
+    last = format('%.0f', math.max(last + 1000000, micros()))
+    call('HSET', key, 'u', last)
+  end
+  return e, s, past, nil, last or '0'
 end

@@ -2,7 +2,8 @@
 -- KEYS five of each message: 1 meta  2 history  3 queue  4 idempotency  5 routes; then those of queue.lua
 -- ARGV nine of each: 1 topic  2 envelope  3 hash16  4 generation (the first one's is for all)  5 history length
 --      (0: none, '': as below)  6 history ttl s  7 meta ttl s  8 idempotency ttl s (0: none, key 4 is any)  9 queue cap
--- A message outside of the history has no number: it is '-:0', of any epoch, and only sent.
+-- A message outside of the history has no number: the answer is '-:0', and it is only sent, as 0 of the epoch
+-- '-MARK', or '-' at maxmemory.
 -- reply three of each: 0, 'epoch:seq', workers: accepted | 1, 'epoch:seq', 0: seen before
 --     | 2, '', 0: queue full: 503 | 3, '', 0: same id, another payload: 409
 --     | 4, error, 0: one of several has failed
@@ -90,6 +91,7 @@ local function accept(k, a)
     if idem then call('DEL', idem) end
     error(failed)
   end
+  if length == '' and sent then e = '-' .. mark(KEYS[k + 1]) end
   return 0, id, w and #w or 0, sent and entry(KEYS[k + 3], topic, e, s, w or nil, d)
 end
 if at == 6 then

@@ -6,11 +6,11 @@
 --      are not renewed, but where a key is new)  6 generation  7 topic  8 control entry that tells the other workers of
 --      the members ('': none)  9 queue cap, then pairs: '=' '' forget all members | '+SESSION' info | '-SESSION' ''
 --      then of each other topic: '.', those like 2, 3, 5, 7, 8, and its pairs
--- reply six of each topic {applied, epoch, top, past, stored, told}: every message is routed to this worker or has
---       seq <= top; epoch '' where nothing is known of the topic, or it was left;
+-- reply seven of each topic {applied, epoch, top, past, stored, told, mark}: every message is routed to this worker or
+--       has seq <= top, or, without a number, a mark <= mark; epoch '' where nothing is known of the topic, or it was left;
 --       stored is what the routes hold when applied is 0 ('count:version', '' none); told 0: the queue
 --       was full and the others know nothing yet
---     | of one of several topics that has failed: -1, error, 0, '', '', 0
+--     | of one of several topics that has failed: -1, error, 0, '', '', 0, '0'
 -- A topic that never had a message has no numbers to keep: its meta lives as long as the routes, and
 -- goes with the last of them.  To ask makes no key.
 local worker, ttl, gen, at = ARGV[1], ARGV[4], ARGV[6], #KEYS - (#KEYS - 1) % 5 + 1
@@ -72,24 +72,24 @@ local function report(i, k, count, version, life, topic, notice, a, z)
   local routes, members, due = KEYS[k], KEYS[k + 1], string.sub(life, 1, 1) ~= '-'
   if not due then life = string.sub(life, 2) end
   if worker == '' or count == '' then
-    if redis.call('EXISTS', KEYS[k + 2], KEYS[k + 3]) == 0 then return 0, '', 0, '', '', 1 end
-    local e, top, past = meta(KEYS[k + 2], KEYS[k + 3], gen, life)
-    return 0, e, top, past, '', 1
+    if redis.call('EXISTS', KEYS[k + 2], KEYS[k + 3]) == 0 then return 0, '', 0, '', '', 1, '0' end
+    local e, top, past, _, last = meta(KEYS[k + 2], KEYS[k + 3], gen, life)
+    return 0, e, top, past, '', 1, last
   end
   local old, new = take(i, k, count, version, due and count ~= '-')
   if old then
-    local m = typed('HMGET', KEYS[k + 2], 'e', 's', 'p')
-    return 0, m[1] or '', tonumber(m[2] or 0), m[3] or '', old, 1
+    local m = typed('HMGET', KEYS[k + 2], 'e', 's', 'p', 'u')
+    return 0, m[1] or '', tonumber(m[2] or 0), m[3] or '', old, 1, m[4] or '0'
   end
   if count == '-' then
     leave(k, version)
-    return 1, '', 0, '', '', tell(routes, topic, notice)
+    return 1, '', 0, '', '', tell(routes, topic, notice), '0'
   end
-  local e, top, past
+  local e, top, past, _, last
   if due and unknown() then
     e, top, past = begin(KEYS[k + 2], gen, 0, '', ttl)
   else
-    e, top, past = meta(KEYS[k + 2], KEYS[k + 3], gen, life, ttl, not due)
+    e, top, past, _, last = meta(KEYS[k + 2], KEYS[k + 3], gen, life, ttl, not due)
   end
   if due then redis.call('EXPIRE', routes, ttl) end
   local lives = due and not new
@@ -100,25 +100,25 @@ local function report(i, k, count, version, life, topic, notice, a, z)
     else redis.call('UNLINK', members) end
   end
   if lives then redis.call('EXPIRE', members, ttl) end
-  return 1, e, top, past, '', tell(routes, topic, notice)
+  return 1, e, top, past, '', tell(routes, topic, notice), last or '0'
 end
 local r, i, k, a = {}, 1, 1, 10
 local count, version, life, topic, notice = ARGV[2], ARGV[3], ARGV[5], ARGV[7], ARGV[8]
 while k < at do
   local z = a
   while z <= #ARGV and ARGV[z] ~= '.' do z = z + 2 end
-  local six
+  local seven
   if at == 7 then
-    six = {report(i, k, count, version, life, topic, notice, a, z - 1)}
+    seven = {report(i, k, count, version, life, topic, notice, a, z - 1)}
   else
-    six = {pcall(report, i, k, count, version, life, topic, notice, a, z - 1)}
-    if not table.remove(six, 1) then
-      local why, all = fault(six[1])
+    seven = {pcall(report, i, k, count, version, life, topic, notice, a, z - 1)}
+    if not table.remove(seven, 1) then
+      local why, all = fault(seven[1])
       if all then return {err = why} end
-      six = {-1, why, 0, '', '', 0}
+      seven = {-1, why, 0, '', '', 0, '0'}
     end
   end
-  for j = 1, 6 do r[#r + 1] = six[j] end
+  for j = 1, 7 do r[#r + 1] = seven[j] end
   count, version, life, topic, notice = ARGV[z + 1], ARGV[z + 2], ARGV[z + 3], ARGV[z + 4], ARGV[z + 5]
   i, k, a = i + 1, k + (k == 1 and 6 or 5), z + 6
 end

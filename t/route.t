@@ -101,7 +101,7 @@ sub routes {
     my $all = r('EVAL', $text, scalar @keys, @keys, @args);
 
     return $all unless ref $all;
-    return map { [ splice @$all, 0, 6 ] } @reports;
+    return map { [ (splice @$all, 0, 7)[0 .. 5] ] } @reports;
 }
 
 start();

@@ -225,7 +225,23 @@ subtest 'a message outside of the history' => sub {
        'another payload');
     is(r('XLEN', '{1}:q'), $n + 1, 'queued once');
     is(r('XLEN', '{1}:r:live:h'), 1, 'not stored');
-    is_deeply(r('HGETALL', '{1}:r:live:m'), $meta, 'numbers are as before');
+    my $mark = r('HGET', '{1}:r:live:m', 'u');
+    is_deeply({ @{ r('HGETALL', '{1}:r:live:m') } }, { @$meta, u => $mark }, 'numbers are as before');
+    is(r('XREVRANGE', '{1}:q', '+', '-')->[0][1][3], "-$mark:0", 'it has a mark');
+    cmp_ok($mark, '>', time() * 1e6 - 1e9, 'which was never given before');
+    pub('r:live', ids(1), history => '');
+    is(r('XREVRANGE', '{1}:q', '+', '-')->[0][1][3], '-' . ($mark + 1) . ':0', 'the next one follows');
+    is(route('r:live', 'w2', 1, 1)->[6], $mark + 1, 'who joins knows it');
+    is(route('r:live', '', '', 0)->[6], $mark + 1, 'and who asks');
+    r('DEL', '{1}:r:live:m');
+    pub('r:live', ids(1), history => '');
+    cmp_ok(r('HGET', '{1}:r:live:m', 'u'), '>', $mark + 1, 'marks rise without meta');
+    cmp_ok(r('TTL', '{1}:r:live:m'), '>', 0, 'which has a life');
+    $mark = r('HGET', '{1}:r:live:m', 'u');
+    r('HSET', '{1}:r:live:m', 'e', 'e', 's', 1, 'g', 'another', 'p', '');
+    cmp_ok(route('r:live', '', '', 0)->[6], '>=', $mark + 1e6, 'Redis may have lost some');
+    cmp_ok(r('HGET', '{1}:r:live:m', 'u'), '>=', $mark + 1e6, 'and skips them');
+    route('r:live', 'w2', '-', 2);
     is(pub('r:live', 'full', history => '', cap => 1)->[0], 2, 'full: refused');
     is(pub('r:nobody', 'live', history => '')->[0], 0, 'nobody follows');
     is(r('EXISTS', '{1}:r:nobody:m'), 0, 'and nothing of the room is left');
@@ -476,14 +492,14 @@ subtest 'a topic without a message leaves nothing' => sub {
                     @{ $keys->() } ], [], $_[0]);
     };
 
-    is_deeply(route('r:e', '', 0, 0), [0, '', 0, '', '', 1], 'to ask');
+    is_deeply(route('r:e', '', 0, 0), [0, '', 0, '', '', 1, 0], 'to ask');
     is((hist('r:e', '', 0))[1], 0, 'or to read');
     is(script('forget', 2, $meta, $history)->[0], 0, 'or to empty it');
     script('members', 2, $routes, $members, 10, 1000, 2, 0, 'w1');
     script('control', 2, '{1}:q', $routes, 'r:e', 'e', 1000, '');
     is_deeply(route('r:e', 'w1', '-', 1)->[0], 1, 'or to leave');
     is_deeply($keys->(), [$left], 'makes nothing but the mark');
-    is_deeply(route('r:e', 'w1', 1, 1), [0, '', 0, '', '0:1', 1],
+    is_deeply(route('r:e', 'w1', 1, 1), [0, '', 0, '', '0:1', 1, 0],
               'a late join is refused');
     is_deeply($keys->(), [$left], 'and makes nothing');
     $soon->('the mark goes');

@@ -282,6 +282,7 @@ ngx_im_pack_subs(ngx_im_session_t *s, im_handover_session_t *out,
         to->topic = number(topic, data);
         to->epoch = topic->epoch;
         to->seq = topic->seq;
+        to->mark = im_follow_mark(topic);
         to->expires = sub->expires;
         to->flags = sub->flags;
         to->info = ngx_im_session_kept(more != NULL ? more->info : NULL);

@@ -97,6 +97,26 @@ ngx_im_unpack_limits(ngx_im_unpack_t *u)
 }
 
 
+/* All behind the position is there. */
+static ngx_uint_t
+ngx_im_unpack_behind(im_topic_t *topic, const im_handover_sub_t *sub)
+{
+    uint64_t  seq, mark;
+
+    if (topic->state == IM_TOPIC_NEW || topic->state == IM_TOPIC_ENDED
+        || topic->seq < sub->seq || im_follow_mark(topic) < sub->mark
+        || !im_str_eq(im_str_set(topic->epoch.data, topic->epoch.len),
+                      im_str_set(sub->epoch.data, sub->epoch.len)))
+    {
+        return 0;
+    }
+
+    return im_follow_kept(topic, &seq, &mark) == IM_OK && mark <= sub->mark
+           && (topic->seq == sub->seq
+               || im_follow_window(topic, sub->seq) == IM_OK);
+}
+
+
 /* Redis is there, and so are all messages behind each position. */
 static im_handover_verdict_e
 ngx_im_unpack_topics(ngx_im_unpack_t *u)
@@ -124,13 +144,7 @@ ngx_im_unpack_topics(ngx_im_unpack_t *u)
             }
         }
 
-        if (topic->state == IM_TOPIC_NEW || topic->state == IM_TOPIC_ENDED
-            || topic->seq < sub->seq
-            || !im_str_eq(im_str_set(topic->epoch.data, topic->epoch.len),
-                          im_str_set(sub->epoch.data, sub->epoch.len))
-            || (topic->seq > sub->seq
-                && im_follow_window(topic, sub->seq) != IM_OK))
-        {
+        if (!ngx_im_unpack_behind(topic, sub)) {
             return IM_HANDOVER_AGAIN;
         }
     }
@@ -535,10 +549,10 @@ ngx_im_unpack_wants(ngx_im_unpack_t *u, ngx_im_session_t *s, im_sub_t *sub,
 }
 
 
-/* Messages behind its position, framed as those of its log are. */
+/* A message, framed as those of its log are; seq 0: it has no number. */
 static ngx_int_t
-ngx_im_unpack_missed(ngx_im_unpack_t *u, ngx_im_session_t *s, im_sub_t *sub,
-    uint64_t seq)
+ngx_im_unpack_message(ngx_im_unpack_t *u, ngx_im_session_t *s, im_sub_t *sub,
+    uint64_t seq, im_str_t bytes)
 {
     im_buf_t       *b;
     im_wire_t       wire;
@@ -549,33 +563,81 @@ ngx_im_unpack_missed(ngx_im_unpack_t *u, ngx_im_session_t *s, im_sub_t *sub,
     topic = sub->log->topic;
     wire = im_wire(sub->log->wire);
 
-    for (seq++; seq <= topic->seq; seq++) {
+    if (im_envelope_decode(bytes, &envelope) != IM_OK
+        || !ngx_im_unpack_wants(u, s, sub, &envelope))
+    {
+        return NGX_OK;
+    }
 
-        if (im_envelope_decode(im_follow_envelope(topic, seq), &envelope)
-            != IM_OK
-            || !ngx_im_unpack_wants(u, s, sub, &envelope))
-        {
-            continue;
-        }
+    ngx_memzero(&m, sizeof(im_message_t));
 
-        m.topic = im_topic_name(topic);
-        m.epoch = im_str_set(topic->epoch.data, topic->epoch.len);
-        m.seq = seq;
-        m.envelope = &envelope;
-        m.numbered = im_followed(topic)->numbered;
+    m.topic = im_topic_name(topic);
+    m.epoch = im_str_set(topic->epoch.data, topic->epoch.len);
+    m.seq = seq;
+    m.envelope = &envelope;
+    m.numbered = seq > 0 && im_followed(topic)->numbered;
 
-        b = ngx_im_send_buffer(u->w, &u->w->deflate.single);
-        wire.form->message(b, wire.transport, &m);
+    b = ngx_im_send_buffer(u->w, &u->w->deflate.single);
+    wire.form->message(b, wire.transport, &m);
 
-        if (b->failed
-            || (b->len > 0
-                && ngx_im_send_queue_history(s, im_buf_str(b)) != NGX_OK))
+    return !b->failed
+           && (b->len == 0
+               || ngx_im_send_queue_history(s, im_buf_str(b)) == NGX_OK)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+/* The messages with a number behind *seq up to that one, which *seq is then. */
+static ngx_int_t
+ngx_im_unpack_upto(ngx_im_unpack_t *u, ngx_im_session_t *s, im_sub_t *sub,
+    uint64_t *seq, uint64_t last)
+{
+    im_topic_t  *topic;
+
+    topic = sub->log->topic;
+
+    while (*seq < last) {
+        (*seq)++;
+
+        if (ngx_im_unpack_message(u, s, sub, *seq,
+                                  im_follow_envelope(topic, *seq))
+            != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
 
     return NGX_OK;
+}
+
+
+/* What came behind its position, in the order in which it came. */
+static ngx_int_t
+ngx_im_unpack_missed(ngx_im_unpack_t *u, ngx_im_session_t *s, im_sub_t *sub,
+    const im_handover_sub_t *in)
+{
+    uint64_t          seq;
+    im_topic_t       *topic;
+    const im_kept_t  *kept;
+
+    seq = in->seq;
+    topic = sub->log->topic;
+
+    for (kept = im_follow_next_kept(topic, NULL);
+         kept != NULL;
+         kept = im_follow_next_kept(topic, kept))
+    {
+        if (kept->mark > in->mark
+            && (ngx_im_unpack_upto(u, s, sub, &seq, kept->seq) != NGX_OK
+                || ngx_im_unpack_message(u, s, sub, 0,
+                                         im_str_set(kept->envelope, kept->len))
+                   != NGX_OK))
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_im_unpack_upto(u, s, sub, &seq, topic->seq);
 }
 
 
@@ -602,7 +664,7 @@ ngx_im_unpack_subs(ngx_im_unpack_t *u, ngx_im_session_t *s)
     /* in the order in which bytes of its topics are sent */
 
     for (i = 0, sub = s->subs; sub; i++, sub = ngx_im_sub_next(sub)) {
-        if (ngx_im_unpack_missed(u, s, sub, u->in->subs[i].seq) != NGX_OK) {
+        if (ngx_im_unpack_missed(u, s, sub, &u->in->subs[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }

@@ -228,7 +228,16 @@ ngx_im_report_version(im_str_t stored)
 }
 
 
-/* Six elements of each topic. */
+static uint64_t
+ngx_im_report_mark(im_str_t s)
+{
+    uint64_t  mark;
+
+    return im_decimal_decode(s, &mark) == IM_OK ? mark : 0;
+}
+
+
+/* Seven elements of each topic. */
 static void
 ngx_im_report_answer(im_route_t *route, const im_link_reply_t *reply,
     ngx_uint_t at)
@@ -255,6 +264,7 @@ ngx_im_report_answer(im_route_t *route, const im_link_reply_t *reply,
     r.past = im_link_reply_str_at(reply, at + 3);
     r.notified = im_link_reply_int_at(reply, at + 5, 0) != 0;
     r.stored = ngx_im_report_version(im_link_reply_str_at(reply, at + 4));
+    r.mark = ngx_im_report_mark(im_link_reply_str_at(reply, at + 6));
 
     im_follow_reported(route, &r);
 }
@@ -268,7 +278,7 @@ ngx_im_report_handler(const im_link_reply_t *reply, void *data)
 
     reports = data;
 
-    if (!im_link_reply_is_array(reply, 6 * reports->n)) {
+    if (!im_link_reply_is_array(reply, 7 * reports->n)) {
         ngx_im_link_complain(ngx_im_worker->log, reply, "route");
         reply = NULL;
     }
@@ -278,7 +288,7 @@ ngx_im_report_handler(const im_link_reply_t *reply, void *data)
             im_follow_reported(reports->routes[i], NULL);
 
         } else {
-            ngx_im_report_answer(reports->routes[i], reply, 6 * i);
+            ngx_im_report_answer(reports->routes[i], reply, 7 * i);
         }
     }
 

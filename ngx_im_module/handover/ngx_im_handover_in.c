@@ -365,7 +365,9 @@ ngx_im_in_ready(ngx_im_in_t *from)
     for (i = 0, n = 0; i < from->nunready; i++) {
         topic = from->topics[from->unready[i]].topic;
 
-        if (!leased || im_follow_kept(topic, &ready.seq) != IM_OK) {
+        if (!leased
+            || im_follow_kept(topic, &ready.seq, &ready.mark) != IM_OK)
+        {
             from->unready[n++] = from->unready[i];
             continue;
         }

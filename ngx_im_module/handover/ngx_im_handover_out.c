@@ -518,6 +518,7 @@ ngx_im_out_ready(ngx_im_handover_out_t *out, ngx_im_session_t *s)
 
         } else if (!t->is_ready || im_follow_hold(topic) != IM_OK
                    || topic->seq < t->ready.seq
+                   || im_follow_mark(topic) < t->ready.mark
                    || !ngx_im_out_epoch(topic, &t->ready.epoch))
         {
             ready = 0;

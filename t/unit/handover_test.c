@@ -121,6 +121,7 @@ lists(im_handover_session_t *s, size_t nsubs)
         s->subs[i].topic = any();
         epoch(&s->subs[i].epoch);
         s->subs[i].seq = (uint64_t) any() << 20;
+        s->subs[i].mark = (uint64_t) any() << 20;
         s->subs[i].expires = any();
         s->subs[i].flags = (uint8_t) any();
         s->subs[i].info = letters(30);
@@ -254,6 +255,7 @@ same_lists(const im_handover_session_t *a, const im_handover_session_t *b)
         assert_memory_equal(a->subs[i].epoch.data, b->subs[i].epoch.data,
                             a->subs[i].epoch.len);
         assert_int_equal(a->subs[i].seq, b->subs[i].seq);
+        assert_int_equal(a->subs[i].mark, b->subs[i].mark);
         assert_int_equal(a->subs[i].expires, b->subs[i].expires);
         assert_int_equal(a->subs[i].flags, b->subs[i].flags);
         assert_true(im_str_eq(a->subs[i].info, b->subs[i].info));
@@ -869,6 +871,7 @@ test_answers(void **state)
     memset(&ready, 0, sizeof(im_handover_ready_t));
     ready.number = 9;
     ready.seq = UINT64_MAX;
+    ready.mark = UINT64_MAX - 1;
     ready.epoch.len = IM_EPOCH_MAX;
     im_handover_ready_encode(&b, &ready);
     ready.epoch.len = 0;
@@ -879,6 +882,7 @@ test_answers(void **state)
     assert_int_equal(ready.number, 9);
     assert_int_equal(ready.epoch.len, IM_EPOCH_MAX);
     assert_true(ready.seq == UINT64_MAX);
+    assert_true(ready.mark == UINT64_MAX - 1);
     assert_int_equal(im_handover_ready_decode(&reader, &ready), IM_OK);
     assert_int_equal(ready.epoch.len, 0);
     assert_int_equal(im_handover_ready_decode(&reader, &ready), IM_DECLINED);

@@ -21,6 +21,7 @@
 #define NCALLS     1024
 #define NENTRIES   4096
 #define STEPS      600
+#define NMARKS     1024
 
 
 typedef struct {
@@ -36,6 +37,8 @@ typedef struct {
 typedef struct {
     unsigned       epoch;        /* 0: none */
     uint64_t       seq;
+    uint64_t       mark;         /* of the last message without a number */
+    uint64_t       behind[NMARKS]; /* messages with one, by marks */
     share_t        shares[NWORKERS];
 } rtopic_t;
 
@@ -57,7 +60,10 @@ typedef struct {
     im_sub_t      *subs[NTOPICS];
     im_sub_t      *next[NTOPICS];
     uint64_t       got[NTOPICS];
-    uint64_t       at[NTOPICS];  /* in the record, as the next */
+    uint64_t       since[NTOPICS];    /* it began behind this mark */
+    uint64_t       marks[NTOPICS];
+    uint64_t       at[NTOPICS];  /* in the record, as the next ones */
+    uint64_t       at_marks[NTOPICS];
     im_epoch_t     epochs[NTOPICS];
     unsigned       live;         /* bits */
 } session_t;
@@ -96,6 +102,7 @@ typedef struct {
     uint64_t       stored;
     unsigned       epoch;
     uint64_t       top;
+    uint64_t       mark;
     unsigned       since;
     uint64_t       seq;
     im_page_status_e status;
@@ -107,6 +114,7 @@ typedef struct {
     unsigned       t;
     unsigned       epoch;
     uint64_t       seq;
+    uint64_t       mark;         /* 0: it has a number */
 } sent_t;
 
 
@@ -142,7 +150,8 @@ static unsigned       nentries;
 static unsigned       nepochs;
 static uint64_t       now;
 static int            exact;          /* Redis has heard of all sessions */
-static unsigned       nmoved, nagain, nnotified, ncaught, nresent;
+static int            gaps;           /* some were not routed */
+static unsigned       nmoved, nagain, nnotified, ncaught, nresent, nkept;
 
 
 #define trace(...)                                                            \
@@ -225,6 +234,22 @@ is_queued(unsigned w, unsigned t)
 }
 
 
+/* So is a message without a number, which must not take a second. */
+static int
+is_marked(unsigned w)
+{
+    unsigned  i;
+
+    for (i = 0; i < nentries; i++) {
+        if (entries[i].w == w && entries[i].mark > 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* Events. */
 
 static void
@@ -250,6 +275,8 @@ on_live(void *ctx, im_topic_t *topic)
         {
             sessions[s].live |= 1u << t;
             sessions[s].got[t] = topic->seq;
+            sessions[s].marks[t] = im_follow_mark(topic);
+            sessions[s].since[t] = im_follow_mark(topic);
         }
     }
 }
@@ -268,6 +295,35 @@ session_gets(unsigned s, unsigned t, uint64_t seq)
 }
 
 
+/*
+ * A message without a number, behind the same ones as others get it.  What was
+ * on its way when the session began may come to it, too.
+ */
+static void
+session_marks(unsigned s, unsigned t, uint64_t mark)
+{
+    if (mark <= sessions[s].since[t]) {
+        return;
+    }
+
+    if (mark <= sessions[s].marks[t]
+        || (!gaps && (mark != sessions[s].marks[t] + 1
+                      || redis[t].behind[mark % NMARKS] != sessions[s].got[t])))
+    {
+        wrong("session %u gets mark %llu of \"%s\" behind %llu, and behind "
+              "number %llu in the place of %llu", s,
+              (unsigned long long) mark, names[t],
+              (unsigned long long) sessions[s].marks[t],
+              (unsigned long long) sessions[s].got[t],
+              (unsigned long long) redis[t].behind[mark % NMARKS]);
+    }
+
+    trace("session %u gets mark %u of %s\n", s, (unsigned) mark, names[t]);
+
+    sessions[s].marks[t] = mark;
+}
+
+
 static im_int_t
 on_message(void *ctx, im_topic_t *topic, const im_entry_t *entry, int healed)
 {
@@ -279,15 +335,22 @@ on_message(void *ctx, im_topic_t *topic, const im_entry_t *entry, int healed)
     w = ctx;
     t = topic_index(im_topic_name(topic));
 
-    if (chance(faults.memory)) {
+    if (entry->seq > 0 && chance(faults.memory)) {
         return IM_ERROR;
     }
 
     for (s = 0; s < NSESSIONS; s++) {
-        if (sessions[s].worker == w - workers && !sessions[s].flight
-            && (sessions[s].live & (1u << t)))
+        if (sessions[s].worker != w - workers || sessions[s].flight
+            || (sessions[s].live & (1u << t)) == 0)
         {
+            continue;
+        }
+
+        if (entry->seq > 0) {
             session_gets(s, t, entry->seq);
+
+        } else {
+            session_marks(s, t, im_entry_mark(entry));
         }
     }
 
@@ -636,6 +699,7 @@ redis_report(call_t *call)
     call->stored = report->ask || call->applied ? 0 : old;
     call->epoch = rt->epoch;
     call->top = rt->seq;
+    call->mark = rt->mark;
 }
 
 
@@ -800,6 +864,7 @@ call_answer(unsigned i, int lost)
         reply.stored = call.stored;
         reply.epoch = epoch_str(buf, call.report.leave ? 0 : call.epoch);
         reply.top = call.top;
+        reply.mark = call.mark;
         reply.past = im_str_z("");
 
         im_follow_reported(call.route, lost ? NULL : &reply);
@@ -817,7 +882,7 @@ call_answer(unsigned i, int lost)
 
 
 static void
-publish(unsigned t)
+publish(unsigned t, int numbered)
 {
     unsigned  w;
 
@@ -825,14 +890,24 @@ publish(unsigned t)
         return;
     }
 
-    redis[t].seq++;
+    if (numbered) {
+        redis[t].seq++;
+
+    } else {
+        redis[t].mark++;
+        redis[t].behind[redis[t].mark % NMARKS] = redis[t].seq;
+    }
+
+    trace("%s: number %u mark %u\n", names[t], (unsigned) redis[t].seq,
+          (unsigned) redis[t].mark);
 
     for (w = 0; w < NWORKERS && nentries < NENTRIES; w++) {
         if (redis[t].shares[w].routed) {
             entries[nentries].w = w;
             entries[nentries].t = t;
             entries[nentries].epoch = redis[t].epoch;
-            entries[nentries++].seq = redis[t].seq;
+            entries[nentries].mark = numbered ? 0 : redis[t].mark;
+            entries[nentries++].seq = numbered ? redis[t].seq : 0;
         }
     }
 }
@@ -842,7 +917,7 @@ publish(unsigned t)
 static void
 deliver(unsigned w)
 {
-    char        buf[2];
+    char        buf[32];
     sent_t      sent;
     unsigned    i;
     im_entry_t  entry;
@@ -867,6 +942,12 @@ deliver(unsigned w)
     entry.epoch = epoch_str(buf, sent.epoch);
     entry.seq = sent.seq;
     entry.envelope = im_str_set(&sent.seq, sizeof(uint64_t));
+
+    if (sent.mark > 0) {
+        entry.epoch = im_str_set(buf, sprintf(buf, "-%u",
+                                              (unsigned) sent.mark));
+        entry.envelope = im_str_set(&sent.mark, sizeof(uint64_t));
+    }
 
     im_follow_entry(&workers[w].follow, &entry);
 }
@@ -1026,6 +1107,8 @@ join(unsigned s, unsigned t)
         im_sub_live(&w->hub.logs, sub);
         sessions[s].live |= 1u << t;
         sessions[s].got[t] = sub->log->topic->seq;
+        sessions[s].marks[t] = im_follow_mark(sub->log->topic);
+        sessions[s].since[t] = im_follow_mark(sub->log->topic);
     }
 }
 
@@ -1071,7 +1154,7 @@ flow_pack(flow_t *flow, unsigned s)
 {
     int          ready;
     unsigned     t;
-    uint64_t     seq;
+    uint64_t     seq, mark;
     im_topic_t  *topic;
 
     for (t = 0, ready = 1; t < NTOPICS; t++) {
@@ -1096,8 +1179,8 @@ flow_pack(flow_t *flow, unsigned s)
         }
 
         if (topic->state != IM_TOPIC_LIVE || !im_follow_settled(topic)
-            || im_follow_kept(flow->pinned[t], &seq) != IM_OK
-            || topic->seq < seq
+            || im_follow_kept(flow->pinned[t], &seq, &mark) != IM_OK
+            || topic->seq < seq || im_follow_mark(topic) < mark
             || !epoch_eq(&topic->epoch, &flow->pinned[t]->epoch))
         {
             ready = 0;
@@ -1112,6 +1195,8 @@ flow_pack(flow_t *flow, unsigned s)
         if (sessions[s].topics & (1u << t)) {
             sessions[s].at[t] = sessions[s].subs[t]->log->topic->seq;
             sessions[s].epochs[t] = sessions[s].subs[t]->log->topic->epoch;
+            sessions[s].at_marks[t] = im_follow_mark(sessions[s].subs[t]
+                                                     ->log->topic);
 
             if (sessions[s].got[t] != sessions[s].at[t]) {
                 wrong("session %u is behind \"%s\"", s, names[t]);
@@ -1137,6 +1222,8 @@ session_thaw(unsigned s)
     for (t = 0; t < NTOPICS; t++) {
         if (sessions[s].topics & (1u << t)) {
             sessions[s].got[t] = sessions[s].subs[t]->log->topic->seq;
+            sessions[s].marks[t] = im_follow_mark(sessions[s].subs[t]
+                                                  ->log->topic);
         }
     }
 }
@@ -1165,6 +1252,7 @@ static int
 flow_fits(flow_t *flow, unsigned s)
 {
     unsigned     t;
+    uint64_t     seq, mark;
     im_topic_t  *topic;
 
     for (t = 0; t < NTOPICS; t++) {
@@ -1178,7 +1266,10 @@ flow_fits(flow_t *flow, unsigned s)
         if (topic->state != IM_TOPIC_LIVE
             || !epoch_eq(&topic->epoch, &sessions[s].epochs[t])
             || topic->seq < sessions[s].at[t]
-            || im_follow_window(topic, sessions[s].at[t]) != IM_OK)
+            || im_follow_window(topic, sessions[s].at[t]) != IM_OK
+            || im_follow_mark(topic) < sessions[s].at_marks[t]
+            || im_follow_kept(topic, &seq, &mark) != IM_OK
+            || mark > sessions[s].at_marks[t])
         {
             return 0;
         }
@@ -1188,15 +1279,32 @@ flow_fits(flow_t *flow, unsigned s)
 }
 
 
+/* The messages of the window up to a number. */
+static void
+session_upto(unsigned s, unsigned t, im_topic_t *topic, uint64_t last)
+{
+    uint64_t  value;
+
+    while (sessions[s].got[t] < last) {
+        memcpy(&value,
+               im_follow_envelope(topic, sessions[s].got[t] + 1).data,
+               sizeof(uint64_t));
+        session_gets(s, t, value);
+        ncaught++;
+    }
+}
+
+
 /* What came between is in the window; the old worker lets it go. */
 static void
 session_moved(flow_t *flow, unsigned s)
 {
     int          last;
     unsigned     t;
-    uint64_t     seq, value;
+    uint64_t     mark;
     worker_t    *old;
     im_topic_t  *topic;
+    const im_kept_t  *kept;
 
     old = &workers[flow->from];
     sessions[s].worker = flow->to;
@@ -1211,12 +1319,20 @@ session_moved(flow_t *flow, unsigned s)
 
         topic = flow->pinned[t];
 
-        for (seq = sessions[s].at[t] + 1; seq <= topic->seq; seq++) {
-            memcpy(&value, im_follow_envelope(topic, seq).data,
-                   sizeof(uint64_t));
-            session_gets(s, t, value);
-            ncaught++;
+        for (kept = im_follow_next_kept(topic, NULL);
+             kept != NULL;
+             kept = im_follow_next_kept(topic, kept))
+        {
+            if (kept->mark > sessions[s].at_marks[t]) {
+                memcpy(&mark, kept->envelope, sizeof(uint64_t));
+                assert_int_equal(mark, kept->mark);
+                session_upto(s, t, topic, kept->seq);
+                session_marks(s, t, mark);
+                nkept++;
+            }
         }
+
+        session_upto(s, t, topic, topic->seq);
 
         im_follow_gone(&old->follow, sessions[s].subs[t]);
         topic = im_hub_leave(&old->hub, sessions[s].subs[t], &last);
@@ -1506,7 +1622,7 @@ step(void)
     switch (below(10)) {
 
     case 0:
-        publish(below(NTOPICS));
+        publish(below(NTOPICS), !chance(3));
         break;
 
     case 1:
@@ -1542,7 +1658,9 @@ step(void)
         } else if (chance(5)) {
             now += 1000;
             for (i = 0; i < NWORKERS; i++) {
-                im_follow_tick(&workers[i].follow, now);
+                if (!is_marked(i)) {
+                    im_follow_tick(&workers[i].follow, now);
+                }
             }
         }
         break;
@@ -1624,6 +1742,7 @@ begin(const faults_t *f)
     nentries = 0;
     nepochs = 0;
     exact = 0;
+    gaps = f->forget > 0 || f->generation > 0;
     now = 1000;
 
     for (w = 0; w < NWORKERS; w++) {
@@ -1670,6 +1789,12 @@ check_end(void)
                         wrong("session %u has %llu of %llu of \"%s\"", s,
                               (unsigned long long) sessions[s].got[t],
                               (unsigned long long) redis[t].seq, names[t]);
+                    }
+
+                    if (!gaps && sessions[s].marks[t] != redis[t].mark) {
+                        wrong("session %u has mark %llu of %llu of \"%s\"", s,
+                              (unsigned long long) sessions[s].marks[t],
+                              (unsigned long long) redis[t].mark, names[t]);
                     }
                 }
             }
@@ -1780,6 +1905,7 @@ sequences(const faults_t *f, uint64_t first)
     nagain = 0;
     ncaught = 0;
     nresent = 0;
+    nkept = 0;
 
     for (i = 0; i < nsequences; i++) {
         seed = only != 0 ? only : first + i;
@@ -1791,8 +1917,9 @@ sequences(const faults_t *f, uint64_t first)
         }
     }
 
-    print_message("# %u moved, %u again, %u caught up, %u takes repeated\n",
-                  nmoved, nagain, ncaught, nresent);
+    print_message("# %u moved, %u again, %u and %u caught up, "
+                  "%u takes repeated\n", nmoved, nagain, ncaught, nkept,
+                  nresent);
 }
 
 
@@ -1828,6 +1955,7 @@ one_begin(void)
     nepochs = 0;
     nnotified = 0;
     exact = 0;
+    gaps = 0;
     now = 1000;
 
     for (w = 0; w < 2; w++) {
@@ -1885,7 +2013,7 @@ static void
 test_pin(void **state)
 {
     unsigned     i;
-    uint64_t     seq, value;
+    uint64_t     seq, mark, value;
     im_topic_t  *topic;
     worker_t    *w;
 
@@ -1900,7 +2028,7 @@ test_pin(void **state)
     topic = im_follow_pin(&w->follow, im_str_z("r:none"));
     assert_non_null(topic);
     assert_ptr_equal(im_follow_pin(&w->follow, im_str_z("r:none")), topic);
-    assert_int_equal(im_follow_kept(topic, &seq), IM_AGAIN);
+    assert_int_equal(im_follow_kept(topic, &seq, &mark), IM_AGAIN);
 
     im_follow_pump(&w->follow);
     assert_int_equal(ncalls, 1);
@@ -1909,15 +2037,15 @@ test_pin(void **state)
 
     /* routed, and there before the reply */
 
-    publish(0);
+    publish(0, 1);
     deliver(0);
     one_drain();
-    publish(0);
+    publish(0, 1);
     deliver(0);
 
     assert_true(redis[0].shares[0].routed);
     assert_int_equal(redis[0].shares[0].count, 0);
-    assert_int_equal(im_follow_kept(topic, &seq), IM_OK);
+    assert_int_equal(im_follow_kept(topic, &seq, &mark), IM_OK);
     assert_int_equal(seq, 5);
     assert_int_equal(topic->seq, 7);
     assert_int_equal(im_follow_window(topic, 5), IM_OK);
@@ -1941,12 +2069,12 @@ test_pin(void **state)
     /* another epoch: what was before is lost, and told so */
 
     redis[0].epoch = ++nepochs;
-    publish(0);
+    publish(0, 1);
     one_drain();
-    publish(0);
+    publish(0, 1);
     one_drain();
 
-    assert_int_equal(im_follow_kept(topic, &seq), IM_OK);
+    assert_int_equal(im_follow_kept(topic, &seq, &mark), IM_OK);
     assert_int_equal(topic->seq, 9);
     assert_int_equal(im_follow_window(topic, seq), IM_OK);
     assert_int_equal(im_follow_window(topic, 5), IM_DECLINED);
@@ -1956,7 +2084,7 @@ test_pin(void **state)
     w->follow.limits.windows_bytes = 500;
 
     for (i = 0; i < 50; i++) {
-        publish(0);
+        publish(0, 1);
         one_drain();
     }
 
@@ -1975,11 +2103,132 @@ test_pin(void **state)
 }
 
 
+static unsigned
+kept_marks(const im_topic_t *topic, char *marks)
+{
+    unsigned          n;
+    const im_kept_t  *kept;
+
+    *marks = '\0';
+
+    for (n = 0, kept = im_follow_next_kept(topic, NULL);
+         kept != NULL;
+         n++, kept = im_follow_next_kept(topic, kept))
+    {
+        sprintf(marks + strlen(marks), " %u:%u", (unsigned) kept->seq,
+                (unsigned) kept->mark);
+    }
+
+    return n;
+}
+
+
+/* What has no number is kept behind the first mark, in its place. */
+static void
+test_marks(void **state)
+{
+    char         marks[4096];
+    unsigned     i;
+    uint64_t     seq, mark;
+    im_topic_t  *topic;
+    worker_t    *w;
+
+    (void) state;
+
+    one_begin();
+    w = &workers[0];
+
+    redis[0].epoch = ++nepochs;
+    redis[0].seq = 5;
+    redis[0].mark = 7;
+
+    topic = im_follow_pin(&w->follow, im_str_z("r:none"));
+    im_follow_pump(&w->follow);
+    call_execute(&calls[0]);
+
+    /* they come before the reply, and one that was before the pin */
+
+    publish(0, 0);
+    publish(0, 1);
+    publish(0, 0);
+    deliver(0);
+    assert_int_equal(kept_marks(topic, marks), 0);
+    one_drain();
+
+    redis[0].mark = 6;
+    publish(0, 0);
+    one_drain();
+    redis[0].mark = 9;
+
+    assert_int_equal(im_follow_kept(topic, &seq, &mark), IM_OK);
+    assert_int_equal(mark, 7);
+    assert_int_equal(im_follow_mark(topic), 9);
+    assert_int_equal(kept_marks(topic, marks), 2);
+    assert_string_equal(marks, " 5:8 6:9");
+
+    /* what is missing some time after a reply is lost */
+
+    redis[0].mark = 20;
+    im_follow_compare(&w->follow, -1, 0);
+    one_drain();
+    assert_int_equal(im_follow_mark(topic), 9);
+    now += 1000;
+    im_follow_tick(&w->follow, now);
+    assert_int_equal(im_follow_mark(topic), 9);
+    now += 1000;
+    im_follow_tick(&w->follow, now);
+    one_drain();
+    assert_int_equal(im_follow_kept(topic, &seq, &mark), IM_OK);
+    assert_int_equal(mark, 20);
+    assert_int_equal(im_follow_mark(topic), 20);
+    assert_int_equal(kept_marks(topic, marks), 0);
+
+    /* what doesn't fit isn't kept, nor what was before it */
+
+    w->follow.limits.windows_bytes = 500;
+
+    for (i = 0; i < 50; i++) {
+        publish(0, 0);
+        one_drain();
+        assert_true(w->follow.bytes.bytes <= 500);
+        assert_int_equal(im_follow_kept(topic, &seq, &mark), IM_OK);
+        assert_int_equal(kept_marks(topic, marks),
+                         im_follow_mark(topic) - mark);
+    }
+
+    assert_true(mark > 20);
+
+    im_follow_unpin(&w->follow, topic);
+    one_end();
+
+    /* followers know where they are, without a pin too */
+
+    one_begin();
+    join(0, 0);
+    one_drain();
+    publish(0, 0);
+    one_drain();
+
+    topic = im_hub_topic(&w->hub, im_str_z("r:none"));
+    assert_int_equal(im_follow_mark(topic), 1);
+    assert_ptr_equal(im_follow_pin(&w->follow, im_str_z("r:none")), topic);
+    assert_int_equal(im_follow_kept(topic, &seq, &mark), IM_OK);
+    assert_int_equal(mark, 1);
+    publish(0, 0);
+    one_drain();
+    assert_int_equal(kept_marks(topic, marks), 1);
+
+    leave(0, 0);
+    im_follow_unpin(&w->follow, topic);
+    one_end();
+}
+
+
 /* One that is followed already is kept from now on. */
 static void
 test_pin_live(void **state)
 {
-    uint64_t     seq;
+    uint64_t     seq, mark;
     im_topic_t  *topic;
     worker_t    *w;
 
@@ -1990,14 +2239,14 @@ test_pin_live(void **state)
 
     join(0, 0);
     one_drain();
-    publish(0);
+    publish(0, 1);
     one_drain();
 
     topic = im_follow_pin(&w->follow, im_str_z("r:none"));
-    assert_int_equal(im_follow_kept(topic, &seq), IM_OK);
+    assert_int_equal(im_follow_kept(topic, &seq, &mark), IM_OK);
     assert_int_equal(seq, 1);
 
-    publish(0);
+    publish(0, 1);
     one_drain();
     assert_int_equal(im_follow_window(topic, 1), IM_OK);
 
@@ -2006,7 +2255,7 @@ test_pin_live(void **state)
     leave(0, 0);
     one_drain();
     assert_true(redis[0].shares[0].routed);
-    publish(0);
+    publish(0, 1);
     one_drain();
     assert_int_equal(im_follow_window(topic, 1), IM_OK);
     assert_int_equal(topic->seq, 3);
@@ -2283,6 +2532,7 @@ random_moves(const faults_t *f, uint64_t first)
 
     assert_true(only != 0 || nmoved > nsequences);
     assert_true(only != 0 || ncaught > nsequences / 10);
+    assert_true(only != 0 || nkept > nsequences / 10);
 }
 
 
@@ -2356,6 +2606,7 @@ main(int argc, char **argv)
 {
     static const struct CMUnitTest  tests[] = {
         alloc_test(test_pin),
+        alloc_test(test_marks),
         alloc_test(test_pin_live),
         alloc_test(test_hold),
         alloc_test(test_quiet),

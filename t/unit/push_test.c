@@ -461,6 +461,33 @@ test_position(void **state)
 
 
 static void
+test_mark(void **state)
+{
+    size_t      i;
+    im_entry_t  entry;
+
+    static const struct {
+        const char  *epoch;
+        uint64_t     mark;
+    } marks[] = {
+        { "", 0 }, { "-", 0 }, { "e1", 0 }, { "1", 0 }, { "-x", 0 },
+        { "-1x", 0 }, { "--1", 0 }, { "-18446744073709551616", 0 },
+        { "-1", 1 }, { "-1764388800000000", 1764388800000000 },
+        { "-18446744073709551615", UINT64_MAX }
+    };
+
+    (void) state;
+
+    memset(&entry, 0, sizeof(im_entry_t));
+
+    for (i = 0; i < test_count(marks); i++) {
+        entry.epoch = im_str_z(marks[i].epoch);
+        assert_true(im_entry_mark(&entry) == marks[i].mark);
+    }
+}
+
+
+static void
 test_no_memory(void **state)
 {
     size_t         n;
@@ -548,6 +575,7 @@ static const struct CMUnitTest  tests[] = {
     alloc_test(test_batch_cut),
     alloc_test(test_batch_malformed),
     alloc_test(test_position),
+    alloc_test(test_mark),
     alloc_test(test_no_memory)
 };
 

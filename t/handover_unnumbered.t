@@ -1,0 +1,231 @@
+#!/usr/bin/perl
+# Copyright (C) The im authors
+#
+# Messages that their pusher keeps out of the history have no number.  Joins and
+# leaves have none, either.  They come fast, in rooms with and without a history,
+# while nginx is reloaded again and again: each client gets each of them once,
+# and in the order in which they were accepted.
+#
+#   IM_HANDOVER_RELOADS=8
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+
+use IO::Select;
+use IO::Socket::INET;
+use POSIX ();
+use Test::Im::Client;
+use Test::Im::File qw(slurp);
+use Test::Im::Ports qw(ports);
+use Test::Im::Stack;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+my $nreloads = $ENV{IM_HANDOVER_RELOADS} || 8;
+my $port = ports();
+my $http = $port + 3;
+my @rooms = ('1', '2', 'live://1');
+my @pids;
+
+my $stack = Test::Im::Stack->new(
+    port => $port, workers => 2, access => 0, logic => [ "--http=127.0.0.1:$http" ],
+    rules => "im_room 2 history=0 presence;\nim_room * history=10 ttl=1m presence;\n",
+    http => 'im_per_address off; im_ping 200s timeout=400s; ',
+    server => "location = /cf { im_comet protocol=centrifuge; im_auth none; }\n"
+        . "location = /im { im_comet protocol=im; im_auth none; }\n"
+        . "location = /goim { im_comet protocol=goim; im_auth none; }\n"
+        . "location = /plain { im_comet protocol=plain; im_join \$arg_room; }\n",
+);
+
+END {
+    my $status = $?;
+    if (@pids) { kill 'KILL', @pids; waitpid($_, 0) for @pids }
+    $stack->end($status == 0 && Test::More->builder->is_passing) if $stack;
+    $? = $status;
+}
+
+$stack->start(qw(redis logic job nginx));
+$stack->ready or die "pushes are not accepted\n";
+
+# A client keeps what it got, byte for byte.
+my $select = IO::Select->new;
+my (@clients, %of);
+
+sub take {
+    my ($c) = @_;
+    my $n = sysread($c->{socket}, my $bytes, 65536);
+
+    if (!$n) {
+        $c->{closed} = 1;
+        $select->remove($c->{socket});
+        return;
+    }
+    $c->{got} .= $bytes;
+}
+
+sub look {
+    my ($s) = @_;
+    take($of{$_}) for $select->can_read($s);
+}
+
+sub client {
+    my ($kind, $room, $path, $send, $wait, @headers) = @_;
+    my $c = Test::Im::Client->new(port => $port);
+
+    die "handshake of $kind\n" if $c->handshake($path, @headers) !~ /^(?:101|200)$/;
+    $c->{kind} = $kind;
+    $c->{room} = $room;
+    $c->{got} = delete $c->{in} // '';
+    $of{$c->{socket}} = $c;
+    $select->add($c->{socket});
+    push @clients, $c if $room;
+    for (0 .. $#$send) {
+        $c->write($send->[$_]);
+        my $end = time() + 30;
+        while ($c->{got} !~ $wait->[$_]) { time() < $end or die "$kind: no answer\n"; look(0.05) }
+    }
+    return $c;
+}
+
+my $frame = \&Test::Im::Client::frame;
+
+sub cf {
+    my ($room, $more) = @_;
+    return client('centrifuge', $room, '/cf',
+        [ $frame->(1, '{"id":1,"connect":{}}'), $room ? $frame->(1, qq({"id":2,"subscribe":{"channel":"$room"$more}})) : () ],
+        [ qr/"id":1,/, qr/"id":2,/ ]);
+}
+
+for my $room (@rooms) {
+    for (1 .. 3) {
+        cf($room, '');
+        cf($room, ',"recoverable":true,"positioned":true,"join_leave":true');
+        client('plain', $room, "/plain?room=$room", [], []);
+        client('plain by SSE', $room, "/plain?room=$room", [], [], '!Upgrade', '!Connection',
+               'Accept: text/event-stream');
+        next if $room =~ /live/;
+        client('im', $room, '/im', [ $frame->(1, qq({"auth":null,"roomId":$room})) ], [ qr/"op":4/ ]);
+        client('im with positions', $room, '/im', [ $frame->(1, qq({"auth":null,"roomId":$room,"positions":true})) ],
+               [ qr/"op":4/ ]);
+    }
+}
+client('goim', 'live://1', '/goim',
+       [ $frame->(2, Test::Im::Client::packet(7, '{"mid":0,"room_id":"live://1","platform":"web","accepts":[1000]}')) ],
+       [ qr/./s ]) for 1 .. 3;
+
+# Numbers 1, 2, 3 ... of each room; three of four are kept out of the history.
+sub http {
+    my ($sock, $path, $body) = @_;
+    my $bytes = '';
+
+    print {$sock} "POST $path HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
+        . length($body) . "\r\n\r\n$body";
+    $sock->flush;
+    while ($bytes !~ /\r\n\r\n/) { sysread($sock, $bytes, 65536, length $bytes) or die "im_logic has hung up\n" }
+    my ($head, $rest) = split /\r\n\r\n/, $bytes, 2;
+    my ($length) = $head =~ /^content-length: (\d+)/mi or die "no length: $head\n";
+    while (length $rest < $length) { sysread($sock, $rest, 65536, length $rest) or die "im_logic has hung up\n" }
+    die "$path: $head $rest\n" if $head !~ m{\AHTTP/1.1 200} || $rest =~ /"error"/;
+}
+
+sub process {
+    my ($code) = @_;
+    pipe(my $in, my $out) or die "pipe: $!\n";
+    pipe(my $stop, my $go) or die "pipe: $!\n";
+    my $pid = fork() // die "fork: $!\n";
+    if (!$pid) {
+        close $_ for $in, $go;
+        @pids = ();
+        $stack = undef;
+        my $ok = eval { syswrite $out, $code->(sub { my $r = ''; vec($r, fileno $stop, 1) = 1; select($r, undef, undef, $_[0]) }); 1 };
+        print STDERR "# $@" if !$ok;
+        POSIX::_exit($ok ? 0 : 1);
+    }
+    close $_ for $out, $stop;
+    push @pids, $pid;
+    return { pid => $pid, in => $in, go => $go };
+}
+
+sub ended {
+    my ($p) = @_;
+    syswrite $p->{go}, ".";
+    my $all = '';
+    while (1) {
+        my $r = '';
+        vec($r, fileno $p->{in}, 1) = 1;
+        look(0.01);
+        next if !select($r, undef, undef, 0.01);
+        sysread($p->{in}, $all, 65536, length $all) or last;
+    }
+    waitpid($p->{pid}, 0);
+    @pids = grep { $_ != $p->{pid} } @pids;
+    return $all;
+}
+
+my @pushers = map {
+    my $room = $_;
+    process(sub {
+        my ($stop) = @_;
+        my $n = 0;
+        my $sock = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $http) or die "http: $!\n";
+        do {
+            $n++;
+            http($sock, '/api/publish', qq({"channel":"$room","data":{"msg":"<$n>"})
+                . ($n % 4 ? ',"skip_history":true}' : '}'));
+        } while (!$stop->(0.002));
+        return $n;
+    });
+} @rooms;
+
+sub workers { return Test::Im::Stack::children($stack->{pids}{nginx}) }
+
+for my $reload (1 .. $nreloads) {
+    my %old = map { ($_ => 1) } workers();
+
+    $stack->signal('HUP', 'nginx');
+    # every third one at once behind the last: three generations
+    next if $reload % 3 == 1;
+    my $end = time() + 60;
+    do { look(0.02) } while (time() < $end && grep { $old{$_} } workers());
+    ok(!(grep { $old{$_} } workers()), "reload $reload: the old workers have ended");
+    $end = time() + 0.2;
+    look(0.02) while time() < $end;
+}
+
+my %n;
+@n{@rooms} = map { ended($_) } @pushers;
+cmp_ok($n{$_}, '>', 100, "room $_: $n{$_} messages") for @rooms;
+
+my $end = time() + 30;
+look(0.05) while time() < $end && grep { !$_->{closed} && $_->{got} !~ /<$n{$_->{room}}>/ } @clients;
+
+is(scalar(grep { $_->{closed} } @clients), 0, 'no client was closed');
+
+my (%right, %all);
+for my $c (@clients) {
+    my @got = $c->{got} =~ /<(\d+)>/g;
+    my $want = 0;
+    my $what = "$c->{kind} in $c->{room}";
+    $all{$what}++;
+    for my $n (@got) {
+        last if $n != ++$want;
+    }
+    if (@got == $n{$c->{room}} && $want == @got) { $right{$what}++; next }
+    my $at = 0;
+    $at++ while $at < @got && $got[$at] == $at + 1;
+    my $from = $at > 3 ? $at - 3 : 0;
+    my $to = $at + 6 < $#got ? $at + 6 : $#got;
+    diag("$what: " . scalar(@got) . " of $n{$c->{room}}: ... @got[$from .. $to]");
+}
+is($right{$_} || 0, $all{$_}, "$_: each message once and in order") for sort keys %all;
+
+my @lines = slurp($stack->node('nginx') . '/error.log') =~ /(\d+) sessions moved .*?(\d+) stay/g;
+my ($moved, $stay) = (0, 0);
+while (my ($m, $s) = splice @lines, 0, 2) { $moved += $m; $stay += $s }
+cmp_ok($moved, '>=', @clients * $nreloads / 2, "$moved moves");
+is($stay, 0, 'none stayed');
+is_deeply([ $stack->alerts ], [], 'no alert');
+
+done_testing();
