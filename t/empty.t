@@ -137,7 +137,7 @@ unlogged: \[error\]
 === TEST 4: im_job begins with what an earlier one has left
 --- websocket
 stop: job
-redis: EVAL for\_i=1,3000\_do\_local\_t='im:{3}:r:old'..i..':'redis.call('HSET',t..'w','n.0.1','1:1')redis.call('HSET',t..'k:n.0.1','s','{}')redis.call('HSET',t..'m','e','x','s',0,'g','','p','')end 0
+redis: EVAL for\_i=1,1000\_do\_local\_t='im:{3}:r:old'..i..':'redis.call('HSET',t..'w','n.0.1','1:1')redis.call('HSET',t..'k:n.0.1','s','{}')redis.call('HSET',t..'m','e','x','s',0,'g','','p','')end 0
 start: job
 await: $TEST_NGINX_IM_LONG => ^im:\{\d+-\d+\}:r:k3:h,im:\{\d+-\d+\}:r:k3:m$
 unlogged: \[(error|alert)\]
