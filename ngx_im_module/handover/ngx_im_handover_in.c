@@ -83,6 +83,7 @@ typedef struct {
     ngx_uint_t          nsessions;
     ngx_uint_t          room;            /* in sessions */
     im_list_t           parked;
+    im_buf_t            entries;         /* behind those that are parked */
     im_topic_t        **subs;            /* of a session */
     ngx_uint_t          ntaken;
     ngx_uint_t          nrefused;
@@ -133,6 +134,7 @@ ngx_im_in_free(ngx_im_in_t *from)
     im_free(from->unready);
     im_free(from->sessions);
     im_free(from->subs);
+    im_buf_cleanup(&from->entries);
     im_free(from);
 }
 
@@ -691,6 +693,51 @@ ngx_im_in_sessions(ngx_im_in_t *from, ngx_im_in_body_t *body)
 }
 
 
+/* For sessions that the other worker doesn't have any more. */
+static im_int_t
+ngx_im_in_entry_each(ngx_im_worker_t *w, im_str_t entries)
+{
+    im_int_t      rc;
+    im_entry_t    entry;
+    im_reader_t   r;
+
+    im_reader_init(&r, entries);
+
+    while ((rc = im_entry_decode(&r, &entry)) == IM_OK) {
+
+        if (entry.kind == IM_PUSH_INPUT) {
+            ngx_im_emulation_forwarded(w, &entry);
+
+        } else if (entry.kind == IM_PUSH_CONTROL) {
+            if (ngx_im_control_entry(w, &entry)) {
+                ngx_im_handover_out_entry(w, &entry);
+            }
+        }
+    }
+
+    return rc;
+}
+
+
+/* Those that have come behind sessions which were parked. */
+static void
+ngx_im_in_entries_late(ngx_im_in_t *from)
+{
+    im_buf_t  b;
+
+    if (from->entries.len == 0 || !im_list_empty(&from->parked)) {
+        return;
+    }
+
+    b = from->entries;
+    im_buf_init(&from->entries, b.max);
+
+    (void) ngx_im_in_entry_each(from->in->worker, im_buf_str(&b));
+
+    im_buf_cleanup(&b);
+}
+
+
 /* The topics may have come to where the sessions are. */
 static void
 ngx_im_in_unpark(ngx_im_in_t *from)
@@ -728,6 +775,7 @@ ngx_im_in_unpark(ngx_im_in_t *from)
     }
 
     ngx_im_in_verdicts_send(from, &verdicts);
+    ngx_im_in_entries_late(from);
 
     if (!im_list_empty(&from->parked)) {
         ngx_im_in_look(from->in);
@@ -797,32 +845,16 @@ ngx_im_in_late(ngx_im_in_t *from, ngx_im_in_body_t *body)
 }
 
 
-/* For sessions that it doesn't have any more. */
+/* They may be for sessions that are parked. */
 static void
 ngx_im_in_entries(ngx_im_in_t *from, ngx_im_in_body_t *body)
 {
-    im_int_t          rc;
-    im_entry_t        entry;
-    im_reader_t       r;
-    ngx_im_worker_t  *w;
-
-    w = from->in->worker;
-
-    im_reader_init(&r, body->bytes);
-
-    while ((rc = im_entry_decode(&r, &entry)) == IM_OK) {
-
-        if (entry.kind == IM_PUSH_INPUT) {
-            ngx_im_emulation_forwarded(w, &entry);
-
-        } else if (entry.kind == IM_PUSH_CONTROL) {
-            if (ngx_im_control_entry(w, &entry)) {
-                ngx_im_handover_out_entry(w, &entry);
-            }
-        }
+    if (!im_list_empty(&from->parked)) {
+        im_buf_add_str(&from->entries, body->bytes);
+        return;
     }
 
-    if (rc == IM_ERROR) {
+    if (ngx_im_in_entry_each(from->in->worker, body->bytes) == IM_ERROR) {
         ngx_im_in_fault(from, IM_HANDOVER_ENTRIES, "is malformed");
     }
 }
@@ -997,6 +1029,7 @@ ngx_im_in_accepted(ngx_im_handover_in_t *in, ngx_socket_t fd)
     in->worker->ntaking++;
 
     im_list_init(&from->parked);
+    im_buf_init(&from->entries, IM_HANDOVER_MAX);
 
     im_list_insert_tail(&in->channels, &from->link);
 }

@@ -308,8 +308,10 @@ sub read_cf {
             next;
         }
 
+        # it is kept out, or Redis is away
         if ($m->{error}) {
-            die "$c->{name}: $line\n";
+            $c->{error} = $line;
+            return shutdown $c->{client}{socket}, 2;
         }
 
         if (my $s = $m->{subscribe}) {
@@ -555,7 +557,10 @@ sub right_counts {
 
 # processes
 
-sub workers { return $_[0]{stack}->workers('nginx') }
+# the master of a new binary is a child, too
+sub workers {
+    return grep { slurp("/proc/$_/cmdline") =~ /worker process/ } $_[0]{stack}->workers('nginx');
+}
 
 sub path { return "$_[0]{stack}{dir}/nginx.im.$_[1]" }
 

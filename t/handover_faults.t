@@ -1,0 +1,337 @@
+#!/usr/bin/perl
+# Copyright (C) The im authors
+#
+# What may go wrong in a reload beside processes that die (handover_kills.t) and such
+# that stand still (handover_waits.t): limits, memory, other reloads, other
+# configurations, other binaries, and commands of the API while sessions move.
+#
+#   IM_FAULTS="few descriptors" prove t/handover_faults.t
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+
+use JSON::PP ();
+use Test::Im::File qw(slurp spew);
+use Test::Im::Moves;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $m = Test::Im::Moves->new(clients => { im => 4, cf => 8, sse => 4, ws => 4, plain => 4, goim => 4, echo => 4 });
+my $stack = $m->{stack};
+
+END {
+    my $status = $?;
+    $m->end($status == 0 && Test::More->builder->is_passing) if $m;
+    $? = $status;
+}
+
+
+sub names { return map { $_->{name} } @{$m->{clients}} }
+
+sub client { my ($name) = @_; return (grep { $_->{name} eq $name } @{$m->{clients}})[0] }
+
+
+# How a row ends: who was cut, what was lost, what the log has above a notice.
+sub judge {
+    my ($name, $cut, @expected) = @_;
+
+    $m->aside;
+    $m->settled;
+    is_deeply([ $m->cut ], [ sort @$cut ], "$name: " . @$cut . ' sessions are closed, ' . (names() - @$cut) . ' stay');
+    is_deeply([ $m->faults ], [], "$name: no message is lost or doubled");
+
+    my @lines = $m->lines;
+    for my $re (@expected) {
+        ok(scalar(grep { /$re/ } @lines), "$name: the log has $re");
+        @lines = grep { !/$re/ } @lines;
+    }
+    is_deeply([ grep { /\[(?:alert|emerg|crit|error|warn)\]/ } @lines ], [], "$name: and nothing else");
+}
+
+
+# Until workers of the last reload alone are there.
+sub reloaded {
+    my (@old) = @_;
+
+    $m->await_gone(@old);
+    $m->until(sub { ($m->slot($_) // -1) >= 0 || return 0 for $m->workers; 1 }, 'not all workers are there');
+}
+
+
+sub reload {
+    my @old = $m->workers;
+
+    $stack->reload('nginx');
+    reloaded(@old);
+}
+
+
+sub api {
+    my ($method, $body) = @_;
+    my ($status, $answer) = $stack->http(5, 'POST', "/api/$method", $body);
+
+    die "$method: $status $answer\n" if $status != 200 || $answer =~ /"error"/;
+}
+
+
+# { REASON => N } of sessions that stayed, by the log
+sub stayed {
+    my %stayed;
+
+    for my $text ($m->log_text =~ /im: \d+ sessions moved to worker process \d+ in \d+ ms, \d+ stay \((.*?)\)/g) {
+        $stayed{$1} += $2 while $text =~ /(\w+): (\d+)/g;
+    }
+
+    return \%stayed;
+}
+
+
+# The same by im_status, in both formats, with what has moved.
+sub counters {
+    my $total = $m->status->{total};
+    my %json = ((map { ($_ => $total->{$_}) } qw(moved_in moved_out)), %{$total->{stayed}});
+    my $text = $m->get('/of/metrics');
+    my %prometheus;
+
+    $prometheus{$1} = $2 while $text =~ /^im_sessions_(moved_in|moved_out)_total(?:\{[^}]*\})? (\d+)$/mg;
+    $prometheus{$1} = $2 while $text =~ /^im_sessions_stayed_total\{[^}]*reason="(\w+)"[^}]*\} (\d+)$/mg;
+
+    return (\%json, \%prometheus);
+}
+
+
+my @rows = (
+
+    # two more generations while sessions are on their way
+    [ 'two reloads meanwhile', sub {
+        my ($name) = @_;
+        my ($old, $new) = $m->interpose('sessions', 2);
+        my @before = $m->workers;
+
+        for (1, 2) {
+            my @now = $m->workers;
+            $stack->reload('nginx');
+            $m->until(sub { $m->of_slot(0, @now) && $m->of_slot(1, @now) }, 'no new workers');
+            push @before, $m->workers;
+        }
+
+        my %last = map { ($_ => 1) } $m->of_slot(0, @before[0 .. 3]);
+        $m->say('go');
+        $m->until(sub { $m->workers == 2 }, 'older workers stay');
+        judge($name, []);
+    } ],
+
+    [ 'a configuration that is refused', sub {
+        my ($name) = @_;
+        my @old = $m->workers;
+        my $conf = slurp("$stack->{dir}/nginx.conf");
+
+        $m->edit(sub { s/im_room 1 /im_room 1 histery=3 / });
+        $stack->signal('HUP', 'nginx');
+        $m->until(sub { $m->log_has(qr/\[emerg\].*histery/) }, 'the configuration is not refused');
+        is_deeply([ $m->workers ], \@old, "$name: nginx goes on with its workers");
+        spew("$stack->{dir}/nginx.conf", $conf);
+        judge($name, [], qr/\[emerg\].*histery/);
+        reload();
+        judge("$name, and is right again", []);
+    } ],
+
+    [ 'a location that goes and comes back', sub {
+        my ($name) = @_;
+        my $conf = slurp("$stack->{dir}/nginx.conf");
+        my @cut = grep { /^echo/ } names();
+        my ($before) = counters();
+
+        $m->edit(sub { s{location = /of/echo \{.*\}}{} });
+        my @old = $m->workers;
+        $stack->reload('nginx');
+        $m->until(sub { @cut == grep { $_->{cut} } @{$m->{clients}} }, 'sessions of the location stay');
+        is_deeply([ map { client($_)->{code} } @cut ], [ map { 1012 } @cut ], "$name: its sessions are told to come back");
+        reloaded(@old);
+        is_deeply(stayed(), { place => scalar @cut }, "$name: the log says which ones");
+
+        my ($json, $prometheus) = counters();
+        is_deeply($json, $prometheus, "$name: im_status has the same in both formats");
+        is($json->{place} - $before->{place}, scalar @cut, "$name: and counts those that stay");
+        is($json->{moved_in} - $before->{moved_in}, names() - @cut, "$name: and those that move");
+
+        spew("$stack->{dir}/nginx.conf", $conf);
+        reload();
+        judge($name, \@cut);
+    } ],
+
+    [ 'few descriptors', sub {
+        my ($name) = @_;
+        my ($old, $new) = $m->interpose('sessions');
+        my ($limits) = slurp("/proc/$new/limits") =~ /^Max open files +(\d+)/m;
+        my $open = () = glob("/proc/$new/fd/*");
+
+        system('prlimit', '--pid', $new, '--nofile=' . ($open + 4) . ":$limits") == 0 or die "prlimit\n";
+        $m->say('go');
+        $m->await_gone($old);
+        system('prlimit', '--pid', $new, "--nofile=$limits:$limits") == 0 or die "prlimit\n";
+
+        my $stayed = stayed();
+        my @cut = grep { client($_)->{cut} } names();
+        is_deeply($stayed, { limit => scalar @cut }, "$name: those that stay are closed");
+        cmp_ok(scalar @cut, '>', 0, "$name: some stay");
+        is_deeply([ grep { $_ && $_ !~ /^(?:1012|1001|3001)$/ } map { client($_)->{code} } @cut ], [],
+                  "$name: they are told to come back");
+        judge($name, \@cut);
+    } ],
+
+    [ 'few connections', sub {
+        my ($name) = @_;
+        my $conf = slurp("$stack->{dir}/nginx.conf");
+        my @old = $m->workers;
+
+        $m->edit(sub { s/worker_connections 1024/worker_connections 24/ });
+        $stack->reload('nginx');
+        reloaded(@old);
+        my @cut = grep { client($_)->{cut} } names();
+        is_deeply(stayed(), { limit => scalar @cut }, "$name: those that stay are closed");
+        cmp_ok(scalar @cut, '>', 0, "$name: some stay");
+        spew("$stack->{dir}/nginx.conf", $conf);
+        reload();
+        judge($name, \@cut);
+    } ],
+
+    # While sessions are on their way, and when the new worker has them.
+    (map {
+        my $step = $_;
+        [ "the API at $step", sub {
+            my ($name) = @_;
+            my ($cf2, $cf4, $cf6, $cf8) = map { client("cf$_") } 2, 4, 6, 8;
+
+            api('subscribe', '{"user":"cf6","channel":"extra"}');
+            $m->until(sub { grep { /"subscribe"/ } @{$cf6->{pushes}} }, 'cf6 has not its other room');
+            $_->{pushes} = [] for $cf4, $cf6;
+            my ($old, $new) = $m->interpose(split ' ', $step);
+            api('disconnect', '{"user":"cf2","disconnect":{"code":4000,"reason":"blocked"}}');
+            api('subscribe', '{"user":"cf4","channel":"more"}');
+            api('refresh', '{"user":"cf4","expire_at":' . (time() + 3600) . '}');
+            api('unsubscribe', '{"user":"cf6","channel":"extra"}');
+            my ($status) = $stack->http(5, 'DELETE', '/im/users/cf8?for=2&code=4001');
+            is($status, 200, "$name: a user is kept out");
+            $m->pump(0.2);
+            $m->say('go');
+            $m->await_gone($old);
+            $m->until(sub { $cf2->{cut} && $cf8->{cut} }, 'they are not disconnected');
+            is_deeply([ $cf2->{code}, $cf8->{code} ], [ 4000, 4001 ], "$name: two are disconnected");
+            for my $what ('subscribe', 'refresh') {
+                $m->until(sub { grep { /"$what"/ } @{$cf4->{pushes}} }, "cf4 has no $what");
+            }
+            is(scalar(grep { /"subscribe"/ } @{$cf4->{pushes}}), 1, "$name: one has a room more, once");
+            $m->until(sub { grep { /"unsubscribe"/ } @{$cf6->{pushes}} }, 'cf6 is not unsubscribed');
+            api('unsubscribe', '{"user":"cf4","channel":"more"}');
+            $m->until(sub { grep { /"unsubscribe"/ } @{$cf4->{pushes}} }, 'cf4 is not unsubscribed');
+            judge($name, [ 'cf2', 'cf8' ]);
+        } ]
+    } 'sessions 2', 'verdicts 2'),
+
+    # as systemd does it, for Debian's nginx
+    [ 'systemctl reload', sub {
+        my ($name) = @_;
+        my @old = $m->workers;
+        my ($binary, @where) = $stack->nginx('nginx');
+
+        is(system($binary, @where, '-g', 'daemon on; master_process on;', '-s', 'reload'), 0, "$name: nginx does it");
+        reloaded(@old);
+        judge($name, []);
+    } ],
+
+    [ 'a new binary', sub {
+        my ($name) = @_;
+        my $master = $stack->{pids}{nginx};
+        my @old = $m->workers;
+
+        kill 'USR2', $master;
+        $m->until(sub { $m->pid && $m->pid != $master && Test::Im::Stack::children($m->pid) == 2 }, 'no new binary');
+        $stack->{pids}{nginx} = $m->pid;
+        kill 'WINCH', $master;
+        $m->await_gone(@old);
+        kill 'QUIT', $master;
+        $m->await_gone($master);
+        judge($name, []);
+    } ],
+
+    [ 'a new binary, and back', sub {
+        my ($name) = @_;
+        my $master = $stack->{pids}{nginx};
+        my @old = $m->workers;
+
+        kill 'USR2', $master;
+        $m->until(sub { $m->pid && $m->pid != $master && Test::Im::Stack::children($m->pid) == 2 }, 'no new binary');
+        my $other = $m->pid;
+        my @others = Test::Im::Stack::children($other);
+        kill 'WINCH', $master;
+        $m->await_gone(@old);
+        kill 'HUP', $master;
+        $m->until(sub { $m->workers == 2 }, 'the old binary has no workers');
+        kill 'QUIT', $other;
+        $m->await_gone($other, @others);
+        $m->until(sub { $m->pid == $master }, 'the pid file is another one');
+        judge($name, []);
+        reload();
+        judge("$name, and a reload", []);
+    } ],
+
+    # the rest of it comes when the new limit is there
+    [ 'a message that is too big now', sub {
+        my ($name) = @_;
+        my $conf = slurp("$stack->{dir}/nginx.conf");
+        my $frame = \&Test::Im::Client::frame;
+        my ($big, $small) = map { client($_) } 'echo1', 'echo2';
+
+        $big->{client}->write($frame->(1, 'x' x 3000, fin => 0));
+        $small->{client}->write($frame->(1, 'x' x 500, fin => 0));
+        $m->edit(sub { s{(location = /of/echo \{)}{$1 im_limit message=1k;} });
+        reload();
+        delete $small->{echoed};
+        $big->{client}->write($frame->(0, 'x' x 10));
+        $small->{client}->write($frame->(0, 'x' x 100));
+        $m->until(sub { $big->{cut} }, 'it is not closed');
+        is($big->{code}, 1009, "$name: it is closed as too big");
+        $m->until(sub { $small->{echoed} }, 'the other one gets no answer');
+        is($small->{echoed}, 'x' x 600, "$name: a shorter one is whole");
+        spew("$stack->{dir}/nginx.conf", $conf);
+        reload();
+        judge($name, [ 'echo1' ]);
+    } ],
+
+    # one worker, four, two: workers that come after others have their sessions
+    [ 'other numbers of workers', sub {
+        my ($name) = @_;
+
+        delete $_->{slot} for @{$m->{clients}};
+        for my $n (1, 4, 2) {
+            my @old = $m->workers;
+            $m->edit(sub { s/^worker_processes .*;/worker_processes $n;/m });
+            $stack->reload('nginx');
+            reloaded(@old);
+            is(scalar(() = $m->workers), $n, "$name: now $n");
+            judge("$name, $n", []);
+        }
+    } ],
+);
+
+my @wanted = split /,/, $ENV{IM_FAULTS} || '';
+@rows = grep { my $name = $_->[0]; grep { $_ eq $name } @wanted } @rows if @wanted;
+
+$m->start;
+$m->reload;
+$m->settled;
+my $size = $m->rest;
+is_deeply([ $m->cut, $m->faults ], [], 'all move in a reload');
+$m->lines;
+
+$_->[1]->($_->[0]) for @rows;
+
+my ($counts, $now);
+ok($m->pump(30, sub { ($counts = $m->counts) eq $m->right_counts }), 'counts are right')
+    or diag("$counts\ninstead of\n" . $m->right_counts);
+ok($m->pump(30, sub { ($now = $m->size) eq $size }), 'nothing has grown') or diag("$now\ninstead of\n$size");
+
+done_testing();
