@@ -32,7 +32,7 @@ my @pids;
 my $stack = Test::Im::Stack->new(
     port => $port, workers => 2, access => 0, logic => [ "--http=127.0.0.1:$http" ],
     rules => "im_room 2 history=0 presence;\nim_room * history=10 ttl=1m presence;\n",
-    http => 'im_per_address off; im_ping 200s timeout=400s; ',
+    http => 'im_per_address off; im_ping 1000s timeout=2000s; ',
     server => "location = /cf { im_comet protocol=centrifuge; im_auth none; }\n"
         . "location = /im { im_comet protocol=im; im_auth none; }\n"
         . "location = /goim { im_comet protocol=goim; im_auth none; }\n"
