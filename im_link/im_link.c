@@ -470,6 +470,13 @@ im_link_needed(const im_link_t *link)
 }
 
 
+int
+im_link_failed(const im_link_t *link)
+{
+    return im_link_needed(link)->failed;
+}
+
+
 const char *
 im_link_excuse(const im_link_t *link)
 {

@@ -14,6 +14,9 @@
 ngx_int_t ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf);
 void ngx_im_worker_exit(ngx_cycle_t *cycle);
 
+/* It accepts connections once it has reached Redis. */
+void ngx_im_begin(ngx_im_worker_t *w, ngx_cycle_t *cycle);
+
 ngx_int_t ngx_im_events_init(ngx_im_worker_t *w);
 void ngx_im_events_exit(ngx_im_worker_t *w);
 

@@ -261,6 +261,8 @@ ngx_im_worker_init(ngx_cycle_t *cycle, ngx_im_main_conf_t *imcf)
         return NGX_ERROR;
     }
 
+    ngx_im_begin(w, cycle);
+
     return ngx_im_handover_in_init(w);
 }
 

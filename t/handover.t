@@ -364,7 +364,7 @@ e: open /echo
 successor: get 02000000000200000007000000010000000000000000000178 get 06000000000103 get 0a00
 quit:
 e: recv_close 1012
-log: 0 sessions moved to worker process 7 in \d+ ms, 1 stay \(place: 1\)
+log: im: 0 sessions moved to worker process 7 in \d+ ms, 1 stay \(place: 1\)
 exit: nginx
 --- no_shutdown_error_log
 [alert]
@@ -524,7 +524,7 @@ e: open /echo
 successor: get 02000000000200000007000000010000000000000000000178 get 06000000000100 get 0400 0a00
 quit:
 e: gone
-log: 1 sessions moved to worker process 7 in \d+ ms, 0 stay
+log: im: 1 sessions moved to worker process 7 in \d+ ms, 0 stay
 exit: nginx
 --- no_shutdown_error_log
 [alert]
@@ -625,6 +625,28 @@ sockets: 0 1 8 9x
 quit:
 e: recv_close 1012
 sockets: 8 9x
+
+
+
+=== TEST 29: a new worker accepts once it has reached Redis
+--- http_config
+    im_redis $TEST_NGINX_IM_REDIS timeout=60s;
+--- config
+    location = /ready { im_status ready; }
+    location = /im { im_comet protocol=im; im_auth none; }
+    location /im/  { fastcgi_pass im_logic; include im_params; }
+--- websocket
+pause: redis
+reload:
+ask: GET /ready
+resume: redis
+answer: 200 ready
+hide: redis
+reload:
+ask: GET /ready
+answer: 503 Redis
+show: redis
+until: /ready ready
 --- no_error_log
 [alert]
 [crit]

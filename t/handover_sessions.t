@@ -225,7 +225,7 @@ a: like ^\{"push":\{"channel":"b:1","unsubscribe":\{"code":2000,"reason":"the ro
 b: recv_close 1008 /the room is for signed-in users/
 g: recv_close 1012
 o: recv_close 1012
-log: 2 stay
+log: , 2 stay
 a: like ^\{\}$
 a: send {}
 push: room a:1 "still"

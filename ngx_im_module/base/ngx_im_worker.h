@@ -154,6 +154,7 @@ struct ngx_im_worker_s {
     struct ngx_im_jwt_s *jwt;
     unsigned            draining:1;
     unsigned            handing:1;       /* sessions go to another worker */
+    unsigned            opening:1;       /* so may those that open meanwhile */
     unsigned            in_zone:1;
     unsigned            zone_full:1;     /* it was, and a line says so */
 };

@@ -234,7 +234,7 @@ ngx_im_admit_place(ngx_im_worker_t *w, const ngx_im_peer_t *peer,
 ngx_im_refusal_e
 ngx_im_admit_unready(ngx_im_worker_t *w, ngx_im_loc_conf_t *ilcf)
 {
-    if (w->draining || ngx_exiting || ngx_terminate) {
+    if ((w->draining || ngx_exiting || ngx_terminate) && !w->opening) {
         return NGX_IM_REFUSED_DRAINING;
     }
 

@@ -24,6 +24,7 @@
 #define NGX_IM_OUT_TRIES    5        /* of a worker that takes none */
 #define NGX_IM_OUT_RETRY    20       /* ms */
 #define NGX_IM_OUT_LOOK     5        /* ms: what waits is looked at again */
+#define NGX_IM_OUT_OPENING  50       /* ms, for requests that are coming */
 #define NGX_IM_OUT_WAVE     5000     /* ms, without a session that moves */
 #define NGX_IM_OUT_STEP     1000     /* ms: of them, at most, at a time */
 #define NGX_IM_OUT_LINGER   2000     /* ms, for the last words to Redis */
@@ -109,6 +110,7 @@ static void
 ngx_im_out_state(ngx_im_handover_out_t *out, ngx_im_out_state_e state)
 {
     out->state = state;
+    out->worker->opening = state <= NGX_IM_OUT_MOVING;
 }
 
 
@@ -340,10 +342,6 @@ ngx_im_out_log(ngx_im_handover_out_t *out)
     u_char      text[NGX_IM_STAYED * 32], *p, *last;
     ngx_uint_t  i, n;
 
-    if (out->worker->nsessions + out->nmoved + out->nlost == 0) {
-        return;
-    }
-
     p = text;
     last = text + sizeof(text);
 
@@ -353,6 +351,10 @@ ngx_im_out_log(ngx_im_handover_out_t *out)
                              ngx_im_stayed_names[i], out->nstayed[i]);
             n += out->nstayed[i];
         }
+    }
+
+    if (out->nmoved + out->nlost + n == 0) {
+        return;
     }
 
     p = ngx_slprintf(p, last, "%s", n > 0 ? ")" : "");
@@ -724,6 +726,7 @@ ngx_im_out_moving(ngx_im_handover_out_t *out)
     }
 
     if (rc == NGX_OK && out->nflights == 0
+        && ngx_current_msec - out->begin >= NGX_IM_OUT_OPENING
         && (out->quits || ngx_im_out_late(out)
             || out->worker->ntaking == 0))
     {
@@ -1250,6 +1253,7 @@ ngx_im_handover_out(ngx_im_worker_t *w, const ngx_im_handover_events_t *events)
     out->turn = out->event;
 
     w->handover_out = out;
+    w->opening = 1;
 
     ngx_add_timer(&out->event, 1);
 

@@ -2844,7 +2844,9 @@ sub step_successor {
     my @words = split ' ', $_[0];
     my $parent = $$;
 
-    for my $slot (0 .. children(nginx_pid()) - 1) {
+    my @workers = grep { title($_) eq 'accepts' } children(nginx_pid());
+
+    for my $slot (0 .. $#workers) {
         my $socket = handover_socket($slot);
 
         listen($socket, 64) or die "listen: $!\n";

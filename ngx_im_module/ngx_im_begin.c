@@ -1,0 +1,131 @@
+/*
+ * Copyright (C) The im authors
+ *
+ * The begin of a worker.
+ *
+ * Until it has reached Redis, a worker refuses clients.  In a reload those that
+ * come before it still accept for 100 ms.  So this one leaves connections to
+ * them, and then to the queue of the kernel, until it has reached Redis.  If
+ * Redis can't be reached, it accepts and refuses them.
+ */
+
+#include "ngx_im_hooks.h"
+#include "ngx_im_follow.h"
+#include "im_link.h"
+
+
+#define NGX_IM_BEGIN_PART  2         /* of the time that Redis has */
+#define NGX_IM_BEGIN_STEP  2         /* ms */
+
+
+static ngx_msec_t   ngx_im_begin_time;
+static ngx_event_t  ngx_im_begin_event;
+
+
+/* A listening socket whose connections nginx takes for this worker alone. */
+static ngx_connection_t *
+ngx_im_begin_listening(ngx_cycle_t *cycle, ngx_uint_t i)
+{
+    ngx_listening_t  *ls;
+
+    ls = cycle->listening.elts;
+
+    return ls[i].type == SOCK_STREAM ? ls[i].connection : NULL;
+}
+
+
+static void
+ngx_im_begin_pause(ngx_cycle_t *cycle)
+{
+    ngx_uint_t         i;
+    ngx_connection_t  *c;
+
+    for (i = 0; i < cycle->listening.nelts; i++) {
+        c = ngx_im_begin_listening(cycle, i);
+
+        if (c != NULL && c->read->active) {
+            (void) ngx_del_event(c->read, NGX_READ_EVENT, NGX_DISABLE_EVENT);
+        }
+    }
+}
+
+
+static void
+ngx_im_begin_accept(ngx_cycle_t *cycle, ngx_log_t *log)
+{
+    ngx_uint_t         i, flags;
+    ngx_connection_t  *c;
+
+    flags = 0;
+
+#if (NGX_HAVE_EPOLLEXCLUSIVE)
+    if (ngx_use_exclusive_accept) {
+        flags = NGX_EXCLUSIVE_EVENT;
+    }
+#endif
+
+    for (i = 0; i < cycle->listening.nelts; i++) {
+        c = ngx_im_begin_listening(cycle, i);
+
+        if (c != NULL && !c->read->active
+            && ngx_add_event(c->read, NGX_READ_EVENT, flags) != NGX_OK)
+        {
+            ngx_log_error(NGX_LOG_ALERT, log, 0,
+                          "im: no event for a listening socket");
+        }
+    }
+}
+
+
+/* Redis hasn't answered yet, and no attempt has failed. */
+static ngx_uint_t
+ngx_im_begin_waits(ngx_im_worker_t *w)
+{
+    return w->link != NULL && ngx_im_follow_link(w) == NGX_IM_LINK_DOWN
+           && !im_link_failed(w->link)
+           && ngx_current_msec - ngx_im_begin_time
+              < w->conf->redis.link.timeout / NGX_IM_BEGIN_PART;
+}
+
+
+static void
+ngx_im_begin_handler(ngx_event_t *ev)
+{
+    ngx_im_worker_t  *w;
+
+    w = ev->data;
+
+    if (ngx_exiting) {
+        return;
+    }
+
+    if (ngx_im_begin_waits(w)) {
+        ngx_add_timer(ev, NGX_IM_BEGIN_STEP);
+        return;
+    }
+
+    ngx_im_begin_accept((ngx_cycle_t *) ngx_cycle, w->log);
+}
+
+
+/* With accept_mutex nginx adds and deletes these events by itself. */
+void
+ngx_im_begin(ngx_im_worker_t *w, ngx_cycle_t *cycle)
+{
+    if (ngx_use_accept_mutex || !w->conf->enabled
+        || !(ngx_event_flags & NGX_USE_EPOLL_EVENT))
+    {
+        return;
+    }
+
+    ngx_im_begin_pause(cycle);
+
+    ngx_im_begin_time = ngx_current_msec;
+
+    ngx_im_begin_event.handler = ngx_im_begin_handler;
+    ngx_im_begin_event.data = w;
+    ngx_im_begin_event.log = w->log;
+    ngx_im_begin_event.cancelable = 1;
+
+    ngx_add_timer(&ngx_im_begin_event, NGX_IM_BEGIN_STEP);
+}
