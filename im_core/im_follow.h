@@ -543,6 +543,13 @@ im_int_t im_follow_take(im_follow_t *follow, im_sub_t *sub, im_str_t from);
  */
 im_int_t im_follow_settle(im_follow_t *follow, im_str_t from);
 
+/*
+ * Walks over the changes of members that Redis doesn't know yet, and so no
+ * other worker.  fn neither joins nor leaves the topic.
+ */
+void im_follow_each_change(const im_topic_t *topic, void (*fn)(void *data,
+    const im_change_t *change, int joined), void *data);
+
 /* Redis has moved all that was taken. */
 int im_follow_settled(const im_topic_t *topic);
 

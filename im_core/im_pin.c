@@ -213,6 +213,43 @@ im_follow_release(im_follow_t *follow, im_topic_t *topic, int moved)
 }
 
 
+/* Those that were taken, and have left, are told when they have been moved. */
+void
+im_follow_each_change(const im_topic_t *topic, void (*fn)(void *data,
+    const im_change_t *change, int joined), void *data)
+{
+    im_list_t         *q, *p;
+    im_take_t         *take;
+    im_route_t        *route;
+    im_change_t       *change;
+    im_route_work_t   *work;
+
+    route = topic->data;
+    work = route->work;
+
+    if (work == NULL) {
+        return;
+    }
+
+    im_list_each(q, &work->takes) {
+        take = im_list_data(q, im_take_t, link);
+
+        im_list_each(p, &take->left) {
+            fn(data, im_list_data(p, im_change_t, link), 0);
+        }
+    }
+
+    if (route->due == IM_DUE_ALL) {
+        return;
+    }
+
+    im_list_each(q, &work->changes) {
+        change = im_list_data(q, im_change_t, link);
+        fn(data, change, change->joined);
+    }
+}
+
+
 /* One that has ended has a route, which is not in the hub. */
 int
 im_follow_left(const im_follow_t *follow)

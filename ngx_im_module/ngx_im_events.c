@@ -13,6 +13,7 @@
 #include "ngx_im_identity.h"
 #include "ngx_im_info.h"
 #include "ngx_im_pace.h"
+#include "ngx_im_presence.h"
 #include "ngx_im_resume.h"
 #include "ngx_im_revoke.h"
 #include "ngx_im_flush.h"
@@ -24,6 +25,7 @@ ngx_im_events_adopted(ngx_im_session_t *s)
 {
     ngx_im_move_adopted(s);
     ngx_im_identity_adopted(s);
+    ngx_im_presence_adopted(s);
 }
 
 

@@ -1,10 +1,12 @@
 #!/usr/bin/perl
 # Copyright (C) The im authors
 #
-# Messages that their pusher keeps out of the history have no number.  Joins and
-# leaves have none, either.  They come fast, in rooms with and without a history,
-# while nginx is reloaded again and again: each client gets each of them once,
-# and in the order in which they were accepted.
+# Messages that their pusher keeps out of the history have no number.  They come
+# fast, in rooms with and without a history, while nginx is reloaded again and
+# again: each client gets each of them once, and in the order in which they were
+# accepted.
+#
+# Users come and go meanwhile.  In the end all clients know who is there.
 #
 #   IM_HANDOVER_RELOADS=8
 
@@ -13,11 +15,14 @@ use warnings;
 
 use lib 't/lib';
 
+use File::Temp ();
 use IO::Select;
 use IO::Socket::INET;
+use JSON::PP ();
 use POSIX ();
 use Test::Im::Client;
 use Test::Im::File qw(slurp);
+use Test::Im::Jwt;
 use Test::Im::Ports qw(ports);
 use Test::Im::Stack;
 use Test::More;
@@ -28,12 +33,17 @@ my $port = ports();
 my $http = $port + 3;
 my @rooms = ('1', '2', 'live://1');
 my @pids;
+my $keys = File::Temp->newdir;
+
+Test::Im::Jwt::folder("$keys");
+Test::Im::Jwt::key('hs256');
 
 my $stack = Test::Im::Stack->new(
     port => $port, workers => 2, access => 0, logic => [ "--http=127.0.0.1:$http" ],
     rules => "im_room 2 history=0 presence;\nim_room * history=10 ttl=1m presence;\n",
-    http => 'im_per_address off; im_ping 1000s timeout=2000s; ',
+    http => "im_jwt_key HS256 file=$keys/hs256; im_per_address off; im_ping 1000s timeout=2000s; ",
     server => "location = /cf { im_comet protocol=centrifuge; im_auth none; }\n"
+        . "location = /user { im_comet protocol=centrifuge; im_auth jwt; }\n"
         . "location = /im { im_comet protocol=im; im_auth none; }\n"
         . "location = /goim { im_comet protocol=goim; im_auth none; }\n"
         . "location = /plain { im_comet protocol=plain; im_join \$arg_room; }\n",
@@ -139,7 +149,8 @@ sub process {
         close $_ for $in, $go;
         @pids = ();
         $stack = undef;
-        my $ok = eval { syswrite $out, $code->(sub { my $r = ''; vec($r, fileno $stop, 1) = 1; select($r, undef, undef, $_[0]) }); 1 };
+        my $stops = sub { my $r = ''; vec($r, fileno $stop, 1) = 1; select($r, undef, undef, $_[0]) };
+        my $ok = eval { syswrite $out, $code->($stops, $out) . "\n"; 1 };
         print STDERR "# $@" if !$ok;
         POSIX::_exit($ok ? 0 : 1);
     }
@@ -157,11 +168,10 @@ sub ended {
         vec($r, fileno $p->{in}, 1) = 1;
         look(0.01);
         next if !select($r, undef, undef, 0.01);
-        sysread($p->{in}, $all, 65536, length $all) or last;
+        last if !sysread($p->{in}, $all, 65536, length $all) || $all =~ /\n/;
     }
-    waitpid($p->{pid}, 0);
-    @pids = grep { $_ != $p->{pid} } @pids;
-    return $all;
+    die "a process has ended\n" if $all !~ /\A(\d+)\n/;
+    return $1;
 }
 
 my @pushers = map {
@@ -178,6 +188,50 @@ my @pushers = map {
         return $n;
     });
 } @rooms;
+
+# A user follows and leaves a room, and connects anew after some turns.  In the
+# end every second one is there.
+sub answer {
+    my ($c, $json) = @_;
+    my $n = ++$c->{id};
+
+    $c->write($frame->(1, qq({"id":$n,$json})));
+    while (1) {
+        my $m = $c->next_message(time() + 30) or die "no answer to $json\n";
+        for my $reply (map { JSON::PP::decode_json($_) } split /\n/, $m->{payload}) {
+            next if ($reply->{id} || 0) != $n;
+            die JSON::PP::encode_json($reply) if $reply->{error};
+            return $reply;
+        }
+    }
+}
+
+my @users = map {
+    my $i = $_;
+    process(sub {
+        my ($stop, $out) = @_;
+        my $turns = 0;
+
+        while (1) {
+            my $c = Test::Im::Client->new(port => $port, timeout => 30);
+            # a worker that has just come has no Redis yet
+            if ($c->handshake('/user') != 101) { $stop->(0.05); next }
+            my $token = Test::Im::Jwt::token('HS256 hs256 {"sub":"u' . $i . '"}');
+            answer($c, qq("connect":{"token":"$token"}));
+            for (1 .. 10) {
+                answer($c, '"subscribe":{"channel":"1"}');
+                my $end = $stop->(rand 0.05);
+                $turns++;
+                if ($end && $i % 2) { syswrite $out, "$turns\n"; sleep 1 while 1 }
+                answer($c, '"unsubscribe":{"channel":"1"}');
+                return $turns if $end;
+                $stop->(rand 0.05);
+            }
+            $c->write($frame->(8, pack 'n', 1000));
+            close $c->{socket};
+        }
+    });
+} 1 .. 6;
 
 sub workers { return Test::Im::Stack::children($stack->{pids}{nginx}) }
 
@@ -202,6 +256,22 @@ my $end = time() + 30;
 look(0.05) while time() < $end && grep { !$_->{closed} && $_->{got} !~ /<$n{$_->{room}}>/ } @clients;
 
 is(scalar(grep { $_->{closed} } @clients), 0, 'no client was closed');
+
+# Those that are there know of the others, each in its way.
+my $turns = 0;
+$turns += ended($_) for @users;
+cmp_ok($turns, '>', 50, "users came and went: $turns times");
+
+sub said {
+    my ($c) = @_;
+    my ($users) = $c->{got} =~ /.*"op":4,"roomId":1,"count":\d+,"roomUserInfo":(\{[^}]*\})/s or return 'nothing';
+    return join ' ', sort keys %{JSON::PP::decode_json($users)};
+}
+
+my @im = grep { $_->{kind} =~ /^im/ && $_->{room} eq '1' } @clients;
+$end = time() + 30;
+look(0.05) while time() < $end && grep { said($_) ne 'u1 u3 u5' } @im;
+is_deeply([ map { said($_) } @im ], [ ('u1 u3 u5') x @im ], 'the last room info is right');
 
 my (%right, %all);
 for my $c (@clients) {

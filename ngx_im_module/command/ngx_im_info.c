@@ -570,7 +570,8 @@ ngx_im_info_waits(ngx_im_session_t *s)
         t = im_followed(sub->log->topic)->data;
 
         if (t != NULL
-            && (t->waiting.len > 0 || t->want == NGX_IM_INFO_FORCED)
+            && (t->waiting.len > 0 || t->want == NGX_IM_INFO_FORCED
+                || (t->info != NULL && t->info->want == NGX_IM_INFO_FORCED))
             && im_wire(sub->log->wire).form->room_info != NULL)
         {
             return 1;

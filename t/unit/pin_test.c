@@ -2411,6 +2411,81 @@ come(unsigned s, unsigned t, unsigned from)
 }
 
 
+static void
+on_change(void *data, const im_change_t *change, int joined)
+{
+    char  *text;
+
+    text = data;
+
+    sprintf(text + strlen(text), " %c%u", joined ? '+' : '-',
+            (unsigned) change->session);
+}
+
+
+static void
+changes_are(const im_topic_t *topic, const char *want)
+{
+    char  text[256];
+
+    text[0] = '\0';
+    im_follow_each_change(topic, on_change, text);
+    assert_string_equal(text, want);
+}
+
+
+/* Sessions that come hear of the changes that others don't know of. */
+static void
+test_changes(void **state)
+{
+    worker_t    *w;
+    im_topic_t  *topic;
+
+    (void) state;
+
+    one_begin();
+    w = &workers[1];
+    redis[1].epoch = ++nepochs;
+
+    topic = im_follow_pin(&w->follow, im_str_z("r:presence"));
+    changes_are(topic, "");
+    one_drain();
+
+    come(0, 1, 0);
+    come(1, 1, 0);
+    sessions[2].worker = 1;
+    join(2, 1);
+    changes_are(topic, " +2");
+
+    /* those that were taken wait until they are moved, and may come back */
+
+    leave(0, 1);
+    leave(1, 1);
+    changes_are(topic, " -0 -1 +2");
+    sessions[0].worker = 1;
+    join(0, 1);
+    changes_are(topic, " -0 -1 +2 +0");
+
+    now += 1000;
+    im_follow_tick(&w->follow, now);
+    changes_are(topic, " -0 -1");
+    one_drain();
+
+    assert_int_equal(im_follow_settle(&w->follow, im_str_z("n.0.0")),
+                     IM_AGAIN);
+    one_drain();
+    now += 1000;
+    im_follow_tick(&w->follow, now);
+    one_drain();
+    changes_are(topic, "");
+
+    leave(0, 1);
+    leave(2, 1);
+    im_follow_unpin(&w->follow, topic);
+    one_end();
+}
+
+
 /*
  * Sessions of two workers, in parts; a call is lost and repeated, another one
  * refused.  One session leaves before Redis has moved it.
@@ -2610,6 +2685,7 @@ main(int argc, char **argv)
         alloc_test(test_pin_live),
         alloc_test(test_hold),
         alloc_test(test_quiet),
+        alloc_test(test_changes),
         alloc_test(test_take),
         alloc_test(test_calm),
         alloc_test(test_refused),
