@@ -17,7 +17,7 @@
 #                                           long a client waits for one
 #
 #   IM_BUILD=build IM_DRILL_CLIENTS=N IM_DRILL_RELOADS=N IM_DRILL_UPGRADES=N
-#   IM_DRILL_CHURN=N (a second)
+#   IM_DRILL_CHURN=N (a second) IM_DRILL_QUIET=N (s, before all)
 
 use strict;
 use warnings;
@@ -50,7 +50,7 @@ my $form = $ENV{IM_DRILL} || 'short';
 my %set = %{$forms{$form} or die "IM_DRILL=$form: must be long, day or beat\n"};
 my $table = $form ne 'short';
 
-for my $name (qw(clients churn reloads upgrades)) {
+for my $name (qw(clients churn reloads upgrades quiet)) {
     $set{$name} = $ENV{"IM_DRILL_\U$name"} // $set{$name};
 }
 
@@ -410,6 +410,14 @@ sub logged {
 }
 
 
+sub each_of {
+    my ($move) = @_;
+
+    return sprintf '%s%.2f (%s)', $move->{upgrade} ? 'upgrade ' : '',
+        $move->{seconds}, join ' ', map { $_->{ms} } values %{$move->{workers}};
+}
+
+
 sub range {
     my ($format, @numbers) = @_;
     my @sorted = sort { $a <=> $b } @numbers;
@@ -460,7 +468,8 @@ my %upgrades = map { int($_ * $moves / ($set{upgrades} + 1)) => 1 }
     1 .. $set{upgrades};
 
 for my $i (0 .. $moves - 1) {
-    my $move = { $table && $form ne 'day' ? (pace => pace()) : () };
+    my $move = { upgrade => $upgrades{$i},
+                 $table && $form ne 'day' ? (pace => pace()) : () };
 
     push @moves, $upgrades{$i} ? upgrade($move) : reload($move);
     push @usages, usage() if $set{churn};
@@ -548,6 +557,8 @@ if ($table) {
 
     printf "\nold workers, s: gone after %s\n",
            range('%.2f', map { $_->{seconds} } @moves);
+    printf "each of them, and ms in which sessions moved: %s\n",
+           join ', ', map { each_of($_) } @moves if @moves < 20;
     printf "gone after the last move: %s\n",
            range('%.2f', map { $_->{rest} } @workers);
     printf "sessions of a worker: %s; stayed: %d\n",
